@@ -1,0 +1,123 @@
+/* Arguments from JavaScript, checked: a wrong type is a TypeError, never a guess (undefined is not fd 0). */
+#include "host.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+
+bool host_integer(JSContext *context, JSValueConst value, const char *what, int64_t low, int64_t high,
+                  int64_t *number)
+{
+  double real;
+  if (!JS_IsNumber(value) || JS_ToFloat64(context, &real, value) < 0 || trunc(real) != real ||
+      real < (double)low || real > (double)high) {
+    JS_ThrowTypeError(context, "%s must be a whole number from %lld to %lld", what, (long long)low,
+                      (long long)high);
+    return false;
+  }
+  *number = (int64_t)real;
+  return true;
+}
+
+bool host_fd(JSContext *context, JSValueConst value, int *fd)
+{
+  int64_t number;
+  if (!host_integer(context, value, "a descriptor", 0, INT32_MAX, &number))
+    return false;
+  *fd = (int)number;
+  return true;
+}
+
+bool host_deadline(JSContext *context, JSValueConst value, double *deadline)
+{
+  if (!JS_IsNumber(value) || JS_ToFloat64(context, deadline, value) < 0 || isnan(*deadline)) {
+    JS_ThrowTypeError(context, "a deadline must be a number");
+    return false;
+  }
+  return true;
+}
+
+bool host_bytes(JSContext *context, JSValueConst value, const uint8_t **bytes, size_t *length)
+{
+  size_t offset, element, whole;
+  JSValue buffer = JS_GetTypedArrayBuffer(context, value, &offset, length, &element);
+  if (JS_IsException(buffer))
+    return false;
+  uint8_t *start = JS_GetArrayBuffer(context, &whole, buffer);
+  /* The array keeps its buffer alive. */
+  JS_FreeValue(context, buffer);
+  if (start == NULL)
+    return false;
+  if (element != 1) {
+    JS_ThrowTypeError(context, "bytes must be a Uint8Array");
+    return false;
+  }
+  *bytes = start + offset;
+  return true;
+}
+
+/* A string's UTF-8 in memory of its own, where half surrogates stand as three bytes each. */
+static char *copy_string(JSContext *context, JSValueConst value, size_t *length)
+{
+  if (!JS_IsString(value)) {
+    JS_ThrowTypeError(context, "not a string");
+    return NULL;
+  }
+  const char *text = JS_ToCStringLen(context, length, value);
+  if (text == NULL)
+    return NULL;
+  char *copy = js_malloc(context, *length + 1);
+  if (copy != NULL)
+    memcpy(copy, text, *length + 1);
+  JS_FreeCString(context, text);
+  return copy;
+}
+
+/* Do three bytes of a half surrogate (U+D800 to U+DFFF) stand here? In the UTF-8 of Unicode they cannot. */
+static bool is_surrogate(const char *text)
+{
+  return (unsigned char)text[0] == 0xed && ((unsigned char)text[1] & 0xe0) == 0xa0;
+}
+
+char *host_name(JSContext *context, JSValueConst value, const char *call)
+{
+  size_t length;
+  char *name = copy_string(context, value, &length);
+  if (name == NULL)
+    return NULL;
+  char *to = name;
+  for (const char *from = name; from < name + length;) {
+    if (*from == '\0')
+      goto invalid;
+    if (!is_surrogate(from)) {
+      *to++ = *from++;
+      continue;
+    }
+    /* U+DC80 to U+DCFF: the bytes that host_new_name could not read as UTF-8. */
+    unsigned code = 0xd000u | ((unsigned)from[1] & 0x3f) << 6 | ((unsigned)from[2] & 0x3f);
+    if (code < 0xdc80 || code > 0xdcff)
+      goto invalid;
+    *to++ = (char)(code & 0xff);
+    from += 3;
+  }
+  *to = '\0';
+  return name;
+
+invalid:
+  /* The message shows it up to the byte that is the trouble. */
+  host_throw(context, EINVAL, call, name);
+  js_free(context, name);
+  return NULL;
+}
+
+char *host_text(JSContext *context, JSValueConst value, size_t *length)
+{
+  char *text = copy_string(context, value, length);
+  if (text == NULL)
+    return NULL;
+  for (size_t i = 0; i + 2 < *length; i++) {
+    if (is_surrogate(text + i))
+      memcpy(text + i, "\xef\xbf\xbd", 3);
+  }
+  return text;
+}

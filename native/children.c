@@ -1,0 +1,276 @@
+/* Child processes: started, listened to, reaped. */
+#include "children.h"
+#include "host.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+static struct child *children;
+
+static struct child **find(int handle)
+{
+  struct child **link = &children;
+  while (*link != NULL && (*link)->handle != handle)
+    link = &(*link)->next;
+  return link;
+}
+
+/* Takes a child that is reaped out of the list. */
+static void forget(struct child **link)
+{
+  struct child *child = *link;
+  *link = child->next;
+  for (int i = 0; i < 2; i++) {
+    if (child->output[i].fd >= 0)
+      close(child->output[i].fd);
+    free(child->output[i].text);
+  }
+  free(child);
+}
+
+static void kill_and_reap(struct child *child)
+{
+  /* With those that it has started in turn: it is the leader of a process group (spawn.c). */
+  kill(-child->pid, SIGKILL);
+  while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
+    ;
+}
+
+/* ---- spawn ---- */
+
+static bool get_names(JSContext *context, JSValueConst object, const char *property, char ***names)
+{
+  JSValue array = JS_GetPropertyStr(context, object, property);
+  JSValue length_value = JS_IsException(array) ? array : JS_GetPropertyStr(context, array, "length");
+  int64_t length = 0, i = 0;
+  bool good = !JS_IsException(length_value) &&
+              host_integer(context, length_value, "the environment's length", 0, INT32_MAX, &length) &&
+              (*names = js_mallocz(context, ((size_t)length + 1) * sizeof **names)) != NULL;
+  for (; good && i < length; i++) {
+    JSValue value = JS_GetPropertyUint32(context, array, (uint32_t)i);
+    (*names)[i] = JS_IsException(value) ? NULL : host_name(context, value, "posix_spawn");
+    good = (*names)[i] != NULL;
+    JS_FreeValue(context, value);
+  }
+  JS_FreeValue(context, length_value);
+  JS_FreeValue(context, array);
+  return good;
+}
+
+static bool get_descriptors(JSContext *context, JSValueConst object, const char *property, struct start *start)
+{
+  JSValue array = JS_GetPropertyStr(context, object, property);
+  JSValue length_value = JS_IsException(array) ? array : JS_GetPropertyStr(context, array, "length");
+  int64_t length = 0;
+  bool good = !JS_IsException(length_value) &&
+              host_integer(context, length_value, "the number of descriptors", 0, 1024, &length) &&
+              (start->inherit = js_mallocz(context, ((size_t)length + 1) * sizeof *start->inherit)) != NULL;
+  for (int64_t i = 0; good && i < length; i++) {
+    int64_t fd;
+    JSValue value = JS_GetPropertyUint32(context, array, (uint32_t)i);
+    /* 0 to 2 are the child's own stdio. */
+    good = !JS_IsException(value) && host_integer(context, value, "a descriptor to inherit", 3, INT32_MAX, &fd);
+    if (good)
+      start->inherit[start->inherit_count++] = (int)fd;
+    JS_FreeValue(context, value);
+  }
+  JS_FreeValue(context, length_value);
+  JS_FreeValue(context, array);
+  return good;
+}
+
+static bool get_start(JSContext *context, JSValueConst object, struct start *start)
+{
+  JSValue path = JS_GetPropertyStr(context, object, "path");
+  JSValue input = JS_GetPropertyStr(context, object, "stdin");
+  bool good = !JS_IsException(path) && !JS_IsException(input) &&
+              (start->path = host_name(context, path, "posix_spawn")) != NULL &&
+              (start->input = host_text(context, input, &start->input_length)) != NULL &&
+              get_names(context, object, "environment", &start->environment) &&
+              get_descriptors(context, object, "inherit", start);
+  JS_FreeValue(context, input);
+  JS_FreeValue(context, path);
+  return good;
+}
+
+static void free_start(JSContext *context, struct start *start)
+{
+  for (char **name = start->environment; name != NULL && *name != NULL; name++)
+    js_free(context, *name);
+  js_free(context, start->environment);
+  js_free(context, start->inherit);
+  js_free(context, start->input);
+  js_free(context, start->path);
+}
+
+static JSValue host_spawn(HOST_ARGUMENTS)
+{
+  static int last_handle;
+  struct start start = {0};
+  JSValue result = JS_EXCEPTION;
+  if (get_start(context, argv[0], &start)) {
+    const char *call = "malloc";
+    struct child *child = calloc(1, sizeof *child);
+    int error = child == NULL ? ENOMEM : child_start(&start, child, &call);
+    if (error == 0) {
+      child->handle = ++last_handle;
+      child->next = children;
+      children = child;
+      result = JS_NewInt32(context, child->handle);
+    } else {
+      free(child);
+      result = host_throw(context, error, call, start.path);
+    }
+  }
+  free_start(context, &start);
+  return result;
+}
+
+/* ---- wait ---- */
+
+/* One read of what is there; at its end the stream is closed. */
+static int take_output(struct stream *stream)
+{
+  if (stream->size - stream->used < 4096) {
+    size_t size = stream->size == 0 ? 16384 : 2 * stream->size;
+    char *larger = realloc(stream->text, size);
+    if (larger == NULL)
+      return ENOMEM;
+    stream->text = larger;
+    stream->size = size;
+  }
+  ssize_t got = read(stream->fd, stream->text + stream->used, stream->size - stream->used);
+  if (got < 0)
+    return errno;
+  stream->used += (size_t)got;
+  if (got == 0) {
+    close(stream->fd);
+    stream->fd = -1;
+  }
+  return 0;
+}
+
+/* Reads from the streams that are ready, once each. poll(2) leaves those alone whose descriptor is -1. */
+static int take_ready_output(struct child *child, const struct pollfd *ready)
+{
+  for (int i = 0; i < 2; i++) {
+    int error = ready[i].revents != 0 ? take_output(&child->output[i]) : 0;
+    if (error != 0)
+      return error;
+  }
+  return 0;
+}
+
+static bool over_limit(const struct child *child, size_t limit)
+{
+  return child->output[0].used + child->output[1].used > limit;
+}
+
+/* What a child that has ended left in the pipes. A grandchild may hold them open: nothing more is waited for. */
+static int take_rest(struct child *child, size_t limit)
+{
+  for (;;) {
+    struct pollfd streams[2] = {{.fd = child->output[0].fd, .events = POLLIN},
+                                {.fd = child->output[1].fd, .events = POLLIN}};
+    if (over_limit(child, limit) || poll(streams, 2, 0) <= 0)
+      return 0;
+    int error = take_ready_output(child, streams);
+    if (error != 0)
+      return error;
+  }
+}
+
+/* Until it has ended: *status as waitpid(2) has it. What it prints meanwhile is taken. */
+static int listen_until_end(struct child *child, double deadline, size_t limit, int *status)
+{
+  bool look = true;
+  while (!over_limit(child, limit)) {
+    pid_t ended = look ? waitpid(child->pid, status, WNOHANG) : 0;
+    if (ended < 0 && errno != EINTR)
+      return errno;
+    if (ended > 0)
+      return take_rest(child, limit);
+    struct pollfd streams[2] = {{.fd = child->output[0].fd, .events = POLLIN},
+                                {.fd = child->output[1].fd, .events = POLLIN}};
+    int ready = host_poll(streams, 2, deadline, true);
+    if (ready < 0)
+      return errno;
+    look = ready == 0;
+    int error = ready > 0 ? take_ready_output(child, streams) : 0;
+    if (error != 0)
+      return error;
+  }
+  kill_and_reap(child);
+  return 0;
+}
+
+static JSValue new_outcome(JSContext *context, const struct child *child, int status)
+{
+  JSValue outcome = JS_NewObject(context);
+  if (JS_IsException(outcome))
+    return outcome;
+  const struct {
+    const char *name;
+    JSValue value;
+  } fields[] = {
+    {"status", JS_NewInt32(context, WIFEXITED(status) ? WEXITSTATUS(status) : -1)},
+    {"signal", JS_NewInt32(context, WIFSIGNALED(status) ? WTERMSIG(status) : 0)},
+    {"stdout", host_new_text(context, child->output[0].text, child->output[0].used)},
+    {"stderr", host_new_text(context, child->output[1].text, child->output[1].used)},
+  };
+  bool failed = false;
+  for (size_t i = 0; i < COUNT_OF(fields); i++) {
+    if (JS_SetPropertyStr(context, outcome, fields[i].name, fields[i].value) < 0)
+      failed = true;
+  }
+  if (failed) {
+    JS_FreeValue(context, outcome);
+    return JS_EXCEPTION;
+  }
+  return outcome;
+}
+
+static JSValue host_wait(HOST_ARGUMENTS)
+{
+  int handle;
+  double deadline;
+  int64_t limit;
+  if (!host_fd(context, argv[0], &handle) || !host_deadline(context, argv[1], &deadline) ||
+      !host_integer(context, argv[2], "limit", 0, HOST_TEXT_LIMIT, &limit))
+    return JS_EXCEPTION;
+  struct child **link = find(handle);
+  if (*link == NULL)
+    return host_throw(context, ECHILD, "waitpid", "");
+  int status = 0;
+  int error = listen_until_end(*link, deadline, (size_t)limit, &status);
+  if (error != 0)
+    return host_throw(context, error, error == ECHILD ? "waitpid" : "ppoll", "child");
+  JSValue result = over_limit(*link, (size_t)limit) ? host_throw(context, EFBIG, "read", "output of the child")
+                                                    : new_outcome(context, *link, status);
+  forget(link);
+  return result;
+}
+
+static JSValue host_kill(HOST_ARGUMENTS)
+{
+  int handle;
+  if (!host_fd(context, argv[0], &handle))
+    return JS_EXCEPTION;
+  struct child **link = find(handle);
+  if (*link != NULL) {
+    kill_and_reap(*link);
+    forget(link);
+  }
+  return JS_UNDEFINED;
+}
+
+const JSCFunctionListEntry host_children_functions[] = {
+  HOST_FUNCTION(spawn, 1),
+  HOST_FUNCTION(wait, 3),
+  HOST_FUNCTION(kill, 1),
+};
+const int host_children_count = COUNT_OF(host_children_functions);

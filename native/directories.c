@@ -1,0 +1,110 @@
+/* Directories and symbolic links. */
+#include "host.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static JSValue host_mkdir(HOST_ARGUMENTS)
+{
+  int64_t mode;
+  if (!host_integer(context, argv[1], "mode", 0, 07777, &mode))
+    return JS_EXCEPTION;
+  char *path = host_name(context, argv[0], "mkdir");
+  if (path == NULL)
+    return JS_EXCEPTION;
+  JSValue result = mkdir(path, (mode_t)mode) < 0 ? host_throw(context, errno, "mkdir", path) : JS_UNDEFINED;
+  js_free(context, path);
+  return result;
+}
+
+static JSValue host_rmdir(HOST_ARGUMENTS)
+{
+  char *path = host_name(context, argv[0], "rmdir");
+  if (path == NULL)
+    return JS_EXCEPTION;
+  JSValue result = rmdir(path) < 0 ? host_throw(context, errno, "rmdir", path) : JS_UNDEFINED;
+  js_free(context, path);
+  return result;
+}
+
+/* Appends the names in a buffer of getdents64(2). */
+static bool append_names(JSContext *context, JSValue array, uint32_t *count, const char *buffer, ssize_t length)
+{
+  for (ssize_t at = 0; at < length;) {
+    const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
+    at += entry->d_reclen;
+    if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
+      continue;
+    JSValue name = host_new_name(context, entry->d_name);
+    if (JS_IsException(name) || JS_SetPropertyUint32(context, array, (*count)++, name) < 0)
+      return false;
+  }
+  return true;
+}
+
+static JSValue host_readDirectory(HOST_ARGUMENTS)
+{
+  static _Alignas(struct dirent64) char buffer[32 * 1024];
+  char *path = host_name(context, argv[0], "open");
+  if (path == NULL)
+    return JS_EXCEPTION;
+  JSValue names = JS_NewArray(context);
+  int fd = -1;
+  if (JS_IsException(names))
+    goto done;
+  fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (fd < 0) {
+    JS_FreeValue(context, names);
+    names = host_throw(context, errno, "open", path);
+    goto done;
+  }
+  uint32_t count = 0;
+  for (;;) {
+    ssize_t length = getdents64(fd, buffer, sizeof buffer);
+    if (length == 0)
+      break;
+    if (length > 0 && append_names(context, names, &count, buffer, length))
+      continue;
+    int error = errno;
+    JS_FreeValue(context, names);
+    names = length < 0 ? host_throw(context, error, "getdents64", path) : JS_EXCEPTION;
+    break;
+  }
+done:
+  if (fd >= 0)
+    close(fd);
+  js_free(context, path);
+  return names;
+}
+
+static JSValue host_readLink(HOST_ARGUMENTS)
+{
+  char *path = host_name(context, argv[0], "readlink");
+  if (path == NULL)
+    return JS_EXCEPTION;
+  char target[PATH_MAX + 1];
+  JSValue result;
+  /* The kernel gives PATH_MAX - 1 bytes at the most, without a NUL. */
+  ssize_t length = readlink(path, target, PATH_MAX);
+  if (length < 0) {
+    result = host_throw(context, errno, "readlink", path);
+  } else {
+    target[length] = '\0';
+    result = host_new_name(context, target);
+  }
+  js_free(context, path);
+  return result;
+}
+
+const JSCFunctionListEntry host_directories_functions[] = {
+  HOST_FUNCTION(mkdir, 2),
+  HOST_FUNCTION(rmdir, 1),
+  HOST_FUNCTION(readDirectory, 1),
+  HOST_FUNCTION(readLink, 1),
+};
+const int host_directories_count = COUNT_OF(host_directories_functions);

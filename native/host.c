@@ -1,0 +1,26 @@
+/* The global object `host`, put together from its parts. */
+#include "host.h"
+
+bool host_install(JSContext *context)
+{
+  const struct {
+    const JSCFunctionListEntry *functions;
+    int count;
+  } parts[] = {
+    {host_process_functions, host_process_count},       {host_streams_functions, host_streams_count},
+    {host_signals_functions, host_signals_count},       {host_text_functions, host_text_count},
+    {host_files_functions, host_files_count},           {host_directories_functions, host_directories_count},
+    {host_locks_functions, host_locks_count},           {host_namespaces_functions, host_namespaces_count},
+    {host_netlink_functions, host_netlink_count},       {host_children_functions, host_children_count},
+  };
+  JSValue host = JS_NewObject(context);
+  if (JS_IsException(host))
+    return false;
+  for (size_t i = 0; i < COUNT_OF(parts); i++)
+    JS_SetPropertyFunctionList(context, host, parts[i].functions, parts[i].count);
+
+  JSValue global = JS_GetGlobalObject(context);
+  int done = JS_DefinePropertyValueStr(context, global, "host", host, 0);
+  JS_FreeValue(context, global);
+  return done >= 0;
+}

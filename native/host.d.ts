@@ -1,0 +1,157 @@
+/**
+ * The `host` module: system calls, without policy, implemented in C (`native/`).
+ *
+ * Every function throws a {@link HostError} when the kernel says no. Every descriptor that is made here is
+ * close-on-exec. Strings are UTF-8 at the kernel's side; a string with a NUL byte given as a path or an
+ * argument throws EINVAL (it would name something else). Times are milliseconds on CLOCK_MONOTONIC; a
+ * `deadline` is a point on that clock, not a duration, and a call that reaches it throws ETIMEDOUT. All
+ * waiting calls end with EINTR when a signal that {@link deferSignals} holds back has arrived.
+ */
+declare module "host" {
+  /** What a failed call throws: an Error whose message is `call subject: text (ENAME)`. */
+  interface HostError extends Error {
+    /** Positive errno of the kernel, e.g. 2. */
+    readonly errno: number;
+    /** Its name, e.g. "ENOENT"; "E123" where libc has none. */
+    readonly code: string;
+    /** The system call, e.g. "openat". */
+    readonly call: string;
+    /** The path or object that it was about, "" where there is none. */
+    readonly subject: string;
+  }
+
+  // ---- process ----------------------------------------------------------------------------------------
+  /** argv, the program's name first. */
+  function args(): string[];
+  /** One variable of the environment, undefined where it is not set. */
+  function getenv(name: string): string | undefined;
+  /** The whole environment as `NAME=value`, in its own order. */
+  function environ(): string[];
+  function getpid(): number;
+  /** CLOCK_MONOTONIC in ms (fractions kept). */
+  function monotonic(): number;
+  /** CLOCK_REALTIME in ms since 1970. */
+  function realtime(): number;
+  /**
+   * Writes all of `text` to descriptor 1 or 2 (other descriptors are refused, EBADF).
+   * EAGAIN is waited out; EPIPE is thrown (SIGPIPE is ignored).
+   */
+  function print(fd: 1 | 2, text: string): void;
+  /** Everything on stdin, as UTF-8 text. More than `limit` bytes: EFBIG. */
+  function readStdin(limit: number): string;
+  /** Evaluates another embedded program (a "face") in this same context, once. Unknown name: ENOENT. */
+  function load(face: string): void;
+  /** The status (0 to 255) that the process ends with when its program has run to its end; 0 until it is set. */
+  function exitStatus(status: number): void;
+  /** Version, commit and build date, baked in at build time. */
+  const build: { readonly version: string; readonly commit: string; readonly date: string };
+  /**
+   * From now on SIGTERM, SIGINT and SIGHUP do not kill: they are remembered, and waiting calls end with
+   * EINTR. SIGKILL cannot be held back.
+   */
+  function deferSignals(): void;
+  /** The first signal that was remembered, e.g. "SIGTERM"; undefined if none. */
+  function pendingSignal(): string | undefined;
+
+  // ---- text, addresses: pure --------------------------------------------------------------------------
+  function utf8Encode(text: string): Uint8Array;
+  /** Invalid sequences become U+FFFD. */
+  function utf8Decode(bytes: Uint8Array): string;
+  /** inet_pton(3): 4 or 16 bytes in network order; undefined where the text is no address of that family. */
+  function inetPton(family: 4 | 6, text: string): Uint8Array | undefined;
+  /** inet_ntop(3) of 4 or 16 bytes. Other lengths: EINVAL. */
+  function inetNtop(bytes: Uint8Array): string;
+
+  // ---- files ------------------------------------------------------------------------------------------
+  interface FileStatus {
+    readonly type: "file" | "directory" | "link" | "other";
+    /** Decimal, since both can pass 2^53. */
+    readonly device: string;
+    readonly inode: string;
+    readonly size: number;
+    /** Permission bits. */
+    readonly mode: number;
+  }
+  /** The whole file as text. More than `limit` bytes (default 1 MiB): EFBIG. Follows links. */
+  function readFile(path: string, limit?: number): string;
+  /** Like readFile, but a symbolic link as the last part is ELOOP and anything but a regular file EINVAL. */
+  function readRegularFile(path: string, limit?: number): string;
+  /** One write(2) into a file that exists (sysfs, procfs); a short write throws EIO. */
+  function writeFile(path: string, text: string): void;
+  /** Makes a new file (O_EXCL, O_NOFOLLOW), writes it, closes it; on failure nothing is left. */
+  function createFile(path: string, text: string, mode: number): void;
+  /** renameat2(2). With `noReplace`, EEXIST if `to` exists (link + unlink where the file system cannot). */
+  function rename(from: string, to: string, noReplace?: boolean): void;
+  function unlink(path: string): void;
+  function mkdir(path: string, mode: number): void;
+  function rmdir(path: string): void;
+  /** Names in a directory without "." and "..", unsorted. */
+  function readDirectory(path: string): string[];
+  function readLink(path: string): string;
+  /** lstat(2) with `follow` false (default true: stat(2)). */
+  function stat(path: string, follow?: boolean): FileStatus;
+  function close(fd: number): void;
+
+  // ---- locks ------------------------------------------------------------------------------------------
+  /** Opens (makes if need be, O_NOFOLLOW, regular files only) a lock file for reading and writing; not locked yet. */
+  function openLock(path: string, mode: number): number;
+  /** flock(2) LOCK_EX. Already locked by someone: waits until the deadline. */
+  function lock(fd: number, deadline: number): void;
+  /** pread(2) from offset 0, up to `limit` bytes. */
+  function readAt0(fd: number, limit: number): string;
+  /** One pwrite(2) at offset 0; does not truncate. A short write throws EIO. */
+  function writeAt0(fd: number, text: string): void;
+
+  // ---- network namespaces -----------------------------------------------------------------------------
+  /** Opens a namespace file, O_RDONLY. */
+  function openFile(path: string): number;
+  /** f_type of statfs(2) of the path, e.g. 0x6e736673. */
+  function statfsType(path: string): number;
+  /** fstat(2). */
+  function fstat(fd: number): FileStatus;
+  /** ioctl NS_GET_NSTYPE, e.g. 0x40000000 (CLONE_NEWNET); ENOTTY where it is no namespace. */
+  function namespaceType(fd: number): number;
+  /** setns(2) of this (the only) thread, CLONE_NEWNET. */
+  function enterNetworkNamespace(fd: number): void;
+
+  // ---- netlink ----------------------------------------------------------------------------------------
+  /** AF_NETLINK socket of a protocol (0 NETLINK_ROUTE, 20 NETLINK_RDMA) with EXT_ACK, CAP_ACK and (route) STRICT_CHK set. */
+  function netlinkSocket(protocol: number): number;
+  /** NETLINK_ADD_MEMBERSHIP. */
+  function netlinkJoin(fd: number, group: number): void;
+  /** SO_NETNS_COOKIE of a socket, decimal; undefined on kernels before 5.14 (ENOPROTOOPT). */
+  function netnsCookie(fd: number): string | undefined;
+  /** One send(2) of the whole buffer. */
+  function netlinkSend(fd: number, message: Uint8Array): void;
+  /** One datagram. Longer than 256 KiB: EMSGSIZE. Only datagrams of the kernel (nl_pid 0) are returned. ENOBUFS is thrown. */
+  function netlinkReceive(fd: number, deadline: number): Uint8Array;
+
+  // ---- processes --------------------------------------------------------------------------------------
+  interface ChildStart {
+    /** Absolute path of the executable; argv[0] is the same. */
+    readonly path: string;
+    readonly environment: readonly string[];
+    /** What the child finds on its stdin: a memfd, so that it can be read also when we are dead. */
+    readonly stdin: string;
+    /** Descriptors that the child keeps, under the same numbers; all others are close-on-exec. */
+    readonly inherit: readonly number[];
+  }
+  interface ChildOutcome {
+    /** Exit status; -1 where a signal ended it. */
+    readonly status: number;
+    /** The number of that signal, 0 for none. */
+    readonly signal: number;
+    readonly stdout: string;
+    readonly stderr: string;
+  }
+  /** posix_spawn(3). Returns an opaque handle. Text file busy: ETXTBSY. */
+  function spawn(start: ChildStart): number;
+  /**
+   * Reads its output until it ends, and reaps it. Output over `limit` bytes in all: it is killed, reaped,
+   * EFBIG. At the deadline: ETIMEDOUT, the child lives on and can be waited for again or killed. A
+   * grandchild that holds the pipes open is not waited for.
+   */
+  function wait(child: number, deadline: number, limit: number): ChildOutcome;
+  /** SIGKILL, then reaps it. Already reaped: nothing happens. */
+  function kill(child: number): void;
+}

@@ -1,0 +1,100 @@
+/* Lock files: one that holds a lock writes into it who it is. */
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+static JSValue host_openLock(HOST_ARGUMENTS)
+{
+  int64_t mode;
+  if (!host_integer(context, argv[1], "mode", 0, 07777, &mode))
+    return JS_EXCEPTION;
+  char *path = host_name(context, argv[0], "open");
+  if (path == NULL)
+    return JS_EXCEPTION;
+  struct stat status;
+  JSValue result;
+  int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, (mode_t)mode);
+  if (fd < 0)
+    result = host_throw(context, errno, "open", path);
+  else if (fstat(fd, &status) < 0)
+    result = host_throw(context, errno, "fstat", path);
+  else if (!S_ISREG(status.st_mode))
+    result = host_throw(context, EINVAL, "open", path);
+  else
+    result = JS_NewInt32(context, fd);
+  if (fd >= 0 && JS_IsException(result))
+    close(fd);
+  js_free(context, path);
+  return result;
+}
+
+/* Sleeps in flock(2) itself, which serves those who wait in the order in which they came. */
+static int lock_waiting(int fd, double deadline)
+{
+  int error = host_alarm_start(deadline);
+  if (error != 0)
+    return error;
+  while (flock(fd, LOCK_EX) < 0) {
+    error = errno;
+    if (error != EINTR || host_take_signal())
+      break;
+    error = host_now() >= deadline ? ETIMEDOUT : 0;
+    if (error != 0)
+      break;
+  }
+  host_alarm_stop();
+  return error;
+}
+
+static JSValue host_lock(HOST_ARGUMENTS)
+{
+  int fd;
+  double deadline;
+  if (!host_fd(context, argv[0], &fd) || !host_deadline(context, argv[1], &deadline))
+    return JS_EXCEPTION;
+  int error = flock(fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
+  if (error == EWOULDBLOCK)
+    error = host_take_signal() ? EINTR : host_now() >= deadline ? ETIMEDOUT : lock_waiting(fd, deadline);
+  return error == 0 ? JS_UNDEFINED : host_throw_fd(context, error, "flock", fd);
+}
+
+static JSValue host_readAt0(HOST_ARGUMENTS)
+{
+  int fd;
+  int64_t limit;
+  char text[4096];
+  if (!host_fd(context, argv[0], &fd) ||
+      !host_integer(context, argv[1], "limit", 0, sizeof text, &limit))
+    return JS_EXCEPTION;
+  ssize_t length = pread(fd, text, (size_t)limit, 0);
+  if (length < 0)
+    return host_throw_fd(context, errno, "pread", fd);
+  return host_new_text(context, text, (size_t)length);
+}
+
+static JSValue host_writeAt0(HOST_ARGUMENTS)
+{
+  int fd;
+  size_t length;
+  if (!host_fd(context, argv[0], &fd))
+    return JS_EXCEPTION;
+  char *text = host_text(context, argv[1], &length);
+  if (text == NULL)
+    return JS_EXCEPTION;
+  ssize_t written = pwrite(fd, text, length, 0);
+  int error = written < 0 ? errno : written != (ssize_t)length ? EIO : 0;
+  js_free(context, text);
+  return error == 0 ? JS_UNDEFINED : host_throw_fd(context, error, "pwrite", fd);
+}
+
+const JSCFunctionListEntry host_locks_functions[] = {
+  HOST_FUNCTION(openLock, 2),
+  HOST_FUNCTION(lock, 2),
+  HOST_FUNCTION(readAt0, 2),
+  HOST_FUNCTION(writeAt0, 2),
+};
+const int host_locks_count = COUNT_OF(host_locks_functions);

@@ -1,0 +1,119 @@
+/* Netlink sockets: datagrams to and from the kernel. What is in them is TypeScript's concern. */
+#include "host.h"
+
+#include <errno.h>
+#include <linux/netlink.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+/* Since 5.14; the headers of older C libraries lack it (asm-generic/socket.h). */
+#ifndef SO_NETNS_COOKIE
+#define SO_NETNS_COOKIE 71
+#endif
+
+/* What older kernels do not know (EXT_ACK 4.12, STRICT_CHK 4.20) they do without. */
+static int set_option(int fd, int option)
+{
+  const int on = 1;
+  if (setsockopt(fd, SOL_NETLINK, option, &on, sizeof on) < 0 && errno != ENOPROTOOPT)
+    return errno;
+  return 0;
+}
+
+static JSValue host_netlinkSocket(HOST_ARGUMENTS)
+{
+  int64_t protocol;
+  if (!host_integer(context, argv[0], "protocol", 0, INT32_MAX, &protocol))
+    return JS_EXCEPTION;
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, (int)protocol);
+  if (fd < 0)
+    return host_throw(context, errno, "socket", "AF_NETLINK");
+  int error = set_option(fd, NETLINK_EXT_ACK);
+  if (error == 0)
+    error = set_option(fd, NETLINK_CAP_ACK);
+  if (error == 0 && protocol == NETLINK_ROUTE)
+    error = set_option(fd, NETLINK_GET_STRICT_CHK);
+  if (error == 0)
+    return JS_NewInt32(context, fd);
+  close(fd);
+  return host_throw(context, error, "setsockopt", "AF_NETLINK");
+}
+
+static JSValue host_netlinkJoin(HOST_ARGUMENTS)
+{
+  int fd;
+  int64_t number;
+  if (!host_fd(context, argv[0], &fd) || !host_integer(context, argv[1], "group", 1, INT32_MAX, &number))
+    return JS_EXCEPTION;
+  /*
+   * The kernel's notifications go out "on behalf of port 0" and are not given to that port, which is what a
+   * socket has until it is bound or sends. EINVAL: it has an address already.
+   */
+  const struct sockaddr_nl any = {.nl_family = AF_NETLINK};
+  if (bind(fd, (const struct sockaddr *)&any, sizeof any) < 0 && errno != EINVAL)
+    return host_throw_fd(context, errno, "bind", fd);
+  int group = (int)number;
+  if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
+    return host_throw_fd(context, errno, "setsockopt NETLINK_ADD_MEMBERSHIP", fd);
+  return JS_UNDEFINED;
+}
+
+static JSValue host_netnsCookie(HOST_ARGUMENTS)
+{
+  int fd;
+  if (!host_fd(context, argv[0], &fd))
+    return JS_EXCEPTION;
+  uint64_t cookie;
+  socklen_t length = sizeof cookie;
+  if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) == 0)
+    return host_new_decimal(context, cookie);
+  return errno == ENOPROTOOPT ? JS_UNDEFINED : host_throw_fd(context, errno, "getsockopt SO_NETNS_COOKIE", fd);
+}
+
+static JSValue host_netlinkSend(HOST_ARGUMENTS)
+{
+  int fd;
+  const uint8_t *message;
+  size_t length;
+  if (!host_fd(context, argv[0], &fd) || !host_bytes(context, argv[1], &message, &length))
+    return JS_EXCEPTION;
+  ssize_t sent = send(fd, message, length, 0);
+  if (sent != (ssize_t)length)
+    return host_throw_fd(context, sent < 0 ? errno : EIO, "send", fd);
+  return JS_UNDEFINED;
+}
+
+static JSValue host_netlinkReceive(HOST_ARGUMENTS)
+{
+  /* In .bss: pages that no datagram reaches are never there. */
+  static uint8_t buffer[256 * 1024];
+  int fd;
+  double deadline;
+  if (!host_fd(context, argv[0], &fd) || !host_deadline(context, argv[1], &deadline))
+    return JS_EXCEPTION;
+  for (;;) {
+    struct sockaddr_nl sender = {0};
+    socklen_t sender_length = sizeof sender;
+    ssize_t length = recvfrom(fd, buffer, sizeof buffer, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&sender,
+                              &sender_length);
+    if (length >= 0) {
+      /* Other processes can send to us as well; nobody asked them. */
+      if (sender.nl_pid != 0)
+        continue;
+      if ((size_t)length > sizeof buffer)
+        return host_throw_fd(context, EMSGSIZE, "recvfrom", fd);
+      return host_new_bytes(context, buffer, (size_t)length);
+    }
+    int error = errno == EAGAIN ? host_wait_fd(fd, POLLIN, deadline) : errno;
+    if (error != 0 && error != EINTR)
+      return host_throw_fd(context, error, error == ETIMEDOUT ? "ppoll" : "recvfrom", fd);
+    if (error == EINTR)
+      return host_throw_fd(context, error, "ppoll", fd);
+  }
+}
+
+const JSCFunctionListEntry host_netlink_functions[] = {
+  HOST_FUNCTION(netlinkSocket, 1), HOST_FUNCTION(netlinkJoin, 2),    HOST_FUNCTION(netnsCookie, 1),
+  HOST_FUNCTION(netlinkSend, 2),   HOST_FUNCTION(netlinkReceive, 2),
+};
+const int host_netlink_count = COUNT_OF(host_netlink_functions);

@@ -1,0 +1,146 @@
+/* The process itself: arguments, environment, clocks, programs, and how it ends. */
+#include "build.h"
+#include "host.h"
+#include "program.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+extern char **environ;
+
+static int argument_count;
+static char **arguments;
+static int exit_status;
+
+/*
+ * A caller may have left descriptor 0, 1 or 2 closed. The next file that we open would get its number, and what
+ * is printed would go into that file.
+ */
+static bool open_standard_descriptors(void)
+{
+  struct pollfd standard[] = {{.fd = 0}, {.fd = 1}, {.fd = 2}};
+  if (poll(standard, COUNT_OF(standard), 0) <= 0)
+    return true;
+  for (int fd = 0; fd < 3; fd++) {
+    if ((standard[fd].revents & POLLNVAL) && open("/dev/null", O_RDWR) != fd)
+      return false;
+  }
+  return true;
+}
+
+bool host_prepare_process(int argc, char **argv)
+{
+  argument_count = argc;
+  arguments = argv;
+  if (!open_standard_descriptors())
+    return false;
+  /* Printing to a caller that is gone shall be an error that can be answered (by rolling back). */
+  signal(SIGPIPE, SIG_IGN);
+  return true;
+}
+
+int host_exit_status(void)
+{
+  return exit_status;
+}
+
+static JSValue new_names(JSContext *context, char **names, size_t count)
+{
+  JSValue array = JS_NewArray(context);
+  if (JS_IsException(array))
+    return array;
+  for (size_t i = 0; i < count; i++) {
+    JSValue name = host_new_name(context, names[i]);
+    if (JS_IsException(name) || JS_SetPropertyUint32(context, array, (uint32_t)i, name) < 0) {
+      JS_FreeValue(context, array);
+      return JS_EXCEPTION;
+    }
+  }
+  return array;
+}
+
+static JSValue host_args(HOST_ARGUMENTS)
+{
+  return new_names(context, arguments, (size_t)argument_count);
+}
+
+static JSValue host_getenv(HOST_ARGUMENTS)
+{
+  char *name = host_name(context, argv[0], "getenv");
+  if (name == NULL)
+    return JS_EXCEPTION;
+  const char *value = getenv(name);
+  js_free(context, name);
+  return value == NULL ? JS_UNDEFINED : host_new_name(context, value);
+}
+
+static JSValue host_environ(HOST_ARGUMENTS)
+{
+  size_t count = 0;
+  while (environ[count] != NULL)
+    count++;
+  return new_names(context, environ, count);
+}
+
+static JSValue host_getpid(HOST_ARGUMENTS)
+{
+  return JS_NewInt32(context, getpid());
+}
+
+static JSValue host_monotonic(HOST_ARGUMENTS)
+{
+  return JS_NewFloat64(context, host_now());
+}
+
+static JSValue host_realtime(HOST_ARGUMENTS)
+{
+  struct timespec now;
+  clock_gettime(CLOCK_REALTIME, &now);
+  return JS_NewFloat64(context, (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6);
+}
+
+static JSValue host_load(HOST_ARGUMENTS)
+{
+  char *program = host_name(context, argv[0], "load");
+  if (program == NULL)
+    return JS_EXCEPTION;
+  JSValue result = program_load(context, program);
+  js_free(context, program);
+  if (JS_IsException(result))
+    return result;
+  JS_FreeValue(context, result);
+  return JS_UNDEFINED;
+}
+
+static JSValue host_exitStatus(HOST_ARGUMENTS)
+{
+  int64_t status;
+  if (!host_integer(context, argv[0], "a status", 0, 255, &status))
+    return JS_EXCEPTION;
+  exit_status = (int)status;
+  return JS_UNDEFINED;
+}
+
+static const JSCFunctionListEntry build[] = {
+  JS_PROP_STRING_DEF("version", IB_SRIOV_VERSION, JS_PROP_ENUMERABLE),
+  JS_PROP_STRING_DEF("commit", IB_SRIOV_COMMIT, JS_PROP_ENUMERABLE),
+  JS_PROP_STRING_DEF("date", IB_SRIOV_DATE, JS_PROP_ENUMERABLE),
+};
+
+const JSCFunctionListEntry host_process_functions[] = {
+  HOST_FUNCTION(args, 0),
+  HOST_FUNCTION(getenv, 1),
+  HOST_FUNCTION(environ, 0),
+  HOST_FUNCTION(getpid, 0),
+  HOST_FUNCTION(monotonic, 0),
+  HOST_FUNCTION(realtime, 0),
+  HOST_FUNCTION(load, 1),
+  HOST_FUNCTION(exitStatus, 1),
+  JS_OBJECT_DEF("build", build, COUNT_OF(build), JS_PROP_ENUMERABLE),
+};
+const int host_process_count = COUNT_OF(host_process_functions);

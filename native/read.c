@@ -1,0 +1,62 @@
+/* A descriptor, read to its end. */
+#include "host.h"
+
+#include <errno.h>
+#include <math.h>
+#include <string.h>
+#include <unistd.h>
+
+/*
+ * sysfs hands out an attribute at once, a page at the most (kernfs_file_read_iter, sysfs_emit): less than the
+ * smallest page there is means that no more comes, and the read that would find the end can be spared.
+ */
+enum { SMALLEST_PAGE = 4096 };
+
+/* Waits where the stream has nothing yet. While signals are held back, read(2) itself could not be woken. */
+static ssize_t read_some(int fd, char *to, size_t length, enum host_read_end end)
+{
+  for (;;) {
+    if (end == HOST_READ_STREAM && host_signals_deferred() && host_wait_fd(fd, POLLIN, INFINITY) != 0)
+      return -1;
+    ssize_t got = read(fd, to, length);
+    if (got >= 0 || (errno != EAGAIN && errno != EINTR))
+      return got;
+    if (errno == EAGAIN && (end != HOST_READ_STREAM || host_wait_fd(fd, POLLIN, INFINITY) != 0))
+      return -1;
+  }
+}
+
+JSValue host_read_text(JSContext *context, int fd, size_t limit, enum host_read_end end, const char *subject)
+{
+  static char first[64 * 1024];
+  char *text = first;
+  size_t size = sizeof first, used = 0;
+  int error = 0;
+  for (;;) {
+    if (used == size) {
+      char *larger = js_realloc(context, text == first ? NULL : text, 2 * size);
+      if (larger == NULL) {
+        if (text != first)
+          js_free(context, text);
+        return JS_EXCEPTION;
+      }
+      if (text == first)
+        memcpy(larger, first, sizeof first);
+      text = larger;
+      size *= 2;
+    }
+    ssize_t got = read_some(fd, text + used, size - used, end);
+    if (got < 0)
+      error = errno;
+    else
+      used += (size_t)got;
+    if (used > limit)
+      error = EFBIG;
+    if (error != 0 || got == 0 || (end == HOST_READ_ATTRIBUTE && got < SMALLEST_PAGE))
+      break;
+  }
+  JSValue string = error == 0 ? host_new_text(context, text, used) : host_throw(context, error, "read", subject);
+  if (text != first)
+    js_free(context, text);
+  return string;
+}

@@ -1,0 +1,85 @@
+/*
+ * The last resort: a failure of the engine, or an exception that nobody caught, is still answered as the CNI
+ * specification demands, with an error object on stdout. Nothing here allocates of its own: memory may be
+ * what is short.
+ */
+#include "engine.h"
+#include "host.h"
+
+#include <string.h>
+
+/* Longer texts are cut. An escaped byte takes six. */
+enum { MESSAGE_BYTES = 1000, DETAILS_BYTES = 4000, FRAME_BYTES = 200 };
+static char document[6 * (MESSAGE_BYTES + DETAILS_BYTES) + FRAME_BYTES];
+static size_t used;
+
+static void append(const char *text)
+{
+  size_t length = strlen(text);
+  memcpy(document + used, text, length);
+  used += length;
+}
+
+/* As much of the text as `limit` allows, without half a UTF-8 sequence at the end. */
+static size_t cut(const char *text, size_t limit)
+{
+  size_t length = strlen(text);
+  if (length <= limit)
+    return length;
+  while (limit > 0 && ((unsigned char)text[limit] & 0xc0) == 0x80)
+    limit--;
+  return limit;
+}
+
+static void append_quoted(const char *text, size_t limit)
+{
+  static const char hex[] = "0123456789abcdef";
+  size_t length = cut(text, limit);
+  append("\"");
+  for (size_t i = 0; i < length; i++) {
+    unsigned char byte = (unsigned char)text[i];
+    if (byte == '"' || byte == '\\') {
+      document[used++] = '\\';
+      document[used++] = text[i];
+    } else if (byte < 0x20) {
+      const char escape[] = {'\\', 'u', '0', '0', hex[byte >> 4], hex[byte & 15]};
+      memcpy(document + used, escape, sizeof escape);
+      used += sizeof escape;
+    } else {
+      document[used++] = text[i];
+    }
+  }
+  append("\"");
+}
+
+void engine_report_text(const char *message, const char *details)
+{
+  used = 0;
+  append("{\n    \"cniVersion\": \"1.1.0\",\n    \"code\": 999,\n    \"msg\": ");
+  append_quoted(message, MESSAGE_BYTES);
+  append(",\n    \"details\": ");
+  append_quoted(details, DETAILS_BYTES);
+  append("\n}");
+  /* Two documents on stdout are none; the result that went before stands, so this one goes beside it. */
+  host_write_all(host_stdout_used() ? 2 : 1, document, used);
+}
+
+void engine_report(JSContext *context)
+{
+  JSValue exception = JS_GetException(context);
+  /* null, or nothing at all: there was no memory left to make the error from. */
+  const bool lost = JS_IsNull(exception) || JS_IsUninitialized(exception);
+  const char *message = lost ? NULL : JS_ToCString(context, exception);
+  JSValue stack = JS_IsObject(exception) ? JS_GetPropertyStr(context, exception, "stack") : JS_UNDEFINED;
+  const char *details = JS_IsString(stack) ? JS_ToCString(context, stack) : NULL;
+
+  engine_report_text(message != NULL ? message : "InternalError: out of memory",
+                     details != NULL ? details : "");
+
+  JS_FreeCString(context, details);
+  JS_FreeCString(context, message);
+  JS_FreeValue(context, stack);
+  JS_FreeValue(context, exception);
+  /* What was thrown on the way here is of no more interest. */
+  JS_FreeValue(context, JS_GetException(context));
+}

@@ -1,0 +1,118 @@
+// The face of the verbs: one CNI call from the environment and stdin to the answer on stdout. It is the one
+// place that knows both the attachments and the real node.
+import { deferSignals, exitStatus, getenv, print, readStdin } from "host";
+import { attach } from "./attachment/attach.ts";
+import type { Call } from "./attachment/call.ts";
+import { check } from "./attachment/check.ts";
+import { detach } from "./attachment/detach.ts";
+import { ipamCallFor } from "./attachment/ipam-call.ts";
+import { type Configuration, parseConfiguration, prevResult } from "./cni/configuration.ts";
+import { errorDocument, messageOf } from "./cni/error-document.ts";
+import { CniError, codes } from "./cni/errors.ts";
+import { allowsOwnNetns, checkCommand, type Invocation, readEnvironment } from "./cni/invocation.ts";
+import { encodeResult, requireExpressible } from "./cni/result-encode.ts";
+import { type CniVersion, checkVersion, NEWEST_VERSION } from "./cni/versions.ts";
+import { linuxNode } from "./linux/node.ts";
+import { parseNetwork, parseNetworkForDelete } from "./network.ts";
+import type { Node } from "./node/node.ts";
+
+/** A network configuration has some hundred bytes; more than this is a mistake or an attack. */
+const longestConfiguration = 1 << 20;
+
+/** How long a CHECK may take, ms. */
+const checkTime = 100_000;
+
+let version: CniVersion | undefined;
+try {
+  const invocation = readEnvironment(getenv);
+  const configuration = parseConfiguration(input());
+  const command = checkCommand(invocation.command);
+  version = checkVersion(command, configuration.cniVersion);
+  if (command === "ADD") add(invocation, configuration, version);
+  else if (command === "DEL") del(invocation, configuration);
+  else if (command === "CHECK") checkAttachment(invocation, configuration, version);
+  // GC and STATUS have nothing to say yet, which CNI's libraries take for success.
+} catch (error) {
+  print(1, errorDocument(error, version ?? NEWEST_VERSION));
+  exitStatus(1);
+}
+
+function add(invocation: Invocation, configuration: Configuration, cniVersion: CniVersion): void {
+  const network = parseNetwork(configuration, cniVersion, invocation.args);
+  const hasAddresses = network.ipamType !== undefined || (network.prevResult?.ips.length ?? 0) > 0;
+  requireExpressible(cniVersion, hasAddresses);
+  network.warnings.forEach(warn);
+  const node = linuxNode();
+  deferSignals();
+  const result = attach(node, {
+    ...callOf(node, invocation, configuration, network.timeout),
+    netns: invocation.netns ?? "",
+    ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
+    deviceID: network.deviceID,
+    guid: network.guid,
+    linkState: network.linkState,
+    reply: { cniVersion, prevResult: network.prevResult, dns: network.dns },
+  });
+  print(1, encodeResult(result, cniVersion));
+}
+
+function del(invocation: Invocation, configuration: Configuration): void {
+  const network = parseNetworkForDelete(configuration);
+  network.warnings.forEach(warn);
+  const node = linuxNode();
+  deferSignals();
+  const call = callOf(node, invocation, configuration, network.timeout);
+  const leases = network.ipamType !== undefined;
+  detach(node, {
+    ...call,
+    ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
+    deviceID: network.deviceID,
+    ipam: leases ? ipamCallFor(call.name, invocation.netns ?? "", call) : undefined,
+  });
+}
+
+function checkAttachment(invocation: Invocation, configuration: Configuration, cniVersion: CniVersion): void {
+  const before = prevResult(configuration, cniVersion);
+  if (before === undefined) {
+    throw new CniError(
+      codes.badConfiguration,
+      "network configuration: prevResult is missing, which CHECK needs",
+    );
+  }
+  const node = linuxNode();
+  check(node, {
+    ...callOf(node, invocation, configuration, checkTime),
+    netns: invocation.netns ?? "",
+    prevResult: before,
+  });
+}
+
+function callOf(node: Node, invocation: Invocation, configuration: Configuration, timeout: number): Call {
+  const { containerId, ifname, netns, args, path } = invocation;
+  return {
+    name: { containerId, ifname },
+    netns,
+    stdin: configuration.text,
+    args,
+    path,
+    deadline: node.clock.now() + timeout,
+    warn,
+  };
+}
+
+function input(): string {
+  try {
+    return readStdin(longestConfiguration);
+  } catch (cause) {
+    throw new CniError(codes.io, `error reading from stdin: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** A runtime logs the stderr of a plugin, if it does not drop it. It must never be a reason to fail. */
+function warn(message: string): void {
+  try {
+    print(2, `ib-sriov: ${message.trimEnd()}\n`);
+  } catch {
+    // Nobody listens.
+  }
+}

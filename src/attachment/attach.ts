@@ -1,0 +1,121 @@
+import { CniError, codes } from "../cni/errors.ts";
+import type { Result } from "../cni/result.ts";
+import type { Guid } from "../infiniband/guid.ts";
+import type { VirtualFunction } from "../node/functions.ts";
+import type { LinkState } from "../node/links.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import type { Node } from "../node/node.ts";
+import type { Attaching, Reply } from "./attachment.ts";
+import { attachmentOf } from "./attachment-of.ts";
+import type { Call } from "./call.ts";
+import { openContainer } from "./container.ts";
+import { estateOf } from "./estate.ts";
+import { attempt } from "./failure.ts";
+import { pfNetdev, virtualFunctionAt } from "./function.ts";
+import { inherit } from "./inherit.ts";
+import { Locks } from "./locks.ts";
+import { settleOwed } from "./owed-leases.ts";
+import { makePlan } from "./plan.ts";
+import { rollBack } from "./roll-back.ts";
+import { StateDirectory } from "./state-directory.ts";
+import { allSteps } from "./steps/all-steps.ts";
+
+/** What ADD is asked for. */
+export interface AttachCall extends Call {
+  readonly netns: string;
+  /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
+  readonly ownNetnsAllowed: boolean;
+  /** PCI address of the VF. */
+  readonly deviceID: string;
+  readonly guid: Guid | undefined;
+  readonly linkState: LinkState | undefined;
+  readonly reply: Reply;
+}
+
+/**
+ * ADD: gives a VF to a container.
+ * @returns what the runtime is told; the record says `complete` by then.
+ * @throws {CniError} where it could not be done. The node is then as it was, or the record says what is not.
+ */
+export function attach(node: Node, call: AttachCall): Result {
+  const state = new StateDirectory(node.files);
+  const pod = openContainer(node, call.netns, call.ownNetnsAllowed);
+  const vf = attempt(`read deviceID ${call.deviceID}`, () => virtualFunctionAt(node, call.deviceID));
+  requireName(state, call);
+  attempt("prepare the state directory", () => state.prepare());
+  const locks = new Locks(node, state, call.deadline, `ADD of container ${call.name.containerId}`);
+  attempt(`lock VF ${vf.pci}`, () => locks.acquireVf(vf.pci));
+  try {
+    return attachLocked(node, call, state, locks, pod, vf);
+  } finally {
+    locks.release();
+  }
+}
+
+function attachLocked(
+  node: Node,
+  call: AttachCall,
+  state: StateDirectory,
+  locks: Locks,
+  pod: Namespace,
+  vf: VirtualFunction,
+): Result {
+  const wanted = { guid: call.guid, linkState: call.linkState };
+  const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
+  const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
+    estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
+  );
+  const pf = attempt(`read PF ${vf.pf}`, () => pfNetdev(node, vf.pf));
+  const { record, netdev, effective } = attempt(`read what VF ${vf.pci} is like`, () =>
+    makePlan(node, call, vf, pod, pf, wanted, inherited?.originals),
+  );
+
+  attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
+  // From here on whoever comes after us finds the plan, and with it the way back.
+  const path = attempt("write the attachment's record", () => state.create(record, pf.name));
+  if (path === undefined) throw alreadyAttached(call);
+  const attachment: Attaching = {
+    ...attachmentOf(node, record, pod, locks, call),
+    pf: () => pf,
+    reply: call.reply,
+    effective,
+    netdev,
+    result: undefined,
+  };
+  try {
+    const owing = inherited?.owing;
+    const owed =
+      owing && attempt("put a dead attachment's record aside", () => state.park(owing.path, owing.record));
+    attempt(`note whose VF ${vf.pci} is`, () => locks.setOwner(call.name));
+    for (const step of allSteps()) {
+      attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment));
+    }
+    // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
+    attempt("go on", () => node.clock.checkInterrupted());
+    if (owed !== undefined) settleOwed(node, state, owed, locks.inheritable, call.warn);
+    attempt("complete the attachment's record", () =>
+      state.replace(path, { ...record, state: "complete" }, pf.name),
+    );
+  } catch (error) {
+    throw rollBack(attachment, state, path, pf.name, error);
+  }
+  if (attachment.result === undefined) throw new Error("the last step has left no result");
+  return attachment.result;
+}
+
+/** Names that are too long for a file are refused before anything is changed. */
+function requireName(state: StateDirectory, { name }: AttachCall): void {
+  if (state.nameFits(name)) return;
+  throw new CniError(
+    codes.badEnvironment,
+    "CNI_CONTAINERID and CNI_IFNAME are too long: with a dash between them they must not be over 255 bytes",
+  );
+}
+
+function alreadyAttached({ name }: AttachCall): CniError {
+  return new CniError(
+    codes.badEnvironment,
+    `CNI_CONTAINERID ${name.containerId} has an attachment ${name.ifname} (CNI_IFNAME) already; it must be ` +
+      "detached (DEL) first",
+  );
+}

@@ -1,0 +1,72 @@
+import type { Dns, Result } from "../cni/result.ts";
+import type { CniVersion } from "../cni/versions.ts";
+import type { Link } from "../node/links.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import type { Node } from "../node/node.ts";
+import type { GuidPair } from "./effective-guids.ts";
+import type { IpamCall } from "./ipam-call.ts";
+import type { Locks } from "./locks.ts";
+import type { AttachmentRecord } from "./record.ts";
+import type { Lease } from "./steps/lease.ts";
+
+/** What the steps of one attachment work on, for the length of one call. */
+export interface Attachment {
+  readonly node: Node;
+  readonly record: AttachmentRecord;
+  /** The container's namespace; undefined where it is gone. */
+  readonly pod: Namespace | undefined;
+  /** The locks that the call holds; the VF's is one of them. */
+  readonly locks: Locks;
+  /** When waiting ends, on the node's clock. */
+  readonly deadline: number;
+  /** The netdev of the PF, in the host's namespace; looked for at its first use. */
+  readonly pf: () => Link;
+  /** How the IPAM plugin is called; undefined where no addresses are wanted. */
+  readonly ipam: IpamCall | undefined;
+  /** The lease that ADD has begun. */
+  lease: Lease | undefined;
+  /** Says something that the operator should know and that fails nothing. */
+  readonly warn: (message: string) => void;
+}
+
+/** What ADD needs besides, to answer the runtime. */
+export interface Reply {
+  readonly cniVersion: CniVersion;
+  /** Of the plugins before us in the chain. */
+  readonly prevResult: Result | undefined;
+  /** Of the network configuration. */
+  readonly dns: Dns;
+}
+
+/** An attachment that is being made. */
+export interface Attaching extends Attachment {
+  readonly reply: Reply;
+  /** The GUIDs that the VF ran with when the plan was made. */
+  readonly effective: GuidPair;
+  /**
+   * The VF's netdev as it was last seen: on the host until the interface step has moved it, then in the
+   * container. A step that makes a new one of it, or moves it, says so here.
+   */
+  netdev: Link;
+  /** What the runtime shall be told; the last step leaves it here. */
+  result: Result | undefined;
+}
+
+/**
+ * One change of the node, and the only way to make one.
+ *
+ * `undo` puts back what the record says was there. It reads the node and never a note of how far `apply`
+ * came; it puts a value back only where it finds ours, or cannot read it; undone already is success.
+ */
+export interface Step {
+  /** What it is about, for messages: "link state". */
+  readonly name: string;
+  apply(attachment: Attaching): void;
+  undo(attachment: Attachment): void;
+  /**
+   * Does the step still hold?
+   * @param result what ADD told the runtime.
+   * @throws {CniError} naming what was expected and what was found, where not.
+   */
+  verify(attachment: Attachment, result: Result): void;
+}

@@ -1,0 +1,78 @@
+import type { Namespace } from "../node/namespaces.ts";
+import type { Node } from "../node/node.ts";
+import { openIfThere } from "./container.ts";
+import type { DetachCall } from "./detach.ts";
+import { attempt, attemptAll } from "./failure.ts";
+import { runIpam } from "./ipam-call.ts";
+import { Locks } from "./locks.ts";
+import { isNamed } from "./record.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import { combined } from "./undo.ts";
+
+/**
+ * DEL of an attachment that nobody has written down: detached before, or made by another plugin, or its
+ * record is damaged. What can be told from the call alone is done: the lease is released, the configured VF
+ * comes home from the container unless it is somebody else's, and has a driver afterwards. Its GUID is left
+ * as it is, since nobody knows what it was.
+ */
+export function detachUnrecorded(node: Node, call: DetachCall, state: StateDirectory): void {
+  const damaged = attempt("read the attachment's record", () => state.find(call.name));
+  if (damaged !== undefined) {
+    call.warn(`the record ${damaged.path} cannot be read; its VF is brought home, its GUID stays as it is`);
+  }
+  const pod = attempt(`open the network namespace ${call.netns}`, () =>
+    call.netns === undefined ? undefined : openIfThere(node, call.netns),
+  );
+  const failure = combined(`container ${call.name.containerId} could not be detached`, [
+    ...attemptAll([() => attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod))]),
+    ...attemptAll([() => attempt("release the lease", () => releaseLease(node, call))]),
+  ]);
+  if (failure !== undefined) throw failure;
+  if (damaged !== undefined) attempt("remove the attachment's record", () => state.remove(damaged.path));
+}
+
+function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): void {
+  if (ipam !== undefined) runIpam(node, "DEL", ipam, [], deadline, warn);
+}
+
+function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
+  const pci = call.deviceID;
+  if (pci === undefined || !node.functions.exists(pci) || isInOrder(node, pci, pod)) return;
+  state.prepare();
+  const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
+  locks.acquireVf(pci);
+  try {
+    const { owner } = locks;
+    if (owner !== undefined && !isNamed(owner, call.name) && state.find(owner) !== undefined) return;
+    for (const link of straysIn(node, pci, pod)) {
+      call.warn(`no record says why ${link.name} of VF ${pci} is in ${call.netns}; it is brought home`);
+      // "%d" has the kernel choose a free number.
+      attempt(`move ${link.name} of VF ${pci} to the host`, () =>
+        node.links.move(link.namespace, link.index, node.namespaces.host, "ib%d"),
+      );
+    }
+    if (node.functions.driver(pci) === undefined) bindLikePf(node, pci, locks);
+  } finally {
+    locks.release();
+  }
+}
+
+/** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */
+function isInOrder(node: Node, pci: string, pod: Namespace | undefined): boolean {
+  return straysIn(node, pci, pod).length === 0 && node.functions.driver(pci) !== undefined;
+}
+
+/** What of the VF is in the container. */
+function straysIn(node: Node, pci: string, pod: Namespace | undefined) {
+  if (pod === undefined || pod.cookie === node.namespaces.host.cookie) return [];
+  return node.links.ofFunction(pod, pci).map(({ name, index }) => ({ name, index, namespace: pod }));
+}
+
+/** Which driver a VF had nobody knows; that of its PF drives both in every InfiniBand HCA there is. */
+function bindLikePf(node: Node, pci: string, locks: Locks): void {
+  const driver = node.functions.driver(node.functions.virtualFunction(pci).pf);
+  if (driver === undefined) return;
+  locks.whileNodeIsLocked(() =>
+    attempt(`bind VF ${pci}, which has no driver, to ${driver}`, () => node.functions.bind(pci, driver)),
+  );
+}

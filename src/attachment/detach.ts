@@ -1,0 +1,106 @@
+import type { Node } from "../node/node.ts";
+import type { Attachment } from "./attachment.ts";
+import { attachmentOf } from "./attachment-of.ts";
+import type { Call } from "./call.ts";
+import { openIfThere, recordedContainer, requireOtherNetns } from "./container.ts";
+import { detachUnrecorded } from "./detach-unrecorded.ts";
+import { isCurrent } from "./estate.ts";
+import { attempt } from "./failure.ts";
+import { type IpamCall, ipamCallOf, sameLease } from "./ipam-call.ts";
+import { Locks } from "./locks.ts";
+import { type AttachmentRecord, isNamed } from "./record.ts";
+import { StateDirectory } from "./state-directory.ts";
+import { combined, undoAll } from "./undo.ts";
+
+/** What DEL is asked for. */
+export interface DetachCall extends Call {
+  /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
+  readonly ownNetnsAllowed: boolean;
+  /** PCI address of the VF, as the network configuration has it; undefined where it has none that is one. */
+  readonly deviceID: string | undefined;
+  /** How the configuration's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
+}
+
+/**
+ * DEL: takes a VF back from a container. Detached already is success.
+ * @throws {CniError} where something could not be put back. The record stays then, and the next DEL goes on.
+ */
+export function detach(node: Node, call: DetachCall): void {
+  const { netns } = call;
+  if (netns !== undefined && !call.ownNetnsAllowed) {
+    attempt(`tell the network namespace ${netns} from our own`, () =>
+      requireOtherNetns(node, openIfThere(node, netns)),
+    );
+  }
+  const state = new StateDirectory(node.files);
+  const find = () => attempt("read the attachment's record", () => state.find(call.name));
+  const pci = find()?.record?.vf.pci;
+  if (pci === undefined) {
+    detachUnrecorded(node, call, state);
+    return;
+  }
+  const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
+  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
+  try {
+    // What was read without the lock may be history by now.
+    const stored = find();
+    if (stored?.record?.vf.pci !== pci) return;
+    release(node, call, state, locks, stored.path, stored.record);
+  } finally {
+    locks.release();
+  }
+}
+
+function release(
+  node: Node,
+  call: DetachCall,
+  state: StateDirectory,
+  locks: Locks,
+  path: string,
+  record: AttachmentRecord,
+): void {
+  const { pci } = record.vf;
+  const pod = attempt(`look for the network namespace ${record.netns}`, () =>
+    containerOf(node, call, record),
+  );
+  const attachment: Attachment = {
+    ...attachmentOf(node, record, pod, locks, call),
+    ipam: releasingCall(call, record),
+  };
+  const ours = attempt(`find out whose VF ${pci} is`, () => holdsVf(node, locks, record));
+  if (!ours) call.warn(`VF ${pci} is not ${record.containerId}'s any more; only its lease is released`);
+  const failure = combined(
+    `container ${record.containerId} could not be detached from VF ${pci} in every respect (the next DEL tries again)`,
+    undoAll(attachment, ours),
+  );
+  if (failure !== undefined) throw failure;
+  attempt("remove the attachment's record", () => state.remove(path));
+  if (ours) attempt(`note that VF ${pci} is free`, () => locks.disown());
+}
+
+/** Is the VF still the one that the record's attachment changed, and nobody else's since? */
+function holdsVf(node: Node, locks: Locks, record: AttachmentRecord): boolean {
+  const { owner } = locks;
+  if (owner !== undefined && !isNamed(owner, record)) return false;
+  if (!node.functions.exists(record.vf.pci)) return false;
+  return isCurrent(node, record, node.functions.virtualFunction(record.vf.pci));
+}
+
+/** The namespace that ADD knew, by either path, as long as it is the same one. */
+function containerOf(node: Node, call: DetachCall, record: AttachmentRecord) {
+  const recorded = recordedContainer(node, record);
+  if (recorded !== undefined || call.netns === undefined || call.netns === record.netns) return recorded;
+  const named = openIfThere(node, call.netns);
+  return named?.cookie === record.netnsCookie ? named : undefined;
+}
+
+/**
+ * The runtime's own call, which may carry what an IPAM plugin expects of a DEL (prevResult), unless the
+ * network was changed under the running container: then what ADD was called with names the lease.
+ */
+function releasingCall(call: DetachCall, record: AttachmentRecord): IpamCall | undefined {
+  const recorded = ipamCallOf(record);
+  if (recorded === undefined || call.ipam === undefined) return recorded;
+  return sameLease(recorded, call.ipam) ? call.ipam : recorded;
+}

@@ -1,0 +1,35 @@
+import type { Guid } from "../infiniband/guid.ts";
+import { portGuidOf } from "../infiniband/hardware-address.ts";
+import type { Link } from "../node/links.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import type { Node } from "../node/node.ts";
+import { netdevOf } from "./vf-netdev.ts";
+
+/** Node and port GUID of a VF; undefined where it cannot be read. */
+export interface GuidPair {
+  readonly node: Guid | undefined;
+  readonly port: Guid | undefined;
+}
+
+/**
+ * The GUIDs that a VF runs with, which are those that its driver latched when it was bound: the node GUID out
+ * of its RDMA device, the port GUID out of its netdev's address.
+ * @param pod where to look for the netdev if it is not on the host.
+ * @param netdev the netdev, where the caller has just looked.
+ */
+export function effectiveGuids(
+  node: Node,
+  pci: string,
+  pod: Namespace | undefined,
+  netdev: Link | undefined,
+): GuidPair {
+  const device = node.functions.rdmaDevices(pci)[0];
+  const link =
+    netdev ??
+    netdevOf(node, node.namespaces.host, pci) ??
+    (pod === undefined ? undefined : netdevOf(node, pod, pci));
+  return {
+    node: device === undefined ? undefined : node.functions.nodeGuid(pci, device),
+    port: link === undefined ? undefined : portGuidOf(link.address),
+  };
+}

@@ -1,0 +1,80 @@
+import { CniError, codes } from "../cni/errors.ts";
+import type { VirtualFunction } from "../node/functions.ts";
+import type { Node } from "../node/node.ts";
+import type { Attachment } from "./attachment.ts";
+import { recordedContainer } from "./container.ts";
+import type { Locks } from "./locks.ts";
+import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import { guid } from "./steps/guid.ts";
+import { netInterface } from "./steps/interface.ts";
+import { linkState } from "./steps/link-state.ts";
+
+/** What an attachment that died left behind on a VF. */
+export interface Estate {
+  readonly path: string;
+  readonly record: AttachmentRecord;
+  /** Is the VF still the one that it changed? Otherwise only its lease is left of it. */
+  readonly current: boolean;
+}
+
+/**
+ * Who had the VF before, where nobody gave it back. The VF's lock is held, so nobody is at work on it.
+ * @throws {CniError} where a living attachment has it, or may have.
+ */
+export function estateOf(
+  node: Node,
+  state: StateDirectory,
+  locks: Locks,
+  vf: VirtualFunction,
+): Estate | undefined {
+  const { owner } = locks;
+  if (owner === undefined) return undefined;
+  const stored = state.find(owner);
+  if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
+  const { path, record } = stored;
+  const current = isCurrent(node, record, vf);
+  if (current && record.state === "complete" && recordedContainer(node, record) !== undefined) {
+    throw new CniError(
+      codes.deviceInUse,
+      `VF ${vf.pci} belongs to container ${record.containerId} (interface ${record.ifname}, ${record.netns}), ` +
+        "which is alive; it must be detached first",
+    );
+  }
+  return { path, record, current };
+}
+
+/**
+ * Is the VF still the one that the record's attachment changed? Nothing on it outlives a reboot, or its being
+ * destroyed and made anew (`sriov_numvfs`).
+ */
+export function isCurrent(node: Node, record: AttachmentRecord, vf: VirtualFunction | undefined): boolean {
+  return record.vf.incarnation === vf?.incarnation && record.bootId === node.clock.bootId();
+}
+
+/**
+ * Takes over what a dead attachment changed: brings the VF's devices home and puts back what the new one does
+ * not set itself. What it sets anyway, the GUIDs above all, is left as it is and set once.
+ * @returns the originals, which are now the new attachment's to put back.
+ * @throws {CniError} code 11 where the VF's netdev is nowhere that we can see.
+ */
+export function adopt(dead: Attachment, wanted: Wanted): Originals {
+  const { node, record } = dead;
+  const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
+  if (!hasDriver) guid.undo(dead);
+  // Before any rebind: a namespace that is gone to us may still live where we cannot see it, with the netdev
+  // in it. This waits for it then, and gives up; a rebind would tear it out of a living container.
+  netInterface.undo(dead);
+  if (hasDriver && wanted.guid === undefined) guid.undo(dead);
+  linkState.undo(dead);
+  return completed(dead);
+}
+
+/** The originals of a dead attachment, with those that it had no need to ask for. It has not changed them. */
+function completed({ node, record, pf }: Attachment): Originals {
+  const { found, wanted, vf } = record;
+  if (found.linkState !== undefined) return found;
+  const now = node.links.vfConfig(pf().index, vf.index);
+  if (changesGuid(wanted, found)) return { ...found, linkState: now.linkState };
+  return { ...found, linkState: now.linkState, adminNodeGuid: now.nodeGuid, adminPortGuid: now.portGuid };
+}

@@ -1,0 +1,60 @@
+import type { Node } from "../node/node.ts";
+import { attachmentOf } from "./attachment-of.ts";
+import type { Call } from "./call.ts";
+import { recordedContainer } from "./container.ts";
+import { adopt, type Estate } from "./estate.ts";
+import { attempt } from "./failure.ts";
+import type { Locks } from "./locks.ts";
+import { type AttachmentRecord, isNamed, type Originals, type Wanted } from "./record.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import { combined, undoAll } from "./undo.ts";
+
+/** What a new attachment of a VF takes over from a dead one. */
+export interface Inheritance {
+  /** undefined: nothing that the dead one changed is on the VF any more. */
+  readonly originals: Originals | undefined;
+  /** Its record, for the lease that it owes; undefined where it owes none. */
+  readonly owing: { readonly path: string; readonly record: AttachmentRecord } | undefined;
+}
+
+/**
+ * Settles what a dead attachment left on the VF. Killed in the middle of this, the dead one is still the
+ * owner, and all of it is done once more.
+ *
+ * Of an attachment of the same name (a runtime that calls ADD again) nothing is adopted: an IPAM plugin would
+ * refuse a second lease, so the first is released, and then all the rest can be put back as well.
+ */
+export function inherit(
+  node: Node,
+  state: StateDirectory,
+  locks: Locks,
+  call: Call,
+  wanted: Wanted,
+  estate: Estate,
+): Inheritance {
+  const { record, path, current } = estate;
+  const dead = attachmentOf(node, record, recordedContainer(node, record), locks, call);
+  call.warn(
+    `container ${record.containerId} left VF ${record.vf.pci} behind (${record.state}); it is taken over`,
+  );
+  settlePredecessor(state, locks, record);
+  if (!isNamed(record, call.name)) {
+    return { originals: current ? adopt(dead, wanted) : undefined, owing: { path, record } };
+  }
+  const failure = combined(
+    `what an earlier ADD of container ${record.containerId} changed cannot be put back`,
+    undoAll(dead, current),
+  );
+  if (failure !== undefined) throw failure;
+  state.remove(path);
+  return { originals: undefined, owing: undefined };
+}
+
+/** The dead one had taken the VF over itself, and was killed before the record of who had it before was put aside. */
+function settlePredecessor(state: StateDirectory, locks: Locks, { vf }: AttachmentRecord): void {
+  const { predecessor } = locks;
+  const stored = predecessor && state.find(predecessor);
+  const record = stored?.record;
+  if (stored === undefined || record?.vf.pci !== vf.pci) return;
+  attempt("put a dead attachment's record aside", () => state.park(stored.path, record));
+}

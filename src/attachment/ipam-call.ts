@@ -1,0 +1,87 @@
+import { ipamTypeOf } from "../cni/configuration.ts";
+import { fromJson, isObject } from "../cni/document.ts";
+import { findPlugin, type IpamVariables, ipamEnvironment } from "../cni/ipam.ts";
+import { requireDelegateSuccess } from "../cni/ipam-outcome.ts";
+import type { Node } from "../node/node.ts";
+import type { Child } from "../node/processes.ts";
+import { attempt } from "./failure.ts";
+import type { AttachmentName, AttachmentRecord } from "./record.ts";
+
+/** All that an IPAM plugin is called with, whoever calls it: ADD itself, or much later somebody else. */
+export interface IpamCall extends IpamVariables {
+  /** `ipam.type`, the plugin's file name. */
+  readonly plugin: string;
+  /** The network configuration, unaltered. */
+  readonly stdin: string;
+}
+
+/** The call that made the record's lease; undefined where no IPAM was configured. */
+export function ipamCallOf(record: AttachmentRecord): IpamCall | undefined {
+  return ipamCallFor(record, record.netns, record.call);
+}
+
+/**
+ * How the IPAM plugin of a network configuration is called for an attachment; undefined where there is none.
+ * @param netns CNI_NETNS, "" where there is none.
+ */
+export function ipamCallFor(
+  { containerId, ifname }: AttachmentName,
+  netns: string,
+  { stdin, args, path }: { readonly stdin: string; readonly args: string; readonly path: string },
+): IpamCall | undefined {
+  const plugin = ipamTypeOf(stdin);
+  return plugin === undefined ? undefined : { plugin, stdin, containerId, ifname, netns, args, path };
+}
+
+/** Do both speak of one lease: same network, same `ipam`, same attachment? */
+export function sameLease(one: IpamCall, other: IpamCall): boolean {
+  return leaseKey(one) === leaseKey(other);
+}
+
+function leaseKey({ stdin, containerId, ifname }: IpamCall): string {
+  const config = fromJson(stdin);
+  const { name, ipam } = isObject(config) ? config : {};
+  return JSON.stringify([name, ipam, containerId, ifname]);
+}
+
+/**
+ * Starts the IPAM plugin.
+ * @param inherit descriptors of locks that it keeps; it is not killed when we are.
+ * @throws {CniError} where there is no such plugin in CNI_PATH, or it cannot be started.
+ */
+export function startIpam(
+  node: Node,
+  command: "ADD" | "DEL" | "CHECK",
+  call: IpamCall,
+  inherit: readonly number[],
+): Child {
+  const path = findPlugin(call.plugin, call.path, (file) => node.files.isFile(file));
+  const environment = ipamEnvironment(node.processes.environment(), command, call);
+  return attempt(`start IPAM plugin ${path}`, () =>
+    node.processes.start({ path, environment, stdin: call.stdin, inherit }),
+  );
+}
+
+/**
+ * Runs the IPAM plugin to its end. One that hangs is killed at the deadline; what its DEL had to release is
+ * still owed then.
+ * @throws {CniError} where the plugin failed, or was not ready by the deadline.
+ */
+export function runIpam(
+  node: Node,
+  command: "DEL" | "CHECK",
+  call: IpamCall,
+  inherit: readonly number[],
+  deadline: number,
+  warn: (message: string) => void,
+): void {
+  const child = startIpam(node, command, call, inherit);
+  try {
+    const outcome = attempt(`wait for the ${command} of IPAM plugin ${call.plugin}`, () =>
+      child.wait(deadline),
+    );
+    requireDelegateSuccess(call.plugin, outcome, warn);
+  } finally {
+    child.kill();
+  }
+}

@@ -1,0 +1,173 @@
+import { fromJson, isObject } from "../cni/document.ts";
+import { CniError, codes } from "../cni/errors.ts";
+import { TimeoutError } from "../node/clock.ts";
+import type { Lock } from "../node/files.ts";
+import type { Node } from "../node/node.ts";
+import { type AttachmentName, isNamed } from "./record.ts";
+import type { StateDirectory } from "./state-directory.ts";
+
+/** The Go plugin's lock, which it holds through a whole call. Honoured, so that both can run on one node. */
+const referenceDirectory = "/var/run/cni/ib-sriov";
+const referenceLock = `${referenceDirectory}/cni.lock`;
+
+/**
+ * The locks of one call, always taken in this order: the VF's for the whole call, then, for as long as a
+ * rebind takes, the node's and the Go plugin's. Never held while waiting for an IPAM plugin: those two.
+ */
+export class Locks {
+  #vf: Lock | undefined;
+  #owner: AttachmentName | undefined;
+  #predecessor: AttachmentName | undefined;
+
+  constructor(
+    private readonly node: Node,
+    private readonly state: StateDirectory,
+    private readonly deadline: number,
+    private readonly verb: string,
+  ) {}
+
+  /**
+   * Takes the VF's lock.
+   * @throws {CniError} code 11 at the deadline, naming the holder.
+   */
+  acquireVf(pci: string): void {
+    const lock = this.state.vfLock(pci);
+    this.#acquire(lock, `VF ${pci}`);
+    this.#vf = lock;
+    const { owner, predecessor } = ownersIn(lock.read());
+    // Claimed, but killed before it had a record: then nothing has changed hands.
+    const isMade = owner !== undefined && this.state.find(owner)?.record?.vf.pci === pci;
+    this.#owner = isMade ? owner : predecessor;
+    this.#predecessor = isMade ? predecessor : undefined;
+    this.#write();
+  }
+
+  /** Who the VF belongs to, as its lock file says. */
+  get owner(): AttachmentName | undefined {
+    return this.#owner;
+  }
+
+  /** Whom the owner took it over from, where it was killed before it was done with that. */
+  get predecessor(): AttachmentName | undefined {
+    return this.#predecessor;
+  }
+
+  /**
+   * Says who will have a record of this VF next. Both names stand there until {@link setOwner}, so that
+   * whoever comes after a kill finds the one record or the other.
+   */
+  claim(owner: AttachmentName): void {
+    this.#predecessor = this.#owner !== undefined && isNamed(this.#owner, owner) ? undefined : this.#owner;
+    this.#owner = owner;
+    this.#write();
+  }
+
+  /** Hands the VF to an attachment for good. */
+  setOwner(owner: AttachmentName): void {
+    this.#owner = owner;
+    this.#predecessor = undefined;
+    this.#write();
+  }
+
+  /** The owner has no record any more: the VF is its predecessor's again, where that has not been settled yet. */
+  disown(): void {
+    this.#owner = this.#predecessor;
+    this.#predecessor = undefined;
+    this.#write();
+  }
+
+  /**
+   * Descriptors of locks that a child shall keep after our death: whoever comes next then waits for the
+   * child's end, which it must, since the child may be about to write down a lease.
+   */
+  get inheritable(): number[] {
+    return this.#vf === undefined ? [] : [this.#vf.fd];
+  }
+
+  /** Does something while nobody else on the node rebinds a VF or moves an RDMA device. */
+  whileNodeIsLocked<T>(action: () => T): T {
+    const lock = this.state.nodeLock();
+    this.#acquire(lock, "the node's RDMA devices");
+    try {
+      lock.write(this.#text());
+      const reference = this.#acquireReference();
+      try {
+        return action();
+      } finally {
+        reference?.release();
+      }
+    } finally {
+      lock.release();
+    }
+  }
+
+  /** Gives the VF's lock back. */
+  release(): void {
+    this.#vf?.release();
+    this.#vf = undefined;
+  }
+
+  /** Inside a container without /run the Go plugin's lock cannot be had, and nobody there takes it. */
+  #acquireReference(): Lock | undefined {
+    let lock: Lock;
+    try {
+      this.node.files.makeDirectory(referenceDirectory);
+      lock = this.node.files.lock(referenceLock);
+    } catch {
+      return undefined;
+    }
+    this.#acquire(lock, `the Go plugin's lock ${referenceLock}`);
+    return lock;
+  }
+
+  #acquire(lock: Lock, what: string): void {
+    try {
+      lock.acquire(this.deadline);
+    } catch (error) {
+      const holder = holderIn(lock.read(), this.node.clock.wall());
+      lock.release();
+      if (!(error instanceof TimeoutError)) throw error;
+      throw new CniError(
+        codes.tryAgain,
+        `${what} is busy: held by ${holder ?? "a process that left no note"}`,
+        {
+          cause: error,
+        },
+      );
+    }
+  }
+
+  #write(): void {
+    this.#vf?.write(this.#text());
+  }
+
+  #text(): string {
+    const { clock } = this.node;
+    const holder = { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) };
+    // JSON.stringify leaves out what is undefined.
+    return JSON.stringify({ owner: this.#owner, predecessor: this.#predecessor, holder });
+  }
+}
+
+function ownersIn(text: string): {
+  owner: AttachmentName | undefined;
+  predecessor: AttachmentName | undefined;
+} {
+  const note = fromJson(text);
+  const { owner, predecessor } = isObject(note) ? note : {};
+  return { owner: nameIn(owner), predecessor: nameIn(predecessor) };
+}
+
+function nameIn(value: unknown): AttachmentName | undefined {
+  if (!isObject(value)) return undefined;
+  const { containerId, ifname } = value;
+  return typeof containerId === "string" && typeof ifname === "string" ? { containerId, ifname } : undefined;
+}
+
+function holderIn(text: string, now: number): string | undefined {
+  const note = fromJson(text);
+  const holder = isObject(note) ? note.holder : undefined;
+  if (!isObject(holder) || typeof holder.since !== "number") return undefined;
+  const seconds = Math.max(0, Math.round((now - holder.since) / 1000));
+  return `process ${holder.pid} (${holder.verb}) for ${seconds} s`;
+}

@@ -1,0 +1,144 @@
+import { CniError, codes } from "../cni/errors.ts";
+import { isUsableGuid, zeroGuid } from "../infiniband/guid.ts";
+import { HARDWARE_ADDRESS_LENGTH } from "../infiniband/hardware-address.ts";
+import type { VirtualFunction } from "../node/functions.ts";
+import type { Link } from "../node/links.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import type { Node } from "../node/node.ts";
+import type { Call } from "./call.ts";
+import { effectiveGuids, type GuidPair } from "./effective-guids.ts";
+import { attempt } from "./failure.ts";
+import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
+import { netdevOf } from "./vf-netdev.ts";
+
+/** What an attachment will be, and what was seen of the VF. */
+export interface Plan {
+  readonly record: AttachmentRecord;
+  /** On the host. */
+  readonly netdev: Link;
+  readonly effective: GuidPair;
+}
+
+/**
+ * The plan of an attachment: everything that it will change is read first.
+ * @param inherited what a dead attachment of this VF had found: its values are on the VF now, and not those
+ * that must come back one day.
+ * @throws {CniError} where the VF cannot be attached as it is. Nothing has been changed then.
+ */
+export function makePlan(
+  node: Node,
+  call: Call,
+  vf: VirtualFunction,
+  pod: Namespace,
+  pf: Link,
+  wanted: Wanted,
+  inherited: Originals | undefined,
+): Plan {
+  const driver = boundDriver(node, vf.pci);
+  const netdev = hostIpoib(node, vf.pci);
+  requireFree(node, pod, call);
+  const effective = effectiveGuids(node, vf.pci, undefined, netdev);
+  const found = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
+  if (wanted.guid === undefined) requireGuid(vf, netdev, found);
+  const record: AttachmentRecord = {
+    state: "preparing",
+    containerId: call.name.containerId,
+    ifname: call.name.ifname,
+    netns: pod.path,
+    netnsCookie: pod.cookie,
+    bootId: node.clock.bootId(),
+    since: Math.round(node.clock.wall()),
+    vf: { pci: vf.pci, pf: vf.pf, index: vf.index, incarnation: vf.incarnation },
+    found,
+    wanted,
+    call: { stdin: call.stdin, args: call.args, path: call.path },
+  };
+  return { record, netdev, effective };
+}
+
+function originals(
+  node: Node,
+  vf: VirtualFunction,
+  pf: Link,
+  netdev: Link,
+  effective: GuidPair,
+  driver: string,
+  wanted: Wanted,
+): Originals {
+  const port = effective.port ?? zeroGuid();
+  const nodeGuid = effective.node ?? port;
+  // The PF's answer grows with its VFs and can be too long to be sent: it is asked for only where needed.
+  const isNeeded = changesGuid(wanted, { nodeGuid, portGuid: port }) || wanted.linkState !== undefined;
+  const admin = isNeeded ? node.links.vfConfig(pf.index, vf.index) : undefined;
+  return {
+    name: netdev.name,
+    altnames: netdev.altnames,
+    mtu: netdev.mtu,
+    up: netdev.up,
+    nodeGuid,
+    portGuid: port,
+    adminNodeGuid: admin?.nodeGuid,
+    adminPortGuid: admin?.portGuid,
+    linkState: admin?.linkState,
+    driver,
+    driverOverride: node.functions.driverOverride(vf.pci),
+  };
+}
+
+function boundDriver(node: Node, pci: string): string {
+  const driver = node.functions.driver(pci);
+  if (driver === undefined) {
+    throw new CniError(
+      codes.node,
+      `VF ${pci} has no driver: echo ${pci} > /sys/bus/pci/drivers_probe, and if that fails see dmesg`,
+    );
+  }
+  if (driver === "vfio-pci") {
+    throw new CniError(
+      codes.unsupportedField,
+      `deviceID ${pci} is bound to vfio-pci, which this version of ib-sriov does not support`,
+    );
+  }
+  return driver;
+}
+
+function hostIpoib(node: Node, pci: string): Link {
+  const link = attempt(`read the netdev of VF ${pci}`, () => netdevOf(node, node.namespaces.host, pci));
+  if (link === undefined) {
+    throw new CniError(
+      codes.node,
+      `VF ${pci} has no netdev on the host: either another network namespace holds it, or it is no network ` +
+        "device, or ib_ipoib is not loaded (modprobe ib_ipoib)",
+    );
+  }
+  if (link.address.length !== HARDWARE_ADDRESS_LENGTH) {
+    throw new CniError(
+      codes.badConfiguration,
+      `deviceID ${pci}: its netdev ${link.name} is no InfiniBand one (its hardware address has ` +
+        `${link.address.length} bytes, not ${HARDWARE_ADDRESS_LENGTH}); is the port's link type Ethernet?`,
+    );
+  }
+  return link;
+}
+
+/** Otherwise the move would collide in the container, and could take the container's own interface for ours. */
+function requireFree(node: Node, pod: Namespace, { name, netns }: Call): void {
+  const taken = attempt(`look for ${name.ifname} in ${netns}`, () => node.links.byName(pod, name.ifname));
+  if (taken === undefined) return;
+  throw new CniError(
+    codes.badEnvironment,
+    `CNI_IFNAME ${name.ifname} is taken: the network namespace ${netns} has an interface of that name already`,
+  );
+}
+
+/** The most reported problem of all: a fresh VF has no GUID, and none was asked for. */
+function requireGuid({ pci }: VirtualFunction, netdev: Link, found: Originals): void {
+  if (isUsableGuid(found.portGuid)) return;
+  throw new CniError(
+    codes.badConfiguration,
+    `VF ${pci} (${netdev.name}) has no valid GUID (${found.portGuid}) and the network names none: set "guid" or ` +
+      "runtimeConfig.infinibandGUID (capability infinibandGUID) in the network, run ib-kubernetes, or give the VF " +
+      "one: ip link set <PF> vf <index> node_guid <GUID>; ip link set <PF> vf <index> port_guid <GUID>; then unbind " +
+      "and bind the VF's driver",
+  );
+}

@@ -1,0 +1,61 @@
+import { messageOf } from "../cni/error-document.ts";
+import { CniError, codes } from "../cni/errors.ts";
+import type { Link } from "../node/links.ts";
+import type { Attachment } from "./attachment.ts";
+import { attempt } from "./failure.ts";
+import { netdevOf } from "./vf-netdev.ts";
+import { waitFor } from "./wait.ts";
+
+/** How long the driver may take to register the VF's netdev once bind has returned, ms. */
+const registration = 10_000;
+
+/**
+ * Unbinds the VF's driver and binds it again, which is how new GUIDs come into effect. It brings everything
+ * of the VF home from whatever namespace it is in, and makes a new netdev with default attributes.
+ *
+ * The node's lock is held meanwhile: the kernel hands out /dev/infiniband numbers anew, and another VF's
+ * rebind or RDMA move in the middle would swap theirs.
+ * @returns the new netdev.
+ */
+export function rebind(attachment: Attachment): Link {
+  const { node, record, locks, deadline } = attachment;
+  const { pci } = record.vf;
+  const { host } = node.namespaces;
+  return locks.whileNodeIsLocked(() => {
+    const watch = node.links.watch(host, "links");
+    try {
+      const bound = node.functions.driver(pci);
+      if (bound !== undefined) {
+        attempt(`unbind VF ${pci} from ${bound}`, () => node.functions.unbind(pci, bound));
+      }
+      bind(attachment);
+      const until = Math.min(node.clock.now() + registration, deadline);
+      const link = waitFor(watch, until, () => netdevOf(node, host, pci));
+      if (link !== undefined) return link;
+    } finally {
+      watch.close();
+    }
+    throw new CniError(
+      codes.node,
+      `VF ${pci} has had no netdev for ${registration / 1000} s after ${record.found.driver} was bound to it; ` +
+        "is ib_ipoib loaded (modprobe ib_ipoib), and what does dmesg say?",
+    );
+  });
+}
+
+/** Binds the VF's driver. A probe can fail for a moment (firmware busy): one failure is tried again. */
+function bind({ node, record, warn }: Attachment): void {
+  const { pci } = record.vf;
+  const { driver } = record.found;
+  try {
+    node.functions.bind(pci, driver);
+  } catch (error) {
+    if (node.functions.driver(pci) !== undefined) return;
+    warn(`${driver} did not bind to VF ${pci}, trying again: ${messageOf(error)}`);
+    attempt(
+      `bind VF ${pci} to ${driver}`,
+      () => node.functions.bind(pci, driver),
+      `the VF has no driver now; see dmesg, then: echo ${pci} > /sys/bus/pci/drivers/${driver}/bind`,
+    );
+  }
+}

@@ -1,0 +1,70 @@
+import { type Guid, sameGuid } from "../infiniband/guid.ts";
+import type { LinkState } from "../node/links.ts";
+
+/** What ADD found on the node, and what undo puts back. */
+export interface Originals {
+  /** Name of the VF's netdev in the host's namespace. */
+  readonly name: string;
+  readonly altnames: readonly string[];
+  readonly mtu: number;
+  readonly up: boolean;
+  /** The VF's own GUIDs, as its driver latched them; zero or all-ones where there was none. */
+  readonly nodeGuid: Guid;
+  readonly portGuid: Guid;
+  /** What the PF had on file for the VF; undefined where it was not asked or could not tell. */
+  readonly adminNodeGuid?: Guid | undefined;
+  readonly adminPortGuid?: Guid | undefined;
+  readonly linkState?: LinkState | undefined;
+  /** The driver that was bound to the VF. */
+  readonly driver: string;
+  readonly driverOverride?: string | undefined;
+}
+
+/** What ADD was asked to set on the VF. */
+export interface Wanted {
+  readonly guid?: Guid | undefined;
+  readonly linkState?: LinkState | undefined;
+}
+
+/** Names one attachment, as the runtime does. */
+export interface AttachmentName {
+  readonly containerId: string;
+  readonly ifname: string;
+}
+
+/**
+ * One attachment: the plan of ADD, written before its first change, and all that undo needs.
+ *
+ * `preparing`: ADD is at work, or was killed. `complete`: the container has the VF. `broken`: an undo did not
+ * succeed; whoever comes next begins where it stopped.
+ */
+export interface AttachmentRecord extends AttachmentName {
+  readonly state: "preparing" | "complete" | "broken";
+  /** CNI_NETNS of ADD, and what proves that a namespace found there later is the same one. */
+  readonly netns: string;
+  readonly netnsCookie: string;
+  /** The boot of the machine in which it was made: nothing on a VF outlives that. */
+  readonly bootId: string;
+  /** ms since 1970. */
+  readonly since: number;
+  readonly vf: {
+    readonly pci: string;
+    readonly pf: string;
+    readonly index: number;
+    readonly incarnation: string;
+  };
+  readonly found: Originals;
+  readonly wanted: Wanted;
+  /** What ADD was called with: releasing its lease may fall to somebody who is not called with it. */
+  readonly call: { readonly stdin: string; readonly args: string; readonly path: string };
+}
+
+/** Is the GUID that is wanted another one than those that were found? */
+export function changesGuid({ guid }: Wanted, found: Pick<Originals, "nodeGuid" | "portGuid">): boolean {
+  return guid !== undefined && !(sameGuid(guid, found.nodeGuid) && sameGuid(guid, found.portGuid));
+}
+
+/** Do both name the same attachment? */
+export function isNamed(one: AttachmentName, other: AttachmentName): boolean {
+  return one.containerId === other.containerId && one.ifname === other.ifname;
+}

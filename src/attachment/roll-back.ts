@@ -1,0 +1,51 @@
+import { messageOf } from "../cni/error-document.ts";
+import { CniError, codes } from "../cni/errors.ts";
+import type { Attachment } from "./attachment.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import { undoAll } from "./undo.ts";
+
+/** How long putting back what a failed ADD has done may take, ms: what is left of kubelet's 120 s, with a margin. */
+const undoTime = 15_000;
+
+/**
+ * Undoes an ADD that failed.
+ * @param reason why it failed.
+ * @returns the error for the runtime: `reason`, and what could not be put back, if anything. The record stays
+ * in that case, and the next DEL, or ADD of that VF, goes on from there.
+ */
+export function rollBack(
+  attachment: Attachment,
+  state: StateDirectory,
+  path: string,
+  pfName: string,
+  reason: unknown,
+): unknown {
+  const { node, record, locks, warn } = attachment;
+  node.clock.ignoreInterrupts();
+  const failures = undoAll(
+    {
+      ...attachment,
+      deadline: node.clock.now() + undoTime,
+      // A plugin that was never started (there is none of its name, say) has nothing to release.
+      ipam: attachment.lease === undefined ? undefined : attachment.ipam,
+    },
+    true,
+  );
+  try {
+    if (failures.length > 0) state.replace(path, { ...record, state: "broken" }, pfName);
+    else {
+      state.remove(path);
+      locks.disown();
+    }
+  } catch (error) {
+    // "preparing", as it stands there now, has the same consequences.
+    warn(`cannot bring the record ${path} up to date: ${messageOf(error)}`);
+  }
+  if (failures.length === 0) return reason;
+  return new CniError(
+    reason instanceof CniError ? reason.code : codes.internal,
+    `${messageOf(reason)}; and the VF could not be put back as it was (DEL tries again): ` +
+      failures.map(messageOf).join("; "),
+    { cause: new AggregateError([reason, ...failures], "ADD failed, and so did its undoing") },
+  );
+}

@@ -1,0 +1,129 @@
+import type { Files, Lock } from "../node/files.ts";
+import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
+import { parseRecord, recordDocument } from "./record-document.ts";
+
+/**
+ * Where the node's attachments are written down. It is the Go plugin's place, and below `/var/lib/cni`, the
+ * one directory that every caller shares with the host (a DRA driver's container has not even /run).
+ */
+const root = "/var/lib/cni/ib-sriov";
+
+/** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
+const longestName = 255;
+
+/** What stands in a file of the state directory. */
+export interface StoredRecord {
+  readonly path: string;
+  /** undefined: the file holds no record that can be read. */
+  readonly record: AttachmentRecord | undefined;
+}
+
+/**
+ * The state directory: a record for each attachment, a lock file for each VF, leases that are still owed.
+ * Names of ours begin with a dot, which no container ID can.
+ */
+export class StateDirectory {
+  constructor(private readonly files: Files) {}
+
+  /** Makes the directories that a change needs. */
+  prepare(): void {
+    this.files.makeDirectory(`${root}/.vf`);
+  }
+
+  /** The lock file of a VF, which also says who owns the VF; never removed. */
+  vfLock(pci: string): Lock {
+    return this.files.lock(`${root}/.vf/${pci}`);
+  }
+
+  /** The lock file that guards what reallocates the node's RDMA character devices. */
+  nodeLock(): Lock {
+    return this.files.lock(`${root}/.node`);
+  }
+
+  /** Is the attachment's name one that a file can bear? "a-b" and longer than {@link longestName} is not. */
+  nameFits(name: AttachmentName): boolean {
+    return utf8Length(name.containerId) + 1 + utf8Length(name.ifname) <= longestName;
+  }
+
+  /**
+   * The attachment's record, undefined where there is none. Two attachments can claim one path ("a" with
+   * "b-c" and "a-b" with "c"); the second one's record then stands aside.
+   */
+  find(name: AttachmentName): StoredRecord | undefined {
+    const plain = this.read(plainPath(name));
+    if (plain?.record !== undefined && isNamed(plain.record, name)) return plain;
+    const aside = this.read(asidePath(name));
+    if (aside !== undefined) return aside;
+    return plain?.record === undefined ? plain : undefined;
+  }
+
+  /** Reads a record by its path (as {@link StoredRecord} has it). */
+  read(path: string): StoredRecord | undefined {
+    const text = this.files.read(path);
+    return text === undefined ? undefined : { path, record: parseRecord(text) };
+  }
+
+  /**
+   * Writes a new record, whole or not at all, and never over another one.
+   * @returns its path; undefined where this attachment has a record already.
+   */
+  create(record: AttachmentRecord, pfName: string): string | undefined {
+    const text = recordDocument(record, pfName);
+    const plain = plainPath(record);
+    if (this.files.create(plain, text)) return plain;
+    const holder = this.read(plain)?.record;
+    if (holder === undefined || isNamed(holder, record)) return undefined;
+    const aside = asidePath(record);
+    this.files.makeDirectory(aside.slice(0, aside.lastIndexOf("/")));
+    return this.files.create(aside, text) ? aside : undefined;
+  }
+
+  /** Writes a record over its former self, whole or not at all. */
+  replace(path: string, record: AttachmentRecord, pfName: string): void {
+    this.files.replace(path, recordDocument(record, pfName));
+  }
+
+  /** Removes a record; gone already is success. */
+  remove(path: string): void {
+    this.files.remove(path);
+    if (path.startsWith(`${root}/.x/`)) this.files.removeDirectory(path.slice(0, path.lastIndexOf("/")));
+  }
+
+  /**
+   * Puts a record aside of which only the lease is left to be released. Its new name tells it from any other
+   * that is owed: an attachment of the same name can come and die again.
+   * @returns its new path.
+   */
+  park(path: string, { vf, since }: AttachmentRecord): string {
+    this.files.makeDirectory(`${root}/.owed`);
+    const owed = `${root}/.owed/${vf.pci}-${since}`;
+    this.files.rename(path, owed);
+    return owed;
+  }
+
+  /** All records' paths. A walk: not for ADD or DEL. */
+  paths(): string[] {
+    const plain = this.files.list(root).filter((name) => !name.startsWith("."));
+    const aside = this.files
+      .list(`${root}/.x`)
+      .flatMap((id) => this.files.list(`${root}/.x/${id}`).map((ifname) => `.x/${id}/${ifname}`));
+    return [...plain, ...aside].map((name) => `${root}/${name}`);
+  }
+}
+
+function plainPath(name: AttachmentName): string {
+  return `${root}/${name.containerId}-${name.ifname}`;
+}
+
+function asidePath(name: AttachmentName): string {
+  return `${root}/.x/${name.containerId}/${name.ifname}`;
+}
+
+function utf8Length(text: string): number {
+  let bytes = 0;
+  for (const character of text) {
+    const code = character.codePointAt(0) ?? 0;
+    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
+  }
+  return bytes;
+}

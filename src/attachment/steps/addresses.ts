@@ -1,0 +1,126 @@
+import { type AddressPlan, addressPlan } from "../../cni/address-plan.ts";
+import { CniError, codes } from "../../cni/errors.ts";
+import { composeResult, type Result } from "../../cni/result.ts";
+import { encodeResult } from "../../cni/result-encode.ts";
+import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
+import type { Link } from "../../node/links.ts";
+import type { Namespace } from "../../node/namespaces.ts";
+import type { Node } from "../../node/node.ts";
+import type { Attaching, Attachment, Step } from "../attachment.ts";
+import { attempt } from "../failure.ts";
+import { waitFor } from "../wait.ts";
+import { interfaceIn, living } from "./interface.ts";
+
+/** How long duplicate address detection may take, ms; the reference plugins' SettleAddresses has the same. */
+const dadWait = 5000;
+
+/** IF_OPER_UP, linux/if.h. */
+const operUp = 6;
+
+/** The interface up, with IPAM's addresses and routes. They go with the interface: nothing to undo. */
+export const addresses: Step = {
+  name: "addresses",
+
+  apply(attachment) {
+    const { node, record, lease } = attachment;
+    const pod = living(attachment);
+    const { ifname } = record;
+    const link = attachment.netdev;
+    const leased = lease?.result();
+    if (leased === undefined) {
+      attempt(`bring ${ifname} up`, () => node.links.set(pod, link.index, { up: true }));
+    } else {
+      // A result that the runtime's version cannot express must not be found out when all is done.
+      encodeResult(composed(attachment, link, leased), attachment.reply.cniVersion);
+      configure(attachment, pod, link, addressPlan(leased));
+    }
+    attachment.result = composed(attachment, interfaceIn(node, pod, ifname), leased);
+  },
+
+  undo() {},
+
+  verify(attachment, result) {
+    const { node, record } = attachment;
+    const pod = living(attachment);
+    const link = interfaceIn(node, pod, record.ifname);
+    const there = node.links.addresses(pod, link.index).map((address) => address.cidr);
+    for (const { address } of ownAddresses(result, record.ifname)) {
+      if (there.includes(address)) continue;
+      throw new CniError(
+        codes.node,
+        `${record.ifname} lacks the address ${address}; it has ${there.join(", ")}`,
+      );
+    }
+  },
+};
+
+function ownAddresses(result: Result, ifname: string) {
+  const index = result.interfaces.findIndex((each) => each.name === ifname && each.sandbox !== undefined);
+  return result.ips.filter((ip) => ip.interface === index);
+}
+
+function configure(attachment: Attachment, pod: Namespace, link: Link, plan: AddressPlan): void {
+  const { node, record } = attachment;
+  const { ifname } = record;
+  if (plan.hasIPv6) enableIPv6(node, pod, ifname);
+  attempt(`put ${plan.addresses.map((each) => each.cidr).join(", ")} and routes on ${ifname}`, () =>
+    node.links.configure(pod, link.index, plan.addresses, plan.routes),
+  );
+  if (plan.waitForDad) settle(attachment, pod, link);
+}
+
+/**
+ * Switches IPv6 on, keeps its addresses over a link that goes down for a while, and has neighbours told of
+ * an address that is used again: it sits behind a new queue pair.
+ */
+function enableIPv6(node: Node, pod: Namespace, ifname: string): void {
+  attempt(`enable IPv6 on ${ifname}`, () => {
+    for (const name of ["lo", ifname]) {
+      const key = `ipv6/conf/${name}/disable_ipv6`;
+      const disabled = node.namespaces.setting(pod, key);
+      if (disabled !== undefined && disabled !== "0") node.namespaces.set(pod, key, "0");
+    }
+    node.namespaces.set(pod, `ipv6/conf/${ifname}/keep_addr_on_down`, "1");
+    node.namespaces.set(pod, `ipv6/conf/${ifname}/ndisc_notify`, "1");
+  });
+}
+
+/** Waits for the end of duplicate address detection. Without a carrier it cannot end, and is not waited for to the end. */
+function settle(attachment: Attachment, pod: Namespace, link: Link): void {
+  const { node, record, deadline } = attachment;
+  const { ifname } = record;
+  const watch = node.links.watch(pod, "addresses");
+  try {
+    const until = Math.min(node.clock.now() + dadWait, deadline);
+    const settled = waitFor(watch, until, () => {
+      const all = node.links.addresses(pod, link.index);
+      const duplicate = all.find((address) => address.dadFailed);
+      if (duplicate !== undefined) {
+        throw new CniError(codes.node, `address ${duplicate.cidr} of ${ifname} is in use by another node`);
+      }
+      return all.some((address) => address.tentative) ? undefined : true;
+    });
+    if (settled === true || interfaceIn(node, pod, ifname).operstate !== operUp) return;
+    throw new CniError(
+      codes.tryAgain,
+      `duplicate address detection on ${ifname} has not ended after ${dadWait / 1000} s`,
+    );
+  } finally {
+    watch.close();
+  }
+}
+
+function composed({ record, reply }: Attaching, link: Link, ipam: Result | undefined): Result {
+  return composeResult({
+    prevResult: reply.prevResult,
+    own: {
+      name: record.ifname,
+      mac: formatHardwareAddress(link.address),
+      mtu: link.mtu,
+      sandbox: record.netns,
+      pciID: record.vf.pci,
+    },
+    ipam,
+    dns: reply.dns,
+  });
+}

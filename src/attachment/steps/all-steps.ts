@@ -1,0 +1,12 @@
+import type { Step } from "../attachment.ts";
+import { addresses } from "./addresses.ts";
+import { guid } from "./guid.ts";
+import { hostNetdev } from "./host-netdev.ts";
+import { netInterface } from "./interface.ts";
+import { lease } from "./lease.ts";
+import { linkState } from "./link-state.ts";
+
+/** The steps of an attachment, in the order of ADD. The lease is begun early: it is made while the VF is prepared. */
+export function allSteps(): readonly Step[] {
+  return [hostNetdev, lease, linkState, guid, netInterface, addresses];
+}

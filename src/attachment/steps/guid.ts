@@ -1,0 +1,119 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import { allOnesGuid, type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
+import type { Link, VfConfig } from "../../node/links.ts";
+import type { Attachment, Step } from "../attachment.ts";
+import { effectiveGuids, type GuidPair } from "../effective-guids.ts";
+import { attempt } from "../failure.ts";
+import { rebind } from "../rebind.ts";
+import { changesGuid } from "../record.ts";
+
+/** The VF's GUIDs: set at the PF, in effect once the VF's driver has been bound anew. */
+export const guid: Step = {
+  name: "GUID",
+
+  apply(attachment) {
+    const wanted = attachment.record.wanted.guid;
+    // The PF's administrative values prove nothing; a VF that runs with the right GUIDs needs no rebind,
+    // which on real hardware is by far the slowest thing that an ADD does.
+    if (wanted === undefined || areSame(attachment.effective, wanted, wanted)) return;
+    setGuids(attachment, wanted, wanted);
+    attachment.netdev = rebind(attachment);
+    requireEffective(attachment, attachment.netdev);
+  },
+
+  undo(attachment) {
+    const { node, record } = attachment;
+    const { found } = record;
+    const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
+    if (!changesGuid(record.wanted, found)) {
+      if (!hasDriver) rebind(attachment);
+      return;
+    }
+    const admin = attempt(`read the GUIDs of VF ${record.vf.pci} from its PF`, () =>
+      node.links.vfConfig(attachment.pf().index, record.vf.index),
+    );
+    if (isSomebodyElses(attachment, admin)) {
+      attachment.warn(
+        `the GUIDs of VF ${record.vf.pci} were changed to ${admin.nodeGuid} and ${admin.portGuid} meanwhile; left as they are`,
+      );
+      return;
+    }
+    const nodeGuid = restored(found.nodeGuid);
+    const portGuid = restored(found.portGuid);
+    if (admin.nodeGuid !== nodeGuid || admin.portGuid !== portGuid) setGuids(attachment, nodeGuid, portGuid);
+    const now = effectiveGuids(node, record.vf.pci, attachment.pod, undefined);
+    if (!hasDriver || !areSame(now, found.nodeGuid, found.portGuid)) rebind(attachment);
+    restoreAdministrative(attachment);
+  },
+
+  verify(attachment) {
+    requireEffective(attachment, undefined);
+  },
+};
+
+/** Has somebody set GUIDs at the PF that are neither ours nor what we would put back? */
+function isSomebodyElses({ record }: Attachment, admin: VfConfig): boolean {
+  const { found, wanted } = record;
+  const known = [
+    wanted.guid,
+    restored(found.nodeGuid),
+    restored(found.portGuid),
+    found.adminNodeGuid,
+    found.adminPortGuid,
+    found.nodeGuid,
+    found.portGuid,
+  ];
+  return [admin.nodeGuid, admin.portGuid].every((guid) => guid !== undefined && !known.includes(guid));
+}
+
+/**
+ * What is set to give a GUID back: all-ones where there was none. A zero would have the SR-IOV Network
+ * Operator drain the node (its NeedToUpdateSriov), all-ones it leaves alone.
+ */
+function restored(guid: Guid): Guid {
+  return isUsableGuid(guid) ? guid : allOnesGuid();
+}
+
+/** A GUID that was waiting at the PF for the VF's next rebind waits there again. */
+function restoreAdministrative(attachment: Attachment): void {
+  const { found } = attachment.record;
+  const { adminNodeGuid = found.nodeGuid, adminPortGuid = found.portGuid } = found;
+  if (!isUsableGuid(adminNodeGuid) || !isUsableGuid(adminPortGuid)) return;
+  if (adminNodeGuid === found.nodeGuid && adminPortGuid === found.portGuid) return;
+  setGuids(attachment, adminNodeGuid, adminPortGuid);
+}
+
+function setGuids({ node, record, pf }: Attachment, nodeGuid: Guid, portGuid: Guid): void {
+  const both = nodeGuid === portGuid ? nodeGuid : `${nodeGuid} (node) and ${portGuid} (port)`;
+  attempt(`set the GUIDs of VF ${record.vf.pci} to ${both}`, () =>
+    node.links.setVfConfig(pf().index, record.vf.index, { nodeGuid, portGuid }),
+  );
+}
+
+/** Are these the GUIDs? What could not be read is taken for no. */
+function areSame(now: GuidPair, nodeGuid: Guid, portGuid: Guid): boolean {
+  return (
+    now.node !== undefined &&
+    now.port !== undefined &&
+    sameGuid(now.node, nodeGuid) &&
+    sameGuid(now.port, portGuid)
+  );
+}
+
+/** @throws {CniError} where the VF runs with another GUID than the one that was set. */
+function requireEffective({ node, record, pod }: Attachment, netdev: Link | undefined): void {
+  const { guid } = record.wanted;
+  if (guid === undefined) return;
+  const now = effectiveGuids(node, record.vf.pci, pod, netdev);
+  for (const [kind, found] of [
+    ["node", now.node],
+    ["port", now.port],
+  ] as const) {
+    if (found === undefined || sameGuid(found, guid)) continue;
+    throw new CniError(
+      codes.node,
+      `the ${kind} GUID of VF ${record.vf.pci} is ${found}, not ${guid}: the PF accepted it, but the VF did not ` +
+        "take it over when its driver was bound; the PF's driver or firmware may be too old to set VF GUIDs",
+    );
+  }
+}

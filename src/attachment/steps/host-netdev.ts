@@ -1,0 +1,93 @@
+import { messageOf } from "../../cni/error-document.ts";
+import type { Link } from "../../node/links.ts";
+import type { Node } from "../../node/node.ts";
+import type { Attachment, Step } from "../attachment.ts";
+import { attempt } from "../failure.ts";
+import { hostNetdevOf } from "../vf-netdev.ts";
+import { waitFor } from "../wait.ts";
+
+/** How long udev may take to give a netdev that came anew its name, ms (22 to 58 ms were measured). */
+const renameWait = 2000;
+
+/**
+ * The VF's netdev as the host had it: name, alternative names, MTU, admin state. They are all in the plan, so
+ * there is nothing to apply; a move loses some of them, a rebind all, and undo gives them to whatever netdev
+ * the VF has by then.
+ */
+export const hostNetdev: Step = {
+  name: "host netdev",
+
+  apply() {},
+
+  undo(attachment) {
+    const { node, record } = attachment;
+    const { host } = node.namespaces;
+    const link = nameAgain(attachment, hostNetdevOf(attachment));
+    if (link.mtu !== record.found.mtu) {
+      attempt(`give ${link.name} of VF ${record.vf.pci} its MTU ${record.found.mtu} back`, () =>
+        node.links.set(host, link.index, { mtu: record.found.mtu }),
+      );
+    }
+    const lost = record.found.altnames.filter((name) => !link.altnames.includes(name));
+    if (lost.length > 0) {
+      warnOf(attachment, `give ${link.name} its alternative names ${lost.join(", ")} back`, () =>
+        node.links.addAltnames(host, link.index, lost),
+      );
+    }
+    if (record.found.up !== link.up) {
+      warnOf(attachment, `bring ${link.name} ${record.found.up ? "up" : "down"} again`, () =>
+        node.links.set(host, link.index, { up: record.found.up }),
+      );
+    }
+  },
+
+  verify() {},
+};
+
+/** Sees to it that the netdev has its old name: udev may be about to give it back, otherwise we do. */
+function nameAgain(attachment: Attachment, link: Link): Link {
+  const { node, record } = attachment;
+  const { host } = node.namespaces;
+  const { name } = record.found;
+  if (link.name === name) return link;
+  const settled = udevRuns(node) ? waitForName(attachment, link, name) : link;
+  if (settled.name === name) return settled;
+  warnOf(attachment, `give the netdev ${settled.name} of VF ${record.vf.pci} its name ${name} back`, () => {
+    if (settled.altnames.includes(name)) node.links.removeAltnames(host, settled.index, [name]);
+    // Kernels before 6.2 rename a netdev only while it is down; what it was before is restored after this.
+    if (settled.up) node.links.set(host, settled.index, { up: false });
+    node.links.set(host, settled.index, { name });
+  });
+  return node.links.byIndex(host, settled.index) ?? settled;
+}
+
+/** Is there a udev that renames netdevs? Its control socket says so (systemd's src/udev/udev-ctrl.c). */
+function udevRuns(node: Node): boolean {
+  return node.files.exists("/run/udev/control");
+}
+
+/** Waits until udev has renamed the netdev, but not for ever. */
+function waitForName(attachment: Attachment, link: Link, name: string): Link {
+  const { node } = attachment;
+  const { host } = node.namespaces;
+  const watch = node.links.watch(host, "links");
+  const deadline = Math.min(node.clock.now() + renameWait, attachment.deadline);
+  try {
+    const named = waitFor(watch, deadline, () => {
+      const now = node.links.byIndex(host, link.index);
+      return now?.name === name ? now : undefined;
+    });
+    return named ?? hostNetdevOf(attachment);
+  } finally {
+    watch.close();
+  }
+}
+
+/** A name, an alternative name or the admin state that cannot be given back is no reason to fail a DEL. */
+function warnOf(attachment: Attachment, what: string, action: () => void): void {
+  try {
+    action();
+  } catch (error) {
+    attachment.warn(`cannot ${what}: ${messageOf(error)}`);
+  }
+}

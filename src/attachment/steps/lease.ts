@@ -1,0 +1,81 @@
+import { messageOf } from "../../cni/error-document.ts";
+import { delegateResult } from "../../cni/ipam-outcome.ts";
+import type { Result } from "../../cni/result.ts";
+import type { CniVersion } from "../../cni/versions.ts";
+import { TimeoutError } from "../../node/clock.ts";
+import type { Outcome } from "../../node/processes.ts";
+import type { Attachment, Step } from "../attachment.ts";
+import { attempt } from "../failure.ts";
+import { type IpamCall, runIpam, startIpam } from "../ipam-call.ts";
+
+/**
+ * How much of the time that is left stays reserved for the plugin's DEL, ms, while its ADD is waited for to
+ * end in vain.
+ */
+const releaseTime = 5000;
+
+/** A lease that the IPAM plugin has been asked for. */
+export interface Lease {
+  /**
+   * Waits for the plugin and returns what it leased.
+   * @throws {CniError} where it failed, printed no result with addresses, or was not ready at the deadline.
+   */
+  result(): Result;
+  /**
+   * Waits until the plugin has ended; at the deadline it is killed. To kill it at once would be wrong:
+   * host-local, killed between creating its file and writing it, loses the address for ever.
+   */
+  end(deadline: number): void;
+  /** Has the plugin said itself that it leased nothing? */
+  readonly refused: boolean;
+}
+
+/** The addresses, leased from the IPAM plugin, which runs while the VF is prepared. */
+export const lease: Step = {
+  name: "lease",
+
+  apply(attachment) {
+    if (attachment.ipam === undefined) return;
+    attachment.lease = begin(attachment, attachment.ipam, attachment.reply.cniVersion);
+  },
+
+  undo({ node, lease, ipam, locks, deadline, warn }) {
+    lease?.end(deadline - releaseTime);
+    if (ipam === undefined) return;
+    try {
+      runIpam(node, "DEL", ipam, locks.inheritable, deadline, warn);
+    } catch (error) {
+      // The specification wants a DEL after an ADD that failed; there need be nothing that it could release.
+      if (lease?.refused !== true) throw error;
+      warn(messageOf(error));
+    }
+  },
+
+  verify({ node, ipam, deadline, warn }) {
+    if (ipam !== undefined) runIpam(node, "CHECK", ipam, [], deadline, warn);
+  },
+};
+
+function begin({ node, locks, deadline, warn }: Attachment, ipam: IpamCall, version: CniVersion): Lease {
+  const child = startIpam(node, "ADD", ipam, locks.inheritable);
+  let outcome: Outcome | undefined;
+  return {
+    result() {
+      outcome = attempt(`lease an address from IPAM plugin ${ipam.plugin}`, () => child.wait(deadline));
+      return delegateResult(ipam.plugin, outcome, version, warn);
+    },
+    end(until) {
+      if (outcome !== undefined) return;
+      try {
+        outcome = child.wait(until);
+      } catch (error) {
+        if (!(error instanceof TimeoutError)) throw error;
+      } finally {
+        child.kill();
+      }
+    },
+    get refused() {
+      return outcome !== undefined && outcome.status > 0;
+    },
+  };
+}

@@ -1,0 +1,60 @@
+import { CniError, codes } from "../cni/errors.ts";
+import type { Attachment, Step } from "./attachment.ts";
+import { attempt, attemptAll } from "./failure.ts";
+import { addresses } from "./steps/addresses.ts";
+import { guid } from "./steps/guid.ts";
+import { hostNetdev } from "./steps/host-netdev.ts";
+import { netInterface } from "./steps/interface.ts";
+import { lease } from "./steps/lease.ts";
+import { linkState } from "./steps/link-state.ts";
+
+/**
+ * Puts back everything that the attachment's steps changed, whatever of it was changed at all.
+ *
+ * It is the order of ADD backwards, with one exception: the GUIDs come before the interface. A rebind brings
+ * everything of the VF home, and the interface has nothing left to do then; nor has it to be moved first when
+ * the rebind fails, since it looks for the netdev wherever it is. Each step is tried whatever became of the
+ * others, but an address is given back only when nothing carries it any more.
+ * @param current is the VF still the one that the attachment changed? Otherwise only its lease is left of it.
+ * @returns what could not be put back; empty: everything is as before.
+ */
+export function undoAll(attachment: Attachment, current: boolean): unknown[] {
+  const { pci } = attachment.record.vf;
+  const undo = (step: Step) => () =>
+    attempt(`put back the ${step.name} of VF ${pci}`, () => step.undo(attachment));
+  if (!current) return attemptAll([undo(lease)]);
+  return attemptAll([
+    undo(addresses),
+    undo(guid),
+    undo(netInterface),
+    undo(linkState),
+    undo(hostNetdev),
+    () => requireUncarried(attachment, undo(lease)),
+  ]);
+}
+
+/** Does it only where the container no longer has the netdev that carries the addresses. */
+function requireUncarried({ ipam, node, pod, record }: Attachment, release: () => void): void {
+  const { pci } = record.vf;
+  const carried =
+    ipam !== undefined &&
+    pod !== undefined &&
+    attempt(`look for the netdev of VF ${pci} in ${record.netns}`, () => node.links.ofFunction(pod, pci))
+      .length > 0;
+  if (carried) {
+    throw new CniError(
+      codes.node,
+      `the lease is kept as long as ${record.netns} holds the netdev of VF ${pci}`,
+    );
+  }
+  release();
+}
+
+/** One error of several, for the caller; undefined where there is none. */
+export function combined(what: string, failures: readonly unknown[]): CniError | undefined {
+  const [first, ...others] = failures;
+  if (first === undefined) return undefined;
+  const code = first instanceof CniError ? first.code : codes.internal;
+  const cause = others.length === 0 ? first : new AggregateError(failures, "several things failed");
+  return new CniError(code, `${what}: ${first instanceof Error ? first.message : String(first)}`, { cause });
+}

@@ -1,0 +1,43 @@
+import { CniError, codes } from "../cni/errors.ts";
+import type { Link } from "../node/links.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import type { Node } from "../node/node.ts";
+import type { Attachment } from "./attachment.ts";
+import { attempt } from "./failure.ts";
+import { waitFor } from "./wait.ts";
+
+/**
+ * How long the devices of a VF may take to come home from a namespace that was deleted, ms. The kernel tears
+ * namespaces down in the background, 0.2 s after the deletion were measured.
+ */
+const homecoming = 2000;
+
+/** The IPoIB netdev of a PCI function in a namespace; pkey children, which have the same parent, are not it. */
+export function netdevOf(node: Node, where: Namespace, pci: string): Link | undefined {
+  return node.links.ofFunction(where, pci).find((link) => !link.child);
+}
+
+/**
+ * The VF's netdev in the host's namespace. Where it is still on its way home it is waited for.
+ * @throws {CniError} code 11 where it does not come.
+ */
+export function hostNetdevOf({ node, record, deadline }: Attachment): Link {
+  const { pci } = record.vf;
+  return attempt(`find the netdev of VF ${pci} on the host`, () => {
+    const { host } = node.namespaces;
+    const there = netdevOf(node, host, pci);
+    if (there !== undefined) return there;
+    const watch = node.links.watch(host, "links");
+    try {
+      const until = Math.min(node.clock.now() + homecoming, deadline);
+      const link = waitFor(watch, until, () => netdevOf(node, host, pci));
+      if (link !== undefined) return link;
+    } finally {
+      watch.close();
+    }
+    throw new CniError(
+      codes.tryAgain,
+      `VF ${pci} has no netdev on the host: another network namespace still holds it, or ib_ipoib is not loaded`,
+    );
+  });
+}

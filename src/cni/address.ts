@@ -1,0 +1,80 @@
+import { inetNtop, inetPton } from "host";
+
+/** 4 or 6. */
+export type AddressFamily = 4 | 6;
+
+/** An address with the length of its prefix; host bits are kept. */
+export interface Cidr {
+  readonly family: AddressFamily;
+  /** 4 or 16 bytes in network order. */
+  readonly address: Uint8Array;
+  /** Bits. */
+  readonly prefix: number;
+  /** The one spelling of it, e.g. "fd00::5/64". */
+  readonly text: string;
+}
+
+/** Longest text of an address: INET6_ADDRSTRLEN, netinet/in.h. */
+const MAX_ADDRESS_TEXT = 45;
+
+/** An IPv4 address in an IPv6 one, ::ffff:0:0/96 (RFC 4291, 2.5.5.2), counts as IPv4, as in Go. */
+const MAPPED_PREFIX = 96;
+
+/**
+ * Reads `address/prefix` as Go's net.ParseCIDR does: the prefix is required, leading zeros in an IPv4 address
+ * are refused, no zone. Host bits stay.
+ * @returns undefined where the text is none.
+ */
+export function parseCidr(text: string): Cidr | undefined {
+  const slash = text.indexOf("/");
+  if (slash < 0) return undefined;
+  const address = parseBytes(text.slice(0, slash));
+  const length = parsePrefix(text.slice(slash + 1));
+  if (address === undefined || length === undefined) return undefined;
+  const mapped = address.mapped ? MAPPED_PREFIX : 0;
+  const prefix = length - mapped;
+  if (prefix < 0 || prefix > address.bytes.length * 8) return undefined;
+  return {
+    family: address.bytes.length === 4 ? 4 : 6,
+    address: address.bytes,
+    prefix,
+    text: `${inetNtop(address.bytes)}/${prefix}`,
+  };
+}
+
+/** Reads an address without prefix. Returns its one spelling, undefined where the text is none. */
+export function parseAddress(text: string): string | undefined {
+  const address = parseBytes(text);
+  return address === undefined ? undefined : inetNtop(address.bytes);
+}
+
+/** The family of an address or CIDR in the spelling that the functions above return. */
+export function addressFamily(text: string): AddressFamily {
+  return text.includes(":") ? 6 : 4;
+}
+
+/** The network that an address lies in, e.g. "10.0.0.0/24" for 10.0.0.5/24. */
+export function networkOf(cidr: Cidr): string {
+  const network = cidr.address.map((byte, index) => {
+    const bits = Math.min(8, Math.max(0, cidr.prefix - 8 * index));
+    return byte & (0xff << (8 - bits));
+  });
+  return `${inetNtop(network)}/${cidr.prefix}`;
+}
+
+function parseBytes(text: string): { readonly bytes: Uint8Array; readonly mapped: boolean } | undefined {
+  // A NUL would end the text for libc.
+  if (text.length > MAX_ADDRESS_TEXT || text.includes("\0")) return undefined;
+  const four = inetPton(4, text);
+  if (four !== undefined) return { bytes: four, mapped: false };
+  const six = inetPton(6, text);
+  if (six === undefined) return undefined;
+  const mapped = six.every((byte, index) => index >= 12 || byte === (index < 10 ? 0 : 0xff));
+  return mapped ? { bytes: six.slice(12), mapped } : { bytes: six, mapped };
+}
+
+function parsePrefix(text: string): number | undefined {
+  if (text === "" || text.length > 3) return undefined;
+  for (const char of text) if (char < "0" || char > "9") return undefined;
+  return Number(text);
+}

@@ -1,0 +1,99 @@
+import { fromJson, isObject, parseJsonObject, showValue } from "./document.ts";
+import { CniError, codes } from "./errors.ts";
+import { Fields } from "./fields.ts";
+import type { Result } from "./result.ts";
+import { decodeResult } from "./result-decode.ts";
+import { type CniVersion, supportedVersion } from "./versions.ts";
+
+/** How a delegated plugin ended. */
+export interface DelegateOutcome {
+  /** Exit status, -1 where a signal ended it. */
+  readonly status: number;
+  /** That signal's number, 0 for none. */
+  readonly signal: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/**
+ * What the IPAM plugin's ADD brought.
+ * @param plugin its name, for messages.
+ * @param version of the configuration: a result without one has the same.
+ * @param relay writes to our own stderr. It gets what the plugin wrote there, whether it succeeded or not.
+ * @throws {CniError} as {@link requireDelegateSuccess}; 6 where the result cannot be read; 999 where it holds
+ * no address.
+ */
+export function delegateResult(
+  plugin: string,
+  outcome: DelegateOutcome,
+  version: CniVersion,
+  relay: (text: string) => void,
+): Result {
+  requireDelegateSuccess(plugin, outcome, relay);
+  const result = decodeDelegateResult(plugin, outcome.stdout, version);
+  if (result.ips.length === 0) {
+    throw new CniError(codes.internal, "IPAM plugin returned missing IP config", {
+      details: `plugin ${JSON.stringify(plugin)}`,
+    });
+  }
+  return result;
+}
+
+/**
+ * Did a delegated plugin succeed? What it wrote to stderr is passed on in any case.
+ * @throws {CniError} where it did not: with the code, message and details that it printed; else 0, with its
+ * name, what it printed, and how it ended.
+ */
+export function requireDelegateSuccess(
+  plugin: string,
+  outcome: DelegateOutcome,
+  relay: (text: string) => void,
+): void {
+  if (outcome.stderr !== "") relay(outcome.stderr);
+  if (outcome.status === 0 && outcome.signal === 0) return;
+  const ended = outcome.signal === 0 ? `exit status ${outcome.status}` : `signal ${outcome.signal}`;
+  const fail = (message: string, code: number = codes.unknown, details = "") =>
+    new CniError(code, `plugin ${JSON.stringify(plugin)}: ${message}: ${ended}`, { details });
+  if (outcome.stdout === "") {
+    throw outcome.stderr === ""
+      ? fail("netplugin failed with no error message")
+      : fail(`netplugin failed: ${showValue(outcome.stderr.trimEnd())}`);
+  }
+  const reported = decodeError(outcome.stdout);
+  if (reported === undefined) {
+    throw fail(`netplugin failed but error parsing its diagnostic message ${showValue(outcome.stdout)}`);
+  }
+  const { code, message, details } = reported;
+  throw message === ""
+    ? fail("netplugin failed with no error message", code, details)
+    : new CniError(code, message, { details });
+}
+
+function decodeDelegateResult(plugin: string, stdout: string, version: CniVersion): Result {
+  const name = `result of plugin ${JSON.stringify(plugin)}`;
+  const object = parseJsonObject(stdout, `error decoding the ${name}`);
+  const fields = new Fields(object, name, codes.decode);
+  const written = fields.raw("cniVersion");
+  const text = typeof written === "string" && written !== "" ? written : version;
+  const own = supportedVersion(text);
+  if (own === undefined) {
+    throw new CniError(codes.decode, `${name}: unsupported CNI result version ${showValue(text)}`);
+  }
+  return decodeResult(fields, own);
+}
+
+/** An error object of CNI; undefined where the text is none. */
+function decodeError(text: string): { code: number; message: string; details: string } | undefined {
+  const value = fromJson(text);
+  if (!isObject(value)) return undefined;
+  const fields = new Fields(value, "", codes.unknown);
+  try {
+    return {
+      code: fields.integer("code", 0, 0xffffffff) ?? codes.unknown,
+      message: fields.string("msg") ?? "",
+      details: fields.string("details") ?? "",
+    };
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,33 @@
+import { isDecimal, isHex } from "./digits.ts";
+
+/** A partition key (InfiniBand Architecture Specification, 10.9): 15 bits of number, one of membership. */
+export interface PKey {
+  /** 1 to 0x7fff; 0x7fff is the default partition. */
+  readonly partition: number;
+  /** Bit 15. Where the text did not set it, who fills the partition (ib-kubernetes) decides. */
+  readonly fullMember: boolean;
+}
+
+/**
+ * Reads a partition key: "0x5", "0x8005", "5".
+ * @returns undefined where the text is none, has more than 16 bits, or names partition 0, which does not exist.
+ */
+export function parsePKey(text: string): PKey | undefined {
+  const value = numberOf(text);
+  if (value === undefined || value > 0xffff) return undefined;
+  const partition = value & 0x7fff;
+  return partition === 0 ? undefined : { partition, fullMember: value > 0x7fff };
+}
+
+/** As the tools of InfiniBand print it, e.g. "0x8005". */
+export function formatPKey(pkey: PKey): string {
+  return `0x${(pkey.partition + (pkey.fullMember ? 0x8000 : 0)).toString(16).padStart(4, "0")}`;
+}
+
+function numberOf(text: string): number | undefined {
+  const hex = text.startsWith("0x") || text.startsWith("0X");
+  const digits = hex ? text.slice(2) : text;
+  // 8 digits keep the number exact, and a key has at most 5.
+  if (digits.length > 8 || !(hex ? isHex(digits) : isDecimal(digits))) return undefined;
+  return Number.parseInt(digits, hex ? 16 : 10);
+}

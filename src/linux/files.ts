@@ -1,0 +1,129 @@
+import * as host from "host";
+import type { Clock } from "../node/clock.ts";
+import type { Files, Lock } from "../node/files.ts";
+import { errnoOf } from "../node/node.ts";
+import { LinuxLock } from "./lock.ts";
+import type { Waits } from "./waits.ts";
+
+/** Mode of state files, and of the directories that they are in: root only. */
+const FILE_MODE = 0o600;
+const DIRECTORY_MODE = 0o700;
+/** What stat answers where a path leads to nothing. */
+const NOTHING_THERE = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
+/** How many names for a temporary file are tried. Each is new to this machine, so one is enough. */
+const TEMPORARY_NAMES = 10;
+
+/** Files of the node. */
+export class LinuxFiles implements Files {
+  private temporaries = 0;
+
+  constructor(
+    private readonly clock: Clock,
+    private readonly waits: Waits,
+  ) {}
+
+  read(path: string): string | undefined {
+    return unlessErrno(["ENOENT"], undefined, () => host.readRegularFile(path));
+  }
+
+  create(path: string, text: string): boolean {
+    const temporary = this.writeTemporary(path, text);
+    try {
+      host.rename(temporary, path, true);
+      return true;
+    } catch (error) {
+      this.remove(temporary);
+      if (errnoOf(error) === "EEXIST") return false;
+      throw error;
+    }
+  }
+
+  replace(path: string, text: string): void {
+    const temporary = this.writeTemporary(path, text);
+    try {
+      host.rename(temporary, path);
+    } catch (error) {
+      this.remove(temporary);
+      throw error;
+    }
+  }
+
+  rename(from: string, to: string): void {
+    host.rename(from, to);
+  }
+
+  remove(path: string): void {
+    unlessErrno(["ENOENT"], undefined, () => host.unlink(path));
+  }
+
+  makeDirectory(path: string): void {
+    try {
+      host.mkdir(path, DIRECTORY_MODE);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EEXIST") return;
+      const parent = parentOf(path);
+      if (errno !== "ENOENT" || parent === "") throw error;
+      this.makeDirectory(parent);
+      // Somebody else may make it, too, in this moment.
+      unlessErrno(["EEXIST"], undefined, () => host.mkdir(path, DIRECTORY_MODE));
+    }
+  }
+
+  removeDirectory(path: string): void {
+    unlessErrno(["ENOENT", "ENOTEMPTY", "EEXIST"], undefined, () => host.rmdir(path));
+  }
+
+  list(path: string): string[] {
+    return unlessErrno(["ENOENT"], [], () => host.readDirectory(path));
+  }
+
+  isFile(path: string): boolean {
+    return unlessErrno(NOTHING_THERE, false, () => host.stat(path).type === "file");
+  }
+
+  exists(path: string): boolean {
+    return unlessErrno(NOTHING_THERE, false, () => {
+      host.stat(path, false);
+      return true;
+    });
+  }
+
+  lock(path: string): Lock {
+    return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits);
+  }
+
+  /**
+   * Writes a file beside `path`. Its name begins with a dot, which no container's can, and is short, since
+   * that of `path` may be as long as a name can be. The pid says who left it; the time makes it new even
+   * where two of us have the same pid in pid namespaces of their own.
+   */
+  private writeTemporary(path: string, text: string): string {
+    for (let attempt = 1; ; attempt++) {
+      const unique = `${this.clock.pid}-${Math.floor(this.clock.now() * 1000)}-${this.temporaries++}`;
+      const temporary = `${parentOf(path)}/.tmp-${unique}`;
+      try {
+        host.createFile(temporary, text, FILE_MODE);
+        return temporary;
+      } catch (error) {
+        if (errnoOf(error) !== "EEXIST" || attempt === TEMPORARY_NAMES) throw error;
+      }
+    }
+  }
+}
+
+/** The directory of an absolute path, "" for what is in the root. */
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+/** What the call returns; `otherwise` where it fails with one of these. */
+function unlessErrno<T>(errnos: readonly string[], otherwise: T, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno !== undefined && errnos.includes(errno)) return otherwise;
+    throw error;
+  }
+}

@@ -1,0 +1,64 @@
+import * as host from "host";
+import { dumpLinks, getLinkByName } from "../netlink/link.ts";
+import type { Functions } from "../node/functions.ts";
+import type { Link } from "../node/links.ts";
+import { toLink } from "./link.ts";
+import type { LinuxNamespace } from "./namespace.ts";
+import { functionDirectory } from "./pci-path.ts";
+
+/** How often the host's netdevs of a function are looked up while udev renames them in the middle. */
+const ATTEMPTS = 8;
+
+/**
+ * The netdevs of a PCI function in the host's namespace: sysfs knows their names, so no other has to be
+ * looked at. A name can be another netdev's by the time the kernel is asked for it; then it is done again.
+ */
+export function hostLinksOf(namespace: LinuxNamespace, functions: Functions, pci: string): Link[] {
+  let names: string[] = [];
+  for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
+    names = functions.netdevs(pci);
+    if (names.length === 0) return [];
+    const outcomes = namespace.rtnetlink.exchange(names.map(getLinkByName));
+    const links: Link[] = [];
+    for (const { replies, error } of outcomes) {
+      if (error !== undefined && error.code !== "ENODEV") throw error;
+      const link = replies[0] === undefined ? undefined : toLink(replies[0]);
+      if (link !== undefined && belongs(link, pci)) links.push({ ...link, pci });
+    }
+    if (links.length === names.length) return links;
+  }
+  throw new Error(
+    `sysfs says that PCI function ${pci} has netdev ${names.join(", ")}, but the kernel does not find it in ` +
+      "this network namespace; is /sys mounted from another one?",
+  );
+}
+
+/**
+ * Does the netdev belong to the function? Before Linux 5.14 the kernel does not say; then the number of the
+ * netdev that sysfs shows under this name must be the same.
+ */
+function belongs(link: Link, pci: string): boolean {
+  if (link.pci !== undefined) return link.pci === pci;
+  try {
+    const index = host.readFile(`${functionDirectory(pci)}/net/${link.name}/ifindex`);
+    return Number(index.trim()) === link.index;
+  } catch {
+    return false;
+  }
+}
+
+/**
+ * The netdevs of a PCI function in another namespace, by looking at all that are there.
+ * @throws {Error} where the kernel (before 5.14) cannot tell whose they are: "none" would be a lie.
+ */
+export function foreignLinksOf(namespace: LinuxNamespace, pci: string): Link[] {
+  const links = namespace.rtnetlink.dump(dumpLinks()).map(toLink);
+  const found = links.filter((link) => link.pci === pci);
+  if (found.length === 0 && links.every((link) => link.pci === undefined) && !namespace.tellsParents) {
+    throw new Error(
+      `this kernel cannot tell which netdev in ${namespace.path} belongs to PCI function ${pci}; ` +
+        "Linux 5.14 or later is needed",
+    );
+  }
+  return found;
+}

@@ -1,0 +1,140 @@
+import * as host from "host";
+import { type Guid, parseGuid } from "../infiniband/guid.ts";
+import { FunctionError, type Functions, type VirtualFunction } from "../node/functions.ts";
+import { errnoOf } from "../node/node.ts";
+import { driverDirectory, fileName, functionDirectory, lastPart, routingId } from "./pci-path.ts";
+
+/** What sysfs shows where `driver_override` is not set (the kernel's way to print a null pointer). */
+const NO_OVERRIDE = "(null)";
+
+/** PCI functions, as sysfs shows them. */
+export class LinuxFunctions implements Functions {
+  virtualFunction(pci: string): VirtualFunction {
+    const directory = functionDirectory(pci);
+    const status = unlessGone(() => host.stat(directory));
+    if (status === undefined) {
+      throw new FunctionError("absent", pci, `there is no PCI function ${pci} (${directory} does not exist)`);
+    }
+    const physical = unlessGone(() => host.readLink(`${directory}/physfn`));
+    if (physical === undefined) {
+      throw new FunctionError(
+        "not-virtual",
+        pci,
+        `PCI function ${pci} is no Virtual Function (${directory}/physfn does not exist)`,
+      );
+    }
+    const pf = lastPart(physical);
+    return { pci, pf, index: virtualIndex(pci, pf), incarnation: status.inode };
+  }
+
+  exists(pci: string): boolean {
+    const directory = functionDirectory(pci);
+    return unlessGone(() => host.stat(directory)) !== undefined;
+  }
+
+  driver(pci: string): string | undefined {
+    const link = `${functionDirectory(pci)}/driver`;
+    const driver = unlessGone(() => host.readLink(link));
+    return driver === undefined ? undefined : lastPart(driver);
+  }
+
+  driverOverride(pci: string): string | undefined {
+    const path = `${functionDirectory(pci)}/driver_override`;
+    const text = unlessGone(() => host.readFile(path))?.trim();
+    return text === NO_OVERRIDE || text === "" ? undefined : text;
+  }
+
+  setDriverOverride(pci: string, driver: string | undefined): void {
+    const path = `${functionDirectory(pci)}/driver_override`;
+    // An empty line clears it.
+    host.writeFile(path, `${driver === undefined ? "" : fileName(driver)}\n`);
+  }
+
+  netdevs(pci: string): string[] {
+    const directory = `${functionDirectory(pci)}/net`;
+    return unlessGone(() => host.readDirectory(directory)) ?? [];
+  }
+
+  rdmaDevices(pci: string): string[] {
+    const directory = `${functionDirectory(pci)}/infiniband`;
+    return unlessGone(() => host.readDirectory(directory)) ?? [];
+  }
+
+  nodeGuid(pci: string, rdmaDevice: string): Guid | undefined {
+    const path = `${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/node_guid`;
+    const text = unlessGone(() => host.readFile(path))?.trim();
+    if (text === undefined) return undefined;
+    const guid = parseGuid(text);
+    if (guid === undefined) throw new Error(`${path} holds no GUID but "${text}"`);
+    return guid;
+  }
+
+  unbind(pci: string, driver: string): void {
+    functionDirectory(pci);
+    host.writeFile(`${driverDirectory(driver)}/unbind`, pci);
+  }
+
+  bind(pci: string, driver: string): void {
+    functionDirectory(pci);
+    host.writeFile(`${driverDirectory(driver)}/bind`, pci);
+  }
+}
+
+/**
+ * A VF's index at its PF, computed from where its routing id is (Single Root I/O Virtualization
+ * Specification, 2.1.2) and confirmed by one link; on kernels before 4.14, which do not show the numbers
+ * that this needs, by looking through the links.
+ */
+function virtualIndex(pci: string, pf: string): number {
+  const directory = functionDirectory(pf);
+  const offset = numberIn(`${directory}/sriov_offset`);
+  const stride = numberIn(`${directory}/sriov_stride`);
+  if (offset === undefined || stride === undefined || stride === 0) return searchIndex(pci, directory);
+  const index = (routingId(pci) - routingId(pf) - offset) / stride;
+  if (Number.isInteger(index) && index >= 0 && virtualFunctionAt(directory, index) === pci) return index;
+  return searchIndex(pci, directory);
+}
+
+/** The index of the link to the VF among those of its PF, which are numbered without gaps. */
+function searchIndex(pci: string, pfDirectory: string): number {
+  for (let index = 0; ; index++) {
+    const there = virtualFunctionAt(pfDirectory, index);
+    if (there === pci) return index;
+    if (there === undefined) {
+      throw new FunctionError(
+        "absent",
+        pci,
+        `${pfDirectory} has no virtfn link to ${pci}: it was just removed`,
+      );
+    }
+  }
+}
+
+/** PCI address of a PF's VF of an index. */
+function virtualFunctionAt(pfDirectory: string, index: number): string | undefined {
+  const link = unlessGone(() => host.readLink(`${pfDirectory}/virtfn${index}`));
+  return link === undefined ? undefined : lastPart(link);
+}
+
+/** The number that a file holds; undefined where there is no such file. */
+function numberIn(path: string): number | undefined {
+  const text = unlessGone(() => host.readFile(path))?.trim();
+  if (text === undefined) return undefined;
+  const number = Number(text);
+  if (text === "" || !Number.isInteger(number)) throw new Error(`${path} holds no number but "${text}"`);
+  return number;
+}
+
+/**
+ * What the call returns; undefined where the file is not there, or belongs to a device that is being removed
+ * (sysfs answers ENODEV then).
+ */
+function unlessGone<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ENODEV") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,115 @@
+import { dumpAddresses, parseAddressInfo } from "../netlink/address.ts";
+import { NetlinkError } from "../netlink/errors.ts";
+import {
+  addAltnames,
+  getLinkByIndex,
+  getLinkByName,
+  moveLink,
+  removeAltnames,
+  setLink,
+} from "../netlink/link.ts";
+import type { Request } from "../netlink/message.ts";
+import type { Functions } from "../node/functions.ts";
+import type { AddressState, InterfaceAddress, Link, Links, Route, VfConfig, Watch } from "../node/links.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import { configureLink } from "./configuration.ts";
+import { foreignLinksOf, hostLinksOf } from "./function-links.ts";
+import { toLink } from "./link.ts";
+import { ours } from "./namespace.ts";
+import type { LinuxNamespaces } from "./namespaces.ts";
+import { readVfConfig, vfConfigRequests } from "./vf-config.ts";
+import type { Waits } from "./waits.ts";
+import { LinuxWatch } from "./watch.ts";
+
+/** Netdevs, by rtnetlink. */
+export class LinuxLinks implements Links {
+  constructor(
+    private readonly namespaces: LinuxNamespaces,
+    private readonly functions: Functions,
+    private readonly waits: Waits,
+  ) {}
+
+  byName(where: Namespace, name: string): Link | undefined {
+    return find(where, getLinkByName(name));
+  }
+
+  byIndex(where: Namespace, index: number): Link | undefined {
+    return find(where, getLinkByIndex(index));
+  }
+
+  ofFunction(where: Namespace, pci: string): Link[] {
+    const namespace = ours(where);
+    if (namespace === this.namespaces.host) return hostLinksOf(namespace, this.functions, pci);
+    return foreignLinksOf(namespace, pci);
+  }
+
+  vfConfig(pf: number, vf: number): VfConfig {
+    return readVfConfig(this.namespaces.host.rtnetlink, pf, vf);
+  }
+
+  setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void {
+    this.namespaces.host.rtnetlink.request(vfConfigRequests(pf, vf, wanted));
+  }
+
+  move(from: Namespace, index: number, to: Namespace, name: string): void {
+    ours(from).rtnetlink.request([moveLink(index, ours(to).fd, name)]);
+  }
+
+  set(
+    where: Namespace,
+    index: number,
+    wanted: { readonly name?: string; readonly mtu?: number; readonly up?: boolean },
+  ): void {
+    const { name, mtu, up } = wanted;
+    // In one message the kernel renames before it changes the admin state, and before 6.2 it does not rename
+    // what is up. So down comes first, in a message of its own, and up comes last.
+    const requests: Request[] = [];
+    if (up === false) requests.push(setLink(index, { up }));
+    if (name !== undefined || mtu !== undefined || up === true) {
+      requests.push(setLink(index, { name, mtu, up: up === true ? true : undefined }));
+    }
+    ours(where).rtnetlink.request(requests);
+  }
+
+  addAltnames(where: Namespace, index: number, names: readonly string[]): void {
+    if (names.length > 0) ours(where).rtnetlink.request([addAltnames(index, names)]);
+  }
+
+  removeAltnames(where: Namespace, index: number, names: readonly string[]): void {
+    if (names.length > 0) ours(where).rtnetlink.request([removeAltnames(index, names)]);
+  }
+
+  configure(
+    where: Namespace,
+    index: number,
+    addresses: readonly InterfaceAddress[],
+    routes: readonly Route[],
+  ): void {
+    configureLink(ours(where).rtnetlink, index, addresses, routes);
+  }
+
+  addresses(where: Namespace, index: number): AddressState[] {
+    const states: AddressState[] = [];
+    for (const message of ours(where).rtnetlink.dump(dumpAddresses(index))) {
+      const info = parseAddressInfo(message);
+      // Kernels before 4.20 list the addresses of all netdevs.
+      if (info === undefined || info.link !== index) continue;
+      states.push({ cidr: info.cidr, tentative: info.tentative, dadFailed: info.dadFailed });
+    }
+    return states;
+  }
+
+  watch(where: Namespace, what: "links" | "addresses"): Watch {
+    return new LinuxWatch(ours(where).socket(), what, this.waits);
+  }
+}
+
+/** The netdev that is asked for, undefined where there is none. */
+function find(where: Namespace, request: Request): Link | undefined {
+  try {
+    return toLink(ours(where).rtnetlink.get(request));
+  } catch (error) {
+    if (error instanceof NetlinkError && error.code === "ENODEV") return undefined;
+    throw error;
+  }
+}

@@ -1,0 +1,39 @@
+import * as host from "host";
+import type { Lock } from "../node/files.ts";
+import type { Waits } from "./waits.ts";
+
+/** Bytes of a lock file's text. It is always as long, so that one write replaces a longer one before it. */
+const LENGTH = 1024;
+
+/** A lock file, by flock(2): it is held by the open file, and so also by a child that inherits it. */
+export class LinuxLock implements Lock {
+  private released = false;
+
+  constructor(
+    private readonly path: string,
+    readonly fd: number,
+    private readonly waits: Waits,
+  ) {}
+
+  acquire(deadline: number): void {
+    this.waits.until(`the lock ${this.path}`, () => host.lock(this.fd, deadline));
+  }
+
+  /** Without the white space at its end, since {@link write} pads with that. */
+  read(): string {
+    return host.readAt0(this.fd, LENGTH).trimEnd();
+  }
+
+  write(text: string): void {
+    const length = host.utf8Encode(text).length;
+    if (length > LENGTH) throw new RangeError(`${length} bytes are too many for the lock file ${this.path}`);
+    host.writeAt0(this.fd, text + " ".repeat(LENGTH - length));
+  }
+
+  release(): void {
+    // A second close could hit a descriptor that has since been opened for something else.
+    if (this.released) return;
+    this.released = true;
+    host.close(this.fd);
+  }
+}

@@ -1,0 +1,76 @@
+import * as host from "host";
+import { Connection } from "../netlink/connection.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import { SocketTransport } from "./transport.ts";
+
+/** NETLINK_ROUTE of linux/netlink.h. */
+const NETLINK_ROUTE = 0;
+
+/** Runs a function in a namespace and comes back. */
+export type Within = <T>(namespace: LinuxNamespace, body: () => T) => T;
+
+/** An open network namespace. What costs a system call is done when it is first needed. */
+export class LinuxNamespace implements Namespace {
+  private descriptor: number | undefined;
+  private route: { readonly socket: number; readonly connection: Connection } | undefined;
+  private knownCookie: string | undefined;
+
+  /**
+   * @param open opens the namespace's file.
+   * @param within runs something inside of it.
+   */
+  constructor(
+    readonly path: string,
+    private readonly open: () => number,
+    private readonly within: Within,
+  ) {}
+
+  /** Descriptor of the namespace's file. */
+  get fd(): number {
+    this.descriptor ??= this.open();
+    return this.descriptor;
+  }
+
+  get cookie(): string {
+    this.knownCookie ??= host.netnsCookie(this.routing.socket) ?? this.fileIdentity();
+    return this.knownCookie;
+  }
+
+  /** Does the kernel tell a netdev's PCI function (IFLA_PARENT_DEV_NAME)? It came with the cookie, in 5.14. */
+  get tellsParents(): boolean {
+    return host.netnsCookie(this.routing.socket) !== undefined;
+  }
+
+  /** rtnetlink in this namespace, by one socket. A socket stays in the namespace where it was made. */
+  get rtnetlink(): Connection {
+    return this.routing.connection;
+  }
+
+  /** A new rtnetlink socket in this namespace. */
+  socket(): number {
+    return this.within(this, () => host.netlinkSocket(NETLINK_ROUTE));
+  }
+
+  private get routing() {
+    if (this.route === undefined) {
+      const socket = this.socket();
+      this.route = { socket, connection: new Connection(new SocketTransport(socket)) };
+    }
+    return this.route;
+  }
+
+  /** "dev:ino" of the file. */
+  private fileIdentity(): string {
+    const { device, inode } = host.fstat(this.fd);
+    return `${device}:${inode}`;
+  }
+}
+
+/**
+ * The namespace as this implementation made it.
+ * @throws {TypeError} where it is somebody else's.
+ */
+export function ours(namespace: Namespace): LinuxNamespace {
+  if (namespace instanceof LinuxNamespace) return namespace;
+  throw new TypeError(`the namespace ${namespace.path} was not opened here`);
+}

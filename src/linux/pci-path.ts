@@ -1,0 +1,63 @@
+import { isHex } from "../infiniband/digits.ts";
+
+/** Length of ":03:00.2", what follows the domain of a PCI address. */
+const REST = 8;
+
+/**
+ * The sysfs directory of a PCI function.
+ * @throws {RangeError} where that is no PCI address ("0000:03:00.2"): it must not become a path.
+ */
+export function functionDirectory(pci: string): string {
+  if (!isPciAddress(pci)) throw new RangeError(`"${pci}" is no PCI address`);
+  return `/sys/bus/pci/devices/${pci}`;
+}
+
+/** Four digits of domain (more behind a volume management device), then ":03:00.2". */
+function isPciAddress(text: string): boolean {
+  const domain = text.slice(0, -REST);
+  const rest = text.slice(-REST);
+  return (
+    domain.length >= 4 &&
+    domain.length <= 8 &&
+    isHex(domain) &&
+    rest.charAt(0) === ":" &&
+    isHex(rest.slice(1, 3)) &&
+    rest.charAt(3) === ":" &&
+    isHex(rest.slice(4, 6)) &&
+    rest.charAt(6) === "." &&
+    isHex(rest.slice(7))
+  );
+}
+
+/**
+ * The sysfs directory of a PCI driver.
+ * @throws {RangeError} where that is no file name.
+ */
+export function driverDirectory(driver: string): string {
+  return `/sys/bus/pci/drivers/${fileName(driver)}`;
+}
+
+/**
+ * The name itself.
+ * @throws {RangeError} where it is more than the name of one file.
+ */
+export function fileName(name: string): string {
+  if (name === "" || name === "." || name === ".." || name.includes("/")) {
+    throw new RangeError(`"${name}" is no file name`);
+  }
+  return name;
+}
+
+/** The last part of what a link names, e.g. "mlx5_core". */
+export function lastPart(path: string): string {
+  return path.slice(path.lastIndexOf("/") + 1);
+}
+
+/**
+ * Routing id of a PCI address: bus, device and function as one number of 16 bits (PCI Express Base
+ * Specification, 2.2.4.2); the domain is no part of it.
+ */
+export function routingId(pci: string): number {
+  const hex = (start: number, end?: number) => Number.parseInt(pci.slice(start, end), 16);
+  return hex(-7, -5) * 256 + hex(-4, -2) * 8 + hex(-1);
+}

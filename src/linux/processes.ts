@@ -1,0 +1,76 @@
+import * as host from "host";
+import { TimeoutError } from "../node/clock.ts";
+import { errnoOf } from "../node/node.ts";
+import type { Child, Command, Outcome, Processes } from "../node/processes.ts";
+import type { LinuxNamespaces } from "./namespaces.ts";
+import type { Waits } from "./waits.ts";
+
+/** How much a child may print, in bytes. */
+const OUTPUT_LIMIT = 1 << 20;
+/** How long an executable that is being written is waited for, and how long between two tries, ms. */
+const BUSY_TIME = 5_000;
+const BUSY_PAUSE = 100;
+/** NETLINK_ROUTE of linux/netlink.h. */
+const NETLINK_ROUTE = 0;
+
+/** Children of this process. */
+export class LinuxProcesses implements Processes {
+  constructor(
+    private readonly namespaces: LinuxNamespaces,
+    private readonly waits: Waits,
+  ) {}
+
+  environment(): readonly string[] {
+    return host.environ();
+  }
+
+  start(command: Command): Child {
+    // A child is born into the network namespace that its parent is in.
+    this.namespaces.assertHome();
+    return new LinuxChild(command.path, this.spawn(command), this.waits);
+  }
+
+  private spawn(command: Command): number {
+    const deadline = host.monotonic() + BUSY_TIME;
+    for (;;) {
+      try {
+        return host.spawn(command);
+      } catch (error) {
+        if (errnoOf(error) !== "ETXTBSY" || host.monotonic() >= deadline) throw error;
+      }
+      this.pause(BUSY_PAUSE);
+    }
+  }
+
+  /**
+   * Waits: there is no event for an executable that its writer closes. This is done with a socket on which
+   * nothing comes, so that a signal and the rules for it apply as to every other wait.
+   */
+  private pause(time: number): void {
+    const socket = host.netlinkSocket(NETLINK_ROUTE);
+    try {
+      const deadline = host.monotonic() + time;
+      this.waits.until("an executable that is being written", () => host.netlinkReceive(socket, deadline));
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+    } finally {
+      host.close(socket);
+    }
+  }
+}
+
+class LinuxChild implements Child {
+  constructor(
+    private readonly path: string,
+    private readonly handle: number,
+    private readonly waits: Waits,
+  ) {}
+
+  wait(deadline: number): Outcome {
+    return this.waits.until(`the end of ${this.path}`, () => host.wait(this.handle, deadline, OUTPUT_LIMIT));
+  }
+
+  kill(): void {
+    host.kill(this.handle);
+  }
+}

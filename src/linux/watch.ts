@@ -1,0 +1,54 @@
+import * as host from "host";
+import { TimeoutError } from "../node/clock.ts";
+import type { Watch } from "../node/links.ts";
+import { errnoOf } from "../node/node.ts";
+import type { Waits } from "./waits.ts";
+
+/** RTNLGRP_LINK and RTNLGRP_IPV6_IFADDR of linux/rtnetlink.h. */
+const RTNLGRP_LINK = 1;
+const RTNLGRP_IPV6_IFADDR = 9;
+
+/** Events of rtnetlink, on a socket of their own. */
+export class LinuxWatch implements Watch {
+  private closed = false;
+
+  /** @param socket an rtnetlink socket, which this closes. */
+  constructor(
+    private readonly socket: number,
+    what: "links" | "addresses",
+    private readonly waits: Waits,
+  ) {
+    try {
+      host.netlinkJoin(socket, RTNLGRP_LINK);
+      if (what === "addresses") host.netlinkJoin(socket, RTNLGRP_IPV6_IFADDR);
+    } catch (error) {
+      this.close();
+      throw error;
+    }
+  }
+
+  wait(deadline: number): void {
+    this.next(deadline);
+    // One change makes several events, and the caller looks anew after each wait: take those that are here.
+    try {
+      for (;;) this.next(0);
+    } catch (error) {
+      if (!(error instanceof TimeoutError)) throw error;
+    }
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    host.close(this.socket);
+  }
+
+  /** Takes one event. ENOBUFS: some were lost, which is an event as well. */
+  private next(deadline: number): void {
+    try {
+      this.waits.until("a change of a netdev", () => host.netlinkReceive(this.socket, deadline));
+    } catch (error) {
+      if (errnoOf(error) !== "ENOBUFS") throw error;
+    }
+  }
+}

@@ -1,0 +1,67 @@
+import {
+  type Attribute,
+  aligned,
+  findAttribute,
+  parseAttributes,
+  readString,
+  readU32,
+  viewOf,
+} from "./attributes.ts";
+import { errnoName, errnoText } from "./errno.ts";
+import { MalformedReply, NetlinkError } from "./errors.ts";
+import {
+  MESSAGE_HEADER,
+  type Message,
+  NLM_F_ACK_TLVS,
+  NLM_F_CAPPED,
+  NLMSG_ERROR,
+  type Request,
+} from "./message.ts";
+
+/** Text, linux/netlink.h. */
+const NLMSGERR_ATTR_MSG = 1;
+/** u32: offset of the attribute at fault in the request. */
+const NLMSGERR_ATTR_OFFS = 2;
+
+/**
+ * What an NLMSG_ERROR or NLMSG_DONE says of the request that it answers.
+ * @returns the error, undefined where it says success.
+ * @throws {MalformedReply} where the message is too short to say anything.
+ */
+export function errorOf(message: Message, request: Request): NetlinkError | undefined {
+  const { payload } = message;
+  if (payload.length < 4) throw new MalformedReply(`an acknowledgement of ${payload.length} bytes`);
+  const errno = -viewOf(payload).getInt32(0, true);
+  // NLMSG_DONE can carry a positive number (a length); only negative ones are errors.
+  if (errno <= 0) return undefined;
+  const extended = extendedAck(message);
+  const text = findAttribute(extended, NLMSGERR_ATTR_MSG);
+  const offset = findAttribute(extended, NLMSGERR_ATTR_OFFS);
+  return new NetlinkError(
+    errno,
+    errnoName(errno),
+    request.name,
+    request.subject,
+    text === undefined ? errnoText(errno) : readString(text),
+    offset?.length === 4 ? readU32(offset) : undefined,
+  );
+}
+
+/** The attributes at the end. What cannot be read there must not hide the errno: it counts as nothing. */
+function extendedAck(message: Message): readonly Attribute[] {
+  const { flags, payload } = message;
+  if ((flags & NLM_F_ACK_TLVS) === 0) return [];
+  let start = 4;
+  if (message.type === NLMSG_ERROR) {
+    if (payload.length < start + MESSAGE_HEADER) return [];
+    // The request follows: its header only, or with its payload.
+    const echoed = (flags & NLM_F_CAPPED) !== 0 ? MESSAGE_HEADER : viewOf(payload).getUint32(start, true);
+    start += aligned(Math.min(echoed, payload.length));
+  }
+  try {
+    return parseAttributes(payload.subarray(start));
+  } catch (error) {
+    if (error instanceof MalformedReply) return [];
+    throw error;
+  }
+}

@@ -1,0 +1,162 @@
+import { errorOf } from "./acknowledgement.ts";
+import { errnoName } from "./errno.ts";
+import { MalformedReply, NetlinkError } from "./errors.ts";
+import {
+  encodeRequests,
+  type Message,
+  NLM_F_DUMP_INTR,
+  NLM_F_MULTI,
+  NLMSG_DONE,
+  NLMSG_ERROR,
+  NLMSG_NOOP,
+  NLMSG_OVERRUN,
+  parseMessages,
+  type Request,
+} from "./message.ts";
+
+/** Carries datagrams to the kernel and back: a socket, or its double in a test. */
+export interface Transport {
+  /** Sends one datagram. */
+  send(datagram: Uint8Array): void;
+  /** Receives one. What makes it throw (a deadline, say) is its own affair. */
+  receive(): Uint8Array;
+}
+
+/** How one request ended. */
+export interface Outcome {
+  /** Messages that came in answer, without acknowledgements. */
+  readonly replies: readonly Message[];
+  readonly error: NetlinkError | undefined;
+}
+
+/** Requests in one datagram: their acknowledgements must fit in the socket's receive buffer (208 KiB). */
+const BATCH = 64;
+/** How often a dump is tried while things change under it. */
+const DUMP_ATTEMPTS = 5;
+/** More than any answer has: 64 MiB in bytes, and a number of datagrams. Who sends more never ends. */
+const MAX_BYTES = 1 << 26;
+const MAX_DATAGRAMS = 1 << 16;
+/** EAGAIN of asm-generic/errno-base.h. */
+const EAGAIN = 11;
+
+/** Requests and their answers on one netlink socket. No policy: send, receive, check. */
+export class Connection {
+  private sequence = 0;
+
+  constructor(private readonly transport: Transport) {}
+
+  /**
+   * Sends requests in one datagram (in several where there are more than 64) and returns the replies to
+   * each. The kernel goes on after a request that failed.
+   * @throws {NetlinkError} the first request's that failed, once all answers are read, so that the socket
+   * stays in step.
+   * @throws {MalformedReply}
+   */
+  request(requests: readonly Request[]): readonly (readonly Message[])[] {
+    const outcomes = this.exchange(requests);
+    for (const { error } of outcomes) if (error !== undefined) throw error;
+    return outcomes.map((outcome) => outcome.replies);
+  }
+
+  /**
+   * Like {@link request} for one request that is answered by one message.
+   * @throws {NetlinkError}
+   * @throws {MalformedReply} also where there is no reply.
+   */
+  get(request: Request): Message {
+    const reply = this.request([request])[0]?.[0];
+    if (reply === undefined) throw new MalformedReply(`no answer to ${request.name} ${request.subject}`);
+    return reply;
+  }
+
+  /**
+   * Lists all objects (a request of kind "list", which is sent alone); again where they changed in the middle.
+   * @throws {NetlinkError} also with EAGAIN where they changed each of five times.
+   * @throws {MalformedReply}
+   */
+  dump(request: Request): readonly Message[] {
+    for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const pending = this.send([request]);
+      this.receiveAll(pending);
+      const only = pending[0];
+      if (only?.error !== undefined) throw only.error;
+      if (only !== undefined && !only.interrupted) return only.replies;
+    }
+    const reason = `changed while it was read, ${DUMP_ATTEMPTS} times running; try again`;
+    throw new NetlinkError(EAGAIN, errnoName(EAGAIN), request.name, request.subject, reason, undefined);
+  }
+
+  /**
+   * Like {@link request}, but what failed is for the caller to see to.
+   * @throws {MalformedReply}
+   */
+  exchange(requests: readonly Request[]): Outcome[] {
+    const outcomes: Outcome[] = [];
+    for (let at = 0; at < requests.length; at += BATCH) {
+      const pending = this.send(requests.slice(at, at + BATCH));
+      this.receiveAll(pending);
+      outcomes.push(...pending);
+    }
+    return outcomes;
+  }
+
+  private send(requests: readonly Request[]): Pending[] {
+    const first = this.takeSequence(requests.length);
+    this.transport.send(encodeRequests(requests, first));
+    return requests.map((request, i) => new Pending(request, first + i));
+  }
+
+  /** Reads until the last one is answered. What went before it is done then. */
+  private receiveAll(pending: readonly Pending[]): void {
+    let bytes = 0;
+    let datagrams = 0;
+    while (pending.at(-1)?.done === false) {
+      const datagram = this.transport.receive();
+      bytes += datagram.length;
+      if (bytes > MAX_BYTES || ++datagrams > MAX_DATAGRAMS) throw new MalformedReply("it does not end");
+      for (const message of parseMessages(datagram)) {
+        // Answers to a request that an exception cut short, and events, are not ours.
+        pending.find((one) => one.sequence === message.sequence && !one.done)?.take(message);
+      }
+    }
+    const silent = pending.find(({ request, done }) => !done && request.kind !== "change");
+    if (silent !== undefined) {
+      throw new MalformedReply(`no answer to ${silent.request.name} ${silent.request.subject}`);
+    }
+  }
+
+  /** Numbers for some requests, one after another: from 1 on, since 0 means an event, and again from there. */
+  private takeSequence(count: number): number {
+    const first = this.sequence + count > 0xffffffff ? 1 : this.sequence + 1;
+    this.sequence = first + count - 1;
+    return first;
+  }
+}
+
+/** A request that was sent. */
+class Pending implements Outcome {
+  readonly replies: Message[] = [];
+  error: NetlinkError | undefined;
+  /** Was something changed while it was listed? */
+  interrupted = false;
+  done = false;
+
+  constructor(
+    readonly request: Request,
+    readonly sequence: number,
+  ) {}
+
+  take(message: Message): void {
+    const { type, flags } = message;
+    if ((flags & NLM_F_DUMP_INTR) !== 0) this.interrupted = true;
+    if (type === NLMSG_NOOP) return;
+    if (type === NLMSG_OVERRUN) throw new MalformedReply("data were lost (NLMSG_OVERRUN)");
+    if (type === NLMSG_ERROR || type === NLMSG_DONE) {
+      this.error = errorOf(message, this.request);
+      this.done = true;
+      return;
+    }
+    this.replies.push(message);
+    if (this.request.kind === "get" && (flags & NLM_F_MULTI) === 0) this.done = true;
+  }
+}

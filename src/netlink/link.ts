@@ -1,0 +1,251 @@
+import {
+  type Attribute,
+  findAttribute,
+  nestedAttribute,
+  parseAttributes,
+  readString,
+  readU8,
+  readU32,
+  stringAttribute,
+  u32Attribute,
+  viewOf,
+} from "./attributes.ts";
+import { MalformedReply } from "./errors.ts";
+import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
+
+/** Types of linux/rtnetlink.h. */
+const RTM_NEWLINK = 16;
+const RTM_GETLINK = 18;
+const RTM_SETLINK = 19;
+const RTM_NEWLINKPROP = 108;
+const RTM_DELLINKPROP = 109;
+
+/** Attributes of linux/if_link.h. */
+const IFLA_ADDRESS = 1;
+const IFLA_IFNAME = 3;
+const IFLA_MTU = 4;
+const IFLA_LINK = 5;
+const IFLA_OPERSTATE = 16;
+const IFLA_LINKINFO = 18;
+const IFLA_VFINFO_LIST = 22;
+const IFLA_AF_SPEC = 26;
+const IFLA_NET_NS_FD = 28;
+const IFLA_EXT_MASK = 29;
+const IFLA_LINK_NETNSID = 37;
+const IFLA_PROP_LIST = 52;
+const IFLA_ALT_IFNAME = 53;
+const IFLA_PARENT_DEV_NAME = 56;
+const IFLA_PARENT_DEV_BUS_NAME = 57;
+const IFLA_INFO_KIND = 1;
+const IFLA_INET_CONF = 1;
+
+/** AF_INET, the attribute in IFLA_AF_SPEC that holds what is IPv4's. */
+const AF_INET = 2;
+/** IPV4_DEVCONF_ARP_NOTIFY of linux/ip.h: /proc/sys/net/ipv4/conf/<link>/arp_notify. */
+const IPV4_DEVCONF_ARP_NOTIFY = 22;
+
+/** Bits of IFLA_EXT_MASK, linux/rtnetlink.h: tell of the VFs, and leave statistics out. */
+const RTEXT_FILTER_VF = 1;
+const RTEXT_FILTER_SKIP_STATS = 8;
+
+/** Flags of linux/if.h: the administrator wants it up; there is a carrier. */
+export const IFF_UP = 0x1;
+export const IFF_LOWER_UP = 0x10000;
+
+/** Length of struct ifinfomsg: u8 family, u8 pad, u16 type, s32 index, u32 flags, u32 change. */
+const IFINFOMSG = 16;
+/** Longest IFLA_IFNAME in bytes (IFNAMSIZ less its NUL). What is longer can only be an alternative name. */
+const MAX_IFNAME = 15;
+
+/** A netdev, as RTM_NEWLINK tells of it. */
+export interface LinkInfo {
+  readonly index: number;
+  /** ARPHRD_* of linux/if_arp.h, 32 for InfiniBand. */
+  readonly hardwareType: number;
+  /** IFF_*. */
+  readonly flags: number;
+  readonly name: string;
+  readonly altnames: readonly string[];
+  readonly mtu: number;
+  /** IF_OPER_*, 0 where it is not known. */
+  readonly operstate: number;
+  /** Hardware address in network order. */
+  readonly address: Uint8Array;
+  /** Kind, e.g. "ipoib"; undefined where it has none. */
+  readonly kind: string | undefined;
+  /** Bus and name of the device it belongs to, e.g. "pci" and "0000:01:10.0"; since Linux 5.14. */
+  readonly parentBus: string | undefined;
+  readonly parentName: string | undefined;
+  /** Index of the netdev that it is stacked on; undefined where it stands for itself. */
+  readonly lower: number | undefined;
+  /** Is that one in another namespace? */
+  readonly lowerElsewhere: boolean;
+  /** The value of IFLA_VFINFO_LIST, where VFs were asked for and there are some. */
+  readonly vfs: Uint8Array | undefined;
+}
+
+/** Asks for the netdev of an index; `vfs`: and for what it knows of its VFs. */
+export function getLinkByIndex(index: number, vfs = false): Request {
+  return getLink(index, [], `link ${index}`, vfs);
+}
+
+/** Asks for the netdev of a name or an alternative name (of up to 127 bytes). */
+export function getLinkByName(name: string): Request {
+  const attribute = stringAttribute(IFLA_IFNAME, name);
+  // The kernel looks alternative names up in either attribute, but IFLA_IFNAME has room for a real name only.
+  const long = attribute.value.length - 1 > MAX_IFNAME;
+  return getLink(0, [long ? { ...attribute, type: IFLA_ALT_IFNAME } : attribute], `link ${name}`, false);
+}
+
+/** Asks for all netdevs of a namespace. */
+export function dumpLinks(): Request {
+  return { ...getLink(0, [], "of all links", false), kind: "list" };
+}
+
+function getLink(index: number, attributes: readonly Attribute[], subject: string, vfs: boolean): Request {
+  const mask = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS | (vfs ? RTEXT_FILTER_VF : 0));
+  return {
+    type: RTM_GETLINK,
+    kind: "get",
+    flags: 0,
+    header: ifinfomsg(index, 0, 0),
+    attributes: [...attributes, mask],
+    name: "RTM_GETLINK",
+    subject,
+  };
+}
+
+/** What {@link setLink} changes; undefined stays. */
+export interface LinkChange {
+  readonly name?: string | undefined;
+  /** In bytes. */
+  readonly mtu?: number | undefined;
+  readonly up?: boolean | undefined;
+}
+
+/** Changes a netdev. The kernel changes MTU, name, admin state in this order, and stops at what fails. */
+export function setLink(index: number, { name, mtu, up }: LinkChange): Request {
+  const attributes: Attribute[] = [];
+  if (mtu !== undefined) attributes.push(u32Attribute(IFLA_MTU, mtu));
+  if (name !== undefined) attributes.push(stringAttribute(IFLA_IFNAME, name));
+  const what = [
+    ...(mtu === undefined ? [] : [`mtu ${mtu}`]),
+    ...(name === undefined ? [] : [`name ${name}`]),
+    ...(up === undefined ? [] : [up ? "up" : "down"]),
+  ].join(", ");
+  const header = ifinfomsg(index, up === true ? IFF_UP : 0, up === undefined ? 0 : IFF_UP);
+  return setLinkRequest(header, attributes, `${what} on link ${index}`);
+}
+
+/**
+ * Moves a netdev to the namespace of a descriptor and names it there. Not atomic: after an error it can be
+ * in either namespace.
+ */
+export function moveLink(index: number, namespace: number, name: string): Request {
+  const attributes = [u32Attribute(IFLA_NET_NS_FD, namespace), stringAttribute(IFLA_IFNAME, name)];
+  return setLinkRequest(
+    ifinfomsg(index, 0, 0),
+    attributes,
+    `move of link ${index} to another namespace as ${name}`,
+  );
+}
+
+/** Lets the kernel announce the addresses of a netdev by ARP when it comes up (what sysctl arp_notify does). */
+export function setArpNotify(index: number): Request {
+  const conf = nestedAttribute(IFLA_INET_CONF, [u32Attribute(IPV4_DEVCONF_ARP_NOTIFY, 1)]);
+  const attributes = [nestedAttribute(IFLA_AF_SPEC, [nestedAttribute(AF_INET, [conf])])];
+  return setLinkRequest(ifinfomsg(index, 0, 0), attributes, `arp_notify on link ${index}`);
+}
+
+/** Sets what a PF holds of a VF: the content of one IFLA_VFINFO_LIST. */
+export function setVf(index: number, info: Attribute, subject: string): Request {
+  return setLinkRequest(ifinfomsg(index, 0, 0), [nestedAttribute(IFLA_VFINFO_LIST, [info])], subject);
+}
+
+function setLinkRequest(header: Uint8Array, attributes: readonly Attribute[], subject: string): Request {
+  return { type: RTM_SETLINK, kind: "change", flags: 0, header, attributes, name: "RTM_SETLINK", subject };
+}
+
+/** Gives a netdev alternative names; one that is taken is EEXIST. */
+export function addAltnames(index: number, names: readonly string[]): Request {
+  return {
+    type: RTM_NEWLINKPROP,
+    kind: "change",
+    flags: NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND,
+    header: ifinfomsg(index, 0, 0),
+    attributes: [altnameList(names)],
+    name: "RTM_NEWLINKPROP",
+    subject: `altnames ${names.join(", ")} on link ${index}`,
+  };
+}
+
+/** Takes alternative names from a netdev. */
+export function removeAltnames(index: number, names: readonly string[]): Request {
+  return {
+    type: RTM_DELLINKPROP,
+    kind: "change",
+    flags: 0,
+    header: ifinfomsg(index, 0, 0),
+    attributes: [altnameList(names)],
+    name: "RTM_DELLINKPROP",
+    subject: `altnames ${names.join(", ")} on link ${index}`,
+  };
+}
+
+function altnameList(names: readonly string[]): Attribute {
+  return nestedAttribute(
+    IFLA_PROP_LIST,
+    names.map((name) => stringAttribute(IFLA_ALT_IFNAME, name)),
+  );
+}
+
+/** @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read. */
+export function parseLink(message: Message): LinkInfo {
+  const { type, payload } = message;
+  if (type !== RTM_NEWLINK || payload.length < IFINFOMSG) {
+    throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWLINK`);
+  }
+  const view = viewOf(payload);
+  const attributes = parseAttributes(payload.subarray(IFINFOMSG));
+  const text = (id: number) => optional(findAttribute(attributes, id), readString);
+  const number = (id: number) => optional(findAttribute(attributes, id), readU32);
+  const index = view.getInt32(4, true);
+  const lower = number(IFLA_LINK);
+  const operstate = findAttribute(attributes, IFLA_OPERSTATE);
+  return {
+    index,
+    hardwareType: view.getUint16(2, true),
+    flags: view.getUint32(8, true),
+    name: text(IFLA_IFNAME) ?? "",
+    altnames: nestedIn(attributes, IFLA_PROP_LIST)
+      .filter((property) => property.type === IFLA_ALT_IFNAME)
+      .map((property) => readString(property.value)),
+    mtu: number(IFLA_MTU) ?? 0,
+    operstate: operstate === undefined ? 0 : readU8(operstate),
+    address: findAttribute(attributes, IFLA_ADDRESS) ?? new Uint8Array(0),
+    kind: optional(findAttribute(nestedIn(attributes, IFLA_LINKINFO), IFLA_INFO_KIND), readString),
+    parentBus: text(IFLA_PARENT_DEV_BUS_NAME),
+    parentName: text(IFLA_PARENT_DEV_NAME),
+    lower: lower === index || lower === 0 ? undefined : lower,
+    lowerElsewhere: findAttribute(attributes, IFLA_LINK_NETNSID) !== undefined,
+    vfs: findAttribute(attributes, IFLA_VFINFO_LIST),
+  };
+}
+
+function nestedIn(attributes: readonly Attribute[], type: number): Attribute[] {
+  const value = findAttribute(attributes, type);
+  return value === undefined ? [] : parseAttributes(value);
+}
+
+function optional<T>(value: Uint8Array | undefined, read: (value: Uint8Array) => T): T | undefined {
+  return value === undefined ? undefined : read(value);
+}
+
+function ifinfomsg(index: number, flags: number, change: number): Uint8Array {
+  const bytes = new Uint8Array(IFINFOMSG);
+  const view = viewOf(bytes);
+  view.setInt32(4, index, true);
+  view.setUint32(8, flags, true);
+  view.setUint32(12, change, true);
+  return bytes;
+}

@@ -1,0 +1,116 @@
+import { type Attribute, aligned, concat, encodeAttributes, viewOf } from "./attributes.ts";
+import { MalformedReply } from "./errors.ts";
+
+/** NLM_F_REQUEST of linux/netlink.h: it is a request. {@link encodeRequests} sets it. */
+const NLM_F_REQUEST = 0x01;
+/** The message is one of several, NLMSG_DONE ends them. */
+export const NLM_F_MULTI = 0x02;
+/** Answer with an NLMSG_ERROR of 0 when it is done. */
+const NLM_F_ACK = 0x04;
+/** A dump that is not one moment's picture, since things changed meanwhile. */
+export const NLM_F_DUMP_INTR = 0x10;
+/** NLM_F_ROOT | NLM_F_MATCH: list all. */
+const NLM_F_DUMP = 0x300;
+/** An NLMSG_ERROR without the payload of the request that it answers. */
+export const NLM_F_CAPPED = 0x100;
+/** An NLMSG_ERROR or NLMSG_DONE with attributes (extended ACK) at its end. */
+export const NLM_F_ACK_TLVS = 0x200;
+/** Fail if it exists (in requests that make something). */
+export const NLM_F_EXCL = 0x200;
+/** Make it if it does not exist. */
+export const NLM_F_CREATE = 0x400;
+/** Add to what exists. */
+export const NLM_F_APPEND = 0x800;
+
+/** Nothing. */
+export const NLMSG_NOOP = 1;
+/** An error, or an acknowledgement (errno 0). */
+export const NLMSG_ERROR = 2;
+/** The end of several messages. */
+export const NLMSG_DONE = 3;
+/** Data were lost. */
+export const NLMSG_OVERRUN = 4;
+
+/** Length of struct nlmsghdr: u32 length, u16 type, u16 flags, u32 sequence, u32 port. */
+export const MESSAGE_HEADER = 16;
+
+/** A message that came from the kernel. */
+export interface Message {
+  readonly type: number;
+  readonly flags: number;
+  /** Number of the request that it answers, 0 for an event. */
+  readonly sequence: number;
+  /** What follows the header, without padding. A view of the datagram. */
+  readonly payload: Uint8Array;
+}
+
+/** A message to the kernel. */
+export interface Request {
+  readonly type: number;
+  /** What answers it: one message; nothing but success or error; a list of messages. */
+  readonly kind: "get" | "change" | "list";
+  /** NLM_F_* that say how to change something: NLM_F_CREATE, NLM_F_EXCL, NLM_F_APPEND. */
+  readonly flags: number;
+  /** The struct that begins the payload, e.g. struct ifinfomsg. */
+  readonly header: Uint8Array;
+  readonly attributes: readonly Attribute[];
+  /** For errors: the name of the type, e.g. "RTM_NEWADDR". */
+  readonly name: string;
+  /** For errors: what it is about, e.g. "10.0.0.5/24 on link 3". */
+  readonly subject: string;
+}
+
+/**
+ * One datagram of several requests, numbered from `sequence` on. Only the last one asks for an
+ * acknowledgement: errors are sent in any case, and the kernel does one after another, so when the last one is
+ * answered, the others are done.
+ */
+export function encodeRequests(requests: readonly Request[], sequence: number): Uint8Array {
+  const last = requests.length - 1;
+  return concat(requests.map((request, i) => encodeRequest(request, sequence + i, i === last)));
+}
+
+function encodeRequest(request: Request, sequence: number, acknowledge: boolean): Uint8Array {
+  const head = new Uint8Array(MESSAGE_HEADER);
+  const attributes = encodeAttributes(request.attributes);
+  const length = MESSAGE_HEADER + aligned(request.header.length) + attributes.length;
+  const view = viewOf(head);
+  view.setUint32(0, length, true);
+  view.setUint16(4, request.type, true);
+  view.setUint16(6, NLM_F_REQUEST | request.flags | answerFlags(request, acknowledge), true);
+  view.setUint32(8, sequence, true);
+  // The port stays 0: the kernel knows its sender.
+  const padding = new Uint8Array(aligned(request.header.length) - request.header.length);
+  return concat([head, request.header, padding, attributes]);
+}
+
+function answerFlags({ kind }: Request, acknowledge: boolean): number {
+  if (kind === "list") return NLM_F_DUMP;
+  return kind === "change" && acknowledge ? NLM_F_ACK : 0;
+}
+
+/**
+ * The messages of one datagram.
+ * @throws {MalformedReply} where it is empty or a length does not fit.
+ */
+export function parseMessages(datagram: Uint8Array): Message[] {
+  if (datagram.length === 0) throw new MalformedReply("an empty datagram");
+  const view = viewOf(datagram);
+  const messages: Message[] = [];
+  let at = 0;
+  while (at < datagram.length) {
+    const left = datagram.length - at;
+    const length = left < MESSAGE_HEADER ? left : view.getUint32(at, true);
+    if (length < MESSAGE_HEADER || length > left) {
+      throw new MalformedReply(`a message of ${length} bytes where ${left} are left`);
+    }
+    messages.push({
+      type: view.getUint16(at + 4, true),
+      flags: view.getUint16(at + 6, true),
+      sequence: view.getUint32(at + 8, true),
+      payload: datagram.subarray(at + MESSAGE_HEADER, at + length),
+    });
+    at += aligned(length);
+  }
+  return messages;
+}

@@ -1,0 +1,36 @@
+import { bytesAttribute, viewOf } from "./attributes.ts";
+import { parseAddress } from "./cidr.ts";
+import { NLM_F_CREATE, type Request } from "./message.ts";
+
+/** Type of linux/rtnetlink.h. */
+const RTM_NEWNEIGH = 28;
+/** Attribute of linux/neighbour.h: the address. */
+const NDA_DST = 1;
+/** Flag of linux/neighbour.h: act as if somebody had just sent to it. */
+const NTF_USE = 0x01;
+/** Length of struct ndmsg: u8 family, 3 bytes of padding, s32 index, u16 state, u8 flags, u8 type. */
+const NDMSG = 12;
+
+/**
+ * Lets the kernel ask the link of a netdev who has an address, as if somebody had just sent to it: up to
+ * three times with a second in between, until there is an answer.
+ * @param text the address, e.g. "10.0.0.5".
+ * @throws {RangeError} where it is none.
+ */
+export function resolveNeighbour(link: number, text: string): Request {
+  const address = parseAddress(text);
+  const header = new Uint8Array(NDMSG);
+  const view = viewOf(header);
+  view.setUint8(0, address.family);
+  view.setInt32(4, link, true);
+  view.setUint8(10, NTF_USE);
+  return {
+    type: RTM_NEWNEIGH,
+    kind: "change",
+    flags: NLM_F_CREATE,
+    header,
+    attributes: [bytesAttribute(NDA_DST, address.bytes)],
+    name: "RTM_NEWNEIGH",
+    subject: `${text} on link ${link}`,
+  };
+}

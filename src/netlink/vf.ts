@@ -1,0 +1,102 @@
+import {
+  type Attribute,
+  bytesAttribute,
+  concat,
+  findAttribute,
+  nestedAttribute,
+  parseAttributes,
+  u32Bytes,
+  viewOf,
+} from "./attributes.ts";
+import { MalformedReply } from "./errors.ts";
+import { setVf } from "./link.ts";
+import type { Request } from "./message.ts";
+
+/** Attributes of linux/if_link.h. */
+const IFLA_VF_INFO = 1;
+const IFLA_VF_LINK_STATE = 5;
+const IFLA_VF_IB_NODE_GUID = 10;
+const IFLA_VF_IB_PORT_GUID = 11;
+
+/** Length of struct ifla_vf_link_state: u32 VF, u32 state. */
+const LINK_STATE = 8;
+/** Length of struct ifla_vf_guid where u64 is aligned to 8 bytes: u32 VF, 4 bytes of padding, u64 GUID. */
+const GUID = 16;
+
+/** IFLA_VF_LINK_STATE_*: 0 auto, 1 enable, 2 disable. */
+export type VfLinkState = 0 | 1 | 2;
+
+/** What a PF holds of one VF; undefined where the kernel does not say. */
+export interface VfInfo {
+  readonly linkState: VfLinkState | undefined;
+  /** 8 bytes in network order; zeros where it was never set. */
+  readonly nodeGuid: Uint8Array | undefined;
+  readonly portGuid: Uint8Array | undefined;
+}
+
+/**
+ * What the value of an IFLA_VFINFO_LIST says of a VF.
+ * @throws {MalformedReply} where it cannot be read.
+ */
+export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
+  for (const { type, value } of parseAttributes(list)) {
+    if (type !== IFLA_VF_INFO) continue;
+    const attributes = parseAttributes(value);
+    // Every attribute of a VF_INFO begins with the VF's index.
+    if (attributes[0] === undefined || indexOf(attributes[0].value) !== vf) continue;
+    return {
+      linkState: linkStateOf(findAttribute(attributes, IFLA_VF_LINK_STATE)),
+      nodeGuid: guidOf(findAttribute(attributes, IFLA_VF_IB_NODE_GUID)),
+      portGuid: guidOf(findAttribute(attributes, IFLA_VF_IB_PORT_GUID)),
+    };
+  }
+  return { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
+}
+
+/** Sets the policy of a VF's link, at the netdev of its PF. */
+export function setVfLinkState(pf: number, vf: number, state: VfLinkState): Request {
+  const value = concat([u32Bytes(vf), u32Bytes(state)]);
+  return set(pf, bytesAttribute(IFLA_VF_LINK_STATE, value), `link state ${state} of VF ${vf} at link ${pf}`);
+}
+
+/**
+ * Sets a VF's node GUID, at the netdev of its PF. Node and port GUID need a message each: the kernel
+ * (do_setvfinfo) does not look further once it has set the node GUID.
+ * @param guid 8 bytes in network order.
+ */
+export function setVfNodeGuid(pf: number, vf: number, guid: Uint8Array): Request {
+  return set(pf, guidAttribute(IFLA_VF_IB_NODE_GUID, vf, guid), `node GUID of VF ${vf} at link ${pf}`);
+}
+
+/** Sets a VF's port GUID, see {@link setVfNodeGuid}. */
+export function setVfPortGuid(pf: number, vf: number, guid: Uint8Array): Request {
+  return set(pf, guidAttribute(IFLA_VF_IB_PORT_GUID, vf, guid), `port GUID of VF ${vf} at link ${pf}`);
+}
+
+function set(pf: number, attribute: Attribute, subject: string): Request {
+  return setVf(pf, nestedAttribute(IFLA_VF_INFO, [attribute]), subject);
+}
+
+/** The kernel takes the GUID as a number in host order. */
+function guidAttribute(type: number, vf: number, guid: Uint8Array): Attribute {
+  if (guid.length !== 8) throw new RangeError(`a GUID has 8 bytes, not ${guid.length}`);
+  return bytesAttribute(type, concat([u32Bytes(vf), new Uint8Array(4), guid.toReversed()]));
+}
+
+function indexOf(value: Uint8Array): number {
+  if (value.length < 4) throw new MalformedReply(`VF information of ${value.length} bytes`);
+  return viewOf(value).getUint32(0, true);
+}
+
+function linkStateOf(value: Uint8Array | undefined): VfLinkState | undefined {
+  if (value === undefined) return undefined;
+  if (value.length !== LINK_STATE) throw new MalformedReply(`a VF link state of ${value.length} bytes`);
+  const state = viewOf(value).getUint32(4, true);
+  return state === 0 || state === 1 || state === 2 ? state : undefined;
+}
+
+function guidOf(value: Uint8Array | undefined): Uint8Array | undefined {
+  if (value === undefined) return undefined;
+  if (value.length !== GUID) throw new MalformedReply(`a VF GUID of ${value.length} bytes`);
+  return value.subarray(8).toReversed();
+}

@@ -1,0 +1,197 @@
+import { type Configuration, configuredDns, ipamType, prevResult } from "./cni/configuration.ts";
+import { showValue } from "./cni/document.ts";
+import { CniError, codes } from "./cni/errors.ts";
+import type { Dns, Result } from "./cni/result.ts";
+import type { CniVersion } from "./cni/versions.ts";
+import { isHex } from "./infiniband/digits.ts";
+import type { Guid } from "./infiniband/guid.ts";
+import { type PKey, parsePKey } from "./infiniband/pkey.ts";
+import { requireIbKubernetes, wantedGuid } from "./network-guid.ts";
+import type { LinkState } from "./node/links.ts";
+
+/** kubelet gives all networks of a pod 120 s; what cannot be had in less must be given up before that. */
+const DEFAULT_TIMEOUT = 100_000;
+
+/** A network of type ib-sriov, as ADD needs it. */
+export interface NetworkConfig {
+  readonly name: string;
+  /** Of the VF, in the kernel's spelling, e.g. "0000:03:00.2". */
+  readonly deviceID: string;
+  /** The GUID that the VF shall have; undefined: the one that it has. */
+  readonly guid: Guid | undefined;
+  /** For the subnet manager, by way of ib-kubernetes; nothing on the node depends on it. */
+  readonly pkey: PKey | undefined;
+  /** undefined: as it is. */
+  readonly linkState: LinkState | undefined;
+  /** Name of the IPAM plugin; undefined: no addresses. */
+  readonly ipamType: string | undefined;
+  readonly dns: Dns;
+  /** Of the plugins before us; undefined where there were none. */
+  readonly prevResult: Result | undefined;
+  /** How long the call may take, ms. */
+  readonly timeout: number;
+  /** What is odd but harmless, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** What DEL needs of a network where there is no record that knows better. */
+export interface DetachConfig {
+  readonly name: string;
+  /** undefined where it is missing or none. */
+  readonly deviceID: string | undefined;
+  /** Name of the IPAM plugin whose lease must be released; undefined: none can have one. */
+  readonly ipamType: string | undefined;
+  /** How long the call may take, ms. */
+  readonly timeout: number;
+  /** What ADD would have refused, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Reads the network for ADD, and refuses everything that it cannot do before anything is touched.
+ * @param cniArgs CNI_ARGS.
+ * @throws {CniError} 7 or 2 naming key and value; 11 where ib-kubernetes has not prepared the pod yet.
+ */
+export function parseNetwork(
+  configuration: Configuration,
+  version: CniVersion,
+  cniArgs: string,
+): NetworkConfig {
+  const { fields, name } = configuration;
+  const warnings: string[] = [];
+  // Its value is the runtime's business: it found us by it.
+  fields.string("type");
+  const deviceID = requiredDevice(configuration);
+  refuseUnbuilt(configuration);
+  const ibKubernetes = fields.boolean("ibKubernetesEnabled");
+  const pkey = configuredPKey(configuration);
+  const linkState = configuredLinkState(configuration);
+  const ipam = leasingIpam(configuration);
+  const dns = configuredDns(configuration);
+  const before = prevResult(configuration, version);
+  const timeout = configuredTimeout(configuration);
+  if (ibKubernetes) requireIbKubernetes(fields);
+  const guid = wantedGuid(fields, ibKubernetes, cniArgs, warnings);
+  return {
+    name,
+    deviceID,
+    guid,
+    pkey,
+    linkState,
+    ipamType: ipam,
+    dns,
+    prevResult: before,
+    timeout,
+    warnings,
+  };
+}
+
+/**
+ * Reads the network for DEL. What ADD would refuse is no reason not to clean up: nothing but the document
+ * itself, which {@link Configuration} stands for, can be wrong here.
+ */
+export function parseNetworkForDelete(configuration: Configuration): DetachConfig {
+  const warnings: string[] = [];
+  const tolerate = <T>(read: () => T): T | undefined => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof CniError)) throw error;
+      warnings.push(error.message);
+      return undefined;
+    }
+  };
+  return {
+    name: configuration.name,
+    deviceID: tolerate(() => requiredDevice(configuration)),
+    ipamType: tolerate(() => leasingIpam(configuration)),
+    timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
+    warnings,
+  };
+}
+
+/**
+ * Reads a PCI address: domain, bus, device, function, in any case.
+ * @returns it in the kernel's spelling, e.g. "0000:03:00.2"; undefined where the text is none.
+ */
+export function parsePciAddress(text: string): string | undefined {
+  const [domain, bus, rest, ...more] = text.split(":");
+  if (domain === undefined || bus === undefined || rest === undefined || more.length > 0) return undefined;
+  const [device, fn, ...evenMore] = rest.split(".");
+  if (device === undefined || fn === undefined || evenMore.length > 0) return undefined;
+  if (domain.length < 4 || domain.length > 8 || bus.length !== 2 || device.length !== 2 || fn.length !== 1) {
+    return undefined;
+  }
+  if (!isHex(domain + bus + device + fn)) return undefined;
+  // 5 bits of device and 3 of function: PCI_DEVFN, linux/pci.h.
+  if (Number.parseInt(device, 16) > 0x1f || Number.parseInt(fn, 16) > 7) return undefined;
+  // The kernel prints a domain with "%04x": longer ones (those of VMD, say) without leading zeros.
+  const shortDomain = Number.parseInt(domain, 16).toString(16).padStart(4, "0");
+  return `${shortDomain}:${bus}:${device}.${fn}`.toLowerCase();
+}
+
+function requiredDevice({ fields }: Configuration): string {
+  const text = fields.string("deviceID");
+  if (text === undefined) {
+    throw new CniError(
+      codes.badConfiguration,
+      "network configuration: deviceID is missing: it must be the PCI address of a VF. Multus fills it in " +
+        "where the network's annotation k8s.v1.cni.cncf.io/resourceName names a resource that the pod requests",
+    );
+  }
+  const address = parsePciAddress(text);
+  if (address === undefined) {
+    throw fields.wrong("deviceID", text, 'must be the PCI address of a VF, as "0000:03:00.2"');
+  }
+  return address;
+}
+
+/** These change what a pod gets to see: to ignore them would be worse than to fail. */
+function refuseUnbuilt({ fields }: Configuration): void {
+  for (const key of ["rdmaIsolation", "vfioPciMode"]) {
+    if (!fields.boolean(key)) continue;
+    throw new CniError(
+      codes.unsupportedField,
+      `network configuration: ${key}: true is not supported by this version of ib-sriov; remove ${key}`,
+    );
+  }
+}
+
+function configuredPKey({ fields }: Configuration): PKey | undefined {
+  const text = fields.string("pkey");
+  if (text === undefined) return undefined;
+  const pkey = parsePKey(text);
+  if (pkey === undefined) {
+    throw fields.wrong(
+      "pkey",
+      text,
+      'must be a partition key from 0x1 to 0x7fff (or 0x8001 to 0xffff), as "0x5"',
+    );
+  }
+  return pkey;
+}
+
+function configuredLinkState({ fields }: Configuration): LinkState | undefined {
+  const text = fields.string("link_state");
+  if (text === undefined || text === "auto" || text === "enable" || text === "disable") return text;
+  throw fields.wrong("link_state", text, 'must be "auto", "enable" or "disable"');
+}
+
+/** `timeoutSeconds`, in ms. */
+function configuredTimeout({ fields }: Configuration): number {
+  const seconds = fields.integer("timeoutSeconds", 1, 3600);
+  return seconds === undefined ? DEFAULT_TIMEOUT : seconds * 1000;
+}
+
+/**
+ * The IPAM plugin that ADD may delegate to.
+ * @throws {CniError} 2 for dhcp: its daemon speaks to an Ethernet interface, which IPoIB is not.
+ */
+function leasingIpam(configuration: Configuration): string | undefined {
+  const type = ipamType(configuration);
+  if (type !== "dhcp") return type;
+  throw new CniError(
+    codes.unsupportedField,
+    `network configuration: ipam.type ${showValue(type)} is not supported for InfiniBand; use another, as "host-local"`,
+  );
+}

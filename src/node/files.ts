@@ -1,0 +1,41 @@
+/** A lock file, open. It says who holds it, and outlives the holder. */
+export interface Lock {
+  /** The descriptor, for a child that shall inherit the lock. */
+  readonly fd: number;
+  /**
+   * Takes the lock; freed by {@link release}, or when the last process that inherited it is gone.
+   * @throws {TimeoutError} at the deadline.
+   */
+  acquire(deadline: number): void;
+  /** What was written last; "" for nothing. */
+  read(): string;
+  /** Replaces it, in one write that a kill cannot split. At most 1024 bytes. */
+  write(text: string): void;
+  release(): void;
+}
+
+/** State files. Links are never followed; files are 0600, directories 0700. */
+export interface Files {
+  /** The text, or undefined where there is no such file. Anything but a regular file, or over 1 MiB, throws. */
+  read(path: string): string | undefined;
+  /** Whole or not at all (temp + rename). False, and nothing changed, where the file exists already. */
+  create(path: string, text: string): boolean;
+  /** Whole or not at all (temp + rename). */
+  replace(path: string, text: string): void;
+  /** Takes the place of what is at `to`. */
+  rename(from: string, to: string): void;
+  /** Gone already is success. */
+  remove(path: string): void;
+  /** With its parents; there already is success. */
+  makeDirectory(path: string): void;
+  /** Removes it if it is empty; gone or not empty is success. */
+  removeDirectory(path: string): void;
+  /** Names, unsorted; empty where there is no such directory. */
+  list(path: string): string[];
+  /** Is there a regular file (links followed, as for an IPAM plugin)? */
+  isFile(path: string): boolean;
+  /** Is there anything at that path? */
+  exists(path: string): boolean;
+  /** Opens a lock file, making it if need be. Its directory must exist. */
+  lock(path: string): Lock;
+}

@@ -1,0 +1,55 @@
+import type { Guid } from "../infiniband/guid.ts";
+
+/** A Virtual Function as the PCI bus knows it. */
+export interface VirtualFunction {
+  /** PCI address in the kernel's spelling, e.g. "0000:03:00.2". It is what a VF *is*; names come and go. */
+  readonly pci: string;
+  /** PCI address of its Physical Function. */
+  readonly pf: string;
+  /** The VF's index at its PF, as rtnetlink's IFLA_VF_* want it. */
+  readonly index: number;
+  /**
+   * Changes when the VF is destroyed and made again (`sriov_numvfs`), stays over a rebind of its driver:
+   * the inode of its sysfs directory, decimal.
+   */
+  readonly incarnation: string;
+}
+
+/** PCI functions and the drivers bound to them (sysfs). All of it is seen from the host. */
+export interface Functions {
+  /**
+   * Looks a VF up without walking over its siblings.
+   * @throws {FunctionError} where there is no such function, or it is not a VF.
+   */
+  virtualFunction(pci: string): VirtualFunction;
+  /** Does the function exist? Cheaper than {@link virtualFunction}; true for PFs too. */
+  exists(pci: string): boolean;
+  /** Name of the bound driver, undefined where there is none. */
+  driver(pci: string): string | undefined;
+  /** `driver_override`, undefined where it is not set. */
+  driverOverride(pci: string): string | undefined;
+  /** Sets `driver_override`; undefined clears it. */
+  setDriverOverride(pci: string, driver: string | undefined): void;
+  /** Names of the function's netdevs in the host's namespace, pkey children included, unsorted. Empty while they are elsewhere. */
+  netdevs(pci: string): string[];
+  /** Names of the function's RDMA devices that the host can see. */
+  rdmaDevices(pci: string): string[];
+  /** The effective node GUID of an RDMA device that the host can see; undefined where it vanished meanwhile. */
+  nodeGuid(pci: string, rdmaDevice: string): Guid | undefined;
+  /** Writes to `unbind` of the driver. Returns when the driver has let go. */
+  unbind(pci: string, driver: string): void;
+  /** Writes to `bind` of the driver. Returns when the probe is done; cannot be interrupted. */
+  bind(pci: string, driver: string): void;
+}
+
+/** Why a PCI address cannot be used as a VF. */
+export class FunctionError extends Error {
+  override readonly name = "FunctionError";
+  constructor(
+    readonly reason: "absent" | "not-virtual",
+    readonly pci: string,
+    message: string,
+  ) {
+    super(message);
+  }
+}

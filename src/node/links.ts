@@ -1,0 +1,120 @@
+import type { Guid } from "../infiniband/guid.ts";
+import type { Namespace } from "./namespaces.ts";
+
+/** One netdev, as RTM_GETLINK describes it. */
+export interface Link {
+  /** Valid in the namespace where it was asked for, and only there. */
+  readonly index: number;
+  readonly name: string;
+  readonly altnames: readonly string[];
+  readonly mtu: number;
+  /** IFF_UP: the administrator's wish. */
+  readonly up: boolean;
+  /** IFF_LOWER_UP: there is a carrier. */
+  readonly carrier: boolean;
+  /** IF_OPER_UP (6) and so on, linux/if.h. */
+  readonly operstate: number;
+  /** Hardware address, bytes in network order: 20 for IPoIB. */
+  readonly address: Uint8Array;
+  /** PCI address of the function it belongs to, where the kernel can tell. */
+  readonly pci: string | undefined;
+  /** Is it a pkey child (or another netdev stacked on one)? */
+  readonly child: boolean;
+}
+
+/** Policy of a VF's link, in the spelling of the configuration. */
+export type LinkState = "auto" | "enable" | "disable";
+
+/** What a PF says of one of its VFs: administrative values, which need not be in effect. */
+export interface VfConfig {
+  /** undefined: the kernel cannot tell. */
+  readonly linkState: LinkState | undefined;
+  /** undefined: the kernel cannot tell; zero: never set. */
+  readonly nodeGuid: Guid | undefined;
+  readonly portGuid: Guid | undefined;
+}
+
+/** One address of an interface. */
+export interface InterfaceAddress {
+  /** CIDR with host bits kept, e.g. "10.0.0.5/24". */
+  readonly cidr: string;
+}
+
+/** One route through an interface. Numbers are undefined where the kernel's default shall stand. */
+export interface Route {
+  /** CIDR. */
+  readonly dst: string;
+  /** Gateway address; undefined: on link. */
+  readonly gw: string | undefined;
+  readonly mtu?: number | undefined;
+  readonly advmss?: number | undefined;
+  readonly priority?: number | undefined;
+  /** Default: main (254). */
+  readonly table?: number | undefined;
+  /** Default: universe (0). */
+  readonly scope?: number | undefined;
+}
+
+/** An address that the kernel holds, for verification and for duplicate address detection. */
+export interface AddressState {
+  readonly cidr: string;
+  readonly tentative: boolean;
+  readonly dadFailed: boolean;
+}
+
+/** Subscribed to changes from the moment it is made, so that nothing between a change and the look is missed. */
+export interface Watch {
+  /**
+   * Sleeps until something may have changed (or events were lost, which is the same to the caller).
+   * @throws {TimeoutError} at the deadline.
+   */
+  wait(deadline: number): void;
+  close(): void;
+}
+
+/** Netdevs, in any namespace (rtnetlink). */
+export interface Links {
+  /** undefined: no such netdev in that namespace (alternative names count as names). */
+  byName(where: Namespace, name: string): Link | undefined;
+  byIndex(where: Namespace, index: number): Link | undefined;
+  /**
+   * The netdevs of a PCI function in a namespace. In the host's they are found through sysfs, without a
+   * walk; elsewhere all links of that namespace are looked at.
+   */
+  ofFunction(where: Namespace, pci: string): Link[];
+  /**
+   * What the PF says of a VF. `pf` is the index of the PF's netdev in the host's namespace. A reply that the
+   * kernel cannot send ("message too long", many VFs) leaves all fields undefined.
+   */
+  vfConfig(pf: number, vf: number): VfConfig;
+  /** Sets what is given, in one send: link state, node GUID, port GUID, each in a message of its own. */
+  setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void;
+  /**
+   * Moves a netdev to another namespace and names it there, in one request. NOT atomic: after an error
+   * (EEXIST, say) the netdev can be in either namespace. Its index there may be another one.
+   */
+  move(from: Namespace, index: number, to: Namespace, name: string): void;
+  /** Changes what is given, in one send. Renaming needs the link down on kernels before 6.2. */
+  set(
+    where: Namespace,
+    index: number,
+    wanted: { readonly name?: string; readonly mtu?: number; readonly up?: boolean },
+  ): void;
+  addAltnames(where: Namespace, index: number, names: readonly string[]): void;
+  removeAltnames(where: Namespace, index: number, names: readonly string[]): void;
+  /**
+   * In one send: arp_notify on, every address (an address that is there already is EEXIST), link up, every
+   * route, and an ARP question about each own IPv4 address, from which neighbours learn where it is now: at
+   * once where there is a carrier, else after one second or two. What fails does not keep the rest from being
+   * done. IPv6 settings (disable_ipv6, ndisc_notify) are the caller's and come before.
+   */
+  configure(
+    where: Namespace,
+    index: number,
+    addresses: readonly InterfaceAddress[],
+    routes: readonly Route[],
+  ): void;
+  addresses(where: Namespace, index: number): AddressState[];
+  /** Wakes at changes of links (and, with `addresses`, of IPv6 addresses) in a namespace. */
+  watch(where: Namespace, what: "links" | "addresses"): Watch;
+}

@@ -1,0 +1,40 @@
+/** What a child is started with. */
+export interface Command {
+  /** Absolute path. */
+  readonly path: string;
+  /** Whole environment, `NAME=value` each. */
+  readonly environment: readonly string[];
+  readonly stdin: string;
+  /** Descriptors (of locks) that the child keeps. */
+  readonly inherit: readonly number[];
+}
+
+/** How a child ended. */
+export interface Outcome {
+  /** Exit status, -1 where a signal ended it. */
+  readonly status: number;
+  /** That signal's number, 0 for none. */
+  readonly signal: number;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** A child process. It is not killed with its parent. */
+export interface Child {
+  /**
+   * Waits for its end and reaps it.
+   * @throws {TimeoutError} at the deadline; it can be waited for again.
+   * @throws {Error} where it printed more than 1 MiB: it is dead then.
+   */
+  wait(deadline: number): Outcome;
+  /** Ends it (SIGKILL) and reaps it; ended already is success. */
+  kill(): void;
+}
+
+/** Child processes, started in the host's network namespace. */
+export interface Processes {
+  /** Our own environment, `NAME=value` each. */
+  environment(): readonly string[];
+  /** Starts a child. An executable that is just being written (ETXTBSY) is tried again for some seconds. */
+  start(command: Command): Child;
+}

@@ -1,0 +1,50 @@
+// What ADD and DEL cost in system calls, and that it does not grow with what is not theirs.
+import { expect, test } from "vitest";
+import { commandLine, network } from "./cni.ts";
+import { compile } from "./compile.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode({ pfs: 4, files: [compile("test/e2e/guest/tracer.c")] });
+const [vf] = vfs;
+const config = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable" });
+
+interface Cost {
+  readonly calls: number;
+  readonly threads: number;
+  readonly children: number;
+}
+
+/** The system calls of one ADD and one DEL. Events of the kernel can wake a waiting call early, so: the least of five. */
+async function cost(): Promise<Record<"ADD" | "DEL", Cost>> {
+  const least: Partial<Record<string, Cost>> = {};
+  for (let round = 0; round < 5; round++) {
+    for (const command of ["ADD", "DEL"]) {
+      const call = commandLine(plugin, { command, netns: "a", config }, "/host/tracer /tmp/cost");
+      const report = await node.shell(`{ ${call}; } >/dev/null\ncat /tmp/cost`);
+      const seen = JSON.parse(report) as Cost;
+      if (seen.calls < (least[command]?.calls ?? Number.POSITIVE_INFINITY)) least[command] = seen;
+    }
+  }
+  const { ADD, DEL } = least;
+  if (ADD === undefined || DEL === undefined) throw new Error("nothing was measured");
+  return { ADD, DEL };
+}
+
+test("ADD without IPAM makes at most 150 system calls in one thread, whatever else the node has", async () => {
+  const vfsOf = (numbers: readonly number[]) =>
+    node.shell(`for bus in 1 2 3 4; do set -- ${numbers.join(" ")}; shift $((bus - 1))
+      pf=/sys/bus/pci/devices/0000:0$bus:00.0; [ "$(cat $pf/sriov_numvfs)" = "$1" ] || { echo 0 >$pf/sriov_numvfs; echo $1 >$pf/sriov_numvfs; }
+      done`, 120);
+
+  await vfsOf([1, 0, 0, 0]);
+  const alone = await cost();
+  expect(alone.ADD.calls).toBeLessThanOrEqual(150);
+  expect(alone.ADD).toMatchObject({ threads: 1, children: 0 });
+  expect(alone.DEL).toMatchObject({ threads: 1, children: 0 });
+
+  await vfsOf([8, 8, 8, 8]);
+  const records = "/var/lib/cni/ib-sriov";
+  await node.shell(`for i in $(seq 1000); do echo '{}' >${records}/other$i-net1; done`);
+  const crowded = await cost();
+  expect(crowded).toEqual(alone);
+});

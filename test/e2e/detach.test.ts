@@ -1,0 +1,135 @@
+// DEL, whatever has become of the pod, of its record, and of the call before it.
+import { expect, test } from "vitest";
+import { hostLocal, network } from "./cni.ts";
+import { testNode, vfs } from "./node.ts";
+
+const node = testNode();
+const guid = "02:00:00:00:00:00:00:77";
+const [vf, other] = vfs;
+const config = network(vf, {
+  link_state: "enable",
+  runtimeConfig: { infinibandGUID: guid },
+  ipam: hostLocal(["10.1.0.0/24"]),
+});
+
+test("DEL twice, and a third time for a VF that another pod has by now", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.del("a", config);
+    await node.del("a", config);
+    await node.add("b", config, { container: "c2" });
+    await node.del("a", config);
+    expect((await node.podInterface("b")).flags).toContain("UP");
+    await node.del("b", config, { container: "c2" });
+  }));
+
+test("DEL after the pod's namespace is gone", () =>
+  node.unchanged(async () => {
+    await node.shell("ip netns add gone");
+    await node.add("gone", config);
+    await node.shell("ip netns del gone");
+    await node.del("gone", config);
+  }));
+
+test("DEL after the namespace is gone, for a VF that kept its GUID", () =>
+  node.unchanged(async () => {
+    await node.shell("ip netns add gone");
+    await node.add("gone", network(vf));
+    await node.shell("ip netns del gone");
+    await node.del("gone", network(vf));
+  }));
+
+test("DEL after the namespace is gone and its path is another namespace's", () =>
+  node.unchanged(async () => {
+    await node.shell("ip netns add gone");
+    await node.add("gone", config);
+    await node.shell("ip netns del gone; ip netns add gone; ip -n gone link add net1 type dummy");
+    await node.del("gone", config);
+    expect((await node.podInterface("gone")).ifname).toBe("net1");
+    await node.shell("ip netns del gone");
+  }));
+
+test("DEL with an empty CNI_NETNS while the namespace lives", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.del("", config);
+  }));
+
+test("DEL with an empty CNI_NETNS after the namespace is gone", () =>
+  node.unchanged(async () => {
+    await node.shell("ip netns add gone");
+    await node.add("gone", config);
+    await node.shell("ip netns del gone");
+    await node.del("", config);
+  }));
+
+test("DEL with a namespace path at which a plain file stands", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.shell("touch /run/plain");
+    await node.del("/run/plain", config);
+  }));
+
+test.each([
+  ["without a record", "rm"],
+  ["with a damaged record", "truncate -s 40"],
+])("DEL %s brings the VF home and releases the lease", (_, damage) =>
+  node.unchanged(async () => {
+    // Without a GUID: nobody knows what it was when the record is lost.
+    const kept = network(vf, { ipam: hostLocal(["10.1.0.0/24"]) });
+    const name = await node.hostNetdev(vf);
+    await node.add("a", kept);
+    await node.shell(`${damage} /var/lib/cni/ib-sriov/c1-net1`);
+    await node.del("a", kept);
+    // Its names are lost with the record, and so is that it was up.
+    await node.renameHostNetdev(vf, name);
+    await node.shell(`ip link set ${name} up; ip link property add dev ${name} altname rail0`);
+  }),
+);
+
+test("DEL of what was never added", () =>
+  node.unchanged(async () => {
+    await node.del("a", config);
+    await node.del("", config);
+    await node.del("/run/netns/never", config);
+  }));
+
+test("DEL of two attachments whose records have one name", () =>
+  node.unchanged(async () => {
+    const first = { container: "a", ifname: "b-c" };
+    const second = { container: "a-b", ifname: "c" };
+    await node.add("a", network(vf, { guid }), first);
+    await node.add("b", network(other), second);
+    await node.del("a", network(vf, { guid }), first);
+    expect((await node.podInterface("b", "c")).flags).toContain("UP");
+    await node.del("b", network(other), second);
+  }));
+
+test("DEL of a VF that was made anew, or is gone", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
+    await node.del("a", config);
+    await node.reset();
+    await node.add("a", config);
+    await node.shell("cd /sys/bus/pci/devices/0000:01:00.0; echo 0 >sriov_numvfs; echo 4 >sriov_numvfs");
+    await node.del("a", config);
+    await node.reset();
+  }));
+
+test("DEL after the PF was renamed", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.shell("ip link set ib0 name ibp1s0f0");
+    await node.del("a", config);
+    await node.shell("ip link set ibp1s0f0 name ib0");
+  }));
+
+test("DEL while another netdev has the VF's old name", () =>
+  node.unchanged(async () => {
+    await node.add("a", network(other));
+    await node.shell("ip link add ibp1s0f0v1 type dummy");
+    await node.del("a", network(other));
+    await node.shell("ip link del ibp1s0f0v1");
+    await node.renameHostNetdev(other, "ibp1s0f0v1");
+  }));

@@ -1,0 +1,163 @@
+// What cannot be done is refused before anything is touched, in words that name the cause.
+import { describe, expect, test } from "vitest";
+import { hostLocal, network } from "./cni.ts";
+import { testNode, vfs } from "./node.ts";
+
+const node = testNode();
+const guid = "02:00:00:00:00:00:00:77";
+const [vf, other] = vfs;
+const config = network(vf, { guid, ipam: hostLocal(["10.1.0.0/24"]) });
+
+describe("deviceID", () => {
+  test("is no PCI address", async () => {
+    for (const deviceID of ["../../etc", "0000:01:10.0/../..", "", "ib0"]) {
+      expect(await node.addRefused(network(deviceID))).toMatchObject({ code: 7, msg: expect.stringContaining("deviceID") });
+    }
+  });
+
+  test("does not exist", async () => {
+    const answer = await node.addRefused(network("0000:7f:1f.7"));
+    expect(answer.msg).toMatch(/0000:7f:1f\.7/);
+  });
+
+  test("is the PF", async () => {
+    expect((await node.addRefused(network("0000:01:00.0"))).msg).toMatch(/0000:01:00\.0.*(PF|Physical|no VF|not a VF)/is);
+  });
+
+  test("is no network device", async () => {
+    const bridge = (await node.shell("cd /sys/bus/pci/devices; grep -l 0x0604 */class | head -n 1 | cut -d / -f 1")).trim();
+    expect((await node.addRefused(network(bridge))).msg).toContain(bridge);
+  });
+
+  test("is in other letters", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add upper");
+      const upper = network(other.toUpperCase(), { link_state: "enable" });
+      await node.add("upper", upper);
+      await node.del("upper", upper);
+      await node.shell("ip netns del upper");
+    }));
+
+  test("has no driver", () =>
+    node.unchanged(async () => {
+      const driver = "/sys/bus/pci/drivers/mlx5_core";
+      const name = await node.hostNetdev(vfs[3]);
+      await node.shell(`echo ${vfs[3]} >${driver}/unbind`);
+      expect((await node.refused({ command: "ADD", netns: "a", config: network(vfs[3], { guid }) })).msg).toMatch(/driver/);
+      await node.shell(`echo ${vfs[3]} >${driver}/bind`);
+      await node.renameHostNetdev(vfs[3], name);
+    }));
+
+  test("is bound to vfio-pci", () =>
+    node.unchanged(async () => {
+      const device = `/sys/bus/pci/devices/${vfs[3]}`;
+      const name = await node.hostNetdev(vfs[3]);
+      await node.shell(`modprobe vfio-pci; echo vfio-pci >${device}/driver_override
+        echo ${vfs[3]} >${device}/driver/unbind; echo ${vfs[3]} >/sys/bus/pci/drivers_probe`);
+      expect((await node.refused({ command: "ADD", netns: "a", config: network(vfs[3], { guid }) })).msg).toMatch(/vfio/);
+      await node.shell(`echo >${device}/driver_override
+        echo ${vfs[3]} >${device}/driver/unbind; echo ${vfs[3]} >/sys/bus/pci/drivers_probe`);
+      await node.renameHostNetdev(vfs[3], name);
+    }));
+
+  test("has a netdev with pkey children: the parent is taken, the child stays", () =>
+    node.unchanged(async () => {
+      const name = await node.hostNetdev(other);
+      await node.shell(`ip link add link ${name} name a0.8001 type ipoib pkey 0x8001`);
+      await node.add("a", network(other));
+      expect(await node.hostNetdev(other)).toBe("a0.8001");
+      await node.del("a", network(other));
+      await node.shell("ip link del a0.8001");
+    }));
+});
+
+describe("the namespace", () => {
+  test("is the plugin's own: refused before anything is done", async () => {
+    const answer = await node.addRefused(config, { netns: "/proc/self/ns/net" });
+    expect(answer.code).toBe(8);
+    expect(await node.refused({ command: "DEL", netns: "/proc/self/ns/net", config })).toMatchObject({ code: 8 });
+  });
+
+  test.each([
+    ["does not exist", "/run/netns/nowhere"],
+    ["is a plain file", "/etc/plain"],
+    ["is a directory", "/run/netns"],
+    ["is a namespace of another kind", "/proc/1/ns/mnt"],
+    ["is some file of procfs", "/proc/1/status"],
+  ])("%s", async (_, netns) => {
+    await node.shell("touch /etc/plain");
+    expect((await node.addRefused(config, { netns })).msg).toContain(netns);
+  });
+});
+
+describe("the configuration", () => {
+  test.each([
+    ["nothing", "", 6],
+    ["no JSON", "{", 6],
+    ["text after it", `${JSON.stringify(config)} x`, 6],
+    ["a list", "[]", 6],
+    ["a NUL byte in it", JSON.stringify({ ...config, deviceID: "0000:01:10.0\u0000" }), 7],
+  ])("is %s", async (_, text, code) => {
+    expect(await node.addRefused(text)).toMatchObject({ code });
+  });
+
+  test("is huge, or deep", async () => {
+    const call = (stdin: string) =>
+      node.guest.execute(`${stdin} | env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/a CNI_IFNAME=net1 \
+        CNI_PATH=/opt/cni/bin /host/ib-sriov`);
+    await node.unchanged(async () => {
+      for (const stdin of ["yes | head -c 20000000", "yes '[' | tr -d '\\n' | head -c 900000"]) {
+        const { status, stdout } = await call(stdin);
+        expect(status).toBe(1);
+        expect(JSON.parse(stdout)).toMatchObject({ code: expect.any(Number), msg: expect.any(String) });
+      }
+    });
+  });
+
+  test.each([
+    ["rdmaIsolation", { rdmaIsolation: true }],
+    ["vfioPciMode", { vfioPciMode: true }],
+    ["dhcp", { ipam: { type: "dhcp" } }],
+    ["link_state", { link_state: "up" }],
+    ["link_state", { link_state: 1 }],
+    ["guid", { guid: "00:00:00:00:00:00:00:00" }],
+    ["infinibandGUID", { runtimeConfig: { infinibandGUID: "ff:ff:ff:ff:ff:ff:ff:ff" } }],
+    ["ibKubernetesEnabled", { ibKubernetesEnabled: true }],
+  ])("asks by %s for what cannot be", async (key, more) => {
+    expect((await node.addRefused(network(vf, { guid, ...more }))).msg).toContain(key);
+  });
+
+  test("is of a version that nobody knows, or that cannot express a result without addresses", async () => {
+    expect(await node.addRefused({ ...config, cniVersion: "1.2.0" })).toMatchObject({ code: 1 });
+    for (const cniVersion of ["0.1.0", "0.2.0"]) await node.addRefused(network(vf, { guid, cniVersion }));
+  });
+});
+
+describe("the environment", () => {
+  test.each([
+    ["CNI_CONTAINERID", { container: "" }],
+    ["CNI_CONTAINERID", { container: "../c1" }],
+    ["CNI_CONTAINERID", { container: "c".repeat(300) }],
+    ["CNI_IFNAME", { ifname: "" }],
+    ["CNI_IFNAME", { ifname: "sixteen-bytes-it" }],
+    ["CNI_IFNAME", { ifname: "a/b" }],
+    ["CNI_NETNS", { netns: "" }],
+    ["CNI_COMMAND", { environment: { CNI_COMMAND: "add" } }],
+  ])("has a bad %s", async (variable, more) => {
+    expect(await node.addRefused(config, more)).toMatchObject({ code: 4, msg: expect.stringContaining(variable) });
+  });
+
+  test("has CNI_ARGS that no one can read: they are no reason to fail", () =>
+    node.unchanged(async () => {
+      const args = "IgnoreUnknown=1;;K8S_POD_NAME;=;GUID=x";
+      await node.add("a", network(other), { args });
+      await node.del("a", network(other), { args });
+    }));
+});
+
+// The last one: without ib_ipoib all netdevs are gone.
+test("the PF has no netdev because ib_ipoib is not loaded", async () => {
+  await node.shell("modprobe -r ib_ipoib");
+  const answer = await node.refused({ command: "ADD", netns: "a", config });
+  expect(answer.msg).toContain("ib_ipoib");
+});

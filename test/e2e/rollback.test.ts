@@ -1,0 +1,218 @@
+// An ADD that fails half-way, or is killed, leaves the node as it was; at the latest the DEL that follows does.
+import { describe, expect, test } from "vitest";
+import { commandLine, hostLocal, network } from "./cni.ts";
+import { compile } from "./compile.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode({ files: [compile("test/e2e/guest/tracer.c")] });
+const guid = "02:00:00:00:00:00:00:77";
+const [vf, other] = vfs;
+const ipam = hostLocal(["10.1.0.0/24"]);
+const config = network(vf, { link_state: "enable", guid, ipam });
+
+/** Writes parameters of the vhca module; the one-shot ones are 0 again when they have been used. */
+const fault = (parameters: Readonly<Record<string, number>>) =>
+  node.shell(
+    Object.entries(parameters)
+      .map(([name, value]) => `echo ${value} >/sys/module/vhca/parameters/${name}`)
+      .join("\n"),
+  );
+
+describe("the hardware fails", () => {
+  const EIO = 5;
+  const EBUSY = 16;
+
+  test.each([
+    ["the node GUID is refused", { fail_guid: EBUSY }, /GUID/],
+    ["the port GUID is refused", { skip_guid: 1, fail_guid: EBUSY }, /GUID/],
+    ["the link state is refused", { fail_link: EBUSY }, /link state/],
+  ])("%s", async (_, parameters, message) => {
+    await fault(parameters);
+    const answer = await node.addRefused(config);
+    expect(answer.msg).toMatch(message);
+    expect(answer.msg).toContain("EBUSY");
+    expect(await node.shell("cat /sys/module/vhca/parameters/fail_*")).not.toMatch(/[1-9]/);
+  });
+
+  test("the GUID is taken but does not come into effect", async () => {
+    await fault({ drop_guid: 1 });
+    try {
+      expect((await node.addRefused(config)).msg).toContain(guid);
+    } finally {
+      await fault({ drop_guid: 0 });
+    }
+  });
+
+  test("the driver does not bind at first: it is tried again", () =>
+    node.unchanged(async () => {
+      await fault({ fail_probe: EIO });
+      await node.add("a", config);
+      await fault({ fail_probe: EIO });
+      await node.del("a", config);
+    }));
+
+  test("the driver does not bind, not even for the way back: the next DEL does it", () =>
+    node.unchanged(async () => {
+      const override = `/sys/bus/pci/devices/${vf}/driver_override`;
+      await node.shell(`echo nobody >${override}`);
+      const answer = await node.refused({ command: "ADD", netns: "a", config });
+      expect(answer.msg).toContain(vf);
+      expect(await node.snapshot()).toContainEqual(expect.stringMatching(`^function ${vf} none nobody`));
+      await node.shell(`echo >${override}`);
+      await node.del("a", config);
+      await node.shell(`echo >${override}`);
+    }));
+
+  test("the netdev comes late", () =>
+    node.unchanged(async () => {
+      await fault({ late_ms: 400 });
+      await node.add("a", config);
+      await node.del("a", config);
+      await fault({ late_ms: 0 });
+    }));
+
+  test("the GUIDs cannot be put back: the next DEL does it", () =>
+    node.unchanged(async () => {
+      await node.plugin("fake", "exit 1");
+      await fault({ skip_guid: 2, fail_guid: EBUSY });
+      await node.refused({ command: "ADD", netns: "a", config: { ...config, ipam: { type: "fake" } } });
+      await node.plugin("fake", "exit 0");
+      await node.del("a", { ...config, ipam: { type: "fake" } });
+    }));
+
+  test("DEL fails half-way: the next one goes on", () =>
+    node.unchanged(async () => {
+      await node.add("a", config);
+      await fault({ fail_guid: EBUSY });
+      await node.refused({ command: "DEL", netns: "a", config });
+      await node.del("a", config);
+    }));
+});
+
+describe("the pod", () => {
+  test("has an interface of that name", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add taken; ip -n taken link add net1 type dummy");
+      for (const each of [config, network(vf)]) {
+        const answer = await node.refused({ command: "ADD", netns: "taken", config: each });
+        expect(answer).toMatchObject({ code: 4, msg: expect.stringContaining("net1") });
+      }
+      // Its DEL must not take the pod's own interface.
+      await node.del("taken", config);
+      await node.shell("ip -n taken link show net1; ip netns del taken");
+    }));
+
+  test("has an attachment of that name: its lease and its VF stay", () =>
+    node.unchanged(async () => {
+      await node.add("a", config);
+      const before = await node.snapshot();
+      const second = await node.refused({ command: "ADD", netns: "a", config: network(other, { ipam }) });
+      expect(second).toMatchObject({ code: 4, msg: expect.stringContaining("net1") });
+      expect(await node.snapshot()).toEqual(before);
+      await node.del("a", config);
+    }));
+});
+
+describe("IPAM", () => {
+  const calls = "/tmp/ipam-calls";
+  const delegated = { ...config, ipam: { type: "fake" } };
+  /** An IPAM plugin whose ADD runs a script, and which writes its calls down. */
+  const fake = (script: string) =>
+    node.plugin("fake", `echo $CNI_COMMAND >>${calls}\ncat >/dev/null\n[ $CNI_COMMAND = ADD ] || exit 0\n${script}`);
+  const answering = (result: string) => fake(`cat <<'END'\n${result}\nEND`);
+  const refusedWith = async (more = {}) => {
+    await node.shell(`rm -f ${calls}`);
+    return node.addRefused({ ...delegated, ...more });
+  };
+  /** Whatever an ADD has come to, what it may have leased must be given back. */
+  const called = async () => (await node.shell(`cat ${calls}`)).split("\n").filter((line) => line !== "");
+
+  test("fails: its error is passed on", async () => {
+    await fake(`echo '{"cniVersion":"1.0.0","code":117,"msg":"no address left","details":"none at all"}'; exit 1`);
+    const answer = await refusedWith();
+    expect(answer).toMatchObject({ code: 117, msg: expect.stringContaining("no address left") });
+    expect(JSON.stringify(answer)).toContain("none at all");
+    expect(await called()).toEqual(["ADD", "DEL"]);
+  });
+
+  test.each([
+    ["fails without a word", "exit 7", /7/],
+    ["says why on stderr only", "echo what a pity >&2; exit 1", /what a pity/],
+    ["prints garbage", "echo garbage", /fake/],
+    ["prints nothing", "exit 0", /fake/],
+    ["prints garbage and fails", "echo garbage; exit 3", /garbage/],
+    ["is killed", "kill -KILL $$", /fake/],
+    ["prints without end", "while :; do echo 0123456789012345678901234567890123456789; done", /fake/],
+    ["gives no address", `echo '{"cniVersion":"1.0.0"}'`, /address|IP/],
+    ["gives an address without prefix", `echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5"}]}'`, /10\.1\.0\.5/],
+    ["speaks a version that nobody knows", `echo '{"cniVersion":"9.9.9","ips":[]}'`, /9\.9\.9/],
+  ])("%s", async (_, script, message) => {
+    await fake(script);
+    expect((await refusedWith()).msg).toMatch(message);
+    expect(await called()).toEqual(["ADD", "DEL"]);
+  });
+
+  test("is not there", async () => {
+    const answer = await node.addRefused({ ...config, ipam: { type: "absent" } });
+    expect(answer.msg).toMatch(/absent.*\/opt\/cni\/bin/s);
+  });
+
+  test.each([
+    ["an address twice", { ips: [{ address: "10.1.0.5/24" }, { address: "10.1.0.5/24" }] }, "10.1.0.5"],
+    ["a route through nowhere", { ips: [{ address: "10.1.0.5/24" }], routes: [{ dst: "10.2.0.0/16", gw: "10.77.0.1" }] }, "10.2.0.0/16"],
+  ])("gives %s", async (_, result, named) => {
+    await answering(JSON.stringify({ cniVersion: "1.0.0", ...result }));
+    expect((await refusedWith()).msg).toContain(named);
+    expect(await called()).toEqual(["ADD", "DEL"]);
+  });
+
+  test("gives what the caller's version cannot express", async () => {
+    await answering(JSON.stringify({ cniVersion: "1.0.0", ips: [] }));
+    await refusedWith({ cniVersion: "0.2.0" });
+    expect(await called()).toEqual(["ADD", "DEL"]);
+  });
+
+  test("gives an IPv6 address that another pod has", async () => {
+    const address = { address: "fd00:1::5/64", gateway: "fd00:1::1" };
+    await answering(JSON.stringify({ cniVersion: "1.0.0", ips: [address] }));
+    await node.unchanged(async () => {
+      const peer = network(other, { link_state: "enable", guid: "02:00:00:00:00:00:00:78", ipam: { type: "fake" } });
+      await node.add("b", peer, { container: "c2" });
+      const answer = await node.refused({ command: "ADD", netns: "a", config: delegated });
+      expect(answer.msg).toContain("fd00:1::5");
+      await node.del("b", peer, { container: "c2" });
+    });
+  });
+});
+
+describe("ADD is ended", () => {
+  // SIGTERM is answered between two steps; the answer is an error, and the node is as before.
+  test("by SIGTERM while the driver binds", () =>
+    node.unchanged(async () => {
+      await fault({ probe_delay_ms: 700 });
+      const add = commandLine(plugin, { command: "ADD", netns: "a", config });
+      const state = "$(cat /proc/$add/wchan 2>/dev/null)";
+      const outcome = await node.guest.execute(`{ ${add}; } >/tmp/answer &
+        until add=$(pidof ib-sriov); do :; done
+        until [ "${state}" = msleep ] || ! [ -e /proc/$add ]; do :; done
+        kill -TERM $add; wait %1; status=$?; cat /tmp/answer; exit $status`);
+      expect(outcome.status).toBe(1);
+      expect(JSON.parse(outcome.stdout)).toMatchObject({ code: 11 });
+      await fault({ probe_delay_ms: 0 });
+    }));
+
+  // The tracer kills it at the entry of the N-th system call.
+  test("by SIGKILL, at every seventh of its system calls: DEL puts all back", () =>
+    node.unchanged(async () => {
+      const before = await node.snapshot();
+      let killed = true;
+      for (let call = 1; killed; call += 7) {
+        const add = commandLine(plugin, { command: "ADD", netns: "a", config }, `/host/tracer -k ${call}`);
+        const { status } = await node.guest.execute(add);
+        expect([0, 137], `killed at call ${call}`).toContain(status);
+        killed = status === 137;
+        await node.del("a", config);
+        await node.expectSnapshot(before);
+      }
+    }));
+});

@@ -1,0 +1,84 @@
+/** One netdev in the output of `ip -j -d address`, as far as it matters here. */
+interface LinkDump {
+  readonly ifname: string;
+  readonly flags: readonly string[];
+  readonly mtu: number;
+  readonly address: string;
+  readonly link_type: string;
+  readonly altnames?: readonly string[];
+  readonly parentdev?: string;
+  readonly vfinfo_list?: readonly VfDump[];
+  readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
+}
+
+interface VfDump {
+  readonly vf: number;
+  readonly link_state: string;
+  readonly "node guid": string;
+  readonly "port guid": string;
+}
+
+/**
+ * What a node is like, a sorted line for each thing that must be as before when a container is detached.
+ *
+ * Left out is what cannot or need not be as before: numbers of netdevs and QPs (a rebind gives new ones), carrier
+ * and what the kernel does of itself when it comes (link-local addresses and their routes), lock files (they stay),
+ * and what host-local keeps to itself. "No GUID" can be written as zero and as all ones.
+ * @param dump the output of guest/snapshot.sh.
+ */
+export function snapshotOf(dump: string): string[] {
+  return dump.trimEnd().split("\n").flatMap(describe).sort();
+}
+
+function describe(line: string): string[] {
+  const [kind, where = "", ...words] = line.split(" ");
+  const rest = words.join(" ");
+  switch (kind) {
+    case "links":
+      return (JSON.parse(rest) as LinkDump[]).flatMap((link) => describeLink(where, link));
+    case "function":
+      return [`function ${where} ${withoutGuid(rest)}`];
+    case "routes":
+      return isLinkLocal(rest) ? [] : [line.trimEnd()];
+    case "file":
+      return isState(where) ? [line] : [];
+    case "process":
+      // What runs this script.
+      return ["/bin/dash", "/bin/bash", "/bin/busybox"].includes(where) ? [] : [line];
+    default:
+      return [line];
+  }
+}
+
+function describeLink(where: string, link: LinkDump): string[] {
+  const name = `link ${where} ${link.ifname}`;
+  // Bytes 12 to 19 of an IPoIB address are the port GUID, those before are the QPN's and the subnet's.
+  const address = link.link_type === "infiniband" ? link.address.slice(-23) : link.address;
+  const up = link.flags.includes("UP") ? "up" : "down";
+  return [
+    `${name} ${withoutGuid(address)} mtu ${link.mtu} ${up} of ${link.parentdev ?? "none"}`,
+    ...(link.altnames ?? []).map((altname) => `${name} altname ${altname}`),
+    ...link.addr_info
+      .filter(({ local }) => !isLinkLocal(local))
+      .map(({ local, prefixlen }) => `${name} address ${local}/${prefixlen}`),
+    ...(link.vfinfo_list ?? []).map(
+      (vf) =>
+        `${name} vf ${vf.vf} node ${withoutGuid(vf["node guid"])} port ${withoutGuid(vf["port guid"])} ` +
+        `link ${vf.link_state}`,
+    ),
+  ];
+}
+
+function withoutGuid(text: string): string {
+  return text.replace(/(00:){7}00|(ff:){7}ff|(0000:){3}0000|(ffff:){3}ffff/, "no-guid");
+}
+
+function isLinkLocal(text: string): boolean {
+  return /\bfe80::|\bff00::/.test(text);
+}
+
+/** Anything below /var/lib/cni but lock files and what host-local remembers of addresses given back. */
+function isState(path: string): boolean {
+  if (/^\/var\/lib\/cni\/ib-sriov\/(\.node|\.vf\/[^/]+)$/.test(path)) return false;
+  return !/^\/var\/lib\/cni\/networks\/[^/]+\/(lock|last_reserved_ip\.\d+)$/.test(path);
+}

@@ -1,0 +1,45 @@
+import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { expect, test } from "vitest";
+import { evaluate, failure, freshPath } from "./harness.ts";
+
+test("mkdir and rmdir", () => {
+  const path = freshPath("directory");
+  evaluate("host.mkdir(input, 0o700);", path);
+  expect(statSync(path).mode & 0o7777).toBe(0o700);
+  expect(failure("host.mkdir(input, 0o700);", path)).toMatchObject({
+    code: "EEXIST",
+    call: "mkdir",
+    subject: path,
+  });
+  writeFileSync(join(path, "file"), "");
+  expect(failure("host.rmdir(input);", path)).toMatchObject({ code: "ENOTEMPTY", call: "rmdir" });
+  evaluate("host.unlink(input + '/file'); host.rmdir(input);", path);
+  expect(existsSync(path)).toBe(false);
+});
+
+test("readDirectory lists every name once, also of a large directory", () => {
+  const path = freshPath("directory");
+  mkdirSync(path);
+  expect(evaluate("return host.readDirectory(input);", path)).toEqual([]);
+  // More than one buffer of the system call holds.
+  const names = Array.from({ length: 3000 }, (_, i) => `a-name-of-some-length-${i}`);
+  for (const name of names) writeFileSync(join(path, name), "");
+  expect(evaluate("return host.readDirectory(input).sort();", path)).toEqual(names.sort());
+});
+
+test("readDirectory says what is no directory", () => {
+  expect(failure("host.readDirectory('/dev/null');")).toMatchObject({ code: "ENOTDIR" });
+  expect(failure("host.readDirectory(input);", freshPath())).toMatchObject({ code: "ENOENT" });
+});
+
+test("readLink gives the target as it stands, up to the longest", () => {
+  const link = freshPath("link");
+  symlinkSync("../somewhere/ü", link);
+  expect(evaluate("return host.readLink(input);", link)).toBe("../somewhere/ü");
+  const long = freshPath("link");
+  const target = `${"x/".repeat(2047)}y`;
+  symlinkSync(target, long);
+  expect(evaluate("return host.readLink(input);", long)).toBe(target);
+  expect(failure("host.readLink('/tmp');")).toMatchObject({ code: "EINVAL", call: "readlink" });
+});

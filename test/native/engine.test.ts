@@ -1,0 +1,185 @@
+import { spawnSync } from "node:child_process";
+import { statSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { evaluate, executable, failure, freshPath, hostTest, isSanitized } from "./harness.ts";
+
+/** Runs a script as the whole program, with nothing around it that would catch anything. */
+function program(code: string, under: readonly string[] = []) {
+  const path = freshPath("program");
+  writeFileSync(path, code);
+  const [command, ...args] = [...under, hostTest, path];
+  return spawnSync(command ?? "", args, { encoding: "utf8", env: process.env, maxBuffer: 1 << 26 });
+}
+
+describe("what nobody catches is answered with a CNI error object", () => {
+  test("an exception, with where it was thrown", () => {
+    const { status, stdout, stderr } = program(
+      'function f() {\n  throw new TypeError("an \\"ö\\"\\u0001\\n");\n}\nf();\n',
+    );
+    expect([status, stderr]).toEqual([1, ""]);
+    const { details, ...rest } = JSON.parse(stdout);
+    expect(rest).toEqual({ cniVersion: "1.1.0", code: 999, msg: 'TypeError: an "ö"\u0001\n' });
+    expect(details).toMatch(/^ {4}at f \(.*program-\d+:2:22\)\n {4}at <eval> \(.*:4:2\)\n$/);
+    // As Go prints it: four spaces, no line break at the end.
+    expect(stdout).toBe(JSON.stringify(JSON.parse(stdout), undefined, 4).replaceAll("\\n", "\\u000a"));
+  });
+
+  test.each([
+    ["a string", 'throw "text";', "text"],
+    ["null", "throw null;", "InternalError: out of memory"],
+    ["an object without a text", "throw { toString() { throw 1; } };", "InternalError: out of memory"],
+    ["a symbol", 'throw Symbol("s");', expect.any(String)],
+    [
+      "a failed system call",
+      'host.readFile("/absent");',
+      "Error: open /absent: No such file or directory (ENOENT)",
+    ],
+    ["a script that does not parse", "}", expect.stringMatching(/^SyntaxError/)],
+  ])("%s", (_what, code, msg) => {
+    const { status, stdout } = program(code);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ cniVersion: "1.1.0", code: 999, msg });
+  });
+
+  test("a long text, cut, and still JSON", () => {
+    const { stdout } = program('throw new Error("é\\u0001".repeat(100000));');
+    expect(JSON.parse(stdout).msg.length).toBeGreaterThan(500);
+    const long = "function f(n) { if (n === 0) throw new Error('deep'); f(n - 1); }\nf(200);";
+    expect(JSON.parse(program(long).stdout).details.length).toBeGreaterThan(3000);
+  });
+
+  test("endless recursion", () => {
+    const { status, stdout } = program("function f() { return f() + 1; } f();");
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ code: 999, msg: "InternalError: stack overflow" });
+  });
+
+  test("all memory used", () => {
+    const { status, stdout } = program(
+      'const kept = []; for (;;) kept.push("x".repeat(1000000) + kept.length);',
+    );
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ code: 999, msg: "InternalError: out of memory" });
+  });
+
+  test("all memory used by very many small things", () => {
+    const { status, stdout } = program("let last = null; for (;;) last = { last };");
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ code: 999, msg: "InternalError: out of memory" });
+  });
+
+  test.skipIf(isSanitized)("whatever limit the caller has put on memory", () => {
+    // From too little for anything to enough for everything.
+    const outcomes = new Set<string>();
+    const env = {
+      CNI_COMMAND: "ADD",
+      CNI_CONTAINERID: "c",
+      CNI_NETNS: "/absent",
+      CNI_IFNAME: "net1",
+      CNI_PATH: "/absent",
+    };
+    const input = JSON.stringify({
+      cniVersion: "1.0.0",
+      name: "n",
+      type: "ib-sriov",
+      deviceID: "0000:00:00.0",
+    });
+    for (
+      let kilobytes = Math.ceil(statSync(executable).size / 1024) + 500;
+      kilobytes < 4000;
+      kilobytes += 20
+    ) {
+      const under = ["--core=0", `--as=${kilobytes * 1024}`, executable];
+      const { status, signal, stdout } = spawnSync("prlimit", under, { encoding: "utf8", env, input });
+      // Up to here the kernel or the C library did not come as far as our first line.
+      if (stdout === "" && outcomes.size === 0) continue;
+      const { code, msg } = stdout === "" ? {} : JSON.parse(stdout);
+      outcomes.add(`${status} ${signal} ${code === 999 ? msg : `code ${code} at ${kilobytes} KiB`}`);
+    }
+    expect([...outcomes].sort()).toEqual([
+      "1 null InternalError: out of memory",
+      expect.stringMatching(/^1 null failed to open netns "\/absent"/),
+    ]);
+  });
+
+  test("beside the result, not after it, where that has been printed", () => {
+    const { status, stdout, stderr } = program('host.print(1, "{}"); throw new Error("late");');
+    expect([status, stdout]).toEqual([1, "{}"]);
+    expect(JSON.parse(stderr)).toMatchObject({ code: 999, msg: "Error: late" });
+  });
+});
+
+test("a program ends with the status that it asked for last", () => {
+  expect(program("0;").status).toBe(0);
+  expect(program("host.exitStatus(7); host.exitStatus(3);").status).toBe(3);
+  expect(failure("host.exitStatus(256);")).toMatchObject({ name: "TypeError" });
+});
+
+describe("JSON.parse", () => {
+  test("refuses what is nested too deeply, in any shape, and does not crash", () => {
+    for (const text of [
+      '"[".repeat(1000000)',
+      "'{\"a\":'.repeat(300000)",
+      '"[".repeat(513) + "]".repeat(513)',
+      '"[{\\"a\\":".repeat(400)',
+    ]) {
+      expect(failure(`JSON.parse(${text});`)).toMatchObject({
+        name: "SyntaxError",
+        message: "JSON is nested more than 512 levels deep",
+      });
+    }
+  });
+
+  test("takes what is not: 512 levels, and brackets in strings", () => {
+    const body = `
+      const deep = JSON.stringify(JSON.parse("[".repeat(512) + "]".repeat(512))).length;
+      const text = JSON.stringify({ a: "[".repeat(1000) + '"\\\\' + "{".repeat(1000), "[[": "]" });
+      const wide = JSON.stringify(Array.from({ length: 1000 }, () => [{}]));
+      return [deep, JSON.stringify(JSON.parse(text)) === text, JSON.stringify(JSON.parse(wide)) === wide];`;
+    expect(evaluate(body)).toEqual([1024, true, true]);
+  });
+
+  test("is otherwise the engine's own", () => {
+    const body = `
+      const failed = (text) => { try { JSON.parse(text); return "parsed"; } catch (error) { return error.name; } };
+      return [JSON.parse("[1, 2]", (key, value) => key === "1" ? 3 : value), JSON.parse(7), failed(""), failed("[1,]"), failed(undefined), failed("\\ufeff{}")];`;
+    expect(evaluate(body)).toEqual([[1, 3], 7, "SyntaxError", "SyntaxError", "SyntaxError", "SyntaxError"]);
+  });
+});
+
+describe("load", () => {
+  test("runs a program by its name", () => {
+    const { status, stdout } = program('host.load("main");', ["env", "CNI_COMMAND=VERSION"]);
+    expect([status, JSON.parse(stdout).cniVersion]).toEqual([0, "1.1.0"]);
+  });
+
+  test("knows no other names, and runs none twice", () => {
+    expect(failure('host.load("absent");')).toMatchObject({
+      code: "ENOENT",
+      call: "load",
+      subject: "absent",
+    });
+    const { stdout } = program('host.load("main"); host.load("main");', ["env", "CNI_COMMAND=VERSION"]);
+    expect(stdout).toContain('"supportedVersions"');
+    const second = program(
+      'try { host.load("main"); host.load("main"); } catch (error) { host.print(2, error.code); }',
+      ["env", "CNI_COMMAND=VERSION"],
+    );
+    expect(second.stderr).toBe("EEXIST");
+  });
+});
+
+test("clocks, arguments and environment", () => {
+  const body =
+    "return [host.monotonic(), host.realtime(), host.args().length, host.getenv('A'), host.getenv('B') === undefined, host.environ().includes('A=b=c'), host.getpid()];";
+  const begin = Date.now();
+  const [monotonic, realtime, args, a, noB, listed, pid] = evaluate(body, null, {
+    env: { A: "b=c" },
+  }) as unknown[];
+  expect([args, a, noB, listed]).toEqual([2, "b=c", true, true]);
+  expect(Number(realtime)).toBeGreaterThanOrEqual(begin);
+  expect(Number(realtime)).toBeLessThanOrEqual(Date.now() + 1);
+  // Both count from the machine's start.
+  expect(Math.abs(Number(monotonic) - Number(process.hrtime.bigint() / 1_000_000n))).toBeLessThan(30_000);
+  expect(Number(pid)).toBeGreaterThan(1);
+});

@@ -1,0 +1,220 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { evaluate, failure, freshPath } from "./harness.ts";
+
+function fileWith(text: string | Uint8Array): string {
+  const path = freshPath();
+  writeFileSync(path, text);
+  return path;
+}
+
+describe("readFile", () => {
+  test("gives the whole text, of any length", () => {
+    for (const length of [0, 1, 4095, 4096, 65535, 65536, 65537, 1048576]) {
+      const path = fileWith("a".repeat(length));
+      expect(evaluate("return host.readFile(input).length;", path)).toBe(length);
+    }
+  });
+
+  test("gives text in all of Unicode, and U+FFFD for what is none", () => {
+    expect(evaluate("return host.readFile(input);", fileWith("ü €\0 😀"))).toBe("ü €\0 😀");
+    expect(evaluate("return host.readFile(input);", fileWith(Uint8Array.of(97, 0xff, 98)))).toBe("a\ufffdb");
+  });
+
+  test("refuses more than the limit, and takes exactly the limit", () => {
+    const path = fileWith("12345");
+    expect(evaluate("return host.readFile(input, 5);", path)).toBe("12345");
+    expect(failure("host.readFile(input, 4);", path)).toMatchObject({ code: "EFBIG", errno: 27 });
+    expect(failure("host.readFile(input);", fileWith("a".repeat(1048577)))).toMatchObject({ code: "EFBIG" });
+  });
+
+  test("says what failed, on what, and why", () => {
+    const path = freshPath("absent");
+    expect(failure("host.readFile(input);", path)).toMatchObject({
+      name: "Error",
+      code: "ENOENT",
+      errno: 2,
+      call: "open",
+      subject: path,
+      message: `open ${path}: No such file or directory (ENOENT)`,
+    });
+  });
+
+  test("names the script and the line in the stack", () => {
+    expect(failure("\n\nhost.readFile('/absent');").stack).toMatch(/^ {4}at .*script-\d+:14:14\)\n/);
+  });
+
+  test("reads procfs, where a short read is not the end, and sysfs, where it is", () => {
+    const path = "/proc/self/mountinfo";
+    expect(evaluate("return host.readFile(input).endsWith('\\n');", path)).toBe(true);
+    const bogus = "/proc/kallsyms";
+    expect(evaluate("return host.readFile(input, 1 << 26).length;", bogus)).toBe(readFileSync(bogus).length);
+    expect(evaluate("return host.readFile('/sys/class/net/lo/mtu');")).toBe("65536\n");
+  });
+
+  test("refuses a path with a NUL byte: it would name another file", () => {
+    const path = fileWith("secret");
+    expect(failure("host.readFile(input + '\\0.txt');", path)).toMatchObject({
+      code: "EINVAL",
+      call: "open",
+    });
+    expect(failure("host.readFile('');")).toMatchObject({ code: "ENOENT" });
+  });
+
+  test("refuses what is no string", () => {
+    expect(failure("host.readFile(undefined);")).toMatchObject({ name: "TypeError" });
+    expect(failure("host.readFile(7);")).toMatchObject({ name: "TypeError" });
+  });
+
+  test("opens names that are no UTF-8, as they came out of the kernel", () => {
+    const script = `
+      const path = input + "/" + host.readDirectory(input)[0];
+      return [path.length - input.length, host.readFile(path)];`;
+    const directory = freshPath("directory");
+    execFileSync("sh", ["-c", `mkdir "$1" && printf found >"$1/$(printf 'a\\377\\374b')"`, "sh", directory]);
+    expect(evaluate(script, directory)).toEqual([5, "found"]);
+  });
+});
+
+describe("readRegularFile", () => {
+  test("reads a file", () => {
+    expect(evaluate("return host.readRegularFile(input);", fileWith("text"))).toBe("text");
+    expect(failure("host.readRegularFile(input, 3);", fileWith("text"))).toMatchObject({ code: "EFBIG" });
+  });
+
+  test("follows no link", () => {
+    const link = freshPath("link");
+    symlinkSync(fileWith("text"), link);
+    expect(failure("host.readRegularFile(input);", link)).toMatchObject({ code: "ELOOP" });
+    expect(evaluate("return host.readFile(input);", link)).toBe("text");
+  });
+
+  test("is not kept waiting by a FIFO, and reads no device and no directory", () => {
+    const fifo = freshPath("fifo");
+    execFileSync("mkfifo", [fifo]);
+    for (const path of [fifo, "/dev/null", "/tmp"]) {
+      expect(failure("host.readRegularFile(input);", path)).toMatchObject({ code: "EINVAL", subject: path });
+    }
+  });
+});
+
+describe("writeFile", () => {
+  test("writes over what is there, in one call, without cutting the rest off", () => {
+    const path = fileWith("123456");
+    evaluate("host.writeFile(input, 'ab');", path);
+    expect(readFileSync(path, "utf8")).toBe("ab3456");
+  });
+
+  test("makes no file", () => {
+    const path = freshPath("absent");
+    expect(failure("host.writeFile(input, '');", path)).toMatchObject({ code: "ENOENT" });
+    expect(existsSync(path)).toBe(false);
+  });
+
+  test("reports what the kernel answers to the write", () => {
+    // Written where there is something to refuse: no CPU has this number.
+    expect(failure("host.writeFile('/proc/self/oom_score_adj', 'x');")).toMatchObject({
+      code: "EINVAL",
+      call: "write",
+    });
+    expect(failure("host.writeFile('/dev/full', 'x');")).toMatchObject({ code: "ENOSPC", call: "write" });
+  });
+});
+
+describe("createFile", () => {
+  test("makes a file with its mode and text", () => {
+    const path = freshPath("new");
+    evaluate("host.createFile(input, 'text é', 0o600);", path);
+    expect(readFileSync(path, "utf8")).toBe("text é");
+    expect(statSync(path).mode & 0o7777).toBe(0o600);
+  });
+
+  test("leaves a file alone that exists, and a link even where it points to nothing", () => {
+    const path = fileWith("mine");
+    expect(failure("host.createFile(input, 'theirs', 0o600);", path)).toMatchObject({ code: "EEXIST" });
+    expect(readFileSync(path, "utf8")).toBe("mine");
+    const link = freshPath("link");
+    symlinkSync(freshPath("absent"), link);
+    expect(failure("host.createFile(input, 'x', 0o600);", link)).toMatchObject({ code: "EEXIST" });
+  });
+
+  test("leaves nothing where it cannot write all of it", () => {
+    const path = freshPath("new");
+    // 64 blocks of 1 KiB, and SIGXFSZ ignored: the write fails with EFBIG half-way.
+    const under = ["sh", "-c", 'trap "" XFSZ; ulimit -f 64; exec "$@"', "sh"];
+    const body = "host.createFile(input, 'a'.repeat(1 << 20), 0o600);";
+    expect(failure(body, path, { under })).toMatchObject({ code: "EFBIG", call: "write" });
+    expect(existsSync(path)).toBe(false);
+  });
+});
+
+describe("rename", () => {
+  test("replaces", () => {
+    const [from, to] = [fileWith("new"), fileWith("old")];
+    evaluate("host.rename(input[0], input[1]);", [from, to]);
+    expect([existsSync(from), readFileSync(to, "utf8")]).toEqual([false, "new"]);
+  });
+
+  test("with noReplace leaves both where the target exists, and renames where it does not", () => {
+    const [from, to, fresh] = [fileWith("new"), fileWith("old"), freshPath("fresh")];
+    expect(failure("host.rename(input[0], input[1], true);", [from, to])).toMatchObject({
+      code: "EEXIST",
+      subject: to,
+    });
+    expect([readFileSync(from, "utf8"), readFileSync(to, "utf8")]).toEqual(["new", "old"]);
+    evaluate("host.rename(input[0], input[1], true);", [from, fresh]);
+    expect([existsSync(from), readFileSync(fresh, "utf8")]).toEqual([false, "new"]);
+  });
+
+  test("with noReplace lets one of many win", () => {
+    const target = freshPath("target");
+    const script = `
+      let won = 0;
+      for (const from of input.froms) {
+        try { host.rename(from, input.target, true); won++; } catch (error) { if (error.code !== "EEXIST") throw error; }
+      }
+      return won;`;
+    expect(evaluate(script, { froms: [fileWith("a"), fileWith("b"), fileWith("c")], target })).toBe(1);
+    expect(readFileSync(target, "utf8")).toBe("a");
+  });
+});
+
+test("unlink removes a file, no directory, and says what is not there", () => {
+  const path = fileWith("");
+  evaluate("host.unlink(input);", path);
+  expect(existsSync(path)).toBe(false);
+  expect(failure("host.unlink(input);", path)).toMatchObject({ code: "ENOENT", subject: path });
+  expect(failure("host.unlink('/tmp');").code).toMatch(/^E(ISDIR|PERM)$/);
+});
+
+test("stat tells type, identity, size and mode, of a link or of what it points to", () => {
+  const path = fileWith("12345");
+  const link = freshPath("link");
+  symlinkSync(path, link);
+  const { dev, ino, mode } = statSync(path, { bigint: true });
+  const file = { type: "file", device: `${dev}`, inode: `${ino}`, size: 5, mode: Number(mode & 0o7777n) };
+  expect(evaluate("return host.stat(input);", link)).toEqual(file);
+  expect(evaluate("return host.stat(input, true);", link)).toEqual(file);
+  expect(evaluate("return host.stat(input, false);", link)).toMatchObject({ type: "link" });
+  expect(evaluate("return [host.stat('/tmp').type, host.stat('/dev/null').type];")).toEqual([
+    "directory",
+    "other",
+  ]);
+  expect(evaluate("const fd = host.openFile(input); return host.fstat(fd);", path)).toEqual(file);
+  expect(failure("host.fstat(999);")).toMatchObject({ code: "EBADF", subject: "fd 999" });
+});
+
+test("no descriptor stays open, whatever fails", () => {
+  const script = `
+    const before = host.readDirectory("/proc/self/fd").length;
+    for (const action of [
+      () => host.readFile(input), () => host.readFile(input, 1), () => host.readRegularFile("/dev/null"),
+      () => host.readRegularFile(input, 1), () => host.writeFile("/dev/full", "x"), () => host.createFile(input, "x", 0o600),
+      () => host.readDirectory(input), () => host.readDirectory("/"), () => host.openLock("/dev/null", 0o600),
+    ]) {
+      try { action(); } catch { /* as it should be */ }
+    }
+    return host.readDirectory("/proc/self/fd").length - before;`;
+  expect(evaluate(script, fileWith("text"))).toBe(0);
+});

@@ -1,0 +1,144 @@
+/** Runs scripts in build/host-test: the engine with the module `host` in it, against the real kernel. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { expect } from "vitest";
+
+/** Where the variant that is being tested keeps its executables (vitest.config.ts). */
+export const hostTest = process.env.HOST_TEST ?? "";
+export const executable = process.env.IB_SRIOV ?? "";
+export const isSanitized = hostTest.includes("/asan/");
+
+/** What a HostError carries, as JSON. */
+export interface Failure {
+  readonly name: string;
+  readonly message: string;
+  readonly stack?: string;
+  readonly code?: string;
+  readonly errno?: number;
+  readonly call?: string;
+  readonly subject?: string;
+}
+
+/** A directory that is removed when the process ends. */
+export const scratch = mkdtempSync(join(tmpdir(), "host-test-"));
+process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
+
+let files = 0;
+
+/** A path in the scratch directory that nothing uses yet. */
+export function freshPath(name = "file"): string {
+  return join(scratch, `${name}-${++files}`);
+}
+
+/** An executable script for /bin/sh. */
+export function shellScript(code: string): string {
+  const path = freshPath("script");
+  writeFileSync(path, `#!/bin/sh\n${code}\n`);
+  chmodSync(path, 0o755);
+  return path;
+}
+
+/**
+ * The file of a script that runs `body`, a function's, in which `input` is what is given, and prints what it returns
+ * or throws as JSON.
+ */
+function scriptFile(body: string, input: unknown): string {
+  const path = freshPath("script");
+  writeFileSync(
+    path,
+    `"use strict";
+const input = ${JSON.stringify(input ?? null)};
+function attempt(action) {
+  try {
+    return { value: action() };
+  } catch (error) {
+    const { name, message, stack, code, errno, call, subject } = error;
+    return { failure: { name, message, stack, code, errno, call, subject } };
+  }
+}
+host.print(1, JSON.stringify(attempt(function () {
+${body}
+})));
+`,
+  );
+  return path;
+}
+
+interface Surroundings {
+  readonly stdin?: string | Uint8Array;
+  readonly env?: Readonly<Record<string, string>>;
+  /** A command that starts the executable: ["prlimit", "--nofile=100"]. */
+  readonly under?: readonly string[];
+}
+
+function answer(
+  body: string,
+  input: unknown,
+  surroundings: Surroundings,
+): { value?: unknown; failure?: Failure } {
+  const [command, ...rest] = [...(surroundings.under ?? []), hostTest, scriptFile(body, input)];
+  const { status, signal, stdout, stderr } = spawnSync(command ?? "", rest, {
+    input: surroundings.stdin ?? "",
+    env: { ...process.env, ...surroundings.env },
+    encoding: "utf8",
+    maxBuffer: 1 << 28,
+    timeout: 25_000,
+  });
+  // Here the sanitizers would be heard.
+  expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: "" });
+  return JSON.parse(stdout);
+}
+
+/** What the body of a function returns; `input` is a variable in it. */
+export function evaluate(body: string, input?: unknown, surroundings: Surroundings = {}): unknown {
+  const { value, failure } = answer(body, input, surroundings);
+  expect(failure).toBeUndefined();
+  return value;
+}
+
+/** What the body of a function throws. */
+export function failure(body: string, input?: unknown, surroundings: Surroundings = {}): Failure {
+  const result = answer(body, input, surroundings);
+  expect(result).toHaveProperty("failure");
+  return result.failure ?? { name: "", message: "" };
+}
+
+/** A script that is running. */
+export interface Running {
+  readonly process: ChildProcess;
+  /** Resolves when it has printed this to stderr. */
+  said(text: string): Promise<void>;
+  /** What it returned, once it has ended. */
+  result(): Promise<{ value?: unknown; failure?: Failure }>;
+}
+
+/** Starts a script that is to be talked to while it runs. Its stdin stays open until it is ended. */
+export function start(body: string, input?: unknown): Running {
+  const child = spawn(hostTest, [scriptFile(body, input)], { stdio: ["pipe", "pipe", "pipe"] });
+  let stdout = "";
+  let stderr = "";
+  child.stdout.setEncoding("utf8").on("data", (text: string) => {
+    stdout += text;
+  });
+  child.stderr.setEncoding("utf8").on("data", (text: string) => {
+    stderr += text;
+  });
+  const closed = new Promise<number | null>((resolve) => child.once("close", (status) => resolve(status)));
+  return {
+    process: child,
+    said: (text) =>
+      new Promise((resolve, reject) => {
+        const look = () => stderr.includes(text) && resolve();
+        child.stderr.on("data", look);
+        closed.then(() => reject(new Error(`ended without having said ${text}: ${stdout} ${stderr}`)));
+        look();
+      }),
+    result: async () => {
+      const status = await closed;
+      expect({ status, stdout, stderr }).toMatchObject({ status: 0 });
+      return JSON.parse(stdout);
+    },
+  };
+}

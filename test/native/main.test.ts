@@ -1,0 +1,58 @@
+import { spawnSync } from "node:child_process";
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { executable, isSanitized } from "./harness.ts";
+
+function run(env: Readonly<Record<string, string>>, args: readonly string[] = [], input = "") {
+  return spawnSync(executable, args, { encoding: "utf8", env, input });
+}
+
+test("VERSION answers in one line, and needs no stdin", () => {
+  for (const input of ["", "garbage", '{"cniVersion":"0.4.0"}']) {
+    const { status, stdout, stderr } = run({ CNI_COMMAND: "VERSION" }, [], input);
+    expect([status, stderr]).toEqual([0, ""]);
+    expect(stdout).toBe(
+      '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
+    );
+  }
+});
+
+test.each([[{}], [{ CNI_COMMAND: "" }]])("without a command it says which variable is missing: %j", (env) => {
+  const { status, stdout, stderr } = run(env);
+  expect([status, stderr]).toEqual([1, ""]);
+  const document = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
+  expect(stdout).toBe(JSON.stringify(document, undefined, 4));
+});
+
+test.each(["--version", "-v"])("%s says version, commit and date, whatever the environment", (option) => {
+  const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+  const { status, stdout, stderr } = run({ CNI_COMMAND: "ADD" }, [option]);
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(
+    /^ib-sriov \S+ \(commit ([0-9a-f]{40}|unknown), \d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\)\n$/,
+  );
+  expect(stdout.split(" ")[1]).toBe(version);
+});
+
+describe.skipIf(isSanitized)("the executable", () => {
+  const elf = readFileSync(executable);
+
+  test("is small", () => {
+    expect(elf.length).toBeLessThanOrEqual(2.5e6);
+  });
+
+  test("needs no other file: no interpreter, nothing dynamic", () => {
+    // Program headers of a 64-bit little-endian ELF (elf.h): PT_DYNAMIC 2, PT_INTERP 3.
+    const offset = Number(elf.readBigUInt64LE(32));
+    const types = Array.from({ length: elf.readUInt16LE(56) }, (_, i) =>
+      elf.readUInt32LE(offset + i * elf.readUInt16LE(54)),
+    );
+    expect(types).toContain(1);
+    expect(types).not.toContain(2);
+    expect(types).not.toContain(3);
+  });
+
+  test("holds no path of the machine that it was built on", () => {
+    expect(elf.includes(process.cwd())).toBe(false);
+  });
+});

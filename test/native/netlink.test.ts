@@ -1,0 +1,131 @@
+import { execFileSync, spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { evaluate, failure, freshPath, shellScript } from "./harness.ts";
+
+const name = `host-test-netlink-${process.pid}`;
+
+beforeAll(() => {
+  const { status, stderr } = spawnSync("ip", ["netns", "add", name], { encoding: "utf8" });
+  if (status !== 0) throw new Error(`these tests make network namespaces and have to run as root: ${stderr}`);
+});
+
+afterAll(() => {
+  execFileSync("ip", ["netns", "delete", name]);
+});
+
+/** Requests and replies by hand: struct nlmsghdr of linux/netlink.h, ifinfomsg of linux/rtnetlink.h. */
+const messages = `
+  function request(type, flags, payload) {
+    const bytes = new Uint8Array(16 + payload.length);
+    const view = new DataView(bytes.buffer);
+    view.setUint32(0, bytes.length, true);
+    view.setUint16(4, type, true);
+    view.setUint16(6, flags, true);
+    view.setUint32(8, 77, true);
+    bytes.set(payload, 16);
+    return bytes;
+  }
+  function parts(datagram) {
+    const view = new DataView(datagram.buffer);
+    const list = [];
+    for (let at = 0; at < datagram.length; at += (view.getUint32(at, true) + 3) & ~3) {
+      list.push({ type: view.getUint16(at + 4, true), flags: view.getUint16(at + 6, true), sequence: view.getUint32(at + 8, true), error: view.getInt32(at + 16, true) });
+    }
+    return list;
+  }
+  const RTM_NEWLINK = 16, RTM_GETLINK = 18, NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP = 0x300, NLMSG_ERROR = 2, NLMSG_DONE = 3;
+  const soon = () => host.monotonic() + 10000;
+  host.enterNetworkNamespace(host.openFile("/run/netns/${name}"));
+  const fd = host.netlinkSocket(0);`;
+
+test("a dump comes in parts, each a datagram, up to its end", () => {
+  const body = `${messages}
+    host.netlinkSend(fd, request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, new Uint8Array(16)));
+    const all = [];
+    while (all.length === 0 || all[all.length - 1].type !== NLMSG_DONE) all.push(...parts(host.netlinkReceive(fd, soon())));
+    return all.map(({ type, sequence }) => [type, sequence]);`;
+  const all = evaluate(body) as [number, number][];
+  expect(all.at(-1)).toEqual([3, 77]);
+  expect(all.slice(0, -1).length).toBeGreaterThan(0);
+  expect(all.slice(0, -1).every(([type, sequence]) => type === 16 && sequence === 77)).toBe(true);
+});
+
+test("several requests in one send are answered one by one, errors with an explanation", () => {
+  const body = `${messages}
+    const loopback = new Uint8Array(16), invalid = new Uint8Array(16);
+    loopback[4] = 1;
+    // ifi_type has no meaning in a request, and the strict check minds.
+    invalid[2] = 1;
+    const a = request(RTM_GETLINK, NLM_F_REQUEST, loopback), b = request(RTM_GETLINK, NLM_F_REQUEST, invalid);
+    const both = new Uint8Array(a.length + b.length);
+    both.set(a);
+    both.set(b, a.length);
+    host.netlinkSend(fd, both);
+    return [parts(host.netlinkReceive(fd, soon()))[0], parts(host.netlinkReceive(fd, soon()))[0]];`;
+  const [found, refused] = evaluate(body) as { type: number; flags: number; error: number }[];
+  expect(found?.type).toBe(16);
+  expect(refused).toMatchObject({ type: 2, error: -22 });
+  // NLM_F_CAPPED | NLM_F_ACK_TLVS: the request is not repeated, and there is text.
+  expect(refused?.flags).toBe(0x300);
+});
+
+test("nothing comes: the deadline", () => {
+  const body = `${messages} const begin = host.monotonic(); try { host.netlinkReceive(fd, begin + 100); } catch (error) { return [error.code, host.monotonic() - begin]; }`;
+  const [code, took] = evaluate(body) as [string, number];
+  expect(code).toBe("ETIMEDOUT");
+  expect(took).toBeGreaterThanOrEqual(100);
+  expect(took).toBeLessThan(5000);
+  expect(failure(`${messages} host.netlinkReceive(fd, 0);`)).toMatchObject({ code: "ETIMEDOUT" });
+});
+
+describe("a group", () => {
+  test.each([
+    ["before anything was sent", ""],
+    [
+      "after a request",
+      "host.netlinkSend(fd, request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, new Uint8Array(16))); for (;;) if (parts(host.netlinkReceive(fd, soon())).some(({ type }) => type === NLMSG_DONE)) break;",
+    ],
+  ])("joined %s brings its events", (_when, first) => {
+    // RTNLGRP_LINK is 1.
+    const body = `${messages} ${first}
+      host.netlinkJoin(fd, 1);
+      const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
+      const [event] = parts(host.netlinkReceive(fd, soon()));
+      return [event, host.wait(child, soon(), 1000).status];`;
+    const path = shellScript("ip link set lo up && ip link set lo down");
+    expect(evaluate(body, path)).toEqual([expect.objectContaining({ type: 16, sequence: 0 }), 0]);
+  });
+
+  test("that brings more than there is room for says so", () => {
+    const batch = freshPath("batch");
+    writeFileSync(batch, "link set lo up\nlink set lo down\n".repeat(1000));
+    const body = `${messages}
+      host.netlinkJoin(fd, 1);
+      const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
+      host.wait(child, soon() + 20000, 1000);
+      for (let i = 0; i < 4000; i++) host.netlinkReceive(fd, 0);`;
+    expect(failure(body, shellScript(`ip -batch ${batch}`))).toMatchObject({
+      code: "ENOBUFS",
+      call: "recvfrom",
+    });
+  });
+});
+
+test("what another process sends is passed over", () => {
+  const body = `${messages}
+    const stranger = host.netlinkSocket(0);
+    probe.netlinkSendTo(stranger, probe.netlinkPort(fd), request(RTM_NEWLINK, 0, new Uint8Array(16)));
+    host.netlinkReceive(fd, host.monotonic() + 50);`;
+  expect(failure(body)).toMatchObject({ code: "ETIMEDOUT" });
+});
+
+test("protocols, groups and sockets that are none", () => {
+  expect(failure("host.netlinkSocket(200);").code).toMatch(/^EPROTONOSUPPORT$|^EINVAL$/);
+  expect(failure(`${messages} host.netlinkJoin(fd, 5000);`)).toMatchObject({ code: "EINVAL" });
+  expect(failure("host.netlinkSend(host.openFile('/dev/null'), new Uint8Array(16));")).toMatchObject({
+    code: "ENOTSOCK",
+  });
+  expect(failure("host.netlinkSend(0, 'text');")).toMatchObject({ name: "TypeError" });
+  expect(evaluate("return host.netlinkSocket(16) > 2;")).toBe(true);
+});

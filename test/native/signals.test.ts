@@ -1,0 +1,101 @@
+import { once } from "node:events";
+import { describe, expect, test } from "vitest";
+import { evaluate, failure, freshPath, shellScript, start } from "./harness.ts";
+
+/** Sends us a signal, while we wait for it or before. */
+const killParent = shellScript('kill "-$SIGNAL" "$PPID"');
+
+/** Runs that script to its end, and tells how often a wait was ended by a signal meanwhile or right after. */
+const sendOurselves = `
+  function send(signal) {
+    const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=" + signal], stdin: "", inherit: [] });
+    let told = 0;
+    for (let alive = true; alive; ) {
+      try { host.wait(child, host.monotonic() + 10000, 1000); alive = false; }
+      catch (error) { if (error.code !== "EINTR") throw error; told++; }
+    }
+    try { host.netlinkReceive(host.netlinkSocket(0), host.monotonic() + 50); }
+    catch (error) { if (error.code === "EINTR") told++; }
+    return told;
+  }`;
+
+describe("a signal that is held back", () => {
+  test.each(["TERM", "INT", "HUP"])("SIG%s is remembered, and told once", (signal) => {
+    const body = `${sendOurselves}
+      host.deferSignals();
+      const before = host.pendingSignal();
+      const told = send(input);
+      const first = host.pendingSignal();
+      // Whoever undoes what was done so far can wait again, also when a second signal comes.
+      const again = send("TERM");
+      return { before, told, first, again, second: host.pendingSignal() };`;
+    expect(evaluate(body, signal)).toEqual({
+      told: 1,
+      first: `SIG${signal}`,
+      again: 0,
+      second: `SIG${signal}`,
+    });
+  });
+
+  test("found by pendingSignal, it interrupts nothing any more", () => {
+    const lock = freshPath("lock");
+    const body = `${sendOurselves}
+      host.deferSignals();
+      const other = host.openLock(input, 0o600);
+      host.lock(other, 0);
+      const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=TERM"], stdin: "", inherit: [] });
+      while (host.pendingSignal() === undefined);
+      host.wait(child, host.monotonic() + 10000, 1000);
+      try { host.lock(host.openLock(input, 0o600), host.monotonic() + 50); } catch (error) { return error.code; }`;
+    expect(evaluate(body, lock)).toBe("ETIMEDOUT");
+  });
+
+  test.each([
+    ["reading stdin", "host.readStdin(10);"],
+    ["waiting for netlink", "const fd = host.netlinkSocket(0); host.netlinkReceive(fd, Infinity);"],
+    ["waiting for a lock", "host.lock(host.openLock(input, 0o600), Infinity);"],
+    [
+      "waiting for a lock with a deadline",
+      "host.lock(host.openLock(input, 0o600), host.monotonic() + 20000);",
+    ],
+    [
+      "waiting for a child",
+      `const child = host.spawn({ path: ${JSON.stringify(shellScript("exec sleep 20"))}, environment: ["PATH=/usr/bin:/bin"], stdin: "", inherit: [] });
+       try { host.wait(child, Infinity, 10); } finally { host.kill(child); }`,
+    ],
+  ])("ends %s with EINTR", async (_what, wait) => {
+    const lock = freshPath("lock");
+    const script = start(
+      `host.lock(host.openLock(input, 0o600), 0); host.deferSignals(); host.print(2, "now"); ${wait}`,
+      lock,
+    );
+    await script.said("now");
+    // Wherever it is just now: about to wait, or waiting.
+    script.process.kill("SIGTERM");
+    expect(await script.result()).toMatchObject({ failure: { code: "EINTR" } });
+  });
+
+  test("is not lost where it comes between the look and the wait", () => {
+    // Before the wait, for certain: it is pending when the wait begins.
+    const body = `${sendOurselves}
+      host.deferSignals();
+      host.lock(host.openLock(input, 0o600), 0);
+      const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=TERM"], stdin: "", inherit: [] });
+      // A zombie: it has sent the signal.
+      while (!host.readFile("/proc/self/task/" + host.getpid() + "/children").split(" ").every((pid) => pid === "" || /\\) Z/.test(host.readFile("/proc/" + pid + "/stat"))));
+      host.lock(host.openLock(input, 0o600), Infinity);`;
+    expect(failure(body, freshPath("lock"))).toMatchObject({ code: "EINTR" });
+  });
+});
+
+test("without deferSignals a signal ends the process", async () => {
+  const script = start("host.print(2, 'now'); host.readStdin(10);");
+  await script.said("now");
+  script.process.kill("SIGTERM");
+  expect(await once(script.process, "exit")).toEqual([null, "SIGTERM"]);
+});
+
+test("what our caller wants ignored stays ignored", () => {
+  const body = `${sendOurselves} host.deferSignals(); const told = send("HUP"); return [told, host.pendingSignal() ?? null];`;
+  expect(evaluate(body, null, { under: ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"] })).toEqual([0, null]);
+});

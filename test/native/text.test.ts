@@ -1,0 +1,131 @@
+import { readFileSync } from "node:fs";
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import * as standIn from "../support/host.ts";
+import { evaluate, failure } from "./harness.ts";
+
+/** Samples of an arbitrary: a process for each value would take too long. */
+function samples<T>(arbitrary: fc.Arbitrary<T>, count = 2000): T[] {
+  return fc.sample(arbitrary, { numRuns: count, seed: 42 });
+}
+
+/** Applies a function of the module to every input. undefined comes back as null. */
+function applied(call: string, inputs: readonly unknown[]): unknown {
+  return evaluate(
+    `return input.map((one) => { const result = ${call}; return result === undefined ? null : result; });`,
+    inputs,
+  );
+}
+
+const anyText = fc.oneof(
+  fc.string({ unit: "binary" }),
+  fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)) }),
+);
+/** Bytes among which broken UTF-8 of every kind is frequent. */
+const anyBytes = fc.array(
+  fc.oneof(
+    fc.constantFrom(
+      0x00,
+      0x41,
+      0x7f,
+      0x80,
+      0xbf,
+      0xc0,
+      0xc2,
+      0xdf,
+      0xe0,
+      0xa0,
+      0x9f,
+      0xed,
+      0xef,
+      0xf0,
+      0x90,
+      0xf4,
+      0x8f,
+      0xf5,
+      0xff,
+    ),
+    fc.nat(255),
+  ),
+);
+
+describe("against the stand-in that unit tests use", () => {
+  test("utf8Encode", () => {
+    const texts = samples(anyText);
+    // As code units: JSON on its way to the test must not repair them.
+    const units = texts.map((text) => Array.from({ length: text.length }, (_, i) => text.charCodeAt(i)));
+    const call = "Array.from(host.utf8Encode(String.fromCharCode(...one)))";
+    expect(applied(call, units)).toEqual(texts.map((text) => Array.from(standIn.utf8Encode(text))));
+  });
+
+  test("utf8Decode", () => {
+    const inputs = samples(anyBytes);
+    const expected = inputs.map((bytes) => standIn.utf8Decode(Uint8Array.from(bytes)));
+    expect(applied("host.utf8Decode(Uint8Array.from(one))", inputs)).toEqual(expected);
+  });
+
+  test("inetPton and inetNtop", () => {
+    const group = fc.oneof(
+      fc.constantFrom("0", "00000", "ffff", "1", "g", ""),
+      fc.stringMatching(/^[0-9a-fA-F]{1,4}$/),
+    );
+    const ipv4 = fc.oneof(
+      fc.ipV4(),
+      fc.stringMatching(/^\d{1,4}(\.\d{1,4}){2,4}$/),
+      fc.constantFrom("01.2.3.4", "1.2.3", "1.2.3.4 ", ""),
+    );
+    const ipv6 = fc.oneof(
+      fc.ipV6(),
+      fc
+        .tuple(fc.array(group, { maxLength: 9 }), fc.constantFrom(":", "::"))
+        .map(([parts, separator]) => parts.join(separator)),
+      fc
+        .tuple(fc.array(group, { maxLength: 7 }), fc.array(group, { maxLength: 7 }))
+        .map(([a, b]) => `${a.join(":")}::${b.join(":")}`),
+      fc.tuple(fc.array(group, { maxLength: 7 }), ipv4).map(([a, b]) => `${a.join(":")}:${b}`),
+      ipv4.map((address) => `::ffff:${address}`),
+    );
+    const bytes = (address: Uint8Array | undefined) => (address === undefined ? null : Array.from(address));
+    for (const [family, texts] of [
+      [4, samples(ipv4)],
+      [6, samples(ipv6)],
+    ] as const) {
+      const call = `(() => { const bytes = host.inetPton(${family}, one); return bytes && Array.from(bytes); })()`;
+      const got = applied(call, texts) as (number[] | null)[];
+      expect(texts.map((text, i) => [text, got[i]])).toEqual(
+        texts.map((text) => [text, bytes(standIn.inetPton(family, text))]),
+      );
+      expect(got.filter((one) => one !== null).length).toBeGreaterThan(100);
+    }
+    const word = fc.oneof(fc.constantFrom(0, 0, 0, 0xffff), fc.nat(0xffff));
+    const addresses = samples(fc.array(word, { minLength: 8, maxLength: 8 })).map((words) =>
+      words.flatMap((one) => [one >> 8, one & 255]),
+    );
+    addresses.push(...samples(fc.array(fc.nat(255), { minLength: 4, maxLength: 4 }), 200));
+    expect(applied("host.inetNtop(Uint8Array.from(one))", addresses)).toEqual(
+      addresses.map((one) => standIn.inetNtop(Uint8Array.from(one))),
+    );
+  });
+});
+
+test("a view on a part of a buffer is that part", () => {
+  const body = "const b = Uint8Array.of(9, 10, 0, 0, 1, 9); return host.inetNtop(b.subarray(1, 5));";
+  expect(evaluate(body)).toBe("10.0.0.1");
+  expect(evaluate("return host.utf8Decode(new Uint8Array(0));")).toBe("");
+});
+
+test("what is no address, no bytes, no family", () => {
+  expect(evaluate("return host.inetPton(4, '1.2.3.4\\0') === undefined;")).toBe(true);
+  expect(failure("host.inetNtop(new Uint8Array(5));")).toMatchObject({ code: "EINVAL" });
+  expect(failure("host.inetNtop(new Uint16Array(2));")).toMatchObject({ name: "TypeError" });
+  expect(failure("host.inetNtop([1, 2, 3, 4]);")).toMatchObject({ name: "TypeError" });
+  expect(failure("host.inetPton(5, '');")).toMatchObject({ code: "EAFNOSUPPORT" });
+});
+
+test("the module has what host.d.ts declares, and nothing else", () => {
+  const declared = [
+    ...readFileSync("native/host.d.ts", "utf8").matchAll(/^ {2}(?:function|const) (\w+)/gm),
+  ].map((match) => match[1]);
+  expect(declared.length).toBeGreaterThan(40);
+  expect(evaluate("return Object.getOwnPropertyNames(host).sort();")).toEqual(declared.sort());
+});

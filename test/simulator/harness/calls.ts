@@ -1,0 +1,98 @@
+import type { AttachCall } from "../../../src/attachment/attach.ts";
+import type { Call } from "../../../src/attachment/call.ts";
+import type { DetachCall } from "../../../src/attachment/detach.ts";
+import { ipamCallFor } from "../../../src/attachment/ipam-call.ts";
+import { emptyDns, type Result } from "../../../src/cni/result.ts";
+import type { Guid } from "../../../src/infiniband/guid.ts";
+import type { LinkState } from "../../../src/node/links.ts";
+import type { Node } from "../../../src/node/node.ts";
+
+/** Where the programs are that CNI_PATH names. */
+export const pluginPath = "/opt/cni/bin";
+
+/** How long a call may wait, ms. */
+const PATIENCE = 100_000;
+
+/** Who wants a VF. */
+export interface Pod {
+  readonly containerId: string;
+  readonly ifname: string;
+  readonly netns: string;
+}
+
+/** What an attachment shall be like. */
+export interface Wish {
+  /** PCI address. */
+  readonly vf: string;
+  readonly guid?: Guid;
+  readonly linkState?: LinkState;
+  /** Subnets of host-local; none: no IPAM. */
+  readonly subnets?: readonly string[];
+  /** Name of the IPAM plugin. */
+  readonly ipam?: string;
+  readonly prevResult?: Result;
+}
+
+/** The call of ADD for a pod. */
+export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"]): AttachCall {
+  return {
+    ...callOf(node, pod, wish, warn),
+    netns: pod.netns,
+    ownNetnsAllowed: false,
+    deviceID: wish.vf,
+    guid: wish.guid,
+    linkState: wish.linkState,
+    reply: { cniVersion: "1.1.0", prevResult: wish.prevResult, dns: emptyDns() },
+  };
+}
+
+/** The call of DEL for a pod. `netns`: CNI_NETNS, if it is not the pod's. */
+export function detachCall(
+  node: Node,
+  pod: Pod,
+  wish: Wish,
+  warn: Call["warn"],
+  netns: string | undefined = pod.netns,
+): DetachCall {
+  const call = { ...callOf(node, pod, wish, warn), netns };
+  return {
+    ...call,
+    ownNetnsAllowed: false,
+    deviceID: wish.vf,
+    ipam: wish.subnets === undefined ? undefined : ipamCallFor(call.name, netns ?? "", call),
+  };
+}
+
+function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, warn: Call["warn"]): Call {
+  const ranges = wish.subnets?.map((subnet) => [{ subnet }]);
+  const routes = wish.subnets?.map((subnet) => ({ dst: subnet.includes(":") ? "::/0" : "0.0.0.0/0" }));
+  const ipam = ranges === undefined ? {} : { ipam: { type: wish.ipam ?? "host-local", ranges, routes } };
+  return {
+    name: { containerId, ifname },
+    netns,
+    stdin: JSON.stringify({
+      cniVersion: "1.1.0",
+      name: "mynet",
+      type: "ib-sriov",
+      deviceID: wish.vf,
+      ...ipam,
+    }),
+    args: "IgnoreUnknown=1",
+    path: pluginPath,
+    deadline: node.clock.now() + PATIENCE,
+    warn,
+  };
+}
+
+/** The environment of the plugin's process. */
+export function environmentOf({ containerId, ifname, netns }: Pod, command: string): string[] {
+  return [
+    "PATH=/bin",
+    `CNI_COMMAND=${command}`,
+    `CNI_CONTAINERID=${containerId}`,
+    `CNI_IFNAME=${ifname}`,
+    `CNI_NETNS=${netns}`,
+    "CNI_ARGS=IgnoreUnknown=1",
+    `CNI_PATH=${pluginPath}`,
+  ];
+}

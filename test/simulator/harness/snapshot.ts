@@ -1,0 +1,112 @@
+import { fromJson, isObject } from "../../../src/cni/document.ts";
+import { type Guid, isUsableGuid } from "../../../src/infiniband/guid.ts";
+import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
+import type { Vf } from "../model/functions.ts";
+import type { Machine } from "../model/machine.ts";
+import type { Netdev } from "../model/netdev.ts";
+import type { Netns } from "../model/netns.ts";
+import type { Pod } from "./calls.ts";
+
+/** Where the attachments are written down. */
+export const stateDirectory = "/var/lib/cni/ib-sriov";
+
+/**
+ * What the node is like, a sorted line for each thing that must be as before when nothing is attached any
+ * more. Lines about a namespace begin with "in NAME: ".
+ *
+ * Left out is what cannot or need not be as before (DESIGN.md, "As before"): numbers of the host's netdevs and
+ * of queue pairs, carrier, empty directories, and the text of lock files, of which only the owner counts. Zero
+ * and all-ones both are "no GUID".
+ */
+export function snapshot(machine: Machine): string[] {
+  return [
+    ...[...machine.namespaces].flatMap(netdevs),
+    ...[...machine.bus.vfs.values()].map(vfLine),
+    ...[...machine.leases.leases].map(([address, holder]) => `lease ${address} of ${holder}`),
+    ...[...machine.files.texts].flatMap(([path, content]) => file(machine, path, content)),
+    ...[...machine.files.locks.keys()].map((path) => `locked ${path}`),
+    ...machine.children.filter((child) => child.outcome === undefined).map(() => "process running"),
+  ].sort();
+}
+
+/** The same of one container and its VF only, as one text. */
+export function snapshotOf(machine: Machine, { containerId, netns }: Pod, pci: string): string {
+  const namespace = machine.paths.get(netns);
+  const vf = machine.bus.vfs.get(pci);
+  return [
+    ...(namespace === undefined ? [] : netdevs(namespace)),
+    ...(vf === undefined ? [] : [vfLine(vf)]),
+    ...[...machine.leases.leases].filter(([, holder]) => holder.startsWith(`${containerId} `)).flat(),
+    ...[...machine.files.texts].flatMap(([path, content]) =>
+      path.includes(containerId) || path.includes(pci) ? file(machine, path, content) : [],
+    ),
+  ].join("\n");
+}
+
+/** The same without what is said of a namespace. */
+export function withoutNamespace(lines: readonly string[], label: string): string[] {
+  return lines.filter((line) => !line.startsWith(`in ${label}: `));
+}
+
+/** What is different, for the message of a failure: lines that are missing, and lines that are new. */
+export function difference(before: readonly string[], after: readonly string[]): string[] {
+  return [
+    ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),
+    ...after.filter((line) => !before.includes(line)).map((line) => `+ ${line}`),
+  ];
+}
+
+function vfLine(vf: Vf): string {
+  const { probed } = vf;
+  const runs =
+    probed === undefined
+      ? "without driver"
+      : `${probed.driver} ${probed.rdma} uverbs${probed.uverbs} runs ${text(probed.nodeGuid)} ${text(probed.portGuid)}`;
+  return (
+    `vf ${vf.pci} #${vf.incarnation} ${runs} override ${vf.driverOverride ?? "none"} ` +
+    `on file ${text(vf.adminNodeGuid)} ${text(vf.adminPortGuid)} link ${vf.linkState}`
+  );
+}
+
+function netdevs(namespace: Netns): string[] {
+  return namespace.netdevs.flatMap(([index, netdev]) => {
+    const name = `in ${namespace.label}: ${netdev.name}`;
+    const { pci, child } = netdev.kind;
+    return [
+      `${name} ${identity(namespace, index, netdev)} mtu ${netdev.mtu} ${netdev.up ? "up" : "down"} of ${pci}${child ? " (child)" : ""}`,
+      ...netdev.altnames.map((altname) => `${name} altname ${altname}`),
+      ...netdev.addresses.map(({ cidr }) => `${name} address ${cidr}`),
+      ...netdev.routes.map((route) => `${name} route ${JSON.stringify(route)}`),
+      `${name} ${[...netdev.settings].map(([key, value]) => `${key}=${value}`).join(" ")}`,
+    ];
+  });
+}
+
+/** In a container a netdev is known by its number and its whole address: they must not change under it. */
+function identity(namespace: Netns, index: number, { kind }: Netdev): string {
+  if (namespace.label !== "-") return `${index} ${formatHardwareAddress(kind.address)}`;
+  const guid = portGuidOf(kind.address);
+  return guid === undefined ? formatHardwareAddress(kind.address) : text(guid);
+}
+
+function text(guid: Guid): string {
+  return isUsableGuid(guid) ? guid : "none";
+}
+
+function file(machine: Machine, path: string, content: string): string[] {
+  if (path === `${stateDirectory}/.node` || path.endsWith("/cni.lock")) return [];
+  // A kill between writing a file and renaming it leaves this; gc is to sweep it up.
+  if (path.startsWith(`${stateDirectory}/`) && path.includes("/.tmp-")) return [];
+  if (!path.startsWith(`${stateDirectory}/.vf/`)) return [`file ${path} ${content}`];
+  const owner = ownerIn(content);
+  // Who has no record has nothing: that note could not be rewritten, and means nothing.
+  if (owner === undefined || !machine.files.texts.has(`${stateDirectory}/${owner}`)) return [];
+  return [`owner of ${path.slice(path.lastIndexOf("/") + 1)}: ${owner}`];
+}
+
+/** The name of the owner's record in the text of a VF's lock file. */
+function ownerIn(text: string): string | undefined {
+  const note = fromJson(text);
+  const owner = isObject(note) ? note.owner : undefined;
+  return isObject(owner) ? `${owner.containerId}-${owner.ifname}` : undefined;
+}

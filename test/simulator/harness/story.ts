@@ -1,0 +1,162 @@
+import { settleOwed } from "../../../src/attachment/owed-leases.ts";
+import { parseRecord } from "../../../src/attachment/record-document.ts";
+import { StateDirectory } from "../../../src/attachment/state-directory.ts";
+import type { Machine } from "../model/machine.ts";
+import type { Fault } from "../node/gate.ts";
+import { doubleOwners, flaws } from "./attached.ts";
+import type { Pod, Wish } from "./calls.ts";
+import { add, del, type Run, run, told } from "./run.ts";
+import { difference, snapshot, snapshotOf, stateDirectory, withoutNamespace } from "./snapshot.ts";
+import { c1, makeWorld, other, otherVf, type Setting, vf } from "./world.ts";
+
+/** How often a DEL that fails may be tried again, without faults. */
+const MOST_DELS = 3;
+
+/** What can be lost and no promise is broken. */
+export type Forgivable = "attributes" | "link state";
+
+/** What happens on one node, and what of it must not. */
+export class Story {
+  readonly machine: Machine;
+  /** What the node was like before anything happened. */
+  readonly before: readonly string[];
+  /** What was wrong, in words. */
+  readonly problems: string[] = [];
+  readonly #other: string;
+  readonly #deleted: string[] = [];
+  /** What DESIGN.md allows to be lost, see {@link forgive}. */
+  readonly #forgiven = new Set<Forgivable>();
+
+  /** @param before what such a node is like, where that is known. */
+  constructor(
+    readonly setting: Setting,
+    before?: readonly string[],
+  ) {
+    this.machine = makeWorld(setting);
+    this.before = before ?? snapshot(this.machine);
+    this.#other = this.#otherOne();
+  }
+
+  /** ADD. One that says that it is done must be. */
+  add(pod: Pod, wish: Wish, fault?: Fault): Run {
+    const ran = this.#judge(`ADD of ${pod.containerId}`, add(this.machine, pod, wish, fault));
+    if (ran.end === "done") this.requireAttached(pod, wish, ran);
+    return ran;
+  }
+
+  /** ADD that has no reason to fail. */
+  mustAdd(pod: Pod, wish: Wish): Run {
+    const ran = this.add(pod, wish);
+    if (ran.end === "failed") this.problems.push(`ADD of ${pod.containerId} failed: ${told(ran.error)}`);
+    return ran;
+  }
+
+  del(pod: Pod, wish: Wish, fault?: Fault, netns?: string | null): Run {
+    return this.#judge(`DEL of ${pod.containerId}`, del(this.machine, pod, wish, fault, netns));
+  }
+
+  /** DEL without faults, again where it fails, as a runtime does it. */
+  mustDel(pod: Pod, wish: Wish, netns?: string | null): void {
+    let ran: Run | undefined;
+    for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.del(pod, wish, undefined, netns);
+    if (ran?.end !== "done")
+      this.problems.push(`DEL of ${pod.containerId} fails for ever: ${told(ran?.error)}`);
+  }
+
+  /** The runtime deletes a pod's namespace. */
+  deleteNamespace(pod: Pod): void {
+    this.machine.deleteNamespace(pod.netns);
+    this.#deleted.push(pod.netns.slice(pod.netns.lastIndexOf("/") + 1));
+  }
+
+  /** What gc will do: releases leases that are owed. */
+  settleOwed(): void {
+    for (const path of this.owed()) {
+      run(this.machine, c1, "DEL", (node, warn) => {
+        const state = new StateDirectory(node.files);
+        settleOwed(node, state, path, [], warn);
+        return undefined;
+      });
+    }
+  }
+
+  /** Paths of the records of a VF. */
+  records(pci: string): string[] {
+    return [...this.machine.files.texts]
+      .filter(([path, text]) => path.startsWith(`${stateDirectory}/`) && parseRecord(text)?.vf.pci === pci)
+      .map(([path]) => path)
+      .filter((path) => !path.startsWith(`${stateDirectory}/.`));
+  }
+
+  /** Paths of what is owed. */
+  owed(): string[] {
+    return [...this.machine.files.texts.keys()].filter((path) => path.startsWith(`${stateDirectory}/.owed/`));
+  }
+
+  lines(): string[] {
+    this.machine.time.settle();
+    return snapshot(this.machine);
+  }
+
+  requireAttached(pod: Pod, wish: Wish, ran: Run): void {
+    const found = flaws(this.machine, pod, wish, ran, this.setting);
+    this.problems.push(
+      ...found.filter((flaw) => !(this.#forgiven.has("link state") && flaw.startsWith("link state"))),
+    );
+  }
+
+  /**
+   * From now on this need not be as before. "attributes": name, alternative names and admin state of the VF's
+   * netdev on the host, where a warning said that they could not be given back. "link state": that of the VF,
+   * where the kernel could not tell what it was.
+   */
+  forgive(what: Forgivable): void {
+    this.#forgiven.add(what);
+  }
+
+  /** Nothing is attached any more: is the node as it was, but for namespaces that were deleted? */
+  requireAsBefore(when: string): void {
+    const kept = (lines: readonly string[]) => {
+      const left = this.#deleted.reduce<readonly string[]>(
+        (rest, label) => withoutNamespace(rest, label),
+        lines,
+      );
+      return [...this.#forgiven].reduce((rest, what) => without(rest, what), left);
+    };
+    const changed = difference(kept(this.before), kept(this.lines()));
+    if (changed.length > 0)
+      this.problems.push(`${when} the node is not as before:\n    ${changed.join("\n    ")}`);
+  }
+
+  /** Nothing has changed since these lines. */
+  requireUnchanged(since: readonly string[], when: string): void {
+    const changed = difference(since, this.lines());
+    if (changed.length > 0)
+      this.problems.push(`${when} something has changed:\n    ${changed.join("\n    ")}`);
+  }
+
+  /** All about the container that must never notice anything. */
+  #otherOne(): string {
+    return snapshotOf(this.machine, other, otherVf);
+  }
+
+  #judge(what: string, ran: Run): Run {
+    this.problems.push(
+      ...ran.offences.map((offence) => `${what}: ${offence}`),
+      ...doubleOwners(this.machine),
+    );
+    const now = this.#otherOne();
+    if (ran.warnings.some((warning) => /^cannot (give|bring) /.test(warning))) this.forgive("attributes");
+    if (now !== this.#other) this.problems.push(`${what} has touched the other container's VF:\n${now}`);
+    return ran;
+  }
+}
+
+/** The lines without what is forgiven. */
+function without(lines: readonly string[], what: Forgivable): readonly string[] {
+  if (what === "link state") return lines.map((line) => line.replace(/^(vf .*) link \w+$/, "$1"));
+  const name = lines.find((line) => line.startsWith("in -: ") && line.endsWith(` of ${vf}`))?.split(" ")[2];
+  return lines
+    .filter((line) => !line.startsWith(`in -: ${name} altname `))
+    .map((line) => line.replace(`in -: ${name} `, "in -: netdev ").replace(/ (up|down) of /, " of "));
+}

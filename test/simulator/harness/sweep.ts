@@ -1,0 +1,84 @@
+import type { Fault } from "../node/gate.ts";
+import type { Pod, Wish } from "./calls.ts";
+import { type Case, casesOf, signalsOf } from "./faults.ts";
+import type { FollowUp } from "./follow-ups.ts";
+import { type Run, told } from "./run.ts";
+import { Story } from "./story.ts";
+import type { Setting } from "./world.ts";
+
+/** A verb that is run once for everything that can befall it. */
+export interface Scenario {
+  readonly name: string;
+  readonly setting: Setting;
+  /** Whose verb it is, and what they want. */
+  readonly pod: Pod;
+  readonly wish: Wish;
+  /** What has happened before. */
+  readonly arrange?: (story: Story) => void;
+  /** The verb. */
+  readonly act: (story: Story, fault?: Fault) => Run;
+  /** How the verb ends when nothing befalls it; default "done". */
+  readonly ends?: Run["end"];
+  /** Must a failed verb leave the node as before, or say that it could not? */
+  readonly rollsBack?: boolean;
+  readonly followUps: readonly FollowUp[];
+}
+
+/** What a sweep has found. */
+export interface Findings {
+  /** How many runs of the verb there were. */
+  readonly cases: number;
+  /** What was wrong, each with its case. */
+  readonly problems: readonly string[];
+}
+
+/** Which of the cases are wanted; a part of them is enough where only the sweep itself is tested. */
+export type Selection = (each: Case) => boolean;
+
+/** Runs a scenario without faults, and then once for each call, each thing that can befall it, each follow-up. */
+export function sweep(scenario: Scenario, selection: Selection = () => true): Findings {
+  const { followUps } = scenario;
+  const problems: string[] = [];
+  const first = begin(scenario);
+  const well = scenario.act(first);
+  if (well.end !== (scenario.ends ?? "done")) {
+    problems.push(`${scenario.name}, without faults: ${well.end} ${told(well.error)}`);
+  }
+  const cases = [...casesOf(well.crossings), ...signalsOf(well.crossings)].filter(selection);
+  const all: (Case | undefined)[] = [undefined, ...cases];
+  for (const each of all) {
+    for (const followUp of followUps) {
+      const story = begin(scenario, first.before);
+      runCase(scenario, story, each, followUp);
+      const name = `${scenario.name} | ${each?.name ?? "no fault"} | ${followUp.name}`;
+      problems.push(...story.problems.map((problem) => `${name}: ${problem}`));
+    }
+  }
+  return { cases: all.length * followUps.length, problems };
+}
+
+function begin({ setting, arrange }: Scenario, before?: readonly string[]): Story {
+  const story = new Story(setting, before);
+  arrange?.(story);
+  return story;
+}
+
+function runCase(scenario: Scenario, story: Story, each: Case | undefined, followUp: FollowUp): void {
+  const { pod, wish } = scenario;
+  if (each?.blinds && wish.linkState !== undefined) story.forgive("link state");
+  const ran = scenario.act(story, each?.fault);
+  if (each?.kills && ran.end !== "killed") story.problems.push(`was not killed, but ${ran.end}`);
+  if (ran.end === "failed" && each?.mustTell !== undefined && !told(ran.error).includes(each.mustTell)) {
+    story.problems.push(`the error does not tell why: ${told(ran.error)}`);
+  }
+  if (scenario.rollsBack && ran.end === "failed") requireRollBack(story, ran);
+  followUp.goOn(story, pod, wish, ran);
+}
+
+/** A failed ADD has put everything back, or says that it has not. */
+function requireRollBack(story: Story, ran: Run): void {
+  if (told(ran.error).includes("could not be put back")) return;
+  // The record may have to stay: then it, and whose the VF is, are all that is left.
+  if (ran.warnings.some((warning) => warning.includes("the record"))) return;
+  story.requireAsBefore("after a failed ADD");
+}

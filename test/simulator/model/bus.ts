@@ -1,0 +1,142 @@
+import { zeroGuid } from "../../../src/infiniband/guid.ts";
+import { type PhysicalFunction, Vf } from "./functions.ts";
+import { ipoib, ipoibAddress, type Netdev } from "./netdev.ts";
+import type { Netns } from "./netns.ts";
+import { Refusal } from "./refusal.ts";
+import type { Timeline } from "./timeline.ts";
+
+/** How long unbind and a probe take, ms. */
+const UNBIND_TIME = 40;
+const PROBE_TIME = 120;
+
+/** The PCI bus: functions, and the drivers that are bound to them. */
+export class Bus {
+  readonly pfs = new Map<string, PhysicalFunction>();
+  readonly vfs = new Map<string, Vf>();
+  /** How long after the probe a VF's netdev appears, ms. */
+  registrationTime = 0;
+  /** Does the firmware take GUIDs without ever passing them on to the VF? */
+  dropsGuids = false;
+  #inode = 15_000;
+  #queuePair = 0x48;
+
+  /**
+   * @param namespaces all that there are.
+   * @param appeared is told of every netdev that was registered, which is in the host's namespace.
+   */
+  constructor(
+    private readonly timeline: Timeline,
+    private readonly host: Netns,
+    private readonly namespaces: () => Iterable<Netns>,
+    private readonly appeared: (netdev: Netdev) => void,
+  ) {}
+
+  /** Plugs a PF in, with its VFs, all bound to the same driver. */
+  addPf(pci: string, driver: string, vfs: readonly string[]): void {
+    const pf: PhysicalFunction = { pci, driver, vfs: [] };
+    this.pfs.set(pci, pf);
+    this.host.add(ipoib(pci, ipoibAddress(this.#queuePair++, zeroGuid())), "ib%d");
+    for (const vf of vfs) this.#makeVf(pf, vf);
+  }
+
+  /** sriov_numvfs: 0. Nothing of the VFs is left. Returns their addresses. */
+  removeVfs(pf: string): string[] {
+    const gone = this.#pf(pf).vfs.splice(0);
+    for (const vf of gone) {
+      this.#unregister(vf);
+      this.vfs.delete(vf.pci);
+    }
+    return gone.map((vf) => vf.pci);
+  }
+
+  /** sriov_numvfs: 0, and the same number again: other VFs at the same addresses. */
+  makeVfsAnew(pf: string): void {
+    for (const pci of this.removeVfs(pf)) this.#makeVf(this.#pf(pf), pci);
+  }
+
+  /** @throws {Refusal} ENOENT. */
+  vf(pci: string, what: string): Vf {
+    const vf = this.vfs.get(pci);
+    if (vf === undefined) throw new Refusal("ENOENT", what);
+    return vf;
+  }
+
+  driverOf(pci: string): string | undefined {
+    return this.pfs.get(pci)?.driver ?? this.vfs.get(pci)?.probed?.driver;
+  }
+
+  /** Takes everything of the VF away, wherever it is. */
+  unbind(pci: string, driver: string): void {
+    const vf = this.vf(pci, `unbind ${pci}`);
+    if (vf.probed?.driver !== driver) throw new Refusal("ENODEV", `unbind ${pci} from ${driver}`);
+    this.timeline.pass(UNBIND_TIME);
+    this.#unregister(vf);
+  }
+
+  /** Latches the GUIDs, and makes a new netdev on the host, with default attributes. */
+  bind(pci: string, driver: string): void {
+    const vf = this.vf(pci, `bind ${pci}`);
+    if (vf.probed !== undefined) throw new Refusal("EBUSY", `bind ${pci} to ${driver}`);
+    if ((vf.driverOverride ?? driver) !== driver || this.#pf(vf.pf).driver !== driver) {
+      throw new Refusal("ENODEV", `bind ${pci} to ${driver}`);
+    }
+    this.timeline.pass(PROBE_TIME);
+    this.#probe(vf, driver);
+  }
+
+  #probe(vf: Vf, driver: string): void {
+    const guids = this.dropsGuids ? this.#latchedBy(vf) : vf;
+    const others = [...this.vfs.values()].flatMap((each) => each.probed ?? []);
+    const probed = {
+      driver,
+      nodeGuid: guids.adminNodeGuid,
+      portGuid: guids.adminPortGuid,
+      rdma: `mlx5_${lowestFree((number) => others.some((each) => each.rdma === `mlx5_${number}`))}`,
+      uverbs: lowestFree((number) => others.some((each) => each.uverbs === number)),
+    };
+    vf.probed = probed;
+    this.#latched.set(vf, { adminNodeGuid: probed.nodeGuid, adminPortGuid: probed.portGuid });
+    const netdev = ipoib(vf.pci, ipoibAddress(this.#queuePair++, probed.portGuid));
+    const register = () => {
+      // One that is late belongs to the probe that made it, and to no later one.
+      if (vf.probed !== probed) return;
+      this.host.add(netdev, "ib%d");
+      this.appeared(netdev);
+    };
+    if (this.registrationTime === 0) register();
+    else this.timeline.after(this.registrationTime, register);
+  }
+
+  /** What each VF latched at its last probe, for firmware that does not go along. */
+  readonly #latched = new Map<Vf, Pick<Vf, "adminNodeGuid" | "adminPortGuid">>();
+
+  #latchedBy(vf: Vf): Pick<Vf, "adminNodeGuid" | "adminPortGuid"> {
+    return this.#latched.get(vf) ?? vf;
+  }
+
+  #makeVf(pf: PhysicalFunction, pci: string): void {
+    const vf = new Vf(pci, pf.pci, pf.vfs.length, String(this.#inode++));
+    pf.vfs.push(vf);
+    this.vfs.set(pci, vf);
+    this.#probe(vf, pf.driver);
+  }
+
+  #unregister(vf: Vf): void {
+    vf.probed = undefined;
+    for (const namespace of this.namespaces()) {
+      for (const [, netdev] of namespace.ofFunction(vf.pci)) namespace.remove(netdev);
+    }
+  }
+
+  #pf(pci: string): PhysicalFunction {
+    const pf = this.pfs.get(pci);
+    if (pf === undefined) throw new Error(`the model has no PF ${pci}`);
+    return pf;
+  }
+}
+
+function lowestFree(isTaken: (number: number) => boolean): number {
+  let number = 0;
+  while (isTaken(number)) number++;
+  return number;
+}

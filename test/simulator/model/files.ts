@@ -1,0 +1,55 @@
+import type { OpenFile } from "./open-file.ts";
+import { Refusal } from "./refusal.ts";
+
+/** A file system: texts by path, the directories that they are in, and who has locked what. */
+export class FileTree {
+  readonly texts = new Map<string, string>();
+  readonly directories = new Set(["", "/var", "/var/lib", "/var/lib/cni", "/var/run", "/run", "/opt"]);
+  /** Which open file has the lock (flock) of a path. */
+  readonly locks = new Map<string, OpenFile>();
+
+  /** @throws {Refusal} ENOENT where its directory is missing, EISDIR where it is one. */
+  write(path: string, text: string): void {
+    this.#requireDirectory(parentOf(path), `write ${path}`);
+    if (this.directories.has(path)) throw new Refusal("EISDIR", `write ${path}`);
+    this.texts.set(path, text);
+  }
+
+  /** @throws {Refusal} ENOENT. */
+  rename(from: string, to: string): void {
+    const text = this.texts.get(from);
+    if (text === undefined) throw new Refusal("ENOENT", `rename ${from}`);
+    this.write(to, text);
+    this.texts.delete(from);
+  }
+
+  makeDirectory(path: string): void {
+    if (this.directories.has(path)) return;
+    if (this.texts.has(path)) throw new Refusal("ENOTDIR", `mkdir ${path}`);
+    this.makeDirectory(parentOf(path));
+    this.directories.add(path);
+  }
+
+  removeDirectory(path: string): void {
+    if (this.list(path).length === 0) this.directories.delete(path);
+  }
+
+  list(path: string): string[] {
+    const below = [...this.texts.keys(), ...this.directories].filter((each) => each.startsWith(`${path}/`));
+    return [...new Set(below.map((each) => each.slice(path.length + 1).split("/")[0] ?? ""))];
+  }
+
+  /** Makes a lock file if there is none. */
+  touch(path: string): void {
+    if (!this.texts.has(path)) this.write(path, "");
+  }
+
+  #requireDirectory(path: string, what: string): void {
+    if (!this.directories.has(path)) throw new Refusal("ENOENT", what);
+  }
+}
+
+/** The directory of an absolute path, "" for the root. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}

@@ -1,0 +1,40 @@
+import { type Guid, zeroGuid } from "../../../src/infiniband/guid.ts";
+import type { LinkState } from "../../../src/node/links.ts";
+
+/** A Physical Function. */
+export interface PhysicalFunction {
+  readonly pci: string;
+  readonly driver: string;
+  readonly vfs: Vf[];
+}
+
+/** What a driver has made of a VF that it is bound to. */
+export interface Probed {
+  readonly driver: string;
+  /** The GUIDs as they were latched. */
+  readonly nodeGuid: Guid;
+  readonly portGuid: Guid;
+  /** Name of the RDMA device, e.g. "mlx5_1". */
+  readonly rdma: string;
+  /** The number of /dev/infiniband/uverbsN. */
+  readonly uverbs: number;
+}
+
+/** A Virtual Function. */
+export class Vf {
+  /** What its PF has on file for it. */
+  adminNodeGuid = zeroGuid();
+  adminPortGuid = zeroGuid();
+  linkState: LinkState = "auto";
+  driverOverride: string | undefined;
+  /** undefined: no driver is bound. */
+  probed: Probed | undefined;
+
+  /** @param incarnation the inode of its sysfs directory. */
+  constructor(
+    readonly pci: string,
+    readonly pf: string,
+    readonly index: number,
+    readonly incarnation: string,
+  ) {}
+}

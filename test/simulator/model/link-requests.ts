@@ -1,0 +1,83 @@
+// What RTM_SETLINK and its like do to a netdev. Checked against facts/kernel.md and, where that says nothing,
+// against net/core/rtnetlink.c and dev.c of Linux 6.12.
+import type { InterfaceAddress, Route } from "../../../src/node/links.ts";
+import type { Netdev } from "./netdev.ts";
+import type { Netns } from "./netns.ts";
+import { Refusal } from "./refusal.ts";
+
+/**
+ * Moves a netdev. Its name goes with it where it is free over there; else `fallback` is taken, which may be a
+ * pattern. It comes down, keeps MTU and alternative names, and its index if that is free.
+ * @throws {Refusal} EEXIST, and nothing has moved, where neither name or an alternative name is free.
+ */
+export function changeNamespace(from: Netns, index: number, to: Netns, fallback: string): number {
+  const netdev = from.require(index, `move link ${index} of ${from.label}`);
+  if (from === to) return index;
+  const name = to.named(netdev.name) === undefined ? netdev.name : to.nameFor(fallback);
+  const clash = netdev.altnames.find((altname) => to.named(altname) !== undefined);
+  if (clash !== undefined) throw new Refusal("EEXIST", `move ${netdev.name}: its alternative name ${clash}`);
+  netdev.close();
+  from.remove(netdev);
+  return to.add(netdev, name, index);
+}
+
+/**
+ * RTM_SETLINK with IFLA_NET_NS_FD and IFLA_IFNAME: moves, then renames. NOT atomic: with the name taken the
+ * netdev is over there all the same, under its old name.
+ */
+export function moveLink(from: Netns, index: number, to: Netns, name: string): void {
+  const there = changeNamespace(from, index, to, name);
+  rename(to, to.require(there, "rename"), name);
+}
+
+/**
+ * Renames a netdev.
+ * @throws {Refusal} EEXIST where somebody has that name, be it the netdev itself as an alternative one.
+ */
+export function rename(where: Netns, netdev: Netdev, name: string): void {
+  if (netdev.name === name) return;
+  netdev.name = where.nameFor(name);
+  where.changes++;
+}
+
+export function setMtu(where: Netns, netdev: Netdev, mtu: number): void {
+  if (mtu > netdev.kind.longestMtu || mtu < 68) throw new Refusal("EINVAL", `MTU ${mtu} of ${netdev.name}`);
+  netdev.mtu = mtu;
+  where.changes++;
+}
+
+/** @throws {Refusal} EEXIST at the first that is taken; those before it are set then. */
+export function addAltnames(where: Netns, netdev: Netdev, names: readonly string[]): void {
+  for (const name of names) {
+    if (where.named(name) !== undefined) throw new Refusal("EEXIST", `alternative name ${name}`);
+    netdev.altnames.push(name);
+    where.changes++;
+  }
+}
+
+/** @throws {Refusal} ENOENT at the first that it has not; those before it are gone then. */
+export function removeAltnames(where: Netns, netdev: Netdev, names: readonly string[]): void {
+  for (const name of names) {
+    if (!netdev.altnames.includes(name)) throw new Refusal("ENOENT", `alternative name ${name}`);
+    netdev.altnames = netdev.altnames.filter((each) => each !== name);
+    where.changes++;
+  }
+}
+
+/** @throws {Refusal} EEXIST where it has that address already. */
+export function addAddress(where: Netns, netdev: Netdev, { cidr }: InterfaceAddress): void {
+  if (netdev.addresses.some((each) => each.cidr === cidr)) throw new Refusal("EEXIST", `address ${cidr}`);
+  const isSix = cidr.includes(":");
+  if (isSix && netdev.settings.get("ipv6/disable_ipv6") !== "0") {
+    throw new Refusal("EACCES", `address ${cidr}: IPv6 is off`);
+  }
+  netdev.addresses.push({ cidr, tentative: isSix, dadFailed: false });
+  where.changes++;
+}
+
+/** @throws {Refusal} ENETDOWN where the netdev is down. */
+export function addRoute(where: Netns, netdev: Netdev, route: Route): void {
+  if (!netdev.up) throw new Refusal("ENETDOWN", `route to ${route.dst}`);
+  netdev.routes.push(route);
+  where.changes++;
+}

@@ -1,0 +1,156 @@
+import { Bus } from "./bus.ts";
+import type { Program } from "./child.ts";
+import { Child } from "./child.ts";
+import { FileTree } from "./files.ts";
+import { HostLocal } from "./host-local.ts";
+import { changeNamespace } from "./link-requests.ts";
+import type { Netdev } from "./netdev.ts";
+import { Netns } from "./netns.ts";
+import { Process } from "./process.ts";
+import { Refusal } from "./refusal.ts";
+import { Timeline } from "./timeline.ts";
+import { type Naming, Udev } from "./udev.ts";
+
+/** How long after its end the devices of a namespace are back, ms (measured). */
+const TEARDOWN_TIME = 200;
+/** When an interface has a carrier after it was brought up, ms: the broadcast group must be joined. */
+const CARRIER_TIME = 30;
+/** How long duplicate address detection takes from there, ms. */
+const DAD_TIME = 1_000;
+
+/** A node: all that a plugin can see and change of it. It outlives the plugin's processes. */
+export class Machine {
+  readonly time = new Timeline();
+  readonly host = new Netns("-", "1");
+  readonly namespaces = new Set([this.host]);
+  /** What stands at the paths of namespaces. */
+  readonly paths = new Map<string, Netns>();
+  readonly files = new FileTree();
+  readonly leases = new HostLocal();
+  /** By the path of the executable. */
+  readonly programs = new Map<string, Program>();
+  readonly children: Child[] = [];
+  readonly bus: Bus;
+  bootId = "53828621-562d-45fe-8cbb-834692aaa2a3";
+  /** Can the kernel tell what a PF has on file ("message too long" with many VFs)? */
+  vfConfigReadable = true;
+  /** Is an address that is given out in use elsewhere? */
+  duplicateAddress: string | undefined;
+  /** Must a netdev be down to be renamed, as before Linux 6.2? */
+  renameNeedsDown = true;
+  #udev: Udev | undefined;
+  #lastCookie = 1;
+  #lastPid = 100;
+
+  constructor() {
+    this.host.pins.add("host");
+    this.bus = new Bus(
+      this.time,
+      this.host,
+      () => this.namespaces,
+      (netdev) => this.#udev?.appeared(netdev),
+    );
+  }
+
+  /** From now on a udev names what appears, some ms after it did. */
+  startUdev(delay: number, names: ReadonlyMap<string, Naming>): void {
+    this.#udev = new Udev(this.time, this.host, delay, names, this.renameNeedsDown);
+    this.files.makeDirectory("/run/udev");
+    this.files.write("/run/udev/control", "");
+  }
+
+  addNamespace(path: string): Netns {
+    const label = path.slice(path.lastIndexOf("/") + 1);
+    const namespace = new Netns(label, String(++this.#lastCookie));
+    namespace.pins.add(path);
+    this.namespaces.add(namespace);
+    this.paths.set(path, namespace);
+    return namespace;
+  }
+
+  /** `ip netns del`: the path is gone at once, the namespace some time after the last who holds it. */
+  deleteNamespace(path: string): void {
+    const namespace = this.paths.get(path);
+    this.paths.delete(path);
+    namespace?.pins.delete(path);
+    if (namespace !== undefined) this.#tearDown(namespace);
+  }
+
+  startProcess(): Process {
+    return new Process(++this.#lastPid);
+  }
+
+  /** It exited, or was killed; its children live on. */
+  endProcess(process: Process): void {
+    for (const namespace of process.end()) this.#tearDown(namespace);
+  }
+
+  startChild(
+    path: string,
+    environment: readonly string[],
+    stdin: string,
+    files: ConstructorParameters<typeof Child>[3],
+  ): Child {
+    const program = this.programs.get(path);
+    if (program === undefined) throw new Error(`the model has no program ${path}`);
+    const variables = new Map(environment.map((entry) => cut(entry)));
+    const child = new Child(this.time, variables, stdin, files);
+    this.children.push(child);
+    program(child);
+    return child;
+  }
+
+  /** Brings a netdev up or down. The carrier, and the end of address detection, come later. */
+  setUp(where: Netns, netdev: Netdev, up: boolean): void {
+    if (netdev.up === up) return;
+    netdev.up = up;
+    netdev.carrier = false;
+    where.changes++;
+    if (!up) {
+      netdev.routes = [];
+      return;
+    }
+    this.time.after(CARRIER_TIME, () => {
+      const vf = this.bus.vfs.get(netdev.kind.pci ?? "");
+      if (!netdev.up || vf?.linkState === "disable") return;
+      netdev.carrier = true;
+      where.changes++;
+      this.time.after(DAD_TIME, () => this.#settleAddresses(where, netdev));
+    });
+  }
+
+  /** @throws {Refusal} EBUSY where the kernel renames only what is down. */
+  requireRenamable(netdev: Netdev): void {
+    if (this.renameNeedsDown && netdev.up) throw new Refusal("EBUSY", `rename ${netdev.name}`);
+  }
+
+  #settleAddresses(where: Netns, netdev: Netdev): void {
+    if (!netdev.carrier) return;
+    netdev.addresses = netdev.addresses.map((each) => ({
+      ...each,
+      tentative: false,
+      dadFailed: each.cidr === this.duplicateAddress,
+    }));
+    where.changes++;
+  }
+
+  /** Once nobody holds it, a namespace's netdevs go to the host: under their name, or dev<N> where that is taken. */
+  #tearDown(namespace: Netns): void {
+    if (namespace.pins.size > 0 || !this.namespaces.has(namespace)) return;
+    this.time.after(TEARDOWN_TIME, () => {
+      for (const [index, netdev] of namespace.netdevs) {
+        if (netdev.kind.pci === undefined || netdev.kind.child) continue;
+        netdev.altnames = netdev.altnames.filter((altname) => this.host.named(altname) === undefined);
+        const fallback = this.host.named(`dev${index}`) === undefined ? `dev${index}` : "dev%d";
+        changeNamespace(namespace, index, this.host, fallback);
+      }
+      this.namespaces.delete(namespace);
+    });
+  }
+}
+
+/** "NAME=value". */
+function cut(entry: string): [string, string] {
+  const at = entry.indexOf("=");
+  return [entry.slice(0, at), entry.slice(at + 1)];
+}

@@ -1,0 +1,83 @@
+import { type Guid, guidToBytes } from "../../../src/infiniband/guid.ts";
+import type { AddressState, Link, Route } from "../../../src/node/links.ts";
+
+/** IF_OPER_DOWN and IF_OPER_UP, linux/if.h. */
+const DOWN = 2;
+const UP = 6;
+/** Subnet prefix of every port, fe80::. */
+const PREFIX = [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
+
+/** What a netdev begins with. */
+export interface NetdevKind {
+  /** PCI address of its function; undefined for a netdev without hardware. */
+  readonly pci: string | undefined;
+  readonly address: Uint8Array;
+  readonly mtu: number;
+  /** Largest MTU that it takes. */
+  readonly longestMtu: number;
+  /** Is it a pkey child? */
+  readonly child: boolean;
+}
+
+/** A netdev. Which namespace it is in, and under which index, the namespace knows. */
+export class Netdev {
+  name = "";
+  altnames: string[] = [];
+  mtu: number;
+  up = false;
+  carrier = false;
+  addresses: AddressState[] = [];
+  routes: Route[] = [];
+  /** What it has under /proc/sys/net/{ipv4,ipv6}/conf: "ipv6/disable_ipv6" and so on. */
+  settings = new Map<string, string>();
+
+  constructor(readonly kind: NetdevKind) {
+    this.mtu = kind.mtu;
+  }
+
+  /** Takes it down, as a move does: addresses and routes are lost. */
+  close(): void {
+    this.up = false;
+    this.carrier = false;
+    this.addresses = [];
+    this.routes = [];
+  }
+
+  /** As RTM_GETLINK tells of it. */
+  describe(index: number): Link {
+    return {
+      index,
+      name: this.name,
+      altnames: [...this.altnames],
+      mtu: this.mtu,
+      up: this.up,
+      carrier: this.carrier,
+      operstate: this.up && this.carrier ? UP : DOWN,
+      address: this.kind.address,
+      pci: this.kind.pci,
+      child: this.kind.child,
+    };
+  }
+}
+
+/** An IPoIB hardware address: flags and QPN, subnet prefix, port GUID (RFC 4391, section 9.1.1). */
+export function ipoibAddress(queuePair: number, portGuid: Guid): Uint8Array {
+  const number = [queuePair >> 16, queuePair >> 8, queuePair].map((byte) => byte & 0xff);
+  return Uint8Array.from([0x80, ...number, ...PREFIX, ...guidToBytes(portGuid)]);
+}
+
+/** A netdev of IPoIB, as a probe leaves it: datagram mode, down. */
+export function ipoib(pci: string, address: Uint8Array, child = false): Netdev {
+  return new Netdev({ pci, address, mtu: 2044, longestMtu: 4092, child });
+}
+
+/** A netdev without hardware (veth, dummy). */
+export function virtual(mtu = 1500): Netdev {
+  return new Netdev({
+    pci: undefined,
+    address: Uint8Array.of(2, 0, 0, 0, 0, 1),
+    mtu,
+    longestMtu: 65_535,
+    child: false,
+  });
+}

@@ -1,0 +1,14 @@
+/** A call that the node refuses: it carries `code` as the real node's errors do (see errnoOf in src/node). */
+export class Refusal extends Error {
+  override readonly name = "Refusal";
+  /**
+   * @param code name of the errno, e.g. "EEXIST".
+   * @param what the call and its object.
+   */
+  constructor(
+    readonly code: string,
+    what: string,
+  ) {
+    super(`${what}: refused (${code})`);
+  }
+}

@@ -1,0 +1,61 @@
+import type { Files } from "../../../src/node/files.ts";
+import { parentOf } from "../model/files.ts";
+import { OpenFile } from "../model/open-file.ts";
+import { Refusal } from "../model/refusal.ts";
+import type { Gate } from "./gate.ts";
+import { lockOf } from "./lock.ts";
+
+/** Files of the model. */
+export function filesOf(gate: Gate): Files {
+  const { machine, process } = gate;
+  const tree = machine.files;
+  const temporary = (path: string, text: string) => {
+    const name = `${parentOf(path)}/.tmp-${process.pid}-${gate.crossings.length}`;
+    tree.write(name, text);
+    return name;
+  };
+  return {
+    read: (path) => gate.ask("files.read", path, () => tree.texts.get(path)),
+    create: (path, text) => {
+      const create = () => {
+        const name = temporary(path, text);
+        if (tree.texts.has(path)) {
+          tree.texts.delete(name);
+          return false;
+        }
+        tree.rename(name, path);
+        return true;
+      };
+      return gate.change("files.create", path, create, {
+        nothing: () => true,
+        temporary: () => {
+          temporary(path, text);
+          return true;
+        },
+      });
+    },
+    replace: (path, text) =>
+      gate.change("files.replace", path, () => tree.rename(temporary(path, text), path), {
+        nothing() {},
+        temporary: () => void temporary(path, text),
+      }),
+    rename: (from, to) =>
+      gate.change("files.rename", `${from} to ${to}`, () => tree.rename(from, to), { nothing() {} }),
+    remove: (path) => gate.change("files.remove", path, () => void tree.texts.delete(path), { nothing() {} }),
+    makeDirectory: (path) =>
+      gate.change("files.makeDirectory", path, () => tree.makeDirectory(path), { nothing() {} }),
+    removeDirectory: (path) =>
+      gate.change("files.removeDirectory", path, () => tree.removeDirectory(path), { nothing() {} }),
+    list: (path) => gate.ask("files.list", path, () => tree.list(path)),
+    isFile: (path) =>
+      gate.ask("files.isFile", path, () => tree.texts.has(path) || machine.programs.has(path)),
+    exists: (path) =>
+      gate.ask("files.exists", path, () => tree.texts.has(path) || tree.directories.has(path)),
+    lock: (path) =>
+      gate.ask("files.lock", path, () => {
+        if (tree.directories.has(path)) throw new Refusal("EISDIR", `open ${path}`);
+        tree.touch(path);
+        return lockOf(gate, path, process.open(new OpenFile(tree, path)));
+      }),
+  };
+}

@@ -1,0 +1,48 @@
+import { FunctionError, type Functions, type VirtualFunction } from "../../../src/node/functions.ts";
+import type { Gate } from "./gate.ts";
+
+/** PCI functions of the model, as sysfs would show them. */
+export function functionsOf(gate: Gate): Functions {
+  const { machine } = gate;
+  const { bus, host } = machine;
+  return {
+    virtualFunction: (pci) =>
+      gate.ask("functions.virtualFunction", pci, (): VirtualFunction => {
+        const vf = bus.vfs.get(pci);
+        if (vf !== undefined) return { pci, pf: vf.pf, index: vf.index, incarnation: vf.incarnation };
+        const reason = bus.pfs.has(pci) ? "not-virtual" : "absent";
+        throw new FunctionError(reason, pci, `PCI function ${pci} is ${reason}`);
+      }),
+    exists: (pci) => gate.ask("functions.exists", pci, () => bus.vfs.has(pci) || bus.pfs.has(pci)),
+    driver: (pci) => gate.ask("functions.driver", pci, () => bus.driverOf(pci)),
+    driverOverride: (pci) =>
+      gate.ask("functions.driverOverride", pci, () => bus.vfs.get(pci)?.driverOverride),
+    setDriverOverride: (pci, driver) =>
+      gate.change(
+        "functions.setDriverOverride",
+        `${pci} ${driver}`,
+        () => {
+          bus.vf(pci, `driver_override of ${pci}`).driverOverride = driver;
+        },
+        { nothing() {} },
+      ),
+    netdevs: (pci) =>
+      gate.ask("functions.netdevs", pci, () => host.ofFunction(pci).map(([, netdev]) => netdev.name)),
+    rdmaDevices: (pci) =>
+      gate.ask("functions.rdmaDevices", pci, () => {
+        const probed = bus.vfs.get(pci)?.probed;
+        return probed === undefined ? [] : [probed.rdma];
+      }),
+    nodeGuid: (pci, rdmaDevice) =>
+      gate.ask("functions.nodeGuid", `${pci} ${rdmaDevice}`, () => {
+        const probed = bus.vfs.get(pci)?.probed;
+        return probed?.rdma === rdmaDevice ? probed.nodeGuid : undefined;
+      }),
+    unbind: (pci, driver) =>
+      gate.change("functions.unbind", `${pci} from ${driver}`, () => bus.unbind(pci, driver), {
+        nothing() {},
+      }),
+    bind: (pci, driver) =>
+      gate.change("functions.bind", `${pci} to ${driver}`, () => bus.bind(pci, driver), { nothing() {} }),
+  };
+}

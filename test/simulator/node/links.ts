@@ -1,0 +1,149 @@
+import type { Link, Links, VfConfig } from "../../../src/node/links.ts";
+import {
+  addAddress,
+  addAltnames,
+  addRoute,
+  changeNamespace,
+  moveLink,
+  removeAltnames,
+  rename,
+  setMtu,
+} from "../model/link-requests.ts";
+import type { Netns } from "../model/netns.ts";
+import type { Gate } from "./gate.ts";
+import { netnsOf } from "./namespaces.ts";
+import { setVfConfig, vfConfig } from "./vf-config.ts";
+import { watchOf } from "./watch.ts";
+
+/** What the plugin's `set` may change. */
+type Wanted = Parameters<Links["set"]>[2];
+
+/** Netdevs of the model, by its rtnetlink. */
+export function linksOf(gate: Gate): Links {
+  const { machine } = gate;
+  return {
+    byName: (where, name) => gate.ask("links.byName", name, () => describe(netnsOf(where).named(name))),
+    byIndex: (where, index) =>
+      gate.ask("links.byIndex", String(index), () => netnsOf(where).at(index)?.describe(index)),
+    ofFunction: (where, pci) =>
+      gate.ask("links.ofFunction", `${pci} in ${netnsOf(where).label}`, () =>
+        netnsOf(where)
+          .ofFunction(pci)
+          .map(([index, netdev]) => netdev.describe(index)),
+      ),
+    vfConfig: (pf, vf) => {
+      const silent: VfConfig = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
+      return gate.ask("links.vfConfig", `${pf} ${vf}`, () => vfConfig(machine, pf, vf) ?? silent, {
+        silent: () => silent,
+      });
+    },
+    setVfConfig: (pf, vf, wanted) => {
+      const subject = `${pf} ${vf} ${Object.values(wanted).join(" ")}`;
+      const set = (which: (key: string) => boolean) => () => setVfConfig(machine, pf, vf, wanted, which);
+      gate.change(
+        "links.setVfConfig",
+        subject,
+        set(() => true),
+        {
+          nothing() {},
+          "no node GUID": set((key) => key !== "nodeGuid"),
+          "no port GUID": set((key) => key !== "portGuid"),
+        },
+      );
+    },
+    move: (from, index, to, name) => {
+      const [source, target] = [netnsOf(from), netnsOf(to)];
+      gate.change(
+        "links.move",
+        `${index} of ${source.label} to ${target.label} as ${name}`,
+        () => moveLink(source, index, target, name),
+        {
+          nothing() {},
+          "moved, not renamed": () => void changeNamespace(source, index, target, name),
+        },
+      );
+    },
+    set: (where, index, wanted) => {
+      const netns = netnsOf(where);
+      gate.change("links.set", `${index} ${JSON.stringify(wanted)}`, () => set(gate, netns, index, wanted), {
+        nothing() {},
+        down: () => set(gate, netns, index, wanted.up === false ? { up: false } : {}),
+      });
+    },
+    addAltnames: (where, index, names) => {
+      if (names.length === 0) return;
+      const netns = netnsOf(where);
+      const add = (which: readonly string[]) => () =>
+        addAltnames(netns, netns.require(index, "add alternative names"), which);
+      gate.change("links.addAltnames", names.join(" "), add(names), {
+        nothing() {},
+        first: add(names.slice(0, 1)),
+      });
+    },
+    removeAltnames: (where, index, names) => {
+      if (names.length === 0) return;
+      const netns = netnsOf(where);
+      const remove = (which: readonly string[]) => () =>
+        removeAltnames(netns, netns.require(index, "remove alternative names"), which);
+      gate.change("links.removeAltnames", names.join(" "), remove(names), {
+        nothing() {},
+        first: remove(names.slice(0, 1)),
+      });
+    },
+    configure: (where, index, addresses, routes) => {
+      const netns = netnsOf(where);
+      const configure = (some: typeof addresses, others: typeof routes) => () => {
+        const netdev = netns.require(index, "configure");
+        netdev.settings.set("ipv4/arp_notify", "1");
+        // The kernel goes on after a request that failed.
+        inOneSend([
+          ...some.map((address) => () => addAddress(netns, netdev, address)),
+          () => machine.setUp(netns, netdev, true),
+          ...others.map((route) => () => addRoute(netns, netdev, route)),
+        ]);
+      };
+      gate.change(
+        "links.configure",
+        `${index} ${addresses.map((each) => each.cidr).join(" ")}`,
+        configure(addresses, routes),
+        {
+          nothing() {},
+          "no addresses": configure([], routes),
+          "no routes": configure(addresses, []),
+        },
+      );
+    },
+    addresses: (where, index) =>
+      gate.ask("links.addresses", String(index), () => [...(netnsOf(where).at(index)?.addresses ?? [])]),
+    watch: (where) => watchOf(gate, netnsOf(where)),
+  };
+}
+
+function describe(found: ReturnType<Netns["named"]>): Link | undefined {
+  return found?.[1].describe(found[0]);
+}
+
+/** Down goes first, in a message of its own; then MTU, name and up, in one that stops at what fails. */
+function set({ machine }: Gate, netns: Netns, index: number, { name, mtu, up }: Wanted): void {
+  const netdev = netns.require(index, `set link ${index}`);
+  if (up === false) machine.setUp(netns, netdev, false);
+  if (mtu !== undefined) setMtu(netns, netdev, mtu);
+  if (name !== undefined) {
+    machine.requireRenamable(netdev);
+    rename(netns, netdev, name);
+  }
+  if (up === true) machine.setUp(netns, netdev, true);
+}
+
+/** All of them, whatever becomes of the others; then the first error. */
+function inOneSend(requests: readonly (() => void)[]): void {
+  const errors: unknown[] = [];
+  for (const request of requests) {
+    try {
+      request();
+    } catch (error) {
+      errors.push(error);
+    }
+  }
+  if (errors.length > 0) throw errors[0];
+}

@@ -1,0 +1,20 @@
+import type { Node } from "../../../src/node/node.ts";
+import { clockOf } from "./clock.ts";
+import { filesOf } from "./files.ts";
+import { functionsOf } from "./functions.ts";
+import type { Gate } from "./gate.ts";
+import { linksOf } from "./links.ts";
+import { namespacesOf } from "./namespaces.ts";
+import { processesOf } from "./processes.ts";
+
+/** The second implementation of the plugin's node: a model of one, for the process that the gate is for. */
+export function nodeOf(gate: Gate, environment: readonly string[]): Node {
+  return {
+    functions: functionsOf(gate),
+    links: linksOf(gate),
+    namespaces: namespacesOf(gate),
+    files: filesOf(gate),
+    processes: processesOf(gate, environment),
+    clock: clockOf(gate),
+  };
+}

@@ -1,0 +1,79 @@
+import { emptyResult, type Result } from "../../../src/cni/result.ts";
+import { guid } from "../../support/records.ts";
+import type { Wish } from "../harness/calls.ts";
+import { freshVf, type Setting, vf } from "../harness/world.ts";
+
+/** The GUID that a container wants. */
+export const wantedGuid = guid("02:00:00:00:00:00:00:77");
+
+/** Something that a container can want, on some kind of node. */
+export interface Wanted {
+  readonly name: string;
+  readonly wish: Wish;
+  readonly setting: Setting;
+}
+
+/** All that one can want. */
+export const everything: Wish = { vf, guid: wantedGuid, linkState: "enable", subnets: ["10.1.0.0/24"] };
+
+/** What there is to want, on the usual node. */
+export function wishes(): Wanted[] {
+  const subnets = ["10.1.0.0/24"];
+  return [
+    { name: "nothing in particular", wish: { vf }, setting: {} },
+    { name: "a GUID", wish: { vf, guid: wantedGuid }, setting: {} },
+    { name: "a link state", wish: { vf, linkState: "enable" }, setting: {} },
+    { name: "an address", wish: { vf, subnets }, setting: {} },
+    { name: "two addresses", wish: { vf, subnets: [...subnets, "fd00::/64"] }, setting: {} },
+    { name: "everything", wish: everything, setting: {} },
+    { name: "the GUID that it has", wish: { vf, guid: wantedGuid, subnets }, setting: { guid: wantedGuid } },
+  ];
+}
+
+/** Nodes that make it harder. */
+export function hardWishes(): Wanted[] {
+  const pendingGuid = guid("0a:00:00:00:00:00:00:55");
+  const prevResult: Result = {
+    ...emptyResult(),
+    interfaces: [{ name: "eth0", sandbox: "/run/netns/a" }],
+    ips: [{ address: "192.0.2.1/24", interface: 0 }],
+  };
+  return [
+    { name: "the kernel cannot tell of VFs", wish: everything, setting: { vfConfigUnreadable: true } },
+    { name: "netdevs appear late", wish: everything, setting: { lateNetdev: 60 } },
+    { name: "a slow IPAM plugin", wish: everything, setting: { slowIpam: 500 } },
+    { name: "another GUID is on file", wish: everything, setting: { pendingGuid } },
+    { name: "another GUID is on file and none wanted", wish: { vf }, setting: { pendingGuid } },
+    {
+      name: "the GUID is on file, but not in effect",
+      wish: everything,
+      setting: { pendingGuid: wantedGuid },
+    },
+    { name: "a chain", wish: { ...everything, prevResult }, setting: {} },
+    { name: "udev renames soon", wish: everything, setting: { udev: 8 } },
+    { name: "udev renames late", wish: everything, setting: { udev: 300 } },
+  ];
+}
+
+/** A VF that was never given anything; without a GUID it cannot be had. */
+export function freshWishes(): Wanted[] {
+  return [
+    { name: "a fresh VF", wish: { ...everything, vf: freshVf }, setting: {} },
+    { name: "a fresh VF, no address", wish: { vf: freshVf, guid: wantedGuid }, setting: {} },
+  ];
+}
+
+/** Somebody who wants just what the first did not, so that nothing fits by chance. */
+export function contrary({ guid: first, linkState, subnets, ...rest }: Wish): Wish {
+  return {
+    ...rest,
+    ...(first === undefined ? { guid: guid("02:00:00:00:00:00:00:88") } : {}),
+    ...(linkState === undefined ? { linkState: "enable" } : {}),
+    ...(subnets === undefined ? { subnets: ["10.2.0.0/24"] } : {}),
+  };
+}
+
+/** Somebody who wants the same. */
+export function same(wish: Wish): Wish {
+  return wish;
+}

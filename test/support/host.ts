@@ -1,0 +1,74 @@
+/**
+ * Stand-in for the module `host` on Node: the functions that ask nothing of a kernel. test/native/text.test.ts holds
+ * them against the real ones.
+ */
+import type * as host from "host";
+
+export const utf8Encode: typeof host.utf8Encode = (text) => new TextEncoder().encode(text);
+
+export const utf8Decode: typeof host.utf8Decode = (bytes) =>
+  new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+
+export const inetPton: typeof host.inetPton = (family, text) =>
+  family === 4 ? ipv4Bytes(text) : ipv6Bytes(text);
+
+export const inetNtop: typeof host.inetNtop = (bytes) => {
+  if (bytes.length === 4) return bytes.join(".");
+  if (bytes.length === 16) return ipv6Text(bytes);
+  throw Object.assign(new Error("inet_ntop: Invalid argument (EINVAL)"), { code: "EINVAL", errno: 22 });
+};
+
+function ipv4Bytes(text: string): Uint8Array | undefined {
+  const parts = text.split(".");
+  if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) {
+    return undefined;
+  }
+  return Uint8Array.from(parts, Number);
+}
+
+function ipv6Bytes(text: string): Uint8Array | undefined {
+  const [head, tail, ...more] = text.split("::");
+  if (head === undefined || more.length > 0) return undefined;
+  const before = groups(head, tail === undefined);
+  const after = tail === undefined ? [] : groups(tail, true);
+  if (before === undefined || after === undefined) return undefined;
+  const missing = 16 - before.length - after.length;
+  if (tail === undefined ? missing !== 0 : missing < 2) return undefined;
+  return Uint8Array.from([...before, ...new Array<number>(missing).fill(0), ...after]);
+}
+
+/** Bytes of groups between colons; the last one may be an IPv4 address where nothing comes after it. */
+function groups(text: string, mayEndInIpv4: boolean): number[] | undefined {
+  if (text === "") return [];
+  const bytes: number[] = [];
+  const parts = text.split(":");
+  for (const [index, part] of parts.entries()) {
+    const ipv4 = mayEndInIpv4 && index === parts.length - 1 ? ipv4Bytes(part) : undefined;
+    if (ipv4 !== undefined) bytes.push(...ipv4);
+    else if (/^[0-9a-f]{1,4}$/i.test(part))
+      bytes.push(Number.parseInt(part, 16) >> 8, Number.parseInt(part, 16) & 255);
+    else return undefined;
+  }
+  return bytes;
+}
+
+function ipv6Text(bytes: Uint8Array): string {
+  const words = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i] ?? 0) << 8) | (bytes[2 * i + 1] ?? 0));
+  const run = longestZeroRun(words);
+  const isMapped = run.start === 0 && (run.length === 6 || (run.length === 5 && words[5] === 0xffff));
+  const texts = words.map((word) => word.toString(16));
+  if (isMapped) texts.splice(6, 2, bytes.slice(12).join("."));
+  if (run.length < 2) return texts.join(":");
+  return `${texts.slice(0, run.start).join(":")}::${texts.slice(run.start + run.length).join(":")}`;
+}
+
+/** The first of the longest runs of zero words. */
+function longestZeroRun(words: readonly number[]): { start: number; length: number } {
+  let best = { start: 0, length: 0 };
+  for (let start = 0; start < words.length; start++) {
+    let length = 0;
+    while (words[start + length] === 0) length++;
+    if (length > best.length) best = { start, length };
+  }
+  return best;
+}

@@ -1,0 +1,63 @@
+import type { Files, Lock } from "../../src/node/files.ts";
+
+/** Files in memory, for tests of what is written where. Paths are compared as text. */
+export class MemoryFiles implements Files {
+  readonly texts = new Map<string, string>();
+  readonly directories = new Set<string>();
+
+  read(path: string): string | undefined {
+    return this.texts.get(path);
+  }
+
+  create(path: string, text: string): boolean {
+    if (this.texts.has(path)) return false;
+    this.texts.set(path, text);
+    return true;
+  }
+
+  replace(path: string, text: string): void {
+    this.texts.set(path, text);
+  }
+
+  rename(from: string, to: string): void {
+    const text = this.texts.get(from);
+    if (text === undefined) throw Object.assign(new Error(`rename ${from}`), { code: "ENOENT" });
+    this.texts.delete(from);
+    this.texts.set(to, text);
+  }
+
+  remove(path: string): void {
+    this.texts.delete(path);
+  }
+
+  makeDirectory(path: string): void {
+    this.directories.add(path);
+  }
+
+  removeDirectory(path: string): void {
+    if (this.list(path).length === 0) this.directories.delete(path);
+  }
+
+  list(path: string): string[] {
+    const below = [...this.texts.keys(), ...this.directories].filter((each) => each.startsWith(`${path}/`));
+    return [...new Set(below.map((each) => each.slice(path.length + 1).split("/")[0] ?? ""))];
+  }
+
+  isFile(path: string): boolean {
+    return this.texts.has(path);
+  }
+
+  exists(path: string): boolean {
+    return this.texts.has(path) || this.directories.has(path);
+  }
+
+  lock(path: string): Lock {
+    return {
+      fd: 3,
+      acquire() {},
+      read: () => this.texts.get(path) ?? "",
+      write: (text) => void this.texts.set(path, text),
+      release() {},
+    };
+  }
+}

@@ -1,0 +1,43 @@
+import type { AttachmentRecord } from "../../src/attachment/record.ts";
+import { type Guid, parseGuid } from "../../src/infiniband/guid.ts";
+
+/** A GUID of a test; a misspelt one fails the test. */
+export function guid(text: string): Guid {
+  const parsed = parseGuid(text);
+  if (parsed === undefined) throw new Error(`${text} is no GUID`);
+  return parsed;
+}
+
+/** A record with everything in it, changed as a test wants it. */
+export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentRecord {
+  return {
+    state: "preparing",
+    containerId: "c1",
+    ifname: "net1",
+    netns: "/run/netns/c1",
+    netnsCookie: "4026532281",
+    bootId: "53828621-562d-45fe-8cbb-834692aaa2a3",
+    since: 1795506227622,
+    vf: { pci: "0000:03:00.2", pf: "0000:03:00.0", index: 1, incarnation: "15375" },
+    found: {
+      name: "ibp3s0f0v1",
+      altnames: ["ibs1v1"],
+      mtu: 1800,
+      up: true,
+      nodeGuid: guid("11:22:33:00:77:77:77:01"),
+      portGuid: guid("11:22:33:00:77:77:77:02"),
+      adminNodeGuid: guid("11:22:33:00:77:77:77:01"),
+      adminPortGuid: guid("11:22:33:00:77:77:77:02"),
+      linkState: "disable",
+      driver: "mlx5_core",
+    },
+    wanted: { guid: guid("02:00:00:00:00:00:00:01"), linkState: "enable" },
+    call: {
+      stdin:
+        '{"cniVersion":"1.0.0","name":"mynet","type":"ib-sriov","pkey":"0x5","ipam":{"type":"host-local","ranges":[]}}',
+      args: "IgnoreUnknown=1",
+      path: "/opt/cni/bin",
+    },
+    ...changes,
+  };
+}

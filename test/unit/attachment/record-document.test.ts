@@ -1,0 +1,98 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseRecord, recordDocument } from "../../../src/attachment/record-document.ts";
+import { aRecord, guid } from "../../support/records.ts";
+
+/** Go matches keys without regard to case, so none of ours may look like one of its fields. */
+const goFields = [
+  ...["cniversion", "name", "type", "capabilities", "ipam", "dns", "prevresult", "runtimeconfig", "args"],
+  ...["master", "deviceid", "vfid", "hostifnames", "hostifguid", "contifnames", "pkey", "link_state"],
+  ...["rdmaisolation", "ibkubernetesenabled", "vfiopcimode", "rdmanetstate"],
+];
+
+describe("a record as a file", () => {
+  test("comes back as it was", () => {
+    const record = aRecord();
+    expect(parseRecord(recordDocument(record, "ib0"))).toMatchObject(record);
+  });
+
+  test("is what the Go plugin's DEL expects to find", () => {
+    expect(JSON.parse(recordDocument(aRecord(), "ib0"))).toMatchObject({
+      cniVersion: "1.0.0",
+      name: "mynet",
+      type: "ib-sriov",
+      ipam: { type: "host-local" },
+      Master: "ib0",
+      deviceID: "0000:03:00.2",
+      VFID: 1,
+      HostIFNames: "ibp3s0f0v1",
+      HostIFGUID: "11:22:33:00:77:77:77:02",
+      ContIFNames: "net1",
+      pkey: "0x5",
+      link_state: "enable",
+      args: { cni: null },
+      runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01" },
+    });
+  });
+
+  test("tells the Go plugin to leave the GUID alone where ADD set none", () => {
+    const document = JSON.parse(recordDocument(aRecord({ wanted: {} }), "ib0"));
+    expect(document.HostIFGUID).toBe("");
+    expect(document).not.toHaveProperty("link_state");
+  });
+
+  test("has a part of ours that no Go field takes for its own", () => {
+    const keys = Object.keys(JSON.parse(recordDocument(aRecord(), "ib0"))).map((key) => key.toLowerCase());
+    expect(keys.filter((key) => !goFields.includes(key))).toEqual(["attachment"]);
+  });
+
+  test("can be written for a configuration that holds anything", () => {
+    fc.assert(
+      fc.property(fc.json(), (stdin) => {
+        const record = aRecord({ call: { stdin, args: "", path: "/opt/cni/bin" } });
+        expect(parseRecord(recordDocument(record, "ib0"))).toMatchObject(record);
+      }),
+    );
+  });
+});
+
+describe("a file that is no record", () => {
+  test.each([
+    ["empty", ""],
+    ["cut off", recordDocument(aRecord(), "ib0").slice(0, 700)],
+    ["the Go plugin's", '{"ContIFNames":"net1","HostIFNames":"ib1","deviceID":"0000:01:10.0"}'],
+    ["of another format", recordDocument(aRecord(), "ib0").replace('"format":1', '"format":2')],
+    ["with a GUID that is none", recordDocument(aRecord(), "ib0").replaceAll("11:22:33", "xx:22:33")],
+  ])("is none: %s", (_, text) => {
+    expect(parseRecord(text)).toBeUndefined();
+  });
+
+  test("is none whatever stands in it", () => {
+    fc.assert(fc.property(fc.json(), (text) => parseRecord(text) === undefined));
+  });
+
+  test("is none where any one value of it is of another kind", () => {
+    const document = JSON.parse(recordDocument(aRecord(), "ib0"));
+    let damaged = 0;
+    const damage = (object: Record<string, unknown>) => {
+      for (const [key, value] of Object.entries(object)) {
+        if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+          damage(value as Record<string, unknown>);
+        }
+        object[key] = typeof value === "number" ? "text" : 42;
+        if (key !== "format") expect(parseRecord(JSON.stringify(document)), key).toBeUndefined();
+        object[key] = value;
+        damaged++;
+      }
+    };
+    damage(document.attachment);
+    expect(damaged).toBeGreaterThan(25);
+    expect(parseRecord(JSON.stringify(document))).toBeDefined();
+  });
+
+  test("keeps a GUID in its canonical spelling only", () => {
+    const spelt = recordDocument(aRecord({ wanted: { guid: guid("02:00:00:00:00:00:00:0a") } }), "ib0");
+    expect(parseRecord(spelt)?.wanted.guid).toBe("02:00:00:00:00:00:00:0a");
+    expect(parseRecord(spelt.replaceAll(":0a", ":0A"))).toBeUndefined();
+  });
+});

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { StateDirectory } from "../../../src/attachment/state-directory.ts";
+import { MemoryFiles } from "../../support/memory-files.ts";
+import { aRecord } from "../../support/records.ts";
+
+const root = "/var/lib/cni/ib-sriov";
+
+function setUp() {
+  const files = new MemoryFiles();
+  return { files, state: new StateDirectory(files) };
+}
+
+describe("the state directory", () => {
+  test("keeps a record where the Go plugin looks for it", () => {
+    const { state } = setUp();
+    expect(state.create(aRecord(), "ib0")).toBe(`${root}/c1-net1`);
+    expect(state.find({ containerId: "c1", ifname: "net1" })?.record).toMatchObject(aRecord());
+  });
+
+  test("has no record of an attachment that was never made", () => {
+    expect(setUp().state.find({ containerId: "c1", ifname: "net1" })).toBeUndefined();
+  });
+
+  test("takes a second record of one attachment from nobody", () => {
+    const { state } = setUp();
+    state.create(aRecord(), "ib0");
+    expect(state.create(aRecord({ netns: "/run/netns/other" }), "ib0")).toBeUndefined();
+    expect(state.find(aRecord())?.record?.netns).toBe("/run/netns/c1");
+  });
+
+  test("tells attachments apart that share a file name", () => {
+    const { files, state } = setUp();
+    const one = aRecord({ containerId: "a", ifname: "b-c" });
+    const other = aRecord({ containerId: "a-b", ifname: "c" });
+    expect(state.create(one, "ib0")).toBe(`${root}/a-b-c`);
+    expect(state.find(other)).toBeUndefined();
+    expect(state.create(other, "ib0")).toBe(`${root}/.x/a-b/c`);
+    expect(state.find(one)?.record).toMatchObject(one);
+    expect(state.find(other)?.record).toMatchObject(other);
+    expect(state.paths().sort()).toEqual([`${root}/.x/a-b/c`, `${root}/a-b-c`]);
+
+    state.remove(`${root}/a-b-c`);
+    expect(state.find(one)).toBeUndefined();
+    expect(state.find(other)?.record).toMatchObject(other);
+    state.remove(`${root}/.x/a-b/c`);
+    expect([...files.texts.keys()]).toEqual([]);
+    expect(files.exists(`${root}/.x/a-b`)).toBe(false);
+  });
+
+  test("finds a damaged record, and says that it is damaged", () => {
+    const { files, state } = setUp();
+    files.create(`${root}/c1-net1`, '{"attachment":');
+    expect(state.find(aRecord())).toEqual({ path: `${root}/c1-net1`, record: undefined });
+    expect(state.create(aRecord(), "ib0")).toBeUndefined();
+  });
+
+  test("parks the record of a lease that is still owed where no attachment is looked for", () => {
+    const { state } = setUp();
+    const path = state.create(aRecord(), "ib0") ?? "";
+    const owed = state.park(path);
+    expect(owed).toBe(`${root}/.owed/c1-net1`);
+    expect(state.find(aRecord())).toBeUndefined();
+    expect(state.read(owed)?.record).toMatchObject(aRecord());
+    expect(state.paths()).toEqual([]);
+  });
+
+  test.each([
+    ["fits", "c".repeat(250), "net1", true],
+    ["is one byte too long", "c".repeat(251), "net1", false],
+    ["counts bytes, not characters", "c".repeat(250), "nét1", false],
+  ])("a name %s", (_, containerId, ifname, fits) => {
+    expect(setUp().state.nameFits({ containerId, ifname })).toBe(fits);
+  });
+});

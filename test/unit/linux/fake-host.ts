@@ -1,0 +1,219 @@
+/*
+ * A double of the module `host`: one small machine in memory, with the calls that src/linux makes. Tests say
+ * what is there, what fails, and see every call that was made.
+ *
+ *   vi.mock("host", async (pure) => ({ ...(await pure<typeof import("host")>()), ...(await import("./fake-host.ts")) }));
+ */
+import type * as real from "host";
+
+/** The machine. {@link resetMachine} makes it anew for each test. */
+export const machine = {
+  /** Every call, e.g. "readLink /sys/…". */
+  calls: [] as string[],
+  /** Calls that fail: errno's name by the beginning of the call's text. */
+  faults: new Map<string, string>(),
+  /** Text files (sysfs, procfs) by path; in a namespace that is entered, by `name:path` first. */
+  files: new Map<string, string>(),
+  /** What symbolic links name. */
+  links: new Map<string, string>(),
+  /** What directories hold. */
+  directories: new Map<string, string[]>(),
+  /** Called when something is written into a file. */
+  onWrite: (_path: string, _text: string): void => {},
+  /** Network namespaces by path: name, and what statfs and NS_GET_NSTYPE say. */
+  namespaces: new Map<string, { name: string; magic: number; type: number }>(),
+  /** The namespace that the thread is in. */
+  inside: "host",
+  /** Does this kernel have SO_NETNS_COOKIE (5.14)? */
+  cookies: true,
+  /** What a netlink socket of a namespace answers to a datagram. */
+  answer: (_namespace: string, _datagram: Uint8Array): (Uint8Array | string)[] => [],
+  /** Open descriptors: what each is. */
+  descriptors: new Map<number, Descriptor>(),
+  now: 1000,
+  signal: undefined as string | undefined,
+};
+
+/** Never used again, so that a test sees it where a closed one is used. */
+let nextDescriptor = 3;
+
+interface Descriptor {
+  readonly what: string;
+  readonly namespace: string;
+  readonly queue: (Uint8Array | string)[];
+  readonly groups: number[];
+}
+
+const pristine = { ...machine };
+
+/** A machine with nothing on it but the host's network namespace. */
+export function resetMachine(): void {
+  Object.assign(machine, pristine, {
+    calls: [],
+    faults: new Map(),
+    files: new Map(),
+    links: new Map(),
+    directories: new Map(),
+    descriptors: new Map(),
+    namespaces: new Map([["/proc/thread-self/ns/net", { name: "host", magic: NSFS, type: NET }]]),
+  });
+}
+
+export const NSFS = 0x6e736673;
+export const NET = 0x40000000;
+
+/** The descriptors that are open, e.g. "netlink in pod". */
+export function openDescriptors(): string[] {
+  return [...machine.descriptors.values()].map(({ what, namespace }) => `${what} in ${namespace}`);
+}
+
+/** Puts an event on the socket that has joined groups, or the error that it gives. */
+export function happens(event: Uint8Array | string): void {
+  for (const one of machine.descriptors.values()) if (one.groups.length > 0) one.queue.push(event);
+}
+
+/** What `host` throws. */
+export function hostError(code: string, call: string, subject: string): Error {
+  return Object.assign(new Error(`${call} ${subject}: (${code})`), { code, call, subject, errno: 1 });
+}
+
+function called(call: string, subject: string): void {
+  const text = `${call} ${subject}`;
+  machine.calls.push(text);
+  for (const [start, code] of machine.faults)
+    if (text.startsWith(start)) throw hostError(code, call, subject);
+}
+
+function present<T>(value: T | undefined, call: string, subject: string): T {
+  if (value === undefined) throw hostError("ENOENT", call, subject);
+  return value;
+}
+
+function open(what: string, namespace: string): number {
+  const fd = nextDescriptor++;
+  machine.descriptors.set(fd, { what, namespace, queue: [], groups: [] });
+  return fd;
+}
+
+function descriptor(fd: number): Descriptor {
+  const found = machine.descriptors.get(fd);
+  if (found === undefined) throw hostError("EBADF", "fd", String(fd));
+  return found;
+}
+
+export const readFile: typeof real.readFile = (path) => {
+  called("readFile", path);
+  return present(machine.files.get(`${machine.inside}:${path}`) ?? machine.files.get(path), "readFile", path);
+};
+
+export const writeFile: typeof real.writeFile = (path, text) => {
+  called("writeFile", `${path} ${JSON.stringify(text)}`);
+  machine.onWrite(path, text);
+};
+
+export const readLink: typeof real.readLink = (path) => {
+  called("readLink", path);
+  return present(machine.links.get(path), "readLink", path);
+};
+
+export const readDirectory: typeof real.readDirectory = (path) => {
+  called("readDirectory", path);
+  return [...present(machine.directories.get(path), "readDirectory", path)];
+};
+
+export const stat: typeof real.stat = (path) => {
+  called("stat", path);
+  present(machine.directories.get(path), "stat", path);
+  return { type: "directory", device: "22", inode: `9007199254740993${path.length}`, size: 0, mode: 0o755 };
+};
+
+export const statfsType: typeof real.statfsType = (path) => {
+  called("statfs", path);
+  return present(machine.namespaces.get(path), "statfs", path).magic;
+};
+
+export const openFile: typeof real.openFile = (path) => {
+  called("open", path);
+  return open(path, present(machine.namespaces.get(path), "open", path).name);
+};
+
+export const namespaceType: typeof real.namespaceType = (fd) => {
+  called("NS_GET_NSTYPE", descriptor(fd).what);
+  const type = machine.namespaces.get(descriptor(fd).what)?.type ?? 0;
+  if (type === 0) throw hostError("ENOTTY", "NS_GET_NSTYPE", "");
+  return type;
+};
+
+export const fstat: typeof real.fstat = (fd) => {
+  called("fstat", descriptor(fd).what);
+  return { type: "file", device: "4", inode: "4026532008", size: 0, mode: 0o444 };
+};
+
+export const enterNetworkNamespace: typeof real.enterNetworkNamespace = (fd) => {
+  called("setns", descriptor(fd).namespace);
+  machine.inside = descriptor(fd).namespace;
+};
+
+export const close: typeof real.close = (fd) => {
+  called("close", descriptor(fd).what);
+  machine.descriptors.delete(fd);
+};
+
+export const netlinkSocket: typeof real.netlinkSocket = (protocol) => {
+  called("socket", String(protocol));
+  return open("netlink", machine.inside);
+};
+
+export const netlinkJoin: typeof real.netlinkJoin = (fd, group) => {
+  called("join", String(group));
+  descriptor(fd).groups.push(group);
+};
+
+export const netnsCookie: typeof real.netnsCookie = (fd) => {
+  called("cookie", descriptor(fd).namespace);
+  return machine.cookies ? `cookie of ${descriptor(fd).namespace}` : undefined;
+};
+
+export const netlinkSend: typeof real.netlinkSend = (fd, datagram) => {
+  called("send", descriptor(fd).namespace);
+  descriptor(fd).queue.push(...machine.answer(descriptor(fd).namespace, datagram));
+};
+
+export const netlinkReceive: typeof real.netlinkReceive = (fd, deadline) => {
+  called("receive", descriptor(fd).namespace);
+  const next = descriptor(fd).queue.shift();
+  if (next === undefined) {
+    machine.now = Math.max(machine.now, deadline);
+    throw hostError("ETIMEDOUT", "ppoll", "");
+  }
+  if (typeof next === "string") throw hostError(next, "recvfrom", "");
+  return next;
+};
+
+export const monotonic: typeof real.monotonic = () => machine.now;
+export const realtime: typeof real.realtime = () => 1_700_000_000_000;
+export const getpid: typeof real.getpid = () => {
+  called("getpid", "");
+  return 4321;
+};
+export const pendingSignal: typeof real.pendingSignal = () => machine.signal;
+export const environ: typeof real.environ = () => ["PATH=/bin"];
+
+/** Outcomes of the children that are started, in order; a string is the errno with which the call fails. */
+export const children = { starts: [] as string[], ends: [] as (real.ChildOutcome | string)[] };
+
+export const spawn: typeof real.spawn = (start) => {
+  called("spawn", start.path);
+  const failure = children.starts.shift();
+  if (failure !== undefined) throw hostError(failure, "spawn", start.path);
+  return 77;
+};
+
+export const wait: typeof real.wait = (child, deadline, limit) => {
+  called("wait", `${child} ${deadline} ${limit}`);
+  const end = children.ends.shift() ?? "ETIMEDOUT";
+  if (typeof end === "string") throw hostError(end, "wait", "");
+  return end;
+};
+
+export const kill: typeof real.kill = (child) => called("kill", String(child));

@@ -1,0 +1,216 @@
+import {
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { LinuxClock } from "../../../src/linux/clock.ts";
+import { LinuxFiles } from "../../../src/linux/files.ts";
+import { Waits } from "../../../src/linux/waits.ts";
+import { hostFiles } from "./host-files.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./host-files.ts")),
+}));
+
+let directory: string;
+let files: LinuxFiles;
+
+beforeEach(() => {
+  hostFiles.reset();
+  directory = mkdtempSync(join(tmpdir(), "files-"));
+  const waits = new Waits();
+  files = new LinuxFiles(new LinuxClock(waits), waits);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const path = (name: string) => join(directory, name);
+const modeOf = (name: string) => statSync(path(name)).mode & 0o777;
+
+describe("state files", () => {
+  it("are made once, for root only, and nothing is left beside them", () => {
+    expect(files.create(path("a"), "one")).toBe(true);
+    expect(files.create(path("a"), "two")).toBe(false);
+    expect([files.read(path("a")), modeOf("a"), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
+  });
+
+  it("are replaced whole", () => {
+    files.create(path("a"), "one, and long");
+    files.replace(path("a"), "two");
+    files.replace(path("b"), "new");
+    expect([files.read(path("a")), files.read(path("b")), readdirSync(directory).sort()]).toEqual([
+      "two",
+      "new",
+      ["a", "b"],
+    ]);
+  });
+
+  it("are written beside themselves first, under a dot and our pid, whatever the length of their name", () => {
+    const long = "n".repeat(255);
+    hostFiles.onRename = (from) => expect(from).toMatch(/\/\.tmp-4321-\d+-\d+$/);
+    expect(files.create(path(long), "x")).toBe(true);
+    expect(files.read(path(long))).toBe("x");
+    expect.assertions(3);
+  });
+
+  it("leave nothing behind, and keep what was there, where the disk fails in between", () => {
+    files.create(path("a"), "one");
+    hostFiles.onRename = () => {
+      throw hostFiles.error("EIO");
+    };
+    expect(() => files.replace(path("a"), "two")).toThrow(expect.objectContaining({ code: "EIO" }));
+    expect(() => files.create(path("b"), "two")).toThrow(expect.objectContaining({ code: "EIO" }));
+    expect([files.read(path("a")), readdirSync(directory)]).toEqual(["one", ["a"]]);
+  });
+
+  it("take another temporary name where one is taken, and never somebody else's file", () => {
+    writeFileSync(path(".tmp-4321-1000000-0"), "somebody's");
+    files.create(path("a"), "one");
+    expect(readFileSync(path(".tmp-4321-1000000-0"), "utf8")).toBe("somebody's");
+    expect(files.read(path("a"))).toBe("one");
+  });
+
+  it("are not links, nor directories", () => {
+    writeFileSync(path("target"), "secret");
+    symlinkSync(path("target"), path("link"));
+    expect(() => files.read(path("link"))).toThrow(expect.objectContaining({ code: "ELOOP" }));
+    expect(() => files.read(directory)).toThrow();
+    files.replace(path("link"), "ours");
+    expect([readFileSync(path("target"), "utf8"), files.read(path("link"))]).toEqual(["secret", "ours"]);
+    symlinkSync(path("target"), path("taken"));
+    expect(files.create(path("taken"), "x")).toBe(false);
+  });
+
+  it("that are gone are undefined to read, and removed already", () => {
+    expect(files.read(path("none"))).toBeUndefined();
+    files.remove(path("none"));
+    files.create(path("a"), "x");
+    files.remove(path("a"));
+    expect(files.exists(path("a"))).toBe(false);
+    expect(() => files.remove(directory)).toThrow();
+  });
+});
+
+describe("directories", () => {
+  it("are made with their parents, for root only, and may be there", () => {
+    files.makeDirectory(path("x/y/z"));
+    files.makeDirectory(path("x/y/z"));
+    expect([modeOf("x"), modeOf("x/y/z")]).toEqual([0o700, 0o700]);
+  });
+
+  it("may be made by somebody else in between", () => {
+    hostFiles.onMkdir = (made) => {
+      if (made === path("x")) mkdirSync(path("x/y"), { recursive: true });
+    };
+    files.makeDirectory(path("x/y"));
+    expect(files.exists(path("x/y"))).toBe(true);
+  });
+
+  it("cannot be made below a file, nor in nothing", () => {
+    writeFileSync(path("file"), "");
+    expect(() => files.makeDirectory(path("file/x"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
+    expect(() => files.makeDirectory("")).toThrow(expect.objectContaining({ code: "ENOENT" }));
+  });
+
+  it("are removed where they are empty, and only then", () => {
+    mkdirSync(path("full/inner"), { recursive: true });
+    files.removeDirectory(path("full"));
+    expect(files.exists(path("full/inner"))).toBe(true);
+    files.removeDirectory(path("full/inner"));
+    files.removeDirectory(path("none"));
+    expect(files.list(path("full"))).toEqual([]);
+    writeFileSync(path("file"), "");
+    expect(() => files.removeDirectory(path("file"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
+  });
+
+  it("list their names, none where there is no directory", () => {
+    files.create(path("a"), "");
+    files.create(path(".b"), "");
+    expect([files.list(directory).sort(), files.list(path("none"))]).toEqual([[".b", "a"], []]);
+    expect(() => files.list(path("a"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
+  });
+});
+
+it("a file is a regular file or a link to one; anything exists, a link to nothing too", () => {
+  files.create(path("a"), "");
+  symlinkSync("a", path("link"));
+  symlinkSync("nothing", path("dangling"));
+  symlinkSync("loop", path("loop"));
+  const names = ["a", "link", "dangling", "loop", ".", "none", "a/below", "n".repeat(300)];
+  expect(names.map((name) => files.isFile(`${directory}/${name}`))).toEqual([
+    true,
+    true,
+    false,
+    false,
+    false,
+    false,
+    false,
+    false,
+  ]);
+  expect(names.map((name) => files.exists(`${directory}/${name}`))).toEqual([
+    true,
+    true,
+    true,
+    true,
+    true,
+    false,
+    false,
+    false,
+  ]);
+});
+
+describe("a lock file", () => {
+  it("says what was written last, also after something longer", () => {
+    const lock = files.lock(path(".vf"));
+    expect(lock.read()).toBe("");
+    lock.write("somebody with a long name");
+    lock.write("ünser");
+    expect(lock.read()).toBe("ünser");
+    expect(statSync(path(".vf")).size).toBe(1024);
+    lock.release();
+    expect(files.lock(path(".vf")).read()).toBe("ünser");
+  });
+
+  it("takes 1024 bytes and no more", () => {
+    const lock = files.lock(path(".vf"));
+    lock.write("é".repeat(512));
+    expect(lock.read()).toBe("é".repeat(512));
+    expect(() => lock.write("é".repeat(513))).toThrow(RangeError);
+    expect(lock.read()).toBe("é".repeat(512));
+  });
+
+  it("is waited for until a deadline, and names itself then", () => {
+    const lock = files.lock(path(".vf"));
+    hostFiles.onLock = () => {
+      throw hostFiles.error("ETIMEDOUT");
+    };
+    expect(() => lock.acquire(5)).toThrow(
+      expect.objectContaining({
+        name: "TimeoutError",
+        message: `waited for the lock ${path(".vf")} in vain`,
+      }),
+    );
+    hostFiles.onLock = () => {};
+    lock.acquire(5);
+  });
+
+  it("is closed once", () => {
+    const lock = files.lock(path(".vf"));
+    lock.release();
+    // Somebody else's descriptor now, perhaps.
+    const other = files.lock(path(".other"));
+    expect(other.fd).toBe(lock.fd);
+    lock.release();
+    other.write("still open");
+    expect(other.read()).toBe("still open");
+    other.release();
+  });
+});

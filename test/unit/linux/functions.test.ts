@@ -1,0 +1,204 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { LinuxFunctions } from "../../../src/linux/functions.ts";
+import { FunctionError } from "../../../src/node/functions.ts";
+import { machine, resetMachine } from "./fake-host.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./fake-host.ts")),
+}));
+
+const functions = new LinuxFunctions();
+const devices = "/sys/bus/pci/devices";
+const PF = "0000:01:00.0";
+
+/** A PF with 8 VFs as QEMU's igb numbers them: offset 128, stride 2. */
+function igb(): void {
+  machine.directories.set(`${devices}/${PF}`, []);
+  machine.files.set(`${devices}/${PF}/sriov_offset`, "128\n");
+  machine.files.set(`${devices}/${PF}/sriov_stride`, "2\n");
+  for (let i = 0; i < 8; i++) {
+    const vf = `0000:01:${(16 + (i >> 2)).toString(16)}.${(2 * i) % 8}`;
+    machine.directories.set(`${devices}/${vf}`, []);
+    machine.links.set(`${devices}/${vf}/physfn`, `../${PF}`);
+    machine.links.set(`${devices}/${PF}/virtfn${i}`, `../${vf}`);
+  }
+}
+
+beforeEach(() => {
+  resetMachine();
+  igb();
+});
+
+describe("a Virtual Function", () => {
+  it("is found with one look at one link, whichever it is", () => {
+    const index = (pci: string) => {
+      machine.calls.length = 0;
+      const found = functions.virtualFunction(pci).index;
+      expect(machine.calls.filter((call) => call.includes("virtfn"))).toHaveLength(1);
+      return found;
+    };
+    expect([index("0000:01:10.0"), index("0000:01:10.4"), index("0000:01:11.6")]).toEqual([0, 2, 7]);
+  });
+
+  it("is told with its PF and an incarnation that is no rounded number", () => {
+    expect(functions.virtualFunction("0000:01:10.2")).toEqual({
+      pci: "0000:01:10.2",
+      pf: PF,
+      index: 1,
+      incarnation: "900719925474099333",
+    });
+  });
+
+  it("is found where its PF is on another bus", () => {
+    const pf = "0000:3b:00.1";
+    machine.directories.set(`${devices}/0000:3c:02.3`, []);
+    machine.links.set(`${devices}/0000:3c:02.3/physfn`, `../${pf}`);
+    machine.files.set(`${devices}/${pf}/sriov_offset`, "264\n");
+    machine.files.set(`${devices}/${pf}/sriov_stride`, "1\n");
+    machine.links.set(`${devices}/${pf}/virtfn10`, "../0000:3c:02.3");
+    expect(functions.virtualFunction("0000:3c:02.3").index).toBe(10);
+  });
+
+  it.each([
+    ["does not show how it numbers (before 4.14)", (key: string) => machine.files.delete(key)],
+    ["numbers differently than it shows", (key: string) => machine.files.set(key, "4\n")],
+    ["shows a stride of 0", (key: string) => machine.files.set(key, "0\n")],
+  ])("is searched for where the kernel %s", (_, spoil) => {
+    spoil(`${devices}/${PF}/sriov_stride`);
+    expect(functions.virtualFunction("0000:01:10.6").index).toBe(3);
+  });
+
+  it("that was removed while it was looked for is absent", () => {
+    machine.links.delete(`${devices}/${PF}/virtfn7`);
+    expect(() => functions.virtualFunction("0000:01:11.6")).toThrow(
+      expect.objectContaining({ name: "FunctionError", reason: "absent" }),
+    );
+  });
+
+  it("that is none is refused, and says which kind of none", () => {
+    expect(() => functions.virtualFunction(PF)).toThrow(
+      expect.objectContaining({ reason: "not-virtual", pci: PF, message: expect.stringContaining("physfn") }),
+    );
+    expect(() => functions.virtualFunction("0000:09:00.0")).toThrow(FunctionError);
+    expect(() => functions.virtualFunction("0000:09:00.0")).toThrow(
+      expect.objectContaining({ reason: "absent" }),
+    );
+    expect([functions.exists(PF), functions.exists("0000:09:00.0")]).toEqual([true, false]);
+  });
+
+  it("is not said to be absent where sysfs cannot be read", () => {
+    machine.faults.set("stat", "EACCES");
+    expect(() => functions.virtualFunction("0000:01:10.0")).toThrow(
+      expect.objectContaining({ code: "EACCES" }),
+    );
+    expect(() => functions.exists("0000:01:10.0")).toThrow(expect.objectContaining({ code: "EACCES" }));
+  });
+
+  it("with numbers in sysfs that are none is an error, not a wrong index", () => {
+    machine.files.set(`${devices}/${PF}/sriov_offset`, "many\n");
+    expect(() => functions.virtualFunction("0000:01:10.0")).toThrow(
+      'sriov_offset holds no number but "many"',
+    );
+  });
+});
+
+describe("a text that is no PCI address", () => {
+  it.each([
+    "",
+    "../../../etc",
+    "0000:01:10",
+    "01:10.0",
+    "0000:01:10.0/..",
+    "0000:01:10.0:1",
+    "0000:01:10.0.1",
+    "0000:0g:10.0",
+    "0000:01:10.",
+    "0000:01:10.00",
+    "0000:001:10.0",
+    "000:01:10.0",
+    "0000:01:10.0\n",
+  ])("%j never becomes a path", (text) => {
+    const calls = [
+      () => functions.virtualFunction(text),
+      () => functions.exists(text),
+      () => functions.driver(text),
+      () => functions.driverOverride(text),
+      () => functions.setDriverOverride(text, undefined),
+      () => functions.netdevs(text),
+      () => functions.rdmaDevices(text),
+      () => functions.nodeGuid(text, "mlx5_0"),
+      () => functions.bind(text, "mlx5_core"),
+      () => functions.unbind(text, "mlx5_core"),
+    ];
+    for (const call of calls) expect(call).toThrow(RangeError);
+    expect(machine.calls).toEqual([]);
+  });
+
+  it.each(["", ".", "..", "a/b", "../x"])("nor a driver or device named %j", (name) => {
+    const vf = "0000:01:10.0";
+    expect(() => functions.bind(vf, name)).toThrow(RangeError);
+    expect(() => functions.unbind(vf, name)).toThrow(RangeError);
+    expect(() => functions.setDriverOverride(vf, name)).toThrow(RangeError);
+    expect(() => functions.nodeGuid(vf, name)).toThrow(RangeError);
+    expect(machine.calls).toEqual([]);
+  });
+
+  it("a domain of more than four digits is one (volume management devices)", () => {
+    expect(functions.exists("10000:e1:00.0")).toBe(false);
+  });
+});
+
+describe("drivers and devices", () => {
+  const vf = "0000:01:10.0";
+  const directory = `${devices}/${vf}`;
+
+  it("the driver is the last part of a link, none where there is no link", () => {
+    expect(functions.driver(vf)).toBeUndefined();
+    machine.links.set(`${directory}/driver`, "../../../../bus/pci/drivers/mlx5_core");
+    expect(functions.driver(vf)).toBe("mlx5_core");
+    machine.faults.set("readLink", "EIO");
+    expect(() => functions.driver(vf)).toThrow(expect.objectContaining({ code: "EIO" }));
+  });
+
+  it("driver_override is read, with (null) as none, and set and cleared with a line", () => {
+    machine.files.set(`${directory}/driver_override`, "(null)\n");
+    expect(functions.driverOverride(vf)).toBeUndefined();
+    machine.files.set(`${directory}/driver_override`, "vfio-pci\n");
+    expect(functions.driverOverride(vf)).toBe("vfio-pci");
+    functions.setDriverOverride(vf, "vfio-pci");
+    functions.setDriverOverride(vf, undefined);
+    expect(machine.calls.slice(-2)).toEqual([
+      `writeFile ${directory}/driver_override "vfio-pci\\n"`,
+      `writeFile ${directory}/driver_override "\\n"`,
+    ]);
+  });
+
+  it("bind and unbind write the address into the driver's file, and say what the kernel said", () => {
+    functions.unbind(vf, "mlx5_core");
+    functions.bind(vf, "vfio-pci");
+    expect(machine.calls).toEqual([
+      `writeFile /sys/bus/pci/drivers/mlx5_core/unbind "${vf}"`,
+      `writeFile /sys/bus/pci/drivers/vfio-pci/bind "${vf}"`,
+    ]);
+    machine.faults.set("writeFile", "EBUSY");
+    expect(() => functions.bind(vf, "mlx5_core")).toThrow(expect.objectContaining({ code: "EBUSY" }));
+  });
+
+  it("netdevs and RDMA devices are those of the function, none where they are elsewhere or it vanishes", () => {
+    expect([functions.netdevs(vf), functions.rdmaDevices(vf)]).toEqual([[], []]);
+    machine.directories.set(`${directory}/net`, ["ib0", "ib0.8001"]);
+    machine.directories.set(`${directory}/infiniband`, ["mlx5_3"]);
+    expect([functions.netdevs(vf), functions.rdmaDevices(vf)]).toEqual([["ib0", "ib0.8001"], ["mlx5_3"]]);
+    machine.faults.set("readDirectory", "ENODEV");
+    expect(functions.netdevs(vf)).toEqual([]);
+  });
+
+  it("a node GUID is read in sysfs' spelling, undefined where its device is gone meanwhile", () => {
+    machine.files.set(`${directory}/infiniband/mlx5_3/node_guid`, "0211:2233:4455:6677\n");
+    expect(functions.nodeGuid(vf, "mlx5_3")).toBe("02:11:22:33:44:55:66:77");
+    expect(functions.nodeGuid(vf, "mlx5_4")).toBeUndefined();
+    machine.files.set(`${directory}/infiniband/mlx5_3/node_guid`, "nonsense\n");
+    expect(() => functions.nodeGuid(vf, "mlx5_3")).toThrow('holds no GUID but "nonsense"');
+  });
+});

@@ -1,0 +1,73 @@
+/*
+ * The calls of the module `host` that have to do with files, made by Node on a real file system.
+ *
+ *   vi.mock("host", async (pure) => ({ ...(await pure<typeof import("host")>()), ...(await import("./host-files.ts")) }));
+ */
+import * as fs from "node:fs";
+import type * as real from "host";
+
+/** What a test wants to happen in between. */
+export const hostFiles = {
+  onRename: (_from: string): void => {},
+  /** Before a directory is made. */
+  onMkdir: (_path: string): void => {},
+  onLock: (): void => {},
+  error: (code: string): Error => Object.assign(new Error(code), { code }),
+  reset(): void {
+    hostFiles.onRename = () => {};
+    hostFiles.onMkdir = () => {};
+    hostFiles.onLock = () => {};
+  },
+};
+
+export const readRegularFile: typeof real.readRegularFile = (path) => {
+  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+  try {
+    return fs.readFileSync(fd, "utf8");
+  } finally {
+    fs.closeSync(fd);
+  }
+};
+
+export const createFile: typeof real.createFile = (path, text, mode) => {
+  fs.writeFileSync(path, text, { flag: "wx", mode });
+};
+
+export const rename: typeof real.rename = (from, to, noReplace) => {
+  hostFiles.onRename(from);
+  if (noReplace !== true) return fs.renameSync(from, to);
+  fs.linkSync(from, to);
+  fs.unlinkSync(from);
+};
+
+export const unlink: typeof real.unlink = (path) => fs.unlinkSync(path);
+export const mkdir: typeof real.mkdir = (path, mode) => {
+  hostFiles.onMkdir(path);
+  fs.mkdirSync(path, { mode });
+};
+export const rmdir: typeof real.rmdir = (path) => fs.rmdirSync(path);
+export const readDirectory: typeof real.readDirectory = (path) => fs.readdirSync(path);
+
+export const stat: typeof real.stat = (path, follow) => {
+  const status = follow === false ? fs.lstatSync(path) : fs.statSync(path);
+  const type = status.isFile() ? "file" : status.isDirectory() ? "directory" : "other";
+  return { type, device: "1", inode: String(status.ino), size: status.size, mode: status.mode & 0o7777 };
+};
+
+export const openLock: typeof real.openLock = (path, mode) =>
+  fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, mode);
+export const lock: typeof real.lock = () => hostFiles.onLock();
+
+export const readAt0: typeof real.readAt0 = (fd, limit) => {
+  const buffer = Buffer.alloc(limit);
+  return buffer.subarray(0, fs.readSync(fd, buffer, 0, limit, 0)).toString("utf8");
+};
+
+export const writeAt0: typeof real.writeAt0 = (fd, text) => {
+  fs.writeSync(fd, text, 0, "utf8");
+};
+
+export const close: typeof real.close = (fd) => fs.closeSync(fd);
+export const monotonic: typeof real.monotonic = () => 1000;
+export const getpid: typeof real.getpid = () => 4321;
+export const pendingSignal: typeof real.pendingSignal = () => undefined;

@@ -1,0 +1,193 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { parseGuid, zeroGuid } from "../../../src/infiniband/guid.ts";
+import { LinuxFunctions } from "../../../src/linux/functions.ts";
+import { LinuxLinks } from "../../../src/linux/links.ts";
+import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { Waits } from "../../../src/linux/waits.ts";
+import {
+  findAttribute,
+  parseAttributes,
+  readString,
+  readU32,
+  viewOf,
+} from "../../../src/netlink/attributes.ts";
+import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+import type { Namespace } from "../../../src/node/namespaces.ts";
+import { ack } from "../netlink/fake-transport.ts";
+import { vector } from "../vectors/vectors.ts";
+import { machine, NET, NSFS, resetMachine } from "./fake-host.ts";
+import { answer, calls, kernel, record } from "./fake-kernel.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./fake-host.ts")),
+}));
+
+const POD = "/run/netns/pod";
+const VF = "0000:01:10.0";
+let namespaces: LinuxNamespaces;
+let links: LinuxLinks;
+let pod: Namespace;
+
+beforeEach(() => {
+  resetMachine();
+  machine.namespaces.set(POD, { name: "pod", magic: NSFS, type: NET });
+  machine.answer = answer;
+  kernel.host = [
+    { index: 2, name: "ib0", pci: "0000:01:00.0" },
+    { index: 3, name: "ib1", pci: VF },
+  ];
+  kernel.pod = [{ index: 1, name: "lo" }];
+  namespaces = new LinuxNamespaces();
+  links = new LinuxLinks(namespaces, new LinuxFunctions(), new Waits());
+  pod = namespaces.open(POD);
+});
+
+describe("a PF's configuration of a VF", () => {
+  const reply = (sequence: number) => {
+    const copy = (vector("get-pf-with-vfs").received[0] as Uint8Array).slice();
+    viewOf(copy).setUint32(8, sequence, true);
+    return copy;
+  };
+
+  it("is read in the configuration's words", () => {
+    machine.answer = (_, datagram) => parseMessages(datagram).map((one) => reply(one.sequence));
+    expect(links.vfConfig(2, 0)).toEqual({
+      linkState: "enable",
+      nodeGuid: "02:11:22:33:44:55:66:77",
+      portGuid: "77:66:55:44:33:22:11:02",
+    });
+    expect(links.vfConfig(2, 1)).toEqual({
+      linkState: "disable",
+      nodeGuid: zeroGuid(),
+      portGuid: zeroGuid(),
+    });
+  });
+
+  it("is unknown where the answer is too long for the kernel, or for us", () => {
+    const unknown = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
+    machine.answer = () => [ack(1, 90)];
+    expect(links.vfConfig(2, 0)).toEqual(unknown);
+    machine.answer = () => ["EMSGSIZE"];
+    expect(links.vfConfig(2, 0)).toEqual(unknown);
+    machine.answer = () => [ack(3, 19)];
+    expect(() => links.vfConfig(2, 0)).toThrow(expect.objectContaining({ code: "ENODEV" }));
+  });
+
+  it("is set in one send, each thing in a message of its own, and only what is given", () => {
+    const sent = record();
+    const guid = parseGuid("0211223344556677");
+    if (guid === undefined) throw new Error("no GUID");
+    links.setVfConfig(2, 3, { linkState: "auto", nodeGuid: guid, portGuid: guid });
+    links.setVfConfig(2, 3, { portGuid: guid, nodeGuid: undefined });
+    links.setVfConfig(2, 3, {});
+    expect(calls("send")).toHaveLength(2);
+    const kinds = sent.map(({ payload }) => {
+      const list = findAttribute(parseAttributes(payload.subarray(16)), 22) as Uint8Array;
+      const info = parseAttributes(parseAttributes(list)[0]?.value as Uint8Array);
+      return info.map(({ type, value }) => [type, [...value.subarray(0, 5)], [...value.subarray(-2)]]);
+    });
+    const vf3 = [3, 0, 0, 0, 0];
+    expect(kinds).toEqual([
+      [[5, vf3, [0, 0]]],
+      [[10, vf3, [0x11, 2]]],
+      [[11, vf3, [0x11, 2]]],
+      [[11, vf3, [0x11, 2]]],
+    ]);
+  });
+});
+
+describe("changing a netdev", () => {
+  /** Flags, change mask and attribute types of the SETLINKs that were sent. */
+  const shape = (sent: readonly Message[]) =>
+    sent.map(({ payload }) => {
+      const view = viewOf(payload);
+      const types = parseAttributes(payload.subarray(16)).map(({ type }) => type);
+      return [view.getUint32(8, true), view.getUint32(12, true), types];
+    });
+
+  it("takes it down before it is renamed, and up after", () => {
+    const sent = record();
+    links.set(namespaces.host, 3, { name: "net1", mtu: 1500, up: false });
+    links.set(namespaces.host, 3, { name: "net1", mtu: 1500, up: true });
+    links.set(namespaces.host, 3, { mtu: 1500 });
+    links.set(namespaces.host, 3, { up: false });
+    links.set(namespaces.host, 3, {});
+    expect(shape(sent)).toEqual([
+      [0, 1, []],
+      [0, 0, [4, 3]],
+      [1, 1, [4, 3]],
+      [0, 0, [4]],
+      [0, 1, []],
+    ]);
+    expect(calls("send")).toHaveLength(4);
+  });
+
+  it("moves it by the descriptor of where it goes, asked in where it is", () => {
+    const sent = record();
+    links.move(namespaces.host, 3, pod, "net1");
+    links.move(pod, 5, namespaces.host, "ib1");
+    const targets = sent.map(({ to, payload }) => {
+      const attributes = parseAttributes(payload.subarray(16));
+      const fd = readU32(findAttribute(attributes, 28) as Uint8Array);
+      return [
+        to,
+        machine.descriptors.get(fd)?.namespace,
+        readString(findAttribute(attributes, 3) as Uint8Array),
+      ];
+    });
+    expect(targets).toEqual([
+      ["host", "pod", "net1"],
+      ["pod", "host", "ib1"],
+    ]);
+  });
+
+  it("adds and removes alternative names, and does nothing for none", () => {
+    const sent = record();
+    links.addAltnames(namespaces.host, 3, ["a"]);
+    links.removeAltnames(namespaces.host, 3, ["a"]);
+    links.addAltnames(namespaces.host, 3, []);
+    links.removeAltnames(namespaces.host, 3, []);
+    expect(sent.map(({ type }) => type)).toEqual([108, 109]);
+  });
+});
+
+describe("configuring a pod's netdev", () => {
+  const addresses = [{ cidr: "10.1.0.5/24" }, { cidr: "fd00::5/64" }];
+  const routes = [{ dst: "0.0.0.0/0", gw: "10.1.0.1" }];
+
+  it("is one send: arp_notify, addresses, up, routes, and last the question who has our IPv4 address", () => {
+    const sent = record();
+    links.configure(pod, 5, addresses, routes);
+    expect(sent.map(({ to, type }) => [to, type])).toEqual([
+      ["pod", 19],
+      ["pod", 20],
+      ["pod", 20],
+      ["pod", 19],
+      ["pod", 24],
+      ["pod", 28],
+    ]);
+    expect(calls("send")).toHaveLength(1);
+    expect(calls("receive")).toHaveLength(1);
+    expect(findAttribute(parseAttributes((sent.at(-1) as Message).payload.subarray(12)), 1)).toEqual(
+      Uint8Array.of(10, 1, 0, 5),
+    );
+  });
+
+  it("throws what the kernel refuses, but not for an announcement", () => {
+    machine.answer = () => [ack(2, 17), ack(6)];
+    expect(() => links.configure(pod, 5, addresses, routes)).toThrow(
+      expect.objectContaining({ code: "EEXIST", subject: "10.1.0.5/24 on link 5" }),
+    );
+    machine.answer = () => [ack(12, 105)];
+    links.configure(pod, 5, addresses, routes);
+  });
+
+  it("sends nothing where a text is no address", () => {
+    expect(() => links.configure(pod, 5, [{ cidr: "10.1.0.5" }], [])).toThrow(RangeError);
+    expect(() => links.configure(pod, 5, addresses, [{ dst: "fd00::/64", gw: "10.1.0.1" }])).toThrow(
+      RangeError,
+    );
+    expect(calls("send")).toEqual([]);
+  });
+});

@@ -1,0 +1,186 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { LinuxFunctions } from "../../../src/linux/functions.ts";
+import { LinuxLinks } from "../../../src/linux/links.ts";
+import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { Waits } from "../../../src/linux/waits.ts";
+import {
+  bytesAttribute,
+  concat,
+  encodeAttributes,
+  u32Attribute,
+  viewOf,
+} from "../../../src/netlink/attributes.ts";
+import { parseMessages } from "../../../src/netlink/message.ts";
+import type { Namespace } from "../../../src/node/namespaces.ts";
+import { ack, done, message } from "../netlink/fake-transport.ts";
+import { vector } from "../vectors/vectors.ts";
+import { machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
+import { answer, calls, kernel } from "./fake-kernel.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./fake-host.ts")),
+}));
+
+const POD = "/run/netns/pod";
+const VF = "0000:01:10.0";
+const net = `/sys/bus/pci/devices/${VF}/net`;
+let namespaces: LinuxNamespaces;
+let links: LinuxLinks;
+let pod: Namespace;
+
+beforeEach(() => {
+  resetMachine();
+  machine.namespaces.set(POD, { name: "pod", magic: NSFS, type: NET });
+  machine.answer = answer;
+  kernel.host = [
+    { index: 2, name: "ib0", pci: "0000:01:00.0" },
+    { index: 3, name: "ib1", pci: VF },
+  ];
+  kernel.pod = [{ index: 1, name: "lo" }];
+  namespaces = new LinuxNamespaces();
+  links = new LinuxLinks(namespaces, new LinuxFunctions(), new Waits());
+  pod = namespaces.open(POD);
+});
+
+describe("looking a netdev up", () => {
+  it("is asked in the namespace that is meant, by a socket that is made once", () => {
+    kernel.pod.push({ index: 2, name: "net1", pci: VF });
+    expect(links.byIndex(pod, 2)?.name).toBe("net1");
+    expect(links.byIndex(namespaces.host, 2)?.name).toBe("ib0");
+    expect(links.byName(pod, "net1")).toMatchObject({ index: 2, pci: VF, child: false });
+    expect(calls("socket")).toHaveLength(2);
+    expect(openDescriptors().filter((one) => one.startsWith("netlink"))).toEqual([
+      "netlink in pod",
+      "netlink in host",
+    ]);
+  });
+
+  it("finds nothing where there is nothing, and fails where the kernel does", () => {
+    expect(links.byName(namespaces.host, "net9")).toBeUndefined();
+    machine.answer = () => [ack(2, 1)];
+    expect(() => links.byIndex(namespaces.host, 9)).toThrow(expect.objectContaining({ code: "EPERM" }));
+  });
+
+  it("makes of a real kernel's answer what the program wants to know", () => {
+    const [reply] = vector("link-events").received.slice(-1);
+    machine.answer = (_, datagram) => {
+      const copy = (reply as Uint8Array).slice();
+      viewOf(copy).setUint32(8, parseMessages(datagram)[0]?.sequence ?? 0, true);
+      return [copy];
+    };
+    expect(links.byName(namespaces.host, "net1")).toMatchObject({
+      index: 3,
+      name: "net1",
+      altnames: ["an-alternative-name-of-vf0"],
+      mtu: 1500,
+      up: true,
+      carrier: true,
+      operstate: 6,
+      pci: VF,
+      child: false,
+    });
+  });
+
+  it("gives the kernel 10 s to answer", () => {
+    machine.answer = () => [];
+    expect(() => links.byIndex(namespaces.host, 2)).toThrow(
+      expect.objectContaining({ name: "TimeoutError" }),
+    );
+    expect(machine.now).toBe(11_000);
+  });
+
+  it("is not given up for a signal: who asked must learn how it went", () => {
+    machine.answer = (_, datagram) => ["EINTR", ...answer("host", datagram)];
+    expect(links.byIndex(namespaces.host, 2)?.name).toBe("ib0");
+  });
+});
+
+describe("the netdevs of a PCI function on the host", () => {
+  it("are those that sysfs names, in one send, without a look at others", () => {
+    machine.directories.set(net, ["ib1", "ib1.8001"]);
+    kernel.host.push({ index: 9, name: "ib1.8001", pci: VF });
+    expect(links.ofFunction(namespaces.host, VF).map(({ index }) => index)).toEqual([3, 9]);
+    expect(calls("send")).toHaveLength(1);
+  });
+
+  it("are none, without a question to the kernel, where sysfs names none", () => {
+    expect(links.ofFunction(namespaces.host, VF)).toEqual([]);
+    expect(calls("socket")).toEqual([]);
+  });
+
+  it("are found again where udev renames one between the look and the question", () => {
+    machine.directories.set(net, ["ib0"]);
+    kernel.host = [{ index: 3, name: "ibp1s0f0v0", pci: VF }];
+    machine.answer = (to, datagram) => {
+      machine.directories.set(net, ["ibp1s0f0v0"]);
+      return answer(to, datagram);
+    };
+    expect(links.ofFunction(namespaces.host, VF).map(({ name }) => name)).toEqual(["ibp1s0f0v0"]);
+  });
+
+  it("are not another function's that has got the name meanwhile", () => {
+    machine.directories.set(net, ["ib0"]);
+    machine.answer = (to, datagram) => {
+      machine.directories.set(net, ["ib1"]);
+      return answer(to, datagram);
+    };
+    expect(links.ofFunction(namespaces.host, VF).map(({ index, pci }) => [index, pci])).toEqual([[3, VF]]);
+  });
+
+  it("are an error where sysfs and the kernel do not come to agree", () => {
+    machine.directories.set(net, ["ib7"]);
+    expect(() => links.ofFunction(namespaces.host, VF)).toThrow(/is \/sys mounted from another one/);
+    expect(calls("send")).toHaveLength(8);
+  });
+
+  it("are an error where the kernel refuses for another reason", () => {
+    machine.directories.set(net, ["ib1"]);
+    machine.answer = () => [ack(1, 1)];
+    expect(() => links.ofFunction(namespaces.host, VF)).toThrow(expect.objectContaining({ code: "EPERM" }));
+  });
+
+  it("are confirmed by their index where the kernel does not tell their function (before 5.14)", () => {
+    machine.directories.set(net, ["ib1"]);
+    kernel.host = [{ index: 3, name: "ib1" }];
+    machine.files.set(`${net}/ib1/ifindex`, "3\n");
+    expect(links.ofFunction(namespaces.host, VF)).toMatchObject([{ index: 3, pci: VF }]);
+    machine.files.set(`${net}/ib1/ifindex`, "4\n");
+    expect(() => links.ofFunction(namespaces.host, VF)).toThrow(/does not find it/);
+  });
+});
+
+describe("the netdevs of a PCI function in a pod", () => {
+  it("are those of all that say so", () => {
+    kernel.pod.push({ index: 2, name: "eth0" }, { index: 5, name: "net1", pci: VF });
+    expect(links.ofFunction(pod, VF).map(({ index }) => index)).toEqual([5]);
+    expect(links.ofFunction(pod, "0000:01:10.2")).toEqual([]);
+  });
+
+  it("are not said to be none where the kernel cannot tell", () => {
+    kernel.pod.push({ index: 5, name: "net1" });
+    expect(links.ofFunction(pod, VF)).toEqual([]);
+    machine.cookies = false;
+    expect(() => links.ofFunction(pod, VF)).toThrow(/Linux 5.14 or later is needed/);
+    // A kernel with one of the two that came together is believed by what it tells.
+    kernel.pod.push({ index: 6, name: "net2", pci: "0000:01:10.2" });
+    expect(links.ofFunction(pod, VF)).toEqual([]);
+  });
+});
+
+describe("the addresses of a netdev", () => {
+  it("are only its own, also from a kernel that lists all", () => {
+    const told = (sequence: number, link: number, ...bytes: number[]) =>
+      message(
+        20,
+        2,
+        sequence,
+        concat([
+          Uint8Array.of(2, 24, 0x40, 0, link, 0, 0, 0),
+          encodeAttributes([bytesAttribute(2, Uint8Array.from(bytes)), u32Attribute(8, 0x48)]),
+        ]),
+      );
+    machine.answer = () => [told(1, 5, 10, 1, 0, 5), told(1, 6, 10, 1, 0, 6), done(1)];
+    expect(links.addresses(pod, 5)).toEqual([{ cidr: "10.1.0.5/24", tentative: true, dadFailed: true }]);
+  });
+});

@@ -1,0 +1,169 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { ours } from "../../../src/linux/namespace.ts";
+import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { NamespaceError } from "../../../src/node/namespaces.ts";
+import { machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./fake-host.ts")),
+}));
+
+const POD = "/run/netns/pod";
+let namespaces: LinuxNamespaces;
+
+beforeEach(() => {
+  resetMachine();
+  machine.namespaces.set(POD, { name: "pod", magic: NSFS, type: NET });
+  namespaces = new LinuxNamespaces();
+});
+
+describe("opening a namespace", () => {
+  it("asks what it is, before and after", () => {
+    expect(namespaces.open(POD).path).toBe(POD);
+    expect(machine.calls).toEqual([`statfs ${POD}`, `open ${POD}`, `NS_GET_NSTYPE ${POD}`]);
+  });
+
+  it("takes one of a kernel that has it on procfs", () => {
+    machine.namespaces.set("/proc/7/ns/net", { name: "old", magic: 0x9fa0, type: NET });
+    expect(namespaces.open("/proc/7/ns/net").path).toBe("/proc/7/ns/net");
+  });
+
+  it.each(["ENOENT", "ENOTDIR", "ESRCH"])("that is not there (%s) says gone", (errno) => {
+    machine.faults.set("statfs", errno);
+    expect(() => namespaces.open(POD)).toThrow(
+      expect.objectContaining({ name: "NamespaceError", reason: "gone", path: POD }),
+    );
+    machine.faults.clear();
+    machine.faults.set("open", errno);
+    expect(() => namespaces.open(POD)).toThrow(expect.objectContaining({ reason: "gone" }));
+  });
+
+  it("does not take what it may not look at for gone", () => {
+    machine.faults.set("statfs", "EACCES");
+    expect(() => namespaces.open(POD)).toThrow(expect.objectContaining({ code: "EACCES" }));
+  });
+
+  it.each([
+    ["a plain file", 0xef53, 0, 'unknown FS magic on "/run/netns/pod": ef53'],
+    ["another file of procfs", 0x9fa0, 0, "no network namespace"],
+    ["a namespace of another kind", NSFS, 0x20000000, "no network namespace"],
+  ])("refuses %s, and keeps nothing open", (_, magic, type, message) => {
+    machine.namespaces.set(POD, { name: "x", magic, type });
+    expect(() => namespaces.open(POD)).toThrow(NamespaceError);
+    expect(() => namespaces.open(POD)).toThrow(
+      expect.objectContaining({ reason: "other", message: expect.stringContaining(message) }),
+    );
+    expect(openDescriptors()).toEqual([]);
+  });
+});
+
+describe("cookies", () => {
+  it("are those of a socket in the namespace, asked for once", () => {
+    const pod = namespaces.open(POD);
+    expect([pod.cookie, pod.cookie, namespaces.host.cookie]).toEqual([
+      "cookie of pod",
+      "cookie of pod",
+      "cookie of host",
+    ]);
+    expect(machine.calls.filter((call) => call.startsWith("cookie"))).toHaveLength(2);
+    expect(machine.inside).toBe("host");
+  });
+
+  it("are device and inode where the kernel has none", () => {
+    machine.cookies = false;
+    expect(namespaces.open(POD).cookie).toBe("4:4026532008");
+  });
+
+  it("share their socket with the requests", () => {
+    const pod = namespaces.open(POD);
+    const { rtnetlink } = ours(pod);
+    expect(pod.cookie).toBe("cookie of pod");
+    expect(ours(pod).rtnetlink).toBe(rtnetlink);
+    expect(machine.calls.filter((call) => call.startsWith("socket"))).toHaveLength(1);
+  });
+});
+
+describe("the thread", () => {
+  it("makes a pod's socket in the pod and is back, with the way back opened first", () => {
+    ours(namespaces.open(POD)).socket();
+    expect(machine.calls.slice(3)).toEqual([
+      "open /proc/thread-self/ns/net",
+      "setns pod",
+      "socket 0",
+      "setns host",
+    ]);
+  });
+
+  it("does not move for what is the host's", () => {
+    ours(namespaces.host).socket();
+    machine.files.set("/proc/sys/net/ipv6/conf/ib0/disable_ipv6", "0\n");
+    expect(namespaces.setting(namespaces.host, "ipv6/conf/ib0/disable_ipv6")).toBe("0");
+    expect(machine.calls).toEqual(["socket 0", "readFile /proc/sys/net/ipv6/conf/ib0/disable_ipv6"]);
+  });
+
+  it("is back when what it did there fails", () => {
+    machine.faults.set("readFile", "EIO");
+    expect(() => namespaces.setting(namespaces.open(POD), "ipv4/ip_forward")).toThrow(
+      expect.objectContaining({ code: "EIO" }),
+    );
+    expect(machine.inside).toBe("host");
+  });
+
+  it("stays where it is when it cannot go there", () => {
+    const pod = namespaces.open(POD);
+    machine.faults.set("setns pod", "EPERM");
+    expect(() => namespaces.set(pod, "ipv4/ip_forward", "1")).toThrow(
+      expect.objectContaining({ code: "EPERM" }),
+    );
+    expect(machine.calls.at(-1)).toBe("setns pod");
+  });
+
+  it("that cannot come back makes everything fail from then on", () => {
+    const pod = namespaces.open(POD);
+    machine.faults.set("setns host", "EPERM");
+    const stuck = /stuck in a container's network namespace/;
+    expect(() => namespaces.setting(pod, "ipv4/ip_forward")).toThrow(stuck);
+    machine.faults.clear();
+    expect(() => ours(namespaces.host).socket()).toThrow(stuck);
+    expect(() => namespaces.set(pod, "ipv4/ip_forward", "1")).toThrow(stuck);
+    expect(() => namespaces.assertHome()).toThrow(stuck);
+  });
+});
+
+describe("settings", () => {
+  it("are the namespace's own", () => {
+    const key = "ipv6/conf/net1/disable_ipv6";
+    machine.files.set(`host:/proc/sys/net/${key}`, "1\n");
+    machine.files.set(`pod:/proc/sys/net/${key}`, "0\n");
+    const pod = namespaces.open(POD);
+    expect([namespaces.setting(pod, key), namespaces.setting(namespaces.host, key)]).toEqual(["0", "1"]);
+    const written: string[] = [];
+    machine.onWrite = (path, text) => written.push(`${machine.inside} ${path} ${text}`);
+    namespaces.set(pod, key, "1");
+    expect(written).toEqual([`pod /proc/sys/net/${key} 1`]);
+    expect(machine.inside).toBe("host");
+  });
+
+  it("that do not exist are undefined to read, and an error to write", () => {
+    const pod = namespaces.open(POD);
+    expect(namespaces.setting(pod, "ipv6/conf/net1/accept_dad")).toBeUndefined();
+    machine.faults.set("writeFile", "ENOENT");
+    expect(() => namespaces.set(pod, "ipv6/conf/net1/accept_dad", "1")).toThrow(
+      expect.objectContaining({ code: "ENOENT" }),
+    );
+  });
+
+  it.each(["../kernel/hostname", "ipv4/../../kernel/hostname", "/ipv4", "", "ipv4//x", "."])(
+    "are not found outside of /proc/sys/net: %j",
+    (key) => {
+      expect(() => namespaces.setting(namespaces.host, key)).toThrow(RangeError);
+      expect(() => namespaces.set(namespaces.host, key, "1")).toThrow(RangeError);
+      expect(machine.calls).toEqual([]);
+    },
+  );
+});
+
+it("a namespace of somebody else's making is refused", () => {
+  expect(() => ours({ path: "/x", cookie: "1" })).toThrow(TypeError);
+});

@@ -1,0 +1,109 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { LinuxClock } from "../../../src/linux/clock.ts";
+import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { LinuxProcesses } from "../../../src/linux/processes.ts";
+import { Waits } from "../../../src/linux/waits.ts";
+import { children, machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./fake-host.ts")),
+}));
+
+const command = { path: "/opt/cni/bin/host-local", environment: [], stdin: "{}", inherit: [9] };
+const ended = { status: 0, signal: 0, stdout: "{}", stderr: "" };
+let namespaces: LinuxNamespaces;
+let waits: Waits;
+let processes: LinuxProcesses;
+
+beforeEach(() => {
+  resetMachine();
+  children.starts = [];
+  children.ends = [];
+  namespaces = new LinuxNamespaces();
+  waits = new Waits();
+  processes = new LinuxProcesses(namespaces, waits);
+});
+
+describe("a child", () => {
+  it("is started, waited for with a limit to what it prints, and killed by its handle", () => {
+    const child = processes.start(command);
+    children.ends = [ended];
+    expect(child.wait(5000)).toEqual(ended);
+    child.kill();
+    expect(machine.calls).toEqual([`spawn ${command.path}`, "wait 77 5000 1048576", "kill 77"]);
+  });
+
+  it("can be waited for again after a deadline", () => {
+    const child = processes.start(command);
+    children.ends = ["ETIMEDOUT", ended];
+    expect(() => child.wait(5000)).toThrow(
+      expect.objectContaining({
+        name: "TimeoutError",
+        message: `waited for the end of ${command.path} in vain`,
+      }),
+    );
+    expect(child.wait(6000)).toEqual(ended);
+  });
+
+  it("that prints too much is an error of its own", () => {
+    children.ends = ["EFBIG"];
+    expect(() => processes.start(command).wait(5000)).toThrow(expect.objectContaining({ code: "EFBIG" }));
+  });
+
+  it("is tried again while its executable is being written, for 5 s at most", () => {
+    children.starts = ["ETXTBSY", "ETXTBSY"];
+    processes.start(command);
+    expect(machine.now).toBe(1200);
+    children.starts = new Array(1000).fill("ETXTBSY");
+    expect(() => processes.start(command)).toThrow(expect.objectContaining({ code: "ETXTBSY" }));
+    expect(machine.now).toBe(6200);
+    expect(openDescriptors()).toEqual([]);
+  });
+
+  it("that is not there is not tried again", () => {
+    children.starts = ["ENOENT"];
+    expect(() => processes.start(command)).toThrow(expect.objectContaining({ code: "ENOENT" }));
+    expect(machine.now).toBe(1000);
+  });
+
+  it("is not started from a container's network namespace", () => {
+    machine.namespaces.set("/pod", { name: "pod", magic: NSFS, type: NET });
+    const pod = namespaces.open("/pod");
+    machine.faults.set("setns host", "EPERM");
+    expect(() => namespaces.setting(pod, "ipv4/ip_forward")).toThrow();
+    machine.calls.length = 0;
+    expect(() => processes.start(command)).toThrow(/stuck/);
+    expect(machine.calls).toEqual([]);
+  });
+
+  it("gets the environment that its caller takes from ours", () => {
+    expect(processes.environment()).toEqual(["PATH=/bin"]);
+  });
+});
+
+describe("the clock", () => {
+  it("tells times, boot and pid, the last with one call", () => {
+    machine.files.set("/proc/sys/kernel/random/boot_id", "2f6c0a4e-0000-0000-0000-000000000000\n");
+    const clock = new LinuxClock(waits);
+    expect(clock.bootId()).toBe("2f6c0a4e-0000-0000-0000-000000000000");
+    expect([clock.now(), clock.wall(), clock.pid, clock.pid]).toEqual([1000, 1_700_000_000_000, 4321, 4321]);
+    expect(machine.calls.filter((call) => call.startsWith("getpid"))).toHaveLength(1);
+  });
+
+  it("stops between steps at a signal, unless signals are ignored by then", () => {
+    const clock = new LinuxClock(waits);
+    clock.checkInterrupted();
+    machine.signal = "SIGTERM";
+    expect(() => clock.checkInterrupted()).toThrow(
+      expect.objectContaining({ name: "InterruptedError", message: "stopped by SIGTERM" }),
+    );
+    const child = processes.start(command);
+    children.ends = ["EINTR"];
+    expect(() => child.wait(5000)).toThrow(expect.objectContaining({ name: "InterruptedError" }));
+    clock.ignoreInterrupts();
+    clock.checkInterrupted();
+    children.ends = ["EINTR", ended];
+    expect(child.wait(5000)).toEqual(ended);
+  });
+});

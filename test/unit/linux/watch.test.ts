@@ -1,0 +1,92 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { LinuxFunctions } from "../../../src/linux/functions.ts";
+import { LinuxLinks } from "../../../src/linux/links.ts";
+import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { Waits } from "../../../src/linux/waits.ts";
+import { vector } from "../vectors/vectors.ts";
+import { happens, machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./fake-host.ts")),
+}));
+
+let namespaces: LinuxNamespaces;
+let waits: Waits;
+let links: LinuxLinks;
+const [event] = vector("link-events").received as [Uint8Array];
+
+beforeEach(() => {
+  resetMachine();
+  machine.namespaces.set("/pod", { name: "pod", magic: NSFS, type: NET });
+  namespaces = new LinuxNamespaces();
+  waits = new Waits();
+  links = new LinuxLinks(namespaces, new LinuxFunctions(), waits);
+});
+
+describe("a watch", () => {
+  it("listens from the moment it is made, in the namespace that is meant, to what is meant", () => {
+    links.watch(namespaces.host, "links");
+    links.watch(namespaces.open("/pod"), "addresses");
+    const sockets = [...machine.descriptors.values()].filter(({ what }) => what === "netlink");
+    expect(sockets.map(({ namespace, groups }) => [namespace, groups])).toEqual([
+      ["host", [1]],
+      ["pod", [1, 9]],
+    ]);
+  });
+
+  it("wakes at an event, once for all that are there", () => {
+    const watch = links.watch(namespaces.host, "links");
+    happens(event);
+    happens(event);
+    happens(event);
+    watch.wait(5000);
+    expect(() => watch.wait(5000)).toThrow(expect.objectContaining({ name: "TimeoutError" }));
+    happens(event);
+    watch.wait(9000);
+  });
+
+  it("wakes where events were lost", () => {
+    const watch = links.watch(namespaces.host, "links");
+    happens("ENOBUFS");
+    watch.wait(5000);
+    happens(event);
+    happens("ENOBUFS");
+    happens(event);
+    watch.wait(6000);
+    expect(() => watch.wait(7000)).toThrow(expect.objectContaining({ name: "TimeoutError" }));
+  });
+
+  it("ends at a signal, which it names, unless signals are ignored by then", () => {
+    const watch = links.watch(namespaces.host, "links");
+    machine.signal = "SIGTERM";
+    happens("EINTR");
+    expect(() => watch.wait(5000)).toThrow(
+      expect.objectContaining({
+        name: "InterruptedError",
+        message: "SIGTERM ended the wait for a change of a netdev",
+      }),
+    );
+    waits.ignoreSignals();
+    happens("EINTR");
+    happens(event);
+    watch.wait(5000);
+  });
+
+  it("fails where its socket does", () => {
+    const watch = links.watch(namespaces.host, "links");
+    happens("EBADF");
+    expect(() => watch.wait(5000)).toThrow(expect.objectContaining({ code: "EBADF" }));
+  });
+
+  it("leaves no socket behind: closed once, or where it could not join", () => {
+    const watch = links.watch(namespaces.host, "links");
+    watch.close();
+    watch.close();
+    machine.faults.set("join 9", "EPERM");
+    expect(() => links.watch(namespaces.host, "addresses")).toThrow(
+      expect.objectContaining({ code: "EPERM" }),
+    );
+    expect(openDescriptors()).toEqual([]);
+  });
+});

@@ -1,0 +1,143 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  type Attribute,
+  bytesAttribute,
+  encodeAttributes,
+  findAttribute,
+  nestedAttribute,
+  parseAttributes,
+  readS32,
+  readString,
+  readU8,
+  readU16,
+  readU32,
+  readU64,
+  s32Attribute,
+  stringAttribute,
+  u8Attribute,
+  u16Attribute,
+  u32Attribute,
+  u64Attribute,
+} from "../../../src/netlink/attributes.ts";
+import { MalformedReply } from "../../../src/netlink/errors.ts";
+
+/** Types without the flags that a parser takes off. */
+const type = fc.integer({ min: 0, max: 0x3fff });
+const value = fc.uint8Array({ maxLength: 40 });
+
+/** The one attribute of an encoding. */
+function only(attribute: Attribute): Attribute {
+  const parsed = parseAttributes(encodeAttributes([attribute]));
+  expect(parsed).toHaveLength(1);
+  return parsed[0] as Attribute;
+}
+
+describe("attributes", () => {
+  it("come back as they went, in order, repeated types too", () => {
+    fc.assert(
+      fc.property(fc.array(fc.record({ type, value })), (attributes) => {
+        const bytes = encodeAttributes(attributes);
+        expect(bytes.length % 4).toBe(0);
+        expect(parseAttributes(bytes)).toEqual(attributes);
+      }),
+    );
+  });
+
+  it("nest to any depth", () => {
+    fc.assert(
+      fc.property(fc.array(type, { maxLength: 12 }), value, (types, leaf) => {
+        const tree = types.reduce<Attribute>((inner, outer) => nestedAttribute(outer, [inner]), {
+          type: 1,
+          value: leaf,
+        });
+        const inner = types.reduceRight<Attribute>((outer, expected) => {
+          expect(outer.type).toBe(expected);
+          return parseAttributes(outer.value)[0] as Attribute;
+        }, only(tree));
+        expect(inner).toEqual({ type: 1, value: leaf });
+      }),
+    );
+  });
+
+  it("carry numbers of every size and sign, and text", () => {
+    const carries = <T>(
+      numbers: fc.Arbitrary<T>,
+      make: (type: number, value: T) => Attribute,
+      read: (value: Uint8Array) => T,
+    ) =>
+      fc.assert(
+        fc.property(type, numbers, (t, n) => {
+          const back = only(make(t, n));
+          expect([back.type, read(back.value)]).toEqual([t, n]);
+        }),
+      );
+    carries(fc.nat(0xff), u8Attribute, readU8);
+    carries(fc.nat(0xffff), u16Attribute, readU16);
+    carries(fc.nat(0xffffffff), u32Attribute, readU32);
+    carries(fc.integer(), s32Attribute, readS32);
+    carries(fc.bigInt({ min: 0n, max: 2n ** 64n - 1n }), u64Attribute, readU64);
+    const text = fc.string({ unit: "grapheme" }).filter((one) => !one.includes("\0"));
+    carries(text, stringAttribute, readString);
+  });
+
+  it("are little-endian, as the machines are that this runs on", () => {
+    expect([...encodeAttributes([u32Attribute(0x1234, 0x01020304)])]).toEqual([8, 0, 0x34, 0x12, 4, 3, 2, 1]);
+    expect([...encodeAttributes([nestedAttribute(2, [])])]).toEqual([4, 0, 2, 0x80]);
+  });
+
+  it("end text with a NUL byte and read it up to there, or to its end", () => {
+    expect([...stringAttribute(1, "ib0").value]).toEqual([0x69, 0x62, 0x30, 0]);
+    expect(readString(Uint8Array.of(0x69, 0x62, 0, 0x33))).toBe("ib");
+    expect(readString(Uint8Array.of(0x69, 0x62))).toBe("ib");
+  });
+
+  it("are found by type, the last one where there are several", () => {
+    const attributes = [u8Attribute(1, 1), u8Attribute(2, 2), u8Attribute(1, 3)];
+    expect(findAttribute(attributes, 1)).toEqual(Uint8Array.of(3));
+    expect(findAttribute(attributes, 9)).toBeUndefined();
+  });
+
+  it("refuse a value that their length cannot say", () => {
+    expect(() => encodeAttributes([bytesAttribute(1, new Uint8Array(0xffff - 3))])).toThrow(RangeError);
+    const longest = new Uint8Array(0xffff - 4).fill(7);
+    expect(parseAttributes(encodeAttributes([bytesAttribute(1, longest)]))[0]?.value).toEqual(longest);
+  });
+
+  it.each([
+    ["cut short in its header", [5, 0, 1]],
+    ["shorter than its header", [3, 0, 1, 0]],
+    ["of length 0, which would go on for ever", [0, 0, 1, 0, 0, 0, 1, 0]],
+    ["longer than what is left", [9, 0, 1, 0, 1, 2, 3, 4]],
+    ["longer than what is left, the second", [5, 0, 1, 0, 1, 0, 0, 0, 8, 0, 1, 0]],
+  ])("refuse one that is %s", (_, bytes) => {
+    expect(() => parseAttributes(Uint8Array.from(bytes))).toThrow(MalformedReply);
+  });
+
+  it("take a last one without its padding", () => {
+    expect(parseAttributes(Uint8Array.of(5, 0, 1, 0, 9))).toEqual([{ type: 1, value: Uint8Array.of(9) }]);
+  });
+
+  it("refuse numbers of a wrong length", () => {
+    for (const read of [readU8, readU16, readU32, readS32, readU64]) {
+      expect(() => read(new Uint8Array(3))).toThrow(MalformedReply);
+      expect(() => read(new Uint8Array(0))).toThrow(MalformedReply);
+    }
+  });
+
+  it("of any bytes are refused, or lie within them", () => {
+    fc.assert(
+      fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
+        let attributes: Attribute[];
+        try {
+          attributes = parseAttributes(bytes);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedReply);
+          return;
+        }
+        const total = attributes.reduce((sum, attribute) => sum + 4 + attribute.value.length, 0);
+        expect(total).toBeLessThanOrEqual(bytes.length);
+      }),
+    );
+  });
+});

@@ -1,0 +1,47 @@
+import { concat, u32Bytes, viewOf } from "../../../src/netlink/attributes.ts";
+import type { Transport } from "../../../src/netlink/connection.ts";
+import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+
+/** A kernel in a test: each datagram that is sent is answered by a function, with datagrams or errors. */
+export class FakeTransport implements Transport {
+  /** What was sent, a list of messages for each datagram. */
+  readonly sent: Message[][] = [];
+  readonly queue: (Uint8Array | Error)[] = [];
+
+  constructor(private readonly answer: (messages: readonly Message[]) => readonly (Uint8Array | Error)[]) {}
+
+  send(datagram: Uint8Array): void {
+    const messages = parseMessages(datagram);
+    this.sent.push(messages);
+    this.queue.push(...this.answer(messages));
+  }
+
+  /** @throws where nothing is there: a real socket would wait for ever. */
+  receive(): Uint8Array {
+    const next = this.queue.shift();
+    if (next === undefined) throw new Error("nothing more comes");
+    if (next instanceof Error) throw next;
+    return next;
+  }
+}
+
+/** The bytes of a message. */
+export function message(type: number, flags: number, sequence: number, payload: Uint8Array): Uint8Array {
+  const head = new Uint8Array(16);
+  const view = viewOf(head);
+  view.setUint32(0, 16 + payload.length, true);
+  view.setUint16(4, type, true);
+  view.setUint16(6, flags, true);
+  view.setUint32(8, sequence, true);
+  return concat([head, payload, new Uint8Array((4 - (payload.length % 4)) % 4)]);
+}
+
+/** NLMSG_ERROR of an errno, 0 for an acknowledgement. */
+export function ack(sequence: number, errno = 0): Uint8Array {
+  return message(2, 0x100, sequence, concat([u32Bytes(-errno >>> 0), new Uint8Array(16)]));
+}
+
+/** NLMSG_DONE. */
+export function done(sequence: number, flags = 2, status = 0): Uint8Array {
+  return message(3, flags, sequence, u32Bytes(status >>> 0));
+}

@@ -1,0 +1,165 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  bytesAttribute,
+  concat,
+  encodeAttributes,
+  findAttribute,
+  parseAttributes,
+  readString,
+  u32Attribute,
+} from "../../../src/netlink/attributes.ts";
+import { MalformedReply } from "../../../src/netlink/errors.ts";
+import { getLinkByName, IFF_LOWER_UP, IFF_UP, parseLink } from "../../../src/netlink/link.ts";
+import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+import { LONG_NAME, PF, RTNL_CHILD, SYSFS_CHILD, VF0 } from "../vectors/capture/requests.ts";
+import { hexBytes, vector } from "../vectors/vectors.ts";
+
+/** The netdevs of which the answers in a vector tell. */
+function linksIn(name: string) {
+  return vector(name)
+    .received.flatMap(parseMessages)
+    .filter((message) => message.type === 16)
+    .map(parseLink);
+}
+
+describe("netdevs of a real kernel", () => {
+  it("a PF's", () => {
+    expect(linksIn("get-pf")).toEqual([
+      {
+        index: PF,
+        hardwareType: 32,
+        flags: 0x1002,
+        name: "ib0",
+        altnames: [],
+        mtu: 2044,
+        operstate: 2,
+        address: hexBytes("80000048fe8000000000000098039b0300ab0100"),
+        kind: "ipoib",
+        parentBus: "pci",
+        parentName: "0000:01:00.0",
+        lower: undefined,
+        lowerElsewhere: false,
+        vfs: undefined,
+      },
+    ]);
+  });
+
+  it("a PF's with its VFs, only where they are asked for", () => {
+    const [link] = linksIn("get-pf-with-vfs");
+    expect(link?.vfs).toHaveLength(708);
+    expect({ ...link, vfs: undefined }).toEqual(linksIn("get-pf")[0]);
+  });
+
+  it("one with alternative names, found by the long one and by the short one", () => {
+    const found = linksIn("get-by-altname");
+    expect(found.map(({ index, altnames }) => [index, altnames])).toEqual([
+      [VF0, [LONG_NAME, "vf0"]],
+      [VF0, [LONG_NAME, "vf0"]],
+    ]);
+  });
+
+  it("pkey children, which stand on their VF's, in whatever way they were made", () => {
+    expect(
+      linksIn("get-children").map(({ index, lower, parentName, kind }) => [index, lower, parentName, kind]),
+    ).toEqual([
+      [RTNL_CHILD, 4, undefined, "ipoib"],
+      [SYSFS_CHILD, 4, undefined, "ipoib"],
+    ]);
+  });
+
+  it("those of a pod, where the PCI function is told all the same", () => {
+    const seen = linksIn("dump-links-of-a-pod").map(({ name, parentName, lower }) => [
+      name,
+      parentName,
+      lower,
+    ]);
+    expect(seen).toEqual([
+      ["lo", undefined, undefined],
+      ["eth0", "0000:01:10.0", undefined],
+      ["ib2.8005", undefined, 4],
+      ["ib2.8006", undefined, 4],
+    ]);
+  });
+
+  it("events, from a change of MTU to the carrier that comes when the broadcast group is joined", () => {
+    const states = linksIn("link-events").map(({ name, mtu, flags, operstate }) => [
+      name,
+      mtu,
+      (flags & IFF_UP) !== 0,
+      (flags & IFF_LOWER_UP) !== 0,
+      operstate,
+    ]);
+    expect(states[0]).toEqual(["ib1", 1500, false, false, 2]);
+    expect(states[1]).toEqual(["net1", 1500, false, false, 2]);
+    expect(states.at(-1)).toEqual(["net1", 1500, true, true, 6]);
+  });
+});
+
+describe("netdevs", () => {
+  const message = (payload: Uint8Array): Message => ({ type: 16, flags: 0, sequence: 1, payload });
+
+  it("of which a kernel tells little are read all the same", () => {
+    expect(parseLink(message(new Uint8Array(16)))).toMatchObject({
+      name: "",
+      altnames: [],
+      mtu: 0,
+      lower: undefined,
+    });
+  });
+
+  it("do not stand on themselves, nor on nothing, but may stand on one in another namespace", () => {
+    const header = new Uint8Array(16);
+    header[4] = 7;
+    const on = (...attributes: [number, number][]) =>
+      parseLink(message(concat([header, encodeAttributes(attributes.map(([t, n]) => u32Attribute(t, n)))])));
+    expect(on([5, 7])).toMatchObject({ lower: undefined, lowerElsewhere: false });
+    expect(on([5, 0])).toMatchObject({ lower: undefined });
+    expect(on([5, 7], [37, 1])).toMatchObject({ lower: undefined, lowerElsewhere: true });
+    expect(on([5, 8])).toMatchObject({ lower: 8 });
+  });
+
+  it("are refused where something has a wrong length, or is another message", () => {
+    const wrong = encodeAttributes([bytesAttribute(4, new Uint8Array(3))]);
+    expect(() => parseLink(message(concat([new Uint8Array(16), wrong])))).toThrow(MalformedReply);
+    expect(() => parseLink(message(new Uint8Array(15)))).toThrow(MalformedReply);
+    expect(() => parseLink({ ...message(new Uint8Array(16)), type: 20 })).toThrow(MalformedReply);
+  });
+
+  it("of a real kernel with any bytes changed are read or refused", () => {
+    const original = parseMessages(vector("get-pf-with-vfs").received[0] as Uint8Array)[0] as Message;
+    const change = fc.tuple(fc.nat(original.payload.length - 1), fc.nat(0xff));
+    fc.assert(
+      fc.property(
+        fc.array(change, { minLength: 1, maxLength: 8 }),
+        fc.nat(original.payload.length),
+        (changes, cut) => {
+          const payload = original.payload.slice(0, cut > 1800 ? undefined : cut);
+          for (const [at, byte] of changes) if (at < payload.length) payload[at] = byte;
+          try {
+            parseLink({ ...original, payload });
+          } catch (error) {
+            expect(error).toBeInstanceOf(MalformedReply);
+          }
+        },
+      ),
+    );
+  });
+
+  it("are asked for by a name of up to 15 bytes in one attribute, by a longer one in another", () => {
+    const asked = (name: string) =>
+      getLinkByName(name)
+        .attributes.filter(({ type }) => type !== 29)
+        .map(({ type, value }) => [type, readString(value)]);
+    expect(asked("abcdefghijklmno")).toEqual([[3, "abcdefghijklmno"]]);
+    expect(asked("abcdefghijklmnop")).toEqual([[53, "abcdefghijklmnop"]]);
+    expect(asked("äbcdefghijklmno")).toEqual([[53, "äbcdefghijklmno"]]);
+  });
+
+  it("are always asked for without statistics", () => {
+    const { attributes } = getLinkByName("ib0");
+    expect(findAttribute(parseAttributes(encodeAttributes(attributes)), 29)).toEqual(
+      Uint8Array.of(8, 0, 0, 0),
+    );
+  });
+});

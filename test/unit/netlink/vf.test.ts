@@ -1,0 +1,85 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  bytesAttribute,
+  concat,
+  encodeAttributes,
+  nestedAttribute,
+  u32Bytes,
+} from "../../../src/netlink/attributes.ts";
+import { MalformedReply } from "../../../src/netlink/errors.ts";
+import { parseLink } from "../../../src/netlink/link.ts";
+import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+import { parseVfInfo, setVfNodeGuid } from "../../../src/netlink/vf.ts";
+import { GUID } from "../vectors/capture/requests.ts";
+import { vector } from "../vectors/vectors.ts";
+
+const unknown = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
+
+describe("what a PF of a real kernel says of its VFs", () => {
+  const message = parseMessages(vector("get-pf-with-vfs").received[0] as Uint8Array)[0] as Message;
+  const vfs = parseLink(message).vfs as Uint8Array;
+
+  it("what was set, in network order", () => {
+    expect(parseVfInfo(vfs, 0)).toEqual({ linkState: 1, nodeGuid: GUID, portGuid: GUID.toReversed() });
+  });
+
+  it("zeros and the policy of a fresh VF for the others", () => {
+    const fresh = { linkState: 2, nodeGuid: new Uint8Array(8), portGuid: new Uint8Array(8) };
+    expect(parseVfInfo(vfs, 1)).toEqual(fresh);
+    expect(parseVfInfo(vfs, 2)).toEqual(fresh);
+  });
+
+  it("nothing of VFs that are not there", () => {
+    expect(parseVfInfo(vfs, 3)).toEqual(unknown);
+  });
+
+  it("any bytes changed: read or refused", () => {
+    fc.assert(
+      fc.property(fc.nat(vfs.length - 1), fc.nat(0xff), fc.nat(4), (at, byte, vf) => {
+        const changed = vfs.slice();
+        changed[at] = byte;
+        try {
+          parseVfInfo(changed, vf);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedReply);
+        }
+      }),
+    );
+  });
+});
+
+describe("VF information", () => {
+  const vfInfo = (...attributes: [number, Uint8Array][]) =>
+    encodeAttributes([
+      nestedAttribute(
+        1,
+        attributes.map(([type, value]) => bytesAttribute(type, value)),
+      ),
+    ]);
+
+  it("of a kernel that does not know GUIDs, or a policy that we do not know", () => {
+    expect(parseVfInfo(vfInfo([5, concat([u32Bytes(4), u32Bytes(2)])]), 4)).toEqual({
+      ...unknown,
+      linkState: 2,
+    });
+    expect(parseVfInfo(vfInfo([5, concat([u32Bytes(4), u32Bytes(3)])]), 4)).toEqual(unknown);
+  });
+
+  it("of a kernel whose driver does not answer (an empty list, an empty VF)", () => {
+    expect(parseVfInfo(new Uint8Array(0), 0)).toEqual(unknown);
+    expect(parseVfInfo(vfInfo(), 0)).toEqual(unknown);
+  });
+
+  it("of wrong lengths is refused", () => {
+    const first: [number, Uint8Array] = [4, u32Bytes(0)];
+    expect(() => parseVfInfo(vfInfo([5, new Uint8Array(3)]), 0)).toThrow(MalformedReply);
+    expect(() => parseVfInfo(vfInfo(first, [5, new Uint8Array(4)]), 0)).toThrow(MalformedReply);
+    expect(() => parseVfInfo(vfInfo(first, [10, new Uint8Array(12)]), 0)).toThrow(MalformedReply);
+    expect(() => parseVfInfo(vfInfo(first, [11, new Uint8Array(20)]), 0)).toThrow(MalformedReply);
+  });
+
+  it("is not set with a GUID that has not 8 bytes", () => {
+    expect(() => setVfNodeGuid(2, 0, new Uint8Array(20))).toThrow(RangeError);
+  });
+});

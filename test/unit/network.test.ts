@@ -1,0 +1,252 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseConfiguration } from "../../src/cni/configuration.ts";
+import { parseNetwork, parseNetworkForDelete, parsePciAddress } from "../../src/network.ts";
+import { orCniError, thrown } from "./cni/thrown.ts";
+
+const minimal = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", deviceID: "0000:03:00.2" };
+
+function configuration(changes: object) {
+  return parseConfiguration(JSON.stringify({ ...minimal, ...changes }));
+}
+
+function parse(changes: object = {}, cniArgs = "") {
+  return parseNetwork(configuration(changes), "1.0.0", cniArgs);
+}
+
+/** What can be wrong for ADD and must not matter to DEL. */
+const refused: [string, object, number][] = [
+  ["a missing deviceID", { deviceID: undefined }, 7],
+  ["a deviceID that is none", { deviceID: "../../etc" }, 7],
+  ["a deviceID of number", { deviceID: 3 }, 7],
+  ["type of number", { type: 5 }, 7],
+  ["dhcp", { ipam: { type: "dhcp" } }, 2],
+  ["ipam of text", { ipam: "host-local" }, 7],
+  ["ipam.type of number", { ipam: { type: 5 } }, 7],
+  ["rdmaIsolation", { rdmaIsolation: true }, 2],
+  ["vfioPciMode", { vfioPciMode: true }, 2],
+  ["rdmaIsolation of text", { rdmaIsolation: "true" }, 7],
+  ["vfioPciMode of number", { vfioPciMode: 1 }, 7],
+  ["ibKubernetesEnabled of text", { ibKubernetesEnabled: "yes" }, 7],
+  ["an unknown link_state", { link_state: "up" }, 7],
+  ["a link_state in upper case", { link_state: "Enable" }, 7],
+  ["link_state of boolean", { link_state: true }, 7],
+  ["a pkey that is none", { pkey: "0x10000" }, 7],
+  ["pkey of number", { pkey: 5 }, 7],
+  ["a guid that is none", { guid: "02:00" }, 7],
+  ["a guid of number", { guid: 5 }, 7],
+  ["a zero guid", { guid: "00:00:00:00:00:00:00:00" }, 7],
+  ["an all-ones guid", { guid: "ff:ff:ff:ff:ff:ff:ff:ff" }, 7],
+  ["runtimeConfig of text", { runtimeConfig: "x" }, 7],
+  ["infinibandGUID of list", { runtimeConfig: { infinibandGUID: [] } }, 7],
+  ["args of text", { args: "x" }, 7],
+  ["args.cni of list", { args: { cni: [] } }, 7],
+  ["dns of text", { dns: "x" }, 7],
+  ["prevResult of text", { prevResult: "x" }, 7],
+  ["prevResult of another family", { prevResult: { cniVersion: "0.4.0" } }, 999],
+  ["a timeout of nothing", { timeoutSeconds: 0 }, 7],
+  ["a timeout of text", { timeoutSeconds: "5" }, 7],
+  ["ib-kubernetes that has not come yet", { ibKubernetesEnabled: true }, 11],
+];
+
+describe("parseNetwork", () => {
+  test("the least that is needed", () => {
+    expect(parse()).toEqual({
+      name: "mynet",
+      deviceID: "0000:03:00.2",
+      guid: undefined,
+      pkey: undefined,
+      linkState: undefined,
+      ipamType: undefined,
+      dns: { nameservers: [], domain: undefined, search: [], options: [] },
+      prevResult: undefined,
+      timeout: 100_000,
+      warnings: [],
+    });
+  });
+
+  test("what the SR-IOV Network Operator renders", () => {
+    expect(parse({ capabilities: { infinibandGUID: true }, link_state: "enable", ipam: {} })).toMatchObject({
+      linkState: "enable",
+      ipamType: undefined,
+    });
+  });
+
+  test("a timeout is in seconds", () => {
+    expect(parse({ timeoutSeconds: 2 }).timeout).toBe(2000);
+    expect(parseNetworkForDelete(configuration({ timeoutSeconds: 2 })).timeout).toBe(2000);
+  });
+
+  test("what Multus makes of it", () => {
+    const stdin = {
+      pkey: "0x5",
+      ibKubernetesEnabled: true,
+      pciBusID: "0000:03:00.2",
+      args: { cni: { "mellanox.infiniband.app": "configured", pkey: "0x5" } },
+      runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01", CNIDeviceInfoFile: "/x" },
+    };
+    expect(parse(stdin, "IgnoreUnknown=1;K8S_POD_NAME=p")).toMatchObject({
+      guid: "02:00:00:00:00:00:00:01",
+      pkey: { partition: 5, fullMember: false },
+      warnings: [],
+    });
+  });
+
+  test.each(["auto", "enable", "disable"])("link_state %s", (state) => {
+    expect(parse({ link_state: state }).linkState).toBe(state);
+  });
+
+  test.each(["link_state", "pkey", "guid"])("an empty %s is none, as in Go", (key) => {
+    expect(parse({ [key]: "" })).toEqual(parse());
+  });
+
+  test("keys match without regard to case, unknown ones are ignored", () => {
+    expect(
+      parse({
+        Link_State: "enable",
+        GUID: "02:00:00:00:00:00:00:01",
+        ipAM: { TYPE: "x" },
+        future: { a: [1] },
+      }),
+    ).toMatchObject({ linkState: "enable", guid: "02:00:00:00:00:00:00:01", ipamType: "x" });
+  });
+
+  test("what is false or null is not asked for", () => {
+    expect(parse({ rdmaIsolation: false, vfioPciMode: null, ibKubernetesEnabled: false })).toEqual(parse());
+  });
+
+  test("dns and prevResult come along", () => {
+    expect(parse({ dns: { domain: "d" }, prevResult: { interfaces: [{ name: "eth0" }] } })).toMatchObject({
+      dns: { domain: "d" },
+      prevResult: { interfaces: [{ name: "eth0" }] },
+    });
+  });
+
+  test.each(refused)("refuses %s", (_, changes, code) => {
+    expect(thrown(() => parse(changes)).code).toBe(code);
+  });
+
+  test.each([
+    ["deviceID", "../../etc"],
+    ["link_state", "up"],
+    ["pkey", "0x0"],
+    ["guid", "nonsense"],
+  ])("a refusal names key and value: %s %s", (key, value) => {
+    const { message } = thrown(() => parse({ [key]: value }));
+    expect(message).toContain(key);
+    expect(message).toContain(value);
+  });
+
+  test("what is not built yet is refused with key and value, never ignored", () => {
+    expect(thrown(() => parse({ rdmaIsolation: true })).message).toContain("rdmaIsolation: true");
+    expect(thrown(() => parse({ vfioPciMode: true })).message).toContain("vfioPciMode: true");
+    expect(thrown(() => parse({ ipam: { type: "dhcp" } })).message).toContain('ipam.type "dhcp"');
+  });
+
+  test("a missing deviceID says who should have filled it in", () => {
+    expect(thrown(() => parse({ deviceID: "" })).message).toContain("k8s.v1.cni.cncf.io/resourceName");
+  });
+
+  test("any configuration is read or refused with a CniError", () => {
+    const keys = [
+      "deviceID",
+      "guid",
+      "pkey",
+      "ipam",
+      "link_state",
+      "rdmaIsolation",
+      "ibKubernetesEnabled",
+      "vfioPciMode",
+      "runtimeConfig",
+      "args",
+      "dns",
+      "prevResult",
+    ];
+    const value = fc.oneof(
+      fc.jsonValue(),
+      fc.constantFrom(true, "enable", { cni: { guid: 5 } }, { type: "dhcp" }),
+    );
+    fc.assert(
+      fc.property(fc.dictionary(fc.constantFrom(...keys), value), fc.string(), (changes, args) => {
+        orCniError(() => parse(changes, args));
+        expect(parseNetworkForDelete(configuration(changes)).name).toBe("mynet");
+      }),
+    );
+  });
+});
+
+describe("parseNetworkForDelete", () => {
+  test("has what a lease and a VF need", () => {
+    expect(
+      parseNetworkForDelete(configuration({ deviceID: "0000:AF:00.2", ipam: { type: "host-local" } })),
+    ).toEqual({
+      name: "mynet",
+      deviceID: "0000:af:00.2",
+      ipamType: "host-local",
+      timeout: 100_000,
+      warnings: [],
+    });
+  });
+
+  test.each(refused)("%s does not prevent cleaning up", (_, changes) => {
+    const network = parseNetworkForDelete(configuration({ ipam: { type: "host-local" }, ...changes }));
+    expect(network.ipamType).toBe("ipam" in changes ? undefined : "host-local");
+    expect(network.deviceID).toBe("deviceID" in changes ? undefined : "0000:03:00.2");
+    expect(network.warnings).toHaveLength("ipam" in changes || "deviceID" in changes ? 1 : 0);
+  });
+
+  test("dhcp never had a lease, and the warning says so by key and value", () => {
+    expect(parseNetworkForDelete(configuration({ ipam: { type: "dhcp" } })).warnings[0]).toContain(
+      'ipam.type "dhcp"',
+    );
+  });
+});
+
+describe("parsePciAddress", () => {
+  test.each([
+    ["0000:03:00.2", "0000:03:00.2"],
+    ["0000:AF:1F.7", "0000:af:1f.7"],
+    ["10000:e1:00.0", "10000:e1:00.0"],
+    ["00000000:03:00.2", "0000:03:00.2"],
+    ["0A00:00:01.0", "0a00:00:01.0"],
+  ])("%s is %s in the kernel's spelling", (text, address) => {
+    expect(parsePciAddress(text)).toBe(address);
+  });
+
+  test.each([
+    "",
+    "03:00.2",
+    "0000:03:00",
+    "0000:03:00.8",
+    "0000:03:20.0",
+    "0000:03:0.2",
+    "000:03:00.2",
+    "0000:3:00.2",
+    "0000:03:00.2\n",
+    " 0000:03:00.2",
+    "0000:03:00.2/..",
+    "../../etc",
+    "0000:03:00.2.1",
+    "0000:00:03:00.2",
+    "000000000:03:00.2",
+    "0000:0g:00.2",
+    "0000:03:00.2\0",
+    "mlx5_0",
+    "..:..:....",
+    "0000:+3:00.2",
+  ])("refuses %j", (text) => {
+    expect(parsePciAddress(text)).toBeUndefined();
+  });
+
+  test("no other text than an address is accepted", () => {
+    const nearly = fc.string({ unit: fc.constantFrom(..."0123af:./ "), maxLength: 14 });
+    fc.assert(
+      fc.property(fc.oneof(nearly, fc.string()), (text) => {
+        const address = parsePciAddress(text);
+        if (address === undefined) return;
+        expect(address).toMatch(/^[0-9a-f]{4,8}:[0-9a-f]{2}:[01][0-9a-f]\.[0-7]$/);
+        expect(parsePciAddress(address.toUpperCase())).toBe(address);
+      }),
+    );
+  });
+});

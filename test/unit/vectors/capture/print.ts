@@ -1,0 +1,6 @@
+import { datagramOf, vectorRequests } from "./requests.ts";
+
+/* Prints "name hex" for each datagram that the guest shall send. */
+for (const [name, requests] of Object.entries(vectorRequests())) {
+  console.log(name, Buffer.from(datagramOf(requests)).toString("hex"));
+}

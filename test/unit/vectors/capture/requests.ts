@@ -1,0 +1,81 @@
+import { dumpAddresses, newAddress } from "../../../../src/netlink/address.ts";
+import {
+  addAltnames,
+  dumpLinks,
+  getLinkByIndex,
+  getLinkByName,
+  removeAltnames,
+  setArpNotify,
+  setLink,
+} from "../../../../src/netlink/link.ts";
+import { encodeRequests, type Request } from "../../../../src/netlink/message.ts";
+import { resolveNeighbour } from "../../../../src/netlink/neighbour.ts";
+import { newRoute } from "../../../../src/netlink/route.ts";
+import { setVfLinkState, setVfNodeGuid, setVfPortGuid } from "../../../../src/netlink/vf.ts";
+
+/** Indexes of the guest's netdevs, which guest.sh checks: the PF's, VF 0's. */
+export const PF = 2;
+export const VF0 = 3;
+/** VF 1's pkey children, one made by `ip link add … type ipoib`, one through sysfs' `create_child`. */
+export const RTNL_CHILD = 6;
+export const SYSFS_CHILD = 7;
+
+/** A port GUID that reads differently from either end. */
+export const GUID = Uint8Array.of(0x02, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77);
+/** An alternative name that does not fit in a real one. */
+export const LONG_NAME = "an-alternative-name-of-vf0";
+
+/** Requests whose answers are the vectors: a file for each, in the order in which the guest sends them. */
+export function vectorRequests(): Record<string, readonly Request[]> {
+  return {
+    "set-vf": [setVfLinkState(PF, 0, 1), setVfNodeGuid(PF, 0, GUID), setVfPortGuid(PF, 0, GUID.toReversed())],
+    "set-vf-out-of-range": [setVfPortGuid(PF, 9, GUID)],
+    "set-vf-of-a-vf": [setVfPortGuid(VF0, 0, GUID)],
+    "get-pf": [getLinkByIndex(PF)],
+    "get-pf-with-vfs": [getLinkByIndex(PF, true)],
+    "get-children": [getLinkByIndex(RTNL_CHILD), getLinkByIndex(SYSFS_CHILD)],
+    "add-altnames": [addAltnames(VF0, [LONG_NAME, "vf0"])],
+    "add-altname-taken": [addAltnames(VF0, ["vf0"])],
+    "get-by-altname": [getLinkByName(LONG_NAME), getLinkByName("vf0")],
+    "remove-altname": [removeAltnames(VF0, ["vf0"])],
+    "get-missing": [getLinkByName("nothing"), getLinkByIndex(4711)],
+    "dump-links": [dumpLinks()],
+    "set-link": [setArpNotify(VF0), setLink(VF0, { name: "net1", mtu: 1500, up: true })],
+    "set-mtu-too-large": [setLink(VF0, { mtu: 100_000 })],
+    "set-name-taken": [setLink(VF0, { name: "ib0" })],
+    "new-addresses": [
+      newAddress(VF0, "10.1.2.3/24"),
+      newAddress(VF0, "fd00::5/64"),
+      newAddress(VF0, "10.9.9.9/32"),
+    ],
+    "new-address-taken": [newAddress(VF0, "10.1.2.3/24")],
+    "dump-addresses": [dumpAddresses(VF0)],
+    "batch-with-errors": [
+      newAddress(VF0, "10.1.2.3/24"),
+      newAddress(VF0, "10.6.0.1/24"),
+      setLink(VF0, { mtu: 100_000 }),
+      newAddress(VF0, "10.7.0.1/24"),
+    ],
+    "new-routes": [
+      newRoute(VF0, { dst: "0.0.0.0/0", gw: "10.1.2.1" }),
+      newRoute(VF0, { dst: "::/0", gw: "fd00::1" }),
+      newRoute(VF0, {
+        dst: "10.3.0.0/16",
+        gw: undefined,
+        scope: 253,
+        mtu: 1400,
+        advmss: 1300,
+        priority: 5,
+        table: 1000,
+      }),
+    ],
+    "new-route-with-host-bits": [newRoute(VF0, { dst: "10.4.0.1/16", gw: "10.1.2.1" })],
+    "new-route-unreachable": [newRoute(VF0, { dst: "10.5.0.0/16", gw: "172.16.0.1" })],
+    "resolve-neighbour": [resolveNeighbour(VF0, "10.1.2.3")],
+  };
+}
+
+/** Requests in one datagram, numbered from 1, as a connection that was just made sends them. */
+export function datagramOf(requests: readonly Request[]): Uint8Array {
+  return encodeRequests(requests, 1);
+}

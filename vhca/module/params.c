@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: GPL-2.0
+/*
+ * Module parameters. Those of mode 0644 can be changed at any time below
+ * /sys/module/vhca/parameters/.
+ */
+#include <linux/moduleparam.h>
+
+#include "vhca.h"
+
+char *vhca_drvname = "vhca";
+module_param_named(drvname, vhca_drvname, charp, 0444);
+MODULE_PARM_DESC(drvname, "PCI driver name, e.g. mlx5_core");
+
+char *vhca_devname = "vhca_%d";
+module_param_named(devname, vhca_devname, charp, 0444);
+MODULE_PARM_DESC(devname, "RDMA device name format, e.g. mlx5_%d");
+
+bool vhca_disguise;
+module_param_named(disguise, vhca_disguise, bool, 0444);
+MODULE_PARM_DESC(disguise, "show ConnectX-6 ids and the InfiniBand class in sysfs");
+
+unsigned long long vhca_pf_guid = 0x98039b0300ab0000ULL;
+module_param_named(pf_guid, vhca_pf_guid, ullong, 0444);
+MODULE_PARM_DESC(pf_guid, "base of the PFs' GUIDs; bits 8 to 15 are the PCI bus number");
+
+bool vhca_ipoib_netns;
+module_param_named(ipoib_netns, vhca_ipoib_netns, bool, 0644);
+MODULE_PARM_DESC(ipoib_netns, "make IPoIB netdevs in the RDMA device's netns, as kernels since f1208b05574f (6.17) do; else in the initial one, as older kernels do");
+
+int vhca_probe_delay_ms;
+module_param_named(probe_delay_ms, vhca_probe_delay_ms, int, 0644);
+MODULE_PARM_DESC(probe_delay_ms, "sleep in each VF probe");
+
+int vhca_remove_delay_ms;
+module_param_named(remove_delay_ms, vhca_remove_delay_ms, int, 0644);
+MODULE_PARM_DESC(remove_delay_ms, "sleep in each VF remove");
+
+int vhca_late_ms;
+module_param_named(late_ms, vhca_late_ms, int, 0644);
+MODULE_PARM_DESC(late_ms, "register a VF's RDMA device (and so its netdev) only so long after probe has returned");
+
+bool vhca_no_netdev;
+module_param_named(no_netdev, vhca_no_netdev, bool, 0644);
+MODULE_PARM_DESC(no_netdev, "let IPoIB fail to make its netdev on RDMA devices");
+
+bool vhca_drop_guid;
+module_param_named(drop_guid, vhca_drop_guid, bool, 0644);
+MODULE_PARM_DESC(drop_guid, "report success for a VF GUID but keep the old one");
+
+/*
+ * One-shot faults: write an errno to fail_X, and to skip_X how many calls to
+ * let through before it.
+ */
+#define VHCA_FAULT(n) \
+	struct vhca_fault vhca_fail_##n; \
+	module_param_named(fail_##n, vhca_fail_##n.err, int, 0644); \
+	module_param_named(skip_##n, vhca_fail_##n.skip, int, 0644)
+VHCA_FAULT(guid);
+VHCA_FAULT(link);
+VHCA_FAULT(probe);
+VHCA_FAULT(sriov);
+VHCA_FAULT(vfcfg);
+
+/* The negative errno that this call shall fail with, or 0. */
+int vhca_fault(struct vhca_fault *f)
+{
+	int err = READ_ONCE(f->err);
+
+	if (!err)
+		return 0;
+	if (f->skip > 0) {
+		f->skip--;
+		return 0;
+	}
+	f->err = 0;
+	return -abs(err);
+}

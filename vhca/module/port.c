@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: GPL-2.0
+/* What a device and its one port say of themselves. */
+#include <linux/module.h>
+#include <rdma/ib_mad.h>
+
+#include "vhca.h"
+
+bool vhca_link_up(struct vhca_dev *d)
+{
+	return !d->pf || READ_ONCE(d->pf->vfs[d->vf].link) !=
+			 IFLA_VF_LINK_STATE_DISABLE;
+}
+
+void vhca_make_gid(struct vhca_dev *d, union ib_gid *gid)
+{
+	gid->global.subnet_prefix = cpu_to_be64(VHCA_PREFIX);
+	gid->global.interface_id = cpu_to_be64(d->port_guid);
+}
+
+static int vhca_query_device(struct ib_device *ibdev,
+			     struct ib_device_attr *a, struct ib_udata *udata)
+{
+	struct vhca_dev *d = to_vdev(ibdev);
+
+	memset(a, 0, sizeof(*a));
+	a->vendor_id = d->pdev->vendor;
+	a->vendor_part_id = d->pdev->device;
+	a->sys_image_guid = cpu_to_be64(d->pf ? d->pf->node_guid : d->node_guid);
+	a->max_qp = 1024;
+	a->max_qp_wr = 4096;
+	a->max_send_sge = a->max_recv_sge = VHCA_MAX_SGE;
+	a->max_cq = 1024;
+	a->max_cqe = 1 << 16;
+	a->max_mr = a->max_pd = a->max_ah = 1024;
+	a->max_mr_size = ~0ULL;
+	a->max_mcast_grp = 1024;
+	a->max_mcast_qp_attach = 256;
+	a->max_total_mcast_qp_attach = 1024 * 256;
+	a->max_pkeys = 1;
+	a->kernel_cap_flags = d->pf ? IBK_VIRTUAL_FUNCTION : 0;
+	return 0;
+}
+
+static int vhca_query_port(struct ib_device *ibdev, u32 port,
+			   struct ib_port_attr *a)
+{
+	struct vhca_dev *d = to_vdev(ibdev);
+	bool up = vhca_link_up(d);
+
+	a->state = up ? IB_PORT_ACTIVE : IB_PORT_DOWN;
+	a->phys_state = up ? IB_PORT_PHYS_STATE_LINK_UP :
+			     IB_PORT_PHYS_STATE_POLLING;
+	a->max_mtu = a->active_mtu = IB_MTU_2048;
+	a->gid_tbl_len = 1;
+	a->pkey_tbl_len = 1;
+	a->port_cap_flags = IB_PORT_CM_SUP;
+	a->max_msg_sz = 1 << 30;
+	a->lid = d->lid;
+	a->sm_lid = VHCA_SM_LID;
+	a->max_vl_num = 4;
+	a->active_width = IB_WIDTH_4X;
+	a->active_speed = IB_SPEED_EDR;
+	a->subnet_timeout = 18;
+	return 0;
+}
+
+static int vhca_modify_port(struct ib_device *ibdev, u32 port, int mask,
+			    struct ib_port_modify *m)
+{
+	return 0;
+}
+
+static int vhca_port_immutable(struct ib_device *ibdev, u32 port,
+			       struct ib_port_immutable *im)
+{
+	im->gid_tbl_len = 1;
+	im->pkey_tbl_len = 1;
+	im->core_cap_flags = RDMA_CORE_PORT_IBA_IB;
+	im->max_mad_size = IB_MGMT_MAD_SIZE;
+	return 0;
+}
+
+static enum rdma_link_layer vhca_link_layer(struct ib_device *ibdev, u32 port)
+{
+	return IB_LINK_LAYER_INFINIBAND;
+}
+
+static int vhca_query_gid(struct ib_device *ibdev, u32 port, int index,
+			  union ib_gid *gid)
+{
+	vhca_make_gid(to_vdev(ibdev), gid);
+	return 0;
+}
+
+static int vhca_query_pkey(struct ib_device *ibdev, u32 port, u16 index,
+			   u16 *pkey)
+{
+	*pkey = 0xffff;
+	return 0;
+}
+
+/*
+ * IPoIB's own netdev, not an accelerated one: the hook is used only to choose
+ * the net namespace before the netdev is registered.
+ */
+static int vhca_init_rdma_netdev(struct ib_device *ibdev, u32 port,
+				 struct net_device *netdev, void *param)
+{
+	if (vhca_ipoib_netns)
+		dev_net_set(netdev, read_pnet(&ibdev->coredev.rdma_net));
+	return -EOPNOTSUPP;
+}
+
+static int vhca_rdma_netdev_params(struct ib_device *ibdev, u32 port,
+				   enum rdma_netdev_t type,
+				   struct rdma_netdev_alloc_params *p)
+{
+	if (vhca_no_netdev)
+		return -EIO;
+	if (type != RDMA_NETDEV_IPOIB)
+		return -EOPNOTSUPP;
+	*p = (struct rdma_netdev_alloc_params) {
+		.sizeof_priv = sizeof(struct rdma_netdev),
+		.txqs = 1,
+		.rxqs = 1,
+		.initialize_rdma_netdev = vhca_init_rdma_netdev,
+	};
+	return 0;
+}
+
+const struct ib_device_ops vhca_port_ops = {
+	.owner = THIS_MODULE,
+	.driver_id = RDMA_DRIVER_UNKNOWN,
+	.uverbs_abi_ver = 1,
+
+	.get_link_layer = vhca_link_layer,
+	.get_port_immutable = vhca_port_immutable,
+	.modify_port = vhca_modify_port,
+	.query_device = vhca_query_device,
+	.query_gid = vhca_query_gid,
+	.query_pkey = vhca_query_pkey,
+	.query_port = vhca_query_port,
+	.rdma_netdev_get_params = vhca_rdma_netdev_params,
+};

@@ -1,0 +1,186 @@
+/* SPDX-License-Identifier: GPL-2.0 */
+/*
+ * vhca - a virtual InfiniBand SR-IOV HCA, for tests only.
+ *
+ * Binds QEMU's emulated Intel 82576 (igb) functions, real PCI SR-IOV devices,
+ * and registers one ib_device with an InfiniBand link layer per function, so
+ * that the stock ib_core, ib_ipoib and rtnetlink run on top of it unchanged.
+ * Queue pairs are software queues; all functions hang off one in-kernel
+ * "fabric" which carries UD datagrams between them and answers the subnet
+ * administration queries that IPoIB makes (multicast join and path records).
+ *
+ * What it copies from mlx5: a VF latches its GUIDs when its driver binds, so
+ * a GUID set through the PF is seen only after unbind and bind; a fresh VF's
+ * GUIDs are zero; a fresh VF's link policy is "disable".
+ *
+ *	pci.c		binds PCI functions, makes and removes VFs
+ *	params.c	module parameters and one-shot faults
+ *	port.c		what a device and its port say of themselves
+ *	vf.c		what a PF does for its VFs: GUIDs, link state, statistics
+ *	verbs.c		protection domains, address handles and other small objects
+ *	qp.c, cq.c	queue pairs and completion queues
+ *	fabric.c, sa.c	the wire between ports, and its subnet administration
+ */
+#ifndef VHCA_H
+#define VHCA_H
+
+#include <linux/if_link.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/pci.h>
+#include <linux/spinlock.h>
+#include <linux/workqueue.h>
+#include <rdma/ib_addr.h>
+#include <rdma/ib_pack.h>
+#include <rdma/ib_verbs.h>
+
+#define VHCA_MAX_VFS	64
+#define VHCA_MAX_SGE	20
+#define VHCA_MAX_PKT	8192
+#define VHCA_SM_LID	1
+#define VHCA_MCAST_LID	0xc000		/* multicast LIDs start here */
+#define VHCA_PREFIX	0xfe80000000000000ULL
+
+/* params.c */
+
+struct vhca_fault {
+	int err, skip;
+};
+
+extern char *vhca_drvname, *vhca_devname;
+extern unsigned long long vhca_pf_guid;
+extern bool vhca_ipoib_netns, vhca_no_netdev, vhca_disguise, vhca_drop_guid;
+extern int vhca_probe_delay_ms, vhca_remove_delay_ms, vhca_late_ms;
+extern struct vhca_fault vhca_fail_guid, vhca_fail_link, vhca_fail_probe,
+			 vhca_fail_sriov, vhca_fail_vfcfg;
+
+int vhca_fault(struct vhca_fault *f);
+
+/* objects */
+
+struct vhca_dev;
+
+struct vhca_vf {
+	u64 node_guid, port_guid;
+	int link;			/* IFLA_VF_LINK_STATE_* */
+	struct vhca_dev *dev;		/* while the VF's driver is bound */
+};
+
+struct vhca_dev {
+	struct ib_device ibdev;		/* first, for ib_alloc_device */
+	struct pci_dev *pdev;
+	struct delayed_work reg;
+	bool registered;
+	struct vhca_dev *pf;		/* NULL on a PF */
+	int vf;				/* -1 on a PF */
+	int id;
+	u16 lid;
+	u64 node_guid, port_guid;	/* latched at bind */
+	struct list_head link;		/* in the fabric */
+	struct list_head qps;
+	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+	struct vhca_vf vfs[VHCA_MAX_VFS];
+};
+
+struct vhca_ah {
+	struct ib_ah ibah;
+	struct rdma_ah_attr attr;
+};
+
+struct vhca_pd {
+	struct ib_pd ibpd;
+};
+
+struct vhca_uctx {
+	struct ib_ucontext ibuctx;
+};
+
+struct vhca_cq {
+	struct ib_cq ibcq;
+	struct list_head wcs;
+	bool armed;
+	struct work_struct work;
+};
+
+struct vhca_wce {
+	struct list_head link;
+	struct ib_wc wc;
+};
+
+struct vhca_rwqe {
+	struct list_head link;
+	u64 wr_id;
+	int nsge;
+	struct ib_sge sge[VHCA_MAX_SGE];
+};
+
+struct vhca_mc {
+	struct list_head link;
+	union ib_gid gid;
+};
+
+struct vhca_qp {
+	struct ib_qp ibqp;
+	struct list_head link;		/* in vhca_dev.qps */
+	struct list_head rq, mcs;
+	enum ib_qp_state state;
+	u32 qkey;
+	struct ib_qp_init_attr init;
+	bool sig_all;
+};
+
+static inline struct vhca_dev *to_vdev(struct ib_device *ibdev)
+{
+	return container_of(ibdev, struct vhca_dev, ibdev);
+}
+
+static inline struct vhca_ah *to_vah(struct ib_ah *ibah)
+{
+	return container_of(ibah, struct vhca_ah, ibah);
+}
+
+static inline struct vhca_cq *to_vcq(struct ib_cq *ibcq)
+{
+	return container_of(ibcq, struct vhca_cq, ibcq);
+}
+
+static inline struct vhca_qp *to_vqp(struct ib_qp *ibqp)
+{
+	return container_of(ibqp, struct vhca_qp, ibqp);
+}
+
+/* vf.c */
+
+extern struct mutex vhca_vfs_lock;	/* guards every PF's vfs[] */
+extern const struct ib_device_ops vhca_pf_ops;
+
+/* port.c */
+
+extern const struct ib_device_ops vhca_port_ops;
+
+bool vhca_link_up(struct vhca_dev *d);
+void vhca_make_gid(struct vhca_dev *d, union ib_gid *gid);
+
+/* verbs.c, qp.c, cq.c */
+
+extern const struct ib_device_ops vhca_verbs_ops, vhca_qp_ops, vhca_cq_ops;
+
+void vhca_complete(struct ib_cq *ibcq, const struct ib_wc *wc);
+
+/* fabric.c, sa.c; all but attach and detach want vhca_fabric_lock held */
+
+/* One lock for the whole fabric: ports, QPs, receive queues and CQs. */
+extern spinlock_t vhca_fabric_lock;
+
+void vhca_attach_port(struct vhca_dev *d);
+void vhca_detach_port(struct vhca_dev *d);
+struct vhca_dev *vhca_port_by_gid(const u8 *gid);
+struct vhca_qp *vhca_qp_by_num(struct vhca_dev *d, u32 qpn);
+void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
+	       const struct rdma_ah_attr *ah, u32 dqpn,
+	       const void *data, u32 len);
+void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
+		  const struct ib_grh *grh, const void *data, u32 len);
+void vhca_sa_answer(struct vhca_dev *src, const void *req, u32 len);
+
+#endif

@@ -1,0 +1,62 @@
+# The virtual machine. Sourced by `run`, after `prepare` has told tree and initramfs, with the options of `run` in
+# pfs, limit, out, connected, processor, devices and kernel_options, and a directory of its own in share.
+
+# Passes on our stdin for as long as we live.
+feed() {
+  setpriv --pdeathsig KILL cat <&0 >&3 2>/dev/null &
+  trap "kill $! 2>/dev/null || true; rm -rf '$share'" EXIT
+}
+
+# boot SCRIPT FILE…: exits with the status of the run.
+boot() {
+  local i status=0
+  mkdir "$share/host" "$share/host/out"
+  cp "$1" "$share/host/job"
+  shift
+  [ $# = 0 ] || cp "$@" "$share/host/"
+  for i in $(seq 1 "$pfs"); do
+    devices+=(-device "pcie-root-port,id=port$i,chassis=$i,slot=$i")
+    # multifunction: real udev would otherwise compute one name for the PF and all its VFs.
+    devices+=(-device "igb,multifunction=on,bus=port$i,romfile=")
+  done
+
+  # QEMU takes the end of its stdin for a port that is unplugged, and the guest could not write any more. So its
+  # stdin is a pipe that never ends, since we hold both ends of it.
+  mkfifo "$share/stdin"
+  exec 3<>"$share/stdin"
+  [ -z "$connected" ] || feed
+
+  kernel_options+=(console=ttyS0 quiet loglevel=2)
+  # No bug of the kernel's or of ours goes unseen: each ends the guest.
+  kernel_options+=(panic=-1 oops=panic panic_on_warn=1)
+  # Start-up work that nothing here needs.
+  kernel_options+=(cryptomgr.notests apparmor=0 mitigations=off)
+
+  say "booting Linux $(cat "$tree/kernel-release") with $pfs PF(s), takes some 3 s"
+  child timeout --kill-after=5 "$limit" setpriv --pdeathsig KILL \
+    env LD_LIBRARY_PATH="$tree/usr/lib/x86_64-linux-gnu" "$tree/usr/bin/qemu-system-x86_64" \
+    -L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios" \
+    -nodefaults -no-user-config -display none -no-reboot \
+    -machine q35 "${processor[@]}" -cpu max -m 768 \
+    -kernel "$tree/vmlinux" -initrd "$initramfs" \
+    -append "${kernel_options[*]}" \
+    -serial "file:$share/serial.log" \
+    -chardev stdio,id=job,signal=off -device virtio-serial -device virtserialport,chardev=job \
+    -virtfs "local,path=$share/host,mount_tag=host,security_model=none" \
+    "${devices[@]}" <&3 2>"$share/qemu.log" || status=$?
+
+  if [ -n "$out" ]; then
+    mkdir -p "$out"
+    cp -r "$share/host/out/." "$share/serial.log" "$out/" || true
+  fi
+  [ ! -s "$share/host/status" ] || exit "$(cat "$share/host/status")"
+  if [ "$status" = 124 ]; then
+    say "the guest did not end within $limit s; the last it said:"
+  else
+    say "the guest died (QEMU ended with status $status); the last they said:"
+    status=125
+  fi
+  tail -n 5 "$share/qemu.log" >&2
+  tail -n 25 "$share/serial.log" 2>/dev/null | tr -d '\r' >&2
+  exit "$status"
+}

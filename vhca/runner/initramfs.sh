@@ -1,0 +1,58 @@
+# The guest's root file system. Sourced by `prepare`, after module.sh. Sets `initramfs`.
+
+guest_programs=(busybox dash bash ip rdma strace)
+guest_modules=(ib_ipoib ib_uverbs ib_umad rdma_ucm 9p 9pnet_virtio overlay dummy veth vfio-pci vfio_iommu_type1)
+
+build_initramfs() {
+  local root=$cache/root.new program modules=$tree/usr/lib/modules/$release added=
+  say "building the initramfs"
+  rm -rf "$root"
+  mkdir -p "$root"/{bin,dev,proc,sys,run,tmp,host,etc,root,lib64} "$root/opt/cni/bin" "$root/var/lib/cni" \
+    "$root/lib/modules/$release"
+  ln -s run "$root/var/run"
+  ln -s bin "$root/sbin" # the kernel calls /sbin/modprobe
+  for program in "${guest_programs[@]}"; do
+    add_program "$(within "$tree" command -v "$program")" "$root/bin"
+  done
+  # The rest is busybox's; not its shell, which runs its applets before PATH, so that `ip` would be its own.
+  ln -s dash "$root/bin/sh"
+  for program in $("$root/bin/busybox" --list); do
+    [ -e "$root/bin/$program" ] || ln -s busybox "$root/bin/$program"
+  done
+  add_program "$tree/usr/lib/cni/host-local" "$root/opt/cni/bin"
+  for program in "${guest_modules[@]}"; do add_module "$program"; done
+  cp "$module/vhca.ko" "$modules"/modules.{builtin,builtin.modinfo,order} "$root/lib/modules/$release/"
+  within "$tree" depmod -b "$root" "$release"
+  install -m 755 "$here/guest/init" "$root/init"
+  # Not compressed: unpacking it in the emulator would take longer than reading it.
+  (cd "$root" && find . | LC_ALL=C sort | within "$tree" cpio -o -H newc -R 0:0 --quiet) >"$initramfs.new"
+  rm -rf "$root"
+  mv "$initramfs.new" "$initramfs"
+}
+
+# add_program FILE DIRECTORY: a program and the libraries that it needs.
+add_program() {
+  local libraries library
+  cp -L "$1" "$2/"
+  libraries=$(within "$tree" ldd "$1" 2>/dev/null) || return 0 # a static program
+  case $libraries in *'not found'*) die "$1 lacks libraries: $libraries" ;; esac
+  for library in $(sed -n 's#^[^/]*\(/[^ ]*\).*#\1#p' <<<"$libraries"); do
+    # From the tree they move to the place where ld.so looks for them.
+    mkdir -p "$root$(dirname "${library#"$tree"}")"
+    cp -L "$library" "$root${library#"$tree"}"
+  done
+}
+
+# add_module NAME: a module and, first, those that it depends on. One that is built in has no file.
+add_module() {
+  local file needed
+  case " $added " in *" $1 "*) return ;; esac
+  added="$added $1"
+  file=$(find "$modules" -name "$1.ko.xz" -o -name "${1//_/-}.ko.xz" | head -n 1)
+  [ -n "$file" ] || return 0
+  for needed in $(within "$tree" modinfo -F depends "$file" | tr , ' '); do add_module "$needed"; done
+  within "$tree" xz -dc "$file" >"$root/lib/modules/$release/$(basename "${file%.xz}")"
+}
+
+initramfs=$cache/initramfs-$(key_of "$module" "${BASH_SOURCE[0]}" "$here/guest/init")
+[ -e "$initramfs" ] || locked build_initramfs "$initramfs"

@@ -1,0 +1,84 @@
+# Debian packages for the virtual node: downloaded with apt and unpacked into the cache, never installed.
+# Sourced by `prepare`. Sets `tree`, the directory that they are unpacked in.
+
+# What the host side runs (the emulator; the compiler that matches the kernel) and what the guest gets.
+host_packages=(qemu-system-x86 gcc-14 pahole libelf1t64 cpio kmod xz-utils zstd)
+guest_packages=(busybox-static bash dash iproute2 strace containernetworking-plugins)
+
+# apt with a state of its own: an empty status file, so that it fetches all that a package needs and not just
+# what this machine lacks, and directories that any user can write. Sources and keys are the system's. It ends with us.
+apt() {
+  local command=$1
+  shift
+  setpriv --pdeathsig KILL "$command" -o Dir::State="$downloads/state" -o Dir::State::status="$downloads/status" \
+    -o Dir::Cache="$downloads/cache" -o Debug::NoLocking=1 -o APT::Sandbox::User=root "$@"
+}
+
+# Shows apt's percentages (read from its status descriptor): in place on a terminal, else a line per quarter.
+show_percent() {
+  local kind percent text shown=-1
+  while IFS=: read -r kind _ percent text; do
+    [ "$kind" = dlstatus ] || continue
+    percent=${percent%%.*}
+    if [ -t 2 ]; then
+      printf '\r[vhca] %3d %%' "$percent" >&2
+    elif [ $((percent / 25)) -gt "$shown" ]; then
+      shown=$((percent / 25))
+      say "$percent %"
+    fi
+  done
+  [ ! -t 2 ] || printf '\r\033[K' >&2
+}
+
+# apt-get ARGS…, quiet but for its percentages; its own words are shown when it fails.
+fetch() {
+  local log=$downloads/log
+  { apt apt-get -qq -y -o APT::Status-Fd=3 "$@" 3>&1 >"$log" 2>&1 || touch "$log.failed"; } | show_percent
+  [ ! -e "$log.failed" ] || { cat "$log" >&2; rm "$log.failed"; die "apt-get $1 failed, see above"; }
+}
+
+unpack_packages() {
+  local downloads=$cache/downloads kernel deb
+  [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && command -v apt-get >/dev/null ||
+    die "the virtual node is made of Debian's amd64 packages; this needs dpkg and apt on amd64"
+  mkdir -p "$downloads/state/lists/partial" "$downloads/cache/archives/partial"
+  : >"$downloads/status"
+
+  say "fetching package lists"
+  fetch update
+  kernel=$(apt apt-cache show linux-image-amd64 | sed -n 's/^Depends: linux-image-\([^ ,]*\).*/\1/p' | head -n 1)
+  [ -n "$kernel" ] || die "apt knows no linux-image-amd64: are Debian's package sources set up?"
+  say "fetching packages, about 250 MB, once (into $cache)"
+  fetch install --no-install-recommends --download-only "${host_packages[@]}" "${guest_packages[@]}"
+  # The kernel without what it would need on a machine that boots from disk.
+  (cd "$downloads/cache/archives" && fetch download "linux-image-$kernel" "linux-headers-$kernel" \
+    "linux-headers-${kernel%-amd64}-common" "linux-kbuild-${kernel%-amd64}")
+
+  say "unpacking"
+  rm -rf "$tree.new"
+  mkdir "$tree.new"
+  for deb in "$downloads"/cache/archives/*.deb; do
+    # The host's own libc and ld.so serve both; two versions of them do not mix in one process.
+    case $deb in */libc6_*) continue ;; esac
+    dpkg-deb -x "$deb" "$tree.new"
+  done
+  unpack_kernel "$tree.new/boot/vmlinuz-$kernel" "$tree.new/vmlinux"
+  printf '%s\n' "$kernel" >"$tree.new/kernel-release"
+  rm -rf "$tree.new"/usr/share/{doc,man,info,locale}
+  mv "$tree.new" "$tree"
+  rm -rf "$downloads"
+}
+
+# QEMU starts an uncompressed kernel a second faster (PVH: no firmware, no unpacking in the emulator). A bzImage
+# keeps it at payload_offset (header at 0x248) behind setup_sects + 1 sectors (0x1f1), see the kernel's
+# Documentation/arch/x86/boot.rst; the last 4 bytes of the payload are its size.
+unpack_kernel() {
+  local image=$1 start length
+  number() { od -An -t "u$2" -j "$(($1))" -N "$2" "$image" | tr -d ' '; }
+  start=$((($(number 0x1f1 1) + 1) * 512 + $(number 0x248 4))) length=$(number 0x24c 4)
+  head -c $((start + length - 4)) "$image" | tail -c +$((start + 1)) |
+    within "$tree.new" zstd -dqc >"$2" || die "cannot unpack the kernel $image"
+}
+
+tree=$cache/packages-$(key_of "$(. /etc/os-release && echo "$ID$VERSION_ID")" "${BASH_SOURCE[0]}")
+[ -e "$tree/kernel-release" ] || locked unpack_packages "$tree/kernel-release"
