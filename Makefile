@@ -1,13 +1,14 @@
-# ib-sriov: TypeScript in src/ → one script per face (esbuild) → bytecode (qjsc) → linked with native/*.c and
-# libquickjs into build/ib-sriov. `make help` lists what there is to make.
+# ib-sriov: TypeScript in src/ → one script per face (esbuild), cut into pieces → bytecode (scripts/compile.c) → linked
+# with native/*.c and libquickjs into build/ib-sriov. `make help` lists what there is to make.
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
 MAKEFLAGS += --no-builtin-rules --no-builtin-variables
 SHELL := /bin/bash
 
-CC ?= gcc
-CC := $(if $(filter default undefined,$(origin CC)),gcc,$(CC))
+ifneq ($(filter default undefined,$(origin CC)),)
+CC := gcc
+endif
 STRIP ?= strip
 NODE ?= node
 
@@ -30,8 +31,8 @@ B := build
 PROGRAMS := main $(sort $(patsubst src/%-face.ts,%,$(wildcard src/*-face.ts)))
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := argument children directories engine error files host json locks main namespaces netlink process program read \
-  report signals spawn streams text wait
+NATIVE := argument children directories engine error files host json locks main memory namespaces netlink process \
+  program read report signals spawn streams text wait
 HEADERS := $(wildcard native/*.h)
 
 # ---- flags ----
@@ -59,14 +60,16 @@ build: $(B)/ib-sriov ## build/ib-sriov, the executable (the default)
 build-asan: $(B)/asan/ib-sriov ## build/asan/ib-sriov, with the address and undefined-behaviour sanitizers
 
 .PHONY: test
-test: build build-asan $(B)/host-test $(B)/asan/host-test ## all tests: lint, types, unit, native, e2e in the virtual node
+test: build build-asan $(B)/host-test $(B)/asan/host-test ## all tests: lint, types, unit, simulator, native, e2e
 	@$(NODE) scripts/test.mjs
 
-.PHONY: lint unit native e2e
+.PHONY: lint unit simulator native e2e
 lint: setup ## format, lint and types only
 	@$(NODE) scripts/test.mjs format types test-types
 unit: setup ## unit tests only
 	@$(NODE) scripts/test.mjs unit
+simulator: setup ## tests on a model of a node only
+	@$(NODE) scripts/test.mjs simulator
 native: build build-asan $(B)/host-test $(B)/asan/host-test ## tests of the executable and of native/ only
 	@$(NODE) scripts/test.mjs native
 e2e: build ## tests in the virtual node only
@@ -110,7 +113,7 @@ $(B)/bytecode/%.c: $(B)/bundle/%.pieces $(B)/compile
 	$(call say,compile,$@)
 	$(Q)$(B)/compile $* $< >$@
 
-$(B)/bytecode/programs.c: Makefile
+$(B)/bytecode/programs.c: $(B)/bundle/.done
 	@mkdir -p $(@D)
 	@{ echo '#include "program.h"'; \
 	  printf 'extern const struct program program_%s;\n' $(PROGRAMS); \
@@ -132,7 +135,7 @@ $(B)/$(1)/%.o: native/%.c $(HEADERS) $(B)/bytecode/build.h Makefile | setup
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$(CC) $(WARNINGS) $(CPPFLAGS) $(PREFIX_MAP) $(2) -c -o $$@ $$<
-$(B)/$(1)/bytecode-%.o: $(B)/bytecode/%.c
+$(B)/$(1)/bytecode-%.o: $(B)/bytecode/%.c | setup
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$(CC) $(CPPFLAGS) $(PREFIX_MAP) -c -o $$@ $$<

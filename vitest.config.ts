@@ -3,6 +3,12 @@ import { defineConfig } from "vitest/config";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
+/** The module `host` is the engine's; on Node its pure functions have a stand-in. */
+const onNode = { resolve: { alias: { host: at("test/support/host.ts") } } };
+
+/** Tests that have both variants of the executable in them, or none. */
+const bothOrNeither = ["hostile-input", "pieces", "locate"].map((name) => `test/native/${name}.test.ts`);
+
 /** The tests of native/ run twice: with the executable as it ships, and with the sanitizers in it. */
 function native(name: string, directory: string, exclude: string[]) {
   return {
@@ -19,17 +25,14 @@ function native(name: string, directory: string, exclude: string[]) {
 export default defineConfig({
   test: {
     projects: [
+      { ...onNode, test: { name: "unit", include: ["test/unit/**/*.test.ts"] } },
+      // A test is a scenario, failed or killed at each of its calls: thousands of cases.
       {
-        // The module `host` is the engine's; on Node its pure functions have a stand-in.
-        resolve: { alias: { host: at("test/support/host.ts") } },
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"] },
+        ...onNode,
+        test: { name: "simulator", include: ["test/simulator/**/*.test.ts"], testTimeout: 300_000 },
       },
       native("native", "build", []),
-      // hostile-input has both variants in it.
-      native("native-asan", "build/asan", [
-        "test/native/hostile-input.test.ts",
-        "test/native/pieces.test.ts",
-      ]),
+      native("native-asan", "build/asan", bothOrNeither),
       {
         // Virtual machines: one at a time, and slow where there is no KVM.
         test: {

@@ -11,7 +11,7 @@ enum { STACK_BYTES = 256 * 1024, MEMORY_BYTES = 256 * 1024 * 1024 };
 
 JSContext *engine_start(void)
 {
-  JSRuntime *runtime = JS_NewRuntime();
+  JSRuntime *runtime = engine_new_runtime();
   if (runtime == NULL)
     return NULL;
   JS_SetMaxStackSize(runtime, STACK_BYTES);
@@ -59,10 +59,15 @@ bool engine_add_for(JSContext *context, const char *name)
     const char *name;
     enum engine_intrinsic which;
   } globals[] = {
-    {"Map", ENGINE_COLLECTIONS},      {"Set", ENGINE_COLLECTIONS},     {"WeakMap", ENGINE_COLLECTIONS},
-    {"WeakSet", ENGINE_COLLECTIONS},  {"ArrayBuffer", ENGINE_BYTES},   {"DataView", ENGINE_BYTES},
-    {"Uint8Array", ENGINE_BYTES},     {"Uint16Array", ENGINE_BYTES},   {"Uint32Array", ENGINE_BYTES},
-    {"Int32Array", ENGINE_BYTES},     {"BigUint64Array", ENGINE_BYTES},
+    {"Map", ENGINE_COLLECTIONS},         {"Set", ENGINE_COLLECTIONS},
+    {"WeakMap", ENGINE_COLLECTIONS},     {"WeakSet", ENGINE_COLLECTIONS},
+    {"ArrayBuffer", ENGINE_BYTES},       {"SharedArrayBuffer", ENGINE_BYTES},
+    {"DataView", ENGINE_BYTES},          {"Uint8ClampedArray", ENGINE_BYTES},
+    {"Int8Array", ENGINE_BYTES},         {"Uint8Array", ENGINE_BYTES},
+    {"Int16Array", ENGINE_BYTES},        {"Uint16Array", ENGINE_BYTES},
+    {"Int32Array", ENGINE_BYTES},        {"Uint32Array", ENGINE_BYTES},
+    {"BigInt64Array", ENGINE_BYTES},     {"BigUint64Array", ENGINE_BYTES},
+    {"Float32Array", ENGINE_BYTES},      {"Float64Array", ENGINE_BYTES},
   };
   for (size_t i = 0; i < sizeof globals / sizeof globals[0]; i++) {
     if (strcmp(globals[i].name, name) == 0) {

@@ -18,6 +18,11 @@ int engine_finish(JSContext *context, JSValue result);
 /* Frees everything, so that the sanitizers see what leaked. */
 void engine_end(JSContext *context);
 
+/* memory.c: */
+
+/* A runtime with memory that is quick to come by. NULL where there is none. */
+JSRuntime *engine_new_runtime(void);
+
 /* report.c: */
 
 /* Turns the pending exception into a CNI error object on stdout (on stderr where stdout has been used). */

@@ -3,9 +3,15 @@
  *
  * Every function throws a {@link HostError} when the kernel says no. Every descriptor that is made here is
  * close-on-exec. Strings are UTF-8 at the kernel's side; a string with a NUL byte given as a path or an
- * argument throws EINVAL (it would name something else). Times are milliseconds on CLOCK_MONOTONIC; a
- * `deadline` is a point on that clock, not a duration, and a call that reaches it throws ETIMEDOUT. All
- * waiting calls end with EINTR when a signal that {@link deferSignals} holds back has arrived.
+ * argument throws EINVAL (it would name something else), and so does half a surrogate pair. (Names and
+ * variables that come from the kernel and are no UTF-8 have half surrogates, U+DC80 to U+DCFF, for the bytes
+ * in question; given back, they are those bytes again.) Times are milliseconds on CLOCK_MONOTONIC; a
+ * `deadline` is a point on that clock, not a duration (Infinity: none), and a call that reaches it throws
+ * ETIMEDOUT. A call that has to wait ends with EINTR when a signal that {@link deferSignals} holds back has
+ * arrived, once: whoever undoes things afterwards can wait again. Arguments of a wrong type are TypeErrors.
+ *
+ * JSON.parse is guarded as well: what is nested more than 512 levels deep is a SyntaxError (the engine's own
+ * parser would overflow the stack).
  */
 declare module "host" {
   /** What a failed call throws: an Error whose message is `call subject: text (ENAME)`. */
@@ -39,18 +45,25 @@ declare module "host" {
   function print(fd: 1 | 2, text: string): void;
   /** Everything on stdin, as UTF-8 text. More than `limit` bytes: EFBIG. */
   function readStdin(limit: number): string;
-  /** Evaluates another embedded program (a "face") in this same context, once. Unknown name: ENOENT. */
+  /**
+   * Evaluates another embedded program (a "face": src/NAME-face.ts) in this same context. Unknown name: ENOENT;
+   * one is all that can be loaded: EEXIST.
+   */
   function load(face: string): void;
   /** The status (0 to 255) that the process ends with when its program has run to its end; 0 until it is set. */
   function exitStatus(status: number): void;
   /** Version, commit and build date, baked in at build time. */
   const build: { readonly version: string; readonly commit: string; readonly date: string };
   /**
-   * From now on SIGTERM, SIGINT and SIGHUP do not kill: they are remembered, and waiting calls end with
-   * EINTR. SIGKILL cannot be held back.
+   * From now on SIGTERM, SIGINT and SIGHUP do not kill: the first one is remembered, and the call that waits or
+   * is the next to wait ends with EINTR. SIGKILL cannot be held back. A signal that our caller has set to be
+   * ignored stays ignored.
    */
   function deferSignals(): void;
-  /** The first signal that was remembered, e.g. "SIGTERM"; undefined if none. */
+  /**
+   * The first signal that was remembered, e.g. "SIGTERM"; undefined if none. Once it has been told here, no call
+   * is interrupted by it any more.
+   */
   function pendingSignal(): string | undefined;
 
   // ---- text, addresses: pure --------------------------------------------------------------------------
@@ -95,9 +108,9 @@ declare module "host" {
   // ---- locks ------------------------------------------------------------------------------------------
   /** Opens (makes if need be, O_NOFOLLOW, regular files only) a lock file for reading and writing; not locked yet. */
   function openLock(path: string, mode: number): number;
-  /** flock(2) LOCK_EX. Already locked by someone: waits until the deadline. */
+  /** flock(2) LOCK_EX. Already locked by someone: waits until the deadline; first come, first served. */
   function lock(fd: number, deadline: number): void;
-  /** pread(2) from offset 0, up to `limit` bytes. */
+  /** pread(2) from offset 0, up to `limit` bytes, 4096 at the most. */
   function readAt0(fd: number, limit: number): string;
   /** One pwrite(2) at offset 0; does not truncate. A short write throws EIO. */
   function writeAt0(fd: number, text: string): void;
@@ -115,10 +128,13 @@ declare module "host" {
   function enterNetworkNamespace(fd: number): void;
 
   // ---- netlink ----------------------------------------------------------------------------------------
-  /** AF_NETLINK socket of a protocol (0 NETLINK_ROUTE, 20 NETLINK_RDMA) with EXT_ACK, CAP_ACK and (route) STRICT_CHK set. */
+  /** AF_NETLINK socket of a protocol (0 NETLINK_ROUTE, 20 NETLINK_RDMA) with EXT_ACK and (route) GET_STRICT_CHK set. */
   function netlinkSocket(protocol: number): number;
-  /** NETLINK_ADD_MEMBERSHIP. */
-  function netlinkJoin(fd: number, group: number): void;
+  /**
+   * AF_NETLINK socket that only receives: the events of these groups, one bit each (RTMGRP_LINK is 1; the bit of
+   * group N of linux/rtnetlink.h is N - 1).
+   */
+  function netlinkEvents(protocol: number, groups: number): number;
   /** SO_NETNS_COOKIE of a socket, decimal; undefined on kernels before 5.14 (ENOPROTOOPT). */
   function netnsCookie(fd: number): string | undefined;
   /** One send(2) of the whole buffer. */
@@ -144,7 +160,10 @@ declare module "host" {
     readonly stdout: string;
     readonly stderr: string;
   }
-  /** posix_spawn(3). Returns an opaque handle. Text file busy: ETXTBSY. */
+  /**
+   * posix_spawn(3). Returns an opaque handle. Text file busy: ETXTBSY. The child is the leader of a process group
+   * of its own (Ctrl-C at a terminal is not for it), with all signals as they are by default.
+   */
   function spawn(start: ChildStart): number;
   /**
    * Reads its output until it ends, and reaps it. Output over `limit` bytes in all: it is killed, reaped,
@@ -152,6 +171,6 @@ declare module "host" {
    * grandchild that holds the pipes open is not waited for.
    */
   function wait(child: number, deadline: number, limit: number): ChildOutcome;
-  /** SIGKILL, then reaps it. Already reaped: nothing happens. */
+  /** SIGKILL to it and to those that it has started; then reaps it. Already reaped: nothing happens. */
   function kill(child: number): void;
 }

@@ -29,8 +29,6 @@ static JSValue host_netlinkSocket(HOST_ARGUMENTS)
   if (fd < 0)
     return host_throw(context, errno, "socket", "AF_NETLINK");
   int error = set_option(fd, NETLINK_EXT_ACK);
-  if (error == 0)
-    error = set_option(fd, NETLINK_CAP_ACK);
   if (error == 0 && protocol == NETLINK_ROUTE)
     error = set_option(fd, NETLINK_GET_STRICT_CHK);
   if (error == 0)
@@ -39,23 +37,26 @@ static JSValue host_netlinkSocket(HOST_ARGUMENTS)
   return host_throw(context, error, "setsockopt", "AF_NETLINK");
 }
 
-static JSValue host_netlinkJoin(HOST_ARGUMENTS)
+/*
+ * Nothing is ever asked on such a socket, so it needs no options; and groups given to bind(2) cost no call of their
+ * own. (The kernel's notifications go out "on behalf of port 0", the port of a socket that was never bound, and are
+ * not given to that one.)
+ */
+static JSValue host_netlinkEvents(HOST_ARGUMENTS)
 {
-  int fd;
-  int64_t number;
-  if (!host_fd(context, argv[0], &fd) || !host_integer(context, argv[1], "group", 1, INT32_MAX, &number))
+  int64_t protocol, groups;
+  if (!host_integer(context, argv[0], "protocol", 0, INT32_MAX, &protocol) ||
+      !host_integer(context, argv[1], "groups", 1, UINT32_MAX, &groups))
     return JS_EXCEPTION;
-  /*
-   * The kernel's notifications go out "on behalf of port 0" and are not given to that port, which is what a
-   * socket has until it is bound or sends. EINVAL: it has an address already.
-   */
-  const struct sockaddr_nl any = {.nl_family = AF_NETLINK};
-  if (bind(fd, (const struct sockaddr *)&any, sizeof any) < 0 && errno != EINVAL)
-    return host_throw_fd(context, errno, "bind", fd);
-  int group = (int)number;
-  if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) < 0)
-    return host_throw_fd(context, errno, "setsockopt NETLINK_ADD_MEMBERSHIP", fd);
-  return JS_UNDEFINED;
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, (int)protocol);
+  if (fd < 0)
+    return host_throw(context, errno, "socket", "AF_NETLINK");
+  const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = (uint32_t)groups};
+  if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0)
+    return JS_NewInt32(context, fd);
+  int error = errno;
+  close(fd);
+  return host_throw(context, error, "bind", "AF_NETLINK");
 }
 
 static JSValue host_netnsCookie(HOST_ARGUMENTS)
@@ -113,7 +114,7 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
 }
 
 const JSCFunctionListEntry host_netlink_functions[] = {
-  HOST_FUNCTION(netlinkSocket, 1), HOST_FUNCTION(netlinkJoin, 2),    HOST_FUNCTION(netnsCookie, 1),
+  HOST_FUNCTION(netlinkSocket, 1), HOST_FUNCTION(netlinkEvents, 2),    HOST_FUNCTION(netnsCookie, 1),
   HOST_FUNCTION(netlinkSend, 2),   HOST_FUNCTION(netlinkReceive, 2),
 };
 const int host_netlink_count = COUNT_OF(host_netlink_functions);

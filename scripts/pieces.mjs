@@ -13,12 +13,25 @@ import { parse } from "acorn";
 /** What `new` may be applied to at any time, with the same outcome. */
 const pureConstructors = new Set(["Map", "Set", "Uint8Array", "RegExp", "Error"]);
 
+/** Globals that TypeScript knows (lib ES2023) and our engine is built without (native/engine.c). */
+const absentGlobals = new Set([
+  "Date",
+  "Promise",
+  "Proxy",
+  "WeakRef",
+  "FinalizationRegistry",
+  "eval",
+  "Intl",
+]);
+
 /**
  * @param {string} script A script without imports and exports.
  * @returns {Piece[]} The rest first.
+ * @throws {Error} where it uses what the engine does not have.
  */
 export function cut(script) {
   const { body } = parse(script, { ecmaVersion: 2023, sourceType: "module", locations: true });
+  refuseAbsent(body);
   const names = lazyNames(body);
   const pieces = [];
   let rest = "";
@@ -58,6 +71,21 @@ export function cut(script) {
   }
   keep(end, script.length);
   return [{ name: "", line: 1, code: rest }, ...pieces];
+}
+
+function refuseAbsent(node) {
+  if (Array.isArray(node)) node.forEach(refuseAbsent);
+  if (node === null || typeof node !== "object" || typeof node.type !== "string") return;
+  const line = node.loc.start.line;
+  if (node.async || node.type === "AwaitExpression")
+    throw new Error(`line ${line}: the engine has no async functions`);
+  if (node.type === "Identifier" && absentGlobals.has(node.name)) {
+    throw new Error(`line ${line}: the engine has no ${node.name}`);
+  }
+  for (const [key, value] of Object.entries(node)) {
+    const isName = (key === "property" || key === "key") && !node.computed;
+    if (!isName) refuseAbsent(value);
+  }
 }
 
 /** The names whose declarations can wait. */

@@ -30,6 +30,7 @@ const suites = {
   types: check("types of the program", "node_modules/.bin/tsc", "--noEmit"),
   "test-types": check("types of the tests", "node_modules/.bin/tsc", "--noEmit", "-p", "tsconfig.test.json"),
   unit: project("unit", 15, "unit tests"),
+  simulator: project("simulator", 15, "simulator"),
   native: project("native", 15, "tests of the executable, as shipped and with sanitizers", "native-asan"),
   e2e: project("e2e", 70, "tests in the virtual node"),
 };
@@ -73,7 +74,9 @@ async function run({ title, command, minutes, report }) {
   let [passed, failed, skipped] = report ? [0, 0, 0] : [succeeded ? 1 : 0, 0, 0];
   try {
     if (report) {
-      const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(await readFile(report));
+      const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
+        await readFile(report),
+      );
       [passed, failed, skipped] = [numPassedTests, numFailedTests, numPendingTests + numTodoTests];
     }
   } catch (error) {
@@ -99,7 +102,8 @@ await mkdir(reports, { recursive: true });
 
 const results = [];
 for (const name of wanted) {
-  if (!(name in suites)) throw new Error(`no such suite: ${name}; there are ${Object.keys(suites).join(", ")}`);
+  if (!(name in suites))
+    throw new Error(`no such suite: ${name}; there are ${Object.keys(suites).join(", ")}`);
   results.push(await run(suites[name]));
 }
 

@@ -3,11 +3,11 @@ import { showValue } from "./cni/document.ts";
 import { CniError, codes } from "./cni/errors.ts";
 import type { Dns, Result } from "./cni/result.ts";
 import type { CniVersion } from "./cni/versions.ts";
-import { isHex } from "./infiniband/digits.ts";
 import type { Guid } from "./infiniband/guid.ts";
 import { type PKey, parsePKey } from "./infiniband/pkey.ts";
 import { requireIbKubernetes, wantedGuid } from "./network-guid.ts";
 import type { LinkState } from "./node/links.ts";
+import { parsePciAddress } from "./node/pci-address.ts";
 
 /** kubelet gives all networks of a pod 120 s; what cannot be had in less must be given up before that. */
 const DEFAULT_TIMEOUT = 100_000;
@@ -108,26 +108,6 @@ export function parseNetworkForDelete(configuration: Configuration): DetachConfi
     timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
     warnings,
   };
-}
-
-/**
- * Reads a PCI address: domain, bus, device, function, in any case.
- * @returns it in the kernel's spelling, e.g. "0000:03:00.2"; undefined where the text is none.
- */
-export function parsePciAddress(text: string): string | undefined {
-  const [domain, bus, rest, ...more] = text.split(":");
-  if (domain === undefined || bus === undefined || rest === undefined || more.length > 0) return undefined;
-  const [device, fn, ...evenMore] = rest.split(".");
-  if (device === undefined || fn === undefined || evenMore.length > 0) return undefined;
-  if (domain.length < 4 || domain.length > 8 || bus.length !== 2 || device.length !== 2 || fn.length !== 1) {
-    return undefined;
-  }
-  if (!isHex(domain + bus + device + fn)) return undefined;
-  // 5 bits of device and 3 of function: PCI_DEVFN, linux/pci.h.
-  if (Number.parseInt(device, 16) > 0x1f || Number.parseInt(fn, 16) > 7) return undefined;
-  // The kernel prints a domain with "%04x": longer ones (those of VMD, say) without leading zeros.
-  const shortDomain = Number.parseInt(domain, 16).toString(16).padStart(4, "0");
-  return `${shortDomain}:${bus}:${device}.${fn}`.toLowerCase();
 }
 
 function requiredDevice({ fields }: Configuration): string {

@@ -40,13 +40,15 @@ export interface AttachCall extends Call {
 export function attach(node: Node, call: AttachCall): Result {
   const state = new StateDirectory(node.files);
   const pod = openContainer(node, call.netns, call.ownNetnsAllowed);
-  const vf = attempt(`read deviceID ${call.deviceID}`, () => virtualFunctionAt(node, call.deviceID));
+  const find = () => attempt(`read deviceID ${call.deviceID}`, () => virtualFunctionAt(node, call.deviceID));
+  const { pci } = find();
   requireName(state, call);
   attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call.deadline, `ADD of container ${call.name.containerId}`);
-  attempt(`lock VF ${vf.pci}`, () => locks.acquireVf(vf.pci));
+  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
-    return attachLocked(node, call, state, locks, pod, vf);
+    // While the lock was waited for the VF can have been destroyed and made anew.
+    return attachLocked(node, call, state, locks, pod, find());
   } finally {
     locks.release();
   }

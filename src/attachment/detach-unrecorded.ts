@@ -46,10 +46,12 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
     if (owner !== undefined && !isNamed(owner, call.name) && state.find(owner) !== undefined) return;
     for (const link of straysIn(node, pci, pod)) {
       call.warn(`no record says why ${link.name} of VF ${pci} is in ${call.netns}; it is brought home`);
-      // "%d" has the kernel choose a free number.
-      attempt(`move ${link.name} of VF ${pci} to the host`, () =>
-        node.links.move(link.namespace, link.index, node.namespaces.host, "ib%d"),
-      );
+      attempt(`move ${link.name} of VF ${pci} to the host`, () => {
+        // One that the host has too would keep it there.
+        node.links.removeAltnames(link.namespace, link.index, link.altnames);
+        // "%d" has the kernel choose a free number.
+        node.links.move(link.namespace, link.index, node.namespaces.host, "ib%d");
+      });
     }
     if (node.functions.driver(pci) === undefined) bindLikePf(node, pci, locks);
   } finally {
@@ -65,7 +67,7 @@ function isInOrder(node: Node, pci: string, pod: Namespace | undefined): boolean
 /** What of the VF is in the container. */
 function straysIn(node: Node, pci: string, pod: Namespace | undefined) {
   if (pod === undefined || pod.cookie === node.namespaces.host.cookie) return [];
-  return node.links.ofFunction(pod, pci).map(({ name, index }) => ({ name, index, namespace: pod }));
+  return node.links.ofFunction(pod, pci).map((link) => ({ ...link, namespace: pod }));
 }
 
 /** Which driver a VF had nobody knows; that of its PF drives both in every InfiniBand HCA there is. */

@@ -64,6 +64,9 @@ export class Locks {
 
   /** Hands the VF to an attachment for good. */
   setOwner(owner: AttachmentName): void {
+    const isSaid =
+      this.#owner !== undefined && isNamed(this.#owner, owner) && this.#predecessor === undefined;
+    if (isSaid) return;
     this.#owner = owner;
     this.#predecessor = undefined;
     this.#write();

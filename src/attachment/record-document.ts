@@ -1,5 +1,6 @@
 import { fromJson, isObject } from "../cni/document.ts";
 import { parseGuid } from "../infiniband/guid.ts";
+import { parsePciAddress } from "../node/pci-address.ts";
 import type { AttachmentRecord } from "./record.ts";
 
 /**
@@ -55,7 +56,9 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
     areStrings(part, ["containerId", "ifname", "netns", "netnsCookie", "bootId"]) &&
     typeof part.since === "number" &&
     isObject(vf) &&
-    areStrings(vf, ["pci", "pf", "incarnation"]) &&
+    areStrings(vf, ["incarnation"]) &&
+    isPciAddress(vf.pci) &&
+    isPciAddress(vf.pf) &&
     typeof vf.index === "number" &&
     isObject(found) &&
     isOriginals(found) &&
@@ -85,6 +88,11 @@ function isOriginals(found: Record<string, unknown>): boolean {
 
 function areStrings(object: Record<string, unknown>, keys: readonly string[]): boolean {
   return keys.every((key) => typeof object[key] === "string");
+}
+
+/** It becomes a part of paths. */
+function isPciAddress(value: unknown): boolean {
+  return typeof value === "string" && parsePciAddress(value) === value;
 }
 
 function isGuidOrAbsent(value: unknown): boolean {

@@ -1,3 +1,4 @@
+import { utf8Length } from "../cni/utf8-length.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { parseRecord, recordDocument } from "./record-document.ts";
@@ -117,13 +118,4 @@ function plainPath(name: AttachmentName): string {
 
 function asidePath(name: AttachmentName): string {
   return `${root}/.x/${name.containerId}/${name.ifname}`;
-}
-
-function utf8Length(text: string): number {
-  let bytes = 0;
-  for (const character of text) {
-    const code = character.codePointAt(0) ?? 0;
-    bytes += code < 0x80 ? 1 : code < 0x800 ? 2 : code < 0x10000 ? 3 : 4;
-  }
-  return bytes;
 }

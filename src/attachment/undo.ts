@@ -34,20 +34,27 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
 }
 
 /** Does it only where the container no longer has the netdev that carries the addresses. */
-function requireUncarried({ ipam, node, pod, record }: Attachment, release: () => void): void {
-  const { pci } = record.vf;
-  const carried =
-    ipam !== undefined &&
-    pod !== undefined &&
-    attempt(`look for the netdev of VF ${pci} in ${record.netns}`, () => node.links.ofFunction(pod, pci))
-      .length > 0;
-  if (carried) {
-    throw new CniError(
-      codes.node,
-      `the lease is kept as long as ${record.netns} holds the netdev of VF ${pci}`,
-    );
+function requireUncarried(attachment: Attachment, release: () => void): void {
+  try {
+    requireGone(attachment);
+  } catch (error) {
+    // The lease stays, but the plugin that is making it must not outlive us.
+    attachment.lease?.end(attachment.deadline);
+    throw error;
   }
   release();
+}
+
+/** @throws {CniError} where the container has the netdev, or may have. */
+function requireGone({ ipam, node, pod, record }: Attachment): void {
+  if (ipam === undefined || pod === undefined) return;
+  const { pci } = record.vf;
+  const what = `look for the netdev of VF ${pci} in ${record.netns}`;
+  if (attempt(what, () => node.links.ofFunction(pod, pci)).length === 0) return;
+  throw new CniError(
+    codes.node,
+    `the lease is kept as long as ${record.netns} holds the netdev of VF ${pci}`,
+  );
 }
 
 /** One error of several, for the caller; undefined where there is none. */

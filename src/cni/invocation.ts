@@ -1,5 +1,5 @@
-import { utf8Encode } from "host";
 import { CniError, codes } from "./errors.ts";
+import { utf8Length } from "./utf8-length.ts";
 
 /** A verb of CNI. */
 export type Command = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
@@ -110,7 +110,7 @@ const MAX_INTERFACE_NAME = 15;
 function checkInterfaceName(value: string): void {
   const refuse = (why: string, details = value) =>
     new CniError(codes.badEnvironment, `CNI_IFNAME: ${why}`, { details });
-  if (utf8Encode(value).length > MAX_INTERFACE_NAME) {
+  if (utf8Length(value) > MAX_INTERFACE_NAME) {
     throw refuse("interface name is too long", "interface name should be less than 16 characters");
   }
   if (value === "." || value === "..") throw refuse("interface name is . or ..");

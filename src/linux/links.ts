@@ -100,7 +100,7 @@ export class LinuxLinks implements Links {
   }
 
   watch(where: Namespace, what: "links" | "addresses"): Watch {
-    return new LinuxWatch(ours(where).socket(), what, this.waits);
+    return new LinuxWatch(ours(where), what, this.waits);
   }
 }
 

@@ -46,14 +46,14 @@ export class LinuxNamespace implements Namespace {
     return this.routing.connection;
   }
 
-  /** A new rtnetlink socket in this namespace. */
-  socket(): number {
-    return this.within(this, () => host.netlinkSocket(NETLINK_ROUTE));
+  /** A new socket for the events of rtnetlink in this namespace; `groups` as for host.netlinkEvents. */
+  events(groups: number): number {
+    return this.within(this, () => host.netlinkEvents(NETLINK_ROUTE, groups));
   }
 
   private get routing() {
     if (this.route === undefined) {
-      const socket = this.socket();
+      const socket = this.within(this, () => host.netlinkSocket(NETLINK_ROUTE));
       this.route = { socket, connection: new Connection(new SocketTransport(socket)) };
     }
     return this.route;

@@ -1,32 +1,12 @@
-import { isHex } from "../infiniband/digits.ts";
-
-/** Length of ":03:00.2", what follows the domain of a PCI address. */
-const REST = 8;
+import { parsePciAddress } from "../node/pci-address.ts";
 
 /**
  * The sysfs directory of a PCI function.
- * @throws {RangeError} where that is no PCI address ("0000:03:00.2"): it must not become a path.
+ * @throws {RangeError} where that is no PCI address in the kernel's spelling ("0000:03:00.2"): it must not become a path.
  */
 export function functionDirectory(pci: string): string {
-  if (!isPciAddress(pci)) throw new RangeError(`"${pci}" is no PCI address`);
+  if (parsePciAddress(pci) !== pci) throw new RangeError(`"${pci}" is no PCI address`);
   return `/sys/bus/pci/devices/${pci}`;
-}
-
-/** Four digits of domain (more behind a volume management device), then ":03:00.2". */
-function isPciAddress(text: string): boolean {
-  const domain = text.slice(0, -REST);
-  const rest = text.slice(-REST);
-  return (
-    domain.length >= 4 &&
-    domain.length <= 8 &&
-    isHex(domain) &&
-    rest.charAt(0) === ":" &&
-    isHex(rest.slice(1, 3)) &&
-    rest.charAt(3) === ":" &&
-    isHex(rest.slice(4, 6)) &&
-    rest.charAt(6) === "." &&
-    isHex(rest.slice(7))
-  );
 }
 
 /**

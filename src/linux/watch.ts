@@ -2,29 +2,24 @@ import * as host from "host";
 import { TimeoutError } from "../node/clock.ts";
 import type { Watch } from "../node/links.ts";
 import { errnoOf } from "../node/node.ts";
+import type { LinuxNamespace } from "./namespace.ts";
 import type { Waits } from "./waits.ts";
 
-/** RTNLGRP_LINK and RTNLGRP_IPV6_IFADDR of linux/rtnetlink.h. */
-const RTNLGRP_LINK = 1;
-const RTNLGRP_IPV6_IFADDR = 9;
+/** RTMGRP_LINK and RTMGRP_IPV6_IFADDR of linux/rtnetlink.h. */
+const RTMGRP_LINK = 1;
+const RTMGRP_IPV6_IFADDR = 0x100;
 
 /** Events of rtnetlink, on a socket of their own. */
 export class LinuxWatch implements Watch {
+  private readonly socket: number;
   private closed = false;
 
-  /** @param socket an rtnetlink socket, which this closes. */
   constructor(
-    private readonly socket: number,
+    where: LinuxNamespace,
     what: "links" | "addresses",
     private readonly waits: Waits,
   ) {
-    try {
-      host.netlinkJoin(socket, RTNLGRP_LINK);
-      if (what === "addresses") host.netlinkJoin(socket, RTNLGRP_IPV6_IFADDR);
-    } catch (error) {
-      this.close();
-      throw error;
-    }
+    this.socket = where.events(what === "links" ? RTMGRP_LINK : RTMGRP_LINK | RTMGRP_IPV6_IFADDR);
   }
 
   wait(deadline: number): void {

@@ -10,7 +10,8 @@ const [disabled, enabled, auto, fresh] = vfs;
 /** The port GUID in an IPoIB hardware address: its last 8 bytes. */
 const guidOf = (address: string) => address.slice(-23);
 /** The address of a host's netdev, by any of its names. A rebind would change it: its first 4 bytes are the QPN's. */
-const hostAddress = async (name: string) => (await node.shell(`ip -o link show dev ${name}`)).match(/(?:\w\w:){19}\w\w/)?.[0] ?? "";
+const hostAddress = async (name: string) =>
+  (await node.shell(`ip -o link show dev ${name}`)).match(/(?:\w\w:){19}\w\w/)?.[0] ?? "";
 
 describe("a VF", () => {
   test("gets a GUID and goes to the pod, and comes back", () =>
@@ -111,7 +112,9 @@ describe("a VF", () => {
         ip -n a link property add dev mine altname other`);
       await node.del("a", config);
       await node.add("a", network(enabled));
-      await node.shell("ip -n a link set net1 down; ip -n a link set net1 name mine; ip -n a link set mine mtu 1500");
+      await node.shell(
+        "ip -n a link set net1 down; ip -n a link set net1 name mine; ip -n a link set mine mtu 1500",
+      );
       await node.del("a", network(enabled));
     }));
 
@@ -126,7 +129,9 @@ describe("a VF", () => {
 describe("several VFs", () => {
   test("go to one pod, and come back in any order", () =>
     node.unchanged(async () => {
-      const configs = [disabled, enabled, auto].map((vf, i) => network(vf, { guid: `02:00:00:00:00:00:01:0${i}` }));
+      const configs = [disabled, enabled, auto].map((vf, i) =>
+        network(vf, { guid: `02:00:00:00:00:00:01:0${i}` }),
+      );
       for (const [i, config] of configs.entries()) await node.add("a", config, { ifname: `net${i}` });
       for (const [i, config] of configs.entries()) {
         expect(guidOf((await node.podInterface("a", `net${i}`)).address)).toBe(config.guid);
@@ -151,10 +156,15 @@ describe("several VFs", () => {
   test("at the same time go to different pods", () =>
     node.unchanged(async () => {
       const configs = [disabled, enabled].map((vf, i) => network(vf, { guid: `02:00:00:00:00:00:01:0${i}` }));
-      const calls = (command: "add" | "del") => configs.map((config, i) => ({ command, config, pod: "ab".charAt(i) }));
-      await node.inParallel(calls("add").map(({ config, pod }) => ({ command: "ADD", container: pod, netns: pod, config })));
+      const calls = (command: "add" | "del") =>
+        configs.map((config, i) => ({ command, config, pod: "ab".charAt(i) }));
+      await node.inParallel(
+        calls("add").map(({ config, pod }) => ({ command: "ADD", container: pod, netns: pod, config })),
+      );
       expect(guidOf((await node.podInterface("a")).address)).toBe("02:00:00:00:00:00:01:00");
       expect(guidOf((await node.podInterface("b")).address)).toBe("02:00:00:00:00:00:01:01");
-      await node.inParallel(calls("del").map(({ config, pod }) => ({ command: "DEL", container: pod, netns: pod, config })));
+      await node.inParallel(
+        calls("del").map(({ config, pod }) => ({ command: "DEL", container: pod, netns: pod, config })),
+      );
     }));
 });

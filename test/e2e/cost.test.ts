@@ -32,9 +32,12 @@ async function cost(): Promise<Record<"ADD" | "DEL", Cost>> {
 
 test("ADD without IPAM makes at most 150 system calls in one thread, whatever else the node has", async () => {
   const vfsOf = (numbers: readonly number[]) =>
-    node.shell(`for bus in 1 2 3 4; do set -- ${numbers.join(" ")}; shift $((bus - 1))
+    node.shell(
+      `for bus in 1 2 3 4; do set -- ${numbers.join(" ")}; shift $((bus - 1))
       pf=/sys/bus/pci/devices/0000:0$bus:00.0; [ "$(cat $pf/sriov_numvfs)" = "$1" ] || { echo 0 >$pf/sriov_numvfs; echo $1 >$pf/sriov_numvfs; }
-      done`, 120);
+      done`,
+      120,
+    );
 
   await vfsOf([1, 0, 0, 0]);
   const alone = await cost();

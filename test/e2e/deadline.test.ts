@@ -19,7 +19,7 @@ async function secondsOf(action: () => Promise<unknown>): Promise<number> {
 test("an IPAM plugin that never ends: ADD gives up, in time for kubelet", async () => {
   await node.plugin("endless", "[ $CNI_COMMAND != ADD ] || exec sleep 1000");
   const seconds = await secondsOf(async () => {
-    const answer = await node.addRefused(config, {});
+    const answer = await node.addRefused(config, {}, 200);
     expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("endless") });
   });
   expect(seconds).toBeLessThan(120);
@@ -51,27 +51,36 @@ test("a netdev that never comes: ADD gives up, and DEL restores when it can", ()
     await node.del("a", kept);
   }));
 
+/** Starts an ADD of container c2 whose IPAM plugin takes some time, and returns when that has begun. */
+async function startSlowAdd(seconds: number): Promise<void> {
+  await node.shell("rm -f /tmp/started");
+  await node.plugin("endless", `[ $CNI_COMMAND != ADD ] || { touch /tmp/started; exec sleep ${seconds}; }`);
+  const add = commandLine(plugin, { command: "ADD", container: "c2", netns: "b", config });
+  await node.shell(`{ ${add}; } </dev/null >/tmp/slow 2>&1 &`);
+  await node.until("[ -e /tmp/started ]");
+}
+
+/** Waits for its end, and detaches the container. It has no address, so it fails. */
+async function endSlowAdd(): Promise<void> {
+  await node.until("! pidof ib-sriov >/dev/null", 300);
+  await node.del("b", config, { container: "c2" });
+}
+
 test("a VF that another call holds: ADD waits, then says who", () =>
   node.unchanged(async () => {
-    await node.plugin("endless", "[ $CNI_COMMAND != ADD ] || exec sleep 90");
-    const add = commandLine(plugin, { command: "ADD", container: "c2", netns: "b", config });
-    await node.shell(`{ ${add} >/tmp/first || true; } </dev/null &\nuntil pidof sleep >/dev/null; do :; done`);
-    // It waits at most as long as a call may take, and the first one is not at its end by then.
-    await node.plugin("endless", "[ $CNI_COMMAND != ADD ] || exec sleep 1000");
+    await startSlowAdd(1000);
+    await node.shell("kill -STOP $(pidof ib-sriov)");
     const answer = await node.refused({ command: "ADD", netns: "a", config: network(vf, { guid }) }, 200);
-    expect(answer.msg).toMatch(/c2/);
-    await node.shell("until ! pidof ib-sriov >/dev/null; do :; done", 300);
-    await node.del("b", config, { container: "c2" });
+    expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("c2") });
+    await node.shell("kill -CONT $(pidof ib-sriov)");
+    await endSlowAdd();
   }));
 
 test("one container's slow IPAM does not hold up another's ADD", () =>
   node.unchanged(async () => {
-    await node.plugin("endless", "[ $CNI_COMMAND != ADD ] || exec sleep 30");
-    const add = commandLine(plugin, { command: "ADD", container: "c2", netns: "b", config });
-    await node.shell(`{ ${add} >/tmp/first || true; } </dev/null &\nuntil pidof sleep >/dev/null; do :; done`);
+    await startSlowAdd(50);
     const quick = network(other, { guid: "02:00:00:00:00:00:00:78" });
     expect(await secondsOf(() => node.add("a", quick))).toBeLessThan(15);
     await node.del("a", quick);
-    await node.shell("until ! pidof ib-sriov >/dev/null; do :; done", 300);
-    await node.del("b", config, { container: "c2" });
+    await endSlowAdd();
   }));

@@ -14,6 +14,8 @@ export interface Outcome {
 export interface GuestOptions {
   /** Physical Functions; each can have 8 VFs. Default 1. */
   readonly pfs?: number;
+  /** With an IOMMU, so that vfio-pci takes VFs. */
+  readonly iommu?: boolean;
   /** In the guest, waiting takes no time: for what waits until a deadline. Boots slower. */
   readonly skipWaiting?: boolean;
   /** Paths on this machine; the guest finds them in /host, executables included. */
@@ -42,7 +44,9 @@ export class Guest {
 
   private constructor(options: GuestOptions) {
     const { pfs = 1, files = [] } = options;
-    const flags = ["-c", "-t", String(lifetime), "-p", String(pfs), ...(options.skipWaiting ? ["-w"] : [])];
+    const flags = ["-c", "-t", String(lifetime), "-p", String(pfs)];
+    if (options.iommu) flags.push("-i");
+    if (options.skipWaiting) flags.push("-w");
     const agent = inRepository("test/e2e/guest/agent.sh");
     this.run = spawn(inRepository("vhca/run"), [...flags, agent, ...files]);
     this.run.stderr.setEncoding("utf8").on("data", (text: string) => {

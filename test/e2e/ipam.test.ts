@@ -15,7 +15,11 @@ const addressesOf = async (pod: string) =>
     .filter((address) => !address.startsWith("fe80:"));
 
 const routesOf = async (pod: string, family: "-4" | "-6" = "-4") =>
-  (await node.shell(`ip -n ${pod} ${family} route show table all dev net1 | grep -v 'table local\\|^fe80\\|^multicast'`))
+  (
+    await node.shell(
+      `ip -n ${pod} ${family} route show table all dev net1 | grep -v 'table local\\|^fe80\\|^multicast'`,
+    )
+  )
     .split("\n")
     .map((line) => line.trimEnd())
     .filter((line) => line !== "");
@@ -37,7 +41,9 @@ describe("host-local", () => {
   test("gives an IPv6 address, although IPv6 is switched off in the pod", () =>
     node.unchanged(async () => {
       const config = network(first, { ipam: hostLocal(["fd00:1::/64"]) });
-      await node.shell("ip netns add off; ip netns exec off sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'");
+      await node.shell(
+        "ip netns add off; ip netns exec off sh -c 'echo 1 >/proc/sys/net/ipv6/conf/default/disable_ipv6'",
+      );
       const result = await node.add("off", config);
       expect(await addressesOf("off")).toEqual(result.ips?.map(({ address }) => address));
       expect(result.ips).toHaveLength(1);
@@ -48,7 +54,10 @@ describe("host-local", () => {
   test("gives both, and routes", () =>
     node.unchanged(async () => {
       const routes = [{ dst: "10.9.0.0/16" }, { dst: "fd09::/48" }, { dst: "10.8.0.0/16", gw: "10.1.0.9" }];
-      const config = network(first, { link_state: "enable", ipam: hostLocal(["10.1.0.0/24", "fd00:1::/64"], { routes }) });
+      const config = network(first, {
+        link_state: "enable",
+        ipam: hostLocal(["10.1.0.0/24", "fd00:1::/64"], { routes }),
+      });
       const result = await node.add("a", config);
       expect(result.routes).toEqual(routes);
       expect((await addressesOf("a")).sort()).toEqual(result.ips?.map(({ address }) => address).sort());
@@ -93,7 +102,9 @@ describe("the result of an IPAM plugin", () => {
       const result = await node.add("a", config);
       expect(result.routes).toHaveLength(4);
       const routes = await routesOf("a");
-      expect(routes).toContainEqual(expect.stringMatching(/^10\.2\.0\.0\/16 via 10\.1\.0\.1 .*mtu 1400 advmss 1360/));
+      expect(routes).toContainEqual(
+        expect.stringMatching(/^10\.2\.0\.0\/16 via 10\.1\.0\.1 .*mtu 1400 advmss 1360/),
+      );
       expect(routes).toContainEqual(expect.stringMatching(/^10\.3\.0\.0\/16 via 10\.1\.0\.1 .*metric 50/));
       expect(routes).toContainEqual(expect.stringMatching(/^10\.4\.0\.0\/16 via 10\.1\.0\.9 .*table 100/));
       expect(routes).toContainEqual(expect.stringMatching(/^10\.5\.0\.0\/16 .*scope link/));
@@ -102,7 +113,10 @@ describe("the result of an IPAM plugin", () => {
 
   test("may be of an old version", () =>
     node.unchanged(async () => {
-      await answer({ cniVersion: "0.2.0", ip4: { ip: "10.1.0.5/24", gateway: "10.1.0.1", routes: [{ dst: "10.2.0.0/16" }] } });
+      await answer({
+        cniVersion: "0.2.0",
+        ip4: { ip: "10.1.0.5/24", gateway: "10.1.0.1", routes: [{ dst: "10.2.0.0/16" }] },
+      });
       const config = network(first, { ipam });
       const result = await node.add("a", config);
       expect(result).toMatchObject({
@@ -137,7 +151,9 @@ describe("the result of an IPAM plugin", () => {
       expect(result).toEqual({
         cniVersion,
         interfaces: [{ name: "net1", mac: address, sandbox: "/run/netns/a" }],
-        ips: [{ version: "4", interface: 0, address: expect.stringMatching(/^10\.1\.0\./), gateway: "10.1.0.1" }],
+        ips: [
+          { version: "4", interface: 0, address: expect.stringMatching(/^10\.1\.0\./), gateway: "10.1.0.1" },
+        ],
         dns,
       });
       await node.del("a", config);
@@ -184,9 +200,13 @@ describe("pods", () => {
     ["IPv6", "fd00:1::5/64"],
   ])("learn at once where an address has gone that is used again (%s)", (_, address) =>
     node.unchanged(async () => {
-      await node.plugin("fixed", `[ $CNI_COMMAND != ADD ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"${address}"}]}'`);
+      await node.plugin(
+        "fixed",
+        `[ $CNI_COMMAND != ADD ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"${address}"}]}'`,
+      );
       const peer = config(first, one);
-      const moving = (guid: string) => network(second, { guid, link_state: "enable", ipam: { type: "fixed" } });
+      const moving = (guid: string) =>
+        network(second, { guid, link_state: "enable", ipam: { type: "fixed" } });
       await node.add("a", peer);
       for (const [turn, guid] of [two, two, "02:00:00:00:00:00:00:03"].entries()) {
         await node.add("b", moving(guid), { container: "c2" });

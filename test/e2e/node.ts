@@ -108,8 +108,12 @@ export class TestNode {
 
   /** Several calls at the same time; all must succeed. */
   async inParallel(invocations: readonly Invocation[]): Promise<void> {
-    const started = invocations.map((call, i) => `{ ${commandLine(plugin, call)}; } >/tmp/parallel.${i} & pids[${i}]=$!`);
-    await this.shell(`${started.join("\n")}\nfor i in \${!pids[@]}; do wait \${pids[$i]} || { cat /tmp/parallel.*; exit 1; }; done`);
+    const started = invocations.map(
+      (call, i) => `{ ${commandLine(plugin, call)}; } >/tmp/parallel.${i} & pids[${i}]=$!`,
+    );
+    await this.shell(
+      `${started.join("\n")}\nfor i in \${!pids[@]}; do wait \${pids[$i]} || { cat /tmp/parallel.*; exit 1; }; done`,
+    );
   }
 
   /** An ADD that must succeed. */
@@ -121,7 +125,10 @@ export class TestNode {
 
   /** A DEL that must succeed; it prints nothing. */
   async del(netns: string, config: Config, more: Partial<Invocation> = {}): Promise<void> {
-    expect(await this.call({ command: "DEL", netns, config, ...more })).toMatchObject({ status: 0, stdout: "" });
+    expect(await this.call({ command: "DEL", netns, config, ...more })).toMatchObject({
+      status: 0,
+      stdout: "",
+    });
   }
 
   /** A call that must fail as CNI wants it: exit status 1, and nothing but an error object on stdout. */
@@ -129,15 +136,23 @@ export class TestNode {
     const { status, stdout } = await this.call(invocation, seconds);
     expect(status).toBe(1);
     const answer = JSON.parse(stdout) as ErrorAnswer;
-    expect(answer).toMatchObject({ cniVersion: expect.any(String), code: expect.any(Number), msg: expect.any(String) });
+    expect(answer).toMatchObject({
+      cniVersion: expect.any(String),
+      code: expect.any(Number),
+      msg: expect.any(String),
+    });
     return answer;
   }
 
   /** ADD that must fail and leave the node as it was. */
-  async addRefused(config: Config | string, more: Partial<Invocation> = {}): Promise<ErrorAnswer> {
+  async addRefused(
+    config: Config | string,
+    more: Partial<Invocation> = {},
+    seconds?: number,
+  ): Promise<ErrorAnswer> {
     let answer: ErrorAnswer | undefined;
     await this.unchanged(async () => {
-      answer = await this.refused({ command: "ADD", netns: "a", config, ...more });
+      answer = await this.refused({ command: "ADD", netns: "a", config, ...more }, seconds);
     });
     if (answer === undefined) throw new Error("no answer");
     return answer;
@@ -151,7 +166,9 @@ export class TestNode {
 
   /** An interface of a pod. */
   async podInterface(netns: string, ifname = "net1"): Promise<PodInterface> {
-    const [link] = JSON.parse(await this.shell(`ip -n ${netns} -j address show dev ${ifname}`)) as PodInterface[];
+    const [link] = JSON.parse(
+      await this.shell(`ip -n ${netns} -j address show dev ${ifname}`),
+    ) as PodInterface[];
     if (link === undefined) throw new Error(`no ${ifname} in ${netns}`);
     return link;
   }
@@ -177,10 +194,7 @@ export class TestNode {
 
   /** Waits until a command in the guest succeeds. */
   async until(command: string, seconds = 10): Promise<void> {
-    const deadline = `$(($(cut -d . -f 1 /proc/uptime) + ${seconds}))`;
-    await this.shell(
-      `end=${deadline}\nuntil ${command}; do [ "$(cut -d . -f 1 /proc/uptime)" -lt $end ]; done`,
-      seconds + 10,
-    );
+    const { status } = await this.guest.execute(`until ${command}; do sleep ${seconds / 500}; done`, seconds);
+    if (status !== 0) throw new Error(`${seconds} s in the guest have not been enough for: ${command}`);
   }
 }

@@ -118,7 +118,10 @@ describe("IPAM", () => {
   const delegated = { ...config, ipam: { type: "fake" } };
   /** An IPAM plugin whose ADD runs a script, and which writes its calls down. */
   const fake = (script: string) =>
-    node.plugin("fake", `echo $CNI_COMMAND >>${calls}\ncat >/dev/null\n[ $CNI_COMMAND = ADD ] || exit 0\n${script}`);
+    node.plugin(
+      "fake",
+      `echo $CNI_COMMAND >>${calls}\ncat >/dev/null\n[ $CNI_COMMAND = ADD ] || exit 0\n${script}`,
+    );
   const answering = (result: string) => fake(`cat <<'END'\n${result}\nEND`);
   const refusedWith = async (more = {}) => {
     await node.shell(`rm -f ${calls}`);
@@ -128,7 +131,9 @@ describe("IPAM", () => {
   const called = async () => (await node.shell(`cat ${calls}`)).split("\n").filter((line) => line !== "");
 
   test("fails: its error is passed on", async () => {
-    await fake(`echo '{"cniVersion":"1.0.0","code":117,"msg":"no address left","details":"none at all"}'; exit 1`);
+    await fake(
+      `echo '{"cniVersion":"1.0.0","code":117,"msg":"no address left","details":"none at all"}'; exit 1`,
+    );
     const answer = await refusedWith();
     expect(answer).toMatchObject({ code: 117, msg: expect.stringContaining("no address left") });
     expect(JSON.stringify(answer)).toContain("none at all");
@@ -144,7 +149,11 @@ describe("IPAM", () => {
     ["is killed", "kill -KILL $$", /fake/],
     ["prints without end", "while :; do echo 0123456789012345678901234567890123456789; done", /fake/],
     ["gives no address", `echo '{"cniVersion":"1.0.0"}'`, /address|IP/],
-    ["gives an address without prefix", `echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5"}]}'`, /10\.1\.0\.5/],
+    [
+      "gives an address without prefix",
+      `echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5"}]}'`,
+      /10\.1\.0\.5/,
+    ],
     ["speaks a version that nobody knows", `echo '{"cniVersion":"9.9.9","ips":[]}'`, /9\.9\.9/],
   ])("%s", async (_, script, message) => {
     await fake(script);
@@ -159,7 +168,11 @@ describe("IPAM", () => {
 
   test.each([
     ["an address twice", { ips: [{ address: "10.1.0.5/24" }, { address: "10.1.0.5/24" }] }, "10.1.0.5"],
-    ["a route through nowhere", { ips: [{ address: "10.1.0.5/24" }], routes: [{ dst: "10.2.0.0/16", gw: "10.77.0.1" }] }, "10.2.0.0/16"],
+    [
+      "a route through nowhere",
+      { ips: [{ address: "10.1.0.5/24" }], routes: [{ dst: "10.2.0.0/16", gw: "10.77.0.1" }] },
+      "10.2.0.0/16",
+    ],
   ])("gives %s", async (_, result, named) => {
     await answering(JSON.stringify({ cniVersion: "1.0.0", ...result }));
     expect((await refusedWith()).msg).toContain(named);
@@ -176,7 +189,11 @@ describe("IPAM", () => {
     const address = { address: "fd00:1::5/64", gateway: "fd00:1::1" };
     await answering(JSON.stringify({ cniVersion: "1.0.0", ips: [address] }));
     await node.unchanged(async () => {
-      const peer = network(other, { link_state: "enable", guid: "02:00:00:00:00:00:00:78", ipam: { type: "fake" } });
+      const peer = network(other, {
+        link_state: "enable",
+        guid: "02:00:00:00:00:00:00:78",
+        ipam: { type: "fake" },
+      });
       await node.add("b", peer, { container: "c2" });
       const answer = await node.refused({ command: "ADD", netns: "a", config: delegated });
       expect(answer.msg).toContain("fd00:1::5");

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { evaluate, failure, freshPath, hostTest, shellScript } from "./harness.ts";
+import { evaluate, failure, freshPath, hostTest, shellScript, withFailing } from "./harness.ts";
 
 /** Starts `input.path` (or the given expression) and waits for it. */
 const run = `
@@ -106,7 +106,11 @@ function hostScript(body: string, input: unknown): string {
 }
 
 describe("what a child inherits", () => {
-  test("its stdio and the descriptors it was given, under their numbers, and no others", () => {
+  test.each([
+    ["and no others", {}],
+    ["and no others, on kernels before 5.9", withFailing("close_range", "ENOSYS")],
+    ["and no others, on kernels before 5.11", withFailing("close_range", "EINVAL")],
+  ])("its stdio and the descriptors it was given, under their numbers, %s", (_what, surroundings) => {
     const path = shellScript("for fd in $(seq 0 30); do if [ -e /proc/$$/fd/$fd ]; then echo $fd; fi; done");
     const body = `${run}
       probe.openInheritable("/dev/null");
@@ -116,7 +120,7 @@ describe("what a child inherits", () => {
       const list = (inherit) => run(input.path, { inherit }).stdout.split("\\n").filter((fd) => fd !== "" && fd !== "10");
       return [list([]), list([kept]), kept];`;
     // 10: where dash keeps the script that it reads.
-    const [none, one, kept] = evaluate(body, { path, lock: freshPath("lock") }) as [
+    const [none, one, kept] = evaluate(body, { path, lock: freshPath("lock") }, surroundings) as [
       string[],
       string[],
       number,

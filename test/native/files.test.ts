@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
 import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { evaluate, failure, freshPath } from "./harness.ts";
+import { evaluate, failure, freshPath, withFailing } from "./harness.ts";
 
 function fileWith(text: string | Uint8Array): string {
   const path = freshPath();
@@ -164,6 +164,17 @@ describe("rename", () => {
     });
     expect([readFileSync(from, "utf8"), readFileSync(to, "utf8")]).toEqual(["new", "old"]);
     evaluate("host.rename(input[0], input[1], true);", [from, fresh]);
+    expect([existsSync(from), readFileSync(fresh, "utf8")]).toEqual([false, "new"]);
+  });
+
+  test("with noReplace does the same where the file system cannot", () => {
+    const old = withFailing("renameat2", "EINVAL");
+    const [from, to, fresh] = [fileWith("new"), fileWith("old"), freshPath("fresh")];
+    expect(failure("host.rename(input[0], input[1], true);", [from, to], old)).toMatchObject({
+      code: "EEXIST",
+    });
+    expect([readFileSync(from, "utf8"), readFileSync(to, "utf8")]).toEqual(["new", "old"]);
+    evaluate("host.rename(input[0], input[1], true);", [from, fresh], old);
     expect([existsSync(from), readFileSync(fresh, "utf8")]).toEqual([false, "new"]);
   });
 

@@ -91,6 +91,15 @@ function answer(
   return JSON.parse(stdout);
 }
 
+/** Surroundings in which a system call fails as it does on a kernel that does not know it. */
+export function withFailing(call: string, error: string): Surroundings {
+  return {
+    under: ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `inject=${call}:error=${error}`],
+    // The leak detector cannot run under strace, since both use ptrace.
+    env: { ASAN_OPTIONS: "detect_leaks=0" },
+  };
+}
+
 /** What the body of a function returns; `input` is a variable in it. */
 export function evaluate(body: string, input?: unknown, surroundings: Surroundings = {}): unknown {
   const { value, failure } = answer(body, input, surroundings);

@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { readFileSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { evaluate, failure, freshPath } from "./harness.ts";
+import { evaluate, failure, freshPath, withFailing } from "./harness.ts";
 
 const name = `host-test-${process.pid}`;
 const path = `/run/netns/${name}`;
@@ -75,10 +75,14 @@ test("a socket stays in the namespace it was made in, and has its cookie", () =>
     host.enterNetworkNamespace(home);
     return [outside, inside, again].map(host.netnsCookie);`;
   const [outside, inside, again] = evaluate(body, path) as (string | null)[];
-  if (Number(readFileSync("/proc/sys/kernel/osrelease", "utf8").split(".")[0]) < 6) return;
   expect(outside).toMatch(/^\d+$/);
   expect(inside).toMatch(/^\d+$/);
   expect(inside).not.toBe(outside);
   expect(again).toBe(inside);
   expect(failure("host.netnsCookie(host.openFile('/dev/null'));")).toMatchObject({ code: "ENOTSOCK" });
+});
+
+test("there is no cookie on kernels before 5.14", () => {
+  const body = "return host.netnsCookie(host.netlinkSocket(0)) === undefined;";
+  expect(evaluate(body, null, withFailing("getsockopt", "ENOPROTOOPT"))).toBe(true);
 });

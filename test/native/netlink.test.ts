@@ -1,7 +1,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { evaluate, failure, freshPath, shellScript } from "./harness.ts";
+import { evaluate, failure, freshPath, shellScript, withFailing } from "./harness.ts";
 
 const name = `host-test-netlink-${process.pid}`;
 
@@ -79,32 +79,37 @@ test("nothing comes: the deadline", () => {
   expect(failure(`${messages} host.netlinkReceive(fd, 0);`)).toMatchObject({ code: "ETIMEDOUT" });
 });
 
-describe("a group", () => {
-  test.each([
-    ["before anything was sent", ""],
-    [
-      "after a request",
-      "host.netlinkSend(fd, request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, new Uint8Array(16))); for (;;) if (parts(host.netlinkReceive(fd, soon())).some(({ type }) => type === NLMSG_DONE)) break;",
-    ],
-  ])("joined %s brings its events", (_when, first) => {
-    // RTNLGRP_LINK is 1.
-    const body = `${messages} ${first}
-      host.netlinkJoin(fd, 1);
+describe("a socket for events", () => {
+  test("brings those of its groups", () => {
+    // RTMGRP_LINK is 1.
+    const body = `${messages}
+      const events = host.netlinkEvents(0, 1);
       const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
-      const [event] = parts(host.netlinkReceive(fd, soon()));
+      const [event] = parts(host.netlinkReceive(events, soon()));
       return [event, host.wait(child, soon(), 1000).status];`;
     const path = shellScript("ip link set lo up && ip link set lo down");
     expect(evaluate(body, path)).toEqual([expect.objectContaining({ type: 16, sequence: 0 }), 0]);
   });
 
+  test("brings nothing of other groups", () => {
+    // RTMGRP_IPV6_IFADDR is 0x100.
+    const body = `
+      const events = host.netlinkEvents(0, 0x100);
+      const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
+      host.wait(child, host.monotonic() + 5000, 1000);
+      host.netlinkReceive(events, host.monotonic() + 20);`;
+    const path = shellScript("ip link add d0 type dummy && ip link del d0 || exit 0");
+    expect(failure(body, path)).toMatchObject({ code: "ETIMEDOUT" });
+  });
+
   test("that brings more than there is room for says so", () => {
     const batch = freshPath("batch");
     writeFileSync(batch, "link set lo up\nlink set lo down\n".repeat(1000));
-    const body = `${messages}
-      host.netlinkJoin(fd, 1);
+    const body = `
+      const events = host.netlinkEvents(0, 1);
       const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
-      host.wait(child, soon() + 20000, 1000);
-      for (let i = 0; i < 4000; i++) host.netlinkReceive(fd, 0);`;
+      host.wait(child, host.monotonic() + 25000, 1000);
+      for (let i = 0; i < 4000; i++) host.netlinkReceive(events, 0);`;
     expect(failure(body, shellScript(`ip -batch ${batch}`))).toMatchObject({
       code: "ENOBUFS",
       call: "recvfrom",
@@ -122,10 +127,18 @@ test("what another process sends is passed over", () => {
 
 test("protocols, groups and sockets that are none", () => {
   expect(failure("host.netlinkSocket(200);").code).toMatch(/^EPROTONOSUPPORT$|^EINVAL$/);
-  expect(failure(`${messages} host.netlinkJoin(fd, 5000);`)).toMatchObject({ code: "EINVAL" });
+  expect(failure("host.netlinkEvents(0, 0);")).toMatchObject({ name: "TypeError" });
   expect(failure("host.netlinkSend(host.openFile('/dev/null'), new Uint8Array(16));")).toMatchObject({
     code: "ENOTSOCK",
   });
   expect(failure("host.netlinkSend(0, 'text');")).toMatchObject({ name: "TypeError" });
   expect(evaluate("return host.netlinkSocket(16) > 2;")).toBe(true);
+  // Options that an old kernel does not know are done without.
+  const old = withFailing("setsockopt", "ENOPROTOOPT");
+  expect(evaluate("return host.netlinkSocket(0) > 2;", null, old)).toBe(true);
+  const broken = withFailing("setsockopt", "ENOMEM");
+  expect(failure("host.netlinkSocket(0);", null, broken)).toMatchObject({
+    code: "ENOMEM",
+    call: "setsockopt",
+  });
 });

@@ -37,7 +37,7 @@ f();
     { name: "", line: 1, code: "// head\n\n\n\n\n\n\n\nf();\n".replace("\n\n\n\n\n\n\n\n", "\n".repeat(9)) },
     { name: "f", line: 2, code: "function f() {\n  return g();\n}" },
     { name: "A", line: 5, code: "var A = class extends Error {\n  #x = f();\n  static limit = 7;\n};" },
-    { name: "table", line: 8, code: "var table = { a: 1, list: [f, -1, `x${limit}`] };" },
+    { name: "table", line: 8, code: `var table = { a: 1, list: [f, -1, \`x\${limit}\`] };` },
     { name: "limit", line: 8, code: "var limit = 2 * 3;" },
     { name: "print", line: 9, code: "var print = host.print;" },
   ]);
@@ -65,6 +65,13 @@ test.each([
   expect(names(script)).toEqual(others);
   expect(pieces(script)[0]?.code.replaceAll(/\s/g, "")).not.toBe("");
 });
+
+test.each(["new Date();", "f(Promise);", "async function f() {}", "function f() { return eval; }"])(
+  "what the engine does not have is refused: %s",
+  (script) => {
+    expect(() => pieces(`var ok = { Date: 1 };\n${script}`)).toThrow(/^line 2: the engine has no /);
+  },
+);
 
 test("an assignment to a property is none to a variable of its name", () => {
   expect(names("var lease = { a() {} }; function f(x) { x.lease = 1; }")).toEqual(["lease", "f"]);

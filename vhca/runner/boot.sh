@@ -1,19 +1,14 @@
 # The virtual machine. Sourced by `run`, after `prepare` has told tree and initramfs, with the options of `run` in
 # pfs, limit, out, connected, processor, devices and kernel_options, and a directory of its own in share.
 
-# Passes on our stdin for as long as we live.
-feed() {
-  setpriv --pdeathsig KILL cat <&0 >&3 2>/dev/null &
-  trap "kill $! 2>/dev/null || true; rm -rf '$share'" EXIT
-}
-
-# boot SCRIPT FILE…: exits with the status of the run.
+# boot SCRIPT FILE | NAME=FILE…: exits with the status of the run.
 boot() {
-  local i status=0
+  local i file status=0
   mkdir "$share/host" "$share/host/out"
   cp "$1" "$share/host/job"
-  shift
-  [ $# = 0 ] || cp "$@" "$share/host/"
+  for file in "${@:2}"; do
+    if [ -e "$file" ]; then cp "$file" "$share/host/"; else cp "${file#*=}" "$share/host/${file%%=*}"; fi
+  done
   for i in $(seq 1 "$pfs"); do
     devices+=(-device "pcie-root-port,id=port$i,chassis=$i,slot=$i")
     # multifunction: real udev would otherwise compute one name for the PF and all its VFs.
@@ -24,7 +19,10 @@ boot() {
   # stdin is a pipe that never ends, since we hold both ends of it.
   mkfifo "$share/stdin"
   exec 3<>"$share/stdin"
-  [ -z "$connected" ] || feed
+  if [ -n "$connected" ]; then
+    setpriv --pdeathsig KILL cat <&0 >&3 2>/dev/null &
+    feeder=$!
+  fi
 
   kernel_options+=(console=ttyS0 quiet loglevel=2)
   # No bug of the kernel's or of ours goes unseen: each ends the guest.
@@ -57,6 +55,6 @@ boot() {
     status=125
   fi
   tail -n 5 "$share/qemu.log" >&2
-  tail -n 25 "$share/serial.log" 2>/dev/null | tr -d '\r' >&2
+  tail -n 60 "$share/serial.log" 2>/dev/null | tr -d '\r' >&2
   exit "$status"
 }

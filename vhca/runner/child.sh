@@ -1,4 +1,4 @@
-# Children that end with us. Sourced by `run`.
+# Children that end with us. Sourced by `run`, which has a function `cleanup`.
 #
 # A signal must be answered at once and must end everything that was started, also what a child has started
 # itself. So each child is the leader of a session, which can be killed as a whole, and runs in the background,
@@ -17,7 +17,7 @@ child() {
   return $status
 }
 
-# interrupted SIGNAL: ends what runs, then this script by the same signal.
+# interrupted SIGNAL: ends what runs, then this script by the same signal (for which bash runs no EXIT trap).
 interrupted() {
   trap '' INT TERM HUP
   if [ -n "$current" ]; then
@@ -25,6 +25,7 @@ interrupted() {
     wait "$current" || true
     kill -KILL -- "-$current" 2>/dev/null || true
   fi
+  cleanup
   trap - "$1"
   kill -s "$1" $$
 }

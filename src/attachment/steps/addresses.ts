@@ -14,10 +14,13 @@ import { interfaceIn, living } from "./interface.ts";
 /** How long duplicate address detection may take, ms; the reference plugins' SettleAddresses has the same. */
 const dadWait = 5000;
 
+/** How long a carrier may take, ms (7 to 22 were measured). */
+const carrierWait = 100;
+
 /** IF_OPER_UP, linux/if.h. */
 const operUp = 6;
 
-/** The interface up, with IPAM's addresses and routes. They go with the interface: nothing to undo. */
+/** IPAM's addresses and routes on the interface. They go with the interface: nothing to undo. */
 export const addresses: Step = {
   name: "addresses",
 
@@ -27,9 +30,7 @@ export const addresses: Step = {
     const { ifname } = record;
     const link = attachment.netdev;
     const leased = lease?.result();
-    if (leased === undefined) {
-      attempt(`bring ${ifname} up`, () => node.links.set(pod, link.index, { up: true }));
-    } else {
+    if (leased !== undefined) {
       // A result that the runtime's version cannot express must not be found out when all is done.
       encodeResult(composed(attachment, link, leased), attachment.reply.cniVersion);
       configure(attachment, pod, link, addressPlan(leased));
@@ -63,10 +64,27 @@ function configure(attachment: Attachment, pod: Namespace, link: Link, plan: Add
   const { node, record } = attachment;
   const { ifname } = record;
   if (plan.hasIPv6) enableIPv6(node, pod, ifname);
+  awaitCarrier(attachment, pod, link);
   attempt(`put ${plan.addresses.map((each) => each.cidr).join(", ")} and routes on ${ifname}`, () =>
     node.links.configure(pod, link.index, plan.addresses, plan.routes),
   );
   if (plan.waitForDad) settle(attachment, pod, link);
+}
+
+/**
+ * Neighbours are told of the addresses as they are put on the interface, and hear it only if there is a
+ * carrier: a few ms after the interface came up, where there will be one. It is no reason to fail or to wait
+ * long: the kernel tells them again after one second and two.
+ */
+function awaitCarrier({ node, deadline }: Attachment, pod: Namespace, link: Link): void {
+  const watch = node.links.watch(pod, "links");
+  try {
+    waitFor(watch, Math.min(node.clock.now() + carrierWait, deadline), () =>
+      node.links.byIndex(pod, link.index)?.carrier === true ? true : undefined,
+    );
+  } finally {
+    watch.close();
+  }
 }
 
 /**

@@ -4,6 +4,7 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
+import { rebind } from "../rebind.ts";
 import { hostNetdevOf, netdevOf } from "../vf-netdev.ts";
 
 /** The VF's netdev: in the container, under CNI_IFNAME. */
@@ -28,36 +29,35 @@ export const netInterface: Step = {
     );
     const moved = interfaceIn(node, pod, record.ifname);
     attachment.netdev = moved;
-    // A rebind has forgotten the MTU that the node's operator gave to this VF.
-    if (moved.mtu !== record.found.mtu) {
-      attempt(`set the MTU of ${record.ifname} to ${record.found.mtu}`, () =>
-        node.links.set(pod, moved.index, { mtu: record.found.mtu }),
+    // udev can give it one between our look and the move.
+    if (moved.altnames.length > 0) {
+      attempt(`take the alternative names off ${record.ifname}`, () =>
+        node.links.removeAltnames(pod, moved.index, moved.altnames),
       );
     }
+    // Up already here, because the subnet is joined meanwhile, in the background; and with the MTU that the
+    // node's operator gave to this VF, which a rebind has forgotten.
+    const mtu = moved.mtu === record.found.mtu ? {} : { mtu: record.found.mtu };
+    attempt(`bring ${record.ifname} up with MTU ${record.found.mtu}`, () =>
+      node.links.set(pod, moved.index, { ...mtu, up: true }),
+    );
   },
 
   undo(attachment) {
     const { node, record, pod } = attachment;
-    const { host } = node.namespaces;
     const { pci } = record.vf;
-    if (pod === undefined || netdevOf(node, host, pci) !== undefined) {
-      hostNetdevOf(attachment);
-      return;
-    }
     // Not by name: a move that failed half-way leaves the netdev there under another one.
-    const link = netdevOf(node, pod, pci);
-    if (link === undefined) {
-      hostNetdevOf(attachment);
-      return;
+    const there = pod === undefined ? [] : node.links.ofFunction(pod, pci);
+    const link = there[0];
+    if (there.some((each) => each.child)) {
+      // The container has made pkey children of it, which nobody could give back. A rebind ends them.
+      rebind(attachment);
+    } else if (pod !== undefined && link !== undefined) {
+      attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () =>
+        moveHome(node, pod, link, pci, record.found.name),
+      );
     }
-    attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () => {
-      try {
-        node.links.move(pod, link.index, host, record.found.name);
-      } catch (error) {
-        // With its name taken on the host it comes home all the same, under another one.
-        if (netdevOf(node, host, pci) === undefined) throw error;
-      }
-    });
+    hostNetdevOf(attachment);
   },
 
   verify(attachment) {
@@ -69,6 +69,23 @@ export const netInterface: Step = {
     if (!link.up) throw new CniError(codes.node, `${record.ifname} is down`);
   },
 };
+
+/**
+ * Brings a netdev home, whatever the container has made of it: a name, or an alternative one, that the host has
+ * too must not keep it there.
+ */
+export function moveHome(node: Node, pod: Namespace, link: Link, pci: string, name: string): void {
+  const { host } = node.namespaces;
+  if (link.altnames.length > 0) node.links.removeAltnames(pod, link.index, link.altnames);
+  try {
+    node.links.move(pod, link.index, host, name);
+  } catch {
+    // With its name taken on the host it comes home all the same, under the one that it had in the container …
+    if (netdevOf(node, host, pci) !== undefined) return;
+    // … unless that is taken as well. "%d" has the kernel choose a free number.
+    node.links.move(pod, link.index, host, "ib%d");
+  }
+}
 
 /**
  * The container's namespace.

@@ -19,6 +19,13 @@ export function lives(machine: Machine, pod: Pod): boolean {
   return record?.state === "complete" && machine.paths.get(record.netns)?.cookie === record.netnsCookie;
 }
 
+/** Are namespace and VF of its attachment still those that ADD found? */
+export function isThere(machine: Machine, pod: Pod): boolean {
+  const record = recordOf(machine, pod);
+  const vf = machine.bus.vfs.get(record?.vf.pci ?? "");
+  return machine.paths.has(pod.netns) && (record === undefined || record.vf.incarnation === vf?.incarnation);
+}
+
 /** What is wrong with an attachment that ADD says is made. */
 export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, setting: Setting): string[] {
   const namespace = machine.paths.get(pod.netns);
@@ -26,7 +33,7 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   const vf = machine.bus.vfs.get(wish.vf);
   if (namespace === undefined || netdev === undefined || vf?.probed === undefined)
     return ["the pod has no interface"];
-  const before = originalsOf(setting, wish.vf);
+  const before = originalsOf(setting, vf);
   const holder = `${pod.containerId} ${pod.ifname}`;
   const held = [...machine.leases.leases].filter(([, each]) => each === holder).length;
   const own = result?.interfaces.at(-1);
@@ -61,7 +68,7 @@ export function doubleOwners(machine: Machine): string[] {
   const offences: string[] = [];
   for (const [path, text] of machine.files.texts) {
     if (!path.startsWith(`${stateDirectory}/`) || path.startsWith(`${stateDirectory}/.`)) continue;
-    const record = parseRecord(text);
+    const record = path.endsWith("/other-net1") ? undefined : parseRecord(text);
     if (record === undefined || !lives(machine, record)) continue;
     const before = owners.get(record.vf.pci);
     if (before !== undefined)

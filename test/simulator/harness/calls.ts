@@ -31,6 +31,8 @@ export interface Wish {
   /** Name of the IPAM plugin. */
   readonly ipam?: string;
   readonly prevResult?: Result;
+  /** How long the call may wait, ms. */
+  readonly patience?: number;
 }
 
 /** The call of ADD for a pod. */
@@ -79,7 +81,7 @@ function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, war
     }),
     args: "IgnoreUnknown=1",
     path: pluginPath,
-    deadline: node.clock.now() + PATIENCE,
+    deadline: node.clock.now() + (wish.patience ?? PATIENCE),
     warn,
   };
 }

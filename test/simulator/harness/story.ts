@@ -3,26 +3,26 @@ import { parseRecord } from "../../../src/attachment/record-document.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
-import { doubleOwners, flaws } from "./attached.ts";
+import { doubleOwners, flaws, isThere } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
 import { add, del, type Run, run, told } from "./run.ts";
 import { difference, snapshot, snapshotOf, stateDirectory, withoutNamespace } from "./snapshot.ts";
-import { c1, makeWorld, other, otherVf, type Setting, vf } from "./world.ts";
+import { c1, freshVf, makeWorld, other, otherVf, type Setting, vf } from "./world.ts";
 
 /** How often a DEL that fails may be tried again, without faults. */
 const MOST_DELS = 3;
 
 /** What can be lost and no promise is broken. */
-export type Forgivable = "attributes" | "link state";
+export type Forgivable = "attributes" | "link state" | "GUIDs on file";
 
 /** What happens on one node, and what of it must not. */
 export class Story {
   readonly machine: Machine;
   /** What the node was like before anything happened. */
-  readonly before: readonly string[];
+  before: readonly string[];
   /** What was wrong, in words. */
   readonly problems: string[] = [];
-  readonly #other: string;
+  #other: string;
   readonly #deleted: string[] = [];
   /** What DESIGN.md allows to be lost, see {@link forgive}. */
   readonly #forgiven = new Set<Forgivable>();
@@ -40,7 +40,8 @@ export class Story {
   /** ADD. One that says that it is done must be. */
   add(pod: Pod, wish: Wish, fault?: Fault): Run {
     const ran = this.#judge(`ADD of ${pod.containerId}`, add(this.machine, pod, wish, fault));
-    if (ran.end === "done") this.requireAttached(pod, wish, ran);
+    // Where the namespace, or the VF, went meanwhile, only DEL can tell what became of it.
+    if (ran.end === "done" && isThere(this.machine, pod)) this.requireAttached(pod, wish, ran);
     return ran;
   }
 
@@ -61,6 +62,19 @@ export class Story {
     for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.del(pod, wish, undefined, netns);
     if (ran?.end !== "done")
       this.problems.push(`DEL of ${pod.containerId} fails for ever: ${told(ran?.error)}`);
+  }
+
+  /**
+   * Something happens to the node that nobody puts back: from now on "before" is what a node is like to which
+   * nothing else has happened.
+   */
+  happens(event: (machine: Machine) => void): void {
+    const twin = makeWorld(this.setting);
+    event(twin);
+    twin.time.settle();
+    this.before = snapshot(twin);
+    event(this.machine);
+    this.#other = this.#otherOne();
   }
 
   /** The runtime deletes a pod's namespace. */
@@ -107,8 +121,8 @@ export class Story {
 
   /**
    * From now on this need not be as before. "attributes": name, alternative names and admin state of the VF's
-   * netdev on the host, where a warning said that they could not be given back. "link state": that of the VF,
-   * where the kernel could not tell what it was.
+   * netdev on the host, where a warning said that they could not be given back. The others: what the PF has on
+   * file for the VF, where the kernel could not tell what it was.
    */
   forgive(what: Forgivable): void {
     this.#forgiven.add(what);
@@ -154,9 +168,22 @@ export class Story {
 
 /** The lines without what is forgiven. */
 function without(lines: readonly string[], what: Forgivable): readonly string[] {
-  if (what === "link state") return lines.map((line) => line.replace(/^(vf .*) link \w+$/, "$1"));
-  const name = lines.find((line) => line.startsWith("in -: ") && line.endsWith(` of ${vf}`))?.split(" ")[2];
+  switch (what) {
+    case "link state":
+      return lines.map((line) => line.replace(/^(vf .*) link \w+$/, "$1"));
+    case "GUIDs on file":
+      return lines.map((line) => line.replace(/^(vf .*) on file \S+ \S+/, "$1"));
+    case "attributes":
+      return [vf, freshVf].reduce(withoutAttributes, lines);
+  }
+}
+
+function withoutAttributes(lines: readonly string[], pci: string): readonly string[] {
+  const name = lines.find((line) => line.startsWith("in -: ") && line.endsWith(` of ${pci}`))?.split(" ")[2];
   return lines
     .filter((line) => !line.startsWith(`in -: ${name} altname `))
-    .map((line) => line.replace(`in -: ${name} `, "in -: netdev ").replace(/ (up|down) of /, " of "));
+    .map((line) =>
+      line.startsWith(`in -: ${name} `) ? line.replace(` ${name} `, ` netdev of ${pci} `) : line,
+    )
+    .map((line) => (line.endsWith(` of ${pci}`) ? line.replace(/ (up|down) of /, " of ") : line));
 }

@@ -1,14 +1,18 @@
+import { writeSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { type Scenario, sweep } from "./sweep.ts";
 
 /** Problems that the message of a failed test shows; the rest is usually more of the same. */
 const SHOWN = 5;
 
+// Vitest wants a hundred lines of every stack trace; here errors are thrown by the thousand.
+Error.stackTraceLimit = 8;
+
 /** A test for each scenario, and the number of cases at the end. */
 export function testScenarios(what: string, scenarios: readonly Scenario[]): void {
   let total = 0;
   describe(what, () => {
-    afterAll(() => console.log(`simulator, ${what}: ${total} cases`));
+    afterAll(() => report(what, total));
     for (const scenario of scenarios) {
       test(scenario.name, () => {
         const { cases, problems } = sweep(scenario);
@@ -18,4 +22,9 @@ export function testScenarios(what: string, scenarios: readonly Scenario[]): voi
       });
     }
   });
+}
+
+/** Says how much was tried. It goes past vitest, which would put a heading over each line. */
+export function report(what: string, cases: number): void {
+  writeSync(2, `simulator: ${cases} cases of ${what}\n`);
 }

@@ -1,5 +1,7 @@
 import { type Guid, zeroGuid } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
+import { FIRST_INODE } from "../model/bus.ts";
+import type { Vf } from "../model/functions.ts";
 import { addAltnames, rename, setMtu } from "../model/link-requests.ts";
 import { Machine } from "../model/machine.ts";
 import { virtual } from "../model/netdev.ts";
@@ -14,6 +16,7 @@ export const vf = "0000:01:10.0";
 export const otherVf = "0000:01:10.2";
 /** A VF that was never given a GUID, nor anything else. */
 export const freshVf = "0000:01:10.4";
+const vfs = [vf, otherVf, freshVf];
 const driver = "mlx5_core";
 
 export const c1: Pod = { containerId: "c1", ifname: "net1", netns: "/run/netns/a" };
@@ -40,6 +43,8 @@ export interface Setting {
   readonly vfConfigUnreadable?: boolean;
   /** A udev renames what appears, that many ms later. */
   readonly udev?: number;
+  /** The kernel renames a netdev that is up, as from Linux 6.2 on. */
+  readonly renamesUp?: boolean;
   /** A netdev appears that many ms after the probe. */
   readonly lateNetdev?: number;
   /** ms that host-local takes to begin. */
@@ -59,7 +64,7 @@ export function makeWorld(setting: Setting = {}): Machine {
   const { host, bus } = machine;
   host.add(virtual(), "eth0");
   machine.setUp(host, machine.host.named("eth0")?.[1] ?? virtual(), true);
-  bus.addPf(pf, driver, [vf, otherVf, freshVf]);
+  bus.addPf(pf, driver, vfs);
   prepareVf(machine, vf, "ibp1s0f0v0", "rail0", setting.guid ?? nodeGuid, setting.guid ?? portGuid);
   prepareVf(
     machine,
@@ -89,6 +94,7 @@ export function makeWorld(setting: Setting = {}): Machine {
   machine.time.settle();
   machine.vfConfigReadable = !setting.vfConfigUnreadable;
   machine.leases.startTime = setting.slowIpam ?? machine.leases.startTime;
+  machine.renameNeedsDown = setting.renamesUp !== true;
   bus.registrationTime = setting.lateNetdev ?? 0;
   bus.dropsGuids = setting.dropsGuids ?? false;
   if (setting.udev !== undefined) {
@@ -97,9 +103,10 @@ export function makeWorld(setting: Setting = {}): Machine {
   return machine;
 }
 
-/** What a VF of such a node is like before. */
-export function originalsOf(setting: Setting, pci: string) {
-  if (pci === freshVf) return { node: zeroGuid(), port: zeroGuid(), mtu: 2044, linkState: "auto" } as const;
+/** What a VF of such a node is like before; one that was made anew is like one that was never given anything. */
+export function originalsOf(setting: Setting, { pci, incarnation }: Vf) {
+  if (pci === freshVf || Number(incarnation) >= FIRST_INODE + vfs.length)
+    return { node: zeroGuid(), port: zeroGuid(), mtu: 2044, linkState: "auto" } as const;
   const linkState = setting.vfConfigUnreadable === true ? "auto" : "disable";
   return { node: setting.guid ?? nodeGuid, port: setting.guid ?? portGuid, mtu, linkState } as const;
 }

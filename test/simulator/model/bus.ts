@@ -9,6 +9,9 @@ import type { Timeline } from "./timeline.ts";
 const UNBIND_TIME = 40;
 const PROBE_TIME = 120;
 
+/** Inode of the first VF's sysfs directory; every VF that is made gets the next. */
+export const FIRST_INODE = 15_000;
+
 /** The PCI bus: functions, and the drivers that are bound to them. */
 export class Bus {
   readonly pfs = new Map<string, PhysicalFunction>();
@@ -17,7 +20,7 @@ export class Bus {
   registrationTime = 0;
   /** Does the firmware take GUIDs without ever passing them on to the VF? */
   dropsGuids = false;
-  #inode = 15_000;
+  #inode = FIRST_INODE;
   #queuePair = 0x48;
 
   /**

@@ -13,6 +13,8 @@ const MOST_EVENTS = 10_000;
  */
 export class Timeline {
   #now = 1_000;
+  /** How much has happened. */
+  happened = 0;
   /** In the order in which they fall due; those of one moment as they were scheduled. */
   readonly #events: Event[] = [];
 
@@ -46,6 +48,7 @@ export class Timeline {
     }
     this.#events.shift();
     this.#now = Math.max(this.#now, next.at);
+    this.happened++;
     next.action();
     return true;
   }

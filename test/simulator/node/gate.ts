@@ -11,6 +11,8 @@ export interface Crossing {
   readonly subject: string;
   /** What of it can happen alone, see {@link Parts}. */
   readonly parts: readonly string[];
+  /** Grows with all that happens: between two calls with the same one the node has not changed. */
+  readonly version: number;
 }
 
 /**
@@ -46,6 +48,7 @@ export class Killed extends Error {
 /** What every call of a plugin's process on the node goes through: it counts, and fails or kills at will. */
 export class Gate {
   readonly crossings: Crossing[] = [];
+  #changes = 0;
 
   constructor(
     readonly machine: Machine,
@@ -59,20 +62,20 @@ export class Gate {
   }
 
   /** A call that changes something. */
-  change<T>(
-    call: string,
-    subject: string,
-    change: () => T,
-    parts: Parts<T> & { readonly nothing: () => T },
-  ): T {
-    return this.#pass(call, subject, { all: change, ...parts });
+  change<T>(call: string, subject: string, change: () => T, parts: Parts<T> = {}): T {
+    try {
+      return this.#pass(call, subject, { all: change, ...parts });
+    } finally {
+      this.#changes++;
+    }
   }
 
   #pass<T>(call: string, subject: string, parts: Parts<T>): T {
-    if (!this.process.alive) throw new Killed(`dead before ${call} ${subject}`);
+    if (!this.process.alive) throw new Killed("is dead");
     const at = this.crossings.length;
     if (at === MOST_CALLS) throw new Error(`the plugin does not end: ${call} ${subject}`);
-    const crossing = { at, call, subject, parts: Object.keys(parts) };
+    const version = this.#changes + this.machine.time.happened;
+    const crossing = { at, call, subject, parts: Object.keys(parts), version };
     this.crossings.push(crossing);
     this.machine.time.pass(CALL_TIME);
     const { part, end } = this.fault?.(crossing, this.process) ?? { part: "all", end: "return" };

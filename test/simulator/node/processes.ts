@@ -11,13 +11,13 @@ export function processesOf(gate: Gate, environment: readonly string[]): Process
   return {
     environment: () => gate.ask("processes.environment", "", () => environment),
     start: ({ path, environment: own, stdin, inherit }) =>
-      gate.ask("processes.start", path, () => {
+      gate.change("processes.start", path, () => {
         if (!machine.programs.has(path)) throw new Refusal("ENOENT", `start ${path}`);
         const files = inherit.map((descriptor) => process.file(descriptor));
         const child = machine.startChild(path, own, stdin, files);
         return {
           wait: (deadline: number) => wait(gate, path, child, deadline),
-          kill: () => gate.ask("child.kill", path, () => child.kill()),
+          kill: () => gate.change("child.kill", path, () => child.kill()),
         };
       }),
   };

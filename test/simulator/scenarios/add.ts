@@ -1,10 +1,11 @@
-import { thenAgain, thenAnother, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
+import type { FollowUp } from "../harness/follow-ups.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, vf } from "../harness/world.ts";
-import { contrary, same, type Wanted, wantedGuid } from "./wishes.ts";
+import { c1, vf } from "../harness/world.ts";
+import { something } from "./next.ts";
+import { type Wanted, wantedGuid } from "./wishes.ts";
 
 /** ADD of a container. */
-export function addScenarios(wanted: readonly Wanted[], another = contrary): Scenario[] {
+export function addScenarios(wanted: readonly Wanted[], followUps: readonly FollowUp[]): Scenario[] {
   return wanted.map(({ name, wish, setting }) => ({
     name: `ADD (${name})`,
     setting,
@@ -12,29 +13,21 @@ export function addScenarios(wanted: readonly Wanted[], another = contrary): Sce
     wish,
     act: (story, fault) => story.add(c1, wish, fault),
     rollsBack: true,
-    followUps: [
-      thenDel,
-      thenDelWithoutNamespace,
-      thenAnother(c2, same, false),
-      thenAnother(c2, another, true),
-      thenAgain,
-    ],
+    followUps,
   }));
 }
 
 /** ADD that cannot succeed: the firmware takes GUIDs, and the VF never gets them. */
-export function futileAddScenarios(): Scenario[] {
+export function futileAddScenario(): Scenario {
   const wish = { vf, guid: wantedGuid, subnets: ["10.1.0.0/24"] };
-  return [
-    {
-      name: "ADD (GUIDs are dropped)",
-      setting: { dropsGuids: true },
-      pod: c1,
-      wish,
-      act: (story, fault) => story.add(c1, wish, fault),
-      ends: "failed",
-      rollsBack: true,
-      followUps: [thenDel, thenAnother(c2, contrary, true)],
-    },
-  ];
+  return {
+    name: "ADD (GUIDs are dropped)",
+    setting: { dropsGuids: true },
+    pod: c1,
+    wish,
+    act: (story, fault) => story.add(c1, wish, fault),
+    ends: "failed",
+    rollsBack: true,
+    followUps: something(),
+  };
 }

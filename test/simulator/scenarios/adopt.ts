@@ -7,8 +7,8 @@ import { contrary, everything, same } from "./wishes.ts";
 
 /** ADD of a container for a VF that a killed ADD of another one has left behind. */
 export function adoptScenarios(): Scenario[] {
-  return killPoints.flatMap((point) =>
-    [same, contrary].map((wanted) => {
+  return [same, contrary].flatMap((wanted) =>
+    killPoints.map((point): Scenario => {
       const wish = wanted(everything);
       return {
         name: `ADD (${wanted.name}) after another's was killed after ${point[0]}`,
@@ -17,44 +17,40 @@ export function adoptScenarios(): Scenario[] {
         wish,
         arrange: (story: Story) => killedAdd(story, point),
         act: (story, fault) => story.add(c2, wish, fault),
-        followUps: [
-          thenDelOfBoth(c1, everything, "this one first"),
-          thenDelOfBoth(c1, everything, "the earlier one first"),
-          thenAnother(c3, same, false),
-        ],
-      } satisfies Scenario;
+        followUps: [thenDelOfBoth(c1, everything, "the earlier one first"), thenAnother(c3, same, false)],
+      };
     }),
   );
 }
 
 /** ADD of a container for a VF of another whose namespace is gone. */
 export function inheritScenarios(): Scenario[] {
-  return [same, contrary].map((wanted) => {
+  return [same, contrary].map((wanted): Scenario => {
     const wish = wanted(everything);
     return {
       name: `ADD (${wanted.name}) after another's namespace is gone`,
       setting: {},
       pod: c2,
       wish,
-      arrange: (story: Story) => {
+      arrange: (story) => {
         story.mustAdd(c1, everything);
         story.deleteNamespace(c1);
       },
       act: (story, fault) => story.add(c2, wish, fault),
-      followUps: [thenDelOfBoth(c1, everything, "the earlier one first"), thenAnother(c3, same, false)],
-    } satisfies Scenario;
+      followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same, false)],
+    };
   });
 }
 
 /** ADD once more of a container whose ADD was killed. */
 export function againScenarios(): Scenario[] {
-  return killPoints.map((point) => ({
+  return killPoints.map((point, number) => ({
     name: `ADD again after it was killed after ${point[0]}`,
     setting: {},
     pod: c1,
     wish: everything,
     arrange: (story) => killedAdd(story, point),
     act: (story, fault) => story.add(c1, everything, fault),
-    followUps: [thenDel, thenAgain, thenAnother(c2, contrary, false)],
+    followUps: [number % 2 === 0 ? thenDel : thenAgain, thenAnother(c2, contrary, false)],
   }));
 }

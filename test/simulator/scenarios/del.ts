@@ -1,12 +1,13 @@
 import { killedAfter } from "../harness/faults.ts";
-import { thenAgain, thenAnother, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
+import { type FollowUp, thenAnother, thenDel } from "../harness/follow-ups.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
 import { c1, c2 } from "../harness/world.ts";
-import { contrary, everything, same, type Wanted } from "./wishes.ts";
+import { something } from "./next.ts";
+import { everything, same, type Wanted } from "./wishes.ts";
 
 /** DEL of a container that has its VF. */
-export function delScenarios(wanted: readonly Wanted[], another = contrary): Scenario[] {
+export function delScenarios(wanted: readonly Wanted[], followUps: readonly FollowUp[]): Scenario[] {
   return wanted.map(({ name, wish, setting }) => ({
     name: `DEL (${name})`,
     setting,
@@ -14,13 +15,7 @@ export function delScenarios(wanted: readonly Wanted[], another = contrary): Sce
     wish,
     arrange: (story) => void story.mustAdd(c1, wish),
     act: (story, fault) => story.del(c1, wish, fault),
-    followUps: [
-      thenDel,
-      thenDelWithoutNamespace,
-      thenAnother(c2, same, false),
-      thenAnother(c2, another, true),
-      thenAgain,
-    ],
+    followUps,
   }));
 }
 
@@ -50,7 +45,7 @@ export function delAfterKillScenarios(): Scenario[] {
     wish: everything,
     arrange: (story) => killedAdd(story, point),
     act: (story, fault) => story.del(c1, everything, fault),
-    followUps: [thenDel, thenAnother(c2, contrary, false)],
+    followUps: something(),
   }));
 }
 
@@ -74,15 +69,13 @@ export function delWithoutNamespaceScenarios(wanted: readonly Wanted[]): Scenari
 }
 
 /** DEL of what was never there. */
-export function delOfNothingScenarios(): Scenario[] {
-  return [
-    {
-      name: "DEL of what was never added",
-      setting: {},
-      pod: c1,
-      wish: everything,
-      act: (story, fault) => story.del(c1, everything, fault),
-      followUps: [thenDel, thenAnother(c2, same, false)],
-    },
-  ];
+export function delOfNothingScenario(): Scenario {
+  return {
+    name: "DEL of what was never added",
+    setting: {},
+    pod: c1,
+    wish: everything,
+    act: (story, fault) => story.del(c1, everything, fault),
+    followUps: [thenDel, thenAnother(c2, same, false)],
+  };
 }

@@ -62,6 +62,10 @@ describe("a file that is no record", () => {
     ["cut off", recordDocument(aRecord(), "ib0").slice(0, 700)],
     ["the Go plugin's", '{"ContIFNames":"net1","HostIFNames":"ib1","deviceID":"0000:01:10.0"}'],
     ["of another format", recordDocument(aRecord(), "ib0").replace('"format":1', '"format":2')],
+    [
+      "with a path for a PCI address",
+      recordDocument(aRecord(), "ib0").replaceAll("0000:03:00.2", "../../etc"),
+    ],
     ["with a GUID that is none", recordDocument(aRecord(), "ib0").replaceAll("11:22:33", "xx:22:33")],
   ])("is none: %s", (_, text) => {
     expect(parseRecord(text)).toBeUndefined();

@@ -57,8 +57,8 @@ describe("the state directory", () => {
   test("parks the record of a lease that is still owed where no attachment is looked for", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";
-    const owed = state.park(path);
-    expect(owed).toBe(`${root}/.owed/c1-net1`);
+    const owed = state.park(path, aRecord());
+    expect(owed).toBe(`${root}/.owed/0000:03:00.2-1795506227622`);
     expect(state.find(aRecord())).toBeUndefined();
     expect(state.read(owed)?.record).toMatchObject(aRecord());
     expect(state.paths()).toEqual([]);

@@ -164,9 +164,11 @@ export const netlinkSocket: typeof real.netlinkSocket = (protocol) => {
   return open("netlink", machine.inside);
 };
 
-export const netlinkJoin: typeof real.netlinkJoin = (fd, group) => {
-  called("join", String(group));
-  descriptor(fd).groups.push(group);
+export const netlinkEvents: typeof real.netlinkEvents = (protocol, groups) => {
+  called("events", `${protocol} ${groups}`);
+  const fd = open("netlink", machine.inside);
+  for (let bit = 0; bit < 32; bit++) if (groups & (1 << bit)) descriptor(fd).groups.push(bit + 1);
+  return fd;
 };
 
 export const netnsCookie: typeof real.netnsCookie = (fd) => {

@@ -67,6 +67,7 @@ describe("a Virtual Function", () => {
   ])("is searched for where the kernel %s", (_, spoil) => {
     spoil(`${devices}/${PF}/sriov_stride`);
     expect(functions.virtualFunction("0000:01:10.6").index).toBe(3);
+    expect(functions.virtualFunction("0000:01:10.0").index).toBe(0);
   });
 
   it("that was removed while it was looked for is absent", () => {

@@ -70,7 +70,10 @@ describe("a PF's configuration of a VF", () => {
     expect(links.vfConfig(2, 0)).toEqual(unknown);
     machine.answer = () => ["EMSGSIZE"];
     expect(links.vfConfig(2, 0)).toEqual(unknown);
-    machine.answer = () => [ack(3, 19)];
+    // A PF that has no VFs, or a netdev that is no PF's.
+    machine.answer = answer;
+    expect(links.vfConfig(2, 0)).toEqual(unknown);
+    machine.answer = () => [ack(4, 19)];
     expect(() => links.vfConfig(2, 0)).toThrow(expect.objectContaining({ code: "ENODEV" }));
   });
 

@@ -55,6 +55,7 @@ describe("a child", () => {
     children.starts = ["ETXTBSY", "ETXTBSY"];
     processes.start(command);
     expect(machine.now).toBe(1200);
+    expect(machine.calls.filter((call) => call.startsWith("socket"))).toEqual(["socket 0", "socket 0"]);
     children.starts = new Array(1000).fill("ETXTBSY");
     expect(() => processes.start(command)).toThrow(expect.objectContaining({ code: "ETXTBSY" }));
     expect(machine.now).toBe(6200);

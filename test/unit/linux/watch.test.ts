@@ -79,11 +79,11 @@ describe("a watch", () => {
     expect(() => watch.wait(5000)).toThrow(expect.objectContaining({ code: "EBADF" }));
   });
 
-  it("leaves no socket behind: closed once, or where it could not join", () => {
+  it("leaves no socket behind: closed once, or where it could not be made", () => {
     const watch = links.watch(namespaces.host, "links");
     watch.close();
     watch.close();
-    machine.faults.set("join 9", "EPERM");
+    machine.faults.set("events 0 257", "EPERM");
     expect(() => links.watch(namespaces.host, "addresses")).toThrow(
       expect.objectContaining({ code: "EPERM" }),
     );

@@ -31,6 +31,7 @@ describe("routes", () => {
       types: [4, 5],
     });
     expect(fields({ dst: "::/0", gw: "fd00::1" })).toMatchObject({ family: 10, prefix: 0, types: [4, 5] });
+    expect(fields({ dst: "128.0.0.0/1" })).toMatchObject({ prefix: 1, types: [1, 4] });
   });
 
   it("say small tables in the header, and those that do not fit in an attribute", () => {

@@ -63,6 +63,10 @@ describe("VF information", () => {
       ...unknown,
       linkState: 2,
     });
+    expect(parseVfInfo(vfInfo([5, concat([u32Bytes(4), u32Bytes(0)])]), 4)).toEqual({
+      ...unknown,
+      linkState: 0,
+    });
     expect(parseVfInfo(vfInfo([5, concat([u32Bytes(4), u32Bytes(3)])]), 4)).toEqual(unknown);
   });
 

@@ -1,0 +1,40 @@
+# The guest's part of bench/run: ADD and DEL of /host/ib-sriov (and /host/peer) beside /host/floor.
+set -euo pipefail
+vf=0000:01:10.0 driver=mlx5_core
+
+modprobe -a ib_ipoib ib_uverbs
+modprobe vhca drvname=$driver devname=mlx5_%d disguise=1
+echo 4 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
+ip link set ib0 up
+ip netns add pod
+# The reference plugin wants a VF to have a GUID before, whatever it shall get.
+ip link set ib0 vf 0 node_guid 0a:00:00:00:00:00:00:01
+ip link set ib0 vf 0 port_guid 0a:00:00:00:00:00:00:01
+echo $vf >/sys/bus/pci/drivers/$driver/unbind
+echo $vf >/sys/bus/pci/drivers/$driver/bind
+
+echo "{\"cniVersion\":\"1.0.0\",\"name\":\"bench\",\"type\":\"ib-sriov\",\"deviceID\":\"$vf\",
+  \"runtimeConfig\":{\"infinibandGUID\":\"02:00:00:00:00:00:00:77\"}}" >/tmp/config
+variables=(CNI_CONTAINERID=bench CNI_NETNS=/run/netns/pod CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin)
+{
+  printf 'unit floor\nexec /host/floor ib0 0 %s %s /run/netns/pod 0200000000000077 0a00000000000001\n' $vf $driver
+  for plugin in ib-sriov peer; do
+    [ -e /host/$plugin ] || continue
+    printf 'unit %s\nstdin /tmp/config\n' $plugin
+    printf 'env %s\n' "${variables[@]}"
+    printf 'env CNI_COMMAND=%s\nexec /host/'$plugin'\n' ADD DEL
+  done
+} >/tmp/specification
+# Once for nothing: the first run of each fills caches.
+/host/launcher 1 /tmp/specification >/dev/null
+/host/launcher "$(cat /host/rounds)" /tmp/specification >/host/out/times
+
+for plugin in ib-sriov peer; do
+  [ -e /host/$plugin ] || continue
+  for command in ADD DEL; do
+    env "${variables[@]}" CNI_COMMAND=$command /host/tracer /tmp/count /host/$plugin </tmp/config >/dev/null
+    name=$command
+    [ $plugin = ib-sriov ] || name=$plugin-$command
+    sed "s/.*\"calls\":\([0-9]*\),\"threads\":\([0-9]*\).*/$name \1 \2/" /tmp/count
+  done
+done >/host/out/counts

@@ -1,0 +1,213 @@
+/*
+ * Runs commands in alternation and prints medians of what they cost.
+ *
+ *   launcher ROUNDS SPECIFICATION
+ *
+ * The specification is a text of lines, each unit being one or more commands that are measured as one:
+ *   unit NAME         begins a unit
+ *   env NAME=VALUE    for the unit's commands that follow; they have no other variables
+ *   stdin FILE        likewise; default /dev/null
+ *   status N          the exit status that they must have; default 0
+ *   exec PATH ARGS…   a command
+ *
+ * Prints a line for each unit: NAME, wall time and CPU time (user + system) in µs, peak RSS in KiB, then, each the
+ * median over the rounds, wall time in units of the first unit's, and wall time beyond it in µs. Comparing within a
+ * round is what a machine that others use too allows.
+ *
+ * Processes that last half a millisecond are started and waited for at once (posix_spawn, wait4). This program stays
+ * small, because the kernel counts what it has in memory when a child is started towards the child's peak.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <spawn.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+enum { MAX_UNITS = 8, MAX_COMMANDS = 4, MAX_WORDS = 24 };
+
+struct command {
+	char *words[MAX_WORDS], *variables[MAX_WORDS], *input;
+	int status;
+};
+
+struct unit {
+	char *name;
+	int commands;
+	struct command command[MAX_COMMANDS];
+	/* Of each round. */
+	double *wall, *cpu, *rss, *ratio, *beyond;
+};
+
+static struct unit units[MAX_UNITS];
+static int unit_count;
+
+static void fail(const char *what, const char *why)
+{
+	fprintf(stderr, "launcher: %s: %s\n", what, why);
+	exit(1);
+}
+
+static void append(char **list, char *word)
+{
+	int n = 0;
+
+	while (list[n])
+		n++;
+	if (n == MAX_WORDS - 1)
+		fail(word, "too many words");
+	list[n] = word;
+}
+
+/* A variable has its latest value. */
+static void set_variable(char **list, char *assignment)
+{
+	size_t name = strcspn(assignment, "=") + 1;
+
+	for (char **each = list; *each; each++)
+		if (!strncmp(*each, assignment, name)) {
+			*each = assignment;
+			return;
+		}
+	append(list, assignment);
+}
+
+static void read_specification(const char *path)
+{
+	static struct command common, none;
+	char line[1024];
+	FILE *file = fopen(path, "re");
+
+	if (!file)
+		fail(path, strerror(errno));
+	while (fgets(line, sizeof(line), file)) {
+		char *key = strtok(strdup(line), " \n"), *rest;
+		struct unit *unit = &units[unit_count - 1];
+
+		if (!key)
+			continue;
+		rest = strtok(NULL, strcmp(key, "exec") ? "\n" : " \n");
+		if (!rest || (!unit_count && strcmp(key, "unit"))) {
+			fail(line, "is no line of a specification");
+		} else if (!strcmp(key, "unit")) {
+			if (unit_count == MAX_UNITS)
+				fail(rest, "too many units");
+			common = none;
+			units[unit_count++].name = rest;
+		} else if (!strcmp(key, "env")) {
+			set_variable(common.variables, rest);
+		} else if (!strcmp(key, "stdin")) {
+			common.input = rest;
+		} else if (!strcmp(key, "status")) {
+			common.status = atoi(rest);
+		} else if (!strcmp(key, "exec")) {
+			struct command *command = &unit->command[unit->commands++];
+
+			if (unit->commands > MAX_COMMANDS)
+				fail(unit->name, "too many commands");
+			*command = common;
+			for (; rest; rest = strtok(NULL, " \n"))
+				append(command->words, rest);
+		} else {
+			fail(line, "is no line of a specification");
+		}
+	}
+	fclose(file);
+}
+
+static double now(void)
+{
+	struct timespec time;
+
+	clock_gettime(CLOCK_MONOTONIC, &time);
+	return time.tv_sec * 1e6 + time.tv_nsec / 1e3;
+}
+
+static double microseconds(struct timeval time)
+{
+	return time.tv_sec * 1e6 + time.tv_usec;
+}
+
+static void run(struct unit *unit, const struct command *command, int round)
+{
+	int input = open(command->input ? command->input : "/dev/null", O_RDONLY | O_CLOEXEC);
+	posix_spawn_file_actions_t actions;
+	struct rusage usage;
+	int error, status;
+	double start;
+	pid_t child;
+
+	if (input < 0)
+		fail(command->input, strerror(errno));
+	posix_spawn_file_actions_init(&actions);
+	posix_spawn_file_actions_adddup2(&actions, input, 0);
+	posix_spawn_file_actions_addopen(&actions, 1, "/dev/null", O_WRONLY, 0);
+	posix_spawn_file_actions_addopen(&actions, 2, "/dev/null", O_WRONLY, 0);
+	start = now();
+	error = posix_spawn(&child, command->words[0], &actions, NULL, command->words, (char **)command->variables);
+	if (error)
+		fail(command->words[0], strerror(error));
+	if (wait4(child, &status, 0, &usage) < 0)
+		fail("wait4", strerror(errno));
+	unit->wall[round] += now() - start;
+	unit->cpu[round] += microseconds(usage.ru_utime) + microseconds(usage.ru_stime);
+	if (usage.ru_maxrss > unit->rss[round])
+		unit->rss[round] = usage.ru_maxrss;
+	posix_spawn_file_actions_destroy(&actions);
+	close(input);
+	if (!WIFEXITED(status) || WEXITSTATUS(status) != command->status)
+		fail(unit->name, "has not ended with the status that it must have");
+}
+
+static int compare(const void *a, const void *b)
+{
+	double left = *(const double *)a, right = *(const double *)b;
+
+	return (left > right) - (left < right);
+}
+
+static double median(double *values, int count)
+{
+	qsort(values, count, sizeof(*values), compare);
+	return (values[(count - 1) / 2] + values[count / 2]) / 2;
+}
+
+int main(int argc, char **argv)
+{
+	int rounds = argc == 3 ? atoi(argv[1]) : 0;
+
+	if (rounds < 1)
+		fail("usage", "launcher ROUNDS SPECIFICATION");
+	read_specification(argv[2]);
+	for (int i = 0; i < unit_count; i++) {
+		struct unit *unit = &units[i];
+
+		unit->wall = calloc(rounds, sizeof(double));
+		unit->cpu = calloc(rounds, sizeof(double));
+		unit->rss = calloc(rounds, sizeof(double));
+		unit->ratio = calloc(rounds, sizeof(double));
+		unit->beyond = calloc(rounds, sizeof(double));
+	}
+	/* Every other round backwards, so that no unit always has the same one before it. */
+	for (int round = 0; round < rounds; round++)
+		for (int i = 0; i < unit_count; i++) {
+			struct unit *unit = &units[round % 2 ? unit_count - 1 - i : i];
+
+			for (int c = 0; c < unit->commands; c++)
+				run(unit, &unit->command[c], round);
+		}
+	for (int i = 0; i < unit_count; i++)
+		for (int round = 0; round < rounds; round++) {
+			units[i].ratio[round] = units[i].wall[round] / units[0].wall[round];
+			units[i].beyond[round] = units[i].wall[round] - units[0].wall[round];
+		}
+	for (int i = 0; i < unit_count; i++)
+		printf("%s %.0f %.0f %.0f %.3f %.0f\n", units[i].name, median(units[i].wall, rounds),
+		       median(units[i].cpu, rounds), median(units[i].rss, rounds), median(units[i].ratio, rounds),
+		       median(units[i].beyond, rounds));
+	return 0;
+}

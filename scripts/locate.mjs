@@ -1,0 +1,26 @@
+// Translates a stack trace of the executable (attachment.js:120:7) to where that is in src/. The maps are those of the
+// last build: check out the commit that `ib-sriov --version` names, and build it.
+//   node scripts/locate.mjs <trace.txt
+import { existsSync, readFileSync } from "node:fs";
+import { SourceMap } from "node:module";
+import { relative, resolve } from "node:path";
+
+const bundles = "build/bundle";
+const maps = new Map();
+
+function mapOf(file) {
+  const path = `${bundles}/${file}.map`;
+  if (!maps.has(file))
+    maps.set(file, existsSync(path) ? new SourceMap(JSON.parse(readFileSync(path, "utf8"))) : null);
+  return maps.get(file);
+}
+
+// In an error object's JSON the lines are joined by escapes.
+const trace = readFileSync(0, "utf8").replaceAll(/\\u000a|\\n/g, "\n");
+const located = trace.replaceAll(/([\w-]+\.js):(\d+):(\d+)/g, (place, file, line, column) => {
+  // QuickJS counts from 1, source maps from 0.
+  const entry = mapOf(file)?.findEntry(Number(line) - 1, Number(column) - 1);
+  if (entry?.originalSource === undefined) return place;
+  return `${relative(".", resolve(bundles, entry.originalSource))}:${entry.originalLine + 1}:${entry.originalColumn + 1}`;
+});
+process.stdout.write(located);

@@ -1,0 +1,106 @@
+// Does the suite notice? Each undo, each lock, each record, each single change is taken away in turn.
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { Step } from "../../src/attachment/attachment.ts";
+import { Locks } from "../../src/attachment/locks.ts";
+import { StateDirectory } from "../../src/attachment/state-directory.ts";
+import { allSteps } from "../../src/attachment/steps/all-steps.ts";
+import { interleave } from "./harness/interleave.ts";
+import { Story } from "./harness/story.ts";
+import { type Scenario, sweep } from "./harness/sweep.ts";
+import { c1 } from "./harness/world.ts";
+import type { Crossing, Fault } from "./node/gate.ts";
+import { addScenarios } from "./scenarios/add.ts";
+import { adoptScenarios } from "./scenarios/adopt.ts";
+import { delScenarios } from "./scenarios/del.ts";
+import { something } from "./scenarios/next.ts";
+import { interleavings } from "./scenarios/together.ts";
+import { everything, wishes } from "./scenarios/wishes.ts";
+
+afterEach(() => vi.restoreAllMocks());
+
+/** Does a part of the suite that takes little time find anything: what goes well, and what is killed? */
+function notices(scenarios: readonly Scenario[]): boolean {
+  return scenarios.some(
+    (scenario) => sweep(scenario, { cases: ({ kills }) => kills, enough: 1 }).problems.length > 0,
+  );
+}
+
+const some = wishes().filter(({ name }) => ["nothing in particular", "everything"].includes(name));
+const basic = [...addScenarios(some, something()), ...delScenarios(some, something())];
+
+describe("the suite notices when", () => {
+  // The addresses go with the interface: that step has nothing to undo.
+  const steps = allSteps().filter(({ name }) => name !== "addresses");
+
+  test.each(steps.map((step): [string, Step] => [step.name, step]))("the %s is not undone", (_, step) => {
+    vi.spyOn(step, "undo").mockImplementation(() => {});
+    expect(notices(basic)).toBe(true);
+  });
+
+  test("the record is written only when all is done", () => {
+    vi.spyOn(StateDirectory.prototype, "create").mockImplementation(
+      ({ containerId, ifname }) => `/var/lib/cni/ib-sriov/${containerId}-${ifname}`,
+    );
+    expect(notices(basic)).toBe(true);
+  });
+
+  test("a record is left where it is when its VF is taken over", () => {
+    vi.spyOn(StateDirectory.prototype, "park").mockImplementation((path) => path);
+    expect(notices(adoptScenarios().slice(0, 2))).toBe(true);
+  });
+
+  test("nobody says that he takes a VF over", () => {
+    vi.spyOn(Locks.prototype, "claim").mockImplementation(() => {});
+    expect(notices(adoptScenarios().slice(0, 2))).toBe(true);
+  });
+
+  test.each([
+    ["the VF is not locked", "acquireVf", "two ADDs for one VF"],
+    ["the node is not locked", "whileNodeIsLocked", "ADD of one VF while another of the same PF is attached"],
+  ] as const)("%s", (_, method, name) => {
+    if (method === "acquireVf") vi.spyOn(Locks.prototype, method).mockImplementation(() => {});
+    else vi.spyOn(Locks.prototype, method).mockImplementation((action) => action());
+    const found = interleavings().filter((each) => each.name === name);
+    expect(found.flatMap((each) => interleave(each).problems).length).toBeGreaterThan(0);
+  });
+});
+
+describe("the suite notices when one change is left out", () => {
+  /** Calls whose effect something else has as well, or that are for the case of a kill only. */
+  const expendable = [
+    // There already.
+    "files.makeDirectory",
+    // Says who holds it, for who waits; an owner without a record is none.
+    "lock.write",
+    // For the case of a kill, see above.
+    "files.create",
+    // The interface is freed of them once more in the container.
+    "links.removeAltnames",
+  ];
+  const matters = ({ call, parts }: Crossing) => parts.includes("nothing") && !expendable.includes(call);
+  const without =
+    (left: Crossing): Fault =>
+    ({ at }) =>
+      at === left.at ? { part: "nothing", end: "return" } : undefined;
+
+  const added = new Story({}).add(c1, everything).crossings.filter(matters);
+  test.each(added.map((each) => [`${each.call} ${each.subject}`, each] as const))("of ADD: %s", (_, each) => {
+    const story = new Story({});
+    const { end } = story.add(c1, everything, without(each));
+    expect(end === "failed" || story.problems.length > 0).toBe(true);
+  });
+
+  const first = new Story({});
+  first.add(c1, everything);
+  const deleted = first.del(c1, everything).crossings.filter(matters);
+  test.each(deleted.map((each) => [`${each.call} ${each.subject}`, each] as const))(
+    "of DEL: %s",
+    (_, each) => {
+      const story = new Story({});
+      story.mustAdd(c1, everything);
+      const { end } = story.del(c1, everything, without(each));
+      story.requireAsBefore("after DEL");
+      expect(end === "failed" || story.problems.length > 0).toBe(true);
+    },
+  );
+});

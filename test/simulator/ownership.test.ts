@@ -1,0 +1,46 @@
+// A living container is never robbed of its VF, also where its namespace cannot be seen: the plugin can run in
+// a mount namespace (a DRA driver's container) in which the path does not exist.
+import { afterAll, describe, expect, test } from "vitest";
+import { CniError, codes } from "../../src/cni/errors.ts";
+import { guid } from "../support/records.ts";
+import type { Wish } from "./harness/calls.ts";
+import { killedAfter } from "./harness/faults.ts";
+import { Story } from "./harness/story.ts";
+import { report } from "./harness/test-scenarios.ts";
+import { c1, c2, vf } from "./harness/world.ts";
+import { everything } from "./scenarios/wishes.ts";
+
+let total = 0;
+const plain: Wish = { vf };
+const otherGuid: Wish = { vf, guid: guid("02:00:00:00:00:00:00:88"), linkState: "auto" };
+
+describe("a container whose namespace cannot be seen", () => {
+  afterAll(() => report("hidden namespaces", total));
+  for (const [had, theirs] of Object.entries({ plain, everything })) {
+    for (const [wanted, wish] of Object.entries({ plain, everything, otherGuid })) {
+      for (const state of ["is attached", "was being attached"]) {
+        test(`keeps its VF: it has ${had}, ${state}, another one wants ${wanted}`, () => {
+          total++;
+          const story = new Story({});
+          const { machine } = story;
+          story.add(c1, theirs, state === "is attached" ? undefined : killedAfter("links.move"));
+          const namespace = machine.paths.get(c1.netns);
+          if (namespace === undefined) throw new Error("the pod has no namespace");
+          const before = story.lines();
+
+          machine.paths.delete(c1.netns);
+          const { end, error } = story.add(c2, wish);
+          machine.paths.set(c1.netns, namespace);
+
+          expect(end).toBe("failed");
+          expect(error).toBeInstanceOf(CniError);
+          expect(error).toMatchObject({ code: codes.tryAgain });
+          story.requireUnchanged(before, "after ADD");
+          story.mustDel(c1, theirs);
+          story.requireAsBefore("after DEL");
+          expect(story.problems).toEqual([]);
+        });
+      }
+    }
+  }
+});

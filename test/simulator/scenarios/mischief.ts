@@ -1,0 +1,76 @@
+// What a container, or the node's administrator, does to an attached VF must not keep DEL from its work.
+import { thenAnother, thenDel } from "../harness/follow-ups.ts";
+import type { Story } from "../harness/story.ts";
+import type { Scenario } from "../harness/sweep.ts";
+import { c1, c2, pf } from "../harness/world.ts";
+import { addAltnames, rename, setMtu } from "../model/link-requests.ts";
+import { ipoib, type Netdev, virtual } from "../model/netdev.ts";
+import type { Netns } from "../model/netns.ts";
+import { contrary, everything, same, type Wanted, wishes } from "./wishes.ts";
+
+/** Does something to the container's interface, or around it. */
+type Mischief = (story: Story, pod: Netns, netdev: Netdev) => void;
+
+const mischiefs: Readonly<Record<string, Mischief>> = {
+  "the pod takes it down, renames it and changes its MTU": ({ machine }, pod, netdev) => {
+    machine.setUp(pod, netdev, false);
+    rename(pod, netdev, "mine");
+    setMtu(pod, netdev, 1500);
+  },
+  "the pod gives it a name that the host has": (_, pod, netdev) => rename(pod, netdev, "ib0"),
+  "the pod gives it an alternative name that the host has": (_, pod, netdev) =>
+    addAltnames(pod, netdev, ["ib0"]),
+  "the pod gives it its old name as an alternative one": (_, pod, netdev) =>
+    addAltnames(pod, netdev, ["ibp1s0f0v0", "rail0"]),
+  "the pod makes a pkey child of it": (_, pod, netdev) => {
+    const child = ipoib(netdev.kind.pci ?? "", netdev.kind.address, true);
+    pod.add(child, "net1.8001");
+  },
+  "the pod names another interface like it": (story, pod, netdev) => {
+    rename(pod, netdev, "mine");
+    story.happens((machine) => void machine.paths.get(c1.netns)?.add(virtual(), "net1", 77));
+  },
+  "the PF is renamed": (story) => {
+    story.happens((machine) => {
+      const netdev = machine.host.ofFunction(pf)[0]?.[1];
+      if (netdev !== undefined) rename(machine.host, netdev, "ibp1s0f0");
+    });
+  },
+  "somebody on the host takes its name": (story) => {
+    story.forgive("attributes");
+    story.happens((machine) => {
+      const own = machine.host.named("ibp1s0f0v0")?.[1];
+      // Where it is at home, as on the twin, it has to make way.
+      if (own !== undefined) own.name = "ib1";
+      machine.host.add(virtual(), "ibp1s0f0v0");
+    });
+  },
+  "somebody on the host takes its name, and the pod gives it one that the host has": (story, pod, netdev) => {
+    mischiefs["somebody on the host takes its name"]?.(story, pod, netdev);
+    rename(pod, netdev, "ib0");
+  },
+};
+
+/** DEL after each mischief, of a VF that is bound anew by it and of one that is not. */
+export function mischiefScenarios(): Scenario[] {
+  const kept: Wanted[] = wishes().filter(({ name }) =>
+    ["nothing in particular", "an address"].includes(name),
+  );
+  const bound: Wanted = { name: "everything", wish: everything, setting: {} };
+  return Object.entries(mischiefs).flatMap(([what, mischief]) =>
+    [...kept, bound].map(({ name, wish, setting }) => ({
+      name: `DEL (${name}) after ${what}`,
+      setting,
+      pod: c1,
+      wish,
+      arrange: (story: Story) => {
+        story.mustAdd(c1, wish);
+        const pod = story.machine.paths.get(c1.netns);
+        const netdev = pod?.named(c1.ifname)?.[1];
+        if (pod !== undefined && netdev !== undefined) mischief(story, pod, netdev);
+      },
+      act: (story, fault) => story.del(c1, wish, fault),
+      followUps: [thenDel, thenAnother(c2, name === "everything" ? contrary : same, false)],
+    })),
+  );
+}

@@ -1,0 +1,96 @@
+// DEL where the record is lost: what can be told from the call alone is done, see DESIGN.md, "No record".
+import { killedAfter } from "../harness/faults.ts";
+import type { FollowUp } from "../harness/follow-ups.ts";
+import { stateDirectory } from "../harness/snapshot.ts";
+import type { Story } from "../harness/story.ts";
+import type { Scenario } from "../harness/sweep.ts";
+import { c1, c2, originalsOf } from "../harness/world.ts";
+import { contrary, everything, wishes } from "./wishes.ts";
+
+const record = `${stateDirectory}/${c1.containerId}-${c1.ifname}`;
+
+/** DEL of a container whose record was deleted, or is damaged. */
+export function unrecordedScenarios(): Scenario[] {
+  const loose = (story: Story) => void story.machine.files.texts.delete(record);
+  const damage = (story: Story) =>
+    void story.machine.files.texts.set(record, story.machine.files.texts.get(record)?.slice(0, 400) ?? "");
+  return [
+    { how: "lost", spoil: loose },
+    { how: "damaged", spoil: damage },
+  ].flatMap(({ how, spoil }) => [
+    ...wishes().map(
+      ({ name, wish, setting }): Scenario => ({
+        name: `DEL (${name}), the record being ${how}`,
+        setting,
+        pod: c1,
+        wish,
+        arrange: (story) => {
+          story.mustAdd(c1, wish);
+          spoil(story);
+        },
+        act: (story, fault) => story.del(c1, wish, fault),
+        followUps: [thenHome],
+      }),
+    ),
+    {
+      name: `DEL after an ADD that was killed without driver, the record being ${how}`,
+      setting: {},
+      pod: c1,
+      wish: everything,
+      arrange: (story) => {
+        story.add(c1, everything, killedAfter("functions.unbind"));
+        spoil(story);
+      },
+      act: (story, fault) => story.del(c1, everything, fault),
+      followUps: [thenHome],
+    },
+  ]);
+}
+
+/** DEL of a container without a record, for a VF that another one has by now. */
+export function foreignScenario(): Scenario {
+  const theirs = contrary(everything);
+  return {
+    name: "DEL of a VF that another container has",
+    setting: {},
+    pod: c1,
+    wish: everything,
+    arrange: (story) => void story.mustAdd(c2, theirs),
+    act: (story, fault) => {
+      const before = story.lines();
+      const ran = story.del(c1, everything, fault);
+      story.requireUnchanged(before, "after DEL");
+      return ran;
+    },
+    followUps: [
+      {
+        name: "then the other's DEL",
+        goOn(story) {
+          story.mustDel(c2, theirs);
+          story.requireAsBefore("after the other's DEL");
+        },
+      },
+    ],
+  };
+}
+
+/** The VF is on the host, with a driver; nothing is leased or written down; another container can have it. */
+const thenHome: FollowUp = {
+  name: "then its DEL",
+  goOn(story, pod, wish) {
+    const { machine, problems } = story;
+    story.mustDel(pod, wish);
+    const before = story.lines();
+    if (machine.host.ofFunction(wish.vf).length !== 1) problems.push("the netdev is not on the host");
+    if (machine.bus.driverOf(wish.vf) === undefined) problems.push("the VF has no driver");
+    if (before.some((line) => line.includes(`of ${pod.containerId} `))) problems.push("a lease is left");
+    if (machine.files.texts.has(record)) problems.push("the record is left");
+    // Its GUID is left, since nobody knows what it was.
+    const vf = machine.bus.vf(wish.vf, "look at its GUID");
+    const guid = vf.probed?.portGuid;
+    if (guid !== wish.guid && guid !== originalsOf(story.setting, vf).port)
+      problems.push(`the port GUID is ${guid}`);
+    story.mustDel(pod, wish);
+    story.requireUnchanged(before, "after another DEL");
+  },
+};

@@ -1,0 +1,41 @@
+// udev renames netdevs under our feet: at every moment after a netdev appeared, in ADD, after it, and in DEL.
+import { afterAll, describe, expect, test } from "vitest";
+import { Story } from "./harness/story.ts";
+import { report } from "./harness/test-scenarios.ts";
+import { c1 } from "./harness/world.ts";
+import { everything, wishes } from "./scenarios/wishes.ts";
+
+/** Longest delay, ms: every call takes one, so each gap between two calls of either verb is hit. */
+const LONGEST = 120;
+/** What else there is to see at it: udev that comes when all is over. */
+const late = [200, 500, 1_000, 1_900, 2_500];
+
+describe("a udev", () => {
+  let total = 0;
+  afterAll(() => report("udev", total));
+  const delays = [...Array.from({ length: LONGEST }, (_, delay) => delay), ...late];
+
+  for (const needsDown of [true, false]) {
+    test(`that comes at any moment, on a kernel that renames ${needsDown ? "only what is down" : "anything"}`, () => {
+      for (const udev of delays) {
+        total++;
+        const story = new Story({ udev, renamesUp: !needsDown });
+        story.mustAdd(c1, everything);
+        story.mustDel(c1, everything);
+        story.requireAsBefore("after DEL");
+        expect(story.problems, `udev after ${udev} ms`).toEqual([]);
+      }
+    });
+  }
+
+  test("has no say in a VF that is not bound anew", () => {
+    for (const { wish, setting } of wishes().filter((each) => each.wish.guid === undefined)) {
+      total++;
+      const story = new Story({ ...setting, udev: 5 });
+      story.mustAdd(c1, wish);
+      story.mustDel(c1, wish);
+      story.requireAsBefore("after DEL");
+      expect(story.problems).toEqual([]);
+    }
+  });
+});
