@@ -176,6 +176,17 @@ static double median(double *values, int count)
 	return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
+/* Another order in each round, since a unit can be slowed down by what the one before has left to the kernel. */
+static void shuffle(int *order, int count)
+{
+	for (int i = 0; i < count; i++) {
+		int j = rand() % (i + 1);
+
+		order[i] = order[j];
+		order[j] = i;
+	}
+}
+
 int main(int argc, char **argv)
 {
 	int rounds = argc == 3 ? atoi(argv[1]) : 0;
@@ -192,14 +203,17 @@ int main(int argc, char **argv)
 		unit->ratio = calloc(rounds, sizeof(double));
 		unit->beyond = calloc(rounds, sizeof(double));
 	}
-	/* Every other round backwards, so that no unit always has the same one before it. */
-	for (int round = 0; round < rounds; round++)
+	for (int round = 0; round < rounds; round++) {
+		int order[MAX_UNITS];
+
+		shuffle(order, unit_count);
 		for (int i = 0; i < unit_count; i++) {
-			struct unit *unit = &units[round % 2 ? unit_count - 1 - i : i];
+			struct unit *unit = &units[order[i]];
 
 			for (int c = 0; c < unit->commands; c++)
 				run(unit, &unit->command[c], round);
 		}
+	}
 	for (int i = 0; i < unit_count; i++)
 		for (int round = 0; round < rounds; round++) {
 			units[i].ratio[round] = units[i].wall[round] / units[0].wall[round];

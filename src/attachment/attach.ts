@@ -1,13 +1,11 @@
 import { CniError, codes } from "../cni/errors.ts";
 import type { Result } from "../cni/result.ts";
-import type { Guid } from "../infiniband/guid.ts";
 import type { VirtualFunction } from "../node/functions.ts";
-import type { LinkState } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
-import type { Attaching, Reply } from "./attachment.ts";
+import type { Attaching } from "./attachment.ts";
 import { attachmentOf } from "./attachment-of.ts";
-import type { Call } from "./call.ts";
+import type { AttachCall } from "./call.ts";
 import { openContainer } from "./container.ts";
 import { estateOf } from "./estate.ts";
 import { attempt } from "./failure.ts";
@@ -19,18 +17,6 @@ import { makePlan } from "./plan.ts";
 import { rollBack } from "./roll-back.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { allSteps } from "./steps/all-steps.ts";
-
-/** What ADD is asked for. */
-export interface AttachCall extends Call {
-  readonly netns: string;
-  /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
-  readonly ownNetnsAllowed: boolean;
-  /** PCI address of the VF. */
-  readonly deviceID: string;
-  readonly guid: Guid | undefined;
-  readonly linkState: LinkState | undefined;
-  readonly reply: Reply;
-}
 
 /**
  * ADD: gives a VF to a container.

@@ -1,13 +1,13 @@
-import type { Dns, Result } from "../cni/result.ts";
-import type { CniVersion } from "../cni/versions.ts";
+import type { Result } from "../cni/result.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
-import type { GuidPair } from "./effective-guids.ts";
+import type { Reply } from "./call.ts";
+import type { GuidPair } from "./guid-pair.ts";
 import type { IpamCall } from "./ipam-call.ts";
+import type { Lease } from "./lease.ts";
 import type { Locks } from "./locks.ts";
 import type { AttachmentRecord } from "./record.ts";
-import type { Lease } from "./steps/lease.ts";
 
 /** What the steps of one attachment work on, for the length of one call. */
 export interface Attachment {
@@ -27,15 +27,6 @@ export interface Attachment {
   lease: Lease | undefined;
   /** Says something that the operator should know and that fails nothing. */
   readonly warn: (message: string) => void;
-}
-
-/** What ADD needs besides, to answer the runtime. */
-export interface Reply {
-  readonly cniVersion: CniVersion;
-  /** Of the plugins before us in the chain. */
-  readonly prevResult: Result | undefined;
-  /** Of the network configuration. */
-  readonly dns: Dns;
 }
 
 /** An attachment that is being made. */

@@ -1,3 +1,8 @@
+import type { Dns, Result } from "../cni/result.ts";
+import type { CniVersion } from "../cni/versions.ts";
+import type { Guid } from "../infiniband/guid.ts";
+import type { LinkState } from "../node/links.ts";
+import type { IpamCall } from "./ipam-call.ts";
 import type { AttachmentName } from "./record.ts";
 
 /** What every verb is called with. */
@@ -15,4 +20,42 @@ export interface Call {
   readonly deadline: number;
   /** Says something that the operator should know and that fails nothing. */
   readonly warn: (message: string) => void;
+}
+
+/** What ADD needs besides, to answer the runtime. */
+export interface Reply {
+  readonly cniVersion: CniVersion;
+  /** Of the plugins before us in the chain. */
+  readonly prevResult: Result | undefined;
+  /** Of the network configuration. */
+  readonly dns: Dns;
+}
+
+/** What ADD is asked for. */
+export interface AttachCall extends Call {
+  readonly netns: string;
+  /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
+  readonly ownNetnsAllowed: boolean;
+  /** PCI address of the VF. */
+  readonly deviceID: string;
+  readonly guid: Guid | undefined;
+  readonly linkState: LinkState | undefined;
+  readonly reply: Reply;
+}
+
+/** What DEL is asked for. */
+export interface DetachCall extends Call {
+  /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
+  readonly ownNetnsAllowed: boolean;
+  /** PCI address of the VF, as the network configuration has it; undefined where it has none that is one. */
+  readonly deviceID: string | undefined;
+  /** How the configuration's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
+}
+
+/** What CHECK is asked for. */
+export interface CheckCall extends Call {
+  readonly netns: string;
+  /** What ADD told the runtime. */
+  readonly prevResult: Result;
 }

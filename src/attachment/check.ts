@@ -1,20 +1,12 @@
 import { CniError, codes } from "../cni/errors.ts";
-import type { Result } from "../cni/result.ts";
 import type { Node } from "../node/node.ts";
 import { attachmentOf } from "./attachment-of.ts";
-import type { Call } from "./call.ts";
+import type { CheckCall } from "./call.ts";
 import { recordedContainer } from "./container.ts";
 import { attempt } from "./failure.ts";
 import { Locks } from "./locks.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { allSteps } from "./steps/all-steps.ts";
-
-/** What CHECK is asked for. */
-export interface CheckCall extends Call {
-  readonly netns: string;
-  /** What ADD told the runtime. */
-  readonly prevResult: Result;
-}
 
 /**
  * CHECK: is the attachment still as ADD made it? It changes nothing and takes no lock.

@@ -1,7 +1,7 @@
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
+import type { DetachCall } from "./call.ts";
 import { openIfThere } from "./container.ts";
-import type { DetachCall } from "./detach.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { runIpam } from "./ipam-call.ts";
 import { Locks } from "./locks.ts";

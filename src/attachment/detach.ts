@@ -1,7 +1,7 @@
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
 import { attachmentOf } from "./attachment-of.ts";
-import type { Call } from "./call.ts";
+import type { DetachCall } from "./call.ts";
 import { openIfThere, recordedContainer, requireOtherNetns } from "./container.ts";
 import { detachUnrecorded } from "./detach-unrecorded.ts";
 import { isCurrent } from "./estate.ts";
@@ -11,16 +11,6 @@ import { Locks } from "./locks.ts";
 import { type AttachmentRecord, isNamed } from "./record.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { combined, undoAll } from "./undo.ts";
-
-/** What DEL is asked for. */
-export interface DetachCall extends Call {
-  /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
-  readonly ownNetnsAllowed: boolean;
-  /** PCI address of the VF, as the network configuration has it; undefined where it has none that is one. */
-  readonly deviceID: string | undefined;
-  /** How the configuration's IPAM plugin is called; undefined where there is none. */
-  readonly ipam: IpamCall | undefined;
-}
 
 /**
  * DEL: takes a VF back from a container. Detached already is success.

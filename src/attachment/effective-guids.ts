@@ -1,15 +1,9 @@
-import type { Guid } from "../infiniband/guid.ts";
 import { portGuidOf } from "../infiniband/hardware-address.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
+import type { GuidPair } from "./guid-pair.ts";
 import { netdevOf } from "./vf-netdev.ts";
-
-/** Node and port GUID of a VF; undefined where it cannot be read. */
-export interface GuidPair {
-  readonly node: Guid | undefined;
-  readonly port: Guid | undefined;
-}
 
 /**
  * The GUIDs that a VF runs with, which are those that its driver latched when it was bound: the node GUID out

@@ -36,7 +36,8 @@ export class Locks {
     this.#vf = lock;
     const { owner, predecessor } = ownersIn(lock.read());
     // Claimed, but killed before it had a record: then nothing has changed hands.
-    const isMade = owner !== undefined && this.state.find(owner)?.record?.vf.pci === pci;
+    const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
+    const isMade = predecessor === undefined || (owner !== undefined && hasRecord(owner));
     this.#owner = isMade ? owner : predecessor;
     this.#predecessor = isMade ? predecessor : undefined;
     this.#write();

@@ -6,8 +6,9 @@ import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Call } from "./call.ts";
-import { effectiveGuids, type GuidPair } from "./effective-guids.ts";
+import { effectiveGuids } from "./effective-guids.ts";
 import { attempt } from "./failure.ts";
+import type { GuidPair } from "./guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import { netdevOf } from "./vf-netdev.ts";
 

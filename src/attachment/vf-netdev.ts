@@ -2,8 +2,8 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
-import type { Attachment } from "./attachment.ts";
 import { attempt } from "./failure.ts";
+import type { AttachmentRecord } from "./record.ts";
 import { waitFor } from "./wait.ts";
 
 /**
@@ -21,7 +21,15 @@ export function netdevOf(node: Node, where: Namespace, pci: string): Link | unde
  * The VF's netdev in the host's namespace. Where it is still on its way home it is waited for.
  * @throws {CniError} code 11 where it does not come.
  */
-export function hostNetdevOf({ node, record, deadline }: Attachment): Link {
+export function hostNetdevOf({
+  node,
+  record,
+  deadline,
+}: {
+  readonly node: Node;
+  readonly record: AttachmentRecord;
+  readonly deadline: number;
+}): Link {
   const { pci } = record.vf;
   return attempt(`find the netdev of VF ${pci} on the host`, () => {
     const { host } = node.namespaces;

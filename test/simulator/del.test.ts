@@ -1,4 +1,5 @@
 // DEL, with everything that can befall it at any of its calls, and whatever happens next.
+import { thenDel } from "./harness/follow-ups.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
 import { removedScenarios } from "./scenarios/aftermath.ts";
 import {
@@ -18,7 +19,8 @@ const unlike = wishes().filter(({ name }) =>
 );
 
 testScenarios("DEL", [
-  ...delScenarios([...wishes(), ...hardWishes()], something()),
+  ...delScenarios(wishes(), something()),
+  ...delScenarios(hardWishes(), [thenDel]),
   ...delAfterKillScenarios(),
   ...delWithoutNamespaceScenarios(unlike),
   ...unrecordedScenarios(),

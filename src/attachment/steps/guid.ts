@@ -2,8 +2,9 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { allOnesGuid, type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
 import type { Link, VfConfig } from "../../node/links.ts";
 import type { Attachment, Step } from "../attachment.ts";
-import { effectiveGuids, type GuidPair } from "../effective-guids.ts";
+import { effectiveGuids } from "../effective-guids.ts";
 import { attempt } from "../failure.ts";
+import type { GuidPair } from "../guid-pair.ts";
 import { rebind } from "../rebind.ts";
 import { changesGuid } from "../record.ts";
 

@@ -1,34 +1,18 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { delegateResult } from "../../cni/ipam-outcome.ts";
-import type { Result } from "../../cni/result.ts";
 import type { CniVersion } from "../../cni/versions.ts";
 import { TimeoutError } from "../../node/clock.ts";
 import type { Outcome } from "../../node/processes.ts";
 import type { Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
 import { type IpamCall, runIpam, startIpam } from "../ipam-call.ts";
+import type { Lease } from "../lease.ts";
 
 /**
  * How much of the time that is left stays reserved for the plugin's DEL, ms, while its ADD is waited for to
  * end in vain.
  */
 const releaseTime = 5000;
-
-/** A lease that the IPAM plugin has been asked for. */
-export interface Lease {
-  /**
-   * Waits for the plugin and returns what it leased.
-   * @throws {CniError} where it failed, printed no result with addresses, or was not ready at the deadline.
-   */
-  result(): Result;
-  /**
-   * Waits until the plugin has ended; at the deadline it is killed. To kill it at once would be wrong:
-   * host-local, killed between creating its file and writing it, loses the address for ever.
-   */
-  end(deadline: number): void;
-  /** Has the plugin said itself that it leased nothing? */
-  readonly refused: boolean;
-}
 
 /** The addresses, leased from the IPAM plugin, which runs while the VF is prepared. */
 export const lease: Step = {

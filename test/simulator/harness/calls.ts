@@ -1,6 +1,4 @@
-import type { AttachCall } from "../../../src/attachment/attach.ts";
-import type { Call } from "../../../src/attachment/call.ts";
-import type { DetachCall } from "../../../src/attachment/detach.ts";
+import type { AttachCall, Call, DetachCall } from "../../../src/attachment/call.ts";
 import { ipamCallFor } from "../../../src/attachment/ipam-call.ts";
 import { emptyDns, type Result } from "../../../src/cni/result.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";

@@ -21,6 +21,8 @@ export interface Scenario {
   readonly ends?: Run["end"];
   /** Must a failed verb leave the node as before, or say that it could not? */
   readonly rollsBack?: boolean;
+  /** What can befall it; default: everything. */
+  readonly cases?: "nothing";
   readonly followUps: readonly FollowUp[];
 }
 
@@ -51,7 +53,8 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
   if (well.end !== (scenario.ends ?? "done")) {
     problems.push(`${scenario.name}, without faults: ${well.end} ${told(well.error)}`);
   }
-  const cases = [...casesOf(well.crossings), ...signalsOf(well.crossings)].filter(part.cases);
+  const befalls = scenario.cases === "nothing" ? [] : well.crossings;
+  const cases = [...casesOf(befalls), ...signalsOf(befalls)].filter(part.cases);
   const all: (Case | undefined)[] = [undefined, ...cases];
   for (const each of all) {
     for (const followUp of followUps) {

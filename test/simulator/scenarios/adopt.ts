@@ -7,8 +7,12 @@ import { contrary, everything, same } from "./wishes.ts";
 
 /** ADD of a container for a VF that a killed ADD of another one has left behind. */
 export function adoptScenarios(): Scenario[] {
-  return [same, contrary].flatMap((wanted) =>
-    killPoints.map((point): Scenario => {
+  const points = killPoints.filter(([call]) => ["functions.unbind", "links.move"].includes(call));
+  return [
+    { wanted: same, after: killPoints },
+    { wanted: contrary, after: points },
+  ].flatMap(({ wanted, after }) =>
+    after.map((point): Scenario => {
       const wish = wanted(everything);
       return {
         name: `ADD (${wanted.name}) after another's was killed after ${point[0]}`,
@@ -44,13 +48,15 @@ export function inheritScenarios(): Scenario[] {
 
 /** ADD once more of a container whose ADD was killed. */
 export function againScenarios(): Scenario[] {
-  return killPoints.map((point, number) => ({
-    name: `ADD again after it was killed after ${point[0]}`,
-    setting: {},
-    pod: c1,
-    wish: everything,
-    arrange: (story) => killedAdd(story, point),
-    act: (story, fault) => story.add(c1, everything, fault),
-    followUps: [number % 2 === 0 ? thenDel : thenAgain, thenAnother(c2, contrary, false)],
-  }));
+  return killPoints
+    .filter((_, number) => number % 2 === 1)
+    .map((point, number) => ({
+      name: `ADD again after it was killed after ${point[0]}`,
+      setting: {},
+      pod: c1,
+      wish: everything,
+      arrange: (story) => killedAdd(story, point),
+      act: (story, fault) => story.add(c1, everything, fault),
+      followUps: [number % 2 === 0 ? thenDel : thenAgain, thenAnother(c2, contrary, false)],
+    }));
 }
