@@ -31,8 +31,8 @@ B := build
 PROGRAMS := main $(sort $(patsubst src/%-face.ts,%,$(wildcard src/*-face.ts)))
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := argument children directories engine error files host json locks main memory namespaces netlink process \
-  program read report signals spawn streams text wait
+NATIVE := argument children clock directories engine error exit files host json locks main memory namespaces netlink \
+  process program read report signals spawn start streams strings text wait
 HEADERS := $(wildcard native/*.h)
 
 # ---- flags ----

@@ -2,6 +2,7 @@
 #ifndef IB_SRIOV_CHILDREN_H
 #define IB_SRIOV_CHILDREN_H
 
+#include <quickjs/quickjs.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -30,6 +31,10 @@ struct start {
   int *inherit;
   size_t inherit_count;
 };
+
+/* Takes it out of a JavaScript object (start.c). To be freed also where that fails. */
+bool child_read_start(JSContext *context, JSValueConst object, struct start *start);
+void child_free_start(JSContext *context, struct start *start);
 
 /*
  * Starts it (spawn.c); 0, or an errno and the call that failed. Fills in the child's pid and streams.

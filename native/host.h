@@ -47,16 +47,19 @@ char *host_name(JSContext *context, JSValueConst value, const char *call);
 /* Text in UTF-8, to be freed with js_free. Half surrogates become U+FFFD. */
 char *host_text(JSContext *context, JSValueConst value, size_t *length);
 
-/* ---- text.c ---- */
+/* ---- strings.c ---- */
 
 /* A string from UTF-8; invalid sequences become U+FFFD. */
 JSValue host_new_text(JSContext *context, const char *bytes, size_t length);
 /* A string from a name of the kernel's. Bytes that are no UTF-8 survive: host_name gives them back. */
 JSValue host_new_name(JSContext *context, const char *name);
-/* A Uint8Array with a copy of the bytes. */
-JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length);
 /* A number that can pass 2^53, in decimal. */
 JSValue host_new_decimal(JSContext *context, uint64_t number);
+
+/* ---- text.c ---- */
+
+/* A Uint8Array with a copy of the bytes. */
+JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length);
 
 /* ---- read.c ---- */
 
@@ -72,10 +75,13 @@ enum host_read_end {
 /* Everything that a descriptor has to say. EFBIG where that is more than `limit` bytes. */
 JSValue host_read_text(JSContext *context, int fd, size_t limit, enum host_read_end end, const char *subject);
 
-/* ---- wait.c ---- */
+/* ---- clock.c ---- */
 
 /* CLOCK_MONOTONIC, ms. */
 double host_now(void);
+
+/* ---- wait.c ---- */
+
 /*
  * Waits until descriptors are ready: returns how many. -1 with errno: ETIMEDOUT at the deadline, EINTR where
  * a signal has come that is held back. With `children`, 0: one of them may have ended.
@@ -115,8 +121,12 @@ bool host_stdout_used(void);
 
 /* What comes before anything else: stdio, SIGPIPE, and the arguments to remember. */
 bool host_prepare_process(int argc, char **argv);
-/* The exit status that the program asked for. */
+
+/* ---- exit.c ---- */
+
+/* The exit status that the program asked for; 0 until it has. */
 int host_exit_status(void);
+void host_set_exit_status(int status);
 
 /* ---- json.c ---- */
 

@@ -21,9 +21,9 @@ JSRuntime *engine_new_runtime(void)
 
 /*
  * A block is a header with its capacity, then what the caller gets, which is aligned to 16 bytes as malloc's is.
- * An ADD needs 1 MiB; pages of the arena that are never touched cost nothing.
+ * An ADD needs less than 1 MiB; pages of the arena that are never touched cost nothing.
  */
-enum { HEADER = 8, UNIT = 16, SMALL_UNITS = 64, ARENA = 8 * 1024 * 1024 };
+enum { HEADER = 8, UNIT = 16, SMALL_UNITS = 64, ARENA = 2 * 1024 * 1024 };
 
 static _Alignas(UNIT) unsigned char arena[ARENA];
 static size_t used = UNIT - HEADER;

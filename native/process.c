@@ -15,7 +15,6 @@ extern char **environ;
 
 static int argument_count;
 static char **arguments;
-static int exit_status;
 
 /*
  * A caller may have left descriptor 0, 1 or 2 closed. The next file that we open would get its number, and what
@@ -42,11 +41,6 @@ bool host_prepare_process(int argc, char **argv)
   /* Printing to a caller that is gone shall be an error that can be answered (by rolling back). */
   signal(SIGPIPE, SIG_IGN);
   return true;
-}
-
-int host_exit_status(void)
-{
-  return exit_status;
 }
 
 static JSValue new_names(JSContext *context, char **names, size_t count)
@@ -122,7 +116,7 @@ static JSValue host_exitStatus(HOST_ARGUMENTS)
   int64_t status;
   if (!host_integer(context, argv[0], "a status", 0, 255, &status))
     return JS_EXCEPTION;
-  exit_status = (int)status;
+  host_set_exit_status((int)status);
   return JS_UNDEFINED;
 }
 

@@ -4,13 +4,6 @@
 #include <errno.h>
 #include <time.h>
 
-double host_now(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
 int host_poll(struct pollfd *descriptors, unsigned count, double deadline, bool children)
 {
   /* A day: longer waits are waited in parts. */

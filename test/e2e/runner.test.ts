@@ -68,6 +68,23 @@ describe("the end", () => {
     await expectNothingLeft();
   });
 
+  test("of a run with everything: more PFs, an IOMMU, a tree, stdin, a clock that jumps", async () => {
+    script("in-tree", "seen\n");
+    const job = script(
+      "job",
+      `modprobe -a ib_ipoib; modprobe vhca; ls -d /sys/bus/pci/drivers/vhca/0000:* | wc -l
+      ls /sys/kernel/iommu_groups | head -n 1
+      mount -t 9p -o ro,trans=virtio,version=9p2000.L,cache=loose tree /mnt; cat /mnt/in-tree
+      read -r line; echo "$line"
+      sleep 500; echo awake`,
+    );
+    const outcome = spawnSync(run, ["-p", "4", "-i", "-r", directory, "-c", "-w", "-t", "120", job], {
+      encoding: "utf8",
+      input: "from stdin\n",
+    });
+    expect(outcome).toMatchObject({ status: 0, stdout: "4\n0\nseen\nfrom stdin\nawake\n" });
+  });
+
   test("is 124 when time is up, with what the guest said last", async () => {
     const outcome = toEnd("-t", "8", script("job", "echo still here >/dev/console; exec sleep 1000"));
     expect(outcome.status).toBe(124);

@@ -7,9 +7,9 @@ build_initramfs() {
   local root=$cache/root.new program modules=$tree/usr/lib/modules/$release added=
   say "building the initramfs"
   rm -rf "$root"
-  mkdir -p "$root"/{bin,dev,proc,sys,run,tmp,host,etc,root,lib64} "$root/opt/cni/bin" "$root/var/lib/cni" \
+  mkdir -p "$root"/{bin,dev,proc,sys,run,tmp,host,mnt,etc,root,lib64} "$root/opt/cni/bin" "$root/var/lib/cni" \
     "$root/lib/modules/$release"
-  ln -s run "$root/var/run"
+  ln -s ../run "$root/var/run"
   ln -s bin "$root/sbin" # the kernel calls /sbin/modprobe
   for program in "${guest_programs[@]}"; do
     add_program "$(within "$tree" command -v "$program")" "$root/bin"

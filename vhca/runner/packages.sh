@@ -16,8 +16,8 @@ apt() {
 
 # Shows apt's percentages (read from its status descriptor): in place on a terminal, else a line per quarter.
 show_percent() {
-  local kind percent text shown=-1
-  while IFS=: read -r kind _ percent text; do
+  local kind percent shown=-1
+  while IFS=: read -r kind _ percent _; do
     [ "$kind" = dlstatus ] || continue
     percent=${percent%%.*}
     if [ -t 2 ]; then

@@ -4,7 +4,7 @@ import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardw
 import type { Machine } from "../model/machine.ts";
 import type { Pod, Wish } from "./calls.ts";
 import type { Run } from "./run.ts";
-import { stateDirectory } from "./snapshot.ts";
+import { stateDirectory } from "./state.ts";
 import { originalsOf, type Setting } from "./world.ts";
 
 /** The record of a pod, if it has one that can be read. */

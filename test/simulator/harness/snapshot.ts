@@ -5,10 +5,7 @@ import type { Vf } from "../model/functions.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Netdev } from "../model/netdev.ts";
 import type { Netns } from "../model/netns.ts";
-import type { Pod } from "./calls.ts";
-
-/** Where the attachments are written down. */
-export const stateDirectory = "/var/lib/cni/ib-sriov";
+import { stateDirectory } from "./state.ts";
 
 /**
  * What the node is like, a sorted line for each thing that must be as before when nothing is attached any
@@ -27,20 +24,6 @@ export function snapshot(machine: Machine): string[] {
     ...[...machine.files.locks.keys()].map((path) => `locked ${path}`),
     ...machine.children.filter((child) => child.outcome === undefined).map(() => "process running"),
   ].sort();
-}
-
-/** The same of one container and its VF only, as one text. */
-export function snapshotOf(machine: Machine, { containerId, netns }: Pod, pci: string): string {
-  const namespace = machine.paths.get(netns);
-  const vf = machine.bus.vfs.get(pci);
-  return [
-    ...(namespace === undefined ? [] : netdevs(namespace)),
-    ...(vf === undefined ? [] : [vfLine(vf)]),
-    ...[...machine.leases.leases].filter(([, holder]) => holder.startsWith(`${containerId} `)).flat(),
-    ...[...machine.files.texts].flatMap(([path, content]) =>
-      path.includes(containerId) || path.includes(pci) ? file(machine, path, content) : [],
-    ),
-  ].join("\n");
 }
 
 /** The same without what is said of a namespace. */

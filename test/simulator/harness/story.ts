@@ -5,9 +5,11 @@ import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
 import { doubleOwners, flaws, isThere } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
+import { otherAttachment } from "./other.ts";
 import { add, del, type Run, run, told } from "./run.ts";
-import { difference, snapshot, snapshotOf, stateDirectory, withoutNamespace } from "./snapshot.ts";
-import { c1, freshVf, makeWorld, other, otherVf, type Setting, vf } from "./world.ts";
+import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
+import { stateDirectory } from "./state.ts";
+import { c1, freshVf, makeWorld, type Setting, vf } from "./world.ts";
 
 /** How often a DEL that fails may be tried again, without faults. */
 const MOST_DELS = 3;
@@ -22,7 +24,7 @@ export class Story {
   before: readonly string[];
   /** What was wrong, in words. */
   readonly problems: string[] = [];
-  #other: string;
+  #other: readonly unknown[];
   readonly #deleted: string[] = [];
   /** What DESIGN.md allows to be lost, see {@link forgive}. */
   readonly #forgiven = new Set<Forgivable>();
@@ -34,7 +36,7 @@ export class Story {
   ) {
     this.machine = makeWorld(setting);
     this.before = before ?? snapshot(this.machine);
-    this.#other = this.#otherOne();
+    this.#other = otherAttachment(this.machine);
   }
 
   /** ADD. One that says that it is done must be. */
@@ -74,7 +76,7 @@ export class Story {
     twin.time.settle();
     this.before = snapshot(twin);
     event(this.machine);
-    this.#other = this.#otherOne();
+    this.#other = otherAttachment(this.machine);
   }
 
   /** The runtime deletes a pod's namespace. */
@@ -149,19 +151,15 @@ export class Story {
       this.problems.push(`${when} something has changed:\n    ${changed.join("\n    ")}`);
   }
 
-  /** All about the container that must never notice anything. */
-  #otherOne(): string {
-    return snapshotOf(this.machine, other, otherVf);
-  }
-
   #judge(what: string, ran: Run): Run {
     this.problems.push(
       ...ran.offences.map((offence) => `${what}: ${offence}`),
       ...doubleOwners(this.machine),
     );
-    const now = this.#otherOne();
+    const now = otherAttachment(this.machine);
     if (ran.warnings.some((warning) => /^cannot (give|bring) /.test(warning))) this.forgive("attributes");
-    if (now !== this.#other) this.problems.push(`${what} has touched the other container's VF:\n${now}`);
+    const touched = now.some((each, at) => each !== this.#other[at]);
+    if (touched) this.problems.push(`${what} has touched the other container's VF: ${now.slice(2)}`);
     return ran;
   }
 }

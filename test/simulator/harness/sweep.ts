@@ -84,7 +84,9 @@ function runCase(scenario: Scenario, story: Story, each: Case | undefined, follo
   if (ran.end === "failed" && mustTell !== undefined && !told(ran.error).includes(mustTell)) {
     story.problems.push(`the error does not tell why: ${told(ran.error)}`);
   }
-  if (scenario.rollsBack && ran.end === "failed") requireRollBack(story, ran);
+  if (scenario.rollsBack && ran.end === "failed" && followUp === scenario.followUps[0]) {
+    requireRollBack(story, ran);
+  }
   followUp.goOn(story, pod, wish, ran);
 }
 

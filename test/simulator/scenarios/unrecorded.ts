@@ -1,7 +1,7 @@
 // DEL where the record is lost: what can be told from the call alone is done, see DESIGN.md, "No record".
 import { killedAfter } from "../harness/faults.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
-import { stateDirectory } from "../harness/snapshot.ts";
+import { stateDirectory } from "../harness/state.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
 import { c1, c2, originalsOf } from "../harness/world.ts";

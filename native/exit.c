@@ -1,0 +1,14 @@
+/* The status that the process will end with. */
+#include "host.h"
+
+static int exit_status;
+
+void host_set_exit_status(int status)
+{
+  exit_status = status;
+}
+
+int host_exit_status(void)
+{
+  return exit_status;
+}

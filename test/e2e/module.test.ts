@@ -1,0 +1,62 @@
+// The virtual HCA itself: what the plugin's tests, and the simulator, take for granted of it.
+import { expect, test } from "vitest";
+import { inRepository } from "./guest.ts";
+import { testNode, vfs } from "./node.ts";
+
+const node = testNode({ files: [inRepository("test/e2e/guest/stress.sh")] });
+const [vf] = vfs;
+const guid = "02:00:00:00:00:00:00:77";
+
+/** The VF's netdev on the host, as `ip -j -d link` has it. */
+async function netdev() {
+  const [link] = JSON.parse(await node.shell(`ip -j -d link show dev ${await node.hostNetdev(vf)}`));
+  return link as {
+    ifindex: number;
+    ifname: string;
+    address: string;
+    mtu: number;
+    flags: string[];
+    altnames?: string[];
+  };
+}
+
+const rebind = () => node.shell(`cd /sys/bus/pci/drivers/mlx5_core; echo ${vf} >unbind; echo ${vf} >bind`);
+
+test("a GUID is in effect after a rebind, which makes a new netdev with default attributes", async () => {
+  const before = await netdev();
+  expect(before).toMatchObject({ ifname: "ibp1s0f0v0", mtu: 1800, altnames: ["rail0"] });
+  await node.shell(`ip link set ib0 vf 0 port_guid ${guid}`);
+  expect(await netdev()).toEqual(before);
+  await rebind();
+  const after = await netdev();
+  expect(after.address.endsWith(guid)).toBe(true);
+  expect(after.address.slice(0, 11)).not.toBe(before.address.slice(0, 11));
+  expect(after).toMatchObject({ ifname: "ib1", mtu: 2044 });
+  expect(after.ifindex).not.toBe(before.ifindex);
+  expect(after.altnames).toBeUndefined();
+  expect(after.flags).not.toContain("UP");
+});
+
+test("a request that moves and renames is not atomic: with the name taken the netdev is in the pod all the same", async () => {
+  const { ifindex } = await netdev();
+  expect(await node.guest.execute("ip link set ib1 netns a name eth0")).toMatchObject({
+    status: 2,
+    stderr: expect.stringContaining("File exists"),
+  });
+  expect((await node.podInterface("a", "ib1")).ifindex).toBe(ifindex);
+  await rebind();
+});
+
+test("a fault happens once", async () => {
+  await node.shell(
+    "echo 16 >/sys/module/vhca/parameters/fail_guid; echo 1 >/sys/module/vhca/parameters/skip_guid",
+  );
+  const set = `ip link set ib0 vf 0 node_guid ${guid}`;
+  const statuses = [];
+  for (let turn = 0; turn < 3; turn++) statuses.push((await node.guest.execute(set)).status);
+  expect(statuses).toEqual([0, 2, 0]);
+});
+
+test("many rebinds, moves and deleted namespaces, in both RDMA modes, give no warning of the kernel", async () => {
+  await node.shell("bash /host/stress.sh 6", 300);
+});

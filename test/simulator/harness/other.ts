@@ -1,0 +1,55 @@
+// Somebody else's attachment, of another VF of the same PF, which must never be touched.
+import { recordDocument } from "../../../src/attachment/record-document.ts";
+import { aRecord, guid } from "../../support/records.ts";
+import { addAddress, addRoute, moveLink, removeAltnames } from "../model/link-requests.ts";
+import type { Machine } from "../model/machine.ts";
+import type { Pod } from "./calls.ts";
+import { addPod, prepareVf } from "./prepare.ts";
+import { stateDirectory } from "./state.ts";
+
+export const other: Pod = { containerId: "other", ifname: "net1", netns: "/run/netns/other" };
+/** Their VF. */
+export const otherVf = "0000:01:10.2";
+const theirGuid = guid("02:00:00:00:00:00:00:99");
+const address = "10.9.0.2/24";
+
+const { containerId, ifname, netns } = other;
+const record = recordDocument(
+  aRecord({ ...other, state: "complete", wanted: { guid: theirGuid }, netnsCookie: "other" }),
+  "ib0",
+);
+
+/** Makes it as an ADD would have left it. */
+export function attachOther(machine: Machine, number: number): void {
+  const { files, host, leases } = machine;
+  const vf = machine.bus.vf(otherVf, "set up");
+  const gift = { name: "ibp1s0f0v1", altname: "rail1", nodeGuid: theirGuid, portGuid: theirGuid };
+  const netdev = prepareVf(machine, otherVf, gift);
+  vf.linkState = "enable";
+  const pod = addPod(machine, netns, number);
+  removeAltnames(host, netdev, netdev.altnames);
+  moveLink(host, host.indexOf(netdev) ?? 0, pod, ifname);
+  addAddress(pod, netdev, { cidr: address });
+  machine.setUp(pod, netdev, true);
+  addRoute(pod, netdev, { dst: "0.0.0.0/0", gw: "10.9.0.1" });
+  leases.leases.set("mynet 10.9.0.2", `${containerId} ${ifname}`);
+  files.makeDirectory(`${stateDirectory}/.vf`);
+  files.write(`${stateDirectory}/${containerId}-${ifname}`, record);
+  files.write(`${stateDirectory}/.vf/${otherVf}`, JSON.stringify({ owner: { containerId, ifname } }));
+}
+
+/** All of it that somebody could touch: two lists with the same members mean that nobody has. */
+export function otherAttachment({ bus, files, leases, paths }: Machine): readonly unknown[] {
+  const vf = bus.vfs.get(otherVf);
+  const pod = paths.get(netns);
+  const found = pod?.named(ifname);
+  const netdev = found?.[1];
+  return [
+    ...[vf, vf?.probed, vf?.adminNodeGuid, vf?.adminPortGuid, vf?.linkState, vf?.driverOverride],
+    ...[pod, found?.[0], netdev, netdev?.name, netdev?.mtu, netdev?.up, netdev?.altnames.length],
+    ...[netdev?.addresses[0]?.cidr, netdev?.routes.length, netdev?.settings.size],
+    leases.leases.get("mynet 10.9.0.2"),
+    files.texts.get(`${stateDirectory}/${containerId}-${ifname}`),
+    files.texts.get(`${stateDirectory}/.vf/${otherVf}`),
+  ];
+}
