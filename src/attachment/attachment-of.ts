@@ -1,4 +1,4 @@
-import type { Link } from "../node/links.ts";
+import type { Link, VfConfig } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
@@ -16,15 +16,21 @@ export function attachmentOf(
   call: Pick<Attachment, "deadline" | "warn">,
 ): Attachment {
   let pf: Link | undefined;
+  let admin: VfConfig | undefined;
+  const pfLink = () => {
+    pf ??= pfNetdev(node, record.vf.pf);
+    return pf;
+  };
   return {
     node,
     record,
     pod,
     locks,
     deadline: call.deadline,
-    pf: () => {
-      pf ??= pfNetdev(node, record.vf.pf);
-      return pf;
+    pf: pfLink,
+    vfConfig: () => {
+      admin ??= node.links.vfConfig(pfLink().index, record.vf.index);
+      return admin;
     },
     ipam: ipamCallOf(record),
     lease: undefined,

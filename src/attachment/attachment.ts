@@ -1,5 +1,5 @@
 import type { Result } from "../cni/result.ts";
-import type { Link } from "../node/links.ts";
+import type { Link, VfConfig } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Reply } from "./call.ts";
@@ -21,6 +21,8 @@ export interface Attachment {
   readonly deadline: number;
   /** The netdev of the PF, in the host's namespace; looked for at its first use. */
   readonly pf: () => Link;
+  /** What the PF says of the VF; asked once, before the first of an undo, or of a check, and kept. */
+  readonly vfConfig: () => VfConfig;
   /** How the IPAM plugin is called; undefined where no addresses are wanted. */
   readonly ipam: IpamCall | undefined;
   /** The lease that ADD has begun. */

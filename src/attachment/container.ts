@@ -23,7 +23,8 @@ export function openContainer(node: Node, netns: string, ownAllowed: boolean): N
  * @throws {CniError} where the namespace is the one that we run in.
  */
 export function requireOtherNetns(node: Node, namespace: Namespace | undefined): void {
-  if (namespace?.cookie === node.namespaces.host.cookie) throw ownNetnsError(namespace.path);
+  if (namespace === undefined) return;
+  if (namespace.cookie === node.namespaces.host.cookie) throw ownNetnsError(namespace.path);
 }
 
 /** The namespace that the record's attachment went to; undefined where it is gone. */

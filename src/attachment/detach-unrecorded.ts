@@ -1,7 +1,6 @@
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
-import { openIfThere } from "./container.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { runIpam } from "./ipam-call.ts";
 import { Locks } from "./locks.ts";
@@ -14,15 +13,18 @@ import { combined } from "./undo.ts";
  * record is damaged. What can be told from the call alone is done: the lease is released, the configured VF
  * comes home from the container unless it is somebody else's, and has a driver afterwards. Its GUID is left
  * as it is, since nobody knows what it was.
+ * @param pod the container's namespace; undefined where it is gone, or was not named.
  */
-export function detachUnrecorded(node: Node, call: DetachCall, state: StateDirectory): void {
+export function detachUnrecorded(
+  node: Node,
+  call: DetachCall,
+  state: StateDirectory,
+  pod: Namespace | undefined,
+): void {
   const damaged = attempt("read the attachment's record", () => state.find(call.name));
   if (damaged !== undefined) {
     call.warn(`the record ${damaged.path} cannot be read; its VF is brought home, its GUID stays as it is`);
   }
-  const pod = attempt(`open the network namespace ${call.netns}`, () =>
-    call.netns === undefined ? undefined : openIfThere(node, call.netns),
-  );
   const failure = combined(`container ${call.name.containerId} could not be detached`, [
     ...attemptAll([() => attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod))]),
     ...attemptAll([() => attempt("release the lease", () => releaseLease(node, call))]),
@@ -37,7 +39,7 @@ function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): void {
 
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
-  if (pci === undefined || !node.functions.exists(pci) || isInOrder(node, pci, pod)) return;
+  if (pci === undefined || node.functions.incarnation(pci) === undefined || isInOrder(node, pci, pod)) return;
   state.prepare();
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);

@@ -1,3 +1,4 @@
+import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
 import { attachmentOf } from "./attachment-of.ts";
@@ -18,16 +19,16 @@ import { combined, undoAll } from "./undo.ts";
  */
 export function detach(node: Node, call: DetachCall): void {
   const { netns } = call;
-  if (netns !== undefined && !call.ownNetnsAllowed) {
-    attempt(`tell the network namespace ${netns} from our own`, () =>
-      requireOtherNetns(node, openIfThere(node, netns)),
-    );
-  }
+  const named = attempt(`open the network namespace ${netns}`, () => {
+    const found = netns === undefined ? undefined : openIfThere(node, netns);
+    if (!call.ownNetnsAllowed) requireOtherNetns(node, found);
+    return found;
+  });
   const state = new StateDirectory(node.files);
   const find = () => attempt("read the attachment's record", () => state.find(call.name));
   const pci = find()?.record?.vf.pci;
   if (pci === undefined) {
-    detachUnrecorded(node, call, state);
+    detachUnrecorded(node, call, state, named);
     return;
   }
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
@@ -36,7 +37,7 @@ export function detach(node: Node, call: DetachCall): void {
     // What was read without the lock may be history by now.
     const stored = find();
     if (stored?.record?.vf.pci !== pci) return;
-    release(node, call, state, locks, stored.path, stored.record);
+    release(node, call, state, locks, named, stored.path, stored.record);
   } finally {
     locks.release();
   }
@@ -47,12 +48,13 @@ function release(
   call: DetachCall,
   state: StateDirectory,
   locks: Locks,
+  named: Namespace | undefined,
   path: string,
   record: AttachmentRecord,
 ): void {
   const { pci } = record.vf;
   const pod = attempt(`look for the network namespace ${record.netns}`, () =>
-    containerOf(node, call, record),
+    containerOf(node, call, named, record),
   );
   const attachment: Attachment = {
     ...attachmentOf(node, record, pod, locks, call),
@@ -73,16 +75,18 @@ function release(
 function holdsVf(node: Node, locks: Locks, record: AttachmentRecord): boolean {
   const { owner } = locks;
   if (owner !== undefined && !isNamed(owner, record)) return false;
-  if (!node.functions.exists(record.vf.pci)) return false;
-  return isCurrent(node, record, node.functions.virtualFunction(record.vf.pci));
+  return isCurrent(node, record, node.functions.incarnation(record.vf.pci));
 }
 
 /** The namespace that ADD knew, by either path, as long as it is the same one. */
-function containerOf(node: Node, call: DetachCall, record: AttachmentRecord) {
-  const recorded = recordedContainer(node, record);
-  if (recorded !== undefined || call.netns === undefined || call.netns === record.netns) return recorded;
-  const named = openIfThere(node, call.netns);
-  return named?.cookie === record.netnsCookie ? named : undefined;
+function containerOf(
+  node: Node,
+  call: DetachCall,
+  named: Namespace | undefined,
+  record: AttachmentRecord,
+): Namespace | undefined {
+  if (named?.cookie === record.netnsCookie) return named;
+  return call.netns === record.netns ? undefined : recordedContainer(node, record);
 }
 
 /**

@@ -33,7 +33,7 @@ export function estateOf(
   const stored = state.find(owner);
   if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
   const { path, record } = stored;
-  const current = isCurrent(node, record, vf);
+  const current = isCurrent(node, record, vf.incarnation);
   if (current && record.state === "complete" && recordedContainer(node, record) !== undefined) {
     throw new CniError(
       codes.deviceInUse,
@@ -47,9 +47,10 @@ export function estateOf(
 /**
  * Is the VF still the one that the record's attachment changed? Nothing on it outlives a reboot, or its being
  * destroyed and made anew (`sriov_numvfs`).
+ * @param incarnation of the VF now, undefined where there is none.
  */
-export function isCurrent(node: Node, record: AttachmentRecord, vf: VirtualFunction | undefined): boolean {
-  return record.vf.incarnation === vf?.incarnation && record.bootId === node.clock.bootId();
+export function isCurrent(node: Node, record: AttachmentRecord, incarnation: string | undefined): boolean {
+  return record.vf.incarnation === incarnation && record.bootId === node.clock.bootId();
 }
 
 /**

@@ -27,9 +27,9 @@ export class LinuxFunctions implements Functions {
     return { pci, pf, index: virtualIndex(pci, pf), incarnation: status.inode };
   }
 
-  exists(pci: string): boolean {
+  incarnation(pci: string): string | undefined {
     const directory = functionDirectory(pci);
-    return unlessGone(() => host.stat(directory)) !== undefined;
+    return unlessGone(() => host.stat(directory))?.inode;
   }
 
   driver(pci: string): string | undefined {

@@ -100,23 +100,26 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
 
 /**
  * The attributes in `bytes`; their values are views of it.
+ * @param wanted types to return; all where it is not given. A netdev has fifty, of which few are of interest.
  * @throws {MalformedReply} where a length does not fit.
  */
-export function parseAttributes(bytes: Uint8Array): Attribute[] {
+export function parseAttributes(bytes: Uint8Array, wanted?: readonly number[]): Attribute[] {
   const view = viewOf(bytes);
+  const end = bytes.length;
   const attributes: Attribute[] = [];
   let at = 0;
-  while (at < bytes.length) {
-    const left = bytes.length - at;
+  while (at < end) {
+    const left = end - at;
     const length = left < HEADER ? left : view.getUint16(at, true);
     if (length < HEADER || length > left) {
       throw new MalformedReply(`an attribute of ${length} bytes where ${left} are left`);
     }
-    attributes.push({
-      type: view.getUint16(at + 2, true) & TYPE_MASK,
-      value: bytes.subarray(at + HEADER, at + length),
-    });
-    at += aligned(length);
+    const type = view.getUint16(at + 2, true) & TYPE_MASK;
+    if (wanted === undefined || wanted.includes(type)) {
+      attributes.push({ type, value: bytes.subarray(at + HEADER, at + length) });
+    }
+    // As aligned() does; a call for each attribute would cost as much as all the rest.
+    at += (length + 3) & ~3;
   }
   return attributes;
 }

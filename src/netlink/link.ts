@@ -206,7 +206,10 @@ export function parseLink(message: Message): LinkInfo {
     throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWLINK`);
   }
   const view = viewOf(payload);
-  const attributes = parseAttributes(payload.subarray(IFINFOMSG));
+  const attributes = parseAttributes(payload.subarray(IFINFOMSG), [
+    ...[IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_VFINFO_LIST],
+    ...[IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_PARENT_DEV_NAME, IFLA_PARENT_DEV_BUS_NAME],
+  ]);
   const text = (id: number) => optional(findAttribute(attributes, id), readString);
   const number = (id: number) => optional(findAttribute(attributes, id), readU32);
   const index = view.getInt32(4, true);

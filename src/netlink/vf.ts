@@ -41,7 +41,11 @@ export interface VfInfo {
 export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
   for (const { type, value } of parseAttributes(list)) {
     if (type !== IFLA_VF_INFO) continue;
-    const attributes = parseAttributes(value);
+    const attributes = parseAttributes(value, [
+      IFLA_VF_LINK_STATE,
+      IFLA_VF_IB_NODE_GUID,
+      IFLA_VF_IB_PORT_GUID,
+    ]);
     // Every attribute of a VF_INFO begins with the VF's index.
     if (attributes[0] === undefined || indexOf(attributes[0].value) !== vf) continue;
     return {

@@ -22,8 +22,8 @@ export interface Functions {
    * @throws {FunctionError} where there is no such function, or it is not a VF.
    */
   virtualFunction(pci: string): VirtualFunction;
-  /** Does the function exist? Cheaper than {@link virtualFunction}; true for PFs too. */
-  exists(pci: string): boolean;
+  /** {@link VirtualFunction.incarnation} of any function, undefined where there is none. Cheaper than {@link virtualFunction}. */
+  incarnation(pci: string): string | undefined;
   /** Name of the bound driver, undefined where there is none. */
   driver(pci: string): string | undefined;
   /** `driver_override`, undefined where it is not set. */

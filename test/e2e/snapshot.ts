@@ -1,3 +1,10 @@
+/** One route in the output of `ip -j route`. */
+interface RouteDump {
+  readonly dst: string;
+  /** These come and go with the carrier. */
+  readonly flags: readonly string[];
+}
+
 /** One netdev in the output of `ip -j -d address`, as far as it matters here. */
 interface LinkDump {
   readonly ifname: string;
@@ -27,27 +34,41 @@ interface VfDump {
  * @param dump the output of guest/snapshot.sh.
  */
 export function snapshotOf(dump: string): string[] {
+  let namespace = "-";
+  const describe = (line: string): string[] => {
+    const [kind = "", where = "", ...words] = line.split(" ");
+    const rest = words.join(" ");
+    switch (kind) {
+      case "namespace":
+        namespace = where;
+        return [line];
+      case "setting":
+        return [`setting ${namespace} ${where} ${rest}`];
+      case "function":
+        return [`function ${where} ${withoutGuid(rest)}`];
+      case "owner":
+        return [`owner ${where} ${/"owner":\{[^}]*\}/.exec(rest)?.[0]}`];
+      case "file":
+        return isState(where) ? [line] : [];
+      case "process":
+        // What runs this script.
+        return ["/bin/dash", "/bin/bash", "/bin/busybox"].includes(where) ? [] : [line];
+      default:
+        return describeDevices(namespace, line);
+    }
+  };
   return dump.trimEnd().split("\n").flatMap(describe).sort();
 }
 
-function describe(line: string): string[] {
-  const [kind, where = "", ...words] = line.split(" ");
-  const rest = words.join(" ");
-  switch (kind) {
-    case "links":
-      return (JSON.parse(rest) as LinkDump[]).flatMap((link) => describeLink(where, link));
-    case "function":
-      return [`function ${where} ${withoutGuid(rest)}`];
-    case "routes":
-      return isLinkLocal(rest) ? [] : [line.trimEnd()];
-    case "file":
-      return isState(where) ? [line] : [];
-    case "process":
-      // What runs this script.
-      return ["/bin/dash", "/bin/bash", "/bin/busybox"].includes(where) ? [] : [line];
-    default:
-      return [line];
-  }
+function describeDevices(namespace: string, json: string): string[] {
+  return (JSON.parse(json) as (LinkDump | RouteDump)[]).flatMap((each) =>
+    "ifname" in each ? describeLink(namespace, each) : describeRoute(namespace, each),
+  );
+}
+
+function describeRoute(namespace: string, { flags: _, ...route }: RouteDump): string[] {
+  const words = Object.entries(route).map(([key, value]) => `${key} ${JSON.stringify(value)}`);
+  return isLinkLocal(route.dst) ? [] : [`route ${namespace} ${words.join(" ")}`];
 }
 
 function describeLink(where: string, link: LinkDump): string[] {
@@ -74,7 +95,7 @@ function withoutGuid(text: string): string {
 }
 
 function isLinkLocal(text: string): boolean {
-  return /\bfe80::|\bff00::/.test(text);
+  return /^(fe80|ff00)::/.test(text);
 }
 
 /** Anything below /var/lib/cni but lock files and what host-local remembers of addresses given back. */

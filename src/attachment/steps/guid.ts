@@ -30,9 +30,7 @@ export const guid: Step = {
       if (!hasDriver) rebind(attachment);
       return;
     }
-    const admin = attempt(`read the GUIDs of VF ${record.vf.pci} from its PF`, () =>
-      node.links.vfConfig(attachment.pf().index, record.vf.index),
-    );
+    const admin = attempt(`read the GUIDs of VF ${record.vf.pci} from its PF`, () => attachment.vfConfig());
     if (isSomebodyElses(attachment, admin)) {
       attachment.warn(
         `the GUIDs of VF ${record.vf.pci} were changed to ${admin.nodeGuid} and ${admin.portGuid} meanwhile; left as they are`,

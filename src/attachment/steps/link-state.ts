@@ -14,22 +14,22 @@ export const linkState: Step = {
     );
   },
 
-  undo({ node, record, pf }) {
+  undo({ node, record, pf, vfConfig }) {
     const ours = record.wanted.linkState;
     // Where the kernel could not tell what there was, the default of a new VF's policy goes back.
     const original = record.found.linkState ?? "auto";
     if (ours === undefined || ours === original) return;
     attempt(`put the link state of VF ${record.vf.pci} back to ${original}`, () => {
-      const now = node.links.vfConfig(pf().index, record.vf.index).linkState;
+      const now = vfConfig().linkState;
       if (now !== undefined && now !== ours) return;
       node.links.setVfConfig(pf().index, record.vf.index, { linkState: original });
     });
   },
 
-  verify({ node, record, pf }) {
+  verify({ record, vfConfig }) {
     const wanted = record.wanted.linkState;
     if (wanted === undefined) return;
-    const found = node.links.vfConfig(pf().index, record.vf.index).linkState;
+    const found = vfConfig().linkState;
     if (found === undefined || found === wanted) return;
     throw new CniError(codes.node, `the link state of VF ${record.vf.pci} is ${found}, not ${wanted}`);
   },

@@ -1,23 +1,10 @@
-import type { AttachmentRecord } from "../../../src/attachment/record.ts";
-import { parseRecord } from "../../../src/attachment/record-document.ts";
 import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Pod, Wish } from "./calls.ts";
+import { recordOf } from "./records.ts";
 import type { Run } from "./run.ts";
-import { stateDirectory } from "./state.ts";
+
 import { originalsOf, type Setting } from "./world.ts";
-
-/** The record of a pod, if it has one that can be read. */
-export function recordOf(machine: Machine, { containerId, ifname }: Pod): AttachmentRecord | undefined {
-  const text = machine.files.texts.get(`${stateDirectory}/${containerId}-${ifname}`);
-  return text === undefined ? undefined : parseRecord(text);
-}
-
-/** Has the pod a VF, as the record says, in a namespace that is there? */
-export function lives(machine: Machine, pod: Pod): boolean {
-  const record = recordOf(machine, pod);
-  return record?.state === "complete" && machine.paths.get(record.netns)?.cookie === record.netnsCookie;
-}
 
 /** Are namespace and VF of its attachment still those that ADD found? */
 export function isThere(machine: Machine, pod: Pod): boolean {
@@ -60,20 +47,4 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   return facts.flatMap(([what, is, should]) =>
     is === should ? [] : [`${what} of ${pod.containerId} is ${String(is)}, not ${String(should)}`],
   );
-}
-
-/** The VF that two living containers claim, if there is one. */
-export function doubleOwners(machine: Machine): string[] {
-  const owners = new Map<string, string>();
-  const offences: string[] = [];
-  for (const [path, text] of machine.files.texts) {
-    if (!path.startsWith(`${stateDirectory}/`) || path.startsWith(`${stateDirectory}/.`)) continue;
-    const record = path.endsWith("/other-net1") ? undefined : parseRecord(text);
-    if (record === undefined || !lives(machine, record)) continue;
-    const before = owners.get(record.vf.pci);
-    if (before !== undefined)
-      offences.push(`VF ${record.vf.pci} belongs to ${before} and to ${record.containerId}`);
-    owners.set(record.vf.pci, record.containerId);
-  }
-  return offences;
 }

@@ -26,8 +26,8 @@ export interface Wish {
   readonly linkState?: LinkState;
   /** Subnets of host-local; none: no IPAM. */
   readonly subnets?: readonly string[];
-  /** Name of the IPAM plugin. */
-  readonly ipam?: string;
+  /** Name of the network, if it is not "mynet". */
+  readonly network?: string;
   readonly prevResult?: Result;
   /** How long the call may wait, ms. */
   readonly patience?: number;
@@ -66,13 +66,13 @@ export function detachCall(
 function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, warn: Call["warn"]): Call {
   const ranges = wish.subnets?.map((subnet) => [{ subnet }]);
   const routes = wish.subnets?.map((subnet) => ({ dst: subnet.includes(":") ? "::/0" : "0.0.0.0/0" }));
-  const ipam = ranges === undefined ? {} : { ipam: { type: wish.ipam ?? "host-local", ranges, routes } };
+  const ipam = ranges === undefined ? {} : { ipam: { type: "host-local", ranges, routes } };
   return {
     name: { containerId, ifname },
     netns,
     stdin: JSON.stringify({
       cniVersion: "1.1.0",
-      name: "mynet",
+      name: wish.network ?? "mynet",
       type: "ib-sriov",
       deviceID: wish.vf,
       ...ipam,

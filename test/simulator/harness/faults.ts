@@ -34,7 +34,7 @@ const unanswered: Failure = { code: "TIMEOUT", part: "all" };
  */
 const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.virtualFunction": [{ code: "EACCES" }],
-  "functions.exists": [{ code: "EACCES" }],
+  "functions.incarnation": [{ code: "EACCES" }],
   "functions.driver": [{ code: "EACCES" }],
   "functions.driverOverride": [{ code: "EACCES" }],
   "functions.rdmaDevices": [{ code: "EACCES" }],

@@ -1,6 +1,6 @@
 import { CniError, codes } from "../../../src/cni/errors.ts";
-import { lives, recordOf } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
+import { lives, recordOf } from "./records.ts";
 import { type Run, told } from "./run.ts";
 import type { Story } from "./story.ts";
 
@@ -64,7 +64,7 @@ export function thenAnother(next: Pod, wanted: (wish: Wish) => Wish, late: boole
     name: late ? "then another's ADD, its own late DEL, the other's DEL" : "then another's ADD and DEL",
     goOn(story, pod, wish) {
       const other = wanted(wish);
-      if (lives(story.machine, pod)) {
+      if (lives(story.machine, recordOf(story.machine, pod))) {
         requireRefusal(story, next, other);
         story.deleteNamespace(pod);
       }

@@ -79,6 +79,7 @@ const conventional = [
   "failed to open netns",
   "IPAM plugin returned",
   "of IPAM's result",
+  "failed to allocate for range",
 ];
 
 /** Is it an error that tells the runtime, and the operator, what is the matter? */

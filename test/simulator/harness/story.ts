@@ -1,11 +1,11 @@
 import { settleOwed } from "../../../src/attachment/owed-leases.ts";
-import { parseRecord } from "../../../src/attachment/record-document.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
-import { doubleOwners, flaws, isThere } from "./attached.ts";
+import { flaws, isThere } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
 import { otherAttachment } from "./other.ts";
+import { doubleOwners, recordsOf } from "./records.ts";
 import { add, del, type Run, run, told } from "./run.ts";
 import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
 import { stateDirectory } from "./state.ts";
@@ -98,10 +98,7 @@ export class Story {
 
   /** Paths of the records of a VF. */
   records(pci: string): string[] {
-    return [...this.machine.files.texts]
-      .filter(([path, text]) => path.startsWith(`${stateDirectory}/`) && parseRecord(text)?.vf.pci === pci)
-      .map(([path]) => path)
-      .filter((path) => !path.startsWith(`${stateDirectory}/.`));
+    return [...recordsOf(this.machine)].flatMap(([path, record]) => (record.vf.pci === pci ? [path] : []));
   }
 
   /** Paths of what is owed. */

@@ -13,7 +13,12 @@ export function functionsOf(gate: Gate): Functions {
         const reason = bus.pfs.has(pci) ? "not-virtual" : "absent";
         throw new FunctionError(reason, pci, `PCI function ${pci} is ${reason}`);
       }),
-    exists: (pci) => gate.ask("functions.exists", pci, () => bus.vfs.has(pci) || bus.pfs.has(pci)),
+    incarnation: (pci) =>
+      gate.ask(
+        "functions.incarnation",
+        pci,
+        () => bus.vfs.get(pci)?.incarnation ?? (bus.pfs.has(pci) ? "pf" : undefined),
+      ),
     driver: (pci) => gate.ask("functions.driver", pci, () => bus.driverOf(pci)),
     driverOverride: (pci) =>
       gate.ask("functions.driverOverride", pci, () => bus.vfs.get(pci)?.driverOverride),

@@ -1,13 +1,13 @@
 // DEL where the record is lost: what can be told from the call alone is done, see DESIGN.md, "No record".
 import { killedAfter } from "../harness/faults.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
-import { stateDirectory } from "../harness/state.ts";
+import { pathOf } from "../harness/records.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
 import { c1, c2, originalsOf } from "../harness/world.ts";
 import { contrary, everything, wishes } from "./wishes.ts";
 
-const record = `${stateDirectory}/${c1.containerId}-${c1.ifname}`;
+const record = pathOf(c1);
 
 /** DEL of a container whose record was deleted, or is damaged. */
 export function unrecordedScenarios(): Scenario[] {

@@ -85,7 +85,10 @@ describe("a Virtual Function", () => {
     expect(() => functions.virtualFunction("0000:09:00.0")).toThrow(
       expect.objectContaining({ reason: "absent" }),
     );
-    expect([functions.exists(PF), functions.exists("0000:09:00.0")]).toEqual([true, false]);
+    expect([functions.incarnation(PF), functions.incarnation("0000:09:00.0")]).toEqual([
+      expect.any(String),
+      undefined,
+    ]);
   });
 
   it("is not said to be absent where sysfs cannot be read", () => {
@@ -93,7 +96,7 @@ describe("a Virtual Function", () => {
     expect(() => functions.virtualFunction("0000:01:10.0")).toThrow(
       expect.objectContaining({ code: "EACCES" }),
     );
-    expect(() => functions.exists("0000:01:10.0")).toThrow(expect.objectContaining({ code: "EACCES" }));
+    expect(() => functions.incarnation("0000:01:10.0")).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
   it("with numbers in sysfs that are none is an error, not a wrong index", () => {
@@ -122,7 +125,7 @@ describe("a text that is no PCI address", () => {
   ])("%j never becomes a path", (text) => {
     const calls = [
       () => functions.virtualFunction(text),
-      () => functions.exists(text),
+      () => functions.incarnation(text),
       () => functions.driver(text),
       () => functions.driverOverride(text),
       () => functions.setDriverOverride(text, undefined),
@@ -146,7 +149,7 @@ describe("a text that is no PCI address", () => {
   });
 
   it("a domain of more than four digits is one (volume management devices)", () => {
-    expect(functions.exists("10000:e1:00.0")).toBe(false);
+    expect(functions.incarnation("10000:e1:00.0")).toBeUndefined();
   });
 });
 
