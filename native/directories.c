@@ -53,6 +53,7 @@ static JSValue host_readDirectory(HOST_ARGUMENTS)
   char *path = host_name(context, argv[0], "open");
   if (path == NULL)
     return JS_EXCEPTION;
+  const bool sysfs = strncmp(path, "/sys/", 5) == 0;
   JSValue names = JS_NewArray(context);
   int fd = -1;
   if (JS_IsException(names))
@@ -68,8 +69,12 @@ static JSValue host_readDirectory(HOST_ARGUMENTS)
     ssize_t length = getdents64(fd, buffer, sizeof buffer);
     if (length == 0)
       break;
-    if (length > 0 && append_names(context, names, &count, buffer, length))
+    if (length > 0 && append_names(context, names, &count, buffer, length)) {
+      /* sysfs fills the buffer as long as it has names (kernfs_fop_readdir), so there is no need to ask again. */
+      if (sysfs && (size_t)length < sizeof buffer / 2)
+        break;
       continue;
+    }
     int error = errno;
     JS_FreeValue(context, names);
     names = length < 0 ? host_throw(context, error, "getdents64", path) : JS_EXCEPTION;

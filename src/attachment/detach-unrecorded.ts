@@ -1,12 +1,11 @@
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
-import { attempt, attemptAll } from "./failure.ts";
+import { attempt } from "./failure.ts";
 import { runIpam } from "./ipam-call.ts";
-import { Locks } from "./locks.ts";
-import { isNamed } from "./record.ts";
+import { Locks, ownersIn } from "./locks.ts";
+import { type AttachmentName, isNamed } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
-import { combined } from "./undo.ts";
 
 /**
  * DEL of an attachment that nobody has written down: detached before, or made by another plugin, or its
@@ -25,11 +24,9 @@ export function detachUnrecorded(
   if (damaged !== undefined) {
     call.warn(`the record ${damaged.path} cannot be read; its VF is brought home, its GUID stays as it is`);
   }
-  const failure = combined(`container ${call.name.containerId} could not be detached`, [
-    ...attemptAll([() => attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod))]),
-    ...attemptAll([() => attempt("release the lease", () => releaseLease(node, call))]),
-  ]);
-  if (failure !== undefined) throw failure;
+  // In this order: an address is given back only when nothing carries it any more.
+  attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod));
+  attempt("release the lease", () => releaseLease(node, call));
   if (damaged !== undefined) attempt("remove the attachment's record", () => state.remove(damaged.path));
 }
 
@@ -39,13 +36,14 @@ function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): void {
 
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
-  if (pci === undefined || node.functions.incarnation(pci) === undefined || isInOrder(node, pci, pod)) return;
+  if (pci === undefined || node.functions.incarnation(pci) === undefined) return;
+  if (isInOrder(node, pci, pod) && !isOurs(call, ownersIn(state.vfNote(pci)).owner)) return;
   state.prepare();
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);
   try {
     const { owner } = locks;
-    if (owner !== undefined && !isNamed(owner, call.name) && state.find(owner) !== undefined) return;
+    if (owner !== undefined && !isOurs(call, owner) && state.find(owner) !== undefined) return;
     for (const link of straysIn(node, pci, pod)) {
       call.warn(`no record says why ${link.name} of VF ${pci} is in ${call.netns}; it is brought home`);
       attempt(`move ${link.name} of VF ${pci} to the host`, () => {
@@ -56,9 +54,14 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
       });
     }
     if (node.functions.driver(pci) === undefined) bindLikePf(node, pci, locks);
+    if (isOurs(call, owner)) locks.disown();
   } finally {
     locks.release();
   }
+}
+
+function isOurs({ name }: DetachCall, owner: AttachmentName | undefined): boolean {
+  return owner !== undefined && isNamed(owner, name);
 }
 
 /** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */

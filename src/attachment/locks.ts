@@ -153,7 +153,8 @@ export class Locks {
   }
 }
 
-function ownersIn(text: string): {
+/** Who a VF belongs to, as the text of its lock file says. */
+export function ownersIn(text: string): {
   owner: AttachmentName | undefined;
   predecessor: AttachmentName | undefined;
 } {

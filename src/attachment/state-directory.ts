@@ -36,6 +36,11 @@ export class StateDirectory {
     return this.files.lock(`${root}/.vf/${pci}`);
   }
 
+  /** What the lock file of a VF says; "" where it says nothing. To be read without the lock. */
+  vfNote(pci: string): string {
+    return this.files.read(`${root}/.vf/${pci}`) ?? "";
+  }
+
   /** The lock file that guards what reallocates the node's RDMA character devices. */
   nodeLock(): Lock {
     return this.files.lock(`${root}/.node`);

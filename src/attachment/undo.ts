@@ -7,6 +7,7 @@ import { hostNetdev } from "./steps/host-netdev.ts";
 import { netInterface } from "./steps/interface.ts";
 import { lease } from "./steps/lease.ts";
 import { linkState } from "./steps/link-state.ts";
+import { netdevOf } from "./vf-netdev.ts";
 
 /**
  * Puts back everything that the attachment's steps changed, whatever of it was changed at all.
@@ -46,15 +47,21 @@ function requireUncarried(attachment: Attachment, release: () => void): void {
 }
 
 /** @throws {CniError} where the container has the netdev, or may have. */
-function requireGone({ ipam, node, pod, record }: Attachment): void {
-  if (ipam === undefined || pod === undefined) return;
-  const { pci } = record.vf;
-  const what = `look for the netdev of VF ${pci} in ${record.netns}`;
-  if (attempt(what, () => node.links.ofFunction(pod, pci)).length === 0) return;
+function requireGone(attachment: Attachment): void {
+  if (attachment.ipam === undefined) return;
+  const { pci } = attachment.record.vf;
+  if (!attempt(`look where the netdev of VF ${pci} is`, () => mayBeCarried(attachment))) return;
   throw new CniError(
     codes.node,
-    `the lease is kept as long as ${record.netns} holds the netdev of VF ${pci}`,
+    `the lease is kept as long as ${attachment.record.netns} may hold the netdev of VF ${pci}`,
   );
+}
+
+/** A namespace that cannot be seen any more can have the netdev as long as the host has not; without driver there is none. */
+function mayBeCarried({ node, pod, record }: Attachment): boolean {
+  const { pci } = record.vf;
+  if (pod !== undefined) return node.links.ofFunction(pod, pci).length > 0;
+  return netdevOf(node, node.namespaces.host, pci) === undefined && node.functions.driver(pci) !== undefined;
 }
 
 /** One error of several, for the caller; undefined where there is none. */

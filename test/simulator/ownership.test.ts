@@ -5,6 +5,7 @@ import { CniError, codes } from "../../src/cni/errors.ts";
 import { guid } from "../support/records.ts";
 import type { Wish } from "./harness/calls.ts";
 import { killedAfter } from "./harness/faults.ts";
+import { pathOf } from "./harness/records.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
 import { c1, c2, vf } from "./harness/world.ts";
@@ -14,8 +15,39 @@ let total = 0;
 const plain: Wish = { vf };
 const otherGuid: Wish = { vf, guid: guid("02:00:00:00:00:00:00:88"), linkState: "auto" };
 
+afterAll(() => report("ownership", total));
+
+describe("a VF that somebody else has by now", () => {
+  test("is left alone by a DEL whose record has come back, from a backup say", () => {
+    total++;
+    const story = new Story({});
+    const { texts } = story.machine.files;
+    story.mustAdd(c1, everything);
+    const record = texts.get(pathOf(c1)) ?? "";
+    story.deleteNamespace(c1);
+    const ran = story.mustAdd(c2, otherGuid);
+    texts.set(pathOf(c1), record);
+    story.mustDel(c1, everything, null);
+    story.requireAttached(c2, otherGuid, ran);
+    story.mustDel(c2, otherGuid);
+    story.requireAsBefore("after both DELs");
+    expect(story.problems).toEqual([]);
+  });
+
+  test("and whose namespace has the path of the one before, is taken over", () => {
+    total++;
+    const story = new Story({});
+    story.mustAdd(c1, everything);
+    story.deleteNamespace(c1);
+    story.machine.addNamespace(c1.netns);
+    story.mustAdd(c2, otherGuid);
+    story.mustDel(c2, otherGuid);
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+});
+
 describe("a container whose namespace cannot be seen", () => {
-  afterAll(() => report("hidden namespaces", total));
   for (const [had, theirs] of Object.entries({ plain, everything })) {
     for (const [wanted, wish] of Object.entries({ plain, everything, otherGuid })) {
       for (const state of ["is attached", "was being attached"]) {

@@ -1,7 +1,7 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { delegateResult } from "../../cni/ipam-outcome.ts";
 import type { CniVersion } from "../../cni/versions.ts";
-import { TimeoutError } from "../../node/clock.ts";
+import { InterruptedError, TimeoutError } from "../../node/clock.ts";
 import type { Outcome } from "../../node/processes.ts";
 import type { Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
@@ -43,19 +43,31 @@ export const lease: Step = {
 function begin({ node, locks, deadline, warn }: Attachment, ipam: IpamCall, version: CniVersion): Lease {
   const child = startIpam(node, "ADD", ipam, locks.inheritable);
   let outcome: Outcome | undefined;
+  let isOver = false;
+  const wait = (until: number) => {
+    try {
+      outcome = child.wait(until);
+      isOver = true;
+      return outcome;
+    } catch (error) {
+      // One that has printed too much is dead; at the deadline, or at a signal, it still runs.
+      isOver = !(error instanceof TimeoutError || error instanceof InterruptedError);
+      throw error;
+    }
+  };
   return {
     result() {
-      outcome = attempt(`lease an address from IPAM plugin ${ipam.plugin}`, () => child.wait(deadline));
+      const outcome = attempt(`lease an address from IPAM plugin ${ipam.plugin}`, () => wait(deadline));
       return delegateResult(ipam.plugin, outcome, version, warn);
     },
     end(until) {
-      if (outcome !== undefined) return;
+      if (isOver) return;
       try {
-        outcome = child.wait(until);
+        wait(until);
       } catch (error) {
-        if (!(error instanceof TimeoutError)) throw error;
+        if (!(error instanceof TimeoutError) && !isOver) throw error;
       } finally {
-        child.kill();
+        if (!isOver) child.kill();
       }
     },
     get refused() {

@@ -12,6 +12,8 @@ export interface Case {
   readonly kills: boolean;
   /** What the message of a failed verb must tell of it; undefined: nothing that can be known. */
   readonly mustTell: string | undefined;
+  /** Does it ask the verb to stop, where there is time to? What was begun must be put back then. */
+  readonly stops?: boolean;
   /** Does it keep the verb from learning what the PF has on file? */
   readonly blinds?: boolean;
 }
@@ -203,6 +205,7 @@ const interruptible = ["watch.wait", "lock.acquire", "child.wait", "clock.checkI
  */
 export function signalsOf(crossings: readonly Crossing[]): Case[] {
   const relevant = crossings.filter(({ call }, at) => at === 0 || interruptible.includes(call));
+  const last = crossings.findLast(({ call }) => call === "clock.checkInterrupted")?.at ?? -1;
   return relevant.map((crossing) => ({
     name: `SIGTERM before ${show(crossing)}`,
     fault: (each, process) => {
@@ -211,6 +214,7 @@ export function signalsOf(crossings: readonly Crossing[]): Case[] {
     },
     kills: false,
     mustTell: undefined,
+    stops: crossing.at <= last,
   }));
 }
 

@@ -2,6 +2,7 @@ import { settleOwed } from "../../../src/attachment/owed-leases.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
+import { addressesWithoutLease } from "./addresses.ts";
 import { flaws, isThere } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
 import { otherAttachment } from "./other.ts";
@@ -152,6 +153,7 @@ export class Story {
     this.problems.push(
       ...ran.offences.map((offence) => `${what}: ${offence}`),
       ...doubleOwners(this.machine),
+      ...addressesWithoutLease(this.machine),
     );
     const now = otherAttachment(this.machine);
     if (ran.warnings.some((warning) => /^cannot (give|bring) /.test(warning))) this.forgive("attributes");

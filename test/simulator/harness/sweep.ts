@@ -68,6 +68,9 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
   return { cases: all.length * followUps.length, problems };
 }
 
+/** What a failed ADD says where it could not clean up. */
+const notPutBack = "could not be put back";
+
 function begin({ setting, arrange }: Scenario, before?: readonly string[]): Story {
   const story = new Story(setting, before);
   arrange?.(story);
@@ -84,6 +87,12 @@ function runCase(scenario: Scenario, story: Story, each: Case | undefined, follo
   if (ran.end === "failed" && mustTell !== undefined && !told(ran.error).includes(mustTell)) {
     story.problems.push(`the error does not tell why: ${told(ran.error)}`);
   }
+  if (each?.stops && ran.end !== "failed") story.problems.push(`a signal has not stopped it: ${ran.end}`);
+  // Nothing keeps it from putting everything back.
+  const isFree = each === undefined || each.stops;
+  if (scenario.rollsBack && isFree && ran.end === "failed" && told(ran.error).includes(notPutBack)) {
+    story.problems.push(told(ran.error));
+  }
   if (scenario.rollsBack && ran.end === "failed" && followUp === scenario.followUps[0]) {
     requireRollBack(story, ran);
   }
@@ -92,7 +101,7 @@ function runCase(scenario: Scenario, story: Story, each: Case | undefined, follo
 
 /** A failed ADD has put everything back, or says that it has not. */
 function requireRollBack(story: Story, ran: Run): void {
-  if (told(ran.error).includes("could not be put back")) return;
+  if (told(ran.error).includes(notPutBack)) return;
   // The record may have to stay: then it, and whose the VF is, are all that is left.
   if (ran.warnings.some((warning) => warning.includes("the record"))) return;
   story.requireAsBefore("after a failed ADD");

@@ -86,9 +86,14 @@ function apply(setting: Setting, machine: Machine): void {
   machine.startUdev(setting.udev, new Map([[vf, { name: naming.name, altnames: [naming.altname] }]]));
 }
 
+/** Is it one of those that were there at first? */
+export function isFirst(vf: Vf | undefined): boolean {
+  return vf !== undefined && Number(vf.incarnation) < FIRST_INODE + vfs.length;
+}
+
 /** What a VF of such a node is like before; one that was made anew is like one that was never given anything. */
-export function originalsOf(setting: Setting, { pci, incarnation }: Vf) {
-  if (pci === freshVf || Number(incarnation) >= FIRST_INODE + vfs.length)
+export function originalsOf(setting: Setting, target: Vf) {
+  if (target.pci === freshVf || !isFirst(target))
     return { node: zeroGuid(), port: zeroGuid(), mtu: 2044, linkState: "auto" } as const;
   const linkState = setting.vfConfigUnreadable === true ? "auto" : "disable";
   return { node: setting.guid ?? nodeGuid, port: setting.guid ?? portGuid, mtu, linkState } as const;

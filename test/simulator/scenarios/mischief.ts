@@ -2,7 +2,7 @@
 import { thenDel } from "../harness/follow-ups.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, pf } from "../harness/world.ts";
+import { c1, pf, vf } from "../harness/world.ts";
 import { addAltnames, rename, setMtu } from "../model/link-requests.ts";
 import { ipoib, type Netdev, virtual } from "../model/netdev.ts";
 import type { Netns } from "../model/netns.ts";
@@ -29,6 +29,17 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
   "the pod names another interface like it": (story, pod, netdev) => {
     rename(pod, netdev, "mine");
     story.happens((machine) => void machine.paths.get(c1.netns)?.add(virtual(), "net1", 77));
+  },
+  "its path is another namespace's": (story) => {
+    story.happens((machine) => {
+      machine.deleteNamespace(c1.netns);
+      machine.addNamespace(c1.netns).add(virtual(), "net1");
+    });
+  },
+  "somebody sets another link state": (story) => {
+    story.happens((machine) => {
+      machine.bus.vf(vf, "set the link state").linkState = "auto";
+    });
   },
   "the PF is renamed": (story) => {
     story.happens((machine) => {

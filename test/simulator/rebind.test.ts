@@ -1,0 +1,95 @@
+// When a VF is bound anew, and what becomes of one that is not bound at once.
+import { describe, expect, test } from "vitest";
+import { CniError, codes } from "../../src/cni/errors.ts";
+import { guid } from "../support/records.ts";
+import { killedAfter } from "./harness/faults.ts";
+import type { Run } from "./harness/run.ts";
+import { Story } from "./harness/story.ts";
+import { c1, c2, c3, vf } from "./harness/world.ts";
+import { virtual } from "./model/netdev.ts";
+import { Refusal } from "./model/refusal.ts";
+import type { Fault } from "./node/gate.ts";
+import { everything, wantedGuid } from "./scenarios/wishes.ts";
+
+const rebinds = ({ crossings }: Run) => crossings.filter(({ call }) => call === "functions.bind").length;
+
+/** Has the first bind fail. */
+function failsOnce(part?: string): Fault {
+  let hasFailed = false;
+  return ({ call }) => {
+    if (call !== "functions.bind" || hasFailed) return undefined;
+    hasFailed = true;
+    return { ...(part === undefined ? {} : { part }), end: new Refusal("EIO", "bind") };
+  };
+}
+
+describe("a VF is not bound anew", () => {
+  test("where it runs with the wanted GUID", () => {
+    const story = new Story({ guid: wantedGuid });
+    expect(rebinds(story.mustAdd(c1, everything))).toBe(0);
+    expect(rebinds(story.del(c1, everything))).toBe(0);
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+
+  test("where none is wanted", () => {
+    const story = new Story({});
+    expect(rebinds(story.mustAdd(c1, { vf }))).toBe(0);
+    expect(rebinds(story.del(c1, { vf }))).toBe(0);
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+
+  // A DRA driver calls again, for another container, when time is up: each try must get further.
+  test("once more by who takes it over and wants the same GUID", () => {
+    const story = new Story({});
+    story.add(c1, everything, killedAfter("functions.bind"));
+    expect(rebinds(story.add(c2, everything, killedAfter("links.move")))).toBe(0);
+    expect(rebinds(story.mustAdd(c3, everything))).toBe(0);
+    story.mustDel(c3, everything);
+    story.settleOwed();
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+});
+
+describe("a bind that fails once", () => {
+  test.each([
+    ["without effect", undefined],
+    ["although the driver is bound", "all"],
+  ])("does no harm: %s", (_, part) => {
+    const story = new Story({});
+    expect(story.add(c1, everything, failsOnce(part)).end).toBe("done");
+    expect(story.del(c1, everything, failsOnce(part)).end).toBe("done");
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+});
+
+test("GUIDs that somebody else has set meanwhile are left as they are", () => {
+  const story = new Story({});
+  const theirs = guid("0b:00:00:00:00:00:00:01");
+  story.mustAdd(c1, everything);
+  const target = story.machine.bus.vf(vf, "set its GUIDs");
+  target.adminNodeGuid = theirs;
+  target.adminPortGuid = theirs;
+  expect(story.del(c1, everything)).toMatchObject({
+    end: "done",
+    warnings: [expect.stringContaining(theirs)],
+  });
+  expect(story.lines().join("\n")).toContain(`on file ${theirs} ${theirs}`);
+  expect(story.machine.host.ofFunction(vf)).toHaveLength(1);
+});
+
+test("a container that has an interface of that name already keeps it", () => {
+  const story = new Story({});
+  story.happens((machine) => void machine.paths.get(c1.netns)?.add(virtual(), c1.ifname));
+  const { end, error } = story.add(c1, everything);
+  expect(end).toBe("failed");
+  expect(error).toBeInstanceOf(CniError);
+  expect(error).toMatchObject({ code: codes.badEnvironment });
+  story.requireAsBefore("after ADD");
+  story.mustDel(c1, everything);
+  story.requireAsBefore("after DEL");
+  expect(story.problems).toEqual([]);
+});
