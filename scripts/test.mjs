@@ -3,10 +3,13 @@
 //   node scripts/test.mjs [SUITE …]
 import { spawn } from "node:child_process";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
+import { resolve } from "node:path";
 
-/** A suite writes what it wants to be known (name: number or text) to a file *.json in here. */
+/** A suite writes what it wants to be known (name: number) to a file *.json in here. */
 const figures = "build/figures";
 const reports = "build/reports";
+/** vhca/run adds a line for each boot. */
+const boots = `${figures}/boots`;
 
 /** A command that either succeeds or does not. */
 const check = (title, ...command) => ({ title, command, minutes: 5 });
@@ -87,11 +90,17 @@ async function run({ title, command, minutes, report }) {
   return { title, passed, failed, skipped, seconds };
 }
 
+/** What tests have to say of themselves (test/support/figures.ts), and how often a virtual node was booted. */
 async function printFigures() {
-  for (const file of (await readdir(figures)).sort()) {
+  const sums = new Map();
+  for (const file of await readdir(figures)) {
+    if (!file.endsWith(".json")) continue;
     const content = JSON.parse(await readFile(`${figures}/${file}`));
-    for (const [name, value] of Object.entries(content)) console.log(`  ${name}: ${value}`);
+    for (const [name, value] of Object.entries(content)) sums.set(name, (sums.get(name) ?? 0) + value);
   }
+  const booted = await readFile(boots, "utf8").catch(() => "");
+  sums.set("virtual nodes booted", booted.split("\n").length - 1);
+  for (const [name, value] of sums) console.log(`  ${name}: ${value}`);
 }
 
 const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);
@@ -99,6 +108,7 @@ await rm(figures, { recursive: true, force: true });
 await rm(reports, { recursive: true, force: true });
 await mkdir(figures, { recursive: true });
 await mkdir(reports, { recursive: true });
+process.env.VHCA_BOOTS = resolve(boots);
 
 const results = [];
 for (const name of wanted) {

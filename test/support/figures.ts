@@ -1,11 +1,12 @@
 import { mkdirSync, writeFileSync } from "node:fs";
 
 /**
- * Makes a figure known, e.g. the number of cases that a suite ran: `make test` prints it at its end (scripts/test.mjs).
- * A suite calls it once, with all that it has to say.
+ * Makes figures known, e.g. the number of cases that were tried: `make test` prints them at its end, those of the same
+ * name added up (scripts/test.mjs).
+ * @param source who says it; a second call of the same source replaces the first.
  */
-export function reportFigures(suite: string, figures: Readonly<Record<string, number | string>>): void {
+export function reportFigures(source: string, figures: Readonly<Record<string, number>>): void {
   const directory = new URL("../../build/figures/", import.meta.url);
   mkdirSync(directory, { recursive: true });
-  writeFileSync(new URL(`${suite.replaceAll(/[^\w-]+/g, "-")}.json`, directory), JSON.stringify(figures));
+  writeFileSync(new URL(`${source.replaceAll(/[^\w-]+/g, "-")}.json`, directory), JSON.stringify(figures));
 }

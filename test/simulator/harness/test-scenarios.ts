@@ -1,5 +1,6 @@
 import { writeSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
+import { reportFigures } from "../../support/figures.ts";
 import { type Scenario, sweep } from "./sweep.ts";
 
 /** Problems that the message of a failed test shows; the rest is usually more of the same. */
@@ -27,4 +28,5 @@ export function testScenarios(what: string, scenarios: readonly Scenario[]): voi
 /** Says how much was tried. It goes past vitest, which would put a heading over each line. */
 export function report(what: string, cases: number): void {
   writeSync(2, `simulator: ${cases} cases of ${what}\n`);
+  reportFigures(`simulator-${what}`, { "faults and kills injected into the simulated node": cases });
 }
