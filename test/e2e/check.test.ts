@@ -1,0 +1,86 @@
+// CHECK: is the attachment still as ADD made it? And adoption: an ADD after another's that died.
+import { describe, expect, test } from "vitest";
+import { type Config, commandLine, hostLocal, network } from "./cni.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode();
+const guid = "02:00:00:00:00:00:00:77";
+const [vf] = vfs;
+const config = network(vf, {
+  link_state: "enable",
+  runtimeConfig: { infinibandGUID: guid },
+  ipam: hostLocal(["10.1.0.0/24"]),
+});
+
+/** Attaches the VF, and hands what CHECK gets to a test. */
+const attached = (body: (check: Config) => Promise<void>) => () =>
+  node.unchanged(async () => {
+    const prevResult = await node.add("a", config);
+    await body({ ...config, prevResult });
+    await node.del("a", config);
+  });
+
+const refusal = async (check: Config) =>
+  (await node.refused({ command: "CHECK", netns: "a", config: check })).msg;
+
+describe("CHECK", () => {
+  test(
+    "succeeds after ADD, and prints nothing",
+    attached(async (check) => {
+      expect(await node.call({ command: "CHECK", netns: "a", config: check })).toMatchObject({
+        status: 0,
+        stdout: "",
+      });
+    }),
+  );
+
+  test.each([
+    ["the interface is down", "ip -n a link set net1 down", /net1 is down/],
+    ["the interface has another name", "ip -n a link set net1 down name net9", /no interface net1/],
+    [
+      "an address is gone",
+      "ip -n a address flush dev net1 scope global",
+      /net1 lacks the address 10\.1\.0\.\d+\/24; it has fe80/,
+    ],
+    [
+      "the link state is another",
+      "ip link set ib0 vf 0 state disable",
+      /link state .* is disable, not enable/,
+    ],
+    ["the lease is gone", "rm /var/lib/cni/networks/mynet/10.1.0.*", /[Ff]ailed|host-local/],
+  ])("says so when %s", (_what, change, message) =>
+    attached(async (check) => {
+      await node.shell(change);
+      expect(await refusal(check)).toMatch(message);
+      // What somebody else has changed is not put back by DEL: it must be as ADD left it.
+      if (change.includes("vf 0")) await node.shell("ip link set ib0 vf 0 state enable");
+    })(),
+  );
+
+  test(
+    "of what was never attached is an error",
+    attached(async (check) => {
+      const answer = await node.refused({ command: "CHECK", netns: "a", container: "other", config: check });
+      expect(answer).toMatchObject({ code: 3, msg: expect.stringContaining("other") });
+    }),
+  );
+});
+
+describe("a container whose ADD was killed, and that is never detached", () => {
+  test.each([
+    ["while the IPAM plugin still works", 3, 1],
+    ["when the IPAM plugin was killed, too", 30, 1],
+  ])("%s: the next ADD of its VF takes over, and leaves nothing of it", (when, works, seconds) =>
+    node.unchanged(async () => {
+      await node.plugin("slow", `[ "$CNI_COMMAND" = ADD ] && sleep ${works}\nexec /opt/cni/bin/host-local`);
+      const slow = { ...config, ipam: { ...hostLocal(["10.1.0.0/24"]), type: "slow" } };
+      const add = commandLine(plugin, { command: "ADD", netns: "a", container: "dead", config: slow });
+      await node.shell(`{ ${add}; } & sleep ${seconds}; kill -KILL $(pidof ib-sriov); ! wait $!`);
+      if (when.includes("killed")) await node.shell("kill -KILL $(pidof slow) $(pidof sleep)");
+      expect(await node.snapshot()).toContain(`link - ib0 vf 0 node ${guid} port ${guid} link enable`);
+      await node.add("b", config, { container: "alive" });
+      expect((await node.podInterface("b")).address.slice(-23)).toBe(guid);
+      await node.del("b", config, { container: "alive" });
+    }),
+  );
+});
