@@ -131,7 +131,7 @@ FORCE:
 
 # $(1) variant, $(2) compiler flags
 define variant
-$(B)/$(1)/%.o: native/%.c $(HEADERS) $(B)/bytecode/build.h Makefile | setup
+$(B)/$(1)/%.o: native/%.c $(HEADERS) Makefile | setup
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$(CC) $(WARNINGS) $(CPPFLAGS) $(PREFIX_MAP) $(2) -c -o $$@ $$<
@@ -158,7 +158,9 @@ $(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%)
 
 TOOL := $(filter-out main.o,$(NATIVE:%=%.o)) compile.o
 
-$(B)/tool/%.o: native/%.c $(HEADERS) $(B)/bytecode/build.h Makefile | setup
+# The one file that says which build it is.
+$(B)/obj/process.o $(B)/asan/process.o $(B)/tool/process.o: $(B)/bytecode/build.h
+$(B)/tool/%.o: native/%.c $(HEADERS) Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(BUILD_CC) $(WARNINGS) $(BUILD_CPPFLAGS) -O1 -c -o $@ $<
