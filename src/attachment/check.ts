@@ -22,7 +22,7 @@ export function check(node: Node, call: CheckCall): void {
       `container ${containerId} has no attachment ${ifname}${record === undefined ? "" : ` (its record says ${record.state})`}`,
     );
   }
-  const pod = recordedContainer(node, record);
+  const pod = attempt(`open the network namespace ${record.netns}`, () => recordedContainer(node, record));
   const locks = new Locks(node, state, call.deadline, `CHECK of container ${containerId}`);
   const attachment = attachmentOf(node, record, pod, locks, call);
   for (const step of allSteps()) {

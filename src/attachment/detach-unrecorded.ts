@@ -53,7 +53,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
         node.links.move(link.namespace, link.index, node.namespaces.host, "ib%d");
       });
     }
-    if (node.functions.driver(pci) === undefined) bindLikePf(node, pci, locks);
+    if (node.functions.driver(pci) === undefined) bindLikePf(node, pci, locks, call.deadline);
     if (isOurs(call, owner)) locks.disown();
   } finally {
     locks.release();
@@ -76,10 +76,10 @@ function straysIn(node: Node, pci: string, pod: Namespace | undefined) {
 }
 
 /** Which driver a VF had nobody knows; that of its PF drives both in every InfiniBand HCA there is. */
-function bindLikePf(node: Node, pci: string, locks: Locks): void {
+function bindLikePf(node: Node, pci: string, locks: Locks, deadline: number): void {
   const driver = node.functions.driver(node.functions.virtualFunction(pci).pf);
   if (driver === undefined) return;
-  locks.whileNodeIsLocked(() =>
+  locks.whileNodeIsLocked(deadline, () =>
     attempt(`bind VF ${pci}, which has no driver, to ${driver}`, () => node.functions.bind(pci, driver)),
   );
 }

@@ -32,7 +32,7 @@ export class Locks {
    */
   acquireVf(pci: string): void {
     const lock = this.state.vfLock(pci);
-    this.#acquire(lock, `VF ${pci}`);
+    this.#acquire(lock, `VF ${pci}`, this.deadline);
     this.#vf = lock;
     const { owner, predecessor } = ownersIn(lock.read());
     // Claimed, but killed before it had a record: then nothing has changed hands.
@@ -88,13 +88,16 @@ export class Locks {
     return this.#vf === undefined ? [] : [this.#vf.fd];
   }
 
-  /** Does something while nobody else on the node rebinds a VF or moves an RDMA device. */
-  whileNodeIsLocked<T>(action: () => T): T {
+  /**
+   * Does something while nobody else on the node rebinds a VF or moves an RDMA device.
+   * @param deadline of its own, since putting back begins when the call's time may be over.
+   */
+  whileNodeIsLocked<T>(deadline: number, action: () => T): T {
     const lock = this.state.nodeLock();
-    this.#acquire(lock, "the node's RDMA devices");
+    this.#acquire(lock, "the node's RDMA devices", deadline);
     try {
       lock.write(this.#text());
-      const reference = this.#acquireReference();
+      const reference = this.#acquireReference(deadline);
       try {
         return action();
       } finally {
@@ -112,7 +115,7 @@ export class Locks {
   }
 
   /** Inside a container without /run the Go plugin's lock cannot be had, and nobody there takes it. */
-  #acquireReference(): Lock | undefined {
+  #acquireReference(deadline: number): Lock | undefined {
     let lock: Lock;
     try {
       this.node.files.makeDirectory(referenceDirectory);
@@ -120,13 +123,13 @@ export class Locks {
     } catch {
       return undefined;
     }
-    this.#acquire(lock, `the Go plugin's lock ${referenceLock}`);
+    this.#acquire(lock, `the Go plugin's lock ${referenceLock}`, deadline);
     return lock;
   }
 
-  #acquire(lock: Lock, what: string): void {
+  #acquire(lock: Lock, what: string, deadline: number): void {
     try {
-      lock.acquire(this.deadline);
+      lock.acquire(deadline);
     } catch (error) {
       const holder = holderIn(lock.read(), this.node.clock.wall());
       lock.release();

@@ -21,7 +21,7 @@ export function rebind(attachment: Attachment): Link {
   const { node, record, locks, deadline } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
-  return locks.whileNodeIsLocked(() => {
+  return locks.whileNodeIsLocked(deadline, () => {
     const watch = node.links.watch(host, "links");
     try {
       const bound = node.functions.driver(pci);

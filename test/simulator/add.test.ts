@@ -1,7 +1,7 @@
 // ADD, with everything that can befall it at any of its calls, and whatever happens next.
 import { testScenarios } from "./harness/test-scenarios.ts";
 import { addScenarios, futileAddScenario } from "./scenarios/add.ts";
-import { badIpamScenarios } from "./scenarios/ipam.ts";
+import { badIpamScenarios, hopelessIpamScenarios } from "./scenarios/ipam.ts";
 import { anything, something, somethingSimilar } from "./scenarios/next.ts";
 import { everything, freshWishes, hardWishes, wishes } from "./scenarios/wishes.ts";
 
@@ -10,5 +10,6 @@ testScenarios("ADD", [
   ...addScenarios([{ name: "everything, and anything next", wish: everything, setting: {} }], anything()),
   ...addScenarios(freshWishes(), somethingSimilar()),
   ...badIpamScenarios(),
+  ...hopelessIpamScenarios(),
   futileAddScenario(),
 ]);

@@ -59,7 +59,7 @@ describe("the suite notices when", () => {
     ["the node is not locked", "whileNodeIsLocked", "ADD of one VF while another of the same PF is attached"],
   ] as const)("%s", (_, method, name) => {
     if (method === "acquireVf") vi.spyOn(Locks.prototype, method).mockImplementation(() => {});
-    else vi.spyOn(Locks.prototype, method).mockImplementation((action) => action());
+    else vi.spyOn(Locks.prototype, method).mockImplementation((_, action) => action());
     const found = interleavings().filter((each) => each.name === name);
     expect(found.flatMap((each) => interleave(each).problems).length).toBeGreaterThan(0);
   });

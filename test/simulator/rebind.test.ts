@@ -1,11 +1,12 @@
 // When a VF is bound anew, and what becomes of one that is not bound at once.
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
+import { allOnesGuid } from "../../src/infiniband/guid.ts";
 import { guid } from "../support/records.ts";
 import { killedAfter } from "./harness/faults.ts";
 import type { Run } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
-import { c1, c2, c3, vf } from "./harness/world.ts";
+import { c1, c2, c3, freshVf, vf } from "./harness/world.ts";
 import { virtual } from "./model/netdev.ts";
 import { Refusal } from "./model/refusal.ts";
 import type { Fault } from "./node/gate.ts";
@@ -51,6 +52,15 @@ describe("a VF is not bound anew", () => {
     story.requireAsBefore("after DEL");
     expect(story.problems).toEqual([]);
   });
+});
+
+test("a VF that had no GUID has all-ones afterwards: for zero the SR-IOV Network Operator drains the node", () => {
+  const story = new Story({});
+  const wish = { vf: freshVf, guid: wantedGuid };
+  story.mustAdd(c1, wish);
+  story.mustDel(c1, wish);
+  const { adminNodeGuid, adminPortGuid } = story.machine.bus.vf(freshVf, "look at it");
+  expect([adminNodeGuid, adminPortGuid]).toEqual([allOnesGuid(), allOnesGuid()]);
 });
 
 describe("a bind that fails once", () => {

@@ -34,6 +34,7 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
     ["link state", vf.linkState, wish.linkState ?? before.linkState],
     ["leases", held, wish.subnets?.length ?? 0],
     ["addresses", netdev.addresses.length, wish.subnets?.length ?? 0],
+    ["tentative addresses", netdev.carrier && netdev.addresses.some((each) => each.tentative), false],
     ["routes", netdev.routes.length, wish.subnets?.length ?? 0],
     ["state in the record", recordOf(machine, pod)?.state, "complete"],
     ["mac in the result", own?.mac, formatHardwareAddress(netdev.kind.address)],

@@ -205,7 +205,7 @@ const interruptible = ["watch.wait", "lock.acquire", "child.wait", "clock.checkI
  */
 export function signalsOf(crossings: readonly Crossing[]): Case[] {
   const relevant = crossings.filter(({ call }, at) => at === 0 || interruptible.includes(call));
-  const last = crossings.findLast(({ call }) => call === "clock.checkInterrupted")?.at ?? -1;
+  const last = crossings.findLast(({ call }) => call === "clock.checkInterrupted")?.at ?? 0;
   return relevant.map((crossing) => ({
     name: `SIGTERM before ${show(crossing)}`,
     fault: (each, process) => {

@@ -42,7 +42,7 @@ export class Story {
 
   /** ADD. One that says that it is done must be. */
   add(pod: Pod, wish: Wish, fault?: Fault): Run {
-    const ran = this.#judge(`ADD of ${pod.containerId}`, add(this.machine, pod, wish, fault));
+    const ran = this.#judge(`ADD of ${pod.containerId}`, add(this.machine, pod, wish, fault), fault);
     // Where the namespace, or the VF, went meanwhile, only DEL can tell what became of it.
     if (ran.end === "done" && isThere(this.machine, pod)) this.requireAttached(pod, wish, ran);
     return ran;
@@ -56,7 +56,7 @@ export class Story {
   }
 
   del(pod: Pod, wish: Wish, fault?: Fault, netns?: string | null): Run {
-    return this.#judge(`DEL of ${pod.containerId}`, del(this.machine, pod, wish, fault, netns));
+    return this.#judge(`DEL of ${pod.containerId}`, del(this.machine, pod, wish, fault, netns), fault);
   }
 
   /** DEL without faults, again where it fails, as a runtime does it. */
@@ -149,14 +149,16 @@ export class Story {
       this.problems.push(`${when} something has changed:\n    ${changed.join("\n    ")}`);
   }
 
-  #judge(what: string, ran: Run): Run {
+  #judge(what: string, ran: Run, fault: Fault | undefined): Run {
     this.problems.push(
       ...ran.offences.map((offence) => `${what}: ${offence}`),
       ...doubleOwners(this.machine),
       ...addressesWithoutLease(this.machine),
     );
+    // A warning is an excuse only where there was something to warn of.
+    const lost = ran.warnings.filter((warning) => /^cannot (give|bring) /.test(warning));
+    if (fault !== undefined && lost.length > 0) this.forgive("attributes");
     const now = otherAttachment(this.machine);
-    if (ran.warnings.some((warning) => /^cannot (give|bring) /.test(warning))) this.forgive("attributes");
     const touched = now.some((each, at) => each !== this.#other[at]);
     if (touched) this.problems.push(`${what} has touched the other container's VF: ${now.slice(2)}`);
     return ran;

@@ -40,8 +40,13 @@ export class HostLocal {
           child.after(STEP, () => child.exit(0, ""));
         });
         break;
-      default:
-        child.exit(0, "");
+      default: {
+        const has = [...this.leases].some(
+          ([key, each]) => key.startsWith(`${config.name} `) && each === holder,
+        );
+        if (has) child.exit(0, "");
+        else child.exit(1, JSON.stringify({ code: 100, msg: `${holder} has no address` }));
+      }
     }
   };
 

@@ -28,7 +28,8 @@ const thorough = ["refuses with an error object", "prints a route with host bits
 export function badIpamScenarios(): Scenario[] {
   return Object.entries(faults).map(([what, answer]) => ({
     name: `ADD with an IPAM plugin that ${what}`,
-    setting: {},
+    // Putting back takes its time, too, when the time of ADD is over.
+    setting: { lateNetdev: 60 },
     pod: c1,
     wish: everything,
     arrange: (story) => install(story, (child) => answerLate(child, answer)),
@@ -49,6 +50,30 @@ export function badIpamScenarios(): Scenario[] {
         },
       },
     ],
+  }));
+}
+
+/** ADD with a plugin that is not there, or that fails whatever it is asked: what was never leased owes nothing. */
+export function hopelessIpamScenarios(): Scenario[] {
+  const spoil: Record<string, (story: Story) => void> = {
+    "is missing": ({ machine }) => void machine.programs.delete(path),
+    "fails, whatever it is asked": (story) => install(story, (child) => child.exit(1, "", "no store")),
+  };
+  return Object.entries(spoil).map(([what, arrange]) => ({
+    name: `ADD with an IPAM plugin that ${what}`,
+    setting: {},
+    pod: c1,
+    wish: everything,
+    arrange,
+    act: (story, fault) => {
+      const ran = story.add(c1, everything, fault);
+      endHanging(story);
+      restore(story);
+      return ran;
+    },
+    ends: "failed",
+    rollsBack: true,
+    followUps: [thenDel, thenAnother(c2, (wish) => wish, false)],
   }));
 }
 

@@ -24,7 +24,12 @@ export function wishes(): Wanted[] {
     { name: "a GUID", wish: { vf, guid: wantedGuid }, setting: {} },
     { name: "a link state", wish: { vf, linkState: "enable" }, setting: {} },
     { name: "an address", wish: { vf, subnets }, setting: {} },
-    { name: "two addresses", wish: { vf, subnets: [...subnets, "fd00::/64"] }, setting: {} },
+    {
+      name: "two addresses",
+      // A disabled link has no carrier, without which address detection does not end.
+      wish: { vf, linkState: "enable", subnets: [...subnets, "fd00::/64"] },
+      setting: {},
+    },
     { name: "everything", wish: everything, setting: {} },
     { name: "the GUID that it has", wish: { vf, guid: wantedGuid, subnets }, setting: { guid: wantedGuid } },
   ];

@@ -1,0 +1,113 @@
+// CHECK finds what is no longer as ADD made it, says so, and changes nothing.
+import { afterAll, expect, test } from "vitest";
+import { check } from "../../src/attachment/check.ts";
+import { CniError } from "../../src/cni/errors.ts";
+import { emptyResult } from "../../src/cni/result.ts";
+import { zeroGuid } from "../../src/infiniband/guid.ts";
+import { attachCall } from "./harness/calls.ts";
+import { casesOf } from "./harness/faults.ts";
+import { type Run, run, told } from "./harness/run.ts";
+import { Story } from "./harness/story.ts";
+import { report } from "./harness/test-scenarios.ts";
+import { c1, vf } from "./harness/world.ts";
+import type { Machine } from "./model/machine.ts";
+import { ipoib, ipoibAddress, type Netdev } from "./model/netdev.ts";
+import type { Fault } from "./node/gate.ts";
+import { everything } from "./scenarios/wishes.ts";
+
+let total = 0;
+afterAll(() => report("CHECK", total));
+
+/** A container that has its VF, and its CHECK. */
+function attached() {
+  const story = new Story({});
+  const { result } = story.mustAdd(c1, everything);
+  const prevResult = result ?? emptyResult();
+  const checked = (fault?: Fault): Run =>
+    run(
+      story.machine,
+      c1,
+      "CHECK",
+      (node, warn) => {
+        check(node, { ...attachCall(node, c1, everything, warn), prevResult });
+        return undefined;
+      },
+      fault,
+    );
+  return { story, checked };
+}
+
+test("an attachment that is as it should be passes", () => {
+  total++;
+  const { story, checked } = attached();
+  const before = story.lines();
+  expect(checked()).toMatchObject({ end: "done", warnings: [], offences: [] });
+  story.requireUnchanged(before, "after CHECK");
+  expect(story.problems).toEqual([]);
+});
+
+/** The container's interface. */
+function netdevOf(machine: Machine): Netdev {
+  const netdev = machine.paths.get(c1.netns)?.named(c1.ifname)?.[1];
+  if (netdev === undefined) throw new Error("the pod has no interface");
+  return netdev;
+}
+
+const damages: Readonly<Record<string, (machine: Machine) => void>> = {
+  "the interface is down": (machine) => {
+    netdevOf(machine).up = false;
+  },
+  "the interface has another name": (machine) => {
+    netdevOf(machine).name = "mine";
+  },
+  "the interface lacks its address": (machine) => {
+    netdevOf(machine).addresses = [];
+  },
+  "another netdev has the interface's name": (machine) => {
+    const pod = machine.paths.get(c1.netns);
+    pod?.remove(netdevOf(machine));
+    const foreign = ipoib("0000:01:10.4", ipoibAddress(1, zeroGuid()));
+    foreign.up = true;
+    pod?.add(foreign, c1.ifname);
+  },
+  "the VF has another link state": (machine) => {
+    machine.bus.vf(vf, "set its link state").linkState = "disable";
+  },
+  "the VF runs with another GUID": (machine) => {
+    const target = machine.bus.vf(vf, "set its GUID");
+    if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: zeroGuid() };
+  },
+  "the lease is gone": ({ leases }) => leases.leases.clear(),
+  "the namespace is gone": (machine) => machine.deleteNamespace(c1.netns),
+  "the record is gone": ({ files }) => void files.texts.delete("/var/lib/cni/ib-sriov/c1-net1"),
+};
+
+test.each(Object.entries(damages))("it fails where %s", (_, damage) => {
+  total++;
+  const { story, checked } = attached();
+  damage(story.machine);
+  const before = story.lines();
+  const { end, error, offences } = checked();
+  expect(end).toBe("failed");
+  expect(error).toBeInstanceOf(CniError);
+  expect(offences).toEqual([]);
+  story.requireUnchanged(before, "after CHECK");
+  expect(story.problems).toEqual([]);
+});
+
+test("whatever befalls it, it tells, and changes nothing", () => {
+  const { crossings } = attached().checked();
+  for (const each of casesOf(crossings)) {
+    total++;
+    const { story, checked } = attached();
+    const before = story.lines();
+    const { end, error, offences } = checked(each.fault);
+    expect(offences, each.name).toEqual([]);
+    if (end === "failed" && each.mustTell !== undefined)
+      expect(told(error), each.name).toContain(each.mustTell);
+    story.requireUnchanged(before, each.name);
+    story.mustDel(c1, everything);
+    story.requireAsBefore("after DEL");
+    expect(story.problems, each.name).toEqual([]);
+  }
+});
