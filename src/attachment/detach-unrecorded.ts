@@ -4,8 +4,9 @@ import type { DetachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
 import { runIpam } from "./ipam-call.ts";
 import { Locks, ownersIn } from "./locks.ts";
-import { type AttachmentName, isNamed } from "./record.ts";
-import type { StateDirectory } from "./state-directory.ts";
+import { isNamed } from "./record.ts";
+import type { StateDirectory, StoredRecord } from "./state-directory.ts";
+import { moveHome } from "./steps/interface.ts";
 
 /**
  * DEL of an attachment that nobody has written down: detached before, or made by another plugin, or its
@@ -13,14 +14,15 @@ import type { StateDirectory } from "./state-directory.ts";
  * comes home from the container unless it is somebody else's, and has a driver afterwards. Its GUID is left
  * as it is, since nobody knows what it was.
  * @param pod the container's namespace; undefined where it is gone, or was not named.
+ * @param damaged the record that cannot be read; undefined where there is none at all.
  */
 export function detachUnrecorded(
   node: Node,
   call: DetachCall,
   state: StateDirectory,
   pod: Namespace | undefined,
+  damaged: StoredRecord | undefined,
 ): void {
-  const damaged = attempt("read the attachment's record", () => state.find(call.name));
   if (damaged !== undefined) {
     call.warn(`the record ${damaged.path} cannot be read; its VF is brought home, its GUID stays as it is`);
   }
@@ -37,31 +39,26 @@ function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): void {
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
   if (pci === undefined || node.functions.incarnation(pci) === undefined) return;
-  if (isInOrder(node, pci, pod) && !isOurs(call, ownersIn(state.vfNote(pci)).owner)) return;
+  if (isInOrder(node, pci, pod) && !isNamed(ownersIn(state.vfNote(pci)).owner, call.name)) return;
   state.prepare();
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);
   try {
     const { owner } = locks;
-    if (owner !== undefined && !isOurs(call, owner) && state.find(owner) !== undefined) return;
-    for (const link of straysIn(node, pci, pod)) {
+    const isOurs = isNamed(owner, call.name);
+    if (owner !== undefined && !isOurs && state.find(owner) !== undefined) return;
+    for (const { link, container } of straysIn(node, pci, pod)) {
       call.warn(`no record says why ${link.name} of VF ${pci} is in ${call.netns}; it is brought home`);
-      attempt(`move ${link.name} of VF ${pci} to the host`, () => {
-        // One that the host has too would keep it there.
-        node.links.removeAltnames(link.namespace, link.index, link.altnames);
+      attempt(`move ${link.name} of VF ${pci} to the host`, () =>
         // "%d" has the kernel choose a free number.
-        node.links.move(link.namespace, link.index, node.namespaces.host, "ib%d");
-      });
+        moveHome(node, container, link, pci, "ib%d"),
+      );
     }
     if (node.functions.driver(pci) === undefined) bindLikePf(node, pci, locks, call.deadline);
-    if (isOurs(call, owner)) locks.disown();
+    if (isOurs) locks.disown();
   } finally {
     locks.release();
   }
-}
-
-function isOurs({ name }: DetachCall, owner: AttachmentName | undefined): boolean {
-  return owner !== undefined && isNamed(owner, name);
 }
 
 /** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */
@@ -72,7 +69,7 @@ function isInOrder(node: Node, pci: string, pod: Namespace | undefined): boolean
 /** What of the VF is in the container. */
 function straysIn(node: Node, pci: string, pod: Namespace | undefined) {
   if (pod === undefined || pod.cookie === node.namespaces.host.cookie) return [];
-  return node.links.ofFunction(pod, pci).map((link) => ({ ...link, namespace: pod }));
+  return node.links.ofFunction(pod, pci).map((link) => ({ link, container: pod }));
 }
 
 /** Which driver a VF had nobody knows; that of its PF drives both in every InfiniBand HCA there is. */

@@ -26,9 +26,10 @@ export function detach(node: Node, call: DetachCall): void {
   });
   const state = new StateDirectory(node.files);
   const find = () => attempt("read the attachment's record", () => state.find(call.name));
-  const pci = find()?.record?.vf.pci;
+  const seen = find();
+  const pci = seen?.record?.vf.pci;
   if (pci === undefined) {
-    detachUnrecorded(node, call, state, named);
+    detachUnrecorded(node, call, state, named, seen);
     return;
   }
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);

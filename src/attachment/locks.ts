@@ -58,16 +58,14 @@ export class Locks {
    * whoever comes after a kill finds the one record or the other.
    */
   claim(owner: AttachmentName): void {
-    this.#predecessor = this.#owner !== undefined && isNamed(this.#owner, owner) ? undefined : this.#owner;
+    this.#predecessor = isNamed(this.#owner, owner) ? undefined : this.#owner;
     this.#owner = owner;
     this.#write();
   }
 
   /** Hands the VF to an attachment for good. */
   setOwner(owner: AttachmentName): void {
-    const isSaid =
-      this.#owner !== undefined && isNamed(this.#owner, owner) && this.#predecessor === undefined;
-    if (isSaid) return;
+    if (isNamed(this.#owner, owner) && this.#predecessor === undefined) return;
     this.#owner = owner;
     this.#predecessor = undefined;
     this.#write();

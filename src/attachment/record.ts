@@ -64,7 +64,7 @@ export function changesGuid({ guid }: Wanted, found: Pick<Originals, "nodeGuid" 
   return guid !== undefined && !(sameGuid(guid, found.nodeGuid) && sameGuid(guid, found.portGuid));
 }
 
-/** Do both name the same attachment? */
-export function isNamed(one: AttachmentName, other: AttachmentName): boolean {
-  return one.containerId === other.containerId && one.ifname === other.ifname;
+/** Do both name the same attachment? Nobody is nobody's. */
+export function isNamed(one: AttachmentName | undefined, other: AttachmentName): boolean {
+  return one?.containerId === other.containerId && one.ifname === other.ifname;
 }

@@ -57,7 +57,7 @@ export class StateDirectory {
    */
   find(name: AttachmentName): StoredRecord | undefined {
     const plain = this.read(plainPath(name));
-    if (plain?.record !== undefined && isNamed(plain.record, name)) return plain;
+    if (isNamed(plain?.record, name)) return plain;
     const aside = this.read(asidePath(name));
     if (aside !== undefined) return aside;
     return plain?.record === undefined ? plain : undefined;

@@ -1,3 +1,4 @@
+import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Attachment, Step } from "./attachment.ts";
 import { attempt, attemptAll } from "./failure.ts";
@@ -70,5 +71,5 @@ export function combined(what: string, failures: readonly unknown[]): CniError |
   if (first === undefined) return undefined;
   const code = first instanceof CniError ? first.code : codes.internal;
   const cause = others.length === 0 ? first : new AggregateError(failures, "several things failed");
-  return new CniError(code, `${what}: ${first instanceof Error ? first.message : String(first)}`, { cause });
+  return new CniError(code, `${what}: ${messageOf(first)}`, { cause });
 }

@@ -19,22 +19,14 @@ export const netInterface: Step = {
     // Seen a moment ago, but udev may have renamed it and given it alternative names since.
     const link = node.links.byIndex(host, attachment.netdev.index) ?? hostNetdevOf(attachment);
     // Those move along and would collide with the container's own.
-    if (link.altnames.length > 0) {
-      attempt(`take the alternative names off ${link.name} of VF ${pci}`, () =>
-        node.links.removeAltnames(host, link.index, link.altnames),
-      );
-    }
+    stripAltnames(node, host, link, pci);
     attempt(`move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}`, () =>
       node.links.move(host, link.index, pod, record.ifname),
     );
     const moved = interfaceIn(node, pod, record.ifname);
     attachment.netdev = moved;
     // udev can give it one between our look and the move.
-    if (moved.altnames.length > 0) {
-      attempt(`take the alternative names off ${record.ifname}`, () =>
-        node.links.removeAltnames(pod, moved.index, moved.altnames),
-      );
-    }
+    stripAltnames(node, pod, moved, pci);
     // Up already here, because the subnet is joined meanwhile, in the background; and with the MTU that the
     // node's operator gave to this VF, which a rebind has forgotten.
     const mtu = moved.mtu === record.found.mtu ? {} : { mtu: record.found.mtu };
@@ -76,7 +68,7 @@ export const netInterface: Step = {
  */
 export function moveHome(node: Node, pod: Namespace, link: Link, pci: string, name: string): void {
   const { host } = node.namespaces;
-  if (link.altnames.length > 0) node.links.removeAltnames(pod, link.index, link.altnames);
+  stripAltnames(node, pod, link, pci);
   try {
     node.links.move(pod, link.index, host, name);
   } catch {
@@ -85,6 +77,13 @@ export function moveHome(node: Node, pod: Namespace, link: Link, pci: string, na
     // … unless that is taken as well. "%d" has the kernel choose a free number.
     node.links.move(pod, link.index, host, "ib%d");
   }
+}
+
+function stripAltnames(node: Node, where: Namespace, link: Link, pci: string): void {
+  if (link.altnames.length === 0) return;
+  attempt(`take the alternative names off ${link.name} of VF ${pci}`, () =>
+    node.links.removeAltnames(where, link.index, link.altnames),
+  );
 }
 
 /**

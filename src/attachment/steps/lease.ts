@@ -57,8 +57,8 @@ function begin({ node, locks, deadline, warn }: Attachment, ipam: IpamCall, vers
   };
   return {
     result() {
-      const outcome = attempt(`lease an address from IPAM plugin ${ipam.plugin}`, () => wait(deadline));
-      return delegateResult(ipam.plugin, outcome, version, warn);
+      const ended = attempt(`lease an address from IPAM plugin ${ipam.plugin}`, () => wait(deadline));
+      return delegateResult(ipam.plugin, ended, version, warn);
     },
     end(until) {
       if (isOver) return;
@@ -67,7 +67,7 @@ function begin({ node, locks, deadline, warn }: Attachment, ipam: IpamCall, vers
       } catch (error) {
         if (!(error instanceof TimeoutError) && !isOver) throw error;
       } finally {
-        if (!isOver) child.kill();
+        child.kill();
       }
     },
     get refused() {
