@@ -1,5 +1,6 @@
-# ib-sriov: TypeScript in src/ → one script per face (esbuild), cut into pieces → bytecode (scripts/compile.c) → linked
-# with native/*.c and libquickjs into build/ib-sriov. `make help` lists what there is to make.
+# ib-sriov: TypeScript in src/ → one script (esbuild) → bytecode (scripts/compile.c) → linked with native/*.c and
+# libquickjs → run once, for the image of its memory (native/image.h) → build/ib-sriov. `make help` lists what there
+# is to make.
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
@@ -10,6 +11,9 @@ ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
 endif
 STRIP ?= strip
+OBJCOPY ?= objcopy
+# Starts an executable of the machine that CC compiles for: an emulator, where that is another one.
+RUN ?=
 NODE ?= node
 
 # For what runs during the build; differs from CC where that compiles for another machine.
@@ -27,12 +31,10 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 # ---- what is built ----
 
 B := build
-# A program is an entry point of its own: main, and src/NAME-face.ts for each that main can load.
-PROGRAMS := main $(sort $(patsubst src/%-face.ts,%,$(wildcard src/*-face.ts)))
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := argument children clock directories engine error exit files host json locks main memory namespaces netlink \
-  process program read report signals spawn start streams strings text wait
+NATIVE := argument children clock directories engine error exit files host image json locks main math memory namespaces \
+  netlink process read report signals spawn start streams strings text wait
 HEADERS := $(wildcard native/*.h)
 
 # ---- flags ----
@@ -42,13 +44,13 @@ WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-pa
 HARDENING := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=3 -Wformat -Werror=format-security
 HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
-CPPFLAGS := -D_GNU_SOURCE -isystem $(QUICKJS_INCLUDE) -Inative -I$(B)/bytecode
+CPPFLAGS := -D_GNU_SOURCE -isystem $(QUICKJS_INCLUDE) -Inative -I$(B)/include
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
 RELEASE := -O2 $(HARDENING)
 RELEASE_LINK := -static -Wl,-z,relro,-z,now -Wl,--build-id=none
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
 LIBRARIES := -L$(QUICKJS_LIBRARY) -lquickjs -lm
-BUILD_CPPFLAGS := -D_GNU_SOURCE -Inative -I$(B)/bytecode
+BUILD_CPPFLAGS := -D_GNU_SOURCE -Inative -I$(B)/include
 BUILD_LIBRARIES = -L/usr/lib/$(shell $(BUILD_CC) -print-multiarch)/quickjs -lquickjs -lm
 
 # ---- targets for people ----
@@ -99,28 +101,19 @@ setup: ## installs what is missing of Debian's packages and npm's
 clean: ## removes build/
 	rm -rf $(B)
 
-# ---- programs ----
+# ---- the program ----
 
-# One run of the bundler makes them all.
-$(B)/bundle/.done: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/pieces.mjs package-lock.json Makefile | setup
-	$(call say,bundle,$(PROGRAMS))
-	$(Q)$(NODE) scripts/bundle.mjs $(@D) main=src/main.ts $(foreach name,$(filter-out main,$(PROGRAMS)),$(name)=src/$(name)-face.ts)
-	@touch $@
-$(PROGRAMS:%=$(B)/bundle/%.pieces): $(B)/bundle/.done ;
-
-$(B)/bytecode/%.c: $(B)/bundle/%.pieces $(B)/compile
+$(B)/program.js: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/absent.mjs package-lock.json Makefile | setup
 	@mkdir -p $(@D)
+	$(call say,bundle,$@)
+	$(Q)$(NODE) scripts/bundle.mjs $@
+
+$(B)/program.bytecode: $(B)/program.js $(B)/compile
 	$(call say,compile,$@)
-	$(Q)$(B)/compile $* $< >$@
-
-$(B)/bytecode/programs.c: $(B)/bundle/.done
-	@mkdir -p $(@D)
-	@{ echo '#include "program.h"'; \
-	  printf 'extern const struct program program_%s;\n' $(PROGRAMS); \
-	  echo 'const struct program *const programs[] = {'; printf '  &program_%s,\n' $(PROGRAMS); echo '  NULL};'; } >$@
+	$(Q)$(B)/compile $< >$@
 
 # Version, commit and date; written only where it changed. The date is the commit's, so that a build can be repeated.
-$(B)/bytecode/build.h: FORCE
+$(B)/include/build.h: FORCE
 	@mkdir -p $(@D)
 	@scripts/build-header >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
@@ -135,31 +128,42 @@ $(B)/$(1)/%.o: native/%.c $(HEADERS) Makefile | setup
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$(CC) $(WARNINGS) $(CPPFLAGS) $(PREFIX_MAP) $(2) -c -o $$@ $$<
-$(B)/$(1)/bytecode-%.o: $(B)/bytecode/%.c | setup
-	@mkdir -p $$(@D)
-	$$(call say,cc,$$@)
-	$$(Q)$(CC) $(CPPFLAGS) $(PREFIX_MAP) -c -o $$@ $$<
 endef
 $(eval $(call variant,obj,$(RELEASE)))
 $(eval $(call variant,asan,$(ASAN)))
 
-OBJECTS := $(NATIVE:%=%.o) $(PROGRAMS:%=bytecode-%.o) bytecode-programs.o
+OBJECTS := $(NATIVE:%=%.o)
 
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%)
+# Room enough for any image, in bytes.
+ROOMY := 0x400000
+
+# An executable with room for an image of so many bytes, in which no image has been taken. $(1) its name, $(2) bytes
+define untaken
+	$(Q)$(CC) -c -DPROGRAM='"$(B)/program.bytecode"' -DIMAGE_BYTES=$(2) -o $(1).image.o native/image.S
+	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
+endef
+
+# Made twice: the first one has room enough and tells how much it takes, the second has that and is the one to fill.
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S $(B)/program.bytecode
 	$(call say,link,$@)
-	$(Q)$(CC) $(RELEASE_LINK) -o $(B)/obj/ib-sriov $^ $(LIBRARIES)
+	$(call untaken,$(B)/obj/roomy,$(ROOMY))
+	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
+	$(call untaken,$(B)/obj/untaken,$$(stat -c %s $(B)/obj/roomy.image))
+	$(call say,image,$@)
+	$(Q)$(RUN) $(B)/obj/untaken >$(B)/obj/image
+	$(Q)$(OBJCOPY) --update-section .image=$(B)/obj/image $(B)/obj/untaken $(B)/obj/ib-sriov
 	$(Q)$(STRIP) -o $@ $(B)/obj/ib-sriov
-$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%)
+$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/image.S $(B)/program.bytecode
 	$(call say,link,$@)
-	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBRARIES)
+	$(Q)$(CC) -c -DPROGRAM='"$(B)/program.bytecode"' -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/image.S
+	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(LIBRARIES)
 
+# ---- the compiler for the program: runs here and now, with the same engine ----
 
-# ---- the compiler for the programs: runs here and now, with the same engine ----
-
-TOOL := $(filter-out main.o,$(NATIVE:%=%.o)) compile.o
+TOOL := $(filter-out main.o image.o,$(NATIVE:%=%.o)) compile.o
 
 # The one file that says which build it is.
-$(B)/obj/process.o $(B)/asan/process.o $(B)/tool/process.o: $(B)/bytecode/build.h
+$(B)/obj/process.o $(B)/asan/process.o $(B)/tool/process.o: $(B)/include/build.h
 $(B)/tool/%.o: native/%.c $(HEADERS) Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
@@ -174,7 +178,7 @@ $(B)/compile: $(TOOL:%=$(B)/tool/%)
 
 # ---- the executable that the tests of native/ run (both variants) ----
 
-HOST_TEST := $(filter-out main.o,$(OBJECTS)) host-test.o
+HOST_TEST := $(filter-out main.o image.o,$(OBJECTS)) host-test.o
 
 define host_test
 $(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) Makefile | setup

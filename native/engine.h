@@ -5,23 +5,13 @@
 #include <quickjs/quickjs.h>
 #include <stdbool.h>
 
-/* A context with what `main` needs: the base objects, JSON, and `host`. NULL where memory is short. */
+/* A context with what the program uses, and `host`. NULL where memory is short. */
 JSContext *engine_start(void);
 
-enum engine_intrinsic { ENGINE_REGEXP, ENGINE_COLLECTIONS, ENGINE_BYTES };
-/* Adds what else a program may use: RegExp; Map and Set; typed arrays and DataView. Again: nothing happens. */
-void engine_add(JSContext *context, enum engine_intrinsic which);
-/* Adds what a global variable belongs to that is not there yet. False where it belongs to nothing of that. */
-bool engine_add_for(JSContext *context, const char *name);
 /* The exit status, now that the program has run to this result. What it threw is reported. */
 int engine_finish(JSContext *context, JSValue result);
 /* Frees everything, so that the sanitizers see what leaked. */
 void engine_end(JSContext *context);
-
-/* memory.c: */
-
-/* A runtime with memory that is quick to come by. NULL where there is none. */
-JSRuntime *engine_new_runtime(void);
 
 /* report.c: */
 

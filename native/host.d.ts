@@ -45,11 +45,6 @@ declare module "host" {
   function print(fd: 1 | 2, text: string): void;
   /** Everything on stdin, as UTF-8 text. More than `limit` bytes: EFBIG. */
   function readStdin(limit: number): string;
-  /**
-   * Evaluates another embedded program (a "face": src/NAME-face.ts) in this same context. Unknown name: ENOENT;
-   * one is all that can be loaded: EEXIST.
-   */
-  function load(face: string): void;
   /** The status (0 to 255) that the process ends with when its program has run to its end; 0 until it is set. */
   function exitStatus(status: number): void;
   /** Version, commit and build date, baked in at build time. */

@@ -1,10 +1,9 @@
 /*
- * ib-sriov: starts the engine, runs the program `main` in it, and ends with the status that it asked for.
- * Whatever goes wrong with the engine itself is answered with a CNI error object.
+ * ib-sriov: runs the program's `main`, and ends with the status that it asked for. Whatever goes wrong with the engine
+ * itself is answered with a CNI error object.
  */
-#include "engine.h"
 #include "host.h"
-#include "program.h"
+#include "image.h"
 
 #include <stdlib.h>
 #include <unistd.h>
@@ -13,14 +12,19 @@ int main(int argc, char **argv)
 {
   if (!host_prepare_process(argc, argv))
     return 1;
-  JSContext *context = engine_start();
+  /* The build's last but one step. */
+  if (!image_is_taken())
+    return image_take();
+  JSContext *context;
+  JSValue program = image_start(&context);
   if (context == NULL) {
     engine_report_text("InternalError: out of memory", "the JavaScript engine cannot start");
     return 1;
   }
-  int status = engine_finish(context, program_load(context, "main"));
+  JSValue result = JS_IsException(program) ? program : JS_Call(context, program, JS_UNDEFINED, 0, NULL);
+  int status = engine_finish(context, result);
 #ifdef IB_SRIOV_FREE_ALL
-  program_end(context);
+  JS_FreeValue(context, program);
   engine_end(context);
   exit(status);
 #else

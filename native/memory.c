@@ -1,20 +1,16 @@
-/*
- * The engine's memory: one arena from which blocks are cut one after the other, and lists of freed small ones to be
- * used again. A third of what an early refusal costs was spent in malloc(3), which is made for programs that live
- * longer; ours frees nothing at its end. What the arena has no room for comes from malloc after all.
- */
-#include "engine.h"
+#include "memory.h"
 
 #ifdef IB_SRIOV_FREE_ALL
 
 /* The sanitizers must see each block. */
-JSRuntime *engine_new_runtime(void)
+JSRuntime *memory_new_runtime(void)
 {
   return JS_NewRuntime();
 }
 
 #else
 
+#include <stdbool.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -23,12 +19,14 @@ JSRuntime *engine_new_runtime(void)
  * A block is a header with its capacity, then what the caller gets, which is aligned to 16 bytes as malloc's is.
  * An ADD needs less than 1 MiB; pages of the arena that are never touched cost nothing.
  */
-enum { HEADER = 8, UNIT = 16, SMALL_UNITS = 64, ARENA = 2 * 1024 * 1024 };
+enum { HEADER = 8, ARENA = 2 * 1024 * 1024 };
 
-static _Alignas(UNIT) unsigned char arena[ARENA];
-static size_t used = UNIT - HEADER;
-/* By size in units; a freed block holds the pointer to the next one. */
-static void *freed[SMALL_UNITS + 1];
+static _Alignas(MEMORY_UNIT) unsigned char arena[ARENA];
+static struct memory memory = {.next = arena + MEMORY_UNIT - HEADER, .end = arena + ARENA};
+
+/* The heap of the image, where there is one. While it is made, nothing of it may lie elsewhere. */
+static const unsigned char *image_heap, *image_end;
+static bool image_only;
 
 static uint64_t *header(void *block)
 {
@@ -40,34 +38,36 @@ static size_t usable_size(const void *block)
   return block == NULL ? 0 : *header((void *)block);
 }
 
-static bool is_in_arena(const void *block)
+/* Was it cut from an arena, ours or the image's, and not got from malloc? */
+static bool is_cut(const void *block)
 {
-  return (const unsigned char *)block >= arena && (const unsigned char *)block < arena + ARENA;
+  const unsigned char *byte = block;
+  return (byte >= arena && byte < arena + ARENA) || (byte >= image_heap && byte < image_end);
 }
 
 /* Is it the last one that was cut, so that it can grow? */
 static bool is_last(void *block)
 {
-  return (unsigned char *)block + usable_size(block) == arena + used;
+  return (unsigned char *)block + usable_size(block) == memory.next;
 }
 
 static void *take(size_t units)
 {
-  const size_t bytes = units * UNIT;
+  const size_t bytes = units * MEMORY_UNIT;
   unsigned char *block;
-  if (units <= SMALL_UNITS && freed[units] != NULL) {
-    block = freed[units];
-    memcpy(&freed[units], block, sizeof freed[units]);
+  if (units <= MEMORY_SMALL_UNITS && memory.freed[units] != NULL) {
+    block = memory.freed[units];
+    memcpy(&memory.freed[units], block, sizeof memory.freed[units]);
     return block;
   }
-  if (bytes <= ARENA - used) {
-    block = arena + used + HEADER;
-    used += bytes;
+  if (bytes <= (size_t)(memory.end - memory.next)) {
+    block = memory.next + HEADER;
+    memory.next += bytes;
   } else {
-    unsigned char *whole = malloc(bytes + UNIT);
+    unsigned char *whole = image_only ? NULL : malloc(bytes + MEMORY_UNIT);
     if (whole == NULL)
       return NULL;
-    block = whole + UNIT;
+    block = whole + MEMORY_UNIT;
   }
   *header(block) = bytes - HEADER;
   return block;
@@ -75,14 +75,14 @@ static void *take(size_t units)
 
 static void give_back(void *block)
 {
-  const size_t units = (usable_size(block) + HEADER) / UNIT;
-  if (!is_in_arena(block)) {
-    free((unsigned char *)block - UNIT);
-  } else if (units <= SMALL_UNITS) {
-    memcpy(block, &freed[units], sizeof freed[units]);
-    freed[units] = block;
+  const size_t units = (usable_size(block) + HEADER) / MEMORY_UNIT;
+  if (!is_cut(block)) {
+    free((unsigned char *)block - MEMORY_UNIT);
+  } else if (units <= MEMORY_SMALL_UNITS) {
+    memcpy(block, &memory.freed[units], sizeof memory.freed[units]);
+    memory.freed[units] = block;
   } else if (is_last(block)) {
-    used -= units * UNIT;
+    memory.next -= units * MEMORY_UNIT;
   }
 }
 
@@ -96,7 +96,7 @@ static void *engine_malloc(JSMallocState *state, size_t size)
 {
   if (size > SIZE_MAX / 2 || exceeds(state, size))
     return NULL;
-  void *block = take((size + HEADER + UNIT - 1) / UNIT);
+  void *block = take((size + HEADER + MEMORY_UNIT - 1) / MEMORY_UNIT);
   if (block == NULL)
     return NULL;
   state->malloc_count++;
@@ -124,9 +124,9 @@ static void *engine_realloc(JSMallocState *state, void *block, size_t size)
   const size_t old = usable_size(block);
   if (size <= old)
     return block;
-  const size_t more = (size - old + UNIT - 1) / UNIT * UNIT;
-  if (is_in_arena(block) && is_last(block) && more <= ARENA - used && !exceeds(state, more)) {
-    used += more;
+  const size_t more = (size - old + MEMORY_UNIT - 1) / MEMORY_UNIT * MEMORY_UNIT;
+  if (is_cut(block) && is_last(block) && more <= (size_t)(memory.end - memory.next) && !exceeds(state, more)) {
+    memory.next += more;
     *header(block) = old + more;
     state->malloc_size += more;
     return block;
@@ -139,10 +139,32 @@ static void *engine_realloc(JSMallocState *state, void *block, size_t size)
   return bigger;
 }
 
-JSRuntime *engine_new_runtime(void)
+JSRuntime *memory_new_runtime(void)
 {
   static const JSMallocFunctions functions = {engine_malloc, engine_free, engine_realloc, usable_size};
   return JS_NewRuntime2(&functions, NULL);
+}
+
+void memory_begin(unsigned char *heap, unsigned char *end)
+{
+  image_heap = heap;
+  image_end = end;
+  image_only = true;
+  /* A block comes after its header, and is aligned. */
+  memory = (struct memory){.next = heap + MEMORY_UNIT - HEADER, .end = end};
+}
+
+const unsigned char *memory_save(struct memory *saved)
+{
+  *saved = memory;
+  return memory.next;
+}
+
+void memory_resume(const struct memory *saved, unsigned char *heap, unsigned char *end)
+{
+  image_heap = heap;
+  image_end = end;
+  memcpy(memory.freed, saved->freed, sizeof memory.freed);
 }
 
 #endif

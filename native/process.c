@@ -1,7 +1,6 @@
-/* The process itself: arguments, environment, clocks, programs, and how it ends. */
+/* The process itself: arguments, environment, clocks, and how it ends. */
 #include "build.h"
 #include "host.h"
-#include "program.h"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -98,19 +97,6 @@ static JSValue host_realtime(HOST_ARGUMENTS)
   return JS_NewFloat64(context, (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6);
 }
 
-static JSValue host_load(HOST_ARGUMENTS)
-{
-  char *program = host_name(context, argv[0], "load");
-  if (program == NULL)
-    return JS_EXCEPTION;
-  JSValue result = program_load(context, program);
-  js_free(context, program);
-  if (JS_IsException(result))
-    return result;
-  JS_FreeValue(context, result);
-  return JS_UNDEFINED;
-}
-
 static JSValue host_exitStatus(HOST_ARGUMENTS)
 {
   int64_t status;
@@ -133,7 +119,6 @@ const JSCFunctionListEntry host_process_functions[] = {
   HOST_FUNCTION(getpid, 0),
   HOST_FUNCTION(monotonic, 0),
   HOST_FUNCTION(realtime, 0),
-  HOST_FUNCTION(load, 1),
   HOST_FUNCTION(exitStatus, 1),
   JS_OBJECT_DEF("build", build, COUNT_OF(build), JS_PROP_ENUMERABLE),
 };

@@ -1,5 +1,4 @@
 /* Text and addresses between JavaScript and bytes. Nothing here asks the kernel. */
-#include "engine.h"
 #include "host.h"
 
 #include <arpa/inet.h>
@@ -9,7 +8,6 @@
 
 JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length)
 {
-  engine_add(context, ENGINE_BYTES);
   JSValue buffer = JS_NewArrayBufferCopy(context, bytes, length);
   if (JS_IsException(buffer))
     return buffer;

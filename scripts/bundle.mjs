@@ -1,9 +1,9 @@
-// Bundles the entry points of src/ into one script each and cuts it into pieces (pieces.mjs) for scripts/compile.c.
+// Bundles src/main.ts into one script, which sets the global variable `program` to what main.ts exports.
 // `import … from "host"` becomes the global object `host` that native/host.c makes.
-//   node scripts/bundle.mjs OUTDIR NAME=ENTRY.ts …
-import { mkdir, readFile, writeFile } from "node:fs/promises";
+//   node scripts/bundle.mjs OUT.js
+import { readFile, writeFile } from "node:fs/promises";
 import { build } from "esbuild";
-import { cut } from "./pieces.mjs";
+import { refuseAbsent } from "./absent.mjs";
 
 /** The functions and constants that native/host.d.ts declares. */
 async function hostNames() {
@@ -25,43 +25,23 @@ const host = {
   },
 };
 
-/**
- * Makes NAME.js, NAME.js.map and NAME.pieces.
- * @param {import("esbuild").Format} format
- */
-async function bundle(name, entry, outdir, format) {
-  const { outputFiles } = await build({
-    entryPoints: { [name]: entry },
-    outdir,
-    bundle: true,
-    format,
-    target: "es2023",
-    charset: "utf8",
-    legalComments: "none",
-    minifySyntax: true,
-    sourcemap: "external",
-    write: false,
-    plugins: [host],
-    logLevel: "warning",
-  });
-  for (const file of outputFiles) {
-    await writeFile(file.path, file.contents);
-    if (file.path.endsWith(".js")) await writeFile(`${outdir}/${name}.pieces`, framed(cut(file.text)));
-  }
-}
-
-/** As scripts/compile.c reads it: per piece a line `name line bytes` ("-" for no name), then so many bytes. */
-function framed(pieces) {
-  return pieces
-    .map(({ name, line, code }) => `${name || "-"} ${line} ${Buffer.byteLength(code)}\n${code}\n`)
-    .join("");
-}
-
-const [outdir, ...entries] = process.argv.slice(2);
-await mkdir(outdir, { recursive: true });
-for (const [name, entry] of entries.map((entry) => entry.split("="))) {
-  // main is small and keeps its names to itself, in a function. Of the others the top level is the global scope (with
-  // nothing to export, "esm" is a plain script): there the pieces find each other. In one big function QuickJS would
-  // take longer to make its closures than for all the rest: a walk over all captured variables for each one.
-  await bundle(name, entry, outdir, name === "main" ? "iife" : "esm");
+const [outfile] = process.argv.slice(2);
+const { outputFiles } = await build({
+  entryPoints: ["src/main.ts"],
+  outfile,
+  bundle: true,
+  format: "iife",
+  globalName: "program",
+  target: "es2023",
+  charset: "utf8",
+  legalComments: "none",
+  minifySyntax: true,
+  sourcemap: "external",
+  write: false,
+  plugins: [host],
+  logLevel: "warning",
+});
+for (const file of outputFiles) {
+  if (file.path.endsWith(".js")) refuseAbsent(file.text);
+  await writeFile(file.path, file.contents);
 }

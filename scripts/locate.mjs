@@ -1,11 +1,11 @@
-// Translates a stack trace of the executable (attachment.js:120:7) to where that is in src/. The maps are those of the
+// Translates a stack trace of the executable (program.js:120:7) to where that is in src/. The maps are those of the
 // last build: check out the commit that `ib-sriov --version` names, and build it.
 //   node scripts/locate.mjs <trace.txt
 import { existsSync, readFileSync } from "node:fs";
 import { SourceMap } from "node:module";
 import { relative, resolve } from "node:path";
 
-const bundles = "build/bundle";
+const bundles = "build";
 const maps = new Map();
 
 function mapOf(file) {

@@ -22,19 +22,22 @@ const longestConfiguration = 1 << 20;
 /** How long a CHECK may take, ms. */
 const checkTime = 100_000;
 
-let version: CniVersion | undefined;
-try {
-  const invocation = readEnvironment(getenv);
-  const configuration = parseConfiguration(input());
-  const command = checkCommand(invocation.command);
-  version = checkVersion(command, configuration.cniVersion);
-  if (command === "ADD") add(invocation, configuration, version);
-  else if (command === "DEL") del(invocation, configuration);
-  else if (command === "CHECK") checkAttachment(invocation, configuration, version);
-  // GC and STATUS have nothing to say yet, which CNI's libraries take for success.
-} catch (error) {
-  print(1, errorDocument(error, version ?? NEWEST_VERSION));
-  exitStatus(1);
+/** Answers the call that the environment and stdin describe, on stdout and with the exit status. */
+export function answerCall(): void {
+  let version: CniVersion | undefined;
+  try {
+    const invocation = readEnvironment(getenv);
+    const configuration = parseConfiguration(input());
+    const command = checkCommand(invocation.command);
+    version = checkVersion(command, configuration.cniVersion);
+    if (command === "ADD") add(invocation, configuration, version);
+    else if (command === "DEL") del(invocation, configuration);
+    else if (command === "CHECK") checkAttachment(invocation, configuration, version);
+    // GC and STATUS have nothing to say yet, which CNI's libraries take for success.
+  } catch (error) {
+    print(1, errorDocument(error, version ?? NEWEST_VERSION));
+    exitStatus(1);
+  }
 }
 
 function add(invocation: Invocation, configuration: Configuration, cniVersion: CniVersion): void {

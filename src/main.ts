@@ -1,22 +1,26 @@
-// Which face is wanted: a CNI verb, or the version. It runs at every call of every pod, so it loads nothing that
-// it can do without.
-import { args, build, exitStatus, getenv, load, print } from "host";
+// Which face is wanted: a CNI verb, or the version. All that stands at the top level of this and every other file is
+// evaluated when the executable is built (native/image.c); a call begins with main().
+import { args, build, exitStatus, getenv, print } from "host";
+import { answerCall } from "./attachment-face.ts";
 
-const command = getenv("CNI_COMMAND");
-const option = args()[1];
+/** One call of the executable. */
+export function main(): void {
+  const command = getenv("CNI_COMMAND");
+  const option = args()[1];
 
-if (option === "--version" || option === "-v") {
-  print(1, `ib-sriov ${build.version} (commit ${build.commit}, ${build.date})\n`);
-} else if (command === "VERSION") {
-  // Compact, and ours whatever the caller speaks; stdin is not read.
-  print(
-    1,
-    '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
-  );
-} else if (command === undefined || command === "") {
-  const error = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
-  print(1, JSON.stringify(error, undefined, 4));
-  exitStatus(1);
-} else {
-  load("attachment");
+  if (option === "--version" || option === "-v") {
+    print(1, `ib-sriov ${build.version} (commit ${build.commit}, ${build.date})\n`);
+  } else if (command === "VERSION") {
+    // Compact, and ours whatever the caller speaks; stdin is not read.
+    print(
+      1,
+      '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
+    );
+  } else if (command === undefined || command === "") {
+    const error = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
+    print(1, JSON.stringify(error, undefined, 4));
+    exitStatus(1);
+  } else {
+    answerCall();
+  }
 }

@@ -150,28 +150,6 @@ describe("JSON.parse", () => {
   });
 });
 
-describe("load", () => {
-  test("runs a program by its name", () => {
-    const { status, stdout } = program('host.load("main");', ["env", "CNI_COMMAND=VERSION"]);
-    expect([status, JSON.parse(stdout).cniVersion]).toEqual([0, "1.1.0"]);
-  });
-
-  test("knows no other names, and runs none twice", () => {
-    expect(failure('host.load("absent");')).toMatchObject({
-      code: "ENOENT",
-      call: "load",
-      subject: "absent",
-    });
-    const { stdout } = program('host.load("main"); host.load("main");', ["env", "CNI_COMMAND=VERSION"]);
-    expect(stdout).toContain('"supportedVersions"');
-    const second = program(
-      'try { host.load("main"); host.load("main"); } catch (error) { host.print(2, error.code); }',
-      ["env", "CNI_COMMAND=VERSION"],
-    );
-    expect(second.stderr).toBe("EEXIST");
-  });
-});
-
 test("clocks, arguments and environment", () => {
   const body =
     "return [host.monotonic(), host.realtime(), host.args().length, host.getenv('A'), host.getenv('B') === undefined, host.environ().includes('A=b=c'), host.getpid()];";

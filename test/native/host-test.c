@@ -4,7 +4,6 @@
  */
 #include "engine.h"
 #include "host.h"
-#include "program.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -105,15 +104,11 @@ int main(int argc, char **argv)
   JSContext *context = engine_start();
   if (context == NULL)
     return 2;
-  engine_add(context, ENGINE_REGEXP);
-  engine_add(context, ENGINE_COLLECTIONS);
-  engine_add(context, ENGINE_BYTES);
   JS_AddIntrinsicEval(context);
   int status = 2;
   if (install_probe(context))
     status = engine_finish(context, JS_Eval(context, script, strlen(script), argv[1], JS_EVAL_TYPE_GLOBAL));
   free(script);
-  program_end(context);
   engine_end(context);
   return status;
 }

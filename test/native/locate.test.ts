@@ -8,7 +8,7 @@ test("a place in a stack trace is found in the sources", () => {
     readFileSync(path, "utf8")
       .split("\n")
       .findIndex((line) => line.includes(needle)) + 1;
-  const input = `    at readEnvironment (attachment.js:${find("build/bundle/attachment.js")}:10)\\u000a    at f (other.js:1:1)`;
+  const input = `    at readEnvironment (program.js:${find("build/program.js")}:10)\\u000a    at f (other.js:1:1)`;
   const { stdout } = spawnSync("node", ["scripts/locate.mjs"], { input, encoding: "utf8" });
   const line = find("src/cni/invocation.ts");
   expect(line).toBeGreaterThan(0);

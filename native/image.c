@@ -1,0 +1,137 @@
+#include "image.h"
+#include "host.h"
+#include "memory.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <sys/time.h>
+#include <ucontext.h>
+
+/* What is in the section .image. */
+struct image {
+  /* NULL until the image has been taken. */
+  JSContext *context;
+  _Alignas(16) union {
+    /* Before. */
+    struct {
+      size_t length;
+      uint8_t bytecode[];
+    } program;
+    /* After. */
+    struct {
+      JSValue main;
+      struct memory memory;
+      _Alignas(MEMORY_UNIT) unsigned char heap[];
+    } taken;
+  };
+};
+
+/* Where it lies (image.S). */
+extern unsigned char image_begin[], image_end[];
+static struct image *const image = (struct image *)image_begin;
+
+/* Evaluates the program and gets the function `main` of what it exports. */
+static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t length)
+{
+  JSValue function = JS_ReadObject(context, bytecode, length, JS_READ_OBJ_BYTECODE);
+  JSValue result = JS_IsException(function) ? function : JS_EvalFunction(context, function);
+  if (JS_IsException(result))
+    return result;
+  JS_FreeValue(context, result);
+  JSValue global = JS_GetGlobalObject(context);
+  JSValue program = JS_GetPropertyStr(context, global, "program");
+  JSValue main = JS_GetPropertyStr(context, program, "main");
+  JS_FreeValue(context, program);
+  JS_FreeValue(context, global);
+  return main;
+}
+
+#ifdef IB_SRIOV_FREE_ALL
+
+/* The sanitizers must see each block, so there is no image: it is all done at every start. */
+
+bool image_is_taken(void)
+{
+  return true;
+}
+
+JSValue image_start(JSContext **context)
+{
+  *context = engine_start();
+  return *context == NULL ? JS_EXCEPTION : evaluate(*context, image->program.bytecode, image->program.length);
+}
+
+int image_take(void)
+{
+  return 1;
+}
+
+#else
+
+/* The engine seeds Math.random by the time (scripts/absent.mjs forbids its use). Two builds shall be the same. */
+int __wrap_gettimeofday(struct timeval *time, void *zone);
+int __wrap_gettimeofday(struct timeval *time, void *zone)
+{
+  *time = (struct timeval){0};
+  return 0;
+}
+
+bool image_is_taken(void)
+{
+  return image->context != NULL;
+}
+
+JSValue image_start(JSContext **context)
+{
+  memory_resume(&image->taken.memory, image->taken.heap, image_end);
+  *context = image->context;
+  JS_UpdateStackTop(JS_GetRuntime(*context));
+  return JS_DupValue(*context, image->taken.main);
+}
+
+/*
+ * The engine remembers where the stack begins, which differs from process to process; image_start tells it anew. Until
+ * then it shall be one and the same place: that of a stack of ours.
+ */
+static JSRuntime *forgetful;
+static void on_our_stack(void)
+{
+  JS_UpdateStackTop(forgetful);
+}
+static void forget_stack(JSRuntime *runtime)
+{
+  static _Alignas(16) char stack[16 * 1024];
+  static ucontext_t here, there;
+  forgetful = runtime;
+  getcontext(&there);
+  there.uc_stack = (stack_t){.ss_sp = stack, .ss_size = sizeof stack};
+  there.uc_link = &here;
+  makecontext(&there, on_our_stack, 0);
+  swapcontext(&here, &there);
+}
+
+int image_take(void)
+{
+  const size_t length = image->program.length;
+  uint8_t *bytecode = malloc(length);
+  if (bytecode == NULL)
+    return 1;
+  memcpy(bytecode, image->program.bytecode, length);
+  memset(image_begin, 0, (size_t)(image_end - image_begin));
+  memory_begin(image->taken.heap, image_end);
+
+  JSContext *context = engine_start();
+  JSValue main = context == NULL ? JS_EXCEPTION : evaluate(context, bytecode, length);
+  if (!JS_IsFunction(context, main)) {
+    engine_report_text("no image", "there is not room enough for it, or the program fails, or it exports no main");
+    return 1;
+  }
+  JS_RunGC(JS_GetRuntime(context));
+  forget_stack(JS_GetRuntime(context));
+  image->context = context;
+  image->taken.main = main;
+  const unsigned char *end = memory_save(&image->taken.memory);
+  return host_write_all(1, (const char *)image_begin, (size_t)(end - image_begin)) != 0;
+}
+
+#endif

@@ -1,0 +1,55 @@
+// What the build refuses, so that it is not found out on a node.
+import { spawnSync } from "node:child_process";
+import { writeFileSync } from "node:fs";
+import { expect, test } from "vitest";
+// @ts-expect-error: a script without declarations.
+import { refuseAbsent } from "../../scripts/absent.mjs";
+import { freshPath } from "./harness.ts";
+
+test.each(["new Date();", "f(Promise);", "async function f() {}", "function f() { return eval; }"])(
+  "what the engine does not have is refused: %s",
+  (script) => {
+    expect(() => refuseAbsent(`var ok = { Date: 1 }, fine = ok.Date;\n${script}`)).toThrow(
+      /^line 2: the engine has no /,
+    );
+  },
+);
+
+test("Math.random is refused: it would begin with the same number in every process", () => {
+  expect(() => refuseAbsent("Math.max(1, Math.random());")).toThrow("line 1: the engine has no Math.random");
+});
+
+test("what native/math.c leaves out is refused, and nothing else of Math", () => {
+  const absent = [
+    "acos",
+    "acosh",
+    "asin",
+    "asinh",
+    "atan",
+    "atan2",
+    "atanh",
+    "cbrt",
+    "cos",
+    "cosh",
+    "exp",
+    "expm1",
+  ];
+  absent.push("hypot", "log", "log10", "log1p", "log2", "random", "sin", "sinh", "tan", "tanh");
+  const refused = Object.getOwnPropertyNames(Math).filter((name) => {
+    try {
+      refuseAbsent(`Math.${name}(1);`);
+      return false;
+    } catch {
+      return true;
+    }
+  });
+  expect(refused.sort()).toEqual(absent);
+});
+
+test("the compiler says where a script is wrong", () => {
+  const file = freshPath("script");
+  writeFileSync(file, "\n\nfunction (\n");
+  const { status, stdout, stderr } = spawnSync("build/compile", [file], { encoding: "utf8" });
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toMatch(/script-\d+:3:/);
+});
