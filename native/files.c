@@ -34,8 +34,8 @@ static JSValue host_readFile(HOST_ARGUMENTS)
   if (fd < 0) {
     text = host_throw(context, errno, "open", path);
   } else {
-    bool sysfs = strncmp(path, "/sys/", 5) == 0;
-    text = host_read_text(context, fd, limit, sysfs ? HOST_READ_ATTRIBUTE : HOST_READ_TO_EOF, path);
+    bool at_once = strncmp(path, "/sys/", 5) == 0 || strncmp(path, "/proc/sys/", 10) == 0;
+    text = host_read_text(context, fd, limit, at_once ? HOST_READ_ATTRIBUTE : HOST_READ_TO_EOF, path);
     close(fd);
   }
   js_free(context, path);

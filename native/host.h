@@ -67,7 +67,7 @@ JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length);
 enum host_read_end {
   /* When read(2) gives nothing more. */
   HOST_READ_TO_EOF,
-  /* An attribute of sysfs: also when it gives less than a page. */
+  /* An attribute of sysfs, a value of sysctl: also when it gives less than a page. */
   HOST_READ_ATTRIBUTE,
   /* As HOST_READ_TO_EOF, of a stream that may keep us waiting. */
   HOST_READ_STREAM,

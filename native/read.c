@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 /*
- * sysfs hands out an attribute at once, a page at the most (kernfs_file_read_iter, sysfs_emit): less than the
- * smallest page there is means that no more comes, and the read that would find the end can be spared.
+ * sysfs hands out an attribute at once, a page at the most (kernfs_file_read_iter, sysfs_emit), and sysctl a value
+ * (proc_dostring): less than the smallest page there is means that no more comes, and the read that would find the
+ * end can be spared. (Of boot_id it would take as long as ten other calls: the kernel prints the UUID again.)
  */
 enum { SMALLEST_PAGE = 4096 };
 

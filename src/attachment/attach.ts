@@ -27,14 +27,17 @@ export function attach(node: Node, call: AttachCall): Result {
   const state = new StateDirectory(node.files);
   const pod = openContainer(node, call.netns, call.ownNetnsAllowed);
   const find = () => attempt(`read deviceID ${call.deviceID}`, () => virtualFunctionAt(node, call.deviceID));
-  const { pci } = find();
+  const found = find();
+  const { pci } = found;
   requireName(state, call);
   attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call.deadline, `ADD of container ${call.name.containerId}`);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
     // While the lock was waited for the VF can have been destroyed and made anew.
-    return attachLocked(node, call, state, locks, pod, find());
+    const now = attempt(`read deviceID ${pci} again`, () => node.functions.incarnation(pci));
+    const vf = now === found.incarnation ? found : find();
+    return attachLocked(node, call, state, locks, pod, vf);
   } finally {
     locks.release();
   }

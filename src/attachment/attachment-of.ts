@@ -33,6 +33,7 @@ export function attachmentOf(
       return admin;
     },
     ipam: ipamCallOf(record),
+    home: undefined,
     lease: undefined,
     warn: call.warn,
   };

@@ -25,6 +25,8 @@ export interface Attachment {
   readonly vfConfig: () => VfConfig;
   /** How the IPAM plugin is called; undefined where no addresses are wanted. */
   readonly ipam: IpamCall | undefined;
+  /** The VF's netdev on the host, where an undo of this call has brought it home. */
+  home: Link | undefined;
   /** The lease that ADD has begun. */
   lease: Lease | undefined;
   /** Says something that the operator should know and that fails nothing. */

@@ -1,3 +1,4 @@
+import type { Guid } from "../infiniband/guid.ts";
 import { portGuidOf } from "../infiniband/hardware-address.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
@@ -17,13 +18,18 @@ export function effectiveGuids(
   pod: Namespace | undefined,
   netdev: Link | undefined,
 ): GuidPair {
-  const device = node.functions.rdmaDevices(pci)[0];
   const link =
     netdev ??
     netdevOf(node, node.namespaces.host, pci) ??
     (pod === undefined ? undefined : netdevOf(node, pod, pci));
   return {
-    node: device === undefined ? undefined : node.functions.nodeGuid(pci, device),
+    node: effectiveNodeGuid(node, pci),
     port: link === undefined ? undefined : portGuidOf(link.address),
   };
+}
+
+/** The node GUID alone, undefined where the VF has no RDMA device that could be seen. */
+export function effectiveNodeGuid(node: Node, pci: string): Guid | undefined {
+  const device = node.functions.rdmaDevices(pci)[0];
+  return device === undefined ? undefined : node.functions.nodeGuid(pci, device);
 }

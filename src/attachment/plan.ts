@@ -1,5 +1,5 @@
 import { CniError, codes } from "../cni/errors.ts";
-import { isUsableGuid, zeroGuid } from "../infiniband/guid.ts";
+import { isUsableGuid, ZERO_GUID } from "../infiniband/guid.ts";
 import { HARDWARE_ADDRESS_LENGTH } from "../infiniband/hardware-address.ts";
 import type { VirtualFunction } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
@@ -66,7 +66,7 @@ function originals(
   driver: string,
   wanted: Wanted,
 ): Originals {
-  const port = effective.port ?? zeroGuid();
+  const port = effective.port ?? ZERO_GUID;
   const nodeGuid = effective.node ?? port;
   // The PF's answer grows with its VFs and can be too long to be sent: it is asked for only where needed.
   const isNeeded = changesGuid(wanted, { nodeGuid, portGuid: port }) || wanted.linkState !== undefined;

@@ -24,6 +24,9 @@ export interface StoredRecord {
  * Names of ours begin with a dot, which no container ID can.
  */
 export class StateDirectory {
+  /** The last record that was read: it is read again under a lock, and is then mostly the same. */
+  private last: { readonly text: string; readonly record: AttachmentRecord | undefined } | undefined;
+
   constructor(private readonly files: Files) {}
 
   /** Makes the directories that a change needs. */
@@ -66,7 +69,9 @@ export class StateDirectory {
   /** Reads a record by its path (as {@link StoredRecord} has it). */
   read(path: string): StoredRecord | undefined {
     const text = this.files.read(path);
-    return text === undefined ? undefined : { path, record: parseRecord(text) };
+    if (text === undefined) return undefined;
+    if (this.last?.text !== text) this.last = { text, record: parseRecord(text) };
+    return { path, record: this.last.record };
   }
 
   /**

@@ -12,7 +12,8 @@ export function isHex(text: string): boolean {
     const code = text.charCodeAt(i);
     // Bit 5 makes a letter lower case, and makes no letter of anything else.
     const lower = code | 0x20;
-    if (!isDigit(code) && (lower < 0x61 || lower > 0x66)) return false;
+    // Spelt out: a call for each digit would take twice as long.
+    if ((code < 0x30 || code > 0x39) && (lower < 0x61 || lower > 0x66)) return false;
   }
   return text !== "";
 }

@@ -13,14 +13,10 @@ export type Guid = string & { readonly [brand]: "Guid" };
 const LENGTH = 8;
 
 /** What a VF has that was never given a GUID. */
-export function zeroGuid(): Guid {
-  return canonical("00".repeat(LENGTH));
-}
+export const ZERO_GUID: Guid = canonical("00".repeat(LENGTH));
 
 /** What the reference plugin, and drivers, write to say "no GUID". */
-export function allOnesGuid(): Guid {
-  return canonical("ff".repeat(LENGTH));
-}
+export const ALL_ONES_GUID: Guid = canonical("ff".repeat(LENGTH));
 
 /**
  * Reads a GUID in any spelling that people and tools use, in any case:
@@ -37,7 +33,7 @@ export function parseGuid(text: string): Guid | undefined {
 
 /** Can it name a port? Zero and all-ones cannot: both mean "no GUID". */
 export function isUsableGuid(guid: Guid): boolean {
-  return guid !== zeroGuid() && guid !== allOnesGuid();
+  return guid !== ZERO_GUID && guid !== ALL_ONES_GUID;
 }
 
 /** Do both say the same? Zero and all-ones do, since both mean "no GUID"; so does `undefined`. */

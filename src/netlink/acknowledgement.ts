@@ -1,12 +1,4 @@
-import {
-  type Attribute,
-  aligned,
-  findAttribute,
-  parseAttributes,
-  readString,
-  readU32,
-  viewOf,
-} from "./attributes.ts";
+import { aligned, pickAttributes, readString, readU32, selection, viewOf } from "./attributes.ts";
 import { errnoName, errnoText } from "./errno.ts";
 import { MalformedReply, NetlinkError } from "./errors.ts";
 import {
@@ -34,9 +26,7 @@ export function errorOf(message: Message, request: Request): NetlinkError | unde
   const errno = -viewOf(payload).getInt32(0, true);
   // NLMSG_DONE can carry a positive number (a length); only negative ones are errors.
   if (errno <= 0) return undefined;
-  const extended = extendedAck(message);
-  const text = findAttribute(extended, NLMSGERR_ATTR_MSG);
-  const offset = findAttribute(extended, NLMSGERR_ATTR_OFFS);
+  const { text, offset } = extendedAck(message);
   return new NetlinkError(
     errno,
     errnoName(errno),
@@ -47,21 +37,23 @@ export function errorOf(message: Message, request: Request): NetlinkError | unde
   );
 }
 
+const EXTENDED_ACK = selection({ text: NLMSGERR_ATTR_MSG, offset: NLMSGERR_ATTR_OFFS });
+
 /** The attributes at the end. What cannot be read there must not hide the errno: it counts as nothing. */
-function extendedAck(message: Message): readonly Attribute[] {
+function extendedAck(message: Message): { readonly text?: Uint8Array; readonly offset?: Uint8Array } {
   const { flags, payload } = message;
-  if ((flags & NLM_F_ACK_TLVS) === 0) return [];
+  if ((flags & NLM_F_ACK_TLVS) === 0) return {};
   let start = 4;
   if (message.type === NLMSG_ERROR) {
-    if (payload.length < start + MESSAGE_HEADER) return [];
+    if (payload.length < start + MESSAGE_HEADER) return {};
     // The request follows: its header only, or with its payload.
     const echoed = (flags & NLM_F_CAPPED) !== 0 ? MESSAGE_HEADER : viewOf(payload).getUint32(start, true);
     start += aligned(Math.min(echoed, payload.length));
   }
   try {
-    return parseAttributes(payload.subarray(start));
+    return pickAttributes(payload, start, EXTENDED_ACK);
   } catch (error) {
-    if (error instanceof MalformedReply) return [];
+    if (error instanceof MalformedReply) return {};
     throw error;
   }
 }

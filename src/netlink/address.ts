@@ -1,11 +1,4 @@
-import {
-  type Attribute,
-  bytesAttribute,
-  findAttribute,
-  parseAttributes,
-  readU32,
-  viewOf,
-} from "./attributes.ts";
+import { type Attribute, bytesAttribute, pickAttributes, readU32, selection, viewOf } from "./attributes.ts";
 import { type Cidr, formatCidr, parseCidr } from "./cidr.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
@@ -79,6 +72,8 @@ export function dumpAddresses(link: number): Request {
   };
 }
 
+const ADDRESS_ATTRIBUTES = selection({ local: IFA_LOCAL, address: IFA_ADDRESS, wide: IFA_FLAGS });
+
 /**
  * @returns undefined where it tells of an address that is neither IPv4 nor IPv6.
  * @throws {MalformedReply} where the message does not tell of an address, or cannot be read.
@@ -91,15 +86,14 @@ export function parseAddressInfo(message: Message): AddressInfo | undefined {
   const view = viewOf(payload);
   const family = view.getUint8(0);
   if (family !== 2 && family !== 10) return undefined;
-  const attributes = parseAttributes(payload.subarray(IFADDRMSG));
+  const { local, address, wide } = pickAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES);
   // IPv6 has no IFA_LOCAL but on point-to-point links; there, and in IPv4, IFA_ADDRESS is the peer's.
-  const bytes = findAttribute(attributes, IFA_LOCAL) ?? findAttribute(attributes, IFA_ADDRESS);
+  const bytes = local ?? address;
   const prefix = view.getUint8(1);
   const length = family === 2 ? 4 : 16;
   if (bytes?.length !== length || prefix > 8 * length) {
     throw new MalformedReply(`an address of ${bytes?.length ?? 0} bytes with a prefix of ${prefix}`);
   }
-  const wide = findAttribute(attributes, IFA_FLAGS);
   const flags = wide === undefined ? view.getUint8(2) : readU32(wide);
   return {
     link: view.getUint32(4, true),

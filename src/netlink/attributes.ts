@@ -79,58 +79,101 @@ export function u32Bytes(value: number): Uint8Array {
  * @throws {RangeError} where a value does not fit in an attribute (65,531 bytes).
  */
 export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
+  const bytes = new Uint8Array(encodedLength(attributes));
+  putAttributes(bytes, viewOf(bytes), 0, attributes);
+  return bytes;
+}
+
+/**
+ * Bytes that the attributes take.
+ * @throws {RangeError} as {@link encodeAttributes}.
+ */
+export function encodedLength(attributes: readonly Attribute[]): number {
   let length = 0;
-  for (const { type, value } of attributes) {
+  for (let i = 0; i < attributes.length; i++) {
+    const { type, value } = attributes[i] as Attribute;
     if (value.length > MAX_VALUE) {
       throw new RangeError(`netlink attribute ${type & TYPE_MASK} of ${value.length} bytes is too long`);
     }
     length += aligned(HEADER + value.length);
   }
-  const bytes = new Uint8Array(length);
-  const view = viewOf(bytes);
-  let at = 0;
-  for (const { type, value } of attributes) {
+  return length;
+}
+
+/** Writes attributes from an offset on; `view` is of `bytes`, which are zero there and have room enough. */
+export function putAttributes(
+  bytes: Uint8Array,
+  view: DataView,
+  offset: number,
+  attributes: readonly Attribute[],
+): void {
+  let at = offset;
+  for (let i = 0; i < attributes.length; i++) {
+    const { type, value } = attributes[i] as Attribute;
     view.setUint16(at, HEADER + value.length, true);
     view.setUint16(at + 2, type, true);
     bytes.set(value, at + HEADER);
     at += aligned(HEADER + value.length);
   }
-  return bytes;
 }
 
 /**
  * The attributes in `bytes`; their values are views of it.
- * @param wanted types to return; all where it is not given. A netdev has fifty, of which few are of interest.
  * @throws {MalformedReply} where a length does not fit.
  */
-export function parseAttributes(bytes: Uint8Array, wanted?: readonly number[]): Attribute[] {
-  const view = viewOf(bytes);
-  const end = bytes.length;
+export function parseAttributes(bytes: Uint8Array): Attribute[] {
   const attributes: Attribute[] = [];
-  let at = 0;
-  while (at < end) {
-    const left = end - at;
-    const length = left < HEADER ? left : view.getUint16(at, true);
-    if (length < HEADER || length > left) {
-      throw new MalformedReply(`an attribute of ${length} bytes where ${left} are left`);
-    }
-    const type = view.getUint16(at + 2, true) & TYPE_MASK;
-    if (wanted === undefined || wanted.includes(type)) {
-      attributes.push({ type, value: bytes.subarray(at + HEADER, at + length) });
-    }
-    // As aligned() does; a call for each attribute would cost as much as all the rest.
-    at += (length + 3) & ~3;
+  for (let at = 0; at < bytes.length; ) {
+    const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+    requireFits(length, bytes.length - at);
+    const type = ((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & TYPE_MASK;
+    attributes.push({ type, value: bytes.subarray(at + HEADER, at + length) });
+    at += aligned(length);
   }
   return attributes;
 }
 
-/** The value of the attribute of a type, of the last one if there are several (as the kernel reads them). */
-export function findAttribute(attributes: readonly Attribute[], type: number): Uint8Array | undefined {
-  for (let i = attributes.length - 1; i >= 0; i--) {
-    const attribute = attributes[i];
-    if (attribute !== undefined && attribute.type === type) return attribute.value;
+/** Attributes to look for: what they are called in the program, at the place of their type. */
+export type Selection<Name extends string> = readonly (Name | undefined)[];
+
+/** Attributes to look for, by what they shall be called. To be made once, not for each message. */
+export function selection<Name extends string>(types: Readonly<Record<Name, number>>): Selection<Name> {
+  const names: (Name | undefined)[] = [];
+  for (const name of Object.keys(types) as Name[]) {
+    while (names.length <= types[name]) names.push(undefined);
+    names[types[name]] = name;
   }
-  return undefined;
+  return names;
+}
+
+/**
+ * Some of the attributes in `bytes`, from `start` on, by their names; of several of a type the last one, as the kernel
+ * reads them. A netdev has fifty attributes, of which few are of interest.
+ * @throws {MalformedReply} where a length does not fit.
+ */
+export function pickAttributes<Name extends string>(
+  bytes: Uint8Array,
+  start: number,
+  names: Selection<Name>,
+): { readonly [name in Name]?: Uint8Array } {
+  const picked: { [name in Name]?: Uint8Array } = {};
+  const end = bytes.length;
+  for (let at = start; at < end; ) {
+    // Bytes are read one by one, and nothing is called in this loop: it would take as long as all the rest.
+    const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
+    if (length < HEADER || length > end - at) requireFits(length, end - at);
+    const name = names[((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & TYPE_MASK];
+    if (name !== undefined) picked[name] = bytes.subarray(at + HEADER, at + length);
+    at += (length + 3) & ~3;
+  }
+  return picked;
+}
+
+/** @param length what the attribute says, which means nothing where not even its header is there. */
+function requireFits(length: number, left: number): void {
+  if (length >= HEADER && length <= left) return;
+  const said = left < HEADER ? left : length;
+  throw new MalformedReply(`an attribute of ${said} bytes where ${left} are left`);
 }
 
 /** @throws {MalformedReply} where it is not 1 byte long; so do the others below, for their lengths. */

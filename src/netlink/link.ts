@@ -1,11 +1,12 @@
 import {
   type Attribute,
-  findAttribute,
   nestedAttribute,
   parseAttributes,
+  pickAttributes,
   readString,
   readU8,
   readU32,
+  selection,
   stringAttribute,
   u32Attribute,
   viewOf,
@@ -26,7 +27,6 @@ const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_OPERSTATE = 16;
-const IFLA_LINKINFO = 18;
 const IFLA_VFINFO_LIST = 22;
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
@@ -36,7 +36,6 @@ const IFLA_PROP_LIST = 52;
 const IFLA_ALT_IFNAME = 53;
 const IFLA_PARENT_DEV_NAME = 56;
 const IFLA_PARENT_DEV_BUS_NAME = 57;
-const IFLA_INFO_KIND = 1;
 const IFLA_INET_CONF = 1;
 
 /** AF_INET, the attribute in IFLA_AF_SPEC that holds what is IPv4's. */
@@ -60,8 +59,6 @@ const MAX_IFNAME = 15;
 /** A netdev, as RTM_NEWLINK tells of it. */
 export interface LinkInfo {
   readonly index: number;
-  /** ARPHRD_* of linux/if_arp.h, 32 for InfiniBand. */
-  readonly hardwareType: number;
   /** IFF_*. */
   readonly flags: number;
   readonly name: string;
@@ -71,8 +68,6 @@ export interface LinkInfo {
   readonly operstate: number;
   /** Hardware address in network order. */
   readonly address: Uint8Array;
-  /** Kind, e.g. "ipoib"; undefined where it has none. */
-  readonly kind: string | undefined;
   /** Bus and name of the device it belongs to, e.g. "pci" and "0000:01:10.0"; since Linux 5.14. */
   readonly parentBus: string | undefined;
   readonly parentName: string | undefined;
@@ -199,6 +194,19 @@ function altnameList(names: readonly string[]): Attribute {
   );
 }
 
+const LINK_ATTRIBUTES = selection({
+  address: IFLA_ADDRESS,
+  name: IFLA_IFNAME,
+  mtu: IFLA_MTU,
+  lower: IFLA_LINK,
+  operstate: IFLA_OPERSTATE,
+  vfs: IFLA_VFINFO_LIST,
+  lowerNamespace: IFLA_LINK_NETNSID,
+  properties: IFLA_PROP_LIST,
+  parentName: IFLA_PARENT_DEV_NAME,
+  parentBus: IFLA_PARENT_DEV_BUS_NAME,
+});
+
 /** @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read. */
 export function parseLink(message: Message): LinkInfo {
   const { type, payload } = message;
@@ -206,42 +214,31 @@ export function parseLink(message: Message): LinkInfo {
     throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWLINK`);
   }
   const view = viewOf(payload);
-  const attributes = parseAttributes(payload.subarray(IFINFOMSG), [
-    ...[IFLA_ADDRESS, IFLA_IFNAME, IFLA_MTU, IFLA_LINK, IFLA_OPERSTATE, IFLA_LINKINFO, IFLA_VFINFO_LIST],
-    ...[IFLA_LINK_NETNSID, IFLA_PROP_LIST, IFLA_PARENT_DEV_NAME, IFLA_PARENT_DEV_BUS_NAME],
-  ]);
-  const text = (id: number) => optional(findAttribute(attributes, id), readString);
-  const number = (id: number) => optional(findAttribute(attributes, id), readU32);
+  const picked = pickAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
+  const { address, name, mtu, operstate, parentBus, parentName } = picked;
   const index = view.getInt32(4, true);
-  const lower = number(IFLA_LINK);
-  const operstate = findAttribute(attributes, IFLA_OPERSTATE);
+  const lower = picked.lower === undefined ? 0 : readU32(picked.lower);
   return {
     index,
-    hardwareType: view.getUint16(2, true),
     flags: view.getUint32(8, true),
-    name: text(IFLA_IFNAME) ?? "",
-    altnames: nestedIn(attributes, IFLA_PROP_LIST)
-      .filter((property) => property.type === IFLA_ALT_IFNAME)
-      .map((property) => readString(property.value)),
-    mtu: number(IFLA_MTU) ?? 0,
+    name: name === undefined ? "" : readString(name),
+    altnames: picked.properties === undefined ? [] : altnamesIn(picked.properties),
+    mtu: mtu === undefined ? 0 : readU32(mtu),
     operstate: operstate === undefined ? 0 : readU8(operstate),
-    address: findAttribute(attributes, IFLA_ADDRESS) ?? new Uint8Array(0),
-    kind: optional(findAttribute(nestedIn(attributes, IFLA_LINKINFO), IFLA_INFO_KIND), readString),
-    parentBus: text(IFLA_PARENT_DEV_BUS_NAME),
-    parentName: text(IFLA_PARENT_DEV_NAME),
+    address: address ?? new Uint8Array(0),
+    parentBus: parentBus === undefined ? undefined : readString(parentBus),
+    parentName: parentName === undefined ? undefined : readString(parentName),
     lower: lower === index || lower === 0 ? undefined : lower,
-    lowerElsewhere: findAttribute(attributes, IFLA_LINK_NETNSID) !== undefined,
-    vfs: findAttribute(attributes, IFLA_VFINFO_LIST),
+    lowerElsewhere: picked.lowerNamespace !== undefined,
+    vfs: picked.vfs,
   };
 }
 
-function nestedIn(attributes: readonly Attribute[], type: number): Attribute[] {
-  const value = findAttribute(attributes, type);
-  return value === undefined ? [] : parseAttributes(value);
-}
-
-function optional<T>(value: Uint8Array | undefined, read: (value: Uint8Array) => T): T | undefined {
-  return value === undefined ? undefined : read(value);
+/** The alternative names in an IFLA_PROP_LIST. */
+function altnamesIn(properties: Uint8Array): string[] {
+  return parseAttributes(properties)
+    .filter(({ type }) => type === IFLA_ALT_IFNAME)
+    .map(({ value }) => readString(value));
 }
 
 function ifinfomsg(index: number, flags: number, change: number): Uint8Array {

@@ -1,4 +1,4 @@
-import { type Attribute, aligned, concat, encodeAttributes, viewOf } from "./attributes.ts";
+import { type Attribute, aligned, encodedLength, putAttributes, viewOf } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 
 /** NLM_F_REQUEST of linux/netlink.h: it is a request. {@link encodeRequests} sets it. */
@@ -66,22 +66,38 @@ export interface Request {
  * answered, the others are done.
  */
 export function encodeRequests(requests: readonly Request[], sequence: number): Uint8Array {
+  let length = 0;
+  for (const request of requests) length += encodedLengthOf(request);
+  const bytes = new Uint8Array(length);
+  const view = viewOf(bytes);
   const last = requests.length - 1;
-  return concat(requests.map((request, i) => encodeRequest(request, sequence + i, i === last)));
+  let at = 0;
+  requests.forEach((request, i) => {
+    putRequest(bytes, view, at, request, sequence + i, i === last);
+    at += encodedLengthOf(request);
+  });
+  return bytes;
 }
 
-function encodeRequest(request: Request, sequence: number, acknowledge: boolean): Uint8Array {
-  const head = new Uint8Array(MESSAGE_HEADER);
-  const attributes = encodeAttributes(request.attributes);
-  const length = MESSAGE_HEADER + aligned(request.header.length) + attributes.length;
-  const view = viewOf(head);
-  view.setUint32(0, length, true);
-  view.setUint16(4, request.type, true);
-  view.setUint16(6, NLM_F_REQUEST | request.flags | answerFlags(request, acknowledge), true);
-  view.setUint32(8, sequence, true);
+function encodedLengthOf({ header, attributes }: Request): number {
+  return MESSAGE_HEADER + aligned(header.length) + encodedLength(attributes);
+}
+
+function putRequest(
+  bytes: Uint8Array,
+  view: DataView,
+  at: number,
+  request: Request,
+  sequence: number,
+  acknowledge: boolean,
+): void {
+  view.setUint32(at, encodedLengthOf(request), true);
+  view.setUint16(at + 4, request.type, true);
+  view.setUint16(at + 6, NLM_F_REQUEST | request.flags | answerFlags(request, acknowledge), true);
+  view.setUint32(at + 8, sequence, true);
   // The port stays 0: the kernel knows its sender.
-  const padding = new Uint8Array(aligned(request.header.length) - request.header.length);
-  return concat([head, request.header, padding, attributes]);
+  bytes.set(request.header, at + MESSAGE_HEADER);
+  putAttributes(bytes, view, at + MESSAGE_HEADER + aligned(request.header.length), request.attributes);
 }
 
 function answerFlags({ kind }: Request, acknowledge: boolean): number {

@@ -2,9 +2,10 @@ import {
   type Attribute,
   bytesAttribute,
   concat,
-  findAttribute,
   nestedAttribute,
   parseAttributes,
+  pickAttributes,
+  selection,
   u32Bytes,
   viewOf,
 } from "./attributes.ts";
@@ -34,6 +35,12 @@ export interface VfInfo {
   readonly portGuid: Uint8Array | undefined;
 }
 
+const VF_ATTRIBUTES = selection({
+  linkState: IFLA_VF_LINK_STATE,
+  nodeGuid: IFLA_VF_IB_NODE_GUID,
+  portGuid: IFLA_VF_IB_PORT_GUID,
+});
+
 /**
  * What the value of an IFLA_VFINFO_LIST says of a VF.
  * @throws {MalformedReply} where it cannot be read.
@@ -41,18 +48,11 @@ export interface VfInfo {
 export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
   for (const { type, value } of parseAttributes(list)) {
     if (type !== IFLA_VF_INFO) continue;
-    const attributes = parseAttributes(value, [
-      IFLA_VF_LINK_STATE,
-      IFLA_VF_IB_NODE_GUID,
-      IFLA_VF_IB_PORT_GUID,
-    ]);
+    const { linkState, nodeGuid, portGuid } = pickAttributes(value, 0, VF_ATTRIBUTES);
     // Every attribute of a VF_INFO begins with the VF's index.
-    if (attributes[0] === undefined || indexOf(attributes[0].value) !== vf) continue;
-    return {
-      linkState: linkStateOf(findAttribute(attributes, IFLA_VF_LINK_STATE)),
-      nodeGuid: guidOf(findAttribute(attributes, IFLA_VF_IB_NODE_GUID)),
-      portGuid: guidOf(findAttribute(attributes, IFLA_VF_IB_PORT_GUID)),
-    };
+    const any = linkState ?? nodeGuid ?? portGuid;
+    if (any === undefined || indexOf(any) !== vf) continue;
+    return { linkState: linkStateOf(linkState), nodeGuid: guidOf(nodeGuid), portGuid: guidOf(portGuid) };
   }
   return { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
 }

@@ -3,7 +3,7 @@ import { afterAll, expect, test } from "vitest";
 import { check } from "../../src/attachment/check.ts";
 import { CniError } from "../../src/cni/errors.ts";
 import { emptyResult } from "../../src/cni/result.ts";
-import { zeroGuid } from "../../src/infiniband/guid.ts";
+import { ZERO_GUID } from "../../src/infiniband/guid.ts";
 import { attachCall } from "./harness/calls.ts";
 import { casesOf } from "./harness/faults.ts";
 import { type Run, run, told } from "./harness/run.ts";
@@ -66,7 +66,7 @@ const damages: Readonly<Record<string, (machine: Machine) => void>> = {
   "another netdev has the interface's name": (machine) => {
     const pod = machine.paths.get(c1.netns);
     pod?.remove(netdevOf(machine));
-    const foreign = ipoib("0000:01:10.4", ipoibAddress(1, zeroGuid()));
+    const foreign = ipoib("0000:01:10.4", ipoibAddress(1, ZERO_GUID));
     foreign.up = true;
     pod?.add(foreign, c1.ifname);
   },
@@ -75,7 +75,7 @@ const damages: Readonly<Record<string, (machine: Machine) => void>> = {
   },
   "the VF runs with another GUID": (machine) => {
     const target = machine.bus.vf(vf, "set its GUID");
-    if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: zeroGuid() };
+    if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
   },
   "the lease is gone": ({ leases }) => leases.leases.clear(),
   "the namespace is gone": (machine) => machine.deleteNamespace(c1.netns),

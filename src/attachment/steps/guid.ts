@@ -1,8 +1,8 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import { allOnesGuid, type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
+import { ALL_ONES_GUID, type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
 import type { Link, VfConfig } from "../../node/links.ts";
 import type { Attachment, Step } from "../attachment.ts";
-import { effectiveGuids } from "../effective-guids.ts";
+import { effectiveGuids, effectiveNodeGuid } from "../effective-guids.ts";
 import { attempt } from "../failure.ts";
 import type { GuidPair } from "../guid-pair.ts";
 import { rebind } from "../rebind.ts";
@@ -27,7 +27,7 @@ export const guid: Step = {
     const { found } = record;
     const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
     if (!changesGuid(record.wanted, found)) {
-      if (!hasDriver) rebind(attachment);
+      if (!hasDriver) attachment.home = rebind(attachment);
       return;
     }
     const admin = attempt(`read the GUIDs of VF ${record.vf.pci} from its PF`, () => attachment.vfConfig());
@@ -40,8 +40,8 @@ export const guid: Step = {
     const nodeGuid = restored(found.nodeGuid);
     const portGuid = restored(found.portGuid);
     if (admin.nodeGuid !== nodeGuid || admin.portGuid !== portGuid) setGuids(attachment, nodeGuid, portGuid);
-    const now = effectiveGuids(node, record.vf.pci, attachment.pod, undefined);
-    if (!hasDriver || !areSame(now, found.nodeGuid, found.portGuid)) rebind(attachment);
+    if (!hasDriver || !runsWith(attachment, found.nodeGuid, found.portGuid))
+      attachment.home = rebind(attachment);
     restoreAdministrative(attachment);
   },
 
@@ -70,7 +70,7 @@ function isSomebodyElses({ record }: Attachment, admin: VfConfig): boolean {
  * Operator drain the node (its NeedToUpdateSriov), all-ones it leaves alone.
  */
 function restored(guid: Guid): Guid {
-  return isUsableGuid(guid) ? guid : allOnesGuid();
+  return isUsableGuid(guid) ? guid : ALL_ONES_GUID;
 }
 
 /** A GUID that was waiting at the PF for the VF's next rebind waits there again. */
@@ -87,6 +87,14 @@ function setGuids({ node, record, pf }: Attachment, nodeGuid: Guid, portGuid: Gu
   attempt(`set the GUIDs of VF ${record.vf.pci} to ${both}`, () =>
     node.links.setVfConfig(pf().index, record.vf.index, { nodeGuid, portGuid }),
   );
+}
+
+/** Does the VF run with these GUIDs? The node GUID is looked at first, since it is easier to come by. */
+function runsWith({ node, record, pod }: Attachment, nodeGuid: Guid, portGuid: Guid): boolean {
+  const { pci } = record.vf;
+  const now = effectiveNodeGuid(node, pci);
+  if (now === undefined || !sameGuid(now, nodeGuid)) return false;
+  return areSame(effectiveGuids(node, pci, pod, undefined), nodeGuid, portGuid);
 }
 
 /** Are these the GUIDs? What could not be read is taken for no. */

@@ -22,7 +22,7 @@ export const hostNetdev: Step = {
   undo(attachment) {
     const { node, record } = attachment;
     const { host } = node.namespaces;
-    const link = nameAgain(attachment, hostNetdevOf(attachment));
+    const link = nameAgain(attachment, attachment.home ?? hostNetdevOf(attachment));
     if (link.mtu !== record.found.mtu) {
       attempt(`give ${link.name} of VF ${record.vf.pci} its MTU ${record.found.mtu} back`, () =>
         node.links.set(host, link.index, { mtu: record.found.mtu }),

@@ -37,6 +37,8 @@ export const netInterface: Step = {
 
   undo(attachment) {
     const { node, record, pod } = attachment;
+    // After a rebind nothing of the VF is anywhere else.
+    if (attachment.home !== undefined) return;
     const { pci } = record.vf;
     // Not by name: a move that failed half-way leaves the netdev there under another one.
     const there = pod === undefined ? [] : node.links.ofFunction(pod, pci);
@@ -49,7 +51,7 @@ export const netInterface: Step = {
         moveHome(node, pod, link, pci, record.found.name),
       );
     }
-    hostNetdevOf(attachment);
+    attachment.home = hostNetdevOf(attachment);
   },
 
   verify(attachment) {

@@ -1,4 +1,4 @@
-import { type Guid, zeroGuid } from "../../../src/infiniband/guid.ts";
+import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
 import { FIRST_INODE } from "../model/bus.ts";
 import type { Vf } from "../model/functions.ts";
@@ -94,7 +94,7 @@ export function isFirst(vf: Vf | undefined): boolean {
 /** What a VF of such a node is like before; one that was made anew is like one that was never given anything. */
 export function originalsOf(setting: Setting, target: Vf) {
   if (target.pci === freshVf || !isFirst(target))
-    return { node: zeroGuid(), port: zeroGuid(), mtu: 2044, linkState: "auto" } as const;
+    return { node: ZERO_GUID, port: ZERO_GUID, mtu: 2044, linkState: "auto" } as const;
   const linkState = setting.vfConfigUnreadable === true ? "auto" : "disable";
   return { node: setting.guid ?? nodeGuid, port: setting.guid ?? portGuid, mtu, linkState } as const;
 }

@@ -1,4 +1,4 @@
-import { zeroGuid } from "../../../src/infiniband/guid.ts";
+import { ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { type PhysicalFunction, Vf } from "./functions.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
@@ -38,7 +38,7 @@ export class Bus {
   addPf(pci: string, driver: string, vfs: readonly string[]): void {
     const pf: PhysicalFunction = { pci, driver, vfs: [] };
     this.pfs.set(pci, pf);
-    this.host.add(ipoib(pci, ipoibAddress(this.#queuePair++, zeroGuid())), "ib%d");
+    this.host.add(ipoib(pci, ipoibAddress(this.#queuePair++, ZERO_GUID)), "ib%d");
     for (const vf of vfs) this.#makeVf(pf, vf);
   }
 

@@ -1,4 +1,4 @@
-import { type Guid, zeroGuid } from "../../../src/infiniband/guid.ts";
+import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
 
 /** A Physical Function. */
@@ -23,8 +23,8 @@ export interface Probed {
 /** A Virtual Function. */
 export class Vf {
   /** What its PF has on file for it. */
-  adminNodeGuid = zeroGuid();
-  adminPortGuid = zeroGuid();
+  adminNodeGuid = ZERO_GUID;
+  adminPortGuid = ZERO_GUID;
   linkState: LinkState = "auto";
   driverOverride: string | undefined;
   /** undefined: no driver is bound. */

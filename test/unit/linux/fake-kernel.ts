@@ -1,14 +1,15 @@
 /* A little kernel behind the double of `host`: it knows netdevs and acknowledges the rest. */
+
 import {
   concat,
   encodeAttributes,
-  findAttribute,
   parseAttributes,
   readString,
   stringAttribute,
   viewOf,
 } from "../../../src/netlink/attributes.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+import { findAttribute } from "../../support/attributes.ts";
 import { ack, done, message } from "../netlink/fake-transport.ts";
 import { machine } from "./fake-host.ts";
 

@@ -1,18 +1,13 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { parseGuid, zeroGuid } from "../../../src/infiniband/guid.ts";
+import { parseGuid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { LinuxFunctions } from "../../../src/linux/functions.ts";
 import { LinuxLinks } from "../../../src/linux/links.ts";
 import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
 import { Waits } from "../../../src/linux/waits.ts";
-import {
-  findAttribute,
-  parseAttributes,
-  readString,
-  readU32,
-  viewOf,
-} from "../../../src/netlink/attributes.ts";
+import { parseAttributes, readString, readU32, viewOf } from "../../../src/netlink/attributes.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import type { Namespace } from "../../../src/node/namespaces.ts";
+import { findAttribute } from "../../support/attributes.ts";
 import { ack } from "../netlink/fake-transport.ts";
 import { vector } from "../vectors/vectors.ts";
 import { machine, NET, NSFS, resetMachine } from "./fake-host.ts";
@@ -59,8 +54,8 @@ describe("a PF's configuration of a VF", () => {
     });
     expect(links.vfConfig(2, 1)).toEqual({
       linkState: "disable",
-      nodeGuid: zeroGuid(),
-      portGuid: zeroGuid(),
+      nodeGuid: ZERO_GUID,
+      portGuid: ZERO_GUID,
     });
   });
 

@@ -6,11 +6,11 @@ import {
   bytesAttribute,
   concat,
   encodeAttributes,
-  findAttribute,
   u32Attribute,
 } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+import { findAttribute } from "../../support/attributes.ts";
 import { VF0 } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
 

@@ -4,9 +4,9 @@ import {
   type Attribute,
   bytesAttribute,
   encodeAttributes,
-  findAttribute,
   nestedAttribute,
   parseAttributes,
+  pickAttributes,
   readS32,
   readString,
   readU8,
@@ -14,6 +14,7 @@ import {
   readU32,
   readU64,
   s32Attribute,
+  selection,
   stringAttribute,
   u8Attribute,
   u16Attribute,
@@ -21,6 +22,7 @@ import {
   u64Attribute,
 } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
+import { findAttribute } from "../../support/attributes.ts";
 
 /** Types without the flags that a parser takes off. */
 const type = fc.integer({ min: 0, max: 0x3fff });
@@ -92,10 +94,19 @@ describe("attributes", () => {
     expect(readString(Uint8Array.of(0x69, 0x62))).toBe("ib");
   });
 
-  it("are found by type, the last one where there are several", () => {
-    const attributes = [u8Attribute(1, 1), u8Attribute(2, 2), u8Attribute(1, 3)];
-    expect(findAttribute(attributes, 1)).toEqual(Uint8Array.of(3));
-    expect(findAttribute(attributes, 9)).toBeUndefined();
+  it("are picked by type behind a header, the last one where there are several", () => {
+    const names = selection({ first: 1, second: 2, absent: 9 });
+    const attributes = [u8Attribute(1, 1), u8Attribute(200, 9), u8Attribute(2, 2), u8Attribute(1, 3)];
+    const bytes = Uint8Array.of(1, 2, 3, 4, ...encodeAttributes(attributes));
+    expect(pickAttributes(bytes, 4, names)).toEqual({ first: Uint8Array.of(3), second: Uint8Array.of(2) });
+    expect(pickAttributes(bytes, bytes.length, names)).toEqual({});
+  });
+
+  it("are picked by type whatever their flags", () => {
+    const names = selection({ list: 1 });
+    expect(pickAttributes(encodeAttributes([nestedAttribute(1, [])]), 0, names)).toEqual({
+      list: new Uint8Array(0),
+    });
   });
 
   it("refuse a value that their length cannot say", () => {
@@ -112,6 +123,7 @@ describe("attributes", () => {
     ["longer than what is left, the second", [5, 0, 1, 0, 1, 0, 0, 0, 8, 0, 1, 0]],
   ])("refuse one that is %s", (_, bytes) => {
     expect(() => parseAttributes(Uint8Array.from(bytes))).toThrow(MalformedReply);
+    expect(() => pickAttributes(Uint8Array.from(bytes), 0, selection({ any: 7 }))).toThrow(MalformedReply);
   });
 
   it("take a last one without its padding", () => {
@@ -137,6 +149,31 @@ describe("attributes", () => {
         }
         const total = attributes.reduce((sum, attribute) => sum + 4 + attribute.value.length, 0);
         expect(total).toBeLessThanOrEqual(bytes.length);
+      }),
+    );
+  });
+
+  it("of any bytes are picked as they are parsed", () => {
+    const names = selection({ a: 0, b: 1, c: 2 });
+    const attempt = (read: () => unknown) => {
+      try {
+        return read();
+      } catch (error) {
+        return error;
+      }
+    };
+    fc.assert(
+      fc.property(fc.array(fc.constantFrom(0, 1, 2, 4, 5, 8), { maxLength: 40 }), (bytes) => {
+        const all = Uint8Array.from(bytes);
+        const last = () => {
+          const attributes = parseAttributes(all);
+          const entries = Object.entries({ a: 0, b: 1, c: 2 }).map(([name, type]) => [
+            name,
+            findAttribute(attributes, type),
+          ]);
+          return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+        };
+        expect(attempt(() => pickAttributes(all, 0, names))).toEqual(attempt(last));
       }),
     );
   });

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
-import { findAttribute, parseAttributes } from "../../../src/netlink/attributes.ts";
+import { parseAttributes } from "../../../src/netlink/attributes.ts";
 import { newRoute, type RouteSpec } from "../../../src/netlink/route.ts";
+import { findAttribute } from "../../support/attributes.ts";
 
 /** The fields of a route's request that vary. */
 function fields(route: Partial<RouteSpec>) {
