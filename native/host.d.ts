@@ -136,6 +136,17 @@ declare module "host" {
   function netlinkSend(fd: number, message: Uint8Array): void;
   /** One datagram. Longer than 256 KiB: EMSGSIZE. Only datagrams of the kernel (nl_pid 0) are returned. ENOBUFS is thrown. */
   function netlinkReceive(fd: number, deadline: number): Uint8Array;
+  /**
+   * The values of attributes (struct nlattr of linux/netlink.h) in `bytes` from `start` on, as views of it, in the order
+   * of `types`: undefined where there is none, of several the last one; flags of types do not count. No system call,
+   * but by far the most frequent loop: a netdev has sixty attributes.
+   * @returns undefined where a length does not fit.
+   */
+  function netlinkAttributes(
+    bytes: Uint8Array,
+    start: number,
+    types: Uint8Array,
+  ): (Uint8Array | undefined)[] | undefined;
 
   // ---- processes --------------------------------------------------------------------------------------
   interface ChildStart {

@@ -113,8 +113,53 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
   }
 }
 
+/* struct nlattr of linux/netlink.h, in host order, which JavaScript's part of the codec takes for little-endian, too. */
+static JSValue new_value(JSContext *context, JSValueConst buffer, size_t offset, size_t length)
+{
+  JSValueConst arguments[] = {buffer, JS_NewInt64(context, (int64_t)offset), JS_NewInt64(context, (int64_t)length)};
+  return JS_NewTypedArray(context, COUNT_OF(arguments), arguments, JS_TYPED_ARRAY_UINT8);
+}
+
+static JSValue host_netlinkAttributes(HOST_ARGUMENTS)
+{
+  const uint8_t *bytes, *types;
+  size_t length, type_count, offset, whole;
+  int64_t start;
+  if (!host_bytes(context, argv[0], &bytes, &length) || !host_bytes(context, argv[2], &types, &type_count) ||
+      !host_integer(context, argv[1], "start", 0, (int64_t)length, &start))
+    return JS_EXCEPTION;
+  /* Where the values lie in the array's buffer; 0: there is none, since a header comes before each. */
+  uint32_t starts[256] = {0}, lengths[256];
+  for (size_t at = (size_t)start; at < length;) {
+    struct nlattr header;
+    if (length - at < sizeof header)
+      return JS_UNDEFINED;
+    memcpy(&header, bytes + at, sizeof header);
+    if (header.nla_len < sizeof header || header.nla_len > length - at)
+      return JS_UNDEFINED;
+    const unsigned type = header.nla_type & NLA_TYPE_MASK;
+    if (type < COUNT_OF(starts)) {
+      starts[type] = (uint32_t)(at + sizeof header);
+      lengths[type] = (uint32_t)(header.nla_len - sizeof header);
+    }
+    at += NLA_ALIGN(header.nla_len);
+  }
+  JSValue values = JS_NewArray(context);
+  JSValue buffer = JS_GetTypedArrayBuffer(context, argv[0], &offset, &whole, NULL);
+  for (size_t i = 0; i < type_count && !JS_IsException(values); i++) {
+    const unsigned type = types[i];
+    JSValue value = starts[type] == 0 ? JS_UNDEFINED : new_value(context, buffer, offset + starts[type], lengths[type]);
+    if (JS_IsException(value) || JS_SetPropertyUint32(context, values, (uint32_t)i, value) < 0) {
+      JS_FreeValue(context, values);
+      values = JS_EXCEPTION;
+    }
+  }
+  JS_FreeValue(context, buffer);
+  return values;
+}
+
 const JSCFunctionListEntry host_netlink_functions[] = {
   HOST_FUNCTION(netlinkSocket, 1), HOST_FUNCTION(netlinkEvents, 2),    HOST_FUNCTION(netnsCookie, 1),
-  HOST_FUNCTION(netlinkSend, 2),   HOST_FUNCTION(netlinkReceive, 2),
+  HOST_FUNCTION(netlinkSend, 2),   HOST_FUNCTION(netlinkReceive, 2), HOST_FUNCTION(netlinkAttributes, 3),
 };
 const int host_netlink_count = COUNT_OF(host_netlink_functions);

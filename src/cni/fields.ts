@@ -10,7 +10,8 @@ import { CniError } from "./errors.ts";
  * (One case differs: of `{"a":1,"A":2,"a":3}` Go takes 3, we take 2. No Go caller can send it.)
  */
 export class Fields {
-  private readonly keys: readonly string[];
+  /** The last key that each one, folded, stands for and that is not null. */
+  private readonly keys = new Map<string, string>();
 
   /**
    * @param object what was decoded.
@@ -24,18 +25,13 @@ export class Fields {
     readonly code: number,
     readonly path = "",
   ) {
-    this.keys = Object.keys(object);
+    for (const key of Object.keys(object)) if (object[key] !== null) this.keys.set(folded(key), key);
   }
 
   /** A member, whatever it is; undefined where it is absent or null. */
   raw(key: string): unknown {
-    for (let i = this.keys.length - 1; i >= 0; i--) {
-      const name = this.keys[i];
-      if (name === undefined || !matches(name, key)) continue;
-      const value = this.object[name];
-      if (value !== null) return value;
-    }
-    return undefined;
+    const name = this.keys.get(key.toLowerCase());
+    return name === undefined ? undefined : this.object[name];
   }
 
   /** A string; undefined where it is absent, null or "". */
@@ -107,8 +103,6 @@ export class Fields {
 }
 
 /** Go folds case as Unicode does: the long s is an s, the Kelvin sign (which toLowerCase knows) a k. */
-function matches(name: string, key: string): boolean {
-  if (name === key) return true;
-  if (name.length !== key.length) return false;
-  return name.toLowerCase().replaceAll("\u017f", "s") === key.toLowerCase();
+function folded(key: string): string {
+  return key.toLowerCase().replaceAll("\u017f", "s");
 }

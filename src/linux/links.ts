@@ -51,8 +51,14 @@ export class LinuxLinks implements Links {
     this.namespaces.host.rtnetlink.request(vfConfigRequests(pf, vf, wanted));
   }
 
-  move(from: Namespace, index: number, to: Namespace, name: string): void {
-    ours(from).rtnetlink.request([moveLink(index, ours(to).fd, name)]);
+  move(
+    from: Namespace,
+    index: number,
+    to: Namespace,
+    name: string,
+    wanted: { readonly mtu?: number; readonly up?: boolean } = {},
+  ): void {
+    ours(from).rtnetlink.request([moveLink(index, ours(to).fd, name, wanted)]);
   }
 
   set(

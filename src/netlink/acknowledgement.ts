@@ -40,7 +40,10 @@ export function errorOf(message: Message, request: Request): NetlinkError | unde
 const EXTENDED_ACK = selection({ text: NLMSGERR_ATTR_MSG, offset: NLMSGERR_ATTR_OFFS });
 
 /** The attributes at the end. What cannot be read there must not hide the errno: it counts as nothing. */
-function extendedAck(message: Message): { readonly text?: Uint8Array; readonly offset?: Uint8Array } {
+function extendedAck(message: Message): {
+  readonly text?: Uint8Array | undefined;
+  readonly offset?: Uint8Array | undefined;
+} {
   const { flags, payload } = message;
   if ((flags & NLM_F_ACK_TLVS) === 0) return {};
   let start = 4;

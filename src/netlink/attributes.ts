@@ -1,4 +1,4 @@
-import { utf8Decode, utf8Encode } from "host";
+import { netlinkAttributes, utf8Decode, utf8Encode } from "host";
 import { MalformedReply } from "./errors.ts";
 
 /*
@@ -80,7 +80,7 @@ export function u32Bytes(value: number): Uint8Array {
  */
 export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
   const bytes = new Uint8Array(encodedLength(attributes));
-  putAttributes(bytes, viewOf(bytes), 0, attributes);
+  putAttributes(bytes, new Uint32Array(bytes.buffer), 0, attributes);
   return bytes;
 }
 
@@ -100,20 +100,23 @@ export function encodedLength(attributes: readonly Attribute[]): number {
   return length;
 }
 
-/** Writes attributes from an offset on; `view` is of `bytes`, which are zero there and have room enough. */
+/**
+ * Writes attributes from an offset on, a multiple of 4; there `bytes` are zero and have room enough. `words` are the same
+ * bytes in fours: to set one costs a tenth of what a DataView's method does.
+ */
 export function putAttributes(
   bytes: Uint8Array,
-  view: DataView,
+  words: Uint32Array,
   offset: number,
   attributes: readonly Attribute[],
 ): void {
   let at = offset;
   for (let i = 0; i < attributes.length; i++) {
     const { type, value } = attributes[i] as Attribute;
-    view.setUint16(at, HEADER + value.length, true);
-    view.setUint16(at + 2, type, true);
+    const length = HEADER + value.length;
+    words[at >> 2] = length | (type << 16);
     bytes.set(value, at + HEADER);
-    at += aligned(HEADER + value.length);
+    at += aligned(length);
   }
 }
 
@@ -133,39 +136,36 @@ export function parseAttributes(bytes: Uint8Array): Attribute[] {
   return attributes;
 }
 
-/** Attributes to look for: what they are called in the program, at the place of their type. */
-export type Selection<Name extends string> = readonly (Name | undefined)[];
+/** Attributes to look for: what they are called in the program, and their types. */
+export interface Selection<Name extends string> {
+  readonly names: readonly Name[];
+  readonly types: Uint8Array;
+}
 
-/** Attributes to look for, by what they shall be called. To be made once, not for each message. */
+/**
+ * Attributes to look for, by what they shall be called. To be made once, not for each message.
+ * @param types up to 255.
+ */
 export function selection<Name extends string>(types: Readonly<Record<Name, number>>): Selection<Name> {
-  const names: (Name | undefined)[] = [];
-  for (const name of Object.keys(types) as Name[]) {
-    while (names.length <= types[name]) names.push(undefined);
-    names[types[name]] = name;
-  }
-  return names;
+  const names = Object.keys(types) as Name[];
+  return { names, types: Uint8Array.from(names, (name) => types[name]) };
 }
 
 /**
  * Some of the attributes in `bytes`, from `start` on, by their names; of several of a type the last one, as the kernel
- * reads them. A netdev has fifty attributes, of which few are of interest.
+ * reads them.
  * @throws {MalformedReply} where a length does not fit.
  */
 export function pickAttributes<Name extends string>(
   bytes: Uint8Array,
   start: number,
-  names: Selection<Name>,
-): { readonly [name in Name]?: Uint8Array } {
-  const picked: { [name in Name]?: Uint8Array } = {};
-  const end = bytes.length;
-  for (let at = start; at < end; ) {
-    // Bytes are read one by one, and nothing is called in this loop: it would take as long as all the rest.
-    const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-    if (length < HEADER || length > end - at) requireFits(length, end - at);
-    const name = names[((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & TYPE_MASK];
-    if (name !== undefined) picked[name] = bytes.subarray(at + HEADER, at + length);
-    at += (length + 3) & ~3;
-  }
+  { names, types }: Selection<Name>,
+): { readonly [name in Name]?: Uint8Array | undefined } {
+  const values = netlinkAttributes(bytes, start, types);
+  const picked: { [name in Name]?: Uint8Array | undefined } = {};
+  // This one says what is wrong.
+  if (values === undefined) parseAttributes(bytes.subarray(start));
+  else for (let i = 0; i < values.length; i++) picked[names[i] as Name] = values[i];
   return picked;
 }
 

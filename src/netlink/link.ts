@@ -133,15 +133,22 @@ export function setLink(index: number, { name, mtu, up }: LinkChange): Request {
 }
 
 /**
- * Moves a netdev to the namespace of a descriptor and names it there. Not atomic: after an error it can be
- * in either namespace.
+ * Moves a netdev to the namespace of a descriptor and names it there, then changes it as {@link setLink} does. Not
+ * atomic: after an error it can be in either namespace.
  */
-export function moveLink(index: number, namespace: number, name: string): Request {
+export function moveLink(
+  index: number,
+  namespace: number,
+  name: string,
+  { mtu, up }: Omit<LinkChange, "name">,
+): Request {
   const attributes = [u32Attribute(IFLA_NET_NS_FD, namespace), stringAttribute(IFLA_IFNAME, name)];
+  if (mtu !== undefined) attributes.push(u32Attribute(IFLA_MTU, mtu));
+  const state = up === undefined ? "" : up ? ", up" : ", down";
   return setLinkRequest(
-    ifinfomsg(index, 0, 0),
+    ifinfomsg(index, up === true ? IFF_UP : 0, up === undefined ? 0 : IFF_UP),
     attributes,
-    `move of link ${index} to another namespace as ${name}`,
+    `move of link ${index} to another namespace as ${name}${mtu === undefined ? "" : `, mtu ${mtu}`}${state}`,
   );
 }
 

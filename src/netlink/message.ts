@@ -66,38 +66,26 @@ export interface Request {
  * answered, the others are done.
  */
 export function encodeRequests(requests: readonly Request[], sequence: number): Uint8Array {
-  let length = 0;
-  for (const request of requests) length += encodedLengthOf(request);
-  const bytes = new Uint8Array(length);
-  const view = viewOf(bytes);
+  const lengths = requests.map(
+    ({ header, attributes }) => MESSAGE_HEADER + aligned(header.length) + encodedLength(attributes),
+  );
+  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  const words = new Uint32Array(bytes.buffer);
   const last = requests.length - 1;
   let at = 0;
   requests.forEach((request, i) => {
-    putRequest(bytes, view, at, request, sequence + i, i === last);
-    at += encodedLengthOf(request);
+    const { header, attributes } = request;
+    const length = lengths[i] as number;
+    const flags = NLM_F_REQUEST | request.flags | answerFlags(request, i === last);
+    // The port, the last word, stays 0: the kernel knows its sender.
+    words[at >> 2] = length;
+    words[(at >> 2) + 1] = request.type | (flags << 16);
+    words[(at >> 2) + 2] = sequence + i;
+    bytes.set(header, at + MESSAGE_HEADER);
+    putAttributes(bytes, words, at + MESSAGE_HEADER + aligned(header.length), attributes);
+    at += length;
   });
   return bytes;
-}
-
-function encodedLengthOf({ header, attributes }: Request): number {
-  return MESSAGE_HEADER + aligned(header.length) + encodedLength(attributes);
-}
-
-function putRequest(
-  bytes: Uint8Array,
-  view: DataView,
-  at: number,
-  request: Request,
-  sequence: number,
-  acknowledge: boolean,
-): void {
-  view.setUint32(at, encodedLengthOf(request), true);
-  view.setUint16(at + 4, request.type, true);
-  view.setUint16(at + 6, NLM_F_REQUEST | request.flags | answerFlags(request, acknowledge), true);
-  view.setUint32(at + 8, sequence, true);
-  // The port stays 0: the kernel knows its sender.
-  bytes.set(request.header, at + MESSAGE_HEADER);
-  putAttributes(bytes, view, at + MESSAGE_HEADER + aligned(request.header.length), request.attributes);
 }
 
 function answerFlags({ kind }: Request, acknowledge: boolean): number {

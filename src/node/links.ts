@@ -90,10 +90,16 @@ export interface Links {
   /** Sets what is given, in one send: link state, node GUID, port GUID, each in a message of its own. */
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void;
   /**
-   * Moves a netdev to another namespace and names it there, in one request. NOT atomic: after an error
-   * (EEXIST, say) the netdev can be in either namespace. Its index there may be another one.
+   * Moves a netdev to another namespace, names it there and changes what else is given, in one request. NOT atomic:
+   * after an error (EEXIST, say) the netdev can be in either namespace. Its index there may be another one.
    */
-  move(from: Namespace, index: number, to: Namespace, name: string): void;
+  move(
+    from: Namespace,
+    index: number,
+    to: Namespace,
+    name: string,
+    wanted?: { readonly mtu?: number; readonly up?: boolean },
+  ): void;
   /** Changes what is given, in one send. Renaming needs the link down on kernels before 6.2. */
   set(
     where: Namespace,

@@ -18,6 +18,19 @@ export const inetNtop: typeof host.inetNtop = (bytes) => {
   throw Object.assign(new Error("inet_ntop: Invalid argument (EINVAL)"), { code: "EINVAL", errno: 22 });
 };
 
+export const netlinkAttributes: typeof host.netlinkAttributes = (bytes, start, types) => {
+  const found = new Map<number, Uint8Array>();
+  for (let at = start; at < bytes.length; ) {
+    const header = bytes.subarray(at, at + 4);
+    const [low = 0, high = 0, typeLow = 0, typeHigh = 0] = header;
+    const length = low + 256 * high;
+    if (header.length < 4 || length < 4 || length > bytes.length - at) return undefined;
+    found.set(typeLow + 256 * (typeHigh & 0x3f), bytes.subarray(at + 4, at + length));
+    at += Math.ceil(length / 4) * 4;
+  }
+  return [...types].map((type) => found.get(type));
+};
+
 function ipv4Bytes(text: string): Uint8Array | undefined {
   const parts = text.split(".");
   if (parts.length !== 4 || !parts.every((part) => /^(0|[1-9]\d{0,2})$/.test(part) && Number(part) < 256)) {

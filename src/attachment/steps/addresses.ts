@@ -30,11 +30,13 @@ export const addresses: Step = {
     const { ifname } = record;
     const link = attachment.netdev;
     const leased = lease?.result();
-    if (leased !== undefined) {
-      // A result that the runtime's version cannot express must not be found out when all is done.
-      encodeResult(composed(attachment, link, leased), attachment.reply.cniVersion);
-      configure(attachment, pod, link, addressPlan(leased));
+    if (leased === undefined) {
+      attachment.result = composed(attachment, link, undefined);
+      return;
     }
+    // A result that the runtime's version cannot express must not be found out when all is done.
+    encodeResult(composed(attachment, link, leased), attachment.reply.cniVersion);
+    configure(attachment, pod, link, addressPlan(leased));
     attachment.result = composed(attachment, interfaceIn(node, pod, ifname), leased);
   },
 

@@ -13,26 +13,19 @@ export const netInterface: Step = {
 
   apply(attachment) {
     const { node, record } = attachment;
-    const { host } = node.namespaces;
     const pod = living(attachment);
     const { pci } = record.vf;
-    // Seen a moment ago, but udev may have renamed it and given it alternative names since.
-    const link = node.links.byIndex(host, attachment.netdev.index) ?? hostNetdevOf(attachment);
-    // Those move along and would collide with the container's own.
-    stripAltnames(node, host, link, pci);
-    attempt(`move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}`, () =>
-      node.links.move(host, link.index, pod, record.ifname),
-    );
-    const moved = interfaceIn(node, pod, record.ifname);
-    attachment.netdev = moved;
+    try {
+      moveIn(attachment, pod, attachment.netdev);
+    } catch (error) {
+      // udev may have given it alternative names since it was seen, and one of them collides.
+      const now = withAltnames(node, attachment.netdev.index);
+      if (now === undefined) throw error;
+      moveIn(attachment, pod, now);
+    }
+    attachment.netdev = interfaceIn(node, pod, record.ifname);
     // udev can give it one between our look and the move.
-    stripAltnames(node, pod, moved, pci);
-    // Up already here, because the subnet is joined meanwhile, in the background; and with the MTU that the
-    // node's operator gave to this VF, which a rebind has forgotten.
-    const mtu = moved.mtu === record.found.mtu ? {} : { mtu: record.found.mtu };
-    attempt(`bring ${record.ifname} up with MTU ${record.found.mtu}`, () =>
-      node.links.set(pod, moved.index, { ...mtu, up: true }),
-    );
+    stripAltnames(node, pod, attachment.netdev, pci);
   },
 
   undo(attachment) {
@@ -63,6 +56,33 @@ export const netInterface: Step = {
     if (!link.up) throw new CniError(codes.node, `${record.ifname} is down`);
   },
 };
+
+/** A netdev of the host, if it can be seen there and has alternative names. */
+function withAltnames(node: Node, index: number): Link | undefined {
+  try {
+    const link = node.links.byIndex(node.namespaces.host, index);
+    return link !== undefined && link.altnames.length > 0 ? link : undefined;
+  } catch {
+    // What went wrong before matters more.
+    return undefined;
+  }
+}
+
+/**
+ * Moves a netdev of the host to the container, without its alternative names, which would collide with others there.
+ * It comes up at once, because the subnet is joined meanwhile, in the background; and with the MTU that the node's
+ * operator gave to this VF, which a rebind has forgotten.
+ */
+function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void {
+  const { host } = node.namespaces;
+  const { pci } = record.vf;
+  stripAltnames(node, host, link, pci);
+  const mtu = link.mtu === record.found.mtu ? {} : { mtu: record.found.mtu };
+  attempt(
+    `move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${record.found.mtu}`,
+    () => node.links.move(host, link.index, pod, record.ifname, { ...mtu, up: true }),
+  );
+}
 
 /**
  * Brings a netdev home, whatever the container has made of it: a name, or an alternative one, that the host has

@@ -61,6 +61,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "links.move": [
     { code: "EBUSY" },
     { code: "EEXIST", part: "moved, not renamed" },
+    { code: "EINVAL", part: "moved, not set" },
     unanswered,
     { code: "EBUSY", lasts: true },
   ],

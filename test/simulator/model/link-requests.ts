@@ -25,9 +25,10 @@ export function changeNamespace(from: Netns, index: number, to: Netns, fallback:
  * RTM_SETLINK with IFLA_NET_NS_FD and IFLA_IFNAME: moves, then renames. NOT atomic: with the name taken the
  * netdev is over there all the same, under its old name.
  */
-export function moveLink(from: Netns, index: number, to: Netns, name: string): void {
+export function moveLink(from: Netns, index: number, to: Netns, name: string): number {
   const there = changeNamespace(from, index, to, name);
   rename(to, to.require(there, "rename"), name);
+  return there;
 }
 
 /**

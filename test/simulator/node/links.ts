@@ -51,15 +51,16 @@ export function linksOf(gate: Gate): Links {
         },
       );
     },
-    move: (from, index, to, name) => {
+    move: (from, index, to, name, wanted = {}) => {
       const [source, target] = [netnsOf(from), netnsOf(to)];
       gate.change(
         "links.move",
-        `${index} of ${source.label} to ${target.label} as ${name}`,
-        () => moveLink(source, index, target, name),
+        `${index} of ${source.label} to ${target.label} as ${name} ${JSON.stringify(wanted)}`,
+        () => set(gate, target, moveLink(source, index, target, name), wanted),
         {
           nothing() {},
           "moved, not renamed": () => void changeNamespace(source, index, target, name),
+          "moved, not set": () => void moveLink(source, index, target, name),
         },
       );
     },

@@ -140,6 +140,16 @@ describe("changing a netdev", () => {
     ]);
   });
 
+  it("moves it and sets MTU and admin state in the same request", () => {
+    const sent = record();
+    links.move(namespaces.host, 3, pod, "net1", { mtu: 1500, up: true });
+    links.move(namespaces.host, 3, pod, "net1", { up: false });
+    expect(shape(sent)).toEqual([
+      [1, 1, [28, 3, 4]],
+      [0, 1, [28, 3]],
+    ]);
+  });
+
   it("adds and removes alternative names, and does nothing for none", () => {
     const sent = record();
     links.addAltnames(namespaces.host, 3, ["a"]);
