@@ -13,14 +13,11 @@ import { allowsOwnNetns, checkCommand, type Invocation, readEnvironment } from "
 import { encodeResult, requireExpressible } from "./cni/result-encode.ts";
 import { type CniVersion, checkVersion, NEWEST_VERSION } from "./cni/versions.ts";
 import { linuxNode } from "./linux/node.ts";
-import { parseNetwork, parseNetworkForDelete } from "./network.ts";
+import { configuredTimeout, parseNetwork, parseNetworkForDelete } from "./network.ts";
 import type { Node } from "./node/node.ts";
 
 /** A network configuration has some hundred bytes; more than this is a mistake or an attack. */
 const longestConfiguration = 1 << 20;
-
-/** How long a CHECK may take, ms. */
-const checkTime = 100_000;
 
 /** Answers the call that the environment and stdin describe, on stdout and with the exit status. */
 export function answerCall(): void {
@@ -83,11 +80,10 @@ function checkAttachment(invocation: Invocation, configuration: Configuration, c
     );
   }
   const node = linuxNode();
-  check(node, {
-    ...callOf(node, invocation, configuration, checkTime),
-    netns: invocation.netns ?? "",
-    prevResult: before,
-  });
+  deferSignals();
+  const call = callOf(node, invocation, configuration, configuredTimeout(configuration));
+  const netns = invocation.netns ?? "";
+  check(node, { ...call, netns, prevResult: before, ipam: ipamCallFor(call.name, netns, call) });
 }
 
 function callOf(node: Node, invocation: Invocation, configuration: Configuration, timeout: number): Call {

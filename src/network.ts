@@ -157,8 +157,11 @@ function configuredLinkState({ fields }: Configuration): LinkState | undefined {
   throw fields.wrong("link_state", text, 'must be "auto", "enable" or "disable"');
 }
 
-/** `timeoutSeconds`, in ms. */
-function configuredTimeout({ fields }: Configuration): number {
+/**
+ * How long a call may take, ms (`timeoutSeconds`).
+ * @throws {CniError} 7 where it is none.
+ */
+export function configuredTimeout({ fields }: Configuration): number {
   const seconds = fields.integer("timeoutSeconds", 1, 3600);
   return seconds === undefined ? DEFAULT_TIMEOUT : seconds * 1000;
 }

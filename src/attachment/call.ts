@@ -58,4 +58,6 @@ export interface CheckCall extends Call {
   readonly netns: string;
   /** What ADD told the runtime. */
   readonly prevResult: Result;
+  /** How the configuration's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
 }

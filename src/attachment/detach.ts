@@ -7,7 +7,7 @@ import { openIfThere, recordedContainer, requireOtherNetns } from "./container.t
 import { detachUnrecorded } from "./detach-unrecorded.ts";
 import { isCurrent } from "./estate.ts";
 import { attempt } from "./failure.ts";
-import { type IpamCall, ipamCallOf, sameLease } from "./ipam-call.ts";
+import { callForLease } from "./ipam-call.ts";
 import { Locks } from "./locks.ts";
 import { type AttachmentRecord, isNamed } from "./record.ts";
 import { StateDirectory } from "./state-directory.ts";
@@ -59,7 +59,7 @@ function release(
   );
   const attachment: Attachment = {
     ...attachmentOf(node, record, pod, locks, call),
-    ipam: releasingCall(call, record),
+    ipam: callForLease(call.ipam, record),
   };
   const ours = attempt(`find out whose VF ${pci} is`, () => holdsVf(node, locks, record));
   if (!ours) call.warn(`VF ${pci} is not ${record.containerId}'s any more; only its lease is released`);
@@ -88,14 +88,4 @@ function containerOf(
 ): Namespace | undefined {
   if (named?.cookie === record.netnsCookie) return named;
   return call.netns === record.netns ? undefined : recordedContainer(node, record);
-}
-
-/**
- * The runtime's own call, which may carry what an IPAM plugin expects of a DEL (prevResult), unless the
- * network was changed under the running container: then what ADD was called with names the lease.
- */
-function releasingCall(call: DetachCall, record: AttachmentRecord): IpamCall | undefined {
-  const recorded = ipamCallOf(record);
-  if (recorded === undefined || call.ipam === undefined) return recorded;
-  return sameLease(recorded, call.ipam) ? call.ipam : recorded;
 }

@@ -33,6 +33,18 @@ export function ipamCallFor(
   return plugin === undefined ? undefined : { plugin, stdin, containerId, ifname, netns, args, path };
 }
 
+/**
+ * How the IPAM plugin is asked about a record's lease: as the runtime calls us, which may carry what the plugin
+ * expects (prevResult), unless the network was changed under the running container: then what ADD was called with
+ * names the lease.
+ * @param given the runtime's call; undefined where its configuration has no IPAM.
+ */
+export function callForLease(given: IpamCall | undefined, record: AttachmentRecord): IpamCall | undefined {
+  const recorded = ipamCallOf(record);
+  if (recorded === undefined || given === undefined) return recorded;
+  return sameLease(recorded, given) ? given : recorded;
+}
+
 /** Do both speak of one lease: same network, same `ipam`, same attachment? */
 export function sameLease(one: IpamCall, other: IpamCall): boolean {
   return leaseKey(one) === leaseKey(other);

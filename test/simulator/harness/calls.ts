@@ -1,6 +1,7 @@
 import type { AttachCall, Call, DetachCall } from "../../../src/attachment/call.ts";
 import { ipamCallFor } from "../../../src/attachment/ipam-call.ts";
 import { emptyDns, type Result } from "../../../src/cni/result.ts";
+import { encodeResult } from "../../../src/cni/result-encode.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
 import type { Node } from "../../../src/node/node.ts";
@@ -76,6 +77,7 @@ function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, war
       type: "ib-sriov",
       deviceID: wish.vf,
       ...ipam,
+      prevResult: wish.prevResult && JSON.parse(encodeResult(wish.prevResult, "1.1.0")),
     }),
     args: "IgnoreUnknown=1",
     path: pluginPath,

@@ -79,6 +79,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
     unanswered,
   ],
   "links.addresses": [{ code: "ENOBUFS" }],
+  "links.routes": [{ code: "ENOBUFS" }],
   "links.watch": [{ code: "EMFILE" }],
   "files.read": [{ code: "EIO" }],
   "files.create": [{ code: "ENOSPC" }],
