@@ -7,6 +7,9 @@ import { driverDirectory, fileName, functionDirectory, lastPart, routingId } fro
 /** What sysfs shows where `driver_override` is not set (the kernel's way to print a null pointer). */
 const NO_OVERRIDE = "(null)";
 
+/** The RDMA devices that the host's namespace can see, each a link to a directory with its PCI function as `device`. */
+const RDMA_DEVICES = "/sys/class/infiniband";
+
 /** PCI functions, as sysfs shows them. */
 export class LinuxFunctions implements Functions {
   virtualFunction(pci: string): VirtualFunction {
@@ -30,6 +33,16 @@ export class LinuxFunctions implements Functions {
   incarnation(pci: string): string | undefined {
     const directory = functionDirectory(pci);
     return unlessGone(() => host.stat(directory))?.inode;
+  }
+
+  anyVirtual(): boolean {
+    const devices = unlessGone(() => host.readDirectory(RDMA_DEVICES)) ?? [];
+    return devices.some((device) => {
+      const directory = `${RDMA_DEVICES}/${device}/device`;
+      // Only a PF has the number; it counts VFs of any driver, and those whose devices are in a container.
+      if ((numberIn(`${directory}/sriov_numvfs`) ?? 0) > 0) return true;
+      return unlessGone(() => host.stat(`${directory}/physfn`)) !== undefined;
+    });
   }
 
   driver(pci: string): string | undefined {

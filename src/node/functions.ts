@@ -24,6 +24,8 @@ export interface Functions {
   virtualFunction(pci: string): VirtualFunction;
   /** {@link VirtualFunction.incarnation} of any function, undefined where there is none. Cheaper than {@link virtualFunction}. */
   incarnation(pci: string): string | undefined;
+  /** Does the node have any InfiniBand VF? Seen through its RDMA devices: of a PF, or of a VF itself. */
+  anyVirtual(): boolean;
   /** Name of the bound driver, undefined where there is none. */
   driver(pci: string): string | undefined;
   /** `driver_override`, undefined where it is not set. */

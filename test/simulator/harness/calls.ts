@@ -1,5 +1,6 @@
-import type { AttachCall, Call, DetachCall } from "../../../src/attachment/call.ts";
-import { ipamCallFor } from "../../../src/attachment/ipam-call.ts";
+import type { AttachCall, Call, CollectCall, DetachCall } from "../../../src/attachment/call.ts";
+import { ipamCallFor, ipamCallOfNetwork } from "../../../src/attachment/ipam-call.ts";
+import type { AttachmentName } from "../../../src/attachment/record.ts";
 import { emptyDns, type Result } from "../../../src/cni/result.ts";
 import { encodeResult } from "../../../src/cni/result-encode.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
@@ -82,6 +83,28 @@ function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, war
     args: "IgnoreUnknown=1",
     path: pluginPath,
     deadline: node.clock.now() + (wish.patience ?? PATIENCE),
+    warn,
+  };
+}
+
+/** The call of GC for a network; `valid`: undefined for none. */
+export function collectCall(
+  node: Node,
+  network: string,
+  valid: readonly AttachmentName[] | undefined,
+  warn: Call["warn"],
+): CollectCall {
+  const stdin = JSON.stringify({
+    cniVersion: "1.1.0",
+    name: network,
+    type: "ib-sriov",
+    ipam: { type: "host-local", ranges: [] },
+  });
+  return {
+    network,
+    valid,
+    ipam: ipamCallOfNetwork({ stdin, args: "", path: pluginPath }),
+    deadline: node.clock.now() + PATIENCE,
     warn,
   };
 }

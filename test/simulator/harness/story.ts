@@ -1,13 +1,14 @@
 import { settleOwed } from "../../../src/attachment/owed-leases.ts";
+import type { AttachmentName } from "../../../src/attachment/record.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
 import { addressesWithoutLease } from "./addresses.ts";
 import { flaws, isThere } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
-import { otherAttachment } from "./other.ts";
+import { other, otherAttachment } from "./other.ts";
 import { doubleOwners, recordsOf } from "./records.ts";
-import { add, del, type Run, run, told } from "./run.ts";
+import { add, del, gc, type Run, run, told } from "./run.ts";
 import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
 import { stateDirectory } from "./state.ts";
 import { c1, freshVf, makeWorld, type Setting, vf } from "./world.ts";
@@ -65,6 +66,18 @@ export class Story {
     for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.del(pod, wish, undefined, netns);
     if (ran?.end !== "done")
       this.problems.push(`DEL of ${pod.containerId} fails for ever: ${told(ran?.error)}`);
+  }
+
+  /** GC of a network: valid are those that are named, and who must never notice anything. */
+  gc(valid: readonly AttachmentName[], fault?: Fault, network = "mynet"): Run {
+    return this.#judge("GC", gc(this.machine, network, [...valid, other], fault), fault);
+  }
+
+  /** GC without faults, again where it fails. */
+  mustGc(valid: readonly AttachmentName[], network = "mynet"): void {
+    let ran: Run | undefined;
+    for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.gc(valid, undefined, network);
+    if (ran?.end !== "done") this.problems.push(`GC fails for ever: ${told(ran?.error)}`);
   }
 
   /**

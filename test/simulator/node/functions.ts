@@ -19,6 +19,7 @@ export function functionsOf(gate: Gate): Functions {
         pci,
         () => bus.vfs.get(pci)?.incarnation ?? (bus.pfs.has(pci) ? "pf" : undefined),
       ),
+    anyVirtual: () => gate.ask("functions.anyVirtual", "", () => bus.vfs.size > 0),
     driver: (pci) => gate.ask("functions.driver", pci, () => bus.driverOf(pci)),
     driverOverride: (pci) =>
       gate.ask("functions.driverOverride", pci, () => bus.vfs.get(pci)?.driverOverride),

@@ -206,3 +206,29 @@ describe("drivers and devices", () => {
     expect(() => functions.nodeGuid(vf, "mlx5_3")).toThrow('holds no GUID but "nonsense"');
   });
 });
+
+describe("whether the node has a VF", () => {
+  const infiniband = "/sys/class/infiniband";
+  const has = (devices: Readonly<Record<string, { numvfs?: number; virtual?: boolean }>>) => {
+    machine.directories.set(infiniband, Object.keys(devices));
+    for (const [name, { numvfs, virtual }] of Object.entries(devices)) {
+      if (numvfs !== undefined) machine.files.set(`${infiniband}/${name}/device/sriov_numvfs`, `${numvfs}\n`);
+      if (virtual) machine.directories.set(`${infiniband}/${name}/device/physfn`, []);
+    }
+    return functions.anyVirtual();
+  };
+
+  it("says a PF, also where the VFs' own devices are elsewhere", () => {
+    expect(has({ mlx5_0: { numvfs: 4 } })).toBe(true);
+  });
+
+  it("says a VF, whose PF is not ours (in a virtual machine, say)", () => {
+    expect(has({ mlx5_0: { virtual: true } })).toBe(true);
+  });
+
+  it("is denied by PFs without VFs, by devices without SR-IOV, and where there is no InfiniBand at all", () => {
+    expect(functions.anyVirtual()).toBe(false);
+    expect(has({})).toBe(false);
+    expect(has({ mlx5_0: { numvfs: 0 }, mlx5_1: {} })).toBe(false);
+  });
+});
