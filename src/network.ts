@@ -17,8 +17,8 @@ export interface NetworkConfig {
   readonly name: string;
   /** Of the VF, in the kernel's spelling, e.g. "0000:03:00.2". */
   readonly deviceID: string;
-  /** The GUID that the VF shall have; undefined: the one that it has. */
-  readonly guid: Guid | undefined;
+  /** The GUID that the VF shall have; undefined: the one that it has; "auto": that, or else one derived for it. */
+  readonly guid: Guid | "auto" | undefined;
   /** For the subnet manager, by way of ib-kubernetes; nothing on the node depends on it. */
   readonly pkey: PKey | undefined;
   /** undefined: as it is. */

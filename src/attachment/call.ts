@@ -38,7 +38,8 @@ export interface AttachCall extends Call {
   readonly ownNetnsAllowed: boolean;
   /** PCI address of the VF. */
   readonly deviceID: string;
-  readonly guid: Guid | undefined;
+  /** "auto": the VF's own where it has one, else one that is derived for it and stays; undefined: the VF's own. */
+  readonly guid: Guid | "auto" | undefined;
   readonly linkState: LinkState | undefined;
   readonly reply: Reply;
 }

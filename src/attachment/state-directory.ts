@@ -1,3 +1,4 @@
+import { fromJson } from "../cni/document.ts";
 import { utf8Length } from "../cni/utf8-length.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
@@ -93,6 +94,11 @@ export class StateDirectory {
     if (text === undefined) return undefined;
     if (this.last?.text !== text) this.last = { text, record: parseRecord(text) };
     return { path, record: this.last.record };
+  }
+
+  /** What a file says, be it our record or the Go plugin's cache; undefined where it is no JSON, or not there. */
+  document(path: string): unknown {
+    return fromJson(this.files.read(path) ?? "");
   }
 
   /**

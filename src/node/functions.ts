@@ -38,6 +38,8 @@ export interface Functions {
   rdmaDevices(pci: string): string[];
   /** The effective node GUID of an RDMA device that the host can see; undefined where it vanished meanwhile. */
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined;
+  /** The node and port GUIDs of all RDMA devices that the host can see, but for those of one function. A walk. */
+  othersGuids(pci: string): Guid[];
   /** Writes to `unbind` of the driver. Returns when the driver has let go. */
   unbind(pci: string, driver: string): void;
   /** Writes to `bind` of the driver. Returns when the probe is done; cannot be interrupted. */

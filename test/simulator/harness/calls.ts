@@ -24,7 +24,7 @@ export interface Pod {
 export interface Wish {
   /** PCI address. */
   readonly vf: string;
-  readonly guid?: Guid;
+  readonly guid?: Guid | "auto";
   readonly linkState?: LinkState;
   /** Subnets of host-local; none: no IPAM. */
   readonly subnets?: readonly string[];

@@ -42,6 +42,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.driverOverride": [{ code: "EACCES" }],
   "functions.rdmaDevices": [{ code: "EACCES" }],
   "functions.nodeGuid": [{ code: "EIO" }],
+  "functions.othersGuids": [{ code: "EIO" }],
   "functions.unbind": [{ code: "ENODEV" }, { code: "EIO", part: "all" }, { code: "ENODEV", lasts: true }],
   "functions.bind": [{ code: "EIO" }, { code: "EBUSY", part: "all" }, { code: "EIO", lasts: true }],
   "namespaces.open": [{ code: "EMFILE" }],
