@@ -14,12 +14,11 @@ import { combined } from "./undo.ts";
  * @throws {CniError} 50 where not, telling everything that is in the way; 51 where the IPAM plugin says that.
  */
 export function ready(node: Node, call: StatusCall): void {
+  // What every ADD of this network needs of the node, whatever its VF.
+  const needs = [requireState, requireIpam];
   const failure = combined(
     "no container can be attached on this node",
-    attemptAll([
-      () => unavailable(() => requireState(node)),
-      () => unavailable(() => requireIpam(node, call)),
-    ]),
+    attemptAll(needs.map((need) => () => unavailable(() => need(node, call)))),
   );
   if (failure !== undefined) throw failure;
   sayWhetherVfs(node, call);

@@ -39,6 +39,13 @@ export function autoScenarios(): Scenario[] {
     { name: "a VF that was given one before", wish: provided, arrange: earlier },
     { name: "a VF that has one of its own", wish: kept, arrange: () => {} },
   ];
+  const all = [
+    thenDel,
+    thenDelWithoutNamespace,
+    thenAnother(c2, same, true),
+    thenAnother(c2, named, true),
+    thenAgain,
+  ];
   return adds.flatMap(({ name, wish, arrange }): Scenario[] => [
     {
       name: `ADD (auto, ${name})`,
@@ -48,13 +55,7 @@ export function autoScenarios(): Scenario[] {
       arrange: before(arrange),
       act: (story, fault) => story.add(c1, wish, fault),
       rollsBack: true,
-      followUps: [
-        thenDel,
-        thenDelWithoutNamespace,
-        thenAnother(c2, same, true),
-        thenAnother(c2, named, true),
-        thenAgain,
-      ],
+      followUps: wish === provided && arrange !== earlier ? all : [thenDel, thenAnother(c2, same, true)],
     },
     {
       name: `DEL (auto, ${name})`,
