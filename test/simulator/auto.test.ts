@@ -44,7 +44,10 @@ describe("a derived GUID", () => {
     expect(rebinds(story.mustAdd(c1, provided))).toBe(1);
     expect(rebinds(story.del(c1, provided))).toBe(0);
     expect(guidsOf(story, freshVf)).toEqual(derived);
-    expect(rebinds(story.mustAdd(c2, provided))).toBe(0);
+    const second = story.mustAdd(c2, provided);
+    expect(rebinds(second)).toBe(0);
+    // Nor does anybody walk over the records any more.
+    expect(second.crossings.map(({ call }) => call)).not.toContain("files.list");
     expect(rebinds(story.del(c2, provided))).toBe(0);
     expect(guidsOf(story, freshVf)).toEqual(derived);
     expect(story.problems).toEqual([]);
