@@ -5,6 +5,7 @@ import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Attaching } from "./attachment.ts";
 import { attachmentOf } from "./attachment-of.ts";
+import { autoGuid } from "./auto-guid.ts";
 import type { AttachCall } from "./call.ts";
 import { openContainer } from "./container.ts";
 import { estateOf } from "./estate.ts";
@@ -51,14 +52,17 @@ function attachLocked(
   pod: Namespace,
   vf: VirtualFunction,
 ): Result {
-  const wanted = { guid: call.guid, linkState: call.linkState };
   const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
+  const pf = attempt(`read PF ${vf.pf}`, () => pfNetdev(node, vf.pf));
+  const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
+    call.guid === "auto" ? autoGuid(node, state, vf, pf, estate) : undefined,
+  );
+  const wanted = { guid: call.guid === "auto" ? provided : call.guid, linkState: call.linkState };
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
     estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
   );
-  const pf = attempt(`read PF ${vf.pf}`, () => pfNetdev(node, vf.pf));
   const { record, netdev, effective } = attempt(`read what VF ${vf.pci} is like`, () =>
-    makePlan(node, call, vf, pod, pf, wanted, inherited?.originals),
+    makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided),
   );
 
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));

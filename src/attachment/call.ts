@@ -38,7 +38,8 @@ export interface AttachCall extends Call {
   readonly ownNetnsAllowed: boolean;
   /** PCI address of the VF. */
   readonly deviceID: string;
-  readonly guid: Guid | undefined;
+  /** "auto": the VF's own where it has one, else one that is derived for it and stays; undefined: the VF's own. */
+  readonly guid: Guid | "auto" | undefined;
   readonly linkState: LinkState | undefined;
   readonly reply: Reply;
 }
@@ -58,4 +59,31 @@ export interface CheckCall extends Call {
   readonly netns: string;
   /** What ADD told the runtime. */
   readonly prevResult: Result;
+  /** How the configuration's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
+}
+
+/** What STATUS is asked for: not an attachment, but whether one could be made. */
+export interface StatusCall {
+  readonly cniVersion: CniVersion;
+  /** How the network's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
+  /** Point on the node's clock where waiting ends. */
+  readonly deadline: number;
+  /** Says something that the operator should know and that fails nothing. */
+  readonly warn: (message: string) => void;
+}
+
+/** What GC is asked for. */
+export interface CollectCall {
+  /** The network's name. */
+  readonly network: string;
+  /** The attachments that the runtime knows; undefined where it does not say. */
+  readonly valid: readonly AttachmentName[] | undefined;
+  /** How the network's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
+  /** Point on the node's clock where waiting ends. */
+  readonly deadline: number;
+  /** Says something that the operator should know and that fails nothing. */
+  readonly warn: (message: string) => void;
 }

@@ -82,6 +82,8 @@ function isOriginals(found: Record<string, unknown>): boolean {
     isGuidOrAbsent(found.adminNodeGuid) &&
     isGuidOrAbsent(found.adminPortGuid) &&
     isLinkStateOrAbsent(found.linkState) &&
+    (found.leftGuids === undefined ||
+      (Array.isArray(found.leftGuids) && found.leftGuids.every(isGuidOrAbsent))) &&
     (found.driverOverride === undefined || typeof found.driverOverride === "string")
   );
 }

@@ -15,6 +15,11 @@ export interface Originals {
   readonly adminNodeGuid?: Guid | undefined;
   readonly adminPortGuid?: Guid | undefined;
   readonly linkState?: LinkState | undefined;
+  /**
+   * GUIDs of attachments that died, which may still be on the VF: they were not taken back first, since another one
+   * was to be set anyway.
+   */
+  readonly leftGuids?: readonly Guid[] | undefined;
   /** The driver that was bound to the VF. */
   readonly driver: string;
   readonly driverOverride?: string | undefined;

@@ -34,6 +34,11 @@ export class Fields {
     return name === undefined ? undefined : this.object[name];
   }
 
+  /** Is there such a member, be it null? */
+  has(key: string): boolean {
+    return this.keys.some((name) => matches(name, key));
+  }
+
   /** A string; undefined where it is absent, null or "". */
   string(key: string): string | undefined {
     const value = this.raw(key);

@@ -30,6 +30,10 @@ export interface Files {
   makeDirectory(path: string): void;
   /** Removes it if it is empty; gone or not empty is success. */
   removeDirectory(path: string): void;
+  /**
+   * Throws what making a file in a directory would meet (ENOENT, EROFS, EACCES, ENOSPC, …), and changes nothing.
+   */
+  requireWritable(path: string): void;
   /** Names, unsorted; empty where there is no such directory. */
   list(path: string): string[];
   /** Is there a regular file (links followed, as for an IPAM plugin)? */

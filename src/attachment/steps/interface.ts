@@ -1,9 +1,11 @@
 import { CniError, codes } from "../../cni/errors.ts";
+import { parseHardwareAddress, portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
+import { ownResult } from "../own-result.ts";
 import { rebind } from "../rebind.ts";
 import { hostNetdevOf, netdevOf } from "../vf-netdev.ts";
 
@@ -47,13 +49,15 @@ export const netInterface: Step = {
     attachment.home = hostNetdevOf(attachment);
   },
 
-  verify(attachment) {
+  verify(attachment, result) {
     const { node, record } = attachment;
-    const link = interfaceIn(node, living(attachment), record.ifname);
+    const { ifname } = record;
+    const link = interfaceIn(node, living(attachment), ifname);
     if (link.pci !== undefined && link.pci !== record.vf.pci) {
-      throw new CniError(codes.node, `${record.ifname} belongs to ${link.pci}, not to VF ${record.vf.pci}`);
+      throw new CniError(codes.node, `${ifname} belongs to ${link.pci}, not to VF ${record.vf.pci}`);
     }
-    if (!link.up) throw new CniError(codes.node, `${record.ifname} is down`);
+    requireGuid(link, ownResult(record, result).interface.mac);
+    if (!link.up) throw new CniError(codes.node, `${ifname} is down; ADD left it up`);
   },
 };
 
@@ -82,6 +86,19 @@ function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void 
     `move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${record.found.mtu}`,
     () => node.links.move(host, link.index, pod, record.ifname, { ...mtu, up: true }),
   );
+}
+
+/**
+ * Of a hardware address only the port GUID says whose it is: its flags change with the mode (datagram, connected).
+ * @param mac as ADD told it; undefined where the version of its result has no place for it.
+ * @throws {CniError} where the interface has another one.
+ */
+function requireGuid({ name, address }: Link, mac: string | undefined): void {
+  const told = mac === undefined ? undefined : parseHardwareAddress(mac);
+  if (told === undefined) return;
+  const [expected, found] = [portGuidOf(told), portGuidOf(address)];
+  if (found === expected) return;
+  throw new CniError(codes.node, `${name} has the port GUID ${found}, not ${expected}, of which ADD told`);
 }
 
 /**

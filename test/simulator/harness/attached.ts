@@ -1,4 +1,8 @@
+import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
+import { type Guid, isUsableGuid } from "../../../src/infiniband/guid.ts";
 import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
+import { pfGuid } from "../model/bus.ts";
+import type { Vf } from "../model/functions.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Pod, Wish } from "./calls.ts";
 import { recordOf } from "./records.ts";
@@ -29,8 +33,8 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
     ["admin state", netdev.up, true],
     ["MTU", netdev.mtu, before.mtu],
     ["alternative names", netdev.altnames.join(), ""],
-    ["port GUID", portGuidOf(netdev.kind.address), wish.guid ?? before.port],
-    ["node GUID", vf.probed.nodeGuid, wish.guid ?? before.node],
+    ["port GUID", portGuidOf(netdev.kind.address), guidOf(wish, vf, before.port)],
+    ["node GUID", vf.probed.nodeGuid, guidOf(wish, vf, before.node)],
     ["link state", vf.linkState, wish.linkState ?? before.linkState],
     ["leases", held, wish.subnets?.length ?? 0],
     ["addresses", netdev.addresses.length, wish.subnets?.length ?? 0],
@@ -48,4 +52,10 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   return facts.flatMap(([what, is, should]) =>
     is === should ? [] : [`${what} of ${pod.containerId} is ${String(is)}, not ${String(should)}`],
   );
+}
+
+/** The GUID that the container must have. */
+function guidOf({ guid }: Wish, vf: Vf, own: Guid): Guid | undefined {
+  if (guid !== "auto") return guid ?? own;
+  return isUsableGuid(own) ? own : derivedGuid(pfGuid, vf.index);
 }
