@@ -68,7 +68,10 @@ function attachLocked(
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
   // From here on whoever comes after us finds the plan, and with it the way back.
   const path = attempt("write the attachment's record", () => state.create(record, pf.name));
-  if (path === undefined) throw alreadyAttached(call);
+  if (path === undefined) {
+    attempt(`note that VF ${vf.pci} is not claimed any more`, () => locks.disown());
+    throw alreadyAttached(call);
+  }
   const attachment: Attaching = {
     ...attachmentOf(node, record, pod, locks, call),
     pf: () => pf,

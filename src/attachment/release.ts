@@ -21,7 +21,7 @@ export function release(attachment: Attachment, state: StateDirectory, path: str
   );
   if (failure !== undefined) throw failure;
   attempt("remove the attachment's record", () => state.remove(path));
-  if (ours) attempt(`note that VF ${pci} is free`, () => locks.disown());
+  if (isNamed(locks.owner, record)) attempt(`note that VF ${pci} is free`, () => locks.disown());
 }
 
 /** Is the VF still the one that the record's attachment changed, and nobody else's since? */

@@ -95,6 +95,24 @@ test("a VF that another call holds: ADD waits, then says who", () =>
     await endSlowAdd();
   }));
 
+test("an IPAM plugin that hangs when its ADD was killed is named to who comes next, and can be ended then", () =>
+  node.unchanged(async () => {
+    await startSlowAdd(1000);
+    const plugin = (await node.shell("pidof sleep")).trim();
+    await node.shell("kill -KILL $(pidof ib-sriov)");
+    for (const call of [
+      { command: "DEL", container: "c2", netns: "b" },
+      { command: "ADD", netns: "a" },
+    ]) {
+      const answer = await node.refused({ ...call, config }, 200);
+      expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("ADD of container c2") });
+      expect(answer.msg).toContain(`held by process ${plugin} (sleep)`);
+      expect(answer.msg).toContain(`(kill -KILL ${plugin})`);
+    }
+    await node.shell(`kill -KILL ${plugin}`);
+    await node.del("b", config, { container: "c2" });
+  }));
+
 test("one container's slow IPAM does not hold up another's ADD", () =>
   node.unchanged(async () => {
     await startSlowAdd(50);

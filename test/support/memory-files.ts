@@ -59,6 +59,7 @@ export class MemoryFiles implements Files {
     return {
       fd: 3,
       acquire() {},
+      holders: () => [],
       read: () => this.texts.get(path) ?? "",
       write: (text) => void this.texts.set(path, text),
       release() {},

@@ -97,6 +97,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "files.isFile": [{ code: "EACCES" }],
   "files.exists": [{ code: "EACCES" }],
   "files.lock": [{ code: "EMFILE" }],
+  "lock.holders": [{ code: "EMFILE" }],
   "lock.read": [{ code: "EIO" }],
   "lock.write": [{ code: "EIO" }, { code: "EIO", lasts: true }],
   "processes.start": [{ code: "EAGAIN" }, { code: "EAGAIN", lasts: true }],

@@ -59,7 +59,7 @@ export function filesOf(gate: Gate): Files {
       gate.ask("files.lock", path, () => {
         if (tree.directories.has(path)) throw new Refusal("EISDIR", `open ${path}`);
         tree.touch(path);
-        return lockOf(gate, path, process.open(new OpenFile(tree, path)));
+        return lockOf(gate, path, process.open(new OpenFile(tree, path, process.holder)));
       }),
   };
 }
