@@ -10,7 +10,7 @@ import type { AttachCall } from "./call.ts";
 import { openContainer } from "./container.ts";
 import { estateOf } from "./estate.ts";
 import { attempt } from "./failure.ts";
-import { pfNetdev, virtualFunctionAt } from "./function.ts";
+import { PhysicalFunction, virtualFunctionAt } from "./function.ts";
 import { inherit } from "./inherit.ts";
 import { Locks } from "./locks.ts";
 import { settleOwed } from "./owed-leases.ts";
@@ -53,9 +53,9 @@ function attachLocked(
   vf: VirtualFunction,
 ): Result {
   const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
-  const pf = attempt(`read PF ${vf.pf}`, () => pfNetdev(node, vf.pf));
+  const pf = new PhysicalFunction(node, vf.pf, vf.index);
   const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
-    call.guid === "auto" ? autoGuid(node, state, vf, pf, estate) : undefined,
+    call.guid === "auto" ? autoGuid(node, state, vf, pf.link, estate) : undefined,
   );
   const wanted = { guid: call.guid === "auto" ? provided : call.guid, linkState: call.linkState };
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
@@ -65,16 +65,17 @@ function attachLocked(
     makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided),
   );
 
+  const pfLink = attempt(`read PF ${vf.pf}`, () => pf.link);
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
   // From here on whoever comes after us finds the plan, and with it the way back.
-  const path = attempt("write the attachment's record", () => state.create(record, pf.name));
+  const path = attempt("write the attachment's record", () => state.create(record, pfLink.name));
   if (path === undefined) {
     attempt(`note that VF ${vf.pci} is not claimed any more`, () => locks.disown());
     throw alreadyAttached(call);
   }
   const attachment: Attaching = {
     ...attachmentOf(node, record, pod, locks, call),
-    pf: () => pf,
+    pf: () => pfLink,
     reply: call.reply,
     effective,
     netdev,
@@ -91,11 +92,9 @@ function attachLocked(
     // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
     attempt("go on", () => node.clock.checkInterrupted());
     if (owed !== undefined) settleOwed(node, state, owed, locks.inheritable, call.warn);
-    attempt("complete the attachment's record", () =>
-      state.replace(path, { ...record, state: "complete" }, pf.name),
-    );
+    attempt("complete the attachment's record", () => state.complete(path));
   } catch (error) {
-    throw rollBack(attachment, state, path, pf.name, error);
+    throw rollBack(attachment, state, path, pfLink.name, error);
   }
   if (attachment.result === undefined) throw new Error("the last step has left no result");
   return attachment.result;

@@ -4,6 +4,7 @@ import type { VirtualFunction } from "../node/functions.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
 import { recordedContainer } from "./container.ts";
+import { PhysicalFunction } from "./function.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -84,10 +85,10 @@ function withLeft(originals: Originals, guid: Guid | undefined): Originals {
 }
 
 /** The originals of a dead attachment, with those that it had no need to ask for. It has not changed them. */
-function completed({ node, record, pf }: Attachment): Originals {
+function completed({ node, record }: Attachment): Originals {
   const { found, wanted, vf } = record;
   if (found.linkState !== undefined) return found;
-  const now = node.links.vfConfig(pf().index, vf.index);
+  const now = new PhysicalFunction(node, vf.pf, vf.index).vf;
   if (changesGuid(wanted, found)) return { ...found, linkState: now.linkState };
   return { ...found, linkState: now.linkState, adminNodeGuid: now.nodeGuid, adminPortGuid: now.portGuid };
 }

@@ -8,6 +8,7 @@ import type { Node } from "../node/node.ts";
 import type { Call } from "./call.ts";
 import { effectiveGuids } from "./effective-guids.ts";
 import { attempt } from "./failure.ts";
+import type { PhysicalFunction } from "./function.ts";
 import type { GuidPair } from "./guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import { netdevOf } from "./vf-netdev.ts";
@@ -31,7 +32,7 @@ export function makePlan(
   call: Call,
   vf: VirtualFunction,
   pod: Namespace,
-  pf: Link,
+  pf: PhysicalFunction,
   wanted: Wanted,
   inherited: Originals | undefined,
   provided: Guid | undefined,
@@ -62,7 +63,7 @@ export function makePlan(
 function originals(
   node: Node,
   vf: VirtualFunction,
-  pf: Link,
+  pf: PhysicalFunction,
   netdev: Link,
   effective: GuidPair,
   driver: string,
@@ -70,9 +71,8 @@ function originals(
 ): Originals {
   const port = effective.port ?? ZERO_GUID;
   const nodeGuid = effective.node ?? port;
-  // The PF's answer grows with its VFs and can be too long to be sent: it is asked for only where needed.
   const isNeeded = changesGuid(wanted, { nodeGuid, portGuid: port }) || wanted.linkState !== undefined;
-  const admin = isNeeded ? node.links.vfConfig(pf.index, vf.index) : undefined;
+  const admin = isNeeded ? pf.vf : undefined;
   return {
     name: netdev.name,
     altnames: netdev.altnames,

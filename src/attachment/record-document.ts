@@ -37,6 +37,16 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
   });
 }
 
+/** The same text with state `complete` instead of `preparing`. Made of the text, since to print it takes long. */
+export function completedDocument(text: string): string {
+  // Of the places where this could stand, ours is the last: inside of texts the quotes are escaped.
+  const at = text.lastIndexOf(PREPARING);
+  if (at === -1) throw new Error("the record is not one of an attachment that is being prepared");
+  return `${text.slice(0, at)}"state":"complete"${text.slice(at + PREPARING.length)}`;
+}
+
+const PREPARING = '"state":"preparing"';
+
 /**
  * Reads such a file back.
  * @returns undefined where it holds no record of ours: not JSON, no part of ours, or one that is damaged.

@@ -3,7 +3,7 @@ import { utf8Length } from "../cni/utf8-length.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
-import { parseRecord, recordDocument } from "./record-document.ts";
+import { completedDocument, parseRecord, recordDocument } from "./record-document.ts";
 
 /**
  * Where the node's attachments are written down. It is the Go plugin's place, and below `/var/lib/cni`, the
@@ -28,6 +28,9 @@ export interface StoredRecord {
 export class StateDirectory {
   /** The last record that was read: it is read again under a lock, and is then mostly the same. */
   private last: { readonly text: string; readonly record: AttachmentRecord | undefined } | undefined;
+
+  /** The text of the record that was created last. */
+  private created = "";
 
   constructor(private readonly files: Files) {}
 
@@ -107,6 +110,7 @@ export class StateDirectory {
    */
   create(record: AttachmentRecord, pfName: string): string | undefined {
     const text = recordDocument(record, pfName);
+    this.created = text;
     const plain = plainPath(record);
     if (this.files.create(plain, text)) return plain;
     const holder = this.read(plain)?.record;
@@ -114,6 +118,11 @@ export class StateDirectory {
     const aside = asidePath(record);
     this.files.makeDirectory(aside.slice(0, aside.lastIndexOf("/")));
     return this.files.create(aside, text) ? aside : undefined;
+  }
+
+  /** Writes the record that was created last over its former self, now `complete`. */
+  complete(path: string): void {
+    this.files.replace(path, completedDocument(this.created));
   }
 
   /** Writes a record over its former self, whole or not at all. */

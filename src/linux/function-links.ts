@@ -1,31 +1,45 @@
 import * as host from "host";
-import { dumpLinks, getLinkByName } from "../netlink/link.ts";
+import { dumpLinks, getLinkByName, parseLink } from "../netlink/link.ts";
 import type { Functions } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
-import { toLink } from "./link.ts";
+import { linkOf, toLink } from "./link.ts";
 import type { LinuxNamespace } from "./namespace.ts";
 import { functionDirectory } from "./pci-path.ts";
 
 /** How often the host's netdevs of a function are looked up while udev renames them in the middle. */
 const ATTEMPTS = 8;
 
+/** A netdev, and the value of its IFLA_VFINFO_LIST where that was asked for and came. */
+interface HostNetdev {
+  readonly link: Link;
+  readonly vfs: Uint8Array | undefined;
+}
+
 /**
  * The netdevs of a PCI function in the host's namespace: sysfs knows their names, so no other has to be
  * looked at. A name can be another netdev's by the time the kernel is asked for it; then it is done again.
+ * @param vfs shall they tell of their VFs, too? Where that is too long to be sent (EMSGSIZE, with many VFs) they do not.
  */
-export function hostLinksOf(namespace: LinuxNamespace, functions: Functions, pci: string): Link[] {
+export function hostNetdevsOf(
+  namespace: LinuxNamespace,
+  functions: Functions,
+  pci: string,
+  vfs: boolean,
+): HostNetdev[] {
   let names: string[] = [];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     names = functions.netdevs(pci);
     if (names.length === 0) return [];
-    const outcomes = namespace.rtnetlink.exchange(names.map(getLinkByName));
-    const links: Link[] = [];
+    const outcomes = namespace.rtnetlink.exchange(names.map((name) => getLinkByName(name, vfs)));
+    const netdevs: HostNetdev[] = [];
     for (const { replies, error } of outcomes) {
+      if (vfs && error?.code === "EMSGSIZE") return hostNetdevsOf(namespace, functions, pci, false);
       if (error !== undefined && error.code !== "ENODEV") throw error;
-      const link = replies[0] === undefined ? undefined : toLink(replies[0]);
-      if (link !== undefined && belongs(link, pci)) links.push({ ...link, pci });
+      const info = replies[0] === undefined ? undefined : parseLink(replies[0]);
+      const link = info && linkOf(info);
+      if (link !== undefined && belongs(link, pci)) netdevs.push({ link: { ...link, pci }, vfs: info?.vfs });
     }
-    if (links.length === names.length) return links;
+    if (netdevs.length === names.length) return netdevs;
   }
   throw new Error(
     `sysfs says that PCI function ${pci} has netdev ${names.join(", ")}, but the kernel does not find it in ` +

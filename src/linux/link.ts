@@ -4,7 +4,11 @@ import type { Link } from "../node/links.ts";
 
 /** What the rest of the program wants to know of a netdev. */
 export function toLink(message: Message): Link {
-  const info = parseLink(message);
+  return linkOf(parseLink(message));
+}
+
+/** The same of a message that has been parsed. */
+export function linkOf(info: LinkInfo): Link {
   return {
     index: info.index,
     name: info.name,

@@ -23,11 +23,11 @@ import type {
 } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import { configureLink } from "./configuration.ts";
-import { foreignLinksOf, hostLinksOf } from "./function-links.ts";
+import { foreignLinksOf, hostNetdevsOf } from "./function-links.ts";
 import { toLink } from "./link.ts";
 import { ours } from "./namespace.ts";
 import type { LinuxNamespaces } from "./namespaces.ts";
-import { readVfConfig, vfConfigRequests } from "./vf-config.ts";
+import { vfConfigIn, vfConfigRequests } from "./vf-config.ts";
 import type { Waits } from "./waits.ts";
 import { LinuxWatch } from "./watch.ts";
 
@@ -49,12 +49,15 @@ export class LinuxLinks implements Links {
 
   ofFunction(where: Namespace, pci: string): Link[] {
     const namespace = ours(where);
-    if (namespace === this.namespaces.host) return hostLinksOf(namespace, this.functions, pci);
-    return foreignLinksOf(namespace, pci);
+    if (namespace !== this.namespaces.host) return foreignLinksOf(namespace, pci);
+    return hostNetdevsOf(namespace, this.functions, pci, false).map(({ link }) => link);
   }
 
-  vfConfig(pf: number, vf: number): VfConfig {
-    return readVfConfig(this.namespaces.host.rtnetlink, pf, vf);
+  physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined {
+    const found = hostNetdevsOf(this.namespaces.host, this.functions, pf, true).find(
+      ({ link }) => !link.child,
+    );
+    return found && { link: found.link, vf: vfConfigIn(found.vfs, vf) };
   }
 
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void {

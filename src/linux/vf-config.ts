@@ -1,6 +1,4 @@
 import { type Guid, guidFromBytes, guidToBytes } from "../infiniband/guid.ts";
-import type { Connection } from "../netlink/connection.ts";
-import { getLinkByIndex, parseLink } from "../netlink/link.ts";
 import type { Request } from "../netlink/message.ts";
 import {
   parseVfInfo,
@@ -10,11 +8,10 @@ import {
   type VfLinkState,
 } from "../netlink/vf.ts";
 import type { LinkState, VfConfig } from "../node/links.ts";
-import { errnoOf } from "../node/node.ts";
 
-/** What a PF, by the index of its netdev, says of a VF. A reply that is too long to be sent says nothing. */
-export function readVfConfig(rtnetlink: Connection, pf: number, vf: number): VfConfig {
-  const { linkState, nodeGuid, portGuid } = parseVfInfo(vfList(rtnetlink, pf), vf);
+/** What the value of a PF's IFLA_VFINFO_LIST says of a VF: nothing where there is none. */
+export function vfConfigIn(vfs: Uint8Array | undefined, vf: number): VfConfig {
+  const { linkState, nodeGuid, portGuid } = parseVfInfo(vfs ?? new Uint8Array(0), vf);
   return {
     linkState: linkState === undefined ? undefined : policyOf(linkState),
     nodeGuid: nodeGuid === undefined ? undefined : guidFromBytes(nodeGuid),
@@ -32,16 +29,6 @@ export function vfConfigRequests(pf: number, vf: number, wanted: Partial<VfConfi
     ...guid(setVfNodeGuid, nodeGuid),
     ...guid(setVfPortGuid, portGuid),
   ];
-}
-
-/** IFLA_VFINFO_LIST of a PF; empty where the kernel cannot send it (EMSGSIZE, with many VFs). */
-function vfList(rtnetlink: Connection, pf: number): Uint8Array {
-  try {
-    return parseLink(rtnetlink.get(getLinkByIndex(pf, true))).vfs ?? new Uint8Array(0);
-  } catch (error) {
-    if (errnoOf(error) === "EMSGSIZE") return new Uint8Array(0);
-    throw error;
-  }
 }
 
 function policyOf(state: VfLinkState): LinkState {

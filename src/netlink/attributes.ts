@@ -42,7 +42,7 @@ export function u16Attribute(type: number, value: number): Attribute {
 }
 
 export function u32Attribute(type: number, value: number): Attribute {
-  return { type, value: u32Bytes(value) };
+  return { type, value: wordBytes(value) };
 }
 
 export function s32Attribute(type: number, value: number): Attribute {
@@ -59,7 +59,7 @@ export function u64Attribute(type: number, value: bigint): Attribute {
 
 /** Text with the NUL byte that the kernel expects after it. */
 export function stringAttribute(type: number, value: string): Attribute {
-  return { type, value: concat([utf8Encode(value), Uint8Array.of(0)]) };
+  return { type, value: utf8Encode(`${value}\0`) };
 }
 
 /** Attributes in an attribute. */
@@ -67,11 +67,9 @@ export function nestedAttribute(type: number, attributes: readonly Attribute[]):
   return { type: type | NLA_F_NESTED, value: encodeAttributes(attributes) };
 }
 
-/** Four bytes in host order, for the fixed structs that some attributes carry. */
-export function u32Bytes(value: number): Uint8Array {
-  const bytes = new Uint8Array(4);
-  viewOf(bytes).setUint32(0, value, true);
-  return bytes;
+/** Words of 32 bits, signed or not, in host order. */
+export function wordBytes(...words: number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(words).buffer);
 }
 
 /**
@@ -206,19 +204,6 @@ export function readString(value: Uint8Array): string {
 /** A DataView of exactly these bytes. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-/** All parts, one after another. */
-export function concat(parts: readonly Uint8Array[]): Uint8Array {
-  let length = 0;
-  for (const part of parts) length += part.length;
-  const bytes = new Uint8Array(length);
-  let at = 0;
-  for (const part of parts) {
-    bytes.set(part, at);
-    at += part.length;
-  }
-  return bytes;
 }
 
 function sized(value: Uint8Array, length: number): DataView {

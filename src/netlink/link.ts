@@ -10,6 +10,7 @@ import {
   stringAttribute,
   u32Attribute,
   viewOf,
+  wordBytes,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
@@ -79,17 +80,17 @@ export interface LinkInfo {
   readonly vfs: Uint8Array | undefined;
 }
 
-/** Asks for the netdev of an index; `vfs`: and for what it knows of its VFs. */
-export function getLinkByIndex(index: number, vfs = false): Request {
-  return getLink(index, [], `link ${index}`, vfs);
+/** Asks for the netdev of an index. */
+export function getLinkByIndex(index: number): Request {
+  return getLink(index, [], `link ${index}`, false);
 }
 
-/** Asks for the netdev of a name or an alternative name (of up to 127 bytes). */
-export function getLinkByName(name: string): Request {
+/** Asks for the netdev of a name or an alternative name (of up to 127 bytes); `vfs`: and for what it knows of its VFs. */
+export function getLinkByName(name: string, vfs = false): Request {
   const attribute = stringAttribute(IFLA_IFNAME, name);
   // The kernel looks alternative names up in either attribute, but IFLA_IFNAME has room for a real name only.
   const long = attribute.value.length - 1 > MAX_IFNAME;
-  return getLink(0, [long ? { ...attribute, type: IFLA_ALT_IFNAME } : attribute], `link ${name}`, false);
+  return getLink(0, [long ? { ...attribute, type: IFLA_ALT_IFNAME } : attribute], `link ${name}`, vfs);
 }
 
 /** Asks for all netdevs of a namespace. */
@@ -97,14 +98,16 @@ export function dumpLinks(): Request {
   return { ...getLink(0, [], "of all links", false), kind: "list" };
 }
 
+const WITHOUT_VFS = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+const WITH_VFS = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS | RTEXT_FILTER_VF);
+
 function getLink(index: number, attributes: readonly Attribute[], subject: string, vfs: boolean): Request {
-  const mask = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS | (vfs ? RTEXT_FILTER_VF : 0));
   return {
     type: RTM_GETLINK,
     kind: "get",
     flags: 0,
     header: ifinfomsg(index, 0, 0),
-    attributes: [...attributes, mask],
+    attributes: [...attributes, vfs ? WITH_VFS : WITHOUT_VFS],
     name: "RTM_GETLINK",
     subject,
   };
@@ -248,11 +251,7 @@ function altnamesIn(properties: Uint8Array): string[] {
     .map(({ value }) => readString(value));
 }
 
+/** The first word, family and type, stays 0. */
 function ifinfomsg(index: number, flags: number, change: number): Uint8Array {
-  const bytes = new Uint8Array(IFINFOMSG);
-  const view = viewOf(bytes);
-  view.setInt32(4, index, true);
-  view.setUint32(8, flags, true);
-  view.setUint32(12, change, true);
-  return bytes;
+  return wordBytes(0, index, flags, change);
 }

@@ -66,25 +66,29 @@ export interface Request {
  * answered, the others are done.
  */
 export function encodeRequests(requests: readonly Request[], sequence: number): Uint8Array {
-  const lengths = requests.map(
-    ({ header, attributes }) => MESSAGE_HEADER + aligned(header.length) + encodedLength(attributes),
-  );
-  const bytes = new Uint8Array(lengths.reduce((sum, length) => sum + length, 0));
+  const lengths: number[] = [];
+  let total = 0;
+  for (let i = 0; i < requests.length; i++) {
+    const { header, attributes } = requests[i] as Request;
+    const length = MESSAGE_HEADER + aligned(header.length) + encodedLength(attributes);
+    lengths.push(length);
+    total += length;
+  }
+  const bytes = new Uint8Array(total);
   const words = new Uint32Array(bytes.buffer);
-  const last = requests.length - 1;
   let at = 0;
-  requests.forEach((request, i) => {
-    const { header, attributes } = request;
-    const length = lengths[i] as number;
-    const flags = NLM_F_REQUEST | request.flags | answerFlags(request, i === last);
+  for (let i = 0; i < requests.length; i++) {
+    const request = requests[i] as Request;
+    const flags = NLM_F_REQUEST | request.flags | answerFlags(request, i === requests.length - 1);
+    const word = at >> 2;
+    words[word] = lengths[i] as number;
+    words[word + 1] = request.type | (flags << 16);
+    words[word + 2] = sequence + i;
     // The port, the last word, stays 0: the kernel knows its sender.
-    words[at >> 2] = length;
-    words[(at >> 2) + 1] = request.type | (flags << 16);
-    words[(at >> 2) + 2] = sequence + i;
-    bytes.set(header, at + MESSAGE_HEADER);
-    putAttributes(bytes, words, at + MESSAGE_HEADER + aligned(header.length), attributes);
-    at += length;
-  });
+    bytes.set(request.header, at + MESSAGE_HEADER);
+    putAttributes(bytes, words, at + MESSAGE_HEADER + aligned(request.header.length), request.attributes);
+    at += lengths[i] as number;
+  }
   return bytes;
 }
 

@@ -1,13 +1,12 @@
 import {
   type Attribute,
   bytesAttribute,
-  concat,
   nestedAttribute,
   parseAttributes,
   pickAttributes,
   selection,
-  u32Bytes,
   viewOf,
+  wordBytes,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import { setVf } from "./link.ts";
@@ -59,7 +58,7 @@ export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
 
 /** Sets the policy of a VF's link, at the netdev of its PF. */
 export function setVfLinkState(pf: number, vf: number, state: VfLinkState): Request {
-  const value = concat([u32Bytes(vf), u32Bytes(state)]);
+  const value = wordBytes(vf, state);
   return set(pf, bytesAttribute(IFLA_VF_LINK_STATE, value), `link state ${state} of VF ${vf} at link ${pf}`);
 }
 
@@ -84,7 +83,10 @@ function set(pf: number, attribute: Attribute, subject: string): Request {
 /** The kernel takes the GUID as a number in host order. */
 function guidAttribute(type: number, vf: number, guid: Uint8Array): Attribute {
   if (guid.length !== 8) throw new RangeError(`a GUID has 8 bytes, not ${guid.length}`);
-  return bytesAttribute(type, concat([u32Bytes(vf), new Uint8Array(4), guid.toReversed()]));
+  const value = new Uint8Array(GUID);
+  value.set(wordBytes(vf));
+  value.set(guid.toReversed(), 8);
+  return bytesAttribute(type, value);
 }
 
 function indexOf(value: Uint8Array): number {

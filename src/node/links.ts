@@ -94,10 +94,11 @@ export interface Links {
    */
   ofFunction(where: Namespace, pci: string): Link[];
   /**
-   * What the PF says of a VF. `pf` is the index of the PF's netdev in the host's namespace. A reply that the
-   * kernel cannot send ("message too long", many VFs) leaves all fields undefined.
+   * The netdev of a PF in the host's namespace, and what it says of a VF, in one question; undefined where it has no
+   * netdev there. A reply that the kernel cannot send ("message too long", many VFs) leaves all fields of the VF
+   * undefined.
    */
-  vfConfig(pf: number, vf: number): VfConfig;
+  physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined;
   /** Sets what is given, in one send: link state, node GUID, port GUID, each in a message of its own. */
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void;
   /**

@@ -4,3 +4,14 @@ import type { Attribute } from "../../src/netlink/attributes.ts";
 export function findAttribute(attributes: readonly Attribute[], type: number): Uint8Array | undefined {
   return attributes.findLast((attribute) => attribute.type === type)?.value;
 }
+
+/** All parts, one after another. */
+export function concat(parts: readonly Uint8Array[]): Uint8Array {
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
+}

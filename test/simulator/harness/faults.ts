@@ -53,7 +53,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "links.byName": [{ code: "ENOBUFS" }],
   "links.byIndex": [{ code: "ENOBUFS" }],
   "links.ofFunction": [{ code: "ENOBUFS" }, unanswered, { code: "ENOBUFS", lasts: true }],
-  "links.vfConfig": [{ code: "ENOBUFS" }, { code: "ENODEV", lasts: true }],
+  "links.physical": [{ code: "ENOBUFS" }, { code: "ENODEV", lasts: true }],
   "links.setVfConfig": [
     { code: "EPERM" },
     { code: "EINVAL", part: "no node GUID" },
@@ -106,7 +106,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
 
 /** Answers other than the true one, and waits that end otherwise. */
 const answers: Readonly<Record<string, readonly string[]>> = {
-  "links.vfConfig": ["silent"],
+  "links.physical": ["silent"],
   "watch.wait": ["time is up"],
   "lock.acquire": ["time is up"],
   "child.wait": ["time is up", "killed by a signal", "printed too much"],

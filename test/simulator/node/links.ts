@@ -31,11 +31,19 @@ export function linksOf(gate: Gate): Links {
           .ofFunction(pci)
           .map(([index, netdev]) => netdev.describe(index)),
       ),
-    vfConfig: (pf, vf) => {
+    physical: (pf, vf) => {
       const silent: VfConfig = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
-      return gate.ask("links.vfConfig", `${pf} ${vf}`, () => vfConfig(machine, pf, vf) ?? silent, {
-        silent: () => silent,
-      });
+      const answer = (config: (index: number) => VfConfig | undefined) => () => {
+        const found = machine.host.ofFunction(pf).map(([index, netdev]) => netdev.describe(index));
+        const link = found.find((each) => !each.child);
+        return link && { link, vf: config(link.index) ?? silent };
+      };
+      return gate.ask(
+        "links.physical",
+        `${pf} ${vf}`,
+        answer((index) => vfConfig(machine, index, vf)),
+        { silent: answer(() => silent) },
+      );
     },
     setVfConfig: (pf, vf, wanted) => {
       const subject = `${pf} ${vf} ${Object.values(wanted).join(" ")}`;

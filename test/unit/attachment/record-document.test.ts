@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseRecord, recordDocument } from "../../../src/attachment/record-document.ts";
+import { completedDocument, parseRecord, recordDocument } from "../../../src/attachment/record-document.ts";
 import { aRecord, guid } from "../../support/records.ts";
 
 /** Go matches keys without regard to case, so none of ours may look like one of its fields. */
@@ -52,6 +52,22 @@ describe("a record as a file", () => {
         const record = aRecord({ call: { stdin, args: "", path: "/opt/cni/bin" } });
         expect(parseRecord(recordDocument(record, "ib0"))).toMatchObject(record);
       }),
+    );
+  });
+
+  test("is completed in its text, whatever else says that it is being prepared", () => {
+    const anything = fc.oneof(fc.json(), fc.constant('{"type":{"state":"preparing"}}'));
+    fc.assert(
+      fc.property(anything, (stdin) => {
+        const call = { stdin, args: '"state":"preparing"', path: "/opt/cni/bin" };
+        const record = aRecord({ state: "preparing", call });
+        expect(completedDocument(recordDocument(record, "ib0"))).toBe(
+          recordDocument({ ...record, state: "complete" }, "ib0"),
+        );
+      }),
+    );
+    expect(() => completedDocument(recordDocument(aRecord({ state: "broken" }), "ib0"))).toThrow(
+      "is not one of an attachment that is being prepared",
     );
   });
 });

@@ -1,7 +1,6 @@
 /* A little kernel behind the double of `host`: it knows netdevs and acknowledges the rest. */
 
 import {
-  concat,
   encodeAttributes,
   parseAttributes,
   readString,
@@ -9,7 +8,7 @@ import {
   viewOf,
 } from "../../../src/netlink/attributes.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { findAttribute } from "../../support/attributes.ts";
+import { concat, findAttribute } from "../../support/attributes.ts";
 import { ack, done, message } from "../netlink/fake-transport.ts";
 import { machine } from "./fake-host.ts";
 

@@ -45,31 +45,34 @@ describe("a PF's configuration of a VF", () => {
     return copy;
   };
 
-  it("is read in the configuration's words", () => {
+  beforeEach(() => void machine.directories.set("/sys/bus/pci/devices/0000:01:00.0/net", ["ib0"]));
+  const physical = (vf: number) => links.physical("0000:01:00.0", vf)?.vf;
+
+  it("is read in the configuration's words, with the PF's netdev", () => {
     machine.answer = (_, datagram) => parseMessages(datagram).map((one) => reply(one.sequence));
-    expect(links.vfConfig(2, 0)).toEqual({
-      linkState: "enable",
-      nodeGuid: "02:11:22:33:44:55:66:77",
-      portGuid: "77:66:55:44:33:22:11:02",
+    expect(links.physical("0000:01:00.0", 0)).toEqual({
+      link: expect.objectContaining({ name: "ib0", index: 2 }),
+      vf: {
+        linkState: "enable",
+        nodeGuid: "02:11:22:33:44:55:66:77",
+        portGuid: "77:66:55:44:33:22:11:02",
+      },
     });
-    expect(links.vfConfig(2, 1)).toEqual({
-      linkState: "disable",
-      nodeGuid: ZERO_GUID,
-      portGuid: ZERO_GUID,
-    });
+    expect(physical(1)).toEqual({ linkState: "disable", nodeGuid: ZERO_GUID, portGuid: ZERO_GUID });
   });
 
-  it("is unknown where the answer is too long for the kernel, or for us", () => {
+  it("is unknown where the answer is too long for the kernel, and the PF's netdev is found all the same", () => {
     const unknown = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
-    machine.answer = () => [ack(1, 90)];
-    expect(links.vfConfig(2, 0)).toEqual(unknown);
-    machine.answer = () => ["EMSGSIZE"];
-    expect(links.vfConfig(2, 0)).toEqual(unknown);
+    let asked = 0;
+    machine.answer = (namespace, datagram) =>
+      asked++ === 0
+        ? parseMessages(datagram).map((one) => ack(one.sequence, 90))
+        : answer(namespace, datagram);
+    expect(physical(0)).toEqual(unknown);
+    expect(asked).toBe(2);
     // A PF that has no VFs, or a netdev that is no PF's.
     machine.answer = answer;
-    expect(links.vfConfig(2, 0)).toEqual(unknown);
-    machine.answer = () => [ack(4, 19)];
-    expect(() => links.vfConfig(2, 0)).toThrow(expect.objectContaining({ code: "ENODEV" }));
+    expect(physical(0)).toEqual(unknown);
   });
 
   it("is set in one send, each thing in a message of its own, and only what is given", () => {

@@ -3,15 +3,10 @@ import { LinuxFunctions } from "../../../src/linux/functions.ts";
 import { LinuxLinks } from "../../../src/linux/links.ts";
 import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
 import { Waits } from "../../../src/linux/waits.ts";
-import {
-  bytesAttribute,
-  concat,
-  encodeAttributes,
-  u32Attribute,
-  viewOf,
-} from "../../../src/netlink/attributes.ts";
+import { bytesAttribute, encodeAttributes, u32Attribute, viewOf } from "../../../src/netlink/attributes.ts";
 import { parseMessages } from "../../../src/netlink/message.ts";
 import type { Namespace } from "../../../src/node/namespaces.ts";
+import { concat } from "../../support/attributes.ts";
 import { ack, done, message } from "../netlink/fake-transport.ts";
 import { vector } from "../vectors/vectors.ts";
 import { machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";

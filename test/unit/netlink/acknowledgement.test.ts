@@ -2,15 +2,15 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { errorOf } from "../../../src/netlink/acknowledgement.ts";
 import {
-  concat,
   encodeAttributes,
   stringAttribute,
   u32Attribute,
-  u32Bytes,
+  wordBytes,
 } from "../../../src/netlink/attributes.ts";
 import { MalformedReply, NetlinkError } from "../../../src/netlink/errors.ts";
 import { getLinkByIndex } from "../../../src/netlink/link.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+import { concat } from "../../support/attributes.ts";
 import { vector } from "../vectors/vectors.ts";
 
 const request = getLinkByIndex(7);
@@ -22,9 +22,9 @@ function errorIn(name: string) {
 }
 
 /** The NLMSG_ERROR of -22 whose extended ACK is `tail`. */
-function refusal(flags: number, tail: Uint8Array, echoed: Uint8Array = u32Bytes(16)): Message {
+function refusal(flags: number, tail: Uint8Array, echoed: Uint8Array = wordBytes(16)): Message {
   const header = concat([echoed, new Uint8Array(12)]);
-  return { type: 2, flags, sequence: 1, payload: concat([u32Bytes(-22 >>> 0), header, tail]) };
+  return { type: 2, flags, sequence: 1, payload: concat([wordBytes(-22 >>> 0), header, tail]) };
 }
 
 describe("acknowledgements of a real kernel", () => {
@@ -62,7 +62,7 @@ describe("acknowledgements", () => {
 
   it("are read behind the request that they repeat, where the kernel does not cap them", () => {
     const tail = concat([new Uint8Array(8), encodeAttributes([stringAttribute(1, "far away")])]);
-    expect(errorOf(refusal(0x200, tail, u32Bytes(16 + 7)), request)?.reason).toBe("far away");
+    expect(errorOf(refusal(0x200, tail, wordBytes(16 + 7)), request)?.reason).toBe("far away");
   });
 
   it("keep the errno where the rest cannot be read", () => {
@@ -72,11 +72,11 @@ describe("acknowledgements", () => {
         fc.constantFrom(0, 0x100, 0x200, 0x300),
         fc.nat(0xffffffff),
         (tail, flags, echoed) => {
-          expect(errorOf(refusal(flags, tail, u32Bytes(echoed)), request)?.code).toBe("EINVAL");
+          expect(errorOf(refusal(flags, tail, wordBytes(echoed)), request)?.code).toBe("EINVAL");
         },
       ),
     );
-    const short: Message = { type: 2, flags: 0x300, sequence: 1, payload: u32Bytes(-1 >>> 0) };
+    const short: Message = { type: 2, flags: 0x300, sequence: 1, payload: wordBytes(-1 >>> 0) };
     expect(errorOf(short, request)?.code).toBe("EPERM");
   });
 
@@ -86,7 +86,7 @@ describe("acknowledgements", () => {
       type: 3,
       flags: 0x202,
       sequence: 1,
-      payload: concat([u32Bytes(status >>> 0), tail]),
+      payload: concat([wordBytes(status >>> 0), tail]),
     });
     expect(errorOf(done(-19), request)).toMatchObject({ code: "ENODEV", reason: "gone" });
     expect(errorOf(done(0), request)).toBeUndefined();

@@ -4,13 +4,12 @@ import { dumpAddresses, newAddress, parseAddressInfo } from "../../../src/netlin
 import {
   type Attribute,
   bytesAttribute,
-  concat,
   encodeAttributes,
   u32Attribute,
 } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { findAttribute } from "../../support/attributes.ts";
+import { concat, findAttribute } from "../../support/attributes.ts";
 import { VF0 } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
 

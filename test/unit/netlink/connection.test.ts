@@ -1,10 +1,10 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { concat } from "../../../src/netlink/attributes.ts";
 import { Connection } from "../../../src/netlink/connection.ts";
 import { MalformedReply, NetlinkError } from "../../../src/netlink/errors.ts";
 import { dumpLinks, getLinkByIndex, getLinkByName, parseLink, setLink } from "../../../src/netlink/link.ts";
 import type { Message } from "../../../src/netlink/message.ts";
+import { concat } from "../../support/attributes.ts";
 import { vector } from "../vectors/vectors.ts";
 import { ack, done, FakeTransport, message } from "./fake-transport.ts";
 

@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   bytesAttribute,
-  concat,
   encodeAttributes,
   parseAttributes,
   readString,
@@ -11,7 +10,7 @@ import {
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { getLinkByName, IFF_LOWER_UP, IFF_UP, parseLink } from "../../../src/netlink/link.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { findAttribute } from "../../support/attributes.ts";
+import { concat, findAttribute } from "../../support/attributes.ts";
 import { LONG_NAME, PF, RTNL_CHILD, SYSFS_CHILD, VF0 } from "../vectors/capture/requests.ts";
 import { hexBytes, vector } from "../vectors/vectors.ts";
 

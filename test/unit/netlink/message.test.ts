@@ -1,8 +1,9 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { concat, encodeAttributes, u32Attribute } from "../../../src/netlink/attributes.ts";
+import { encodeAttributes, u32Attribute } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { encodeRequests, NLM_F_CREATE, parseMessages, type Request } from "../../../src/netlink/message.ts";
+import { concat } from "../../support/attributes.ts";
 
 const kind = fc.constantFrom("get", "change", "list") satisfies fc.Arbitrary<Request["kind"]>;
 const request: fc.Arbitrary<Request> = fc.record({

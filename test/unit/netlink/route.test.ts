@@ -2,7 +2,6 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   bytesAttribute,
-  concat,
   encodeAttributes,
   parseAttributes,
   u32Attribute,
@@ -10,7 +9,7 @@ import {
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import { dumpRoutes, newRoute, parseRouteInfo, type RouteSpec } from "../../../src/netlink/route.ts";
-import { findAttribute } from "../../support/attributes.ts";
+import { concat, findAttribute } from "../../support/attributes.ts";
 import { VF0 } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
 
