@@ -54,6 +54,7 @@ function add(invocation: Invocation, configuration: Configuration, cniVersion: C
     deviceID: network.deviceID,
     guid: network.guid,
     linkState: network.linkState,
+    rdmaIsolation: network.rdmaIsolation,
     reply: { cniVersion, prevResult: network.prevResult, dns: network.dns },
   });
   print(1, encodeResult(result, cniVersion));

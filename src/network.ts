@@ -23,6 +23,8 @@ export interface NetworkConfig {
   readonly pkey: PKey | undefined;
   /** undefined: as it is. */
   readonly linkState: LinkState | undefined;
+  /** Shall the container have the VF's RDMA devices, and nobody else? */
+  readonly rdmaIsolation: true | undefined;
   /** Name of the IPAM plugin; undefined: no addresses. */
   readonly ipamType: string | undefined;
   readonly dns: Dns;
@@ -66,6 +68,7 @@ export function parseNetwork(
   const ibKubernetes = fields.boolean("ibKubernetesEnabled");
   const pkey = configuredPKey(configuration);
   const linkState = configuredLinkState(configuration);
+  const rdmaIsolation = fields.boolean("rdmaIsolation") || undefined;
   const ipam = leasingIpam(configuration);
   const dns = configuredDns(configuration);
   const before = prevResult(configuration, version);
@@ -78,6 +81,7 @@ export function parseNetwork(
     guid,
     pkey,
     linkState,
+    rdmaIsolation,
     ipamType: ipam,
     dns,
     prevResult: before,
@@ -126,15 +130,13 @@ function requiredDevice({ fields }: Configuration): string {
   return address;
 }
 
-/** These change what a pod gets to see: to ignore them would be worse than to fail. */
+/** It changes what a pod gets to see: to ignore it would be worse than to fail. */
 function refuseUnbuilt({ fields }: Configuration): void {
-  for (const key of ["rdmaIsolation", "vfioPciMode"]) {
-    if (!fields.boolean(key)) continue;
-    throw new CniError(
-      codes.unsupportedField,
-      `network configuration: ${key}: true is not supported by this version of ib-sriov; remove ${key}`,
-    );
-  }
+  if (!fields.boolean("vfioPciMode")) return;
+  throw new CniError(
+    codes.unsupportedField,
+    "network configuration: vfioPciMode: true is not supported by this version of ib-sriov; remove vfioPciMode",
+  );
 }
 
 function configuredPKey({ fields }: Configuration): PKey | undefined {

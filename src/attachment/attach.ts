@@ -51,7 +51,7 @@ function attachLocked(
   pod: Namespace,
   vf: VirtualFunction,
 ): Result {
-  const wanted = { guid: call.guid, linkState: call.linkState };
+  const wanted = { guid: call.guid, linkState: call.linkState, rdmaIsolation: call.rdmaIsolation };
   const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
     estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
@@ -71,6 +71,7 @@ function attachLocked(
     reply: call.reply,
     effective,
     netdev,
+    netdevIn: node.namespaces.host,
     result: undefined,
   };
   try {

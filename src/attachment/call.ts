@@ -40,6 +40,8 @@ export interface AttachCall extends Call {
   readonly deviceID: string;
   readonly guid: Guid | undefined;
   readonly linkState: LinkState | undefined;
+  /** Shall the container have the VF's RDMA devices, and nobody else? */
+  readonly rdmaIsolation: true | undefined;
   readonly reply: Reply;
 }
 

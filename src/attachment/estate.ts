@@ -9,6 +9,7 @@ import type { StateDirectory } from "./state-directory.ts";
 import { guid } from "./steps/guid.ts";
 import { netInterface } from "./steps/interface.ts";
 import { linkState } from "./steps/link-state.ts";
+import { rdmaDevice } from "./steps/rdma-device.ts";
 
 /** What an attachment that died left behind on a VF. */
 export interface Estate {
@@ -65,8 +66,13 @@ export function adopt(dead: Attachment, wanted: Wanted): Originals {
   if (!hasDriver) guid.undo(dead);
   // Before any rebind: a namespace that is gone to us may still live where we cannot see it, with the netdev
   // in it. This waits for it then, and gives up; a rebind would tear it out of a living container.
+  rdmaDevice.undo(dead);
   netInterface.undo(dead);
-  if (hasDriver && wanted.guid === undefined) guid.undo(dead);
+  if (hasDriver && wanted.guid === undefined) {
+    guid.undo(dead);
+    // A rebind has given it a name of the kernel's.
+    rdmaDevice.undo(dead);
+  }
   linkState.undo(dead);
   return completed(dead);
 }

@@ -9,6 +9,7 @@ import type { Call } from "./call.ts";
 import { effectiveGuids } from "./effective-guids.ts";
 import { attempt } from "./failure.ts";
 import type { GuidPair } from "./guid-pair.ts";
+import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
@@ -38,8 +39,11 @@ export function makePlan(
   const driver = boundDriver(node, vf.pci);
   const netdev = hostIpoib(node, vf.pci);
   requireFree(node, pod, call);
-  const effective = effectiveGuids(node, vf.pci, undefined, netdev);
-  const found = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
+  const devices = node.functions.rdmaDevices(vf.pci);
+  const effective = effectiveGuids(node, vf.pci, undefined, netdev, devices);
+  requireIsolation(node, call, vf, devices, wanted);
+  const seen = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
+  const found = { ...seen, rdma: seen.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) } };
   if (wanted.guid === undefined) requireGuid(vf, netdev, found);
   const record: AttachmentRecord = {
     state: "preparing",
@@ -84,6 +88,30 @@ function originals(
     driver,
     driverOverride: node.functions.driverOverride(vf.pci),
   };
+}
+
+/** What isolation needs must be there; and without it the container may not be able to use its RDMA device. */
+function requireIsolation(
+  node: Node,
+  call: Call,
+  { pci }: VirtualFunction,
+  devices: readonly string[],
+  wanted: Wanted,
+): void {
+  if (wanted.rdmaIsolation !== true) {
+    if (devices.length > 0) warnOfUnusableRdma(node, pci, call.warn);
+    return;
+  }
+  requireExclusiveRdma(node);
+  const known = node.functions.rdmaDevicesAnywhere(pci);
+  if (devices.length > 0 && devices.every((name) => known.includes(name))) return;
+  throw new CniError(
+    codes.node,
+    devices.length === 0
+      ? `rdmaIsolation: VF ${pci} has no RDMA device on the host; see dmesg`
+      : `rdmaIsolation: the RDMA device ${devices.join(", ")} of VF ${pci} has no /dev/infiniband/uverbs: ` +
+          "modprobe ib_uverbs",
+  );
 }
 
 function boundDriver(node: Node, pci: string): string {

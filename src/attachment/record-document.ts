@@ -30,11 +30,24 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     ContIFNames: record.ifname,
     pkey: typeof config.pkey === "string" ? config.pkey : "",
     ...(record.wanted.linkState === undefined ? {} : { link_state: record.wanted.linkState }),
-    RdmaNetState: { version: "", deviceID: "", sandboxRdmaDevName: "", containerRdmaDevName: "" },
+    ...(record.wanted.rdmaIsolation === undefined ? {} : { rdmaIsolation: true }),
+    RdmaNetState: rdmaNetState(record),
     runtimeConfig: { infinibandGUID: record.wanted.guid ?? "" },
     args: { cni: null },
     [ourKey]: { format, ...record },
   });
+}
+
+/** What the Go plugin moves back where `rdmaIsolation` stands there; it knows one RDMA device only. */
+function rdmaNetState({ found, vf, wanted }: AttachmentRecord) {
+  const isolated = wanted.rdmaIsolation === true;
+  const device = (isolated ? found.rdma?.devices[0] : undefined) ?? "";
+  return {
+    version: "",
+    deviceID: isolated ? vf.pci : "",
+    sandboxRdmaDevName: device,
+    containerRdmaDevName: device,
+  };
 }
 
 /**
@@ -65,6 +78,7 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
     isObject(wanted) &&
     isGuidOrAbsent(wanted.guid) &&
     isLinkStateOrAbsent(wanted.linkState) &&
+    (wanted.rdmaIsolation === undefined || wanted.rdmaIsolation === true) &&
     isObject(call) &&
     areStrings(call, ["stdin", "args", "path"])
   );
@@ -73,8 +87,7 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
 function isOriginals(found: Record<string, unknown>): boolean {
   return (
     areStrings(found, ["name", "nodeGuid", "portGuid", "driver"]) &&
-    Array.isArray(found.altnames) &&
-    found.altnames.every((name) => typeof name === "string") &&
+    isStringArray(found.altnames) &&
     typeof found.mtu === "number" &&
     typeof found.up === "boolean" &&
     isGuidOrAbsent(found.nodeGuid) &&
@@ -82,8 +95,18 @@ function isOriginals(found: Record<string, unknown>): boolean {
     isGuidOrAbsent(found.adminNodeGuid) &&
     isGuidOrAbsent(found.adminPortGuid) &&
     isLinkStateOrAbsent(found.linkState) &&
+    areRdmaNamesOrAbsent(found.rdma) &&
     (found.driverOverride === undefined || typeof found.driverOverride === "string")
   );
+}
+
+function areRdmaNamesOrAbsent(value: unknown): boolean {
+  if (value === undefined) return true;
+  return isObject(value) && isStringArray(value.devices) && isStringArray(value.files);
+}
+
+function isStringArray(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 function areStrings(object: Record<string, unknown>, keys: readonly string[]): boolean {

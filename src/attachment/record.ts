@@ -1,4 +1,5 @@
 import { type Guid, sameGuid } from "../infiniband/guid.ts";
+import type { RdmaNames } from "../node/functions.ts";
 import type { LinkState } from "../node/links.ts";
 
 /** What ADD found on the node, and what undo puts back. */
@@ -15,6 +16,8 @@ export interface Originals {
   readonly adminNodeGuid?: Guid | undefined;
   readonly adminPortGuid?: Guid | undefined;
   readonly linkState?: LinkState | undefined;
+  /** Names of the VF's RDMA devices and of their files; undefined in records that an older version wrote. */
+  readonly rdma?: RdmaNames | undefined;
   /** The driver that was bound to the VF. */
   readonly driver: string;
   readonly driverOverride?: string | undefined;
@@ -24,6 +27,8 @@ export interface Originals {
 export interface Wanted {
   readonly guid?: Guid | undefined;
   readonly linkState?: LinkState | undefined;
+  /** Shall the container have the VF's RDMA devices, and nobody else? */
+  readonly rdmaIsolation?: true | undefined;
 }
 
 /** Names one attachment, as the runtime does. */

@@ -8,6 +8,7 @@ import { hostNetdev } from "./steps/host-netdev.ts";
 import { netInterface } from "./steps/interface.ts";
 import { lease } from "./steps/lease.ts";
 import { linkState } from "./steps/link-state.ts";
+import { rdmaDevice } from "./steps/rdma-device.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
 /**
@@ -28,6 +29,7 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
   return attemptAll([
     undo(addresses),
     undo(guid),
+    undo(rdmaDevice),
     undo(netInterface),
     undo(linkState),
     undo(hostNetdev),

@@ -4,24 +4,25 @@ import { check } from "../../src/attachment/check.ts";
 import { CniError } from "../../src/cni/errors.ts";
 import { emptyResult } from "../../src/cni/result.ts";
 import { ZERO_GUID } from "../../src/infiniband/guid.ts";
-import { attachCall } from "./harness/calls.ts";
+import { attachCall, type Wish } from "./harness/calls.ts";
 import { casesOf } from "./harness/faults.ts";
 import { type Run, run, told } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, vf } from "./harness/world.ts";
+import { c1, c2, type Setting, vf } from "./harness/world.ts";
 import type { Machine } from "./model/machine.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./model/netdev.ts";
 import type { Fault } from "./node/gate.ts";
+import { isolated } from "./scenarios/isolation.ts";
 import { everything } from "./scenarios/wishes.ts";
 
 let total = 0;
 afterAll(() => report("CHECK", total));
 
 /** A container that has its VF, and its CHECK. */
-function attached() {
-  const story = new Story({});
-  const { result } = story.mustAdd(c1, everything);
+function attached(wish: Wish = everything, setting: Setting = {}) {
+  const story = new Story(setting);
+  const { result } = story.mustAdd(c1, wish);
   const prevResult = result ?? emptyResult();
   const checked = (fault?: Fault): Run =>
     run(
@@ -29,7 +30,7 @@ function attached() {
       c1,
       "CHECK",
       (node, warn) => {
-        check(node, { ...attachCall(node, c1, everything, warn), prevResult });
+        check(node, { ...attachCall(node, c1, wish, warn), prevResult });
         return undefined;
       },
       fault,
@@ -37,9 +38,12 @@ function attached() {
   return { story, checked };
 }
 
-test("an attachment that is as it should be passes", () => {
+test.each([
+  ["usual", everything, {}],
+  ["isolated", isolated, { rdma: "exclusive", rdmaDevices: 2 }],
+] as const)("an attachment that is as it should be passes (%s)", (_, wish, setting) => {
   total++;
-  const { story, checked } = attached();
+  const { story, checked } = attached(wish, setting);
   const before = story.lines();
   expect(checked()).toMatchObject({ end: "done", warnings: [], offences: [] });
   story.requireUnchanged(before, "after CHECK");
@@ -82,9 +86,36 @@ const damages: Readonly<Record<string, (machine: Machine) => void>> = {
   "the record is gone": ({ files }) => void files.texts.delete("/var/lib/cni/ib-sriov/c1-net1"),
 };
 
-test.each(Object.entries(damages))("it fails where %s", (_, damage) => {
+/** The same of a container that has the VF's RDMA devices for itself. */
+const isolationDamages: Readonly<Record<string, (machine: Machine) => void>> = {
+  "one RDMA device is on the host": (machine) => {
+    const device = machine.bus.vf(vf, "look at it").probed?.devices[1];
+    if (device !== undefined) device.where = machine.host;
+  },
+  "another container has the RDMA devices": (machine) => {
+    const pod = machine.paths.get(c2.netns);
+    for (const device of machine.bus.vf(vf, "look at it").probed?.devices ?? [])
+      device.where = pod ?? device.where;
+  },
+  "the VF in the container runs with another GUID": (machine) => {
+    const target = machine.bus.vf(vf, "set its GUID");
+    if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
+  },
+};
+
+const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
+
+test.each([
+  ...Object.entries(damages).map(([what, damage]) => ({ what, damage, wish: everything, setting: {} })),
+  ...Object.entries(isolationDamages).map(([what, damage]) => ({
+    what,
+    damage,
+    wish: isolated,
+    setting: isolatedSetting,
+  })),
+])("it fails where $what", ({ damage, wish, setting }) => {
   total++;
-  const { story, checked } = attached();
+  const { story, checked } = attached(wish, setting);
   damage(story.machine);
   const before = story.lines();
   const { end, error, offences } = checked();
@@ -95,18 +126,21 @@ test.each(Object.entries(damages))("it fails where %s", (_, damage) => {
   expect(story.problems).toEqual([]);
 });
 
-test("whatever befalls it, it tells, and changes nothing", () => {
-  const { crossings } = attached().checked();
+test.each([
+  ["usual", everything, {}],
+  ["isolated", isolated, isolatedSetting],
+] as const)("whatever befalls it, it tells, and changes nothing (%s)", (_, wish, setting) => {
+  const { crossings } = attached(wish, setting).checked();
   for (const each of casesOf(crossings)) {
     total++;
-    const { story, checked } = attached();
+    const { story, checked } = attached(wish, setting);
     const before = story.lines();
     const { end, error, offences } = checked(each.fault);
     expect(offences, each.name).toEqual([]);
     if (end === "failed" && each.mustTell !== undefined)
       expect(told(error), each.name).toContain(each.mustTell);
     story.requireUnchanged(before, each.name);
-    story.mustDel(c1, everything);
+    story.mustDel(c1, wish);
     story.requireAsBefore("after DEL");
     expect(story.problems, each.name).toEqual([]);
   }

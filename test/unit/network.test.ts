@@ -23,7 +23,6 @@ const refused: [string, object, number][] = [
   ["dhcp", { ipam: { type: "dhcp" } }, 2],
   ["ipam of text", { ipam: "host-local" }, 7],
   ["ipam.type of number", { ipam: { type: 5 } }, 7],
-  ["rdmaIsolation", { rdmaIsolation: true }, 2],
   ["vfioPciMode", { vfioPciMode: true }, 2],
   ["rdmaIsolation of text", { rdmaIsolation: "true" }, 7],
   ["vfioPciMode of number", { vfioPciMode: 1 }, 7],
@@ -115,6 +114,11 @@ describe("parseNetwork", () => {
     expect(parse({ rdmaIsolation: false, vfioPciMode: null, ibKubernetesEnabled: false })).toEqual(parse());
   });
 
+  test("rdmaIsolation is asked for with true", () => {
+    expect(parse({ rdmaIsolation: true }).rdmaIsolation).toBe(true);
+    expect(parse().rdmaIsolation).toBeUndefined();
+  });
+
   test("dns and prevResult come along", () => {
     expect(parse({ dns: { domain: "d" }, prevResult: { interfaces: [{ name: "eth0" }] } })).toMatchObject({
       dns: { domain: "d" },
@@ -138,7 +142,6 @@ describe("parseNetwork", () => {
   });
 
   test("what is not built yet is refused with key and value, never ignored", () => {
-    expect(thrown(() => parse({ rdmaIsolation: true })).message).toContain("rdmaIsolation: true");
     expect(thrown(() => parse({ vfioPciMode: true })).message).toContain("vfioPciMode: true");
     expect(thrown(() => parse({ ipam: { type: "dhcp" } })).message).toContain('ipam.type "dhcp"');
   });

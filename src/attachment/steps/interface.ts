@@ -2,8 +2,9 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import type { Attachment, Step } from "../attachment.ts";
+import type { Attaching, Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
+import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import { hostNetdevOf, netdevOf } from "../vf-netdev.ts";
 
@@ -15,14 +16,8 @@ export const netInterface: Step = {
     const { node, record } = attachment;
     const pod = living(attachment);
     const { pci } = record.vf;
-    try {
-      moveIn(attachment, pod, attachment.netdev);
-    } catch (error) {
-      // udev may have given it alternative names since it was seen, and one of them collides.
-      const now = withAltnames(node, attachment.netdev.index);
-      if (now === undefined) throw error;
-      moveIn(attachment, pod, now);
-    }
+    if (attachment.netdevIn === pod) bringUp(attachment, pod, attachment.netdev);
+    else moveSeen(attachment, pod);
     attachment.netdev = interfaceIn(node, pod, record.ifname);
     // udev can give it one between our look and the move.
     stripAltnames(node, pod, attachment.netdev, pci);
@@ -39,6 +34,7 @@ export const netInterface: Step = {
     if (there.some((each) => each.child)) {
       // The container has made pkey children of it, which nobody could give back. A rebind ends them.
       rebind(attachment);
+      restoreRdmaNames(attachment);
     } else if (pod !== undefined && link !== undefined) {
       attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () =>
         moveHome(node, pod, link, pci, record.found.name),
@@ -56,6 +52,18 @@ export const netInterface: Step = {
     if (!link.up) throw new CniError(codes.node, `${record.ifname} is down`);
   },
 };
+
+/** Moves the netdev as it was last seen. */
+function moveSeen(attachment: Attaching, pod: Namespace): void {
+  try {
+    moveIn(attachment, pod, attachment.netdev);
+  } catch (error) {
+    // udev may have given it alternative names since it was seen, and one of them collides.
+    const now = withAltnames(attachment.node, attachment.netdev.index);
+    if (now === undefined) throw error;
+    moveIn(attachment, pod, now);
+  }
+}
 
 /** A netdev of the host, if it can be seen there and has alternative names. */
 function withAltnames(node: Node, index: number): Link | undefined {
@@ -81,6 +89,19 @@ function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void 
   attempt(
     `move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${record.found.mtu}`,
     () => node.links.move(host, link.index, pod, record.ifname, { ...mtu, up: true }),
+  );
+}
+
+/** The same for a netdev that came to the container with its RDMA device. */
+function bringUp({ node, record }: Attachment, pod: Namespace, { index, name, mtu }: Link): void {
+  const wanted = {
+    name: record.ifname,
+    ...(mtu === record.found.mtu ? {} : { mtu: record.found.mtu }),
+    up: true,
+  };
+  attempt(
+    `name ${name} of VF ${record.vf.pci} ${record.ifname} and bring it up with MTU ${record.found.mtu}`,
+    () => node.links.set(pod, index, wanted),
   );
 }
 

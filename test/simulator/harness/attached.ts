@@ -24,6 +24,7 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   const holder = `${pod.containerId} ${pod.ifname}`;
   const held = [...machine.leases.leases].filter(([, each]) => each === holder).length;
   const own = result?.interfaces.at(-1);
+  const home = wish.rdmaIsolation === true ? namespace : machine.host;
   const facts: readonly [string, unknown, unknown][] = [
     ["VF of the interface", netdev.kind.pci, wish.vf],
     ["admin state", netdev.up, true],
@@ -31,6 +32,8 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
     ["alternative names", netdev.altnames.join(), ""],
     ["port GUID", portGuidOf(netdev.kind.address), wish.guid ?? before.port],
     ["node GUID", vf.probed.nodeGuid, wish.guid ?? before.node],
+    ["RDMA devices elsewhere", vf.probed.devices.filter(({ where }) => where !== home).length, 0],
+    ["RDMA device", vf.probed.devices[0]?.name, before.rdma ?? vf.probed.devices[0]?.name],
     ["link state", vf.linkState, wish.linkState ?? before.linkState],
     ["leases", held, wish.subnets?.length ?? 0],
     ["addresses", netdev.addresses.length, wish.subnets?.length ?? 0],

@@ -24,6 +24,7 @@ export interface Wish {
   readonly vf: string;
   readonly guid?: Guid;
   readonly linkState?: LinkState;
+  readonly rdmaIsolation?: true;
   /** Subnets of host-local; none: no IPAM. */
   readonly subnets?: readonly string[];
   /** Name of the network, if it is not "mynet". */
@@ -42,6 +43,7 @@ export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"])
     deviceID: wish.vf,
     guid: wish.guid,
     linkState: wish.linkState,
+    rdmaIsolation: wish.rdmaIsolation,
     reply: { cniVersion: "1.1.0", prevResult: wish.prevResult, dns: emptyDns() },
   };
 }

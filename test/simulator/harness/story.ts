@@ -115,13 +115,15 @@ export class Story {
   requireAttached(pod: Pod, wish: Wish, ran: Run): void {
     const found = flaws(this.machine, pod, wish, ran, this.setting);
     this.problems.push(
-      ...found.filter((flaw) => !(this.#forgiven.has("link state") && flaw.startsWith("link state"))),
+      ...found
+        .filter((flaw) => !(this.#forgiven.has("link state") && flaw.startsWith("link state")))
+        .filter((flaw) => !(this.#forgiven.has("attributes") && flaw.startsWith("RDMA device of"))),
     );
   }
 
   /**
    * From now on this need not be as before. "attributes": name, alternative names and admin state of the VF's
-   * netdev on the host, where a warning said that they could not be given back. The others: what the PF has on
+   * netdev on the host, and the name of its RDMA device, where a warning said that they could not be given back. The others: what the PF has on
    * file for the VF, where the kernel could not tell what it was.
    */
   forgive(what: Forgivable): void {
@@ -173,7 +175,9 @@ function without(lines: readonly string[], what: Forgivable): readonly string[] 
     case "GUIDs on file":
       return lines.map((line) => line.replace(/^(vf .*) on file \S+ \S+/, "$1"));
     case "attributes":
-      return [vf, freshVf].reduce(withoutAttributes, lines);
+      return [vf, freshVf]
+        .reduce(withoutAttributes, lines)
+        .map((line) => line.replace(/ rdma \S+ /g, " rdma "));
   }
 }
 

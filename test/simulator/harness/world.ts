@@ -42,6 +42,10 @@ export interface Setting {
   readonly dropsGuids?: boolean;
   /** GUIDs on file at the PF that are not in effect yet. */
   readonly pendingGuid?: Guid;
+  /** RDMA devices belong to one namespace each, and their netdevs are made in the host's, or in the same one. */
+  readonly rdma?: "exclusive" | "netdev follows";
+  /** How many RDMA devices each function has. */
+  readonly rdmaDevices?: number;
   /** The VF runs with this as node and port GUID. */
   readonly guid?: Guid;
 }
@@ -54,6 +58,9 @@ export function makeWorld(setting: Setting = {}): Machine {
   const uplink = virtual();
   host.add(uplink, "eth0");
   machine.setUp(host, uplink, true);
+  bus.rdma.exclusive = setting.rdma !== undefined;
+  bus.rdma.ipoibFollows = setting.rdma === "netdev follows";
+  bus.rdmaDevices = setting.rdmaDevices ?? 1;
   bus.addPf(pf, driver, vfs);
   prepareVf(machine, vf, {
     ...naming,
@@ -83,7 +90,10 @@ function apply(setting: Setting, machine: Machine): void {
   bus.dropsGuids = setting.dropsGuids === true;
   leases.startTime = setting.slowIpam ?? leases.startTime;
   if (setting.udev === undefined) return;
-  machine.startUdev(setting.udev, new Map([[vf, { name: naming.name, altnames: [naming.altname] }]]));
+  machine.startUdev(
+    setting.udev,
+    new Map([[vf, { name: naming.name, altnames: [naming.altname], rdma: naming.name }]]),
+  );
 }
 
 /** Is it one of those that were there at first? */
@@ -94,7 +104,8 @@ export function isFirst(vf: Vf | undefined): boolean {
 /** What a VF of such a node is like before; one that was made anew is like one that was never given anything. */
 export function originalsOf(setting: Setting, target: Vf) {
   if (target.pci === freshVf || !isFirst(target))
-    return { node: ZERO_GUID, port: ZERO_GUID, mtu: 2044, linkState: "auto" } as const;
+    return { node: ZERO_GUID, port: ZERO_GUID, mtu: 2044, linkState: "auto", rdma: undefined } as const;
   const linkState = setting.vfConfigUnreadable === true ? "auto" : "disable";
-  return { node: setting.guid ?? nodeGuid, port: setting.guid ?? portGuid, mtu, linkState } as const;
+  const rdma = naming.name;
+  return { node: setting.guid ?? nodeGuid, port: setting.guid ?? portGuid, mtu, linkState, rdma } as const;
 }

@@ -7,6 +7,7 @@ import { changeNamespace } from "./link-requests.ts";
 import type { Netdev } from "./netdev.ts";
 import { Netns } from "./netns.ts";
 import { Process } from "./process.ts";
+import type { RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import { Timeline } from "./timeline.ts";
 import { type Naming, Udev } from "./udev.ts";
@@ -49,12 +50,13 @@ export class Machine {
       this.host,
       () => this.namespaces,
       (netdev) => this.#udev?.appeared(netdev),
+      (device) => this.#udev?.registered(device),
     );
   }
 
   /** From now on a udev names what appears, some ms after it did. */
   startUdev(delay: number, names: ReadonlyMap<string, Naming>): void {
-    this.#udev = new Udev(this.time, this.host, delay, names, this.renameNeedsDown);
+    this.#udev = new Udev(this.time, this.host, this.bus.rdma, delay, names, this.renameNeedsDown);
     this.files.makeDirectory("/run/udev");
     this.files.write("/run/udev/control", "");
   }
@@ -134,10 +136,22 @@ export class Machine {
     where.changes++;
   }
 
-  /** Once nobody holds it, a namespace's netdevs go to the host: under their name, or dev<N> where that is taken. */
+  /**
+   * Once nobody holds it, a namespace's netdevs go to the host: under their name, or dev<N> where that is taken.
+   * RDMA devices go first, and for a moment they are nowhere.
+   */
   #tearDown(namespace: Netns): void {
     if (namespace.pins.size > 0 || !this.namespaces.has(namespace)) return;
+    const { rdma } = this.bus;
+    const leaving = () => (rdma.exclusive ? rdma.in(namespace) : []);
+    let left: RdmaDevice[] = [];
+    this.time.after(TEARDOWN_TIME / 2, () => {
+      left = leaving();
+      for (const device of left) device.isMoving = true;
+      rdma.changes++;
+    });
     this.time.after(TEARDOWN_TIME, () => {
+      for (const device of left) if (device.isMoving) this.bus.arrive(device, this.host);
       for (const [index, netdev] of namespace.netdevs) {
         if (netdev.kind.pci === undefined || netdev.kind.child) continue;
         netdev.altnames = netdev.altnames.filter((altname) => this.host.named(altname) === undefined);

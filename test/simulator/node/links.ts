@@ -116,7 +116,10 @@ export function linksOf(gate: Gate): Links {
     },
     addresses: (where, index) =>
       gate.ask("links.addresses", String(index), () => [...(netnsOf(where).at(index)?.addresses ?? [])]),
-    watch: (where) => watchOf(gate, netnsOf(where)),
+    watch: (where) => {
+      const netns = netnsOf(where);
+      return watchOf(gate, "links.watch", netns.label, () => netns.changes);
+    },
   };
 }
 
