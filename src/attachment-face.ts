@@ -55,6 +55,9 @@ function add(invocation: Invocation, configuration: Configuration, cniVersion: C
     guid: network.guid,
     linkState: network.linkState,
     rdmaIsolation: network.rdmaIsolation,
+    mtu: network.mtu,
+    carrierTime: network.carrierTime,
+    deviceInfo: network.deviceInfo,
     reply: { cniVersion, prevResult: network.prevResult, dns: network.dns },
   });
   print(1, encodeResult(result, cniVersion));

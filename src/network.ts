@@ -12,6 +12,10 @@ import { parsePciAddress } from "./node/pci-address.ts";
 /** kubelet gives all networks of a pod 120 s; what cannot be had in less must be given up before that. */
 const DEFAULT_TIMEOUT = 100_000;
 
+/** The least MTU of IPv4 (RFC 791), and the most that IPoIB has (connected mode: IPOIB_CM_MTU, ipoib.h). */
+const LEAST_MTU = 68;
+const MOST_MTU = 65_520;
+
 /** A network of type ib-sriov, as ADD needs it. */
 export interface NetworkConfig {
   readonly name: string;
@@ -25,6 +29,12 @@ export interface NetworkConfig {
   readonly linkState: LinkState | undefined;
   /** Shall the container have the VF's RDMA devices, and nobody else? */
   readonly rdmaIsolation: true | undefined;
+  /** Of the container's interface, bytes; undefined: the one that the VF has on the host. */
+  readonly mtu: number | undefined;
+  /** How long ADD waits for a carrier, ms; undefined: it needs none. */
+  readonly carrierTime: number | undefined;
+  /** Path of the device information file that Multus made for the attachment. */
+  readonly deviceInfo: string | undefined;
   /** Name of the IPAM plugin; undefined: no addresses. */
   readonly ipamType: string | undefined;
   readonly dns: Dns;
@@ -69,6 +79,9 @@ export function parseNetwork(
   const pkey = configuredPKey(configuration);
   const linkState = configuredLinkState(configuration);
   const rdmaIsolation = fields.boolean("rdmaIsolation") || undefined;
+  const mtu = fields.integer("mtu", LEAST_MTU, MOST_MTU);
+  const carrierTime = seconds(configuration, "waitForCarrierSeconds");
+  const deviceInfo = configuredDeviceInfo(configuration);
   const ipam = leasingIpam(configuration);
   const dns = configuredDns(configuration);
   const before = prevResult(configuration, version);
@@ -82,6 +95,9 @@ export function parseNetwork(
     pkey,
     linkState,
     rdmaIsolation,
+    mtu,
+    carrierTime,
+    deviceInfo,
     ipamType: ipam,
     dns,
     prevResult: before,
@@ -160,9 +176,22 @@ function configuredLinkState({ fields }: Configuration): LinkState | undefined {
 }
 
 /** `timeoutSeconds`, in ms. */
-function configuredTimeout({ fields }: Configuration): number {
-  const seconds = fields.integer("timeoutSeconds", 1, 3600);
-  return seconds === undefined ? DEFAULT_TIMEOUT : seconds * 1000;
+function configuredTimeout(configuration: Configuration): number {
+  return seconds(configuration, "timeoutSeconds") ?? DEFAULT_TIMEOUT;
+}
+
+/** A key that holds seconds, in ms. */
+function seconds({ fields }: Configuration, key: string): number | undefined {
+  const value = fields.integer(key, 1, 3600);
+  return value === undefined ? undefined : value * 1000;
+}
+
+/** It is the runtime's own, and what is written there is read by others. */
+function configuredDeviceInfo({ fields }: Configuration): string | undefined {
+  const runtimeConfig = fields.nested("runtimeConfig");
+  const path = runtimeConfig?.string("CNIDeviceInfoFile");
+  if (path === undefined || path.startsWith("/")) return path;
+  throw runtimeConfig?.wrong("CNIDeviceInfoFile", path, "must be an absolute path");
 }
 
 /**

@@ -51,7 +51,8 @@ function attachLocked(
   pod: Namespace,
   vf: VirtualFunction,
 ): Result {
-  const wanted = { guid: call.guid, linkState: call.linkState, rdmaIsolation: call.rdmaIsolation };
+  const { guid, linkState, rdmaIsolation, mtu, carrierTime, deviceInfo } = call;
+  const wanted = { guid, linkState, rdmaIsolation, mtu, carrierTime, deviceInfo };
   const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
     estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),

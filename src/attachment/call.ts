@@ -1,9 +1,7 @@
 import type { Dns, Result } from "../cni/result.ts";
 import type { CniVersion } from "../cni/versions.ts";
-import type { Guid } from "../infiniband/guid.ts";
-import type { LinkState } from "../node/links.ts";
 import type { IpamCall } from "./ipam-call.ts";
-import type { AttachmentName } from "./record.ts";
+import type { AttachmentName, Wanted } from "./record.ts";
 
 /** What every verb is called with. */
 export interface Call {
@@ -32,16 +30,12 @@ export interface Reply {
 }
 
 /** What ADD is asked for. */
-export interface AttachCall extends Call {
+export interface AttachCall extends Call, Wanted {
   readonly netns: string;
   /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
   readonly ownNetnsAllowed: boolean;
   /** PCI address of the VF. */
   readonly deviceID: string;
-  readonly guid: Guid | undefined;
-  readonly linkState: LinkState | undefined;
-  /** Shall the container have the VF's RDMA devices, and nobody else? */
-  readonly rdmaIsolation: true | undefined;
   readonly reply: Reply;
 }
 

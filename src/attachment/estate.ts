@@ -6,6 +6,7 @@ import { recordedContainer } from "./container.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
 import { netInterface } from "./steps/interface.ts";
 import { linkState } from "./steps/link-state.ts";
@@ -74,6 +75,7 @@ export function adopt(dead: Attachment, wanted: Wanted): Originals {
     rdmaDevice.undo(dead);
   }
   linkState.undo(dead);
+  deviceInfo.undo(dead);
   return completed(dead);
 }
 

@@ -11,6 +11,7 @@ import { attempt } from "./failure.ts";
 import type { GuidPair } from "./guid-pair.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
+import { rdmaDeviceIn } from "./steps/device-info.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
 /** What an attachment will be, and what was seen of the VF. */
@@ -43,7 +44,12 @@ export function makePlan(
   const effective = effectiveGuids(node, vf.pci, undefined, netdev, devices);
   requireIsolation(node, call, vf, devices, wanted);
   const seen = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
-  const found = { ...seen, rdma: seen.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) } };
+  const found = {
+    ...seen,
+    rdma: seen.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
+    // The file is this attachment's own, also where the VF is inherited.
+    deviceInfo: wanted.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, wanted.deviceInfo),
+  };
   if (wanted.guid === undefined) requireGuid(vf, netdev, found);
   const record: AttachmentRecord = {
     state: "preparing",

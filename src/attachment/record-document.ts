@@ -79,6 +79,9 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
     isGuidOrAbsent(wanted.guid) &&
     isLinkStateOrAbsent(wanted.linkState) &&
     (wanted.rdmaIsolation === undefined || wanted.rdmaIsolation === true) &&
+    isNumberOrAbsent(wanted.mtu) &&
+    isNumberOrAbsent(wanted.carrierTime) &&
+    isStringOrAbsent(wanted.deviceInfo) &&
     isObject(call) &&
     areStrings(call, ["stdin", "args", "path"])
   );
@@ -96,7 +99,8 @@ function isOriginals(found: Record<string, unknown>): boolean {
     isGuidOrAbsent(found.adminPortGuid) &&
     isLinkStateOrAbsent(found.linkState) &&
     areRdmaNamesOrAbsent(found.rdma) &&
-    (found.driverOverride === undefined || typeof found.driverOverride === "string")
+    isStringOrAbsent(found.deviceInfo) &&
+    isStringOrAbsent(found.driverOverride)
   );
 }
 
@@ -111,6 +115,14 @@ function isStringArray(value: unknown): boolean {
 
 function areStrings(object: Record<string, unknown>, keys: readonly string[]): boolean {
   return keys.every((key) => typeof object[key] === "string");
+}
+
+function isStringOrAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === "string";
+}
+
+function isNumberOrAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === "number";
 }
 
 /** It becomes a part of paths. */

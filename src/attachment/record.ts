@@ -18,6 +18,8 @@ export interface Originals {
   readonly linkState?: LinkState | undefined;
   /** Names of the VF's RDMA devices and of their files; undefined in records that an older version wrote. */
   readonly rdma?: RdmaNames | undefined;
+  /** The RDMA devices that the device information file named; undefined where it named none, or there was none. */
+  readonly deviceInfo?: string | undefined;
   /** The driver that was bound to the VF. */
   readonly driver: string;
   readonly driverOverride?: string | undefined;
@@ -29,6 +31,12 @@ export interface Wanted {
   readonly linkState?: LinkState | undefined;
   /** Shall the container have the VF's RDMA devices, and nobody else? */
   readonly rdmaIsolation?: true | undefined;
+  /** Of the container's interface, bytes; undefined: the one that the VF has on the host. */
+  readonly mtu?: number | undefined;
+  /** How long ADD waits for a carrier, ms; undefined: it needs none. */
+  readonly carrierTime?: number | undefined;
+  /** Path of the device information file, runtimeConfig.CNIDeviceInfoFile. */
+  readonly deviceInfo?: string | undefined;
 }
 
 /** Names one attachment, as the runtime does. */

@@ -3,6 +3,7 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Attachment, Step } from "./attachment.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { addresses } from "./steps/addresses.ts";
+import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
 import { hostNetdev } from "./steps/host-netdev.ts";
 import { netInterface } from "./steps/interface.ts";
@@ -30,6 +31,7 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
     undo(addresses),
     undo(guid),
     undo(rdmaDevice),
+    undo(deviceInfo),
     undo(netInterface),
     undo(linkState),
     undo(hostNetdev),

@@ -9,12 +9,16 @@ import { casesOf } from "./harness/faults.ts";
 import { type Run, run, told } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, c2, type Setting, vf } from "./harness/world.ts";
+import { c1, c2, deviceInfo, type Setting, vf } from "./harness/world.ts";
 import type { Machine } from "./model/machine.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./model/netdev.ts";
 import type { Fault } from "./node/gate.ts";
 import { isolated } from "./scenarios/isolation.ts";
 import { everything } from "./scenarios/wishes.ts";
+
+/** What fewer want. */
+const choosy: Wish = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo };
+const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
 
 let total = 0;
 afterAll(() => report("CHECK", total));
@@ -40,7 +44,8 @@ function attached(wish: Wish = everything, setting: Setting = {}) {
 
 test.each([
   ["usual", everything, {}],
-  ["isolated", isolated, { rdma: "exclusive", rdmaDevices: 2 }],
+  ["choosy", choosy, {}],
+  ["isolated", isolated, isolatedSetting],
 ] as const)("an attachment that is as it should be passes (%s)", (_, wish, setting) => {
   total++;
   const { story, checked } = attached(wish, setting);
@@ -103,10 +108,21 @@ const isolationDamages: Readonly<Record<string, (machine: Machine) => void>> = {
   },
 };
 
-const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
+/** The same of one that wants what fewer want. */
+const choosyDamages: Readonly<Record<string, (machine: Machine) => void>> = {
+  "the MTU is another": (machine) => {
+    netdevOf(machine).mtu = 1500;
+  },
+  "the carrier is gone": (machine) => {
+    netdevOf(machine).carrier = false;
+  },
+  "the file that tells of the device tells of another": ({ files }) =>
+    void files.texts.set(deviceInfo, '{"pci":{"rdma-device":"mlx5_9"}}'),
+};
 
 test.each([
   ...Object.entries(damages).map(([what, damage]) => ({ what, damage, wish: everything, setting: {} })),
+  ...Object.entries(choosyDamages).map(([what, damage]) => ({ what, damage, wish: choosy, setting: {} })),
   ...Object.entries(isolationDamages).map(([what, damage]) => ({
     what,
     damage,
@@ -128,6 +144,7 @@ test.each([
 
 test.each([
   ["usual", everything, {}],
+  ["choosy", choosy, {}],
   ["isolated", isolated, isolatedSetting],
 ] as const)("whatever befalls it, it tells, and changes nothing (%s)", (_, wish, setting) => {
   const { crossings } = attached(wish, setting).checked();

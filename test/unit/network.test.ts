@@ -24,6 +24,13 @@ const refused: [string, object, number][] = [
   ["ipam of text", { ipam: "host-local" }, 7],
   ["ipam.type of number", { ipam: { type: 5 } }, 7],
   ["vfioPciMode", { vfioPciMode: true }, 2],
+  ["an mtu of text", { mtu: "2044" }, 7],
+  ["an mtu of IPv4 that is none", { mtu: 67 }, 7],
+  ["an mtu that IPoIB does not have", { mtu: 65_521 }, 7],
+  ["an mtu with a fraction", { mtu: 2044.5 }, 7],
+  ["no wait for a carrier", { waitForCarrierSeconds: 0 }, 7],
+  ["a relative CNIDeviceInfoFile", { runtimeConfig: { CNIDeviceInfoFile: "etc/x" } }, 7],
+  ["CNIDeviceInfoFile of number", { runtimeConfig: { CNIDeviceInfoFile: 5 } }, 7],
   ["rdmaIsolation of text", { rdmaIsolation: "true" }, 7],
   ["vfioPciMode of number", { vfioPciMode: 1 }, 7],
   ["ibKubernetesEnabled of text", { ibKubernetesEnabled: "yes" }, 7],
@@ -85,6 +92,7 @@ describe("parseNetwork", () => {
       runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01", CNIDeviceInfoFile: "/x" },
     };
     expect(parse(stdin, "IgnoreUnknown=1;K8S_POD_NAME=p")).toMatchObject({
+      deviceInfo: "/x",
       guid: "02:00:00:00:00:00:00:01",
       pkey: { partition: 5, fullMember: false },
       warnings: [],
@@ -112,6 +120,11 @@ describe("parseNetwork", () => {
 
   test("what is false or null is not asked for", () => {
     expect(parse({ rdmaIsolation: false, vfioPciMode: null, ibKubernetesEnabled: false })).toEqual(parse());
+  });
+
+  test("an MTU is in bytes, the wait for a carrier in seconds", () => {
+    expect(parse({ mtu: 4092, waitForCarrierSeconds: 3 })).toMatchObject({ mtu: 4092, carrierTime: 3000 });
+    expect(parse()).toMatchObject({ mtu: undefined, carrierTime: undefined, deviceInfo: undefined });
   });
 
   test("rdmaIsolation is asked for with true", () => {

@@ -1,4 +1,5 @@
 import { CniError, codes } from "../../cni/errors.ts";
+import { ownInterface } from "../../cni/result.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
@@ -6,6 +7,7 @@ import type { Attaching, Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
 import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
+import type { AttachmentRecord } from "../record.ts";
 import { hostNetdevOf, netdevOf } from "../vf-netdev.ts";
 
 /** The VF's netdev: in the container, under CNI_IFNAME. */
@@ -43,13 +45,18 @@ export const netInterface: Step = {
     attachment.home = hostNetdevOf(attachment);
   },
 
-  verify(attachment) {
+  verify(attachment, result) {
     const { node, record } = attachment;
     const link = interfaceIn(node, living(attachment), record.ifname);
     if (link.pci !== undefined && link.pci !== record.vf.pci) {
       throw new CniError(codes.node, `${record.ifname} belongs to ${link.pci}, not to VF ${record.vf.pci}`);
     }
     if (!link.up) throw new CniError(codes.node, `${record.ifname} is down`);
+    // Without a carrier it is not known yet what the broadcast group allows, which may be less than what was wanted.
+    if (record.wanted.mtu === undefined || !link.carrier) return;
+    const told = ownInterface(result, record.ifname)?.mtu ?? record.wanted.mtu;
+    if (link.mtu === told) return;
+    throw new CniError(codes.node, `the MTU of ${record.ifname} is ${link.mtu}, not ${told}`);
   },
 };
 
@@ -76,33 +83,33 @@ function withAltnames(node: Node, index: number): Link | undefined {
   }
 }
 
-/**
- * Moves a netdev of the host to the container, without its alternative names, which would collide with others there.
- * It comes up at once, because the subnet is joined meanwhile, in the background; and with the MTU that the node's
- * operator gave to this VF, which a rebind has forgotten.
- */
+/** Moves a netdev of the host to the container, without its alternative names, which would collide with others there. */
 function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void {
   const { host } = node.namespaces;
   const { pci } = record.vf;
   stripAltnames(node, host, link, pci);
-  const mtu = link.mtu === record.found.mtu ? {} : { mtu: record.found.mtu };
-  attempt(
-    `move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${record.found.mtu}`,
-    () => node.links.move(host, link.index, pod, record.ifname, { ...mtu, up: true }),
+  const mtu = mtuOf(record);
+  attempt(`move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${mtu}`, () =>
+    node.links.move(host, link.index, pod, record.ifname, upWith(mtu, link)),
   );
 }
 
 /** The same for a netdev that came to the container with its RDMA device. */
-function bringUp({ node, record }: Attachment, pod: Namespace, { index, name, mtu }: Link): void {
-  const wanted = {
-    name: record.ifname,
-    ...(mtu === record.found.mtu ? {} : { mtu: record.found.mtu }),
-    up: true,
-  };
-  attempt(
-    `name ${name} of VF ${record.vf.pci} ${record.ifname} and bring it up with MTU ${record.found.mtu}`,
-    () => node.links.set(pod, index, wanted),
+function bringUp({ node, record }: Attachment, pod: Namespace, link: Link): void {
+  const mtu = mtuOf(record);
+  attempt(`name ${link.name} of VF ${record.vf.pci} ${record.ifname}, up with MTU ${mtu}`, () =>
+    node.links.set(pod, link.index, { name: record.ifname, ...upWith(mtu, link) }),
   );
+}
+
+/** What the network wants, or else what the node's operator gave to this VF, which a rebind or a move has forgotten. */
+function mtuOf({ wanted, found }: AttachmentRecord): number {
+  return wanted.mtu ?? found.mtu;
+}
+
+/** It comes up at once, because the subnet is joined meanwhile, in the background. */
+function upWith(mtu: number, link: Link) {
+  return { ...(link.mtu === mtu ? {} : { mtu }), up: true };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { fromJson, isObject } from "../../../src/cni/document.ts";
 import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Pod, Wish } from "./calls.ts";
@@ -25,10 +26,14 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   const held = [...machine.leases.leases].filter(([, each]) => each === holder).length;
   const own = result?.interfaces.at(-1);
   const home = wish.rdmaIsolation === true ? namespace : machine.host;
+  const wished = wish.mtu ?? before.mtu;
+  const mtu = Math.min(wished, machine.groupMtu ?? wished);
+  const devices = vf.probed.devices.map(({ name }) => name).join();
   const facts: readonly [string, unknown, unknown][] = [
     ["VF of the interface", netdev.kind.pci, wish.vf],
     ["admin state", netdev.up, true],
-    ["MTU", netdev.mtu, before.mtu],
+    ["MTU", netdev.mtu, mtu],
+    ["carrier", wish.carrierTime === undefined || netdev.carrier, true],
     ["alternative names", netdev.altnames.join(), ""],
     ["port GUID", portGuidOf(netdev.kind.address), wish.guid ?? before.port],
     ["node GUID", vf.probed.nodeGuid, wish.guid ?? before.node],
@@ -41,7 +46,8 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
     ["routes", netdev.routes.length, wish.subnets?.length ?? 0],
     ["state in the record", recordOf(machine, pod)?.state, "complete"],
     ["mac in the result", own?.mac, formatHardwareAddress(netdev.kind.address)],
-    ["mtu in the result", own?.mtu, before.mtu],
+    ["mtu in the result", own?.mtu, mtu],
+    ["RDMA devices in the device information", namedIn(machine, wish, devices), devices],
     [
       "addresses in the result",
       result?.ips.length,
@@ -51,4 +57,11 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   return facts.flatMap(([what, is, should]) =>
     is === should ? [] : [`${what} of ${pod.containerId} is ${String(is)}, not ${String(should)}`],
   );
+}
+
+/** The RDMA devices that the device information file names; `otherwise` where there is none to name any. */
+function namedIn({ files }: Machine, { deviceInfo }: Wish, otherwise: string): unknown {
+  const document = fromJson(files.texts.get(deviceInfo ?? "") ?? "");
+  const pci = isObject(document) ? document.pci : undefined;
+  return isObject(pci) ? pci["rdma-device"] : otherwise;
 }

@@ -1,5 +1,6 @@
 import type { AttachCall, Call, DetachCall } from "../../../src/attachment/call.ts";
 import { ipamCallFor } from "../../../src/attachment/ipam-call.ts";
+import type { Wanted } from "../../../src/attachment/record.ts";
 import { emptyDns, type Result } from "../../../src/cni/result.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
@@ -19,12 +20,11 @@ export interface Pod {
 }
 
 /** What an attachment shall be like. */
-export interface Wish {
+export interface Wish extends Omit<Wanted, "guid" | "linkState"> {
   /** PCI address. */
   readonly vf: string;
   readonly guid?: Guid;
   readonly linkState?: LinkState;
-  readonly rdmaIsolation?: true;
   /** Subnets of host-local; none: no IPAM. */
   readonly subnets?: readonly string[];
   /** Name of the network, if it is not "mynet". */
@@ -44,6 +44,9 @@ export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"])
     guid: wish.guid,
     linkState: wish.linkState,
     rdmaIsolation: wish.rdmaIsolation,
+    mtu: wish.mtu,
+    carrierTime: wish.carrierTime,
+    deviceInfo: wish.deviceInfo,
     reply: { cniVersion: "1.1.0", prevResult: wish.prevResult, dns: emptyDns() },
   };
 }

@@ -92,6 +92,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "files.read": [{ code: "EIO" }],
   "files.create": [{ code: "ENOSPC" }],
   "files.replace": [{ code: "ENOSPC" }],
+  "files.replaceForeign": [{ code: "ENOSPC" }],
   "files.rename": [{ code: "EIO" }],
   "files.remove": [{ code: "EROFS" }],
   "files.makeDirectory": [{ code: "EROFS" }],
@@ -114,7 +115,7 @@ const answers: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What fails together when the file system of the state directory is full, or becomes read-only. */
-const fullDisk = ["files.create", "files.replace", "files.makeDirectory"];
+const fullDisk = ["files.create", "files.replace", "files.replaceForeign", "files.makeDirectory"];
 const readOnly = [...fullDisk, "files.rename", "files.remove", "files.removeDirectory", "files.lock"];
 
 /** Everything that can go wrong at each call of a run that goes well. */

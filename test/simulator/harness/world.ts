@@ -1,6 +1,7 @@
 import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
 import { FIRST_INODE } from "../model/bus.ts";
+import { parentOf } from "../model/files.ts";
 import type { Vf } from "../model/functions.ts";
 import { Machine } from "../model/machine.ts";
 import { virtual } from "../model/netdev.ts";
@@ -25,6 +26,15 @@ const nodeGuid = guid("0a:00:00:00:00:00:00:01");
 const portGuid = guid("0a:00:00:00:00:00:00:02");
 /** Its names. */
 const naming = { name: "ibp1s0f0v0", altname: "rail0" };
+
+/** The device information file that Multus has made for an attachment of the VF, as the device plugin saw it. */
+export const deviceInfo = "/run/k8s.cni.cncf.io/devinfo/cni/a-mynet-c1_net1";
+const information = {
+  type: "pci",
+  version: "1.1.0",
+  pci: { "pci-address": vf, "rdma-device": "mlx5_8", "vhost-net": "/dev/vhost-net" },
+  "x-vendor": { kept: [1, null] },
+};
 
 /** How a node differs from the usual one. */
 export interface Setting {
@@ -53,7 +63,7 @@ export interface Setting {
 /** A node with something to lose, where another container has a VF already. */
 export function makeWorld(setting: Setting = {}): Machine {
   const machine = new Machine();
-  const { bus, host, leases } = machine;
+  const { bus, files, host, leases } = machine;
   machine.programs.set(`${pluginPath}/host-local`, leases.program);
   const uplink = virtual();
   host.add(uplink, "eth0");
@@ -68,6 +78,8 @@ export function makeWorld(setting: Setting = {}): Machine {
     portGuid: setting.guid ?? portGuid,
   });
   const number = host.ofFunction(vf)[0]?.[0] ?? 0;
+  files.makeDirectory(parentOf(deviceInfo));
+  files.write(deviceInfo, JSON.stringify(information));
   for (const { netns } of [c1, c2, c3]) addPod(machine, netns, number);
   attachOther(machine, number);
   machine.time.settle();

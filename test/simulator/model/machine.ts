@@ -37,6 +37,8 @@ export class Machine {
   vfConfigReadable = true;
   /** Is an address that is given out in use elsewhere? */
   duplicateAddress: string | undefined;
+  /** The largest MTU that the broadcast group allows, as is found out with the carrier. */
+  groupMtu: number | undefined;
   /** Must a netdev be down to be renamed, as before Linux 6.2? */
   renameNeedsDown = true;
   #udev: Udev | undefined;
@@ -116,6 +118,7 @@ export class Machine {
       const vf = this.bus.vfs.get(netdev.kind.pci ?? "");
       if (!netdev.up || vf?.linkState === "disable") return;
       netdev.carrier = true;
+      netdev.mtu = Math.min(netdev.mtu, this.groupMtu ?? netdev.mtu);
       where.changes++;
       this.time.after(DAD_TIME, () => this.#settleAddresses(where, netdev));
     });
