@@ -7,6 +7,7 @@
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/statvfs.h>
 #include <unistd.h>
 
 static JSValue host_mkdir(HOST_ARGUMENTS)
@@ -28,6 +29,24 @@ static JSValue host_rmdir(HOST_ARGUMENTS)
   if (path == NULL)
     return JS_EXCEPTION;
   JSValue result = rmdir(path) < 0 ? host_throw(context, errno, "rmdir", path) : JS_UNDEFINED;
+  js_free(context, path);
+  return result;
+}
+
+static JSValue host_requireWritable(HOST_ARGUMENTS)
+{
+  char *path = host_name(context, argv[0], "access");
+  if (path == NULL)
+    return JS_EXCEPTION;
+  struct statvfs status;
+  JSValue result = JS_UNDEFINED;
+  if (access(path, W_OK | X_OK) < 0)
+    result = host_throw(context, errno, "access", path);
+  else if (statvfs(path, &status) < 0)
+    result = host_throw(context, errno, "statvfs", path);
+  /* A file system that counts no blocks, or no files, has 0 of them in all. */
+  else if ((status.f_blocks > 0 && status.f_bfree == 0) || (status.f_files > 0 && status.f_ffree == 0))
+    result = host_throw(context, ENOSPC, "statvfs", path);
   js_free(context, path);
   return result;
 }
@@ -109,6 +128,7 @@ static JSValue host_readLink(HOST_ARGUMENTS)
 const JSCFunctionListEntry host_directories_functions[] = {
   HOST_FUNCTION(mkdir, 2),
   HOST_FUNCTION(rmdir, 1),
+  HOST_FUNCTION(requireWritable, 1),
   HOST_FUNCTION(readDirectory, 1),
   HOST_FUNCTION(readLink, 1),
 };

@@ -93,6 +93,8 @@ declare module "host" {
   function unlink(path: string): void;
   function mkdir(path: string, mode: number): void;
   function rmdir(path: string): void;
+  /** access(2) for writing and statvfs(2): throws what making a file in a directory would meet, and makes none. */
+  function requireWritable(path: string): void;
   /** Names in a directory without "." and "..", unsorted. */
   function readDirectory(path: string): string[];
   function readLink(path: string): string;

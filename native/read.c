@@ -9,7 +9,7 @@
 /*
  * sysfs hands out an attribute at once, a page at the most (kernfs_file_read_iter, sysfs_emit), and sysctl a value
  * (proc_dostring): less than the smallest page there is means that no more comes, and the read that would find the
- * end can be spared. (Of boot_id it would take as long as ten other calls: the kernel prints the UUID again.)
+ * end can be spared.
  */
 enum { SMALLEST_PAGE = 4096 };
 
@@ -46,7 +46,9 @@ JSValue host_read_text(JSContext *context, int fd, size_t limit, enum host_read_
       text = larger;
       size *= 2;
     }
-    ssize_t got = read_some(fd, text + used, size - used, end);
+    /* sysctl makes a buffer as large as is asked for, and clears it. */
+    size_t room = end == HOST_READ_ATTRIBUTE && size - used > SMALLEST_PAGE ? SMALLEST_PAGE : size - used;
+    ssize_t got = read_some(fd, text + used, room, end);
     if (got < 0)
       error = errno;
     else

@@ -4,23 +4,29 @@ import { deferSignals, exitStatus, getenv, print, readStdin } from "host";
 import { attach } from "./attachment/attach.ts";
 import type { Call } from "./attachment/call.ts";
 import { check } from "./attachment/check.ts";
+import { collect } from "./attachment/collect.ts";
 import { detach } from "./attachment/detach.ts";
-import { ipamCallFor } from "./attachment/ipam-call.ts";
+import { ipamCallFor, ipamCallOfNetwork } from "./attachment/ipam-call.ts";
+import { ready } from "./attachment/ready.ts";
 import { type Configuration, parseConfiguration, prevResult } from "./cni/configuration.ts";
 import { errorDocument, messageOf } from "./cni/error-document.ts";
 import { CniError, codes } from "./cni/errors.ts";
 import { allowsOwnNetns, checkCommand, type Invocation, readEnvironment } from "./cni/invocation.ts";
 import { encodeResult, requireExpressible } from "./cni/result-encode.ts";
+import { validAttachments } from "./cni/valid-attachments.ts";
 import { type CniVersion, checkVersion, NEWEST_VERSION } from "./cni/versions.ts";
 import { linuxNode } from "./linux/node.ts";
-import { parseNetwork, parseNetworkForDelete } from "./network.ts";
+import {
+  configuredTimeout,
+  parseNetwork,
+  parseNetworkForCollect,
+  parseNetworkForDelete,
+  parseNetworkForStatus,
+} from "./network.ts";
 import type { Node } from "./node/node.ts";
 
 /** A network configuration has some hundred bytes; more than this is a mistake or an attack. */
 const longestConfiguration = 1 << 20;
-
-/** How long a CHECK may take, ms. */
-const checkTime = 100_000;
 
 /** Answers the call that the environment and stdin describe, on stdout and with the exit status. */
 export function answerCall(): void {
@@ -33,7 +39,8 @@ export function answerCall(): void {
     if (command === "ADD") add(invocation, configuration, version);
     else if (command === "DEL") del(invocation, configuration);
     else if (command === "CHECK") checkAttachment(invocation, configuration, version);
-    // GC and STATUS have nothing to say yet, which CNI's libraries take for success.
+    else if (command === "STATUS") status(invocation, configuration, version);
+    else if (command === "GC") collectStale(invocation, configuration);
   } catch (error) {
     print(1, errorDocument(error, version ?? NEWEST_VERSION));
     exitStatus(1);
@@ -87,10 +94,40 @@ function checkAttachment(invocation: Invocation, configuration: Configuration, c
     );
   }
   const node = linuxNode();
-  check(node, {
-    ...callOf(node, invocation, configuration, checkTime),
-    netns: invocation.netns ?? "",
-    prevResult: before,
+  deferSignals();
+  const call = callOf(node, invocation, configuration, configuredTimeout(configuration));
+  const netns = invocation.netns ?? "";
+  check(node, { ...call, netns, prevResult: before, ipam: ipamCallFor(call.name, netns, call) });
+}
+
+function status({ args, path }: Invocation, configuration: Configuration, cniVersion: CniVersion): void {
+  const network = parseNetworkForStatus(configuration);
+  const node = linuxNode();
+  const leases = network.ipamType !== undefined;
+  // Only a plugin of ours that runs must not be left alone.
+  if (leases) deferSignals();
+  ready(node, {
+    cniVersion,
+    rdmaIsolation: network.rdmaIsolation,
+    ipam: leases ? ipamCallOfNetwork({ stdin: configuration.text, args, path }) : undefined,
+    deadline: node.clock.now() + network.timeout,
+    warn,
+  });
+}
+
+function collectStale({ args, path }: Invocation, configuration: Configuration): void {
+  const valid = validAttachments(configuration);
+  const network = parseNetworkForCollect(configuration);
+  network.warnings.forEach(warn);
+  const node = linuxNode();
+  deferSignals();
+  const leases = network.ipamType !== undefined;
+  collect(node, {
+    network: configuration.name,
+    valid,
+    ipam: leases ? ipamCallOfNetwork({ stdin: configuration.text, args, path }) : undefined,
+    deadline: node.clock.now() + network.timeout,
+    warn,
   });
 }
 

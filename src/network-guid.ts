@@ -12,6 +12,9 @@ const WHERE =
   "in the pod's annotation k8s.v1.cni.cncf.io/networks, in the element of this network: " +
   '"cni-args": {"mellanox.infiniband.app": "configured", "guid": "02:…"} (or "infiniband-guid" beside it)';
 
+/** The administrator's key, the one that can say "auto". */
+const NETWORK_KEY = "guid";
+
 /** A GUID as somebody wrote it, and where. */
 interface Source {
   readonly where: string;
@@ -19,7 +22,8 @@ interface Source {
 }
 
 /**
- * The GUID that the VF shall have; undefined where nobody names one.
+ * The GUID that the VF shall have; "auto" where the administrator leaves it to us, undefined where nobody says
+ * anything.
  *
  * Of several the first wins: runtimeConfig.infinibandGUID (a capability that the administrator granted);
  * args.cni.guid with ibKubernetesEnabled; the administrator's `guid`, which no pod may override; args.cni.guid;
@@ -31,13 +35,14 @@ export function wantedGuid(
   ibKubernetes: boolean,
   cniArgs: string,
   warnings: string[],
-): Guid | undefined {
+): Guid | "auto" | undefined {
   const source =
     capabilityGuid(fields) ??
     (ibKubernetes ? annotationGuid(fields) : undefined) ??
-    given("guid", fields.raw("guid")) ??
+    given(NETWORK_KEY, fields.raw(NETWORK_KEY)) ??
     annotationGuid(fields) ??
     argumentGuid(cniArgs, warnings);
+  if (source?.where === NETWORK_KEY && source.value === "auto") return "auto";
   if (source !== undefined) return readGuid(source);
   if (!ibKubernetes) return undefined;
   throw new CniError(
@@ -89,7 +94,8 @@ function readGuid({ where, value }: Source): Guid {
   if (guid === undefined) {
     throw new CniError(
       codes.badConfiguration,
-      `${where} must be an InfiniBand GUID of 8 bytes, as "02:00:00:00:00:00:00:01", not ${showValue(value)}`,
+      `${where} must be an InfiniBand GUID of 8 bytes, as "02:00:00:00:00:00:00:01"` +
+        `${where === NETWORK_KEY ? ', or "auto"' : ""}, not ${showValue(value)}`,
     );
   }
   if (!isUsableGuid(guid)) {

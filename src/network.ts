@@ -21,8 +21,8 @@ export interface NetworkConfig {
   readonly name: string;
   /** Of the VF, in the kernel's spelling, e.g. "0000:03:00.2". */
   readonly deviceID: string;
-  /** The GUID that the VF shall have; undefined: the one that it has. */
-  readonly guid: Guid | undefined;
+  /** The GUID that the VF shall have; undefined: the one that it has; "auto": that, or else one derived for it. */
+  readonly guid: Guid | "auto" | undefined;
   /** For the subnet manager, by way of ib-kubernetes; nothing on the node depends on it. */
   readonly pkey: PKey | undefined;
   /** undefined: as it is. */
@@ -79,7 +79,7 @@ export function parseNetwork(
   const pkey = configuredPKey(configuration);
   const linkState = configuredLinkState(configuration);
   const rdmaIsolation = fields.boolean("rdmaIsolation") || undefined;
-  const mtu = fields.integer("mtu", LEAST_MTU, MOST_MTU);
+  const mtu = configuredMtu(configuration);
   const carrierTime = seconds(configuration, "waitForCarrierSeconds");
   const deviceInfo = configuredDeviceInfo(configuration);
   const ipam = leasingIpam(configuration);
@@ -112,7 +112,40 @@ export function parseNetwork(
  */
 export function parseNetworkForDelete(configuration: Configuration): DetachConfig {
   const warnings: string[] = [];
-  const tolerate = <T>(read: () => T): T | undefined => {
+  const tolerate = tolerant(warnings);
+  return {
+    name: configuration.name,
+    deviceID: tolerate(() => requiredDevice(configuration)),
+    ipamType: tolerate(() => leasingIpam(configuration)),
+    timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
+    warnings,
+  };
+}
+
+/** What GC needs of a network. */
+export interface CollectConfig {
+  /** Name of the IPAM plugin; undefined: none can have leases. */
+  readonly ipamType: string | undefined;
+  /** How long the call may take, ms. */
+  readonly timeout: number;
+  /** What ADD would have refused, a sentence each. */
+  readonly warnings: readonly string[];
+}
+
+/** Reads the network for GC, which cleans up whatever ADD would say of it. */
+export function parseNetworkForCollect(configuration: Configuration): CollectConfig {
+  const warnings: string[] = [];
+  const tolerate = tolerant(warnings);
+  return {
+    ipamType: tolerate(() => leasingIpam(configuration)),
+    timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
+    warnings,
+  };
+}
+
+/** Reads what it can, and keeps what is wrong as a warning. */
+function tolerant(warnings: string[]): <T>(read: () => T) => T | undefined {
+  return (read) => {
     try {
       return read();
     } catch (error) {
@@ -121,12 +154,31 @@ export function parseNetworkForDelete(configuration: Configuration): DetachConfi
       return undefined;
     }
   };
+}
+
+/** What STATUS needs of a network, which no attachment is meant by: nobody has filled in a deviceID. */
+export interface StatusConfig {
+  /** Shall containers have the RDMA devices of their VFs, and nobody else? */
+  readonly rdmaIsolation: boolean;
+  /** Name of the IPAM plugin; undefined: no addresses. */
+  readonly ipamType: string | undefined;
+  /** How long the call may take, ms. */
+  readonly timeout: number;
+}
+
+/**
+ * Reads the network for STATUS.
+ * @throws {CniError} 7 or 2 where ADD would refuse it, whatever it is called with.
+ */
+export function parseNetworkForStatus(configuration: Configuration): StatusConfig {
+  refuseUnbuilt(configuration);
+  configuredPKey(configuration);
+  configuredLinkState(configuration);
+  configuredMtu(configuration);
   return {
-    name: configuration.name,
-    deviceID: tolerate(() => requiredDevice(configuration)),
-    ipamType: tolerate(() => leasingIpam(configuration)),
-    timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
-    warnings,
+    rdmaIsolation: configuration.fields.boolean("rdmaIsolation"),
+    ipamType: leasingIpam(configuration),
+    timeout: configuredTimeout(configuration),
   };
 }
 
@@ -175,8 +227,11 @@ function configuredLinkState({ fields }: Configuration): LinkState | undefined {
   throw fields.wrong("link_state", text, 'must be "auto", "enable" or "disable"');
 }
 
-/** `timeoutSeconds`, in ms. */
-function configuredTimeout(configuration: Configuration): number {
+/**
+ * How long a call may take, ms (`timeoutSeconds`).
+ * @throws {CniError} 7 where it is none.
+ */
+export function configuredTimeout(configuration: Configuration): number {
   return seconds(configuration, "timeoutSeconds") ?? DEFAULT_TIMEOUT;
 }
 
@@ -184,6 +239,10 @@ function configuredTimeout(configuration: Configuration): number {
 function seconds({ fields }: Configuration, key: string): number | undefined {
   const value = fields.integer(key, 1, 3600);
   return value === undefined ? undefined : value * 1000;
+}
+
+function configuredMtu({ fields }: Configuration): number | undefined {
+  return fields.integer("mtu", LEAST_MTU, MOST_MTU);
 }
 
 /** It is the runtime's own, and what is written there is read by others. */

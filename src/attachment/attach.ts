@@ -5,6 +5,7 @@ import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Attaching } from "./attachment.ts";
 import { attachmentOf } from "./attachment-of.ts";
+import { autoGuid } from "./auto-guid.ts";
 import type { AttachCall } from "./call.ts";
 import { openContainer } from "./container.ts";
 import { estateOf } from "./estate.ts";
@@ -51,21 +52,28 @@ function attachLocked(
   pod: Namespace,
   vf: VirtualFunction,
 ): Result {
-  const { guid, linkState, rdmaIsolation, mtu, carrierTime, deviceInfo } = call;
-  const wanted = { guid, linkState, rdmaIsolation, mtu, carrierTime, deviceInfo };
   const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
+  const pf = attempt(`read PF ${vf.pf}`, () => pfNetdev(node, vf.pf));
+  const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
+    call.guid === "auto" ? autoGuid(node, state, vf, pf, estate) : undefined,
+  );
+  const { linkState, rdmaIsolation, mtu, carrierTime, deviceInfo } = call;
+  const guid = call.guid === "auto" ? provided : call.guid;
+  const wanted = { guid, linkState, rdmaIsolation, mtu, carrierTime, deviceInfo };
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
     estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
   );
-  const pf = attempt(`read PF ${vf.pf}`, () => pfNetdev(node, vf.pf));
   const { record, netdev, effective } = attempt(`read what VF ${vf.pci} is like`, () =>
-    makePlan(node, call, vf, pod, pf, wanted, inherited?.originals),
+    makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided),
   );
 
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
   // From here on whoever comes after us finds the plan, and with it the way back.
   const path = attempt("write the attachment's record", () => state.create(record, pf.name));
-  if (path === undefined) throw alreadyAttached(call);
+  if (path === undefined) {
+    attempt(`note that VF ${vf.pci} is not claimed any more`, () => locks.disown());
+    throw alreadyAttached(call);
+  }
   const attachment: Attaching = {
     ...attachmentOf(node, record, pod, locks, call),
     pf: () => pf,

@@ -1,5 +1,6 @@
 import type { Dns, Result } from "../cni/result.ts";
 import type { CniVersion } from "../cni/versions.ts";
+import type { Guid } from "../infiniband/guid.ts";
 import type { IpamCall } from "./ipam-call.ts";
 import type { AttachmentName, Wanted } from "./record.ts";
 
@@ -30,12 +31,14 @@ export interface Reply {
 }
 
 /** What ADD is asked for. */
-export interface AttachCall extends Call, Wanted {
+export interface AttachCall extends Call, Omit<Wanted, "guid"> {
   readonly netns: string;
   /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
   readonly ownNetnsAllowed: boolean;
   /** PCI address of the VF. */
   readonly deviceID: string;
+  /** "auto": the VF's own where it has one, else one that is derived for it and stays; undefined: the VF's own. */
+  readonly guid: Guid | "auto" | undefined;
   readonly reply: Reply;
 }
 
@@ -54,4 +57,33 @@ export interface CheckCall extends Call {
   readonly netns: string;
   /** What ADD told the runtime. */
   readonly prevResult: Result;
+  /** How the configuration's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
+}
+
+/** What STATUS is asked for: not an attachment, but whether one could be made. */
+export interface StatusCall {
+  readonly cniVersion: CniVersion;
+  /** Shall containers have the RDMA devices of their VFs, and nobody else? */
+  readonly rdmaIsolation: boolean;
+  /** How the network's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
+  /** Point on the node's clock where waiting ends. */
+  readonly deadline: number;
+  /** Says something that the operator should know and that fails nothing. */
+  readonly warn: (message: string) => void;
+}
+
+/** What GC is asked for. */
+export interface CollectCall {
+  /** The network's name. */
+  readonly network: string;
+  /** The attachments that the runtime knows; undefined where it does not say. */
+  readonly valid: readonly AttachmentName[] | undefined;
+  /** How the network's IPAM plugin is called; undefined where there is none. */
+  readonly ipam: IpamCall | undefined;
+  /** Point on the node's clock where waiting ends. */
+  readonly deadline: number;
+  /** Says something that the operator should know and that fails nothing. */
+  readonly warn: (message: string) => void;
 }

@@ -1,10 +1,13 @@
 import { CniError, codes } from "../cni/errors.ts";
+import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import { attachmentOf } from "./attachment-of.ts";
 import type { CheckCall } from "./call.ts";
-import { recordedContainer } from "./container.ts";
+import { openIfThere } from "./container.ts";
 import { attempt } from "./failure.ts";
+import { callForLease } from "./ipam-call.ts";
 import { Locks } from "./locks.ts";
+import type { AttachmentRecord } from "./record.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { allSteps } from "./steps/all-steps.ts";
 
@@ -22,10 +25,32 @@ export function check(node: Node, call: CheckCall): void {
       `container ${containerId} has no attachment ${ifname}${record === undefined ? "" : ` (its record says ${record.state})`}`,
     );
   }
-  const pod = attempt(`open the network namespace ${record.netns}`, () => recordedContainer(node, record));
+  const pod = attempt(`open the network namespace ${call.netns}`, () =>
+    containerAt(node, call.netns, record),
+  );
   const locks = new Locks(node, state, call.deadline, `CHECK of container ${containerId}`);
-  const attachment = attachmentOf(node, record, pod, locks, call);
+  const attachment = {
+    ...attachmentOf(node, record, pod, locks, call),
+    ipam: callForLease(call.ipam, record),
+  };
   for (const step of allSteps()) {
     attempt(`check the ${step.name} of VF ${record.vf.pci}`, () => step.verify(attachment, call.prevResult));
   }
+}
+
+/**
+ * The container's namespace.
+ * @throws {CniError} where what is at that path is not the one that ADD put the VF into.
+ */
+function containerAt(node: Node, netns: string, record: AttachmentRecord): Namespace {
+  const pod = openIfThere(node, netns);
+  if (pod === undefined) {
+    throw new CniError(codes.badNamespace, `CNI_NETNS ${netns} is gone, or no network namespace`);
+  }
+  if (pod.cookie === record.netnsCookie) return pod;
+  throw new CniError(
+    codes.badNamespace,
+    `CNI_NETNS ${netns} is another network namespace than the one that ADD attached VF ${record.vf.pci} to ` +
+      `(${record.netns})`,
+  );
 }

@@ -1,4 +1,5 @@
 import { CniError, codes } from "../cni/errors.ts";
+import type { Guid } from "../infiniband/guid.ts";
 import type { VirtualFunction } from "../node/functions.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
@@ -11,6 +12,9 @@ import { guid } from "./steps/guid.ts";
 import { netInterface } from "./steps/interface.ts";
 import { linkState } from "./steps/link-state.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
+
+/** How many GUIDs of dead attachments a record keeps; each try that is killed before it sets its own can add one. */
+const mostLeft = 8;
 
 /** What an attachment that died left behind on a VF. */
 export interface Estate {
@@ -76,7 +80,15 @@ export function adopt(dead: Attachment, wanted: Wanted): Originals {
   }
   linkState.undo(dead);
   deviceInfo.undo(dead);
-  return completed(dead);
+  const originals = completed(dead);
+  return hasDriver && wanted.guid !== undefined ? withLeft(originals, record.wanted.guid) : originals;
+}
+
+/** The originals, where a GUID of the dead may still be on the VF. Only some retries are ever remembered. */
+function withLeft(originals: Originals, guid: Guid | undefined): Originals {
+  const { leftGuids = [] } = originals;
+  if (guid === undefined || leftGuids.includes(guid)) return originals;
+  return { ...originals, leftGuids: [...leftGuids, guid].slice(-mostLeft) };
 }
 
 /** The originals of a dead attachment, with those that it had no need to ask for. It has not changed them. */

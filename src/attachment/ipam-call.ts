@@ -2,6 +2,7 @@ import { ipamTypeOf } from "../cni/configuration.ts";
 import { fromJson, isObject } from "../cni/document.ts";
 import { findPlugin, type IpamVariables, ipamEnvironment } from "../cni/ipam.ts";
 import { requireDelegateSuccess } from "../cni/ipam-outcome.ts";
+import { versionsIn } from "../cni/versions.ts";
 import type { Node } from "../node/node.ts";
 import type { Child } from "../node/processes.ts";
 import { attempt } from "./failure.ts";
@@ -14,6 +15,9 @@ export interface IpamCall extends IpamVariables {
   /** The network configuration, unaltered. */
   readonly stdin: string;
 }
+
+/** What an IPAM plugin can be asked. */
+type IpamCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
 /** The call that made the record's lease; undefined where no IPAM was configured. */
 export function ipamCallOf(record: AttachmentRecord): IpamCall | undefined {
@@ -33,6 +37,18 @@ export function ipamCallFor(
   return plugin === undefined ? undefined : { plugin, stdin, containerId, ifname, netns, args, path };
 }
 
+/**
+ * How the IPAM plugin is asked about a record's lease: as the runtime calls us, which may carry what the plugin
+ * expects (prevResult), unless the network was changed under the running container: then what ADD was called with
+ * names the lease.
+ * @param given the runtime's call; undefined where its configuration has no IPAM.
+ */
+export function callForLease(given: IpamCall | undefined, record: AttachmentRecord): IpamCall | undefined {
+  const recorded = ipamCallOf(record);
+  if (recorded === undefined || given === undefined) return recorded;
+  return sameLease(recorded, given) ? given : recorded;
+}
+
 /** Do both speak of one lease: same network, same `ipam`, same attachment? */
 export function sameLease(one: IpamCall, other: IpamCall): boolean {
   return leaseKey(one) === leaseKey(other);
@@ -44,6 +60,19 @@ function leaseKey({ stdin, containerId, ifname }: IpamCall): string {
   return JSON.stringify([name, ipam, containerId, ifname]);
 }
 
+/** How the IPAM plugin of a network is called where no attachment is meant: GC and STATUS. */
+export function ipamCallOfNetwork({
+  stdin,
+  args,
+  path,
+}: {
+  readonly stdin: string;
+  readonly args: string;
+  readonly path: string;
+}): IpamCall | undefined {
+  return ipamCallFor({ containerId: "", ifname: "" }, "", { stdin, args, path });
+}
+
 /**
  * Starts the IPAM plugin.
  * @param inherit descriptors of locks that it keeps; it is not killed when we are.
@@ -51,7 +80,7 @@ function leaseKey({ stdin, containerId, ifname }: IpamCall): string {
  */
 export function startIpam(
   node: Node,
-  command: "ADD" | "DEL" | "CHECK",
+  command: IpamCommand,
   call: IpamCall,
   inherit: readonly number[],
 ): Child {
@@ -65,23 +94,43 @@ export function startIpam(
 /**
  * Runs the IPAM plugin to its end. One that hangs is killed at the deadline; what its DEL had to release is
  * still owed then.
+ * @returns what it printed.
  * @throws {CniError} where the plugin failed, or was not ready by the deadline.
  */
 export function runIpam(
   node: Node,
-  command: "DEL" | "CHECK",
+  command: Exclude<IpamCommand, "ADD">,
   call: IpamCall,
   inherit: readonly number[],
   deadline: number,
   warn: (message: string) => void,
-): void {
+): string {
   const child = startIpam(node, command, call, inherit);
   try {
     const outcome = attempt(`wait for the ${command} of IPAM plugin ${call.plugin}`, () =>
       child.wait(deadline),
     );
     requireDelegateSuccess(call.plugin, outcome, warn);
+    return outcome.stdout;
   } finally {
     child.kill();
+  }
+}
+
+/**
+ * The versions of CNI that a plugin speaks; none where it does not tell. To be asked where it has failed at GC or
+ * STATUS: those of before CNI 1.1 know neither, and answer all sorts of things ("missing containerID", say).
+ */
+export function spokenVersions(
+  node: Node,
+  call: IpamCall,
+  deadline: number,
+  warn: (message: string) => void,
+): readonly unknown[] {
+  try {
+    return versionsIn(runIpam(node, "VERSION", call, [], deadline, warn));
+  } catch {
+    // What it failed at before says more.
+    return [];
   }
 }

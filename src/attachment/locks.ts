@@ -1,8 +1,9 @@
 import { fromJson, isObject } from "../cni/document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import { TimeoutError } from "../node/clock.ts";
-import type { Lock } from "../node/files.ts";
+import type { Lock, LockHolder } from "../node/files.ts";
 import type { Node } from "../node/node.ts";
+import { type HolderNote, heldBy } from "./lock-holder.ts";
 import { type AttachmentName, isNamed } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -129,17 +130,22 @@ export class Locks {
     try {
       lock.acquire(deadline);
     } catch (error) {
-      const holder = holderIn(lock.read(), this.node.clock.wall());
+      const reason = error instanceof TimeoutError ? this.#busy(lock, what, error) : error;
       lock.release();
-      if (!(error instanceof TimeoutError)) throw error;
-      throw new CniError(
-        codes.tryAgain,
-        `${what} is busy: held by ${holder ?? "a process that left no note"}`,
-        {
-          cause: error,
-        },
-      );
+      throw reason;
     }
+  }
+
+  #busy(lock: Lock, what: string, timeout: TimeoutError): CniError {
+    let holders: readonly LockHolder[] = [];
+    let cause: Error = timeout;
+    try {
+      holders = lock.holders();
+    } catch (error) {
+      cause = new AggregateError([timeout, error], "nor can its holder be found out");
+    }
+    const holder = heldBy(lock.read(), holders, this.node.clock.wall());
+    return new CniError(codes.tryAgain, `${what} is busy: ${holder}`, { cause });
   }
 
   #write(): void {
@@ -148,7 +154,7 @@ export class Locks {
 
   #text(): string {
     const { clock } = this.node;
-    const holder = { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) };
+    const holder: HolderNote = { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) };
     // JSON.stringify leaves out what is undefined.
     return JSON.stringify({ owner: this.#owner, predecessor: this.#predecessor, holder });
   }
@@ -168,12 +174,4 @@ function nameIn(value: unknown): AttachmentName | undefined {
   if (!isObject(value)) return undefined;
   const { containerId, ifname } = value;
   return typeof containerId === "string" && typeof ifname === "string" ? { containerId, ifname } : undefined;
-}
-
-function holderIn(text: string, now: number): string | undefined {
-  const note = fromJson(text);
-  const holder = isObject(note) ? note.holder : undefined;
-  if (!isObject(holder) || typeof holder.since !== "number") return undefined;
-  const seconds = Math.max(0, Math.round((now - holder.since) / 1000));
-  return `process ${holder.pid} (${holder.verb}) for ${seconds} s`;
 }

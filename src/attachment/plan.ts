@@ -1,5 +1,5 @@
 import { CniError, codes } from "../cni/errors.ts";
-import { isUsableGuid, ZERO_GUID } from "../infiniband/guid.ts";
+import { type Guid, isUsableGuid, ZERO_GUID } from "../infiniband/guid.ts";
 import { HARDWARE_ADDRESS_LENGTH } from "../infiniband/hardware-address.ts";
 import type { VirtualFunction } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
@@ -36,6 +36,7 @@ export function makePlan(
   pf: Link,
   wanted: Wanted,
   inherited: Originals | undefined,
+  provided: Guid | undefined,
 ): Plan {
   const driver = boundDriver(node, vf.pci);
   const netdev = hostIpoib(node, vf.pci);
@@ -46,11 +47,12 @@ export function makePlan(
   const seen = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
   const found = {
     ...seen,
+    ...(provided === undefined ? {} : { nodeGuid: provided, portGuid: provided }),
     rdma: seen.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
     // The file is this attachment's own, also where the VF is inherited.
     deviceInfo: wanted.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, wanted.deviceInfo),
   };
-  if (wanted.guid === undefined) requireGuid(vf, netdev, found);
+  if (wanted.guid === undefined) requireGuid(vf, netdev, found.portGuid, effective.port);
   const record: AttachmentRecord = {
     state: "preparing",
     containerId: call.name.containerId,
@@ -167,13 +169,14 @@ function requireFree(node: Node, pod: Namespace, { name, netns }: Call): void {
 }
 
 /** The most reported problem of all: a fresh VF has no GUID, and none was asked for. */
-function requireGuid({ pci }: VirtualFunction, netdev: Link, found: Originals): void {
-  if (isUsableGuid(found.portGuid)) return;
+function requireGuid({ pci }: VirtualFunction, netdev: Link, ...guids: (Guid | undefined)[]): void {
+  const invalid = guids.find((guid) => guid === undefined || !isUsableGuid(guid));
+  if (invalid === undefined) return;
   throw new CniError(
     codes.badConfiguration,
-    `VF ${pci} (${netdev.name}) has no valid GUID (${found.portGuid}) and the network names none: set "guid" or ` +
-      "runtimeConfig.infinibandGUID (capability infinibandGUID) in the network, run ib-kubernetes, or give the VF " +
-      "one: ip link set <PF> vf <index> node_guid <GUID>; ip link set <PF> vf <index> port_guid <GUID>; then unbind " +
+    `VF ${pci} (${netdev.name}) has no valid GUID (${invalid}) and the network names none: set "guid" in the ` +
+      'network, to "auto" (one is derived for the VF, and stays) or to a GUID, or runtimeConfig.infinibandGUID ' +
+      "(capability infinibandGUID); run ib-kubernetes; or give the VF one: ip link set <PF> vf <index> node_guid <GUID>; ip link set <PF> vf <index> port_guid <GUID>; then unbind " +
       "and bind the VF's driver",
   );
 }

@@ -98,6 +98,8 @@ function isOriginals(found: Record<string, unknown>): boolean {
     isGuidOrAbsent(found.adminNodeGuid) &&
     isGuidOrAbsent(found.adminPortGuid) &&
     isLinkStateOrAbsent(found.linkState) &&
+    (found.leftGuids === undefined ||
+      (Array.isArray(found.leftGuids) && found.leftGuids.every(isGuidOrAbsent))) &&
     areRdmaNamesOrAbsent(found.rdma) &&
     isStringOrAbsent(found.deviceInfo) &&
     isStringOrAbsent(found.driverOverride)

@@ -20,6 +20,11 @@ export interface Originals {
   readonly rdma?: RdmaNames | undefined;
   /** The RDMA devices that the device information file named; undefined where it named none, or there was none. */
   readonly deviceInfo?: string | undefined;
+  /**
+   * GUIDs of attachments that died, which may still be on the VF: they were not taken back first, since another one
+   * was to be set anyway.
+   */
+  readonly leftGuids?: readonly Guid[] | undefined;
   /** The driver that was bound to the VF. */
   readonly driver: string;
   readonly driverOverride?: string | undefined;

@@ -1,5 +1,7 @@
+import { fromJson } from "../cni/document.ts";
 import { utf8Length } from "../cni/utf8-length.ts";
 import type { Files, Lock } from "../node/files.ts";
+import { errnoOf } from "../node/node.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { parseRecord, recordDocument } from "./record-document.ts";
 
@@ -32,6 +34,26 @@ export class StateDirectory {
   /** Makes the directories that a change needs. */
   prepare(): void {
     this.files.makeDirectory(`${root}/.vf`);
+  }
+
+  /**
+   * Throws what keeps records and lock files from being made, and changes nothing. What is not there yet would be
+   * made, so then it is the nearest directory above that must be writable.
+   */
+  requireWritable(): void {
+    const locks = `${root}/.vf`;
+    if (this.requireNearest(locks) === locks) this.files.requireWritable(root);
+  }
+
+  private requireNearest(path: string): string {
+    try {
+      this.files.requireWritable(path);
+      return path;
+    } catch (error) {
+      const parent = path.slice(0, path.lastIndexOf("/"));
+      if (errnoOf(error) !== "ENOENT" || parent === "") throw error;
+      return this.requireNearest(parent);
+    }
   }
 
   /** The lock file of a VF, which also says who owns the VF; never removed. */
@@ -74,6 +96,11 @@ export class StateDirectory {
     return { path, record: this.last.record };
   }
 
+  /** What a file says, be it our record or the Go plugin's cache; undefined where it is no JSON, or not there. */
+  document(path: string): unknown {
+    return fromJson(this.files.read(path) ?? "");
+  }
+
   /**
    * Writes a new record, whole or not at all, and never over another one.
    * @returns its path; undefined where this attachment has a record already.
@@ -110,6 +137,11 @@ export class StateDirectory {
     const owed = `${root}/.owed/${vf.pci}-${since}`;
     this.files.rename(path, owed);
     return owed;
+  }
+
+  /** Paths of the records of which only the lease is left. A walk: not for ADD or DEL. */
+  owedPaths(): string[] {
+    return this.files.list(`${root}/.owed`).map((name) => `${root}/.owed/${name}`);
   }
 
   /** All records' paths. A walk: not for ADD or DEL. */

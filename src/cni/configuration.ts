@@ -50,6 +50,14 @@ export function ipamTypeOf(text: string): string | undefined {
   return typeof type === "string" && type !== "" ? type : undefined;
 }
 
+/** The network's name in such a text; undefined where it cannot be read. */
+export function networkNameOf(text: string): string | undefined {
+  const object = fromJson(text);
+  if (!isObject(object)) return undefined;
+  const name = new Fields(object, "network configuration", codes.badConfiguration).raw("name");
+  return typeof name === "string" ? name : undefined;
+}
+
 /** The configuration's `dns`. */
 export function configuredDns(configuration: Configuration): Dns {
   return decodeDns(configuration.fields.nested("dns"));

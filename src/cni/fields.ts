@@ -34,6 +34,11 @@ export class Fields {
     return name === undefined ? undefined : this.object[name];
   }
 
+  /** Is there such a member, be it null? */
+  has(key: string): boolean {
+    return Object.keys(this.object).some((name) => folded(name) === key.toLowerCase());
+  }
+
   /** A string; undefined where it is absent, null or "". */
   string(key: string): string | undefined {
     const value = this.raw(key);

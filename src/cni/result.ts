@@ -67,11 +67,6 @@ export function emptyDns(): Dns {
   return { nameservers: [], search: [], options: [] };
 }
 
-/** The interface in a container that bears a name. */
-export function ownInterface({ interfaces }: Result, ifname: string): Interface | undefined {
-  return interfaces.find(({ name, sandbox }) => name === ifname && sandbox !== undefined);
-}
-
 /** Does it say anything? */
 export function hasDns(dns: Dns): boolean {
   return dns.nameservers.length + dns.search.length + dns.options.length > 0 || dns.domain !== undefined;

@@ -1,3 +1,4 @@
+import { fromJson, isObject } from "./document.ts";
 import { CniError, codes } from "./errors.ts";
 
 /** A version of the CNI specification that the plugin speaks. */
@@ -65,6 +66,13 @@ export function checkVersion(command: string, configVersion: string): CniVersion
 /** The answer to VERSION: one line of JSON. */
 export function versionDocument(): string {
   return `${JSON.stringify({ cniVersion: NEWEST_VERSION, supportedVersions: SUPPORTED_VERSIONS })}\n`;
+}
+
+/** The versions that a plugin's answer to VERSION names; none where it is no such answer. */
+export function versionsIn(answer: string): readonly unknown[] {
+  const document = fromJson(answer);
+  const versions = isObject(document) ? document.supportedVersions : undefined;
+  return Array.isArray(versions) ? versions : [];
 }
 
 /** `config is "1.2.0", plugin supports ["0.1.0" "0.2.0" …]`, as the Go libraries write it. */

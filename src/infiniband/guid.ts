@@ -1,4 +1,4 @@
-import { isHex } from "./digits.ts";
+import { colonPairs } from "./hex.ts";
 
 declare const brand: unique symbol;
 
@@ -13,10 +13,10 @@ export type Guid = string & { readonly [brand]: "Guid" };
 const LENGTH = 8;
 
 /** What a VF has that was never given a GUID. */
-export const ZERO_GUID: Guid = canonical("00".repeat(LENGTH));
+export const ZERO_GUID = "00:00:00:00:00:00:00:00" as Guid;
 
 /** What the reference plugin, and drivers, write to say "no GUID". */
-export const ALL_ONES_GUID: Guid = canonical("ff".repeat(LENGTH));
+export const ALL_ONES_GUID = "ff:ff:ff:ff:ff:ff:ff:ff" as Guid;
 
 /**
  * Reads a GUID in any spelling that people and tools use, in any case:
@@ -26,9 +26,25 @@ export const ALL_ONES_GUID: Guid = canonical("ff".repeat(LENGTH));
  * @returns undefined where the text is none of these.
  */
 export function parseGuid(text: string): Guid | undefined {
-  const digits = digitsOf(text);
-  if (digits === undefined || digits.length !== 2 * LENGTH || !isHex(digits)) return undefined;
-  return canonical(digits.toLowerCase());
+  const separator = PAIRS.exec(text)?.[1];
+  if (separator !== undefined) return text.toLowerCase().replaceAll(separator, ":") as Guid;
+  const digits = digitsOf(text)?.toLowerCase();
+  if (digits === undefined) return undefined;
+  let pairs = digits.slice(0, 2);
+  for (let i = 2; i < digits.length; i += 2) pairs += `:${digits.slice(i, i + 2)}`;
+  return pairs as Guid;
+}
+
+/** The group is the separator, one and the same throughout. */
+const PAIRS = /^[0-9a-f]{2}([-:.])(?:[0-9a-f]{2}\1){6}[0-9a-f]{2}$/i;
+const FOURS = /^[0-9a-f]{4}([-:.])(?:[0-9a-f]{4}\1){2}[0-9a-f]{4}$/i;
+/** The group is the digits. */
+const BARE = /^(?:0x)?([0-9a-f]{16})$/i;
+
+/** The 16 digits of a text that is not in pairs. */
+function digitsOf(text: string): string | undefined {
+  const separator = FOURS.exec(text)?.[1];
+  return separator === undefined ? BARE.exec(text)?.[1] : text.replaceAll(separator, "");
 }
 
 /** Can it name a port? Zero and all-ones cannot: both mean "no GUID". */
@@ -56,31 +72,5 @@ export function guidToBytes(guid: Guid): Uint8Array {
  */
 export function guidFromBytes(bytes: Uint8Array): Guid {
   if (bytes.length !== LENGTH) throw new RangeError(`a GUID has ${LENGTH} bytes, not ${bytes.length}`);
-  let digits = "";
-  for (const byte of bytes) digits += byte.toString(16).padStart(2, "0");
-  return canonical(digits);
-}
-
-/** The digits without prefix and separators; undefined where the groups are uneven. */
-function digitsOf(text: string): string | undefined {
-  if (text.length === 2 * LENGTH) return text;
-  if (text.startsWith("0x") || text.startsWith("0X")) return text.slice(2);
-  const width = separatorAt(text, 2) ? 2 : 4;
-  const separator = text.charAt(width);
-  if (!separatorAt(text, width)) return undefined;
-  const groups = text.split(separator);
-  return groups.every((group) => group.length === width) ? groups.join("") : undefined;
-}
-
-function separatorAt(text: string, position: number): boolean {
-  const char = text.charAt(position);
-  return char === ":" || char === "-" || char === ".";
-}
-
-/** @param digits 16 lower-case hexadecimal digits. */
-function canonical(digits: string): Guid {
-  let text = digits.slice(0, 2);
-  for (let i = 2; i < digits.length; i += 2) text += `:${digits.slice(i, i + 2)}`;
-  // The only place that makes the brand.
-  return text as Guid;
+  return colonPairs(bytes) as Guid;
 }

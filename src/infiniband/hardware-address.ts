@@ -1,5 +1,5 @@
-import { isHex } from "./digits.ts";
 import { type Guid, guidFromBytes } from "./guid.ts";
+import { colonPairs } from "./hex.ts";
 
 /** Length of an IPoIB hardware address in bytes: INFINIBAND_ALEN, linux/if_infiniband.h. */
 export const HARDWARE_ADDRESS_LENGTH = 20;
@@ -9,7 +9,7 @@ const PORT_GUID_OFFSET = 12;
 
 /** Any hardware address as lower-case pairs with colons, "" for an empty one. */
 export function formatHardwareAddress(address: Uint8Array): string {
-  return Array.from(address, (byte) => byte.toString(16).padStart(2, "0")).join(":");
+  return colonPairs(address);
 }
 
 /**
@@ -17,11 +17,11 @@ export function formatHardwareAddress(address: Uint8Array): string {
  * @returns 20 bytes in network order; undefined where the text is no such address (an Ethernet one, say).
  */
 export function parseHardwareAddress(text: string): Uint8Array | undefined {
-  const pairs = text.split(":");
-  if (pairs.length !== HARDWARE_ADDRESS_LENGTH) return undefined;
-  if (!pairs.every((pair) => pair.length === 2 && isHex(pair))) return undefined;
-  return Uint8Array.from(pairs, (pair) => Number.parseInt(pair, 16));
+  if (!ADDRESS.test(text)) return undefined;
+  return Uint8Array.from(text.split(":"), (pair) => Number.parseInt(pair, 16));
 }
+
+const ADDRESS = /^(?:[0-9a-f]{2}:){19}[0-9a-f]{2}$/i;
 
 /**
  * The port GUID that an IPoIB hardware address carries (bytes 12 to 19). It is the GUID in effect, and the

@@ -1,5 +1,3 @@
-import { isDecimal, isHex } from "./digits.ts";
-
 /** A partition key (InfiniBand Architecture Specification, 10.9): 15 bits of number, one of membership. */
 export interface PKey {
   /** 1 to 0x7fff; 0x7fff is the default partition. */
@@ -24,10 +22,9 @@ export function formatPKey(pkey: PKey): string {
   return `0x${(pkey.partition + (pkey.fullMember ? 0x8000 : 0)).toString(16).padStart(4, "0")}`;
 }
 
+/** 8 digits keep the number exact, and a key has at most 5. */
+const NUMBER = /^(?:0x[0-9a-f]{1,8}|[0-9]{1,8})$/i;
+
 function numberOf(text: string): number | undefined {
-  const hex = text.startsWith("0x") || text.startsWith("0X");
-  const digits = hex ? text.slice(2) : text;
-  // 8 digits keep the number exact, and a key has at most 5.
-  if (digits.length > 8 || !(hex ? isHex(digits) : isDecimal(digits))) return undefined;
-  return Number.parseInt(digits, hex ? 16 : 10);
+  return NUMBER.test(text) ? Number(text) : undefined;
 }

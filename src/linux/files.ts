@@ -83,6 +83,11 @@ export class LinuxFiles implements Files {
     unlessErrno(["ENOENT", "ENOTEMPTY", "EEXIST"], undefined, () => host.rmdir(path));
   }
 
+  requireWritable(path: string): void {
+    // The dot: a file that stands in its place is ENOTDIR.
+    host.requireWritable(`${path}/.`);
+  }
+
   list(path: string): string[] {
     return unlessErrno(["ENOENT"], [], () => host.readDirectory(path));
   }

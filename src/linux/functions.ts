@@ -7,6 +7,12 @@ import { driverDirectory, fileName, functionDirectory, lastPart, routingId } fro
 /** What sysfs shows where `driver_override` is not set (the kernel's way to print a null pointer). */
 const NO_OVERRIDE = "(null)";
 
+/** The RDMA devices that the host's namespace can see, each a link to a directory with its PCI function as `device`. */
+const RDMA_DEVICES = "/sys/class/infiniband";
+
+/** Characters of a GID's first 8 bytes, as sysfs writes it: "fe80:0000:0000:0000:". */
+const GID_PREFIX = 20;
+
 /** PCI functions, as sysfs shows them. */
 export class LinuxFunctions implements Functions {
   virtualFunction(pci: string): VirtualFunction {
@@ -30,6 +36,16 @@ export class LinuxFunctions implements Functions {
   incarnation(pci: string): string | undefined {
     const directory = functionDirectory(pci);
     return unlessGone(() => host.stat(directory))?.inode;
+  }
+
+  anyVirtual(): boolean {
+    const devices = unlessGone(() => host.readDirectory(RDMA_DEVICES)) ?? [];
+    return devices.some((device) => {
+      const directory = `${RDMA_DEVICES}/${device}/device`;
+      // Only a PF has the number; it counts VFs of any driver, and those whose devices are in a container.
+      if ((numberIn(`${directory}/sriov_numvfs`) ?? 0) > 0) return true;
+      return unlessGone(() => host.stat(`${directory}/physfn`)) !== undefined;
+    });
   }
 
   driver(pci: string): string | undefined {
@@ -83,12 +99,13 @@ export class LinuxFunctions implements Functions {
   }
 
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined {
-    const path = `${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/node_guid`;
-    const text = unlessGone(() => host.readFile(path))?.trim();
-    if (text === undefined) return undefined;
-    const guid = parseGuid(text);
-    if (guid === undefined) throw new Error(`${path} holds no GUID but "${text}"`);
-    return guid;
+    return guidIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/node_guid`);
+  }
+
+  othersGuids(pci: string): Guid[] {
+    const own = this.rdmaDevices(pci);
+    const devices = unlessGone(() => host.readDirectory(RDMA_DEVICES)) ?? [];
+    return devices.filter((device) => !own.includes(device)).flatMap(guidsOf);
   }
 
   unbind(pci: string, driver: string): void {
@@ -142,6 +159,27 @@ function virtualFunctionAt(pfDirectory: string, index: number): string | undefin
 function numbered(pci: string, directory: string, prefix: string): string[] {
   const names = unlessGone(() => host.readDirectory(`${functionDirectory(pci)}/${directory}`)) ?? [];
   return names.filter((name) => name.startsWith(prefix));
+}
+
+/** Node and port GUIDs of an RDMA device; of one that vanishes meanwhile, what was left of it. */
+function guidsOf(device: string): Guid[] {
+  const directory = `${RDMA_DEVICES}/${device}`;
+  const ports = unlessGone(() => host.readDirectory(`${directory}/ports`)) ?? [];
+  const all = [
+    guidIn(`${directory}/node_guid`),
+    // A GID is the subnet's prefix and the port's GUID; the first of a port is made of its own.
+    ...ports.map((port) => guidIn(`${directory}/ports/${port}/gids/0`, GID_PREFIX)),
+  ];
+  return all.filter((guid) => guid !== undefined);
+}
+
+/** The GUID that a file holds, after some characters of something else; undefined where there is no such file. */
+function guidIn(path: string, skipped = 0): Guid | undefined {
+  const text = unlessGone(() => host.readFile(path))?.trim();
+  if (text === undefined) return undefined;
+  const guid = parseGuid(text.slice(skipped));
+  if (guid === undefined) throw new Error(`${path} holds no GUID but "${text}"`);
+  return guid;
 }
 
 /** The number that a file holds; undefined where there is no such file. */

@@ -9,8 +9,18 @@ import {
   setLink,
 } from "../netlink/link.ts";
 import type { Request } from "../netlink/message.ts";
+import { dumpRoutes, parseRouteInfo } from "../netlink/route.ts";
 import type { Functions } from "../node/functions.ts";
-import type { AddressState, InterfaceAddress, Link, Links, Route, VfConfig, Watch } from "../node/links.ts";
+import type {
+  AddressState,
+  InterfaceAddress,
+  Link,
+  Links,
+  Route,
+  RouteState,
+  VfConfig,
+  Watch,
+} from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import { configureLink } from "./configuration.ts";
 import { foreignLinksOf, hostLinksOf } from "./function-links.ts";
@@ -103,6 +113,11 @@ export class LinuxLinks implements Links {
       states.push({ cidr: info.cidr, tentative: info.tentative, dadFailed: info.dadFailed });
     }
     return states;
+  }
+
+  routes(where: Namespace, index: number, family: 4 | 6): RouteState[] {
+    const messages = ours(where).rtnetlink.dump(dumpRoutes(index, family === 4 ? 2 : 10));
+    return messages.flatMap((message) => parseRouteInfo(message, index));
   }
 
   watch(where: Namespace, what: "links" | "addresses"): Watch {

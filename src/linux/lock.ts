@@ -1,5 +1,6 @@
 import * as host from "host";
-import type { Lock } from "../node/files.ts";
+import type { Lock, LockHolder } from "../node/files.ts";
+import { lockHolders } from "./lock-holders.ts";
 import type { Waits } from "./waits.ts";
 
 /** Bytes of a lock file's text. It is always as long, so that one write replaces a longer one before it. */
@@ -17,6 +18,10 @@ export class LinuxLock implements Lock {
 
   acquire(deadline: number): void {
     this.waits.until(`the lock ${this.path}`, () => host.lock(this.fd, deadline));
+  }
+
+  holders(): LockHolder[] {
+    return lockHolders(this.path, this.fd);
   }
 
   /** Without the white space at its end, since {@link write} pads with that. */

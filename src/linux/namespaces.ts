@@ -5,6 +5,10 @@ import { LinuxNamespace, ours } from "./namespace.ts";
 
 /** The thread's own namespace. */
 const OWN = "/proc/thread-self/ns/net";
+/** The PID namespace that the thread is in, and the inode of the one in which all of the node's processes are seen. */
+const OWN_PIDS = "/proc/thread-self/ns/pid";
+/** PROC_PID_INIT_INO of linux/proc_ns.h. */
+const INITIAL_PIDS = String(0xeffffffc);
 /** NSFS_MAGIC and PROC_SUPER_MAGIC of linux/magic.h: what a namespace's file can be on. */
 const NSFS_MAGIC = 0x6e736673;
 const PROC_SUPER_MAGIC = 0x9fa0;
@@ -35,6 +39,16 @@ export class LinuxNamespaces implements Namespaces {
     if (isNetworkNamespace(fd)) return new LinuxNamespace(path, () => fd, this.within);
     host.close(fd);
     throw new NamespaceError("other", path, `"${path}" is a file of the kernel, but no network namespace`);
+  }
+
+  inhabited(namespace: Namespace): boolean {
+    const { device, inode } = host.fstat(ours(namespace).fd);
+    if (host.stat(OWN_PIDS).inode !== INITIAL_PIDS) return true;
+    return host.readDirectory("/proc").some((name) => {
+      if (!isNumber(name)) return false;
+      const its = unlessEnded(() => host.stat(`/proc/${name}/ns/net`));
+      return its?.inode === inode && its.device === device;
+    });
   }
 
   setting(namespace: Namespace, key: string): string | undefined {
@@ -93,6 +107,23 @@ function isNetworkNamespace(fd: number): boolean {
     if (errnoOf(error) === "ENOTTY") return false;
     throw error;
   }
+}
+
+/** Undefined where the process has ended meanwhile; of a zombie there is a directory, but no namespace. */
+function unlessEnded<T>(call: () => T): T | undefined {
+  try {
+    return call();
+  } catch (error) {
+    const errno = errnoOf(error);
+    if (errno === "ENOENT" || errno === "ESRCH") return undefined;
+    throw error;
+  }
+}
+
+/** Directories of /proc that are processes have a number for a name. */
+function isNumber(name: string): boolean {
+  const first = name.charCodeAt(0);
+  return first >= 0x30 && first <= 0x39;
 }
 
 /** @throws {RangeError} where the key would leave /proc/sys/net. */

@@ -1,9 +1,22 @@
-import { type Attribute, bytesAttribute, nestedAttribute, u32Attribute } from "./attributes.ts";
-import { parseAddress, parseCidr } from "./cidr.ts";
-import { NLM_F_CREATE, type Request } from "./message.ts";
+import { inetNtop } from "host";
+import {
+  type Attribute,
+  aligned,
+  bytesAttribute,
+  nestedAttribute,
+  pickAttributes,
+  readU32,
+  selection,
+  u32Attribute,
+  viewOf,
+} from "./attributes.ts";
+import { type Family, formatCidr, parseAddress, parseCidr } from "./cidr.ts";
+import { MalformedReply } from "./errors.ts";
+import { type Message, NLM_F_CREATE, type Request } from "./message.ts";
 
-/** Type of linux/rtnetlink.h. */
+/** Types of linux/rtnetlink.h. */
 const RTM_NEWROUTE = 24;
+const RTM_GETROUTE = 26;
 
 /** Attributes of linux/rtnetlink.h. */
 const RTA_DST = 1;
@@ -11,6 +24,7 @@ const RTA_OIF = 4;
 const RTA_GATEWAY = 5;
 const RTA_PRIORITY = 6;
 const RTA_METRICS = 8;
+const RTA_MULTIPATH = 9;
 const RTA_TABLE = 15;
 const RTAX_MTU = 2;
 const RTAX_ADVMSS = 8;
@@ -21,6 +35,9 @@ const RT_TABLE_MAIN = 254;
 /** RTPROT_BOOT: made by a tool, which routing daemons leave alone; RTN_UNICAST. */
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
+/** Length of struct rtmsg, and of struct rtnexthop: u16 length, u8 flags, u8 hops, s32 index. */
+const RTMSG = 12;
+const RTNEXTHOP = 8;
 
 /** What {@link newRoute} makes. Where a number is undefined the kernel's default stands. */
 export interface RouteSpec {
@@ -70,23 +87,135 @@ export function newRoute(link: number, route: RouteSpec): Request {
     type: RTM_NEWROUTE,
     kind: "change",
     flags: NLM_F_CREATE,
-    // struct rtmsg: family, destination length, source length, TOS, table, protocol, scope, type, u32 flags.
-    header: Uint8Array.of(
+    header: rtmsg(
       family,
       prefix,
-      0,
-      0,
       small ? table : RT_TABLE_UNSPEC,
       RTPROT_BOOT,
       route.scope ?? 0,
       RTN_UNICAST,
-      0,
-      0,
-      0,
-      0,
     ),
     attributes,
     name: "RTM_NEWROUTE",
     subject: `${route.dst}${route.gw === undefined ? "" : ` via ${route.gw}`} on link ${link}`,
   };
+}
+
+/** A route that a namespace has, as RTM_NEWROUTE tells of it. */
+export interface RouteInfo {
+  /** CIDR; "0.0.0.0/0" or "::/0" for the default route. */
+  readonly dst: string;
+  /** undefined: on link. */
+  readonly gw: string | undefined;
+  readonly table: number;
+  /** The kernel's metric; 0 where there is none. */
+  readonly priority: number;
+}
+
+/** Asks for the routes of a family through a netdev, in all tables. Kernels before 4.20 list those of all netdevs. */
+export function dumpRoutes(link: number, family: Family): Request {
+  return {
+    type: RTM_GETROUTE,
+    kind: "list",
+    flags: 0,
+    header: rtmsg(family, 0, RT_TABLE_UNSPEC, 0, 0, 0),
+    attributes: [u32Attribute(RTA_OIF, link)],
+    name: "RTM_GETROUTE",
+    subject: `of link ${link}`,
+  };
+}
+
+const ROUTE_ATTRIBUTES = selection({
+  dst: RTA_DST,
+  link: RTA_OIF,
+  gateway: RTA_GATEWAY,
+  priority: RTA_PRIORITY,
+  several: RTA_MULTIPATH,
+  table: RTA_TABLE,
+});
+const HOP_ATTRIBUTES = selection({ gateway: RTA_GATEWAY });
+
+/**
+ * The routes through a netdev that a message tells of: several where one destination has several gateways (IPv6
+ * lists those of one priority together), none where it is another netdev's, or no route to somewhere (those of the
+ * node's own addresses, of broadcasts, and so on).
+ * @throws {MalformedReply} where the message does not tell of a route, or cannot be read.
+ */
+export function parseRouteInfo(message: Message, link: number): RouteInfo[] {
+  const { type, payload } = message;
+  if (type !== RTM_NEWROUTE || payload.length < RTMSG) {
+    throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWROUTE`);
+  }
+  const view = viewOf(payload);
+  const family = view.getUint8(0);
+  if ((family !== 2 && family !== 10) || view.getUint8(7) !== RTN_UNICAST) return [];
+  const attributes = pickAttributes(payload, RTMSG, ROUTE_ATTRIBUTES);
+  const dst = destination(family, view.getUint8(1), attributes.dst);
+  const hops =
+    attributes.several === undefined
+      ? [{ link: optional(attributes.link), gateway: gatewayOf(attributes.gateway) }]
+      : parseHops(attributes.several);
+  return hops
+    .filter((hop) => hop.link === link)
+    .map(({ gateway }) => ({
+      dst,
+      gw: gateway === undefined ? undefined : inetNtop(gateway),
+      table: optional(attributes.table) ?? view.getUint8(4),
+      priority: optional(attributes.priority) ?? 0,
+    }));
+}
+
+function optional(value: Uint8Array | undefined): number | undefined {
+  return value === undefined ? undefined : readU32(value);
+}
+
+function destination(family: Family, prefix: number, bytes: Uint8Array | undefined): string {
+  const length = family === 2 ? 4 : 16;
+  const address = bytes ?? new Uint8Array(length);
+  if (address.length !== length || prefix > 8 * length) {
+    throw new MalformedReply(`a destination of ${address.length} bytes with a prefix of ${prefix}`);
+  }
+  return formatCidr(address, prefix);
+}
+
+/** Where a route leads: through a netdev, and to a gateway if there is one. */
+interface Hop {
+  readonly link: number | undefined;
+  /** 4 or 16 bytes in network order. */
+  readonly gateway: Uint8Array | undefined;
+}
+
+/** The struct rtnexthops of an RTA_MULTIPATH, each with its own attributes. */
+function parseHops(bytes: Uint8Array): Hop[] {
+  const view = viewOf(bytes);
+  const hops: Hop[] = [];
+  let at = 0;
+  while (at < bytes.length) {
+    const left = bytes.length - at;
+    const length = left < RTNEXTHOP ? left : view.getUint16(at, true);
+    if (length < RTNEXTHOP || length > left) {
+      throw new MalformedReply(`a next hop of ${length} bytes where ${left} are left`);
+    }
+    const { gateway } = pickAttributes(bytes.subarray(0, at + length), at + RTNEXTHOP, HOP_ATTRIBUTES);
+    hops.push({ link: view.getInt32(at + 4, true), gateway: gatewayOf(gateway) });
+    at += aligned(length);
+  }
+  return hops;
+}
+
+function gatewayOf(bytes: Uint8Array | undefined): Uint8Array | undefined {
+  if (bytes === undefined || bytes.length === 4 || bytes.length === 16) return bytes;
+  throw new MalformedReply(`a gateway of ${bytes.length} bytes`);
+}
+
+/** struct rtmsg: family, destination length, source length, TOS, table, protocol, scope, type, u32 flags. */
+function rtmsg(
+  family: Family,
+  prefix: number,
+  table: number,
+  protocol: number,
+  scope: number,
+  type: number,
+): Uint8Array {
+  return Uint8Array.of(family, prefix, 0, 0, table, protocol, scope, type, 0, 0, 0, 0);
 }

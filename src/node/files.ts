@@ -1,3 +1,12 @@
+/** A process that holds a lock: it took it, or it has inherited it. */
+export interface LockHolder {
+  readonly pid: number;
+  /** Its pid in our pid namespace and in all below that it is in, the innermost last. */
+  readonly pids: readonly number[];
+  /** Name of its executable, 15 bytes of it. */
+  readonly command: string;
+}
+
 /** A lock file, open. It says who holds it, and outlives the holder. */
 export interface Lock {
   /** The descriptor, for a child that shall inherit the lock. */
@@ -7,6 +16,8 @@ export interface Lock {
    * @throws {TimeoutError} at the deadline.
    */
   acquire(deadline: number): void;
+  /** Who has the lock, as far as they can be seen from here. Slow: for the message of an error. */
+  holders(): LockHolder[];
   /** What was written last; "" for nothing. */
   read(): string;
   /** Replaces it, in one write that a kill cannot split. At most 1024 bytes. */
@@ -35,6 +46,10 @@ export interface Files {
   makeDirectory(path: string): void;
   /** Removes it if it is empty; gone or not empty is success. */
   removeDirectory(path: string): void;
+  /**
+   * Throws what making a file in a directory would meet (ENOENT, EROFS, EACCES, ENOSPC, …), and changes nothing.
+   */
+  requireWritable(path: string): void;
   /** Names, unsorted; empty where there is no such directory. */
   list(path: string): string[];
   /** Is there a regular file (links followed, as for an IPAM plugin)? */

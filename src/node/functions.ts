@@ -35,6 +35,8 @@ export interface Functions {
   virtualFunction(pci: string): VirtualFunction;
   /** {@link VirtualFunction.incarnation} of any function, undefined where there is none. Cheaper than {@link virtualFunction}. */
   incarnation(pci: string): string | undefined;
+  /** Does the node have any InfiniBand VF? Seen through its RDMA devices: of a PF, or of a VF itself. */
+  anyVirtual(): boolean;
   /** Name of the bound driver, undefined where there is none. */
   driver(pci: string): string | undefined;
   /** `driver_override`, undefined where it is not set. */
@@ -56,6 +58,8 @@ export interface Functions {
   hasRdmaNames(pci: string, names: RdmaNames): boolean;
   /** The effective node GUID of an RDMA device that the host can see; undefined where it vanished meanwhile. */
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined;
+  /** The node and port GUIDs of all RDMA devices that the host can see, but for those of one function. A walk. */
+  othersGuids(pci: string): Guid[];
   /** Writes to `unbind` of the driver. Returns when the driver has let go. */
   unbind(pci: string, driver: string): void;
   /** Writes to `bind` of the driver. Returns when the probe is done; cannot be interrupted. */

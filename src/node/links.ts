@@ -62,6 +62,17 @@ export interface AddressState {
   readonly dadFailed: boolean;
 }
 
+/** A route that the kernel holds, for verification. */
+export interface RouteState {
+  /** CIDR of the network. */
+  readonly dst: string;
+  /** undefined: on link. */
+  readonly gw: string | undefined;
+  readonly table: number;
+  /** 0: none was given, and the family has no default. */
+  readonly priority: number;
+}
+
 /** Subscribed to changes from the moment it is made, so that nothing between a change and the look is missed. */
 export interface Watch {
   /**
@@ -121,6 +132,8 @@ export interface Links {
     routes: readonly Route[],
   ): void;
   addresses(where: Namespace, index: number): AddressState[];
+  /** The unicast routes of a family through a netdev, whatever table they are in. */
+  routes(where: Namespace, index: number, family: 4 | 6): RouteState[];
   /** Wakes at changes of links (and, with `addresses`, of IPv6 addresses) in a namespace. */
   watch(where: Namespace, what: "links" | "addresses"): Watch;
 }

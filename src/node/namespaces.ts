@@ -19,6 +19,11 @@ export interface Namespaces {
    */
   open(path: string): Namespace;
   /**
+   * Does any process live in a namespace? True also where we cannot see all processes of the node (from a PID
+   * namespace of our own). It walks over all of them.
+   */
+  inhabited(namespace: Namespace): boolean;
+  /**
    * Reads a setting under /proc/sys/net of a namespace, without its newline.
    * `key` is relative, e.g. "ipv6/conf/net1/disable_ipv6". Undefined where it does not exist.
    */

@@ -9,7 +9,9 @@ const [vf] = vfs;
 const config = network(vf, {
   link_state: "enable",
   runtimeConfig: { infinibandGUID: guid },
-  ipam: hostLocal(["10.1.0.0/24"]),
+  ipam: hostLocal(["10.1.0.0/24", "fd00::/64"], {
+    routes: [{ dst: "10.7.0.0/16" }, { dst: "fd77::/48" }, { dst: "10.8.0.0/16", gw: "10.1.0.254" }],
+  }),
 });
 
 /** Attaches the VF, and hands what CHECK gets to a test. */
@@ -47,7 +49,17 @@ describe("CHECK", () => {
       "ip link set ib0 vf 0 state disable",
       /link state .* is disable, not enable/,
     ],
-    ["the lease is gone", "rm /var/lib/cni/networks/mynet/10.1.0.*", /[Ff]ailed|host-local/],
+    [
+      "a route is gone",
+      "ip -n a route del 10.7.0.0/16",
+      /net1 lacks the route 10\.7\.0\.0\/16 via 10\.1\.0\.1; it has .*10\.1\.0\.0\/24/,
+    ],
+    [
+      "an IPv6 route goes through another gateway",
+      "ip -n a -6 route replace fd77::/48 via fd00::99 dev net1",
+      /net1 lacks the route fd77::\/48 via fd00::1; it has .*fd77::\/48 via fd00::99/,
+    ],
+    ["the lease is gone", "rm /var/lib/cni/networks/mynet/{10.1.0.,fd00}*", /[Ff]ailed|host-local/],
   ])("says so when %s", (_what, change, message) =>
     attached(async (check) => {
       await node.shell(change);
@@ -55,6 +67,28 @@ describe("CHECK", () => {
       // What somebody else has changed is not put back by DEL: it must be as ADD left it.
       if (change.includes("vf 0")) await node.shell("ip link set ib0 vf 0 state enable");
     })(),
+  );
+
+  test(
+    "hands prevResult to the IPAM plugin, as the runtime gave it",
+    attached(async (check) => {
+      await node.plugin("host-local-spy", "cat >/tmp/stdin; exec /opt/cni/bin/host-local </tmp/stdin");
+      const spied = { ...config, ipam: hostLocal(["10.1.0.0/24"], { type: "host-local-spy" }) };
+      await node.del("a", check);
+      const prevResult = await node.add("a", spied);
+      const call = { command: "CHECK", netns: "a", config: { ...spied, prevResult } };
+      expect(await node.call(call)).toMatchObject({ status: 0 });
+      expect(JSON.parse(await node.shell("cat /tmp/stdin"))).toEqual(call.config);
+      await node.del("a", spied);
+    }),
+  );
+
+  test(
+    "in another namespace than the one that ADD was called for is an error",
+    attached(async (check) => {
+      const answer = await node.refused({ command: "CHECK", netns: "b", config: check });
+      expect(answer).toMatchObject({ code: 8, msg: expect.stringContaining("/run/netns/b") });
+    }),
   );
 
   test(

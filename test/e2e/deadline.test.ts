@@ -25,6 +25,25 @@ test("an IPAM plugin that never ends: ADD gives up, in time for kubelet", async 
   expect(seconds).toBeLessThan(120);
 });
 
+test("an IPAM plugin whose CHECK never ends: CHECK gives up when timeoutSeconds are over", () =>
+  node.unchanged(async () => {
+    await node.plugin(
+      "endless",
+      `[ $CNI_COMMAND != CHECK ] || exec sleep 1000
+      [ $CNI_COMMAND != ADD ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}'`,
+    );
+    const prevResult = await node.add("a", config);
+    const check = { ...config, prevResult, timeoutSeconds: 3 };
+    const seconds = await secondsOf(async () => {
+      const answer = await node.refused({ command: "CHECK", netns: "a", config: check }, 200);
+      expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("endless") });
+    });
+    expect(seconds).toBeGreaterThanOrEqual(3);
+    expect(seconds).toBeLessThan(60);
+    expect((await node.guest.execute("pidof sleep")).status).toBe(1);
+    await node.del("a", config);
+  }));
+
 test("an IPAM plugin whose child keeps its pipes open is not waited for", () =>
   node.unchanged(async () => {
     await node.plugin(
@@ -74,6 +93,24 @@ test("a VF that another call holds: ADD waits, then says who", () =>
     expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("c2") });
     await node.shell("kill -CONT $(pidof ib-sriov)");
     await endSlowAdd();
+  }));
+
+test("an IPAM plugin that hangs when its ADD was killed is named to who comes next, and can be ended then", () =>
+  node.unchanged(async () => {
+    await startSlowAdd(1000);
+    const plugin = (await node.shell("pidof sleep")).trim();
+    await node.shell("kill -KILL $(pidof ib-sriov)");
+    for (const call of [
+      { command: "DEL", container: "c2", netns: "b" },
+      { command: "ADD", netns: "a" },
+    ]) {
+      const answer = await node.refused({ ...call, config }, 200);
+      expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("ADD of container c2") });
+      expect(answer.msg).toContain(`held by process ${plugin} (sleep)`);
+      expect(answer.msg).toContain(`(kill -KILL ${plugin})`);
+    }
+    await node.shell(`kill -KILL ${plugin}`);
+    await node.del("b", config, { container: "c2" });
   }));
 
 test("one container's slow IPAM does not hold up another's ADD", () =>

@@ -16,6 +16,8 @@ export interface GuestOptions {
   readonly pfs?: number;
   /** With an IOMMU, so that vfio-pci takes VFs. */
   readonly iommu?: boolean;
+  /** With Debian's udev and rdma-core's naming rules; the test starts it. */
+  readonly udev?: boolean;
   /** In the guest, waiting takes no time: for what waits until a deadline. Boots slower. */
   readonly skipWaiting?: boolean;
   /** Paths on this machine; the guest finds them in /host, executables included. */
@@ -46,6 +48,7 @@ export class Guest {
     const { pfs = 1, files = [] } = options;
     const flags = ["-c", "-t", String(lifetime), "-p", String(pfs)];
     if (options.iommu) flags.push("-i");
+    if (options.udev) flags.push("-u");
     if (options.skipWaiting) flags.push("-w");
     const agent = inRepository("test/e2e/guest/agent.sh");
     this.run = spawn(inRepository("vhca/run"), [...flags, agent, ...files]);

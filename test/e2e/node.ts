@@ -86,7 +86,9 @@ export class TestNode {
       await this.expectSnapshot(before);
     } catch (error) {
       if (error instanceof Error) error.message += `\n\nCalls of this test:\n${this.#calls.join("\n")}`;
-      await this.reset();
+      await this.reset().catch((second: unknown) => {
+        throw new AggregateError([error, second], "a test failed, and the node cannot be set up anew");
+      });
       throw error;
     }
   }

@@ -25,6 +25,9 @@ interface VfDump {
   readonly "port guid": string;
 }
 
+/** What runs guest/snapshot.sh, and udevd, whose workers come and go as it likes. */
+const transient = ["/bin/dash", "/bin/bash", "/bin/busybox", "/usr/bin/udevadm"];
+
 /**
  * What a node is like, a sorted line for each thing that must be as before when a container is detached.
  *
@@ -51,8 +54,7 @@ export function snapshotOf(dump: string): string[] {
       case "file":
         return isState(where) ? [line] : [];
       case "process":
-        // What runs this script.
-        return ["/bin/dash", "/bin/bash", "/bin/busybox"].includes(where) ? [] : [line];
+        return transient.includes(where) ? [] : [line];
       default:
         return describeDevices(namespace, line);
     }

@@ -1,7 +1,7 @@
-import { existsSync, mkdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { expect, test } from "vitest";
-import { evaluate, failure, freshPath } from "./harness.ts";
+import { evaluate, failure, freshPath, withFailing } from "./harness.ts";
 
 test("mkdir and rmdir", () => {
   const path = freshPath("directory");
@@ -42,4 +42,22 @@ test("readLink gives the target as it stands, up to the longest", () => {
   symlinkSync(target, long);
   expect(evaluate("return host.readLink(input);", long)).toBe(target);
   expect(failure("host.readLink('/tmp');")).toMatchObject({ code: "EINVAL", call: "readlink" });
+});
+
+test("requireWritable says what making a file would meet, and makes none", () => {
+  const path = freshPath("directory");
+  mkdirSync(path);
+  evaluate("host.requireWritable(input);", path);
+  expect(readdirSync(path)).toEqual([]);
+  expect(failure("host.requireWritable(input);", freshPath())).toMatchObject({
+    code: "ENOENT",
+    call: "access",
+  });
+  const file = freshPath();
+  writeFileSync(file, "");
+  expect(failure("host.requireWritable(input + '/.');", file)).toMatchObject({ code: "ENOTDIR" });
+  expect(failure("host.requireWritable(input);", path, withFailing("access", "EROFS"))).toMatchObject({
+    code: "EROFS",
+    subject: path,
+  });
 });

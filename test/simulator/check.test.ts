@@ -1,8 +1,9 @@
 // CHECK finds what is no longer as ADD made it, says so, and changes nothing.
-import { afterAll, expect, test } from "vitest";
+import { afterAll, describe, expect, test } from "vitest";
 import { check } from "../../src/attachment/check.ts";
+import { ipamCallFor } from "../../src/attachment/ipam-call.ts";
 import { CniError } from "../../src/cni/errors.ts";
-import { emptyResult } from "../../src/cni/result.ts";
+import { emptyResult, type Result } from "../../src/cni/result.ts";
 import { ZERO_GUID } from "../../src/infiniband/guid.ts";
 import { attachCall, type Wish } from "./harness/calls.ts";
 import { casesOf } from "./harness/faults.ts";
@@ -19,22 +20,37 @@ import { everything } from "./scenarios/wishes.ts";
 /** What fewer want. */
 const choosy: Wish = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo };
 const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
+/** Another plugin has given the container an interface before, with a route through it. */
+const chained: Wish = {
+  ...everything,
+  prevResult: {
+    ...emptyResult(),
+    interfaces: [{ name: "eth0", sandbox: c1.netns }],
+    ips: [{ address: "192.0.2.1/24", interface: 0 }],
+    routes: [{ dst: "198.51.100.0/24", gw: "192.0.2.9" }],
+  },
+};
 
 let total = 0;
 afterAll(() => report("CHECK", total));
 
-/** A container that has its VF, and its CHECK. */
-function attached(wish: Wish = everything, setting: Setting = {}) {
+/** A container that has its VF, and its CHECK, with what the runtime makes of ADD's result. */
+function attached(
+  wish: Wish = everything,
+  setting: Setting = {},
+  remembered: (result: Result) => Result = (result) => result,
+) {
   const story = new Story(setting);
   const { result } = story.mustAdd(c1, wish);
-  const prevResult = result ?? emptyResult();
+  const prevResult = remembered(result ?? emptyResult());
   const checked = (fault?: Fault): Run =>
     run(
       story.machine,
       c1,
       "CHECK",
       (node, warn) => {
-        check(node, { ...attachCall(node, c1, wish, warn), prevResult });
+        const call = attachCall(node, c1, wish, warn);
+        check(node, { ...call, prevResult, ipam: ipamCallFor(call.name, call.netns, call) });
         return undefined;
       },
       fault,
@@ -55,6 +71,36 @@ test.each([
   expect(story.problems).toEqual([]);
 });
 
+describe("what the runtime remembers", () => {
+  test("can hold routes and addresses of the plugins around us", () => {
+    total++;
+    const { checked } = attached(chained, {}, (result) => ({
+      ...result,
+      ips: [...result.ips, { address: "198.51.100.1/24", interface: 0 }],
+    }));
+    expect(checked()).toMatchObject({ end: "done", offences: [] });
+  });
+
+  test("must name our interface", () => {
+    total++;
+    const { checked } = attached(everything, {}, (result) => ({ ...result, interfaces: [], ips: [] }));
+    const { end, error } = checked();
+    expect(end).toBe("failed");
+    expect(told(error)).toMatch(/prevResult names no interface net1/);
+  });
+
+  test("must have its port GUID", () => {
+    total++;
+    const { checked } = attached({ vf }, {}, (result) => ({
+      ...result,
+      interfaces: result.interfaces.map((each) => ({ ...each, mac: each.mac?.replace(/..$/, "99") })),
+    }));
+    const { end, error } = checked();
+    expect(end).toBe("failed");
+    expect(told(error)).toMatch(/port GUID 0a:.*:02, not 0a:.*:99/);
+  });
+});
+
 /** The container's interface. */
 function netdevOf(machine: Machine): Netdev {
   const netdev = machine.paths.get(c1.netns)?.named(c1.ifname)?.[1];
@@ -62,74 +108,147 @@ function netdevOf(machine: Machine): Netdev {
   return netdev;
 }
 
-const damages: Readonly<Record<string, (machine: Machine) => void>> = {
-  "the interface is down": (machine) => {
-    netdevOf(machine).up = false;
-  },
-  "the interface has another name": (machine) => {
-    netdevOf(machine).name = "mine";
-  },
-  "the interface lacks its address": (machine) => {
-    netdevOf(machine).addresses = [];
-  },
-  "another netdev has the interface's name": (machine) => {
-    const pod = machine.paths.get(c1.netns);
-    pod?.remove(netdevOf(machine));
-    const foreign = ipoib("0000:01:10.4", ipoibAddress(1, ZERO_GUID));
-    foreign.up = true;
-    pod?.add(foreign, c1.ifname);
-  },
-  "the VF has another link state": (machine) => {
-    machine.bus.vf(vf, "set its link state").linkState = "disable";
-  },
-  "the VF runs with another GUID": (machine) => {
-    const target = machine.bus.vf(vf, "set its GUID");
-    if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
-  },
-  "the lease is gone": ({ leases }) => leases.leases.clear(),
-  "the namespace is gone": (machine) => machine.deleteNamespace(c1.netns),
-  "the record is gone": ({ files }) => void files.texts.delete("/var/lib/cni/ib-sriov/c1-net1"),
-};
+/** What can be wrong with an attachment, and what CHECK says of it: what should be, and what there is. */
+const damages: readonly [what: string, damage: (machine: Machine) => void, says: RegExp][] = [
+  [
+    "the interface is down",
+    (machine) => {
+      netdevOf(machine).up = false;
+    },
+    /net1 is down; ADD left it up/,
+  ],
+  [
+    "the interface has another name",
+    (machine) => {
+      netdevOf(machine).name = "mine";
+    },
+    /no interface net1/,
+  ],
+  [
+    "the interface lacks its address",
+    (machine) => {
+      netdevOf(machine).addresses = [];
+    },
+    /lacks the address 10\.1\.0\.2\/24; it has none/,
+  ],
+  [
+    "the interface lacks its route",
+    (machine) => {
+      netdevOf(machine).routes = [];
+    },
+    /lacks the route 0\.0\.0\.0\/0 via 10\.1\.0\.1; it has none/,
+  ],
+  [
+    "its route leads through another gateway",
+    (machine) => {
+      netdevOf(machine).routes = [{ dst: "0.0.0.0/0", gw: "10.1.0.9" }];
+    },
+    /lacks the route 0\.0\.0\.0\/0 via 10\.1\.0\.1; it has 0\.0\.0\.0\/0 via 10\.1\.0\.9 table 254/,
+  ],
+  [
+    "another netdev has the interface's name",
+    (machine) => {
+      const pod = machine.paths.get(c1.netns);
+      pod?.remove(netdevOf(machine));
+      const foreign = ipoib("0000:01:10.4", ipoibAddress(1, ZERO_GUID));
+      foreign.up = true;
+      pod?.add(foreign, c1.ifname);
+    },
+    /belongs to 0000:01:10\.4, not to VF 0000:01:10\.0/,
+  ],
+  [
+    "the VF has another link state",
+    (machine) => {
+      machine.bus.vf(vf, "set its link state").linkState = "disable";
+    },
+    /is disable, not enable/,
+  ],
+  [
+    "the VF runs with another GUID",
+    (machine) => {
+      const target = machine.bus.vf(vf, "set its GUID");
+      if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
+    },
+    /node GUID of VF 0000:01:10\.0 is 00:.*, not 02:.*:77/,
+  ],
+  ["the lease is gone", ({ leases }) => leases.leases.clear(), /has no address/],
+  ["the namespace is gone", (machine) => machine.deleteNamespace(c1.netns), /netns\/a is gone/],
+  [
+    "another namespace is at its path",
+    (machine) => {
+      machine.deleteNamespace(c1.netns);
+      machine.addNamespace(c1.netns);
+    },
+    /is another network namespace than the one that ADD attached/,
+  ],
+  [
+    "the record is gone",
+    ({ files }) => void files.texts.delete("/var/lib/cni/ib-sriov/c1-net1"),
+    /c1 has no attachment net1/,
+  ],
+];
 
 /** The same of a container that has the VF's RDMA devices for itself. */
-const isolationDamages: Readonly<Record<string, (machine: Machine) => void>> = {
-  "one RDMA device is on the host": (machine) => {
-    const device = machine.bus.vf(vf, "look at it").probed?.devices[1];
-    if (device !== undefined) device.where = machine.host;
-  },
-  "another container has the RDMA devices": (machine) => {
-    const pod = machine.paths.get(c2.netns);
-    for (const device of machine.bus.vf(vf, "look at it").probed?.devices ?? [])
-      device.where = pod ?? device.where;
-  },
-  "the VF in the container runs with another GUID": (machine) => {
-    const target = machine.bus.vf(vf, "set its GUID");
-    if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
-  },
-};
+const isolationDamages: typeof damages = [
+  [
+    "one RDMA device is on the host",
+    (machine) => {
+      const device = machine.bus.vf(vf, "look at it").probed?.devices[1];
+      if (device !== undefined) device.where = machine.host;
+    },
+    /lacks the RDMA device mlx5_1 of VF/,
+  ],
+  [
+    "another container has the RDMA devices",
+    (machine) => {
+      const pod = machine.paths.get(c2.netns);
+      for (const device of machine.bus.vf(vf, "look at it").probed?.devices ?? [])
+        device.where = pod ?? device.where;
+    },
+    /lacks the RDMA device ibp1s0f0v0, mlx5_1 of VF/,
+  ],
+  [
+    "the VF in the container runs with another GUID",
+    (machine) => {
+      const target = machine.bus.vf(vf, "set its GUID");
+      if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
+    },
+    /node GUID of VF 0000:01:10\.0 is 00:.*, not 02:.*:77/,
+  ],
+];
 
 /** The same of one that wants what fewer want. */
-const choosyDamages: Readonly<Record<string, (machine: Machine) => void>> = {
-  "the MTU is another": (machine) => {
-    netdevOf(machine).mtu = 1500;
-  },
-  "the carrier is gone": (machine) => {
-    netdevOf(machine).carrier = false;
-  },
-  "the file that tells of the device tells of another": ({ files }) =>
-    void files.texts.set(deviceInfo, '{"pci":{"rdma-device":"mlx5_9"}}'),
-};
+const choosyDamages: typeof damages = [
+  [
+    "the MTU is another",
+    (machine) => {
+      netdevOf(machine).mtu = 1500;
+    },
+    /MTU of net1 is 1500, not 1700/,
+  ],
+  [
+    "the carrier is gone",
+    (machine) => {
+      netdevOf(machine).carrier = false;
+    },
+    /net1 has no carrier/,
+  ],
+  [
+    "the file that tells of the device tells of another",
+    ({ files }) => void files.texts.set(deviceInfo, '{"pci":{"rdma-device":"mlx5_9"}}'),
+    /has RDMA device mlx5_9, and it has ibp1s0f0v0/,
+  ],
+];
 
-test.each([
-  ...Object.entries(damages).map(([what, damage]) => ({ what, damage, wish: everything, setting: {} })),
-  ...Object.entries(choosyDamages).map(([what, damage]) => ({ what, damage, wish: choosy, setting: {} })),
-  ...Object.entries(isolationDamages).map(([what, damage]) => ({
-    what,
-    damage,
-    wish: isolated,
-    setting: isolatedSetting,
-  })),
-])("it fails where $what", ({ damage, wish, setting }) => {
+const allDamages = [
+  { all: damages, wish: everything, setting: {} },
+  { all: choosyDamages, wish: choosy, setting: {} },
+  { all: isolationDamages, wish: isolated, setting: isolatedSetting },
+].flatMap(({ all, wish, setting }) =>
+  all.map(([what, damage, says]) => ({ what, damage, says, wish, setting })),
+);
+
+test.each(allDamages)("it fails where $what", ({ damage, says, wish, setting }) => {
   total++;
   const { story, checked } = attached(wish, setting);
   damage(story.machine);
@@ -137,6 +256,7 @@ test.each([
   const { end, error, offences } = checked();
   expect(end).toBe("failed");
   expect(error).toBeInstanceOf(CniError);
+  expect(told(error)).toMatch(says);
   expect(offences).toEqual([]);
   story.requireUnchanged(before, "after CHECK");
   expect(story.problems).toEqual([]);

@@ -2,7 +2,8 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1 } from "./harness/world.ts";
+import { c1, vf } from "./harness/world.ts";
+import { addAltnames } from "./model/link-requests.ts";
 import { everything, wishes } from "./scenarios/wishes.ts";
 
 /** Longest delay, ms: every call takes one, so each gap between two calls of either verb is hit. */
@@ -32,6 +33,30 @@ describe("a udev", () => {
       }
     });
   }
+
+  test("gives a netdev that comes home its alternative name, at any moment", () => {
+    const calls = (() => {
+      const story = new Story({});
+      story.mustAdd(c1, { vf });
+      return story.del(c1, { vf }).crossings;
+    })();
+    for (const { at, call } of calls) {
+      total++;
+      const story = new Story({});
+      const { host } = story.machine;
+      for (const [, netdev] of host.ofFunction(vf)) addAltnames(host, netdev, ["another"]);
+      story.before = story.lines();
+      story.mustAdd(c1, { vf });
+      const { warnings } = story.del(c1, { vf }, (crossing) => {
+        const [home] = host.ofFunction(vf);
+        if (crossing.at === at && home !== undefined && !home[1].altnames.includes("another"))
+          addAltnames(host, home[1], ["another"]);
+        return undefined;
+      });
+      story.requireAsBefore(`after DEL, with a udev before call ${at}, ${call}`);
+      expect([...story.problems, ...warnings]).toEqual([]);
+    }
+  });
 
   test("has no say in a VF that is not bound anew", () => {
     for (const { wish, setting } of wishes().filter((each) => each.wish.guid === undefined)) {

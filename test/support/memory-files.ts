@@ -42,6 +42,10 @@ export class MemoryFiles implements Files {
     if (this.list(path).length === 0) this.directories.delete(path);
   }
 
+  requireWritable(path: string): void {
+    if (!this.directories.has(path)) throw Object.assign(new Error(`write to ${path}`), { code: "ENOENT" });
+  }
+
   list(path: string): string[] {
     const below = [...this.texts.keys(), ...this.directories].filter((each) => each.startsWith(`${path}/`));
     return [...new Set(below.map((each) => each.slice(path.length + 1).split("/")[0] ?? ""))];
@@ -59,6 +63,7 @@ export class MemoryFiles implements Files {
     return {
       fd: 3,
       acquire() {},
+      holders: () => [],
       read: () => this.texts.get(path) ?? "",
       write: (text) => void this.texts.set(path, text),
       release() {},

@@ -152,3 +152,24 @@ describe("ibKubernetesEnabled", () => {
     expect(parse({}, false, { "mellanox.infiniband.app": "pending" }).guid).toBeUndefined();
   });
 });
+
+describe("auto", () => {
+  test("is the administrator's to say, where no source before names a GUID", () => {
+    expect(parse({ administrator: "auto" }, false).guid).toBe("auto");
+    expect(parse({ administrator: "auto" }, true).guid).toBe("auto");
+    expect(parse({ administrator: "auto", capability: guids.capability }, false).guid).toBe(guids.capability);
+    expect(parse({ administrator: "auto", annotation: guids.annotation }, true).guid).toBe(guids.annotation);
+    expect(parse({ administrator: "auto", annotation: guids.annotation }, false).guid).toBe("auto");
+  });
+
+  test.each(["capability", "annotation", "argument"] as const)("is nobody else's: %s", (source) => {
+    expect(thrown(() => parse({ [source]: "auto" }, false))).toMatchObject({
+      code: 7,
+      message: expect.stringContaining('not "auto"'),
+    });
+  });
+
+  test("is offered to an administrator who has misspelt it", () => {
+    expect(thrown(() => parse({ administrator: "Auto" }, false)).message).toMatch(/or "auto", not "Auto"/);
+  });
+});

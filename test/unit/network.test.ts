@@ -1,7 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseConfiguration } from "../../src/cni/configuration.ts";
-import { parseNetwork, parseNetworkForDelete } from "../../src/network.ts";
+import {
+  parseNetwork,
+  parseNetworkForCollect,
+  parseNetworkForDelete,
+  parseNetworkForStatus,
+} from "../../src/network.ts";
 import { orCniError, thrown } from "./cni/thrown.ts";
 
 const minimal = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", deviceID: "0000:03:00.2" };
@@ -216,5 +221,39 @@ describe("parseNetworkForDelete", () => {
     expect(parseNetworkForDelete(configuration({ ipam: { type: "dhcp" } })).warnings[0]).toContain(
       'ipam.type "dhcp"',
     );
+  });
+});
+
+describe("parseNetworkForStatus", () => {
+  test("needs no deviceID: nobody has filled one in", () => {
+    const network = { deviceID: undefined, ipam: { type: "host-local" }, timeoutSeconds: 2 };
+    expect(parseNetworkForStatus(configuration(network))).toEqual({
+      rdmaIsolation: false,
+      ipamType: "host-local",
+      timeout: 2000,
+    });
+    const isolating = configuration({ ...network, rdmaIsolation: true });
+    expect(parseNetworkForStatus(isolating).rdmaIsolation).toBe(true);
+  });
+
+  test.each([
+    ["dhcp", { ipam: { type: "dhcp" } }, 2],
+    ["vfioPciMode", { vfioPciMode: true }, 2],
+    ["a pkey that is none", { pkey: "0x10000" }, 7],
+    ["an unknown link_state", { link_state: "up" }, 7],
+    ["a timeout of nothing", { timeoutSeconds: 0 }, 7],
+  ])("refuses what no ADD can do: %s", (_, changes, code) => {
+    expect(thrown(() => parseNetworkForStatus(configuration(changes)))).toMatchObject({ code });
+  });
+});
+
+describe("parseNetworkForCollect", () => {
+  test.each(refused)("refuses nothing that ADD would: %s", (_, changes) => {
+    expect(parseNetworkForCollect(configuration(changes)).timeout).toBe(100_000);
+  });
+
+  test("knows the IPAM plugin, and how long it may take", () => {
+    const network = configuration({ deviceID: undefined, ipam: { type: "host-local" }, timeoutSeconds: 2 });
+    expect(parseNetworkForCollect(network)).toEqual({ ipamType: "host-local", timeout: 2000, warnings: [] });
   });
 });

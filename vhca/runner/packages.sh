@@ -3,7 +3,7 @@
 
 # What the host side runs (the emulator; the compiler that matches the kernel) and what the guest gets.
 host_packages=(qemu-system-x86 gcc-14 pahole libelf1t64 cpio kmod xz-utils zstd)
-guest_packages=(busybox-static bash dash iproute2 strace containernetworking-plugins)
+guest_packages=(busybox-static bash dash iproute2 strace containernetworking-plugins udev rdma-core)
 
 # apt with a state of its own: an empty status file, so that it fetches all that a package needs and not just
 # what this machine lacks, and directories that any user can write. Sources and keys are the system's. It ends with us.

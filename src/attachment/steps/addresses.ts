@@ -1,6 +1,6 @@
 import { type AddressPlan, addressPlan } from "../../cni/address-plan.ts";
 import { CniError, codes } from "../../cni/errors.ts";
-import { composeResult, ownInterface, type Result } from "../../cni/result.ts";
+import { composeResult, emptyResult, type Result } from "../../cni/result.ts";
 import { encodeResult } from "../../cni/result-encode.ts";
 import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
@@ -8,6 +8,8 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { Attaching, Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
+import { ownResult } from "../own-result.ts";
+import { verifyRoutes } from "../verify-routes.ts";
 import { waitFor } from "../wait.ts";
 import { awaitCarrier, patience } from "./carrier.ts";
 import { interfaceIn, living } from "./interface.ts";
@@ -44,22 +46,19 @@ export const addresses: Step = {
     const { node, record } = attachment;
     const pod = living(attachment);
     const link = interfaceIn(node, pod, record.ifname);
+    const own = ownResult(record, result);
     const there = node.links.addresses(pod, link.index).map((address) => address.cidr);
-    for (const { address } of ownAddresses(result, record.ifname)) {
+    for (const { address } of own.ips) {
       if (there.includes(address)) continue;
       throw new CniError(
         codes.node,
-        `${record.ifname} lacks the address ${address}; it has ${there.join(", ")}`,
+        `${record.ifname} lacks the address ${address}; it has ${there.join(", ") || "none"}`,
       );
     }
+    const { routes } = addressPlan({ ...emptyResult(), ips: own.ips, routes: own.routes });
+    verifyRoutes(node, pod, link, routes);
   },
 };
-
-function ownAddresses(result: Result, ifname: string) {
-  const own = ownInterface(result, ifname);
-  const index = own === undefined ? -1 : result.interfaces.indexOf(own);
-  return result.ips.filter((ip) => ip.interface === index);
-}
 
 function configure(attachment: Attachment, pod: Namespace, link: Link, plan: AddressPlan): void {
   const { node, record } = attachment;

@@ -28,7 +28,8 @@ export const guid: Step = {
     const { node, record } = attachment;
     const { found } = record;
     const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
-    if (!changesGuid(record.wanted, found)) {
+    const { leftGuids = [] } = found;
+    if (!changesGuid(record.wanted, found) && leftGuids.length === 0) {
       if (!hasDriver) attachment.home = rebind(attachment);
       return;
     }
@@ -63,6 +64,7 @@ function isSomebodyElses({ record }: Attachment, admin: VfConfig): boolean {
     found.adminPortGuid,
     found.nodeGuid,
     found.portGuid,
+    ...(found.leftGuids ?? []),
   ];
   return [admin.nodeGuid, admin.portGuid].every((guid) => guid !== undefined && !known.includes(guid));
 }

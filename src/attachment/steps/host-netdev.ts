@@ -1,5 +1,6 @@
 import { messageOf } from "../../cni/error-document.ts";
 import type { Link } from "../../node/links.ts";
+import type { Node } from "../../node/node.ts";
 import type { Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
 import { udevRuns, udevTime } from "../udev.ts";
@@ -25,12 +26,7 @@ export const hostNetdev: Step = {
         node.links.set(host, link.index, { mtu: record.found.mtu }),
       );
     }
-    const lost = record.found.altnames.filter((name) => !link.altnames.includes(name));
-    if (lost.length > 0) {
-      warnOf(attachment, `give ${link.name} its alternative names ${lost.join(", ")} back`, () =>
-        node.links.addAltnames(host, link.index, lost),
-      );
-    }
+    giveAltnames(attachment, link);
     if (record.found.up !== link.up) {
       warnOf(attachment, `bring ${link.name} ${record.found.up ? "up" : "down"} again`, () =>
         node.links.set(host, link.index, { up: record.found.up }),
@@ -72,6 +68,32 @@ function waitForName(attachment: Attachment, link: Link, name: string): Link {
     return named ?? hostNetdevOf(attachment);
   } finally {
     watch.close();
+  }
+}
+
+/** All at once, or else one by one: one that another netdev has must not cost us the others. */
+function giveAltnames(attachment: Attachment, link: Link): void {
+  const { node, record } = attachment;
+  const lost = record.found.altnames.filter((name) => !link.altnames.includes(name));
+  if (lost.length === 0) return;
+  try {
+    node.links.addAltnames(node.namespaces.host, link.index, lost);
+  } catch {
+    for (const name of lost) {
+      warnOf(attachment, `give ${link.name} its alternative name ${name} back`, () =>
+        giveAltname(node, link, name),
+      );
+    }
+  }
+}
+
+/** udev gives names, too, and may have given this one just now. */
+function giveAltname(node: Node, { index }: Link, name: string): void {
+  const { host } = node.namespaces;
+  try {
+    node.links.addAltnames(host, index, [name]);
+  } catch (error) {
+    if (node.links.byIndex(host, index)?.altnames.includes(name) !== true) throw error;
   }
 }
 

@@ -1,10 +1,11 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import { ownInterface } from "../../cni/result.ts";
+import { parseHardwareAddress, portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { Attaching, Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
+import { ownResult } from "../own-result.ts";
 import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import type { AttachmentRecord } from "../record.ts";
@@ -47,16 +48,18 @@ export const netInterface: Step = {
 
   verify(attachment, result) {
     const { node, record } = attachment;
-    const link = interfaceIn(node, living(attachment), record.ifname);
+    const { ifname } = record;
+    const link = interfaceIn(node, living(attachment), ifname);
     if (link.pci !== undefined && link.pci !== record.vf.pci) {
-      throw new CniError(codes.node, `${record.ifname} belongs to ${link.pci}, not to VF ${record.vf.pci}`);
+      throw new CniError(codes.node, `${ifname} belongs to ${link.pci}, not to VF ${record.vf.pci}`);
     }
-    if (!link.up) throw new CniError(codes.node, `${record.ifname} is down`);
+    const own = ownResult(record, result).interface;
+    requireGuid(link, own.mac);
+    if (!link.up) throw new CniError(codes.node, `${ifname} is down; ADD left it up`);
     // Without a carrier it is not known yet what the broadcast group allows, which may be less than what was wanted.
     if (record.wanted.mtu === undefined || !link.carrier) return;
-    const told = ownInterface(result, record.ifname)?.mtu ?? record.wanted.mtu;
-    if (link.mtu === told) return;
-    throw new CniError(codes.node, `the MTU of ${record.ifname} is ${link.mtu}, not ${told}`);
+    const told = own.mtu ?? record.wanted.mtu;
+    if (link.mtu !== told) throw new CniError(codes.node, `the MTU of ${ifname} is ${link.mtu}, not ${told}`);
   },
 };
 
@@ -110,6 +113,19 @@ function mtuOf({ wanted, found }: AttachmentRecord): number {
 /** It comes up at once, because the subnet is joined meanwhile, in the background. */
 function upWith(mtu: number, link: Link) {
   return { ...(link.mtu === mtu ? {} : { mtu }), up: true };
+}
+
+/**
+ * Of a hardware address only the port GUID says whose it is: its flags change with the mode (datagram, connected).
+ * @param mac as ADD told it; undefined where the version of its result has no place for it.
+ * @throws {CniError} where the interface has another one.
+ */
+function requireGuid({ name, address }: Link, mac: string | undefined): void {
+  const told = mac === undefined ? undefined : parseHardwareAddress(mac);
+  if (told === undefined) return;
+  const [expected, found] = [portGuidOf(told), portGuidOf(address)];
+  if (found === expected) return;
+  throw new CniError(codes.node, `${name} has the port GUID ${found}, not ${expected}, of which ADD told`);
 }
 
 /**

@@ -8,21 +8,23 @@
 set -eu
 pf=0000:01:00.0 driver=/sys/bus/pci/drivers/mlx5_core
 
+name_of() { ls "/sys/bus/pci/devices/$1/net"; }
+
 modprobe -a ib_ipoib ib_uverbs ib_umad
 modprobe dummy numdummies=0
 [ -d /sys/module/vhca ] || modprobe vhca drvname=mlx5_core devname=mlx5_%d disguise=1
 for fault in /sys/module/vhca/parameters/{fail_,skip_}*; do echo 0 >"$fault"; done
 
-for name in ib-sriov host-local fake endless sleep; do
-  for process in $(pidof "$name" || true); do kill -KILL "$process"; done
+for name in ib-sriov host-local fake endless slow sleep holder systemd-udevd; do
+  for process in $(pidof "$name" || true); do kill -KILL "$process" || true; done
 done
 ip -all netns delete
-rm -rf /var/lib/cni/* /var/lib/cni/.[!.]* /run/cni
+rm -rf /var/lib/cni/* /var/lib/cni/.[!.]* /run/cni /run/udev
 echo 0 >/sys/bus/pci/devices/$pf/sriov_numvfs
+# A udev has named it otherwise.
+ip link set dev "$(name_of $pf)" name ib0
 echo 4 >/sys/bus/pci/devices/$pf/sriov_numvfs
 ip link set ib0 up
-
-name_of() { ls "/sys/bus/pci/devices/$1/net"; }
 
 for vf in 0 1 2; do
   address=0000:01:10.$((vf * 2))

@@ -1,5 +1,9 @@
 import { fromJson, isObject } from "../../../src/cni/document.ts";
+import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
+import { type Guid, isUsableGuid } from "../../../src/infiniband/guid.ts";
 import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
+import { pfGuid } from "../model/bus.ts";
+import type { Vf } from "../model/functions.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Pod, Wish } from "./calls.ts";
 import { recordOf } from "./records.ts";
@@ -35,8 +39,8 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
     ["MTU", netdev.mtu, mtu],
     ["carrier", wish.carrierTime === undefined || netdev.carrier, true],
     ["alternative names", netdev.altnames.join(), ""],
-    ["port GUID", portGuidOf(netdev.kind.address), wish.guid ?? before.port],
-    ["node GUID", vf.probed.nodeGuid, wish.guid ?? before.node],
+    ["port GUID", portGuidOf(netdev.kind.address), guidOf(wish, vf, before.port)],
+    ["node GUID", vf.probed.nodeGuid, guidOf(wish, vf, before.node)],
     ["RDMA devices elsewhere", vf.probed.devices.filter(({ where }) => where !== home).length, 0],
     ["RDMA device", vf.probed.devices[0]?.name, before.rdma ?? vf.probed.devices[0]?.name],
     ["link state", vf.linkState, wish.linkState ?? before.linkState],
@@ -64,4 +68,10 @@ function namedIn({ files }: Machine, { deviceInfo }: Wish, otherwise: string): u
   const document = fromJson(files.texts.get(deviceInfo ?? "") ?? "");
   const pci = isObject(document) ? document.pci : undefined;
   return isObject(pci) ? pci["rdma-device"] : otherwise;
+}
+
+/** The GUID that the container must have. */
+function guidOf({ guid }: Wish, vf: Vf, own: Guid): Guid | undefined {
+  if (guid !== "auto") return guid ?? own;
+  return isUsableGuid(own) ? own : derivedGuid(pfGuid, vf.index);
 }

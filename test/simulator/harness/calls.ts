@@ -1,7 +1,8 @@
-import type { AttachCall, Call, DetachCall } from "../../../src/attachment/call.ts";
-import { ipamCallFor } from "../../../src/attachment/ipam-call.ts";
-import type { Wanted } from "../../../src/attachment/record.ts";
+import type { AttachCall, Call, CollectCall, DetachCall } from "../../../src/attachment/call.ts";
+import { ipamCallFor, ipamCallOfNetwork } from "../../../src/attachment/ipam-call.ts";
+import type { AttachmentName, Wanted } from "../../../src/attachment/record.ts";
 import { emptyDns, type Result } from "../../../src/cni/result.ts";
+import { encodeResult } from "../../../src/cni/result-encode.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
 import type { Node } from "../../../src/node/node.ts";
@@ -23,7 +24,7 @@ export interface Pod {
 export interface Wish extends Omit<Wanted, "guid" | "linkState"> {
   /** PCI address. */
   readonly vf: string;
-  readonly guid?: Guid;
+  readonly guid?: Guid | "auto";
   readonly linkState?: LinkState;
   /** Subnets of host-local; none: no IPAM. */
   readonly subnets?: readonly string[];
@@ -81,10 +82,33 @@ function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, war
       type: "ib-sriov",
       deviceID: wish.vf,
       ...ipam,
+      prevResult: wish.prevResult && JSON.parse(encodeResult(wish.prevResult, "1.1.0")),
     }),
     args: "IgnoreUnknown=1",
     path: pluginPath,
     deadline: node.clock.now() + (wish.patience ?? PATIENCE),
+    warn,
+  };
+}
+
+/** The call of GC for a network; `valid`: undefined for none. */
+export function collectCall(
+  node: Node,
+  network: string,
+  valid: readonly AttachmentName[] | undefined,
+  warn: Call["warn"],
+): CollectCall {
+  const stdin = JSON.stringify({
+    cniVersion: "1.1.0",
+    name: network,
+    type: "ib-sriov",
+    ipam: { type: "host-local", ranges: [] },
+  });
+  return {
+    network,
+    valid,
+    ipam: ipamCallOfNetwork({ stdin, args: "", path: pluginPath }),
+    deadline: node.clock.now() + PATIENCE,
     warn,
   };
 }

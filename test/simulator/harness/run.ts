@@ -1,5 +1,7 @@
 import { attach } from "../../../src/attachment/attach.ts";
+import { collect } from "../../../src/attachment/collect.ts";
 import { detach } from "../../../src/attachment/detach.ts";
+import type { AttachmentName } from "../../../src/attachment/record.ts";
 import { errorDocument } from "../../../src/cni/error-document.ts";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import type { Result } from "../../../src/cni/result.ts";
@@ -7,7 +9,7 @@ import type { Node } from "../../../src/node/node.ts";
 import type { Machine } from "../model/machine.ts";
 import { type Crossing, type Fault, Gate } from "../node/gate.ts";
 import { nodeOf } from "../node/node.ts";
-import { attachCall, detachCall, environmentOf, type Pod, type Wish } from "./calls.ts";
+import { attachCall, collectCall, detachCall, environmentOf, type Pod, type Wish } from "./calls.ts";
 
 /** How a call of the plugin went. */
 export interface Run {
@@ -37,6 +39,26 @@ export function del(machine: Machine, pod: Pod, wish: Wish, fault?: Fault, netns
     (node, warn) => {
       const call = detachCall(node, pod, wish, warn);
       detach(node, { ...call, netns: given });
+      return undefined;
+    },
+    fault,
+  );
+}
+
+/** GC of a network, in a process of its own. `valid`: what the runtime lists, undefined for no list. */
+export function gc(
+  machine: Machine,
+  network: string,
+  valid: readonly AttachmentName[] | undefined,
+  fault?: Fault,
+): Run {
+  const nobody = { containerId: "", ifname: "", netns: "" };
+  return run(
+    machine,
+    nobody,
+    "GC",
+    (node, warn) => {
+      collect(node, collectCall(node, network, valid, warn));
       return undefined;
     },
     fault,

@@ -1,22 +1,23 @@
 import { settleOwed } from "../../../src/attachment/owed-leases.ts";
+import type { AttachmentName } from "../../../src/attachment/record.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
 import { addressesWithoutLease } from "./addresses.ts";
 import { flaws, isThere } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
-import { otherAttachment } from "./other.ts";
+import { other, otherAttachment } from "./other.ts";
 import { doubleOwners, recordsOf } from "./records.ts";
-import { add, del, type Run, run, told } from "./run.ts";
+import { add, del, gc, type Run, run, told } from "./run.ts";
 import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
 import { stateDirectory } from "./state.ts";
-import { c1, freshVf, makeWorld, type Setting, vf } from "./world.ts";
+import { c1, freshGuid, freshVf, makeWorld, type Setting, vf } from "./world.ts";
 
 /** How often a DEL that fails may be tried again, without faults. */
 const MOST_DELS = 3;
 
 /** What can be lost and no promise is broken. */
-export type Forgivable = "attributes" | "link state" | "GUIDs on file";
+export type Forgivable = "attributes" | "link state" | "GUIDs on file" | "derived GUID";
 
 /** What happens on one node, and what of it must not. */
 export class Story {
@@ -65,6 +66,18 @@ export class Story {
     for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.del(pod, wish, undefined, netns);
     if (ran?.end !== "done")
       this.problems.push(`DEL of ${pod.containerId} fails for ever: ${told(ran?.error)}`);
+  }
+
+  /** GC of a network: valid are those that are named, and who must never notice anything. */
+  gc(valid: readonly AttachmentName[], fault?: Fault, network = "mynet"): Run {
+    return this.#judge("GC", gc(this.machine, network, [...valid, other], fault), fault);
+  }
+
+  /** GC without faults, again where it fails. */
+  mustGc(valid: readonly AttachmentName[], network = "mynet"): void {
+    let ran: Run | undefined;
+    for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.gc(valid, undefined, network);
+    if (ran?.end !== "done") this.problems.push(`GC fails for ever: ${told(ran?.error)}`);
   }
 
   /**
@@ -123,8 +136,9 @@ export class Story {
 
   /**
    * From now on this need not be as before. "attributes": name, alternative names and admin state of the VF's
-   * netdev on the host, and the name of its RDMA device, where a warning said that they could not be given back. The others: what the PF has on
-   * file for the VF, where the kernel could not tell what it was.
+   * netdev on the host, and the name of its RDMA device, where a warning said that they could not be given back.
+   * "derived GUID": the one that the fresh VF was given for good, of which a kill can leave a part. The others: what
+   * the PF has on file for the VF, where the kernel could not tell what it was.
    */
   forgive(what: Forgivable): void {
     this.#forgiven.add(what);
@@ -174,6 +188,8 @@ function without(lines: readonly string[], what: Forgivable): readonly string[] 
       return lines.map((line) => line.replace(/^(vf .*) link \w+$/, "$1"));
     case "GUIDs on file":
       return lines.map((line) => line.replace(/^(vf .*) on file \S+ \S+/, "$1"));
+    case "derived GUID":
+      return lines.map((line) => line.replaceAll(freshGuid, "none"));
     case "attributes":
       return [vf, freshVf]
         .reduce(withoutAttributes, lines)

@@ -1,6 +1,7 @@
+import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
-import { FIRST_INODE } from "../model/bus.ts";
+import { FIRST_INODE, pfGuid } from "../model/bus.ts";
 import { parentOf } from "../model/files.ts";
 import type { Vf } from "../model/functions.ts";
 import { Machine } from "../model/machine.ts";
@@ -16,6 +17,8 @@ export const vf = "0000:01:10.0";
 /** A VF that was never given a GUID, nor anything else. */
 export const freshVf = "0000:01:10.4";
 const vfs = [vf, otherVf, freshVf];
+/** The GUID that is derived for it. */
+export const freshGuid = derivedGuid(pfGuid, vfs.indexOf(freshVf));
 
 export const c1: Pod = { containerId: "c1", ifname: "net1", netns: "/run/netns/a" };
 export const c2: Pod = { containerId: "c2", ifname: "net1", netns: "/run/netns/b" };

@@ -1,4 +1,4 @@
-import { ZERO_GUID } from "../../../src/infiniband/guid.ts";
+import { guid } from "../../support/records.ts";
 import { type PhysicalFunction, type Probed, Vf } from "./functions.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
@@ -9,6 +9,9 @@ import type { Timeline } from "./timeline.ts";
 /** How long unbind and a probe take, ms. */
 const UNBIND_TIME = 40;
 const PROBE_TIME = 120;
+
+/** Node and port GUID of the PF. */
+export const pfGuid = guid("98:03:9b:03:00:ab:01:00");
 
 /** Inode of the first VF's sysfs directory; every VF that is made gets the next. */
 export const FIRST_INODE = 15_000;
@@ -44,7 +47,7 @@ export class Bus {
   addPf(pci: string, driver: string, vfs: readonly string[]): void {
     const pf: PhysicalFunction = { pci, driver, vfs: [] };
     this.pfs.set(pci, pf);
-    this.host.add(ipoib(pci, ipoibAddress(this.#queuePair++, ZERO_GUID)), "ib%d");
+    this.host.add(ipoib(pci, ipoibAddress(this.#queuePair++, pfGuid)), "ib%d");
     for (const vf of vfs) this.#makeVf(pf, vf);
   }
 

@@ -1,3 +1,4 @@
+import type { LockHolder } from "../../../src/node/files.ts";
 import type { Outcome } from "../../../src/node/processes.ts";
 import type { OpenFile } from "./open-file.ts";
 import type { Timeline } from "./timeline.ts";
@@ -11,12 +12,13 @@ export class Child {
   outcome: Outcome | undefined;
 
   constructor(
+    readonly holder: LockHolder,
     private readonly timeline: Timeline,
     readonly environment: ReadonlyMap<string, string>,
     readonly stdin: string,
     private readonly inherited: readonly OpenFile[],
   ) {
-    for (const file of inherited) file.share();
+    for (const file of inherited) file.share(holder);
   }
 
   /** Does the next thing after some time, ms, unless it was killed. */
@@ -38,6 +40,6 @@ export class Child {
   #end(outcome: Outcome): void {
     if (this.outcome !== undefined) return;
     this.outcome = outcome;
-    for (const file of this.inherited) file.close();
+    for (const file of this.inherited) file.close(this.holder);
   }
 }

@@ -40,6 +40,11 @@ export class HostLocal {
           child.after(STEP, () => child.exit(0, ""));
         });
         break;
+      // The Go plugin has nothing to do for these either.
+      case "GC":
+      case "STATUS":
+        child.after(STEP, () => child.exit(0, ""));
+        break;
       default: {
         const has = [...this.leases].some(
           ([key, each]) => key.startsWith(`${config.name} `) && each === holder,

@@ -6,6 +6,7 @@ import { HostLocal } from "./host-local.ts";
 import { changeNamespace } from "./link-requests.ts";
 import type { Netdev } from "./netdev.ts";
 import { Netns } from "./netns.ts";
+import type { OpenFile } from "./open-file.ts";
 import { Process } from "./process.ts";
 import type { RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
@@ -89,16 +90,13 @@ export class Machine {
     for (const namespace of process.end()) this.#tearDown(namespace);
   }
 
-  startChild(
-    path: string,
-    environment: readonly string[],
-    stdin: string,
-    files: ConstructorParameters<typeof Child>[3],
-  ): Child {
+  startChild(path: string, environment: readonly string[], stdin: string, files: readonly OpenFile[]): Child {
     const program = this.programs.get(path);
     if (program === undefined) throw new Error(`the model has no program ${path}`);
     const variables = new Map(environment.map((entry) => cut(entry)));
-    const child = new Child(this.time, variables, stdin, files);
+    const pid = ++this.#lastPid;
+    const holder = { pid, pids: [pid], command: path.slice(path.lastIndexOf("/") + 1) };
+    const child = new Child(holder, this.time, variables, stdin, files);
     this.children.push(child);
     program(child);
     return child;

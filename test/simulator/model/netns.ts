@@ -12,6 +12,8 @@ export class Netns {
   changes = 0;
   /** What holds it: mounts (by path), open descriptors, processes in it. Without any it is torn down. */
   readonly pins = new Set<unknown>();
+  /** Does a process live in it? */
+  inhabited = false;
   /** What a netdev that appears here has under /proc/sys/net, see {@link Netdev.settings}. */
   readonly defaults = new Map([
     ["ipv4/arp_notify", "0"],

@@ -1,17 +1,22 @@
+import type { LockHolder } from "../../../src/node/files.ts";
 import type { FileTree } from "./files.ts";
 
 /** An open file description: what flock(2) belongs to. A child that inherits it keeps it, and the lock, open. */
 export class OpenFile {
-  #holders = 1;
+  /** The processes that have it open. */
+  readonly holders: Set<LockHolder>;
 
   constructor(
     private readonly tree: FileTree,
     readonly path: string,
-  ) {}
+    opener: LockHolder,
+  ) {
+    this.holders = new Set([opener]);
+  }
 
   /** Somebody inherits it. */
-  share(): void {
-    this.#holders++;
+  share(heir: LockHolder): void {
+    this.holders.add(heir);
   }
 
   /** Takes the lock if nobody else has it. */
@@ -23,8 +28,8 @@ export class OpenFile {
   }
 
   /** The last one who closes it frees the lock. */
-  close(): void {
-    this.#holders--;
-    if (this.#holders === 0 && this.tree.locks.get(this.path) === this) this.tree.locks.delete(this.path);
+  close(holder: LockHolder): void {
+    this.holders.delete(holder);
+    if (this.holders.size === 0 && this.tree.locks.get(this.path) === this) this.tree.locks.delete(this.path);
   }
 }

@@ -1,3 +1,4 @@
+import type { LockHolder } from "../../../src/node/files.ts";
 import type { Netns } from "./netns.ts";
 import type { OpenFile } from "./open-file.ts";
 
@@ -12,7 +13,12 @@ export class Process {
   readonly #namespaces = new Set<Netns>();
   #lastDescriptor = 2;
 
-  constructor(readonly pid: number) {}
+  /** As others see it that wait for its lock. */
+  readonly holder: LockHolder;
+
+  constructor(readonly pid: number) {
+    this.holder = { pid, pids: [pid], command: "ib-sriov" };
+  }
 
   /** Opens a file; returns its descriptor. */
   open(file: OpenFile): number {
@@ -27,7 +33,7 @@ export class Process {
   }
 
   close(descriptor: number): void {
-    this.#files.get(descriptor)?.close();
+    this.#files.get(descriptor)?.close(this.holder);
     this.#files.delete(descriptor);
   }
 

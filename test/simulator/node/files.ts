@@ -58,6 +58,10 @@ export function filesOf(gate: Gate): Files {
       gate.change("files.makeDirectory", path, () => tree.makeDirectory(path), { nothing() {} }),
     removeDirectory: (path) =>
       gate.change("files.removeDirectory", path, () => tree.removeDirectory(path), { nothing() {} }),
+    requireWritable: (path) =>
+      gate.ask("files.requireWritable", path, () => {
+        if (!tree.directories.has(path)) throw new Refusal("ENOENT", `write to ${path}`);
+      }),
     list: (path) => gate.ask("files.list", path, () => tree.list(path)),
     isFile: (path) =>
       gate.ask("files.isFile", path, () => tree.texts.has(path) || machine.programs.has(path)),
@@ -67,7 +71,7 @@ export function filesOf(gate: Gate): Files {
       gate.ask("files.lock", path, () => {
         if (tree.directories.has(path)) throw new Refusal("EISDIR", `open ${path}`);
         tree.touch(path);
-        return lockOf(gate, path, process.open(new OpenFile(tree, path)));
+        return lockOf(gate, path, process.open(new OpenFile(tree, path, process.holder)));
       }),
   };
 }

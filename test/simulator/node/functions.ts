@@ -1,4 +1,5 @@
 import { FunctionError, type Functions, type VirtualFunction } from "../../../src/node/functions.ts";
+import { pfGuid } from "../model/bus.ts";
 import type { Gate } from "./gate.ts";
 
 /** PCI functions of the model, as sysfs would show them. */
@@ -19,6 +20,7 @@ export function functionsOf(gate: Gate): Functions {
         pci,
         () => bus.vfs.get(pci)?.incarnation ?? (bus.pfs.has(pci) ? "pf" : undefined),
       ),
+    anyVirtual: () => gate.ask("functions.anyVirtual", "", () => bus.vfs.size > 0),
     driver: (pci) => gate.ask("functions.driver", pci, () => bus.driverOf(pci)),
     driverOverride: (pci) =>
       gate.ask("functions.driverOverride", pci, () => bus.vfs.get(pci)?.driverOverride),
@@ -62,6 +64,13 @@ export function functionsOf(gate: Gate): Functions {
         const device = probed?.devices.find(({ name }) => name === rdmaDevice);
         return device !== undefined && bus.rdma.isIn(device, host) ? probed?.nodeGuid : undefined;
       }),
+    othersGuids: (pci) =>
+      gate.ask("functions.othersGuids", pci, () => [
+        ...[...bus.pfs.keys()].filter((pf) => pf !== pci).map(() => pfGuid),
+        ...[...bus.vfs.values()]
+          .filter((vf) => vf.pci !== pci)
+          .flatMap(({ probed }) => (probed === undefined ? [] : [probed.nodeGuid, probed.portGuid])),
+      ]),
     unbind: (pci, driver) =>
       gate.change("functions.unbind", `${pci} from ${driver}`, () => bus.unbind(pci, driver), {
         nothing() {},

@@ -1,4 +1,4 @@
-import type { Link, Links, VfConfig } from "../../../src/node/links.ts";
+import type { Link, Links, Route, RouteState, VfConfig } from "../../../src/node/links.ts";
 import {
   addAddress,
   addAltnames,
@@ -116,6 +116,11 @@ export function linksOf(gate: Gate): Links {
     },
     addresses: (where, index) =>
       gate.ask("links.addresses", String(index), () => [...(netnsOf(where).at(index)?.addresses ?? [])]),
+    routes: (where, index, family) =>
+      gate.ask("links.routes", `${index} IPv${family}`, () => {
+        const routes = netnsOf(where).at(index)?.routes ?? [];
+        return routes.filter(({ dst }) => dst.includes(":") === (family === 6)).map(asListed);
+      }),
     watch: (where) => {
       const netns = netnsOf(where);
       return watchOf(gate, "links.watch", netns.label, () => netns.changes);
@@ -125,6 +130,11 @@ export function linksOf(gate: Gate): Links {
 
 function describe(found: ReturnType<Netns["named"]>): Link | undefined {
   return found?.[1].describe(found[0]);
+}
+
+/** As the kernel lists a route, with what it has put in where nothing was said. */
+function asListed({ dst, gw, table = 254, priority }: Route): RouteState {
+  return { dst, gw, table, priority: priority ?? (dst.includes(":") ? 1024 : 0) };
 }
 
 /** Down goes first, in a message of its own; then MTU, name and up, in one that stops at what fails. */

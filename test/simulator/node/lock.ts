@@ -23,6 +23,7 @@ export function lockOf(gate: Gate, path: string, fd: number): Lock {
           },
         },
       ),
+    holders: () => gate.ask("lock.holders", path, () => [...(machine.files.locks.get(path)?.holders ?? [])]),
     read: () => gate.ask("lock.read", path, () => machine.files.texts.get(path) ?? ""),
     write: (text) =>
       gate.change(

@@ -39,6 +39,8 @@ export function namespacesOf(gate: Gate): Namespaces {
         const isThere = machine.files.texts.has(path);
         throw new NamespaceError(isThere ? "other" : "gone", path, `no network namespace at "${path}"`);
       }),
+    inhabited: (namespace) =>
+      gate.ask("namespaces.inhabited", netnsOf(namespace).label, () => netnsOf(namespace).inhabited),
     setting: (namespace, key) =>
       gate.ask("namespaces.setting", key, () => {
         const { netdev, name } = settingAt(netnsOf(namespace), key);

@@ -3,7 +3,7 @@ import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
 import { c1, c2, c3 } from "../harness/world.ts";
 import { killedAdd, killPoints } from "./del.ts";
-import { contrary, everything, same } from "./wishes.ts";
+import { another, contrary, everything, same } from "./wishes.ts";
 
 /** ADD of a container for a VF that a killed ADD of another one has left behind. */
 export function adoptScenarios(): Scenario[] {
@@ -11,6 +11,7 @@ export function adoptScenarios(): Scenario[] {
   return [
     { wanted: same, after: killPoints },
     { wanted: contrary, after: points },
+    { wanted: another, after: points },
   ].flatMap(({ wanted, after }) =>
     after.map((point): Scenario => {
       const wish = wanted(everything);

@@ -35,6 +35,29 @@ export function interleavings(): Interleaving[] {
         story.requireAsBefore("after both DELs");
       },
     },
+    ...Object.entries({ "the same VF": everything, "two VFs": { ...everything, vf: freshVf } }).map(
+      ([what, wish]): Interleaving => ({
+        name: `two ADDs for one attachment, of ${what}`,
+        setting: {},
+        verb: (story, fault) => story.add(c1, everything, fault),
+        meanwhile: (story) => story.add(c1, { ...wish, patience }),
+        afterwards(story, ran, other) {
+          const isFirst = ran.end === "done";
+          const loser = isFirst ? other : ran;
+          if (isFirst === (other?.end === "done")) story.problems.push("not one of both ADDs has won");
+          const { error } = loser ?? {};
+          if (!(error instanceof CniError && /net1|ADD of container c1|left no note/.test(error.message)))
+            story.problems.push(`who lost was told: ${error instanceof Error ? error.message : error}`);
+          const winner = isFirst ? everything : wish;
+          const won = isFirst ? ran : other;
+          if (won !== undefined) story.requireAttached(c1, winner, won);
+          const claims = story.lines().filter((line) => /^owner of .*: c1-net1$/.test(line));
+          if (claims.length !== 1) story.problems.push(`c1's VFs are said to be: ${claims}`);
+          story.mustDel(c1, winner);
+          story.requireAsBefore("after DEL");
+        },
+      }),
+    ),
     {
       name: "ADD of one VF while another of the same PF is attached",
       setting: {},

@@ -100,3 +100,8 @@ export function contrary({ guid: first, linkState, subnets, ...rest }: Wish): Wi
 export function same(wish: Wish): Wish {
   return wish;
 }
+
+/** Somebody who wants the same, with a GUID of his own. */
+export function another(wish: Wish): Wish {
+  return { ...wish, guid: guid("02:00:00:00:00:00:00:66") };
+}

@@ -102,6 +102,16 @@ describe("a file that is no record", () => {
     expect(parseRecord(JSON.stringify(document))).toBeDefined();
   });
 
+  test("is none where the GUIDs that the dead have left are none", () => {
+    const leftGuids = [guid("02:00:00:00:00:00:00:0b")];
+    const record = aRecord({ found: { ...aRecord().found, leftGuids } });
+    const document = recordDocument(record, "ib0");
+    expect(parseRecord(document)?.found.leftGuids).toEqual(leftGuids);
+    for (const other of ["{}", "[5]", '["02:00"]', "null"]) {
+      expect(parseRecord(document.replace('["02:00:00:00:00:00:00:0b"]', other)), other).toBeUndefined();
+    }
+  });
+
   test("keeps a GUID in its canonical spelling only", () => {
     const spelt = recordDocument(aRecord({ wanted: { guid: guid("02:00:00:00:00:00:00:0a") } }), "ib0");
     expect(parseRecord(spelt)?.wanted.guid).toBe("02:00:00:00:00:00:00:0a");

@@ -71,4 +71,29 @@ describe("the state directory", () => {
   ])("a name %s", (_, containerId, ifname, fits) => {
     expect(setUp().state.nameFits({ containerId, ifname })).toBe(fits);
   });
+
+  test("is writable where its directories are, or can be made", () => {
+    const { files, state } = setUp();
+    const asked: string[] = [];
+    const requireWritable = files.requireWritable.bind(files);
+    files.requireWritable = (path) => {
+      asked.push(path);
+      requireWritable(path);
+    };
+    files.directories.add("/var");
+    state.requireWritable();
+    expect(asked).toEqual([`${root}/.vf`, root, "/var/lib/cni", "/var/lib", "/var"]);
+    for (const path of [root, `${root}/.vf`]) files.directories.add(path);
+    asked.length = 0;
+    state.requireWritable();
+    expect(asked).toEqual([`${root}/.vf`, root]);
+    files.requireWritable = () => {
+      throw Object.assign(new Error("no"), { code: "EROFS" });
+    };
+    expect(() => state.requireWritable()).toThrow("no");
+    files.requireWritable = () => {
+      throw Object.assign(new Error("nothing at all"), { code: "ENOENT" });
+    };
+    expect(() => state.requireWritable()).toThrow("nothing at all");
+  });
 });

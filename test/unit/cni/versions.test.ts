@@ -1,6 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { checkVersion, familyOf, SUPPORTED_VERSIONS, versionDocument } from "../../../src/cni/versions.ts";
+import {
+  checkVersion,
+  familyOf,
+  SUPPORTED_VERSIONS,
+  versionDocument,
+  versionsIn,
+} from "../../../src/cni/versions.ts";
 import { orCniError, thrown } from "./thrown.ts";
 
 const supports = 'plugin supports ["0.1.0" "0.2.0" "0.3.0" "0.3.1" "0.4.0" "1.0.0" "1.1.0"]';
@@ -87,5 +93,12 @@ describe("versions", () => {
     expect(versionDocument()).toBe(
       '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
     );
+  });
+
+  test("those of another plugin's answer, none where it is no answer", () => {
+    expect(versionsIn(versionDocument())).toEqual([...SUPPORTED_VERSIONS]);
+    for (const answer of ["", "{", "[]", "null", "{}", '{"supportedVersions":"1.1.0"}']) {
+      expect(versionsIn(answer)).toEqual([]);
+    }
   });
 });

@@ -16,6 +16,8 @@ export const machine = {
   files: new Map<string, string>(),
   /** What symbolic links name. */
   links: new Map<string, string>(),
+  /** Inodes of files of nsfs, by path. */
+  inodes: new Map<string, string>(),
   /** What directories hold. */
   directories: new Map<string, string[]>(),
   /** Called when something is written into a file. */
@@ -53,6 +55,7 @@ export function resetMachine(): void {
     faults: new Map(),
     files: new Map(),
     links: new Map(),
+    inodes: new Map(),
     directories: new Map(),
     descriptors: new Map(),
     namespaces: new Map([["/proc/thread-self/ns/net", { name: "host", magic: NSFS, type: NET }]]),
@@ -123,6 +126,8 @@ export const readDirectory: typeof real.readDirectory = (path) => {
 
 export const stat: typeof real.stat = (path) => {
   called("stat", path);
+  const known = machine.inodes.get(path);
+  if (known !== undefined) return { type: "file", device: "4", inode: known, size: 0, mode: 0o444 };
   present(machine.directories.get(path), "stat", path);
   return { type: "directory", device: "22", inode: `9007199254740993${path.length}`, size: 0, mode: 0o755 };
 };

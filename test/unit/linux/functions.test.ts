@@ -242,3 +242,80 @@ describe("drivers and devices", () => {
     expect(() => functions.nodeGuid(vf, "mlx5_3")).toThrow('holds no GUID but "nonsense"');
   });
 });
+
+describe("whether the node has a VF", () => {
+  const infiniband = "/sys/class/infiniband";
+  const has = (devices: Readonly<Record<string, { numvfs?: number; virtual?: boolean }>>) => {
+    machine.directories.set(infiniband, Object.keys(devices));
+    for (const [name, { numvfs, virtual }] of Object.entries(devices)) {
+      if (numvfs !== undefined) machine.files.set(`${infiniband}/${name}/device/sriov_numvfs`, `${numvfs}\n`);
+      if (virtual) machine.directories.set(`${infiniband}/${name}/device/physfn`, []);
+    }
+    return functions.anyVirtual();
+  };
+
+  it("says a PF, also where the VFs' own devices are elsewhere", () => {
+    expect(has({ mlx5_0: { numvfs: 4 } })).toBe(true);
+  });
+
+  it("says a VF, whose PF is not ours (in a virtual machine, say)", () => {
+    expect(has({ mlx5_0: { virtual: true } })).toBe(true);
+  });
+
+  it("is denied by PFs without VFs, by devices without SR-IOV, and where there is no InfiniBand at all", () => {
+    expect(functions.anyVirtual()).toBe(false);
+    expect(has({})).toBe(false);
+    expect(has({ mlx5_0: { numvfs: 0 }, mlx5_1: {} })).toBe(false);
+  });
+});
+
+describe("the GUIDs of other devices", () => {
+  const infiniband = "/sys/class/infiniband";
+  const device = (name: string, node: string, ...gids: string[]) => {
+    machine.files.set(`${infiniband}/${name}/node_guid`, `${node}\n`);
+    machine.directories.set(
+      `${infiniband}/${name}/ports`,
+      gids.map((_, i) => String(i + 1)),
+    );
+    for (const [i, gid] of gids.entries()) {
+      machine.files.set(`${infiniband}/${name}/ports/${i + 1}/gids/0`, `${gid}\n`);
+    }
+  };
+
+  beforeEach(() => {
+    machine.directories.set(infiniband, ["mlx5_0", "mlx5_1", "mlx5_2"]);
+    device(
+      "mlx5_0",
+      "9803:9b03:00ab:0100",
+      "fe80:0000:0000:0000:9803:9b03:00ab:0101",
+      "fe80:0000:0000:0000:9803:9b03:00ab:0102",
+    );
+    device("mlx5_1", "0a00:0000:0000:0001", "fe80:0000:0000:0000:0a00:0000:0000:0002");
+    device("mlx5_2", "0200:0000:0000:0077", "fe80:0000:0000:0000:0200:0000:0000:0078");
+    machine.directories.set(`${devices}/0000:01:10.0/infiniband`, ["mlx5_1"]);
+  });
+
+  it("are those of nodes and ports, without the function's own", () => {
+    expect(functions.othersGuids("0000:01:10.0")).toEqual([
+      "98:03:9b:03:00:ab:01:00",
+      "98:03:9b:03:00:ab:01:01",
+      "98:03:9b:03:00:ab:01:02",
+      "02:00:00:00:00:00:00:77",
+      "02:00:00:00:00:00:00:78",
+    ]);
+  });
+
+  it("are all where the function has no device, and none where there is no InfiniBand", () => {
+    machine.directories.delete(`${devices}/0000:01:10.0/infiniband`);
+    expect(functions.othersGuids("0000:01:10.0")).toHaveLength(7);
+    machine.directories.delete(infiniband);
+    expect(functions.othersGuids("0000:01:10.0")).toEqual([]);
+  });
+
+  it("of a device that vanishes meanwhile are passed over; of one with nonsense are not", () => {
+    machine.directories.set(infiniband, ["mlx5_0", "mlx5_9"]);
+    expect(functions.othersGuids("0000:01:10.0")).toHaveLength(3);
+    machine.files.set(`${infiniband}/mlx5_0/ports/1/gids/0`, "fe80::1\n");
+    expect(() => functions.othersGuids("0000:01:10.0")).toThrow(/gids\/0 holds no GUID/);
+  });
+});

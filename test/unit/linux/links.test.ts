@@ -184,3 +184,20 @@ describe("the addresses of a netdev", () => {
     expect(links.addresses(pod, 5)).toEqual([{ cidr: "10.1.0.5/24", tentative: true, dadFailed: true }]);
   });
 });
+
+describe("the routes of a netdev", () => {
+  it("are only its own, also from a kernel that lists all", () => {
+    const told = (sequence: number, link: number, ...gateway: number[]) =>
+      message(
+        24,
+        2,
+        sequence,
+        concat([
+          Uint8Array.of(2, 0, 0, 0, 254, 3, 0, 1, 0, 0, 0, 0),
+          encodeAttributes([u32Attribute(4, link), bytesAttribute(5, Uint8Array.from(gateway))]),
+        ]),
+      );
+    machine.answer = () => [told(1, 5, 10, 1, 0, 1), told(1, 6, 10, 2, 0, 1), done(1)];
+    expect(links.routes(pod, 5, 4)).toEqual([{ dst: "0.0.0.0/0", gw: "10.1.0.1", table: 254, priority: 0 }]);
+  });
+});

@@ -167,3 +167,40 @@ describe("settings", () => {
 it("a namespace of somebody else's making is refused", () => {
   expect(() => ours({ path: "/x", cookie: "1" })).toThrow(TypeError);
 });
+
+describe("whether anybody lives in a namespace", () => {
+  const INODE = "4026532008";
+  const lives = (processes: Readonly<Record<string, string | undefined>>) => {
+    machine.directories.set("/proc", ["self", "sys", ...Object.keys(processes)]);
+    for (const [pid, inode] of Object.entries(processes)) {
+      if (inode !== undefined) machine.inodes.set(`/proc/${pid}/ns/net`, inode);
+    }
+    return namespaces.inhabited(namespaces.open(POD));
+  };
+
+  beforeEach(() => {
+    machine.inodes.set("/proc/thread-self/ns/pid", "4026531836");
+  });
+
+  it("is told by the processes that there are", () => {
+    expect(lives({ "1": "4026531840", "7": INODE })).toBe(true);
+    resetMachine();
+    machine.namespaces.set(POD, { name: "pod", magic: NSFS, type: NET });
+    machine.inodes.set("/proc/thread-self/ns/pid", "4026531836");
+    expect(lives({ "1": "4026531840", "7": "4026532009" })).toBe(false);
+  });
+
+  it("passes over a process that has ended meanwhile", () => {
+    expect(lives({ "1": "4026531840", "7": undefined })).toBe(false);
+  });
+
+  it("is not denied from a PID namespace in which the node's processes cannot be seen", () => {
+    machine.inodes.set("/proc/thread-self/ns/pid", "4026532500");
+    expect(lives({ "1": "4026531840" })).toBe(true);
+  });
+
+  it("is not denied where we may not look", () => {
+    machine.faults.set("stat /proc/7/", "EACCES");
+    expect(() => lives({ "7": INODE })).toThrow(expect.objectContaining({ code: "EACCES" }));
+  });
+});

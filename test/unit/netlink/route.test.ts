@@ -1,7 +1,18 @@
+import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { parseAttributes } from "../../../src/netlink/attributes.ts";
-import { newRoute, type RouteSpec } from "../../../src/netlink/route.ts";
+import {
+  bytesAttribute,
+  concat,
+  encodeAttributes,
+  parseAttributes,
+  u32Attribute,
+} from "../../../src/netlink/attributes.ts";
+import { MalformedReply } from "../../../src/netlink/errors.ts";
+import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+import { dumpRoutes, newRoute, parseRouteInfo, type RouteSpec } from "../../../src/netlink/route.ts";
 import { findAttribute } from "../../support/attributes.ts";
+import { VF0 } from "../vectors/capture/requests.ts";
+import { vector } from "../vectors/vectors.ts";
 
 /** The fields of a route's request that vary. */
 function fields(route: Partial<RouteSpec>) {
@@ -76,5 +87,86 @@ describe("routes", () => {
     );
     expect(() => newRoute(7, { dst: "10.0.0.0/8", gw: "router" })).toThrow(RangeError);
     expect(() => newRoute(7, { dst: "default", gw: undefined })).toThrow(RangeError);
+  });
+});
+
+/** The routes of a real kernel's answer through a netdev. */
+function listed(name: string, link = VF0) {
+  return vector(name)
+    .received.flatMap(parseMessages)
+    .filter((one) => one.type === 24)
+    .flatMap((one) => parseRouteInfo(one, link));
+}
+
+/** RTM_NEWROUTE of a family, prefix length and type. */
+function told(
+  family: number,
+  prefix: number,
+  type: number,
+  attributes: Parameters<typeof encodeAttributes>[0],
+): Message {
+  const header = Uint8Array.of(family, prefix, 0, 0, 254, 3, 0, type, 0, 0, 0, 0);
+  return { type: 24, flags: 2, sequence: 1, payload: concat([header, encodeAttributes(attributes)]) };
+}
+
+describe("routes that there are", () => {
+  it("of a real kernel: those to somewhere, in all tables", () => {
+    expect(listed("dump-routes")).toEqual([
+      { dst: "10.3.0.0/16", gw: undefined, table: 1000, priority: 5 },
+      { dst: "0.0.0.0/0", gw: "10.1.2.1", table: 254, priority: 0 },
+      { dst: "10.1.2.0/24", gw: undefined, table: 254, priority: 0 },
+      { dst: "10.6.0.0/24", gw: undefined, table: 254, priority: 0 },
+      { dst: "10.7.0.0/24", gw: undefined, table: 254, priority: 0 },
+    ]);
+  });
+
+  it("of a real kernel: two gateways of one destination, which IPv6 tells of together", () => {
+    expect(listed("dump-routes-6").filter(({ dst }) => dst === "::/0")).toEqual([
+      { dst: "::/0", gw: "fd00::1", table: 254, priority: 1024 },
+      { dst: "::/0", gw: "fd00::2", table: 254, priority: 1024 },
+    ]);
+  });
+
+  it("through other netdevs are passed over: kernels before 4.20 list them all", () => {
+    expect([...listed("dump-routes", 99), ...listed("dump-routes-6", 99)]).toEqual([]);
+  });
+
+  it("are asked for by netdev and family", () => {
+    const { header, attributes, kind } = dumpRoutes(7, 10);
+    expect([kind, header[0], header.length]).toEqual(["list", 10, 12]);
+    expect(findAttribute(attributes, 4)).toEqual(Uint8Array.of(7, 0, 0, 0));
+  });
+
+  it("of other families are passed over", () => {
+    expect(parseRouteInfo(told(28, 20, 1, [u32Attribute(4, 7)]), 7)).toEqual([]);
+  });
+
+  it("of wrong lengths, or in another message, are refused", () => {
+    const link = u32Attribute(4, 7);
+    const hop = (...bytes: number[]) => told(2, 24, 1, [bytesAttribute(9, Uint8Array.from(bytes))]);
+    const refused = [
+      told(2, 33, 1, [link]),
+      told(2, 24, 1, [link, bytesAttribute(1, new Uint8Array(16))]),
+      told(2, 24, 1, [link, bytesAttribute(5, new Uint8Array(5))]),
+      hop(8, 0, 0, 0),
+      hop(7, 0, 0, 0, 7, 0, 0, 0),
+      hop(9, 0, 0, 0, 7, 0, 0, 0),
+      { ...told(2, 24, 1, []), type: 20 },
+      { ...told(2, 24, 1, []), payload: new Uint8Array(11) },
+    ];
+    for (const one of refused) expect(() => parseRouteInfo(one, 7)).toThrow(MalformedReply);
+  });
+
+  it("of any bytes are read or refused", () => {
+    fc.assert(
+      fc.property(fc.constantFrom(2, 10), fc.uint8Array({ maxLength: 80 }), (family, rest) => {
+        const payload = concat([Uint8Array.of(family, 0, 0, 0, 254, 3, 0, 1), rest]);
+        try {
+          parseRouteInfo({ type: 24, flags: 0, sequence: 1, payload }, 7);
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedReply);
+        }
+      }),
+    );
   });
 });

@@ -11,7 +11,7 @@ import {
 import { encodeRequests, type Request } from "../../../../src/netlink/message.ts";
 import { resolveNeighbour } from "../../../../src/netlink/neighbour.ts";
 import { dumpRdmaDevices, moveRdmaDevice, renameRdmaDevice } from "../../../../src/netlink/rdma.ts";
-import { newRoute } from "../../../../src/netlink/route.ts";
+import { dumpRoutes, newRoute } from "../../../../src/netlink/route.ts";
 import { setVfLinkState, setVfNodeGuid, setVfPortGuid } from "../../../../src/netlink/vf.ts";
 
 /** Indexes of the guest's netdevs, which guest.sh checks: the PF's, VF 0's. */
@@ -72,6 +72,9 @@ export function vectorRequests(): Record<string, readonly Request[]> {
     ],
     "new-route-with-host-bits": [newRoute(VF0, { dst: "10.4.0.1/16", gw: "10.1.2.1" })],
     "new-route-unreachable": [newRoute(VF0, { dst: "10.5.0.0/16", gw: "172.16.0.1" })],
+    "new-route-beside-another": [newRoute(VF0, { dst: "::/0", gw: "fd00::2" })],
+    "dump-routes": [dumpRoutes(VF0, 2)],
+    "dump-routes-6": [dumpRoutes(VF0, 10)],
     "resolve-neighbour": [resolveNeighbour(VF0, "10.1.2.3")],
   };
 }

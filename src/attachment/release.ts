@@ -1,0 +1,32 @@
+import type { Attachment } from "./attachment.ts";
+import { isCurrent } from "./estate.ts";
+import { attempt } from "./failure.ts";
+import { isNamed } from "./record.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import { combined, undoAll } from "./undo.ts";
+
+/**
+ * Takes a VF back from a container that has a record, and removes the record. The VF's lock is held.
+ * @param path of the record.
+ * @throws {CniError} where something could not be put back. The record stays then, and whoever comes next goes on.
+ */
+export function release(attachment: Attachment, state: StateDirectory, path: string): void {
+  const { record, locks, warn } = attachment;
+  const { pci } = record.vf;
+  const ours = attempt(`find out whose VF ${pci} is`, () => holdsVf(attachment));
+  if (!ours) warn(`VF ${pci} is not ${record.containerId}'s any more; only its lease is released`);
+  const failure = combined(
+    `container ${record.containerId} could not be detached from VF ${pci} in every respect (the next DEL tries again)`,
+    undoAll(attachment, ours),
+  );
+  if (failure !== undefined) throw failure;
+  attempt("remove the attachment's record", () => state.remove(path));
+  if (isNamed(locks.owner, record)) attempt(`note that VF ${pci} is free`, () => locks.disown());
+}
+
+/** Is the VF still the one that the record's attachment changed, and nobody else's since? */
+export function holdsVf({ node, locks, record }: Attachment): boolean {
+  const { owner } = locks;
+  if (owner !== undefined && !isNamed(owner, record)) return false;
+  return isCurrent(node, record, node.functions.incarnation(record.vf.pci));
+}

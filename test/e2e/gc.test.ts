@@ -1,0 +1,144 @@
+// GC: what the runtime no longer lists is detached, and nothing else.
+import { expect, test } from "vitest";
+import { type Config, commandLine, hostLocal, network } from "./cni.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode();
+const [vf, second] = vfs;
+const config = network(vf, {
+  link_state: "enable",
+  runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:77" },
+  ipam: hostLocal(["10.1.0.0/24"]),
+});
+const other = network(second, { ipam: hostLocal(["10.1.0.0/24"]) });
+
+/** GC with a list of container IDs, whose interfaces are all called net1; undefined for no list. */
+function gc(valid: readonly string[] | undefined, more: Config = {}) {
+  const list = valid?.map((containerID) => ({ containerID, ifname: "net1" }));
+  const listed = list === undefined ? {} : { "cni.dev/valid-attachments": list, "cni.dev/attachments": list };
+  const collected = { cniVersion: "1.1.0", name: "mynet", type: "ib-sriov", ...listed, ...more };
+  return { command: "GC", container: "", ifname: "", config: collected };
+}
+
+const mustCollect = async (valid: readonly string[] | undefined, more: Config = {}) => {
+  const outcome = await node.call(gc(valid, more));
+  expect(outcome).toMatchObject({ status: 0, stdout: "" });
+  return outcome.stderr;
+};
+
+const attachedIn = async (pod: string) =>
+  (await node.guest.execute(`ip -n ${pod} link show net1`)).status === 0;
+
+test("GC detaches what is not in the list, and leaves what is", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.add("b", other, { container: "c2" });
+    await mustCollect(["c2"]);
+    expect([await attachedIn("a"), await attachedIn("b")]).toEqual([false, true]);
+    expect((await node.podInterface("b")).addr_info.map(({ local }) => local)).toContain("10.1.0.3");
+    await mustCollect([]);
+  }));
+
+test("GC of pods that are gone, one of them before its ADD was done, while another stays", () =>
+  node.unchanged(async () => {
+    await node.shell("ip netns add gone");
+    await node.add("gone", config, { container: "gone" });
+    await node.plugin(
+      "slow",
+      "[ $CNI_COMMAND != ADD ] || { touch /tmp/started; sleep 2; }\nexec /opt/cni/bin/host-local",
+    );
+    const slow = network(second, { ipam: { ...hostLocal(["10.2.0.0/24"]), type: "slow" }, name: "slownet" });
+    const add = commandLine(plugin, { command: "ADD", netns: "b", container: "killed", config: slow });
+    await node.shell(`rm -f /tmp/started; { ${add}; } & until [ -e /tmp/started ]; do sleep 0.02; done
+      kill -KILL $(pidof ib-sriov); ! wait $!; ip netns del gone`);
+    await node.add("a", network(vfs[2]), { container: "stays" });
+    await mustCollect(["stays"], { ipam: hostLocal(["10.1.0.0/24"]) });
+    // The plugin that outlived its parent holds the VF, and is waited for.
+    await mustCollect([], { name: "slownet", ipam: { type: "slow" } });
+    expect(await attachedIn("a")).toBe(true);
+    await node.del("a", network(vfs[2]), { container: "stays" });
+  }));
+
+test("GC leaves a pod in which something runs, although it is not in the list, and says so", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.shell("nsenter --net=/run/netns/a sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >/tmp/pid");
+    await node.until('[ "$(readlink -f /proc/$(cat /tmp/pid)/exe)" = /bin/sleep ] || pidof sleep');
+    expect(await mustCollect([])).toMatch(
+      /c1 \(net1\) is not in the list.*keeps VF 0000:01:10\.0: processes run/,
+    );
+    expect(await attachedIn("a")).toBe(true);
+    await node.shell("kill $(cat /tmp/pid) $(pidof sleep)");
+    await node.until("! pidof sleep");
+    expect(await mustCollect([])).not.toMatch(/keeps VF/);
+  }));
+
+test.each([
+  [
+    "where the path of its namespace is not mounted",
+    "unshare -m sh -c 'umount /run/netns/a; exec \"$0\"'",
+    /cannot be found/,
+  ],
+  ["from a PID namespace that shows no processes", "unshare -pf --mount-proc", /processes run/],
+])("GC %s leaves a pod that may live, and says so", (_, wrap, says) =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    const { stdout, stderr, status } = await node.guest.execute(commandLine(plugin, gc([]), wrap));
+    expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
+    expect(stderr).toMatch(says);
+    expect((await node.podInterface("a")).flags).toContain("UP");
+    await node.del("a", config);
+  }),
+);
+
+test("GC leaves other networks, and everything where there is no list, and says so", () =>
+  node.unchanged(async () => {
+    await node.shell("ip netns add gone");
+    await node.add("gone", config);
+    await node.shell("ip netns del gone");
+    const before = await node.snapshot();
+    await mustCollect([], { name: "othernet" });
+    expect(await mustCollect(undefined)).toMatch(/nothing is removed/);
+    expect(await mustCollect(["c1"])).toBe("");
+    await node.expectSnapshot(before);
+    // As libcni writes an empty list.
+    await mustCollect(undefined, { "cni.dev/valid-attachments": null });
+  }));
+
+test("GC goes on after a failure and tells all of them; the next one does the rest", () =>
+  node.unchanged(async () => {
+    const script = (status: number) =>
+      `[ $CNI_COMMAND != DEL ] || [ ${status} = 0 ] || { echo "{\\"code\\":70,\\"msg\\":\\"no DEL of $CNI_CONTAINERID\\"}"; exit 1; }
+      exec /opt/cni/bin/host-local`;
+    const ipam = { ...hostLocal(["10.1.0.0/24"]), type: "fails" };
+    await node.plugin("fails", script(0));
+    await node.add("a", { ...config, ipam });
+    await node.add("b", { ...other, ipam }, { container: "c2" });
+    await node.plugin("fails", script(1));
+    const { code, msg, details } = await node.refused(gc([]));
+    expect(code).toBe(70);
+    for (const container of ["c1", "c2"]) expect(`${msg} ${details}`).toContain(`no DEL of ${container}`);
+    expect([await attachedIn("a"), await attachedIn("b")]).toEqual([false, false]);
+    await node.plugin("fails", script(0));
+    await mustCollect([]);
+  }));
+
+test("GC releases the lease that a pod owed whose VF another one has taken over", () =>
+  node.unchanged(async () => {
+    const script = (status: number) =>
+      `[ $CNI_COMMAND != DEL ] || [ ${status} = 0 ] || exit 1\nexec /opt/cni/bin/host-local`;
+    const owing = { ...config, ipam: { ...hostLocal(["10.1.0.0/24"]), type: "fails" } };
+    await node.plugin("fails", script(0));
+    await node.shell("ip netns add gone");
+    await node.add("gone", owing, { container: "gone" });
+    await node.shell("ip netns del gone");
+    await node.plugin("fails", script(1));
+    await node.add("b", network(vf), { container: "c2" });
+    const owed = () =>
+      node.shell("ls /var/lib/cni/ib-sriov/.owed; cd /var/lib/cni/networks/mynet; ls | grep ^10 || true");
+    expect((await owed()).split("\n")).toHaveLength(3);
+    await node.plugin("fails", script(0));
+    await mustCollect(["c2"]);
+    expect(await owed()).toBe("");
+    await node.del("b", network(vf), { container: "c2" });
+  }));

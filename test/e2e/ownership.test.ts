@@ -1,0 +1,174 @@
+// Whose a VF is: also after a reboot, after it was made anew, and where the pod that has it cannot be seen.
+import { describe, expect, test } from "vitest";
+import { type Config, commandLine, hostLocal, type Invocation, network } from "./cni.ts";
+import type { Outcome } from "./guest.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode();
+const [vf, other] = vfs;
+const ipam = hostLocal(["10.1.0.0/24"]);
+const mine = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable", ipam });
+const theirs = network(vf, { guid: "02:00:00:00:00:00:00:88", link_state: "auto", ipam });
+const kept = network(vf, { ipam });
+const wishes = { "the same": mine, "another GUID": theirs, "no GUID": kept };
+const c2 = { container: "c2" };
+const record = "/var/lib/cni/ib-sriov/c1-net1";
+
+const leases = async () => Number(await node.shell("ls /var/lib/cni/networks/mynet | grep -c ^10. || true"));
+
+/** A call from a mount namespace of its own that a command has changed. */
+const from = (command: string, call: Invocation): Promise<Outcome> =>
+  node.guest.execute(commandLine(plugin, call, `unshare -m sh -c '${command} && exec "$0"'`));
+
+/** Nothing changes while something is done. */
+async function unchangedBy(action: () => Promise<unknown>): Promise<void> {
+  const before = await node.snapshot();
+  await action();
+  await node.expectSnapshot(before);
+}
+
+describe("a living container", () => {
+  test("keeps its VF, whatever another one wants of it", () =>
+    node.unchanged(async () => {
+      await node.add("a", mine);
+      await unchangedBy(async () => {
+        for (const config of Object.values(wishes)) {
+          const answer = await node.refused({ command: "ADD", netns: "b", config, ...c2 });
+          expect(answer).toMatchObject({
+            code: 101,
+            msg: expect.stringMatching(`${vf} belongs to container c1`),
+          });
+          await node.del("b", config, c2);
+        }
+      });
+      await node.del("a", mine);
+    }));
+
+  /** ADD that is killed when all is done but what needs the address, and its IPAM plugin with it. */
+  async function addKilled(config: Config): Promise<void> {
+    await node.plugin("slow", "[ $CNI_COMMAND != ADD ] || sleep 1000");
+    const call = { command: "ADD", netns: "a", config: { ...config, ipam: { type: "slow" } } };
+    await node.shell(`{ ${commandLine(plugin, call)}; } >/dev/null 2>&1 &`);
+    await node.until("ip -n a -br link show dev net1 up 2>/dev/null | grep -q net1");
+    await node.shell("kill -KILL $(pidof ib-sriov); kill -KILL $(pidof slow) $(pidof sleep)");
+  }
+
+  test.each([
+    ["is attached", "has another GUID", "the same", mine],
+    ["is attached", "has the VF's own GUID", "another GUID", kept],
+    ["is attached", "has the VF's own GUID", "no GUID", kept],
+    ["was being attached", "has another GUID", "no GUID", mine],
+    ["was being attached", "has the VF's own GUID", "another GUID", kept],
+  ] as const)("that cannot be seen, %s and %s, keeps its VF from one that wants %s", (state, _, wish, had) =>
+    node.unchanged(async () => {
+      if (state === "is attached") await node.add("a", had);
+      else await addKilled(had);
+      await unchangedBy(async () => {
+        const call = { netns: "b", config: wishes[wish], ...c2 };
+        const { status, stdout } = await from("umount -l /run/netns/a", { command: "ADD", ...call });
+        expect(status).toBe(1);
+        expect(JSON.parse(stdout)).toMatchObject({ code: 11, msg: expect.stringContaining(vf) });
+        expect(await from("umount -l /run/netns/a", { command: "DEL", ...call })).toMatchObject({
+          status: 0,
+          stdout: "",
+        });
+      });
+      await node.del("a", had);
+    }),
+  );
+});
+
+describe("a container that is gone", () => {
+  test.each(Object.keys(wishes) as (keyof typeof wishes)[])(
+    "without DEL: its VF goes to the next one, which wants %s, and its lease is released",
+    (wish) =>
+      node.unchanged(async () => {
+        await node.shell("ip netns add gone");
+        await node.add("gone", mine);
+        await node.shell("ip netns del gone");
+        await node.add("b", wishes[wish], c2);
+        expect(await leases()).toBe(1);
+        await unchangedBy(async () => {
+          await node.del("gone", mine);
+          await node.del("", mine);
+        });
+        await node.del("b", wishes[wish], c2);
+      }),
+  );
+
+  test("never touches the VF that is another's by now, not even where its record has come back", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add gone");
+      await node.add("gone", mine);
+      await node.shell(`cp ${record} /tmp/backup; ip netns del gone`);
+      await node.add("b", theirs, c2);
+      await unchangedBy(async () => {
+        await node.shell(`cp /tmp/backup ${record}`);
+        await node.del("gone", mine);
+      });
+      await node.del("b", theirs, c2);
+    }));
+});
+
+describe("a record from before", () => {
+  test("a reboot: only its lease is released", () =>
+    node.unchanged(async () => {
+      await node.shell("echo 7e1c0f4e-94b7-4d0d-8f3d-6f1d0a3c2b11 >/tmp/boot_id; ip netns add gone");
+      const boot = "mount -o bind /tmp/boot_id /proc/sys/kernel/random/boot_id";
+      const added = await from(boot, { command: "ADD", netns: "gone", config: kept });
+      expect(added, added.stdout).toMatchObject({ status: 0 });
+      await node.shell("ip netns del gone");
+      await node.until(`[ -e /sys/bus/pci/devices/${vf}/net/* ]`);
+      // The VF as the node has set it up since.
+      const name = await node.hostNetdev(vf);
+      await node.shell(`ip link set ${name} name since; ip link set since mtu 1900
+        ip link set ib0 vf 0 state enable`);
+      const without = (lines: string[]) => lines.filter((line) => !/^(file|owner) /.test(line));
+      const before = without(await node.snapshot());
+      expect(await leases()).toBe(1);
+      await node.del("", kept);
+      expect(await leases()).toBe(0);
+      expect(without(await node.snapshot())).toEqual(before);
+      await node.shell(`ip link set since name ibp1s0f0v0; ip link set ibp1s0f0v0 mtu 1800 up
+        ip link property add dev ibp1s0f0v0 altname rail0; ip link set ib0 vf 0 state disable`);
+    }));
+
+  const pf = "/sys/bus/pci/devices/0000:01:00.0";
+  test.each([
+    ["sriov_numvfs was written", `echo 0 >${pf}/sriov_numvfs`],
+    [
+      "the PF's driver was reloaded",
+      "for verb in unbind bind; do echo 0000:01:00.0 >/sys/bus/pci/drivers/mlx5_core/$verb; done",
+    ],
+  ])("%s: only its lease is released, and the VF is free for another", (_, destroy) =>
+    node.unchanged(async () => {
+      await node.add("a", mine);
+      await node.shell(`${destroy}; echo 4 >${pf}/sriov_numvfs`);
+      await node.add("b", theirs, c2);
+      expect(await leases()).toBe(1);
+      await unchangedBy(() => node.del("a", mine));
+      expect((await node.podInterface("b")).flags).toContain("UP");
+      await node.del("b", theirs, c2);
+      expect(await leases()).toBe(0);
+      await node.reset();
+    }),
+  );
+});
+
+test.each([
+  ["first", 0],
+  ["second", 1],
+])("of two attachments whose records have one name the %s is detached first: the other stays", (_, order) =>
+  node.unchanged(async () => {
+    const both = [
+      { netns: "a", config: mine, container: "a", ifname: "b-c" },
+      { netns: "b", config: network(other, { ipam }), container: "a-b", ifname: "c" },
+    ] as const;
+    for (const { netns, config, ...name } of both) await node.add(netns, config, name);
+    const [one, two] = order === 0 ? both : [both[1], both[0]];
+    await node.del(one.netns, one.config, one);
+    expect((await node.podInterface(two.netns, two.ifname)).flags).toContain("UP");
+    expect(await leases()).toBe(1);
+    await node.del(two.netns, two.config, two);
+  }),
+);

@@ -1,0 +1,228 @@
+// Many calls at the same time, each of them a process of its own.
+import { describe, expect, test } from "vitest";
+import { type Config, commandLine, type ErrorAnswer, hostLocal, type Invocation, network } from "./cni.ts";
+import { compile } from "./compile.ts";
+import { plugin, type TestNode, testNode, vfs } from "./node.ts";
+
+/** The VFs of the second PF; nobody has given them a GUID. */
+const others = vfs.map((vf) => vf.replace("0000:01", "0000:02"));
+const all = [...vfs, ...others];
+const pods = all.map((_, i) => `p${i}`);
+
+/** Makes them, and a pod for each VF. */
+const addOthers = (node: TestNode) =>
+  node.shell(`echo 4 >/sys/bus/pci/devices/0000:02:00.0/sriov_numvfs
+    for pod in ${pods.join(" ")}; do ip netns add $pod; done`);
+const removeOthers = (node: TestNode) =>
+  node.shell(`echo 0 >/sys/bus/pci/devices/0000:02:00.0/sriov_numvfs
+    for pod in ${pods.join(" ")}; do ip netns del $pod; done`);
+
+/** An IPAM plugin whose ADD takes some time before it is host-local's. */
+const slowIpam = (node: TestNode, seconds: number) =>
+  node.plugin("slow", `[ $CNI_COMMAND != ADD ] || sleep ${seconds}\nexec /opt/cni/bin/host-local`);
+const ipam = { ...hostLocal(["10.1.0.0/24"]), type: "slow" };
+
+const guidOf = (i: number) => `02:00:00:00:00:00:01:0${i}`;
+const calls = (command: string): Invocation[] =>
+  all.map((vf, i) => ({
+    command,
+    container: pods[i] ?? "",
+    netns: pods[i] ?? "",
+    config: network(vf, { guid: guidOf(i), ipam }),
+  }));
+
+/** The RDMA devices of all VFs, with the numbers of their character devices, but without their GUIDs. */
+const rdmaDevices = async (node: TestNode) =>
+  (await node.snapshot())
+    .filter((line) => line.startsWith("function "))
+    .map((line) => line.replace(/ \([^)]*\)/g, ""));
+
+describe("all VFs of two PFs at once", () => {
+  // Where waiting takes no time, the guest's clock counts instructions: it does not depend on what this machine is
+  // busy with.
+  const node = testNode({ pfs: 2, skipWaiting: true, files: [compile("test/e2e/guest/holder.c")] });
+
+  /** Seconds on the guest's clock for all calls of one command. */
+  async function secondsOf(command: string): Promise<number> {
+    const clock = async () => Number((await node.shell("cat /proc/uptime")).split(" ")[0]);
+    const before = await clock();
+    await node.inParallel(calls(command));
+    return (await clock()) - before;
+  }
+
+  /** All are attached and detached, with a rebind and an IPAM plugin that take so long, in s. */
+  async function attachAll(rebind: number, lease: number): Promise<{ add: number; del: number }> {
+    await slowIpam(node, lease);
+    await node.shell(`cd /sys/module/vhca/parameters
+      echo ${rebind * 500} >probe_delay_ms; echo ${rebind * 500} >remove_delay_ms`);
+    const devices = await rdmaDevices(node);
+    const add = await secondsOf("ADD");
+    expect(await rdmaDevices(node)).toEqual(devices);
+    const addresses = new Set<string>();
+    for (const [i, pod] of pods.entries()) {
+      const { address, flags, addr_info } = await node.podInterface(pod);
+      expect([address.slice(-23), flags]).toEqual([guidOf(i), expect.arrayContaining(["UP"])]);
+      const [ip] = addr_info.filter(({ local }) => local.startsWith("10.1.0."));
+      addresses.add(ip?.local ?? "");
+    }
+    expect(addresses.size).toBe(all.length);
+    expect(addresses).not.toContain("");
+    const del = await secondsOf("DEL");
+    await node.shell("echo 0 | tee /sys/module/vhca/parameters/*_delay_ms");
+    return { add, del };
+  }
+
+  test("are attached and detached right, and in the time of the rebinds, during which IPAM plugins work", async () => {
+    await node.unchanged(async () => {
+      await addOthers(node);
+      const before = await node.snapshot();
+      const [rebind, lease] = [0.2, 1];
+      const rebinds = all.length * rebind;
+      const quick = await attachAll(0, 0);
+      const slow = await attachAll(rebind, lease);
+      // What all the processes cost without any waiting is not what this is about.
+      const waited = { add: slow.add - quick.add, del: slow.del - quick.del };
+      const expected = 1.25 * Math.max(lease, rebinds);
+      const told = JSON.stringify({ quick, slow });
+      expect(waited.add, told).toBeLessThan(expected);
+      expect(waited.del, told).toBeLessThan(expected);
+      // One VF after the other, as rebinds must be.
+      expect(slow.add, told).toBeGreaterThan(rebinds);
+      expect(slow.del, told).toBeGreaterThan(rebinds);
+      await node.expectSnapshot(before);
+      await removeOthers(node);
+    });
+  });
+
+  test.each([
+    ["the node's lock", "/var/lib/cni/ib-sriov/.node"],
+    ["the Go plugin's lock", "/run/cni/ib-sriov/cni.lock"],
+  ])("%s is waited for, and at the deadline who waited says who holds it", (_, lock) =>
+    node.unchanged(async () => {
+      const config = network(vfs[0], { guid: guidOf(0), link_state: "enable", timeoutSeconds: 20 });
+      /** A call that must fail while somebody holds the lock. */
+      const whileHeld = async (command: string) => {
+        await node.shell(`mkdir -p ${lock.slice(0, lock.lastIndexOf("/"))}
+          /host/holder ${lock} >/tmp/held 2>&1 &`);
+        await node.until("grep -q held /tmp/held");
+        const holder = (await node.shell("pidof holder")).trim();
+        const answer = await node.refused({ command, netns: "a", config }, 200);
+        expect(answer).toMatchObject({
+          code: 11,
+          msg: expect.stringContaining(`process ${holder} (holder)`),
+        });
+        await node.shell(`kill -KILL ${holder}`);
+      };
+      const before = await node.snapshot();
+      await whileHeld("ADD");
+      await node.expectSnapshot(before);
+      await node.add("a", config);
+      await whileHeld("DEL");
+      await node.del("a", config);
+    }),
+  );
+});
+
+describe("two ADDs at once", () => {
+  const node = testNode();
+  const rounds = 2;
+
+  const addOf = (container: string, netns: string, config: Config): Invocation => ({
+    command: "ADD",
+    container,
+    netns,
+    config,
+  });
+  const wish = (i: number, vf: string, more: Config = {}) =>
+    network(vf, { guid: guidOf(i), link_state: "enable", ipam, ...more });
+  const interfaces = (pod: string) => node.shell(`ip -n ${pod} -br link`);
+  const leases = async () =>
+    Number(await node.shell("ls /var/lib/cni/networks/mynet | grep -c ^10. || true"));
+
+  /**
+   * Makes two ADDs at the same time, of which one must win.
+   * @returns which of them has, and what the other was told.
+   */
+  async function race(invocations: readonly [Invocation, Invocation]): Promise<[0 | 1, ErrorAnswer]> {
+    const started = invocations.map(
+      (call, i) => `{ ${commandLine(plugin, call)}; } >/tmp/race.${i} 2>/dev/null & pids[${i}]=$!`,
+    );
+    const output = await node.shell(`${started.join("\n")}
+      for i in 0 1; do wait \${pids[$i]} && echo 0 || echo $?; base64 -w 0 /tmp/race.$i; echo; done`);
+    const [status0, answer0, status1, answer1] = output.split("\n");
+    expect([status0, status1].sort(), output).toEqual(["0", "1"]);
+    const loser = status0 === "0" ? answer1 : answer0;
+    return [
+      status0 === "0" ? 0 : 1,
+      JSON.parse(Buffer.from(loser ?? "", "base64").toString()) as ErrorAnswer,
+    ];
+  }
+
+  test("for one VF: one wins, the other is told who, and has changed nothing", async () => {
+    await slowIpam(node, 0.5);
+    for (let round = 0; round < rounds; round++) {
+      await node.unchanged(async () => {
+        const adds = ["a", "b"].map((pod, i) => addOf(pod, pod, wish(i, vfs[0]))) as [Invocation, Invocation];
+        const empty = await interfaces("b");
+        const [winner, answer] = await race(adds);
+        const [mine, theirs] = winner === 0 ? ["a", "b"] : ["b", "a"];
+        expect(answer).toMatchObject({
+          code: 101,
+          msg: expect.stringContaining(`belongs to container ${mine}`),
+        });
+        expect(await interfaces(theirs)).toBe(empty);
+        expect((await node.podInterface(mine)).address.slice(-23)).toBe(guidOf(winner));
+        expect(await leases()).toBe(1);
+        // Nor does its DEL.
+        const attached = await node.snapshot();
+        await node.del(theirs, wish(1 - winner, vfs[0]), { container: theirs });
+        expect(await node.snapshot()).toEqual(attached);
+        await node.del(mine, wish(winner, vfs[0]), { container: mine });
+      });
+    }
+  });
+
+  test("for one VF, and the second has no time to wait: it is told who is at work, and has changed nothing", () =>
+    node.unchanged(async () => {
+      await node.plugin(
+        "slow",
+        `[ $CNI_COMMAND != ADD ] || until [ -e /tmp/go ]; do sleep 0.05; done
+        exec /opt/cni/bin/host-local`,
+      );
+      await node.shell(`{ ${commandLine(plugin, addOf("a", "a", wish(0, vfs[0])))}; } >/tmp/first 2>&1 &`);
+      // All of it is done but what needs the address.
+      await node.until("ip -n a -br link show dev net1 up 2>/dev/null | grep -q net1");
+      const before = await node.snapshot();
+      const answer = await node.refused(addOf("b", "b", wish(1, vfs[0], { timeoutSeconds: 1 })));
+      expect(answer.code).toBe(11);
+      expect(answer.msg).toMatch(
+        /held by process \d+ \(ADD of container a\) for \d+ s; it has started process/,
+      );
+      expect(await node.snapshot()).toEqual(before);
+      await node.shell("touch /tmp/go");
+      await node.until("! pidof ib-sriov >/dev/null");
+      expect((await node.podInterface("a")).flags).toContain("UP");
+      await node.del("a", wish(0, vfs[0]), { container: "a" });
+    }));
+
+  test.each([
+    ["the same VF", vfs[0]],
+    ["two VFs", vfs[1]],
+  ])("for one attachment, of %s: one wins, the other has changed nothing", async (_, second) => {
+    await slowIpam(node, 0.5);
+    for (let round = 0; round < rounds; round++) {
+      await node.unchanged(async () => {
+        const adds = [vfs[0], second].map((vf, i) => addOf("c1", "a", wish(i, vf))) as [
+          Invocation,
+          Invocation,
+        ];
+        const [winner, answer] = await race(adds);
+        expect([4, 101]).toContain(answer.code);
+        expect(answer.msg).toMatch(/net1/);
+        expect((await node.podInterface("a")).address.slice(-23)).toBe(guidOf(winner));
+        expect(await leases()).toBe(1);
+        await node.del("a", adds[winner].config as Config);
+      });
+    }
+  });
+});

@@ -1,0 +1,61 @@
+// Debian's udev, with its own rules and those of rdma-core, renames every netdev and RDMA device that a rebind makes,
+// some 20 to 60 ms after it appeared: while an ADD is at work, after it, or in the middle of a DEL.
+import { expect, test } from "vitest";
+import { commandLine, network } from "./cni.ts";
+import { inRepository, quote } from "./guest.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode({ udev: true, files: [inRepository("test/e2e/guest/churn.sh")] });
+/** For each VF. */
+const rounds = 25;
+
+/** An operator's own rule, which gives a VF an alternative name besides. */
+const rule = `[Match]
+Path=pci-${vfs[1]}
+[Link]
+NamePolicy=keep kernel database onboard slot path
+AlternativeNamesPolicy=database onboard slot path mac
+AlternativeName=named-by-udev
+`;
+
+/** Runs a test with udev at work, which must have left all names as they were before when it is done. */
+async function withUdev(body: () => Promise<void>): Promise<void> {
+  await node.shell(`mkdir -p /run/systemd/network; printf %s ${quote(rule)} >/run/systemd/network/10-rail.link
+    [ -e /run/udev/control ] || /usr/lib/systemd/systemd-udevd --daemon 2>/dev/null
+    udevadm trigger --type=all --action=add; udevadm settle`);
+  await node.unchanged(async () => {
+    await body();
+    await node.shell("udevadm settle");
+  });
+}
+
+/** How often netdevs that the kernel had named were renamed before. */
+const renames = async () => Number(await node.shell("dmesg | grep -c ': renamed from ib[0-9]' || true"));
+
+test(`${vfs.length * rounds} attachments come and go, some at the same time: none fails, and the names come back`, () =>
+  withUdev(async () => {
+    const before = await renames();
+    const churns = vfs.map((vf, i) => {
+      const guid = `02:00:00:00:00:0${i}:00`;
+      return `bash /host/churn.sh ${vf} ${"ab".charAt(i % 2)} ${rounds} '' ${guid} >/tmp/churn.${i} 2>&1 &`;
+    });
+    expect(await node.shell(`${churns.join("\n")}\nwait; cat /tmp/churn.*`, 500)).toBe("");
+    // Both ADD and DEL make a new netdev; the kernel numbers it, and somebody gave it another name.
+    expect((await renames()) - before).toBeGreaterThanOrEqual(2 * vfs.length * rounds);
+  }));
+
+// The plugin is faster than udev most of the time. Slowed down, it is overtaken at each of its steps.
+test.each([5, 10, 20])("ADD and DEL that take %i ms for each request to the kernel", (delay) =>
+  withUdev(async () => {
+    const slow = `strace -f -o /tmp/trace -e trace=sendto -e inject=sendto:delay_enter=${delay * 1000}`;
+    const vf = vfs[1];
+    const bound = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable" });
+    for (const config of [bound, network(vf)]) {
+      for (const command of ["ADD", "DEL"]) {
+        const call = commandLine(plugin, { command, netns: "a", config }, slow);
+        const { status, stdout, stderr } = await node.guest.execute(call);
+        expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: "" });
+      }
+    }
+  }),
+);

@@ -1,0 +1,158 @@
+// The rules of CNI that can be seen on the executable without a VF. Which test has which rule of all that concern a
+// plugin, says test/unit/cni/conformance.test.ts.
+import { spawnSync } from "node:child_process";
+import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { executable } from "./harness.ts";
+
+const state = "/var/lib/cni/ib-sriov";
+const config = { cniVersion: "1.1.0", name: "a-network", type: "ib-sriov", deviceID: "0000:fe:1f.7" };
+const text = JSON.stringify(config);
+let directory = "";
+beforeAll(() => {
+  directory = mkdtempSync(join(tmpdir(), "ib-sriov-"));
+});
+afterAll(() => rmSync(directory, { recursive: true }));
+
+type Environment = Readonly<Record<string, string>>;
+
+/** A call with all variables, of a container that nobody knows; CNI_NETNS leads nowhere. */
+function call(changes: Environment, stdin = text, args: readonly string[] = []) {
+  const stateWasThere = existsSync(state);
+  const environment = {
+    CNI_COMMAND: "ADD",
+    CNI_CONTAINERID: "c1",
+    CNI_NETNS: "/nowhere/net",
+    CNI_IFNAME: "net1",
+    CNI_PATH: directory,
+    ...changes,
+  };
+  const { status, stdout, stderr } = spawnSync(executable, args, {
+    env: environment,
+    input: stdin,
+    encoding: "utf8",
+    timeout: 20_000,
+  });
+  expect(existsSync(state)).toBe(stateWasThere);
+  return { status, stdout, stderr };
+}
+
+function refusal(changes: Environment, stdin = text) {
+  const { status, stdout } = call(changes, stdin);
+  expect(status).toBe(1);
+  return JSON.parse(stdout) as { cniVersion: string; code: number; msg: string; details?: string };
+}
+
+/** An IPAM plugin that keeps what it was called with, and then runs a script. */
+function spy(script = "exit 0"): void {
+  writeFileSync(
+    join(directory, "spy"),
+    `#!/bin/sh\nenv >${directory}/environment\ncat >${directory}/stdin\n${script}\n`,
+  );
+  chmodSync(join(directory, "spy"), 0o755);
+}
+const spied = { ...config, ipam: { type: "spy" } };
+const kept = (name: string) => readFileSync(join(directory, name), "utf8");
+
+describe("of several faults the one is reported that Go's libraries report:", () => {
+  test("missing variables before stdin that cannot be read", () => {
+    expect(refusal({ CNI_PATH: "" }, "{")).toMatchObject({
+      code: 4,
+      msg: "required env variables [CNI_PATH] missing",
+    });
+  });
+
+  test("stdin that is no JSON before a command that is none", () => {
+    expect(refusal({ CNI_COMMAND: "add" }, "{")).toMatchObject({ code: 6 });
+  });
+
+  test("a network without a name before a command that is none", () => {
+    expect(refusal({ CNI_COMMAND: "add" }, "{}")).toMatchObject({ code: 7, msg: "missing network name" });
+  });
+
+  test("a command that is none before a version that is none", () => {
+    expect(refusal({ CNI_COMMAND: "add" }, JSON.stringify({ ...config, cniVersion: "9" }))).toMatchObject({
+      code: 4,
+      msg: "unknown CNI_COMMAND: add",
+    });
+  });
+});
+
+test.each(["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"])(
+  "an error is one JSON object on stdout, indented by four, without a newline, with the cniVersion %s; exit status 1",
+  (cniVersion) => {
+    const ipam = { type: "spy" };
+    const { status, stdout, stderr } = call({}, JSON.stringify({ ...config, cniVersion, ipam }));
+    const answer = JSON.parse(stdout) as object;
+    expect({ status, stdout, stderr }).toEqual({
+      status: 1,
+      stdout: JSON.stringify(answer, null, 4),
+      stderr: "",
+    });
+    expect(answer).toMatchObject({ cniVersion, code: expect.any(Number), msg: expect.any(String) });
+  },
+);
+
+test("arguments on the command line are ignored", () => {
+  expect(call({}, text, ["--help", "ADD"])).toEqual(call({}));
+});
+
+test("VERSION is answered as libcni asks for it: with dummies for what it need not know", () => {
+  const dummies = { CNI_COMMAND: "VERSION", CNI_NETNS: "dummy", CNI_IFNAME: "dummy", CNI_PATH: "dummy" };
+  const { status, stdout } = call(dummies, '{"cniVersion":"1.1.0"}');
+  expect(status).toBe(0);
+  expect(JSON.parse(stdout)).toMatchObject({ cniVersion: "1.1.0", supportedVersions: expect.any(Array) });
+});
+
+test.each([
+  ["CHECK", "0.3.1"],
+  ["GC", "1.0.0"],
+  ["STATUS", "1.0.0"],
+])("%s is not allowed by a configuration of %s: code 1", (command, cniVersion) => {
+  const answer = refusal({ CNI_COMMAND: command }, JSON.stringify({ ...config, cniVersion }));
+  expect(answer).toMatchObject({ code: 1, msg: `config version does not allow ${command}` });
+});
+
+test("CHECK of a container that is not known is code 3", () => {
+  const prevResult = { cniVersion: "1.1.0", interfaces: [{ name: "net1", sandbox: "/nowhere/net" }] };
+  expect(refusal({ CNI_COMMAND: "CHECK" }, JSON.stringify({ ...config, prevResult }))).toMatchObject({
+    code: 3,
+    msg: expect.stringContaining("c1"),
+  });
+});
+
+describe("DEL of what is not attached", () => {
+  test.each([
+    ["a path that leads nowhere", "/nowhere/net"],
+    ["none", ""],
+    ["one of something else", "/etc/passwd"],
+  ])("succeeds, prints nothing and asks the IPAM plugin to release, CNI_NETNS being %s", (_, netns) => {
+    spy();
+    const odd = ` { "type" : "ib-sriov", "ipam":{"type":"spy","\u00fc":[1.50, null]},\n "name":"a-network",
+      "deviceID":"0000:fe:1f.7","cniVersion":"1.0.0","prevResult":null } `;
+    const del = { CNI_COMMAND: "DEL", CNI_NETNS: netns, CNI_ARGS: "IgnoreUnknown=1;A=b", OTHER: "kept" };
+    expect(call(del, odd)).toMatchObject({ status: 0, stdout: "" });
+    // Byte for byte, and with our own environment.
+    expect(kept("stdin")).toBe(odd);
+    const environment = kept("environment").split("\n");
+    for (const [name, value] of Object.entries({ ...del, CNI_CONTAINERID: "c1", CNI_IFNAME: "net1" })) {
+      if (value !== "") expect(environment).toContain(`${name}=${value}`);
+    }
+  });
+
+  test("fails as the IPAM plugin fails, with its code, message and details, and its stderr is relayed", () => {
+    spy(`echo "a hint" >&2; echo '{"code":110,"msg":"cannot release","details":"at all"}'; exit 1`);
+    const { status, stdout, stderr } = call({ CNI_COMMAND: "DEL" }, JSON.stringify(spied));
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ code: 110, msg: "cannot release", details: "at all" });
+    expect(stderr).toContain("a hint");
+  });
+
+  test.each(["0.1.0", "0.3.1", "1.1.0"])("needs no prevResult, in version %s", (cniVersion) => {
+    expect(call({ CNI_COMMAND: "DEL" }, JSON.stringify({ ...config, cniVersion }))).toMatchObject({
+      status: 0,
+    });
+  });
+});

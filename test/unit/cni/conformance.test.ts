@@ -1,0 +1,47 @@
+// Every rule of CNI that concerns a plugin has a test whose name says it: conformance.txt is the list.
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { codes } from "../../../src/cni/errors.ts";
+
+const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
+
+/** The sections of the list: title, and a line each for a rule, the file, and a part of the test's name. */
+const sections = read("conformance.txt")
+  .split(/^\[/m)
+  .slice(1)
+  .map((section) => {
+    const [title = "", ...lines] = section.trimEnd().split("\n");
+    return { title: title.slice(0, -1), rules: lines.map((line) => line.split(" | ")) };
+  });
+
+test("the list is one", () => {
+  expect(sections.length).toBeGreaterThanOrEqual(8);
+  const rules = sections.flatMap((section) => section.rules);
+  expect(rules.length).toBeGreaterThanOrEqual(100);
+  for (const rule of rules) expect(rule).toHaveLength(3);
+});
+
+describe.each(sections)("$title", ({ rules }) => {
+  test.each(rules)("%s", (_rule, file, name) => {
+    expect(read(`../../${file}`)).toContain(name);
+  });
+});
+
+test("codes that are reserved are not used", () => {
+  const reserved = (code: number) =>
+    code === 9 || code === 10 || (code >= 12 && code <= 49) || (code >= 52 && code <= 99);
+  expect(Object.values(codes).filter(reserved)).toEqual([]);
+});
+
+test("no message of ours says what go-cni takes for the success of a DEL", () => {
+  const source = new URL("../../../src/", import.meta.url);
+  const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  expect(files.length).toBeGreaterThan(50);
+  for (const file of files) {
+    expect(readFileSync(new URL(file, source), "utf8"), file).not.toMatch(
+      /not found|no such file or directory/,
+    );
+  }
+});
