@@ -61,6 +61,10 @@ function add(invocation: Invocation, configuration: Configuration, cniVersion: C
     deviceID: network.deviceID,
     guid: network.guid,
     linkState: network.linkState,
+    rdmaIsolation: network.rdmaIsolation,
+    mtu: network.mtu,
+    carrierTime: network.carrierTime,
+    deviceInfo: network.deviceInfo,
     reply: { cniVersion, prevResult: network.prevResult, dns: network.dns },
   });
   print(1, encodeResult(result, cniVersion));
@@ -104,6 +108,7 @@ function status({ args, path }: Invocation, configuration: Configuration, cniVer
   if (leases) deferSignals();
   ready(node, {
     cniVersion,
+    rdmaIsolation: network.rdmaIsolation,
     ipam: leases ? ipamCallOfNetwork({ stdin: configuration.text, args, path }) : undefined,
     deadline: node.clock.now() + network.timeout,
     warn,

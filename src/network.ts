@@ -12,6 +12,10 @@ import { parsePciAddress } from "./node/pci-address.ts";
 /** kubelet gives all networks of a pod 120 s; what cannot be had in less must be given up before that. */
 const DEFAULT_TIMEOUT = 100_000;
 
+/** The least MTU of IPv4 (RFC 791), and the most that IPoIB has (connected mode: IPOIB_CM_MTU, ipoib.h). */
+const LEAST_MTU = 68;
+const MOST_MTU = 65_520;
+
 /** A network of type ib-sriov, as ADD needs it. */
 export interface NetworkConfig {
   readonly name: string;
@@ -23,6 +27,14 @@ export interface NetworkConfig {
   readonly pkey: PKey | undefined;
   /** undefined: as it is. */
   readonly linkState: LinkState | undefined;
+  /** Shall the container have the VF's RDMA devices, and nobody else? */
+  readonly rdmaIsolation: true | undefined;
+  /** Of the container's interface, bytes; undefined: the one that the VF has on the host. */
+  readonly mtu: number | undefined;
+  /** How long ADD waits for a carrier, ms; undefined: it needs none. */
+  readonly carrierTime: number | undefined;
+  /** Path of the device information file that Multus made for the attachment. */
+  readonly deviceInfo: string | undefined;
   /** Name of the IPAM plugin; undefined: no addresses. */
   readonly ipamType: string | undefined;
   readonly dns: Dns;
@@ -66,6 +78,10 @@ export function parseNetwork(
   const ibKubernetes = fields.boolean("ibKubernetesEnabled");
   const pkey = configuredPKey(configuration);
   const linkState = configuredLinkState(configuration);
+  const rdmaIsolation = fields.boolean("rdmaIsolation") || undefined;
+  const mtu = configuredMtu(configuration);
+  const carrierTime = seconds(configuration, "waitForCarrierSeconds");
+  const deviceInfo = configuredDeviceInfo(configuration);
   const ipam = leasingIpam(configuration);
   const dns = configuredDns(configuration);
   const before = prevResult(configuration, version);
@@ -78,6 +94,10 @@ export function parseNetwork(
     guid,
     pkey,
     linkState,
+    rdmaIsolation,
+    mtu,
+    carrierTime,
+    deviceInfo,
     ipamType: ipam,
     dns,
     prevResult: before,
@@ -138,6 +158,8 @@ function tolerant(warnings: string[]): <T>(read: () => T) => T | undefined {
 
 /** What STATUS needs of a network, which no attachment is meant by: nobody has filled in a deviceID. */
 export interface StatusConfig {
+  /** Shall containers have the RDMA devices of their VFs, and nobody else? */
+  readonly rdmaIsolation: boolean;
   /** Name of the IPAM plugin; undefined: no addresses. */
   readonly ipamType: string | undefined;
   /** How long the call may take, ms. */
@@ -152,7 +174,12 @@ export function parseNetworkForStatus(configuration: Configuration): StatusConfi
   refuseUnbuilt(configuration);
   configuredPKey(configuration);
   configuredLinkState(configuration);
-  return { ipamType: leasingIpam(configuration), timeout: configuredTimeout(configuration) };
+  configuredMtu(configuration);
+  return {
+    rdmaIsolation: configuration.fields.boolean("rdmaIsolation"),
+    ipamType: leasingIpam(configuration),
+    timeout: configuredTimeout(configuration),
+  };
 }
 
 function requiredDevice({ fields }: Configuration): string {
@@ -171,15 +198,13 @@ function requiredDevice({ fields }: Configuration): string {
   return address;
 }
 
-/** These change what a pod gets to see: to ignore them would be worse than to fail. */
+/** It changes what a pod gets to see: to ignore it would be worse than to fail. */
 function refuseUnbuilt({ fields }: Configuration): void {
-  for (const key of ["rdmaIsolation", "vfioPciMode"]) {
-    if (!fields.boolean(key)) continue;
-    throw new CniError(
-      codes.unsupportedField,
-      `network configuration: ${key}: true is not supported by this version of ib-sriov; remove ${key}`,
-    );
-  }
+  if (!fields.boolean("vfioPciMode")) return;
+  throw new CniError(
+    codes.unsupportedField,
+    "network configuration: vfioPciMode: true is not supported by this version of ib-sriov; remove vfioPciMode",
+  );
 }
 
 function configuredPKey({ fields }: Configuration): PKey | undefined {
@@ -206,9 +231,26 @@ function configuredLinkState({ fields }: Configuration): LinkState | undefined {
  * How long a call may take, ms (`timeoutSeconds`).
  * @throws {CniError} 7 where it is none.
  */
-export function configuredTimeout({ fields }: Configuration): number {
-  const seconds = fields.integer("timeoutSeconds", 1, 3600);
-  return seconds === undefined ? DEFAULT_TIMEOUT : seconds * 1000;
+export function configuredTimeout(configuration: Configuration): number {
+  return seconds(configuration, "timeoutSeconds") ?? DEFAULT_TIMEOUT;
+}
+
+/** A key that holds seconds, in ms. */
+function seconds({ fields }: Configuration, key: string): number | undefined {
+  const value = fields.integer(key, 1, 3600);
+  return value === undefined ? undefined : value * 1000;
+}
+
+function configuredMtu({ fields }: Configuration): number | undefined {
+  return fields.integer("mtu", LEAST_MTU, MOST_MTU);
+}
+
+/** It is the runtime's own, and what is written there is read by others. */
+function configuredDeviceInfo({ fields }: Configuration): string | undefined {
+  const runtimeConfig = fields.nested("runtimeConfig");
+  const path = runtimeConfig?.string("CNIDeviceInfoFile");
+  if (path === undefined || path.startsWith("/")) return path;
+  throw runtimeConfig?.wrong("CNIDeviceInfoFile", path, "must be an absolute path");
 }
 
 /**

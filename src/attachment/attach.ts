@@ -57,7 +57,9 @@ function attachLocked(
   const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
     call.guid === "auto" ? autoGuid(node, state, vf, pf.link, estate) : undefined,
   );
-  const wanted = { guid: call.guid === "auto" ? provided : call.guid, linkState: call.linkState };
+  const { linkState, rdmaIsolation, mtu, carrierTime, deviceInfo } = call;
+  const guid = call.guid === "auto" ? provided : call.guid;
+  const wanted = { guid, linkState, rdmaIsolation, mtu, carrierTime, deviceInfo };
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
     estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
   );
@@ -79,6 +81,7 @@ function attachLocked(
     reply: call.reply,
     effective,
     netdev,
+    netdevIn: node.namespaces.host,
     result: undefined,
   };
   try {

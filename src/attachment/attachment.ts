@@ -43,6 +43,8 @@ export interface Attaching extends Attachment {
    * container. A step that makes a new one of it, or moves it, says so here.
    */
   netdev: Link;
+  /** The namespace in which it was seen. */
+  netdevIn: Namespace;
   /** What the runtime shall be told; the last step leaves it here. */
   result: Result | undefined;
 }

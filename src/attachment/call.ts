@@ -1,9 +1,8 @@
 import type { Dns, Result } from "../cni/result.ts";
 import type { CniVersion } from "../cni/versions.ts";
 import type { Guid } from "../infiniband/guid.ts";
-import type { LinkState } from "../node/links.ts";
 import type { IpamCall } from "./ipam-call.ts";
-import type { AttachmentName } from "./record.ts";
+import type { AttachmentName, Wanted } from "./record.ts";
 
 /** What every verb is called with. */
 export interface Call {
@@ -32,7 +31,7 @@ export interface Reply {
 }
 
 /** What ADD is asked for. */
-export interface AttachCall extends Call {
+export interface AttachCall extends Call, Omit<Wanted, "guid"> {
   readonly netns: string;
   /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
   readonly ownNetnsAllowed: boolean;
@@ -40,7 +39,6 @@ export interface AttachCall extends Call {
   readonly deviceID: string;
   /** "auto": the VF's own where it has one, else one that is derived for it and stays; undefined: the VF's own. */
   readonly guid: Guid | "auto" | undefined;
-  readonly linkState: LinkState | undefined;
   readonly reply: Reply;
 }
 
@@ -66,6 +64,8 @@ export interface CheckCall extends Call {
 /** What STATUS is asked for: not an attachment, but whether one could be made. */
 export interface StatusCall {
   readonly cniVersion: CniVersion;
+  /** Shall containers have the RDMA devices of their VFs, and nobody else? */
+  readonly rdmaIsolation: boolean;
   /** How the network's IPAM plugin is called; undefined where there is none. */
   readonly ipam: IpamCall | undefined;
   /** Point on the node's clock where waiting ends. */

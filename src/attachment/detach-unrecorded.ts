@@ -4,6 +4,7 @@ import type { DetachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
 import { runIpam } from "./ipam-call.ts";
 import { Locks, ownersIn } from "./locks.ts";
+import { moveRdmaHome, rdmaDevicesIn } from "./rdma-devices-in.ts";
 import { isNamed } from "./record.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
 import { moveHome } from "./steps/interface.ts";
@@ -47,6 +48,11 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
     const { owner } = locks;
     const isOurs = isNamed(owner, call.name);
     if (owner !== undefined && !isOurs && state.find(owner) !== undefined) return;
+    // In this order: its RDMA device takes the netdev along, in a way.
+    if (pod !== undefined && hasRdma(node, pci, pod)) {
+      call.warn(`no record says why an RDMA device of VF ${pci} is in ${call.netns}; it is brought home`);
+      moveRdmaHome(node, pci, pod, locks, call.deadline);
+    }
     for (const { link, container } of straysIn(node, pci, pod)) {
       call.warn(`no record says why ${link.name} of VF ${pci} is in ${call.netns}; it is brought home`);
       attempt(`move ${link.name} of VF ${pci} to the host`, () =>
@@ -63,7 +69,12 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
 
 /** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */
 function isInOrder(node: Node, pci: string, pod: Namespace | undefined): boolean {
+  if (pod !== undefined && hasRdma(node, pci, pod)) return false;
   return straysIn(node, pci, pod).length === 0 && node.functions.driver(pci) !== undefined;
+}
+
+function hasRdma(node: Node, pci: string, pod: Namespace): boolean {
+  return pod.cookie !== node.namespaces.host.cookie && rdmaDevicesIn(node, pci, pod).length > 0;
 }
 
 /** What of the VF is in the container. */

@@ -4,32 +4,41 @@ import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { GuidPair } from "./guid-pair.ts";
+import { rdmaDevicesIn } from "./rdma-devices-in.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
 /**
  * The GUIDs that a VF runs with, which are those that its driver latched when it was bound: the node GUID out
  * of its RDMA device, the port GUID out of its netdev's address.
- * @param pod where to look for the netdev if it is not on the host.
+ * @param pod where to look for what is not on the host.
  * @param netdev the netdev, where the caller has just looked.
+ * @param rdmaDevices names of its RDMA devices on the host, where the caller has just looked.
  */
 export function effectiveGuids(
   node: Node,
   pci: string,
   pod: Namespace | undefined,
   netdev: Link | undefined,
+  rdmaDevices = node.functions.rdmaDevices(pci) as readonly string[],
 ): GuidPair {
   const link =
     netdev ??
     netdevOf(node, node.namespaces.host, pci) ??
     (pod === undefined ? undefined : netdevOf(node, pod, pci));
   return {
-    node: effectiveNodeGuid(node, pci),
+    node: effectiveNodeGuid(node, pci, pod, rdmaDevices),
     port: link === undefined ? undefined : portGuidOf(link.address),
   };
 }
 
 /** The node GUID alone, undefined where the VF has no RDMA device that could be seen. */
-export function effectiveNodeGuid(node: Node, pci: string): Guid | undefined {
-  const device = node.functions.rdmaDevices(pci)[0];
-  return device === undefined ? undefined : node.functions.nodeGuid(pci, device);
+export function effectiveNodeGuid(
+  node: Node,
+  pci: string,
+  pod: Namespace | undefined,
+  rdmaDevices = node.functions.rdmaDevices(pci) as readonly string[],
+): Guid | undefined {
+  const device = rdmaDevices[0];
+  if (device !== undefined) return node.functions.nodeGuid(pci, device);
+  return pod === undefined ? undefined : rdmaDevicesIn(node, pci, pod)[0]?.nodeGuid;
 }

@@ -8,9 +8,11 @@ import { PhysicalFunction } from "./function.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
 import { netInterface } from "./steps/interface.ts";
 import { linkState } from "./steps/link-state.ts";
+import { rdmaDevice } from "./steps/rdma-device.ts";
 
 /** How many GUIDs of dead attachments a record keeps; each try that is killed before it sets its own can add one. */
 const mostLeft = 8;
@@ -70,9 +72,15 @@ export function adopt(dead: Attachment, wanted: Wanted): Originals {
   if (!hasDriver) guid.undo(dead);
   // Before any rebind: a namespace that is gone to us may still live where we cannot see it, with the netdev
   // in it. This waits for it then, and gives up; a rebind would tear it out of a living container.
+  rdmaDevice.undo(dead);
   netInterface.undo(dead);
-  if (hasDriver && wanted.guid === undefined) guid.undo(dead);
+  if (hasDriver && wanted.guid === undefined) {
+    guid.undo(dead);
+    // A rebind has given it a name of the kernel's.
+    rdmaDevice.undo(dead);
+  }
   linkState.undo(dead);
+  deviceInfo.undo(dead);
   const originals = completed(dead);
   return hasDriver && wanted.guid !== undefined ? withLeft(originals, record.wanted.guid) : originals;
 }

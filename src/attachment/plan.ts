@@ -10,7 +10,9 @@ import { effectiveGuids } from "./effective-guids.ts";
 import { attempt } from "./failure.ts";
 import type { PhysicalFunction } from "./function.ts";
 import type { GuidPair } from "./guid-pair.ts";
+import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
+import { rdmaDeviceIn } from "./steps/device-info.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
 /** What an attachment will be, and what was seen of the VF. */
@@ -40,9 +42,17 @@ export function makePlan(
   const driver = boundDriver(node, vf.pci);
   const netdev = hostIpoib(node, vf.pci);
   requireFree(node, pod, call);
-  const effective = effectiveGuids(node, vf.pci, undefined, netdev);
+  const devices = node.functions.rdmaDevices(vf.pci);
+  const effective = effectiveGuids(node, vf.pci, undefined, netdev, devices);
+  requireIsolation(node, call, vf, devices, wanted);
   const seen = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
-  const found = provided === undefined ? seen : { ...seen, nodeGuid: provided, portGuid: provided };
+  const found = {
+    ...seen,
+    ...(provided === undefined ? {} : { nodeGuid: provided, portGuid: provided }),
+    rdma: seen.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
+    // The file is this attachment's own, also where the VF is inherited.
+    deviceInfo: wanted.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, wanted.deviceInfo),
+  };
   if (wanted.guid === undefined) requireGuid(vf, netdev, found.portGuid, effective.port);
   const record: AttachmentRecord = {
     state: "preparing",
@@ -86,6 +96,30 @@ function originals(
     driver,
     driverOverride: node.functions.driverOverride(vf.pci),
   };
+}
+
+/** What isolation needs must be there; and without it the container may not be able to use its RDMA device. */
+function requireIsolation(
+  node: Node,
+  call: Call,
+  { pci }: VirtualFunction,
+  devices: readonly string[],
+  wanted: Wanted,
+): void {
+  if (wanted.rdmaIsolation !== true) {
+    if (devices.length > 0) warnOfUnusableRdma(node, pci, call.warn);
+    return;
+  }
+  requireExclusiveRdma(node);
+  const known = node.functions.rdmaDevicesAnywhere(pci);
+  if (devices.length > 0 && devices.every((name) => known.includes(name))) return;
+  throw new CniError(
+    codes.node,
+    devices.length === 0
+      ? `rdmaIsolation: VF ${pci} has no RDMA device on the host; see dmesg`
+      : `rdmaIsolation: the RDMA device ${devices.join(", ")} of VF ${pci} has no /dev/infiniband/uverbs: ` +
+          "modprobe ib_uverbs",
+  );
 }
 
 function boundDriver(node: Node, pci: string): string {

@@ -4,6 +4,7 @@ import type { Node } from "../node/node.ts";
 import type { StatusCall } from "./call.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { runIpam, spokenVersions } from "./ipam-call.ts";
+import { requireExclusiveRdma } from "./rdma-mode.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { combined } from "./undo.ts";
 
@@ -15,7 +16,7 @@ import { combined } from "./undo.ts";
  */
 export function ready(node: Node, call: StatusCall): void {
   // What every ADD of this network needs of the node, whatever its VF.
-  const needs = [requireState, requireIpam];
+  const needs = [requireState, requireIpam, requireRdmaMode];
   const failure = combined(
     "no container can be attached on this node",
     attemptAll(needs.map((need) => () => unavailable(() => need(node, call)))),
@@ -36,6 +37,10 @@ function sayWhetherVfs(node: Node, { warn }: StatusCall): void {
 
 function requireState(node: Node): void {
   attempt("write to the state directory", () => new StateDirectory(node.files).requireWritable());
+}
+
+function requireRdmaMode(node: Node, { rdmaIsolation }: StatusCall): void {
+  if (rdmaIsolation) requireExclusiveRdma(node);
 }
 
 /** @throws {CniError} where there is no such plugin, or it is not ready itself. */

@@ -6,8 +6,8 @@ import { attempt } from "./failure.ts";
 import { netdevOf } from "./vf-netdev.ts";
 import { waitFor } from "./wait.ts";
 
-/** How long the driver may take to register the VF's netdev once bind has returned, ms. */
-const registration = 10_000;
+/** How long the VF's netdev may take to be there once its driver was bound, or its RDMA device moved, ms. */
+export const registration = 10_000;
 
 /**
  * Unbinds the VF's driver and binds it again, which is how new GUIDs come into effect. It brings everything

@@ -30,7 +30,8 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     ContIFNames: record.ifname,
     pkey: typeof config.pkey === "string" ? config.pkey : "",
     ...(record.wanted.linkState === undefined ? {} : { link_state: record.wanted.linkState }),
-    RdmaNetState: { version: "", deviceID: "", sandboxRdmaDevName: "", containerRdmaDevName: "" },
+    ...(record.wanted.rdmaIsolation === undefined ? {} : { rdmaIsolation: true }),
+    RdmaNetState: rdmaNetState(record),
     runtimeConfig: { infinibandGUID: record.wanted.guid ?? "" },
     args: { cni: null },
     [ourKey]: { format, ...record },
@@ -46,6 +47,18 @@ export function completedDocument(text: string): string {
 }
 
 const PREPARING = '"state":"preparing"';
+
+/** What the Go plugin moves back where `rdmaIsolation` stands there; it knows one RDMA device only. */
+function rdmaNetState({ found, vf, wanted }: AttachmentRecord) {
+  const isolated = wanted.rdmaIsolation === true;
+  const device = (isolated ? found.rdma?.devices[0] : undefined) ?? "";
+  return {
+    version: "",
+    deviceID: isolated ? vf.pci : "",
+    sandboxRdmaDevName: device,
+    containerRdmaDevName: device,
+  };
+}
 
 /**
  * Reads such a file back.
@@ -75,6 +88,10 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
     isObject(wanted) &&
     isGuidOrAbsent(wanted.guid) &&
     isLinkStateOrAbsent(wanted.linkState) &&
+    (wanted.rdmaIsolation === undefined || wanted.rdmaIsolation === true) &&
+    isNumberOrAbsent(wanted.mtu) &&
+    isNumberOrAbsent(wanted.carrierTime) &&
+    isStringOrAbsent(wanted.deviceInfo) &&
     isObject(call) &&
     areStrings(call, ["stdin", "args", "path"])
   );
@@ -83,8 +100,7 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
 function isOriginals(found: Record<string, unknown>): boolean {
   return (
     areStrings(found, ["name", "nodeGuid", "portGuid", "driver"]) &&
-    Array.isArray(found.altnames) &&
-    found.altnames.every((name) => typeof name === "string") &&
+    isStringArray(found.altnames) &&
     typeof found.mtu === "number" &&
     typeof found.up === "boolean" &&
     isGuidOrAbsent(found.nodeGuid) &&
@@ -94,12 +110,31 @@ function isOriginals(found: Record<string, unknown>): boolean {
     isLinkStateOrAbsent(found.linkState) &&
     (found.leftGuids === undefined ||
       (Array.isArray(found.leftGuids) && found.leftGuids.every(isGuidOrAbsent))) &&
-    (found.driverOverride === undefined || typeof found.driverOverride === "string")
+    areRdmaNamesOrAbsent(found.rdma) &&
+    isStringOrAbsent(found.deviceInfo) &&
+    isStringOrAbsent(found.driverOverride)
   );
+}
+
+function areRdmaNamesOrAbsent(value: unknown): boolean {
+  if (value === undefined) return true;
+  return isObject(value) && isStringArray(value.devices) && isStringArray(value.files);
+}
+
+function isStringArray(value: unknown): boolean {
+  return Array.isArray(value) && value.every((each) => typeof each === "string");
 }
 
 function areStrings(object: Record<string, unknown>, keys: readonly string[]): boolean {
   return keys.every((key) => typeof object[key] === "string");
+}
+
+function isStringOrAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === "string";
+}
+
+function isNumberOrAbsent(value: unknown): boolean {
+  return value === undefined || typeof value === "number";
 }
 
 /** It becomes a part of paths. */

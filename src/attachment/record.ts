@@ -1,4 +1,5 @@
 import { type Guid, sameGuid } from "../infiniband/guid.ts";
+import type { RdmaNames } from "../node/functions.ts";
 import type { LinkState } from "../node/links.ts";
 
 /** What ADD found on the node, and what undo puts back. */
@@ -15,6 +16,10 @@ export interface Originals {
   readonly adminNodeGuid?: Guid | undefined;
   readonly adminPortGuid?: Guid | undefined;
   readonly linkState?: LinkState | undefined;
+  /** Names of the VF's RDMA devices and of their files; undefined in records that an older version wrote. */
+  readonly rdma?: RdmaNames | undefined;
+  /** The RDMA devices that the device information file named; undefined where it named none, or there was none. */
+  readonly deviceInfo?: string | undefined;
   /**
    * GUIDs of attachments that died, which may still be on the VF: they were not taken back first, since another one
    * was to be set anyway.
@@ -29,6 +34,14 @@ export interface Originals {
 export interface Wanted {
   readonly guid?: Guid | undefined;
   readonly linkState?: LinkState | undefined;
+  /** Shall the container have the VF's RDMA devices, and nobody else? */
+  readonly rdmaIsolation?: true | undefined;
+  /** Of the container's interface, bytes; undefined: the one that the VF has on the host. */
+  readonly mtu?: number | undefined;
+  /** How long ADD waits for a carrier, ms; undefined: it needs none. */
+  readonly carrierTime?: number | undefined;
+  /** Path of the device information file, runtimeConfig.CNIDeviceInfoFile. */
+  readonly deviceInfo?: string | undefined;
 }
 
 /** Names one attachment, as the runtime does. */

@@ -3,11 +3,13 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Attachment, Step } from "./attachment.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { addresses } from "./steps/addresses.ts";
+import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
 import { hostNetdev } from "./steps/host-netdev.ts";
 import { netInterface } from "./steps/interface.ts";
 import { lease } from "./steps/lease.ts";
 import { linkState } from "./steps/link-state.ts";
+import { rdmaDevice } from "./steps/rdma-device.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
 /**
@@ -28,6 +30,8 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
   return attemptAll([
     undo(addresses),
     undo(guid),
+    undo(rdmaDevice),
+    undo(deviceInfo),
     undo(netInterface),
     undo(linkState),
     undo(hostNetdev),

@@ -10,7 +10,7 @@ import { waitFor } from "./wait.ts";
  * How long the devices of a VF may take to come home from a namespace that was deleted, ms. The kernel tears
  * namespaces down in the background, 0.2 s after the deletion were measured.
  */
-const homecoming = 2000;
+export const homecoming = 2000;
 
 /** The IPoIB netdev of a PCI function in a namespace; pkey children, which have the same parent, are not it. */
 export function netdevOf(node: Node, where: Namespace, pci: string): Link | undefined {

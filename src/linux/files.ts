@@ -39,7 +39,16 @@ export class LinuxFiles implements Files {
   }
 
   replace(path: string, text: string): void {
-    const temporary = this.writeTemporary(path, text);
+    this.renameTemporary(this.writeTemporary(path, text), path);
+  }
+
+  replaceForeign(path: string, text: string, mode: number, temporary: string): void {
+    this.remove(temporary);
+    host.createFile(temporary, text, mode);
+    this.renameTemporary(temporary, path);
+  }
+
+  private renameTemporary(temporary: string, path: string): void {
     try {
       host.rename(temporary, path);
     } catch (error) {

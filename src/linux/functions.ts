@@ -1,6 +1,6 @@
 import * as host from "host";
 import { type Guid, parseGuid } from "../infiniband/guid.ts";
-import { FunctionError, type Functions, type VirtualFunction } from "../node/functions.ts";
+import { FunctionError, type Functions, type RdmaNames, type VirtualFunction } from "../node/functions.ts";
 import { errnoOf } from "../node/node.ts";
 import { driverDirectory, fileName, functionDirectory, lastPart, routingId } from "./pci-path.ts";
 
@@ -76,6 +76,28 @@ export class LinuxFunctions implements Functions {
     return unlessGone(() => host.readDirectory(directory)) ?? [];
   }
 
+  rdmaDevicesAnywhere(pci: string): string[] {
+    return numbered(pci, "infiniband_verbs", "uverbs").flatMap((uverbs) => {
+      const path = `${functionDirectory(pci)}/infiniband_verbs/${uverbs}/ibdev`;
+      return unlessGone(() => host.readFile(path))?.trim() ?? [];
+    });
+  }
+
+  rdmaFiles(pci: string): string[] {
+    return [...numbered(pci, "infiniband_verbs", "uverbs"), ...numbered(pci, "infiniband_mad", "umad")];
+  }
+
+  hasRdmaNames(pci: string, { devices, files }: RdmaNames): boolean {
+    const directory = functionDirectory(pci);
+    const paths = [
+      ...devices.map((name) => `infiniband/${fileName(name)}`),
+      ...files.map(
+        (name) => `${name.startsWith("umad") ? "infiniband_mad" : "infiniband_verbs"}/${fileName(name)}`,
+      ),
+    ];
+    return paths.every((path) => unlessGone(() => host.stat(`${directory}/${path}`)) !== undefined);
+  }
+
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined {
     return guidIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/node_guid`);
   }
@@ -131,6 +153,12 @@ function searchIndex(pci: string, pfDirectory: string): number {
 function virtualFunctionAt(pfDirectory: string, index: number): string | undefined {
   const link = unlessGone(() => host.readLink(`${pfDirectory}/virtfn${index}`));
   return link === undefined ? undefined : lastPart(link);
+}
+
+/** Names in a directory of a function's that are a prefix and a number; empty where there is no such directory. */
+function numbered(pci: string, directory: string, prefix: string): string[] {
+  const names = unlessGone(() => host.readDirectory(`${functionDirectory(pci)}/${directory}`)) ?? [];
+  return names.filter((name) => name.startsWith(prefix));
 }
 
 /** Node and port GUIDs of an RDMA device; of one that vanishes meanwhile, what was left of it. */

@@ -3,8 +3,9 @@ import { Connection } from "../netlink/connection.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import { SocketTransport } from "./transport.ts";
 
-/** NETLINK_ROUTE of linux/netlink.h. */
-const NETLINK_ROUTE = 0;
+/** Protocols of linux/netlink.h. */
+export const NETLINK_ROUTE = 0;
+const NETLINK_RDMA = 20;
 
 /** Runs a function in a namespace and comes back. */
 export type Within = <T>(namespace: LinuxNamespace, body: () => T) => T;
@@ -12,6 +13,7 @@ export type Within = <T>(namespace: LinuxNamespace, body: () => T) => T;
 /** An open network namespace. What costs a system call is done when it is first needed. */
 export class LinuxNamespace implements Namespace {
   private descriptor: number | undefined;
+  private rdma: Connection | undefined;
   private route: { readonly socket: number; readonly connection: Connection } | undefined;
   private knownCookie: string | undefined;
 
@@ -46,9 +48,17 @@ export class LinuxNamespace implements Namespace {
     return this.routing.connection;
   }
 
-  /** A new socket for the events of rtnetlink in this namespace; `groups` as for host.netlinkEvents. */
-  events(groups: number): number {
-    return this.within(this, () => host.netlinkEvents(NETLINK_ROUTE, groups));
+  /** RDMA netlink in this namespace: it shows, and changes, the devices that the namespace has. */
+  get rdmaNetlink(): Connection {
+    this.rdma ??= new Connection(
+      new SocketTransport(this.within(this, () => host.netlinkSocket(NETLINK_RDMA))),
+    );
+    return this.rdma;
+  }
+
+  /** A new socket for the events of a protocol in this namespace; `groups` as for host.netlinkEvents. */
+  events(protocol: number, groups: number): number {
+    return this.within(this, () => host.netlinkEvents(protocol, groups));
   }
 
   private get routing() {

@@ -5,6 +5,7 @@ import { LinuxFunctions } from "./functions.ts";
 import { LinuxLinks } from "./links.ts";
 import { LinuxNamespaces } from "./namespaces.ts";
 import { LinuxProcesses } from "./processes.ts";
+import { LinuxRdmaDevices } from "./rdma-devices.ts";
 import { Waits } from "./waits.ts";
 
 /** The machine that this runs on. Nothing is opened, and no system call made, before it is asked for. */
@@ -16,6 +17,7 @@ export function linuxNode(): Node {
   return {
     functions,
     links: new LinuxLinks(namespaces, functions, waits),
+    rdma: new LinuxRdmaDevices(namespaces, waits),
     namespaces,
     files: new LinuxFiles(clock, waits),
     processes: new LinuxProcesses(namespaces, waits),

@@ -2,24 +2,28 @@ import * as host from "host";
 import { TimeoutError } from "../node/clock.ts";
 import type { Watch } from "../node/links.ts";
 import { errnoOf } from "../node/node.ts";
-import type { LinuxNamespace } from "./namespace.ts";
+import { type LinuxNamespace, NETLINK_ROUTE } from "./namespace.ts";
 import type { Waits } from "./waits.ts";
 
 /** RTMGRP_LINK and RTMGRP_IPV6_IFADDR of linux/rtnetlink.h. */
 const RTMGRP_LINK = 1;
 const RTMGRP_IPV6_IFADDR = 0x100;
+/** NETLINK_KOBJECT_UEVENT of linux/netlink.h, and the group in which the kernel itself speaks (lib/kobject_uevent.c). */
+const NETLINK_KOBJECT_UEVENT = 15;
+const KERNEL = 1;
 
-/** Events of rtnetlink, on a socket of their own. */
+/** Events of the kernel, on a socket of their own. */
 export class LinuxWatch implements Watch {
   private readonly socket: number;
   private closed = false;
 
   constructor(
     where: LinuxNamespace,
-    what: "links" | "addresses",
+    what: "links" | "addresses" | "devices",
     private readonly waits: Waits,
   ) {
-    this.socket = where.events(what === "links" ? RTMGRP_LINK : RTMGRP_LINK | RTMGRP_IPV6_IFADDR);
+    const protocol = what === "devices" ? NETLINK_KOBJECT_UEVENT : NETLINK_ROUTE;
+    this.socket = where.events(protocol, groupsOf(what));
   }
 
   wait(deadline: number): void {
@@ -41,9 +45,14 @@ export class LinuxWatch implements Watch {
   /** Takes one event. ENOBUFS: some were lost, which is an event as well. */
   private next(deadline: number): void {
     try {
-      this.waits.until("a change of a netdev", () => host.netlinkReceive(this.socket, deadline));
+      this.waits.until("a change of a device", () => host.netlinkReceive(this.socket, deadline));
     } catch (error) {
       if (errnoOf(error) !== "ENOBUFS") throw error;
     }
   }
+}
+
+function groupsOf(what: "links" | "addresses" | "devices"): number {
+  if (what === "devices") return KERNEL;
+  return what === "links" ? RTMGRP_LINK : RTMGRP_LINK | RTMGRP_IPV6_IFADDR;
 }

@@ -33,6 +33,11 @@ export interface Files {
   create(path: string, text: string): boolean;
   /** Whole or not at all (temp + rename). */
   replace(path: string, text: string): void;
+  /**
+   * The same for a file of somebody else's, with another mode. The temporary file has a given name, so that whoever
+   * comes after a kill can remove it: outside of our own directory nobody else does.
+   */
+  replaceForeign(path: string, text: string, mode: number, temporary: string): void;
   /** Takes the place of what is at `to`. */
   rename(from: string, to: string): void;
   /** Gone already is success. */

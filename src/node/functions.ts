@@ -15,6 +15,17 @@ export interface VirtualFunction {
   readonly incarnation: string;
 }
 
+/** The names by which user space finds a function's RDMA devices. */
+export interface RdmaNames {
+  /** The devices themselves, e.g. "mlx5_1". */
+  readonly devices: readonly string[];
+  /**
+   * Those of their files below /dev/infiniband that have a number each: "uverbs1", and "umad1" where ib_umad is
+   * loaded. (An issm has the number of the umad.)
+   */
+  readonly files: readonly string[];
+}
+
 /** PCI functions and the drivers bound to them (sysfs). All of it is seen from the host. */
 export interface Functions {
   /**
@@ -36,6 +47,15 @@ export interface Functions {
   netdevs(pci: string): string[];
   /** Names of the function's RDMA devices that the host can see. */
   rdmaDevices(pci: string): string[];
+  /**
+   * Names of the function's RDMA devices, in whatever namespace they are, as the sysfs directories of their
+   * uverbs tell them. Empty where ib_uverbs is not loaded, and for a moment while a device is moved.
+   */
+  rdmaDevicesAnywhere(pci: string): string[];
+  /** {@link RdmaNames.files} of the function's devices, in whatever namespace these are. */
+  rdmaFiles(pci: string): string[];
+  /** Does the host see the function's devices and their files under all of these names? */
+  hasRdmaNames(pci: string, names: RdmaNames): boolean;
   /** The effective node GUID of an RDMA device that the host can see; undefined where it vanished meanwhile. */
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined;
   /** The node and port GUIDs of all RDMA devices that the host can see, but for those of one function. A walk. */

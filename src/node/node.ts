@@ -4,6 +4,7 @@ import type { Functions } from "./functions.ts";
 import type { Links } from "./links.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Processes } from "./processes.ts";
+import type { RdmaDevices } from "./rdma-devices.ts";
 
 /**
  * Everything that the plugin may ask of a node, and the only way to it. `linux/` is the real one; tests have
@@ -12,6 +13,7 @@ import type { Processes } from "./processes.ts";
 export interface Node {
   readonly functions: Functions;
   readonly links: Links;
+  readonly rdma: RdmaDevices;
   readonly namespaces: Namespaces;
   readonly files: Files;
   readonly processes: Processes;

@@ -3,10 +3,11 @@ import { testScenarios } from "./harness/test-scenarios.ts";
 import { addScenarios, futileAddScenario } from "./scenarios/add.ts";
 import { badIpamScenarios, hopelessIpamScenarios } from "./scenarios/ipam.ts";
 import { anything, something, somethingSimilar } from "./scenarios/next.ts";
-import { everything, freshWishes, hardWishes, wishes } from "./scenarios/wishes.ts";
+import { everything, freshWishes, hardWishes, rareWishes, wishes } from "./scenarios/wishes.ts";
 
 testScenarios("ADD", [
   ...addScenarios([...wishes(), ...hardWishes()], something()),
+  ...addScenarios(rareWishes(), somethingSimilar()),
   ...addScenarios([{ name: "everything, and anything next", wish: everything, setting: {} }], anything()),
   ...addScenarios(freshWishes(), somethingSimilar()),
   ...badIpamScenarios(),

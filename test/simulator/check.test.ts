@@ -10,12 +10,16 @@ import { casesOf } from "./harness/faults.ts";
 import { type Run, run, told } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, vf } from "./harness/world.ts";
+import { c1, c2, deviceInfo, type Setting, vf } from "./harness/world.ts";
 import type { Machine } from "./model/machine.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./model/netdev.ts";
 import type { Fault } from "./node/gate.ts";
+import { isolated } from "./scenarios/isolation.ts";
 import { everything } from "./scenarios/wishes.ts";
 
+/** What fewer want. */
+const choosy: Wish = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo };
+const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
 /** Another plugin has given the container an interface before, with a route through it. */
 const chained: Wish = {
   ...everything,
@@ -31,8 +35,12 @@ let total = 0;
 afterAll(() => report("CHECK", total));
 
 /** A container that has its VF, and its CHECK, with what the runtime makes of ADD's result. */
-function attached(wish = everything, remembered: (result: Result) => Result = (result) => result) {
-  const story = new Story({});
+function attached(
+  wish: Wish = everything,
+  setting: Setting = {},
+  remembered: (result: Result) => Result = (result) => result,
+) {
+  const story = new Story(setting);
   const { result } = story.mustAdd(c1, wish);
   const prevResult = remembered(result ?? emptyResult());
   const checked = (fault?: Fault): Run =>
@@ -50,9 +58,13 @@ function attached(wish = everything, remembered: (result: Result) => Result = (r
   return { story, checked };
 }
 
-test("an attachment that is as it should be passes", () => {
+test.each([
+  ["usual", everything, {}],
+  ["choosy", choosy, {}],
+  ["isolated", isolated, isolatedSetting],
+] as const)("an attachment that is as it should be passes (%s)", (_, wish, setting) => {
   total++;
-  const { story, checked } = attached();
+  const { story, checked } = attached(wish, setting);
   const before = story.lines();
   expect(checked()).toMatchObject({ end: "done", warnings: [], offences: [] });
   story.requireUnchanged(before, "after CHECK");
@@ -62,7 +74,7 @@ test("an attachment that is as it should be passes", () => {
 describe("what the runtime remembers", () => {
   test("can hold routes and addresses of the plugins around us", () => {
     total++;
-    const { checked } = attached(chained, (result) => ({
+    const { checked } = attached(chained, {}, (result) => ({
       ...result,
       ips: [...result.ips, { address: "198.51.100.1/24", interface: 0 }],
     }));
@@ -71,7 +83,7 @@ describe("what the runtime remembers", () => {
 
   test("must name our interface", () => {
     total++;
-    const { checked } = attached(everything, (result) => ({ ...result, interfaces: [], ips: [] }));
+    const { checked } = attached(everything, {}, (result) => ({ ...result, interfaces: [], ips: [] }));
     const { end, error } = checked();
     expect(end).toBe("failed");
     expect(told(error)).toMatch(/prevResult names no interface net1/);
@@ -79,7 +91,7 @@ describe("what the runtime remembers", () => {
 
   test("must have its port GUID", () => {
     total++;
-    const { checked } = attached({ vf }, (result) => ({
+    const { checked } = attached({ vf }, {}, (result) => ({
       ...result,
       interfaces: result.interfaces.map((each) => ({ ...each, mac: each.mac?.replace(/..$/, "99") })),
     }));
@@ -176,9 +188,69 @@ const damages: readonly [what: string, damage: (machine: Machine) => void, says:
   ],
 ];
 
-test.each(damages)("it fails where %s", (_, damage, says) => {
+/** The same of a container that has the VF's RDMA devices for itself. */
+const isolationDamages: typeof damages = [
+  [
+    "one RDMA device is on the host",
+    (machine) => {
+      const device = machine.bus.vf(vf, "look at it").probed?.devices[1];
+      if (device !== undefined) device.where = machine.host;
+    },
+    /lacks the RDMA device mlx5_1 of VF/,
+  ],
+  [
+    "another container has the RDMA devices",
+    (machine) => {
+      const pod = machine.paths.get(c2.netns);
+      for (const device of machine.bus.vf(vf, "look at it").probed?.devices ?? [])
+        device.where = pod ?? device.where;
+    },
+    /lacks the RDMA device ibp1s0f0v0, mlx5_1 of VF/,
+  ],
+  [
+    "the VF in the container runs with another GUID",
+    (machine) => {
+      const target = machine.bus.vf(vf, "set its GUID");
+      if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
+    },
+    /node GUID of VF 0000:01:10\.0 is 00:.*, not 02:.*:77/,
+  ],
+];
+
+/** The same of one that wants what fewer want. */
+const choosyDamages: typeof damages = [
+  [
+    "the MTU is another",
+    (machine) => {
+      netdevOf(machine).mtu = 1500;
+    },
+    /MTU of net1 is 1500, not 1700/,
+  ],
+  [
+    "the carrier is gone",
+    (machine) => {
+      netdevOf(machine).carrier = false;
+    },
+    /net1 has no carrier/,
+  ],
+  [
+    "the file that tells of the device tells of another",
+    ({ files }) => void files.texts.set(deviceInfo, '{"pci":{"rdma-device":"mlx5_9"}}'),
+    /has RDMA device mlx5_9, and it has ibp1s0f0v0/,
+  ],
+];
+
+const allDamages = [
+  { all: damages, wish: everything, setting: {} },
+  { all: choosyDamages, wish: choosy, setting: {} },
+  { all: isolationDamages, wish: isolated, setting: isolatedSetting },
+].flatMap(({ all, wish, setting }) =>
+  all.map(([what, damage, says]) => ({ what, damage, says, wish, setting })),
+);
+
+test.each(allDamages)("it fails where $what", ({ damage, says, wish, setting }) => {
   total++;
-  const { story, checked } = attached();
+  const { story, checked } = attached(wish, setting);
   damage(story.machine);
   const before = story.lines();
   const { end, error, offences } = checked();
@@ -190,18 +262,22 @@ test.each(damages)("it fails where %s", (_, damage, says) => {
   expect(story.problems).toEqual([]);
 });
 
-test("whatever befalls it, it tells, and changes nothing", () => {
-  const { crossings } = attached().checked();
+test.each([
+  ["usual", everything, {}],
+  ["choosy", choosy, {}],
+  ["isolated", isolated, isolatedSetting],
+] as const)("whatever befalls it, it tells, and changes nothing (%s)", (_, wish, setting) => {
+  const { crossings } = attached(wish, setting).checked();
   for (const each of casesOf(crossings)) {
     total++;
-    const { story, checked } = attached();
+    const { story, checked } = attached(wish, setting);
     const before = story.lines();
     const { end, error, offences } = checked(each.fault);
     expect(offences, each.name).toEqual([]);
     if (end === "failed" && each.mustTell !== undefined)
       expect(told(error), each.name).toContain(each.mustTell);
     story.requireUnchanged(before, each.name);
-    story.mustDel(c1, everything);
+    story.mustDel(c1, wish);
     story.requireAsBefore("after DEL");
     expect(story.problems, each.name).toEqual([]);
   }

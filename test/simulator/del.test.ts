@@ -12,7 +12,7 @@ import { badReleaseScenarios } from "./scenarios/ipam.ts";
 import { mischiefScenarios } from "./scenarios/mischief.ts";
 import { something } from "./scenarios/next.ts";
 import { foreignScenario, unrecordedScenarios } from "./scenarios/unrecorded.ts";
-import { hardWishes, wishes } from "./scenarios/wishes.ts";
+import { hardWishes, rareWishes, wishes } from "./scenarios/wishes.ts";
 
 const unlike = wishes().filter(({ name }) =>
   ["nothing in particular", "an address", "everything"].includes(name),
@@ -20,7 +20,7 @@ const unlike = wishes().filter(({ name }) =>
 
 testScenarios("DEL", [
   ...delScenarios(wishes(), something()),
-  ...delScenarios(hardWishes(), [thenDel]),
+  ...delScenarios([...hardWishes(), ...rareWishes()], [thenDel]),
   ...delAfterKillScenarios(),
   ...delWithoutNamespaceScenarios(unlike),
   ...unrecordedScenarios(),

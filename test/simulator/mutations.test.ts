@@ -4,6 +4,8 @@ import type { Step } from "../../src/attachment/attachment.ts";
 import { Locks } from "../../src/attachment/locks.ts";
 import { StateDirectory } from "../../src/attachment/state-directory.ts";
 import { allSteps } from "../../src/attachment/steps/all-steps.ts";
+import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
+import { thenDel } from "./harness/follow-ups.ts";
 import { interleave } from "./harness/interleave.ts";
 import { Story } from "./harness/story.ts";
 import { type Scenario, sweep } from "./harness/sweep.ts";
@@ -12,9 +14,10 @@ import type { Crossing, Fault } from "./node/gate.ts";
 import { addScenarios } from "./scenarios/add.ts";
 import { adoptScenarios } from "./scenarios/adopt.ts";
 import { delScenarios } from "./scenarios/del.ts";
+import { isolated } from "./scenarios/isolation.ts";
 import { something } from "./scenarios/next.ts";
 import { interleavings } from "./scenarios/together.ts";
-import { everything, wishes } from "./scenarios/wishes.ts";
+import { everything, rareWishes, wishes } from "./scenarios/wishes.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -25,16 +28,28 @@ function notices(scenarios: readonly Scenario[]): boolean {
   );
 }
 
-const some = wishes().filter(({ name }) => ["nothing in particular", "everything"].includes(name));
+const some = [...wishes(), ...rareWishes()].filter(({ name }) =>
+  ["nothing in particular", "everything", "a file that tells of the device"].includes(name),
+);
 const basic = [...addScenarios(some, something()), ...delScenarios(some, something())];
 
+/** Where RDMA devices belong to one namespace each. */
+const kernel = { rdma: "exclusive" } as const;
+
 describe("the suite notices when", () => {
-  // The addresses go with the interface: that step has nothing to undo.
-  const steps = allSteps().filter(({ name }) => name !== "addresses");
+  // The addresses go with the interface, and a carrier is only waited for: there is nothing to undo.
+  const steps = allSteps().filter(({ name }) => !["addresses", "carrier"].includes(name));
 
   test.each(steps.map((step): [string, Step] => [step.name, step]))("the %s is not undone", (_, step) => {
     vi.spyOn(step, "undo").mockImplementation(() => {});
     expect(notices(basic)).toBe(true);
+  });
+
+  test("the RDMA device of a container that has it for itself is not brought home", () => {
+    vi.spyOn(rdmaDevice, "undo").mockImplementation(() => {});
+    expect(notices(delScenarios([{ name: "isolation", wish: isolated, setting: kernel }], [thenDel]))).toBe(
+      true,
+    );
   });
 
   test("the record is written only when all is done", () => {
@@ -57,6 +72,11 @@ describe("the suite notices when", () => {
   test.each([
     ["the VF is not locked", "acquireVf", "two ADDs for one VF"],
     ["the node is not locked", "whileNodeIsLocked", "ADD of one VF while another of the same PF is attached"],
+    [
+      "the node is not locked, and RDMA devices move",
+      "whileNodeIsLocked",
+      "isolating ADD of one VF while another is isolated",
+    ],
   ] as const)("%s", (_, method, name) => {
     if (method === "acquireVf") vi.spyOn(Locks.prototype, method).mockImplementation(() => {});
     else vi.spyOn(Locks.prototype, method).mockImplementation((_, action) => action());
@@ -83,24 +103,40 @@ describe("the suite notices when one change is left out", () => {
     ({ at }) =>
       at === left.at ? { part: "nothing", end: "return" } : undefined;
 
-  const added = new Story({}).add(c1, everything).crossings.filter(matters);
-  test.each(added.map((each) => [`${each.call} ${each.subject}`, each] as const))("of ADD: %s", (_, each) => {
-    const story = new Story({});
-    const { end } = story.add(c1, everything, without(each));
-    expect(end === "failed" || story.problems.length > 0).toBe(true);
+  const kinds = [
+    { what: "", setting: {}, wish: everything },
+    { what: "isolating ", setting: kernel, wish: isolated },
+  ] as const;
+  const cases = kinds.flatMap(({ what, setting, wish }) => {
+    const story = new Story(setting);
+    const added = story.add(c1, wish).crossings.filter(matters);
+    const deleted = story.del(c1, wish).crossings.filter(matters);
+    return [
+      ...added.map((each) => ({
+        name: `${what}ADD: ${each.call} ${each.subject}`,
+        setting,
+        wish,
+        added: each,
+      })),
+      ...deleted.map((each) => ({
+        name: `${what}DEL: ${each.call} ${each.subject}`,
+        setting,
+        wish,
+        deleted: each,
+      })),
+    ];
   });
 
-  const first = new Story({});
-  first.add(c1, everything);
-  const deleted = first.del(c1, everything).crossings.filter(matters);
-  test.each(deleted.map((each) => [`${each.call} ${each.subject}`, each] as const))(
-    "of DEL: %s",
-    (_, each) => {
-      const story = new Story({});
-      story.mustAdd(c1, everything);
-      const { end } = story.del(c1, everything, without(each));
-      story.requireAsBefore("after DEL");
+  test.each(cases)("of $name", ({ setting, wish, ...left }) => {
+    const story = new Story(setting);
+    if ("added" in left) {
+      const { end } = story.add(c1, wish, without(left.added));
       expect(end === "failed" || story.problems.length > 0).toBe(true);
-    },
-  );
+      return;
+    }
+    story.mustAdd(c1, wish);
+    const { end } = story.del(c1, wish, without(left.deleted));
+    story.requireAsBefore("after DEL");
+    expect(end === "failed" || story.problems.length > 0).toBe(true);
+  });
 });

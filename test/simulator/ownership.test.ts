@@ -9,6 +9,8 @@ import { pathOf } from "./harness/records.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
 import { c1, c2, vf } from "./harness/world.ts";
+import { moveLink } from "./model/link-requests.ts";
+import { isolated } from "./scenarios/isolation.ts";
 import { everything } from "./scenarios/wishes.ts";
 
 let total = 0;
@@ -75,4 +77,30 @@ describe("a container whose namespace cannot be seen", () => {
       }
     }
   }
+
+  test.each([
+    ["with the netdev", false],
+    ["although the netdev has come home", true],
+  ])("keeps the RDMA device that it has for itself: %s", (_, netdevIsHome) => {
+    total++;
+    const story = new Story({ rdma: "exclusive" });
+    const { host, paths } = story.machine;
+    story.mustAdd(c1, isolated);
+    const namespace = paths.get(c1.netns);
+    if (namespace === undefined) throw new Error("the pod has no namespace");
+    const index = namespace.named(c1.ifname)?.[0] ?? 0;
+    if (netdevIsHome) moveLink(namespace, index, host, "ib7");
+    const before = story.lines();
+
+    paths.delete(c1.netns);
+    const { end, error } = story.add(c2, otherGuid);
+    paths.set(c1.netns, namespace);
+
+    expect(end).toBe("failed");
+    expect(error).toMatchObject({ code: codes.tryAgain, message: expect.stringContaining("RDMA device") });
+    story.requireUnchanged(before, "after ADD");
+    story.mustDel(c1, isolated);
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
 });

@@ -17,7 +17,7 @@ afterAll(() => report("STATUS", total));
 const plugin = `${pluginPath}/host-local`;
 
 /** STATUS of a network on a node. */
-function status(story: Story, fault?: Fault): Run {
+function status(story: Story, fault?: Fault, rdmaIsolation = false): Run {
   total++;
   const stdin = JSON.stringify({ cniVersion: "1.1.0", name: "mynet", ipam: { type: "host-local" } });
   const nobody = { containerId: "", ifname: "", netns: "" };
@@ -28,7 +28,7 @@ function status(story: Story, fault?: Fault): Run {
     "STATUS",
     (node, warn) => {
       const ipam = ipamCallOfNetwork({ stdin, args: "", path: pluginPath });
-      ready(node, { cniVersion: "1.1.0", ipam, deadline: node.clock.now() + 1000, warn });
+      ready(node, { cniVersion: "1.1.0", rdmaIsolation, ipam, deadline: node.clock.now() + 1000, warn });
       return undefined;
     },
     fault,
@@ -53,6 +53,16 @@ const unknown = [1, { code: 3, msg: "missing containerID" }] as const;
 
 test("a node with VFs is ready, and nothing is to be said of it", () => {
   expect(status(new Story({}))).toMatchObject({ end: "done", warnings: [], offences: [] });
+});
+
+test("a node whose RDMA devices all containers share is not ready for a network that isolates them", () => {
+  const { end, error } = status(new Story({}), undefined, true);
+  expect(end).toBe("failed");
+  expect(error).toMatchObject({
+    code: codes.notAvailable,
+    message: expect.stringContaining("rdma system set netns exclusive"),
+  });
+  expect(status(new Story({ rdma: "exclusive" }), undefined, true)).toMatchObject({ end: "done" });
 });
 
 test("a node without VFs is ready, and it is logged", () => {

@@ -19,6 +19,10 @@ export class MemoryFiles implements Files {
     this.texts.set(path, text);
   }
 
+  replaceForeign(path: string, text: string): void {
+    this.texts.set(path, text);
+  }
+
   rename(from: string, to: string): void {
     const text = this.texts.get(from);
     if (text === undefined) throw Object.assign(new Error(`rename ${from}`), { code: "ENOENT" });

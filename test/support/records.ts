@@ -29,9 +29,18 @@ export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentReco
       adminNodeGuid: guid("11:22:33:00:77:77:77:01"),
       adminPortGuid: guid("11:22:33:00:77:77:77:02"),
       linkState: "disable",
+      rdma: { devices: ["mlx5_1"], files: ["uverbs1", "umad1"] },
+      deviceInfo: "mlx5_1",
       driver: "mlx5_core",
     },
-    wanted: { guid: guid("02:00:00:00:00:00:00:01"), linkState: "enable" },
+    wanted: {
+      guid: guid("02:00:00:00:00:00:00:01"),
+      linkState: "enable",
+      rdmaIsolation: true,
+      mtu: 2044,
+      carrierTime: 3000,
+      deviceInfo: "/run/devinfo/c1",
+    },
     call: {
       stdin:
         '{"cniVersion":"1.0.0","name":"mynet","type":"ib-sriov","pkey":"0x5","ipam":{"type":"host-local","ranges":[]}}',

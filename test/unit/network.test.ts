@@ -28,8 +28,14 @@ const refused: [string, object, number][] = [
   ["dhcp", { ipam: { type: "dhcp" } }, 2],
   ["ipam of text", { ipam: "host-local" }, 7],
   ["ipam.type of number", { ipam: { type: 5 } }, 7],
-  ["rdmaIsolation", { rdmaIsolation: true }, 2],
   ["vfioPciMode", { vfioPciMode: true }, 2],
+  ["an mtu of text", { mtu: "2044" }, 7],
+  ["an mtu of IPv4 that is none", { mtu: 67 }, 7],
+  ["an mtu that IPoIB does not have", { mtu: 65_521 }, 7],
+  ["an mtu with a fraction", { mtu: 2044.5 }, 7],
+  ["no wait for a carrier", { waitForCarrierSeconds: 0 }, 7],
+  ["a relative CNIDeviceInfoFile", { runtimeConfig: { CNIDeviceInfoFile: "etc/x" } }, 7],
+  ["CNIDeviceInfoFile of number", { runtimeConfig: { CNIDeviceInfoFile: 5 } }, 7],
   ["rdmaIsolation of text", { rdmaIsolation: "true" }, 7],
   ["vfioPciMode of number", { vfioPciMode: 1 }, 7],
   ["ibKubernetesEnabled of text", { ibKubernetesEnabled: "yes" }, 7],
@@ -91,6 +97,7 @@ describe("parseNetwork", () => {
       runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01", CNIDeviceInfoFile: "/x" },
     };
     expect(parse(stdin, "IgnoreUnknown=1;K8S_POD_NAME=p")).toMatchObject({
+      deviceInfo: "/x",
       guid: "02:00:00:00:00:00:00:01",
       pkey: { partition: 5, fullMember: false },
       warnings: [],
@@ -120,6 +127,16 @@ describe("parseNetwork", () => {
     expect(parse({ rdmaIsolation: false, vfioPciMode: null, ibKubernetesEnabled: false })).toEqual(parse());
   });
 
+  test("an MTU is in bytes, the wait for a carrier in seconds", () => {
+    expect(parse({ mtu: 4092, waitForCarrierSeconds: 3 })).toMatchObject({ mtu: 4092, carrierTime: 3000 });
+    expect(parse()).toMatchObject({ mtu: undefined, carrierTime: undefined, deviceInfo: undefined });
+  });
+
+  test("rdmaIsolation is asked for with true", () => {
+    expect(parse({ rdmaIsolation: true }).rdmaIsolation).toBe(true);
+    expect(parse().rdmaIsolation).toBeUndefined();
+  });
+
   test("dns and prevResult come along", () => {
     expect(parse({ dns: { domain: "d" }, prevResult: { interfaces: [{ name: "eth0" }] } })).toMatchObject({
       dns: { domain: "d" },
@@ -143,7 +160,6 @@ describe("parseNetwork", () => {
   });
 
   test("what is not built yet is refused with key and value, never ignored", () => {
-    expect(thrown(() => parse({ rdmaIsolation: true })).message).toContain("rdmaIsolation: true");
     expect(thrown(() => parse({ vfioPciMode: true })).message).toContain("vfioPciMode: true");
     expect(thrown(() => parse({ ipam: { type: "dhcp" } })).message).toContain('ipam.type "dhcp"');
   });
@@ -210,8 +226,14 @@ describe("parseNetworkForDelete", () => {
 
 describe("parseNetworkForStatus", () => {
   test("needs no deviceID: nobody has filled one in", () => {
-    const network = configuration({ deviceID: undefined, ipam: { type: "host-local" }, timeoutSeconds: 2 });
-    expect(parseNetworkForStatus(network)).toEqual({ ipamType: "host-local", timeout: 2000 });
+    const network = { deviceID: undefined, ipam: { type: "host-local" }, timeoutSeconds: 2 };
+    expect(parseNetworkForStatus(configuration(network))).toEqual({
+      rdmaIsolation: false,
+      ipamType: "host-local",
+      timeout: 2000,
+    });
+    const isolating = configuration({ ...network, rdmaIsolation: true });
+    expect(parseNetworkForStatus(isolating).rdmaIsolation).toBe(true);
   });
 
   test.each([

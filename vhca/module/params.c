@@ -35,6 +35,10 @@ int vhca_remove_delay_ms;
 module_param_named(remove_delay_ms, vhca_remove_delay_ms, int, 0644);
 MODULE_PARM_DESC(remove_delay_ms, "sleep in each VF remove");
 
+int vhca_port_mtu = 2048;
+module_param_named(port_mtu, vhca_port_mtu, int, 0644);
+MODULE_PARM_DESC(port_mtu, "MTU of ports whose driver binds from now on; the subnet's broadcast group has 2048 in any case");
+
 int vhca_late_ms;
 module_param_named(late_ms, vhca_late_ms, int, 0644);
 MODULE_PARM_DESC(late_ms, "register a VF's RDMA device (and so its netdev) only so long after probe has returned");

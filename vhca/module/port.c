@@ -50,7 +50,7 @@ static int vhca_query_port(struct ib_device *ibdev, u32 port,
 	a->state = up ? IB_PORT_ACTIVE : IB_PORT_DOWN;
 	a->phys_state = up ? IB_PORT_PHYS_STATE_LINK_UP :
 			     IB_PORT_PHYS_STATE_POLLING;
-	a->max_mtu = a->active_mtu = IB_MTU_2048;
+	a->max_mtu = a->active_mtu = ib_mtu_int_to_enum(vhca_port_mtu);
 	a->gid_tbl_len = 1;
 	a->pkey_tbl_len = 1;
 	a->port_cap_flags = IB_PORT_CM_SUP;

@@ -50,7 +50,7 @@ struct vhca_fault {
 extern char *vhca_drvname, *vhca_devname;
 extern unsigned long long vhca_pf_guid;
 extern bool vhca_ipoib_netns, vhca_no_netdev, vhca_disguise, vhca_drop_guid;
-extern int vhca_probe_delay_ms, vhca_remove_delay_ms, vhca_late_ms;
+extern int vhca_probe_delay_ms, vhca_remove_delay_ms, vhca_late_ms, vhca_port_mtu;
 extern struct vhca_fault vhca_fail_guid, vhca_fail_link, vhca_fail_probe,
 			 vhca_fail_sriov, vhca_fail_vfcfg;
 

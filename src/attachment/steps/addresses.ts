@@ -11,13 +11,11 @@ import { attempt } from "../failure.ts";
 import { ownResult } from "../own-result.ts";
 import { verifyRoutes } from "../verify-routes.ts";
 import { waitFor } from "../wait.ts";
+import { awaitCarrier, patience } from "./carrier.ts";
 import { interfaceIn, living } from "./interface.ts";
 
 /** How long duplicate address detection may take, ms; the reference plugins' SettleAddresses has the same. */
 const dadWait = 5000;
-
-/** How long a carrier may take, ms (7 to 22 were measured). */
-const carrierWait = 100;
 
 /** IF_OPER_UP, linux/if.h. */
 const operUp = 6;
@@ -66,27 +64,14 @@ function configure(attachment: Attachment, pod: Namespace, link: Link, plan: Add
   const { node, record } = attachment;
   const { ifname } = record;
   if (plan.hasIPv6) enableIPv6(node, pod, ifname);
-  awaitCarrier(attachment, pod, link);
+  // Neighbours are told of the addresses as they are put on the interface, and hear it only if there is a carrier: a
+  // few ms after the interface came up, where there will be one. It is no reason to fail or to wait long: the kernel
+  // tells them again after one second and two.
+  awaitCarrier(attachment, pod, link, patience);
   attempt(`put ${plan.addresses.map((each) => each.cidr).join(", ")} and routes on ${ifname}`, () =>
     node.links.configure(pod, link.index, plan.addresses, plan.routes),
   );
   if (plan.waitForDad) settle(attachment, pod, link);
-}
-
-/**
- * Neighbours are told of the addresses as they are put on the interface, and hear it only if there is a
- * carrier: a few ms after the interface came up, where there will be one. It is no reason to fail or to wait
- * long: the kernel tells them again after one second and two.
- */
-function awaitCarrier({ node, deadline }: Attachment, pod: Namespace, link: Link): void {
-  const watch = node.links.watch(pod, "links");
-  try {
-    waitFor(watch, Math.min(node.clock.now() + carrierWait, deadline), () =>
-      node.links.byIndex(pod, link.index)?.carrier === true ? true : undefined,
-    );
-  } finally {
-    watch.close();
-  }
 }
 
 /**

@@ -1,12 +1,15 @@
 import type { Step } from "../attachment.ts";
 import { addresses } from "./addresses.ts";
+import { carrier } from "./carrier.ts";
+import { deviceInfo } from "./device-info.ts";
 import { guid } from "./guid.ts";
 import { hostNetdev } from "./host-netdev.ts";
 import { netInterface } from "./interface.ts";
 import { lease } from "./lease.ts";
 import { linkState } from "./link-state.ts";
+import { rdmaDevice } from "./rdma-device.ts";
 
 /** The steps of an attachment, in the order of ADD. The lease is begun early: it is made while the VF is prepared. */
 export function allSteps(): readonly Step[] {
-  return [hostNetdev, lease, linkState, guid, netInterface, addresses];
+  return [hostNetdev, lease, linkState, guid, rdmaDevice, deviceInfo, netInterface, carrier, addresses];
 }

@@ -5,6 +5,7 @@ import type { Attachment, Step } from "../attachment.ts";
 import { effectiveGuids, effectiveNodeGuid } from "../effective-guids.ts";
 import { attempt } from "../failure.ts";
 import type { GuidPair } from "../guid-pair.ts";
+import { requireRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import { changesGuid } from "../record.ts";
 
@@ -19,7 +20,8 @@ export const guid: Step = {
     if (wanted === undefined || areSame(attachment.effective, wanted, wanted)) return;
     setGuids(attachment, wanted, wanted);
     attachment.netdev = rebind(attachment);
-    requireEffective(attachment, attachment.netdev);
+    requireRdmaNames(attachment);
+    requireEffective(attachment, attachment.netdev, attachment.record.found.rdma?.devices);
   },
 
   undo(attachment) {
@@ -94,7 +96,7 @@ function setGuids({ node, record, pf }: Attachment, nodeGuid: Guid, portGuid: Gu
 /** Does the VF run with these GUIDs? The node GUID is looked at first, since it is easier to come by. */
 function runsWith({ node, record, pod }: Attachment, nodeGuid: Guid, portGuid: Guid): boolean {
   const { pci } = record.vf;
-  const now = effectiveNodeGuid(node, pci);
+  const now = effectiveNodeGuid(node, pci, pod);
   if (now === undefined || !sameGuid(now, nodeGuid)) return false;
   return areSame(effectiveGuids(node, pci, pod, undefined), nodeGuid, portGuid);
 }
@@ -110,10 +112,14 @@ function areSame(now: GuidPair, nodeGuid: Guid, portGuid: Guid): boolean {
 }
 
 /** @throws {CniError} where the VF runs with another GUID than the one that was set. */
-function requireEffective({ node, record, pod }: Attachment, netdev: Link | undefined): void {
+function requireEffective(
+  { node, record, pod }: Attachment,
+  netdev: Link | undefined,
+  rdmaDevices?: readonly string[],
+): void {
   const { guid } = record.wanted;
   if (guid === undefined) return;
-  const now = effectiveGuids(node, record.vf.pci, pod, netdev);
+  const now = effectiveGuids(node, record.vf.pci, pod, netdev, rdmaDevices);
   for (const [kind, found] of [
     ["node", now.node],
     ["port", now.port],

@@ -3,11 +3,9 @@ import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import type { Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
+import { udevRuns, udevTime } from "../udev.ts";
 import { hostNetdevOf } from "../vf-netdev.ts";
 import { waitFor } from "../wait.ts";
-
-/** How long udev may take to give a netdev that came anew its name, ms (22 to 58 ms were measured). */
-const renameWait = 2000;
 
 /**
  * The VF's netdev as the host had it: name, alternative names, MTU, admin state. They are all in the plan, so
@@ -56,17 +54,12 @@ function nameAgain(attachment: Attachment, link: Link): Link {
   return node.links.byIndex(host, settled.index) ?? settled;
 }
 
-/** Is there a udev that renames netdevs? Its control socket says so (systemd's src/udev/udev-ctrl.c). */
-function udevRuns(node: Node): boolean {
-  return node.files.exists("/run/udev/control");
-}
-
 /** Waits until udev has renamed the netdev, but not for ever. */
 function waitForName(attachment: Attachment, link: Link, name: string): Link {
   const { node } = attachment;
   const { host } = node.namespaces;
   const watch = node.links.watch(host, "links");
-  const deadline = Math.min(node.clock.now() + renameWait, attachment.deadline);
+  const deadline = Math.min(node.clock.now() + udevTime, attachment.deadline);
   try {
     const named = waitFor(watch, deadline, () => {
       const now = node.links.byIndex(host, link.index);

@@ -3,10 +3,12 @@ import { parseHardwareAddress, portGuidOf } from "../../infiniband/hardware-addr
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import type { Attachment, Step } from "../attachment.ts";
+import type { Attaching, Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
 import { ownResult } from "../own-result.ts";
+import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
+import type { AttachmentRecord } from "../record.ts";
 import { hostNetdevOf, netdevOf } from "../vf-netdev.ts";
 
 /** The VF's netdev: in the container, under CNI_IFNAME. */
@@ -17,14 +19,8 @@ export const netInterface: Step = {
     const { node, record } = attachment;
     const pod = living(attachment);
     const { pci } = record.vf;
-    try {
-      moveIn(attachment, pod, attachment.netdev);
-    } catch (error) {
-      // udev may have given it alternative names since it was seen, and one of them collides.
-      const now = withAltnames(node, attachment.netdev.index);
-      if (now === undefined) throw error;
-      moveIn(attachment, pod, now);
-    }
+    if (attachment.netdevIn === pod) bringUp(attachment, pod, attachment.netdev);
+    else moveSeen(attachment, pod);
     attachment.netdev = interfaceIn(node, pod, record.ifname);
     // udev can give it one between our look and the move.
     stripAltnames(node, pod, attachment.netdev, pci);
@@ -41,6 +37,7 @@ export const netInterface: Step = {
     if (there.some((each) => each.child)) {
       // The container has made pkey children of it, which nobody could give back. A rebind ends them.
       rebind(attachment);
+      restoreRdmaNames(attachment);
     } else if (pod !== undefined && link !== undefined) {
       attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () =>
         moveHome(node, pod, link, pci, record.found.name),
@@ -56,10 +53,27 @@ export const netInterface: Step = {
     if (link.pci !== undefined && link.pci !== record.vf.pci) {
       throw new CniError(codes.node, `${ifname} belongs to ${link.pci}, not to VF ${record.vf.pci}`);
     }
-    requireGuid(link, ownResult(record, result).interface.mac);
+    const own = ownResult(record, result).interface;
+    requireGuid(link, own.mac);
     if (!link.up) throw new CniError(codes.node, `${ifname} is down; ADD left it up`);
+    // Without a carrier it is not known yet what the broadcast group allows, which may be less than what was wanted.
+    if (record.wanted.mtu === undefined || !link.carrier) return;
+    const told = own.mtu ?? record.wanted.mtu;
+    if (link.mtu !== told) throw new CniError(codes.node, `the MTU of ${ifname} is ${link.mtu}, not ${told}`);
   },
 };
+
+/** Moves the netdev as it was last seen. */
+function moveSeen(attachment: Attaching, pod: Namespace): void {
+  try {
+    moveIn(attachment, pod, attachment.netdev);
+  } catch (error) {
+    // udev may have given it alternative names since it was seen, and one of them collides.
+    const now = withAltnames(attachment.node, attachment.netdev.index);
+    if (now === undefined) throw error;
+    moveIn(attachment, pod, now);
+  }
+}
 
 /** A netdev of the host, if it can be seen there and has alternative names. */
 function withAltnames(node: Node, index: number): Link | undefined {
@@ -72,20 +86,33 @@ function withAltnames(node: Node, index: number): Link | undefined {
   }
 }
 
-/**
- * Moves a netdev of the host to the container, without its alternative names, which would collide with others there.
- * It comes up at once, because the subnet is joined meanwhile, in the background; and with the MTU that the node's
- * operator gave to this VF, which a rebind has forgotten.
- */
+/** Moves a netdev of the host to the container, without its alternative names, which would collide with others there. */
 function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void {
   const { host } = node.namespaces;
   const { pci } = record.vf;
   stripAltnames(node, host, link, pci);
-  const mtu = link.mtu === record.found.mtu ? {} : { mtu: record.found.mtu };
-  attempt(
-    `move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${record.found.mtu}`,
-    () => node.links.move(host, link.index, pod, record.ifname, { ...mtu, up: true }),
+  const mtu = mtuOf(record);
+  attempt(`move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${mtu}`, () =>
+    node.links.move(host, link.index, pod, record.ifname, upWith(mtu, link)),
   );
+}
+
+/** The same for a netdev that came to the container with its RDMA device. */
+function bringUp({ node, record }: Attachment, pod: Namespace, link: Link): void {
+  const mtu = mtuOf(record);
+  attempt(`name ${link.name} of VF ${record.vf.pci} ${record.ifname}, up with MTU ${mtu}`, () =>
+    node.links.set(pod, link.index, { name: record.ifname, ...upWith(mtu, link) }),
+  );
+}
+
+/** What the network wants, or else what the node's operator gave to this VF, which a rebind or a move has forgotten. */
+function mtuOf({ wanted, found }: AttachmentRecord): number {
+  return wanted.mtu ?? found.mtu;
+}
+
+/** It comes up at once, because the subnet is joined meanwhile, in the background. */
+function upWith(mtu: number, link: Link) {
+  return { ...(link.mtu === mtu ? {} : { mtu }), up: true };
 }
 
 /**

@@ -1,3 +1,4 @@
+import { fromJson, isObject } from "../../../src/cni/document.ts";
 import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { type Guid, isUsableGuid } from "../../../src/infiniband/guid.ts";
 import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
@@ -28,13 +29,20 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   const holder = `${pod.containerId} ${pod.ifname}`;
   const held = [...machine.leases.leases].filter(([, each]) => each === holder).length;
   const own = result?.interfaces.at(-1);
+  const home = wish.rdmaIsolation === true ? namespace : machine.host;
+  const wished = wish.mtu ?? before.mtu;
+  const mtu = Math.min(wished, machine.groupMtu ?? wished);
+  const devices = vf.probed.devices.map(({ name }) => name).join();
   const facts: readonly [string, unknown, unknown][] = [
     ["VF of the interface", netdev.kind.pci, wish.vf],
     ["admin state", netdev.up, true],
-    ["MTU", netdev.mtu, before.mtu],
+    ["MTU", netdev.mtu, mtu],
+    ["carrier", wish.carrierTime === undefined || netdev.carrier, true],
     ["alternative names", netdev.altnames.join(), ""],
     ["port GUID", portGuidOf(netdev.kind.address), guidOf(wish, vf, before.port)],
     ["node GUID", vf.probed.nodeGuid, guidOf(wish, vf, before.node)],
+    ["RDMA devices elsewhere", vf.probed.devices.filter(({ where }) => where !== home).length, 0],
+    ["RDMA device", vf.probed.devices[0]?.name, before.rdma ?? vf.probed.devices[0]?.name],
     ["link state", vf.linkState, wish.linkState ?? before.linkState],
     ["leases", held, wish.subnets?.length ?? 0],
     ["addresses", netdev.addresses.length, wish.subnets?.length ?? 0],
@@ -42,7 +50,8 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
     ["routes", netdev.routes.length, wish.subnets?.length ?? 0],
     ["state in the record", recordOf(machine, pod)?.state, "complete"],
     ["mac in the result", own?.mac, formatHardwareAddress(netdev.kind.address)],
-    ["mtu in the result", own?.mtu, before.mtu],
+    ["mtu in the result", own?.mtu, mtu],
+    ["RDMA devices in the device information", namedIn(machine, wish, devices), devices],
     [
       "addresses in the result",
       result?.ips.length,
@@ -52,6 +61,13 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   return facts.flatMap(([what, is, should]) =>
     is === should ? [] : [`${what} of ${pod.containerId} is ${String(is)}, not ${String(should)}`],
   );
+}
+
+/** The RDMA devices that the device information file names; `otherwise` where there is none to name any. */
+function namedIn({ files }: Machine, { deviceInfo }: Wish, otherwise: string): unknown {
+  const document = fromJson(files.texts.get(deviceInfo ?? "") ?? "");
+  const pci = isObject(document) ? document.pci : undefined;
+  return isObject(pci) ? pci["rdma-device"] : otherwise;
 }
 
 /** The GUID that the container must have. */

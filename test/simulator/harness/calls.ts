@@ -1,6 +1,6 @@
 import type { AttachCall, Call, CollectCall, DetachCall } from "../../../src/attachment/call.ts";
 import { ipamCallFor, ipamCallOfNetwork } from "../../../src/attachment/ipam-call.ts";
-import type { AttachmentName } from "../../../src/attachment/record.ts";
+import type { AttachmentName, Wanted } from "../../../src/attachment/record.ts";
 import { emptyDns, type Result } from "../../../src/cni/result.ts";
 import { encodeResult } from "../../../src/cni/result-encode.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
@@ -21,7 +21,7 @@ export interface Pod {
 }
 
 /** What an attachment shall be like. */
-export interface Wish {
+export interface Wish extends Omit<Wanted, "guid" | "linkState"> {
   /** PCI address. */
   readonly vf: string;
   readonly guid?: Guid | "auto";
@@ -44,6 +44,10 @@ export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"])
     deviceID: wish.vf,
     guid: wish.guid,
     linkState: wish.linkState,
+    rdmaIsolation: wish.rdmaIsolation,
+    mtu: wish.mtu,
+    carrierTime: wish.carrierTime,
+    deviceInfo: wish.deviceInfo,
     reply: { cniVersion: "1.1.0", prevResult: wish.prevResult, dns: emptyDns() },
   };
 }

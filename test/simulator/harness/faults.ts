@@ -41,10 +41,18 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.driver": [{ code: "EACCES" }],
   "functions.driverOverride": [{ code: "EACCES" }],
   "functions.rdmaDevices": [{ code: "EACCES" }],
+  "functions.rdmaDevicesAnywhere": [{ code: "EACCES" }],
+  "functions.rdmaFiles": [{ code: "EACCES" }],
+  "functions.hasRdmaNames": [{ code: "EACCES" }],
   "functions.nodeGuid": [{ code: "EIO" }],
   "functions.othersGuids": [{ code: "EIO" }],
   "functions.unbind": [{ code: "ENODEV" }, { code: "EIO", part: "all" }, { code: "ENODEV", lasts: true }],
   "functions.bind": [{ code: "EIO" }, { code: "EBUSY", part: "all" }, { code: "EIO", lasts: true }],
+  "rdma.isExclusive": [{ code: "EACCES" }],
+  "rdma.devices": [{ code: "ENOBUFS" }],
+  "rdma.move": [{ code: "EBUSY" }, unanswered, { code: "EBUSY", lasts: true }],
+  "rdma.rename": [{ code: "EEXIST" }, unanswered, { code: "EEXIST", lasts: true }],
+  "rdma.watch": [{ code: "EMFILE" }],
   "namespaces.open": [{ code: "EMFILE" }],
   "namespace.cookie": [{ code: "ENFILE" }],
   "namespaces.inhabited": [{ code: "EACCES" }],
@@ -88,6 +96,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "files.read": [{ code: "EIO" }],
   "files.create": [{ code: "ENOSPC" }],
   "files.replace": [{ code: "ENOSPC" }],
+  "files.replaceForeign": [{ code: "ENOSPC" }],
   "files.rename": [{ code: "EIO" }],
   "files.remove": [{ code: "EROFS" }],
   "files.makeDirectory": [{ code: "EROFS" }],
@@ -113,7 +122,7 @@ const answers: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What fails together when the file system of the state directory is full, or becomes read-only. */
-const fullDisk = ["files.create", "files.replace", "files.makeDirectory"];
+const fullDisk = ["files.create", "files.replace", "files.replaceForeign", "files.makeDirectory"];
 const readOnly = [...fullDisk, "files.rename", "files.remove", "files.removeDirectory", "files.lock"];
 
 /** Everything that can go wrong at each call of a run that goes well. */

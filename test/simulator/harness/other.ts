@@ -46,6 +46,7 @@ export function otherAttachment({ bus, files, leases, paths }: Machine): readonl
   const netdev = found?.[1];
   return [
     ...[vf, vf?.probed, vf?.adminNodeGuid, vf?.adminPortGuid, vf?.linkState, vf?.driverOverride],
+    ...(vf?.probed?.devices ?? []).flatMap(({ name, where, uverbs, umad }) => [name, where, uverbs, umad]),
     ...[pod, found?.[0], netdev, netdev?.name, netdev?.mtu, netdev?.up, netdev?.altnames.length],
     ...[netdev?.addresses[0]?.cidr, netdev?.routes.length, netdev?.settings.size],
     leases.leases.get("mynet 10.9.0.2"),

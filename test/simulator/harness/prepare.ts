@@ -17,7 +17,7 @@ export interface Gift {
   readonly portGuid: Guid;
 }
 
-/** Gives a VF something to lose: GUIDs that are in effect, a name, an alternative one, an MTU, being up. */
+/** Gives a VF something to lose: GUIDs that are in effect, names, an alternative one, an MTU, being up. */
 export function prepareVf(
   machine: Machine,
   pci: string,
@@ -30,6 +30,8 @@ export function prepareVf(
   bus.unbind(pci, driver);
   bus.bind(pci, driver);
   const netdev = host.ofFunction(pci)[0]?.[1];
+  const device = vf.probed?.devices[0];
+  if (device !== undefined) bus.rdma.rename(device, name);
   if (netdev === undefined) throw new Error(`VF ${pci} has no netdev`);
   rename(host, netdev, name);
   addAltnames(host, netdev, [altname]);

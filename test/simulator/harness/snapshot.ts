@@ -5,6 +5,7 @@ import type { Vf } from "../model/functions.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Netdev } from "../model/netdev.ts";
 import type { Netns } from "../model/netns.ts";
+import type { RdmaDevice } from "../model/rdma.ts";
 import { stateDirectory } from "./state.ts";
 
 /**
@@ -44,11 +45,15 @@ function vfLine(vf: Vf): string {
   const runs =
     probed === undefined
       ? "without driver"
-      : `${probed.driver} ${probed.rdma} uverbs${probed.uverbs} runs ${text(probed.nodeGuid)} ${text(probed.portGuid)}`;
+      : `${probed.driver} ${probed.devices.map(rdmaDevice).join(" ")} runs ${text(probed.nodeGuid)} ${text(probed.portGuid)}`;
   return (
     `vf ${vf.pci} #${vf.incarnation} ${runs} override ${vf.driverOverride ?? "none"} ` +
     `on file ${text(vf.adminNodeGuid)} ${text(vf.adminPortGuid)} link ${vf.linkState}`
   );
+}
+
+function rdmaDevice({ name, uverbs, umad, where }: RdmaDevice): string {
+  return `rdma ${name} uverbs${uverbs} umad${umad} in ${where.label}`;
 }
 
 function netdevs(namespace: Netns): string[] {

@@ -128,15 +128,17 @@ export class Story {
   requireAttached(pod: Pod, wish: Wish, ran: Run): void {
     const found = flaws(this.machine, pod, wish, ran, this.setting);
     this.problems.push(
-      ...found.filter((flaw) => !(this.#forgiven.has("link state") && flaw.startsWith("link state"))),
+      ...found
+        .filter((flaw) => !(this.#forgiven.has("link state") && flaw.startsWith("link state")))
+        .filter((flaw) => !(this.#forgiven.has("attributes") && flaw.startsWith("RDMA device of"))),
     );
   }
 
   /**
    * From now on this need not be as before. "attributes": name, alternative names and admin state of the VF's
-   * netdev on the host, where a warning said that they could not be given back. "derived GUID": the one that the
-   * fresh VF was given for good, of which a kill can leave a part. The others: what the PF has on file for the VF,
-   * where the kernel could not tell what it was.
+   * netdev on the host, and the name of its RDMA device, where a warning said that they could not be given back.
+   * "derived GUID": the one that the fresh VF was given for good, of which a kill can leave a part. The others: what
+   * the PF has on file for the VF, where the kernel could not tell what it was.
    */
   forgive(what: Forgivable): void {
     this.#forgiven.add(what);
@@ -189,7 +191,9 @@ function without(lines: readonly string[], what: Forgivable): readonly string[] 
     case "derived GUID":
       return lines.map((line) => line.replaceAll(freshGuid, "none"));
     case "attributes":
-      return [vf, freshVf].reduce(withoutAttributes, lines);
+      return [vf, freshVf]
+        .reduce(withoutAttributes, lines)
+        .map((line) => line.replace(/ rdma \S+ /g, " rdma "));
   }
 }
 

@@ -2,6 +2,7 @@ import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
 import { FIRST_INODE, pfGuid } from "../model/bus.ts";
+import { parentOf } from "../model/files.ts";
 import type { Vf } from "../model/functions.ts";
 import { Machine } from "../model/machine.ts";
 import { virtual } from "../model/netdev.ts";
@@ -29,6 +30,15 @@ const portGuid = guid("0a:00:00:00:00:00:00:02");
 /** Its names. */
 const naming = { name: "ibp1s0f0v0", altname: "rail0" };
 
+/** The device information file that Multus has made for an attachment of the VF, as the device plugin saw it. */
+export const deviceInfo = "/run/k8s.cni.cncf.io/devinfo/cni/a-mynet-c1_net1";
+const information = {
+  type: "pci",
+  version: "1.1.0",
+  pci: { "pci-address": vf, "rdma-device": "mlx5_8", "vhost-net": "/dev/vhost-net" },
+  "x-vendor": { kept: [1, null] },
+};
+
 /** How a node differs from the usual one. */
 export interface Setting {
   /** The kernel cannot tell what the PF has on file; then the VF's link state is auto, as it will be again. */
@@ -45,6 +55,10 @@ export interface Setting {
   readonly dropsGuids?: boolean;
   /** GUIDs on file at the PF that are not in effect yet. */
   readonly pendingGuid?: Guid;
+  /** RDMA devices belong to one namespace each, and their netdevs are made in the host's, or in the same one. */
+  readonly rdma?: "exclusive" | "netdev follows";
+  /** How many RDMA devices each function has. */
+  readonly rdmaDevices?: number;
   /** The VF runs with this as node and port GUID. */
   readonly guid?: Guid;
 }
@@ -52,11 +66,14 @@ export interface Setting {
 /** A node with something to lose, where another container has a VF already. */
 export function makeWorld(setting: Setting = {}): Machine {
   const machine = new Machine();
-  const { bus, host, leases } = machine;
+  const { bus, files, host, leases } = machine;
   machine.programs.set(`${pluginPath}/host-local`, leases.program);
   const uplink = virtual();
   host.add(uplink, "eth0");
   machine.setUp(host, uplink, true);
+  bus.rdma.exclusive = setting.rdma !== undefined;
+  bus.rdma.ipoibFollows = setting.rdma === "netdev follows";
+  bus.rdmaDevices = setting.rdmaDevices ?? 1;
   bus.addPf(pf, driver, vfs);
   prepareVf(machine, vf, {
     ...naming,
@@ -64,6 +81,8 @@ export function makeWorld(setting: Setting = {}): Machine {
     portGuid: setting.guid ?? portGuid,
   });
   const number = host.ofFunction(vf)[0]?.[0] ?? 0;
+  files.makeDirectory(parentOf(deviceInfo));
+  files.write(deviceInfo, JSON.stringify(information));
   for (const { netns } of [c1, c2, c3]) addPod(machine, netns, number);
   attachOther(machine, number);
   machine.time.settle();
@@ -86,7 +105,10 @@ function apply(setting: Setting, machine: Machine): void {
   bus.dropsGuids = setting.dropsGuids === true;
   leases.startTime = setting.slowIpam ?? leases.startTime;
   if (setting.udev === undefined) return;
-  machine.startUdev(setting.udev, new Map([[vf, { name: naming.name, altnames: [naming.altname] }]]));
+  machine.startUdev(
+    setting.udev,
+    new Map([[vf, { name: naming.name, altnames: [naming.altname], rdma: naming.name }]]),
+  );
 }
 
 /** Is it one of those that were there at first? */
@@ -97,7 +119,8 @@ export function isFirst(vf: Vf | undefined): boolean {
 /** What a VF of such a node is like before; one that was made anew is like one that was never given anything. */
 export function originalsOf(setting: Setting, target: Vf) {
   if (target.pci === freshVf || !isFirst(target))
-    return { node: ZERO_GUID, port: ZERO_GUID, mtu: 2044, linkState: "auto" } as const;
+    return { node: ZERO_GUID, port: ZERO_GUID, mtu: 2044, linkState: "auto", rdma: undefined } as const;
   const linkState = setting.vfConfigUnreadable === true ? "auto" : "disable";
-  return { node: setting.guid ?? nodeGuid, port: setting.guid ?? portGuid, mtu, linkState } as const;
+  const rdma = naming.name;
+  return { node: setting.guid ?? nodeGuid, port: setting.guid ?? portGuid, mtu, linkState, rdma } as const;
 }

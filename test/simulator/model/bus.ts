@@ -1,7 +1,8 @@
 import { guid } from "../../support/records.ts";
-import { type PhysicalFunction, Vf } from "./functions.ts";
+import { type PhysicalFunction, type Probed, Vf } from "./functions.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
+import { Rdma, type RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -19,6 +20,9 @@ export const FIRST_INODE = 15_000;
 export class Bus {
   readonly pfs = new Map<string, PhysicalFunction>();
   readonly vfs = new Map<string, Vf>();
+  readonly rdma = new Rdma();
+  /** How many RDMA devices a function has. */
+  rdmaDevices = 1;
   /** How long after the probe a VF's netdev appears, ms. */
   registrationTime = 0;
   /** Does the firmware take GUIDs without ever passing them on to the VF? */
@@ -28,13 +32,15 @@ export class Bus {
 
   /**
    * @param namespaces all that there are.
-   * @param appeared is told of every netdev that was registered, which is in the host's namespace.
+   * @param appeared is told of every netdev that was registered in the host's namespace.
+   * @param registered is told of every RDMA device that has appeared there.
    */
   constructor(
     private readonly timeline: Timeline,
     private readonly host: Netns,
     private readonly namespaces: () => Iterable<Netns>,
     private readonly appeared: (netdev: Netdev) => void,
+    private readonly registered: (device: RdmaDevice) => void,
   ) {}
 
   /** Plugs a PF in, with its VFs, all bound to the same driver. */
@@ -92,25 +98,48 @@ export class Bus {
 
   #probe(vf: Vf, driver: string): void {
     const guids = this.dropsGuids ? this.#latchedBy(vf) : vf;
-    const others = [...this.vfs.values()].flatMap((each) => each.probed ?? []);
     const probed = {
       driver,
       nodeGuid: guids.adminNodeGuid,
       portGuid: guids.adminPortGuid,
-      rdma: `mlx5_${lowestFree((number) => others.some((each) => each.rdma === `mlx5_${number}`))}`,
-      uverbs: lowestFree((number) => others.some((each) => each.uverbs === number)),
+      devices: Array.from({ length: this.rdmaDevices }, () => this.rdma.register(vf.pci, this.host)),
     };
     vf.probed = probed;
+    probed.devices.forEach(this.registered);
     this.#latched.set(vf, { adminNodeGuid: probed.nodeGuid, adminPortGuid: probed.portGuid });
-    const netdev = ipoib(vf.pci, ipoibAddress(this.#queuePair++, probed.portGuid));
     const register = () => {
       // One that is late belongs to the probe that made it, and to no later one.
-      if (vf.probed !== probed) return;
-      this.host.add(netdev, "ib%d");
-      this.appeared(netdev);
+      if (vf.probed === probed) this.#addNetdev(vf.pci, probed, this.host);
     };
     if (this.registrationTime === 0) register();
     else this.timeline.after(this.registrationTime, register);
+  }
+
+  /**
+   * Moves an RDMA device; its netdev is made anew.
+   * @throws {Refusal} EINVAL where it is not there, EOPNOTSUPP in shared mode.
+   */
+  moveRdma(from: Netns, index: number, to: Netns): void {
+    const device = this.rdma.require(from, index, `move RDMA device ${index} of ${from.label}`);
+    if (!this.rdma.exclusive) throw new Refusal("EOPNOTSUPP", `move RDMA device ${index}`);
+    this.arrive(device, to);
+  }
+
+  /** An RDMA device arrives in a namespace. */
+  arrive(device: RdmaDevice, to: Netns): void {
+    const { probed } = this.vf(device.pci, `move RDMA device ${device.index}`);
+    if (probed === undefined) return;
+    const hasNetdev = probed.devices[0] === device;
+    if (hasNetdev) this.#removeNetdevs(device.pci);
+    this.rdma.move(device, to);
+    if (to === this.host) this.registered(device);
+    if (hasNetdev) this.#addNetdev(device.pci, probed, this.rdma.ipoibFollows ? to : this.host);
+  }
+
+  #addNetdev(pci: string, { portGuid }: Probed, where: Netns): void {
+    const netdev = ipoib(pci, ipoibAddress(this.#queuePair++, portGuid));
+    where.add(netdev, "ib%d");
+    if (where === this.host) this.appeared(netdev);
   }
 
   /** What each VF latched at its last probe, for firmware that does not go along. */
@@ -128,9 +157,14 @@ export class Bus {
   }
 
   #unregister(vf: Vf): void {
+    for (const device of vf.probed?.devices ?? []) this.rdma.unregister(device);
     vf.probed = undefined;
+    this.#removeNetdevs(vf.pci);
+  }
+
+  #removeNetdevs(pci: string): void {
     for (const namespace of this.namespaces()) {
-      for (const [, netdev] of namespace.ofFunction(vf.pci)) namespace.remove(netdev);
+      for (const [, netdev] of namespace.ofFunction(pci)) namespace.remove(netdev);
     }
   }
 
@@ -139,10 +173,4 @@ export class Bus {
     if (pf === undefined) throw new Error(`the model has no PF ${pci}`);
     return pf;
   }
-}
-
-function lowestFree(isTaken: (number: number) => boolean): number {
-  let number = 0;
-  while (isTaken(number)) number++;
-  return number;
 }

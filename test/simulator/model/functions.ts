@@ -1,5 +1,6 @@
 import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
+import type { RdmaDevice } from "./rdma.ts";
 
 /** A Physical Function. */
 export interface PhysicalFunction {
@@ -14,10 +15,8 @@ export interface Probed {
   /** The GUIDs as they were latched. */
   readonly nodeGuid: Guid;
   readonly portGuid: Guid;
-  /** Name of the RDMA device, e.g. "mlx5_1". */
-  readonly rdma: string;
-  /** The number of /dev/infiniband/uverbsN. */
-  readonly uverbs: number;
+  /** Its RDMA devices. The first one has the IPoIB netdev. */
+  readonly devices: readonly RdmaDevice[];
 }
 
 /** A Virtual Function. */

@@ -8,6 +8,7 @@ import type { Netdev } from "./netdev.ts";
 import { Netns } from "./netns.ts";
 import type { OpenFile } from "./open-file.ts";
 import { Process } from "./process.ts";
+import type { RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import { Timeline } from "./timeline.ts";
 import { type Naming, Udev } from "./udev.ts";
@@ -37,6 +38,8 @@ export class Machine {
   vfConfigReadable = true;
   /** Is an address that is given out in use elsewhere? */
   duplicateAddress: string | undefined;
+  /** The largest MTU that the broadcast group allows, as is found out with the carrier. */
+  groupMtu: number | undefined;
   /** Must a netdev be down to be renamed, as before Linux 6.2? */
   renameNeedsDown = true;
   #udev: Udev | undefined;
@@ -50,12 +53,13 @@ export class Machine {
       this.host,
       () => this.namespaces,
       (netdev) => this.#udev?.appeared(netdev),
+      (device) => this.#udev?.registered(device),
     );
   }
 
   /** From now on a udev names what appears, some ms after it did. */
   startUdev(delay: number, names: ReadonlyMap<string, Naming>): void {
-    this.#udev = new Udev(this.time, this.host, delay, names, this.renameNeedsDown);
+    this.#udev = new Udev(this.time, this.host, this.bus.rdma, delay, names, this.renameNeedsDown);
     this.files.makeDirectory("/run/udev");
     this.files.write("/run/udev/control", "");
   }
@@ -112,6 +116,7 @@ export class Machine {
       const vf = this.bus.vfs.get(netdev.kind.pci ?? "");
       if (!netdev.up || vf?.linkState === "disable") return;
       netdev.carrier = true;
+      netdev.mtu = Math.min(netdev.mtu, this.groupMtu ?? netdev.mtu);
       where.changes++;
       this.time.after(DAD_TIME, () => this.#settleAddresses(where, netdev));
     });
@@ -132,10 +137,22 @@ export class Machine {
     where.changes++;
   }
 
-  /** Once nobody holds it, a namespace's netdevs go to the host: under their name, or dev<N> where that is taken. */
+  /**
+   * Once nobody holds it, a namespace's netdevs go to the host: under their name, or dev<N> where that is taken.
+   * RDMA devices go first, and for a moment they are nowhere.
+   */
   #tearDown(namespace: Netns): void {
     if (namespace.pins.size > 0 || !this.namespaces.has(namespace)) return;
+    const { rdma } = this.bus;
+    const leaving = () => (rdma.exclusive ? rdma.in(namespace) : []);
+    let left: RdmaDevice[] = [];
+    this.time.after(TEARDOWN_TIME / 2, () => {
+      left = leaving();
+      for (const device of left) device.isMoving = true;
+      rdma.changes++;
+    });
     this.time.after(TEARDOWN_TIME, () => {
+      for (const device of left) if (device.isMoving) this.bus.arrive(device, this.host);
       for (const [index, netdev] of namespace.netdevs) {
         if (netdev.kind.pci === undefined || netdev.kind.child) continue;
         netdev.altnames = netdev.altnames.filter((altname) => this.host.named(altname) === undefined);

@@ -1,13 +1,15 @@
 import { addAltnames, rename } from "./link-requests.ts";
 import type { Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
+import type { Rdma, RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import type { Timeline } from "./timeline.ts";
 
-/** What udev calls the netdev of a function. */
+/** What udev calls the netdev of a function, and its RDMA device. */
 export interface Naming {
   readonly name: string;
   readonly altnames: readonly string[];
+  readonly rdma: string;
 }
 
 /**
@@ -18,6 +20,7 @@ export class Udev {
   constructor(
     private readonly timeline: Timeline,
     private readonly host: Netns,
+    private readonly rdma: Rdma,
     /** ms. */
     private readonly delay: number,
     /** By PCI address. */
@@ -33,6 +36,14 @@ export class Udev {
       if (this.host.indexOf(netdev) === undefined || netdev.kind.child) return;
       if (!(this.needsDown && netdev.up)) unlessRefused(() => rename(this.host, netdev, naming.name));
       unlessRefused(() => addAltnames(this.host, netdev, naming.altnames));
+    });
+  }
+
+  registered(device: RdmaDevice): void {
+    const naming = this.names.get(device.pci);
+    if (naming === undefined) return;
+    this.timeline.after(this.delay, () => {
+      if (device.where === this.host) unlessRefused(() => this.rdma.rename(device, naming.rdma));
     });
   }
 }

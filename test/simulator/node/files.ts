@@ -39,6 +39,18 @@ export function filesOf(gate: Gate): Files {
         nothing() {},
         temporary: () => void temporary(path, text),
       }),
+    replaceForeign: (path, text, _mode, temporary) => {
+      const write = () => tree.write(temporary, text);
+      gate.change(
+        "files.replaceForeign",
+        path,
+        () => {
+          write();
+          tree.rename(temporary, path);
+        },
+        { nothing() {}, temporary: write },
+      );
+    },
     rename: (from, to) =>
       gate.change("files.rename", `${from} to ${to}`, () => tree.rename(from, to), { nothing() {} }),
     remove: (path) => gate.change("files.remove", path, () => void tree.texts.delete(path), { nothing() {} }),

@@ -37,13 +37,32 @@ export function functionsOf(gate: Gate): Functions {
       gate.ask("functions.netdevs", pci, () => host.ofFunction(pci).map(([, netdev]) => netdev.name)),
     rdmaDevices: (pci) =>
       gate.ask("functions.rdmaDevices", pci, () => {
-        const probed = bus.vfs.get(pci)?.probed;
-        return probed === undefined ? [] : [probed.rdma];
+        const devices = bus.vfs.get(pci)?.probed?.devices ?? [];
+        return devices.filter((device) => bus.rdma.isIn(device, host)).map(({ name }) => name);
+      }),
+    rdmaDevicesAnywhere: (pci) =>
+      gate.ask("functions.rdmaDevicesAnywhere", pci, () =>
+        (bus.vfs.get(pci)?.probed?.devices ?? []).filter((each) => !each.isMoving).map(({ name }) => name),
+      ),
+    rdmaFiles: (pci) =>
+      gate.ask("functions.rdmaFiles", pci, () =>
+        (bus.vfs.get(pci)?.probed?.devices ?? []).flatMap(({ files }) => files),
+      ),
+    hasRdmaNames: (pci, names) =>
+      gate.ask("functions.hasRdmaNames", pci, () => {
+        const devices = bus.vfs.get(pci)?.probed?.devices ?? [];
+        const files = devices.flatMap((device) => device.files);
+        const onHost = devices.filter((device) => bus.rdma.isIn(device, host)).map(({ name }) => name);
+        return (
+          names.devices.every((name) => onHost.includes(name)) &&
+          names.files.every((name) => files.includes(name))
+        );
       }),
     nodeGuid: (pci, rdmaDevice) =>
       gate.ask("functions.nodeGuid", `${pci} ${rdmaDevice}`, () => {
         const probed = bus.vfs.get(pci)?.probed;
-        return probed?.rdma === rdmaDevice ? probed.nodeGuid : undefined;
+        const device = probed?.devices.find(({ name }) => name === rdmaDevice);
+        return device !== undefined && bus.rdma.isIn(device, host) ? probed?.nodeGuid : undefined;
       }),
     othersGuids: (pci) =>
       gate.ask("functions.othersGuids", pci, () => [

@@ -129,7 +129,10 @@ export function linksOf(gate: Gate): Links {
         const routes = netnsOf(where).at(index)?.routes ?? [];
         return routes.filter(({ dst }) => dst.includes(":") === (family === 6)).map(asListed);
       }),
-    watch: (where) => watchOf(gate, netnsOf(where)),
+    watch: (where) => {
+      const netns = netnsOf(where);
+      return watchOf(gate, "links.watch", netns.label, () => netns.changes);
+    },
   };
 }
 

@@ -6,12 +6,14 @@ import type { Gate } from "./gate.ts";
 import { linksOf } from "./links.ts";
 import { namespacesOf } from "./namespaces.ts";
 import { processesOf } from "./processes.ts";
+import { rdmaDevicesOf } from "./rdma-devices.ts";
 
 /** The second implementation of the plugin's node: a model of one, for the process that the gate is for. */
 export function nodeOf(gate: Gate, environment: readonly string[]): Node {
   return {
     functions: functionsOf(gate),
     links: linksOf(gate),
+    rdma: rdmaDevicesOf(gate),
     namespaces: namespacesOf(gate),
     files: filesOf(gate),
     processes: processesOf(gate, environment),

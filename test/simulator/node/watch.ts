@@ -1,25 +1,24 @@
 import { TimeoutError } from "../../../src/node/clock.ts";
 import type { Watch } from "../../../src/node/links.ts";
-import type { Netns } from "../model/netns.ts";
 import type { Gate } from "./gate.ts";
 import { sleepUntil } from "./sleep.ts";
 
-/** Sees what changes in a namespace from now on. */
-export function watchOf(gate: Gate, netns: Netns): Watch {
-  return gate.ask("links.watch", netns.label, () => {
-    let seen = netns.changes;
+/** Sees what changes from now on, as the count of changes tells. */
+export function watchOf(gate: Gate, call: string, what: string, changes: () => number): Watch {
+  return gate.ask(call, what, () => {
+    let seen = changes();
     return {
       wait: (deadline: number) =>
         gate.ask(
           "watch.wait",
-          netns.label,
+          what,
           () => {
-            sleepUntil(gate, deadline, `a change in ${netns.label}`, () => netns.changes !== seen);
-            seen = netns.changes;
+            sleepUntil(gate, deadline, `a change of ${what}`, () => changes() !== seen);
+            seen = changes();
           },
           { "time is up": () => timeIsUp(gate, deadline) },
         ),
-      close: () => gate.ask("watch.close", netns.label, () => {}),
+      close: () => gate.ask("watch.close", what, () => {}),
     };
   });
 }

@@ -5,6 +5,7 @@ import type { Run } from "../harness/run.ts";
 import type { Story } from "../harness/story.ts";
 import { c1, c2, freshVf, pf, vf } from "../harness/world.ts";
 import { killedAdd } from "./del.ts";
+import { isolated } from "./isolation.ts";
 import { contrary, everything, wantedGuid } from "./wishes.ts";
 
 /** Waits no longer than this for a lock, ms: who is interrupted cannot give it back meanwhile. */
@@ -68,6 +69,20 @@ export function interleavings(): Interleaving[] {
         story.mustDel(c2, elsewhere);
         if (ran.end === "done") story.requireAttached(c1, everything, ran);
         story.mustDel(c1, everything);
+        story.requireAsBefore("after both DELs");
+      },
+    },
+    {
+      name: "isolating ADD of one VF while another is isolated",
+      setting: { rdma: "exclusive" },
+      verb: (story, fault) => story.add(c1, isolated, fault),
+      meanwhile: (story) => story.add(c2, { ...elsewhere, rdmaIsolation: true }),
+      afterwards(story, ran, other) {
+        if (ran.end !== "done") story.problems.push("the first ADD has failed");
+        if (other?.end === "failed") requireBusy(story, other);
+        story.mustDel(c2, { ...elsewhere, rdmaIsolation: true });
+        if (ran.end === "done") story.requireAttached(c1, isolated, ran);
+        story.mustDel(c1, isolated);
         story.requireAsBefore("after both DELs");
       },
     },
@@ -155,32 +170,36 @@ export function interleavings(): Interleaving[] {
         },
       };
     }),
-    ...(["ADD", "DEL", "adopting ADD"] as const).map(
-      (verb): Interleaving => ({
-        name: `${verb} while the container's namespace goes`,
-        setting: {},
-        arrange: (story) => {
-          if (verb === "DEL") story.mustAdd(c1, everything);
-          if (verb === "adopting ADD") killedAdd(story, ["links.move", 1]);
-        },
-        verb: (story, fault) => {
-          if (verb === "DEL") return story.del(c1, everything, fault);
-          return verb === "ADD" ? story.add(c1, everything, fault) : story.add(c2, patient, fault);
-        },
-        meanwhile: (story) => {
-          story.deleteNamespace(c1);
-          return undefined;
-        },
-        afterwards(story, ran) {
-          if (verb === "adopting ADD") {
-            if (ran.end !== "done") story.problems.push("ADD has failed");
-            story.mustDel(c2, patient);
-          }
-          story.mustDel(c1, everything, null);
-          story.settleOwed();
-          story.requireAsBefore("after DEL");
-        },
-      }),
+    ...(["ADD", "DEL", "adopting ADD", "isolating ADD", "isolated DEL"] as const).map(
+      (verb): Interleaving => {
+        const isIsolated = verb.startsWith("isola");
+        const wish = isIsolated ? isolated : everything;
+        return {
+          name: `${verb} while the container's namespace goes`,
+          setting: isIsolated ? { rdma: "exclusive" } : {},
+          arrange: (story) => {
+            if (verb.endsWith("DEL")) story.mustAdd(c1, wish);
+            if (verb === "adopting ADD") killedAdd(story, ["links.move", 1]);
+          },
+          verb: (story, fault) => {
+            if (verb.endsWith("DEL")) return story.del(c1, wish, fault);
+            return verb === "adopting ADD" ? story.add(c2, patient, fault) : story.add(c1, wish, fault);
+          },
+          meanwhile: (story) => {
+            story.deleteNamespace(c1);
+            return undefined;
+          },
+          afterwards(story, ran) {
+            if (verb === "adopting ADD") {
+              if (ran.end !== "done") story.problems.push("ADD has failed");
+              story.mustDel(c2, patient);
+            }
+            story.mustDel(c1, wish, null);
+            story.settleOwed();
+            story.requireAsBefore("after DEL");
+          },
+        };
+      },
     ),
   ];
 }

@@ -5,20 +5,21 @@ import { pathOf } from "../harness/records.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
 import { c1, c2, originalsOf } from "../harness/world.ts";
-import { contrary, everything, wishes } from "./wishes.ts";
+import { contrary, everything, type Wanted, wishes } from "./wishes.ts";
 
 const record = pathOf(c1);
 
+/** What becomes of a record. */
+const losses: Readonly<Record<string, (story: Story) => void>> = {
+  lost: (story) => void story.machine.files.texts.delete(record),
+  damaged: (story) =>
+    void story.machine.files.texts.set(record, story.machine.files.texts.get(record)?.slice(0, 400) ?? ""),
+};
+
 /** DEL of a container whose record was deleted, or is damaged. */
-export function unrecordedScenarios(): Scenario[] {
-  const loose = (story: Story) => void story.machine.files.texts.delete(record);
-  const damage = (story: Story) =>
-    void story.machine.files.texts.set(record, story.machine.files.texts.get(record)?.slice(0, 400) ?? "");
-  return [
-    { how: "lost", spoil: loose },
-    { how: "damaged", spoil: damage },
-  ].flatMap(({ how, spoil }) => [
-    ...wishes().map(
+export function lostRecordScenarios(wanted: readonly Wanted[]): Scenario[] {
+  return Object.entries(losses).flatMap(([how, spoil]) =>
+    wanted.map(
       ({ name, wish, setting }): Scenario => ({
         name: `DEL (${name}), the record being ${how}`,
         setting,
@@ -32,19 +33,28 @@ export function unrecordedScenarios(): Scenario[] {
         followUps: [thenHome],
       }),
     ),
-    {
-      name: `DEL after an ADD that was killed without driver, the record being ${how}`,
-      setting: {},
-      pod: c1,
-      wish: everything,
-      arrange: (story) => {
-        story.add(c1, everything, killedAfter("functions.unbind"));
-        spoil(story);
-      },
-      act: (story, fault) => story.del(c1, everything, fault),
-      followUps: [thenHome],
-    },
-  ]);
+  );
+}
+
+/** The same, whatever was wanted; and where ADD was killed without a driver. */
+export function unrecordedScenarios(): Scenario[] {
+  return [
+    ...lostRecordScenarios(wishes()),
+    ...Object.entries(losses).map(
+      ([how, spoil]): Scenario => ({
+        name: `DEL after an ADD that was killed without driver, the record being ${how}`,
+        setting: {},
+        pod: c1,
+        wish: everything,
+        arrange: (story) => {
+          story.add(c1, everything, killedAfter("functions.unbind"));
+          spoil(story);
+        },
+        act: (story, fault) => story.del(c1, everything, fault),
+        followUps: [thenHome],
+      }),
+    ),
+  ];
 }
 
 /** DEL of a container without a record, for a VF that another one has by now. */
@@ -83,6 +93,9 @@ const thenHome: FollowUp = {
     const before = story.lines();
     if (machine.host.ofFunction(wish.vf).length !== 1) problems.push("the netdev is not on the host");
     if (machine.bus.driverOf(wish.vf) === undefined) problems.push("the VF has no driver");
+    const devices = machine.bus.vfs.get(wish.vf)?.probed?.devices ?? [];
+    if (devices.some(({ where }) => where !== machine.host))
+      problems.push("an RDMA device is not on the host");
     if (before.some((line) => line.includes(`of ${pod.containerId} `))) problems.push("a lease is left");
     if (machine.files.texts.has(record)) problems.push("the record is left");
     // Its GUID is left, since nobody knows what it was.

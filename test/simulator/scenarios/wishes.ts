@@ -1,7 +1,7 @@
 import { emptyResult, type Result } from "../../../src/cni/result.ts";
 import { guid } from "../../support/records.ts";
 import type { Wish } from "../harness/calls.ts";
-import { freshVf, type Setting, vf } from "../harness/world.ts";
+import { deviceInfo, freshVf, type Setting, vf } from "../harness/world.ts";
 
 /** The GUID that a container wants. */
 export const wantedGuid = guid("02:00:00:00:00:00:00:77");
@@ -32,6 +32,24 @@ export function wishes(): Wanted[] {
     },
     { name: "everything", wish: everything, setting: {} },
     { name: "the GUID that it has", wish: { vf, guid: wantedGuid, subnets }, setting: { guid: wantedGuid } },
+  ];
+}
+
+/** What fewer want: each of it for its own sake. */
+export function rareWishes(): Wanted[] {
+  return [
+    { name: "an MTU", wish: { vf, mtu: 1900 }, setting: {} },
+    {
+      name: "an MTU, a carrier and a file that tells of the device",
+      wish: { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo },
+      setting: {},
+    },
+    { name: "a file that tells of the device", wish: { vf, deviceInfo }, setting: {} },
+    {
+      name: "a file that tells of two isolated devices",
+      wish: { ...everything, rdmaIsolation: true, deviceInfo },
+      setting: { rdma: "exclusive", rdmaDevices: 2 },
+    },
   ];
 }
 

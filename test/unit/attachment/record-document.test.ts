@@ -30,6 +30,12 @@ describe("a record as a file", () => {
       ContIFNames: "net1",
       pkey: "0x5",
       link_state: "enable",
+      rdmaIsolation: true,
+      RdmaNetState: {
+        deviceID: "0000:03:00.2",
+        sandboxRdmaDevName: "mlx5_1",
+        containerRdmaDevName: "mlx5_1",
+      },
       args: { cni: null },
       runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01" },
     });
@@ -39,6 +45,8 @@ describe("a record as a file", () => {
     const document = JSON.parse(recordDocument(aRecord({ wanted: {} }), "ib0"));
     expect(document.HostIFGUID).toBe("");
     expect(document).not.toHaveProperty("link_state");
+    expect(document).not.toHaveProperty("rdmaIsolation");
+    expect(document.RdmaNetState.containerRdmaDevName).toBe("");
   });
 
   test("has a part of ours that no Go field takes for its own", () => {

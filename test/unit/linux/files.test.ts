@@ -53,6 +53,20 @@ describe("state files", () => {
     ]);
   });
 
+  it("of somebody else are replaced whole, with their mode, by way of a file whose name the caller knows", () => {
+    files.create(path("a"), "one");
+    writeFileSync(path("a.new"), "what a kill has left");
+    files.replaceForeign(path("a"), "two", 0o444, path("a.new"));
+    expect([files.read(path("a")), modeOf("a"), readdirSync(directory)]).toEqual(["two", 0o444, ["a"]]);
+    hostFiles.onRename = () => {
+      throw hostFiles.error("EIO");
+    };
+    expect(() => files.replaceForeign(path("a"), "three", 0o444, path("a.new"))).toThrow(
+      expect.objectContaining({ code: "EIO" }),
+    );
+    expect([files.read(path("a")), readdirSync(directory)]).toEqual(["two", ["a"]]);
+  });
+
   it("are written beside themselves first, under a dot and our pid, whatever the length of their name", () => {
     const long = "n".repeat(255);
     hostFiles.onRename = (from) => expect(from).toMatch(/\/\.tmp-4321-\d+-\d+$/);

@@ -131,6 +131,9 @@ describe("a text that is no PCI address", () => {
       () => functions.setDriverOverride(text, undefined),
       () => functions.netdevs(text),
       () => functions.rdmaDevices(text),
+      () => functions.rdmaDevicesAnywhere(text),
+      () => functions.rdmaFiles(text),
+      () => functions.hasRdmaNames(text, { devices: ["mlx5_0"], files: [] }),
       () => functions.nodeGuid(text, "mlx5_0"),
       () => functions.bind(text, "mlx5_core"),
       () => functions.unbind(text, "mlx5_core"),
@@ -145,6 +148,8 @@ describe("a text that is no PCI address", () => {
     expect(() => functions.unbind(vf, name)).toThrow(RangeError);
     expect(() => functions.setDriverOverride(vf, name)).toThrow(RangeError);
     expect(() => functions.nodeGuid(vf, name)).toThrow(RangeError);
+    expect(() => functions.hasRdmaNames(vf, { devices: [name], files: [] })).toThrow(RangeError);
+    expect(() => functions.hasRdmaNames(vf, { devices: [], files: [name] })).toThrow(RangeError);
     expect(machine.calls).toEqual([]);
   });
 
@@ -187,6 +192,37 @@ describe("drivers and devices", () => {
     ]);
     machine.faults.set("writeFile", "EBUSY");
     expect(() => functions.bind(vf, "mlx5_core")).toThrow(expect.objectContaining({ code: "EBUSY" }));
+  });
+
+  it("RDMA devices are told by their uverbs, in whatever namespace they are", () => {
+    expect(functions.rdmaDevicesAnywhere(vf)).toEqual([]);
+    machine.directories.set(`${directory}/infiniband_verbs`, ["uverbs1", "uverbs7"]);
+    machine.files.set(`${directory}/infiniband_verbs/uverbs1/ibdev`, "mlx5_3\n");
+    // The other one is being moved.
+    expect(functions.rdmaDevicesAnywhere(vf)).toEqual(["mlx5_3"]);
+  });
+
+  it("files of RDMA devices are uverbs and umad, where those are loaded", () => {
+    expect(functions.rdmaFiles(vf)).toEqual([]);
+    machine.directories.set(`${directory}/infiniband_verbs`, ["uverbs1"]);
+    expect(functions.rdmaFiles(vf)).toEqual(["uverbs1"]);
+    machine.directories.set(`${directory}/infiniband_mad`, ["issm2", "umad2"]);
+    expect(functions.rdmaFiles(vf)).toEqual(["uverbs1", "umad2"]);
+  });
+
+  it("names of RDMA devices and their files are all there, or not: a look at each", () => {
+    const names = { devices: ["mlx5_3"], files: ["uverbs1", "umad2"] };
+    const there = ["infiniband/mlx5_3", "infiniband_verbs/uverbs1", "infiniband_mad/umad2"];
+    for (const path of there) machine.directories.set(`${directory}/${path}`, []);
+    expect(functions.hasRdmaNames(vf, names)).toBe(true);
+    expect(machine.calls).toEqual(there.map((path) => `stat ${directory}/${path}`));
+    for (const path of there) {
+      machine.directories.delete(`${directory}/${path}`);
+      expect(functions.hasRdmaNames(vf, names), path).toBe(false);
+      machine.directories.set(`${directory}/${path}`, []);
+    }
+    machine.faults.set("stat", "EACCES");
+    expect(() => functions.hasRdmaNames(vf, names)).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
   it("netdevs and RDMA devices are those of the function, none where they are elsewhere or it vanishes", () => {

@@ -86,7 +86,7 @@ describe("cookies", () => {
 
 describe("the thread", () => {
   it("makes a pod's socket in the pod and is back, with the way back opened first", () => {
-    ours(namespaces.open(POD)).events(1);
+    ours(namespaces.open(POD)).events(0, 1);
     expect(machine.calls.slice(3)).toEqual([
       "open /proc/thread-self/ns/net",
       "setns pod",
@@ -96,7 +96,7 @@ describe("the thread", () => {
   });
 
   it("does not move for what is the host's", () => {
-    ours(namespaces.host).events(1);
+    ours(namespaces.host).events(0, 1);
     machine.files.set("/proc/sys/net/ipv6/conf/ib0/disable_ipv6", "0\n");
     expect(namespaces.setting(namespaces.host, "ipv6/conf/ib0/disable_ipv6")).toBe("0");
     expect(machine.calls).toEqual(["events 0 1", "readFile /proc/sys/net/ipv6/conf/ib0/disable_ipv6"]);
@@ -125,7 +125,7 @@ describe("the thread", () => {
     const stuck = /stuck in a container's network namespace/;
     expect(() => namespaces.setting(pod, "ipv4/ip_forward")).toThrow(stuck);
     machine.faults.clear();
-    expect(() => ours(namespaces.host).events(1)).toThrow(stuck);
+    expect(() => ours(namespaces.host).events(0, 1)).toThrow(stuck);
     expect(() => namespaces.set(pod, "ipv4/ip_forward", "1")).toThrow(stuck);
     expect(() => namespaces.assertHome()).toThrow(stuck);
   });

@@ -64,7 +64,7 @@ describe("a watch", () => {
     expect(() => watch.wait(5000)).toThrow(
       expect.objectContaining({
         name: "InterruptedError",
-        message: "SIGTERM ended the wait for a change of a netdev",
+        message: "SIGTERM ended the wait for a change of a device",
       }),
     );
     waits.ignoreSignals();

@@ -1,8 +1,9 @@
 /*
- * Sends rtnetlink requests to the kernel and prints what comes back: how the vectors beside this directory
+ * Sends netlink requests to the kernel and prints what comes back: how the vectors beside this directory
  * were captured. Static, for a guest without anything: gcc -static -O2 -Wall -Wextra -o capture capture.c
  *
  *   capture HEX             sends one datagram, prints it ("> hex") and every datagram that answers it ("< hex")
+ *   capture -r HEX          the same over RDMA netlink
  *   capture -e GROUPS MS    joins multicast groups (1,9), prints "ready", then the events of MS milliseconds
  *
  * The socket has the options that the program's own has: extended ACK, capped ACK, strict checking.
@@ -26,12 +27,12 @@ static void fail(const char *what)
   exit(1);
 }
 
-static int open_socket(void)
+static int open_socket(int protocol)
 {
   static const int options[] = {NETLINK_EXT_ACK, NETLINK_CAP_ACK, NETLINK_GET_STRICT_CHK};
   const struct sockaddr_nl any = {.nl_family = AF_NETLINK};
   const int on = 1;
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, NETLINK_ROUTE);
+  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, protocol);
   if (fd < 0)
     fail("socket");
   for (size_t i = 0; i < sizeof options / sizeof *options; i++)
@@ -63,9 +64,9 @@ static size_t parse(const char *hex)
 }
 
 /* What the kernel has to say to a request it says before send returns; the rest of a dump, as it is read. */
-static void ask(const char *hex)
+static void ask(int protocol, const char *hex)
 {
-  int fd = open_socket();
+  int fd = open_socket(protocol);
   size_t length = parse(hex);
   print('>', buffer, length);
   if (send(fd, buffer, length, 0) != (ssize_t)length)
@@ -89,7 +90,7 @@ static long long now(void)
 
 static void listen_to(char *groups, int milliseconds)
 {
-  int fd = open_socket();
+  int fd = open_socket(NETLINK_ROUTE);
   for (char *group = strtok(groups, ","); group != NULL; group = strtok(NULL, ",")) {
     int number = atoi(group);
     if (setsockopt(fd, SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &number, sizeof number) < 0)
@@ -113,7 +114,9 @@ static void listen_to(char *groups, int milliseconds)
 int main(int argc, char **argv)
 {
   if (argc == 2)
-    ask(argv[1]);
+    ask(NETLINK_ROUTE, argv[1]);
+  else if (argc == 3 && strcmp(argv[1], "-r") == 0)
+    ask(NETLINK_RDMA, argv[2]);
   else if (argc == 4 && strcmp(argv[1], "-e") == 0)
     listen_to(argv[2], atoi(argv[3]));
   else

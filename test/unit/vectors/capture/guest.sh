@@ -5,7 +5,8 @@ set -e
 pf=0000:01:00.0
 modprobe -a ib_ipoib ib_uverbs
 # A node that has no vhca yet (the prototype's guest), or has it already (this project's).
-[ -e /sys/bus/pci/drivers/vhca ] || [ -e /sys/bus/pci/drivers/mlx5_core ] || modprobe vhca
+[ -e /sys/bus/pci/drivers/vhca ] || [ -e /sys/bus/pci/drivers/mlx5_core ] || modprobe vhca devname=mlx5_%d
+rdma system set netns exclusive
 wait_for() {
   n=0
   until [ -e "/sys/class/net/$1" ]; do
@@ -30,9 +31,9 @@ keep() {
 }
 ./capture -e 1 3000 > /tmp/events & listener=$!
 until grep -q ready /tmp/events; do sleep 0.01; done
-while read -r name hex; do
+grep -v '^rdma-' requests.txt | while read -r name hex; do
   ./capture "$hex" | keep "$name"
-done < requests.txt
+done
 wait $listener
 grep '^<' /tmp/events | head -n 6 | keep link-events
 # What a pod sees: the VF and the child in another namespace, from where their lower netdev is elsewhere.
@@ -42,3 +43,10 @@ ip link set ib2.8005 netns pod
 ip link set ib2.8006 netns pod
 dump=$(sed -n 's/^dump-links //p' requests.txt)
 ip netns exec pod ./capture "$dump" | keep dump-links-of-a-pod
+# RDMA devices, of which the pod gets one.
+exec 9</run/netns/pod
+grep '^rdma-' requests.txt | while read -r name hex; do
+  ./capture -r "$hex" | keep "$name"
+done
+dump=$(sed -n 's/^rdma-devices //p' requests.txt)
+ip netns exec pod ./capture -r "$dump" | keep rdma-devices-of-a-pod

@@ -10,6 +10,7 @@ import {
 } from "../../../../src/netlink/link.ts";
 import { encodeRequests, type Request } from "../../../../src/netlink/message.ts";
 import { resolveNeighbour } from "../../../../src/netlink/neighbour.ts";
+import { dumpRdmaDevices, moveRdmaDevice, renameRdmaDevice } from "../../../../src/netlink/rdma.ts";
 import { dumpRoutes, newRoute } from "../../../../src/netlink/route.ts";
 import { setVfLinkState, setVfNodeGuid, setVfPortGuid } from "../../../../src/netlink/vf.ts";
 
@@ -78,6 +79,23 @@ export function vectorRequests(): Record<string, readonly Request[]> {
     "dump-routes": [dumpRoutes(VF0, 2)],
     "dump-routes-6": [dumpRoutes(VF0, 10)],
     "resolve-neighbour": [resolveNeighbour(VF0, "10.1.2.3")],
+  };
+}
+
+/** Numbers of RDMA devices: VF 1's and VF 2's. */
+export const RDMA1 = 2;
+export const RDMA2 = 3;
+/** The descriptor of a pod's namespace in the process that sends. */
+export const POD_FD = 9;
+
+/** The same over RDMA netlink, where each device belongs to one namespace. */
+export function rdmaRequests(): Record<string, readonly Request[]> {
+  return {
+    "rdma-devices": [dumpRdmaDevices()],
+    "rdma-rename": [renameRdmaDevice(RDMA1, "rail1")],
+    "rdma-rename-taken": [renameRdmaDevice(RDMA1, "mlx5_3")],
+    "rdma-move": [moveRdmaDevice(RDMA2, POD_FD)],
+    "rdma-move-again": [moveRdmaDevice(RDMA2, POD_FD)],
   };
 }
 

@@ -1,0 +1,67 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import type { Link } from "../../node/links.ts";
+import type { Namespace } from "../../node/namespaces.ts";
+import type { Attachment, Step } from "../attachment.ts";
+import { waitFor } from "../wait.ts";
+import { interfaceIn, living } from "./interface.ts";
+
+/** How long a carrier may take that nobody insists on, ms (7 to 22 were measured). */
+export const patience = 100;
+
+/**
+ * The interface's carrier, which comes when its port has joined the broadcast group: waited for where the network
+ * says so; for a moment where it gives an MTU, which that group can lower.
+ */
+export const carrier: Step = {
+  name: "carrier",
+
+  apply(attachment) {
+    const { record, warn } = attachment;
+    const { mtu, carrierTime } = record.wanted;
+    if (mtu === undefined && carrierTime === undefined) return;
+    const pod = living(attachment);
+    const link = awaitCarrier(attachment, pod, attachment.netdev, carrierTime ?? patience);
+    if (link === undefined && carrierTime !== undefined) {
+      throw new CniError(
+        codes.tryAgain,
+        `${record.ifname} of VF ${record.vf.pci} has had no carrier for ${carrierTime / 1000} s: is the VF's link_state ` +
+          "\"disable\", the PF's port down (ibstat), or the subnet manager without the VF's GUID?",
+      );
+    }
+    if (link === undefined) return;
+    attachment.netdev = link;
+    if (mtu === undefined || link.mtu === mtu) return;
+    warn(`${record.ifname} has MTU ${link.mtu}, not ${mtu}: the subnet's broadcast group allows no more`);
+  },
+
+  undo() {},
+
+  verify(attachment) {
+    const { node, record } = attachment;
+    if (record.wanted.carrierTime === undefined) return;
+    if (interfaceIn(node, living(attachment), record.ifname).carrier) return;
+    throw new CniError(codes.node, `${record.ifname} has no carrier`);
+  },
+};
+
+/**
+ * Waits for the carrier of the container's interface.
+ * @param time how long, ms.
+ * @returns the interface as it is then; undefined where the time is over.
+ */
+export function awaitCarrier(
+  { node, deadline }: Attachment,
+  pod: Namespace,
+  { index }: Link,
+  time: number,
+): Link | undefined {
+  const watch = node.links.watch(pod, "links");
+  try {
+    return waitFor(watch, Math.min(node.clock.now() + time, deadline), () => {
+      const link = node.links.byIndex(pod, index);
+      return link?.carrier === true ? link : undefined;
+    });
+  } finally {
+    watch.close();
+  }
+}

@@ -1,0 +1,112 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import type { RdmaNames } from "../../node/functions.ts";
+import type { Namespace } from "../../node/namespaces.ts";
+import type { Attaching, Attachment, Step } from "../attachment.ts";
+import { attempt } from "../failure.ts";
+import { moveRdmaHome, rdmaDevicesIn } from "../rdma-devices-in.ts";
+import { difference, namesChanged, restoreRdmaNames } from "../rdma-names.ts";
+import { registration } from "../rebind.ts";
+import { homecoming, netdevOf } from "../vf-netdev.ts";
+import { waitFor } from "../wait.ts";
+import { living } from "./interface.ts";
+
+/**
+ * The VF's RDMA devices: in the container, and in no other namespace, where isolation is wanted. The kernel
+ * makes the VF's netdev anew with each move, so this comes before the interface, both ways.
+ */
+export const rdmaDevice: Step = {
+  name: "RDMA device",
+
+  apply(attachment) {
+    if (attachment.record.wanted.rdmaIsolation !== true) return;
+    const pod = living(attachment);
+    attachment.locks.whileNodeIsLocked(attachment.deadline, () => moveToPod(attachment, pod));
+  },
+
+  undo(attachment) {
+    const { node, record } = attachment;
+    const { rdma } = record.found;
+    if (rdma === undefined || node.functions.hasRdmaNames(record.vf.pci, rdma)) return;
+    // Then it has no RDMA device either, and why is for the step to tell that should have bound it.
+    if (node.functions.driver(record.vf.pci) === undefined) return;
+    if (record.wanted.rdmaIsolation === true) bringHome(attachment, rdma);
+    restoreRdmaNames(attachment);
+  },
+
+  verify({ node, record, pod }) {
+    if (record.wanted.rdmaIsolation !== true) return;
+    const { pci } = record.vf;
+    const names = node.functions.rdmaDevicesAnywhere(pci);
+    const inPod = pod === undefined ? [] : rdmaDevicesIn(node, pci, pod).map(({ name }) => name);
+    const missing = names.filter((name) => !inPod.includes(name));
+    if (names.length > 0 && missing.length === 0) return;
+    const what = names.length === 0 ? "an RDMA device" : `the RDMA device ${missing.join(", ")}`;
+    throw new CniError(codes.node, `the container lacks ${what} of VF ${pci}`);
+  },
+};
+
+/** Moves all of them. Where one cannot be moved, undo takes back those that were. */
+function moveToPod(attachment: Attaching, pod: Namespace): void {
+  const { node, record, deadline } = attachment;
+  const { pci } = record.vf;
+  const { host } = node.namespaces;
+  const watch = node.links.watch(host, "links");
+  try {
+    const names = node.functions.rdmaDevices(pci);
+    const devices = node.rdma.devices(host).filter(({ name }) => names.includes(name));
+    if (devices.length === 0) throw new CniError(codes.node, `VF ${pci} has no RDMA device on the host`);
+    for (const { index, name } of devices) {
+      attempt(`move RDMA device ${name} of VF ${pci} to ${record.netns}`, () =>
+        node.rdma.move(host, index, pod),
+      );
+    }
+    requireSameFiles(attachment);
+    const seen = waitFor(watch, Math.min(node.clock.now() + registration, deadline), () =>
+      // The initial namespace gets the new netdev, or (since Linux 6.17) that of the RDMA device.
+      [host, pod]
+        .map((where) => ({ where, link: netdevOf(node, where, pci) }))
+        .find(({ link }) => link !== undefined),
+    );
+    if (seen?.link === undefined) {
+      throw new CniError(
+        codes.node,
+        `VF ${pci} has no netdev any more since its RDMA device was moved; see dmesg`,
+      );
+    }
+    attachment.netdev = seen.link;
+    attachment.netdevIn = seen.where;
+  } finally {
+    watch.close();
+  }
+}
+
+/** The container has been given the files that the VF had; others would lead it to another device, or nowhere. */
+function requireSameFiles({ node, record }: Attaching): void {
+  const { pci } = record.vf;
+  const changed = difference(pci, record.found.rdma?.files ?? [], node.functions.rdmaFiles(pci));
+  if (changed !== undefined) throw namesChanged(changed, "its RDMA device was moved");
+}
+
+/**
+ * Brings the VF's RDMA devices to the host. Those of a namespace that is gone come by themselves.
+ * @throws {CniError} code 11 where one does not come.
+ */
+function bringHome({ node, record, pod, locks, deadline }: Attachment, rdma: RdmaNames): void {
+  const { pci } = record.vf;
+  const areHome = () => node.functions.rdmaDevices(pci).length >= rdma.devices.length || undefined;
+  if (areHome()) return;
+  const watch = node.rdma.watch();
+  try {
+    if (pod !== undefined) moveRdmaHome(node, pci, pod, locks, deadline);
+    if (waitFor(watch, Math.min(node.clock.now() + homecoming, deadline), areHome)) return;
+  } finally {
+    watch.close();
+  }
+  const away = node.functions.rdmaDevicesAnywhere(pci);
+  // A driver can have been bound that makes none.
+  if (away.length === 0) return;
+  throw new CniError(
+    codes.tryAgain,
+    `another network namespace still holds the RDMA device ${away.join(", ")} of VF ${pci}`,
+  );
+}

@@ -1,0 +1,55 @@
+import * as host from "host";
+import { dumpRdmaDevices, moveRdmaDevice, parseRdmaDevice, renameRdmaDevice } from "../netlink/rdma.ts";
+import type { Watch } from "../node/links.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import { errnoOf } from "../node/node.ts";
+import type { RdmaDevice, RdmaDevices } from "../node/rdma-devices.ts";
+import { ours } from "./namespace.ts";
+import type { LinuxNamespaces } from "./namespaces.ts";
+import type { Waits } from "./waits.ts";
+import { LinuxWatch } from "./watch.ts";
+
+/**
+ * A parameter of ib_core, "Y" for shared and "N" for exclusive. It is the kernel's own variable
+ * (ib_devices_shared_netns of drivers/infiniband/core/device.c), so it also shows what `rdma system set netns`
+ * has changed, and reading it takes fewer system calls than asking over netlink.
+ */
+const NETNS_MODE = "/sys/module/ib_core/parameters/netns_mode";
+
+/** RDMA devices, by RDMA netlink. */
+export class LinuxRdmaDevices implements RdmaDevices {
+  constructor(
+    private readonly namespaces: LinuxNamespaces,
+    private readonly waits: Waits,
+  ) {}
+
+  isExclusive(): boolean {
+    try {
+      return host.readFile(NETNS_MODE).trim() === "N";
+    } catch (error) {
+      // Kernels before 5.3 have no RDMA namespaces: all see all.
+      if (errnoOf(error) === "ENOENT") return false;
+      throw error;
+    }
+  }
+
+  devices(where: Namespace): RdmaDevice[] {
+    return ours(where).rdmaNetlink.dump(dumpRdmaDevices()).map(parseRdmaDevice);
+  }
+
+  move(from: Namespace, index: number, to: Namespace): void {
+    const source = ours(from);
+    const request = moveRdmaDevice(index, ours(to).fd);
+    // Where the socket is does not suffice: the kernel refuses (ENODEV) whoever is not in the device's namespace
+    // himself (ib_device_set_netns_put of drivers/infiniband/core/device.c takes current's).
+    this.namespaces.within(source, () => source.rdmaNetlink.request([request]));
+  }
+
+  rename(where: Namespace, index: number, name: string): void {
+    ours(where).rdmaNetlink.request([renameRdmaDevice(index, name)]);
+  }
+
+  watch(): Watch {
+    return new LinuxWatch(this.namespaces.host, "devices", this.waits);
+  }
+}

@@ -1,0 +1,100 @@
+import { type Guid, guidFromBytes } from "../infiniband/guid.ts";
+import {
+  type Attribute,
+  pickAttributes,
+  readString,
+  readU32,
+  selection,
+  stringAttribute,
+  u32Attribute,
+} from "./attributes.ts";
+import { MalformedReply } from "./errors.ts";
+import type { Message, Request } from "./message.ts";
+
+/** RDMA_NL_NLDEV of rdma/rdma_netlink.h, as it stands in a message's type above the command. */
+const RDMA_NL_NLDEV = 5 << 10;
+/** Commands. */
+const RDMA_NLDEV_CMD_GET = 1;
+const RDMA_NLDEV_CMD_SET = 2;
+
+/** Attributes. */
+const RDMA_NLDEV_ATTR_DEV_INDEX = 1;
+const RDMA_NLDEV_ATTR_DEV_NAME = 2;
+const RDMA_NLDEV_ATTR_NODE_GUID = 6;
+const RDMA_NLDEV_NET_NS_FD = 68;
+
+/** An RDMA device, as RDMA netlink tells of it. */
+export interface RdmaInfo {
+  /** Its number on the machine. */
+  readonly index: number;
+  readonly name: string;
+  /** undefined where the kernel does not say. */
+  readonly nodeGuid: Guid | undefined;
+}
+
+/** Lists the devices that the socket's namespace has. */
+export function dumpRdmaDevices(): Request {
+  return request("list", RDMA_NLDEV_CMD_GET, [], "RDMA devices");
+}
+
+/** Moves a device to the namespace of a descriptor. EOPNOTSUPP in shared mode. */
+export function moveRdmaDevice(index: number, namespace: number): Request {
+  const attributes = [
+    u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index),
+    u32Attribute(RDMA_NLDEV_NET_NS_FD, namespace),
+  ];
+  return request(
+    "change",
+    RDMA_NLDEV_CMD_SET,
+    attributes,
+    `move of RDMA device ${index} to another namespace`,
+  );
+}
+
+/** Gives a device another name. */
+export function renameRdmaDevice(index: number, name: string): Request {
+  const attributes = [
+    u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index),
+    stringAttribute(RDMA_NLDEV_ATTR_DEV_NAME, name),
+  ];
+  return request("change", RDMA_NLDEV_CMD_SET, attributes, `name ${name} of RDMA device ${index}`);
+}
+
+const DEVICE_ATTRIBUTES = selection({
+  index: RDMA_NLDEV_ATTR_DEV_INDEX,
+  name: RDMA_NLDEV_ATTR_DEV_NAME,
+  guid: RDMA_NLDEV_ATTR_NODE_GUID,
+});
+
+/** @throws {MalformedReply} where the message does not tell of an RDMA device, or cannot be read. */
+export function parseRdmaDevice({ type, payload }: Message): RdmaInfo {
+  if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_GET)) {
+    throw new MalformedReply(`message type ${type} is no answer of RDMA_NLDEV_CMD_GET`);
+  }
+  const { index, name, guid } = pickAttributes(payload, 0, DEVICE_ATTRIBUTES);
+  if (index === undefined || name === undefined) {
+    throw new MalformedReply("an RDMA device without number or name");
+  }
+  return {
+    index: readU32(index),
+    name: readString(name),
+    nodeGuid: guid === undefined ? undefined : guidOf(guid),
+  };
+}
+
+/** The kernel gives a GUID as a number in host order. */
+function guidOf(value: Uint8Array): Guid {
+  if (value.length !== 8) throw new MalformedReply(`a node GUID of ${value.length} bytes`);
+  return guidFromBytes(value.toReversed());
+}
+
+function request(
+  kind: Request["kind"],
+  command: number,
+  attributes: readonly Attribute[],
+  subject: string,
+): Request {
+  const name = command === RDMA_NLDEV_CMD_GET ? "RDMA_NLDEV_CMD_GET" : "RDMA_NLDEV_CMD_SET";
+  const header = new Uint8Array(0);
+  return { type: RDMA_NL_NLDEV | command, kind, flags: 0, header, attributes, name, subject };
+}

@@ -1,0 +1,112 @@
+// Keys for the interface and its device: mtu, waitForCarrierSeconds, runtimeConfig.CNIDeviceInfoFile.
+import { describe, expect, test } from "vitest";
+import { network } from "./cni.ts";
+import { testNode, vfs } from "./node.ts";
+
+const node = testNode();
+const guid = "02:00:00:00:00:00:00:77";
+const [disabled, enabled] = vfs;
+
+describe("mtu", () => {
+  test("is the interface's, is reported, and goes with the attachment", () =>
+    node.unchanged(async () => {
+      for (const more of [{ mtu: 1500 }, { mtu: 2044, guid, link_state: "enable" }]) {
+        const config = network(disabled, { cniVersion: "1.1.0", ...more });
+        const result = await node.add("a", config);
+        expect((await node.podInterface("a")).mtu).toBe(more.mtu);
+        expect(result.interfaces).toMatchObject([{ mtu: more.mtu }]);
+        const check = { ...config, prevResult: result };
+        expect(await node.call({ command: "CHECK", netns: "a", config: check })).toMatchObject({ status: 0 });
+        await node.del("a", config);
+      }
+    }));
+
+  test("that the subnet's broadcast group does not allow: ADD says so, and reports what it is", () =>
+    node.unchanged(async () => {
+      const config = network(enabled, { cniVersion: "1.1.0", guid, mtu: 4092, waitForCarrierSeconds: 20 });
+      // Of the port, from the rebind on; the group has less.
+      const portMtu = (mtu: number) => node.shell(`echo ${mtu} >/sys/module/vhca/parameters/port_mtu`);
+      await portMtu(4096);
+      const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
+      expect(status).toBe(0);
+      const { mtu } = await node.podInterface("a");
+      expect(mtu).toBe(2044);
+      expect(JSON.parse(stdout).interfaces).toMatchObject([{ mtu }]);
+      expect(stderr).toContain(`MTU ${mtu}, not 4092`);
+      await portMtu(2048);
+      await node.del("a", config);
+    }));
+
+  test("that the netdev cannot have is refused", async () => {
+    expect((await node.addRefused(network(enabled, { mtu: 9000 }))).msg).toMatch(/MTU 9000.*EINVAL/);
+  });
+
+  test("CHECK tells another one from that", () =>
+    node.unchanged(async () => {
+      const config = network(enabled, { cniVersion: "1.1.0", mtu: 1500, waitForCarrierSeconds: 20 });
+      const prevResult = await node.add("a", config);
+      await node.shell("ip -n a link set net1 mtu 1400");
+      const answer = await node.refused({ command: "CHECK", netns: "a", config: { ...config, prevResult } });
+      expect(answer.msg).toMatch(/MTU of net1 is 1400, not 1500/);
+      await node.del("a", config);
+    }));
+});
+
+describe("waitForCarrierSeconds", () => {
+  test("ADD returns with a carrier", () =>
+    node.unchanged(async () => {
+      const config = network(enabled, { waitForCarrierSeconds: 20 });
+      await node.add("a", config);
+      expect((await node.podInterface("a")).flags).toContain("LOWER_UP");
+      await node.del("a", config);
+    }));
+
+  test("without one ADD says try again, and why, and puts all back", async () => {
+    const answer = await node.addRefused(network(disabled, { waitForCarrierSeconds: 1 }));
+    expect(answer).toMatchObject({ code: 11, msg: expect.stringMatching(/no carrier for 1 s.*link_state/) });
+  });
+});
+
+describe("CNIDeviceInfoFile", () => {
+  const path = "/run/k8s.cni.cncf.io/devinfo/cni/a-mynet-c1_net1";
+  const information = {
+    type: "pci",
+    version: "1.1.0",
+    pci: { "pci-address": disabled, "rdma-device": "mlx5_77", "pf-pci-address": "0000:01:00.0" },
+    "x-vendor": { kept: [1, null] },
+  };
+  const config = network(disabled, { runtimeConfig: { CNIDeviceInfoFile: path, infinibandGUID: guid } });
+  const present = async () => {
+    await node.shell(`mkdir -p ${path.slice(0, path.lastIndexOf("/"))}
+      printf %s '${JSON.stringify(information)}' >${path}; chmod 444 ${path}`);
+  };
+  const files = async () => (await node.shell(`ls $(dirname ${path})`)).trim();
+
+  test("names the RDMA device that the VF has, keeps what else it says, and is given back as it was", () =>
+    node.unchanged(async () => {
+      await present();
+      const device = (await node.shell(`ls /sys/bus/pci/devices/${disabled}/infiniband`)).trim();
+      await node.add("a", config);
+      expect(JSON.parse(await node.shell(`cat ${path}`))).toEqual({
+        ...information,
+        pci: { ...information.pci, "rdma-device": device },
+      });
+      expect(await node.shell(`stat -c %a ${path}`)).toBe("444\n");
+      expect(await files()).toBe(path.slice(path.lastIndexOf("/") + 1));
+      await node.del("a", config);
+      expect(JSON.parse(await node.shell(`cat ${path}`))).toEqual(information);
+    }));
+
+  test("an ADD that fails leaves it as it was; where there is none, none is made", async () => {
+    await present();
+    await node.plugin("fake", "exit 1");
+    await node.addRefused({ ...config, ipam: { type: "fake" } });
+    expect(JSON.parse(await node.shell(`cat ${path}`))).toEqual(information);
+    await node.unchanged(async () => {
+      await node.shell(`rm ${path}`);
+      await node.add("a", config);
+      await node.del("a", config);
+      expect(await files()).toBe("");
+    });
+  });
+});

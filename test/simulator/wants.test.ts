@@ -1,0 +1,62 @@
+// Wishes for the interface, and what of them cannot be had.
+import { expect, test } from "vitest";
+import { CniError, codes } from "../../src/cni/errors.ts";
+import { Story } from "./harness/story.ts";
+import { c1, deviceInfo, vf } from "./harness/world.ts";
+import { everything } from "./scenarios/wishes.ts";
+
+test("no carrier in the time that the network gives: try again, and nothing is left of it", () => {
+  const story = new Story({});
+  const { end, error } = story.add(c1, { vf, linkState: "disable", carrierTime: 3_000 });
+  expect(end).toBe("failed");
+  expect(error).toBeInstanceOf(CniError);
+  expect(error).toMatchObject({ code: codes.tryAgain, message: expect.stringMatching(/no carrier for 3 s/) });
+  story.requireAsBefore("after ADD");
+  expect(story.problems).toEqual([]);
+});
+
+test("an MTU that the broadcast group does not allow: it is told, and is what the result says", () => {
+  const story = new Story({});
+  story.machine.groupMtu = 1500;
+  const wish = { ...everything, mtu: 1700 };
+  const { end, warnings, result } = story.add(c1, wish);
+  expect(end).toBe("done");
+  expect(warnings).toContainEqual(expect.stringMatching(/MTU 1500, not 1700/));
+  expect(result?.interfaces.at(-1)?.mtu).toBe(1500);
+  story.machine.groupMtu = undefined;
+  story.mustDel(c1, wish);
+  story.requireAsBefore("after DEL");
+});
+
+test("an MTU that the netdev cannot have: ADD fails, and nothing is left of it", () => {
+  const story = new Story({});
+  expect(story.add(c1, { vf, mtu: 9000 }).end).toBe("failed");
+  story.requireAsBefore("after ADD");
+  expect(story.problems).toEqual([]);
+});
+
+test.each(["", "{", "[]", "null", '{"type":"vdpa"}', '{"pci":"x"}'])(
+  "a file %j that tells of no PCI device stays as it is, and is no reason to fail",
+  (text) => {
+    const story = new Story({});
+    story.happens(({ files }) => void files.texts.set(deviceInfo, text));
+    const { end, warnings } = story.add(c1, { vf, deviceInfo: `${deviceInfo}` });
+    expect(end).toBe("done");
+    expect(warnings).toContainEqual(expect.stringContaining(deviceInfo));
+    expect(story.machine.files.texts.get(deviceInfo)).toBe(text);
+    story.mustDel(c1, { vf, deviceInfo });
+    story.requireAsBefore("after DEL");
+  },
+);
+
+test("where there is no such file none is made, and one that somebody has written meanwhile stays as it is", () => {
+  const story = new Story({});
+  const { texts } = story.machine.files;
+  story.happens(({ files }) => void files.texts.delete(deviceInfo));
+  story.mustAdd(c1, { vf, deviceInfo });
+  expect(texts.has(deviceInfo)).toBe(false);
+  texts.set(deviceInfo, '{"pci":{"rdma-device":"theirs"}}');
+  story.mustDel(c1, { vf, deviceInfo });
+  expect(texts.get(deviceInfo)).toBe('{"pci":{"rdma-device":"theirs"}}');
+  expect(story.problems).toEqual([]);
+});

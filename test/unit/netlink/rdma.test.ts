@@ -1,0 +1,89 @@
+import fc from "fast-check";
+import { describe, expect, it } from "vitest";
+import {
+  bytesAttribute,
+  encodeAttributes,
+  stringAttribute,
+  u32Attribute,
+} from "../../../src/netlink/attributes.ts";
+import { Connection } from "../../../src/netlink/connection.ts";
+import { MalformedReply } from "../../../src/netlink/errors.ts";
+import { type Message, parseMessages } from "../../../src/netlink/message.ts";
+import {
+  dumpRdmaDevices,
+  moveRdmaDevice,
+  parseRdmaDevice,
+  renameRdmaDevice,
+} from "../../../src/netlink/rdma.ts";
+import { guid } from "../../support/records.ts";
+import { POD_FD, RDMA1, RDMA2 } from "../vectors/capture/requests.ts";
+import { vector } from "../vectors/vectors.ts";
+import { FakeTransport } from "./fake-transport.ts";
+
+/** RDMA_NLDEV_CMD_GET's answer. */
+const GET = (5 << 10) | 1;
+
+/** A connection to a kernel that answers as a real one did. */
+const answeredBy = (name: string) => new Connection(new FakeTransport(() => vector(name).received));
+
+describe("RDMA devices", () => {
+  const none = guid("00:00:00:00:00:00:00:00");
+
+  it("of a real kernel, in the namespace that was asked", () => {
+    const listed = (name: string) => answeredBy(name).dump(dumpRdmaDevices()).map(parseRdmaDevice);
+    expect(listed("rdma-devices")).toEqual([
+      { index: 0, name: "mlx5_0", nodeGuid: guid("98:03:9b:03:00:ab:01:00") },
+      { index: 1, name: "mlx5_1", nodeGuid: none },
+      { index: RDMA1, name: "mlx5_2", nodeGuid: none },
+      { index: RDMA2, name: "mlx5_3", nodeGuid: none },
+    ]);
+    expect(listed("rdma-devices-of-a-pod")).toEqual([{ index: RDMA2, name: "mlx5_3", nodeGuid: none }]);
+  });
+
+  it("are moved and renamed; what a real kernel refuses is an error that names request and object", () => {
+    answeredBy("rdma-move").request([moveRdmaDevice(RDMA2, POD_FD)]);
+    answeredBy("rdma-rename").request([renameRdmaDevice(RDMA1, "rail1")]);
+    expect(() => answeredBy("rdma-move-again").request([moveRdmaDevice(RDMA2, POD_FD)])).toThrow(
+      /RDMA_NLDEV_CMD_SET move of RDMA device 3 to another namespace: .*\(EINVAL\)/,
+    );
+    expect(() => answeredBy("rdma-rename-taken").request([renameRdmaDevice(RDMA1, "mlx5_3")])).toThrow(
+      /name mlx5_3 of RDMA device 2: .*\(EEXIST\)/,
+    );
+  });
+
+  const told = (...attributes: Parameters<typeof encodeAttributes>[0]): Message => ({
+    type: GET,
+    flags: 2,
+    sequence: 1,
+    payload: encodeAttributes(attributes),
+  });
+  const [index, name] = [u32Attribute(1, 7), stringAttribute(2, "rail0")];
+
+  it("of which the kernel does not say a GUID have none", () => {
+    expect(parseRdmaDevice(told(index, name))).toEqual({ index: 7, name: "rail0", nodeGuid: undefined });
+  });
+
+  it.each([
+    ["without a number", told(name)],
+    ["without a name", told(index)],
+    ["with a GUID of seven bytes", told(index, name, bytesAttribute(6, new Uint8Array(7)))],
+    ["in another message", { ...told(index, name), type: 16 }],
+  ])("%s are refused", (_, message) => {
+    expect(() => parseRdmaDevice(message)).toThrow(MalformedReply);
+  });
+
+  it("any bytes changed: read or refused", () => {
+    const [message] = parseMessages(vector("rdma-devices").received[0] as Uint8Array) as [Message];
+    fc.assert(
+      fc.property(fc.nat(message.payload.length - 1), fc.nat(0xff), (at, byte) => {
+        const payload = message.payload.slice();
+        payload[at] = byte;
+        try {
+          parseRdmaDevice({ ...message, payload });
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedReply);
+        }
+      }),
+    );
+  });
+});
