@@ -140,11 +140,11 @@ ROOMY := 0x400000
 # An executable with room for an image of so many bytes, in which no image has been taken. $(1) its name, $(2) bytes
 define untaken
 	$(Q)$(CC) -c -DPROGRAM='"$(B)/program.bytecode"' -DIMAGE_BYTES=$(2) -o $(1).image.o native/image.S
-	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
+	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -Wl,-T,native/discard.ld -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
 endef
 
 # Made twice: the first one has room enough and tells how much it takes, the second has that and is the one to fill.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S $(B)/program.bytecode
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S native/discard.ld $(B)/program.bytecode
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY))
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
