@@ -35,7 +35,7 @@ static JSValue host_readFile(HOST_ARGUMENTS)
     text = host_throw(context, errno, "open", path);
   } else {
     bool at_once = strncmp(path, "/sys/", 5) == 0 || strncmp(path, "/proc/sys/", 10) == 0;
-    text = host_read_text(context, fd, limit, at_once ? HOST_READ_ATTRIBUTE : HOST_READ_TO_EOF, path);
+    text = host_read_text(context, fd, limit, 0, at_once ? HOST_READ_ATTRIBUTE : HOST_READ_TO_EOF, path);
     close(fd);
   }
   js_free(context, path);
@@ -61,7 +61,7 @@ static JSValue host_readRegularFile(HOST_ARGUMENTS)
   else if (!S_ISREG(status.st_mode))
     text = host_throw(context, EINVAL, "open", path);
   else
-    text = host_read_text(context, fd, limit, HOST_READ_TO_EOF, path);
+    text = host_read_text(context, fd, limit, (size_t)status.st_size, HOST_READ_TO_EOF, path);
   if (fd >= 0)
     close(fd);
   js_free(context, path);

@@ -72,8 +72,12 @@ enum host_read_end {
   /* As HOST_READ_TO_EOF, of a stream that may keep us waiting. */
   HOST_READ_STREAM,
 };
-/* Everything that a descriptor has to say. EFBIG where that is more than `limit` bytes. */
-JSValue host_read_text(JSContext *context, int fd, size_t limit, enum host_read_end end, const char *subject);
+/*
+ * Everything that a descriptor has to say. EFBIG where that is more than `limit` bytes. `size`: what there is, where
+ * fstat(2) can tell, else 0; the read that would find the end can then be spared.
+ */
+JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, enum host_read_end end,
+                       const char *subject);
 
 /* ---- clock.c ---- */
 

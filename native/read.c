@@ -27,15 +27,16 @@ static ssize_t read_some(int fd, char *to, size_t length, enum host_read_end end
   }
 }
 
-JSValue host_read_text(JSContext *context, int fd, size_t limit, enum host_read_end end, const char *subject)
+JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, enum host_read_end end,
+                       const char *subject)
 {
   static char first[64 * 1024];
   char *text = first;
-  size_t size = sizeof first, used = 0;
+  size_t capacity = sizeof first, used = 0;
   int error = 0;
   for (;;) {
-    if (used == size) {
-      char *larger = js_realloc(context, text == first ? NULL : text, 2 * size);
+    if (used == capacity) {
+      char *larger = js_realloc(context, text == first ? NULL : text, 2 * capacity);
       if (larger == NULL) {
         if (text != first)
           js_free(context, text);
@@ -44,10 +45,10 @@ JSValue host_read_text(JSContext *context, int fd, size_t limit, enum host_read_
       if (text == first)
         memcpy(larger, first, sizeof first);
       text = larger;
-      size *= 2;
+      capacity *= 2;
     }
     /* sysctl makes a buffer as large as is asked for, and clears it. */
-    size_t room = end == HOST_READ_ATTRIBUTE && size - used > SMALLEST_PAGE ? SMALLEST_PAGE : size - used;
+    size_t room = end == HOST_READ_ATTRIBUTE && capacity - used > SMALLEST_PAGE ? SMALLEST_PAGE : capacity - used;
     ssize_t got = read_some(fd, text + used, room, end);
     if (got < 0)
       error = errno;
@@ -55,7 +56,7 @@ JSValue host_read_text(JSContext *context, int fd, size_t limit, enum host_read_
       used += (size_t)got;
     if (used > limit)
       error = EFBIG;
-    if (error != 0 || got == 0 || (end == HOST_READ_ATTRIBUTE && got < SMALLEST_PAGE))
+    if (error != 0 || got == 0 || (end == HOST_READ_ATTRIBUTE && got < SMALLEST_PAGE) || (size > 0 && used == size))
       break;
   }
   JSValue string = error == 0 ? host_new_text(context, text, used) : host_throw(context, error, "read", subject);

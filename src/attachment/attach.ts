@@ -63,9 +63,15 @@ function attachLocked(
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
     estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
   );
-  const { record, netdev, effective } = attempt(`read what VF ${vf.pci} is like`, () =>
-    makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided),
-  );
+  const { record, netdev, effective } = attempt(`read what VF ${vf.pci} is like`, () => {
+    try {
+      return makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided);
+    } catch (cause) {
+      // The Go plugin does not say whose a VF is: that this container has it already, its cache alone tells.
+      if (state.find(call.name)?.reference !== undefined) throw alreadyAttached(call, cause);
+      throw cause;
+    }
+  });
 
   const pfLink = attempt(`read PF ${vf.pf}`, () => pf.link);
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
@@ -112,10 +118,11 @@ function requireName(state: StateDirectory, { name }: AttachCall): void {
   );
 }
 
-function alreadyAttached({ name }: AttachCall): CniError {
+function alreadyAttached({ name }: AttachCall, cause?: unknown): CniError {
   return new CniError(
     codes.badEnvironment,
     `CNI_CONTAINERID ${name.containerId} has an attachment ${name.ifname} (CNI_IFNAME) already; it must be ` +
       "detached (DEL) first",
+    { cause },
   );
 }

@@ -33,7 +33,8 @@ export function detachUnrecorded(
   if (damaged !== undefined) attempt("remove the attachment's record", () => state.remove(damaged.path));
 }
 
-function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): void {
+/** Gives back what the IPAM plugin of the call's network leased. */
+export function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): void {
   if (ipam !== undefined) runIpam(node, "DEL", ipam, [], deadline, warn);
 }
 
@@ -41,7 +42,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
   const pci = call.deviceID;
   if (pci === undefined || node.functions.incarnation(pci) === undefined) return;
   if (isInOrder(node, pci, pod) && !isNamed(ownersIn(state.vfNote(pci)).owner, call.name)) return;
-  state.prepare();
+  attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);
   try {

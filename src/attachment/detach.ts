@@ -9,7 +9,8 @@ import { callForLease } from "./ipam-call.ts";
 import { Locks } from "./locks.ts";
 import type { AttachmentRecord } from "./record.ts";
 import { release } from "./release.ts";
-import { StateDirectory } from "./state-directory.ts";
+import { StateDirectory, type StoredRecord } from "./state-directory.ts";
+import { takeFromReference } from "./take-from-reference.ts";
 
 /**
  * DEL: takes a VF back from a container. Detached already is success.
@@ -25,18 +26,20 @@ export function detach(node: Node, call: DetachCall): void {
   const state = new StateDirectory(node.files);
   const find = () => attempt("read the attachment's record", () => state.find(call.name));
   const seen = find();
-  const pci = seen?.record?.vf.pci;
+  const pci = pciOf(seen);
   if (pci === undefined) {
     detachUnrecorded(node, call, state, named, seen);
     return;
   }
+  attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
     // What was read without the lock may be history by now.
     const stored = find();
-    if (stored?.record?.vf.pci !== pci) return;
-    const { path, record } = stored;
+    if (stored === undefined || pciOf(stored) !== pci) return;
+    const record = stored.record ?? takeFromReference(node, call, state, locks, named, stored);
+    if (record === undefined) return;
     const pod = attempt(`look for the network namespace ${record.netns}`, () =>
       containerOf(node, call, named, record),
     );
@@ -44,10 +47,14 @@ export function detach(node: Node, call: DetachCall): void {
       ...attachmentOf(node, record, pod, locks, call),
       ipam: callForLease(call.ipam, record),
     };
-    release(attachment, state, path);
+    release(attachment, state, stored.path);
   } finally {
     locks.release();
   }
+}
+
+function pciOf(stored: StoredRecord | undefined): string | undefined {
+  return stored?.record?.vf.pci ?? stored?.reference?.pci;
 }
 
 /** The namespace that ADD knew, by either path, as long as it is the same one. */

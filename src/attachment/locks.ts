@@ -1,8 +1,9 @@
 import { fromJson, isObject } from "../cni/document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import { TimeoutError } from "../node/clock.ts";
-import type { Lock, LockHolder } from "../node/files.ts";
-import type { Node } from "../node/node.ts";
+import type { Files, Lock, LockHolder } from "../node/files.ts";
+import { errnoOf, type Node } from "../node/node.ts";
+import { attempt } from "./failure.ts";
 import { type HolderNote, heldBy } from "./lock-holder.ts";
 import { type AttachmentName, isNamed } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -10,6 +11,12 @@ import type { StateDirectory } from "./state-directory.ts";
 /** The Go plugin's lock, which it holds through a whole call. Honoured, so that both can run on one node. */
 const referenceDirectory = "/var/run/cni/ib-sriov";
 const referenceLock = `${referenceDirectory}/cni.lock`;
+
+/**
+ * What mkdir answers where a directory cannot be, today or tomorrow: a file system without /run, one that is
+ * read-only, a file in its place, a policy that forbids it. A full disk, say, is none of these: it passes.
+ */
+const unmakeable = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
 
 /**
  * The locks of one call, always taken in this order: the VF's for the whole call, then, for as long as a
@@ -113,16 +120,16 @@ export class Locks {
     this.#vf = undefined;
   }
 
-  /** Inside a container without /run the Go plugin's lock cannot be had, and nobody there takes it. */
+  /**
+   * The Go plugin makes the directory of its lock, too, and fails where that cannot be: then nobody takes that
+   * lock. Where the directory is, the lock must be had.
+   */
   #acquireReference(deadline: number): Lock | undefined {
-    let lock: Lock;
-    try {
-      this.node.files.makeDirectory(referenceDirectory);
-      lock = this.node.files.lock(referenceLock);
-    } catch {
-      return undefined;
-    }
-    this.#acquire(lock, `the Go plugin's lock ${referenceLock}`, deadline);
+    const { files } = this.node;
+    const lock = attempt(`open the Go plugin's lock ${referenceLock}`, () =>
+      isMade(files, referenceDirectory) ? files.lock(referenceLock) : undefined,
+    );
+    if (lock !== undefined) this.#acquire(lock, `the Go plugin's lock ${referenceLock}`, deadline);
     return lock;
   }
 
@@ -157,6 +164,17 @@ export class Locks {
     const holder: HolderNote = { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) };
     // JSON.stringify leaves out what is undefined.
     return JSON.stringify({ owner: this.#owner, predecessor: this.#predecessor, holder });
+  }
+}
+
+/** Makes a directory; false where it is not there and can not be. */
+function isMade(files: Files, directory: string): boolean {
+  try {
+    files.makeDirectory(directory);
+    return true;
+  } catch (error) {
+    if (unmakeable.includes(errnoOf(error) ?? "")) return false;
+    throw error;
   }
 }
 

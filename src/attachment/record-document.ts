@@ -1,4 +1,6 @@
 import { fromJson, isObject } from "../cni/document.ts";
+import { codes } from "../cni/errors.ts";
+import { Fields } from "../cni/fields.ts";
 import { parseGuid } from "../infiniband/guid.ts";
 import { parsePciAddress } from "../node/pci-address.ts";
 import type { AttachmentRecord } from "./record.ts";
@@ -14,13 +16,17 @@ const format = 1;
 
 /** The text of the file. `pfName` is the PF's netdev, which the Go plugin looks up by name. */
 export function recordDocument(record: AttachmentRecord, pfName: string): string {
-  const given = fromJson(record.call.stdin);
-  const config = isObject(given) ? given : {};
+  const config = fieldsOf(fromJson(record.call.stdin));
+  // A value of a type that Go does not expect there would make all of it unreadable.
+  const text = (key: string, of = config) => {
+    const value = of.raw(key);
+    return typeof value === "string" ? value : "";
+  };
   return JSON.stringify({
-    cniVersion: config.cniVersion ?? "",
-    name: config.name ?? "",
-    type: config.type ?? "",
-    ipam: isObject(config.ipam) ? { type: config.ipam.type ?? "" } : {},
+    cniVersion: text("cniVersion"),
+    name: text("name"),
+    type: text("type"),
+    ipam: { type: text("type", fieldsOf(config.raw("ipam"))) },
     Master: pfName,
     deviceID: record.vf.pci,
     VFID: record.vf.index,
@@ -28,7 +34,7 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     // The Go plugin restores the VF's GUIDs exactly when this is not empty.
     HostIFGUID: record.wanted.guid === undefined ? "" : record.found.portGuid,
     ContIFNames: record.ifname,
-    pkey: typeof config.pkey === "string" ? config.pkey : "",
+    pkey: text("pkey"),
     ...(record.wanted.linkState === undefined ? {} : { link_state: record.wanted.linkState }),
     ...(record.wanted.rdmaIsolation === undefined ? {} : { rdmaIsolation: true }),
     RdmaNetState: rdmaNetState(record),
@@ -36,6 +42,11 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     args: { cni: null },
     [ourKey]: { format, ...record },
   });
+}
+
+/** What a part of the network configuration holds, none where it is no object. */
+function fieldsOf(value: unknown): Fields {
+  return new Fields(isObject(value) ? value : {}, "network configuration", codes.badConfiguration);
 }
 
 /** The same text with state `complete` instead of `preparing`. Made of the text, since to print it takes long. */
@@ -101,8 +112,8 @@ function isOriginals(found: Record<string, unknown>): boolean {
   return (
     areStrings(found, ["name", "nodeGuid", "portGuid", "driver"]) &&
     isStringArray(found.altnames) &&
-    typeof found.mtu === "number" &&
-    typeof found.up === "boolean" &&
+    isNumberOrAbsent(found.mtu) &&
+    (found.up === undefined || typeof found.up === "boolean") &&
     isGuidOrAbsent(found.nodeGuid) &&
     isGuidOrAbsent(found.portGuid) &&
     isGuidOrAbsent(found.adminNodeGuid) &&

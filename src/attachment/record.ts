@@ -7,8 +7,9 @@ export interface Originals {
   /** Name of the VF's netdev in the host's namespace. */
   readonly name: string;
   readonly altnames: readonly string[];
-  readonly mtu: number;
-  readonly up: boolean;
+  /** These two are undefined where nobody knows (the Go plugin does not note them): what is there stays then. */
+  readonly mtu?: number | undefined;
+  readonly up?: boolean | undefined;
   /** The VF's own GUIDs, as its driver latched them; zero or all-ones where there was none. */
   readonly nodeGuid: Guid;
   readonly portGuid: Guid;

@@ -4,6 +4,7 @@ import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { completedDocument, parseRecord, recordDocument } from "./record-document.ts";
+import { parseReferenceCache, type ReferenceCache } from "./reference-cache.ts";
 
 /**
  * Where the node's attachments are written down. It is the Go plugin's place, and below `/var/lib/cni`, the
@@ -19,6 +20,8 @@ export interface StoredRecord {
   readonly path: string;
   /** undefined: the file holds no record that can be read. */
   readonly record: AttachmentRecord | undefined;
+  /** What the Go plugin has written there instead; undefined where it has not. */
+  readonly reference: ReferenceCache | undefined;
 }
 
 /**
@@ -27,14 +30,14 @@ export interface StoredRecord {
  */
 export class StateDirectory {
   /** The last record that was read: it is read again under a lock, and is then mostly the same. */
-  private last: { readonly text: string; readonly record: AttachmentRecord | undefined } | undefined;
+  private last: ({ readonly text: string } & ReturnType<typeof parse>) | undefined;
 
   /** The text of the record that was created last. */
   private created = "";
 
   constructor(private readonly files: Files) {}
 
-  /** Makes the directories that a change needs. */
+  /** Makes the directories that a change needs; what else stands in their place throws. */
   prepare(): void {
     this.files.makeDirectory(`${root}/.vf`);
   }
@@ -87,16 +90,20 @@ export class StateDirectory {
     const plain = this.read(plainPath(name));
     if (isNamed(plain?.record, name)) return plain;
     const aside = this.read(asidePath(name));
-    if (aside !== undefined) return aside;
-    return plain?.record === undefined ? plain : undefined;
+    if (aside !== undefined) {
+      this.prepareAside(name);
+      return aside;
+    }
+    return plain !== undefined && mayBeOf(plain, name) ? plain : undefined;
   }
 
   /** Reads a record by its path (as {@link StoredRecord} has it). */
   read(path: string): StoredRecord | undefined {
     const text = this.files.read(path);
     if (text === undefined) return undefined;
-    if (this.last?.text !== text) this.last = { text, record: parseRecord(text) };
-    return { path, record: this.last.record };
+    if (this.last?.text !== text) this.last = { text, ...parse(text) };
+    const { record, reference } = this.last;
+    return { path, record, reference };
   }
 
   /** What a file says, be it our record or the Go plugin's cache; undefined where it is no JSON, or not there. */
@@ -113,10 +120,10 @@ export class StateDirectory {
     this.created = text;
     const plain = plainPath(record);
     if (this.files.create(plain, text)) return plain;
-    const holder = this.read(plain)?.record;
-    if (holder === undefined || isNamed(holder, record)) return undefined;
+    const holder = this.read(plain);
+    if (holder === undefined || mayBeOf(holder, record)) return undefined;
     const aside = asidePath(record);
-    this.files.makeDirectory(aside.slice(0, aside.lastIndexOf("/")));
+    this.prepareAside(record);
     return this.files.create(aside, text) ? aside : undefined;
   }
 
@@ -153,6 +160,12 @@ export class StateDirectory {
     return this.files.list(`${root}/.owed`).map((name) => `${root}/.owed/${name}`);
   }
 
+  /** Sees to it that where a record stands aside there are directories, and no links that lead out of here. */
+  private prepareAside({ containerId }: AttachmentName): void {
+    this.files.makeDirectory(`${root}/.x`);
+    this.files.makeDirectory(`${root}/.x/${containerId}`);
+  }
+
   /** All records' paths. A walk: not for ADD or DEL. */
   paths(): string[] {
     const plain = this.files.list(root).filter((name) => !name.startsWith("."));
@@ -161,6 +174,18 @@ export class StateDirectory {
       .flatMap((id) => this.files.list(`${root}/.x/${id}`).map((ifname) => `.x/${id}/${ifname}`));
     return [...plain, ...aside].map((name) => `${root}/${name}`);
   }
+}
+
+function parse(text: string): Pick<StoredRecord, "record" | "reference"> {
+  const record = parseRecord(text);
+  return { record, reference: record === undefined ? parseReferenceCache(text) : undefined };
+}
+
+/** Can what stands in the file of an attachment's name be that attachment's? Of what cannot be read nobody knows. */
+function mayBeOf({ record, reference }: StoredRecord, name: AttachmentName): boolean {
+  if (record !== undefined) return isNamed(record, name);
+  // The Go plugin notes the interface only; with the file's name that says which container's.
+  return reference === undefined || reference.ifname === "" || reference.ifname === name.ifname;
 }
 
 function plainPath(name: AttachmentName): string {

@@ -17,8 +17,22 @@ export function netdevOf(node: Node, where: Namespace, pci: string): Link | unde
   return node.links.ofFunction(where, pci).find((link) => !link.child);
 }
 
+/** The VF's netdev in the host's namespace. Where it is still on its way home it is waited for; undefined where it does not come. */
+export function homecomingNetdev(node: Node, pci: string, deadline: number): Link | undefined {
+  const { host } = node.namespaces;
+  const there = netdevOf(node, host, pci);
+  if (there !== undefined) return there;
+  const watch = node.links.watch(host, "links");
+  try {
+    const until = Math.min(node.clock.now() + homecoming, deadline);
+    return waitFor(watch, until, () => netdevOf(node, host, pci));
+  } finally {
+    watch.close();
+  }
+}
+
 /**
- * The VF's netdev in the host's namespace. Where it is still on its way home it is waited for.
+ * {@link homecomingNetdev} of an attachment's VF.
  * @throws {CniError} code 11 where it does not come.
  */
 export function hostNetdevOf({
@@ -32,17 +46,8 @@ export function hostNetdevOf({
 }): Link {
   const { pci } = record.vf;
   return attempt(`find the netdev of VF ${pci} on the host`, () => {
-    const { host } = node.namespaces;
-    const there = netdevOf(node, host, pci);
-    if (there !== undefined) return there;
-    const watch = node.links.watch(host, "links");
-    try {
-      const until = Math.min(node.clock.now() + homecoming, deadline);
-      const link = waitFor(watch, until, () => netdevOf(node, host, pci));
-      if (link !== undefined) return link;
-    } finally {
-      watch.close();
-    }
+    const link = homecomingNetdev(node, pci, deadline);
+    if (link !== undefined) return link;
     throw new CniError(
       codes.tryAgain,
       `VF ${pci} has no netdev on the host: another network namespace still holds it, or ib_ipoib is not loaded`,

@@ -66,6 +66,10 @@ export class LinuxFiles implements Files {
   }
 
   makeDirectory(path: string): void {
+    // mkdir would take a link, which leads somewhere else, for a directory that is there already.
+    const there = unlessErrno(["ENOENT"], undefined, () => host.stat(path, false).type);
+    if (there === "directory") return;
+    if (there !== undefined) throw notDirectory(path, there);
     try {
       host.mkdir(path, DIRECTORY_MODE);
     } catch (error) {
@@ -73,7 +77,7 @@ export class LinuxFiles implements Files {
       if (errno === "EEXIST") return;
       const parent = parentOf(path);
       if (errno !== "ENOENT" || parent === "") throw error;
-      this.makeDirectory(parent);
+      this.makeParent(parent);
       // Somebody else may make it, too, in this moment.
       unlessErrno(["EEXIST"], undefined, () => host.mkdir(path, DIRECTORY_MODE));
     }
@@ -107,6 +111,15 @@ export class LinuxFiles implements Files {
     return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits);
   }
 
+  /** Where a directory of ours is, is the administrator's affair: links (/var/run is one) are followed here. */
+  private makeParent(path: string): void {
+    if (!this.isDirectory(path)) this.makeDirectory(path);
+  }
+
+  private isDirectory(path: string): boolean {
+    return unlessErrno(["ENOENT"], false, () => host.stat(path).type === "directory");
+  }
+
   /**
    * Writes a file beside `path`. Its name begins with a dot, which no container's can, and is short, since
    * that of `path` may be as long as a name can be. The pid says who left it; the time makes it new even
@@ -124,6 +137,15 @@ export class LinuxFiles implements Files {
       }
     }
   }
+}
+
+/** What stands where a directory should be. Carries the errno that the kernel has for it. */
+function notDirectory(path: string, type: host.FileStatus["type"]): Error {
+  const isLink = type === "link";
+  const what = isLink ? "is a link, which is not followed" : "is no directory";
+  return Object.assign(new Error(`${path} ${what} (${isLink ? "ELOOP" : "ENOTDIR"}); remove it`), {
+    code: isLink ? "ELOOP" : "ENOTDIR",
+  });
 }
 
 /** The directory of an absolute path, "" for what is in the root. */

@@ -42,7 +42,7 @@ export interface Files {
   rename(from: string, to: string): void;
   /** Gone already is success. */
   remove(path: string): void;
-  /** With its parents; there already is success. */
+  /** With its parents; there already is success, but for a link (ELOOP) or anything else that is none (ENOTDIR). */
   makeDirectory(path: string): void;
   /** Removes it if it is empty; gone or not empty is success. */
   removeDirectory(path: string): void;

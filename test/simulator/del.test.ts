@@ -11,6 +11,7 @@ import {
 import { badReleaseScenarios } from "./scenarios/ipam.ts";
 import { mischiefScenarios } from "./scenarios/mischief.ts";
 import { something } from "./scenarios/next.ts";
+import { referenceScenarios } from "./scenarios/reference.ts";
 import { foreignScenario, unrecordedScenarios } from "./scenarios/unrecorded.ts";
 import { hardWishes, rareWishes, wishes } from "./scenarios/wishes.ts";
 
@@ -24,6 +25,7 @@ testScenarios("DEL", [
   ...delAfterKillScenarios(),
   ...delWithoutNamespaceScenarios(unlike),
   ...unrecordedScenarios(),
+  ...referenceScenarios(),
   ...badReleaseScenarios(),
   ...mischiefScenarios(),
   ...removedScenarios(),

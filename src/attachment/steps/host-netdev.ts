@@ -21,15 +21,16 @@ export const hostNetdev: Step = {
     const { node, record } = attachment;
     const { host } = node.namespaces;
     const link = nameAgain(attachment, attachment.home ?? hostNetdevOf(attachment));
-    if (link.mtu !== record.found.mtu) {
-      attempt(`give ${link.name} of VF ${record.vf.pci} its MTU ${record.found.mtu} back`, () =>
-        node.links.set(host, link.index, { mtu: record.found.mtu }),
+    const { mtu = link.mtu, up = link.up } = record.found;
+    if (link.mtu !== mtu) {
+      attempt(`give ${link.name} of VF ${record.vf.pci} its MTU ${mtu} back`, () =>
+        node.links.set(host, link.index, { mtu }),
       );
     }
     giveAltnames(attachment, link);
-    if (record.found.up !== link.up) {
-      warnOf(attachment, `bring ${link.name} ${record.found.up ? "up" : "down"} again`, () =>
-        node.links.set(host, link.index, { up: record.found.up }),
+    if (link.up !== up) {
+      warnOf(attachment, `bring ${link.name} ${up ? "up" : "down"} again`, () =>
+        node.links.set(host, link.index, { up }),
       );
     }
   },

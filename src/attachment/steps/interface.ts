@@ -91,7 +91,7 @@ function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void 
   const { host } = node.namespaces;
   const { pci } = record.vf;
   stripAltnames(node, host, link, pci);
-  const mtu = mtuOf(record);
+  const mtu = mtuOf(record, link);
   attempt(`move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${mtu}`, () =>
     node.links.move(host, link.index, pod, record.ifname, upWith(mtu, link)),
   );
@@ -99,15 +99,18 @@ function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void 
 
 /** The same for a netdev that came to the container with its RDMA device. */
 function bringUp({ node, record }: Attachment, pod: Namespace, link: Link): void {
-  const mtu = mtuOf(record);
+  const mtu = mtuOf(record, link);
   attempt(`name ${link.name} of VF ${record.vf.pci} ${record.ifname}, up with MTU ${mtu}`, () =>
     node.links.set(pod, link.index, { name: record.ifname, ...upWith(mtu, link) }),
   );
 }
 
-/** What the network wants, or else what the node's operator gave to this VF, which a rebind or a move has forgotten. */
-function mtuOf({ wanted, found }: AttachmentRecord): number {
-  return wanted.mtu ?? found.mtu;
+/**
+ * What the network wants, or else what the node's operator gave to this VF, which a rebind or a move has forgotten;
+ * what it has where nobody knows that.
+ */
+function mtuOf({ wanted, found }: AttachmentRecord, link: Link): number {
+  return wanted.mtu ?? found.mtu ?? link.mtu;
 }
 
 /** It comes up at once, because the subnet is joined meanwhile, in the background. */

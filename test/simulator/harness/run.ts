@@ -98,6 +98,7 @@ export function run(
 /** What CNI's Go libraries answer with their code for everything, and so do we. */
 const conventional = [
   "failed to find plugin",
+  "invalid plugin name",
   "failed to open netns",
   "IPAM plugin returned",
   "of IPAM's result",

@@ -10,6 +10,31 @@ const goFields = [
   ...["rdmaisolation", "ibkubernetesenabled", "vfiopcimode", "rdmanetstate"],
 ];
 
+const isText = (value: unknown) => typeof value === "string";
+const areTexts = (value: unknown) => Object.values(value as object).every(isText);
+
+/**
+ * How the Go plugin declares what it reads of its cache (types.NetConf): a value of another type makes the whole
+ * cache unreadable, and its DEL then does nothing and succeeds.
+ */
+const goTypes: Readonly<Record<string, (value: unknown) => boolean>> = {
+  cniVersion: isText,
+  name: isText,
+  type: isText,
+  ipam: areTexts,
+  Master: isText,
+  deviceID: isText,
+  VFID: Number.isInteger,
+  HostIFNames: isText,
+  HostIFGUID: isText,
+  ContIFNames: isText,
+  pkey: isText,
+  link_state: (value) => value === undefined || isText(value),
+  RdmaNetState: areTexts,
+  runtimeConfig: areTexts,
+  args: (value) => (value as { cni: unknown }).cni === null,
+};
+
 describe("a record as a file", () => {
   test("comes back as it was", () => {
     const record = aRecord();
@@ -41,6 +66,14 @@ describe("a record as a file", () => {
     });
   });
 
+  test("names the IPAM plugin for the Go plugin, however the configuration spells its keys", () => {
+    const call = { ...aRecord().call, stdin: '{"Name":"n","IPAM":{"Type":"whereabouts"}}' };
+    expect(JSON.parse(recordDocument(aRecord({ call }), "ib0"))).toMatchObject({
+      name: "n",
+      ipam: { type: "whereabouts" },
+    });
+  });
+
   test("tells the Go plugin to leave the GUID alone where ADD set none", () => {
     const document = JSON.parse(recordDocument(aRecord({ wanted: {} }), "ib0"));
     expect(document.HostIFGUID).toBe("");
@@ -53,6 +86,28 @@ describe("a record as a file", () => {
     const keys = Object.keys(JSON.parse(recordDocument(aRecord(), "ib0"))).map((key) => key.toLowerCase());
     expect(keys.filter((key) => !goFields.includes(key))).toEqual(["attachment"]);
   });
+
+  test("comes back as it was where nobody knows MTU and admin state", () => {
+    const { mtu: _, up: __, ...found } = aRecord().found;
+    const record = parseRecord(recordDocument(aRecord({ found }), "ib0"));
+    expect(record?.found).toEqual(found);
+  });
+
+  test.each(Object.entries(goTypes))(
+    "has for the Go plugin's field %s a value that it can decode",
+    (key, isFit) => {
+      const documents = [
+        aRecord(),
+        aRecord({ wanted: {} }),
+        aRecord({
+          call: { stdin: '{"pkey":5,"ipam":{"type":7},"name":[],"cniVersion":1}', args: "", path: "" },
+        }),
+        aRecord({ call: { stdin: "garbage", args: "", path: "" } }),
+      ].map((record) => JSON.parse(recordDocument(record, "ib0")));
+      for (const document of documents)
+        expect(isFit(document[key]), JSON.stringify(document[key])).toBe(true);
+    },
+  );
 
   test("can be written for a configuration that holds anything", () => {
     fc.assert(

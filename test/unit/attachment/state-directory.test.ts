@@ -10,6 +10,10 @@ function setUp() {
   return { files, state: new StateDirectory(files) };
 }
 
+function ofGoPlugin(ifname: string): string {
+  return JSON.stringify({ ContIFNames: ifname, HostIFNames: "ib1", Master: "ib0", deviceID: "0000:01:10.0" });
+}
+
 describe("the state directory", () => {
   test("keeps a record where the Go plugin looks for it", () => {
     const { state } = setUp();
@@ -52,6 +56,23 @@ describe("the state directory", () => {
     files.create(`${root}/c1-net1`, '{"attachment":');
     expect(state.find(aRecord())).toEqual({ path: `${root}/c1-net1`, record: undefined });
     expect(state.create(aRecord(), "ib0")).toBeUndefined();
+  });
+
+  test("finds what the Go plugin has written down of an attachment", () => {
+    const { files, state } = setUp();
+    files.create(`${root}/c1-net1`, ofGoPlugin("net1"));
+    expect(state.find(aRecord())).toMatchObject({ record: undefined, reference: { pci: "0000:01:10.0" } });
+    expect(state.create(aRecord(), "ib0")).toBeUndefined();
+  });
+
+  test("tells an attachment of the Go plugin from another one that shares its file name", () => {
+    const { files, state } = setUp();
+    files.create(`${root}/a-b-c`, ofGoPlugin("b-c"));
+    const other = aRecord({ containerId: "a-b", ifname: "c" });
+    expect(state.find(other)).toBeUndefined();
+    expect(state.create(other, "ib0")).toBe(`${root}/.x/a-b/c`);
+    expect(state.find({ containerId: "a", ifname: "b-c" })?.reference?.ifname).toBe("b-c");
+    expect(state.find(other)?.record).toMatchObject(other);
   });
 
   test("parks the record of a lease that is still owed where no attachment is looked for", () => {

@@ -134,6 +134,25 @@ describe("directories", () => {
     expect(() => files.makeDirectory("")).toThrow(expect.objectContaining({ code: "ENOENT" }));
   });
 
+  it("are no links, wherever these lead, nor anything else", () => {
+    mkdirSync(path("elsewhere"));
+    symlinkSync(path("elsewhere"), path("link"));
+    symlinkSync(path("nowhere"), path("dangling"));
+    writeFileSync(path("file"), "");
+    for (const name of ["link", "dangling"]) {
+      expect(() => files.makeDirectory(path(name))).toThrow(expect.objectContaining({ code: "ELOOP" }));
+    }
+    expect(() => files.makeDirectory(path("file"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
+    expect(files.exists(path("nowhere"))).toBe(false);
+  });
+
+  it("may be made where a link leads to, as /var/run does", () => {
+    mkdirSync(path("run"));
+    symlinkSync(path("run"), path("var-run"));
+    files.makeDirectory(path("var-run/cni/ib-sriov"));
+    expect(modeOf("run/cni/ib-sriov")).toBe(0o700);
+  });
+
   it("are removed where they are empty, and only then", () => {
     mkdirSync(path("full/inner"), { recursive: true });
     files.removeDirectory(path("full"));

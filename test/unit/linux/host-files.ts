@@ -50,7 +50,8 @@ export const readDirectory: typeof real.readDirectory = (path) => fs.readdirSync
 
 export const stat: typeof real.stat = (path, follow) => {
   const status = follow === false ? fs.lstatSync(path) : fs.statSync(path);
-  const type = status.isFile() ? "file" : status.isDirectory() ? "directory" : "other";
+  const types = { file: status.isFile(), directory: status.isDirectory(), link: status.isSymbolicLink() };
+  const type = (["file", "directory", "link"] as const).find((each) => types[each]) ?? "other";
   return { type, device: "1", inode: String(status.ino), size: status.size, mode: status.mode & 0o7777 };
 };
 

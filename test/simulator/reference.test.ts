@@ -1,0 +1,82 @@
+// The Go plugin on the same node: its lock, and ADD of what it has attached already. (DEL of that: del.test.ts.)
+import { expect, test } from "vitest";
+import { CniError, codes } from "../../src/cni/errors.ts";
+import { attachAsReference } from "./harness/reference.ts";
+import { Story } from "./harness/story.ts";
+import { c1, c2 } from "./harness/world.ts";
+import type { Machine } from "./model/machine.ts";
+import { OpenFile } from "./model/open-file.ts";
+import { everything } from "./scenarios/wishes.ts";
+
+const goPlugin = { pid: 77, pids: [77], command: "ib-sriov" };
+
+/** Takes the Go plugin's lock, as that plugin does for the length of a whole call. */
+function takeLock({ files }: Machine): OpenFile {
+  files.makeDirectory("/var/run/cni/ib-sriov");
+  files.touch("/var/run/cni/ib-sriov/cni.lock");
+  const file = new OpenFile(files, "/var/run/cni/ib-sriov/cni.lock", goPlugin);
+  expect(file.tryLock()).toBe(true);
+  return file;
+}
+
+test("ADD waits for the Go plugin's lock", () => {
+  const story = new Story({});
+  const lock = takeLock(story.machine);
+  const begin = story.machine.time.now;
+  story.machine.time.after(5_000, () => lock.close(goPlugin));
+  story.mustAdd(c1, everything);
+  expect(story.machine.time.now - begin).toBeGreaterThan(5_000);
+  story.mustDel(c1, everything);
+  story.requireAsBefore("after DEL");
+  expect(story.problems).toEqual([]);
+});
+
+test("ADD that cannot have the Go plugin's lock changes nothing, and says which it is", () => {
+  const story = new Story({});
+  const lock = takeLock(story.machine);
+  const { end, error } = story.add(c1, { ...everything, patience: 3_000 });
+  expect([end, error]).toEqual(["failed", expect.any(CniError)]);
+  expect(error).toMatchObject({
+    code: codes.tryAgain,
+    message: expect.stringContaining("/var/run/cni/ib-sriov/cni.lock"),
+  });
+  lock.close(goPlugin);
+  story.mustDel(c1, everything);
+  story.requireAsBefore("after DEL");
+  expect(story.problems).toEqual([]);
+});
+
+test.each([
+  ["while it lives", () => {}],
+  [
+    "once its namespace is gone and made anew",
+    (story: Story) => {
+      story.deleteNamespace(c1);
+      story.machine.time.settle();
+      story.happens((machine) => void machine.addNamespace(c1.netns));
+    },
+  ],
+])("ADD of what the Go plugin has attached is refused as a duplicate %s", (_, happen) => {
+  const story = new Story({});
+  attachAsReference(story, c1, everything);
+  happen(story);
+  const before = story.lines();
+  const { end, error } = story.add(c1, everything);
+  expect([end, error]).toMatchObject(["failed", { code: codes.badEnvironment }]);
+  expect(error).toMatchObject({
+    message: expect.stringContaining("CNI_CONTAINERID c1 has an attachment net1"),
+  });
+  story.requireUnchanged(before, "after ADD");
+  expect(story.problems).toEqual([]);
+});
+
+test("ADD of a VF that another container has from the Go plugin is refused", () => {
+  const story = new Story({});
+  attachAsReference(story, c1, everything);
+  const before = story.lines();
+  const { end, error } = story.add(c2, everything);
+  expect([end, error]).toMatchObject(["failed", { code: codes.node }]);
+  expect(error).toMatchObject({ message: expect.stringContaining("another network namespace holds it") });
+  story.requireUnchanged(before, "after ADD");
+  expect(story.problems).toEqual([]);
+});

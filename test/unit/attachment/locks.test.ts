@@ -1,0 +1,78 @@
+import { expect, test } from "vitest";
+import { Locks } from "../../../src/attachment/locks.ts";
+import { StateDirectory } from "../../../src/attachment/state-directory.ts";
+import type { Lock } from "../../../src/node/files.ts";
+import type { Node } from "../../../src/node/node.ts";
+import { MemoryFiles } from "../../support/memory-files.ts";
+
+const directory = "/var/run/cni/ib-sriov";
+const theirs = `${directory}/cni.lock`;
+
+/** Files, where the calls for the Go plugin's lock and its directory fail as a test wants it. */
+class Files extends MemoryFiles {
+  readonly locked: string[] = [];
+  mkdir: string | undefined;
+  open: string | undefined;
+
+  override makeDirectory(path: string): void {
+    if (path === directory && this.mkdir !== undefined) throw refusal("mkdir", path, this.mkdir);
+    super.makeDirectory(path);
+  }
+
+  override lock(path: string): Lock {
+    if (path === theirs && this.open !== undefined) throw refusal("open", path, this.open);
+    return { ...super.lock(path), acquire: () => void this.locked.push(path) };
+  }
+}
+
+function refusal(call: string, path: string, code: string): Error {
+  return Object.assign(new Error(`${call} ${path}: refused (${code})`), { code });
+}
+
+/** Does something under the node's lock; what the kernel answers is in `files`. */
+function rebindWith(files: Files): void {
+  const clock = { pid: 1, wall: () => 0 };
+  const locks = new Locks({ files, clock } as unknown as Node, new StateDirectory(files), 1000, "test");
+  locks.whileNodeIsLocked(1000, () => files.locked.push("rebind"));
+}
+
+test("a rebind is done under the node's lock and the Go plugin's", () => {
+  const files = new Files();
+  rebindWith(files);
+  expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", theirs, "rebind"]);
+});
+
+test.each(["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"])(
+  "where the directory of the Go plugin's lock cannot be, nobody takes that lock: mkdir says %s",
+  (code) => {
+    const files = new Files();
+    files.mkdir = code;
+    rebindWith(files);
+    expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", "rebind"]);
+  },
+);
+
+test.each([
+  ["mkdir", "ENOSPC"],
+  ["mkdir", "EIO"],
+  ["mkdir", "ENOMEM"],
+  ["open", "EMFILE"],
+  ["open", "ENFILE"],
+  ["open", "EACCES"],
+  ["open", "EROFS"],
+  ["open", "ELOOP"],
+  ["open", "ENOENT"],
+] as const)(
+  "without the Go plugin's lock nothing is rebound, and the error names it: %s says %s",
+  (call, code) => {
+    const files = new Files();
+    files[call] = code;
+    expect(() => rebindWith(files)).toThrow(
+      expect.objectContaining({
+        code: 100,
+        message: expect.stringMatching(`cannot open the Go plugin's lock ${theirs}: ${call} .*${code}`),
+      }),
+    );
+    expect(files.locked).not.toContain("rebind");
+  },
+);
