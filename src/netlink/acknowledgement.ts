@@ -52,6 +52,7 @@ function extendedAck(message: Message): {
     // The request follows: its header only, or with its payload.
     const echoed = (flags & NLM_F_CAPPED) !== 0 ? MESSAGE_HEADER : viewOf(payload).getUint32(start, true);
     start += aligned(Math.min(echoed, payload.length));
+    if (start > payload.length) return {};
   }
   try {
     return pickAttributes(payload, start, EXTENDED_ACK);

@@ -19,6 +19,7 @@ export const inetNtop: typeof host.inetNtop = (bytes) => {
 };
 
 export const netlinkAttributes: typeof host.netlinkAttributes = (bytes, start, types) => {
+  if (start < 0 || start > bytes.length) throw new TypeError(`start must be from 0 to ${bytes.length}`);
   const found = new Map<number, Uint8Array>();
   for (let at = start; at < bytes.length; ) {
     const header = bytes.subarray(at, at + 4);

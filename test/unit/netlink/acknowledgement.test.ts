@@ -99,4 +99,11 @@ describe("acknowledgements", () => {
       expect(() => errorOf(message, request)).toThrow(MalformedReply);
     }
   });
+
+  it("tell the errno also where the request that they repeat is said to be longer than they are", () => {
+    for (const echoed of [17, 36, 0xffff, 0xffffffff]) {
+      const error = errorOf(refusal(0x200, new Uint8Array(0), wordBytes(echoed)), request);
+      expect(error).toMatchObject({ errno: 22, offset: undefined });
+    }
+  });
 });
