@@ -77,6 +77,11 @@ native: build build-asan $(B)/host-test $(B)/asan/host-test ## tests of the exec
 e2e: build ## tests in the virtual node only
 	@$(NODE) scripts/test.mjs e2e
 
+SECONDS := 60
+.PHONY: fuzz
+fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## hostile input of all kinds for SECONDS=60; FUZZ_SEED=… FUZZ_CASE=… repeat one
+	@FUZZ_SECONDS=$(SECONDS) $(NODE) scripts/test.mjs fuzz
+
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, detaches
 	@vhca/demo

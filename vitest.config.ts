@@ -7,7 +7,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const onNode = { resolve: { alias: { host: at("test/support/host.ts") } } };
 
 /** Tests that have both variants of the executable in them, or none. */
-const bothOrNeither = ["hostile-input", "image", "build", "locate"].map(
+const bothOrNeither = ["hostile-input", "state-files", "image", "build", "locate"].map(
   (name) => `test/native/${name}.test.ts`,
 );
 
@@ -33,6 +33,8 @@ export default defineConfig({
         ...onNode,
         test: { name: "simulator", include: ["test/simulator/**/*.test.ts"], testTimeout: 300_000 },
       },
+      // Bounded by cases, or by FUZZ_SECONDS (test/fuzz/fuzz.ts).
+      { ...onNode, test: { name: "fuzz", include: ["test/fuzz/**/*.test.ts"], hookTimeout: 60_000 } },
       native("native", "build", []),
       native("native-asan", "build/asan", bothOrNeither),
       {

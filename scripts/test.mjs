@@ -28,6 +28,9 @@ const project = (name, minutes, title, ...more) => ({
   ],
 });
 
+/** A fixed number of cases takes a minute; FUZZ_SECONDS asks for more. */
+const fuzzMinutes = 15 + Number(process.env.FUZZ_SECONDS ?? 0) / 60;
+
 const suites = {
   format: check("format and lint", "node_modules/.bin/biome", "check", "--error-on-warnings", "."),
   types: check("types of the program", "node_modules/.bin/tsc", "--noEmit"),
@@ -35,6 +38,7 @@ const suites = {
   unit: project("unit", 15, "unit tests"),
   simulator: project("simulator", 15, "simulator"),
   native: project("native", 15, "tests of the executable, as shipped and with sanitizers", "native-asan"),
+  fuzz: project("fuzz", fuzzMinutes, "fuzzers, on the sources and on both executables"),
   e2e: project("e2e", 70, "tests in the virtual node"),
 };
 

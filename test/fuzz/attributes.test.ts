@@ -1,0 +1,76 @@
+// The loop over attributes that is written in C: it takes what its stand-in takes, of any bytes.
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { netlinkAttributes } from "../support/host.ts";
+import { vector } from "../unit/vectors/vectors.ts";
+import { fuzz } from "./fuzz.ts";
+import { mutate } from "./mutate.ts";
+
+const vectors = fileURLToPath(new URL("../unit/vectors/", import.meta.url));
+/** Messages of a real kernel, without their header: attributes begin 8 to 24 bytes later. */
+const seeds = readdirSync(vectors)
+  .filter((name) => name.endsWith(".txt"))
+  .flatMap((name) => vector(name.slice(0, -4)).received)
+  .map((datagram) => datagram.subarray(16, 4096));
+
+/** So many at once: a start of the engine takes longer than all of them. */
+const batch = 40;
+
+interface Input {
+  readonly bytes: number[];
+  readonly start: number;
+  readonly types: number[];
+}
+
+describe.each(["", "asan/"])("build/%shost-test", (variant) => {
+  const program = fileURLToPath(new URL(`../../build/${variant}host-test`, import.meta.url));
+  let directory = "";
+  beforeAll(() => {
+    directory = mkdtempSync(join(tmpdir(), "attributes-"));
+  });
+  afterAll(() => rmSync(directory, { recursive: true }));
+
+  fuzz(`batches of attributes in ${variant}host-test`, { cases: 40, share: 0.05 }, (random) => {
+    const inputs = Array.from({ length: batch }, (): Input => {
+      const bytes = mutate(random.pick(seeds), random, seeds).subarray(0, 8192);
+      const start = random.pick([0, 4, 8, 16, 16, 16, 24, bytes.length, random.below(bytes.length + 8)]);
+      return { bytes: [...bytes], start, types: Array.from({ length: 12 }, () => random.below(256)) };
+    });
+    const script = join(directory, "script.js");
+    writeFileSync(
+      script,
+      `const take = ${take}; host.print(1, JSON.stringify(${JSON.stringify(inputs)}.map(take)));`,
+    );
+    const { status, signal, stdout, stderr } = spawnSync(program, [script], {
+      encoding: "utf8",
+      maxBuffer: 1 << 28,
+    });
+    expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: "" });
+    expect(JSON.parse(stdout)).toEqual(inputs.map(expected));
+  });
+});
+
+/** Runs in the engine, as text. */
+const take = `function ({ bytes, start, types }) {
+  try {
+    const values = host.netlinkAttributes(Uint8Array.from(bytes), start, Uint8Array.from(types));
+    return values === undefined ? "malformed" : values.map((value) => (value === undefined ? null : [...value]));
+  } catch (error) {
+    return error.name;
+  }
+}`;
+
+function expected({ bytes, start, types }: Input): unknown {
+  try {
+    const values = netlinkAttributes(Uint8Array.from(bytes), start, Uint8Array.from(types));
+    return values === undefined
+      ? "malformed"
+      : values.map((value) => (value === undefined ? null : [...value]));
+  } catch (error) {
+    return error instanceof Error ? error.name : error;
+  }
+}

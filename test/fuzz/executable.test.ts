@@ -1,0 +1,221 @@
+// The executable, as shipped and with the sanitizers in it, in a world where all that it reads is hostile.
+import { execFileSync } from "node:child_process";
+import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, describe, expect } from "vitest";
+import { recordDocument } from "../../src/attachment/record-document.ts";
+import { executables } from "../native/executables.ts";
+import { aRecord, guid } from "../support/records.ts";
+import { type Answer, bus, pf, removeTree, vf, World } from "../support/world.ts";
+import { fuzz } from "./fuzz.ts";
+import { mutate, mutateText } from "./mutate.ts";
+import type { Random } from "./random.ts";
+import { configurations, ipamResults, notes, referenceCache, variables } from "./seeds.ts";
+
+/** So many calls at once: some wait for what never comes, and cost nothing meanwhile. */
+const together = 4;
+const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+
+/** What the executable may write or make: paths without "..". */
+const allowed = [
+  /^\/var\/lib(\/cni(\/ib-sriov(\/[^/]+){0,3})?)?$/,
+  /^\/var(\/run(\/cni(\/ib-sriov(\/cni\.lock)?)?)?)?$/,
+  new RegExp(`^/sys/bus/pci/(drivers/[^/]+/(un)?bind|devices/${vf}/driver_override)$`),
+  /^\/proc\/sys\/net\/ipv[46]\/conf\//,
+];
+
+describe.each(executables)("$variant executable", ({ variant, path }) => {
+  const worlds: World[] = [];
+  beforeAll(async () => {
+    for (let i = 0; i < together; i++) worlds.push(await World.make());
+  });
+  afterAll(async () => {
+    for (const world of worlds) await world.end();
+  });
+
+  const effort = { cases: variant === "released" ? 300 : 150, share: 0.2, together };
+  fuzz(`the ${variant} executable`, effort, async (random, place) => {
+    const world = worlds[place];
+    if (world === undefined) throw new Error("there is no world");
+    world.tidy();
+    const command = random.pick(["ADD", "DEL", "DEL", "DEL", "CHECK"]);
+    const call = {
+      ...variables,
+      CNI_COMMAND: command,
+      CNI_NETNS: world.netns,
+      CNI_PATH: join(world.directory, "bin"),
+    };
+    let stdin: Uint8Array = Buffer.from(random.pick(configurations));
+    writeRecords(world, random);
+    // What is hostile: one thing, or several.
+    if (random.once(3))
+      stdin = mutate(
+        stdin,
+        random,
+        configurations.map((each) => Buffer.from(each)),
+      );
+    if (random.once(6)) spoilVariable(call, random);
+    if (random.once(3)) spoilIpam(world, random);
+    if (random.once(2)) spoilBus(world, random);
+    if (random.once(2)) spoilState(world, random);
+
+    const trace = join(world.directory, "trace");
+    const isTraced = random.once(5);
+    const under = isTraced
+      ? ["strace", "-qq", "-s", "4096", "-o", trace, "-e", "trace=%file,fchmod,ftruncate"]
+      : [];
+    const outside = listing(world);
+    requireAnswer(command, await world.run(path, call, stdin, under));
+    expect(listing(world), "what is outside of the state directory").toEqual(outside);
+    if (isTraced) expect(strayWrites(readFileSync(trace, "utf8"))).toEqual([]);
+  });
+});
+
+/** One error object, or success, and nothing that only a fault of ours could lead to. */
+function requireAnswer(command: string, answer: Answer): void {
+  const { status, signal, stdout, stderr, hung } = answer;
+  const told = JSON.stringify(answer);
+  expect(hung, told).toBe(false);
+  expect(signal, told).toBeNull();
+  expect(stderr, told).not.toMatch(/Sanitizer|runtime error|Assertion|panic/);
+  if (status === 0) {
+    if (command === "ADD") JSON.parse(stdout);
+    else expect(stdout, told).toBe("");
+    return;
+  }
+  expect(status, told).toBe(1);
+  const error = JSON.parse(stdout) as { cniVersion: string; code: number; msg: string; details?: string };
+  expect(error, told).toMatchObject({ cniVersion: expect.any(String), code: expect.any(Number) });
+  expect(error.msg, told).toMatch(/./s);
+  // The stack of what nobody expected (src/cni/error-document.ts).
+  expect(error.details ?? "", told).not.toMatch(/^ {4}at /m);
+  expect(error.msg, told).not.toMatch(
+    /not a function|cannot read property|is not defined|out of memory|stack overflow/,
+  );
+}
+
+/** A record of ours, that fits the node, the Go plugin's, or none. */
+function writeRecords(world: World, random: Random): void {
+  const record = aRecord({
+    state: random.pick(["preparing", "complete", "broken"]),
+    netns: world.netns,
+    bootId,
+    vf: { pci: vf, pf, index: 0, incarnation: world.incarnation },
+    found: { ...aRecord().found, name: random.pick(["lo", "ib1"]), mtu: 65_536, altnames: [] },
+    wanted: random.pick([{}, { linkState: "enable" as const }, { guid: guid("02:00:00:00:00:00:00:01") }]),
+    call: { stdin: random.pick(configurations), args: "", path: join(world.directory, "bin") },
+  });
+  const text = random.pick([
+    recordDocument(record, "lo"),
+    recordDocument(record, "lo"),
+    referenceCache,
+    undefined,
+  ]);
+  mkdirSync(join(world.state, ".vf"), { recursive: true, mode: 0o700 });
+  if (text !== undefined) writeFileSync(join(world.state, "c1-net1"), text);
+  if (random.once(2)) writeFileSync(join(world.state, ".vf", vf), random.pick(notes).padEnd(1024));
+}
+
+function spoilVariable(call: Record<string, string>, random: Random): void {
+  const name = random.pick(Object.keys(variables).filter((each) => each !== "CNI_COMMAND"));
+  // The system takes no NUL in a variable, and no more than 128 KiB.
+  call[name] = mutateText(call[name] ?? "", random)
+    .replaceAll("\0", "")
+    .slice(0, 30_000);
+}
+
+function spoilIpam(world: World, random: Random): void {
+  const seeds = ipamResults.map((each) => Buffer.from(each));
+  world.setIpam(mutate(random.pick(seeds), random, seeds), random.pick(["0", "1", "7"]));
+}
+
+/** Something of the PCI bus is not what it should be. */
+function spoilBus(world: World, random: Random): void {
+  for (let times = 1 + random.below(3); times > 0; times--) {
+    const name = random.pick(Object.keys(bus));
+    const file = join(world.directory, "pci", name);
+    removeTree(file);
+    // What it was in may be gone, or a file by now.
+    const change = random.pick(changes);
+    try {
+      mkdirSync(dirname(file), { recursive: true });
+      change(file, bus[name] ?? "", random);
+    } catch {
+      removeTree(file);
+    }
+  }
+}
+
+type Change = (path: string, content: string, random: Random) => void;
+
+/** What can be in the place of a file. */
+const changes: readonly Change[] = [
+  () => {},
+  (path, content, random) => writeFileSync(path, mutate(Buffer.from(content), random)),
+  (path, content, random) => writeFileSync(path, mutate(Buffer.from(content), random)),
+  (path) => mkdirSync(path),
+  (path) => symlinkSync(path, path),
+  (path, _, random) =>
+    symlinkSync(
+      random.pick(["..", ".", "/", "../../..", "/nowhere", `../../drivers/${"x".repeat(200)}`]),
+      path,
+    ),
+  (path) => symlinkSync("/dev/zero", path),
+  (path) => writeFileSync(path, "x".repeat(2 << 20)),
+  (path) => {
+    mkdirSync(path);
+    for (let i = 0; i < 100; i++) symlinkSync("..", join(path, `virtfn${i}`));
+  },
+];
+
+/** Something in the state directory is not what it should be. */
+function spoilState(world: World, random: Random): void {
+  const outside = join(world.directory, "outside");
+  const name = random.pick(["c1-net1", `.vf/${vf}`, ".node", ".x/c1/net1", ".vf", ".x", ".owed"]);
+  const path = join(world.state, name);
+  const text = name.startsWith(".vf/") ? random.pick(notes) : recordDocument(aRecord(), "lo");
+  const before = random.once(2) ? text : safely(path, text);
+  removeTree(path);
+  const change = random.pick([
+    ...changes,
+    (at: string) => execFileSync("mkfifo", [at]),
+    (at: string) => symlinkSync(join(outside, "victim"), at),
+    (at: string) => symlinkSync(outside, at),
+  ]);
+  try {
+    mkdirSync(dirname(path), { recursive: true });
+    change(path, before, random);
+  } catch {
+    removeTree(path);
+  }
+  writeFileSync(join(outside, "victim"), random.pick([text, "precious"]));
+}
+
+function safely(path: string, otherwise: string): string {
+  try {
+    return readFileSync(path, "utf8");
+  } catch {
+    return otherwise;
+  }
+}
+
+/** What is in the directory that hostile links lead to. */
+function listing(world: World): string[] {
+  const outside = join(world.directory, "outside");
+  return readdirSync(outside).map((name) => `${name}: ${readFileSync(join(outside, name), "utf8")}`);
+}
+
+/** System calls that write, or make something, where nothing of ours is. */
+function strayWrites(trace: string): string[] {
+  return trace.split("\n").filter((line) => {
+    const [, call = "", rest = ""] = /^(\w+)\((.*)$/.exec(line) ?? [];
+    const writes = call.startsWith("open") ? /O_(WRONLY|RDWR|CREAT|TRUNC)/.test(rest) : changing.test(call);
+    if (!writes) return false;
+    const paths = [...rest.matchAll(/"((?:[^"\\]|\\.)*)"/g)].map((match) => match[1] ?? "");
+    return paths.some(
+      (path) => path.split("/").includes("..") || !allowed.some((pattern) => pattern.test(path)),
+    );
+  });
+}
+
+const changing = /^(mkdir|rmdir|rename|unlink|link|symlink|mknod|chmod|chown|truncate|utime|setxattr|mount)/;

@@ -1,0 +1,118 @@
+// Replies of a kernel that has gone mad: our codec says that they are malformed, and nothing worse.
+import { readdirSync } from "node:fs";
+import { toLink } from "../../src/linux/link.ts";
+import { vfConfigIn } from "../../src/linux/vf-config.ts";
+import { dumpAddresses, parseAddressInfo } from "../../src/netlink/address.ts";
+import { encodeAttributes, stringAttribute, u32Attribute, wordBytes } from "../../src/netlink/attributes.ts";
+import { Connection, type Transport } from "../../src/netlink/connection.ts";
+import { MalformedReply, NetlinkError } from "../../src/netlink/errors.ts";
+import {
+  addAltnames,
+  dumpLinks,
+  getLinkByIndex,
+  getLinkByName,
+  parseLink,
+  setLink,
+} from "../../src/netlink/link.ts";
+import { encodeRequests } from "../../src/netlink/message.ts";
+import { parseVfInfo } from "../../src/netlink/vf.ts";
+import { errnoOf } from "../../src/node/node.ts";
+import { concat } from "../support/attributes.ts";
+import { ack, done, message } from "../unit/netlink/fake-transport.ts";
+import { vector } from "../unit/vectors/vectors.ts";
+import { fuzz } from "./fuzz.ts";
+import { mutate } from "./mutate.ts";
+import type { Random } from "./random.ts";
+
+const directory = new URL("../unit/vectors/", import.meta.url);
+const names = readdirSync(directory).filter((name) => name.endsWith(".txt"));
+/** Datagrams of a real kernel. */
+const seeds = names.flatMap((name) => vector(name.slice(0, -4)).received);
+
+/** What a caller may learn of it. */
+class Exhausted extends Error {}
+
+/** Says whatever it likes, for a while or for ever. */
+class MadTransport implements Transport {
+  readonly #datagrams: readonly Uint8Array[];
+  readonly #isEndless: boolean;
+  #next = 0;
+
+  constructor(random: Random) {
+    this.#datagrams = Array.from({ length: 1 + random.below(4) }, () => datagram(random));
+    // Seldom, since who is told the same for ever has to listen for some time.
+    this.#isEndless = random.once(3000);
+  }
+
+  send(): void {}
+
+  receive(): Uint8Array {
+    const next = this.#datagrams[this.#isEndless ? this.#next++ % this.#datagrams.length : this.#next++];
+    // A real one would wait until its deadline.
+    if (next === undefined) throw new Exhausted("nothing more comes");
+    return next;
+  }
+}
+
+/** A datagram that is an answer to one of the first requests, most often. */
+function datagram(random: Random): Uint8Array {
+  const number = random.pick([1, 1, 1, 2, 3]);
+  const seed = random.pick([...seeds, ...answers(number)]);
+  const answer = random.once(4) ? seed : numbered(seed, number);
+  return random.once(10) ? answer : mutate(answer, random, seeds);
+}
+
+/** Acknowledgements and errors, also as a kernel writes them that repeats the whole request (NLM_F_ACK_TLVS only). */
+function answers(number: number): Uint8Array[] {
+  const request = encodeRequests([setLink(2, { name: "ib0" })], number);
+  const text = encodeAttributes([stringAttribute(1, "name is taken"), u32Attribute(2, 36)]);
+  const whole = concat([wordBytes(-16 >>> 0), request, text]);
+  return [ack(number), ack(number, 16), done(number), done(number, 0x12), message(2, 0x200, number, whole)];
+}
+
+/** Gives all messages of a datagram a sequence number. */
+function numbered(bytes: Uint8Array, sequence: number): Uint8Array {
+  const copy = bytes.slice();
+  const view = new DataView(copy.buffer);
+  for (let at = 0; at + 16 <= copy.length; ) {
+    view.setUint32(at + 8, sequence, true);
+    at += Math.max(16, (view.getUint32(at, true) + 3) & ~3);
+  }
+  return copy;
+}
+
+/** All that is asked of a kernel. */
+const questions: readonly ((connection: Connection) => unknown)[] = [
+  (connection) => toLink(connection.get(getLinkByIndex(2))),
+  (connection) => toLink(connection.get(getLinkByName("ib0"))),
+  (connection) => connection.dump(dumpLinks()).map(toLink),
+  (connection) => connection.dump(dumpAddresses(2)).map(parseAddressInfo),
+  (connection) => vfConfigIn(parseLink(connection.get(getLinkByName("ib0", true))).vfs, 1),
+  (connection) => connection.exchange([getLinkByName("ib0"), getLinkByName("ib1"), getLinkByName("ib2")]),
+  (connection) => connection.request([setLink(2, { up: false }), setLink(2, { mtu: 1800, up: true })]),
+  (connection) => connection.request([addAltnames(2, ["a", "b"])]),
+];
+
+/** Errors with a meaning; anything else (a RangeError of a DataView, say) is a fault of ours. */
+function tolerate(action: () => unknown): void {
+  try {
+    action();
+  } catch (error) {
+    const isKnown =
+      error instanceof MalformedReply || error instanceof NetlinkError || error instanceof Exhausted;
+    if (!isKnown) throw error;
+    if (error instanceof NetlinkError && errnoOf(error) === undefined) throw error;
+  }
+}
+
+fuzz("netlink replies", { cases: 30_000, share: 0.2 }, (random) => {
+  tolerate(() => random.pick(questions)(new Connection(new MadTransport(random))));
+});
+
+const lists = ["get-pf-with-vfs", "get-pf"].flatMap((name) => vector(name).received);
+
+fuzz("VF lists", { cases: 10_000, share: 0.05 }, (random) => {
+  tolerate(() =>
+    parseVfInfo(mutate(random.pick(lists).subarray(random.below(600)), random, lists), random.below(4)),
+  );
+});

@@ -1,0 +1,53 @@
+// Hostile output of an IPAM plugin, and hostile records, in the model of a node: whatever comes of them, the node is put
+// back, and nothing of another container is touched (Story sees to that).
+import { expect } from "vitest";
+import { pathOf } from "../simulator/harness/records.ts";
+import { Story } from "../simulator/harness/story.ts";
+import { c1 } from "../simulator/harness/world.ts";
+import { everything } from "../simulator/scenarios/wishes.ts";
+import { fuzz } from "./fuzz.ts";
+import { mutateText } from "./mutate.ts";
+import { ipamResults, referenceCache } from "./seeds.ts";
+
+const path = "/opt/cni/bin/host-local";
+
+fuzz("IPAM plugins in the simulator", { cases: 1_500, share: 0.15 }, (random) => {
+  const story = new Story({});
+  const output = mutateText(random.pick(ipamResults), random, ipamResults);
+  const status = random.pick([0, 0, 0, 1, 255]);
+  story.machine.programs.set(path, (child) => child.after(5, () => child.exit(status, output)));
+  const ran = story.add(c1, everything);
+  story.machine.programs.set(path, story.machine.leases.program);
+  const flaws = story.problems.splice(0).filter((problem) => !isAboutLeases(problem));
+  expect(flaws).toEqual([]);
+  if (ran.end === "failed") story.requireAsBefore("after a failed ADD");
+  story.mustDel(c1, everything);
+  story.requireAsBefore("after DEL");
+  expect(story.problems).toEqual([]);
+});
+
+/** Addresses that no plugin keeps, or no longer. */
+function isAboutLeases(problem: string): boolean {
+  return /is free, and in|^(leases|addresses|routes|tentative addresses|addresses in the result) of c1/.test(
+    problem,
+  );
+}
+
+fuzz("records in the simulator", { cases: 1_500, share: 0.15 }, (random) => {
+  const story = new Story({});
+  const { texts } = story.machine.files;
+  story.mustAdd(c1, everything);
+  const file = random.pick([pathOf(c1), pathOf(c1), "/var/lib/cni/ib-sriov/.vf/0000:01:10.0"]);
+  const before = texts.get(file) ?? "";
+  texts.set(
+    file,
+    mutateText(random.pick([before, before, referenceCache]), random, [before, referenceCache]),
+  );
+  const ran = story.del(c1, everything);
+  // A record of another boot, or of another VF, says that only the lease is left.
+  expect(story.problems.splice(0).filter((problem) => !isAboutLeases(problem))).toEqual([]);
+  // Whoever mends it finds that the rest can be put back.
+  texts.set(file, before);
+  if (ran.end === "failed") story.mustDel(c1, everything);
+  expect(story.problems.filter((problem) => !isAboutLeases(problem))).toEqual([]);
+});

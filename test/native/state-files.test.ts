@@ -1,0 +1,110 @@
+// What the executable writes down is root's alone, and is where it belongs: no link leads out of the state directory.
+import { lstatSync, mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { recordDocument } from "../../src/attachment/record-document.ts";
+import { configurations, referenceCache, variables } from "../fuzz/seeds.ts";
+import { aRecord } from "../support/records.ts";
+import { type Answer, pf, removeTree, vf, World } from "../support/world.ts";
+import { executables } from "./executables.ts";
+
+const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
+
+describe.each(executables)("$variant executable", ({ path }) => {
+  let world: World;
+  beforeAll(async () => {
+    world = await World.make();
+  });
+  afterAll(() => world.end());
+  beforeEach(() => world.tidy());
+
+  const call = (command: string, under: readonly string[] = []): Promise<Answer> => {
+    const CNI_PATH = join(world.directory, "bin");
+    const environment = { ...variables, CNI_COMMAND: command, CNI_NETNS: world.netns, CNI_PATH };
+    return world.run(path, environment, Buffer.from(configurations[0] ?? ""), under);
+  };
+
+  /** A record of ours of the VF as it is. */
+  const record = () =>
+    recordDocument(
+      aRecord({
+        state: "complete",
+        netns: world.netns,
+        bootId,
+        vf: { pci: vf, pf, index: 0, incarnation: world.incarnation },
+        found: { ...aRecord().found, name: "lo", altnames: [] },
+        wanted: {},
+      }),
+      "lo",
+    );
+
+  /** Permissions of everything in the state directory, by path. */
+  const modes = (directory: string): [path: string, mode: string][] =>
+    readdirSync(directory, { recursive: true, encoding: "utf8" }).map((name) => {
+      const status = lstatSync(join(directory, name));
+      return [name, `${status.isDirectory() ? "directory" : "file"} ${(status.mode & 0o777).toString(8)}`];
+    });
+
+  test.each(["000", "022", "077"])("state files are root's alone under umask %s", async (umask) => {
+    const under = ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"];
+    await call("ADD", under);
+    expect(modes(join(world.directory, "lib/cni"))).toEqual([
+      ["ib-sriov", "directory 700"],
+      ["ib-sriov/.vf", "directory 700"],
+      [`ib-sriov/.vf/${vf}`, "file 600"],
+    ]);
+    // The Go plugin's cache becomes a record of ours, which stays because the DEL fails.
+    writeFileSync(join(world.state, "c1-net1"), referenceCache, { mode: 0o644 });
+    removeTree(join(world.directory, "pci/devices", vf, "driver"));
+    expect(await call("DEL", under)).toMatchObject({ status: 1 });
+    expect(readFileSync(join(world.state, "c1-net1"), "utf8")).toContain('"attachment":');
+    expect(new Map(modes(world.state)).get("c1-net1")).toBe("file 600");
+  });
+
+  test.each([
+    ["ADD", ".vf"],
+    ["ADD", `.vf/${vf}`],
+    ["DEL", "c1-net1"],
+    ["DEL", ".vf"],
+    ["DEL", `.vf/${vf}`],
+    ["DEL", ".node"],
+    ["DEL", ".x"],
+    ["DEL", ".x/c1"],
+    ["DEL", ".x/c1/net1"],
+  ])("%s follows no link in the place of %s", async (command, name) => {
+    const outside = join(world.directory, "outside");
+    const isAside = name.startsWith(".x");
+    mkdirSync(join(world.state, ".vf"), { recursive: true });
+    // Behind the link is what would be taken for ours: a record, lock files.
+    mkdirSync(join(outside, "c1"));
+    const decoys = [
+      join(outside, vf),
+      join(outside, "c1/net1"),
+      join(outside, "net1"),
+      join(outside, "file"),
+    ];
+    for (const decoy of decoys) writeFileSync(decoy, record());
+    if (command === "DEL" && !isAside) writeFileSync(join(world.state, "c1-net1"), record());
+    const link = join(world.state, name);
+    mkdirSync(dirname(link), { recursive: true });
+    removeTree(link);
+    const target =
+      name === ".vf" || name === ".x"
+        ? outside
+        : name === ".x/c1"
+          ? join(outside, "c1")
+          : join(outside, "file");
+    symlinkSync(target, link);
+
+    // Without a driver DEL has to bind the VF, for which it takes the node's lock.
+    if (command === "DEL") removeTree(join(world.directory, "pci/devices", vf, "driver"));
+    const { status, stdout } = await call(command);
+    expect(status).toBe(1);
+    expect(JSON.parse(stdout)).toMatchObject({ msg: expect.stringContaining("ELOOP") });
+    expect(JSON.parse(stdout)).toMatchObject({
+      msg: expect.stringContaining(`/var/lib/cni/ib-sriov/${name}`),
+    });
+    for (const decoy of decoys) expect(readFileSync(decoy, "utf8")).toBe(record());
+    expect(readdirSync(outside).sort()).toEqual([vf, "c1", "file", "net1"].sort());
+  });
+});
