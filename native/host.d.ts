@@ -88,6 +88,13 @@ declare module "host" {
   function writeFile(path: string, text: string): void;
   /** Makes a new file (O_EXCL, O_NOFOLLOW), writes it, closes it; on failure nothing is left. */
   function createFile(path: string, text: string, mode: number): void;
+  /**
+   * Makes a new file that has its name (an absolute path) only once all of `text` is in it: O_TMPFILE, write, linkat.
+   * A kill leaves nothing. EEXIST where that name is taken, EOPNOTSUPP where the file system has no nameless files.
+   */
+  function createWhole(path: string, text: string, mode: number): void;
+  /** One pwrite(2) into a file that exists, following no link; a short write throws EIO. */
+  function patchFile(path: string, offset: number, text: string): void;
   /** renameat2(2). With `noReplace`, EEXIST if `to` exists (link + unlink where the file system cannot). */
   function rename(from: string, to: string, noReplace?: boolean): void;
   function unlink(path: string): void;

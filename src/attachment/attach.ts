@@ -91,11 +91,9 @@ function attachLocked(
     // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
     attempt("go on", () => node.clock.checkInterrupted());
     if (owed !== undefined) settleOwed(node, state, owed, locks.inheritable, call.warn);
-    attempt("complete the attachment's record", () =>
-      state.replace(path, { ...record, state: "complete" }, pf.name),
-    );
+    attempt("complete the attachment's record", () => state.setState(path, "complete"));
   } catch (error) {
-    throw rollBack(attachment, state, path, pf.name, error);
+    throw rollBack(attachment, state, path, error);
   }
   if (attachment.result === undefined) throw new Error("the last step has left no result");
   return attachment.result;

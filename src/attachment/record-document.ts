@@ -16,7 +16,10 @@ const format = 1;
 export function recordDocument(record: AttachmentRecord, pfName: string): string {
   const given = fromJson(record.call.stdin);
   const config = isObject(given) ? given : {};
+  const { state, ...plan } = record;
   return JSON.stringify({
+    // First, so that the state stands at the same place in every record: see stateOffset.
+    [ourKey]: { format, state: stateLetter(state), ...plan },
     cniVersion: config.cniVersion ?? "",
     name: config.name ?? "",
     type: config.type ?? "",
@@ -33,8 +36,20 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     RdmaNetState: { version: "", deviceID: "", sandboxRdmaDevName: "", containerRdmaDevName: "" },
     runtimeConfig: { infinibandGUID: record.wanted.guid ?? "" },
     args: { cni: null },
-    [ourKey]: { format, ...record },
   });
+}
+
+/** Where in the file its attachment's state stands, in bytes. */
+export function stateOffset(): number {
+  return `{"${ourKey}":{"format":${format},"state":"`.length;
+}
+
+/**
+ * The state as it stands there: its first letter. It is all of a record that ever changes, and so the change is one
+ * byte, which a kill cannot tear, nor a reader without the VF's lock see half of.
+ */
+export function stateLetter(state: AttachmentRecord["state"]): string {
+  return state.charAt(0);
 }
 
 /**
@@ -45,14 +60,20 @@ export function parseRecord(text: string): AttachmentRecord | undefined {
   const document = fromJson(text);
   const part = isObject(document) ? document[ourKey] : undefined;
   if (!isObject(part) || part.format !== format) return undefined;
-  return isRecord(part) ? part : undefined;
+  const named = { ...part, state: stateNamed(part.state) };
+  return isRecord(named) ? named : undefined;
+}
+
+function stateNamed(letter: unknown): AttachmentRecord["state"] | undefined {
+  const states = ["preparing", "complete", "broken"] as const;
+  return states.find((state) => stateLetter(state) === letter);
 }
 
 /** The shape, checked by hand: a record is read on every DEL, and a schema library costs start-up on each. */
 function isRecord(part: Record<string, unknown>): part is Record<string, unknown> & AttachmentRecord {
   const { vf, found, wanted, call } = part;
   return (
-    (part.state === "preparing" || part.state === "complete" || part.state === "broken") &&
+    part.state !== undefined &&
     areStrings(part, ["containerId", "ifname", "netns", "netnsCookie", "bootId"]) &&
     typeof part.since === "number" &&
     isObject(vf) &&

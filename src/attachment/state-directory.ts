@@ -3,7 +3,7 @@ import { utf8Length } from "../cni/utf8-length.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
-import { parseRecord, recordDocument } from "./record-document.ts";
+import { parseRecord, recordDocument, stateLetter, stateOffset } from "./record-document.ts";
 
 /**
  * Where the node's attachments are written down. It is the Go plugin's place, and below `/var/lib/cni`, the
@@ -116,9 +116,9 @@ export class StateDirectory {
     return this.files.create(aside, text) ? aside : undefined;
   }
 
-  /** Writes a record over its former self, whole or not at all. */
-  replace(path: string, record: AttachmentRecord, pfName: string): void {
-    this.files.replace(path, recordDocument(record, pfName));
+  /** Says in a record what has become of its attachment. It is one byte: no kill can tear it, and no full disk hinder it. */
+  setState(path: string, state: AttachmentRecord["state"]): void {
+    this.files.patch(path, stateOffset(), stateLetter(state));
   }
 
   /** Removes a record; gone already is success. */

@@ -27,25 +27,19 @@ export class LinuxFiles implements Files {
   }
 
   create(path: string, text: string): boolean {
-    const temporary = this.writeTemporary(path, text);
     try {
-      host.rename(temporary, path, true);
+      host.createWhole(path, text, FILE_MODE);
       return true;
     } catch (error) {
-      this.remove(temporary);
-      if (errnoOf(error) === "EEXIST") return false;
-      throw error;
+      const errno = errnoOf(error);
+      if (errno === "EEXIST") return false;
+      if (errno !== "EOPNOTSUPP") throw error;
     }
+    return this.createByRename(path, text);
   }
 
-  replace(path: string, text: string): void {
-    const temporary = this.writeTemporary(path, text);
-    try {
-      host.rename(temporary, path);
-    } catch (error) {
-      this.remove(temporary);
-      throw error;
-    }
+  patch(path: string, offset: number, text: string): void {
+    host.patchFile(path, offset, text);
   }
 
   rename(from: string, to: string): void {
@@ -96,6 +90,19 @@ export class LinuxFiles implements Files {
 
   lock(path: string): Lock {
     return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits);
+  }
+
+  /** For file systems without nameless files (NFS, FUSE, old overlayfs): a kill in the middle leaves the temporary one. */
+  private createByRename(path: string, text: string): boolean {
+    const temporary = this.writeTemporary(path, text);
+    try {
+      host.rename(temporary, path, true);
+      return true;
+    } catch (error) {
+      this.remove(temporary);
+      if (errnoOf(error) === "EEXIST") return false;
+      throw error;
+    }
   }
 
   /**

@@ -29,10 +29,10 @@ export interface Lock {
 export interface Files {
   /** The text, or undefined where there is no such file. Anything but a regular file, or over 1 MiB, throws. */
   read(path: string): string | undefined;
-  /** Whole or not at all (temp + rename). False, and nothing changed, where the file exists already. */
+  /** Whole or not at all. False, and nothing changed, where something has that path already. */
   create(path: string, text: string): boolean;
-  /** Whole or not at all (temp + rename). */
-  replace(path: string, text: string): void;
+  /** Writes over what stands at an offset (bytes) of a file that is there. One byte is never torn, by nothing. */
+  patch(path: string, offset: number, text: string): void;
   /** Takes the place of what is at `to`. */
   rename(from: string, to: string): void;
   /** Gone already is success. */

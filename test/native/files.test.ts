@@ -1,5 +1,13 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { describe, expect, test } from "vitest";
 import { evaluate, failure, freshPath, withFailing } from "./harness.ts";
 
@@ -122,30 +130,75 @@ describe("writeFile", () => {
   });
 });
 
-describe("createFile", () => {
+describe.each(["createFile", "createWhole"])("%s", (create) => {
   test("makes a file with its mode and text", () => {
     const path = freshPath("new");
-    evaluate("host.createFile(input, 'text é', 0o600);", path);
+    evaluate(`host.${create}(input, 'text é', 0o600);`, path);
     expect(readFileSync(path, "utf8")).toBe("text é");
     expect(statSync(path).mode & 0o7777).toBe(0o600);
   });
 
   test("leaves a file alone that exists, and a link even where it points to nothing", () => {
     const path = fileWith("mine");
-    expect(failure("host.createFile(input, 'theirs', 0o600);", path)).toMatchObject({ code: "EEXIST" });
+    expect(failure(`host.${create}(input, 'theirs', 0o600);`, path)).toMatchObject({ code: "EEXIST" });
     expect(readFileSync(path, "utf8")).toBe("mine");
     const link = freshPath("link");
     symlinkSync(freshPath("absent"), link);
-    expect(failure("host.createFile(input, 'x', 0o600);", link)).toMatchObject({ code: "EEXIST" });
+    expect(failure(`host.${create}(input, 'x', 0o600);`, link)).toMatchObject({ code: "EEXIST" });
   });
 
   test("leaves nothing where it cannot write all of it", () => {
-    const path = freshPath("new");
+    const directory = freshPath("directory");
+    mkdirSync(directory);
     // 64 blocks of 1 KiB, and SIGXFSZ ignored: the write fails with EFBIG half-way.
     const under = ["sh", "-c", 'trap "" XFSZ; ulimit -f 64; exec "$@"', "sh"];
-    const body = "host.createFile(input, 'a'.repeat(1 << 20), 0o600);";
-    expect(failure(body, path, { under })).toMatchObject({ code: "EFBIG", call: "write" });
-    expect(existsSync(path)).toBe(false);
+    const body = `host.${create}(input + "/new", 'a'.repeat(1 << 20), 0o600);`;
+    expect(failure(body, directory, { under })).toMatchObject({ code: "EFBIG", call: "write" });
+    expect(readdirSync(directory)).toEqual([]);
+  });
+});
+
+describe("createWhole", () => {
+  test("says where a directory is missing, and where the file system has no nameless files", () => {
+    const path = `${freshPath("absent")}/new`;
+    expect(failure("host.createWhole(input, '', 0o600);", path)).toMatchObject({
+      code: "ENOENT",
+      subject: path,
+    });
+    // procfs knows no O_TMPFILE.
+    expect(failure("host.createWhole('/proc/new', '', 0o600);")).toMatchObject({
+      code: "EOPNOTSUPP",
+      call: "open",
+    });
+    const long = `/${"a/".repeat(3000)}new`;
+    expect(failure("host.createWhole(input, '', 0o600);", long)).toMatchObject({ code: "ENAMETOOLONG" });
+  });
+});
+
+describe("patchFile", () => {
+  test("writes over what is there at that place, and nothing else", () => {
+    const path = fileWith("123456");
+    evaluate("host.patchFile(input, 2, 'x');", path);
+    expect(readFileSync(path, "utf8")).toBe("12x456");
+  });
+
+  test("makes no file, follows no link, and is not kept waiting by a FIFO", () => {
+    const [absent, link, fifo] = [freshPath("absent"), freshPath("link"), freshPath("fifo")];
+    symlinkSync(fileWith("text"), link);
+    execFileSync("mkfifo", [fifo]);
+    for (const [path, code] of [
+      [absent, "ENOENT"],
+      [link, "ELOOP"],
+      [fifo, "ENXIO"],
+      ["/tmp", "EISDIR"],
+    ]) {
+      expect(failure("host.patchFile(input, 0, 'x');", path)).toMatchObject({ code, subject: path });
+    }
+    expect(existsSync(absent)).toBe(false);
+  });
+
+  test("reports what the kernel answers to the write", () => {
+    expect(failure("host.patchFile('/dev/full', 0, 'x');")).toMatchObject({ code: "ENOSPC", call: "pwrite" });
   });
 });
 
@@ -222,6 +275,7 @@ test("no descriptor stays open, whatever fails", () => {
     for (const action of [
       () => host.readFile(input), () => host.readFile(input, 1), () => host.readRegularFile("/dev/null"),
       () => host.readRegularFile(input, 1), () => host.writeFile("/dev/full", "x"), () => host.createFile(input, "x", 0o600),
+      () => host.createWhole(input, "x", 0o600), () => host.patchFile("/dev/full", 0, "x"),
       () => host.readDirectory(input), () => host.readDirectory("/"), () => host.openLock("/dev/null", 0o600),
     ]) {
       try { action(); } catch { /* as it should be */ }

@@ -15,6 +15,13 @@ export class FileTree {
     this.texts.set(path, text);
   }
 
+  /** @throws {Refusal} ENOENT where there is no such file. */
+  patch(path: string, offset: number, text: string): void {
+    const old = this.texts.get(path);
+    if (old === undefined) throw new Refusal("ENOENT", `patch ${path}`);
+    this.texts.set(path, old.slice(0, offset) + text + old.slice(offset + text.length));
+  }
+
   /** @throws {Refusal} ENOENT. */
   rename(from: string, to: string): void {
     const text = this.texts.get(from);

@@ -47,6 +47,15 @@ describe("the state directory", () => {
     expect(files.exists(`${root}/.x/a-b`)).toBe(false);
   });
 
+  test("says in a record what has become of its attachment", () => {
+    const { state } = setUp();
+    const path = state.create(aRecord(), "ib0") ?? "";
+    state.setState(path, "complete");
+    expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "complete" });
+    state.setState(path, "broken");
+    expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "broken" });
+  });
+
   test("finds a damaged record, and says that it is damaged", () => {
     const { files, state } = setUp();
     files.create(`${root}/c1-net1`, '{"attachment":');
