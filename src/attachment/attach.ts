@@ -13,7 +13,7 @@ import { attempt } from "./failure.ts";
 import { pfNetdev, virtualFunctionAt } from "./function.ts";
 import { inherit } from "./inherit.ts";
 import { Locks } from "./locks.ts";
-import { settleOwed } from "./owed-leases.ts";
+import { parkLease, settleOwed } from "./owed-leases.ts";
 import { makePlan } from "./plan.ts";
 import { rollBack } from "./roll-back.ts";
 import { StateDirectory } from "./state-directory.ts";
@@ -82,15 +82,18 @@ function attachLocked(
   };
   try {
     const owing = inherited?.owing;
-    const owed =
-      owing && attempt("put a dead attachment's record aside", () => state.park(owing.path, owing.record));
+    if (owing !== undefined) {
+      attempt("put a dead attachment's record aside", () =>
+        parkLease(state, locks, owing.path, owing.record),
+      );
+    }
     attempt(`note whose VF ${vf.pci} is`, () => locks.setOwner(call.name));
     for (const step of allSteps()) {
       attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment));
     }
     // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
     attempt("go on", () => node.clock.checkInterrupted());
-    if (owed !== undefined) settleOwed(node, state, owed, locks.inheritable, call.warn);
+    settleOwed(node, state, locks, vf.pci, call.warn);
     attempt("complete the attachment's record", () => state.setState(path, "complete"));
   } catch (error) {
     throw rollBack(attachment, state, path, error);

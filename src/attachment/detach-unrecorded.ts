@@ -3,7 +3,7 @@ import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
 import { runIpam } from "./ipam-call.ts";
-import { Locks, ownersIn } from "./locks.ts";
+import { Locks, noteIn } from "./locks.ts";
 import { isNamed } from "./record.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
 import { moveHome } from "./steps/interface.ts";
@@ -39,7 +39,7 @@ function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): void {
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
   if (pci === undefined || node.functions.incarnation(pci) === undefined) return;
-  if (isInOrder(node, pci, pod) && !isNamed(ownersIn(state.vfNote(pci)).owner, call.name)) return;
+  if (isInOrder(node, pci, pod) && !isNamed(noteIn(state.vfNote(pci)).owner, call.name)) return;
   state.prepare();
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);

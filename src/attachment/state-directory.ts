@@ -130,13 +130,16 @@ export class StateDirectory {
   /**
    * Puts a record aside of which only the lease is left to be released. Its new name tells it from any other
    * that is owed: an attachment of the same name can come and die again.
-   * @returns its new path.
    */
-  park(path: string, { vf, since }: AttachmentRecord): string {
+  park(path: string, { vf, since }: AttachmentRecord): void {
     this.files.makeDirectory(`${root}/.owed`);
-    const owed = `${root}/.owed/${vf.pci}-${since}`;
-    this.files.rename(path, owed);
-    return owed;
+    this.files.rename(path, `${root}/.owed/${vf.pci}-${since}`);
+  }
+
+  /** Paths of such records of a VF. A walk, only for where the VF's lock file says that there are any. */
+  owedOf(pci: string): string[] {
+    const names = this.files.list(`${root}/.owed`).filter((name) => name.startsWith(`${pci}-`));
+    return names.sort().map((name) => `${root}/.owed/${name}`);
   }
 
   /** Paths of the records of which only the lease is left. A walk: not for ADD or DEL. */

@@ -66,8 +66,10 @@ describe("the state directory", () => {
   test("parks the record of a lease that is still owed where no attachment is looked for", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";
-    const owed = state.park(path, aRecord());
-    expect(owed).toBe(`${root}/.owed/0000:03:00.2-1795506227622`);
+    state.park(path, aRecord());
+    const owed = `${root}/.owed/0000:03:00.2-1795506227622`;
+    expect(state.owedOf("0000:03:00.2")).toEqual([owed]);
+    expect(state.owedOf("0000:03:00.20")).toEqual([]);
     expect(state.find(aRecord())).toBeUndefined();
     expect(state.read(owed)?.record).toMatchObject(aRecord());
     expect(state.paths()).toEqual([]);
