@@ -7,6 +7,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 /* The two arguments that every function here has. */
@@ -44,6 +45,32 @@ static JSValue host_writeFile(HOST_ARGUMENTS)
     return end(context, &writing, errno, "open");
   ssize_t written = write(fd, writing.text, writing.length);
   int error = written < 0 ? errno : written != (ssize_t)writing.length ? EIO : 0;
+  close(fd);
+  return end(context, &writing, error, "write");
+}
+
+static JSValue host_writeFileApart(HOST_ARGUMENTS)
+{
+  struct writing writing;
+  if (!begin(context, argv[0], argv[1], &writing))
+    return JS_EXCEPTION;
+  int fd = open(writing.path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  if (fd < 0)
+    return end(context, &writing, errno, "open");
+  /* The child has our memory, and leaves here what came of it; as it stands where the child is killed, too. */
+  volatile int error = EINTR;
+  const pid_t child = vfork();
+  if (child <= 0) {
+    /* A signal for our process group is not meant for it. */
+    if (child == 0)
+      setpgid(0, 0);
+    ssize_t written = write(fd, writing.text, writing.length);
+    error = written < 0 ? errno : written != (ssize_t)writing.length ? EIO : 0;
+    if (child == 0)
+      _exit(0);
+  }
+  while (child > 0 && waitpid(child, NULL, 0) < 0 && errno == EINTR)
+    ;
   close(fd);
   return end(context, &writing, error, "write");
 }
@@ -129,6 +156,7 @@ static JSValue host_createWhole(HOST_ARGUMENTS)
 
 const JSCFunctionListEntry host_write_functions[] = {
   HOST_FUNCTION(writeFile, 2),
+  HOST_FUNCTION(writeFileApart, 2),
   HOST_FUNCTION(patchFile, 3),
   HOST_FUNCTION(createFile, 3),
   HOST_FUNCTION(createWhole, 3),

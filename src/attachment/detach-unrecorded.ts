@@ -54,7 +54,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
         moveHome(node, container, link, pci, "ib%d"),
       );
     }
-    if (node.functions.driver(pci) === undefined) bindLikePf(node, pci, locks, call.deadline);
+    if (!isProbed(node, pci)) bindLikePf(node, pci, locks, call.deadline);
     if (isOurs) locks.disown();
   } finally {
     locks.release();
@@ -63,7 +63,14 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
 
 /** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */
 function isInOrder(node: Node, pci: string, pod: Namespace | undefined): boolean {
-  return straysIn(node, pci, pod).length === 0 && node.functions.driver(pci) !== undefined;
+  return straysIn(node, pci, pod).length === 0 && isProbed(node, pci);
+}
+
+/** Has it a driver, and if that is one for InfiniBand, has the driver made a netdev? (See interface.ts.) */
+function isProbed(node: Node, pci: string): boolean {
+  const driver = node.functions.driver(pci);
+  if (driver === undefined) return false;
+  return node.functions.hasNetdev(pci) || driver !== driverOfPf(node, pci);
 }
 
 /** What of the VF is in the container. */
@@ -73,10 +80,17 @@ function straysIn(node: Node, pci: string, pod: Namespace | undefined) {
 }
 
 /** Which driver a VF had nobody knows; that of its PF drives both in every InfiniBand HCA there is. */
+function driverOfPf(node: Node, pci: string): string | undefined {
+  return node.functions.driver(node.functions.virtualFunction(pci).pf);
+}
+
 function bindLikePf(node: Node, pci: string, locks: Locks, deadline: number): void {
-  const driver = node.functions.driver(node.functions.virtualFunction(pci).pf);
+  const driver = driverOfPf(node, pci);
   if (driver === undefined) return;
   locks.whileNodeIsLocked(deadline, () =>
-    attempt(`bind VF ${pci}, which has no driver, to ${driver}`, () => node.functions.bind(pci, driver)),
+    attempt(`bind VF ${pci}, which has no driver or no netdev, to ${driver}`, () => {
+      if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);
+      node.functions.bind(pci, driver);
+    }),
   );
 }

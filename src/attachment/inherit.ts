@@ -40,7 +40,10 @@ export function inherit(
   );
   settlePredecessor(state, locks, record);
   if (!isNamed(record, call.name)) {
-    return { originals: current ? adopt(dead, wanted) : undefined, owing: { path, record } };
+    return {
+      originals: current ? adopt(dead, wanted) : undefined,
+      owing: { path, record },
+    };
   }
   const failure = combined(
     `what an earlier ADD of container ${record.containerId} changed cannot be put back`,

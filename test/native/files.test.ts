@@ -1,21 +1,7 @@
 import { execFileSync } from "node:child_process";
-import {
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { evaluate, failure, freshPath, withFailing } from "./harness.ts";
-
-function fileWith(text: string | Uint8Array): string {
-  const path = freshPath();
-  writeFileSync(path, text);
-  return path;
-}
+import { evaluate, failure, fileWith, freshPath, withFailing } from "./harness.ts";
 
 describe("readFile", () => {
   test("gives the whole text, of any length", () => {
@@ -104,101 +90,6 @@ describe("readRegularFile", () => {
     for (const path of [fifo, "/dev/null", "/tmp"]) {
       expect(failure("host.readRegularFile(input);", path)).toMatchObject({ code: "EINVAL", subject: path });
     }
-  });
-});
-
-describe("writeFile", () => {
-  test("writes over what is there, in one call, without cutting the rest off", () => {
-    const path = fileWith("123456");
-    evaluate("host.writeFile(input, 'ab');", path);
-    expect(readFileSync(path, "utf8")).toBe("ab3456");
-  });
-
-  test("makes no file", () => {
-    const path = freshPath("absent");
-    expect(failure("host.writeFile(input, '');", path)).toMatchObject({ code: "ENOENT" });
-    expect(existsSync(path)).toBe(false);
-  });
-
-  test("reports what the kernel answers to the write", () => {
-    // Written where there is something to refuse: no CPU has this number.
-    expect(failure("host.writeFile('/proc/self/oom_score_adj', 'x');")).toMatchObject({
-      code: "EINVAL",
-      call: "write",
-    });
-    expect(failure("host.writeFile('/dev/full', 'x');")).toMatchObject({ code: "ENOSPC", call: "write" });
-  });
-});
-
-describe.each(["createFile", "createWhole"])("%s", (create) => {
-  test("makes a file with its mode and text", () => {
-    const path = freshPath("new");
-    evaluate(`host.${create}(input, 'text é', 0o600);`, path);
-    expect(readFileSync(path, "utf8")).toBe("text é");
-    expect(statSync(path).mode & 0o7777).toBe(0o600);
-  });
-
-  test("leaves a file alone that exists, and a link even where it points to nothing", () => {
-    const path = fileWith("mine");
-    expect(failure(`host.${create}(input, 'theirs', 0o600);`, path)).toMatchObject({ code: "EEXIST" });
-    expect(readFileSync(path, "utf8")).toBe("mine");
-    const link = freshPath("link");
-    symlinkSync(freshPath("absent"), link);
-    expect(failure(`host.${create}(input, 'x', 0o600);`, link)).toMatchObject({ code: "EEXIST" });
-  });
-
-  test("leaves nothing where it cannot write all of it", () => {
-    const directory = freshPath("directory");
-    mkdirSync(directory);
-    // 64 blocks of 1 KiB, and SIGXFSZ ignored: the write fails with EFBIG half-way.
-    const under = ["sh", "-c", 'trap "" XFSZ; ulimit -f 64; exec "$@"', "sh"];
-    const body = `host.${create}(input + "/new", 'a'.repeat(1 << 20), 0o600);`;
-    expect(failure(body, directory, { under })).toMatchObject({ code: "EFBIG", call: "write" });
-    expect(readdirSync(directory)).toEqual([]);
-  });
-});
-
-describe("createWhole", () => {
-  test("says where a directory is missing, and where the file system has no nameless files", () => {
-    const path = `${freshPath("absent")}/new`;
-    expect(failure("host.createWhole(input, '', 0o600);", path)).toMatchObject({
-      code: "ENOENT",
-      subject: path,
-    });
-    // procfs knows no O_TMPFILE.
-    expect(failure("host.createWhole('/proc/new', '', 0o600);")).toMatchObject({
-      code: "EOPNOTSUPP",
-      call: "open",
-    });
-    const long = `/${"a/".repeat(3000)}new`;
-    expect(failure("host.createWhole(input, '', 0o600);", long)).toMatchObject({ code: "ENAMETOOLONG" });
-  });
-});
-
-describe("patchFile", () => {
-  test("writes over what is there at that place, and nothing else", () => {
-    const path = fileWith("123456");
-    evaluate("host.patchFile(input, 2, 'x');", path);
-    expect(readFileSync(path, "utf8")).toBe("12x456");
-  });
-
-  test("makes no file, follows no link, and is not kept waiting by a FIFO", () => {
-    const [absent, link, fifo] = [freshPath("absent"), freshPath("link"), freshPath("fifo")];
-    symlinkSync(fileWith("text"), link);
-    execFileSync("mkfifo", [fifo]);
-    for (const [path, code] of [
-      [absent, "ENOENT"],
-      [link, "ELOOP"],
-      [fifo, "ENXIO"],
-      ["/tmp", "EISDIR"],
-    ]) {
-      expect(failure("host.patchFile(input, 0, 'x');", path)).toMatchObject({ code, subject: path });
-    }
-    expect(existsSync(absent)).toBe(false);
-  });
-
-  test("reports what the kernel answers to the write", () => {
-    expect(failure("host.patchFile('/dev/full', 0, 'x');")).toMatchObject({ code: "ENOSPC", call: "pwrite" });
   });
 });
 

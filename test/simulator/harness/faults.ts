@@ -40,6 +40,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.anyVirtual": [{ code: "EACCES" }],
   "functions.driver": [{ code: "EACCES" }],
   "functions.driverOverride": [{ code: "EACCES" }],
+  "functions.hasNetdev": [{ code: "EACCES" }],
   "functions.rdmaDevices": [{ code: "EACCES" }],
   "functions.nodeGuid": [{ code: "EIO" }],
   "functions.othersGuids": [{ code: "EIO" }],
@@ -134,14 +135,18 @@ export function casesOf(crossings: readonly Crossing[]): Case[] {
 }
 
 /**
- * A kill before the call. One after a call is the same as one before the next, so only the last call has that, too.
+ * A kill before the call and, where a call has a middle, in it. One after a call is the same as one before the next, so only the last call has that, too.
  * Where the call before has only asked, and nothing else has happened meanwhile, either of the two kills is the other
  * one.
  */
 function kills(crossing: Crossing, before: Crossing | undefined, isLast: boolean): Case[] {
-  const parts = [...(before?.version === crossing.version ? [] : [undefined]), ...(isLast ? ["all"] : [])];
+  const parts = [
+    ...(before?.version === crossing.version ? [] : [undefined]),
+    ...crossing.parts.filter((part) => part === "no netdev"),
+    ...(isLast ? ["all"] : []),
+  ];
   return parts.map((part) => ({
-    name: `killed ${part === undefined ? "before" : "after"} ${show(crossing)}`,
+    name: `killed ${part === undefined ? "before" : `after "${part}" of`} ${show(crossing)}`,
     fault: (each) =>
       each.at === crossing.at ? { ...(part === undefined ? {} : { part }), end: "kill" } : undefined,
     kills: true,
