@@ -15,6 +15,7 @@ import { inherit } from "./inherit.ts";
 import { Locks } from "./locks.ts";
 import { parkLease, settleOwed } from "./owed-leases.ts";
 import { makePlan } from "./plan.ts";
+import type { AttachmentRecord } from "./record.ts";
 import { rollBack } from "./roll-back.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { allSteps } from "./steps/all-steps.ts";
@@ -67,11 +68,7 @@ function attachLocked(
 
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
   // From here on whoever comes after us finds the plan, and with it the way back.
-  const path = attempt("write the attachment's record", () => state.create(record, pf.name));
-  if (path === undefined) {
-    attempt(`note that VF ${vf.pci} is not claimed any more`, () => locks.disown());
-    throw alreadyAttached(call);
-  }
+  const path = createRecord(state, locks, call, record, pf.name);
   const attachment: Attaching = {
     ...attachmentOf(node, record, pod, locks, call),
     pf: () => pf,
@@ -100,6 +97,26 @@ function attachLocked(
   }
   if (attachment.result === undefined) throw new Error("the last step has left no result");
   return attachment.result;
+}
+
+/** Without a record the VF stays whose it was. */
+function createRecord(
+  state: StateDirectory,
+  locks: Locks,
+  call: AttachCall,
+  record: AttachmentRecord,
+  pfName: string,
+): string {
+  let path: string | undefined;
+  try {
+    path = attempt("write the attachment's record", () => state.create(record, pfName));
+  } finally {
+    if (path === undefined) {
+      attempt(`note that VF ${record.vf.pci} is not claimed any more`, () => locks.disown());
+    }
+  }
+  if (path === undefined) throw alreadyAttached(call);
+  return path;
 }
 
 /** Names that are too long for a file are refused before anything is changed. */

@@ -90,7 +90,7 @@ export class StateDirectory {
 
   /** Reads a record by its path (as {@link StoredRecord} has it). */
   read(path: string): StoredRecord | undefined {
-    const text = this.files.read(path);
+    const text = this.text(path);
     if (text === undefined) return undefined;
     if (this.last?.text !== text) this.last = { text, record: parseRecord(text) };
     return { path, record: this.last.record };
@@ -98,7 +98,18 @@ export class StateDirectory {
 
   /** What a file says, be it our record or the Go plugin's cache; undefined where it is no JSON, or not there. */
   document(path: string): unknown {
-    return fromJson(this.files.read(path) ?? "");
+    return fromJson(this.text(path) ?? "");
+  }
+
+  /** undefined where nothing is there; "" where what stands there is no file of ours, and never was. */
+  private text(path: string): string | undefined {
+    try {
+      return this.files.read(path);
+    } catch (error) {
+      // Anything else (EIO, say) may be a record next time.
+      if (["ELOOP", "EINVAL", "EFBIG"].includes(errnoOf(error) ?? "")) return "";
+      throw error;
+    }
   }
 
   /**
@@ -121,7 +132,7 @@ export class StateDirectory {
     this.files.patch(path, stateOffset(), stateLetter(state));
   }
 
-  /** Removes a record; gone already is success. */
+  /** Removes a record, or what stands in its place; gone already is success. */
   remove(path: string): void {
     this.files.remove(path);
     if (path.startsWith(`${root}/.x/`)) this.files.removeDirectory(path.slice(0, path.lastIndexOf("/")));

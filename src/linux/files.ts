@@ -47,7 +47,13 @@ export class LinuxFiles implements Files {
   }
 
   remove(path: string): void {
-    unlessErrno(["ENOENT"], undefined, () => host.unlink(path));
+    try {
+      host.unlink(path);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EISDIR") this.removeDirectory(path);
+      else if (errno !== "ENOENT") throw error;
+    }
   }
 
   makeDirectory(path: string): void {

@@ -35,7 +35,7 @@ export interface Files {
   patch(path: string, offset: number, text: string): void;
   /** Takes the place of what is at `to`. */
   rename(from: string, to: string): void;
-  /** Gone already is success. */
+  /** Gone already is success. Of a directory, which does not belong there, as {@link removeDirectory}. */
   remove(path: string): void;
   /** With its parents; there already is success. */
   makeDirectory(path: string): void;

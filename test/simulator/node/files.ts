@@ -9,7 +9,7 @@ export function filesOf(gate: Gate): Files {
   const { machine, process } = gate;
   const tree = machine.files;
   return {
-    read: (path) => gate.ask("files.read", path, () => tree.texts.get(path)),
+    read: (path) => gate.ask("files.read", path, () => tree.read(path)),
     create: (path, text) => {
       const create = () => {
         if (tree.texts.has(path)) return false;
@@ -22,7 +22,7 @@ export function filesOf(gate: Gate): Files {
       gate.change("files.patch", path, () => tree.patch(path, offset, text), { nothing() {} }),
     rename: (from, to) =>
       gate.change("files.rename", `${from} to ${to}`, () => tree.rename(from, to), { nothing() {} }),
-    remove: (path) => gate.change("files.remove", path, () => void tree.texts.delete(path), { nothing() {} }),
+    remove: (path) => gate.change("files.remove", path, () => tree.remove(path), { nothing() {} }),
     makeDirectory: (path) =>
       gate.change("files.makeDirectory", path, () => tree.makeDirectory(path), { nothing() {} }),
     removeDirectory: (path) =>

@@ -64,7 +64,17 @@ describe("state files", () => {
     files.create(path("a"), "x");
     files.remove(path("a"));
     expect(files.exists(path("a"))).toBe(false);
-    expect(() => files.remove(directory)).toThrow();
+  });
+
+  it("that are directories are removed where they are empty, and left otherwise", () => {
+    mkdirSync(path("full/inner"), { recursive: true });
+    files.remove(path("full"));
+    expect(files.exists(path("full/inner"))).toBe(true);
+    files.remove(path("full/inner"));
+    files.remove(path("full"));
+    expect(readdirSync(directory)).toEqual([]);
+    writeFileSync(path("file"), "");
+    expect(() => files.remove(path("file/x"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
   });
 
   it("are not links, nor directories", () => {
@@ -219,6 +229,12 @@ describe("a lock file", () => {
     );
     hostFiles.onLock = () => {};
     lock.acquire(5);
+  });
+
+  it("is named where it cannot be written", () => {
+    const lock = files.lock(path(".vf"));
+    lock.release();
+    expect(() => lock.write("too late")).toThrow(new RegExp(`^write the lock file ${path(".vf")}: .*EBADF`));
   });
 
   it("is closed once", () => {
