@@ -8,7 +8,7 @@
 #   owner PATH JSON           what a lock file says of whose the VF is
 #   process EXECUTABLE
 # It is run before and after each test, and what takes time in the emulator is starting processes: few of them.
-set -u -o pipefail
+set -u
 shopt -s nullglob
 in_namespace() { # NAME
   local path value
@@ -40,8 +40,8 @@ for physfn in /sys/bus/pci/devices/*/physfn; do
   done
   echo "function ${function##*/} $driver $override$devices"
 done
-find /var/lib/cni -type f -exec md5sum {} + | while read -r sum path; do echo "file $path $sum"; done || exit 1
-find /var/lib/cni ! -type f ! -type d | while read -r path; do echo "file $path special"; done || exit 1
+files=$(find /var/lib/cni -type f -exec md5sum {} + && find /var/lib/cni ! -type f ! -type d -exec echo special {} \;) || exit 1
+while read -r sum path; do [ -z "$path" ] || echo "file $path $sum"; done <<<"$files"
 for path in /var/lib/cni/ib-sriov/.vf/*; do
   read -r note <"$path"
   [[ $note != *'"owner":'* ]] || echo "owner $path $note"
