@@ -36,7 +36,7 @@ export class Fields {
 
   /** Is there such a member, be it null? */
   has(key: string): boolean {
-    return this.keys.some((name) => matches(name, key));
+    return Object.keys(this.object).some((name) => folded(name) === key.toLowerCase());
   }
 
   /** A string; undefined where it is absent, null or "". */
