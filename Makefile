@@ -34,7 +34,7 @@ B := build
 SOURCES := $(shell find src -name '*.ts')
 
 NATIVE := argument children clock directories engine error exit files host image json locks main math memory namespaces \
-  netlink process read report signals spawn start streams strings text wait
+  netlink process read report signals spawn start streams strings text wait write
 HEADERS := $(wildcard native/*.h)
 
 # ---- flags ----

@@ -1,4 +1,4 @@
-/* Files, whole: read, written in one call, made, renamed, removed. */
+/* Files: read, renamed, removed, looked at. */
 #include "host.h"
 
 #include <errno.h>
@@ -66,64 +66,6 @@ static JSValue host_readRegularFile(HOST_ARGUMENTS)
     close(fd);
   js_free(context, path);
   return text;
-}
-
-static JSValue host_writeFile(HOST_ARGUMENTS)
-{
-  size_t length;
-  char *path = host_name(context, argv[0], "open");
-  char *text = path == NULL ? NULL : host_text(context, argv[1], &length);
-  JSValue result = JS_UNDEFINED;
-  if (text == NULL) {
-    js_free(context, path);
-    return JS_EXCEPTION;
-  }
-  int fd = open(path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
-  if (fd < 0) {
-    result = host_throw(context, errno, "open", path);
-  } else {
-    ssize_t written = write(fd, text, length);
-    if (written != (ssize_t)length)
-      result = host_throw(context, written < 0 ? errno : EIO, "write", path);
-    close(fd);
-  }
-  js_free(context, text);
-  js_free(context, path);
-  return result;
-}
-
-static JSValue host_createFile(HOST_ARGUMENTS)
-{
-  int64_t mode;
-  if (!host_integer(context, argv[2], "mode", 0, 07777, &mode))
-    return JS_EXCEPTION;
-  size_t length;
-  char *path = host_name(context, argv[0], "open");
-  char *text = path == NULL ? NULL : host_text(context, argv[1], &length);
-  JSValue result = JS_UNDEFINED;
-  if (text == NULL) {
-    js_free(context, path);
-    return JS_EXCEPTION;
-  }
-  int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, (mode_t)mode);
-  if (fd < 0) {
-    result = host_throw(context, errno, "open", path);
-  } else {
-    const char *call = "write";
-    int error = host_write_all(fd, text, length);
-    /* A file system may find out only here that the disk is full. */
-    if (close(fd) < 0 && error == 0) {
-      call = "close";
-      error = errno;
-    }
-    if (error != 0) {
-      unlink(path);
-      result = host_throw(context, error, call, path);
-    }
-  }
-  js_free(context, text);
-  js_free(context, path);
-  return result;
 }
 
 /* For file systems without RENAME_NOREPLACE. In between the file has both names, which harms nobody. */
@@ -236,10 +178,9 @@ static JSValue host_close(HOST_ARGUMENTS)
 }
 
 const JSCFunctionListEntry host_files_functions[] = {
-  HOST_FUNCTION(readFile, 1),   HOST_FUNCTION(readRegularFile, 1),
-  HOST_FUNCTION(writeFile, 2),  HOST_FUNCTION(createFile, 3),
-  HOST_FUNCTION(rename, 2),     HOST_FUNCTION(unlink, 1),
-  HOST_FUNCTION(stat, 1),       HOST_FUNCTION(fstat, 1),
+  HOST_FUNCTION(readFile, 1), HOST_FUNCTION(readRegularFile, 1),
+  HOST_FUNCTION(rename, 2),   HOST_FUNCTION(unlink, 1),
+  HOST_FUNCTION(stat, 1),     HOST_FUNCTION(fstat, 1),
   HOST_FUNCTION(close, 1),
 };
 const int host_files_count = COUNT_OF(host_files_functions);

@@ -86,8 +86,21 @@ declare module "host" {
   function readRegularFile(path: string, limit?: number): string;
   /** One write(2) into a file that exists (sysfs, procfs); a short write throws EIO. */
   function writeFile(path: string, text: string): void;
+  /**
+   * The same by a child, which holds all that we have open and comes to its end also where we are killed meanwhile.
+   * For what the kernel cannot do for a process that is to die: a driver's probe starts kernel threads, for which it
+   * fails then, half-way (kthread_create(), EINTR). Where no child can be had it is done without.
+   */
+  function writeFileApart(path: string, text: string): void;
   /** Makes a new file (O_EXCL, O_NOFOLLOW), writes it, closes it; on failure nothing is left. */
   function createFile(path: string, text: string, mode: number): void;
+  /**
+   * Makes a new file that has its name (an absolute path) only once all of `text` is in it: O_TMPFILE, write, linkat.
+   * A kill leaves nothing. EEXIST where that name is taken, EOPNOTSUPP where the file system has no nameless files.
+   */
+  function createWhole(path: string, text: string, mode: number): void;
+  /** One pwrite(2) into a file that exists, following no link; a short write throws EIO. */
+  function patchFile(path: string, offset: number, text: string): void;
   /** renameat2(2). With `noReplace`, EEXIST if `to` exists (link + unlink where the file system cannot). */
   function rename(from: string, to: string, noReplace?: boolean): void;
   function unlink(path: string): void;

@@ -150,6 +150,7 @@ HOST_PART(streams);
 HOST_PART(signals);
 HOST_PART(text);
 HOST_PART(files);
+HOST_PART(write);
 HOST_PART(directories);
 HOST_PART(locks);
 HOST_PART(namespaces);

@@ -13,8 +13,9 @@ import { attempt } from "./failure.ts";
 import { PhysicalFunction, virtualFunctionAt } from "./function.ts";
 import { inherit } from "./inherit.ts";
 import { Locks } from "./locks.ts";
-import { settleOwed } from "./owed-leases.ts";
+import { parkLease, settleOwed } from "./owed-leases.ts";
 import { makePlan } from "./plan.ts";
+import type { AttachmentRecord } from "./record.ts";
 import { rollBack } from "./roll-back.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { allSteps } from "./steps/all-steps.ts";
@@ -76,11 +77,7 @@ function attachLocked(
   const pfLink = attempt(`read PF ${vf.pf}`, () => pf.link);
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
   // From here on whoever comes after us finds the plan, and with it the way back.
-  const path = attempt("write the attachment's record", () => state.create(record, pfLink.name));
-  if (path === undefined) {
-    attempt(`note that VF ${vf.pci} is not claimed any more`, () => locks.disown());
-    throw alreadyAttached(call);
-  }
+  const path = createRecord(state, locks, call, record, pfLink.name);
   const attachment: Attaching = {
     ...attachmentOf(node, record, pod, locks, call),
     pf: () => pfLink,
@@ -92,21 +89,44 @@ function attachLocked(
   };
   try {
     const owing = inherited?.owing;
-    const owed =
-      owing && attempt("put a dead attachment's record aside", () => state.park(owing.path, owing.record));
+    if (owing !== undefined) {
+      attempt("put a dead attachment's record aside", () =>
+        parkLease(state, locks, owing.path, owing.record),
+      );
+    }
     attempt(`note whose VF ${vf.pci} is`, () => locks.setOwner(call.name));
     for (const step of allSteps()) {
       attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment));
     }
     // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
     attempt("go on", () => node.clock.checkInterrupted());
-    if (owed !== undefined) settleOwed(node, state, owed, locks.inheritable, call.warn);
-    attempt("complete the attachment's record", () => state.complete(path));
+    settleOwed(node, state, locks, vf.pci, call.warn);
+    attempt("complete the attachment's record", () => state.setState(path, "complete"));
   } catch (error) {
-    throw rollBack(attachment, state, path, pfLink.name, error);
+    throw rollBack(attachment, state, path, error);
   }
   if (attachment.result === undefined) throw new Error("the last step has left no result");
   return attachment.result;
+}
+
+/** Without a record the VF stays whose it was. */
+function createRecord(
+  state: StateDirectory,
+  locks: Locks,
+  call: AttachCall,
+  record: AttachmentRecord,
+  pfName: string,
+): string {
+  let path: string | undefined;
+  try {
+    path = attempt("write the attachment's record", () => state.create(record, pfName));
+  } finally {
+    if (path === undefined) {
+      attempt(`note that VF ${record.vf.pci} is not claimed any more`, () => locks.disown());
+    }
+  }
+  if (path === undefined) throw alreadyAttached(call);
+  return path;
 }
 
 /** Names that are too long for a file are refused before anything is changed. */

@@ -116,7 +116,7 @@ function signOfLife(attachment: Attachment): string | undefined {
     return lives ? `processes run in its namespace ${record.netns}` : undefined;
   }
   // A rebind would tear the VF out of wherever it is.
-  if (node.functions.driver(record.vf.pci) === undefined) return undefined;
+  if (!node.functions.hasNetdev(record.vf.pci)) return undefined;
   try {
     hostNetdevOf(attachment);
     return undefined;

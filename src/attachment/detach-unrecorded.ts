@@ -3,7 +3,7 @@ import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
 import { runIpam } from "./ipam-call.ts";
-import { Locks, ownersIn } from "./locks.ts";
+import { Locks, noteIn } from "./locks.ts";
 import { moveRdmaHome, rdmaDevicesIn } from "./rdma-devices-in.ts";
 import { isNamed } from "./record.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
@@ -41,7 +41,7 @@ export function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): 
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
   if (pci === undefined || node.functions.incarnation(pci) === undefined) return;
-  if (isInOrder(node, pci, pod) && !isNamed(ownersIn(state.vfNote(pci)).owner, call.name)) return;
+  if (isInOrder(node, pci, pod) && !isNamed(noteIn(state.vfNote(pci)).owner, call.name)) return;
   attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);
@@ -61,7 +61,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
         moveHome(node, container, link, pci, "ib%d"),
       );
     }
-    if (node.functions.driver(pci) === undefined) bindLikePf(node, pci, locks, call.deadline);
+    if (!isProbed(node, pci)) bindLikePf(node, pci, locks, call.deadline);
     if (isOurs) locks.disown();
   } finally {
     locks.release();
@@ -71,7 +71,14 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
 /** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */
 function isInOrder(node: Node, pci: string, pod: Namespace | undefined): boolean {
   if (pod !== undefined && hasRdma(node, pci, pod)) return false;
-  return straysIn(node, pci, pod).length === 0 && node.functions.driver(pci) !== undefined;
+  return straysIn(node, pci, pod).length === 0 && isProbed(node, pci);
+}
+
+/** Has it a driver, and if that is one for InfiniBand, has the driver made a netdev? (See interface.ts.) */
+function isProbed(node: Node, pci: string): boolean {
+  const driver = node.functions.driver(pci);
+  if (driver === undefined) return false;
+  return node.functions.hasNetdev(pci) || driver !== driverOfPf(node, pci);
 }
 
 function hasRdma(node: Node, pci: string, pod: Namespace): boolean {
@@ -85,10 +92,17 @@ function straysIn(node: Node, pci: string, pod: Namespace | undefined) {
 }
 
 /** Which driver a VF had nobody knows; that of its PF drives both in every InfiniBand HCA there is. */
+function driverOfPf(node: Node, pci: string): string | undefined {
+  return node.functions.driver(node.functions.virtualFunction(pci).pf);
+}
+
 function bindLikePf(node: Node, pci: string, locks: Locks, deadline: number): void {
-  const driver = node.functions.driver(node.functions.virtualFunction(pci).pf);
+  const driver = driverOfPf(node, pci);
   if (driver === undefined) return;
   locks.whileNodeIsLocked(deadline, () =>
-    attempt(`bind VF ${pci}, which has no driver, to ${driver}`, () => node.functions.bind(pci, driver)),
+    attempt(`bind VF ${pci}, which has no driver or no netdev, to ${driver}`, () => {
+      if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);
+      node.functions.bind(pci, driver);
+    }),
   );
 }

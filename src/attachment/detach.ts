@@ -7,6 +7,7 @@ import { detachUnrecorded } from "./detach-unrecorded.ts";
 import { attempt } from "./failure.ts";
 import { callForLease } from "./ipam-call.ts";
 import { Locks } from "./locks.ts";
+import { settleOwed } from "./owed-leases.ts";
 import type { AttachmentRecord } from "./record.ts";
 import { release } from "./release.ts";
 import { StateDirectory, type StoredRecord } from "./state-directory.ts";
@@ -48,6 +49,7 @@ export function detach(node: Node, call: DetachCall): void {
       ipam: callForLease(call.ipam, record),
     };
     release(attachment, state, stored.path);
+    settleOwed(node, state, locks, pci, call.warn);
   } finally {
     locks.release();
   }

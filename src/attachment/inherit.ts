@@ -5,6 +5,7 @@ import { recordedContainer } from "./container.ts";
 import { adopt, type Estate } from "./estate.ts";
 import { attempt } from "./failure.ts";
 import type { Locks } from "./locks.ts";
+import { parkLease } from "./owed-leases.ts";
 import { type AttachmentRecord, isNamed, type Originals, type Wanted } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { combined, undoAll } from "./undo.ts";
@@ -39,7 +40,10 @@ export function inherit(
   );
   settlePredecessor(state, locks, record);
   if (!isNamed(record, call.name)) {
-    return { originals: current ? adopt(dead, wanted) : undefined, owing: { path, record } };
+    return {
+      originals: current ? adopt(dead, wanted) : undefined,
+      owing: { path, record },
+    };
   }
   const failure = combined(
     `what an earlier ADD of container ${record.containerId} changed cannot be put back`,
@@ -56,5 +60,5 @@ function settlePredecessor(state: StateDirectory, locks: Locks, { vf }: Attachme
   const stored = predecessor && state.find(predecessor);
   const record = stored?.record;
   if (stored === undefined || record?.vf.pci !== vf.pci) return;
-  attempt("put a dead attachment's record aside", () => state.park(stored.path, record));
+  attempt("put a dead attachment's record aside", () => parkLease(state, locks, stored.path, record));
 }

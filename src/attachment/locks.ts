@@ -26,6 +26,7 @@ export class Locks {
   #vf: Lock | undefined;
   #owner: AttachmentName | undefined;
   #predecessor: AttachmentName | undefined;
+  #owes = false;
 
   constructor(
     private readonly node: Node,
@@ -42,7 +43,8 @@ export class Locks {
     const lock = this.state.vfLock(pci);
     this.#acquire(lock, `VF ${pci}`, this.deadline);
     this.#vf = lock;
-    const { owner, predecessor } = ownersIn(lock.read());
+    const { owner, predecessor, owes } = noteIn(lock.read());
+    this.#owes = owes;
     // Claimed, but killed before it had a record: then nothing has changed hands.
     const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
     const isMade = predecessor === undefined || (owner !== undefined && hasRecord(owner));
@@ -76,6 +78,24 @@ export class Locks {
     if (isNamed(this.#owner, owner) && this.#predecessor === undefined) return;
     this.#owner = owner;
     this.#predecessor = undefined;
+    this.#write();
+  }
+
+  /** Are there leases that dead attachments of this VF still owe? */
+  get owes(): boolean {
+    return this.#owes;
+  }
+
+  /** Says that there will be. To be called before. */
+  owe(): void {
+    if (this.#owes) return;
+    this.#owes = true;
+    this.#write();
+  }
+
+  /** Says that there are none any more. */
+  settle(): void {
+    this.#owes = false;
     this.#write();
   }
 
@@ -163,7 +183,8 @@ export class Locks {
     const { clock } = this.node;
     const holder: HolderNote = { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) };
     // JSON.stringify leaves out what is undefined.
-    return JSON.stringify({ owner: this.#owner, predecessor: this.#predecessor, holder });
+    const owes = this.#owes || undefined;
+    return JSON.stringify({ owner: this.#owner, predecessor: this.#predecessor, owes, holder });
   }
 }
 
@@ -178,14 +199,15 @@ function isMade(files: Files, directory: string): boolean {
   }
 }
 
-/** Who a VF belongs to, as the text of its lock file says. */
-export function ownersIn(text: string): {
+/** What the text of a VF's lock file says: who the VF belongs to, and whether it {@link Locks.owes}. */
+export function noteIn(text: string): {
   owner: AttachmentName | undefined;
   predecessor: AttachmentName | undefined;
+  owes: boolean;
 } {
   const note = fromJson(text);
-  const { owner, predecessor } = isObject(note) ? note : {};
-  return { owner: nameIn(owner), predecessor: nameIn(predecessor) };
+  const { owner, predecessor, owes } = isObject(note) ? note : {};
+  return { owner: nameIn(owner), predecessor: nameIn(predecessor), owes: owes === true };
 }
 
 function nameIn(value: unknown): AttachmentName | undefined {

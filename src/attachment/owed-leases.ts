@@ -1,29 +1,49 @@
 import { messageOf } from "../cni/error-document.ts";
 import type { Node } from "../node/node.ts";
+import { attempt, attemptAll } from "./failure.ts";
 import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam-call.ts";
+import type { Locks } from "./locks.ts";
 import type { AttachmentName, AttachmentRecord } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
-/** How long the release of somebody else's lease may keep an ADD from its end, ms. */
+/** How long the release of others' leases may keep a call from its end, ms. */
 const patience = 5000;
 
 /**
- * Releases a lease that a dead attachment still owed, on the way of an ADD. It never fails: what cannot be
- * released now stays owed, for GC.
- * @param path of the parked record.
+ * Puts the record of a dead attachment aside, of which only the lease is left to be released. The VF's lock file says
+ * so first: whoever holds the VF next, and comes to its end, settles it.
+ */
+export function parkLease(state: StateDirectory, locks: Locks, path: string, record: AttachmentRecord): void {
+  locks.owe();
+  state.park(path, record);
+}
+
+/**
+ * Releases the leases that dead attachments of a VF still owe, if there are any. It never fails: what cannot be
+ * released now stays owed, for the next call that holds the VF, or for GC.
  */
 export function settleOwed(
   node: Node,
   state: StateDirectory,
-  path: string,
-  inherit: readonly number[],
+  locks: Locks,
+  pci: string,
   warn: (message: string) => void,
 ): void {
+  if (!locks.owes) return;
   try {
-    const record = state.read(path)?.record;
-    releaseOwed(node, state, path, record, inherit, node.clock.now() + patience, warn);
+    const deadline = node.clock.now() + patience;
+    const failures = attemptAll(
+      state.owedOf(pci).map((path) => () => {
+        const record = state.read(path)?.record;
+        attempt(`release the lease that a dead attachment owes (${path})`, () =>
+          releaseOwed(node, state, path, record, locks.inheritable, deadline, warn),
+        );
+      }),
+    );
+    for (const failure of failures) warn(messageOf(failure));
+    if (failures.length === 0) locks.settle();
   } catch (error) {
-    warn(`the lease of a dead attachment is still owed (${path}): ${messageOf(error)}`);
+    warn(`cannot tell what leases dead attachments of VF ${pci} owe: ${messageOf(error)}`);
   }
 }
 

@@ -35,6 +35,9 @@ export function rebind(attachment: Attachment): Link {
     } finally {
       watch.close();
     }
+    if (node.clock.now() >= deadline) {
+      throw new CniError(codes.tryAgain, `time was up before VF ${pci} had a netdev again`);
+    }
     throw new CniError(
       codes.node,
       `VF ${pci} has had no netdev for ${registration / 1000} s after ${record.found.driver} was bound to it; ` +

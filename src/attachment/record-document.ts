@@ -22,7 +22,10 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     const value = of.raw(key);
     return typeof value === "string" ? value : "";
   };
+  const { state, ...plan } = record;
   return JSON.stringify({
+    // First, so that the state stands at the same place in every record: see stateOffset.
+    [ourKey]: { format, state: stateLetter(state), ...plan },
     cniVersion: text("cniVersion"),
     name: text("name"),
     type: text("type"),
@@ -40,7 +43,6 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     RdmaNetState: rdmaNetState(record),
     runtimeConfig: { infinibandGUID: record.wanted.guid ?? "" },
     args: { cni: null },
-    [ourKey]: { format, ...record },
   });
 }
 
@@ -48,16 +50,6 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
 function fieldsOf(value: unknown): Fields {
   return new Fields(isObject(value) ? value : {}, "network configuration", codes.badConfiguration);
 }
-
-/** The same text with state `complete` instead of `preparing`. Made of the text, since to print it takes long. */
-export function completedDocument(text: string): string {
-  // Of the places where this could stand, ours is the last: inside of texts the quotes are escaped.
-  const at = text.lastIndexOf(PREPARING);
-  if (at === -1) throw new Error("the record is not one of an attachment that is being prepared");
-  return `${text.slice(0, at)}"state":"complete"${text.slice(at + PREPARING.length)}`;
-}
-
-const PREPARING = '"state":"preparing"';
 
 /** What the Go plugin moves back where `rdmaIsolation` stands there; it knows one RDMA device only. */
 function rdmaNetState({ found, vf, wanted }: AttachmentRecord) {
@@ -71,6 +63,19 @@ function rdmaNetState({ found, vf, wanted }: AttachmentRecord) {
   };
 }
 
+/** Where in the file its attachment's state stands, in bytes. */
+export function stateOffset(): number {
+  return `{"${ourKey}":{"format":${format},"state":"`.length;
+}
+
+/**
+ * The state as it stands there: its first letter. It is all of a record that ever changes, and so the change is one
+ * byte, which a kill cannot tear, nor a reader without the VF's lock see half of.
+ */
+export function stateLetter(state: AttachmentRecord["state"]): string {
+  return state.charAt(0);
+}
+
 /**
  * Reads such a file back.
  * @returns undefined where it holds no record of ours: not JSON, no part of ours, or one that is damaged.
@@ -79,14 +84,20 @@ export function parseRecord(text: string): AttachmentRecord | undefined {
   const document = fromJson(text);
   const part = isObject(document) ? document[ourKey] : undefined;
   if (!isObject(part) || part.format !== format) return undefined;
-  return isRecord(part) ? part : undefined;
+  const named = { ...part, state: stateNamed(part.state) };
+  return isRecord(named) ? named : undefined;
+}
+
+function stateNamed(letter: unknown): AttachmentRecord["state"] | undefined {
+  const states = ["preparing", "complete", "broken"] as const;
+  return states.find((state) => stateLetter(state) === letter);
 }
 
 /** The shape, checked by hand: a record is read on every DEL, and a schema library costs start-up on each. */
 function isRecord(part: Record<string, unknown>): part is Record<string, unknown> & AttachmentRecord {
   const { vf, found, wanted, call } = part;
   return (
-    (part.state === "preparing" || part.state === "complete" || part.state === "broken") &&
+    part.state !== undefined &&
     areStrings(part, ["containerId", "ifname", "netns", "netnsCookie", "bootId"]) &&
     typeof part.since === "number" &&
     isObject(vf) &&

@@ -17,10 +17,9 @@ export function rollBack(
   attachment: Attachment,
   state: StateDirectory,
   path: string,
-  pfName: string,
   reason: unknown,
 ): unknown {
-  const { node, record, locks, warn } = attachment;
+  const { node, locks, warn } = attachment;
   node.clock.ignoreInterrupts();
   const failures = undoAll(
     {
@@ -32,7 +31,7 @@ export function rollBack(
     true,
   );
   try {
-    if (failures.length > 0) state.replace(path, { ...record, state: "broken" }, pfName);
+    if (failures.length > 0) state.setState(path, "broken");
     else {
       state.remove(path);
       locks.disown();

@@ -3,7 +3,7 @@ import { utf8Length } from "../cni/utf8-length.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
-import { completedDocument, parseRecord, recordDocument } from "./record-document.ts";
+import { parseRecord, recordDocument, stateLetter, stateOffset } from "./record-document.ts";
 import { parseReferenceCache, type ReferenceCache } from "./reference-cache.ts";
 
 /**
@@ -31,9 +31,6 @@ export interface StoredRecord {
 export class StateDirectory {
   /** The last record that was read: it is read again under a lock, and is then mostly the same. */
   private last: ({ readonly text: string } & ReturnType<typeof parse>) | undefined;
-
-  /** The text of the record that was created last. */
-  private created = "";
 
   constructor(private readonly files: Files) {}
 
@@ -99,7 +96,7 @@ export class StateDirectory {
 
   /** Reads a record by its path (as {@link StoredRecord} has it). */
   read(path: string): StoredRecord | undefined {
-    const text = this.files.read(path);
+    const text = this.text(path);
     if (text === undefined) return undefined;
     if (this.last?.text !== text) this.last = { text, ...parse(text) };
     const { record, reference } = this.last;
@@ -108,7 +105,18 @@ export class StateDirectory {
 
   /** What a file says, be it our record or the Go plugin's cache; undefined where it is no JSON, or not there. */
   document(path: string): unknown {
-    return fromJson(this.files.read(path) ?? "");
+    return fromJson(this.text(path) ?? "");
+  }
+
+  /** undefined where nothing is there; "" where what stands there is no file of ours, and never was. */
+  private text(path: string): string | undefined {
+    try {
+      return this.files.read(path);
+    } catch (error) {
+      // Anything else (EIO, say) may be a record next time.
+      if (["ELOOP", "EINVAL", "EFBIG"].includes(errnoOf(error) ?? "")) return "";
+      throw error;
+    }
   }
 
   /**
@@ -117,7 +125,6 @@ export class StateDirectory {
    */
   create(record: AttachmentRecord, pfName: string): string | undefined {
     const text = recordDocument(record, pfName);
-    this.created = text;
     const plain = plainPath(record);
     if (this.files.create(plain, text)) return plain;
     const holder = this.read(plain);
@@ -127,17 +134,21 @@ export class StateDirectory {
     return this.files.create(aside, text) ? aside : undefined;
   }
 
-  /** Writes the record that was created last over its former self, now `complete`. */
-  complete(path: string): void {
-    this.files.replace(path, completedDocument(this.created));
-  }
-
-  /** Writes a record over its former self, whole or not at all. */
+  /**
+   * Writes a record over what the Go plugin has written, whole or not at all. The VF's lock is held, so nobody else
+   * uses the temporary file; one that a kill left is written over.
+   */
   replace(path: string, record: AttachmentRecord, pfName: string): void {
-    this.files.replace(path, recordDocument(record, pfName));
+    const temporary = `${root}/.vf/${record.vf.pci}.new`;
+    this.files.replaceForeign(path, recordDocument(record, pfName), 0o600, temporary);
   }
 
-  /** Removes a record; gone already is success. */
+  /** Says in a record what has become of its attachment. It is one byte: no kill can tear it, and no full disk hinder it. */
+  setState(path: string, state: AttachmentRecord["state"]): void {
+    this.files.patch(path, stateOffset(), stateLetter(state));
+  }
+
+  /** Removes a record, or what stands in its place; gone already is success. */
   remove(path: string): void {
     this.files.remove(path);
     if (path.startsWith(`${root}/.x/`)) this.files.removeDirectory(path.slice(0, path.lastIndexOf("/")));
@@ -146,13 +157,16 @@ export class StateDirectory {
   /**
    * Puts a record aside of which only the lease is left to be released. Its new name tells it from any other
    * that is owed: an attachment of the same name can come and die again.
-   * @returns its new path.
    */
-  park(path: string, { vf, since }: AttachmentRecord): string {
+  park(path: string, { vf, since }: AttachmentRecord): void {
     this.files.makeDirectory(`${root}/.owed`);
-    const owed = `${root}/.owed/${vf.pci}-${since}`;
-    this.files.rename(path, owed);
-    return owed;
+    this.files.rename(path, `${root}/.owed/${vf.pci}-${since}`);
+  }
+
+  /** Paths of such records of a VF. A walk, only for where the VF's lock file says that there are any. */
+  owedOf(pci: string): string[] {
+    const names = this.files.list(`${root}/.owed`).filter((name) => name.startsWith(`${pci}-`));
+    return names.sort().map((name) => `${root}/.owed/${name}`);
   }
 
   /** Paths of the records of which only the lease is left. A walk: not for ADD or DEL. */

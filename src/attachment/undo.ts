@@ -62,11 +62,11 @@ function requireGone(attachment: Attachment): void {
   );
 }
 
-/** A namespace that cannot be seen any more can have the netdev as long as the host has not; without driver there is none. */
+/** A namespace that cannot be seen any more can have the netdev, if there is one, as long as the host has not. */
 function mayBeCarried({ node, pod, record }: Attachment): boolean {
   const { pci } = record.vf;
   if (pod !== undefined) return node.links.ofFunction(pod, pci).length > 0;
-  return netdevOf(node, node.namespaces.host, pci) === undefined && node.functions.driver(pci) !== undefined;
+  return netdevOf(node, node.namespaces.host, pci) === undefined && node.functions.hasNetdev(pci);
 }
 
 /** One error of several, for the caller; undefined where there is none. */

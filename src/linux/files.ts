@@ -27,28 +27,24 @@ export class LinuxFiles implements Files {
   }
 
   create(path: string, text: string): boolean {
-    const temporary = this.writeTemporary(path, text);
     try {
-      host.rename(temporary, path, true);
+      host.createWhole(path, text, FILE_MODE);
       return true;
     } catch (error) {
-      this.remove(temporary);
-      if (errnoOf(error) === "EEXIST") return false;
-      throw error;
+      const errno = errnoOf(error);
+      if (errno === "EEXIST") return false;
+      if (errno !== "EOPNOTSUPP") throw error;
     }
+    return this.createByRename(path, text);
   }
 
-  replace(path: string, text: string): void {
-    this.renameTemporary(this.writeTemporary(path, text), path);
+  patch(path: string, offset: number, text: string): void {
+    host.patchFile(path, offset, text);
   }
 
   replaceForeign(path: string, text: string, mode: number, temporary: string): void {
     this.remove(temporary);
     host.createFile(temporary, text, mode);
-    this.renameTemporary(temporary, path);
-  }
-
-  private renameTemporary(temporary: string, path: string): void {
     try {
       host.rename(temporary, path);
     } catch (error) {
@@ -62,7 +58,13 @@ export class LinuxFiles implements Files {
   }
 
   remove(path: string): void {
-    unlessErrno(["ENOENT"], undefined, () => host.unlink(path));
+    try {
+      host.unlink(path);
+    } catch (error) {
+      const errno = errnoOf(error);
+      if (errno === "EISDIR") this.removeDirectory(path);
+      else if (errno !== "ENOENT") throw error;
+    }
   }
 
   makeDirectory(path: string): void {
@@ -118,6 +120,19 @@ export class LinuxFiles implements Files {
 
   private isDirectory(path: string): boolean {
     return unlessErrno(["ENOENT"], false, () => host.stat(path).type === "directory");
+  }
+
+  /** For file systems without nameless files (NFS, FUSE, old overlayfs): a kill in the middle leaves the temporary one. */
+  private createByRename(path: string, text: string): boolean {
+    const temporary = this.writeTemporary(path, text);
+    try {
+      host.rename(temporary, path, true);
+      return true;
+    } catch (error) {
+      this.remove(temporary);
+      if (errnoOf(error) === "EEXIST") return false;
+      throw error;
+    }
   }
 
   /**

@@ -71,6 +71,12 @@ export class LinuxFunctions implements Functions {
     return unlessGone(() => host.readDirectory(directory)) ?? [];
   }
 
+  hasNetdev(pci: string): boolean {
+    // The directory is there as long as it has a netdev, also where that is elsewhere and the directory looks empty
+    // (drivers/base/core.c, get_device_parent, and the namespaces of sysfs).
+    return unlessGone(() => host.stat(`${functionDirectory(pci)}/net`)) !== undefined;
+  }
+
   rdmaDevices(pci: string): string[] {
     const directory = `${functionDirectory(pci)}/infiniband`;
     return unlessGone(() => host.readDirectory(directory)) ?? [];
@@ -115,7 +121,7 @@ export class LinuxFunctions implements Functions {
 
   bind(pci: string, driver: string): void {
     functionDirectory(pci);
-    host.writeFile(`${driverDirectory(driver)}/bind`, pci);
+    host.writeFileApart(`${driverDirectory(driver)}/bind`, pci);
   }
 }
 

@@ -32,7 +32,14 @@ export class LinuxLock implements Lock {
   write(text: string): void {
     const length = host.utf8Encode(text).length;
     if (length > LENGTH) throw new RangeError(`${length} bytes are too many for the lock file ${this.path}`);
-    host.writeAt0(this.fd, text + " ".repeat(LENGTH - length));
+    try {
+      host.writeAt0(this.fd, text + " ".repeat(LENGTH - length));
+    } catch (cause) {
+      // A full disk, most likely; of the descriptor alone nobody could tell which.
+      throw new Error(`write the lock file ${this.path}: ${cause instanceof Error ? cause.message : cause}`, {
+        cause,
+      });
+    }
   }
 
   release(): void {

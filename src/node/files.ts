@@ -29,18 +29,18 @@ export interface Lock {
 export interface Files {
   /** The text, or undefined where there is no such file. Anything but a regular file, or over 1 MiB, throws. */
   read(path: string): string | undefined;
-  /** Whole or not at all (temp + rename). False, and nothing changed, where the file exists already. */
+  /** Whole or not at all. False, and nothing changed, where something has that path already. */
   create(path: string, text: string): boolean;
-  /** Whole or not at all (temp + rename). */
-  replace(path: string, text: string): void;
+  /** Writes over what stands at an offset (bytes) of a file that is there. One byte is never torn, by nothing. */
+  patch(path: string, offset: number, text: string): void;
   /**
-   * The same for a file of somebody else's, with another mode. The temporary file has a given name, so that whoever
-   * comes after a kill can remove it: outside of our own directory nobody else does.
+   * Writes a file of somebody else's, whole or not at all (temp + rename), with a mode. The temporary file has a given
+   * name, so that whoever comes after a kill can remove it: outside of our own directory nobody else does.
    */
   replaceForeign(path: string, text: string, mode: number, temporary: string): void;
   /** Takes the place of what is at `to`. */
   rename(from: string, to: string): void;
-  /** Gone already is success. */
+  /** Gone already is success. Of a directory, which does not belong there, as {@link removeDirectory}. */
   remove(path: string): void;
   /** With its parents; there already is success, but for a link (ELOOP) or anything else that is none (ENOTDIR). */
   makeDirectory(path: string): void;

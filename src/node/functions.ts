@@ -45,6 +45,8 @@ export interface Functions {
   setDriverOverride(pci: string, driver: string | undefined): void;
   /** Names of the function's netdevs in the host's namespace, pkey children included, unsorted. Empty while they are elsewhere. */
   netdevs(pci: string): string[];
+  /** Has the function a netdev, in whatever network namespace? One whose probe was cut short by a kill has none. */
+  hasNetdev(pci: string): boolean;
   /** Names of the function's RDMA devices that the host can see. */
   rdmaDevices(pci: string): string[];
   /**

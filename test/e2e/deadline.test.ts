@@ -70,6 +70,16 @@ test("a netdev that never comes: ADD gives up, and DEL restores when it can", ()
     await node.del("a", kept);
   }));
 
+test("a netdev that comes later than ADD waits for it: DEL restores", () =>
+  node.unchanged(async () => {
+    const late = (ms: number) => node.shell(`echo ${ms} >/sys/module/vhca/parameters/late_ms`);
+    await late(20_000);
+    const answer = await node.refused({ command: "ADD", netns: "a", config: network(vf, { guid }) }, 200);
+    expect(answer).toMatchObject({ code: 100, msg: expect.stringMatching(/no netdev for 10 s/) });
+    await late(0);
+    await node.del("a", network(vf, { guid }));
+  }));
+
 /** Starts an ADD of container c2 whose IPAM plugin takes some time, and returns when that has begun. */
 async function startSlowAdd(seconds: number): Promise<void> {
   await node.shell("rm -f /tmp/started");

@@ -1,13 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { evaluate, failure, freshPath, withFailing } from "./harness.ts";
-
-function fileWith(text: string | Uint8Array): string {
-  const path = freshPath();
-  writeFileSync(path, text);
-  return path;
-}
+import { evaluate, failure, fileWith, freshPath, withFailing } from "./harness.ts";
 
 describe("readFile", () => {
   test("gives the whole text, of any length", () => {
@@ -99,56 +93,6 @@ describe("readRegularFile", () => {
   });
 });
 
-describe("writeFile", () => {
-  test("writes over what is there, in one call, without cutting the rest off", () => {
-    const path = fileWith("123456");
-    evaluate("host.writeFile(input, 'ab');", path);
-    expect(readFileSync(path, "utf8")).toBe("ab3456");
-  });
-
-  test("makes no file", () => {
-    const path = freshPath("absent");
-    expect(failure("host.writeFile(input, '');", path)).toMatchObject({ code: "ENOENT" });
-    expect(existsSync(path)).toBe(false);
-  });
-
-  test("reports what the kernel answers to the write", () => {
-    // Written where there is something to refuse: no CPU has this number.
-    expect(failure("host.writeFile('/proc/self/oom_score_adj', 'x');")).toMatchObject({
-      code: "EINVAL",
-      call: "write",
-    });
-    expect(failure("host.writeFile('/dev/full', 'x');")).toMatchObject({ code: "ENOSPC", call: "write" });
-  });
-});
-
-describe("createFile", () => {
-  test("makes a file with its mode and text", () => {
-    const path = freshPath("new");
-    evaluate("host.createFile(input, 'text é', 0o600);", path);
-    expect(readFileSync(path, "utf8")).toBe("text é");
-    expect(statSync(path).mode & 0o7777).toBe(0o600);
-  });
-
-  test("leaves a file alone that exists, and a link even where it points to nothing", () => {
-    const path = fileWith("mine");
-    expect(failure("host.createFile(input, 'theirs', 0o600);", path)).toMatchObject({ code: "EEXIST" });
-    expect(readFileSync(path, "utf8")).toBe("mine");
-    const link = freshPath("link");
-    symlinkSync(freshPath("absent"), link);
-    expect(failure("host.createFile(input, 'x', 0o600);", link)).toMatchObject({ code: "EEXIST" });
-  });
-
-  test("leaves nothing where it cannot write all of it", () => {
-    const path = freshPath("new");
-    // 64 blocks of 1 KiB, and SIGXFSZ ignored: the write fails with EFBIG half-way.
-    const under = ["sh", "-c", 'trap "" XFSZ; ulimit -f 64; exec "$@"', "sh"];
-    const body = "host.createFile(input, 'a'.repeat(1 << 20), 0o600);";
-    expect(failure(body, path, { under })).toMatchObject({ code: "EFBIG", call: "write" });
-    expect(existsSync(path)).toBe(false);
-  });
-});
-
 describe("rename", () => {
   test("replaces", () => {
     const [from, to] = [fileWith("new"), fileWith("old")];
@@ -222,6 +166,7 @@ test("no descriptor stays open, whatever fails", () => {
     for (const action of [
       () => host.readFile(input), () => host.readFile(input, 1), () => host.readRegularFile("/dev/null"),
       () => host.readRegularFile(input, 1), () => host.writeFile("/dev/full", "x"), () => host.createFile(input, "x", 0o600),
+      () => host.createWhole(input, "x", 0o600), () => host.patchFile("/dev/full", 0, "x"),
       () => host.readDirectory(input), () => host.readDirectory("/"), () => host.openLock("/dev/null", 0o600),
     ]) {
       try { action(); } catch { /* as it should be */ }

@@ -32,6 +32,13 @@ export function freshPath(name = "file"): string {
   return join(scratch, `${name}-${++files}`);
 }
 
+/** A file that holds this. */
+export function fileWith(text: string | Uint8Array): string {
+  const path = freshPath();
+  writeFileSync(path, text);
+  return path;
+}
+
 /** An executable script for /bin/sh. */
 export function shellScript(code: string): string {
   const path = freshPath("script");

@@ -2,12 +2,50 @@
 import { expect, test } from "vitest";
 import { killedAfter } from "./harness/faults.ts";
 import { Story } from "./harness/story.ts";
-import { c1, c2, freshVf, vf } from "./harness/world.ts";
+import { c1, c2, c3, freshVf, vf } from "./harness/world.ts";
+import { Refusal } from "./model/refusal.ts";
+import type { Fault } from "./node/gate.ts";
 import { everything } from "./scenarios/wishes.ts";
+
+test("of all that died one after the other, the next ADD releases", () => {
+  const story = new Story({});
+  story.add(c1, everything, killedAfter("processes.start"));
+  // Each takes the VF over from the one before, and dies before it has released its lease.
+  story.add(c2, everything, killedAfter("processes.start"));
+  expect(story.owed()).toHaveLength(1);
+  story.mustAdd(c3, everything);
+  expect(story.owed()).toEqual([]);
+  expect([...story.machine.leases.leases.values()].filter((holder) => /^c[12] /.test(holder))).toEqual([]);
+  story.mustDel(c3, everything);
+  story.requireAsBefore("after DEL");
+  expect(story.problems).toEqual([]);
+});
+
+test("of all that died one after the other, the last one's DEL releases", () => {
+  const story = new Story({});
+  for (const pod of [c1, c2, c3]) story.add(pod, everything, killedAfter("processes.start"));
+  expect(story.owed()).toHaveLength(2);
+  story.mustDel(c3, everything);
+  story.requireAsBefore("after DEL");
+  expect(story.problems).toEqual([]);
+});
+
+test("are not forgotten when they cannot be released at once", () => {
+  const story = new Story({});
+  for (const pod of [c1, c2]) story.add(pod, everything, killedAfter("processes.start"));
+  let started = 0;
+  const onlyAdd: Fault = ({ call }) =>
+    call === "processes.start" && ++started > 1 ? { end: new Refusal("EAGAIN", call) } : undefined;
+  expect(story.add(c3, everything, onlyAdd).end).toBe("done");
+  expect(story.owed()).toHaveLength(2);
+  story.mustDel(c3, everything);
+  story.requireAsBefore("after DEL");
+  expect(story.problems).toEqual([]);
+});
 
 test("a lease that its container holds anew is not released", () => {
   const story = new Story({});
-  story.add(c1, everything, killedAfter("links.move"));
+  story.add(c1, everything, killedAfter("processes.start"));
   // Takes the VF over, and dies before it has released c1's lease.
   story.add(c2, everything, killedAfter("files.rename"));
   expect(story.owed()).toHaveLength(1);
@@ -29,15 +67,13 @@ test("a lease that its container holds anew is not released", () => {
 
 test("two leases of one name are both owed, and both are released", () => {
   const story = new Story({});
-  const networks = [everything, { ...everything, network: "othernet" }];
-  for (const wish of networks) {
+  for (const wish of [everything, { ...everything, network: "othernet" }]) {
     story.add(c1, wish, killedAfter("links.move"));
     story.add(c2, everything, killedAfter("files.rename"));
-    story.mustDel(c2, everything);
   }
-  expect(story.owed()).toHaveLength(2);
-  story.settleOwed();
-  story.requireAsBefore("after both are settled");
+  expect(story.owed()).toHaveLength(3);
+  story.mustDel(c2, everything);
+  story.requireAsBefore("after DEL");
   expect(story.problems).toEqual([]);
   expect(story.machine.bus.driverOf(vf)).toBeDefined();
 });

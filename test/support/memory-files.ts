@@ -15,8 +15,10 @@ export class MemoryFiles implements Files {
     return true;
   }
 
-  replace(path: string, text: string): void {
-    this.texts.set(path, text);
+  patch(path: string, offset: number, text: string): void {
+    const old = this.texts.get(path);
+    if (old === undefined) throw Object.assign(new Error(`patch ${path}`), { code: "ENOENT" });
+    this.texts.set(path, old.slice(0, offset) + text + old.slice(offset + text.length));
   }
 
   replaceForeign(path: string, text: string): void {

@@ -42,6 +42,10 @@ export const netInterface: Step = {
       attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () =>
         moveHome(node, pod, link, pci, record.found.name),
       );
+    } else if (!node.functions.hasNetdev(pci)) {
+      // A kill of the process that binds the driver cuts the probe short: it is done again.
+      rebind(attachment);
+      restoreRdmaNames(attachment);
     }
     attachment.home = hostNetdevOf(attachment);
   },

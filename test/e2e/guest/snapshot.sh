@@ -4,7 +4,7 @@
 #   [JSON of ip route]
 #   setting PATH VALUE
 #   function PCI DRIVER OVERRIDE DEVICES   a VF; its RDMA device with node GUID, uverbs, umad, issm
-#   file PATH CHECKSUM        below /var/lib/cni
+#   file PATH CHECKSUM        below /var/lib/cni; "special" where it is no regular file
 #   owner PATH JSON           what a lock file says of whose the VF is
 #   process EXECUTABLE
 # It is run before and after each test, and what takes time in the emulator is starting processes: few of them.
@@ -40,7 +40,8 @@ for physfn in /sys/bus/pci/devices/*/physfn; do
   done
   echo "function ${function##*/} $driver $override$devices"
 done
-find /var/lib/cni -type f -exec cksum {} + | while read -r sum size path; do echo "file $path $sum $size"; done
+files=$(find /var/lib/cni -type f -exec md5sum {} + && find /var/lib/cni ! -type f ! -type d -exec echo special {} \;) || exit 1
+while read -r sum path; do [ -z "$path" ] || echo "file $path $sum"; done <<<"$files"
 for path in /var/lib/cni/ib-sriov/.vf/*; do
   read -r note <"$path"
   [[ $note != *'"owner":'* ]] || echo "owner $path $note"

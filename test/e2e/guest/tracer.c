@@ -1,11 +1,17 @@
 /*
- * Counts the system calls of a program, or kills it at one of them.
+ * Counts the system calls of a program, or sends it a signal at one of them.
  *
  *   tracer FILE COMMAND ARGS…
  *     writes {"calls":…,"threads":…,"children":…,"childCalls":…} to FILE: the system calls of all threads of the
  *     program, how many threads it had at most, and how many processes it started, with their calls.
- *   tracer -k N COMMAND ARGS…
- *     SIGKILL at the entry of its N-th call, which is then not executed. What it has started lives on.
+ *   tracer -k N FILE COMMAND ARGS…
+ *     SIGKILL at the entry of its N-th call, which is then not executed. What it has started lives on. FILE gets the
+ *     number that the kernel has for that call, or nothing where the program does not make so many.
+ *   tracer -e N FILE COMMAND ARGS…
+ *     The same, where only calls count that can change something outside the program: a kill at any other call is the
+ *     same as one at the next of these.
+ *   tracer -t N FILE COMMAND ARGS…
+ *     As -e with SIGTERM, and the call is executed.
  *
  * Counted are calls after its own execve. Exit status: the program's; 128 + signal where one ended it. 127: it
  * could not be started.
@@ -14,12 +20,14 @@
  * which is not the same twice for a program with threads.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ptrace.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -33,6 +41,14 @@ static struct task tasks[1024];
 static int task_count, own_count, own_most;
 static long calls, child_calls, children;
 static pid_t program;
+
+/* What shall happen at a call. */
+static struct {
+	long at; /* 0: nothing */
+	int signal;
+	bool effects; /* only those count that can change something */
+	const char *file;
+} end;
 
 static void fail(const char *what)
 {
@@ -84,24 +100,53 @@ static void forget(pid_t id)
 	*gone = tasks[--task_count];
 }
 
-/* At the entry or exit of a call: true where it shall not be executed. */
-static bool is_last(const struct task *task, long last)
+/* Can the call change anything that outlives the program? */
+static bool has_effect(const struct __ptrace_syscall_info *info)
+{
+	switch (info->entry.nr) {
+	case SYS_openat:
+		return info->entry.args[2] & O_CREAT;
+	case SYS_read: case SYS_pread64: case SYS_readlink: case SYS_readlinkat: case SYS_getdents64: case SYS_close:
+	case SYS_lseek: case SYS_fstat: case SYS_newfstatat: case SYS_statfs: case SYS_fstatfs:
+	case SYS_mmap: case SYS_munmap: case SYS_mprotect: case SYS_brk: case SYS_prlimit64:
+	case SYS_arch_prctl: case SYS_set_tid_address: case SYS_set_robust_list: case SYS_rseq:
+	case SYS_rt_sigaction: case SYS_rt_sigprocmask: case SYS_poll: case SYS_ppoll: case SYS_flock:
+	case SYS_socket: case SYS_bind: case SYS_setsockopt: case SYS_getsockopt: case SYS_recvfrom: case SYS_recvmsg:
+	case SYS_ioctl: case SYS_setns: case SYS_fcntl: case SYS_getpid: case SYS_clock_gettime: case SYS_getrandom:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/* Writes down which call it is, and sends the signal. */
+static void end_at(long number)
+{
+	FILE *file = fopen(end.file, "we");
+
+	if (!file || fprintf(file, "%ld\n", number) < 0 || fclose(file))
+		fail(end.file);
+	kill(program, end.signal);
+}
+
+/* At the entry or exit of a call. */
+static void count(const struct task *task)
 {
 	struct __ptrace_syscall_info info;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->id, sizeof(info), &info) <= 0)
-		return false; /* killed meanwhile */
+		return; /* killed meanwhile */
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
-		return false;
-	if (!task->own) {
+		return;
+	if (!task->own)
 		child_calls++;
-		return false;
-	}
-	return ++calls == last;
+	else if (!end.effects || has_effect(&info))
+		if (++calls == end.at)
+			end_at(info.entry.nr);
 }
 
 /* Follows all until the last one has ended; returns the program's wait status. */
-static int follow(long last)
+static int follow(void)
 {
 	int status, result = 0;
 	pid_t id;
@@ -116,8 +161,7 @@ static int follow(long last)
 		struct task *task = find(id);
 		int signal = WSTOPSIG(status);
 		if (signal == (SIGTRAP | 0x80)) { /* PTRACE_O_TRACESYSGOOD: entry or exit of a call */
-			if (is_last(task, last))
-				kill(program, SIGKILL);
+			count(task);
 			signal = 0;
 		} else if (status >> 16 || signal == SIGSTOP) { /* an event, or a new thread's first stop */
 			signal = 0;
@@ -131,14 +175,22 @@ static int follow(long last)
 
 int main(int argc, char **argv)
 {
-	bool killing = argc > 1 && !strcmp(argv[1], "-k");
-	char **command = argv + (killing ? 3 : 2);
+	int option = argc > 1 && argv[1][0] == '-' ? argv[1][1] : 0;
+	char **command = argv + (option ? 4 : 2);
 	long options = PTRACE_O_TRACESYSGOOD | PTRACE_O_EXITKILL | PTRACE_O_TRACECLONE | PTRACE_O_TRACEEXEC;
 	int status;
 
-	if (argc < (killing ? 4 : 3)) {
-		fprintf(stderr, "usage: tracer FILE COMMAND… | tracer -k N COMMAND…\n");
+	if (argc < (option ? 5 : 3) || (option && !strchr("ket", option))) {
+		fprintf(stderr, "usage: tracer FILE COMMAND… | tracer -k|-e|-t N FILE COMMAND…\n");
 		return 127;
+	}
+	if (option) {
+		end.at = atol(argv[2]);
+		end.signal = option == 't' ? SIGTERM : SIGKILL;
+		end.effects = option != 'k';
+		end.file = argv[3];
+		if (truncate(end.file, 0) && errno != ENOENT)
+			fail(end.file);
 	}
 	program = fork();
 	if (program < 0)
@@ -153,15 +205,15 @@ int main(int argc, char **argv)
 	if (waitpid(program, &status, 0) != program || !WIFSTOPPED(status))
 		return 127;
 	/* Children that are not traced are not ended with us either. */
-	if (!killing)
+	if (!option)
 		options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
 	if (ptrace(PTRACE_SETOPTIONS, program, 0, options))
 		fail("PTRACE_SETOPTIONS");
 	find(program);
 	if (ptrace(PTRACE_SYSCALL, program, 0, 0))
 		fail("PTRACE_SYSCALL");
-	status = follow(killing ? atol(argv[2]) : 0);
-	if (!killing) {
+	status = follow();
+	if (!option) {
 		FILE *report = fopen(argv[1], "we");
 		if (!report)
 			fail(argv[1]);

@@ -40,6 +40,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.anyVirtual": [{ code: "EACCES" }],
   "functions.driver": [{ code: "EACCES" }],
   "functions.driverOverride": [{ code: "EACCES" }],
+  "functions.hasNetdev": [{ code: "EACCES" }],
   "functions.rdmaDevices": [{ code: "EACCES" }],
   "functions.rdmaDevicesAnywhere": [{ code: "EACCES" }],
   "functions.rdmaFiles": [{ code: "EACCES" }],
@@ -95,7 +96,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "links.watch": [{ code: "EMFILE" }],
   "files.read": [{ code: "EIO" }],
   "files.create": [{ code: "ENOSPC" }],
-  "files.replace": [{ code: "ENOSPC" }],
+  "files.patch": [{ code: "EIO" }],
   "files.replaceForeign": [{ code: "ENOSPC" }],
   "files.rename": [{ code: "EIO" }],
   "files.remove": [{ code: "EROFS" }],
@@ -122,8 +123,15 @@ const answers: Readonly<Record<string, readonly string[]>> = {
 };
 
 /** What fails together when the file system of the state directory is full, or becomes read-only. */
-const fullDisk = ["files.create", "files.replace", "files.replaceForeign", "files.makeDirectory"];
-const readOnly = [...fullDisk, "files.rename", "files.remove", "files.removeDirectory", "files.lock"];
+const fullDisk = ["files.create", "files.replaceForeign", "files.makeDirectory"];
+const readOnly = [
+  ...fullDisk,
+  "files.patch",
+  "files.rename",
+  "files.remove",
+  "files.removeDirectory",
+  "files.lock",
+];
 
 /** Everything that can go wrong at each call of a run that goes well. */
 export function casesOf(crossings: readonly Crossing[]): Case[] {
@@ -136,18 +144,18 @@ export function casesOf(crossings: readonly Crossing[]): Case[] {
 }
 
 /**
- * A kill before the call and, where a call has a middle, in it. A kill after a call is the same as one before
- * the next, so only the last call has that, too. Where the call before has only asked, and nothing else has
- * happened meanwhile, either of the two kills is the other one.
+ * A kill before the call and, where a call has a middle, in it. One after a call is the same as one before the next, so only the last call has that, too.
+ * Where the call before has only asked, and nothing else has happened meanwhile, either of the two kills is the other
+ * one.
  */
 function kills(crossing: Crossing, before: Crossing | undefined, isLast: boolean): Case[] {
   const parts = [
     ...(before?.version === crossing.version ? [] : [undefined]),
-    ...crossing.parts.filter((part) => part === "temporary"),
+    ...crossing.parts.filter((part) => part === "no netdev"),
     ...(isLast ? ["all"] : []),
   ];
   return parts.map((part) => ({
-    name: `killed ${part === undefined ? "before" : part === "all" ? "after" : "in the middle of"} ${show(crossing)}`,
+    name: `killed ${part === undefined ? "before" : `after "${part}" of`} ${show(crossing)}`,
     fault: (each) =>
       each.at === crossing.at ? { ...(part === undefined ? {} : { part }), end: "kill" } : undefined,
     kills: true,

@@ -68,12 +68,10 @@ export function thenAnother(next: Pod, wanted: (wish: Wish) => Wish, late: boole
         requireRefusal(story, next, other);
         story.deleteNamespace(pod);
       }
-      const owed = story.owed();
-      const dead = story.records(wish.vf);
       const ran = story.mustAdd(next, other);
-      // One lease is released by this ADD. Where two died over one VF, the earlier one's is left for gc.
-      const more = story.owed().filter((path) => !owed.includes(path));
-      if (more.length > Math.max(0, dead.length - 1)) story.problems.push(`still owed: ${more}`);
+      // However many have died over this VF.
+      const owed = story.owed();
+      if (ran.end === "done" && owed.length > 0) story.problems.push(`still owed: ${owed}`);
       if (late) {
         story.mustDel(pod, wish);
         if (ran.end === "done") story.requireAttached(next, other, ran);

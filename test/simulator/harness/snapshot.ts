@@ -83,8 +83,6 @@ function text(guid: Guid): string {
 
 function file(machine: Machine, path: string, content: string): string[] {
   if (path === `${stateDirectory}/.node` || path.endsWith("/cni.lock")) return [];
-  // A kill between writing a file and renaming it leaves this; gc is to sweep it up.
-  if (path.startsWith(`${stateDirectory}/`) && path.includes("/.tmp-")) return [];
   if (!path.startsWith(`${stateDirectory}/.vf/`)) return [`file ${path} ${content}`];
   const owner = ownerIn(content);
   // Who has no record has nothing: that note could not be rewritten, and means nothing.

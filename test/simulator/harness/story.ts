@@ -1,4 +1,4 @@
-import { settleOwed } from "../../../src/attachment/owed-leases.ts";
+import { releaseOwed } from "../../../src/attachment/owed-leases.ts";
 import type { AttachmentName } from "../../../src/attachment/record.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Machine } from "../model/machine.ts";
@@ -104,7 +104,8 @@ export class Story {
     for (const path of this.owed()) {
       run(this.machine, c1, "DEL", (node, warn) => {
         const state = new StateDirectory(node.files);
-        settleOwed(node, state, path, [], warn);
+        const deadline = node.clock.now() + 5000;
+        releaseOwed(node, state, path, state.read(path)?.record, [], deadline, warn);
         return undefined;
       });
     }

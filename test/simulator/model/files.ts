@@ -8,11 +8,30 @@ export class FileTree {
   /** Which open file has the lock (flock) of a path. */
   readonly locks = new Map<string, OpenFile>();
 
+  /** @throws {Refusal} EINVAL where it is a directory. */
+  read(path: string): string | undefined {
+    if (this.directories.has(path)) throw new Refusal("EINVAL", `open ${path}`);
+    return this.texts.get(path);
+  }
+
+  /** Of a directory, as {@link removeDirectory}. */
+  remove(path: string): void {
+    this.texts.delete(path);
+    if (this.directories.has(path)) this.removeDirectory(path);
+  }
+
   /** @throws {Refusal} ENOENT where its directory is missing, EISDIR where it is one. */
   write(path: string, text: string): void {
     this.#requireDirectory(parentOf(path), `write ${path}`);
     if (this.directories.has(path)) throw new Refusal("EISDIR", `write ${path}`);
     this.texts.set(path, text);
+  }
+
+  /** @throws {Refusal} ENOENT where there is no such file. */
+  patch(path: string, offset: number, text: string): void {
+    const old = this.texts.get(path);
+    if (old === undefined) throw new Refusal("ENOENT", `patch ${path}`);
+    this.texts.set(path, old.slice(0, offset) + text + old.slice(offset + text.length));
   }
 
   /** @throws {Refusal} ENOENT. */

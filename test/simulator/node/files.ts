@@ -1,5 +1,4 @@
 import type { Files } from "../../../src/node/files.ts";
-import { parentOf } from "../model/files.ts";
 import { OpenFile } from "../model/open-file.ts";
 import { Refusal } from "../model/refusal.ts";
 import type { Gate } from "./gate.ts";
@@ -9,36 +8,18 @@ import { lockOf } from "./lock.ts";
 export function filesOf(gate: Gate): Files {
   const { machine, process } = gate;
   const tree = machine.files;
-  const temporary = (path: string, text: string) => {
-    const name = `${parentOf(path)}/.tmp-${process.pid}-${gate.crossings.length}`;
-    tree.write(name, text);
-    return name;
-  };
   return {
-    read: (path) => gate.ask("files.read", path, () => tree.texts.get(path)),
+    read: (path) => gate.ask("files.read", path, () => tree.read(path)),
     create: (path, text) => {
       const create = () => {
-        const name = temporary(path, text);
-        if (tree.texts.has(path)) {
-          tree.texts.delete(name);
-          return false;
-        }
-        tree.rename(name, path);
+        if (tree.texts.has(path)) return false;
+        tree.write(path, text);
         return true;
       };
-      return gate.change("files.create", path, create, {
-        nothing: () => true,
-        temporary: () => {
-          temporary(path, text);
-          return true;
-        },
-      });
+      return gate.change("files.create", path, create, { nothing: () => true });
     },
-    replace: (path, text) =>
-      gate.change("files.replace", path, () => tree.rename(temporary(path, text), path), {
-        nothing() {},
-        temporary: () => void temporary(path, text),
-      }),
+    patch: (path, offset, text) =>
+      gate.change("files.patch", path, () => tree.patch(path, offset, text), { nothing() {} }),
     replaceForeign: (path, text, _mode, temporary) => {
       const write = () => tree.write(temporary, text);
       gate.change(
@@ -53,7 +34,7 @@ export function filesOf(gate: Gate): Files {
     },
     rename: (from, to) =>
       gate.change("files.rename", `${from} to ${to}`, () => tree.rename(from, to), { nothing() {} }),
-    remove: (path) => gate.change("files.remove", path, () => void tree.texts.delete(path), { nothing() {} }),
+    remove: (path) => gate.change("files.remove", path, () => tree.remove(path), { nothing() {} }),
     makeDirectory: (path) =>
       gate.change("files.makeDirectory", path, () => tree.makeDirectory(path), { nothing() {} }),
     removeDirectory: (path) =>

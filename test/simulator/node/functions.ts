@@ -35,6 +35,10 @@ export function functionsOf(gate: Gate): Functions {
       ),
     netdevs: (pci) =>
       gate.ask("functions.netdevs", pci, () => host.ofFunction(pci).map(([, netdev]) => netdev.name)),
+    hasNetdev: (pci) =>
+      gate.ask("functions.hasNetdev", pci, () =>
+        [...machine.namespaces].some((namespace) => namespace.ofFunction(pci).length > 0),
+      ),
     rdmaDevices: (pci) =>
       gate.ask("functions.rdmaDevices", pci, () => {
         const devices = bus.vfs.get(pci)?.probed?.devices ?? [];
@@ -76,6 +80,13 @@ export function functionsOf(gate: Gate): Functions {
         nothing() {},
       }),
     bind: (pci, driver) =>
-      gate.change("functions.bind", `${pci} to ${driver}`, () => bus.bind(pci, driver), { nothing() {} }),
+      gate.change("functions.bind", `${pci} to ${driver}`, () => bus.bind(pci, driver), {
+        nothing() {},
+        // What a kill of all processes in the middle of it leaves.
+        "no netdev": () => {
+          bus.bind(pci, driver);
+          for (const [, netdev] of host.ofFunction(pci)) host.remove(netdev);
+        },
+      }),
   };
 }

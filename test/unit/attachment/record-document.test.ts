@@ -1,6 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { completedDocument, parseRecord, recordDocument } from "../../../src/attachment/record-document.ts";
+import {
+  parseRecord,
+  recordDocument,
+  stateLetter,
+  stateOffset,
+} from "../../../src/attachment/record-document.ts";
 import { aRecord, guid } from "../../support/records.ts";
 
 /** Go matches keys without regard to case, so none of ours may look like one of its fields. */
@@ -118,19 +123,16 @@ describe("a record as a file", () => {
     );
   });
 
-  test("is completed in its text, whatever else says that it is being prepared", () => {
-    const anything = fc.oneof(fc.json(), fc.constant('{"type":{"state":"preparing"}}'));
+  test("changes its state in one byte, whatever else stands in it", () => {
+    const states = ["preparing", "complete", "broken"] as const;
+    const aState = fc.constantFrom(...states);
     fc.assert(
-      fc.property(anything, (stdin) => {
-        const call = { stdin, args: '"state":"preparing"', path: "/opt/cni/bin" };
-        const record = aRecord({ state: "preparing", call });
-        expect(completedDocument(recordDocument(record, "ib0"))).toBe(
-          recordDocument({ ...record, state: "complete" }, "ib0"),
-        );
+      fc.property(aState, aState, fc.string(), fc.json(), (before, after, netns, stdin) => {
+        const record = aRecord({ netns, call: { stdin, args: "", path: "" } });
+        const text = Buffer.from(recordDocument({ ...record, state: before }, "ib0"));
+        expect(text.write(stateLetter(after), stateOffset())).toBe(1);
+        expect(parseRecord(text.toString())).toMatchObject({ ...record, state: after });
       }),
-    );
-    expect(() => completedDocument(recordDocument(aRecord({ state: "broken" }), "ib0"))).toThrow(
-      "is not one of an attachment that is being prepared",
     );
   });
 });
@@ -145,6 +147,7 @@ describe("a file that is no record", () => {
       "with a path for a PCI address",
       recordDocument(aRecord(), "ib0").replaceAll("0000:03:00.2", "../../etc"),
     ],
+    ["in a state that nobody knows", recordDocument(aRecord(), "ib0").replace('"state":"p"', '"state":"x"')],
     ["with a GUID that is none", recordDocument(aRecord(), "ib0").replaceAll("11:22:33", "xx:22:33")],
   ])("is none: %s", (_, text) => {
     expect(parseRecord(text)).toBeUndefined();

@@ -51,6 +51,15 @@ describe("the state directory", () => {
     expect(files.exists(`${root}/.x/a-b`)).toBe(false);
   });
 
+  test("says in a record what has become of its attachment", () => {
+    const { state } = setUp();
+    const path = state.create(aRecord(), "ib0") ?? "";
+    state.setState(path, "complete");
+    expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "complete" });
+    state.setState(path, "broken");
+    expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "broken" });
+  });
+
   test("finds a damaged record, and says that it is damaged", () => {
     const { files, state } = setUp();
     files.create(`${root}/c1-net1`, '{"attachment":');
@@ -78,8 +87,10 @@ describe("the state directory", () => {
   test("parks the record of a lease that is still owed where no attachment is looked for", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";
-    const owed = state.park(path, aRecord());
-    expect(owed).toBe(`${root}/.owed/0000:03:00.2-1795506227622`);
+    state.park(path, aRecord());
+    const owed = `${root}/.owed/0000:03:00.2-1795506227622`;
+    expect(state.owedOf("0000:03:00.2")).toEqual([owed]);
+    expect(state.owedOf("0000:03:00.20")).toEqual([]);
     expect(state.find(aRecord())).toBeUndefined();
     expect(state.read(owed)?.record).toMatchObject(aRecord());
     expect(state.paths()).toEqual([]);

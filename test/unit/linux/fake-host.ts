@@ -114,6 +114,8 @@ export const writeFile: typeof real.writeFile = (path, text) => {
   machine.onWrite(path, text);
 };
 
+export const writeFileApart: typeof real.writeFileApart = writeFile;
+
 export const readLink: typeof real.readLink = (path) => {
   called("readLink", path);
   return present(machine.links.get(path), "readLink", path);

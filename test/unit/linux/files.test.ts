@@ -42,15 +42,65 @@ describe("state files", () => {
     expect([files.read(path("a")), modeOf("a"), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
   });
 
-  it("are replaced whole", () => {
+  it("are changed in place, and not made by that", () => {
     files.create(path("a"), "one, and long");
-    files.replace(path("a"), "two");
-    files.replace(path("b"), "new");
-    expect([files.read(path("a")), files.read(path("b")), readdirSync(directory).sort()]).toEqual([
-      "two",
-      "new",
-      ["a", "b"],
-    ]);
+    files.patch(path("a"), 5, "&");
+    expect(files.read(path("a"))).toBe("one, &nd long");
+    expect(() => files.patch(path("b"), 0, "x")).toThrow(expect.objectContaining({ code: "ENOENT" }));
+    expect(readdirSync(directory)).toEqual(["a"]);
+  });
+
+  it("are not made by way of another file where the disk fails", () => {
+    hostFiles.onCreateWhole = () => {
+      throw hostFiles.error("ENOSPC");
+    };
+    expect(() => files.create(path("a"), "x")).toThrow(expect.objectContaining({ code: "ENOSPC" }));
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
+  it("that are gone are undefined to read, and removed already", () => {
+    expect(files.read(path("none"))).toBeUndefined();
+    files.remove(path("none"));
+    files.create(path("a"), "x");
+    files.remove(path("a"));
+    expect(files.exists(path("a"))).toBe(false);
+  });
+
+  it("that are directories are removed where they are empty, and left otherwise", () => {
+    mkdirSync(path("full/inner"), { recursive: true });
+    files.remove(path("full"));
+    expect(files.exists(path("full/inner"))).toBe(true);
+    files.remove(path("full/inner"));
+    files.remove(path("full"));
+    expect(readdirSync(directory)).toEqual([]);
+    writeFileSync(path("file"), "");
+    expect(() => files.remove(path("file/x"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
+  });
+
+  it("are not links, nor directories", () => {
+    writeFileSync(path("target"), "secret");
+    symlinkSync(path("target"), path("link"));
+    expect(() => files.read(path("link"))).toThrow(expect.objectContaining({ code: "ELOOP" }));
+    expect(() => files.patch(path("link"), 0, "x")).toThrow(expect.objectContaining({ code: "ELOOP" }));
+    expect(() => files.read(directory)).toThrow();
+    expect(() => files.patch(directory, 0, "x")).toThrow(expect.objectContaining({ code: "EISDIR" }));
+    symlinkSync(path("target"), path("taken"));
+    expect(files.create(path("taken"), "x")).toBe(false);
+    expect(readFileSync(path("target"), "utf8")).toBe("secret");
+  });
+});
+
+describe("state files, where the file system has no nameless ones", () => {
+  beforeEach(() => {
+    hostFiles.onCreateWhole = () => {
+      throw hostFiles.error("EOPNOTSUPP");
+    };
+  });
+
+  it("are made once, for root only, and nothing is left beside them", () => {
+    expect(files.create(path("a"), "one")).toBe(true);
+    expect(files.create(path("a"), "two")).toBe(false);
+    expect([files.read(path("a")), modeOf("a"), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
   });
 
   it("of somebody else are replaced whole, with their mode, by way of a file whose name the caller knows", () => {
@@ -80,7 +130,6 @@ describe("state files", () => {
     hostFiles.onRename = () => {
       throw hostFiles.error("EIO");
     };
-    expect(() => files.replace(path("a"), "two")).toThrow(expect.objectContaining({ code: "EIO" }));
     expect(() => files.create(path("b"), "two")).toThrow(expect.objectContaining({ code: "EIO" }));
     expect([files.read(path("a")), readdirSync(directory)]).toEqual(["one", ["a"]]);
   });
@@ -90,26 +139,6 @@ describe("state files", () => {
     files.create(path("a"), "one");
     expect(readFileSync(path(".tmp-4321-1000000-0"), "utf8")).toBe("somebody's");
     expect(files.read(path("a"))).toBe("one");
-  });
-
-  it("are not links, nor directories", () => {
-    writeFileSync(path("target"), "secret");
-    symlinkSync(path("target"), path("link"));
-    expect(() => files.read(path("link"))).toThrow(expect.objectContaining({ code: "ELOOP" }));
-    expect(() => files.read(directory)).toThrow();
-    files.replace(path("link"), "ours");
-    expect([readFileSync(path("target"), "utf8"), files.read(path("link"))]).toEqual(["secret", "ours"]);
-    symlinkSync(path("target"), path("taken"));
-    expect(files.create(path("taken"), "x")).toBe(false);
-  });
-
-  it("that are gone are undefined to read, and removed already", () => {
-    expect(files.read(path("none"))).toBeUndefined();
-    files.remove(path("none"));
-    files.create(path("a"), "x");
-    files.remove(path("a"));
-    expect(files.exists(path("a"))).toBe(false);
-    expect(() => files.remove(directory)).toThrow();
   });
 });
 
@@ -233,6 +262,12 @@ describe("a lock file", () => {
     );
     hostFiles.onLock = () => {};
     lock.acquire(5);
+  });
+
+  it("is named where it cannot be written", () => {
+    const lock = files.lock(path(".vf"));
+    lock.release();
+    expect(() => lock.write("too late")).toThrow(new RegExp(`^write the lock file ${path(".vf")}: .*EBADF`));
   });
 
   it("is closed once", () => {

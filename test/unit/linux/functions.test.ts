@@ -227,11 +227,14 @@ describe("drivers and devices", () => {
 
   it("netdevs and RDMA devices are those of the function, none where they are elsewhere or it vanishes", () => {
     expect([functions.netdevs(vf), functions.rdmaDevices(vf)]).toEqual([[], []]);
+    expect(functions.hasNetdev(vf)).toBe(false);
     machine.directories.set(`${directory}/net`, ["ib0", "ib0.8001"]);
     machine.directories.set(`${directory}/infiniband`, ["mlx5_3"]);
     expect([functions.netdevs(vf), functions.rdmaDevices(vf)]).toEqual([["ib0", "ib0.8001"], ["mlx5_3"]]);
     machine.faults.set("readDirectory", "ENODEV");
     expect(functions.netdevs(vf)).toEqual([]);
+    // It is elsewhere.
+    expect(functions.hasNetdev(vf)).toBe(true);
   });
 
   it("a node GUID is read in sysfs' spelling, undefined where its device is gone meanwhile", () => {

@@ -9,12 +9,14 @@ import type * as real from "host";
 /** What a test wants to happen in between. */
 export const hostFiles = {
   onRename: (_from: string): void => {},
+  onCreateWhole: (): void => {},
   /** Before a directory is made. */
   onMkdir: (_path: string): void => {},
   onLock: (): void => {},
   error: (code: string): Error => Object.assign(new Error(code), { code }),
   reset(): void {
     hostFiles.onRename = () => {};
+    hostFiles.onCreateWhole = () => {};
     hostFiles.onMkdir = () => {};
     hostFiles.onLock = () => {};
   },
@@ -24,6 +26,20 @@ export const readRegularFile: typeof real.readRegularFile = (path) => {
   const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
   try {
     return fs.readFileSync(fd, "utf8");
+  } finally {
+    fs.closeSync(fd);
+  }
+};
+
+export const createWhole: typeof real.createWhole = (path, text, mode) => {
+  hostFiles.onCreateWhole();
+  fs.writeFileSync(path, text, { flag: "wx", mode });
+};
+
+export const patchFile: typeof real.patchFile = (path, offset, text) => {
+  const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
+  try {
+    fs.writeSync(fd, text, offset, "utf8");
   } finally {
     fs.closeSync(fd);
   }
