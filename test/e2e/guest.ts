@@ -32,7 +32,7 @@ export function inRepository(path: string): string {
 /** How long the guest may take to boot, ms; packages that must be fetched first included. */
 export const bootTime = 300_000;
 /** How long the whole of a test file may take, s: some take 3 minutes, and a machine can be ten times as busy. */
-const lifetime = 1800;
+const lifetime = 3600;
 /** How much longer we wait for an answer than the guest waits for the script, ms. */
 const grace = 60_000;
 
