@@ -144,7 +144,7 @@ describe("where an RDMA device belongs to one namespace", () => {
             const add = commandLine(
               plugin,
               { command: "ADD", netns: "a", config },
-              `/host/tracer -k ${call}`,
+              `/host/tracer -k ${call} /tmp/killed-at`,
             );
             const { status } = await node.guest.execute(add);
             expect([0, 137], `killed at call ${call}`).toContain(status);
