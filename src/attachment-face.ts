@@ -64,6 +64,7 @@ function add(invocation: Invocation, configuration: Configuration, cniVersion: C
     rdmaIsolation: network.rdmaIsolation,
     mtu: network.mtu,
     carrierTime: network.carrierTime,
+    partition: network.partition,
     deviceInfo: network.deviceInfo,
     reply: { cniVersion, prevResult: network.prevResult, dns: network.dns },
   });

@@ -23,8 +23,11 @@ export interface NetworkConfig {
   readonly deviceID: string;
   /** The GUID that the VF shall have; undefined: the one that it has; "auto": that, or else one derived for it. */
   readonly guid: Guid | "auto" | undefined;
-  /** For the subnet manager, by way of ib-kubernetes; nothing on the node depends on it. */
-  readonly pkey: PKey | undefined;
+  /**
+   * The partition in which the VF's port must be, and how long ADD waits for that, ms. undefined: a pkey is only for
+   * the subnet manager, by way of ib-kubernetes.
+   */
+  readonly partition: { readonly pkey: PKey; readonly time: number } | undefined;
   /** undefined: as it is. */
   readonly linkState: LinkState | undefined;
   /** Shall the container have the VF's RDMA devices, and nobody else? */
@@ -76,7 +79,7 @@ export function parseNetwork(
   const deviceID = requiredDevice(configuration);
   refuseUnbuilt(configuration);
   const ibKubernetes = fields.boolean("ibKubernetesEnabled");
-  const pkey = configuredPKey(configuration);
+  const partition = configuredPartition(configuration);
   const linkState = configuredLinkState(configuration);
   const rdmaIsolation = fields.boolean("rdmaIsolation") || undefined;
   const mtu = configuredMtu(configuration);
@@ -92,7 +95,7 @@ export function parseNetwork(
     name,
     deviceID,
     guid,
-    pkey,
+    partition,
     linkState,
     rdmaIsolation,
     mtu,
@@ -172,7 +175,7 @@ export interface StatusConfig {
  */
 export function parseNetworkForStatus(configuration: Configuration): StatusConfig {
   refuseUnbuilt(configuration);
-  configuredPKey(configuration);
+  configuredPartition(configuration);
   configuredLinkState(configuration);
   configuredMtu(configuration);
   return {
@@ -219,6 +222,18 @@ function configuredPKey({ fields }: Configuration): PKey | undefined {
     );
   }
   return pkey;
+}
+
+/** The partition that ADD waits for, if it does; a pkey is read in any case. */
+function configuredPartition(configuration: Configuration): NetworkConfig["partition"] {
+  const pkey = configuredPKey(configuration);
+  const time = seconds(configuration, "waitForPkeySeconds");
+  if (time === undefined) return undefined;
+  if (pkey !== undefined) return { pkey, time };
+  throw new CniError(
+    codes.badConfiguration,
+    `network configuration: waitForPkeySeconds is ${time / 1000}, but there is no pkey that could be waited for`,
+  );
 }
 
 function configuredLinkState({ fields }: Configuration): LinkState | undefined {

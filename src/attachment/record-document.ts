@@ -113,6 +113,7 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
     (wanted.rdmaIsolation === undefined || wanted.rdmaIsolation === true) &&
     isNumberOrAbsent(wanted.mtu) &&
     isNumberOrAbsent(wanted.carrierTime) &&
+    isPartitionOrAbsent(wanted.partition) &&
     isStringOrAbsent(wanted.deviceInfo) &&
     isObject(call) &&
     areStrings(call, ["stdin", "args", "path"])
@@ -136,6 +137,12 @@ function isOriginals(found: Record<string, unknown>): boolean {
     isStringOrAbsent(found.deviceInfo) &&
     isStringOrAbsent(found.driverOverride)
   );
+}
+
+function isPartitionOrAbsent(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (!isObject(value) || typeof value.time !== "number" || !isObject(value.pkey)) return false;
+  return typeof value.pkey.partition === "number" && typeof value.pkey.fullMember === "boolean";
 }
 
 function areRdmaNamesOrAbsent(value: unknown): boolean {

@@ -1,4 +1,5 @@
 import { type Guid, sameGuid } from "../infiniband/guid.ts";
+import type { PKey } from "../infiniband/pkey.ts";
 import type { RdmaNames } from "../node/functions.ts";
 import type { LinkState } from "../node/links.ts";
 
@@ -41,6 +42,11 @@ export interface Wanted {
   readonly mtu?: number | undefined;
   /** How long ADD waits for a carrier, ms; undefined: it needs none. */
   readonly carrierTime?: number | undefined;
+  /**
+   * The partition in which the VF's port must be, and how long ADD waits for that, ms; undefined: nothing on the node
+   * depends on it.
+   */
+  readonly partition?: { readonly pkey: PKey; readonly time: number } | undefined;
   /** Path of the device information file, runtimeConfig.CNIDeviceInfoFile. */
   readonly deviceInfo?: string | undefined;
 }

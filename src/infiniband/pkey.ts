@@ -22,6 +22,14 @@ export function formatPKey(pkey: PKey): string {
   return `0x${(pkey.partition + (pkey.fullMember ? 0x8000 : 0)).toString(16).padStart(4, "0")}`;
 }
 
+/**
+ * Is a key of 16 bits, as a port's table or the kernel has it, one of that partition? Of what kind of member it makes
+ * the port is the subnet manager's affair.
+ */
+export function isOfPartition(key: number, { partition }: PKey): boolean {
+  return (key & 0x7fff) === partition;
+}
+
 /** 8 digits keep the number exact, and a key has at most 5. */
 const NUMBER = /^(?:0x[0-9a-f]{1,8}|[0-9]{1,8})$/i;
 

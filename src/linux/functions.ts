@@ -108,6 +108,10 @@ export class LinuxFunctions implements Functions {
     return guidIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/node_guid`);
   }
 
+  firstPKey(pci: string, rdmaDevice: string): number | undefined {
+    return numberIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/ports/1/pkeys/0`);
+  }
+
   othersGuids(pci: string): Guid[] {
     const own = this.rdmaDevices(pci);
     const devices = unlessGone(() => host.readDirectory(RDMA_DEVICES)) ?? [];

@@ -1,5 +1,6 @@
 import { dumpAddresses, parseAddressInfo } from "../netlink/address.ts";
 import { NetlinkError } from "../netlink/errors.ts";
+import { parseIpoibPKey } from "../netlink/ipoib.ts";
 import {
   addAltnames,
   getLinkByIndex,
@@ -8,7 +9,7 @@ import {
   removeAltnames,
   setLink,
 } from "../netlink/link.ts";
-import type { Request } from "../netlink/message.ts";
+import type { Message, Request } from "../netlink/message.ts";
 import { dumpRoutes, parseRouteInfo } from "../netlink/route.ts";
 import type { Functions } from "../node/functions.ts";
 import type {
@@ -40,11 +41,15 @@ export class LinuxLinks implements Links {
   ) {}
 
   byName(where: Namespace, name: string): Link | undefined {
-    return find(where, getLinkByName(name));
+    return find(where, getLinkByName(name), toLink);
   }
 
   byIndex(where: Namespace, index: number): Link | undefined {
-    return find(where, getLinkByIndex(index));
+    return find(where, getLinkByIndex(index), toLink);
+  }
+
+  pkey(where: Namespace, index: number): number | undefined {
+    return find(where, getLinkByIndex(index), parseIpoibPKey);
   }
 
   ofFunction(where: Namespace, pci: string): Link[] {
@@ -128,10 +133,10 @@ export class LinuxLinks implements Links {
   }
 }
 
-/** The netdev that is asked for, undefined where there is none. */
-function find(where: Namespace, request: Request): Link | undefined {
+/** What is read of the netdev that is asked for, undefined where there is none. */
+function find<T>(where: Namespace, request: Request, read: (message: Message) => T): T | undefined {
   try {
-    return toLink(ours(where).rtnetlink.get(request));
+    return read(ours(where).rtnetlink.get(request));
   } catch (error) {
     if (error instanceof NetlinkError && error.code === "ENODEV") return undefined;
     throw error;

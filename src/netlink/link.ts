@@ -28,6 +28,7 @@ const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
 const IFLA_OPERSTATE = 16;
+const IFLA_LINKINFO = 18;
 const IFLA_VFINFO_LIST = 22;
 const IFLA_AF_SPEC = 26;
 const IFLA_NET_NS_FD = 28;
@@ -219,10 +220,7 @@ const LINK_ATTRIBUTES = selection({
 
 /** @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read. */
 export function parseLink(message: Message): LinkInfo {
-  const { type, payload } = message;
-  if (type !== RTM_NEWLINK || payload.length < IFINFOMSG) {
-    throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWLINK`);
-  }
+  const payload = newLinkPayload(message);
   const view = viewOf(payload);
   const picked = pickAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
   const { address, name, mtu, operstate, parentBus, parentName } = picked;
@@ -242,6 +240,21 @@ export function parseLink(message: Message): LinkInfo {
     lowerElsewhere: picked.lowerNamespace !== undefined,
     vfs: picked.vfs,
   };
+}
+
+const KIND_ATTRIBUTES = selection({ info: IFLA_LINKINFO });
+
+/**
+ * The value of a netdev's IFLA_LINKINFO: what only its kind of netdev has.
+ * @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read.
+ */
+export function linkInfoOf(message: Message): Uint8Array | undefined {
+  return pickAttributes(newLinkPayload(message), IFINFOMSG, KIND_ATTRIBUTES).info;
+}
+
+function newLinkPayload({ type, payload }: Message): Uint8Array {
+  if (type === RTM_NEWLINK && payload.length >= IFINFOMSG) return payload;
+  throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWLINK`);
 }
 
 /** The alternative names in an IFLA_PROP_LIST. */

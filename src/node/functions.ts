@@ -60,6 +60,11 @@ export interface Functions {
   hasRdmaNames(pci: string, names: RdmaNames): boolean;
   /** The effective node GUID of an RDMA device that the host can see; undefined where it vanished meanwhile. */
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined;
+  /**
+   * The first entry of the pkey table of an RDMA device's port 1 (a VF has one port), of an RDMA device that the host
+   * can see: 15 bits of partition below one of membership; 0 is an empty entry. undefined where it vanished meanwhile.
+   */
+  firstPKey(pci: string, rdmaDevice: string): number | undefined;
   /** The node and port GUIDs of all RDMA devices that the host can see, but for those of one function. A walk. */
   othersGuids(pci: string): Guid[];
   /** Writes to `unbind` of the driver. Returns when the driver has let go. */

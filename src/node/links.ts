@@ -132,6 +132,11 @@ export interface Links {
     addresses: readonly InterfaceAddress[],
     routes: readonly Route[],
   ): void;
+  /**
+   * The pkey that an IPoIB netdev works in, 16 bits (the kernel sets that of membership in any case); undefined: it is
+   * no IPoIB one, or there is none of that index.
+   */
+  pkey(where: Namespace, index: number): number | undefined;
   addresses(where: Namespace, index: number): AddressState[];
   /** The unicast routes of a family through a netdev, whatever table they are in. */
   routes(where: Namespace, index: number, family: 4 | 6): RouteState[];

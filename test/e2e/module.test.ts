@@ -47,6 +47,26 @@ test("a request that moves and renames is not atomic: with the name taken the ne
   await rebind();
 });
 
+test("a VF's pkey table is what was set, over a rebind, and its netdev is in the partition at index 0", async () => {
+  const table = () =>
+    node.shell(`cd /sys/bus/pci/devices/${vf}/infiniband/*/ports/1/pkeys; echo $(cat 0 1 2 3)`);
+  const pkey = async () =>
+    / pkey +(\S+)/.exec(await node.shell(`ip -d link show ${await node.hostNetdev(vf)}`))?.[1];
+  expect(await table()).toBe("0xffff 0x0000 0x0000 0x0000\n");
+  await node.shell(`echo "${vf} 0x8005 0x7fff" >/sys/module/vhca/parameters/pkeys`);
+  expect(await table()).toBe("0x8005 0x7fff 0x0000 0x0000\n");
+  await expect.poll(pkey, { timeout: 20_000 }).toBe("0x8005");
+  await rebind();
+  expect(await table()).toBe("0x8005 0x7fff 0x0000 0x0000\n");
+  expect(await pkey()).toBe("0x8005");
+  for (const wrong of ["", vf, `${vf} x`, `${vf} 1 2 3 4 5`, "0000:01:00.0 1", "0000:09:00.0 1"]) {
+    const { status } = await node.guest.execute(`echo "${wrong}" >/sys/module/vhca/parameters/pkeys`);
+    expect(status, wrong).not.toBe(0);
+  }
+  await node.shell(`echo "${vf} 0xffff" >/sys/module/vhca/parameters/pkeys`);
+  expect(await table()).toBe("0xffff 0x0000 0x0000 0x0000\n");
+});
+
 test("a fault happens once", async () => {
   await node.shell(
     "echo 16 >/sys/module/vhca/parameters/fail_guid; echo 1 >/sys/module/vhca/parameters/skip_guid",

@@ -1,4 +1,5 @@
-// Keys for the interface and its device: mtu, waitForCarrierSeconds, runtimeConfig.CNIDeviceInfoFile.
+// Keys for the interface and its device: mtu, waitForCarrierSeconds, waitForPkeySeconds,
+// runtimeConfig.CNIDeviceInfoFile.
 import { describe, expect, test } from "vitest";
 import { network } from "./cni.ts";
 import { testNode, vfs } from "./node.ts";
@@ -64,6 +65,49 @@ describe("waitForCarrierSeconds", () => {
   test("without one ADD says try again, and why, and puts all back", async () => {
     const answer = await node.addRefused(network(disabled, { waitForCarrierSeconds: 1 }));
     expect(answer).toMatchObject({ code: 11, msg: expect.stringMatching(/no carrier for 1 s.*link_state/) });
+  });
+});
+
+/** What a subnet manager does: puts a VF's port into partitions, the first at index 0. */
+const setPkeys = (pci: string, ...keys: string[]) =>
+  `echo "${pci} ${keys.join(" ")}" >/sys/module/vhca/parameters/pkeys`;
+
+describe("waitForPkeySeconds", () => {
+  const config = network(enabled, { cniVersion: "1.1.0", pkey: "0x5", waitForPkeySeconds: 20, guid });
+
+  test("ADD returns when the VF's port is in the partition, and CHECK sees when it is no more", () =>
+    node.unchanged(async () => {
+      // Like a subnet manager that hears of the GUID when the VF has it, and takes some time then.
+      await node.shell(`(until grep -q 77$ /sys/bus/pci/devices/${enabled}/infiniband/*/node_guid; do sleep 0.02; done 2>/dev/null
+        sleep 0.5; ${setPkeys(enabled, "0x8005", "0xffff")}; cat /proc/uptime >/tmp/partitioned) >/dev/null 2>&1 &`);
+      const prevResult = await node.add("a", config);
+      // It was there before ADD returned.
+      await node.shell("test -s /tmp/partitioned; rm /tmp/partitioned");
+      await node.until("ip -n a -d link show net1 | grep -q 'pkey  *0x8005'");
+      const check = { command: "CHECK", netns: "a", config: { ...config, prevResult } };
+      expect(await node.call(check)).toMatchObject({ status: 0 });
+      await node.shell(setPkeys(enabled, "0x8006"));
+      await node.until("ip -n a -d link show net1 | grep -q 'pkey  *0x8006'");
+      expect((await node.refused(check)).msg).toMatch(/net1 is in partition 0x8006, not in 0x0005/);
+      await node.shell(setPkeys(enabled, "0xffff"));
+      await node.del("a", config);
+    }));
+
+  test("a port that is in it already is not waited for, whatever member it is", () =>
+    node.unchanged(async () => {
+      await node.shell(setPkeys(disabled, "0x5"));
+      const config = network(disabled, { pkey: "0x8005", waitForPkeySeconds: 20 });
+      await node.add("a", config);
+      await node.del("a", config);
+      await node.shell(setPkeys(disabled, "0xffff"));
+    }));
+
+  test("a port that does not come: ADD says try again, and what the table has, and puts all back", async () => {
+    const answer = await node.addRefused({ ...config, waitForPkeySeconds: 1 });
+    expect(answer).toMatchObject({
+      code: 11,
+      msg: expect.stringMatching(/not come to partition 0x0005 in 1 s: index 0 .* has 0xffff/),
+    });
   });
 });
 

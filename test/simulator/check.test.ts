@@ -15,10 +15,10 @@ import type { Machine } from "./model/machine.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./model/netdev.ts";
 import type { Fault } from "./node/gate.ts";
 import { isolated } from "./scenarios/isolation.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything, partition, partitioned } from "./scenarios/wishes.ts";
 
 /** What fewer want. */
-const choosy: Wish = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo };
+const choosy: Wish = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition };
 const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
 /** Another plugin has given the container an interface before, with a route through it. */
 const chained: Wish = {
@@ -60,7 +60,7 @@ function attached(
 
 test.each([
   ["usual", everything, {}],
-  ["choosy", choosy, {}],
+  ["choosy", choosy, partitioned],
   ["isolated", isolated, isolatedSetting],
 ] as const)("an attachment that is as it should be passes (%s)", (_, wish, setting) => {
   total++;
@@ -234,6 +234,13 @@ const choosyDamages: typeof damages = [
     /net1 has no carrier/,
   ],
   [
+    "the port is in another partition",
+    (machine) => {
+      machine.bus.vf(vf, "set its pkey").pkey = 0x6;
+    },
+    /net1 is in partition 0x8006, not in 0x0005/,
+  ],
+  [
     "the file that tells of the device tells of another",
     ({ files }) => void files.texts.set(deviceInfo, '{"pci":{"rdma-device":"mlx5_9"}}'),
     /has RDMA device mlx5_9, and it has ibp1s0f0v0/,
@@ -242,7 +249,7 @@ const choosyDamages: typeof damages = [
 
 const allDamages = [
   { all: damages, wish: everything, setting: {} },
-  { all: choosyDamages, wish: choosy, setting: {} },
+  { all: choosyDamages, wish: choosy, setting: partitioned },
   { all: isolationDamages, wish: isolated, setting: isolatedSetting },
 ].flatMap(({ all, wish, setting }) =>
   all.map(([what, damage, says]) => ({ what, damage, says, wish, setting })),
@@ -264,7 +271,7 @@ test.each(allDamages)("it fails where $what", ({ damage, says, wish, setting }) 
 
 test.each([
   ["usual", everything, {}],
-  ["choosy", choosy, {}],
+  ["choosy", choosy, partitioned],
   ["isolated", isolated, isolatedSetting],
 ] as const)("whatever befalls it, it tells, and changes nothing (%s)", (_, wish, setting) => {
   const { crossings } = attached(wish, setting).checked();

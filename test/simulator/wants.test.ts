@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { Story } from "./harness/story.ts";
 import { c1, deviceInfo, vf } from "./harness/world.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything, partition, partitioned } from "./scenarios/wishes.ts";
 
 test("no carrier in the time that the network gives: try again, and nothing is left of it", () => {
   const story = new Story({});
@@ -14,6 +14,32 @@ test("no carrier in the time that the network gives: try again, and nothing is l
   story.requireAsBefore("after ADD");
   expect(story.problems).toEqual([]);
 });
+
+test("no partition in the time that the network gives: try again, with what there is, and nothing is left of it", () => {
+  const story = new Story({ partition: { pkey: 0x8006, delay: 10 } });
+  const { end, error } = story.add(c1, { ...everything, partition });
+  expect(end).toBe("failed");
+  expect(error).toMatchObject({
+    code: codes.tryAgain,
+    message: expect.stringMatching(/not come to partition 0x0005 in 5 s: index 0 .* has 0x8006/),
+  });
+  story.requireAsBefore("after ADD");
+  expect(story.problems).toEqual([]);
+});
+
+test.each([{}, { rdma: "exclusive" }] as const)(
+  "a partition that comes late is waited for, and not longer (%j)",
+  (kernel) => {
+    const story = new Story({ ...partitioned, ...kernel });
+    const before = story.machine.time.now;
+    const { end } = story.add(c1, { vf, partition, rdmaIsolation: "rdma" in kernel || undefined });
+    expect(end).toBe("done");
+    const took = story.machine.time.now - before;
+    expect(took).toBeGreaterThan(900);
+    expect(took).toBeLessThan(1_200);
+    expect(story.problems).toEqual([]);
+  },
+);
 
 test("an MTU that the broadcast group does not allow: it is told, and is what the result says", () => {
   const story = new Story({});

@@ -39,6 +39,7 @@ export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentReco
       rdmaIsolation: true,
       mtu: 2044,
       carrierTime: 3000,
+      partition: { pkey: { partition: 5, fullMember: false }, time: 2000 },
       deviceInfo: "/run/devinfo/c1",
     },
     call: {

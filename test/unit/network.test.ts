@@ -34,6 +34,8 @@ const refused: [string, object, number][] = [
   ["an mtu that IPoIB does not have", { mtu: 65_521 }, 7],
   ["an mtu with a fraction", { mtu: 2044.5 }, 7],
   ["no wait for a carrier", { waitForCarrierSeconds: 0 }, 7],
+  ["no wait for a pkey", { pkey: "0x5", waitForPkeySeconds: 0 }, 7],
+  ["a wait for a pkey that there is none of", { waitForPkeySeconds: 3 }, 7],
   ["a relative CNIDeviceInfoFile", { runtimeConfig: { CNIDeviceInfoFile: "etc/x" } }, 7],
   ["CNIDeviceInfoFile of number", { runtimeConfig: { CNIDeviceInfoFile: 5 } }, 7],
   ["rdmaIsolation of text", { rdmaIsolation: "true" }, 7],
@@ -66,7 +68,6 @@ describe("parseNetwork", () => {
       name: "mynet",
       deviceID: "0000:03:00.2",
       guid: undefined,
-      pkey: undefined,
       linkState: undefined,
       ipamType: undefined,
       dns: { nameservers: [], domain: undefined, search: [], options: [] },
@@ -99,7 +100,7 @@ describe("parseNetwork", () => {
     expect(parse(stdin, "IgnoreUnknown=1;K8S_POD_NAME=p")).toMatchObject({
       deviceInfo: "/x",
       guid: "02:00:00:00:00:00:00:01",
-      pkey: { partition: 5, fullMember: false },
+      partition: undefined,
       warnings: [],
     });
   });
@@ -130,6 +131,12 @@ describe("parseNetwork", () => {
   test("an MTU is in bytes, the wait for a carrier in seconds", () => {
     expect(parse({ mtu: 4092, waitForCarrierSeconds: 3 })).toMatchObject({ mtu: 4092, carrierTime: 3000 });
     expect(parse()).toMatchObject({ mtu: undefined, carrierTime: undefined, deviceInfo: undefined });
+  });
+
+  test("a pkey is waited for where a time is given, in seconds", () => {
+    const pkey = { partition: 5, fullMember: true };
+    expect(parse({ pkey: "0x8005", waitForPkeySeconds: 3 }).partition).toEqual({ pkey, time: 3000 });
+    expect(parse({ pkey: "0x8005" }).partition).toBeUndefined();
   });
 
   test("rdmaIsolation is asked for with true", () => {
@@ -240,6 +247,7 @@ describe("parseNetworkForStatus", () => {
     ["dhcp", { ipam: { type: "dhcp" } }, 2],
     ["vfioPciMode", { vfioPciMode: true }, 2],
     ["a pkey that is none", { pkey: "0x10000" }, 7],
+    ["a wait for no pkey", { waitForPkeySeconds: 3 }, 7],
     ["an unknown link_state", { link_state: "up" }, 7],
     ["a timeout of nothing", { timeoutSeconds: 0 }, 7],
   ])("refuses what no ADD can do: %s", (_, changes, code) => {

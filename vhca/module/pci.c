@@ -11,7 +11,6 @@
 #endif
 
 static DEFINE_IDA(vhca_ids);
-static struct pci_driver vhca_driver;
 
 static int vhca_register(struct vhca_dev *d)
 {
@@ -156,7 +155,7 @@ static void vhca_remove(struct pci_dev *pdev)
 static int vhca_sriov_configure(struct pci_dev *pdev, int num)
 {
 	struct vhca_dev *d = pci_get_drvdata(pdev);
-	int err, i;
+	int err;
 
 	err = vhca_fault(&vhca_fail_sriov);
 	if (err)
@@ -169,11 +168,7 @@ static int vhca_sriov_configure(struct pci_dev *pdev, int num)
 	}
 	if (num > VHCA_MAX_VFS)
 		return -EINVAL;
-	mutex_lock(&vhca_vfs_lock);
-	memset(d->vfs, 0, sizeof(d->vfs));
-	for (i = 0; i < VHCA_MAX_VFS; i++)
-		d->vfs[i].link = IFLA_VF_LINK_STATE_DISABLE;
-	mutex_unlock(&vhca_vfs_lock);
+	vhca_vfs_init(d);
 	err = pci_enable_sriov(pdev, num);
 	return err ? err : num;
 }
@@ -188,7 +183,7 @@ static const struct pci_device_id vhca_ids_table[] = {
 	{ }
 };
 
-static struct pci_driver vhca_driver = {
+struct pci_driver vhca_driver = {
 	.id_table = vhca_ids_table,
 	.probe = vhca_probe,
 	.remove = vhca_remove,

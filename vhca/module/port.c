@@ -36,7 +36,7 @@ static int vhca_query_device(struct ib_device *ibdev,
 	a->max_mcast_grp = 1024;
 	a->max_mcast_qp_attach = 256;
 	a->max_total_mcast_qp_attach = 1024 * 256;
-	a->max_pkeys = 1;
+	a->max_pkeys = VHCA_PKEYS;
 	a->kernel_cap_flags = d->pf ? IBK_VIRTUAL_FUNCTION : 0;
 	return 0;
 }
@@ -52,7 +52,7 @@ static int vhca_query_port(struct ib_device *ibdev, u32 port,
 			     IB_PORT_PHYS_STATE_POLLING;
 	a->max_mtu = a->active_mtu = ib_mtu_int_to_enum(vhca_port_mtu);
 	a->gid_tbl_len = 1;
-	a->pkey_tbl_len = 1;
+	a->pkey_tbl_len = VHCA_PKEYS;
 	a->port_cap_flags = IB_PORT_CM_SUP;
 	a->max_msg_sz = 1 << 30;
 	a->lid = d->lid;
@@ -74,7 +74,7 @@ static int vhca_port_immutable(struct ib_device *ibdev, u32 port,
 			       struct ib_port_immutable *im)
 {
 	im->gid_tbl_len = 1;
-	im->pkey_tbl_len = 1;
+	im->pkey_tbl_len = VHCA_PKEYS;
 	im->core_cap_flags = RDMA_CORE_PORT_IBA_IB;
 	im->max_mad_size = IB_MGMT_MAD_SIZE;
 	return 0;
@@ -95,7 +95,14 @@ static int vhca_query_gid(struct ib_device *ibdev, u32 port, int index,
 static int vhca_query_pkey(struct ib_device *ibdev, u32 port, u16 index,
 			   u16 *pkey)
 {
-	*pkey = 0xffff;
+	struct vhca_dev *d = to_vdev(ibdev);
+
+	if (index >= VHCA_PKEYS)
+		return -EINVAL;
+	if (d->pf)
+		*pkey = READ_ONCE(d->pf->vfs[d->vf].pkeys[index]);
+	else
+		*pkey = index ? 0 : VHCA_DEFAULT_PKEY;
 	return 0;
 }
 

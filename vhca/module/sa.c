@@ -14,6 +14,13 @@
 
 #define VHCA_MCAST_QKEY	0x0b1b
 
+/* Every port may be in every partition: the one that was asked for stands. */
+static void vhca_sa_pkey(u8 *pkey)
+{
+	if (!get_unaligned_be16(pkey))
+		put_unaligned_be16(VHCA_DEFAULT_PKEY, pkey);
+}
+
 void vhca_sa_answer(struct vhca_dev *src, const void *req, u32 len)
 {
 	struct vhca_qp *qp1 = vhca_qp_by_num(src, 1);
@@ -37,7 +44,7 @@ void vhca_sa_answer(struct vhca_dev *src, const void *req, u32 len)
 		put_unaligned_be16(VHCA_MCAST_LID |
 				   (jhash(rec, 16, 0) & 0x3ffe), rec + 36);
 		rec[38] = 2 << 6 | IB_MTU_2048;
-		put_unaligned_be16(0xffff, rec + 40);
+		vhca_sa_pkey(rec + 40);
 		rec[42] = 2 << 6 | IB_RATE_100_GBPS;
 		rec[43] = 2 << 6 | 18;
 		break;
@@ -50,7 +57,7 @@ void vhca_sa_answer(struct vhca_dev *src, const void *req, u32 len)
 		put_unaligned_be16(dst->lid, rec + 40);
 		put_unaligned_be16(src->lid, rec + 42);
 		rec[49] = 0x81;
-		put_unaligned_be16(0xffff, rec + 50);
+		vhca_sa_pkey(rec + 50);
 		rec[54] = 2 << 6 | IB_MTU_2048;
 		rec[55] = 2 << 6 | IB_RATE_100_GBPS;
 		rec[56] = 2 << 6 | 18;

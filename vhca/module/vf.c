@@ -4,6 +4,20 @@
 
 DEFINE_MUTEX(vhca_vfs_lock);
 
+/* What VFs are like that were just made. */
+void vhca_vfs_init(struct vhca_dev *pf)
+{
+	int i;
+
+	mutex_lock(&vhca_vfs_lock);
+	memset(pf->vfs, 0, sizeof(pf->vfs));
+	for (i = 0; i < VHCA_MAX_VFS; i++) {
+		pf->vfs[i].link = IFLA_VF_LINK_STATE_DISABLE;
+		pf->vfs[i].pkeys[0] = VHCA_DEFAULT_PKEY;
+	}
+	mutex_unlock(&vhca_vfs_lock);
+}
+
 static bool bad_vf(struct vhca_dev *d, int vf)
 {
 	return d->pf || vf < 0 || vf >= pci_num_vf(d->pdev);

@@ -17,6 +17,7 @@
  *	params.c	module parameters and one-shot faults
  *	port.c		what a device and its port say of themselves
  *	vf.c		what a PF does for its VFs: GUIDs, link state, statistics
+ *	pkeys.c		the pkey tables of VFs, which a test sets
  *	verbs.c		protection domains, address handles and other small objects
  *	qp.c, cq.c	queue pairs and completion queues
  *	fabric.c, sa.c	the wire between ports, and its subnet administration
@@ -38,6 +39,8 @@
 #define VHCA_MAX_SGE	20
 #define VHCA_MAX_PKT	8192
 #define VHCA_SM_LID	1
+#define VHCA_PKEYS	4		/* entries of a port's pkey table */
+#define VHCA_DEFAULT_PKEY 0xffff
 #define VHCA_MCAST_LID	0xc000		/* multicast LIDs start here */
 #define VHCA_PREFIX	0xfe80000000000000ULL
 
@@ -63,6 +66,7 @@ struct vhca_dev;
 struct vhca_vf {
 	u64 node_guid, port_guid;
 	int link;			/* IFLA_VF_LINK_STATE_* */
+	u16 pkeys[VHCA_PKEYS];		/* as a subnet manager has set them */
 	struct vhca_dev *dev;		/* while the VF's driver is bound */
 };
 
@@ -153,6 +157,9 @@ static inline struct vhca_qp *to_vqp(struct ib_qp *ibqp)
 
 extern struct mutex vhca_vfs_lock;	/* guards every PF's vfs[] */
 extern const struct ib_device_ops vhca_pf_ops;
+extern struct pci_driver vhca_driver;	/* pci.c */
+
+void vhca_vfs_init(struct vhca_dev *pf);
 
 /* port.c */
 

@@ -7,9 +7,21 @@ import { hostNetdev } from "./host-netdev.ts";
 import { netInterface } from "./interface.ts";
 import { lease } from "./lease.ts";
 import { linkState } from "./link-state.ts";
+import { partition } from "./partition.ts";
 import { rdmaDevice } from "./rdma-device.ts";
 
 /** The steps of an attachment, in the order of ADD. The lease is begun early: it is made while the VF is prepared. */
 export function allSteps(): readonly Step[] {
-  return [hostNetdev, lease, linkState, guid, rdmaDevice, deviceInfo, netInterface, carrier, addresses];
+  return [
+    hostNetdev,
+    lease,
+    linkState,
+    guid,
+    partition,
+    rdmaDevice,
+    deviceInfo,
+    netInterface,
+    carrier,
+    addresses,
+  ];
 }

@@ -47,6 +47,7 @@ export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"])
     rdmaIsolation: wish.rdmaIsolation,
     mtu: wish.mtu,
     carrierTime: wish.carrierTime,
+    partition: wish.partition,
     deviceInfo: wish.deviceInfo,
     reply: { cniVersion: "1.1.0", prevResult: wish.prevResult, dns: emptyDns() },
   };

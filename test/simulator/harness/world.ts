@@ -49,6 +49,8 @@ export interface Setting {
   readonly renamesUp?: boolean;
   /** A netdev appears that many ms after the probe. */
   readonly lateNetdev?: number;
+  /** The subnet manager puts the VF's port into a partition, so long from now, ms. */
+  readonly partition?: { readonly pkey: number; readonly delay: number };
   /** ms that host-local takes to begin. */
   readonly slowIpam?: number;
   /** The firmware takes GUIDs, and nothing comes of it. */
@@ -102,6 +104,11 @@ function apply(setting: Setting, machine: Machine): void {
   machine.vfConfigReadable = setting.vfConfigUnreadable !== true;
   machine.renameNeedsDown = setting.renamesUp !== true;
   bus.registrationTime = setting.lateNetdev ?? 0;
+  const { partition } = setting;
+  if (partition !== undefined)
+    machine.time.after(partition.delay, () => {
+      target.pkey = partition.pkey;
+    });
   bus.dropsGuids = setting.dropsGuids === true;
   leases.startTime = setting.slowIpam ?? leases.startTime;
   if (setting.udev === undefined) return;

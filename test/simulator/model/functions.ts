@@ -25,6 +25,8 @@ export class Vf {
   adminNodeGuid = ZERO_GUID;
   adminPortGuid = ZERO_GUID;
   linkState: LinkState = "auto";
+  /** The first entry of its port's pkey table. */
+  pkey = 0xffff;
   driverOverride: string | undefined;
   /** undefined: no driver is bound. */
   probed: Probed | undefined;

@@ -68,6 +68,12 @@ export function functionsOf(gate: Gate): Functions {
         const device = probed?.devices.find(({ name }) => name === rdmaDevice);
         return device !== undefined && bus.rdma.isIn(device, host) ? probed?.nodeGuid : undefined;
       }),
+    firstPKey: (pci, rdmaDevice) =>
+      gate.ask("functions.firstPKey", `${pci} ${rdmaDevice}`, () => {
+        const vf = bus.vfs.get(pci);
+        const device = vf?.probed?.devices.find(({ name }) => name === rdmaDevice);
+        return device !== undefined && bus.rdma.isIn(device, host) ? vf?.pkey : undefined;
+      }),
     othersGuids: (pci) =>
       gate.ask("functions.othersGuids", pci, () => [
         ...[...bus.pfs.keys()].filter((pf) => pf !== pci).map(() => pfGuid),

@@ -122,6 +122,12 @@ export function linksOf(gate: Gate): Links {
         },
       );
     },
+    pkey: (where, index) =>
+      gate.ask("links.pkey", String(index), () => {
+        const vf = machine.bus.vfs.get(netnsOf(where).at(index)?.kind.pci ?? "");
+        // IPoIB takes it from the table, and sets the bit of membership.
+        return vf && vf.pkey | 0x8000;
+      }),
     addresses: (where, index) =>
       gate.ask("links.addresses", String(index), () => [...(netnsOf(where).at(index)?.addresses ?? [])]),
     routes: (where, index, family) =>

@@ -53,6 +53,22 @@ export function rareWishes(): Wanted[] {
   ];
 }
 
+/** The partition that a container wants to be in, and a node whose subnet manager takes its time. */
+export const partition = { pkey: { partition: 5, fullMember: false }, time: 5_000 } as const;
+export const partitioned: Setting = { partition: { pkey: 0x8005, delay: 900 } };
+
+/** A partition that is waited for: with the interface, and where the RDMA device moves after it. */
+export function partitionWishes(): Wanted[] {
+  return [
+    { name: "a partition", wish: { ...everything, partition }, setting: partitioned },
+    {
+      name: "a partition and isolation",
+      wish: { ...everything, partition, rdmaIsolation: true },
+      setting: { ...partitioned, rdma: "exclusive", rdmaDevices: 2 },
+    },
+  ];
+}
+
 /** Nodes that make it harder. */
 export function hardWishes(): Wanted[] {
   const pendingGuid = guid("0a:00:00:00:00:00:00:55");

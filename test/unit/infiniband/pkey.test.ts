@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { formatPKey, parsePKey } from "../../../src/infiniband/pkey.ts";
+import { formatPKey, isOfPartition, parsePKey } from "../../../src/infiniband/pkey.ts";
 
 describe("parsePKey", () => {
   test.each([
@@ -65,5 +65,18 @@ describe("parsePKey", () => {
         expect(pkey.partition).toBeLessThanOrEqual(0x7fff);
       }),
     );
+  });
+});
+
+describe("a key of a port's table", () => {
+  test("is of a partition whatever member it makes the port", () => {
+    const pkey = { partition: 5, fullMember: true };
+    expect([0x5, 0x8005, 0x8006, 0x7fff, 0].map((key) => isOfPartition(key, pkey))).toEqual([
+      true,
+      true,
+      false,
+      false,
+      false,
+    ]);
   });
 });

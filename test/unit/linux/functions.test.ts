@@ -246,6 +246,19 @@ describe("drivers and devices", () => {
   });
 });
 
+describe("the first pkey of a port", () => {
+  const vf = "0000:01:10.0";
+  const path = `${devices}/${vf}/infiniband/mlx5_3/ports/1/pkeys/0`;
+
+  it("is read in sysfs' spelling, undefined where its device is gone meanwhile", () => {
+    machine.files.set(path, "0x8005\n");
+    expect(functions.firstPKey(vf, "mlx5_3")).toBe(0x8005);
+    expect(functions.firstPKey(vf, "mlx5_4")).toBeUndefined();
+    machine.files.set(path, "nonsense\n");
+    expect(() => functions.firstPKey(vf, "mlx5_3")).toThrow('holds no number but "nonsense"');
+  });
+});
+
 describe("whether the node has a VF", () => {
   const infiniband = "/sys/class/infiniband";
   const has = (devices: Readonly<Record<string, { numvfs?: number; virtual?: boolean }>>) => {

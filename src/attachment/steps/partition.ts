@@ -1,0 +1,76 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import { formatPKey, isOfPartition, type PKey } from "../../infiniband/pkey.ts";
+import type { Attachment, Step } from "../attachment.ts";
+import { waitFor } from "../wait.ts";
+import { interfaceIn, living } from "./interface.ts";
+
+/**
+ * How often the table is looked at, ms. The kernel tells user space of a changed table only through the verbs of the
+ * device, which would have to be opened for that; IPoIB's own reaction shows only where the netdev is up.
+ */
+const interval = 100;
+
+/**
+ * The partition that the VF's port is in, where the network says to wait for it. The subnet manager puts it there,
+ * when it sees the VF's GUID (ib-kubernetes has told it of that): at index 0 of the port's table, where IPoIB takes
+ * the pkey of its netdev from. Nothing is set here, so there is nothing to undo. It comes before the RDMA device is
+ * moved: the host does not see the table of one that a container has.
+ */
+export const partition: Step = {
+  name: "partition",
+
+  apply(attachment) {
+    const { node, record, deadline } = attachment;
+    const { pci } = record.vf;
+    const wanted = record.wanted.partition;
+    if (wanted === undefined) return;
+    const isThere = () => keysOf(attachment).every(isIn(wanted.pkey)) || undefined;
+    const end = Math.min(node.clock.now() + wanted.time, deadline);
+    const watch = node.links.watch(node.namespaces.host, "links");
+    try {
+      for (let until = 0; until < end; ) {
+        until = Math.min(node.clock.now() + interval, end);
+        if (waitFor(watch, until, isThere)) return;
+      }
+    } finally {
+      watch.close();
+    }
+    throw new CniError(
+      codes.tryAgain,
+      `VF ${pci} has not come to partition ${formatPKey(wanted.pkey)} in ${wanted.time / 1000} s: index 0 of its pkey table has ` +
+        `${keysOf(attachment).map(show).join(", ")}; has the subnet manager (by way of ib-kubernetes) put the VF's GUID ` +
+        "there, and is the VF's link up (link_state)?",
+    );
+  },
+
+  undo() {},
+
+  verify(attachment) {
+    const { node, record } = attachment;
+    const wanted = record.wanted.partition;
+    if (wanted === undefined) return;
+    const pod = living(attachment);
+    const { index, name } = interfaceIn(node, pod, record.ifname);
+    const found = node.links.pkey(pod, index);
+    if (isIn(wanted.pkey)(found)) return;
+    throw new CniError(
+      codes.node,
+      `${name} is in partition ${show(found)}, not in ${formatPKey(wanted.pkey)} (the bit of membership, 0x8000, aside)`,
+    );
+  },
+};
+
+/** The first entry of the table of each of the VF's devices on the host. */
+function keysOf({ node, record }: Attachment): (number | undefined)[] {
+  const { pci } = record.vf;
+  const keys = node.functions.rdmaDevices(pci).map((name) => node.functions.firstPKey(pci, name));
+  return keys.length === 0 ? [undefined] : keys;
+}
+
+function isIn(pkey: PKey): (key: number | undefined) => boolean {
+  return (key) => key !== undefined && isOfPartition(key, pkey);
+}
+
+function show(key: number | undefined): string {
+  return key === undefined ? "none" : `0x${key.toString(16).padStart(4, "0")}`;
+}
