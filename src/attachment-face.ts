@@ -59,6 +59,7 @@ function add(invocation: Invocation, configuration: Configuration, cniVersion: C
     netns: invocation.netns ?? "",
     ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
     deviceID: network.deviceID,
+    vfioPciMode: network.vfioPciMode,
     guid: network.guid,
     linkState: network.linkState,
     rdmaIsolation: network.rdmaIsolation,

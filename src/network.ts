@@ -21,6 +21,8 @@ export interface NetworkConfig {
   readonly name: string;
   /** Of the VF, in the kernel's spelling, e.g. "0000:03:00.2". */
   readonly deviceID: string;
+  /** Must the VF be bound to vfio-pci, for a virtual machine? */
+  readonly vfioPciMode: true | undefined;
   /** The GUID that the VF shall have; undefined: the one that it has; "auto": that, or else one derived for it. */
   readonly guid: Guid | "auto" | undefined;
   /**
@@ -77,7 +79,7 @@ export function parseNetwork(
   // Its value is the runtime's business: it found us by it.
   fields.string("type");
   const deviceID = requiredDevice(configuration);
-  refuseUnbuilt(configuration);
+  const vfioPciMode = fields.boolean("vfioPciMode") || undefined;
   const ibKubernetes = fields.boolean("ibKubernetesEnabled");
   const partition = configuredPartition(configuration);
   const linkState = configuredLinkState(configuration);
@@ -94,6 +96,7 @@ export function parseNetwork(
   return {
     name,
     deviceID,
+    vfioPciMode,
     guid,
     partition,
     linkState,
@@ -174,7 +177,6 @@ export interface StatusConfig {
  * @throws {CniError} 7 or 2 where ADD would refuse it, whatever it is called with.
  */
 export function parseNetworkForStatus(configuration: Configuration): StatusConfig {
-  refuseUnbuilt(configuration);
   configuredPartition(configuration);
   configuredLinkState(configuration);
   configuredMtu(configuration);
@@ -199,15 +201,6 @@ function requiredDevice({ fields }: Configuration): string {
     throw fields.wrong("deviceID", text, 'must be the PCI address of a VF, as "0000:03:00.2"');
   }
   return address;
-}
-
-/** It changes what a pod gets to see: to ignore it would be worse than to fail. */
-function refuseUnbuilt({ fields }: Configuration): void {
-  if (!fields.boolean("vfioPciMode")) return;
-  throw new CniError(
-    codes.unsupportedField,
-    "network configuration: vfioPciMode: true is not supported by this version of ib-sriov; remove vfioPciMode",
-  );
 }
 
 function configuredPKey({ fields }: Configuration): PKey | undefined {

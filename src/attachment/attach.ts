@@ -18,7 +18,7 @@ import { makePlan } from "./plan.ts";
 import type { AttachmentRecord } from "./record.ts";
 import { rollBack } from "./roll-back.ts";
 import { StateDirectory } from "./state-directory.ts";
-import { allSteps } from "./steps/all-steps.ts";
+import { stepsOf } from "./steps/all-steps.ts";
 
 /**
  * ADD: gives a VF to a container.
@@ -56,7 +56,7 @@ function attachLocked(
   const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
   const pf = new PhysicalFunction(node, vf.pf, vf.index);
   const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
-    call.guid === "auto" ? autoGuid(node, state, vf, pf.link, estate) : undefined,
+    call.guid === "auto" ? autoGuid(node, state, vf, pf, estate) : undefined,
   );
   const { linkState, rdmaIsolation, mtu, carrierTime, partition, deviceInfo } = call;
   const guid = call.guid === "auto" ? provided : call.guid;
@@ -95,7 +95,7 @@ function attachLocked(
       );
     }
     attempt(`note whose VF ${vf.pci} is`, () => locks.setOwner(call.name));
-    for (const step of allSteps()) {
+    for (const step of stepsOf(record)) {
       attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment));
     }
     // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.

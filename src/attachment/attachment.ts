@@ -36,13 +36,13 @@ export interface Attachment {
 /** An attachment that is being made. */
 export interface Attaching extends Attachment {
   readonly reply: Reply;
-  /** The GUIDs that the VF ran with when the plan was made. */
+  /** The GUIDs that the VF ran with when the plan was made; bound to vfio-pci, those that its PF had on file. */
   readonly effective: GuidPair;
   /**
    * The VF's netdev as it was last seen: on the host until the interface step has moved it, then in the
-   * container. A step that makes a new one of it, or moves it, says so here.
+   * container. A step that makes a new one of it, or moves it, says so here. undefined: it has none.
    */
-  netdev: Link;
+  netdev: Link | undefined;
   /** The namespace in which it was seen. */
   netdevIn: Namespace;
   /** What the runtime shall be told; the last step leaves it here. */

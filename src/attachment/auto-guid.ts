@@ -6,8 +6,10 @@ import type { VirtualFunction } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
 import type { Node } from "../node/node.ts";
 import type { Estate } from "./estate.ts";
+import type { PhysicalFunction } from "./function.ts";
 import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import { VFIO_DRIVER } from "./steps/passthrough.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
 /**
@@ -24,13 +26,13 @@ export function autoGuid(
   node: Node,
   state: StateDirectory,
   vf: VirtualFunction,
-  pf: Link,
+  pf: PhysicalFunction,
   estate: Estate | undefined,
 ): Guid | undefined {
-  const own = estate?.current ? estate.record.found.portGuid : portGuidNow(node, vf);
+  const own = estate?.current ? estate.record.found.portGuid : portGuidNow(node, vf, pf);
   // Without a netdev there is nothing to be attached, which the plan says.
   if (own === undefined) return undefined;
-  const choices = choicesFor(vf, pf);
+  const choices = choicesFor(vf, pf.link);
   if (choices.includes(own)) return own;
   const recorded = recordedGuids(state);
   if (isUsableGuid(own) && !isContainers(recorded, vf, own)) return undefined;
@@ -44,9 +46,10 @@ export function autoGuid(
   );
 }
 
-function portGuidNow(node: Node, { pci }: VirtualFunction): Guid | undefined {
+function portGuidNow(node: Node, { pci }: VirtualFunction, pf: PhysicalFunction): Guid | undefined {
   const link = netdevOf(node, node.namespaces.host, pci);
-  return link === undefined ? undefined : portGuidOf(link.address);
+  if (link !== undefined) return portGuidOf(link.address);
+  return node.functions.driver(pci) === VFIO_DRIVER ? pf.vf.portGuid : undefined;
 }
 
 /** @throws {CniError} where the PF has no port GUID to derive from. */

@@ -9,7 +9,7 @@ import { callForLease } from "./ipam-call.ts";
 import { Locks } from "./locks.ts";
 import type { AttachmentRecord } from "./record.ts";
 import { StateDirectory } from "./state-directory.ts";
-import { allSteps } from "./steps/all-steps.ts";
+import { stepsOf } from "./steps/all-steps.ts";
 
 /**
  * CHECK: is the attachment still as ADD made it? It changes nothing and takes no lock.
@@ -33,7 +33,7 @@ export function check(node: Node, call: CheckCall): void {
     ...attachmentOf(node, record, pod, locks, call),
     ipam: callForLease(call.ipam, record),
   };
-  for (const step of allSteps()) {
+  for (const step of stepsOf(record)) {
     attempt(`check the ${step.name} of VF ${record.vf.pci}`, () => step.verify(attachment, call.prevResult));
   }
 }

@@ -115,6 +115,8 @@ function signOfLife(attachment: Attachment): string | undefined {
     const lives = record.state === "complete" && node.namespaces.inhabited(pod);
     return lives ? `processes run in its namespace ${record.netns}` : undefined;
   }
+  // Nothing of it was ever in a namespace.
+  if (record.mode === "vfio") return undefined;
   // A rebind would tear the VF out of wherever it is.
   if (!node.functions.hasNetdev(record.vf.pci)) return undefined;
   try {

@@ -23,7 +23,8 @@ export interface Inheritance {
  * owner, and all of it is done once more.
  *
  * Of an attachment of the same name (a runtime that calls ADD again) nothing is adopted: an IPAM plugin would
- * refuse a second lease, so the first is released, and then all the rest can be put back as well.
+ * refuse a second lease, so the first is released, and then all the rest can be put back as well. Nor of one whose
+ * VF went to a virtual machine: to put it back takes no rebind.
  */
 export function inherit(
   node: Node,
@@ -39,7 +40,7 @@ export function inherit(
     `container ${record.containerId} left VF ${record.vf.pci} behind (${record.state}); it is taken over`,
   );
   settlePredecessor(state, locks, record);
-  if (!isNamed(record, call.name)) {
+  if (!isNamed(record, call.name) && record.mode === undefined) {
     return {
       originals: current ? adopt(dead, wanted) : undefined,
       owing: { path, record },

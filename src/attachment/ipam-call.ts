@@ -19,8 +19,9 @@ export interface IpamCall extends IpamVariables {
 /** What an IPAM plugin can be asked. */
 type IpamCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
-/** The call that made the record's lease; undefined where no IPAM was configured. */
+/** The call that made the record's lease; undefined where no IPAM was configured, or there is nothing to put addresses on. */
 export function ipamCallOf(record: AttachmentRecord): IpamCall | undefined {
+  if (record.mode === "vfio") return undefined;
   return ipamCallFor(record, record.netns, record.call);
 }
 

@@ -5,7 +5,7 @@ import type { VirtualFunction } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
-import type { Call } from "./call.ts";
+import type { AttachCall, Call } from "./call.ts";
 import { effectiveGuids } from "./effective-guids.ts";
 import { attempt } from "./failure.ts";
 import type { PhysicalFunction } from "./function.ts";
@@ -13,13 +13,15 @@ import type { GuidPair } from "./guid-pair.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import { rdmaDeviceIn } from "./steps/device-info.ts";
+import { VFIO_DRIVER } from "./steps/passthrough.ts";
 import { netdevOf } from "./vf-netdev.ts";
+import { requireNoVfio, vfioOriginals } from "./vfio-plan.ts";
 
 /** What an attachment will be, and what was seen of the VF. */
 export interface Plan {
   readonly record: AttachmentRecord;
-  /** On the host. */
-  readonly netdev: Link;
+  /** On the host; undefined where the VF has none. */
+  readonly netdev: Link | undefined;
   readonly effective: GuidPair;
 }
 
@@ -31,7 +33,7 @@ export interface Plan {
  */
 export function makePlan(
   node: Node,
-  call: Call,
+  call: AttachCall,
   vf: VirtualFunction,
   pod: Namespace,
   pf: PhysicalFunction,
@@ -40,6 +42,13 @@ export function makePlan(
   provided: Guid | undefined,
 ): Plan {
   const driver = boundDriver(node, vf.pci);
+  if (driver === VFIO_DRIVER) {
+    const seen = vfioOriginals(node, vf, pf, wanted, call);
+    const record = recordOf(node, call, vf, pod, { ...seen, ...guids(provided) }, wanted);
+    const effective = { node: seen.nodeGuid, port: seen.portGuid };
+    return { record: { ...record, mode: "vfio" }, netdev: undefined, effective };
+  }
+  requireNoVfio(call, vf, driver);
   const netdev = hostIpoib(node, vf.pci);
   requireFree(node, pod, call);
   const devices = node.functions.rdmaDevices(vf.pci);
@@ -48,13 +57,29 @@ export function makePlan(
   const seen = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
   const found = {
     ...seen,
-    ...(provided === undefined ? {} : { nodeGuid: provided, portGuid: provided }),
+    ...guids(provided),
     rdma: seen.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
     // The file is this attachment's own, also where the VF is inherited.
     deviceInfo: wanted.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, wanted.deviceInfo),
   };
   if (wanted.guid === undefined) requireGuid(vf, netdev, found.portGuid, effective.port);
-  const record: AttachmentRecord = {
+  return { record: recordOf(node, call, vf, pod, found, wanted), netdev, effective };
+}
+
+/** A GUID that stays with the VF is what is found by whoever comes next. */
+function guids(provided: Guid | undefined) {
+  return provided === undefined ? {} : { nodeGuid: provided, portGuid: provided };
+}
+
+function recordOf(
+  node: Node,
+  call: Call,
+  vf: VirtualFunction,
+  pod: Namespace,
+  found: Originals,
+  wanted: Wanted,
+): AttachmentRecord {
+  return {
     state: "preparing",
     containerId: call.name.containerId,
     ifname: call.name.ifname,
@@ -67,7 +92,6 @@ export function makePlan(
     wanted,
     call: { stdin: call.stdin, args: call.args, path: call.path },
   };
-  return { record, netdev, effective };
 }
 
 function originals(
@@ -128,12 +152,6 @@ function boundDriver(node: Node, pci: string): string {
     throw new CniError(
       codes.node,
       `VF ${pci} has no driver: echo ${pci} > /sys/bus/pci/drivers_probe, and if that fails see dmesg`,
-    );
-  }
-  if (driver === "vfio-pci") {
-    throw new CniError(
-      codes.unsupportedField,
-      `deviceID ${pci} is bound to vfio-pci, which this version of ib-sriov does not support`,
     );
   }
   return driver;

@@ -39,6 +39,7 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     ContIFNames: record.ifname,
     pkey: text("pkey"),
     ...(record.wanted.linkState === undefined ? {} : { link_state: record.wanted.linkState }),
+    ...(record.mode === "vfio" ? { vfioPciMode: true } : {}),
     ...(record.wanted.rdmaIsolation === undefined ? {} : { rdmaIsolation: true }),
     RdmaNetState: rdmaNetState(record),
     runtimeConfig: { infinibandGUID: record.wanted.guid ?? "" },
@@ -100,6 +101,7 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
     part.state !== undefined &&
     areStrings(part, ["containerId", "ifname", "netns", "netnsCookie", "bootId"]) &&
     typeof part.since === "number" &&
+    (part.mode === undefined || part.mode === "vfio") &&
     isObject(vf) &&
     areStrings(vf, ["incarnation"]) &&
     isPciAddress(vf.pci) &&

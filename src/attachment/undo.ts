@@ -3,6 +3,7 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Attachment, Step } from "./attachment.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { addresses } from "./steps/addresses.ts";
+import { stepsOf } from "./steps/all-steps.ts";
 import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
 import { hostNetdev } from "./steps/host-netdev.ts";
@@ -27,6 +28,7 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
   const undo = (step: Step) => () =>
     attempt(`put back the ${step.name} of VF ${pci}`, () => step.undo(attachment));
   if (!current) return attemptAll([undo(lease)]);
+  if (attachment.record.mode === "vfio") return attemptAll(stepsOf(attachment.record).toReversed().map(undo));
   return attemptAll([
     undo(addresses),
     undo(guid),

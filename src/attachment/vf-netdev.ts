@@ -2,6 +2,7 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
+import type { Attaching } from "./attachment.ts";
 import { attempt } from "./failure.ts";
 import type { AttachmentRecord } from "./record.ts";
 import { waitFor } from "./wait.ts";
@@ -29,6 +30,12 @@ export function homecomingNetdev(node: Node, pci: string, deadline: number): Lin
   } finally {
     watch.close();
   }
+}
+
+/** The VF's netdev as ADD has last seen it, for the steps of an attachment that has one. */
+export function seenNetdev({ netdev, record }: Attaching): Link {
+  if (netdev === undefined) throw new Error(`VF ${record.vf.pci} has no netdev`);
+  return netdev;
 }
 
 /**

@@ -83,7 +83,8 @@ export function hasDns(dns: Dns): boolean {
 export function composeResult(parts: {
   /** Of the plugins before us in the chain. */
   readonly prevResult: Result | undefined;
-  readonly own: Interface;
+  /** undefined: there is no interface. */
+  readonly own: Interface | undefined;
   readonly ipam: Result | undefined;
   /** Of the network configuration. */
   readonly dns: Dns;
@@ -92,7 +93,7 @@ export function composeResult(parts: {
   const ipam = parts.ipam ?? emptyResult();
   const index = before.interfaces.length;
   return {
-    interfaces: [...before.interfaces, parts.own],
+    interfaces: parts.own === undefined ? before.interfaces : [...before.interfaces, parts.own],
     ips: [...before.ips, ...ipam.ips.map((ip) => ({ ...ip, interface: index }))],
     routes: [...before.routes, ...ipam.routes],
     dns: [parts.dns, ipam.dns].find(hasDns) ?? before.dns,

@@ -57,20 +57,6 @@ describe("deviceID", () => {
       await node.renameHostNetdev(vfs[3], name);
     }));
 
-  test("is bound to vfio-pci", () =>
-    node.unchanged(async () => {
-      const device = `/sys/bus/pci/devices/${vfs[3]}`;
-      const name = await node.hostNetdev(vfs[3]);
-      await node.shell(`modprobe vfio-pci; echo vfio-pci >${device}/driver_override
-        echo ${vfs[3]} >${device}/driver/unbind; echo ${vfs[3]} >/sys/bus/pci/drivers_probe`);
-      expect(
-        (await node.refused({ command: "ADD", netns: "a", config: network(vfs[3], { guid }) })).msg,
-      ).toMatch(/vfio/);
-      await node.shell(`echo >${device}/driver_override
-        echo ${vfs[3]} >${device}/driver/unbind; echo ${vfs[3]} >/sys/bus/pci/drivers_probe`);
-      await node.renameHostNetdev(vfs[3], name);
-    }));
-
   test("has a netdev with a pkey child, which could be taken for it: the parent goes, the child stays", () =>
     node.unchanged(async () => {
       const name = await node.hostNetdev(other);

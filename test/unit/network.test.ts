@@ -28,7 +28,6 @@ const refused: [string, object, number][] = [
   ["dhcp", { ipam: { type: "dhcp" } }, 2],
   ["ipam of text", { ipam: "host-local" }, 7],
   ["ipam.type of number", { ipam: { type: 5 } }, 7],
-  ["vfioPciMode", { vfioPciMode: true }, 2],
   ["an mtu of text", { mtu: "2044" }, 7],
   ["an mtu of IPv4 that is none", { mtu: 67 }, 7],
   ["an mtu that IPoIB does not have", { mtu: 65_521 }, 7],
@@ -166,8 +165,12 @@ describe("parseNetwork", () => {
     expect(message).toContain(value);
   });
 
+  test("vfioPciMode is asked for with true", () => {
+    expect(parse({ vfioPciMode: true }).vfioPciMode).toBe(true);
+    expect(parse().vfioPciMode).toBeUndefined();
+  });
+
   test("what is not built yet is refused with key and value, never ignored", () => {
-    expect(thrown(() => parse({ vfioPciMode: true })).message).toContain("vfioPciMode: true");
     expect(thrown(() => parse({ ipam: { type: "dhcp" } })).message).toContain('ipam.type "dhcp"');
   });
 
@@ -245,7 +248,6 @@ describe("parseNetworkForStatus", () => {
 
   test.each([
     ["dhcp", { ipam: { type: "dhcp" } }, 2],
-    ["vfioPciMode", { vfioPciMode: true }, 2],
     ["a pkey that is none", { pkey: "0x10000" }, 7],
     ["a wait for no pkey", { waitForPkeySeconds: 3 }, 7],
     ["an unknown link_state", { link_state: "up" }, 7],

@@ -10,6 +10,7 @@ import type { Attaching, Attachment, Step } from "../attachment.ts";
 import { attempt } from "../failure.ts";
 import { ownResult } from "../own-result.ts";
 import { verifyRoutes } from "../verify-routes.ts";
+import { seenNetdev } from "../vf-netdev.ts";
 import { waitFor } from "../wait.ts";
 import { awaitCarrier, patience } from "./carrier.ts";
 import { interfaceIn, living } from "./interface.ts";
@@ -28,7 +29,7 @@ export const addresses: Step = {
     const { node, record, lease } = attachment;
     const pod = living(attachment);
     const { ifname } = record;
-    const link = attachment.netdev;
+    const link = seenNetdev(attachment);
     const leased = lease?.result();
     if (leased === undefined) {
       attachment.result = composed(attachment, link, undefined);

@@ -1,5 +1,7 @@
 import type { Step } from "../attachment.ts";
+import type { AttachmentRecord } from "../record.ts";
 import { addresses } from "./addresses.ts";
+import { adminGuid } from "./admin-guid.ts";
 import { carrier } from "./carrier.ts";
 import { deviceInfo } from "./device-info.ts";
 import { guid } from "./guid.ts";
@@ -8,6 +10,7 @@ import { netInterface } from "./interface.ts";
 import { lease } from "./lease.ts";
 import { linkState } from "./link-state.ts";
 import { partition } from "./partition.ts";
+import { passthrough } from "./passthrough.ts";
 import { rdmaDevice } from "./rdma-device.ts";
 
 /** The steps of an attachment, in the order of ADD. The lease is begun early: it is made while the VF is prepared. */
@@ -24,4 +27,14 @@ export function allSteps(): readonly Step[] {
     carrier,
     addresses,
   ];
+}
+
+/** The steps of an attachment of a VF that is bound to vfio-pci: it has no devices on the host. */
+function vfioSteps(): readonly Step[] {
+  return [linkState, adminGuid, passthrough];
+}
+
+/** The steps of a record's attachment, in the order of ADD. */
+export function stepsOf({ mode }: AttachmentRecord): readonly Step[] {
+  return mode === "vfio" ? vfioSteps() : allSteps();
 }

@@ -2,6 +2,7 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Attachment, Step } from "../attachment.ts";
+import { seenNetdev } from "../vf-netdev.ts";
 import { waitFor } from "../wait.ts";
 import { interfaceIn, living } from "./interface.ts";
 
@@ -20,7 +21,7 @@ export const carrier: Step = {
     const { mtu, carrierTime } = record.wanted;
     if (mtu === undefined && carrierTime === undefined) return;
     const pod = living(attachment);
-    const link = awaitCarrier(attachment, pod, attachment.netdev, carrierTime ?? patience);
+    const link = awaitCarrier(attachment, pod, seenNetdev(attachment), carrierTime ?? patience);
     if (link === undefined && carrierTime !== undefined) {
       throw new CniError(
         codes.tryAgain,

@@ -1,13 +1,13 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import { ALL_ONES_GUID, type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
-import type { Link, VfConfig } from "../../node/links.ts";
+import { type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
+import type { Link } from "../../node/links.ts";
 import type { Attachment, Step } from "../attachment.ts";
 import { effectiveGuids, effectiveNodeGuid } from "../effective-guids.ts";
-import { attempt } from "../failure.ts";
 import type { GuidPair } from "../guid-pair.ts";
 import { requireRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import { changesGuid } from "../record.ts";
+import { giveGuidsBack, setGuids } from "../set-guids.ts";
 
 /** The VF's GUIDs: set at the PF, in effect once the VF's driver has been bound anew. */
 export const guid: Step = {
@@ -33,16 +33,7 @@ export const guid: Step = {
       if (!hasDriver) attachment.home = rebind(attachment);
       return;
     }
-    const admin = attempt(`read the GUIDs of VF ${record.vf.pci} from its PF`, () => attachment.vfConfig());
-    if (isSomebodyElses(attachment, admin)) {
-      attachment.warn(
-        `the GUIDs of VF ${record.vf.pci} were changed to ${admin.nodeGuid} and ${admin.portGuid} meanwhile; left as they are`,
-      );
-      return;
-    }
-    const nodeGuid = restored(found.nodeGuid);
-    const portGuid = restored(found.portGuid);
-    if (admin.nodeGuid !== nodeGuid || admin.portGuid !== portGuid) setGuids(attachment, nodeGuid, portGuid);
+    if (!giveGuidsBack(attachment)) return;
     if (!hasDriver || !runsWith(attachment, found.nodeGuid, found.portGuid))
       attachment.home = rebind(attachment);
     restoreAdministrative(attachment);
@@ -53,30 +44,6 @@ export const guid: Step = {
   },
 };
 
-/** Has somebody set GUIDs at the PF that are neither ours nor what we would put back? */
-function isSomebodyElses({ record }: Attachment, admin: VfConfig): boolean {
-  const { found, wanted } = record;
-  const known = [
-    wanted.guid,
-    restored(found.nodeGuid),
-    restored(found.portGuid),
-    found.adminNodeGuid,
-    found.adminPortGuid,
-    found.nodeGuid,
-    found.portGuid,
-    ...(found.leftGuids ?? []),
-  ];
-  return [admin.nodeGuid, admin.portGuid].every((guid) => guid !== undefined && !known.includes(guid));
-}
-
-/**
- * What is set to give a GUID back: all-ones where there was none. A zero would have the SR-IOV Network
- * Operator drain the node (its NeedToUpdateSriov), all-ones it leaves alone.
- */
-function restored(guid: Guid): Guid {
-  return isUsableGuid(guid) ? guid : ALL_ONES_GUID;
-}
-
 /** A GUID that was waiting at the PF for the VF's next rebind waits there again. */
 function restoreAdministrative(attachment: Attachment): void {
   const { found } = attachment.record;
@@ -84,13 +51,6 @@ function restoreAdministrative(attachment: Attachment): void {
   if (!isUsableGuid(adminNodeGuid) || !isUsableGuid(adminPortGuid)) return;
   if (adminNodeGuid === found.nodeGuid && adminPortGuid === found.portGuid) return;
   setGuids(attachment, adminNodeGuid, adminPortGuid);
-}
-
-function setGuids({ node, record, pf }: Attachment, nodeGuid: Guid, portGuid: Guid): void {
-  const both = nodeGuid === portGuid ? nodeGuid : `${nodeGuid} (node) and ${portGuid} (port)`;
-  attempt(`set the GUIDs of VF ${record.vf.pci} to ${both}`, () =>
-    node.links.setVfConfig(pf().index, record.vf.index, { nodeGuid, portGuid }),
-  );
 }
 
 /** Does the VF run with these GUIDs? The node GUID is looked at first, since it is easier to come by. */

@@ -9,7 +9,7 @@ import { ownResult } from "../own-result.ts";
 import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import type { AttachmentRecord } from "../record.ts";
-import { hostNetdevOf, netdevOf } from "../vf-netdev.ts";
+import { hostNetdevOf, netdevOf, seenNetdev } from "../vf-netdev.ts";
 
 /** The VF's netdev: in the container, under CNI_IFNAME. */
 export const netInterface: Step = {
@@ -19,11 +19,11 @@ export const netInterface: Step = {
     const { node, record } = attachment;
     const pod = living(attachment);
     const { pci } = record.vf;
-    if (attachment.netdevIn === pod) bringUp(attachment, pod, attachment.netdev);
+    if (attachment.netdevIn === pod) bringUp(attachment, pod, seenNetdev(attachment));
     else moveSeen(attachment, pod);
     attachment.netdev = interfaceIn(node, pod, record.ifname);
     // udev can give it one between our look and the move.
-    stripAltnames(node, pod, attachment.netdev, pci);
+    stripAltnames(node, pod, seenNetdev(attachment), pci);
   },
 
   undo(attachment) {
@@ -70,10 +70,10 @@ export const netInterface: Step = {
 /** Moves the netdev as it was last seen. */
 function moveSeen(attachment: Attaching, pod: Namespace): void {
   try {
-    moveIn(attachment, pod, attachment.netdev);
+    moveIn(attachment, pod, seenNetdev(attachment));
   } catch (error) {
     // udev may have given it alternative names since it was seen, and one of them collides.
-    const now = withAltnames(attachment.node, attachment.netdev.index);
+    const now = withAltnames(attachment.node, seenNetdev(attachment).index);
     if (now === undefined) throw error;
     moveIn(attachment, pod, now);
   }

@@ -20,6 +20,7 @@ export function isThere(machine: Machine, pod: Pod): boolean {
 
 /** What is wrong with an attachment that ADD says is made. */
 export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, setting: Setting): string[] {
+  if (setting.vfio === true) return vfioFlaws(machine, pod, wish, result, setting);
   const namespace = machine.paths.get(pod.netns);
   const netdev = namespace?.named(pod.ifname)?.[1];
   const vf = machine.bus.vfs.get(wish.vf);
@@ -33,7 +34,7 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
   const wished = wish.mtu ?? before.mtu;
   const mtu = Math.min(wished, machine.groupMtu ?? wished);
   const devices = vf.probed.devices.map(({ name }) => name).join();
-  const facts: readonly [string, unknown, unknown][] = [
+  const facts: Facts = [
     ["VF of the interface", netdev.kind.pci, wish.vf],
     ["admin state", netdev.up, true],
     ["MTU", netdev.mtu, mtu],
@@ -58,6 +59,37 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
       (wish.subnets?.length ?? 0) + (wish.prevResult?.ips.length ?? 0),
     ],
   ];
+  return untrue(facts, pod);
+}
+
+/** The same of a VF that goes to a virtual machine. */
+function vfioFlaws(
+  machine: Machine,
+  pod: Pod,
+  wish: Wish,
+  result: Run["result"],
+  setting: Setting,
+): string[] {
+  const vf = machine.bus.vf(wish.vf, "look at it");
+  const before = originalsOf(setting, vf);
+  return untrue(
+    [
+      ["driver", vf.probed?.driver, "vfio-pci"],
+      ["node GUID on file", vf.adminNodeGuid, guidOf(wish, vf, before.node)],
+      ["port GUID on file", vf.adminPortGuid, guidOf(wish, vf, before.port)],
+      ["link state", vf.linkState, wish.linkState ?? before.linkState],
+      ["leases", machine.leases.leases.size, 1],
+      ["interfaces in the result", result?.interfaces.length, wish.prevResult?.interfaces.length ?? 0],
+      ["state in the record", recordOf(machine, pod)?.state, "complete"],
+    ],
+    pod,
+  );
+}
+
+/** What something is, and what it should be. */
+type Facts = readonly (readonly [what: string, is: unknown, should: unknown])[];
+
+function untrue(facts: Facts, pod: Pod): string[] {
   return facts.flatMap(([what, is, should]) =>
     is === should ? [] : [`${what} of ${pod.containerId} is ${String(is)}, not ${String(should)}`],
   );

@@ -26,6 +26,7 @@ export interface Wish extends Omit<Wanted, "guid" | "linkState"> {
   readonly vf: string;
   readonly guid?: Guid | "auto";
   readonly linkState?: LinkState;
+  readonly vfioPciMode?: true;
   /** Subnets of host-local; none: no IPAM. */
   readonly subnets?: readonly string[];
   /** Name of the network, if it is not "mynet". */
@@ -42,6 +43,7 @@ export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"])
     netns: pod.netns,
     ownNetnsAllowed: false,
     deviceID: wish.vf,
+    vfioPciMode: wish.vfioPciMode,
     guid: wish.guid,
     linkState: wish.linkState,
     rdmaIsolation: wish.rdmaIsolation,

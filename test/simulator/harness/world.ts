@@ -51,6 +51,8 @@ export interface Setting {
   readonly lateNetdev?: number;
   /** The subnet manager puts the VF's port into a partition, so long from now, ms. */
   readonly partition?: { readonly pkey: number; readonly delay: number };
+  /** The VF is bound to vfio-pci. */
+  readonly vfio?: boolean;
   /** ms that host-local takes to begin. */
   readonly slowIpam?: number;
   /** The firmware takes GUIDs, and nothing comes of it. */
@@ -101,6 +103,7 @@ function apply(setting: Setting, machine: Machine): void {
     target.adminNodeGuid = setting.pendingGuid;
     target.adminPortGuid = setting.pendingGuid;
   }
+  if (setting.vfio === true) bus.bindVfio(vf);
   machine.vfConfigReadable = setting.vfConfigUnreadable !== true;
   machine.renameNeedsDown = setting.renamesUp !== true;
   bus.registrationTime = setting.lateNetdev ?? 0;

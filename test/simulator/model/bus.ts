@@ -1,3 +1,4 @@
+import { ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
 import { type PhysicalFunction, type Probed, Vf } from "./functions.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./netdev.ts";
@@ -94,6 +95,14 @@ export class Bus {
     }
     this.timeline.pass(PROBE_TIME);
     this.#probe(vf, driver);
+  }
+
+  /** Binds a VF to vfio-pci: it has no devices then. */
+  bindVfio(pci: string): void {
+    const vf = this.vf(pci, `bind ${pci}`);
+    this.#unregister(vf);
+    vf.probed = { driver: "vfio-pci", nodeGuid: ZERO_GUID, portGuid: ZERO_GUID, devices: [] };
+    vf.driverOverride = "vfio-pci";
   }
 
   #probe(vf: Vf, driver: string): void {

@@ -87,6 +87,14 @@ describe("a record as a file", () => {
     expect(document.RdmaNetState.containerRdmaDevName).toBe("");
   });
 
+  test("of a VF for a virtual machine says so to the Go plugin, and to us", () => {
+    const text = recordDocument(aRecord({ mode: "vfio" }), "ib0");
+    expect(JSON.parse(text)).toMatchObject({ vfioPciMode: true });
+    expect(parseRecord(text)?.mode).toBe("vfio");
+    expect(parseRecord(text.replace('"mode":"vfio"', '"mode":"other"'))).toBeUndefined();
+    expect(JSON.parse(recordDocument(aRecord(), "ib0"))).not.toHaveProperty("vfioPciMode");
+  });
+
   test("has a part of ours that no Go field takes for its own", () => {
     const keys = Object.keys(JSON.parse(recordDocument(aRecord(), "ib0"))).map((key) => key.toLowerCase());
     expect(keys.filter((key) => !goFields.includes(key))).toEqual(["attachment"]);

@@ -1,0 +1,102 @@
+// VFs that are bound to vfio-pci, on a node with an IOMMU.
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Config, hostLocal, network } from "./cni.ts";
+import { testNode, vfs } from "./node.ts";
+
+const node = testNode({ iommu: true });
+const guid = "02:00:00:00:00:00:00:77";
+const [vf, other, , fresh] = vfs;
+const whole = network(vf, {
+  vfioPciMode: true,
+  link_state: "enable",
+  guid,
+  ipam: hostLocal(["10.1.0.0/24"]),
+});
+
+/** Hands VFs to vfio-pci, as a device plugin or the SR-IOV Network Operator does. */
+const toVfio = (...pcis: string[]) =>
+  node.shell(`modprobe vfio-pci; for vf in ${pcis.join(" ")}; do device=/sys/bus/pci/devices/$vf
+    echo vfio-pci >$device/driver_override; echo $vf >$device/driver/unbind; echo $vf >/sys/bus/pci/drivers_probe
+    [ "$(basename $(readlink $device/driver))" = vfio-pci ]; done`);
+/** Node and port GUID that the PF has on file for a VF. */
+const guidsAtPf = async (index: number): Promise<string[]> => {
+  const [pf] = JSON.parse(await node.shell("ip -j link show ib0"));
+  const { "node guid": nodeGuid, "port guid": portGuid } = pf.vfinfo_list[index];
+  return [nodeGuid, portGuid];
+};
+
+beforeAll(() => toVfio(vf, fresh), 120_000);
+
+describe("a VF that is bound to vfio-pci", () => {
+  test.each<[string, Config]>([
+    ["asked for", whole],
+    ["found", { ...whole, vfioPciMode: false }],
+  ])("gets its GUID at the PF, is not bound anew, and gives back what the PF had: %s", (_, config) =>
+    node.unchanged(async () => {
+      const group = await node.shell(
+        `readlink /sys/bus/pci/devices/${vf}/iommu_group; stat -c %i /dev/vfio/*`,
+      );
+      const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
+      expect(status).toBe(0);
+      const result = JSON.parse(stdout);
+      expect(result.interfaces ?? []).toEqual([]);
+      expect(result.ips ?? []).toEqual([]);
+      expect(stderr).toMatch(/IPAM plugin host-local is not called/);
+      expect(await guidsAtPf(0)).toEqual([guid, guid]);
+      expect(
+        await node.shell(`readlink /sys/bus/pci/devices/${vf}/iommu_group; stat -c %i /dev/vfio/*`),
+      ).toBe(group);
+      const check = { command: "CHECK", netns: "a", config: { ...config, prevResult: result } };
+      expect(await node.call(check)).toMatchObject({ status: 0 });
+      await node.shell("ip link set ib0 vf 0 port_guid 02:00:00:00:00:00:00:11");
+      expect((await node.refused(check)).msg).toMatch(
+        /is 02:00:00:00:00:00:00:11, not 02:00:00:00:00:00:00:77/,
+      );
+      await node.shell(`ip link set ib0 vf 0 port_guid ${guid}`);
+      await node.del("a", config);
+    }),
+  );
+
+  test("can be taken back when the namespace is gone", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add gone");
+      await node.add("gone", whole);
+      await node.shell("ip netns del gone");
+      await node.del("", whole);
+    }));
+
+  test("runs with the pod's GUID in a driver that takes it over", async () => {
+    await node.add("a", whole);
+    await node.shell(`device=/sys/bus/pci/devices/${vf}; echo >$device/driver_override
+      echo ${vf} >$device/driver/unbind; echo ${vf} >/sys/bus/pci/drivers_probe`);
+    expect(await node.shell(`cat /sys/bus/pci/devices/${vf}/infiniband/*/node_guid`)).toBe(
+      "0200:0000:0000:0077\n",
+    );
+    await toVfio(vf);
+    await node.del("a", whole);
+  });
+
+  test("is given back when ADD fails", async () => {
+    await node.shell(
+      "echo 5 >/sys/module/vhca/parameters/fail_guid; echo 1 >/sys/module/vhca/parameters/skip_guid",
+    );
+    expect((await node.addRefused(whole)).msg).toMatch(/set the GUIDs of VF/);
+  });
+});
+
+test("a VF that is not bound to vfio-pci is refused where that is asked for", async () => {
+  expect((await node.addRefused(network(other, { vfioPciMode: true }))).msg).toMatch(
+    /vfioPciMode.*mlx5_core/,
+  );
+});
+
+test("such a VF without a valid GUID is refused where none is named, and auto derives one that stays", async () => {
+  const answer = await node.addRefused(network(fresh));
+  expect(answer.msg).toMatch(/no valid GUID/);
+  const config = network(fresh, { guid: "auto" });
+  await node.add("a", config);
+  const [derived] = await guidsAtPf(3);
+  expect(derived).not.toMatch(/^(00:){7}00$|^(ff:){7}ff$/);
+  await node.del("a", config);
+  expect(await guidsAtPf(3)).toEqual([derived, derived]);
+});

@@ -1,0 +1,128 @@
+// VFs that are bound to vfio-pci: ADD, DEL and what comes after, with everything that can befall them.
+import { expect, test, vi } from "vitest";
+import { check } from "../../src/attachment/check.ts";
+import { ipamCallFor } from "../../src/attachment/ipam-call.ts";
+import { adminGuid } from "../../src/attachment/steps/admin-guid.ts";
+import { codes } from "../../src/cni/errors.ts";
+import { emptyResult } from "../../src/cni/result.ts";
+import { derivedGuid } from "../../src/infiniband/derived-guid.ts";
+import { ZERO_GUID } from "../../src/infiniband/guid.ts";
+import { guid } from "../support/records.ts";
+import { attachCall, type Wish } from "./harness/calls.ts";
+import { run, told } from "./harness/run.ts";
+import { Story } from "./harness/story.ts";
+import { testScenarios } from "./harness/test-scenarios.ts";
+import { c1, vf } from "./harness/world.ts";
+import { pfGuid } from "./model/bus.ts";
+import { vfioScenarios } from "./scenarios/vfio.ts";
+import { everything, partition } from "./scenarios/wishes.ts";
+
+testScenarios("vfio", vfioScenarios());
+
+const story = () => new Story({ vfio: true });
+
+test("a configured IPAM is skipped, and that is logged", () => {
+  const { end, warnings, result } = story().add(c1, everything);
+  expect(end).toBe("done");
+  expect(warnings).toContainEqual(expect.stringMatching(/vfio-pci.*IPAM plugin host-local is not called/));
+  expect(result).toMatchObject({ interfaces: [], ips: [] });
+});
+
+test("that the PF's GUIDs cannot be read, and so not be given back, is logged", () => {
+  const { warnings } = new Story({ vfio: true, vfConfigUnreadable: true }).add(c1, everything);
+  expect(warnings).toContainEqual(
+    expect.stringMatching(/cannot tell which GUIDs PF .* has none when it is given back/),
+  );
+});
+
+test("nothing is bound anew", () => {
+  const node = story();
+  const calls = [...node.mustAdd(c1, everything).crossings, ...node.del(c1, everything).crossings];
+  expect(calls.filter(({ call }) => /bind|links.move|processes/.test(call))).toEqual([]);
+});
+
+test("asked for, and the VF is bound to another driver: refused, with the way out", () => {
+  const node = new Story({});
+  const { end, error } = node.add(c1, { vf, vfioPciMode: true });
+  expect(end).toBe("failed");
+  expect(error).toMatchObject({
+    code: codes.badConfiguration,
+    message: expect.stringMatching(/mlx5_core.*driverctl/),
+  });
+  node.requireAsBefore("after ADD");
+  expect(node.problems).toEqual([]);
+});
+
+test.each([
+  ["rdmaIsolation", { rdmaIsolation: true }],
+  ["mtu", { mtu: 1500 }],
+  ["waitForCarrierSeconds", { carrierTime: 1000 }],
+  ["waitForPkeySeconds", { partition }],
+] as const)("%s, which needs a device on the host, is refused", (key, more) => {
+  const node = story();
+  const { end, error } = node.add(c1, { vf, ...more });
+  expect(end).toBe("failed");
+  expect(error).toMatchObject({ code: codes.unsupportedField, message: expect.stringContaining(key) });
+  node.requireAsBefore("after ADD");
+  expect(node.problems).toEqual([]);
+});
+
+test("a GUID that somebody has set at the PF meanwhile is left as it is", () => {
+  const node = story();
+  node.mustAdd(c1, everything);
+  const theirs = guid("02:00:00:00:00:00:00:11");
+  const target = node.machine.bus.vf(vf, "set its GUID");
+  target.adminNodeGuid = theirs;
+  target.adminPortGuid = theirs;
+  expect(node.del(c1, everything).warnings).toContainEqual(expect.stringContaining(theirs));
+  expect(target.adminPortGuid).toBe(theirs);
+});
+
+test.each([
+  [
+    "the PF has another GUID on file",
+    "adminPortGuid",
+    /port GUID that PF .* has for VF .* is 02:.*:11, not 02:.*:77/,
+  ],
+  ["the VF has another driver", "probed", /bound to no driver, not to vfio-pci/],
+  ["nothing is wrong", undefined, undefined],
+] as const)("CHECK: %s", (_, key, says) => {
+  const node = story();
+  const wish: Wish = everything;
+  const { result } = node.mustAdd(c1, wish);
+  const target = node.machine.bus.vf(vf, "damage it");
+  if (key === "probed") target.probed = undefined;
+  if (key === "adminPortGuid") target.adminPortGuid = guid("02:00:00:00:00:00:00:11");
+  const { end, error } = run(node.machine, c1, "CHECK", (access, warn) => {
+    const call = attachCall(access, c1, wish, warn);
+    const ipam = ipamCallFor(call.name, call.netns, call);
+    check(access, { ...call, prevResult: result ?? emptyResult(), ipam });
+    return undefined;
+  });
+  expect(end).toBe(says === undefined ? "done" : "failed");
+  if (says !== undefined) expect(told(error)).toMatch(says);
+});
+
+test("auto derives a GUID for a VF that has none, and it stays", () => {
+  const node = story();
+  const target = node.machine.bus.vf(vf, "take its GUID");
+  target.adminNodeGuid = ZERO_GUID;
+  target.adminPortGuid = ZERO_GUID;
+  expect(node.add(c1, { vf })).toMatchObject({ end: "failed", error: { code: codes.badConfiguration } });
+  const derived = derivedGuid(pfGuid, target.index);
+  expect(node.add(c1, { vf, guid: "auto" }).end).toBe("done");
+  expect([target.adminNodeGuid, target.adminPortGuid]).toEqual([derived, derived]);
+  node.mustDel(c1, { vf, guid: "auto" });
+  expect([target.adminNodeGuid, target.adminPortGuid]).toEqual([derived, derived]);
+  expect(node.add(c1, { vf }).end).toBe("done");
+});
+
+test("a GUID that is not given back is noticed", () => {
+  const undo = vi.spyOn(adminGuid, "undo").mockImplementation(() => {});
+  const node = story();
+  node.mustAdd(c1, everything);
+  node.mustDel(c1, everything);
+  undo.mockRestore();
+  node.requireAsBefore("after DEL");
+  expect(node.problems).not.toEqual([]);
+});
