@@ -60,6 +60,7 @@ function add(invocation: Invocation, configuration: Configuration, cniVersion: C
     ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
     deviceID: network.deviceID,
     vfioPciMode: network.vfioPciMode,
+    rdmaOnly: network.rdmaOnly,
     guid: network.guid,
     linkState: network.linkState,
     rdmaIsolation: network.rdmaIsolation,

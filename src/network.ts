@@ -23,6 +23,8 @@ export interface NetworkConfig {
   readonly deviceID: string;
   /** Must the VF be bound to vfio-pci, for a virtual machine? */
   readonly vfioPciMode: true | undefined;
+  /** The VF has no netdev, which is how it shall be: no interface, no addresses. */
+  readonly rdmaOnly: true | undefined;
   /** The GUID that the VF shall have; undefined: the one that it has; "auto": that, or else one derived for it. */
   readonly guid: Guid | "auto" | undefined;
   /**
@@ -80,6 +82,7 @@ export function parseNetwork(
   fields.string("type");
   const deviceID = requiredDevice(configuration);
   const vfioPciMode = fields.boolean("vfioPciMode") || undefined;
+  const rdmaOnly = fields.boolean("rdmaOnly") || undefined;
   const ibKubernetes = fields.boolean("ibKubernetesEnabled");
   const partition = configuredPartition(configuration);
   const linkState = configuredLinkState(configuration);
@@ -97,6 +100,7 @@ export function parseNetwork(
     name,
     deviceID,
     vfioPciMode,
+    rdmaOnly,
     guid,
     partition,
     linkState,

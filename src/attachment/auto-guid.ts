@@ -5,6 +5,7 @@ import { portGuidOf } from "../infiniband/hardware-address.ts";
 import type { VirtualFunction } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
 import type { Node } from "../node/node.ts";
+import { portGuidOfDevice } from "./effective-guids.ts";
 import type { Estate } from "./estate.ts";
 import type { PhysicalFunction } from "./function.ts";
 import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
@@ -49,7 +50,8 @@ export function autoGuid(
 function portGuidNow(node: Node, { pci }: VirtualFunction, pf: PhysicalFunction): Guid | undefined {
   const link = netdevOf(node, node.namespaces.host, pci);
   if (link !== undefined) return portGuidOf(link.address);
-  return node.functions.driver(pci) === VFIO_DRIVER ? pf.vf.portGuid : undefined;
+  if (node.functions.driver(pci) === VFIO_DRIVER) return pf.vf.portGuid;
+  return portGuidOfDevice(node, pci, node.functions.rdmaDevices(pci));
 }
 
 /** @throws {CniError} where the PF has no port GUID to derive from. */

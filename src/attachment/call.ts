@@ -39,6 +39,8 @@ export interface AttachCall extends Call, Omit<Wanted, "guid"> {
   readonly deviceID: string;
   /** Must the VF be bound to vfio-pci? One that is is handed to a virtual machine in any case. */
   readonly vfioPciMode: true | undefined;
+  /** Has the VF no netdev, and is that how it shall be? */
+  readonly rdmaOnly: true | undefined;
   /** "auto": the VF's own where it has one, else one that is derived for it and stays; undefined: the VF's own. */
   readonly guid: Guid | "auto" | undefined;
   readonly reply: Reply;

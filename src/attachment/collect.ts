@@ -117,6 +117,13 @@ function signOfLife(attachment: Attachment): string | undefined {
   }
   // Nothing of it was ever in a namespace.
   if (record.mode === "vfio") return undefined;
+  if (record.mode === "rdma") {
+    const onHost = node.functions.rdmaDevices(record.vf.pci);
+    const away = node.functions.rdmaDevicesAnywhere(record.vf.pci).filter((name) => !onHost.includes(name));
+    return away.length === 0
+      ? undefined
+      : `its namespace ${record.netns} cannot be found, and yet the host has not the RDMA device ${away.join(", ")}`;
+  }
   // A rebind would tear the VF out of wherever it is.
   if (!node.functions.hasNetdev(record.vf.pci)) return undefined;
   try {

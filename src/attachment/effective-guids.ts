@@ -27,8 +27,14 @@ export function effectiveGuids(
     (pod === undefined ? undefined : netdevOf(node, pod, pci));
   return {
     node: effectiveNodeGuid(node, pci, pod, rdmaDevices),
-    port: link === undefined ? undefined : portGuidOf(link.address),
+    port: link === undefined ? portGuidOfDevice(node, pci, rdmaDevices) : portGuidOf(link.address),
   };
+}
+
+/** The port GUID of a VF without a netdev; undefined where it has no RDMA device on the host either. */
+export function portGuidOfDevice(node: Node, pci: string, rdmaDevices: readonly string[]): Guid | undefined {
+  const device = rdmaDevices[0];
+  return device === undefined ? undefined : node.functions.portGuid(pci, device);
 }
 
 /** The node GUID alone, undefined where the VF has no RDMA device that could be seen. */

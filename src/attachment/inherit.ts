@@ -8,6 +8,7 @@ import type { Locks } from "./locks.ts";
 import { parkLease } from "./owed-leases.ts";
 import { type AttachmentRecord, isNamed, type Originals, type Wanted } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import { rdmaDevice } from "./steps/rdma-device.ts";
 import { combined, undoAll } from "./undo.ts";
 
 /** What a new attachment of a VF takes over from a dead one. */
@@ -24,7 +25,7 @@ export interface Inheritance {
  *
  * Of an attachment of the same name (a runtime that calls ADD again) nothing is adopted: an IPAM plugin would
  * refuse a second lease, so the first is released, and then all the rest can be put back as well. Nor of one whose
- * VF went to a virtual machine: to put it back takes no rebind.
+ * VF went to a virtual machine, or had no netdev.
  */
 export function inherit(
   node: Node,
@@ -46,6 +47,8 @@ export function inherit(
       owing: { path, record },
     };
   }
+  // Before any rebind, as adopt() does it: a namespace that cannot be seen may live, with the devices in it.
+  if (current && record.mode === "rdma") rdmaDevice.undo(dead);
   const failure = combined(
     `what an earlier ADD of container ${record.containerId} changed cannot be put back`,
     undoAll(dead, current),

@@ -21,7 +21,7 @@ type IpamCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
 /** The call that made the record's lease; undefined where no IPAM was configured, or there is nothing to put addresses on. */
 export function ipamCallOf(record: AttachmentRecord): IpamCall | undefined {
-  if (record.mode === "vfio") return undefined;
+  if (record.mode !== undefined) return undefined;
   return ipamCallFor(record, record.netns, record.call);
 }
 

@@ -11,6 +11,7 @@ import { attempt } from "./failure.ts";
 import type { PhysicalFunction } from "./function.ts";
 import type { GuidPair } from "./guid-pair.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
+import { requireNoNetdev } from "./rdma-only-plan.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import { rdmaDeviceIn } from "./steps/device-info.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
@@ -49,8 +50,8 @@ export function makePlan(
     return { record: { ...record, mode: "vfio" }, netdev: undefined, effective };
   }
   requireNoVfio(call, vf, driver);
-  const netdev = hostIpoib(node, vf.pci);
-  requireFree(node, pod, call);
+  const netdev = call.rdmaOnly ? requireNoNetdev(node, call, vf.pci, wanted) : hostIpoib(node, vf.pci);
+  if (netdev !== undefined) requireFree(node, pod, call);
   const devices = node.functions.rdmaDevices(vf.pci);
   const effective = effectiveGuids(node, vf.pci, undefined, netdev, devices);
   requireIsolation(node, call, vf, devices, wanted);
@@ -63,7 +64,8 @@ export function makePlan(
     deviceInfo: wanted.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, wanted.deviceInfo),
   };
   if (wanted.guid === undefined) requireGuid(vf, netdev, found.portGuid, effective.port);
-  return { record: recordOf(node, call, vf, pod, found, wanted), netdev, effective };
+  const record = recordOf(node, call, vf, pod, found, wanted);
+  return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, effective };
 }
 
 /** A GUID that stays with the VF is what is found by whoever comes next. */
@@ -98,7 +100,7 @@ function originals(
   node: Node,
   vf: VirtualFunction,
   pf: PhysicalFunction,
-  netdev: Link,
+  netdev: Link | undefined,
   effective: GuidPair,
   driver: string,
   wanted: Wanted,
@@ -108,10 +110,10 @@ function originals(
   const isNeeded = changesGuid(wanted, { nodeGuid, portGuid: port }) || wanted.linkState !== undefined;
   const admin = isNeeded ? pf.vf : undefined;
   return {
-    name: netdev.name,
-    altnames: netdev.altnames,
-    mtu: netdev.mtu,
-    up: netdev.up,
+    name: netdev?.name ?? "",
+    altnames: netdev?.altnames ?? [],
+    mtu: netdev?.mtu ?? 0,
+    up: netdev?.up ?? false,
     nodeGuid,
     portGuid: port,
     adminNodeGuid: admin?.nodeGuid,
@@ -163,7 +165,7 @@ function hostIpoib(node: Node, pci: string): Link {
     throw new CniError(
       codes.node,
       `VF ${pci} has no netdev on the host: either another network namespace holds it, or it is no network ` +
-        "device, or ib_ipoib is not loaded (modprobe ib_ipoib)",
+        "device, or ib_ipoib is not loaded (modprobe ib_ipoib); for a VF that shall have none set rdmaOnly in the network",
     );
   }
   if (link.address.length !== HARDWARE_ADDRESS_LENGTH) {
@@ -187,12 +189,16 @@ function requireFree(node: Node, pod: Namespace, { name, netns }: Call): void {
 }
 
 /** The most reported problem of all: a fresh VF has no GUID, and none was asked for. */
-function requireGuid({ pci }: VirtualFunction, netdev: Link, ...guids: (Guid | undefined)[]): void {
+function requireGuid(
+  { pci }: VirtualFunction,
+  netdev: Link | undefined,
+  ...guids: (Guid | undefined)[]
+): void {
   const invalid = guids.find((guid) => guid === undefined || !isUsableGuid(guid));
   if (invalid === undefined) return;
   throw new CniError(
     codes.badConfiguration,
-    `VF ${pci} (${netdev.name}) has no valid GUID (${invalid}) and the network names none: set "guid" in the ` +
+    `VF ${pci}${netdev === undefined ? "" : ` (${netdev.name})`} has no valid GUID (${invalid}) and the network names none: set "guid" in the ` +
       'network, to "auto" (one is derived for the VF, and stays) or to a GUID, or runtimeConfig.infinibandGUID ' +
       "(capability infinibandGUID); run ib-kubernetes; or give the VF one: ip link set <PF> vf <index> node_guid <GUID>; ip link set <PF> vf <index> port_guid <GUID>; then unbind " +
       "and bind the VF's driver",

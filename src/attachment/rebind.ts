@@ -15,20 +15,29 @@ export const registration = 10_000;
  *
  * The node's lock is held meanwhile: the kernel hands out /dev/infiniband numbers anew, and another VF's
  * rebind or RDMA move in the middle would swap theirs.
- * @returns the new netdev.
+ * @returns the new netdev; undefined where the VF is one that has none.
  */
-export function rebind(attachment: Attachment): Link {
+export function rebind(attachment: Attachment): Link | undefined {
   const { node, record, locks, deadline } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
   return locks.whileNodeIsLocked(deadline, () => {
-    const watch = node.links.watch(host, "links");
+    const hasNetdev = record.mode === undefined;
+    const watch = hasNetdev ? node.links.watch(host, "links") : node.rdma.watch();
     try {
       const bound = node.functions.driver(pci);
       if (bound !== undefined) {
         attempt(`unbind VF ${pci} from ${bound}`, () => node.functions.unbind(pci, bound));
       }
       bind(attachment);
+      if (!hasNetdev) {
+        const isThere = () => node.functions.rdmaDevices(pci).length > 0 || undefined;
+        if (waitFor(watch, Math.min(node.clock.now() + registration, deadline), isThere)) return undefined;
+        throw new CniError(
+          codes.node,
+          `VF ${pci} has had no RDMA device for ${registration / 1000} s after ${record.found.driver} was bound to it; see dmesg`,
+        );
+      }
       const until = Math.min(node.clock.now() + registration, deadline);
       const link = waitFor(watch, until, () => netdevOf(node, host, pci));
       if (link !== undefined) return link;

@@ -101,7 +101,7 @@ function isRecord(part: Record<string, unknown>): part is Record<string, unknown
     part.state !== undefined &&
     areStrings(part, ["containerId", "ifname", "netns", "netnsCookie", "bootId"]) &&
     typeof part.since === "number" &&
-    (part.mode === undefined || part.mode === "vfio") &&
+    (part.mode === undefined || part.mode === "vfio" || part.mode === "rdma") &&
     isObject(vf) &&
     areStrings(vf, ["incarnation"]) &&
     isPciAddress(vf.pci) &&

@@ -68,8 +68,11 @@ export interface AttachmentRecord extends AttachmentName {
   /** CNI_NETNS of ADD, and what proves that a namespace found there later is the same one. */
   readonly netns: string;
   readonly netnsCookie: string;
-  /** "vfio": the VF is bound to vfio-pci, for a virtual machine; it has no netdev, no RDMA device, and no lease. */
-  readonly mode?: "vfio" | undefined;
+  /**
+   * "vfio": the VF is bound to vfio-pci, for a virtual machine; it has no netdev, no RDMA device, and no lease.
+   * "rdma": it has RDMA devices and no netdev, and so no lease. undefined: it has both.
+   */
+  readonly mode?: "vfio" | "rdma" | undefined;
   /** The boot of the machine in which it was made: nothing on a VF outlives that. */
   readonly bootId: string;
   /** ms since 1970. */

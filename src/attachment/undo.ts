@@ -28,6 +28,9 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
   const undo = (step: Step) => () =>
     attempt(`put back the ${step.name} of VF ${pci}`, () => step.undo(attachment));
   if (!current) return attemptAll([undo(lease)]);
+  if (attachment.record.mode === "rdma") {
+    return attemptAll([undo(guid), undo(rdmaDevice), undo(deviceInfo), undo(linkState)]);
+  }
   if (attachment.record.mode === "vfio") return attemptAll(stepsOf(attachment.record).toReversed().map(undo));
   return attemptAll([
     undo(addresses),

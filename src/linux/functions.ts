@@ -108,6 +108,10 @@ export class LinuxFunctions implements Functions {
     return guidIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/node_guid`);
   }
 
+  portGuid(pci: string, rdmaDevice: string): Guid | undefined {
+    return guidIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/ports/1/gids/0`, GID_PREFIX);
+  }
+
   firstPKey(pci: string, rdmaDevice: string): number | undefined {
     return numberIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/ports/1/pkeys/0`);
   }

@@ -65,6 +65,8 @@ export interface Functions {
    * can see: 15 bits of partition below one of membership; 0 is an empty entry. undefined where it vanished meanwhile.
    */
   firstPKey(pci: string, rdmaDevice: string): number | undefined;
+  /** The effective GUID of an RDMA device's port 1, likewise; out of the first of its GIDs. */
+  portGuid(pci: string, rdmaDevice: string): Guid | undefined;
   /** The node and port GUIDs of all RDMA devices that the host can see, but for those of one function. A walk. */
   othersGuids(pci: string): Guid[];
   /** Writes to `unbind` of the driver. Returns when the driver has let go. */

@@ -165,6 +165,11 @@ describe("parseNetwork", () => {
     expect(message).toContain(value);
   });
 
+  test("rdmaOnly is asked for with true", () => {
+    expect(parse({ rdmaOnly: true }).rdmaOnly).toBe(true);
+    expect(parse().rdmaOnly).toBeUndefined();
+  });
+
   test("vfioPciMode is asked for with true", () => {
     expect(parse({ vfioPciMode: true }).vfioPciMode).toBe(true);
     expect(parse().vfioPciMode).toBeUndefined();

@@ -12,6 +12,7 @@ import { linkState } from "./link-state.ts";
 import { partition } from "./partition.ts";
 import { passthrough } from "./passthrough.ts";
 import { rdmaDevice } from "./rdma-device.ts";
+import { rdmaOnly } from "./rdma-only.ts";
 
 /** The steps of an attachment, in the order of ADD. The lease is begun early: it is made while the VF is prepared. */
 export function allSteps(): readonly Step[] {
@@ -34,7 +35,13 @@ function vfioSteps(): readonly Step[] {
   return [linkState, adminGuid, passthrough];
 }
 
+/** The steps of an attachment of a VF that has no netdev. */
+function rdmaSteps(): readonly Step[] {
+  return [linkState, guid, partition, rdmaDevice, deviceInfo, rdmaOnly];
+}
+
 /** The steps of a record's attachment, in the order of ADD. */
 export function stepsOf({ mode }: AttachmentRecord): readonly Step[] {
+  if (mode === "rdma") return rdmaSteps();
   return mode === "vfio" ? vfioSteps() : allSteps();
 }

@@ -49,6 +49,10 @@ export const partition: Step = {
     const { node, record } = attachment;
     const wanted = record.wanted.partition;
     if (wanted === undefined) return;
+    if (record.mode === "rdma") {
+      verifyTable(attachment, wanted.pkey);
+      return;
+    }
     const pod = living(attachment);
     const { index, name } = interfaceIn(node, pod, record.ifname);
     const found = node.links.pkey(pod, index);
@@ -59,6 +63,16 @@ export const partition: Step = {
     );
   },
 };
+
+/** Without a netdev only the table says it, which the host sees as long as no container has the device for itself. */
+function verifyTable(attachment: Attachment, pkey: PKey): void {
+  const { node, record } = attachment;
+  const { pci } = record.vf;
+  if (node.functions.rdmaDevices(pci).length === 0) return;
+  const other = keysOf(attachment).find((key) => !isIn(pkey)(key));
+  if (other === undefined) return;
+  throw new CniError(codes.node, `VF ${pci} is in partition ${show(other)}, not in ${formatPKey(pkey)}`);
+}
 
 /** The first entry of the table of each of the VF's devices on the host. */
 function keysOf({ node, record }: Attachment): (number | undefined)[] {

@@ -1,7 +1,6 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import { composeResult } from "../../cni/result.ts";
-import { encodeResult } from "../../cni/result-encode.ts";
 import type { Step } from "../attachment.ts";
+import { resultWithoutInterface } from "../result-without-interface.ts";
 
 /** The driver of VFs that are handed to virtual machines. */
 export const VFIO_DRIVER = "vfio-pci";
@@ -14,11 +13,7 @@ export const passthrough: Step = {
   name: "driver",
 
   apply(attachment) {
-    const { prevResult, dns, cniVersion } = attachment.reply;
-    const result = composeResult({ prevResult, own: undefined, ipam: undefined, dns });
-    // What the runtime's version cannot express must not be found out when all is done.
-    encodeResult(result, cniVersion);
-    attachment.result = result;
+    attachment.result = resultWithoutInterface(attachment.reply);
   },
 
   undo() {},

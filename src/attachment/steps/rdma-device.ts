@@ -61,6 +61,7 @@ function moveToPod(attachment: Attaching, pod: Namespace): void {
       );
     }
     requireSameFiles(attachment);
+    if (record.mode === "rdma") return;
     const seen = waitFor(watch, Math.min(node.clock.now() + registration, deadline), () =>
       // The initial namespace gets the new netdev, or (since Linux 6.17) that of the RDMA device.
       [host, pod]

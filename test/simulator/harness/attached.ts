@@ -21,6 +21,7 @@ export function isThere(machine: Machine, pod: Pod): boolean {
 /** What is wrong with an attachment that ADD says is made. */
 export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, setting: Setting): string[] {
   if (setting.vfio === true) return vfioFlaws(machine, pod, wish, result, setting);
+  if (setting.rdmaOnly === true) return rdmaOnlyFlaws(machine, pod, wish, result, setting);
   const namespace = machine.paths.get(pod.netns);
   const netdev = namespace?.named(pod.ifname)?.[1];
   const vf = machine.bus.vfs.get(wish.vf);
@@ -77,6 +78,33 @@ function vfioFlaws(
       ["driver", vf.probed?.driver, "vfio-pci"],
       ["node GUID on file", vf.adminNodeGuid, guidOf(wish, vf, before.node)],
       ["port GUID on file", vf.adminPortGuid, guidOf(wish, vf, before.port)],
+      ["link state", vf.linkState, wish.linkState ?? before.linkState],
+      ["leases", machine.leases.leases.size, 1],
+      ["interfaces in the result", result?.interfaces.length, wish.prevResult?.interfaces.length ?? 0],
+      ["state in the record", recordOf(machine, pod)?.state, "complete"],
+    ],
+    pod,
+  );
+}
+
+/** The same of a VF that has no netdev. */
+function rdmaOnlyFlaws(
+  machine: Machine,
+  pod: Pod,
+  wish: Wish,
+  result: Run["result"],
+  setting: Setting,
+): string[] {
+  const vf = machine.bus.vf(wish.vf, "look at it");
+  const before = originalsOf(setting, vf);
+  const home = wish.rdmaIsolation === true ? machine.paths.get(pod.netns) : machine.host;
+  const devices = vf.probed?.devices ?? [];
+  return untrue(
+    [
+      ["node GUID", vf.probed?.nodeGuid, guidOf(wish, vf, before.node)],
+      ["port GUID", vf.probed?.portGuid, guidOf(wish, vf, before.port)],
+      ["RDMA devices elsewhere", devices.filter(({ where }) => where !== home).length, 0],
+      ["RDMA device", devices[0]?.name, before.rdma ?? devices[0]?.name],
       ["link state", vf.linkState, wish.linkState ?? before.linkState],
       ["leases", machine.leases.leases.size, 1],
       ["interfaces in the result", result?.interfaces.length, wish.prevResult?.interfaces.length ?? 0],

@@ -27,6 +27,7 @@ export interface Wish extends Omit<Wanted, "guid" | "linkState"> {
   readonly guid?: Guid | "auto";
   readonly linkState?: LinkState;
   readonly vfioPciMode?: true;
+  readonly rdmaOnly?: true;
   /** Subnets of host-local; none: no IPAM. */
   readonly subnets?: readonly string[];
   /** Name of the network, if it is not "mynet". */
@@ -44,6 +45,7 @@ export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"])
     ownNetnsAllowed: false,
     deviceID: wish.vf,
     vfioPciMode: wish.vfioPciMode,
+    rdmaOnly: wish.rdmaOnly,
     guid: wish.guid,
     linkState: wish.linkState,
     rdmaIsolation: wish.rdmaIsolation,

@@ -46,6 +46,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.rdmaFiles": [{ code: "EACCES" }],
   "functions.hasRdmaNames": [{ code: "EACCES" }],
   "functions.nodeGuid": [{ code: "EIO" }],
+  "functions.portGuid": [{ code: "EIO" }],
   "functions.firstPKey": [{ code: "EIO" }],
   "functions.othersGuids": [{ code: "EIO" }],
   "functions.unbind": [{ code: "ENODEV" }, { code: "EIO", part: "all" }, { code: "ENODEV", lasts: true }],

@@ -51,6 +51,8 @@ export interface Setting {
   readonly lateNetdev?: number;
   /** The subnet manager puts the VF's port into a partition, so long from now, ms. */
   readonly partition?: { readonly pkey: number; readonly delay: number };
+  /** The VF has no netdev. */
+  readonly rdmaOnly?: boolean;
   /** The VF is bound to vfio-pci. */
   readonly vfio?: boolean;
   /** ms that host-local takes to begin. */
@@ -103,6 +105,7 @@ function apply(setting: Setting, machine: Machine): void {
     target.adminNodeGuid = setting.pendingGuid;
     target.adminPortGuid = setting.pendingGuid;
   }
+  if (setting.rdmaOnly === true) bus.loseNetdev(vf);
   if (setting.vfio === true) bus.bindVfio(vf);
   machine.vfConfigReadable = setting.vfConfigUnreadable !== true;
   machine.renameNeedsDown = setting.renamesUp !== true;

@@ -26,6 +26,8 @@ export class Bus {
   rdmaDevices = 1;
   /** How long after the probe a VF's netdev appears, ms. */
   registrationTime = 0;
+  /** VFs that IPoIB makes no netdev for. */
+  readonly withoutNetdev = new Set<string>();
   /** Does the firmware take GUIDs without ever passing them on to the VF? */
   dropsGuids = false;
   #inode = FIRST_INODE;
@@ -105,6 +107,12 @@ export class Bus {
     vf.driverOverride = "vfio-pci";
   }
 
+  /** Takes a VF's netdev away, for good. */
+  loseNetdev(pci: string): void {
+    this.withoutNetdev.add(pci);
+    this.#removeNetdevs(pci);
+  }
+
   #probe(vf: Vf, driver: string): void {
     const guids = this.dropsGuids ? this.#latchedBy(vf) : vf;
     const probed = {
@@ -146,6 +154,7 @@ export class Bus {
   }
 
   #addNetdev(pci: string, { portGuid }: Probed, where: Netns): void {
+    if (this.withoutNetdev.has(pci)) return;
     const netdev = ipoib(pci, ipoibAddress(this.#queuePair++, portGuid));
     where.add(netdev, "ib%d");
     if (where === this.host) this.appeared(netdev);

@@ -68,6 +68,12 @@ export function functionsOf(gate: Gate): Functions {
         const device = probed?.devices.find(({ name }) => name === rdmaDevice);
         return device !== undefined && bus.rdma.isIn(device, host) ? probed?.nodeGuid : undefined;
       }),
+    portGuid: (pci, rdmaDevice) =>
+      gate.ask("functions.portGuid", `${pci} ${rdmaDevice}`, () => {
+        const probed = bus.vfs.get(pci)?.probed;
+        const device = probed?.devices.find(({ name }) => name === rdmaDevice);
+        return device !== undefined && bus.rdma.isIn(device, host) ? probed?.portGuid : undefined;
+      }),
     firstPKey: (pci, rdmaDevice) =>
       gate.ask("functions.firstPKey", `${pci} ${rdmaDevice}`, () => {
         const vf = bus.vfs.get(pci);

@@ -246,6 +246,15 @@ describe("drivers and devices", () => {
   });
 });
 
+describe("the port GUID of a device", () => {
+  it("is the second half of its first GID, undefined where the device is gone meanwhile", () => {
+    const path = `${devices}/0000:01:10.0/infiniband/mlx5_3/ports/1/gids/0`;
+    machine.files.set(path, "fe80:0000:0000:0000:0a00:0000:0000:0002\n");
+    expect(functions.portGuid("0000:01:10.0", "mlx5_3")).toBe("0a:00:00:00:00:00:00:02");
+    expect(functions.portGuid("0000:01:10.0", "mlx5_4")).toBeUndefined();
+  });
+});
+
 describe("the first pkey of a port", () => {
   const vf = "0000:01:10.0";
   const path = `${devices}/${vf}/infiniband/mlx5_3/ports/1/pkeys/0`;

@@ -1,0 +1,44 @@
+import { ipamTypeOf } from "../cni/configuration.ts";
+import { CniError, codes } from "../cni/errors.ts";
+import type { Node } from "../node/node.ts";
+import type { AttachCall } from "./call.ts";
+import { attempt } from "./failure.ts";
+import type { Wanted } from "./record.ts";
+import { netdevOf } from "./vf-netdev.ts";
+
+/**
+ * A VF that is attached without an interface (rdmaOnly) must have none, but RDMA devices.
+ * @throws {CniError} where that is not so, or the network wants something of an interface.
+ */
+export function requireNoNetdev(
+  node: Node,
+  { stdin, warn }: AttachCall,
+  pci: string,
+  wanted: Wanted,
+): undefined {
+  const asked = wanted.mtu === undefined ? wanted.carrierTime && "waitForCarrierSeconds" : "mtu";
+  if (asked !== undefined) {
+    throw new CniError(
+      codes.unsupportedField,
+      `network configuration: rdmaOnly is set, and so is ${asked}, which is about an interface; remove one of them`,
+    );
+  }
+  const netdev = attempt(`look for a netdev of VF ${pci}`, () => netdevOf(node, node.namespaces.host, pci));
+  if (netdev !== undefined) {
+    throw new CniError(
+      codes.badConfiguration,
+      `rdmaOnly: VF ${pci} has the netdev ${netdev.name}, which would stay on the host; remove rdmaOnly`,
+    );
+  }
+  if (node.functions.rdmaDevices(pci).length === 0) {
+    throw new CniError(
+      codes.node,
+      `rdmaOnly: VF ${pci} has no RDMA device on the host: either another network namespace holds it, or see dmesg`,
+    );
+  }
+  const ipam = ipamTypeOf(stdin);
+  if (ipam !== undefined) {
+    warn(`rdmaOnly: there is no interface to put addresses on, and IPAM plugin ${ipam} is not called`);
+  }
+  return undefined;
+}

@@ -1,0 +1,84 @@
+// rdmaOnly: VFs for which IPoIB has made no netdev, in both RDMA modes.
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Config, hostLocal, network } from "./cni.ts";
+import { testNode, vfs } from "./node.ts";
+
+const node = testNode();
+const guid = "02:00:00:00:00:00:00:77";
+const [vf, other] = vfs;
+const config = network(vf, { rdmaOnly: true, guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
+
+/** From now on IPoIB makes no netdevs; of VF 0 it has none any more. */
+const loseNetdev = () =>
+  node.shell(`echo 1 >/sys/module/vhca/parameters/no_netdev
+    echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind; echo ${vf} >/sys/bus/pci/drivers/mlx5_core/bind
+    [ -z "$(ls /sys/bus/pci/devices/${vf}/net 2>/dev/null)" ]`);
+const nodeGuid = async () =>
+  (await node.shell(`cat /sys/bus/pci/devices/${vf}/infiniband/*/node_guid`)).trim();
+
+async function works(more: Config, inPod: (name: string) => Promise<void>): Promise<void> {
+  await node.unchanged(async () => {
+    const name = (await node.shell(`ls /sys/bus/pci/devices/${vf}/infiniband`)).trim();
+    const wanted = { ...config, ...more };
+    const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config: wanted });
+    expect(status).toBe(0);
+    const result = JSON.parse(stdout);
+    expect([result.interfaces ?? [], result.ips ?? []]).toEqual([[], []]);
+    expect(stderr).toMatch(/IPAM plugin host-local is not called/);
+    await inPod(name);
+    const check = { command: "CHECK", netns: "a", config: { ...wanted, prevResult: result } };
+    expect(await node.call(check)).toMatchObject({ status: 0 });
+    await node.del("a", wanted);
+  });
+}
+
+describe("where every namespace has all RDMA devices", () => {
+  beforeAll(loseNetdev, 60_000);
+
+  test("a VF without a netdev gets its GUID, and has its own back", () =>
+    works({}, async () => expect(await nodeGuid()).toBe("0200:0000:0000:0077")));
+
+  test("it is refused where the network does not say so, and so is one that has a netdev where it does", async () => {
+    expect((await node.addRefused({ ...config, rdmaOnly: false })).msg).toMatch(/no netdev.*rdmaOnly/);
+    expect((await node.addRefused({ ...config, deviceID: other })).msg).toMatch(/has the netdev ibp1s0f0v1/);
+  });
+
+  test("an ADD that fails half-way puts it back", async () => {
+    await node.shell(
+      "echo 5 >/sys/module/vhca/parameters/fail_probe; echo 0 >/sys/module/vhca/parameters/skip_probe",
+    );
+    await node.unchanged(async () => {
+      // One failure of a probe is tried again.
+      await node.add("a", config);
+      await node.del("a", config);
+    });
+    await node.addRefused({ ...config, pkey: "0x5", waitForPkeySeconds: 1 });
+  });
+});
+
+describe("where an RDMA device belongs to one namespace", () => {
+  beforeAll(async () => {
+    await node.shell(
+      `echo 0 >/sys/module/vhca/parameters/no_netdev; ip -all netns delete
+      until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done`,
+      60,
+    );
+    await node.reset();
+    await loseNetdev();
+  }, 180_000);
+
+  test("the pod gets the RDMA device for itself, and gives it back", () =>
+    works({ rdmaIsolation: true }, async (name) => {
+      expect(await node.shell("ip netns exec a rdma dev")).toContain(`${name}: `);
+      expect(await node.shell("rdma dev")).not.toContain(`${name}: `);
+    }));
+
+  test("also from a namespace that was deleted", () =>
+    node.unchanged(async () => {
+      const isolated = { ...config, rdmaIsolation: true };
+      await node.shell("ip netns add gone");
+      await node.add("gone", isolated);
+      await node.shell("ip netns del gone");
+      await node.del("", isolated);
+    }));
+});

@@ -1,0 +1,68 @@
+// VFs without a netdev: ADD, DEL and what comes after, with everything that can befall them.
+import { expect, test, vi } from "vitest";
+import { guid } from "../../src/attachment/steps/guid.ts";
+import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
+import { codes } from "../../src/cni/errors.ts";
+import { Story } from "./harness/story.ts";
+import { testScenarios } from "./harness/test-scenarios.ts";
+import { c1, vf } from "./harness/world.ts";
+import { rdmaOnlyScenarios } from "./scenarios/rdma-only.ts";
+import { everything } from "./scenarios/wishes.ts";
+
+testScenarios("RDMA-only", rdmaOnlyScenarios());
+
+const whole = { ...everything, rdmaOnly: true } as const;
+
+test("a configured IPAM is skipped, and that is logged", () => {
+  const { end, warnings, result } = new Story({ rdmaOnly: true }).add(c1, whole);
+  expect(end).toBe("done");
+  expect(warnings).toContainEqual(expect.stringMatching(/IPAM plugin host-local is not called/));
+  expect(result).toMatchObject({ interfaces: [], ips: [] });
+});
+
+test.each([
+  [
+    "a VF without a netdev, where the network does not say so",
+    { rdmaOnly: true },
+    everything,
+    /no netdev.*rdmaOnly/,
+  ],
+  ["a VF with a netdev, where the network says it has none", {}, whole, /has the netdev ibp1s0f0v0/],
+  ["an MTU without an interface", { rdmaOnly: true }, { ...whole, mtu: 1500 }, /mtu/],
+  [
+    "a carrier without an interface",
+    { rdmaOnly: true },
+    { ...whole, carrierTime: 10 },
+    /waitForCarrierSeconds/,
+  ],
+] as const)("refused is %s", (_, setting, wish, says) => {
+  const story = new Story(setting);
+  const { end, error } = story.add(c1, wish);
+  expect(end).toBe("failed");
+  expect(error).toMatchObject({ message: expect.stringMatching(says) });
+  story.requireAsBefore("after ADD");
+  expect(story.problems).toEqual([]);
+});
+
+test("without a valid GUID it is refused, as a VF with a netdev is", () => {
+  const story = new Story({ rdmaOnly: true, guid: "ff:ff:ff:ff:ff:ff:ff:ff" as never });
+  expect(story.add(c1, { vf, rdmaOnly: true })).toMatchObject({
+    end: "failed",
+    error: { code: codes.badConfiguration, message: expect.stringMatching(/no valid GUID/) },
+  });
+});
+
+test.each([
+  ["GUID", guid],
+  ["RDMA device", rdmaDevice],
+] as const)("a %s that is not given back is noticed", (_, step) => {
+  const undo = vi.spyOn(step, "undo").mockImplementation(() => {});
+  const story = new Story({ rdmaOnly: true, rdma: "exclusive" });
+  // Without a new GUID no rebind brings the device home.
+  const wish = step === guid ? whole : ({ vf, rdmaOnly: true, rdmaIsolation: true } as const);
+  story.mustAdd(c1, wish);
+  story.mustDel(c1, wish);
+  undo.mockRestore();
+  story.requireAsBefore("after DEL");
+  expect(story.problems).not.toEqual([]);
+});
