@@ -84,6 +84,7 @@ function del(invocation: Invocation, configuration: Configuration): void {
     ...call,
     ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
     deviceID: network.deviceID,
+    rdmaOnly: network.rdmaOnly,
     ipam: leases ? ipamCallFor(call.name, invocation.netns ?? "", call) : undefined,
   });
 }

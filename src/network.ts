@@ -58,6 +58,8 @@ export interface DetachConfig {
   readonly name: string;
   /** undefined where it is missing or none. */
   readonly deviceID: string | undefined;
+  /** The VF has no netdev, which is how it shall be. */
+  readonly rdmaOnly: true | undefined;
   /** Name of the IPAM plugin whose lease must be released; undefined: none can have one. */
   readonly ipamType: string | undefined;
   /** How long the call may take, ms. */
@@ -126,6 +128,7 @@ export function parseNetworkForDelete(configuration: Configuration): DetachConfi
   return {
     name: configuration.name,
     deviceID: tolerate(() => requiredDevice(configuration)),
+    rdmaOnly: tolerate(() => configuration.fields.boolean("rdmaOnly")) || undefined,
     ipamType: tolerate(() => leasingIpam(configuration)),
     timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
     warnings,

@@ -52,6 +52,8 @@ export interface DetachCall extends Call {
   readonly ownNetnsAllowed: boolean;
   /** PCI address of the VF, as the network configuration has it; undefined where it has none that is one. */
   readonly deviceID: string | undefined;
+  /** Has the VF no netdev, and is that how it shall be? */
+  readonly rdmaOnly: true | undefined;
   /** How the configuration's IPAM plugin is called; undefined where there is none. */
   readonly ipam: IpamCall | undefined;
 }

@@ -41,7 +41,7 @@ export function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): 
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
   if (pci === undefined || node.functions.incarnation(pci) === undefined) return;
-  if (isInOrder(node, pci, pod) && !isNamed(noteIn(state.vfNote(pci)).owner, call.name)) return;
+  if (isInOrder(node, call, pci, pod) && !isNamed(noteIn(state.vfNote(pci)).owner, call.name)) return;
   attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);
@@ -61,7 +61,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
         moveHome(node, container, link, pci, "ib%d"),
       );
     }
-    if (!isProbed(node, pci)) bindLikePf(node, pci, locks, call.deadline);
+    if (!isProbed(node, call, pci)) bindLikePf(node, pci, locks, call.deadline);
     if (isOurs) locks.disown();
   } finally {
     locks.release();
@@ -69,16 +69,16 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
 }
 
 /** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */
-function isInOrder(node: Node, pci: string, pod: Namespace | undefined): boolean {
+function isInOrder(node: Node, call: DetachCall, pci: string, pod: Namespace | undefined): boolean {
   if (pod !== undefined && hasRdma(node, pci, pod)) return false;
-  return straysIn(node, pci, pod).length === 0 && isProbed(node, pci);
+  return straysIn(node, pci, pod).length === 0 && isProbed(node, call, pci);
 }
 
-/** Has it a driver, and if that is one for InfiniBand, has the driver made a netdev? (See interface.ts.) */
-function isProbed(node: Node, pci: string): boolean {
+/** Has it a driver, and if that is one for InfiniBand, has the driver made a netdev, where there shall be one? (See interface.ts.) */
+function isProbed(node: Node, { rdmaOnly }: DetachCall, pci: string): boolean {
   const driver = node.functions.driver(pci);
   if (driver === undefined) return false;
-  return node.functions.hasNetdev(pci) || driver !== driverOfPf(node, pci);
+  return rdmaOnly === true || node.functions.hasNetdev(pci) || driver !== driverOfPf(node, pci);
 }
 
 function hasRdma(node: Node, pci: string, pod: Namespace): boolean {

@@ -11,24 +11,24 @@ import { netdevOf } from "./vf-netdev.ts";
  * The GUIDs that a VF runs with, which are those that its driver latched when it was bound: the node GUID out
  * of its RDMA device, the port GUID out of its netdev's address.
  * @param pod where to look for what is not on the host.
- * @param netdev the netdev, where the caller has just looked.
+ * @param netdev the netdev, where the caller has just looked; "none": the VF is one that has none, and its RDMA device
+ * tells both. (One that should have a netdev and has not is half-probed, and runs with nothing.)
  * @param rdmaDevices names of its RDMA devices on the host, where the caller has just looked.
  */
 export function effectiveGuids(
   node: Node,
   pci: string,
   pod: Namespace | undefined,
-  netdev: Link | undefined,
+  netdev: Link | "none" | undefined,
   rdmaDevices = node.functions.rdmaDevices(pci) as readonly string[],
 ): GuidPair {
+  const nodeGuid = effectiveNodeGuid(node, pci, pod, rdmaDevices);
+  if (netdev === "none") return { node: nodeGuid, port: portGuidOfDevice(node, pci, rdmaDevices) };
   const link =
     netdev ??
     netdevOf(node, node.namespaces.host, pci) ??
     (pod === undefined ? undefined : netdevOf(node, pod, pci));
-  return {
-    node: effectiveNodeGuid(node, pci, pod, rdmaDevices),
-    port: link === undefined ? portGuidOfDevice(node, pci, rdmaDevices) : portGuidOf(link.address),
-  };
+  return { node: nodeGuid, port: link === undefined ? undefined : portGuidOf(link.address) };
 }
 
 /** The port GUID of a VF without a netdev; undefined where it has no RDMA device on the host either. */

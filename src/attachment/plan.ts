@@ -53,7 +53,7 @@ export function makePlan(
   const netdev = call.rdmaOnly ? requireNoNetdev(node, call, vf.pci, wanted) : hostIpoib(node, vf.pci);
   if (netdev !== undefined) requireFree(node, pod, call);
   const devices = node.functions.rdmaDevices(vf.pci);
-  const effective = effectiveGuids(node, vf.pci, undefined, netdev, devices);
+  const effective = effectiveGuids(node, vf.pci, undefined, netdev ?? "none", devices);
   requireIsolation(node, call, vf, devices, wanted);
   const seen = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
   const found = {

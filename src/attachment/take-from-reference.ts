@@ -13,6 +13,7 @@ import { type AttachmentRecord, isNamed } from "./record.ts";
 import type { ReferenceCache } from "./reference-cache.ts";
 import { resetVfio } from "./reset-vfio.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
+import { VFIO_DRIVER } from "./steps/passthrough.ts";
 import { homecomingNetdev, netdevOf } from "./vf-netdev.ts";
 
 /**
@@ -68,7 +69,7 @@ function heldVf(
   const vf = node.functions.virtualFunction(pci);
   const driver = node.functions.driver(pci);
   // In the container nothing is to be seen of such a VF; we go by the namespace, as the Go plugin does.
-  if (vfioPciMode) return driver === "vfio-pci" && pod !== undefined ? vf : undefined;
+  if (vfioPciMode) return driver === VFIO_DRIVER && pod !== undefined ? vf : undefined;
   if (driver === undefined) return vf;
   if (pod !== undefined && netdevOf(node, pod, pci) !== undefined) return vf;
   const home = homecomingNetdev(node, pci, call.deadline);

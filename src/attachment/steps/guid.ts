@@ -58,7 +58,11 @@ function runsWith({ node, record, pod }: Attachment, nodeGuid: Guid, portGuid: G
   const { pci } = record.vf;
   const now = effectiveNodeGuid(node, pci, pod);
   if (now === undefined || !sameGuid(now, nodeGuid)) return false;
-  return areSame(effectiveGuids(node, pci, pod, undefined), nodeGuid, portGuid);
+  return areSame(
+    effectiveGuids(node, pci, pod, record.mode === "rdma" ? "none" : undefined),
+    nodeGuid,
+    portGuid,
+  );
 }
 
 /** Are these the GUIDs? What could not be read is taken for no. */
@@ -79,7 +83,7 @@ function requireEffective(
 ): void {
   const { guid } = record.wanted;
   if (guid === undefined) return;
-  const now = effectiveGuids(node, record.vf.pci, pod, netdev, rdmaDevices);
+  const now = effectiveGuids(node, record.vf.pci, pod, record.mode === "rdma" ? "none" : netdev, rdmaDevices);
   for (const [kind, found] of [
     ["node", now.node],
     ["port", now.port],

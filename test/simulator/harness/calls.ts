@@ -70,6 +70,7 @@ export function detachCall(
     ...call,
     ownNetnsAllowed: false,
     deviceID: wish.vf,
+    rdmaOnly: wish.rdmaOnly,
     ipam: wish.subnets === undefined ? undefined : ipamCallFor(call.name, netns ?? "", call),
   };
 }
