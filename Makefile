@@ -33,9 +33,14 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 B := build
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := argument children clock directories engine error exit files host image json locks main math memory namespaces \
-  netlink process read report signals spawn start streams strings text wait write
+NATIVE := argument children clock copy directories engine error exit files host image json locks main math memory \
+  namespaces netlink process read report signals spawn start streams strings text wait watch write
 HEADERS := $(wildcard native/*.h)
+
+# As OCI calls it.
+CPU := $(firstword $(subst -, ,$(MULTIARCH)))
+ARCHITECTURE := $(or $(patsubst x86_64,amd64,$(filter x86_64,$(CPU))),$(patsubst aarch64,arm64,$(filter aarch64,$(CPU))),$(patsubst powerpc64le,ppc64le,$(CPU)))
+IMAGE := $(B)/ib-sriov-$(ARCHITECTURE).tar
 
 # ---- flags ----
 
@@ -81,6 +86,17 @@ SECONDS := 60
 .PHONY: fuzz
 fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## hostile input of all kinds for SECONDS=60; FUZZ_SEED=… FUZZ_CASE=… repeat one
 	@FUZZ_SECONDS=$(SECONDS) $(NODE) scripts/test.mjs fuzz
+
+# Where the runtime of a node looks for plugins.
+CNI_BIN_DIR ?= /opt/cni/bin
+
+.PHONY: install
+install: build ## copies it into CNI_BIN_DIR (/opt/cni/bin), below DESTDIR
+	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR)
+	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
+
+.PHONY: image
+image: $(IMAGE) $(B)/SHA256SUMS ## the container image, an OCI archive in build/, and checksums; needs buildah
 
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, detaches
@@ -162,6 +178,15 @@ $(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/image.S $(B)/program.bytecod
 	$(call say,link,$@)
 	$(Q)$(CC) -c -DPROGRAM='"$(B)/program.bytecode"' -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(LIBRARIES)
+
+# ---- what is handed out ----
+
+$(IMAGE): $(B)/ib-sriov scripts/image
+	$(call say,image,$@)
+	$(Q)scripts/image $< $(ARCHITECTURE) $(B)/include/build.h $@
+
+$(B)/SHA256SUMS: $(B)/ib-sriov $(IMAGE)
+	$(Q)cd $(B) && sha256sum $(^F) >$(@F)
 
 # ---- the compiler for the program: runs here and now, with the same engine ----
 

@@ -7,7 +7,7 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const onNode = { resolve: { alias: { host: at("test/support/host.ts") } } };
 
 /** Tests that have both variants of the executable in them, or none. */
-const bothOrNeither = ["hostile-input", "state-files", "image", "build", "locate"].map(
+const bothOrNeither = ["hostile-input", "state-files", "image", "build", "locate", "distribution"].map(
   (name) => `test/native/${name}.test.ts`,
 );
 

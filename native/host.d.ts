@@ -114,6 +114,15 @@ declare module "host" {
   /** lstat(2) with `follow` false (default true: stat(2)). */
   function stat(path: string, follow?: boolean): FileStatus;
   function close(fd: number): void;
+  /**
+   * Makes a new file (O_EXCL, O_NOFOLLOW) with what is in another, its mode (whatever the umask), and on the disk
+   * (fsync); on failure nothing is left. `from` follows links, and must be a regular file (EINVAL).
+   */
+  function copyFile(from: string, to: string, mode: number): void;
+  /** Watches what is made, changed, renamed or removed in a directory, and the directory itself: inotify(7). */
+  function watchDirectory(path: string): number;
+  /** Returns once something has changed since the last call, or since {@link watchDirectory}. -1: only waits. */
+  function waitForChange(watch: number, deadline: number): void;
 
   // ---- locks ------------------------------------------------------------------------------------------
   /** Opens (makes if need be, O_NOFOLLOW, regular files only) a lock file for reading and writing; not locked yet. */

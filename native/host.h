@@ -156,5 +156,7 @@ HOST_PART(locks);
 HOST_PART(namespaces);
 HOST_PART(netlink);
 HOST_PART(children);
+HOST_PART(copy);
+HOST_PART(watch);
 
 #endif

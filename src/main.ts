@@ -1,7 +1,8 @@
-// Which face is wanted: a CNI verb, or the version. All that stands at the top level of this and every other file is
-// evaluated when the executable is built (native/image.c); a call begins with main().
+// Which face is wanted: a CNI verb, the command line, or the version. All that stands at the top level of this and
+// every other file is evaluated when the executable is built (native/image.c); a call begins with main().
 import { args, build, exitStatus, getenv, print } from "host";
 import { answerCall } from "./attachment-face.ts";
+import { answerCommandLine, isCommandLine } from "./cli/command-line.ts";
 
 /** One call of the executable. */
 export function main(): void {
@@ -16,11 +17,13 @@ export function main(): void {
       1,
       '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
     );
-  } else if (command === undefined || command === "") {
+  } else if (command !== undefined && command !== "") {
+    answerCall();
+  } else if (isCommandLine(args())) {
+    exitStatus(answerCommandLine(args()));
+  } else {
     const error = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
     print(1, JSON.stringify(error, undefined, 4));
     exitStatus(1);
-  } else {
-    answerCall();
   }
 }

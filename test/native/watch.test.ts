@@ -1,0 +1,75 @@
+import { mkdirSync } from "node:fs";
+import { expect, test } from "vitest";
+import { evaluate, failure, freshPath, start } from "./harness.ts";
+
+function freshDirectory(): string {
+  const path = freshPath("directory");
+  mkdirSync(path);
+  return path;
+}
+
+/** Does a change end the wait, at once? Nothing before it does. */
+const sees = (change: string) => `
+  const file = input + "/file";
+  host.createFile(file, "x", 0o600);
+  const watch = host.watchDirectory(input);
+  const quiet = () => {
+    try { host.waitForChange(watch, host.monotonic() + 50); return false; }
+    catch (error) { return error.code === "ETIMEDOUT"; }
+  };
+  const before = quiet();
+  ${change}
+  host.waitForChange(watch, host.monotonic() + 20000);
+  // All that it brought has been taken.
+  return [before, quiet()];`;
+
+test.each([
+  ["a file made", 'host.createFile(input + "/new", "", 0o600);'],
+  ["a file changed in place", 'host.writeFile(file, "y");'],
+  ["a file renamed to it", "host.rename(file, input + '/other');"],
+  ["a file removed", "host.unlink(file);"],
+  ["itself removed", "host.unlink(file); host.rmdir(input);"],
+  ["a hundred files made", 'for (let i = 0; i < 100; i++) host.createFile(file + i, "", 0o600);'],
+])("a watch tells of %s, once", (_what, change) => {
+  expect(evaluate(sees(change), freshDirectory())).toEqual([true, true]);
+});
+
+test("what happens between two waits is not lost", () => {
+  const script = `
+    const watch = host.watchDirectory(input);
+    host.createFile(input + "/a", "", 0o600);
+    host.waitForChange(watch, Infinity);
+    host.createFile(input + "/b", "", 0o600);
+    host.waitForChange(watch, Infinity);
+    return true;`;
+  expect(evaluate(script, freshDirectory())).toBe(true);
+});
+
+test("-1 only waits for the deadline", () => {
+  const script = `
+    const begin = host.monotonic();
+    try { host.waitForChange(-1, begin + 30); } catch (error) { return [error.code, host.monotonic() >= begin + 30]; }`;
+  expect(evaluate(script)).toEqual(["ETIMEDOUT", true]);
+});
+
+test("a signal that is held back ends the wait", async () => {
+  for (const watch of ["host.watchDirectory(input)", "-1"]) {
+    const script = start(
+      `host.deferSignals(); const watch = ${watch}; host.print(2, "now"); host.waitForChange(watch, Infinity);`,
+      freshDirectory(),
+    );
+    await script.said("now");
+    script.process.kill("SIGTERM");
+    expect(await script.result()).toMatchObject({ failure: { code: "EINTR" } });
+  }
+});
+
+test("watched is a directory, and nothing else", () => {
+  expect(failure("host.watchDirectory(input);", freshPath("absent"))).toMatchObject({
+    code: "ENOENT",
+    call: "inotify_add_watch",
+  });
+  expect(failure("host.watchDirectory('/dev/null');")).toMatchObject({ code: "ENOTDIR" });
+  expect(failure("host.waitForChange(-2, 0);")).toMatchObject({ name: "TypeError" });
+  expect(failure("host.waitForChange(0);")).toMatchObject({ name: "TypeError" });
+});

@@ -1,0 +1,168 @@
+import { readFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { parseConfiguration } from "../../../src/cni/configuration.ts";
+import { checkVersion } from "../../../src/cni/versions.ts";
+import { parseNetwork, parseNetworkForStatus } from "../../../src/network.ts";
+import { allManifests, kustomized, type Manifest, manifestsOf, typeErrors } from "./manifests.ts";
+
+const all = allManifests("deploy");
+const variants = [
+  { directory: "deploy/base", path: "/opt/cni/bin", seLinuxOptions: undefined },
+  { directory: "deploy/openshift", path: "/var/lib/cni/bin", seLinuxOptions: { type: "spc_t" } },
+];
+
+const oneOf = (manifests: readonly Manifest[], kind: string) => {
+  const found = manifests.filter(({ content }) => content.kind === kind);
+  expect(found).toHaveLength(1);
+  return found[0]?.content;
+};
+
+describe("every manifest has the shape of its kind", () => {
+  test("as it lies there, and as kustomize makes it", () => {
+    const made = variants.flatMap(({ directory }) => kustomized(directory));
+    expect(all.length).toBeGreaterThan(10);
+    expect(typeErrors([...all, ...made])).toBe("");
+  }, 60_000);
+
+  test("a field that does not exist, is missing, or has another type would be found", () => {
+    const daemonSet = (change: (spec: Record<string, unknown>) => void) => {
+      const manifest = structuredClone(manifestsOf("deploy/base/daemonset.yaml")[0] as Manifest);
+      change(manifest.content.spec.template.spec);
+      return manifest;
+    };
+    const errors = typeErrors([
+      daemonSet((spec) => Object.assign(spec, { tolerationz: [] })),
+      daemonSet((spec) => delete spec.containers),
+      daemonSet((spec) => Object.assign(spec, { terminationGracePeriodSeconds: "5" })),
+    ]);
+    expect(errors.match(/error TS\d+/g)).toHaveLength(3);
+    expect(errors).toContain("tolerationz");
+  }, 60_000);
+
+  test("quantities are such", () => {
+    const quantities = all.flatMap(({ content }) =>
+      (content.spec?.template?.spec ?? content.spec)?.containers?.flatMap((container: Manifest["content"]) =>
+        Object.values({ ...container.resources.requests, ...container.resources.limits }),
+      ),
+    );
+    for (const quantity of quantities.filter((each) => each !== undefined))
+      expect(String(quantity)).toMatch(/^\d+(m|Mi)?$/);
+  });
+});
+
+describe.each(variants)("the DaemonSet of $directory", ({ directory, path, seLinuxOptions }) => {
+  const manifests = kustomized(directory);
+  const { metadata, spec } = oneOf(manifests, "DaemonSet");
+  const pod = spec.template.spec;
+  const [container] = pod.containers;
+
+  test("has nothing of the node but the directory that it copies to", () => {
+    expect(pod.volumes).toEqual([{ name: "cni-bin", hostPath: { path, type: "DirectoryOrCreate" } }]);
+    // The installer's default.
+    expect(container.volumeMounts).toEqual([{ name: "cni-bin", mountPath: "/host/opt/cni/bin" }]);
+    expect([pod.hostNetwork, pod.hostPID, pod.hostIPC, pod.automountServiceAccountToken]).toEqual([
+      undefined,
+      undefined,
+      undefined,
+      false,
+    ]);
+  });
+
+  test("is not privileged", () => {
+    expect(pod.containers).toHaveLength(1);
+    expect(container.securityContext).toEqual({
+      privileged: false,
+      allowPrivilegeEscalation: false,
+      readOnlyRootFilesystem: true,
+      runAsUser: 0,
+      runAsGroup: 0,
+      capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] },
+      seccompProfile: { type: "RuntimeDefault" },
+      ...(seLinuxOptions && { seLinuxOptions }),
+    });
+  });
+
+  test("selects its own pods, under an account that exists", () => {
+    expect(spec.template.metadata.labels).toMatchObject(spec.selector.matchLabels);
+    const account = oneOf(manifests, "ServiceAccount").metadata;
+    expect([account.name, account.namespace]).toEqual([pod.serviceAccountName, metadata.namespace]);
+  });
+
+  test("runs the image of this version", () => {
+    const { version } = JSON.parse(readFileSync("package.json", "utf8"));
+    expect(container.image).toBe(`ib-sriov:${version}`);
+  });
+});
+
+test("OpenShift's constraints allow what its DaemonSet has, and no more", () => {
+  const manifests = kustomized("deploy/openshift");
+  const constraints = oneOf(manifests, "SecurityContextConstraints");
+  const { metadata, spec } = oneOf(manifests, "DaemonSet");
+  const [{ securityContext }] = spec.template.spec.containers;
+  expect(constraints.users).toEqual([
+    `system:serviceaccount:${metadata.namespace}:${spec.template.spec.serviceAccountName}`,
+  ]);
+  expect(constraints.allowedCapabilities).toEqual(securityContext.capabilities.add);
+  expect(constraints.volumes).toEqual(["hostPath"]);
+  const allowed = Object.keys(constraints).filter((key) => /^allow/.test(key) && constraints[key] === true);
+  expect(allowed).toEqual(["allowHostDirVolumePlugin"]);
+});
+
+/** Keys of a configuration that the README explains, and those of CNI that it need not. */
+function knownKeys(): string[] {
+  const rows = readFileSync("README.md", "utf8").matchAll(/^\| `([A-Za-z_]+)` \|/gm);
+  return ["cniVersion", "capabilities", ...Array.from(rows, ([, key]) => key ?? "")];
+}
+
+describe("networks", () => {
+  const networks = all.filter(({ content }) => content.kind === "NetworkAttachmentDefinition");
+  const resources = JSON.parse(oneOf(all, "ConfigMap").data["config.json"]).resourceList.map(
+    (resource: Record<string, string>) => `${resource.resourcePrefix}/${resource.resourceName}`,
+  );
+
+  test("there is one for each usual case, under a name of its own", () => {
+    const names = networks.map(({ content }) => content.metadata.name);
+    expect(names.sort()).toEqual(["ib-host-local", "ib-isolated", "ib-partition-5", "ib-whereabouts"]);
+  });
+
+  test.each(networks)("$file is one that the plugin takes", ({ content }) => {
+    const text = content.spec.config;
+    const document = JSON.parse(text);
+    expect(document).toMatchObject({ name: content.metadata.name, type: "ib-sriov" });
+    // A misspelt key is nothing that the plugin could refuse.
+    for (const key of Object.keys(document)) expect(knownKeys()).toContain(key);
+    // STATUS sees it as it is written; ADD with what Multus and ib-kubernetes put in.
+    parseNetworkForStatus(parseConfiguration(text));
+    const { infinibandGUID, CNIDeviceInfoFile } = document.capabilities ?? {};
+    const completed = {
+      ...document,
+      deviceID: "0000:03:00.2",
+      runtimeConfig: {
+        ...(infinibandGUID && { infinibandGUID: "02:00:00:00:00:00:00:01" }),
+        ...(CNIDeviceInfoFile && { CNIDeviceInfoFile: "/var/run/k8s.cni.cncf.io/devinfo/cni/x" }),
+      },
+      ...(document.ibKubernetesEnabled && { args: { cni: { "mellanox.infiniband.app": "configured" } } }),
+    };
+    const configuration = parseConfiguration(JSON.stringify(completed));
+    const version = checkVersion("ADD", configuration.cniVersion);
+    const network = parseNetwork(configuration, version, "");
+    expect(network.warnings).toEqual([]);
+    expect(network.guid).toBeDefined();
+    expect(network.linkState).toBe("enable");
+    expect(network.ipamType).toBe(document.ipam.type);
+    expect(network.rdmaIsolation).toBe(document.rdmaIsolation);
+  });
+
+  test.each(networks)("$file names a resource that the device plugin has", ({ content }) => {
+    expect(resources).toContain(content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"]);
+  });
+
+  test("the test pod asks for a network that exists, and for its resource", () => {
+    const pod = oneOf(all, "Pod");
+    const name = pod.metadata.annotations["k8s.v1.cni.cncf.io/networks"];
+    const network = networks.find(({ content }) => content.metadata.name === name);
+    const resource = network?.content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"];
+    const [container] = pod.spec.containers;
+    expect(container.resources).toEqual({ requests: { [resource]: "1" }, limits: { [resource]: "1" } });
+  });
+});
