@@ -51,7 +51,7 @@ HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
 CPPFLAGS := -D_GNU_SOURCE -isystem $(QUICKJS_INCLUDE) -Inative -I$(B)/include
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
-RELEASE := -O2 $(HARDENING)
+RELEASE := -Os $(HARDENING)
 RELEASE_LINK := -static -Wl,-z,relro,-z,now -Wl,--build-id=none
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
 LIBRARIES := -L$(QUICKJS_LIBRARY) -lquickjs -lm

@@ -93,7 +93,6 @@ describe.each(executables)("$variant executable", ({ path }) => {
       ["a guid of zeros", 7, /guid/, {}, changed({ guid: "00:00:00:00:00:00:00:00" })],
       ["an ipam that is a string", 7, /ipam/, {}, changed({ ipam: "host-local" })],
       ["ipam dhcp", 2, /dhcp/, {}, changed({ ipam: { type: "dhcp" } })],
-      ["vfioPciMode, which is not built yet", 2, /vfioPciMode/, {}, changed({ vfioPciMode: true })],
       [
         "ibKubernetesEnabled in an untouched pod",
         11,
