@@ -35,6 +35,12 @@ static JSValue end(JSContext *context, struct writing *writing, int error, const
   return result;
 }
 
+/* What came of a write that is one or none: the errno, or 0. */
+static int outcome(ssize_t written, const struct writing *writing)
+{
+  return written < 0 ? errno : written != (ssize_t)writing->length ? EIO : 0;
+}
+
 static JSValue host_writeFile(HOST_ARGUMENTS)
 {
   struct writing writing;
@@ -43,8 +49,7 @@ static JSValue host_writeFile(HOST_ARGUMENTS)
   int fd = open(writing.path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     return end(context, &writing, errno, "open");
-  ssize_t written = write(fd, writing.text, writing.length);
-  int error = written < 0 ? errno : written != (ssize_t)writing.length ? EIO : 0;
+  int error = outcome(write(fd, writing.text, writing.length), &writing);
   close(fd);
   return end(context, &writing, error, "write");
 }
@@ -64,8 +69,7 @@ static JSValue host_writeFileApart(HOST_ARGUMENTS)
     /* A signal for our process group is not meant for it. */
     if (child == 0)
       setpgid(0, 0);
-    ssize_t written = write(fd, writing.text, writing.length);
-    error = written < 0 ? errno : written != (ssize_t)writing.length ? EIO : 0;
+    error = outcome(write(fd, writing.text, writing.length), &writing);
     if (child == 0)
       _exit(0);
   }
@@ -85,8 +89,7 @@ static JSValue host_patchFile(HOST_ARGUMENTS)
   int fd = open(writing.path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     return end(context, &writing, errno, "open");
-  ssize_t written = pwrite(fd, writing.text, writing.length, offset);
-  int error = written < 0 ? errno : written != (ssize_t)writing.length ? EIO : 0;
+  int error = outcome(pwrite(fd, writing.text, writing.length, offset), &writing);
   close(fd);
   return end(context, &writing, error, "pwrite");
 }
