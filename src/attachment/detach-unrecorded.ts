@@ -3,7 +3,8 @@ import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
 import { runIpam } from "./ipam-call.ts";
-import { Locks, noteIn } from "./locks.ts";
+import { lockNoteIn } from "./lock-note.ts";
+import { Locks } from "./locks.ts";
 import { moveRdmaHome, rdmaDevicesIn } from "./rdma-devices-in.ts";
 import { isNamed } from "./record.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
@@ -41,7 +42,7 @@ export function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): 
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
   if (pci === undefined || node.functions.incarnation(pci) === undefined) return;
-  if (isInOrder(node, call, pci, pod) && !isNamed(noteIn(state.vfNote(pci)).owner, call.name)) return;
+  if (isInOrder(node, call, pci, pod) && !isNamed(lockNoteIn(state.vfNote(pci)).owner, call.name)) return;
   attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);

@@ -1,15 +1,5 @@
-import { fromJson, isObject } from "../cni/document.ts";
 import type { LockHolder } from "../node/files.ts";
-
-/** What a call writes into the lock file that it holds. It stays there when the call is over. */
-export interface HolderNote {
-  /** In the pid namespace of the call. */
-  readonly pid: number;
-  /** E.g. "ADD of container c1". */
-  readonly verb: string;
-  /** ms since 1970. */
-  readonly since: number;
-}
+import { lockNoteIn } from "./lock-note.ts";
 
 /**
  * Who holds a lock, and what can be done about it; completes "is busy: ".
@@ -18,7 +8,7 @@ export interface HolderNote {
  * @param now ms since 1970.
  */
 export function heldBy(text: string, holders: readonly LockHolder[], now: number): string {
-  const note = noteIn(text);
+  const note = lockNoteIn(text).holder;
   const visible = listed(holders);
   if (note === undefined) return `held by ${visible || "a process"} that left no note`;
   const { pid, verb } = note;
@@ -40,13 +30,4 @@ export function heldBy(text: string, holders: readonly LockHolder[], now: number
 
 function listed(holders: readonly LockHolder[]): string {
   return holders.map(({ pid, command }) => `process ${pid} (${command})`).join(", ");
-}
-
-function noteIn(text: string): HolderNote | undefined {
-  const document = fromJson(text);
-  const holder = isObject(document) ? document.holder : undefined;
-  if (!isObject(holder)) return undefined;
-  const { pid, verb, since } = holder;
-  if (typeof pid !== "number" || typeof verb !== "string" || typeof since !== "number") return undefined;
-  return { pid, verb, since };
 }

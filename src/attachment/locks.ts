@@ -1,10 +1,10 @@
-import { fromJson, isObject } from "../cni/document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import { TimeoutError } from "../node/clock.ts";
 import type { Files, Lock, LockHolder } from "../node/files.ts";
 import { errnoOf, type Node } from "../node/node.ts";
 import { attempt } from "./failure.ts";
-import { type HolderNote, heldBy } from "./lock-holder.ts";
+import { heldBy } from "./lock-holder.ts";
+import { lockNoteIn, lockText } from "./lock-note.ts";
 import { type AttachmentName, isNamed } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -43,7 +43,7 @@ export class Locks {
     const lock = this.state.vfLock(pci);
     this.#acquire(lock, `VF ${pci}`, this.deadline);
     this.#vf = lock;
-    const { owner, predecessor, owes } = noteIn(lock.read());
+    const { owner, predecessor, owes } = lockNoteIn(lock.read());
     this.#owes = owes;
     // Claimed, but killed before it had a record: then nothing has changed hands.
     const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
@@ -181,10 +181,12 @@ export class Locks {
 
   #text(): string {
     const { clock } = this.node;
-    const holder: HolderNote = { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) };
-    // JSON.stringify leaves out what is undefined.
-    const owes = this.#owes || undefined;
-    return JSON.stringify({ owner: this.#owner, predecessor: this.#predecessor, owes, holder });
+    return lockText({
+      owner: this.#owner,
+      predecessor: this.#predecessor,
+      owes: this.#owes,
+      holder: { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) },
+    });
   }
 }
 
@@ -197,21 +199,4 @@ function isMade(files: Files, directory: string): boolean {
     if (unmakeable.includes(errnoOf(error) ?? "")) return false;
     throw error;
   }
-}
-
-/** What the text of a VF's lock file says: who the VF belongs to, and whether it {@link Locks.owes}. */
-export function noteIn(text: string): {
-  owner: AttachmentName | undefined;
-  predecessor: AttachmentName | undefined;
-  owes: boolean;
-} {
-  const note = fromJson(text);
-  const { owner, predecessor, owes } = isObject(note) ? note : {};
-  return { owner: nameIn(owner), predecessor: nameIn(predecessor), owes: owes === true };
-}
-
-function nameIn(value: unknown): AttachmentName | undefined {
-  if (!isObject(value)) return undefined;
-  const { containerId, ifname } = value;
-  return typeof containerId === "string" && typeof ifname === "string" ? { containerId, ifname } : undefined;
 }

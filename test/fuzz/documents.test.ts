@@ -1,7 +1,7 @@
 // What others write and we read: every one of them either is what it should be, or is refused with an error for the
 // runtime.
 import { expect } from "vitest";
-import { noteIn } from "../../src/attachment/locks.ts";
+import { lockNoteIn } from "../../src/attachment/lock-note.ts";
 import { parseRecord, recordDocument } from "../../src/attachment/record-document.ts";
 import { parseReferenceCache } from "../../src/attachment/reference-cache.ts";
 import { addressPlan } from "../../src/cni/address-plan.ts";
@@ -92,5 +92,5 @@ fuzz("records", { cases: 8_000, share: 0.1 }, (random) => {
   for (const pci of [record?.vf.pci, record?.vf.pf, reference?.pci]) {
     if (pci !== undefined) expect(parsePciAddress(pci)).toBe(pci);
   }
-  noteIn(text);
+  lockNoteIn(text);
 });

@@ -2,8 +2,8 @@ import { expect, test } from "vitest";
 import { Locks } from "../../../src/attachment/locks.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Lock } from "../../../src/node/files.ts";
-import type { Node } from "../../../src/node/node.ts";
 import { MemoryFiles } from "../../support/memory-files.ts";
+import { partialNode } from "../../support/partial-node.ts";
 
 const directory = "/var/run/cni/ib-sriov";
 const theirs = `${directory}/cni.lock`;
@@ -31,8 +31,8 @@ function refusal(call: string, path: string, code: string): Error {
 
 /** Does something under the node's lock; what the kernel answers is in `files`. */
 function rebindWith(files: Files): void {
-  const clock = { pid: 1, wall: () => 0 };
-  const locks = new Locks({ files, clock } as unknown as Node, new StateDirectory(files), 1000, "test");
+  const node = partialNode({ files, clock: { pid: 1, wall: () => 0 } });
+  const locks = new Locks(node, new StateDirectory(files), 1000, "test");
   locks.whileNodeIsLocked(1000, () => files.locked.push("rebind"));
 }
 

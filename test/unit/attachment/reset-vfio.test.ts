@@ -1,14 +1,27 @@
 import { expect, test } from "vitest";
 import type { ReferenceCache } from "../../../src/attachment/reference-cache.ts";
 import { resetVfio } from "../../../src/attachment/reset-vfio.ts";
-import type { LinkState, VfConfig } from "../../../src/node/links.ts";
-import type { Node } from "../../../src/node/node.ts";
+import type { Link, LinkState, VfConfig } from "../../../src/node/links.ts";
+import { partialNode } from "../../support/partial-node.ts";
 import { aRecord, guid } from "../../support/records.ts";
 
 const { vf } = aRecord();
 const ours = guid("02:00:00:00:00:00:00:01");
 const theirs = guid("02:00:00:00:00:00:00:02");
 const none = guid("ff:ff:ff:ff:ff:ff:ff:ff");
+
+const pf: Link = {
+  index: 2,
+  name: "ib0",
+  altnames: [],
+  mtu: 2044,
+  up: true,
+  carrier: true,
+  operstate: 6,
+  address: new Uint8Array(20),
+  pci: vf.pf,
+  child: false,
+};
 
 /** What is set at the PF, where it has this on file for the VF. */
 function setAfter(
@@ -17,13 +30,13 @@ function setAfter(
 ): Partial<VfConfig>[] {
   const set: Partial<VfConfig>[] = [];
   const links = {
-    physical: () => ({ link: { index: 2 }, vf: onFile }),
-    setVfConfig: (pf: number, index: number, wanted: Partial<VfConfig>) => {
-      expect([pf, index]).toEqual([2, vf.index]);
+    physical: () => ({ link: pf, vf: onFile }),
+    setVfConfig: (at: number, index: number, wanted: Partial<VfConfig>) => {
+      expect([at, index]).toEqual([pf.index, vf.index]);
       set.push(wanted);
     },
   };
-  const node = { links, namespaces: { host: {} } } as unknown as Node;
+  const node = partialNode({ links, namespaces: { host: { path: "", cookie: "1" } } });
   resetVfio(node, vf, { guid: undefined, linkState: undefined, ...cache } as ReferenceCache);
   return set;
 }

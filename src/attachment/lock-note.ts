@@ -1,0 +1,55 @@
+import { fromJson, isObject } from "../cni/document.ts";
+import type { AttachmentName } from "./record.ts";
+
+/** What a lock file says. It stays there when the call that wrote it is over. */
+export interface LockNote {
+  /** Who the VF belongs to. */
+  readonly owner: AttachmentName | undefined;
+  /** Whom the owner took it over from, where it was killed before it was done with that. */
+  readonly predecessor: AttachmentName | undefined;
+  /** Are there leases that dead attachments of this VF still owe? */
+  readonly owes: boolean;
+  /** The last call that held the lock. */
+  readonly holder: HolderNote | undefined;
+}
+
+/** What a call says of itself in the lock file that it holds. */
+export interface HolderNote {
+  /** In the pid namespace of the call. */
+  readonly pid: number;
+  /** E.g. "ADD of container c1". */
+  readonly verb: string;
+  /** ms since 1970. */
+  readonly since: number;
+}
+
+/** The text of a lock file. */
+export function lockText({ owner, predecessor, owes, holder }: LockNote): string {
+  // JSON.stringify leaves out what is undefined.
+  return JSON.stringify({ owner, predecessor, owes: owes || undefined, holder });
+}
+
+/** What the text of a lock file says; of anything else, as much as it says. */
+export function lockNoteIn(text: string): LockNote {
+  const note = fromJson(text);
+  const { owner, predecessor, owes, holder } = isObject(note) ? note : {};
+  return {
+    owner: nameIn(owner),
+    predecessor: nameIn(predecessor),
+    owes: owes === true,
+    holder: holderIn(holder),
+  };
+}
+
+function nameIn(value: unknown): AttachmentName | undefined {
+  if (!isObject(value)) return undefined;
+  const { containerId, ifname } = value;
+  return typeof containerId === "string" && typeof ifname === "string" ? { containerId, ifname } : undefined;
+}
+
+function holderIn(value: unknown): HolderNote | undefined {
+  if (!isObject(value)) return undefined;
+  const { pid, verb, since } = value;
+  if (typeof pid !== "number" || typeof verb !== "string" || typeof since !== "number") return undefined;
+  return { pid, verb, since };
+}
