@@ -3,6 +3,7 @@ import type { Clock } from "../node/clock.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
 import { LinuxLock } from "./lock.ts";
+import { unlessErrno } from "./unless-errno.ts";
 import type { Waits } from "./waits.ts";
 
 /** Mode of state files, and of the directories that they are in: root only. */
@@ -166,15 +167,4 @@ function notDirectory(path: string, type: host.FileStatus["type"]): Error {
 /** The directory of an absolute path, "" for what is in the root. */
 function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-
-/** What the call returns; `otherwise` where it fails with one of these. */
-function unlessErrno<T>(errnos: readonly string[], otherwise: T, call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== undefined && errnos.includes(errno)) return otherwise;
-    throw error;
-  }
 }

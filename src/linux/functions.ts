@@ -1,14 +1,17 @@
 import * as host from "host";
 import { type Guid, parseGuid } from "../infiniband/guid.ts";
 import { FunctionError, type Functions, type RdmaNames, type VirtualFunction } from "../node/functions.ts";
-import { errnoOf } from "../node/node.ts";
 import { driverDirectory, fileName, functionDirectory, lastPart, routingId } from "./pci-path.ts";
+import { unlessErrno } from "./unless-errno.ts";
 
 /** What sysfs shows where `driver_override` is not set (the kernel's way to print a null pointer). */
 const NO_OVERRIDE = "(null)";
 
 /** The RDMA devices that the host's namespace can see, each a link to a directory with its PCI function as `device`. */
 const RDMA_DEVICES = "/sys/class/infiniband";
+
+/** What sysfs answers where a file is not there, or belongs to a device that is being removed. */
+const GONE = ["ENOENT", "ENODEV"];
 
 /** Characters of a GID's first 8 bytes, as sysfs writes it: "fe80:0000:0000:0000:". */
 const GID_PREFIX = 20;
@@ -39,12 +42,11 @@ export class LinuxFunctions implements Functions {
   }
 
   anyVirtual(): boolean {
-    const devices = unlessGone(() => host.readDirectory(RDMA_DEVICES)) ?? [];
-    return devices.some((device) => {
+    return namesIn(RDMA_DEVICES).some((device) => {
       const directory = `${RDMA_DEVICES}/${device}/device`;
       // Only a PF has the number; it counts VFs of any driver, and those whose devices are in a container.
       if ((numberIn(`${directory}/sriov_numvfs`) ?? 0) > 0) return true;
-      return unlessGone(() => host.stat(`${directory}/physfn`)) !== undefined;
+      return isThere(`${directory}/physfn`);
     });
   }
 
@@ -67,19 +69,17 @@ export class LinuxFunctions implements Functions {
   }
 
   netdevs(pci: string): string[] {
-    const directory = `${functionDirectory(pci)}/net`;
-    return unlessGone(() => host.readDirectory(directory)) ?? [];
+    return namesIn(`${functionDirectory(pci)}/net`);
   }
 
   hasNetdev(pci: string): boolean {
     // The directory is there as long as it has a netdev, also where that is elsewhere and the directory looks empty
     // (drivers/base/core.c, get_device_parent, and the namespaces of sysfs).
-    return unlessGone(() => host.stat(`${functionDirectory(pci)}/net`)) !== undefined;
+    return isThere(`${functionDirectory(pci)}/net`);
   }
 
   rdmaDevices(pci: string): string[] {
-    const directory = `${functionDirectory(pci)}/infiniband`;
-    return unlessGone(() => host.readDirectory(directory)) ?? [];
+    return namesIn(`${functionDirectory(pci)}/infiniband`);
   }
 
   rdmaDevicesAnywhere(pci: string): string[] {
@@ -101,25 +101,26 @@ export class LinuxFunctions implements Functions {
         (name) => `${name.startsWith("umad") ? "infiniband_mad" : "infiniband_verbs"}/${fileName(name)}`,
       ),
     ];
-    return paths.every((path) => unlessGone(() => host.stat(`${directory}/${path}`)) !== undefined);
+    return paths.every((path) => isThere(`${directory}/${path}`));
   }
 
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined {
-    return guidIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/node_guid`);
+    return guidIn(`${rdmaDirectory(pci, rdmaDevice)}/node_guid`);
   }
 
   portGuid(pci: string, rdmaDevice: string): Guid | undefined {
-    return guidIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/ports/1/gids/0`, GID_PREFIX);
+    return guidIn(`${rdmaDirectory(pci, rdmaDevice)}/ports/1/gids/0`, GID_PREFIX);
   }
 
   firstPKey(pci: string, rdmaDevice: string): number | undefined {
-    return numberIn(`${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}/ports/1/pkeys/0`);
+    return numberIn(`${rdmaDirectory(pci, rdmaDevice)}/ports/1/pkeys/0`);
   }
 
   othersGuids(pci: string): Guid[] {
     const own = this.rdmaDevices(pci);
-    const devices = unlessGone(() => host.readDirectory(RDMA_DEVICES)) ?? [];
-    return devices.filter((device) => !own.includes(device)).flatMap(guidsOf);
+    return namesIn(RDMA_DEVICES)
+      .filter((device) => !own.includes(device))
+      .flatMap(guidsOf);
   }
 
   unbind(pci: string, driver: string): void {
@@ -171,18 +172,16 @@ function virtualFunctionAt(pfDirectory: string, index: number): string | undefin
 
 /** Names in a directory of a function's that are a prefix and a number; empty where there is no such directory. */
 function numbered(pci: string, directory: string, prefix: string): string[] {
-  const names = unlessGone(() => host.readDirectory(`${functionDirectory(pci)}/${directory}`)) ?? [];
-  return names.filter((name) => name.startsWith(prefix));
+  return namesIn(`${functionDirectory(pci)}/${directory}`).filter((name) => name.startsWith(prefix));
 }
 
 /** Node and port GUIDs of an RDMA device; of one that vanishes meanwhile, what was left of it. */
 function guidsOf(device: string): Guid[] {
   const directory = `${RDMA_DEVICES}/${device}`;
-  const ports = unlessGone(() => host.readDirectory(`${directory}/ports`)) ?? [];
   const all = [
     guidIn(`${directory}/node_guid`),
     // A GID is the subnet's prefix and the port's GUID; the first of a port is made of its own.
-    ...ports.map((port) => guidIn(`${directory}/ports/${port}/gids/0`, GID_PREFIX)),
+    ...namesIn(`${directory}/ports`).map((port) => guidIn(`${directory}/ports/${port}/gids/0`, GID_PREFIX)),
   ];
   return all.filter((guid) => guid !== undefined);
 }
@@ -205,16 +204,20 @@ function numberIn(path: string): number | undefined {
   return number;
 }
 
-/**
- * What the call returns; undefined where the file is not there, or belongs to a device that is being removed
- * (sysfs answers ENODEV then).
- */
+/** Where sysfs has what an RDMA device of a function's says of itself. */
+function rdmaDirectory(pci: string, rdmaDevice: string): string {
+  return `${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}`;
+}
+
+/** Names in a directory; none where there is no such directory. */
+function namesIn(directory: string): string[] {
+  return unlessGone(() => host.readDirectory(directory)) ?? [];
+}
+
+function isThere(path: string): boolean {
+  return unlessGone(() => host.stat(path)) !== undefined;
+}
+
 function unlessGone<T>(call: () => T): T | undefined {
-  try {
-    return call();
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "ENOENT" || errno === "ENODEV") return undefined;
-    throw error;
-  }
+  return unlessErrno(GONE, undefined, call);
 }

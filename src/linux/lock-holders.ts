@@ -1,9 +1,10 @@
 import * as host from "host";
 import type { LockHolder } from "../node/files.ts";
-import { errnoOf } from "../node/node.ts";
+import { ENDED, processIds } from "./process-ids.ts";
+import { unlessErrno } from "./unless-errno.ts";
 
 /** What a look at a process says that has ended meanwhile, or that we may not look at. */
-const NOT_TO_BE_SEEN = ["ENOENT", "ESRCH", "EACCES", "EPERM"];
+const NOT_TO_BE_SEEN = [...ENDED, "EACCES", "EPERM"];
 
 /**
  * The processes that hold a lock by flock(2). /proc/locks does not tell: it names the process that took the
@@ -26,9 +27,8 @@ export function lockHolders(path: string, fd: number): LockHolder[] {
           lock.test(host.readFile(`/proc/${pid}/fdinfo/${number}`)),
       ),
     );
-  return host
-    .readDirectory("/proc")
-    .filter((entry) => /^\d+$/.test(entry) && isHeldBy(entry))
+  return processIds()
+    .filter(isHeldBy)
     .map((pid) =>
       describe(
         Number(pid),
@@ -45,10 +45,5 @@ function describe(pid: number, status: string): LockHolder {
 }
 
 function unlessUnseen<T>(otherwise: T, look: () => T): T {
-  try {
-    return look();
-  } catch (error) {
-    if (NOT_TO_BE_SEEN.includes(errnoOf(error) ?? "")) return otherwise;
-    throw error;
-  }
+  return unlessErrno(NOT_TO_BE_SEEN, otherwise, look);
 }

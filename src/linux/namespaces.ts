@@ -2,6 +2,8 @@ import * as host from "host";
 import { type Namespace, NamespaceError, type Namespaces } from "../node/namespaces.ts";
 import { errnoOf } from "../node/node.ts";
 import { LinuxNamespace, ours } from "./namespace.ts";
+import { ENDED, processIds } from "./process-ids.ts";
+import { unlessErrno } from "./unless-errno.ts";
 
 /** The thread's own namespace. */
 const OWN = "/proc/thread-self/ns/net";
@@ -44,21 +46,16 @@ export class LinuxNamespaces implements Namespaces {
   inhabited(namespace: Namespace): boolean {
     const { device, inode } = host.fstat(ours(namespace).fd);
     if (host.stat(OWN_PIDS).inode !== INITIAL_PIDS) return true;
-    return host.readDirectory("/proc").some((name) => {
-      if (!isNumber(name)) return false;
-      const its = unlessEnded(() => host.stat(`/proc/${name}/ns/net`));
+    return processIds().some((pid) => {
+      const its = unlessErrno(ENDED, undefined, () => host.stat(`/proc/${pid}/ns/net`));
       return its?.inode === inode && its.device === device;
     });
   }
 
   setting(namespace: Namespace, key: string): string | undefined {
     const path = settingPath(key);
-    try {
-      return this.within(ours(namespace), () => host.readFile(path)).trimEnd();
-    } catch (error) {
-      if (errnoOf(error) === "ENOENT") return undefined;
-      throw error;
-    }
+    const read = () => this.within(ours(namespace), () => host.readFile(path)).trimEnd();
+    return unlessErrno(["ENOENT"], undefined, read);
   }
 
   set(namespace: Namespace, key: string, value: string): void {
@@ -101,29 +98,7 @@ export class LinuxNamespaces implements Namespaces {
 
 /** Is the open file one? Anything but a namespace answers ENOTTY. */
 function isNetworkNamespace(fd: number): boolean {
-  try {
-    return host.namespaceType(fd) === CLONE_NEWNET;
-  } catch (error) {
-    if (errnoOf(error) === "ENOTTY") return false;
-    throw error;
-  }
-}
-
-/** Undefined where the process has ended meanwhile; of a zombie there is a directory, but no namespace. */
-function unlessEnded<T>(call: () => T): T | undefined {
-  try {
-    return call();
-  } catch (error) {
-    const errno = errnoOf(error);
-    if (errno === "ENOENT" || errno === "ESRCH") return undefined;
-    throw error;
-  }
-}
-
-/** Directories of /proc that are processes have a number for a name. */
-function isNumber(name: string): boolean {
-  const first = name.charCodeAt(0);
-  return first >= 0x30 && first <= 0x39;
+  return unlessErrno(["ENOTTY"], false, () => host.namespaceType(fd) === CLONE_NEWNET);
 }
 
 /** @throws {RangeError} where the key would leave /proc/sys/net. */

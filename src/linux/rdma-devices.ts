@@ -2,10 +2,10 @@ import * as host from "host";
 import { dumpRdmaDevices, moveRdmaDevice, parseRdmaDevice, renameRdmaDevice } from "../netlink/rdma.ts";
 import type { Watch } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
-import { errnoOf } from "../node/node.ts";
 import type { RdmaDevice, RdmaDevices } from "../node/rdma-devices.ts";
 import { ours } from "./namespace.ts";
 import type { LinuxNamespaces } from "./namespaces.ts";
+import { unlessErrno } from "./unless-errno.ts";
 import type { Waits } from "./waits.ts";
 import { LinuxWatch } from "./watch.ts";
 
@@ -24,13 +24,8 @@ export class LinuxRdmaDevices implements RdmaDevices {
   ) {}
 
   isExclusive(): boolean {
-    try {
-      return host.readFile(NETNS_MODE).trim() === "N";
-    } catch (error) {
-      // Kernels before 5.3 have no RDMA namespaces: all see all.
-      if (errnoOf(error) === "ENOENT") return false;
-      throw error;
-    }
+    // Kernels before 5.3 have no RDMA namespaces: all see all.
+    return unlessErrno(["ENOENT"], false, () => host.readFile(NETNS_MODE).trim() === "N");
   }
 
   devices(where: Namespace): RdmaDevice[] {
