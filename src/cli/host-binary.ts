@@ -1,5 +1,6 @@
 import * as host from "host";
 import { messageOf } from "../cni/error-document.ts";
+import { versionsIn } from "../cni/versions.ts";
 import { errnoOf } from "../node/node.ts";
 
 /**
@@ -66,16 +67,8 @@ function trouble(path: string): string {
   const { status, signal, stdout, stderr } = outcome;
   if (signal !== 0) return `signal ${signal} ended it`;
   if (status !== 0) return `it ended with status ${status}: ${(stdout + stderr).trim()}`;
-  return isVersionAnswer(stdout) ? "" : "it did not answer with the CNI versions that it supports";
+  return versionsIn(stdout) !== undefined ? "" : "it did not answer with the CNI versions that it supports";
 }
 
 /** Go's plugins read the version of the question. */
 const VERSION_CALL = '{"cniVersion":"1.0.0"}';
-
-function isVersionAnswer(text: string): boolean {
-  try {
-    return Array.isArray(JSON.parse(text)?.supportedVersions);
-  } catch {
-    return false;
-  }
-}

@@ -68,11 +68,11 @@ export function versionDocument(): string {
   return `${JSON.stringify({ cniVersion: NEWEST_VERSION, supportedVersions: SUPPORTED_VERSIONS })}\n`;
 }
 
-/** The versions that a plugin's answer to VERSION names; none where it is no such answer. */
-export function versionsIn(answer: string): readonly unknown[] {
+/** The versions that a plugin's answer to VERSION names; undefined where it is no such answer. */
+export function versionsIn(answer: string): readonly unknown[] | undefined {
   const document = fromJson(answer);
   const versions = isObject(document) ? document.supportedVersions : undefined;
-  return Array.isArray(versions) ? versions : [];
+  return Array.isArray(versions) ? versions : undefined;
 }
 
 /** `config is "1.2.0", plugin supports ["0.1.0" "0.2.0" …]`, as the Go libraries write it. */
