@@ -1,4 +1,5 @@
 // Valid inputs, from which the hostile ones are made.
+import { referenceCache as theirs } from "../support/reference-cache.ts";
 
 const device = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", deviceID: "0000:01:10.0" };
 const rest = { timeoutSeconds: 1 };
@@ -58,23 +59,13 @@ export const ipamResults: readonly string[] = [
   { code: 11, msg: "no address is free", details: "range 0" },
 ].map((each) => JSON.stringify(each));
 
-/** A cache of the Go plugin. */
+/** A cache of the Go plugin, on a machine that has no PF: its name is that of a netdev which is everywhere. */
 export const referenceCache = JSON.stringify({
-  ContIFNames: "net1",
+  ...theirs,
   HostIFGUID: "0a:00:00:00:00:00:00:02",
-  HostIFNames: "ib1",
   Master: "lo",
-  RdmaNetState: { containerRdmaDevName: "", deviceID: "", sandboxRdmaDevName: "", version: "" },
-  VFID: 0,
-  args: { cni: null },
-  cniVersion: "1.0.0",
-  deviceID: "0000:01:10.0",
   ipam: { type: "fake" },
-  link_state: "enable",
-  name: "mynet",
-  pkey: "",
   runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01" },
-  type: "ib-sriov",
 });
 
 /** What the lock file of a VF says. */

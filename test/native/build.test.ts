@@ -2,7 +2,6 @@
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-// @ts-expect-error: a script without declarations.
 import { refuseAbsent } from "../../scripts/absent.mjs";
 import { freshPath } from "./harness.ts";
 

@@ -8,7 +8,6 @@ import type { Machine } from "../model/machine.ts";
 import type { Pod, Wish } from "./calls.ts";
 import { recordOf } from "./records.ts";
 import type { Run } from "./run.ts";
-
 import { originalsOf, type Setting } from "./world.ts";
 
 /** Are namespace and VF of its attachment still those that ADD found? */
@@ -78,10 +77,7 @@ function vfioFlaws(
       ["driver", vf.probed?.driver, "vfio-pci"],
       ["node GUID on file", vf.adminNodeGuid, guidOf(wish, vf, before.node)],
       ["port GUID on file", vf.adminPortGuid, guidOf(wish, vf, before.port)],
-      ["link state", vf.linkState, wish.linkState ?? before.linkState],
-      ["leases", machine.leases.leases.size, 1],
-      ["interfaces in the result", result?.interfaces.length, wish.prevResult?.interfaces.length ?? 0],
-      ["state in the record", recordOf(machine, pod)?.state, "complete"],
+      ...withoutInterface(machine, pod, wish, result, setting),
     ],
     pod,
   );
@@ -105,13 +101,27 @@ function rdmaOnlyFlaws(
       ["port GUID", vf.probed?.portGuid, guidOf(wish, vf, before.port)],
       ["RDMA devices elsewhere", devices.filter(({ where }) => where !== home).length, 0],
       ["RDMA device", devices[0]?.name, before.rdma ?? devices[0]?.name],
-      ["link state", vf.linkState, wish.linkState ?? before.linkState],
-      ["leases", machine.leases.leases.size, 1],
-      ["interfaces in the result", result?.interfaces.length, wish.prevResult?.interfaces.length ?? 0],
-      ["state in the record", recordOf(machine, pod)?.state, "complete"],
+      ...withoutInterface(machine, pod, wish, result, setting),
     ],
     pod,
   );
+}
+
+/** What is the same of both. The one lease is somebody else's: there is no interface to put an address on. */
+function withoutInterface(
+  machine: Machine,
+  pod: Pod,
+  wish: Wish,
+  result: Run["result"],
+  setting: Setting,
+): Facts {
+  const vf = machine.bus.vf(wish.vf, "look at it");
+  return [
+    ["link state", vf.linkState, wish.linkState ?? originalsOf(setting, vf).linkState],
+    ["leases", machine.leases.leases.size, 1],
+    ["interfaces in the result", result?.interfaces.length, wish.prevResult?.interfaces.length ?? 0],
+    ["state in the record", recordOf(machine, pod)?.state, "complete"],
+  ];
 }
 
 /** What something is, and what it should be. */

@@ -47,12 +47,14 @@ export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"])
     vfioPciMode: wish.vfioPciMode,
     rdmaOnly: wish.rdmaOnly,
     guid: wish.guid,
-    linkState: wish.linkState,
-    rdmaIsolation: wish.rdmaIsolation,
-    mtu: wish.mtu,
-    carrierTime: wish.carrierTime,
-    partition: wish.partition,
-    deviceInfo: wish.deviceInfo,
+    wanted: {
+      linkState: wish.linkState,
+      rdmaIsolation: wish.rdmaIsolation,
+      mtu: wish.mtu,
+      carrierTime: wish.carrierTime,
+      partition: wish.partition,
+      deviceInfo: wish.deviceInfo,
+    },
     reply: { cniVersion: "1.1.0", prevResult: wish.prevResult, dns: emptyDns() },
   };
 }

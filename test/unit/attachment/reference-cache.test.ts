@@ -3,27 +3,9 @@ import { describe, expect, test } from "vitest";
 import { recordDocument } from "../../../src/attachment/record-document.ts";
 import { parseReferenceCache } from "../../../src/attachment/reference-cache.ts";
 import { aRecord } from "../../support/records.ts";
+import { referenceCache } from "../../support/reference-cache.ts";
 
-/** A cache as the Go plugin of 2026-06-24 writes it. */
-const cache = {
-  ContIFNames: "net1",
-  HostIFGUID: "00:00:00:00:00:00:00:00",
-  HostIFNames: "ib1",
-  Master: "ib0",
-  RdmaNetState: { containerRdmaDevName: "", deviceID: "", sandboxRdmaDevName: "", version: "" },
-  VFID: 0,
-  args: { cni: null },
-  cniVersion: "1.0.0",
-  deviceID: "0000:01:10.0",
-  ipam: { type: "host-local" },
-  link_state: "enable",
-  name: "mynet",
-  pkey: "",
-  runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:0A" },
-  type: "ib-sriov",
-};
-
-const parsed = (changes: object) => parseReferenceCache(JSON.stringify({ ...cache, ...changes }));
+const parsed = (changes: object) => parseReferenceCache(JSON.stringify({ ...referenceCache, ...changes }));
 
 describe("the Go plugin's cache", () => {
   test("says what the VF was and what was made of it", () => {

@@ -62,14 +62,18 @@ export function kustomized(directory: string): Manifest[] {
   return manifests;
 }
 
+/** A document of maps and lists, which JSON pointers (RFC 6901) go down alike. */
+interface Tree {
+  [key: string]: Tree;
+}
+
 /** RFC 6902, of which `add` to an object and `replace` are enough. */
-function apply(document: unknown, operation: { op: string; path: string; value: unknown }): void {
+function apply(document: Tree, operation: { op: string; path: string; value: Tree }): void {
   const keys = operation.path.split("/").slice(1);
   const last = keys.pop() ?? "";
-  // biome-ignore lint/suspicious/noExplicitAny: any document.
-  const parent = keys.reduce((at: any, key) => at?.[key], document);
+  const parent = keys.reduce<Tree | undefined>((at, key) => at?.[key], document);
   const exists = parent !== undefined && last in parent;
-  if (exists !== (operation.op === "replace") || (!exists && operation.op !== "add"))
+  if (parent === undefined || exists !== (operation.op === "replace") || (!exists && operation.op !== "add"))
     throw new Error(`the patch ${operation.op} ${operation.path} does not fit`);
   parent[last] = operation.value;
 }

@@ -1,0 +1,137 @@
+// The installer that stays: what it restores, what it leaves, and how it ends.
+import {
+  chmodSync,
+  existsSync,
+  readdirSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  unlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { describe, expect, test } from "vitest";
+import { freshPath, shellScript } from "./harness.ts";
+import { freshDirectory, other, own, replace, stay } from "./installer.ts";
+
+describe("while it stays", () => {
+  test.each(["SIGTERM", "SIGINT"] as const)("it ends at once on %s", async (signal) => {
+    const installer = stay(freshDirectory());
+    await installer.said("it runs");
+    const begin = performance.now();
+    installer.child.kill(signal);
+    expect(await installer.ended).toEqual([0, null]);
+    // Far less than a tick of its own; this machine may be busy.
+    expect(performance.now() - begin).toBeLessThan(10_000);
+    expect(installer.output()).toContain(`${signal} received, ending`);
+  });
+
+  test("it ends at once also while it waits for a plugin's answer, and does not leave that behind", async () => {
+    const directory = freshDirectory();
+    const pid = freshPath("pid");
+    const installer = stay(directory);
+    await installer.said("it runs");
+    replace(directory, `#!/bin/sh\necho $$ >${pid}.new && mv ${pid}.new ${pid}\nexec sleep 1000\n`);
+    await expect.poll(() => existsSync(pid), { timeout: 20_000 }).toBe(true);
+    installer.child.kill("SIGTERM");
+    expect(await installer.ended).toEqual([0, null]);
+    expect(existsSync(`/proc/${readFileSync(pid, "utf8").trim()}`)).toBe(false);
+  });
+
+  test.each<[string, (directory: string) => void]>([
+    ["missing", (directory) => unlinkSync(`${directory}/ib-sriov`)],
+    ["empty", (directory) => replace(directory, "")],
+    ["cut short", (directory) => replace(directory, own.subarray(0, 100_000))],
+    ["not executable", (directory) => chmodSync(`${directory}/ib-sriov`, 0o644)],
+    ["failing", (directory) => replace(directory, "#!/bin/sh\necho broken >&2; exit 3\n")],
+    ["something else", (directory) => replace(directory, "#!/bin/sh\necho hello\n")],
+  ])("it restores a plugin that is %s", async (_what, damage) => {
+    const directory = freshDirectory();
+    const installer = stay(directory);
+    await installer.said("it runs");
+    damage(directory);
+    await installer.said("restoring it");
+    const restored = () => {
+      const mode = statSync(`${directory}/ib-sriov`, { throwIfNoEntry: false })?.mode ?? 0;
+      return (mode & 0o7777) === 0o755 && readFileSync(`${directory}/ib-sriov`).equals(own);
+    };
+    await expect.poll(restored, { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => readdirSync(directory), { timeout: 20_000 }).toEqual(["ib-sriov"]);
+  });
+
+  test("it restores as often as need be", async () => {
+    const directory = freshDirectory();
+    const installer = stay(directory);
+    await installer.said("it runs");
+    for (const times of [1, 2, 3]) {
+      unlinkSync(`${directory}/ib-sriov`);
+      await installer.said("restoring it", times);
+      await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: 20_000 }).toBe(true);
+    }
+  });
+
+  test("another plugin that runs is left, and logged once; what follows it is looked after", async () => {
+    const directory = freshDirectory();
+    const installer = stay(directory);
+    await installer.said("it runs");
+    replace(directory, other);
+    await installer.said("another plugin that runs; it is left there");
+    // It looks again, and has nothing new to say.
+    writeFileSync(`${directory}/neighbour`, "");
+    unlinkSync(`${directory}/ib-sriov`);
+    await installer.said("restoring it");
+    await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: 20_000 }).toBe(true);
+    expect(installer.output().match(/another plugin/g)).toHaveLength(1);
+    expect(readFileSync(`${directory}/ib-sriov`).equals(own)).toBe(true);
+  });
+
+  test("two installers of different versions leave each other's plugin alone", async () => {
+    const directory = freshDirectory();
+    const first = stay(directory);
+    await first.said("it runs");
+    const second = stay(
+      directory,
+      `--ib-sriov-cni-bin-file=${shellScript(other.replace("#!/bin/sh\n", ""))}`,
+    );
+    await second.said("it runs");
+    await first.said("another plugin that runs");
+    expect(readFileSync(`${directory}/ib-sriov`).equals(own)).toBe(false);
+    expect(first.output() + second.output()).not.toContain("restoring");
+  });
+
+  test("a plugin that cannot be judged from here is left: what it needs may be on the node only", async () => {
+    const directory = freshDirectory();
+    const installer = stay(directory);
+    await installer.said("it runs");
+    replace(directory, "#!/interpreter/of/the/node\n");
+    await installer.said("not to be judged from here (posix_spawn");
+    expect(installer.output()).not.toContain("restoring");
+  });
+
+  test("it ends with an error where its own copy does not run: it would be restored for ever", async () => {
+    const installer = stay(freshDirectory(), `--ib-sriov-cni-bin-file=${shellScript("exit 1")}`);
+    expect(await installer.ended).toEqual([1, null]);
+    expect(installer.output()).toMatch(
+      /does not run on this node: it ended with status 1: ; is .* architecture\?/,
+    );
+  });
+
+  test("it ends with an error where the directory is gone: only a new container has another one", async () => {
+    const directory = freshDirectory();
+    const installer = stay(directory);
+    await installer.said("it runs");
+    rmSync(directory, { recursive: true });
+    expect(await installer.ended).toEqual([1, null]);
+    expect(installer.output()).toMatch(/Error: cannot copy .*ENOENT/);
+  });
+
+  test("it stays where nobody reads what it says", async () => {
+    const directory = freshDirectory();
+    const installer = stay(directory);
+    await installer.said("it runs");
+    installer.child.stdout?.destroy();
+    installer.child.stderr?.destroy();
+    unlinkSync(`${directory}/ib-sriov`);
+    await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: 20_000 }).toBe(true);
+    expect(installer.child.exitCode).toBe(null);
+  });
+});

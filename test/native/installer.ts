@@ -1,0 +1,72 @@
+/** The installer: the executable as a container's first process runs it. */
+import { type ChildProcess, spawn, spawnSync } from "node:child_process";
+import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
+import { afterEach } from "vitest";
+import { executable, freshPath } from "./harness.ts";
+
+/** The executable. */
+export const own = readFileSync(executable);
+const running: ChildProcess[] = [];
+afterEach(() => {
+  for (const child of running.splice(0)) child.kill("SIGKILL");
+});
+
+/** Has a process ended when the test is over. */
+export function started<Child extends ChildProcess>(child: Child): Child {
+  running.push(child);
+  return child;
+}
+
+/** A directory for plugins. */
+export function freshDirectory(): string {
+  const path = freshPath("bin");
+  mkdirSync(path);
+  return path;
+}
+
+/** Runs an installer that ends. */
+export function run(args: readonly string[], path = executable) {
+  const { status, stdout, stderr } = spawnSync(path, args, { encoding: "utf8", env: {}, timeout: 25_000 });
+  return { status, stdout, stderr };
+}
+
+/** Puts a file there as a careful installer does. */
+export function replace(directory: string, content: string | Uint8Array, mode = 0o755): void {
+  const temporary = `${directory}/.new`;
+  writeFileSync(temporary, content);
+  chmodSync(temporary, mode);
+  renameSync(temporary, `${directory}/ib-sriov`);
+}
+
+/** Starts the installer, which stays. */
+export function stay(directory: string, ...more: string[]) {
+  const child = started(
+    spawn(executable, [`--cni-bin-dir=${directory}`, ...more], {
+      env: {},
+      stdio: ["ignore", "pipe", "pipe"],
+    }),
+  );
+  let output = "";
+  for (const stream of [child.stdout, child.stderr])
+    stream.setEncoding("utf8").on("data", (text: string) => {
+      output += text;
+    });
+  const ended = new Promise<unknown[]>((done) => child.once("close", (...how) => done(how)));
+  return {
+    child,
+    output: () => output,
+    ended,
+    /** Resolves when it has said this, so many times. */
+    said: (text: string, times = 1) =>
+      new Promise<void>((done, fail) => {
+        const look = () => output.split(text).length > times && done();
+        child.stdout.on("data", look);
+        child.stderr.on("data", look);
+        ended.then(() => fail(new Error(`ended without having said ${text}: ${output}`)));
+        look();
+      }),
+  };
+}
+
+/** Another plugin of that name, which answers. */
+export const other = `#!/bin/sh\necho '{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]}'\n`;
