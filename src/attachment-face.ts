@@ -6,7 +6,7 @@ import type { Call } from "./attachment/call.ts";
 import { check } from "./attachment/check.ts";
 import { collect } from "./attachment/collect.ts";
 import { detach } from "./attachment/detach.ts";
-import { ipamCallFor, ipamCallOfNetwork } from "./attachment/ipam-call.ts";
+import { type IpamCall, ipamCallFor, ipamCallOfNetwork } from "./attachment/ipam-call.ts";
 import { ready } from "./attachment/ready.ts";
 import { type Configuration, parseConfiguration, prevResult } from "./cni/configuration.ts";
 import { errorDocument, messageOf } from "./cni/error-document.ts";
@@ -62,12 +62,14 @@ function add(invocation: Invocation, configuration: Configuration, cniVersion: C
     vfioPciMode: network.vfioPciMode,
     rdmaOnly: network.rdmaOnly,
     guid: network.guid,
-    linkState: network.linkState,
-    rdmaIsolation: network.rdmaIsolation,
-    mtu: network.mtu,
-    carrierTime: network.carrierTime,
-    partition: network.partition,
-    deviceInfo: network.deviceInfo,
+    wanted: {
+      linkState: network.linkState,
+      rdmaIsolation: network.rdmaIsolation,
+      mtu: network.mtu,
+      carrierTime: network.carrierTime,
+      partition: network.partition,
+      deviceInfo: network.deviceInfo,
+    },
     reply: { cniVersion, prevResult: network.prevResult, dns: network.dns },
   });
   print(1, encodeResult(result, cniVersion));
@@ -104,35 +106,43 @@ function checkAttachment(invocation: Invocation, configuration: Configuration, c
   check(node, { ...call, netns, prevResult: before, ipam: ipamCallFor(call.name, netns, call) });
 }
 
-function status({ args, path }: Invocation, configuration: Configuration, cniVersion: CniVersion): void {
+function status(invocation: Invocation, configuration: Configuration, cniVersion: CniVersion): void {
   const network = parseNetworkForStatus(configuration);
   const node = linuxNode();
-  const leases = network.ipamType !== undefined;
+  const ipam = ipamOf(network.ipamType, invocation, configuration);
   // Only a plugin of ours that runs must not be left alone.
-  if (leases) deferSignals();
+  if (ipam !== undefined) deferSignals();
   ready(node, {
     cniVersion,
     rdmaIsolation: network.rdmaIsolation,
-    ipam: leases ? ipamCallOfNetwork({ stdin: configuration.text, args, path }) : undefined,
+    ipam,
     deadline: node.clock.now() + network.timeout,
     warn,
   });
 }
 
-function collectStale({ args, path }: Invocation, configuration: Configuration): void {
+function collectStale(invocation: Invocation, configuration: Configuration): void {
   const valid = validAttachments(configuration);
   const network = parseNetworkForCollect(configuration);
   network.warnings.forEach(warn);
   const node = linuxNode();
   deferSignals();
-  const leases = network.ipamType !== undefined;
   collect(node, {
     network: configuration.name,
     valid,
-    ipam: leases ? ipamCallOfNetwork({ stdin: configuration.text, args, path }) : undefined,
+    ipam: ipamOf(network.ipamType, invocation, configuration),
     deadline: node.clock.now() + network.timeout,
     warn,
   });
+}
+
+/** How the IPAM plugin is called where no attachment is meant; undefined where the network has none that we would call. */
+function ipamOf(
+  type: string | undefined,
+  { args, path }: Invocation,
+  { text: stdin }: Configuration,
+): IpamCall | undefined {
+  return type === undefined ? undefined : ipamCallOfNetwork({ stdin, args, path });
 }
 
 function callOf(node: Node, invocation: Invocation, configuration: Configuration, timeout: number): Call {

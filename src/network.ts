@@ -53,19 +53,23 @@ export interface NetworkConfig {
   readonly warnings: readonly string[];
 }
 
-/** What DEL needs of a network where there is no record that knows better. */
-export interface DetachConfig {
-  readonly name: string;
-  /** undefined where it is missing or none. */
-  readonly deviceID: string | undefined;
-  /** The VF has no netdev, which is how it shall be. */
-  readonly rdmaOnly: true | undefined;
-  /** Name of the IPAM plugin whose lease must be released; undefined: none can have one. */
+/** What GC needs of a network. */
+export interface CollectConfig {
+  /** Name of the IPAM plugin whose leases must be released; undefined: none can have any. */
   readonly ipamType: string | undefined;
   /** How long the call may take, ms. */
   readonly timeout: number;
   /** What ADD would have refused, a sentence each. */
   readonly warnings: readonly string[];
+}
+
+/** What DEL needs of a network where there is no record that knows better. */
+export interface DetachConfig extends CollectConfig {
+  readonly name: string;
+  /** undefined where it is missing or none. */
+  readonly deviceID: string | undefined;
+  /** The VF has no netdev, which is how it shall be. */
+  readonly rdmaOnly: true | undefined;
 }
 
 /**
@@ -129,26 +133,21 @@ export function parseNetworkForDelete(configuration: Configuration): DetachConfi
     name: configuration.name,
     deviceID: tolerate(() => requiredDevice(configuration)),
     rdmaOnly: tolerate(() => configuration.fields.boolean("rdmaOnly")) || undefined,
-    ipamType: tolerate(() => leasingIpam(configuration)),
-    timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
-    warnings,
+    ...collectConfig(configuration, tolerate, warnings),
   };
-}
-
-/** What GC needs of a network. */
-export interface CollectConfig {
-  /** Name of the IPAM plugin; undefined: none can have leases. */
-  readonly ipamType: string | undefined;
-  /** How long the call may take, ms. */
-  readonly timeout: number;
-  /** What ADD would have refused, a sentence each. */
-  readonly warnings: readonly string[];
 }
 
 /** Reads the network for GC, which cleans up whatever ADD would say of it. */
 export function parseNetworkForCollect(configuration: Configuration): CollectConfig {
   const warnings: string[] = [];
-  const tolerate = tolerant(warnings);
+  return collectConfig(configuration, tolerant(warnings), warnings);
+}
+
+function collectConfig(
+  configuration: Configuration,
+  tolerate: Tolerate,
+  warnings: readonly string[],
+): CollectConfig {
   return {
     ipamType: tolerate(() => leasingIpam(configuration)),
     timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
@@ -156,8 +155,10 @@ export function parseNetworkForCollect(configuration: Configuration): CollectCon
   };
 }
 
+type Tolerate = <T>(read: () => T) => T | undefined;
+
 /** Reads what it can, and keeps what is wrong as a warning. */
-function tolerant(warnings: string[]): <T>(read: () => T) => T | undefined {
+function tolerant(warnings: string[]): Tolerate {
   return (read) => {
     try {
       return read();

@@ -58,9 +58,7 @@ function attachLocked(
   const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
     call.guid === "auto" ? autoGuid(node, state, vf, pf, estate) : undefined,
   );
-  const { linkState, rdmaIsolation, mtu, carrierTime, partition, deviceInfo } = call;
-  const guid = call.guid === "auto" ? provided : call.guid;
-  const wanted = { guid, linkState, rdmaIsolation, mtu, carrierTime, partition, deviceInfo };
+  const wanted = { ...call.wanted, guid: call.guid === "auto" ? provided : call.guid };
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
     estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
   );

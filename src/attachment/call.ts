@@ -4,8 +4,16 @@ import type { Guid } from "../infiniband/guid.ts";
 import type { IpamCall } from "./ipam-call.ts";
 import type { AttachmentName, Wanted } from "./record.ts";
 
-/** What every verb is called with. */
-export interface Call {
+/** What bounds a call, and where it says what it has to say. */
+export interface Limits {
+  /** Point on the node's clock where waiting ends. */
+  readonly deadline: number;
+  /** Says something that the operator should know and that fails nothing. */
+  readonly warn: (message: string) => void;
+}
+
+/** What the verbs of an attachment are called with. */
+export interface Call extends Limits {
   readonly name: AttachmentName;
   /** Path of the container's namespace; undefined where the runtime gives none (DEL only). */
   readonly netns: string | undefined;
@@ -15,10 +23,6 @@ export interface Call {
   readonly args: string;
   /** CNI_PATH. */
   readonly path: string;
-  /** Point on the node's clock where waiting ends. */
-  readonly deadline: number;
-  /** Says something that the operator should know and that fails nothing. */
-  readonly warn: (message: string) => void;
 }
 
 /** What ADD needs besides, to answer the runtime. */
@@ -31,7 +35,7 @@ export interface Reply {
 }
 
 /** What ADD is asked for. */
-export interface AttachCall extends Call, Omit<Wanted, "guid"> {
+export interface AttachCall extends Call {
   readonly netns: string;
   /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
   readonly ownNetnsAllowed: boolean;
@@ -43,6 +47,8 @@ export interface AttachCall extends Call, Omit<Wanted, "guid"> {
   readonly rdmaOnly: true | undefined;
   /** "auto": the VF's own where it has one, else one that is derived for it and stays; undefined: the VF's own. */
   readonly guid: Guid | "auto" | undefined;
+  /** What else is to be set. */
+  readonly wanted: Omit<Wanted, "guid">;
   readonly reply: Reply;
 }
 
@@ -68,28 +74,20 @@ export interface CheckCall extends Call {
 }
 
 /** What STATUS is asked for: not an attachment, but whether one could be made. */
-export interface StatusCall {
+export interface StatusCall extends Limits {
   readonly cniVersion: CniVersion;
   /** Shall containers have the RDMA devices of their VFs, and nobody else? */
   readonly rdmaIsolation: boolean;
   /** How the network's IPAM plugin is called; undefined where there is none. */
   readonly ipam: IpamCall | undefined;
-  /** Point on the node's clock where waiting ends. */
-  readonly deadline: number;
-  /** Says something that the operator should know and that fails nothing. */
-  readonly warn: (message: string) => void;
 }
 
 /** What GC is asked for. */
-export interface CollectCall {
+export interface CollectCall extends Limits {
   /** The network's name. */
   readonly network: string;
   /** The attachments that the runtime knows; undefined where it does not say. */
   readonly valid: readonly AttachmentName[] | undefined;
   /** How the network's IPAM plugin is called; undefined where there is none. */
   readonly ipam: IpamCall | undefined;
-  /** Point on the node's clock where waiting ends. */
-  readonly deadline: number;
-  /** Says something that the operator should know and that fails nothing. */
-  readonly warn: (message: string) => void;
 }

@@ -10,6 +10,7 @@ import { attempt, attemptAll } from "./failure.ts";
 import { runIpam, spokenVersions } from "./ipam-call.ts";
 import { Locks } from "./locks.ts";
 import { releaseOwed } from "./owed-leases.ts";
+import { rdmaDevicesAway } from "./rdma-devices-in.ts";
 import { type AttachmentRecord, isNamed } from "./record.ts";
 import { holdsVf, release } from "./release.ts";
 import { StateDirectory } from "./state-directory.ts";
@@ -118,8 +119,7 @@ function signOfLife(attachment: Attachment): string | undefined {
   // Nothing of it was ever in a namespace.
   if (record.mode === "vfio") return undefined;
   if (record.mode === "rdma") {
-    const onHost = node.functions.rdmaDevices(record.vf.pci);
-    const away = node.functions.rdmaDevicesAnywhere(record.vf.pci).filter((name) => !onHost.includes(name));
+    const away = rdmaDevicesAway(node, record.vf.pci);
     return away.length === 0
       ? undefined
       : `its namespace ${record.netns} cannot be found, and yet the host has not the RDMA device ${away.join(", ")}`;

@@ -5,6 +5,7 @@ import { requireDelegateSuccess } from "../cni/ipam-outcome.ts";
 import { versionsIn } from "../cni/versions.ts";
 import type { Node } from "../node/node.ts";
 import type { Child } from "../node/processes.ts";
+import type { Call } from "./call.ts";
 import { attempt } from "./failure.ts";
 import type { AttachmentName, AttachmentRecord } from "./record.ts";
 
@@ -74,6 +75,13 @@ export function ipamCallOfNetwork({
   return ipamCallFor({ containerId: "", ifname: "" }, "", { stdin, args, path });
 }
 
+/** Says, where the network has an IPAM plugin, that nobody asks it, since the container gets no interface. */
+export function warnOfSkippedIpam({ stdin, warn }: Pick<Call, "stdin" | "warn">, why: string): void {
+  const plugin = ipamTypeOf(stdin);
+  if (plugin === undefined) return;
+  warn(`${why}: there is no interface to put addresses on, and IPAM plugin ${plugin} is not called`);
+}
+
 /**
  * Starts the IPAM plugin.
  * @param inherit descriptors of locks that it keeps; it is not killed when we are.
@@ -129,7 +137,7 @@ export function spokenVersions(
   warn: (message: string) => void,
 ): readonly unknown[] {
   try {
-    return versionsIn(runIpam(node, "VERSION", call, [], deadline, warn));
+    return versionsIn(runIpam(node, "VERSION", call, [], deadline, warn)) ?? [];
   } catch {
     // What it failed at before says more.
     return [];

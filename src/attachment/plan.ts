@@ -1,5 +1,5 @@
 import { CniError, codes } from "../cni/errors.ts";
-import { type Guid, isUsableGuid, ZERO_GUID } from "../infiniband/guid.ts";
+import { type Guid, ZERO_GUID } from "../infiniband/guid.ts";
 import { HARDWARE_ADDRESS_LENGTH } from "../infiniband/hardware-address.ts";
 import type { VirtualFunction } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
@@ -13,6 +13,7 @@ import type { GuidPair } from "./guid-pair.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
 import { requireNoNetdev } from "./rdma-only-plan.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
+import { requireUsableGuid } from "./require-usable-guid.ts";
 import { rdmaDeviceIn } from "./steps/device-info.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
 import { netdevOf } from "./vf-netdev.ts";
@@ -50,7 +51,8 @@ export function makePlan(
     return { record: { ...record, mode: "vfio" }, netdev: undefined, effective };
   }
   requireNoVfio(call, vf, driver);
-  const netdev = call.rdmaOnly ? requireNoNetdev(node, call, vf.pci, wanted) : hostIpoib(node, vf.pci);
+  if (call.rdmaOnly) requireNoNetdev(node, call, vf.pci, wanted);
+  const netdev = call.rdmaOnly ? undefined : hostIpoib(node, vf.pci);
   if (netdev !== undefined) requireFree(node, pod, call);
   const devices = node.functions.rdmaDevices(vf.pci);
   const effective = effectiveGuids(node, vf.pci, undefined, netdev ?? "none", devices);
@@ -63,7 +65,10 @@ export function makePlan(
     // The file is this attachment's own, also where the VF is inherited.
     deviceInfo: wanted.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, wanted.deviceInfo),
   };
-  if (wanted.guid === undefined) requireGuid(vf, netdev, found.portGuid, effective.port);
+  if (wanted.guid === undefined) {
+    const effect = "; then unbind and bind the VF's driver";
+    requireUsableGuid(vf, netdev?.name, [found.portGuid, effective.port], effect);
+  }
   const record = recordOf(node, call, vf, pod, found, wanted);
   return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, effective };
 }
@@ -112,8 +117,8 @@ function originals(
   return {
     name: netdev?.name ?? "",
     altnames: netdev?.altnames ?? [],
-    mtu: netdev?.mtu ?? 0,
-    up: netdev?.up ?? false,
+    mtu: netdev?.mtu,
+    up: netdev?.up,
     nodeGuid,
     portGuid: port,
     adminNodeGuid: admin?.nodeGuid,
@@ -185,22 +190,5 @@ function requireFree(node: Node, pod: Namespace, { name, netns }: Call): void {
   throw new CniError(
     codes.badEnvironment,
     `CNI_IFNAME ${name.ifname} is taken: the network namespace ${netns} has an interface of that name already`,
-  );
-}
-
-/** The most reported problem of all: a fresh VF has no GUID, and none was asked for. */
-function requireGuid(
-  { pci }: VirtualFunction,
-  netdev: Link | undefined,
-  ...guids: (Guid | undefined)[]
-): void {
-  const invalid = guids.find((guid) => guid === undefined || !isUsableGuid(guid));
-  if (invalid === undefined) return;
-  throw new CniError(
-    codes.badConfiguration,
-    `VF ${pci}${netdev === undefined ? "" : ` (${netdev.name})`} has no valid GUID (${invalid}) and the network names none: set "guid" in the ` +
-      'network, to "auto" (one is derived for the VF, and stays) or to a GUID, or runtimeConfig.infinibandGUID ' +
-      "(capability infinibandGUID); run ib-kubernetes; or give the VF one: ip link set <PF> vf <index> node_guid <GUID>; ip link set <PF> vf <index> port_guid <GUID>; then unbind " +
-      "and bind the VF's driver",
   );
 }

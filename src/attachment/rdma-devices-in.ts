@@ -15,9 +15,14 @@ export function moveRdmaHome(node: Node, pci: string, pod: Namespace, locks: Loc
   });
 }
 
-/** The VF's RDMA devices that a container has, and the host has not. */
-export function rdmaDevicesIn(node: Node, pci: string, pod: Namespace): RdmaDevice[] {
+/** Names of the VF's RDMA devices that the host has not, but some other namespace. */
+export function rdmaDevicesAway(node: Node, pci: string): string[] {
   const onHost = node.functions.rdmaDevices(pci);
-  const names = node.functions.rdmaDevicesAnywhere(pci).filter((name) => !onHost.includes(name));
+  return node.functions.rdmaDevicesAnywhere(pci).filter((name) => !onHost.includes(name));
+}
+
+/** Those of them that a container has. */
+export function rdmaDevicesIn(node: Node, pci: string, pod: Namespace): RdmaDevice[] {
+  const names = rdmaDevicesAway(node, pci);
   return names.length === 0 ? [] : node.rdma.devices(pod).filter(({ name }) => names.includes(name));
 }

@@ -1,8 +1,8 @@
-import { ipamTypeOf } from "../cni/configuration.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Node } from "../node/node.ts";
 import type { AttachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
+import { warnOfSkippedIpam } from "./ipam-call.ts";
 import type { Wanted } from "./record.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
@@ -10,12 +10,7 @@ import { netdevOf } from "./vf-netdev.ts";
  * A VF that is attached without an interface (rdmaOnly) must have none, but RDMA devices.
  * @throws {CniError} where that is not so, or the network wants something of an interface.
  */
-export function requireNoNetdev(
-  node: Node,
-  { stdin, warn }: AttachCall,
-  pci: string,
-  wanted: Wanted,
-): undefined {
+export function requireNoNetdev(node: Node, call: AttachCall, pci: string, wanted: Wanted): void {
   const asked = wanted.mtu === undefined ? wanted.carrierTime && "waitForCarrierSeconds" : "mtu";
   if (asked !== undefined) {
     throw new CniError(
@@ -36,9 +31,5 @@ export function requireNoNetdev(
       `rdmaOnly: VF ${pci} has no RDMA device on the host: either another network namespace holds it, or see dmesg`,
     );
   }
-  const ipam = ipamTypeOf(stdin);
-  if (ipam !== undefined) {
-    warn(`rdmaOnly: there is no interface to put addresses on, and IPAM plugin ${ipam} is not called`);
-  }
-  return undefined;
+  warnOfSkippedIpam(call, "rdmaOnly");
 }

@@ -30,15 +30,15 @@ export function rebind(attachment: Attachment): Link | undefined {
         attempt(`unbind VF ${pci} from ${bound}`, () => node.functions.unbind(pci, bound));
       }
       bind(attachment);
+      const until = Math.min(node.clock.now() + registration, deadline);
       if (!hasNetdev) {
-        const isThere = () => node.functions.rdmaDevices(pci).length > 0 || undefined;
-        if (waitFor(watch, Math.min(node.clock.now() + registration, deadline), isThere)) return undefined;
+        if (waitFor(watch, until, () => node.functions.rdmaDevices(pci).length > 0 || undefined))
+          return undefined;
         throw new CniError(
           codes.node,
           `VF ${pci} has had no RDMA device for ${registration / 1000} s after ${record.found.driver} was bound to it; see dmesg`,
         );
       }
-      const until = Math.min(node.clock.now() + registration, deadline);
       const link = waitFor(watch, until, () => netdevOf(node, host, pci));
       if (link !== undefined) return link;
     } finally {

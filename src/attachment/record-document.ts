@@ -38,9 +38,10 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     HostIFGUID: record.wanted.guid === undefined ? "" : record.found.portGuid,
     ContIFNames: record.ifname,
     pkey: text("pkey"),
-    ...(record.wanted.linkState === undefined ? {} : { link_state: record.wanted.linkState }),
-    ...(record.mode === "vfio" ? { vfioPciMode: true } : {}),
-    ...(record.wanted.rdmaIsolation === undefined ? {} : { rdmaIsolation: true }),
+    // JSON.stringify leaves out what is undefined.
+    link_state: record.wanted.linkState,
+    vfioPciMode: record.mode === "vfio" || undefined,
+    rdmaIsolation: record.wanted.rdmaIsolation,
     RdmaNetState: rdmaNetState(record),
     runtimeConfig: { infinibandGUID: record.wanted.guid ?? "" },
     args: { cni: null },

@@ -1,11 +1,12 @@
-import { ipamTypeOf } from "../cni/configuration.ts";
 import { CniError, codes } from "../cni/errors.ts";
-import { isUsableGuid, ZERO_GUID } from "../infiniband/guid.ts";
+import { ZERO_GUID } from "../infiniband/guid.ts";
 import type { VirtualFunction } from "../node/functions.ts";
 import type { Node } from "../node/node.ts";
 import type { AttachCall } from "./call.ts";
 import type { PhysicalFunction } from "./function.ts";
+import { warnOfSkippedIpam } from "./ipam-call.ts";
 import type { Originals, Wanted } from "./record.ts";
+import { requireUsableGuid } from "./require-usable-guid.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
 
 /**
@@ -17,29 +18,23 @@ export function vfioOriginals(
   vf: VirtualFunction,
   pf: PhysicalFunction,
   wanted: Wanted,
-  { stdin, warn }: AttachCall,
+  call: AttachCall,
 ): Originals {
   refuseInterface(vf, wanted);
   const { nodeGuid, portGuid, linkState } = pf.vf;
   if (wanted.guid === undefined) {
-    const invalid = [nodeGuid, portGuid].find((guid) => guid !== undefined && !isUsableGuid(guid));
-    if (invalid !== undefined) throw noGuid(vf, invalid);
+    // What the PF cannot tell may be one.
+    const told = [nodeGuid, portGuid].filter((guid) => guid !== undefined);
+    requireUsableGuid(vf, undefined, told, "");
   } else if (nodeGuid === undefined || portGuid === undefined) {
-    warn(
+    call.warn(
       `the kernel cannot tell which GUIDs PF ${vf.pf} has for VF ${vf.pci}; it has none when it is given back`,
     );
   }
-  const ipam = ipamTypeOf(stdin);
-  if (ipam !== undefined) {
-    warn(
-      `VF ${vf.pci} is bound to ${VFIO_DRIVER}: there is no interface to put addresses on, and IPAM plugin ${ipam} is not called`,
-    );
-  }
+  warnOfSkippedIpam(call, `VF ${vf.pci} is bound to ${VFIO_DRIVER}`);
   return {
     name: "",
     altnames: [],
-    mtu: 0,
-    up: false,
     nodeGuid: nodeGuid ?? ZERO_GUID,
     portGuid: portGuid ?? ZERO_GUID,
     linkState,
@@ -77,15 +72,5 @@ function refuseInterface({ pci }: VirtualFunction, wanted: Wanted): void {
     codes.unsupportedField,
     `network configuration: ${asked[0]} is set, and VF ${pci} is bound to ${VFIO_DRIVER}: it has neither interface nor RDMA ` +
       `device on the host; remove ${asked[0]}`,
-  );
-}
-
-function noGuid({ pci, pf, index }: VirtualFunction, invalid: string): CniError {
-  return new CniError(
-    codes.badConfiguration,
-    `VF ${pci} has no valid GUID (${invalid}) and the network names none: set "guid" in the network, to "auto" (one is ` +
-      "derived for the VF, and stays) or to a GUID, or runtimeConfig.infinibandGUID (capability infinibandGUID); run " +
-      `ib-kubernetes; or give the VF one, at the netdev of PF ${pf}: ip link set <PF> vf ${index} node_guid <GUID>; ` +
-      `ip link set <PF> vf ${index} port_guid <GUID>`,
   );
 }

@@ -1,6 +1,6 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import { sameGuid } from "../../infiniband/guid.ts";
 import type { Step } from "../attachment.ts";
+import { otherGuid } from "../guid-pair.ts";
 import { changesGuid } from "../record.ts";
 import { giveGuidsBack, setGuids } from "../set-guids.ts";
 
@@ -27,15 +27,11 @@ export const adminGuid: Step = {
     const { guid } = record.wanted;
     if (guid === undefined) return;
     const { nodeGuid, portGuid } = vfConfig();
-    for (const [kind, found] of [
-      ["node", nodeGuid],
-      ["port", portGuid],
-    ] as const) {
-      if (found === undefined || sameGuid(found, guid)) continue;
-      throw new CniError(
-        codes.node,
-        `the ${kind} GUID that PF ${record.vf.pf} has for VF ${record.vf.pci} is ${found}, not ${guid}`,
-      );
-    }
+    const other = otherGuid({ node: nodeGuid, port: portGuid }, guid);
+    if (other === undefined) return;
+    throw new CniError(
+      codes.node,
+      `the ${other.kind} GUID that PF ${record.vf.pf} has for VF ${record.vf.pci} is ${other.found}, not ${guid}`,
+    );
   },
 };

@@ -33,16 +33,16 @@ export const deviceInfo: Step = {
     const { deviceInfo } = record.wanted;
     if (deviceInfo === undefined || record.found.deviceInfo === ourText(record)) return;
     attempt(`remove ${temporaryOf(deviceInfo)}`, () => node.files.remove(temporaryOf(deviceInfo)));
-    const document = read(node, deviceInfo);
-    if (document === "absent" || document === "strange" || document.pci[KEY] !== ourText(record)) return;
+    const document = documentIn(node, deviceInfo);
+    if (document === undefined || document.pci[KEY] !== ourText(record)) return;
     write(node, deviceInfo, document, record.found.deviceInfo);
   },
 
   verify({ node, record }) {
     const { deviceInfo } = record.wanted;
     if (deviceInfo === undefined) return;
-    const document = read(node, deviceInfo);
-    if (document === "absent" || document === "strange" || document.pci[KEY] === ourText(record)) return;
+    const document = documentIn(node, deviceInfo);
+    if (document === undefined || document.pci[KEY] === ourText(record)) return;
     throw new CniError(
       codes.node,
       `${deviceInfo} says that the container has RDMA device ${document.pci[KEY]}, and it has ${ourText(record)}`,
@@ -52,14 +52,19 @@ export const deviceInfo: Step = {
 
 /** What such a file says of RDMA devices; undefined where it says nothing. */
 export function rdmaDeviceIn(node: Node, path: string): string | undefined {
-  const document = read(node, path);
-  const text = document === "absent" || document === "strange" ? undefined : document.pci[KEY];
+  const text = documentIn(node, path)?.pci[KEY];
   return typeof text === "string" ? text : undefined;
 }
 
 /** Of a document all that we need to know. Its other keys are kept. */
 interface Document {
   readonly pci: Record<string, unknown>;
+}
+
+/** undefined where there is nothing that we could change. */
+function documentIn(node: Node, path: string): Document | undefined {
+  const document = read(node, path);
+  return document === "absent" || document === "strange" ? undefined : document;
 }
 
 function read(node: Node, path: string): Document | "absent" | "strange" {

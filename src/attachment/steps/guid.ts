@@ -3,7 +3,7 @@ import { type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
 import type { Link } from "../../node/links.ts";
 import type { Attachment, Step } from "../attachment.ts";
 import { effectiveGuids, effectiveNodeGuid } from "../effective-guids.ts";
-import type { GuidPair } from "../guid-pair.ts";
+import { type GuidPair, otherGuid } from "../guid-pair.ts";
 import { requireRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import { changesGuid } from "../record.ts";
@@ -84,15 +84,11 @@ function requireEffective(
   const { guid } = record.wanted;
   if (guid === undefined) return;
   const now = effectiveGuids(node, record.vf.pci, pod, record.mode === "rdma" ? "none" : netdev, rdmaDevices);
-  for (const [kind, found] of [
-    ["node", now.node],
-    ["port", now.port],
-  ] as const) {
-    if (found === undefined || sameGuid(found, guid)) continue;
-    throw new CniError(
-      codes.node,
-      `the ${kind} GUID of VF ${record.vf.pci} is ${found}, not ${guid}: the PF accepted it, but the VF did not ` +
-        "take it over when its driver was bound; the PF's driver or firmware may be too old to set VF GUIDs",
-    );
-  }
+  const other = otherGuid(now, guid);
+  if (other === undefined) return;
+  throw new CniError(
+    codes.node,
+    `the ${other.kind} GUID of VF ${record.vf.pci} is ${other.found}, not ${guid}: the PF accepted it, but the VF did ` +
+      "not take it over when its driver was bound; the PF's driver or firmware may be too old to set VF GUIDs",
+  );
 }

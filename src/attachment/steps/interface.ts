@@ -34,18 +34,15 @@ export const netInterface: Step = {
     // Not by name: a move that failed half-way leaves the netdev there under another one.
     const there = pod === undefined ? [] : node.links.ofFunction(pod, pci);
     const link = there[0];
-    if (there.some((each) => each.child)) {
-      // The container has made pkey children of it, which nobody could give back. A rebind ends them.
+    // The container has made pkey children of it, which nobody could give back: a rebind ends them. And a kill of the
+    // process that binds the driver cuts the probe short: it is done again.
+    if (there.some((each) => each.child) || (link === undefined && !node.functions.hasNetdev(pci))) {
       rebind(attachment);
       restoreRdmaNames(attachment);
     } else if (pod !== undefined && link !== undefined) {
       attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () =>
         moveHome(node, pod, link, pci, record.found.name),
       );
-    } else if (!node.functions.hasNetdev(pci)) {
-      // A kill of the process that binds the driver cuts the probe short: it is done again.
-      rebind(attachment);
-      restoreRdmaNames(attachment);
     }
     attachment.home = hostNetdevOf(attachment);
   },
