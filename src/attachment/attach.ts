@@ -1,6 +1,6 @@
 import { CniError, codes } from "../cni/errors.ts";
 import type { Result } from "../cni/result.ts";
-import type { VirtualFunction } from "../node/functions.ts";
+import { isWhole, type VirtualFunction } from "../node/functions.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Attaching } from "./attachment.ts";
@@ -10,7 +10,7 @@ import type { AttachCall } from "./call.ts";
 import { openContainer } from "./container.ts";
 import { estateOf } from "./estate.ts";
 import { attempt } from "./failure.ts";
-import { PhysicalFunction, virtualFunctionAt } from "./function.ts";
+import { functionAt, PhysicalFunction } from "./function.ts";
 import { inherit } from "./inherit.ts";
 import { Locks } from "./locks.ts";
 import { parkLease, settleOwed } from "./owed-leases.ts";
@@ -19,6 +19,7 @@ import type { AttachmentRecord } from "./record.ts";
 import { rollBack } from "./roll-back.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { stepsOf } from "./steps/all-steps.ts";
+import { callForWhole } from "./vfio-plan.ts";
 
 /**
  * ADD: gives a VF to a container.
@@ -28,7 +29,7 @@ import { stepsOf } from "./steps/all-steps.ts";
 export function attach(node: Node, call: AttachCall): Result {
   const state = new StateDirectory(node.files);
   const pod = openContainer(node, call.netns, call.ownNetnsAllowed);
-  const find = () => attempt(`read deviceID ${call.deviceID}`, () => virtualFunctionAt(node, call.deviceID));
+  const find = () => attempt(`read deviceID ${call.deviceID}`, () => functionAt(node, call.deviceID));
   const found = find();
   const { pci } = found;
   requireName(state, call);
@@ -39,7 +40,7 @@ export function attach(node: Node, call: AttachCall): Result {
     // While the lock was waited for the VF can have been destroyed and made anew.
     const now = attempt(`read deviceID ${pci} again`, () => node.functions.incarnation(pci));
     const vf = now === found.incarnation ? found : find();
-    return attachLocked(node, call, state, locks, pod, vf);
+    return attachLocked(node, isWhole(vf) ? callForWhole(call) : call, state, locks, pod, vf);
   } finally {
     locks.release();
   }
@@ -72,13 +73,13 @@ function attachLocked(
     }
   });
 
-  const pfLink = attempt(`read PF ${vf.pf}`, () => pf.link);
+  const pfName = isWhole(vf) ? "" : attempt(`read PF ${vf.pf}`, () => pf.link).name;
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
   // From here on whoever comes after us finds the plan, and with it the way back.
-  const path = createRecord(state, locks, call, record, pfLink.name);
+  const path = createRecord(state, locks, call, record, pfName);
   const attachment: Attaching = {
     ...attachmentOf(node, record, pod, locks, call),
-    pf: () => pfLink,
+    pf: () => pf.link,
     reply: call.reply,
     effective,
     netdev,

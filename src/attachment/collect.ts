@@ -116,8 +116,13 @@ function signOfLife(attachment: Attachment): string | undefined {
     const lives = record.state === "complete" && node.namespaces.inhabited(pod);
     return lives ? `processes run in its namespace ${record.netns}` : undefined;
   }
-  // Nothing of it was ever in a namespace.
-  if (record.mode === "vfio") return undefined;
+  if (record.mode === "vfio") {
+    // Nothing of it was ever in a namespace.
+    const lives = record.state === "complete" && node.functions.isOpenByVfio(record.vf.pci);
+    return lives
+      ? `its namespace ${record.netns} cannot be found, and yet a virtual machine has it open`
+      : undefined;
+  }
   if (record.mode === "rdma") {
     const away = rdmaDevicesAway(node, record.vf.pci);
     return away.length === 0

@@ -2,6 +2,7 @@ import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
+import { isVirtual } from "./function.ts";
 import { runIpam } from "./ipam-call.ts";
 import { lockNoteIn } from "./lock-note.ts";
 import { Locks } from "./locks.ts";
@@ -41,7 +42,7 @@ export function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): 
 
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
-  if (pci === undefined || node.functions.incarnation(pci) === undefined) return;
+  if (pci === undefined || !isVirtual(node, pci)) return;
   if (isInOrder(node, call, pci, pod) && !isNamed(lockNoteIn(state.vfNote(pci)).owner, call.name)) return;
   attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);

@@ -41,14 +41,27 @@ export function estateOf(
   if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
   const { path, record } = stored;
   const current = isCurrent(node, record, vf.incarnation);
-  if (current && record.state === "complete" && recordedContainer(node, record) !== undefined) {
+  if (current && record.state === "complete") requireDead(node, record);
+  return { path, record, current };
+}
+
+/** @throws {CniError} where the attachment lives, or its virtual machine has not let go of the VF yet (code 11). */
+function requireDead(node: Node, record: AttachmentRecord): void {
+  const { vf, containerId, ifname, netns, mode } = record;
+  if (recordedContainer(node, record) !== undefined) {
     throw new CniError(
       codes.deviceInUse,
-      `VF ${vf.pci} belongs to container ${record.containerId} (interface ${record.ifname}, ${record.netns}), ` +
+      `VF ${vf.pci} belongs to container ${containerId} (interface ${ifname}, ${netns}), ` +
         "which is alive; it must be detached first",
     );
   }
-  return { path, record, current };
+  if (mode === "vfio" && node.functions.isOpenByVfio(vf.pci)) {
+    throw new CniError(
+      codes.tryAgain,
+      `VF ${vf.pci} belongs to container ${containerId}; its namespace ${netns} is gone, but a virtual machine still ` +
+        "has the VF open (/dev/vfio)",
+    );
+  }
 }
 
 /**

@@ -2,19 +2,40 @@ import { CniError, codes } from "../cni/errors.ts";
 import { FunctionError, type VirtualFunction } from "../node/functions.ts";
 import type { Link, VfConfig } from "../node/links.ts";
 import type { Node } from "../node/node.ts";
+import { VFIO_DRIVER } from "./steps/passthrough.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
 /**
- * The VF at a PCI address.
- * @throws {CniError} 7 where there is none, or it is no VF.
+ * What a container can be given at a PCI address: a VF, or a whole PF, if that is bound to vfio-pci.
+ * @throws {CniError} 7 where there is neither.
  */
-export function virtualFunctionAt(node: Node, pci: string): VirtualFunction {
+export function functionAt(node: Node, pci: string): VirtualFunction {
   try {
     return node.functions.virtualFunction(pci);
   } catch (error) {
     if (!(error instanceof FunctionError)) throw error;
+    const whole = error.reason === "not-virtual" ? wholeFunction(node, pci) : undefined;
+    if (whole !== undefined) return whole;
     throw new CniError(codes.badConfiguration, `deviceID ${pci}: ${error.message}`, { cause: error });
   }
+}
+
+/** Is there a VF at a PCI address? */
+export function isVirtual(node: Node, pci: string): boolean {
+  try {
+    node.functions.virtualFunction(pci);
+    return true;
+  } catch (error) {
+    if (error instanceof FunctionError) return false;
+    throw error;
+  }
+}
+
+/** A PF that is bound to vfio-pci; undefined where it is not. */
+function wholeFunction(node: Node, pci: string): VirtualFunction | undefined {
+  const incarnation = node.functions.incarnation(pci);
+  if (incarnation === undefined || node.functions.driver(pci) !== VFIO_DRIVER) return undefined;
+  return { pci, pf: pci, index: 0, incarnation };
 }
 
 /** A PF, asked when it is needed and once, and of the VF only where that is needed: its answer grows with its VFs. */

@@ -1,16 +1,17 @@
 import { ALL_ONES_GUID } from "../infiniband/guid.ts";
-import type { VirtualFunction } from "../node/functions.ts";
+import { isWhole, type VirtualFunction } from "../node/functions.ts";
 import type { Node } from "../node/node.ts";
 import { attempt } from "./failure.ts";
 import { PhysicalFunction } from "./function.ts";
 import type { ReferenceCache } from "./reference-cache.ts";
 
 /**
- * Puts back what the Go plugin has set of a VF that is bound to vfio-pci. All of it is at the PF; what there was
- * before, it has not looked at: the link state becomes `auto`, the GUIDs none, where they are still its own.
+ * Puts back what the Go plugin has set of a VF that is bound to vfio-pci; of a PF it sets nothing. All of it is at the
+ * PF; what there was before, it has not looked at: the link state becomes `auto`, the GUIDs none, where they are still
+ * its own.
  */
 export function resetVfio(node: Node, vf: VirtualFunction, { guid, linkState }: ReferenceCache): void {
-  if (guid === undefined && linkState === undefined) return;
+  if (isWhole(vf) || (guid === undefined && linkState === undefined)) return;
   attempt(`put back what the PF has on file for VF ${vf.pci}`, () => {
     const pf = new PhysicalFunction(node, vf.pf, vf.index);
     const now = pf.vf;

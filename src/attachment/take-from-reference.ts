@@ -7,7 +7,7 @@ import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { releaseLease } from "./detach-unrecorded.ts";
 import { attempt } from "./failure.ts";
-import { PhysicalFunction } from "./function.ts";
+import { functionAt, PhysicalFunction } from "./function.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, isNamed } from "./record.ts";
 import type { ReferenceCache } from "./reference-cache.ts";
@@ -66,10 +66,12 @@ function heldVf(
 ): VirtualFunction | undefined {
   if (owner !== undefined && !isNamed(owner, call.name) && state.find(owner)?.record?.vf.pci === pci) return;
   if (node.functions.incarnation(pci) === undefined) return;
-  const vf = node.functions.virtualFunction(pci);
   const driver = node.functions.driver(pci);
-  // In the container nothing is to be seen of such a VF; we go by the namespace, as the Go plugin does.
-  if (vfioPciMode) return driver === VFIO_DRIVER && pod !== undefined ? vf : undefined;
+  if (vfioPciMode) {
+    // In the container nothing is to be seen of such a VF; we go by the namespace, as the Go plugin does.
+    return driver === VFIO_DRIVER && pod !== undefined ? functionAt(node, pci) : undefined;
+  }
+  const vf = node.functions.virtualFunction(pci);
   if (driver === undefined) return vf;
   if (pod !== undefined && netdevOf(node, pod, pci) !== undefined) return vf;
   const home = homecomingNetdev(node, pci, call.deadline);

@@ -1,6 +1,7 @@
 import { CniError, codes } from "../cni/errors.ts";
 import { ZERO_GUID } from "../infiniband/guid.ts";
-import type { VirtualFunction } from "../node/functions.ts";
+import { isWhole, type VirtualFunction } from "../node/functions.ts";
+import type { VfConfig } from "../node/links.ts";
 import type { Node } from "../node/node.ts";
 import type { AttachCall } from "./call.ts";
 import type { PhysicalFunction } from "./function.ts";
@@ -10,7 +11,20 @@ import { requireUsableGuid } from "./require-usable-guid.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
 
 /**
- * What there is of a VF that is bound to vfio-pci: what its PF has on file for it.
+ * What is left of a call for a PF: its GUIDs and its link are its own, and nobody on the host sets them. That is no
+ * error: ib-kubernetes names a GUID for every pod of a network, and the Go plugin does not look at it either.
+ */
+export function callForWhole(call: AttachCall): AttachCall {
+  if (call.guid !== undefined || call.wanted.linkState !== undefined) {
+    call.warn(
+      `${call.deviceID} is a PF, which keeps its own GUID and link state: those of the network are not set`,
+    );
+  }
+  return { ...call, guid: undefined, wanted: { ...call.wanted, linkState: undefined } };
+}
+
+/**
+ * What there is of a function that is bound to vfio-pci: of a VF what its PF has on file for it.
  * @throws {CniError} where the network wants what such a VF cannot have.
  */
 export function vfioOriginals(
@@ -21,7 +35,7 @@ export function vfioOriginals(
   call: AttachCall,
 ): Originals {
   refuseInterface(vf, wanted);
-  const { nodeGuid, portGuid, linkState } = pf.vf;
+  const { nodeGuid, portGuid, linkState } = isWhole(vf) ? nothingOnFile : pf.vf;
   if (wanted.guid === undefined) {
     // What the PF cannot tell may be one.
     const told = [nodeGuid, portGuid].filter((guid) => guid !== undefined);
@@ -31,7 +45,7 @@ export function vfioOriginals(
       `the kernel cannot tell which GUIDs PF ${vf.pf} has for VF ${vf.pci}; it has none when it is given back`,
     );
   }
-  warnOfSkippedIpam(call, `VF ${vf.pci} is bound to ${VFIO_DRIVER}`);
+  warnOfSkippedIpam(call, `${vf.pci} is bound to ${VFIO_DRIVER}`);
   return {
     name: "",
     altnames: [],
@@ -43,6 +57,9 @@ export function vfioOriginals(
     driverOverride: node.functions.driverOverride(vf.pci),
   };
 }
+
+/** Nobody keeps a file on a PF. */
+const nothingOnFile: VfConfig = { nodeGuid: undefined, portGuid: undefined, linkState: undefined };
 
 /**
  * What was asked for must be so.

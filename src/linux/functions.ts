@@ -123,6 +123,18 @@ export class LinuxFunctions implements Functions {
       .flatMap(guidsOf);
   }
 
+  isOpenByVfio(pci: string): boolean {
+    const link = unlessGone(() => host.readLink(`${functionDirectory(pci)}/iommu_group`));
+    if (link === undefined) return false;
+    // A group is opened once; while it is, or a device of it through /dev/vfio/devices, nobody else can
+    // (drivers/vfio/group.c, vfio_group_fops_open).
+    return unlessErrno(["EBUSY"], true, () => {
+      const group = unlessGone(() => host.openFile(`/dev/vfio/${lastPart(link)}`));
+      if (group !== undefined) host.close(group);
+      return false;
+    });
+  }
+
   unbind(pci: string, driver: string): void {
     functionDirectory(pci);
     host.writeFile(`${driverDirectory(driver)}/unbind`, pci);

@@ -4,7 +4,7 @@ import type { Guid } from "../infiniband/guid.ts";
 export interface VirtualFunction {
   /** PCI address in the kernel's spelling, e.g. "0000:03:00.2". It is what a VF *is*; names come and go. */
   readonly pci: string;
-  /** PCI address of its Physical Function. */
+  /** PCI address of its Physical Function; its own where it is a PF itself, see {@link isWhole}. */
   readonly pf: string;
   /** The VF's index at its PF, as rtnetlink's IFLA_VF_* want it. */
   readonly index: number;
@@ -13,6 +13,11 @@ export interface VirtualFunction {
    * the inode of its sysfs directory, decimal.
    */
   readonly incarnation: string;
+}
+
+/** Is it a PF itself? One that is bound to vfio-pci can be handed out, whole. */
+export function isWhole({ pci, pf }: Pick<VirtualFunction, "pci" | "pf">): boolean {
+  return pci === pf;
 }
 
 /** The names by which user space finds a function's RDMA devices. */
@@ -69,6 +74,11 @@ export interface Functions {
   portGuid(pci: string, rdmaDevice: string): Guid | undefined;
   /** The node and port GUIDs of all RDMA devices that the host can see, but for those of one function. A walk. */
   othersGuids(pci: string): Guid[];
+  /**
+   * Has somebody (a virtual machine) a function open that is bound to vfio-pci? False where it is not bound to that. It
+   * opens the function's group for a moment, if nobody has.
+   */
+  isOpenByVfio(pci: string): boolean;
   /** Writes to `unbind` of the driver. Returns when the driver has let go. */
   unbind(pci: string, driver: string): void;
   /** Writes to `bind` of the driver. Returns when the probe is done; cannot be interrupted. */

@@ -3,7 +3,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { type Config, hostLocal, network } from "./cni.ts";
 import { testNode, vfs } from "./node.ts";
 
-const node = testNode({ iommu: true });
+const node = testNode({ iommu: true, pfs: 2 });
 const guid = "02:00:00:00:00:00:00:77";
 const [vf, other, , fresh] = vfs;
 const whole = network(vf, {
@@ -18,6 +18,8 @@ const toVfio = (...pcis: string[]) =>
   node.shell(`modprobe vfio-pci; for vf in ${pcis.join(" ")}; do device=/sys/bus/pci/devices/$vf
     echo vfio-pci >$device/driver_override; echo $vf >$device/driver/unbind; echo $vf >/sys/bus/pci/drivers_probe
     [ "$(basename $(readlink $device/driver))" = vfio-pci ]; done`);
+/** A PF without VFs. */
+const physical = "0000:02:00.0";
 /** Node and port GUID that the PF has on file for a VF. */
 const guidsAtPf = async (index: number): Promise<string[]> => {
   const [pf] = JSON.parse(await node.shell("ip -j link show ib0"));
@@ -65,6 +67,29 @@ describe("a VF that is bound to vfio-pci", () => {
       await node.del("", whole);
     }));
 
+  test("stays its container's while a virtual machine has it open, although the namespace is gone", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add gone");
+      await node.add("gone", whole);
+      await node.shell(`ip netns del gone
+        group=$(basename $(readlink /sys/bus/pci/devices/${vf}/iommu_group))
+        sleep infinity <>/dev/vfio/$group >/dev/null 2>&1 & echo $! >/tmp/machine`);
+      const refused = await node.refused({ command: "ADD", netns: "a", config: whole, container: "c2" });
+      expect(refused).toMatchObject({
+        code: 11,
+        msg: expect.stringMatching(/c1.*virtual machine still has the VF open/),
+      });
+      const gc = { command: "GC", config: { ...whole, "cni.dev/valid-attachments": [] } };
+      expect(await node.call(gc)).toMatchObject({
+        status: 0,
+        stderr: expect.stringMatching(/keeps VF .* a virtual machine has it open/),
+      });
+      expect(await guidsAtPf(0)).toEqual([guid, guid]);
+      await node.shell("kill $(cat /tmp/machine)");
+      await node.until("! [ -e /proc/$(cat /tmp/machine) ]");
+      expect(await node.call(gc)).toMatchObject({ status: 0, stderr: "" });
+    }));
+
   test("runs with the pod's GUID in a driver that takes it over", async () => {
     await node.add("a", whole);
     await node.shell(`device=/sys/bus/pci/devices/${vf}; echo >$device/driver_override
@@ -81,6 +106,25 @@ describe("a VF that is bound to vfio-pci", () => {
       "echo 5 >/sys/module/vhca/parameters/fail_guid; echo 1 >/sys/module/vhca/parameters/skip_guid",
     );
     expect((await node.addRefused(whole)).msg).toMatch(/set the GUIDs of VF/);
+  });
+});
+
+test("a PF that is bound to vfio-pci is handed out whole", async () => {
+  const config = network(physical, { vfioPciMode: true, link_state: "enable", guid });
+  expect((await node.refused({ command: "ADD", netns: "a", config })).msg).toMatch(/is no Virtual Function/);
+  await toVfio(physical);
+  await node.unchanged(async () => {
+    const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
+    expect(status).toBe(0);
+    expect(stderr).toMatch(/is a PF, which keeps its own GUID and link state/);
+    const prevResult = JSON.parse(stdout);
+    expect(prevResult.interfaces ?? []).toEqual([]);
+    expect((await node.refused({ command: "ADD", netns: "b", config, container: "c2" })).code).toBe(101);
+    expect(
+      await node.call({ command: "CHECK", netns: "a", config: { ...config, prevResult } }),
+    ).toMatchObject({ status: 0 });
+    await node.del("a", config);
+    await node.del("a", config);
   });
 });
 

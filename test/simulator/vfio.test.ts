@@ -12,7 +12,7 @@ import { attachCall, type Wish } from "./harness/calls.ts";
 import { run, told } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { c1, vf } from "./harness/world.ts";
+import { c1, c2, pf, vf, wholePf } from "./harness/world.ts";
 import { pfGuid } from "./model/bus.ts";
 import { vfioScenarios } from "./scenarios/vfio.ts";
 import { everything, partition } from "./scenarios/wishes.ts";
@@ -115,6 +115,40 @@ test("auto derives a GUID for a VF that has none, and it stays", () => {
   node.mustDel(c1, { vf, guid: "auto" });
   expect([target.adminNodeGuid, target.adminPortGuid]).toEqual([derived, derived]);
   expect(node.add(c1, { vf }).end).toBe("done");
+});
+
+test("a VF that a virtual machine still has open is nobody else's, although the namespace is gone", () => {
+  const node = story();
+  node.mustAdd(c1, everything);
+  node.deleteNamespace(c1);
+  const target = node.machine.bus.vf(vf, "open it");
+  target.isOpen = true;
+  const refused = node.add(c2, everything);
+  expect(refused).toMatchObject({
+    end: "failed",
+    error: { code: codes.tryAgain, message: expect.stringMatching(/c1.*virtual machine still has/) },
+  });
+  expect(node.gc([]).warnings).toContainEqual(expect.stringMatching(/keeps VF .* a virtual machine has it/));
+  expect(node.records(vf)).toHaveLength(1);
+  target.isOpen = false;
+  node.mustGc([]);
+  node.requireAsBefore("after GC");
+  expect(node.problems).toEqual([]);
+});
+
+test("a PF is handed out whole, and keeps its GUID and link state, which is logged", () => {
+  const node = new Story({});
+  const { warnings } = node.mustAdd(c1, { ...everything, vf: wholePf });
+  expect(warnings).toContainEqual(expect.stringMatching(/is a PF, which keeps its own GUID and link state/));
+  node.mustDel(c1, { ...everything, vf: wholePf });
+  node.requireAsBefore("after DEL");
+  expect(node.problems).toEqual([]);
+});
+
+test("a PF that is bound to another driver is refused", () => {
+  const { end, error } = new Story({}).add(c1, { vf: pf });
+  expect(end).toBe("failed");
+  expect(error).toMatchObject({ code: codes.badConfiguration });
 });
 
 test("a GUID that is not given back is noticed", () => {

@@ -1,3 +1,4 @@
+import { isWhole } from "../../node/functions.ts";
 import type { Step } from "../attachment.ts";
 import type { AttachmentRecord } from "../record.ts";
 import { addresses } from "./addresses.ts";
@@ -30,9 +31,9 @@ export function allSteps(): readonly Step[] {
   ];
 }
 
-/** The steps of an attachment of a VF that is bound to vfio-pci: it has no devices on the host. */
-function vfioSteps(): readonly Step[] {
-  return [linkState, adminGuid, passthrough];
+/** The steps of an attachment of what is bound to vfio-pci: it has no devices on the host, and a PF has nobody above it. */
+function vfioSteps({ vf }: AttachmentRecord): readonly Step[] {
+  return isWhole(vf) ? [passthrough] : [linkState, adminGuid, passthrough];
 }
 
 /** The steps of an attachment of a VF that has no netdev. */
@@ -41,7 +42,7 @@ function rdmaSteps(): readonly Step[] {
 }
 
 /** The steps of a record's attachment, in the order of ADD. */
-export function stepsOf({ mode }: AttachmentRecord): readonly Step[] {
-  if (mode === "rdma") return rdmaSteps();
-  return mode === "vfio" ? vfioSteps() : allSteps();
+export function stepsOf(record: AttachmentRecord): readonly Step[] {
+  if (record.mode === "rdma") return rdmaSteps();
+  return record.mode === "vfio" ? vfioSteps(record) : allSteps();
 }

@@ -23,7 +23,7 @@ export const passthrough: Step = {
     if (driver === VFIO_DRIVER) return;
     throw new CniError(
       codes.node,
-      `VF ${record.vf.pci} is bound to ${driver ?? "no driver"}, not to ${VFIO_DRIVER}`,
+      `${record.vf.pci} is bound to ${driver ?? "no driver"}, not to ${VFIO_DRIVER}`,
     );
   },
 };

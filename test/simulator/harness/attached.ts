@@ -8,17 +8,20 @@ import type { Machine } from "../model/machine.ts";
 import type { Pod, Wish } from "./calls.ts";
 import { recordOf } from "./records.ts";
 import type { Run } from "./run.ts";
-import { originalsOf, type Setting } from "./world.ts";
+import { originalsOf, type Setting, wholePf } from "./world.ts";
 
 /** Are namespace and VF of its attachment still those that ADD found? */
 export function isThere(machine: Machine, pod: Pod): boolean {
   const record = recordOf(machine, pod);
-  const vf = machine.bus.vfs.get(record?.vf.pci ?? "");
-  return machine.paths.has(pod.netns) && (record === undefined || record.vf.incarnation === vf?.incarnation);
+  const pci = record?.vf.pci ?? "";
+  const vf = machine.bus.vfs.get(pci);
+  const isSame = record === undefined || pci === wholePf || record.vf.incarnation === vf?.incarnation;
+  return machine.paths.has(pod.netns) && isSame;
 }
 
 /** What is wrong with an attachment that ADD says is made. */
 export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, setting: Setting): string[] {
+  if (wish.vf === wholePf) return wholeFlaws(machine, pod, wish, result);
   if (setting.vfio === true) return vfioFlaws(machine, pod, wish, result, setting);
   if (setting.rdmaOnly === true) return rdmaOnlyFlaws(machine, pod, wish, result, setting);
   const namespace = machine.paths.get(pod.netns);
@@ -83,6 +86,14 @@ function vfioFlaws(
   );
 }
 
+/** The same of a PF that goes to a virtual machine. */
+function wholeFlaws(machine: Machine, pod: Pod, wish: Wish, result: Run["result"]): string[] {
+  return untrue(
+    [["driver", machine.bus.driverOf(wish.vf), "vfio-pci"], ...nothingInPod(machine, pod, wish, result)],
+    pod,
+  );
+}
+
 /** The same of a VF that has no netdev. */
 function rdmaOnlyFlaws(
   machine: Machine,
@@ -107,7 +118,7 @@ function rdmaOnlyFlaws(
   );
 }
 
-/** What is the same of both. The one lease is somebody else's: there is no interface to put an address on. */
+/** What is the same of both VFs. */
 function withoutInterface(
   machine: Machine,
   pod: Pod,
@@ -118,6 +129,13 @@ function withoutInterface(
   const vf = machine.bus.vf(wish.vf, "look at it");
   return [
     ["link state", vf.linkState, wish.linkState ?? originalsOf(setting, vf).linkState],
+    ...nothingInPod(machine, pod, wish, result),
+  ];
+}
+
+/** The one lease is somebody else's: there is no interface to put an address on. */
+function nothingInPod(machine: Machine, pod: Pod, wish: Wish, result: Run["result"]): Facts {
+  return [
     ["leases", machine.leases.leases.size, 1],
     ["interfaces in the result", result?.interfaces.length, wish.prevResult?.interfaces.length ?? 0],
     ["state in the record", recordOf(machine, pod)?.state, "complete"],

@@ -10,8 +10,10 @@ import { type Pod, pluginPath } from "./calls.ts";
 import { attachOther, otherVf } from "./other.ts";
 import { addPod, driver, mtu, prepareVf } from "./prepare.ts";
 
-/** The one PF. */
+/** The PF of the VFs. */
 export const pf = "0000:01:00.0";
+/** A PF that is bound to vfio-pci. */
+export const wholePf = "0000:02:00.0";
 /** The VF that the scenarios are about. */
 export const vf = "0000:01:10.0";
 /** A VF that was never given a GUID, nor anything else. */
@@ -81,6 +83,7 @@ export function makeWorld(setting: Setting = {}): Machine {
   bus.rdma.ipoibFollows = setting.rdma === "netdev follows";
   bus.rdmaDevices = setting.rdmaDevices ?? 1;
   bus.addPf(pf, driver, vfs);
+  bus.addVfioPf(wholePf);
   prepareVf(machine, vf, {
     ...naming,
     nodeGuid: setting.guid ?? nodeGuid,

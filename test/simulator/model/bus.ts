@@ -54,6 +54,11 @@ export class Bus {
     for (const vf of vfs) this.#makeVf(pf, vf);
   }
 
+  /** Plugs a PF in that is bound to vfio-pci: it has neither VFs nor devices. */
+  addVfioPf(pci: string): void {
+    this.pfs.set(pci, { pci, driver: "vfio-pci", vfs: [] });
+  }
+
   /** sriov_numvfs: 0. Nothing of the VFs is left. Returns their addresses. */
   removeVfs(pf: string): string[] {
     const gone = this.#pf(pf).vfs.splice(0);

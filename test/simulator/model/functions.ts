@@ -5,6 +5,7 @@ import type { RdmaDevice } from "./rdma.ts";
 /** A Physical Function. */
 export interface PhysicalFunction {
   readonly pci: string;
+  /** Of itself and of its VFs. */
   readonly driver: string;
   readonly vfs: Vf[];
 }
@@ -28,6 +29,8 @@ export class Vf {
   /** The first entry of its port's pkey table. */
   pkey = 0xffff;
   driverOverride: string | undefined;
+  /** Has a virtual machine it open, bound to vfio-pci? */
+  isOpen = false;
   /** undefined: no driver is bound. */
   probed: Probed | undefined;
 

@@ -82,11 +82,12 @@ export function functionsOf(gate: Gate): Functions {
       }),
     othersGuids: (pci) =>
       gate.ask("functions.othersGuids", pci, () => [
-        ...[...bus.pfs.keys()].filter((pf) => pf !== pci).map(() => pfGuid),
+        ...[...bus.pfs.values()].filter((pf) => pf.pci !== pci && pf.driver !== "vfio-pci").map(() => pfGuid),
         ...[...bus.vfs.values()]
           .filter((vf) => vf.pci !== pci)
           .flatMap(({ probed }) => (probed === undefined ? [] : [probed.nodeGuid, probed.portGuid])),
       ]),
+    isOpenByVfio: (pci) => gate.ask("functions.isOpenByVfio", pci, () => bus.vfs.get(pci)?.isOpen === true),
     unbind: (pci, driver) =>
       gate.change("functions.unbind", `${pci} from ${driver}`, () => bus.unbind(pci, driver), {
         nothing() {},

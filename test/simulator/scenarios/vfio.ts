@@ -1,7 +1,7 @@
 // VFs that are bound to vfio-pci, for virtual machines.
 import { thenAgain, thenAnother, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c2, type Setting, vf } from "../harness/world.ts";
+import { c2, type Setting, vf, wholePf } from "../harness/world.ts";
 import { addScenarios } from "./add.ts";
 import { afterKilledAdd } from "./after-killed-add.ts";
 import { delScenarios, delWithoutNamespaceScenarios } from "./del.ts";
@@ -19,6 +19,12 @@ const wanted: Wanted[] = [
     wish: everything,
     setting: { ...setting, vfConfigUnreadable: true },
   },
+];
+
+/** A whole PF; what of it cannot be set is not set. */
+const wholes: Wanted[] = [
+  { name: "a PF, everything", wish: { ...whole, vf: wholePf }, setting: {} },
+  { name: "a PF, a derived GUID", wish: { vf: wholePf, guid: "auto" }, setting: {} },
 ];
 
 /** ADD, DEL, and what a killed ADD leaves, with everything that can befall them. */
@@ -40,5 +46,8 @@ export function vfioScenarios(): Scenario[] {
     ...delScenarios([blind], [thenDel, thenAnother(c2, same, true)]),
     ...delWithoutNamespaceScenarios(wanted),
     ...after,
+    ...addScenarios(wholes, [thenDel, thenDelWithoutNamespace, thenAnother(c2, same, true), thenAgain]),
+    ...delScenarios(wholes, [thenDel, thenAnother(c2, same, true)]),
+    ...delWithoutNamespaceScenarios(wholes),
   ];
 }

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LinuxFunctions } from "../../../src/linux/functions.ts";
 import { FunctionError } from "../../../src/node/functions.ts";
-import { machine, resetMachine } from "./fake-host.ts";
+import { machine, openDescriptors, resetMachine } from "./fake-host.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
@@ -261,5 +261,39 @@ describe("whether the node has a VF", () => {
     expect(functions.anyVirtual()).toBe(false);
     expect(has({})).toBe(false);
     expect(has({ mlx5_0: { numvfs: 0 }, mlx5_1: {} })).toBe(false);
+  });
+});
+
+describe("whether somebody has a function open through vfio-pci", () => {
+  const vf = "0000:01:10.2";
+  const group = "/dev/vfio/26";
+  const bind = () => {
+    machine.links.set(`${devices}/${vf}/iommu_group`, "../../../../kernel/iommu_groups/26");
+    machine.namespaces.set(group, { name: group, magic: 0, type: 0 });
+  };
+
+  it("is said where its group cannot be opened a second time", () => {
+    bind();
+    machine.faults.set(`open ${group}`, "EBUSY");
+    expect(functions.isOpenByVfio(vf)).toBe(true);
+  });
+
+  it("is denied where it can, and then it is closed again", () => {
+    bind();
+    expect(functions.isOpenByVfio(vf)).toBe(false);
+    expect(openDescriptors()).toEqual([]);
+  });
+
+  it("is denied where there is no IOMMU, or the group is not vfio's", () => {
+    expect(functions.isOpenByVfio(vf)).toBe(false);
+    bind();
+    machine.namespaces.delete(group);
+    expect(functions.isOpenByVfio(vf)).toBe(false);
+  });
+
+  it("is not guessed where the kernel says something else", () => {
+    bind();
+    machine.faults.set(`open ${group}`, "EPERM");
+    expect(() => functions.isOpenByVfio(vf)).toThrow(expect.objectContaining({ code: "EPERM" }));
   });
 });
