@@ -16,8 +16,8 @@ JSRuntime *memory_new_runtime(void)
 #include <string.h>
 
 /*
- * A block is a header with its capacity, then what the caller gets, which is aligned to 16 bytes as malloc's is.
- * An ADD needs less than 1 MiB; pages of the arena that are never touched cost nothing.
+ * A block is a header with its capacity, then what the caller gets, which is aligned to 8 bytes: the engine has nothing
+ * that wants more. An ADD needs less than 1 MiB; pages of the arena that are never touched cost nothing.
  */
 enum { HEADER = 8, ARENA = 2 * 1024 * 1024 };
 
@@ -51,15 +51,51 @@ static bool is_last(void *block)
   return (unsigned char *)block + usable_size(block) == memory.next;
 }
 
+/* The list that a block of so many units is on once it is freed: that of its own size, or that of the large ones. */
+static void **list_of(size_t units)
+{
+  return &memory.freed[units <= MEMORY_SMALL_UNITS ? units : MEMORY_LARGE];
+}
+
+static void push(void **list, unsigned char *block)
+{
+  memcpy(block, list, sizeof *list);
+  *list = block;
+}
+
+static unsigned char *pop(void **list)
+{
+  unsigned char *block = *list;
+  memcpy(list, block, sizeof *list);
+  return block;
+}
+
+/* The first large freed block that has room, cut to size: tables that have grown leave what many small blocks can use. */
+static unsigned char *take_of_large(size_t bytes)
+{
+  void **list = list_of(MEMORY_LARGE);
+  while (*list != NULL && usable_size(*list) + HEADER < bytes)
+    list = *list;
+  if (*list == NULL)
+    return NULL;
+  unsigned char *block = pop(list);
+  const size_t rest = usable_size(block) + HEADER - bytes;
+  if (rest >= MEMORY_LEAST_UNITS * MEMORY_UNIT) {
+    *header(block) = bytes - HEADER;
+    *header(block + bytes) = rest - HEADER;
+    push(list_of(rest / MEMORY_UNIT), block + bytes);
+  }
+  return block;
+}
+
 static void *take(size_t units)
 {
   const size_t bytes = units * MEMORY_UNIT;
   unsigned char *block;
-  if (units <= MEMORY_SMALL_UNITS && memory.freed[units] != NULL) {
-    block = memory.freed[units];
-    memcpy(&memory.freed[units], block, sizeof memory.freed[units]);
+  if (units <= MEMORY_SMALL_UNITS && memory.freed[units] != NULL)
+    return pop(&memory.freed[units]);
+  if (memory.freed[MEMORY_LARGE] != NULL && (block = take_of_large(bytes)) != NULL)
     return block;
-  }
   if (bytes <= (size_t)(memory.end - memory.next)) {
     block = memory.next + HEADER;
     memory.next += bytes;
@@ -78,11 +114,10 @@ static void give_back(void *block)
   const size_t units = (usable_size(block) + HEADER) / MEMORY_UNIT;
   if (!is_cut(block)) {
     free((unsigned char *)block - MEMORY_UNIT);
-  } else if (units <= MEMORY_SMALL_UNITS) {
-    memcpy(block, &memory.freed[units], sizeof memory.freed[units]);
-    memory.freed[units] = block;
-  } else if (is_last(block)) {
+  } else if (units > MEMORY_SMALL_UNITS && is_last(block)) {
     memory.next -= units * MEMORY_UNIT;
+  } else {
+    push(list_of(units), block);
   }
 }
 
@@ -96,7 +131,8 @@ static void *engine_malloc(JSMallocState *state, size_t size)
 {
   if (size > SIZE_MAX / 2 || exceeds(state, size))
     return NULL;
-  void *block = take((size + HEADER + MEMORY_UNIT - 1) / MEMORY_UNIT);
+  const size_t units = (size + HEADER + MEMORY_UNIT - 1) / MEMORY_UNIT;
+  void *block = take(units < MEMORY_LEAST_UNITS ? MEMORY_LEAST_UNITS : units);
   if (block == NULL)
     return NULL;
   state->malloc_count++;

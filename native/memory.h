@@ -8,14 +8,22 @@
 
 #include <quickjs/quickjs.h>
 
-/* Sizes of blocks are multiples of a unit, in bytes. Freed ones of more units than that are not kept for later. */
-enum { MEMORY_UNIT = 16, MEMORY_SMALL_UNITS = 64 };
+enum {
+  /* Sizes of blocks, with their headers, are multiples of it, in bytes. */
+  MEMORY_UNIT = 8,
+  /* Once it is freed a block must hold a pointer. */
+  MEMORY_LEAST_UNITS = 2,
+  /* Up to that there is a list of freed blocks for each size. */
+  MEMORY_SMALL_UNITS = 128,
+  /* The list of freed blocks that are larger. No block is so small. */
+  MEMORY_LARGE = 0,
+};
 
 /* What there is to give. */
 struct memory {
   /* Blocks are cut from here. */
   unsigned char *next, *end;
-  /* By size in units; a freed block holds the pointer to the next one. */
+  /* By size in units, and MEMORY_LARGE; a freed block holds the pointer to the next one. */
   void *freed[MEMORY_SMALL_UNITS + 1];
 };
 
