@@ -1,4 +1,4 @@
-# ib-sriov: TypeScript in src/ → one script (esbuild) → bytecode (scripts/compile.c) → linked with native/*.c and
+# ib-sriov: TypeScript in src/ → two scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/*.c and
 # libquickjs → run once, for the image of its memory (native/image.h) → build/ib-sriov. `make help` lists what there
 # is to make.
 
@@ -33,8 +33,8 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 B := build
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := argument children clock copy directories engine error exit files host image json locks main math memory \
-  namespaces netlink process read report signals spawn start streams strings text wait watch write
+NATIVE := argument children clock command-line copy directories engine error exit files host image json locks main \
+  math memory namespaces netlink process read report signals spawn start streams strings text wait watch write
 HEADERS := $(wildcard native/*.h)
 
 # As OCI calls it.
@@ -124,14 +124,17 @@ clean: ## removes build/
 
 # ---- the program ----
 
-$(B)/program.js: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/absent.mjs package-lock.json Makefile | setup
-	@mkdir -p $(@D)
-	$(call say,bundle,$@)
-	$(Q)$(NODE) scripts/bundle.mjs $@
+SCRIPTS := program command-line
 
-$(B)/program.bytecode: $(B)/program.js $(B)/compile
+$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/absent.mjs package-lock.json Makefile | setup
+	@mkdir -p $(@D)
+	$(call say,bundle,$(B)/)
+	$(Q)$(NODE) scripts/bundle.mjs $(B)
+
+$(B)/%.bytecode: $(B)/%.js $(B)/compile
 	$(call say,compile,$@)
 	$(Q)$(B)/compile $< >$@
+BYTECODE := $(SCRIPTS:%=$(B)/%.bytecode)
 
 # Version, commit and date; written only where it changed. The date is the commit's, so that a build can be repeated.
 $(B)/include/build.h: FORCE
@@ -158,14 +161,16 @@ OBJECTS := $(NATIVE:%=%.o)
 # Room enough for any image, in bytes.
 ROOMY := 0x400000
 
+BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_LINE='"$(B)/command-line.bytecode"'
+
 # An executable with room for an image of so many bytes, in which no image has been taken. $(1) its name, $(2) bytes
 define untaken
-	$(Q)$(CC) -c -DPROGRAM='"$(B)/program.bytecode"' -DIMAGE_BYTES=$(2) -o $(1).image.o native/image.S
+	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(2) -o $(1).image.o native/image.S
 	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -Wl,-T,native/discard.ld -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
 endef
 
 # Made twice: the first one has room enough and tells how much it takes, the second has that and is the one to fill.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S native/discard.ld $(B)/program.bytecode
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S native/discard.ld $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY))
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
@@ -174,9 +179,9 @@ $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S native/discard.ld $(B)/pro
 	$(Q)$(RUN) $(B)/obj/untaken >$(B)/obj/image
 	$(Q)$(OBJCOPY) --update-section .image=$(B)/obj/image $(B)/obj/untaken $(B)/obj/ib-sriov
 	$(Q)$(STRIP) -o $@ $(B)/obj/ib-sriov
-$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/image.S $(B)/program.bytecode
+$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/image.S $(BYTECODE)
 	$(call say,link,$@)
-	$(Q)$(CC) -c -DPROGRAM='"$(B)/program.bytecode"' -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/image.S
+	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(LIBRARIES)
 
 # ---- what is handed out ----
@@ -190,7 +195,7 @@ $(B)/SHA256SUMS: $(B)/ib-sriov $(IMAGE)
 
 # ---- the compiler for the program: runs here and now, with the same engine ----
 
-TOOL := $(filter-out main.o image.o,$(NATIVE:%=%.o)) compile.o
+TOOL := $(filter-out main.o image.o command-line.o,$(NATIVE:%=%.o)) compile.o
 
 # The one file that says which build it is.
 $(B)/obj/process.o $(B)/asan/process.o $(B)/tool/process.o: $(B)/include/build.h
@@ -208,7 +213,7 @@ $(B)/compile: $(TOOL:%=$(B)/tool/%)
 
 # ---- the executable that the tests of native/ run (both variants) ----
 
-HOST_TEST := $(filter-out main.o image.o,$(OBJECTS)) host-test.o
+HOST_TEST := $(filter-out main.o image.o command-line.o,$(OBJECTS)) host-test.o
 
 define host_test
 $(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) Makefile | setup

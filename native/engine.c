@@ -36,6 +36,19 @@ JSContext *engine_start(void)
   return context;
 }
 
+JSValue engine_evaluate(JSContext *context, const uint8_t *bytecode, size_t length, const char *variable)
+{
+  JSValue function = JS_ReadObject(context, bytecode, length, JS_READ_OBJ_BYTECODE);
+  JSValue result = JS_IsException(function) ? function : JS_EvalFunction(context, function);
+  if (JS_IsException(result))
+    return result;
+  JS_FreeValue(context, result);
+  JSValue global = JS_GetGlobalObject(context);
+  JSValue value = JS_GetPropertyStr(context, global, variable);
+  JS_FreeValue(context, global);
+  return value;
+}
+
 void engine_end(JSContext *context)
 {
   JSRuntime *runtime = JS_GetRuntime(context);

@@ -7,6 +7,11 @@
 
 /* A context with what the program uses, and `host`. NULL where memory is short. */
 JSContext *engine_start(void);
+/*
+ * Evaluates a script's bytecode and gives the global variable that it sets. JS_EXCEPTION where the bytecode is none, or
+ * the script throws.
+ */
+JSValue engine_evaluate(JSContext *context, const uint8_t *bytecode, size_t length, const char *variable);
 
 /* The exit status, now that the program has run to this result. What it threw is reported. */
 int engine_finish(JSContext *context, JSValue result);

@@ -47,6 +47,11 @@ declare module "host" {
   function readStdin(limit: number): string;
   /** The status (0 to 255) that the process ends with when its program has run to its end; 0 until it is set. */
   function exitStatus(status: number): void;
+  /**
+   * What answers the command line (src/cli/command-line.ts), which is evaluated now: it is called with argv, and gives
+   * the exit status. In the executable ib-sriov only.
+   */
+  function commandLine(): (words: readonly string[]) => number;
   /** Version, commit and build date, baked in at build time. */
   const build: { readonly version: string; readonly commit: string; readonly date: string };
   /**

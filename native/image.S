@@ -15,4 +15,12 @@ program_end:
         .org image_begin + IMAGE_BYTES
 image_end:
 
+/* The bytecode of the command line, which command-line.c evaluates where it is wanted. */
+        .section .rodata
+        .balign 16
+        .globl command_line_begin, command_line_end
+command_line_begin:
+        .incbin COMMAND_LINE
+command_line_end:
+
         .section .note.GNU-stack, "", @progbits

@@ -1,4 +1,5 @@
 #include "image.h"
+#include "command-line.h"
 #include "host.h"
 #include "memory.h"
 
@@ -33,16 +34,13 @@ static struct image *const image = (struct image *)image_begin;
 /* Evaluates the program and gets the function `main` of what it exports. */
 static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t length)
 {
-  JSValue function = JS_ReadObject(context, bytecode, length, JS_READ_OBJ_BYTECODE);
-  JSValue result = JS_IsException(function) ? function : JS_EvalFunction(context, function);
-  if (JS_IsException(result))
-    return result;
-  JS_FreeValue(context, result);
-  JSValue global = JS_GetGlobalObject(context);
-  JSValue program = JS_GetPropertyStr(context, global, "program");
+  if (!command_line_offer(context))
+    return JS_EXCEPTION;
+  JSValue program = engine_evaluate(context, bytecode, length, "program");
+  if (JS_IsException(program))
+    return program;
   JSValue main = JS_GetPropertyStr(context, program, "main");
   JS_FreeValue(context, program);
-  JS_FreeValue(context, global);
   return main;
 }
 

@@ -1,8 +1,8 @@
 // Which face is wanted: a CNI verb, the command line, or the version. All that stands at the top level of this and
 // every other file is evaluated when the executable is built (native/image.c); a call begins with main().
-import { args, build, exitStatus, getenv, print } from "host";
+import { args, build, commandLine, exitStatus, getenv, print } from "host";
 import { answerCall } from "./attachment-face.ts";
-import { answerCommandLine, isCommandLine } from "./cli/command-line.ts";
+import { isCommandLine } from "./cli/is-command-line.ts";
 
 /** One call of the executable. */
 export function main(): void {
@@ -20,7 +20,7 @@ export function main(): void {
   } else if (command !== undefined && command !== "") {
     answerCall();
   } else if (isCommandLine(args())) {
-    exitStatus(answerCommandLine(args()));
+    exitStatus(commandLine()(args()));
   } else {
     const error = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
     print(1, JSON.stringify(error, undefined, 4));

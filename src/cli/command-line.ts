@@ -1,15 +1,8 @@
-// The face for people and containers: what is called with arguments and without CNI_COMMAND.
+// The face for people and containers: what is called with arguments and without CNI_COMMAND. It is a script of its
+// own (scripts/bundle.mjs).
 import { print } from "host";
 import { install } from "./install.ts";
 import { INSTALL_USAGE } from "./install-options.ts";
-
-/** Name of the reference's installer: under it, and with its flags alone, we are one too. */
-const THIN_ENTRYPOINT = /(^|\/)thin_entrypoint$/;
-
-/** Does a command line ask for something? @param words argv. */
-export function isCommandLine(words: readonly string[]): boolean {
-  return words.length > 1 || THIN_ENTRYPOINT.test(words[0] ?? "");
-}
 
 /**
  * Does what the command line asks for.
