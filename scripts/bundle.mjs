@@ -55,7 +55,9 @@ const taken = (names) => ({
   setup(build) {
     build.onLoad({ filter: /.*/, namespace: "shared" }, ({ path }) => ({
       contents: names[path]
-        .map((name) => `export const ${name} = /* @__PURE__ */ (() => program.shared["${path}"].${name})();\n`)
+        .map(
+          (name) => `export const ${name} = /* @__PURE__ */ (() => program.shared["${path}"].${name})();\n`,
+        )
         .join(""),
     }));
   },
