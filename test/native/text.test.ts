@@ -50,6 +50,22 @@ const anyBytes = fc.array(
 );
 
 describe("against the stand-in that unit tests use", () => {
+  test("utc", () => {
+    // Every 29 February from 1970 on that there is or that there is not, the ends of years, and anything.
+    const years = Array.from({ length: 700 }, (_, i) => 1970 + i);
+    const dates = years.flatMap((year) => [
+      Date.UTC(year, 1, 28),
+      Date.UTC(year, 2, 1),
+      Date.UTC(year, 11, 31),
+    ]);
+    const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+    const times = [...dates, 0, last, ...samples(fc.integer({ min: 0, max: last }))];
+    expect(applied("host.utc(one)", times)).toEqual(times.map(standIn.utc));
+    for (const time of [-1, last + 1, 0.5, Number.NaN, "0"]) {
+      expect(failure("host.utc(input);", time)).toMatchObject({ name: "TypeError" });
+    }
+  });
+
   test("utf8Encode", () => {
     const texts = samples(anyText);
     // As code units: JSON on its way to the test must not repair them.
