@@ -74,6 +74,11 @@ export class StateDirectory {
     return this.files.lock(`${root}/.node`);
   }
 
+  /** The file in which calls are counted (src/log/counters.ts), and how many bytes it has. */
+  counters(room: number): Lock {
+    return this.files.lock(`${root}/.calls`, room);
+  }
+
   /** Is the attachment's name one that a file can bear? "a-b" and longer than {@link longestName} is not. */
   nameFits(name: AttachmentName): boolean {
     return utf8Length(name.containerId) + 1 + utf8Length(name.ifname) <= longestName;
