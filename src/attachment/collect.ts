@@ -8,6 +8,7 @@ import type { CollectCall } from "./call.ts";
 import { recordedContainer } from "./container.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { runIpam, spokenVersions } from "./ipam-call.ts";
+import { located } from "./located.ts";
 import { Locks } from "./locks.ts";
 import { releaseOwed } from "./owed-leases.ts";
 import { rdmaDevicesAway } from "./rdma-devices-in.ts";
@@ -84,8 +85,9 @@ function collectRecord(node: Node, state: StateDirectory, call: CollectCall, pat
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
     // What was read without the lock may be history by now.
-    const record = leftOver(state, path, call);
-    if (record?.vf.pci !== pci) return;
+    const read = leftOver(state, path, call);
+    if (read?.vf.pci !== pci) return;
+    const record = attempt(`find VF ${pci} at its PF`, () => located(node, read));
     const pod = attempt(`look for the network namespace ${record.netns}`, () =>
       recordedContainer(node, record),
     );

@@ -36,6 +36,10 @@ export class LinuxFunctions implements Functions {
     return { pci, pf, index: virtualIndex(pci, pf), incarnation: status.inode };
   }
 
+  isVirtualOf({ pci, pf, index }: Pick<VirtualFunction, "pci" | "pf" | "index">): boolean {
+    return virtualFunctionAt(functionDirectory(pf), index) === pci;
+  }
+
   incarnation(pci: string): string | undefined {
     const directory = functionDirectory(pci);
     return unlessGone(() => host.stat(directory))?.inode;

@@ -123,9 +123,10 @@ test("what is no address, no bytes, no family", () => {
 });
 
 test("the module has what host.d.ts declares, and nothing else", () => {
-  const declared = [
-    ...readFileSync("native/host.d.ts", "utf8").matchAll(/^ {2}(?:function|const) (\w+)/gm),
-  ].map((match) => match[1]);
+  const declared = [...readFileSync("native/host.d.ts", "utf8").matchAll(/^ {2}(?:function|const) (\w+)/gm)]
+    .map((match) => match[1])
+    // The script that it evaluates is only in ib-sriov.
+    .filter((name) => name !== "commandLine");
   expect(declared.length).toBeGreaterThan(40);
   expect(evaluate("return Object.getOwnPropertyNames(host).sort();")).toEqual(declared.sort());
 });
