@@ -43,6 +43,10 @@ declare module "host" {
    * EAGAIN is waited out; EPIPE is thrown (SIGPIPE is ignored).
    */
   function print(fd: 1 | 2, text: string): void;
+  /** isatty(3). */
+  function isTerminal(fd: number): boolean;
+  /** A time as {@link realtime} gives it, whole, in UTC: "2026-11-24T21:46:04Z". Up to the year 9999. */
+  function formatTime(milliseconds: number): string;
   /** Everything on stdin, as UTF-8 text. More than `limit` bytes: EFBIG. */
   function readStdin(limit: number): string;
   /** The status (0 to 255) that the process ends with when its program has run to its end; 0 until it is set. */

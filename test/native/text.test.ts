@@ -58,6 +58,12 @@ describe("against the stand-in that unit tests use", () => {
     expect(applied(call, units)).toEqual(texts.map((text) => Array.from(standIn.utf8Encode(text))));
   });
 
+  test("formatTime", () => {
+    const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
+    const inputs = [0, 999, last, ...samples(fc.integer({ min: 0, max: last }))];
+    expect(applied("host.formatTime(one)", inputs)).toEqual(inputs.map(standIn.formatTime));
+  });
+
   test("utf8Decode", () => {
     const inputs = samples(anyBytes);
     const expected = inputs.map((bytes) => standIn.utf8Decode(Uint8Array.from(bytes)));
@@ -120,6 +126,16 @@ test("what is no address, no bytes, no family", () => {
   expect(failure("host.inetNtop(new Uint16Array(2));")).toMatchObject({ name: "TypeError" });
   expect(failure("host.inetNtop([1, 2, 3, 4]);")).toMatchObject({ name: "TypeError" });
   expect(failure("host.inetPton(5, '');")).toMatchObject({ code: "EAFNOSUPPORT" });
+});
+
+test("a time that people do not write so, or that is none", () => {
+  expect(failure("host.formatTime(-1);")).toMatchObject({ name: "TypeError" });
+  expect(failure("host.formatTime(253402300800000);")).toMatchObject({ name: "TypeError" });
+  expect(failure("host.formatTime(0.5);")).toMatchObject({ name: "TypeError" });
+});
+
+test("a pipe is no terminal, nor is what is not open", () => {
+  expect(evaluate("return [host.isTerminal(1), host.isTerminal(999)];")).toEqual([false, false]);
 });
 
 test("the module has what host.d.ts declares, and nothing else", () => {

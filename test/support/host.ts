@@ -86,3 +86,10 @@ function longestZeroRun(words: readonly number[]): { start: number; length: numb
   }
   return best;
 }
+
+export const isTerminal: typeof host.isTerminal = () => false;
+
+export const getenv: typeof host.getenv = (name) => process.env[name];
+
+export const formatTime: typeof host.formatTime = (milliseconds) =>
+  new Date(milliseconds).toISOString().replace(/\.\d+Z$/, "Z");
