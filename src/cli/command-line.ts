@@ -3,14 +3,17 @@
 import { print } from "host";
 import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
+import { release, show } from "./attachments-commands.ts";
 import { type Command, parseWords, UsageError } from "./command.ts";
+import { gc } from "./gc.ts";
 import { install } from "./install.ts";
 import { list } from "./list.ts";
 import { say } from "./output.ts";
+import { provisionAll } from "./provision.ts";
 import { overview, usageOf } from "./usage.ts";
 
 /** All but the installer, which reads its words in its own way. */
-const commands: readonly Command[] = [list];
+const commands: readonly Command[] = [list, show, release, gc, provisionAll];
 const installer = {
   name: "install",
   summary: "Copies this executable into the node's directory of CNI plugins",
