@@ -64,8 +64,9 @@ function provisionLocked(
   }
   release(attachment, state, path);
   settleOwed(node, state, locks, vf.pci, call.warn);
-  const { guid: given = effective.port } = record.wanted;
-  return { guid: given, isNew: given !== effective.port || given !== effective.node };
+  const { guid: wanted } = record.wanted;
+  if (wanted === undefined) return { guid: effective.port, isNew: false };
+  return { guid: wanted, isNew: effective.node !== wanted || effective.port !== wanted };
 }
 
 /** Is it a VF without a netdev? Of one that a dead call has left in the middle of a rebind its record tells. */

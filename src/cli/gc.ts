@@ -39,7 +39,7 @@ export const gc: Command = {
 export function collected(node: Node, limits: Limits, act: boolean): Line[] {
   const state = new StateDirectory(node.files);
   const done = act ? "released" : "would be released";
-  const recorded = attempt("list what is attached", () => state.paths());
+  const recorded = attempt("list what is attached", () => state.paths().sort());
   const records = recorded.flatMap((path) =>
     lineOf(path, () => {
       const outcome = collectDead(node, state, limits, path, act);
