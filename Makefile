@@ -89,11 +89,16 @@ fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## hostile input of al
 
 # Where the runtime of a node looks for plugins.
 CNI_BIN_DIR ?= /opt/cni/bin
+# Where systemd looks for units that are no package's.
+UNIT_DIR ?= /usr/local/lib/systemd/system
+UNITS := $(wildcard deploy/systemd/*)
 
 .PHONY: install
-install: build ## copies it into CNI_BIN_DIR (/opt/cni/bin), below DESTDIR
-	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR)
+install: build ## copies it into CNI_BIN_DIR (/opt/cni/bin), and units into UNIT_DIR, below DESTDIR
+	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR) $(DESTDIR)$(UNIT_DIR)
 	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
+	$(Q)for unit in $(UNITS); do \
+	  sed 's|@CNI_BIN_DIR@|$(CNI_BIN_DIR)|' $$unit >$(DESTDIR)$(UNIT_DIR)/$$(basename $$unit) || exit 1; done
 
 .PHONY: image
 image: $(IMAGE) $(B)/SHA256SUMS ## the container image, an OCI archive in build/, and checksums; needs buildah

@@ -43,6 +43,10 @@ declare module "host" {
    * EAGAIN is waited out; EPIPE is thrown (SIGPIPE is ignored).
    */
   function print(fd: 1 | 2, text: string): void;
+  /** isatty(3). */
+  function isTerminal(fd: number): boolean;
+  /** A time as {@link realtime} gives it, whole, in UTC: "2026-11-24T21:46:04Z". Up to the year 9999. */
+  function formatTime(milliseconds: number): string;
   /** Everything on stdin, as UTF-8 text. More than `limit` bytes: EFBIG. */
   function readStdin(limit: number): string;
   /** The status (0 to 255) that the process ends with when its program has run to its end; 0 until it is set. */
@@ -74,8 +78,6 @@ declare module "host" {
   function inetPton(family: 4 | 6, text: string): Uint8Array | undefined;
   /** inet_ntop(3) of 4 or 16 bytes. Other lengths: EINVAL. */
   function inetNtop(bytes: Uint8Array): string;
-  /** A moment, whole ms since 1970, as RFC 3339 has it: "2025-11-24T22:04:19.123Z". */
-  function utc(time: number): string;
 
   // ---- files ------------------------------------------------------------------------------------------
   interface FileStatus {

@@ -145,6 +145,7 @@ bool host_install(JSContext *context);
 #define HOST_PART(part)                                     \
   extern const JSCFunctionListEntry host_##part##_functions[]; \
   extern const int host_##part##_count
+HOST_PART(clock);
 HOST_PART(process);
 HOST_PART(streams);
 HOST_PART(signals);

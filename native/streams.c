@@ -57,7 +57,16 @@ static JSValue host_readStdin(HOST_ARGUMENTS)
   return host_read_text(context, 0, (size_t)limit, 0, HOST_READ_STREAM, "stdin");
 }
 
+static JSValue host_isTerminal(HOST_ARGUMENTS)
+{
+  int64_t fd;
+  if (!host_integer(context, argv[0], "fd", 0, INT32_MAX, &fd))
+    return JS_EXCEPTION;
+  return JS_NewBool(context, isatty((int)fd));
+}
+
 const JSCFunctionListEntry host_streams_functions[] = {
+  HOST_FUNCTION(isTerminal, 1),
   HOST_FUNCTION(print, 2),
   HOST_FUNCTION(readStdin, 1),
 };

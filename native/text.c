@@ -1,4 +1,4 @@
-/* Text, addresses and moments between JavaScript and bytes. Nothing here asks the kernel. */
+/* Text and addresses between JavaScript and bytes. Nothing here asks the kernel. */
 #include "host.h"
 
 #include <arpa/inet.h>
@@ -70,36 +70,10 @@ static JSValue host_inetNtop(HOST_ARGUMENTS)
   return JS_NewString(context, text);
 }
 
-/*
- * The year begins on 1 March, so that a leap day is its last, and every five months from there have 153 days. (The C
- * library's gmtime would do it, and bring its time zones along: 15 KB.)
- */
-static JSValue host_utc(HOST_ARGUMENTS)
-{
-  int64_t ms;
-  /* To the end of the year 9999. */
-  if (!host_integer(context, argv[0], "a time", 0, INT64_C(253402300799999), &ms))
-    return JS_EXCEPTION;
-  const unsigned in_day = (unsigned)(ms % 86400000);
-  /* Since 1 March of the year 0; 400 years have 146097 days, 100 have 36524, 4 have 1461. */
-  const unsigned days = (unsigned)(ms / 86400000) + 719468;
-  const unsigned era = days / 146097, day = days % 146097;
-  const unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
-  const unsigned of_year = day - (365 * year + year / 4 - year / 100);
-  const unsigned month = (5 * of_year + 2) / 153;
-  const unsigned of_month = of_year - (153 * month + 2) / 5 + 1;
-  const unsigned calendar = month < 10 ? month + 3 : month - 9;
-  char text[40];
-  snprintf(text, sizeof text, "%04u-%02u-%02uT%02u:%02u:%02u.%03uZ", year + 400 * era + (calendar <= 2), calendar,
-           of_month, in_day / 3600000, in_day / 60000 % 60, in_day / 1000 % 60, in_day % 1000);
-  return JS_NewString(context, text);
-}
-
 const JSCFunctionListEntry host_text_functions[] = {
   HOST_FUNCTION(utf8Encode, 1),
   HOST_FUNCTION(utf8Decode, 1),
   HOST_FUNCTION(inetPton, 2),
   HOST_FUNCTION(inetNtop, 1),
-  HOST_FUNCTION(utc, 1),
 };
 const int host_text_count = COUNT_OF(host_text_functions);

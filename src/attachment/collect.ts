@@ -1,24 +1,16 @@
 import { networkNameOf } from "../cni/configuration.ts";
-import { messageOf } from "../cni/error-document.ts";
 import { NEWEST_VERSION } from "../cni/versions.ts";
 import type { Node } from "../node/node.ts";
-import type { Attachment } from "./attachment.ts";
-import { attachmentOf } from "./attachment-of.ts";
 import type { CollectCall } from "./call.ts";
-import { recordedContainer } from "./container.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { runIpam, spokenVersions } from "./ipam-call.ts";
-import { Locks } from "./locks.ts";
 import { releaseOwed } from "./owed-leases.ts";
-import { rdmaDevicesAway } from "./rdma-devices-in.ts";
 import { type AttachmentRecord, isNamed } from "./record.ts";
-import { holdsVf, release } from "./release.ts";
+import { release } from "./release.ts";
+import { signOfLife } from "./sign-of-life.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { combined } from "./undo.ts";
-import { hostNetdevOf } from "./vf-netdev.ts";
-
-/** How long somebody who is at work on a VF is waited for, ms: whoever it is will clean up, or has the VF. */
-const patience = 5000;
+import { withLockedRecord } from "./with-locked-record.ts";
 
 /**
  * GC: detaches what the runtime does not know (any more) in one network, and releases what leases are owed there.
@@ -76,20 +68,9 @@ function leftOver(state: StateDirectory, path: string, call: CollectCall): Attac
 }
 
 function collectRecord(node: Node, state: StateDirectory, call: CollectCall, path: string): void {
-  const seen = leftOver(state, path, call);
-  if (seen === undefined) return;
-  const { pci } = seen.vf;
-  const deadline = Math.min(node.clock.now() + patience, call.deadline);
-  const locks = new Locks(node, state, { ...call, deadline }, `GC of network ${call.network}`);
-  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
-  try {
-    // What was read without the lock may be history by now.
-    const record = leftOver(state, path, call);
-    if (record?.vf.pci !== pci) return;
-    const pod = attempt(`look for the network namespace ${record.netns}`, () =>
-      recordedContainer(node, record),
-    );
-    const attachment = attachmentOf(node, record, pod, locks, call);
+  const read = () => leftOver(state, path, call);
+  withLockedRecord(node, state, call, `GC of network ${call.network}`, read, (attachment) => {
+    const { record } = attachment;
     const life = attempt(`find out whether container ${record.containerId} lives`, () =>
       signOfLife(attachment),
     );
@@ -97,46 +78,10 @@ function collectRecord(node: Node, state: StateDirectory, call: CollectCall, pat
     else {
       call.warn(
         `container ${record.containerId} (${record.ifname}) is not in the list of valid attachments of network ` +
-          `${call.network}, but keeps VF ${pci}: ${life}`,
+          `${call.network}, but keeps VF ${record.vf.pci}: ${life}`,
       );
     }
-  } finally {
-    locks.release();
-  }
-}
-
-/**
- * What says that the container may be alive with its VF; undefined where nothing does. One that never got it (the
- * record is not complete, and nobody holds the VF's lock) cannot miss it, and nobody one that is another's by now.
- */
-function signOfLife(attachment: Attachment): string | undefined {
-  const { node, record, pod } = attachment;
-  if (!holdsVf(attachment)) return undefined;
-  if (pod !== undefined) {
-    const lives = record.state === "complete" && node.namespaces.inhabited(pod);
-    return lives ? `processes run in its namespace ${record.netns}` : undefined;
-  }
-  if (record.mode === "vfio") {
-    // Nothing of it was ever in a namespace.
-    const lives = record.state === "complete" && node.functions.isOpenByVfio(record.vf.pci);
-    return lives
-      ? `its namespace ${record.netns} cannot be found, and yet a virtual machine has it open`
-      : undefined;
-  }
-  if (record.mode === "rdma") {
-    const away = rdmaDevicesAway(node, record.vf.pci);
-    return away.length === 0
-      ? undefined
-      : `its namespace ${record.netns} cannot be found, and yet the host has not the RDMA device ${away.join(", ")}`;
-  }
-  // A rebind would tear the VF out of wherever it is.
-  if (!node.functions.hasNetdev(record.vf.pci)) return undefined;
-  try {
-    hostNetdevOf(attachment);
-    return undefined;
-  } catch (error) {
-    return `its namespace ${record.netns} cannot be found, and yet ${messageOf(error)}`;
-  }
+  });
 }
 
 function collectOwed(node: Node, state: StateDirectory, call: CollectCall, path: string): void {

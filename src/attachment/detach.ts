@@ -6,6 +6,7 @@ import { openIfThere, recordedContainer, requireOtherNetns } from "./container.t
 import { detachUnrecorded } from "./detach-unrecorded.ts";
 import { attempt } from "./failure.ts";
 import { callForLease } from "./ipam-call.ts";
+import { located } from "./located.ts";
 import { Locks } from "./locks.ts";
 import { settleOwed } from "./owed-leases.ts";
 import type { AttachmentRecord } from "./record.ts";
@@ -39,8 +40,9 @@ export function detach(node: Node, call: DetachCall): void {
     // What was read without the lock may be history by now.
     const stored = find();
     if (stored === undefined || pciOf(stored) !== pci) return;
-    const record = stored.record ?? takeFromReference(node, call, state, locks, named, stored);
-    if (record === undefined) return;
+    const read = stored.record ?? takeFromReference(node, call, state, locks, named, stored);
+    if (read === undefined) return;
+    const record = attempt(`find VF ${pci} at its PF`, () => located(node, read));
     const pod = attempt(`look for the network namespace ${record.netns}`, () =>
       containerOf(node, call, named, record),
     );

@@ -42,7 +42,7 @@ export function estateOf(
   const { path, record } = stored;
   const current = isCurrent(node, record, vf.incarnation);
   if (current && record.state === "complete") requireDead(node, record);
-  return { path, record, current };
+  return { path, record: current ? { ...record, vf } : record, current };
 }
 
 /** @throws {CniError} where the attachment lives, or its virtual machine has not let go of the VF yet (code 11). */

@@ -138,7 +138,8 @@ function requireIsolation(
   wanted: Wanted,
 ): void {
   if (wanted.rdmaIsolation !== true) {
-    if (devices.length > 0) warnOfUnusableRdma(node, pci, call.warn);
+    // Where there is no container (provision) nobody needs to know.
+    if (devices.length > 0 && call.netns !== "") warnOfUnusableRdma(node, pci, call.warn);
     return;
   }
   requireExclusiveRdma(node);

@@ -1,18 +1,62 @@
 // The face for people and containers: what is called with arguments and without CNI_COMMAND. It is a script of its
 // own (scripts/bundle.mjs).
 import { print } from "host";
+import { messageOf } from "../cni/error-document.ts";
+import { errnoOf } from "../node/node.ts";
+import { release, show } from "./attachments-commands.ts";
+import { type Command, parseWords, UsageError } from "./command.ts";
+import { gc } from "./gc.ts";
 import { install } from "./install.ts";
-import { INSTALL_USAGE } from "./install-options.ts";
+import { list } from "./list.ts";
+import { say } from "./output.ts";
+import { provisionAll } from "./provision.ts";
+import { overview, usageOf } from "./usage.ts";
+
+/** All but the installer, which reads its words in its own way. */
+const commands: readonly Command[] = [list, show, release, gc, provisionAll];
+const installer = {
+  name: "install",
+  summary: "Copies this executable into the node's directory of CNI plugins",
+};
 
 /**
  * Does what the command line asks for.
  * @param words argv.
- * @returns the exit status.
+ * @returns the exit status: 0, 1 where it failed, 2 where the words cannot be understood.
  */
-export function answerCommandLine([, command, ...rest]: readonly string[]): number {
-  if (command === "install") return install(rest);
-  if (command === undefined) return install([]);
-  if (command.startsWith("-")) return install([command, ...rest]);
-  print(2, `unknown command: ${command}\n${INSTALL_USAGE}`);
-  return 2;
+export function answerCommandLine([program = "", ...words]: readonly string[]): number {
+  const [first = ""] = words;
+  // Under this name the executable is what the Go plugin's image starts, with that one's flags.
+  if (/(^|\/)thin_entrypoint$/.test(program)) return install(words);
+  if (first === "install") return install(words.slice(1));
+  try {
+    if (["help", "--help", "-h"].includes(first)) {
+      say(overview([...commands, installer].map((each) => ({ options: [], run: () => 0, ...each }))));
+      return 0;
+    }
+    const command = commands.find(({ name }) => name === words.slice(0, wordsIn(name)).join(" "));
+    if (command === undefined) throw new UsageError(`unknown command: ${first}`);
+    return run(command, words.slice(wordsIn(command.name)));
+  } catch (error) {
+    return failed(error);
+  }
+}
+
+function run(command: Command, words: readonly string[]): number {
+  const call = parseWords(command, words);
+  if (call !== "help") return command.run(call);
+  say(usageOf(command));
+  return 0;
+}
+
+function wordsIn(name: string): number {
+  return name.split(" ").length;
+}
+
+function failed(error: unknown): number {
+  // Who has asked listens no longer (head, say).
+  if (errnoOf(error) === "EPIPE") return 0;
+  const isUsage = error instanceof UsageError;
+  print(2, `ib-sriov: ${messageOf(error)}\n${isUsage ? "What there is tells: ib-sriov --help\n" : ""}`);
+  return isUsage ? 2 : 1;
 }

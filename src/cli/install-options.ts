@@ -1,3 +1,5 @@
+import { UsageError } from "./command.ts";
+
 /** What the installer is asked to do. */
 export interface InstallOptions {
   /** Directory that the executable is copied to, under the name of the plugin. */
@@ -6,11 +8,6 @@ export interface InstallOptions {
   readonly executable: string | undefined;
   /** Does it stay and look after its copy, or end? */
   readonly stay: boolean;
-}
-
-/** Arguments that cannot be understood. The message says which. */
-export class UsageError extends Error {
-  override readonly name = "UsageError";
 }
 
 /** Where the reference's image has the node's directory mounted. */

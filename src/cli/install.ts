@@ -3,8 +3,9 @@
 import * as host from "host";
 import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
+import { UsageError } from "./command.ts";
 import { examine, type HostBinary, identityOf } from "./host-binary.ts";
-import { INSTALL_USAGE, type InstallOptions, parseInstallOptions, UsageError } from "./install-options.ts";
+import { INSTALL_USAGE, type InstallOptions, parseInstallOptions } from "./install-options.ts";
 
 /** What the runtime looks for: the `type` of a network. */
 const PLUGIN = "ib-sriov";

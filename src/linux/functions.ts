@@ -2,16 +2,14 @@ import * as host from "host";
 import { type Guid, parseGuid } from "../infiniband/guid.ts";
 import { FunctionError, type Functions, type RdmaNames, type VirtualFunction } from "../node/functions.ts";
 import { driverDirectory, fileName, functionDirectory, lastPart, routingId } from "./pci-path.ts";
+import { isThere, namesIn, numberIn, textIn, unlessGone } from "./sysfs.ts";
 import { unlessErrno } from "./unless-errno.ts";
 
 /** What sysfs shows where `driver_override` is not set (the kernel's way to print a null pointer). */
 const NO_OVERRIDE = "(null)";
 
 /** The RDMA devices that the host's namespace can see, each a link to a directory with its PCI function as `device`. */
-const RDMA_DEVICES = "/sys/class/infiniband";
-
-/** What sysfs answers where a file is not there, or belongs to a device that is being removed. */
-const GONE = ["ENOENT", "ENODEV"];
+export const RDMA_DEVICES = "/sys/class/infiniband";
 
 /** Characters of a GID's first 8 bytes, as sysfs writes it: "fe80:0000:0000:0000:". */
 const GID_PREFIX = 20;
@@ -36,6 +34,10 @@ export class LinuxFunctions implements Functions {
     return { pci, pf, index: virtualIndex(pci, pf), incarnation: status.inode };
   }
 
+  isVirtualOf({ pci, pf, index }: Pick<VirtualFunction, "pci" | "pf" | "index">): boolean {
+    return virtualFunctionAt(functionDirectory(pf), index) === pci;
+  }
+
   incarnation(pci: string): string | undefined {
     const directory = functionDirectory(pci);
     return unlessGone(() => host.stat(directory))?.inode;
@@ -58,7 +60,7 @@ export class LinuxFunctions implements Functions {
 
   driverOverride(pci: string): string | undefined {
     const path = `${functionDirectory(pci)}/driver_override`;
-    const text = unlessGone(() => host.readFile(path))?.trim();
+    const text = textIn(path);
     return text === NO_OVERRIDE || text === "" ? undefined : text;
   }
 
@@ -85,7 +87,7 @@ export class LinuxFunctions implements Functions {
   rdmaDevicesAnywhere(pci: string): string[] {
     return numbered(pci, "infiniband_verbs", "uverbs").flatMap((uverbs) => {
       const path = `${functionDirectory(pci)}/infiniband_verbs/${uverbs}/ibdev`;
-      return unlessGone(() => host.readFile(path))?.trim() ?? [];
+      return textIn(path) ?? [];
     });
   }
 
@@ -200,36 +202,14 @@ function guidsOf(device: string): Guid[] {
 
 /** The GUID that a file holds, after some characters of something else; undefined where there is no such file. */
 function guidIn(path: string, skipped = 0): Guid | undefined {
-  const text = unlessGone(() => host.readFile(path))?.trim();
+  const text = textIn(path);
   if (text === undefined) return undefined;
   const guid = parseGuid(text.slice(skipped));
   if (guid === undefined) throw new Error(`${path} holds no GUID but "${text}"`);
   return guid;
 }
 
-/** The number that a file holds; undefined where there is no such file. */
-function numberIn(path: string): number | undefined {
-  const text = unlessGone(() => host.readFile(path))?.trim();
-  if (text === undefined) return undefined;
-  const number = Number(text);
-  if (text === "" || !Number.isInteger(number)) throw new Error(`${path} holds no number but "${text}"`);
-  return number;
-}
-
 /** Where sysfs has what an RDMA device of a function's says of itself. */
 function rdmaDirectory(pci: string, rdmaDevice: string): string {
   return `${functionDirectory(pci)}/infiniband/${fileName(rdmaDevice)}`;
-}
-
-/** Names in a directory; none where there is no such directory. */
-function namesIn(directory: string): string[] {
-  return unlessGone(() => host.readDirectory(directory)) ?? [];
-}
-
-function isThere(path: string): boolean {
-  return unlessGone(() => host.stat(path)) !== undefined;
-}
-
-function unlessGone<T>(call: () => T): T | undefined {
-  return unlessErrno(GONE, undefined, call);
 }

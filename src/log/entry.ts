@@ -1,4 +1,4 @@
-import { utc } from "host";
+import { formatTime } from "host";
 import { isNamed } from "../attachment/record.ts";
 import { argument, parseArgs } from "../cni/args.ts";
 import { type ErrorObject, errorObject } from "../cni/error-document.ts";
@@ -9,7 +9,7 @@ import { rounded, type StepTrace, type Trace } from "./trace.ts";
 
 /** What the log says of one call. What was not to be had is "". */
 export interface Entry {
-  /** RFC 3339. */
+  /** When it ended, RFC 3339. */
   readonly time: string;
   readonly level: Level;
   /** All of it in one line. */
@@ -62,7 +62,7 @@ export function entryOf(
   const record = trace.records.findLast((each) => isNamed(name, each));
   const failure = error === undefined ? undefined : errorObject(error);
   const entry = {
-    time: utc(Math.floor(clock.wall())),
+    time: formatTime(Math.floor(clock.wall())),
     level: levelOf(variable("COMMAND"), trace, error, failure),
     msg: "",
     command: cut(variable("COMMAND")),

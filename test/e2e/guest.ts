@@ -14,6 +14,8 @@ export interface Outcome {
 export interface GuestOptions {
   /** Physical Functions; each can have 8 VFs. Default 1. */
   readonly pfs?: number;
+  /** Processors, default 1; for what is only true where calls run at the same moment. Slower. */
+  readonly processors?: number;
   /** With an IOMMU, so that vfio-pci takes VFs. */
   readonly iommu?: boolean;
   /** With Debian's udev and rdma-core's naming rules; the test starts it. */
@@ -45,8 +47,8 @@ export class Guest {
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: GuestOptions) {
-    const { pfs = 1, files = [] } = options;
-    const flags = ["-c", "-t", String(lifetime), "-p", String(pfs)];
+    const { pfs = 1, processors = 1, files = [] } = options;
+    const flags = ["-c", "-t", String(lifetime), "-p", String(pfs), "-n", String(processors)];
     if (options.iommu) flags.push("-i");
     if (options.udev) flags.push("-u");
     if (options.skipWaiting) flags.push("-w");

@@ -3,7 +3,7 @@ import { expect, test } from "vitest";
 import { inRepository } from "./guest.ts";
 import { testNode, vfs } from "./node.ts";
 
-const node = testNode({ files: [inRepository("test/e2e/guest/stress.sh")] });
+const node = testNode({ processors: 2, files: [inRepository("test/e2e/guest/stress.sh")] });
 const [vf] = vfs;
 const guid = "02:00:00:00:00:00:00:77";
 

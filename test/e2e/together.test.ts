@@ -124,7 +124,7 @@ describe("all VFs of two PFs at once", () => {
 });
 
 describe("two ADDs at once", () => {
-  const node = testNode();
+  const node = testNode({ processors: 2 });
   const rounds = 2;
 
   const addOf = (container: string, netns: string, config: Config): Invocation => ({

@@ -5,7 +5,7 @@ import { commandLine, network } from "./cni.ts";
 import { inRepository, quote } from "./guest.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 
-const node = testNode({ udev: true, files: [inRepository("test/e2e/guest/churn.sh")] });
+const node = testNode({ udev: true, processors: 2, files: [inRepository("test/e2e/guest/churn.sh")] });
 /** For each VF. */
 const rounds = 25;
 

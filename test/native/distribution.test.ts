@@ -1,6 +1,15 @@
 /** What is handed out: built twice, installed, and as an image that is started. */
 import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync } from "node:fs";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { resolve } from "node:path";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { freshPath } from "./harness.ts";
@@ -39,6 +48,26 @@ test("two builds in two directories are the same bit for bit", () => {
   expect(stdout).toContain("2023-11-14T22:13:20Z");
 });
 
+const units = ["ib-sriov-gc.service", "ib-sriov-gc.timer", "ib-sriov-provision.service"];
+
+test("systemd finds nothing wrong with the units", () => {
+  const root = freshPath("units");
+  succeeded(make(here, "install", `DESTDIR=${root}`));
+  const paths = units.map((unit) => `${root}/usr/local/lib/systemd/system/${unit}`);
+  // It looks for what a unit depends on, too.
+  cpSync("/usr/lib/systemd/system", `${root}/usr/lib/systemd/system`, {
+    recursive: true,
+    verbatimSymlinks: true,
+  });
+  const verify = (files: string[]) =>
+    spawnSync("systemd-analyze", ["verify", "--man=no", `--root=${root}`, ...files], { encoding: "utf8" });
+  succeeded(verify(paths));
+  // It would find something.
+  const [path = ""] = paths;
+  writeFileSync(path, readFileSync(path, "utf8").replace("ExecStart=/opt", "ExecStrat=/opt"));
+  expect(verify([path]).stderr).toMatch(/ExecStrat/);
+});
+
 test("make install copies it below DESTDIR, also over what is there", () => {
   const root = freshPath("root");
   for (const [setting, directory] of [
@@ -49,6 +78,9 @@ test("make install copies it below DESTDIR, also over what is there", () => {
     succeeded(make(here, "install", `DESTDIR=${root}`, ...setting));
     const copy = `${root}${directory}/ib-sriov`;
     expect(readFileSync(copy).equals(readFileSync(`${here}/build/ib-sriov`))).toBe(true);
+    for (const unit of units) {
+      expect(readFileSync(`${root}/usr/local/lib/systemd/system/${unit}`, "utf8")).not.toContain("@");
+    }
     expect([statSync(copy).mode & 0o7777, readdirSync(`${root}${directory}`)]).toEqual([0o755, ["ib-sriov"]]);
   }
   expect(readdirSync(root).sort()).toEqual(["opt", "usr"]);

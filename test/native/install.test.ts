@@ -20,7 +20,7 @@ describe("with --no-sleep it copies itself and ends", () => {
   test.each([
     ["--cni-bin-dir=DIR", "--no-sleep"],
     ["-no-sleep", "-cni-bin-dir", "DIR"],
-    ["install", "--cni-bin-dir", "DIR", "--no-sleep=true"],
+    ["--cni-bin-dir", "DIR", "--no-sleep=true"],
   ])("as %s %s", (...words) => {
     const directory = freshDirectory();
     const { status, stderr } = run(words.map((word) => word.replace("DIR", directory)));
@@ -100,7 +100,7 @@ describe("it says what is wrong", () => {
       /cannot copy .*: open \/proc.*ENOENT/,
     ],
     ["an unknown flag", ["--sleep"], 2, /^flag provided but not defined: -sleep\nCopies/],
-    ["an unknown command", ["instal"], 2, /^unknown command: instal\n/],
+    ["a word too many", ["instal"], 2, /^unexpected argument: instal\n/],
   ])("%s", (_what, args, status, message) => {
     const result = run(args);
     expect([result.status, result.stdout]).toEqual([status, ""]);
@@ -117,12 +117,14 @@ describe("it says what is wrong", () => {
   });
 });
 
-test("--help says what there is, and CNI_COMMAND comes before all of it", () => {
-  expect(run(["install", "--help"])).toMatchObject({ status: 0, stderr: "" });
-  expect(run(["-h"]).stdout).toContain("--cni-bin-dir DIRECTORY");
-  const env = { CNI_COMMAND: "VERSION" };
-  const { stdout } = spawnSync(executable, ["--no-sleep"], { encoding: "utf8", env });
-  expect(stdout).toContain("supportedVersions");
+test("is a command of the command line, too; CNI_COMMAND comes before all of it", () => {
+  const directory = freshDirectory();
+  const call = (words: string[], env = {}) => spawnSync(executable, words, { encoding: "utf8", env });
+  expect(run(["-h"])).toMatchObject({ status: 0, stderr: "" });
+  expect(call(["install", "--help"]).stdout).toBe(run(["-h"]).stdout);
+  expect(call(["install", `--cni-bin-dir=${directory}`, "--no-sleep"]).status).toBe(0);
+  expect(readdirSync(directory)).toEqual(["ib-sriov"]);
+  expect(call(["install"], { CNI_COMMAND: "VERSION" }).stdout).toContain("supportedVersions");
 });
 
 test("what a killed installer left goes, what another one is making stays", () => {

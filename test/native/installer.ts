@@ -24,9 +24,13 @@ export function freshDirectory(): string {
   return path;
 }
 
+/** What the image calls it. */
+const argv0 = "/usr/bin/thin_entrypoint";
+
 /** Runs an installer that ends. */
 export function run(args: readonly string[], path = executable) {
-  const { status, stdout, stderr } = spawnSync(path, args, { encoding: "utf8", env: {}, timeout: 25_000 });
+  const options = { argv0, encoding: "utf8", env: {}, timeout: 25_000 } as const;
+  const { status, stdout, stderr } = spawnSync(path, args, options);
   return { status, stdout, stderr };
 }
 
@@ -42,6 +46,7 @@ export function replace(directory: string, content: string | Uint8Array, mode = 
 export function stay(directory: string, ...more: string[]) {
   const child = started(
     spawn(executable, [`--cni-bin-dir=${directory}`, ...more], {
+      argv0,
       env: {},
       stdio: ["ignore", "pipe", "pipe"],
     }),

@@ -36,6 +36,20 @@ describe("a VF that somebody else has by now", () => {
     expect(story.problems).toEqual([]);
   });
 
+  test("is left alone by a DEL whose record names its number at the PF, which puts its own back", () => {
+    total++;
+    const story = new Story({});
+    const { texts } = story.machine.files;
+    story.mustAdd(c1, everything);
+    const record = texts.get(pathOf(c1)) ?? "";
+    const wrong = record.replace('"index":0', '"index":1');
+    expect(wrong).not.toBe(record);
+    texts.set(pathOf(c1), wrong);
+    story.mustDel(c1, everything);
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+
   test("and whose namespace has the path of the one before, is taken over", () => {
     total++;
     const story = new Story({});

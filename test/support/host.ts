@@ -18,8 +18,6 @@ export const inetNtop: typeof host.inetNtop = (bytes) => {
   throw Object.assign(new Error("inet_ntop: Invalid argument (EINVAL)"), { code: "EINVAL", errno: 22 });
 };
 
-export const utc: typeof host.utc = (time) => new Date(time).toISOString();
-
 export const netlinkAttributes: typeof host.netlinkAttributes = (bytes, start, types) => {
   if (start < 0 || start > bytes.length) throw new TypeError(`start must be from 0 to ${bytes.length}`);
   const found = new Map<number, Uint8Array>();
@@ -88,3 +86,10 @@ function longestZeroRun(words: readonly number[]): { start: number; length: numb
   }
   return best;
 }
+
+export const isTerminal: typeof host.isTerminal = () => false;
+
+export const getenv: typeof host.getenv = (name) => process.env[name];
+
+export const formatTime: typeof host.formatTime = (milliseconds) =>
+  new Date(milliseconds).toISOString().replace(/\.\d+Z$/, "Z");

@@ -1,5 +1,5 @@
 # The virtual machine. Sourced by `run`, after `prepare` has told tree and initramfs, with the options of `run` in
-# pfs, limit, out, connected, processor, devices and kernel_options, and a directory of its own in share.
+# pfs, limit, out, connected, accelerator, processors, devices and kernel_options, and a directory of its own in share.
 
 # boot SCRIPT FILE | NAME=FILE…: exits with the status of the run.
 boot() {
@@ -36,7 +36,7 @@ boot() {
     env LD_LIBRARY_PATH="$tree/usr/lib/x86_64-linux-gnu" "$tree/usr/bin/qemu-system-x86_64" \
     -L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios" \
     -nodefaults -no-user-config -display none -no-reboot \
-    -machine q35 "${processor[@]}" -cpu max -m 768 \
+    -machine q35 "${accelerator[@]}" -smp "$processors" -cpu max -m 768 \
     -kernel "$tree/vmlinux" -initrd "$initramfs" \
     -append "${kernel_options[*]}" \
     -serial "file:$share/serial.log" \

@@ -14,10 +14,6 @@ const theirGuid = guid("02:00:00:00:00:00:00:99");
 const address = "10.9.0.2/24";
 
 const { containerId, ifname, netns } = other;
-const record = recordDocument(
-  aRecord({ ...other, state: "complete", wanted: { guid: theirGuid }, netnsCookie: "other" }),
-  "ib0",
-);
 
 /** Makes it as an ADD would have left it. */
 export function attachOther(machine: Machine, number: number): void {
@@ -32,9 +28,18 @@ export function attachOther(machine: Machine, number: number): void {
   addAddress(pod, netdev, { cidr: address });
   machine.setUp(pod, netdev, true);
   addRoute(pod, netdev, { dst: "0.0.0.0/0", gw: "10.9.0.1" });
+  const { pci, pf, index, incarnation } = vf;
+  const record = aRecord({
+    ...other,
+    state: "complete",
+    bootId: machine.bootId,
+    netnsCookie: pod.cookie,
+    vf: { pci, pf, index, incarnation },
+    wanted: { guid: theirGuid },
+  });
   leases.leases.set("mynet 10.9.0.2", `${containerId} ${ifname}`);
   files.makeDirectory(`${stateDirectory}/.vf`);
-  files.write(`${stateDirectory}/${containerId}-${ifname}`, record);
+  files.write(`${stateDirectory}/${containerId}-${ifname}`, recordDocument(record, "ib0"));
   files.write(`${stateDirectory}/.vf/${otherVf}`, JSON.stringify({ owner: { containerId, ifname } }));
 }
 

@@ -1,15 +1,27 @@
 import { attach } from "../../../src/attachment/attach.ts";
 import { collect } from "../../../src/attachment/collect.ts";
 import { detach } from "../../../src/attachment/detach.ts";
+import { provision } from "../../../src/attachment/provision.ts";
 import type { AttachmentName } from "../../../src/attachment/record.ts";
+import { StateDirectory } from "../../../src/attachment/state-directory.ts";
+import { takeBack } from "../../../src/attachment/take-back.ts";
+import { collected } from "../../../src/cli/gc.ts";
 import { errorDocument } from "../../../src/cni/error-document.ts";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import type { Result } from "../../../src/cni/result.ts";
 import type { Node } from "../../../src/node/node.ts";
+import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
 import { type Crossing, type Fault, Gate } from "../node/gate.ts";
 import { nodeOf } from "../node/node.ts";
 import { attachCall, collectCall, detachCall, environmentOf, type Pod, type Wish } from "./calls.ts";
+
+type Warn = (message: string) => void;
+
+/** Who calls where no pod is meant. */
+const nobody = { containerId: "", ifname: "", netns: "" };
+/** How long a command may wait, ms. */
+const PATIENCE = 60_000;
 
 /** How a call of the plugin went. */
 export interface Run {
@@ -52,7 +64,6 @@ export function gc(
   valid: readonly AttachmentName[] | undefined,
   fault?: Fault,
 ): Run {
-  const nobody = { containerId: "", ifname: "", netns: "" };
   return run(
     machine,
     nobody,
@@ -63,6 +74,39 @@ export function gc(
     },
     fault,
   );
+}
+
+/** `ib-sriov provision` of one VF, in a process of its own. */
+export function provisionOne(machine: Machine, pci: string, fault?: Fault): Run {
+  const verb = (node: Node, warn: Warn) => {
+    provision(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, pci);
+    return undefined;
+  };
+  return run(machine, nobody, "provision", verb, fault);
+}
+
+/** `ib-sriov gc`, in a process of its own. It fails where one of its lines says so, as the command does. */
+export function gcOfAll(machine: Machine, act: boolean, fault?: Fault): Run {
+  const verb = (node: Node, warn: Warn) => {
+    const lines = collected(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, act);
+    for (const { path, outcome, why } of lines) {
+      if (outcome === "failed") throw new CniError(codes.node, `${path}: ${why}`);
+      warn(`${path}: ${outcome} ${why}`);
+    }
+    return undefined;
+  };
+  return run(machine, nobody, "gc", verb, fault);
+}
+
+/** `ib-sriov attachments release`, in a process of its own. */
+export function releaseOf(machine: Machine, pod: Pod, force: boolean, fault?: Fault): Run {
+  const { containerId, ifname } = pod;
+  const verb = (node: Node, warn: Warn) => {
+    const limits = { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved };
+    takeBack(node, new StateDirectory(node.files), limits, { containerId, ifname }, force);
+    return undefined;
+  };
+  return run(machine, nobody, "release", verb, fault);
 }
 
 /** Any verb. */

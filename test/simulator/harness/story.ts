@@ -9,7 +9,7 @@ import { flaws, isThere } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
 import { other, otherAttachment } from "./other.ts";
 import { doubleOwners, recordsOf } from "./records.ts";
-import { add, del, gc, type Run, run, told } from "./run.ts";
+import { add, del, gc, gcOfAll, provisionOne, type Run, releaseOf, run, told } from "./run.ts";
 import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
 import { stateDirectory } from "./state.ts";
 import { c1, freshGuid, freshVf, makeWorld, type Setting, vf } from "./world.ts";
@@ -72,6 +72,21 @@ export class Story {
   /** GC of a network: valid are those that are named, and who must never notice anything. */
   gc(valid: readonly AttachmentName[], fault?: Fault, network = "mynet"): Run {
     return this.#judge("GC", gc(this.machine, network, [...valid, other], fault), fault);
+  }
+
+  /** `ib-sriov provision` of a VF. */
+  provision(pci: string, fault?: Fault): Run {
+    return this.#judge("provision", provisionOne(this.machine, pci, fault), fault);
+  }
+
+  /** `ib-sriov gc`; with `act` false, --dry-run. */
+  gcOfAll(act = true, fault?: Fault): Run {
+    return this.#judge("gc", gcOfAll(this.machine, act, fault), fault);
+  }
+
+  /** `ib-sriov attachments release`. */
+  release(pod: Pod, force: boolean, fault?: Fault): Run {
+    return this.#judge("release", releaseOf(this.machine, pod, force, fault), fault);
   }
 
   /** GC without faults, again where it fails. */

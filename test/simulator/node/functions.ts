@@ -14,6 +14,11 @@ export function functionsOf(gate: Gate): Functions {
         const reason = bus.pfs.has(pci) ? "not-virtual" : "absent";
         throw new FunctionError(reason, pci, `PCI function ${pci} is ${reason}`);
       }),
+    isVirtualOf: ({ pci, pf, index }) =>
+      gate.ask("functions.isVirtualOf", pci, () => {
+        const vf = bus.vfs.get(pci);
+        return vf?.pf === pf && vf.index === index;
+      }),
     incarnation: (pci) =>
       gate.ask(
         "functions.incarnation",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
-import { parseInstallOptions, UsageError } from "../../../src/cli/install-options.ts";
+import { UsageError } from "../../../src/cli/command.ts";
+import { parseInstallOptions } from "../../../src/cli/install-options.ts";
 
 const defaults = { directory: "/host/opt/cni/bin", executable: undefined, stay: true };
 

@@ -1,0 +1,111 @@
+import { CniError, codes } from "../cni/errors.ts";
+import { isWhole, type VirtualFunction } from "../node/functions.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import type { Node } from "../node/node.ts";
+import type { Attaching } from "./attachment.ts";
+import { attachmentOf } from "./attachment-of.ts";
+import { autoGuid } from "./auto-guid.ts";
+import type { AttachCall } from "./call.ts";
+import { estateOf } from "./estate.ts";
+import { attempt } from "./failure.ts";
+import { PhysicalFunction } from "./function.ts";
+import { type Inheritance, inherit } from "./inherit.ts";
+import type { Locks } from "./locks.ts";
+import { parkLease } from "./owed-leases.ts";
+import { makePlan } from "./plan.ts";
+import type { AttachmentRecord } from "./record.ts";
+import type { StateDirectory } from "./state-directory.ts";
+
+/** An attachment that is written down, and of which nothing is done yet. */
+export interface Begun {
+  readonly attachment: Attaching;
+  /** Of its record. */
+  readonly path: string;
+  /** The record of a dead attachment, which must be put aside. */
+  readonly owing: Inheritance["owing"];
+}
+
+/**
+ * The first half of an attachment: whatever it will change is read, and the plan is written down. From then on whoever
+ * comes after us finds it, and with it the way back. The VF's lock is held.
+ * @throws {CniError} where the VF cannot be attached. Nothing has been changed then, but what a dead attachment left.
+ */
+export function begin(
+  node: Node,
+  call: AttachCall,
+  state: StateDirectory,
+  locks: Locks,
+  pod: Namespace,
+  vf: VirtualFunction,
+): Begun {
+  const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
+  const pf = new PhysicalFunction(node, vf.pf, vf.index);
+  const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
+    call.guid === "auto" ? autoGuid(node, state, vf, pf, estate) : undefined,
+  );
+  const wanted = { ...call.wanted, guid: call.guid === "auto" ? provided : call.guid };
+  const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
+    estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
+  );
+  const { record, netdev, effective } = attempt(`read what VF ${vf.pci} is like`, () => {
+    try {
+      return makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided);
+    } catch (cause) {
+      // The Go plugin does not say whose a VF is: that this container has it already, its cache alone tells.
+      if (state.find(call.name)?.reference !== undefined) throw alreadyAttached(call, cause);
+      throw cause;
+    }
+  });
+
+  const pfName = isWhole(vf) ? "" : attempt(`read PF ${vf.pf}`, () => pf.link).name;
+  attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
+  const path = createRecord(state, locks, call, record, pfName);
+  const attachment: Attaching = {
+    ...attachmentOf(node, record, pod, locks, call),
+    pf: () => pf.link,
+    reply: call.reply,
+    effective,
+    netdev,
+    netdevIn: node.namespaces.host,
+    result: undefined,
+  };
+  return { attachment, path, owing: inherited?.owing };
+}
+
+/** Makes the VF the attachment's own, and puts aside the record of whoever has died over it. */
+export function takeOver({ record, locks }: Attaching, state: StateDirectory, owing: Begun["owing"]): void {
+  if (owing !== undefined) {
+    attempt("put a dead attachment's record aside", () => parkLease(state, locks, owing.path, owing.record));
+  }
+  const { containerId, ifname } = record;
+  attempt(`note whose VF ${record.vf.pci} is`, () => locks.setOwner({ containerId, ifname }));
+}
+
+/** Without a record the VF stays whose it was. */
+function createRecord(
+  state: StateDirectory,
+  locks: Locks,
+  call: AttachCall,
+  record: AttachmentRecord,
+  pfName: string,
+): string {
+  let path: string | undefined;
+  try {
+    path = attempt("write the attachment's record", () => state.create(record, pfName));
+  } finally {
+    if (path === undefined) {
+      attempt(`note that VF ${record.vf.pci} is not claimed any more`, () => locks.disown());
+    }
+  }
+  if (path === undefined) throw alreadyAttached(call);
+  return path;
+}
+
+function alreadyAttached({ name }: AttachCall, cause?: unknown): CniError {
+  return new CniError(
+    codes.badEnvironment,
+    `CNI_CONTAINERID ${name.containerId} has an attachment ${name.ifname} (CNI_IFNAME) already; it must be ` +
+      "detached (DEL) first",
+    { cause },
+  );
+}

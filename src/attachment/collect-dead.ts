@@ -1,0 +1,63 @@
+import type { Node } from "../node/node.ts";
+import type { Limits } from "./call.ts";
+import { recordedContainer } from "./container.ts";
+import { attempt } from "./failure.ts";
+import { releaseOwed } from "./owed-leases.ts";
+import type { AttachmentRecord } from "./record.ts";
+import { release } from "./release.ts";
+import { signOfLife } from "./sign-of-life.ts";
+import type { StateDirectory } from "./state-directory.ts";
+import { withLockedRecord } from "./with-locked-record.ts";
+
+const VERB = "gc";
+
+/** What gc has done about a record. "left" says why. */
+export type Outcome =
+  | { readonly kind: "released" }
+  | { readonly kind: "left"; readonly why: string }
+  | { readonly kind: "gone" };
+
+/**
+ * Takes a VF back from a container that is dead, whatever its network: Multus hands GC on for no network but the
+ * first, so nobody else ever asks. One whose namespace is there lives, as far as anybody can tell who is not its runtime.
+ * @param path of its record.
+ * @param act does it, or else only tells?
+ * @throws {CniError} where the VF is busy, or something could not be put back; the record stays then.
+ */
+export function collectDead(
+  node: Node,
+  state: StateDirectory,
+  limits: Limits,
+  path: string,
+  act: boolean,
+): Outcome {
+  let outcome: Outcome = { kind: "gone" };
+  // A VF whose container can be seen is not locked: whoever is at work on it shall not wait for us.
+  const read = () => {
+    const record = state.read(path)?.record;
+    const pod = record?.state === "complete" ? recordedContainer(node, record) : undefined;
+    if (pod === undefined) return record;
+    outcome = { kind: "left", why: `its namespace ${pod.path} is there` };
+    return undefined;
+  };
+  withLockedRecord(node, state, limits, VERB, read, (attachment) => {
+    const why = attempt("find out whether it lives", () => signOfLife(attachment));
+    outcome = why === undefined ? { kind: "released" } : { kind: "left", why };
+    if (why === undefined && act) release(attachment, state, path);
+  });
+  return outcome;
+}
+
+/**
+ * Releases a lease that a dead container owes.
+ * @throws {CniError} where its IPAM plugin cannot; it stays owed then.
+ */
+export function collectOwed(
+  node: Node,
+  state: StateDirectory,
+  limits: Limits,
+  path: string,
+  record: AttachmentRecord | undefined,
+): void {
+  attempt("release the lease", () => releaseOwed(node, state, path, record, [], limits));
+}

@@ -1,0 +1,97 @@
+import { emptyDns } from "../cni/result.ts";
+import { NEWEST_VERSION } from "../cni/versions.ts";
+import type { Guid } from "../infiniband/guid.ts";
+import type { VirtualFunction } from "../node/functions.ts";
+import type { Node } from "../node/node.ts";
+import { begin, takeOver } from "./begin.ts";
+import type { AttachCall, Limits } from "./call.ts";
+import { attempt } from "./failure.ts";
+import { functionAt } from "./function.ts";
+import { Locks } from "./locks.ts";
+import { settleOwed } from "./owed-leases.ts";
+import { release } from "./release.ts";
+import { rollBack } from "./roll-back.ts";
+import { StateDirectory } from "./state-directory.ts";
+import { adminGuid } from "./steps/admin-guid.ts";
+import { guid } from "./steps/guid.ts";
+
+/** Whose the record is while a VF is provisioned. */
+const CONTAINER = "provision";
+
+/** What has become of a VF's GUID. */
+export interface Provisioned {
+  readonly guid: Guid | undefined;
+  /** Did it have another one before, or none? */
+  readonly isNew: boolean;
+}
+
+/**
+ * Gives a free VF the GUID that `"guid": "auto"` has for it, so that no pod pays for the rebind. It is the beginning
+ * and the end of an attachment to which no container belongs: the same plan, steps and record, so whoever comes after a
+ * kill finishes it. The GUID stays; all else is as before.
+ * @throws {CniError} where a living container has the VF (code 101), or it could not be done.
+ */
+export function provision(node: Node, limits: Limits, pci: string): Provisioned {
+  const state = new StateDirectory(node.files);
+  const found = attempt(`read VF ${pci}`, () => functionAt(node, pci));
+  attempt("prepare the state directory", () => state.prepare());
+  const locks = new Locks(node, state, limits, `provision of VF ${pci}`);
+  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
+  try {
+    const rdmaOnly = attempt(`look for a netdev of VF ${pci}`, () => hasNoNetdev(node, state, locks, pci));
+    return provisionLocked(node, callFor(limits, pci, rdmaOnly), state, locks, found);
+  } finally {
+    locks.release();
+  }
+}
+
+function provisionLocked(
+  node: Node,
+  call: AttachCall,
+  state: StateDirectory,
+  locks: Locks,
+  vf: VirtualFunction,
+): Provisioned {
+  const { attachment: begun, path, owing } = begin(node, call, state, locks, node.namespaces.host, vf);
+  const attachment = { ...begun, pod: undefined };
+  const { record, effective } = attachment;
+  try {
+    takeOver(attachment, state, owing);
+    const step = record.mode === "vfio" ? adminGuid : guid;
+    attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment));
+  } catch (error) {
+    throw rollBack(attachment, state, path, error);
+  }
+  release(attachment, state, path);
+  settleOwed(node, state, locks, vf.pci, call);
+  const { guid: wanted } = record.wanted;
+  if (wanted === undefined) return { guid: effective.port, isNew: false };
+  return { guid: wanted, isNew: effective.node !== wanted || effective.port !== wanted };
+}
+
+/** Is it a VF without a netdev? Of one that a dead call has left in the middle of a rebind its record tells. */
+function hasNoNetdev(node: Node, state: StateDirectory, { owner }: Locks, pci: string): boolean {
+  const left = owner && state.find(owner)?.record;
+  return left?.vf.pci === pci ? left.mode === "rdma" : !node.functions.hasNetdev(pci);
+}
+
+/** An ADD of nobody's, which wants nothing but the GUID. */
+function callFor({ deadline, warn, observe }: Limits, pci: string, rdmaOnly: boolean): AttachCall {
+  return {
+    name: { containerId: CONTAINER, ifname: pci },
+    netns: "",
+    ownNetnsAllowed: true,
+    stdin: "{}",
+    args: "",
+    path: "",
+    deadline,
+    warn,
+    observe,
+    deviceID: pci,
+    vfioPciMode: undefined,
+    rdmaOnly: rdmaOnly || undefined,
+    guid: "auto",
+    wanted: {},
+    reply: { cniVersion: NEWEST_VERSION, prevResult: undefined, dns: emptyDns() },
+  };
+}

@@ -1,0 +1,50 @@
+import { messageOf } from "../cni/error-document.ts";
+import type { Attachment } from "./attachment.ts";
+import { rdmaDevicesAway } from "./rdma-devices-in.ts";
+import { holdsVf } from "./release.ts";
+import { hostNetdevOf } from "./vf-netdev.ts";
+
+/**
+ * What says that the container may be alive with its VF; undefined where nothing does. One that never got it (the
+ * record is not complete, and nobody holds the VF's lock) cannot miss it, and nobody one that is another's by now.
+ */
+export function signOfLife(attachment: Attachment): string | undefined {
+  const { node, record, pod } = attachment;
+  if (!holdsVf(attachment)) return undefined;
+  if (pod !== undefined) {
+    const lives = record.state === "complete" && node.namespaces.inhabited(pod);
+    return lives ? `processes run in its namespace ${record.netns}` : undefined;
+  }
+  if (record.mode === "vfio") {
+    // Nothing of it was ever in a namespace.
+    const lives = record.state === "complete" && node.functions.isOpenByVfio(record.vf.pci);
+    return lives
+      ? `its namespace ${record.netns} cannot be found, and yet a virtual machine has it open`
+      : undefined;
+  }
+  if (record.mode === "rdma") {
+    const away = rdmaDevicesAway(node, record.vf.pci);
+    return away.length === 0
+      ? undefined
+      : `its namespace ${record.netns} cannot be found, and yet the host has not the RDMA device ${away.join(", ")}`;
+  }
+  // A rebind would tear the VF out of wherever it is.
+  if (!node.functions.hasNetdev(record.vf.pci)) return undefined;
+  try {
+    hostNetdevOf(attachment);
+    return undefined;
+  } catch (error) {
+    return `its namespace ${record.netns} cannot be found, and yet ${messageOf(error)}`;
+  }
+}
+
+/**
+ * The same for who has no list of what the runtime knows: a namespace that is there can be a container's in which
+ * nothing runs at this moment.
+ */
+export function presumedLife(attachment: Attachment): string | undefined {
+  const { record, pod } = attachment;
+  if (pod !== undefined && record.state === "complete" && holdsVf(attachment))
+    return `its namespace ${record.netns} is there`;
+  return signOfLife(attachment);
+}

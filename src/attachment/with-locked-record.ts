@@ -1,0 +1,48 @@
+import type { Node } from "../node/node.ts";
+import type { Attachment } from "./attachment.ts";
+import { attachmentOf } from "./attachment-of.ts";
+import type { Limits } from "./call.ts";
+import { recordedContainer } from "./container.ts";
+import { attempt } from "./failure.ts";
+import { located } from "./located.ts";
+import { Locks } from "./locks.ts";
+import type { AttachmentRecord } from "./record.ts";
+import type { StateDirectory } from "./state-directory.ts";
+
+/** How long somebody who is at work on a VF is waited for, ms: whoever it is will clean up, or has the VF. */
+const patience = 5000;
+
+/**
+ * Does something about an attachment, whose runtime has not called us, under the lock of its VF.
+ * @param verb what the lock's note says of us, e.g. "GC of network n".
+ * @param read the record; undefined where there is none, or none that is meant. It is read again under the lock.
+ * @throws {CniError} code 11 where the lock is held for too long, naming the holder.
+ */
+export function withLockedRecord(
+  node: Node,
+  state: StateDirectory,
+  limits: Limits,
+  verb: string,
+  read: () => AttachmentRecord | undefined,
+  action: (attachment: Attachment) => void,
+): void {
+  const readRecord = () => attempt("read the attachment's record", read);
+  const seen = readRecord();
+  if (seen === undefined) return;
+  const { pci } = seen.vf;
+  const deadline = Math.min(node.clock.now() + patience, limits.deadline);
+  const locks = new Locks(node, state, { ...limits, deadline }, verb);
+  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
+  try {
+    // What was read without the lock may be history by now.
+    const now = readRecord();
+    if (now?.vf.pci !== pci) return;
+    const record = attempt(`find VF ${pci} at its PF`, () => located(node, now));
+    const pod = attempt(`look for the network namespace ${record.netns}`, () =>
+      recordedContainer(node, record),
+    );
+    action(attachmentOf(node, record, pod, locks, limits));
+  } finally {
+    locks.release();
+  }
+}

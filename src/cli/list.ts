@@ -1,0 +1,116 @@
+import { formatTime } from "host";
+import { formatHardwareAddress } from "../infiniband/hardware-address.ts";
+import type { Port } from "../node/inventory.ts";
+import type { Attached } from "./attachments.ts";
+import { type Command, type CommandCall, jsonOption } from "./command.ts";
+import { thisMachine } from "./machine.ts";
+import { say, sayJson, tableOf } from "./output.ts";
+import { type Survey, type SurveyedPf, type SurveyedVf, survey } from "./survey.ts";
+
+/** PFs and VFs of the node, and who has them. */
+export const list: Command = {
+  name: "list",
+  summary: "Shows the node's PFs and VFs, and who has them",
+  options: [jsonOption],
+  run({ options }: CommandCall): number {
+    const found = survey(thisMachine());
+    if (options.has("json")) sayJson(documentOf(found));
+    else say(textOf(found));
+    return 0;
+  },
+};
+
+/** The survey for people. */
+export function textOf({ pfs }: Survey): string {
+  if (pfs.length === 0)
+    return "This node has no InfiniBand PF with a driver. What is missing tells: ib-sriov doctor";
+  const vfs = pfs.flatMap((pf) => pf.vfs);
+  const tables = [tableOf([PF_HEADING, ...pfs.map(pfRow)])];
+  if (vfs.length > 0) tables.push(tableOf([VF_HEADING, ...vfs.map(vfRow)]));
+  return tables.join("\n\n");
+}
+
+const PF_HEADING = ["PF", "DRIVER", "NETDEV", "RDMA", "GUID", "PORTS", "VFS"];
+const VF_HEADING = "VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY".split(",");
+
+function pfRow({ pci, driver, netdev, rdma, portGuid, ports, possibleVfs, vfs }: SurveyedPf): string[] {
+  const number = possibleVfs === undefined ? "SR-IOV is off" : `${vfs.length} of ${possibleVfs}`;
+  return [
+    pci,
+    driver ?? "",
+    netdev?.name ?? "",
+    rdma.join(","),
+    portGuid ?? "",
+    ports.map(portText).join(", "),
+    number,
+  ];
+}
+
+function portText({ state, subnetManager }: Port): string {
+  return subnetManager === 0 ? `${state}, no subnet manager` : state;
+}
+
+function vfRow(vf: SurveyedVf): string[] {
+  return [
+    vf.pci,
+    String(vf.index),
+    vf.driver ?? "",
+    vf.netdev?.name ?? "",
+    vf.rdma.join(","),
+    vf.files.join(","),
+    vf.portGuid ?? "",
+    vf.config.linkState ?? "",
+    vf.ports.map(({ state }) => state).join(","),
+    vf.holder === undefined ? "" : holderText(vf.holder),
+  ];
+}
+
+/** E.g. "default/trainer net1, since 2026-11-24T21:46:04Z"; what is not as it should be comes first. */
+export function holderText({ condition, name, pod, path, since }: Attached): string {
+  const who = pod ?? name?.containerId ?? path;
+  const words = [condition === "attached" ? "" : `${condition}:`, who, name?.ifname ?? ""];
+  const text = words.filter((word) => word !== "").join(" ");
+  return since === undefined ? text : `${text}, since ${formatTime(since)}`;
+}
+
+/** The survey for programs. */
+export function documentOf({ pfs }: Survey): unknown {
+  return {
+    pfs: pfs.map(({ netdev, vfs, ...pf }) => ({
+      ...pf,
+      netdev: netdev?.name,
+      vfs: vfs.map(({ netdev: own, config, holder, ...vf }) => ({
+        ...vf,
+        netdev: own?.name,
+        mtu: own?.mtu,
+        address: own === undefined ? undefined : formatHardwareAddress(own.address),
+        linkState: config.linkState,
+        onFile: { nodeGuid: config.nodeGuid, portGuid: config.portGuid },
+        holder: holder === undefined ? undefined : attachedDocument(holder),
+      })),
+    })),
+  };
+}
+
+/** An attachment for programs. */
+export function attachedDocument({
+  condition,
+  name,
+  pod,
+  network,
+  netns,
+  since,
+  pci,
+  path,
+}: Attached): unknown {
+  return {
+    condition,
+    ...name,
+    pod,
+    network,
+    netns,
+    since: since === undefined ? undefined : formatTime(since),
+    pci,
+    path,
+  };
+}

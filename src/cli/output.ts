@@ -1,0 +1,41 @@
+import { getenv, isTerminal, print } from "host";
+
+/** How something is to be taken. */
+export type Tone = "good" | "doubtful" | "bad" | "heading" | "aside";
+
+/** Select Graphic Rendition (ECMA-48, 8.3.117): green, yellow, red, bold, faint. */
+const CODES: Readonly<Record<Tone, number>> = { good: 32, doubtful: 33, bad: 31, heading: 1, aside: 2 };
+
+/** Prints a line for a person, or for a program, on stdout. */
+export function say(text: string): void {
+  print(1, `${text}\n`);
+}
+
+/** Prints a document on stdout. */
+export function sayJson(value: unknown): void {
+  say(JSON.stringify(value, undefined, 2));
+}
+
+/** The text in a colour, where stdout is a terminal that can and may show it (no-color.org). */
+export function toned(tone: Tone, text: string): string {
+  return hasColours() ? `\x1b[${CODES[tone]}m${text}\x1b[0m` : text;
+}
+
+function hasColours(): boolean {
+  return isTerminal(1) && (getenv("NO_COLOR") ?? "") === "" && getenv("TERM") !== "dumb";
+}
+
+/** Rows in columns, the first one a heading. "" is shown as "-". */
+export function tableOf(rows: readonly (readonly string[])[]): string {
+  const shown = rows.map((row) => row.map((cell) => (cell === "" ? "-" : cell)));
+  const widths = (shown[0] ?? []).map((_, column) =>
+    Math.max(...shown.map((row) => row[column]?.length ?? 0)),
+  );
+  const lines = shown.map((row) =>
+    row
+      .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
+      .join("  "),
+  );
+  const [heading = "", ...rest] = lines;
+  return [toned("heading", heading), ...rest].join("\n");
+}

@@ -1,0 +1,174 @@
+// What operators call: list, attachments, gc, provision.
+import { describe, expect, test } from "vitest";
+import { hostLocal, network } from "./cni.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode({ iommu: true });
+const [vf, second, , fresh] = vfs;
+const guid = "02:00:00:00:00:00:00:77";
+const config = network(vf, { guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
+const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
+
+const operate = (words: string) => node.guest.execute(`${plugin} ${words}`);
+const operated = async (words: string) => {
+  const { status, stdout, stderr } = await operate(words);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return stdout;
+};
+const json = async (words: string) => JSON.parse(await operated(`${words} --json`));
+/** How often the VF's driver was bound, told by what every probe makes anew. */
+const probe = (pci: string) => node.shell(`stat -c %i /sys/bus/pci/devices/${pci}/infiniband`);
+
+test("list shows PFs and VFs, and who has them", () =>
+  node.unchanged(async () => {
+    await node.add("a", config, { args });
+    const rows = (await operated("list")).split("\n").map((line) => line.split(/ {2,}/));
+    expect(rows.slice(0, 2)).toEqual([
+      ["PF", "DRIVER", "NETDEV", "RDMA", "GUID", "PORTS", "VFS"],
+      [
+        "0000:01:00.0",
+        "mlx5_core",
+        "ib0",
+        "mlx5_0",
+        expect.stringMatching(/^[0-9a-f:]{23}$/),
+        "ACTIVE",
+        "4 of 8",
+      ],
+    ]);
+    const row = (pci: string) => rows.find(([first]) => first === pci) ?? [];
+    expect(row(vf).slice(1)).toEqual([
+      ...["0", "mlx5_core", "-", "mlx5_1", "uverbs1,umad1", guid, "enable", "ACTIVE"],
+      expect.stringMatching(/^default\/trainer net1, since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+    ]);
+    expect(row(second).slice(2)).toEqual([
+      ...[
+        "mlx5_core",
+        "ibp1s0f0v1",
+        "mlx5_2",
+        "uverbs2,umad2",
+        "0a:00:00:00:00:00:01:02",
+        "enable",
+        "ACTIVE",
+        "-",
+      ],
+    ]);
+    const { pfs } = await json("list");
+    expect(pfs[0].vfs[0]).toMatchObject({
+      pci: vf,
+      portGuid: guid,
+      holder: { containerId: "c1", pod: "default/trainer" },
+    });
+    expect(pfs[0].vfs[1]).toMatchObject({ netdev: "ibp1s0f0v1", mtu: 1800, linkState: "enable" });
+    await node.del("a", config);
+  }));
+
+describe("attachments", () => {
+  test("show tells of all; release refuses a living container, and --force takes its VF", () =>
+    node.unchanged(async () => {
+      expect(await operated("attachments show")).toBe("Nothing is attached.\n");
+      await node.add("a", config, { args });
+      const [heading, row] = (await operated("attachments show")).trimEnd().split("\n");
+      expect(heading?.split(/ {2,}/)).toEqual([
+        "CONTAINER",
+        "INTERFACE",
+        "POD",
+        "NETWORK",
+        "VF",
+        "SINCE",
+        "CONDITION",
+      ]);
+      expect(row?.split(/ {2,}/)).toEqual([
+        ...["c1", "net1", "default/trainer", "mynet", vf, expect.any(String), "attached"],
+      ]);
+      const refused = await operate("attachments release c1 net1");
+      expect(refused).toMatchObject({ status: 1, stdout: "" });
+      expect(refused.stderr).toMatch(/alive.*\/run\/netns\/a is there.*--force/);
+      expect(await json("attachments show")).toMatchObject([{ containerId: "c1", condition: "attached" }]);
+      expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is back.\n");
+    }));
+
+  test("release of what there is not", async () => {
+    expect(await operate("attachments release c1 net1")).toMatchObject({
+      status: 1,
+      stderr: "ib-sriov: container c1 has no attachment net1\n",
+    });
+  });
+});
+
+describe("gc", () => {
+  test("heals what a pod that is gone has left, and leaves what lives", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add gone");
+      await node.add("gone", config);
+      const living = network(second, {});
+      await node.add("a", living, { container: "c2" });
+      const path = (container: string) => `/var/lib/cni/ib-sriov/${container}-net1`;
+      expect(await json("gc")).toEqual([
+        { path: path("c1"), outcome: "left", why: "its namespace /run/netns/gone is there" },
+        { path: path("c2"), outcome: "left", why: "its namespace /run/netns/a is there" },
+      ]);
+      await node.shell("ip netns del gone");
+      expect(await operated("gc --dry-run")).toContain(`${path("c1")}: would be released\n`);
+      expect(await json("attachments show")).toMatchObject([
+        { condition: "dead" },
+        { condition: "attached" },
+      ]);
+      expect(await operated("gc")).toContain(`${path("c1")}: released\n`);
+      await node.del("a", living, { container: "c2" });
+    }));
+
+  test("tells what it cannot do, and fails", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add gone");
+      await node.add("gone", config);
+      await node.shell("ip netns del gone; mv /opt/cni/bin/host-local /opt/cni/bin/hidden");
+      const { status, stdout } = await operate("gc");
+      expect(status).toBe(1);
+      expect(stdout).toMatch(/c1-net1: failed: .*host-local/);
+      await node.shell("mv /opt/cni/bin/hidden /opt/cni/bin/host-local");
+      await operated("gc");
+    }));
+});
+
+describe("provision", () => {
+  test("gives free VFs their GUID, once; others keep theirs, and so do containers their VFs", async () => {
+    const before = await node.snapshot();
+    await node.add("a", config);
+    const kept = await probe(second);
+    const lines = await json("provision");
+    expect(lines).toEqual([
+      { pci: vf, outcome: "in use" },
+      { pci: second, outcome: "kept", guid: "0a:00:00:00:00:00:01:02" },
+      { pci: vfs[2], outcome: "kept", guid: "0a:00:00:00:00:00:02:02" },
+      { pci: fresh, outcome: "given", guid: expect.stringMatching(/^[0-9a-f:]{23}$/) },
+    ]);
+    const given = lines[3].guid;
+    const made = await probe(fresh);
+    expect(await operated("provision")).toContain(`${fresh}: kept ${given}\n`);
+    expect([await probe(second), await probe(fresh)]).toEqual([kept, made]);
+    // The first pod pays for no rebind.
+    const auto = network(fresh, { guid: "auto" });
+    const { interfaces } = await node.add("b", auto, { container: "c2" });
+    expect(interfaces?.at(-1)?.mac).toMatch(new RegExp(`${given}$`));
+    expect(await probe(fresh)).toBe(made);
+    await node.del("b", auto, { container: "c2" });
+    await node.del("a", config);
+    // All but that GUID, in whatever spelling, is as before.
+    const inSysfs = given.replaceAll(":", "").replaceAll(/(.{4})(?=.)/g, "$1:");
+    const changed = (await node.snapshot()).filter((line) => !before.includes(line));
+    expect(changed.filter((line) => !line.includes(given) && !line.includes(inSysfs))).toEqual([]);
+    await node.reset();
+  });
+
+  test("a VF that cannot have one is told, and the others get theirs", async () => {
+    await node.shell("echo 1 >/sys/module/vhca/parameters/fail_probe");
+    const { status, stdout } = await operate("provision");
+    await node.shell("echo 0 >/sys/module/vhca/parameters/fail_probe");
+    // One failure of a probe is tried again.
+    expect({ status, stdout }).toMatchObject({
+      status: 0,
+      stdout: expect.stringContaining(`${fresh}: given`),
+    });
+    await node.reset();
+  });
+});

@@ -1,0 +1,108 @@
+// What an operator does, with everything that can befall it.
+import { type FollowUp, thenAnother } from "../harness/follow-ups.ts";
+import type { Story } from "../harness/story.ts";
+import type { Scenario } from "../harness/sweep.ts";
+import { c1, c2, freshVf, vf } from "../harness/world.ts";
+import { provided } from "./auto.ts";
+import { killedAdd, killPoints } from "./del.ts";
+import { isolated } from "./isolation.ts";
+import { everything, same, wishes } from "./wishes.ts";
+
+/** It is tried again, until it is done. */
+function again(name: string, action: (story: Story) => { readonly end: string }): FollowUp {
+  return {
+    name,
+    goOn(story) {
+      for (let i = 0; i < 3 && action(story).end !== "done"; i++);
+      if (action(story).end !== "done") story.problems.push("it fails for ever");
+      story.requireAsBefore("in the end");
+    },
+  };
+}
+
+/** A free VF gets its GUID. */
+export function provisionScenarios(): Scenario[] {
+  const arrange = (story: Story) => story.forgive("derived GUID");
+  const cases = [
+    ["a fresh VF", freshVf, {}, arrange],
+    ["a VF that has its own", vf, {}, arrange],
+    ["a VF for virtual machines", vf, { vfio: true }, arrange],
+    ["a VF without a netdev", vf, { rdmaOnly: true }, arrange],
+    [
+      "a VF that a dead ADD has left",
+      vf,
+      {},
+      (story: Story) => {
+        arrange(story);
+        killedAdd(story, ["links.move", 1]);
+      },
+    ],
+  ] as const;
+  return cases.map(([name, pci, setting, before]) => ({
+    name: `provision of ${name}`,
+    setting,
+    pod: c1,
+    wish: { ...provided, vf: pci },
+    arrange: before,
+    act: (story, fault) => story.provision(pci, fault),
+    followUps: [
+      {
+        name: "then again",
+        goOn(story) {
+          if (story.provision(pci).end !== "done") story.problems.push("provision fails for ever");
+          story.settleOwed();
+          story.requireAsBefore("after provision");
+        },
+      },
+      ...(pci === freshVf ? [thenAnother(c2, same, false)] : []),
+    ],
+  }));
+}
+
+/** Nobody ever calls DEL or GC. */
+export function gcOfAllScenarios(): Scenario[] {
+  const then = again("then again", (story) => story.gcOfAll());
+  const dead = wishes().map(
+    ({ name, wish, setting }): Scenario => ({
+      name: `gc of a container whose namespace is gone (${name})`,
+      setting,
+      pod: c1,
+      wish,
+      arrange: (story) => {
+        story.mustAdd(c1, wish);
+        story.deleteNamespace(c1);
+      },
+      act: (story, fault) => story.gcOfAll(true, fault),
+      followUps: [then],
+    }),
+  );
+  const killed = killPoints.map(
+    (point): Scenario => ({
+      name: `gc after an ADD that was killed after ${point[0]}`,
+      setting: {},
+      pod: c1,
+      wish: everything,
+      arrange: (story) => killedAdd(story, point),
+      act: (story, fault) => story.gcOfAll(true, fault),
+      followUps: [then],
+    }),
+  );
+  return [...dead, ...killed];
+}
+
+/** The operator takes a VF out of a living container. */
+export function releaseScenarios(): Scenario[] {
+  const wanted = [
+    ...wishes(),
+    { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } as const },
+  ];
+  return wanted.map(({ name, wish, setting }) => ({
+    name: `release --force of a living container (${name})`,
+    setting,
+    pod: c1,
+    wish,
+    arrange: (story) => void story.mustAdd(c1, wish),
+    act: (story, fault) => story.release(c1, true, fault),
+    followUps: [again("then again", (story) => story.release(c1, true))],
+  }));
+}

@@ -1,0 +1,74 @@
+import { describe, expect, test } from "vitest";
+import { type Command, parseWords, UsageError } from "../../../src/cli/command.ts";
+import { overview, usageOf } from "../../../src/cli/usage.ts";
+
+const command: Command = {
+  name: "attachments release",
+  parameters: ["CONTAINER", "INTERFACE"],
+  summary: "Takes a VF back",
+  details: "More about it.",
+  options: [
+    { name: "force", summary: "also out of a living pod" },
+    { name: "file", value: "FILE", summary: "where to" },
+  ],
+  run: () => 0,
+};
+const parsed = (...words: string[]) => {
+  const call = parseWords(command, words);
+  return call === "help" ? call : { words: call.words, options: Object.fromEntries(call.options) };
+};
+
+describe("the words of a command", () => {
+  test.each([
+    [["c1", "net1"], {}],
+    [["--force", "c1", "net1"], { force: "" }],
+    [["c1", "--file", "a=b", "net1", "--force"], { file: "a=b", force: "" }],
+    [["c1", "net1", "--file=x=y"], { file: "x=y" }],
+    [["c1", "net1", "--file="], { file: "" }],
+  ])("%j", (words, options) => {
+    expect(parsed(...words)).toEqual({ words: ["c1", "net1"], options });
+  });
+
+  test("behind -- nothing is an option", () => {
+    expect(parsed("--force", "--", "-", "--help")).toEqual({
+      words: ["-", "--help"],
+      options: { force: "" },
+    });
+  });
+
+  test.each(["--help", "-h"])("%s asks for help, whatever else is missing", (word) => {
+    expect(parsed(word)).toBe("help");
+  });
+
+  test.each([
+    [["c1"], "INTERFACE is missing"],
+    [["c1", "net1", "x"], "unexpected argument: x"],
+    [["c1", "net1", "--nope"], "unknown option: --nope"],
+    [["c1", "net1", "-force"], "unknown option: -force"],
+    [["c1", "net1", "--force=yes"], "--force takes no value"],
+    [["c1", "net1", "--file"], "--file needs a value: FILE"],
+  ])("%j: %s", (words, message) => {
+    expect(() => parsed(...words)).toThrow(new UsageError(message));
+  });
+});
+
+test("the help of a command names its parameters and options", () => {
+  expect(usageOf(command)).toBe(`Takes a VF back.
+
+More about it.
+
+Usage:
+  ib-sriov attachments release CONTAINER INTERFACE [options]
+
+Options:
+  --force      also out of a living pod
+  --file FILE  where to
+  --help       this text
+`);
+});
+
+test("the overview has a line for each command", () => {
+  expect(overview([command, { ...command, name: "list", summary: "Shows all" }])).toContain(
+    "  attachments release  Takes a VF back\n  list                 Shows all\n",
+  );
+});
