@@ -8,12 +8,13 @@ import { type Command, parseWords, UsageError } from "./command.ts";
 import { gc } from "./gc.ts";
 import { install } from "./install.ts";
 import { list } from "./list.ts";
+import { metrics } from "./metrics/metrics.ts";
 import { say } from "./output.ts";
 import { provisionAll } from "./provision.ts";
 import { overview, usageOf } from "./usage.ts";
 
 /** All but the installer, which reads its words in its own way. */
-const commands: readonly Command[] = [list, show, release, gc, provisionAll];
+const commands: readonly Command[] = [list, show, release, gc, provisionAll, metrics];
 const installer = {
   name: "install",
   summary: "Copies this executable into the node's directory of CNI plugins",

@@ -1,5 +1,6 @@
 import { fromJson, isObject } from "../cni/document.ts";
 import { codes } from "../cni/errors.ts";
+import { utf8Length } from "../cni/utf8-length.ts";
 
 /** The verbs that are counted. A runtime asks for STATUS and VERSION every few seconds, and they shall write nothing. */
 export const COUNTED = ["ADD", "DEL", "CHECK", "GC"];
@@ -40,8 +41,10 @@ export function counted(text: string, { command, ms, code, steps }: CountedCall)
   const counters: Record<string, unknown> = isObject(known) ? known : {};
   const add = (name: string, numbers: readonly number[]) => {
     const before = counters[name];
-    const count = (index: number) => (Array.isArray(before) && Number(before[index])) || 0;
-    counters[name] = numbers.map((number, index) => Math.round(number) + count(index));
+    counters[name] = numbers.map((number, index) => {
+      const count: unknown = Array.isArray(before) ? before[index] : 0;
+      return Math.round(number) + (Number.isSafeInteger(count) ? Math.max(0, Number(count)) : 0);
+    });
   };
   const bucket = BUCKETS.filter((bound) => bound * 1000 < ms).length;
   add(command, [ms * 1000, ...[...BUCKETS, 0].map((_, index) => (index === bucket ? 1 : 0))]);
@@ -53,5 +56,5 @@ export function counted(text: string, { command, ms, code, steps }: CountedCall)
   }
   const next = JSON.stringify(counters);
   // Only by other hands can it become too long.
-  return next.length <= COUNTERS_BYTES ? next : "";
+  return utf8Length(next) <= COUNTERS_BYTES ? next : "";
 }
