@@ -54,7 +54,8 @@ HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standar
 CPPFLAGS := -D_GNU_SOURCE -isystem $(QUICKJS_INCLUDE) -Inative -I$(B)/include
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
 RELEASE := -Os $(HARDENING)
-RELEASE_LINK := -static -Wl,-z,relro,-z,now -Wl,--build-id=none
+# With a list of all files that were linked, for scripts/sbom.mjs.
+RELEASE_LINK = -static -Wl,-z,relro,-z,now -Wl,--build-id=none -Wl,--dependency-file=$@.d
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
 LIBRARIES := -L$(QUICKJS_LIBRARY) -lquickjs -lm
 BUILD_CPPFLAGS := -D_GNU_SOURCE -Inative -I$(B)/include
@@ -101,7 +102,7 @@ install: build ## copies it into CNI_BIN_DIR (/opt/cni/bin), below DESTDIR
 	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
 
 .PHONY: image
-image: $(B)/SHA256SUMS ## the container image for all three, an OCI archive in build/, and checksums
+image: $(B)/SHA256SUMS ## the container image for all three, an OCI archive in build/, SBOM and checksums
 
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, detaches
@@ -199,7 +200,11 @@ $(B)/ib-sriov.tar: $(EXECUTABLES) scripts/image
 	$(call say,image,$@)
 	$(Q)scripts/image $@ $(B)/include/build.h $(HANDED_OUT)
 
-$(B)/SHA256SUMS: $(EXECUTABLES) $(B)/ib-sriov.tar
+$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs
+	$(call say,sbom,$@)
+	$(Q)$(NODE) scripts/sbom.mjs $@ $(B)/include/build.h $(HANDED_OUT)
+
+$(B)/SHA256SUMS: $(EXECUTABLES) $(B)/ib-sriov.tar $(B)/ib-sriov.cdx.json
 	$(Q)cd $(B) && sha256sum $(patsubst $(B)/%,%,$^) >$(@F)
 
 # ---- the compiler for the program: runs here and now, with the same engine ----

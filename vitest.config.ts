@@ -15,6 +15,7 @@ const bothOrNeither = [
   "locate",
   "distribution",
   "cross",
+  "sbom",
 ].map((name) => `test/native/${name}.test.ts`);
 
 /** The tests of native/ run twice: with the executable as it ships, and with the sanitizers in it. */

@@ -74,7 +74,7 @@ describe("make image", () => {
     for (const directory of isRoot ? directories : []) succeeded(make(directory, "image"));
   }, 120_000);
 
-  test("makes the same image twice, with checksums that hold", (context) => {
+  test("makes the same image and SBOM twice, with checksums that hold", (context) => {
     requireImages(context);
     for (const directory of directories) {
       const check = spawnSync("sha256sum", ["--check", "SHA256SUMS"], {
@@ -83,7 +83,7 @@ describe("make image", () => {
       });
       const files = succeeded(check).trim().split("\n").sort();
       const executables = machines.map(({ build }) => `${build}/ib-sriov: OK`.slice("build/".length));
-      expect(files).toEqual([...executables, "ib-sriov.tar: OK"].sort());
+      expect(files).toEqual([...executables, "ib-sriov.cdx.json: OK", "ib-sriov.tar: OK"].sort());
     }
     const [first, second] = directories.map((directory) =>
       readFileSync(`${directory}/build/SHA256SUMS`, "utf8"),
