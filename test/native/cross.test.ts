@@ -141,7 +141,7 @@ const PT_GNU_STACK = 0x6474e551;
 const PT_GNU_RELRO = 0x6474e552;
 const PF_X = 1;
 
-describe.each(machines)("the ELF file for $architecture", ({ build, elf, page }) => {
+describe.each(machines)("the ELF file for $architecture", ({ architecture, build, elf, page }) => {
   const file = readFileSync(`${build}/ib-sriov`);
   const offset = Number(file.readBigUInt64LE(32));
   const headers = Array.from({ length: file.readUInt16LE(56) }, (_, i) => {
@@ -183,6 +183,17 @@ describe.each(machines)("the ELF file for $architecture", ({ build, elf, page })
     expect(more).toEqual([]);
     // What lies beyond the last whole page would stay writable (glibc, _dl_protect_relro).
     expect(((relro?.address ?? 1) + (relro?.memory ?? 0)) % page).toBe(0);
+  });
+
+  test("has been compiled with guards of the stack and, where processors have that, of the targets of jumps", () => {
+    const object = readFileSync(`${build}/obj/netlink.o`);
+    expect(object.includes("__stack_chk_fail")).toBe(true);
+    // endbr64 and paciasp, at the beginning of functions. POWER has the like from POWER10 on only.
+    const guards = { amd64: [0xf3, 0x0f, 0x1e, 0xfa], arm64: [0x3f, 0x23, 0x03, 0xd5], ppc64le: [] }[
+      architecture
+    ];
+    expect(object.includes(Buffer.from(guards ?? []))).toBe(true);
+    expect(guards).toBeDefined();
   });
 
   test("holds no path of the machine that it was built on, and is small", () => {
