@@ -40,7 +40,9 @@ HEADERS := $(wildcard native/*.h)
 # As OCI calls it.
 CPU := $(firstword $(subst -, ,$(MULTIARCH)))
 ARCHITECTURE := $(or $(patsubst x86_64,amd64,$(filter x86_64,$(CPU))),$(patsubst aarch64,arm64,$(filter aarch64,$(CPU))),$(patsubst powerpc64le,ppc64le,$(CPU)))
-IMAGE := $(B)/ib-sriov-$(ARCHITECTURE).tar
+# The others that a node may be.
+FOREIGN := $(filter-out $(ARCHITECTURE),amd64 arm64 ppc64le)
+EXECUTABLES := $(B)/ib-sriov $(FOREIGN:%=$(B)/%/ib-sriov)
 
 # ---- flags ----
 
@@ -52,7 +54,8 @@ HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standar
 CPPFLAGS := -D_GNU_SOURCE -isystem $(QUICKJS_INCLUDE) -Inative -I$(B)/include
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
 RELEASE := -Os $(HARDENING)
-RELEASE_LINK := -static -Wl,-z,relro,-z,now -Wl,--build-id=none
+# With a list of all files that were linked, for scripts/sbom.mjs.
+RELEASE_LINK = -static -Wl,-z,relro,-z,now -Wl,--build-id=none -Wl,--dependency-file=$@.d
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
 LIBRARIES := -L$(QUICKJS_LIBRARY) -lquickjs -lm
 BUILD_CPPFLAGS := -D_GNU_SOURCE -Inative -I$(B)/include
@@ -63,11 +66,14 @@ BUILD_LIBRARIES = -L/usr/lib/$(shell $(BUILD_CC) -print-multiarch)/quickjs -lqui
 .PHONY: build
 build: $(B)/ib-sriov ## build/ib-sriov, the executable (the default)
 
+.PHONY: cross
+cross: $(FOREIGN:%=$(B)/%/ib-sriov) ## build/arm64/ib-sriov, build/ppc64le/ib-sriov, with compilers that it fetches
+
 .PHONY: build-asan
 build-asan: $(B)/asan/ib-sriov ## build/asan/ib-sriov, with the address and undefined-behaviour sanitizers
 
 .PHONY: test
-test: build build-asan $(B)/host-test $(B)/asan/host-test ## all tests: lint, types, unit, simulator, native, e2e
+test: build cross build-asan $(B)/host-test $(B)/asan/host-test ## all tests: lint, types, unit, simulator, native, e2e
 	@$(NODE) scripts/test.mjs
 
 .PHONY: lint unit simulator native e2e
@@ -77,7 +83,7 @@ unit: setup ## unit tests only
 	@$(NODE) scripts/test.mjs unit
 simulator: setup ## tests on a model of a node only
 	@$(NODE) scripts/test.mjs simulator
-native: build build-asan $(B)/host-test $(B)/asan/host-test ## tests of the executable and of native/ only
+native: build cross build-asan $(B)/host-test $(B)/asan/host-test ## tests of the executable and of native/ only
 	@$(NODE) scripts/test.mjs native
 e2e: build ## tests in the virtual node only
 	@$(NODE) scripts/test.mjs e2e
@@ -101,7 +107,7 @@ install: build ## copies it into CNI_BIN_DIR (/opt/cni/bin), and units into UNIT
 	  sed 's|@CNI_BIN_DIR@|$(CNI_BIN_DIR)|' $$unit >$(DESTDIR)$(UNIT_DIR)/$$(basename $$unit) || exit 1; done
 
 .PHONY: image
-image: $(IMAGE) $(B)/SHA256SUMS ## the container image, an OCI archive in build/, and checksums; needs buildah
+image: $(B)/SHA256SUMS ## the container image for all three, an OCI archive in build/, SBOM and checksums
 
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, detaches
@@ -189,14 +195,27 @@ $(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/image.S $(BYTECODE)
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(LIBRARIES)
 
+# ---- the same for other machines ----
+
+# A build of its own, below this one, with what scripts/cross prints in place of this machine's CC, STRIP, RUN …
+$(FOREIGN:%=$(B)/%/ib-sriov): $(B)/%/ib-sriov: FORCE | setup
+	$(Q)tools=$$(scripts/cross $*) && eval "$(MAKE) --no-print-directory B=$(B)/$* $$tools"
+
 # ---- what is handed out ----
 
-$(IMAGE): $(B)/ib-sriov scripts/image
-	$(call say,image,$@)
-	$(Q)scripts/image $< $(ARCHITECTURE) $(B)/include/build.h $@
+# ARCHITECTURE=EXECUTABLE …
+HANDED_OUT := $(ARCHITECTURE)=$(B)/ib-sriov $(foreach each,$(FOREIGN),$(each)=$(B)/$(each)/ib-sriov)
 
-$(B)/SHA256SUMS: $(B)/ib-sriov $(IMAGE)
-	$(Q)cd $(B) && sha256sum $(^F) >$(@F)
+$(B)/ib-sriov.tar: $(EXECUTABLES) scripts/image
+	$(call say,image,$@)
+	$(Q)scripts/image $@ $(B)/include/build.h $(HANDED_OUT)
+
+$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs
+	$(call say,sbom,$@)
+	$(Q)$(NODE) scripts/sbom.mjs $@ $(B)/include/build.h $(HANDED_OUT)
+
+$(B)/SHA256SUMS: $(EXECUTABLES) $(B)/ib-sriov.tar $(B)/ib-sriov.cdx.json
+	$(Q)cd $(B) && sha256sum $(patsubst $(B)/%,%,$^) >$(@F)
 
 # ---- the compiler for the program: runs here and now, with the same engine ----
 

@@ -7,9 +7,16 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const onNode = { resolve: { alias: { host: at("test/support/host.ts") } } };
 
 /** Tests that have both variants of the executable in them, or none. */
-const bothOrNeither = ["hostile-input", "state-files", "image", "build", "locate", "distribution"].map(
-  (name) => `test/native/${name}.test.ts`,
-);
+const bothOrNeither = [
+  "hostile-input",
+  "state-files",
+  "image",
+  "build",
+  "locate",
+  "distribution",
+  "cross",
+  "sbom",
+].map((name) => `test/native/${name}.test.ts`);
 
 /** The tests of native/ run twice: with the executable as it ships, and with the sanitizers in it. */
 function native(name: string, directory: string, exclude: string[]) {

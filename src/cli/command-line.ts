@@ -3,18 +3,20 @@
 import { print } from "host";
 import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
-import { release, show } from "./attachments-commands.ts";
 import { type Command, parseWords, UsageError } from "./command.ts";
 import { gc } from "./gc.ts";
 import { install } from "./install.ts";
+import { isInstaller } from "./is-command-line.ts";
 import { list } from "./list.ts";
 import { metrics } from "./metrics/metrics.ts";
 import { say } from "./output.ts";
 import { provisionAll } from "./provision.ts";
+import { releaseAttachment } from "./release-attachment.ts";
+import { showAttachments } from "./show-attachments.ts";
 import { overview, usageOf } from "./usage.ts";
 
 /** All but the installer, which reads its words in its own way. */
-const commands: readonly Command[] = [list, show, release, gc, provisionAll, metrics];
+const commands: readonly Command[] = [list, showAttachments, releaseAttachment, gc, provisionAll, metrics];
 const installer = {
   name: "install",
   summary: "Copies this executable into the node's directory of CNI plugins",
@@ -27,8 +29,7 @@ const installer = {
  */
 export function answerCommandLine([program = "", ...words]: readonly string[]): number {
   const [first = ""] = words;
-  // Under this name the executable is what the Go plugin's image starts, with that one's flags.
-  if (/(^|\/)thin_entrypoint$/.test(program)) return install(words);
+  if (isInstaller(program)) return install(words);
   if (first === "install") return install(words.slice(1));
   try {
     if (["help", "--help", "-h"].includes(first)) {

@@ -1,18 +1,10 @@
 /** What is handed out: built twice, installed, and as an image that is started. */
 import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
 import { freshPath } from "./harness.ts";
+import { machines, native } from "./machines.ts";
 
 /** Two directories with these sources, and no commit: the date is that of SOURCE_DATE_EPOCH. */
 const directories = [freshPath("sources"), freshPath("the-same-sources-elsewhere")] as const;
@@ -36,17 +28,20 @@ beforeAll(() => {
       spawnSync("sh", ["-c", `tar cf - ${omitted} . | tar xf - -C ${directory}`], { encoding: "utf8" }),
     );
     symlinkSync(resolve("node_modules"), `${directory}/node_modules`);
-    succeeded(make(directory, "build"));
+    succeeded(make(directory, "-j2", "build", "cross"));
   }
 }, 600_000);
 
-test("two builds in two directories are the same bit for bit", () => {
-  const [first, second] = directories.map((directory) => readFileSync(`${directory}/build/ib-sriov`));
-  expect(first?.length).toBeGreaterThan(1e6);
-  expect(second?.equals(first as Buffer)).toBe(true);
-  const { stdout } = spawnSync(`${here}/build/ib-sriov`, ["--version"], { encoding: "utf8" });
-  expect(stdout).toContain("2023-11-14T22:13:20Z");
-});
+test.each(machines)(
+  "two builds for $architecture in two directories are the same bit for bit",
+  ({ build, run }) => {
+    const [first, second] = directories.map((directory) => readFileSync(`${directory}/${build}/ib-sriov`));
+    expect(first?.length).toBeGreaterThan(1e6);
+    expect(second?.equals(first as Buffer)).toBe(true);
+    const [program = "", ...rest] = [...run, `${here}/${build}/ib-sriov`, "--version"];
+    expect(spawnSync(program, rest, { encoding: "utf8" }).stdout).toContain("2023-11-14T22:13:20Z");
+  },
+);
 
 const units = ["ib-sriov-gc.service", "ib-sriov-gc.timer", "ib-sriov-provision.service"];
 
@@ -87,40 +82,41 @@ test("make install copies it below DESTDIR, also over what is there", () => {
 });
 
 describe("make image", () => {
-  /** Of OCI, for this machine. */
-  const architecture = { x64: "amd64", arm64: "arm64", ppc64: "ppc64le" }[process.arch as string] ?? "";
-  const archive = (directory: string) => `${directory}/build/ib-sriov-${architecture}.tar`;
-  const reason = whyNoImage();
+  const archive = (directory: string) => `${directory}/build/ib-sriov.tar`;
+  const isRoot = process.getuid?.() === 0;
 
-  /** Skips a test where there is no buildah that works, and says why. */
+  /** Skips a test where buildah does not work, and says why. */
   function requireImages(context: TestContext): void {
-    if (reason === "") return;
+    const reason = "images are tested as root only";
+    if (isRoot) return;
     console.warn(`${context.task.name}: not run: ${reason}`);
     context.skip(reason);
   }
 
-  function whyNoImage(): string {
-    if (process.getuid?.() !== 0) return "it is tested as root only";
-    const { error } = spawnSync("buildah", ["--version"]);
-    if (error !== undefined) return "buildah is not here: apt-get install buildah netavark";
-    return existsSync("/usr/lib/podman/netavark") ? "" : "netavark is not here, which buildah wants";
-  }
+  beforeAll(() => {
+    for (const directory of isRoot ? directories : []) succeeded(make(directory, "image"));
+  }, 120_000);
 
-  test("makes the same image twice, with checksums that hold", (context) => {
+  test("makes the same image and SBOM twice, with checksums that hold", (context) => {
     requireImages(context);
     for (const directory of directories) {
-      succeeded(make(directory, "image"));
       const check = spawnSync("sha256sum", ["--check", "SHA256SUMS"], {
         cwd: `${directory}/build`,
         encoding: "utf8",
       });
-      expect(succeeded(check)).toBe(`ib-sriov: OK\nib-sriov-${architecture}.tar: OK\n`);
+      const files = succeeded(check).trim().split("\n").sort();
+      const executables = machines.map(({ build }) => `${build}/ib-sriov: OK`.slice("build/".length));
+      expect(files).toEqual([...executables, "ib-sriov.cdx.json: OK", "ib-sriov.tar: OK"].sort());
     }
+    const [first, second] = directories.map((directory) =>
+      readFileSync(`${directory}/build/SHA256SUMS`, "utf8"),
+    );
+    expect(second).toBe(first);
     expect(readFileSync(archive(here)).equals(readFileSync(archive(elsewhere)))).toBe(true);
-  }, 120_000);
+  });
 
-  /** Its root file system, and its configuration. */
-  function unpack() {
+  /** Of what it has for an architecture: the root file system, the configuration, and what the index says of it. */
+  function unpack(architecture: string) {
     const image = freshPath("image");
     const root = freshPath("root");
     mkdirSync(image);
@@ -128,38 +124,46 @@ describe("make image", () => {
     succeeded(spawnSync("tar", ["xf", archive(here), "-C", image], { encoding: "utf8" }));
     const blob = (digest: string) => `${image}/blobs/${digest.replace(":", "/")}`;
     const json = (path: string) => JSON.parse(readFileSync(path, "utf8"));
-    const manifest = json(blob(json(`${image}/index.json`).manifests[0].digest));
+    const { manifests } = json(blob(json(`${image}/index.json`).manifests[0].digest));
+    const platforms = manifests.map(({ platform }: { platform: object }) => platform);
+    const entry = manifests.find(
+      ({ platform }: { platform: { architecture: string } }) => platform.architecture === architecture,
+    );
+    const manifest = json(blob(entry.digest));
     for (const { digest } of manifest.layers)
       succeeded(spawnSync("tar", ["xf", blob(digest), "-C", root], { encoding: "utf8" }));
-    return { root, configuration: json(blob(manifest.config.digest)) };
+    return { root, platforms, configuration: json(blob(manifest.config.digest)) };
   }
 
-  test("has one executable in it, and the name of the reference's installer for it", (context) => {
-    requireImages(context);
-    succeeded(make(here, "image"));
-    const { root, configuration } = unpack();
-    expect(readdirSync(root, { recursive: true }).sort()).toEqual([
-      "usr",
-      "usr/bin",
-      "usr/bin/ib-sriov",
-      "usr/bin/thin_entrypoint",
-    ]);
-    expect(readFileSync(`${root}/usr/bin/ib-sriov`).equals(readFileSync(`${here}/build/ib-sriov`))).toBe(
-      true,
-    );
-    expect(configuration).toMatchObject({
-      architecture,
-      os: "linux",
-      created: "2023-11-14T22:13:20Z",
-      config: { Entrypoint: ["/usr/bin/thin_entrypoint"] },
-    });
-    expect(configuration.config.Cmd).toBeUndefined();
-  }, 120_000);
+  test.for(machines)(
+    "has one executable for $architecture, and the name of the reference's installer for it",
+    ({ architecture, build }, context) => {
+      requireImages(context);
+      const { root, platforms, configuration } = unpack(architecture);
+      expect(platforms).toEqual(
+        ["amd64", "arm64", "ppc64le"].map((each) => ({ architecture: each, os: "linux" })),
+      );
+      expect(readdirSync(root, { recursive: true }).sort()).toEqual([
+        "usr",
+        "usr/bin",
+        "usr/bin/ib-sriov",
+        "usr/bin/thin_entrypoint",
+      ]);
+      const executable = readFileSync(`${root}/usr/bin/ib-sriov`);
+      expect(executable.equals(readFileSync(`${here}/${build}/ib-sriov`))).toBe(true);
+      expect(configuration).toMatchObject({
+        architecture,
+        os: "linux",
+        created: "2023-11-14T22:13:20Z",
+        config: { Entrypoint: ["/usr/bin/thin_entrypoint"] },
+      });
+      expect(configuration.config.Cmd).toBeUndefined();
+    },
+  );
 
   test("started as a container's first process it installs itself, and ends at once on SIGTERM", async (context) => {
     requireImages(context);
-    succeeded(make(here, "image"));
-    const { root, configuration } = unpack();
+    const { root, configuration } = unpack(native.architecture);
     mkdirSync(`${root}/proc`);
     mkdirSync(`${root}/host/opt/cni/bin`, { recursive: true });
     const namespaces = ["--fork", "--pid", "--mount", "--kill-child", `--mount-proc=${root}/proc`];

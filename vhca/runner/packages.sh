@@ -5,47 +5,11 @@
 host_packages=(qemu-system-x86 gcc-14 pahole libelf1t64 cpio kmod xz-utils zstd)
 guest_packages=(busybox-static bash dash iproute2 strace containernetworking-plugins udev rdma-core)
 
-# apt with a state of its own: an empty status file, so that it fetches all that a package needs and not just
-# what this machine lacks, and directories that any user can write. Sources and keys are the system's. It ends with us.
-apt() {
-  local command=$1
-  shift
-  setpriv --pdeathsig KILL "$command" -o Dir::State="$downloads/state" -o Dir::State::status="$downloads/status" \
-    -o Dir::Cache="$downloads/cache" -o Debug::NoLocking=1 -o APT::Sandbox::User=root "$@"
-}
-
-# Shows apt's percentages (read from its status descriptor): in place on a terminal, else a line per quarter.
-show_percent() {
-  local kind percent shown=-1
-  while IFS=: read -r kind _ percent _; do
-    [ "$kind" = dlstatus ] || continue
-    percent=${percent%%.*}
-    if [ -t 2 ]; then
-      printf '\r[vhca] %3d %%' "$percent" >&2
-    elif [ $((percent / 25)) -gt "$shown" ]; then
-      shown=$((percent / 25))
-      say "$percent %"
-    fi
-  done
-  [ ! -t 2 ] || printf '\r\033[K' >&2
-}
-
-# apt-get ARGS…, quiet but for its percentages; its own words are shown when it fails.
-fetch() {
-  local log=$downloads/log
-  { apt apt-get -qq -y -o APT::Status-Fd=3 "$@" 3>&1 >"$log" 2>&1 || touch "$log.failed"; } | show_percent
-  [ ! -e "$log.failed" ] || { cat "$log" >&2; rm "$log.failed"; die "apt-get $1 failed, see above"; }
-}
-
 unpack_packages() {
   local downloads=$cache/downloads kernel deb
   [ "$(dpkg --print-architecture 2>/dev/null)" = amd64 ] && command -v apt-get >/dev/null ||
     die "the virtual node is made of Debian's amd64 packages; this needs dpkg and apt on amd64"
-  mkdir -p "$downloads/state/lists/partial" "$downloads/cache/archives/partial"
-  : >"$downloads/status"
-
-  say "fetching package lists"
-  fetch update
+  begin_downloads "$downloads"
   kernel=$(apt apt-cache show linux-image-amd64 | sed -n 's/^Depends: linux-image-\([^ ,]*\).*/\1/p' | head -n 1)
   [ -n "$kernel" ] || die "apt knows no linux-image-amd64: are Debian's package sources set up?"
   say "fetching packages, about 250 MB, once (into $cache)"
@@ -80,5 +44,5 @@ unpack_kernel() {
     within "$tree.new" zstd -dqc >"$2" || die "cannot unpack the kernel $image"
 }
 
-tree=$cache/packages-$(key_of "$(. /etc/os-release && echo "$ID$VERSION_ID")" "${BASH_SOURCE[0]}")
+tree=$cache/packages-$(key_of "$(release_name)" "${BASH_SOURCE[0]}")
 [ -e "$tree/kernel-release" ] || locked unpack_packages "$tree/kernel-release"

@@ -1,62 +1,30 @@
-/** The kinds of manifests in deploy/, by apiVersion and kind. Those of Kubernetes itself are its own schema, as types. */
-import type { DaemonSet } from "kubernetes-types/apps/v1";
-import type { ConfigMap, Pod, ServiceAccount } from "kubernetes-types/core/v1";
-import type { ObjectMeta } from "kubernetes-types/meta/v1";
+/**
+ * The kinds of manifests in deploy/, by apiVersion and kind, as types: the type checker finds fields that do not exist.
+ * What else a schema says is checked by schema.ts.
+ */
+import type { IDaemonSet } from "kubernetes-models/apps/v1/DaemonSet";
+import type { IConfigMap } from "kubernetes-models/v1/ConfigMap";
+import type { IPod } from "kubernetes-models/v1/Pod";
+import type { IServiceAccount } from "kubernetes-models/v1/ServiceAccount";
 
-/** What a manifest must have, though Kubernetes' schema has it as optional. */
-type Named<T extends { kind?: string; apiVersion?: string }> = T &
-  Required<Pick<T, "apiVersion" | "kind">> & { metadata: ObjectMeta };
+type ObjectMeta = NonNullable<IPod["metadata"]>;
 
-/** The definition of the Network Plumbing Working Group, section 3.4.1. */
-interface NetworkAttachmentDefinition {
-  apiVersion: "k8s.cni.cncf.io/v1";
-  kind: "NetworkAttachmentDefinition";
-  metadata: ObjectMeta & { name: string };
-  spec: { config: string };
+/** A kind that a CustomResourceDefinition has brought, of which Kubernetes itself knows the metadata only. */
+interface Custom {
+  apiVersion: string;
+  kind: string;
+  metadata: ObjectMeta;
+  [field: string]: unknown;
 }
 
-/** openshift/api, security/v1. */
-interface SecurityContextConstraints {
-  apiVersion: "security.openshift.io/v1";
-  kind: "SecurityContextConstraints";
-  metadata: ObjectMeta & { name: string };
-  allowHostDirVolumePlugin: boolean;
-  allowHostIPC: boolean;
-  allowHostNetwork: boolean;
-  allowHostPID: boolean;
-  allowHostPorts: boolean;
-  allowPrivilegedContainer: boolean;
-  allowPrivilegeEscalation?: boolean;
-  allowedCapabilities: string[] | null;
-  defaultAddCapabilities: string[] | null;
-  requiredDropCapabilities: string[] | null;
-  readOnlyRootFilesystem: boolean;
-  runAsUser: { type: "RunAsAny" | "MustRunAs" | "MustRunAsNonRoot" | "MustRunAsRange" };
-  seLinuxContext: { type: "RunAsAny" | "MustRunAs" };
-  fsGroup: { type: "RunAsAny" | "MustRunAs" };
-  supplementalGroups: { type: "RunAsAny" | "MustRunAs" };
-  seccompProfiles?: string[];
-  volumes: "hostPath"[];
-  priority: number | null;
-  users: string[];
-  groups: string[];
-}
-
-/** As far as deploy/ uses it. */
-interface Kustomization {
-  apiVersion: "kustomize.config.k8s.io/v1beta1";
-  kind: "Kustomization";
-  resources: string[];
-  images?: { name: string; newTag: string }[];
-  patches?: { target: { kind: string; name: string }; patch: string }[];
-}
+/** The API server takes none without metadata, though the schema has it as optional. */
+type Named<T extends { metadata?: ObjectMeta }> = T & { metadata: ObjectMeta };
 
 export interface Kinds {
-  "apps/v1 DaemonSet": Named<DaemonSet>;
-  "v1 ConfigMap": Named<ConfigMap>;
-  "v1 Pod": Named<Pod>;
-  "v1 ServiceAccount": Named<ServiceAccount>;
-  "k8s.cni.cncf.io/v1 NetworkAttachmentDefinition": NetworkAttachmentDefinition;
-  "security.openshift.io/v1 SecurityContextConstraints": SecurityContextConstraints;
-  "kustomize.config.k8s.io/v1beta1 Kustomization": Kustomization;
+  "apps/v1 DaemonSet": Named<IDaemonSet>;
+  "v1 ConfigMap": Named<IConfigMap>;
+  "v1 Pod": Named<IPod>;
+  "v1 ServiceAccount": Named<IServiceAccount>;
+  "k8s.cni.cncf.io/v1 NetworkAttachmentDefinition": Custom;
+  "security.openshift.io/v1 SecurityContextConstraints": Custom;
 }

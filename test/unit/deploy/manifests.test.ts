@@ -1,15 +1,18 @@
-import { readFileSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseConfiguration } from "../../../src/cni/configuration.ts";
 import { checkVersion } from "../../../src/cni/versions.ts";
 import { parseNetwork, parseNetworkForStatus } from "../../../src/network.ts";
 import { allManifests, kustomized, type Manifest, manifestsOf, typeErrors } from "./manifests.ts";
+import { schemaErrors } from "./schema.ts";
 
 const all = allManifests("deploy");
 const variants = [
   { directory: "deploy/base", path: "/opt/cni/bin", seLinuxOptions: undefined },
   { directory: "deploy/openshift", path: "/var/lib/cni/bin", seLinuxOptions: { type: "spc_t" } },
-];
+].map((variant) => ({ ...variant, manifests: kustomized(variant.directory) }));
 
 const oneOf = (manifests: readonly Manifest[], kind: string) => {
   const found = manifests.filter(({ content }) => content.kind === kind);
@@ -17,41 +20,97 @@ const oneOf = (manifests: readonly Manifest[], kind: string) => {
   return found[0]?.content;
 };
 
-describe("every manifest has the shape of its kind", () => {
-  test("as it lies there, and as kustomize makes it", () => {
-    const made = variants.flatMap(({ directory }) => kustomized(directory));
-    expect(all.length).toBeGreaterThan(10);
+describe("every manifest has the schema of its kind", () => {
+  const made = variants.flatMap(({ manifests }) => manifests);
+
+  test("kustomize makes the plugin's of them", () => {
+    expect(all.length).toBeGreaterThan(8);
+    const kinds = made.map(({ content }) => content.kind).sort();
+    expect(kinds).toEqual([
+      "DaemonSet",
+      "DaemonSet",
+      "SecurityContextConstraints",
+      "ServiceAccount",
+      "ServiceAccount",
+    ]);
+  });
+
+  test.each([...all, ...made])("$file: $kind", (manifest) => {
+    expect(schemaErrors(manifest)).toBe("");
+  });
+
+  test("with no field that does not exist, as the type checker sees it", () => {
     expect(typeErrors([...all, ...made])).toBe("");
   }, 60_000);
 
-  test("a field that does not exist, is missing, or has another type would be found", () => {
-    const daemonSet = (change: (spec: Record<string, unknown>) => void) => {
-      const manifest = structuredClone(manifestsOf("deploy/base/daemonset.yaml")[0] as Manifest);
-      change(manifest.content.spec.template.spec);
-      return manifest;
-    };
+  /** One that is right, changed. */
+  const changed = (file: string, change: (content: Manifest["content"]) => void) => {
+    const manifest = structuredClone(manifestsOf(file)[0] as Manifest);
+    change(manifest.content);
+    return manifest;
+  };
+
+  const daemonSet = (change: (spec: Manifest["content"]) => void) =>
+    changed("deploy/base/daemonset.yaml", ({ spec }) => change(spec.template.spec));
+  const constraints = (change: (content: Manifest["content"]) => void) =>
+    changed("deploy/openshift/security-context-constraints.yaml", change);
+
+  test.each([
+    ["a missing field", daemonSet((spec) => delete spec.containers), "containers"],
+    [
+      "another type",
+      daemonSet((spec) => Object.assign(spec, { terminationGracePeriodSeconds: "5" })),
+      "terminationGracePeriodSeconds",
+    ],
+    [
+      "a quantity that is none",
+      daemonSet((spec) => Object.assign(spec.containers[0].resources.limits, { memory: "50 Mi" })),
+      "memory",
+    ],
+    [
+      "a field that OpenShift's do not have",
+      constraints((it) => Object.assign(it, { allowHostAll: true })),
+      "additional",
+    ],
+    ["a missing one of OpenShift's", constraints((it) => delete it.volumes), "volumes"],
+    [
+      "a strategy that there is not",
+      constraints((it) => Object.assign(it, { runAsUser: { type: "RunAsRoot" } })),
+      "runAsUser/type",
+    ],
+    [
+      "a network whose configuration is no text",
+      changed("deploy/networks/host-local.yaml", ({ spec }) => Object.assign(spec, { config: {} })),
+      "config",
+    ],
+  ])("%s would be found", (_, manifest, word) => {
+    expect(schemaErrors(manifest)).toContain(word);
+  });
+
+  test("kustomize refuses a kustomization with a field that does not exist", () => {
+    const directory = mkdtempSync(join(tmpdir(), "kustomization-"));
+    try {
+      cpSync("deploy/base", directory, { recursive: true });
+      expect(kustomized(directory)).toHaveLength(2);
+      appendFileSync(join(directory, "kustomization.yaml"), "resource: []\n");
+      expect(() => kustomized(directory)).toThrow('unknown field "resource"');
+    } finally {
+      rmSync(directory, { recursive: true });
+    }
+  });
+
+  test("a field that does not exist would be found", () => {
     const errors = typeErrors([
       daemonSet((spec) => Object.assign(spec, { tolerationz: [] })),
-      daemonSet((spec) => delete spec.containers),
-      daemonSet((spec) => Object.assign(spec, { terminationGracePeriodSeconds: "5" })),
+      daemonSet((spec) => Object.assign(spec.containers[0].securityContext, { privilegd: true })),
+      changed("deploy/networks/host-local.yaml", ({ metadata }) => Object.assign(metadata, { label: {} })),
     ]);
     expect(errors.match(/error TS\d+/g)).toHaveLength(3);
-    expect(errors).toContain("tolerationz");
+    for (const word of ["tolerationz", "privilegd", "label"]) expect(errors).toContain(word);
   }, 60_000);
-
-  test("quantities are such", () => {
-    const quantities = all.flatMap(({ content }) =>
-      (content.spec?.template?.spec ?? content.spec)?.containers?.flatMap((container: Manifest["content"]) =>
-        Object.values({ ...container.resources.requests, ...container.resources.limits }),
-      ),
-    );
-    for (const quantity of quantities.filter((each) => each !== undefined))
-      expect(String(quantity)).toMatch(/^\d+(m|Mi)?$/);
-  });
 });
 
-describe.each(variants)("the DaemonSet of $directory", ({ directory, path, seLinuxOptions }) => {
-  const manifests = kustomized(directory);
+describe.each(variants)("the DaemonSet of $directory", ({ manifests, path, seLinuxOptions }) => {
   const { metadata, spec } = oneOf(manifests, "DaemonSet");
   const pod = spec.template.spec;
   const [container] = pod.containers;
@@ -95,7 +154,7 @@ describe.each(variants)("the DaemonSet of $directory", ({ directory, path, seLin
 });
 
 test("OpenShift's constraints allow what its DaemonSet has, and no more", () => {
-  const manifests = kustomized("deploy/openshift");
+  const manifests = variants[1]?.manifests ?? [];
   const constraints = oneOf(manifests, "SecurityContextConstraints");
   const { metadata, spec } = oneOf(manifests, "DaemonSet");
   const [{ securityContext }] = spec.template.spec.containers;

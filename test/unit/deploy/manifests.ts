@@ -1,4 +1,4 @@
-import { spawnSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import {
   copyFileSync,
   mkdtempSync,
@@ -10,11 +10,12 @@ import {
 } from "node:fs";
 import { tmpdir } from "node:os";
 import { dirname, join, resolve } from "node:path";
-import { parse, parseAllDocuments } from "yaml";
+import { parseAllDocuments } from "yaml";
 import type { Kinds } from "./kinds.ts";
 
 /** A manifest, and the file that it is in. */
 export interface Manifest {
+  /** Or the directory that kustomize made it of. */
   readonly file: string;
   readonly kind: keyof Kinds;
   // biome-ignore lint/suspicious/noExplicitAny: its shape is what is being tested.
@@ -23,7 +24,11 @@ export interface Manifest {
 
 /** The manifests of one file. A key that is there twice, and whatever else YAML does not allow, throws. */
 export function manifestsOf(file: string): Manifest[] {
-  return parseAllDocuments(readFileSync(file, "utf8"), { uniqueKeys: true }).map((document) => {
+  return manifestsIn(readFileSync(file, "utf8"), file);
+}
+
+function manifestsIn(text: string, file: string): Manifest[] {
+  return parseAllDocuments(text, { uniqueKeys: true }).map((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new Error(`${file}: ${error.message}`);
     const content = document.toJS();
@@ -31,51 +36,23 @@ export function manifestsOf(file: string): Manifest[] {
   });
 }
 
-/** All of them below a directory, without those that kustomize makes. */
+/** All of them below a directory as they lie there. kustomization.yaml is for kustomize and no manifest. */
 export function allManifests(directory: string): Manifest[] {
   return readdirSync(directory, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".yaml"))
+    .filter((name) => name.endsWith(".yaml") && !name.endsWith("kustomization.yaml"))
     .sort()
     .flatMap((name) => manifestsOf(join(directory, name)));
 }
 
-/** What `kustomize build` makes of a directory, as far as our kustomizations go: resources, patches and images. */
+/** What `kustomize build` makes of a directory. kustomize is Debian's. */
 export function kustomized(directory: string): Manifest[] {
-  const [kustomization] = manifestsOf(join(directory, "kustomization.yaml"));
-  if (kustomization === undefined) throw new Error(`${directory} has no kustomization`);
-  const { resources, patches = [], images = [] } = kustomization.content;
-  const manifests: Manifest[] = resources.flatMap((name: string) =>
-    name.endsWith(".yaml") ? manifestsOf(join(directory, name)) : kustomized(join(directory, name)),
-  );
-  for (const { target, patch } of patches) {
-    const targets = manifests.filter(
-      ({ content }) => content.kind === target.kind && content.metadata.name === target.name,
-    );
-    if (targets.length !== 1) throw new Error(`${directory}: a patch has ${targets.length} targets`);
-    for (const { content } of targets) for (const operation of parse(patch)) apply(content, operation);
-  }
-  for (const { content } of manifests) {
-    for (const container of content.spec?.template?.spec.containers ?? []) {
-      for (const { name, newTag } of images) if (container.image === name) container.image += `:${newTag}`;
-    }
-  }
-  return manifests;
-}
-
-/** A document of maps and lists, which JSON pointers (RFC 6901) go down alike. */
-interface Tree {
-  [key: string]: Tree;
-}
-
-/** RFC 6902, of which `add` to an object and `replace` are enough. */
-function apply(document: Tree, operation: { op: string; path: string; value: Tree }): void {
-  const keys = operation.path.split("/").slice(1);
-  const last = keys.pop() ?? "";
-  const parent = keys.reduce<Tree | undefined>((at, key) => at?.[key], document);
-  const exists = parent !== undefined && last in parent;
-  if (parent === undefined || exists !== (operation.op === "replace") || (!exists && operation.op !== "add"))
-    throw new Error(`the patch ${operation.op} ${operation.path} does not fit`);
-  parent[last] = operation.value;
+  const built = execFileSync("scripts/with", ["kustomize", "kustomize", "build", directory], {
+    encoding: "utf8",
+    maxBuffer: 1 << 24,
+    // What it says of an error is in the exception.
+    stdio: ["ignore", "pipe", "pipe"],
+  });
+  return manifestsIn(built, directory);
 }
 
 /**

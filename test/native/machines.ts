@@ -1,0 +1,41 @@
+/** The machines that executables are built for. */
+import { execFileSync } from "node:child_process";
+import { dirname } from "node:path";
+
+export interface Machine {
+  /** As OCI calls it. */
+  readonly architecture: string;
+  /** e_machine of its ELF files (elf.h). */
+  readonly elf: number;
+  /** The largest pages, in bytes, that a kernel for it can have (CONFIG_ARM64_64K_PAGES, CONFIG_PPC_64K_PAGES). */
+  readonly page: number;
+  /** Where its build is. */
+  readonly build: string;
+  /** What starts an executable: nothing here, else an emulator. */
+  readonly run: readonly string[];
+  /** The nm that reads its executables. */
+  readonly nm: string;
+}
+
+const own = { x64: "amd64", arm64: "arm64", ppc64: "ppc64le" }[process.arch as string];
+
+/** All three: this one, and those that scripts/cross has tools for. */
+export const machines: readonly Machine[] = [
+  { architecture: "amd64", elf: 62, page: 4 << 10 },
+  { architecture: "arm64", elf: 183, page: 64 << 10 },
+  { architecture: "ppc64le", elf: 21, page: 64 << 10 },
+].map((machine) =>
+  machine.architecture === own
+    ? { ...machine, build: "build", run: [], nm: "nm" }
+    : { ...machine, build: `build/${machine.architecture}`, ...tools(machine.architecture) },
+);
+
+/** The one of this computer, whose answers are those that the others must give. */
+export const native = machines.find(({ architecture }) => architecture === own) as Machine;
+export const foreign = machines.filter((machine) => machine !== native);
+
+function tools(architecture: string) {
+  const script = `eval "$(scripts/cross ${architecture})" && printf '%s\\n' "$RUN" "$CC"`;
+  const [run = "", cc = ""] = execFileSync("bash", ["-c", script], { encoding: "utf8" }).split("\n");
+  return { run: [run], nm: `${dirname(cc)}/nm` };
+}

@@ -1,0 +1,87 @@
+/**
+ * Schemas of the kinds in deploy/ that are not Kubernetes' own. They say what the CustomResourceDefinitions say, except
+ * that they allow no field that those do not name, which an API server would drop without a word.
+ */
+import type { SchemaObject } from "ajv";
+
+const boolean = { type: "boolean" };
+const string = { type: "string" };
+const integer = { type: "integer" };
+const list = (items: SchemaObject) => ({ type: "array", items, nullable: true });
+const map = (properties: Record<string, SchemaObject>, required: readonly string[] = []) => ({
+  type: "object",
+  properties,
+  required,
+  additionalProperties: false,
+});
+const strategy = (types: readonly string[], more: Record<string, SchemaObject>) => ({
+  ...map({ type: { enum: types }, ...more }),
+  nullable: true,
+});
+const ranges = list(map({ min: integer, max: integer }));
+
+/** Of every kind; metadata is checked with Kubernetes' own. */
+const common = { apiVersion: string, kind: string, metadata: { type: "object" } };
+
+export const customKinds: Readonly<Record<string, SchemaObject>> = {
+  // k8snetworkplumbingwg/network-attachment-definition-client, artifacts/networks-crd.yaml (6fd0897fba53).
+  "k8s.cni.cncf.io/v1 NetworkAttachmentDefinition": map(
+    {
+      ...common,
+      spec: map({ config: string }, ["config"]),
+      status: map({ state: string, observation: string }),
+    },
+    ["spec"],
+  ),
+  // openshift/api, security/v1/zz_generated.crd-manifests/0000_03_config-operator_01_securitycontextconstraints.crd.yaml
+  // (d00047cc2052); the strategies are those of security/v1/types.go.
+  "security.openshift.io/v1 SecurityContextConstraints": map(
+    {
+      ...common,
+      allowHostDirVolumePlugin: boolean,
+      allowHostIPC: boolean,
+      allowHostNetwork: boolean,
+      allowHostPID: boolean,
+      allowHostPorts: boolean,
+      allowPrivilegeEscalation: { ...boolean, nullable: true },
+      allowPrivilegedContainer: boolean,
+      allowedCapabilities: list(string),
+      allowedFlexVolumes: list(map({ driver: string }, ["driver"])),
+      allowedUnsafeSysctls: list(string),
+      defaultAddCapabilities: list(string),
+      defaultAllowPrivilegeEscalation: { ...boolean, nullable: true },
+      forbiddenSysctls: list(string),
+      fsGroup: strategy(["MustRunAs", "RunAsAny"], { ranges }),
+      groups: list(string),
+      priority: { ...integer, nullable: true },
+      readOnlyRootFilesystem: boolean,
+      requiredDropCapabilities: list(string),
+      runAsUser: strategy(["MustRunAs", "MustRunAsNonRoot", "MustRunAsRange", "RunAsAny"], {
+        uid: integer,
+        uidRangeMin: integer,
+        uidRangeMax: integer,
+      }),
+      seLinuxContext: strategy(["MustRunAs", "RunAsAny"], {
+        seLinuxOptions: map({ level: string, role: string, type: string, user: string }),
+      }),
+      seccompProfiles: list(string),
+      supplementalGroups: strategy(["MustRunAs", "RunAsAny"], { ranges }),
+      users: list(string),
+      volumes: list(string),
+    },
+    [
+      "allowHostDirVolumePlugin",
+      "allowHostIPC",
+      "allowHostNetwork",
+      "allowHostPID",
+      "allowHostPorts",
+      "allowPrivilegedContainer",
+      "allowedCapabilities",
+      "defaultAddCapabilities",
+      "priority",
+      "readOnlyRootFilesystem",
+      "requiredDropCapabilities",
+      "volumes",
+    ],
+  ),
+};

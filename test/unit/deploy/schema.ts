@@ -1,0 +1,35 @@
+/**
+ * Manifests against Kubernetes' schema (kubernetes-models has its OpenAPI definitions) and those of custom-kinds.ts:
+ * fields that are missing or have another type, quantities that are none. Only of custom kinds it finds fields that do
+ * not exist.
+ */
+import { Ajv } from "ajv";
+import { DaemonSet } from "kubernetes-models/apps/v1/DaemonSet";
+import { ConfigMap } from "kubernetes-models/v1/ConfigMap";
+import { Pod } from "kubernetes-models/v1/Pod";
+import { ServiceAccount } from "kubernetes-models/v1/ServiceAccount";
+import { customKinds } from "./custom-kinds.ts";
+import type { Manifest } from "./manifests.ts";
+
+const models = {
+  "apps/v1 DaemonSet": DaemonSet,
+  "v1 ConfigMap": ConfigMap,
+  "v1 Pod": Pod,
+  "v1 ServiceAccount": ServiceAccount,
+};
+
+const ajv = new Ajv({ allErrors: true });
+
+/** What is wrong with a manifest, "" for nothing. @throws where there is no schema of its kind. */
+export function schemaErrors({ kind, content }: Manifest): string {
+  const custom = customKinds[kind];
+  if (custom !== undefined) return ajv.validate(custom, content) ? "" : ajv.errorsText();
+  const Model = models[kind as keyof typeof models];
+  if (Model === undefined) throw new Error(`there is no schema of ${kind}`);
+  try {
+    new Model(content).validate();
+    return "";
+  } catch (error) {
+    return (error as Error).message;
+  }
+}
