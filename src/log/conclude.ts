@@ -4,7 +4,7 @@ import type { LogConfig } from "../network-log.ts";
 import type { Node } from "../node/node.ts";
 import { COUNTED, COUNTERS_BYTES, counted } from "./counters.ts";
 import { journalEntry, jsonLine, LINE_MARK } from "./encode.ts";
-import { type EndedCall, type Entry, entryOf } from "./entry.ts";
+import { type EndedCall, type Entry, entryOf, levelOf } from "./entry.ts";
 import { LEVELS } from "./level.ts";
 
 /** How long the file of the counters is waited for, ms: others have it for the time of two system calls. */
@@ -17,9 +17,12 @@ const patience = 20;
  */
 export function conclude(node: Node, call: EndedCall, { level, file }: LogConfig): string | undefined {
   try {
+    const isLogged = LEVELS.indexOf(levelOf(call)) <= LEVELS.indexOf(level);
+    const isCounted = COUNTED.includes(call.getenv("CNI_COMMAND") ?? "");
+    if (!isLogged && !isCounted) return undefined;
     const entry = entryOf(node.clock, call);
-    count(node, entry);
-    if (LEVELS.indexOf(entry.level) > LEVELS.indexOf(level)) return undefined;
+    if (isCounted) count(node, entry);
+    if (!isLogged) return undefined;
     if (file === undefined) node.logs.send(journalEntry(entry));
     else node.logs.append(file, jsonLine(entry), LINE_MARK);
     return undefined;
@@ -33,7 +36,6 @@ export function conclude(node: Node, call: EndedCall, { level, file }: LogConfig
  * the file in time. A call that does not wait is worth more than an exact number.
  */
 function count(node: Node, { command, ms, steps, error }: Entry): void {
-  if (!COUNTED.includes(command)) return;
   try {
     const file = new StateDirectory(node.files).counters(COUNTERS_BYTES);
     try {

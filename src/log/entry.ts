@@ -52,10 +52,8 @@ export interface EndedCall {
 const longest = 1000;
 
 /** The entry of a call that ends now. */
-export function entryOf(
-  clock: Pick<Clock, "now" | "wall">,
-  { getenv, network, trace, error }: EndedCall,
-): Entry {
+export function entryOf(clock: Pick<Clock, "now" | "wall">, call: EndedCall): Entry {
+  const { getenv, network, trace, error } = call;
   const variable = (name: string) => getenv(`CNI_${name}`) ?? "";
   const args = parseArgs(variable("ARGS"));
   const name = { containerId: variable("CONTAINERID"), ifname: variable("IFNAME") };
@@ -63,7 +61,7 @@ export function entryOf(
   const failure = error === undefined ? undefined : errorObject(error);
   const entry = {
     time: formatTime(Math.floor(clock.wall())),
-    level: levelOf(variable("COMMAND"), trace, error, failure),
+    level: levelOf(call),
     msg: "",
     command: cut(variable("COMMAND")),
     containerID: cut(name.containerId),
@@ -85,17 +83,16 @@ export function entryOf(
   return { ...entry, msg: sentence(entry) };
 }
 
-function levelOf(
-  command: string,
-  { warnings }: Trace,
-  error: unknown,
-  failure: ErrorObject | undefined,
-): Level {
-  const isOurFault = failure?.code === codes.internal && !(error instanceof CniError);
-  if (failure !== undefined) return isOurFault ? "panic" : "error";
+/** How serious what has become of a call is. */
+export function levelOf({ getenv, trace, error }: EndedCall): Level {
+  if (error !== undefined) return isOurFault(error) ? "panic" : "error";
   // Runtimes ask for it every few seconds: what it says matters when it says no.
-  if (command === "STATUS") return "debug";
-  return warnings.length > 0 ? "warning" : "info";
+  if (getenv("CNI_COMMAND") === "STATUS") return "debug";
+  return trace.warnings.length > 0 ? "warning" : "info";
+}
+
+function isOurFault(error: unknown): boolean {
+  return !(error instanceof CniError) && errorObject(error).code === codes.internal;
 }
 
 function sentence({
