@@ -1,5 +1,7 @@
-/** How serious an entry is, in the words of sriov-cni's `logLevel`, the most serious first. "panic": the fault is ours. */
+/** The words of sriov-cni's `logLevel`, the most serious first. */
 export const LEVELS = ["panic", "error", "warning", "info", "debug"] as const;
+
+/** How serious an entry is. "panic": the fault is ours. */
 export type Level = (typeof LEVELS)[number];
 
 /** Their priorities in syslog(3), and so in the journal: LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG. */

@@ -1,3 +1,4 @@
+import fc from "fast-check";
 import { expect, test } from "vitest";
 import { parseConfiguration } from "../../src/cni/configuration.ts";
 import { configuredLog } from "../../src/network-log.ts";
@@ -35,4 +36,14 @@ test.each([
 test("what is wrong with one key does not touch the other", () => {
   expect(log({ logLevel: "loud", logFile: "/x" })).toMatchObject({ level: "info", file: "/x" });
   expect(log({ logLevel: "debug", logFile: "x" })).toMatchObject({ level: "debug", file: undefined });
+});
+
+test("no value is a reason to fail", () => {
+  fc.assert(
+    fc.property(fc.jsonValue(), fc.jsonValue(), (logLevel, logFile) => {
+      const { level, file = "/" } = log({ logLevel, logFile });
+      expect(["panic", "error", "warning", "info", "debug"]).toContain(level);
+      expect(file[0]).toBe("/");
+    }),
+  );
 });
