@@ -4,13 +4,14 @@ import { print } from "host";
 import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
 import { type Command, parseWords, UsageError } from "./command.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { install } from "./install.ts";
 import { list } from "./list.ts";
 import { say } from "./output.ts";
 import { overview, usageOf } from "./usage.ts";
 
 /** All but the installer, which reads its words in its own way. */
-const commands: readonly Command[] = [list];
+const commands: readonly Command[] = [list, doctor];
 const installer = {
   name: "install",
   summary: "Copies this executable into the node's directory of CNI plugins",
