@@ -38,6 +38,7 @@ test.each([
   [["list", "--jsn"], "unknown option: --jsn"],
   [["list", "all"], "unexpected argument: all"],
   [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES"],
+  [["completion", "ksh"], "unknown shell: ksh"],
 ])("%j cannot be understood", (words, message) => {
   expect(run(...words)).toEqual({
     status: 2,
@@ -55,6 +56,26 @@ test("a reader who has gone away is no failure", () => {
 test("a node without InfiniBand says so", () => {
   expect(run("list").stdout).toMatch(/no InfiniBand PF/);
   expect(JSON.parse(run("list", "--json").stdout)).toEqual({ pfs: [] });
+});
+
+test("bash completes every command and every option that the help names", () => {
+  const { stdout: script, stderr } = run("completion", "bash");
+  expect(stderr).toBe("");
+  const complete = (...words: string[]) => {
+    const call = `COMP_WORDS=(ib-sriov ${words.join(" ")} "") COMP_CWORD=${words.length + 1}; _ib_sriov`;
+    const { stdout } = spawnSync("bash", ["-c", `${script}\n${call}; echo "\${COMPREPLY[*]}"`], {
+      encoding: "utf8",
+    });
+    return stdout.trim().split(" ");
+  };
+  const commands = [...run("--help").stdout.matchAll(/^ {2}([a-z]+)(?: [a-z]+)? {2}/gm)].map(
+    ([, name = ""]) => name,
+  );
+  expect(complete()).toEqual([...new Set(commands), "--help", "--version"]);
+  for (const name of ["list", "doctor", "completion"]) {
+    const options = run(name, "--help").stdout.matchAll(/^ {2}(--\S+)/gm);
+    expect(complete(name)).toEqual(expect.arrayContaining([...options].map(([, option]) => option)));
+  }
 });
 
 describe("the doctor", () => {
