@@ -1,7 +1,7 @@
 /* The clock that deadlines are points on, and how people read the other one. */
 #include "host.h"
 
-#include <errno.h>
+#include <stdio.h>
 #include <time.h>
 
 double host_now(void)
@@ -11,16 +11,28 @@ double host_now(void)
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+/*
+ * The year begins on 1 March, so that a leap day is its last, and any five months in a row have 153 days. (The C
+ * library's gmtime brings its time zones along, and strftime its languages.)
+ */
 static JSValue host_formatTime(HOST_ARGUMENTS)
 {
   int64_t milliseconds;
   if (!host_integer(context, argv[0], "a time", 0, INT64_C(253402300799999), &milliseconds))
     return JS_EXCEPTION;
-  const time_t seconds = (time_t)(milliseconds / 1000);
-  struct tm utc;
-  char text[sizeof "9999-12-31T23:59:59Z"];
-  if (gmtime_r(&seconds, &utc) == NULL || strftime(text, sizeof text, "%Y-%m-%dT%H:%M:%SZ", &utc) == 0)
-    return host_throw(context, EOVERFLOW, "gmtime", "");
+  const unsigned second = (unsigned)(milliseconds / 1000 % 86400);
+  /* Since 1 March of the year 0. 400 years have 146097 days, 100 mostly 36524, 4 mostly 1461. */
+  const unsigned days = (unsigned)(milliseconds / 86400000) + 719468;
+  const unsigned day = days % 146097;
+  const unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;
+  const unsigned of_year = day - (365 * year + year / 4 - year / 100);
+  const unsigned month = (5 * of_year + 2) / 153;
+  const unsigned of_month = of_year - (153 * month + 2) / 5 + 1;
+  const unsigned calendar_month = month < 10 ? month + 3 : month - 9;
+  const unsigned calendar_year = year + 400 * (days / 146097) + (calendar_month <= 2);
+  char text[64];
+  snprintf(text, sizeof text, "%04u-%02u-%02uT%02u:%02u:%02uZ", calendar_year, calendar_month, of_month, second / 3600,
+           second / 60 % 60, second % 60);
   return JS_NewString(context, text);
 }
 

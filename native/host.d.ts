@@ -133,6 +133,21 @@ declare module "host" {
   /** Returns once something has changed since the last call, or since {@link watchDirectory}. -1: only waits. */
   function waitForChange(watch: number, deadline: number): void;
 
+  // ---- logs -------------------------------------------------------------------------------------------
+  /**
+   * Appends `text` (O_APPEND, one write(2)) to a file, which is made if need be. Where it cannot be written whole, as on
+   * a disk that is full, nothing of it is there. Never waits, and opens nothing but regular files: a link as the last
+   * part is ELOOP, anything else that stands there EISDIR or EINVAL, and a file that does not begin with `mark` (64
+   * bytes at the most) EEXIST. Where the file would become longer than `limit` bytes, it is called `path`.1 from then
+   * on, in the place of what had that name, and a new one is begun.
+   */
+  function appendFile(path: string, text: string, mark: string, mode: number, limit: number): void;
+  /**
+   * Sends a datagram to the AF_UNIX socket at a path. ENOENT: there is none; ECONNREFUSED: nobody has it open; EAGAIN:
+   * who has does not read.
+   */
+  function sendDatagram(path: string, text: string): void;
+
   // ---- locks ------------------------------------------------------------------------------------------
   /** Opens (makes if need be, O_NOFOLLOW, regular files only) a lock file for reading and writing; not locked yet. */
   function openLock(path: string, mode: number): number;

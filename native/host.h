@@ -159,5 +159,7 @@ HOST_PART(netlink);
 HOST_PART(children);
 HOST_PART(copy);
 HOST_PART(watch);
+HOST_PART(append);
+HOST_PART(datagram);
 
 #endif

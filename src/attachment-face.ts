@@ -2,7 +2,7 @@
 // place that knows both the attachments and the real node.
 import { deferSignals, exitStatus, getenv, print, readStdin } from "host";
 import { attach } from "./attachment/attach.ts";
-import type { Call } from "./attachment/call.ts";
+import type { Call, Limits } from "./attachment/call.ts";
 import { check } from "./attachment/check.ts";
 import { collect } from "./attachment/collect.ts";
 import { detach } from "./attachment/detach.ts";
@@ -16,6 +16,8 @@ import { encodeResult, requireExpressible } from "./cni/result-encode.ts";
 import { validAttachments } from "./cni/valid-attachments.ts";
 import { type CniVersion, checkVersion, NEWEST_VERSION } from "./cni/versions.ts";
 import { linuxNode } from "./linux/node.ts";
+import { conclude } from "./log/conclude.ts";
+import { keep, Trace } from "./log/trace.ts";
 import {
   configuredTimeout,
   parseNetwork,
@@ -23,39 +25,82 @@ import {
   parseNetworkForDelete,
   parseNetworkForStatus,
 } from "./network.ts";
+import { configuredLog, DEFAULT_LOG, type LogConfig } from "./network-log.ts";
 import type { Node } from "./node/node.ts";
 
 /** A network configuration has some hundred bytes; more than this is a mistake or an attack. */
 const longestConfiguration = 1 << 20;
 
-/** Answers the call that the environment and stdin describe, on stdout and with the exit status. */
+/** One call: what it is, and whom it tells what it does. */
+interface FaceCall extends Pick<Limits, "warn" | "observe"> {
+  readonly node: Node;
+  readonly invocation: Invocation;
+  readonly configuration: Configuration;
+  readonly version: CniVersion;
+}
+
+/** What could be read of a call before it failed. */
+interface Known {
+  network?: { readonly name: string; readonly deviceID: unknown };
+  version?: CniVersion;
+  log: LogConfig;
+}
+
+/**
+ * Answers the call that the environment and stdin describe, on stdout and with the exit status, and then leaves a note
+ * of it in the log.
+ *
+ * The note comes last: it tells what the runtime was told, and the runtime, which waits for our end in any case, would
+ * not have its answer sooner the other way round. A kill in between costs the note, and the answer is out.
+ */
 export function answerCall(): void {
-  let version: CniVersion | undefined;
+  const node = linuxNode();
+  const trace = new Trace(node.clock);
+  const known: Known = { log: DEFAULT_LOG };
+  let failure: unknown;
   try {
-    const invocation = readEnvironment(getenv);
-    const configuration = parseConfiguration(input());
-    const command = checkCommand(invocation.command);
-    version = checkVersion(command, configuration.cniVersion);
-    if (command === "ADD") add(invocation, configuration, version);
-    else if (command === "DEL") del(invocation, configuration);
-    else if (command === "CHECK") checkAttachment(invocation, configuration, version);
-    else if (command === "STATUS") status(invocation, configuration, version);
-    else if (command === "GC") collectStale(invocation, configuration);
+    carryOut(node, trace, known);
   } catch (error) {
-    print(1, errorDocument(error, version ?? NEWEST_VERSION));
+    failure = error;
     exitStatus(1);
+    print(1, errorDocument(error, known.version ?? NEWEST_VERSION));
+  } finally {
+    const { network, log } = known;
+    const trouble = conclude(node, { getenv, network, trace, error: failure }, log);
+    if (trouble !== undefined) say(`there is no log entry of this call: ${trouble}`);
   }
 }
 
-function add(invocation: Invocation, configuration: Configuration, cniVersion: CniVersion): void {
-  const network = parseNetwork(configuration, cniVersion, invocation.args);
+function carryOut(node: Node, trace: Trace, known: Known): void {
+  const warn = (message: string) => {
+    keep(trace.warnings, message.trimEnd());
+    say(message);
+  };
+  const invocation = readEnvironment(getenv);
+  const configuration = parseConfiguration(input());
+  known.network = { name: configuration.name, deviceID: configuration.fields.raw("deviceID") };
+  known.log = configuredLog(configuration);
+  known.log.warnings.forEach(warn);
+  const command = checkCommand(invocation.command);
+  const version = checkVersion(command, configuration.cniVersion);
+  known.version = version;
+  const call = { node, invocation, configuration, version, warn, observe: trace.observe };
+  if (command === "ADD") add(call);
+  else if (command === "DEL") del(call);
+  else if (command === "CHECK") checkAttachment(call);
+  else if (command === "STATUS") status(call);
+  else if (command === "GC") collectStale(call);
+}
+
+function add(face: FaceCall): void {
+  const { node, invocation, configuration, version } = face;
+  const network = parseNetwork(configuration, version, invocation.args);
   const hasAddresses = network.ipamType !== undefined || (network.prevResult?.ips.length ?? 0) > 0;
-  requireExpressible(cniVersion, hasAddresses);
-  network.warnings.forEach(warn);
-  const node = linuxNode();
+  requireExpressible(version, hasAddresses);
+  network.warnings.forEach(face.warn);
   deferSignals();
   const result = attach(node, {
-    ...callOf(node, invocation, configuration, network.timeout),
+    ...callOf(face, network.timeout),
     netns: invocation.netns ?? "",
     ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
     deviceID: network.deviceID,
@@ -70,17 +115,17 @@ function add(invocation: Invocation, configuration: Configuration, cniVersion: C
       partition: network.partition,
       deviceInfo: network.deviceInfo,
     },
-    reply: { cniVersion, prevResult: network.prevResult, dns: network.dns },
+    reply: { cniVersion: version, prevResult: network.prevResult, dns: network.dns },
   });
-  print(1, encodeResult(result, cniVersion));
+  print(1, encodeResult(result, version));
 }
 
-function del(invocation: Invocation, configuration: Configuration): void {
+function del(face: FaceCall): void {
+  const { node, invocation, configuration } = face;
   const network = parseNetworkForDelete(configuration);
-  network.warnings.forEach(warn);
-  const node = linuxNode();
+  network.warnings.forEach(face.warn);
   deferSignals();
-  const call = callOf(node, invocation, configuration, network.timeout);
+  const call = callOf(face, network.timeout);
   const leases = network.ipamType !== undefined;
   detach(node, {
     ...call,
@@ -91,41 +136,42 @@ function del(invocation: Invocation, configuration: Configuration): void {
   });
 }
 
-function checkAttachment(invocation: Invocation, configuration: Configuration, cniVersion: CniVersion): void {
-  const before = prevResult(configuration, cniVersion);
+function checkAttachment(face: FaceCall): void {
+  const { node, invocation, configuration, version } = face;
+  const before = prevResult(configuration, version);
   if (before === undefined) {
     throw new CniError(
       codes.badConfiguration,
       "network configuration: prevResult is missing, which CHECK needs",
     );
   }
-  const node = linuxNode();
   deferSignals();
-  const call = callOf(node, invocation, configuration, configuredTimeout(configuration));
+  const call = callOf(face, configuredTimeout(configuration));
   const netns = invocation.netns ?? "";
   check(node, { ...call, netns, prevResult: before, ipam: ipamCallFor(call.name, netns, call) });
 }
 
-function status(invocation: Invocation, configuration: Configuration, cniVersion: CniVersion): void {
+function status(face: FaceCall): void {
+  const { node, invocation, configuration, version, warn, observe } = face;
   const network = parseNetworkForStatus(configuration);
-  const node = linuxNode();
   const ipam = ipamOf(network.ipamType, invocation, configuration);
   // Only a plugin of ours that runs must not be left alone.
   if (ipam !== undefined) deferSignals();
   ready(node, {
-    cniVersion,
+    cniVersion: version,
     rdmaIsolation: network.rdmaIsolation,
     ipam,
     deadline: node.clock.now() + network.timeout,
     warn,
+    observe,
   });
 }
 
-function collectStale(invocation: Invocation, configuration: Configuration): void {
+function collectStale(face: FaceCall): void {
+  const { node, invocation, configuration, warn, observe } = face;
   const valid = validAttachments(configuration);
   const network = parseNetworkForCollect(configuration);
   network.warnings.forEach(warn);
-  const node = linuxNode();
   deferSignals();
   collect(node, {
     network: configuration.name,
@@ -133,6 +179,7 @@ function collectStale(invocation: Invocation, configuration: Configuration): voi
     ipam: ipamOf(network.ipamType, invocation, configuration),
     deadline: node.clock.now() + network.timeout,
     warn,
+    observe,
   });
 }
 
@@ -145,7 +192,7 @@ function ipamOf(
   return type === undefined ? undefined : ipamCallOfNetwork({ stdin, args, path });
 }
 
-function callOf(node: Node, invocation: Invocation, configuration: Configuration, timeout: number): Call {
+function callOf({ node, invocation, configuration, warn, observe }: FaceCall, timeout: number): Call {
   const { containerId, ifname, netns, args, path } = invocation;
   return {
     name: { containerId, ifname },
@@ -155,6 +202,7 @@ function callOf(node: Node, invocation: Invocation, configuration: Configuration
     path,
     deadline: node.clock.now() + timeout,
     warn,
+    observe,
   };
 }
 
@@ -167,7 +215,7 @@ function input(): string {
 }
 
 /** A runtime logs the stderr of a plugin, if it does not drop it. It must never be a reason to fail. */
-function warn(message: string): void {
+function say(message: string): void {
   try {
     print(2, `ib-sriov: ${message.trimEnd()}\n`);
   } catch {

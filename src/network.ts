@@ -2,6 +2,7 @@ import { type Configuration, configuredDns, ipamType, prevResult } from "./cni/c
 import { showValue } from "./cni/document.ts";
 import { CniError, codes } from "./cni/errors.ts";
 import type { Dns, Result } from "./cni/result.ts";
+import { type Tolerate, tolerant } from "./cni/tolerant.ts";
 import type { CniVersion } from "./cni/versions.ts";
 import type { Guid } from "./infiniband/guid.ts";
 import { type PKey, parsePKey } from "./infiniband/pkey.ts";
@@ -152,21 +153,6 @@ function collectConfig(
     ipamType: tolerate(() => leasingIpam(configuration)),
     timeout: tolerate(() => configuredTimeout(configuration)) ?? DEFAULT_TIMEOUT,
     warnings,
-  };
-}
-
-type Tolerate = <T>(read: () => T) => T | undefined;
-
-/** Reads what it can, and keeps what is wrong as a warning. */
-function tolerant(warnings: string[]): Tolerate {
-  return (read) => {
-    try {
-      return read();
-    } catch (error) {
-      if (!(error instanceof CniError)) throw error;
-      warnings.push(error.message);
-      return undefined;
-    }
   };
 }
 

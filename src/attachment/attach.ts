@@ -28,7 +28,7 @@ export function attach(node: Node, call: AttachCall): Result {
   const { pci } = found;
   requireName(state, call);
   attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, call.deadline, `ADD of container ${call.name.containerId}`);
+  const locks = new Locks(node, state, call, `ADD of container ${call.name.containerId}`);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
     // While the lock was waited for the VF can have been destroyed and made anew.
@@ -52,11 +52,13 @@ function attachLocked(
   try {
     takeOver(attachment, state, owing);
     for (const step of stepsOf(attachment.record)) {
-      attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment));
+      call.observe("apply", step.name, attachment.record, () =>
+        attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment)),
+      );
     }
     // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
     attempt("go on", () => node.clock.checkInterrupted());
-    settleOwed(node, state, locks, vf.pci, call.warn);
+    settleOwed(node, state, locks, vf.pci, call);
     attempt("complete the attachment's record", () => state.setState(path, "complete"));
   } catch (error) {
     throw rollBack(attachment, state, path, error);

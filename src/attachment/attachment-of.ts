@@ -1,6 +1,7 @@
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
+import type { Limits } from "./call.ts";
 import { PhysicalFunction } from "./function.ts";
 import { ipamCallOf } from "./ipam-call.ts";
 import type { Locks } from "./locks.ts";
@@ -12,7 +13,7 @@ export function attachmentOf(
   record: AttachmentRecord,
   pod: Namespace | undefined,
   locks: Locks,
-  call: Pick<Attachment, "deadline" | "warn">,
+  { deadline, warn, observe }: Limits,
 ): Attachment {
   const physical = new PhysicalFunction(node, record.vf.pf, record.vf.index);
   return {
@@ -20,12 +21,13 @@ export function attachmentOf(
     record,
     pod,
     locks,
-    deadline: call.deadline,
+    deadline,
     pf: () => physical.link,
     vfConfig: () => physical.vf,
     ipam: ipamCallOf(record),
     home: undefined,
     lease: undefined,
-    warn: call.warn,
+    warn,
+    observe,
   };
 }

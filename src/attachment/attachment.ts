@@ -2,7 +2,7 @@ import type { Result } from "../cni/result.ts";
 import type { Link, VfConfig } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
-import type { Reply } from "./call.ts";
+import type { Limits, Reply } from "./call.ts";
 import type { GuidPair } from "./guid-pair.ts";
 import type { IpamCall } from "./ipam-call.ts";
 import type { Lease } from "./lease.ts";
@@ -10,15 +10,13 @@ import type { Locks } from "./locks.ts";
 import type { AttachmentRecord } from "./record.ts";
 
 /** What the steps of one attachment work on, for the length of one call. */
-export interface Attachment {
+export interface Attachment extends Limits {
   readonly node: Node;
   readonly record: AttachmentRecord;
   /** The container's namespace; undefined where it is gone. */
   readonly pod: Namespace | undefined;
   /** The locks that the call holds; the VF's is one of them. */
   readonly locks: Locks;
-  /** When waiting ends, on the node's clock. */
-  readonly deadline: number;
   /** The netdev of the PF, in the host's namespace; looked for at its first use. */
   readonly pf: () => Link;
   /** What the PF says of the VF; asked once, before the first of an undo, or of a check, and kept. */
@@ -29,8 +27,6 @@ export interface Attachment {
   home: Link | undefined;
   /** The lease that ADD has begun. */
   lease: Lease | undefined;
-  /** Says something that the operator should know and that fails nothing. */
-  readonly warn: (message: string) => void;
 }
 
 /** An attachment that is being made. */

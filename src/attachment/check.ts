@@ -28,13 +28,17 @@ export function check(node: Node, call: CheckCall): void {
   const pod = attempt(`open the network namespace ${call.netns}`, () =>
     containerAt(node, call.netns, record),
   );
-  const locks = new Locks(node, state, call.deadline, `CHECK of container ${containerId}`);
+  const locks = new Locks(node, state, call, `CHECK of container ${containerId}`);
   const attachment = {
     ...attachmentOf(node, record, pod, locks, call),
     ipam: callForLease(call.ipam, record),
   };
   for (const step of stepsOf(record)) {
-    attempt(`check the ${step.name} of VF ${record.vf.pci}`, () => step.verify(attachment, call.prevResult));
+    call.observe("verify", step.name, record, () =>
+      attempt(`check the ${step.name} of VF ${record.vf.pci}`, () =>
+        step.verify(attachment, call.prevResult),
+      ),
+    );
   }
 }
 

@@ -59,7 +59,5 @@ export function collectOwed(
   path: string,
   record: AttachmentRecord | undefined,
 ): void {
-  attempt("release the lease", () =>
-    releaseOwed(node, state, path, record, [], limits.deadline, limits.warn),
-  );
+  attempt("release the lease", () => releaseOwed(node, state, path, record, [], limits));
 }

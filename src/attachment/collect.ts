@@ -88,19 +88,20 @@ function collectOwed(node: Node, state: StateDirectory, call: CollectCall, path:
   const record = leftOver(state, path, call);
   if (record === undefined) return;
   attempt(`release the lease that container ${record.containerId} (${record.ifname}) owes`, () =>
-    releaseOwed(node, state, path, record, [], call.deadline, call.warn),
+    releaseOwed(node, state, path, record, [], call),
   );
 }
 
 /** The IPAM plugin may have more to clean up than what we know of. */
-function forward(node: Node, { ipam, deadline, warn }: CollectCall): void {
+function forward(node: Node, call: CollectCall): void {
+  const { ipam } = call;
   if (ipam === undefined) return;
   try {
-    attempt(`hand GC on to IPAM plugin ${ipam.plugin}`, () => runIpam(node, "GC", ipam, [], deadline, warn));
+    attempt(`hand GC on to IPAM plugin ${ipam.plugin}`, () => runIpam(node, "GC", ipam, [], call));
   } catch (error) {
-    const versions = spokenVersions(node, ipam, deadline, warn);
+    const versions = spokenVersions(node, ipam, call);
     if (versions.length === 0 || versions.includes(NEWEST_VERSION)) throw error;
-    warn(
+    call.warn(
       `IPAM plugin ${ipam.plugin} is older than GC: it has only been asked to release the leases that we know`,
     );
   }

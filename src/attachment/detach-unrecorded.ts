@@ -36,8 +36,8 @@ export function detachUnrecorded(
 }
 
 /** Gives back what the IPAM plugin of the call's network leased. */
-export function releaseLease(node: Node, { ipam, deadline, warn }: DetachCall): void {
-  if (ipam !== undefined) runIpam(node, "DEL", ipam, [], deadline, warn);
+export function releaseLease(node: Node, call: DetachCall): void {
+  if (call.ipam !== undefined) runIpam(node, "DEL", call.ipam, [], call);
 }
 
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
@@ -45,7 +45,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
   if (pci === undefined || !isVirtual(node, pci)) return;
   if (isInOrder(node, call, pci, pod) && !isNamed(lockNoteIn(state.vfNote(pci)).owner, call.name)) return;
   attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
+  const locks = new Locks(node, state, call, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);
   try {
     const { owner } = locks;

@@ -34,7 +34,7 @@ export function detach(node: Node, call: DetachCall): void {
     return;
   }
   attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, call.deadline, `DEL of container ${call.name.containerId}`);
+  const locks = new Locks(node, state, call, `DEL of container ${call.name.containerId}`);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
     // What was read without the lock may be history by now.
@@ -51,7 +51,7 @@ export function detach(node: Node, call: DetachCall): void {
       ipam: callForLease(call.ipam, record),
     };
     release(attachment, state, stored.path);
-    settleOwed(node, state, locks, pci, call.warn);
+    settleOwed(node, state, locks, pci, call);
   } finally {
     locks.release();
   }

@@ -2,7 +2,7 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Guid } from "../infiniband/guid.ts";
 import type { VirtualFunction } from "../node/functions.ts";
 import type { Node } from "../node/node.ts";
-import type { Attachment } from "./attachment.ts";
+import type { Attachment, Step } from "./attachment.ts";
 import { recordedContainer } from "./container.ts";
 import { PhysicalFunction } from "./function.ts";
 import type { Locks } from "./locks.ts";
@@ -81,19 +81,20 @@ export function isCurrent(node: Node, record: AttachmentRecord, incarnation: str
  */
 export function adopt(dead: Attachment, wanted: Wanted): Originals {
   const { node, record } = dead;
+  const undo = (step: Step) => dead.observe("undo", step.name, record, () => step.undo(dead));
   const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
-  if (!hasDriver) guid.undo(dead);
+  if (!hasDriver) undo(guid);
   // Before any rebind: a namespace that is gone to us may still live where we cannot see it, with the netdev
   // in it. This waits for it then, and gives up; a rebind would tear it out of a living container.
-  rdmaDevice.undo(dead);
-  netInterface.undo(dead);
+  undo(rdmaDevice);
+  undo(netInterface);
   if (hasDriver && wanted.guid === undefined) {
-    guid.undo(dead);
+    undo(guid);
     // A rebind has given it a name of the kernel's.
-    rdmaDevice.undo(dead);
+    undo(rdmaDevice);
   }
-  linkState.undo(dead);
-  deviceInfo.undo(dead);
+  undo(linkState);
+  undo(deviceInfo);
   const originals = completed(dead);
   return hasDriver && wanted.guid !== undefined ? withLeft(originals, record.wanted.guid) : originals;
 }

@@ -48,7 +48,9 @@ export function inherit(
     };
   }
   // Before any rebind, as adopt() does it: a namespace that cannot be seen may live, with the devices in it.
-  if (current && record.mode === "rdma") rdmaDevice.undo(dead);
+  if (current && record.mode === "rdma") {
+    call.observe("undo", rdmaDevice.name, record, () => rdmaDevice.undo(dead));
+  }
   const failure = combined(
     `what an earlier ADD of container ${record.containerId} changed cannot be put back`,
     undoAll(dead, current),

@@ -5,7 +5,7 @@ import { requireDelegateSuccess } from "../cni/ipam-outcome.ts";
 import { versionsIn } from "../cni/versions.ts";
 import type { Node } from "../node/node.ts";
 import type { Child } from "../node/processes.ts";
-import type { Call } from "./call.ts";
+import type { Call, Limits } from "./call.ts";
 import { attempt } from "./failure.ts";
 import type { AttachmentName, AttachmentRecord } from "./record.ts";
 
@@ -111,13 +111,12 @@ export function runIpam(
   command: Exclude<IpamCommand, "ADD">,
   call: IpamCall,
   inherit: readonly number[],
-  deadline: number,
-  warn: (message: string) => void,
+  { deadline, warn, observe }: Limits,
 ): string {
   const child = startIpam(node, command, call, inherit);
   try {
     const outcome = attempt(`wait for the ${command} of IPAM plugin ${call.plugin}`, () =>
-      child.wait(deadline),
+      observe("wait", `IPAM plugin ${call.plugin}`, undefined, () => child.wait(deadline)),
     );
     requireDelegateSuccess(call.plugin, outcome, warn);
     return outcome.stdout;
@@ -130,14 +129,9 @@ export function runIpam(
  * The versions of CNI that a plugin speaks; none where it does not tell. To be asked where it has failed at GC or
  * STATUS: those of before CNI 1.1 know neither, and answer all sorts of things ("missing containerID", say).
  */
-export function spokenVersions(
-  node: Node,
-  call: IpamCall,
-  deadline: number,
-  warn: (message: string) => void,
-): readonly unknown[] {
+export function spokenVersions(node: Node, call: IpamCall, limits: Limits): readonly unknown[] {
   try {
-    return versionsIn(runIpam(node, "VERSION", call, [], deadline, warn)) ?? [];
+    return versionsIn(runIpam(node, "VERSION", call, [], limits)) ?? [];
   } catch {
     // What it failed at before says more.
     return [];

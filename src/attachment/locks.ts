@@ -2,6 +2,7 @@ import { CniError, codes } from "../cni/errors.ts";
 import { TimeoutError } from "../node/clock.ts";
 import type { Files, Lock, LockHolder } from "../node/files.ts";
 import { errnoOf, type Node } from "../node/node.ts";
+import type { Limits } from "./call.ts";
 import { attempt } from "./failure.ts";
 import { heldBy } from "./lock-holder.ts";
 import { lockNoteIn, lockText } from "./lock-note.ts";
@@ -31,7 +32,7 @@ export class Locks {
   constructor(
     private readonly node: Node,
     private readonly state: StateDirectory,
-    private readonly deadline: number,
+    private readonly limits: Pick<Limits, "deadline" | "observe">,
     private readonly verb: string,
   ) {}
 
@@ -41,7 +42,7 @@ export class Locks {
    */
   acquireVf(pci: string): void {
     const lock = this.state.vfLock(pci);
-    this.#acquire(lock, `VF ${pci}`, this.deadline);
+    this.#acquire(lock, `VF ${pci}`, this.limits.deadline);
     this.#vf = lock;
     const { owner, predecessor, owes } = lockNoteIn(lock.read());
     this.#owes = owes;
@@ -155,7 +156,7 @@ export class Locks {
 
   #acquire(lock: Lock, what: string, deadline: number): void {
     try {
-      lock.acquire(deadline);
+      this.limits.observe("wait", what, undefined, () => lock.acquire(deadline));
     } catch (error) {
       const reason = error instanceof TimeoutError ? this.#busy(lock, what, error) : error;
       lock.release();

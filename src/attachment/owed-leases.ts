@@ -1,5 +1,6 @@
 import { messageOf } from "../cni/error-document.ts";
 import type { Node } from "../node/node.ts";
+import type { Limits } from "./call.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam-call.ts";
 import type { Locks } from "./locks.ts";
@@ -27,16 +28,16 @@ export function settleOwed(
   state: StateDirectory,
   locks: Locks,
   pci: string,
-  warn: (message: string) => void,
+  { warn, observe }: Limits,
 ): void {
   if (!locks.owes) return;
   try {
-    const deadline = node.clock.now() + patience;
+    const limits = { deadline: node.clock.now() + patience, warn, observe };
     const failures = attemptAll(
       state.owedOf(pci).map((path) => () => {
         const record = state.read(path)?.record;
         attempt(`release the lease that a dead attachment owes (${path})`, () =>
-          releaseOwed(node, state, path, record, locks.inheritable, deadline, warn),
+          releaseOwed(node, state, path, record, locks.inheritable, limits),
         );
       }),
     );
@@ -58,12 +59,11 @@ export function releaseOwed(
   path: string,
   record: AttachmentRecord | undefined,
   inherit: readonly number[],
-  deadline: number,
-  warn: (message: string) => void,
+  limits: Limits,
 ): void {
   const call = record && ipamCallOf(record);
   if (record !== undefined && call !== undefined && !isHeldAgain(state, record, call)) {
-    runIpam(node, "DEL", call, inherit, deadline, warn);
+    runIpam(node, "DEL", call, inherit, limits);
   }
   state.remove(path);
 }

@@ -35,7 +35,7 @@ export function provision(node: Node, limits: Limits, pci: string): Provisioned 
   const state = new StateDirectory(node.files);
   const found = attempt(`read VF ${pci}`, () => functionAt(node, pci));
   attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, limits.deadline, `provision of VF ${pci}`);
+  const locks = new Locks(node, state, limits, `provision of VF ${pci}`);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
     const rdmaOnly = attempt(`look for a netdev of VF ${pci}`, () => hasNoNetdev(node, state, locks, pci));
@@ -63,7 +63,7 @@ function provisionLocked(
     throw rollBack(attachment, state, path, error);
   }
   release(attachment, state, path);
-  settleOwed(node, state, locks, vf.pci, call.warn);
+  settleOwed(node, state, locks, vf.pci, call);
   const { guid: wanted } = record.wanted;
   if (wanted === undefined) return { guid: effective.port, isNew: false };
   return { guid: wanted, isNew: effective.node !== wanted || effective.port !== wanted };
@@ -76,7 +76,7 @@ function hasNoNetdev(node: Node, state: StateDirectory, { owner }: Locks, pci: s
 }
 
 /** An ADD of nobody's, which wants nothing but the GUID. */
-function callFor({ deadline, warn }: Limits, pci: string, rdmaOnly: boolean): AttachCall {
+function callFor({ deadline, warn, observe }: Limits, pci: string, rdmaOnly: boolean): AttachCall {
   return {
     name: { containerId: CONTAINER, ifname: pci },
     netns: "",
@@ -86,6 +86,7 @@ function callFor({ deadline, warn }: Limits, pci: string, rdmaOnly: boolean): At
     path: "",
     deadline,
     warn,
+    observe,
     deviceID: pci,
     vfioPciMode: undefined,
     rdmaOnly: rdmaOnly || undefined,

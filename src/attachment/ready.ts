@@ -44,14 +44,13 @@ function requireRdmaMode(node: Node, { rdmaIsolation }: StatusCall): void {
 }
 
 /** @throws {CniError} where there is no such plugin, or it is not ready itself. */
-function requireIpam(node: Node, { ipam, cniVersion, deadline, warn }: StatusCall): void {
+function requireIpam(node: Node, call: StatusCall): void {
+  const { ipam, cniVersion } = call;
   if (ipam === undefined) return;
   try {
-    attempt(`ask IPAM plugin ${ipam.plugin} for its STATUS`, () =>
-      runIpam(node, "STATUS", ipam, [], deadline, warn),
-    );
+    attempt(`ask IPAM plugin ${ipam.plugin} for its STATUS`, () => runIpam(node, "STATUS", ipam, [], call));
   } catch (error) {
-    const versions = spokenVersions(node, ipam, deadline, warn);
+    const versions = spokenVersions(node, ipam, call);
     if (versions.length === 0 || versions.includes(cniVersion)) throw error;
     throw new CniError(
       codes.notAvailable,

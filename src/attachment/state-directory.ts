@@ -12,6 +12,8 @@ import { parseReferenceCache, type ReferenceCache } from "./reference-cache.ts";
  */
 export const root = "/var/lib/cni/ib-sriov";
 
+const countersFile = `${root}/.calls`;
+
 /** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
 const longestName = 255;
 
@@ -72,6 +74,16 @@ export class StateDirectory {
   /** The lock file that guards what reallocates the node's RDMA character devices. */
   nodeLock(): Lock {
     return this.files.lock(`${root}/.node`);
+  }
+
+  /** The file in which calls are counted (src/log/counters.ts), which has room for so many bytes. */
+  counters(room: number): Lock {
+    return this.files.lock(countersFile, room);
+  }
+
+  /** What that file says; "" where there is none. To be read without the lock, and so perhaps while it is written. */
+  countersText(): string {
+    return this.files.read(countersFile) ?? "";
   }
 
   /** Is the attachment's name one that a file can bear? "a-b" and longer than {@link longestName} is not. */

@@ -39,7 +39,7 @@ export function takeBack(
       if (life !== undefined) tearOut(attachment);
       const path = attempt("find the attachment's record", () => state.find(name)?.path);
       if (path !== undefined) release(attachment, state, path);
-      settleOwed(node, state, attachment.locks, attachment.record.vf.pci, limits.warn);
+      settleOwed(node, state, attachment.locks, attachment.record.vf.pci, limits);
       isDone = true;
     },
   );

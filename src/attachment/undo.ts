@@ -26,7 +26,9 @@ import { netdevOf } from "./vf-netdev.ts";
 export function undoAll(attachment: Attachment, current: boolean): unknown[] {
   const { pci } = attachment.record.vf;
   const undo = (step: Step) => () =>
-    attempt(`put back the ${step.name} of VF ${pci}`, () => step.undo(attachment));
+    attachment.observe("undo", step.name, attachment.record, () =>
+      attempt(`put back the ${step.name} of VF ${pci}`, () => step.undo(attachment)),
+    );
   if (!current) return attemptAll([undo(lease)]);
   if (attachment.record.mode === "rdma") {
     return attemptAll([undo(guid), undo(rdmaDevice), undo(deviceInfo), undo(linkState)]);

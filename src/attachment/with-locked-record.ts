@@ -31,7 +31,7 @@ export function withLockedRecord(
   if (seen === undefined) return;
   const { pci } = seen.vf;
   const deadline = Math.min(node.clock.now() + patience, limits.deadline);
-  const locks = new Locks(node, state, deadline, verb);
+  const locks = new Locks(node, state, { ...limits, deadline }, verb);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
     // What was read without the lock may be history by now.

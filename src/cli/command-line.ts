@@ -10,6 +10,7 @@ import { gc } from "./gc.ts";
 import { install } from "./install.ts";
 import { isInstaller } from "./is-command-line.ts";
 import { list } from "./list.ts";
+import { metrics } from "./metrics/metrics.ts";
 import { say } from "./output.ts";
 import { provisionAll } from "./provision.ts";
 import { releaseAttachment } from "./release-attachment.ts";
@@ -24,6 +25,7 @@ const commands: readonly Command[] = [
   releaseAttachment,
   gc,
   provisionAll,
+  metrics,
   completionOf(() => all()),
 ];
 const installer = {

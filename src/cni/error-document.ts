@@ -5,8 +5,21 @@ import { NEWEST_VERSION } from "./versions.ts";
 /** No chain of causes is that long, unless it bites its own tail. */
 const MAX_CAUSES = 32;
 
+/** The error object of CNI, for stdout: JSON indented by four, without a newline at its end. */
+export function errorDocument(error: unknown, cniVersion?: string): string {
+  return JSON.stringify(errorObject(error, cniVersion), null, 4);
+}
+
+/** What the error object of CNI holds. */
+export interface ErrorObject {
+  readonly cniVersion: string;
+  readonly code: number;
+  readonly msg: string;
+  readonly details: string | undefined;
+}
+
 /**
- * The error object of CNI, for stdout: JSON indented by four, without a newline at its end.
+ * The error object of CNI.
  *
  * The code is that of the outermost {@link CniError} among the error and its causes. An error that is none,
  * and has none as a cause, was not expected: it is 999 and `details` has its stack. No cause is dropped:
@@ -14,7 +27,7 @@ const MAX_CAUSES = 32;
  * AggregateError).
  * @param cniVersion of the configuration; the newest where it is not known (yet).
  */
-export function errorDocument(error: unknown, cniVersion: string = NEWEST_VERSION): string {
+export function errorObject(error: unknown, cniVersion: string = NEWEST_VERSION): ErrorObject {
   const causes: unknown[] = [];
   collectCauses(error, causes);
   const typed = [error, ...causes].find((each) => each instanceof CniError);
@@ -27,17 +40,13 @@ export function errorDocument(error: unknown, cniVersion: string = NEWEST_VERSIO
     if (!msg.includes(text)) details.push(`caused by: ${text}`);
   }
   if (typed === undefined) details.push(stacks([error, ...causes]));
-  return JSON.stringify(
-    {
-      cniVersion: cniVersion === "" ? NEWEST_VERSION : cniVersion,
-      code: typed instanceof CniError ? typed.code : codes.internal,
-      msg,
-      // JSON.stringify leaves out what is undefined.
-      details: details.filter((each) => each !== "").join("\n") || undefined,
-    },
-    null,
-    4,
-  );
+  return {
+    cniVersion: cniVersion === "" ? NEWEST_VERSION : cniVersion,
+    code: typed instanceof CniError ? typed.code : codes.internal,
+    msg,
+    // JSON.stringify leaves out what is undefined.
+    details: details.filter((each) => each !== "").join("\n") || undefined,
+  };
 }
 
 /** What an error says: its message, or its name where it has none; anything else that was thrown, as text. */

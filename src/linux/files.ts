@@ -110,8 +110,8 @@ export class LinuxFiles implements Files {
     });
   }
 
-  lock(path: string): Lock {
-    return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits);
+  lock(path: string, room?: number): Lock {
+    return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits, room);
   }
 
   /** Where a directory of ours is, is the administrator's affair: links (/var/run is one) are followed here. */

@@ -3,6 +3,7 @@ import { LinuxClock } from "./clock.ts";
 import { LinuxFiles } from "./files.ts";
 import { LinuxFunctions } from "./functions.ts";
 import { LinuxLinks } from "./links.ts";
+import { linuxLogs } from "./logs.ts";
 import { LinuxNamespaces } from "./namespaces.ts";
 import { LinuxProcesses } from "./processes.ts";
 import { LinuxRdmaDevices } from "./rdma-devices.ts";
@@ -22,5 +23,6 @@ export function linuxNode(): Node {
     files: new LinuxFiles(clock, waits),
     processes: new LinuxProcesses(namespaces, waits),
     clock,
+    logs: linuxLogs,
   };
 }

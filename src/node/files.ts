@@ -20,7 +20,7 @@ export interface Lock {
   holders(): LockHolder[];
   /** What was written last; "" for nothing. */
   read(): string;
-  /** Replaces it, in one write that a kill cannot split. At most 1024 bytes. */
+  /** Replaces it, in one write that a kill cannot split. */
   write(text: string): void;
   release(): void;
 }
@@ -56,6 +56,9 @@ export interface Files {
   isFile(path: string): boolean;
   /** Is there anything at that path? */
   exists(path: string): boolean;
-  /** Opens a lock file, making it if need be. Its directory must exist. */
-  lock(path: string): Lock;
+  /**
+   * Opens a lock file, making it if need be. Its directory must exist.
+   * @param room how many bytes of text it has room for, at most 4096; default 1024.
+   */
+  lock(path: string, room?: number): Lock;
 }

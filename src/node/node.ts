@@ -2,6 +2,7 @@ import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
 import type { Functions } from "./functions.ts";
 import type { Links } from "./links.ts";
+import type { Logs } from "./logs.ts";
 import type { Namespaces } from "./namespaces.ts";
 import type { Processes } from "./processes.ts";
 import type { RdmaDevices } from "./rdma-devices.ts";
@@ -18,6 +19,7 @@ export interface Node {
   readonly files: Files;
   readonly processes: Processes;
   readonly clock: Clock;
+  readonly logs: Logs;
 }
 
 /** The name of the errno that an error carries, e.g. "EEXIST"; undefined for errors of another kind. */

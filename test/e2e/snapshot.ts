@@ -100,8 +100,8 @@ function isLinkLocal(text: string): boolean {
   return /^(fe80|ff00)::/.test(text);
 }
 
-/** Anything below /var/lib/cni but lock files and what host-local remembers of addresses given back. */
+/** Anything below /var/lib/cni but lock files, counters and what host-local remembers of addresses given back. */
 function isState(path: string): boolean {
-  if (/^\/var\/lib\/cni\/ib-sriov\/(\.node|\.vf\/[^/]+)$/.test(path)) return false;
+  if (/^\/var\/lib\/cni\/ib-sriov\/(\.node|\.calls|\.vf\/[^/]+)$/.test(path)) return false;
   return !/^\/var\/lib\/cni\/networks\/[^/]+\/(lock|last_reserved_ip\.\d+)$/.test(path);
 }

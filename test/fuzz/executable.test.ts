@@ -171,7 +171,7 @@ const changes: readonly Change[] = [
 /** Something in the state directory is not what it should be. */
 function spoilState(world: World, random: Random): void {
   const outside = join(world.directory, "outside");
-  const name = random.pick(["c1-net1", `.vf/${vf}`, ".node", ".x/c1/net1", ".vf", ".x", ".owed"]);
+  const name = random.pick(["c1-net1", `.vf/${vf}`, ".node", ".calls", ".x/c1/net1", ".vf", ".x", ".owed"]);
   const path = join(world.state, name);
   const text = name.startsWith(".vf/") ? random.pick(notes) : recordDocument(aRecord(), "lo");
   const before = random.once(2) ? text : safely(path, text);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 static JSValue host_setNonBlocking(HOST_ARGUMENTS)
@@ -65,9 +66,35 @@ static JSValue host_netlinkPort(HOST_ARGUMENTS)
   return JS_NewInt64(context, address.nl_pid);
 }
 
+/* A socket of the file system that datagrams can be sent to. */
+static JSValue host_listenAt(HOST_ARGUMENTS)
+{
+  char *path = host_name(context, argv[0], "bind");
+  if (path == NULL)
+    return JS_EXCEPTION;
+  struct sockaddr_un address = {.sun_family = AF_UNIX};
+  strncpy(address.sun_path, path, sizeof address.sun_path - 1);
+  js_free(context, path);
+  int fd = socket(AF_UNIX, SOCK_DGRAM, 0);
+  if (fd < 0 || bind(fd, (const struct sockaddr *)&address, sizeof address) < 0)
+    return host_throw_fd(context, errno, "bind", fd);
+  return JS_NewInt32(context, fd);
+}
+
+/* The next datagram that was sent there. */
+static JSValue host_receive(HOST_ARGUMENTS)
+{
+  int fd;
+  static char buffer[64 * 1024];
+  if (!host_fd(context, argv[0], &fd))
+    return JS_EXCEPTION;
+  ssize_t length = recv(fd, buffer, sizeof buffer, MSG_DONTWAIT);
+  return length < 0 ? host_throw_fd(context, errno, "recv", fd) : host_new_text(context, buffer, (size_t)length);
+}
+
 static const JSCFunctionListEntry probe_functions[] = {
   HOST_FUNCTION(setNonBlocking, 1), HOST_FUNCTION(openInheritable, 1), HOST_FUNCTION(netlinkSendTo, 3),
-  HOST_FUNCTION(netlinkPort, 1),
+  HOST_FUNCTION(netlinkPort, 1),    HOST_FUNCTION(listenAt, 1),        HOST_FUNCTION(receive, 1),
 };
 
 static bool install_probe(JSContext *context)

@@ -58,6 +58,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
     await call("ADD", under);
     expect(modes(join(world.directory, "lib/cni"))).toEqual([
       ["ib-sriov", "directory 700"],
+      ["ib-sriov/.calls", "file 600"],
       ["ib-sriov/.vf", "directory 700"],
       [`ib-sriov/.vf/${vf}`, "file 600"],
     ]);
@@ -67,6 +68,17 @@ describe.each(executables)("$variant executable", ({ path }) => {
     expect(await call("DEL", under)).toMatchObject({ status: 1 });
     expect(readFileSync(join(world.state, "c1-net1"), "utf8")).toContain('"attachment":');
     expect(new Map(modes(world.state)).get("c1-net1")).toBe("file 600");
+  });
+
+  test("a link in the place of the counters is not followed, and no call fails for it", async () => {
+    const precious = join(world.directory, "outside", "precious");
+    writeFileSync(precious, "{}");
+    const usual = await call("ADD");
+    removeTree(join(world.state, ".calls"));
+    symlinkSync(precious, join(world.state, ".calls"));
+    expect(await call("ADD")).toEqual(usual);
+    expect(readFileSync(precious, "utf8")).toBe("{}");
+    expect(lstatSync(join(world.state, ".calls")).isSymbolicLink()).toBe(true);
   });
 
   test.each([

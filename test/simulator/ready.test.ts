@@ -3,6 +3,7 @@ import { afterAll, expect, test } from "vitest";
 import { ipamCallOfNetwork } from "../../src/attachment/ipam-call.ts";
 import { ready } from "../../src/attachment/ready.ts";
 import { CniError, codes } from "../../src/cni/errors.ts";
+import { unobserved } from "../support/unobserved.ts";
 import { pluginPath } from "./harness/calls.ts";
 import { casesOf } from "./harness/faults.ts";
 import { type Run, run, told } from "./harness/run.ts";
@@ -28,7 +29,8 @@ function status(story: Story, fault?: Fault, rdmaIsolation = false): Run {
     "STATUS",
     (node, warn) => {
       const ipam = ipamCallOfNetwork({ stdin, args: "", path: pluginPath });
-      ready(node, { cniVersion: "1.1.0", rdmaIsolation, ipam, deadline: node.clock.now() + 1000, warn });
+      const deadline = node.clock.now() + 1000;
+      ready(node, { cniVersion: "1.1.0", rdmaIsolation, ipam, deadline, warn, observe: unobserved });
       return undefined;
     },
     fault,

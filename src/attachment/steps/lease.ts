@@ -23,11 +23,12 @@ export const lease: Step = {
     attachment.lease = begin(attachment, attachment.ipam, attachment.reply.cniVersion);
   },
 
-  undo({ node, lease, ipam, locks, deadline, warn }) {
+  undo(attachment) {
+    const { node, lease, ipam, locks, deadline, warn } = attachment;
     lease?.end(deadline - releaseTime);
     if (ipam === undefined) return;
     try {
-      runIpam(node, "DEL", ipam, locks.inheritable, deadline, warn);
+      runIpam(node, "DEL", ipam, locks.inheritable, attachment);
     } catch (error) {
       // The specification wants a DEL after an ADD that failed; there need be nothing that it could release.
       if (lease?.refused !== true) throw error;
@@ -35,18 +36,20 @@ export const lease: Step = {
     }
   },
 
-  verify({ node, ipam, deadline, warn }) {
-    if (ipam !== undefined) runIpam(node, "CHECK", ipam, [], deadline, warn);
+  verify(attachment) {
+    const { node, ipam } = attachment;
+    if (ipam !== undefined) runIpam(node, "CHECK", ipam, [], attachment);
   },
 };
 
-function begin({ node, locks, deadline, warn }: Attachment, ipam: IpamCall, version: CniVersion): Lease {
+function begin(attachment: Attachment, ipam: IpamCall, version: CniVersion): Lease {
+  const { node, locks, deadline, warn, observe } = attachment;
   const child = startIpam(node, "ADD", ipam, locks.inheritable);
   let outcome: Outcome | undefined;
   let isOver = false;
   const wait = (until: number) => {
     try {
-      outcome = child.wait(until);
+      outcome = observe("wait", `IPAM plugin ${ipam.plugin}`, undefined, () => child.wait(until));
       isOver = true;
       return outcome;
     } catch (error) {

@@ -39,12 +39,12 @@ problem() {
   exit 1
 }
 
-# What there is of files but lock files and host-local's own, whose the VF is, and the VF as sysfs shows it.
+# What there is of files but lock files, counters and host-local's own, whose the VF is, and the VF as sysfs shows it.
 look() {
   local path line seen= netdev
   for path in /var/lib/cni/**; do
     case $path in
-      $state/.node | $state/.vf/* | */networks/*/lock | */networks/*/last_reserved_ip.*) ;;
+      $state/.node | $state/.calls | $state/.vf/* | */networks/*/lock | */networks/*/last_reserved_ip.*) ;;
       *) [ -d "$path" ] || seen+=" $path" ;;
     esac
   done

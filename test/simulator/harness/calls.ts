@@ -6,6 +6,7 @@ import { encodeResult } from "../../../src/cni/result-encode.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
 import type { Node } from "../../../src/node/node.ts";
+import { unobserved } from "../../support/unobserved.ts";
 
 /** Where the programs are that CNI_PATH names. */
 export const pluginPath = "/opt/cni/bin";
@@ -96,6 +97,7 @@ function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, war
     path: pluginPath,
     deadline: node.clock.now() + (wish.patience ?? PATIENCE),
     warn,
+    observe: unobserved,
   };
 }
 
@@ -118,6 +120,7 @@ export function collectCall(
     ipam: ipamCallOfNetwork({ stdin, args: "", path: pluginPath }),
     deadline: node.clock.now() + PATIENCE,
     warn,
+    observe: unobserved,
   };
 }
 

@@ -113,6 +113,8 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "lock.holders": [{ code: "EMFILE" }],
   "lock.read": [{ code: "EIO" }],
   "lock.write": [{ code: "EIO" }, { code: "EIO", lasts: true }],
+  "logs.append": [{ code: "ENOSPC" }],
+  "logs.send": [{ code: "EAGAIN" }],
   "processes.start": [{ code: "EAGAIN" }, { code: "EAGAIN", lasts: true }],
   "clock.bootId": [{ code: "EMFILE" }],
 };

@@ -10,6 +10,7 @@ import { errorDocument } from "../../../src/cni/error-document.ts";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import type { Result } from "../../../src/cni/result.ts";
 import type { Node } from "../../../src/node/node.ts";
+import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
 import { type Crossing, type Fault, Gate } from "../node/gate.ts";
 import { nodeOf } from "../node/node.ts";
@@ -78,7 +79,7 @@ export function gc(
 /** `ib-sriov provision` of one VF, in a process of its own. */
 export function provisionOne(machine: Machine, pci: string, fault?: Fault): Run {
   const verb = (node: Node, warn: Warn) => {
-    provision(node, { deadline: node.clock.now() + PATIENCE, warn }, pci);
+    provision(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, pci);
     return undefined;
   };
   return run(machine, nobody, "provision", verb, fault);
@@ -87,7 +88,7 @@ export function provisionOne(machine: Machine, pci: string, fault?: Fault): Run 
 /** `ib-sriov gc`, in a process of its own. It fails where one of its lines says so, as the command does. */
 export function gcOfAll(machine: Machine, act: boolean, fault?: Fault): Run {
   const verb = (node: Node, warn: Warn) => {
-    const lines = collected(node, { deadline: node.clock.now() + PATIENCE, warn }, act);
+    const lines = collected(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, act);
     for (const { path, outcome, why } of lines) {
       if (outcome === "failed") throw new CniError(codes.node, `${path}: ${why}`);
       warn(`${path}: ${outcome} ${why}`);
@@ -101,7 +102,7 @@ export function gcOfAll(machine: Machine, act: boolean, fault?: Fault): Run {
 export function releaseOf(machine: Machine, pod: Pod, force: boolean, fault?: Fault): Run {
   const { containerId, ifname } = pod;
   const verb = (node: Node, warn: Warn) => {
-    const limits = { deadline: node.clock.now() + PATIENCE, warn };
+    const limits = { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved };
     takeBack(node, new StateDirectory(node.files), limits, { containerId, ifname }, force);
     return undefined;
   };

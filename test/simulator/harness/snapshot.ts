@@ -82,7 +82,8 @@ function text(guid: Guid): string {
 }
 
 function file(machine: Machine, path: string, content: string): string[] {
-  if (path === `${stateDirectory}/.node` || path.endsWith("/cni.lock")) return [];
+  const ignored = [`${stateDirectory}/.node`, `${stateDirectory}/.calls`];
+  if (ignored.includes(path) || path.endsWith("/cni.lock")) return [];
   if (!path.startsWith(`${stateDirectory}/.vf/`)) return [`file ${path} ${content}`];
   const owner = ownerIn(content);
   // Who has no record has nothing: that note could not be rewritten, and means nothing.

@@ -1,6 +1,7 @@
 import { releaseOwed } from "../../../src/attachment/owed-leases.ts";
 import type { AttachmentName } from "../../../src/attachment/record.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
+import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
 import { addressesWithoutLease } from "./addresses.ts";
@@ -120,7 +121,7 @@ export class Story {
       run(this.machine, c1, "DEL", (node, warn) => {
         const state = new StateDirectory(node.files);
         const deadline = node.clock.now() + 5000;
-        releaseOwed(node, state, path, state.read(path)?.record, [], deadline, warn);
+        releaseOwed(node, state, path, state.read(path)?.record, [], { deadline, warn, observe: unobserved });
         return undefined;
       });
     }

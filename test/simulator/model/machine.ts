@@ -29,6 +29,10 @@ export class Machine {
   readonly paths = new Map<string, Netns>();
   readonly files = new FileTree();
   readonly leases = new HostLocal();
+  /** Texts of log files, by path. */
+  readonly logs = new Map<string, string>();
+  /** What the journal was sent. */
+  readonly journal: string[] = [];
   /** By the path of the executable. */
   readonly programs = new Map<string, Program>();
   readonly children: Child[] = [];

@@ -48,11 +48,11 @@ export function filesOf(gate: Gate): Files {
       gate.ask("files.isFile", path, () => tree.texts.has(path) || machine.programs.has(path)),
     exists: (path) =>
       gate.ask("files.exists", path, () => tree.texts.has(path) || tree.directories.has(path)),
-    lock: (path) =>
+    lock: (path, room) =>
       gate.ask("files.lock", path, () => {
         if (tree.directories.has(path)) throw new Refusal("EISDIR", `open ${path}`);
         tree.touch(path);
-        return lockOf(gate, path, process.open(new OpenFile(tree, path, process.holder)));
+        return lockOf(gate, path, process.open(new OpenFile(tree, path, process.holder)), room);
       }),
   };
 }

@@ -4,7 +4,7 @@ import type { Gate } from "./gate.ts";
 import { sleepUntil } from "./sleep.ts";
 
 /** A lock file that the process has open. */
-export function lockOf(gate: Gate, path: string, fd: number): Lock {
+export function lockOf(gate: Gate, path: string, fd: number, room = 1024): Lock {
   const { machine, process } = gate;
   return {
     fd,
@@ -30,7 +30,7 @@ export function lockOf(gate: Gate, path: string, fd: number): Lock {
         "lock.write",
         path,
         () => {
-          if (text.length > 1024) throw new RangeError(`${text.length} bytes are too many for ${path}`);
+          if (text.length > room) throw new RangeError(`${text.length} bytes are too many for ${path}`);
           machine.files.texts.set(path, text);
         },
         { nothing() {} },

@@ -4,6 +4,7 @@ import { filesOf } from "./files.ts";
 import { functionsOf } from "./functions.ts";
 import type { Gate } from "./gate.ts";
 import { linksOf } from "./links.ts";
+import { logsOf } from "./logs.ts";
 import { namespacesOf } from "./namespaces.ts";
 import { processesOf } from "./processes.ts";
 import { rdmaDevicesOf } from "./rdma-devices.ts";
@@ -18,5 +19,6 @@ export function nodeOf(gate: Gate, environment: readonly string[]): Node {
     files: filesOf(gate),
     processes: processesOf(gate, environment),
     clock: clockOf(gate),
+    logs: logsOf(gate),
   };
 }

@@ -4,6 +4,7 @@ import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Lock } from "../../../src/node/files.ts";
 import { MemoryFiles } from "../../support/memory-files.ts";
 import { partialNode } from "../../support/partial-node.ts";
+import { unobserved } from "../../support/unobserved.ts";
 
 const directory = "/var/run/cni/ib-sriov";
 const theirs = `${directory}/cni.lock`;
@@ -31,8 +32,9 @@ function refusal(call: string, path: string, code: string): Error {
 
 /** Does something under the node's lock; what the kernel answers is in `files`. */
 function rebindWith(files: Files): void {
+  const limits = { deadline: 1000, observe: unobserved };
   const node = partialNode({ files, clock: { pid: 1, wall: () => 0 } });
-  const locks = new Locks(node, new StateDirectory(files), 1000, "test");
+  const locks = new Locks(node, new StateDirectory(files), limits, "test");
   locks.whileNodeIsLocked(1000, () => files.locked.push("rebind"));
 }
 

@@ -1,0 +1,153 @@
+/* A log: a file of lines that only grows, up to a limit. */
+#include "host.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+enum { MARK_BYTES = 64 };
+
+/* A file that a line is to be appended to, and what is asked of it. */
+struct log {
+  char *path;
+  char *text;
+  char *mark;
+  size_t length;
+  size_t mark_length;
+  mode_t mode;
+  off_t limit;
+};
+
+/* Does it begin as every text does that is appended to it? Otherwise it is somebody else's. */
+static bool is_marked(const struct log *log, int fd)
+{
+  char begin[MARK_BYTES];
+  return pread(fd, begin, log->mark_length, 0) == (ssize_t)log->mark_length &&
+         memcmp(begin, log->mark, log->mark_length) == 0;
+}
+
+/* 0 for a file, else the errno that says what it is instead. */
+static int type_error(mode_t mode)
+{
+  return S_ISREG(mode) ? 0 : S_ISLNK(mode) ? ELOOP : S_ISDIR(mode) ? EISDIR : EINVAL;
+}
+
+/*
+ * Opens it, and makes it if need be; 0 or an errno. Looks before, since to open some devices is to use them (a watchdog
+ * starts), and once more afterwards: the name may be that of a new file by then.
+ */
+static int open_log(const struct log *log, int *fd, off_t *size)
+{
+  struct stat status;
+  *fd = -1;
+  const bool is_there = lstat(log->path, &status) == 0;
+  if (!is_there && errno != ENOENT)
+    return errno;
+  if (is_there && type_error(status.st_mode) != 0)
+    return type_error(status.st_mode);
+  const int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  *fd = open(log->path, flags, log->mode);
+  if (*fd < 0 || fstat(*fd, &status) < 0)
+    return errno;
+  *size = status.st_size;
+  if (*size > 0 && !is_marked(log, *fd))
+    return EEXIST;
+  return type_error(status.st_mode);
+}
+
+/*
+ * Gives a file that is full another name, unless somebody has done so meanwhile: the lock is on the file, whatever its
+ * name is by now. Returns an errno; EWOULDBLOCK where somebody else is at it.
+ */
+static int put_aside(const struct log *log, int fd)
+{
+  char aside[4096];
+  struct stat opened, named;
+  if (flock(fd, LOCK_EX | LOCK_NB) < 0 || fstat(fd, &opened) < 0)
+    return errno;
+  if (lstat(log->path, &named) < 0)
+    return errno == ENOENT ? 0 : errno;
+  if (opened.st_ino != named.st_ino || opened.st_dev != named.st_dev)
+    return 0;
+  if ((size_t)snprintf(aside, sizeof aside, "%s.1", log->path) >= sizeof aside)
+    return ENAMETOOLONG;
+  return rename(log->path, aside) < 0 ? errno : 0;
+}
+
+/* One write(2). Half a line would spoil the next one, so it is taken away again, unless somebody has gone on after it. */
+static int append(const struct log *log, int fd)
+{
+  const ssize_t written = write(fd, log->text, log->length);
+  if (written == (ssize_t)log->length)
+    return 0;
+  if (written < 0)
+    return errno;
+  struct stat status;
+  const off_t end = lseek(fd, 0, SEEK_CUR);
+  if (fstat(fd, &status) == 0 && status.st_size == end && ftruncate(fd, end - written) < 0)
+    return errno;
+  return EIO;
+}
+
+/* 0 or an errno, and the call that it came from. */
+static int append_within_limit(const struct log *log, const char **call)
+{
+  int fd;
+  off_t size;
+  *call = "open";
+  int error = open_log(log, &fd, &size);
+  if (error == 0 && size > 0 && size + (off_t)log->length > log->limit) {
+    *call = "rename";
+    error = put_aside(log, fd);
+    if (error == 0) {
+      close(fd);
+      *call = "open";
+      error = open_log(log, &fd, &size);
+    } else if (error == EWOULDBLOCK) {
+      /* Somebody else is at it: this text becomes the last one under the old name. */
+      error = 0;
+    }
+  }
+  if (error == 0) {
+    *call = "write";
+    error = append(log, fd);
+  }
+  if (fd >= 0)
+    close(fd);
+  return error;
+}
+
+static JSValue host_appendFile(HOST_ARGUMENTS)
+{
+  int64_t mode, limit;
+  struct log log = {0};
+  if (!host_integer(context, argv[3], "mode", 0, 07777, &mode) ||
+      !host_integer(context, argv[4], "limit", 0, INT64_C(1) << 40, &limit))
+    return JS_EXCEPTION;
+  log.mode = (mode_t)mode;
+  log.limit = (off_t)limit;
+  log.path = host_name(context, argv[0], "open");
+  log.text = log.path == NULL ? NULL : host_text(context, argv[1], &log.length);
+  log.mark = log.text == NULL ? NULL : host_text(context, argv[2], &log.mark_length);
+  JSValue result = JS_EXCEPTION;
+  if (log.mark_length > MARK_BYTES) {
+    JS_ThrowTypeError(context, "a mark must have %d bytes at the most", MARK_BYTES);
+  } else if (log.mark != NULL) {
+    const char *call;
+    const int error = append_within_limit(&log, &call);
+    result = error == 0 ? JS_UNDEFINED : host_throw(context, error, call, log.path);
+  }
+  js_free(context, log.mark);
+  js_free(context, log.text);
+  js_free(context, log.path);
+  return result;
+}
+
+const JSCFunctionListEntry host_append_functions[] = {
+  HOST_FUNCTION(appendFile, 5),
+};
+const int host_append_count = COUNT_OF(host_append_functions);

@@ -1,0 +1,81 @@
+import { fromJson, isObject } from "../../cni/document.ts";
+import { BUCKETS, COUNTED } from "../../log/counters.ts";
+import type { Family, Sample } from "./exposition.ts";
+
+/** What the calls of runtimes on this node have been. @param text of the file of the counters. */
+export function callMetrics(text: string): Family[] {
+  const counters = countersIn(text);
+  const named = (pattern: RegExp) =>
+    [...counters].flatMap(([name, numbers]) => {
+      const [, ...words] = pattern.exec(name) ?? [];
+      return words.length === 0 ? [] : [{ words, numbers }];
+    });
+  const failures = named(/^([A-Z]+) (\w+)$/).map(
+    ({ words: [verb = "", code = ""], numbers: [value = 0] }) => ({
+      labels: { verb, code },
+      value,
+    }),
+  );
+  const steps = named(/^(apply|undo|verify) (.+)$/).map(
+    ({ words: [action = "", step = ""], numbers: [times = 0, failed = 0, us = 0] }) => ({
+      labels: { step, action },
+      times,
+      failed,
+      us,
+    }),
+  );
+  return [
+    {
+      name: "ib_sriov_call_duration_seconds",
+      help: "How long calls of container runtimes took, by verb.",
+      type: "histogram",
+      samples: COUNTED.flatMap((verb) => histogram(verb, counters.get(verb) ?? [])),
+    },
+    {
+      name: "ib_sriov_call_failures_total",
+      help: "Calls that failed, by verb and CNI error code.",
+      type: "counter",
+      samples: failures,
+    },
+    {
+      name: "ib_sriov_step_duration_seconds",
+      help: "How long the steps of attachments took to be applied, undone and verified.",
+      type: "summary",
+      samples: steps.flatMap(({ labels, times, us }) => [
+        { suffix: "_sum", labels, value: us / 1e6 },
+        { suffix: "_count", labels, value: times },
+      ]),
+    },
+    {
+      name: "ib_sriov_step_failures_total",
+      help: "Steps of attachments that could not be applied or undone, or did not hold any more.",
+      type: "counter",
+      samples: steps.map(({ labels, failed }) => ({ labels, value: failed })),
+    },
+  ];
+}
+
+/** A verb that was never called is there, too: what begins with 1 has not grown, to Prometheus. */
+function histogram(verb: string, [us = 0, ...counts]: readonly number[]): Sample[] {
+  let count = 0;
+  const buckets = [...BUCKETS.map(String), "+Inf"].map((le, index) => {
+    count += counts[index] ?? 0;
+    return { suffix: "_bucket", labels: { verb, le }, value: count };
+  });
+  return [
+    ...buckets,
+    { suffix: "_sum", labels: { verb }, value: us / 1e6 },
+    { suffix: "_count", labels: { verb }, value: count },
+  ];
+}
+
+/** What stands in the file, as far as it is numbers. */
+function countersIn(text: string): Map<string, readonly number[]> {
+  const document = fromJson(text);
+  const counters = new Map<string, readonly number[]>();
+  for (const [name, numbers] of Object.entries(isObject(document) ? document : {})) {
+    if (Array.isArray(numbers) && numbers.every((number) => Number.isSafeInteger(number) && number >= 0))
+      counters.set(name, numbers);
+  }
+  return counters;
+}

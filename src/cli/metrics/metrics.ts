@@ -1,0 +1,81 @@
+import { build, print } from "host";
+import { StateDirectory } from "../../attachment/state-directory.ts";
+import { type Attached, attachmentsOf, type Condition, holderOf } from "../attachments.ts";
+import type { Command, CommandCall } from "../command.ts";
+import { type Machine, thisMachine } from "../machine.ts";
+import { callMetrics } from "./call-metrics.ts";
+import { exposition } from "./exposition.ts";
+import { type NodeReport, nodeMetrics } from "./node-metrics.ts";
+
+/** Who reads the textfile is not root. */
+const MODE = 0o644;
+/** How often the file of the counters is read until it has said the same twice. */
+const MOST_READS = 10;
+
+/** The node's state, and what the calls on it have been, for Prometheus. */
+export const metrics: Command = {
+  name: "metrics",
+  summary: "Prints Prometheus metrics: VFs, attachments, calls, steps, durations",
+  details: "What is counted begins anew when the file /var/lib/cni/ib-sriov/.calls is removed.",
+  options: [
+    {
+      name: "textfile",
+      value: "FILE",
+      summary: "writes them to a file NAME.prom, for node_exporter's textfile collector",
+    },
+  ],
+  run({ options }: CommandCall): number {
+    const machine = thisMachine();
+    const text = metricsOf(machine);
+    const path = options.get("textfile");
+    if (path === undefined) print(1, text);
+    else {
+      const { files, clock } = machine.node;
+      // The collector reads what ends in .prom, at any moment.
+      files.replaceForeign(path, text, MODE, `${path}.${clock.pid}.tmp`);
+    }
+    return 0;
+  },
+};
+
+/** All metrics of a machine, in Prometheus's text format. */
+export function metricsOf(machine: Machine): string {
+  const { version, commit } = build;
+  return exposition([
+    {
+      name: "ib_sriov_build_info",
+      help: "The version that told the metrics.",
+      type: "gauge",
+      samples: [{ labels: { version, commit }, value: 1 }],
+    },
+    ...nodeMetrics(reportOf(machine)),
+    ...callMetrics(countersOf(new StateDirectory(machine.node.files))),
+  ]);
+}
+
+function reportOf({ node, inventory }: Machine): NodeReport {
+  const attached = attachmentsOf(node);
+  const pfs = inventory.physicalFunctions().map((pci) => {
+    const vfs = inventory.virtualFunctions(pci);
+    const used = vfs.filter((vf) => holderOf(node, attached, vf) !== undefined).length;
+    return { pci, free: vfs.length - used, used };
+  });
+  return { pfs, attachments: byCondition(attached), owed: new StateDirectory(node.files).owedPaths().length };
+}
+
+function byCondition(attached: readonly Attached[]): Record<Condition, number> {
+  const numbers = { attached: 0, "in progress": 0, dead: 0, broken: 0, foreign: 0, unreadable: 0 };
+  for (const { condition } of attached) numbers[condition]++;
+  return numbers;
+}
+
+/** Read without a lock, which would have to be made, and waited for: what is just being written is read again. */
+function countersOf(state: StateDirectory): string {
+  let text = state.countersText();
+  for (let reads = 1; reads < MOST_READS; reads++) {
+    const again = state.countersText();
+    if (again === text) return text;
+    text = again;
+  }
+  return text;
+}

@@ -1,0 +1,17 @@
+import { CniError } from "./errors.ts";
+
+/** What a reader gives; undefined where it finds something wrong. */
+export type Tolerate = <T>(read: () => T) => T | undefined;
+
+/** Reads what it can, and keeps what is wrong as a warning. */
+export function tolerant(warnings: string[]): Tolerate {
+  return (read) => {
+    try {
+      return read();
+    } catch (error) {
+      if (!(error instanceof CniError)) throw error;
+      warnings.push(error.message);
+      return undefined;
+    }
+  };
+}

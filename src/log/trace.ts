@@ -1,0 +1,67 @@
+import type { Action, Observe } from "../attachment/observe.ts";
+import type { AttachmentRecord } from "../attachment/record.ts";
+import type { Clock } from "../node/clock.ts";
+
+/** A part of a call, as the log has it. */
+export interface StepTrace {
+  readonly step: string;
+  readonly action: Action;
+  /** In all, ms. */
+  ms: number;
+  /** How often, where that is not once: GC does it for each attachment. */
+  times?: number;
+  /** How often it failed, if ever. */
+  failed?: number;
+}
+
+/** How many steps, warnings and attachments are kept. Only a GC of many attachments has more. */
+const most = 64;
+/** Who waited for less did not wait: the lock was free. ms */
+const shortestWait = 1;
+
+/** What one call does, and how long it takes. */
+export class Trace {
+  readonly steps: StepTrace[] = [];
+  readonly warnings: string[] = [];
+  /** The attachments that it had to do with; where one took another's place, the present one is the last. */
+  readonly records: AttachmentRecord[] = [];
+  /** When it began, on the node's clock. */
+  readonly begin: number;
+
+  constructor(private readonly clock: Pick<Clock, "now">) {
+    this.begin = clock.now();
+  }
+
+  readonly observe: Observe = (action, step, record, act) => {
+    const begin = this.clock.now();
+    let failed = 1;
+    try {
+      const result = act();
+      failed = 0;
+      return result;
+    } finally {
+      const ms = this.clock.now() - begin;
+      keep(this.records, record);
+      if (action !== "wait" || ms >= shortestWait) this.#note(step, action, ms, failed);
+    }
+  };
+
+  #note(step: string, action: Action, ms: number, failed: number): void {
+    const known = this.steps.find((each) => each.step === step && each.action === action);
+    const trace: StepTrace = known ?? { step, action, ms: 0 };
+    if (known === undefined) keep(this.steps, trace);
+    else known.times = (known.times ?? 1) + 1;
+    trace.ms = rounded(trace.ms + ms);
+    if (failed > 0) trace.failed = (trace.failed ?? 0) + failed;
+  }
+}
+
+/** Adds to a list what is not its last element anyway, as long as there is room. */
+export function keep<T>(list: T[], value: T | undefined): void {
+  if (value !== undefined && value !== list.at(-1) && list.length < most) list.push(value);
+}
+
+/** ms, of which microseconds are enough. */
+export function rounded(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
+}

@@ -1,0 +1,254 @@
+// What a call leaves behind besides its answer: an entry in the journal or in a file, and the counters of `metrics`.
+// Whatever stands in the way of them, the call is as it is without.
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { readMetrics } from "../support/prometheus.ts";
+import { type Config, hostLocal, network } from "./cni.ts";
+import { compile } from "./compile.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode({
+  files: [compile("test/e2e/guest/receive.c"), compile("test/e2e/guest/hold-lock.c")],
+});
+const [vf] = vfs;
+const guid = "02:00:00:00:00:00:00:77";
+const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
+const counters = "/var/lib/cni/ib-sriov/.calls";
+
+/** The steps of an entry, as "apply GUID", and how long each took, ms. */
+const durations = (steps: string) =>
+  new Map(
+    (JSON.parse(steps) as { step: string; action: string; ms: number }[]).map(({ step, action, ms }) => [
+      `${action} ${step}`,
+      ms,
+    ]),
+  );
+
+// It is there for all tests: what runs in the guest must not change between them.
+const received = "/tmp/received";
+beforeAll(() =>
+  node.shell(`mkdir -p /run/systemd/journal
+    mkfifo /tmp/ready; /host/receive /run/systemd/journal/socket ${received} >/tmp/ready & read -r _ </tmp/ready`),
+);
+
+describe("the journal", () => {
+  /** The entries since the last time, as fields. */
+  const entries = async (): Promise<Record<string, string>[]> => {
+    const text = await node.shell(`cat ${received}; : >${received}`);
+    return text.split("--\n").flatMap((entry) => {
+      const fields = entry.split("\n").filter((line) => line !== "");
+      const pairs = fields.map((line) => [
+        line.slice(0, line.indexOf("=")),
+        line.slice(line.indexOf("=") + 1),
+      ]);
+      return fields.length === 0 ? [] : [Object.fromEntries(pairs) as Record<string, string>];
+    });
+  };
+
+  test("is told of ADD, a failure and DEL: who, what, how long each step took, and why", () =>
+    node.unchanged(async () => {
+      const config = network(vf, { guid, ipam: hostLocal(["10.1.0.0/24"]) });
+      await entries();
+      await node.add("a", config, { args });
+      await node.refused({ command: "ADD", container: "c2", netns: "b", config, args });
+      await node.del("a", config, { args });
+      const [add, refusal, del, ...more] = await entries();
+      expect(more).toEqual([]);
+      const pod = {
+        SYSLOG_IDENTIFIER: "ib-sriov",
+        CNI_PODNAMESPACE: "default",
+        CNI_PODNAME: "trainer",
+        CNI_NETWORK: "mynet",
+        CNI_VF: vf,
+      };
+      const ours = { ...pod, CNI_CONTAINERID: "c1", CNI_IFNAME: "net1", CNI_GUID: guid };
+      expect(add).toMatchObject({ ...ours, CNI_COMMAND: "ADD", PRIORITY: "6" });
+      expect(add?.MESSAGE).toMatch(/^ADD default\/trainer net1 mynet 0000:01:10.0: done \(\d+ ms\)$/);
+      const steps = durations(add?.CNI_STEPS ?? "");
+      expect([...steps.keys()]).toEqual(
+        expect.arrayContaining(["apply lease", "apply GUID", "apply interface", "apply addresses"]),
+      );
+      // A rebind takes its time, and all of them together are not slower than the call.
+      expect(steps.get("apply GUID")).toBeGreaterThan(5);
+      const sum = [...steps].reduce((all, [name, ms]) => (name.startsWith("wait") ? all : all + ms), 0);
+      expect(sum).toBeLessThan(Number(add?.CNI_MS));
+      expect(refusal).toMatchObject({
+        ...pod,
+        CNI_CONTAINERID: "c2",
+        CNI_COMMAND: "ADD",
+        PRIORITY: "3",
+        MESSAGE: expect.stringContaining("failed with code 101: VF 0000:01:10.0 belongs to container c1"),
+      });
+      expect(JSON.parse(refusal?.CNI_ERROR ?? "")).toMatchObject({
+        code: 101,
+        msg: expect.stringContaining("c1"),
+      });
+      expect(del).toMatchObject({ ...ours, CNI_COMMAND: "DEL", PRIORITY: "6" });
+      expect([...durations(del?.CNI_STEPS ?? "").keys()]).toEqual(
+        expect.arrayContaining(["undo GUID", "undo interface", "undo lease"]),
+      );
+    }));
+
+  test("has what was warned of, and nothing that is not serious enough", () =>
+    node.unchanged(async () => {
+      const status = {
+        command: "STATUS",
+        container: "",
+        ifname: "",
+        config: { cniVersion: "1.1.0", name: "mynet", type: "ib-sriov" },
+      };
+      await entries();
+      await node.call(status);
+      await node.add("a", network(vf, { logLevel: "warning" }));
+      await node.del("a", network(vf, { logLevel: "loud" }));
+      await node.call({ ...status, config: { ...status.config, logLevel: "debug" } });
+      const message =
+        'network configuration: logLevel must be one of panic, error, warning, info, debug, not "loud"';
+      expect(await entries()).toEqual([
+        expect.objectContaining({
+          CNI_COMMAND: "DEL",
+          PRIORITY: "4",
+          CNI_WARNINGS: JSON.stringify([message]),
+        }),
+        expect.objectContaining({ CNI_COMMAND: "STATUS", PRIORITY: "7" }),
+      ]);
+    }));
+
+  test("that hangs keeps nobody waiting", () =>
+    node.unchanged(async () => {
+      await node.shell("kill -STOP $(pidof receive)");
+      // More than its queue holds.
+      await node.shell(`for i in $(seq $(($(cat /proc/sys/net/unix/max_dgram_qlen) + 2))); do
+          CNI_COMMAND=CHECK ${plugin} </dev/null >/dev/null || true; done`);
+      const outcome = await node.call({ command: "ADD", netns: "a", config: network(vf) }, 20);
+      expect(outcome).toMatchObject({
+        status: 0,
+        stderr: expect.stringContaining("no log entry of this call: sendto"),
+      });
+      expect(JSON.parse(outcome.stdout)).toMatchObject({ cniVersion: "1.0.0" });
+      await node.del("a", network(vf));
+      await node.shell("kill -CONT $(pidof receive)");
+    }));
+});
+
+describe("logFile", () => {
+  const file = "/mnt/log/ib-sriov.log";
+  const config = network(vf, { logFile: file });
+  const lines = async (path: string): Promise<Config[]> =>
+    (await node.shell(`cat ${path}`))
+      .split("\n")
+      .flatMap((line) => (line === "" ? [] : [JSON.parse(line) as Config]));
+  beforeAll(() => node.shell("mkdir /mnt/log; mount -t tmpfs tmpfs /mnt/log"));
+  afterAll(() => node.shell("umount /mnt/log"));
+
+  test("has a line for each call, and is begun anew when it is long", () =>
+    node.unchanged(async () => {
+      await node.add("a", config, { args });
+      await node.del("a", config, { args });
+      expect(await lines(file)).toEqual([
+        expect.objectContaining({
+          command: "ADD",
+          level: "info",
+          podName: "trainer",
+          vf,
+          ms: expect.any(Number),
+        }),
+        expect.objectContaining({ command: "DEL", podNamespace: "default" }),
+      ]);
+      expect(await node.shell(`stat -c %a ${file}`)).toBe("600\n");
+      await node.shell(`truncate -s 10M ${file}`);
+      await node.add("a", config);
+      expect(await node.shell(`stat -c %s ${file}.1; ls /mnt/log`)).toBe(
+        `${10 << 20}\nib-sriov.log\nib-sriov.log.1\n`,
+      );
+      await node.del("a", config);
+      expect((await lines(file)).map(({ command }) => command)).toEqual(["ADD", "DEL"]);
+      await node.shell(`rm ${file}*`);
+    }));
+
+  const tmpfs = "mount -t tmpfs tmpfs /mnt/log";
+  const others: [what: string, make: string, path?: string][] = [
+    [
+      "on a disk that is full",
+      "mount -t tmpfs -o size=64k tmpfs /mnt/log; dd if=/dev/zero of=/mnt/log/ballast bs=4k 2>/dev/null || true",
+    ],
+    ["on a disk with no more files", "mount -t tmpfs -o nr_inodes=1 tmpfs /mnt/log"],
+    ["on a read-only file system", "mount -t tmpfs -o ro tmpfs /mnt/log"],
+    ["in a directory that is missing", tmpfs, "/mnt/log/none/x.log"],
+    ["in the place of a directory", `${tmpfs}; mkdir ${file}`],
+    ["in the place of a FIFO that nobody reads", `${tmpfs}; mkfifo ${file}`],
+    ["in the place of a link", `${tmpfs}; echo precious >/mnt/log/precious; ln -s precious ${file}`],
+    ["in the place of a file that is somebody else's", `${tmpfs}; echo precious >${file}`],
+    ["in the place of a device", tmpfs, "/dev/null"],
+  ];
+  test.each(others)(
+    "%s: ADD succeeds all the same, and says nothing else on stdout",
+    (_, make, path = file) =>
+      node.unchanged(async () => {
+        await node.shell(make);
+        const contents = () => node.shell("find /mnt/log -type f -size +0 -exec md5sum {} +");
+        const before = await contents();
+        const own = { ...config, logFile: path };
+        const outcome = await node.call({ command: "ADD", netns: "a", config: own }, 20);
+        expect(outcome).toMatchObject({
+          status: 0,
+          stderr: expect.stringMatching(new RegExp(`no log entry of this call: (open|write) ${path}`)),
+        });
+        expect(JSON.parse(outcome.stdout)).toMatchObject({ interfaces: [{ name: "net1" }] });
+        await node.del("a", own);
+        expect(await contents()).toBe(before);
+        await node.shell("umount /mnt/log");
+      }),
+  );
+});
+
+describe("metrics", () => {
+  const metrics = async () => readMetrics(await node.shell(`${plugin} metrics`));
+  const value = async (name: string, labels: string) => (await metrics()).get(name)?.samples.get(labels);
+  const vfsOf = (state: string) => value("ib_sriov_vfs", `ib_sriov_vfs{pf="0000:01:00.0",state="${state}"}`);
+  const attachments = (condition: string) =>
+    value("ib_sriov_attachments", `ib_sriov_attachments{condition="${condition}"}`);
+
+  test("count VFs, attachments, calls, failures and steps", () =>
+    node.unchanged(async () => {
+      const config = network(vf, { guid });
+      await node.shell(`rm -f ${counters}; ip netns add mortal`);
+      expect([await vfsOf("free"), await vfsOf("used"), await attachments("attached")]).toEqual([4, 0, 0]);
+      await node.add("mortal", config);
+      await node.refused({ command: "ADD", container: "c2", netns: "b", config });
+      expect([await vfsOf("free"), await vfsOf("used"), await attachments("attached")]).toEqual([3, 1, 1]);
+      await node.shell("ip netns del mortal");
+      expect([await vfsOf("used"), await attachments("dead")]).toEqual([1, 1]);
+      await node.del("mortal", config);
+      expect(await attachments("dead")).toBe(0);
+      const count = (verb: string) =>
+        value("ib_sriov_call_duration_seconds", `ib_sriov_call_duration_seconds_count{verb="${verb}"}`);
+      expect([await count("ADD"), await count("DEL"), await count("GC")]).toEqual([2, 1, 0]);
+      expect(
+        await value("ib_sriov_call_failures_total", 'ib_sriov_call_failures_total{code="101",verb="ADD"}'),
+      ).toBe(1);
+      const rebind = 'ib_sriov_step_duration_seconds_sum{action="apply",step="GUID"}';
+      expect(await value("ib_sriov_step_duration_seconds", rebind)).toBeGreaterThan(0.01);
+    }));
+
+  test("can be written to a file for node_exporter, which is not root", async () => {
+    const file = "/tmp/ib-sriov.prom";
+    await node.shell(`echo old >${file}; ${plugin} metrics --textfile ${file}`);
+    expect(await node.shell(`stat -c %a ${file}; ls /tmp | grep prom`)).toBe("644\nib-sriov.prom\n");
+    expect(readMetrics(await node.shell(`cat ${file}`)).has("ib_sriov_vfs")).toBe(true);
+    expect(await node.guest.execute(`${plugin} metrics --textfile /nowhere/x.prom`)).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringContaining("/nowhere/x.prom"),
+    });
+  });
+
+  test("no call waits for them: counters that somebody holds stay as they are", () =>
+    node.unchanged(async () => {
+      const config = network(vf);
+      await node.add("a", config);
+      const before = await node.shell(`cat ${counters}`);
+      await node.shell(`mkfifo /tmp/held; /host/hold-lock ${counters} 60 >/tmp/held & read -r _ </tmp/held`);
+      await node.call({ command: "DEL", netns: "a", config }, 20);
+      expect(await node.shell(`cat ${counters}; kill $(pidof hold-lock)`)).toBe(before);
+    }));
+});

@@ -1,0 +1,105 @@
+import { execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, statSync, symlinkSync, truncateSync } from "node:fs";
+import { describe, expect, test } from "vitest";
+import { evaluate, failure, fileWith, freshPath, start } from "./harness.ts";
+
+/** Appends a text; what is to be in the file begins with "#". */
+const append = (text: string, limit = 1 << 20) =>
+  `host.appendFile(input, ${JSON.stringify(text)}, "#", 0o640, ${limit});`;
+
+describe("appendFile", () => {
+  test("makes the file with its mode, and adds to what is there", () => {
+    const path = freshPath("log");
+    evaluate(append("#1 é\n"), path);
+    evaluate(append("#2\n"), path);
+    expect(readFileSync(path, "utf8")).toBe("#1 é\n#2\n");
+    expect(statSync(path).mode & 0o7777).toBe(0o640);
+    expect(existsSync(`${path}.1`)).toBe(false);
+  });
+
+  test("adds to a file that is empty, and to none that is somebody else's", () => {
+    const empty = fileWith("");
+    evaluate(append("#1\n"), empty);
+    expect(readFileSync(empty, "utf8")).toBe("#1\n");
+    for (const text of ["root:x:0:0", "\n", " #", "##"]) {
+      const path = fileWith(text);
+      const body = 'host.appendFile(input, "#.1\\n", "#.", 0o640, 10);';
+      expect(failure(body, path)).toMatchObject({ code: "EEXIST", call: "open", subject: path });
+      expect(readFileSync(path, "utf8")).toBe(text);
+      expect(existsSync(`${path}.1`)).toBe(false);
+    }
+  });
+
+  test("follows no link, opens no device and no directory, and is not kept waiting by a FIFO", () => {
+    const [link, fifo, absent] = [freshPath("link"), freshPath("fifo"), freshPath("absent")];
+    symlinkSync(absent, link);
+    execFileSync("mkfifo", [fifo]);
+    for (const [path, code] of [
+      [link, "ELOOP"],
+      [fifo, "EINVAL"],
+      ["/dev/null", "EINVAL"],
+      ["/tmp", "EISDIR"],
+      [`${absent}/log`, "ENOENT"],
+      ["/dev/null/log", "ENOTDIR"],
+    ]) {
+      expect(failure(append("#1\n"), path)).toMatchObject({ code, subject: path });
+    }
+    expect(existsSync(absent)).toBe(false);
+  });
+
+  test("keeps the file within its limit: it goes on under another name, which it takes from whatever has it", () => {
+    const path = freshPath("log");
+    for (let i = 0; i < 25; i++) evaluate(append(`#${String(i).padStart(8)}\n`, 100), path);
+    const lines = (file: string) => readFileSync(file, "utf8").trimEnd().split("\n");
+    expect(lines(`${path}.1`)).toHaveLength(10);
+    expect(lines(path)).toEqual(["#      20", "#      21", "#      22", "#      23", "#      24"]);
+    expect(statSync(path).mode & 0o7777).toBe(0o640);
+  });
+
+  test("writes one that is longer than the limit into an empty file", () => {
+    const path = freshPath("log");
+    const long = `#${"x".repeat(50)}\n`;
+    evaluate(append(long, 10), path);
+    evaluate(append("#2\n", 10), path);
+    expect(readFileSync(`${path}.1`, "utf8")).toBe(long);
+    expect(readFileSync(path, "utf8")).toBe("#2\n");
+  });
+
+  test("lets the file grow no further where the other name cannot be had", () => {
+    const path = freshPath("log");
+    evaluate(append("#1\n", 4), path);
+    mkdirSync(`${path}.1`);
+    expect(failure(append("#2\n", 4), path)).toMatchObject({ code: "EISDIR", call: "rename" });
+    expect(readFileSync(path, "utf8")).toBe("#1\n");
+  });
+
+  test("leaves nothing where it cannot write all of it", () => {
+    const path = freshPath("log");
+    evaluate(append("#1\n"), path);
+    truncateSync(path, 65_500);
+    // SIGXFSZ is ignored: of 100 bytes 36 are written.
+    const under = ["sh", "-c", 'trap "" XFSZ; exec prlimit --fsize=65536 "$@"', "sh"];
+    const body = append(`#${"x".repeat(99)}`);
+    expect(failure(body, path, { under })).toMatchObject({ code: "EIO", call: "write", subject: path });
+    expect(statSync(path).size).toBe(65_500);
+  });
+
+  test("of many at once loses nothing: only a file that is full gets the other name", async () => {
+    const path = freshPath("log");
+    // 1200 lines of 10 bytes fit into two files, if the first one is full when the second one is begun.
+    const body = (name: string) => `
+      host.print(2, "ready");
+      host.readStdin(1);
+      for (let file = 0; file < 20; file++)
+        for (let i = 0; i < 300; i++)
+          host.appendFile(input + file, "#${name}" + String(i).padStart(7) + "\\n", "#", 0o600, 7000);`;
+    const writers = ["a", "b", "c", "d"].map((name) => start(body(name), path));
+    for (const each of writers) await each.said("ready");
+    for (const each of writers) each.process.stdin?.end();
+    for (const each of writers) expect(await each.result()).toEqual({});
+    for (let file = 0; file < 20; file++) {
+      const lines = readFileSync(`${path}${file}.1`, "utf8") + readFileSync(`${path}${file}`, "utf8");
+      expect(lines).toMatch(/^(#[a-d][ \d]{6}\d\n){1200}$/);
+    }
+  });
+});

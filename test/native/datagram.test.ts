@@ -1,0 +1,41 @@
+import { describe, expect, test } from "vitest";
+import { evaluate, failure, fileWith, freshPath } from "./harness.ts";
+
+describe("sendDatagram", () => {
+  test("sends a text to whoever listens at a path", () => {
+    const body = `
+      const fd = probe.listenAt(input);
+      host.sendDatagram(input, "A=é\\n");
+      host.sendDatagram(input, "");
+      return [probe.receive(fd), probe.receive(fd)];`;
+    expect(evaluate(body, freshPath("socket"))).toEqual(["A=é\n", ""]);
+  });
+
+  test("does not wait for one who does not read", () => {
+    const body = `
+      probe.listenAt(input);
+      for (let i = 0; i < 10000; i++) host.sendDatagram(input, "x");`;
+    expect(failure(body, freshPath("socket"))).toMatchObject({ code: "EAGAIN", call: "sendto" });
+  });
+
+  test("says where nobody listens, and what is too long", () => {
+    const path = freshPath("socket");
+    expect(failure('host.sendDatagram(input, "x");', path)).toMatchObject({ code: "ENOENT", subject: path });
+    const gone = "host.close(probe.listenAt(input)); host.sendDatagram(input, 'x');";
+    expect(failure(gone, path)).toMatchObject({ code: "ECONNREFUSED" });
+    expect(failure('host.sendDatagram(input, "x");', fileWith(""))).toMatchObject({ code: "ECONNREFUSED" });
+    expect(failure('host.sendDatagram(input, "x");', `/${"x".repeat(107)}`)).toMatchObject({
+      code: "ENAMETOOLONG",
+    });
+    const long = "probe.listenAt(input); host.sendDatagram(input, 'x'.repeat(1 << 20));";
+    expect(failure(long, freshPath("socket"))).toMatchObject({ code: "EMSGSIZE" });
+  });
+
+  test("leaves no descriptor open", () => {
+    const body = `
+      const before = host.readDirectory("/proc/self/fd").length;
+      try { host.sendDatagram(input, "x"); } catch { /* as it should be */ }
+      return host.readDirectory("/proc/self/fd").length - before;`;
+    expect(evaluate(body, freshPath("socket"))).toBe(0);
+  });
+});

@@ -1,0 +1,214 @@
+// What is left of a call when it is over: its log entry and the counters. Whatever befalls them, the call is as it was.
+import { afterAll, describe, expect, test } from "vitest";
+import { attach } from "../../src/attachment/attach.ts";
+import { detach } from "../../src/attachment/detach.ts";
+import { conclude } from "../../src/log/conclude.ts";
+import { counted } from "../../src/log/counters.ts";
+import { Trace } from "../../src/log/trace.ts";
+import type { LogConfig } from "../../src/network-log.ts";
+import type { Node } from "../../src/node/node.ts";
+import { attachCall, detachCall, environmentOf, type Pod, type Wish } from "./harness/calls.ts";
+import { casesOf } from "./harness/faults.ts";
+import { type Run, run } from "./harness/run.ts";
+import { stateDirectory } from "./harness/state.ts";
+import { Story } from "./harness/story.ts";
+import { report } from "./harness/test-scenarios.ts";
+import { c1, c2 } from "./harness/world.ts";
+import { Refusal } from "./model/refusal.ts";
+import type { Fault } from "./node/gate.ts";
+import { everything } from "./scenarios/wishes.ts";
+
+let total = 0;
+afterAll(() => report("log", total));
+
+const journal: LogConfig = { level: "info", file: undefined, warnings: [] };
+const file: LogConfig = { ...journal, file: "/var/log/ib-sriov.log" };
+const counters = `${stateDirectory}/.calls`;
+
+/** A verb with its log, as the face has it, in a process of its own. */
+function logged(
+  story: Story,
+  command: "ADD" | "DEL",
+  log = journal,
+  fault?: Fault,
+  pod: Pod = c1,
+  wish: Wish = everything,
+): Run {
+  total++;
+  const environment = new Map(
+    environmentOf(pod, command).map((each) => [
+      each.slice(0, each.indexOf("=")),
+      each.slice(each.indexOf("=") + 1),
+    ]),
+  );
+  const verb = (node: Node, warn: (message: string) => void) => {
+    const trace = new Trace(node.clock);
+    let error: unknown;
+    try {
+      if (command === "ADD")
+        return attach(node, { ...attachCall(node, pod, wish, warn), observe: trace.observe });
+      detach(node, { ...detachCall(node, pod, wish, warn), observe: trace.observe });
+      return undefined;
+    } catch (cause) {
+      error = cause;
+      throw cause;
+    } finally {
+      const network = { name: "mynet", deviceID: wish.vf };
+      const trouble = conclude(node, { getenv: (name) => environment.get(name), network, trace, error }, log);
+      if (trouble !== undefined) warn(trouble);
+    }
+  };
+  return run(story.machine, pod, command, verb, fault);
+}
+
+/** The members of the journal's last entry. */
+function lastEntry(story: Story): Record<string, string> {
+  const lines = (story.machine.journal.at(-1) ?? "").trimEnd().split("\n");
+  return Object.fromEntries(
+    lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
+  );
+}
+
+const stepsOf = (entry: Record<string, string>, action: string): string[] =>
+  JSON.parse(entry.CNI_STEPS ?? "[]").flatMap((each: { step: string; action: string }) =>
+    each.action === action ? [each.step] : [],
+  );
+
+describe("an entry", () => {
+  test("of ADD has its steps, what was waited for, and how long each took; that of DEL, too", () => {
+    const story = new Story({ slowIpam: 500 });
+    expect(logged(story, "ADD")).toMatchObject({ end: "done", warnings: [] });
+    const added = lastEntry(story);
+    expect(added).toMatchObject({
+      PRIORITY: "6",
+      CNI_COMMAND: "ADD",
+      CNI_VF: everything.vf,
+      CNI_GUID: everything.guid,
+    });
+    expect(stepsOf(added, "apply")).toEqual(
+      "host netdev,lease,link state,GUID,partition,RDMA device,device information,interface,carrier,addresses".split(
+        ",",
+      ),
+    );
+    const steps = JSON.parse(added.CNI_STEPS ?? "") as { step: string; action: string; ms: number }[];
+    // In the model each call takes 1 ms, also one that has a lock at once.
+    const waits = steps.filter(({ action, ms }) => action === "wait" && ms > 10);
+    expect(waits.map(({ step }) => step)).toEqual(["IPAM plugin host-local"]);
+    const ms = (name: string) => steps.find(({ step }) => step === name)?.ms ?? 0;
+    expect(ms("addresses")).toBeGreaterThan(ms("IPAM plugin host-local"));
+    expect(steps.reduce((sum, each) => sum + each.ms, 0)).toBeLessThan(
+      Number(added.CNI_MS) + ms("IPAM plugin host-local"),
+    );
+    expect(logged(story, "DEL").end).toBe("done");
+    expect(stepsOf(lastEntry(story), "undo")).toContain("GUID");
+    expect(lastEntry(story)).toMatchObject({ CNI_COMMAND: "DEL", CNI_GUID: everything.guid });
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+
+  test("of an ADD that failed says at which step, and what was put back", () => {
+    const story = new Story({});
+    const ran = logged(story, "ADD", journal, ({ call }) =>
+      call === "links.move" ? { end: new Refusal("EBUSY", "move") } : undefined,
+    );
+    expect(ran.end).toBe("failed");
+    const entry = lastEntry(story);
+    expect(entry).toMatchObject({
+      PRIORITY: "3",
+      MESSAGE: expect.stringMatching(/^ADD c1 net1 .*failed with code 100: .*EBUSY/),
+    });
+    expect(JSON.parse(entry.CNI_STEPS ?? "")).toContainEqual({
+      step: "interface",
+      action: "apply",
+      ms: expect.any(Number),
+      failed: 1,
+    });
+    expect(stepsOf(entry, "undo")).toContain("GUID");
+  });
+
+  test("names the lock that was waited for", () => {
+    const story = new Story({ slowIpam: 2_000 });
+    let waited: Record<string, string> = {};
+    logged(story, "ADD", journal, ({ call }) => {
+      if (call === "child.wait" && story.machine.journal.length === 0) {
+        logged(story, "ADD", journal, undefined, c2, { ...everything, patience: 50 });
+        waited = lastEntry(story);
+      }
+      return undefined;
+    });
+    expect(stepsOf(waited, "wait")).toEqual([`VF ${everything.vf}`]);
+    expect(waited.MESSAGE).toContain("failed with code 11");
+  });
+
+  test("goes to a file where one is named, and nowhere where it is not serious enough", () => {
+    const story = new Story({});
+    logged(story, "ADD", file);
+    logged(story, "DEL", file);
+    const lines = (story.machine.logs.get("/var/log/ib-sriov.log") ?? "").trimEnd().split("\n");
+    expect(lines.map((line) => JSON.parse(line).command)).toEqual(["ADD", "DEL"]);
+    logged(story, "ADD", { ...journal, level: "warning" });
+    logged(story, "DEL", { ...journal, level: "error" });
+    expect(story.machine.journal).toEqual([]);
+  });
+});
+
+test("calls are counted", () => {
+  const story = new Story({});
+  logged(story, "ADD");
+  logged(story, "DEL");
+  logged(story, "DEL");
+  const numbers = JSON.parse(story.machine.files.texts.get(counters) ?? "");
+  expect(numbers).toMatchObject({
+    "apply GUID": [1, 0, expect.any(Number)],
+    "undo GUID": [1, 0, expect.any(Number)],
+  });
+  const sum = ([, ...buckets]: number[]) => buckets.reduce((all, each) => all + each, 0);
+  expect([sum(numbers.ADD), sum(numbers.DEL)]).toEqual([1, 2]);
+});
+
+test.each([
+  ["the journal", journal],
+  ["a file", file],
+])("whatever befalls %s and the counters, ADD is done, and DEL finds its way back", (_, log) => {
+  const before = new Story({});
+  const whole = logged(before, "ADD", log);
+  const begin = whole.crossings.findLastIndex(({ call }) => call === "files.patch") + 1;
+  const end = whole.crossings.slice(begin);
+  const cases = casesOf(end);
+  for (const call of ["files.lock", "lock.acquire", "lock.read", "lock.write", "logs."])
+    expect(cases.filter(({ name, kills }) => !kills && name.includes(call)).length, call).toBeGreaterThan(0);
+  for (const each of cases) {
+    const story = new Story({});
+    expect(`${each.name}: ${logged(story, "ADD", log, each.fault).end}`).toBe(
+      `${each.name}: ${each.kills ? "killed" : "done"}`,
+    );
+    story.mustDel(c1, everything);
+    story.requireAsBefore(each.name);
+    expect(story.problems).toEqual([]);
+  }
+});
+
+test("counters that somebody else has for too long are left alone, and so is what is no file", () => {
+  const story = new Story({});
+  logged(story, "ADD");
+  const counts = story.machine.files.texts.get(counters);
+  const ran = logged(story, "DEL", journal, ({ call, subject }) =>
+    call === "lock.acquire" && subject === counters ? { part: "time is up", end: "return" } : undefined,
+  );
+  expect(ran.end).toBe("done");
+  expect(story.machine.files.texts.get(counters)).toBe(counts);
+  expect(lastEntry(story)).toMatchObject({ CNI_COMMAND: "DEL" });
+});
+
+test("damaged counters are begun anew", () => {
+  const story = new Story({});
+  story.machine.files.makeDirectory(stateDirectory);
+  story.machine.files.write(counters, '{"ADD":[1,2');
+  logged(story, "ADD");
+  const text = story.machine.files.texts.get(counters) ?? "";
+  expect(JSON.parse(text).ADD.slice(1)).toEqual(
+    JSON.parse(
+      counted("", { command: "ADD", ms: JSON.parse(text).ADD[0] / 1000, code: undefined, steps: [] }),
+    ).ADD.slice(1),
+  );
+});

@@ -1,0 +1,124 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { callMetrics } from "../../../../src/cli/metrics/call-metrics.ts";
+import { exposition } from "../../../../src/cli/metrics/exposition.ts";
+import { nodeMetrics } from "../../../../src/cli/metrics/node-metrics.ts";
+import { type CountedCall, counted } from "../../../../src/log/counters.ts";
+import { readMetrics } from "../../../support/prometheus.ts";
+
+const values = (text: string, name: string) => Object.fromEntries(readMetrics(text).get(name)?.samples ?? []);
+
+describe("the text format", () => {
+  test("is Prometheus's, to the byte", () => {
+    expect(
+      exposition([
+        {
+          name: "a_total",
+          help: 'with \\ and\na "line"',
+          type: "counter",
+          samples: [
+            { labels: { x: 'a\\b"c\nd', y: "é" }, value: 1 },
+            { labels: {}, value: 0.25 },
+          ],
+        },
+        { name: "nothing", help: "is left out", type: "gauge", samples: [] },
+        { name: "b", help: "b", type: "summary", samples: [{ suffix: "_sum", labels: {}, value: 1e21 }] },
+      ]),
+    ).toBe(
+      '# HELP a_total with \\\\ and\\na "line"\n# TYPE a_total counter\na_total{x="a\\\\b\\"c\\nd",y="é"} 1\na_total 0.25\n' +
+        "# HELP b b\n# TYPE b summary\nb_sum 1e+21\n",
+    );
+  });
+
+  test("can be read whatever is in it", () => {
+    fc.assert(
+      fc.property(
+        fc.string({ minLength: 1 }),
+        fc.string(),
+        // There is no minus zero in text.
+        fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
+        (help, label, value) => {
+          const samples = [{ labels: { label }, value }];
+          const text = exposition([{ name: "x", help: `x${help}`, type: "gauge", samples }]);
+          expect([...(readMetrics(text).get("x")?.samples ?? [])].map(([, each]) => each)).toEqual([value]);
+        },
+      ),
+    );
+  });
+});
+
+describe("calls", () => {
+  const call: CountedCall = { command: "ADD", ms: 60, code: undefined, steps: [] };
+  const text = (...calls: Partial<CountedCall>[]) =>
+    exposition(callMetrics(calls.reduce((all, each) => counted(all, { ...call, ...each }), "")));
+
+  test("are there before there are any, so that the first one can be seen to come", () => {
+    const counts = values(text(), "ib_sriov_call_duration_seconds");
+    for (const verb of ["ADD", "DEL", "CHECK", "GC"])
+      expect(counts[`ib_sriov_call_duration_seconds_count{verb="${verb}"}`]).toBe(0);
+  });
+
+  test("are in buckets, each with all that is below it", () => {
+    const counts = values(text({ ms: 10 }, { ms: 60 }, { ms: 2_000_000 }), "ib_sriov_call_duration_seconds");
+    const bucket = (le: string) => counts[`ib_sriov_call_duration_seconds_bucket{le="${le}",verb="ADD"}`];
+    expect(["0.025", "0.05", "0.1", "60", "+Inf"].map(bucket)).toEqual([1, 1, 2, 2, 3]);
+    expect(counts['ib_sriov_call_duration_seconds_sum{verb="ADD"}']).toBe(2000.07);
+    expect(counts['ib_sriov_call_duration_seconds_count{verb="ADD"}']).toBe(3);
+  });
+
+  test("that fail are counted by verb and code", () => {
+    const some = text({ code: 11 }, { code: 11 }, { code: 4711 }, { command: "DEL", code: 100 });
+    expect(values(some, "ib_sriov_call_failures_total")).toEqual({
+      'ib_sriov_call_failures_total{code="11",verb="ADD"}': 2,
+      'ib_sriov_call_failures_total{code="100",verb="DEL"}': 1,
+      'ib_sriov_call_failures_total{code="other",verb="ADD"}': 1,
+    });
+  });
+
+  test("have steps, with their durations and failures", () => {
+    const steps = [
+      { action: "apply", step: "GUID", ms: 1500 },
+      { action: "undo", step: "host netdev", ms: 1, times: 2, failed: 1 },
+    ];
+    const some = text({ steps }, { steps });
+    expect(values(some, "ib_sriov_step_duration_seconds")).toEqual({
+      'ib_sriov_step_duration_seconds_sum{action="apply",step="GUID"}': 3,
+      'ib_sriov_step_duration_seconds_count{action="apply",step="GUID"}': 2,
+      'ib_sriov_step_duration_seconds_sum{action="undo",step="host netdev"}': 0.002,
+      'ib_sriov_step_duration_seconds_count{action="undo",step="host netdev"}': 4,
+    });
+    expect(values(some, "ib_sriov_step_failures_total")).toEqual({
+      'ib_sriov_step_failures_total{action="apply",step="GUID"}': 0,
+      'ib_sriov_step_failures_total{action="undo",step="host netdev"}': 2,
+    });
+  });
+
+  test("of a file that is damaged, or somebody else's, are as good as can be", () => {
+    expect(exposition(callMetrics('{"ADD":[1,2'))).toBe(text());
+    expect(exposition(callMetrics('{"ADD":[-1,0],"DEL":"x","CHECK":[1.5],"GC":null,"x y z":[1]}'))).toBe(
+      text(),
+    );
+    fc.assert(fc.property(fc.json(), (json) => void readMetrics(exposition(callMetrics(json)))));
+    const counters = fc.dictionary(fc.string(), fc.array(fc.oneof(fc.nat(), fc.anything())));
+    fc.assert(
+      fc.property(counters, (some) => void readMetrics(exposition(callMetrics(JSON.stringify(some))))),
+    );
+  });
+});
+
+test("the node is told in numbers", () => {
+  const attachments = { attached: 2, "in progress": 0, dead: 1, broken: 0, foreign: 0, unreadable: 0 };
+  const text = exposition(
+    nodeMetrics({ pfs: [{ pci: "0000:03:00.0", free: 5, used: 3 }], attachments, owed: 1 }),
+  );
+  expect(values(text, "ib_sriov_vfs")).toEqual({
+    'ib_sriov_vfs{pf="0000:03:00.0",state="free"}': 5,
+    'ib_sriov_vfs{pf="0000:03:00.0",state="used"}': 3,
+  });
+  expect(values(text, "ib_sriov_attachments")).toMatchObject({
+    'ib_sriov_attachments{condition="attached"}': 2,
+    'ib_sriov_attachments{condition="dead"}': 1,
+    'ib_sriov_attachments{condition="broken"}': 0,
+  });
+  expect(values(text, "ib_sriov_leases_owed")).toEqual({ "ib_sriov_leases_owed{}": 1 });
+});

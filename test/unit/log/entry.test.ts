@@ -1,0 +1,137 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { CniError, codes } from "../../../src/cni/errors.ts";
+import { type EndedCall, entryOf } from "../../../src/log/entry.ts";
+import { keep, Trace } from "../../../src/log/trace.ts";
+import { aRecord } from "../../support/records.ts";
+
+const clock = { now: () => 5, wall: () => Date.UTC(2026, 10, 24, 22, 4, 19, 999.5) };
+const environment: Record<string, string> = {
+  CNI_COMMAND: "ADD",
+  CNI_CONTAINERID: "c1",
+  CNI_IFNAME: "net1",
+  CNI_NETNS: "/run/netns/c1",
+  CNI_ARGS: "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=web-0",
+};
+
+/** The entry of a call; `variables` of its environment. */
+function entry(call: Partial<EndedCall> = {}, variables: Record<string, string> = environment) {
+  const ended = {
+    getenv: (name: string) => variables[name],
+    network: { name: "mynet", deviceID: "0000:03:00.2" },
+    trace: new Trace({ now: () => 0 }),
+    error: undefined,
+    ...call,
+  };
+  return entryOf(clock, ended);
+}
+
+test("it says who wanted what, and how it went", () => {
+  expect(entry()).toEqual({
+    time: "2026-11-24T22:04:19Z",
+    level: "info",
+    msg: "ADD default/web-0 net1 mynet 0000:03:00.2: done (5 ms)",
+    command: "ADD",
+    containerID: "c1",
+    ifname: "net1",
+    netns: "/run/netns/c1",
+    podNamespace: "default",
+    podName: "web-0",
+    network: "mynet",
+    vf: "0000:03:00.2",
+    guid: "",
+    ms: 5,
+    steps: [],
+    warnings: [],
+    others: [],
+    error: undefined,
+  });
+});
+
+test("a call of which nothing can be read has an entry, too", () => {
+  const error = new CniError(codes.badEnvironment, "required env variables\n[CNI_NETNS] missing");
+  expect(entry({ network: undefined, error }, { CNI_COMMAND: "AD" })).toMatchObject({
+    level: "error",
+    msg: "AD: failed with code 4: required env variables [CNI_NETNS] missing (5 ms)",
+    containerID: "",
+    vf: "",
+    error: { code: 4, msg: "required env variables\n[CNI_NETNS] missing", details: "" },
+  });
+});
+
+describe("the record", () => {
+  const dead = aRecord({ containerId: "dead", vf: { ...aRecord().vf, pci: "0000:03:00.3" } });
+  const observed = (...records: ReturnType<typeof aRecord>[]) => {
+    const trace = new Trace({ now: () => 0 });
+    for (const record of records) trace.observe("undo", "GUID", record, () => {});
+    return trace;
+  };
+
+  test("of the call's own attachment tells the VF and its GUID, which DEL is not called with", () => {
+    const network = { name: "mynet", deviceID: undefined };
+    expect(entry({ trace: observed(aRecord()), network })).toMatchObject({
+      vf: "0000:03:00.2",
+      guid: "02:00:00:00:00:00:00:01",
+      others: [],
+    });
+  });
+
+  test("that comes last is the present one, where one of the same name had died", () => {
+    const before = aRecord({ wanted: {} });
+    expect(entry({ trace: observed(before, aRecord()) }).guid).toBe("02:00:00:00:00:00:00:01");
+    expect(entry({ trace: observed(aRecord(), before) }).guid).toBe("");
+  });
+
+  test("of others is named", () => {
+    const gc = { CNI_COMMAND: "GC" };
+    expect(entry({ trace: observed(dead, aRecord()) }, gc)).toMatchObject({
+      guid: "",
+      others: ["dead net1 0000:03:00.3", "c1 net1 0000:03:00.2"],
+    });
+    expect(entry({ trace: observed(dead, aRecord()) }).others).toEqual(["dead net1 0000:03:00.3"]);
+  });
+});
+
+describe("the level", () => {
+  const warned = new Trace({ now: () => 0 });
+  keep(warned.warnings, "odd");
+
+  test.each([
+    ["success", {}, "ADD", "info"],
+    ["success with a warning", { trace: warned }, "ADD", "warning"],
+    ["a STATUS that succeeds, whatever it says", { trace: warned }, "STATUS", "debug"],
+    ["a STATUS that does not", { error: new CniError(codes.notAvailable, "no") }, "STATUS", "error"],
+    ["a failure", { error: new CniError(codes.tryAgain, "busy"), trace: warned }, "ADD", "error"],
+    ["999 with a reason", { error: new CniError(codes.internal, "as Go has it") }, "ADD", "error"],
+    ["what was not expected", { error: new TypeError("undefined is no function") }, "ADD", "panic"],
+    [
+      "a system call's error",
+      { error: new Error("stdout", { cause: new CniError(5, "io") }) },
+      "ADD",
+      "error",
+    ],
+  ])("of %s is %s", (_, call, command, level) => {
+    expect(entry(call, { ...environment, CNI_COMMAND: command }).level).toBe(level);
+  });
+});
+
+test("no text is longer than it may be, and none makes it fail", () => {
+  const long = "x".repeat(1 << 20);
+  const trace = new Trace({ now: () => 0 });
+  keep(trace.warnings, long);
+  const variables = Object.fromEntries(Object.keys(environment).map((name) => [name, long]));
+  const error = new CniError(codes.node, long, { details: long });
+  const size = JSON.stringify(
+    entry({ trace, error, network: { name: long, deviceID: long } }, variables),
+  ).length;
+  expect(size).toBeLessThan(20_000);
+  fc.assert(
+    fc.property(
+      fc.dictionary(fc.constantFrom(...Object.keys(environment)), fc.string()),
+      fc.anything(),
+      (some, any) => {
+        entry({ network: { name: "n", deviceID: any }, error: any }, some);
+      },
+    ),
+  );
+});

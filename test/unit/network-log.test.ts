@@ -1,0 +1,38 @@
+import { expect, test } from "vitest";
+import { parseConfiguration } from "../../src/cni/configuration.ts";
+import { configuredLog } from "../../src/network-log.ts";
+
+const log = (keys: object) => configuredLog(parseConfiguration(JSON.stringify({ name: "mynet", ...keys })));
+
+test("without keys everything from info on goes to the journal", () => {
+  expect(log({})).toEqual({ level: "info", file: undefined, warnings: [] });
+  expect(log({ logLevel: "", logFile: "" })).toEqual(log({}));
+  expect(log({ logLevel: null, logFile: null })).toEqual(log({}));
+});
+
+test.each(["panic", "error", "warning", "info", "debug"])("logLevel %s, in whatever case", (level) => {
+  expect(log({ logLevel: level })).toEqual({ level, file: undefined, warnings: [] });
+  expect(log({ LOGLEVEL: level.toUpperCase() }).level).toBe(level);
+});
+
+test("a logFile", () => {
+  expect(log({ logFile: "/var/log/ib-sriov.log" })).toEqual({
+    level: "info",
+    file: "/var/log/ib-sriov.log",
+    warnings: [],
+  });
+});
+
+test.each([
+  [{ logLevel: "verbose" }, 'logLevel must be one of panic, error, warning, info, debug, not "verbose"'],
+  [{ logLevel: 5 }, "logLevel must be a string, not 5"],
+  [{ logFile: "var/log/x" }, 'logFile must be an absolute path, not "var/log/x"'],
+  [{ logFile: ["/var/log/x"] }, 'logFile must be a string, not ["/var/log/x"]'],
+])("%j is no reason to fail: that is said, and the default holds", (keys, message) => {
+  expect(log(keys)).toEqual({ ...log({}), warnings: [`network configuration: ${message}`] });
+});
+
+test("what is wrong with one key does not touch the other", () => {
+  expect(log({ logLevel: "loud", logFile: "/x" })).toMatchObject({ level: "info", file: "/x" });
+  expect(log({ logLevel: "debug", logFile: "x" })).toMatchObject({ level: "debug", file: undefined });
+});
