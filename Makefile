@@ -33,8 +33,9 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 B := build
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := append argument children clock command-line copy datagram directories engine error exit files host image json locks main \
-  math memory namespaces netlink process read report signals spawn start streams strings text wait watch write
+NATIVE := absent append argument children clock command-line copy datagram directories engine error exit files host \
+  image json locks main math memory namespaces netlink process read report signals spawn start streams strings text \
+  wait watch write
 HEADERS := $(wildcard native/*.h)
 
 # As OCI calls it.

@@ -10,7 +10,7 @@ import { parseReferenceCache, type ReferenceCache } from "./reference-cache.ts";
  * Where the node's attachments are written down. It is the Go plugin's place, and below `/var/lib/cni`, the
  * one directory that every caller shares with the host (a DRA driver's container has not even /run).
  */
-const root = "/var/lib/cni/ib-sriov";
+export const root = "/var/lib/cni/ib-sriov";
 
 const countersFile = `${root}/.calls`;
 

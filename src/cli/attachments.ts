@@ -70,6 +70,7 @@ export function attachmentsOf(node: Node): Attached[] {
 /** The attachment that holds a VF; undefined where it is free. */
 export function holderOf(node: Node, attached: readonly Attached[], pci: string): Attached | undefined {
   const claims = attached.filter((each) => each.pci === pci);
+  if (claims.length < 2) return claims[0];
   const { owner } = lockNoteIn(new StateDirectory(node.files).vfNote(pci));
   return claims.find(({ name }) => name !== undefined && isNamed(owner, name)) ?? claims[0];
 }

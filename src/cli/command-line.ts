@@ -4,6 +4,8 @@ import { print } from "host";
 import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
 import { type Command, parseWords, UsageError } from "./command.ts";
+import { completionOf } from "./completion.ts";
+import { doctor } from "./doctor/doctor.ts";
 import { gc } from "./gc.ts";
 import { install } from "./install.ts";
 import { isInstaller } from "./is-command-line.ts";
@@ -16,11 +18,25 @@ import { showAttachments } from "./show-attachments.ts";
 import { overview, usageOf } from "./usage.ts";
 
 /** All but the installer, which reads its words in its own way. */
-const commands: readonly Command[] = [list, showAttachments, releaseAttachment, gc, provisionAll, metrics];
+const commands: readonly Command[] = [
+  doctor,
+  list,
+  showAttachments,
+  releaseAttachment,
+  gc,
+  provisionAll,
+  metrics,
+  completionOf(() => all()),
+];
 const installer = {
   name: "install",
   summary: "Copies this executable into the node's directory of CNI plugins",
 };
+
+/** The installer, too. */
+function all(): Command[] {
+  return [...commands, installer].map((each) => ({ options: [], run: () => 0, ...each }));
+}
 
 /**
  * Does what the command line asks for.
@@ -33,7 +49,7 @@ export function answerCommandLine([program = "", ...words]: readonly string[]): 
   if (first === "install") return install(words.slice(1));
   try {
     if (["help", "--help", "-h"].includes(first)) {
-      say(overview([...commands, installer].map((each) => ({ options: [], run: () => 0, ...each }))));
+      say(overview(all()));
       return 0;
     }
     const command = commands.find(({ name }) => name === words.slice(0, wordsIn(name)).join(" "));

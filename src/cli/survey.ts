@@ -46,9 +46,14 @@ export interface Survey {
   readonly attached: readonly Attached[];
 }
 
-/** Looks at all PFs, VFs and attachments. It changes nothing. */
-export function survey(machine: Machine): Survey {
-  const attached = attachmentsOf(machine.node);
+/**
+ * Looks at all PFs, VFs and attachments. It changes nothing.
+ * @param attached where the caller has just looked.
+ */
+export function survey(
+  machine: Machine,
+  attached: readonly Attached[] = attachmentsOf(machine.node),
+): Survey {
   const pfs = machine.inventory.physicalFunctions().map((pci) => surveyedPf(machine, attached, pci));
   return { pfs, attached };
 }

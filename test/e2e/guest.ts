@@ -20,6 +20,8 @@ export interface GuestOptions {
   readonly iommu?: boolean;
   /** With Debian's udev and rdma-core's naming rules; the test starts it. */
   readonly udev?: boolean;
+  /** With Debian's containerd, ctr, runc and curl; the test starts it. */
+  readonly containerd?: boolean;
   /** In the guest, waiting takes no time: for what waits until a deadline. Boots slower. */
   readonly skipWaiting?: boolean;
   /** Paths on this machine; the guest finds them in /host, executables included. */
@@ -51,6 +53,7 @@ export class Guest {
     const flags = ["-c", "-t", String(lifetime), "-p", String(pfs), "-n", String(processors)];
     if (options.iommu) flags.push("-i");
     if (options.udev) flags.push("-u");
+    if (options.containerd) flags.push("-C");
     if (options.skipWaiting) flags.push("-w");
     const agent = inRepository("test/e2e/guest/agent.sh");
     this.run = spawn(inRepository("vhca/run"), [...flags, agent, ...files]);

@@ -157,12 +157,14 @@ describe("interrupted", () => {
     const empty = join(directory, "empty-cache");
     const bin = join(directory, "bin");
     spawnSync("mkdir", ["-p", empty, bin]);
-    script("bin/apt-get", `#!/bin/sh\necho started >${directory}/fetching\nexec sleep 1000 ${directory}\n`);
+    // Not `exec sleep`: what is looked for afterwards is its path, which is in this directory.
+    script("bin/apt-get", `#!/bin/sh\necho started >${directory}/fetching\nwhile :; do sleep 1; done\n`);
     const env = { ...process.env, TMPDIR: directory, VHCA_CACHE: empty, PATH: `${bin}:${process.env.PATH}` };
     for (let turn = 0; turn < 2; turn++) {
       rmSync(join(directory, "fetching"), { force: true });
       const running = spawn(run, [script("job", "true")], { env, stdio: "ignore" });
       await expect.poll(() => existsSync(join(directory, "fetching")), { timeout: 20_000 }).toBe(true);
+      expect(processesOf(bin)).not.toEqual([]);
       running.kill("SIGTERM");
       await expectNothingLeft();
       expect(readdirSync(empty).filter((name) => /^packages-\w+$/.test(name))).toEqual([]);

@@ -1,6 +1,9 @@
 // What people call, as far as it needs no HCA.
 import { spawnSync } from "node:child_process";
-import { describe, expect, test } from "vitest";
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, test } from "vitest";
 import { executable } from "./harness.ts";
 
 const run = (...words: string[]) => {
@@ -34,6 +37,8 @@ test.each([
   [["--lst"], "unknown command: --lst"],
   [["list", "--jsn"], "unknown option: --jsn"],
   [["list", "all"], "unexpected argument: all"],
+  [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES"],
+  [["completion", "ksh"], "unknown shell: ksh"],
 ])("%j cannot be understood", (words, message) => {
   expect(run(...words)).toEqual({
     status: 2,
@@ -51,4 +56,109 @@ test("a reader who has gone away is no failure", () => {
 test("a node without InfiniBand says so", () => {
   expect(run("list").stdout).toMatch(/no InfiniBand PF/);
   expect(JSON.parse(run("list", "--json").stdout)).toEqual({ pfs: [] });
+});
+
+test("bash completes every command and every option that the help names", () => {
+  const { stdout: script, stderr } = run("completion", "bash");
+  expect(stderr).toBe("");
+  const complete = (...words: string[]) => {
+    const call = `COMP_WORDS=(ib-sriov ${words.join(" ")} "") COMP_CWORD=${words.length + 1}; _ib_sriov`;
+    const { stdout } = spawnSync("bash", ["-c", `${script}\n${call}; echo "\${COMPREPLY[*]}"`], {
+      encoding: "utf8",
+    });
+    return stdout.trim().split(" ");
+  };
+  const commands = [...run("--help").stdout.matchAll(/^ {2}([a-z]+)(?: [a-z]+)? {2}/gm)].map(
+    ([, name = ""]) => name,
+  );
+  expect(complete()).toEqual([...new Set(commands), "--help", "--version"]);
+  for (const name of ["list", "doctor", "completion"]) {
+    const options = run(name, "--help").stdout.matchAll(/^ {2}(--\S+)/gm);
+    expect(complete(name)).toEqual(expect.arrayContaining([...options].map(([, option]) => option)));
+  }
+});
+
+describe("the doctor", () => {
+  const directories: string[] = [];
+  afterEach(() => {
+    for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
+  });
+  /** Options that have it look into directories of ours: one of plugins, one of networks. */
+  function directoriesWith(make: (plugins: string, networks: string) => void): string[] {
+    const directory = mkdtempSync(join(tmpdir(), "ib-sriov-doctor-"));
+    directories.push(directory);
+    const [plugins, networks] = [join(directory, "bin"), join(directory, "net.d")];
+    mkdirSync(plugins);
+    mkdirSync(networks);
+    make(plugins, networks);
+    return [`--cni-path=${plugins}`, `--cni-conf-dir=${networks}`];
+  }
+  const findingsOf = (subject: string, stdout: string) => {
+    const { findings } = JSON.parse(stdout) as {
+      findings: { subject: string; level: string; found: string }[];
+    };
+    return findings.filter((each) => each.subject === subject);
+  };
+  const ours = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "fake" } };
+
+  test("of a node without InfiniBand says so, and ends with 1", () => {
+    const { status, stdout, stderr } = run("doctor");
+    expect([status, stderr]).toEqual([1, ""]);
+    expect(stdout).toMatch(/^bad {7}PF +no PF of this node/m);
+    expect(stdout).toMatch(/\nNot all pods can be attached: \d+ bad, \d+ doubtful\n$/);
+    // Colours are for terminals.
+    expect(stdout).not.toContain("\x1b");
+  });
+
+  test("says the same in JSON", () => {
+    const { status, stdout, stderr } = run("doctor", "--json");
+    expect([status, stderr]).toEqual([1, ""]);
+    expect(JSON.parse(stdout)).toMatchObject({ attachable: false });
+    const text = run("doctor").stdout;
+    for (const { level, subject, found } of JSON.parse(stdout).findings)
+      expect(text).toContain(`${level.padEnd(8)}  ${subject.padEnd(7)}  ${found}\n`);
+  });
+
+  test("finds plugins and networks where it is told to look, and runs the plugins", () => {
+    const options = directoriesWith((plugins, networks) => {
+      symlinkSync(executable, join(plugins, "ib-sriov"));
+      writeFileSync(join(plugins, "fake"), `#!/bin/sh\necho '{"supportedVersions":["0.4.0","1.0.0"]}'\n`);
+      chmodSync(join(plugins, "fake"), 0o755);
+      writeFileSync(join(networks, "10-ib.conf"), JSON.stringify(ours));
+      writeFileSync(join(networks, "20-new.conf"), JSON.stringify({ ...ours, cniVersion: "1.1.0" }));
+    });
+    const { stdout } = run("doctor", "--json", ...options);
+    expect(findingsOf("plugin", stdout)).toMatchObject([
+      { level: "good", found: expect.stringMatching(/\/bin\/ib-sriov, CNI 0\.1\.0 to 1\.1\.0$/) },
+    ]);
+    expect(findingsOf("network", stdout)).toMatchObject([
+      {
+        level: "good",
+        found: expect.stringMatching(/^mynet \(.*\/10-ib\.conf\), addresses by .*\/bin\/fake$/),
+      },
+      {
+        level: "bad",
+        found: expect.stringMatching(/20-new\.conf\) has CNI 1\.1\.0, but .* speaks 0\.4\.0, 1\.0\.0$/),
+      },
+    ]);
+  });
+
+  test("says what is missing there, with a command that installs it", () => {
+    const options = directoriesWith((plugins, networks) => {
+      writeFileSync(join(plugins, "fake"), "garbage");
+      writeFileSync(join(networks, "10-ib.conf"), JSON.stringify(ours));
+    });
+    const before = run("doctor", "--json", ...options).stdout;
+    expect(findingsOf("network", before)).toMatchObject([{ level: "bad" }]);
+    const [missing] = findingsOf("plugin", before);
+    expect(missing).toMatchObject({
+      level: "bad",
+      command: expect.stringContaining("install --cni-bin-dir "),
+    });
+    const { command = "" } = missing as { command?: string };
+    expect(spawnSync("sh", ["-c", command]).status).toBe(0);
+    expect(findingsOf("plugin", run("doctor", "--json", ...options).stdout)).toMatchObject([
+      { level: "good" },
+    ]);
+  });
 });

@@ -1,0 +1,87 @@
+import { type Command, UsageError } from "./command.ts";
+import { say } from "./output.ts";
+
+/** What is completed of a command. */
+export type Completed = Pick<Command, "name" | "parameters" | "options">;
+
+/** A command that prints what makes a shell complete the words of commands. */
+export function completionOf(commands: () => readonly Completed[]): Command {
+  return {
+    name: "completion",
+    parameters: ["bash|zsh|fish"],
+    summary: "Prints a script that makes a shell complete commands and options",
+    details: `For the present shell:
+  bash  source <(ib-sriov completion bash)
+  zsh   source <(ib-sriov completion zsh)
+  fish  ib-sriov completion fish | source`,
+    options: [],
+    run({ words: [shell = ""] }): number {
+      say(scriptFor(shell, commands()));
+      return 0;
+    },
+  };
+}
+
+/**
+ * The script.
+ * @throws {UsageError} where the shell is not known.
+ */
+export function scriptFor(shell: string, commands: readonly Completed[]): string {
+  const all = rows(commands);
+  // The words before the present one, with a space at each end, are compared with patterns; nothing to follow: a file.
+  const cases = all
+    .map(([pattern, next]) => `    ${pattern.replaceAll(" ", "\\ ")}) next='${next}' ;;\n`)
+    .join("");
+  if (shell === "bash")
+    return `_ib_sriov() {
+  local next=
+  case " \${COMP_WORDS[*]:1:COMP_CWORD-1} " in
+${cases}  esac
+  COMPREPLY=($(compgen -W "$next" -- "\${COMP_WORDS[COMP_CWORD]}"))
+}
+complete -o default -F _ib_sriov ib-sriov`;
+  if (shell === "zsh")
+    return `_ib_sriov() {
+  local next=
+  case " \${(j: :)words[2,CURRENT-1]} " in
+${cases}  esac
+  [[ -n $next ]] && compadd -- \${=next} || _files
+}
+compdef _ib_sriov ib-sriov`;
+  if (shell === "fish")
+    return `function __ib_sriov_next
+  set -l words (commandline -opc)
+  set -e words[1]
+  switch " $words "
+${all.map(([pattern, next]) => `    case '${pattern}'\n      ${next === "" ? "__fish_complete_path (commandline -ct)" : `printf '%s\\n' ${next}`}\n`).join("")}  end
+end
+complete -c ib-sriov -f -a '(__ib_sriov_next)'`;
+  throw new UsageError(`unknown shell: ${shell}`);
+}
+
+/** Patterns of what stands before, and the words that can follow. The first pattern that fits counts. */
+function rows(commands: readonly Completed[]): [pattern: string, next: string][] {
+  const values = commands.flatMap(({ options }) => options.filter(({ value }) => value !== undefined));
+  // Also "a" of a command "a b".
+  const heads = commands.flatMap(({ name }) => [name, name.replace(/ .*/, "")]);
+  const longestFirst = [...new Set(heads)].sort((one, other) => other.length - one.length);
+  const first = [...new Set(commands.map(({ name }) => name.replace(/ .*/, "")))];
+  return [
+    ...values.map(({ name }): [string, string] => [`* --${name} `, ""]),
+    ...longestFirst.map((head): [string, string] => [` ${head} *`, after(head, commands).join(" ")]),
+    ["  ", [...first, "--help", "--version"].join(" ")],
+  ];
+}
+
+/** What can follow the words of a command, or the first one of several commands. */
+function after(head: string, commands: readonly Completed[]): string[] {
+  const longer = commands.filter(({ name }) => name.startsWith(`${head} `));
+  const { parameters = [], options = [] } = commands.find(({ name }) => name === head) ?? {};
+  return [
+    ...longer.map(({ name }) => name.slice(head.length + 1)),
+    // A parameter that says what it can be.
+    ...parameters.filter((each) => each.includes("|")).flatMap((each) => each.split("|")),
+    ...options.map(({ name }) => `--${name}`),
+    "--help",
+  ];
+}

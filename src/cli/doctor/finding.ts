@@ -1,0 +1,45 @@
+/**
+ * How something is.
+ * - "good": as it should be.
+ * - "doubtful": pods can be attached, but somebody will run into it.
+ * - "bad": a pod cannot be attached, or what it gets does not work.
+ * - "unknown": it cannot be seen from here.
+ */
+export type Level = "good" | "doubtful" | "bad" | "unknown";
+
+/** How something is mended. */
+export interface Remedy {
+  /** What mends it, for a shell of root's, as it stands. */
+  readonly command?: string | undefined;
+  /** What else there is to do or to know, or what to do where no command does it. */
+  readonly advice?: string | undefined;
+}
+
+/** What was found, and how it is mended. */
+export interface Finding extends Remedy {
+  readonly level: Level;
+  readonly found: string;
+}
+
+/** {@link doubtful} or {@link bad}, as the case may be. */
+export type Lack = (found: string, remedy: Remedy) => Finding[];
+
+/** As it should be. */
+export function good(found: string): Finding[] {
+  return [{ level: "good", found }];
+}
+
+/** Something that somebody will run into. */
+export function doubtful(found: string, remedy: Remedy): Finding[] {
+  return [{ level: "doubtful", found, ...remedy }];
+}
+
+/** Something that keeps a pod from being attached, or from a network that works. */
+export function bad(found: string, remedy: Remedy = {}): Finding[] {
+  return [{ level: "bad", found, ...remedy }];
+}
+
+/** What cannot be seen from here. */
+export function unknown(found: string): Finding[] {
+  return [{ level: "unknown", found }];
+}

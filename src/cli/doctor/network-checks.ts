@@ -1,0 +1,34 @@
+import { parseConfiguration } from "../../cni/configuration.ts";
+import { messageOf } from "../../cni/error-document.ts";
+import { checkVersion } from "../../cni/versions.ts";
+import { parseNetworkForStatus } from "../../network.ts";
+import type { Node } from "../../node/node.ts";
+import { bad, type Finding, good } from "./finding.ts";
+import type { Network } from "./networks.ts";
+import type { Patient } from "./patient.ts";
+import { ipamPlugin } from "./plugins.ts";
+
+/** rdma-cni's type. */
+const RDMA_CNI = "rdma";
+
+/** The networks: can they be read, and is what they need there? */
+export function networkChecks({ node, networks }: Patient): Finding[] {
+  return [...networks.findings, ...networks.networks.flatMap((network) => networkCheck(node, network))];
+}
+
+function networkCheck(node: Node, { name, file, document, chain, cniPath }: Network): Finding[] {
+  const which = `${name} (${file})`;
+  if (chain.includes(RDMA_CNI))
+    return bad(`${which} chains rdma-cni, which moves the RDMA device away from under the interface`, {
+      advice: `take type "${RDMA_CNI}" out of it, and set "rdmaIsolation": true in that of type "ib-sriov"`,
+    });
+  try {
+    const parsed = parseConfiguration(JSON.stringify(document));
+    const { ipamType } = parseNetworkForStatus(parsed);
+    const version = checkVersion("ADD", parsed.cniVersion);
+    if (ipamType === undefined) return good(`${which}, without addresses`);
+    return ipamPlugin(node, ipamType, cniPath, version, which);
+  } catch (error) {
+    return bad(`${which}: ${messageOf(error)}`, { advice: "correct it" });
+  }
+}

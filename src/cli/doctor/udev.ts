@@ -1,0 +1,29 @@
+import { udevRuns } from "../../attachment/udev.ts";
+import type { Machine } from "../machine.ts";
+import { configurationFiles } from "./configuration-files.ts";
+import { doubtful, type Finding, good, unknown } from "./finding.ts";
+import { shellWord } from "./shell.ts";
+
+/** rdma-core's. */
+const RULES = "60-rdma-persistent-naming.rules";
+
+/** How RDMA devices get their names. */
+export function rdmaNaming(machine: Machine): Finding[] {
+  const files = configurationFiles(machine, "udev/rules.d", RULES);
+  if (files === undefined) return unknown("the rules of udev cannot be seen from here");
+  const [file] = files;
+  const rules = file === undefined ? "" : (machine.inventory.text(file) ?? "");
+  const [, mode] = /^[^#\n]*rdma_rename\s+\S+\s+(NAME_\w+)/m.exec(rules) ?? [];
+  if (file === undefined || mode === undefined || !udevRuns(machine.node))
+    return good("RDMA devices have the kernel's names, which come back after a rebind");
+  if (mode !== "NAME_GUID") return good(`RDMA devices have names by ${mode} (${file})`);
+  const own = `/etc/udev/rules.d/${RULES}`;
+  const edit = `s/${mode}/NAME_PCI/`;
+  return doubtful(
+    `RDMA devices have names by ${mode} (${file}): by a GUID that all functions of an HCA share`,
+    {
+      command: file === own ? `sed -i ${edit} ${own}` : `sed ${edit} ${shellWord(file)} >${own}`,
+      advice: "it counts for devices that come from then on",
+    },
+  );
+}

@@ -1,0 +1,30 @@
+# Writes an OCI archive of an image that has nothing in it but busybox, as /busybox.oci. image.sh ARCHIVE NAME
+set -eu
+archive=$1 name=$2 directory=$(mktemp -d)
+cd "$directory"
+mkdir -p root blobs/sha256
+
+# blob FILE TYPE: files it under its digest; $descriptor is how others refer to it.
+blob() {
+  digest=$(sha256sum "$1" | cut -d ' ' -f 1)
+  descriptor="\"mediaType\":\"application/vnd.oci.image.$2\",\"digest\":\"sha256:$digest\",\"size\":$(stat -c %s "$1")"
+  mv "$1" "blobs/sha256/$digest"
+}
+
+# A name that no program of the node has, so that one that is left over can be told from those; busybox reads its first
+# argument where the name begins with its own.
+cp /bin/busybox root/busybox.oci
+tar -C root -cf layer busybox.oci
+blob layer layer.v1.tar
+layer=$descriptor
+printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["/busybox.oci","sleep","86400"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+  "$digest" >config
+blob config config.v1+json
+printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{%s},"layers":[{%s}]}' \
+  "$descriptor" "$layer" >manifest
+blob manifest manifest.v1+json
+printf '{"schemaVersion":2,"manifests":[{%s,"annotations":{"io.containerd.image.name":"%s"}}]}' \
+  "$descriptor" "$name" >index.json
+printf '{"imageLayoutVersion":"1.0.0"}' >oci-layout
+tar -cf "$archive" oci-layout index.json blobs
+rm -r "$directory"

@@ -1,0 +1,64 @@
+import { expect, test } from "vitest";
+import { examine, textOf } from "../../../../src/cli/doctor/doctor.ts";
+import { aPatient } from "./patient.ts";
+
+const { cniPath, confDirs, program, ...machine } = aPatient();
+const given = { cniPath, confDirs, program };
+const failing = (errno: string) => () => {
+  throw new Error(`it failed (${errno})`);
+};
+
+test("everything is looked at, in its order", () => {
+  const subjects = examine(machine, given).map(({ subject }) => subject);
+  expect([...new Set(subjects)]).toEqual([
+    "kernel",
+    "PF",
+    "RDMA",
+    "udev",
+    "plugin",
+    "network",
+    "state",
+    "records",
+  ]);
+});
+
+test("what cannot be looked at is said, and keeps nothing else from being looked at", () => {
+  const inventory = { ...machine.inventory, physicalFunctions: failing("EIO") };
+  const files = Object.assign(Object.create(machine.node.files) as typeof machine.node.files, {
+    list: failing("EACCES"),
+  });
+  const rdma = { ...machine.node.rdma, isExclusive: failing("EPERM") };
+  const examined = examine({ inventory, node: { ...machine.node, files, rdma } }, given);
+  expect(examined.filter(({ found }) => found.startsWith("it failed"))).toEqual([
+    { subject: "records", level: "bad", found: "it failed (EACCES)", advice: "run as root?" },
+    { subject: "devices", level: "bad", found: "it failed (EIO)", advice: "run as root?" },
+    { subject: "RDMA", level: "unknown", found: "it failed (EPERM)", advice: "run as root?" },
+  ]);
+  expect(examined.some(({ subject }) => ["PF", "VF", "GUID"].includes(subject))).toBe(false);
+  expect(examined.map(({ subject }) => subject)).toEqual(expect.arrayContaining(["kernel", "udev", "state"]));
+});
+
+test("the text has a line for each finding, and its remedy below", () => {
+  expect(
+    textOf([
+      { subject: "kernel", level: "good", found: "Linux 6.12" },
+      { subject: "network", level: "unknown", found: "none to be seen" },
+      { subject: "GUID", level: "doubtful", found: "none", command: "ip link", advice: "or not" },
+    ]).split("\n"),
+  ).toEqual([
+    "good      kernel   Linux 6.12",
+    "unknown   network  none to be seen",
+    "doubtful  GUID     none",
+    "                   ip link",
+    "                   (or not)",
+    "",
+    "Pods can be attached: 0 bad, 1 doubtful",
+  ]);
+});
+
+test("one that is bad is enough for the verdict; a terminal gets no control characters out of names", () => {
+  const text = textOf([{ subject: "VF", level: "bad", found: "a\x1b[2Jb\x9bc\nd\x7fé\u{1f980}" }]);
+  expect(text).toBe(
+    "bad       VF       a?[2Jb?c?d?é\u{1f980}\n\nNot all pods can be attached: 1 bad, 0 doubtful",
+  );
+});

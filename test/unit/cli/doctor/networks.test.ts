@@ -1,0 +1,200 @@
+import { describe, expect, test } from "vitest";
+import type { Attached } from "../../../../src/cli/attachments.ts";
+import { networkChecks } from "../../../../src/cli/doctor/network-checks.ts";
+import { networksOf } from "../../../../src/cli/doctor/networks.ts";
+import { ownPlugin } from "../../../../src/cli/doctor/plugins.ts";
+import type { Child, Command } from "../../../../src/node/processes.ts";
+import { aRecord } from "../../../support/records.ts";
+import { aPatient, told } from "./patient.ts";
+
+const directory = "/etc/cni/net.d";
+const ours = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "host-local" } };
+const hostLocal = "/opt/cni/bin/host-local";
+const speaks = (...supportedVersions: string[]) => JSON.stringify({ cniVersion: "1.0.0", supportedVersions });
+
+/** Attachments by what their ADD was called with. */
+function attachedWith(...stdins: string[]): Attached[] {
+  return stdins.map((stdin, i) => ({
+    path: `/var/lib/cni/ib-sriov/c${i}-net1`,
+    condition: "attached",
+    name: undefined,
+    pci: undefined,
+    pod: undefined,
+    network: undefined,
+    netns: undefined,
+    since: undefined,
+    record: aRecord({ call: { stdin, args: "", path: "/recorded" } }),
+    reference: undefined,
+  }));
+}
+
+/** Plugins by what they print. */
+function processes(answers: Record<string, string>, started: Command[] = []) {
+  return {
+    start: (command: Command): Child => {
+      started.push(command);
+      return {
+        wait: () => ({ status: 0, signal: 0, stdout: answers[command.path] ?? "", stderr: "" }),
+        kill() {},
+      };
+    },
+  };
+}
+
+function examine(
+  documents: Record<string, unknown>,
+  more: { attached?: Attached[]; plugins?: Record<string, string>; cniPath?: string } = {},
+) {
+  const {
+    attached = [],
+    plugins = { [hostLocal]: speaks("0.4.0", "1.0.0") },
+    cniPath = "/opt/cni/bin",
+  } = more;
+  const texts = Object.entries(documents).map(([name, each]) => [
+    `${directory}/${name}`,
+    typeof each === "string" ? each : JSON.stringify(each),
+  ]);
+  const patient = aPatient(
+    { ...Object.fromEntries(texts), ...plugins },
+    { cniPath },
+    { processes: processes(plugins), clock: { now: () => 0 } },
+  );
+  const networks = networksOf(patient, attached, patient);
+  return told(networkChecks({ ...patient, networks }));
+}
+
+test("a network of ours, alone or in a list, and nobody else's", () => {
+  const { name, cniVersion, ...plugin } = ours;
+  const found = examine({
+    "10-a.conf": ours,
+    "20-b.conflist": { name: "listed", cniVersion, plugins: [plugin, { type: "tuning" }] },
+    "30-c.json": { name: "bare", type: "ib-sriov" },
+    "40-d.conf": { ...ours, type: "bridge", name },
+    "50-e.txt": ours,
+    "60-f.conf": "{",
+    "70-g.conf": [1],
+  });
+  expect(found).toEqual([
+    [`good: mynet (${directory}/10-a.conf), addresses by ${hostLocal}`],
+    [`good: listed (${directory}/20-b.conflist), addresses by ${hostLocal}`],
+    [`good: bare (${directory}/30-c.json), without addresses`],
+  ]);
+});
+
+test("where there is none it is said where was looked", () => {
+  const kubernetes = "the NetworkAttachmentDefinitions of Kubernetes are on no node";
+  expect(examine({ "10-a.conf": { type: "bridge" } })).toEqual([
+    [`unknown: none in ${directory}; ${kubernetes}`],
+  ]);
+  expect(examine({})).toEqual([[`unknown: none to be seen from here: no ${directory}; ${kubernetes}`]]);
+});
+
+test("what is half a configuration of ours is bad", () => {
+  expect(examine({ "10-a.conf": '{"type": "ib-sriov",' })).toEqual([
+    [`bad: ${directory}/10-a.conf is no JSON object`, "(correct it)"],
+  ]);
+});
+
+test("the networks of attachments are looked at, each once, with the CNI_PATH that they came with", () => {
+  const kubernetes = expect.arrayContaining([expect.stringMatching(/^unknown/)]);
+  const stdin = JSON.stringify(ours);
+  expect(examine({}, { attached: attachedWith(stdin, stdin, "{") })).toEqual([
+    kubernetes,
+    [
+      'bad: mynet (/var/lib/cni/ib-sriov/c0-net1): failed to find plugin "host-local" in path [/recorded]',
+      "cp /opt/cni/bin/host-local /recorded/",
+    ],
+  ]);
+  expect(examine({ "10-a.conf": ours }, { attached: attachedWith(stdin) })).toHaveLength(1);
+  // A VF without a netdev has no addresses.
+  const [attached] = attachedWith(stdin);
+  const rdmaOnly = {
+    ...(attached as Attached),
+    record: aRecord({ mode: "rdma", call: { stdin, args: "", path: "/x" } }),
+  };
+  expect(examine({}, { attached: [rdmaOnly] })).toEqual([
+    kubernetes,
+    ["good: mynet (/var/lib/cni/ib-sriov/c0-net1), without addresses"],
+  ]);
+});
+
+describe("a network that is bad", () => {
+  const which = `mynet (${directory}/10-a.conf)`;
+
+  test.each([
+    ["link_state", { link_state: "up" }, /link_state/],
+    ["a dhcp that cannot work", { ipam: { type: "dhcp" } }, /ipam\.type "dhcp" is not supported/],
+    ["no name", { name: undefined }, /invalid characters|missing network name/],
+    ["a version that we do not speak", { cniVersion: "2.0.0" }, /incompatible CNI versions/],
+  ])("%s", (_, changes, message) => {
+    const [finding, ...others] = examine({ "10-a.conf": { ...ours, ...changes } });
+    expect(finding?.[0]).toMatch(/^bad: /);
+    expect(finding?.[0]).toMatch(message);
+    expect(finding?.[1]).toBe("(correct it)");
+    expect(others).toEqual([]);
+  });
+
+  test("rdma-cni in its list", () => {
+    const { name, cniVersion, ...plugin } = ours;
+    const list = { name, cniVersion, plugins: [plugin, { type: "rdma" }] };
+    expect(examine({ "10-a.conf": list })).toEqual([
+      [
+        `bad: ${which} chains rdma-cni, which moves the RDMA device away from under the interface`,
+        '(take type "rdma" out of it, and set "rdmaIsolation": true in that of type "ib-sriov")',
+      ],
+    ]);
+  });
+
+  test("an IPAM plugin that is missing, or elsewhere", () => {
+    const missing = `bad: ${which}: failed to find plugin "host-local" in path [/opt/cni/bin /more]`;
+    const cniPath = "/opt/cni/bin:/more";
+    expect(examine({ "10-a.conf": ours }, { plugins: {}, cniPath })).toEqual([
+      [missing, "(install it in /opt/cni/bin (package containernetworking-plugins?))"],
+    ]);
+    expect(
+      examine({ "10-a.conf": ours }, { plugins: { "/usr/libexec/cni/host-local": "" }, cniPath }),
+    ).toEqual([[missing, "cp /usr/libexec/cni/host-local /opt/cni/bin/"]]);
+  });
+
+  test("an IPAM plugin that does not run, or is too old", () => {
+    const answering = (answer: string, changes = {}) =>
+      examine({ "10-a.conf": { ...ours, ...changes } }, { plugins: { [hostLocal]: answer } });
+    expect(answering("garbage")[0]?.[0]).toBe(
+      `bad: ${which}: ${hostLocal} does not answer as a CNI plugin does`,
+    );
+    expect(answering(speaks("0.4.0", "1.0.0"), { cniVersion: "1.1.0" })).toEqual([
+      [
+        `bad: ${which} has CNI 1.1.0, but ${hostLocal} speaks 0.4.0, 1.0.0`,
+        "(lower the network's cniVersion, or install a newer host-local)",
+      ],
+    ]);
+  });
+});
+
+describe("our own plugin", () => {
+  const path = "/opt/cni/bin/ib-sriov";
+  const command = "/tmp/ib-sriov install --cni-bin-dir /opt/cni/bin --no-sleep";
+  const program = "/tmp/ib-sriov";
+
+  test("answers", () => {
+    const answers = { [path]: speaks("0.1.0", "1.1.0") };
+    const started: Command[] = [];
+    const parts = { processes: processes(answers, started), clock: { now: () => 0 } };
+    expect(told(ownPlugin(aPatient(answers, { program }, parts)))).toEqual([
+      [`good: ${path}, CNI 0.1.0 to 1.1.0`],
+    ]);
+    expect(started).toMatchObject([{ path, environment: ["CNI_COMMAND=VERSION"] }]);
+  });
+
+  test("is missing, or does not run", () => {
+    expect(told(ownPlugin(aPatient({}, { program })))).toEqual([
+      ['bad: failed to find plugin "ib-sriov" in path [/opt/cni/bin]', command],
+    ]);
+    const start = () => {
+      throw new Error("posix_spawn: Exec format error (ENOEXEC)");
+    };
+    expect(told(ownPlugin(aPatient({ [path]: "" }, { program }, { processes: { start } })))).toEqual([
+      ["bad: posix_spawn: Exec format error (ENOEXEC)", command],
+    ]);
+  });
+});

@@ -1,0 +1,140 @@
+import type { Finding } from "../../../../src/cli/doctor/finding.ts";
+import type { Patient } from "../../../../src/cli/doctor/patient.ts";
+import type { SurveyedPf, SurveyedVf } from "../../../../src/cli/survey.ts";
+import { parseHardwareAddress } from "../../../../src/infiniband/hardware-address.ts";
+import type { Port } from "../../../../src/node/inventory.ts";
+import type { Link } from "../../../../src/node/links.ts";
+import { MemoryFiles } from "../../../support/memory-files.ts";
+import { partialNode } from "../../../support/partial-node.ts";
+import { guid } from "../../../support/records.ts";
+
+type Parts = Parameters<typeof partialNode>[0];
+
+/**
+ * A node in which nothing is wrong, changed as a test wants it.
+ * @param texts files, by path; their directories are there, too.
+ * @param parts of the node that are others.
+ */
+export function aPatient(
+  texts: Readonly<Record<string, string>> = {},
+  changes: Partial<Patient> = {},
+  parts: Parts = {},
+): Patient {
+  const files = new MemoryFiles();
+  for (const [path, text] of Object.entries({ ...modules, ...texts })) {
+    files.texts.set(path, text);
+    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1))
+      files.directories.add(path.slice(0, at));
+  }
+  return {
+    inventory: {
+      physicalFunctions: () => [],
+      virtualFunctions: () => [],
+      possibleVfs: () => undefined,
+      ports: () => [],
+      text: (path) => files.texts.get(path)?.trim(),
+      names: (directory) => files.list(directory).sort(),
+    },
+    node: partialNode({
+      files,
+      namespaces: { host: { path: "", cookie: "1" } },
+      links: { ofFunction: () => [] },
+      rdma: { isExclusive: () => false },
+      ...parts,
+      functions: {
+        driver: () => "mlx5_core",
+        hasNetdev: () => false,
+        rdmaDevices: () => [],
+        rdmaDevicesAnywhere: () => [],
+        ...parts.functions,
+      },
+    }),
+    cniPath: "/opt/cni/bin",
+    confDirs: ["/etc/cni/net.d"],
+    program: "ib-sriov",
+    attached: [],
+    pfs: [],
+    networks: { networks: [], findings: [] },
+    ...changes,
+  };
+}
+
+const modules = {
+  "/proc/sys/kernel/osrelease": "6.12.117\n",
+  "/sys/module/ib_ipoib/parameters/send_queue_size": "128",
+  "/sys/module/ib_uverbs/parameters/x": "",
+};
+
+/** A port that works. */
+export const port: Port = {
+  device: "mlx5_0",
+  number: 1,
+  state: "ACTIVE",
+  physicalState: "LinkUp",
+  linkLayer: "InfiniBand",
+  lid: 4,
+  subnetManager: 1,
+  rate: "100 Gb/sec (4X EDR)",
+};
+
+/** A netdev that has a carrier. */
+export function aLink(name: string, changes: Partial<Link> = {}): Link {
+  const address = parseHardwareAddress("00:00:00:48:fe:80:00:00:00:00:00:00:98:03:9b:03:00:ab:01:00");
+  if (address === undefined) throw new Error("no address");
+  return {
+    index: 7,
+    name,
+    altnames: [],
+    mtu: 2044,
+    up: true,
+    carrier: true,
+    operstate: 6,
+    address,
+    pci: undefined,
+    child: false,
+    ...changes,
+  };
+}
+
+/** A VF that is free and as it should be, by its index. */
+export function aVf(index: number, changes: Partial<SurveyedVf> = {}): SurveyedVf {
+  const own = guid(`98:03:9b:03:00:ab:02:0${index}`);
+  return {
+    pci: `0000:03:00.${index + 2}`,
+    index,
+    driver: "mlx5_core",
+    netdev: aLink(`ib${index + 1}`),
+    rdma: [`mlx5_${index + 1}`],
+    files: [],
+    nodeGuid: own,
+    portGuid: own,
+    config: { linkState: "auto", nodeGuid: own, portGuid: own },
+    ports: [port],
+    holder: undefined,
+    ...changes,
+  };
+}
+
+/** A PF that is as it should be. */
+export function aPf(vfs: readonly SurveyedVf[], changes: Partial<SurveyedPf> = {}): SurveyedPf {
+  return {
+    pci: "0000:03:00.0",
+    driver: "mlx5_core",
+    netdev: aLink("ib0"),
+    rdma: ["mlx5_0"],
+    portGuid: guid("98:03:9b:03:00:ab:01:00"),
+    ports: [port],
+    possibleVfs: 8,
+    vfs,
+    ...changes,
+  };
+}
+
+/** Findings as a test compares them: the level, and what was found; the remedy where there is one. */
+export function told(findings: readonly Finding[]): string[][] {
+  return findings.map(({ level, found, command, advice }) => [
+    `${level}: ${found}`,
+    ...(command === undefined ? [] : [command]),
+    ...(advice === undefined ? [] : [`(${advice})`]),
+  ]);
+}

@@ -1,0 +1,147 @@
+import { describe, expect, test } from "vitest";
+import { physicalFunctions } from "../../../../src/cli/doctor/physical-functions.ts";
+import type { SurveyedPf } from "../../../../src/cli/survey.ts";
+import { aPatient, aPf, aVf, port, told } from "./patient.ts";
+
+const devices = "/sys/bus/pci/devices";
+const examine = (...pfs: SurveyedPf[]) => told(physicalFunctions(aPatient({}, { pfs })));
+
+test("a PF that is as it should be is described", () => {
+  expect(examine(aPf([aVf(0), aVf(1)]))).toEqual([
+    [
+      "good: 0000:03:00.0 (ib0, mlx5_0, mlx5_core): ACTIVE, 100 Gb/sec (4X EDR), subnet manager at LID 1; 2 of 8 VFs",
+    ],
+  ]);
+});
+
+test("where PFs cannot be looked at nothing is said of them", () => {
+  expect(physicalFunctions(aPatient({}, { pfs: undefined }))).toEqual([]);
+});
+
+describe("VFs", () => {
+  const none = aPf([]);
+  const off = aPf([], { possibleVfs: undefined });
+  const made = "echo 8 >/sys/bus/pci/devices/0000:03:00.0/sriov_numvfs";
+
+  test("none at the only PF is bad, at one of several doubtful", () => {
+    expect(examine(none)).toEqual([
+      [
+        "bad: 0000:03:00.0 has none of the 8 VFs that it can have",
+        made,
+        "(at every boot: a udev rule, or an operator)",
+      ],
+    ]);
+    expect(examine(none, aPf([aVf(0)], { pci: "0000:04:00.0" }))[0]?.[0]).toMatch(/^doubtful: 0000:03:00\.0/);
+  });
+
+  test("SR-IOV that is off in the firmware", () => {
+    expect(examine(off)).toEqual([
+      [
+        "bad: the SR-IOV of 0000:03:00.0 is off in its firmware",
+        "mstconfig -y -d 0000:03:00.0 set SRIOV_EN=1 NUM_OF_VFS=8",
+        "(then reboot; the BIOS must allow it, too)",
+      ],
+    ]);
+  });
+});
+
+describe("a port", () => {
+  const withPort = (changes: Partial<typeof port>, vfs = [aVf(0)]) =>
+    examine(aPf(vfs, { ports: [{ ...port, ...changes }] }));
+
+  test("that is down is bad for the pods with its VFs", () => {
+    const down = { state: "DOWN", physicalState: "Polling", subnetManager: 0 };
+    expect(withPort(down)).toEqual([
+      ["bad: port 1 of 0000:03:00.0 (mlx5_0) is DOWN (Polling)", "(look at the cable and its other end)"],
+    ]);
+    expect(withPort(down, [])[1]?.[0]).toMatch(/^doubtful: port 1/);
+  });
+
+  test.each([
+    ["INIT", 0],
+    ["ARMED", 1],
+    ["ACTIVE", 0],
+  ])("that is %s with subnet manager %i lacks one", (state, subnetManager) => {
+    expect(withPort({ state, subnetManager })).toEqual([
+      [
+        `bad: port 1 of 0000:03:00.0 (mlx5_0) is ${state}, and there is no subnet manager`,
+        "(start one in the subnet: UFM, a switch's, or opensm)",
+      ],
+    ]);
+  });
+
+  test("of Ethernet is nobody's affair", () => {
+    expect(withPort({ linkLayer: "Ethernet", state: "DOWN" })[0]?.[0]).toMatch(/^good/);
+  });
+});
+
+test("a PF without its netdev is bad: in another namespace, or nowhere", () => {
+  const pfs = [aPf([aVf(0)], { netdev: undefined })];
+  const elsewhere = aPatient({}, { pfs }, { functions: { hasNetdev: () => true } });
+  expect(told(physicalFunctions(elsewhere))).toEqual([
+    [
+      "bad: 0000:03:00.0 has no netdev on the host: its VFs cannot be configured",
+      "(bring it home: ip -n NAMESPACE link set NETDEV netns 1)",
+    ],
+  ]);
+  expect(told(physicalFunctions(aPatient({}, { pfs })))[0]?.[1]).toBe("(dmesg tells why ib_ipoib made none)");
+});
+
+describe("without a PF", () => {
+  const of = (texts: Record<string, string>, functions = {}) =>
+    told(physicalFunctions(aPatient(texts, {}, { functions })));
+  const infiniband = { [`${devices}/0000:03:00.0/class`]: "0x020700\n" };
+
+  test("and without any function that could be one", () => {
+    expect(of({ [`${devices}/0000:00:1f.0/class`]: "0x060100\n" })).toEqual([
+      ["bad: no PF of this node has a driver and an InfiniBand port"],
+    ]);
+  });
+
+  test("one has no driver", () => {
+    expect(of(infiniband, { driver: () => undefined })).toEqual([
+      [
+        "bad: 0000:03:00.0 has no driver",
+        "modprobe mlx5_core; echo 0000:03:00.0 >/sys/bus/pci/drivers_probe",
+      ],
+    ]);
+  });
+
+  test("one has no RDMA device, unless a container has it", () => {
+    const driver = () => "mlx5_core";
+    expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => [] })).toEqual([
+      ["bad: 0000:03:00.0 (mlx5_core) has no RDMA device", "modprobe mlx5_ib"],
+    ]);
+    expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => ["mlx5_0"] })).toEqual([
+      ["bad: no PF of this node has a driver and an InfiniBand port"],
+    ]);
+  });
+
+  test("one is handed out as a whole", () => {
+    expect(of(infiniband, { driver: () => "vfio-pci" })).toEqual([
+      ["good: 0000:03:00.0 is bound to vfio-pci, to be handed out as a whole"],
+    ]);
+  });
+
+  test("a VF is none", () => {
+    const vf = { ...infiniband, [`${devices}/0000:03:00.0/physfn/class`]: "0x020700\n" };
+    expect(of(vf, { driver: () => undefined })[0]?.[0]).toMatch(/^bad: no PF/);
+  });
+
+  test("ports of Ethernet can be changed", () => {
+    const port = "/sys/class/infiniband/mlx5_0/ports/1/link_layer";
+    expect(of({ [port]: "Ethernet\n" })).toEqual([
+      [
+        "bad: no PF of this node has a driver and an InfiniBand port; those of mlx5_0 are Ethernet ones",
+        "mstconfig -y -d $(basename $(readlink -f /sys/class/infiniband/mlx5_0/device)) set LINK_TYPE_P1=1",
+        "(if they are VPI; then reboot)",
+      ],
+    ]);
+  });
+
+  test("beside one that is in use it is doubtful only", () => {
+    const functions = { driver: () => undefined, hasNetdev: () => true };
+    const patient = aPatient(infiniband, { pfs: [aPf([aVf(0)], { pci: "0000:04:00.0" })] }, { functions });
+    expect(told(physicalFunctions(patient))[0]?.[0]).toBe("doubtful: 0000:03:00.0 has no driver");
+  });
+});

@@ -1,0 +1,126 @@
+import { describe, expect, test } from "vitest";
+import type { Attached } from "../../../../src/cli/attachments.ts";
+import { records, stateDirectory } from "../../../../src/cli/doctor/state.ts";
+import { aLink, aPatient, told } from "./patient.ts";
+
+const root = "/var/lib/cni/ib-sriov";
+
+describe("the state directory", () => {
+  /** A node whose file system refuses. */
+  function refusing(code: string, texts: Record<string, string> = {}) {
+    const patient = aPatient(texts);
+    const requireWritable = () => {
+      throw Object.assign(new Error(`access: (${code})`), { code });
+    };
+    return told(
+      stateDirectory({
+        ...patient,
+        node: { ...patient.node, files: withWritable(patient, requireWritable) },
+      }),
+    );
+  }
+  const withWritable = ({ node }: ReturnType<typeof aPatient>, requireWritable: () => void) =>
+    Object.assign(Object.create(node.files) as typeof node.files, { requireWritable });
+
+  test("that can be written to", () => {
+    expect(told(stateDirectory(aPatient({ [`${root}/.vf/x`]: "" })))).toEqual([
+      [`good: ${root} can be written to`],
+    ]);
+  });
+
+  test.each([
+    ["the root", "22 1 0:1 / / rw - rootfs none rw\n", "/"],
+    [
+      "one of its own",
+      "22 1 0:1 / / rw - x x rw\n23 22 0:2 / /var/lib rw - x x rw\n24 22 0:3 / /var/lib/cni ro - x x ro",
+      "/var/lib/cni",
+    ],
+    ["not its neighbour's", "23 1 0:1 / /var/lib/cni/ib rw - x x rw", "/"],
+    ["the directory's own", "24 1 0:3 / /var/lib/cni/ib-sriov ro - x x ro\n", root],
+  ])("on a read-only file system: %s", (_, mountinfo, point) => {
+    expect(refusing("EROFS", { "/proc/self/mountinfo": mountinfo })).toEqual([
+      [`bad: ${root} cannot be written to: access: (EROFS)`, `mount -o remount,rw ${point}`],
+    ]);
+  });
+
+  test.each(["/var/lib/cni", root])("in whose place a file stands: %s", (path) => {
+    expect(refusing("ENOTDIR", { [path]: "" })[0]?.[1]).toBe(`mv ${path} ${path}.old`);
+  });
+
+  test("with a file in the place of its locks", () => {
+    expect(refusing("ENOTDIR")[0]?.[1]).toBe(`mv ${root}/.vf ${root}/.vf.old`);
+  });
+
+  test("on a full file system, or not for us", () => {
+    expect(refusing("ENOSPC")[0]?.[1]).toBe(`(make room there: df ${root}; df -i ${root})`);
+    expect(refusing("EACCES")[0]?.[1]).toBe("(run as root?)");
+  });
+});
+
+describe("records", () => {
+  const attached: Attached = {
+    path: `${root}/c1-net1`,
+    condition: "attached",
+    name: { containerId: "c1", ifname: "net1" },
+    pci: "0000:03:00.2",
+    pod: undefined,
+    network: "mynet",
+    netns: "/run/netns/c1",
+    since: undefined,
+    record: undefined,
+    reference: undefined,
+  };
+  const foreign: Attached = { ...attached, condition: "foreign" };
+  const examine = (all: readonly Attached[] | undefined, texts = {}, parts = {}) =>
+    told(records(aPatient(texts, { attached: all }, parts)));
+
+  test("of living attachments are counted", () => {
+    expect(examine([])).toEqual([["good: 0 attachments"]]);
+    expect(examine([attached, { ...attached, condition: "in progress" }])).toEqual([["good: 2 attachments"]]);
+    expect(examine(undefined)).toEqual([]);
+  });
+
+  test("of dead and broken ones are for gc", () => {
+    const dead: Attached = { ...attached, condition: "dead" };
+    const broken: Attached = { ...attached, condition: "broken", pod: "default/trainer" };
+    expect(examine([dead, attached, broken])).toEqual([
+      ["doubtful: left behind: dead: c1 net1, broken: default/trainer net1", "ib-sriov gc"],
+    ]);
+  });
+
+  test("of which only the lease is left are for gc", () => {
+    expect(examine([], { [`${root}/.owed/0000:03:00.2-1`]: "{}" })).toEqual([
+      ["doubtful: leases of dead attachments that are still to be released: 1", "ib-sriov gc"],
+    ]);
+  });
+
+  test("that cannot be read can go", () => {
+    const unreadable: Attached = { ...attached, condition: "unreadable", path: `${root}/a b` };
+    expect(examine([unreadable])).toEqual([
+      [`doubtful: ${root}/a b cannot be read: an ADD of that name is refused`, `rm -r '${root}/a b'`],
+    ]);
+  });
+
+  test("of the Go plugin's that live are as good as ours", () => {
+    expect(examine([foreign, attached])).toEqual([
+      ["good: 2 attachments; those of the Go plugin are detached by DEL, too"],
+    ]);
+  });
+
+  test.each([
+    ["home again", { links: { ofFunction: () => [aLink("ib1")] } }],
+    ["gone", { functions: { driver: () => undefined } }],
+  ])("of the Go plugin's whose VF is %s are detached with what stands in them", (_, parts) => {
+    expect(examine([foreign], {}, parts)).toEqual([
+      [
+        `doubtful: ${root}/c1-net1 is the Go plugin's, and VF 0000:03:00.2 is not in that container`,
+        `CNI_COMMAND=DEL CNI_CONTAINERID=c1 CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin ib-sriov <${root}/c1-net1`,
+      ],
+    ]);
+  });
+
+  test("of the Go plugin's whose VF is gone, and which do not say whose it was, can go", () => {
+    const parts = { functions: { driver: () => undefined } };
+    expect(examine([{ ...foreign, name: undefined }], {}, parts)[0]?.[1]).toBe(`rm ${root}/c1-net1`);
+  });
+});

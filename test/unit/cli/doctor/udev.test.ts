@@ -1,0 +1,42 @@
+import { expect, test } from "vitest";
+import { rdmaNaming } from "../../../../src/cli/doctor/udev.ts";
+import { aPatient, told } from "./patient.ts";
+
+const name = "udev/rules.d/60-rdma-persistent-naming.rules";
+const rules = (mode: string) => `# rdma_rename %k NAME_GUID
+ACTION=="add", SUBSYSTEM=="infiniband", PROGRAM="rdma_rename %k ${mode}"
+#ACTION=="add", PROGRAM="rdma_rename %k NAME_FIXED myib"
+`;
+const examine = (texts: Record<string, string>) =>
+  told(rdmaNaming(aPatient({ "/run/udev/control": "", ...texts })));
+
+test.each(["NAME_FALLBACK", "NAME_PCI", "NAME_KERNEL"])("%s lasts over a rebind", (mode) => {
+  expect(examine({ [`/usr/lib/${name}`]: rules(mode) })).toEqual([
+    [`good: RDMA devices have names by ${mode} (/usr/lib/${name})`],
+  ]);
+});
+
+test("the names of the kernel: without rules, with none, or without udev", () => {
+  const good = [["good: RDMA devices have the kernel's names, which come back after a rebind"]];
+  expect(examine({ "/usr/lib/udev/rules.d/other.rules": "" })).toEqual(good);
+  // It is masked.
+  expect(examine({ [`/etc/${name}`]: "", [`/usr/lib/${name}`]: rules("NAME_GUID") })).toEqual(good);
+  expect(told(rdmaNaming(aPatient({ [`/usr/lib/${name}`]: rules("NAME_GUID") })))).toEqual(good);
+});
+
+test("NAME_GUID is shared by the functions of an HCA", () => {
+  const found = (file: string) =>
+    `doubtful: RDMA devices have names by NAME_GUID (${file}): by a GUID that all functions of an HCA share`;
+  const advice = "(it counts for devices that come from then on)";
+  const own = `/etc/${name}`;
+  expect(examine({ [own]: rules("NAME_GUID"), [`/lib/${name}`]: rules("NAME_PCI") })).toEqual([
+    [found(own), `sed -i s/NAME_GUID/NAME_PCI/ ${own}`, advice],
+  ]);
+  expect(examine({ [`/lib/${name}`]: rules("NAME_GUID") })).toEqual([
+    [found(`/lib/${name}`), `sed s/NAME_GUID/NAME_PCI/ /lib/${name} >${own}`, advice],
+  ]);
+});
+
+test("in a container without them it is not known", () => {
+  expect(told(rdmaNaming(aPatient()))).toEqual([["unknown: the rules of udev cannot be seen from here"]]);
+});
