@@ -3,7 +3,9 @@
  * calls that the kernel needs for that. It checks nothing, saves nothing, and leaves the VF's attributes as a rebind
  * makes them. What a plugin costs beyond it is the plugin's own.
  *
- *   floor PF_NETDEV VF_INDEX VF_PCI DRIVER NETNS_PATH GUID ORIGINAL_GUID      (GUIDs in hexadecimal)
+ *   floor PF_NETDEV VF_INDEX VF_PCI DRIVER NETNS_PATH IFNAME [GUID [ORIGINAL_GUID]]      (GUIDs in hexadecimal)
+ *
+ * Without ORIGINAL_GUID it is ADD alone; without GUID, too, that of a VF that runs with the right one: no rebind.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -162,8 +164,8 @@ static void move(int index, int netns, const char *name)
 
 int main(int argc, char **argv)
 {
-	if (argc != 8) {
-		fprintf(stderr, "usage: floor PF_NETDEV VF_INDEX VF_PCI DRIVER NETNS_PATH GUID ORIGINAL_GUID\n");
+	if (argc < 7 || argc > 9) {
+		fprintf(stderr, "usage: floor PF_NETDEV VF_INDEX VF_PCI DRIVER NETNS_PATH IFNAME [GUID [ORIGINAL_GUID]]\n");
 		return 1;
 	}
 	const char *pci = argv[3], *driver = argv[4];
@@ -176,12 +178,16 @@ int main(int argc, char **argv)
 		fail("PF, namespace or socket");
 
 	/* ADD */
-	set_guids(pf, vf, strtoull(argv[6], NULL, 16));
-	rebind(driver, pci);
-	move(netdev_of(pci), netns, "net1");
+	if (argc > 7) {
+		set_guids(pf, vf, strtoull(argv[7], NULL, 16));
+		rebind(driver, pci);
+	}
+	move(netdev_of(pci), netns, argv[6]);
 
 	/* DEL */
-	set_guids(pf, vf, strtoull(argv[7], NULL, 16));
-	rebind(driver, pci);
+	if (argc > 8) {
+		set_guids(pf, vf, strtoull(argv[8], NULL, 16));
+		rebind(driver, pci);
+	}
 	return 0;
 }

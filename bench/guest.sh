@@ -1,10 +1,13 @@
-# The guest's part of bench/run: ADD and DEL of /host/ib-sriov (and /host/peer) beside /host/floor.
+# The guest's part of bench/run: ADD and DEL of /host/ib-sriov (and /host/peer) beside /host/floor, then eight rails.
 set -euo pipefail
-vf=0000:01:10.0 driver=mlx5_core
+vf=0000:01:10.0 driver=mlx5_core pf=/sys/bus/pci/devices/0000:01:00.0
+read -r rounds rail_rounds </host/rounds
+plugins=ib-sriov
+[ ! -e /host/peer ] || plugins+=" peer"
 
 modprobe -a ib_ipoib ib_uverbs
 modprobe vhca drvname=$driver devname=mlx5_%d disguise=1
-echo 4 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
+echo 4 >$pf/sriov_numvfs
 ip link set ib0 up
 ip netns add pod
 # The reference plugin wants a VF to have a GUID before, whatever it shall get.
@@ -17,9 +20,8 @@ echo "{\"cniVersion\":\"1.0.0\",\"name\":\"bench\",\"type\":\"ib-sriov\",\"devic
   \"runtimeConfig\":{\"infinibandGUID\":\"02:00:00:00:00:00:00:77\"}}" >/tmp/config
 variables=(CNI_CONTAINERID=bench CNI_NETNS=/run/netns/pod CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin)
 {
-  printf 'unit floor\nexec /host/floor ib0 0 %s %s /run/netns/pod 0200000000000077 0a00000000000001\n' $vf $driver
-  for plugin in ib-sriov peer; do
-    [ -e /host/$plugin ] || continue
+  printf 'unit floor\nexec /host/floor ib0 0 %s %s /run/netns/pod net1 0200000000000077 0a00000000000001\n' $vf $driver
+  for plugin in $plugins; do
     printf 'unit %s\nstdin /tmp/config\n' $plugin
     printf 'env %s\n' "${variables[@]}"
     printf 'env CNI_COMMAND=%s\nexec /host/'$plugin'\n' ADD DEL
@@ -27,10 +29,9 @@ variables=(CNI_CONTAINERID=bench CNI_NETNS=/run/netns/pod CNI_IFNAME=net1 CNI_PA
 } >/tmp/specification
 # Once for nothing: the first run of each fills caches.
 /host/launcher 1 /tmp/specification >/dev/null
-/host/launcher "$(cat /host/rounds)" /tmp/specification >/host/out/times
+/host/launcher "$rounds" /tmp/specification >/host/out/times
 
-for plugin in ib-sriov peer; do
-  [ -e /host/$plugin ] || continue
+for plugin in $plugins; do
   for command in ADD DEL; do
     env "${variables[@]}" CNI_COMMAND=$command /host/tracer /tmp/count /host/$plugin </tmp/config >/dev/null
     name=$command
@@ -38,3 +39,7 @@ for plugin in ib-sriov peer; do
     sed "s/.*\"calls\":\([0-9]*\),\"threads\":\([0-9]*\).*/$name \1 \2/" /tmp/count
   done
 done >/host/out/counts
+
+echo 0 >$pf/sriov_numvfs
+echo 8 >$pf/sriov_numvfs
+for which in there new; do bash /host/eight-rails.sh $which "$rail_rounds" $plugins >/host/out/rails-$which; done

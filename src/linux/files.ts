@@ -104,7 +104,8 @@ export class LinuxFiles implements Files {
   }
 
   exists(path: string): boolean {
-    return unlessErrno(NOTHING_THERE, false, () => {
+    // EACCES: it leads through a process that we may not look into (proc(5)).
+    return unlessErrno([...NOTHING_THERE, "EACCES"], false, () => {
       host.stat(path, false);
       return true;
     });

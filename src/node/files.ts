@@ -54,7 +54,7 @@ export interface Files {
   list(path: string): string[];
   /** Is there a regular file (links followed, as for an IPAM plugin)? */
   isFile(path: string): boolean;
-  /** Is there anything at that path? */
+  /** Is there anything at that path, as far as we may look? */
   exists(path: string): boolean;
   /**
    * Opens a lock file, making it if need be. Its directory must exist.

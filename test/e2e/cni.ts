@@ -3,6 +3,14 @@ import { quote } from "./guest.ts";
 /** The network configuration of a call, in the words of its JSON. */
 export type Config = Readonly<Record<string, unknown>>;
 
+/** Where a plugin is called from. */
+export interface Caller {
+  /** The command that goes there and runs what follows it. */
+  readonly enter: string;
+  /** Path of the plugin there. */
+  readonly plugin: string;
+}
+
 /** One call of a CNI plugin. */
 export interface Invocation {
   readonly command: string;
@@ -18,6 +26,8 @@ export interface Invocation {
   readonly environment?: Readonly<Record<string, string>>;
   /** Text is sent as it is. */
   readonly config: Config | string;
+  /** Default: the host, where the plugin is in /host. */
+  readonly from?: Caller | undefined;
 }
 
 /** The answer to ADD from version 0.3.0 on. */
@@ -63,7 +73,7 @@ export function hostLocal(subnets: readonly string[], more: Config = {}): Config
 
 /** The shell command that makes a call. `wrap` goes before the plugin's path, e.g. a tracer. */
 export function commandLine(plugin: string, call: Invocation, wrap = ""): string {
-  const { container = "c1", ifname = "net1", netns = "", args = "" } = call;
+  const { container = "c1", ifname = "net1", netns = "", args = "", from = { enter: "", plugin } } = call;
   const variables = {
     PATH: "/bin:/sbin",
     CNI_COMMAND: call.command,
@@ -76,5 +86,5 @@ export function commandLine(plugin: string, call: Invocation, wrap = ""): string
   };
   const assignments = Object.entries(variables).map(([name, value]) => quote(`${name}=${value}`));
   const config = typeof call.config === "string" ? call.config : JSON.stringify(call.config);
-  return `printf %s ${quote(config)} | env -i ${assignments.join(" ")} ${wrap} ${plugin}`;
+  return `printf %s ${quote(config)} | env -i ${assignments.join(" ")} ${wrap} ${from.enter} ${from.plugin}`;
 }

@@ -24,6 +24,8 @@ export interface GuestOptions {
   readonly containerd?: boolean;
   /** In the guest, waiting takes no time: for what waits until a deadline. Boots slower. */
   readonly skipWaiting?: boolean;
+  /** With that: what an instruction takes of the guest's time, as the power of two ns. Default 3. */
+  readonly shift?: number;
   /** Paths on this machine; the guest finds them in /host, executables included. */
   readonly files?: readonly string[];
 }
@@ -55,6 +57,7 @@ export class Guest {
     if (options.udev) flags.push("-u");
     if (options.containerd) flags.push("-C");
     if (options.skipWaiting) flags.push("-w");
+    if (options.shift !== undefined) flags.push("-s", String(options.shift));
     const agent = inRepository("test/e2e/guest/agent.sh");
     this.run = spawn(inRepository("vhca/run"), [...flags, agent, ...files]);
     this.run.stderr.setEncoding("utf8").on("data", (text: string) => {

@@ -1,49 +1,11 @@
 // A pod with many rails whose caller is killed again and again, and never calls DEL.
 import { expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
-import { inRepository, quote } from "./guest.ts";
+import { caller, configure, devices, files, railNetwork, rails, setUpRails } from "./eight-rails.ts";
 import { testNode } from "./node.ts";
 
-const node = testNode({ files: [inRepository("test/e2e/guest/rails.sh")] });
-const rails = [0, 1, 2, 3, 4, 5, 6, 7];
-const addresses = rails.map((rail) => `0000:01:1${rail >> 2}.${(rail & 3) * 2}`);
+const node = testNode({ files: [caller] });
 /** How many more rails than the one before each try gets before it is killed. */
 const progress = 2;
-
-function config(rail: number) {
-  const guid = `02:00:00:00:00:00:01:0${rail}`;
-  return network(addresses[rail] ?? "", { guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
-}
-
-/** The VFs' RDMA devices, as the kernel made them: a rebind makes them anew. Some may be in the middle of one. */
-async function devices(): Promise<string[]> {
-  const output = await node.shell(`for vf in ${addresses.join(" ")}; do
-    stat -c %i /sys/bus/pci/devices/$vf/infiniband 2>/dev/null || echo absent
-  done`);
-  return output.trimEnd().split("\n");
-}
-
-/** Eight VFs with something to lose. */
-async function setUp(): Promise<void> {
-  await node.reset();
-  await node.shell(`echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
-    echo 8 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
-    rail=0
-    for vf in ${addresses.join(" ")}; do
-      ip link set ib0 vf $rail node_guid 0a:00:00:00:00:00:0$rail:01
-      ip link set ib0 vf $rail port_guid 0a:00:00:00:00:00:0$rail:02
-      echo $vf >/sys/bus/pci/drivers/mlx5_core/unbind
-      echo $vf >/sys/bus/pci/drivers/mlx5_core/bind
-      ip link set dev "$(ls /sys/bus/pci/devices/$vf/net)" name ibp1s0f0v$rail
-      ip link set dev ibp1s0f0v$rail mtu 1800
-      ip link property add dev ibp1s0f0v$rail altname rail$rail
-      ip link set dev ibp1s0f0v$rail up
-      rail=$((rail + 1))
-    done`);
-  for (const rail of rails) {
-    await node.shell(`printf %s ${quote(JSON.stringify(config(rail)))} >/tmp/rail.${rail}`);
-  }
-}
 
 test.each([
   ["a caller and its plugin", false],
@@ -51,12 +13,13 @@ test.each([
 ])(
   "eight rails, %s killed in the middle of a rebind, no DEL, another container: each try gets further, and the last leaves nothing of the earlier",
   async (_, everything) => {
-    await setUp();
+    await node.reset();
+    await setUpRails(node);
+    await configure(node, railNetwork);
     const before = await node.snapshot();
     await node.shell("echo 500 >/sys/module/vhca/parameters/probe_delay_ms");
-    const files = rails.map((rail) => `/tmp/rail.${rail}`).join(" ");
     const reached: number[] = [];
-    let made = await devices();
+    let made = await devices(node);
     let attempt = 0;
     for (; ; attempt++) {
       const last = reached.at(-1) ?? 0;
@@ -79,7 +42,7 @@ test.each([
         200,
       );
       reached.push(Number(await node.shell("wc -l </tmp/rails")));
-      const now = await devices();
+      const now = await devices(node);
       // What one try has prepared the next one finds ready, without another rebind.
       expect(now.slice(0, last)).toEqual(made.slice(0, last));
       made = now;
@@ -97,7 +60,7 @@ test.each([
     for (const rail of rails) {
       const ifname = `net${rail}`;
       expect((await node.podInterface(`try${attempt}`, ifname)).flags).toContain("UP");
-      await node.del(`try${attempt}`, config(rail), { container: `try${attempt}`, ifname });
+      await node.del(`try${attempt}`, railNetwork(rail), { container: `try${attempt}`, ifname });
     }
     await node.shell(`ip netns del try${attempt}`);
     await node.expectSnapshot(before);

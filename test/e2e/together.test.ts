@@ -1,8 +1,10 @@
 // Many calls at the same time, each of them a process of its own.
-import { describe, expect, test } from "vitest";
-import { type Config, commandLine, type ErrorAnswer, hostLocal, type Invocation, network } from "./cni.ts";
+import { beforeAll, describe, expect, test } from "vitest";
+import { type Config, commandLine, hostLocal, type Invocation, network } from "./cni.ts";
 import { compile } from "./compile.ts";
+import { containers, driver, makeContainers, netnsOf } from "./containers.ts";
 import { plugin, type TestNode, testNode, vfs } from "./node.ts";
+import { race } from "./race.ts";
 
 /** The VFs of the second PF; nobody has given them a GUID. */
 const others = vfs.map((vf) => vf.replace("0000:01", "0000:02"));
@@ -23,12 +25,14 @@ const slowIpam = (node: TestNode, seconds: number) =>
 const ipam = { ...hostLocal(["10.1.0.0/24"]), type: "slow" };
 
 const guidOf = (i: number) => `02:00:00:00:00:00:01:0${i}`;
+/** Every second one comes from inside a container. */
 const calls = (command: string): Invocation[] =>
   all.map((vf, i) => ({
     command,
     container: pods[i] ?? "",
-    netns: pods[i] ?? "",
+    netns: netnsOf(pods[i] ?? ""),
     config: network(vf, { guid: guidOf(i), ipam }),
+    from: i % 2 === 0 ? undefined : driver,
   }));
 
 /** The RDMA devices of all VFs, with the numbers of their character devices, but without their GUIDs. */
@@ -37,10 +41,15 @@ const rdmaDevices = async (node: TestNode) =>
     .filter((line) => line.startsWith("function "))
     .map((line) => line.replace(/ \([^)]*\)/g, ""));
 
-describe("all VFs of two PFs at once", () => {
+describe("all VFs of two PFs at once, half of them by calls from inside a container", () => {
   // Where waiting takes no time, the guest's clock counts instructions: it does not depend on what this machine is
   // busy with.
-  const node = testNode({ pfs: 2, skipWaiting: true, files: [compile("test/e2e/guest/holder.c")] });
+  const node = testNode({
+    pfs: 2,
+    skipWaiting: true,
+    files: [compile("test/e2e/guest/holder.c"), containers],
+  });
+  beforeAll(() => makeContainers(node));
 
   /** Seconds on the guest's clock for all calls of one command. */
   async function secondsOf(command: string): Promise<number> {
@@ -139,32 +148,13 @@ describe("two ADDs at once", () => {
   const leases = async () =>
     Number(await node.shell("ls /var/lib/cni/networks/mynet | grep -c ^10. || true"));
 
-  /**
-   * Makes two ADDs at the same time, of which one must win.
-   * @returns which of them has, and what the other was told.
-   */
-  async function race(invocations: readonly [Invocation, Invocation]): Promise<[0 | 1, ErrorAnswer]> {
-    const started = invocations.map(
-      (call, i) => `{ ${commandLine(plugin, call)}; } >/tmp/race.${i} 2>/dev/null & pids[${i}]=$!`,
-    );
-    const output = await node.shell(`${started.join("\n")}
-      for i in 0 1; do wait \${pids[$i]} && echo 0 || echo $?; base64 -w 0 /tmp/race.$i; echo; done`);
-    const [status0, answer0, status1, answer1] = output.split("\n");
-    expect([status0, status1].sort(), output).toEqual(["0", "1"]);
-    const loser = status0 === "0" ? answer1 : answer0;
-    return [
-      status0 === "0" ? 0 : 1,
-      JSON.parse(Buffer.from(loser ?? "", "base64").toString()) as ErrorAnswer,
-    ];
-  }
-
   test("for one VF: one wins, the other is told who, and has changed nothing", async () => {
     await slowIpam(node, 0.5);
     for (let round = 0; round < rounds; round++) {
       await node.unchanged(async () => {
         const adds = ["a", "b"].map((pod, i) => addOf(pod, pod, wish(i, vfs[0]))) as [Invocation, Invocation];
         const empty = await interfaces("b");
-        const [winner, answer] = await race(adds);
+        const [winner, answer] = await race(node, adds);
         const [mine, theirs] = winner === 0 ? ["a", "b"] : ["b", "a"];
         expect(answer).toMatchObject({
           code: 101,
@@ -216,7 +206,7 @@ describe("two ADDs at once", () => {
           Invocation,
           Invocation,
         ];
-        const [winner, answer] = await race(adds);
+        const [winner, answer] = await race(node, adds);
         expect([4, 101]).toContain(answer.code);
         expect(answer.msg).toMatch(/net1/);
         expect((await node.podInterface("a")).address.slice(-23)).toBe(guidOf(winner));

@@ -1,11 +1,17 @@
 // Debian's udev, with its own rules and those of rdma-core, renames every netdev and RDMA device that a rebind makes,
 // some 20 to 60 ms after it appeared: while an ADD is at work, after it, or in the middle of a DEL.
-import { expect, test } from "vitest";
-import { commandLine, network } from "./cni.ts";
+import { beforeAll, expect, test } from "vitest";
+import { type Caller, commandLine, network } from "./cni.ts";
+import { containers, driver, makeContainers, netnsOf } from "./containers.ts";
 import { inRepository, quote } from "./guest.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 
-const node = testNode({ udev: true, processors: 2, files: [inRepository("test/e2e/guest/churn.sh")] });
+const node = testNode({
+  udev: true,
+  processors: 2,
+  files: [inRepository("test/e2e/guest/churn.sh"), containers],
+});
+beforeAll(() => makeContainers(node));
 /** For each VF. */
 const rounds = 25;
 
@@ -44,17 +50,32 @@ test(`${vfs.length * rounds} attachments come and go, some at the same time: non
     expect((await renames()) - before).toBeGreaterThanOrEqual(2 * vfs.length * rounds);
   }));
 
-// The plugin is faster than udev most of the time. Slowed down, it is overtaken at each of its steps.
-test.each([5, 10, 20])("ADD and DEL that take %i ms for each request to the kernel", (delay) =>
+/**
+ * What strace shows of requests that give devices names: RTM_SETLINK with the first letters of a netdev's, and
+ * RDMA_NLDEV_CMD_SET (linux/rtnetlink.h, rdma/rdma_netlink.h).
+ */
+const naming = /nlmsg_type=0x13 .*\\x69\\x62\\x70\\x31|nlmsg_type=0x1402 /;
+
+// The plugin is faster than udev most of the time. Slowed down, it is overtaken at each of its steps. In a container
+// that has not the host's /run it must know of udev all the same: two that name a device get in each other's way.
+test.each<[number, string, Caller | undefined]>([
+  [5, "on the host", undefined],
+  [10, "on the host", undefined],
+  [20, "on the host", undefined],
+  [10, "in a DRA driver's container", driver],
+])("ADD and DEL that take %i ms for each request to the kernel, %s", (delay, _, from) =>
   withUdev(async () => {
     const slow = `strace -f -o /tmp/trace -e trace=sendto -e inject=sendto:delay_enter=${delay * 1000}`;
     const vf = vfs[1];
     const bound = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable" });
     for (const config of [bound, network(vf)]) {
       for (const command of ["ADD", "DEL"]) {
-        const call = commandLine(plugin, { command, netns: "a", config }, slow);
+        const call = commandLine(plugin, { command, netns: netnsOf("a"), config, from }, slow);
         const { status, stdout, stderr } = await node.guest.execute(call);
         expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: "" });
+        // A netdev that was not bound anew comes home under its name.
+        const names = command === "DEL" && config !== bound;
+        expect(naming.test(await node.shell("cat /tmp/trace")), command).toBe(names);
       }
     }
   }),

@@ -16,23 +16,23 @@ describe("a udev", () => {
   afterAll(() => report("udev", total));
   const delays = [...Array.from({ length: LONGEST }, (_, delay) => delay), ...late];
 
-  for (const needsDown of [true, false]) {
-    test(`that comes at any moment, on a kernel that renames ${needsDown ? "only what is down" : "anything"}`, () => {
-      for (const udev of delays) {
-        total++;
-        const story = new Story({ udev, renamesUp: !needsDown });
-        story.mustAdd(c1, everything);
-        // Both renaming it at once is what must not happen: where there is a udev, it is waited for.
-        const { crossings } = story.del(c1, everything);
-        const renames = crossings.filter(
-          (each) => each.call === "links.set" && each.subject.includes("name"),
-        );
-        if (udev < 1_900) expect(renames, `udev after ${udev} ms`).toEqual([]);
-        story.requireAsBefore("after DEL");
-        expect(story.problems, `udev after ${udev} ms`).toEqual([]);
-      }
-    });
-  }
+  test.each([
+    ["on a kernel that renames only what is down", {}],
+    ["on a kernel that renames anything", { renamesUp: true }],
+    ["seen from a container that has not the host's /run", { withoutRun: true }],
+  ])("that comes at any moment, %s", (_, setting) => {
+    for (const udev of delays) {
+      total++;
+      const story = new Story({ udev, ...setting });
+      story.mustAdd(c1, everything);
+      // Both renaming it at once is what must not happen: where there is a udev, it is waited for.
+      const { crossings } = story.del(c1, everything);
+      const renames = crossings.filter((each) => each.call === "links.set" && each.subject.includes("name"));
+      if (udev < 1_900) expect(renames, `udev after ${udev} ms`).toEqual([]);
+      story.requireAsBefore("after DEL");
+      expect(story.problems, `udev after ${udev} ms`).toEqual([]);
+    }
+  });
 
   test("gives a netdev that comes home its alternative name, at any moment", () => {
     const calls = (() => {

@@ -47,6 +47,8 @@ export interface Setting {
   readonly vfConfigUnreadable?: boolean;
   /** A udev renames what appears, that many ms later. */
   readonly udev?: number;
+  /** The plugin is called from a container that has not the host's /run. */
+  readonly withoutRun?: boolean;
   /** The kernel renames a netdev that is up, as from Linux 6.2 on. */
   readonly renamesUp?: boolean;
   /** A netdev appears that many ms after the probe. */
@@ -124,6 +126,7 @@ function apply(setting: Setting, machine: Machine): void {
   machine.startUdev(
     setting.udev,
     new Map([[vf, { name: naming.name, altnames: [naming.altname], rdma: naming.name }]]),
+    setting.withoutRun === true ? "/proc/1/root" : "",
   );
 }
 

@@ -61,11 +61,14 @@ export class Machine {
     );
   }
 
-  /** From now on a udev names what appears, some ms after it did. */
-  startUdev(delay: number, names: ReadonlyMap<string, Naming>): void {
+  /**
+   * From now on a udev names what appears, some ms after it did.
+   * @param root of the host, as whoever is called sees it: "" or, from a container, that of the host's first process.
+   */
+  startUdev(delay: number, names: ReadonlyMap<string, Naming>, root: "" | "/proc/1/root"): void {
     this.#udev = new Udev(this.time, this.host, this.bus.rdma, delay, names, this.renameNeedsDown);
-    this.files.makeDirectory("/run/udev");
-    this.files.write("/run/udev/control", "");
+    this.files.makeDirectory(`${root}/run/udev`);
+    this.files.write(`${root}/run/udev/control`, "");
   }
 
   addNamespace(path: string): Netns {

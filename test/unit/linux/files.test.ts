@@ -229,6 +229,19 @@ it("a file is a regular file or a link to one; anything exists, a link to nothin
   ]);
 });
 
+it("nothing is there where we may not look, but where looking fails that is said", () => {
+  files.create(path("a"), "");
+  const refuse = (errno: string) => {
+    hostFiles.onStat = () => {
+      throw hostFiles.error(errno);
+    };
+  };
+  refuse("EACCES");
+  expect(files.exists(path("a"))).toBe(false);
+  refuse("EIO");
+  expect(() => files.exists(path("a"))).toThrow(expect.objectContaining({ code: "EIO" }));
+});
+
 describe("a lock file", () => {
   it("says what was written last, also after something longer", () => {
     const lock = files.lock(path(".vf"));

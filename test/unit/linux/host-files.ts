@@ -12,12 +12,15 @@ export const hostFiles = {
   onCreateWhole: (): void => {},
   /** Before a directory is made. */
   onMkdir: (_path: string): void => {},
+  /** Before something is looked at. */
+  onStat: (_path: string): void => {},
   onLock: (): void => {},
   error: (code: string): Error => Object.assign(new Error(code), { code }),
   reset(): void {
     hostFiles.onRename = () => {};
     hostFiles.onCreateWhole = () => {};
     hostFiles.onMkdir = () => {};
+    hostFiles.onStat = () => {};
     hostFiles.onLock = () => {};
   },
 };
@@ -65,6 +68,7 @@ export const rmdir: typeof real.rmdir = (path) => fs.rmdirSync(path);
 export const readDirectory: typeof real.readDirectory = (path) => fs.readdirSync(path);
 
 export const stat: typeof real.stat = (path, follow) => {
+  hostFiles.onStat(path);
   const status = follow === false ? fs.lstatSync(path) : fs.statSync(path);
   const types = { file: status.isFile(), directory: status.isDirectory(), link: status.isSymbolicLink() };
   const type = (["file", "directory", "link"] as const).find((each) => types[each]) ?? "other";

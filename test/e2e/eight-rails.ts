@@ -1,0 +1,61 @@
+import { type Config, hostLocal, network } from "./cni.ts";
+import { inRepository, quote } from "./guest.ts";
+import type { TestNode } from "./node.ts";
+
+/** The rails of a training pod, each a VF of the PF. */
+export const rails = [0, 1, 2, 3, 4, 5, 6, 7] as const;
+/** PCI addresses of the VFs. */
+export const addresses = rails.map((rail) => `0000:01:1${rail >> 2}.${(rail & 3) * 2}`);
+
+/** The caller that attaches them, which the node must have among its files. */
+export const caller = inRepository("test/e2e/guest/rails.sh");
+/** The configuration of each rail, for the caller; {@link configure} writes them. */
+export const files = rails.map((rail) => `/tmp/rail.${rail}`).join(" ");
+
+/** The network of a rail, with a GUID that is not the VF's own. */
+export function railNetwork(rail: number): Config {
+  const guid = `02:00:00:00:00:00:01:0${rail}`;
+  return network(addresses[rail] ?? "", { guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
+}
+
+/** Writes what the caller attaches the rails with. */
+export async function configure(node: TestNode, config: (rail: number) => Config): Promise<void> {
+  const write = rails.map((rail) => `printf %s ${quote(JSON.stringify(config(rail)))} >/tmp/rail.${rail}`);
+  await node.shell(write.join("\n"));
+}
+
+/** The VFs' RDMA devices, as the kernel made them: a rebind makes them anew. Some may be in the middle of one. */
+export async function devices(node: TestNode): Promise<string[]> {
+  const output = await node.shell(`for vf in ${addresses.join(" ")}; do
+    stat -c %i /sys/bus/pci/devices/$vf/infiniband 2>/dev/null || echo absent
+  done`);
+  return output.trimEnd().split("\n");
+}
+
+/** Gives the node, which must be as guest/setup.sh makes it, eight VFs with something to lose. */
+export async function setUpRails(node: TestNode): Promise<void> {
+  await node.shell(`echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
+    echo 8 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
+    rail=0
+    for vf in ${addresses.join(" ")}; do
+      ip link set ib0 vf $rail node_guid 0a:00:00:00:00:00:0$rail:01
+      ip link set ib0 vf $rail port_guid 0a:00:00:00:00:00:0$rail:02
+      echo $vf >/sys/bus/pci/drivers/mlx5_core/unbind
+      echo $vf >/sys/bus/pci/drivers/mlx5_core/bind
+      rail=$((rail + 1))
+    done`);
+  await furnish(node);
+}
+
+/** Gives the VFs' netdevs, which are on the host, what a rebind takes away. */
+export async function furnish(node: TestNode): Promise<void> {
+  await node.shell(`rail=0
+    for vf in ${addresses.join(" ")}; do
+      name=ibp1s0f0v$rail
+      echo "link set dev $(ls /sys/bus/pci/devices/$vf/net) name $name
+        link set dev $name mtu 1800
+        link property add dev $name altname rail$rail
+        link set dev $name up"
+      rail=$((rail + 1))
+    done | ip -batch -`);
+}
