@@ -2,11 +2,12 @@
 // place that knows both the attachments and the real node.
 import { deferSignals, exitStatus, getenv, print, readStdin } from "host";
 import { attach } from "./attachment/attach.ts";
-import type { Call, Limits } from "./attachment/call.ts";
+import type { Call } from "./attachment/call.ts";
 import { check } from "./attachment/check.ts";
 import { collect } from "./attachment/collect.ts";
 import { detach } from "./attachment/detach.ts";
 import { type IpamCall, ipamCallFor, ipamCallOfNetwork } from "./attachment/ipam-call.ts";
+import type { Limits } from "./attachment/limits.ts";
 import { ready } from "./attachment/ready.ts";
 import { type Configuration, parseConfiguration, prevResult } from "./cni/configuration.ts";
 import { errorDocument, messageOf } from "./cni/error-document.ts";
@@ -17,6 +18,7 @@ import { validAttachments } from "./cni/valid-attachments.ts";
 import { type CniVersion, checkVersion, NEWEST_VERSION } from "./cni/versions.ts";
 import { linuxNode } from "./linux/node.ts";
 import { conclude } from "./log/conclude.ts";
+import { configuredLog, DEFAULT_LOG, type LogConfig } from "./log/log-config.ts";
 import { keep, Trace } from "./log/trace.ts";
 import {
   configuredTimeout,
@@ -25,7 +27,6 @@ import {
   parseNetworkForDelete,
   parseNetworkForStatus,
 } from "./network.ts";
-import { configuredLog, DEFAULT_LOG, type LogConfig } from "./network-log.ts";
 import type { Node } from "./node/node.ts";
 
 /** A network configuration has some hundred bytes; more than this is a mistake or an attack. */

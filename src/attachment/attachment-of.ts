@@ -1,9 +1,9 @@
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
-import type { Limits } from "./call.ts";
 import { PhysicalFunction } from "./function.ts";
 import { ipamCallOf } from "./ipam-call.ts";
+import type { Limits } from "./limits.ts";
 import type { Locks } from "./locks.ts";
 import type { AttachmentRecord } from "./record.ts";
 

@@ -2,10 +2,11 @@ import type { Result } from "../cni/result.ts";
 import type { Link, VfConfig } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
-import type { Limits, Reply } from "./call.ts";
+import type { Reply } from "./call.ts";
 import type { GuidPair } from "./guid-pair.ts";
 import type { IpamCall } from "./ipam-call.ts";
 import type { Lease } from "./lease.ts";
+import type { Limits } from "./limits.ts";
 import type { Locks } from "./locks.ts";
 import type { AttachmentRecord } from "./record.ts";
 

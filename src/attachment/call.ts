@@ -2,18 +2,8 @@ import type { Dns, Result } from "../cni/result.ts";
 import type { CniVersion } from "../cni/versions.ts";
 import type { Guid } from "../infiniband/guid.ts";
 import type { IpamCall } from "./ipam-call.ts";
-import type { Observe } from "./observe.ts";
+import type { Limits } from "./limits.ts";
 import type { AttachmentName, Wanted } from "./record.ts";
-
-/** What bounds a call, and whom it tells what it does. */
-export interface Limits {
-  /** Point on the node's clock where waiting ends. */
-  readonly deadline: number;
-  /** Says something that the operator should know and that fails nothing. */
-  readonly warn: (message: string) => void;
-  /** Hears how long the parts of the call take. */
-  readonly observe: Observe;
-}
 
 /** What the verbs of an attachment are called with. */
 export interface Call extends Limits {

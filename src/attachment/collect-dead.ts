@@ -1,7 +1,7 @@
 import type { Node } from "../node/node.ts";
-import type { Limits } from "./call.ts";
 import { recordedContainer } from "./container.ts";
 import { attempt } from "./failure.ts";
+import type { Limits } from "./limits.ts";
 import { releaseOwed } from "./owed-leases.ts";
 import type { AttachmentRecord } from "./record.ts";
 import { release } from "./release.ts";

@@ -5,8 +5,8 @@ import { requireDelegateSuccess } from "../cni/ipam-outcome.ts";
 import { versionsIn } from "../cni/versions.ts";
 import type { Node } from "../node/node.ts";
 import type { Child } from "../node/processes.ts";
-import type { Call, Limits } from "./call.ts";
 import { attempt } from "./failure.ts";
+import type { Limits } from "./limits.ts";
 import type { AttachmentName, AttachmentRecord } from "./record.ts";
 
 /** All that an IPAM plugin is called with, whoever calls it: ADD itself, or much later somebody else. */
@@ -76,7 +76,10 @@ export function ipamCallOfNetwork({
 }
 
 /** Says, where the network has an IPAM plugin, that nobody asks it, since the container gets no interface. */
-export function warnOfSkippedIpam({ stdin, warn }: Pick<Call, "stdin" | "warn">, why: string): void {
+export function warnOfSkippedIpam(
+  { stdin, warn }: { readonly stdin: string } & Pick<Limits, "warn">,
+  why: string,
+): void {
   const plugin = ipamTypeOf(stdin);
   if (plugin === undefined) return;
   warn(`${why}: there is no interface to put addresses on, and IPAM plugin ${plugin} is not called`);

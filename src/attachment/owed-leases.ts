@@ -1,8 +1,8 @@
 import { messageOf } from "../cni/error-document.ts";
 import type { Node } from "../node/node.ts";
-import type { Limits } from "./call.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam-call.ts";
+import type { Limits } from "./limits.ts";
 import type { Locks } from "./locks.ts";
 import type { AttachmentName, AttachmentRecord } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";

@@ -1,8 +1,8 @@
 import { CniError, codes } from "../cni/errors.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
-import type { Limits } from "./call.ts";
 import { attempt } from "./failure.ts";
+import type { Limits } from "./limits.ts";
 import { settleOwed } from "./owed-leases.ts";
 import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";

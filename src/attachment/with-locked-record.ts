@@ -1,9 +1,9 @@
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
 import { attachmentOf } from "./attachment-of.ts";
-import type { Limits } from "./call.ts";
 import { recordedContainer } from "./container.ts";
 import { attempt } from "./failure.ts";
+import type { Limits } from "./limits.ts";
 import { located } from "./located.ts";
 import { Locks } from "./locks.ts";
 import type { AttachmentRecord } from "./record.ts";

@@ -1,7 +1,7 @@
 import { deferSignals } from "host";
-import type { Limits } from "../attachment/call.ts";
 import { collectDead, collectOwed } from "../attachment/collect-dead.ts";
 import { attempt } from "../attachment/failure.ts";
+import type { Limits } from "../attachment/limits.ts";
 import { StateDirectory } from "../attachment/state-directory.ts";
 import { messageOf } from "../cni/error-document.ts";
 import type { Node } from "../node/node.ts";

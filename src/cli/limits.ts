@@ -1,5 +1,5 @@
 import { print } from "host";
-import type { Limits } from "../attachment/call.ts";
+import type { Limits } from "../attachment/limits.ts";
 import type { Node } from "../node/node.ts";
 
 /** How long a command that changes something may wait for others, ms. */

@@ -1,5 +1,5 @@
 import { deferSignals } from "host";
-import type { Limits } from "../attachment/call.ts";
+import type { Limits } from "../attachment/limits.ts";
 import { provision } from "../attachment/provision.ts";
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";

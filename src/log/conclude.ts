@@ -1,11 +1,11 @@
 import { StateDirectory } from "../attachment/state-directory.ts";
 import { messageOf } from "../cni/error-document.ts";
-import type { LogConfig } from "../network-log.ts";
 import type { Node } from "../node/node.ts";
 import { COUNTED, COUNTERS_BYTES, counted } from "./counters.ts";
 import { journalEntry, jsonLine, LINE_MARK } from "./encode.ts";
 import { type EndedCall, type Entry, entryOf, levelOf } from "./entry.ts";
 import { LEVELS } from "./level.ts";
+import type { LogConfig } from "./log-config.ts";
 
 /** How long the file of the counters is waited for, ms: others have it for the time of two system calls. */
 const patience = 20;

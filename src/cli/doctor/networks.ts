@@ -2,7 +2,7 @@ import { fromJson, isObject, type JsonObject } from "../../cni/document.ts";
 import type { Attached } from "../attachments.ts";
 import type { Machine } from "../machine.ts";
 import { bad, type Finding, unknown } from "./finding.ts";
-import type { Given } from "./patient.ts";
+import type { Given } from "./given.ts";
 
 /** What libcni reads as configurations. */
 const CONFIGURATION = /\.(conf|conflist|json)$/;

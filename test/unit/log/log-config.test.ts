@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { parseConfiguration } from "../../src/cni/configuration.ts";
-import { configuredLog } from "../../src/network-log.ts";
+import { parseConfiguration } from "../../../src/cni/configuration.ts";
+import { configuredLog } from "../../../src/log/log-config.ts";
 
 const log = (keys: object) => configuredLog(parseConfiguration(JSON.stringify({ name: "mynet", ...keys })));
 

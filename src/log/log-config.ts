@@ -1,6 +1,6 @@
-import type { Configuration } from "./cni/configuration.ts";
-import { tolerant } from "./cni/tolerant.ts";
-import { LEVELS, type Level } from "./log/level.ts";
+import type { Configuration } from "../cni/configuration.ts";
+import { tolerant } from "../cni/tolerant.ts";
+import { LEVELS, type Level } from "./level.ts";
 
 /** What a network wants to be logged, and where. */
 export interface LogConfig {
