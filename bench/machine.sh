@@ -25,6 +25,8 @@ failing() {
   version VERSION "$plugin"
   status STATUS "$plugin"
   failing failing-ADD "$plugin"
+  # A person's command, whose script is not in the image of the engine's memory.
+  printf 'unit command-line\nexec %s attachments show\n' "$plugin"
   if [ -n "$peer" ]; then
     version peer-VERSION "$peer"
     status peer-STATUS "$peer"
@@ -46,6 +48,7 @@ counted() { # PREFIX PLUGIN
 }
 {
   counts true /bin/true
+  counts command-line "$plugin" attachments show
   counted '' "$plugin"
   [ -z "$peer" ] || counted peer- "$peer"
 } >"$work/counts"

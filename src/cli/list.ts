@@ -65,9 +65,13 @@ function vfRow(vf: SurveyedVf): string[] {
   ];
 }
 
-/** E.g. "default/trainer net1, since 2026-11-24T21:46:04Z"; what is not as it should be comes first. */
+/** How much of a container's ID is shown beside its pod, as runtimes do it. */
+const SHORT_ID = 12;
+
+/** E.g. "default/trainer (4f2c…) net1, since 2026-11-24T21:46:04Z"; what is not as it should be comes first. */
 export function holderText({ condition, name, pod, path, since }: Attached): string {
-  const who = pod ?? name?.containerId ?? path;
+  const container = name?.containerId ?? path;
+  const who = pod === undefined ? container : `${pod} (${container.slice(0, SHORT_ID)})`;
   const words = [condition === "attached" ? "" : `${condition}:`, who, name?.ifname ?? ""];
   const text = words.filter((word) => word !== "").join(" ");
   return since === undefined ? text : `${text}, since ${formatTime(since)}`;

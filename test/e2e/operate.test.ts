@@ -38,7 +38,7 @@ test("list shows PFs and VFs, and who has them", () =>
     const row = (pci: string) => rows.find(([first]) => first === pci) ?? [];
     expect(row(vf).slice(1)).toEqual([
       ...["0", "mlx5_core", "-", "mlx5_1", "uverbs1,umad1", guid, "enable", "ACTIVE"],
-      expect.stringMatching(/^default\/trainer net1, since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
+      expect.stringMatching(/^default\/trainer \(c1\) net1, since 20\d\d-\d\d-\d\dT\d\d:\d\d:\d\dZ$/),
     ]);
     expect(row(second).slice(2)).toEqual([
       ...[

@@ -49,7 +49,7 @@ test("PFs and VFs are in a table each, what is not known is a dash", () => {
     "0000:03:00.0  mlx5_core  -       mlx5_0  -     ACTIVE, no subnet manager  2 of 8",
     "",
     "VF            #  DRIVER     NETDEV  RDMA    FILES          GUID                     LINK    PORT  HELD BY",
-    "0000:03:00.2  0  mlx5_core  -       mlx5_1  uverbs1,umad1  02:00:00:00:00:00:00:77  enable  -     default/trainer net1, since 2026-11-24T21:46:04Z",
+    "0000:03:00.2  0  mlx5_core  -       mlx5_1  uverbs1,umad1  02:00:00:00:00:00:00:77  enable  -     default/trainer (c1) net1, since 2026-11-24T21:46:04Z",
     "0000:03:00.3  1  mlx5_core  -       mlx5_1  uverbs1,umad1  02:00:00:00:00:00:00:77  enable  -     -",
   ]);
 });
