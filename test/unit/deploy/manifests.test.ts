@@ -5,6 +5,7 @@ import { describe, expect, test } from "vitest";
 import { parseConfiguration } from "../../../src/cni/configuration.ts";
 import { checkVersion } from "../../../src/cni/versions.ts";
 import { parseNetwork, parseNetworkForStatus } from "../../../src/network.ts";
+import { documentedKeys } from "../../support/documented-keys.ts";
 import { allManifests, kustomized, type Manifest, manifestsOf, typeErrors } from "./manifests.ts";
 import { schemaErrors } from "./schema.ts";
 
@@ -167,11 +168,8 @@ test("OpenShift's constraints allow what its DaemonSet has, and no more", () => 
   expect(allowed).toEqual(["allowHostDirVolumePlugin"]);
 });
 
-/** Keys of a configuration that the README explains, and those of CNI that it need not. */
-function knownKeys(): string[] {
-  const rows = readFileSync("README.md", "utf8").matchAll(/^\| `([A-Za-z_]+)` \|/gm);
-  return ["cniVersion", "capabilities", ...Array.from(rows, ([, key]) => key ?? "")];
-}
+/** Keys of a configuration that the reference has, and the one of CNI that no plugin reads. */
+const knownKeys = ["capabilities", ...documentedKeys()];
 
 describe("networks", () => {
   const networks = all.filter(({ content }) => content.kind === "NetworkAttachmentDefinition");
@@ -189,7 +187,7 @@ describe("networks", () => {
     const document = JSON.parse(text);
     expect(document).toMatchObject({ name: content.metadata.name, type: "ib-sriov" });
     // A misspelt key is nothing that the plugin could refuse.
-    for (const key of Object.keys(document)) expect(knownKeys()).toContain(key);
+    for (const key of Object.keys(document)) expect(knownKeys).toContain(key);
     // STATUS sees it as it is written; ADD with what Multus and ib-kubernetes put in.
     parseNetworkForStatus(parseConfiguration(text));
     const { infinibandGUID, CNIDeviceInfoFile } = document.capabilities ?? {};
