@@ -1,6 +1,8 @@
 // Debian's udev, with its own rules and those of rdma-core, renames every netdev and RDMA device that a rebind makes,
 // some 20 to 60 ms after it appeared: while an ADD is at work, after it, or in the middle of a DEL.
+import { dirname } from "node:path";
 import { beforeAll, expect, test } from "vitest";
+import { blocksIn, textOf } from "../support/documents.ts";
 import { type Caller, commandLine, network } from "./cni.ts";
 import { containers, driver, makeContainers, netnsOf } from "./containers.ts";
 import { inRepository, quote } from "./guest.ts";
@@ -80,3 +82,20 @@ test.each<[number, string, Caller | undefined]>([
     }
   }),
 );
+
+test("the .link file of docs/hardware.md has udev make VFs", async () => {
+  const [block] = blocksIn(textOf("docs/hardware.md")).filter(({ text }) =>
+    text.includes("SR-IOVVirtualFunctions"),
+  );
+  const [, path = "", link = ""] = /^# (\S+)\n(.*)$/s.exec(block?.text ?? "") ?? [];
+  const pf = "/sys/bus/pci/devices/0000:01:00.0";
+  await node.shell(`mkdir -p ${dirname(path)}
+    printf '%s\n' ${quote(link.replace("0000:03:00.0", "0000:01:00.0"))} >${path}
+    [ -e /run/udev/control ] || /usr/lib/systemd/systemd-udevd --daemon 2>/dev/null
+    until echo 0 >${pf}/sriov_numvfs; do sleep 0.1; done 2>/dev/null`);
+  expect(await node.shell(`cat ${pf}/sriov_numvfs`)).toBe("0\n");
+  // As at boot.
+  await node.shell(`udevadm control --reload; udevadm trigger --action=add ${pf}/net/*; udevadm settle`);
+  expect(await node.shell(`cat ${pf}/sriov_numvfs`)).toBe("4\n");
+  await node.shell(`rm ${path}`);
+});

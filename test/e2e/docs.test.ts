@@ -1,0 +1,185 @@
+// The commands of the documents, run: those that need a node in the virtual one, in one boot, which is itself the one
+// that vhca/README.md shows; the others on this machine. What a document says is printed must be what is printed.
+import { execFile, execFileSync } from "node:child_process";
+import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { promisify } from "node:util";
+import type { Tokens } from "marked";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { blocksIn, documents, isRunHere, needOf, only, textOf, tokensIn } from "../support/documents.ts";
+import { bootTime, inRepository } from "./guest.ts";
+
+/** What the documents call the PF and its VFs, and what they are called in the virtual node. */
+const addresses: Readonly<Record<string, string>> = {
+  "0000:03:00.0": "0000:01:00.0",
+  "0000:03:00.2": "0000:01:10.0",
+  "0000:03:00.3": "0000:01:10.2",
+  "0000:03:00.4": "0000:01:10.4",
+  "0000:03:00.5": "0000:01:10.6",
+};
+
+/** What a document expects of its node besides an HCA and the plugin; functions are in guest/documents.sh. */
+const preparations: Readonly<Record<string, string>> = {
+  "docs/operating.md": `virtual_functions 4
+    give_guid 1 02:00:00:00:00:00:00:02; give_guid 2 02:00:00:00:00:00:00:03
+    attach c0 0 trainer-0; attach c1 1 trainer-1; die c1`,
+  "docs/migration.md": `virtual_functions 1; mkdir -p /var/lib/cni/ib-sriov
+    echo '{"type": "ib-sriov", "name": "ib", "deviceID": "0000:01:10.0", "VFID": 0, "Master": "ib0", "HostIFNames": "ib1",
+      "HostIFGUID": "", "ContIFNames": "net1", "ipam": {}, "args": {"cni": null}}' >/var/lib/cni/ib-sriov/c1-net1`,
+  "docs/troubleshooting.md": `virtual_functions 4; attach c1 1 trainer-1
+    echo 0000:01:10.6 >/sys/bus/pci/drivers/mlx5_core/unbind`,
+  // These need no more, or make it themselves.
+  "README.md": "",
+  "docs/development.md": "",
+  "docs/hardware.md": "",
+  "docs/rdma-isolation.md": "mkdir -p /etc/modprobe.d",
+};
+
+/** The blocks that can be run, each under a name of its own. */
+const blocks = documents.flatMap((document) =>
+  blocksIn(textOf(document))
+    .filter((block) => block.language === "sh" && needOf(block) === undefined)
+    .map((block, i) => ({ ...block, document, name: `${document.replaceAll(/\W/g, "-")}.${i}` })),
+);
+const here = blocks.filter(isRunHere);
+const inNode = blocks.filter((block) => !isRunHere(block));
+/** How a virtual node is booted: vhca/README.md has no other command. */
+const boot = here.find(({ document }) => document === "vhca/README.md")?.text ?? "";
+
+const plugin = inRepository("build/ib-sriov");
+/** What the executable's help says, of a command if one is named. */
+const helpOf = (words = "") =>
+  execFileSync(plugin, [...words.split(" "), "--help"].filter(Boolean), { encoding: "utf8" });
+const commands = Array.from(helpOf().matchAll(/^ {2}([a-z]+( [a-z]+)?) {2,}/gm), ([, name = ""]) => name);
+/** What is written here and there. It is in build/, since a Ctrl-C leaves it. */
+const directory = inRepository("build/documents");
+afterAll(() => rmSync(directory, { recursive: true }));
+
+/** Text of a document in the words of the virtual node. */
+function translated(text: string): string {
+  return Object.entries(addresses).reduce((now, [theirs, ours]) => now.replaceAll(theirs, ours), text);
+}
+
+describe("in the virtual node", () => {
+  const results = join(directory, "results");
+  /** What the node itself had to say, of preparations that fail, for example. */
+  let said = "";
+  const result = (name: string) => {
+    try {
+      return readFileSync(join(results, name), "utf8");
+    } catch {
+      return undefined;
+    }
+  };
+
+  beforeAll(async () => {
+    rmSync(directory, { recursive: true, force: true });
+    mkdirSync(results, { recursive: true });
+    const script = join(directory, "script.sh");
+    writeFileSync(script, `mkdir -p /host/out\n${Object.keys(preparations).map(scriptOf).join("\n")}`);
+    const [program = "", ...words] = boot.split(" ");
+    const values: Readonly<Record<string, string>> = { results, "script.sh": script };
+    const args = words.map((word) => values[word] ?? word);
+    const run = await promisify(execFile)(program, args, {
+      cwd: inRepository(""),
+      timeout: bootTime,
+      killSignal: "SIGTERM",
+    });
+    said = run.stdout;
+  }, bootTime);
+
+  test("every document that has commands for it has a node", () => {
+    expect(new Set(inNode.map(({ document }) => document))).toEqual(new Set(Object.keys(preparations)));
+  });
+
+  test.each(inNode)("$document: $text", ({ name, output }) => {
+    expect(result(`${name}.status`), result(name) ?? `not reached\n${said}`).toBe("0\n");
+    if (output !== undefined) expect(result(name)).toMatch(patternOf(translated(output)));
+  });
+});
+
+/** A script that runs a document's blocks one after the other in one shell, which ends at the first that fails. */
+function scriptOf(document: string): string {
+  const encode = (text: string) => Buffer.from(text).toString("base64");
+  const own = inNode.filter((block) => block.document === document);
+  const steps = own.map(({ name, text }) => {
+    const out = `/host/out/${name}`;
+    return `base64 -d <<<${encode(translated(text))} >/tmp/block; . /tmp/block >${out} 2>&1; echo 0 >${out}.status`;
+  });
+  const begin = [textOf("test/e2e/guest/documents.sh"), "fresh", preparations[document], "cd /host"];
+  return `base64 -d <<<${encode([...begin, ...steps].join("\n"))} >/tmp/document; bash /tmp/document || true`;
+}
+
+/** What output must look like: as it stands there, but for the number of blanks, and for "…", which is anything. */
+function patternOf(output: string): RegExp {
+  const lines = output
+    .trim()
+    .split("\n")
+    .map((line) => {
+      // On a line of its own it is any lines.
+      if (line.trim() === "…") return "[\\s\\S]*";
+      return line
+        .trim()
+        .split(/(…| +)/)
+        .map(patternOfPiece)
+        .join("");
+    });
+  return new RegExp(`^${lines.join("\\s*\n")}\\s*$`);
+}
+
+function patternOfPiece(piece: string): string {
+  if (piece === "…") return ".*";
+  return piece.startsWith(" ") ? " +" : piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+}
+
+describe("on this machine", () => {
+  const lines = here.flatMap(({ document, text }) =>
+    text
+      .split("\n")
+      .filter((line) => line !== "")
+      .map((line) => ({ document, line: line.replace(/\s+#.*$/, "") })),
+  );
+
+  test.each(lines.filter(({ line }) => !/^make\b/.test(line)))("$document: $line", ({ line }) => {
+    const [, project, path = "", title = ""] =
+      /^node_modules\/\.bin\/vitest run --project (\S+) (\S+)(?: -t "(.*)")?$/.exec(line) ?? [];
+    // It has booted the virtual node.
+    if (project === undefined) expect(line).toBe(boot);
+    else {
+      // That runs this very test. What it shall look for must be there.
+      expect(textOf("vitest.config.ts")).toContain(`name: "${project}"`);
+      expect(existsSync(path)).toBe(true);
+      if (title !== "") expect(textOf(path)).toMatch(new RegExp(`test\\(.*${title}`));
+    }
+  });
+
+  // They are what .ci/run and the tests call; here it is seen that they are there.
+  const help = execFileSync("make", ["--no-print-directory", "help"], { encoding: "utf8" });
+  const targets = Array.from(help.matchAll(/^ +make (\S+)/gm), ([, target]) => target);
+  const makefile = textOf("Makefile");
+  const made = [...lines, ...named(/^make( |$)/)].filter(({ line }) => /^make\b/.test(line));
+  test.each(made)("$document: $line", ({ line }) => {
+    for (const word of line.split(" ").slice(1)) {
+      const [name = "", value] = word.split("=");
+      if (value === undefined) expect(targets).toContain(name);
+      else expect(makefile).toMatch(new RegExp(`\\b${name}\\b`));
+    }
+  });
+});
+
+test.each(named(/^ib-sriov [a-z]/))("$document names a command that there is: $line", ({ line }) => {
+  const words = line.split(" ").slice(1);
+  const command = commands.find((name) => `${words.join(" ")} `.startsWith(`${name} `));
+  expect(commands).toContain(command);
+  const help = helpOf(command);
+  for (const word of words.filter((each) => each.startsWith("--"))) expect(help).toContain(`${word} `);
+});
+
+/** What the running text of the documents names in passing. Where "…" stands in it, it is no command. */
+function named(pattern: RegExp): { readonly document: string; readonly line: string }[] {
+  return documents.flatMap((document) =>
+    only<Tokens.Codespan>(tokensIn(textOf(document)), "codespan")
+      .filter(({ text }) => pattern.test(text) && !text.includes("…"))
+      .map(({ text }) => ({ document, line: text })),
+  );
+}

@@ -1,0 +1,53 @@
+# The virtual node as a document finds it; its commands follow (test/e2e/docs.test.ts).
+set -eu -o pipefail
+pf=/sys/bus/pci/devices/0000:01:00.0
+
+# A node with an HCA and the plugin, without VFs, pods and attachments, in RDMA's shared mode.
+fresh() {
+  ip -all netns delete
+  rm -rf /var/lib/cni/* /run/cni
+  modprobe -a ib_ipoib ib_uverbs ib_umad
+  [ -d /sys/module/vhca ] || modprobe vhca drvname=mlx5_core devname=mlx5_%d disguise=1
+  echo 0 >/sys/module/vhca/parameters/fail_probe
+  # The namespaces are gone a while after they were deleted, which is what the kernel wants for that.
+  until echo 0 >$pf/sriov_numvfs && rdma system set netns shared; do sleep 0.1; done 2>/dev/null
+  ip link set ib0 up
+  mkdir -p /opt/cni/bin
+  cp /host/ib-sriov /opt/cni/bin/
+  # As udev makes it at boot.
+  ln -sfn /proc/self/fd /dev/fd
+}
+
+# virtual_functions NUMBER
+virtual_functions() {
+  echo "$1" >$pf/sriov_numvfs
+}
+
+# give_guid INDEX GUID: in effect.
+give_guid() {
+  local pci=0000:01:10.$(($1 * 2))
+  ip link set ib0 vf "$1" node_guid "$2"
+  ip link set ib0 vf "$1" port_guid "$2"
+  echo $pci >/sys/bus/pci/drivers/mlx5_core/unbind
+  echo $pci >/sys/bus/pci/drivers/mlx5_core/bind
+}
+
+# attach NAME INDEX POD: container NAME, in a namespace of that name, of a pod, gets a VF.
+attach() {
+  ip netns add "$1"
+  printf '{"cniVersion": "1.0.0", "name": "ib", "type": "ib-sriov", "deviceID": "0000:01:10.%d", "guid": "auto",
+    "link_state": "enable", "ipam": {"type": "host-local", "subnet": "10.56.217.0/24"}}' $(($2 * 2)) |
+    CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin \
+      CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$3" /opt/cni/bin/ib-sriov >/dev/null
+}
+
+# die NAME: its namespace goes, and nobody calls DEL.
+die() {
+  ip netns delete "$1"
+  until ls /sys/class/net | grep -qx net1; do sleep 0.1; done
+}
+
+# Finds fault with a node here, as it should; that is no reason to end.
+ib-sriov() {
+  command ib-sriov "$@" || [ "${1-} $?" = "doctor 1" ]
+}

@@ -1,0 +1,71 @@
+// Links of the documents lead somewhere: to a file of this repository, and to a heading that is there.
+import { existsSync, readdirSync } from "node:fs";
+import { dirname, join, normalize } from "node:path";
+import GithubSlugger from "github-slugger";
+import type { Tokens } from "marked";
+import { describe, expect, test } from "vitest";
+import { documents, only, textOf, tokensIn } from "../../support/documents.ts";
+
+/** The anchors of a document's headings, as GitHub makes them. */
+function anchorsIn(text: string): string[] {
+  const slugger = new GithubSlugger();
+  return only<Tokens.Heading>(tokensIn(text), "heading").map(({ text: heading }) => slugger.slug(heading));
+}
+
+/** Where a document's links and pictures lead that stay in the repository, from its root. */
+function targetsIn(document: string, text: string): { readonly path: string; readonly anchor: string }[] {
+  const tokens = tokensIn(text);
+  const links = [...only<Tokens.Link>(tokens, "link"), ...only<Tokens.Image>(tokens, "image")];
+  return links
+    .map(({ href }) => href)
+    .filter((href) => !/^[a-z]+:/.test(href))
+    .map((href) => {
+      const [path = "", anchor = ""] = href.split("#");
+      return { path: path === "" ? document : normalize(join(dirname(document), path)), anchor };
+    });
+}
+
+/** The targets that are not there. */
+function broken(document: string, text: string): string[] {
+  return targetsIn(document, text)
+    .filter(({ path, anchor }) => {
+      if (path !== document && !existsSync(path)) return true;
+      return anchor !== "" && !anchorsIn(path === document ? text : textOf(path)).includes(anchor);
+    })
+    .map(({ path, anchor }) => `${path}#${anchor}`);
+}
+
+describe.each(documents)("%s", (document) => {
+  test("has no link that leads nowhere", () => {
+    expect(broken(document, textOf(document))).toEqual([]);
+  });
+
+  test("has no heading twice, since a link would lead to the first", () => {
+    const anchors = anchorsIn(textOf(document));
+    // Those of a changelog are the same in each version.
+    if (document !== "CHANGELOG.md") expect(anchors.filter((anchor) => /-\d$/.test(anchor))).toEqual([]);
+  });
+});
+
+test("a file that is not there, and a heading, would be found", () => {
+  const text = "# One\n[a](two.md) [b](#one) [c](#three) [d](README.md#documentation) ![e](pictures/no.svg)";
+  expect(broken("docs/x.md", text)).toEqual(["docs/two.md#", "docs/x.md#three", "docs/pictures/no.svg#"]);
+});
+
+test("every document and every picture is linked to", () => {
+  const targets = documents.flatMap((document) =>
+    targetsIn(document, textOf(document)).map(({ path }) => path),
+  );
+  const pictures = readdirSync("docs/pictures").map((name) => `docs/pictures/${name}`);
+  const lonely = [...documents, ...pictures].filter((path) => !targets.includes(path));
+  expect(lonely).toEqual([]);
+});
+
+test("pictures are SVG that says what it shows, and has colours for dark pages", () => {
+  for (const name of readdirSync("docs/pictures")) {
+    const text = textOf(`docs/pictures/${name}`);
+    expect(text).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 \d+ \d+"/);
+    expect(text).toMatch(/<title id="title">.{20,}<\/title>/);
+    expect(text).toContain("@media (prefers-color-scheme: dark)");
+  }
+});
