@@ -1,6 +1,5 @@
+import { fieldsOf, keptFields } from "../cni/configuration.ts";
 import { fromJson, isObject } from "../cni/document.ts";
-import { codes } from "../cni/errors.ts";
-import { Fields } from "../cni/fields.ts";
 import { parseGuid } from "../infiniband/guid.ts";
 import { parsePciAddress } from "../node/pci-address.ts";
 import type { AttachmentRecord } from "./record.ts";
@@ -16,7 +15,7 @@ const format = 1;
 
 /** The text of the file. `pfName` is the PF's netdev, which the Go plugin looks up by name. */
 export function recordDocument(record: AttachmentRecord, pfName: string): string {
-  const config = fieldsOf(fromJson(record.call.stdin));
+  const config = keptFields(record.call.stdin);
   // A value of a type that Go does not expect there would make all of it unreadable.
   const text = (key: string, of = config) => {
     const value = of.raw(key);
@@ -46,11 +45,6 @@ export function recordDocument(record: AttachmentRecord, pfName: string): string
     runtimeConfig: { infinibandGUID: record.wanted.guid ?? "" },
     args: { cni: null },
   });
-}
-
-/** What a part of the network configuration holds, none where it is no object. */
-function fieldsOf(value: unknown): Fields {
-  return new Fields(isObject(value) ? value : {}, "network configuration", codes.badConfiguration);
 }
 
 /** What the Go plugin moves back where `rdmaIsolation` stands there; it knows one RDMA device only. */

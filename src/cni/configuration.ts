@@ -29,7 +29,25 @@ export function parseConfiguration(text: string): Configuration {
   if (!isIdentifier(name)) {
     throw new CniError(codes.badConfiguration, "invalid characters found in network name", { details: name });
   }
+  last = { text, fields };
   return { text, fields, name, cniVersion: fields.string("cniVersion") ?? "0.1.0" };
+}
+
+/** The configuration that was read last: in one call the same text is asked for again and again. */
+let last: { readonly text: string; readonly fields: Fields } | undefined;
+
+/**
+ * A configuration that was taken before and is kept as text: its members, none where it cannot be read. It has been
+ * checked before, or is not going to be.
+ */
+export function keptFields(text: string): Fields {
+  if (last?.text !== text) last = { text, fields: fieldsOf(fromJson(text)) };
+  return last.fields;
+}
+
+/** The members of a part of such a configuration, none where it is no object. */
+export function fieldsOf(value: unknown): Fields {
+  return new Fields(isObject(value) ? value : {}, "network configuration", codes.badConfiguration);
 }
 
 /** The IPAM plugin's name; undefined where no addresses are wanted (no `ipam`, or one without `type`). */
@@ -42,19 +60,13 @@ export function ipamType(configuration: Configuration): string | undefined {
  * Cheaper than {@link parseConfiguration}, and never throws.
  */
 export function ipamTypeOf(text: string): string | undefined {
-  const object = fromJson(text);
-  if (!isObject(object)) return undefined;
-  const ipam = new Fields(object, "network configuration", codes.badConfiguration).raw("ipam");
-  if (!isObject(ipam)) return undefined;
-  const type = new Fields(ipam, "network configuration", codes.badConfiguration).raw("type");
+  const type = fieldsOf(keptFields(text).raw("ipam")).raw("type");
   return typeof type === "string" && type !== "" ? type : undefined;
 }
 
 /** The network's name in such a text; undefined where it cannot be read. */
 export function networkNameOf(text: string): string | undefined {
-  const object = fromJson(text);
-  if (!isObject(object)) return undefined;
-  const name = new Fields(object, "network configuration", codes.badConfiguration).raw("name");
+  const name = keptFields(text).raw("name");
   return typeof name === "string" ? name : undefined;
 }
 

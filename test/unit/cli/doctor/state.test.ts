@@ -84,7 +84,7 @@ describe("records", () => {
     const dead: Attached = { ...attached, condition: "dead" };
     const broken: Attached = { ...attached, condition: "broken", pod: "default/trainer" };
     expect(examine([dead, attached, broken])).toEqual([
-      ["doubtful: left behind: dead: c1 net1, broken: default/trainer net1", "ib-sriov gc"],
+      ["doubtful: left behind: dead: c1 net1, broken: default/trainer (c1) net1", "ib-sriov gc"],
     ]);
   });
 
