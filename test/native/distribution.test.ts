@@ -15,7 +15,9 @@ function make(directory: string, ...args: string[]): SpawnSyncReturns<string> {
   return spawnSync("make", ["--no-print-directory", ...args], { cwd: directory, env, encoding: "utf8" });
 }
 
-function succeeded({ status, stdout, stderr }: SpawnSyncReturns<string>): string {
+function succeeded({ status, stdout, stderr: all }: SpawnSyncReturns<string>): string {
+  // What has not been fetched yet is, which is said.
+  const stderr = all.replaceAll(/^\[with\] .*\n/gm, "");
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout;
 }
