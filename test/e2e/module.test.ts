@@ -67,6 +67,28 @@ test("a VF's pkey table is what was set, over a rebind, and its netdev is in the
   expect(await table()).toBe("0xffff 0x0000 0x0000 0x0000\n");
 });
 
+// IPoIB reads the table when it makes the netdev, and the driver knows of a device only once that is done.
+test("a VF's pkey table that is set in the middle of a probe is the one that the netdev hears of", async () => {
+  const driver = "/sys/bus/pci/drivers/mlx5_core";
+  const rounds = 40;
+  const missed = await node.shell(`for round in $(seq 10 $((9 + ${rounds}))); do
+      echo ${vf} >${driver}/unbind
+      { until ls /sys/bus/pci/devices/${vf}/infiniband/*/node_guid; do :; done >/dev/null 2>&1
+        echo "${vf} 0x80$round" >/sys/module/vhca/parameters/pkeys; } &
+      echo ${vf} >${driver}/bind
+      wait
+      for moment in $(seq 100); do
+        read -r pkey <"$(echo /sys/bus/pci/devices/${vf}/net/*/pkey)"
+        [ "$pkey" != 0x80$round ] || continue 2
+        sleep 0.02
+      done
+      echo "$pkey instead of 0x80$round"
+    done
+    echo "${vf} 0xffff" >/sys/module/vhca/parameters/pkeys`);
+  expect(missed).toBe("");
+  await rebind();
+});
+
 test("a fault happens once", async () => {
   await node.shell(
     "echo 16 >/sys/module/vhca/parameters/fail_guid; echo 1 >/sys/module/vhca/parameters/skip_guid",

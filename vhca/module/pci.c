@@ -27,6 +27,9 @@ static int vhca_register(struct vhca_dev *d)
 	if (d->pf) {
 		mutex_lock(&vhca_vfs_lock);
 		d->pf->vfs[d->vf].dev = d;
+		/* IPoIB may have read the table before it was set. */
+		if (d->pf->vfs[d->vf].pkeys_untold)
+			vhca_tell_pkeys(&d->pf->vfs[d->vf]);
 		mutex_unlock(&vhca_vfs_lock);
 	}
 	dev_info(&d->pdev->dev, "%s: %s %d guid %016llx/%016llx lid %d\n",

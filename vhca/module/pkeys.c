@@ -9,14 +9,25 @@
 
 #include "vhca.h"
 
-static int vhca_set_pkeys(struct pci_dev *pdev, const u16 *pkeys)
+/* Tells whoever uses the device that its table has changed. With vhca_vfs_lock. */
+void vhca_tell_pkeys(struct vhca_vf *vf)
 {
 	struct ib_event ev = {
 		.event = IB_EVENT_PKEY_CHANGE,
 		.element.port_num = 1,
 	};
+
+	vf->pkeys_untold = !vf->dev;
+	if (!vf->dev)
+		return;
+	ev.device = &vf->dev->ibdev;
+	ib_dispatch_event(&ev);
+}
+
+static int vhca_set_pkeys(struct pci_dev *pdev, const u16 *pkeys)
+{
 	struct pci_dev *phys = pci_physfn(pdev);
-	struct vhca_dev *pf, *v;
+	struct vhca_dev *pf;
 	int i, vf = pci_iov_vf_id(pdev);
 
 	if (vf < 0 || vf >= VHCA_MAX_VFS || phys->driver != &vhca_driver)
@@ -25,11 +36,7 @@ static int vhca_set_pkeys(struct pci_dev *pdev, const u16 *pkeys)
 	mutex_lock(&vhca_vfs_lock);
 	for (i = 0; i < VHCA_PKEYS; i++)
 		WRITE_ONCE(pf->vfs[vf].pkeys[i], pkeys[i]);
-	v = pf->vfs[vf].dev;
-	if (v) {
-		ev.device = &v->ibdev;
-		ib_dispatch_event(&ev);
-	}
+	vhca_tell_pkeys(&pf->vfs[vf]);
 	mutex_unlock(&vhca_vfs_lock);
 	dev_info(&pdev->dev, "pkeys %04x %04x %04x %04x\n", pkeys[0], pkeys[1],
 		 pkeys[2], pkeys[3]);

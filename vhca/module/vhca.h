@@ -67,6 +67,7 @@ struct vhca_vf {
 	u64 node_guid, port_guid;
 	int link;			/* IFLA_VF_LINK_STATE_* */
 	u16 pkeys[VHCA_PKEYS];		/* as a subnet manager has set them */
+	bool pkeys_untold;		/* set while there was no device to tell */
 	struct vhca_dev *dev;		/* while the VF's driver is bound */
 };
 
@@ -160,6 +161,10 @@ extern const struct ib_device_ops vhca_pf_ops;
 extern struct pci_driver vhca_driver;	/* pci.c */
 
 void vhca_vfs_init(struct vhca_dev *pf);
+
+/* pkeys.c */
+
+void vhca_tell_pkeys(struct vhca_vf *vf);
 
 /* port.c */
 
