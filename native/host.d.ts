@@ -143,10 +143,10 @@ declare module "host" {
    */
   function appendFile(path: string, text: string, mark: string, mode: number, limit: number): void;
   /**
-   * Sends a datagram to the AF_UNIX socket at a path. ENOENT: there is none; ECONNREFUSED: nobody has it open; EAGAIN:
-   * who has does not read.
+   * Sends a datagram to the AF_UNIX socket at a path. False: nobody listens there (ENOENT, ECONNREFUSED). EAGAIN: who
+   * does does not read.
    */
-  function sendDatagram(path: string, text: string): void;
+  function sendDatagram(path: string, text: string): boolean;
 
   // ---- locks ------------------------------------------------------------------------------------------
   /** Opens (makes if need be, O_NOFOLLOW, regular files only) a lock file for reading and writing; not locked yet. */
