@@ -157,6 +157,20 @@ declare module "host" {
   function readAt0(fd: number, limit: number): string;
   /** One pwrite(2) at offset 0; does not truncate. A short write throws EIO. */
   function writeAt0(fd: number, text: string): void;
+  /**
+   * Appends `text` (O_APPEND, one write(2)) to the file that has that path while its lock is held, as {@link lock} takes
+   * it; opened as {@link openLock} does. Where it cannot be written whole nothing of it is there. Where the file would
+   * become longer than `limit` bytes nothing is written.
+   * @returns in that case the file's descriptor, locked, for whoever puts another file in its place: who waits for the
+   * lock then takes that one. It is to be closed.
+   */
+  function appendLocked(
+    path: string,
+    text: string,
+    mode: number,
+    limit: number,
+    deadline: number,
+  ): number | undefined;
 
   // ---- network namespaces -----------------------------------------------------------------------------
   /** Opens a namespace file, O_RDONLY. */
