@@ -36,7 +36,9 @@ static JSValue host_sendDatagram(HOST_ARGUMENTS)
   if (text != NULL) {
     const char *call;
     const int error = send_to(path, text, length, &call);
-    result = error == 0 ? JS_UNDEFINED : host_throw(context, error, call, path);
+    /* No socket, or one that nobody has open: that is no error, but how most containers are. */
+    const bool is_nobody_there = error == ENOENT || error == ECONNREFUSED;
+    result = error == 0 || is_nobody_there ? JS_NewBool(context, error == 0) : host_throw(context, error, call, path);
   }
   js_free(context, text);
   js_free(context, path);

@@ -143,10 +143,10 @@ declare module "host" {
    */
   function appendFile(path: string, text: string, mark: string, mode: number, limit: number): void;
   /**
-   * Sends a datagram to the AF_UNIX socket at a path. ENOENT: there is none; ECONNREFUSED: nobody has it open; EAGAIN:
-   * who has does not read.
+   * Sends a datagram to the AF_UNIX socket at a path. False: nobody listens there (ENOENT, ECONNREFUSED). EAGAIN: who
+   * does does not read.
    */
-  function sendDatagram(path: string, text: string): void;
+  function sendDatagram(path: string, text: string): boolean;
 
   // ---- locks ------------------------------------------------------------------------------------------
   /** Opens (makes if need be, O_NOFOLLOW, regular files only) a lock file for reading and writing; not locked yet. */
@@ -157,6 +157,20 @@ declare module "host" {
   function readAt0(fd: number, limit: number): string;
   /** One pwrite(2) at offset 0; does not truncate. A short write throws EIO. */
   function writeAt0(fd: number, text: string): void;
+  /**
+   * Appends `text` (O_APPEND, one write(2)) to the file that has that path while its lock is held, as {@link lock} takes
+   * it; opened as {@link openLock} does. Where it cannot be written whole nothing of it is there. Where the file would
+   * become longer than `limit` bytes nothing is written.
+   * @returns in that case the file's descriptor, locked, for whoever puts another file in its place: who waits for the
+   * lock then takes that one. It is to be closed.
+   */
+  function appendLocked(
+    path: string,
+    text: string,
+    mode: number,
+    limit: number,
+    deadline: number,
+  ): number | undefined;
 
   // ---- network namespaces -----------------------------------------------------------------------------
   /** Opens a namespace file, O_RDONLY. */

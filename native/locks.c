@@ -1,4 +1,4 @@
-/* Lock files: one that holds a lock writes into it who it is. */
+/* Lock files: one that holds a lock writes into it who it is. And a file to which many add, each while it has the lock. */
 #include "host.h"
 
 #include <errno.h>
@@ -50,15 +50,22 @@ static int lock_waiting(int fd, double deadline)
   return error;
 }
 
+/* Takes the lock of a file; 0 or an errno. */
+static int lock_until(int fd, double deadline)
+{
+  const int error = flock(fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
+  if (error != EWOULDBLOCK)
+    return error;
+  return host_take_signal() ? EINTR : host_now() >= deadline ? ETIMEDOUT : lock_waiting(fd, deadline);
+}
+
 static JSValue host_lock(HOST_ARGUMENTS)
 {
   int fd;
   double deadline;
   if (!host_fd(context, argv[0], &fd) || !host_deadline(context, argv[1], &deadline))
     return JS_EXCEPTION;
-  int error = flock(fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
-  if (error == EWOULDBLOCK)
-    error = host_take_signal() ? EINTR : host_now() >= deadline ? ETIMEDOUT : lock_waiting(fd, deadline);
+  const int error = lock_until(fd, deadline);
   return error == 0 ? JS_UNDEFINED : host_throw_fd(context, error, "flock", fd);
 }
 
@@ -91,10 +98,86 @@ static JSValue host_writeAt0(HOST_ARGUMENTS)
   return error == 0 ? JS_UNDEFINED : host_throw_fd(context, error, "pwrite", fd);
 }
 
+/*
+ * Opens a file, which is made if need be, and takes its lock; 0 or an errno, and the call that it came from. Who had the
+ * lock before may have put another file in its place, and what has no name any more nobody reads: then once more.
+ */
+static int open_locked(const char *path, mode_t mode, double deadline, int *fd, off_t *size, const char **call)
+{
+  const int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
+  for (;;) {
+    struct stat status;
+    *call = "open";
+    *fd = open(path, flags, mode);
+    if (*fd < 0)
+      return errno;
+    *call = "flock";
+    int error = lock_until(*fd, deadline);
+    if (error == 0) {
+      *call = "open";
+      error = fstat(*fd, &status) < 0 ? errno : S_ISREG(status.st_mode) ? 0 : EINVAL;
+    }
+    if (error == 0 && status.st_nlink > 0) {
+      *size = status.st_size;
+      return 0;
+    }
+    close(*fd);
+    if (error != 0)
+      return error;
+    /* A file system may know no links, and then this has no end. */
+    *call = "flock";
+    if (host_now() >= deadline)
+      return ETIMEDOUT;
+  }
+}
+
+/* One write(2). Half a text would spoil the next one, so it is taken away again. 0 or an errno. */
+static int append_whole(int fd, off_t size, const char *text, size_t length)
+{
+  const ssize_t written = write(fd, text, length);
+  if (written == (ssize_t)length)
+    return 0;
+  return written < 0 || ftruncate(fd, size) < 0 ? errno : EIO;
+}
+
+static JSValue host_appendLocked(HOST_ARGUMENTS)
+{
+  int64_t mode, limit;
+  double deadline;
+  if (!host_integer(context, argv[2], "mode", 0, 07777, &mode) ||
+      !host_integer(context, argv[3], "limit", 0, INT64_C(1) << 40, &limit) ||
+      !host_deadline(context, argv[4], &deadline))
+    return JS_EXCEPTION;
+  size_t length;
+  char *path = host_name(context, argv[0], "open");
+  char *text = path == NULL ? NULL : host_text(context, argv[1], &length);
+  JSValue result = JS_EXCEPTION;
+  if (text != NULL) {
+    int fd;
+    off_t size = 0;
+    const char *call;
+    int error = open_locked(path, (mode_t)mode, deadline, &fd, &size, &call);
+    if (error == 0 && size > 0 && size + (off_t)length > limit) {
+      result = JS_NewInt32(context, fd);
+    } else {
+      if (error == 0) {
+        call = "write";
+        error = append_whole(fd, size, text, length);
+        close(fd);
+      }
+      result = error == 0 ? JS_UNDEFINED : host_throw(context, error, call, path);
+    }
+  }
+  js_free(context, text);
+  js_free(context, path);
+  return result;
+}
+
 const JSCFunctionListEntry host_locks_functions[] = {
   HOST_FUNCTION(openLock, 2),
   HOST_FUNCTION(lock, 2),
   HOST_FUNCTION(readAt0, 2),
   HOST_FUNCTION(writeAt0, 2),
+  HOST_FUNCTION(appendLocked, 5),
 };
 const int host_locks_count = COUNT_OF(host_locks_functions);

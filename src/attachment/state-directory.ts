@@ -76,12 +76,12 @@ export class StateDirectory {
     return this.files.lock(`${root}/.node`);
   }
 
-  /** The file in which calls are counted (src/log/counters.ts), which has room for so many bytes. */
-  counters(room: number): Lock {
-    return this.files.lock(countersFile, room);
+  /** Adds a line to the file in which calls are counted (src/log/counters.ts), as {@link Files.addLine} does. */
+  count(line: string, limit: number, deadline: number, shorten: (text: string) => string): void {
+    this.files.addLine(countersFile, line, limit, deadline, shorten);
   }
 
-  /** What that file says; "" where there is none. To be read without the lock, and so perhaps while it is written. */
+  /** What that file says; "" where there is none. */
   countersText(): string {
     return this.files.read(countersFile) ?? "";
   }

@@ -111,8 +111,25 @@ export class LinuxFiles implements Files {
     });
   }
 
-  lock(path: string, room?: number): Lock {
-    return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits, room);
+  addLine(
+    path: string,
+    line: string,
+    limit: number,
+    deadline: number,
+    shorten: (text: string) => string,
+  ): void {
+    const append = () => host.appendLocked(path, line, FILE_MODE, limit, deadline);
+    const full = this.waits.until(`the lock ${path}`, append);
+    if (full === undefined) return;
+    try {
+      this.replaceForeign(path, shorten(`${this.read(path) ?? ""}${line}`), FILE_MODE, `${path}.new`);
+    } finally {
+      host.close(full);
+    }
+  }
+
+  lock(path: string): Lock {
+    return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits);
   }
 
   /** Where a directory of ours is, is the administrator's affair: links (/var/run is one) are followed here. */

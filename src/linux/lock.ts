@@ -3,6 +3,9 @@ import type { Lock, LockHolder } from "../node/files.ts";
 import { lockHolders } from "./lock-holders.ts";
 import type { Waits } from "./waits.ts";
 
+/** Bytes of its text. It is always as long, so that one write replaces a longer one before it. */
+const room = 1024;
+
 /** A lock file, by flock(2): it is held by the open file, and so also by a child that inherits it. */
 export class LinuxLock implements Lock {
   private released = false;
@@ -11,8 +14,6 @@ export class LinuxLock implements Lock {
     private readonly path: string,
     readonly fd: number,
     private readonly waits: Waits,
-    /** Bytes of its text. It is always as long, so that one write replaces a longer one before it. */
-    private readonly room = 1024,
   ) {}
 
   acquire(deadline: number): void {
@@ -25,15 +26,14 @@ export class LinuxLock implements Lock {
 
   /** Without the white space at its end, since {@link write} pads with that. */
   read(): string {
-    return host.readAt0(this.fd, this.room).trimEnd();
+    return host.readAt0(this.fd, room).trimEnd();
   }
 
   write(text: string): void {
     const length = host.utf8Encode(text).length;
-    if (length > this.room)
-      throw new RangeError(`${length} bytes are too many for the lock file ${this.path}`);
+    if (length > room) throw new RangeError(`${length} bytes are too many for the lock file ${this.path}`);
     try {
-      host.writeAt0(this.fd, text + " ".repeat(this.room - length));
+      host.writeAt0(this.fd, text + " ".repeat(room - length));
     } catch (cause) {
       // A full disk, most likely; of the descriptor alone nobody could tell which.
       throw new Error(`write the lock file ${this.path}: ${cause instanceof Error ? cause.message : cause}`, {

@@ -1,14 +1,11 @@
 import { StateDirectory } from "../attachment/state-directory.ts";
 import { messageOf } from "../cni/error-document.ts";
 import type { Node } from "../node/node.ts";
-import { COUNTED, COUNTERS_BYTES, counted } from "./counters.ts";
+import { COUNTED, COUNTERS_BYTES, COUNTERS_PATIENCE, lineOf, summed } from "./counters.ts";
 import { journalEntry, jsonLine, LINE_MARK } from "./encode.ts";
-import { type EndedCall, type Entry, entryOf, levelOf } from "./entry.ts";
+import { type EndedCall, type Ending, endingOf, entryOf } from "./entry.ts";
 import { LEVELS } from "./level.ts";
 import type { LogConfig } from "./log-config.ts";
-
-/** How long the file of the counters is waited for, ms: others have it for the time of two system calls. */
-const patience = 20;
 
 /**
  * What is left of a call that is over: an entry in the log, and one more in the counters. It never throws: a call that
@@ -17,12 +14,10 @@ const patience = 20;
  */
 export function conclude(node: Node, call: EndedCall, { level, file }: LogConfig): string | undefined {
   try {
-    const isLogged = LEVELS.indexOf(levelOf(call)) <= LEVELS.indexOf(level);
-    const isCounted = COUNTED.includes(call.getenv("CNI_COMMAND") ?? "");
-    if (!isLogged && !isCounted) return undefined;
-    const entry = entryOf(node.clock, call);
-    if (isCounted) count(node, entry);
-    if (!isLogged) return undefined;
+    const ending = endingOf(node.clock, call);
+    if (COUNTED.includes(ending.command)) count(node, ending);
+    if (LEVELS.indexOf(ending.level) > LEVELS.indexOf(level)) return undefined;
+    const entry = entryOf(node.clock, call, ending);
     if (file === undefined) node.logs.send(journalEntry(entry));
     else node.logs.append(file, jsonLine(entry), LINE_MARK);
     return undefined;
@@ -35,15 +30,11 @@ export function conclude(node: Node, call: EndedCall, { level, file }: LogConfig
  * Where there is no state directory nothing was ever attached, and nothing is counted; nor is a call that cannot have
  * the file in time. A call that does not wait is worth more than an exact number.
  */
-function count(node: Node, { command, ms, steps, error }: Entry): void {
+function count(node: Node, { command, ms, steps, error }: Ending): void {
   try {
-    const file = new StateDirectory(node.files).counters(COUNTERS_BYTES);
-    try {
-      file.acquire(node.clock.now() + patience);
-      file.write(counted(file.read(), { command, ms, steps, code: error?.code }));
-    } finally {
-      file.release();
-    }
+    const line = lineOf({ command, ms, steps, code: error?.code });
+    const deadline = node.clock.now() + COUNTERS_PATIENCE;
+    new StateDirectory(node.files).count(line, COUNTERS_BYTES, deadline, summed);
   } catch {
     // Not counted.
   }

@@ -1,21 +1,32 @@
 import { formatTime } from "host";
-import { isNamed } from "../attachment/record.ts";
+import { type AttachmentRecord, isNamed } from "../attachment/record.ts";
 import { argument, parseArgs } from "../cni/args.ts";
 import { type ErrorObject, errorObject } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Clock } from "../node/clock.ts";
 import type { Level } from "./level.ts";
-import { rounded, type StepTrace, type Trace } from "./trace.ts";
+import { stepsJson } from "./steps-json.ts";
+import { rounded, type Trace } from "./trace.ts";
+
+/** How a call has ended. */
+export interface Ending {
+  /** CNI_COMMAND. */
+  readonly command: string;
+  readonly level: Level;
+  /** How long the call took, ms. */
+  readonly ms: number;
+  /** What it did, and how long each step took; as {@link stepsJson} has it. */
+  readonly steps: string;
+  readonly error: Pick<ErrorObject, "code" | "msg" | "details"> | undefined;
+}
 
 /** What the log says of one call. What was not to be had is "". */
-export interface Entry {
+export interface Entry extends Ending {
   /** When it ended, RFC 3339. */
   readonly time: string;
-  readonly level: Level;
   /** All of it in one line. */
   readonly msg: string;
-  /** CNI_COMMAND and so on, as they came; under the names that sriov-cni logs them. */
-  readonly command: string;
+  /** CNI_CONTAINERID and so on, as they came; under the names that sriov-cni logs them. */
   readonly containerID: string;
   readonly ifname: string;
   readonly netns: string;
@@ -28,13 +39,9 @@ export interface Entry {
   readonly vf: string;
   /** The GUID that the network wants it to have. */
   readonly guid: string;
-  /** How long the call took, ms. */
-  readonly ms: number;
-  readonly steps: readonly StepTrace[];
   readonly warnings: readonly string[];
   /** Other attachments that it undid, e.g. "c1 net1 0000:03:00.2": those that GC found, or one that had died. */
   readonly others: readonly string[];
-  readonly error: Pick<ErrorObject, "code" | "msg" | "details"> | undefined;
 }
 
 /** A call that is over. */
@@ -51,65 +58,72 @@ export interface EndedCall {
 /** Longest text of an entry, characters: a variable, what an IPAM plugin said, a stack can be of any length. */
 const longest = 1000;
 
-/** The entry of a call that ends now. */
-export function entryOf(clock: Pick<Clock, "now" | "wall">, call: EndedCall): Entry {
-  const { getenv, network, trace, error } = call;
-  const variable = (name: string) => getenv(`CNI_${name}`) ?? "";
-  const args = parseArgs(variable("ARGS"));
-  const name = { containerId: variable("CONTAINERID"), ifname: variable("IFNAME") };
-  const record = trace.records.findLast((each) => isNamed(name, each));
-  const failure = error === undefined ? undefined : errorObject(error);
-  const entry = {
-    time: formatTime(Math.floor(clock.wall())),
-    level: levelOf(call),
-    msg: "",
-    command: cut(variable("COMMAND")),
-    containerID: cut(name.containerId),
-    ifname: cut(name.ifname),
-    netns: cut(variable("NETNS")),
-    podNamespace: cut(argument(args, "K8S_POD_NAMESPACE")),
-    podName: cut(argument(args, "K8S_POD_NAME")),
-    network: cut(network?.name),
-    vf: record?.vf.pci ?? cut(network?.deviceID),
-    guid: record?.wanted.guid ?? "",
-    ms: rounded(clock.now() - trace.begin),
-    steps: trace.steps,
-    warnings: trace.warnings.map(cut),
-    others: trace.records
-      .filter((each) => !isNamed(name, each))
-      .map(({ containerId, ifname, vf }) => `${containerId} ${ifname} ${vf.pci}`),
-    error: failure && { code: failure.code, msg: cut(failure.msg), details: cut(failure.details) },
-  };
-  return { ...entry, msg: sentence(entry) };
+/** How a call has ended that ends now. */
+export function endingOf(clock: Pick<Clock, "now">, { getenv, trace, error }: EndedCall): Ending {
+  const command = cut(getenv("CNI_COMMAND"));
+  const ms = rounded(clock.now() - trace.begin);
+  const steps = stepsJson(trace.steps);
+  if (error === undefined) return { command, level: levelOfSuccess(command, trace), ms, steps, error };
+  const { code, msg, details } = errorObject(error);
+  const isOurFault = code === codes.internal && !(error instanceof CniError);
+  const level = isOurFault ? "panic" : "error";
+  return { command, level, ms, steps, error: { code, msg: cut(msg), details: cut(details) } };
 }
 
-/** How serious what has become of a call is. */
-export function levelOf({ getenv, trace, error }: EndedCall): Level {
-  if (error !== undefined) return isOurFault(error) ? "panic" : "error";
+function levelOfSuccess(command: string, trace: Trace): Level {
   // Runtimes ask for it every few seconds: what it says matters when it says no.
-  if (getenv("CNI_COMMAND") === "STATUS") return "debug";
+  if (command === "STATUS") return "debug";
   return trace.warnings.length > 0 ? "warning" : "info";
 }
 
-function isOurFault(error: unknown): boolean {
-  return !(error instanceof CniError) && errorObject(error).code === codes.internal;
+/** The entry of a call that has ended so. */
+export function entryOf(
+  clock: Pick<Clock, "wall">,
+  { getenv, network, trace }: EndedCall,
+  ending: Ending,
+): Entry {
+  const args = parseArgs(getenv("CNI_ARGS") ?? "");
+  const name = { containerId: getenv("CNI_CONTAINERID") ?? "", ifname: getenv("CNI_IFNAME") ?? "" };
+  let own: AttachmentRecord | undefined;
+  const others: string[] = [];
+  for (const record of trace.records) {
+    if (isNamed(name, record)) own = record;
+    else others.push(`${record.containerId} ${record.ifname} ${record.vf.pci}`);
+  }
+  const { command, level, ms, steps, error } = ending;
+  const containerID = cut(name.containerId);
+  const ifname = cut(name.ifname);
+  const podNamespace = cut(argument(args, "K8S_POD_NAMESPACE"));
+  const podName = cut(argument(args, "K8S_POD_NAME"));
+  const networkName = cut(network?.name);
+  const vf = own?.vf.pci ?? cut(network?.deviceID);
+  const whose = podName === "" ? containerID : `${podNamespace}/${podName}`;
+  const end = error === undefined ? "done" : `failed with code ${error.code}: ${error.msg}`;
+  const call = `${command}${word(whose)}${word(ifname)}${word(networkName)}${word(vf)}`;
+  return {
+    time: formatTime(Math.floor(clock.wall())),
+    level,
+    msg: `${call}: ${end} (${Math.round(ms)} ms)`.replaceAll("\n", " "),
+    command,
+    containerID,
+    ifname,
+    netns: cut(getenv("CNI_NETNS")),
+    podNamespace,
+    podName,
+    network: networkName,
+    vf,
+    guid: own?.wanted.guid ?? "",
+    ms,
+    steps,
+    warnings: trace.warnings.map(cut),
+    others,
+    error,
+  };
 }
 
-function sentence({
-  command,
-  podNamespace,
-  podName,
-  containerID,
-  ifname,
-  network,
-  vf,
-  ms,
-  error,
-}: Entry): string {
-  const whose = podName === "" ? containerID : `${podNamespace}/${podName}`;
-  const call = [command, whose, ifname, network, vf].filter((each) => each !== "").join(" ");
-  const end = error === undefined ? "done" : `failed with code ${error.code}: ${error.msg}`;
-  return `${call}: ${end} (${Math.round(ms)} ms)`.replaceAll("\n", " ");
+/** One more word of a sentence, if it is one. */
+function word(text: string): string {
+  return text === "" ? "" : ` ${text}`;
 }
 
 /** A text, if it is one, and not too much of it. */

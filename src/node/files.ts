@@ -57,8 +57,18 @@ export interface Files {
   /** Is there anything at that path, as far as we may look? */
   exists(path: string): boolean;
   /**
-   * Opens a lock file, making it if need be. Its directory must exist.
-   * @param room how many bytes of text it has room for, at most 4096; default 1024.
+   * Adds a line to a file that many add to, each while it has the file's lock; made if need be. Its directory must
+   * exist. Where the file would become longer than `limit` bytes, what `shorten` makes of all its lines, the new one
+   * with them, takes its place, whole or not at all. Who reads it needs no lock: no line is ever missing.
+   * @throws {TimeoutError} at the deadline.
    */
-  lock(path: string, room?: number): Lock;
+  addLine(
+    path: string,
+    line: string,
+    limit: number,
+    deadline: number,
+    shorten: (text: string) => string,
+  ): void;
+  /** Opens a lock file, making it if need be. Its directory must exist. */
+  lock(path: string): Lock;
 }

@@ -13,6 +13,8 @@ const [vf] = vfs;
 const guid = "02:00:00:00:00:00:00:77";
 const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
 const counters = "/var/lib/cni/ib-sriov/.calls";
+/** COUNTERS_BYTES of src/log/counters.ts. */
+const mostBytes = 32 << 10;
 
 /** The steps of an entry, as "apply GUID", and how long each took, ms. */
 const durations = (steps: string) =>
@@ -249,13 +251,49 @@ describe("metrics", () => {
     });
   });
 
-  test("no call waits for them: counters that somebody holds stay as they are", () =>
+  test("are the same after many calls have become one line, by a call or by who asks", () =>
+    node.unchanged(async () => {
+      const config = network(vf);
+      const counts = async () => {
+        const value = await metrics();
+        return ["ADD", "DEL"].map((verb) =>
+          value("ib_sriov_call_duration_seconds", `verb="${verb}"`, "_count"),
+        );
+      };
+      const bytes = async () => Number(await node.shell(`wc -c <${counters}`));
+      const repeat = (times: number) =>
+        node.shell(`for i in $(seq ${times}); do cat /tmp/pair; done >>${counters}`);
+      await node.shell(`rm -f ${counters}`);
+      await node.add("a", config);
+      await node.del("a", config);
+      const pair = await bytes();
+      await node.shell(`cp ${counters} /tmp/pair`);
+      const most = Math.floor(mostBytes / pair);
+      await repeat(most - 1);
+      for (let round = 0; round < 2; round++) {
+        await node.add("a", config);
+        await node.del("a", config);
+      }
+      expect(await bytes()).toBeLessThan(4096);
+      expect(await counts()).toEqual([most + 2, most + 2]);
+      await repeat(most - 8);
+      const both = 2 * most - 6;
+      expect(await counts()).toEqual([both, both]);
+      expect(await bytes()).toBeLessThan(1024);
+      expect(await counts()).toEqual([both, both]);
+      expect(await node.shell(`stat -c %a ${counters}; ls -A ${counters}*`)).toBe(`600\n${counters}\n`);
+    }));
+
+  test("nobody waits for them: counters that somebody holds stay as they are", () =>
     node.unchanged(async () => {
       const config = network(vf);
       await node.add("a", config);
+      await node.shell(`rm ${counters}; for i in $(seq 600); do echo '{"GC":[1000,1]}'; done >${counters}`);
       const before = await node.shell(`cat ${counters}`);
       await node.shell(`mkfifo /tmp/held; /host/hold-lock ${counters} 60 >/tmp/held & read -r _ </tmp/held`);
       await node.call({ command: "DEL", netns: "a", config }, 20);
+      const value = await metrics();
+      expect(value("ib_sriov_call_duration_seconds", 'verb="GC"', "_count")).toBe(600);
       expect(await node.shell(`cat ${counters}; kill $(pidof hold-lock)`)).toBe(before);
     }));
 });

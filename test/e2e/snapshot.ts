@@ -102,6 +102,6 @@ function isLinkLocal(text: string): boolean {
 
 /** Anything below /var/lib/cni but lock files, counters and what host-local remembers of addresses given back. */
 function isState(path: string): boolean {
-  if (/^\/var\/lib\/cni\/ib-sriov\/(\.node|\.calls|\.vf\/[^/]+)$/.test(path)) return false;
+  if (/^\/var\/lib\/cni\/ib-sriov\/(\.node|\.calls(\.new)?|\.vf\/[^/]+)$/.test(path)) return false;
   return !/^\/var\/lib\/cni\/networks\/[^/]+\/(lock|last_reserved_ip\.\d+)$/.test(path);
 }

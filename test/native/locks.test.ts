@@ -1,7 +1,7 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { evaluate, failure, freshPath, shellScript, start } from "./harness.ts";
+import { evaluate, failure, fileWith, freshPath, shellScript, start } from "./harness.ts";
 
 /** Holds a lock until its stdin ends. */
 const holder =
@@ -108,6 +108,128 @@ async function isBlockedInFlock(pid: number | undefined): Promise<void> {
     await new Promise((resolve) => setImmediate(resolve));
   }
 }
+
+describe("appendLocked", () => {
+  const append = (text: string, limit = 1 << 20) =>
+    `host.appendLocked(input, ${JSON.stringify(text)}, 0o600, ${limit}, host.monotonic() + 50)`;
+
+  test("makes the file with its mode, and adds to what is there", () => {
+    const path = freshPath("lines");
+    expect(evaluate(`return [${append("1 é\n")}, ${append("2\n")}];`, path)).toEqual([null, null]);
+    expect(readFileSync(path, "utf8")).toBe("1 é\n2\n");
+    expect(statSync(path).mode & 0o7777).toBe(0o600);
+  });
+
+  test("leaves a file that is full as it is, and locked", () => {
+    const path = fileWith("12345\n");
+    expect(evaluate(`return typeof ${append("789\n", 9)};`, path)).toBe("number");
+    const again = `${append("789\n", 9)}; try { ${append("x")}; } catch (error) { return error.code; }`;
+    expect(evaluate(again, path)).toBe("ETIMEDOUT");
+    expect(readFileSync(path, "utf8")).toBe("12345\n");
+    expect(evaluate(`return ${append("789\n", 10)};`, path)).toBe(undefined);
+    expect(readFileSync(path, "utf8")).toBe("12345\n789\n");
+    // What is too long for an empty one is written all the same.
+    const empty = fileWith("");
+    evaluate(`${append("12345\n", 3)};`, empty);
+    expect(readFileSync(empty, "utf8")).toBe("12345\n");
+  });
+
+  test("waits for whoever has the lock, until the deadline", async () => {
+    const path = freshPath("lines");
+    const first = start(holder, path);
+    await first.said("held");
+    expect(failure(`${append("1\n")};`, path)).toMatchObject({
+      code: "ETIMEDOUT",
+      call: "flock",
+      subject: path,
+    });
+    const next = start(
+      `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 20000);`,
+      path,
+    );
+    await next.said("waits");
+    await isBlockedInFlock(next.process.pid);
+    first.process.stdin?.end();
+    for (const one of [first, next]) await one.result();
+    expect(readFileSync(path, "utf8")).toBe("2\n");
+  });
+
+  test("writes to the file that has the name when it has the lock", async () => {
+    const path = freshPath("lines");
+    const first = start(
+      `host.lock(host.openLock(input, 0o600), 0); host.print(2, "held"); host.readStdin(10);
+       host.createFile(input + ".new", "sum\\n", 0o600); host.rename(input + ".new", input);`,
+      path,
+    );
+    await first.said("held");
+    const next = start(
+      `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 20000);`,
+      path,
+    );
+    await next.said("waits");
+    await isBlockedInFlock(next.process.pid);
+    first.process.stdin?.end();
+    for (const one of [first, next]) await one.result();
+    expect(readFileSync(path, "utf8")).toBe("sum\n2\n");
+  });
+
+  test("of many at once loses nothing, though each puts a shorter file in the place of a full one", async () => {
+    const path = freshPath("lines");
+    const body = `
+      host.print(2, "ready");
+      host.readStdin(1);
+      for (let i = 0; i < 300; i++) {
+        const full = host.appendLocked(input, "1\\n", 0o600, 20, Infinity);
+        if (full === undefined) continue;
+        const sum = host.readRegularFile(input).split("\\n").reduce((all, each) => all + Number(each), 1);
+        host.createFile(input + ".new", sum + "\\n", 0o600);
+        host.rename(input + ".new", input);
+        host.close(full);
+      }`;
+    const writers = Array.from({ length: 4 }, () => start(body, path));
+    for (const each of writers) await each.said("ready");
+    for (const each of writers) each.process.stdin?.end();
+    for (const each of writers) expect(await each.result()).toEqual({});
+    const lines = readFileSync(path, "utf8").split("\n");
+    expect(lines.reduce((all, each) => all + Number(each), 0)).toBe(1200);
+    expect(statSync(path).size).toBeLessThanOrEqual(20);
+  });
+
+  test("leaves nothing where it cannot write all of it", () => {
+    const path = fileWith("1\n");
+    truncateSync(path, 65_500);
+    // SIGXFSZ is ignored: of 100 bytes 36 are written.
+    const under = ["sh", "-c", 'trap "" XFSZ; exec prlimit --fsize=65536 "$@"', "sh"];
+    expect(failure(`${append("x".repeat(100))};`, path, { under })).toMatchObject({
+      code: "EIO",
+      call: "write",
+    });
+    expect(statSync(path).size).toBe(65_500);
+  });
+
+  test("follows no link, and takes nothing but a file", () => {
+    const [link, fifo] = [freshPath("link"), freshPath("fifo")];
+    symlinkSync(fileWith(""), link);
+    execFileSync("mkfifo", [fifo]);
+    for (const [path, code] of [
+      [link, "ELOOP"],
+      [fifo, "EINVAL"],
+      ["/dev/null", "EINVAL"],
+      ["/tmp", "EISDIR"],
+      ["/dev/null/x", "ENOTDIR"],
+    ])
+      expect(failure(`${append("1\n")};`, path)).toMatchObject({ code, call: "open", subject: path });
+  });
+
+  test("leaves no descriptor open", () => {
+    const body = `
+      const before = host.readDirectory("/proc/self/fd").length;
+      ${append("1\n")};
+      try { host.appendLocked("/dev/null", "x", 0o600, 1, 0); } catch { /* as it should be */ }
+      return host.readDirectory("/proc/self/fd").length - before;`;
+    expect(evaluate(body, freshPath("lines"))).toBe(0);
+  });
+});
 
 describe("openLock", () => {
   test("makes the file, and opens one that is there as it is", () => {

@@ -3,7 +3,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { attach } from "../../src/attachment/attach.ts";
 import { detach } from "../../src/attachment/detach.ts";
 import { conclude } from "../../src/log/conclude.ts";
-import { counted } from "../../src/log/counters.ts";
+import { COUNTERS_BYTES, sumOf } from "../../src/log/counters.ts";
 import type { LogConfig } from "../../src/log/log-config.ts";
 import { Trace } from "../../src/log/trace.ts";
 import type { Node } from "../../src/node/node.ts";
@@ -60,6 +60,14 @@ function logged(
   };
   return run(story.machine, pod, command, verb, fault);
 }
+
+/** What the file of the counters says. */
+const countedIn = (story: Story): Record<string, number[]> =>
+  Object.fromEntries(sumOf(story.machine.files.texts.get(counters) ?? ""));
+
+/** How many calls of a verb those are. */
+const callsIn = (numbers: Record<string, number[]>, verb: string): number =>
+  (numbers[verb] ?? []).slice(1).reduce((all, each) => all + each, 0);
 
 /** The members of the journal's last entry. */
 function lastEntry(story: Story): Record<string, string> {
@@ -157,13 +165,12 @@ test("calls are counted", () => {
   logged(story, "ADD");
   logged(story, "DEL");
   logged(story, "DEL");
-  const numbers = JSON.parse(story.machine.files.texts.get(counters) ?? "");
+  const numbers = countedIn(story);
   expect(numbers).toMatchObject({
     "apply GUID": [1, 0, expect.any(Number)],
     "undo GUID": [1, 0, expect.any(Number)],
   });
-  const sum = ([, ...buckets]: number[]) => buckets.reduce((all, each) => all + each, 0);
-  expect([sum(numbers.ADD), sum(numbers.DEL)]).toEqual([1, 2]);
+  expect([callsIn(numbers, "ADD"), callsIn(numbers, "DEL")]).toEqual([1, 2]);
 });
 
 test.each([
@@ -175,7 +182,7 @@ test.each([
   const begin = whole.crossings.findLastIndex(({ call }) => call === "files.patch") + 1;
   const end = whole.crossings.slice(begin);
   const cases = casesOf(end);
-  for (const call of ["files.lock", "lock.acquire", "lock.read", "lock.write", "logs."])
+  for (const call of ["files.addLine", "logs."])
     expect(cases.filter(({ name, kills }) => !kills && name.includes(call)).length, call).toBeGreaterThan(0);
   for (const each of cases) {
     const story = new Story({});
@@ -193,22 +200,52 @@ test("counters that somebody else has for too long are left alone, and so is wha
   logged(story, "ADD");
   const counts = story.machine.files.texts.get(counters);
   const ran = logged(story, "DEL", journal, ({ call, subject }) =>
-    call === "lock.acquire" && subject === counters ? { part: "time is up", end: "return" } : undefined,
+    call === "files.addLine" && subject === counters ? { part: "time is up", end: "return" } : undefined,
   );
   expect(ran.end).toBe("done");
   expect(story.machine.files.texts.get(counters)).toBe(counts);
   expect(lastEntry(story)).toMatchObject({ CNI_COMMAND: "DEL" });
 });
 
-test("damaged counters are begun anew", () => {
+test("a line that is damaged costs no other one", () => {
   const story = new Story({});
   story.machine.files.makeDirectory(stateDirectory);
-  story.machine.files.write(counters, '{"ADD":[1,2');
+  story.machine.files.write(counters, '{"ADD":[1,2\n{"DEL":[3,1]}\n');
   logged(story, "ADD");
-  const text = story.machine.files.texts.get(counters) ?? "";
-  expect(JSON.parse(text).ADD.slice(1)).toEqual(
-    JSON.parse(
-      counted("", { command: "ADD", ms: JSON.parse(text).ADD[0] / 1000, code: undefined, steps: [] }),
-    ).ADD.slice(1),
-  );
+  expect([callsIn(countedIn(story), "ADD"), countedIn(story).DEL]).toEqual([1, [3, 1]]);
+});
+
+describe("a file that is full", () => {
+  const full = '{"ADD":[1000,1],"apply GUID":[1,0,7]}\n'.repeat(COUNTERS_BYTES / 38);
+  const before = full.split("\n").length - 1;
+  const fullStory = () => {
+    const story = new Story({});
+    story.machine.files.makeDirectory(stateDirectory);
+    story.machine.files.write(counters, full);
+    return story;
+  };
+
+  test("becomes one line that says the same", () => {
+    const story = fullStory();
+    logged(story, "ADD");
+    expect(story.machine.files.texts.get(counters)).toMatch(/^[^\n]+\n$/);
+    const numbers = countedIn(story);
+    expect([callsIn(numbers, "ADD"), numbers["apply GUID"]?.[0]]).toEqual([before + 1, before + 1]);
+    logged(story, "DEL");
+    expect([callsIn(countedIn(story), "ADD"), callsIn(countedIn(story), "DEL")]).toEqual([before + 1, 1]);
+  });
+
+  test.each(["nothing", "temporary", "all"])("loses no other call to a kill: %s has happened", (part) => {
+    const story = fullStory();
+    const fault: Fault = ({ call }) => (call === "files.addLine" ? { part, end: "kill" } : undefined);
+    expect(logged(story, "ADD", journal, fault).end).toBe("killed");
+    expect(callsIn(countedIn(story), "ADD")).toBe(before + (part === "all" ? 1 : 0));
+    logged(story, "DEL");
+    const numbers = countedIn(story);
+    expect([callsIn(numbers, "ADD"), callsIn(numbers, "DEL")]).toEqual([
+      before + (part === "all" ? 1 : 0),
+      1,
+    ]);
+    story.requireAsBefore(part);
+  });
 });

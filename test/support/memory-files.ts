@@ -61,6 +61,18 @@ export class MemoryFiles implements Files {
     return this.texts.has(path) || this.directories.has(path);
   }
 
+  addLine(
+    path: string,
+    line: string,
+    limit: number,
+    _deadline: number,
+    shorten: (text: string) => string,
+  ): void {
+    const old = this.texts.get(path) ?? "";
+    const isFull = old !== "" && old.length + line.length > limit;
+    this.texts.set(path, isFull ? shorten(old + line) : old + line);
+  }
+
   lock(path: string): Lock {
     return {
       fd: 3,

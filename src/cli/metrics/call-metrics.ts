@@ -1,10 +1,9 @@
-import { fromJson, isObject } from "../../cni/document.ts";
-import { BUCKETS, COUNTED } from "../../log/counters.ts";
+import { BUCKETS, COUNTED, sumOf } from "../../log/counters.ts";
 import type { Family, Sample } from "./exposition.ts";
 
 /** What the calls of runtimes on this node have been. @param text of the file of the counters. */
 export function callMetrics(text: string): Family[] {
-  const counters = countersIn(text);
+  const counters = sumOf(text);
   const named = (pattern: RegExp) =>
     [...counters].flatMap(([name, numbers]) => {
       const [, ...words] = pattern.exec(name) ?? [];
@@ -67,15 +66,4 @@ function histogram(verb: string, [us = 0, ...counts]: readonly number[]): Sample
     { suffix: "_sum", labels: { verb }, value: us / 1e6 },
     { suffix: "_count", labels: { verb }, value: count },
   ];
-}
-
-/** What stands in the file, as far as it is numbers. */
-function countersIn(text: string): Map<string, readonly number[]> {
-  const document = fromJson(text);
-  const counters = new Map<string, readonly number[]>();
-  for (const [name, numbers] of Object.entries(isObject(document) ? document : {})) {
-    if (Array.isArray(numbers) && numbers.every((number) => Number.isSafeInteger(number) && number >= 0))
-      counters.set(name, numbers);
-  }
-  return counters;
 }

@@ -1,5 +1,7 @@
 import { build, print } from "host";
 import { StateDirectory } from "../../attachment/state-directory.ts";
+import { COUNTERS_BYTES, COUNTERS_PATIENCE, summed } from "../../log/counters.ts";
+import type { Node } from "../../node/node.ts";
 import { type Attached, attachmentsOf, type Condition, holderOf } from "../attachments.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { type Machine, thisMachine } from "../machine.ts";
@@ -7,10 +9,10 @@ import { callMetrics } from "./call-metrics.ts";
 import { exposition } from "./exposition.ts";
 import { type NodeReport, nodeMetrics } from "./node-metrics.ts";
 
+/** From how many bytes on the counters are added up: well before a call has to. */
+const UNTIDY = COUNTERS_BYTES / 4;
 /** Who reads the textfile is not root. */
 const MODE = 0o644;
-/** How often the file of the counters is read until it has said the same twice. */
-const MOST_READS = 10;
 
 /** The node's state, and what the calls on it have been, for Prometheus. */
 export const metrics: Command = {
@@ -49,7 +51,7 @@ export function metricsOf(machine: Machine): string {
       samples: [{ labels: { version, commit }, value: 1 }],
     },
     ...nodeMetrics(reportOf(machine)),
-    ...callMetrics(countersOf(new StateDirectory(machine.node.files))),
+    ...callMetrics(countersOf(machine.node)),
   ]);
 }
 
@@ -69,13 +71,16 @@ function byCondition(attached: readonly Attached[]): Record<Condition, number> {
   return numbers;
 }
 
-/** Read without a lock, which would have to be made, and waited for: what is just being written is read again. */
-function countersOf(state: StateDirectory): string {
-  let text = state.countersText();
-  for (let reads = 1; reads < MOST_READS; reads++) {
-    const again = state.countersText();
-    if (again === text) return text;
-    text = again;
+/** Whoever asks every minute adds up what calls have left there, so that none of them has to. */
+function countersOf({ files, clock }: Node): string {
+  const state = new StateDirectory(files);
+  const text = state.countersText();
+  if (text.length > UNTIDY) {
+    try {
+      state.count("", UNTIDY, clock.now() + COUNTERS_PATIENCE, summed);
+    } catch {
+      // On a file system that is full, or read-only, or while somebody has it: what is there can be told all the same.
+    }
   }
   return text;
 }

@@ -44,7 +44,7 @@ look() {
   local path line seen= netdev
   for path in /var/lib/cni/**; do
     case $path in
-      $state/.node | $state/.calls | $state/.vf/* | */networks/*/lock | */networks/*/last_reserved_ip.*) ;;
+      $state/.node | $state/.calls | $state/.calls.new | $state/.vf/* | */networks/*/lock | */networks/*/last_reserved_ip.*) ;;
       *) [ -d "$path" ] || seen+=" $path" ;;
     esac
   done

@@ -109,6 +109,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "files.list": [{ code: "EIO" }],
   "files.isFile": [{ code: "EACCES" }],
   "files.exists": [{ code: "EACCES" }],
+  "files.addLine": [{ code: "ENOSPC" }],
   "files.lock": [{ code: "EMFILE" }],
   "lock.holders": [{ code: "EMFILE" }],
   "lock.read": [{ code: "EIO" }],
@@ -124,11 +125,12 @@ const answers: Readonly<Record<string, readonly string[]>> = {
   "links.physical": ["silent"],
   "watch.wait": ["time is up"],
   "lock.acquire": ["time is up"],
+  "files.addLine": ["time is up"],
   "child.wait": ["time is up", "killed by a signal", "printed too much"],
 };
 
 /** What fails together when the file system of the state directory is full, or becomes read-only. */
-const fullDisk = ["files.create", "files.replaceForeign", "files.makeDirectory"];
+const fullDisk = ["files.create", "files.replaceForeign", "files.makeDirectory", "files.addLine"];
 const readOnly = [
   ...fullDisk,
   "files.patch",

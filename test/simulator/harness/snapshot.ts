@@ -82,7 +82,7 @@ function text(guid: Guid): string {
 }
 
 function file(machine: Machine, path: string, content: string): string[] {
-  const ignored = [`${stateDirectory}/.node`, `${stateDirectory}/.calls`];
+  const ignored = [".node", ".calls", ".calls.new"].map((name) => `${stateDirectory}/${name}`);
   if (ignored.includes(path) || path.endsWith("/cni.lock")) return [];
   if (!path.startsWith(`${stateDirectory}/.vf/`)) return [`file ${path} ${content}`];
   const owner = ownerIn(content);

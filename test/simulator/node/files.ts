@@ -1,8 +1,10 @@
+import { TimeoutError } from "../../../src/node/clock.ts";
 import type { Files } from "../../../src/node/files.ts";
 import { OpenFile } from "../model/open-file.ts";
 import { Refusal } from "../model/refusal.ts";
 import type { Gate } from "./gate.ts";
 import { lockOf } from "./lock.ts";
+import { sleepUntil } from "./sleep.ts";
 
 /** Files of the model. */
 export function filesOf(gate: Gate): Files {
@@ -48,11 +50,32 @@ export function filesOf(gate: Gate): Files {
       gate.ask("files.isFile", path, () => tree.texts.has(path) || machine.programs.has(path)),
     exists: (path) =>
       gate.ask("files.exists", path, () => tree.texts.has(path) || tree.directories.has(path)),
-    lock: (path, room) =>
+    addLine: (path, line, limit, deadline, shorten) => {
+      const longer = () => `${tree.read(path) ?? ""}${line}`;
+      const isFull = () => longer().length > limit && longer() !== line;
+      gate.change(
+        "files.addLine",
+        path,
+        () => {
+          sleepUntil(gate, deadline, `the lock ${path}`, () => !tree.locks.has(path));
+          tree.write(path, isFull() ? shorten(longer()) : longer());
+        },
+        {
+          nothing() {},
+          // Killed while it makes the shorter file.
+          temporary: () => (isFull() ? tree.write(`${path}.new`, shorten(longer())) : undefined),
+          "time is up": () => {
+            machine.time.pass(Math.max(0, deadline - machine.time.now));
+            throw new TimeoutError(`waited for the lock ${path} in vain`);
+          },
+        },
+      );
+    },
+    lock: (path) =>
       gate.ask("files.lock", path, () => {
         if (tree.directories.has(path)) throw new Refusal("EISDIR", `open ${path}`);
         tree.touch(path);
-        return lockOf(gate, path, process.open(new OpenFile(tree, path, process.holder)), room);
+        return lockOf(gate, path, process.open(new OpenFile(tree, path, process.holder)));
       }),
   };
 }

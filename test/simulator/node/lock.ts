@@ -3,8 +3,11 @@ import type { Lock } from "../../../src/node/files.ts";
 import type { Gate } from "./gate.ts";
 import { sleepUntil } from "./sleep.ts";
 
+/** Bytes that a lock file has room for. */
+const room = 1024;
+
 /** A lock file that the process has open. */
-export function lockOf(gate: Gate, path: string, fd: number, room = 1024): Lock {
+export function lockOf(gate: Gate, path: string, fd: number): Lock {
   const { machine, process } = gate;
   return {
     fd,

@@ -88,6 +88,17 @@ export const writeAt0: typeof real.writeAt0 = (fd, text) => {
   fs.writeSync(fd, text, 0, "utf8");
 };
 
+export const appendLocked: typeof real.appendLocked = (path, text, mode, limit) => {
+  hostFiles.onLock();
+  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = fs.constants;
+  const fd = fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, mode);
+  const { size } = fs.fstatSync(fd);
+  if (size > 0 && size + Buffer.byteLength(text) > limit) return fd;
+  fs.writeSync(fd, text);
+  fs.closeSync(fd);
+  return undefined;
+};
+
 export const close: typeof real.close = (fd) => fs.closeSync(fd);
 export const monotonic: typeof real.monotonic = () => 1000;
 export const getpid: typeof real.getpid = () => 4321;

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { journalEntry, jsonLine, LINE_MARK } from "../../../src/log/encode.ts";
 import type { Entry } from "../../../src/log/entry.ts";
+import { stepsJson } from "../../../src/log/steps-json.ts";
 
 const entry: Entry = {
   time: "2026-11-24T22:04:19Z",
@@ -17,12 +18,26 @@ const entry: Entry = {
   vf: "0000:03:00.2",
   guid: "",
   ms: 5.25,
-  steps: [{ step: "GUID", action: "apply", ms: 4 }],
+  steps: stepsJson([{ step: "GUID", action: "apply", ms: 4 }]),
   warnings: ["one", "two\nlines"],
   others: [],
   error: undefined,
 };
 const failure = { code: 11, msg: "busy\nfor long", details: "" };
+
+test("steps are JSON, whatever was waited for", () => {
+  expect(stepsJson([])).toBe("");
+  const step = fc.oneof(
+    fc.record({ step: fc.constant("host netdev"), action: fc.constantFrom("apply", "undo", "verify") }),
+    fc.record({ step: fc.string(), action: fc.constant("wait" as const) }),
+  );
+  const more = fc.record({ ms: fc.nat(), times: fc.nat(), failed: fc.nat() }, { requiredKeys: ["ms"] });
+  const steps = fc.array(
+    fc.tuple(step, more).map(([named, numbers]) => ({ ...named, ...numbers })),
+    { minLength: 1 },
+  );
+  fc.assert(fc.property(steps, (some) => void expect(JSON.parse(stepsJson(some))).toEqual(some)));
+});
 
 describe("a line of a file", () => {
   test("is JSON, begins as all do, and has nothing in it that is nothing", () => {
@@ -64,7 +79,7 @@ describe("a datagram to the journal", () => {
       "CNI_MS=5.25",
       'CNI_STEPS=[{"step":"GUID","action":"apply","ms":4}]',
       'CNI_WARNINGS=["one","two\\nlines"]',
-      'CNI_ERROR={"code":11,"msg":"busy\\nfor long","details":""}',
+      'CNI_ERROR={"code":11,"msg":"busy\\nfor long"}',
       "",
     ]);
   });

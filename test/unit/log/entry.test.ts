@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
-import { type EndedCall, entryOf } from "../../../src/log/entry.ts";
+import { type EndedCall, endingOf, entryOf } from "../../../src/log/entry.ts";
 import { keep, Trace } from "../../../src/log/trace.ts";
 import { aRecord } from "../../support/records.ts";
 
@@ -23,7 +23,7 @@ function entry(call: Partial<EndedCall> = {}, variables: Record<string, string> 
     error: undefined,
     ...call,
   };
-  return entryOf(clock, ended);
+  return entryOf(clock, ended, endingOf(clock, ended));
 }
 
 test("it says who wanted what, and how it went", () => {
@@ -41,7 +41,7 @@ test("it says who wanted what, and how it went", () => {
     vf: "0000:03:00.2",
     guid: "",
     ms: 5,
-    steps: [],
+    steps: "",
     warnings: [],
     others: [],
     error: undefined,

@@ -1,0 +1,82 @@
+import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { LinuxClock } from "../../../src/linux/clock.ts";
+import { LinuxFiles } from "../../../src/linux/files.ts";
+import { Waits } from "../../../src/linux/waits.ts";
+import { hostFiles } from "./host-files.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./host-files.ts")),
+}));
+
+let directory: string;
+let files: LinuxFiles;
+
+beforeEach(() => {
+  hostFiles.reset();
+  directory = mkdtempSync(join(tmpdir(), "add-line-"));
+  const waits = new Waits();
+  files = new LinuxFiles(new LinuxClock(waits), waits);
+});
+afterEach(() => rmSync(directory, { recursive: true }));
+
+const path = (name: string) => join(directory, name);
+const modeOf = (name: string) => statSync(path(name)).mode & 0o777;
+
+describe("a file that many add to", () => {
+  const name = ".calls";
+  /** Adds a line; where they are more than ten bytes, those before become "sum". */
+  const add = (line: string, seen: string[] = []) =>
+    files.addLine(path(name), line, 10, 5, (text) => {
+      seen.push(text);
+      return "sum\n";
+    });
+  const descriptors = () => readdirSync("/proc/self/fd").length;
+
+  it("has all lines, until they are too many: then something shorter takes their place", () => {
+    const before = descriptors();
+    add("12345\n");
+    expect([files.read(path(name)), modeOf(name)]).toEqual(["12345\n", 0o600]);
+    add("789\n");
+    expect(files.read(path(name))).toBe("12345\n789\n");
+    const seen: string[] = [];
+    add("a\n", seen);
+    expect(seen).toEqual(["12345\n789\na\n"]);
+    expect([files.read(path(name)), modeOf(name)]).toEqual(["sum\n", 0o600]);
+    expect([readdirSync(directory), descriptors()]).toEqual([[name], before]);
+  });
+
+  it("is as it was where the shorter one cannot be made, or is killed half-way", () => {
+    add("1234567\n");
+    writeFileSync(path(`${name}.new`), "half of a su");
+    hostFiles.onRename = () => {
+      throw hostFiles.error("EIO");
+    };
+    const before = descriptors();
+    expect(() => add("1234567\n")).toThrow(expect.objectContaining({ code: "EIO" }));
+    expect([files.read(path(name)), readdirSync(directory), descriptors()]).toEqual([
+      "1234567\n",
+      [name],
+      before,
+    ]);
+    hostFiles.onRename = () => {};
+    writeFileSync(path(`${name}.new`), "half of a su");
+    add("1234567\n");
+    expect([files.read(path(name)), readdirSync(directory)]).toEqual(["sum\n", [name]]);
+  });
+
+  it("is waited for until a deadline, and names itself then", () => {
+    hostFiles.onLock = () => {
+      throw hostFiles.error("ETIMEDOUT");
+    };
+    expect(() => add("1\n")).toThrow(
+      expect.objectContaining({
+        name: "TimeoutError",
+        message: `waited for the lock ${path(name)} in vain`,
+      }),
+    );
+  });
+});
