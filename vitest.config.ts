@@ -21,6 +21,7 @@ const bothOrNeither = [
 /** The tests of native/ run twice: with the executable as it ships, and with the sanitizers in it. */
 function native(name: string, directory: string, exclude: string[]) {
   return {
+    ...onNode,
     test: {
       name,
       include: ["test/native/**/*.test.ts"],
