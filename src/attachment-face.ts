@@ -15,7 +15,7 @@ import { CniError, codes } from "./cni/errors.ts";
 import { allowsOwnNetns, checkCommand, type Invocation, readEnvironment } from "./cni/invocation.ts";
 import { encodeResult, requireExpressible } from "./cni/result-encode.ts";
 import { validAttachments } from "./cni/valid-attachments.ts";
-import { type CniVersion, checkVersion, NEWEST_VERSION } from "./cni/versions.ts";
+import { type CniVersion, checkVersion, NEWEST_VERSION, versionDocument } from "./cni/versions.ts";
 import { linuxNode } from "./linux/node.ts";
 import { conclude } from "./log/conclude.ts";
 import { configuredLog, DEFAULT_LOG, type LogConfig } from "./log/log-config.ts";
@@ -32,6 +32,9 @@ import type { Node } from "./node/node.ts";
 /** A network configuration has some hundred bytes; more than this is a mistake or an attack. */
 const longestConfiguration = 1 << 20;
 
+/** The answer to VERSION, which is made when the executable is. */
+const versions = versionDocument();
+
 /** One call: what it is, and whom it tells what it does. */
 interface FaceCall extends Pick<Limits, "warn" | "observe"> {
   readonly node: Node;
@@ -45,6 +48,11 @@ interface Known {
   network?: { readonly name: string; readonly deviceID: unknown };
   version?: CniVersion;
   log: LogConfig;
+}
+
+/** Answers VERSION: compact, and ours whatever the caller speaks; stdin is not read. */
+export function answerVersion(): void {
+  print(1, versions);
 }
 
 /**

@@ -1,7 +1,7 @@
 // Which face is wanted: a CNI verb, the command line, or the version. All that stands at the top level of this and
 // every other file is evaluated when the executable is built (native/image.c); a call begins with main().
 import { args, build, commandLine, exitStatus, getenv, print } from "host";
-import { answerCall } from "./attachment-face.ts";
+import { answerCall, answerVersion } from "./attachment-face.ts";
 import { isCommandLine } from "./cli/is-command-line.ts";
 
 /** One call of the executable. */
@@ -12,11 +12,7 @@ export function main(): void {
   if (option === "--version" || option === "-v") {
     print(1, `ib-sriov ${build.version} (commit ${build.commit}, ${build.date})\n`);
   } else if (command === "VERSION") {
-    // Compact, and ours whatever the caller speaks; stdin is not read.
-    print(
-      1,
-      '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
-    );
+    answerVersion();
   } else if (command !== undefined && command !== "") {
     answerCall();
   } else if (isCommandLine(args())) {

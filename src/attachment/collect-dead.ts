@@ -2,8 +2,6 @@ import type { Node } from "../node/node.ts";
 import { recordedContainer } from "./container.ts";
 import { attempt } from "./failure.ts";
 import type { Limits } from "./limits.ts";
-import { releaseOwed } from "./owed-leases.ts";
-import type { AttachmentRecord } from "./record.ts";
 import { release } from "./release.ts";
 import { signOfLife } from "./sign-of-life.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -46,18 +44,4 @@ export function collectDead(
     if (why === undefined && act) release(attachment, state, path);
   });
   return outcome;
-}
-
-/**
- * Releases a lease that a dead container owes.
- * @throws {CniError} where its IPAM plugin cannot; it stays owed then.
- */
-export function collectOwed(
-  node: Node,
-  state: StateDirectory,
-  limits: Limits,
-  path: string,
-  record: AttachmentRecord | undefined,
-): void {
-  attempt("release the lease", () => releaseOwed(node, state, path, record, [], limits));
 }

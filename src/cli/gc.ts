@@ -1,7 +1,8 @@
 import { deferSignals } from "host";
-import { collectDead, collectOwed } from "../attachment/collect-dead.ts";
+import { collectDead } from "../attachment/collect-dead.ts";
 import { attempt } from "../attachment/failure.ts";
 import type { Limits } from "../attachment/limits.ts";
+import { releaseOwed } from "../attachment/owed-leases.ts";
 import { StateDirectory } from "../attachment/state-directory.ts";
 import { messageOf } from "../cni/error-document.ts";
 import type { Node } from "../node/node.ts";
@@ -51,7 +52,8 @@ export function collected(node: Node, limits: Limits, act: boolean): Line[] {
   const owedPaths = attempt("list what is owed", () => state.owedPaths());
   const owed = owedPaths.flatMap((path) =>
     lineOf(path, () => {
-      if (act) collectOwed(node, state, limits, path, state.read(path)?.record);
+      const record = state.read(path)?.record;
+      if (act) attempt("release the lease", () => releaseOwed(node, state, path, record, [], limits));
       return [{ path, outcome: done }];
     }),
   );

@@ -1,6 +1,6 @@
 import * as host from "host";
 import { messageOf } from "../cni/error-document.ts";
-import { versionsIn } from "../cni/versions.ts";
+import { VERSION_QUESTION, versionsIn } from "../cni/versions.ts";
 import { errnoOf } from "../node/node.ts";
 
 /**
@@ -57,7 +57,7 @@ export function identityOf(status: host.FileStatus): string {
 
 /** What is wrong with its answer; "" for nothing. */
 function trouble(path: string): string {
-  const child = host.spawn({ path, environment: ["CNI_COMMAND=VERSION"], stdin: VERSION_CALL, inherit: [] });
+  const child = host.spawn({ path, ...VERSION_QUESTION });
   let outcome: host.ChildOutcome;
   try {
     outcome = host.wait(child, host.monotonic() + ANSWER_TIME, OUTPUT_LIMIT);
@@ -69,6 +69,3 @@ function trouble(path: string): string {
   if (status !== 0) return `it ended with status ${status}: ${(stdout + stderr).trim()}`;
   return versionsIn(stdout) !== undefined ? "" : "it did not answer with the CNI versions that it supports";
 }
-
-/** Go's plugins read the version of the question. */
-const VERSION_CALL = '{"cniVersion":"1.0.0"}';

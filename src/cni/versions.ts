@@ -68,6 +68,13 @@ export function versionDocument(): string {
   return `${JSON.stringify({ cniVersion: NEWEST_VERSION, supportedVersions: SUPPORTED_VERSIONS })}\n`;
 }
 
+/** How another plugin is asked for its versions. Go's plugins read the version of the question. */
+export const VERSION_QUESTION = {
+  environment: ["CNI_COMMAND=VERSION"],
+  stdin: '{"cniVersion":"1.0.0"}',
+  inherit: [],
+} as const;
+
 /** The versions that a plugin's answer to VERSION names; undefined where it is no such answer. */
 export function versionsIn(answer: string): readonly unknown[] | undefined {
   const document = fromJson(answer);

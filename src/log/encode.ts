@@ -20,15 +20,8 @@ const texts = [
 /** The entry as a line of a log file: JSON, the time first. What is nothing is left out. */
 export function jsonLine(entry: Entry): string {
   let line = `${LINE_MARK}${entry.time}","level":"${entry.level}","msg":${JSON.stringify(entry.msg)}`;
-  const add = (name: string, json: string) => {
-    if (json !== "") line += `,"${name}":${json}`;
-  };
-  for (const name of texts) add(name, entry[name] && JSON.stringify(entry[name]));
-  add("ms", `${entry.ms}`);
-  add("steps", entry.steps);
-  add("warnings", listJson(entry.warnings));
-  add("others", listJson(entry.others));
-  add("error", errorJson(entry.error));
+  for (const name of texts) if (entry[name] !== "") line += `,"${name}":${JSON.stringify(entry[name])}`;
+  for (const [name, json] of others(entry)) if (json !== "") line += `,"${name}":${json}`;
   return `${line}}\n`;
 }
 
@@ -39,31 +32,29 @@ export function jsonLine(entry: Entry): string {
  */
 export function journalEntry(entry: Entry): string {
   const priority = PRIORITIES[LEVELS.indexOf(entry.level)];
-  return (
-    `MESSAGE=${entry.msg}\nPRIORITY=${priority}\nSYSLOG_IDENTIFIER=ib-sriov\n` +
-    textField("COMMAND", entry.command) +
-    textField("CONTAINERID", entry.containerID) +
-    textField("IFNAME", entry.ifname) +
-    textField("NETNS", entry.netns) +
-    textField("PODNAMESPACE", entry.podNamespace) +
-    textField("PODNAME", entry.podName) +
-    textField("NETWORK", entry.network) +
-    textField("VF", entry.vf) +
-    textField("GUID", entry.guid) +
-    field("MS", `${entry.ms}`) +
-    field("STEPS", entry.steps) +
-    field("WARNINGS", listJson(entry.warnings)) +
-    field("OTHERS", listJson(entry.others)) +
-    field("ERROR", errorJson(entry.error))
-  );
+  let fields = `MESSAGE=${entry.msg}\nPRIORITY=${priority}\nSYSLOG_IDENTIFIER=ib-sriov\n`;
+  for (const name of texts) fields += field(name, inOneLine(entry[name]));
+  for (const [name, json] of others(entry)) fields += field(name, json);
+  return fields;
 }
 
-function textField(name: string, text: string): string {
-  return field(name, text.includes("\n") ? JSON.stringify(text) : text);
+/** The members that are no texts, as JSON, in their order. */
+function others(entry: Entry): readonly (readonly [name: string, json: string])[] {
+  return [
+    ["ms", `${entry.ms}`],
+    ["steps", entry.steps],
+    ["warnings", listJson(entry.warnings)],
+    ["others", listJson(entry.others)],
+    ["error", errorJson(entry.error)],
+  ];
+}
+
+function inOneLine(text: string): string {
+  return text.includes("\n") ? JSON.stringify(text) : text;
 }
 
 function field(name: string, value: string): string {
-  return value === "" ? "" : `CNI_${name}=${value}\n`;
+  return value === "" ? "" : `CNI_${name.toUpperCase()}=${value}\n`;
 }
 
 function listJson(list: readonly string[]): string {

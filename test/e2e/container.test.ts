@@ -227,12 +227,8 @@ describe("from inside the container, VFs without a netdev", () => {
 
 describe("from inside the container, where an RDMA device belongs to one namespace", () => {
   beforeAll(async () => {
-    await node.shell(
-      `echo 0 >/sys/module/vhca/parameters/no_netdev; ip -all netns delete
-      until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done`,
-      60,
-    );
-    await node.reset();
+    await node.shell("echo 0 >/sys/module/vhca/parameters/no_netdev");
+    await node.makeRdmaExclusive();
   });
 
   const rdmaDevices = async () => (await node.shell("ip netns exec a rdma dev")).match(/\S+(?=: node_type)/g);

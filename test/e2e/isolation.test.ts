@@ -37,14 +37,7 @@ describe("where every namespace has all RDMA devices", () => {
   });
 });
 
-/** From now on each RDMA device belongs to one namespace; and one has a name that its administrator gave to it. */
-async function separate(): Promise<void> {
-  await node.shell(
-    "ip -all netns delete; until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done",
-    60,
-  );
-  await node.reset();
-}
+const separate = () => node.makeRdmaExclusive();
 
 describe("where an RDMA device belongs to one namespace", () => {
   beforeAll(separate, 120_000);

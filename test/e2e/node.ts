@@ -185,6 +185,15 @@ export class TestNode {
     await this.shell(`ip link set dev "$(ls /sys/bus/pci/devices/${pci}/net)" name ${name}`);
   }
 
+  /** From now on an RDMA device belongs to one namespace. The kernel wants no other one to be there, so: a reset. */
+  async makeRdmaExclusive(): Promise<void> {
+    await this.shell(
+      "ip -all netns delete; until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done",
+      60,
+    );
+    await this.reset();
+  }
+
   /** Gives a VF on the host a node and port GUID that are in effect, and its netdev the name that it had. */
   async setGuid(index: number, guid: string): Promise<void> {
     const pci = vfs[index] ?? "";

@@ -58,12 +58,8 @@ describe("where every namespace has all RDMA devices", () => {
 
 describe("where an RDMA device belongs to one namespace", () => {
   beforeAll(async () => {
-    await node.shell(
-      `echo 0 >/sys/module/vhca/parameters/no_netdev; ip -all netns delete
-      until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done`,
-      60,
-    );
-    await node.reset();
+    await node.shell("echo 0 >/sys/module/vhca/parameters/no_netdev");
+    await node.makeRdmaExclusive();
     await loseNetdev();
   }, 180_000);
 

@@ -230,11 +230,7 @@ describe("where an RDMA device belongs to one namespace", () => {
 
   beforeAll(async () => {
     if (peer === undefined) return;
-    await node.shell(
-      "ip -all netns delete; until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done",
-      60,
-    );
-    await node.reset();
+    await node.makeRdmaExclusive();
     await withoutWhatIsLost();
   }, 120_000);
 

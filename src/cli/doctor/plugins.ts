@@ -1,6 +1,6 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { findPlugin } from "../../cni/ipam.ts";
-import { versionsIn } from "../../cni/versions.ts";
+import { VERSION_QUESTION, versionsIn } from "../../cni/versions.ts";
 import type { Node } from "../../node/node.ts";
 import { bad, type Finding, good, type Remedy } from "./finding.ts";
 import type { Patient } from "./patient.ts";
@@ -10,8 +10,6 @@ import { shellWord } from "./shell.ts";
 const ELSEWHERE = ["/usr/lib/cni", "/usr/libexec/cni", "/usr/local/lib/cni", "/opt/cni/bin"];
 /** How long a plugin may take to say its versions, ms. It takes some; a node can be busy. */
 const ANSWER_TIME = 10_000;
-/** Go's plugins read the version of the question. */
-const QUESTION = '{"cniVersion":"1.0.0"}';
 
 /** This plugin itself, as a runtime finds it. */
 export function ownPlugin({ node, cniPath, program }: Patient): Finding[] {
@@ -72,7 +70,7 @@ function pluginIn(
 }
 
 function answerOf({ processes, clock }: Node, path: string): string {
-  const child = processes.start({ path, environment: ["CNI_COMMAND=VERSION"], stdin: QUESTION, inherit: [] });
+  const child = processes.start({ path, ...VERSION_QUESTION });
   try {
     return child.wait(clock.now() + ANSWER_TIME).stdout;
   } finally {

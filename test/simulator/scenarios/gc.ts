@@ -1,3 +1,4 @@
+import type { Wish } from "../harness/calls.ts";
 import { killedAfter } from "../harness/faults.ts";
 import { type FollowUp, thenAnother, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
 import type { Story } from "../harness/story.ts";
@@ -26,6 +27,14 @@ export function gcScenarios(): Scenario[] {
   ];
 }
 
+/** Somebody got what they wanted, and is gone. */
+export function isDead(wish: Wish): (story: Story) => void {
+  return (story) => {
+    story.mustAdd(c1, wish);
+    story.deleteNamespace(c1);
+  };
+}
+
 /** Their namespaces are gone. */
 function deadScenarios(): Scenario[] {
   return wishes().map(({ name, wish, setting }) => ({
@@ -33,10 +42,7 @@ function deadScenarios(): Scenario[] {
     setting,
     pod: c1,
     wish,
-    arrange: (story) => {
-      story.mustAdd(c1, wish);
-      story.deleteNamespace(c1);
-    },
+    arrange: isDead(wish),
     act: (story, fault) => story.gc([], fault),
     followUps: [thenGc, thenAnother(c2, contrary, true)],
   }));

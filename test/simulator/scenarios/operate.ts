@@ -5,6 +5,7 @@ import type { Scenario } from "../harness/sweep.ts";
 import { c1, c2, freshVf, vf } from "../harness/world.ts";
 import { provided } from "./auto.ts";
 import { killedAdd, killPoints } from "./del.ts";
+import { isDead } from "./gc.ts";
 import { isolated } from "./isolation.ts";
 import { everything, same, wishes } from "./wishes.ts";
 
@@ -68,10 +69,7 @@ export function gcOfAllScenarios(): Scenario[] {
       setting,
       pod: c1,
       wish,
-      arrange: (story) => {
-        story.mustAdd(c1, wish);
-        story.deleteNamespace(c1);
-      },
+      arrange: isDead(wish),
       act: (story, fault) => story.gcOfAll(true, fault),
       followUps: [then],
     }),

@@ -1,11 +1,9 @@
-import { mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxClock } from "../../../src/linux/clock.ts";
-import { LinuxFiles } from "../../../src/linux/files.ts";
-import { Waits } from "../../../src/linux/waits.ts";
+import type { LinuxFiles } from "../../../src/linux/files.ts";
 import { hostFiles } from "./host-files.ts";
+import { modeOf, scratchFiles } from "./scratch-files.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
@@ -16,15 +14,11 @@ let directory: string;
 let files: LinuxFiles;
 
 beforeEach(() => {
-  hostFiles.reset();
-  directory = mkdtempSync(join(tmpdir(), "add-line-"));
-  const waits = new Waits();
-  files = new LinuxFiles(new LinuxClock(waits), waits);
+  ({ directory, files } = scratchFiles());
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const path = (name: string) => join(directory, name);
-const modeOf = (name: string) => statSync(path(name)).mode & 0o777;
 
 describe("a file that many add to", () => {
   const name = ".calls";
@@ -39,13 +33,13 @@ describe("a file that many add to", () => {
   it("has all lines, until they are too many: then something shorter takes their place", () => {
     const before = descriptors();
     add("12345\n");
-    expect([files.read(path(name)), modeOf(name)]).toEqual(["12345\n", 0o600]);
+    expect([files.read(path(name)), modeOf(path(name))]).toEqual(["12345\n", 0o600]);
     add("789\n");
     expect(files.read(path(name))).toBe("12345\n789\n");
     const seen: string[] = [];
     add("a\n", seen);
     expect(seen).toEqual(["12345\n789\na\n"]);
-    expect([files.read(path(name)), modeOf(name)]).toEqual(["sum\n", 0o600]);
+    expect([files.read(path(name)), modeOf(path(name))]).toEqual(["sum\n", 0o600]);
     expect([readdirSync(directory), descriptors()]).toEqual([[name], before]);
   });
 

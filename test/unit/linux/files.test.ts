@@ -1,20 +1,9 @@
-import {
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  statSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxClock } from "../../../src/linux/clock.ts";
-import { LinuxFiles } from "../../../src/linux/files.ts";
-import { Waits } from "../../../src/linux/waits.ts";
+import type { LinuxFiles } from "../../../src/linux/files.ts";
 import { hostFiles } from "./host-files.ts";
+import { modeOf, scratchFiles } from "./scratch-files.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
@@ -25,21 +14,17 @@ let directory: string;
 let files: LinuxFiles;
 
 beforeEach(() => {
-  hostFiles.reset();
-  directory = mkdtempSync(join(tmpdir(), "files-"));
-  const waits = new Waits();
-  files = new LinuxFiles(new LinuxClock(waits), waits);
+  ({ directory, files } = scratchFiles());
 });
 afterEach(() => rmSync(directory, { recursive: true }));
 
 const path = (name: string) => join(directory, name);
-const modeOf = (name: string) => statSync(path(name)).mode & 0o777;
 
 describe("state files", () => {
   it("are made once, for root only, and nothing is left beside them", () => {
     expect(files.create(path("a"), "one")).toBe(true);
     expect(files.create(path("a"), "two")).toBe(false);
-    expect([files.read(path("a")), modeOf("a"), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
+    expect([files.read(path("a")), modeOf(path("a")), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
   });
 
   it("are changed in place, and not made by that", () => {
@@ -100,14 +85,14 @@ describe("state files, where the file system has no nameless ones", () => {
   it("are made once, for root only, and nothing is left beside them", () => {
     expect(files.create(path("a"), "one")).toBe(true);
     expect(files.create(path("a"), "two")).toBe(false);
-    expect([files.read(path("a")), modeOf("a"), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
+    expect([files.read(path("a")), modeOf(path("a")), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
   });
 
   it("of somebody else are replaced whole, with their mode, by way of a file whose name the caller knows", () => {
     files.create(path("a"), "one");
     writeFileSync(path("a.new"), "what a kill has left");
     files.replaceForeign(path("a"), "two", 0o444, path("a.new"));
-    expect([files.read(path("a")), modeOf("a"), readdirSync(directory)]).toEqual(["two", 0o444, ["a"]]);
+    expect([files.read(path("a")), modeOf(path("a")), readdirSync(directory)]).toEqual(["two", 0o444, ["a"]]);
     hostFiles.onRename = () => {
       throw hostFiles.error("EIO");
     };
@@ -146,7 +131,7 @@ describe("directories", () => {
   it("are made with their parents, for root only, and may be there", () => {
     files.makeDirectory(path("x/y/z"));
     files.makeDirectory(path("x/y/z"));
-    expect([modeOf("x"), modeOf("x/y/z")]).toEqual([0o700, 0o700]);
+    expect([modeOf(path("x")), modeOf(path("x/y/z"))]).toEqual([0o700, 0o700]);
   });
 
   it("may be made by somebody else in between", () => {
@@ -179,7 +164,7 @@ describe("directories", () => {
     mkdirSync(path("run"));
     symlinkSync(path("run"), path("var-run"));
     files.makeDirectory(path("var-run/cni/ib-sriov"));
-    expect(modeOf("run/cni/ib-sriov")).toBe(0o700);
+    expect(modeOf(path("run/cni/ib-sriov"))).toBe(0o700);
   });
 
   it("are removed where they are empty, and only then", () => {

@@ -1,0 +1,20 @@
+import { mkdtempSync, statSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { LinuxClock } from "../../../src/linux/clock.ts";
+import { LinuxFiles } from "../../../src/linux/files.ts";
+import { Waits } from "../../../src/linux/waits.ts";
+import { hostFiles } from "./host-files.ts";
+
+/** The files of a machine on which nothing happens of itself, and a directory for them, which is the test's to remove. */
+export function scratchFiles(): { readonly directory: string; readonly files: LinuxFiles } {
+  hostFiles.reset();
+  const waits = new Waits();
+  const directory = mkdtempSync(join(tmpdir(), "files-"));
+  return { directory, files: new LinuxFiles(new LinuxClock(waits), waits) };
+}
+
+/** Permission bits of a file. */
+export function modeOf(path: string): number {
+  return statSync(path).mode & 0o777;
+}
