@@ -10,6 +10,9 @@ SHELL := /bin/bash
 ifneq ($(filter default undefined,$(origin CC)),)
 CC := gcc
 endif
+ifneq ($(filter default undefined,$(origin AR)),)
+AR := ar
+endif
 STRIP ?= strip
 OBJCOPY ?= objcopy
 # Starts an executable of the machine that CC compiles for: an emulator, where that is another one.
@@ -19,10 +22,8 @@ NODE ?= node
 # For what runs during the build; differs from CC where that compiles for another machine.
 BUILD_CC ?= gcc
 
-# Where Debian's libquickjs is, for the machine that CC compiles for.
+# The machine that CC compiles for, in Debian's words.
 MULTIARCH := $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(shell uname -m)-linux-gnu)
-QUICKJS_INCLUDE ?= /usr/include
-QUICKJS_LIBRARY ?= /usr/lib/$(MULTIARCH)/quickjs
 
 # make V=1 shows the commands.
 Q := $(if $(V),,@)
@@ -37,6 +38,8 @@ NATIVE := absent append argument children clock command-line copy datagram direc
   image json locks main math memory namespaces netlink process read report signals spawn start streams strings text \
   wait watch write
 HEADERS := $(wildcard native/*.h)
+ENGINE := $(abspath $(B))/engine
+LIBQUICKJS := $(ENGINE)/lib/libquickjs.a
 
 # As OCI calls it.
 CPU := $(firstword $(subst -, ,$(MULTIARCH)))
@@ -52,13 +55,14 @@ WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-pa
 HARDENING := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=3 -Wformat -Werror=format-security
 HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
-CPPFLAGS := -D_GNU_SOURCE -isystem $(QUICKJS_INCLUDE) -Inative -I$(B)/include
+CPPFLAGS := -D_GNU_SOURCE -isystem $(ENGINE)/include -Inative -I$(B)/include
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
-RELEASE := -Os $(HARDENING)
+# Sections of their own: what is not used, such as the engine's parser of JavaScript, stays out.
+RELEASE := -O2 -ffunction-sections -fdata-sections $(HARDENING)
 # With a list of all files that were linked, for scripts/sbom.mjs.
-RELEASE_LINK = -static -Wl,-z,relro,-z,now -Wl,--build-id=none -Wl,--dependency-file=$@.d
+RELEASE_LINK = -static -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,--build-id=none -Wl,--dependency-file=$@.d
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
-LIBRARIES := -L$(QUICKJS_LIBRARY) -lquickjs -lm
+LIBRARIES := -L$(ENGINE)/lib -lquickjs -lm
 BUILD_CPPFLAGS := -D_GNU_SOURCE -Inative -I$(B)/include
 BUILD_LIBRARIES = -L/usr/lib/$(shell $(BUILD_CC) -print-multiarch)/quickjs -lquickjs -lm
 
@@ -138,7 +142,7 @@ clean: ## removes build/
 
 SCRIPTS := program command-line
 
-$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/absent.mjs package-lock.json Makefile | setup
+$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/absent.mjs scripts/touch.mjs scripts/templates.mjs package-lock.json Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,bundle,$(B)/)
 	$(Q)$(NODE) scripts/bundle.mjs $(B)
@@ -156,11 +160,18 @@ $(B)/include/build.h: FORCE
 .PHONY: FORCE
 FORCE:
 
+# ---- the engine ----
+
+$(LIBQUICKJS): scripts/engine $(wildcard native/engine/*) Makefile | setup
+	@mkdir -p $(B)
+	$(call say,engine,$(B)/engine)
+	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/engine) && rm -rf $(ENGINE) && cp -r "$$tree" $(ENGINE)
+
 # ---- objects and executables, in two variants ----
 
 # $(1) variant, $(2) compiler flags
 define variant
-$(B)/$(1)/%.o: native/%.c $(HEADERS) Makefile | setup
+$(B)/$(1)/%.o: native/%.c $(HEADERS) $(LIBQUICKJS) Makefile | setup
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$(CC) $(WARNINGS) $(CPPFLAGS) $(PREFIX_MAP) $(2) -c -o $$@ $$<
@@ -241,7 +252,7 @@ $(B)/compile: $(TOOL:%=$(B)/tool/%)
 HOST_TEST := $(filter-out main.o image.o command-line.o,$(OBJECTS)) host-test.o
 
 define host_test
-$(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) Makefile | setup
+$(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | setup
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$(CC) $(WARNINGS) $(CPPFLAGS) $(PREFIX_MAP) $(2) -c -o $$@ $$<

@@ -79,12 +79,18 @@ static bool is_surrogate(const char *text)
   return (unsigned char)text[0] == 0xed && ((unsigned char)text[1] & 0xe0) == 0xa0;
 }
 
+/* Are there none in all of it, as in almost all texts? */
+static bool has_no_surrogate(const char *text, size_t length)
+{
+  return memchr(text, 0xed, length) == NULL;
+}
+
 char *host_name(JSContext *context, JSValueConst value, const char *call)
 {
   size_t length;
   char *name = copy_string(context, value, &length);
-  if (name == NULL)
-    return NULL;
+  if (name == NULL || (strlen(name) == length && has_no_surrogate(name, length)))
+    return name;
   char *to = name;
   for (const char *from = name; from < name + length;) {
     if (*from == '\0')
@@ -113,8 +119,8 @@ invalid:
 char *host_text(JSContext *context, JSValueConst value, size_t *length)
 {
   char *text = copy_string(context, value, length);
-  if (text == NULL)
-    return NULL;
+  if (text == NULL || has_no_surrogate(text, *length))
+    return text;
   for (size_t i = 0; i + 2 < *length; i++) {
     if (is_surrogate(text + i))
       memcpy(text + i, "\xef\xbf\xbd", 3);

@@ -153,10 +153,13 @@ declare module "host" {
   function openLock(path: string, mode: number): number;
   /** flock(2) LOCK_EX. Already locked by someone: waits until the deadline; first come, first served. */
   function lock(fd: number, deadline: number): void;
-  /** pread(2) from offset 0, up to `limit` bytes, 4096 at the most. */
+  /** pread(2) from offset 0, up to `limit` bytes, 4096 at the most; without the spaces at their end. */
   function readAt0(fd: number, limit: number): string;
-  /** One pwrite(2) at offset 0; does not truncate. A short write throws EIO. */
-  function writeAt0(fd: number, text: string): void;
+  /**
+   * One pwrite(2) at offset 0 of `length` bytes, 4096 at the most, which are spaces behind the text. Does not truncate.
+   * A text that is longer throws EFBIG, a short write EIO.
+   */
+  function writeAt0(fd: number, text: string, length: number): void;
   /**
    * Appends `text` (O_APPEND, one write(2)) to the file that has that path while its lock is held, as {@link lock} takes
    * it; opened as {@link openLock} does. Where it cannot be written whole nothing of it is there. Where the file would

@@ -3,6 +3,7 @@
 #include "host.h"
 #include "memory.h"
 
+#include <quickjs/immortal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -81,7 +82,7 @@ bool image_is_taken(void)
 
 JSValue image_start(JSContext **context)
 {
-  memory_resume(&image->taken.memory, image->taken.heap, image_end);
+  memory_resume(&image->taken.memory);
   *context = image->context;
   JS_UpdateStackTop(JS_GetRuntime(*context));
   return JS_DupValue(*context, image->taken.main);
@@ -120,11 +121,12 @@ int image_take(void)
 
   JSContext *context = engine_start();
   JSValue main = context == NULL ? JS_EXCEPTION : evaluate(context, bytecode, length);
-  if (!JS_IsFunction(context, main)) {
+  if (JS_IsFunction(context, main))
+    JS_RunGC(JS_GetRuntime(context));
+  if (!JS_IsFunction(context, main) || !immortal_make_all(context)) {
     engine_report_text("no image", "there is not room enough for it, or the program fails, or it exports no main");
     return 1;
   }
-  JS_RunGC(JS_GetRuntime(context));
   forget_stack(JS_GetRuntime(context));
   image->context = context;
   image->taken.main = main;

@@ -80,20 +80,29 @@ static JSValue host_readAt0(HOST_ARGUMENTS)
   ssize_t length = pread(fd, text, (size_t)limit, 0);
   if (length < 0)
     return host_throw_fd(context, errno, "pread", fd);
+  while (length > 0 && text[length - 1] == ' ')
+    length--;
   return host_new_text(context, text, (size_t)length);
 }
 
 static JSValue host_writeAt0(HOST_ARGUMENTS)
 {
   int fd;
+  int64_t room;
   size_t length;
-  if (!host_fd(context, argv[0], &fd))
+  char padded[4096];
+  if (!host_fd(context, argv[0], &fd) || !host_integer(context, argv[2], "length", 0, sizeof padded, &room))
     return JS_EXCEPTION;
   char *text = host_text(context, argv[1], &length);
   if (text == NULL)
     return JS_EXCEPTION;
-  ssize_t written = pwrite(fd, text, length, 0);
-  int error = written < 0 ? errno : written != (ssize_t)length ? EIO : 0;
+  int error = EFBIG;
+  if (length <= (size_t)room) {
+    memcpy(padded, text, length);
+    memset(padded + length, ' ', (size_t)room - length);
+    ssize_t written = pwrite(fd, padded, (size_t)room, 0);
+    error = written < 0 ? errno : written != (ssize_t)room ? EIO : 0;
+  }
   js_free(context, text);
   return error == 0 ? JS_UNDEFINED : host_throw_fd(context, error, "pwrite", fd);
 }
@@ -177,7 +186,7 @@ const JSCFunctionListEntry host_locks_functions[] = {
   HOST_FUNCTION(openLock, 2),
   HOST_FUNCTION(lock, 2),
   HOST_FUNCTION(readAt0, 2),
-  HOST_FUNCTION(writeAt0, 2),
+  HOST_FUNCTION(writeAt0, 3),
   HOST_FUNCTION(appendLocked, 5),
 };
 const int host_locks_count = COUNT_OF(host_locks_functions);

@@ -24,31 +24,38 @@ enum { HEADER = 8, ARENA = 2 * 1024 * 1024 };
 static _Alignas(MEMORY_UNIT) unsigned char arena[ARENA];
 static struct memory memory = {.next = arena + MEMORY_UNIT - HEADER, .end = arena + ARENA};
 
-/* The heap of the image, where there is one. While it is made, nothing of it may lie elsewhere. */
-static const unsigned char *image_heap, *image_end;
+/* While the image is made, nothing of it may lie elsewhere. */
 static bool image_only;
 
+/*
+ * What lies before a block: its capacity in bytes, which is a multiple of MEMORY_UNIT, and in the lowest bit whether it
+ * came from malloc and not from an arena, ours or the image's.
+ */
 static uint64_t *header(void *block)
 {
   return (uint64_t *)((unsigned char *)block - HEADER);
 }
+enum { FROM_MALLOC = 1 };
+
+static size_t capacity(void *block)
+{
+  return *header(block) & ~(uint64_t)FROM_MALLOC;
+}
+
+static bool is_cut(void *block)
+{
+  return (*header(block) & FROM_MALLOC) == 0;
+}
 
 static size_t usable_size(const void *block)
 {
-  return block == NULL ? 0 : *header((void *)block);
-}
-
-/* Was it cut from an arena, ours or the image's, and not got from malloc? */
-static bool is_cut(const void *block)
-{
-  const unsigned char *byte = block;
-  return (byte >= arena && byte < arena + ARENA) || (byte >= image_heap && byte < image_end);
+  return block == NULL ? 0 : capacity((void *)block);
 }
 
 /* Is it the last one that was cut, so that it can grow? */
 static bool is_last(void *block)
 {
-  return (unsigned char *)block + usable_size(block) == memory.next;
+  return (unsigned char *)block + capacity(block) == memory.next;
 }
 
 /* The list that a block of so many units is on once it is freed: that of its own size, or that of the large ones. */
@@ -74,12 +81,12 @@ static unsigned char *pop(void **list)
 static unsigned char *take_of_large(size_t bytes)
 {
   void **list = list_of(MEMORY_LARGE);
-  while (*list != NULL && usable_size(*list) + HEADER < bytes)
+  while (*list != NULL && capacity(*list) + HEADER < bytes)
     list = *list;
   if (*list == NULL)
     return NULL;
   unsigned char *block = pop(list);
-  const size_t rest = usable_size(block) + HEADER - bytes;
+  const size_t rest = capacity(block) + HEADER - bytes;
   if (rest >= MEMORY_LEAST_UNITS * MEMORY_UNIT) {
     *header(block) = bytes - HEADER;
     *header(block + bytes) = rest - HEADER;
@@ -88,30 +95,36 @@ static unsigned char *take_of_large(size_t bytes)
   return block;
 }
 
-static void *take(size_t units)
+/* Where there is no freed block of the size. */
+static void *cut(size_t bytes)
 {
-  const size_t bytes = units * MEMORY_UNIT;
   unsigned char *block;
-  if (units <= MEMORY_SMALL_UNITS && memory.freed[units] != NULL)
-    return pop(&memory.freed[units]);
   if (memory.freed[MEMORY_LARGE] != NULL && (block = take_of_large(bytes)) != NULL)
     return block;
   if (bytes <= (size_t)(memory.end - memory.next)) {
     block = memory.next + HEADER;
     memory.next += bytes;
-  } else {
-    unsigned char *whole = image_only ? NULL : malloc(bytes + MEMORY_UNIT);
-    if (whole == NULL)
-      return NULL;
-    block = whole + MEMORY_UNIT;
+    *header(block) = bytes - HEADER;
+    return block;
   }
-  *header(block) = bytes - HEADER;
+  unsigned char *whole = image_only ? NULL : malloc(bytes + MEMORY_UNIT);
+  if (whole == NULL)
+    return NULL;
+  block = whole + MEMORY_UNIT;
+  *header(block) = (bytes - HEADER) | FROM_MALLOC;
   return block;
+}
+
+static void *take(size_t units)
+{
+  if (units <= MEMORY_SMALL_UNITS && memory.freed[units] != NULL)
+    return pop(&memory.freed[units]);
+  return cut(units * MEMORY_UNIT);
 }
 
 static void give_back(void *block)
 {
-  const size_t units = (usable_size(block) + HEADER) / MEMORY_UNIT;
+  const size_t units = (capacity(block) + HEADER) / MEMORY_UNIT;
   if (!is_cut(block)) {
     free((unsigned char *)block - MEMORY_UNIT);
   } else if (units > MEMORY_SMALL_UNITS && is_last(block)) {
@@ -183,8 +196,6 @@ JSRuntime *memory_new_runtime(void)
 
 void memory_begin(unsigned char *heap, unsigned char *end)
 {
-  image_heap = heap;
-  image_end = end;
   image_only = true;
   /* A block comes after its header, and is aligned. */
   memory = (struct memory){.next = heap + MEMORY_UNIT - HEADER, .end = end};
@@ -196,11 +207,8 @@ const unsigned char *memory_save(struct memory *saved)
   return memory.next;
 }
 
-void memory_resume(const struct memory *saved, unsigned char *heap, unsigned char *end)
+void memory_resume(const struct memory *saved)
 {
-  image_heap = heap;
-  image_end = end;
-  memcpy(memory.freed, saved->freed, sizeof memory.freed);
 }
 
 #endif

@@ -37,7 +37,7 @@ void memory_begin(unsigned char *heap, unsigned char *end);
 /* What memory_resume needs, once the heap is what it shall be. Returns how far it is used. */
 const unsigned char *memory_save(struct memory *saved);
 /* Goes on with a heap as it was saved; what is new comes from elsewhere. */
-void memory_resume(const struct memory *saved, unsigned char *heap, unsigned char *end);
+void memory_resume(const struct memory *saved);
 
 #endif
 #endif

@@ -33,11 +33,23 @@ static size_t sequence(const uint8_t *p, size_t left, size_t *wrong)
   return length;
 }
 
+/* Are the next eight bytes all ASCII? */
+static bool are_ascii(const uint8_t *bytes)
+{
+  uint64_t word;
+  memcpy(&word, bytes, sizeof word);
+  return (word & 0x8080808080808080) == 0;
+}
+
 /* How many bytes from the start are UTF-8. */
 static size_t valid_length(const uint8_t *bytes, size_t length)
 {
   size_t i = 0, wrong;
   while (i < length) {
+    if (length - i >= 8 && are_ascii(bytes + i)) {
+      i += 8;
+      continue;
+    }
     size_t step = sequence(bytes + i, length - i, &wrong);
     if (step == 0)
       break;

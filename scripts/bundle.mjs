@@ -9,6 +9,8 @@ import { relative, resolve } from "node:path";
 import { parse } from "acorn";
 import { build } from "esbuild";
 import { refuseAbsent } from "./absent.mjs";
+import { withoutTemplates } from "./templates.mjs";
+import { touching } from "./touch.mjs";
 
 const programEntry = "src/main.ts";
 const commandLineEntry = "src/cli/command-line.ts";
@@ -116,9 +118,11 @@ async function write(directory, name, globalName, more) {
     minifySyntax: true,
     sourcemap: "external",
   });
-  for (const file of outputFiles) {
-    if (file.path.endsWith(".js")) refuseAbsent(file.text);
-    await writeFile(file.path, file.contents);
+  for (const { path, text } of outputFiles) {
+    if (path.endsWith(".js")) refuseAbsent(text);
+    // After all else, so that the source map stays true. The command line is not in the image.
+    const script = path.endsWith(".js") ? withoutTemplates(text) : text;
+    await writeFile(path, path.endsWith("program.js") ? script + touching(text) : script);
   }
 }
 

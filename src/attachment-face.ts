@@ -35,6 +35,9 @@ const longestConfiguration = 1 << 20;
 /** The answer to VERSION, which is made when the executable is. */
 const versions = versionDocument();
 
+/** The machine; made then, too, and good for one call, which is all that a process has. */
+const machine = linuxNode();
+
 /** One call: what it is, and whom it tells what it does. */
 interface FaceCall extends Pick<Limits, "warn" | "observe"> {
   readonly node: Node;
@@ -63,7 +66,7 @@ export function answerVersion(): void {
  * not have its answer sooner the other way round. A kill in between costs the note, and the answer is out.
  */
 export function answerCall(): void {
-  const node = linuxNode();
+  const node = machine;
   const trace = new Trace(node.clock);
   const known: Known = { log: DEFAULT_LOG };
   let failure: unknown;

@@ -25,8 +25,20 @@ export interface HolderNote {
 
 /** The text of a lock file. */
 export function lockText({ owner, predecessor, owes, holder }: LockNote): string {
-  // JSON.stringify leaves out what is undefined.
-  return JSON.stringify({ owner, predecessor, owes: owes || undefined, holder });
+  // By hand: every call writes three or four, and JSON.stringify of an object takes three times as long.
+  let text = "";
+  if (owner !== undefined) text += `,"owner":${nameText(owner)}`;
+  if (predecessor !== undefined) text += `,"predecessor":${nameText(predecessor)}`;
+  if (owes) text += ',"owes":true';
+  if (holder !== undefined) {
+    const { pid, verb, since } = holder;
+    text += `,"holder":{"pid":${pid},"verb":${JSON.stringify(verb)},"since":${since}}`;
+  }
+  return `{${text.slice(1)}}`;
+}
+
+function nameText({ containerId, ifname }: AttachmentName): string {
+  return `{"containerId":${JSON.stringify(containerId)},"ifname":${JSON.stringify(ifname)}}`;
 }
 
 /** What the text of a lock file says; of anything else, as much as it says. */

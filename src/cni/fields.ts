@@ -109,5 +109,6 @@ export class Fields {
 
 /** Go folds case as Unicode does: the long s is an s, the Kelvin sign (which toLowerCase knows) a k. */
 function folded(key: string): string {
-  return key.toLowerCase().replaceAll("\u017f", "s");
+  const lower = key.toLowerCase();
+  return lower.includes("\u017f") ? lower.replaceAll("\u017f", "s") : lower;
 }

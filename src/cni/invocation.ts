@@ -102,6 +102,7 @@ function checkContainerId(value: string): void {
 const MAX_INTERFACE_NAME = 15;
 
 function checkInterfaceName(value: string): void {
+  if (USUAL.test(value)) return;
   const refuse = (why: string, details = value) =>
     new CniError(codes.badEnvironment, `CNI_IFNAME: ${why}`, { details });
   if (utf8Length(value) > MAX_INTERFACE_NAME) {
@@ -111,6 +112,9 @@ function checkInterfaceName(value: string): void {
   if (FORBIDDEN.test(value.replaceAll("\ufeff", "")))
     throw refuse("interface name contains / or : or whitespace characters");
 }
+
+/** What almost all are called. */
+const USUAL = /^\w{1,15}$/;
 
 /** With \s as JavaScript has it: all of Unicode's White_Space but U+0085, and U+FEFF on top. */
 const FORBIDDEN = /[/:\s\u0085]/;

@@ -26,6 +26,14 @@ export const ALL_ONES_GUID = "ff:ff:ff:ff:ff:ff:ff:ff" as Guid;
  * @returns undefined where the text is none of these.
  */
 export function parseGuid(text: string): Guid | undefined {
+  if (!known.has(text)) known.set(text, readGuid(text));
+  return known.get(text);
+}
+
+/** A call meets the same two or three GUIDs again and again. */
+const known = new Map<string, Guid | undefined>();
+
+function readGuid(text: string): Guid | undefined {
   const separator = PAIRS.exec(text)?.[1];
   if (separator !== undefined) return text.toLowerCase().replaceAll(separator, ":") as Guid;
   const digits = digitsOf(text)?.toLowerCase();

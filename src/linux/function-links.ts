@@ -6,6 +6,10 @@ import { linkOf, toLink } from "./link.ts";
 import type { LinuxNamespace } from "./namespace.ts";
 import { functionDirectory } from "./pci-path.ts";
 
+/** Of asm-generic/errno-base.h and errno.h. */
+const ENODEV = 19;
+const EMSGSIZE = 90;
+
 /** How often the host's netdevs of a function are looked up while udev renames them in the middle. */
 const ATTEMPTS = 8;
 
@@ -32,12 +36,13 @@ export function hostNetdevsOf(
     if (names.length === 0) return [];
     const outcomes = namespace.rtnetlink.exchange(names.map((name) => getLinkByName(name, vfs)));
     const netdevs: HostNetdev[] = [];
-    for (const { replies, error } of outcomes) {
-      if (vfs && error?.code === "EMSGSIZE") return hostNetdevsOf(namespace, functions, pci, false);
-      if (error !== undefined && error.code !== "ENODEV") throw error;
-      const info = replies[0] === undefined ? undefined : parseLink(replies[0]);
+    for (const outcome of outcomes) {
+      if (vfs && outcome.errno === EMSGSIZE) return hostNetdevsOf(namespace, functions, pci, false);
+      if (outcome.errno !== 0 && outcome.errno !== ENODEV) throw outcome.error;
+      const info = outcome.replies[0] && parseLink(outcome.replies[0]);
       const link = info && linkOf(info);
-      if (link !== undefined && belongs(link, pci)) netdevs.push({ link: { ...link, pci }, vfs: info?.vfs });
+      if (link === undefined || !belongs(link, pci)) continue;
+      netdevs.push({ link: link.pci === undefined ? { ...link, pci } : link, vfs: info?.vfs });
     }
     if (netdevs.length === names.length) return netdevs;
   }

@@ -1,5 +1,4 @@
 import { dumpAddresses, parseAddressInfo } from "../netlink/address.ts";
-import { NetlinkError } from "../netlink/errors.ts";
 import { parseIpoibPKey } from "../netlink/ipoib.ts";
 import {
   addAltnames,
@@ -135,10 +134,6 @@ export class LinuxLinks implements Links {
 
 /** What is read of the netdev that is asked for, undefined where there is none. */
 function find<T>(where: Namespace, request: Request, read: (message: Message) => T): T | undefined {
-  try {
-    return read(ours(where).rtnetlink.get(request));
-  } catch (error) {
-    if (error instanceof NetlinkError && error.code === "ENODEV") return undefined;
-    throw error;
-  }
+  const reply = ours(where).rtnetlink.get(request);
+  return reply && read(reply);
 }

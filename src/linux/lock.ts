@@ -24,16 +24,13 @@ export class LinuxLock implements Lock {
     return lockHolders(this.path, this.fd);
   }
 
-  /** Without the white space at its end, since {@link write} pads with that. */
   read(): string {
-    return host.readAt0(this.fd, room).trimEnd();
+    return host.readAt0(this.fd, room);
   }
 
   write(text: string): void {
-    const length = host.utf8Encode(text).length;
-    if (length > room) throw new RangeError(`${length} bytes are too many for the lock file ${this.path}`);
     try {
-      host.writeAt0(this.fd, text + " ".repeat(room - length));
+      host.writeAt0(this.fd, text, room);
     } catch (cause) {
       // A full disk, most likely; of the descriptor alone nobody could tell which.
       throw new Error(`write the lock file ${this.path}: ${cause instanceof Error ? cause.message : cause}`, {

@@ -25,6 +25,9 @@ export function jsonLine(entry: Entry): string {
   return `${line}}\n`;
 }
 
+/** What they are called in the journal, and what follows that. */
+const journalFields = texts.map((name) => `CNI_${name.toUpperCase()}=`);
+
 /**
  * The entry as a datagram to systemd's journal (its native protocol, https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): a
  * field in each line, as CNI_CONTAINERID=c1. What is no text is JSON, and so is a text with a newline in it. What is
@@ -33,8 +36,11 @@ export function jsonLine(entry: Entry): string {
 export function journalEntry(entry: Entry): string {
   const priority = PRIORITIES[LEVELS.indexOf(entry.level)];
   let fields = `MESSAGE=${entry.msg}\nPRIORITY=${priority}\nSYSLOG_IDENTIFIER=ib-sriov\n`;
-  for (const name of texts) fields += field(name, inOneLine(entry[name]));
-  for (const [name, json] of others(entry)) fields += field(name, json);
+  for (let i = 0; i < texts.length; i++) {
+    const text = entry[texts[i] as (typeof texts)[number]];
+    if (text !== "") fields += `${journalFields[i]}${inOneLine(text)}\n`;
+  }
+  for (const [name, json] of others(entry)) if (json !== "") fields += `CNI_${name.toUpperCase()}=${json}\n`;
   return fields;
 }
 
@@ -51,10 +57,6 @@ function others(entry: Entry): readonly (readonly [name: string, json: string])[
 
 function inOneLine(text: string): string {
   return text.includes("\n") ? JSON.stringify(text) : text;
-}
-
-function field(name: string, value: string): string {
-  return value === "" ? "" : `CNI_${name.toUpperCase()}=${value}\n`;
 }
 
 function listJson(list: readonly string[]): string {

@@ -47,18 +47,27 @@ export class Trace {
   };
 
   #note(step: string, action: Action, ms: number, failed: number): void {
-    const known = this.steps.find((each) => each.step === step && each.action === action);
+    const known = this.#known(step, action);
     const trace: StepTrace = known ?? { step, action, ms: 0 };
     if (known === undefined) keep(this.steps, trace);
     else known.times = (known.times ?? 1) + 1;
     trace.ms = rounded(trace.ms + ms);
     if (failed > 0) trace.failed = (trace.failed ?? 0) + failed;
   }
+
+  /** Without `find`, whose closures would be a tenth of what the log costs. */
+  #known(step: string, action: Action): StepTrace | undefined {
+    for (let i = 0; i < this.steps.length; i++) {
+      const each = this.steps[i] as StepTrace;
+      if (each.step === step && each.action === action) return each;
+    }
+    return undefined;
+  }
 }
 
 /** Adds to a list what is not its last element anyway, as long as there is room. */
 export function keep<T>(list: T[], value: T | undefined): void {
-  if (value !== undefined && value !== list.at(-1) && list.length < most) list.push(value);
+  if (value !== undefined && value !== list[list.length - 1] && list.length < most) list.push(value);
 }
 
 /** ms, of which microseconds are enough. */

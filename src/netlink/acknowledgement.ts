@@ -1,4 +1,4 @@
-import { aligned, pickAttributes, readString, readU32, selection, viewOf } from "./attributes.ts";
+import { aligned, pickAttributes, readString, readU32, s32At, selection, u32At } from "./attributes.ts";
 import { errnoName, errnoText } from "./errno.ts";
 import { MalformedReply, NetlinkError } from "./errors.ts";
 import {
@@ -16,16 +16,23 @@ const NLMSGERR_ATTR_MSG = 1;
 const NLMSGERR_ATTR_OFFS = 2;
 
 /**
- * What an NLMSG_ERROR or NLMSG_DONE says of the request that it answers.
- * @returns the error, undefined where it says success.
+ * The errno in an NLMSG_ERROR or NLMSG_DONE, 0 where it says success.
  * @throws {MalformedReply} where the message is too short to say anything.
  */
-export function errorOf(message: Message, request: Request): NetlinkError | undefined {
-  const { payload } = message;
+export function errnoIn({ payload }: Message): number {
   if (payload.length < 4) throw new MalformedReply(`an acknowledgement of ${payload.length} bytes`);
-  const errno = -viewOf(payload).getInt32(0, true);
   // NLMSG_DONE can carry a positive number (a length); only negative ones are errors.
-  if (errno <= 0) return undefined;
+  return Math.max(0, -s32At(payload, 0));
+}
+
+/**
+ * What an NLMSG_ERROR or NLMSG_DONE says of the request that it answers.
+ * @returns the error, undefined where it says success.
+ * @throws {MalformedReply} as {@link errnoIn}.
+ */
+export function errorOf(message: Message, request: Request): NetlinkError | undefined {
+  const errno = errnoIn(message);
+  if (errno === 0) return undefined;
   const { text, offset } = extendedAck(message);
   return new NetlinkError(
     errno,
@@ -50,7 +57,7 @@ function extendedAck(message: Message): {
   if (message.type === NLMSG_ERROR) {
     if (payload.length < start + MESSAGE_HEADER) return {};
     // The request follows: its header only, or with its payload.
-    const echoed = (flags & NLM_F_CAPPED) !== 0 ? MESSAGE_HEADER : viewOf(payload).getUint32(start, true);
+    const echoed = (flags & NLM_F_CAPPED) !== 0 ? MESSAGE_HEADER : u32At(payload, start);
     start += aligned(Math.min(echoed, payload.length));
     if (start > payload.length) return {};
   }

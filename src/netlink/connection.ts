@@ -1,4 +1,4 @@
-import { errorOf } from "./acknowledgement.ts";
+import { errnoIn, errorOf } from "./acknowledgement.ts";
 import { errnoName } from "./errno.ts";
 import { MalformedReply, NetlinkError } from "./errors.ts";
 import {
@@ -26,6 +26,9 @@ export interface Transport {
 export interface Outcome {
   /** Messages that came in answer, without acknowledgements. */
   readonly replies: readonly Message[];
+  /** The kernel's errno, e.g. 17; 0 where it did what it was asked for. */
+  readonly errno: number;
+  /** The same with all that is known of it. Made when it is asked for: an error that is expected need not be. */
   readonly error: NetlinkError | undefined;
 }
 
@@ -36,8 +39,9 @@ const DUMP_ATTEMPTS = 5;
 /** More than any answer has: 64 MiB in bytes, and a number of datagrams. Who sends more never ends. */
 const MAX_BYTES = 1 << 26;
 const MAX_DATAGRAMS = 1 << 16;
-/** EAGAIN of asm-generic/errno-base.h. */
+/** EAGAIN and ENODEV of asm-generic/errno-base.h. */
 const EAGAIN = 11;
+const ENODEV = 19;
 
 /** Requests and their answers on one netlink socket. No policy: send, receive, check. */
 export class Connection {
@@ -54,17 +58,21 @@ export class Connection {
    */
   request(requests: readonly Request[]): readonly (readonly Message[])[] {
     const outcomes = this.exchange(requests);
-    for (const { error } of outcomes) if (error !== undefined) throw error;
+    for (const outcome of outcomes) if (outcome.errno !== 0) throw outcome.error;
     return outcomes.map((outcome) => outcome.replies);
   }
 
   /**
    * Like {@link request} for one request that is answered by one message.
+   * @returns undefined where there is no such netdev (ENODEV).
    * @throws {NetlinkError}
    * @throws {MalformedReply} also where there is no reply.
    */
-  get(request: Request): Message {
-    const reply = this.request([request])[0]?.[0];
+  get(request: Request): Message | undefined {
+    const outcome = this.exchange([request])[0];
+    if (outcome?.errno === ENODEV) return undefined;
+    if (outcome?.error !== undefined) throw outcome.error;
+    const reply = outcome?.replies[0];
     if (reply === undefined) throw new MalformedReply(`no answer to ${request.name} ${request.subject}`);
     return reply;
   }
@@ -79,8 +87,9 @@ export class Connection {
       const pending = this.send([request]);
       this.receiveAll(pending);
       const only = pending[0];
-      if (only?.error !== undefined) throw only.error;
-      if (only !== undefined && !only.interrupted) return only.replies;
+      if (only === undefined) continue;
+      if (only.errno !== 0) throw only.error;
+      if (!only.interrupted) return only.replies;
     }
     const reason = `changed while it was read, ${DUMP_ATTEMPTS} times running; try again`;
     throw new NetlinkError(EAGAIN, errnoName(EAGAIN), request.name, request.subject, reason, undefined);
@@ -136,7 +145,8 @@ export class Connection {
 /** A request that was sent. */
 class Pending implements Outcome {
   readonly replies: Message[] = [];
-  error: NetlinkError | undefined;
+  errno = 0;
+  private refusal: Message | undefined;
   /** Was something changed while it was listed? */
   interrupted = false;
   done = false;
@@ -146,13 +156,18 @@ class Pending implements Outcome {
     readonly sequence: number,
   ) {}
 
+  get error(): NetlinkError | undefined {
+    return this.refusal && errorOf(this.refusal, this.request);
+  }
+
   take(message: Message): void {
     const { type, flags } = message;
     if ((flags & NLM_F_DUMP_INTR) !== 0) this.interrupted = true;
     if (type === NLMSG_NOOP) return;
     if (type === NLMSG_OVERRUN) throw new MalformedReply("data were lost (NLMSG_OVERRUN)");
     if (type === NLMSG_ERROR || type === NLMSG_DONE) {
-      this.error = errorOf(message, this.request);
+      this.errno = errnoIn(message);
+      if (this.errno !== 0) this.refusal = message;
       this.done = true;
       return;
     }

@@ -6,10 +6,11 @@ import {
   readString,
   readU8,
   readU32,
+  s32At,
   selection,
   stringAttribute,
+  u32At,
   u32Attribute,
-  viewOf,
   wordBytes,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
@@ -221,14 +222,13 @@ const LINK_ATTRIBUTES = selection({
 /** @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read. */
 export function parseLink(message: Message): LinkInfo {
   const payload = newLinkPayload(message);
-  const view = viewOf(payload);
   const picked = pickAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
   const { address, name, mtu, operstate, parentBus, parentName } = picked;
-  const index = view.getInt32(4, true);
+  const index = s32At(payload, 4);
   const lower = picked.lower === undefined ? 0 : readU32(picked.lower);
   return {
     index,
-    flags: view.getUint32(8, true),
+    flags: u32At(payload, 8),
     name: name === undefined ? "" : readString(name),
     altnames: picked.properties === undefined ? [] : altnamesIn(picked.properties),
     mtu: mtu === undefined ? 0 : readU32(mtu),

@@ -1,4 +1,4 @@
-import { type Attribute, aligned, encodedLength, putAttributes, viewOf } from "./attributes.ts";
+import { type Attribute, aligned, encodedLength, putAttributes, s32At, u32At } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 
 /** NLM_F_REQUEST of linux/netlink.h: it is a request. {@link encodeRequests} sets it. */
@@ -103,19 +103,19 @@ function answerFlags({ kind }: Request, acknowledge: boolean): number {
  */
 export function parseMessages(datagram: Uint8Array): Message[] {
   if (datagram.length === 0) throw new MalformedReply("an empty datagram");
-  const view = viewOf(datagram);
   const messages: Message[] = [];
   let at = 0;
   while (at < datagram.length) {
     const left = datagram.length - at;
-    const length = left < MESSAGE_HEADER ? left : view.getUint32(at, true);
+    const length = left < MESSAGE_HEADER ? left : u32At(datagram, at);
     if (length < MESSAGE_HEADER || length > left) {
       throw new MalformedReply(`a message of ${length} bytes where ${left} are left`);
     }
+    const word = s32At(datagram, at + 4);
     messages.push({
-      type: view.getUint16(at + 4, true),
-      flags: view.getUint16(at + 6, true),
-      sequence: view.getUint32(at + 8, true),
+      type: word & 0xffff,
+      flags: word >>> 16,
+      sequence: u32At(datagram, at + 8),
       payload: datagram.subarray(at + MESSAGE_HEADER, at + length),
     });
     at += aligned(length);

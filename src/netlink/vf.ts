@@ -5,7 +5,7 @@ import {
   parseAttributes,
   pickAttributes,
   selection,
-  viewOf,
+  u32At,
   wordBytes,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
@@ -91,13 +91,13 @@ function guidAttribute(type: number, vf: number, guid: Uint8Array): Attribute {
 
 function indexOf(value: Uint8Array): number {
   if (value.length < 4) throw new MalformedReply(`VF information of ${value.length} bytes`);
-  return viewOf(value).getUint32(0, true);
+  return u32At(value, 0);
 }
 
 function linkStateOf(value: Uint8Array | undefined): VfLinkState | undefined {
   if (value === undefined) return undefined;
   if (value.length !== LINK_STATE) throw new MalformedReply(`a VF link state of ${value.length} bytes`);
-  const state = viewOf(value).getUint32(4, true);
+  const state = u32At(value, 4);
   return state === 0 || state === 1 || state === 2 ? state : undefined;
 }
 

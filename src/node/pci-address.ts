@@ -6,6 +6,14 @@ const ADDRESS = /^([0-9a-f]{4,8})(:[0-9a-f]{2}:[01][0-9a-f]\.[0-7])$/i;
  * @returns it in the kernel's spelling, e.g. "0000:03:00.2"; undefined where the text is none.
  */
 export function parsePciAddress(text: string): string | undefined {
+  if (!known.has(text)) known.set(text, readPciAddress(text));
+  return known.get(text);
+}
+
+/** A call meets the same two or three addresses again and again. */
+const known = new Map<string, string | undefined>();
+
+function readPciAddress(text: string): string | undefined {
   const [, domain, rest] = ADDRESS.exec(text) ?? [];
   if (domain === undefined || rest === undefined) return undefined;
   // The kernel prints a domain with "%04x": longer ones (those of VMD, say) without leading zeros.

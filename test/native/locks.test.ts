@@ -67,7 +67,7 @@ describe("lock", () => {
         host.lock(fd, host.monotonic() + 20000);
         host.writeFile("/proc/self/comm", input.name);
         const log = host.openLock(input.log, 0o600);
-        host.writeAt0(log, host.readAt0(log, 100) + input.name);`;
+        host.writeAt0(log, host.readAt0(log, 100) + input.name, 100);`;
       const one = start(body, { path, log, name });
       waiting.push(one);
       await one.said("waits");
@@ -254,14 +254,26 @@ describe("openLock", () => {
   });
 });
 
-test("writeAt0 writes over the beginning, readAt0 reads from it", () => {
+test("writeAt0 writes over the beginning, as long as it is told, readAt0 reads from it without the spaces at the end", () => {
   const path = freshPath("lock");
   const body = `
     const fd = host.openLock(input, 0o600);
-    host.writeAt0(fd, "123456");
-    host.writeAt0(fd, "é");
+    host.writeAt0(fd, "123456", 8);
+    host.writeAt0(fd, "é", 4);
     return [host.readAt0(fd, 4), host.readAt0(fd, 4096), host.readAt0(fd, 0)];`;
-  expect(evaluate(body, path)).toEqual(["é34", "é3456", ""]);
+  expect(evaluate(body, path)).toEqual(["é", "é  56", ""]);
+  expect(readFileSync(path, "utf8")).toBe("é  56  ");
+  // Of all spaces nothing is left, and room enough is room enough.
+  expect(
+    evaluate(
+      "const fd = host.openLock(input, 0o600); host.writeAt0(fd, '', 9); return host.readAt0(fd, 9);",
+      path,
+    ),
+  ).toBe("");
+  const tooLong = "host.writeAt0(host.openLock(input, 0o600), 'ééé', 5);";
+  expect(failure(tooLong, path)).toMatchObject({ code: "EFBIG", call: "pwrite" });
+  expect(readFileSync(path, "utf8")).toBe(" ".repeat(9));
+  expect(failure("host.writeAt0(0, '', 4097);")).toMatchObject({ name: "TypeError" });
   expect(failure("host.readAt0(999, 1);")).toMatchObject({ code: "EBADF", call: "pread" });
   expect(failure("host.readAt0(0, -1);")).toMatchObject({ name: "TypeError" });
 });

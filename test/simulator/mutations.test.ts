@@ -38,7 +38,7 @@ const kernel = { rdma: "exclusive" } as const;
 
 describe("the suite notices when", () => {
   // The addresses go with the interface, and carrier and partition are only waited for: there is nothing to undo.
-  const steps = allSteps().filter(({ name }) => !["addresses", "carrier", "partition"].includes(name));
+  const steps = allSteps.filter(({ name }) => !["addresses", "carrier", "partition"].includes(name));
 
   test.each(steps.map((step): [string, Step] => [step.name, step]))("the %s is not undone", (_, step) => {
     vi.spyOn(step, "undo").mockImplementation(() => {});

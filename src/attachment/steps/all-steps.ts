@@ -16,20 +16,18 @@ import { rdmaDevice } from "./rdma-device.ts";
 import { rdmaOnly } from "./rdma-only.ts";
 
 /** The steps of an attachment, in the order of ADD. The lease is begun early: it is made while the VF is prepared. */
-export function allSteps(): readonly Step[] {
-  return [
-    hostNetdev,
-    lease,
-    linkState,
-    guid,
-    partition,
-    rdmaDevice,
-    deviceInfo,
-    netInterface,
-    carrier,
-    addresses,
-  ];
-}
+export const allSteps: readonly Step[] = [
+  hostNetdev,
+  lease,
+  linkState,
+  guid,
+  partition,
+  rdmaDevice,
+  deviceInfo,
+  netInterface,
+  carrier,
+  addresses,
+];
 
 /** The steps of an attachment of what is bound to vfio-pci: it has no devices on the host, and a PF has nobody above it. */
 function vfioSteps({ vf }: AttachmentRecord): readonly Step[] {
@@ -37,12 +35,10 @@ function vfioSteps({ vf }: AttachmentRecord): readonly Step[] {
 }
 
 /** The steps of an attachment of a VF that has no netdev. */
-function rdmaSteps(): readonly Step[] {
-  return [linkState, guid, partition, rdmaDevice, deviceInfo, rdmaOnly];
-}
+const rdmaSteps: readonly Step[] = [linkState, guid, partition, rdmaDevice, deviceInfo, rdmaOnly];
 
 /** The steps of a record's attachment, in the order of ADD. */
 export function stepsOf(record: AttachmentRecord): readonly Step[] {
-  if (record.mode === "rdma") return rdmaSteps();
-  return record.mode === "vfio" ? vfioSteps(record) : allSteps();
+  if (record.mode === "rdma") return rdmaSteps;
+  return record.mode === "vfio" ? vfioSteps(record) : allSteps;
 }

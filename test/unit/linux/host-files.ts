@@ -81,11 +81,16 @@ export const lock: typeof real.lock = () => hostFiles.onLock();
 
 export const readAt0: typeof real.readAt0 = (fd, limit) => {
   const buffer = Buffer.alloc(limit);
-  return buffer.subarray(0, fs.readSync(fd, buffer, 0, limit, 0)).toString("utf8");
+  return buffer
+    .subarray(0, fs.readSync(fd, buffer, 0, limit, 0))
+    .toString("utf8")
+    .replace(/ +$/, "");
 };
 
-export const writeAt0: typeof real.writeAt0 = (fd, text) => {
-  fs.writeSync(fd, text, 0, "utf8");
+export const writeAt0: typeof real.writeAt0 = (fd, text, length) => {
+  const padding = length - Buffer.byteLength(text);
+  if (padding < 0) throw Object.assign(new Error("EFBIG: a longer text"), { code: "EFBIG" });
+  fs.writeSync(fd, text + " ".repeat(padding), 0, "utf8");
 };
 
 export const appendLocked: typeof real.appendLocked = (path, text, mode, limit) => {

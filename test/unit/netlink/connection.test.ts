@@ -158,6 +158,16 @@ describe("a connection", () => {
     expect(() => acknowledging.get(getLinkByIndex(1))).toThrow(MalformedReply);
   });
 
+  it("tells a netdev that is not there from all other refusals", () => {
+    const refusing = (errno: number) => new Connection(new FakeTransport(() => [ack(1, errno)]));
+    expect(refusing(19).get(getLinkByIndex(1))).toBeUndefined();
+    expect(() => refusing(1).get(getLinkByIndex(1))).toThrow(/RTM_GETLINK link 1: .*\(EPERM\)/);
+    expect(() => refusing(19).request([getLinkByIndex(1)])).toThrow(/\(ENODEV\)/);
+    expect(refusing(19).exchange([getLinkByIndex(1)])).toMatchObject([
+      { errno: 19, error: { code: "ENODEV" } },
+    ]);
+  });
+
   it("ends where the peer does not", () => {
     const { connection, transport } = to(() => []);
     transport.receive = () => message(16, 2, 1, data);
