@@ -34,12 +34,13 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 B := build
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := absent append argument children clock command-line copy datagram directories engine error exit files host \
+NATIVE := append argument children clock command-line copy datagram directories engine errno-names error exit files host \
   image json locks main math memory namespaces netlink process read report signals spawn start streams strings text \
   wait watch write
 HEADERS := $(wildcard native/*.h)
-ENGINE := $(abspath $(B))/engine
-LIBQUICKJS := $(ENGINE)/lib/libquickjs.a
+# musl and the engine: scripts/libraries.
+TREE := $(abspath $(B))/libraries
+LIBQUICKJS := $(TREE)/lib/libquickjs.a
 
 # As OCI calls it.
 CPU := $(firstword $(subst -, ,$(MULTIARCH)))
@@ -51,18 +52,25 @@ EXECUTABLES := $(B)/ib-sriov $(FOREIGN:%=$(B)/%/ib-sriov)
 # ---- flags ----
 
 WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Werror
-# Debian's hardening flags (dpkg-buildflags), spelt out so that dpkg-dev need not be there.
-HARDENING := -fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=3 -Wformat -Werror=format-security
+# Debian's hardening flags (dpkg-buildflags), spelt out so that dpkg-dev need not be there. musl knows no _FORTIFY_SOURCE.
+HARDENING := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security
 HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
-CPPFLAGS := -D_GNU_SOURCE -isystem $(ENGINE)/include -Inative -I$(B)/include
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
-# Sections of their own: what is not used, such as the engine's parser of JavaScript, stays out.
-RELEASE := -O2 -ffunction-sections -fdata-sections $(HARDENING)
+# Sections of their own: what is not used, such as the engine's parser of JavaScript, stays out. At fixed addresses
+# (native/image.h), so that nothing is relocated at a start, and what is constant is read-only from the first moment.
+RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(HARDENING)
+# All that musl has for POWER (its INSTALL). And libgcc's choice between atomic instructions asks glibc.
+RELEASE += $(if $(findstring powerpc64le,$(MULTIARCH)),-mlong-double-64)
+RELEASE += $(if $(findstring aarch64,$(MULTIARCH)),-mno-outline-atomics)
+RELEASE_CPPFLAGS = -D_GNU_SOURCE -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
+  -isystem $(TREE)/libc/include -isystem $(TREE)/include -Inative -I$(B)/include
 # With a list of all files that were linked, for scripts/sbom.mjs.
-RELEASE_LINK = -static -Wl,--gc-sections -Wl,-z,relro,-z,now -Wl,--build-id=none -Wl,--dependency-file=$@.d
+RELEASE_LINK = -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none \
+  -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o $(TREE)/libc/lib/crti.o
+LIBRARIES := -L$(TREE)/lib -lquickjs -L$(TREE)/libc/lib -lc -lgcc $(TREE)/libc/lib/crtn.o
+# The sanitizers need the system's libc, and see more of Debian's own engine.
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
-LIBRARIES := -L$(ENGINE)/lib -lquickjs -lm
 BUILD_CPPFLAGS := -D_GNU_SOURCE -Inative -I$(B)/include
 BUILD_LIBRARIES = -L/usr/lib/$(shell $(BUILD_CC) -print-multiarch)/quickjs -lquickjs -lm
 
@@ -160,24 +168,24 @@ $(B)/include/build.h: FORCE
 .PHONY: FORCE
 FORCE:
 
-# ---- the engine ----
+# ---- what it is linked with ----
 
-$(LIBQUICKJS): scripts/engine $(wildcard native/engine/*) Makefile | setup
+$(LIBQUICKJS): scripts/libraries $(wildcard native/engine/*) Makefile | setup
 	@mkdir -p $(B)
-	$(call say,engine,$(B)/engine)
-	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/engine) && rm -rf $(ENGINE) && cp -r "$$tree" $(ENGINE)
+	$(call say,build,$(B)/libraries)
+	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries) && rm -rf $(TREE) && cp -r "$$tree" $(TREE)
 
 # ---- objects and executables, in two variants ----
 
-# $(1) variant, $(2) compiler flags
+# $(1) variant, $(2) compiler flags, $(3) preprocessor flags
 define variant
 $(B)/$(1)/%.o: native/%.c $(HEADERS) $(LIBQUICKJS) Makefile | setup
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$(CC) $(WARNINGS) $(CPPFLAGS) $(PREFIX_MAP) $(2) -c -o $$@ $$<
+	$$(Q)$(CC) $(WARNINGS) $(3) $(PREFIX_MAP) $(2) -c -o $$@ $$<
 endef
-$(eval $(call variant,obj,$(RELEASE)))
-$(eval $(call variant,asan,$(ASAN)))
+$(eval $(call variant,obj,$(RELEASE),$$(RELEASE_CPPFLAGS)))
+$(eval $(call variant,asan,$(ASAN),$$(BUILD_CPPFLAGS)))
 
 OBJECTS := $(NATIVE:%=%.o)
 
@@ -189,11 +197,11 @@ BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_LINE='"$(B)/command-line.
 # An executable with room for an image of so many bytes, in which no image has been taken. $(1) its name, $(2) bytes
 define untaken
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(2) -o $(1).image.o native/image.S
-	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -Wl,-T,native/discard.ld -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
+	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
 endef
 
 # Made twice: the first one has room enough and tells how much it takes, the second has that and is the one to fill.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S native/discard.ld $(BYTECODE)
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY))
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
@@ -205,7 +213,7 @@ $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S native/discard.ld $(BYTECO
 $(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/image.S $(BYTECODE)
 	$(call say,link,$@)
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/image.S
-	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(LIBRARIES)
+	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(BUILD_LIBRARIES)
 
 # ---- the same for other machines ----
 
@@ -255,16 +263,16 @@ define host_test
 $(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | setup
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$(CC) $(WARNINGS) $(CPPFLAGS) $(PREFIX_MAP) $(2) -c -o $$@ $$<
+	$$(Q)$(CC) $(WARNINGS) $(3) $(PREFIX_MAP) $(2) -c -o $$@ $$<
 endef
-$(eval $(call host_test,obj,$(RELEASE)))
-$(eval $(call host_test,asan,$(ASAN)))
+$(eval $(call host_test,obj,$(RELEASE),$$(RELEASE_CPPFLAGS)))
+$(eval $(call host_test,asan,$(ASAN),$$(BUILD_CPPFLAGS)))
 
 $(B)/host-test: $(HOST_TEST:%=$(B)/obj/%)
 	$(call say,link,$@)
 	$(Q)$(CC) $(RELEASE_LINK) -o $@ $^ $(LIBRARIES)
 $(B)/asan/host-test: $(HOST_TEST:%=$(B)/asan/%)
 	$(call say,link,$@)
-	$(Q)$(CC) $(ASAN) -o $@ $^ $(LIBRARIES)
+	$(Q)$(CC) $(ASAN) -o $@ $^ $(BUILD_LIBRARIES)
 
 .SECONDARY:

@@ -50,7 +50,7 @@ static int open_log(const struct log *log, int *fd, off_t *size)
   if (is_there && type_error(status.st_mode) != 0)
     return type_error(status.st_mode);
   const int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
-  *fd = open(log->path, flags, log->mode);
+  *fd = openat(AT_FDCWD, log->path, flags, log->mode);
   if (*fd < 0 || fstat(*fd, &status) < 0)
     return errno;
   *size = status.st_size;

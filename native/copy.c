@@ -27,7 +27,7 @@ static int copy_all(int from, int to, const char **call)
 static JSValue copy_to(JSContext *context, int from, const char *path, mode_t mode)
 {
   /* Nobody but us opens it before it is complete. */
-  int to = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
+  int to = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
   if (to < 0)
     return host_throw(context, errno, "open", path);
   const char *call;
@@ -64,7 +64,7 @@ static JSValue host_copyFile(HOST_ARGUMENTS)
   }
   struct stat status;
   JSValue result;
-  int fd = open(from, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  int fd = openat(AT_FDCWD, from, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     result = host_throw(context, errno, "open", from);
   else if (fstat(fd, &status) < 0)

@@ -1,12 +1,13 @@
 /* Directories and symbolic links. */
 #include "host.h"
 
-#include <dirent.h>
+#include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <sys/statvfs.h>
 #include <unistd.h>
 
@@ -51,11 +52,20 @@ static JSValue host_requireWritable(HOST_ARGUMENTS)
   return result;
 }
 
-/* Appends the names in a buffer of getdents64(2). */
+/* What getdents64(2) fills in; libcs differ in whether they have it, and how they call it. */
+struct linux_dirent64 {
+  uint64_t d_ino;
+  int64_t d_off;
+  uint16_t d_reclen;
+  uint8_t d_type;
+  char d_name[];
+};
+
+/* Appends the names in such a buffer. */
 static bool append_names(JSContext *context, JSValue array, uint32_t *count, const char *buffer, ssize_t length)
 {
   for (ssize_t at = 0; at < length;) {
-    const struct dirent64 *entry = (const struct dirent64 *)(buffer + at);
+    const struct linux_dirent64 *entry = (const struct linux_dirent64 *)(buffer + at);
     at += entry->d_reclen;
     if (strcmp(entry->d_name, ".") == 0 || strcmp(entry->d_name, "..") == 0)
       continue;
@@ -68,7 +78,7 @@ static bool append_names(JSContext *context, JSValue array, uint32_t *count, con
 
 static JSValue host_readDirectory(HOST_ARGUMENTS)
 {
-  static _Alignas(struct dirent64) char buffer[32 * 1024];
+  static _Alignas(struct linux_dirent64) char buffer[32 * 1024];
   char *path = host_name(context, argv[0], "open");
   if (path == NULL)
     return JS_EXCEPTION;
@@ -77,7 +87,7 @@ static JSValue host_readDirectory(HOST_ARGUMENTS)
   int fd = -1;
   if (JS_IsException(names))
     goto done;
-  fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {
     JS_FreeValue(context, names);
     names = host_throw(context, errno, "open", path);
@@ -85,7 +95,7 @@ static JSValue host_readDirectory(HOST_ARGUMENTS)
   }
   uint32_t count = 0;
   for (;;) {
-    ssize_t length = getdents64(fd, buffer, sizeof buffer);
+    ssize_t length = syscall(SYS_getdents64, fd, buffer, sizeof buffer);
     if (length == 0)
       break;
     if (length > 0 && append_names(context, names, &count, buffer, length)) {

@@ -7,14 +7,12 @@
 JSValue host_throw(JSContext *context, int error, const char *call, const char *subject)
 {
   char number[16];
-  const char *name = strerrorname_np(error);
-  const char *text = strerrordesc_np(error);
+  const char *name = host_errno_name(error);
+  const char *text = strerror(error);
   if (name == NULL) {
     snprintf(number, sizeof number, "E%d", error);
     name = number;
   }
-  if (text == NULL)
-    text = "unknown error";
 
   JSValue object = JS_NewError(context);
   if (JS_IsException(object))

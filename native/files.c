@@ -30,7 +30,7 @@ static JSValue host_readFile(HOST_ARGUMENTS)
   if (path == NULL)
     return JS_EXCEPTION;
   JSValue text;
-  int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
+  int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) {
     text = host_throw(context, errno, "open", path);
   } else {
@@ -53,7 +53,7 @@ static JSValue host_readRegularFile(HOST_ARGUMENTS)
   JSValue text;
   struct stat status;
   /* O_NONBLOCK: a FIFO that stands there must not keep us. */
-  int fd = open(path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  int fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     text = host_throw(context, errno, "open", path);
   else if (fstat(fd, &status) < 0)

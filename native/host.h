@@ -24,6 +24,8 @@
 
 /* ---- error.c ---- */
 
+/* E.g. "ENOENT"; NULL where there is none of that number. */
+const char *host_errno_name(int error);
 /* Throws a HostError. `subject` is "" where there is none. */
 JSValue host_throw(JSContext *context, int error, const char *call, const char *subject);
 /* The same about a descriptor. */

@@ -3,11 +3,9 @@
 #include "host.h"
 #include "memory.h"
 
-#include <quickjs/immortal.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
-#include <ucontext.h>
 
 /* What is in the section .image. */
 struct image {
@@ -67,6 +65,8 @@ int image_take(void)
 
 #else
 
+#include <quickjs/immortal.h>
+
 /* The engine seeds Math.random by the time (scripts/absent.mjs forbids its use). Two builds shall be the same. */
 int __wrap_gettimeofday(struct timeval *time, void *zone);
 int __wrap_gettimeofday(struct timeval *time, void *zone)
@@ -88,27 +88,6 @@ JSValue image_start(JSContext **context)
   return JS_DupValue(*context, image->taken.main);
 }
 
-/*
- * The engine remembers where the stack begins, which differs from process to process; image_start tells it anew. Until
- * then it shall be one and the same place: that of a stack of ours.
- */
-static JSRuntime *forgetful;
-static void on_our_stack(void)
-{
-  JS_UpdateStackTop(forgetful);
-}
-static void forget_stack(JSRuntime *runtime)
-{
-  static _Alignas(16) char stack[16 * 1024];
-  static ucontext_t here, there;
-  forgetful = runtime;
-  getcontext(&there);
-  there.uc_stack = (stack_t){.ss_sp = stack, .ss_size = sizeof stack};
-  there.uc_link = &here;
-  makecontext(&there, on_our_stack, 0);
-  swapcontext(&here, &there);
-}
-
 int image_take(void)
 {
   const size_t length = image->program.length;
@@ -127,7 +106,6 @@ int image_take(void)
     engine_report_text("no image", "there is not room enough for it, or the program fails, or it exports no main");
     return 1;
   }
-  forget_stack(JS_GetRuntime(context));
   image->context = context;
   image->taken.main = main;
   const unsigned char *end = memory_save(&image->taken.memory);

@@ -17,7 +17,7 @@ static JSValue host_openLock(HOST_ARGUMENTS)
     return JS_EXCEPTION;
   struct stat status;
   JSValue result;
-  int fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, (mode_t)mode);
+  int fd = openat(AT_FDCWD, path, O_RDWR | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY, (mode_t)mode);
   if (fd < 0)
     result = host_throw(context, errno, "open", path);
   else if (fstat(fd, &status) < 0)
@@ -117,7 +117,7 @@ static int open_locked(const char *path, mode_t mode, double deadline, int *fd, 
   for (;;) {
     struct stat status;
     *call = "open";
-    *fd = open(path, flags, mode);
+    *fd = openat(AT_FDCWD, path, flags, mode);
     if (*fd < 0)
       return errno;
     *call = "flock";

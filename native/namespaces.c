@@ -14,7 +14,7 @@ static JSValue host_openFile(HOST_ARGUMENTS)
   if (path == NULL)
     return JS_EXCEPTION;
   /* O_NONBLOCK: whatever stands at a path that a caller gave us must not keep us. */
-  int fd = open(path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  int fd = openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   JSValue result = fd < 0 ? host_throw(context, errno, "open", path) : JS_NewInt32(context, fd);
   js_free(context, path);
   return result;

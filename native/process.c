@@ -25,7 +25,7 @@ static bool open_standard_descriptors(void)
   if (poll(standard, COUNT_OF(standard), 0) <= 0)
     return true;
   for (int fd = 0; fd < 3; fd++) {
-    if ((standard[fd].revents & POLLNVAL) && open("/dev/null", O_RDWR) != fd)
+    if ((standard[fd].revents & POLLNVAL) && openat(AT_FDCWD, "/dev/null", O_RDWR) != fd)
       return false;
   }
   return true;

@@ -133,9 +133,7 @@ static JSValue host_pendingSignal(HOST_ARGUMENTS)
   if (arrived == 0)
     return JS_UNDEFINED;
   told = true;
-  char name[16] = "SIG";
-  strncat(name, sigabbrev_np(arrived), sizeof name - sizeof "SIG");
-  return JS_NewString(context, name);
+  return JS_NewString(context, arrived == SIGHUP ? "SIGHUP" : arrived == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
 int host_watch_children(void)

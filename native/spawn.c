@@ -9,6 +9,7 @@
 #include <spawn.h>
 #include <stdlib.h>
 #include <sys/mman.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 /* For kernels before 5.11: looks at the descriptors that are there, not at all that there could be. */
@@ -32,7 +33,7 @@ static int mark_inherited_descriptors(void)
   static bool marked;
   if (marked)
     return 0;
-  int error = close_range(3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ? errno : 0;
+  int error = syscall(SYS_close_range, 3, ~0u, CLOSE_RANGE_CLOEXEC) < 0 ? errno : 0;
   if (error == ENOSYS || error == EINVAL)
     error = mark_listed_descriptors();
   marked = error == 0;

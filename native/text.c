@@ -56,6 +56,41 @@ static JSValue host_inetPton(HOST_ARGUMENTS)
   return valid ? host_new_bytes(context, address, family == 4 ? 4 : 16) : JS_UNDEFINED;
 }
 
+/* The run of zero groups that "::" stands for: the longest, of two the first, if it has more than one (RFC 5952). */
+static void find_zeros(const uint8_t *bytes, int *start, int *length)
+{
+  *start = 8;
+  *length = 1;
+  for (int begin = 0, end; begin < 8; begin = end + 1) {
+    for (end = begin; end < 8 && bytes[2 * end] == 0 && bytes[2 * end + 1] == 0; end++)
+      ;
+    if (end - begin > *length) {
+      *start = begin;
+      *length = end - begin;
+    }
+  }
+}
+
+/* By hand, since libcs differ in which zeros they leave out. An IPv4 address in it is written as one, as by glibc. */
+static void ipv6_text(const uint8_t *bytes, char text[INET6_ADDRSTRLEN])
+{
+  int start, length;
+  find_zeros(bytes, &start, &length);
+  const bool mapped = start == 0 && length == 5 && bytes[10] == 0xff && bytes[11] == 0xff;
+  const int groups = mapped || (start == 0 && length == 6) ? 6 : 8;
+  char *to = text;
+  for (int group = 0; group < groups; group++) {
+    if (group > start && group < start + length)
+      continue;
+    if (group == start)
+      to += sprintf(to, "%s", group == 0 ? "::" : ":");
+    else
+      to += sprintf(to, "%x%s", bytes[2 * group] << 8 | bytes[2 * group + 1], group < 7 ? ":" : "");
+  }
+  if (groups == 6)
+    sprintf(to, "%d.%d.%d.%d", bytes[12], bytes[13], bytes[14], bytes[15]);
+}
+
 static JSValue host_inetNtop(HOST_ARGUMENTS)
 {
   const uint8_t *bytes;
@@ -65,8 +100,10 @@ static JSValue host_inetNtop(HOST_ARGUMENTS)
   char text[INET6_ADDRSTRLEN];
   if (length != 4 && length != 16)
     return host_throw(context, EINVAL, "inet_ntop", "");
-  if (inet_ntop(length == 4 ? AF_INET : AF_INET6, bytes, text, sizeof text) == NULL)
-    return host_throw(context, errno, "inet_ntop", "");
+  if (length == 16)
+    ipv6_text(bytes, text);
+  else
+    inet_ntop(AF_INET, bytes, text, sizeof text);
   return JS_NewString(context, text);
 }
 

@@ -46,7 +46,7 @@ static JSValue host_writeFile(HOST_ARGUMENTS)
   struct writing writing;
   if (!begin(context, argv[0], argv[1], &writing))
     return JS_EXCEPTION;
-  int fd = open(writing.path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  int fd = openat(AT_FDCWD, writing.path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     return end(context, &writing, errno, "open");
   int error = outcome(write(fd, writing.text, writing.length), &writing);
@@ -59,7 +59,7 @@ static JSValue host_writeFileApart(HOST_ARGUMENTS)
   struct writing writing;
   if (!begin(context, argv[0], argv[1], &writing))
     return JS_EXCEPTION;
-  int fd = open(writing.path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
+  int fd = openat(AT_FDCWD, writing.path, O_WRONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     return end(context, &writing, errno, "open");
   /* The child has our memory, and leaves here what came of it; as it stands where the child is killed, too. */
@@ -86,7 +86,7 @@ static JSValue host_patchFile(HOST_ARGUMENTS)
   if (!host_integer(context, argv[1], "offset", 0, INT32_MAX, &offset) ||
       !begin(context, argv[0], argv[2], &writing))
     return JS_EXCEPTION;
-  int fd = open(writing.path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
+  int fd = openat(AT_FDCWD, writing.path, O_WRONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     return end(context, &writing, errno, "open");
   int error = outcome(pwrite(fd, writing.text, writing.length, offset), &writing);
@@ -100,7 +100,7 @@ static JSValue host_createFile(HOST_ARGUMENTS)
   struct writing writing;
   if (!host_integer(context, argv[2], "mode", 0, 07777, &mode) || !begin(context, argv[0], argv[1], &writing))
     return JS_EXCEPTION;
-  int fd = open(writing.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, (mode_t)mode);
+  int fd = openat(AT_FDCWD, writing.path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, (mode_t)mode);
   if (fd < 0)
     return end(context, &writing, errno, "open");
   const char *call = "write";
@@ -127,7 +127,7 @@ static int open_nameless(const char *path, mode_t mode)
   }
   memcpy(directory, path, length);
   directory[length] = '\0';
-  return open(length == 0 ? "/" : directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
+  return openat(AT_FDCWD, length == 0 ? "/" : directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
 }
 
 /* Gives such a file its name, in the way that needs no capability (open(2), O_TMPFILE). */

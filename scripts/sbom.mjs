@@ -11,9 +11,8 @@ import { debianRelease, originOf } from "./origins.mjs";
 
 /** SPDX, of what is linked: see /usr/share/doc/PACKAGE/copyright. By the beginning of a Debian package's name. */
 const debianLicenses = [
-  ["libc6-dev", "LGPL-2.1-or-later"],
+  ["musl", "MIT"],
   ["libgcc-", "GPL-3.0-or-later WITH GCC-exception-3.1"],
-  ["libquickjs", "MIT"],
   ["quickjs", "MIT"],
 ];
 

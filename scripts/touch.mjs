@@ -3,8 +3,7 @@
 
 /** Looks at the properties of those names of all built-in objects. */
 function touch(names) {
-  // Of the functions of Math some are libc's, in the version for the processor that the image is made on.
-  const seen = new Set([Math]);
+  const seen = new Set();
   const visit = (value) => {
     if (!(value instanceof Object) || seen.has(value)) return;
     seen.add(value);

@@ -72,5 +72,7 @@ int immortal_make_all(struct JSContext *context)
   for (int i = 0; i < runtime->atom_size; i++)
     if (!atom_is_free(runtime->atom_array[i]))
       runtime->atom_array[i]->header.ref_count = IMMORTAL;
+  /* Where the stack is differs from process to process: JS_UpdateStackTop says it anew. */
+  runtime->stack_top = runtime->stack_limit = 0;
   return TRUE;
 }

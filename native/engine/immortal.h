@@ -17,7 +17,7 @@ struct JSContext;
 
 /*
  * Makes all that there is immortal, and room in the engine's tables, so that they need not grow in a call: then they are
- * written anew. Nothing must be collected (JS_RunGC) after that. Returns whether there was memory enough.
+ * written anew; and forgets where the stack is. Nothing must be collected (JS_RunGC) after that. Returns whether there was memory enough.
  */
 int immortal_make_all(struct JSContext *context);
 

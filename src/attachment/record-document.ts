@@ -152,7 +152,8 @@ function isStringArray(value: unknown): boolean {
 }
 
 function areStrings(object: Record<string, unknown>, keys: readonly string[]): boolean {
-  return keys.every((key) => typeof object[key] === "string");
+  for (let i = 0; i < keys.length; i++) if (typeof object[keys[i] as string] !== "string") return false;
+  return true;
 }
 
 function isStringOrAbsent(value: unknown): boolean {

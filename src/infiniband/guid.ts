@@ -1,4 +1,4 @@
-import { colonPairs } from "./hex.ts";
+import { bytesOfPairs, colonPairs } from "./hex.ts";
 
 declare const brand: unique symbol;
 
@@ -34,6 +34,7 @@ export function parseGuid(text: string): Guid | undefined {
 const known = new Map<string, Guid | undefined>();
 
 function readGuid(text: string): Guid | undefined {
+  if (OURS.test(text)) return text as Guid;
   const separator = PAIRS.exec(text)?.[1];
   if (separator !== undefined) return text.toLowerCase().replaceAll(separator, ":") as Guid;
   const digits = digitsOf(text)?.toLowerCase();
@@ -43,6 +44,8 @@ function readGuid(text: string): Guid | undefined {
   return pairs as Guid;
 }
 
+/** Our own spelling. */
+const OURS = /^(?:[0-9a-f]{2}:){7}[0-9a-f]{2}$/;
 /** The group is the separator, one and the same throughout. */
 const PAIRS = /^[0-9a-f]{2}([-:.])(?:[0-9a-f]{2}\1){6}[0-9a-f]{2}$/i;
 const FOURS = /^[0-9a-f]{4}([-:.])(?:[0-9a-f]{4}\1){2}[0-9a-f]{4}$/i;
@@ -69,9 +72,7 @@ export function sameGuid(a: Guid | undefined, b: Guid | undefined): boolean {
 
 /** The 8 bytes, in network order. */
 export function guidToBytes(guid: Guid): Uint8Array {
-  const bytes = new Uint8Array(LENGTH);
-  for (let i = 0; i < LENGTH; i++) bytes[i] = Number.parseInt(guid.slice(3 * i, 3 * i + 2), 16);
-  return bytes;
+  return bytesOfPairs(guid);
 }
 
 /**

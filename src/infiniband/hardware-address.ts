@@ -1,5 +1,5 @@
 import { type Guid, guidFromBytes } from "./guid.ts";
-import { colonPairs } from "./hex.ts";
+import { bytesOfPairs, colonPairs } from "./hex.ts";
 
 /** Length of an IPoIB hardware address in bytes: INFINIBAND_ALEN, linux/if_infiniband.h. */
 export const HARDWARE_ADDRESS_LENGTH = 20;
@@ -18,7 +18,7 @@ export function formatHardwareAddress(address: Uint8Array): string {
  */
 export function parseHardwareAddress(text: string): Uint8Array | undefined {
   if (!ADDRESS.test(text)) return undefined;
-  return Uint8Array.from(text.split(":"), (pair) => Number.parseInt(pair, 16));
+  return bytesOfPairs(text);
 }
 
 const ADDRESS = /^(?:[0-9a-f]{2}:){19}[0-9a-f]{2}$/i;

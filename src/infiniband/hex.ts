@@ -1,12 +1,27 @@
 /** The two lower-case digits of each byte. */
 const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
 
-/** The same after a colon. */
-const MORE = PAIRS.map((pair) => `:${pair}`);
-
 /** Bytes as lower-case pairs with colons between them, "" for none. */
 export function colonPairs(bytes: Uint8Array): string {
-  let text = bytes.length === 0 ? "" : (PAIRS[bytes[0] as number] as string);
-  for (let i = 1; i < bytes.length; i++) text += MORE[bytes[i] as number];
-  return text;
+  const pairs: string[] = [];
+  for (let i = 0; i < bytes.length; i++) pairs.push(PAIRS[bytes[i] as number] as string);
+  return pairs.join(":");
+}
+
+/** What a hexadecimal digit means, by its character's code. */
+const VALUES = new Uint8Array(128);
+for (let value = 0; value < 16; value++) {
+  const digit = value.toString(16);
+  VALUES[digit.charCodeAt(0)] = value;
+  VALUES[digit.toUpperCase().charCodeAt(0)] = value;
+}
+
+/** The bytes of pairs, in lower case or upper, with one character between them: not checked. */
+export function bytesOfPairs(text: string): Uint8Array {
+  const bytes = new Uint8Array((text.length + 1) / 3);
+  for (let i = 0; i < bytes.length; i++) {
+    const high = VALUES[text.charCodeAt(3 * i)] as number;
+    bytes[i] = (high << 4) | (VALUES[text.charCodeAt(3 * i + 1)] as number);
+  }
+  return bytes;
 }

@@ -97,13 +97,12 @@ export class LinuxFunctions implements Functions {
 
   hasRdmaNames(pci: string, { devices, files }: RdmaNames): boolean {
     const directory = functionDirectory(pci);
-    const paths = [
-      ...devices.map((name) => `infiniband/${fileName(name)}`),
-      ...files.map(
-        (name) => `${name.startsWith("umad") ? "infiniband_mad" : "infiniband_verbs"}/${fileName(name)}`,
-      ),
-    ];
-    return paths.every((path) => isThere(`${directory}/${path}`));
+    for (const name of devices) if (!isThere(`${directory}/infiniband/${fileName(name)}`)) return false;
+    for (const name of files) {
+      const parent = name.startsWith("umad") ? "infiniband_mad" : "infiniband_verbs";
+      if (!isThere(`${directory}/${parent}/${fileName(name)}`)) return false;
+    }
+    return true;
   }
 
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined {

@@ -12,25 +12,32 @@ const RTMGRP_IPV6_IFADDR = 0x100;
 const NETLINK_KOBJECT_UEVENT = 15;
 const KERNEL = 1;
 
-/** Events of the kernel, on a socket of their own. */
+/**
+ * Events of the kernel, on a socket of their own. It is made when there is something to wait for: mostly what is waited for
+ * is there at the first look, and the kernel need not tell anybody.
+ */
 export class LinuxWatch implements Watch {
-  private readonly socket: number;
+  private socket: number | undefined;
   private closed = false;
 
   constructor(
-    where: LinuxNamespace,
-    what: "links" | "addresses" | "devices",
+    private readonly where: LinuxNamespace,
+    private readonly what: "links" | "addresses" | "devices",
     private readonly waits: Waits,
-  ) {
-    const protocol = what === "devices" ? NETLINK_KOBJECT_UEVENT : NETLINK_ROUTE;
-    this.socket = where.events(protocol, groupsOf(what));
-  }
+  ) {}
 
   wait(deadline: number): void {
-    this.next(deadline);
+    if (this.socket === undefined) {
+      const protocol = this.what === "devices" ? NETLINK_KOBJECT_UEVENT : NETLINK_ROUTE;
+      this.socket = this.where.events(protocol, groupsOf(this.what));
+      // What has changed before that nobody tells us any more: the caller looks anew.
+      return;
+    }
+    const socket = this.socket;
+    this.next(socket, deadline);
     // One change makes several events, and the caller looks anew after each wait: take those that are here.
     try {
-      for (;;) this.next(0);
+      for (;;) this.next(socket, 0);
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
     }
@@ -39,13 +46,13 @@ export class LinuxWatch implements Watch {
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    host.close(this.socket);
+    if (this.socket !== undefined) host.close(this.socket);
   }
 
   /** Takes one event. ENOBUFS: some were lost, which is an event as well. */
-  private next(deadline: number): void {
+  private next(socket: number, deadline: number): void {
     try {
-      this.waits.until("a change of a device", () => host.netlinkReceive(this.socket, deadline));
+      this.waits.until("a change of a device", () => host.netlinkReceive(socket, deadline));
     } catch (error) {
       if (errnoOf(error) !== "ENOBUFS") throw error;
     }

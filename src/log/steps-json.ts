@@ -13,8 +13,16 @@ export function stepsJson(steps: readonly StepTrace[]): string {
     let more = "";
     if (times !== undefined) more += `,"times":${times}`;
     if (failed !== undefined) more += `,"failed":${failed}`;
-    json += `${before}{"step":"${name}","action":"${action}","ms":${ms}${more}}`;
+    json += `${before}{"step":"${name}","action":"${action}","ms":${decimal(ms)}${more}}`;
     before = ",";
   }
   return json && `${json}]`;
+}
+
+/** A number with three decimals at the most: the engine needs ten times as long for one that is not whole. */
+function decimal(number: number): string {
+  const thousandths = Math.round(number * 1000);
+  const whole = Math.floor(thousandths / 1000);
+  const rest = thousandths - whole * 1000;
+  return rest === 0 ? `${whole}` : `${whole}.${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}`;
 }

@@ -75,7 +75,7 @@ describe("lock", () => {
     }
     first.process.stdin?.end();
     for (const one of [first, ...waiting]) await one.result();
-    expect(readFileSync(log, "utf8")).toBe("abc");
+    expect(readFileSync(log, "utf8").trimEnd()).toBe("abc");
   });
 
   test("outlives us in a child that inherits its descriptor", async () => {

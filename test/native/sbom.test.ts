@@ -73,7 +73,7 @@ test.each(machines)(
     ]);
     const debian = content.filter((component) => !npm.includes(component));
     expect(debian.map(({ name }) => name.replace(/-(arm64|ppc64el)-cross$/, "").replace(/\d+/, "N"))).toEqual(
-      ["libcN-dev", "libgcc-N-dev", expect.stringMatching(/^(lib)?quickjs$/)],
+      ["libgcc-N-dev", "musl", "quickjs"],
     );
     for (const component of debian) {
       expect(component).toMatchObject({
@@ -87,7 +87,7 @@ test.each(machines)(
 
 test("the engine is of the same version for all", () => {
   const engines = machines.flatMap(({ architecture }) =>
-    contentOf(architecture).filter(({ name }) => name.endsWith("quickjs")),
+    contentOf(architecture).filter(({ name }) => name === "quickjs"),
   );
   expect(new Set(engines.map(({ version }) => version)).size).toBe(1);
 });

@@ -31,7 +31,8 @@ test("steps are JSON, whatever was waited for", () => {
     fc.record({ step: fc.constant("host netdev"), action: fc.constantFrom("apply", "undo", "verify") }),
     fc.record({ step: fc.string(), action: fc.constant("wait" as const) }),
   );
-  const more = fc.record({ ms: fc.nat(), times: fc.nat(), failed: fc.nat() }, { requiredKeys: ["ms"] });
+  const ms = fc.nat().map((thousandths) => thousandths / 1000);
+  const more = fc.record({ ms, times: fc.nat(), failed: fc.nat() }, { requiredKeys: ["ms"] });
   const steps = fc.array(
     fc.tuple(step, more).map(([named, numbers]) => ({ ...named, ...numbers })),
     { minLength: 1 },
