@@ -1,5 +1,5 @@
-# ib-sriov: TypeScript in src/ → two scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/*.c and
-# libquickjs → run once, for the image of its memory (native/image.h) → build/ib-sriov. `make help` lists what there
+# ib-sriov: TypeScript in src/ → two scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/*.c,
+# the engine and musl → run once, for the image of its memory (native/image.h) → build/ib-sriov. `make help` lists what there
 # is to make.
 
 .DEFAULT_GOAL := build

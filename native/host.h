@@ -1,6 +1,7 @@
 /*
  * The module `host` (host.d.ts says what it does): what its parts share. A part is a file with a table of
- * functions; host.c puts the tables together. System calls, no policy.
+ * functions; host.c puts the tables together. System calls, no policy. Files are opened by openat(AT_FDCWD, …), since
+ * musl's open makes a second system call for O_CLOEXEC.
  *
  * A function that returns JSValue and takes a context throws into that context and returns JS_EXCEPTION; one
  * that returns bool or a pointer throws and returns false or NULL; one that returns int gives 0 or an errno.

@@ -20,8 +20,7 @@ struct image {
     /* After. */
     struct {
       JSValue main;
-      struct memory memory;
-      _Alignas(MEMORY_UNIT) unsigned char heap[];
+      unsigned char heap[];
     } taken;
   };
 };
@@ -82,7 +81,6 @@ bool image_is_taken(void)
 
 JSValue image_start(JSContext **context)
 {
-  memory_resume(&image->taken.memory);
   *context = image->context;
   JS_UpdateStackTop(JS_GetRuntime(*context));
   return JS_DupValue(*context, image->taken.main);
@@ -108,8 +106,7 @@ int image_take(void)
   }
   image->context = context;
   image->taken.main = main;
-  const unsigned char *end = memory_save(&image->taken.memory);
-  return host_write_all(1, (const char *)image_begin, (size_t)(end - image_begin)) != 0;
+  return host_write_all(1, (const char *)image_begin, (size_t)(memory_end() - image_begin)) != 0;
 }
 
 #endif

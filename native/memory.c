@@ -15,14 +15,39 @@ JSRuntime *memory_new_runtime(void)
 #include <stdlib.h>
 #include <string.h>
 
-/*
- * A block is a header with its capacity, then what the caller gets, which is aligned to 8 bytes: the engine has nothing
- * that wants more. An ADD needs less than 1 MiB; pages of the arena that are never touched cost nothing.
- */
-enum { HEADER = 8, ARENA = 2 * 1024 * 1024 };
+enum {
+  /* Sizes of blocks, with their headers, are multiples of it, in bytes. */
+  MEMORY_UNIT = 8,
+  /* Once it is freed a block must hold a pointer. */
+  MEMORY_LEAST_UNITS = 2,
+  /* Up to that there is a list of freed blocks for each size. */
+  MEMORY_SMALL_UNITS = 128,
+  /* The list of freed blocks that are larger. No block is so small. */
+  MEMORY_LARGE = 0,
+  /*
+   * A block is a header with its capacity, then what the caller gets, which is aligned to 8 bytes: the engine has nothing
+   * that wants more.
+   */
+  HEADER = 8,
+  /*
+   * An ADD needs some 60 KiB; pages of the arena that are never touched cost nothing. It is not so large that the kernel
+   * could make one huge page of it (2 MiB), which it would have to clear.
+   */
+  ARENA = 1024 * 1024,
+};
 
 static _Alignas(MEMORY_UNIT) unsigned char arena[ARENA];
-static struct memory memory = {.next = arena + MEMORY_UNIT - HEADER, .end = arena + ARENA};
+
+/*
+ * What there is to give. What was freed in the image before it was taken is not: each such block lies on a page of its
+ * own, which the kernel would have to copy.
+ */
+static struct memory {
+  /* Blocks are cut from here. */
+  unsigned char *next, *end;
+  /* By size in units, and MEMORY_LARGE; a freed block holds the pointer to the next one. */
+  void *freed[MEMORY_SMALL_UNITS + 1];
+} memory = {.next = arena + MEMORY_UNIT - HEADER, .end = arena + ARENA};
 
 /* While the image is made, nothing of it may lie elsewhere. */
 static bool image_only;
@@ -95,8 +120,11 @@ static unsigned char *take_of_large(size_t bytes)
   return block;
 }
 
+/* What malloc(3) has given, bytes. The arena is small beside what the engine may have. */
+static size_t from_malloc;
+
 /* Where there is no freed block of the size. */
-static void *cut(size_t bytes)
+static void *cut(const JSMallocState *state, size_t bytes)
 {
   unsigned char *block;
   if (memory.freed[MEMORY_LARGE] != NULL && (block = take_of_large(bytes)) != NULL)
@@ -107,59 +135,43 @@ static void *cut(size_t bytes)
     *header(block) = bytes - HEADER;
     return block;
   }
-  unsigned char *whole = image_only ? NULL : malloc(bytes + MEMORY_UNIT);
+  if (image_only || bytes > state->malloc_limit || from_malloc > state->malloc_limit - bytes)
+    return NULL;
+  unsigned char *whole = malloc(bytes + MEMORY_UNIT);
   if (whole == NULL)
     return NULL;
+  from_malloc += bytes;
   block = whole + MEMORY_UNIT;
   *header(block) = (bytes - HEADER) | FROM_MALLOC;
   return block;
 }
 
-static void *take(size_t units)
-{
-  if (units <= MEMORY_SMALL_UNITS && memory.freed[units] != NULL)
-    return pop(&memory.freed[units]);
-  return cut(units * MEMORY_UNIT);
-}
-
-static void give_back(void *block)
-{
-  const size_t units = (capacity(block) + HEADER) / MEMORY_UNIT;
-  if (!is_cut(block)) {
-    free((unsigned char *)block - MEMORY_UNIT);
-  } else if (units > MEMORY_SMALL_UNITS && is_last(block)) {
-    memory.next -= units * MEMORY_UNIT;
-  } else {
-    push(list_of(units), block);
-  }
-}
-
-/* Would the engine hold more than it may, if so many bytes came on top? */
-static bool exceeds(const JSMallocState *state, size_t more)
-{
-  return more > state->malloc_limit || state->malloc_size > state->malloc_limit - more;
-}
-
+/* Of what QuickJS would have counted, malloc_count and malloc_size, nothing is used. */
 static void *engine_malloc(JSMallocState *state, size_t size)
 {
-  if (size > SIZE_MAX / 2 || exceeds(state, size))
+  if (size > SIZE_MAX / 2)
     return NULL;
-  const size_t units = (size + HEADER + MEMORY_UNIT - 1) / MEMORY_UNIT;
-  void *block = take(units < MEMORY_LEAST_UNITS ? MEMORY_LEAST_UNITS : units);
-  if (block == NULL)
-    return NULL;
-  state->malloc_count++;
-  state->malloc_size += usable_size(block);
-  return block;
+  size_t units = (size + HEADER + MEMORY_UNIT - 1) / MEMORY_UNIT;
+  if (units < MEMORY_LEAST_UNITS)
+    units = MEMORY_LEAST_UNITS;
+  if (units <= MEMORY_SMALL_UNITS && memory.freed[units] != NULL)
+    return pop(&memory.freed[units]);
+  return cut(state, units * MEMORY_UNIT);
 }
 
 static void engine_free(JSMallocState *state, void *block)
 {
   if (block == NULL)
     return;
-  state->malloc_count--;
-  state->malloc_size -= usable_size(block);
-  give_back(block);
+  const size_t bytes = capacity(block) + HEADER;
+  if (!is_cut(block)) {
+    from_malloc -= bytes;
+    free((unsigned char *)block - MEMORY_UNIT);
+  } else if (bytes > MEMORY_SMALL_UNITS * MEMORY_UNIT && is_last(block)) {
+    memory.next -= bytes;
+  } else {
+    push(list_of(bytes / MEMORY_UNIT), block);
+  }
 }
 
 static void *engine_realloc(JSMallocState *state, void *block, size_t size)
@@ -170,14 +182,13 @@ static void *engine_realloc(JSMallocState *state, void *block, size_t size)
     engine_free(state, block);
     return NULL;
   }
-  const size_t old = usable_size(block);
+  const size_t old = capacity(block);
   if (size <= old)
     return block;
   const size_t more = (size - old + MEMORY_UNIT - 1) / MEMORY_UNIT * MEMORY_UNIT;
-  if (is_cut(block) && is_last(block) && more <= (size_t)(memory.end - memory.next) && !exceeds(state, more)) {
+  if (is_cut(block) && is_last(block) && more <= (size_t)(memory.end - memory.next)) {
     memory.next += more;
     *header(block) = old + more;
-    state->malloc_size += more;
     return block;
   }
   void *bigger = engine_malloc(state, size);
@@ -201,14 +212,9 @@ void memory_begin(unsigned char *heap, unsigned char *end)
   memory = (struct memory){.next = heap + MEMORY_UNIT - HEADER, .end = end};
 }
 
-const unsigned char *memory_save(struct memory *saved)
+const unsigned char *memory_end(void)
 {
-  *saved = memory;
   return memory.next;
-}
-
-void memory_resume(const struct memory *saved)
-{
 }
 
 #endif

@@ -1,4 +1,4 @@
-/* Compiled as the end of the engine's quickjs.c (scripts/engine), whose structures it knows. */
+/* Compiled as the end of the engine's quickjs.c (scripts/libraries), whose structures it knows. */
 
 /* How many shapes of objects, and atoms, a call may add before a table of the engine's grows, and is written anew. */
 enum { ROOM = 200 };

@@ -3,7 +3,7 @@
  * to. That matters because a count is a write, and the first write to a page of the image has the kernel copy it: an ADD
  * wrote to 160 of the 200 pages, for no more than that. CPython does the same, for the same reason (PEP 683).
  *
- * scripts/engine has the engine, and all that includes its header, count with these macros.
+ * scripts/libraries has the engine, and all that includes its header, count with these macros.
  */
 #ifndef IB_SRIOV_IMMORTAL_H
 #define IB_SRIOV_IMMORTAL_H
@@ -16,8 +16,8 @@
 struct JSContext;
 
 /*
- * Makes all that there is immortal, and room in the engine's tables, so that they need not grow in a call: then they are
- * written anew; and forgets where the stack is. Nothing must be collected (JS_RunGC) after that. Returns whether there was memory enough.
+ * Makes all that there is immortal, and room in the engine's tables, which are written anew when they grow; and forgets
+ * where the stack is. Nothing must be collected (JS_RunGC) after that. Returns whether there was memory enough.
  */
 int immortal_make_all(struct JSContext *context);
 

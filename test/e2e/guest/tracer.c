@@ -2,8 +2,9 @@
  * Counts the system calls of a program, or sends it a signal at one of them.
  *
  *   tracer FILE COMMAND ARGS…
- *     writes {"calls":…,"threads":…,"children":…,"childCalls":…} to FILE: the system calls of all threads of the
- *     program, how many threads it had at most, and how many processes it started, with their calls.
+ *     writes {"calls":…,"threads":…,"children":…,"childCalls":…,"copied":…} to FILE: the system calls of all threads of
+ *     the program, how many threads it had at most, how many processes it started, with their calls, and how much of its
+ *     executable's data, in KiB, the kernel had to copy since it was written to.
  *   tracer -k N FILE COMMAND ARGS…
  *     SIGKILL at the entry of its N-th call, which is then not executed. What it has started lives on. FILE gets the
  *     number that the kernel has for that call, or nothing where the program does not make so many.
@@ -39,7 +40,7 @@ struct task {
 
 static struct task tasks[1024];
 static int task_count, own_count, own_most;
-static long calls, child_calls, children;
+static long calls, child_calls, children, copied;
 static pid_t program;
 
 /* What shall happen at a call. */
@@ -145,6 +146,34 @@ static void count(const struct task *task)
 			end_at(info.entry.nr);
 }
 
+/* Private_Dirty of the program's mappings of its executable (proc_pid_smaps(5)), in KiB. */
+static long copied_data(void)
+{
+	char path[64], executable[256], line[512], *name;
+	long sum = 0, number;
+	bool of_executable = false;
+
+	snprintf(path, sizeof(path), "/proc/%d/exe", program);
+	ssize_t length = readlink(path, executable, sizeof(executable) - 1);
+	if (length < 0)
+		fail(path);
+	executable[length] = '\0';
+	snprintf(path, sizeof(path), "/proc/%d/smaps", program);
+	FILE *smaps = fopen(path, "re");
+	if (!smaps)
+		fail(path);
+	while (fgets(line, sizeof(line), smaps)) {
+		if (sscanf(line, "Private_Dirty: %ld", &number) == 1)
+			sum += of_executable ? number : 0;
+		else if (strchr(line, '-') && (name = strchr(line, '/')))
+			of_executable = !strncmp(name, executable, length) && name[length] == '\n';
+		else if (strchr(line, '-'))
+			of_executable = false;
+	}
+	fclose(smaps);
+	return sum;
+}
+
 /* Follows all until the last one has ended; returns the program's wait status. */
 static int follow(void)
 {
@@ -162,6 +191,10 @@ static int follow(void)
 		int signal = WSTOPSIG(status);
 		if (signal == (SIGTRAP | 0x80)) { /* PTRACE_O_TRACESYSGOOD: entry or exit of a call */
 			count(task);
+			signal = 0;
+		} else if (status >> 16 == PTRACE_EVENT_EXIT) {
+			if (id == program)
+				copied = copied_data();
 			signal = 0;
 		} else if (status >> 16 || signal == SIGSTOP) { /* an event, or a new thread's first stop */
 			signal = 0;
@@ -206,7 +239,7 @@ int main(int argc, char **argv)
 		return 127;
 	/* Children that are not traced are not ended with us either. */
 	if (!option)
-		options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK;
+		options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXIT;
 	if (ptrace(PTRACE_SETOPTIONS, program, 0, options))
 		fail("PTRACE_SETOPTIONS");
 	find(program);
@@ -217,8 +250,8 @@ int main(int argc, char **argv)
 		FILE *report = fopen(argv[1], "we");
 		if (!report)
 			fail(argv[1]);
-		fprintf(report, "{\"calls\":%ld,\"threads\":%d,\"children\":%ld,\"childCalls\":%ld}\n", calls, own_most, children,
-			child_calls);
+		fprintf(report, "{\"calls\":%ld,\"threads\":%d,\"children\":%ld,\"childCalls\":%ld,\"copied\":%ld}\n", calls,
+			own_most, children, child_calls, copied);
 		if (fclose(report))
 			fail(argv[1]);
 	}
