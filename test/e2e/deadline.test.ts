@@ -8,12 +8,11 @@ const guid = "02:00:00:00:00:00:00:77";
 const [vf, other] = vfs;
 const config = network(vf, { guid, link_state: "enable", ipam: { type: "endless" } });
 
-/** Seconds on the guest's clock that an action takes. */
+/** Seconds on the guest's clock that the scripts of an action take. Between them it runs ahead as this machine is late. */
 async function secondsOf(action: () => Promise<unknown>): Promise<number> {
-  const uptime = async () => Number((await node.shell("cat /proc/uptime")).split(" ")[0]);
-  const before = await uptime();
+  const before = node.guest.busy;
   await action();
-  return (await uptime()) - before;
+  return node.guest.busy - before;
 }
 
 test("an IPAM plugin that never ends: ADD gives up, in time for kubelet", async () => {

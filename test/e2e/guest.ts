@@ -48,6 +48,8 @@ export class Guest {
   private readonly lines: AsyncIterator<string>;
   private readonly exit: Promise<number | null>;
   private said = "";
+  /** How long scripts have run, s on the guest's clock. What passes there between them depends on this machine. */
+  busy = 0;
   private turn: Promise<unknown> = Promise.resolve();
 
   private constructor(options: GuestOptions) {
@@ -84,7 +86,9 @@ export class Guest {
   async execute(script: string, seconds = 60): Promise<Outcome> {
     const mine = this.turn.then(async () => {
       this.run.stdin.write(`${seconds} ${Buffer.from(script).toString("base64")}\n`);
-      const [, status, stdout, stderr] = (await this.line("answer", seconds * 1000 + grace)).split(" ");
+      const answer = await this.line("answer", seconds * 1000 + grace);
+      const [, status, stdout, stderr, begin, end] = answer.split(" ");
+      this.busy += Number(end) - Number(begin);
       return { status: Number(status), stdout: decode(stdout), stderr: decode(stderr) };
     });
     this.turn = mine.catch(() => {});
