@@ -170,7 +170,7 @@ FORCE:
 
 # ---- what it is linked with ----
 
-$(LIBQUICKJS): scripts/libraries $(wildcard native/engine/*) Makefile | setup
+$(LIBQUICKJS): scripts/libraries $(wildcard native/quickjs/*) Makefile | setup
 	@mkdir -p $(B)
 	$(call say,build,$(B)/libraries)
 	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries) && rm -rf $(TREE) && cp -r "$$tree" $(TREE)

@@ -76,7 +76,8 @@ export interface RouteState {
 /** Subscribed to changes from the moment it is made, so that nothing between a change and the look is missed. */
 export interface Watch {
   /**
-   * Sleeps until something may have changed (or events were lost, which is the same to the caller).
+   * Sleeps until something may have changed since the last time (or events were lost, which is the same to the caller).
+   * The first time it may be over at once: the caller looks anew after each.
    * @throws {TimeoutError} at the deadline.
    */
   wait(deadline: number): void;

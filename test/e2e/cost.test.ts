@@ -47,7 +47,7 @@ test("ADD without IPAM makes at most 150 system calls in one thread, whatever el
   // The child binds the driver.
   expect(alone.ADD).toMatchObject({ threads: 1, children: 1 });
   expect(alone.DEL).toMatchObject({ threads: 1, children: 1 });
-  // Of the image of the engine's memory, 0.9 MB, a call writes to some pages only (native/engine/immortal.h). It was to 160.
+  // Of the image of the engine's memory, 0.9 MB, a call writes to some pages only (native/quickjs/immortal.h). It was to 160.
   expect(alone.ADD.copied).toBeLessThanOrEqual(30 * 4);
   expect(alone.ADD.copied).toBeGreaterThan(0);
 

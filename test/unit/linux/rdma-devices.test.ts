@@ -73,6 +73,7 @@ describe("RDMA devices", () => {
 
   it("are watched by the kernel's own events, on a socket that is closed with the watch", () => {
     const watch = rdma.watch();
+    watch.wait(machine.now + 1000);
     expect(calls("events")).toEqual(["events 15 1"]);
     happens(Uint8Array.of(1));
     watch.wait(machine.now + 1000);

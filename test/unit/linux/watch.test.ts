@@ -24,10 +24,23 @@ beforeEach(() => {
   links = new LinuxLinks(namespaces, new LinuxFunctions(), waits);
 });
 
+/** A watch of the host's links that has been waited with once, and so listens. */
+function listening() {
+  const watch = links.watch(namespaces.host, "links");
+  watch.wait(5000);
+  return watch;
+}
+
 describe("a watch", () => {
-  it("listens from the moment it is made, in the namespace that is meant, to what is meant", () => {
-    links.watch(namespaces.host, "links");
-    links.watch(namespaces.open("/pod"), "addresses");
+  it("does not even make a socket as long as there is nothing to wait for", () => {
+    links.watch(namespaces.host, "links").close();
+    expect(machine.descriptors.size).toBe(0);
+  });
+
+  it("listens from its first wait on, which is over at once, in the namespace that is meant, to what is meant", () => {
+    links.watch(namespaces.host, "links").wait(5000);
+    links.watch(namespaces.open("/pod"), "addresses").wait(5000);
+    expect(machine.now).toBeLessThan(5000);
     const sockets = [...machine.descriptors.values()].filter(({ what }) => what === "netlink");
     expect(sockets.map(({ namespace, groups }) => [namespace, groups])).toEqual([
       ["host", [1]],
@@ -36,7 +49,7 @@ describe("a watch", () => {
   });
 
   it("wakes at an event, once for all that are there", () => {
-    const watch = links.watch(namespaces.host, "links");
+    const watch = listening();
     happens(event);
     happens(event);
     happens(event);
@@ -47,7 +60,7 @@ describe("a watch", () => {
   });
 
   it("wakes where events were lost", () => {
-    const watch = links.watch(namespaces.host, "links");
+    const watch = listening();
     happens("ENOBUFS");
     watch.wait(5000);
     happens(event);
@@ -58,7 +71,7 @@ describe("a watch", () => {
   });
 
   it("ends at a signal, which it names, unless signals are ignored by then", () => {
-    const watch = links.watch(namespaces.host, "links");
+    const watch = listening();
     machine.signal = "SIGTERM";
     happens("EINTR");
     expect(() => watch.wait(5000)).toThrow(
@@ -74,19 +87,19 @@ describe("a watch", () => {
   });
 
   it("fails where its socket does", () => {
-    const watch = links.watch(namespaces.host, "links");
+    const watch = listening();
     happens("EBADF");
     expect(() => watch.wait(5000)).toThrow(expect.objectContaining({ code: "EBADF" }));
   });
 
   it("leaves no socket behind: closed once, or where it could not be made", () => {
-    const watch = links.watch(namespaces.host, "links");
+    const watch = listening();
     watch.close();
     watch.close();
     machine.faults.set("events 0 257", "EPERM");
-    expect(() => links.watch(namespaces.host, "addresses")).toThrow(
-      expect.objectContaining({ code: "EPERM" }),
-    );
+    const refused = links.watch(namespaces.host, "addresses");
+    expect(() => refused.wait(5000)).toThrow(expect.objectContaining({ code: "EPERM" }));
+    refused.close();
     expect(openDescriptors()).toEqual([]);
   });
 });
