@@ -4,6 +4,7 @@
  *   launcher ROUNDS SPECIFICATION
  *
  * The specification is a text of lines, each unit being one or more commands that are measured as one:
+ *   pause MS          before each unit, ms, in which the kernel does what the one before has left to it; default 0
  *   unit NAME         begins a unit
  *   env NAME=VALUE    for the unit's commands that follow; they have no other variables
  *   stdin FILE        likewise; default /dev/null
@@ -47,6 +48,7 @@ struct unit {
 
 static struct unit units[MAX_UNITS];
 static int unit_count;
+static long pause_ms;
 
 static void fail(const char *what, const char *why)
 {
@@ -96,7 +98,9 @@ static void read_specification(const char *path)
 		aside = !strcmp(key, "aside");
 		is_command = aside || !strcmp(key, "exec");
 		rest = strtok(NULL, is_command ? " \n" : "\n");
-		if (!rest || (!unit_count && strcmp(key, "unit"))) {
+		if (rest && !strcmp(key, "pause")) {
+			pause_ms = atol(rest);
+		} else if (!rest || (!unit_count && strcmp(key, "unit"))) {
 			fail(line, "is no line of a specification");
 		} else if (!strcmp(key, "unit")) {
 			if (unit_count == MAX_UNITS)
@@ -220,6 +224,7 @@ int main(int argc, char **argv)
 		for (int i = 0; i < unit_count; i++) {
 			struct unit *unit = &units[order[i]];
 
+			usleep(pause_ms * 1000);
 			for (int c = 0; c < unit->commands; c++)
 				run(unit, &unit->command[c], round);
 		}
