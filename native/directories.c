@@ -1,14 +1,14 @@
 /* Directories and symbolic links. */
 #include "host.h"
 
-#include <stdint.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <stdint.h>
 #include <string.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/statvfs.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static JSValue host_mkdir(HOST_ARGUMENTS)

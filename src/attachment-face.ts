@@ -66,19 +66,18 @@ export function answerVersion(): void {
  * not have its answer sooner the other way round. A kill in between costs the note, and the answer is out.
  */
 export function answerCall(): void {
-  const node = machine;
-  const trace = new Trace(node.clock);
+  const trace = new Trace(machine.clock);
   const known: Known = { log: DEFAULT_LOG };
   let failure: unknown;
   try {
-    carryOut(node, trace, known);
+    carryOut(machine, trace, known);
   } catch (error) {
     failure = error;
     exitStatus(1);
     print(1, errorDocument(error, known.version ?? NEWEST_VERSION));
   } finally {
     const { network, log } = known;
-    const trouble = conclude(node, { getenv, network, trace, error: failure }, log);
+    const trouble = conclude(machine, { getenv, network, trace, error: failure }, log);
     if (trouble !== undefined) say(`there is no log entry of this call: ${trouble}`);
   }
 }

@@ -152,8 +152,7 @@ function isStringArray(value: unknown): boolean {
 }
 
 function areStrings(object: Record<string, unknown>, keys: readonly string[]): boolean {
-  for (let i = 0; i < keys.length; i++) if (typeof object[keys[i] as string] !== "string") return false;
-  return true;
+  return keys.every((key) => typeof object[key] === "string");
 }
 
 function isStringOrAbsent(value: unknown): boolean {

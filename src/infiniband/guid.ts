@@ -26,14 +26,6 @@ export const ALL_ONES_GUID = "ff:ff:ff:ff:ff:ff:ff:ff" as Guid;
  * @returns undefined where the text is none of these.
  */
 export function parseGuid(text: string): Guid | undefined {
-  if (!known.has(text)) known.set(text, readGuid(text));
-  return known.get(text);
-}
-
-/** A call meets the same two or three GUIDs again and again. */
-const known = new Map<string, Guid | undefined>();
-
-function readGuid(text: string): Guid | undefined {
   if (OURS.test(text)) return text as Guid;
   const separator = PAIRS.exec(text)?.[1];
   if (separator !== undefined) return text.toLowerCase().replaceAll(separator, ":") as Guid;
@@ -44,7 +36,7 @@ function readGuid(text: string): Guid | undefined {
   return pairs as Guid;
 }
 
-/** Our own spelling. */
+/** Our own spelling, which most have: nothing is to be rewritten then. */
 const OURS = /^(?:[0-9a-f]{2}:){7}[0-9a-f]{2}$/;
 /** The group is the separator, one and the same throughout. */
 const PAIRS = /^[0-9a-f]{2}([-:.])(?:[0-9a-f]{2}\1){6}[0-9a-f]{2}$/i;

@@ -1,14 +1,11 @@
 import * as host from "host";
+import { EMSGSIZE, ENODEV } from "../netlink/errno.ts";
 import { dumpLinks, getLinkByName, parseLink } from "../netlink/link.ts";
 import type { Functions } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
 import { linkOf, toLink } from "./link.ts";
 import type { LinuxNamespace } from "./namespace.ts";
 import { functionDirectory } from "./pci-path.ts";
-
-/** Of asm-generic/errno-base.h and errno.h. */
-const ENODEV = 19;
-const EMSGSIZE = 90;
 
 /** How often the host's netdevs of a function are looked up while udev renames them in the middle. */
 const ATTEMPTS = 8;

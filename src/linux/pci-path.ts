@@ -1,19 +1,12 @@
 import { parsePciAddress } from "../node/pci-address.ts";
 
-/** Directories of the functions that were asked for: a call asks for the same two or three all the time. */
-const directories = new Map<string, string>();
-
 /**
  * The sysfs directory of a PCI function.
  * @throws {RangeError} where that is no PCI address in the kernel's spelling ("0000:03:00.2"): it must not become a path.
  */
 export function functionDirectory(pci: string): string {
-  const known = directories.get(pci);
-  if (known !== undefined) return known;
   if (parsePciAddress(pci) !== pci) throw new RangeError(`"${pci}" is no PCI address`);
-  const directory = `/sys/bus/pci/devices/${pci}`;
-  directories.set(pci, directory);
-  return directory;
+  return `/sys/bus/pci/devices/${pci}`;
 }
 
 /**

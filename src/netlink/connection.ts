@@ -1,5 +1,5 @@
 import { errnoIn, errorOf } from "./acknowledgement.ts";
-import { errnoName } from "./errno.ts";
+import { EAGAIN, ENODEV, errnoName } from "./errno.ts";
 import { MalformedReply, NetlinkError } from "./errors.ts";
 import {
   encodeRequests,
@@ -39,9 +39,6 @@ const DUMP_ATTEMPTS = 5;
 /** More than any answer has: 64 MiB in bytes, and a number of datagrams. Who sends more never ends. */
 const MAX_BYTES = 1 << 26;
 const MAX_DATAGRAMS = 1 << 16;
-/** EAGAIN and ENODEV of asm-generic/errno-base.h. */
-const EAGAIN = 11;
-const ENODEV = 19;
 
 /** Requests and their answers on one netlink socket. No policy: send, receive, check. */
 export class Connection {
@@ -69,9 +66,10 @@ export class Connection {
    * @throws {MalformedReply} also where there is no reply.
    */
   get(request: Request): Message | undefined {
-    const outcome = this.exchange([request])[0];
+    const [outcome] = this.exchange([request]);
     if (outcome?.errno === ENODEV) return undefined;
-    if (outcome?.error !== undefined) throw outcome.error;
+    const error = outcome?.error;
+    if (error !== undefined) throw error;
     const reply = outcome?.replies[0];
     if (reply === undefined) throw new MalformedReply(`no answer to ${request.name} ${request.subject}`);
     return reply;

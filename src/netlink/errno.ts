@@ -1,3 +1,8 @@
+/** Those that are looked for, of asm-generic/errno-base.h and errno.h. */
+export const EAGAIN = 11;
+export const ENODEV = 19;
+export const EMSGSIZE = 90;
+
 /** In their order, from 1 on. */
 const NAMES = (
   "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY " +

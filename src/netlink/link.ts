@@ -11,6 +11,7 @@ import {
   stringAttribute,
   u32At,
   u32Attribute,
+  wordBytes,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
@@ -265,9 +266,5 @@ function altnamesIn(properties: Uint8Array): string[] {
 
 /** The first word, family and type, stays 0. */
 function ifinfomsg(index: number, flags: number, change: number): Uint8Array {
-  const words = new Uint32Array(IFINFOMSG / 4);
-  words[1] = index;
-  words[2] = flags;
-  words[3] = change;
-  return new Uint8Array(words.buffer);
+  return wordBytes(0, index, flags, change);
 }

@@ -73,11 +73,11 @@ export interface RouteState {
   readonly priority: number;
 }
 
-/** Subscribed to changes from the moment it is made, so that nothing between a change and the look is missed. */
+/** Subscribed to changes from its first wait on, which is over at once: the look after that misses nothing. */
 export interface Watch {
   /**
    * Sleeps until something may have changed since the last time (or events were lost, which is the same to the caller).
-   * The first time it may be over at once: the caller looks anew after each.
+   * The caller looks anew after each.
    * @throws {TimeoutError} at the deadline.
    */
   wait(deadline: number): void;

@@ -109,6 +109,18 @@ async function isBlockedInFlock(pid: number | undefined): Promise<void> {
   }
 }
 
+/** Adds a line to the file, whose lock somebody has; that one then comes to its end, and so does the line. */
+async function appendAfter(first: ReturnType<typeof start>, path: string): Promise<void> {
+  const next = start(
+    `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 20000);`,
+    path,
+  );
+  await next.said("waits");
+  await isBlockedInFlock(next.process.pid);
+  first.process.stdin?.end();
+  for (const one of [first, next]) await one.result();
+}
+
 describe("appendLocked", () => {
   const append = (text: string, limit = 1 << 20) =>
     `host.appendLocked(input, ${JSON.stringify(text)}, 0o600, ${limit}, host.monotonic() + 50)`;
@@ -143,14 +155,7 @@ describe("appendLocked", () => {
       call: "flock",
       subject: path,
     });
-    const next = start(
-      `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 20000);`,
-      path,
-    );
-    await next.said("waits");
-    await isBlockedInFlock(next.process.pid);
-    first.process.stdin?.end();
-    for (const one of [first, next]) await one.result();
+    await appendAfter(first, path);
     expect(readFileSync(path, "utf8")).toBe("2\n");
   });
 
@@ -162,14 +167,7 @@ describe("appendLocked", () => {
       path,
     );
     await first.said("held");
-    const next = start(
-      `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 20000);`,
-      path,
-    );
-    await next.said("waits");
-    await isBlockedInFlock(next.process.pid);
-    first.process.stdin?.end();
-    for (const one of [first, next]) await one.result();
+    await appendAfter(first, path);
     expect(readFileSync(path, "utf8")).toBe("sum\n2\n");
   });
 
