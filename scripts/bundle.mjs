@@ -9,6 +9,7 @@ import { relative, resolve } from "node:path";
 import { parse } from "acorn";
 import { build } from "esbuild";
 import { refuseAbsent } from "./absent.mjs";
+import { withFunctionScopes } from "./scopes.mjs";
 import { withoutTemplates } from "./templates.mjs";
 import { touching } from "./touch.mjs";
 
@@ -18,7 +19,9 @@ const commandLineEntry = "src/cli/command-line.ts";
 /** The functions and constants that native/host.d.ts declares. */
 async function hostNames() {
   const declarations = await readFile(new URL("../native/host.d.ts", import.meta.url), "utf8");
-  return [...declarations.matchAll(/^ {2}(?:function|const) (\w+)/gm)].map((match) => match[1]);
+  const all = [...declarations.matchAll(/^ {2}(?:function|const) (\w+)/gm)].map((match) => match[1]);
+  // Of several signatures each is a declaration.
+  return [...new Set(all)];
 }
 
 /** @type {import("esbuild").Plugin} */
@@ -65,7 +68,14 @@ const taken = (names) => ({
   },
 });
 
-const options = { bundle: true, target: "es2023", charset: "utf8", write: false, logLevel: "warning" };
+const options = {
+  bundle: true,
+  tsconfig: "tsconfig.json",
+  target: "es2023",
+  charset: "utf8",
+  write: false,
+  logLevel: "warning",
+};
 /** @param {import("esbuild").BuildOptions} more */
 const bundle = (more) => build({ ...options, ...more, plugins: [host, ...(more.plugins ?? [])] });
 
@@ -121,7 +131,7 @@ async function write(directory, name, globalName, more) {
   for (const { path, text } of outputFiles) {
     if (path.endsWith(".js")) refuseAbsent(text);
     // After all else, so that the source map stays true. The command line is not in the image.
-    const script = path.endsWith(".js") ? withoutTemplates(text) : text;
+    const script = path.endsWith(".js") ? withoutTemplates(withFunctionScopes(text)) : text;
     await writeFile(path, path.endsWith("program.js") ? script + touching(text) : script);
   }
 }

@@ -18,15 +18,18 @@ function rewritten(script, node, start, end) {
 }
 
 function sum(script, { quasis, expressions }) {
-  const terms = quasis.map(({ value: { cooked, raw } }, i) => {
+  const terms = quasis.flatMap(({ value: { cooked, raw } }, i) => {
     const lines = "\n".repeat(raw.split("\n").length - 1);
+    // One of the first two makes all a sum of texts.
+    const isFirst = i === 0 && (quasis[1]?.value.cooked ?? "") === "";
+    const text = cooked !== "" || lines !== "" || isFirst ? [JSON.stringify(cooked) + lines] : [];
     const expression = expressions[i];
-    const rest =
-      expression === undefined ? "" : `+(${rewritten(script, expression, expression.start, expression.end)})`;
-    // The first one makes all a sum of texts.
-    return (i > 0 && cooked === "" ? "" : `${i === 0 ? "" : "+"}${JSON.stringify(cooked)}`) + lines + rest;
+    if (expression === undefined) return text;
+    // All that stands between the braces.
+    const between = rewritten(script, expression, quasis[i].end + 2, quasis[i + 1].start - 1);
+    return [...text, `(${between})`];
   });
-  return `(${terms.join("")})`;
+  return `(${terms.join("+")})`;
 }
 
 /** Template literals in a node that are in no other one, in their order. */

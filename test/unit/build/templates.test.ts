@@ -16,11 +16,34 @@ test.each([
   "`${(1, 2)}${true || false}${1 ? 2 : 3}`",
   "`one\ntwo ${1}\n\n${2}\n` + `\n`",
   "``",
+  "`${1}${2}b`",
+  "`${1}b${2}${3}`",
+  "`${[1]}b`",
+  "`${1}`",
+  "`${`${1}`}${2}`",
+  "`${1}${2}${3}\nb`",
+  "`${1}\n${2}`",
+  "`${undefined}b` + `${null}${true}`",
+  // Lines within the braces, and lines that a text goes on in without having them.
+  "`a${\n1\n}b${ // one\n2}`",
+  "`\\\n${1}b`",
+  "`a${1}\\\n${2}`",
+  "`a${1}\\\n`",
 ])("template literals become sums that say the same: %j", (script) => {
   const sums = withoutTemplates(script);
   expect(vm.runInNewContext(sums)).toEqual(vm.runInNewContext(script));
   expect(lines(sums)).toBe(lines(script));
   expect(sums.replaceAll(/"(?:[^"\\]|\\.)*"/g, "")).not.toContain("`");
+});
+
+test.each([
+  ["`${a}b${c}`", '((a)+"b"+(c))'],
+  ["`b${a}${c}`", '("b"+(a)+(c))'],
+  ["`${a}${b}c`", '(""+(a)+(b)+"c")'],
+  ["`${a}`", '(""+(a))'],
+  ["`${`${a}b`}c`", '((((a)+"b"))+"c")'],
+])("%s begins with an empty text only where nothing else makes it one", (script, sum) => {
+  expect(withoutTemplates(script)).toBe(sum);
 });
 
 test("what no sum can say is refused", () => {
