@@ -90,7 +90,7 @@ static JSValue host_readDirectory(HOST_ARGUMENTS)
   fd = openat(AT_FDCWD, path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
   if (fd < 0) {
     JS_FreeValue(context, names);
-    names = host_throw(context, errno, "open", path);
+    names = host_throw_unless(context, argv[1], errno, "open", path);
     goto done;
   }
   uint32_t count = 0;
@@ -106,7 +106,7 @@ static JSValue host_readDirectory(HOST_ARGUMENTS)
     }
     int error = errno;
     JS_FreeValue(context, names);
-    names = length < 0 ? host_throw(context, error, "getdents64", path) : JS_EXCEPTION;
+    names = length < 0 ? host_throw_unless(context, argv[1], error, "getdents64", path) : JS_EXCEPTION;
     break;
   }
 done:
@@ -126,7 +126,7 @@ static JSValue host_readLink(HOST_ARGUMENTS)
   /* The kernel gives PATH_MAX - 1 bytes at the most, without a NUL. */
   ssize_t length = readlink(path, target, PATH_MAX);
   if (length < 0) {
-    result = host_throw(context, errno, "readlink", path);
+    result = host_throw_unless(context, argv[1], errno, "readlink", path);
   } else {
     target[length] = '\0';
     result = host_new_name(context, target);
@@ -139,7 +139,7 @@ const JSCFunctionListEntry host_directories_functions[] = {
   HOST_FUNCTION(mkdir, 2),
   HOST_FUNCTION(rmdir, 1),
   HOST_FUNCTION(requireWritable, 1),
-  HOST_FUNCTION(readDirectory, 1),
-  HOST_FUNCTION(readLink, 1),
+  HOST_FUNCTION(readDirectory, 2),
+  HOST_FUNCTION(readLink, 2),
 };
 const int host_directories_count = COUNT_OF(host_directories_functions);

@@ -44,6 +44,28 @@ JSValue host_throw(JSContext *context, int error, const char *call, const char *
   return JS_Throw(context, object);
 }
 
+static bool is_expected(JSContext *context, JSValueConst expected, int error)
+{
+  const char *name = host_errno_name(error);
+  if (name == NULL || !JS_IsObject(expected))
+    return false;
+  for (uint32_t i = 0;; i++) {
+    JSValue element = JS_GetPropertyUint32(context, expected, i);
+    const char *text = JS_IsString(element) ? JS_ToCString(context, element) : NULL;
+    const bool is_last = text == NULL;
+    const bool is_it = !is_last && strcmp(text, name) == 0;
+    JS_FreeCString(context, text);
+    JS_FreeValue(context, element);
+    if (is_it || is_last)
+      return is_it;
+  }
+}
+
+JSValue host_throw_unless(JSContext *context, JSValueConst expected, int error, const char *call, const char *subject)
+{
+  return is_expected(context, expected, error) ? JS_UNDEFINED : host_throw(context, error, call, subject);
+}
+
 JSValue host_throw_fd(JSContext *context, int error, const char *call, int fd)
 {
   char subject[24];

@@ -11,10 +11,10 @@
 
 enum { DEFAULT_LIMIT = 1024 * 1024 };
 
-static bool read_limit(JSContext *context, int argc, JSValueConst *argv, size_t *limit)
+static bool read_limit(JSContext *context, JSValueConst *argv, size_t *limit)
 {
   int64_t number = DEFAULT_LIMIT;
-  if (argc > 1 && !JS_IsUndefined(argv[1]) &&
+  if (!JS_IsUndefined(argv[1]) &&
       !host_integer(context, argv[1], "limit", 0, HOST_TEXT_LIMIT, &number))
     return false;
   *limit = (size_t)number;
@@ -24,7 +24,7 @@ static bool read_limit(JSContext *context, int argc, JSValueConst *argv, size_t 
 static JSValue host_readFile(HOST_ARGUMENTS)
 {
   size_t limit;
-  if (!read_limit(context, argc, argv, &limit))
+  if (!read_limit(context, argv, &limit))
     return JS_EXCEPTION;
   char *path = host_name(context, argv[0], "open");
   if (path == NULL)
@@ -32,10 +32,10 @@ static JSValue host_readFile(HOST_ARGUMENTS)
   JSValue text;
   int fd = openat(AT_FDCWD, path, O_RDONLY | O_CLOEXEC | O_NOCTTY);
   if (fd < 0) {
-    text = host_throw(context, errno, "open", path);
+    text = host_throw_unless(context, argv[2], errno, "open", path);
   } else {
     bool at_once = strncmp(path, "/sys/", 5) == 0 || strncmp(path, "/proc/sys/", 10) == 0;
-    text = host_read_text(context, fd, limit, 0, at_once ? HOST_READ_ATTRIBUTE : HOST_READ_TO_EOF, path);
+    text = host_read_text(context, fd, limit, 0, at_once ? HOST_READ_ATTRIBUTE : HOST_READ_TO_EOF, path, argv[2]);
     close(fd);
   }
   js_free(context, path);
@@ -45,7 +45,7 @@ static JSValue host_readFile(HOST_ARGUMENTS)
 static JSValue host_readRegularFile(HOST_ARGUMENTS)
 {
   size_t limit;
-  if (!read_limit(context, argc, argv, &limit))
+  if (!read_limit(context, argv, &limit))
     return JS_EXCEPTION;
   char *path = host_name(context, argv[0], "open");
   if (path == NULL)
@@ -55,13 +55,13 @@ static JSValue host_readRegularFile(HOST_ARGUMENTS)
   /* O_NONBLOCK: a FIFO that stands there must not keep us. */
   int fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
-    text = host_throw(context, errno, "open", path);
+    text = host_throw_unless(context, argv[2], errno, "open", path);
   else if (fstat(fd, &status) < 0)
     text = host_throw(context, errno, "fstat", path);
   else if (!S_ISREG(status.st_mode))
     text = host_throw(context, EINVAL, "open", path);
   else
-    text = host_read_text(context, fd, limit, (size_t)status.st_size, HOST_READ_TO_EOF, path);
+    text = host_read_text(context, fd, limit, (size_t)status.st_size, HOST_READ_TO_EOF, path, JS_UNDEFINED);
   if (fd >= 0)
     close(fd);
   js_free(context, path);
@@ -142,14 +142,14 @@ static JSValue new_status(JSContext *context, const struct stat *status)
 
 static JSValue host_stat(HOST_ARGUMENTS)
 {
-  bool follow = argc < 2 || JS_IsUndefined(argv[1]) || JS_ToBool(context, argv[1]);
+  bool follow = JS_IsUndefined(argv[1]) || JS_ToBool(context, argv[1]);
   char *path = host_name(context, argv[0], "fstatat");
   if (path == NULL)
     return JS_EXCEPTION;
   struct stat status;
   JSValue result;
   if (fstatat(AT_FDCWD, path, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
-    result = host_throw(context, errno, "fstatat", path);
+    result = host_throw_unless(context, argv[2], errno, "fstatat", path);
   else
     result = new_status(context, &status);
   js_free(context, path);
@@ -178,9 +178,9 @@ static JSValue host_close(HOST_ARGUMENTS)
 }
 
 const JSCFunctionListEntry host_files_functions[] = {
-  HOST_FUNCTION(readFile, 1), HOST_FUNCTION(readRegularFile, 1),
+  HOST_FUNCTION(readFile, 3), HOST_FUNCTION(readRegularFile, 3),
   HOST_FUNCTION(rename, 2),   HOST_FUNCTION(unlink, 1),
-  HOST_FUNCTION(stat, 1),     HOST_FUNCTION(fstat, 1),
+  HOST_FUNCTION(stat, 3),     HOST_FUNCTION(fstat, 1),
   HOST_FUNCTION(close, 1),
 };
 const int host_files_count = COUNT_OF(host_files_functions);

@@ -72,6 +72,10 @@ declare module "host" {
 
   // ---- text, addresses: pure --------------------------------------------------------------------------
   function utf8Encode(text: string): Uint8Array;
+  /** Words of 32 bits, signed or not, and bytes, which end with zeros up to the next word. Nested up to 16 deep. */
+  type Words = readonly (number | Uint8Array | Words)[];
+  /** All of them, one after another, in host order. */
+  function wordBytes(words: Words): Uint8Array;
   /** Invalid sequences become U+FFFD. */
   function utf8Decode(bytes: Uint8Array): string;
   /** inet_pton(3): 4 or 16 bytes in network order; undefined where the text is no address of that family. */
@@ -89,10 +93,17 @@ declare module "host" {
     /** Permission bits. */
     readonly mode: number;
   }
+  /**
+   * Errnos that are an answer, e.g. "ENOENT": a function that takes them returns undefined then. To make an error and throw
+   * it takes as long as ten calls.
+   */
+  type Expected = readonly string[];
   /** The whole file as text. More than `limit` bytes (default 1 MiB): EFBIG. Follows links. */
   function readFile(path: string, limit?: number): string;
+  function readFile(path: string, limit: number | undefined, expected: Expected): string | undefined;
   /** Like readFile, but a symbolic link as the last part is ELOOP and anything but a regular file EINVAL. */
   function readRegularFile(path: string, limit?: number): string;
+  function readRegularFile(path: string, limit: number | undefined, expected: Expected): string | undefined;
   /** One write(2) into a file that exists (sysfs, procfs); a short write throws EIO. */
   function writeFile(path: string, text: string): void;
   /**
@@ -119,9 +130,12 @@ declare module "host" {
   function requireWritable(path: string): void;
   /** Names in a directory without "." and "..", unsorted. */
   function readDirectory(path: string): string[];
+  function readDirectory(path: string, expected: Expected): string[] | undefined;
   function readLink(path: string): string;
+  function readLink(path: string, expected: Expected): string | undefined;
   /** lstat(2) with `follow` false (default true: stat(2)). */
   function stat(path: string, follow?: boolean): FileStatus;
+  function stat(path: string, follow: boolean, expected: Expected): FileStatus | undefined;
   function close(fd: number): void;
   /**
    * Makes a new file (O_EXCL, O_NOFOLLOW) with what is in another, its mode (whatever the umask), and on the disk
@@ -202,16 +216,18 @@ declare module "host" {
   /** One datagram. Longer than 256 KiB: EMSGSIZE. Only datagrams of the kernel (nl_pid 0) are returned. ENOBUFS is thrown. */
   function netlinkReceive(fd: number, deadline: number): Uint8Array;
   /**
-   * The values of attributes (struct nlattr of linux/netlink.h) in `bytes` from `start` on, as views of it, in the order
-   * of `types`: undefined where there is none, of several the last one; flags of types do not count. No system call,
-   * but by far the most frequent loop: a netdev has sixty attributes.
+   * The values of attributes (struct nlattr of linux/netlink.h) in `bytes` from `start` on: undefined where there is none,
+   * of several of a type the last one; flags of types do not count. No system call, but by far the most frequent loop: a
+   * netdev has sixty attributes.
+   * @param wanted two numbers for each: its type, and how its value is read. 0: as it is, a view of `bytes`; 255: as text,
+   * up to its NUL byte or to its end; 1, 2, 4: as a number of so many bytes, in host order, without a sign.
    * @returns undefined where a length does not fit.
    */
   function netlinkAttributes(
     bytes: Uint8Array,
     start: number,
-    types: Uint8Array,
-  ): (Uint8Array | undefined)[] | undefined;
+    wanted: Uint8Array,
+  ): (Uint8Array | string | number | undefined)[] | undefined;
 
   // ---- processes --------------------------------------------------------------------------------------
   interface ChildStart {

@@ -29,7 +29,9 @@
 const char *host_errno_name(int error);
 /* Throws a HostError. `subject` is "" where there is none. */
 JSValue host_throw(JSContext *context, int error, const char *call, const char *subject);
-/* The same about a descriptor. */
+/* The same, but returns undefined where the errno's name is in a list; `expected` is that, or undefined. */
+JSValue host_throw_unless(JSContext *context, JSValueConst expected, int error, const char *call, const char *subject);
+/* Throws one about a descriptor. */
 JSValue host_throw_fd(JSContext *context, int error, const char *call, int fd);
 
 /* ---- argument.c ---- */
@@ -77,10 +79,10 @@ enum host_read_end {
 };
 /*
  * Everything that a descriptor has to say. EFBIG where that is more than `limit` bytes. `size`: what there is, where
- * fstat(2) can tell, else 0; the read that would find the end can then be spared.
+ * fstat(2) can tell, else 0; the read that would find the end can then be spared. `expected`: of host_throw_unless.
  */
 JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, enum host_read_end end,
-                       const char *subject);
+                       const char *subject, JSValueConst expected);
 
 /* ---- clock.c ---- */
 

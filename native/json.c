@@ -12,6 +12,12 @@ enum { DEEPEST = 512 };
 /* Deepest nesting of brackets outside strings. What is no JSON is left to the parser. */
 static unsigned nesting(const char *text, size_t length)
 {
+  /* Most have not even so many brackets. */
+  size_t opening = 0;
+  for (size_t i = 0; i < length; i++)
+    opening += text[i] == '[' || text[i] == '{';
+  if (opening <= DEEPEST)
+    return 0;
   unsigned depth = 0, deepest = 0;
   bool in_string = false;
   for (size_t i = 0; i < length; i++) {

@@ -113,48 +113,82 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
   }
 }
 
-/* struct nlattr of linux/netlink.h, in host order, which JavaScript's part of the codec takes for little-endian, too. */
-static JSValue new_value(JSContext *context, JSValueConst buffer, size_t offset, size_t length)
+/* Where an attribute's value lies in the array's bytes. */
+struct span {
+  /* 0: there is none, since a header comes before each. */
+  uint32_t start, length;
+};
+
+/* struct nlattr of linux/netlink.h, in host order. Of each type the last one; false where a length does not fit. */
+static bool find_attributes(const uint8_t *bytes, size_t start, size_t length, struct span spans[256])
 {
-  JSValueConst arguments[] = {buffer, JS_NewInt64(context, (int64_t)offset), JS_NewInt64(context, (int64_t)length)};
-  return JS_NewTypedArray(context, COUNT_OF(arguments), arguments, JS_TYPED_ARRAY_UINT8);
+  for (size_t at = start; at < length;) {
+    struct nlattr header;
+    if (length - at < sizeof header)
+      return false;
+    memcpy(&header, bytes + at, sizeof header);
+    if (header.nla_len < sizeof header || header.nla_len > length - at)
+      return false;
+    const unsigned type = header.nla_type & NLA_TYPE_MASK;
+    if (type < 256)
+      spans[type] = (struct span){(uint32_t)(at + sizeof header), (uint32_t)(header.nla_len - sizeof header)};
+    at += NLA_ALIGN(header.nla_len);
+  }
+  return true;
+}
+
+/* How a value is read: host.d.ts. */
+enum { AS_BYTES = 0, AS_TEXT = 255 };
+
+static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t *bytes, struct span span, unsigned how)
+{
+  bytes += span.start;
+  if (how == AS_TEXT)
+    return host_new_text(context, (const char *)bytes, strnlen((const char *)bytes, span.length));
+  if (how == AS_BYTES) {
+    size_t offset, whole;
+    JSValue buffer = JS_GetTypedArrayBuffer(context, array, &offset, &whole, NULL);
+    JSValueConst arguments[] = {buffer, JS_NewInt64(context, (int64_t)(offset + span.start)),
+                                JS_NewInt64(context, span.length)};
+    JSValue view = JS_NewTypedArray(context, COUNT_OF(arguments), arguments, JS_TYPED_ARRAY_UINT8);
+    JS_FreeValue(context, buffer);
+    return view;
+  }
+  uint32_t number = 0;
+  if (how > sizeof number)
+    return JS_ThrowTypeError(context, "a value cannot be read in way %u", how);
+  /* All machines that this is built for are little-endian, as the other half of the codec takes for granted. */
+  memcpy(&number, bytes, how);
+  return JS_NewUint32(context, number);
 }
 
 static JSValue host_netlinkAttributes(HOST_ARGUMENTS)
 {
-  const uint8_t *bytes, *types;
-  size_t length, type_count, offset, whole;
+  const uint8_t *bytes, *wanted;
+  size_t length, wanted_length;
   int64_t start;
-  if (!host_bytes(context, argv[0], &bytes, &length) || !host_bytes(context, argv[2], &types, &type_count) ||
+  if (!host_bytes(context, argv[0], &bytes, &length) || !host_bytes(context, argv[2], &wanted, &wanted_length) ||
       !host_integer(context, argv[1], "start", 0, (int64_t)length, &start))
     return JS_EXCEPTION;
-  /* Where the values lie in the array's buffer; 0: there is none, since a header comes before each. */
-  uint32_t starts[256] = {0}, lengths[256];
-  for (size_t at = (size_t)start; at < length;) {
-    struct nlattr header;
-    if (length - at < sizeof header)
+  struct span spans[256] = {0};
+  if (!find_attributes(bytes, (size_t)start, length, spans))
+    return JS_UNDEFINED;
+  const size_t count = wanted_length / 2;
+  for (size_t i = 0; i < count; i++) {
+    const struct span span = spans[wanted[2 * i]];
+    const unsigned how = wanted[2 * i + 1];
+    if (span.start != 0 && how != AS_BYTES && how != AS_TEXT && how != span.length)
       return JS_UNDEFINED;
-    memcpy(&header, bytes + at, sizeof header);
-    if (header.nla_len < sizeof header || header.nla_len > length - at)
-      return JS_UNDEFINED;
-    const unsigned type = header.nla_type & NLA_TYPE_MASK;
-    if (type < COUNT_OF(starts)) {
-      starts[type] = (uint32_t)(at + sizeof header);
-      lengths[type] = (uint32_t)(header.nla_len - sizeof header);
-    }
-    at += NLA_ALIGN(header.nla_len);
   }
   JSValue values = JS_NewArray(context);
-  JSValue buffer = JS_GetTypedArrayBuffer(context, argv[0], &offset, &whole, NULL);
-  for (size_t i = 0; i < type_count && !JS_IsException(values); i++) {
-    const unsigned type = types[i];
-    JSValue value = starts[type] == 0 ? JS_UNDEFINED : new_value(context, buffer, offset + starts[type], lengths[type]);
+  for (size_t i = 0; i < count && !JS_IsException(values); i++) {
+    const struct span span = spans[wanted[2 * i]];
+    JSValue value = span.start == 0 ? JS_UNDEFINED : read_value(context, argv[0], bytes, span, wanted[2 * i + 1]);
     if (JS_IsException(value) || JS_SetPropertyUint32(context, values, (uint32_t)i, value) < 0) {
       JS_FreeValue(context, values);
       values = JS_EXCEPTION;
     }
   }
-  JS_FreeValue(context, buffer);
   return values;
 }
 

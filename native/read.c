@@ -28,7 +28,7 @@ static ssize_t read_some(int fd, char *to, size_t length, enum host_read_end end
 }
 
 JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, enum host_read_end end,
-                       const char *subject)
+                       const char *subject, JSValueConst expected)
 {
   static char first[64 * 1024];
   char *text = first;
@@ -59,7 +59,7 @@ JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, en
     if (error != 0 || got == 0 || (end == HOST_READ_ATTRIBUTE && got < SMALLEST_PAGE) || (size > 0 && used == size))
       break;
   }
-  JSValue string = error == 0 ? host_new_text(context, text, used) : host_throw(context, error, "read", subject);
+  JSValue string = error == 0 ? host_new_text(context, text, used) : host_throw_unless(context, expected, error, "read", subject);
   if (text != first)
     js_free(context, text);
   return string;

@@ -54,7 +54,7 @@ static JSValue host_readStdin(HOST_ARGUMENTS)
   int64_t limit;
   if (!host_integer(context, argv[0], "limit", 0, HOST_TEXT_LIMIT, &limit))
     return JS_EXCEPTION;
-  return host_read_text(context, 0, (size_t)limit, 0, HOST_READ_STREAM, "stdin");
+  return host_read_text(context, 0, (size_t)limit, 0, HOST_READ_STREAM, "stdin", JS_UNDEFINED);
 }
 
 static JSValue host_isTerminal(HOST_ARGUMENTS)

@@ -1,7 +1,6 @@
 /* JavaScript's strings, made from bytes. */
 #include "host.h"
 
-#include <stdio.h>
 #include <string.h>
 
 /*
@@ -110,7 +109,10 @@ JSValue host_new_name(JSContext *context, const char *name)
 
 JSValue host_new_decimal(JSContext *context, uint64_t number)
 {
-  char digits[24];
-  snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
-  return JS_NewString(context, digits);
+  char digits[20];
+  char *first = digits + sizeof digits;
+  do
+    *--first = (char)('0' + number % 10);
+  while ((number /= 10) > 0);
+  return JS_NewStringLen(context, first, (size_t)(digits + sizeof digits - first));
 }

@@ -29,6 +29,68 @@ static JSValue host_utf8Encode(HOST_ARGUMENTS)
   return bytes;
 }
 
+/* Words of 32 bits that are put together. */
+struct words {
+  uint8_t *bytes;
+  size_t used, room;
+};
+
+enum { DEEPEST_WORDS = 16 };
+
+static bool append_bytes(JSContext *context, struct words *to, const void *bytes, size_t length)
+{
+  if (length == 0)
+    return true;
+  const size_t whole = (length + 3) / 4 * 4;
+  if (whole > to->room - to->used) {
+    const size_t room = 2 * to->room + whole;
+    uint8_t *larger = js_realloc(context, to->bytes, room);
+    if (larger == NULL)
+      return false;
+    to->bytes = larger;
+    to->room = room;
+  }
+  memset(to->bytes + to->used + length, 0, whole - length);
+  memcpy(to->bytes + to->used, bytes, length);
+  to->used += whole;
+  return true;
+}
+
+static bool append_words(JSContext *context, struct words *to, JSValueConst list, int depth)
+{
+  uint32_t count = 0;
+  JSValue length = JS_GetPropertyStr(context, list, "length");
+  if (JS_IsException(length) || JS_ToUint32(context, &count, length) < 0)
+    return false;
+  for (uint32_t i = 0; i < count; i++) {
+    JSValue element = JS_GetPropertyUint32(context, list, i);
+    const uint8_t *bytes;
+    size_t size;
+    uint32_t word;
+    bool done;
+    if (JS_IsNumber(element))
+      done = JS_ToUint32(context, &word, element) == 0 && append_bytes(context, to, &word, sizeof word);
+    else if (JS_IsArray(context, element) && depth < DEEPEST_WORDS)
+      done = append_words(context, to, element, depth + 1);
+    else
+      done = host_bytes(context, element, &bytes, &size) && append_bytes(context, to, bytes, size);
+    JS_FreeValue(context, element);
+    if (!done)
+      return false;
+  }
+  return true;
+}
+
+static JSValue host_wordBytes(HOST_ARGUMENTS)
+{
+  struct words words = {0};
+  JSValue bytes = JS_EXCEPTION;
+  if (append_words(context, &words, argv[0], 1))
+    bytes = host_new_bytes(context, words.bytes, words.used);
+  js_free(context, words.bytes);
+  return bytes;
+}
+
 static JSValue host_utf8Decode(HOST_ARGUMENTS)
 {
   const uint8_t *bytes;
@@ -109,6 +171,7 @@ static JSValue host_inetNtop(HOST_ARGUMENTS)
 
 const JSCFunctionListEntry host_text_functions[] = {
   HOST_FUNCTION(utf8Encode, 1),
+  HOST_FUNCTION(wordBytes, 1),
   HOST_FUNCTION(utf8Decode, 1),
   HOST_FUNCTION(inetPton, 2),
   HOST_FUNCTION(inetNtop, 1),

@@ -51,7 +51,7 @@ function attachLocked(
   const { attachment, path, owing } = begin(node, call, state, locks, pod, vf);
   try {
     takeOver(attachment, state, owing);
-    for (const step of stepsOf(attachment.record)) {
+    for (const step of stepsOf(attachment)) {
       call.observe("apply", step.name, attachment.record, () =>
         attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment)),
       );

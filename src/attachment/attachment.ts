@@ -55,6 +55,8 @@ export interface Attaching extends Attachment {
 export interface Step {
   /** What it is about, for messages: "link state". */
   readonly name: string;
+  /** Does the attachment want anything of it? If not, none of the others is called. Absent: always. */
+  readonly isNeeded?: (attachment: Attachment) => boolean;
   apply(attachment: Attaching): void;
   undo(attachment: Attachment): void;
   /**

@@ -33,7 +33,7 @@ export function check(node: Node, call: CheckCall): void {
     ...attachmentOf(node, record, pod, locks, call),
     ipam: callForLease(call.ipam, record),
   };
-  for (const step of stepsOf(record)) {
+  for (const step of stepsOf(attachment)) {
     call.observe("verify", step.name, record, () =>
       attempt(`check the ${step.name} of VF ${record.vf.pci}`, () =>
         step.verify(attachment, call.prevResult),

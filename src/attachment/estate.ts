@@ -8,6 +8,7 @@ import { PhysicalFunction } from "./function.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import { neededOf } from "./steps/all-steps.ts";
 import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
 import { netInterface } from "./steps/interface.ts";
@@ -81,20 +82,19 @@ export function isCurrent(node: Node, record: AttachmentRecord, incarnation: str
  */
 export function adopt(dead: Attachment, wanted: Wanted): Originals {
   const { node, record } = dead;
-  const undo = (step: Step) => dead.observe("undo", step.name, record, () => step.undo(dead));
+  const undo = (...steps: readonly Step[]) => {
+    for (const step of neededOf(dead, steps)) dead.observe("undo", step.name, record, () => step.undo(dead));
+  };
   const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
   if (!hasDriver) undo(guid);
   // Before any rebind: a namespace that is gone to us may still live where we cannot see it, with the netdev
   // in it. This waits for it then, and gives up; a rebind would tear it out of a living container.
-  undo(rdmaDevice);
-  undo(netInterface);
+  undo(rdmaDevice, netInterface);
   if (hasDriver && wanted.guid === undefined) {
-    undo(guid);
-    // A rebind has given it a name of the kernel's.
-    undo(rdmaDevice);
+    // A rebind gives the RDMA device a name of the kernel's.
+    undo(guid, rdmaDevice);
   }
-  undo(linkState);
-  undo(deviceInfo);
+  undo(linkState, deviceInfo);
   const originals = completed(dead);
   return hasDriver && wanted.guid !== undefined ? withLeft(originals, record.wanted.guid) : originals;
 }

@@ -24,10 +24,10 @@ const unmakeable = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
  * rebind takes, the node's and the Go plugin's. Never held while waiting for an IPAM plugin: those two.
  */
 export class Locks {
-  #vf: Lock | undefined;
-  #owner: AttachmentName | undefined;
-  #predecessor: AttachmentName | undefined;
-  #owes = false;
+  private heldVf: Lock | undefined;
+  private ownerName: AttachmentName | undefined;
+  private predecessorName: AttachmentName | undefined;
+  private owesLeases = false;
 
   constructor(
     private readonly node: Node,
@@ -42,26 +42,26 @@ export class Locks {
    */
   acquireVf(pci: string): void {
     const lock = this.state.vfLock(pci);
-    this.#acquire(lock, `VF ${pci}`, this.limits.deadline);
-    this.#vf = lock;
+    this.acquire(lock, `VF ${pci}`, this.limits.deadline);
+    this.heldVf = lock;
     const { owner, predecessor, owes } = lockNoteIn(lock.read());
-    this.#owes = owes;
+    this.owesLeases = owes;
     // Claimed, but killed before it had a record: then nothing has changed hands.
     const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
     const isMade = predecessor === undefined || (owner !== undefined && hasRecord(owner));
-    this.#owner = isMade ? owner : predecessor;
-    this.#predecessor = isMade ? predecessor : undefined;
-    this.#write();
+    this.ownerName = isMade ? owner : predecessor;
+    this.predecessorName = isMade ? predecessor : undefined;
+    this.write();
   }
 
   /** Who the VF belongs to, as its lock file says. */
   get owner(): AttachmentName | undefined {
-    return this.#owner;
+    return this.ownerName;
   }
 
   /** Whom the owner took it over from, where it was killed before it was done with that. */
   get predecessor(): AttachmentName | undefined {
-    return this.#predecessor;
+    return this.predecessorName;
   }
 
   /**
@@ -69,42 +69,42 @@ export class Locks {
    * whoever comes after a kill finds the one record or the other.
    */
   claim(owner: AttachmentName): void {
-    this.#predecessor = isNamed(this.#owner, owner) ? undefined : this.#owner;
-    this.#owner = owner;
-    this.#write();
+    this.predecessorName = isNamed(this.ownerName, owner) ? undefined : this.ownerName;
+    this.ownerName = owner;
+    this.write();
   }
 
   /** Hands the VF to an attachment for good. */
   setOwner(owner: AttachmentName): void {
-    if (isNamed(this.#owner, owner) && this.#predecessor === undefined) return;
-    this.#owner = owner;
-    this.#predecessor = undefined;
-    this.#write();
+    if (isNamed(this.ownerName, owner) && this.predecessorName === undefined) return;
+    this.ownerName = owner;
+    this.predecessorName = undefined;
+    this.write();
   }
 
   /** Are there leases that dead attachments of this VF still owe? */
   get owes(): boolean {
-    return this.#owes;
+    return this.owesLeases;
   }
 
   /** Says that there will be. To be called before. */
   owe(): void {
-    if (this.#owes) return;
-    this.#owes = true;
-    this.#write();
+    if (this.owesLeases) return;
+    this.owesLeases = true;
+    this.write();
   }
 
   /** Says that there are none any more. */
   settle(): void {
-    this.#owes = false;
-    this.#write();
+    this.owesLeases = false;
+    this.write();
   }
 
   /** The owner has no record any more: the VF is its predecessor's again, where that has not been settled yet. */
   disown(): void {
-    this.#owner = this.#predecessor;
-    this.#predecessor = undefined;
-    this.#write();
+    this.ownerName = this.predecessorName;
+    this.predecessorName = undefined;
+    this.write();
   }
 
   /**
@@ -112,7 +112,7 @@ export class Locks {
    * child's end, which it must, since the child may be about to write down a lease.
    */
   get inheritable(): number[] {
-    return this.#vf === undefined ? [] : [this.#vf.fd];
+    return this.heldVf === undefined ? [] : [this.heldVf.fd];
   }
 
   /**
@@ -121,10 +121,10 @@ export class Locks {
    */
   whileNodeIsLocked<T>(deadline: number, action: () => T): T {
     const lock = this.state.nodeLock();
-    this.#acquire(lock, "the node's RDMA devices", deadline);
+    this.acquire(lock, "the node's RDMA devices", deadline);
     try {
-      lock.write(this.#text());
-      const reference = this.#acquireReference(deadline);
+      lock.write(this.text());
+      const reference = this.acquireReference(deadline);
       try {
         return action();
       } finally {
@@ -137,34 +137,31 @@ export class Locks {
 
   /** Gives the VF's lock back. */
   release(): void {
-    this.#vf?.release();
-    this.#vf = undefined;
+    this.heldVf?.release();
+    this.heldVf = undefined;
   }
 
   /**
    * The Go plugin makes the directory of its lock, too, and fails where that cannot be: then nobody takes that
    * lock. Where the directory is, the lock must be had.
    */
-  #acquireReference(deadline: number): Lock | undefined {
-    const { files } = this.node;
-    const lock = attempt(`open the Go plugin's lock ${referenceLock}`, () =>
-      isMade(files, referenceDirectory) ? files.lock(referenceLock) : undefined,
-    );
-    if (lock !== undefined) this.#acquire(lock, `the Go plugin's lock ${referenceLock}`, deadline);
+  private acquireReference(deadline: number): Lock | undefined {
+    const lock = attempt(`open the Go plugin's lock ${referenceLock}`, () => openReference(this.node.files));
+    if (lock !== undefined) this.acquire(lock, `the Go plugin's lock ${referenceLock}`, deadline);
     return lock;
   }
 
-  #acquire(lock: Lock, what: string, deadline: number): void {
+  private acquire(lock: Lock, what: string, deadline: number): void {
     try {
       this.limits.observe("wait", what, undefined, () => lock.acquire(deadline));
     } catch (error) {
-      const reason = error instanceof TimeoutError ? this.#busy(lock, what, error) : error;
+      const reason = error instanceof TimeoutError ? this.busy(lock, what, error) : error;
       lock.release();
       throw reason;
     }
   }
 
-  #busy(lock: Lock, what: string, timeout: TimeoutError): CniError {
+  private busy(lock: Lock, what: string, timeout: TimeoutError): CniError {
     let holders: readonly LockHolder[] = [];
     let cause: Error = timeout;
     try {
@@ -176,19 +173,29 @@ export class Locks {
     return new CniError(codes.tryAgain, `${what} is busy: ${holder}`, { cause });
   }
 
-  #write(): void {
-    this.#vf?.write(this.#text());
+  private write(): void {
+    this.heldVf?.write(this.text());
   }
 
-  #text(): string {
+  private text(): string {
     const { clock } = this.node;
     return lockText({
-      owner: this.#owner,
-      predecessor: this.#predecessor,
-      owes: this.#owes,
+      owner: this.ownerName,
+      predecessor: this.predecessorName,
+      owes: this.owesLeases,
       holder: { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) },
     });
   }
+}
+
+/** undefined where its directory is not there and can not be. */
+function openReference(files: Files): Lock | undefined {
+  try {
+    return files.lock(referenceLock);
+  } catch (error) {
+    if (!unmakeable.includes(errnoOf(error) ?? "")) throw error;
+  }
+  return isMade(files, referenceDirectory) ? files.lock(referenceLock) : undefined;
 }
 
 /** Makes a directory; false where it is not there and can not be. */

@@ -45,7 +45,7 @@ export function makePlan(
 ): Plan {
   const driver = boundDriver(node, vf.pci);
   if (driver === VFIO_DRIVER) {
-    const seen = vfioOriginals(node, vf, pf, wanted, call);
+    const seen = vfioOriginals(vf, pf, wanted, call);
     const record = recordOf(node, call, vf, pod, { ...seen, ...guids(provided) }, wanted);
     const effective = { node: seen.nodeGuid, port: seen.portGuid };
     return { record: { ...record, mode: "vfio" }, netdev: undefined, effective };
@@ -57,7 +57,7 @@ export function makePlan(
   const devices = node.functions.rdmaDevices(vf.pci);
   const effective = effectiveGuids(node, vf.pci, undefined, netdev ?? "none", devices);
   requireIsolation(node, call, vf, devices, wanted);
-  const seen = inherited ?? originals(node, vf, pf, netdev, effective, driver, wanted);
+  const seen = inherited ?? originals(pf, netdev, effective, driver, wanted);
   const found = {
     ...seen,
     ...guids(provided),
@@ -102,8 +102,6 @@ function recordOf(
 }
 
 function originals(
-  node: Node,
-  vf: VirtualFunction,
   pf: PhysicalFunction,
   netdev: Link | undefined,
   effective: GuidPair,
@@ -125,7 +123,6 @@ function originals(
     adminPortGuid: admin?.portGuid,
     linkState: admin?.linkState,
     driver,
-    driverOverride: node.functions.driverOverride(vf.pci),
   };
 }
 

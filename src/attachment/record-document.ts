@@ -1,8 +1,10 @@
 import { fieldsOf, keptFields } from "../cni/configuration.ts";
 import { fromJson, isObject } from "../cni/document.ts";
+import type { Fields } from "../cni/fields.ts";
 import { parseGuid } from "../infiniband/guid.ts";
 import { parsePciAddress } from "../node/pci-address.ts";
 import type { AttachmentRecord } from "./record.ts";
+import { planMembers, referenceMembers } from "./record-text.ts";
 
 /**
  * The record as a file: a superset of the Go plugin's cache, so that either binary can detach what the other
@@ -12,56 +14,36 @@ const ourKey = "attachment";
 
 /** Layout of our part; a reader of another one leaves the record alone. */
 const format = 1;
+/** What every file of ours begins with. */
+const BEGINNING = `{"${ourKey}":{"format":${format},"state":"`;
 
-/** The text of the file. `pfName` is the PF's netdev, which the Go plugin looks up by name. */
+/**
+ * The text of the file: our part, alone in the first line, and what the Go plugin reads.
+ * @param pfName the PF's netdev, which the Go plugin looks up by name.
+ */
 export function recordDocument(record: AttachmentRecord, pfName: string): string {
   const config = keptFields(record.call.stdin);
-  // A value of a type that Go does not expect there would make all of it unreadable.
-  const text = (key: string, of = config) => {
-    const value = of.raw(key);
-    return typeof value === "string" ? value : "";
+  const configured = {
+    cniVersion: textOf(config, "cniVersion"),
+    name: textOf(config, "name"),
+    type: textOf(config, "type"),
+    ipamType: textOf(fieldsOf(config.raw("ipam")), "type"),
+    pkey: textOf(config, "pkey"),
   };
-  const { state, ...plan } = record;
-  return JSON.stringify({
-    // First, so that the state stands at the same place in every record: see stateOffset.
-    [ourKey]: { format, state: stateLetter(state), ...plan },
-    cniVersion: text("cniVersion"),
-    name: text("name"),
-    type: text("type"),
-    ipam: { type: text("type", fieldsOf(config.raw("ipam"))) },
-    Master: pfName,
-    deviceID: record.vf.pci,
-    VFID: record.vf.index,
-    HostIFNames: record.found.name,
-    // The Go plugin restores the VF's GUIDs exactly when this is not empty.
-    HostIFGUID: record.wanted.guid === undefined ? "" : record.found.portGuid,
-    ContIFNames: record.ifname,
-    pkey: text("pkey"),
-    // JSON.stringify leaves out what is undefined.
-    link_state: record.wanted.linkState,
-    vfioPciMode: record.mode === "vfio" || undefined,
-    rdmaIsolation: record.wanted.rdmaIsolation,
-    RdmaNetState: rdmaNetState(record),
-    runtimeConfig: { infinibandGUID: record.wanted.guid ?? "" },
-    args: { cni: null },
-  });
+  // The state first, so that it stands at the same place in every record: see stateOffset.
+  const own = `${BEGINNING}${stateLetter(record.state)}",${planMembers(record)}}`;
+  return `${own},\n${referenceMembers(record, pfName, configured)}}`;
 }
 
-/** What the Go plugin moves back where `rdmaIsolation` stands there; it knows one RDMA device only. */
-function rdmaNetState({ found, vf, wanted }: AttachmentRecord) {
-  const isolated = wanted.rdmaIsolation === true;
-  const device = (isolated ? found.rdma?.devices[0] : undefined) ?? "";
-  return {
-    version: "",
-    deviceID: isolated ? vf.pci : "",
-    sandboxRdmaDevName: device,
-    containerRdmaDevName: device,
-  };
+/** A value of a type that Go does not expect there would make all of it unreadable. */
+function textOf(fields: Fields, key: string): string {
+  const value = fields.raw(key);
+  return typeof value === "string" ? value : "";
 }
 
 /** Where in the file its attachment's state stands, in bytes. */
 export function stateOffset(): number {
-  return `{"${ourKey}":{"format":${format},"state":"`.length;
+  return BEGINNING.length;
 }
 
 /**
@@ -77,11 +59,18 @@ export function stateLetter(state: AttachmentRecord["state"]): string {
  * @returns undefined where it holds no record of ours: not JSON, no part of ours, or one that is damaged.
  */
 export function parseRecord(text: string): AttachmentRecord | undefined {
-  const document = fromJson(text);
+  const document = ourDocument(text) ?? fromJson(text);
   const part = isObject(document) ? document[ourKey] : undefined;
   if (!isObject(part) || part.format !== format) return undefined;
   const named = { ...part, state: stateNamed(part.state) };
   return isRecord(named) ? named : undefined;
+}
+
+/** Our part alone, where it is in a line of its own: to read the other one would take as long. */
+function ourDocument(text: string): unknown {
+  // Anything else before it is somebody else's work, e.g. jq's.
+  const end = text.startsWith(BEGINNING) ? text.indexOf(",\n") : -1;
+  return end < 0 ? undefined : fromJson(`${text.slice(0, end)}}`);
 }
 
 function stateNamed(letter: unknown): AttachmentRecord["state"] | undefined {
@@ -131,8 +120,7 @@ function isOriginals(found: Record<string, unknown>): boolean {
     (found.leftGuids === undefined ||
       (Array.isArray(found.leftGuids) && found.leftGuids.every(isGuidOrAbsent))) &&
     areRdmaNamesOrAbsent(found.rdma) &&
-    isStringOrAbsent(found.deviceInfo) &&
-    isStringOrAbsent(found.driverOverride)
+    isStringOrAbsent(found.deviceInfo)
   );
 }
 

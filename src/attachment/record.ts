@@ -29,7 +29,6 @@ export interface Originals {
   readonly leftGuids?: readonly Guid[] | undefined;
   /** The driver that was bound to the VF. */
   readonly driver: string;
-  readonly driverOverride?: string | undefined;
 }
 
 /** What ADD was asked to set on the VF. */

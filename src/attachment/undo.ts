@@ -2,8 +2,7 @@ import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Attachment, Step } from "./attachment.ts";
 import { attempt, attemptAll } from "./failure.ts";
-import { addresses } from "./steps/addresses.ts";
-import { stepsOf } from "./steps/all-steps.ts";
+import { neededOf, stepsOf } from "./steps/all-steps.ts";
 import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
 import { hostNetdev } from "./steps/host-netdev.ts";
@@ -29,21 +28,14 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
     attachment.observe("undo", step.name, attachment.record, () =>
       attempt(`put back the ${step.name} of VF ${pci}`, () => step.undo(attachment)),
     );
-  if (!current) return attemptAll([undo(lease)]);
-  if (attachment.record.mode === "rdma") {
-    return attemptAll([undo(guid), undo(rdmaDevice), undo(deviceInfo), undo(linkState)]);
-  }
-  if (attachment.record.mode === "vfio") return attemptAll(stepsOf(attachment.record).toReversed().map(undo));
-  return attemptAll([
-    undo(addresses),
-    undo(guid),
-    undo(rdmaDevice),
-    undo(deviceInfo),
-    undo(netInterface),
-    undo(linkState),
-    undo(hostNetdev),
-    () => requireUncarried(attachment, undo(lease)),
-  ]);
+  const undoEach = (...steps: readonly Step[]) => attemptAll(neededOf(attachment, steps).map(undo));
+  if (!current) return undoEach(lease);
+  const { mode } = attachment.record;
+  if (mode === "rdma") return undoEach(guid, rdmaDevice, deviceInfo, linkState);
+  if (mode === "vfio") return undoEach(...stepsOf(attachment).toReversed());
+  const failures = undoEach(guid, rdmaDevice, deviceInfo, netInterface, linkState, hostNetdev);
+  const last = neededOf(attachment, [lease]).map((step) => () => requireUncarried(attachment, undo(step)));
+  return [...failures, ...attemptAll(last)];
 }
 
 /** Does it only where the container no longer has the netdev that carries the addresses. */

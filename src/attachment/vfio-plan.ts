@@ -2,7 +2,6 @@ import { CniError, codes } from "../cni/errors.ts";
 import { ZERO_GUID } from "../infiniband/guid.ts";
 import { isWhole, type VirtualFunction } from "../node/functions.ts";
 import type { VfConfig } from "../node/links.ts";
-import type { Node } from "../node/node.ts";
 import type { AttachCall } from "./call.ts";
 import type { PhysicalFunction } from "./function.ts";
 import { warnOfSkippedIpam } from "./ipam-call.ts";
@@ -28,7 +27,6 @@ export function callForWhole(call: AttachCall): AttachCall {
  * @throws {CniError} where the network wants what such a VF cannot have.
  */
 export function vfioOriginals(
-  node: Node,
   vf: VirtualFunction,
   pf: PhysicalFunction,
   wanted: Wanted,
@@ -54,7 +52,6 @@ export function vfioOriginals(
     linkState,
     rdma: { devices: [], files: [] },
     driver: VFIO_DRIVER,
-    driverOverride: node.functions.driverOverride(vf.pci),
   };
 }
 

@@ -1,4 +1,4 @@
-import { bytesOfPairs, colonPairs } from "./hex.ts";
+import { bytesOfPairs, colonPairs, reversedPairs } from "./hex.ts";
 
 declare const brand: unique symbol;
 
@@ -26,9 +26,11 @@ export const ALL_ONES_GUID = "ff:ff:ff:ff:ff:ff:ff:ff" as Guid;
  * @returns undefined where the text is none of these.
  */
 export function parseGuid(text: string): Guid | undefined {
-  if (OURS.test(text)) return text as Guid;
-  const separator = PAIRS.exec(text)?.[1];
-  if (separator !== undefined) return text.toLowerCase().replaceAll(separator, ":") as Guid;
+  if (text.length === OURS_LENGTH) {
+    if (OURS.test(text)) return text as Guid;
+    const separator = PAIRS.exec(text)?.[1];
+    return separator === undefined ? undefined : (text.toLowerCase().replaceAll(separator, ":") as Guid);
+  }
   const digits = digitsOf(text)?.toLowerCase();
   if (digits === undefined) return undefined;
   let pairs = digits.slice(0, 2);
@@ -38,6 +40,8 @@ export function parseGuid(text: string): Guid | undefined {
 
 /** Our own spelling, which most have: nothing is to be rewritten then. */
 const OURS = /^(?:[0-9a-f]{2}:){7}[0-9a-f]{2}$/;
+/** Characters of that, and of any other in pairs. */
+const OURS_LENGTH = 23;
 /** The group is the separator, one and the same throughout. */
 const PAIRS = /^[0-9a-f]{2}([-:.])(?:[0-9a-f]{2}\1){6}[0-9a-f]{2}$/i;
 const FOURS = /^[0-9a-f]{4}([-:.])(?:[0-9a-f]{4}\1){2}[0-9a-f]{4}$/i;
@@ -67,6 +71,12 @@ export function guidToBytes(guid: Guid): Uint8Array {
   return bytesOfPairs(guid);
 }
 
+/** The number that it is, in two words of 32 bits, the lower one first. */
+export function guidToWords(guid: Guid): readonly [low: number, high: number] {
+  const digits = guid.replaceAll(":", "");
+  return [Number.parseInt(digits.slice(8), 16), Number.parseInt(digits.slice(0, 8), 16)];
+}
+
 /**
  * @param bytes 8 bytes in network order.
  * @throws {RangeError} where there are not 8 of them.
@@ -74,4 +84,14 @@ export function guidToBytes(guid: Guid): Uint8Array {
 export function guidFromBytes(bytes: Uint8Array): Guid {
   if (bytes.length !== LENGTH) throw new RangeError(`a GUID has ${LENGTH} bytes, not ${bytes.length}`);
   return colonPairs(bytes) as Guid;
+}
+
+/**
+ * The same of a number, as the kernel keeps it.
+ * @param bytes 8 bytes in host order, which is little-endian.
+ * @throws {RangeError} where there are not 8 of them.
+ */
+export function guidFromNumber(bytes: Uint8Array): Guid {
+  if (bytes.length !== LENGTH) throw new RangeError(`a GUID has ${LENGTH} bytes, not ${bytes.length}`);
+  return reversedPairs(bytes) as Guid;
 }

@@ -1,11 +1,18 @@
-/** The two lower-case digits of each byte. */
-const PAIRS = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, "0"));
+/** A colon and the two lower-case digits of each byte. */
+const PAIRS = Array.from({ length: 256 }, (_, byte) => `:${byte.toString(16).padStart(2, "0")}`);
 
 /** Bytes as lower-case pairs with colons between them, "" for none. */
 export function colonPairs(bytes: Uint8Array): string {
-  const pairs: string[] = [];
-  for (let i = 0; i < bytes.length; i++) pairs.push(PAIRS[bytes[i] as number] as string);
-  return pairs.join(":");
+  let pairs = "";
+  for (let i = 0; i < bytes.length; i++) pairs += PAIRS[bytes[i] as number];
+  return pairs.slice(1);
+}
+
+/** The same of a number in host order: the last byte first. */
+export function reversedPairs(bytes: Uint8Array): string {
+  let pairs = "";
+  for (let i = bytes.length - 1; i >= 0; i--) pairs += PAIRS[bytes[i] as number];
+  return pairs.slice(1);
 }
 
 /** What a hexadecimal digit means, by its character's code. */

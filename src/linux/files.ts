@@ -9,6 +9,8 @@ import type { Waits } from "./waits.ts";
 /** Mode of state files, and of the directories that they are in: root only. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
+/** What is answered where there is no such file. */
+const ABSENT = ["ENOENT"];
 /** What stat answers where a path leads to nothing. */
 const NOTHING_THERE = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
 /** How many names for a temporary file are tried. Each is new to this machine, so one is enough. */
@@ -24,7 +26,7 @@ export class LinuxFiles implements Files {
   ) {}
 
   read(path: string): string | undefined {
-    return unlessErrno(["ENOENT"], undefined, () => host.readRegularFile(path));
+    return host.readRegularFile(path, undefined, ABSENT);
   }
 
   create(path: string, text: string): boolean {
@@ -70,7 +72,7 @@ export class LinuxFiles implements Files {
 
   makeDirectory(path: string): void {
     // mkdir would take a link, which leads somewhere else, for a directory that is there already.
-    const there = unlessErrno(["ENOENT"], undefined, () => host.stat(path, false).type);
+    const there = host.stat(path, false, ABSENT)?.type;
     if (there === "directory") return;
     if (there !== undefined) throw notDirectory(path, there);
     try {
@@ -96,19 +98,16 @@ export class LinuxFiles implements Files {
   }
 
   list(path: string): string[] {
-    return unlessErrno(["ENOENT"], [], () => host.readDirectory(path));
+    return host.readDirectory(path, ABSENT) ?? [];
   }
 
   isFile(path: string): boolean {
-    return unlessErrno(NOTHING_THERE, false, () => host.stat(path).type === "file");
+    return host.stat(path, true, NOTHING_THERE)?.type === "file";
   }
 
   exists(path: string): boolean {
     // EACCES: it leads through a process that we may not look into (proc(5)).
-    return unlessErrno([...NOTHING_THERE, "EACCES"], false, () => {
-      host.stat(path, false);
-      return true;
-    });
+    return host.stat(path, false, [...NOTHING_THERE, "EACCES"]) !== undefined;
   }
 
   addLine(
@@ -138,7 +137,7 @@ export class LinuxFiles implements Files {
   }
 
   private isDirectory(path: string): boolean {
-    return unlessErrno(["ENOENT"], false, () => host.stat(path).type === "directory");
+    return host.stat(path, true, ABSENT)?.type === "directory";
   }
 
   /** For file systems without nameless files (NFS, FUSE, old overlayfs): a kill in the middle leaves the temporary one. */

@@ -1,20 +1,14 @@
 import * as host from "host";
+import type { Outcome } from "../netlink/connection.ts";
 import { EMSGSIZE, ENODEV } from "../netlink/errno.ts";
-import { dumpLinks, getLinkByName, parseLink } from "../netlink/link.ts";
+import { dumpLinks, getLinkByName, type LinkInfo, parseLink } from "../netlink/link.ts";
 import type { Functions } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
-import { linkOf, toLink } from "./link.ts";
+import { functionDirectory } from "./function-directory.ts";
 import type { LinuxNamespace } from "./namespace.ts";
-import { functionDirectory } from "./pci-path.ts";
 
 /** How often the host's netdevs of a function are looked up while udev renames them in the middle. */
 const ATTEMPTS = 8;
-
-/** A netdev, and the value of its IFLA_VFINFO_LIST where that was asked for and came. */
-interface HostNetdev {
-  readonly link: Link;
-  readonly vfs: Uint8Array | undefined;
-}
 
 /**
  * The netdevs of a PCI function in the host's namespace: sysfs knows their names, so no other has to be
@@ -26,20 +20,20 @@ export function hostNetdevsOf(
   functions: Functions,
   pci: string,
   vfs: boolean,
-): HostNetdev[] {
+): LinkInfo[] {
   let names: string[] = [];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     names = functions.netdevs(pci);
     if (names.length === 0) return [];
     const outcomes = namespace.rtnetlink.exchange(names.map((name) => getLinkByName(name, vfs)));
-    const netdevs: HostNetdev[] = [];
-    for (const outcome of outcomes) {
+    const netdevs: LinkInfo[] = [];
+    for (let i = 0; i < outcomes.length; i++) {
+      const outcome = outcomes[i] as Outcome;
       if (vfs && outcome.errno === EMSGSIZE) return hostNetdevsOf(namespace, functions, pci, false);
       if (outcome.errno !== 0 && outcome.errno !== ENODEV) throw outcome.error;
-      const info = outcome.replies[0] && parseLink(outcome.replies[0]);
-      const link = info && linkOf(info);
-      if (link === undefined || !belongs(link, pci)) continue;
-      netdevs.push({ link: link.pci === undefined ? { ...link, pci } : link, vfs: info?.vfs });
+      const link = outcome.replies[0] && parseLink(outcome.replies[0]);
+      if (link !== undefined && belongs(link, pci))
+        netdevs.push(link.pci === undefined ? { ...link, pci } : link);
     }
     if (netdevs.length === names.length) return netdevs;
   }
@@ -68,7 +62,7 @@ function belongs(link: Link, pci: string): boolean {
  * @throws {Error} where the kernel (before 5.14) cannot tell whose they are: "none" would be a lie.
  */
 export function foreignLinksOf(namespace: LinuxNamespace, pci: string): Link[] {
-  const links = namespace.rtnetlink.dump(dumpLinks()).map(toLink);
+  const links = namespace.rtnetlink.dump(dumpLinks()).map(parseLink);
   const found = links.filter((link) => link.pci === pci);
   if (found.length === 0 && links.every((link) => link.pci === undefined) && !namespace.tellsParents) {
     throw new Error(

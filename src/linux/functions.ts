@@ -1,12 +1,10 @@
 import * as host from "host";
 import { type Guid, parseGuid } from "../infiniband/guid.ts";
 import { FunctionError, type Functions, type RdmaNames, type VirtualFunction } from "../node/functions.ts";
-import { driverDirectory, fileName, functionDirectory, lastPart, routingId } from "./pci-path.ts";
-import { isThere, namesIn, numberIn, textIn, unlessGone } from "./sysfs.ts";
+import { functionDirectory, linkedFunction } from "./function-directory.ts";
+import { driverDirectory, fileName, lastPart, routingId } from "./pci-path.ts";
+import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, unlessGone } from "./sysfs.ts";
 import { unlessErrno } from "./unless-errno.ts";
-
-/** What sysfs shows where `driver_override` is not set (the kernel's way to print a null pointer). */
-const NO_OVERRIDE = "(null)";
 
 /** The RDMA devices that the host's namespace can see, each a link to a directory with its PCI function as `device`. */
 export const RDMA_DEVICES = "/sys/class/infiniband";
@@ -18,19 +16,18 @@ const GID_PREFIX = 20;
 export class LinuxFunctions implements Functions {
   virtualFunction(pci: string): VirtualFunction {
     const directory = functionDirectory(pci);
-    const status = unlessGone(() => host.stat(directory));
+    const status = statusOf(directory);
     if (status === undefined) {
       throw new FunctionError("absent", pci, `there is no PCI function ${pci} (${directory} does not exist)`);
     }
-    const physical = unlessGone(() => host.readLink(`${directory}/physfn`));
-    if (physical === undefined) {
+    const pf = linkedFunction(`${directory}/physfn`);
+    if (pf === undefined) {
       throw new FunctionError(
         "not-virtual",
         pci,
         `PCI function ${pci} is no Virtual Function (${directory}/physfn does not exist)`,
       );
     }
-    const pf = lastPart(physical);
     return { pci, pf, index: virtualIndex(pci, pf), incarnation: status.inode };
   }
 
@@ -40,7 +37,7 @@ export class LinuxFunctions implements Functions {
 
   incarnation(pci: string): string | undefined {
     const directory = functionDirectory(pci);
-    return unlessGone(() => host.stat(directory))?.inode;
+    return statusOf(directory)?.inode;
   }
 
   anyVirtual(): boolean {
@@ -54,20 +51,8 @@ export class LinuxFunctions implements Functions {
 
   driver(pci: string): string | undefined {
     const link = `${functionDirectory(pci)}/driver`;
-    const driver = unlessGone(() => host.readLink(link));
+    const driver = linkIn(link);
     return driver === undefined ? undefined : lastPart(driver);
-  }
-
-  driverOverride(pci: string): string | undefined {
-    const path = `${functionDirectory(pci)}/driver_override`;
-    const text = textIn(path);
-    return text === NO_OVERRIDE || text === "" ? undefined : text;
-  }
-
-  setDriverOverride(pci: string, driver: string | undefined): void {
-    const path = `${functionDirectory(pci)}/driver_override`;
-    // An empty line clears it.
-    host.writeFile(path, `${driver === undefined ? "" : fileName(driver)}\n`);
   }
 
   netdevs(pci: string): string[] {
@@ -125,7 +110,7 @@ export class LinuxFunctions implements Functions {
   }
 
   isOpenByVfio(pci: string): boolean {
-    const link = unlessGone(() => host.readLink(`${functionDirectory(pci)}/iommu_group`));
+    const link = linkIn(`${functionDirectory(pci)}/iommu_group`);
     if (link === undefined) return false;
     // A group is opened once; while it is, or a device of it through /dev/vfio/devices, nobody else can
     // (drivers/vfio/group.c, vfio_group_fops_open).
@@ -179,8 +164,7 @@ function searchIndex(pci: string, pfDirectory: string): number {
 
 /** PCI address of a PF's VF of an index. */
 function virtualFunctionAt(pfDirectory: string, index: number): string | undefined {
-  const link = unlessGone(() => host.readLink(`${pfDirectory}/virtfn${index}`));
-  return link === undefined ? undefined : lastPart(link);
+  return linkedFunction(`${pfDirectory}/virtfn${index}`);
 }
 
 /** Names in a directory of a function's that are a prefix and a number; empty where there is no such directory. */

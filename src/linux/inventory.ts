@@ -1,15 +1,15 @@
-import * as host from "host";
 import type { Inventory, Port } from "../node/inventory.ts";
+import { functionDirectory, linkedFunction } from "./function-directory.ts";
 import { RDMA_DEVICES } from "./functions.ts";
-import { functionDirectory, lastPart } from "./pci-path.ts";
-import { isThere, namesIn, numberIn, textIn, unlessGone } from "./sysfs.ts";
+import { lastPart } from "./pci-path.ts";
+import { isThere, linkIn, namesIn, numberIn, textIn } from "./sysfs.ts";
 
 /** What there is on this machine, as sysfs shows it. */
 export class LinuxInventory implements Inventory {
   physicalFunctions(): string[] {
     const functions = namesIn(RDMA_DEVICES).flatMap((device) => {
       const directory = `${RDMA_DEVICES}/${device}/device`;
-      const link = unlessGone(() => host.readLink(directory));
+      const link = linkIn(directory);
       if (link === undefined || isThere(`${directory}/physfn`)) return [];
       const isInfiniband = portsOf(`${RDMA_DEVICES}/${device}`, device).some(
         ({ linkLayer }) => linkLayer === "InfiniBand",
@@ -28,8 +28,7 @@ export class LinuxInventory implements Inventory {
     return numbers
       .sort((one, other) => one - other)
       .flatMap((number) => {
-        const link = unlessGone(() => host.readLink(`${directory}/virtfn${number}`));
-        return link === undefined ? [] : [lastPart(link)];
+        return linkedFunction(`${directory}/virtfn${number}`) ?? [];
       });
   }
 

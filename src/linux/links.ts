@@ -5,6 +5,7 @@ import {
   getLinkByIndex,
   getLinkByName,
   moveLink,
+  parseLink,
   removeAltnames,
   setLink,
 } from "../netlink/link.ts";
@@ -24,7 +25,6 @@ import type {
 import type { Namespace } from "../node/namespaces.ts";
 import { configureLink } from "./configuration.ts";
 import { foreignLinksOf, hostNetdevsOf } from "./function-links.ts";
-import { toLink } from "./link.ts";
 import { ours } from "./namespace.ts";
 import type { LinuxNamespaces } from "./namespaces.ts";
 import { vfConfigIn, vfConfigRequests } from "./vf-config.ts";
@@ -40,11 +40,11 @@ export class LinuxLinks implements Links {
   ) {}
 
   byName(where: Namespace, name: string): Link | undefined {
-    return find(where, getLinkByName(name), toLink);
+    return find(where, getLinkByName(name), parseLink);
   }
 
   byIndex(where: Namespace, index: number): Link | undefined {
-    return find(where, getLinkByIndex(index), toLink);
+    return find(where, getLinkByIndex(index), parseLink);
   }
 
   pkey(where: Namespace, index: number): number | undefined {
@@ -54,14 +54,12 @@ export class LinuxLinks implements Links {
   ofFunction(where: Namespace, pci: string): Link[] {
     const namespace = ours(where);
     if (namespace !== this.namespaces.host) return foreignLinksOf(namespace, pci);
-    return hostNetdevsOf(namespace, this.functions, pci, false).map(({ link }) => link);
+    return hostNetdevsOf(namespace, this.functions, pci, false);
   }
 
   physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined {
-    const found = hostNetdevsOf(this.namespaces.host, this.functions, pf, true).find(
-      ({ link }) => !link.child,
-    );
-    return found && { link: found.link, vf: vfConfigIn(found.vfs, vf) };
+    const link = hostNetdevsOf(this.namespaces.host, this.functions, pf, true).find(({ child }) => !child);
+    return link && { link, vf: vfConfigIn(link.vfs, vf) };
   }
 
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void {

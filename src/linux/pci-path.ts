@@ -1,14 +1,3 @@
-import { parsePciAddress } from "../node/pci-address.ts";
-
-/**
- * The sysfs directory of a PCI function.
- * @throws {RangeError} where that is no PCI address in the kernel's spelling ("0000:03:00.2"): it must not become a path.
- */
-export function functionDirectory(pci: string): string {
-  if (parsePciAddress(pci) !== pci) throw new RangeError(`"${pci}" is no PCI address`);
-  return `/sys/bus/pci/devices/${pci}`;
-}
-
 /**
  * The sysfs directory of a PCI driver.
  * @throws {RangeError} where that is no file name.

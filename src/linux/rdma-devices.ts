@@ -5,7 +5,6 @@ import type { Namespace } from "../node/namespaces.ts";
 import type { RdmaDevice, RdmaDevices } from "../node/rdma-devices.ts";
 import { ours } from "./namespace.ts";
 import type { LinuxNamespaces } from "./namespaces.ts";
-import { unlessErrno } from "./unless-errno.ts";
 import type { Waits } from "./waits.ts";
 import { LinuxWatch } from "./watch.ts";
 
@@ -25,7 +24,7 @@ export class LinuxRdmaDevices implements RdmaDevices {
 
   isExclusive(): boolean {
     // Kernels before 5.3 have no RDMA namespaces: all see all.
-    return unlessErrno(["ENOENT"], false, () => host.readFile(NETNS_MODE).trim() === "N");
+    return host.readFile(NETNS_MODE, undefined, ["ENOENT"])?.trim() === "N";
   }
 
   devices(where: Namespace): RdmaDevice[] {

@@ -9,9 +9,19 @@ export function unlessGone<T>(call: () => T): T | undefined {
   return unlessErrno(GONE, undefined, call);
 }
 
+/** What a link names; undefined where there is no such link. */
+export function linkIn(path: string): string | undefined {
+  return host.readLink(path, GONE);
+}
+
+/** What there is at a path; undefined where there is nothing. */
+export function statusOf(path: string): host.FileStatus | undefined {
+  return host.stat(path, true, GONE);
+}
+
 /** What a file says, without its newline; undefined where there is no such file. */
 export function textIn(path: string): string | undefined {
-  return unlessGone(() => host.readFile(path))?.trim();
+  return host.readFile(path, undefined, GONE)?.trim();
 }
 
 /** The number that a file holds; undefined where there is no such file. */
@@ -25,10 +35,10 @@ export function numberIn(path: string): number | undefined {
 
 /** Names in a directory; none where there is no such directory. */
 export function namesIn(directory: string): string[] {
-  return unlessGone(() => host.readDirectory(directory)) ?? [];
+  return host.readDirectory(directory, GONE) ?? [];
 }
 
 /** Is there anything at a path? */
 export function isThere(path: string): boolean {
-  return unlessGone(() => host.stat(path)) !== undefined;
+  return statusOf(path) !== undefined;
 }

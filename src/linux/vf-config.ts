@@ -1,4 +1,4 @@
-import { type Guid, guidFromBytes, guidToBytes } from "../infiniband/guid.ts";
+import type { Guid } from "../infiniband/guid.ts";
 import type { Request } from "../netlink/message.ts";
 import {
   parseVfInfo,
@@ -14,8 +14,8 @@ export function vfConfigIn(vfs: Uint8Array | undefined, vf: number): VfConfig {
   const { linkState, nodeGuid, portGuid } = parseVfInfo(vfs ?? new Uint8Array(0), vf);
   return {
     linkState: linkState === undefined ? undefined : policyOf(linkState),
-    nodeGuid: nodeGuid === undefined ? undefined : guidFromBytes(nodeGuid),
-    portGuid: portGuid === undefined ? undefined : guidFromBytes(portGuid),
+    nodeGuid,
+    portGuid,
   };
 }
 
@@ -23,7 +23,7 @@ export function vfConfigIn(vfs: Uint8Array | undefined, vf: number): VfConfig {
 export function vfConfigRequests(pf: number, vf: number, wanted: Partial<VfConfig>): Request[] {
   const { linkState, nodeGuid, portGuid } = wanted;
   const guid = (set: typeof setVfNodeGuid, value: Guid | undefined) =>
-    value === undefined ? [] : [set(pf, vf, guidToBytes(value))];
+    value === undefined ? [] : [set(pf, vf, value)];
   return [
     ...(linkState === undefined ? [] : [setVfLinkState(pf, vf, numberOf(linkState))]),
     ...guid(setVfNodeGuid, nodeGuid),

@@ -1,3 +1,5 @@
+import { formatTime } from "host";
+import { decimal } from "./decimal.ts";
 import type { Entry } from "./entry.ts";
 import { LEVELS, PRIORITIES } from "./level.ts";
 
@@ -19,10 +21,16 @@ const texts = [
 
 /** The entry as a line of a log file: JSON, the time first. What is nothing is left out. */
 export function jsonLine(entry: Entry): string {
-  let line = `${LINE_MARK}${entry.time}","level":"${entry.level}","msg":${JSON.stringify(entry.msg)}`;
-  for (const name of texts) if (entry[name] !== "") line += `,"${name}":${JSON.stringify(entry[name])}`;
-  for (const [name, json] of others(entry)) if (json !== "") line += `,"${name}":${json}`;
-  return `${line}}\n`;
+  const time = formatTime(entry.time);
+  let line = `${LINE_MARK}${time}","level":"${entry.level}","msg":${JSON.stringify(entry.msg)}`;
+  for (const name of texts) if (entry[name] !== "") line += member(name, JSON.stringify(entry[name]));
+  line += member("ms", decimal(entry.ms)) + member("steps", entry.steps);
+  line += member("warnings", listJson(entry.warnings)) + member("others", listJson(entry.others));
+  return `${line}${member("error", errorJson(entry.error))}}\n`;
+}
+
+function member(name: string, json: string): string {
+  return json === "" ? "" : `,"${name}":${json}`;
 }
 
 /** What they are called in the journal, and what follows that. */
@@ -37,22 +45,15 @@ export function journalEntry(entry: Entry): string {
   const priority = PRIORITIES[LEVELS.indexOf(entry.level)];
   let fields = `MESSAGE=${entry.msg}\nPRIORITY=${priority}\nSYSLOG_IDENTIFIER=ib-sriov\n`;
   for (let i = 0; i < texts.length; i++) {
-    const text = entry[texts[i] as (typeof texts)[number]];
-    if (text !== "") fields += `${journalFields[i]}${inOneLine(text)}\n`;
+    fields += field(journalFields[i] as string, inOneLine(entry[texts[i] as (typeof texts)[number]]));
   }
-  for (const [name, json] of others(entry)) if (json !== "") fields += `CNI_${name.toUpperCase()}=${json}\n`;
-  return fields;
+  fields += field("CNI_MS=", decimal(entry.ms)) + field("CNI_STEPS=", entry.steps);
+  fields += field("CNI_WARNINGS=", listJson(entry.warnings)) + field("CNI_OTHERS=", listJson(entry.others));
+  return fields + field("CNI_ERROR=", errorJson(entry.error));
 }
 
-/** The members that are no texts, as JSON, in their order. */
-function others(entry: Entry): readonly (readonly [name: string, json: string])[] {
-  return [
-    ["ms", `${entry.ms}`],
-    ["steps", entry.steps],
-    ["warnings", listJson(entry.warnings)],
-    ["others", listJson(entry.others)],
-    ["error", errorJson(entry.error)],
-  ];
+function field(name: string, text: string): string {
+  return text === "" ? "" : `${name}${text}\n`;
 }
 
 function inOneLine(text: string): string {

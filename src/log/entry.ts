@@ -1,4 +1,3 @@
-import { formatTime } from "host";
 import { type AttachmentRecord, isNamed } from "../attachment/record.ts";
 import { argument, parseArgs } from "../cni/args.ts";
 import { type ErrorObject, errorObject } from "../cni/error-document.ts";
@@ -6,7 +5,7 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Clock } from "../node/clock.ts";
 import type { Level } from "./level.ts";
 import { stepsJson } from "./steps-json.ts";
-import { rounded, type Trace } from "./trace.ts";
+import type { Trace } from "./trace.ts";
 
 /** How a call has ended. */
 export interface Ending {
@@ -22,8 +21,8 @@ export interface Ending {
 
 /** What the log says of one call. What was not to be had is "". */
 export interface Entry extends Ending {
-  /** When it ended, RFC 3339. */
-  readonly time: string;
+  /** When it ended, ms since 1970. */
+  readonly time: number;
   /** All of it in one line. */
   readonly msg: string;
   /** CNI_CONTAINERID and so on, as they came; under the names that sriov-cni logs them. */
@@ -61,7 +60,7 @@ const longest = 1000;
 /** How a call has ended that ends now. */
 export function endingOf(clock: Pick<Clock, "now">, { getenv, trace, error }: EndedCall): Ending {
   const command = cut(getenv("CNI_COMMAND"));
-  const ms = rounded(clock.now() - trace.begin);
+  const ms = clock.now() - trace.begin;
   const steps = stepsJson(trace.steps);
   if (error === undefined) return { command, level: levelOfSuccess(command, trace), ms, steps, error };
   const { code, msg, details } = errorObject(error);
@@ -101,7 +100,7 @@ export function entryOf(
   const end = error === undefined ? "done" : `failed with code ${error.code}: ${error.msg}`;
   const call = `${command}${word(whose)}${word(ifname)}${word(networkName)}${word(vf)}`;
   return {
-    time: formatTime(Math.floor(clock.wall())),
+    time: Math.floor(clock.wall()),
     level,
     msg: `${call}: ${end} (${Math.round(ms)} ms)`.replaceAll("\n", " "),
     command,

@@ -1,3 +1,4 @@
+import { decimal } from "./decimal.ts";
 import type { StepTrace } from "./trace.ts";
 
 /**
@@ -6,23 +7,13 @@ import type { StepTrace } from "./trace.ts";
  */
 export function stepsJson(steps: readonly StepTrace[]): string {
   let json = "";
-  let before = "[";
   for (const { step, action, ms, times, failed } of steps) {
     // Steps have names of ours, which are words. What is waited for can be a plugin with any name.
     const name = action === "wait" ? JSON.stringify(step).slice(1, -1) : step;
-    let more = "";
-    if (times !== undefined) more += `,"times":${times}`;
-    if (failed !== undefined) more += `,"failed":${failed}`;
-    json += `${before}{"step":"${name}","action":"${action}","ms":${decimal(ms)}${more}}`;
-    before = ",";
+    json += `,{"step":"${name}","action":"${action}","ms":${decimal(ms)}`;
+    if (times !== undefined) json += `,"times":${times}`;
+    if (failed !== undefined) json += `,"failed":${failed}`;
+    json += "}";
   }
-  return json && `${json}]`;
-}
-
-/** A number with three decimals at the most: the engine needs ten times as long for one that is not whole. */
-function decimal(number: number): string {
-  const thousandths = Math.round(number * 1000);
-  const whole = Math.floor(thousandths / 1000);
-  const rest = thousandths - whole * 1000;
-  return rest === 0 ? `${whole}` : `${whole}.${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}`;
+  return json && `[${json.slice(1)}]`;
 }

@@ -27,6 +27,8 @@ export class Trace {
   readonly records: AttachmentRecord[] = [];
   /** When it began, on the node's clock. */
   readonly begin: number;
+  /** The same steps by what was done and to what. */
+  private readonly known = new Map<string, StepTrace>();
 
   constructor(private readonly clock: Pick<Clock, "now">) {
     this.begin = clock.now();
@@ -42,35 +44,26 @@ export class Trace {
     } finally {
       const ms = this.clock.now() - begin;
       keep(this.records, record);
-      if (action !== "wait" || ms >= shortestWait) this.#note(step, action, ms, failed);
+      if (action !== "wait" || ms >= shortestWait) this.note(step, action, ms, failed);
     }
   };
 
-  #note(step: string, action: Action, ms: number, failed: number): void {
-    const known = this.#known(step, action);
-    const trace: StepTrace = known ?? { step, action, ms: 0 };
-    if (known === undefined) keep(this.steps, trace);
-    else known.times = (known.times ?? 1) + 1;
-    trace.ms = rounded(trace.ms + ms);
-    if (failed > 0) trace.failed = (trace.failed ?? 0) + failed;
-  }
-
-  /** Without `find`, whose closures would be a tenth of what the log costs. */
-  #known(step: string, action: Action): StepTrace | undefined {
-    for (let i = 0; i < this.steps.length; i++) {
-      const each = this.steps[i] as StepTrace;
-      if (each.step === step && each.action === action) return each;
+  private note(step: string, action: Action, ms: number, failed: number): void {
+    const name = `${action} ${step}`;
+    const known = this.known.get(name);
+    if (known !== undefined) {
+      known.ms += ms;
+      known.times = (known.times ?? 1) + 1;
+      if (failed > 0) known.failed = (known.failed ?? 0) + failed;
+    } else if (this.steps.length < most) {
+      const trace: StepTrace = failed > 0 ? { step, action, ms, failed } : { step, action, ms };
+      this.steps.push(trace);
+      this.known.set(name, trace);
     }
-    return undefined;
   }
 }
 
 /** Adds to a list what is not its last element anyway, as long as there is room. */
 export function keep<T>(list: T[], value: T | undefined): void {
   if (value !== undefined && value !== list[list.length - 1] && list.length < most) list.push(value);
-}
-
-/** ms, of which microseconds are enough. */
-export function rounded(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
 }

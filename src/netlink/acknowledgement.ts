@@ -1,4 +1,4 @@
-import { aligned, pickAttributes, readString, readU32, s32At, selection, u32At } from "./attributes.ts";
+import { aligned, bytesIn, pickAttributes, readU32, s32At, selection, textIn, u32At } from "./attributes.ts";
 import { errnoName, errnoText } from "./errno.ts";
 import { MalformedReply, NetlinkError } from "./errors.ts";
 import {
@@ -33,38 +33,37 @@ export function errnoIn({ payload }: Message): number {
 export function errorOf(message: Message, request: Request): NetlinkError | undefined {
   const errno = errnoIn(message);
   if (errno === 0) return undefined;
-  const { text, offset } = extendedAck(message);
+  const [text, offset] = extendedAck(message);
   return new NetlinkError(
     errno,
     errnoName(errno),
     request.name,
     request.subject,
-    text === undefined ? errnoText(errno) : readString(text),
+    text ?? errnoText(errno),
     offset?.length === 4 ? readU32(offset) : undefined,
   );
 }
 
-const EXTENDED_ACK = selection({ text: NLMSGERR_ATTR_MSG, offset: NLMSGERR_ATTR_OFFS });
+const EXTENDED_ACK = selection(textIn(NLMSGERR_ATTR_MSG), bytesIn(NLMSGERR_ATTR_OFFS));
 
 /** The attributes at the end. What cannot be read there must not hide the errno: it counts as nothing. */
-function extendedAck(message: Message): {
-  readonly text?: Uint8Array | undefined;
-  readonly offset?: Uint8Array | undefined;
-} {
+function extendedAck(
+  message: Message,
+): readonly [text?: string | undefined, offset?: Uint8Array | undefined] {
   const { flags, payload } = message;
-  if ((flags & NLM_F_ACK_TLVS) === 0) return {};
+  if ((flags & NLM_F_ACK_TLVS) === 0) return [];
   let start = 4;
   if (message.type === NLMSG_ERROR) {
-    if (payload.length < start + MESSAGE_HEADER) return {};
+    if (payload.length < start + MESSAGE_HEADER) return [];
     // The request follows: its header only, or with its payload.
     const echoed = (flags & NLM_F_CAPPED) !== 0 ? MESSAGE_HEADER : u32At(payload, start);
     start += aligned(Math.min(echoed, payload.length));
-    if (start > payload.length) return {};
+    if (start > payload.length) return [];
   }
   try {
     return pickAttributes(payload, start, EXTENDED_ACK);
   } catch (error) {
-    if (error instanceof MalformedReply) return {};
+    if (error instanceof MalformedReply) return [];
     throw error;
   }
 }

@@ -1,4 +1,12 @@
-import { type Attribute, bytesAttribute, pickAttributes, readU32, selection, viewOf } from "./attributes.ts";
+import {
+  type Attribute,
+  bytesAttribute,
+  bytesIn,
+  pickAttributes,
+  selection,
+  u32In,
+  viewOf,
+} from "./attributes.ts";
 import { type Cidr, formatCidr, parseCidr } from "./cidr.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
@@ -72,7 +80,7 @@ export function dumpAddresses(link: number): Request {
   };
 }
 
-const ADDRESS_ATTRIBUTES = selection({ local: IFA_LOCAL, address: IFA_ADDRESS, wide: IFA_FLAGS });
+const ADDRESS_ATTRIBUTES = selection(bytesIn(IFA_LOCAL), bytesIn(IFA_ADDRESS), u32In(IFA_FLAGS));
 
 /**
  * @returns undefined where it tells of an address that is neither IPv4 nor IPv6.
@@ -86,7 +94,7 @@ export function parseAddressInfo(message: Message): AddressInfo | undefined {
   const view = viewOf(payload);
   const family = view.getUint8(0);
   if (family !== 2 && family !== 10) return undefined;
-  const { local, address, wide } = pickAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES);
+  const [local, address, wide] = pickAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES);
   // IPv6 has no IFA_LOCAL but on point-to-point links; there, and in IPv4, IFA_ADDRESS is the peer's.
   const bytes = local ?? address;
   const prefix = view.getUint8(1);
@@ -94,7 +102,7 @@ export function parseAddressInfo(message: Message): AddressInfo | undefined {
   if (bytes?.length !== length || prefix > 8 * length) {
     throw new MalformedReply(`an address of ${bytes?.length ?? 0} bytes with a prefix of ${prefix}`);
   }
-  const flags = wide === undefined ? view.getUint8(2) : readU32(wide);
+  const flags = wide ?? view.getUint8(2);
   return {
     link: view.getUint32(4, true),
     cidr: formatCidr(bytes, prefix),
@@ -108,12 +116,7 @@ function broadcastOf({ bytes, prefix }: Cidr): Uint8Array {
   return bytes.map((byte, i) => byte | (0xff >> Math.min(8, Math.max(0, prefix - 8 * i))));
 }
 
-function ifaddrmsg(family: number, prefix: number, link: number): Uint8Array {
-  const bytes = new Uint8Array(IFADDRMSG);
-  const view = viewOf(bytes);
-  view.setUint8(0, family);
-  view.setUint8(1, prefix);
-  // Scope stays 0, universe.
-  view.setUint32(4, link, true);
-  return bytes;
+/** Scope is 0, universe. */
+function ifaddrmsg(family: number, prefix: number, link: number): readonly number[] {
+  return [family | (prefix << 8), link];
 }

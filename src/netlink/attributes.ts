@@ -1,4 +1,4 @@
-import { netlinkAttributes, utf8Decode, utf8Encode } from "host";
+import { netlinkAttributes, utf8Decode, utf8Encode, type Words, wordBytes } from "host";
 import { MalformedReply } from "./errors.ts";
 
 /*
@@ -6,9 +6,15 @@ import { MalformedReply } from "./errors.ts";
  * are all little-endian, and so is this codec.
  */
 
-/** One attribute: struct nlattr of linux/netlink.h, without the padding that follows it. */
-export interface Attribute {
-  /** Its type; in what was parsed without {@link NLA_F_NESTED} and NLA_F_NET_BYTEORDER. */
+/**
+ * One attribute to be sent: struct nlattr of linux/netlink.h as a word of 32 bits, then its value. That it is a list, and
+ * not bytes yet, is for speed: the engine takes as long for a small array of bytes as for thirty numbers.
+ */
+export type Attribute = readonly [header: number, ...value: Words];
+
+/** One that was received, without the padding that follows it. */
+export interface ReceivedAttribute {
+  /** Its type without {@link NLA_F_NESTED} and NLA_F_NET_BYTEORDER. */
   readonly type: number;
   readonly value: Uint8Array;
 }
@@ -20,34 +26,28 @@ const NLA_F_NESTED = 0x8000;
 /** NLA_TYPE_MASK: a type without its two flags. */
 const TYPE_MASK = 0x3fff;
 /** An attribute's length is a u16. */
-const MAX_VALUE = 0xffff - HEADER;
+const MAX_LENGTH = 0xffff;
 
 /** Length with the padding that messages and attributes need (NLMSG_ALIGNTO, NLA_ALIGNTO). */
 export function aligned(length: number): number {
   return (length + 3) & ~3;
 }
 
+/** @throws {RangeError} where the value does not fit in an attribute (65,531 bytes); so do the others. */
 export function bytesAttribute(type: number, value: Uint8Array): Attribute {
-  return { type, value };
+  return [headerOf(type, value.length), value];
 }
 
 export function u8Attribute(type: number, value: number): Attribute {
-  return { type, value: Uint8Array.of(value) };
+  return [headerOf(type, 1), value];
 }
 
 export function u16Attribute(type: number, value: number): Attribute {
-  const bytes = new Uint8Array(2);
-  viewOf(bytes).setUint16(0, value, true);
-  return { type, value: bytes };
+  return [headerOf(type, 2), value];
 }
 
 export function u32Attribute(type: number, value: number): Attribute {
-  const bytes = new Uint8Array(4);
-  bytes[0] = value;
-  bytes[1] = value >> 8;
-  bytes[2] = value >> 16;
-  bytes[3] = value >> 24;
-  return { type, value: bytes };
+  return [headerOf(type, 4), value];
 }
 
 export function s32Attribute(type: number, value: number): Attribute {
@@ -55,80 +55,50 @@ export function s32Attribute(type: number, value: number): Attribute {
 }
 
 export function u64Attribute(type: number, value: bigint): Attribute {
-  const bytes = new Uint8Array(8);
-  viewOf(bytes).setBigUint64(0, value, true);
-  return { type, value: bytes };
+  return wordsAttribute(type, [Number(BigInt.asUintN(32, value)), Number(value >> 32n)]);
+}
+
+/** A struct of 32-bit words. */
+export function wordsAttribute(type: number, words: readonly number[]): Attribute {
+  return [headerOf(type, 4 * words.length), words];
 }
 
 /** Text with the NUL byte that the kernel expects after it. */
 export function stringAttribute(type: number, value: string): Attribute {
-  return { type, value: utf8Encode(`${value}\0`) };
+  return bytesAttribute(type, utf8Encode(`${value}\0`));
 }
 
 /** Attributes in an attribute. */
 export function nestedAttribute(type: number, attributes: readonly Attribute[]): Attribute {
-  return { type: type | NLA_F_NESTED, value: encodeAttributes(attributes) };
+  return [headerOf(type | NLA_F_NESTED, encodedLength(attributes)), attributes];
 }
 
-/** Words of 32 bits, signed or not, in host order. */
-export function wordBytes(...words: number[]): Uint8Array {
-  const array = new Uint32Array(words.length);
-  for (let i = 0; i < words.length; i++) array[i] = words[i] as number;
-  return new Uint8Array(array.buffer);
-}
-
-/**
- * Attributes one after another, each padded to 4 bytes.
- * @throws {RangeError} where a value does not fit in an attribute (65,531 bytes).
- */
-export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
-  const bytes = new Uint8Array(encodedLength(attributes));
-  putAttributes(bytes, new Uint32Array(bytes.buffer), 0, attributes);
-  return bytes;
-}
-
-/**
- * Bytes that the attributes take.
- * @throws {RangeError} as {@link encodeAttributes}.
- */
+/** Bytes that attributes take, with the padding of each. */
 export function encodedLength(attributes: readonly Attribute[]): number {
   let length = 0;
-  for (let i = 0; i < attributes.length; i++) {
-    const { type, value } = attributes[i] as Attribute;
-    if (value.length > MAX_VALUE) {
-      throw new RangeError(`netlink attribute ${type & TYPE_MASK} of ${value.length} bytes is too long`);
-    }
-    length += aligned(HEADER + value.length);
-  }
+  for (let i = 0; i < attributes.length; i++) length += aligned((attributes[i] as Attribute)[0] & MAX_LENGTH);
   return length;
 }
 
-/**
- * Writes attributes from an offset on, a multiple of 4; there `bytes` are zero and have room enough. `words` are the same
- * bytes in fours: to set one costs a tenth of what a DataView's method does.
- */
-export function putAttributes(
-  bytes: Uint8Array,
-  words: Uint32Array,
-  offset: number,
-  attributes: readonly Attribute[],
-): void {
-  let at = offset;
-  for (let i = 0; i < attributes.length; i++) {
-    const { type, value } = attributes[i] as Attribute;
-    const length = HEADER + value.length;
-    words[at >> 2] = length | (type << 16);
-    bytes.set(value, at + HEADER);
-    at += aligned(length);
+/** struct nlattr: u16 length, u16 type. */
+function headerOf(type: number, length: number): number {
+  if (HEADER + length > MAX_LENGTH) {
+    throw new RangeError(`netlink attribute ${type & TYPE_MASK} of ${length} bytes is too long`);
   }
+  return (HEADER + length) | (type << 16);
+}
+
+/** The bytes of attributes one after another. */
+export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
+  return wordBytes(attributes);
 }
 
 /**
  * The attributes in `bytes`; their values are views of it.
  * @throws {MalformedReply} where a length does not fit.
  */
-export function parseAttributes(bytes: Uint8Array): Attribute[] {
-  const attributes: Attribute[] = [];
+export function parseAttributes(bytes: Uint8Array): ReceivedAttribute[] {
+  const attributes: ReceivedAttribute[] = [];
   for (let at = 0; at < bytes.length; ) {
     const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
     requireFits(length, bytes.length - at);
@@ -139,37 +109,79 @@ export function parseAttributes(bytes: Uint8Array): Attribute[] {
   return attributes;
 }
 
-/** Attributes to look for: what they are called in the program, and their types. */
-export interface Selection<Name extends string> {
-  readonly names: readonly Name[];
-  readonly types: Uint8Array;
+/** How the value of an attribute is read, as host.netlinkAttributes knows it: numbers by their length in bytes. */
+const BYTES = 0;
+const TEXT = 255;
+
+/** An attribute to look for. */
+export interface Wanted<Value> {
+  /** Up to 255. */
+  readonly type: number;
+  readonly how: number;
+  /** For the compiler only. */
+  readonly value?: Value;
+}
+
+/** One whose value is taken as it is, as a view of the message. */
+export function bytesIn(type: number): Wanted<Uint8Array> {
+  return { type, how: BYTES };
+}
+
+/** One with text, up to its NUL byte or to its end. */
+export function textIn(type: number): Wanted<string> {
+  return { type, how: TEXT };
+}
+
+export function u8In(type: number): Wanted<number> {
+  return { type, how: 1 };
+}
+
+export function u16In(type: number): Wanted<number> {
+  return { type, how: 2 };
+}
+
+export function u32In(type: number): Wanted<number> {
+  return { type, how: 4 };
+}
+
+/** Attributes to look for: type and how, one after another. */
+export interface Selection<Values extends readonly unknown[]> {
+  readonly wanted: Uint8Array;
+  /** For the compiler only. */
+  readonly values?: Values;
+}
+
+/** Attributes to look for. To be made once, not for each message. */
+export function selection<Values extends readonly unknown[]>(
+  ...wanted: { readonly [Index in keyof Values]: Wanted<Values[Index]> }
+): Selection<Values> {
+  return { wanted: Uint8Array.from(wanted.flatMap(({ type, how }) => [type, how])) };
 }
 
 /**
- * Attributes to look for, by what they shall be called. To be made once, not for each message.
- * @param types up to 255.
- */
-export function selection<Name extends string>(types: Readonly<Record<Name, number>>): Selection<Name> {
-  const names = Object.keys(types) as Name[];
-  return { names, types: Uint8Array.from(names, (name) => types[name]) };
-}
-
-/**
- * Some of the attributes in `bytes`, from `start` on, by their names; of several of a type the last one, as the kernel
- * reads them.
+ * Values of the attributes in `bytes`, from `start` on, in the order of the selection, undefined where there is none; of
+ * several of a type the last one counts, as with the kernel.
  * @throws {MalformedReply} where a length does not fit.
  */
-export function pickAttributes<Name extends string>(
+export function pickAttributes<Values extends readonly unknown[]>(
   bytes: Uint8Array,
   start: number,
-  { names, types }: Selection<Name>,
-): { readonly [name in Name]?: Uint8Array | undefined } {
-  const values = netlinkAttributes(bytes, start, types);
-  const picked: { [name in Name]?: Uint8Array | undefined } = {};
-  // This one says what is wrong.
-  if (values === undefined) parseAttributes(bytes.subarray(start));
-  else for (let i = 0; i < values.length; i++) picked[names[i] as Name] = values[i];
-  return picked;
+  { wanted }: Selection<Values>,
+): { readonly [Index in keyof Values]: Values[Index] | undefined } {
+  const values = netlinkAttributes(bytes, start, wanted);
+  if (values === undefined) throw reasonAgainst(parseAttributes(bytes.subarray(start)), wanted);
+  return values as unknown as { readonly [Index in keyof Values]: Values[Index] | undefined };
+}
+
+/** What is wrong with attributes each of which, by itself, is well-formed. */
+function reasonAgainst(attributes: readonly ReceivedAttribute[], wanted: Uint8Array): MalformedReply {
+  for (let i = 0; i < wanted.length; i += 2) {
+    const [type, how] = [wanted[i], wanted[i + 1] as number];
+    const value = attributes.findLast((attribute) => attribute.type === type)?.value;
+    if (value !== undefined && how !== BYTES && how !== TEXT && value.length !== how)
+      return wrongLength(value, how);
+  }
+  return new MalformedReply("attributes that cannot be read");
 }
 
 /** @param length what the attribute says, which means nothing where not even its header is there. */
@@ -204,7 +216,7 @@ export function readU64(value: Uint8Array): bigint {
   return viewOf(value).getBigUint64(0, true);
 }
 
-/** Four bytes at an offset, where there are four; a DataView would cost ten times as much. */
+/** Four bytes at an offset, those beyond the end as zeros; a DataView would cost ten times as much. */
 export function s32At(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) |
@@ -231,6 +243,9 @@ export function viewOf(bytes: Uint8Array): DataView {
 }
 
 function requireLength(value: Uint8Array, length: number): void {
-  if (value.length === length) return;
-  throw new MalformedReply(`a value of ${value.length} bytes where ${length} were expected`);
+  if (value.length !== length) throw wrongLength(value, length);
+}
+
+function wrongLength(value: Uint8Array, length: number): MalformedReply {
+  return new MalformedReply(`a value of ${value.length} bytes where ${length} were expected`);
 }

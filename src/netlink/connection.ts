@@ -47,16 +47,17 @@ export class Connection {
   constructor(private readonly transport: Transport) {}
 
   /**
-   * Sends requests in one datagram (in several where there are more than 64) and returns the replies to
-   * each. The kernel goes on after a request that failed.
+   * Sends requests in one datagram (in several where there are more than 64). The kernel goes on after one that failed.
    * @throws {NetlinkError} the first request's that failed, once all answers are read, so that the socket
    * stays in step.
    * @throws {MalformedReply}
    */
-  request(requests: readonly Request[]): readonly (readonly Message[])[] {
+  request(requests: readonly Request[]): void {
     const outcomes = this.exchange(requests);
-    for (const outcome of outcomes) if (outcome.errno !== 0) throw outcome.error;
-    return outcomes.map((outcome) => outcome.replies);
+    for (let i = 0; i < outcomes.length; i++) {
+      const outcome = outcomes[i] as Outcome;
+      if (outcome.errno !== 0) throw outcome.error;
+    }
   }
 
   /**
@@ -66,7 +67,7 @@ export class Connection {
    * @throws {MalformedReply} also where there is no reply.
    */
   get(request: Request): Message | undefined {
-    const [outcome] = this.exchange([request]);
+    const outcome = this.exchange([request])[0];
     if (outcome?.errno === ENODEV) return undefined;
     const error = outcome?.error;
     if (error !== undefined) throw error;
@@ -94,41 +95,53 @@ export class Connection {
   }
 
   /**
-   * Like {@link request}, but what failed is for the caller to see to.
+   * Like {@link request}, but the replies to each are returned, and what failed is for the caller to see to.
    * @throws {MalformedReply}
    */
-  exchange(requests: readonly Request[]): Outcome[] {
+  exchange(requests: readonly Request[]): readonly Outcome[] {
+    if (requests.length > 0 && requests.length <= BATCH) return this.exchangeBatch(requests);
     const outcomes: Outcome[] = [];
     for (let at = 0; at < requests.length; at += BATCH) {
-      const pending = this.send(requests.slice(at, at + BATCH));
-      this.receiveAll(pending);
-      outcomes.push(...pending);
+      outcomes.push(...this.exchangeBatch(requests.slice(at, at + BATCH)));
     }
     return outcomes;
+  }
+
+  private exchangeBatch(requests: readonly Request[]): readonly Pending[] {
+    const pending = this.send(requests);
+    this.receiveAll(pending);
+    return pending;
   }
 
   private send(requests: readonly Request[]): Pending[] {
     const first = this.takeSequence(requests.length);
     this.transport.send(encodeRequests(requests, first));
-    return requests.map((request, i) => new Pending(request, first + i));
+    const pending: Pending[] = [];
+    for (let i = 0; i < requests.length; i++) pending.push(new Pending(requests[i] as Request, first + i));
+    return pending;
   }
 
   /** Reads until the last one is answered. What went before it is done then. */
   private receiveAll(pending: readonly Pending[]): void {
+    const first = pending[0]?.sequence ?? 0;
     let bytes = 0;
     let datagrams = 0;
-    while (pending.at(-1)?.done === false) {
+    while (pending[pending.length - 1]?.done === false) {
       const datagram = this.transport.receive();
       bytes += datagram.length;
       if (bytes > MAX_BYTES || ++datagrams > MAX_DATAGRAMS) throw new MalformedReply("it does not end");
-      for (const message of parseMessages(datagram)) {
+      const messages = parseMessages(datagram);
+      for (let i = 0; i < messages.length; i++) {
+        const message = messages[i] as Message;
         // Answers to a request that an exception cut short, and events, are not ours.
-        pending.find((one) => one.sequence === message.sequence && !one.done)?.take(message);
+        const one = pending[message.sequence - first];
+        if (one?.done === false) one.take(message);
       }
     }
-    const silent = pending.find(({ request, done }) => !done && request.kind !== "change");
-    if (silent !== undefined) {
-      throw new MalformedReply(`no answer to ${silent.request.name} ${silent.request.subject}`);
+    for (let i = 0; i < pending.length; i++) {
+      const { request, done } = pending[i] as Pending;
+      if (done || request.kind === "change") continue;
+      throw new MalformedReply(`no answer to ${request.name} ${request.subject}`);
     }
   }
 

@@ -1,17 +1,19 @@
+import { utf8Encode } from "host";
 import {
   type Attribute,
+  bytesAttribute,
+  bytesIn,
   nestedAttribute,
   parseAttributes,
   pickAttributes,
   readString,
-  readU8,
-  readU32,
   s32At,
   selection,
   stringAttribute,
-  u32At,
+  textIn,
+  u8In,
   u32Attribute,
-  wordBytes,
+  u32In,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
@@ -51,8 +53,8 @@ const RTEXT_FILTER_VF = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
 
 /** Flags of linux/if.h: the administrator wants it up; there is a carrier. */
-export const IFF_UP = 0x1;
-export const IFF_LOWER_UP = 0x10000;
+const IFF_UP = 0x1;
+const IFF_LOWER_UP = 0x10000;
 
 /** Length of struct ifinfomsg: u8 family, u8 pad, u16 type, s32 index, u32 flags, u32 change. */
 const IFINFOMSG = 16;
@@ -62,54 +64,53 @@ const MAX_IFNAME = 15;
 /** A netdev, as RTM_NEWLINK tells of it. */
 export interface LinkInfo {
   readonly index: number;
-  /** IFF_*. */
-  readonly flags: number;
   readonly name: string;
   readonly altnames: readonly string[];
   readonly mtu: number;
+  /** IFF_UP: the administrator wants it up. */
+  readonly up: boolean;
+  /** IFF_LOWER_UP: there is a carrier. */
+  readonly carrier: boolean;
   /** IF_OPER_*, 0 where it is not known. */
   readonly operstate: number;
   /** Hardware address in network order. */
   readonly address: Uint8Array;
-  /** Bus and name of the device it belongs to, e.g. "pci" and "0000:01:10.0"; since Linux 5.14. */
-  readonly parentBus: string | undefined;
-  readonly parentName: string | undefined;
-  /** Index of the netdev that it is stacked on; undefined where it stands for itself. */
-  readonly lower: number | undefined;
-  /** Is that one in another namespace? */
-  readonly lowerElsewhere: boolean;
+  /** PCI address of the device it belongs to; undefined where it has none, or the kernel (before 5.14) does not say. */
+  readonly pci: string | undefined;
+  /** Is it stacked on another netdev, of this namespace or of another one? */
+  readonly child: boolean;
   /** The value of IFLA_VFINFO_LIST, where VFs were asked for and there are some. */
   readonly vfs: Uint8Array | undefined;
 }
 
 /** Asks for the netdev of an index. */
 export function getLinkByIndex(index: number): Request {
-  return getLink(index, [], `link ${index}`, false);
+  return getLink(index, [WITHOUT_VFS], `link ${index}`);
 }
 
 /** Asks for the netdev of a name or an alternative name (of up to 127 bytes); `vfs`: and for what it knows of its VFs. */
 export function getLinkByName(name: string, vfs = false): Request {
-  const attribute = stringAttribute(IFLA_IFNAME, name);
   // The kernel looks alternative names up in either attribute, but IFLA_IFNAME has room for a real name only.
-  const long = attribute.value.length - 1 > MAX_IFNAME;
-  return getLink(0, [long ? { ...attribute, type: IFLA_ALT_IFNAME } : attribute], `link ${name}`, vfs);
+  const text = utf8Encode(`${name}\0`);
+  const type = text.length - 1 > MAX_IFNAME ? IFLA_ALT_IFNAME : IFLA_IFNAME;
+  return getLink(0, [bytesAttribute(type, text), vfs ? WITH_VFS : WITHOUT_VFS], `link ${name}`);
 }
 
 /** Asks for all netdevs of a namespace. */
 export function dumpLinks(): Request {
-  return { ...getLink(0, [], "of all links", false), kind: "list" };
+  return { ...getLink(0, [WITHOUT_VFS], "of all links"), kind: "list" };
 }
 
 const WITHOUT_VFS = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 const WITH_VFS = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS | RTEXT_FILTER_VF);
 
-function getLink(index: number, attributes: readonly Attribute[], subject: string, vfs: boolean): Request {
+function getLink(index: number, attributes: readonly Attribute[], subject: string): Request {
   return {
     type: RTM_GETLINK,
     kind: "get",
     flags: 0,
     header: ifinfomsg(index, 0, 0),
-    attributes: [...attributes, vfs ? WITH_VFS : WITHOUT_VFS],
+    attributes,
     name: "RTM_GETLINK",
     subject,
   };
@@ -169,7 +170,11 @@ export function setVf(index: number, info: Attribute, subject: string): Request 
   return setLinkRequest(ifinfomsg(index, 0, 0), [nestedAttribute(IFLA_VFINFO_LIST, [info])], subject);
 }
 
-function setLinkRequest(header: Uint8Array, attributes: readonly Attribute[], subject: string): Request {
+function setLinkRequest(
+  header: readonly number[],
+  attributes: readonly Attribute[],
+  subject: string,
+): Request {
   return { type: RTM_SETLINK, kind: "change", flags: 0, header, attributes, name: "RTM_SETLINK", subject };
 }
 
@@ -206,50 +211,49 @@ function altnameList(names: readonly string[]): Attribute {
   );
 }
 
-const LINK_ATTRIBUTES = selection({
-  address: IFLA_ADDRESS,
-  name: IFLA_IFNAME,
-  mtu: IFLA_MTU,
-  lower: IFLA_LINK,
-  operstate: IFLA_OPERSTATE,
-  vfs: IFLA_VFINFO_LIST,
-  lowerNamespace: IFLA_LINK_NETNSID,
-  properties: IFLA_PROP_LIST,
-  parentName: IFLA_PARENT_DEV_NAME,
-  parentBus: IFLA_PARENT_DEV_BUS_NAME,
-});
+const LINK_ATTRIBUTES = selection(
+  bytesIn(IFLA_ADDRESS),
+  textIn(IFLA_IFNAME),
+  u32In(IFLA_MTU),
+  u32In(IFLA_LINK),
+  u8In(IFLA_OPERSTATE),
+  bytesIn(IFLA_VFINFO_LIST),
+  bytesIn(IFLA_LINK_NETNSID),
+  bytesIn(IFLA_PROP_LIST),
+  textIn(IFLA_PARENT_DEV_NAME),
+  textIn(IFLA_PARENT_DEV_BUS_NAME),
+);
 
 /** @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read. */
 export function parseLink(message: Message): LinkInfo {
   const payload = newLinkPayload(message);
-  const picked = pickAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
-  const { address, name, mtu, operstate, parentBus, parentName } = picked;
+  const [address, name, mtu, lower, operstate, vfs, lowerNamespace, properties, parentName, parentBus] =
+    pickAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
   const index = s32At(payload, 4);
-  const lower = picked.lower === undefined ? 0 : readU32(picked.lower);
+  const flags = s32At(payload, 8);
   return {
     index,
-    flags: u32At(payload, 8),
-    name: name === undefined ? "" : readString(name),
-    altnames: picked.properties === undefined ? [] : altnamesIn(picked.properties),
-    mtu: mtu === undefined ? 0 : readU32(mtu),
-    operstate: operstate === undefined ? 0 : readU8(operstate),
+    name: name ?? "",
+    altnames: properties === undefined ? [] : altnamesIn(properties),
+    mtu: mtu ?? 0,
+    up: (flags & IFF_UP) !== 0,
+    carrier: (flags & IFF_LOWER_UP) !== 0,
+    operstate: operstate ?? 0,
     address: address ?? new Uint8Array(0),
-    parentBus: parentBus === undefined ? undefined : readString(parentBus),
-    parentName: parentName === undefined ? undefined : readString(parentName),
-    lower: lower === index || lower === 0 ? undefined : lower,
-    lowerElsewhere: picked.lowerNamespace !== undefined,
-    vfs: picked.vfs,
+    pci: parentBus === "pci" ? parentName : undefined,
+    child: (lower !== undefined && lower !== 0 && lower !== index) || lowerNamespace !== undefined,
+    vfs,
   };
 }
 
-const KIND_ATTRIBUTES = selection({ info: IFLA_LINKINFO });
+const KIND_ATTRIBUTES = selection(bytesIn(IFLA_LINKINFO));
 
 /**
  * The value of a netdev's IFLA_LINKINFO: what only its kind of netdev has.
  * @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read.
  */
 export function linkInfoOf(message: Message): Uint8Array | undefined {
-  return pickAttributes(newLinkPayload(message), IFINFOMSG, KIND_ATTRIBUTES).info;
+  return pickAttributes(newLinkPayload(message), IFINFOMSG, KIND_ATTRIBUTES)[0];
 }
 
 function newLinkPayload({ type, payload }: Message): Uint8Array {
@@ -265,6 +269,6 @@ function altnamesIn(properties: Uint8Array): string[] {
 }
 
 /** The first word, family and type, stays 0. */
-function ifinfomsg(index: number, flags: number, change: number): Uint8Array {
-  return wordBytes(0, index, flags, change);
+function ifinfomsg(index: number, flags: number, change: number): readonly number[] {
+  return [0, index, flags, change];
 }

@@ -1,4 +1,5 @@
-import { type Attribute, aligned, encodedLength, putAttributes, s32At, u32At } from "./attributes.ts";
+import { type Words, wordBytes } from "host";
+import { type Attribute, aligned, encodedLength, s32At, u32At } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 
 /** NLM_F_REQUEST of linux/netlink.h: it is a request. {@link encodeRequests} sets it. */
@@ -51,8 +52,8 @@ export interface Request {
   readonly kind: "get" | "change" | "list";
   /** NLM_F_* that say how to change something: NLM_F_CREATE, NLM_F_EXCL, NLM_F_APPEND. */
   readonly flags: number;
-  /** The struct that begins the payload, e.g. struct ifinfomsg. */
-  readonly header: Uint8Array;
+  /** The struct that begins the payload, e.g. struct ifinfomsg, as words of 32 bits in host order. */
+  readonly header: readonly number[];
   readonly attributes: readonly Attribute[];
   /** For errors: the name of the type, e.g. "RTM_NEWADDR". */
   readonly name: string;
@@ -66,30 +67,16 @@ export interface Request {
  * answered, the others are done.
  */
 export function encodeRequests(requests: readonly Request[], sequence: number): Uint8Array {
-  const lengths: number[] = [];
-  let total = 0;
-  for (let i = 0; i < requests.length; i++) {
-    const { header, attributes } = requests[i] as Request;
-    const length = MESSAGE_HEADER + aligned(header.length) + encodedLength(attributes);
-    lengths.push(length);
-    total += length;
-  }
-  const bytes = new Uint8Array(total);
-  const words = new Uint32Array(bytes.buffer);
-  let at = 0;
+  const words: Words[] = [];
   for (let i = 0; i < requests.length; i++) {
     const request = requests[i] as Request;
+    const { header, attributes } = request;
     const flags = NLM_F_REQUEST | request.flags | answerFlags(request, i === requests.length - 1);
-    const word = at >> 2;
-    words[word] = lengths[i] as number;
-    words[word + 1] = request.type | (flags << 16);
-    words[word + 2] = sequence + i;
-    // The port, the last word, stays 0: the kernel knows its sender.
-    bytes.set(request.header, at + MESSAGE_HEADER);
-    putAttributes(bytes, words, at + MESSAGE_HEADER + aligned(request.header.length), request.attributes);
-    at += lengths[i] as number;
+    const length = MESSAGE_HEADER + 4 * header.length + encodedLength(attributes);
+    // The port stays 0: the kernel knows its sender.
+    words.push([length, request.type | (flags << 16), sequence + i, 0, header, attributes]);
   }
-  return bytes;
+  return wordBytes(words);
 }
 
 function answerFlags({ kind }: Request, acknowledge: boolean): number {

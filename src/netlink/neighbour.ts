@@ -1,4 +1,4 @@
-import { bytesAttribute, viewOf } from "./attributes.ts";
+import { bytesAttribute } from "./attributes.ts";
 import { parseAddress } from "./cidr.ts";
 import { NLM_F_CREATE, type Request } from "./message.ts";
 
@@ -8,8 +8,6 @@ const RTM_NEWNEIGH = 28;
 const NDA_DST = 1;
 /** Flag of linux/neighbour.h: act as if somebody had just sent to it. */
 const NTF_USE = 0x01;
-/** Length of struct ndmsg: u8 family, 3 bytes of padding, s32 index, u16 state, u8 flags, u8 type. */
-const NDMSG = 12;
 
 /**
  * Lets the kernel ask the link of a netdev who has an address, as if somebody had just sent to it: up to
@@ -19,11 +17,8 @@ const NDMSG = 12;
  */
 export function resolveNeighbour(link: number, text: string): Request {
   const address = parseAddress(text);
-  const header = new Uint8Array(NDMSG);
-  const view = viewOf(header);
-  view.setUint8(0, address.family);
-  view.setInt32(4, link, true);
-  view.setUint8(10, NTF_USE);
+  // struct ndmsg: u8 family, 3 bytes of padding, s32 index, u16 state, u8 flags, u8 type.
+  const header = [address.family, link, NTF_USE << 16];
   return {
     type: RTM_NEWNEIGH,
     kind: "change",

@@ -1,12 +1,13 @@
-import { type Guid, guidFromBytes } from "../infiniband/guid.ts";
+import { type Guid, guidFromNumber } from "../infiniband/guid.ts";
 import {
   type Attribute,
+  bytesIn,
   pickAttributes,
-  readString,
-  readU32,
   selection,
   stringAttribute,
+  textIn,
   u32Attribute,
+  u32In,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import type { Message, Request } from "./message.ts";
@@ -60,32 +61,28 @@ export function renameRdmaDevice(index: number, name: string): Request {
   return request("change", RDMA_NLDEV_CMD_SET, attributes, `name ${name} of RDMA device ${index}`);
 }
 
-const DEVICE_ATTRIBUTES = selection({
-  index: RDMA_NLDEV_ATTR_DEV_INDEX,
-  name: RDMA_NLDEV_ATTR_DEV_NAME,
-  guid: RDMA_NLDEV_ATTR_NODE_GUID,
-});
+const DEVICE_ATTRIBUTES = selection(
+  u32In(RDMA_NLDEV_ATTR_DEV_INDEX),
+  textIn(RDMA_NLDEV_ATTR_DEV_NAME),
+  bytesIn(RDMA_NLDEV_ATTR_NODE_GUID),
+);
 
 /** @throws {MalformedReply} where the message does not tell of an RDMA device, or cannot be read. */
 export function parseRdmaDevice({ type, payload }: Message): RdmaInfo {
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_GET)) {
     throw new MalformedReply(`message type ${type} is no answer of RDMA_NLDEV_CMD_GET`);
   }
-  const { index, name, guid } = pickAttributes(payload, 0, DEVICE_ATTRIBUTES);
+  const [index, name, guid] = pickAttributes(payload, 0, DEVICE_ATTRIBUTES);
   if (index === undefined || name === undefined) {
     throw new MalformedReply("an RDMA device without number or name");
   }
-  return {
-    index: readU32(index),
-    name: readString(name),
-    nodeGuid: guid === undefined ? undefined : guidOf(guid),
-  };
+  return { index, name, nodeGuid: guid === undefined ? undefined : guidOf(guid) };
 }
 
 /** The kernel gives a GUID as a number in host order. */
 function guidOf(value: Uint8Array): Guid {
   if (value.length !== 8) throw new MalformedReply(`a node GUID of ${value.length} bytes`);
-  return guidFromBytes(value.toReversed());
+  return guidFromNumber(value);
 }
 
 function request(
@@ -95,6 +92,5 @@ function request(
   subject: string,
 ): Request {
   const name = command === RDMA_NLDEV_CMD_GET ? "RDMA_NLDEV_CMD_GET" : "RDMA_NLDEV_CMD_SET";
-  const header = new Uint8Array(0);
-  return { type: RDMA_NL_NLDEV | command, kind, flags: 0, header, attributes, name, subject };
+  return { type: RDMA_NL_NLDEV | command, kind, flags: 0, header: [], attributes, name, subject };
 }

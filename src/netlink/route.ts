@@ -3,11 +3,12 @@ import {
   type Attribute,
   aligned,
   bytesAttribute,
+  bytesIn,
   nestedAttribute,
   pickAttributes,
-  readU32,
   selection,
   u32Attribute,
+  u32In,
   viewOf,
 } from "./attributes.ts";
 import { type Family, formatCidr, parseAddress, parseCidr } from "./cidr.ts";
@@ -125,15 +126,15 @@ export function dumpRoutes(link: number, family: Family): Request {
   };
 }
 
-const ROUTE_ATTRIBUTES = selection({
-  dst: RTA_DST,
-  link: RTA_OIF,
-  gateway: RTA_GATEWAY,
-  priority: RTA_PRIORITY,
-  several: RTA_MULTIPATH,
-  table: RTA_TABLE,
-});
-const HOP_ATTRIBUTES = selection({ gateway: RTA_GATEWAY });
+const ROUTE_ATTRIBUTES = selection(
+  bytesIn(RTA_DST),
+  u32In(RTA_OIF),
+  bytesIn(RTA_GATEWAY),
+  u32In(RTA_PRIORITY),
+  bytesIn(RTA_MULTIPATH),
+  u32In(RTA_TABLE),
+);
+const HOP_ATTRIBUTES = selection(bytesIn(RTA_GATEWAY));
 
 /**
  * The routes through a netdev that a message tells of: several where one destination has several gateways (IPv6
@@ -149,24 +150,17 @@ export function parseRouteInfo(message: Message, link: number): RouteInfo[] {
   const view = viewOf(payload);
   const family = view.getUint8(0);
   if ((family !== 2 && family !== 10) || view.getUint8(7) !== RTN_UNICAST) return [];
-  const attributes = pickAttributes(payload, RTMSG, ROUTE_ATTRIBUTES);
-  const dst = destination(family, view.getUint8(1), attributes.dst);
-  const hops =
-    attributes.several === undefined
-      ? [{ link: optional(attributes.link), gateway: gatewayOf(attributes.gateway) }]
-      : parseHops(attributes.several);
+  const [to, through, gateway, priority, several, table] = pickAttributes(payload, RTMSG, ROUTE_ATTRIBUTES);
+  const dst = destination(family, view.getUint8(1), to);
+  const hops = several === undefined ? [{ link: through, gateway: gatewayOf(gateway) }] : parseHops(several);
   return hops
     .filter((hop) => hop.link === link)
-    .map(({ gateway }) => ({
+    .map((hop) => ({
       dst,
-      gw: gateway === undefined ? undefined : inetNtop(gateway),
-      table: optional(attributes.table) ?? view.getUint8(4),
-      priority: optional(attributes.priority) ?? 0,
+      gw: hop.gateway === undefined ? undefined : inetNtop(hop.gateway),
+      table: table ?? view.getUint8(4),
+      priority: priority ?? 0,
     }));
-}
-
-function optional(value: Uint8Array | undefined): number | undefined {
-  return value === undefined ? undefined : readU32(value);
 }
 
 function destination(family: Family, prefix: number, bytes: Uint8Array | undefined): string {
@@ -196,7 +190,7 @@ function parseHops(bytes: Uint8Array): Hop[] {
     if (length < RTNEXTHOP || length > left) {
       throw new MalformedReply(`a next hop of ${length} bytes where ${left} are left`);
     }
-    const { gateway } = pickAttributes(bytes.subarray(0, at + length), at + RTNEXTHOP, HOP_ATTRIBUTES);
+    const [gateway] = pickAttributes(bytes.subarray(0, at + length), at + RTNEXTHOP, HOP_ATTRIBUTES);
     hops.push({ link: view.getInt32(at + 4, true), gateway: gatewayOf(gateway) });
     at += aligned(length);
   }
@@ -216,6 +210,6 @@ function rtmsg(
   protocol: number,
   scope: number,
   type: number,
-): Uint8Array {
-  return Uint8Array.of(family, prefix, 0, 0, table, protocol, scope, type, 0, 0, 0, 0);
+): readonly number[] {
+  return [family | (prefix << 8), table | (protocol << 8) | (scope << 16) | (type << 24), 0];
 }

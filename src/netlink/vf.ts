@@ -1,12 +1,13 @@
+import { type Guid, guidFromNumber, guidToWords } from "../infiniband/guid.ts";
 import {
   type Attribute,
-  bytesAttribute,
+  bytesIn,
   nestedAttribute,
   parseAttributes,
   pickAttributes,
   selection,
   u32At,
-  wordBytes,
+  wordsAttribute,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import { setVf } from "./link.ts";
@@ -29,16 +30,16 @@ export type VfLinkState = 0 | 1 | 2;
 /** What a PF holds of one VF; undefined where the kernel does not say. */
 export interface VfInfo {
   readonly linkState: VfLinkState | undefined;
-  /** 8 bytes in network order; zeros where it was never set. */
-  readonly nodeGuid: Uint8Array | undefined;
-  readonly portGuid: Uint8Array | undefined;
+  /** Zeros where it was never set. */
+  readonly nodeGuid: Guid | undefined;
+  readonly portGuid: Guid | undefined;
 }
 
-const VF_ATTRIBUTES = selection({
-  linkState: IFLA_VF_LINK_STATE,
-  nodeGuid: IFLA_VF_IB_NODE_GUID,
-  portGuid: IFLA_VF_IB_PORT_GUID,
-});
+const VF_ATTRIBUTES = selection(
+  bytesIn(IFLA_VF_LINK_STATE),
+  bytesIn(IFLA_VF_IB_NODE_GUID),
+  bytesIn(IFLA_VF_IB_PORT_GUID),
+);
 
 /**
  * What the value of an IFLA_VFINFO_LIST says of a VF.
@@ -47,7 +48,7 @@ const VF_ATTRIBUTES = selection({
 export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
   for (const { type, value } of parseAttributes(list)) {
     if (type !== IFLA_VF_INFO) continue;
-    const { linkState, nodeGuid, portGuid } = pickAttributes(value, 0, VF_ATTRIBUTES);
+    const [linkState, nodeGuid, portGuid] = pickAttributes(value, 0, VF_ATTRIBUTES);
     // Every attribute of a VF_INFO begins with the VF's index.
     const any = linkState ?? nodeGuid ?? portGuid;
     if (any === undefined || indexOf(any) !== vf) continue;
@@ -58,21 +59,23 @@ export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
 
 /** Sets the policy of a VF's link, at the netdev of its PF. */
 export function setVfLinkState(pf: number, vf: number, state: VfLinkState): Request {
-  const value = wordBytes(vf, state);
-  return set(pf, bytesAttribute(IFLA_VF_LINK_STATE, value), `link state ${state} of VF ${vf} at link ${pf}`);
+  return set(
+    pf,
+    wordsAttribute(IFLA_VF_LINK_STATE, [vf, state]),
+    `link state ${state} of VF ${vf} at link ${pf}`,
+  );
 }
 
 /**
  * Sets a VF's node GUID, at the netdev of its PF. Node and port GUID need a message each: the kernel
  * (do_setvfinfo) does not look further once it has set the node GUID.
- * @param guid 8 bytes in network order.
  */
-export function setVfNodeGuid(pf: number, vf: number, guid: Uint8Array): Request {
+export function setVfNodeGuid(pf: number, vf: number, guid: Guid): Request {
   return set(pf, guidAttribute(IFLA_VF_IB_NODE_GUID, vf, guid), `node GUID of VF ${vf} at link ${pf}`);
 }
 
 /** Sets a VF's port GUID, see {@link setVfNodeGuid}. */
-export function setVfPortGuid(pf: number, vf: number, guid: Uint8Array): Request {
+export function setVfPortGuid(pf: number, vf: number, guid: Guid): Request {
   return set(pf, guidAttribute(IFLA_VF_IB_PORT_GUID, vf, guid), `port GUID of VF ${vf} at link ${pf}`);
 }
 
@@ -81,12 +84,9 @@ function set(pf: number, attribute: Attribute, subject: string): Request {
 }
 
 /** The kernel takes the GUID as a number in host order. */
-function guidAttribute(type: number, vf: number, guid: Uint8Array): Attribute {
-  if (guid.length !== 8) throw new RangeError(`a GUID has 8 bytes, not ${guid.length}`);
-  const value = new Uint8Array(GUID);
-  value.set(wordBytes(vf));
-  value.set(guid.toReversed(), 8);
-  return bytesAttribute(type, value);
+function guidAttribute(type: number, vf: number, guid: Guid): Attribute {
+  const [low, high] = guidToWords(guid);
+  return wordsAttribute(type, [vf, 0, low, high]);
 }
 
 function indexOf(value: Uint8Array): number {
@@ -101,8 +101,8 @@ function linkStateOf(value: Uint8Array | undefined): VfLinkState | undefined {
   return state === 0 || state === 1 || state === 2 ? state : undefined;
 }
 
-function guidOf(value: Uint8Array | undefined): Uint8Array | undefined {
+function guidOf(value: Uint8Array | undefined): Guid | undefined {
   if (value === undefined) return undefined;
   if (value.length !== GUID) throw new MalformedReply(`a VF GUID of ${value.length} bytes`);
-  return value.subarray(8).toReversed();
+  return guidFromNumber(value.subarray(8));
 }

@@ -46,10 +46,6 @@ export interface Functions {
   anyVirtual(): boolean;
   /** Name of the bound driver, undefined where there is none. */
   driver(pci: string): string | undefined;
-  /** `driver_override`, undefined where it is not set. */
-  driverOverride(pci: string): string | undefined;
-  /** Sets `driver_override`; undefined clears it. */
-  setDriverOverride(pci: string, driver: string | undefined): void;
   /** Names of the function's netdevs in the host's namespace, pkey children included, unsorted. Empty while they are elsewhere. */
   netdevs(pci: string): string[];
   /** Has the function a netdev, in whatever network namespace? One whose probe was cut short by a kill has none. */

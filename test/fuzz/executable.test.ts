@@ -20,7 +20,7 @@ const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 const allowed = [
   /^\/var\/lib(\/cni(\/ib-sriov(\/[^/]+){0,3})?)?$/,
   /^\/var(\/run(\/cni(\/ib-sriov(\/cni\.lock)?)?)?)?$/,
-  new RegExp(`^/sys/bus/pci/(drivers/[^/]+/(un)?bind|devices/${vf}/driver_override)$`),
+  /^\/sys\/bus\/pci\/drivers\/[^/]+\/(un)?bind$/,
   /^\/proc\/sys\/net\/ipv[46]\/conf\//,
 ];
 

@@ -1,9 +1,8 @@
 // Replies of a kernel that has gone mad: our codec says that they are malformed, and nothing worse.
 import { readdirSync } from "node:fs";
-import { toLink } from "../../src/linux/link.ts";
 import { vfConfigIn } from "../../src/linux/vf-config.ts";
 import { dumpAddresses, parseAddressInfo } from "../../src/netlink/address.ts";
-import { encodeAttributes, stringAttribute, u32Attribute, wordBytes } from "../../src/netlink/attributes.ts";
+import { encodeAttributes, stringAttribute, u32Attribute } from "../../src/netlink/attributes.ts";
 import { Connection, type Transport } from "../../src/netlink/connection.ts";
 import { MalformedReply, NetlinkError } from "../../src/netlink/errors.ts";
 import {
@@ -17,7 +16,7 @@ import {
 import { encodeRequests, type Message } from "../../src/netlink/message.ts";
 import { parseVfInfo } from "../../src/netlink/vf.ts";
 import { errnoOf } from "../../src/node/node.ts";
-import { concat } from "../support/attributes.ts";
+import { concat, wordBytes } from "../support/attributes.ts";
 import { ack, done, message } from "../unit/netlink/fake-transport.ts";
 import { vector } from "../unit/vectors/vectors.ts";
 import { fuzz } from "./fuzz.ts";
@@ -85,9 +84,9 @@ const optional = <T>(message: Message | undefined, read: (message: Message) => T
 
 /** All that is asked of a kernel. */
 const questions: readonly ((connection: Connection) => unknown)[] = [
-  (connection) => optional(connection.get(getLinkByIndex(2)), toLink),
-  (connection) => optional(connection.get(getLinkByName("ib0")), toLink),
-  (connection) => connection.dump(dumpLinks()).map(toLink),
+  (connection) => optional(connection.get(getLinkByIndex(2)), parseLink),
+  (connection) => optional(connection.get(getLinkByName("ib0")), parseLink),
+  (connection) => connection.dump(dumpLinks()).map(parseLink),
   (connection) => connection.dump(dumpAddresses(2)).map(parseAddressInfo),
   (connection) =>
     optional(connection.get(getLinkByName("ib0", true)), (message) => vfConfigIn(parseLink(message).vfs, 1)),

@@ -33,6 +33,25 @@ test("readDirectory says what is no directory", () => {
   expect(failure("host.readDirectory(input);", freshPath())).toMatchObject({ code: "ENOENT" });
 });
 
+test("an errno that is expected is no error, but undefined; any other is one", () => {
+  const absent = freshPath();
+  const link = freshPath("link");
+  symlinkSync("target", link);
+  const gone = "['ENODEV', 'ENOENT']";
+  expect(evaluate(`return host.readDirectory(input, ${gone}) === undefined;`, absent)).toBe(true);
+  expect(evaluate(`return host.readLink(input, ${gone}) === undefined;`, absent)).toBe(true);
+  expect(evaluate(`return host.readLink(input, ${gone});`, link)).toBe("target");
+  expect(evaluate("return host.readLink('/tmp', ['ENOENT', 'EINVAL']) === undefined;")).toBe(true);
+  expect(failure(`host.readDirectory('/dev/null', ${gone});`)).toMatchObject({ code: "ENOTDIR" });
+  expect(failure(`host.readLink('/tmp', ${gone});`)).toMatchObject({ code: "EINVAL" });
+  expect(failure("host.readLink(input, []);", absent)).toMatchObject({ code: "ENOENT" });
+  // A part of a name, or what is no list of texts, is none.
+  expect(failure("host.readLink(input, ['ENO', 'ENOENTX', 7, 'ENOENT']);", absent)).toMatchObject({
+    code: "ENOENT",
+  });
+  expect(failure("host.readLink(input, 'ENOENT');", absent)).toMatchObject({ code: "ENOENT" });
+});
+
 test("readLink gives the target as it stands, up to the longest", () => {
   const link = freshPath("link");
   symlinkSync("../somewhere/ü", link);

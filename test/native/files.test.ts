@@ -71,6 +71,27 @@ describe("readFile", () => {
   });
 });
 
+test("an errno that is expected is no error, but undefined, wherever it comes from; any other is one", () => {
+  const absent = freshPath("absent");
+  const read = (name: string, path: string, expected: string) =>
+    `return host.${name}(${path}, undefined, ${expected}) === undefined;`;
+  for (const name of ["readFile", "readRegularFile"]) {
+    expect(evaluate(read(name, "input", "['ENODEV', 'ENOENT']"), absent)).toBe(true);
+    expect(evaluate(`return host.${name}(input, undefined, ['ENOENT']);`, fileWith("text"))).toBe("text");
+    expect(failure(read(name, "input", "['ENODEV']"), absent)).toMatchObject({
+      code: "ENOENT",
+      call: "open",
+    });
+    expect(failure(read(name, "input + '\\0'", "['EINVAL']"), absent)).toMatchObject({ code: "EINVAL" });
+  }
+  expect(evaluate("return host.stat(input, true, ['ENOENT']) === undefined;", absent)).toBe(true);
+  expect(evaluate("return host.stat('/tmp', true, ['ENOENT']).type;")).toBe("directory");
+  expect(failure("host.stat(input, true, ['EACCES']);", absent)).toMatchObject({ code: "ENOENT" });
+  // From read(2): a directory can be opened.
+  expect(evaluate(read("readFile", "'/tmp'", "['EISDIR']"))).toBe(true);
+  expect(failure(read("readFile", "'/tmp'", "['ENOENT']"))).toMatchObject({ code: "EISDIR", call: "read" });
+});
+
 describe("readRegularFile", () => {
   test("reads a file", () => {
     expect(evaluate("return host.readRegularFile(input);", fileWith("text"))).toBe("text");

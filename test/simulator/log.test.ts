@@ -13,10 +13,10 @@ import { type Run, run } from "./harness/run.ts";
 import { stateDirectory } from "./harness/state.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, c2 } from "./harness/world.ts";
+import { c1, c2, deviceInfo, type Setting } from "./harness/world.ts";
 import { Refusal } from "./model/refusal.ts";
 import type { Fault } from "./node/gate.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything, partition, partitioned } from "./scenarios/wishes.ts";
 
 let total = 0;
 afterAll(() => report("log", total));
@@ -94,9 +94,7 @@ describe("an entry", () => {
       CNI_GUID: everything.guid,
     });
     expect(stepsOf(added, "apply")).toEqual(
-      "host netdev,lease,link state,GUID,partition,RDMA device,device information,interface,carrier,addresses".split(
-        ",",
-      ),
+      "host netdev,lease,link state,GUID,RDMA device,interface,addresses".split(","),
     );
     const steps = JSON.parse(added.CNI_STEPS ?? "") as { step: string; action: string; ms: number }[];
     // In the model each call takes 1 ms, also one that has a lock at once.
@@ -113,6 +111,26 @@ describe("an entry", () => {
     story.requireAsBefore("after DEL");
     expect(story.problems).toEqual([]);
   });
+
+  test.each<[wanted: string, wish: Wish, setting: Setting, steps: string]>([
+    ["nothing in particular", { vf: everything.vf }, {}, "host netdev,GUID,RDMA device,interface,addresses"],
+    [
+      "all that there is",
+      { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition },
+      partitioned,
+      "host netdev,lease,link state,GUID,partition,RDMA device,device information,interface,carrier,addresses",
+    ],
+  ])(
+    "of who wants %s has the steps that he needs, in the order of ADD, and DEL undoes no other",
+    (_, wish, setting, steps) => {
+      const story = new Story(setting);
+      expect(logged(story, "ADD", journal, undefined, c1, wish)).toMatchObject({ end: "done", warnings: [] });
+      expect(stepsOf(lastEntry(story), "apply")).toEqual(steps.split(","));
+      expect(logged(story, "DEL", journal, undefined, c1, wish).end).toBe("done");
+      expect(steps.split(",")).toEqual(expect.arrayContaining(stepsOf(lastEntry(story), "undo")));
+      story.requireAsBefore("after DEL");
+    },
+  );
 
   test("of an ADD that failed says at which step, and what was put back", () => {
     const story = new Story({});

@@ -1,7 +1,15 @@
-import type { Attribute } from "../../src/netlink/attributes.ts";
+import {
+  type Attribute,
+  encodeAttributes,
+  parseAttributes,
+  type ReceivedAttribute,
+} from "../../src/netlink/attributes.ts";
 
 /** The value of the attribute of a type, of the last one if there are several (as the kernel reads them). */
-export function findAttribute(attributes: readonly Attribute[], type: number): Uint8Array | undefined {
+export function findAttribute(
+  attributes: readonly ReceivedAttribute[],
+  type: number,
+): Uint8Array | undefined {
   return attributes.findLast((attribute) => attribute.type === type)?.value;
 }
 
@@ -14,4 +22,14 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
     at += part.length;
   }
   return bytes;
+}
+
+/** Attributes of a request, as its receiver sees them. */
+export function received(attributes: readonly Attribute[]): ReceivedAttribute[] {
+  return parseAttributes(encodeAttributes(attributes));
+}
+
+/** Words of 32 bits, in host order. */
+export function wordBytes(...words: number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.from(words).buffer);
 }

@@ -6,6 +6,15 @@ import type * as host from "host";
 
 export const utf8Encode: typeof host.utf8Encode = (text) => new TextEncoder().encode(text);
 
+export const wordBytes: typeof host.wordBytes = (words) => {
+  const bytes = words.flatMap((each): number[] => {
+    if (Array.isArray(each)) return [...wordBytes(each)];
+    if (typeof each === "number") return [...new Uint8Array(Uint32Array.of(each).buffer)];
+    return [...(each as Uint8Array), 0, 0, 0].slice(0, Math.ceil((each as Uint8Array).length / 4) * 4);
+  });
+  return Uint8Array.from(bytes);
+};
+
 export const utf8Decode: typeof host.utf8Decode = (bytes) =>
   new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
 
@@ -18,7 +27,7 @@ export const inetNtop: typeof host.inetNtop = (bytes) => {
   throw Object.assign(new Error("inet_ntop: Invalid argument (EINVAL)"), { code: "EINVAL", errno: 22 });
 };
 
-export const netlinkAttributes: typeof host.netlinkAttributes = (bytes, start, types) => {
+export const netlinkAttributes: typeof host.netlinkAttributes = (bytes, start, wanted) => {
   if (start < 0 || start > bytes.length) throw new TypeError(`start must be from 0 to ${bytes.length}`);
   const found = new Map<number, Uint8Array>();
   for (let at = start; at < bytes.length; ) {
@@ -29,7 +38,18 @@ export const netlinkAttributes: typeof host.netlinkAttributes = (bytes, start, t
     found.set(typeLow + 256 * (typeHigh & 0x3f), bytes.subarray(at + 4, at + length));
     at += Math.ceil(length / 4) * 4;
   }
-  return [...types].map((type) => found.get(type));
+  const pairs = Array.from({ length: wanted.length >> 1 }, (_, i) => ({
+    value: found.get(wanted[2 * i] as number),
+    how: wanted[2 * i + 1] as number,
+  }));
+  const isNumber = (how: number) => how !== 0 && how !== 255;
+  if (pairs.some(({ value, how }) => value && isNumber(how) && value.length !== how)) return undefined;
+  return pairs.map(({ value, how }) => {
+    if (value === undefined || how === 0) return value;
+    if (how === 255) return utf8Decode(value.subarray(0, [...value, 0].indexOf(0)));
+    if (how > 4) throw new TypeError(`a value cannot be read in way ${how}`);
+    return value.reduce((number, byte, i) => number + byte * 256 ** i, 0);
+  });
 };
 
 function ipv4Bytes(text: string): Uint8Array | undefined {

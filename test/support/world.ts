@@ -173,21 +173,22 @@ exit "$status"
 `;
 
 /**
- * The PCI bus in sysfs, as far as the executable looks at it; "-> " is a link. The one netdev that every namespace has is
- * everybody's.
+ * The PCI bus in sysfs, as far as the executable looks at it; "-> " is a link. As in a kernel, a function's directory is
+ * elsewhere and `devices` has links. The one netdev that every namespace has is everybody's.
  */
 export const bus: Readonly<Record<string, string>> = {
-  [`devices/${pf}/sriov_offset`]: "128\n",
-  [`devices/${pf}/sriov_stride`]: "2\n",
-  [`devices/${pf}/virtfn0`]: `-> ../${vf}`,
-  [`devices/${pf}/driver`]: "-> ../../drivers/mlx5_core",
-  [`devices/${pf}/net/lo/ifindex`]: "1\n",
-  [`devices/${vf}/physfn`]: `-> ../${pf}`,
-  [`devices/${vf}/driver`]: "-> ../../drivers/mlx5_core",
-  [`devices/${vf}/driver_override`]: "(null)\n",
-  [`devices/${vf}/net/lo/ifindex`]: "1\n",
-  [`devices/${vf}/infiniband/mlx5_1/node_guid`]: "0a00:0000:0000:0001\n",
-  [`devices/${vf}/infiniband_verbs/uverbs1/ibdev`]: "mlx5_1\n",
+  [`devices/${pf}`]: `-> ../functions/${pf}`,
+  [`devices/${vf}`]: `-> ../functions/${vf}`,
+  [`functions/${pf}/sriov_offset`]: "128\n",
+  [`functions/${pf}/sriov_stride`]: "2\n",
+  [`functions/${pf}/virtfn0`]: `-> ../${vf}`,
+  [`functions/${pf}/driver`]: "-> ../../drivers/mlx5_core",
+  [`functions/${pf}/net/lo/ifindex`]: "1\n",
+  [`functions/${vf}/physfn`]: `-> ../${pf}`,
+  [`functions/${vf}/driver`]: "-> ../../drivers/mlx5_core",
+  [`functions/${vf}/net/lo/ifindex`]: "1\n",
+  [`functions/${vf}/infiniband/mlx5_1/node_guid`]: "0a00:0000:0000:0001\n",
+  [`functions/${vf}/infiniband_verbs/uverbs1/ibdev`]: "mlx5_1\n",
   "drivers/mlx5_core/bind": "",
   "drivers/mlx5_core/unbind": "",
 };

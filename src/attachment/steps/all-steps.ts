@@ -1,5 +1,5 @@
 import { isWhole } from "../../node/functions.ts";
-import type { Step } from "../attachment.ts";
+import type { Attachment, Step } from "../attachment.ts";
 import type { AttachmentRecord } from "../record.ts";
 import { addresses } from "./addresses.ts";
 import { adminGuid } from "./admin-guid.ts";
@@ -37,8 +37,15 @@ function vfioSteps({ vf }: AttachmentRecord): readonly Step[] {
 /** The steps of an attachment of a VF that has no netdev. */
 const rdmaSteps: readonly Step[] = [linkState, guid, partition, rdmaDevice, deviceInfo, rdmaOnly];
 
-/** The steps of a record's attachment, in the order of ADD. */
-export function stepsOf(record: AttachmentRecord): readonly Step[] {
-  if (record.mode === "rdma") return rdmaSteps;
-  return record.mode === "vfio" ? vfioSteps(record) : allSteps;
+/** The steps that an attachment needs, in the order of ADD. */
+export function stepsOf(attachment: Attachment): readonly Step[] {
+  const { record } = attachment;
+  const { mode } = record;
+  const all = mode === "rdma" ? rdmaSteps : mode === "vfio" ? vfioSteps(record) : allSteps;
+  return neededOf(attachment, all);
+}
+
+/** Those of some steps that an attachment needs. */
+export function neededOf(attachment: Attachment, steps: readonly Step[]): readonly Step[] {
+  return steps.filter((step) => step.isNeeded?.(attachment) ?? true);
 }

@@ -16,6 +16,8 @@ export const patience = 100;
 export const carrier: Step = {
   name: "carrier",
 
+  isNeeded: ({ record: { wanted } }) => wanted.mtu !== undefined || wanted.carrierTime !== undefined,
+
   apply(attachment) {
     const { record, warn } = attachment;
     const { mtu, carrierTime } = record.wanted;

@@ -19,6 +19,8 @@ const MODE = 0o444;
 export const deviceInfo: Step = {
   name: "device information",
 
+  isNeeded: ({ record }) => record.wanted.deviceInfo !== undefined,
+
   apply({ node, record, warn }) {
     const { deviceInfo } = record.wanted;
     if (deviceInfo === undefined) return;

@@ -56,7 +56,10 @@ function restoreAdministrative(attachment: Attachment): void {
 /** Does the VF run with these GUIDs? The node GUID is looked at first, since it is easier to come by. */
 function runsWith({ node, record, pod }: Attachment, nodeGuid: Guid, portGuid: Guid): boolean {
   const { pci } = record.vf;
-  const now = effectiveNodeGuid(node, pci, pod);
+  // Mostly it has the RDMA device that it had.
+  const device = record.found.rdma?.devices[0];
+  const known = device === undefined ? undefined : node.functions.nodeGuid(pci, device);
+  const now = known ?? effectiveNodeGuid(node, pci, pod);
   if (now === undefined || !sameGuid(now, nodeGuid)) return false;
   return areSame(
     effectiveGuids(node, pci, pod, record.mode === "rdma" ? "none" : undefined),

@@ -18,6 +18,8 @@ const releaseTime = 5000;
 export const lease: Step = {
   name: "lease",
 
+  isNeeded: ({ ipam, lease }) => ipam !== undefined || lease !== undefined,
+
   apply(attachment) {
     if (attachment.ipam === undefined) return;
     attachment.lease = begin(attachment, attachment.ipam, attachment.reply.cniVersion);

@@ -6,6 +6,8 @@ import { attempt } from "../failure.ts";
 export const linkState: Step = {
   name: "link state",
 
+  isNeeded: ({ record }) => record.wanted.linkState !== undefined,
+
   apply({ node, record, pf }) {
     const { linkState } = record.wanted;
     if (linkState === undefined || linkState === record.found.linkState) return;

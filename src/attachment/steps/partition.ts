@@ -19,6 +19,8 @@ const interval = 100;
 export const partition: Step = {
   name: "partition",
 
+  isNeeded: ({ record }) => record.wanted.partition !== undefined,
+
   apply(attachment) {
     const { node, record, deadline } = attachment;
     const { pci } = record.vf;

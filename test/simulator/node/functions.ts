@@ -27,17 +27,6 @@ export function functionsOf(gate: Gate): Functions {
       ),
     anyVirtual: () => gate.ask("functions.anyVirtual", "", () => bus.vfs.size > 0),
     driver: (pci) => gate.ask("functions.driver", pci, () => bus.driverOf(pci)),
-    driverOverride: (pci) =>
-      gate.ask("functions.driverOverride", pci, () => bus.vfs.get(pci)?.driverOverride),
-    setDriverOverride: (pci, driver) =>
-      gate.change(
-        "functions.setDriverOverride",
-        `${pci} ${driver}`,
-        () => {
-          bus.vf(pci, `driver_override of ${pci}`).driverOverride = driver;
-        },
-        { nothing() {} },
-      ),
     netdevs: (pci) =>
       gate.ask("functions.netdevs", pci, () => host.ofFunction(pci).map(([, netdev]) => netdev.name)),
     hasNetdev: (pci) =>

@@ -12,16 +12,21 @@ const theirs = `${directory}/cni.lock`;
 /** Files, where the calls for the Go plugin's lock and its directory fail as a test wants it. */
 class Files extends MemoryFiles {
   readonly locked: string[] = [];
+  readonly made: string[] = [];
   mkdir: string | undefined;
   open: string | undefined;
 
   override makeDirectory(path: string): void {
+    this.made.push(path);
     if (path === directory && this.mkdir !== undefined) throw refusal("mkdir", path, this.mkdir);
     super.makeDirectory(path);
   }
 
   override lock(path: string): Lock {
-    if (path === theirs && this.open !== undefined) throw refusal("open", path, this.open);
+    if (path === theirs) {
+      if (this.open !== undefined) throw refusal("open", path, this.open);
+      if (!this.directories.has(directory)) throw refusal("open", path, "ENOENT");
+    }
     return { ...super.lock(path), acquire: () => void this.locked.push(path) };
   }
 }
@@ -38,17 +43,29 @@ function rebindWith(files: Files): void {
   locks.whileNodeIsLocked(1000, () => files.locked.push("rebind"));
 }
 
-test("a rebind is done under the node's lock and the Go plugin's", () => {
+test("a rebind is done under the node's lock and the Go plugin's, whose directory is made where it is missing", () => {
   const files = new Files();
   rebindWith(files);
   expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", theirs, "rebind"]);
+  expect(files.made).toContain(directory);
 });
 
-test.each(["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"])(
-  "where the directory of the Go plugin's lock cannot be, nobody takes that lock: mkdir says %s",
-  (code) => {
+test("the directory of the Go plugin's lock is not made where it is there", () => {
+  const files = new Files();
+  files.makeDirectory(directory);
+  files.made.length = 0;
+  rebindWith(files);
+  expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", theirs, "rebind"]);
+  expect(files.made).not.toContain(directory);
+});
+
+const unmakeable = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
+
+test.each(unmakeable.flatMap((mkdir) => unmakeable.map((open) => [mkdir, open] as const)))(
+  "where the directory of the Go plugin's lock cannot be, nobody takes that lock: mkdir says %s, open %s",
+  (mkdir, open) => {
     const files = new Files();
-    files.mkdir = code;
+    Object.assign(files, { mkdir, open });
     rebindWith(files);
     expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", "rebind"]);
   },
@@ -62,6 +79,8 @@ test.each([
   ["open", "ENFILE"],
   ["open", "EACCES"],
   ["open", "EROFS"],
+  ["open", "EPERM"],
+  ["open", "ENOTDIR"],
   ["open", "ELOOP"],
   ["open", "ENOENT"],
 ] as const)(
@@ -76,5 +95,8 @@ test.each([
       }),
     );
     expect(files.locked).not.toContain("rebind");
+    // What is no matter of its directory is not made better by making that.
+    const isOfDirectory = call === "mkdir" || unmakeable.includes(code);
+    expect(files.made.includes(directory)).toBe(isOfDirectory);
   },
 );

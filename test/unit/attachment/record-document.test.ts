@@ -145,6 +145,69 @@ describe("a record as a file", () => {
   });
 });
 
+describe("of a record's two lines", () => {
+  const record = aRecord({ state: "complete" });
+  const [ours = "", theirs = ""] = recordDocument(record, "ib0").split("\n");
+
+  test("the first alone is read: it is ours", () => {
+    for (const second of [
+      "",
+      "}",
+      "\0\0\0",
+      "torn,\n}",
+      theirs.slice(0, 40),
+      theirs.replace("{", "["),
+      `${theirs}\n${theirs}`,
+    ]) {
+      expect(parseRecord(`${ours}\n${second}`), second).toMatchObject(record);
+    }
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json()), (second) => {
+        expect(parseRecord(`${ours}\n${second}`)).toMatchObject(record);
+      }),
+    );
+  });
+
+  test("the first is none of ours where it is cut off or damaged, however whole the second is", () => {
+    for (let length = 0; length < ours.length; length++) {
+      expect(parseRecord(ours.slice(0, length)), `${length}`).toBeUndefined();
+      expect(parseRecord(`${ours.slice(0, length)}\n${theirs}`), `${length}`).toBeUndefined();
+    }
+    expect(parseRecord(`${ours.replace('"found":{', '"found":[')}\n${theirs}`)).toBeUndefined();
+    expect(parseRecord(theirs)).toBeUndefined();
+    expect(parseRecord(`{${theirs}`)).toBeUndefined();
+  });
+
+  test("older versions made one, which is read as well", () => {
+    // In a text a newline is two characters, also right after a comma.
+    const call = {
+      ...record.call,
+      stdin: '{"cniVersion": "1.0.0",\n "name": "mynet",\n "type": "ib-sriov"}',
+    };
+    const document = JSON.parse(recordDocument({ ...record, call }, "ib0"));
+    const old = JSON.stringify(document);
+    expect(old).not.toContain("\n");
+    expect(parseRecord(old)).toMatchObject({ ...record, call });
+    expect(parseRecord(`${old}\n`)).toMatchObject({ ...record, call });
+  });
+
+  test("what older versions wrote down besides is no matter", () => {
+    const document = JSON.parse(recordDocument(record, "ib0"));
+    document.attachment.found.driverOverride = "mlx5_core";
+    const read = parseRecord(JSON.stringify(document));
+    expect(read).toMatchObject(record);
+    expect(recordDocument(read ?? aRecord(), "ib0")).toBe(recordDocument(record, "ib0"));
+  });
+
+  test("somebody may have made more", () => {
+    const document: Record<string, unknown> = JSON.parse(recordDocument(record, "ib0"));
+    const sorted = Object.fromEntries(Object.entries(document).sort(([a], [b]) => (a < b ? -1 : 1)));
+    // As jq and its -S do. The first line of the second one has a value that is whole by itself, and is not ours.
+    expect(parseRecord(JSON.stringify(document, null, 2))).toMatchObject(record);
+    expect(parseRecord(JSON.stringify(sorted, null, 2))).toMatchObject(record);
+  });
+});
+
 describe("a file that is no record", () => {
   test.each([
     ["empty", ""],

@@ -3,7 +3,9 @@ import { describe, expect, test } from "vitest";
 import {
   ALL_ONES_GUID,
   guidFromBytes,
+  guidFromNumber,
   guidToBytes,
+  guidToWords,
   isUsableGuid,
   parseGuid,
   sameGuid,
@@ -34,6 +36,13 @@ describe("parseGuid", () => {
     ["an IPoIB hardware address", `80:00:00:48:fe:80:00:00:00:00:00:00:${canonical}`],
     ["mixed separators", "02:00-00:ab:00:00:00:01"],
     ["a separator too many", "02:00:00:ab:00:00:00:01:"],
+    ["as long as in pairs, with a separator in the wrong place", "02:00:00:ab:00:00:000:1"],
+    ["as long as in pairs, but digits only", "020000ab000000010000000"],
+    ["as long as in pairs, but 0x and digits", "0x020000ab0000000100000"],
+    [
+      "groups of four with a separator too many, which make it as long as in pairs",
+      "0200:00ab:0000:0001::::",
+    ],
     ["groups of one digit", "2:0:0:ab:0:0:0:1"],
     ["uneven groups", "020:0:00ab:0000:0001"],
     ["another separator", "02 00 00 ab 00 00 00 01"],
@@ -91,8 +100,41 @@ describe("bytes", () => {
   });
 
   test("must be 8", () => {
-    expect(() => guidFromBytes(new Uint8Array(6))).toThrow(RangeError);
-    expect(() => guidFromBytes(new Uint8Array(20))).toThrow(RangeError);
+    for (const from of [guidFromBytes, guidFromNumber]) {
+      for (const length of [0, 6, 7, 9, 20]) {
+        expect(() => from(new Uint8Array(length))).toThrow(
+          new RangeError(`a GUID has 8 bytes, not ${length}`),
+        );
+      }
+    }
+  });
+});
+
+describe("the number that a GUID is", () => {
+  const guid = guidFromBytes(Uint8Array.of(0x82, 0x11, 0x22, 0x33, 0xf4, 0x55, 0x66, 0x77));
+
+  test("has the last byte first in the kernel's memory", () => {
+    expect(guidFromNumber(Uint8Array.of(0x77, 0x66, 0x55, 0xf4, 0x33, 0x22, 0x11, 0x82))).toBe(guid);
+  });
+
+  test("has its lower word first, and no sign", () => {
+    expect(guidToWords(guid)).toEqual([0xf455_6677, 0x8211_2233]);
+    expect([guidToWords(ZERO_GUID), guidToWords(ALL_ONES_GUID)]).toEqual([
+      [0, 0],
+      [0xffff_ffff, 0xffff_ffff],
+    ]);
+  });
+
+  test("is the same in bytes and in words, whatever it is", () => {
+    fc.assert(
+      fc.property(bytes, (each) => {
+        const number = guidFromNumber(each);
+        expect(number).toBe(guidFromBytes(each.toReversed()));
+        const [low, high] = guidToWords(number);
+        const view = new DataView(each.buffer, each.byteOffset);
+        expect([low, high]).toEqual([view.getUint32(0, true), view.getUint32(4, true)]);
+      }),
+    );
   });
 });
 

@@ -87,6 +87,16 @@ function called(call: string, subject: string): void {
     if (text.startsWith(start)) throw hostError(code, call, subject);
 }
 
+/** What a call gives; undefined where it fails with an errno that is expected. */
+function expecting<T>(expected: readonly string[] | undefined, call: () => T): T {
+  try {
+    return call();
+  } catch (error) {
+    if (expected?.includes((error as real.HostError).code) === true) return undefined as T;
+    throw error;
+  }
+}
+
 function present<T>(value: T | undefined, call: string, subject: string): T {
   if (value === undefined) throw hostError("ENOENT", call, subject);
   return value;
@@ -104,10 +114,15 @@ function descriptor(fd: number): Descriptor {
   return found;
 }
 
-export const readFile: typeof real.readFile = (path) => {
-  called("readFile", path);
-  return present(machine.files.get(`${machine.inside}:${path}`) ?? machine.files.get(path), "readFile", path);
-};
+export const readFile: typeof real.readFile = (path: string, _limit?: number, expected?: readonly string[]) =>
+  expecting(expected, () => {
+    called("readFile", path);
+    return present(
+      machine.files.get(`${machine.inside}:${path}`) ?? machine.files.get(path),
+      "readFile",
+      path,
+    );
+  });
 
 export const writeFile: typeof real.writeFile = (path, text) => {
   called("writeFile", `${path} ${JSON.stringify(text)}`);
@@ -116,23 +131,26 @@ export const writeFile: typeof real.writeFile = (path, text) => {
 
 export const writeFileApart: typeof real.writeFileApart = writeFile;
 
-export const readLink: typeof real.readLink = (path) => {
-  called("readLink", path);
-  return present(machine.links.get(path), "readLink", path);
-};
+export const readLink: typeof real.readLink = (path: string, expected?: readonly string[]) =>
+  expecting(expected, () => {
+    called("readLink", path);
+    return present(machine.links.get(path), "readLink", path);
+  });
 
-export const readDirectory: typeof real.readDirectory = (path) => {
-  called("readDirectory", path);
-  return [...present(machine.directories.get(path), "readDirectory", path)];
-};
+export const readDirectory: typeof real.readDirectory = (path: string, expected?: readonly string[]) =>
+  expecting(expected, () => {
+    called("readDirectory", path);
+    return [...present(machine.directories.get(path), "readDirectory", path)];
+  });
 
-export const stat: typeof real.stat = (path) => {
-  called("stat", path);
-  const known = machine.inodes.get(path);
-  if (known !== undefined) return { type: "file", device: "4", inode: known, size: 0, mode: 0o444 };
-  present(machine.directories.get(path), "stat", path);
-  return { type: "directory", device: "22", inode: `9007199254740993${path.length}`, size: 0, mode: 0o755 };
-};
+export const stat: typeof real.stat = (path: string, _follow?: boolean, expected?: readonly string[]) =>
+  expecting(expected, (): real.FileStatus => {
+    called("stat", path);
+    const known = machine.inodes.get(path);
+    if (known !== undefined) return { type: "file", device: "4", inode: known, size: 0, mode: 0o444 };
+    present(machine.directories.get(path), "stat", path);
+    return { type: "directory", device: "22", inode: `9007199254740993${path.length}`, size: 0, mode: 0o755 };
+  });
 
 export const statfsType: typeof real.statfsType = (path) => {
   called("statfs", path);

@@ -223,6 +223,8 @@ it("nothing is there where we may not look, but where looking fails that is said
   };
   refuse("EACCES");
   expect(files.exists(path("a"))).toBe(false);
+  expect(() => files.isFile(path("a"))).toThrow(expect.objectContaining({ code: "EACCES" }));
+  expect(() => files.makeDirectory(path("b"))).toThrow(expect.objectContaining({ code: "EACCES" }));
   refuse("EIO");
   expect(() => files.exists(path("a"))).toThrow(expect.objectContaining({ code: "EIO" }));
 });

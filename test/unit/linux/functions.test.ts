@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LinuxFunctions } from "../../../src/linux/functions.ts";
 import { FunctionError } from "../../../src/node/functions.ts";
-import { machine, openDescriptors, resetMachine } from "./fake-host.ts";
+import { machine, resetMachine } from "./fake-host.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
@@ -9,19 +9,32 @@ vi.mock("host", async (pure) => ({
 }));
 
 const functions = new LinuxFunctions();
-const devices = "/sys/bus/pci/devices";
+/** Of the bridge that they are all behind. */
+const bridge = "devices/pci0000:00/0000:00:01.0";
 const PF = "0000:01:00.0";
+
+/** Makes a function, and its link among all others. @returns its directory. */
+function device(pci: string): string {
+  machine.links.set(`/sys/bus/pci/devices/${pci}`, `../../../${bridge}/${pci}`);
+  machine.directories.set(directoryOf(pci), []);
+  return directoryOf(pci);
+}
+
+const directoryOf = (pci: string) => `/sys/${bridge}/${pci}`;
+
+/** Makes a function the VF of an index of another one. */
+function virtual(vf: string, pf: string, index: number): void {
+  machine.links.set(`${device(vf)}/physfn`, `../${pf}`);
+  machine.links.set(`${directoryOf(pf)}/virtfn${index}`, `../${vf}`);
+}
 
 /** A PF with 8 VFs as QEMU's igb numbers them: offset 128, stride 2. */
 function igb(): void {
-  machine.directories.set(`${devices}/${PF}`, []);
-  machine.files.set(`${devices}/${PF}/sriov_offset`, "128\n");
-  machine.files.set(`${devices}/${PF}/sriov_stride`, "2\n");
+  const directory = device(PF);
+  machine.files.set(`${directory}/sriov_offset`, "128\n");
+  machine.files.set(`${directory}/sriov_stride`, "2\n");
   for (let i = 0; i < 8; i++) {
-    const vf = `0000:01:${(16 + (i >> 2)).toString(16)}.${(2 * i) % 8}`;
-    machine.directories.set(`${devices}/${vf}`, []);
-    machine.links.set(`${devices}/${vf}/physfn`, `../${PF}`);
-    machine.links.set(`${devices}/${PF}/virtfn${i}`, `../${vf}`);
+    virtual(`0000:01:${(16 + (i >> 2)).toString(16)}.${(2 * i) % 8}`, PF, i);
   }
 }
 
@@ -29,6 +42,12 @@ beforeEach(() => {
   resetMachine();
   igb();
 });
+
+/** Has had to do with a function, as a call has that looks for something else of it. */
+function met(pci: string): void {
+  functions.incarnation(pci);
+  machine.calls.length = 0;
+}
 
 describe("a Virtual Function", () => {
   it("is found with one look at one link, whichever it is", () => {
@@ -46,17 +65,16 @@ describe("a Virtual Function", () => {
       pci: "0000:01:10.2",
       pf: PF,
       index: 1,
-      incarnation: "900719925474099333",
+      incarnation: `9007199254740993${directoryOf("0000:01:10.2").length}`,
     });
   });
 
   it("is found where its PF is on another bus", () => {
     const pf = "0000:3b:00.1";
-    machine.directories.set(`${devices}/0000:3c:02.3`, []);
-    machine.links.set(`${devices}/0000:3c:02.3/physfn`, `../${pf}`);
-    machine.files.set(`${devices}/${pf}/sriov_offset`, "264\n");
-    machine.files.set(`${devices}/${pf}/sriov_stride`, "1\n");
-    machine.links.set(`${devices}/${pf}/virtfn10`, "../0000:3c:02.3");
+    const directory = device(pf);
+    machine.files.set(`${directory}/sriov_offset`, "264\n");
+    machine.files.set(`${directory}/sriov_stride`, "1\n");
+    virtual("0000:3c:02.3", pf, 10);
     expect(functions.virtualFunction("0000:3c:02.3").index).toBe(10);
   });
 
@@ -65,13 +83,31 @@ describe("a Virtual Function", () => {
     ["numbers differently than it shows", (key: string) => machine.files.set(key, "4\n")],
     ["shows a stride of 0", (key: string) => machine.files.set(key, "0\n")],
   ])("is searched for where the kernel %s", (_, spoil) => {
-    spoil(`${devices}/${PF}/sriov_stride`);
+    spoil(`${directoryOf(PF)}/sriov_stride`);
     expect(functions.virtualFunction("0000:01:10.6").index).toBe(3);
     expect(functions.virtualFunction("0000:01:10.0").index).toBe(0);
   });
 
+  it("is still the one that it was, or another one has its place", () => {
+    const [pci, other] = ["0000:01:10.0", "0000:01:10.2"];
+    expect(functions.isVirtualOf({ pci, pf: PF, index: 0 })).toBe(true);
+    expect(functions.isVirtualOf({ pci: other, pf: PF, index: 0 })).toBe(false);
+    expect(functions.isVirtualOf({ pci, pf: PF, index: 8 })).toBe(false);
+    expect(functions.isVirtualOf({ pci, pf: "0000:09:00.0", index: 0 })).toBe(false);
+  });
+
+  it("is looked at where it is, by way of its link once, and its PF by way of the VF's", () => {
+    const vf = "0000:01:10.6";
+    met(vf);
+    functions.virtualFunction(vf);
+    functions.driver(vf);
+    functions.isVirtualOf({ pci: vf, pf: PF, index: 3 });
+    expect(machine.calls.length).toBeGreaterThan(5);
+    expect(machine.calls.filter((call) => !call.includes(` /sys/${bridge}/`))).toEqual([]);
+  });
+
   it("that was removed while it was looked for is absent", () => {
-    machine.links.delete(`${devices}/${PF}/virtfn7`);
+    machine.links.delete(`${directoryOf(PF)}/virtfn7`);
     expect(() => functions.virtualFunction("0000:01:11.6")).toThrow(
       expect.objectContaining({ name: "FunctionError", reason: "absent" }),
     );
@@ -100,7 +136,7 @@ describe("a Virtual Function", () => {
   });
 
   it("with numbers in sysfs that are none is an error, not a wrong index", () => {
-    machine.files.set(`${devices}/${PF}/sriov_offset`, "many\n");
+    machine.files.set(`${directoryOf(PF)}/sriov_offset`, "many\n");
     expect(() => functions.virtualFunction("0000:01:10.0")).toThrow(
       'sriov_offset holds no number but "many"',
     );
@@ -127,8 +163,7 @@ describe("a text that is no PCI address", () => {
       () => functions.virtualFunction(text),
       () => functions.incarnation(text),
       () => functions.driver(text),
-      () => functions.driverOverride(text),
-      () => functions.setDriverOverride(text, undefined),
+      () => functions.isVirtualOf({ pci: "0000:01:10.0", pf: text, index: 0 }),
       () => functions.netdevs(text),
       () => functions.rdmaDevices(text),
       () => functions.rdmaDevicesAnywhere(text),
@@ -144,9 +179,9 @@ describe("a text that is no PCI address", () => {
 
   it.each(["", ".", "..", "a/b", "../x"])("nor a driver or device named %j", (name) => {
     const vf = "0000:01:10.0";
+    met(vf);
     expect(() => functions.bind(vf, name)).toThrow(RangeError);
     expect(() => functions.unbind(vf, name)).toThrow(RangeError);
-    expect(() => functions.setDriverOverride(vf, name)).toThrow(RangeError);
     expect(() => functions.nodeGuid(vf, name)).toThrow(RangeError);
     expect(() => functions.hasRdmaNames(vf, { devices: [name], files: [] })).toThrow(RangeError);
     expect(() => functions.hasRdmaNames(vf, { devices: [], files: [name] })).toThrow(RangeError);
@@ -160,7 +195,8 @@ describe("a text that is no PCI address", () => {
 
 describe("drivers and devices", () => {
   const vf = "0000:01:10.0";
-  const directory = `${devices}/${vf}`;
+  const directory = directoryOf(vf);
+  beforeEach(() => met(vf));
 
   it("the driver is the last part of a link, none where there is no link", () => {
     expect(functions.driver(vf)).toBeUndefined();
@@ -168,19 +204,6 @@ describe("drivers and devices", () => {
     expect(functions.driver(vf)).toBe("mlx5_core");
     machine.faults.set("readLink", "EIO");
     expect(() => functions.driver(vf)).toThrow(expect.objectContaining({ code: "EIO" }));
-  });
-
-  it("driver_override is read, with (null) as none, and set and cleared with a line", () => {
-    machine.files.set(`${directory}/driver_override`, "(null)\n");
-    expect(functions.driverOverride(vf)).toBeUndefined();
-    machine.files.set(`${directory}/driver_override`, "vfio-pci\n");
-    expect(functions.driverOverride(vf)).toBe("vfio-pci");
-    functions.setDriverOverride(vf, "vfio-pci");
-    functions.setDriverOverride(vf, undefined);
-    expect(machine.calls.slice(-2)).toEqual([
-      `writeFile ${directory}/driver_override "vfio-pci\\n"`,
-      `writeFile ${directory}/driver_override "\\n"`,
-    ]);
   });
 
   it("bind and unbind write the address into the driver's file, and say what the kernel said", () => {
@@ -261,39 +284,5 @@ describe("whether the node has a VF", () => {
     expect(functions.anyVirtual()).toBe(false);
     expect(has({})).toBe(false);
     expect(has({ mlx5_0: { numvfs: 0 }, mlx5_1: {} })).toBe(false);
-  });
-});
-
-describe("whether somebody has a function open through vfio-pci", () => {
-  const vf = "0000:01:10.2";
-  const group = "/dev/vfio/26";
-  const bind = () => {
-    machine.links.set(`${devices}/${vf}/iommu_group`, "../../../../kernel/iommu_groups/26");
-    machine.namespaces.set(group, { name: group, magic: 0, type: 0 });
-  };
-
-  it("is said where its group cannot be opened a second time", () => {
-    bind();
-    machine.faults.set(`open ${group}`, "EBUSY");
-    expect(functions.isOpenByVfio(vf)).toBe(true);
-  });
-
-  it("is denied where it can, and then it is closed again", () => {
-    bind();
-    expect(functions.isOpenByVfio(vf)).toBe(false);
-    expect(openDescriptors()).toEqual([]);
-  });
-
-  it("is denied where there is no IOMMU, or the group is not vfio's", () => {
-    expect(functions.isOpenByVfio(vf)).toBe(false);
-    bind();
-    machine.namespaces.delete(group);
-    expect(functions.isOpenByVfio(vf)).toBe(false);
-  });
-
-  it("is not guessed where the kernel says something else", () => {
-    bind();
-    machine.faults.set(`open ${group}`, "EPERM");
-    expect(() => functions.isOpenByVfio(vf)).toThrow(expect.objectContaining({ code: "EPERM" }));
   });
 });

@@ -25,14 +25,29 @@ export const hostFiles = {
   },
 };
 
-export const readRegularFile: typeof real.readRegularFile = (path) => {
-  const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+/** What a call gives; undefined where it fails with an errno that is expected. */
+function expecting<T>(expected: readonly string[] | undefined, call: () => T): T {
   try {
-    return fs.readFileSync(fd, "utf8");
-  } finally {
-    fs.closeSync(fd);
+    return call();
+  } catch (error) {
+    if (expected?.includes((error as NodeJS.ErrnoException).code ?? "") === true) return undefined as T;
+    throw error;
   }
-};
+}
+
+export const readRegularFile: typeof real.readRegularFile = (
+  path: string,
+  _limit?: number,
+  expected?: readonly string[],
+) =>
+  expecting(expected, () => {
+    const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
+    try {
+      return fs.readFileSync(fd, "utf8");
+    } finally {
+      fs.closeSync(fd);
+    }
+  });
 
 export const createWhole: typeof real.createWhole = (path, text, mode) => {
   hostFiles.onCreateWhole();
@@ -65,15 +80,17 @@ export const mkdir: typeof real.mkdir = (path, mode) => {
   fs.mkdirSync(path, { mode });
 };
 export const rmdir: typeof real.rmdir = (path) => fs.rmdirSync(path);
-export const readDirectory: typeof real.readDirectory = (path) => fs.readdirSync(path);
+export const readDirectory: typeof real.readDirectory = (path: string, expected?: readonly string[]) =>
+  expecting(expected, () => fs.readdirSync(path));
 
-export const stat: typeof real.stat = (path, follow) => {
-  hostFiles.onStat(path);
-  const status = follow === false ? fs.lstatSync(path) : fs.statSync(path);
-  const types = { file: status.isFile(), directory: status.isDirectory(), link: status.isSymbolicLink() };
-  const type = (["file", "directory", "link"] as const).find((each) => types[each]) ?? "other";
-  return { type, device: "1", inode: String(status.ino), size: status.size, mode: status.mode & 0o7777 };
-};
+export const stat: typeof real.stat = (path: string, follow?: boolean, expected?: readonly string[]) =>
+  expecting(expected, () => {
+    hostFiles.onStat(path);
+    const status = follow === false ? fs.lstatSync(path) : fs.statSync(path);
+    const types = { file: status.isFile(), directory: status.isDirectory(), link: status.isSymbolicLink() };
+    const type = (["file", "directory", "link"] as const).find((each) => types[each]) ?? "other";
+    return { type, device: "1", inode: String(status.ino), size: status.size, mode: status.mode & 0o7777 };
+  });
 
 export const openLock: typeof real.openLock = (path, mode) =>
   fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, mode);

@@ -5,7 +5,7 @@ import type { Entry } from "../../../src/log/entry.ts";
 import { stepsJson } from "../../../src/log/steps-json.ts";
 
 const entry: Entry = {
-  time: "2026-11-24T22:04:19Z",
+  time: Date.UTC(2026, 10, 24, 22, 4, 19, 999),
   level: "warning",
   msg: "ADD default/web-0: done (5 ms)",
   command: "ADD",
@@ -32,6 +32,10 @@ test("steps are JSON, whatever was waited for", () => {
     fc.record({ step: fc.string(), action: fc.constant("wait" as const) }),
   );
   const ms = fc.nat().map((thousandths) => thousandths / 1000);
+  // Times are added up as they come.
+  expect(stepsJson([{ step: "GUID", action: "undo", ms: 0.1 + 0.2, times: 2 }])).toBe(
+    '[{"step":"GUID","action":"undo","ms":0.300,"times":2}]',
+  );
   const more = fc.record({ ms, times: fc.nat(), failed: fc.nat() }, { requiredKeys: ["ms"] });
   const steps = fc.array(
     fc.tuple(step, more).map(([named, numbers]) => ({ ...named, ...numbers })),
@@ -62,11 +66,57 @@ describe("a line of a file", () => {
       error: { code: 11, msg: "busy\nfor long" },
     });
   });
+
+  test("says what the entry does, whatever that is", () => {
+    const unit = fc.constantFrom("\n", '"', "\\", "\u2028", "\ud800", ",", "\0", "é");
+    const text = fc.string({ unit });
+    // What is always there is never empty.
+    const said = text.map((more) => `ADD${more}`);
+    const names = [
+      "command",
+      "containerID",
+      "ifname",
+      "netns",
+      "podNamespace",
+      "podName",
+      "network",
+      "vf",
+      "guid",
+    ];
+    const some = fc.record({
+      ...Object.fromEntries(names.map((name) => [name, text])),
+      msg: said,
+      ms: fc.nat().map((microseconds) => microseconds / 1000),
+      warnings: fc.array(said, { maxLength: 3 }),
+      others: fc.array(said, { maxLength: 3 }),
+      error: fc.option(fc.record({ code: fc.nat(), msg: said, details: text }), { nil: undefined }),
+    });
+    const unlessNothing = (_: string, value: unknown) =>
+      value === "" || (Array.isArray(value) && value.length === 0) ? undefined : value;
+    fc.assert(
+      fc.property(some, (members) => {
+        const any = { ...entry, ...members };
+        const line = jsonLine(any);
+        expect(line.indexOf("\n")).toBe(line.length - 1);
+        const readable = { ...any, time: "2026-11-24T22:04:19Z", steps: JSON.parse(any.steps) };
+        expect(JSON.parse(line)).toEqual(JSON.parse(JSON.stringify(readable, unlessNothing)));
+      }),
+    );
+  });
+
+  test("has the second in which the call ended, in UTC", () => {
+    const time = (milliseconds: number) => JSON.parse(jsonLine({ ...entry, time: milliseconds })).time;
+    expect([time(0), time(999), time(1000)]).toEqual([
+      "1970-01-01T00:00:00Z",
+      "1970-01-01T00:00:00Z",
+      "1970-01-01T00:00:01Z",
+    ]);
+  });
 });
 
 describe("a datagram to the journal", () => {
   test("has a field in each line", () => {
-    expect(journalEntry({ ...entry, error: failure }).split("\n")).toEqual([
+    expect(journalEntry({ ...entry, others: ["c2 net1 0000:03:00.3"], error: failure }).split("\n")).toEqual([
       "MESSAGE=ADD default/web-0: done (5 ms)",
       "PRIORITY=4",
       "SYSLOG_IDENTIFIER=ib-sriov",
@@ -77,9 +127,10 @@ describe("a datagram to the journal", () => {
       "CNI_PODNAME=web-0",
       "CNI_NETWORK=mynet",
       "CNI_VF=0000:03:00.2",
-      "CNI_MS=5.25",
+      "CNI_MS=5.250",
       'CNI_STEPS=[{"step":"GUID","action":"apply","ms":4}]',
       'CNI_WARNINGS=["one","two\\nlines"]',
+      'CNI_OTHERS=["c2 net1 0000:03:00.3"]',
       'CNI_ERROR={"code":11,"msg":"busy\\nfor long"}',
       "",
     ]);

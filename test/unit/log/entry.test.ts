@@ -28,7 +28,8 @@ function entry(call: Partial<EndedCall> = {}, variables: Record<string, string> 
 
 test("it says who wanted what, and how it went", () => {
   expect(entry()).toEqual({
-    time: "2026-11-24T22:04:19Z",
+    // Whole milliseconds, not rounded up: no entry comes from a second that has not begun.
+    time: Date.UTC(2026, 10, 24, 22, 4, 19, 999),
     level: "info",
     msg: "ADD default/web-0 net1 mynet 0000:03:00.2: done (5 ms)",
     command: "ADD",

@@ -17,7 +17,7 @@ describe("observe", () => {
         clock.time += ms;
         return end();
       });
-    expect(take(1.0004, () => "done")).toBe("done");
+    expect(take(1, () => "done")).toBe("done");
     expect(trace.steps).toEqual([{ step: "GUID", action: "apply", ms: 1 }]);
     const error = new Error("no");
     expect(() =>
@@ -27,6 +27,30 @@ describe("observe", () => {
     ).toThrow(error);
     expect(trace.steps).toEqual([{ step: "GUID", action: "apply", ms: 3, times: 2, failed: 1 }]);
     expect(trace.records).toEqual([record]);
+  });
+
+  test("loses nothing of parts that are shorter than what the log shows", () => {
+    const { clock, trace } = traced();
+    for (let i = 0; i < 1024; i++) {
+      trace.observe("undo", "GUID", undefined, () => {
+        clock.time += 1 / 4096;
+      });
+    }
+    expect(trace.steps).toEqual([{ step: "GUID", action: "undo", ms: 0.25, times: 1024 }]);
+  });
+
+  test("counts failures, the first one and those between successes", () => {
+    const { trace } = traced();
+    const failing = new Error("no");
+    for (const fails of [true, false, true]) {
+      const call = () =>
+        trace.observe("undo", "lease", undefined, () => {
+          if (fails) throw failing;
+        });
+      if (fails) expect(call).toThrow(failing);
+      else call();
+    }
+    expect(trace.steps).toEqual([{ step: "lease", action: "undo", ms: 0, times: 3, failed: 2 }]);
   });
 
   test("tells actions and steps apart, in the order in which they were first over", () => {
@@ -61,8 +85,12 @@ describe("observe", () => {
       keep(trace.warnings, `warning ${i}`);
     }
     expect([trace.steps.length, trace.records.length, trace.warnings.length]).toEqual([64, 64, 64]);
-    // What it has room for goes on being counted.
+    // What it has room for goes on being counted, and nothing else is.
     trace.observe("undo", "step 0", aRecord(), () => 0);
-    expect(trace.steps[0]).toMatchObject({ times: 2 });
+    trace.observe("undo", "step 64", aRecord(), () => 0);
+    expect(trace.steps.map(({ step, times }) => [step, times])).toEqual([
+      ["step 0", 2],
+      ...Array.from({ length: 63 }, (_, i) => [`step ${i + 1}`, undefined]),
+    ]);
   });
 });

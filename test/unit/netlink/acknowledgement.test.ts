@@ -1,16 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { errorOf } from "../../../src/netlink/acknowledgement.ts";
-import {
-  encodeAttributes,
-  stringAttribute,
-  u32Attribute,
-  wordBytes,
-} from "../../../src/netlink/attributes.ts";
+import { encodeAttributes, stringAttribute, u32Attribute } from "../../../src/netlink/attributes.ts";
 import { MalformedReply, NetlinkError } from "../../../src/netlink/errors.ts";
 import { getLinkByIndex } from "../../../src/netlink/link.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { concat } from "../../support/attributes.ts";
+import { concat, wordBytes } from "../../support/attributes.ts";
 import { vector } from "../vectors/vectors.ts";
 
 const request = getLinkByIndex(7);

@@ -3,10 +3,12 @@ import { describe, expect, it } from "vitest";
 import {
   type Attribute,
   bytesAttribute,
+  bytesIn,
   encodeAttributes,
   nestedAttribute,
   parseAttributes,
   pickAttributes,
+  type ReceivedAttribute,
   readS32,
   readString,
   readU8,
@@ -16,30 +18,35 @@ import {
   s32Attribute,
   selection,
   stringAttribute,
+  textIn,
   u8Attribute,
+  u8In,
   u16Attribute,
+  u16In,
   u32Attribute,
+  u32In,
   u64Attribute,
+  wordsAttribute,
 } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
-import { findAttribute } from "../../support/attributes.ts";
+import { findAttribute, wordBytes } from "../../support/attributes.ts";
 
 /** Types without the flags that a parser takes off. */
 const type = fc.integer({ min: 0, max: 0x3fff });
 const value = fc.uint8Array({ maxLength: 40 });
 
 /** The one attribute of an encoding. */
-function only(attribute: Attribute): Attribute {
+function only(attribute: Attribute): ReceivedAttribute {
   const parsed = parseAttributes(encodeAttributes([attribute]));
   expect(parsed).toHaveLength(1);
-  return parsed[0] as Attribute;
+  return parsed[0] as ReceivedAttribute;
 }
 
 describe("attributes", () => {
   it("come back as they went, in order, repeated types too", () => {
     fc.assert(
       fc.property(fc.array(fc.record({ type, value })), (attributes) => {
-        const bytes = encodeAttributes(attributes);
+        const bytes = encodeAttributes(attributes.map((one) => bytesAttribute(one.type, one.value)));
         expect(bytes.length % 4).toBe(0);
         expect(parseAttributes(bytes)).toEqual(attributes);
       }),
@@ -49,13 +56,13 @@ describe("attributes", () => {
   it("nest to any depth", () => {
     fc.assert(
       fc.property(fc.array(type, { maxLength: 12 }), value, (types, leaf) => {
-        const tree = types.reduce<Attribute>((inner, outer) => nestedAttribute(outer, [inner]), {
-          type: 1,
-          value: leaf,
-        });
-        const inner = types.reduceRight<Attribute>((outer, expected) => {
+        const tree = types.reduce<Attribute>(
+          (inner, outer) => nestedAttribute(outer, [inner]),
+          bytesAttribute(1, leaf),
+        );
+        const inner = types.reduceRight<ReceivedAttribute>((outer, expected) => {
           expect(outer.type).toBe(expected);
-          return parseAttributes(outer.value)[0] as Attribute;
+          return parseAttributes(outer.value)[0] as ReceivedAttribute;
         }, only(tree));
         expect(inner).toEqual({ type: 1, value: leaf });
       }),
@@ -89,24 +96,59 @@ describe("attributes", () => {
   });
 
   it("end text with a NUL byte and read it up to there, or to its end", () => {
-    expect([...stringAttribute(1, "ib0").value]).toEqual([0x69, 0x62, 0x30, 0]);
+    expect([...only(stringAttribute(1, "ib0")).value]).toEqual([0x69, 0x62, 0x30, 0]);
     expect(readString(Uint8Array.of(0x69, 0x62, 0, 0x33))).toBe("ib");
     expect(readString(Uint8Array.of(0x69, 0x62))).toBe("ib");
   });
 
   it("are picked by type behind a header, the last one where there are several", () => {
-    const names = selection({ first: 1, second: 2, absent: 9 });
+    const names = selection(bytesIn(1), bytesIn(9), bytesIn(2));
     const attributes = [u8Attribute(1, 1), u8Attribute(200, 9), u8Attribute(2, 2), u8Attribute(1, 3)];
     const bytes = Uint8Array.of(1, 2, 3, 4, ...encodeAttributes(attributes));
-    expect(pickAttributes(bytes, 4, names)).toEqual({ first: Uint8Array.of(3), second: Uint8Array.of(2) });
-    expect(pickAttributes(bytes, bytes.length, names)).toEqual({});
+    expect(pickAttributes(bytes, 4, names)).toEqual([Uint8Array.of(3), undefined, Uint8Array.of(2)]);
+    expect(pickAttributes(bytes, bytes.length, names)).toEqual([undefined, undefined, undefined]);
   });
 
   it("are picked by type whatever their flags", () => {
-    const names = selection({ list: 1 });
-    expect(pickAttributes(encodeAttributes([nestedAttribute(1, [])]), 0, names)).toEqual({
-      list: new Uint8Array(0),
-    });
+    const bytes = encodeAttributes([nestedAttribute(1, [])]);
+    expect(pickAttributes(bytes, 0, selection(bytesIn(1)))).toEqual([new Uint8Array(0)]);
+  });
+
+  it("are picked as the numbers and texts that they are", () => {
+    const bytes = encodeAttributes([
+      u8Attribute(1, 0xff),
+      u16Attribute(2, 0xfffe),
+      u32Attribute(3, 0xfffffffd),
+      stringAttribute(4, "ib0"),
+      bytesAttribute(5, Uint8Array.of(0x69, 0x62, 0, 0x33)),
+      bytesAttribute(6, Uint8Array.of(0x69, 0x62)),
+      bytesAttribute(7, new Uint8Array(0)),
+    ]);
+    const wanted = selection(u8In(1), u16In(2), u32In(3), textIn(4), textIn(5), textIn(6), textIn(7));
+    expect(pickAttributes(bytes, 0, wanted)).toEqual([0xff, 0xfffe, 0xfffffffd, "ib0", "ib", "ib", ""]);
+  });
+
+  it.each([
+    ["a u8", u8In(1), 2, "a value of 2 bytes where 1 were expected"],
+    ["a u16", u16In(1), 4, "a value of 4 bytes where 2 were expected"],
+    ["a u32", u32In(1), 3, "a value of 3 bytes where 4 were expected"],
+    ["a u32 that is empty", u32In(1), 0, "a value of 0 bytes where 4 were expected"],
+  ])("refuse to be picked as %s of another length, and say which", (_, wanted, length, message) => {
+    const bytes = encodeAttributes([
+      bytesAttribute(2, new Uint8Array(9)),
+      bytesAttribute(1, new Uint8Array(length)),
+    ]);
+    const pick = () => pickAttributes(bytes, 0, selection<[unknown, unknown]>(bytesIn(2), wanted));
+    expect(pick).toThrow(new MalformedReply(message));
+  });
+
+  it("of which a later one of the same type has the right length are content with that", () => {
+    const bytes = encodeAttributes([bytesAttribute(1, new Uint8Array(3)), u32Attribute(1, 5)]);
+    expect(pickAttributes(bytes, 0, selection(u32In(1)))).toEqual([5]);
+  });
+
+  it("of words are what they are in memory", () => {
+    expect(only(wordsAttribute(1, [1, 0xffffffff, -2])).value).toEqual(wordBytes(1, 0xffffffff, 0xfffffffe));
   });
 
   it("refuse a value that their length cannot say", () => {
@@ -123,7 +165,7 @@ describe("attributes", () => {
     ["longer than what is left, the second", [5, 0, 1, 0, 1, 0, 0, 0, 8, 0, 1, 0]],
   ])("refuse one that is %s", (_, bytes) => {
     expect(() => parseAttributes(Uint8Array.from(bytes))).toThrow(MalformedReply);
-    expect(() => pickAttributes(Uint8Array.from(bytes), 0, selection({ any: 7 }))).toThrow(MalformedReply);
+    expect(() => pickAttributes(Uint8Array.from(bytes), 0, selection(bytesIn(7)))).toThrow(MalformedReply);
   });
 
   it("take a last one without its padding", () => {
@@ -140,7 +182,7 @@ describe("attributes", () => {
   it("of any bytes are refused, or lie within them", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
-        let attributes: Attribute[];
+        let attributes: ReceivedAttribute[];
         try {
           attributes = parseAttributes(bytes);
         } catch (error) {
@@ -154,7 +196,7 @@ describe("attributes", () => {
   });
 
   it("of any bytes are picked as they are parsed", () => {
-    const names = selection({ a: 0, b: 1, c: 2 });
+    const names = selection(bytesIn(0), bytesIn(1), bytesIn(2));
     const attempt = (read: () => unknown) => {
       try {
         return read();
@@ -167,11 +209,7 @@ describe("attributes", () => {
         const all = Uint8Array.from(bytes);
         const last = () => {
           const attributes = parseAttributes(all);
-          const entries = Object.entries({ a: 0, b: 1, c: 2 }).map(([name, type]) => [
-            name,
-            findAttribute(attributes, type),
-          ]);
-          return Object.fromEntries(entries.filter(([, value]) => value !== undefined));
+          return [0, 1, 2].map((type) => findAttribute(attributes, type));
         };
         expect(attempt(() => pickAttributes(all, 0, names))).toEqual(attempt(last));
       }),

@@ -36,8 +36,8 @@ describe("a connection", () => {
       );
       return [concat([second as Uint8Array, first as Uint8Array])];
     });
-    const replies = new Connection(transport).request([getLinkByIndex(1), getLinkByIndex(2)]);
-    expect(replies.map((one) => one.map((reply) => reply.payload[0]))).toEqual([[1], [2]]);
+    const outcomes = new Connection(transport).exchange([getLinkByIndex(1), getLinkByIndex(2)]);
+    expect(outcomes.map(({ replies }) => replies.map((reply) => reply.payload[0]))).toEqual([[1], [2]]);
   });
 
   it("throws the first error, but only when all is read, and is in step afterwards", () => {
@@ -145,9 +145,10 @@ describe("a connection", () => {
 
   it("sends no more than 64 requests at once, and nothing for none", () => {
     const { transport, connection } = to(obliging);
-    expect(connection.request(Array.from({ length: 130 }, (_, i) => up(i)))).toHaveLength(130);
+    expect(connection.exchange(Array.from({ length: 130 }, (_, i) => up(i)))).toHaveLength(130);
     expect(transport.sent.map((datagram) => datagram.length)).toEqual([64, 64, 2]);
-    expect(connection.request([])).toEqual([]);
+    expect(connection.exchange([])).toEqual([]);
+    connection.request([]);
     expect(transport.sent).toHaveLength(3);
   });
 

@@ -1,7 +1,7 @@
-import { viewOf, wordBytes } from "../../../src/netlink/attributes.ts";
+import { viewOf } from "../../../src/netlink/attributes.ts";
 import type { Transport } from "../../../src/netlink/connection.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { concat } from "../../support/attributes.ts";
+import { concat, wordBytes } from "../../support/attributes.ts";
 
 /** A kernel in a test: each datagram that is sent is answered by a function, with datagrams or errors. */
 export class FakeTransport implements Transport {

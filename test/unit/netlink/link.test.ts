@@ -3,14 +3,14 @@ import { describe, expect, it } from "vitest";
 import {
   bytesAttribute,
   encodeAttributes,
-  parseAttributes,
   readString,
+  stringAttribute,
   u32Attribute,
 } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
-import { getLinkByName, IFF_LOWER_UP, IFF_UP, parseLink } from "../../../src/netlink/link.ts";
+import { getLinkByName, parseLink } from "../../../src/netlink/link.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { concat, findAttribute } from "../../support/attributes.ts";
+import { concat, findAttribute, received } from "../../support/attributes.ts";
 import { LONG_NAME, PF, RTNL_CHILD, SYSFS_CHILD, VF0 } from "../vectors/capture/requests.ts";
 import { hexBytes, vector } from "../vectors/vectors.ts";
 
@@ -27,16 +27,15 @@ describe("netdevs of a real kernel", () => {
     expect(linksIn("get-pf")).toEqual([
       {
         index: PF,
-        flags: 0x1002,
         name: "ib0",
         altnames: [],
         mtu: 2044,
+        up: false,
+        carrier: false,
         operstate: 2,
         address: hexBytes("80000048fe8000000000000098039b0300ab0100"),
-        parentBus: "pci",
-        parentName: "0000:01:00.0",
-        lower: undefined,
-        lowerElsewhere: false,
+        pci: "0000:01:00.0",
+        child: false,
         vfs: undefined,
       },
     ]);
@@ -57,34 +56,28 @@ describe("netdevs of a real kernel", () => {
   });
 
   it("pkey children, which stand on their VF's, in whatever way they were made", () => {
-    expect(linksIn("get-children").map(({ index, lower, parentName }) => [index, lower, parentName])).toEqual(
-      [
-        [RTNL_CHILD, 4, undefined],
-        [SYSFS_CHILD, 4, undefined],
-      ],
-    );
+    expect(linksIn("get-children").map(({ index, child, pci }) => [index, child, pci])).toEqual([
+      [RTNL_CHILD, true, undefined],
+      [SYSFS_CHILD, true, undefined],
+    ]);
   });
 
   it("those of a pod, where the PCI function is told all the same", () => {
-    const seen = linksIn("dump-links-of-a-pod").map(({ name, parentName, lower }) => [
-      name,
-      parentName,
-      lower,
-    ]);
+    const seen = linksIn("dump-links-of-a-pod").map(({ name, pci, child }) => [name, pci, child]);
     expect(seen).toEqual([
-      ["lo", undefined, undefined],
-      ["eth0", "0000:01:10.0", undefined],
-      ["ib2.8005", undefined, 4],
-      ["ib2.8006", undefined, 4],
+      ["lo", undefined, false],
+      ["eth0", "0000:01:10.0", false],
+      ["ib2.8005", undefined, true],
+      ["ib2.8006", undefined, true],
     ]);
   });
 
   it("events, from a change of MTU to the carrier that comes when the broadcast group is joined", () => {
-    const states = linksIn("link-events").map(({ name, mtu, flags, operstate }) => [
+    const states = linksIn("link-events").map(({ name, mtu, up, carrier, operstate }) => [
       name,
       mtu,
-      (flags & IFF_UP) !== 0,
-      (flags & IFF_LOWER_UP) !== 0,
+      up,
+      carrier,
       operstate,
     ]);
     expect(states[0]).toEqual(["ib1", 1500, false, false, 2]);
@@ -101,7 +94,10 @@ describe("netdevs", () => {
       name: "",
       altnames: [],
       mtu: 0,
-      lower: undefined,
+      operstate: 0,
+      address: new Uint8Array(0),
+      pci: undefined,
+      child: false,
     });
   });
 
@@ -110,10 +106,23 @@ describe("netdevs", () => {
     header[4] = 7;
     const on = (...attributes: [number, number][]) =>
       parseLink(message(concat([header, encodeAttributes(attributes.map(([t, n]) => u32Attribute(t, n)))])));
-    expect(on([5, 7])).toMatchObject({ lower: undefined, lowerElsewhere: false });
-    expect(on([5, 0])).toMatchObject({ lower: undefined });
-    expect(on([5, 7], [37, 1])).toMatchObject({ lower: undefined, lowerElsewhere: true });
-    expect(on([5, 8])).toMatchObject({ lower: 8 });
+    expect(on([5, 7]).child).toBe(false);
+    expect(on([5, 0]).child).toBe(false);
+    expect(on([5, 7], [37, 1]).child).toBe(true);
+    expect(on([5, 8]).child).toBe(true);
+  });
+
+  it("belong to a PCI function only where their parent's bus is PCI", () => {
+    const from = (bus: string) =>
+      parseLink(
+        message(
+          concat([
+            new Uint8Array(16),
+            encodeAttributes([stringAttribute(56, "0000:01:00.0"), stringAttribute(57, bus)]),
+          ]),
+        ),
+      ).pci;
+    expect([from("pci"), from("virtio")]).toEqual(["0000:01:00.0", undefined]);
   });
 
   it("are refused where something has a wrong length, or is another message", () => {
@@ -145,8 +154,8 @@ describe("netdevs", () => {
 
   it("are asked for by a name of up to 15 bytes in one attribute, by a longer one in another", () => {
     const asked = (name: string) =>
-      getLinkByName(name)
-        .attributes.filter(({ type }) => type !== 29)
+      received(getLinkByName(name).attributes)
+        .filter(({ type }) => type !== 29)
         .map(({ type, value }) => [type, readString(value)]);
     expect(asked("abcdefghijklmno")).toEqual([[3, "abcdefghijklmno"]]);
     expect(asked("abcdefghijklmnop")).toEqual([[53, "abcdefghijklmnop"]]);
@@ -155,8 +164,6 @@ describe("netdevs", () => {
 
   it("are always asked for without statistics", () => {
     const { attributes } = getLinkByName("ib0");
-    expect(findAttribute(parseAttributes(encodeAttributes(attributes)), 29)).toEqual(
-      Uint8Array.of(8, 0, 0, 0),
-    );
+    expect(findAttribute(received(attributes), 29)).toEqual(Uint8Array.of(8, 0, 0, 0));
   });
 });

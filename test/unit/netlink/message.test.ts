@@ -1,17 +1,21 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { encodeAttributes, u32Attribute } from "../../../src/netlink/attributes.ts";
+import { bytesAttribute, encodeAttributes, u32Attribute } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { encodeRequests, NLM_F_CREATE, parseMessages, type Request } from "../../../src/netlink/message.ts";
-import { concat } from "../../support/attributes.ts";
+import { concat, wordBytes } from "../../support/attributes.ts";
 
 const kind = fc.constantFrom("get", "change", "list") satisfies fc.Arbitrary<Request["kind"]>;
 const request: fc.Arbitrary<Request> = fc.record({
   type: fc.nat(0xffff),
   kind,
   flags: fc.constantFrom(0, NLM_F_CREATE),
-  header: fc.uint8Array({ maxLength: 20 }),
-  attributes: fc.array(fc.record({ type: fc.nat(0x3fff), value: fc.uint8Array({ maxLength: 20 }) })),
+  header: fc.array(fc.nat(0xffffffff), { maxLength: 5 }),
+  attributes: fc.array(
+    fc
+      .tuple(fc.nat(0x3fff), fc.uint8Array({ maxLength: 20 }))
+      .map(([type, value]) => bytesAttribute(type, value)),
+  ),
   name: fc.constant("RTM_TEST"),
   subject: fc.constant("nothing"),
 });
@@ -28,8 +32,7 @@ describe("messages", () => {
           expect(messages.map((message) => message.type)).toEqual(requests.map((one) => one.type));
           messages.forEach((message, i) => {
             const { header, attributes } = requests[i] as Request;
-            const padding = new Uint8Array((4 - (header.length % 4)) % 4);
-            expect(message.payload).toEqual(concat([header, padding, encodeAttributes(attributes)]));
+            expect(message.payload).toEqual(concat([wordBytes(...header), encodeAttributes(attributes)]));
           });
         },
       ),
@@ -40,7 +43,7 @@ describe("messages", () => {
     const base = {
       type: 16,
       flags: NLM_F_CREATE,
-      header: new Uint8Array(0),
+      header: [],
       attributes: [],
       name: "",
       subject: "",

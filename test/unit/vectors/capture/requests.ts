@@ -1,3 +1,4 @@
+import { guidFromBytes, guidFromNumber, guidToBytes } from "../../../../src/infiniband/guid.ts";
 import { dumpAddresses, newAddress } from "../../../../src/netlink/address.ts";
 import {
   addAltnames,
@@ -22,14 +23,16 @@ export const RTNL_CHILD = 6;
 export const SYSFS_CHILD = 7;
 
 /** A port GUID that reads differently from either end. */
-export const GUID = Uint8Array.of(0x02, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77);
+export const GUID = guidFromBytes(Uint8Array.of(0x02, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77));
+/** The same from its other end. */
+export const REVERSED_GUID = guidFromNumber(guidToBytes(GUID));
 /** An alternative name that does not fit in a real one. */
 export const LONG_NAME = "an-alternative-name-of-vf0";
 
 /** Requests whose answers are the vectors: a file for each, in the order in which the guest sends them. */
 export function vectorRequests(): Record<string, readonly Request[]> {
   return {
-    "set-vf": [setVfLinkState(PF, 0, 1), setVfNodeGuid(PF, 0, GUID), setVfPortGuid(PF, 0, GUID.toReversed())],
+    "set-vf": [setVfLinkState(PF, 0, 1), setVfNodeGuid(PF, 0, GUID), setVfPortGuid(PF, 0, REVERSED_GUID)],
     "set-vf-out-of-range": [setVfPortGuid(PF, 9, GUID)],
     "set-vf-of-a-vf": [setVfPortGuid(VF0, 0, GUID)],
     "get-pf": [getLinkByIndex(PF)],

@@ -1,0 +1,43 @@
+import { parsePciAddress } from "../node/pci-address.ts";
+import { linkIn } from "./sysfs.ts";
+
+const DEVICES = "/sys/bus/pci/devices";
+const PARENT = "../";
+
+/** Where functions are, as far as it was learnt. No function moves while it is there. */
+const known = new Map<string, string>();
+
+/**
+ * The sysfs directory of a PCI function: where its link in /sys/bus/pci/devices leads to. Through that link the kernel
+ * takes twice as long to find a file, and a call looks at some thirty. Of a function that is not there it is the link
+ * itself.
+ * @throws {RangeError} where that is no PCI address in the kernel's spelling ("0000:03:00.2"): it must not become a path.
+ */
+export function functionDirectory(pci: string): string {
+  const directory = known.get(pci);
+  if (directory !== undefined) return directory;
+  if (parsePciAddress(pci) !== pci) throw new RangeError(`"${pci}" is no PCI address`);
+  const link = `${DEVICES}/${pci}`;
+  return linkedFunction(link) === undefined ? link : (known.get(pci) ?? link);
+}
+
+/**
+ * The PCI address of the function that a link leads to; undefined where there is no such link. Where that is, is learnt
+ * on the way.
+ */
+export function linkedFunction(link: string): string | undefined {
+  let target = linkIn(link);
+  if (target === undefined) return undefined;
+  let directory = parentOf(link);
+  while (target.startsWith(PARENT)) {
+    directory = parentOf(directory);
+    target = target.slice(PARENT.length);
+  }
+  const pci = target.slice(target.lastIndexOf("/") + 1);
+  known.set(pci, `${directory}/${target}`);
+  return pci;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
+}

@@ -1,0 +1,123 @@
+import { posix } from "node:path";
+import fc from "fast-check";
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { functionDirectory, linkedFunction } from "../../../src/linux/function-directory.ts";
+import { machine, resetMachine } from "./fake-host.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./fake-host.ts")),
+}));
+
+const devices = "/sys/bus/pci/devices";
+const bridge = "/sys/devices/pci0000:3a/0000:3a:00.0";
+/** What is learnt of a function stays, so each test has its own ones. */
+let number = 0;
+const newFunction = () => {
+  const [bus, device] = [0x3b + (number >> 5), number++ & 31].map((each) =>
+    each.toString(16).padStart(2, "0"),
+  );
+  return `0000:${bus}:${device}.1`;
+};
+
+beforeEach(resetMachine);
+
+describe("the directory of a PCI function", () => {
+  it("is where its link leads to, which is looked at once", () => {
+    const [one, other] = [newFunction(), newFunction()];
+    machine.links.set(`${devices}/${one}`, `../../../devices/pci0000:3a/0000:3a:00.0/${one}`);
+    machine.links.set(`${devices}/${other}`, `../../../devices/pci0000:80/${other}`);
+    expect([one, other, one, other].map(functionDirectory)).toEqual([
+      `${bridge}/${one}`,
+      `/sys/devices/pci0000:80/${other}`,
+      `${bridge}/${one}`,
+      `/sys/devices/pci0000:80/${other}`,
+    ]);
+    expect(machine.calls).toEqual([`readLink ${devices}/${one}`, `readLink ${devices}/${other}`]);
+  });
+
+  it("is the link as long as there is no such function, and then it is looked for again", () => {
+    const pci = newFunction();
+    expect(functionDirectory(pci)).toBe(`${devices}/${pci}`);
+    machine.links.set(`${devices}/${pci}`, `../../../devices/pci0000:3a/0000:3a:00.0/${pci}`);
+    expect(functionDirectory(pci)).toBe(`${bridge}/${pci}`);
+  });
+
+  it("is the link where the function is being removed", () => {
+    const pci = newFunction();
+    machine.faults.set("readLink", "ENODEV");
+    expect(functionDirectory(pci)).toBe(`${devices}/${pci}`);
+  });
+
+  it("is not guessed where sysfs cannot be read", () => {
+    machine.faults.set("readLink", "EACCES");
+    expect(() => functionDirectory(newFunction())).toThrow(expect.objectContaining({ code: "EACCES" }));
+  });
+
+  it("is the link where that leads to something of another name", () => {
+    const pci = newFunction();
+    machine.links.set(`${devices}/${pci}`, "../../../devices/pci0000:3a/elsewhere");
+    expect(functionDirectory(pci)).toBe(`${devices}/${pci}`);
+  });
+
+  it.each([
+    "",
+    ".",
+    "..",
+    "../../../etc",
+    "0000:01:10",
+    "01:10.0",
+    "0000:01:10.0/..",
+    "0000:01:10.0\n",
+    "0000:0A:10.0",
+    "00000000:01:10.0",
+  ])("is refused of %j, which the kernel does not write, before anything is looked at", (text) => {
+    expect(() => functionDirectory(text)).toThrow(new RangeError(`"${text}" is no PCI address`));
+    expect(machine.calls).toEqual([]);
+  });
+});
+
+describe("the function that a link leads to", () => {
+  it("is the last part of what the link says, and where that is need not be looked for", () => {
+    const [pf, vf] = [newFunction(), newFunction()];
+    machine.links.set(`${bridge}/${vf}/physfn`, `../${pf}`);
+    machine.links.set(`${bridge}/${pf}/virtfn0`, `../${vf}`);
+    expect(linkedFunction(`${bridge}/${vf}/physfn`)).toBe(pf);
+    expect(linkedFunction(`${bridge}/${pf}/virtfn0`)).toBe(vf);
+    expect(machine.calls).toHaveLength(2);
+    expect([functionDirectory(pf), functionDirectory(vf)]).toEqual([`${bridge}/${pf}`, `${bridge}/${vf}`]);
+    expect(machine.calls).toHaveLength(2);
+  });
+
+  it("is none where there is no link, and nothing is learnt of that", () => {
+    const vf = newFunction();
+    expect(linkedFunction(`${bridge}/${vf}/physfn`)).toBeUndefined();
+    machine.faults.set("readLink", "ENODEV");
+    expect(linkedFunction(`${bridge}/${vf}/physfn`)).toBeUndefined();
+    expect(functionDirectory(vf)).toBe(`${devices}/${vf}`);
+  });
+
+  it("is not denied where the link cannot be read", () => {
+    machine.faults.set("readLink", "EIO");
+    expect(() => linkedFunction(`${bridge}/0000:3b:00.0/physfn`)).toThrow(
+      expect.objectContaining({ code: "EIO" }),
+    );
+  });
+
+  it("is found wherever it is, as the kernel follows links", () => {
+    const part = fc.constantFrom("pci0000:3a", "0000:3a:00.0", "0000:3b:00.0", "nvme", "a.b");
+    const parts = fc.array(part, { maxLength: 5 });
+    fc.assert(
+      fc.property(parts, parts, fc.boolean(), (from, to, isBeside) => {
+        const pci = newFunction();
+        const link = `/sys/${["devices", ...from].join("/")}/virtfn0`;
+        const directory = isBeside
+          ? posix.join(posix.dirname(link), pci)
+          : posix.join("/sys/devices", ...to, pci);
+        machine.links.set(link, posix.relative(posix.dirname(link), directory));
+        expect(linkedFunction(link)).toBe(pci);
+        expect(functionDirectory(pci)).toBe(directory);
+      }),
+    );
+  });
+});

@@ -1,0 +1,46 @@
+import { beforeEach, describe, expect, it, vi } from "vitest";
+import { LinuxFunctions } from "../../../src/linux/functions.ts";
+import { machine, openDescriptors, resetMachine } from "./fake-host.ts";
+
+vi.mock("host", async (pure) => ({
+  ...(await pure<typeof import("host")>()),
+  ...(await import("./fake-host.ts")),
+}));
+
+const functions = new LinuxFunctions();
+
+beforeEach(resetMachine);
+
+describe("whether somebody has a function open through vfio-pci", () => {
+  const vf = "0000:01:10.2";
+  const group = "/dev/vfio/26";
+  const bind = () => {
+    machine.links.set(`/sys/bus/pci/devices/${vf}/iommu_group`, "../../../../kernel/iommu_groups/26");
+    machine.namespaces.set(group, { name: group, magic: 0, type: 0 });
+  };
+
+  it("is said where its group cannot be opened a second time", () => {
+    bind();
+    machine.faults.set(`open ${group}`, "EBUSY");
+    expect(functions.isOpenByVfio(vf)).toBe(true);
+  });
+
+  it("is denied where it can, and then it is closed again", () => {
+    bind();
+    expect(functions.isOpenByVfio(vf)).toBe(false);
+    expect(openDescriptors()).toEqual([]);
+  });
+
+  it("is denied where there is no IOMMU, or the group is not vfio's", () => {
+    expect(functions.isOpenByVfio(vf)).toBe(false);
+    bind();
+    machine.namespaces.delete(group);
+    expect(functions.isOpenByVfio(vf)).toBe(false);
+  });
+
+  it("is not guessed where the kernel says something else", () => {
+    bind();
+    machine.faults.set(`open ${group}`, "EPERM");
+    expect(() => functions.isOpenByVfio(vf)).toThrow(expect.objectContaining({ code: "EPERM" }));
+  });
+});
