@@ -40,9 +40,9 @@ static JSValue host_requireWritable(HOST_ARGUMENTS)
   if (path == NULL)
     return JS_EXCEPTION;
   struct statvfs status;
-  JSValue result = JS_UNDEFINED;
+  JSValue result = JS_TRUE;
   if (access(path, W_OK | X_OK) < 0)
-    result = host_throw(context, errno, "access", path);
+    result = host_throw_unless(context, argv[1], errno, "access", path);
   else if (statvfs(path, &status) < 0)
     result = host_throw(context, errno, "statvfs", path);
   /* A file system that counts no blocks, or no files, has 0 of them in all. */
@@ -138,7 +138,7 @@ static JSValue host_readLink(HOST_ARGUMENTS)
 const JSCFunctionListEntry host_directories_functions[] = {
   HOST_FUNCTION(mkdir, 2),
   HOST_FUNCTION(rmdir, 1),
-  HOST_FUNCTION(requireWritable, 1),
+  HOST_FUNCTION(requireWritable, 2),
   HOST_FUNCTION(readDirectory, 2),
   HOST_FUNCTION(readLink, 2),
 };

@@ -127,7 +127,7 @@ declare module "host" {
   function mkdir(path: string, mode: number): void;
   function rmdir(path: string): void;
   /** access(2) for writing and statvfs(2): throws what making a file in a directory would meet, and makes none. */
-  function requireWritable(path: string): void;
+  function requireWritable(path: string, expected: Expected): true | undefined;
   /** Names in a directory without "." and "..", unsorted. */
   function readDirectory(path: string): string[];
   function readDirectory(path: string, expected: Expected): string[] | undefined;

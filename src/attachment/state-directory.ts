@@ -46,19 +46,13 @@ export class StateDirectory {
    * made, so then it is the nearest directory above that must be writable.
    */
   requireWritable(): void {
-    const locks = `${root}/.vf`;
-    if (this.requireNearest(locks) === locks) this.files.requireWritable(root);
+    this.files.requireWritable(`${root}/.vf`);
+    this.requireNearest(root);
   }
 
-  private requireNearest(path: string): string {
-    try {
-      this.files.requireWritable(path);
-      return path;
-    } catch (error) {
-      const parent = path.slice(0, path.lastIndexOf("/"));
-      if (errnoOf(error) !== "ENOENT" || parent === "") throw error;
-      return this.requireNearest(parent);
-    }
+  private requireNearest(path: string): void {
+    const isThere = this.files.requireWritable(path);
+    if (!isThere && path !== "") this.requireNearest(path.slice(0, path.lastIndexOf("/")));
   }
 
   /** The lock file of a VF, which also says who owns the VF; never removed. */

@@ -92,9 +92,9 @@ export class LinuxFiles implements Files {
     unlessErrno(["ENOENT", "ENOTEMPTY", "EEXIST"], undefined, () => host.rmdir(path));
   }
 
-  requireWritable(path: string): void {
+  requireWritable(path: string): boolean {
     // The dot: a file that stands in its place is ENOTDIR.
-    host.requireWritable(`${path}/.`);
+    return host.requireWritable(`${path}/.`, ABSENT) === true;
   }
 
   list(path: string): string[] {

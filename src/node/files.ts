@@ -47,9 +47,10 @@ export interface Files {
   /** Removes it if it is empty; gone or not empty is success. */
   removeDirectory(path: string): void;
   /**
-   * Throws what making a file in a directory would meet (ENOENT, EROFS, EACCES, ENOSPC, …), and changes nothing.
+   * Throws what making a file in a directory would meet (EROFS, EACCES, ENOSPC, …), and changes nothing; false where there
+   * is no such directory.
    */
-  requireWritable(path: string): void;
+  requireWritable(path: string): boolean;
   /** Names, unsorted; empty where there is no such directory. */
   list(path: string): string[];
   /** Is there a regular file (links followed, as for an IPAM plugin)? */

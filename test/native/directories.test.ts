@@ -66,16 +66,19 @@ test("readLink gives the target as it stands, up to the longest", () => {
 test("requireWritable says what making a file would meet, and makes none", () => {
   const path = freshPath("directory");
   mkdirSync(path);
-  evaluate("host.requireWritable(input);", path);
+  expect(evaluate("return host.requireWritable(input, []);", path)).toBe(true);
   expect(readdirSync(path)).toEqual([]);
-  expect(failure("host.requireWritable(input);", freshPath())).toMatchObject({
+  expect(failure("host.requireWritable(input, ['EROFS']);", freshPath())).toMatchObject({
     code: "ENOENT",
     call: "access",
   });
+  expect(evaluate("return host.requireWritable(input, ['ENOENT']) === undefined;", freshPath())).toBe(true);
   const file = freshPath();
   writeFileSync(file, "");
-  expect(failure("host.requireWritable(input + '/.');", file)).toMatchObject({ code: "ENOTDIR" });
-  expect(failure("host.requireWritable(input);", path, withFailing("access", "EROFS"))).toMatchObject({
+  expect(failure("host.requireWritable(input + '/.', ['ENOENT']);", file)).toMatchObject({ code: "ENOTDIR" });
+  expect(
+    failure("host.requireWritable(input, ['ENOENT']);", path, withFailing("access", "EROFS")),
+  ).toMatchObject({
     code: "EROFS",
     subject: path,
   });

@@ -35,13 +35,13 @@ boot() {
 
   say "booting Linux $(cat "$tree/kernel-release") with $pfs PF(s), takes some 3 s"
   [ -z "${VHCA_BOOTS:-}" ] || echo "$$" >>"$VHCA_BOOTS" # for who counts
-  # Without "fast" string instructions, which the kernel would choose and the emulator takes byte for byte: a page fault
-  # would take twice as long.
+  # Without "fast" string instructions (ERMS, FSRM, FSRS), which the kernel would choose and the emulator takes byte for
+  # byte: a page fault would take twice as long, and clearing memory would be a sixth of all that a rebind does.
   child timeout --kill-after=5 "$limit" setpriv --pdeathsig KILL \
     env LD_LIBRARY_PATH="$tree/usr/lib/x86_64-linux-gnu" "$tree/usr/bin/qemu-system-x86_64" \
     -L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios" \
     -nodefaults -no-user-config -display none -no-reboot \
-    -machine q35 "${accelerator[@]}" -smp "$processors" -cpu max,-erms,-fsrm -m 768 \
+    -machine q35 "${accelerator[@]}" -smp "$processors" -cpu max,-erms,-fsrm,-fsrs -m 768 \
     -kernel "$tree/vmlinux" -initrd "$initramfs" \
     -append "${kernel_options[*]}" \
     -serial "file:$share/serial.log" \

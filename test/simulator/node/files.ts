@@ -41,10 +41,7 @@ export function filesOf(gate: Gate): Files {
       gate.change("files.makeDirectory", path, () => tree.makeDirectory(path), { nothing() {} }),
     removeDirectory: (path) =>
       gate.change("files.removeDirectory", path, () => tree.removeDirectory(path), { nothing() {} }),
-    requireWritable: (path) =>
-      gate.ask("files.requireWritable", path, () => {
-        if (!tree.directories.has(path)) throw new Refusal("ENOENT", `write to ${path}`);
-      }),
+    requireWritable: (path) => gate.ask("files.requireWritable", path, () => tree.directories.has(path)),
     list: (path) => gate.ask("files.list", path, () => tree.list(path)),
     isFile: (path) =>
       gate.ask("files.isFile", path, () => tree.texts.has(path) || machine.programs.has(path)),

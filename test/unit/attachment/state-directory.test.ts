@@ -110,7 +110,7 @@ describe("the state directory", () => {
     const requireWritable = files.requireWritable.bind(files);
     files.requireWritable = (path) => {
       asked.push(path);
-      requireWritable(path);
+      return requireWritable(path);
     };
     files.directories.add("/var");
     state.requireWritable();
@@ -123,9 +123,5 @@ describe("the state directory", () => {
       throw Object.assign(new Error("no"), { code: "EROFS" });
     };
     expect(() => state.requireWritable()).toThrow("no");
-    files.requireWritable = () => {
-      throw Object.assign(new Error("nothing at all"), { code: "ENOENT" });
-    };
-    expect(() => state.requireWritable()).toThrow("nothing at all");
   });
 });
