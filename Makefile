@@ -243,7 +243,7 @@ $(B)/SHA256SUMS: $(EXECUTABLES) $(B)/ib-sriov.tar $(B)/ib-sriov.cdx.json
 
 # ---- the compiler for the program: runs here and now, with the same engine ----
 
-TOOL := $(filter-out main.o image.o command-line.o,$(NATIVE:%=%.o)) compile.o
+TOOL := $(filter-out main.o mem.o image.o command-line.o,$(NATIVE:%=%.o)) compile.o
 
 # The one file that says which build it is.
 $(B)/obj/process.o $(B)/asan/process.o $(B)/tool/process.o: $(B)/include/build.h

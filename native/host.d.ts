@@ -220,7 +220,7 @@ declare module "host" {
    * of several of a type the last one; flags of types do not count. No system call, but by far the most frequent loop: a
    * netdev has sixty attributes.
    * @param wanted two numbers for each: its type, and how its value is read. 0: as it is, a view of `bytes`; 255: as text,
-   * up to its NUL byte or to its end; 1, 2, 4: as a number of so many bytes, in host order, without a sign.
+   * up to its NUL byte or to its end; 1 to 4: as a number of so many bytes, in host order, without a sign.
    * @returns undefined where a length does not fit.
    */
   function netlinkAttributes(

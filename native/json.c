@@ -9,16 +9,16 @@
 /* No configuration nests this deep; the engine's stack holds several times as much. */
 enum { DEEPEST = 512 };
 
-/* Deepest nesting of brackets outside strings. What is no JSON is left to the parser. */
-static unsigned nesting(const char *text, size_t length)
+/* Do brackets outside strings nest too deep? What is no JSON is left to the parser. */
+static bool is_too_deep(const char *text, size_t length)
 {
   /* Most have not even so many brackets. */
   size_t opening = 0;
   for (size_t i = 0; i < length; i++)
     opening += text[i] == '[' || text[i] == '{';
   if (opening <= DEEPEST)
-    return 0;
-  unsigned depth = 0, deepest = 0;
+    return false;
+  unsigned depth = 0;
   bool in_string = false;
   for (size_t i = 0; i < length; i++) {
     char c = text[i];
@@ -26,12 +26,12 @@ static unsigned nesting(const char *text, size_t length)
       i++;
     else if (c == '"')
       in_string = !in_string;
-    else if (!in_string && (c == '[' || c == '{') && ++depth > deepest)
-      deepest = depth;
+    else if (!in_string && (c == '[' || c == '{') && ++depth > DEEPEST)
+      return true;
     else if (!in_string && (c == ']' || c == '}') && depth > 0)
       depth--;
   }
-  return deepest;
+  return false;
 }
 
 /* `data` holds the engine's own JSON.parse. */
@@ -46,7 +46,7 @@ static JSValue parse(HOST_ARGUMENTS, int magic, JSValue *data)
   JSValue result;
   if (text == NULL) {
     result = JS_EXCEPTION;
-  } else if (nesting(text, length) > DEEPEST) {
+  } else if (is_too_deep(text, length)) {
     result = JS_ThrowSyntaxError(context, "JSON is nested more than %d levels deep", DEEPEST);
   } else {
     JSValueConst arguments[] = {string, argc > 1 ? argv[1] : JS_UNDEFINED};

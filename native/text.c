@@ -60,10 +60,14 @@ static bool append_words(JSContext *context, struct words *to, JSValueConst list
 {
   uint32_t count = 0;
   JSValue length = JS_GetPropertyStr(context, list, "length");
-  if (JS_IsException(length) || JS_ToUint32(context, &count, length) < 0)
+  const bool has_length = !JS_IsException(length) && JS_ToUint32(context, &count, length) == 0;
+  JS_FreeValue(context, length);
+  if (!has_length)
     return false;
   for (uint32_t i = 0; i < count; i++) {
     JSValue element = JS_GetPropertyUint32(context, list, i);
+    if (JS_IsException(element))
+      return false;
     const uint8_t *bytes;
     size_t size;
     uint32_t word;

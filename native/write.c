@@ -137,11 +137,13 @@ static int open_nameless(const char *path, mode_t mode)
   return openat(AT_FDCWD, length == 0 ? "/" : directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
 }
 
-/* Gives such a file its name. Where CAP_DAC_READ_SEARCH is missing (ENOENT) in the way that does without (open(2)). */
+/* Gives such a file its name. Without CAP_DAC_READ_SEARCH the first way is refused, the second one is not (open(2)). */
 static int name_descriptor(int fd, const char *path)
 {
   if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0)
     return 0;
+  if (errno == EEXIST)
+    return errno;
   char self[32];
   snprintf(self, sizeof self, "/proc/self/fd/%d", fd);
   return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) < 0 ? errno : 0;

@@ -55,7 +55,10 @@ export interface Attaching extends Attachment {
 export interface Step {
   /** What it is about, for messages: "link state". */
   readonly name: string;
-  /** Does the attachment want anything of it? If not, none of the others is called. Absent: always. */
+  /**
+   * Does the attachment want anything of it? If not, ADD, DEL and CHECK leave it out. Absent: always. It depends on nothing
+   * but the record (the lease's: and on the configuration, as the lease itself does): what DEL undoes is what ADD applied.
+   */
   readonly isNeeded?: (attachment: Attachment) => boolean;
   apply(attachment: Attaching): void;
   undo(attachment: Attachment): void;

@@ -40,8 +40,8 @@ function wholeFunction(node: Node, pci: string): VirtualFunction | undefined {
 
 /** A PF, asked when it is needed and once, and of the VF only where that is needed: its answer grows with its VFs. */
 export class PhysicalFunction {
-  #link: Link | undefined;
-  #vf: VfConfig | undefined;
+  private knownLink: Link | undefined;
+  private knownVf: VfConfig | undefined;
 
   constructor(
     private readonly node: Node,
@@ -54,8 +54,8 @@ export class PhysicalFunction {
    * @throws {CniError} where it has none.
    */
   get link(): Link {
-    this.#link ??= this.#found(netdevOf(this.node, this.node.namespaces.host, this.pf));
-    return this.#link;
+    this.knownLink ??= this.found(netdevOf(this.node, this.node.namespaces.host, this.pf));
+    return this.knownLink;
   }
 
   /**
@@ -63,15 +63,15 @@ export class PhysicalFunction {
    * @throws {CniError} where it has no netdev.
    */
   get vf(): VfConfig {
-    if (this.#vf === undefined) {
-      const { link, vf } = this.#found(this.node.links.physical(this.pf, this.index));
-      this.#link = link;
-      this.#vf = vf;
+    if (this.knownVf === undefined) {
+      const { link, vf } = this.found(this.node.links.physical(this.pf, this.index));
+      this.knownLink = link;
+      this.knownVf = vf;
     }
-    return this.#vf;
+    return this.knownVf;
   }
 
-  #found<T>(found: T | undefined): T {
+  private found<T>(found: T | undefined): T {
     if (found !== undefined) return found;
     throw new CniError(
       codes.node,

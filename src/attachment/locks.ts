@@ -188,7 +188,7 @@ export class Locks {
   }
 }
 
-/** undefined where its directory is not there and can not be. */
+/** Wherever links lead on the way, as for the Go plugin; undefined where its directory is not there and can not be. */
 function openReference(files: Files): Lock | undefined {
   try {
     return files.lock(referenceLock);

@@ -56,7 +56,8 @@ export function stateLetter(state: AttachmentRecord["state"]): string {
 
 /**
  * Reads such a file back.
- * @returns undefined where it holds no record of ours: not JSON, no part of ours, or one that is damaged.
+ * @returns undefined where it holds no record of ours: no part of ours that is JSON, or one that is damaged.
+ * What the Go plugin reads is not looked at.
  */
 export function parseRecord(text: string): AttachmentRecord | undefined {
   const document = ourDocument(text) ?? fromJson(text);

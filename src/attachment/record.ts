@@ -3,6 +3,8 @@ import type { PKey } from "../infiniband/pkey.ts";
 import type { RdmaNames } from "../node/functions.ts";
 import type { LinkState } from "../node/links.ts";
 
+// Each member that these types have is written in record-text.ts, or it would be forgotten.
+
 /** What ADD found on the node, and what undo puts back. */
 export interface Originals {
   /** Name of the VF's netdev in the host's namespace. */

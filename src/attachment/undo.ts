@@ -28,11 +28,12 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
     attachment.observe("undo", step.name, attachment.record, () =>
       attempt(`put back the ${step.name} of VF ${pci}`, () => step.undo(attachment)),
     );
+  // Also where there is no lease: the log learns from it whose attachment this was.
+  if (!current) return attemptAll([undo(lease)]);
   const undoEach = (...steps: readonly Step[]) => attemptAll(neededOf(attachment, steps).map(undo));
-  if (!current) return undoEach(lease);
   const { mode } = attachment.record;
   if (mode === "rdma") return undoEach(guid, rdmaDevice, deviceInfo, linkState);
-  if (mode === "vfio") return undoEach(...stepsOf(attachment).toReversed());
+  if (mode === "vfio") return attemptAll(stepsOf(attachment).toReversed().map(undo));
   const failures = undoEach(guid, rdmaDevice, deviceInfo, netInterface, linkState, hostNetdev);
   const last = neededOf(attachment, [lease]).map((step) => () => requireUncarried(attachment, undo(step)));
   return [...failures, ...attemptAll(last)];

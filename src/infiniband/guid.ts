@@ -5,7 +5,7 @@ declare const brand: unique symbol;
 /**
  * An InfiniBand GUID (8 bytes) in the one spelling that is used inside the program: lower-case pairs in
  * network order, e.g. "02:00:00:00:00:00:00:01". Two of them are the same number exactly if they are `===`.
- * Made by {@link parseGuid} and {@link guidFromBytes} only.
+ * Made by {@link parseGuid}, {@link guidFromBytes} and {@link guidFromNumber} only.
  */
 export type Guid = string & { readonly [brand]: "Guid" };
 

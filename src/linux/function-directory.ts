@@ -4,7 +4,10 @@ import { linkIn } from "./sysfs.ts";
 const DEVICES = "/sys/bus/pci/devices";
 const PARENT = "../";
 
-/** Where functions are, as far as it was learnt. No function moves while it is there. */
+/**
+ * Where functions are, as far as it was learnt. None moves while it is there, and one that comes to its address after it
+ * is at its place too: who must tell them apart looks at the inode.
+ */
 const known = new Map<string, string>();
 
 /**
@@ -16,9 +19,14 @@ const known = new Map<string, string>();
 export function functionDirectory(pci: string): string {
   const directory = known.get(pci);
   if (directory !== undefined) return directory;
-  if (parsePciAddress(pci) !== pci) throw new RangeError(`"${pci}" is no PCI address`);
+  requirePciAddress(pci);
   const link = `${DEVICES}/${pci}`;
   return linkedFunction(link) === undefined ? link : (known.get(pci) ?? link);
+}
+
+/** @throws {RangeError} where that is no PCI address in the kernel's spelling. */
+export function requirePciAddress(pci: string): void {
+  if (parsePciAddress(pci) !== pci) throw new RangeError(`"${pci}" is no PCI address`);
 }
 
 /**

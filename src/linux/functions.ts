@@ -1,7 +1,7 @@
 import * as host from "host";
 import { type Guid, parseGuid } from "../infiniband/guid.ts";
 import { FunctionError, type Functions, type RdmaNames, type VirtualFunction } from "../node/functions.ts";
-import { functionDirectory, linkedFunction } from "./function-directory.ts";
+import { functionDirectory, linkedFunction, requirePciAddress } from "./function-directory.ts";
 import { driverDirectory, fileName, lastPart, routingId } from "./pci-path.ts";
 import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, unlessGone } from "./sysfs.ts";
 import { unlessErrno } from "./unless-errno.ts";
@@ -122,12 +122,12 @@ export class LinuxFunctions implements Functions {
   }
 
   unbind(pci: string, driver: string): void {
-    functionDirectory(pci);
+    requirePciAddress(pci);
     host.writeFile(`${driverDirectory(driver)}/unbind`, pci);
   }
 
   bind(pci: string, driver: string): void {
-    functionDirectory(pci);
+    requirePciAddress(pci);
     host.writeFileApart(`${driverDirectory(driver)}/bind`, pci);
   }
 }

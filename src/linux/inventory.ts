@@ -27,9 +27,7 @@ export class LinuxInventory implements Inventory {
     });
     return numbers
       .sort((one, other) => one - other)
-      .flatMap((number) => {
-        return linkedFunction(`${directory}/virtfn${number}`) ?? [];
-      });
+      .flatMap((number) => linkedFunction(`${directory}/virtfn${number}`) ?? []);
   }
 
   possibleVfs(pf: string): number | undefined {

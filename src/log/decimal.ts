@@ -1,5 +1,5 @@
 /**
- * A number, not negative, with three decimals at the most: microseconds are enough of a duration in ms. The engine needs
+ * A number, not negative, with three decimals, or none where it is whole: microseconds are enough of a duration in ms. The engine needs
  * ten times as long for one that is not whole.
  */
 export function decimal(number: number): string {

@@ -163,6 +163,9 @@ test("what is neither a word nor bytes, or nested without end", () => {
     "host.wordBytes([new Uint16Array(2)]);",
   ];
   for (const body of wrong) expect(failure(body)).toMatchObject({ name: "TypeError" });
+  const throwing =
+    "const list = [1]; Object.defineProperty(list, 1, { get() { throw new Error('mine'); } });";
+  expect(failure(`${throwing} host.wordBytes(list);`)).toMatchObject({ message: "mine" });
   const nested = (depth: number) =>
     `let list = [7]; for (let i = 1; i < ${depth}; i++) list = [list]; return Array.from(host.wordBytes(list));`;
   expect(evaluate(nested(16))).toEqual([7, 0, 0, 0]);

@@ -13,10 +13,10 @@ import { type Run, run } from "./harness/run.ts";
 import { stateDirectory } from "./harness/state.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, c2, deviceInfo, type Setting } from "./harness/world.ts";
+import { c1, c2, deviceInfo, pf, type Setting } from "./harness/world.ts";
 import { Refusal } from "./model/refusal.ts";
 import type { Fault } from "./node/gate.ts";
-import { everything, partition, partitioned } from "./scenarios/wishes.ts";
+import { everything, partition, partitioned, wantedGuid } from "./scenarios/wishes.ts";
 
 let total = 0;
 afterAll(() => report("log", total));
@@ -131,6 +131,16 @@ describe("an entry", () => {
       story.requireAsBefore("after DEL");
     },
   );
+
+  test("of a DEL whose VF is another one by now still says whose it was, where nothing is to be undone", () => {
+    const story = new Story({});
+    const wish = { vf: everything.vf, guid: wantedGuid };
+    expect(logged(story, "ADD", journal, undefined, c1, wish).end).toBe("done");
+    story.machine.bus.makeVfsAnew(pf);
+    expect(logged(story, "DEL", journal, undefined, c1, wish).end).toBe("done");
+    expect(stepsOf(lastEntry(story), "undo")).toEqual(["lease"]);
+    expect(lastEntry(story)).toMatchObject({ CNI_COMMAND: "DEL", CNI_GUID: wish.guid });
+  });
 
   test("of an ADD that failed says at which step, and what was put back", () => {
     const story = new Story({});
