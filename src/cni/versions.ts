@@ -40,6 +40,8 @@ export function supportedVersion(text: string): CniVersion | undefined {
  * @throws {CniError} 1 where not; 6 where CHECK, GC or STATUS find a version that is no version.
  */
 export function checkVersion(command: string, configVersion: string): CniVersion {
+  // It has every command, and to compare it with others takes a tenth of a STATUS.
+  if (configVersion === NEWEST_VERSION) return NEWEST_VERSION;
   const since =
     command === "CHECK" ? "0.4.0" : command === "GC" || command === "STATUS" ? "1.1.0" : undefined;
   if (since !== undefined) {
