@@ -1,4 +1,4 @@
-// The picture of docs/architecture.md: imports point down, and attachments do not know the real node.
+// The picture of docs/architecture.md: imports point down, in no circles, and attachments do not know the real node.
 import { readdirSync } from "node:fs";
 import { dirname, normalize } from "node:path";
 import { expect, test } from "vitest";
@@ -24,10 +24,11 @@ const below: Readonly<Record<string, readonly string[]>> = {
 
 const partOf = (path: string) => path.split("/")[1] ?? "";
 
+const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) =>
+  name.endsWith(".ts"),
+);
+
 test("imports point down", () => {
-  const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((name) =>
-    name.endsWith(".ts"),
-  );
   const wrong = files.flatMap((name) => {
     const path = `src/${name}`;
     const imported = Array.from(textOf(path).matchAll(/from "(\.[^"]+|host)"/g), ([, from = ""]) =>
@@ -38,4 +39,28 @@ test("imports point down", () => {
   });
   expect(files.length).toBeGreaterThan(100);
   expect(wrong).toEqual([]);
+});
+
+// In a circle one file would find what another has not made yet, and scripts/scopes.mjs takes away the error of that.
+test("no file imports itself, by way of others, but for types", () => {
+  const imports = new Map(
+    files.map((name) => [
+      `src/${name}`,
+      Array.from(
+        textOf(`src/${name}`).matchAll(/^(?:import|export) (?!type )[^;]*? from "(\.[^"]+)"/gm),
+        ([, from = ""]) => normalize(`${dirname(`src/${name}`)}/${from}`),
+      ),
+    ]),
+  );
+  const done = new Set<string>();
+  const circles: string[] = [];
+  const follow = (path: string, way: readonly string[]) => {
+    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" > "));
+    if (done.has(path)) return;
+    done.add(path);
+    for (const next of imports.get(path) ?? []) follow(next, [...way, path]);
+  };
+  for (const path of imports.keys()) follow(path, []);
+  expect([...imports.values()].flat().length).toBeGreaterThan(300);
+  expect(circles).toEqual([]);
 });
