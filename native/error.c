@@ -52,12 +52,13 @@ static bool is_expected(JSContext *context, JSValueConst expected, int error)
   for (uint32_t i = 0;; i++) {
     JSValue element = JS_GetPropertyUint32(context, expected, i);
     const char *text = JS_IsString(element) ? JS_ToCString(context, element) : NULL;
-    const bool is_last = text == NULL;
-    const bool is_it = !is_last && strcmp(text, name) == 0;
-    JS_FreeCString(context, text);
     JS_FreeValue(context, element);
-    if (is_it || is_last)
-      return is_it;
+    if (text == NULL)
+      return false;
+    const bool is_it = strcmp(text, name) == 0;
+    JS_FreeCString(context, text);
+    if (is_it)
+      return true;
   }
 }
 

@@ -59,7 +59,8 @@ JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, en
     if (error != 0 || got == 0 || (end == HOST_READ_ATTRIBUTE && got < SMALLEST_PAGE) || (size > 0 && used == size))
       break;
   }
-  JSValue string = error == 0 ? host_new_text(context, text, used) : host_throw_unless(context, expected, error, "read", subject);
+  JSValue string = error == 0 ? host_new_text(context, text, used)
+                              : host_throw_unless(context, expected, error, "read", subject);
   if (text != first)
     js_free(context, text);
   return string;

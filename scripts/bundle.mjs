@@ -70,7 +70,7 @@ const taken = (names) => ({
 
 const options = {
   bundle: true,
-  // Strict mode; and fields that are assigned (useDefineForClassFields), in which the engine is faster than in defining them.
+  // Strict mode; and fields that are assigned (useDefineForClassFields), which the engine does faster than defining them.
   tsconfig: "tsconfig.json",
   target: "es2023",
   charset: "utf8",

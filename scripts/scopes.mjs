@@ -32,7 +32,7 @@ function canBeVar(variable, declaration, declarator) {
   const own = variable.scope;
   const whole = own.variableScope;
   if (whole.type === "global") return false;
-  const namesakes = scopesWithin(whole)
+  const namesakes = blocks(whole)
     .flatMap((scope) => scope.set.get(variable.name) ?? [])
     .filter((other) => other !== variable);
   // One around it, or in it, would be the same variable.
@@ -49,14 +49,7 @@ function canBeVar(variable, declaration, declarator) {
   return hasValue(declaration, declarator, own) || !(isShared || isRepeated);
 }
 
-/** The scopes of a function, but not those of functions in it. */
-function scopesWithin(whole) {
-  return [
-    whole,
-    ...whole.childScopes.flatMap((scope) => (scope.variableScope === whole ? blocks(scope) : [])),
-  ];
-}
-
+/** A scope and those in it, but not those of functions in it. */
 function blocks(scope) {
   return [
     scope,

@@ -30,13 +30,23 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
     );
   // Also where there is no lease: the log learns from it whose attachment this was.
   if (!current) return attemptAll([undo(lease)]);
-  const undoEach = (...steps: readonly Step[]) => attemptAll(neededOf(attachment, steps).map(undo));
   const { mode } = attachment.record;
-  if (mode === "rdma") return undoEach(guid, rdmaDevice, deviceInfo, linkState);
+  if (mode === "rdma") {
+    return attemptAll(neededOf(attachment, [guid, rdmaDevice, deviceInfo, linkState]).map(undo));
+  }
   if (mode === "vfio") return attemptAll(stepsOf(attachment).toReversed().map(undo));
-  const failures = undoEach(guid, rdmaDevice, deviceInfo, netInterface, linkState, hostNetdev);
-  const last = neededOf(attachment, [lease]).map((step) => () => requireUncarried(attachment, undo(step)));
-  return [...failures, ...attemptAll(last)];
+  const all = neededOf(attachment, [
+    guid,
+    rdmaDevice,
+    deviceInfo,
+    netInterface,
+    linkState,
+    hostNetdev,
+    lease,
+  ]);
+  return attemptAll(
+    all.map((step) => (step === lease ? () => requireUncarried(attachment, undo(step)) : undo(step))),
+  );
 }
 
 /** Does it only where the container no longer has the netdev that carries the addresses. */

@@ -3,6 +3,7 @@ import type { Clock } from "../node/clock.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
 import { LinuxLock } from "./lock.ts";
+import { parentOf } from "./pci-path.ts";
 import { unlessErrno } from "./unless-errno.ts";
 import type { Waits } from "./waits.ts";
 
@@ -182,6 +183,3 @@ function notDirectory(path: string, type: host.FileStatus["type"]): Error {
 }
 
 /** The directory of an absolute path, "" for what is in the root. */
-function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}

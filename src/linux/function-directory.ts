@@ -1,4 +1,5 @@
 import { parsePciAddress } from "../node/pci-address.ts";
+import { lastPart, parentOf } from "./pci-path.ts";
 import { linkIn } from "./sysfs.ts";
 
 const DEVICES = "/sys/bus/pci/devices";
@@ -41,11 +42,7 @@ export function linkedFunction(link: string): string | undefined {
     directory = parentOf(directory);
     target = target.slice(PARENT.length);
   }
-  const pci = target.slice(target.lastIndexOf("/") + 1);
+  const pci = lastPart(target);
   known.set(pci, `${directory}/${target}`);
   return pci;
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }

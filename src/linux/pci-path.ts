@@ -17,6 +17,11 @@ export function fileName(name: string): string {
   return name;
 }
 
+/** All before the last part of a path; "" where there is no more than that. */
+export function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
 /** The last part of what a link names, e.g. "mlx5_core". */
 export function lastPart(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);

@@ -1,6 +1,6 @@
 /**
- * A number, not negative, with three decimals, or none where it is whole: microseconds are enough of a duration in ms. The engine needs
- * ten times as long for one that is not whole.
+ * A number, not negative, with three decimals, or none where it is whole: microseconds are enough of a duration in ms.
+ * The engine needs ten times as long for one that is not whole.
  */
 export function decimal(number: number): string {
   const thousandths = Math.round(number * 1000);

@@ -21,17 +21,20 @@ const shortestWait = 1;
 
 /** What one call does, and how long it takes. */
 export class Trace {
-  readonly steps: StepTrace[] = [];
   readonly warnings: string[] = [];
   /** The attachments that it had to do with; where one took another's place, the present one is the last. */
   readonly records: AttachmentRecord[] = [];
   /** When it began, on the node's clock. */
   readonly begin: number;
-  /** The same steps by what was done and to what. */
+  /** Steps by what was done and to what, in their order. */
   private readonly known = new Map<string, StepTrace>();
 
   constructor(private readonly clock: Pick<Clock, "now">) {
     this.begin = clock.now();
+  }
+
+  get steps(): readonly StepTrace[] {
+    return [...this.known.values()];
   }
 
   readonly observe: Observe = (action, step, record, act) => {
@@ -55,10 +58,8 @@ export class Trace {
       known.ms += ms;
       known.times = (known.times ?? 1) + 1;
       if (failed > 0) known.failed = (known.failed ?? 0) + failed;
-    } else if (this.steps.length < most) {
-      const trace: StepTrace = failed > 0 ? { step, action, ms, failed } : { step, action, ms };
-      this.steps.push(trace);
-      this.known.set(name, trace);
+    } else if (this.known.size < most) {
+      this.known.set(name, failed > 0 ? { step, action, ms, failed } : { step, action, ms });
     }
   }
 }

@@ -170,6 +170,7 @@ export function pickAttributes<Values extends readonly unknown[]>(
 ): { readonly [Index in keyof Values]: Values[Index] | undefined } {
   const values = netlinkAttributes(bytes, start, wanted);
   if (values === undefined) throw reasonAgainst(parseAttributes(bytes.subarray(start)), wanted);
+  // The compiler cannot see what host.netlinkAttributes keeps: each value is read as the selection says.
   return values as unknown as { readonly [Index in keyof Values]: Values[Index] | undefined };
 }
 
