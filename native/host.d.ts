@@ -167,6 +167,8 @@ declare module "host" {
   function openLock(path: string, mode: number): number;
   /** flock(2) LOCK_EX. Already locked by someone: waits until the deadline; first come, first served. */
   function lock(fd: number, deadline: number): void;
+  /** flock(2) LOCK_UN: frees the lock for every process that shares the open file, not only for this one. */
+  function unlock(fd: number): void;
   /** pread(2) from offset 0, up to `limit` bytes, 4096 at the most; without the spaces at their end. */
   function readAt0(fd: number, limit: number): string;
   /**

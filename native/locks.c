@@ -69,6 +69,15 @@ static JSValue host_lock(HOST_ARGUMENTS)
   return error == 0 ? JS_UNDEFINED : host_throw_fd(context, error, "flock", fd);
 }
 
+/* LOCK_UN on the open file description, so that the lock is free although a child has the same description open. */
+static JSValue host_unlock(HOST_ARGUMENTS)
+{
+  int fd;
+  if (!host_fd(context, argv[0], &fd))
+    return JS_EXCEPTION;
+  return flock(fd, LOCK_UN) < 0 ? host_throw_fd(context, errno, "flock", fd) : JS_UNDEFINED;
+}
+
 static JSValue host_readAt0(HOST_ARGUMENTS)
 {
   int fd;
@@ -185,6 +194,7 @@ static JSValue host_appendLocked(HOST_ARGUMENTS)
 const JSCFunctionListEntry host_locks_functions[] = {
   HOST_FUNCTION(openLock, 2),
   HOST_FUNCTION(lock, 2),
+  HOST_FUNCTION(unlock, 1),
   HOST_FUNCTION(readAt0, 2),
   HOST_FUNCTION(writeAt0, 3),
   HOST_FUNCTION(appendLocked, 5),

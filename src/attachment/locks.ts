@@ -108,11 +108,12 @@ export class Locks {
   }
 
   /**
-   * Descriptors of locks that a child shall keep after our death: whoever comes next then waits for the
-   * child's end, which it must, since the child may be about to write down a lease.
+   * Descriptors of locks that an IPAM plugin keeps if this process is killed: the next call then waits until the plugin
+   * has ended, which it must, because the plugin can be about to write down a lease. If this process is not killed,
+   * {@link release} frees the lock whatever the plugin has left running.
    */
   get inheritable(): number[] {
-    return this.heldVf === undefined ? [] : [this.heldVf.fd];
+    return this.heldVf === undefined ? [] : [this.heldVf.share()];
   }
 
   /**

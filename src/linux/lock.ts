@@ -9,12 +9,18 @@ const room = 1024;
 /** A lock file, by flock(2): it is held by the open file, and so also by a child that inherits it. */
 export class LinuxLock implements Lock {
   private released = false;
+  private isShared = false;
 
   constructor(
     private readonly path: string,
-    readonly fd: number,
+    private readonly fd: number,
     private readonly waits: Waits,
   ) {}
+
+  share(): number {
+    this.isShared = true;
+    return this.fd;
+  }
 
   acquire(deadline: number): void {
     this.waits.until(`the lock ${this.path}`, () => host.lock(this.fd, deadline));
@@ -43,6 +49,11 @@ export class LinuxLock implements Lock {
     // A second close could hit a descriptor that has since been opened for something else.
     if (this.released) return;
     this.released = true;
-    host.close(this.fd);
+    try {
+      // An IPAM plugin can leave a process behind that has the descriptor, and would hold the lock as long as it runs.
+      if (this.isShared) host.unlock(this.fd);
+    } finally {
+      host.close(this.fd);
+    }
   }
 }

@@ -9,10 +9,13 @@ export interface LockHolder {
 
 /** A lock file, open. It says who holds it, and outlives the holder. */
 export interface Lock {
-  /** The descriptor, for a child that shall inherit the lock. */
-  readonly fd: number;
   /**
-   * Takes the lock; freed by {@link release}, or when the last process that inherited it is gone.
+   * Returns the descriptor, for a child that keeps the lock if this process is killed. From then on {@link release}
+   * unlocks the file explicitly, because closing the descriptor would leave the lock to the child.
+   */
+  share(): number;
+  /**
+   * Takes the lock. It is free again after {@link release}, or when this process and each that inherited it have ended.
    * @throws {TimeoutError} at the deadline.
    */
   acquire(deadline: number): void;
@@ -22,6 +25,7 @@ export interface Lock {
   read(): string;
   /** Replaces it, in one write that a kill cannot split. */
   write(text: string): void;
+  /** Frees the lock, also if a process that inherited the descriptor still runs, and closes the file. */
   release(): void;
 }
 

@@ -1,5 +1,15 @@
 import { execFileSync } from "node:child_process";
-import { existsSync, readFileSync, statSync, symlinkSync, truncateSync, writeFileSync } from "node:fs";
+import {
+  closeSync,
+  existsSync,
+  openSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  truncateSync,
+  writeFileSync,
+  writeSync,
+} from "node:fs";
 import { describe, expect, test } from "vitest";
 import { evaluate, failure, fileWith, freshPath, shellScript, start } from "./harness.ts";
 
@@ -96,6 +106,37 @@ describe("lock", () => {
     await next.said("waits");
     writeFileSync(fifo, "go\n");
     expect(await next.result()).toEqual({});
+  });
+
+  test("is freed by unlock although a child that inherited its descriptor still runs", () => {
+    const path = freshPath("lock");
+    const fifo = freshPath("fifo");
+    execFileSync("mkfifo", [fifo]);
+    // It ends when this process, which has the FIFO open for writing, closes it or ends.
+    const child = shellScript(`read -r line <${fifo}`);
+    const writer = openSync(fifo, "r+");
+    const body = `
+      const fd = host.openLock(input.path, 0o600);
+      host.lock(fd, 0);
+      host.spawn({ path: input.child, environment: ["PATH=/usr/bin:/bin"], stdin: "", inherit: [fd] });
+      const taken = () => {
+        const other = host.openLock(input.path, 0o600);
+        try { host.lock(other, 0); } catch (error) { return error.code; } finally { host.close(other); }
+        return "free";
+      };
+      const before = taken();
+      host.unlock(fd);
+      return [before, taken()];`;
+    expect(evaluate(body, { path, child })).toEqual(["ETIMEDOUT", "free"]);
+    evaluate("host.lock(host.openLock(input, 0o600), 0);", path);
+    writeSync(writer, "go\n");
+    closeSync(writer);
+  });
+
+  test("that is not held can be unlocked; a descriptor that is not open cannot", () => {
+    expect(evaluate("host.unlock(host.openLock(input, 0o600));", freshPath("lock"))).toBeUndefined();
+    expect(failure("host.unlock(999);")).toMatchObject({ code: "EBADF", call: "flock" });
+    expect(failure("host.unlock('x');")).toMatchObject({ name: "TypeError" });
   });
 });
 

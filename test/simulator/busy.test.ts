@@ -59,6 +59,42 @@ describe("an IPAM plugin that hangs when its ADD was killed", () => {
   });
 });
 
+describe("a process that the IPAM plugin leaves behind", () => {
+  /** A node whose IPAM plugin leaves one process behind at each call, and what ends the latest of these. */
+  function leaving(): { story: Story; endLast: () => void } {
+    total++;
+    const story = new Story({});
+    const { machine } = story;
+    let endLast = () => {};
+    machine.programs.set("/opt/cni/bin/host-local", (child) => {
+      endLast = child.leaveBehind("daemon");
+      machine.leases.program(child);
+    });
+    return { story, endLast: () => endLast() };
+  }
+
+  test("does not keep the VF's lock when the calls have ended", () => {
+    const { story } = leaving();
+    for (const pod of [c1, c2]) {
+      story.mustAdd(pod, everything);
+      expect(story.del(pod, everything).end).toBe("done");
+    }
+    expect(story.machine.files.locks.size).toBe(0);
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+
+  test("keeps it when its ADD was killed, and is named", () => {
+    const { story, endLast } = leaving();
+    expect(story.add(c1, everything, killedAfter("links.move")).end).toBe("killed");
+    expect(messageOf(story.del(c1, everything))).toContain("(daemon), left behind by process");
+    endLast();
+    expect(story.del(c1, everything).end).toBe("done");
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+});
+
 test("an ADD that waits for its IPAM plugin is named together with it", () => {
   total++;
   const story = new Story({ slowIpam: 5_000 });

@@ -75,7 +75,7 @@ export class MemoryFiles implements Files {
 
   lock(path: string): Lock {
     return {
-      fd: 3,
+      share: () => 3,
       acquire() {},
       holders: () => [],
       read: () => this.texts.get(path) ?? "",

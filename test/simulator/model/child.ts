@@ -37,6 +37,19 @@ export class Child {
     this.#end({ status: -1, signal, stdout: "", stderr: "" });
   }
 
+  /**
+   * Starts a process that has the files that the child inherited, and runs on when the child has ended.
+   * @returns what ends that process.
+   */
+  leaveBehind(command: string): () => void {
+    const pid = this.holder.pid + 10_000;
+    const holder = { pid, pids: [pid], command };
+    for (const file of this.inherited) file.share(holder);
+    return () => {
+      for (const file of this.inherited) file.close(holder);
+    };
+  }
+
   #end(outcome: Outcome): void {
     if (this.outcome !== undefined) return;
     this.outcome = outcome;

@@ -27,9 +27,14 @@ export class OpenFile {
     return true;
   }
 
+  /** LOCK_UN, by any process that has it open: frees the lock for all of them. */
+  unlock(): void {
+    if (this.tree.locks.get(this.path) === this) this.tree.locks.delete(this.path);
+  }
+
   /** The last one who closes it frees the lock. */
   close(holder: LockHolder): void {
     this.holders.delete(holder);
-    if (this.holders.size === 0 && this.tree.locks.get(this.path) === this) this.tree.locks.delete(this.path);
+    if (this.holders.size === 0) this.unlock();
   }
 }

@@ -10,7 +10,7 @@ const room = 1024;
 export function lockOf(gate: Gate, path: string, fd: number): Lock {
   const { machine, process } = gate;
   return {
-    fd,
+    share: () => fd,
     acquire: (deadline) =>
       gate.ask(
         "lock.acquire",
@@ -38,6 +38,10 @@ export function lockOf(gate: Gate, path: string, fd: number): Lock {
         },
         { nothing() {} },
       ),
-    release: () => gate.ask("lock.release", path, () => process.close(fd)),
+    release: () =>
+      gate.ask("lock.release", path, () => {
+        process.file(fd).unlock();
+        process.close(fd);
+      }),
   };
 }

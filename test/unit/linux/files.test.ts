@@ -270,12 +270,34 @@ describe("a lock file", () => {
     expect(() => lock.write("too late")).toThrow(new RegExp(`^write the lock file ${path(".vf")}: .*EBADF`));
   });
 
+  it("is unlocked before it is closed if a child was given its descriptor, and only then", () => {
+    const unlocked: number[] = [];
+    hostFiles.onUnlock = (fd) => void unlocked.push(fd);
+    files.lock(path(".vf")).release();
+    expect(unlocked).toEqual([]);
+    const lock = files.lock(path(".vf"));
+    const fd = lock.share();
+    lock.release();
+    expect(unlocked).toEqual([fd]);
+  });
+
+  it("is closed also if it cannot be unlocked", () => {
+    hostFiles.onUnlock = () => {
+      throw hostFiles.error("ENOLCK");
+    };
+    const lock = files.lock(path(".vf"));
+    const fd = lock.share();
+    expect(() => lock.release()).toThrow("ENOLCK");
+    const other = files.lock(path(".other"));
+    expect(other.share()).toBe(fd);
+  });
+
   it("is closed once", () => {
     const lock = files.lock(path(".vf"));
     lock.release();
     // Somebody else's descriptor now, perhaps.
     const other = files.lock(path(".other"));
-    expect(other.fd).toBe(lock.fd);
+    expect(other.share()).toBe(lock.share());
     lock.release();
     other.write("still open");
     expect(other.read()).toBe("still open");

@@ -15,6 +15,7 @@ export const hostFiles = {
   /** Before something is looked at. */
   onStat: (_path: string): void => {},
   onLock: (): void => {},
+  onUnlock: (_fd: number): void => {},
   error: (code: string): Error => Object.assign(new Error(code), { code }),
   reset(): void {
     hostFiles.onRename = () => {};
@@ -22,6 +23,7 @@ export const hostFiles = {
     hostFiles.onMkdir = () => {};
     hostFiles.onStat = () => {};
     hostFiles.onLock = () => {};
+    hostFiles.onUnlock = () => {};
   },
 };
 
@@ -95,6 +97,7 @@ export const stat: typeof real.stat = (path: string, follow?: boolean, expected?
 export const openLock: typeof real.openLock = (path, mode) =>
   fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, mode);
 export const lock: typeof real.lock = () => hostFiles.onLock();
+export const unlock: typeof real.unlock = (fd) => hostFiles.onUnlock(fd);
 
 export const readAt0: typeof real.readAt0 = (fd, limit) => {
   const buffer = Buffer.alloc(limit);
