@@ -12,6 +12,9 @@ import { parseReferenceCache, type ReferenceCache } from "./reference-cache.ts";
  */
 export const root = "/var/lib/cni/ib-sriov";
 
+/** Where a record is if another attachment has its plain path. */
+const asideRoot = `${root}/.x`;
+
 const countersFile = `${root}/.calls`;
 
 /** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
@@ -93,17 +96,21 @@ export class StateDirectory {
     const plain = this.read(plainPath(name));
     if (isNamed(plain?.record, name)) return plain;
     const aside = this.read(asidePath(name));
-    if (aside !== undefined) {
-      this.prepareAside(name);
-      return aside;
-    }
+    if (aside !== undefined) return aside;
     return plain !== undefined && mayBeOf(plain, name) ? plain : undefined;
   }
 
-  /** Reads a record by its path (as {@link StoredRecord} has it). */
+  /**
+   * Reads a record by its path (as {@link StoredRecord} has it), and changes nothing. Whatever is done to the record later
+   * comes after such a read, so a link that leads out of the state directory is refused here.
+   */
   read(path: string): StoredRecord | undefined {
     const text = this.text(path);
     if (text === undefined) return undefined;
+    if (path.startsWith(`${asideRoot}/`)) {
+      this.files.hasDirectory(asideRoot);
+      this.files.hasDirectory(parentOf(path));
+    }
     if (this.last?.text !== text) this.last = { text, ...parse(text) };
     const { record, reference } = this.last;
     return { path, record, reference };
@@ -136,7 +143,8 @@ export class StateDirectory {
     const holder = this.read(plain);
     if (holder === undefined || mayBeOf(holder, record)) return undefined;
     const aside = asidePath(record);
-    this.prepareAside(record);
+    this.files.makeDirectory(asideRoot);
+    this.files.makeDirectory(parentOf(aside));
     return this.files.create(aside, text) ? aside : undefined;
   }
 
@@ -157,7 +165,7 @@ export class StateDirectory {
   /** Removes a record, or what stands in its place; gone already is success. */
   remove(path: string): void {
     this.files.remove(path);
-    if (path.startsWith(`${root}/.x/`)) this.files.removeDirectory(path.slice(0, path.lastIndexOf("/")));
+    if (path.startsWith(`${asideRoot}/`)) this.files.removeDirectory(parentOf(path));
   }
 
   /**
@@ -180,18 +188,12 @@ export class StateDirectory {
     return this.files.list(`${root}/.owed`).map((name) => `${root}/.owed/${name}`);
   }
 
-  /** Sees to it that where a record stands aside there are directories, and no links that lead out of here. */
-  private prepareAside({ containerId }: AttachmentName): void {
-    this.files.makeDirectory(`${root}/.x`);
-    this.files.makeDirectory(`${root}/.x/${containerId}`);
-  }
-
   /** All records' paths. A walk: not for ADD or DEL. */
   paths(): string[] {
     const plain = this.files.list(root).filter((name) => !name.startsWith("."));
     const aside = this.files
-      .list(`${root}/.x`)
-      .flatMap((id) => this.files.list(`${root}/.x/${id}`).map((ifname) => `.x/${id}/${ifname}`));
+      .list(asideRoot)
+      .flatMap((id) => this.files.list(`${asideRoot}/${id}`).map((ifname) => `.x/${id}/${ifname}`));
     return [...plain, ...aside].map((name) => `${root}/${name}`);
   }
 }
@@ -213,5 +215,9 @@ function plainPath(name: AttachmentName): string {
 }
 
 function asidePath(name: AttachmentName): string {
-  return `${root}/.x/${name.containerId}/${name.ifname}`;
+  return `${asideRoot}/${name.containerId}/${name.ifname}`;
+}
+
+function parentOf(path: string): string {
+  return path.slice(0, path.lastIndexOf("/"));
 }

@@ -73,9 +73,7 @@ export class LinuxFiles implements Files {
 
   makeDirectory(path: string): void {
     // mkdir would take a link, which leads somewhere else, for a directory that is there already.
-    const there = host.stat(path, false, ABSENT)?.type;
-    if (there === "directory") return;
-    if (there !== undefined) throw notDirectory(path, there);
+    if (this.hasDirectory(path)) return;
     try {
       host.mkdir(path, DIRECTORY_MODE);
     } catch (error) {
@@ -87,6 +85,12 @@ export class LinuxFiles implements Files {
       // Somebody else may make it, too, in this moment.
       unlessErrno(["EEXIST"], undefined, () => host.mkdir(path, DIRECTORY_MODE));
     }
+  }
+
+  hasDirectory(path: string): boolean {
+    const there = host.stat(path, false, ABSENT)?.type;
+    if (there !== undefined && there !== "directory") throw notDirectory(path, there);
+    return there !== undefined;
   }
 
   removeDirectory(path: string): void {

@@ -48,6 +48,8 @@ export interface Files {
   remove(path: string): void;
   /** With its parents; there already is success, but for a link (ELOOP) or anything else that is none (ENOTDIR). */
   makeDirectory(path: string): void;
+  /** Reports whether a directory is there; throws if a link (ELOOP), or anything else (ENOTDIR), is in its place. */
+  hasDirectory(path: string): boolean;
   /** Removes it if it is empty; gone or not empty is success. */
   removeDirectory(path: string): void;
   /**

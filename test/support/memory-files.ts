@@ -40,6 +40,10 @@ export class MemoryFiles implements Files {
     this.directories.add(path);
   }
 
+  hasDirectory(path: string): boolean {
+    return this.directories.has(path);
+  }
+
   removeDirectory(path: string): void {
     if (this.list(path).length === 0) this.directories.delete(path);
   }

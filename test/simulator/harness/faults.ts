@@ -103,6 +103,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "files.rename": [{ code: "EIO" }],
   "files.remove": [{ code: "EROFS" }],
   "files.makeDirectory": [{ code: "EROFS" }],
+  "files.hasDirectory": [{ code: "EACCES" }],
   "files.removeDirectory": [{ code: "EIO" }],
   "files.requireWritable": [{ code: "EROFS" }, { code: "ENOSPC", lasts: true }],
   "files.list": [{ code: "EIO" }],

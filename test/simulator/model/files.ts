@@ -42,9 +42,14 @@ export class FileTree {
     this.texts.delete(from);
   }
 
+  /** @throws {Refusal} ENOTDIR if a file is in its place. */
+  hasDirectory(path: string): boolean {
+    if (this.texts.has(path)) throw new Refusal("ENOTDIR", path);
+    return this.directories.has(path);
+  }
+
   makeDirectory(path: string): void {
-    if (this.directories.has(path)) return;
-    if (this.texts.has(path)) throw new Refusal("ENOTDIR", `mkdir ${path}`);
+    if (this.hasDirectory(path)) return;
     this.makeDirectory(parentOf(path));
     this.directories.add(path);
   }

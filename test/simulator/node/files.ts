@@ -39,6 +39,7 @@ export function filesOf(gate: Gate): Files {
     remove: (path) => gate.change("files.remove", path, () => tree.remove(path), { nothing() {} }),
     makeDirectory: (path) =>
       gate.change("files.makeDirectory", path, () => tree.makeDirectory(path), { nothing() {} }),
+    hasDirectory: (path) => gate.ask("files.hasDirectory", path, () => tree.hasDirectory(path)),
     removeDirectory: (path) =>
       gate.change("files.removeDirectory", path, () => tree.removeDirectory(path), { nothing() {} }),
     requireWritable: (path) => gate.ask("files.requireWritable", path, () => tree.directories.has(path)),

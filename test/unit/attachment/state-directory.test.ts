@@ -51,6 +51,42 @@ describe("the state directory", () => {
     expect(files.exists(`${root}/.x/a-b`)).toBe(false);
   });
 
+  test("makes a directory for a record that stands aside, and none to find it or to change it", () => {
+    const { files, state } = setUp();
+    const one = aRecord({ containerId: "a", ifname: "b-c" });
+    const other = aRecord({ containerId: "a-b", ifname: "c" });
+    state.create(one, "ib0");
+    const made: string[] = [];
+    const makeDirectory = files.makeDirectory.bind(files);
+    files.makeDirectory = (path) => {
+      made.push(path);
+      makeDirectory(path);
+    };
+    const path = state.create(other, "ib0") ?? "";
+    expect(made.splice(0)).toEqual([`${root}/.x`, `${root}/.x/a-b`]);
+    expect(state.find(other)?.path).toBe(path);
+    state.setState(path, "complete");
+    state.remove(path);
+    expect(made).toEqual([]);
+  });
+
+  test("refuses a record that stands aside behind a link", () => {
+    const { files, state } = setUp();
+    state.create(aRecord({ containerId: "a", ifname: "b-c" }), "ib0");
+    const path = state.create(aRecord({ containerId: "a-b", ifname: "c" }), "ib0") ?? "";
+    const asked: string[] = [];
+    files.hasDirectory = (directory) => {
+      asked.push(directory);
+      if (directory === `${root}/.x/a-b`) throw Object.assign(new Error("a link"), { code: "ELOOP" });
+      return true;
+    };
+    expect(() => state.find({ containerId: "a-b", ifname: "c" })).toThrow("a link");
+    // GC has the path from a walk.
+    expect(() => state.read(path)).toThrow("a link");
+    expect(state.find({ containerId: "a", ifname: "b-c" })?.path).toBe(`${root}/a-b-c`);
+    expect(asked).toEqual([`${root}/.x`, `${root}/.x/a-b`, `${root}/.x`, `${root}/.x/a-b`]);
+  });
+
   test("says in a record what has become of its attachment", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";

@@ -155,7 +155,10 @@ describe("directories", () => {
     writeFileSync(path("file"), "");
     for (const name of ["link", "dangling"]) {
       expect(() => files.makeDirectory(path(name))).toThrow(expect.objectContaining({ code: "ELOOP" }));
+      expect(() => files.hasDirectory(path(name))).toThrow(expect.objectContaining({ code: "ELOOP" }));
     }
+    expect(() => files.hasDirectory(path("file"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
+    expect(["elsewhere", "nowhere"].map((name) => files.hasDirectory(path(name)))).toEqual([true, false]);
     expect(() => files.makeDirectory(path("file"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
     expect(files.exists(path("nowhere"))).toBe(false);
   });
