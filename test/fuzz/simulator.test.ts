@@ -12,7 +12,7 @@ import { ipamResults, referenceCache } from "./seeds.ts";
 const path = "/opt/cni/bin/host-local";
 
 fuzz("IPAM plugins in the simulator", { cases: 1_500, share: 0.15 }, (random) => {
-  const story = new Story({});
+  const story = Story.ofSweep({});
   const output = mutateText(random.pick(ipamResults), random, ipamResults);
   const status = random.pick([0, 0, 0, 1, 255]);
   story.machine.programs.set(path, (child) => child.after(5, () => child.exit(status, output)));
@@ -34,7 +34,7 @@ function isAboutLeases(problem: string): boolean {
 }
 
 fuzz("records in the simulator", { cases: 1_500, share: 0.15 }, (random) => {
-  const story = new Story({});
+  const story = Story.ofSweep({});
   const { texts } = story.machine.files;
   story.mustAdd(c1, everything);
   const file = random.pick([pathOf(c1), pathOf(c1), "/var/lib/cni/ib-sriov/.vf/0000:01:10.0"]);

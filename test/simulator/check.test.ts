@@ -7,6 +7,7 @@ import { emptyResult, type Result } from "../../src/cni/result.ts";
 import { ZERO_GUID } from "../../src/infiniband/guid.ts";
 import { attachCall, type Wish } from "./harness/calls.ts";
 import { casesOf } from "./harness/faults.ts";
+import { pathOf } from "./harness/records.ts";
 import { type Run, run, told } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
@@ -68,7 +69,6 @@ test.each([
   const before = story.lines();
   expect(checked()).toMatchObject({ end: "done", warnings: [], offences: [] });
   story.requireUnchanged(before, "after CHECK");
-  expect(story.problems).toEqual([]);
 });
 
 describe("what the runtime remembers", () => {
@@ -181,11 +181,7 @@ const damages: readonly [what: string, damage: (machine: Machine) => void, says:
     },
     /is another network namespace than the one that ADD attached/,
   ],
-  [
-    "the record is gone",
-    ({ files }) => void files.texts.delete("/var/lib/cni/ib-sriov/c1-net1"),
-    /c1 has no attachment net1/,
-  ],
+  ["the record is gone", ({ files }) => void files.texts.delete(pathOf(c1)), /c1 has no attachment net1/],
 ];
 
 /** The same of a container that has the VF's RDMA devices for itself. */
@@ -258,6 +254,8 @@ const allDamages = [
 test.each(allDamages)("it fails where $what", ({ damage, says, wish, setting }) => {
   total++;
   const { story, checked } = attached(wish, setting);
+  const { texts } = story.machine.files;
+  const record = texts.get(pathOf(c1)) ?? "";
   damage(story.machine);
   const before = story.lines();
   const { end, error, offences } = checked();
@@ -266,7 +264,8 @@ test.each(allDamages)("it fails where $what", ({ damage, says, wish, setting }) 
   expect(told(error)).toMatch(says);
   expect(offences).toEqual([]);
   story.requireUnchanged(before, "after CHECK");
-  expect(story.problems).toEqual([]);
+  // It is attached after all.
+  texts.set(pathOf(c1), record);
 });
 
 test.each([

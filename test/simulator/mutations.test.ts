@@ -128,7 +128,7 @@ describe("the suite notices when one change is left out", () => {
   });
 
   test.each(cases)("of $name", ({ setting, wish, ...left }) => {
-    const story = new Story(setting);
+    const story = Story.ofSweep(setting);
     if ("added" in left) {
       const { end } = story.add(c1, wish, without(left.added));
       expect(end === "failed" || story.problems.length > 0).toBe(true);

@@ -6,9 +6,10 @@ import { pfGuid } from "../model/bus.ts";
 import type { Vf } from "../model/functions.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Pod, Wish } from "./calls.ts";
+import { type OriginalsByVf, originalsOf } from "./originals.ts";
 import { recordOf } from "./records.ts";
 import type { Run } from "./run.ts";
-import { originalsOf, type Setting, wholePf } from "./world.ts";
+import { type Setting, wholePf } from "./world.ts";
 
 /** Are namespace and VF of its attachment still those that ADD found? */
 export function isThere(machine: Machine, pod: Pod): boolean {
@@ -19,17 +20,32 @@ export function isThere(machine: Machine, pod: Pod): boolean {
   return machine.paths.has(pod.netns) && isSame;
 }
 
+/** What an attachment of a node depends on, apart from what was asked for. */
+export interface Expectations {
+  readonly setting: Setting;
+  readonly originals: OriginalsByVf;
+  /** The GUID that "auto" gives a VF that has none; undefined: the first one that is derived for the VF. */
+  readonly autoGuid: Guid | undefined;
+}
+
 /** What is wrong with an attachment that ADD says is made. */
-export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, setting: Setting): string[] {
+export function flaws(
+  machine: Machine,
+  pod: Pod,
+  wish: Wish,
+  { result }: Run,
+  expectations: Expectations,
+): string[] {
+  const { setting, originals, autoGuid } = expectations;
   if (wish.vf === wholePf) return wholeFlaws(machine, pod, wish, result);
-  if (setting.vfio === true) return vfioFlaws(machine, pod, wish, result, setting);
-  if (setting.rdmaOnly === true) return rdmaOnlyFlaws(machine, pod, wish, result, setting);
+  if (setting.vfio === true) return vfioFlaws(machine, pod, wish, result, expectations);
+  if (setting.rdmaOnly === true) return rdmaOnlyFlaws(machine, pod, wish, result, expectations);
   const namespace = machine.paths.get(pod.netns);
   const netdev = namespace?.named(pod.ifname)?.[1];
   const vf = machine.bus.vfs.get(wish.vf);
   if (namespace === undefined || netdev === undefined || vf?.probed === undefined)
     return ["the pod has no interface"];
-  const before = originalsOf(setting, vf);
+  const before = originalsOf(originals, vf);
   const holder = `${pod.containerId} ${pod.ifname}`;
   const held = [...machine.leases.leases].filter(([, each]) => each === holder).length;
   const own = result?.interfaces.at(-1);
@@ -43,8 +59,8 @@ export function flaws(machine: Machine, pod: Pod, wish: Wish, { result }: Run, s
     ["MTU", netdev.mtu, mtu],
     ["carrier", wish.carrierTime === undefined || netdev.carrier, true],
     ["alternative names", netdev.altnames.join(), ""],
-    ["port GUID", portGuidOf(netdev.kind.address), guidOf(wish, vf, before.port)],
-    ["node GUID", vf.probed.nodeGuid, guidOf(wish, vf, before.node)],
+    ["port GUID", portGuidOf(netdev.kind.address), guidOf(wish, vf, before.port, autoGuid)],
+    ["node GUID", vf.probed.nodeGuid, guidOf(wish, vf, before.node, autoGuid)],
     ["RDMA devices elsewhere", vf.probed.devices.filter(({ where }) => where !== home).length, 0],
     ["RDMA device", vf.probed.devices[0]?.name, before.rdma ?? vf.probed.devices[0]?.name],
     ["link state", vf.linkState, wish.linkState ?? before.linkState],
@@ -71,16 +87,16 @@ function vfioFlaws(
   pod: Pod,
   wish: Wish,
   result: Run["result"],
-  setting: Setting,
+  { originals, autoGuid }: Expectations,
 ): string[] {
   const vf = machine.bus.vf(wish.vf, "look at it");
-  const before = originalsOf(setting, vf);
+  const before = originalsOf(originals, vf);
   return untrue(
     [
       ["driver", vf.probed?.driver, "vfio-pci"],
-      ["node GUID on file", vf.adminNodeGuid, guidOf(wish, vf, before.node)],
-      ["port GUID on file", vf.adminPortGuid, guidOf(wish, vf, before.port)],
-      ...withoutInterface(machine, pod, wish, result, setting),
+      ["node GUID on file", vf.adminNodeGuid, guidOf(wish, vf, before.node, autoGuid)],
+      ["port GUID on file", vf.adminPortGuid, guidOf(wish, vf, before.port, autoGuid)],
+      ...withoutInterface(machine, pod, wish, result, originals),
     ],
     pod,
   );
@@ -100,19 +116,19 @@ function rdmaOnlyFlaws(
   pod: Pod,
   wish: Wish,
   result: Run["result"],
-  setting: Setting,
+  { originals, autoGuid }: Expectations,
 ): string[] {
   const vf = machine.bus.vf(wish.vf, "look at it");
-  const before = originalsOf(setting, vf);
+  const before = originalsOf(originals, vf);
   const home = wish.rdmaIsolation === true ? machine.paths.get(pod.netns) : machine.host;
   const devices = vf.probed?.devices ?? [];
   return untrue(
     [
-      ["node GUID", vf.probed?.nodeGuid, guidOf(wish, vf, before.node)],
-      ["port GUID", vf.probed?.portGuid, guidOf(wish, vf, before.port)],
+      ["node GUID", vf.probed?.nodeGuid, guidOf(wish, vf, before.node, autoGuid)],
+      ["port GUID", vf.probed?.portGuid, guidOf(wish, vf, before.port, autoGuid)],
       ["RDMA devices elsewhere", devices.filter(({ where }) => where !== home).length, 0],
       ["RDMA device", devices[0]?.name, before.rdma ?? devices[0]?.name],
-      ...withoutInterface(machine, pod, wish, result, setting),
+      ...withoutInterface(machine, pod, wish, result, originals),
     ],
     pod,
   );
@@ -124,11 +140,11 @@ function withoutInterface(
   pod: Pod,
   wish: Wish,
   result: Run["result"],
-  setting: Setting,
+  originals: OriginalsByVf,
 ): Facts {
   const vf = machine.bus.vf(wish.vf, "look at it");
   return [
-    ["link state", vf.linkState, wish.linkState ?? originalsOf(setting, vf).linkState],
+    ["link state", vf.linkState, wish.linkState ?? originalsOf(originals, vf).linkState],
     ...nothingInPod(machine, pod, wish, result),
   ];
 }
@@ -159,7 +175,8 @@ function namedIn({ files }: Machine, { deviceInfo }: Wish, otherwise: string): u
 }
 
 /** The GUID that the container must have. */
-function guidOf({ guid }: Wish, vf: Vf, own: Guid): Guid | undefined {
+function guidOf({ guid }: Wish, vf: Vf, own: Guid, autoGuid: Guid | undefined): Guid | undefined {
   if (guid !== "auto") return guid ?? own;
+  if (autoGuid !== undefined) return autoGuid;
   return isUsableGuid(own) ? own : derivedGuid(pfGuid, vf.index);
 }

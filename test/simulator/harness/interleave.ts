@@ -20,8 +20,8 @@ export interface Interleaving {
 /** Runs the verb once for each of its calls, with the other thing just before that call. */
 export function interleave(interleaving: Interleaving): Findings {
   const { name, setting, arrange, verb, meanwhile, afterwards } = interleaving;
-  const begin = (before?: readonly string[]) => {
-    const story = new Story(setting, before);
+  const begin = (first?: Story) => {
+    const story = Story.ofSweep(setting, first);
     arrange?.(story);
     return story;
   };
@@ -29,7 +29,7 @@ export function interleave(interleaving: Interleaving): Findings {
   const calls = verb(first).crossings;
   const problems: string[] = [];
   for (const { at, call, subject } of calls) {
-    const story = begin(first.before);
+    const story = begin(first);
     let other: Run | undefined;
     const ran = verb(story, (crossing) => {
       if (crossing.at === at) other = meanwhile(story);

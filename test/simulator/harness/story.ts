@@ -1,17 +1,20 @@
 import { releaseOwed } from "../../../src/attachment/owed-leases.ts";
 import type { AttachmentName } from "../../../src/attachment/record.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
+import type { Guid } from "../../../src/infiniband/guid.ts";
 import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
 import { addressesWithoutLease } from "./addresses.ts";
 import { flaws, isThere } from "./attached.ts";
 import type { Pod, Wish } from "./calls.ts";
+import { type OriginalsByVf, originalsIn } from "./originals.ts";
 import { other, otherAttachment } from "./other.ts";
-import { doubleOwners, recordsOf } from "./records.ts";
+import { doubleOwners, pathOf, recordsOf } from "./records.ts";
 import { add, del, gc, gcOfAll, provisionOne, type Run, releaseOf, run, told } from "./run.ts";
 import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
 import { stateDirectory } from "./state.ts";
+import { judgeAtTeardown } from "./teardown.ts";
 import { c1, freshGuid, freshVf, makeWorld, type Setting, vf } from "./world.ts";
 
 /** How often a DEL that fails may be tried again, without faults. */
@@ -20,26 +23,63 @@ const MOST_DELS = 3;
 /** What can be lost and no promise is broken. */
 export type Forgivable = "attributes" | "link state" | "GUIDs on file" | "derived GUID";
 
-/** What happens on one node, and what of it must not. */
+/**
+ * What happens on one node, and what of it must not.
+ *
+ * The teardown of the test that makes a story fails the test if the story has problems, or if nothing is attached and the
+ * node is not as before. A test about a complaint names it with {@link expectProblems}.
+ */
 export class Story {
   readonly machine: Machine;
   /** What the node was like before anything happened. */
   before: readonly string[];
+  /** What its VFs were like. */
+  originals: OriginalsByVf;
+  /** See {@link Expectations}; for the tests that know it to be another one. */
+  autoGuid: Guid | undefined;
   /** What was wrong, in words. */
   readonly problems: string[] = [];
+  expectedProblems: readonly unknown[] = [];
+  /** What the node was like before any event. */
+  readonly initial: Pick<Story, "before" | "originals">;
+  readonly #events: ((machine: Machine) => void)[] = [];
   #other: readonly unknown[];
   readonly #deleted: string[] = [];
   /** What DESIGN.md allows to be lost, see {@link forgive}. */
   readonly #forgiven = new Set<Forgivable>();
 
-  /** @param before what such a node is like, where that is known. */
+  /** @param sweep makes a story whose problems the caller reports, see {@link Story.ofSweep}. */
   constructor(
     readonly setting: Setting,
-    before?: readonly string[],
+    sweep?: { readonly first: Story | undefined },
   ) {
     this.machine = makeWorld(setting);
-    this.before = before ?? snapshot(this.machine);
+    this.initial = sweep?.first?.initial ?? {
+      before: snapshot(this.machine),
+      originals: originalsIn(this.machine),
+    };
+    this.before = this.initial.before;
+    this.originals = this.initial.originals;
     this.#other = otherAttachment(this.machine);
+    if (sweep === undefined) judgeAtTeardown(this);
+  }
+
+  /**
+   * Returns a story of a sweep, which reads the problems itself and reports each with its case: the teardown of the test
+   * does not look at it.
+   * @param first of the sweep, which has read already what such a node is like.
+   */
+  static ofSweep(setting: Setting, first?: Story): Story {
+    return new Story(setting, { first });
+  }
+
+  /**
+   * States the problems that the test is about, all of them and in their order. The teardown fails the test if the problems
+   * differ.
+   * @param problems texts, or matchers of vitest.
+   */
+  expectProblems(...problems: readonly unknown[]): void {
+    this.expectedProblems = problems;
   }
 
   /** ADD. One that says that it is done must be. */
@@ -98,13 +138,15 @@ export class Story {
 
   /**
    * Something happens to the node that nobody puts back: from now on "before" is what a node is like to which
-   * nothing else has happened.
+   * nothing but such events has happened.
    */
   happens(event: (machine: Machine) => void): void {
+    this.#events.push(event);
     const twin = makeWorld(this.setting);
-    event(twin);
+    for (const each of this.#events) each(twin);
     twin.time.settle();
     this.before = snapshot(twin);
+    this.originals = originalsIn(twin);
     event(this.machine);
     this.#other = otherAttachment(this.machine);
   }
@@ -143,7 +185,7 @@ export class Story {
   }
 
   requireAttached(pod: Pod, wish: Wish, ran: Run): void {
-    const found = flaws(this.machine, pod, wish, ran, this.setting);
+    const found = flaws(this.machine, pod, wish, ran, this);
     this.problems.push(
       ...found
         .filter((flaw) => !(this.#forgiven.has("link state") && flaw.startsWith("link state")))
@@ -173,6 +215,21 @@ export class Story {
     const changed = difference(kept(this.before), kept(this.lines()));
     if (changed.length > 0)
       this.problems.push(`${when} the node is not as before:\n    ${changed.join("\n    ")}`);
+  }
+
+  /** If nothing is attached, the node is as before: the last check of each story, at the test's teardown. */
+  requireAsBeforeIfFree(): void {
+    if (this.#attachments().length > 0) return;
+    this.settleOwed();
+    this.requireAsBefore("at the end of the test");
+  }
+
+  /** Paths of all records and cache files except the other container's. */
+  #attachments(): string[] {
+    const own = (path: string) => path.startsWith(`${stateDirectory}/`) && path !== pathOf(other);
+    const isRecord = (path: string) =>
+      !path.startsWith(`${stateDirectory}/.`) || path.startsWith(`${stateDirectory}/.x/`);
+    return [...this.machine.files.texts.keys()].filter((path) => own(path) && isRecord(path));
   }
 
   /** Nothing has changed since these lines. */

@@ -58,7 +58,7 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
   const all: (Case | undefined)[] = [undefined, ...cases];
   for (const each of all) {
     for (const followUp of followUps) {
-      const story = begin(scenario, first.before);
+      const story = begin(scenario, first);
       runCase(scenario, story, each, followUp);
       const name = `${scenario.name} | ${each?.name ?? "no fault"} | ${followUp.name}`;
       problems.push(...story.problems.map((problem) => `${name}: ${problem}`));
@@ -71,8 +71,8 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
 /** What a failed ADD says where it could not clean up. */
 const notPutBack = "could not be put back";
 
-function begin({ setting, arrange }: Scenario, before?: readonly string[]): Story {
-  const story = new Story(setting, before);
+function begin({ setting, arrange }: Scenario, first?: Story): Story {
+  const story = Story.ofSweep(setting, first);
   arrange?.(story);
   return story;
 }

@@ -1,5 +1,5 @@
 import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
-import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
+import type { Guid } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
 import { FIRST_INODE, pfGuid } from "../model/bus.ts";
 import { parentOf } from "../model/files.ts";
@@ -8,7 +8,7 @@ import { Machine } from "../model/machine.ts";
 import { virtual } from "../model/netdev.ts";
 import { type Pod, pluginPath } from "./calls.ts";
 import { attachOther, otherVf } from "./other.ts";
-import { addPod, driver, mtu, prepareVf } from "./prepare.ts";
+import { addPod, driver, prepareVf } from "./prepare.ts";
 
 /** The PF of the VFs. */
 export const pf = "0000:01:00.0";
@@ -133,13 +133,4 @@ function apply(setting: Setting, machine: Machine): void {
 /** Is it one of those that were there at first? */
 export function isFirst(vf: Vf | undefined): boolean {
   return vf !== undefined && Number(vf.incarnation) < FIRST_INODE + vfs.length;
-}
-
-/** What a VF of such a node is like before; one that was made anew is like one that was never given anything. */
-export function originalsOf(setting: Setting, target: Vf) {
-  if (target.pci === freshVf || !isFirst(target))
-    return { node: ZERO_GUID, port: ZERO_GUID, mtu: 2044, linkState: "auto", rdma: undefined } as const;
-  const linkState = setting.vfConfigUnreadable === true ? "auto" : "disable";
-  const rdma = naming.name;
-  return { node: setting.guid ?? nodeGuid, port: setting.guid ?? portGuid, mtu, linkState, rdma } as const;
 }

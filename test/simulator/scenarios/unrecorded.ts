@@ -1,10 +1,11 @@
 // DEL where the record is lost: what can be told from the call alone is done, see DESIGN.md, "No record".
 import { killedAfter } from "../harness/faults.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
+import { originalsOf } from "../harness/originals.ts";
 import { pathOf } from "../harness/records.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, originalsOf } from "../harness/world.ts";
+import { c1, c2 } from "../harness/world.ts";
 import { contrary, everything, type Wanted, wishes } from "./wishes.ts";
 
 const record = pathOf(c1);
@@ -101,7 +102,7 @@ const thenHome: FollowUp = {
     // Its GUID is left, since nobody knows what it was.
     const vf = machine.bus.vf(wish.vf, "look at its GUID");
     const guid = vf.probed?.portGuid;
-    if (guid !== wish.guid && guid !== originalsOf(story.setting, vf).port)
+    if (guid !== wish.guid && guid !== originalsOf(story.originals, vf).port)
       problems.push(`the port GUID is ${guid}`);
     story.mustDel(pod, wish);
     story.requireUnchanged(before, "after another DEL");
