@@ -20,8 +20,9 @@ const referenceLock = `${referenceDirectory}/cni.lock`;
 const unmakeable = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
 
 /**
- * The locks of one call, always taken in this order: the VF's for the whole call, then, for as long as a
- * rebind takes, the node's and the Go plugin's. Never held while waiting for an IPAM plugin: those two.
+ * The locks of one call, always taken in this order: the VF's for the whole call, then the node's and the Go plugin's,
+ * until a rebind or a move of an RDMA device has given out its numbers. These two are never held while an IPAM plugin
+ * or a netdev is waited for.
  */
 export class Locks {
   private heldVf: Lock | undefined;

@@ -78,6 +78,34 @@ test("a netdev that never comes: ADD gives up, and DEL restores when it can", ()
     await node.del("a", kept);
   }));
 
+test("a netdev that never comes does not delay another VF's ADD", () =>
+  node.unchanged(async () => {
+    const first = network(vf, { guid });
+    const second = network(other, { guid: "02:00:00:00:00:00:00:78" });
+    const parameter = "/sys/module/vhca/parameters/no_netdev";
+    const device = `/sys/bus/pci/devices/${vf}`;
+    // In one script, because between two of them the guest's clock runs on to the first ADD's deadline. The kernel has
+    // asked ib_umad, which was loaded last, after IPoIB has failed.
+    const [firstEnds, secondEnds] = (
+      await node.shell(`echo 1 >${parameter}
+        { { ${commandLine(plugin, { command: "ADD", netns: "a", config: first })}; } >/dev/null || true
+          cat /proc/uptime >/tmp/first; } &
+        until grep -qs 0200:0000:0000:0077 ${device}/infiniband/*/node_guid && [ -d ${device}/infiniband_mad ]
+        do sleep 0.01; done
+        echo 0 >${parameter}
+        ${commandLine(plugin, { command: "ADD", container: "c2", netns: "b", config: second })} >/dev/null
+        cat /proc/uptime >/tmp/second
+        wait
+        cat /tmp/first /tmp/second`)
+    )
+      .trim()
+      .split("\n")
+      .map((line) => Number(line.split(" ")[0]));
+    expect(secondEnds).toBeLessThan((firstEnds ?? 0) - 5);
+    await node.del("b", second, { container: "c2" });
+    await node.del("a", first);
+  }));
+
 test("a netdev that comes later than ADD waits for it: DEL restores", () =>
   node.unchanged(async () => {
     const late = (ms: number) => node.shell(`echo ${ms} >/sys/module/vhca/parameters/late_ms`);

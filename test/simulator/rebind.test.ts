@@ -3,13 +3,15 @@ import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { ALL_ONES_GUID } from "../../src/infiniband/guid.ts";
 import { guid } from "../support/records.ts";
+import type { Wish } from "./harness/calls.ts";
 import { killedAfter } from "./harness/faults.ts";
-import type { Run } from "./harness/run.ts";
+import { type Run, told } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
 import { c1, c2, c3, freshVf, vf } from "./harness/world.ts";
 import { virtual } from "./model/netdev.ts";
 import { Refusal } from "./model/refusal.ts";
 import type { Fault } from "./node/gate.ts";
+import { isolated } from "./scenarios/isolation.ts";
 import { everything, wantedGuid } from "./scenarios/wishes.ts";
 
 const rebinds = ({ crossings }: Run) => crossings.filter(({ call }) => call === "functions.bind").length;
@@ -49,6 +51,93 @@ describe("a VF is not bound anew", () => {
     story.settleOwed();
     story.requireAsBefore("after DEL");
   });
+});
+
+describe("another VF's ADD, while a call waits after a rebind or a move,", () => {
+  const theirs = { vf: freshVf, guid: guid("02:00:00:00:00:00:00:78"), patience: 50 };
+
+  /** Runs a verb; another ADD comes when the verb waits for the first time after a call. */
+  function interrupted(
+    story: Story,
+    call: string,
+    verb: (fault: Fault) => Run,
+    wish: Wish = theirs,
+  ): { ran: Run; other: Run | undefined } {
+    let isCalled = false;
+    let other: Run | undefined;
+    const ran = verb((crossing) => {
+      if (crossing.call === call) isCalled = true;
+      if (!isCalled || crossing.call !== "watch.wait" || other !== undefined) return undefined;
+      // Only the first VF is late.
+      Object.assign(story.machine.bus, { registrationTime: 0, rdmaTime: 0 });
+      other = story.add(c2, wish);
+      return undefined;
+    });
+    return { ran, other };
+  }
+
+  test("is not delayed by an ADD that waits for the netdev", () => {
+    const story = new Story({ lateNetdev: 5_000 });
+    const { ran, other } = interrupted(story, "functions.bind", (fault) => story.add(c1, everything, fault));
+    expect([ran.end, other?.end]).toEqual(["done", "done"]);
+    story.mustDel(c1, everything);
+    story.mustDel(c2, theirs);
+    story.requireAsBefore("after both DELs");
+    expect(story.problems).toEqual([]);
+  });
+
+  test("is not delayed by a DEL that waits for the netdev", () => {
+    const story = new Story({});
+    story.mustAdd(c1, everything);
+    story.machine.bus.registrationTime = 5_000;
+    const { ran, other } = interrupted(story, "functions.bind", (fault) => story.del(c1, everything, fault));
+    expect([ran.end, other?.end]).toEqual(["done", "done"]);
+    story.mustDel(c2, theirs);
+    story.requireAsBefore("after both DELs");
+    expect(story.problems).toEqual([]);
+  });
+
+  test("is not delayed by an ADD that waits for a netdev which a moved RDMA device does not get", () => {
+    const story = new Story({ rdma: "exclusive", guid: wantedGuid });
+    const { ran, other } = interrupted(story, "rdma.move", (fault) =>
+      story.add(c1, isolated, (crossing, process) => {
+        if (crossing.call === "rdma.move") story.machine.bus.withoutNetdev.add(vf);
+        return fault(crossing, process);
+      }),
+    );
+    expect([ran.end, other?.end]).toEqual(["failed", "done"]);
+    expect(told(ran.error)).toContain("has no netdev any more since its RDMA device was moved");
+  });
+
+  test("waits until the first VF's files below /dev/infiniband are back, which would get its numbers", () => {
+    const story = new Story({ lateRdma: 5_000 });
+    const { ran, other } = interrupted(story, "functions.bind", (fault) => story.add(c1, everything, fault));
+    expect([ran.end, other?.end]).toEqual(["done", "failed"]);
+    expect(other?.error).toMatchObject({
+      code: codes.tryAgain,
+      message: expect.stringContaining("the node's RDMA devices is busy"),
+    });
+    story.mustDel(c1, everything);
+    story.requireAsBefore("after DEL");
+    expect(story.problems).toEqual([]);
+  });
+});
+
+test("files below /dev/infiniband that do not come back, as ib_uverbs was unloaded, are waited for 1 s at most", () => {
+  const story = new Story({});
+  story.mustAdd(c1, everything);
+  story.machine.bus.rdma.hasFiles = false;
+  const times: number[] = [];
+  const ran = story.del(c1, everything, ({ call, subject }) => {
+    const isOfNode = subject.endsWith("/.node") && ["lock.acquire", "lock.release"].includes(call);
+    if (isOfNode) times.push(story.machine.time.now);
+    return undefined;
+  });
+  expect(ran).toMatchObject({ end: "done", warnings: [expect.stringContaining("had uverbs")] });
+  const [taken = 0, released = 0] = times;
+  expect(times).toHaveLength(2);
+  expect(released - taken).toBeGreaterThan(1_000);
+  expect(released - taken).toBeLessThan(1_500);
 });
 
 test("a VF that had no GUID has all-ones afterwards: for zero the SR-IOV Network Operator drains the node", () => {

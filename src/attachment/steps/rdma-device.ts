@@ -19,8 +19,7 @@ export const rdmaDevice: Step = {
 
   apply(attachment) {
     if (attachment.record.wanted.rdmaIsolation !== true) return;
-    const pod = living(attachment);
-    attachment.locks.whileNodeIsLocked(attachment.deadline, () => moveToPod(attachment, pod));
+    moveToPod(attachment, living(attachment));
   },
 
   undo(attachment) {
@@ -45,21 +44,26 @@ export const rdmaDevice: Step = {
   },
 };
 
-/** Moves all of them. Where one cannot be moved, undo takes back those that were. */
+/**
+ * Moves all of them. Where one cannot be moved, undo takes back those that were. The node's lock is held for the moves
+ * only: the files below /dev/infiniband are there again when a move returns, and a netdev is not waited for under it.
+ */
 function moveToPod(attachment: Attaching, pod: Namespace): void {
-  const { node, record, deadline } = attachment;
+  const { node, record, locks, deadline } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
   const watch = node.links.watch(host, "links");
   try {
-    const names = node.functions.rdmaDevices(pci);
-    const devices = node.rdma.devices(host).filter(({ name }) => names.includes(name));
-    if (devices.length === 0) throw new CniError(codes.node, `VF ${pci} has no RDMA device on the host`);
-    for (const { index, name } of devices) {
-      attempt(`move RDMA device ${name} of VF ${pci} to ${record.netns}`, () =>
-        node.rdma.move(host, index, pod),
-      );
-    }
+    locks.whileNodeIsLocked(deadline, () => {
+      const names = node.functions.rdmaDevices(pci);
+      const devices = node.rdma.devices(host).filter(({ name }) => names.includes(name));
+      if (devices.length === 0) throw new CniError(codes.node, `VF ${pci} has no RDMA device on the host`);
+      for (const { index, name } of devices) {
+        attempt(`move RDMA device ${name} of VF ${pci} to ${record.netns}`, () =>
+          node.rdma.move(host, index, pod),
+        );
+      }
+    });
     requireSameFiles(attachment);
     if (record.mode === "rdma") return;
     const seen = waitFor(watch, Math.min(node.clock.now() + registration, deadline), () =>

@@ -51,8 +51,10 @@ export interface Setting {
   readonly withoutRun?: boolean;
   /** The kernel renames a netdev that is up, as from Linux 6.2 on. */
   readonly renamesUp?: boolean;
-  /** A netdev appears that many ms after the probe. */
+  /** A netdev appears that many ms after its RDMA device. */
   readonly lateNetdev?: number;
+  /** RDMA devices, and with them netdevs, appear that many ms after the probe. */
+  readonly lateRdma?: number;
   /** The subnet manager puts the VF's port into a partition, so long from now, ms. */
   readonly partition?: { readonly pkey: number; readonly delay: number };
   /** The VF has no netdev. */
@@ -115,6 +117,7 @@ function apply(setting: Setting, machine: Machine): void {
   machine.vfConfigReadable = setting.vfConfigUnreadable !== true;
   machine.renameNeedsDown = setting.renamesUp !== true;
   bus.registrationTime = setting.lateNetdev ?? 0;
+  bus.rdmaTime = setting.lateRdma ?? 0;
   const { partition } = setting;
   if (partition !== undefined)
     machine.time.after(partition.delay, () => {

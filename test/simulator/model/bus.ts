@@ -24,8 +24,10 @@ export class Bus {
   readonly rdma = new Rdma();
   /** How many RDMA devices a function has. */
   rdmaDevices = 1;
-  /** How long after the probe a VF's netdev appears, ms. */
+  /** How long after its RDMA device a VF's netdev appears, ms. */
   registrationTime = 0;
+  /** How long after the probe a VF's RDMA devices appear, ms. */
+  rdmaTime = 0;
   /** VFs that IPoIB makes no netdev for. */
   readonly withoutNetdev = new Set<string>();
   /** Does the firmware take GUIDs without ever passing them on to the VF? */
@@ -120,21 +122,20 @@ export class Bus {
 
   #probe(vf: Vf, driver: string): void {
     const guids = this.dropsGuids ? this.#latchedBy(vf) : vf;
-    const probed = {
-      driver,
-      nodeGuid: guids.adminNodeGuid,
-      portGuid: guids.adminPortGuid,
-      devices: Array.from({ length: this.rdmaDevices }, () => this.rdma.register(vf.pci, this.host)),
-    };
+    const devices: RdmaDevice[] = [];
+    const probed = { driver, nodeGuid: guids.adminNodeGuid, portGuid: guids.adminPortGuid, devices };
     vf.probed = probed;
-    probed.devices.forEach(this.registered);
     this.#latched.set(vf, { adminNodeGuid: probed.nodeGuid, adminPortGuid: probed.portGuid });
-    const register = () => {
-      // One that is late belongs to the probe that made it, and to no later one.
-      if (vf.probed === probed) this.#addNetdev(vf.pci, probed, this.host);
+    // What is late belongs to the probe that made it, and to no later one.
+    const later = (time: number, register: () => void) => {
+      if (time === 0) register();
+      else this.timeline.after(time, () => vf.probed === probed && register());
     };
-    if (this.registrationTime === 0) register();
-    else this.timeline.after(this.registrationTime, register);
+    later(this.rdmaTime, () => {
+      for (let i = 0; i < this.rdmaDevices; i++) devices.push(this.rdma.register(vf.pci, this.host));
+      devices.forEach(this.registered);
+      later(this.registrationTime, () => this.#addNetdev(vf.pci, probed, this.host));
+    });
   }
 
   /**

@@ -8,6 +8,8 @@ export class RdmaDevice {
   umad = 0;
   /** Is it on its way from one namespace to another, and to be seen in neither? */
   isMoving = false;
+  /** Were ib_uverbs and ib_umad loaded when it appeared? */
+  hasFiles = true;
 
   constructor(
     readonly index: number,
@@ -18,7 +20,7 @@ export class RdmaDevice {
   ) {}
 
   get files(): string[] {
-    return this.isMoving ? [] : [`uverbs${this.uverbs}`, `umad${this.umad}`];
+    return this.isMoving || !this.hasFiles ? [] : [`uverbs${this.uverbs}`, `umad${this.umad}`];
   }
 }
 
@@ -28,6 +30,8 @@ export class Rdma {
   exclusive = false;
   /** Is an IPoIB netdev made in the namespace of its RDMA device, as since Linux 6.17, or in the initial one? */
   ipoibFollows = false;
+  /** Are ib_uverbs and ib_umad loaded, which make files below /dev/infiniband for a device that appears? */
+  hasFiles = true;
   /** Counts what a watch of devices sees. */
   changes = 0;
   readonly #devices = new Set<RdmaDevice>();
@@ -37,6 +41,7 @@ export class Rdma {
   register(pci: string, where: Netns): RdmaDevice {
     const name = `mlx5_${lowestFree((number) => this.named(`mlx5_${number}`) !== undefined)}`;
     const device = new RdmaDevice(this.#lastIndex++, pci, name, where);
+    device.hasFiles = this.hasFiles;
     this.#number(device);
     return device;
   }
