@@ -23,8 +23,12 @@ export function openContainer(node: Node, netns: string, ownAllowed: boolean): N
  * @throws {CniError} where the namespace is the one that we run in.
  */
 export function requireOtherNetns(node: Node, namespace: Namespace | undefined): void {
-  if (namespace === undefined) return;
-  if (namespace.cookie === node.namespaces.host.cookie) throw ownNetnsError(namespace.path);
+  if (namespace !== undefined && isOwnNetns(node, namespace)) throw ownNetnsError(namespace.path);
+}
+
+/** Reports whether a namespace is the one that this process runs in, where the host's VFs are (CNI_NETNS_OVERRIDE). */
+export function isOwnNetns(node: Node, namespace: Namespace): boolean {
+  return namespace.cookie === node.namespaces.host.cookie;
 }
 
 /** The namespace that the record's attachment went to; undefined where it is gone. */

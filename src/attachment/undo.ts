@@ -1,6 +1,7 @@
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Attachment, Step } from "./attachment.ts";
+import { isOwnNetns } from "./container.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { neededOf, stepsOf } from "./steps/all-steps.ts";
 import { deviceInfo } from "./steps/device-info.ts";
@@ -73,8 +74,10 @@ function requireGone(attachment: Attachment): void {
 }
 
 /** A namespace that cannot be seen any more can have the netdev, if there is one, as long as the host has not. */
-function mayBeCarried({ node, pod, record }: Attachment): boolean {
+function mayBeCarried({ node, pod, record, home }: Attachment): boolean {
   const { pci } = record.vf;
+  // In our own namespace the netdev is where it was: only that a rebind has made it tells that it carries nothing.
+  if (pod !== undefined && isOwnNetns(node, pod)) return home === undefined;
   if (pod !== undefined) return node.links.ofFunction(pod, pci).length > 0;
   return netdevOf(node, node.namespaces.host, pci) === undefined && node.functions.hasNetdev(pci);
 }

@@ -51,6 +51,24 @@ describe("host-local", () => {
       await node.shell("ip netns del off");
     }));
 
+  test.each([
+    ["with the GUID that the VF has", {}],
+    ["with another GUID", { guid: one }],
+  ])(
+    "gives an address in the plugin's own namespace (CNI_NETNS_OVERRIDE), %s; DEL takes it away",
+    (_, more) =>
+      node.unchanged(async () => {
+        const routes = [{ dst: "10.9.0.0/16" }];
+        const config = network(first, { ...more, ipam: hostLocal(["10.1.0.0/24"], { routes }) });
+        const own = "/proc/1/ns/net";
+        const environment = { CNI_NETNS_OVERRIDE: "true" };
+        const result = await node.add(own, config, { environment });
+        expect(await node.shell("ip -4 address show dev net1")).toContain(result.ips?.[0]?.address);
+        expect(await node.shell("ip route show dev net1")).toContain("10.9.0.0/16");
+        await node.del(own, config, { environment });
+      }),
+  );
+
   test("gives both, and routes", () =>
     node.unchanged(async () => {
       const routes = [{ dst: "10.9.0.0/16" }, { dst: "fd09::/48" }, { dst: "10.8.0.0/16", gw: "10.1.0.9" }];

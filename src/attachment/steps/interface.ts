@@ -4,6 +4,7 @@ import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { Attaching, Attachment, Step } from "../attachment.ts";
+import { isOwnNetns } from "../container.ts";
 import { attempt } from "../failure.ts";
 import { ownResult } from "../own-result.ts";
 import { restoreRdmaNames } from "../rdma-names.ts";
@@ -35,8 +36,10 @@ export const netInterface: Step = {
     const there = pod === undefined ? [] : node.links.ofFunction(pod, pci);
     const link = there[0];
     // The container has made pkey children of it, which nobody could give back: a rebind ends them. And a kill of the
-    // process that binds the driver cuts the probe short: it is done again.
-    if (there.some((each) => each.child) || (link === undefined && !node.functions.hasNetdev(pci))) {
+    // process that binds the driver cuts the probe short: it is done again. In our own namespace nothing is moved, and
+    // so addresses, routes and settings would stay.
+    const isOwn = pod !== undefined && isOwnNetns(node, pod);
+    if (isOwn || there.some((each) => each.child) || (link === undefined && !node.functions.hasNetdev(pci))) {
       rebind(attachment);
       restoreRdmaNames(attachment);
     } else if (pod !== undefined && link !== undefined) {

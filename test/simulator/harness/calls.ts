@@ -31,6 +31,8 @@ export interface Wish extends Omit<Wanted, "guid" | "linkState"> {
   readonly rdmaOnly?: true;
   /** Subnets of host-local; none: no IPAM. */
   readonly subnets?: readonly string[];
+  /** May the pod's namespace be the host's (CNI_NETNS_OVERRIDE)? */
+  readonly ownNetnsAllowed?: boolean;
   /** Name of the network, if it is not "mynet". */
   readonly network?: string;
   readonly prevResult?: Result;
@@ -43,7 +45,7 @@ export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"])
   return {
     ...callOf(node, pod, wish, warn),
     netns: pod.netns,
-    ownNetnsAllowed: false,
+    ownNetnsAllowed: wish.ownNetnsAllowed === true,
     deviceID: wish.vf,
     vfioPciMode: wish.vfioPciMode,
     rdmaOnly: wish.rdmaOnly,
@@ -71,7 +73,7 @@ export function detachCall(
   const call = { ...callOf(node, pod, wish, warn), netns };
   return {
     ...call,
-    ownNetnsAllowed: false,
+    ownNetnsAllowed: wish.ownNetnsAllowed === true,
     deviceID: wish.vf,
     rdmaOnly: wish.rdmaOnly,
     ipam: wish.subnets === undefined ? undefined : ipamCallFor(call.name, netns ?? "", call),

@@ -64,11 +64,11 @@ export function linksOf(gate: Gate): Links {
       gate.change(
         "links.move",
         `${index} of ${source.label} to ${target.label} as ${name} ${JSON.stringify(wanted)}`,
-        () => set(gate, target, moveLink(source, index, target, name), wanted),
+        () => set(gate, target, move(gate, source, index, target, name), wanted),
         {
           nothing() {},
           "moved, not renamed": () => void changeNamespace(source, index, target, name),
-          "moved, not set": () => void moveLink(source, index, target, name),
+          "moved, not set": () => void move(gate, source, index, target, name),
         },
       );
     },
@@ -149,6 +149,13 @@ function describe(found: ReturnType<Netns["named"]>): Link | undefined {
 /** As the kernel lists a route, with what it has put in where nothing was said. */
 function asListed({ dst, gw, table = 254, priority }: Route): RouteState {
   return { dst, gw, table, priority: priority ?? (dst.includes(":") ? 1024 : 0) };
+}
+
+/** A move takes the netdev down, so that it can be renamed; but within one namespace nothing is moved. */
+function move({ machine }: Gate, from: Netns, index: number, to: Netns, name: string): number {
+  const netdev = from.require(index, `move link ${index}`);
+  if (from === to && netdev.name !== name) machine.requireRenamable(netdev);
+  return moveLink(from, index, to, name);
 }
 
 /** Down goes first, in a message of its own; then MTU, name and up, in one that stops at what fails. */
