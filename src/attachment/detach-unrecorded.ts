@@ -13,9 +13,9 @@ import { moveHome } from "./steps/interface.ts";
 
 /**
  * DEL of an attachment that nobody has written down: detached before, or made by another plugin, or its
- * record is damaged. What can be told from the call alone is done: the lease is released, the configured VF
- * comes home from the container unless it is somebody else's, and has a driver afterwards. Its GUID is left
- * as it is, since nobody knows what it was.
+ * record is damaged. What can be told from the call alone is done: the lease is released, and the configured VF
+ * comes home from the container unless it is somebody else's. Only if the VF's lock file names this attachment is the
+ * VF's driver bound. Its GUID is left as it is, since nobody knows what it was.
  * @param pod the container's namespace; undefined where it is gone, or was not named.
  * @param damaged the record that cannot be read; undefined where there is none at all.
  */
@@ -43,7 +43,8 @@ export function releaseLease(node: Node, call: DetachCall): void {
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
   if (pci === undefined || !isVirtual(node, pci)) return;
-  if (isInOrder(node, call, pci, pod) && !isNamed(lockNoteIn(state.vfNote(pci)).owner, call.name)) return;
+  const isNoted = isNamed(lockNoteIn(state.vfNote(pci)).owner, call.name);
+  if (!isNoted && !isInPod(node, pci, pod)) return;
   attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call, `DEL of container ${call.name.containerId}`);
   locks.acquireVf(pci);
@@ -63,17 +64,17 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
         moveHome(node, container, link, pci, "ib%d"),
       );
     }
-    if (!isProbed(node, call, pci)) bindLikePf(node, pci, locks, call.deadline);
-    if (isOurs) locks.disown();
+    if (!isOurs) return;
+    if (!isProbed(node, call, pci)) bindLikePf(node, call, pci, locks);
+    locks.disown();
   } finally {
     locks.release();
   }
 }
 
 /** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */
-function isInOrder(node: Node, call: DetachCall, pci: string, pod: Namespace | undefined): boolean {
-  if (pod !== undefined && hasRdma(node, pci, pod)) return false;
-  return straysIn(node, pci, pod).length === 0 && isProbed(node, call, pci);
+function isInPod(node: Node, pci: string, pod: Namespace | undefined): boolean {
+  return (pod !== undefined && hasRdma(node, pci, pod)) || straysIn(node, pci, pod).length > 0;
 }
 
 /** Has it a driver, and if that is one for InfiniBand, has the driver made a netdev, where there shall be one? (See interface.ts.) */
@@ -98,9 +99,14 @@ function driverOfPf(node: Node, pci: string): string | undefined {
   return node.functions.driver(node.functions.virtualFunction(pci).pf);
 }
 
-function bindLikePf(node: Node, pci: string, locks: Locks, deadline: number): void {
+function bindLikePf(node: Node, { deadline, warn }: DetachCall, pci: string, locks: Locks): void {
   const driver = driverOfPf(node, pci);
   if (driver === undefined) return;
+  const reserved = node.functions.driverOverride(pci);
+  if (reserved !== undefined && reserved !== driver) {
+    warn(`VF ${pci} stays without a driver: its driver_override is ${reserved}, not ${driver}`);
+    return;
+  }
   locks.whileNodeIsLocked(deadline, () =>
     attempt(`bind VF ${pci}, which has no driver or no netdev, to ${driver}`, () => {
       if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);

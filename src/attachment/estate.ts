@@ -14,6 +14,7 @@ import { guid } from "./steps/guid.ts";
 import { netInterface } from "./steps/interface.ts";
 import { linkState } from "./steps/link-state.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
+import { vfDriver } from "./vf-driver.ts";
 
 /** How many GUIDs of dead attachments a record keeps; each try that is killed before it sets its own can add one. */
 const mostLeft = 8;
@@ -42,7 +43,9 @@ export function estateOf(
   if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
   const { path, record } = stored;
   const current = isCurrent(node, record, vf.incarnation);
-  if (current && record.state === "complete") requireDead(node, record);
+  // A container whose VF another driver has does not have it any more, running or not.
+  if (current && record.state === "complete" && typeof vfDriver(node, record) === "string")
+    requireDead(node, record);
   return { path, record: current ? { ...record, vf } : record, current };
 }
 

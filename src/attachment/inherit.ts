@@ -9,7 +9,8 @@ import { parkLease } from "./owed-leases.ts";
 import { type AttachmentRecord, isNamed, type Originals, type Wanted } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
-import { combined, undoAll } from "./undo.ts";
+import { combined, undoAll, withdrawFrom } from "./undo.ts";
+import { externalDriver } from "./vf-driver.ts";
 
 /** What a new attachment of a VF takes over from a dead one. */
 export interface Inheritance {
@@ -41,19 +42,20 @@ export function inherit(
     `container ${record.containerId} left VF ${record.vf.pci} behind (${record.state}); it is taken over`,
   );
   settlePredecessor(state, locks, record);
+  // The new attachment takes the VF as another driver has it, but not the GUID of a terminated container.
+  const external = current ? externalDriver(dead) : undefined;
+  if (external !== undefined) withdrawFrom(dead, external, "set");
+  const isHeld = current && external === undefined;
   if (!isNamed(record, call.name) && record.mode === undefined) {
-    return {
-      originals: current ? adopt(dead, wanted) : undefined,
-      owing: { path, record },
-    };
+    return { originals: isHeld ? adopt(dead, wanted) : undefined, owing: { path, record } };
   }
   // Before any rebind, as adopt() does it: a namespace that cannot be seen may live, with the devices in it.
-  if (current && record.mode === "rdma") {
+  if (isHeld && record.mode === "rdma") {
     call.observe("undo", rdmaDevice.name, record, () => rdmaDevice.undo(dead));
   }
   const failure = combined(
     `what an earlier ADD of container ${record.containerId} changed cannot be put back`,
-    undoAll(dead, current),
+    undoAll(dead, isHeld),
   );
   if (failure !== undefined) throw failure;
   state.remove(path);

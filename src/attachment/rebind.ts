@@ -4,6 +4,7 @@ import type { RdmaNames } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
 import type { Attachment } from "./attachment.ts";
 import { attempt } from "./failure.ts";
+import { requireOwnDriver } from "./vf-driver.ts";
 import { netdevOf } from "./vf-netdev.ts";
 import { waitFor } from "./wait.ts";
 
@@ -14,7 +15,8 @@ const filesTime = 1000;
 
 /**
  * Unbinds the VF's driver and binds it again, which is how new GUIDs come into effect. It brings everything
- * of the VF home from whatever namespace it is in, and makes a new netdev with default attributes.
+ * of the VF home from whatever namespace it is in, and makes a new netdev with default attributes. It never unbinds
+ * another driver than the recorded one.
  *
  * The node's lock is held until the VF's RDMA device and its files are there: the kernel hands out names and
  * /dev/infiniband numbers anew, and another VF's rebind or RDMA move in the middle would swap theirs. The netdev is
@@ -25,14 +27,14 @@ export function rebind(attachment: Attachment): Link | undefined {
   const { node, record, locks, deadline } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
+  const { driver } = record.found;
   const hasNetdev = record.mode === undefined;
   const watch = hasNetdev ? node.links.watch(host, "links") : node.rdma.watch();
   try {
     const until = locks.whileNodeIsLocked(deadline, () => {
       const names = record.found.rdma ?? rdmaNames(attachment);
-      const bound = node.functions.driver(pci);
-      if (bound !== undefined) {
-        attempt(`unbind VF ${pci} from ${bound}`, () => node.functions.unbind(pci, bound));
+      if (requireOwnDriver(attachment) === "recorded") {
+        attempt(`unbind VF ${pci} from ${driver}`, () => node.functions.unbind(pci, driver));
       }
       bind(attachment);
       const end = Math.min(node.clock.now() + registration, deadline);
@@ -96,7 +98,7 @@ function bind({ node, record, warn }: Attachment): void {
   try {
     node.functions.bind(pci, driver);
   } catch (error) {
-    if (node.functions.driver(pci) !== undefined) return;
+    if (node.functions.driver(pci) === driver) return;
     warn(`${driver} did not bind to VF ${pci}, trying again: ${messageOf(error)}`);
     attempt(
       `bind VF ${pci} to ${driver}`,

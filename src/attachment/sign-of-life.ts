@@ -2,6 +2,7 @@ import { messageOf } from "../cni/error-document.ts";
 import type { Attachment } from "./attachment.ts";
 import { rdmaDevicesAway } from "./rdma-devices-in.ts";
 import { holdsVf } from "./release.ts";
+import { externalDriver } from "./vf-driver.ts";
 import { hostNetdevOf } from "./vf-netdev.ts";
 
 /**
@@ -15,6 +16,8 @@ export function signOfLife(attachment: Attachment): string | undefined {
     const lives = record.state === "complete" && node.namespaces.inhabited(pod);
     return lives ? `processes run in its namespace ${record.netns}` : undefined;
   }
+  // Then nothing of the attachment is left on the VF, and nothing is done to the VF.
+  if (externalDriver(attachment) !== undefined) return undefined;
   if (record.mode === "vfio") {
     // Nothing of it was ever in a namespace.
     const lives = record.state === "complete" && node.functions.isOpenByVfio(record.vf.pci);
@@ -22,14 +25,14 @@ export function signOfLife(attachment: Attachment): string | undefined {
       ? `its namespace ${record.netns} cannot be found, and yet a virtual machine has it open`
       : undefined;
   }
-  if (record.mode === "rdma") {
+  // A container can have the RDMA device of a VF without a netdev: somebody has removed ib_ipoib, say.
+  if (record.mode === "rdma" || !node.functions.hasNetdev(record.vf.pci)) {
     const away = rdmaDevicesAway(node, record.vf.pci);
     return away.length === 0
       ? undefined
       : `its namespace ${record.netns} cannot be found, and yet the host has not the RDMA device ${away.join(", ")}`;
   }
   // A rebind would tear the VF out of wherever it is.
-  if (!node.functions.hasNetdev(record.vf.pci)) return undefined;
   try {
     hostNetdevOf(attachment);
     return undefined;

@@ -10,6 +10,7 @@ import { type AttachmentName, changesGuid } from "./record.ts";
 import { holdsVf, release } from "./release.ts";
 import { presumedLife } from "./sign-of-life.ts";
 import type { StateDirectory } from "./state-directory.ts";
+import { externalDriver } from "./vf-driver.ts";
 import { withLockedRecord } from "./with-locked-record.ts";
 
 /**
@@ -57,6 +58,7 @@ function alive({ containerId }: AttachmentName, life: string): CniError {
 function tearOut(attachment: Attachment): void {
   const { record, pod } = attachment;
   if (pod !== undefined || record.mode === "vfio" || !holdsVf(attachment)) return;
+  if (externalDriver(attachment) !== undefined) return;
   if (changesGuid(record.wanted, record.found)) return;
   attachment.home = rebind(attachment);
   restoreRdmaNames(attachment);

@@ -72,7 +72,8 @@ function heldVf(
     return driver === VFIO_DRIVER && pod !== undefined ? functionAt(node, pci) : undefined;
   }
   const vf = node.functions.virtualFunction(pci);
-  if (driver === undefined) return vf;
+  // With a driver of another program nothing but its GUID at the PF, if that is still the container's, is to be undone.
+  if (driver === undefined || driver !== node.functions.driver(vf.pf)) return vf;
   if (pod !== undefined && netdevOf(node, pod, pci) !== undefined) return vf;
   const home = homecomingNetdev(node, pci, call.deadline);
   if (home === undefined) requireNoTrace(node, vf, guid);
@@ -119,8 +120,8 @@ function recordLike(
       nodeGuid: found,
       portGuid: found,
       rdma: rdmaNames(node, vf.pci),
-      // Where there is none now, that of the PF: it drives both in every InfiniBand HCA there is.
-      driver: node.functions.driver(vf.pci) ?? node.functions.driver(vf.pf) ?? "",
+      // That of the PF, which drives both in every InfiniBand HCA there is: the VF's own may be another program's by now.
+      driver: node.functions.driver(vf.pf) ?? "",
     },
     wanted: { guid, linkState, ...(reference.rdmaIsolation ? { rdmaIsolation: true } : {}) },
     call: { stdin: call.stdin, args: call.args, path: call.path },

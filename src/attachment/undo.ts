@@ -3,6 +3,7 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Attachment, Step } from "./attachment.ts";
 import { isOwnNetns } from "./container.ts";
 import { attempt, attemptAll } from "./failure.ts";
+import { withdrawGuids } from "./set-guids.ts";
 import { neededOf, stepsOf } from "./steps/all-steps.ts";
 import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
@@ -11,6 +12,7 @@ import { netInterface } from "./steps/interface.ts";
 import { lease } from "./steps/lease.ts";
 import { linkState } from "./steps/link-state.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
+import { describeExternal, type ExternalDriver, externalDriver } from "./vf-driver.ts";
 import { netdevOf } from "./vf-netdev.ts";
 
 /**
@@ -20,6 +22,8 @@ import { netdevOf } from "./vf-netdev.ts";
  * everything of the VF home, and the interface has nothing left to do then; nor has it to be moved first when
  * the rebind fails, since it looks for the netdev wherever it is. Each step is tried whatever became of the
  * others, but an address is given back only when nothing carries it any more.
+ * If another program has bound the VF to a driver of its own, nothing of the VF is touched: its lease is released, and
+ * the PF loses what is still the container's.
  * @param current is the VF still the one that the attachment changed? Otherwise only its lease is left of it.
  * @returns what could not be put back; empty: everything is as before.
  */
@@ -31,6 +35,8 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
     );
   // Also where there is no lease: the log learns from it whose attachment this was.
   if (!current) return attemptAll([undo(lease)]);
+  const failures = undoIfExternal(attachment, undo(lease));
+  if (failures !== undefined) return failures;
   const { mode } = attachment.record;
   if (mode === "rdma") {
     return attemptAll(neededOf(attachment, [guid, rdmaDevice, deviceInfo, linkState]).map(undo));
@@ -47,6 +53,30 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
   ]);
   return attemptAll(
     all.map((step) => (step === lease ? () => requireUncarried(attachment, undo(step)) : undo(step))),
+  );
+}
+
+/** Undoes an attachment whose VF another driver has; returns `undefined`, having done nothing, if none has. */
+function undoIfExternal(attachment: Attachment, release: () => void): unknown[] | undefined {
+  try {
+    const driver = externalDriver(attachment);
+    // The netdev went with the recorded driver, so nothing carries the addresses.
+    return driver && attemptAll([() => withdrawFrom(attachment, driver, "leave"), release]);
+  } catch (error) {
+    // The VF may be another program's, so nothing is done to it; but the IPAM plugin must not outlive this call.
+    return [error, ...attemptAll([() => attachment.lease?.end(attachment.deadline)])];
+  }
+}
+
+/**
+ * Gives up a VF that another driver has: the PF loses what is still the container's, the VF itself is not touched.
+ * @param unknown what happens to GUIDs that the kernel cannot tell.
+ */
+export function withdrawFrom(attachment: Attachment, driver: ExternalDriver, unknown: "leave" | "set"): void {
+  const { record, warn } = attachment;
+  warn(`${describeExternal(record, driver)}: container ${record.containerId} does not have it any more`);
+  attachment.observe("undo", guid.name, record, () =>
+    attempt(`put back the GUID of VF ${record.vf.pci}`, () => withdrawGuids(attachment, unknown)),
   );
 }
 

@@ -55,6 +55,12 @@ export class LinuxFunctions implements Functions {
     return driver === undefined ? undefined : lastPart(driver);
   }
 
+  driverOverride(pci: string): string | undefined {
+    const override = textIn(`${functionDirectory(pci)}/driver_override`);
+    // The kernel prints a pointer to nothing so (drivers/pci/pci-sysfs.c, driver_override_show).
+    return override === "(null)" || override === "" ? undefined : override;
+  }
+
   netdevs(pci: string): string[] {
     return namesIn(`${functionDirectory(pci)}/net`);
   }

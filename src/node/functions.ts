@@ -46,6 +46,8 @@ export interface Functions {
   anyVirtual(): boolean;
   /** Name of the bound driver, undefined where there is none. */
   driver(pci: string): string | undefined;
+  /** The one driver that may bind to the function (`driver_override`); `undefined` if any that matches may. */
+  driverOverride(pci: string): string | undefined;
   /** Names of the function's netdevs in the host's namespace, pkey children included, unsorted. Empty while they are elsewhere. */
   netdevs(pci: string): string[];
   /** Has the function a netdev, in whatever network namespace? One whose probe was cut short by a kill has none. */

@@ -1,9 +1,10 @@
 // VFs that are bound to vfio-pci, on a node with an IOMMU.
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { type Config, hostLocal, network } from "./cni.ts";
+import { compile } from "./compile.ts";
 import { testNode, vfs } from "./node.ts";
 
-const node = testNode({ iommu: true, pfs: 2 });
+const node = testNode({ iommu: true, pfs: 2, files: [compile("test/e2e/guest/open-vfio.c")] });
 const guid = "02:00:00:00:00:00:00:77";
 const [vf, other, , fresh] = vfs;
 const whole = network(vf, {
@@ -151,4 +152,90 @@ test("such a VF without a valid GUID is refused where none is named, and auto de
   expect(derived).not.toMatch(/^(00:){7}00$|^(ff:){7}ff$/);
   await node.del("a", config);
   expect(await guidsAtPf(3)).toEqual([derived, derived]);
+});
+
+/** Another program takes a VF from a container, or is about to, in the middle of what is called. */
+describe("a VF that another program has bound to vfio-pci", () => {
+  const config = network(other, { link_state: "disable", guid, ipam: hostLocal(["10.1.0.0/24"]) });
+  const device = `/sys/bus/pci/devices/${other}`;
+  const originals = ["0a:00:00:00:00:00:01:01", "0a:00:00:00:00:00:01:02"];
+  const gc = { command: "GC", config: { ...config, cniVersion: "1.1.0", "cni.dev/valid-attachments": [] } };
+  /** What the other program has, and what the state directory and host-local say of attachments. */
+  const seen = () =>
+    node.shell(`if [ -e ${device}/driver ]; then basename $(readlink ${device}/driver); else echo none; fi
+      cat ${device}/driver_override; shopt -s nullglob; cd /var/lib/cni; echo ib-sriov/*net1 networks/mynet/10.*`);
+  const open = () =>
+    node.shell(`modprobe vfio_iommu_type1
+      /host/open-vfio /dev/vfio/$(basename $(readlink ${device}/iommu_group)) ${other} >/tmp/open 2>&1 &
+      echo $! >/tmp/machine; until grep -q open /tmp/open; do sleep 0.02; done`);
+  /** The virtual machine still has the VF, and no call holds the node's lock. */
+  const expectUnharmed = async () => {
+    expect(
+      await node.shell(`cat /proc/$(cat /tmp/machine)/comm
+        grep ":$(stat -c %i /var/lib/cni/ib-sriov/.node) " /proc/locks || echo free`),
+    ).toBe("open-vfio\nfree\n");
+    await node.shell("kill $(cat /tmp/machine)");
+  };
+
+  beforeEach(() => node.reset(), 120_000);
+
+  test("stays with its virtual machine at DEL, which releases the lease and the GUID at the PF", async () => {
+    await node.add("a", config);
+    await toVfio(other);
+    await open();
+    expect(await node.call({ command: "DEL", netns: "a", config })).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(
+        /VF 0000:01:10.2 is bound to vfio-pci, not to mlx5_core: container c1 does not/,
+      ),
+    });
+    expect(await seen()).toBe("vfio-pci\nvfio-pci\n\n");
+    expect(await guidsAtPf(1)).toEqual(originals);
+    await expectUnharmed();
+  });
+
+  test("stays with it at GC, and at a release, without an override", async () => {
+    const take = async () => {
+      await node.shell("ip netns add gone");
+      await node.add("gone", config);
+      await toVfio(other);
+      await node.shell(`echo >${device}/driver_override; ip netns del gone`);
+      await open();
+    };
+    await take();
+    expect(await node.call(gc)).toMatchObject({ status: 0 });
+    expect(await seen()).toBe("vfio-pci\n(null)\n\n");
+    await expectUnharmed();
+    await node.reset();
+    await take();
+    await node.shell("/host/ib-sriov attachments release c1 net1");
+    expect(await seen()).toBe("vfio-pci\n(null)\n\n");
+    await expectUnharmed();
+  });
+
+  test("is what the next container gets, with the PF's GUIDs from before the first", async () => {
+    await node.shell("ip netns add gone");
+    await node.add("gone", config);
+    await toVfio(other);
+    await node.shell("ip netns del gone");
+    const result = await node.add("a", network(other), { container: "c2" });
+    expect(result.interfaces ?? []).toEqual([]);
+    expect(await guidsAtPf(1)).toEqual(originals);
+    await node.del("", config);
+    await node.del("a", network(other), { container: "c2" });
+    expect(await seen()).toBe("vfio-pci\nvfio-pci\n\n");
+    expect(await guidsAtPf(1)).toEqual(originals);
+  });
+
+  test("is not bound by DEL where it has no driver yet", async () => {
+    await node.add("a", config);
+    await node.shell(`echo vfio-pci >${device}/driver_override; echo ${other} >${device}/driver/unbind`);
+    expect(await node.call({ command: "DEL", netns: "a", config })).toMatchObject({
+      status: 0,
+      stderr: expect.stringMatching(/has no driver, and its driver_override is vfio-pci/),
+    });
+    await node.del("a", config);
+    expect(await seen()).toBe("none\nvfio-pci\n\n");
+    expect(await guidsAtPf(1)).toEqual(originals);
+  });
 });

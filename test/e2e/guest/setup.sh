@@ -15,7 +15,7 @@ modprobe dummy numdummies=0
 [ -d /sys/module/vhca ] || modprobe vhca drvname=mlx5_core devname=mlx5_%d disguise=1
 for fault in /sys/module/vhca/parameters/{fail_,skip_}*; do echo 0 >"$fault"; done
 
-for name in ib-sriov host-local fake endless slow sleep holder systemd-udevd; do
+for name in ib-sriov host-local fake endless slow sleep holder open-vfio systemd-udevd; do
   for process in $(pidof "$name" || true); do kill -KILL "$process" || true; done
 done
 ip -all netns delete

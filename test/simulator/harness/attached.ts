@@ -38,7 +38,8 @@ export function flaws(
 ): string[] {
   const { setting, originals, autoGuid } = expectations;
   if (wish.vf === wholePf) return wholeFlaws(machine, pod, wish, result);
-  if (setting.vfio === true) return vfioFlaws(machine, pod, wish, result, expectations);
+  if (machine.bus.driverOf(wish.vf) === "vfio-pci")
+    return vfioFlaws(machine, pod, wish, result, expectations);
   if (setting.rdmaOnly === true) return rdmaOnlyFlaws(machine, pod, wish, result, expectations);
   const namespace = machine.paths.get(pod.netns);
   const netdev = namespace?.named(pod.ifname)?.[1];
@@ -149,10 +150,12 @@ function withoutInterface(
   ];
 }
 
-/** The one lease is somebody else's: there is no interface to put an address on. */
+/** There is no interface to put an address on. */
 function nothingInPod(machine: Machine, pod: Pod, wish: Wish, result: Run["result"]): Facts {
+  const holder = `${pod.containerId} ${pod.ifname}`;
+  const held = [...machine.leases.leases.values()].filter((each) => each === holder).length;
   return [
-    ["leases", machine.leases.leases.size, 1],
+    ["leases", held, 0],
     ["interfaces in the result", result?.interfaces.length, wish.prevResult?.interfaces.length ?? 0],
     ["state in the record", recordOf(machine, pod)?.state, "complete"],
   ];

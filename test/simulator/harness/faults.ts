@@ -39,6 +39,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.incarnation": [{ code: "EACCES" }],
   "functions.anyVirtual": [{ code: "EACCES" }],
   "functions.driver": [{ code: "EACCES" }],
+  "functions.driverOverride": [{ code: "EACCES" }],
   "functions.hasNetdev": [{ code: "EACCES" }],
   "functions.rdmaDevices": [{ code: "EACCES" }],
   "functions.rdmaDevicesAnywhere": [{ code: "EACCES" }],

@@ -135,6 +135,7 @@ export function run(
   if (wasKilled) return { ...settled, end: "killed", crossings, warnings, offences: [] };
   const orphans = machine.children.slice(before).filter((child) => child.outcome === undefined);
   const offences = orphans.map(() => `${command} ended and left a child behind`);
+  offences.push(...machine.bus.endless.splice(0).map((call) => `${command} never returns: ${call}`));
   if (settled.end === "failed") offences.push(...errorOffences(command, settled.error));
   return { ...settled, crossings, warnings, offences };
 }

@@ -81,9 +81,10 @@ function runCase(scenario: Scenario, story: Story, each: Case | undefined, follo
   const { pod, wish } = scenario;
   if (each?.blinds && wish.linkState !== undefined) story.forgive("link state");
   if (each?.blinds && scenario.setting.pendingGuid !== undefined) story.forgive("GUIDs on file");
-  const { vfio, vfConfigUnreadable } = scenario.setting;
+  const vf = story.machine.bus.vfs.get(wish.vf);
+  const isExternal = vf?.probed?.driver === "vfio-pci" || vf?.driverOverride === "vfio-pci";
   // Of a VF without a driver of ours nothing else tells which GUIDs it had; a warning says so.
-  if (vfio && (each?.blinds || vfConfigUnreadable)) story.forgive("GUIDs on file");
+  if (isExternal && (each?.blinds || scenario.setting.vfConfigUnreadable)) story.forgive("GUIDs on file");
   const ran = scenario.act(story, each?.fault);
   if (each?.kills && ran.end !== "killed") story.problems.push(`was not killed, but ${ran.end}`);
   const mustTell = scenario.ends === undefined ? each?.mustTell : undefined;

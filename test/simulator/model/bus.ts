@@ -32,6 +32,8 @@ export class Bus {
   readonly withoutNetdev = new Set<string>();
   /** Does the firmware take GUIDs without ever passing them on to the VF? */
   dropsGuids = false;
+  /** Calls that a real kernel would never have returned from. */
+  readonly endless: string[] = [];
   #inode = FIRST_INODE;
   #queuePair = 0x48;
 
@@ -91,6 +93,8 @@ export class Bus {
   unbind(pci: string, driver: string): void {
     const vf = this.vf(pci, `unbind ${pci}`);
     if (vf.probed?.driver !== driver) throw new Refusal("ENODEV", `unbind ${pci} from ${driver}`);
+    // vfio-pci waits until the machine closes the VF (drivers/vfio/vfio_main.c, vfio_unregister_group_dev).
+    if (vf.isOpen) this.endless.push(`unbind ${pci} from ${driver}`);
     this.timeline.pass(UNBIND_TIME);
     this.#unregister(vf);
   }
@@ -98,20 +102,26 @@ export class Bus {
   /** Latches the GUIDs, and makes a new netdev on the host, with default attributes. */
   bind(pci: string, driver: string): void {
     const vf = this.vf(pci, `bind ${pci}`);
+    // vfio-pci has no list of devices: only the override leads it to one (drivers/pci/pci-driver.c, pci_match_device).
+    const match = vf.driverOverride ?? this.#pf(vf.pf).driver;
+    if (match !== driver) throw new Refusal("ENODEV", `bind ${pci} to ${driver}`);
     if (vf.probed !== undefined) throw new Refusal("EBUSY", `bind ${pci} to ${driver}`);
-    if ((vf.driverOverride ?? driver) !== driver || this.#pf(vf.pf).driver !== driver) {
-      throw new Refusal("ENODEV", `bind ${pci} to ${driver}`);
-    }
     this.timeline.pass(PROBE_TIME);
     this.#probe(vf, driver);
   }
 
+  /** Reserves a VF for vfio-pci, and unbinds its driver. */
+  reserveForVfio(pci: string): void {
+    const vf = this.vf(pci, `reserve ${pci}`);
+    vf.driverOverride = "vfio-pci";
+    this.#unregister(vf);
+  }
+
   /** Binds a VF to vfio-pci: it has no devices then. */
   bindVfio(pci: string): void {
+    this.reserveForVfio(pci);
     const vf = this.vf(pci, `bind ${pci}`);
-    this.#unregister(vf);
     vf.probed = { driver: "vfio-pci", nodeGuid: ZERO_GUID, portGuid: ZERO_GUID, devices: [] };
-    vf.driverOverride = "vfio-pci";
   }
 
   /** Takes a VF's netdev away, for good. */

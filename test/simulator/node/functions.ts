@@ -27,6 +27,8 @@ export function functionsOf(gate: Gate): Functions {
       ),
     anyVirtual: () => gate.ask("functions.anyVirtual", "", () => bus.vfs.size > 0),
     driver: (pci) => gate.ask("functions.driver", pci, () => bus.driverOf(pci)),
+    driverOverride: (pci) =>
+      gate.ask("functions.driverOverride", pci, () => bus.vfs.get(pci)?.driverOverride),
     netdevs: (pci) =>
       gate.ask("functions.netdevs", pci, () => host.ofFunction(pci).map(([, netdev]) => netdev.name)),
     hasNetdev: (pci) =>
