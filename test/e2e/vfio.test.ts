@@ -234,7 +234,9 @@ describe("a VF that another program has bound to vfio-pci", () => {
       status: 0,
       stderr: expect.stringMatching(/has no driver, and its driver_override is vfio-pci/),
     });
+    // Without a record, and of a container that never had one.
     await node.del("a", config);
+    await node.del("a", config, { container: "c5" });
     expect(await seen()).toBe("none\nvfio-pci\n\n");
     expect(await guidsAtPf(1)).toEqual(originals);
   });

@@ -1,6 +1,7 @@
 // A VF that another program has bound to a driver of its own, with everything that can befall DEL, GC and ADD.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
+import { pathOf } from "./harness/records.ts";
 import { told } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
@@ -17,7 +18,7 @@ test("a driver that takes the VF in the middle of DEL is not unbound, and the ne
   story.mustAdd(c1, everything);
   story.forgive("link state");
   const takenMeanwhile: Fault = ({ call, subject }) => {
-    if (call === "lock.acquire" && subject.includes(".node")) story.machine.bus.bindVfio(vf);
+    if (call === "lock.acquire" && subject.includes(".node")) story.happens(({ bus }) => bus.bindVfio(vf));
     return undefined;
   };
   const { end, error } = story.del(c1, everything, takenMeanwhile);
@@ -35,7 +36,7 @@ test("the container of such a VF keeps its record while something runs in it, an
   const story = new Story({});
   story.mustAdd(c1, everything);
   story.forgive("link state");
-  story.machine.bus.bindVfio(vf);
+  story.happens(({ bus }) => bus.bindVfio(vf));
   const pod = story.machine.paths.get(c1.netns);
   if (pod !== undefined) pod.inhabited = true;
   expect(story.gc([]).warnings).toContainEqual(expect.stringMatching(/c1 .* keeps VF .*processes run in/));
@@ -52,14 +53,19 @@ test("a VF for a virtual machine that is bound to the PF's driver again stays bo
   const target = story.machine.bus.vf(vf, "bind it");
   const before = [target.adminNodeGuid, target.adminPortGuid];
   story.mustAdd(c1, everything);
-  story.machine.bus.unbind(vf, "vfio-pci");
-  target.driverOverride = undefined;
-  story.machine.bus.bind(vf, "mlx5_core");
+  story.forgive("link state");
+  story.happens(({ bus }) => {
+    bus.unbind(vf, "vfio-pci");
+    bus.vf(vf, "clear its override").driverOverride = undefined;
+    bus.bind(vf, "mlx5_core");
+  });
   const { end, crossings, warnings } = story.del(c1, everything);
   expect(end).toBe("done");
   expect(warnings).toContainEqual(expect.stringMatching(/is bound to mlx5_core, not to vfio-pci/));
   expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
   expect([target.adminNodeGuid, target.adminPortGuid]).toEqual(before);
+  // They come into effect when the other program binds the driver again.
+  story.expectProblems(expect.stringContaining("runs 02:00:00:00:00:00:00:77 02:00:00:00:00:00:00:77"));
 });
 
 test("no netdev is no proof that a container is gone: another namespace can have the RDMA device", () => {
@@ -72,4 +78,32 @@ test("no netdev is no proof that a container is gone: another namespace can have
   expect(warnings).toContainEqual(expect.stringMatching(/keeps VF .*has not the RDMA device/));
   expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
   expect(story.records(vf)).toHaveLength(1);
+});
+
+describe("DEL of a container without a record", () => {
+  test.each([
+    ["whose lock file does not name the attachment", false],
+    ["whose lock file names the attachment", true],
+  ])("binds no driver to a VF that is reserved for another one, %s", (_, isNoted) => {
+    const story = new Story({});
+    if (isNoted) {
+      story.mustAdd(c1, { vf });
+      story.machine.files.texts.delete(pathOf(c1));
+    }
+    story.happens(({ bus }) => bus.reserveForVfio(vf));
+    const { end, crossings, warnings } = story.del(c1, { vf });
+    expect(end).toBe("done");
+    expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
+    expect(warnings).toEqual(
+      isNoted ? [expect.stringMatching(/stays without a driver: its driver_override is vfio-pci/)] : [],
+    );
+  });
+
+  test("binds no driver to a VF whose lock file does not name the attachment", () => {
+    const story = new Story({});
+    story.happens(({ bus }) => bus.unbind(vf, "mlx5_core"));
+    const { end, crossings } = story.del(c1, { vf });
+    expect(end).toBe("done");
+    expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
+  });
 });

@@ -41,6 +41,10 @@ test.each([
   expect(end).toBe("failed");
   expect(error).toMatchObject({ message: expect.stringMatching(says) });
   story.requireAsBefore("after ADD");
+  // A runtime calls DEL after an ADD that failed.
+  const { crossings } = story.del(c1, wish);
+  expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
+  story.requireAsBefore("after DEL");
 });
 
 test("without a valid GUID it is refused, as a VF with a netdev is", () => {
