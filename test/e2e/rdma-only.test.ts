@@ -16,6 +16,9 @@ const loseNetdev = () =>
 const nodeGuid = async () =>
   (await node.shell(`cat /sys/bus/pci/devices/${vf}/infiniband/*/node_guid`)).trim();
 
+const setGuids = (value: string) =>
+  node.shell(`ip link set ib0 vf 0 node_guid ${value}; ip link set ib0 vf 0 port_guid ${value}`);
+
 async function works(more: Config, inPod: (name: string) => Promise<void>): Promise<void> {
   await node.unchanged(async () => {
     const name = (await node.shell(`ls /sys/bus/pci/devices/${vf}/infiniband`)).trim();
@@ -47,6 +50,21 @@ describe("where every namespace has all RDMA devices", () => {
     await node.del("a", unaware);
     expect(await device()).toBe(before);
     expect((await node.addRefused({ ...config, deviceID: other })).msg).toMatch(/has the netdev ibp1s0f0v1/);
+  });
+
+  test("DEL binds the driver after a kill between unbind and bind, although the PF's GUIDs were changed meanwhile", async () => {
+    const own = await nodeGuid();
+    await node.add("a", config);
+    // What is left of an ADD that was killed there, but for the state in the record.
+    await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind`);
+    await setGuids("0b:00:00:00:00:00:00:01");
+    await node.del("a", config);
+    expect(await nodeGuid()).toBe("0b00:0000:0000:0001");
+    await setGuids(own.replaceAll(":", "").replace(/(..)(?=.)/g, "$1:"));
+    await node.shell(
+      `echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind; echo ${vf} >/sys/bus/pci/drivers/mlx5_core/bind`,
+    );
+    expect(await nodeGuid()).toBe(own);
   });
 
   test("an ADD that fails half-way puts it back", async () => {

@@ -3,6 +3,8 @@ import { expect, test, vi } from "vitest";
 import { guid } from "../../src/attachment/steps/guid.ts";
 import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
 import { codes } from "../../src/cni/errors.ts";
+import { guid as other } from "../support/records.ts";
+import { killedAfter } from "./harness/faults.ts";
 import { Story } from "./harness/story.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
 import { c1, vf } from "./harness/world.ts";
@@ -45,6 +47,19 @@ test.each([
   const { crossings } = story.del(c1, wish);
   expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
   story.requireAsBefore("after DEL");
+});
+
+test("DEL binds the driver after a kill between unbind and bind, although the PF's GUIDs were changed meanwhile", () => {
+  const story = new Story({ rdmaOnly: true });
+  const theirs = other("0b:00:00:00:00:00:00:01");
+  story.add(c1, whole, killedAfter("functions.unbind"));
+  expect(story.machine.bus.driverOf(vf)).toBeUndefined();
+  const target = story.machine.bus.vf(vf, "set its GUIDs");
+  target.adminNodeGuid = theirs;
+  target.adminPortGuid = theirs;
+  expect(story.del(c1, whole)).toMatchObject({ end: "done", warnings: [expect.stringContaining(theirs)] });
+  expect(target.probed).toMatchObject({ driver: "mlx5_core", nodeGuid: theirs, portGuid: theirs });
+  story.expectProblems(expect.stringMatching(/^at the end .*:\n +- vf .*\n +\+ vf .* runs 0b:/));
 });
 
 test("without a valid GUID it is refused, as a VF with a netdev is", () => {

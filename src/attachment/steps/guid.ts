@@ -33,7 +33,11 @@ export const guid: Step = {
       if (!hasDriver) attachment.home = rebind(attachment);
       return;
     }
-    if (!giveGuidsBack(attachment)) return;
+    if (!giveGuidsBack(attachment)) {
+      // No other step binds a VF that has no netdev.
+      if (!hasDriver) attachment.home = rebind(attachment);
+      return;
+    }
     if (!hasDriver || !runsWith(attachment, found.nodeGuid, found.portGuid))
       attachment.home = rebind(attachment);
     restoreAdministrative(attachment);
