@@ -13,6 +13,7 @@ import { deviceInfo } from "./steps/device-info.ts";
 import { guid } from "./steps/guid.ts";
 import { netInterface } from "./steps/interface.ts";
 import { linkState } from "./steps/link-state.ts";
+import { netdevSettings } from "./steps/netdev-settings.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
 import { vfDriver } from "./vf-driver.ts";
 
@@ -97,7 +98,7 @@ export function adopt(dead: Attachment, wanted: Wanted): Originals {
     // A rebind gives the RDMA device a name of the kernel's.
     undo(guid, rdmaDevice);
   }
-  undo(linkState, deviceInfo);
+  undo(netdevSettings, linkState, deviceInfo);
   const originals = completed(dead);
   return hasDriver && wanted.guid !== undefined ? withLeft(originals, record.wanted.guid) : originals;
 }

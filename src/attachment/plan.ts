@@ -117,6 +117,7 @@ function originals(
     altnames: netdev?.altnames ?? [],
     mtu: netdev?.mtu,
     up: netdev?.up,
+    settings: netdev?.settings,
     nodeGuid,
     portGuid: port,
     adminNodeGuid: admin?.nodeGuid,

@@ -113,6 +113,7 @@ function isOriginals(found: Record<string, unknown>): boolean {
     isStringArray(found.altnames) &&
     isNumberOrAbsent(found.mtu) &&
     (found.up === undefined || typeof found.up === "boolean") &&
+    areSettingsOrAbsent(found.settings) &&
     isGuidOrAbsent(found.nodeGuid) &&
     isGuidOrAbsent(found.portGuid) &&
     isGuidOrAbsent(found.adminNodeGuid) &&
@@ -122,6 +123,16 @@ function isOriginals(found: Record<string, unknown>): boolean {
       (Array.isArray(found.leftGuids) && found.leftGuids.every(isGuidOrAbsent))) &&
     areRdmaNamesOrAbsent(found.rdma) &&
     isStringOrAbsent(found.deviceInfo)
+  );
+}
+
+function areSettingsOrAbsent(value: unknown): boolean {
+  if (value === undefined) return true;
+  if (!isObject(value) || typeof value.alias !== "string" || !isStringOrAbsent(value.broadcast)) return false;
+  const { flags, xdpGeneric, xdpDriver, xdpHardware, alias: _, broadcast: __, ...others } = value;
+  return (
+    [flags, xdpGeneric, xdpDriver, xdpHardware].every((each) => typeof each === "number") &&
+    Object.values(others).every(isNumberOrAbsent)
   );
 }
 

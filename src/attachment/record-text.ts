@@ -15,10 +15,11 @@ export function planMembers(record: AttachmentRecord): string {
 }
 
 function originalsText(found: Originals): string {
-  const { mtu, up, adminNodeGuid, adminPortGuid, linkState, rdma, deviceInfo, leftGuids } = found;
+  const { mtu, up, settings, adminNodeGuid, adminPortGuid, linkState, rdma, deviceInfo, leftGuids } = found;
   let text = `{"name":${quoted(found.name)},"altnames":${list(found.altnames)}`;
   if (mtu !== undefined) text += `,"mtu":${mtu}`;
   if (up !== undefined) text += `,"up":${up}`;
+  if (settings !== undefined) text += `,"settings":${JSON.stringify(settings)}`;
   text += `,"nodeGuid":"${found.nodeGuid}","portGuid":"${found.portGuid}"`;
   if (adminNodeGuid !== undefined) text += `,"adminNodeGuid":"${adminNodeGuid}"`;
   if (adminPortGuid !== undefined) text += `,"adminPortGuid":"${adminPortGuid}"`;

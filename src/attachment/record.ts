@@ -1,6 +1,7 @@
 import { type Guid, sameGuid } from "../infiniband/guid.ts";
 import type { PKey } from "../infiniband/pkey.ts";
 import type { RdmaNames } from "../node/functions.ts";
+import type { LinkSettings } from "../node/link-settings.ts";
 import type { LinkState } from "../node/links.ts";
 
 // Each member that these types have is written in record-text.ts, or it would be forgotten.
@@ -13,6 +14,8 @@ export interface Originals {
   /** These two are undefined where nobody knows (the Go plugin does not note them): what is there stays then. */
   readonly mtu?: number | undefined;
   readonly up?: boolean | undefined;
+  /** What else a container can change on the netdev; undefined in records of older versions and of the Go plugin. */
+  readonly settings?: LinkSettings | undefined;
   /** The VF's own GUIDs, as its driver latched them; zero or all-ones where there was none. */
   readonly nodeGuid: Guid;
   readonly portGuid: Guid;

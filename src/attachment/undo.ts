@@ -11,6 +11,7 @@ import { hostNetdev } from "./steps/host-netdev.ts";
 import { netInterface } from "./steps/interface.ts";
 import { lease } from "./steps/lease.ts";
 import { linkState } from "./steps/link-state.ts";
+import { netdevSettings } from "./steps/netdev-settings.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
 import { describeExternal, type ExternalDriver, externalDriver } from "./vf-driver.ts";
 import { netdevOf } from "./vf-netdev.ts";
@@ -47,6 +48,7 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
     rdmaDevice,
     deviceInfo,
     netInterface,
+    netdevSettings,
     linkState,
     hostNetdev,
     lease,

@@ -9,9 +9,11 @@ import {
   removeAltnames,
   setLink,
 } from "../netlink/link.ts";
+import { detachXdp, setLinkSettings } from "../netlink/link-settings.ts";
 import type { Message, Request } from "../netlink/message.ts";
 import { dumpRoutes, parseRouteInfo } from "../netlink/route.ts";
 import type { Functions } from "../node/functions.ts";
+import type { LinkSettings } from "../node/link-settings.ts";
 import type {
   AddressState,
   InterfaceAddress,
@@ -90,6 +92,19 @@ export class LinuxLinks implements Links {
       requests.push(setLink(index, { name, mtu, up: up === true ? true : undefined }));
     }
     ours(where).rtnetlink.request(requests);
+  }
+
+  setSettings(where: Namespace, index: number, now: LinkSettings, settings: LinkSettings): void {
+    const foreign = (is: number, was: number) => (is === was ? 0 : is);
+    ours(where).rtnetlink.request([
+      setLinkSettings(index, settings),
+      ...detachXdp(index, {
+        ...now,
+        xdpGeneric: foreign(now.xdpGeneric, settings.xdpGeneric),
+        xdpDriver: foreign(now.xdpDriver, settings.xdpDriver),
+        xdpHardware: foreign(now.xdpHardware, settings.xdpHardware),
+      }),
+    ]);
   }
 
   addAltnames(where: Namespace, index: number, names: readonly string[]): void {

@@ -16,6 +16,7 @@ import {
   u32In,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
+import { type LinkSettingsInfo, linkSettingsIn } from "./link-settings.ts";
 import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
 
 /** Types of linux/rtnetlink.h. */
@@ -79,6 +80,8 @@ export interface LinkInfo {
   readonly pci: string | undefined;
   /** Is it stacked on another netdev, of this namespace or of another one? */
   readonly child: boolean;
+  /** Decoded each time that it is read, since few readers need it. */
+  readonly settings: LinkSettingsInfo;
   /** The value of IFLA_VFINFO_LIST, where VFs were asked for and there are some. */
   readonly vfs: Uint8Array | undefined;
 }
@@ -242,6 +245,9 @@ export function parseLink(message: Message): LinkInfo {
     address: address ?? new Uint8Array(0),
     pci: parentBus === "pci" ? parentName : undefined,
     child: (lower !== undefined && lower !== 0 && lower !== index) || lowerNamespace !== undefined,
+    get settings() {
+      return linkSettingsIn(payload);
+    },
     vfs,
   };
 }

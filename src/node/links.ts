@@ -1,4 +1,5 @@
 import type { Guid } from "../infiniband/guid.ts";
+import type { LinkSettings } from "./link-settings.ts";
 import type { Namespace } from "./namespaces.ts";
 
 /** One netdev, as RTM_GETLINK describes it. */
@@ -20,6 +21,7 @@ export interface Link {
   readonly pci: string | undefined;
   /** Is it a pkey child (or another netdev stacked on one)? */
   readonly child: boolean;
+  readonly settings: LinkSettings;
 }
 
 /** Policy of a VF's link, in the spelling of the configuration. */
@@ -119,6 +121,12 @@ export interface Links {
     index: number,
     wanted: { readonly name?: string; readonly mtu?: number; readonly up?: boolean },
   ): void;
+  /**
+   * Gives a netdev other settings, in one send: XDP programs of `now` that `settings` does not have are detached, none
+   * is attached, and all other members are set.
+   * @param now the settings that it has.
+   */
+  setSettings(where: Namespace, index: number, now: LinkSettings, settings: LinkSettings): void;
   addAltnames(where: Namespace, index: number, names: readonly string[]): void;
   removeAltnames(where: Namespace, index: number, names: readonly string[]): void;
   /**

@@ -1,9 +1,10 @@
 // DEL, whatever has become of the pod, of its record, and of the call before it.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { hostLocal, network } from "./cni.ts";
+import { compile } from "./compile.ts";
 import { testNode, vfs } from "./node.ts";
 
-const node = testNode();
+const node = testNode({ files: [compile("test/e2e/guest/bpf.c")] });
 const guid = "02:00:00:00:00:00:00:77";
 const [vf, other] = vfs;
 const config = network(vf, {
@@ -133,3 +134,58 @@ test("DEL while another netdev has the VF's old name", () =>
     await node.shell("ip link del ibp1s0f0v1");
     await node.renameHostNetdev(other, "ibp1s0f0v1");
   }));
+
+describe("whatever a pod has changed on its interface", () => {
+  /** All that CAP_NET_ADMIN can change, and an XDP program that drops every packet. */
+  const change = (pod: string, kind: string) =>
+    node.shell(`ip netns exec ${pod} bash -euc '
+      ip link set net1 arp off promisc on allmulticast on multicast off dynamic on trailers off mode dormant
+      ip link set net1 txqueuelen 7 group 5 alias mine brd 00:ff:ff:ff:ff:12:40:1b:ff:ff:00:00:00:00:00:00:ff:ff:ff:fe
+      ip link set net1 gso_max_size 1500 gso_max_segs 3 gro_max_size 1501 gso_ipv4_max_size 1502 gro_ipv4_max_size 1503
+      ip link set net1 type ipoib umcast 0 mode connected
+      ip link set net1 mtu 65000 down
+      ip link property add dev net1 altname mine
+      /host/bpf ${kind} net1'`);
+  const addressed = (pci: string, more = {}) => network(pci, { ipam: hostLocal(["10.1.0.0/24"]), ...more });
+  const kinds = [
+    ["an XDP program", "xdp"],
+    ["an XDP program that a process holds", "link"],
+  ] as const;
+
+  describe.each(kinds)("with %s", (_, kind) => {
+    test.each([
+      ["DEL of a VF that kept its GUID restores it", network(vf)],
+      ["DEL of a VF that had another GUID restores it", config],
+    ])("%s", (_, config) =>
+      node.unchanged(async () => {
+        await node.add("a", config);
+        await change("a", kind);
+        await node.del("a", config);
+        await node.shell("kill $(pidof bpf) || true");
+      }),
+    );
+
+    // The VF has link state enable, so that the pods reach each other.
+    test.each(["after DEL", "after a takeover"])("the next pod has none of it, %s", (when) =>
+      node.unchanged(async () => {
+        await node.shell("ip netns add first");
+        await node.add("first", addressed(other));
+        await change("first", kind);
+        if (when === "after DEL") await node.del("first", addressed(other));
+        await node.shell("ip netns del first");
+        const [enabled, next, third] = [
+          { link_state: "enable" },
+          { container: "next" },
+          { container: "third" },
+        ];
+        await node.add("a", addressed(other), next);
+        const { ips = [] } = await node.add("b", addressed(vf, enabled), third);
+        await node.until(`ip netns exec a ping -q -c 1 -W 1 ${ips[0]?.address.split("/")[0]} >/dev/null`);
+        await node.del("b", addressed(vf, enabled), third);
+        await node.del("a", addressed(other), next);
+        await node.del("", addressed(other));
+        await node.shell("kill $(pidof bpf) || true");
+      }),
+    );
+  });
+});

@@ -119,7 +119,9 @@ describe("where an RDMA device belongs to one namespace", () => {
         await node.shell("rm /var/lib/cni/ib-sriov/c1-net1");
         await node.del("a", bare);
         await node.renameHostNetdev(vf, name);
-        await node.shell(`ip link set ${name} mtu 1800 up; ip link property add dev ${name} altname rail0`);
+        await node.shell(`ip link set ${name} mtu 1800 up
+          ip link set ${name} txqueuelen 300 group 3 alias rail-0 gso_max_segs 100 type ipoib umcast 1
+          ip link property add dev ${name} altname rail0`);
       }));
 
     test("an ADD that fails afterwards puts it back", async () => {

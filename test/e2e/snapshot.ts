@@ -16,7 +16,17 @@ interface LinkDump {
   readonly parentdev?: string;
   readonly vfinfo_list?: readonly VfDump[];
   readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
+  /** Anything else: txqlen, group, linkinfo … */
+  readonly [attribute: string]: unknown;
 }
+
+/** Attributes of netdevs that have lines of their own, and those that the kernel changes by itself. */
+const notSettings = [
+  ...["ifname", "mtu", "address", "altnames", "parentdev", "parentbus", "vfinfo_list", "addr_info"],
+  ...["ifindex", "operstate", "qdisc", "flags", "link_index", "link_netnsid"],
+];
+/** Flags of netdevs that an administrator sets, besides UP, as `ip` spells them. */
+const settableFlags = ["DEBUG", "NOTRAILERS", "NOARP", "PROMISC", "ALLMULTI", "MULTICAST", "DYNAMIC"];
 
 interface VfDump {
   readonly vf: number;
@@ -80,6 +90,7 @@ function describeLink(where: string, link: LinkDump): string[] {
   const up = link.flags.includes("UP") ? "up" : "down";
   return [
     `${name} ${withoutGuid(address)} mtu ${link.mtu} ${up} of ${link.parentdev ?? "none"}`,
+    `${name} settings ${settingsOf(link)}`,
     ...(link.altnames ?? []).map((altname) => `${name} altname ${altname}`),
     ...link.addr_info
       .filter(({ local }) => !isLinkLocal(local))
@@ -90,6 +101,13 @@ function describeLink(where: string, link: LinkDump): string[] {
         `link ${vf.link_state}`,
     ),
   ];
+}
+
+/** Everything that `ip -d link` shows of a netdev and that has no line of its own. */
+function settingsOf(link: LinkDump): string {
+  const settings = Object.entries(link).filter(([key]) => !notSettings.includes(key));
+  const flags = link.flags.filter((flag) => settableFlags.includes(flag));
+  return JSON.stringify(Object.fromEntries([["flags", flags], ...settings]));
 }
 
 function withoutGuid(text: string): string {

@@ -94,7 +94,7 @@ describe("an entry", () => {
       CNI_GUID: everything.guid,
     });
     expect(stepsOf(added, "apply")).toEqual(
-      "host netdev,lease,link state,GUID,RDMA device,interface,addresses".split(","),
+      "host netdev,lease,link state,GUID,RDMA device,netdev settings,interface,addresses".split(","),
     );
     const steps = JSON.parse(added.CNI_STEPS ?? "") as { step: string; action: string; ms: number }[];
     // In the model each call takes 1 ms, also one that has a lock at once.
@@ -112,12 +112,17 @@ describe("an entry", () => {
   });
 
   test.each<[wanted: string, wish: Wish, setting: Setting, steps: string]>([
-    ["nothing in particular", { vf: everything.vf }, {}, "host netdev,GUID,RDMA device,interface,addresses"],
+    [
+      "nothing in particular",
+      { vf: everything.vf },
+      {},
+      "host netdev,GUID,RDMA device,netdev settings,interface,addresses",
+    ],
     [
       "all that there is",
       { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition },
       partitioned,
-      "host netdev,lease,link state,GUID,partition,RDMA device,device information,interface,carrier,addresses",
+      "host netdev,lease,link state,GUID,partition,RDMA device,device information,netdev settings,interface,carrier,addresses",
     ],
   ])(
     "of who wants %s has the steps that he needs, in the order of ADD, and DEL undoes no other",

@@ -94,6 +94,8 @@ describe("the suite notices when one change is left out", () => {
     "lock.write",
     // For the case of a kill, see above.
     "files.create",
+    // What a set does not restore, a rebind does.
+    "links.setSettings",
     // The interface is freed of them once more in the container.
     "links.removeAltnames",
   ];

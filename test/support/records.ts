@@ -1,5 +1,6 @@
 import type { AttachmentRecord } from "../../src/attachment/record.ts";
 import { type Guid, parseGuid } from "../../src/infiniband/guid.ts";
+import type { LinkSettings } from "../../src/node/link-settings.ts";
 
 /** A GUID of a test; a misspelt one fails the test. */
 export function guid(text: string): Guid {
@@ -7,6 +8,26 @@ export function guid(text: string): Guid {
   if (parsed === undefined) throw new Error(`${text} is no GUID`);
   return parsed;
 }
+
+/** The settings of an IPoIB netdev as a probe makes it. */
+export const aLinkSettings: LinkSettings = {
+  flags: 0x1000,
+  txQueueLength: 256,
+  group: 0,
+  linkMode: 0,
+  gsoMaxSize: 65_536,
+  gsoMaxSegments: 65_535,
+  gsoIpv4MaxSize: 65_536,
+  groMaxSize: 65_536,
+  groIpv4MaxSize: 65_536,
+  alias: "",
+  broadcast: "00ffffffff12401bffff000000000000ffffffff",
+  mode: 0,
+  umcast: 0,
+  xdpGeneric: 0,
+  xdpDriver: 0,
+  xdpHardware: 0,
+};
 
 /** A record with everything in it, changed as a test wants it. */
 export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentRecord {
@@ -24,6 +45,7 @@ export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentReco
       altnames: ["ibs1v1"],
       mtu: 1800,
       up: true,
+      settings: aLinkSettings,
       nodeGuid: guid("11:22:33:00:77:77:77:01"),
       portGuid: guid("11:22:33:00:77:77:77:02"),
       adminNodeGuid: guid("11:22:33:00:77:77:77:01"),

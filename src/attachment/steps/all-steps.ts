@@ -10,6 +10,7 @@ import { hostNetdev } from "./host-netdev.ts";
 import { netInterface } from "./interface.ts";
 import { lease } from "./lease.ts";
 import { linkState } from "./link-state.ts";
+import { netdevSettings } from "./netdev-settings.ts";
 import { partition } from "./partition.ts";
 import { passthrough } from "./passthrough.ts";
 import { rdmaDevice } from "./rdma-device.ts";
@@ -24,6 +25,7 @@ export const allSteps: readonly Step[] = [
   partition,
   rdmaDevice,
   deviceInfo,
+  netdevSettings,
   netInterface,
   carrier,
   addresses,

@@ -1,3 +1,4 @@
+import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import { parseHardwareAddress, portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
@@ -91,10 +92,12 @@ function withAltnames(node: Node, index: number): Link | undefined {
 }
 
 /** Moves a netdev of the host to the container, without its alternative names, which would collide with others there. */
-function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void {
+function moveIn(attachment: Attachment, pod: Namespace, link: Link): void {
+  const { node, record } = attachment;
   const { host } = node.namespaces;
   const { pci } = record.vf;
   stripAltnames(node, host, link, pci);
+  restoreMode(attachment, host, link);
   const mtu = mtuOf(record, link);
   attempt(`move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${mtu}`, () =>
     node.links.move(host, link.index, pod, record.ifname, upWith(mtu, link)),
@@ -102,11 +105,28 @@ function moveIn({ node, record }: Attachment, pod: Namespace, link: Link): void 
 }
 
 /** The same for a netdev that came to the container with its RDMA device. */
-function bringUp({ node, record }: Attachment, pod: Namespace, link: Link): void {
+function bringUp(attachment: Attachment, pod: Namespace, link: Link): void {
+  const { node, record } = attachment;
+  restoreMode(attachment, pod, link);
   const mtu = mtuOf(record, link);
   attempt(`name ${link.name} of VF ${record.vf.pci} ${record.ifname}, up with MTU ${mtu}`, () =>
     node.links.set(pod, link.index, { name: record.ifname, ...upWith(mtu, link) }),
   );
+}
+
+/** Restores the IPoIB mode that a rebind or a move has reset: in datagram mode the kernel refuses the MTU of connected mode. */
+function restoreMode(
+  { node, record, warn }: Attachment,
+  where: Namespace,
+  { index, name, settings }: Link,
+): void {
+  const mode = record.found.settings?.mode;
+  if (mode === undefined || settings.mode === undefined || settings.mode === mode) return;
+  try {
+    node.links.setSettings(where, index, settings, { ...settings, mode });
+  } catch (error) {
+    warn(`cannot restore the IPoIB mode of ${name} of VF ${record.vf.pci}: ${messageOf(error)}`);
+  }
 }
 
 /**

@@ -4,7 +4,8 @@
 #   VF 0  link state disable          VF 1  link state enable
 #   VF 2  link state auto             VF 3  fresh: no GUID, default attributes
 #
-# VFs 0 to 2 have node GUID 0a:…:0N:01, port GUID 0a:…:0N:02, MTU 1800, an altname, and are up.
+# VFs 0 to 2 have node GUID 0a:…:0N:01, port GUID 0a:…:0N:02, MTU 1800, an altname, settings that a new netdev does not
+# have (alias, group …), and are up.
 set -eu
 pf=0000:01:00.0 driver=/sys/bus/pci/drivers/mlx5_core
 
@@ -15,7 +16,7 @@ modprobe dummy numdummies=0
 [ -d /sys/module/vhca ] || modprobe vhca drvname=mlx5_core devname=mlx5_%d disguise=1
 for fault in /sys/module/vhca/parameters/{fail_,skip_}*; do echo 0 >"$fault"; done
 
-for name in ib-sriov host-local fake endless slow sleep holder open-vfio systemd-udevd; do
+for name in bpf ib-sriov host-local fake endless slow sleep holder open-vfio systemd-udevd; do
   for process in $(pidof "$name" || true); do kill -KILL "$process" || true; done
 done
 ip -all netns delete
@@ -33,7 +34,7 @@ for vf in 0 1 2; do
   echo $address >$driver/unbind
   echo $address >$driver/bind
   ip link set dev "$(name_of $address)" name ibp1s0f0v$vf
-  ip link set dev ibp1s0f0v$vf mtu 1800
+  ip link set dev ibp1s0f0v$vf mtu 1800 txqueuelen 300 group 3 alias rail-$vf gso_max_segs 100 type ipoib umcast 1
   ip link property add dev ibp1s0f0v$vf altname rail$vf
   ip link set dev ibp1s0f0v$vf up
 done

@@ -36,6 +36,19 @@ export function prepareVf(
   rename(host, netdev, name);
   addAltnames(host, netdev, [altname]);
   setMtu(host, netdev, mtu);
+  // Nothing of it is what a new netdev has.
+  netdev.link = {
+    ...netdev.link,
+    txQueueLength: 300,
+    group: 3,
+    gsoMaxSize: 32_768,
+    gsoIpv4MaxSize: 32_768,
+    gsoMaxSegments: 100,
+    groMaxSize: 32_767,
+    groIpv4MaxSize: 32_766,
+    alias: "rail",
+    umcast: 1,
+  };
   machine.setUp(host, netdev, true);
   return netdev;
 }

@@ -62,12 +62,20 @@ function netdevs(namespace: Netns): string[] {
     const { pci, child } = netdev.kind;
     return [
       `${name} ${identity(namespace, index, netdev)} mtu ${netdev.mtu} ${netdev.up ? "up" : "down"} of ${pci}${child ? " (child)" : ""}`,
+      `${name} settings ${settingsText(netdev)}`,
       ...netdev.altnames.map((altname) => `${name} altname ${altname}`),
       ...netdev.addresses.map(({ cidr }) => `${name} address ${cidr}`),
       ...netdev.routes.map((route) => `${name} route ${JSON.stringify(route)}`),
       `${name} ${[...netdev.settings].map(([key, value]) => `${key}=${value}`).join(" ")}`,
     ];
   });
+}
+
+function settingsText({ link }: Netdev): string {
+  return Object.entries(link)
+    .filter(([, value]) => value !== undefined)
+    .map(([key, value]) => `${key}=${value}`)
+    .join(" ");
 }
 
 /** In a container a netdev is known by its number and its whole address: they must not change under it. */

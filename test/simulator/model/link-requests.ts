@@ -1,5 +1,6 @@
 // What RTM_SETLINK and its like do to a netdev. Checked against facts/kernel.md and, where that says nothing,
 // against net/core/rtnetlink.c and dev.c of Linux 6.12.
+import type { LinkSettings } from "../../../src/node/link-settings.ts";
 import type { InterfaceAddress, Route } from "../../../src/node/links.ts";
 import type { Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
@@ -42,8 +43,27 @@ export function rename(where: Netns, netdev: Netdev, name: string): void {
 }
 
 export function setMtu(where: Netns, netdev: Netdev, mtu: number): void {
-  if (mtu > netdev.kind.longestMtu || mtu < 68) throw new Refusal("EINVAL", `MTU ${mtu} of ${netdev.name}`);
+  if (mtu > netdev.longestMtu || mtu < 68) throw new Refusal("EINVAL", `MTU ${mtu} of ${netdev.name}`);
   netdev.mtu = mtu;
+  where.changes++;
+}
+
+/**
+ * RTM_NEWLINK of a netdev that exists: changes all of the settings that are given, except XDP programs. The move to
+ * datagram mode lowers the MTU.
+ */
+export function setSettings(where: Netns, netdev: Netdev, settings: LinkSettings): void {
+  const { xdpGeneric, xdpDriver, xdpHardware } = netdev.link;
+  const given = Object.fromEntries(Object.entries(settings).filter(([, value]) => value !== undefined));
+  netdev.link = { ...netdev.link, ...given, xdpGeneric, xdpDriver, xdpHardware };
+  netdev.mtu = Math.min(netdev.mtu, netdev.longestMtu);
+  where.changes++;
+}
+
+/** @throws {Refusal} EBUSY if a process holds a program by a bpf_link. */
+export function detachXdp(where: Netns, netdev: Netdev): void {
+  if (netdev.isXdpHeld) throw new Refusal("EBUSY", `detach the XDP program of ${netdev.name}`);
+  netdev.link = { ...netdev.link, xdpGeneric: 0, xdpDriver: 0, xdpHardware: 0 };
   where.changes++;
 }
 

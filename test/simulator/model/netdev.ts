@@ -1,4 +1,5 @@
 import { type Guid, guidToBytes } from "../../../src/infiniband/guid.ts";
+import type { LinkSettings } from "../../../src/node/link-settings.ts";
 import type { AddressState, Link, Route } from "../../../src/node/links.ts";
 
 /** IF_OPER_DOWN and IF_OPER_UP, linux/if.h. */
@@ -7,13 +8,18 @@ const UP = 6;
 /** Subnet prefix of every port, fe80::. */
 const PREFIX = [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
 
+/** Largest MTU of IPoIB in connected mode. */
+const CONNECTED_MTU = 65_520;
+/** IFF_MULTICAST, linux/if.h. */
+const MULTICAST = 0x1000;
+
 /** What a netdev begins with. */
 export interface NetdevKind {
   /** PCI address of its function; undefined for a netdev without hardware. */
   readonly pci: string | undefined;
   readonly address: Uint8Array;
   readonly mtu: number;
-  /** Largest MTU that it takes. */
+  /** Largest MTU that it takes; of IPoIB: in datagram mode. */
   readonly longestMtu: number;
   /** Is it a pkey child? */
   readonly child: boolean;
@@ -28,11 +34,38 @@ export class Netdev {
   carrier = false;
   addresses: AddressState[] = [];
   routes: Route[] = [];
+  /** What else can be set on it; a move leaves it as it is. */
+  link: LinkSettings;
+  /** Does a process hold its XDP program by a bpf_link? Then nobody else can detach it. */
+  isXdpHeld = false;
   /** What it has under /proc/sys/net/{ipv4,ipv6}/conf: "ipv6/disable_ipv6" and so on. */
   settings = new Map<string, string>();
 
   constructor(readonly kind: NetdevKind) {
     this.mtu = kind.mtu;
+    this.link = {
+      flags: MULTICAST,
+      txQueueLength: kind.pci === undefined ? 1000 : 256,
+      group: 0,
+      linkMode: 0,
+      gsoMaxSize: 65_536,
+      gsoMaxSegments: 65_535,
+      gsoIpv4MaxSize: 65_536,
+      groMaxSize: 65_536,
+      groIpv4MaxSize: 65_536,
+      alias: "",
+      broadcast: kind.pci === undefined ? "ffffffffffff" : "00ffffffff12401bffff000000000000ffffffff",
+      mode: kind.pci === undefined ? undefined : 0,
+      umcast: kind.pci === undefined ? undefined : 0,
+      xdpGeneric: 0,
+      xdpDriver: 0,
+      xdpHardware: 0,
+    };
+  }
+
+  /** Largest MTU that it takes now. */
+  get longestMtu(): number {
+    return this.link.mode === 1 ? CONNECTED_MTU : this.kind.longestMtu;
   }
 
   /** Takes it down, as a move does: addresses and routes are lost. */
@@ -56,6 +89,7 @@ export class Netdev {
       address: this.kind.address,
       pci: this.kind.pci,
       child: this.kind.child,
+      settings: this.link,
     };
   }
 }

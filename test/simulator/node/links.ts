@@ -4,10 +4,12 @@ import {
   addAltnames,
   addRoute,
   changeNamespace,
+  detachXdp,
   moveLink,
   removeAltnames,
   rename,
   setMtu,
+  setSettings,
 } from "../model/link-requests.ts";
 import type { Netns } from "../model/netns.ts";
 import type { Gate } from "./gate.ts";
@@ -78,6 +80,16 @@ export function linksOf(gate: Gate): Links {
         nothing() {},
         down: () => set(gate, netns, index, wanted.up === false ? { up: false } : {}),
       });
+    },
+    setSettings: (where, index, now, settings) => {
+      const netns = netnsOf(where);
+      const isLeft = (is: number, was: number) => is === 0 || is === was;
+      const set = () => setSettings(netns, netns.require(index, "set its settings"), settings);
+      const detach = () => {
+        if (isLeft(now.xdpGeneric, settings.xdpGeneric) && isLeft(now.xdpDriver, settings.xdpDriver)) return;
+        detachXdp(netns, netns.require(index, "detach its XDP program"));
+      };
+      gate.change("links.setSettings", `${index}`, () => inOneSend([set, detach]), { nothing() {}, set });
     },
     addAltnames: (where, index, names) => {
       if (names.length === 0) return;

@@ -1,8 +1,9 @@
 import { thenAgain, thenAnother, thenDel, thenDelOfBoth } from "../harness/follow-ups.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, c3 } from "../harness/world.ts";
+import { c1, c2, c3, vf } from "../harness/world.ts";
 import { killedAdd, killPoints } from "./del.ts";
+import { changeSettings } from "./mischief.ts";
 import { another, contrary, everything, same } from "./wishes.ts";
 
 /** ADD of a container for a VF that a killed ADD of another one has left behind. */
@@ -45,6 +46,32 @@ export function inheritScenarios(): Scenario[] {
       followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same, false)],
     };
   });
+}
+
+/** ADD of a container for a VF whose netdev the one before has changed in every way, before its namespace went. */
+export function changedScenarios(): Scenario[] {
+  return [false, true].flatMap((isHeld) =>
+    [{ vf }, everything].map((wish): Scenario => {
+      const how = wish === everything ? "everything" : "nothing in particular";
+      return {
+        name: `ADD (${how}) after another's changed it${isHeld ? ", with a held XDP program" : ""}, and its namespace is gone`,
+        setting: {},
+        pod: c2,
+        wish,
+        arrange: (story) => {
+          story.mustAdd(c1, wish);
+          const pod = story.machine.paths.get(c1.netns);
+          const netdev = pod?.named(c1.ifname)?.[1];
+          if (pod === undefined || netdev === undefined) throw new Error("the container has no interface");
+          changeSettings(pod, netdev);
+          netdev.isXdpHeld = isHeld;
+          story.deleteNamespace(c1);
+        },
+        act: (story, fault) => story.add(c2, wish, fault),
+        followUps: [thenDelOfBoth(c1, wish, "this one first"), thenAnother(c3, same, false)],
+      };
+    }),
+  );
 }
 
 /** ADD once more of a container whose ADD was killed. */

@@ -3,7 +3,7 @@ import { thenDel } from "../harness/follow-ups.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
 import { c1, pf, vf } from "../harness/world.ts";
-import { addAltnames, rename, setMtu } from "../model/link-requests.ts";
+import { addAltnames, rename, setMtu, setSettings } from "../model/link-requests.ts";
 import { ipoib, type Netdev, virtual } from "../model/netdev.ts";
 import type { Netns } from "../model/netns.ts";
 import { wishes } from "./wishes.ts";
@@ -16,6 +16,11 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
     machine.setUp(pod, netdev, false);
     rename(pod, netdev, "mine");
     setMtu(pod, netdev, 1500);
+  },
+  "the pod changes every setting of it": (_, pod, netdev) => changeSettings(pod, netdev),
+  "the pod attaches an XDP program that a process holds": (_, pod, netdev) => {
+    changeSettings(pod, netdev);
+    netdev.isXdpHeld = true;
   },
   "the pod gives it a name that the host has": (_, pod, netdev) => rename(pod, netdev, "ib0"),
   "the pod gives it an alternative name that the host has": (_, pod, netdev) =>
@@ -61,6 +66,28 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
     rename(pod, netdev, "ib0");
   },
 };
+
+/** Changes everything that RTM_NEWLINK sets, and attaches an XDP program. */
+export function changeSettings(pod: Netns, netdev: Netdev): void {
+  setSettings(pod, netdev, {
+    ...netdev.link,
+    flags: 0x83a4,
+    txQueueLength: 7,
+    group: 5,
+    linkMode: 1,
+    gsoMaxSize: 1500,
+    gsoMaxSegments: 3,
+    gsoIpv4MaxSize: 1502,
+    groMaxSize: 1501,
+    groIpv4MaxSize: 1503,
+    alias: "mine",
+    broadcast: "00ffffffff12401bffff000000000000fffffffe",
+    mode: 1,
+    umcast: 0,
+  });
+  setMtu(pod, netdev, 65_520);
+  netdev.link = { ...netdev.link, xdpGeneric: 9 };
+}
 
 /** DEL after each mischief, of a VF that is bound anew by it and of one that is not. */
 export function mischiefScenarios(): Scenario[] {

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import type { AttachmentRecord, Originals, Wanted } from "../../../src/attachment/record.ts";
 import { guidFromBytes } from "../../../src/infiniband/guid.ts";
+import type { LinkSettings } from "../../../src/node/link-settings.ts";
 
 /** An arbitrary of each member; the compiler says which one is missing. */
 type Arbitraries<T> = { readonly [Key in keyof Required<T>]: fc.Arbitrary<T[Key]> };
@@ -40,11 +41,31 @@ const pci = fc
 const time = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }));
 const maybe = <T>(some: fc.Arbitrary<T>) => fc.option(some, { nil: undefined });
 
+const settings: Arbitraries<LinkSettings> = {
+  flags: fc.nat(),
+  txQueueLength: maybe(fc.nat()),
+  group: maybe(fc.nat()),
+  linkMode: maybe(fc.nat()),
+  gsoMaxSize: maybe(fc.nat()),
+  gsoMaxSegments: maybe(fc.nat()),
+  gsoIpv4MaxSize: maybe(fc.nat()),
+  groMaxSize: maybe(fc.nat()),
+  groIpv4MaxSize: maybe(fc.nat()),
+  alias: hardText,
+  broadcast: maybe(hardText),
+  mode: maybe(fc.nat(1)),
+  umcast: maybe(fc.nat(1)),
+  xdpGeneric: fc.nat(),
+  xdpDriver: fc.nat(),
+  xdpHardware: fc.nat(),
+};
+
 const originals: Arbitraries<Originals> = {
   name: hardText,
   altnames: texts,
   mtu: maybe(fc.nat()),
   up: maybe(fc.boolean()),
+  settings: maybe(fc.record(settings)),
   nodeGuid: guid,
   portGuid: guid,
   adminNodeGuid: maybe(guid),

@@ -3,7 +3,7 @@ import type { ReferenceCache } from "../../../src/attachment/reference-cache.ts"
 import { resetVfio } from "../../../src/attachment/reset-vfio.ts";
 import type { Link, LinkState, VfConfig } from "../../../src/node/links.ts";
 import { partialNode } from "../../support/partial-node.ts";
-import { aRecord, guid } from "../../support/records.ts";
+import { aLinkSettings, aRecord, guid } from "../../support/records.ts";
 
 const { vf } = aRecord();
 const ours = guid("02:00:00:00:00:00:00:01");
@@ -21,6 +21,7 @@ const pf: Link = {
   address: new Uint8Array(20),
   pci: vf.pf,
   child: false,
+  settings: aLinkSettings,
 };
 
 /** What is set at the PF, where it has this on file for the VF. */

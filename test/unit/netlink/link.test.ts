@@ -11,6 +11,7 @@ import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { getLinkByName, parseLink } from "../../../src/netlink/link.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import { concat, findAttribute, received } from "../../support/attributes.ts";
+import { aLinkSettings } from "../../support/records.ts";
 import { LONG_NAME, PF, RTNL_CHILD, SYSFS_CHILD, VF0 } from "../vectors/capture/requests.ts";
 import { hexBytes, vector } from "../vectors/vectors.ts";
 
@@ -36,6 +37,7 @@ describe("netdevs of a real kernel", () => {
         address: hexBytes("80000048fe8000000000000098039b0300ab0100"),
         pci: "0000:01:00.0",
         child: false,
+        settings: aLinkSettings,
         vfs: undefined,
       },
     ]);

@@ -6,7 +6,7 @@ import type { Port } from "../../../../src/node/inventory.ts";
 import type { Link } from "../../../../src/node/links.ts";
 import { MemoryFiles } from "../../../support/memory-files.ts";
 import { partialNode } from "../../../support/partial-node.ts";
-import { guid } from "../../../support/records.ts";
+import { aLinkSettings, guid } from "../../../support/records.ts";
 
 type Parts = Parameters<typeof partialNode>[0];
 
@@ -92,6 +92,7 @@ export function aLink(name: string, changes: Partial<Link> = {}): Link {
     address,
     pci: undefined,
     child: false,
+    settings: aLinkSettings,
     ...changes,
   };
 }

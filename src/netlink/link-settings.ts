@@ -1,0 +1,233 @@
+import { utf8Encode } from "host";
+import {
+  type Attribute,
+  bytesAttribute,
+  bytesIn,
+  nestedAttribute,
+  pickAttributes,
+  s32At,
+  s32Attribute,
+  selection,
+  stringAttribute,
+  textIn,
+  u8Attribute,
+  u8In,
+  u16Attribute,
+  u16In,
+  u32Attribute,
+  u32In,
+} from "./attributes.ts";
+import type { Request } from "./message.ts";
+
+/** Types of linux/rtnetlink.h. */
+const RTM_NEWLINK = 16;
+const RTM_SETLINK = 19;
+
+/** Attributes of linux/if_link.h. */
+const IFLA_BROADCAST = 2;
+const IFLA_TXQLEN = 13;
+const IFLA_LINKMODE = 17;
+const IFLA_LINKINFO = 18;
+const IFLA_IFALIAS = 20;
+const IFLA_GROUP = 27;
+const IFLA_GSO_MAX_SEGS = 40;
+const IFLA_GSO_MAX_SIZE = 41;
+const IFLA_XDP = 43;
+const IFLA_GRO_MAX_SIZE = 58;
+const IFLA_GSO_IPV4_MAX_SIZE = 63;
+const IFLA_GRO_IPV4_MAX_SIZE = 64;
+const IFLA_INFO_KIND = 1;
+const IFLA_INFO_DATA = 2;
+const IFLA_IPOIB_MODE = 2;
+const IFLA_IPOIB_UMCAST = 3;
+const IFLA_XDP_FD = 1;
+const IFLA_XDP_ATTACHED = 2;
+const IFLA_XDP_FLAGS = 3;
+const IFLA_XDP_PROG_ID = 4;
+const IFLA_XDP_DRV_PROG_ID = 5;
+const IFLA_XDP_SKB_PROG_ID = 6;
+const IFLA_XDP_HW_PROG_ID = 7;
+
+/** XDP_FLAGS_* of linux/if_link.h, which name the place of a program; XDP_ATTACHED_* name it in a reply. */
+const XDP_FLAGS_SKB_MODE = 2;
+const XDP_FLAGS_DRV_MODE = 4;
+const XDP_FLAGS_HW_MODE = 8;
+const XDP_ATTACHED_DRV = 1;
+const XDP_ATTACHED_SKB = 2;
+const XDP_ATTACHED_HW = 3;
+
+/**
+ * The flags of linux/if.h that dev_change_flags() lets an administrator set, besides IFF_UP: DEBUG, NOTRAILERS, NOARP,
+ * PROMISC, ALLMULTI, MULTICAST, PORTSEL, AUTOMEDIA, DYNAMIC. In a reply the kernel sets PROMISC and ALLMULTI only if an
+ * administrator did, and not for packet sockets.
+ */
+const SETTABLE_FLAGS = 0xf3a4;
+
+/** Offsets and length of struct ifinfomsg. */
+const FLAGS = 8;
+const IFINFOMSG = 16;
+
+/** What RTM_NEWLINK reports of a netdev that an administrator can set; undefined if the kernel does not. */
+export interface LinkSettingsInfo {
+  /** IFF_*, without IFF_UP and without what only the kernel sets. */
+  readonly flags: number;
+  readonly txQueueLength?: number | undefined;
+  readonly group?: number | undefined;
+  readonly linkMode?: number | undefined;
+  readonly gsoMaxSize?: number | undefined;
+  readonly gsoMaxSegments?: number | undefined;
+  readonly gsoIpv4MaxSize?: number | undefined;
+  readonly groMaxSize?: number | undefined;
+  readonly groIpv4MaxSize?: number | undefined;
+  readonly alias: string;
+  /** In hexadecimal digits. */
+  readonly broadcast?: string | undefined;
+  /** Of an IPoIB netdev: IPOIB_MODE_DATAGRAM (0) or IPOIB_MODE_CONNECTED (1). */
+  readonly mode?: number | undefined;
+  readonly umcast?: number | undefined;
+  /** IDs of XDP programs, 0 for none. */
+  readonly xdpGeneric: number;
+  readonly xdpDriver: number;
+  readonly xdpHardware: number;
+}
+
+const ATTRIBUTES = selection(
+  bytesIn(IFLA_BROADCAST),
+  u32In(IFLA_TXQLEN),
+  u8In(IFLA_LINKMODE),
+  bytesIn(IFLA_LINKINFO),
+  textIn(IFLA_IFALIAS),
+  u32In(IFLA_GROUP),
+  u32In(IFLA_GSO_MAX_SEGS),
+  u32In(IFLA_GSO_MAX_SIZE),
+  bytesIn(IFLA_XDP),
+  u32In(IFLA_GRO_MAX_SIZE),
+  u32In(IFLA_GSO_IPV4_MAX_SIZE),
+  u32In(IFLA_GRO_IPV4_MAX_SIZE),
+);
+const LINK_INFO = selection(textIn(IFLA_INFO_KIND), bytesIn(IFLA_INFO_DATA));
+const IPOIB = selection(u16In(IFLA_IPOIB_MODE), u16In(IFLA_IPOIB_UMCAST));
+const XDP = selection(
+  u8In(IFLA_XDP_ATTACHED),
+  u32In(IFLA_XDP_PROG_ID),
+  u32In(IFLA_XDP_SKB_PROG_ID),
+  u32In(IFLA_XDP_DRV_PROG_ID),
+  u32In(IFLA_XDP_HW_PROG_ID),
+);
+
+/**
+ * Reads the settings of a netdev.
+ * @param payload of an RTM_NEWLINK.
+ * @throws {MalformedReply} if it cannot be read.
+ */
+export function linkSettingsIn(payload: Uint8Array): LinkSettingsInfo {
+  const values = pickAttributes(payload, IFINFOMSG, ATTRIBUTES);
+  const linkInfo = values[3];
+  const xdp = values[8];
+  const [mode, umcast] = linkInfo === undefined ? [] : ipoibSettingsIn(linkInfo);
+  const [attached, program, generic, driver, hardware] = xdp === undefined ? [] : pickAttributes(xdp, 0, XDP);
+  // Kernels before 4.19 report one program, and where it runs.
+  const only = (where: number) => (attached === where ? program : undefined) ?? 0;
+  return {
+    flags: s32At(payload, FLAGS) & SETTABLE_FLAGS,
+    txQueueLength: values[1],
+    group: values[5],
+    linkMode: values[2],
+    gsoMaxSize: values[7],
+    gsoMaxSegments: values[6],
+    gsoIpv4MaxSize: values[10],
+    groMaxSize: values[9],
+    groIpv4MaxSize: values[11],
+    alias: values[4] ?? "",
+    broadcast: values[0] && hexOf(values[0]),
+    mode,
+    umcast,
+    xdpGeneric: generic ?? only(XDP_ATTACHED_SKB),
+    xdpDriver: driver ?? only(XDP_ATTACHED_DRV),
+    xdpHardware: hardware ?? only(XDP_ATTACHED_HW),
+  };
+}
+
+/** Mode and umcast of an IPoIB netdev, as its IFLA_LINKINFO reports them. */
+function ipoibSettingsIn(linkInfo: Uint8Array) {
+  const [kind, data] = pickAttributes(linkInfo, 0, LINK_INFO);
+  return kind === "ipoib" && data !== undefined ? pickAttributes(data, 0, IPOIB) : [];
+}
+
+/**
+ * Sets all settings of a netdev in one request, except XDP programs; a member that is undefined stays as it is. The
+ * kernel stops at the first that it refuses.
+ */
+export function setLinkSettings(index: number, settings: LinkSettingsInfo): Request {
+  const { alias, broadcast, linkMode, mode, umcast } = settings;
+  // IFLA_GSO_MAX_SIZE sets IPv4's limit as well: that one comes after it, in the order of do_setlink().
+  const numbers: readonly (readonly [type: number, value: number | undefined])[] = [
+    [IFLA_TXQLEN, settings.txQueueLength],
+    [IFLA_GROUP, settings.group],
+    [IFLA_GSO_MAX_SIZE, settings.gsoMaxSize],
+    [IFLA_GSO_MAX_SEGS, settings.gsoMaxSegments],
+    [IFLA_GRO_MAX_SIZE, settings.groMaxSize],
+    [IFLA_GSO_IPV4_MAX_SIZE, settings.gsoIpv4MaxSize],
+    [IFLA_GRO_IPV4_MAX_SIZE, settings.groIpv4MaxSize],
+  ];
+  const attributes: Attribute[] = [bytesAttribute(IFLA_IFALIAS, utf8Encode(alias))];
+  for (const [type, value] of numbers) if (value !== undefined) attributes.push(u32Attribute(type, value));
+  if (linkMode !== undefined) attributes.push(u8Attribute(IFLA_LINKMODE, linkMode));
+  if (broadcast !== undefined) attributes.push(bytesAttribute(IFLA_BROADCAST, bytesOf(broadcast)));
+  const ipoib: Attribute[] = [];
+  if (mode !== undefined) ipoib.push(u16Attribute(IFLA_IPOIB_MODE, mode));
+  if (umcast !== undefined) ipoib.push(u16Attribute(IFLA_IPOIB_UMCAST, umcast));
+  if (ipoib.length > 0) {
+    const info = [stringAttribute(IFLA_INFO_KIND, "ipoib"), nestedAttribute(IFLA_INFO_DATA, ipoib)];
+    attributes.push(nestedAttribute(IFLA_LINKINFO, info));
+  }
+  return {
+    // What only IPoIB has can be changed by RTM_NEWLINK alone. Without NLM_F_CREATE it makes nothing.
+    type: RTM_NEWLINK,
+    kind: "change",
+    flags: 0,
+    header: [0, index, settings.flags, SETTABLE_FLAGS],
+    attributes,
+    name: "RTM_NEWLINK",
+    subject: `settings of link ${index}`,
+  };
+}
+
+/** Detaches the XDP programs of a netdev, a request for each place that has one. */
+export function detachXdp(
+  index: number,
+  { xdpGeneric, xdpDriver, xdpHardware }: LinkSettingsInfo,
+): Request[] {
+  const places = [
+    [xdpGeneric, XDP_FLAGS_SKB_MODE],
+    [xdpDriver, XDP_FLAGS_DRV_MODE],
+    [xdpHardware, XDP_FLAGS_HW_MODE],
+  ] as const;
+  return places.flatMap(([program, place]): Request[] => {
+    if (program === 0) return [];
+    const xdp = [s32Attribute(IFLA_XDP_FD, -1), u32Attribute(IFLA_XDP_FLAGS, place)];
+    return [
+      {
+        type: RTM_SETLINK,
+        kind: "change",
+        flags: 0,
+        header: [0, index, 0, 0],
+        attributes: [nestedAttribute(IFLA_XDP, xdp)],
+        name: "RTM_SETLINK",
+        subject: `detach XDP program ${program} from link ${index}`,
+      },
+    ];
+  });
+}
+
+function hexOf(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += (byte < 16 ? "0" : "") + byte.toString(16);
+  return text;
+}
+
+function bytesOf(hex: string): Uint8Array {
+  const bytes = new Uint8Array(hex.length >> 1);
+  for (let i = 0; i < bytes.length; i++) bytes[i] = Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16);
+  return bytes;
+}
