@@ -10,6 +10,7 @@ import { attempt } from "./failure.ts";
 import { functionAt } from "./function.ts";
 import { Locks } from "./locks.ts";
 import { settleOwed } from "./owed-leases.ts";
+import { requireRecordFits } from "./record-document.ts";
 import { rollBack } from "./roll-back.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { stepsOf } from "./steps/all-steps.ts";
@@ -27,6 +28,7 @@ export function attach(node: Node, call: AttachCall): Result {
   const found = find();
   const { pci } = found;
   requireName(state, call);
+  requireRecordFits(call);
   attempt("prepare the state directory", () => state.prepare());
   const locks = new Locks(node, state, call, `ADD of container ${call.name.containerId}`);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));

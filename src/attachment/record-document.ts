@@ -1,10 +1,13 @@
 import { fieldsOf, keptFields } from "../cni/configuration.ts";
 import { fromJson, isObject } from "../cni/document.ts";
+import { CniError, codes } from "../cni/errors.ts";
 import type { Fields } from "../cni/fields.ts";
+import { utf8Length } from "../cni/utf8-length.ts";
 import { parseGuid } from "../infiniband/guid.ts";
+import { LONGEST_FILE } from "../node/files.ts";
 import { parsePciAddress } from "../node/pci-address.ts";
 import type { AttachmentRecord } from "./record.ts";
-import { planMembers, referenceMembers } from "./record-text.ts";
+import { type ConfiguredTexts, planMembers, referenceMembers } from "./record-text.ts";
 
 /**
  * The record as a file: a superset of the Go plugin's cache, so that either binary can detach what the other
@@ -17,22 +20,74 @@ const format = 1;
 /** What every file of ours begins with. */
 const BEGINNING = `{"${ourKey}":{"format":${format},"state":"`;
 
+/** Bytes of a file that {@link requireRecordFits} leaves to the originals, and to keys that a later version adds. */
+const RESERVED = 64 << 10;
+/** The most that one UTF-16 unit becomes as JSON in UTF-8, bytes: "\u0001". */
+const LONGEST_ESCAPE = 6;
+
 /**
  * The text of the file: our part, alone in the first line, and what the Go plugin reads.
  * @param pfName the PF's netdev, which the Go plugin looks up by name.
+ * @throws {CniError} 7 if the file would be too long to be read back.
  */
 export function recordDocument(record: AttachmentRecord, pfName: string): string {
-  const config = keptFields(record.call.stdin);
-  const configured = {
+  // The state first, so that it stands at the same place in every record: see stateOffset.
+  const own = `${BEGINNING}${stateLetter(record.state)}",${planMembers(record)}}`;
+  const text = `${own},\n${referenceMembers(record, pfName, configuredTexts(record.call.stdin))}}`;
+  if (text.length * LONGEST_ESCAPE > LONGEST_FILE) requireAtMost(utf8Length(text), LONGEST_FILE);
+  return text;
+}
+
+/** What a record keeps of the call that made it. */
+type RecordedCall = AttachmentRecord["call"];
+
+/**
+ * Requires that a record of this call can be read back: before anything is read or changed for it.
+ * @throws {CniError} 7, with the limit, if it is too long.
+ */
+export function requireRecordFits(call: RecordedCall): void {
+  requireAtMost(recordedBytes(call), LONGEST_FILE - RESERVED);
+}
+
+/** Returns the call, if a record of it can be read back, else with what an IPAM plugin needs of its configuration. */
+export function callThatFits({ stdin, args, path }: RecordedCall): RecordedCall {
+  if (recordedBytes({ stdin, args, path }) <= LONGEST_FILE - RESERVED) return { stdin, args, path };
+  const { cniVersion, name, type } = configuredTexts(stdin);
+  return {
+    stdin: JSON.stringify({ cniVersion, name, type, ipam: keptFields(stdin).raw("ipam") }),
+    args,
+    path,
+  };
+}
+
+/** Returns how many bytes of a record are the call's; of a short call, only an upper bound. */
+function recordedBytes({ stdin, args, path }: RecordedCall): number {
+  // Escapes count: Go writes "<" as "\u003c", which a record, that has the configuration as a string, writes as "\\u003c".
+  const bound = (stdin.length + args.length + path.length) * LONGEST_ESCAPE * 2;
+  if (bound <= LONGEST_FILE - RESERVED) return bound;
+  const texts = [stdin, args, path, ...Object.values(configuredTexts(stdin))];
+  return texts.reduce((sum, text) => sum + utf8Length(JSON.stringify(text)), 0);
+}
+
+function requireAtMost(bytes: number, limit: number): void {
+  if (bytes <= limit) return;
+  throw new CniError(
+    codes.badConfiguration,
+    `network configuration: with CNI_ARGS and CNI_PATH it takes ${bytes} bytes of the attachment's record, and the ` +
+      `limit is ${limit}; shorten it, or what the runtime adds to it (runtimeConfig, args, prevResult)`,
+  );
+}
+
+/** Returns what the Go plugin reads of a configuration. */
+function configuredTexts(stdin: string): ConfiguredTexts {
+  const config = keptFields(stdin);
+  return {
     cniVersion: textOf(config, "cniVersion"),
     name: textOf(config, "name"),
     type: textOf(config, "type"),
     ipamType: textOf(fieldsOf(config.raw("ipam")), "type"),
     pkey: textOf(config, "pkey"),
   };
-  // The state first, so that it stands at the same place in every record: see stateOffset.
-  const own = `${BEGINNING}${stateLetter(record.state)}",${planMembers(record)}}`;
-  return `${own},\n${referenceMembers(record, pfName, configured)}}`;
 }
 
 /** A value of a type that Go does not expect there would make all of it unreadable. */

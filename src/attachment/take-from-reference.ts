@@ -10,6 +10,7 @@ import { attempt } from "./failure.ts";
 import { functionAt, PhysicalFunction } from "./function.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, isNamed } from "./record.ts";
+import { callThatFits } from "./record-document.ts";
 import type { ReferenceCache } from "./reference-cache.ts";
 import { resetVfio } from "./reset-vfio.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
@@ -124,7 +125,7 @@ function recordLike(
       driver: node.functions.driver(vf.pf) ?? "",
     },
     wanted: { guid, linkState, ...(reference.rdmaIsolation ? { rdmaIsolation: true } : {}) },
-    call: { stdin: call.stdin, args: call.args, path: call.path },
+    call: callThatFits(call),
   };
 }
 

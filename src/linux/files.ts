@@ -1,6 +1,6 @@
 import * as host from "host";
 import type { Clock } from "../node/clock.ts";
-import type { Files, Lock } from "../node/files.ts";
+import { type Files, LONGEST_FILE, type Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
 import { LinuxLock } from "./lock.ts";
 import { parentOf } from "./pci-path.ts";
@@ -27,7 +27,7 @@ export class LinuxFiles implements Files {
   ) {}
 
   read(path: string): string | undefined {
-    return host.readRegularFile(path, undefined, ABSENT);
+    return host.readRegularFile(path, LONGEST_FILE, ABSENT);
   }
 
   create(path: string, text: string): boolean {

@@ -29,9 +29,12 @@ export interface Lock {
   release(): void;
 }
 
+/** The longest text that {@link Files.read} returns, bytes. */
+export const LONGEST_FILE = 1 << 20;
+
 /** State files. Links are never followed; files are 0600, directories 0700. */
 export interface Files {
-  /** The text, or undefined where there is no such file. Anything but a regular file, or over 1 MiB, throws. */
+  /** The text, or undefined where there is no such file. Anything but a regular file, or over {@link LONGEST_FILE}, throws. */
   read(path: string): string | undefined;
   /** Whole or not at all. False, and nothing changed, where something has that path already. */
   create(path: string, text: string): boolean;

@@ -1,6 +1,7 @@
 // What cannot be done is refused before anything is touched, in words that name the cause.
 import { describe, expect, test } from "vitest";
 import { hostLocal, network } from "./cni.ts";
+import { quote } from "./guest.ts";
 import { testNode, vfs } from "./node.ts";
 
 const node = testNode({ iommu: true });
@@ -100,13 +101,25 @@ describe("the configuration", () => {
     expect(await node.addRefused(text)).toMatchObject({ code });
   });
 
+  const callWith = (stdin: string, command = "ADD") =>
+    node.guest.execute(`${stdin} | env CNI_COMMAND=${command} CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/a \
+      CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin /host/ib-sriov`);
+
+  // The runtime takes 160 KB of "<" out of a pod's annotation, and Go writes each as \u003c.
+  test("makes a record that could not be read back", () =>
+    node.unchanged(async () => {
+      const begin = JSON.stringify(config).slice(0, -1);
+      const stdin = `{ printf %s ${quote(`${begin},"note":"`)}; yes '\\u003c' | tr -d '\\n' | head -c 960000; echo '"}'; }`;
+      const { status, stdout } = await callWith(stdin);
+      expect(status).toBe(1);
+      expect(JSON.parse(stdout)).toMatchObject({ code: 7, msg: expect.stringMatching(/limit is 983040/) });
+      expect(await callWith(stdin, "DEL")).toMatchObject({ status: 0, stdout: "" });
+    }));
+
   test("is huge, or deep", async () => {
-    const call = (stdin: string) =>
-      node.guest.execute(`${stdin} | env CNI_COMMAND=ADD CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/a CNI_IFNAME=net1 \
-        CNI_PATH=/opt/cni/bin /host/ib-sriov`);
     await node.unchanged(async () => {
       for (const stdin of ["yes | head -c 20000000", "yes '[' | tr -d '\\n' | head -c 900000"]) {
-        const { status, stdout } = await call(stdin);
+        const { status, stdout } = await callWith(stdin);
         expect(status).toBe(1);
         expect(JSON.parse(stdout)).toMatchObject({ code: expect.any(Number), msg: expect.any(String) });
       }

@@ -36,6 +36,8 @@ export interface Wish extends Omit<Wanted, "guid" | "linkState"> {
   /** Name of the network, if it is not "mynet". */
   readonly network?: string;
   readonly prevResult?: Result;
+  /** More of the network configuration, for whatever else there may be in it. */
+  readonly more?: Readonly<Record<string, unknown>>;
   /** How long the call may wait, ms. */
   readonly patience?: number;
 }
@@ -93,6 +95,7 @@ function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, war
       type: "ib-sriov",
       deviceID: wish.vf,
       ...ipam,
+      ...wish.more,
       prevResult: wish.prevResult && JSON.parse(encodeResult(wish.prevResult, "1.1.0")),
     }),
     args: "IgnoreUnknown=1",

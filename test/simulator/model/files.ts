@@ -1,3 +1,4 @@
+import { LONGEST_FILE } from "../../../src/node/files.ts";
 import type { OpenFile } from "./open-file.ts";
 import { Refusal } from "./refusal.ts";
 
@@ -8,10 +9,18 @@ export class FileTree {
   /** Which open file has the lock (flock) of a path. */
   readonly locks = new Map<string, OpenFile>();
 
-  /** @throws {Refusal} EINVAL where it is a directory. */
+  /** Files that cannot be read, and the errno. */
+  readonly unreadable = new Map<string, string>();
+
+  /** @throws {Refusal} EINVAL if it is a directory, EFBIG if it is too long, or what {@link unreadable} says. */
   read(path: string): string | undefined {
     if (this.directories.has(path)) throw new Refusal("EINVAL", `open ${path}`);
-    return this.texts.get(path);
+    const errno = this.unreadable.get(path);
+    if (errno !== undefined) throw new Refusal(errno, `read ${path}`);
+    const text = this.texts.get(path);
+    if (text !== undefined && Buffer.byteLength(text) > LONGEST_FILE)
+      throw new Refusal("EFBIG", `read ${path}`);
+    return text;
   }
 
   /** Of a directory, as {@link removeDirectory}. */
