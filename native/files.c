@@ -125,6 +125,7 @@ static JSValue new_status(JSContext *context, const struct stat *status)
     {"device", host_new_decimal(context, status->st_dev)},
     {"inode", host_new_decimal(context, status->st_ino)},
     {"size", JS_NewInt64(context, status->st_size)},
+    {"modified", JS_NewFloat64(context, (double)status->st_mtim.tv_sec * 1e3 + (double)status->st_mtim.tv_nsec / 1e6)},
     {"mode", JS_NewInt32(context, (int)(status->st_mode & 07777))},
   };
   bool failed = false;

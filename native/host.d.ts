@@ -90,6 +90,8 @@ declare module "host" {
     readonly device: string;
     readonly inode: string;
     readonly size: number;
+    /** When it was written last, ms since 1970. */
+    readonly modified: number;
     /** Permission bits. */
     readonly mode: number;
   }

@@ -18,7 +18,10 @@ import { stepsOf } from "./steps/all-steps.ts";
 export function check(node: Node, call: CheckCall): void {
   const { containerId, ifname } = call.name;
   const state = new StateDirectory(node.files);
-  const record = attempt("read the attachment's record", () => state.find(call.name))?.record;
+  const stored = attempt("read the attachment's record", () => state.find(call.name));
+  if (stored?.unreadable !== undefined)
+    throw new CniError(codes.node, `the record ${stored.path} cannot be read: ${stored.unreadable.reason}`);
+  const record = stored?.record;
   if (record?.state !== "complete") {
     throw new CniError(
       codes.unknownContainer,

@@ -32,7 +32,12 @@ export function collectDead(
   let outcome: Outcome = { kind: "gone" };
   // A VF whose container can be seen is not locked: whoever is at work on it shall not wait for us.
   const read = () => {
-    const record = state.read(path)?.record;
+    const stored = state.readAny(path);
+    if (stored?.unreadable !== undefined) {
+      outcome = { kind: "left", why: `it cannot be read: ${stored.unreadable.reason}` };
+      return undefined;
+    }
+    const record = stored?.record;
     const pod = record?.state === "complete" ? recordedContainer(node, record) : undefined;
     if (pod === undefined) return record;
     outcome = { kind: "left", why: `its namespace ${pod.path} is there` };

@@ -56,11 +56,12 @@ function attemptUntilStopped(node: Node, actions: readonly (() => void)[]): unkn
 /** The record at a path, if it is one that GC of this network has to do with. */
 function leftOver(state: StateDirectory, path: string, call: CollectCall): AttachmentRecord | undefined {
   const { network, valid = [], warn } = call;
-  const stored = attempt(`read ${path}`, () => state.read(path));
+  const stored = attempt(`read ${path}`, () => state.readAny(path));
   if (stored === undefined) return undefined;
-  const { record } = stored;
+  const { record, unreadable } = stored;
   if (record === undefined) {
-    warn(`${path} is no record that can be read; it is left`);
+    const why = unreadable === undefined ? "is the Go plugin's" : `cannot be read: ${unreadable.reason}`;
+    warn(`the record ${path} ${why}; it is left`);
     return undefined;
   }
   if (networkNameOf(record.call.stdin) !== network) return undefined;

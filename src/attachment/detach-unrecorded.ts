@@ -27,7 +27,10 @@ export function detachUnrecorded(
   damaged: StoredRecord | undefined,
 ): void {
   if (damaged !== undefined) {
-    call.warn(`the record ${damaged.path} cannot be read; its VF is brought home, its GUID stays as it is`);
+    const why = damaged.unreadable?.reason;
+    call.warn(
+      `the record ${damaged.path} cannot be read (${why}); its VF is brought home, its GUID stays as it is`,
+    );
   }
   // In this order: an address is given back only when nothing carries it any more.
   attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod));
@@ -51,7 +54,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
   try {
     const { owner } = locks;
     const isOurs = isNamed(owner, call.name);
-    if (owner !== undefined && !isOurs && state.find(owner) !== undefined) return;
+    if (owner !== undefined && !isOurs && state.findAny(owner) !== undefined) return;
     // In this order: its RDMA device takes the netdev along, in a way.
     if (pod !== undefined && hasRdma(node, pci, pod)) {
       call.warn(`no record says why an RDMA device of VF ${pci} is in ${call.netns}; it is brought home`);

@@ -1,3 +1,4 @@
+import { CniError, codes } from "../cni/errors.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import { attachmentOf } from "./attachment-of.ts";
@@ -26,7 +27,11 @@ export function detach(node: Node, call: DetachCall): void {
     return found;
   });
   const state = new StateDirectory(node.files);
-  const find = () => attempt("read the attachment's record", () => state.find(call.name));
+  const find = () =>
+    requireKnownFormat(
+      attempt("read the attachment's record", () => state.find(call.name)),
+      call,
+    );
   const seen = find();
   const pci = pciOf(seen);
   if (pci === undefined) {
@@ -55,6 +60,20 @@ export function detach(node: Node, call: DetachCall): void {
   } finally {
     locks.release();
   }
+}
+
+/** @throws {CniError} code 100, naming the version that is needed, if a later version wrote the record. */
+function requireKnownFormat(
+  stored: StoredRecord | undefined,
+  { name }: DetachCall,
+): StoredRecord | undefined {
+  if (stored?.unreadable?.kind !== "later format") return stored;
+  const { containerId, ifname } = name;
+  throw new CniError(
+    codes.node,
+    `cannot detach container ${containerId} by its record ${stored.path}: ${stored.unreadable.reason}; detach it with ` +
+      `that, or, if it has ended, run: ib-sriov attachments release ${containerId} ${ifname} --force`,
+  );
 }
 
 function pciOf(stored: StoredRecord | undefined): string | undefined {

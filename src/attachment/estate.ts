@@ -15,6 +15,7 @@ import { netInterface } from "./steps/interface.ts";
 import { linkState } from "./steps/link-state.ts";
 import { netdevSettings } from "./steps/netdev-settings.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
+import { requireEarlierBoot } from "./unreadable-record.ts";
 import { vfDriver } from "./vf-driver.ts";
 
 /** How many GUIDs of dead attachments a record keeps; each try that is killed before it sets its own can add one. */
@@ -30,7 +31,7 @@ export interface Estate {
 
 /**
  * Who had the VF before, where nobody gave it back. The VF's lock is held, so nobody is at work on it.
- * @throws {CniError} where a living attachment has it, or may have.
+ * @throws {CniError} where a living attachment has it, or may have: also one whose record cannot be read.
  */
 export function estateOf(
   node: Node,
@@ -40,7 +41,11 @@ export function estateOf(
 ): Estate | undefined {
   const { owner } = locks;
   if (owner === undefined) return undefined;
-  const stored = state.find(owner);
+  const stored = state.findAny(owner);
+  if (stored?.unreadable !== undefined) {
+    requireEarlierBoot(node, state, locks, vf.pci, owner, stored);
+    locks.forgetOwner();
+  }
   if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
   const { path, record } = stored;
   const current = isCurrent(node, record, vf.incarnation);

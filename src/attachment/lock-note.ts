@@ -7,6 +7,8 @@ export interface LockNote {
   readonly owner: AttachmentName | undefined;
   /** Whom the owner took it over from, where it was killed before it was done with that. */
   readonly predecessor: AttachmentName | undefined;
+  /** The boot of the machine in which the owner claimed the VF; `undefined` in what older versions wrote. */
+  readonly ownerBoot: string | undefined;
   /** Are there leases that dead attachments of this VF still owe? */
   readonly owes: boolean;
   /** The last call that held the lock. */
@@ -24,11 +26,12 @@ export interface HolderNote {
 }
 
 /** The text of a lock file. */
-export function lockText({ owner, predecessor, owes, holder }: LockNote): string {
+export function lockText({ owner, predecessor, ownerBoot, owes, holder }: LockNote): string {
   // By hand: every call writes three or four, and JSON.stringify of an object takes three times as long.
   let text = "";
   if (owner !== undefined) text += `,"owner":${nameText(owner)}`;
   if (predecessor !== undefined) text += `,"predecessor":${nameText(predecessor)}`;
+  if (ownerBoot !== undefined) text += `,"boot":${JSON.stringify(ownerBoot)}`;
   if (owes) text += ',"owes":true';
   if (holder !== undefined) {
     const { pid, verb, since } = holder;
@@ -44,10 +47,11 @@ function nameText({ containerId, ifname }: AttachmentName): string {
 /** What the text of a lock file says; of anything else, as much as it says. */
 export function lockNoteIn(text: string): LockNote {
   const note = fromJson(text);
-  const { owner, predecessor, owes, holder } = isObject(note) ? note : {};
+  const { owner, predecessor, boot, owes, holder } = isObject(note) ? note : {};
   return {
     owner: nameIn(owner),
     predecessor: nameIn(predecessor),
+    ownerBoot: typeof boot === "string" ? boot : undefined,
     owes: owes === true,
     holder: holderIn(holder),
   };

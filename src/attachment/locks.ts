@@ -28,6 +28,7 @@ export class Locks {
   private heldVf: Lock | undefined;
   private ownerName: AttachmentName | undefined;
   private predecessorName: AttachmentName | undefined;
+  private bootOfOwner: string | undefined;
   private owesLeases = false;
 
   constructor(
@@ -45,7 +46,8 @@ export class Locks {
     const lock = this.state.vfLock(pci);
     this.acquire(lock, `VF ${pci}`, this.limits.deadline);
     this.heldVf = lock;
-    const { owner, predecessor, owes } = lockNoteIn(lock.read());
+    const { owner, predecessor, ownerBoot, owes } = lockNoteIn(lock.read());
+    this.bootOfOwner = ownerBoot;
     this.owesLeases = owes;
     // Claimed, but killed before it had a record: then nothing has changed hands.
     const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
@@ -60,6 +62,11 @@ export class Locks {
     return this.ownerName;
   }
 
+  /** The boot of the machine in which the owner claimed the VF; `undefined` if the lock file does not say. */
+  get ownerBoot(): string | undefined {
+    return this.bootOfOwner;
+  }
+
   /** Whom the owner took it over from, where it was killed before it was done with that. */
   get predecessor(): AttachmentName | undefined {
     return this.predecessorName;
@@ -70,6 +77,7 @@ export class Locks {
    * whoever comes after a kill finds the one record or the other.
    */
   claim(owner: AttachmentName): void {
+    this.bootOfOwner = this.node.clock.bootId();
     this.predecessorName = isNamed(this.ownerName, owner) ? undefined : this.ownerName;
     this.ownerName = owner;
     this.write();
@@ -78,6 +86,7 @@ export class Locks {
   /** Hands the VF to an attachment for good. */
   setOwner(owner: AttachmentName): void {
     if (isNamed(this.ownerName, owner) && this.predecessorName === undefined) return;
+    this.bootOfOwner = this.node.clock.bootId();
     this.ownerName = owner;
     this.predecessorName = undefined;
     this.write();
@@ -99,6 +108,12 @@ export class Locks {
   settle(): void {
     this.owesLeases = false;
     this.write();
+  }
+
+  /** The owner is of an earlier boot, and its record cannot be read: there is nothing to return to. */
+  forgetOwner(): void {
+    this.ownerName = undefined;
+    this.predecessorName = undefined;
   }
 
   /** The owner has no record any more: the VF is its predecessor's again, where that has not been settled yet. */
@@ -184,6 +199,7 @@ export class Locks {
     return lockText({
       owner: this.ownerName,
       predecessor: this.predecessorName,
+      ownerBoot: this.bootOfOwner,
       owes: this.owesLeases,
       holder: { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) },
     });

@@ -1,4 +1,5 @@
 import { messageOf } from "../cni/error-document.ts";
+import { CniError, codes } from "../cni/errors.ts";
 import type { Node } from "../node/node.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam-call.ts";
@@ -35,7 +36,7 @@ export function settleOwed(
     const limits = { deadline: node.clock.now() + patience, warn, observe };
     const failures = attemptAll(
       state.owedOf(pci).map((path) => () => {
-        const record = state.read(path)?.record;
+        const record = owedRecord(state, path);
         attempt(`release the lease that a dead attachment owes (${path})`, () =>
           releaseOwed(node, state, path, record, locks.inheritable, limits),
         );
@@ -46,6 +47,16 @@ export function settleOwed(
   } catch (error) {
     warn(`cannot tell what leases dead attachments of VF ${pci} owe: ${messageOf(error)}`);
   }
+}
+
+/**
+ * Reads the record of such a lease; `undefined` if it is damaged.
+ * @throws {CniError} code 100 if a later version wrote it: that one knows how to release the lease.
+ */
+export function owedRecord(state: StateDirectory, path: string): AttachmentRecord | undefined {
+  const stored = attempt(`read ${path}`, () => state.read(path));
+  if (stored?.unreadable?.kind !== "later format") return stored?.record;
+  throw new CniError(codes.node, `the lease of ${path} stays owed: ${stored.unreadable.reason}`);
 }
 
 /**

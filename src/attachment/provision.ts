@@ -72,7 +72,7 @@ function provisionLocked(
 
 /** Is it a VF without a netdev? Of one that a dead call has left in the middle of a rebind its record tells. */
 function hasNoNetdev(node: Node, state: StateDirectory, { owner }: Locks, pci: string): boolean {
-  const left = owner && state.find(owner)?.record;
+  const left = owner && state.findAny(owner)?.record;
   return left?.vf.pci === pci ? left.mode === "rdma" : !node.functions.hasNetdev(pci);
 }
 

@@ -8,6 +8,7 @@ import { LONGEST_FILE } from "../node/files.ts";
 import { parsePciAddress } from "../node/pci-address.ts";
 import type { AttachmentRecord } from "./record.ts";
 import { type ConfiguredTexts, planMembers, referenceMembers } from "./record-text.ts";
+import type { Unreadable } from "./unreadable-record.ts";
 
 /**
  * The record as a file: a superset of the Go plugin's cache, so that either binary can detach what the other
@@ -120,6 +121,27 @@ export function parseRecord(text: string): AttachmentRecord | undefined {
   if (!isObject(part) || part.format !== format) return undefined;
   const named = { ...part, state: stateNamed(part.state) };
   return isRecord(named) ? named : undefined;
+}
+
+/**
+ * Returns why a file that {@link parseRecord} does not read is a record of ours all the same; `undefined` if it has no part
+ * of ours. Of a later format these members keep their place and meaning: `attachment.format`, a number, and
+ * `attachment.needs`, the oldest version of ib-sriov that reads it (docs/architecture.md).
+ */
+export function unreadableIn(text: string): Unreadable | undefined {
+  const document = fromJson(text);
+  const part = isObject(document) ? document[ourKey] : undefined;
+  if (part === undefined) {
+    const isCut = text.startsWith(`{"${ourKey}":`);
+    return isCut ? { kind: "damaged", reason: "it is cut off, or is no JSON" } : undefined;
+  }
+  if (!isObject(part) || typeof part.format !== "number" || part.format <= format)
+    return { kind: "damaged", reason: "a member of it is missing, or is of another kind" };
+  const needed = typeof part.needs === "string" ? `version ${part.needs} or a later one` : "a later version";
+  return {
+    kind: "later format",
+    reason: `it has format ${part.format}, and this version of ib-sriov reads format ${format}: ${needed} is needed`,
+  };
 }
 
 /** Our part alone, where it is in a line of its own: to read the other one would take as long. */

@@ -2,9 +2,11 @@ import { fromJson } from "../cni/document.ts";
 import { utf8Length } from "../cni/utf8-length.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
+import { parsePciAddress } from "../node/pci-address.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
-import { parseRecord, recordDocument, stateLetter, stateOffset } from "./record-document.ts";
+import { parseRecord, recordDocument, stateLetter, stateOffset, unreadableIn } from "./record-document.ts";
 import { parseReferenceCache, type ReferenceCache } from "./reference-cache.ts";
+import { notRead, type Unreadable } from "./unreadable-record.ts";
 
 /**
  * Where the node's attachments are written down. It is the Go plugin's place, and below `/var/lib/cni`, the
@@ -25,8 +27,13 @@ export interface StoredRecord {
   readonly path: string;
   /** undefined: the file holds no record that can be read. */
   readonly record: AttachmentRecord | undefined;
-  /** What the Go plugin has written there instead; undefined where it has not. */
+  /**
+   * What the Go plugin has written there instead; undefined where it has not. Of a record of ours that is damaged, what
+   * that plugin could read in it.
+   */
   readonly reference: ReferenceCache | undefined;
+  /** Why there is no record; `undefined` if there is one, or a cache of the Go plugin. */
+  readonly unreadable: Unreadable | undefined;
 }
 
 /**
@@ -93,9 +100,22 @@ export class StateDirectory {
    * "b-c" and "a-b" with "c"); the second one's record then stands aside.
    */
   find(name: AttachmentName): StoredRecord | undefined {
-    const plain = this.read(plainPath(name));
+    return requireRead(this.findOnce(name));
+  }
+
+  /**
+   * {@link find}, but a file that the file system does not let us read is {@link StoredRecord.unreadable}, too. An error
+   * of the disk can pass, and without the record less is put back, so it is read once more.
+   */
+  findAny(name: AttachmentName): StoredRecord | undefined {
+    const stored = this.findOnce(name);
+    return stored?.unreadable?.kind === "not read" ? this.findOnce(name) : stored;
+  }
+
+  private findOnce(name: AttachmentName): StoredRecord | undefined {
+    const plain = this.readAny(plainPath(name));
     if (isNamed(plain?.record, name)) return plain;
-    const aside = this.read(asidePath(name));
+    const aside = this.readAny(asidePath(name));
     if (aside !== undefined) return aside;
     return plain !== undefined && mayBeOf(plain, name) ? plain : undefined;
   }
@@ -103,17 +123,38 @@ export class StateDirectory {
   /**
    * Reads a record by its path (as {@link StoredRecord} has it), and changes nothing. Whatever is done to the record later
    * comes after such a read, so a link that leads out of the state directory is refused here.
+   * @throws what the file system answered (EIO, say), if the file may be a record next time.
    */
   read(path: string): StoredRecord | undefined {
-    const text = this.text(path);
-    if (text === undefined) return undefined;
-    if (path.startsWith(`${asideRoot}/`)) {
-      this.files.hasDirectory(asideRoot);
-      this.files.hasDirectory(parentOf(path));
+    return requireRead(this.readAny(path));
+  }
+
+  /** {@link read}, but a file that the file system does not let us read is {@link StoredRecord.unreadable}, too. */
+  readAny(path: string): StoredRecord | undefined {
+    let text: string | undefined;
+    try {
+      text = this.text(path);
+      if (text !== undefined && path.startsWith(`${asideRoot}/`)) {
+        this.files.hasDirectory(asideRoot);
+        this.files.hasDirectory(parentOf(path));
+      }
+    } catch (error) {
+      return { path, record: undefined, reference: undefined, unreadable: notRead(error) };
     }
+    if (text === undefined) return undefined;
     if (this.last?.text !== text) this.last = { text, ...parse(text) };
-    const { record, reference } = this.last;
-    return { path, record, reference };
+    const { record, reference, unreadable } = this.last;
+    return { path, record, reference, unreadable };
+  }
+
+  /** Returns when a file was written last, ms since 1970; `undefined` if it does not exist. */
+  modified(path: string): number | undefined {
+    return this.files.modified(path);
+  }
+
+  /** Returns the PCI addresses of the VFs that have a lock file. A walk: not for ADD or DEL. */
+  lockedVfs(): string[] {
+    return this.files.list(`${root}/.vf`).filter((name) => parsePciAddress(name) === name);
   }
 
   /** What a file says, be it our record or the Go plugin's cache; undefined where it is no JSON, or not there. */
@@ -198,9 +239,22 @@ export class StateDirectory {
   }
 }
 
-function parse(text: string): Pick<StoredRecord, "record" | "reference"> {
+function parse(text: string): Omit<StoredRecord, "path"> {
   const record = parseRecord(text);
-  return { record, reference: record === undefined ? parseReferenceCache(text) : undefined };
+  if (record !== undefined) return { record, reference: undefined, unreadable: undefined };
+  const unreadable = unreadableIn(text);
+  // What an older program does with a part of it that it can read, a later one may not expect.
+  if (unreadable?.kind === "later format") return { record, reference: undefined, unreadable };
+  const reference = parseReferenceCache(text);
+  const isOther = reference !== undefined && unreadable === undefined;
+  return { record, reference, unreadable: isOther ? undefined : (unreadable ?? notOurs) };
+}
+
+const notOurs: Unreadable = { kind: "damaged", reason: "it holds no record" };
+
+function requireRead(stored: StoredRecord | undefined): StoredRecord | undefined {
+  if (stored?.unreadable?.kind === "not read") throw stored.unreadable.error;
+  return stored;
 }
 
 /** Can what stands in the file of an attachment's name be that attachment's? Of what cannot be read nobody knows. */

@@ -8,6 +8,7 @@ import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
 import { type AttachmentName, changesGuid } from "./record.ts";
 import { holdsVf, release } from "./release.ts";
+import { releaseUnreadable } from "./release-unreadable.ts";
 import { presumedLife } from "./sign-of-life.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { externalDriver } from "./vf-driver.ts";
@@ -16,7 +17,8 @@ import { withLockedRecord } from "./with-locked-record.ts";
 /**
  * Takes a VF back from a container as its runtime's DEL would, for an operator who knows that nobody will call that.
  * @param force also from one that is alive. Nothing else in this program takes a VF out of a living container.
- * @returns false where there is no such attachment with a record of ours.
+ * @returns false where there is no such attachment with a record of ours. Of one that cannot be read see
+ * {@link releaseUnreadable}.
  * @throws {CniError} where it is alive (code 101), its VF is busy (11), or something could not be put back.
  */
 export function takeBack(
@@ -26,6 +28,11 @@ export function takeBack(
   name: AttachmentName,
   force: boolean,
 ): boolean {
+  const stored = attempt("read the attachment's record", () => state.findAny(name));
+  if (stored?.unreadable !== undefined) {
+    releaseUnreadable(node, state, limits, name, stored, force);
+    return true;
+  }
   let isDone = false;
   const verb = `release of container ${name.containerId}`;
   withLockedRecord(

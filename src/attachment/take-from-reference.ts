@@ -15,6 +15,7 @@ import type { ReferenceCache } from "./reference-cache.ts";
 import { resetVfio } from "./reset-vfio.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
+import { isOfEarlierBoot } from "./unreadable-record.ts";
 import { homecomingNetdev, netdevOf } from "./vf-netdev.ts";
 
 /**
@@ -61,11 +62,17 @@ function heldVf(
   node: Node,
   call: DetachCall,
   state: StateDirectory,
-  { owner }: Locks,
+  locks: Locks,
   pod: Namespace | undefined,
   { pci, guid, ifname, vfioPciMode }: ReferenceCache,
 ): VirtualFunction | undefined {
-  if (owner !== undefined && !isNamed(owner, call.name) && state.find(owner)?.record?.vf.pci === pci) return;
+  const { owner } = locks;
+  if (owner !== undefined && !isNamed(owner, call.name)) {
+    const stored = state.findAny(owner);
+    if (stored?.record?.vf.pci === pci) return undefined;
+    if (stored?.unreadable !== undefined && !isOfEarlierBoot(node, state, locks, stored.path))
+      return undefined;
+  }
   if (node.functions.incarnation(pci) === undefined) return;
   const driver = node.functions.driver(pci);
   if (vfioPciMode) {

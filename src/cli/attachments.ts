@@ -16,7 +16,7 @@ import type { Node } from "../node/node.ts";
  * - "dead": its namespace is gone, or the call that made it was killed.
  * - "broken": something of it could not be put back.
  * - "foreign": the Go plugin made it, and does not say where the container is.
- * - "unreadable": the file says nothing.
+ * - "unreadable": the record cannot be read, and is taken for that of a running container.
  */
 export type Condition = "attached" | "in progress" | "dead" | "broken" | "foreign" | "unreadable";
 
@@ -37,6 +37,8 @@ export interface Attached {
   /** undefined where the Go plugin made it, or nobody knows. */
   readonly record: AttachmentRecord | undefined;
   readonly reference: ReferenceCache | undefined;
+  /** Why the record cannot be read; `undefined` if it can. */
+  readonly unreadable?: string | undefined;
 }
 
 /** All attachments of the node, by path. It walks over all records. */
@@ -46,9 +48,10 @@ export function attachmentsOf(node: Node): Attached[] {
     .paths()
     .sort()
     .flatMap((path) => {
-      const stored = state.read(path);
+      const stored = state.readAny(path);
       if (stored === undefined) return [];
-      const { record, reference } = stored;
+      const { record, reference, unreadable } = stored;
+      if (unreadable !== undefined) return [unreadableAt(state, path, unreadable.reason)];
       if (record === undefined) return [unrecorded(path, reference)];
       const { stdin, args } = record.call;
       const attached: Attached = {
@@ -82,10 +85,26 @@ export function podIn(args: string): string | undefined {
   return name === undefined ? undefined : `${argument(parsed, "K8S_POD_NAMESPACE") ?? ""}/${name}`;
 }
 
+/** Only the VF's lock file says whose such a record is. */
+function unreadableAt(state: StateDirectory, path: string, reason: string): Attached {
+  for (const pci of state.lockedVfs()) {
+    const { owner } = lockNoteIn(state.vfNote(pci));
+    if (owner !== undefined && state.findAny(owner)?.path === path)
+      return {
+        ...unrecorded(path, undefined),
+        condition: "unreadable",
+        name: owner,
+        pci,
+        unreadable: reason,
+      };
+  }
+  return { ...unrecorded(path, undefined), condition: "unreadable", unreadable: reason };
+}
+
 function unrecorded(path: string, reference: ReferenceCache | undefined): Attached {
   return {
     path,
-    condition: reference === undefined ? "unreadable" : "foreign",
+    condition: "foreign",
     name: reference === undefined ? undefined : nameIn(path, reference.ifname),
     pci: reference?.pci,
     pod: undefined,

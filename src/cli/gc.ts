@@ -2,7 +2,7 @@ import { deferSignals } from "host";
 import { collectDead } from "../attachment/collect-dead.ts";
 import { attempt } from "../attachment/failure.ts";
 import type { Limits } from "../attachment/limits.ts";
-import { releaseOwed } from "../attachment/owed-leases.ts";
+import { owedRecord, releaseOwed } from "../attachment/owed-leases.ts";
 import { StateDirectory } from "../attachment/state-directory.ts";
 import { messageOf } from "../cni/error-document.ts";
 import type { Node } from "../node/node.ts";
@@ -52,7 +52,7 @@ export function collected(node: Node, limits: Limits, act: boolean): Line[] {
   const owedPaths = attempt("list what is owed", () => state.owedPaths());
   const owed = owedPaths.flatMap((path) =>
     lineOf(path, () => {
-      const record = state.read(path)?.record;
+      const record = owedRecord(state, path);
       if (act) attempt("release the lease", () => releaseOwed(node, state, path, record, [], limits));
       return [{ path, outcome: done }];
     }),

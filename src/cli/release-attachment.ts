@@ -29,6 +29,5 @@ export const releaseAttachment: Command = {
 function unknown(state: StateDirectory, name: AttachmentName): Error {
   const other = state.find(name);
   if (other === undefined) return new Error(`container ${name.containerId} has no attachment ${name.ifname}`);
-  if (other.reference === undefined) return new Error(`${other.path} cannot be read`);
   return new Error(`${other.path} is the Go plugin's: only a DEL of its runtime knows enough`);
 }

@@ -2,9 +2,13 @@ import * as host from "host";
 import { type Clock, InterruptedError } from "../node/clock.ts";
 import type { Waits } from "./waits.ts";
 
+/** /proc/stat has some 10 numbers for each processor and each interrupt. */
+const LONGEST_STATISTICS = 16 << 20;
+
 /** The machine's clocks, and the signals that were held back. */
 export class LinuxClock implements Clock {
   private ownPid: number | undefined;
+  private knownBootId: string | undefined;
 
   constructor(private readonly waits: Waits) {}
 
@@ -17,7 +21,16 @@ export class LinuxClock implements Clock {
   }
 
   bootId(): string {
-    return host.readFile("/proc/sys/kernel/random/boot_id").trim();
+    this.knownBootId ??= host.readFile("/proc/sys/kernel/random/boot_id").trim();
+    return this.knownBootId;
+  }
+
+  bootTime(): number {
+    // proc(5). Of many processors the line stands far behind their counters.
+    const text = host.readFile("/proc/stat", LONGEST_STATISTICS);
+    const [, seconds] = /^btime (\d+)$/m.exec(text) ?? [];
+    if (seconds === undefined) throw new Error("/proc/stat has no line btime");
+    return Number(seconds) * 1000;
   }
 
   get pid(): number {

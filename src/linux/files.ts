@@ -110,6 +110,10 @@ export class LinuxFiles implements Files {
     return host.stat(path, true, NOTHING_THERE)?.type === "file";
   }
 
+  modified(path: string): number | undefined {
+    return host.stat(path, false, ABSENT)?.modified;
+  }
+
   exists(path: string): boolean {
     // EACCES: it leads through a process that we may not look into (proc(5)).
     return host.stat(path, false, [...NOTHING_THERE, "EACCES"]) !== undefined;

@@ -6,6 +6,8 @@ export interface Clock {
   wall(): number;
   /** The machine's current boot: /proc/sys/kernel/random/boot_id. */
   bootId(): string;
+  /** When the machine was booted, ms since 1970, whole seconds; as the wall clock has it now. */
+  bootTime(): number;
   /** Our process id. */
   readonly pid: number;
   /** @throws {InterruptedError} where a signal has asked us to stop. Called between steps. */

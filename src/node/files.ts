@@ -64,6 +64,8 @@ export interface Files {
   list(path: string): string[];
   /** Is there a regular file (links followed, as for an IPAM plugin)? */
   isFile(path: string): boolean;
+  /** Returns when the file at that path was written last, ms since 1970; `undefined` if there is none. */
+  modified(path: string): number | undefined;
   /** Is there anything at that path, as far as we may look? */
   exists(path: string): boolean;
   /**

@@ -155,6 +155,107 @@ describe("a record from before", () => {
   );
 });
 
+describe("a record that cannot be read", () => {
+  const later = `sed -i 's/"format":1,/"format":2,"needs":"3.1.0",/' ${record}`;
+  const losses = [
+    ["empty", `: >${record}`],
+    ["cut off", `truncate -s 300 ${record}`],
+    ["too long", `truncate -s 2M ${record}`],
+    ["of a later format", later],
+  ] as const;
+  const release = (more: string) => node.guest.execute(`${plugin} attachments release c1 net1 ${more}`);
+  /** What a rebind takes from the VF's netdev. */
+  const restore = async (name: string) => {
+    await node.renameHostNetdev(vf, name);
+    await node.shell(`ip link set ${name} mtu 1800 up
+      ip -d link show dev ${name} | grep -q 'altname rail0' || ip link property add dev ${name} altname rail0
+      ip link set ib0 vf 0 state disable`);
+  };
+
+  test.each(losses)("because it is %s keeps its VF, until an operator releases it", (_, spoil) =>
+    node.unchanged(async () => {
+      const name = await node.hostNetdev(vf);
+      // Without a GUID, which would stay with the VF.
+      await node.add("a", kept);
+      await node.shell(spoil);
+      await unchangedBy(async () => {
+        const answer = await node.refused({ command: "ADD", netns: "b", config: theirs, ...c2 });
+        expect(answer).toMatchObject({ code: 101, msg: expect.stringMatching(`${record} cannot be read`) });
+        const gc = await node.guest.execute(`${plugin} gc`);
+        expect(gc).toMatchObject({
+          status: 0,
+          stdout: expect.stringMatching(`${record}: left: it cannot be read`),
+        });
+        const collected = await node.call({
+          command: "GC",
+          config: { ...kept, cniVersion: "1.1.0", "cni.dev/valid-attachments": [] },
+        });
+        expect(collected).toMatchObject({
+          status: 0,
+          stderr: expect.stringMatching(`${record} cannot be read`),
+        });
+        expect(await release("")).toMatchObject({ status: 1, stderr: expect.stringContaining("--force") });
+        expect(await node.shell(`${plugin} attachments show`)).toMatch(
+          new RegExp(`c1 +net1 .*${vf} .*unreadable`),
+        );
+      });
+      expect(await release("--force")).toMatchObject({ status: 0 });
+      await node.shell(`! [ -e ${record} ]`);
+      await node.add("b", kept, c2);
+      await node.del("b", kept, c2);
+      // Its lease is left, which its runtime's DEL releases.
+      await node.del("a", kept);
+      await restore(name);
+    }),
+  );
+
+  test("because a later version wrote it: DEL fails and names that version", () =>
+    node.unchanged(async () => {
+      await node.add("a", mine);
+      await node.shell(`cp ${record} /tmp/backup; ${later}`);
+      await unchangedBy(async () => {
+        const answer = await node.refused({ command: "DEL", netns: "a", config: mine });
+        expect(answer).toMatchObject({
+          code: 100,
+          msg: expect.stringMatching(/format 2, .* version 3\.1\.0 or a later/),
+        });
+      });
+      await node.shell(`cp /tmp/backup ${record}`);
+      await node.del("a", mine);
+    }));
+
+  test("and is from before a reboot keeps nothing", () =>
+    node.unchanged(async () => {
+      const name = await node.hostNetdev(vf);
+      await node.shell("echo 7e1c0f4e-94b7-4d0d-8f3d-6f1d0a3c2b11 >/tmp/boot_id; ip netns add gone");
+      const boot = "mount -o bind /tmp/boot_id /proc/sys/kernel/random/boot_id";
+      expect(await from(boot, { command: "ADD", netns: "gone", config: kept })).toMatchObject({ status: 0 });
+      await node.shell(`ip netns del gone; : >${record}`);
+      await node.until(`[ -e /sys/bus/pci/devices/${vf}/net/* ]`);
+      await node.add("b", theirs, c2);
+      await node.del("b", theirs, c2);
+      await node.del("", kept);
+      await restore(name);
+    }));
+
+  test.each([
+    ["before this boot", "touch -d '2020-01-01 00:00:00'", 0],
+    ["this boot", "touch", 1],
+  ])("and whose VF an older version claimed, is of %s as its time says", (_, touch, status) =>
+    node.unchanged(async () => {
+      const name = await node.hostNetdev(vf);
+      await node.add("a", kept);
+      await node.shell(`sed -i 's/"boot":"[^"]*",//' /var/lib/cni/ib-sriov/.vf/${vf}; : >${record}; ${touch} ${record}
+        ip -n a link set net1 down; ip -n a link set net1 netns 1; ip link set net1 name ib9`);
+      const added = await node.call({ command: "ADD", netns: "b", config: theirs, ...c2 });
+      expect(added, added.stdout).toMatchObject({ status });
+      if (status === 0) await node.del("b", theirs, c2);
+      await node.del("a", kept);
+      await restore(name);
+    }),
+  );
+});
+
 test.each([
   ["first", 0],
   ["second", 1],

@@ -61,6 +61,10 @@ export class MemoryFiles implements Files {
     return this.texts.has(path);
   }
 
+  modified(path: string): number | undefined {
+    return this.texts.has(path) ? 0 : undefined;
+  }
+
   exists(path: string): boolean {
     return this.texts.has(path) || this.directories.has(path);
   }

@@ -50,12 +50,7 @@ export function records({ node, attached, cniPath, program }: Patient): Finding[
   for (const each of attached) {
     const { condition, path, pci = "" } = each;
     if (condition === "dead" || condition === "broken") left.push(holderText(each));
-    if (condition === "unreadable")
-      short.push(
-        ...doubtful(`${path} cannot be read: an ADD of that name is refused`, {
-          command: `rm -r ${shellWord(path)}`,
-        }),
-      );
+    if (condition === "unreadable") short.push(...unreadableRecord(each, program));
     if (condition !== "foreign") continue;
     foreign = "; those of the Go plugin are detached by DEL, too";
     // Home again, or gone.
@@ -72,6 +67,17 @@ export function records({ node, attached, cniPath, program }: Patient): Finding[
   if (owed > 0)
     short.push(...doubtful(`leases of dead attachments that are still to be released: ${owed}`, { command }));
   return short.length > 0 ? short : good(`${attached.length} attachments${foreign}`);
+}
+
+/** A record that cannot be read keeps its VF, if a lock file names it, and its name. */
+function unreadableRecord({ path, name, pci, unreadable }: Attached, program: string): Finding[] {
+  const what = `${path} cannot be read (${unreadable})`;
+  if (name === undefined)
+    return doubtful(`${what}: an ADD of that name is refused`, { command: `rm -r ${shellWord(path)}` });
+  const words = [program, "attachments", "release", name.containerId, name.ifname, "--force"];
+  return doubtful(`${what}: VF ${pci} stays with container ${name.containerId}`, {
+    advice: `if the container has ended, and nothing calls DEL: ${words.map(shellWord).join(" ")}`,
+  });
 }
 
 /** What the Go plugin has written down is the network's configuration, and more: DEL can be made up for with that. */

@@ -111,6 +111,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "files.list": [{ code: "EIO" }],
   "files.isFile": [{ code: "EACCES" }],
   "files.exists": [{ code: "EACCES" }],
+  "files.modified": [{ code: "EIO" }],
   "files.addLine": [{ code: "ENOSPC" }],
   "files.lock": [{ code: "EMFILE" }],
   "lock.holders": [{ code: "EMFILE" }],
@@ -120,6 +121,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "logs.send": [{ code: "EAGAIN" }],
   "processes.start": [{ code: "EAGAIN" }, { code: "EAGAIN", lasts: true }],
   "clock.bootId": [{ code: "EMFILE" }],
+  "clock.bootTime": [{ code: "EMFILE" }],
 };
 
 /** Answers other than the true one, and waits that end otherwise. */

@@ -9,6 +9,8 @@ export class FileTree {
   /** Which open file has the lock (flock) of a path. */
   readonly locks = new Map<string, OpenFile>();
 
+  /** When files were written last, if not in the model's time: ms since 1970. */
+  readonly modified = new Map<string, number>();
   /** Files that cannot be read, and the errno. */
   readonly unreadable = new Map<string, string>();
 

@@ -2,6 +2,7 @@ import { TimeoutError } from "../../../src/node/clock.ts";
 import type { Files } from "../../../src/node/files.ts";
 import { OpenFile } from "../model/open-file.ts";
 import { Refusal } from "../model/refusal.ts";
+import { EPOCH } from "./clock.ts";
 import type { Gate } from "./gate.ts";
 import { lockOf } from "./lock.ts";
 import { sleepUntil } from "./sleep.ts";
@@ -46,6 +47,12 @@ export function filesOf(gate: Gate): Files {
     list: (path) => gate.ask("files.list", path, () => tree.list(path)),
     isFile: (path) =>
       gate.ask("files.isFile", path, () => tree.texts.has(path) || machine.programs.has(path)),
+    modified: (path) =>
+      gate.ask("files.modified", path, () =>
+        tree.texts.has(path) || tree.directories.has(path)
+          ? (tree.modified.get(path) ?? EPOCH + machine.time.now)
+          : undefined,
+      ),
     exists: (path) =>
       gate.ask("files.exists", path, () => tree.texts.has(path) || tree.directories.has(path)),
     addLine: (path, line, limit, deadline, shorten) => {

@@ -7,8 +7,9 @@ import type { Machine } from "../model/machine.ts";
 import { killedAdd } from "./del.ts";
 import { everything, same } from "./wishes.ts";
 
-const events: Readonly<Record<string, (machine: Machine) => void>> = {
-  "a reboot": (machine) => {
+/** What can happen to a node while a VF is attached. */
+export const events = {
+  "a reboot": (machine: Machine) => {
     machine.bootId = "7e1c0f4e-94b7-4d0d-8f3d-6f1d0a3c2b11";
     for (const path of [...machine.paths.keys()]) {
       machine.deleteNamespace(path);
@@ -17,7 +18,7 @@ const events: Readonly<Record<string, (machine: Machine) => void>> = {
     machine.time.settle();
     machine.bus.makeVfsAnew(pf);
   },
-  "the VFs were made anew": (machine) => machine.bus.makeVfsAnew(pf),
+  "the VFs were made anew": (machine: Machine) => machine.bus.makeVfsAnew(pf),
 };
 
 /** A VF that was made anew has no GUID, and gets one before it can be had without. */

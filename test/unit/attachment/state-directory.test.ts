@@ -99,7 +99,11 @@ describe("the state directory", () => {
   test("finds a damaged record, and says that it is damaged", () => {
     const { files, state } = setUp();
     files.create(`${root}/c1-net1`, '{"attachment":');
-    expect(state.find(aRecord())).toEqual({ path: `${root}/c1-net1`, record: undefined });
+    expect(state.find(aRecord())).toEqual({
+      path: `${root}/c1-net1`,
+      record: undefined,
+      unreadable: { kind: "damaged", reason: "it is cut off, or is no JSON" },
+    });
     expect(state.create(aRecord(), "ib0")).toBeUndefined();
   });
 

@@ -147,9 +147,17 @@ export const stat: typeof real.stat = (path: string, _follow?: boolean, expected
   expecting(expected, (): real.FileStatus => {
     called("stat", path);
     const known = machine.inodes.get(path);
-    if (known !== undefined) return { type: "file", device: "4", inode: known, size: 0, mode: 0o444 };
+    if (known !== undefined)
+      return { type: "file", device: "4", inode: known, size: 0, modified: 0, mode: 0o444 };
     present(machine.directories.get(path), "stat", path);
-    return { type: "directory", device: "22", inode: `9007199254740993${path.length}`, size: 0, mode: 0o755 };
+    return {
+      type: "directory",
+      device: "22",
+      inode: `9007199254740993${path.length}`,
+      size: 0,
+      modified: 0,
+      mode: 0o755,
+    };
   });
 
 export const statfsType: typeof real.statfsType = (path) => {
@@ -171,7 +179,7 @@ export const namespaceType: typeof real.namespaceType = (fd) => {
 
 export const fstat: typeof real.fstat = (fd) => {
   called("fstat", descriptor(fd).what);
-  return { type: "file", device: "4", inode: "4026532008", size: 0, mode: 0o444 };
+  return { type: "file", device: "4", inode: "4026532008", size: 0, modified: 0, mode: 0o444 };
 };
 
 export const enterNetworkNamespace: typeof real.enterNetworkNamespace = (fd) => {

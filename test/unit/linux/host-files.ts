@@ -91,7 +91,8 @@ export const stat: typeof real.stat = (path: string, follow?: boolean, expected?
     const status = follow === false ? fs.lstatSync(path) : fs.statSync(path);
     const types = { file: status.isFile(), directory: status.isDirectory(), link: status.isSymbolicLink() };
     const type = (["file", "directory", "link"] as const).find((each) => types[each]) ?? "other";
-    return { type, device: "1", inode: String(status.ino), size: status.size, mode: status.mode & 0o7777 };
+    const { ino, size, mode, mtimeMs: modified } = status;
+    return { type, device: "1", inode: String(ino), size, modified, mode: mode & 0o7777 };
   });
 
 export const openLock: typeof real.openLock = (path, mode) =>

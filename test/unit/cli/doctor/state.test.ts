@@ -95,9 +95,30 @@ describe("records", () => {
   });
 
   test("that cannot be read can go", () => {
-    const unreadable: Attached = { ...attached, condition: "unreadable", path: `${root}/a b` };
+    const reason = "it holds no record";
+    const unreadable: Attached = {
+      ...attached,
+      condition: "unreadable",
+      name: undefined,
+      path: `${root}/a b`,
+      unreadable: reason,
+    };
     expect(examine([unreadable])).toEqual([
-      [`doubtful: ${root}/a b cannot be read: an ADD of that name is refused`, `rm -r '${root}/a b'`],
+      [
+        `doubtful: ${root}/a b cannot be read (${reason}): an ADD of that name is refused`,
+        `rm -r '${root}/a b'`,
+      ],
+    ]);
+  });
+
+  test("that cannot be read, and whose VF a lock file names, keeps it", () => {
+    const unreadable: Attached = { ...attached, condition: "unreadable", unreadable: "it has format 2" };
+    const { path, name, pci } = attached;
+    expect(examine([unreadable])).toEqual([
+      [
+        `doubtful: ${path} cannot be read (it has format 2): VF ${pci} stays with container ${name?.containerId}`,
+        "(if the container has ended, and nothing calls DEL: ib-sriov attachments release c1 net1 --force)",
+      ],
     ]);
   });
 
