@@ -68,6 +68,18 @@ describe("a VF that is bound to vfio-pci", () => {
       await node.del("", whole);
     }));
 
+  test("stays its container's when its record cannot be read", () =>
+    node.unchanged(async () => {
+      const record = "/var/lib/cni/ib-sriov/c1-net1";
+      await node.add("a", whole);
+      await node.shell(`cp ${record} /tmp/backup; truncate -s 300 ${record}`);
+      const refused = await node.refused({ command: "ADD", netns: "b", config: whole, container: "c2" });
+      expect(refused).toMatchObject({ code: 101, msg: expect.stringContaining(`${record} cannot be read`) });
+      expect(await guidsAtPf(0)).toEqual([guid, guid]);
+      await node.shell(`cp /tmp/backup ${record}`);
+      await node.del("a", whole);
+    }));
+
   test("stays its container's while a virtual machine has it open, although the namespace is gone", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");

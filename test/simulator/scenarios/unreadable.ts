@@ -1,9 +1,10 @@
 // Attachments whose record cannot be read any more, and how an operator frees the VF.
 import { LONGEST_FILE } from "../../../src/node/files.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
+import { originalsOf } from "../harness/originals.ts";
 import { pathOf } from "../harness/records.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, originalsOf } from "../harness/world.ts";
+import { c1 } from "../harness/world.ts";
 import type { Machine } from "../model/machine.ts";
 import { isolated } from "./isolation.ts";
 import { wishes } from "./wishes.ts";
@@ -62,7 +63,7 @@ const thenFree: FollowUp = {
       problems.push("an RDMA device is not on the host");
     const target = machine.bus.vf(wish.vf, "look at its GUID");
     const guid = target.probed?.portGuid;
-    if (guid !== wish.guid && guid !== originalsOf(story.setting, target).port)
+    if (guid !== wish.guid && guid !== originalsOf(story.originals, target).port)
       problems.push(`the port GUID is ${guid}`);
   },
 };
