@@ -78,10 +78,9 @@ function bringHome(node: Node, { deadline, warn }: Limits, locks: Locks, pci: st
   const bound = functions.driver(pci);
   // That of the PF drives both in every InfiniBand HCA there is.
   const driver = functions.driver(functions.virtualFunction(pci).pf);
-  if (driver === undefined || (bound !== undefined && bound !== driver)) {
-    warn(
-      `VF ${pci} keeps its driver (${bound ?? "none"}), which is not the one of its PF (${driver ?? "none"})`,
-    );
+  const other = [bound, functions.driverOverride(pci)].find((each) => each !== undefined && each !== driver);
+  if (driver === undefined || other !== undefined) {
+    warn(`VF ${pci} stays as it is: its driver is ${other ?? "unknown"}, and not that of its PF`);
     return;
   }
   const hadNetdev = functions.hasNetdev(pci);
