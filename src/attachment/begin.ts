@@ -9,6 +9,7 @@ import type { AttachCall } from "./call.ts";
 import { estateOf } from "./estate.ts";
 import { attempt } from "./failure.ts";
 import { PhysicalFunction } from "./function.ts";
+import { requireUnused, warnOfAddresses } from "./host-use.ts";
 import { type Inheritance, inherit } from "./inherit.ts";
 import type { Locks } from "./locks.ts";
 import { parkLease } from "./owed-leases.ts";
@@ -56,6 +57,13 @@ export function begin(
       throw cause;
     }
   });
+  if (netdev !== undefined) {
+    const devices = record.found.rdma?.devices ?? [];
+    attempt(`find out whether the host uses VF ${vf.pci}`, () =>
+      requireUnused(node, locks, vf.pci, netdev, devices),
+    );
+    warnOfAddresses(node, vf.pci, netdev, call);
+  }
 
   const pfName = isWhole(vf) ? "" : attempt(`read PF ${vf.pf}`, () => pf.link).name;
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));

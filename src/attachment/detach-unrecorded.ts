@@ -110,10 +110,10 @@ function bindLikePf(node: Node, { deadline, warn }: DetachCall, pci: string, loc
     warn(`VF ${pci} stays without a driver: its driver_override is ${reserved}, not ${driver}`);
     return;
   }
-  locks.whileNodeIsLocked(deadline, () =>
+  const bind = () =>
     attempt(`bind VF ${pci}, which has no driver or no netdev, to ${driver}`, () => {
       if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);
       node.functions.bind(pci, driver);
-    }),
-  );
+    });
+  locks.whileNodeIsLocked(deadline, bind, 1);
 }

@@ -31,7 +31,7 @@ export function rebind(attachment: Attachment): Link | undefined {
   const hasNetdev = record.mode === undefined;
   const watch = hasNetdev ? node.links.watch(host, "links") : node.rdma.watch();
   try {
-    const until = locks.whileNodeIsLocked(deadline, () => {
+    const again = () => {
       const names = record.found.rdma ?? rdmaNames(attachment);
       if (requireOwnDriver(attachment) === "recorded") {
         attempt(`unbind VF ${pci} from ${driver}`, () => node.functions.unbind(pci, driver));
@@ -40,7 +40,8 @@ export function rebind(attachment: Attachment): Link | undefined {
       const end = Math.min(node.clock.now() + registration, deadline);
       waitForRdma(attachment, names, end);
       return end;
-    });
+    };
+    const until = locks.whileNodeIsLocked(deadline, again, record.found.rdma?.devices.length ?? 1);
     if (!hasNetdev) {
       if (waitFor(watch, until, () => node.functions.rdmaDevices(pci).length > 0 || undefined))
         return undefined;

@@ -2,11 +2,13 @@ import { dumpAddresses, parseAddressInfo } from "../netlink/address.ts";
 import { parseIpoibPKey } from "../netlink/ipoib.ts";
 import {
   addAltnames,
+  dumpLinks,
   getLinkByIndex,
   getLinkByName,
   moveLink,
   parseLink,
   removeAltnames,
+  removeLink,
   setLink,
 } from "../netlink/link.ts";
 import { detachXdp, setLinkSettings } from "../netlink/link-settings.ts";
@@ -57,6 +59,14 @@ export class LinuxLinks implements Links {
     const namespace = ours(where);
     if (namespace !== this.namespaces.host) return foreignLinksOf(namespace, pci);
     return hostNetdevsOf(namespace, this.functions, pci, false);
+  }
+
+  all(where: Namespace): Link[] {
+    return ours(where).rtnetlink.dump(dumpLinks()).map(parseLink);
+  }
+
+  remove(where: Namespace, index: number): void {
+    ours(where).rtnetlink.request([removeLink(index)]);
   }
 
   physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined {

@@ -1,10 +1,18 @@
 import * as host from "host";
-import { dumpRdmaDevices, moveRdmaDevice, parseRdmaDevice, renameRdmaDevice } from "../netlink/rdma.ts";
+import {
+  dumpProtectionDomains,
+  dumpRdmaDevices,
+  moveRdmaDevice,
+  parseProtectionDomains,
+  parseRdmaDevice,
+  renameRdmaDevice,
+} from "../netlink/rdma.ts";
 import type { Watch } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
-import type { RdmaDevice, RdmaDevices } from "../node/rdma-devices.ts";
+import type { IpoibUse, RdmaDevice, RdmaDevices } from "../node/rdma-devices.ts";
 import { ours } from "./namespace.ts";
 import type { LinuxNamespaces } from "./namespaces.ts";
+import { unlessErrno } from "./unless-errno.ts";
 import type { Waits } from "./waits.ts";
 import { LinuxWatch } from "./watch.ts";
 
@@ -14,6 +22,9 @@ import { LinuxWatch } from "./watch.ts";
  * has changed, and reading it takes fewer system calls than asking over netlink.
  */
 const NETNS_MODE = "/sys/module/ib_core/parameters/netns_mode";
+
+/** The module that IPoIB is, under which the kernel lists what IPoIB has allocated. */
+const IPOIB = "ib_ipoib";
 
 /** RDMA devices, by RDMA netlink. */
 export class LinuxRdmaDevices implements RdmaDevices {
@@ -29,6 +40,17 @@ export class LinuxRdmaDevices implements RdmaDevices {
 
   devices(where: Namespace): RdmaDevice[] {
     return ours(where).rdmaNetlink.dump(dumpRdmaDevices()).map(parseRdmaDevice);
+  }
+
+  ipoibUse(where: Namespace, index: number): IpoibUse | undefined {
+    // Each netdev of IPoIB has a protection domain, in datagram and connected mode, and also if the driver accelerates
+    // it (ipoib_dev_init of drivers/infiniband/ulp/ipoib/ipoib_main.c); an accelerated one has no queue pair in this list.
+    const dump = () => ours(where).rdmaNetlink.dump(dumpProtectionDomains(index));
+    const parts = unlessErrno(["EINVAL"], [], dump).map(parseProtectionDomains);
+    const device = parts[0]?.device;
+    if (device === undefined) return undefined;
+    const netdevs = parts.flatMap(({ modules }) => modules).filter((module) => module === IPOIB).length;
+    return { device, netdevs };
   }
 
   move(from: Namespace, index: number, to: Namespace): void {

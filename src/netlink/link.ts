@@ -21,6 +21,7 @@ import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } fr
 
 /** Types of linux/rtnetlink.h. */
 const RTM_NEWLINK = 16;
+const RTM_DELLINK = 17;
 const RTM_GETLINK = 18;
 const RTM_SETLINK = 19;
 const RTM_NEWLINKPROP = 108;
@@ -31,6 +32,7 @@ const IFLA_ADDRESS = 1;
 const IFLA_IFNAME = 3;
 const IFLA_MTU = 4;
 const IFLA_LINK = 5;
+const IFLA_MASTER = 10;
 const IFLA_OPERSTATE = 16;
 const IFLA_LINKINFO = 18;
 const IFLA_VFINFO_LIST = 22;
@@ -78,10 +80,15 @@ export interface LinkInfo {
   readonly address: Uint8Array;
   /** PCI address of the device it belongs to; undefined where it has none, or the kernel (before 5.14) does not say. */
   readonly pci: string | undefined;
-  /** Is it stacked on another netdev, of this namespace or of another one? */
+  /**
+   * Is it stacked on another netdev, of this namespace or of another one? Not certain of a pkey child whose lower netdev is
+   * in another namespace: for it the kernel names no namespace, and no lower netdev that has the child's own index.
+   */
   readonly child: boolean;
   /** Decoded each time that it is read, since few readers need it. */
   readonly settings: LinkSettingsInfo;
+  /** Index of the bond, bridge … that it is a port of (IFLA_MASTER); `undefined` if it is a port of none. */
+  readonly master: number | undefined;
   /** The value of IFLA_VFINFO_LIST, where VFs were asked for and there are some. */
   readonly vfs: Uint8Array | undefined;
 }
@@ -168,6 +175,19 @@ export function setArpNotify(index: number): Request {
   return setLinkRequest(ifinfomsg(index, 0, 0), attributes, `arp_notify on link ${index}`);
 }
 
+/** Removes a netdev that was made by software: a pkey child. The kernel refuses (EOPNOTSUPP) to remove one of a device. */
+export function removeLink(index: number): Request {
+  return {
+    type: RTM_DELLINK,
+    kind: "change",
+    flags: 0,
+    header: ifinfomsg(index, 0, 0),
+    attributes: [],
+    name: "RTM_DELLINK",
+    subject: `link ${index}`,
+  };
+}
+
 /** Sets what a PF holds of a VF: the content of one IFLA_VFINFO_LIST. */
 export function setVf(index: number, info: Attribute, subject: string): Request {
   return setLinkRequest(ifinfomsg(index, 0, 0), [nestedAttribute(IFLA_VFINFO_LIST, [info])], subject);
@@ -219,6 +239,7 @@ const LINK_ATTRIBUTES = selection(
   textIn(IFLA_IFNAME),
   u32In(IFLA_MTU),
   u32In(IFLA_LINK),
+  u32In(IFLA_MASTER),
   u8In(IFLA_OPERSTATE),
   bytesIn(IFLA_VFINFO_LIST),
   bytesIn(IFLA_LINK_NETNSID),
@@ -230,8 +251,19 @@ const LINK_ATTRIBUTES = selection(
 /** @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read. */
 export function parseLink(message: Message): LinkInfo {
   const payload = newLinkPayload(message);
-  const [address, name, mtu, lower, operstate, vfs, lowerNamespace, properties, parentName, parentBus] =
-    pickAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
+  const [
+    address,
+    name,
+    mtu,
+    lower,
+    master,
+    operstate,
+    vfs,
+    lowerNamespace,
+    properties,
+    parentName,
+    parentBus,
+  ] = pickAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
   const index = s32At(payload, 4);
   const flags = s32At(payload, 8);
   return {
@@ -248,6 +280,7 @@ export function parseLink(message: Message): LinkInfo {
     get settings() {
       return linkSettingsIn(payload);
     },
+    master: master === 0 ? undefined : master,
     vfs,
   };
 }

@@ -2,6 +2,7 @@ import { type Guid, guidFromNumber } from "../infiniband/guid.ts";
 import {
   type Attribute,
   bytesIn,
+  parseAttributes,
   pickAttributes,
   selection,
   stringAttribute,
@@ -17,11 +18,15 @@ const RDMA_NL_NLDEV = 5 << 10;
 /** Commands. */
 const RDMA_NLDEV_CMD_GET = 1;
 const RDMA_NLDEV_CMD_SET = 2;
+const RDMA_NLDEV_CMD_RES_PD_GET = 14;
 
 /** Attributes. */
 const RDMA_NLDEV_ATTR_DEV_INDEX = 1;
 const RDMA_NLDEV_ATTR_DEV_NAME = 2;
 const RDMA_NLDEV_ATTR_NODE_GUID = 6;
+const RDMA_NLDEV_ATTR_RES_KERN_NAME = 29;
+const RDMA_NLDEV_ATTR_RES_PD = 46;
+const RDMA_NLDEV_ATTR_RES_PD_ENTRY = 47;
 const RDMA_NLDEV_NET_NS_FD = 68;
 
 /** An RDMA device, as RDMA netlink tells of it. */
@@ -61,6 +66,41 @@ export function renameRdmaDevice(index: number, name: string): Request {
   return request("change", RDMA_NLDEV_CMD_SET, attributes, `name ${name} of RDMA device ${index}`);
 }
 
+/** Protection domains of an RDMA device, as far as a message lists them. */
+export interface ProtectionDomains {
+  /** The device's name. */
+  readonly device: string;
+  /** The kernel module that each one belongs to; `undefined` for a process's. */
+  readonly modules: readonly (string | undefined)[];
+}
+
+/** Lists the protection domains of a device, in one message or in several. EINVAL if there is no such device. */
+export function dumpProtectionDomains(index: number): Request {
+  return request(
+    "list",
+    RDMA_NLDEV_CMD_RES_PD_GET,
+    [u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index)],
+    `protection domains of RDMA device ${index}`,
+  );
+}
+
+const DOMAINS_ATTRIBUTES = selection(textIn(RDMA_NLDEV_ATTR_DEV_NAME), bytesIn(RDMA_NLDEV_ATTR_RES_PD));
+const DOMAIN_ATTRIBUTES = selection(textIn(RDMA_NLDEV_ATTR_RES_KERN_NAME));
+
+/** @throws {MalformedReply} if the message does not list protection domains, or cannot be read. */
+export function parseProtectionDomains({ type, payload }: Message): ProtectionDomains {
+  if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_RES_PD_GET)) {
+    throw new MalformedReply(`message type ${type} is no answer of RDMA_NLDEV_CMD_RES_PD_GET`);
+  }
+  const [device, table] = pickAttributes(payload, 0, DOMAINS_ATTRIBUTES);
+  if (device === undefined) throw new MalformedReply("protection domains of an RDMA device without a name");
+  const entries = table === undefined ? [] : parseAttributes(table);
+  const modules = entries
+    .filter((entry) => entry.type === RDMA_NLDEV_ATTR_RES_PD_ENTRY)
+    .map(({ value }) => pickAttributes(value, 0, DOMAIN_ATTRIBUTES)[0]);
+  return { device, modules };
+}
+
 const DEVICE_ATTRIBUTES = selection(
   u32In(RDMA_NLDEV_ATTR_DEV_INDEX),
   textIn(RDMA_NLDEV_ATTR_DEV_NAME),
@@ -85,12 +125,18 @@ function guidOf(value: Uint8Array): Guid {
   return guidFromNumber(value);
 }
 
+const COMMAND_NAMES = {
+  [RDMA_NLDEV_CMD_GET]: "RDMA_NLDEV_CMD_GET",
+  [RDMA_NLDEV_CMD_SET]: "RDMA_NLDEV_CMD_SET",
+  [RDMA_NLDEV_CMD_RES_PD_GET]: "RDMA_NLDEV_CMD_RES_PD_GET",
+} as const;
+
 function request(
   kind: Request["kind"],
-  command: number,
+  command: keyof typeof COMMAND_NAMES,
   attributes: readonly Attribute[],
   subject: string,
 ): Request {
-  const name = command === RDMA_NLDEV_CMD_GET ? "RDMA_NLDEV_CMD_GET" : "RDMA_NLDEV_CMD_SET";
+  const name = COMMAND_NAMES[command];
   return { type: RDMA_NL_NLDEV | command, kind, flags: 0, header: [], attributes, name, subject };
 }

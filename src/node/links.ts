@@ -19,9 +19,11 @@ export interface Link {
   readonly address: Uint8Array;
   /** PCI address of the function it belongs to, where the kernel can tell. */
   readonly pci: string | undefined;
-  /** Is it a pkey child (or another netdev stacked on one)? */
+  /** Is it a pkey child (or another netdev stacked on one)? Not certain if the lower netdev is in another namespace. */
   readonly child: boolean;
   readonly settings: LinkSettings;
+  /** Index of the bond, bridge … that it is a port of; `undefined` if it is a port of none. */
+  readonly master: number | undefined;
 }
 
 /** Policy of a VF's link, in the spelling of the configuration. */
@@ -96,6 +98,10 @@ export interface Links {
    * walk; elsewhere all links of that namespace are looked at.
    */
   ofFunction(where: Namespace, pci: string): Link[];
+  /** All netdevs of a namespace. */
+  all(where: Namespace): Link[];
+  /** Removes a netdev that was made by software, such as a pkey child. */
+  remove(where: Namespace, index: number): void;
   /**
    * The netdev of a PF in the host's namespace, and what it says of a VF, in one question; undefined where it has no
    * netdev there. A reply that the kernel cannot send ("message too long", many VFs) leaves all fields of the VF

@@ -11,6 +11,14 @@ export interface RdmaDevice {
   readonly nodeGuid: Guid | undefined;
 }
 
+/** What IPoIB has made of an RDMA device. */
+export interface IpoibUse {
+  /** Name of the RDMA device. */
+  readonly device: string;
+  /** How many netdevs it has, in whatever network namespaces: the device's own one, and the pkey children. */
+  readonly netdevs: number;
+}
+
 /** RDMA devices and the network namespaces that they belong to. */
 export interface RdmaDevices {
   /**
@@ -20,6 +28,11 @@ export interface RdmaDevices {
   isExclusive(): boolean;
   /** The devices of a namespace. Of the host's it is a walk over all that the node has. */
   devices(where: Namespace): RdmaDevice[];
+  /**
+   * What IPoIB has made of the device of a number; `undefined` if the namespace has no such device, or the kernel does not
+   * tell (before 4.17; some versions do not tell a process in a PID namespace of its own).
+   */
+  ipoibUse(where: Namespace, index: number): IpoibUse | undefined;
   /**
    * Moves a device. The kernel takes everything that belongs to it away and makes it anew: its IPoIB netdev,
    * with default attributes (in the host's namespace, or on newer kernels in `to`), and its files below

@@ -57,15 +57,72 @@ describe("deviceID", () => {
       await node.shell(`echo ${vfs[3]} >${driver}/bind`);
       await node.renameHostNetdev(vfs[3], name);
     }));
+});
 
-  test("has a netdev with a pkey child, which could be taken for it: the parent goes, the child stays", () =>
+describe("the host uses the VF", () => {
+  test("its netdev has pkey children, made by ip or through sysfs", async () => {
+    const name = await node.hostNetdev(other);
+    await node.unchanged(async () => {
+      const children = `${name}.8002, a0.8001`;
+      await node.shell(
+        `ip link add link ${name} name a0.8001 type ipoib pkey 0x8001; echo 0x8002 >/sys/class/net/${name}/create_child`,
+      );
+      const before = await node.snapshot();
+      for (const wish of [network(other), network(other, { guid, link_state: "auto" })]) {
+        const { code, msg } = await node.refused({ command: "ADD", netns: "a", config: wish });
+        expect(code).toBe(101);
+        expect(msg).toContain(`VF ${other} is in use by the host: its netdev ${name} has the pkey children `);
+        for (const child of children.split(", ")) expect(msg).toContain(`ip link del ${child}`);
+        await node.expectSnapshot(before);
+      }
+      await node.shell(`ip link del a0.8001; echo 0x8002 >/sys/class/net/${name}/delete_child`);
+      // Then it is free.
+      await node.add("a", network(other));
+      await node.del("a", network(other));
+    });
+  });
+
+  test("its netdev has a pkey child in a namespace that nobody names", () =>
     node.unchanged(async () => {
       const name = await node.hostNetdev(other);
-      await node.shell(`ip link add link ${name} name a0.8001 type ipoib pkey 0x8001`);
-      await node.add("a", network(other));
-      await node.shell("ip link show a0.8001");
+      await node.shell(
+        `ip link add link ${name} name a0.8001 type ipoib pkey 0x8001; ip link set a0.8001 netns b`,
+      );
+      expect(await node.refused({ command: "ADD", netns: "a", config: network(other) })).toMatchObject({
+        code: 101,
+        msg: expect.stringContaining("has pkey children that are not to be found here"),
+      });
+      await node.shell("ip -n b link del a0.8001");
+    }));
+
+  test("its netdev is a port of a bond", () =>
+    node.unchanged(async () => {
+      const name = await node.hostNetdev(other);
+      await node.shell(`modprobe bonding max_bonds=0
+        ip link add rail type bond mode active-backup fail_over_mac active
+        ip link set ${name} down; ip link set ${name} master rail; ip link set ${name} up`);
+      const before = await node.snapshot();
+      const answer = await node.refused({ command: "ADD", netns: "a", config: network(other, { guid }) });
+      expect(answer.code).toBe(101);
+      expect(answer.msg).toContain(
+        `VF ${other} is in use by the host: its netdev ${name} is a port of rail; ip link set ${name} nomaster`,
+      );
+      await node.expectSnapshot(before);
+      await node.shell(`ip link del rail; ip link set ${name} up`);
+    }));
+
+  test("its netdev has addresses: that is said, and is no reason to refuse", () =>
+    node.unchanged(async () => {
+      const name = await node.hostNetdev(other);
+      await node.shell(
+        `ip address add 192.0.2.77/24 dev ${name}; ip address add 2001:db8::77/64 dev ${name} nodad`,
+      );
+      const { status, stderr } = await node.call({ command: "ADD", netns: "a", config: network(other) });
+      expect(status).toBe(0);
+      expect(stderr).toContain(
+        `the netdev ${name} of VF ${other} has the address 192.0.2.77/24, 2001:db8::77/64 on the host, and loses it`,
+      );
       await node.del("a", network(other));
-      await node.shell("ip link del a0.8001");
     }));
 });
 

@@ -1,7 +1,7 @@
 # The guest's root file system. Sourced by `prepare`, after module.sh. Sets `initramfs`.
 
 guest_programs=(busybox dash bash ip rdma strace)
-guest_modules=(ib_ipoib ib_uverbs ib_umad rdma_ucm 9p 9pnet_virtio overlay dummy veth vfio-pci vfio_iommu_type1)
+guest_modules=(ib_ipoib ib_uverbs ib_umad rdma_ucm 9p 9pnet_virtio overlay dummy veth bonding vfio-pci vfio_iommu_type1)
 
 build_initramfs() {
   local root=$cache/root.new program modules=$tree/usr/lib/modules/$release added=

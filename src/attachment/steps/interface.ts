@@ -8,6 +8,7 @@ import type { Attaching, Attachment, Step } from "../attachment.ts";
 import { isOwnNetns } from "../container.ts";
 import { attempt } from "../failure.ts";
 import { ownResult } from "../own-result.ts";
+import { endPkeyChildren } from "../pkey-children.ts";
 import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import type { AttachmentRecord } from "../record.ts";
@@ -36,19 +37,22 @@ export const netInterface: Step = {
     // Not by name: a move that failed half-way leaves the netdev there under another one.
     const there = pod === undefined ? [] : node.links.ofFunction(pod, pci);
     const link = there[0];
-    // The container has made pkey children of it, which nobody could give back: a rebind ends them. And a kill of the
-    // process that binds the driver cuts the probe short: it is done again. In our own namespace nothing is moved, and
-    // so addresses, routes and settings would stay.
+    // Some kernels list pkey children as netdevs of the VF: a rebind ends them. And a kill of the process that binds the
+    // driver cuts the probe short: it is done again. In our own namespace nothing is moved, and so addresses, routes and
+    // settings would stay.
     const isOwn = pod !== undefined && isOwnNetns(node, pod);
     if (isOwn || there.some((each) => each.child) || (link === undefined && !node.functions.hasNetdev(pci))) {
       rebind(attachment);
       restoreRdmaNames(attachment);
-    } else if (pod !== undefined && link !== undefined) {
+      attachment.home = hostNetdevOf(attachment);
+      return;
+    }
+    if (pod !== undefined && link !== undefined) {
       attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () =>
         moveHome(node, pod, link, pci, record.found.name),
       );
     }
-    attachment.home = hostNetdevOf(attachment);
+    attachment.home = endPkeyChildren(attachment, hostNetdevOf(attachment));
   },
 
   verify(attachment, result) {

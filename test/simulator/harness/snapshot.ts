@@ -59,9 +59,10 @@ function rdmaDevice({ name, uverbs, umad, where }: RdmaDevice): string {
 function netdevs(namespace: Netns): string[] {
   return namespace.netdevs.flatMap(([index, netdev]) => {
     const name = `in ${namespace.label}: ${netdev.name}`;
-    const { pci, child } = netdev.kind;
+    const { pci, parent } = netdev.kind;
+    const what = parent === undefined ? pci : `a pkey child of ${parent.kind.pci}`;
     return [
-      `${name} ${identity(namespace, index, netdev)} mtu ${netdev.mtu} ${netdev.up ? "up" : "down"} of ${pci}${child ? " (child)" : ""}`,
+      `${name} ${identity(namespace, index, netdev)} mtu ${netdev.mtu} ${netdev.up ? "up" : "down"} of ${what}`,
       `${name} settings ${settingsText(netdev)}`,
       ...netdev.altnames.map((altname) => `${name} altname ${altname}`),
       ...netdev.addresses.map(({ cidr }) => `${name} address ${cidr}`),

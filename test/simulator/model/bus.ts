@@ -196,9 +196,22 @@ export class Bus {
     this.#removeNetdevs(vf.pci);
   }
 
+  /** How many netdevs IPoIB has made of a function, pkey children included. */
+  netdevsOf(pci: string): number {
+    const all = [...this.namespaces()];
+    const own = all.flatMap((each) => each.ofFunction(pci));
+    const children = own.flatMap(([, netdev]) => all.flatMap((each) => each.childrenOf(netdev)));
+    return own.length + children.length;
+  }
+
+  /** Those of the function, and their pkey children, wherever they are. */
   #removeNetdevs(pci: string): void {
-    for (const namespace of this.namespaces()) {
-      for (const [, netdev] of namespace.ofFunction(pci)) namespace.remove(netdev);
+    const all = [...this.namespaces()];
+    for (const [, netdev] of all.flatMap((each) => each.ofFunction(pci))) {
+      for (const each of all) {
+        for (const [, child] of each.childrenOf(netdev)) each.remove(child);
+        each.remove(netdev);
+      }
     }
   }
 

@@ -67,6 +67,13 @@ export function detachXdp(where: Netns, netdev: Netdev): void {
   where.changes++;
 }
 
+/** RTM_DELLINK: @throws {Refusal} EOPNOTSUPP where it is a device's own netdev (rtnl_delete_link). */
+export function removeLink(where: Netns, index: number): void {
+  const netdev = where.require(index, `remove link ${index} of ${where.label}`);
+  if (netdev.kind.pci !== undefined) throw new Refusal("EOPNOTSUPP", `remove ${netdev.name}`);
+  where.remove(netdev);
+}
+
 /** @throws {Refusal} EEXIST at the first that is taken; those before it are set then. */
 export function addAltnames(where: Netns, netdev: Netdev, names: readonly string[]): void {
   for (const name of names) {

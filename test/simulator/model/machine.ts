@@ -1,3 +1,4 @@
+import type { Link } from "../../../src/node/links.ts";
 import { Bus } from "./bus.ts";
 import type { Program } from "./child.ts";
 import { Child } from "./child.ts";
@@ -109,9 +110,20 @@ export class Machine {
     return child;
   }
 
-  /** Brings a netdev up or down. The carrier, and the end of address detection, come later. */
+  /** As RTM_GETLINK tells of a netdev. */
+  describe(where: Netns, index: number): Link | undefined {
+    const netdev = where.at(index);
+    const { parent } = netdev?.kind ?? {};
+    const home = parent && [...this.namespaces].find((each) => each.indexOf(parent) !== undefined);
+    const lower = parent && home?.indexOf(parent);
+    return netdev?.describe(index, lower, netdev.master && where.indexOf(netdev.master));
+  }
+
+  /** Brings a netdev up or down, and its pkey children with it. The carrier, and the end of address detection, come later. */
   setUp(where: Netns, netdev: Netdev, up: boolean): void {
     if (netdev.up === up) return;
+    for (const each of this.namespaces)
+      for (const [, child] of each.childrenOf(netdev)) this.setUp(each, child, up);
     netdev.up = up;
     netdev.carrier = false;
     where.changes++;
@@ -161,7 +173,7 @@ export class Machine {
     this.time.after(TEARDOWN_TIME, () => {
       for (const device of left) if (device.isMoving) this.bus.arrive(device, this.host);
       for (const [index, netdev] of namespace.netdevs) {
-        if (netdev.kind.pci === undefined || netdev.kind.child) continue;
+        if (netdev.kind.pci === undefined && netdev.kind.parent === undefined) continue;
         netdev.altnames = netdev.altnames.filter((altname) => this.host.named(altname) === undefined);
         const fallback = this.host.named(`dev${index}`) === undefined ? `dev${index}` : "dev%d";
         changeNamespace(namespace, index, this.host, fallback);

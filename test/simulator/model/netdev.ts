@@ -15,14 +15,14 @@ const MULTICAST = 0x1000;
 
 /** What a netdev begins with. */
 export interface NetdevKind {
-  /** PCI address of its function; undefined for a netdev without hardware. */
+  /** PCI address of its function; undefined for a netdev without hardware, as pkey children are. */
   readonly pci: string | undefined;
   readonly address: Uint8Array;
   readonly mtu: number;
   /** Largest MTU that it takes; of IPoIB: in datagram mode. */
   readonly longestMtu: number;
-  /** Is it a pkey child? */
-  readonly child: boolean;
+  /** Of a pkey child: the netdev that it was made of. */
+  readonly parent?: Netdev;
 }
 
 /** A netdev. Which namespace it is in, and under which index, the namespace knows. */
@@ -38,6 +38,8 @@ export class Netdev {
   link: LinkSettings;
   /** Does a process hold its XDP program by a bpf_link? Then nobody else can detach it. */
   isXdpHeld = false;
+  /** The bond that it is a port of. */
+  master: Netdev | undefined;
   /** What it has under /proc/sys/net/{ipv4,ipv6}/conf: "ipv6/disable_ipv6" and so on. */
   settings = new Map<string, string>();
 
@@ -68,16 +70,21 @@ export class Netdev {
     return this.link.mode === 1 ? CONNECTED_MTU : this.kind.longestMtu;
   }
 
-  /** Takes it down, as a move does: addresses and routes are lost. */
+  /** Takes it down, as a move does: addresses and routes are lost, and the bond. */
   close(): void {
+    this.master = undefined;
     this.up = false;
     this.carrier = false;
     this.addresses = [];
     this.routes = [];
   }
 
-  /** As RTM_GETLINK tells of it. */
-  describe(index: number): Link {
+  /**
+   * As RTM_GETLINK tells of it.
+   * @param lower the index of its parent, in the parent's namespace: the kernel does not say in which that is.
+   * @param master the index of its master.
+   */
+  describe(index: number, lower: number | undefined, master: number | undefined): Link {
     return {
       index,
       name: this.name,
@@ -88,8 +95,9 @@ export class Netdev {
       operstate: this.up && this.carrier ? UP : DOWN,
       address: this.kind.address,
       pci: this.kind.pci,
-      child: this.kind.child,
       settings: this.link,
+      child: lower !== undefined && lower !== index,
+      master,
     };
   }
 }
@@ -101,8 +109,13 @@ export function ipoibAddress(queuePair: number, portGuid: Guid): Uint8Array {
 }
 
 /** A netdev of IPoIB, as a probe leaves it: datagram mode, down. */
-export function ipoib(pci: string, address: Uint8Array, child = false): Netdev {
-  return new Netdev({ pci, address, mtu: 2044, longestMtu: 4092, child });
+export function ipoib(pci: string, address: Uint8Array): Netdev {
+  return new Netdev({ pci, address, mtu: 2044, longestMtu: 4092 });
+}
+
+/** A pkey child: it has the port GUID of its parent, and no device (seen on Linux 6.12). */
+export function pkeyChild(parent: Netdev): Netdev {
+  return new Netdev({ pci: undefined, address: parent.kind.address, mtu: 2044, longestMtu: 4092, parent });
 }
 
 /** A netdev without hardware (veth, dummy). */
@@ -112,6 +125,5 @@ export function virtual(mtu = 1500): Netdev {
     address: Uint8Array.of(2, 0, 0, 0, 0, 1),
     mtu,
     longestMtu: 65_535,
-    child: false,
   });
 }

@@ -32,7 +32,6 @@ export class Netns {
       address: new Uint8Array(6),
       mtu: 65_536,
       longestMtu: 65_536,
-      child: false,
     });
     lo.up = true;
     this.add(lo, "lo");
@@ -61,6 +60,11 @@ export class Netns {
   /** By name or alternative name. */
   named(name: string): [number, Netdev] | undefined {
     return this.netdevs.find(([, netdev]) => netdev.name === name || netdev.altnames.includes(name));
+  }
+
+  /** The pkey children of a netdev that are here. */
+  childrenOf(parent: Netdev): [number, Netdev][] {
+    return this.netdevs.filter(([, { kind }]) => kind.parent === parent);
   }
 
   ofFunction(pci: string): [number, Netdev][] {

@@ -32,6 +32,8 @@ export class Rdma {
   ipoibFollows = false;
   /** Are ib_uverbs and ib_umad loaded, which make files below /dev/infiniband for a device that appears? */
   hasFiles = true;
+  /** Does the kernel show its own objects (protection domains) to this process? */
+  showsKernelObjects = true;
   /** Counts what a watch of devices sees. */
   changes = 0;
   readonly #devices = new Set<RdmaDevice>();

@@ -33,7 +33,7 @@ export class Udev {
     const naming = this.names.get(netdev.kind.pci ?? "");
     if (naming === undefined) return;
     this.timeline.after(this.delay, () => {
-      if (this.host.indexOf(netdev) === undefined || netdev.kind.child) return;
+      if (this.host.indexOf(netdev) === undefined || netdev.kind.parent !== undefined) return;
       if (!(this.needsDown && netdev.up)) unlessRefused(() => rename(this.host, netdev, naming.name));
       unlessRefused(() => addAltnames(this.host, netdev, naming.altnames));
     });

@@ -1,4 +1,4 @@
-import type { Link, Links, Route, RouteState, VfConfig } from "../../../src/node/links.ts";
+import type { Links, Route, RouteState, VfConfig } from "../../../src/node/links.ts";
 import {
   addAddress,
   addAltnames,
@@ -7,6 +7,7 @@ import {
   detachXdp,
   moveLink,
   removeAltnames,
+  removeLink,
   rename,
   setMtu,
   setSettings,
@@ -23,21 +24,29 @@ type Wanted = Parameters<Links["set"]>[2];
 /** Netdevs of the model, by its rtnetlink. */
 export function linksOf(gate: Gate): Links {
   const { machine } = gate;
+  const describe = (where: Netns, found: ReturnType<Netns["named"]>) =>
+    found && machine.describe(where, found[0]);
+  const all = (where: Netns, found: Netns["netdevs"]) => found.flatMap((each) => describe(where, each) ?? []);
   return {
-    byName: (where, name) => gate.ask("links.byName", name, () => describe(netnsOf(where).named(name))),
+    byName: (where, name) =>
+      gate.ask("links.byName", name, () => describe(netnsOf(where), netnsOf(where).named(name))),
     byIndex: (where, index) =>
-      gate.ask("links.byIndex", String(index), () => netnsOf(where).at(index)?.describe(index)),
+      gate.ask("links.byIndex", String(index), () => machine.describe(netnsOf(where), index)),
     ofFunction: (where, pci) =>
       gate.ask("links.ofFunction", `${pci} in ${netnsOf(where).label}`, () =>
-        netnsOf(where)
-          .ofFunction(pci)
-          .map(([index, netdev]) => netdev.describe(index)),
+        all(netnsOf(where), netnsOf(where).ofFunction(pci)),
       ),
+    all: (where) =>
+      gate.ask("links.all", netnsOf(where).label, () => all(netnsOf(where), netnsOf(where).netdevs)),
+    remove: (where, index) => {
+      const netns = netnsOf(where);
+      const subject = `${index} of ${netns.label}`;
+      gate.change("links.remove", subject, () => removeLink(netns, index), { nothing() {} });
+    },
     physical: (pf, vf) => {
       const silent: VfConfig = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
       const answer = (config: (index: number) => VfConfig | undefined) => () => {
-        const found = machine.host.ofFunction(pf).map(([index, netdev]) => netdev.describe(index));
-        const link = found.find((each) => !each.child);
+        const link = describe(machine.host, machine.host.ofFunction(pf)[0]);
         return link && { link, vf: config(link.index) ?? silent };
       };
       return gate.ask(
@@ -152,10 +161,6 @@ export function linksOf(gate: Gate): Links {
       return watchOf(gate, "links.watch", netns.label, () => netns.changes);
     },
   };
-}
-
-function describe(found: ReturnType<Netns["named"]>): Link | undefined {
-  return found?.[1].describe(found[0]);
 }
 
 /** As the kernel lists a route, with what it has put in where nothing was said. */

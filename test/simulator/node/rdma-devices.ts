@@ -18,6 +18,13 @@ export function rdmaDevicesOf(gate: Gate): RdmaDevices {
           nodeGuid: bus.vfs.get(pci)?.probed?.nodeGuid,
         })),
       ),
+    ipoibUse: (where, index) =>
+      gate.ask("rdma.ipoibUse", `${index} of ${netnsOf(where).label}`, () => {
+        const device = rdma.in(netnsOf(where)).find((each) => each.index === index);
+        if (device === undefined || !rdma.showsKernelObjects) return undefined;
+        const isFirst = bus.vfs.get(device.pci)?.probed?.devices[0] === device;
+        return { device: device.name, netdevs: isFirst ? bus.netdevsOf(device.pci) : 0 };
+      }),
     move: (from, index, to) => {
       const [source, target] = [netnsOf(from), netnsOf(to)];
       gate.change(

@@ -2,9 +2,9 @@
 import { thenDel } from "../harness/follow-ups.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, pf, vf } from "../harness/world.ts";
+import { c1, c2, pf, vf } from "../harness/world.ts";
 import { addAltnames, rename, setMtu, setSettings } from "../model/link-requests.ts";
-import { ipoib, type Netdev, virtual } from "../model/netdev.ts";
+import { type Netdev, pkeyChild, virtual } from "../model/netdev.ts";
 import type { Netns } from "../model/netns.ts";
 import { wishes } from "./wishes.ts";
 
@@ -27,10 +27,17 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
     addAltnames(pod, netdev, ["ib0"]),
   "the pod gives it its old name as an alternative one": (_, pod, netdev) =>
     addAltnames(pod, netdev, ["ibp1s0f0v0", "rail0"]),
-  "the pod makes a pkey child of it": (_, pod, netdev) => {
-    const child = ipoib(netdev.kind.pci ?? "", netdev.kind.address, true);
-    pod.add(child, "net1.8001");
+  "the pod makes two pkey children of it": (_, pod, netdev) => {
+    pod.add(pkeyChild(netdev), "net1.8001");
+    pod.add(pkeyChild(netdev), "net1.8002");
   },
+  "the pod makes a pkey child of it in another namespace": ({ machine }, pod, netdev) => {
+    pod.add(pkeyChild(netdev), "net1.8001");
+    machine.paths.get(c2.netns)?.add(pkeyChild(netdev), "net1.8002");
+  },
+  // As one that is made through the pod's /sys (create_child).
+  "the pod makes a pkey child of it on the host": ({ machine }, _, netdev) =>
+    void machine.host.add(pkeyChild(netdev), "net1.8001"),
   "the pod names another interface like it": (story, pod, netdev) => {
     rename(pod, netdev, "mine");
     story.happens((machine) => void machine.paths.get(c1.netns)?.add(virtual(), "net1", 77));

@@ -22,6 +22,7 @@ const pf: Link = {
   pci: vf.pf,
   child: false,
   settings: aLinkSettings,
+  master: undefined,
 };
 
 /** What is set at the PF, where it has this on file for the VF. */

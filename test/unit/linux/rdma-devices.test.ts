@@ -71,6 +71,16 @@ describe("RDMA devices", () => {
     expect(machine.inside).toBe("host");
   });
 
+  it("show what IPoIB has made of them, unless there is no such device or the kernel does not tell", () => {
+    machine.answer = () => [...vector("rdma-domains").received];
+    expect(rdma.ipoibUse(namespaces.host, 2)).toEqual({ device: "mlx5_2", netdevs: 3 });
+    resetMachine();
+    namespaces = new LinuxNamespaces();
+    rdma = new LinuxRdmaDevices(namespaces, new Waits());
+    machine.answer = () => [...vector("rdma-domains-of-none").received];
+    expect(rdma.ipoibUse(namespaces.host, 4711)).toBeUndefined();
+  });
+
   it("are watched by the kernel's own events, on a socket that is closed with the watch", () => {
     const watch = rdma.watch();
     watch.wait(machine.now + 1000);

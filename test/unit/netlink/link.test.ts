@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
+  type Attribute,
   bytesAttribute,
   encodeAttributes,
   readString,
@@ -38,6 +39,7 @@ describe("netdevs of a real kernel", () => {
         pci: "0000:01:00.0",
         child: false,
         settings: aLinkSettings,
+        master: undefined,
         vfs: undefined,
       },
     ]);
@@ -112,6 +114,12 @@ describe("netdevs", () => {
     expect(on([5, 0]).child).toBe(false);
     expect(on([5, 7], [37, 1]).child).toBe(true);
     expect(on([5, 8]).child).toBe(true);
+  });
+
+  it("are ports of a master if the kernel names one", () => {
+    const by = (...attributes: Attribute[]) =>
+      parseLink(message(concat([new Uint8Array(16), encodeAttributes(attributes)]))).master;
+    expect([by(), by(u32Attribute(10, 0)), by(u32Attribute(10, 9))]).toEqual([undefined, undefined, 9]);
   });
 
   it("belong to a PCI function only where their parent's bus is PCI", () => {

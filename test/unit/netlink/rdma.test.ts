@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import {
   bytesAttribute,
   encodeAttributes,
+  nestedAttribute,
   stringAttribute,
   u32Attribute,
 } from "../../../src/netlink/attributes.ts";
@@ -10,8 +11,10 @@ import { Connection } from "../../../src/netlink/connection.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import {
+  dumpProtectionDomains,
   dumpRdmaDevices,
   moveRdmaDevice,
+  parseProtectionDomains,
   parseRdmaDevice,
   renameRdmaDevice,
 } from "../../../src/netlink/rdma.ts";
@@ -80,6 +83,59 @@ describe("RDMA devices", () => {
         payload[at] = byte;
         try {
           parseRdmaDevice({ ...message, payload });
+        } catch (error) {
+          expect(error).toBeInstanceOf(MalformedReply);
+        }
+      }),
+    );
+  });
+});
+
+describe("protection domains of an RDMA device", () => {
+  it("of a real kernel: one of the kernel's, one of the netdev's, one of each pkey child's", () => {
+    const [domains, ...others] = answeredBy("rdma-domains")
+      .dump(dumpProtectionDomains(RDMA1))
+      .map(parseProtectionDomains);
+    expect(domains).toEqual({ device: "mlx5_2", modules: ["ib_core", "ib_ipoib", "ib_ipoib", "ib_ipoib"] });
+    expect(others).toEqual([]);
+  });
+
+  it("of a number that no device has are an error", () => {
+    expect(() => answeredBy("rdma-domains-of-none").dump(dumpProtectionDomains(4711))).toThrow(
+      /RDMA_NLDEV_CMD_RES_PD_GET protection domains of RDMA device 4711: .*\(EINVAL\)/,
+    );
+  });
+
+  const told = (...attributes: Parameters<typeof encodeAttributes>[0]): Message => ({
+    type: (5 << 10) | 14,
+    flags: 2,
+    sequence: 1,
+    payload: encodeAttributes(attributes),
+  });
+
+  it("of a process belong to no module, and there can be none", () => {
+    const entry = nestedAttribute(47, [u32Attribute(28, 4242)]);
+    const name = stringAttribute(2, "rail0");
+    const parsed = parseProtectionDomains(told(name, nestedAttribute(46, [entry])));
+    expect(parsed).toEqual({ device: "rail0", modules: [undefined] });
+    expect(parseProtectionDomains(told(name))).toEqual({ device: "rail0", modules: [] });
+  });
+
+  it.each([
+    ["without the name of the device", told(u32Attribute(1, 7))],
+    ["in another message", { ...told(stringAttribute(2, "rail0")), type: GET }],
+  ])("%s are refused", (_, message) => {
+    expect(() => parseProtectionDomains(message)).toThrow(MalformedReply);
+  });
+
+  it("any bytes changed: read or refused", () => {
+    const [message] = parseMessages(vector("rdma-domains").received[0] as Uint8Array) as [Message];
+    fc.assert(
+      fc.property(fc.nat(message.payload.length - 1), fc.nat(0xff), (at, byte) => {
+        const payload = message.payload.slice();
+        payload[at] = byte;
+        try {
+          parseProtectionDomains({ ...message, payload });
         } catch (error) {
           expect(error).toBeInstanceOf(MalformedReply);
         }

@@ -93,6 +93,7 @@ export function aLink(name: string, changes: Partial<Link> = {}): Link {
     pci: undefined,
     child: false,
     settings: aLinkSettings,
+    master: undefined,
     ...changes,
   };
 }

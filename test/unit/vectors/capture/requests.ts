@@ -11,7 +11,12 @@ import {
 } from "../../../../src/netlink/link.ts";
 import { encodeRequests, type Request } from "../../../../src/netlink/message.ts";
 import { resolveNeighbour } from "../../../../src/netlink/neighbour.ts";
-import { dumpRdmaDevices, moveRdmaDevice, renameRdmaDevice } from "../../../../src/netlink/rdma.ts";
+import {
+  dumpProtectionDomains,
+  dumpRdmaDevices,
+  moveRdmaDevice,
+  renameRdmaDevice,
+} from "../../../../src/netlink/rdma.ts";
 import { dumpRoutes, newRoute } from "../../../../src/netlink/route.ts";
 import { setVfLinkState, setVfNodeGuid, setVfPortGuid } from "../../../../src/netlink/vf.ts";
 
@@ -95,6 +100,9 @@ export const POD_FD = 9;
 export function rdmaRequests(): Record<string, readonly Request[]> {
   return {
     "rdma-devices": [dumpRdmaDevices()],
+    // One netdev, and two pkey children in the pod.
+    "rdma-domains": [dumpProtectionDomains(RDMA1)],
+    "rdma-domains-of-none": [dumpProtectionDomains(4711)],
     "rdma-rename": [renameRdmaDevice(RDMA1, "rail1")],
     "rdma-rename-taken": [renameRdmaDevice(RDMA1, "mlx5_3")],
     "rdma-move": [moveRdmaDevice(RDMA2, POD_FD)],
