@@ -74,7 +74,7 @@ export function answerCall(): void {
   } catch (error) {
     failure = error;
     exitStatus(1);
-    print(1, errorDocument(error, known.version ?? NEWEST_VERSION));
+    printError(error, known.version ?? NEWEST_VERSION);
   } finally {
     const { network, log } = known;
     const trouble = conclude(machine, { getenv, network, trace, error: failure }, log);
@@ -110,7 +110,7 @@ function add(face: FaceCall): void {
   requireExpressible(version, hasAddresses);
   network.warnings.forEach(face.warn);
   deferSignals();
-  const result = attach(node, {
+  const call = {
     ...callOf(face, network.timeout),
     netns: invocation.netns ?? "",
     ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
@@ -127,8 +127,8 @@ function add(face: FaceCall): void {
       deviceInfo: network.deviceInfo,
     },
     reply: { cniVersion: version, prevResult: network.prevResult, dns: network.dns },
-  });
-  print(1, encodeResult(result, version));
+  };
+  attach(node, call, (result) => print(1, encodeResult(result, version)));
 }
 
 function del(face: FaceCall): void {
@@ -222,6 +222,15 @@ function input(): string {
     return readStdin(longestConfiguration);
   } catch (cause) {
     throw new CniError(codes.io, `error reading from stdin: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Prints the error object; if stdout takes nothing, stderr has to say what happened. */
+function printError(error: unknown, version: CniVersion): void {
+  try {
+    print(1, errorDocument(error, version));
+  } catch (cause) {
+    say(`${messageOf(error)} (the error object cannot be written: ${messageOf(cause)})`);
   }
 }
 

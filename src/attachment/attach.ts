@@ -1,3 +1,4 @@
+import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Result } from "../cni/result.ts";
 import { isWhole, type VirtualFunction } from "../node/functions.ts";
@@ -18,10 +19,11 @@ import { callForWhole } from "./vfio-plan.ts";
 
 /**
  * ADD: gives a VF to a container.
- * @returns what the runtime is told; the record says `complete` by then.
+ * @param answer tells the runtime the result. It is called once, after the record says `complete` and while the VF's lock is
+ *   held, so that an ADD whose result cannot be written is rolled back.
  * @throws {CniError} where it could not be done. The node is then as it was, or the record says what is not.
  */
-export function attach(node: Node, call: AttachCall): Result {
+export function attach(node: Node, call: AttachCall, answer: (result: Result) => void): void {
   const state = new StateDirectory(node.files);
   const pod = openContainer(node, call.netns, call.ownNetnsAllowed);
   const find = () => attempt(`read deviceID ${call.deviceID}`, () => functionAt(node, call.deviceID));
@@ -36,7 +38,7 @@ export function attach(node: Node, call: AttachCall): Result {
     // While the lock was waited for the VF can have been destroyed and made anew.
     const now = attempt(`read deviceID ${pci} again`, () => node.functions.incarnation(pci));
     const vf = now === found.incarnation ? found : find();
-    return attachLocked(node, isWhole(vf) ? callForWhole(call) : call, state, locks, pod, vf);
+    attachLocked(node, isWhole(vf) ? callForWhole(call) : call, state, locks, pod, vf, answer);
   } finally {
     locks.release();
   }
@@ -49,7 +51,8 @@ function attachLocked(
   locks: Locks,
   pod: Namespace,
   vf: VirtualFunction,
-): Result {
+  answer: (result: Result) => void,
+): void {
   const { attachment, path, owing } = begin(node, call, state, locks, pod, vf);
   try {
     takeOver(attachment, state, owing);
@@ -61,12 +64,23 @@ function attachLocked(
     // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
     attempt("go on", () => node.clock.checkInterrupted());
     settleOwed(node, state, locks, vf.pci, call);
+    const { result } = attachment;
+    if (result === undefined) throw new Error("the last step has left no result");
     attempt("complete the attachment's record", () => state.setState(path, "complete"));
+    tell(answer, result);
   } catch (error) {
     throw rollBack(attachment, state, path, error);
   }
-  if (attachment.result === undefined) throw new Error("the last step has left no result");
-  return attachment.result;
+}
+
+/** Tells the runtime. A runtime that has no answer may never call DEL, so an ADD that cannot answer has failed. */
+function tell(answer: (result: Result) => void, result: Result): void {
+  try {
+    answer(result);
+  } catch (cause) {
+    if (cause instanceof CniError) throw cause;
+    throw new CniError(codes.io, `cannot write the result of ADD to stdout: ${messageOf(cause)}`, { cause });
+  }
 }
 
 /** Names that are too long for a file are refused before anything is changed. */

@@ -1,7 +1,7 @@
 // An ADD that fails half-way leaves the node as it was; at the latest the DEL that follows does.
 import { describe, expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { commandLine, hostLocal, network } from "./cni.ts";
+import { plugin, testNode, vfs } from "./node.ts";
 
 const node = testNode();
 const guid = "02:00:00:00:00:00:00:77";
@@ -109,6 +109,54 @@ describe("the hardware fails", () => {
       await node.refused({ command: "DEL", netns: "a", config });
       await node.del("a", config);
     }));
+});
+
+describe("the answer cannot be written", () => {
+  const calls = "/tmp/ipam-calls";
+
+  test.each([
+    ["since the disk is full", "exec 4>/dev/full", "No space left on device (ENOSPC)"],
+    [
+      "since the runtime does not read any more",
+      "rm -f /tmp/gone; mkfifo /tmp/gone; exec 3<>/tmp/gone 4>/tmp/gone 3<&-",
+      "Broken pipe (EPIPE)",
+    ],
+  ])("%s: the VF is given back under its lock, and stderr says why", (_, open, reason) =>
+    node.unchanged(async () => {
+      // The second open file cannot have the lock as long as the plugin has it.
+      await node.plugin(
+        "fake",
+        `cat >/dev/null
+        flock -n /var/lib/cni/ib-sriov/.vf/${vf} true && lock=free || lock=held
+        echo $CNI_COMMAND $lock >>${calls}
+        [ $CNI_COMMAND = DEL ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}'`,
+      );
+      const add = commandLine(plugin, {
+        command: "ADD",
+        netns: "a",
+        config: { ...config, ipam: { type: "fake" } },
+      });
+      const { status, stderr } = await node.guest.execute(`rm -f ${calls}; ${open}; ${add} >&4 4>&-`);
+      expect({ status, stderr }).toEqual({
+        status: 1,
+        stderr: expect.stringContaining(`cannot write the result of ADD to stdout: write stdout: ${reason}`),
+      });
+      expect(await node.shell(`cat ${calls}`)).toBe("ADD held\nDEL held\n");
+    }),
+  );
+
+  test("of a DEL that fails: stderr says why", async () => {
+    const del = commandLine(plugin, {
+      command: "DEL",
+      netns: "a",
+      config: { ...config, cniVersion: "9.9.9" },
+    });
+    const { status, stderr } = await node.guest.execute(`${del} >/dev/full`);
+    expect({ status, stderr }).toEqual({
+      status: 1,
+      stderr: expect.stringMatching(/incompatible CNI versions.*ENOSPC/s),
+    });
+  });
 });
 
 describe("the pod", () => {

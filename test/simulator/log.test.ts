@@ -6,10 +6,9 @@ import { conclude } from "../../src/log/conclude.ts";
 import { COUNTERS_BYTES, sumOf } from "../../src/log/counters.ts";
 import type { LogConfig } from "../../src/log/log-config.ts";
 import { Trace } from "../../src/log/trace.ts";
-import type { Node } from "../../src/node/node.ts";
 import { attachCall, detachCall, environmentOf, type Pod, type Wish } from "./harness/calls.ts";
 import { casesOf } from "./harness/faults.ts";
-import { type Run, run } from "./harness/run.ts";
+import { type Run, run, type Verb } from "./harness/run.ts";
 import { stateDirectory } from "./harness/state.ts";
 import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
@@ -41,14 +40,13 @@ function logged(
       each.slice(each.indexOf("=") + 1),
     ]),
   );
-  const verb = (node: Node, warn: (message: string) => void) => {
+  const verb: Verb = (node, warn, answer) => {
     const trace = new Trace(node.clock);
     let error: unknown;
     try {
-      if (command === "ADD")
-        return attach(node, { ...attachCall(node, pod, wish, warn), observe: trace.observe });
-      detach(node, { ...detachCall(node, pod, wish, warn), observe: trace.observe });
-      return undefined;
+      const { observe } = trace;
+      if (command === "ADD") attach(node, { ...attachCall(node, pod, wish, warn), observe }, answer);
+      else detach(node, { ...detachCall(node, pod, wish, warn), observe });
     } catch (cause) {
       error = cause;
       throw cause;
@@ -211,7 +209,7 @@ test.each([
 ])("whatever befalls %s and the counters, ADD is done, and DEL finds its way back", (_, log) => {
   const before = new Story({});
   const whole = logged(before, "ADD", log);
-  const begin = whole.crossings.findLastIndex(({ call }) => call === "files.patch") + 1;
+  const begin = whole.crossings.findLastIndex(({ call }) => call === "answer") + 1;
   const end = whole.crossings.slice(begin);
   const cases = casesOf(end);
   for (const call of ["files.addLine", "logs."])

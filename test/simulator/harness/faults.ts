@@ -122,6 +122,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "processes.start": [{ code: "EAGAIN" }, { code: "EAGAIN", lasts: true }],
   "clock.bootId": [{ code: "EMFILE" }],
   "clock.bootTime": [{ code: "EMFILE" }],
+  answer: [{ code: "EPIPE" }, { code: "ENOSPC" }],
 };
 
 /** Answers other than the true one, and waits that end otherwise. */

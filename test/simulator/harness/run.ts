@@ -18,6 +18,9 @@ import { attachCall, collectCall, detachCall, environmentOf, type Pod, type Wish
 
 type Warn = (message: string) => void;
 
+/** What a process does; `answer` tells the runtime the result. */
+export type Verb = (node: Node, warn: Warn, answer: (result: Result) => void) => void;
+
 /** Who calls where no pod is meant. */
 const nobody = { containerId: "", ifname: "", netns: "" };
 /** How long a command may wait, ms. */
@@ -28,7 +31,7 @@ export interface Run {
   readonly end: "done" | "failed" | "killed";
   /** Where it failed: what it threw. */
   readonly error: unknown;
-  /** Where ADD is done. */
+  /** What the runtime was told. */
   readonly result: Result | undefined;
   readonly crossings: readonly Crossing[];
   readonly warnings: readonly string[];
@@ -38,7 +41,8 @@ export interface Run {
 
 /** ADD, in a process of its own. */
 export function add(machine: Machine, pod: Pod, wish: Wish, fault?: Fault): Run {
-  return run(machine, pod, "ADD", (node, warn) => attach(node, attachCall(node, pod, wish, warn)), fault);
+  const verb: Verb = (node, warn, answer) => attach(node, attachCall(node, pod, wish, warn), answer);
+  return run(machine, pod, "ADD", verb, fault);
 }
 
 /** DEL, in a process of its own. `netns`: CNI_NETNS, null for none, if it is not the pod's. */
@@ -51,7 +55,6 @@ export function del(machine: Machine, pod: Pod, wish: Wish, fault?: Fault, netns
     (node, warn) => {
       const call = detachCall(node, pod, wish, warn);
       detach(node, { ...call, netns: given });
-      return undefined;
     },
     fault,
   );
@@ -70,7 +73,6 @@ export function gc(
     "GC",
     (node, warn) => {
       collect(node, collectCall(node, network, valid, warn));
-      return undefined;
     },
     fault,
   );
@@ -80,7 +82,6 @@ export function gc(
 export function provisionOne(machine: Machine, pci: string, fault?: Fault): Run {
   const verb = (node: Node, warn: Warn) => {
     provision(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, pci);
-    return undefined;
   };
   return run(machine, nobody, "provision", verb, fault);
 }
@@ -93,7 +94,6 @@ export function gcOfAll(machine: Machine, act: boolean, fault?: Fault): Run {
       if (outcome === "failed") throw new CniError(codes.node, `${path}: ${why}`);
       warn(`${path}: ${outcome} ${why}`);
     }
-    return undefined;
   };
   return run(machine, nobody, "gc", verb, fault);
 }
@@ -104,40 +104,40 @@ export function releaseOf(machine: Machine, pod: Pod, force: boolean, fault?: Fa
   const verb = (node: Node, warn: Warn) => {
     const limits = { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved };
     takeBack(node, new StateDirectory(node.files), limits, { containerId, ifname }, force);
-    return undefined;
   };
   return run(machine, nobody, "release", verb, fault);
 }
 
 /** Any verb. */
-export function run(
-  machine: Machine,
-  pod: Pod,
-  command: string,
-  verb: (node: Node, warn: (message: string) => void) => Result | undefined,
-  fault?: Fault,
-): Run {
+export function run(machine: Machine, pod: Pod, command: string, verb: Verb, fault?: Fault): Run {
   const process = machine.startProcess();
   const gate = new Gate(machine, process, fault);
   const warnings: string[] = [];
   const before = machine.children.length;
-  const settled: Pick<Run, "end" | "error" | "result"> = (() => {
+  let result: Result | undefined;
+  const answer = (told: Result) => {
+    const write = () => {
+      result = told;
+    };
+    gate.change("answer", "stdout", write, { nothing() {} });
+  };
+  const settled: Pick<Run, "end" | "error"> = (() => {
     try {
-      const result = verb(nodeOf(gate, environmentOf(pod, command)), (message) => warnings.push(message));
-      return { end: "done", error: undefined, result };
+      verb(nodeOf(gate, environmentOf(pod, command)), (message) => warnings.push(message), answer);
+      return { end: "done", error: undefined };
     } catch (error) {
-      return { end: "failed", error, result: undefined };
+      return { end: "failed", error };
     }
   })();
   const wasKilled = !process.alive;
   machine.endProcess(process);
   const crossings = gate.crossings;
-  if (wasKilled) return { ...settled, end: "killed", crossings, warnings, offences: [] };
+  if (wasKilled) return { ...settled, end: "killed", result, crossings, warnings, offences: [] };
   const orphans = machine.children.slice(before).filter((child) => child.outcome === undefined);
   const offences = orphans.map(() => `${command} ended and left a child behind`);
   offences.push(...machine.bus.endless.splice(0).map((call) => `${command} never returns: ${call}`));
   if (settled.end === "failed") offences.push(...errorOffences(command, settled.error));
-  return { ...settled, crossings, warnings, offences };
+  return { ...settled, result, crossings, warnings, offences };
 }
 
 /** What CNI's Go libraries answer with their code for everything, and so do we. */
