@@ -31,6 +31,7 @@ export function check(node: Node, call: CheckCall): void {
   const pod = attempt(`open the network namespace ${call.netns}`, () =>
     containerAt(node, call.netns, record),
   );
+  requireSandbox(node, call, pod);
   const locks = new Locks(node, state, call, `CHECK of container ${containerId}`);
   const attachment = {
     ...attachmentOf(node, record, pod, locks, call),
@@ -43,6 +44,26 @@ export function check(node: Node, call: CheckCall): void {
       ),
     );
   }
+}
+
+/**
+ * Compares the namespace that prevResult names for the interface with CNI_NETNS. They may be two paths of one namespace.
+ * @throws {CniError} 7 if they are different namespaces, or nothing is at the path any more.
+ */
+function requireSandbox(
+  node: Node,
+  { name: { ifname }, netns, prevResult }: CheckCall,
+  pod: Namespace,
+): void {
+  const own = prevResult.interfaces.find((each) => each.name === ifname && each.sandbox !== undefined);
+  const sandbox = own?.sandbox;
+  if (sandbox === undefined || sandbox === netns) return;
+  const there = attempt(`open the network namespace ${sandbox}`, () => openIfThere(node, sandbox));
+  if (there?.cookie === pod.cookie) return;
+  throw new CniError(
+    codes.badConfiguration,
+    `prevResult has interface ${ifname} in ${sandbox}, CNI_NETNS is ${netns}`,
+  );
 }
 
 /**

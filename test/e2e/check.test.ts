@@ -1,6 +1,6 @@
 // CHECK: is the attachment still as ADD made it? And adoption: an ADD after another's that died.
 import { describe, expect, test } from "vitest";
-import { type Config, commandLine, hostLocal, network } from "./cni.ts";
+import { type Config, commandLine, hostLocal, network, type Result } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 
 const node = testNode();
@@ -88,6 +88,33 @@ describe("CHECK", () => {
     attached(async (check) => {
       const answer = await node.refused({ command: "CHECK", netns: "b", config: check });
       expect(answer).toMatchObject({ code: 8, msg: expect.stringContaining("/run/netns/b") });
+    }),
+  );
+
+  test(
+    "refuses a prevResult whose interface is in another namespace than CNI_NETNS; another path of the same one is none",
+    attached(async (check) => {
+      const told = (sandbox: string) => {
+        const prevResult = check.prevResult as Result;
+        return {
+          ...check,
+          prevResult: {
+            ...prevResult,
+            interfaces: prevResult.interfaces?.map((each) => ({ ...each, sandbox })),
+          },
+        };
+      };
+      const call = { command: "CHECK", netns: "a" };
+      for (const sandbox of ["/run/netns/b", "/run/netns/gone"]) {
+        const answer = await node.refused({ ...call, config: told(sandbox) });
+        expect(answer).toMatchObject({
+          code: 7,
+          msg: expect.stringMatching(
+            `prevResult has interface net1 in ${sandbox}, CNI_NETNS is /run/netns/a`,
+          ),
+        });
+      }
+      expect(await node.call({ ...call, config: told("/run/../run/netns/a") })).toMatchObject({ status: 0 });
     }),
   );
 

@@ -2,7 +2,7 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { check } from "../../src/attachment/check.ts";
 import { ipamCallFor } from "../../src/attachment/ipam-call.ts";
-import { CniError } from "../../src/cni/errors.ts";
+import { CniError, codes } from "../../src/cni/errors.ts";
 import { emptyResult, type Result } from "../../src/cni/result.ts";
 import { ZERO_GUID } from "../../src/infiniband/guid.ts";
 import { attachCall, type Wish } from "./harness/calls.ts";
@@ -87,6 +87,35 @@ describe("what the runtime remembers", () => {
     const { end, error } = checked();
     expect(end).toBe("failed");
     expect(told(error)).toMatch(/prevResult names no interface net1/);
+  });
+
+  test.each([
+    ["of another pod", c2.netns],
+    ["that is gone", "/run/netns/gone"],
+  ])("must not have our interface in a namespace %s", (_, sandbox) => {
+    total++;
+    const { checked } = attached(everything, {}, (result) => ({
+      ...result,
+      interfaces: result.interfaces.map((each) => ({ ...each, sandbox })),
+    }));
+    const { end, error } = checked();
+    expect(end).toBe("failed");
+    expect(error).toMatchObject({
+      code: codes.badConfiguration,
+      message: `prevResult has interface net1 in ${sandbox}, CNI_NETNS is ${c1.netns}`,
+    });
+  });
+
+  test("may name our namespace by another path", () => {
+    total++;
+    const { story, checked } = attached(everything, {}, (result) => ({
+      ...result,
+      interfaces: result.interfaces.map((each) => ({ ...each, sandbox: "/proc/7/ns/net" })),
+    }));
+    const { paths } = story.machine;
+    const pod = paths.get(c1.netns);
+    if (pod !== undefined) paths.set("/proc/7/ns/net", pod);
+    expect(checked()).toMatchObject({ end: "done", offences: [] });
   });
 
   test("must have its port GUID", () => {
