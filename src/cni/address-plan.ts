@@ -2,6 +2,9 @@ import { addressFamily, networkOf, parseCidr } from "./address.ts";
 import { CniError, codes } from "./errors.ts";
 import type { Result, Route } from "./result.ts";
 
+/** RT_SCOPE_LINK, linux/rtnetlink.h. From here on scopes become narrower: host (254), nowhere (255). */
+const SCOPE_LINK = 253;
+
 /** What an interface must get, in the shapes that the node's links take. */
 export interface AddressPlan {
   readonly addresses: readonly { readonly cidr: string }[];
@@ -19,7 +22,8 @@ export interface AddressPlan {
 /**
  * From IPAM's result to what the interface must get. Every address of it is ours.
  *
- * A route without a gateway goes through the first one of its family.
+ * A route without a gateway goes through the first one of its family, unless its scope says that its destinations are on
+ * the link, or on the host itself.
  * @throws {CniError} 999 where the kernel would refuse a route, saying what is wrong with it.
  */
 export function addressPlan(ipam: Result): AddressPlan {
@@ -30,15 +34,27 @@ export function addressPlan(ipam: Result): AddressPlan {
     addresses: ipam.ips.map((ip) => ({ cidr: ip.address })),
     routes: ipam.routes.map((route) => {
       checkRoute(route);
-      return { ...route, gw: route.gw ?? gateway[addressFamily(route.dst)] };
+      return { ...route, gw: route.gw ?? (isOnLink(route) ? undefined : gateway[addressFamily(route.dst)]) };
     }),
     hasIPv6: ipam.ips.some((ip) => addressFamily(ip.address) === 6),
     waitForDad: gateway[6] !== undefined,
   };
 }
 
-/** Linux answers EINVAL to both, which says nothing to whoever configured them. */
+function isOnLink({ scope }: Route): boolean {
+  return scope !== undefined && scope >= SCOPE_LINK;
+}
+
+/** Linux answers EINVAL to these, which says nothing to whoever configured them. */
 function checkRoute(route: Route): void {
+  // In IPv6 the kernel looks at no scope.
+  if (route.gw !== undefined && isOnLink(route) && addressFamily(route.dst) === 4) {
+    const scope = route.scope === SCOPE_LINK ? `${SCOPE_LINK} (link)` : route.scope;
+    throw new CniError(
+      codes.internal,
+      `route ${route.dst} of IPAM's result has scope ${scope}, which goes through no gateway, and gateway ${route.gw}`,
+    );
+  }
   const dst = parseCidr(route.dst);
   const network = dst === undefined ? undefined : networkOf(dst);
   // IPv6 masks host bits away by itself.

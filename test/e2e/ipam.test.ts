@@ -108,24 +108,32 @@ describe("the result of an IPAM plugin", () => {
     node.unchanged(async () => {
       await answer({
         cniVersion: "1.1.0",
-        ips: [{ address: "10.1.0.5/24" }],
+        ips: [
+          { address: "10.1.0.5/24", gateway: "10.1.0.1" },
+          { address: "fd00:1::5/64", gateway: "fd00:1::1" },
+        ],
         routes: [
           { dst: "10.2.0.0/16", gw: "10.1.0.1", mtu: 1400, advmss: 1360 },
           { dst: "10.3.0.0/16", gw: "10.1.0.1", priority: 50 },
           { dst: "10.4.0.0/16", gw: "10.1.0.9", table: 100 },
-          { dst: "10.5.0.0/16", scope: 253 }, // RT_SCOPE_LINK
+          // RT_SCOPE_LINK: the gateway of the address is not theirs.
+          { dst: "10.5.0.0/16", scope: 253 },
+          { dst: "fd05::/48", scope: 253 },
         ],
       });
       const config = network(first, { cniVersion: "1.1.0", link_state: "enable", ipam });
       const result = await node.add("a", config);
-      expect(result.routes).toHaveLength(4);
+      expect(result.routes).toHaveLength(5);
       const routes = await routesOf("a");
       expect(routes).toContainEqual(
         expect.stringMatching(/^10\.2\.0\.0\/16 via 10\.1\.0\.1 .*mtu 1400 advmss 1360/),
       );
       expect(routes).toContainEqual(expect.stringMatching(/^10\.3\.0\.0\/16 via 10\.1\.0\.1 .*metric 50/));
       expect(routes).toContainEqual(expect.stringMatching(/^10\.4\.0\.0\/16 via 10\.1\.0\.9 .*table 100/));
-      expect(routes).toContainEqual(expect.stringMatching(/^10\.5\.0\.0\/16 .*scope link/));
+      expect(routes).toContainEqual(expect.stringMatching(/^10\.5\.0\.0\/16 scope link/));
+      expect(await routesOf("a", "-6")).toContainEqual(expect.stringMatching(/^fd05::\/48 metric/));
+      const check = { ...config, prevResult: result };
+      expect(await node.call({ command: "CHECK", netns: "a", config: check })).toMatchObject({ status: 0 });
       await node.del("a", config);
     }));
 

@@ -1,10 +1,14 @@
 // What RTM_SETLINK and its like do to a netdev. Checked against facts/kernel.md and, where that says nothing,
 // against net/core/rtnetlink.c and dev.c of Linux 6.12.
+import { addressFamily } from "../../../src/cni/address.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
 import type { InterfaceAddress, Route } from "../../../src/node/links.ts";
 import type { Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
 import { Refusal } from "./refusal.ts";
+
+/** RT_SCOPE_LINK, linux/rtnetlink.h. */
+const SCOPE_LINK = 253;
 
 /**
  * Moves a netdev. Its name goes with it where it is free over there; else `fallback` is taken, which may be a
@@ -105,6 +109,9 @@ export function addAddress(where: Netns, netdev: Netdev, { cidr }: InterfaceAddr
 
 /** @throws {Refusal} ENETDOWN where the netdev is down. */
 export function addRoute(where: Netns, netdev: Netdev, route: Route): void {
+  // IPv6 has no scopes.
+  if (route.gw !== undefined && addressFamily(route.dst) === 4 && (route.scope ?? 0) >= SCOPE_LINK)
+    throw new Refusal("EINVAL", `Nexthop has invalid scope: route to ${route.dst}`);
   if (!netdev.up) throw new Refusal("ENETDOWN", `route to ${route.dst}`);
   netdev.routes.push(route);
   where.changes++;

@@ -54,6 +54,22 @@ describe("routes", () => {
     expect(plan([v4], [{ dst: "fd01::/64" }]).routes[0]?.gw).toBeUndefined();
   });
 
+  test("of scope link or host have no gateway, and only those", () => {
+    const routes = [253, 254, 252, 200, 0].map((scope) => ({ dst: "10.1.0.0/16", scope }));
+    const gateways = plan([v4], routes).routes.map(({ gw }) => gw);
+    expect(gateways).toEqual([undefined, undefined, "10.0.0.1", "10.0.0.1", "10.0.0.1"]);
+    expect(plan([v6], [{ dst: "fd01::/64", scope: 253 }]).routes[0]?.gw).toBeUndefined();
+  });
+
+  test("of scope link through a gateway are refused, before the kernel says EINVAL", () => {
+    const route = { dst: "10.1.0.0/16", gw: "10.0.0.1", scope: 253 };
+    expect(thrown(() => plan([v4], [route])).message).toBe(
+      "route 10.1.0.0/16 of IPAM's result has scope 253 (link), which goes through no gateway, and gateway 10.0.0.1",
+    );
+    const v6route = { dst: "fd01::/64", gw: "fd00::1", scope: 253 };
+    expect(plan([v6], [v6route]).routes).toEqual([v6route]);
+  });
+
   test("keep mtu, advmss, priority, table and scope, also where they are 0", () => {
     const route = {
       dst: "10.1.0.0/16",
