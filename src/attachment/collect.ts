@@ -1,12 +1,13 @@
 import { networkNameOf } from "../cni/configuration.ts";
 import { NEWEST_VERSION } from "../cni/versions.ts";
 import type { Node } from "../node/node.ts";
+import type { Attachment } from "./attachment.ts";
 import type { CollectCall } from "./call.ts";
 import { attempt, attemptAll } from "./failure.ts";
 import { runIpam, spokenVersions } from "./ipam-call.ts";
 import { releaseOwed } from "./owed-leases.ts";
 import { type AttachmentRecord, isNamed } from "./record.ts";
-import { release } from "./release.ts";
+import { holdsVf, release } from "./release.ts";
 import { signOfLife } from "./sign-of-life.ts";
 import { StateDirectory } from "./state-directory.ts";
 import { combined } from "./undo.ts";
@@ -18,7 +19,8 @@ import { withLockedRecord } from "./with-locked-record.ts";
  * The list is one runtime's. There can be others on the node whose network has the same name (a DRA driver beside
  * the container runtime, podman), so an attachment that is not in it is not for that alone a dead one. A VF is
  * therefore never pulled out of a container in which something runs, nor out of a namespace that cannot be seen
- * from here: it is left, and that is said. A namespace in which nothing runs is what a runtime forgot.
+ * from here: it is left, and that is said. A namespace in which nothing runs is what a runtime forgot, unless it may
+ * be newer than the list.
  *
  * It walks over all records, which nothing else but the command line may.
  * @throws {CniError} telling everything that could not be removed; the rest is.
@@ -41,6 +43,12 @@ export function collect(node: Node, call: CollectCall): void {
   );
   if (failure !== undefined) throw failure;
 }
+
+/**
+ * How old an attachment in a namespace that exists must be before GC may detach it, ms. A list that was read just before
+ * an ADD does not contain its attachment, and between ADD and the first process of the container nothing runs there.
+ */
+const GRACE_PERIOD = 10 * 60_000;
 
 /** Does each thing whatever becomes of the others, but begins no more when a signal has come. */
 function attemptUntilStopped(node: Node, actions: readonly (() => void)[]): unknown[] {
@@ -72,8 +80,9 @@ function collectRecord(node: Node, state: StateDirectory, call: CollectCall, pat
   const read = () => leftOver(state, path, call);
   withLockedRecord(node, state, call, `GC of network ${call.network}`, read, (attachment) => {
     const { record } = attachment;
-    const life = attempt(`find out whether container ${record.containerId} lives`, () =>
-      signOfLife(attachment),
+    const life = attempt(
+      `find out whether container ${record.containerId} lives`,
+      () => signOfYouth(attachment) ?? signOfLife(attachment),
     );
     if (life === undefined) release(attachment, state, path);
     else {
@@ -83,6 +92,17 @@ function collectRecord(node: Node, state: StateDirectory, call: CollectCall, pat
       );
     }
   });
+}
+
+/**
+ * Returns why the attachment may be newer than the list; `undefined` if it is not. A clock that was set back meanwhile makes
+ * an attachment younger than it is, and GC then leaves it longer.
+ */
+function signOfYouth(attachment: Attachment): string | undefined {
+  const { node, record, pod } = attachment;
+  if (pod === undefined || record.state !== "complete" || !holdsVf(attachment)) return undefined;
+  if (node.clock.wall() - record.since >= GRACE_PERIOD) return undefined;
+  return `it is younger than ten minutes, so that the list may be older, and its namespace ${record.netns} exists`;
 }
 
 function collectOwed(node: Node, state: StateDirectory, call: CollectCall, path: string): void {

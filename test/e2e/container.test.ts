@@ -127,6 +127,7 @@ describe("from inside the container", () => {
       const lives = network(enabled);
       await node.add(pod, whole, { from: driver });
       await node.add(netnsOf("b"), lives, { container: "c2" });
+      for (const container of ["c1", "c2"]) await node.makeOld(container);
       await node.shell("nsenter --net=/run/netns/b sleep 1000 </dev/null >/dev/null 2>&1 &");
       await node.until("pidof sleep");
       const { status, stderr } = await call("GC", { "cni.dev/valid-attachments": [] });

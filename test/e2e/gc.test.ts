@@ -33,6 +33,7 @@ test("GC detaches what is not in the list, and leaves what is", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.add("b", other, { container: "c2" });
+    for (const container of ["c1", "c2"]) await node.makeOld(container);
     await mustCollect(["c2"]);
     expect([await attachedIn("a"), await attachedIn("b")]).toEqual([false, true]);
     expect((await node.podInterface("b")).addr_info.map(({ local }) => local)).toContain("10.1.0.3");
@@ -59,9 +60,30 @@ test("GC of pods that are gone, one of them before its ADD was done, while anoth
     await node.del("a", network(vfs[2]), { container: "stays" });
   }));
 
+test("GC leaves a pod that is younger than ten minutes, whatever the list is, and says so", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    const attached = await node.snapshot();
+    for (const valid of [[], ["other"]]) {
+      expect(await mustCollect(valid)).toMatch(
+        /c1 \(net1\) is not in the list.*keeps VF 0000:01:10\.0: it is younger than ten minutes/,
+      );
+    }
+    await node.expectSnapshot(attached);
+    // In a namespace that is gone it is nobody's, however young.
+    await node.shell("ip netns add gone");
+    await node.add("gone", other, { container: "gone" });
+    await node.shell("ip netns del gone");
+    expect(await mustCollect([])).not.toMatch(/gone/);
+    await node.expectSnapshot(attached);
+    await node.makeOld("c1");
+    expect(await mustCollect([])).toBe("");
+  }));
+
 test("GC leaves a pod in which something runs, although it is not in the list, and says so", () =>
   node.unchanged(async () => {
     await node.add("a", config);
+    await node.makeOld("c1");
     await node.shell("nsenter --net=/run/netns/a sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >/tmp/pid");
     await node.until('[ "$(readlink -f /proc/$(cat /tmp/pid)/exe)" = /bin/sleep ] || pidof sleep');
     expect(await mustCollect([])).toMatch(
@@ -83,6 +105,7 @@ test.each([
 ])("GC %s leaves a pod that may live, and says so", (_, wrap, says) =>
   node.unchanged(async () => {
     await node.add("a", config);
+    await node.makeOld("c1");
     const { stdout, stderr, status } = await node.guest.execute(commandLine(plugin, gc([]), wrap));
     expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
     expect(stderr).toMatch(says);
@@ -114,6 +137,7 @@ test("GC goes on after a failure and tells all of them; the next one does the re
     await node.plugin("fails", script(0));
     await node.add("a", { ...config, ipam });
     await node.add("b", { ...other, ipam }, { container: "c2" });
+    for (const container of ["c1", "c2"]) await node.makeOld(container);
     await node.plugin("fails", script(1));
     const { code, msg, details } = await node.refused(gc([]));
     expect(code).toBe(70);

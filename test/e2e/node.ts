@@ -98,6 +98,12 @@ export class TestNode {
     await expect.poll(() => this.snapshot(), { timeout: 3_000, interval: 1 }).toEqual(before);
   }
 
+  /** Makes an attachment as old as it must be for GC to detach it although its namespace exists. */
+  async makeOld(container: string): Promise<void> {
+    await this.shell(`sed -i 's/"since":[0-9]*/"since":1000000000000/' /var/lib/cni/ib-sriov/${container}-net1
+      grep -q '"since":1000000000000' /var/lib/cni/ib-sriov/${container}-net1`);
+  }
+
   /** Calls the plugin. */
   async call(invocation: Invocation, seconds?: number): Promise<Outcome> {
     const outcome = await this.guest.execute(commandLine(plugin, invocation), seconds);

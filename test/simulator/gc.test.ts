@@ -58,11 +58,29 @@ describe("GC leaves", () => {
         const pod = machine.paths.get(c1.netns);
         if (pod !== undefined) pod.inhabited = true;
       },
-      (story) => story.gc([]),
+      (story) => {
+        story.waitForGracePeriod();
+        return story.gc([]);
+      },
     );
     expect(warnings).toEqual([
       expect.stringMatching(/c1 \(net1\) is not in the list.*processes run in .*\/a/),
     ]);
+  });
+
+  test("a container that is younger than ten minutes, whatever the list is, and says so", () => {
+    const { story, warnings } = requireLeft(
+      ({ machine }) => machine.time.pass(9 * 60_000),
+      (each) => each.gc([]),
+    );
+    expect(warnings).toEqual([
+      expect.stringMatching(
+        /c1 \(net1\) is not in the list.*keeps VF .*: it is younger than ten minutes, .* namespace \S+\/a exists/,
+      ),
+    ]);
+    story.machine.time.pass(60_000);
+    story.mustGc([]);
+    story.requireAsBefore("after GC");
   });
 
   test("a container whose namespace cannot be seen from here, and says so", () => {
@@ -142,6 +160,7 @@ describe("GC", () => {
         }),
       ),
     );
+    story.waitForGracePeriod();
     const { end, error } = story.gc([]);
     expect(end).toBe("failed");
     expect(error).toBeInstanceOf(CniError);

@@ -129,6 +129,11 @@ export class Story {
     return this.#judge("release", releaseOf(this.machine, pod, force, fault), fault);
   }
 
+  /** Lets so much time pass that GC no longer takes an attachment for one that may be newer than the list. */
+  waitForGracePeriod(): void {
+    this.machine.time.pass(10 * 60_000);
+  }
+
   /** GC without faults, again where it fails. */
   mustGc(valid: readonly AttachmentName[], network = "mynet"): void {
     let ran: Run | undefined;

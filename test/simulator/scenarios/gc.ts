@@ -11,6 +11,7 @@ import { contrary, everything, same, wantedGuid, wishes } from "./wishes.ts";
 const thenGc: FollowUp = {
   name: "then GC",
   goOn(story) {
+    story.waitForGracePeriod();
     story.mustGc([]);
     story.requireAsBefore("after GC");
   },
@@ -56,7 +57,10 @@ function forgottenScenarios(): Scenario[] {
     setting,
     pod: c1,
     wish,
-    arrange: (story) => void story.mustAdd(c1, wish),
+    arrange: (story) => {
+      story.mustAdd(c1, wish);
+      story.waitForGracePeriod();
+    },
     act: (story, fault) => story.gc([], fault),
     followUps: [thenGc, thenDelWithoutNamespace],
   }));
