@@ -8,6 +8,7 @@ import type { Node } from "../node/node.ts";
 import { portGuidOfDevice } from "./effective-guids.ts";
 import type { Estate } from "./estate.ts";
 import type { PhysicalFunction } from "./function.ts";
+import type { OwnGuids } from "./lock-note.ts";
 import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
@@ -21,6 +22,7 @@ import { netdevOf } from "./vf-netdev.ts";
  * in a record of ours or in the Go plugin's cache. Only for a GUID that did not come from here is it looked for
  * there.
  * @param estate what a dead attachment left on the VF: then its own GUID is the one that was found by that.
+ * @param noted the VF's own GUIDs, as its lock file has them: also the container's GUID of a record that is lost is not its own.
  * @throws {CniError} where there is none to give.
  */
 export function autoGuid(
@@ -29,8 +31,9 @@ export function autoGuid(
   vf: VirtualFunction,
   pf: PhysicalFunction,
   estate: Estate | undefined,
+  noted: OwnGuids | undefined,
 ): Guid | undefined {
-  const own = estate?.current ? estate.record.found.portGuid : portGuidNow(node, vf, pf);
+  const own = estate?.current ? estate.record.found.portGuid : ownPortGuid(portGuidNow(node, vf, pf), noted);
   // Without a netdev there is nothing to be attached, which the plan says.
   if (own === undefined) return undefined;
   const choices = choicesFor(vf, pf.link);
@@ -45,6 +48,11 @@ export function autoGuid(
     `all GUIDs that "guid": "auto" has for VF ${vf.pci} (${choices[0]} and ${choices.length - 1} more) belong to ` +
       "other devices of this node; give the VF one by hand, or set another guid in the network",
   );
+}
+
+function ownPortGuid(now: Guid | undefined, noted: OwnGuids | undefined): Guid | undefined {
+  if (now === undefined || noted === undefined) return now;
+  return noted.instead.includes(now) ? noted.port : now;
 }
 
 function portGuidNow(node: Node, { pci }: VirtualFunction, pf: PhysicalFunction): Guid | undefined {

@@ -13,6 +13,7 @@ import { requireUnused, warnOfAddresses } from "./host-use.ts";
 import { type Inheritance, inherit } from "./inherit.ts";
 import type { Locks } from "./locks.ts";
 import { parkLease } from "./owed-leases.ts";
+import { currentOwnGuids, ownGuids } from "./own-guids.ts";
 import { makePlan } from "./plan.ts";
 import type { AttachmentRecord } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -41,8 +42,11 @@ export function begin(
 ): Begun {
   const estate = attempt(`find out who has VF ${vf.pci}`, () => estateOf(node, state, locks, vf));
   const pf = new PhysicalFunction(node, vf.pf, vf.index);
+  const own = attempt(`find out what GUIDs VF ${vf.pci} had`, () =>
+    estate?.current === true ? undefined : currentOwnGuids(node, locks, vf),
+  );
   const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
-    call.guid === "auto" ? autoGuid(node, state, vf, pf, estate) : undefined,
+    call.guid === "auto" ? autoGuid(node, state, vf, pf, estate, own) : undefined,
   );
   const wanted = { ...call.wanted, guid: call.guid === "auto" ? provided : call.guid };
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
@@ -50,7 +54,7 @@ export function begin(
   );
   const { record, netdev, effective } = attempt(`read what VF ${vf.pci} is like`, () => {
     try {
-      return makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided);
+      return makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided, own);
     } catch (cause) {
       // The Go plugin does not say whose a VF is: that this container has it already, its cache alone tells.
       if (state.find(call.name)?.reference !== undefined) throw alreadyAttached(call, cause);
@@ -66,7 +70,7 @@ export function begin(
   }
 
   const pfName = isWhole(vf) ? "" : attempt(`read PF ${vf.pf}`, () => pf.link).name;
-  attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name));
+  attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name, ownGuids(record, effective)));
   const path = createRecord(state, locks, call, record, pfName);
   const attachment: Attaching = {
     ...attachmentOf(node, record, pod, locks, call),
@@ -102,7 +106,7 @@ function createRecord(
     path = attempt("write the attachment's record", () => state.create(record, pfName));
   } finally {
     if (path === undefined) {
-      attempt(`note that VF ${record.vf.pci} is not claimed any more`, () => locks.disown());
+      attempt(`note that VF ${record.vf.pci} is not claimed any more`, () => locks.withdrawClaim());
     }
   }
   if (path === undefined) throw alreadyAttached(call);

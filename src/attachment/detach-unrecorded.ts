@@ -8,14 +8,16 @@ import { lockNoteIn } from "./lock-note.ts";
 import { Locks } from "./locks.ts";
 import { moveRdmaHome, rdmaDevicesIn } from "./rdma-devices-in.ts";
 import { isNamed } from "./record.ts";
+import { restoreOwnGuids } from "./restore-own-guids.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
 import { moveHome } from "./steps/interface.ts";
+import { VFIO_DRIVER } from "./steps/passthrough.ts";
 
 /**
  * DEL of an attachment that nobody has written down: detached before, or made by another plugin, or its
  * record is damaged. What can be told from the call alone is done: the lease is released, and the configured VF
  * comes home from the container unless it is somebody else's. Only if the VF's lock file names this attachment is the
- * VF's driver bound. Its GUID is left as it is, since nobody knows what it was.
+ * VF's driver bound, and are its GUIDs restored, which that file still has.
  * @param pod the container's namespace; undefined where it is gone, or was not named.
  * @param damaged the record that cannot be read; undefined where there is none at all.
  */
@@ -28,9 +30,7 @@ export function detachUnrecorded(
 ): void {
   if (damaged !== undefined) {
     const why = damaged.unreadable?.reason;
-    call.warn(
-      `the record ${damaged.path} cannot be read (${why}); its VF is brought home, its GUID stays as it is`,
-    );
+    call.warn(`the record ${damaged.path} cannot be read (${why}); its VF is brought home`);
   }
   // In this order: an address is given back only when nothing carries it any more.
   attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod));
@@ -69,6 +69,10 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
     }
     if (!isOurs) return;
     if (!isProbed(node, call, pci)) bindLikePf(node, call, pci, locks);
+    const driver = node.functions.driver(pci);
+    if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver)) {
+      attempt(`restore the GUIDs of VF ${pci}`, () => restoreOwnGuids(node, call, locks, pci, driver));
+    }
     locks.disown();
   } finally {
     locks.release();

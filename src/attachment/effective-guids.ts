@@ -37,14 +37,21 @@ export function portGuidOfDevice(node: Node, pci: string, rdmaDevices: readonly 
   return device === undefined ? undefined : node.functions.portGuid(pci, device);
 }
 
-/** The node GUID alone, undefined where the VF has no RDMA device that could be seen. */
+/** How often a VF's RDMA devices are listed while udev renames them between the listing and the look. */
+const attempts = 3;
+
+/** Returns the node GUID alone; `undefined` if the VF has no RDMA device that can be seen. */
 export function effectiveNodeGuid(
   node: Node,
   pci: string,
   pod: Namespace | undefined,
   rdmaDevices = node.functions.rdmaDevices(pci) as readonly string[],
 ): Guid | undefined {
-  const device = rdmaDevices[0];
-  if (device !== undefined) return node.functions.nodeGuid(pci, device);
+  let device = rdmaDevices[0];
+  for (let attempt = 0; device !== undefined && attempt < attempts; attempt++) {
+    const guid = node.functions.nodeGuid(pci, device);
+    if (guid !== undefined) return guid;
+    device = node.functions.rdmaDevices(pci)[0];
+  }
   return pod === undefined ? undefined : rdmaDevicesIn(node, pci, pod)[0]?.nodeGuid;
 }

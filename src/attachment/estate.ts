@@ -7,6 +7,7 @@ import { recordedContainer } from "./container.ts";
 import { PhysicalFunction } from "./function.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
+import { restoreAdminGuids } from "./set-guids.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { neededOf } from "./steps/all-steps.ts";
 import { deviceInfo } from "./steps/device-info.ts";
@@ -17,9 +18,6 @@ import { netdevSettings } from "./steps/netdev-settings.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
 import { requireEarlierBoot } from "./unreadable-record.ts";
 import { vfDriver } from "./vf-driver.ts";
-
-/** How many GUIDs of dead attachments a record keeps; each try that is killed before it sets its own can add one. */
-const mostLeft = 8;
 
 /** What an attachment that died left behind on a VF. */
 export interface Estate {
@@ -104,15 +102,17 @@ export function adopt(dead: Attachment, wanted: Wanted): Originals {
     undo(guid, rdmaDevice);
   }
   undo(netdevSettings, linkState, deviceInfo);
-  const originals = completed(dead);
-  return hasDriver && wanted.guid !== undefined ? withLeft(originals, record.wanted.guid) : originals;
+  if (hasDriver && wanted.guid !== undefined) withdrawGuid(dead, wanted.guid);
+  return completed(dead);
 }
 
-/** The originals, where a GUID of the dead may still be on the VF. Only some retries are ever remembered. */
-function withLeft(originals: Originals, guid: Guid | undefined): Originals {
-  const { leftGuids = [] } = originals;
-  if (guid === undefined || leftGuids.includes(guid)) return originals;
-  return { ...originals, leftGuids: [...leftGuids, guid].slice(-mostLeft) };
+/**
+ * Takes an orphaned attachment's GUID off the PF, if the new one gets another. What the VF runs with stays until then,
+ * and so the PF never has a GUID on file that no record names, however many ADDs in a row are killed.
+ */
+function withdrawGuid(dead: Attachment, next: Guid): void {
+  const { wanted, found } = dead.record;
+  if (wanted.guid !== next && changesGuid(wanted, found)) restoreAdminGuids(dead);
 }
 
 /** The originals of a dead attachment, with those that it had no need to ask for. It has not changed them. */

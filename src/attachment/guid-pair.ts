@@ -6,12 +6,12 @@ export interface GuidPair {
   readonly port: Guid | undefined;
 }
 
-/** Which GUID of a pair is another one than it shall be, and what it is; undefined: neither, as far as it can be read. */
+/** Returns which GUID of a pair is not the expected one, and what it is; `undefined` if both are, as far as they can be read. */
 export function otherGuid(
   { node, port }: GuidPair,
-  guid: Guid,
+  expected: { readonly node: Guid; readonly port: Guid },
 ): { readonly kind: "node" | "port"; readonly found: Guid } | undefined {
-  if (node !== undefined && !sameGuid(node, guid)) return { kind: "node", found: node };
-  if (port !== undefined && !sameGuid(port, guid)) return { kind: "port", found: port };
+  if (node !== undefined && !sameGuid(node, expected.node)) return { kind: "node", found: node };
+  if (port !== undefined && !sameGuid(port, expected.port)) return { kind: "port", found: port };
   return undefined;
 }

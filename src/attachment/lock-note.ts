@@ -1,4 +1,5 @@
 import { fromJson, isObject } from "../cni/document.ts";
+import { type Guid, parseGuid } from "../infiniband/guid.ts";
 import type { AttachmentName } from "./record.ts";
 
 /** What a lock file says. It stays there when the call that wrote it is over. */
@@ -16,8 +17,24 @@ export interface LockNote {
    * Only a hint: the device can have been registered again since.
    */
   readonly rdma: number | undefined;
+  /** The VF's own GUIDs, while an attachment gives it others; `undefined` otherwise. */
+  readonly ownGuids: OwnGuids | undefined;
   /** The last call that held the lock. */
   readonly holder: HolderNote | undefined;
+}
+
+/**
+ * The GUIDs to which a VF returns when its attachment ends. They are in the record as well; this copy outlives a record
+ * that is lost, so that the GUID of its container is not taken for the VF's own.
+ */
+export interface OwnGuids {
+  readonly node: Guid;
+  readonly port: Guid;
+  /** The GUIDs that the VF may run with instead: the attachment's, and one that it found of an orphaned attachment. */
+  readonly instead: readonly Guid[];
+  /** The generation of the VF and the boot of the machine; of any other VF or boot, the GUIDs say nothing. */
+  readonly incarnation: string;
+  readonly bootId: string;
 }
 
 /** What a call says of itself in the lock file that it holds. */
@@ -31,7 +48,7 @@ export interface HolderNote {
 }
 
 /** The text of a lock file. */
-export function lockText({ owner, predecessor, ownerBoot, owes, rdma, holder }: LockNote): string {
+export function lockText({ owner, predecessor, ownerBoot, owes, rdma, ownGuids, holder }: LockNote): string {
   // By hand: every call writes three or four, and JSON.stringify of an object takes three times as long.
   let text = "";
   if (owner !== undefined) text += `,"owner":${nameText(owner)}`;
@@ -39,6 +56,7 @@ export function lockText({ owner, predecessor, ownerBoot, owes, rdma, holder }: 
   if (ownerBoot !== undefined) text += `,"boot":${JSON.stringify(ownerBoot)}`;
   if (owes) text += ',"owes":true';
   if (rdma !== undefined) text += `,"rdma":${rdma}`;
+  if (ownGuids !== undefined) text += `,"ownGuids":${JSON.stringify(ownGuids)}`;
   if (holder !== undefined) {
     const { pid, verb, since } = holder;
     text += `,"holder":{"pid":${pid},"verb":${JSON.stringify(verb)},"since":${since}}`;
@@ -53,13 +71,14 @@ function nameText({ containerId, ifname }: AttachmentName): string {
 /** What the text of a lock file says; of anything else, as much as it says. */
 export function lockNoteIn(text: string): LockNote {
   const note = fromJson(text);
-  const { owner, predecessor, boot, owes, rdma, holder } = isObject(note) ? note : {};
+  const { owner, predecessor, boot, owes, rdma, ownGuids, holder } = isObject(note) ? note : {};
   return {
     owner: nameIn(owner),
     predecessor: nameIn(predecessor),
     ownerBoot: typeof boot === "string" ? boot : undefined,
     owes: owes === true,
     rdma: typeof rdma === "number" && Number.isInteger(rdma) && rdma >= 0 ? rdma : undefined,
+    ownGuids: ownGuidsIn(ownGuids),
     holder: holderIn(holder),
   };
 }
@@ -68,6 +87,20 @@ function nameIn(value: unknown): AttachmentName | undefined {
   if (!isObject(value)) return undefined;
   const { containerId, ifname } = value;
   return typeof containerId === "string" && typeof ifname === "string" ? { containerId, ifname } : undefined;
+}
+
+function ownGuidsIn(value: unknown): OwnGuids | undefined {
+  if (!isObject(value) || !Array.isArray(value.instead)) return undefined;
+  const { incarnation, bootId } = value;
+  if (typeof incarnation !== "string" || typeof bootId !== "string") return undefined;
+  const [node, port, ...instead] = [value.node, value.port, ...value.instead].map(guidIn);
+  if (node === undefined || port === undefined || !instead.every((guid) => guid !== undefined))
+    return undefined;
+  return { node, port, instead, incarnation, bootId };
+}
+
+function guidIn(value: unknown): Guid | undefined {
+  return typeof value === "string" ? parseGuid(value) : undefined;
 }
 
 function holderIn(value: unknown): HolderNote | undefined {

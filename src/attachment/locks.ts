@@ -5,7 +5,7 @@ import { errnoOf, type Node } from "../node/node.ts";
 import { attempt } from "./failure.ts";
 import type { Limits } from "./limits.ts";
 import { heldBy } from "./lock-holder.ts";
-import { lockNoteIn, lockText } from "./lock-note.ts";
+import { lockNoteIn, lockText, type OwnGuids } from "./lock-note.ts";
 import { type AttachmentName, isNamed } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
@@ -32,6 +32,7 @@ export class Locks {
   private owesLeases = false;
   private vfRdmaNumber: number | undefined;
   private lastRdmaNumber: number | undefined;
+  private guids: OwnGuids | undefined;
 
   constructor(
     private readonly node: Node,
@@ -48,10 +49,11 @@ export class Locks {
     const lock = this.state.vfLock(pci);
     this.acquire(lock, `VF ${pci}`, this.limits.deadline);
     this.heldVf = lock;
-    const { owner, predecessor, ownerBoot, owes, rdma } = lockNoteIn(lock.read());
+    const { owner, predecessor, ownerBoot, owes, rdma, ownGuids } = lockNoteIn(lock.read());
     this.bootOfOwner = ownerBoot;
     this.owesLeases = owes;
     this.vfRdmaNumber = rdma;
+    this.guids = ownGuids;
     // Claimed, but killed before it had a record: then nothing has changed hands.
     const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
     const isMade = predecessor === undefined || (owner !== undefined && hasRecord(owner));
@@ -75,12 +77,19 @@ export class Locks {
     return this.predecessorName;
   }
 
+  /** The VF's own GUIDs, if an attachment has given it others and has not ended in order. */
+  get ownGuids(): OwnGuids | undefined {
+    return this.guids;
+  }
+
   /**
    * Says who will have a record of this VF next. Both names stand there until {@link setOwner}, so that
    * whoever comes after a kill finds the one record or the other.
+   * @param ownGuids if the attachment gives the VF others.
    */
-  claim(owner: AttachmentName): void {
+  claim(owner: AttachmentName, ownGuids: OwnGuids | undefined): void {
     this.bootOfOwner = this.node.clock.bootId();
+    this.guids = ownGuids;
     this.predecessorName = isNamed(this.ownerName, owner) ? undefined : this.ownerName;
     this.ownerName = owner;
     this.write();
@@ -119,8 +128,17 @@ export class Locks {
     this.predecessorName = undefined;
   }
 
-  /** The owner has no record any more: the VF is its predecessor's again, where that has not been settled yet. */
+  /**
+   * The owner has no record any more, and the VF runs with its own GUIDs: the VF is its predecessor's again, where that has
+   * not been settled yet.
+   */
   disown(): void {
+    this.guids = undefined;
+    this.withdrawClaim();
+  }
+
+  /** There will be no record of the owner, and it has changed nothing. */
+  withdrawClaim(): void {
     this.ownerName = this.predecessorName;
     this.predecessorName = undefined;
     this.write();
@@ -234,6 +252,7 @@ export class Locks {
       ownerBoot: this.bootOfOwner,
       owes: this.owesLeases,
       rdma,
+      ownGuids: this.guids,
       holder: { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) },
     });
   }

@@ -10,6 +10,7 @@ import { effectiveGuids } from "./effective-guids.ts";
 import { attempt } from "./failure.ts";
 import type { PhysicalFunction } from "./function.ts";
 import type { GuidPair } from "./guid-pair.ts";
+import type { OwnGuids } from "./lock-note.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
 import { requireNoNetdev } from "./rdma-only-plan.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
@@ -31,6 +32,7 @@ export interface Plan {
  * The plan of an attachment: everything that it will change is read first.
  * @param inherited what a dead attachment of this VF had found: its values are on the VF now, and not those
  * that must come back one day.
+ * @param own the VF's own GUIDs, where a record of an earlier attachment, which gave it others, may be lost.
  * @throws {CniError} where the VF cannot be attached as it is. Nothing has been changed then.
  */
 export function makePlan(
@@ -42,11 +44,12 @@ export function makePlan(
   wanted: Wanted,
   inherited: Originals | undefined,
   provided: Guid | undefined,
+  own: OwnGuids | undefined,
 ): Plan {
   const driver = boundDriver(node, vf.pci);
   if (driver === VFIO_DRIVER) {
     const seen = vfioOriginals(vf, pf, wanted, call);
-    const record = recordOf(node, call, vf, pod, { ...seen, ...guids(provided) }, wanted);
+    const record = recordOf(node, call, vf, pod, { ...withOwn(seen, own), ...guids(provided) }, wanted);
     const effective = { node: seen.nodeGuid, port: seen.portGuid };
     return { record: { ...record, mode: "vfio" }, netdev: undefined, effective };
   }
@@ -57,7 +60,7 @@ export function makePlan(
   const devices = node.functions.rdmaDevices(vf.pci);
   const effective = effectiveGuids(node, vf.pci, undefined, netdev ?? "none", devices);
   requireIsolation(node, call, vf, devices, wanted);
-  const seen = inherited ?? originals(pf, netdev, effective, driver, wanted);
+  const seen = inherited ?? withOwn(originals(pf, netdev, effective, driver, wanted), own);
   const found = {
     ...seen,
     ...guids(provided),
@@ -71,6 +74,20 @@ export function makePlan(
   }
   const record = recordOf(node, call, vf, pod, found, wanted);
   return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, effective };
+}
+
+/** The originals of a VF that may still have GUIDs of an attachment whose record is lost: those are nobody's originals. */
+function withOwn(seen: Originals, own: OwnGuids | undefined): Originals {
+  if (own === undefined) return seen;
+  const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid } = seen;
+  const isStale = (guid: Guid | undefined) => guid !== undefined && own.instead.includes(guid);
+  return {
+    ...seen,
+    ...(isStale(nodeGuid) || isStale(portGuid) ? { nodeGuid: own.node, portGuid: own.port } : {}),
+    adminNodeGuid: isStale(adminNodeGuid) ? undefined : adminNodeGuid,
+    adminPortGuid: isStale(adminPortGuid) ? undefined : adminPortGuid,
+    leftGuids: own.instead,
+  };
 }
 
 /** A GUID that stays with the VF is what is found by whoever comes next. */

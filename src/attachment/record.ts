@@ -27,10 +27,7 @@ export interface Originals {
   readonly rdma?: RdmaNames | undefined;
   /** The RDMA devices that the device information file named; undefined where it named none, or there was none. */
   readonly deviceInfo?: string | undefined;
-  /**
-   * GUIDs of attachments that died, which may still be on the VF: they were not taken back first, since another one
-   * was to be set anyway.
-   */
+  /** GUIDs of earlier attachments that may still be on the VF: their records are lost, or an older version wrote this one. */
   readonly leftGuids?: readonly Guid[] | undefined;
   /** The driver that was bound to the VF. */
   readonly driver: string;

@@ -1,3 +1,4 @@
+import { messageOf } from "../cni/error-document.ts";
 import type { Attachment } from "./attachment.ts";
 import { isCurrent } from "./estate.ts";
 import { attempt } from "./failure.ts";
@@ -19,7 +20,14 @@ export function release(attachment: Attachment, state: StateDirectory, path: str
     `container ${record.containerId} could not be detached from VF ${pci} in every respect (the next DEL tries again)`,
     undoAll(attachment, ours),
   );
-  if (failure !== undefined) throw failure;
+  if (failure !== undefined) {
+    try {
+      state.setState(path, "broken");
+    } catch (error) {
+      warn(`cannot mark the record ${path} as broken: ${messageOf(error)}`);
+    }
+    throw failure;
+  }
   attempt("remove the attachment's record", () => state.remove(path));
   if (isNamed(locks.owner, record)) attempt(`note that VF ${pci} is free`, () => locks.disown());
 }

@@ -1,8 +1,28 @@
 import { ALL_ONES_GUID, type Guid, isUsableGuid } from "../infiniband/guid.ts";
-import type { VfConfig } from "../node/links.ts";
 import type { Attachment } from "./attachment.ts";
 import { attempt } from "./failure.ts";
-import { changesGuid } from "./record.ts";
+import { type AttachmentRecord, changesGuid, type Originals } from "./record.ts";
+
+/** Node and port GUID that a PF has on file for a VF. A rebind of the VF's driver puts them into effect. */
+export interface AdminGuids {
+  readonly node: Guid;
+  readonly port: Guid;
+}
+
+/**
+ * Returns the GUIDs that the VF must run with: the container's, or its own where it may still have another one;
+ * `undefined` if it keeps those that it has.
+ */
+export function desiredGuids({ wanted, found }: AttachmentRecord): AdminGuids | undefined {
+  const { guid } = wanted;
+  if (guid !== undefined) return { node: guid, port: guid };
+  return mayHaveStaleGuids(found) ? originalAdminGuids(found) : undefined;
+}
+
+/** Reports whether the record says that a GUID of an earlier attachment may be in effect. */
+export function mayHaveStaleGuids({ leftGuids = [] }: Originals): boolean {
+  return leftGuids.length > 0;
+}
 
 /** Sets the GUIDs of the VF at its PF. */
 export function setGuids({ node, record, pf }: Attachment, nodeGuid: Guid, portGuid: Guid): void {
@@ -13,23 +33,24 @@ export function setGuids({ node, record, pf }: Attachment, nodeGuid: Guid, portG
 }
 
 /**
- * Sets at the PF the GUIDs that were found, unless they are there.
- * @returns false where they were left as they are, since somebody else has set them meanwhile.
+ * Sets at the PF the GUIDs that ADD found. A GUID that is neither the plugin's nor one of those stays: the administrator,
+ * or another program, has set it since ADD.
+ * @returns what the PF has then.
  */
-export function giveGuidsBack(attachment: Attachment): boolean {
+export function restoreAdminGuids(attachment: Attachment): AdminGuids {
   const { record, vfConfig, warn } = attachment;
   const { pci } = record.vf;
   const admin = attempt(`read the GUIDs of VF ${pci} from its PF`, () => vfConfig());
-  if (isSomebodyElses(attachment, admin)) {
+  const originals = originalAdminGuids(record.found);
+  const node = isExternal(record, admin.nodeGuid) ? admin.nodeGuid : originals.node;
+  const port = isExternal(record, admin.portGuid) ? admin.portGuid : originals.port;
+  if (node !== originals.node || port !== originals.port) {
     warn(
-      `the GUIDs of VF ${pci} were changed to ${admin.nodeGuid} and ${admin.portGuid} meanwhile; left as they are`,
+      `the GUIDs of VF ${pci} at its PF have been changed since ADD: ${node} (node), ${port} (port); they stay`,
     );
-    return false;
   }
-  const nodeGuid = restored(record.found.nodeGuid);
-  const portGuid = restored(record.found.portGuid);
-  if (admin.nodeGuid !== nodeGuid || admin.portGuid !== portGuid) setGuids(attachment, nodeGuid, portGuid);
-  return true;
+  if (admin.nodeGuid !== node || admin.portGuid !== port) setGuids(attachment, node, port);
+  return { node, port };
 }
 
 /**
@@ -62,29 +83,27 @@ export function withdrawGuids(
 
 /** Returns what the PF had for the VF; if that was no GUID or is not known, the one that the VF ran with. */
 function original(effective: Guid, admin: Guid | undefined): Guid {
-  return admin !== undefined && isUsableGuid(admin) ? admin : restored(effective);
-}
-
-/** Has somebody set GUIDs at the PF that are neither ours nor what we would put back? */
-function isSomebodyElses({ record }: Attachment, admin: VfConfig): boolean {
-  const { found, wanted } = record;
-  const known = [
-    wanted.guid,
-    restored(found.nodeGuid),
-    restored(found.portGuid),
-    found.adminNodeGuid,
-    found.adminPortGuid,
-    found.nodeGuid,
-    found.portGuid,
-    ...(found.leftGuids ?? []),
-  ];
-  return [admin.nodeGuid, admin.portGuid].every((guid) => guid !== undefined && !known.includes(guid));
+  return admin !== undefined && isUsableGuid(admin) ? admin : orAllOnes(effective);
 }
 
 /**
- * What is set to give a GUID back: all-ones where there was none. A zero would have the SR-IOV Network
+ * What is set at the PF for the GUIDs that the VF had: all-ones for none. A zero would have the SR-IOV Network
  * Operator drain the node (its NeedToUpdateSriov), all-ones it leaves alone.
  */
-function restored(guid: Guid): Guid {
+export function originalAdminGuids({ nodeGuid, portGuid }: Originals): AdminGuids {
+  return { node: orAllOnes(nodeGuid), port: orAllOnes(portGuid) };
+}
+
+function orAllOnes(guid: Guid): Guid {
   return isUsableGuid(guid) ? guid : ALL_ONES_GUID;
+}
+
+/**
+ * Reports whether a GUID at the PF is another program's. "No GUID" (zero, all-ones) is not: it would leave the
+ * container's in effect.
+ */
+function isExternal({ found, wanted }: AttachmentRecord, guid: Guid | undefined): guid is Guid {
+  if (guid === undefined || !isUsableGuid(guid)) return false;
+  const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid, leftGuids = [] } = found;
+  return ![wanted.guid, nodeGuid, portGuid, adminNodeGuid, adminPortGuid, ...leftGuids].includes(guid);
 }

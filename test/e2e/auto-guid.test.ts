@@ -80,6 +80,18 @@ test("but not one that a cache file of the Go plugin says was a pod's", async ()
   await node.reset();
 });
 
+test("nor one of a pod whose record is lost", async () => {
+  const config = network(vfs[0], { guid: "02:00:00:00:00:00:00:77" });
+  await node.shell("ip netns add gone");
+  await node.add("gone", config);
+  await node.shell("ip netns del gone; rm /var/lib/cni/ib-sriov/c1-net1");
+  await node.until(`[ -n "$(ls /sys/bus/pci/devices/${vfs[0]}/net)" ]`);
+  await node.add("a", auto(vfs[0]), { container: "c2" });
+  expect(await guidIn("a")).toBe("0a:00:00:00:00:00:00:02");
+  await node.del("a", auto(vfs[0]), { container: "c2" });
+  await node.reset();
+});
+
 test("never one that another device of the node carries, also while that is in a pod", async () => {
   await node.setGuid(1, derived);
   await node.add("b", network(vfs[1]), { container: "c2" });

@@ -1,8 +1,8 @@
 // DEL, whatever has become of the pod, of its record, and of the call before it.
 import { describe, expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
+import { commandLine, hostLocal, network } from "./cni.ts";
 import { compile } from "./compile.ts";
-import { testNode, vfs } from "./node.ts";
+import { plugin, testNode, vfs } from "./node.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/bpf.c")] });
 const guid = "02:00:00:00:00:00:00:77";
@@ -116,6 +116,78 @@ test("DEL of a VF that was made anew, or is gone", () =>
     await node.shell("cd /sys/bus/pci/devices/0000:01:00.0; echo 0 >sriov_numvfs; echo 4 >sriov_numvfs");
     await node.del("a", config);
     await node.reset();
+  }));
+
+/** Sets what the PF has on file for a VF. */
+const setAtPf = (nodeGuid: string, portGuid: string) =>
+  node.shell(`ip link set ib0 vf 0 node_guid ${nodeGuid}; ip link set ib0 vf 0 port_guid ${portGuid}`);
+
+/** Node and port GUID that the VF runs with. */
+const running = async () => {
+  const sysfs = `/sys/bus/pci/devices/${vf}`;
+  const [nodeGuid, portGuid] = (
+    await node.shell(`cat ${sysfs}/infiniband/*/node_guid; cut -c37- ${sysfs}/net/*/address`)
+  )
+    .trim()
+    .split("\n");
+  return [nodeGuid?.replaceAll(":", "").replace(/(..)(?!$)/g, "$1:"), portGuid];
+};
+
+test("DEL puts GUIDs into effect that were set at the PF while the pod had the VF", async () => {
+  await node.add("a", config);
+  await setAtPf("0c:00:00:00:00:00:00:01", "0c:00:00:00:00:00:00:02");
+  await node.del("a", config);
+  expect(await running()).toEqual(["0c:00:00:00:00:00:00:01", "0c:00:00:00:00:00:00:02"]);
+  await node.reset();
+});
+
+test("DEL restores the VF's GUIDs also where the PF has zero on file", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await setAtPf("00:00:00:00:00:00:00:00", "00:00:00:00:00:00:00:00");
+    await node.del("a", config);
+  }));
+
+test("DEL fails while the VF keeps the pod's GUID, and the next one goes on", () =>
+  node.unchanged(async () => {
+    const dropped = (value: number) => node.shell(`echo ${value} >/sys/module/vhca/parameters/drop_guid`);
+    await node.add("a", config);
+    await dropped(1);
+    const { code, msg } = await node.refused({ command: "DEL", netns: "a", config });
+    expect(code).toBe(100);
+    expect(msg).toContain(`is ${guid} after a rebind, not 0a:00:00:00:00:00:00:01`);
+    await dropped(0);
+    await node.del("a", config);
+  }));
+
+test("the VF's GUIDs survive an ADD that is killed in the middle of a rebind, and ten that are killed before they set others", () =>
+  node.unchanged(async () => {
+    const call = (number: number, wrap = "") =>
+      commandLine(
+        plugin,
+        {
+          command: "ADD",
+          container: `killed${number}`,
+          netns: "a",
+          config: network(vf, { guid: `02:00:00:00:00:00:01:${10 + number}` }),
+        },
+        wrap,
+      );
+    await node.shell(`parameter=/sys/module/vhca/parameters/probe_delay_ms; echo 300 >$parameter
+      { ${call(0)}; } >/dev/null 2>&1 &
+      until cat $(pidof ib-sriov | sed 's:[0-9]*:/proc/&/wchan:g') 2>/dev/null | grep -q msleep; do :; done
+      kill -KILL $(pidof ib-sriov); wait || true; while pidof ib-sriov >/dev/null; do :; done
+      echo 0 >$parameter`);
+    // Its record is written, and it is about to put that of the one before aside; that one was killed before it could.
+    const strace = (number: number) =>
+      `/bin/strace -o /tmp/strace -e trace=renameat -e inject=renameat:signal=KILL:when=${number === 1 ? 1 : 2}`;
+    const numbers = Array.from({ length: 10 }, (_, number) => number + 1);
+    await node.shell(numbers.map((number) => `! { ${call(number, strace(number))}; }`).join("\n"));
+    expect(await node.shell("ls /var/lib/cni/ib-sriov")).toBe("killed10-net1\nkilled9-net1\n");
+    for (const number of [10, 9]) {
+      await node.del("a", network(vf), { container: `killed${number}` });
+    }
+    expect(await running()).toEqual(["0a:00:00:00:00:00:00:01", "0a:00:00:00:00:00:00:02"]);
   }));
 
 test("DEL after the PF was renamed", () =>

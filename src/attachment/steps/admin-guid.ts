@@ -1,8 +1,16 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import type { Step } from "../attachment.ts";
+import type { Guid } from "../../infiniband/guid.ts";
+import type { Attachment, Step } from "../attachment.ts";
+import { PhysicalFunction } from "../function.ts";
 import { otherGuid } from "../guid-pair.ts";
 import { changesGuid } from "../record.ts";
-import { giveGuidsBack, setGuids } from "../set-guids.ts";
+import {
+  type AdminGuids,
+  desiredGuids,
+  mayHaveStaleGuids,
+  restoreAdminGuids,
+  setGuids,
+} from "../set-guids.ts";
 
 /**
  * The GUIDs of a VF that is handed to a virtual machine (vfio-pci): those that its PF has on file, which the driver in
@@ -12,22 +20,23 @@ export const adminGuid: Step = {
   name: "GUID",
 
   apply(attachment) {
-    const { guid } = attachment.record.wanted;
+    const desired = desiredGuids(attachment.record);
     const { node, port } = attachment.effective;
-    if (guid === undefined || (node === guid && port === guid)) return;
-    setGuids(attachment, guid, guid);
+    if (desired === undefined || (node === desired.node && port === desired.port)) return;
+    setGuids(attachment, desired.node, desired.port);
   },
 
   undo(attachment) {
     const { wanted, found } = attachment.record;
-    if (changesGuid(wanted, found)) giveGuidsBack(attachment);
+    if (!changesGuid(wanted, found) && !mayHaveStaleGuids(found)) return;
+    requireReplaced(attachment, restoreAdminGuids(attachment));
   },
 
   verify({ record, vfConfig }) {
     const { guid } = record.wanted;
     if (guid === undefined) return;
     const { nodeGuid, portGuid } = vfConfig();
-    const other = otherGuid({ node: nodeGuid, port: portGuid }, guid);
+    const other = otherGuid({ node: nodeGuid, port: portGuid }, { node: guid, port: guid });
     if (other === undefined) return;
     throw new CniError(
       codes.node,
@@ -35,3 +44,17 @@ export const adminGuid: Step = {
     );
   },
 };
+
+/** @throws {CniError} if the PF still has the container's GUID on file, which the VF's next driver would take over. */
+function requireReplaced({ node, record }: Attachment, target: AdminGuids): void {
+  const { vf, wanted } = record;
+  const { nodeGuid, portGuid } = new PhysicalFunction(node, vf.pf, vf.index).vf;
+  const isStale = (now: Guid | undefined, set: Guid) => now === wanted.guid && now !== set;
+  if (wanted.guid === undefined || !(isStale(nodeGuid, target.node) || isStale(portGuid, target.port)))
+    return;
+  throw new CniError(
+    codes.node,
+    `restore the GUIDs of VF ${vf.pci}: PF ${vf.pf} still has ${nodeGuid} (node) and ${portGuid} (port) on file after ` +
+      "it accepted others; see dmesg, then call DEL again",
+  );
+}

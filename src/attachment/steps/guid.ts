@@ -1,101 +1,151 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import { type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
+import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Attachment, Step } from "../attachment.ts";
-import { effectiveGuids, effectiveNodeGuid } from "../effective-guids.ts";
+import { effectiveGuids, effectiveNodeGuid, portGuidOfDevice } from "../effective-guids.ts";
 import { type GuidPair, otherGuid } from "../guid-pair.ts";
 import { requireRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import { changesGuid } from "../record.ts";
-import { giveGuidsBack, setGuids } from "../set-guids.ts";
+import {
+  type AdminGuids,
+  desiredGuids,
+  mayHaveStaleGuids,
+  originalAdminGuids,
+  restoreAdminGuids,
+  setGuids,
+} from "../set-guids.ts";
 
-/** The VF's GUIDs: set at the PF, in effect once the VF's driver has been bound anew. */
+/** The VF's GUIDs: set at the PF, in effect once the VF's driver has been bound again. */
 export const guid: Step = {
   name: "GUID",
 
   apply(attachment) {
-    const wanted = attachment.record.wanted.guid;
+    const { record, effective } = attachment;
+    const target = desiredGuids(record);
+    if (target === undefined) return;
     // The PF's administrative values prove nothing; a VF that runs with the right GUIDs needs no rebind,
     // which on real hardware is by far the slowest thing that an ADD does.
-    if (wanted === undefined || areSame(attachment.effective, wanted, wanted)) return;
-    setGuids(attachment, wanted, wanted);
+    const isInEffect = areSame(effective, target);
+    // In effect, but not the VF's own: an orphaned attachment had the same, and the PF may have another by now.
+    if (isInEffect && !changesGuid(record.wanted, record.found)) return;
+    setGuids(attachment, target.node, target.port);
+    if (isInEffect) return;
     attachment.netdev = rebind(attachment);
     requireRdmaNames(attachment);
-    requireEffective(attachment, attachment.netdev, attachment.record.found.rdma?.devices);
+    requireEffective(attachment, target, attachment.netdev, record.found.rdma?.devices);
   },
 
   undo(attachment) {
     const { node, record } = attachment;
-    const { found } = record;
     const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
-    const { leftGuids = [] } = found;
-    if (!changesGuid(record.wanted, found) && leftGuids.length === 0) {
+    if (!mayHaveOthers(attachment, hasDriver)) {
       if (!hasDriver) attachment.home = rebind(attachment);
       return;
     }
-    if (!giveGuidsBack(attachment)) {
-      // No other step binds a VF that has no netdev.
-      if (!hasDriver) attachment.home = rebind(attachment);
-      return;
-    }
-    if (!hasDriver || !runsWith(attachment, found.nodeGuid, found.portGuid))
+    const target = restoreAdminGuids(attachment);
+    const before = runningGuids(attachment, target);
+    if (!hasDriver || !areSame(before, target)) {
       attachment.home = rebind(attachment);
-    restoreAdministrative(attachment);
+      requireRestored(attachment, target, before);
+    }
+    restorePending(attachment, target);
   },
 
   verify(attachment) {
-    requireEffective(attachment, undefined);
+    const { guid } = attachment.record.wanted;
+    if (guid !== undefined) requireEffective(attachment, { node: guid, port: guid }, undefined);
   },
 };
 
-/** A GUID that was waiting at the PF for the VF's next rebind waits there again. */
-function restoreAdministrative(attachment: Attachment): void {
+/** Reports whether the VF may run with, or its PF have on file, other GUIDs than those that ADD found. */
+function mayHaveOthers(attachment: Attachment, hasDriver: boolean): boolean {
+  const { record } = attachment;
+  const { wanted, found } = record;
+  if (changesGuid(wanted, found) || mayHaveStaleGuids(found)) return true;
+  if (wanted.guid === undefined || !hasDriver) return false;
+  // ADD was to replace a GUID of an orphaned attachment by the VF's own, and may have been killed before.
+  const { node, port } = runningGuids(attachment, { node: found.nodeGuid, port: found.portGuid });
+  return [node, port].some((guid) => guid !== undefined && isUsableGuid(guid) && guid !== wanted.guid);
+}
+
+/** Sets again at the PF the GUIDs that waited there for the VF's next rebind. */
+function restorePending(attachment: Attachment, target: AdminGuids): void {
   const { found } = attachment.record;
   const { adminNodeGuid = found.nodeGuid, adminPortGuid = found.portGuid } = found;
   if (!isUsableGuid(adminNodeGuid) || !isUsableGuid(adminPortGuid)) return;
-  if (adminNodeGuid === found.nodeGuid && adminPortGuid === found.portGuid) return;
-  setGuids(attachment, adminNodeGuid, adminPortGuid);
+  const originals = originalAdminGuids(found);
+  // What another program has set since stays.
+  const node = target.node === originals.node ? adminNodeGuid : target.node;
+  const port = target.port === originals.port ? adminPortGuid : target.port;
+  if (node !== target.node || port !== target.port) setGuids(attachment, node, port);
 }
 
-/** Does the VF run with these GUIDs? The node GUID is looked at first, since it is easier to come by. */
-function runsWith({ node, record, pod }: Attachment, nodeGuid: Guid, portGuid: Guid): boolean {
+/**
+ * Returns what the VF runs with. The node GUID is read first, since it is easier to come by; if that is not the one
+ * that is asked for, the port GUID is not read.
+ */
+function runningGuids({ node, record, pod }: Attachment, target: AdminGuids): GuidPair {
   const { pci } = record.vf;
   // Mostly it has the RDMA device that it had.
   const device = record.found.rdma?.devices[0];
   const known = device === undefined ? undefined : node.functions.nodeGuid(pci, device);
   const now = known ?? effectiveNodeGuid(node, pci, pod);
-  if (now === undefined || !sameGuid(now, nodeGuid)) return false;
-  return areSame(
-    effectiveGuids(node, pci, pod, record.mode === "rdma" ? "none" : undefined),
-    nodeGuid,
-    portGuid,
-  );
+  if (now === undefined || !sameGuid(now, target.node)) return { node: now, port: undefined };
+  return effectiveGuids(node, pci, pod, record.mode === "rdma" ? "none" : undefined);
+}
+
+/**
+ * @param before what the VF ran with before the rebind.
+ * @throws {CniError} if the VF still runs with a container's GUID after its driver was bound again.
+ */
+function requireRestored(attachment: Attachment, target: AdminGuids, before: GuidPair): void {
+  const { node, record, home } = attachment;
+  const { pci } = record.vf;
+  const device = record.found.rdma?.devices[0];
+  const nodeGuid = device === undefined ? undefined : node.functions.nodeGuid(pci, device);
+  const now = {
+    node: nodeGuid ?? effectiveNodeGuid(node, pci, undefined),
+    port:
+      home === undefined
+        ? portGuidOfDevice(node, pci, node.functions.rdmaDevices(pci))
+        : portGuidOf(home.address),
+  };
+  // A VF that had no GUID may get one of its firmware's.
+  const stale = [record.wanted.guid, before.node, before.port];
+  const isRestored = (guid: Guid | undefined, wanted: Guid) =>
+    guid === undefined || sameGuid(guid, wanted) || (!isUsableGuid(wanted) && !stale.includes(guid));
+  for (const kind of ["node", "port"] as const) {
+    if (isRestored(now[kind], target[kind])) continue;
+    throw new CniError(
+      codes.node,
+      `restore the ${kind} GUID of VF ${pci}: it is ${now[kind]} after a rebind, not ${target[kind]}: the PF accepted ` +
+        "the GUID, but the VF did not take it over when its driver was bound; see dmesg, then call DEL again",
+    );
+  }
 }
 
 /** Are these the GUIDs? What could not be read is taken for no. */
-function areSame(now: GuidPair, nodeGuid: Guid, portGuid: Guid): boolean {
+function areSame(now: GuidPair, { node, port }: AdminGuids): boolean {
   return (
-    now.node !== undefined &&
-    now.port !== undefined &&
-    sameGuid(now.node, nodeGuid) &&
-    sameGuid(now.port, portGuid)
+    now.node !== undefined && now.port !== undefined && sameGuid(now.node, node) && sameGuid(now.port, port)
   );
 }
 
-/** @throws {CniError} where the VF runs with another GUID than the one that was set. */
+/** @throws {CniError} if the VF runs with another GUID than the one that was set. */
 function requireEffective(
   { node, record, pod }: Attachment,
+  target: AdminGuids,
   netdev: Link | undefined,
   rdmaDevices?: readonly string[],
 ): void {
-  const { guid } = record.wanted;
-  if (guid === undefined) return;
   const now = effectiveGuids(node, record.vf.pci, pod, record.mode === "rdma" ? "none" : netdev, rdmaDevices);
-  const other = otherGuid(now, guid);
+  const other = otherGuid(now, target);
   if (other === undefined) return;
   throw new CniError(
     codes.node,
-    `the ${other.kind} GUID of VF ${record.vf.pci} is ${other.found}, not ${guid}: the PF accepted it, but the VF did ` +
-      "not take it over when its driver was bound; the PF's driver or firmware may be too old to set VF GUIDs",
+    `the ${other.kind} GUID of VF ${record.vf.pci} is ${other.found}, not ${target[other.kind]}: the PF accepted it, but ` +
+      "the VF did not take it over when its driver was bound; the PF's driver or firmware may be too old to set VF GUIDs",
   );
 }

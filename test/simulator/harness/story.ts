@@ -15,13 +15,27 @@ import { add, del, gc, gcOfAll, provisionOne, type Run, releaseOf, run, told } f
 import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
 import { stateDirectory } from "./state.ts";
 import { judgeAtTeardown } from "./teardown.ts";
-import { c1, freshGuid, freshVf, makeWorld, type Setting, vf } from "./world.ts";
+import {
+  administratorsGuids,
+  c1,
+  freshGuid,
+  freshVf,
+  makeWorld,
+  ownGuids,
+  type Setting,
+  vf,
+} from "./world.ts";
 
 /** How often a DEL that fails may be tried again, without faults. */
 const MOST_DELS = 3;
 
 /** What can be lost and no promise is broken. */
-export type Forgivable = "attributes" | "link state" | "GUIDs on file" | "derived GUID";
+export type Forgivable =
+  | "attributes"
+  | "link state"
+  | "GUIDs on file"
+  | "derived GUID"
+  | "an administrator's GUIDs";
 
 /**
  * What happens on one node, and what of it must not.
@@ -201,7 +215,7 @@ export class Story {
   /**
    * From now on this need not be as before. "attributes": name, alternative names and admin state of the VF's
    * netdev on the host, and the name of its RDMA device, where a warning said that they could not be given back.
-   * "derived GUID": the one that the fresh VF was given for good, of which a kill can leave a part. The others: what
+   * "an administrator's GUIDs": those that were set at the PF after ADD. "derived GUID": the one that the fresh VF was given for good, of which a kill can leave a part. The others: what
    * the PF has on file for the VF, where the kernel could not tell what it was.
    */
   forgive(what: Forgivable): void {
@@ -267,6 +281,12 @@ function without(lines: readonly string[], what: Forgivable): readonly string[] 
       return lines.map((line) => line.replace(/^(vf .*) link \w+$/, "$1"));
     case "GUIDs on file":
       return lines.map((line) => line.replace(/^(vf .*) on file \S+ \S+/, "$1"));
+    case "an administrator's GUIDs":
+      return lines.map((line) =>
+        line
+          .replaceAll(administratorsGuids.node, ownGuids.node)
+          .replaceAll(administratorsGuids.port, ownGuids.port),
+      );
     case "derived GUID":
       return lines.map((line) => line.replaceAll(freshGuid, "none"));
     case "attributes":

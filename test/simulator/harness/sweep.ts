@@ -3,7 +3,7 @@ import type { Pod, Wish } from "./calls.ts";
 import { type Case, casesOf, signalsOf } from "./faults.ts";
 import type { FollowUp } from "./follow-ups.ts";
 import { type Run, told } from "./run.ts";
-import { Story } from "./story.ts";
+import { type Forgivable, Story } from "./story.ts";
 import type { Setting } from "./world.ts";
 
 /** A verb that is run once for everything that can befall it. */
@@ -24,6 +24,8 @@ export interface Scenario {
   /** What can befall it; default: everything. */
   readonly cases?: "nothing";
   readonly followUps: readonly FollowUp[];
+  /** What need not be as before where the kernel cannot tell what the PF has on file; see {@link Story.forgive}. */
+  readonly forgivenIfBlind?: Forgivable;
 }
 
 /** What a sweep has found. */
@@ -83,6 +85,7 @@ function runCase(scenario: Scenario, story: Story, each: Case | undefined, follo
   if (each?.blinds && scenario.setting.pendingGuid !== undefined) story.forgive("GUIDs on file");
   const vf = story.machine.bus.vfs.get(wish.vf);
   const isExternal = vf?.probed?.driver === "vfio-pci" || vf?.driverOverride === "vfio-pci";
+  if (each?.blinds && scenario.forgivenIfBlind !== undefined) story.forgive(scenario.forgivenIfBlind);
   // Of a VF without a driver of ours nothing else tells which GUIDs it had; a warning says so.
   if (isExternal && (each?.blinds || scenario.setting.vfConfigUnreadable)) story.forgive("GUIDs on file");
   const ran = scenario.act(story, each?.fault);

@@ -27,8 +27,13 @@ export const c2: Pod = { containerId: "c2", ifname: "net1", netns: "/run/netns/b
 export const c3: Pod = { containerId: "c3", ifname: "eth1", netns: "/run/netns/c" };
 
 /** The GUIDs that the VF runs with before; they differ. */
-const nodeGuid = guid("0a:00:00:00:00:00:00:01");
-const portGuid = guid("0a:00:00:00:00:00:00:02");
+export const ownGuids = { node: guid("0a:00:00:00:00:00:00:01"), port: guid("0a:00:00:00:00:00:00:02") };
+const { node: nodeGuid, port: portGuid } = ownGuids;
+/** GUIDs that an administrator sets for it at the PF. */
+export const administratorsGuids = {
+  node: guid("0c:00:00:00:00:00:00:01"),
+  port: guid("0c:00:00:00:00:00:00:02"),
+};
 /** Its names. */
 const naming = { name: "ibp1s0f0v0", altname: "rail0" };
 

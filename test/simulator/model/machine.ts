@@ -41,6 +41,8 @@ export class Machine {
   bootId = "53828621-562d-45fe-8cbb-834692aaa2a3";
   /** Can the kernel tell what a PF has on file ("message too long" with many VFs)? */
   vfConfigReadable = true;
+  /** Does a PF accept GUIDs for a VF and keep those that it has (`drop_guid` of the virtual HCA)? */
+  keepsAdminGuids = false;
   /** Is an address that is given out in use elsewhere? */
   duplicateAddress: string | undefined;
   /** The largest MTU that the broadcast group allows, as is found out with the carrier. */

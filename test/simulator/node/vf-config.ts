@@ -21,6 +21,7 @@ export function setVfConfig(
   const target = vfAt(machine, pf, vf);
   const { linkState, nodeGuid, portGuid } = wanted;
   if (linkState !== undefined && which("linkState")) target.linkState = linkState;
+  if (machine.keepsAdminGuids) return;
   if (nodeGuid !== undefined && which("nodeGuid")) target.adminNodeGuid = nodeGuid;
   if (portGuid !== undefined && which("portGuid")) target.adminPortGuid = portGuid;
 }

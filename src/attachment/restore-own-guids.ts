@@ -1,0 +1,50 @@
+import type { Node } from "../node/node.ts";
+import { attachmentOf } from "./attachment-of.ts";
+import type { Call } from "./call.ts";
+import type { Locks } from "./locks.ts";
+import { currentOwnGuids } from "./own-guids.ts";
+import type { AttachmentRecord } from "./record.ts";
+import { adminGuid } from "./steps/admin-guid.ts";
+import { guid } from "./steps/guid.ts";
+import { VFIO_DRIVER } from "./steps/passthrough.ts";
+import { rdmaDevice } from "./steps/rdma-device.ts";
+
+/**
+ * Gives a VF its own GUIDs back, of which the record of its attachment is lost: its lock file still has them.
+ * @param driver that is bound to the VF.
+ * @throws {CniError} if they did not come into effect.
+ */
+export function restoreOwnGuids(node: Node, call: Call, locks: Locks, pci: string, driver: string): void {
+  const vf = node.functions.virtualFunction(pci);
+  const own = currentOwnGuids(node, locks, vf);
+  if (own === undefined) return;
+  const hasNetdev = node.functions.hasNetdev(pci);
+  const record: AttachmentRecord = {
+    ...call.name,
+    state: "broken",
+    netns: "",
+    netnsCookie: "",
+    mode: driver === VFIO_DRIVER ? "vfio" : hasNetdev ? undefined : "rdma",
+    bootId: own.bootId,
+    since: Math.round(node.clock.wall()),
+    vf,
+    found: {
+      name: "",
+      altnames: [],
+      nodeGuid: own.node,
+      portGuid: own.port,
+      leftGuids: own.instead,
+      rdma: { devices: node.functions.rdmaDevices(pci), files: node.functions.rdmaFiles(pci) },
+      driver,
+    },
+    wanted: {},
+    call: { stdin: call.stdin, args: call.args, path: call.path },
+  };
+  const attachment = attachmentOf(node, record, undefined, locks, call);
+  if (record.mode === "vfio") {
+    adminGuid.undo(attachment);
+    return;
+  }
+  guid.undo(attachment);
+  rdmaDevice.undo(attachment);
+}
