@@ -11,6 +11,7 @@ import { attempt } from "./failure.ts";
 import type { PhysicalFunction } from "./function.ts";
 import type { GuidPair } from "./guid-pair.ts";
 import type { OwnGuids } from "./lock-note.ts";
+import { runsWithOthers } from "./own-guids.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
 import { requireNoNetdev } from "./rdma-only-plan.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
@@ -76,16 +77,18 @@ export function makePlan(
   return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, effective };
 }
 
-/** The originals of a VF that may still have GUIDs of an attachment whose record is lost: those are nobody's originals. */
+/** The originals of a VF that runs with GUIDs of an attachment whose record is lost: those are nobody's originals. */
 function withOwn(seen: Originals, own: OwnGuids | undefined): Originals {
-  if (own === undefined) return seen;
   const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid } = seen;
-  const isStale = (guid: Guid | undefined) => guid !== undefined && own.instead.includes(guid);
+  if (own === undefined || !runsWithOthers(own, { node: nodeGuid, port: portGuid })) return seen;
+  const unlessStale = (guid: Guid | undefined) =>
+    guid !== undefined && own.instead.includes(guid) ? undefined : guid;
   return {
     ...seen,
-    ...(isStale(nodeGuid) || isStale(portGuid) ? { nodeGuid: own.node, portGuid: own.port } : {}),
-    adminNodeGuid: isStale(adminNodeGuid) ? undefined : adminNodeGuid,
-    adminPortGuid: isStale(adminPortGuid) ? undefined : adminPortGuid,
+    nodeGuid: own.node,
+    portGuid: own.port,
+    adminNodeGuid: unlessStale(adminNodeGuid),
+    adminPortGuid: unlessStale(adminPortGuid),
     leftGuids: own.instead,
   };
 }

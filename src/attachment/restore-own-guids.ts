@@ -1,8 +1,9 @@
 import type { Node } from "../node/node.ts";
 import { attachmentOf } from "./attachment-of.ts";
 import type { Call } from "./call.ts";
+import { effectiveGuids } from "./effective-guids.ts";
 import type { Locks } from "./locks.ts";
-import { currentOwnGuids } from "./own-guids.ts";
+import { currentOwnGuids, runsWithOthers } from "./own-guids.ts";
 import type { AttachmentRecord } from "./record.ts";
 import { adminGuid } from "./steps/admin-guid.ts";
 import { guid } from "./steps/guid.ts";
@@ -10,7 +11,7 @@ import { VFIO_DRIVER } from "./steps/passthrough.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
 
 /**
- * Gives a VF its own GUIDs back, of which the record of its attachment is lost: its lock file still has them.
+ * Gives a VF its own GUIDs back that runs with those of an attachment whose record is lost: its lock file still has them.
  * @param driver that is bound to the VF.
  * @throws {CniError} if they did not come into effect.
  */
@@ -42,9 +43,11 @@ export function restoreOwnGuids(node: Node, call: Call, locks: Locks, pci: strin
   };
   const attachment = attachmentOf(node, record, undefined, locks, call);
   if (record.mode === "vfio") {
-    adminGuid.undo(attachment);
+    const { nodeGuid, portGuid } = attachment.vfConfig();
+    if (runsWithOthers(own, { node: nodeGuid, port: portGuid })) adminGuid.undo(attachment);
     return;
   }
+  if (!runsWithOthers(own, effectiveGuids(node, pci, undefined, hasNetdev ? undefined : "none"))) return;
   guid.undo(attachment);
   rdmaDevice.undo(attachment);
 }
