@@ -15,16 +15,7 @@ import { add, del, gc, gcOfAll, provisionOne, type Run, releaseOf, run, told } f
 import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
 import { stateDirectory } from "./state.ts";
 import { judgeAtTeardown } from "./teardown.ts";
-import {
-  administratorsGuids,
-  c1,
-  freshGuid,
-  freshVf,
-  makeWorld,
-  ownGuids,
-  type Setting,
-  vf,
-} from "./world.ts";
+import { c1, freshGuid, freshVf, makeWorld, type Setting, vf, withOwnGuids } from "./world.ts";
 
 /** How often a DEL that fails may be tried again, without faults. */
 const MOST_DELS = 3;
@@ -282,11 +273,7 @@ function without(lines: readonly string[], what: Forgivable): readonly string[] 
     case "GUIDs on file":
       return lines.map((line) => line.replace(/^(vf .*) on file \S+ \S+/, "$1"));
     case "an administrator's GUIDs":
-      return lines.map((line) =>
-        line
-          .replaceAll(administratorsGuids.node, ownGuids.node)
-          .replaceAll(administratorsGuids.port, ownGuids.port),
-      );
+      return lines.map(withOwnGuids);
     case "derived GUID":
       return lines.map((line) => line.replaceAll(freshGuid, "none"));
     case "attributes":

@@ -34,6 +34,12 @@ export const administratorsGuids = {
   node: guid("0c:00:00:00:00:00:00:01"),
   port: guid("0c:00:00:00:00:00:00:02"),
 };
+/** A line of a snapshot, as if the administrator had set none. */
+export function withOwnGuids(line: string): string {
+  const { node, port } = administratorsGuids;
+  return line.replaceAll(node, ownGuids.node).replaceAll(port, ownGuids.port);
+}
+
 /** Its names. */
 const naming = { name: "ibp1s0f0v0", altname: "rail0" };
 

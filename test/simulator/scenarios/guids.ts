@@ -50,14 +50,16 @@ export function changedGuidScenarios(): Scenario[] {
  */
 export function loseRecord(story: Story): void {
   const { machine } = story;
+  const before = machine.host.ofFunction(vf)[0]?.[1];
   story.mustAdd(c1, { vf, guid: wantedGuid });
   story.deleteNamespace(c1);
   machine.time.settle();
   machine.files.texts.delete(pathOf(c1));
   const netdev = machine.host.ofFunction(vf)[0]?.[1];
-  if (netdev === undefined) throw new Error(`VF ${vf} has no netdev on the host`);
+  if (before === undefined || netdev === undefined) throw new Error(`VF ${vf} has no netdev on the host`);
   rename(machine.host, netdev, "ibp1s0f0v0");
   addAltnames(machine.host, netdev, ["rail0"]);
+  netdev.link = before.link;
   machine.setUp(machine.host, netdev, true);
 }
 
