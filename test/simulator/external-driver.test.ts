@@ -39,6 +39,7 @@ test("the container of such a VF keeps its record while something runs in it, an
   story.happens(({ bus }) => bus.bindVfio(vf));
   const pod = story.machine.paths.get(c1.netns);
   if (pod !== undefined) pod.inhabited = true;
+  story.machine.time.pass(10 * 60_000);
   expect(story.gc([]).warnings).toContainEqual(expect.stringMatching(/c1 .* keeps VF .*processes run in/));
   expect(story.records(vf)).toHaveLength(1);
   expect(story.add(c2, { vf })).toMatchObject({ end: "done" });
