@@ -24,16 +24,17 @@ export interface AddressPlan {
  *
  * A route without a gateway goes through the first one of its family, unless its scope says that its destinations are on
  * the link, or on the host itself.
+ * @param source of the result, for messages: "IPAM plugin …".
  * @throws {CniError} 999 where the kernel would refuse a route, saying what is wrong with it.
  */
-export function addressPlan(ipam: Result): AddressPlan {
+export function addressPlan(ipam: Result, source: string): AddressPlan {
   const firstGateway = (family: 4 | 6): string | undefined =>
     ipam.ips.find((ip) => ip.gateway !== undefined && addressFamily(ip.gateway) === family)?.gateway;
   const gateway = { 4: firstGateway(4), 6: firstGateway(6) };
   return {
     addresses: ipam.ips.map((ip) => ({ cidr: ip.address })),
     routes: ipam.routes.map((route) => {
-      checkRoute(route);
+      checkRoute(route, source);
       return { ...route, gw: route.gw ?? (isOnLink(route) ? undefined : gateway[addressFamily(route.dst)]) };
     }),
     hasIPv6: ipam.ips.some((ip) => addressFamily(ip.address) === 6),
@@ -46,13 +47,13 @@ function isOnLink({ scope }: Route): boolean {
 }
 
 /** Linux answers EINVAL to these, which says nothing to whoever configured them. */
-function checkRoute(route: Route): void {
+function checkRoute(route: Route, source: string): void {
   // In IPv6 the kernel looks at no scope.
   if (route.gw !== undefined && isOnLink(route) && addressFamily(route.dst) === 4) {
     const scope = route.scope === SCOPE_LINK ? `${SCOPE_LINK} (link)` : route.scope;
     throw new CniError(
       codes.internal,
-      `route ${route.dst} of IPAM's result has scope ${scope}, which goes through no gateway, and gateway ${route.gw}`,
+      `route ${route.dst} of the result of ${source} has scope ${scope}, which goes through no gateway, and gateway ${route.gw}`,
     );
   }
   const dst = parseCidr(route.dst);
@@ -61,13 +62,13 @@ function checkRoute(route: Route): void {
   if (dst?.family === 4 && network !== route.dst) {
     throw new CniError(
       codes.internal,
-      `route ${route.dst} of IPAM's result is no network; did you mean ${network}?`,
+      `route ${route.dst} of the result of ${source} is no network; did you mean ${network}?`,
     );
   }
   if (route.gw !== undefined && addressFamily(route.gw) !== addressFamily(route.dst)) {
     throw new CniError(
       codes.internal,
-      `route ${route.dst} of IPAM's result has gateway ${route.gw}, which is of another address family`,
+      `route ${route.dst} of the result of ${source} has gateway ${route.gw}, which is of another address family`,
     );
   }
 }

@@ -32,17 +32,15 @@ export function delegateResult(
   requireDelegateSuccess(plugin, outcome, relay);
   const result = decodeDelegateResult(plugin, outcome.stdout, version);
   if (result.ips.length === 0) {
-    throw new CniError(codes.internal, "IPAM plugin returned missing IP config", {
-      details: `plugin ${JSON.stringify(plugin)}`,
-    });
+    throw new CniError(codes.internal, `${ipamPluginNamed(plugin)} returned missing IP config`);
   }
   return result;
 }
 
 /**
  * Did a delegated plugin succeed? What it wrote to stderr is passed on in any case.
- * @throws {CniError} where it did not: with the code, message and details that it printed; else 0, with its
- * name, what it printed, and how it ended.
+ * @throws {CniError} where it did not, naming the plugin: with the code, message and details that it printed; else 0, with
+ * what it printed, and how it ended.
  */
 export function requireDelegateSuccess(
   plugin: string,
@@ -53,7 +51,7 @@ export function requireDelegateSuccess(
   if (outcome.status === 0 && outcome.signal === 0) return;
   const ended = outcome.signal === 0 ? `exit status ${outcome.status}` : `signal ${outcome.signal}`;
   const fail = (message: string, code: number = codes.unknown, details = "") =>
-    new CniError(code, `plugin ${JSON.stringify(plugin)}: ${message}: ${ended}`, { details });
+    new CniError(code, `${ipamPluginNamed(plugin)}: ${message}: ${ended}`, { details });
   if (outcome.stdout === "") {
     throw outcome.stderr === ""
       ? fail("netplugin failed with no error message")
@@ -66,7 +64,12 @@ export function requireDelegateSuccess(
   const { code, message, details } = reported;
   throw message === ""
     ? fail("netplugin failed with no error message", code, details)
-    : new CniError(code, message, { details });
+    : new CniError(code, `${ipamPluginNamed(plugin)}: ${message}`, { details });
+}
+
+/** The plugin, as the messages of errors have it. */
+export function ipamPluginNamed(plugin: string): string {
+  return `IPAM plugin ${JSON.stringify(plugin)}`;
 }
 
 function decodeDelegateResult(plugin: string, stdout: string, version: CniVersion): Result {

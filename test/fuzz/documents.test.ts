@@ -78,7 +78,7 @@ fuzz("IPAM results", { cases: 8_000, share: 0.1 }, (random) => {
   tolerate(() => {
     const version = random.pick(["0.2.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"] as const);
     const result = delegateResult("fake", outcome, version, () => {});
-    addressPlan(result);
+    addressPlan(result, "fake");
     JSON.parse(encodeResult(result, version));
   });
 });

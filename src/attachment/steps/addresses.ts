@@ -1,5 +1,6 @@
 import { type AddressPlan, addressPlan } from "../../cni/address-plan.ts";
 import { CniError, codes } from "../../cni/errors.ts";
+import { ipamPluginNamed } from "../../cni/ipam-outcome.ts";
 import { composeResult, emptyResult, type Result } from "../../cni/result.ts";
 import { encodeResult } from "../../cni/result-encode.ts";
 import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
@@ -37,7 +38,8 @@ export const addresses: Step = {
     }
     // A result that the runtime's version cannot express must not be found out when all is done.
     encodeResult(composed(attachment, link, leased), attachment.reply.cniVersion);
-    configure(attachment, pod, link, addressPlan(leased));
+    const source = ipamPluginNamed(attachment.ipam?.plugin ?? "");
+    configure(attachment, pod, link, addressPlan(leased, source));
     attachment.result = composed(attachment, interfaceIn(node, pod, ifname), leased);
   },
 
@@ -56,7 +58,7 @@ export const addresses: Step = {
         `${record.ifname} lacks the address ${address}; it has ${there.join(", ") || "none"}`,
       );
     }
-    const { routes } = addressPlan({ ...emptyResult(), ips: own.ips, routes: own.routes });
+    const { routes } = addressPlan({ ...emptyResult(), ips: own.ips, routes: own.routes }, "the plugin");
     verifyRoutes(node, pod, link, routes);
   },
 };

@@ -145,8 +145,8 @@ const conventional = [
   "failed to find plugin",
   "invalid plugin name",
   "failed to open netns",
-  "IPAM plugin returned",
-  "of IPAM's result",
+  "returned missing IP config",
+  "of the result of IPAM plugin",
   "failed to allocate for range",
 ];
 

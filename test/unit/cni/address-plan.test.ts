@@ -4,11 +4,12 @@ import { emptyResult, type IpConfig, type Route } from "../../../src/cni/result.
 import { thrown } from "./thrown.ts";
 
 function plan(ips: IpConfig[], routes: Partial<Route>[] = []) {
-  return addressPlan({
+  const result = {
     ...emptyResult(),
     ips,
     routes: routes.map((route) => ({ dst: "0.0.0.0/0", gw: undefined, ...route })),
-  });
+  };
+  return addressPlan(result, 'IPAM plugin "host-local"');
 }
 
 const v4 = { address: "10.0.0.5/24", gateway: "10.0.0.1" };
@@ -64,7 +65,7 @@ describe("routes", () => {
   test("of scope link through a gateway are refused, before the kernel says EINVAL", () => {
     const route = { dst: "10.1.0.0/16", gw: "10.0.0.1", scope: 253 };
     expect(thrown(() => plan([v4], [route])).message).toBe(
-      "route 10.1.0.0/16 of IPAM's result has scope 253 (link), which goes through no gateway, and gateway 10.0.0.1",
+      'route 10.1.0.0/16 of the result of IPAM plugin "host-local" has scope 253 (link), which goes through no gateway, and gateway 10.0.0.1',
     );
     const v6route = { dst: "fd01::/64", gw: "fd00::1", scope: 253 };
     expect(plan([v6], [v6route]).routes).toEqual([v6route]);

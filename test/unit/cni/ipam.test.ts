@@ -161,8 +161,7 @@ describe("what an IPAM plugin answered", () => {
     (stdout) => {
       expect(thrown(() => result(stdout))).toMatchObject({
         code: 999,
-        message: "IPAM plugin returned missing IP config",
-        details: 'plugin "host-local"',
+        message: 'IPAM plugin "host-local" returned missing IP config',
       });
     },
   );
@@ -200,10 +199,10 @@ describe("an IPAM plugin that fails", () => {
   const fail = (changes: Partial<DelegateOutcome>) =>
     thrown(() => requireDelegateSuccess("host-local", outcome({ status: 7, ...changes }), () => {}));
 
-  test("passes on its code, message and details", () => {
+  test("passes on its code, message and details, and says who it was", () => {
     expect(fail({ stdout: '{"code":11,"msg":"no addresses left","details":"in range 0"}' })).toMatchObject({
       code: 11,
-      message: "no addresses left",
+      message: 'IPAM plugin "host-local": no addresses left',
       details: "in range 0",
     });
   });
@@ -211,7 +210,7 @@ describe("an IPAM plugin that fails", () => {
   test("without any output is code 0, says how it ended and who it was", () => {
     expect(fail({})).toMatchObject({
       code: 0,
-      message: 'plugin "host-local": netplugin failed with no error message: exit status 7',
+      message: 'IPAM plugin "host-local": netplugin failed with no error message: exit status 7',
     });
     expect(fail({ status: -1, signal: 9 }).message).toContain("signal 9");
   });
@@ -219,7 +218,7 @@ describe("an IPAM plugin that fails", () => {
   test("with stderr alone says that", () => {
     expect(fail({ stderr: "boom\n" })).toMatchObject({
       code: 0,
-      message: 'plugin "host-local": netplugin failed: "boom": exit status 7',
+      message: 'IPAM plugin "host-local": netplugin failed: "boom": exit status 7',
     });
   });
 
