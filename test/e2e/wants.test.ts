@@ -8,6 +8,27 @@ const node = testNode();
 const guid = "02:00:00:00:00:00:00:77";
 const [disabled, enabled] = vfs;
 
+test("keys that resemble known ones, and a MAC address, are named on stderr, in the log and by doctor", () =>
+  node.unchanged(async () => {
+    const file = "/tmp/near-misses.log";
+    const odd = {
+      linkState: "enable",
+      GUID: guid,
+      runtimeConfig: { mac: "02:00:00:00:00:01" },
+    };
+    const config = network(disabled, { ...odd, logFile: file });
+    const { status, stderr } = await node.call({ command: "ADD", netns: "a", config });
+    expect(status).toBe(0);
+    const doctor = await node.guest.execute("/host/ib-sriov doctor");
+    const log = await node.shell(`cat ${file}; rm ${file}`);
+    for (const told of [stderr, log, doctor.stdout]) {
+      expect(told).toContain("key linkState is ignored; use link_state");
+      expect(told).toContain("key GUID is read as guid; use that spelling");
+      expect(told).toContain("runtimeConfig.mac is ignored");
+    }
+    await node.del("a", { ...config, logFile: "" });
+  }));
+
 describe("mtu", () => {
   test("is the interface's, is reported, and goes with the attachment", () =>
     node.unchanged(async () => {

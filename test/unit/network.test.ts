@@ -123,6 +123,18 @@ describe("parseNetwork", () => {
     ).toMatchObject({ linkState: "enable", guid: "02:00:00:00:00:00:00:01", ipamType: "x" });
   });
 
+  test("a key that resembles a known one is no error, and is named in a warning", () => {
+    const { linkState, warnings } = parse({
+      linkState: "enable",
+      runtimeConfig: { mac: "02:00:00:00:00:01" },
+    });
+    expect(linkState).toBeUndefined();
+    expect(warnings).toEqual([
+      "network configuration: key linkState is ignored; use link_state",
+      expect.stringMatching(/^network configuration: runtimeConfig\.mac is ignored/),
+    ]);
+  });
+
   test("what is false or null is not asked for", () => {
     expect(parse({ rdmaIsolation: false, vfioPciMode: null, ibKubernetesEnabled: false })).toEqual(parse());
   });

@@ -2,8 +2,9 @@ import { parseConfiguration } from "../../cni/configuration.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { checkVersion } from "../../cni/versions.ts";
 import { parseNetworkForStatus } from "../../network.ts";
+import { suspiciousKeys } from "../../network-keys.ts";
 import type { Node } from "../../node/node.ts";
-import { bad, type Finding, good } from "./finding.ts";
+import { bad, doubtful, type Finding, good } from "./finding.ts";
 import type { Network } from "./networks.ts";
 import type { Patient } from "./patient.ts";
 import { ipamPlugin } from "./plugins.ts";
@@ -16,8 +17,17 @@ export function networkChecks({ node, networks }: Patient): Finding[] {
   return [...networks.findings, ...networks.networks.flatMap((network) => networkCheck(node, network))];
 }
 
-function networkCheck(node: Node, { name, file, document, chain, cniPath }: Network): Finding[] {
+function networkCheck(node: Node, network: Network): Finding[] {
+  const { name, file, document } = network;
   const which = `${name} (${file})`;
+  const suspicious = suspiciousKeys(document).flatMap((sentence) =>
+    doubtful(`${which}: ${sentence}`, { advice: "correct it" }),
+  );
+  return [...suspicious, ...requirements(node, network, which)];
+}
+
+/** Is what a network needs there? */
+function requirements(node: Node, { document, chain, cniPath }: Network, which: string): Finding[] {
   if (chain.includes(RDMA_CNI))
     return bad(`${which} chains rdma-cni, which moves the RDMA device away from under the interface`, {
       advice: `take type "${RDMA_CNI}" out of it, and set "rdmaIsolation": true in that of type "ib-sriov"`,

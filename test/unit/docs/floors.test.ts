@@ -8,11 +8,12 @@ import { textOf } from "../../support/documents.ts";
 const below: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["attachment-face.ts", "cli", "host"],
   "attachment-face.ts": ["attachment", "cni", "linux", "log", "network.ts", "node", "host"],
-  cli: ["attachment", "cni", "infiniband", "linux", "log", "network.ts", "node", "host"],
+  cli: ["attachment", "cni", "infiniband", "linux", "log", "network.ts", "network-keys.ts", "node", "host"],
   // What a call leaves behind of itself, once it is over.
   log: ["attachment", "cni", "node", "host"],
-  "network.ts": ["network-guid.ts", "cni", "infiniband", "node"],
+  "network.ts": ["network-guid.ts", "network-keys.ts", "cni", "infiniband", "node"],
   "network-guid.ts": ["cni", "infiniband"],
+  "network-keys.ts": ["cni"],
   attachment: ["cni", "infiniband", "node"],
   linux: ["infiniband", "netlink", "node", "host"],
   netlink: ["infiniband", "host"],

@@ -81,6 +81,25 @@ test("a network of ours, alone or in a list, and nobody else's", () => {
   ]);
 });
 
+test("keys that resemble known ones are doubtful, in the runtime's files and in what ADD was called with", () => {
+  const { name, cniVersion, ...plugin } = ours;
+  const list = { name, cniVersion, plugins: [{ ...plugin, linkState: "enable", GUID: "auto" }] };
+  const stdin = JSON.stringify({ ...ours, name: "other", runtimeConfig: { mac: "02:00:00:00:00:01" } });
+  const found = examine({ "10-a.conflist": list }, { attached: attachedWith(stdin), cniPath: "/recorded" });
+  const doubts = found.filter(([text]) => text?.startsWith("doubtful"));
+  expect(doubts).toEqual([
+    [
+      `doubtful: mynet (${directory}/10-a.conflist): key linkState is ignored; use link_state`,
+      "(correct it)",
+    ],
+    [
+      `doubtful: mynet (${directory}/10-a.conflist): key GUID is read as guid; use that spelling`,
+      "(correct it)",
+    ],
+    [expect.stringMatching(/^doubtful: other \(.*c0-net1\): runtimeConfig\.mac is ignored/), "(correct it)"],
+  ]);
+});
+
 test("where there is none it is said where was looked", () => {
   const kubernetes = "the NetworkAttachmentDefinitions of Kubernetes are on no node";
   expect(examine({ "10-a.conf": { type: "bridge" } })).toEqual([
