@@ -28,51 +28,50 @@ const KEYS = [
 ] as const;
 
 /** With what runtimes and Multus put beside them. */
-const known: ReadonlySet<string> = new Set([
-  ...KEYS,
-  "pciBusID",
-  "cniVersions",
-  "cni.dev/valid-attachments",
-  "cni.dev/attachments",
-]);
+const known: Readonly<Record<string, true>> = Object.fromEntries(
+  [...KEYS, "pciBusID", "cniVersions", "cni.dev/valid-attachments", "cni.dev/attachments"].map((key) => [
+    key,
+    true,
+  ]),
+);
 
 /** The capabilities whose values this plugin reads; a runtime compares their names letter by letter. */
-const CAPABILITIES = ["infinibandGUID", "CNIDeviceInfoFile"] as const;
+const CAPABILITIES = ["infinibandGUID", "CNIDeviceInfoFile"];
 
 /**
- * Returns a sentence for each key of a network that is probably meant to be another one, and for each request that an
+ * Adds a warning for each key of a network that is probably meant to be another one, and for each request that an
  * InfiniBand interface cannot fulfill. ADD ignores all of them.
  */
-export function suspiciousKeys(network: JsonObject): string[] {
-  const sentences: string[] = [];
-  for (const key of Object.keys(network)) {
+export function warnOfSuspiciousKeys(network: JsonObject, warnings: string[]): void {
+  for (const key in network) {
     // Nothing more is done for a usual key: each ADD comes here.
-    if (!known.has(key)) sentences.push(...aboutKey(key));
+    if (known[key] === undefined) warnings.push(...aboutKey(key));
   }
   const { capabilities, runtimeConfig } = network;
-  for (const key of isObject(capabilities) ? Object.keys(capabilities) : [])
-    sentences.push(...aboutCapability(key));
+  if (isObject(capabilities)) {
+    for (const key in capabilities) if (!CAPABILITIES.includes(key)) warnings.push(...aboutCapability(key));
+  }
   const mac = isObject(runtimeConfig) ? runtimeConfig.mac : undefined;
   if (mac !== undefined && mac !== null && mac !== "") {
-    sentences.push(
-      "runtimeConfig.mac is ignored: an InfiniBand interface has no MAC address; use guid or runtimeConfig.infinibandGUID",
+    warnings.push(
+      "network configuration: runtimeConfig.mac is ignored: an InfiniBand interface has no MAC address; use guid or runtimeConfig.infinibandGUID",
     );
   }
-  return sentences;
 }
 
 function aboutKey(key: string): string[] {
   // Go reads keys in whatever case, and so does this plugin.
   const same = KEYS.find((each) => each.toLowerCase() === key.toLowerCase());
-  if (same !== undefined) return [`key ${key} is read as ${same}; use that spelling`];
+  if (same !== undefined) return [`network configuration: key ${key} is read as ${same}; use that spelling`];
   const near = KEYS.find((each) => isNear(plainOf(key), plainOf(each)));
-  return near === undefined ? [] : [`key ${key} is ignored; use ${near}`];
+  return near === undefined ? [] : [`network configuration: key ${key} is ignored; use ${near}`];
 }
 
 function aboutCapability(key: string): string[] {
-  if (CAPABILITIES.some((each) => each === key)) return [];
   const near = CAPABILITIES.find((each) => isNear(plainOf(key), plainOf(each)));
-  return near === undefined ? [] : [`capability ${key} is not known to runtimes; use ${near}`];
+  return near === undefined
+    ? []
+    : [`network configuration: capability ${key} is not known to runtimes; use ${near}`];
 }
 
 /** A key without what spellings differ in: "link_state", "linkState" and "link-state" are one. */

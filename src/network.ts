@@ -7,7 +7,7 @@ import type { CniVersion } from "./cni/versions.ts";
 import type { Guid } from "./infiniband/guid.ts";
 import { type PKey, parsePKey } from "./infiniband/pkey.ts";
 import { requireIbKubernetes, wantedGuid } from "./network-guid.ts";
-import { suspiciousKeys } from "./network-keys.ts";
+import { warnOfSuspiciousKeys } from "./network-keys.ts";
 import type { LinkState } from "./node/links.ts";
 import { parsePciAddress } from "./node/pci-address.ts";
 
@@ -104,7 +104,7 @@ export function parseNetwork(
   const timeout = configuredTimeout(configuration);
   if (ibKubernetes) requireIbKubernetes(fields);
   const guid = wantedGuid(fields, ibKubernetes, cniArgs, warnings);
-  for (const sentence of suspiciousKeys(fields.object)) warnings.push(`network configuration: ${sentence}`);
+  warnOfSuspiciousKeys(fields.object, warnings);
   return {
     name,
     deviceID,

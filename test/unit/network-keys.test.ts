@@ -1,6 +1,14 @@
 import { describe, expect, test } from "vitest";
-import { suspiciousKeys } from "../../src/network-keys.ts";
+import type { JsonObject } from "../../src/cni/document.ts";
+import { warnOfSuspiciousKeys } from "../../src/network-keys.ts";
 import { documentedKeys } from "../support/documented-keys.ts";
+
+/** The warnings, without what they begin with. */
+function suspiciousKeys(network: JsonObject): string[] {
+  const warnings: string[] = [];
+  warnOfSuspiciousKeys(network, warnings);
+  return warnings.map((each) => each.replace("network configuration: ", ""));
+}
 
 describe("a key of a network", () => {
   test.each([

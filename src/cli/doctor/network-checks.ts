@@ -2,7 +2,7 @@ import { parseConfiguration } from "../../cni/configuration.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { checkVersion } from "../../cni/versions.ts";
 import { parseNetworkForStatus } from "../../network.ts";
-import { suspiciousKeys } from "../../network-keys.ts";
+import { warnOfSuspiciousKeys } from "../../network-keys.ts";
 import type { Node } from "../../node/node.ts";
 import { bad, doubtful, type Finding, good } from "./finding.ts";
 import type { Network } from "./networks.ts";
@@ -20,9 +20,9 @@ export function networkChecks({ node, networks }: Patient): Finding[] {
 function networkCheck(node: Node, network: Network): Finding[] {
   const { name, file, document } = network;
   const which = `${name} (${file})`;
-  const suspicious = suspiciousKeys(document).flatMap((sentence) =>
-    doubtful(`${which}: ${sentence}`, { advice: "correct it" }),
-  );
+  const warnings: string[] = [];
+  warnOfSuspiciousKeys(document, warnings);
+  const suspicious = warnings.flatMap((each) => doubtful(`${which}: ${each}`, { advice: "correct it" }));
   return [...suspicious, ...requirements(node, network, which)];
 }
 

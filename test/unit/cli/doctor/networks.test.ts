@@ -89,14 +89,19 @@ test("keys that resemble known ones are doubtful, in the runtime's files and in 
   const doubts = found.filter(([text]) => text?.startsWith("doubtful"));
   expect(doubts).toEqual([
     [
-      `doubtful: mynet (${directory}/10-a.conflist): key linkState is ignored; use link_state`,
+      `doubtful: mynet (${directory}/10-a.conflist): network configuration: key linkState is ignored; use link_state`,
       "(correct it)",
     ],
     [
-      `doubtful: mynet (${directory}/10-a.conflist): key GUID is read as guid; use that spelling`,
+      `doubtful: mynet (${directory}/10-a.conflist): network configuration: key GUID is read as guid; use that spelling`,
       "(correct it)",
     ],
-    [expect.stringMatching(/^doubtful: other \(.*c0-net1\): runtimeConfig\.mac is ignored/), "(correct it)"],
+    [
+      expect.stringMatching(
+        /^doubtful: other \(.*c0-net1\): network configuration: runtimeConfig\.mac is ignored/,
+      ),
+      "(correct it)",
+    ],
   ]);
 });
 
