@@ -4,14 +4,16 @@ import type { Attachment } from "./attachment.ts";
 import { attempt } from "./failure.ts";
 import type { Limits } from "./limits.ts";
 import { settleOwed } from "./owed-leases.ts";
+import { rdmaDevicesAway, rdmaDevicesIn } from "./rdma-devices-in.ts";
 import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
-import { type AttachmentName, changesGuid } from "./record.ts";
+import type { AttachmentName } from "./record.ts";
 import { holdsVf, release } from "./release.ts";
 import { releaseUnreadable } from "./release-unreadable.ts";
 import { presumedLife } from "./sign-of-life.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { externalDriver } from "./vf-driver.ts";
+import { netdevOf } from "./vf-netdev.ts";
 import { withLockedRecord } from "./with-locked-record.ts";
 
 /**
@@ -44,7 +46,9 @@ export function takeBack(
     (attachment) => {
       const life = attempt("find out whether it lives", () => presumedLife(attachment));
       if (life !== undefined && !force) throw alive(name, life);
-      if (life !== undefined) tearOut(attachment);
+      if (force) {
+        attempt(`bring the devices of VF ${attachment.record.vf.pci} to the host`, () => tearOut(attachment));
+      }
       const path = attempt("find the attachment's record", () => state.find(name)?.path);
       if (path !== undefined) release(attachment, state, path);
       settleOwed(node, state, attachment.locks, attachment.record.vf.pci, limits);
@@ -61,12 +65,24 @@ function alive({ containerId }: AttachmentName, life: string): CniError {
   );
 }
 
-/** From a namespace that cannot be seen only a rebind brings the devices home; that of the GUIDs, where they change. */
+/**
+ * Brings the VF's devices to the host by a rebind if one of them is in a namespace that this process cannot look into: the
+ * container's, if it is found no more, or one into which the container has moved the device. Nothing else can move it back.
+ */
 function tearOut(attachment: Attachment): void {
-  const { record, pod } = attachment;
-  if (pod !== undefined || record.mode === "vfio" || !holdsVf(attachment)) return;
-  if (externalDriver(attachment) !== undefined) return;
-  if (changesGuid(record.wanted, record.found)) return;
+  const { record } = attachment;
+  if (record.mode === "vfio" || !holdsVf(attachment)) return;
+  if (externalDriver(attachment) !== undefined || !isOutOfSight(attachment)) return;
   attachment.home = rebind(attachment);
   restoreRdmaNames(attachment);
+}
+
+/** Is one of the VF's devices neither on the host nor in the container's namespace? */
+function isOutOfSight({ node, record, pod }: Attachment): boolean {
+  const { pci } = record.vf;
+  const rdma = rdmaDevicesAway(node, pci);
+  if (rdma.length > (pod === undefined ? 0 : rdmaDevicesIn(node, pci, pod).length)) return true;
+  if (record.mode !== undefined || !node.functions.hasNetdev(pci)) return false;
+  const isInPod = pod !== undefined && node.links.ofFunction(pod, pci).length > 0;
+  return !isInPod && netdevOf(node, node.namespaces.host, pci) === undefined;
 }

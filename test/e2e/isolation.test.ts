@@ -61,6 +61,21 @@ describe("where an RDMA device belongs to one namespace", () => {
   ])("the kernel making the netdev anew %s", (_, follows) => {
     beforeAll(() => node.shell(`echo ${follows} >/sys/module/vhca/parameters/ipoib_netns`));
 
+    test("release --force takes it from where its container has moved it, which DEL cannot", () =>
+      node.unchanged(async () => {
+        await node.add("a", bare);
+        const [name] = await rdmaDevices("a");
+        await node.shell(`ip netns exec a rdma dev set ${name} netns b`);
+        expect(await node.refused({ command: "DEL", netns: "a", config: bare })).toMatchObject({
+          code: 11,
+          msg: expect.stringContaining("another network namespace still holds"),
+        });
+        expect(await node.shell(`${plugin} attachments release c1 net1 --force`)).toBe(
+          "The VF of net1 is back.\n",
+        );
+        expect(await rdmaDevices("b")).toEqual([]);
+      }));
+
     test.each([
       ["a new GUID", whole],
       ["the GUID that it has", bare],

@@ -87,6 +87,19 @@ describe("attachments", () => {
       expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is back.\n");
     }));
 
+  test.each([
+    ["keeps its GUID", network(vf)],
+    ["had another GUID", config],
+  ])("--force takes a VF that %s from where its container has moved the netdev", (_, each) =>
+    node.unchanged(async () => {
+      await node.add("a", each);
+      await node.shell("ip -n a link set net1 netns b name away");
+      expect((await operate("attachments release c1 net1")).stderr).toContain("--force");
+      expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is back.\n");
+      expect(await node.shell("ip -n b -br link")).not.toContain("away");
+    }),
+  );
+
   test("release of what there is not", async () => {
     expect(await operate("attachments release c1 net1")).toMatchObject({
       status: 1,

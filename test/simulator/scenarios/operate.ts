@@ -2,12 +2,13 @@
 import { type FollowUp, thenAnother } from "../harness/follow-ups.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, freshVf, vf } from "../harness/world.ts";
+import { c1, c2, c3, freshVf, vf } from "../harness/world.ts";
+import { changeNamespace } from "../model/link-requests.ts";
 import { provided } from "./auto.ts";
 import { killedAdd, killPoints } from "./del.ts";
 import { isDead } from "./gc.ts";
 import { isolated } from "./isolation.ts";
-import { everything, same, wishes } from "./wishes.ts";
+import { everything, same, type Wanted, wishes } from "./wishes.ts";
 
 /** It is tried again, until it is done. */
 function again(name: string, action: (story: Story) => { readonly end: string }): FollowUp {
@@ -88,19 +89,60 @@ export function gcOfAllScenarios(): Scenario[] {
   return [...dead, ...killed];
 }
 
-/** The operator takes a VF out of a living container. */
+/** The operator takes a VF out of a running container. */
 export function releaseScenarios(): Scenario[] {
   const wanted = [
     ...wishes(),
     { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } as const },
   ];
-  return wanted.map(({ name, wish, setting }) => ({
-    name: `release --force of a living container (${name})`,
+  const scenario = (
+    { name, wish, setting }: Wanted,
+    what: string,
+    after: (story: Story) => void,
+  ): Scenario => ({
+    name: `release --force of ${what} (${name})`,
     setting,
     pod: c1,
     wish,
-    arrange: (story) => void story.mustAdd(c1, wish),
+    arrange: (story) => {
+      story.mustAdd(c1, wish);
+      after(story);
+    },
     act: (story, fault) => story.release(c1, true, fault),
     followUps: [again("then again", (story) => story.release(c1, true))],
-  }));
+  });
+  return [
+    ...wanted.map((each) => scenario(each, "a living container", () => {})),
+    ...wanted
+      .filter(({ name }) => ["nothing in particular", "everything"].includes(name))
+      .map((each) => scenario(each, "a container that has moved its netdev", moveNetdev)),
+    ...isolatedWishes.map((each) => scenario(each, "a container that has moved its RDMA device", moveRdma)),
+  ];
+}
+
+/** What has an RDMA device of its own, with the VF's GUID and with another one. */
+const isolatedWishes: readonly Wanted[] = [
+  { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } },
+  { name: "isolation only", wish: { vf, rdmaIsolation: true }, setting: { rdma: "exclusive" } },
+  {
+    name: "isolation only, newer kernel",
+    wish: { vf, rdmaIsolation: true },
+    setting: { rdma: "netdev follows" },
+  },
+];
+
+/** The container gives its interface to a container of its own, in a namespace that no runtime knows. */
+function moveNetdev({ machine }: Story): void {
+  const [pod, other] = [machine.paths.get(c1.netns), machine.paths.get(c3.netns)];
+  const index = pod?.named(c1.ifname)?.[0];
+  if (pod === undefined || other === undefined || index === undefined) throw new Error("no interface");
+  changeNamespace(pod, index, other, "moved");
+}
+
+/** The same with its RDMA device. */
+function moveRdma({ machine }: Story): void {
+  const [pod, other] = [machine.paths.get(c1.netns), machine.paths.get(c3.netns)];
+  const device = machine.bus.vfs.get(vf)?.probed?.devices[0];
+  if (pod === undefined || other === undefined || device === undefined) throw new Error("no RDMA device");
+  machine.bus.moveRdma(pod, device.index, other);
 }
