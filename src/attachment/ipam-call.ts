@@ -1,6 +1,6 @@
 import { ipamTypeOf } from "../cni/configuration.ts";
 import { fromJson, isObject } from "../cni/document.ts";
-import { findPlugin, type IpamVariables, ipamEnvironment } from "../cni/ipam.ts";
+import { findPlugin, type IpamVariables, ipamEnvironment, pluginIn, variableIn } from "../cni/ipam.ts";
 import { requireDelegateSuccess } from "../cni/ipam-outcome.ts";
 import { versionsIn } from "../cni/versions.ts";
 import type { Node } from "../node/node.ts";
@@ -88,7 +88,7 @@ export function warnOfSkippedIpam(
 /**
  * Starts the IPAM plugin.
  * @param inherit descriptors of locks that it keeps; it is not killed when we are.
- * @throws {CniError} where there is no such plugin in CNI_PATH, or it cannot be started.
+ * @throws {CniError} where there is no such plugin in either CNI_PATH, or it cannot be started.
  */
 export function startIpam(
   node: Node,
@@ -96,11 +96,31 @@ export function startIpam(
   call: IpamCall,
   inherit: readonly number[],
 ): Child {
-  const path = findPlugin(call.plugin, call.path, (file) => node.files.isFile(file));
-  const environment = ipamEnvironment(node.processes.environment(), command, call);
+  const own = node.processes.environment();
+  const { path, cniPath } = locatePlugin(call, variableIn(own, "CNI_PATH"), (file) =>
+    node.files.isFile(file),
+  );
+  const environment = ipamEnvironment(own, command, { ...call, path: cniPath });
   return attempt(`start IPAM plugin ${path}`, () =>
     node.processes.start({ path, environment, stdin: call.stdin, inherit }),
   );
+}
+
+/**
+ * Finds the IPAM plugin in the CNI_PATH of the call, which for a lease is that of the ADD that made it, and then in this
+ * process's own: the runtime's directory of plugins can have been moved since.
+ * @returns the plugin's path, and the CNI_PATH that has it.
+ * @throws {CniError} if neither has it.
+ */
+function locatePlugin(
+  { plugin, path: first }: IpamCall,
+  own: string,
+  isFile: (path: string) => boolean,
+): { readonly path: string; readonly cniPath: string } {
+  if (own === first || own === "") return { path: findPlugin(plugin, first, isFile), cniPath: first };
+  const path = findPlugin(plugin, `${first}:${own}`, isFile);
+  const isInFirst = first.split(":").some((directory) => path === pluginIn(directory, plugin));
+  return { path, cniPath: isInFirst ? first : own };
 }
 
 /**

@@ -20,13 +20,18 @@ export function findPlugin(name: string, cniPath: string, isFile: (path: string)
   }
   const directories = cniPath.split(":").filter((directory) => directory.startsWith("/"));
   for (const directory of directories) {
-    const path = directory.endsWith("/") ? `${directory}${name}` : `${directory}/${name}`;
+    const path = pluginIn(directory, name);
     if (isFile(path)) return path;
   }
   throw new CniError(
     codes.internal,
     `failed to find plugin ${JSON.stringify(name)} in path [${directories.join(" ")}]`,
   );
+}
+
+/** The path of a plugin in a directory of CNI_PATH. */
+export function pluginIn(directory: string, name: string): string {
+  return directory.endsWith("/") ? `${directory}${name}` : `${directory}/${name}`;
 }
 
 /** The CNI_* variables of a call of an IPAM plugin. */
@@ -56,6 +61,11 @@ export function ipamEnvironment(own: readonly string[], command: string, call: I
   setVariable(environment, "CNI_ARGS", call.args);
   setVariable(environment, "CNI_PATH", call.path);
   return environment;
+}
+
+/** The value of a variable in an environment of `NAME=value` each; "" if it is not there. */
+export function variableIn(environment: readonly string[], name: string): string {
+  return environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 }
 
 /** In its place, once. One that is not there and shall be "" stays away, since CNI takes empty for unset. */

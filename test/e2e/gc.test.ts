@@ -1,5 +1,5 @@
 // GC: what the runtime no longer lists is detached, and nothing else.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { type Config, commandLine, hostLocal, network } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 
@@ -166,3 +166,27 @@ test("GC releases the lease that a pod owed whose VF another one has taken over"
     expect(await owed()).toBe("");
     await node.del("b", network(vf), { container: "c2" });
   }));
+
+describe("a lease whose ADD had a CNI_PATH that has no plugins any more is released", () => {
+  /** The plugins' directory at ADD, which an upgrade of the node moves to the usual one. */
+  const old = "/opt/old/bin";
+  const attachAndMove = async () => {
+    await node.shell(`mkdir -p ${old}; cp /opt/cni/bin/host-local ${old}; ip netns add gone`);
+    await node.add("gone", config, { environment: { CNI_PATH: old } });
+    await node.shell(`rm -r ${old}; ip netns del gone`);
+  };
+
+  test("by GC", () =>
+    node.unchanged(async () => {
+      await attachAndMove();
+      await mustCollect([]);
+    }));
+
+  test("by the next container's ADD", () =>
+    node.unchanged(async () => {
+      await attachAndMove();
+      await node.add("a", config, { container: "c2" });
+      expect(await node.shell("ls /var/lib/cni/ib-sriov")).not.toMatch(/c1-net1/);
+      await node.del("a", config, { container: "c2" });
+    }));
+});

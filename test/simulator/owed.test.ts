@@ -1,6 +1,7 @@
 // Leases that a dead attachment owes.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { killedAfter } from "./harness/faults.ts";
+import { stateDirectory } from "./harness/state.ts";
 import { Story } from "./harness/story.ts";
 import { c1, c2, c3, freshVf, vf } from "./harness/world.ts";
 import { Refusal } from "./model/refusal.ts";
@@ -71,4 +72,60 @@ test("two leases of one name are both owed, and both are released", () => {
   story.mustDel(c2, everything);
   story.requireAsBefore("after DEL");
   expect(story.machine.bus.driverOf(vf)).toBeDefined();
+});
+
+/** As if c1's ADD had been called with a CNI_PATH in which there are no plugins any more. */
+function movePlugins({ machine: { files } }: Story): void {
+  const path = `${stateDirectory}/c1-net1`;
+  const text = files.texts.get(path)?.replace('"path":"/opt/cni/bin"', '"path":"/opt/old/bin"') ?? "";
+  expect(text).toContain("/opt/old/bin");
+  files.texts.set(path, text);
+}
+
+describe("where the CNI_PATH of ADD has no plugin any more, that of the caller is taken, at", () => {
+  test("GC", () => {
+    const story = new Story({});
+    story.mustAdd(c1, everything);
+    movePlugins(story);
+    story.deleteNamespace(c1);
+    story.mustGc([]);
+    story.requireAsBefore("after GC");
+  });
+
+  test("gc", () => {
+    const story = new Story({});
+    story.mustAdd(c1, everything);
+    movePlugins(story);
+    story.deleteNamespace(c1);
+    expect(story.gcOfAll().end).toBe("done");
+    story.requireAsBefore("after gc");
+  });
+
+  test("the next container's ADD", () => {
+    const story = new Story({});
+    story.mustAdd(c1, everything);
+    movePlugins(story);
+    story.deleteNamespace(c1);
+    story.mustAdd(c2, everything);
+    expect(story.owed()).toEqual([]);
+    story.mustDel(c2, everything);
+    story.requireAsBefore("after DEL");
+  });
+
+  test("the same container's ADD once more", () => {
+    const story = new Story({});
+    story.add(c1, everything, killedAfter("links.move"));
+    movePlugins(story);
+    story.mustAdd(c1, everything);
+    story.mustDel(c1, everything);
+    story.requireAsBefore("after DEL");
+  });
+
+  test("DEL of another network's configuration", () => {
+    const story = new Story({});
+    story.mustAdd(c1, everything);
+    movePlugins(story);
+    story.mustDel(c1, { ...everything, subnets: ["10.9.0.0/24"] });
+    story.requireAsBefore("after DEL");
+  });
 });
