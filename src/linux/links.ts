@@ -1,4 +1,5 @@
 import { dumpAddresses, parseAddressInfo } from "../netlink/address.ts";
+import { EINVAL } from "../netlink/errno.ts";
 import { parseIpoibPKey } from "../netlink/ipoib.ts";
 import {
   addAltnames,
@@ -34,6 +35,12 @@ import type { LinuxNamespaces } from "./namespaces.ts";
 import { vfConfigIn, vfConfigRequests } from "./vf-config.ts";
 import type { Waits } from "./waits.ts";
 import { LinuxWatch } from "./watch.ts";
+
+/**
+ * The largest MTU of IPoIB in connected mode, and those in datagram mode: what the ports of Omni-Path (10,240, 8,192)
+ * and InfiniBand (4,096 to 256) carry, less the header of IPoIB.
+ */
+const PORT_MTUS = [65_520, 10_236, 8188, 4092, 2044, 1020, 508, 252];
 
 /** Netdevs, by rtnetlink. */
 export class LinuxLinks implements Links {
@@ -102,6 +109,18 @@ export class LinuxLinks implements Links {
       requests.push(setLink(index, { name, mtu, up: up === true ? true : undefined }));
     }
     ours(where).rtnetlink.request(requests);
+  }
+
+  setMtu(where: Namespace, index: number, mtu: number): number {
+    const { rtnetlink } = ours(where);
+    let refusal: unknown;
+    for (const each of [mtu, ...PORT_MTUS.filter((allowed) => allowed < mtu)]) {
+      const [outcome] = rtnetlink.exchange([setLink(index, { mtu: each })]);
+      if (outcome?.errno === 0) return each;
+      refusal ??= outcome?.error;
+      if (outcome?.errno !== EINVAL) break;
+    }
+    throw refusal;
   }
 
   setSettings(where: Namespace, index: number, now: LinkSettings, settings: LinkSettings): void {

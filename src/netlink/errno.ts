@@ -1,6 +1,7 @@
 /** Those that are looked for, of asm-generic/errno-base.h and errno.h. */
 export const EAGAIN = 11;
 export const ENODEV = 19;
+export const EINVAL = 22;
 export const EMSGSIZE = 90;
 
 /** In their order, from 1 on. */

@@ -128,6 +128,12 @@ export interface Links {
     wanted: { readonly name?: string; readonly mtu?: number; readonly up?: boolean },
   ): void;
   /**
+   * Sets the MTU of a netdev; if its port does not allow that, the largest MTU that it does. The port's limit cannot be
+   * read: IPoIB reports 65,520 in datagram mode as well.
+   * @returns the MTU that was set.
+   */
+  setMtu(where: Namespace, index: number, mtu: number): number;
+  /**
    * Gives a netdev other settings, in one send: XDP programs of `now` that `settings` does not have are detached, none
    * is attached, and all other members are set.
    * @param now the settings that it has.

@@ -60,7 +60,11 @@ describe("mtu", () => {
     }));
 
   test("that the netdev cannot have is refused", async () => {
-    expect((await node.addRefused(network(enabled, { mtu: 9000 }))).msg).toMatch(/MTU 9000.*EINVAL/);
+    const answer = await node.addRefused(network(enabled, { mtu: 9000 }));
+    expect(answer).toMatchObject({
+      code: 7,
+      msg: expect.stringMatching(/allows at most 2044 in datagram mode, and the network has 9000/),
+    });
   });
 
   test("CHECK tells another one from that", () =>
@@ -71,6 +75,61 @@ describe("mtu", () => {
       const answer = await node.refused({ command: "CHECK", netns: "a", config: { ...config, prevResult } });
       expect(answer.msg).toMatch(/MTU of net1 is 1400, not 1500/);
       await node.del("a", config);
+    }));
+
+  describe("of the VF that its port no longer allows", () => {
+    /** What the port of a VF whose driver binds from now on carries. */
+    const portMtu = (mtu: number) => node.shell(`echo ${mtu} >/sys/module/vhca/parameters/port_mtu`);
+    const said = /MTU 1020, not the original 1800: its port allows no more/;
+
+    test("ADD and DEL use the largest that it does, and so does the next pod", () =>
+      node.unchanged(async () => {
+        const config = network(enabled, { cniVersion: "1.1.0", guid });
+        const call = (command: string) => node.call({ command, netns: "a", config });
+        await portMtu(1024);
+        try {
+          const added = await call("ADD");
+          expect(added).toMatchObject({ status: 0, stderr: expect.stringMatching(said) });
+          expect(JSON.parse(added.stdout).interfaces).toMatchObject([{ mtu: 1020 }]);
+          expect(await call("DEL")).toMatchObject({ status: 0, stderr: expect.stringMatching(said) });
+          await node.add("b", config, { container: "next" });
+          expect((await node.podInterface("b")).mtu).toBe(1020);
+          await node.del("b", config, { container: "next" });
+        } finally {
+          await portMtu(2048);
+        }
+        await node.reset();
+      }));
+
+    test("a rollback uses the largest that it does", () =>
+      node.unchanged(async () => {
+        await node.plugin("fake", "exit 1");
+        const config = network(enabled, { guid, ipam: { type: "fake" } });
+        await portMtu(1024);
+        try {
+          const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
+          expect(status).toBe(1);
+          expect(stderr).toMatch(said);
+          expect(stdout).not.toContain("could not be put back");
+        } finally {
+          await portMtu(2048);
+        }
+        await node.reset();
+      }));
+  });
+
+  test("of connected mode survives a rebind in ADD and in DEL, since the mode does", () =>
+    node.unchanged(async () => {
+      const name = await node.hostNetdev(enabled);
+      await node.shell(`ip link set ${name} type ipoib mode connected; ip link set ${name} mtu 65520`);
+      const before = await node.snapshot();
+      const config = network(enabled, { cniVersion: "1.1.0", guid });
+      const { interfaces } = await node.add("a", config);
+      expect(interfaces).toMatchObject([{ mtu: 65_520 }]);
+      expect((await node.podInterface("a")).mtu).toBe(65_520);
+      await node.del("a", config);
+      await node.expectSnapshot(before);
+      await node.shell(`ip link set ${name} type ipoib mode datagram; ip link set ${name} mtu 1800`);
     }));
 });
 

@@ -1,5 +1,5 @@
 // The VF's netdev on the host gets back what it had, and the time that takes.
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { CniError } from "../../src/cni/errors.ts";
 import { killedAfter } from "./harness/faults.ts";
 import { stateDirectory } from "./harness/state.ts";
@@ -7,6 +7,8 @@ import { Story } from "./harness/story.ts";
 import { c1, vf } from "./harness/world.ts";
 import type { Machine } from "./model/machine.ts";
 import { OpenFile } from "./model/open-file.ts";
+import { Refusal } from "./model/refusal.ts";
+import { changeSettings } from "./scenarios/mischief.ts";
 import { everything } from "./scenarios/wishes.ts";
 
 /** The VF's netdev on the host. */
@@ -53,4 +55,68 @@ test("an address that another node has is refused, and nothing is left of it", (
   expect(end).toBe("failed");
   expect(error).toMatchObject({ message: expect.stringMatching(/fd00::2.*in use/) });
   story.requireAsBefore("after ADD");
+});
+
+describe("an MTU that the port no longer allows", () => {
+  const said = /MTU 1020, not the original 1800: its port allows no more/;
+  const expectLower = ({ machine }: Story, warnings: readonly string[]) => {
+    expect(warnings).toContainEqual(expect.stringMatching(said));
+    const netdev = netdevOf(machine);
+    expect(netdev).toMatchObject({ mtu: 1020, name: "ibp1s0f0v0", altnames: ["rail0"], up: true });
+    // The rest is as before.
+    netdev.mtu = 1800;
+  };
+
+  test("ADD and DEL use the largest that it does, and warn", () => {
+    const story = new Story({});
+    story.machine.bus.portMtu = 1024;
+    const added = story.add(c1, everything);
+    expect(added).toMatchObject({ end: "done", result: { interfaces: [{ mtu: 1020 }] } });
+    expect(added.warnings).toContainEqual(expect.stringMatching(said));
+    const { end, warnings } = story.del(c1, everything);
+    expect(end).toBe("done");
+    expectLower(story, warnings);
+  });
+
+  test("a rollback does, too", () => {
+    const story = new Story({});
+    story.machine.bus.portMtu = 1024;
+    const { programs } = story.machine;
+    const hostLocal = programs.get("/opt/cni/bin/host-local");
+    programs.set("/opt/cni/bin/host-local", (child) => child.exit(1, ""));
+    const { end, warnings } = story.add(c1, everything);
+    if (hostLocal !== undefined) programs.set("/opt/cni/bin/host-local", hostLocal);
+    expect(end).toBe("failed");
+    expectLower(story, warnings);
+  });
+
+  test.each([
+    [{}, "datagram", 4092],
+    [{ connected: true }, "connected", 65_520],
+  ])("a network that asks for more is refused, with what it allows (%o)", (setting, mode, most) => {
+    const story = new Story(setting);
+    const { end, error } = story.add(c1, { ...everything, mtu: most + 1 });
+    expect(end).toBe("failed");
+    const message = expect.stringContaining(`at most ${most} in ${mode} mode`);
+    expect(error).toMatchObject({ code: 7, message });
+    story.requireAsBefore("after ADD");
+  });
+});
+
+test("its settings, if the kernel refuses them for good: those of a new netdev, and a warning", () => {
+  const story = new Story({});
+  const before = netdevOf(story.machine).link;
+  story.mustAdd(c1, { vf });
+  const pod = story.machine.paths.get(c1.netns);
+  const netdev = pod?.named(c1.ifname)?.[1];
+  if (pod === undefined || netdev === undefined) throw new Error("the container has no interface");
+  changeSettings(pod, netdev);
+  const { end, warnings } = story.del(c1, { vf }, ({ call }) =>
+    call === "links.setSettings" ? { end: new Refusal("EINVAL", call) } : undefined,
+  );
+  expect(end).toBe("done");
+  expect(warnings).toContainEqual(expect.stringMatching(/EINVAL/));
+  expect(warnings).toContainEqual(expect.stringMatching(/no longer the original .*alias/));
+  expect(netdevOf(story.machine).link).toMatchObject({ flags: 0x1000, group: 0, alias: "", xdpGeneric: 0 });
+  netdevOf(story.machine).link = before;
 });

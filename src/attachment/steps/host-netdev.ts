@@ -23,9 +23,10 @@ export const hostNetdev: Step = {
     const link = nameAgain(attachment, attachment.home ?? hostNetdevOf(attachment));
     const { mtu = link.mtu, up = link.up } = record.found;
     if (link.mtu !== mtu) {
-      attempt(`give ${link.name} of VF ${record.vf.pci} its MTU ${mtu} back`, () =>
-        node.links.set(host, link.index, { mtu }),
+      const set = attempt(`restore the MTU ${mtu} of ${link.name} of VF ${record.vf.pci}`, () =>
+        node.links.setMtu(host, link.index, mtu),
       );
+      if (set !== mtu) attachment.warn(lowerMtu(link.name, record.vf.pci, mtu, set));
     }
     giveAltnames(attachment, link);
     if (link.up !== up) {
@@ -37,6 +38,11 @@ export const hostNetdev: Step = {
 
   verify() {},
 };
+
+/** What is said of a netdev whose port does not allow the MTU any more that it had before ADD. */
+export function lowerMtu(name: string, pci: string, mtu: number, allowed: number): string {
+  return `${name} of VF ${pci} has MTU ${allowed}, not the original ${mtu}: its port allows no more`;
+}
 
 /** Sees to it that the netdev has its old name: udev may be about to give it back, otherwise we do. */
 function nameAgain(attachment: Attachment, link: Link): Link {

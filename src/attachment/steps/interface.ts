@@ -1,4 +1,3 @@
-import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import { parseHardwareAddress, portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
@@ -13,6 +12,7 @@ import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import type { AttachmentRecord } from "../record.ts";
 import { hostNetdevOf, netdevOf, seenNetdev } from "../vf-netdev.ts";
+import { lowerMtu } from "./host-netdev.ts";
 
 /** The VF's netdev: in the container, under CNI_IFNAME. */
 export const netInterface: Step = {
@@ -22,8 +22,12 @@ export const netInterface: Step = {
     const { node, record } = attachment;
     const pod = living(attachment);
     const { pci } = record.vf;
-    if (attachment.netdevIn === pod) bringUp(attachment, pod, seenNetdev(attachment));
-    else moveSeen(attachment, pod);
+    try {
+      if (attachment.netdevIn === pod) bringUp(attachment, pod, seenNetdev(attachment));
+      else moveSeen(attachment, pod);
+    } catch (error) {
+      if (!bringUpWithAllowedMtu(attachment, pod)) throw error;
+    }
     attachment.netdev = interfaceIn(node, pod, record.ifname);
     // udev can give it one between our look and the move.
     stripAltnames(node, pod, seenNetdev(attachment), pci);
@@ -86,11 +90,15 @@ function moveSeen(attachment: Attaching, pod: Namespace): void {
 
 /** A netdev of the host, if it can be seen there and has alternative names. */
 function withAltnames(node: Node, index: number): Link | undefined {
+  const link = undefinedIfUnreadable(() => node.links.byIndex(node.namespaces.host, index));
+  return link !== undefined && link.altnames.length > 0 ? link : undefined;
+}
+
+/** Looks for a netdev after a failure, which matters more than one of the look. */
+function undefinedIfUnreadable(look: () => Link | undefined): Link | undefined {
   try {
-    const link = node.links.byIndex(node.namespaces.host, index);
-    return link !== undefined && link.altnames.length > 0 ? link : undefined;
+    return look();
   } catch {
-    // What went wrong before matters more.
     return undefined;
   }
 }
@@ -119,18 +127,12 @@ function bringUp(attachment: Attachment, pod: Namespace, link: Link): void {
 }
 
 /** Restores the IPoIB mode that a rebind or a move has reset: in datagram mode the kernel refuses the MTU of connected mode. */
-function restoreMode(
-  { node, record, warn }: Attachment,
-  where: Namespace,
-  { index, name, settings }: Link,
-): void {
+function restoreMode({ node, record }: Attachment, where: Namespace, { index, name, settings }: Link): void {
   const mode = record.found.settings?.mode;
   if (mode === undefined || settings.mode === undefined || settings.mode === mode) return;
-  try {
-    node.links.setSettings(where, index, settings, { ...settings, mode });
-  } catch (error) {
-    warn(`cannot restore the IPoIB mode of ${name} of VF ${record.vf.pci}: ${messageOf(error)}`);
-  }
+  attempt(`restore the IPoIB mode of ${name} of VF ${record.vf.pci}`, () =>
+    node.links.setSettings(where, index, settings, { ...settings, mode }),
+  );
 }
 
 /**
@@ -139,6 +141,36 @@ function restoreMode(
  */
 function mtuOf({ wanted, found }: AttachmentRecord, link: Link): number {
   return wanted.mtu ?? found.mtu ?? link.mtu;
+}
+
+/**
+ * Names the interface and brings it up with the largest MTU that its port allows, if the MTU is what the kernel refused:
+ * it has moved the netdev by then, and not renamed it.
+ * @returns false if something else has failed.
+ * @throws {CniError} code 7 if the network asks for more than the port allows.
+ */
+function bringUpWithAllowedMtu({ node, record, warn }: Attachment, pod: Namespace): boolean {
+  const { ifname, vf, wanted } = record;
+  const link = undefinedIfUnreadable(() => netdevOf(node, pod, vf.pci));
+  if (link === undefined || link.up) return false;
+  const mtu = mtuOf(record, link);
+  if (link.mtu === mtu) return false;
+  const allowed = attempt(`set MTU ${mtu} on ${link.name} of VF ${vf.pci}`, () =>
+    node.links.setMtu(pod, link.index, mtu),
+  );
+  if (wanted.mtu !== undefined && allowed !== mtu) {
+    const mode = link.settings.mode === 1 ? "connected" : "datagram";
+    throw new CniError(
+      codes.badConfiguration,
+      `mtu: the port of VF ${vf.pci} allows at most ${allowed} in ${mode} mode, and the network has ${mtu}; lower it, or ` +
+        "raise the MTU of the port",
+    );
+  }
+  if (allowed !== mtu) warn(lowerMtu(ifname, vf.pci, mtu, allowed));
+  attempt(`name ${link.name} of VF ${vf.pci} ${ifname} and bring it up`, () =>
+    node.links.set(pod, link.index, { name: ifname, up: true }),
+  );
+  return true;
 }
 
 /** It comes up at once, because the subnet is joined meanwhile, in the background. */

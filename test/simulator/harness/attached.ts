@@ -52,7 +52,7 @@ export function flaws(
   const own = result?.interfaces.at(-1);
   const home = wish.rdmaIsolation === true ? namespace : machine.host;
   const wished = wish.mtu ?? before.mtu;
-  const mtu = Math.min(wished, machine.groupMtu ?? wished);
+  const mtu = Math.min(wished, machine.groupMtu ?? wished, netdev.longestMtu);
   const devices = vf.probed.devices.map(({ name }) => name).join();
   const facts: Facts = [
     ["VF of the interface", netdev.kind.pci, wish.vf],
@@ -61,7 +61,7 @@ export function flaws(
     ["carrier", wish.carrierTime === undefined || netdev.carrier, true],
     ["flags that can be set", netdev.link.flags, 0x1000],
     ["XDP program", netdev.link.xdpGeneric, 0],
-    ["IPoIB mode", netdev.link.mode, 0],
+    ["IPoIB mode", netdev.link.mode, setting.connected === true ? 1 : 0],
     ["alternative names", netdev.altnames.join(), ""],
     ["port GUID", portGuidOf(netdev.kind.address), guidOf(wish, vf, before.port, autoGuid)],
     ["node GUID", vf.probed.nodeGuid, guidOf(wish, vf, before.node, autoGuid)],

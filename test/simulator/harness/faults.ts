@@ -85,6 +85,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
     unanswered,
     { code: "EINVAL", lasts: true },
   ],
+  "links.setMtu": [{ code: "ENOBUFS" }, unanswered, { code: "ENOBUFS", lasts: true }],
   "links.setSettings": [{ code: "EINVAL" }, { code: "EBUSY", part: "set" }, unanswered],
   "links.addAltnames": [{ code: "EEXIST" }, { code: "EEXIST", part: "first" }, unanswered],
   "links.removeAltnames": [{ code: "ENOENT" }, { code: "ENOENT", part: "first" }, unanswered],

@@ -5,7 +5,7 @@ import { FIRST_INODE, pfGuid } from "../model/bus.ts";
 import { parentOf } from "../model/files.ts";
 import type { Vf } from "../model/functions.ts";
 import { Machine } from "../model/machine.ts";
-import { virtual } from "../model/netdev.ts";
+import { CONNECTED_MTU, virtual } from "../model/netdev.ts";
 import { type Pod, pluginPath } from "./calls.ts";
 import { attachOther, otherVf } from "./other.ts";
 import { addPod, driver, prepareVf } from "./prepare.ts";
@@ -82,6 +82,8 @@ export interface Setting {
   readonly rdma?: "exclusive" | "netdev follows";
   /** How many RDMA devices each function has. */
   readonly rdmaDevices?: number;
+  /** The VF's netdev is in connected mode, with the MTU of that. */
+  readonly connected?: boolean;
   /** The VF runs with this as node and port GUID. */
   readonly guid?: Guid;
 }
@@ -122,6 +124,11 @@ function apply(setting: Setting, machine: Machine): void {
   if (setting.pendingGuid !== undefined) {
     target.adminNodeGuid = setting.pendingGuid;
     target.adminPortGuid = setting.pendingGuid;
+  }
+  const netdev = machine.host.ofFunction(vf)[0]?.[1];
+  if (setting.connected === true && netdev !== undefined) {
+    netdev.link = { ...netdev.link, mode: 1 };
+    netdev.mtu = CONNECTED_MTU;
   }
   if (setting.rdmaOnly === true) bus.loseNetdev(vf);
   if (setting.vfio === true) bus.bindVfio(vf);

@@ -30,6 +30,8 @@ export class Bus {
   rdmaTime = 0;
   /** VFs that IPoIB makes no netdev for. */
   readonly withoutNetdev = new Set<string>();
+  /** The MTU of the port; one that binds from now on has it. */
+  portMtu = 4096;
   /** Does the firmware take GUIDs without ever passing them on to the VF? */
   dropsGuids = false;
   /** Calls that a real kernel would never have returned from. */
@@ -171,7 +173,7 @@ export class Bus {
 
   #addNetdev(pci: string, { portGuid }: Probed, where: Netns): void {
     if (this.withoutNetdev.has(pci)) return;
-    const netdev = ipoib(pci, ipoibAddress(this.#queuePair++, portGuid));
+    const netdev = ipoib(pci, ipoibAddress(this.#queuePair++, portGuid), this.portMtu);
     where.add(netdev, "ib%d");
     if (where === this.host) this.appeared(netdev);
   }

@@ -27,11 +27,12 @@ export function changeNamespace(from: Netns, index: number, to: Netns, fallback:
 }
 
 /**
- * RTM_SETLINK with IFLA_NET_NS_FD and IFLA_IFNAME: moves, then renames. NOT atomic: with the name taken the
- * netdev is over there all the same, under its old name.
+ * RTM_SETLINK with IFLA_NET_NS_FD and IFLA_IFNAME: moves, sets the MTU, then renames. NOT atomic: with the name taken, or
+ * an MTU that is refused, the netdev is over there all the same, under its old name.
  */
-export function moveLink(from: Netns, index: number, to: Netns, name: string): number {
+export function moveLink(from: Netns, index: number, to: Netns, name: string, mtu?: number): number {
   const there = changeNamespace(from, index, to, name);
+  if (mtu !== undefined) setMtu(to, to.require(there, "set its MTU"), mtu);
   rename(to, to.require(there, "rename"), name);
   return there;
 }

@@ -9,7 +9,7 @@ const UP = 6;
 const PREFIX = [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
 
 /** Largest MTU of IPoIB in connected mode. */
-const CONNECTED_MTU = 65_520;
+export const CONNECTED_MTU = 65_520;
 /** IFF_MULTICAST, linux/if.h. */
 const MULTICAST = 0x1000;
 
@@ -108,9 +108,12 @@ export function ipoibAddress(queuePair: number, portGuid: Guid): Uint8Array {
   return Uint8Array.from([0x80, ...number, ...PREFIX, ...guidToBytes(portGuid)]);
 }
 
-/** A netdev of IPoIB, as a probe leaves it: datagram mode, down. */
-export function ipoib(pci: string, address: Uint8Array): Netdev {
-  return new Netdev({ pci, address, mtu: 2044, longestMtu: 4092 });
+/**
+ * A netdev of IPoIB, as a probe leaves it: datagram mode, down.
+ * @param portMtu what its port carries; the broadcast group carries 2048.
+ */
+export function ipoib(pci: string, address: Uint8Array, portMtu = 4096): Netdev {
+  return new Netdev({ pci, address, mtu: Math.min(portMtu, 2048) - 4, longestMtu: portMtu - 4 });
 }
 
 /** A pkey child: it has the port GUID of its parent, and no device (seen on Linux 6.12). */

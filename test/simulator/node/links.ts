@@ -75,7 +75,10 @@ export function linksOf(gate: Gate): Links {
       gate.change(
         "links.move",
         `${index} of ${source.label} to ${target.label} as ${name} ${JSON.stringify(wanted)}`,
-        () => set(gate, target, move(gate, source, index, target, name), wanted),
+        () => {
+          const { mtu, up } = wanted;
+          set(gate, target, move(gate, source, index, target, name, mtu), up === undefined ? {} : { up });
+        },
         {
           nothing() {},
           "moved, not renamed": () => void changeNamespace(source, index, target, name),
@@ -89,6 +92,17 @@ export function linksOf(gate: Gate): Links {
         nothing() {},
         down: () => set(gate, netns, index, wanted.up === false ? { up: false } : {}),
       });
+    },
+    setMtu: (where, index, mtu) => {
+      const netns = netnsOf(where);
+      const allowed = () => Math.min(mtu, netns.require(index, `set the MTU of ${index}`).longestMtu);
+      gate.change(
+        "links.setMtu",
+        `${index} ${mtu}`,
+        () => setMtu(netns, netns.require(index, "set its MTU"), allowed()),
+        { nothing() {} },
+      );
+      return allowed();
     },
     setSettings: (where, index, now, settings) => {
       const netns = netnsOf(where);
@@ -169,10 +183,10 @@ function asListed({ dst, gw, table = 254, priority }: Route): RouteState {
 }
 
 /** A move takes the netdev down, so that it can be renamed; but within one namespace nothing is moved. */
-function move({ machine }: Gate, from: Netns, index: number, to: Netns, name: string): number {
+function move({ machine }: Gate, from: Netns, index: number, to: Netns, name: string, mtu?: number): number {
   const netdev = from.require(index, `move link ${index}`);
   if (from === to && netdev.name !== name) machine.requireRenamable(netdev);
-  return moveLink(from, index, to, name);
+  return moveLink(from, index, to, name, mtu);
 }
 
 /** Down goes first, in a message of its own; then MTU, name and up, in one that stops at what fails. */

@@ -44,6 +44,7 @@ export function rareWishes(): Wanted[] {
       wish: { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo },
       setting: {},
     },
+    { name: "a VF in connected mode", wish: everything, setting: { connected: true } },
     { name: "a file that tells of the device", wish: { vf, deviceInfo }, setting: {} },
     {
       name: "a file that tells of two isolated devices",

@@ -8,6 +8,7 @@ import { parseAttributes, readString, readU32, viewOf } from "../../../src/netli
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import type { Namespace } from "../../../src/node/namespaces.ts";
 import { findAttribute } from "../../support/attributes.ts";
+import { aLinkSettings } from "../../support/records.ts";
 import { ack } from "../netlink/fake-transport.ts";
 import { vector } from "../vectors/vectors.ts";
 import { machine, NET, NSFS, resetMachine } from "./fake-host.ts";
@@ -200,5 +201,51 @@ describe("configuring a pod's netdev", () => {
       RangeError,
     );
     expect(calls("send")).toEqual([]);
+  });
+});
+
+describe("an MTU", () => {
+  /** A port that allows MTUs up to a number; beyond that it answers with an errno. */
+  const allowing = (most: number, errno = 22) => {
+    const tried: number[] = [];
+    machine.answer = (_, datagram) =>
+      parseMessages(datagram).map(({ sequence, payload }) => {
+        const value = findAttribute(parseAttributes(payload.subarray(16)), 4);
+        const mtu = value === undefined ? 0 : readU32(value);
+        tried.push(mtu);
+        return ack(sequence, mtu > most ? errno : 0);
+      });
+    return tried;
+  };
+
+  it("is set, or the largest that a port can have and that this one allows", () => {
+    expect([allowing(4092), links.setMtu(pod, 2, 1500)]).toEqual([[1500], 1500]);
+    expect([allowing(4092), links.setMtu(pod, 2, 9000)]).toEqual([[9000, 8188, 4092], 4092]);
+    expect([allowing(1020), links.setMtu(pod, 2, 1800)]).toEqual([[1800, 1020], 1020]);
+    expect([allowing(65_520), links.setMtu(pod, 2, 65_535)]).toEqual([[65_535, 65_520], 65_520]);
+  });
+
+  it("is not lowered where something else is wrong", () => {
+    const tried = allowing(0, 19);
+    expect(() => links.setMtu(pod, 2, 1500)).toThrow(expect.objectContaining({ code: "ENODEV" }));
+    expect(tried).toEqual([1500]);
+    allowing(0);
+    expect(() => links.setMtu(pod, 2, 300)).toThrow(expect.objectContaining({ code: "EINVAL" }));
+  });
+});
+
+describe("settings", () => {
+  it("are set in one send, with the programs detached that are not meant to be there", () => {
+    const sent = record();
+    links.setSettings(
+      pod,
+      2,
+      { ...aLinkSettings, xdpGeneric: 4, xdpDriver: 5 },
+      { ...aLinkSettings, xdpDriver: 5 },
+    );
+    expect(sent.map(({ to, type }) => [to, type])).toEqual([
+      ["pod", 16],
+      ["pod", 19],
+    ]);
   });
 });
