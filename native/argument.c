@@ -85,6 +85,13 @@ static bool has_no_surrogate(const char *text, size_t length)
   return memchr(text, 0xed, length) == NULL;
 }
 
+/* U+DC80 to U+DCFF stand for bytes that host_new_name could not read as UTF-8: that byte, or -1 for other surrogates. */
+static int escaped_byte(const char *surrogate)
+{
+  unsigned code = 0xd000u | ((unsigned)surrogate[1] & 0x3f) << 6 | ((unsigned)surrogate[2] & 0x3f);
+  return code < 0xdc80 || code > 0xdcff ? -1 : (int)(code & 0xff);
+}
+
 char *host_name(JSContext *context, JSValueConst value, const char *call)
 {
   size_t length;
@@ -99,11 +106,10 @@ char *host_name(JSContext *context, JSValueConst value, const char *call)
       *to++ = *from++;
       continue;
     }
-    /* U+DC80 to U+DCFF: the bytes that host_new_name could not read as UTF-8. */
-    unsigned code = 0xd000u | ((unsigned)from[1] & 0x3f) << 6 | ((unsigned)from[2] & 0x3f);
-    if (code < 0xdc80 || code > 0xdcff)
+    int byte = escaped_byte(from);
+    if (byte < 0)
       goto invalid;
-    *to++ = (char)(code & 0xff);
+    *to++ = (char)byte;
     from += 3;
   }
   *to = '\0';
@@ -125,5 +131,29 @@ char *host_text(JSContext *context, JSValueConst value, size_t *length)
     if (is_surrogate(text + i))
       memcpy(text + i, "\xef\xbf\xbd", 3);
   }
+  return text;
+}
+
+char *host_name_bytes(JSContext *context, JSValueConst value, size_t *length)
+{
+  char *text = copy_string(context, value, length);
+  if (text == NULL || has_no_surrogate(text, *length))
+    return text;
+  char *to = text;
+  for (const char *from = text; from < text + *length;) {
+    if (!is_surrogate(from)) {
+      *to++ = *from++;
+      continue;
+    }
+    int byte = escaped_byte(from);
+    if (byte < 0) {
+      memmove(to, "\xef\xbf\xbd", 3);
+      to += 3;
+    } else {
+      *to++ = (char)byte;
+    }
+    from += 3;
+  }
+  *length = (size_t)(to - text);
   return text;
 }

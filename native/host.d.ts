@@ -71,12 +71,16 @@ declare module "host" {
   function pendingSignal(): string | undefined;
 
   // ---- text, addresses: pure --------------------------------------------------------------------------
+  /** The bytes of a text. What {@link utf8Decode} made of bytes that are no UTF-8 becomes these bytes again. */
   function utf8Encode(text: string): Uint8Array;
   /** Words of 32 bits, signed or not, and bytes, which end with zeros up to the next word. Nested up to 16 deep. */
   type Words = readonly (number | Uint8Array | Words)[];
   /** All of them, one after another, in host order. */
   function wordBytes(words: Words): Uint8Array;
-  /** Invalid sequences become U+FFFD. */
+  /**
+   * The text of bytes, with nothing lost: each byte that is no UTF-8 becomes half a surrogate pair, U+DC80 to U+DCFF. A
+   * netdev's name can have any bytes.
+   */
   function utf8Decode(bytes: Uint8Array): string;
   /** inet_pton(3): 4 or 16 bytes in network order; undefined where the text is no address of that family. */
   function inetPton(family: 4 | 6, text: string): Uint8Array | undefined;
@@ -223,8 +227,8 @@ declare module "host" {
    * The values of attributes (struct nlattr of linux/netlink.h) in `bytes` from `start` on: undefined where there is none,
    * of several of a type the last one; flags of types do not count. No system call, but by far the most frequent loop: a
    * netdev has sixty attributes.
-   * @param wanted two numbers for each: its type, and how its value is read. 0: as it is, a view of `bytes`; 255: as text,
-   * up to its NUL byte or to its end; 1 to 4: as a number of so many bytes, in host order, without a sign.
+   * @param wanted two numbers for each: its type, and how its value is read. 0: as it is, a view of `bytes`; 255: as text
+   * ({@link utf8Decode}), up to its NUL byte or to its end; 1 to 4: as a number of so many bytes, in host order, without a sign.
    * @returns undefined where a length does not fit.
    */
   function netlinkAttributes(

@@ -51,6 +51,9 @@ bool host_bytes(JSContext *context, JSValueConst value, const uint8_t **bytes, s
 char *host_name(JSContext *context, JSValueConst value, const char *call);
 /* Text in UTF-8, to be freed with js_free. Half surrogates become U+FFFD. */
 char *host_text(JSContext *context, JSValueConst value, size_t *length);
+/* The bytes of text that may have names in it, NUL bytes included, to be freed with js_free. Half surrogates that
+   host_new_name does not make become U+FFFD. */
+char *host_name_bytes(JSContext *context, JSValueConst value, size_t *length);
 
 /* ---- strings.c ---- */
 
@@ -58,6 +61,8 @@ char *host_text(JSContext *context, JSValueConst value, size_t *length);
 JSValue host_new_text(JSContext *context, const char *bytes, size_t length);
 /* A string from a name of the kernel's. Bytes that are no UTF-8 survive: host_name gives them back. */
 JSValue host_new_name(JSContext *context, const char *name);
+/* The same of so many bytes. */
+JSValue host_new_name_of(JSContext *context, const char *bytes, size_t length);
 /* A number that can pass 2^53, in decimal. */
 JSValue host_new_decimal(JSContext *context, uint64_t number);
 

@@ -144,7 +144,7 @@ static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t 
 {
   bytes += span.start;
   if (how == AS_TEXT)
-    return host_new_text(context, (const char *)bytes, strnlen((const char *)bytes, span.length));
+    return host_new_name_of(context, (const char *)bytes, strnlen((const char *)bytes, span.length));
   if (how == AS_BYTES) {
     size_t offset, whole;
     JSValue buffer = JS_GetTypedArrayBuffer(context, array, &offset, &whole, NULL);

@@ -104,7 +104,12 @@ JSValue host_new_text(JSContext *context, const char *bytes, size_t length)
 
 JSValue host_new_name(JSContext *context, const char *name)
 {
-  return new_string(context, name, strlen(name), true);
+  return host_new_name_of(context, name, strlen(name));
+}
+
+JSValue host_new_name_of(JSContext *context, const char *bytes, size_t length)
+{
+  return new_string(context, bytes, length, true);
 }
 
 JSValue host_new_decimal(JSContext *context, uint64_t number)

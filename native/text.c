@@ -21,7 +21,7 @@ JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length)
 static JSValue host_utf8Encode(HOST_ARGUMENTS)
 {
   size_t length;
-  char *text = host_text(context, argv[0], &length);
+  char *text = host_name_bytes(context, argv[0], &length);
   if (text == NULL)
     return JS_EXCEPTION;
   JSValue bytes = host_new_bytes(context, text, length);
@@ -101,7 +101,7 @@ static JSValue host_utf8Decode(HOST_ARGUMENTS)
   size_t length;
   if (!host_bytes(context, argv[0], &bytes, &length))
     return JS_EXCEPTION;
-  return host_new_text(context, (const char *)bytes, length);
+  return host_new_name_of(context, (const char *)bytes, length);
 }
 
 static JSValue host_inetPton(HOST_ARGUMENTS)

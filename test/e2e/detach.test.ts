@@ -207,6 +207,24 @@ test("DEL while another netdev has the VF's old name", () =>
     await node.renameHostNetdev(other, "ibp1s0f0v1");
   }));
 
+test("names are bytes: DEL removes an altname that is not UTF-8, and restores one", () =>
+  node.unchanged(async () => {
+    const show = async (name: string) => (await node.shell(`ip -o link show dev $'${name}' | wc -l`)).trim();
+    for (const each of [network(vf), config]) {
+      await node.shell(`ip link property add dev ibp1s0f0v0 altname $'r\\xff\\xfe'`);
+      await node.add("a", each);
+      await node.shell(`ip -n a link property add dev net1 altname $'\\xff\\xfe'
+        ip -n a link set net1 alias $'\\xfd'`);
+      await node.del("a", each);
+      expect(await show("r\\xff\\xfe")).toBe("1");
+      // Neither keeps the next ADD from the VF.
+      await node.add("b", each, { container: "c2" });
+      await node.del("b", each, { container: "c2" });
+      expect(await show("r\\xff\\xfe")).toBe("1");
+      await node.shell(`ip link property del dev ibp1s0f0v0 altname $'r\\xff\\xfe'`);
+    }
+  }));
+
 describe("whatever a pod has changed on its interface", () => {
   /** All that CAP_NET_ADMIN can change, and an XDP program that drops every packet. */
   const change = (pod: string, kind: string) =>

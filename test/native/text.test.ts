@@ -50,6 +50,15 @@ const anyBytes = fc.array(
   ),
 );
 
+test("no byte of a name is lost", () => {
+  const names = samples(anyBytes);
+  const call = "Array.from(host.utf8Encode(host.utf8Decode(Uint8Array.from(one))))";
+  expect(applied(call, names)).toEqual(names);
+  const written =
+    "Array.from(host.utf8Encode(JSON.parse(JSON.stringify(host.utf8Decode(Uint8Array.from(one))))))";
+  expect(applied(written, names)).toEqual(names);
+});
+
 describe("against the stand-in that unit tests use", () => {
   test("utf8Encode", () => {
     const texts = samples(anyText);

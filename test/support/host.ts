@@ -4,7 +4,19 @@
  */
 import type * as host from "host";
 
-export const utf8Encode: typeof host.utf8Encode = (text) => new TextEncoder().encode(text);
+/** Half surrogates for single bytes, as {@link utf8Decode} makes them. */
+const escaped = { first: 0xdc80, last: 0xdcff, base: 0xdc00 };
+
+export const utf8Encode: typeof host.utf8Encode = (text) => {
+  if (!/[\udc80-\udcff]/u.test(text)) return new TextEncoder().encode(text);
+  return Uint8Array.from(
+    [...text].flatMap((character) => {
+      const code = character.codePointAt(0) ?? 0;
+      if (code >= escaped.first && code <= escaped.last) return [code - escaped.base];
+      return [...new TextEncoder().encode(character)];
+    }),
+  );
+};
 
 export const wordBytes: typeof host.wordBytes = (words) => {
   const bytes = words.flatMap((each): number[] => {
@@ -15,8 +27,29 @@ export const wordBytes: typeof host.wordBytes = (words) => {
   return Uint8Array.from(bytes);
 };
 
-export const utf8Decode: typeof host.utf8Decode = (bytes) =>
-  new TextDecoder("utf-8", { ignoreBOM: true }).decode(bytes);
+export const utf8Decode: typeof host.utf8Decode = (bytes) => {
+  const whole = decoded(bytes);
+  if (whole !== undefined) return whole;
+  let text = "";
+  for (let at = 0; at < bytes.length; ) {
+    const length = [1, 2, 3, 4].find((each) => decoded(bytes.subarray(at, at + each)) !== undefined);
+    text +=
+      length === undefined
+        ? String.fromCharCode(escaped.base + (bytes[at] ?? 0))
+        : decoded(bytes.subarray(at, at + length));
+    at += length ?? 1;
+  }
+  return text;
+};
+
+/** The text of bytes; undefined if they are not UTF-8. */
+function decoded(bytes: Uint8Array): string | undefined {
+  try {
+    return new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(bytes);
+  } catch {
+    return undefined;
+  }
+}
 
 export const inetPton: typeof host.inetPton = (family, text) =>
   family === 4 ? ipv4Bytes(text) : ipv6Bytes(text);

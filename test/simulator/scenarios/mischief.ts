@@ -25,6 +25,8 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
   "the pod gives it a name that the host has": (_, pod, netdev) => rename(pod, netdev, "ib0"),
   "the pod gives it an alternative name that the host has": (_, pod, netdev) =>
     addAltnames(pod, netdev, ["ib0"]),
+  "the pod gives it an alternative name that is not UTF-8": (_, pod, netdev) =>
+    addAltnames(pod, netdev, ["\udcff\udcfe"]),
   "the pod gives it its old name as an alternative one": (_, pod, netdev) =>
     addAltnames(pod, netdev, ["ibp1s0f0v0", "rail0"]),
   "the pod makes two pkey children of it": (_, pod, netdev) => {
