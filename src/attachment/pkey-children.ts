@@ -102,14 +102,14 @@ function removePkeyChildren({ node, record, warn }: Attachment, pod: Namespace, 
 }
 
 /**
- * The pkey children of a VF's netdev in a namespace, by looking at all netdevs that are there: those without a device of
+ * The pkey children of a VF's netdev in a namespace, by looking at all IPoIB netdevs that are there: those without a device of
  * their own that have the VF's port GUID. IFLA_LINK does not tell: of a lower netdev in another namespace IPoIB gives the
  * index only, which another netdev can have in this one. It misses a child that was made with an address of its own.
  */
 export function pkeyChildrenIn(node: Node, where: Namespace, netdev: Link): Link[] {
   const guid = portGuidOf(netdev.address);
   if (guid === undefined) return [];
-  const links = node.links.all(where);
+  const links = node.links.ofIpoib(where);
   return links.filter(
     ({ pci, child, address }) => (pci === undefined || child) && portGuidOf(address) === guid,
   );

@@ -1,7 +1,7 @@
 import * as host from "host";
 import type { Outcome } from "../netlink/connection.ts";
 import { EMSGSIZE, ENODEV } from "../netlink/errno.ts";
-import { dumpLinks, getLinkByName, type LinkInfo, parseLink } from "../netlink/link.ts";
+import { dumpLinksOfKind, getLinkByName, type LinkInfo, parseLink } from "../netlink/link.ts";
 import type { Functions } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
 import { functionDirectory } from "./function-directory.ts";
@@ -58,17 +58,22 @@ function belongs(link: Link, pci: string): boolean {
 }
 
 /**
- * The netdevs of a PCI function in another namespace, by looking at all that are there.
+ * The netdevs of a PCI function in another namespace, by looking at all of IPoIB that are there. A container can have
+ * thousands of others: the kernel leaves them out.
  * @throws {Error} where the kernel (before 5.14) cannot tell whose they are: "none" would be a lie.
  */
 export function foreignLinksOf(namespace: LinuxNamespace, pci: string): Link[] {
-  const links = namespace.rtnetlink.dump(dumpLinks()).map(parseLink);
-  const found = links.filter((link) => link.pci === pci);
-  if (found.length === 0 && links.every((link) => link.pci === undefined) && !namespace.tellsParents) {
+  let isTold = false;
+  const found = namespace.rtnetlink.dump(dumpLinksOfKind("ipoib"), (message) => {
+    const link = parseLink(message);
+    isTold ||= link.pci !== undefined;
+    return link.pci === pci ? link : undefined;
+  });
+  if (found.length === 0 && !isTold && !namespace.tellsParents) {
     throw new Error(
       `this kernel cannot tell which netdev in ${namespace.path} belongs to PCI function ${pci}; ` +
         "Linux 5.14 or later is needed",
     );
   }
-  return found;
+  return [...found];
 }

@@ -3,7 +3,7 @@ import { EINVAL } from "../netlink/errno.ts";
 import { parseIpoibPKey } from "../netlink/ipoib.ts";
 import {
   addAltnames,
-  dumpLinks,
+  dumpLinksOfKind,
   getLinkByIndex,
   getLinkByName,
   moveLink,
@@ -68,8 +68,8 @@ export class LinuxLinks implements Links {
     return hostNetdevsOf(namespace, this.functions, pci, false);
   }
 
-  all(where: Namespace): Link[] {
-    return ours(where).rtnetlink.dump(dumpLinks()).map(parseLink);
+  ofIpoib(where: Namespace): readonly Link[] {
+    return ours(where).rtnetlink.dump(dumpLinksOfKind("ipoib"), parseLink);
   }
 
   remove(where: Namespace, index: number): void {
@@ -155,18 +155,19 @@ export class LinuxLinks implements Links {
 
   addresses(where: Namespace, index: number): AddressState[] {
     const states: AddressState[] = [];
-    for (const message of ours(where).rtnetlink.dump(dumpAddresses(index))) {
-      const info = parseAddressInfo(message);
+    for (const info of ours(where).rtnetlink.dump(dumpAddresses(index), parseAddressInfo)) {
       // Kernels before 4.20 list the addresses of all netdevs.
-      if (info === undefined || info.link !== index) continue;
+      if (info.link !== index) continue;
       states.push({ cidr: info.cidr, tentative: info.tentative, dadFailed: info.dadFailed });
     }
     return states;
   }
 
   routes(where: Namespace, index: number, family: 4 | 6): RouteState[] {
-    const messages = ours(where).rtnetlink.dump(dumpRoutes(index, family === 4 ? 2 : 10));
-    return messages.flatMap((message) => parseRouteInfo(message, index));
+    const request = dumpRoutes(index, family === 4 ? 2 : 10);
+    return ours(where)
+      .rtnetlink.dump(request, (message) => parseRouteInfo(message, index))
+      .flat();
   }
 
   watch(where: Namespace, what: "links" | "addresses"): Watch {

@@ -39,14 +39,14 @@ export class LinuxRdmaDevices implements RdmaDevices {
   }
 
   devices(where: Namespace): RdmaDevice[] {
-    return ours(where).rdmaNetlink.dump(dumpRdmaDevices()).map(parseRdmaDevice);
+    return [...ours(where).rdmaNetlink.dump(dumpRdmaDevices(), parseRdmaDevice)];
   }
 
   ipoibUse(where: Namespace, index: number): IpoibUse | undefined {
     // Each netdev of IPoIB has a protection domain, in datagram and connected mode, and also if the driver accelerates
     // it (ipoib_dev_init of drivers/infiniband/ulp/ipoib/ipoib_main.c); an accelerated one has no queue pair in this list.
-    const dump = () => ours(where).rdmaNetlink.dump(dumpProtectionDomains(index));
-    const parts = unlessErrno(["EINVAL"], [], dump).map(parseProtectionDomains);
+    const dump = () => ours(where).rdmaNetlink.dump(dumpProtectionDomains(index), parseProtectionDomains);
+    const parts = unlessErrno(["EINVAL"], [], dump);
     const device = parts[0]?.device;
     if (device === undefined) return undefined;
     const netdevs = parts.flatMap(({ modules }) => modules).filter((module) => module === IPOIB).length;

@@ -36,7 +36,7 @@ export interface Outcome {
 const BATCH = 64;
 /** How often a dump is tried while things change under it. */
 const DUMP_ATTEMPTS = 5;
-/** More than any answer has: 64 MiB in bytes, and a number of datagrams. Who sends more never ends. */
+/** More than any answer that is kept has: 64 MiB in bytes, and a number of datagrams. */
 const MAX_BYTES = 1 << 26;
 const MAX_DATAGRAMS = 1 << 16;
 
@@ -78,17 +78,22 @@ export class Connection {
 
   /**
    * Lists all objects (a request of kind "list", which is sent alone); again where they changed in the middle.
+   * @param keep returns what is kept of an object, undefined for nothing: a list can be longer than memory.
    * @throws {NetlinkError} also with EAGAIN where they changed each of five times.
    * @throws {MalformedReply}
    */
-  dump(request: Request): readonly Message[] {
+  dump<T>(request: Request, keep: (message: Message) => T | undefined): readonly T[] {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
+      const kept: T[] = [];
       const pending = this.send([request]);
-      this.receiveAll(pending);
+      this.receiveAll(pending, (message) => {
+        const one = keep(message);
+        if (one !== undefined) kept.push(one);
+      });
       const only = pending[0];
       if (only === undefined) continue;
       if (only.errno !== 0) throw only.error;
-      if (!only.interrupted) return only.replies;
+      if (!only.interrupted) return kept;
     }
     const reason = `changed while it was read, ${DUMP_ATTEMPTS} times running; try again`;
     throw new NetlinkError(EAGAIN, errnoName(EAGAIN), request.name, request.subject, reason, undefined);
@@ -121,21 +126,27 @@ export class Connection {
     return pending;
   }
 
-  /** Reads until the last one is answered. What went before it is done then. */
-  private receiveAll(pending: readonly Pending[]): void {
+  /**
+   * Reads until the last one is answered. What went before it is done then.
+   * @param keep takes the replies, which are not kept otherwise. Then there is no limit to them: the kernel ends a dump,
+   * and a container decides how long it is.
+   */
+  private receiveAll(pending: readonly Pending[], keep?: (message: Message) => void): void {
     const first = pending[0]?.sequence ?? 0;
     let bytes = 0;
     let datagrams = 0;
     while (pending[pending.length - 1]?.done === false) {
       const datagram = this.transport.receive();
       bytes += datagram.length;
-      if (bytes > MAX_BYTES || ++datagrams > MAX_DATAGRAMS) throw new MalformedReply("it does not end");
+      if (keep === undefined && (bytes > MAX_BYTES || ++datagrams > MAX_DATAGRAMS))
+        throw new MalformedReply("it does not end");
       const messages = parseMessages(datagram);
       for (let i = 0; i < messages.length; i++) {
         const message = messages[i] as Message;
         // Answers to a request that an exception cut short, and events, are not ours.
         const one = pending[message.sequence - first];
-        if (one?.done === false) one.take(message);
+        if (one?.done === false && one.isReply(message))
+          keep === undefined ? one.keep(message) : keep(message);
       }
     }
     for (let i = 0; i < pending.length; i++) {
@@ -171,18 +182,23 @@ class Pending implements Outcome {
     return this.refusal && errorOf(this.refusal, this.request);
   }
 
-  take(message: Message): void {
+  /** Reports whether the message is one of the replies; an error or an end is noted. */
+  isReply(message: Message): boolean {
     const { type, flags } = message;
     if ((flags & NLM_F_DUMP_INTR) !== 0) this.interrupted = true;
-    if (type === NLMSG_NOOP) return;
+    if (type === NLMSG_NOOP) return false;
     if (type === NLMSG_OVERRUN) throw new MalformedReply("data were lost (NLMSG_OVERRUN)");
     if (type === NLMSG_ERROR || type === NLMSG_DONE) {
       this.errno = errnoIn(message);
       if (this.errno !== 0) this.refusal = message;
       this.done = true;
-      return;
+      return false;
     }
-    this.replies.push(message);
     if (this.request.kind === "get" && (flags & NLM_F_MULTI) === 0) this.done = true;
+    return true;
+  }
+
+  keep(message: Message): void {
+    this.replies.push(message);
   }
 }

@@ -44,6 +44,7 @@ const IFLA_PROP_LIST = 52;
 const IFLA_ALT_IFNAME = 53;
 const IFLA_PARENT_DEV_NAME = 56;
 const IFLA_PARENT_DEV_BUS_NAME = 57;
+const IFLA_INFO_KIND = 1;
 const IFLA_INET_CONF = 1;
 
 /** AF_INET, the attribute in IFLA_AF_SPEC that holds what is IPv4's. */
@@ -109,6 +110,12 @@ export function getLinkByName(name: string, vfs = false): Request {
 /** Asks for all netdevs of a namespace. */
 export function dumpLinks(): Request {
   return { ...getLink(0, [WITHOUT_VFS], "of all links"), kind: "list" };
+}
+
+/** Asks for the netdevs of a namespace that a driver made, e.g. "ipoib": the kernel leaves the others out. */
+export function dumpLinksOfKind(kind: string): Request {
+  const filter = nestedAttribute(IFLA_LINKINFO, [stringAttribute(IFLA_INFO_KIND, kind)]);
+  return { ...getLink(0, [WITHOUT_VFS, filter], `of all ${kind} links`), kind: "list" };
 }
 
 const WITHOUT_VFS = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);

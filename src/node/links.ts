@@ -95,11 +95,11 @@ export interface Links {
   byIndex(where: Namespace, index: number): Link | undefined;
   /**
    * The netdevs of a PCI function in a namespace. In the host's they are found through sysfs, without a
-   * walk; elsewhere all links of that namespace are looked at.
+   * walk; elsewhere all IPoIB netdevs of that namespace are looked at.
    */
   ofFunction(where: Namespace, pci: string): Link[];
-  /** All netdevs of a namespace. */
-  all(where: Namespace): Link[];
+  /** All IPoIB netdevs of a namespace. The kernel leaves the others out, of which a container can have thousands. */
+  ofIpoib(where: Namespace): readonly Link[];
   /** Removes a netdev that was made by software, such as a pkey child. */
   remove(where: Namespace, index: number): void;
   /**

@@ -17,11 +17,11 @@ interface Cost {
 }
 
 /** The system calls of one ADD and one DEL. Events of the kernel can wake a waiting call early, so: the least of five. */
-async function cost(): Promise<Record<"ADD" | "DEL", Cost>> {
+async function cost(network = config): Promise<Record<"ADD" | "DEL", Cost>> {
   const least: Partial<Record<string, Cost>> = {};
   for (let round = 0; round < 5; round++) {
     for (const command of ["ADD", "DEL"]) {
-      const call = commandLine(plugin, { command, netns: "a", config }, "/host/tracer /tmp/cost");
+      const call = commandLine(plugin, { command, netns: "a", config: network }, "/host/tracer /tmp/cost");
       const report = await node.shell(`{ ${call}; } >/dev/null\ncat /tmp/cost`);
       const seen = JSON.parse(report) as Cost;
       if (seen.calls < (least[command]?.calls ?? Number.POSITIVE_INFINITY)) least[command] = seen;
@@ -56,4 +56,17 @@ test("ADD without IPAM makes at most 150 system calls in one thread, whatever el
   await node.shell(`for i in $(seq 1000); do echo '{}' >${records}/other$i-net1; done`);
   const crowded = await cost();
   expect(crowded).toEqual(alone);
+});
+
+// Without a GUID of its own the netdev is looked for in the pod: no rebind brings it home.
+test("nor do they grow with the netdevs of the pod, and with the names of these", async () => {
+  const kept = network(vf);
+  await node.reset();
+  const alone = await cost(kept);
+  const altnames = ["a", "b", "c", "d"].map((name) => `altname ${name}@-${"x".repeat(110)}`).join(" ");
+  await node.shell(`ip -n a -batch - <<<"$(for i in $(seq 300); do
+      echo "link add d$i type dummy"; echo "link property add dev d$i ${altnames.replaceAll("@", "$i")}"
+    done)"`);
+  expect(await cost(kept)).toEqual(alone);
+  expect(alone.DEL.calls).toBeLessThanOrEqual(110);
 });

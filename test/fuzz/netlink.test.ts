@@ -86,8 +86,8 @@ const optional = <T>(message: Message | undefined, read: (message: Message) => T
 const questions: readonly ((connection: Connection) => unknown)[] = [
   (connection) => optional(connection.get(getLinkByIndex(2)), parseLink),
   (connection) => optional(connection.get(getLinkByName("ib0")), parseLink),
-  (connection) => connection.dump(dumpLinks()).map(parseLink),
-  (connection) => connection.dump(dumpAddresses(2)).map(parseAddressInfo),
+  (connection) => connection.dump(dumpLinks(), parseLink),
+  (connection) => connection.dump(dumpAddresses(2), parseAddressInfo),
   (connection) =>
     optional(connection.get(getLinkByName("ib0", true)), (message) => vfConfigIn(parseLink(message).vfs, 1)),
   (connection) => connection.exchange([getLinkByName("ib0"), getLinkByName("ib1"), getLinkByName("ib2")]),

@@ -37,7 +37,8 @@ describe("DEL", () => {
     story.mustDel(c1, kept);
     story.mustAdd(c1, kept);
     const calls = callsOf(story.del(c1, kept));
-    for (const call of ["functions.unbind", "links.all", "rdma.devices"]) expect(calls).not.toContain(call);
+    for (const call of ["functions.unbind", "links.ofIpoib", "rdma.devices"])
+      expect(calls).not.toContain(call);
     story.requireAsBefore("after DEL");
   });
 

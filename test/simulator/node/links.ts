@@ -36,8 +36,8 @@ export function linksOf(gate: Gate): Links {
       gate.ask("links.ofFunction", `${pci} in ${netnsOf(where).label}`, () =>
         all(netnsOf(where), netnsOf(where).ofFunction(pci)),
       ),
-    all: (where) =>
-      gate.ask("links.all", netnsOf(where).label, () => all(netnsOf(where), netnsOf(where).netdevs)),
+    ofIpoib: (where) =>
+      gate.ask("links.ofIpoib", netnsOf(where).label, () => all(netnsOf(where), netnsOf(where).netdevs)),
     remove: (where, index) => {
       const netns = netnsOf(where);
       const subject = `${index} of ${netns.label}`;

@@ -10,6 +10,8 @@ import { ack, done, FakeTransport, message } from "./fake-transport.ts";
 
 const up = (index: number) => setLink(index, { up: true });
 const data = Uint8Array.of(1, 2, 3, 4);
+/** Keeps all of a dump. */
+const whole = (message: Message) => message;
 
 /** A connection whose peer answers each message by itself. */
 function to(answer: (message: Message) => readonly Uint8Array[]) {
@@ -85,15 +87,15 @@ describe("a connection", () => {
 
   it("lists what a real kernel listed", () => {
     const transport = new FakeTransport(() => vector("dump-links").received);
-    const names = new Connection(transport).dump(dumpLinks()).map((one) => parseLink(one).name);
+    const names = new Connection(transport).dump(dumpLinks(), (one) => parseLink(one).name);
     expect(names).toEqual(["lo", "ib0", "ib1", "ib2", "ib3", "ib2.8005", "ib2.8006"]);
   });
 
   it("lists nothing where there is nothing, and throws what ends a list with an error", () => {
     const empty = new FakeTransport(() => [done(1)]);
-    expect(new Connection(empty).dump(dumpLinks())).toEqual([]);
+    expect(new Connection(empty).dump(dumpLinks(), whole)).toEqual([]);
     const failing = new FakeTransport(() => [message(16, 2, 1, data), done(1, 2, -19)]);
-    expect(() => new Connection(failing).dump(dumpLinks())).toThrow(
+    expect(() => new Connection(failing).dump(dumpLinks(), whole)).toThrow(
       expect.objectContaining({ code: "ENODEV" }),
     );
   });
@@ -110,10 +112,10 @@ describe("a connection", () => {
       });
     for (const inDone of [false, true]) {
       const four = changing(4, inDone);
-      expect(new Connection(four).dump(dumpLinks())[0]?.payload[0]).toBe(5);
+      expect(new Connection(four).dump(dumpLinks(), whole)[0]?.payload[0]).toBe(5);
       expect(four.sent).toHaveLength(5);
       const always = changing(99, inDone);
-      expect(() => new Connection(always).dump(dumpLinks())).toThrow(
+      expect(() => new Connection(always).dump(dumpLinks(), whole)).toThrow(
         expect.objectContaining({ code: "EAGAIN" }),
       );
       expect(always.sent).toHaveLength(5);
@@ -171,10 +173,15 @@ describe("a connection", () => {
 
   it("ends where the peer does not", () => {
     const { connection, transport } = to(() => []);
-    transport.receive = () => message(16, 2, 1, data);
-    expect(() => connection.dump(dumpLinks())).toThrow("does not end");
     transport.receive = () => message(16, 2, 4711, new Uint8Array(1 << 22));
     expect(() => connection.request([up(1)])).toThrow("does not end");
+  });
+
+  it("reads a dump to its end, however long it is, and keeps what it is told to", () => {
+    const { connection, transport } = to(() => []);
+    let left = 70_000;
+    transport.receive = () => (left-- > 0 ? message(16, 2, 1, new Uint8Array(1024)) : done(1));
+    expect(connection.dump(dumpLinks(), () => (left < 2 ? left : undefined))).toEqual([1, 0]);
   });
 
   it("says so where data were lost, and passes over messages that say nothing", () => {
@@ -207,7 +214,7 @@ describe("a connection", () => {
           const transport = new FakeTransport(() => datagrams);
           const connection = new Connection(transport);
           try {
-            if (list) connection.dump(dumpLinks());
+            if (list) connection.dump(dumpLinks(), whole);
             else connection.request([up(1), getLinkByIndex(2)]);
           } catch (error) {
             const known =

@@ -33,7 +33,7 @@ describe("RDMA devices", () => {
   const none = guid("00:00:00:00:00:00:00:00");
 
   it("of a real kernel, in the namespace that was asked", () => {
-    const listed = (name: string) => answeredBy(name).dump(dumpRdmaDevices()).map(parseRdmaDevice);
+    const listed = (name: string) => answeredBy(name).dump(dumpRdmaDevices(), parseRdmaDevice);
     expect(listed("rdma-devices")).toEqual([
       { index: 0, name: "mlx5_0", nodeGuid: guid("98:03:9b:03:00:ab:01:00") },
       { index: 1, name: "mlx5_1", nodeGuid: none },
@@ -93,17 +93,18 @@ describe("RDMA devices", () => {
 
 describe("protection domains of an RDMA device", () => {
   it("of a real kernel: one of the kernel's, one of the netdev's, one of each pkey child's", () => {
-    const [domains, ...others] = answeredBy("rdma-domains")
-      .dump(dumpProtectionDomains(RDMA1))
-      .map(parseProtectionDomains);
+    const [domains, ...others] = answeredBy("rdma-domains").dump(
+      dumpProtectionDomains(RDMA1),
+      parseProtectionDomains,
+    );
     expect(domains).toEqual({ device: "mlx5_2", modules: ["ib_core", "ib_ipoib", "ib_ipoib", "ib_ipoib"] });
     expect(others).toEqual([]);
   });
 
   it("of a number that no device has are an error", () => {
-    expect(() => answeredBy("rdma-domains-of-none").dump(dumpProtectionDomains(4711))).toThrow(
-      /RDMA_NLDEV_CMD_RES_PD_GET protection domains of RDMA device 4711: .*\(EINVAL\)/,
-    );
+    expect(() =>
+      answeredBy("rdma-domains-of-none").dump(dumpProtectionDomains(4711), parseProtectionDomains),
+    ).toThrow(/RDMA_NLDEV_CMD_RES_PD_GET protection domains of RDMA device 4711: .*\(EINVAL\)/);
   });
 
   const told = (...attributes: Parameters<typeof encodeAttributes>[0]): Message => ({
