@@ -10,8 +10,8 @@
  * ETIMEDOUT. A call that has to wait ends with EINTR when a signal that {@link deferSignals} holds back has
  * arrived, once: whoever undoes things afterwards can wait again. Arguments of a wrong type are TypeErrors.
  *
- * JSON.parse is guarded as well: what is nested more than 512 levels deep is a SyntaxError (the engine's own
- * parser would overflow the stack).
+ * JSON.parse is guarded as well: what is nested more than 512 levels deep, or has more than 8,192 members in all its
+ * objects, is a SyntaxError (the engine's own parser would overflow the stack, or search tables of colliding keys).
  */
 declare module "host" {
   /** What a failed call throws: an Error whose message is `call subject: text (ENAME)`. */
@@ -157,8 +157,8 @@ declare module "host" {
   /**
    * Appends `text` (O_APPEND, one write(2)) to a file, which is made if need be. Where it cannot be written whole, as on
    * a disk that is full, nothing of it is there. Never waits, and opens nothing but regular files: a link as the last
-   * part is ELOOP, anything else that stands there EISDIR or EINVAL, and a file that does not begin with `mark` (64
-   * bytes at the most) EEXIST. Where the file would become longer than `limit` bytes, it is called `path`.1 from then
+   * part is ELOOP, anything else that stands there EISDIR or EINVAL, a file of another user EPERM, and one that does not
+   * begin with `mark` (64 bytes at the most) EEXIST. Where the file would become longer than `limit` bytes, it is called `path`.1 from then
    * on, in the place of what had that name, and a new one is begun.
    */
   function appendFile(path: string, text: string, mark: string, mode: number, limit: number): void;

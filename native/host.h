@@ -135,6 +135,8 @@ bool host_stdout_used(void);
 
 /* What comes before anything else: stdio, SIGPIPE, and the arguments to remember. */
 bool host_prepare_process(int argc, char **argv);
+/* May the process have as much address space (RLIMIT_AS) as a call needs? */
+bool host_has_address_space(void);
 
 /* ---- exit.c ---- */
 
@@ -144,7 +146,7 @@ void host_set_exit_status(int status);
 
 /* ---- json.c ---- */
 
-/* Makes JSON.parse refuse what nests so deeply that the engine would crash. */
+/* Makes JSON.parse refuse what would crash the engine, or keep it busy. */
 bool host_guard_json(JSContext *context);
 
 /* ---- host.c ---- */

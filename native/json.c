@@ -1,24 +1,37 @@
 /*
- * JSON.parse, guarded. The engine's parser calls itself for every level of nesting and does not look at the
- * stack (quickjs 2025-04-26, json_parse_value): some hundred kilobytes of "[" would end the process with
- * SIGSEGV, in the middle of whatever it is doing. Documents from outside reach us on stdin, from plugins and from
- * files, so the guard stands where none can pass it by.
+ * JSON.parse, guarded. Documents from outside reach us on stdin, from plugins and from files, so the guard stands where
+ * none can pass it by. What it refuses (quickjs 2025-04-26):
+ * - Deep nesting: the parser calls itself for every level and does not look at the stack (json_parse_value), so that some
+ *   hundred kilobytes of "[" would end the process with SIGSEGV.
+ * - Many members: keys become atoms, and objects shapes, in tables whose hash functions are public and have no seed
+ *   (hash_string8, shape_hash). Keys that collide make n members cost n * n steps: 1 MiB of them took 43 s. A seed cannot
+ *   help, since the tables are in the image, filled. All members of a document count, since all objects share the tables.
  */
 #include "host.h"
 
-/* No configuration nests this deep; the engine's stack holds several times as much. */
-enum { DEEPEST = 512 };
+enum {
+  /* No configuration nests this deep; the engine's stack holds several times as much. */
+  DEEPEST = 512,
+  /* GC's list of 2,000 attachments, under both its names, has 8,000. That many keys which all collide take 0.1 s. */
+  MOST_MEMBERS = 8192,
+};
 
-/* Do brackets outside strings nest too deep? What is no JSON is left to the parser. */
-static bool is_too_deep(const char *text, size_t length)
+/* What a document has too much of. */
+enum excess { EXCESS_NONE, EXCESS_DEPTH, EXCESS_MEMBERS };
+
+/* Looks at what is outside strings. What is no JSON is left to the parser. */
+static enum excess find_excess(const char *text, size_t length)
 {
-  /* Most have not even so many brackets. */
-  size_t opening = 0;
-  for (size_t i = 0; i < length; i++)
+  /* Most have not even so many brackets and colons, strings included. */
+  size_t opening = 0, colons = 0;
+  for (size_t i = 0; i < length; i++) {
     opening += text[i] == '[' || text[i] == '{';
-  if (opening <= DEEPEST)
-    return false;
+    colons += text[i] == ':';
+  }
+  if (opening <= DEEPEST && colons <= MOST_MEMBERS)
+    return EXCESS_NONE;
   unsigned depth = 0;
+  size_t members = 0;
   bool in_string = false;
   for (size_t i = 0; i < length; i++) {
     char c = text[i];
@@ -27,11 +40,13 @@ static bool is_too_deep(const char *text, size_t length)
     else if (c == '"')
       in_string = !in_string;
     else if (!in_string && (c == '[' || c == '{') && ++depth > DEEPEST)
-      return true;
+      return EXCESS_DEPTH;
+    else if (!in_string && c == ':' && ++members > MOST_MEMBERS)
+      return EXCESS_MEMBERS;
     else if (!in_string && (c == ']' || c == '}') && depth > 0)
       depth--;
   }
-  return false;
+  return EXCESS_NONE;
 }
 
 /* `data` holds the engine's own JSON.parse. */
@@ -44,10 +59,13 @@ static JSValue parse(HOST_ARGUMENTS, int magic, JSValue *data)
     return string;
   const char *text = JS_ToCStringLen(context, &length, string);
   JSValue result;
+  const enum excess excess = text == NULL ? EXCESS_NONE : find_excess(text, length);
   if (text == NULL) {
     result = JS_EXCEPTION;
-  } else if (is_too_deep(text, length)) {
+  } else if (excess == EXCESS_DEPTH) {
     result = JS_ThrowSyntaxError(context, "JSON is nested more than %d levels deep", DEEPEST);
+  } else if (excess == EXCESS_MEMBERS) {
+    result = JS_ThrowSyntaxError(context, "JSON has more than %d members", MOST_MEMBERS);
   } else {
     JSValueConst arguments[] = {string, argc > 1 ? argv[1] : JS_UNDEFINED};
     result = JS_Call(context, data[0], self, COUNT_OF(arguments), arguments);

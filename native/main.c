@@ -15,6 +15,11 @@ int main(int argc, char **argv)
   /* The build's last but one step. */
   if (!image_is_taken())
     return image_take();
+  if (!host_has_address_space()) {
+    engine_report_text("start ib-sriov: the limit of its address space (RLIMIT_AS, ulimit -v) is below 8 MiB; raise it",
+                       "");
+    return 1;
+  }
   JSContext *context;
   JSValue program = image_start(&context);
   if (context == NULL) {

@@ -30,10 +30,10 @@ enum {
    */
   HEADER = 8,
   /*
-   * An ADD needs some 60 KiB; pages of the arena that are never touched cost nothing. It is not so large that the kernel
-   * could make one huge page of it (2 MiB), which it would have to clear.
+   * An ADD needs some 60 KiB; pages of the arena that are never touched cost nothing but address space, of which the kernel
+   * must be able to give all before it starts us (RLIMIT_AS).
    */
-  ARENA = 1024 * 1024,
+  ARENA = 256 * 1024,
 };
 
 static _Alignas(MEMORY_UNIT) unsigned char arena[ARENA];

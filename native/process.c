@@ -7,10 +7,18 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
 extern char **environ;
+
+/*
+ * The executable's own segments have 2.3 MB, the engine may have a stack of 256 KiB (engine.c), and no network configuration
+ * that is usual needs more than some 100 KiB. Where the stack cannot grow the kernel would send SIGSEGV in the middle of an
+ * ADD; what the limit is can be asked before anything is done.
+ */
+enum { LEAST_ADDRESS_SPACE = 8 << 20 };
 
 static int argument_count;
 static char **arguments;
@@ -31,14 +39,22 @@ static bool open_standard_descriptors(void)
   return true;
 }
 
+bool host_has_address_space(void)
+{
+  struct rlimit limit;
+  return getrlimit(RLIMIT_AS, &limit) < 0 || limit.rlim_cur >= LEAST_ADDRESS_SPACE;
+}
+
 bool host_prepare_process(int argc, char **argv)
 {
   argument_count = argc;
   arguments = argv;
   if (!open_standard_descriptors())
     return false;
-  /* Printing to a caller that is gone shall be an error that can be answered (by rolling back). */
+  /* Printing to a caller that is gone, and a file that RLIMIT_FSIZE allows no longer, shall be errors that can be answered
+   * (by rolling back): EPIPE and EFBIG. */
   signal(SIGPIPE, SIG_IGN);
+  signal(SIGXFSZ, SIG_IGN);
   return true;
 }
 

@@ -49,6 +49,7 @@ void host_own_signals(sigset_t *signals)
 {
   sigemptyset(signals);
   sigaddset(signals, SIGPIPE);
+  sigaddset(signals, SIGXFSZ);
   sigaddset(signals, SIGCHLD);
   for (size_t i = 0; i < COUNT_OF(stopping); i++)
     sigaddset(signals, stopping[i]);

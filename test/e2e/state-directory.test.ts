@@ -1,8 +1,8 @@
 // The file system of the state directory is full, read-only, or of another kind; something else stands where a record
 // should be. ADD refuses, and changes nothing; DEL succeeds wherever it can.
 import { describe, expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { commandLine, hostLocal, network } from "./cni.ts";
+import { plugin, testNode, vfs } from "./node.ts";
 
 const node = testNode();
 const [vf] = vfs;
@@ -87,6 +87,18 @@ describe("the file system", () => {
       await node.shell(`mount -o remount,rw ${root}`);
       await node.del("a", config);
     }));
+
+  test.each([0, 1])("allows files of %i KiB only (RLIMIT_FSIZE): ADD is refused, not killed", (limit) =>
+    node.unchanged(async () => {
+      const wrap = `bash -c 'ulimit -f ${limit}; exec "$0"'`;
+      const call = commandLine(plugin, { command: "ADD", netns: "a", config }, wrap);
+      // The guest's stdout is a file, too.
+      const { status, stdout } = await node.guest.execute(`set -o pipefail; ${call} | cat`);
+      expect(status).toBe(1);
+      expect(JSON.parse(stdout)).toMatchObject({ code: 100, msg: expect.stringMatching(/EFBIG|EIO/) });
+      await node.del("a", config);
+    }),
+  );
 
   test("has no files without names (9p): a record is made all the same", () =>
     mounted("--bind /host/out", async () => {

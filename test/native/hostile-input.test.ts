@@ -64,6 +64,8 @@ describe.each(executables)("$variant executable", ({ path }) => {
 
   const text = JSON.stringify(config);
   const changed = (changes: object) => JSON.stringify({ ...config, ...changes });
+  const members = (count: number) =>
+    Object.fromEntries(Array.from({ length: count }, (_, i) => [`k${i}`, 0]));
   const deep = (levels: number) => `{"name":"n","x":${"[".repeat(levels)}${"]".repeat(levels)}}`;
 
   const cases: [what: string, code: number, message: RegExp, changes: Environment, stdin: string | Buffer][] =
@@ -83,6 +85,13 @@ describe.each(executables)("$variant executable", ({ path }) => {
       ["a name with a slash", 7, /network name/, {}, changed({ name: "../n" })],
       ["a document of 2 MB", 5, /stdin/, {}, changed({ x: "x".repeat(2 << 20) })],
       ["lists in lists, 100,000 deep", 6, /network config/, {}, deep(100_000)],
+      [
+        "very many members",
+        6,
+        /network config: JSON has more than 8192 members/,
+        {},
+        changed({ x: members(9000) }),
+      ],
       ["a version that there is not", 1, /incompatible CNI versions/, {}, changed({ cniVersion: "9.9.9" })],
       ["a version that is a number", 7, /cniVersion/, {}, changed({ cniVersion: 1 })],
       ["no deviceID", 7, /deviceID/, {}, changed({ deviceID: undefined })],
