@@ -98,9 +98,11 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
     ssize_t length = recvfrom(fd, buffer, sizeof buffer, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&sender,
                               &sender_length);
     if (length >= 0) {
-      /* Other processes can send to us as well; nobody asked them. */
-      if (sender.nl_pid != 0)
+      /* Other processes can send to us as well; nobody asked them. However much they send, the deadline holds. */
+      if (sender.nl_pid != 0 && host_now() < deadline)
         continue;
+      if (sender.nl_pid != 0)
+        return host_throw_fd(context, ETIMEDOUT, "recvfrom", fd);
       if ((size_t)length > sizeof buffer)
         return host_throw_fd(context, EMSGSIZE, "recvfrom", fd);
       return host_new_bytes(context, buffer, (size_t)length);

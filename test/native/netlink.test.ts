@@ -1,5 +1,5 @@
 import { execFileSync, spawnSync } from "node:child_process";
-import { writeFileSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { evaluate, failure, freshPath, shellScript, withFailing } from "./harness.ts";
 
@@ -123,6 +123,33 @@ test("what another process sends is passed over", () => {
     probe.netlinkSendTo(stranger, probe.netlinkPort(fd), request(RTM_NEWLINK, 0, new Uint8Array(16)));
     host.netlinkReceive(fd, host.monotonic() + 50);`;
   expect(failure(body)).toMatchObject({ code: "ETIMEDOUT" });
+});
+
+test("what another process sends does not keep a call beyond its deadline", () => {
+  const trace = freshPath("trace");
+  const sent = 60;
+  // All of it is there before; with each receive taking 20 ms the deadline comes when few of them are read.
+  const under = [
+    "strace",
+    "-qq",
+    "-o",
+    trace,
+    "-e",
+    "trace=recvfrom",
+    "-e",
+    "inject=recvfrom:delay_exit=20000",
+  ];
+  const body = `${messages}
+    const stranger = host.netlinkSocket(0);
+    const port = probe.netlinkPort(fd);
+    for (let i = 0; i < ${sent}; i++)
+      probe.netlinkSendTo(stranger, port, request(RTM_NEWLINK, 0, new Uint8Array(16)));
+    host.netlinkReceive(fd, host.monotonic() + 100);`;
+  const env = { ASAN_OPTIONS: "detect_leaks=0" };
+  expect(failure(body, null, { under, env })).toMatchObject({ code: "ETIMEDOUT" });
+  const received = readFileSync(trace, "utf8").split("\n").length - 1;
+  expect(received).toBeGreaterThan(0);
+  expect(received).toBeLessThan(sent / 2);
 });
 
 test("protocols, groups and sockets that are none", () => {
