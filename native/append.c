@@ -5,6 +5,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -30,10 +31,16 @@ static bool is_marked(const struct log *log, int fd)
          memcmp(begin, log->mark, log->mark_length) == 0;
 }
 
-/* 0 for a file, else the errno that says what it is instead. */
-static int type_error(mode_t mode)
+/*
+ * 0 for a file of our own user, else the errno that says what it is instead. Another user could put anything into a file of
+ * theirs, or have the log of all containers for themselves. The kernel tells a process its user when it starts.
+ */
+static int file_error(const struct stat *status)
 {
-  return S_ISREG(mode) ? 0 : S_ISLNK(mode) ? ELOOP : S_ISDIR(mode) ? EISDIR : EINVAL;
+  const mode_t mode = status->st_mode;
+  if (!S_ISREG(mode))
+    return S_ISLNK(mode) ? ELOOP : S_ISDIR(mode) ? EISDIR : EINVAL;
+  return status->st_uid == (uid_t)getauxval(AT_EUID) ? 0 : EPERM;
 }
 
 /*
@@ -47,16 +54,16 @@ static int open_log(const struct log *log, int *fd, off_t *size)
   const bool is_there = lstat(log->path, &status) == 0;
   if (!is_there && errno != ENOENT)
     return errno;
-  if (is_there && type_error(status.st_mode) != 0)
-    return type_error(status.st_mode);
+  if (is_there && file_error(&status) != 0)
+    return file_error(&status);
   const int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
   *fd = openat(AT_FDCWD, log->path, flags, log->mode);
   if (*fd < 0 || fstat(*fd, &status) < 0)
     return errno;
   *size = status.st_size;
-  if (*size > 0 && !is_marked(log, *fd))
-    return EEXIST;
-  return type_error(status.st_mode);
+  if (file_error(&status) != 0)
+    return file_error(&status);
+  return *size > 0 && !is_marked(log, *fd) ? EEXIST : 0;
 }
 
 /*

@@ -178,6 +178,7 @@ describe("logFile", () => {
     ["in the place of a FIFO that nobody reads", `${tmpfs}; mkfifo ${file}`],
     ["in the place of a link", `${tmpfs}; echo precious >/mnt/log/precious; ln -s precious ${file}`],
     ["in the place of a file that is somebody else's", `${tmpfs}; echo precious >${file}`],
+    ["in a file of another user", `${tmpfs}; echo '{"time":"1"}' >${file}; chown 65534 ${file}`],
     ["in the place of a device", tmpfs, "/dev/null"],
   ];
   test.each(others)(
