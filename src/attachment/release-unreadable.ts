@@ -7,13 +7,15 @@ import { lockNoteIn } from "./lock-note.ts";
 import { Locks } from "./locks.ts";
 import { settleOwed } from "./owed-leases.ts";
 import { type AttachmentName, isNamed } from "./record.ts";
+import { restoreOwnGuids } from "./restore-own-guids.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
+import { VFIO_DRIVER } from "./steps/passthrough.ts";
 import { homecomingNetdev } from "./vf-netdev.ts";
 
 /**
  * Takes a VF back from a container whose record cannot be read, for an operator who knows that the container has ended:
- * brings its devices home by a rebind, removes the record, and notes that the VF is free. Its GUIDs and link state stay as
- * they are, and its lease is not released, since only the record knows them.
+ * brings its devices home by a rebind, restores the GUIDs that the VF's lock file has, removes the record, and notes that the
+ * VF is free. The link state stays as it is, and the lease is not released, since only the record knows them.
  * @param stored what stands in the place of the record.
  * @param force must be true: what cannot be read belongs to a running attachment.
  * @throws {CniError} code 101 without `force`, 11 if the VF is busy, or 100 if its devices do not come home.
@@ -34,9 +36,7 @@ export function releaseUnreadable(
       `container ${containerId} may be running, since its record ${why}; --force takes its VF all the same`,
     );
   }
-  limits.warn(
-    `the record ${why}; the GUIDs and the link state of the VF stay as they are, and its lease is kept`,
-  );
+  limits.warn(`the record ${why}; the link state of the VF stays as it is, and the lease is not released`);
   const pcis = attempt("look for the VF in the lock files", () => vfsOf(state, name));
   if (pcis.length === 0) limits.warn(`no lock file names ${containerId} ${ifname}: no VF is taken back`);
   for (const pci of pcis) {
@@ -45,6 +45,7 @@ export function releaseUnreadable(
     try {
       if (!isNamed(locks.owner, name)) continue;
       attempt(`bring the devices of VF ${pci} home`, () => bringHome(node, limits, locks, pci));
+      attempt(`restore the GUIDs of VF ${pci}`, () => restoreGuids(node, limits, locks, pci, name));
       attempt("remove the record", () => state.remove(path));
       attempt(`note that VF ${pci} is free`, () => locks.disown());
       settleOwed(node, state, locks, pci, limits);
@@ -53,6 +54,17 @@ export function releaseUnreadable(
     }
   }
   attempt("remove the record", () => state.remove(path));
+}
+
+/** The lock file has the VF's own GUIDs if the attachment gave it others. */
+function restoreGuids(node: Node, limits: Limits, locks: Locks, pci: string, name: AttachmentName): void {
+  const { functions } = node;
+  if (functions.incarnation(pci) === undefined || !isVirtual(node, pci)) return;
+  const driver = functions.driver(pci);
+  const drivers = [VFIO_DRIVER, functions.driver(functions.virtualFunction(pci).pf)];
+  if (driver === undefined || !drivers.includes(driver)) return;
+  const call = { ...limits, name, netns: undefined, stdin: "{}", args: "", path: "" };
+  restoreOwnGuids(node, call, locks, pci, driver);
 }
 
 /** Returns the VFs that an attachment has, as their lock files say: one, or none. It walks over all of them. */
@@ -84,12 +96,13 @@ function bringHome(node: Node, { deadline, warn }: Limits, locks: Locks, pci: st
     return;
   }
   const hadNetdev = functions.hasNetdev(pci);
-  locks.whileNodeIsLocked(deadline, () =>
+  const registrations = Math.max(1, functions.rdmaDevicesAnywhere(pci).length);
+  const rebind = () =>
     attempt(`bind VF ${pci} to ${driver} again`, () => {
       if (bound !== undefined) functions.unbind(pci, bound);
       functions.bind(pci, driver);
-    }),
-  );
+    });
+  locks.whileNodeIsLocked(deadline, rebind, registrations);
   if (!hadNetdev || homecomingNetdev(node, pci, deadline) !== undefined) return;
   throw new CniError(
     codes.node,

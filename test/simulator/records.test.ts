@@ -4,6 +4,7 @@ import { codes } from "../../src/cni/errors.ts";
 import { LONGEST_FILE } from "../../src/node/files.ts";
 import { guid } from "../support/records.ts";
 import type { Pod, Wish } from "./harness/calls.ts";
+import { originalsOf } from "./harness/originals.ts";
 import { pathOf } from "./harness/records.ts";
 import { stateDirectory } from "./harness/state.ts";
 import { Story } from "./harness/story.ts";
@@ -89,13 +90,15 @@ describe.each(kinds)("a record that is %s", (kind) => {
 
   test("is released with --force only, and the VF is another's then", () => {
     const story = unreadable(kind);
+    const own = originalsOf(story.originals, story.machine.bus.vf(vf, "look"));
     const before = story.lines();
     expect(story.release(c1, false)).toMatchObject({ end: "failed", error: { code: codes.deviceInUse } });
     story.requireUnchanged(before, "after release");
     expect(story.release(c1, true).end).toBe("done");
     expect(story.records(vf)).toEqual([]);
     expect(story.machine.files.texts.has(record)).toBe(false);
-    // Its name and MTU are those of a new one; GUID, link state and lease are left.
+    expect(story.machine.bus.vf(vf, "look").probed).toMatchObject({ nodeGuid: own.node, portGuid: own.port });
+    // Its name and MTU are those of a new one; link state and lease are left.
     story.forgive("attributes");
     story.expectProblems(expect.stringMatching(/^at the end of the test the node is not as before/));
     const wish = { ...theirs(everything), mtu: 2044 };
