@@ -167,7 +167,8 @@ describe("a record that cannot be read", () => {
   /** What a rebind takes from the VF's netdev. */
   const restore = async (name: string) => {
     await node.renameHostNetdev(vf, name);
-    await node.shell(`ip link set ${name} mtu 1800 up
+    await node.shell(`ip link set dev ${name} mtu 1800 txqueuelen 300 group 3 alias rail-0 gso_max_segs 100 type ipoib umcast 1
+      ip link set ${name} up
       ip -d link show dev ${name} | grep -q 'altname rail0' || ip link property add dev ${name} altname rail0
       ip link set ib0 vf 0 state disable`);
   };
