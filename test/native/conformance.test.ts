@@ -146,7 +146,11 @@ describe("DEL of what is not attached", () => {
     spy(`echo "a hint" >&2; echo '{"code":110,"msg":"cannot release","details":"at all"}'; exit 1`);
     const { status, stdout, stderr } = call({ CNI_COMMAND: "DEL" }, JSON.stringify(spied));
     expect(status).toBe(1);
-    expect(JSON.parse(stdout)).toMatchObject({ code: 110, msg: "cannot release", details: "at all" });
+    expect(JSON.parse(stdout)).toMatchObject({
+      code: 110,
+      msg: 'IPAM plugin "spy": cannot release',
+      details: "at all",
+    });
     expect(stderr).toContain("a hint");
   });
 
