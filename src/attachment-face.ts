@@ -7,7 +7,7 @@ import { check } from "./attachment/check.ts";
 import { collect } from "./attachment/collect.ts";
 import { detach } from "./attachment/detach.ts";
 import { type IpamCall, ipamCallFor, ipamCallOfNetwork } from "./attachment/ipam-call.ts";
-import type { Limits } from "./attachment/limits.ts";
+import { type Limits, rollbackTimeOf } from "./attachment/limits.ts";
 import { ready } from "./attachment/ready.ts";
 import { type Configuration, parseConfiguration, prevResult } from "./cni/configuration.ts";
 import { errorDocument, messageOf } from "./cni/error-document.ts";
@@ -110,8 +110,10 @@ function add(face: FaceCall): void {
   requireExpressible(version, hasAddresses);
   network.warnings.forEach(face.warn);
   deferSignals();
+  const rollbackTime = rollbackTimeOf(network.timeout);
   const call = {
-    ...callOf(face, network.timeout),
+    ...callOf(face, network.timeout - rollbackTime),
+    rollbackTime,
     netns: invocation.netns ?? "",
     ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
     deviceID: network.deviceID,

@@ -11,8 +11,16 @@ import { warnOfSuspiciousKeys } from "./network-keys.ts";
 import type { LinkState } from "./node/links.ts";
 import { parsePciAddress } from "./node/pci-address.ts";
 
-/** kubelet gives all networks of a pod 120 s; what cannot be had in less must be given up before that. */
+/**
+ * Time limit of a call, ms. kubelet allows RunPodSandbox, which is ADD of all networks of a pod, twice its request
+ * timeout: 4 minutes by default (remote_runtime.go of k8s.io/cri-client).
+ */
 const DEFAULT_TIMEOUT = 100_000;
+/**
+ * The most that DEL may take, ms. containerd allows the DELs of a pod whose start has failed 60 s, and then kills the
+ * plugin (deferCleanupTimeout of its CRI plugin).
+ */
+const LONGEST_DELETE = 50_000;
 
 /** The least MTU of IPv4 (RFC 791), and the most that IPoIB has (connected mode: IPOIB_CM_MTU, ipoib.h). */
 const LEAST_MTU = 68;
@@ -132,12 +140,13 @@ export function parseNetwork(
 export function parseNetworkForDelete(configuration: Configuration): DetachConfig {
   const warnings: string[] = [];
   const tolerate = tolerant(warnings);
-  return {
+  const network = {
     name: configuration.name,
     deviceID: tolerate(() => requiredDevice(configuration)),
     rdmaOnly: tolerate(() => configuration.fields.boolean("rdmaOnly")) || undefined,
     ...collectConfig(configuration, tolerate, warnings),
   };
+  return { ...network, timeout: Math.min(network.timeout, LONGEST_DELETE) };
 }
 
 /** Reads the network for GC, which cleans up whatever ADD would say of it. */
@@ -232,7 +241,7 @@ function configuredLinkState({ fields }: Configuration): LinkState | undefined {
 }
 
 /**
- * How long a call may take, ms (`timeoutSeconds`).
+ * How long a call may take, ms (`timeoutSeconds`): all of it, a rollback of ADD included.
  * @throws {CniError} 7 where it is none.
  */
 export function configuredTimeout(configuration: Configuration): number {

@@ -33,6 +33,8 @@ export interface Attachment extends Limits {
 /** An attachment that is being made. */
 export interface Attaching extends Attachment {
   readonly reply: Reply;
+  /** How long a rollback may take, ms. */
+  readonly rollbackTime: number;
   /** The GUIDs that the VF ran with when the plan was made; bound to vfio-pci, those that its PF had on file. */
   readonly effective: GuidPair;
   /**

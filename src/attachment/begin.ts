@@ -76,6 +76,7 @@ export function begin(
     ...attachmentOf(node, record, pod, locks, call),
     pf: () => pf.link,
     reply: call.reply,
+    rollbackTime: call.rollbackTime,
     effective,
     netdev,
     netdevIn: node.namespaces.host,

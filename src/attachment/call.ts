@@ -30,6 +30,8 @@ export interface Reply {
 /** What ADD is asked for. */
 export interface AttachCall extends Call {
   readonly netns: string;
+  /** How long a rollback may take, ms, from when it begins; {@link Call.deadline} leaves this much of the call's time. */
+  readonly rollbackTime: number;
   /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
   readonly ownNetnsAllowed: boolean;
   /** PCI address of the VF. */

@@ -88,6 +88,7 @@ export function warnOfSkippedIpam(
 /**
  * Starts the IPAM plugin.
  * @param inherit descriptors of locks that it keeps; it is not killed when we are.
+ * @param deadline for an executable that is just being written.
  * @throws {CniError} where there is no such plugin in either CNI_PATH, or it cannot be started.
  */
 export function startIpam(
@@ -95,6 +96,7 @@ export function startIpam(
   command: IpamCommand,
   call: IpamCall,
   inherit: readonly number[],
+  deadline: number,
 ): Child {
   const own = node.processes.environment();
   const { path, cniPath } = locatePlugin(call, variableIn(own, "CNI_PATH"), (file) =>
@@ -102,7 +104,7 @@ export function startIpam(
   );
   const environment = ipamEnvironment(own, command, { ...call, path: cniPath });
   return attempt(`start IPAM plugin ${path}`, () =>
-    node.processes.start({ path, environment, stdin: call.stdin, inherit }),
+    node.processes.start({ path, environment, stdin: call.stdin, inherit, deadline }),
   );
 }
 
@@ -136,7 +138,7 @@ export function runIpam(
   inherit: readonly number[],
   { deadline, warn, observe }: Limits,
 ): string {
-  const child = startIpam(node, command, call, inherit);
+  const child = startIpam(node, command, call, inherit, deadline);
   try {
     const outcome = attempt(`wait for the ${command} of IPAM plugin ${call.plugin}`, () =>
       observe("wait", `IPAM plugin ${call.plugin}`, undefined, () => child.wait(deadline)),

@@ -8,7 +8,7 @@ import type { Locks } from "./locks.ts";
 import type { AttachmentName, AttachmentRecord } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
-/** How long the release of others' leases may keep a call from its end, ms. */
+/** Time limit for releasing the leases of other attachments, ms, as long as the call has that much time left. */
 const patience = 5000;
 
 /**
@@ -29,11 +29,11 @@ export function settleOwed(
   state: StateDirectory,
   locks: Locks,
   pci: string,
-  { warn, observe }: Limits,
+  { deadline, warn, observe }: Limits,
 ): void {
   if (!locks.owes) return;
   try {
-    const limits = { deadline: node.clock.now() + patience, warn, observe };
+    const limits = { deadline: Math.min(node.clock.now() + patience, deadline), warn, observe };
     const failures = attemptAll(
       state.owedOf(pci).map((path) => () => {
         const record = owedRecord(state, path);

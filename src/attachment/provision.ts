@@ -7,7 +7,7 @@ import { begin, takeOver } from "./begin.ts";
 import type { AttachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
 import { functionAt } from "./function.ts";
-import type { Limits } from "./limits.ts";
+import { type Limits, rollbackTimeOf } from "./limits.ts";
 import { Locks } from "./locks.ts";
 import { settleOwed } from "./owed-leases.ts";
 import { release } from "./release.ts";
@@ -40,7 +40,7 @@ export function provision(node: Node, limits: Limits, pci: string): Provisioned 
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
     const rdmaOnly = attempt(`look for a netdev of VF ${pci}`, () => hasNoNetdev(node, state, locks, pci));
-    return provisionLocked(node, callFor(limits, pci, rdmaOnly), state, locks, found);
+    return provisionLocked(node, callFor(node, limits, pci, rdmaOnly), state, locks, found);
   } finally {
     locks.release();
   }
@@ -77,7 +77,13 @@ function hasNoNetdev(node: Node, state: StateDirectory, { owner }: Locks, pci: s
 }
 
 /** An ADD of nobody's, which wants nothing but the GUID. */
-function callFor({ deadline, warn, observe }: Limits, pci: string, rdmaOnly: boolean): AttachCall {
+function callFor(
+  node: Node,
+  { deadline, warn, observe }: Limits,
+  pci: string,
+  rdmaOnly: boolean,
+): AttachCall {
+  const rollbackTime = rollbackTimeOf(deadline - node.clock.now());
   return {
     name: { containerId: CONTAINER, ifname: pci },
     netns: "",
@@ -85,7 +91,8 @@ function callFor({ deadline, warn, observe }: Limits, pci: string, rdmaOnly: boo
     stdin: "{}",
     args: "",
     path: "",
-    deadline,
+    deadline: deadline - rollbackTime,
+    rollbackTime,
     warn,
     observe,
     deviceID: pci,

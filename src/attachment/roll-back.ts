@@ -1,11 +1,8 @@
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
-import type { Attachment } from "./attachment.ts";
+import type { Attaching } from "./attachment.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { undoAll } from "./undo.ts";
-
-/** How long putting back what a failed ADD has done may take, ms: what is left of kubelet's 120 s, with a margin. */
-const undoTime = 15_000;
 
 /**
  * Undoes an ADD that failed.
@@ -14,7 +11,7 @@ const undoTime = 15_000;
  * in that case, and the next DEL, or ADD of that VF, goes on from there.
  */
 export function rollBack(
-  attachment: Attachment,
+  attachment: Attaching,
   state: StateDirectory,
   path: string,
   reason: unknown,
@@ -24,7 +21,7 @@ export function rollBack(
   const failures = undoAll(
     {
       ...attachment,
-      deadline: node.clock.now() + undoTime,
+      deadline: node.clock.now() + attachment.rollbackTime,
       // A plugin that was never started (there is none of its name, say) has nothing to release.
       ipam: attachment.lease === undefined ? undefined : attachment.ipam,
     },

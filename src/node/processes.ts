@@ -7,6 +7,8 @@ export interface Command {
   readonly stdin: string;
   /** Descriptors (of locks) that the child keeps. */
   readonly inherit: readonly number[];
+  /** Point on the node's clock until which an executable that is just being written is tried again. */
+  readonly deadline: number;
 }
 
 /** How a child ended. */
@@ -35,6 +37,6 @@ export interface Child {
 export interface Processes {
   /** Our own environment, `NAME=value` each. */
   environment(): readonly string[];
-  /** Starts a child. An executable that is just being written (ETXTBSY) is tried again for some seconds. */
+  /** Starts a child. An executable that is just being written (ETXTBSY) is tried again for 5 s, or until the deadline. */
   start(command: Command): Child;
 }

@@ -15,14 +15,57 @@ async function secondsOf(action: () => Promise<unknown>): Promise<number> {
   return node.guest.busy - before;
 }
 
-test("an IPAM plugin that never ends: ADD gives up, in time for kubelet", async () => {
+/** How much longer than its limit a call may take, s: the shell around it, and what the kernel does, are not limited. */
+const uncounted = 3;
+
+test("an IPAM plugin that never ends: ADD gives up within 100 s, its rollback included", async () => {
   await node.plugin("endless", "[ $CNI_COMMAND != ADD ] || exec sleep 1000");
   const seconds = await secondsOf(async () => {
-    const answer = await node.addRefused(config, {}, 200);
+    const answer = await node.refused({ command: "ADD", netns: "a", config }, 200);
     expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("endless") });
+    expect(answer.msg).not.toContain("could not be put back");
   });
-  expect(seconds).toBeLessThan(120);
+  expect(seconds).toBeGreaterThan(80);
+  expect(seconds).toBeLessThan(100 + uncounted);
 });
+
+test("an IPAM plugin that ends neither its ADD nor its DEL: ADD gives up within timeoutSeconds, and DEL goes on", () =>
+  node.unchanged(async () => {
+    await node.plugin("endless", "exec sleep 1000");
+    const limited = { ...config, timeoutSeconds: 12 };
+    const seconds = await secondsOf(async () => {
+      const answer = await node.refused({ command: "ADD", netns: "a", config: limited }, 200);
+      expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("could not be put back") });
+    });
+    expect(seconds).toBeGreaterThan(6);
+    expect(seconds).toBeLessThan(12 + uncounted);
+    expect((await node.guest.execute("pidof sleep")).status).toBe(1);
+    await node.plugin("endless", "exit 0");
+    await node.del("a", limited);
+  }));
+
+test.each([
+  ["100 s, as by default", {}],
+  ["600 s", { timeoutSeconds: 600 }],
+])("DEL gives up before containerd's 60 s, also if ADD may take %s", (_, more) =>
+  node.unchanged(async () => {
+    const long = { ...config, ...more };
+    await node.plugin(
+      "endless",
+      `[ $CNI_COMMAND != DEL ] || exec sleep 1000
+      echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}'`,
+    );
+    await node.add("a", long);
+    const seconds = await secondsOf(async () => {
+      const answer = await node.refused({ command: "DEL", netns: "a", config: long }, 200);
+      expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("endless") });
+    });
+    expect(seconds).toBeGreaterThan(45);
+    expect(seconds).toBeLessThan(50 + uncounted);
+    await node.plugin("endless", "exit 0");
+    await node.del("a", long);
+  }),
+);
 
 test("an IPAM plugin whose CHECK never ends: CHECK gives up when timeoutSeconds are over", () =>
   node.unchanged(async () => {
@@ -116,6 +159,20 @@ test("a netdev that comes later than ADD waits for it: DEL restores", () =>
     await node.del("a", network(vf, { guid }));
   }));
 
+test("the driver's removal takes all the time that ADD has: it waits for no netdev then, and puts all back", async () => {
+  const parameters = "/sys/module/vhca/parameters";
+  // Of 4 s ADD has 2 and its rollback the other 2, in which the driver is fast again.
+  await node.shell(`echo 2500 >${parameters}/remove_delay_ms; echo 400 >${parameters}/late_ms
+    { until grep -q msleep /proc/[0-9]*/wchan; do sleep 0.05; done; echo 0 >${parameters}/remove_delay_ms
+    } </dev/null >/dev/null 2>&1 &`);
+  const answer = await node.addRefused({ ...network(vf, { guid }), timeoutSeconds: 4 });
+  expect(answer).toMatchObject({
+    code: 11,
+    msg: expect.stringMatching(`^time was up before VF ${vf} had a netdev`),
+  });
+  await node.shell(`echo 0 >${parameters}/late_ms`);
+});
+
 /** Starts an ADD of container c2 whose IPAM plugin takes some time, and returns when that has begun. */
 async function startSlowAdd(seconds: number): Promise<void> {
   await node.shell("rm -f /tmp/started");
@@ -131,12 +188,18 @@ async function endSlowAdd(): Promise<void> {
   await node.del("b", config, { container: "c2" });
 }
 
-test("a VF that another call holds: ADD waits, then says who", () =>
+test("a VF that another call holds: ADD and DEL wait, then say who", () =>
   node.unchanged(async () => {
     await startSlowAdd(1000);
     await node.shell("kill -STOP $(pidof ib-sriov)");
-    const answer = await node.refused({ command: "ADD", netns: "a", config: network(vf, { guid }) }, 200);
-    expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("c2") });
+    for (const command of ["ADD", "DEL"]) {
+      const call = { command, container: command === "ADD" ? "c1" : "c2", netns: "a" };
+      const seconds = await secondsOf(async () => {
+        const answer = await node.refused({ ...call, config: network(vf, { guid }) }, 200);
+        expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("ADD of container c2") });
+      });
+      expect(seconds).toBeLessThan((command === "ADD" ? 100 : 50) + uncounted);
+    }
     await node.shell("kill -CONT $(pidof ib-sriov)");
     await endSlowAdd();
   }));

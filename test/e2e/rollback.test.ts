@@ -83,16 +83,6 @@ describe("the hardware fails", () => {
       await fault({ remove_delay_ms: 0 });
     }));
 
-  test("the driver's removal takes all the time that the call has: ADD waits for no netdev then, and puts all back", async () => {
-    await fault({ remove_delay_ms: 1500, late_ms: 400 });
-    const answer = await node.addRefused({ ...config, timeoutSeconds: 1 });
-    expect(answer).toMatchObject({
-      code: 11,
-      msg: expect.stringMatching(`^time was up before VF ${vf} had a netdev`),
-    });
-    await fault({ remove_delay_ms: 0, late_ms: 0 });
-  });
-
   test("the GUIDs cannot be put back: the next DEL does it", () =>
     node.unchanged(async () => {
       await node.plugin("fake", "exit 1");

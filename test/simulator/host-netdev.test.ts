@@ -39,7 +39,7 @@ test("all of it, also where the time of ADD is over when putting back begins, an
   const holder = { pid: 77, pids: [77], command: "ib-sriov" };
   const somebody = new OpenFile(files, `${stateDirectory}/.node`, holder);
   time.after(50_000, () => somebody.tryLock());
-  time.after(105_000, () => somebody.close(holder));
+  time.after(95_000, () => somebody.close(holder));
   const { end, error } = story.add(c1, everything);
   expect(end).toBe("failed");
   expect(error).toBeInstanceOf(CniError);

@@ -231,10 +231,21 @@ describe("parseNetworkForDelete", () => {
       name: "mynet",
       deviceID: "0000:af:00.2",
       ipamType: "host-local",
-      timeout: 100_000,
+      timeout: 50_000,
       warnings: [],
     });
   });
+
+  test.each([
+    [10, 10_000],
+    [50, 50_000],
+    [600, 50_000],
+  ])(
+    "with timeoutSeconds %i takes %i ms at most, so that it ends before containerd's 60 s",
+    (given, timeout) => {
+      expect(parseNetworkForDelete(configuration({ timeoutSeconds: given })).timeout).toBe(timeout);
+    },
+  );
 
   test.each(refused)("%s does not prevent cleaning up", (_, changes) => {
     const network = parseNetworkForDelete(configuration({ ipam: { type: "host-local" }, ...changes }));

@@ -8,10 +8,7 @@ import { attempt } from "../failure.ts";
 import { type IpamCall, runIpam, startIpam } from "../ipam-call.ts";
 import type { Lease } from "../lease.ts";
 
-/**
- * How much of the time that is left stays reserved for the plugin's DEL, ms, while its ADD is waited for to
- * end in vain.
- */
+/** How much of a rollback's time is kept for the plugin's DEL, ms, or half of it, if its ADD does not end before. */
 const releaseTime = 5000;
 
 /** The addresses, leased from the IPAM plugin, which runs while the VF is prepared. */
@@ -27,7 +24,7 @@ export const lease: Step = {
 
   undo(attachment) {
     const { node, lease, ipam, locks, deadline, warn } = attachment;
-    lease?.end(deadline - releaseTime);
+    lease?.end(deadline - Math.min(releaseTime, (deadline - node.clock.now()) / 2));
     if (ipam === undefined) return;
     try {
       runIpam(node, "DEL", ipam, locks.inheritable, attachment);
@@ -46,7 +43,7 @@ export const lease: Step = {
 
 function begin(attachment: Attachment, ipam: IpamCall, version: CniVersion): Lease {
   const { node, locks, deadline, warn, observe } = attachment;
-  const child = startIpam(node, "ADD", ipam, locks.inheritable);
+  const child = startIpam(node, "ADD", ipam, locks.inheritable, deadline);
   let outcome: Outcome | undefined;
   let isOver = false;
   const wait = (until: number) => {

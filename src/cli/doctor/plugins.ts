@@ -70,9 +70,10 @@ function pluginIn(
 }
 
 function answerOf({ processes, clock }: Node, path: string): string {
-  const child = processes.start({ path, ...VERSION_QUESTION });
+  const deadline = clock.now() + ANSWER_TIME;
+  const child = processes.start({ path, ...VERSION_QUESTION, deadline });
   try {
-    return child.wait(clock.now() + ANSWER_TIME).stdout;
+    return child.wait(deadline).stdout;
   } finally {
     child.kill();
   }

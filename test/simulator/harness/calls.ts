@@ -1,5 +1,6 @@
 import type { AttachCall, Call, CollectCall, DetachCall } from "../../../src/attachment/call.ts";
 import { ipamCallFor, ipamCallOfNetwork } from "../../../src/attachment/ipam-call.ts";
+import { rollbackTimeOf } from "../../../src/attachment/limits.ts";
 import type { AttachmentName, Wanted } from "../../../src/attachment/record.ts";
 import { emptyDns, type Result } from "../../../src/cni/result.ts";
 import { encodeResult } from "../../../src/cni/result-encode.ts";
@@ -11,8 +12,13 @@ import { unobserved } from "../../support/unobserved.ts";
 /** Where the programs are that CNI_PATH names. */
 export const pluginPath = "/opt/cni/bin";
 
-/** How long a call may wait, ms. */
+/** How long a call may take, ms. */
 const PATIENCE = 100_000;
+
+/** How long a pod's calls may take, ms. */
+export function timeoutOf({ patience = PATIENCE }: Wish): number {
+  return patience;
+}
 
 /** Who wants a VF. */
 export interface Pod {
@@ -38,14 +44,18 @@ export interface Wish extends Omit<Wanted, "guid" | "linkState"> {
   readonly prevResult?: Result;
   /** More of the network configuration, for whatever else there may be in it. */
   readonly more?: Readonly<Record<string, unknown>>;
-  /** How long the call may wait, ms. */
+  /** How long the call may take, ms. */
   readonly patience?: number;
 }
 
 /** The call of ADD for a pod. */
 export function attachCall(node: Node, pod: Pod, wish: Wish, warn: Call["warn"]): AttachCall {
+  const timeout = timeoutOf(wish);
+  const rollbackTime = rollbackTimeOf(timeout);
   return {
     ...callOf(node, pod, wish, warn),
+    deadline: node.clock.now() + timeout - rollbackTime,
+    rollbackTime,
     netns: pod.netns,
     ownNetnsAllowed: wish.ownNetnsAllowed === true,
     deviceID: wish.vf,
@@ -100,7 +110,7 @@ function callOf(node: Node, { containerId, ifname, netns }: Pod, wish: Wish, war
     }),
     args: "IgnoreUnknown=1",
     path: pluginPath,
-    deadline: node.clock.now() + (wish.patience ?? PATIENCE),
+    deadline: node.clock.now() + timeoutOf(wish),
     warn,
     observe: unobserved,
   };

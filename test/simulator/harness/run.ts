@@ -14,7 +14,15 @@ import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
 import { type Crossing, type Fault, Gate } from "../node/gate.ts";
 import { nodeOf } from "../node/node.ts";
-import { attachCall, collectCall, detachCall, environmentOf, type Pod, type Wish } from "./calls.ts";
+import {
+  attachCall,
+  collectCall,
+  detachCall,
+  environmentOf,
+  type Pod,
+  timeoutOf,
+  type Wish,
+} from "./calls.ts";
 
 type Warn = (message: string) => void;
 
@@ -25,6 +33,9 @@ export type Verb = (node: Node, warn: Warn, answer: (result: Result) => void) =>
 const nobody = { containerId: "", ifname: "", netns: "" };
 /** How long a command may wait, ms. */
 const PATIENCE = 60_000;
+
+/** How much longer than its limit a call may take, ms: no limit ends what the kernel does, each call of which takes 1 ms. */
+const UNCOUNTED = 2_000;
 
 /** How a call of the plugin went. */
 export interface Run {
@@ -42,7 +53,7 @@ export interface Run {
 /** ADD, in a process of its own. */
 export function add(machine: Machine, pod: Pod, wish: Wish, fault?: Fault): Run {
   const verb: Verb = (node, warn, answer) => attach(node, attachCall(node, pod, wish, warn), answer);
-  return run(machine, pod, "ADD", verb, fault);
+  return run(machine, pod, "ADD", verb, fault, timeoutOf(wish));
 }
 
 /** DEL, in a process of its own. `netns`: CNI_NETNS, null for none, if it is not the pod's. */
@@ -57,6 +68,7 @@ export function del(machine: Machine, pod: Pod, wish: Wish, fault?: Fault, netns
       detach(node, { ...call, netns: given });
     },
     fault,
+    timeoutOf(wish),
   );
 }
 
@@ -108,8 +120,19 @@ export function releaseOf(machine: Machine, pod: Pod, force: boolean, fault?: Fa
   return run(machine, nobody, "release", verb, fault);
 }
 
-/** Any verb. */
-export function run(machine: Machine, pod: Pod, command: string, verb: Verb, fault?: Fault): Run {
+/**
+ * Any verb.
+ * @param timeout how long it may take, ms.
+ */
+export function run(
+  machine: Machine,
+  pod: Pod,
+  command: string,
+  verb: Verb,
+  fault?: Fault,
+  timeout = Number.POSITIVE_INFINITY,
+): Run {
+  const begin = machine.time.now;
   const process = machine.startProcess();
   const gate = new Gate(machine, process, fault);
   const warnings: string[] = [];
@@ -136,6 +159,9 @@ export function run(machine: Machine, pod: Pod, command: string, verb: Verb, fau
   const orphans = machine.children.slice(before).filter((child) => child.outcome === undefined);
   const offences = orphans.map(() => `${command} ended and left a child behind`);
   offences.push(...machine.bus.endless.splice(0).map((call) => `${command} never returns: ${call}`));
+  const time = machine.time.now - begin;
+  if (time > timeout + UNCOUNTED)
+    offences.push(`${command} took ${time} ms, although its limit is ${timeout}`);
   if (settled.end === "failed") offences.push(...errorOffences(command, settled.error));
   return { ...settled, result, crossings, warnings, offences };
 }

@@ -10,7 +10,13 @@ vi.mock("host", async (pure) => ({
   ...(await import("./fake-host.ts")),
 }));
 
-const command = { path: "/opt/cni/bin/host-local", environment: [], stdin: "{}", inherit: [9] };
+const command = {
+  path: "/opt/cni/bin/host-local",
+  environment: [],
+  stdin: "{}",
+  inherit: [9],
+  deadline: Number.POSITIVE_INFINITY,
+};
 const ended = { status: 0, signal: 0, stdout: "{}", stderr: "" };
 let namespaces: LinuxNamespaces;
 let waits: Waits;
@@ -60,6 +66,14 @@ describe("a child", () => {
     expect(() => processes.start(command)).toThrow(expect.objectContaining({ code: "ETXTBSY" }));
     expect(machine.now).toBe(6200);
     expect(openDescriptors()).toEqual([]);
+  });
+
+  it("is tried again until the deadline, if that comes before", () => {
+    children.starts = new Array(1000).fill("ETXTBSY");
+    expect(() => processes.start({ ...command, deadline: 1_350 })).toThrow(
+      expect.objectContaining({ code: "ETXTBSY" }),
+    );
+    expect(machine.now).toBe(1_400);
   });
 
   it("that is not there is not tried again", () => {

@@ -217,7 +217,8 @@ describe("our own plugin", () => {
     const start = () => {
       throw new Error("posix_spawn: Exec format error (ENOEXEC)");
     };
-    expect(told(ownPlugin(aPatient({ [path]: "" }, { program }, { processes: { start } })))).toEqual([
+    const parts = { processes: { start }, clock: { now: () => 0 } };
+    expect(told(ownPlugin(aPatient({ [path]: "" }, { program }, parts)))).toEqual([
       ["bad: posix_spawn: Exec format error (ENOEXEC)", command],
     ]);
   });
