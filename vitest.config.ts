@@ -27,7 +27,8 @@ function native(name: string, directory: string, exclude: string[]) {
       include: ["test/native/**/*.test.ts"],
       exclude,
       env: { HOST_TEST: at(`${directory}/host-test`), IB_SRIOV: at(`${directory}/ib-sriov`) },
-      testTimeout: 30_000,
+      // Longer than test/support/patience.ts, so that a test says what it has waited for.
+      testTimeout: 300_000,
     },
   };
 }
@@ -36,7 +37,7 @@ export default defineConfig({
   test: {
     projects: [
       // Nothing in them waits: the limit only ends what hangs, and must not fail what a busy machine slows down.
-      { ...onNode, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 120_000 } },
+      { ...onNode, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 180_000 } },
       // A test is a scenario, failed or killed at each of its calls: thousands of cases.
       {
         ...onNode,
@@ -52,8 +53,9 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           maxWorkers: 2,
-          testTimeout: 600_000,
-          hookTimeout: 600_000,
+          // Longer than what test/e2e/guest.ts waits for an answer.
+          testTimeout: 1_800_000,
+          hookTimeout: 1_800_000,
         },
       },
     ],

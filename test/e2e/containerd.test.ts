@@ -1,6 +1,7 @@
 // Debian's containerd as the caller: by ctr, and by the CRI service that kubelet speaks to. It comes with a libcni that
 // knows ADD, DEL and CHECK only; GC is called here as newer ones do.
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
 import { busybox, Containerd, containerdFiles } from "./containerd.ts";
 import { cri, message } from "./cri.ts";
@@ -200,7 +201,7 @@ test("a pod of the CRI service, which makes its namespace first, keeps its inter
     await runtime.configure(red.config);
     // Verbose, that is with the network, which is read some time after it has been written.
     const ready = new RegExp(`NetworkReady\\x10\\x01[^]*${red.config.deviceID}`);
-    await expect.poll(() => cri(node, "Status", Buffer.of(0x08, 1)), { timeout: 10_000 }).toMatch(ready);
+    await expect.poll(() => cri(node, "Status", Buffer.of(0x08, 1)), { timeout: patience }).toMatch(ready);
     await runtime.calls();
     const pod = message(message("red", "0f9e", "default"));
     const [id = ""] = /[0-9a-f]{64}/.exec(await cri(node, "RunPodSandbox", message(pod))) ?? [];

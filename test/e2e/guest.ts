@@ -36,11 +36,16 @@ export function inRepository(path: string): string {
 }
 
 /** How long the guest may take to boot, ms; packages that must be fetched first included. */
-export const bootTime = 300_000;
-/** How long the whole of a test file may take, s: some take 3 minutes, and a machine can be ten times as busy. */
-const lifetime = 3600;
-/** How much longer we wait for an answer than the guest waits for the script, ms. */
-const grace = 60_000;
+export const bootTime = 900_000;
+/** How long the whole of a test file may take, s: some take 3 minutes, and a machine can be twenty times as busy. */
+const lifetime = 7200;
+/** How long a script may take, s by the guest's clock. The limit ends what hangs: most take less than one second. */
+const scriptTime = 600;
+/**
+ * How much longer we wait for an answer than the guest waits for the script, ms. The clock of a guest that counts
+ * instructions can be slow.
+ */
+const grace = 600_000;
 
 /** A running guest, in which one script after the other is executed by root. */
 export class Guest {
@@ -83,7 +88,7 @@ export class Guest {
    * @param seconds it is killed then: status 137.
    * @throws {Error} where the guest has died.
    */
-  async execute(script: string, seconds = 60): Promise<Outcome> {
+  async execute(script: string, seconds = scriptTime): Promise<Outcome> {
     const mine = this.turn.then(async () => {
       this.run.stdin.write(`${seconds} ${Buffer.from(script).toString("base64")}\n`);
       const answer = await this.line("answer", seconds * 1000 + grace);

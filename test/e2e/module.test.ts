@@ -1,5 +1,6 @@
 // The virtual HCA itself: what the plugin's tests, and the simulator, take for granted of it.
 import { expect, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { inRepository } from "./guest.ts";
 import { testNode, vfs } from "./node.ts";
 
@@ -55,7 +56,7 @@ test("a VF's pkey table is what was set, over a rebind, and its netdev is in the
   expect(await table()).toBe("0xffff 0x0000 0x0000 0x0000\n");
   await node.shell(`echo "${vf} 0x8005 0x7fff" >/sys/module/vhca/parameters/pkeys`);
   expect(await table()).toBe("0x8005 0x7fff 0x0000 0x0000\n");
-  await expect.poll(pkey, { timeout: 20_000 }).toBe("0x8005");
+  await expect.poll(pkey, { timeout: patience }).toBe("0x8005");
   await rebind();
   expect(await table()).toBe("0x8005 0x7fff 0x0000 0x0000\n");
   expect(await pkey()).toBe("0x8005");

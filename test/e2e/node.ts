@@ -55,7 +55,7 @@ export class TestNode {
 
   /** Brings the node into the state that guest/setup.sh describes. */
   async reset(): Promise<void> {
-    await this.shell("bash /host/setup.sh", 120);
+    await this.shell("bash /host/setup.sh");
     this.#before = undefined;
   }
 
@@ -95,7 +95,7 @@ export class TestNode {
 
   /** Expects the node to be as it was. The kernel takes a moment to bring home what a deleted namespace held. */
   async expectSnapshot(before: string[]): Promise<void> {
-    await expect.poll(() => this.snapshot(), { timeout: 3_000, interval: 1 }).toEqual(before);
+    await expect.poll(() => this.snapshot(), { timeout: 30_000, interval: 1 }).toEqual(before);
   }
 
   /** Makes an attachment as old as it must be for GC to detach it although its namespace exists. */
@@ -195,7 +195,6 @@ export class TestNode {
   async makeRdmaExclusive(): Promise<void> {
     await this.shell(
       "ip -all netns delete; until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done",
-      60,
     );
     await this.reset();
   }
@@ -209,9 +208,14 @@ export class TestNode {
     await this.renameHostNetdev(pci, name);
   }
 
-  /** Waits until a command in the guest succeeds. */
-  async until(command: string, seconds = 10): Promise<void> {
-    const { status } = await this.guest.execute(`until ${command}; do sleep ${seconds / 500}; done`, seconds);
+  /** Waits until a command in the guest succeeds. It is run more and more seldom: each time costs what a process costs. */
+  async until(command: string, seconds = 120): Promise<void> {
+    const script = `pause=20
+      until ${command}; do
+        printf -v digits %03d $pause; sleep 0.$digits
+        pause=$((pause < 600 ? pause + pause / 8 : pause))
+      done`;
+    const { status } = await this.guest.execute(script, seconds);
     if (status !== 0) throw new Error(`${seconds} s in the guest have not been enough for: ${command}`);
   }
 }

@@ -12,6 +12,7 @@ import {
 import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { bootTime, inRepository } from "./guest.ts";
 
 const run = inRepository("vhca/run");
@@ -53,7 +54,7 @@ function processesOf(word: string): string[] {
 
 /** Nothing of a run is left: no process, no file. */
 async function expectNothingLeft(): Promise<void> {
-  await expect.poll(() => processesOf(directory), { timeout: 15_000 }).toEqual([]);
+  await expect.poll(() => processesOf(directory), { timeout: patience }).toEqual([]);
   expect(readdirSync(directory).filter((name) => name.startsWith("vhca."))).toEqual([]);
 }
 
@@ -78,7 +79,7 @@ describe("the end", () => {
       read -r line; echo "$line"
       sleep 500; echo awake`,
     );
-    const outcome = spawnSync(run, ["-p", "4", "-i", "-r", directory, "-c", "-w", "-t", "120", job], {
+    const outcome = spawnSync(run, ["-p", "4", "-i", "-r", directory, "-c", "-w", "-t", "900", job], {
       encoding: "utf8",
       input: "from stdin\n",
     });
@@ -125,7 +126,7 @@ describe("interrupted", () => {
     started.stdout.setEncoding("utf8").on("data", (text: string) => {
       said += text;
     });
-    await expect.poll(() => said, { timeout: 60_000 }).toContain("up");
+    await expect.poll(() => said, { timeout: patience }).toContain("up");
     expect(processesOf(directory).join("\n")).toContain("qemu");
     return started.pid ?? 0;
   }
@@ -147,7 +148,7 @@ describe("interrupted", () => {
 
   test("by SIGKILL: no process stays", async () => {
     process.kill(await start(run), "SIGKILL");
-    await expect.poll(() => processesOf(directory), { timeout: 15_000 }).toEqual([]);
+    await expect.poll(() => processesOf(directory), { timeout: patience }).toEqual([]);
     for (const name of readdirSync(directory)) {
       if (name.startsWith("vhca.")) rmSync(join(directory, name), { recursive: true });
     }
@@ -163,7 +164,7 @@ describe("interrupted", () => {
     for (let turn = 0; turn < 2; turn++) {
       rmSync(join(directory, "fetching"), { force: true });
       const running = spawn(run, [script("job", "true")], { env, stdio: "ignore" });
-      await expect.poll(() => existsSync(join(directory, "fetching")), { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => existsSync(join(directory, "fetching")), { timeout: patience }).toBe(true);
       expect(processesOf(bin)).not.toEqual([]);
       running.kill("SIGTERM");
       await expectNothingLeft();

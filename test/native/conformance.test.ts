@@ -5,6 +5,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { executable } from "./harness.ts";
 
 const state = "/var/lib/cni/ib-sriov";
@@ -33,7 +34,7 @@ function call(changes: Environment, stdin = text, args: readonly string[] = []) 
     env: environment,
     input: stdin,
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: patience,
   });
   expect(existsSync(state)).toBe(stateWasThere);
   return { status, stdout, stderr };

@@ -4,6 +4,7 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { freshPath } from "./harness.ts";
 import { foreign, type Machine, machines, native } from "./machines.ts";
 
@@ -31,7 +32,7 @@ function outcome(machine: Machine, { env, args = [], stdin = "" }: Call) {
   const { status, signal, stdout, stderr } = spawnSync(program, rest, {
     env,
     input: stdin,
-    timeout: 20_000,
+    timeout: patience,
     maxBuffer: 1 << 24,
   });
   return { status, signal, stdout: stdout.toString("latin1"), stderr: stderr.toString("latin1") };

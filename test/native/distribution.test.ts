@@ -3,6 +3,7 @@ import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { freshPath } from "./harness.ts";
 import { machines, native } from "./machines.ts";
 
@@ -179,12 +180,12 @@ describe("make image", () => {
         output += text;
       });
     const ended = new Promise((done) => child.once("close", (...how) => done(how)));
-    await expect.poll(() => output, { timeout: 20_000 }).toContain("it runs");
+    await expect.poll(() => output, { timeout: patience }).toContain("it runs");
     const installed = readFileSync(`${root}/host/opt/cni/bin/ib-sriov`);
     expect(installed.equals(readFileSync(`${here}/build/ib-sriov`))).toBe(true);
     const first = readFileSync(`/proc/${child.pid}/task/${child.pid}/children`, "utf8").trim();
     process.kill(Number(first), "SIGTERM");
     expect(await ended).toEqual([0, null]);
     expect(output).toContain("SIGTERM received, ending");
-  }, 120_000);
+  });
 });

@@ -4,6 +4,7 @@ import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { expect } from "vitest";
+import { patience } from "../support/patience.ts";
 
 /** Where the variant that is being tested keeps its executables (vitest.config.ts). */
 export const hostTest = process.env.HOST_TEST ?? "";
@@ -91,7 +92,7 @@ function answer(
     env: { ...process.env, ...surroundings.env },
     encoding: "utf8",
     maxBuffer: 1 << 28,
-    timeout: 25_000,
+    timeout: patience,
   });
   // Here the sanitizers would be heard.
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: "" });

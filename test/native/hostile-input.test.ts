@@ -4,6 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { executables } from "./executables.ts";
 
 const state = "/var/lib/cni/ib-sriov";
@@ -32,7 +33,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
         stdio: [input, "pipe", "pipe"],
         env: { ...environment, ...changes },
         encoding: "utf8",
-        timeout: 20_000,
+        timeout: patience,
       });
     } finally {
       closeSync(input);

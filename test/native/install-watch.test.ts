@@ -10,6 +10,7 @@ import {
   writeFileSync,
 } from "node:fs";
 import { describe, expect, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { freshPath, shellScript } from "./harness.ts";
 import { freshDirectory, other, own, replace, stay } from "./installer.ts";
 
@@ -31,7 +32,7 @@ describe("while it stays", () => {
     const installer = stay(directory);
     await installer.said("it runs");
     replace(directory, `#!/bin/sh\necho $$ >${pid}.new && mv ${pid}.new ${pid}\nexec sleep 1000\n`);
-    await expect.poll(() => existsSync(pid), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(pid), { timeout: patience }).toBe(true);
     installer.child.kill("SIGTERM");
     expect(await installer.ended).toEqual([0, null]);
     expect(existsSync(`/proc/${readFileSync(pid, "utf8").trim()}`)).toBe(false);
@@ -54,8 +55,8 @@ describe("while it stays", () => {
       const mode = statSync(`${directory}/ib-sriov`, { throwIfNoEntry: false })?.mode ?? 0;
       return (mode & 0o7777) === 0o755 && readFileSync(`${directory}/ib-sriov`).equals(own);
     };
-    await expect.poll(restored, { timeout: 20_000 }).toBe(true);
-    await expect.poll(() => readdirSync(directory), { timeout: 20_000 }).toEqual(["ib-sriov"]);
+    await expect.poll(restored, { timeout: patience }).toBe(true);
+    await expect.poll(() => readdirSync(directory), { timeout: patience }).toEqual(["ib-sriov"]);
   });
 
   test("it restores as often as need be", async () => {
@@ -65,7 +66,7 @@ describe("while it stays", () => {
     for (const times of [1, 2, 3]) {
       unlinkSync(`${directory}/ib-sriov`);
       await installer.said("restoring it", times);
-      await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: 20_000 }).toBe(true);
+      await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: patience }).toBe(true);
     }
   });
 
@@ -79,7 +80,7 @@ describe("while it stays", () => {
     writeFileSync(`${directory}/neighbour`, "");
     unlinkSync(`${directory}/ib-sriov`);
     await installer.said("restoring it");
-    await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: patience }).toBe(true);
     expect(installer.output().match(/another plugin/g)).toHaveLength(1);
     expect(readFileSync(`${directory}/ib-sriov`).equals(own)).toBe(true);
   });
@@ -131,7 +132,7 @@ describe("while it stays", () => {
     installer.child.stdout?.destroy();
     installer.child.stderr?.destroy();
     unlinkSync(`${directory}/ib-sriov`);
-    await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: 20_000 }).toBe(true);
+    await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: patience }).toBe(true);
     expect(installer.child.exitCode).toBe(null);
   });
 });

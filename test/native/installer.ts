@@ -2,6 +2,7 @@
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach } from "vitest";
+import { patience } from "../support/patience.ts";
 import { executable, freshPath } from "./harness.ts";
 
 /** The executable. */
@@ -29,7 +30,7 @@ const argv0 = "/usr/bin/thin_entrypoint";
 
 /** Runs an installer that ends. */
 export function run(args: readonly string[], path = executable) {
-  const options = { argv0, encoding: "utf8", env: {}, timeout: 25_000 } as const;
+  const options = { argv0, encoding: "utf8", env: {}, timeout: patience } as const;
   const { status, stdout, stderr } = spawnSync(path, args, options);
   return { status, stdout, stderr };
 }

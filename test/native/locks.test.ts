@@ -49,7 +49,8 @@ describe("lock", () => {
     const { code, call, after } = evaluate(body, path) as { code: string; call: string; after: number };
     expect([code, call]).toEqual(["ETIMEDOUT", "flock"]);
     expect(after).toBeGreaterThanOrEqual(200);
-    expect(after).toBeLessThan(2000);
+    // Not at some other time: a busy machine may be late.
+    expect(after).toBeLessThan(20_000);
     const past = "host.lock(host.openLock(input, 0o600), host.monotonic() - 1);";
     expect(failure(past, path)).toMatchObject({ code: "ETIMEDOUT" });
     // It can be tried again, and alarms of the past do not disturb.

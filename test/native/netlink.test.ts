@@ -75,7 +75,7 @@ test("nothing comes: the deadline", () => {
   const [code, took] = evaluate(body) as [string, number];
   expect(code).toBe("ETIMEDOUT");
   expect(took).toBeGreaterThanOrEqual(100);
-  expect(took).toBeLessThan(5000);
+  expect(took).toBeLessThan(20_000);
   expect(failure(`${messages} host.netlinkReceive(fd, 0);`)).toMatchObject({ code: "ETIMEDOUT" });
 });
 

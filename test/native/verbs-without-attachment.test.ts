@@ -4,6 +4,7 @@ import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { patience } from "../support/patience.ts";
 import { executable } from "./harness.ts";
 
 const state = "/var/lib/cni/ib-sriov";
@@ -27,7 +28,7 @@ function call(command: "STATUS" | "GC", more: object = {}) {
     env: { CNI_COMMAND: command, CNI_PATH: directory },
     input: JSON.stringify({ ...network, ...more }),
     encoding: "utf8",
-    timeout: 20_000,
+    timeout: patience,
   });
   expect(existsSync(state)).toBe(stateWasThere);
   return { status, stdout, stderr };
