@@ -32,7 +32,7 @@ export class Containerd {
   async renew(): Promise<void> {
     const note = `echo "$CNI_COMMAND $CNI_CONTAINERID $CNI_IFNAME \${CNI_NETNS:-nowhere}" >>/tmp/calls`;
     await this.node.plugin("ib-sriov", `${note}\nexec ${plugin}`);
-    await this.node.shell("bash /host/containerd.sh new; : >/tmp/calls", 120);
+    await this.node.shell("bash /host/containerd.sh new; : >/tmp/calls");
   }
 
   /** Ends the daemon with SIGTERM and starts it anew. */
@@ -68,7 +68,7 @@ export class Containerd {
 
   /** Waits until the `ctr run` of {@link runInForeground} has ended, and returns what it said in the end. */
   async end(id: string): Promise<string> {
-    await this.node.until(`grep -q over /tmp/ctr.${id}`, 30);
+    await this.node.until(`grep -q over /tmp/ctr.${id}`);
     return this.node.shell(`grep -v -e '^up$' -e '^over$' /tmp/ctr.${id} || true`);
   }
 

@@ -39,7 +39,10 @@ interface Case {
 
 /** Runs a part of guest/end.sh, and returns its cases, and whether the plugin makes no more system calls. */
 async function run(kind: string, from: number, to: number): Promise<{ ended: Case[]; isOver: boolean }> {
-  const { status, stdout, stderr } = await node.guest.execute(`bash /host/end.sh ${kind} ${from} ${to}`, 300);
+  const { status, stdout, stderr } = await node.guest.execute(
+    `bash /host/end.sh ${kind} ${from} ${to}`,
+    1200,
+  );
   const lines = stdout.trimEnd().split("\n");
   const named = (number: string) => `${names.get(Number(number)) ?? "none"} (${number})`;
   if (status !== 0) {

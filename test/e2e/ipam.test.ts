@@ -239,7 +239,7 @@ describe("pods", () => {
         const { address: lladdr } = await node.podInterface("b");
         const known = `ip -n a neighbour show ${hostOf(address)} dev net1 | grep -q ${lladdr}`;
         // The first time pod a has to ask. Later it sends nothing before, so that it was told what it knows.
-        if (turn > 0) await node.until(known, 5);
+        if (turn > 0) await node.until(known, 15);
         await ping("a", hostOf(address));
         await node.until(known);
         await node.del("b", moving(guid), { container: "c2" });

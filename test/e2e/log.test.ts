@@ -121,7 +121,7 @@ describe("the journal", () => {
       // More than its queue holds.
       await node.shell(`for i in $(seq $(($(cat /proc/sys/net/unix/max_dgram_qlen) + 2))); do
           CNI_COMMAND=CHECK ${plugin} </dev/null >/dev/null || true; done`);
-      const outcome = await node.call({ command: "ADD", netns: "a", config: network(vf) }, 20);
+      const outcome = await node.call({ command: "ADD", netns: "a", config: network(vf) });
       expect(outcome).toMatchObject({
         status: 0,
         stderr: expect.stringContaining("no log entry of this call: sendto"),
@@ -189,7 +189,7 @@ describe("logFile", () => {
         const contents = () => node.shell("find /mnt/log -type f -size +0 -exec md5sum {} +");
         const before = await contents();
         const own = { ...config, logFile: path };
-        const outcome = await node.call({ command: "ADD", netns: "a", config: own }, 20);
+        const outcome = await node.call({ command: "ADD", netns: "a", config: own });
         expect(outcome).toMatchObject({
           status: 0,
           stderr: expect.stringMatching(new RegExp(`no log entry of this call: (open|write) ${path}`)),
@@ -291,8 +291,10 @@ describe("metrics", () => {
       await node.add("a", config);
       await node.shell(`rm ${counters}; for i in $(seq 600); do echo '{"GC":[1000,1]}'; done >${counters}`);
       const before = await node.shell(`cat ${counters}`);
-      await node.shell(`mkfifo /tmp/held; /host/hold-lock ${counters} 60 >/tmp/held & read -r _ </tmp/held`);
-      await node.call({ command: "DEL", netns: "a", config }, 20);
+      await node.shell(
+        `mkfifo /tmp/held; /host/hold-lock ${counters} 6000 >/tmp/held & read -r _ </tmp/held`,
+      );
+      await node.del("a", config);
       const value = await metrics();
       expect(value("ib_sriov_call_duration_seconds", 'verb="GC"', "_count")).toBe(600);
       expect(await node.shell(`cat ${counters}; kill $(pidof hold-lock)`)).toBe(before);

@@ -24,7 +24,7 @@ async function churn(roundsOf: (rounds: number) => number): Promise<void> {
     ([pod, rounds, keys, guid = ""], i) =>
       `bash /host/churn.sh ${vfs[i]} ${pod} ${roundsOf(rounds)} ${quote(keys)} ${guid} >/tmp/churn.${i} 2>&1 &`,
   );
-  expect(await node.shell(`${started.join("\n")}\nwait; cat /tmp/churn.*`, 500)).toBe("");
+  expect(await node.shell(`${started.join("\n")}\nwait; cat /tmp/churn.*`, 1500)).toBe("");
 }
 
 /** Numbers of what could pile up, by name. */

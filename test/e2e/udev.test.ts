@@ -47,7 +47,7 @@ test(`${vfs.length * rounds} attachments come and go, some at the same time: non
       const guid = `02:00:00:00:00:0${i}:00`;
       return `bash /host/churn.sh ${vf} ${"ab".charAt(i % 2)} ${rounds} '' ${guid} >/tmp/churn.${i} 2>&1 &`;
     });
-    expect(await node.shell(`${churns.join("\n")}\nwait; cat /tmp/churn.*`, 500)).toBe("");
+    expect(await node.shell(`${churns.join("\n")}\nwait; cat /tmp/churn.*`, 1500)).toBe("");
     // Both ADD and DEL make a new netdev; the kernel numbers it, and somebody gave it another name.
     expect((await renames()) - before).toBeGreaterThanOrEqual(2 * vfs.length * rounds);
   }));

@@ -159,10 +159,10 @@ describe("waitForPkeySeconds", () => {
     node.unchanged(async () => {
       // Like a subnet manager that hears of the GUID when the VF has it, and takes some time then.
       await node.shell(`(until grep -q 77$ /sys/bus/pci/devices/${enabled}/infiniband/*/node_guid; do sleep 0.02; done 2>/dev/null
-        sleep 0.5; ${setPkeys(enabled, "0x8005", "0xffff")}; cat /proc/uptime >/tmp/partitioned) >/dev/null 2>&1 &`);
+        sleep 0.5; touch /tmp/partitioned; ${setPkeys(enabled, "0x8005", "0xffff")}) >/dev/null 2>&1 &`);
       const prevResult = await node.add("a", config);
-      // It was there before ADD returned.
-      await node.shell("test -s /tmp/partitioned; rm /tmp/partitioned");
+      // ADD has waited for it.
+      await node.shell("rm /tmp/partitioned");
       await node.until("ip -n a -d link show net1 | grep -q 'pkey  *0x8005'");
       const check = { command: "CHECK", netns: "a", config: { ...config, prevResult } };
       expect(await node.call(check)).toMatchObject({ status: 0 });

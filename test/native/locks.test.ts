@@ -29,7 +29,7 @@ describe("lock", () => {
     const first = start(holder, path);
     await first.said("held");
     const second = start(
-      "host.print(2, 'waits'); host.lock(host.openLock(input, 0o600), host.monotonic() + 20000); return 'got it';",
+      "host.print(2, 'waits'); host.lock(host.openLock(input, 0o600), host.monotonic() + 120000); return 'got it';",
       path,
     );
     await second.said("waits");
@@ -75,7 +75,7 @@ describe("lock", () => {
       const body = `
         const fd = host.openLock(input.path, 0o600);
         host.print(2, "waits");
-        host.lock(fd, host.monotonic() + 20000);
+        host.lock(fd, host.monotonic() + 120000);
         host.writeFile("/proc/self/comm", input.name);
         const log = host.openLock(input.log, 0o600);
         host.writeAt0(log, host.readAt0(log, 100) + input.name, 100);`;
@@ -101,7 +101,7 @@ describe("lock", () => {
     const attempt = "host.lock(host.openLock(input, 0o600), host.monotonic() + 50);";
     expect(failure(attempt, path)).toMatchObject({ code: "ETIMEDOUT" });
     const next = start(
-      "host.print(2, 'waits'); host.lock(host.openLock(input, 0o600), host.monotonic() + 20000);",
+      "host.print(2, 'waits'); host.lock(host.openLock(input, 0o600), host.monotonic() + 120000);",
       path,
     );
     await next.said("waits");
@@ -154,7 +154,7 @@ async function isBlockedInFlock(pid: number | undefined): Promise<void> {
 /** Adds a line to the file, whose lock somebody has; that one then comes to its end, and so does the line. */
 async function appendAfter(first: ReturnType<typeof start>, path: string): Promise<void> {
   const next = start(
-    `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 20000);`,
+    `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 120000);`,
     path,
   );
   await next.said("waits");

@@ -35,7 +35,7 @@ const messages = `
     return list;
   }
   const RTM_NEWLINK = 16, RTM_GETLINK = 18, NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP = 0x300, NLMSG_ERROR = 2, NLMSG_DONE = 3;
-  const soon = () => host.monotonic() + 10000;
+  const soon = () => host.monotonic() + 120000;
   host.enterNetworkNamespace(host.openFile("/run/netns/${name}"));
   const fd = host.netlinkSocket(0);`;
 
@@ -96,7 +96,7 @@ describe("a socket for events", () => {
     const body = `
       const events = host.netlinkEvents(0, 0x100);
       const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
-      host.wait(child, host.monotonic() + 5000, 1000);
+      host.wait(child, host.monotonic() + 120000, 1000);
       host.netlinkReceive(events, host.monotonic() + 20);`;
     const path = shellScript("ip link add d0 type dummy && ip link del d0 || exit 0");
     expect(failure(body, path)).toMatchObject({ code: "ETIMEDOUT" });
@@ -108,7 +108,7 @@ describe("a socket for events", () => {
     const body = `
       const events = host.netlinkEvents(0, 1);
       const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
-      host.wait(child, host.monotonic() + 25000, 1000);
+      host.wait(child, host.monotonic() + 120000, 1000);
       for (let i = 0; i < 4000; i++) host.netlinkReceive(events, 0);`;
     expect(failure(body, shellScript(`ip -batch ${batch}`))).toMatchObject({
       code: "ENOBUFS",

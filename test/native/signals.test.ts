@@ -11,7 +11,7 @@ const sendOurselves = `
     const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=" + signal], stdin: "", inherit: [] });
     let told = 0;
     for (let alive = true; alive; ) {
-      try { host.wait(child, host.monotonic() + 10000, 1000); alive = false; }
+      try { host.wait(child, host.monotonic() + 120000, 1000); alive = false; }
       catch (error) { if (error.code !== "EINTR") throw error; told++; }
     }
     try { host.netlinkReceive(host.netlinkSocket(0), host.monotonic() + 50); }
@@ -45,7 +45,7 @@ describe("a signal that is held back", () => {
       host.lock(other, 0);
       const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=TERM"], stdin: "", inherit: [] });
       while (host.pendingSignal() === undefined);
-      host.wait(child, host.monotonic() + 10000, 1000);
+      host.wait(child, host.monotonic() + 120000, 1000);
       try { host.lock(host.openLock(input, 0o600), host.monotonic() + 50); } catch (error) { return error.code; }`;
     expect(evaluate(body, lock)).toBe("ETIMEDOUT");
   });
@@ -56,7 +56,7 @@ describe("a signal that is held back", () => {
     ["waiting for a lock", "host.lock(host.openLock(input, 0o600), Infinity);"],
     [
       "waiting for a lock with a deadline",
-      "host.lock(host.openLock(input, 0o600), host.monotonic() + 20000);",
+      "host.lock(host.openLock(input, 0o600), host.monotonic() + 120000);",
     ],
     [
       "waiting for a child",

@@ -19,7 +19,7 @@ const sees = (change: string) => `
   };
   const before = quiet();
   ${change}
-  host.waitForChange(watch, host.monotonic() + 20000);
+  host.waitForChange(watch, host.monotonic() + 120000);
   // All that it brought has been taken.
   return [before, quiet()];`;
 

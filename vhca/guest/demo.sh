@@ -68,8 +68,8 @@ call ADD "${blue[@]}" >/tmp/blue
 say "Pod red has net1 with its GUID (the last 8 bytes of the address), an address and routes:"
 ip -n red address show dev net1 | indented
 ip -n red route show dev net1 | indented
-ip -n red link show dev net1 | grep -q "${red[2]} brd"
-ip -n blue link show dev net1 | grep -q "${blue[2]} brd"
+[[ $(ip -n red link show dev net1) = *"${red[2]} brd"* ]]
+[[ $(ip -n blue link show dev net1) = *"${blue[2]} brd"* ]]
 
 address=$(sed -n 's/.*"address": "\([0-9.]*\)\/.*/\1/p' /tmp/blue)
 say "Ping from pod red to pod blue ($address), over IPoIB:"
