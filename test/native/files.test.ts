@@ -168,8 +168,10 @@ test("stat tells type, identity, size and mode, of a link or of what it points t
   const path = fileWith("12345");
   const link = freshPath("link");
   symlinkSync(path, link);
-  const { dev, ino, mode } = statSync(path, { bigint: true });
-  const file = { type: "file", device: `${dev}`, inode: `${ino}`, size: 5, mode: Number(mode & 0o7777n) };
+  const { dev, ino, mode, mtimeNs } = statSync(path, { bigint: true });
+  const modified = expect.closeTo(Number(mtimeNs) / 1e6, 2);
+  const permissions = Number(mode & 0o7777n);
+  const file = { type: "file", device: `${dev}`, inode: `${ino}`, size: 5, mode: permissions, modified };
   expect(evaluate("return host.stat(input);", link)).toEqual(file);
   expect(evaluate("return host.stat(input, true);", link)).toEqual(file);
   expect(evaluate("return host.stat(input, false);", link)).toMatchObject({ type: "link" });
