@@ -1,5 +1,7 @@
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
+import type { Namespace } from "../node/namespaces.ts";
+import type { Node } from "../node/node.ts";
 import type { Attachment, Step } from "./attachment.ts";
 import { isOwnNetns } from "./container.ts";
 import { attempt, attemptAll } from "./failure.ts";
@@ -106,12 +108,19 @@ function requireGone(attachment: Attachment): void {
 }
 
 /** A namespace that cannot be seen any more can have the netdev, if there is one, as long as the host has not. */
-function mayBeCarried({ node, pod, record, home }: Attachment): boolean {
+function mayBeCarried({ node, pod, record }: Attachment): boolean {
   const { pci } = record.vf;
-  // In our own namespace the netdev is where it was: only that a rebind has made it tells that it carries nothing.
-  if (pod !== undefined && isOwnNetns(node, pod)) return home === undefined;
+  // In our own namespace the netdev stays, and loses its addresses by a rebind.
+  if (pod !== undefined && isOwnNetns(node, pod)) return hasAddresses(node, pod, pci);
   if (pod !== undefined) return node.links.ofFunction(pod, pci).length > 0;
   return netdevOf(node, node.namespaces.host, pci) === undefined && node.functions.hasNetdev(pci);
+}
+
+/** Reports whether a netdev of the VF has addresses other than those that the kernel itself gives it. */
+function hasAddresses(node: Node, where: Namespace, pci: string): boolean {
+  return node.links
+    .ofFunction(where, pci)
+    .some(({ index }) => node.links.addresses(where, index).some(({ cidr }) => !cidr.startsWith("fe80:")));
 }
 
 /** One error of several, for the caller; undefined where there is none. */
