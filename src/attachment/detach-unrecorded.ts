@@ -6,6 +6,7 @@ import { isVirtual } from "./function.ts";
 import { runIpam } from "./ipam-call.ts";
 import { lockNoteIn } from "./lock-note.ts";
 import { Locks } from "./locks.ts";
+import { countPkeyChildren } from "./pkey-children.ts";
 import { moveRdmaHome, rdmaDevicesIn } from "./rdma-devices-in.ts";
 import { isNamed } from "./record.ts";
 import { restoreOwnGuids } from "./restore-own-guids.ts";
@@ -68,7 +69,8 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
       );
     }
     if (!isOurs) return;
-    if (!isProbed(node, call, pci)) bindLikePf(node, call, pci, locks);
+    if (!isProbed(node, call, pci) || mayHaveChildren(node, call, pci, locks))
+      bindLikePf(node, call, pci, locks);
     const driver = node.functions.driver(pci);
     if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver)) {
       attempt(`restore the GUIDs of VF ${pci}`, () => restoreOwnGuids(node, call, locks, pci, driver));
@@ -89,6 +91,16 @@ function isProbed(node: Node, { rdmaOnly }: DetachCall, pci: string): boolean {
   const driver = node.functions.driver(pci);
   if (driver === undefined) return false;
   return rdmaOnly === true || node.functions.hasNetdev(pci) || driver !== driverOfPf(node, pci);
+}
+
+/** Reports whether the VF's netdev has pkey children, or may have: the container has made them, and a rebind ends them. */
+function mayHaveChildren(node: Node, { warn }: DetachCall, pci: string, locks: Locks): boolean {
+  const devices = node.functions.rdmaDevices(pci);
+  if (devices.length === 0 || !node.functions.hasNetdev(pci)) return false;
+  if (node.functions.driver(pci) !== driverOfPf(node, pci)) return false;
+  if (countPkeyChildren(node, locks, pci, devices) === 0) return false;
+  warn(`VF ${pci} may have pkey children; its driver is bound again, which ends them`);
+  return true;
 }
 
 function hasRdma(node: Node, pci: string, pod: Namespace): boolean {
@@ -115,7 +127,7 @@ function bindLikePf(node: Node, { deadline, warn }: DetachCall, pci: string, loc
     return;
   }
   const bind = () =>
-    attempt(`bind VF ${pci}, which has no driver or no netdev, to ${driver}`, () => {
+    attempt(`bind VF ${pci} to ${driver}`, () => {
       if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);
       node.functions.bind(pci, driver);
     });

@@ -318,6 +318,17 @@ describe("pkey children that a container makes of its interface end with DEL", (
     }),
   );
 
+  test("without a record", () =>
+    node.unchanged(async () => {
+      await node.add("a", network(vf));
+      await node.shell(
+        `${rtnl}; ${sysfs}; ip -n a link set net1.8001 netns b; rm /var/lib/cni/ib-sriov/c1-net1`,
+      );
+      await node.del("a", network(vf));
+      expect(await node.shell("ip -br link; ip -n b -br link")).not.toContain("net1.800");
+      await node.reset();
+    }));
+
   test.each(networks)("after its namespace is gone, of a VF %s", (_, each) =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");

@@ -5,7 +5,8 @@ import { originalsOf } from "../harness/originals.ts";
 import { pathOf } from "../harness/records.ts";
 import type { Story } from "../harness/story.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2 } from "../harness/world.ts";
+import { c1, c2, vf } from "../harness/world.ts";
+import { pkeyChild } from "../model/netdev.ts";
 import { contrary, everything, type Wanted, wishes } from "./wishes.ts";
 
 const record = pathOf(c1);
@@ -43,6 +44,21 @@ export function unrecordedScenarios(): Scenario[] {
     ...lostRecordScenarios(wishes()),
     ...Object.entries(losses).map(
       ([how, spoil]): Scenario => ({
+        name: `DEL of a container that has made pkey children, the record being ${how}`,
+        setting: {},
+        pod: c1,
+        wish: kept,
+        arrange: (story) => {
+          story.mustAdd(c1, kept);
+          makeChildren(story);
+          spoil(story);
+        },
+        act: (story, fault) => story.del(c1, kept, fault),
+        followUps: [thenHome],
+      }),
+    ),
+    ...Object.entries(losses).map(
+      ([how, spoil]): Scenario => ({
         name: `DEL after an ADD that was killed without driver, the record being ${how}`,
         setting: {},
         pod: c1,
@@ -56,6 +72,17 @@ export function unrecordedScenarios(): Scenario[] {
       }),
     ),
   ];
+}
+
+const kept = { vf };
+
+/** The container makes a pkey child of its interface, and another one in a namespace that no runtime knows. */
+function makeChildren({ machine }: Story): void {
+  const pod = machine.paths.get(c1.netns);
+  const netdev = pod?.named(c1.ifname)?.[1];
+  if (netdev === undefined) throw new Error("the pod has no interface");
+  pod?.add(pkeyChild(netdev), "net1.8001");
+  machine.paths.get(c2.netns)?.add(pkeyChild(netdev), "net1.8002");
 }
 
 /** DEL of a container without a record, for a VF that another one has by now. */
@@ -97,12 +124,13 @@ const thenHome: FollowUp = {
     const devices = machine.bus.vfs.get(wish.vf)?.probed?.devices ?? [];
     if (devices.some(({ where }) => where !== machine.host))
       problems.push("an RDMA device is not on the host");
+    if (before.some((line) => line.includes("a pkey child of "))) problems.push("a pkey child is left");
     if (before.some((line) => line.includes(`of ${pod.containerId} `))) problems.push("a lease is left");
     if (machine.files.texts.has(record)) problems.push("the record is left");
     // Its GUID is left, since nobody knows what it was.
-    const vf = machine.bus.vf(wish.vf, "look at its GUID");
-    const guid = vf.probed?.portGuid;
-    if (guid !== wish.guid && guid !== originalsOf(story.originals, vf).port)
+    const target = machine.bus.vf(wish.vf, "look at its GUID");
+    const guid = target.probed?.portGuid;
+    if (guid !== wish.guid && guid !== originalsOf(story.originals, target).port)
       problems.push(`the port GUID is ${guid}`);
     story.mustDel(pod, wish);
     story.requireUnchanged(before, "after another DEL");
