@@ -2,7 +2,7 @@ import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
-import { isVirtual } from "./function.ts";
+import { isVirtual, unseenError } from "./function.ts";
 import { runIpam } from "./ipam-call.ts";
 import { lockNoteIn } from "./lock-note.ts";
 import { Locks } from "./locks.ts";
@@ -33,6 +33,9 @@ export function detachUnrecorded(
     const why = damaged.unreadable?.reason;
     call.warn(`the record ${damaged.path} cannot be read (${why}); its VF is brought home`);
   }
+  const { deviceID } = call;
+  if (damaged !== undefined && deviceID !== undefined && !node.functions.any())
+    throw unseenError(deviceID, "any other PCI function");
   // In this order: an address is given back only when nothing carries it any more.
   attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod));
   attempt("release the lease", () => releaseLease(node, call));

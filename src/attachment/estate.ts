@@ -46,7 +46,7 @@ export function estateOf(
   }
   if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
   const { path, record } = stored;
-  const current = isCurrent(node, record, vf.incarnation);
+  const current = isCurrent(node, record, () => vf.incarnation);
   // A container whose VF another driver has does not have it any more, running or not.
   if (current && record.state === "complete" && typeof vfDriver(node, record) === "string")
     requireDead(node, record);
@@ -75,10 +75,14 @@ function requireDead(node: Node, record: AttachmentRecord): void {
 /**
  * Is the VF still the one that the record's attachment changed? Nothing on it outlives a reboot, or its being
  * destroyed and made anew (`sriov_numvfs`).
- * @param incarnation of the VF now, undefined where there is none.
+ * @param generation reads that of the VF, `undefined` if there is none. It is not called after a reboot.
  */
-export function isCurrent(node: Node, record: AttachmentRecord, incarnation: string | undefined): boolean {
-  return record.vf.incarnation === incarnation && record.bootId === node.clock.bootId();
+export function isCurrent(
+  node: Node,
+  record: AttachmentRecord,
+  generation: () => string | undefined,
+): boolean {
+  return record.bootId === node.clock.bootId() && record.vf.incarnation === generation();
 }
 
 /**

@@ -1,5 +1,5 @@
 import { CniError, codes } from "../cni/errors.ts";
-import { FunctionError, type VirtualFunction } from "../node/functions.ts";
+import { FunctionError, isWhole, type VirtualFunction } from "../node/functions.ts";
 import type { Link, VfConfig } from "../node/links.ts";
 import type { Node } from "../node/node.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
@@ -18,6 +18,37 @@ export function functionAt(node: Node, pci: string): VirtualFunction {
     if (whole !== undefined) return whole;
     throw new CniError(codes.badConfiguration, `deviceID ${pci}: ${error.message}`, { cause: error });
   }
+}
+
+/**
+ * Returns the generation of a recorded VF; `undefined` if the VF was destroyed: sysfs shows its PF, and not the VF.
+ * @throws {CniError} if sysfs shows neither, see {@link isUnseen}.
+ */
+export function generationOf(node: Node, vf: RecordedVf): string | undefined {
+  const generation = node.functions.incarnation(vf.pci);
+  if (generation === undefined && isUnseen(node, vf)) throw unseenError(vf.pci, `its PF ${vf.pf}`);
+  return generation;
+}
+
+type RecordedVf = Pick<VirtualFunction, "pci" | "pf" | "index">;
+
+/**
+ * Reports whether sysfs shows neither a VF nor its PF, so that the VF can be in use all the same: sysfs is not mounted,
+ * or a container in which the plugin runs has devices masked.
+ */
+export function isUnseen({ functions }: Node, vf: RecordedVf): boolean {
+  if (functions.incarnation(vf.pci) !== undefined) return false;
+  if (isWhole(vf)) return !functions.any();
+  return functions.incarnation(vf.pf) === undefined || functions.isVirtualOf(vf);
+}
+
+/** @param pf how the message names the PF. */
+export function unseenError(pci: string, pf: string): CniError {
+  return new CniError(
+    codes.node,
+    `read VF ${pci}: /sys/bus/pci/devices shows neither it nor ${pf}; see that the host's sysfs is mounted at /sys; if ` +
+      "the PF is really gone: ib-sriov attachments release --force",
+  );
 }
 
 /** Is there a VF at a PCI address? */

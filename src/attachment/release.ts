@@ -2,6 +2,7 @@ import { messageOf } from "../cni/error-document.ts";
 import type { Attachment } from "./attachment.ts";
 import { isCurrent } from "./estate.ts";
 import { attempt } from "./failure.ts";
+import { generationOf } from "./function.ts";
 import { isNamed } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { combined, undoAll } from "./undo.ts";
@@ -12,10 +13,22 @@ import { combined, undoAll } from "./undo.ts";
  * @throws {CniError} where something could not be put back. The record stays then, and whoever comes next goes on.
  */
 export function release(attachment: Attachment, state: StateDirectory, path: string): void {
-  const { record, locks, warn } = attachment;
+  const { record, warn } = attachment;
   const { pci } = record.vf;
   const ours = attempt(`find out whose VF ${pci} is`, () => holdsVf(attachment));
   if (!ours) warn(`VF ${pci} is not ${record.containerId}'s any more; only its lease is released`);
+  finish(attachment, state, path, ours);
+}
+
+/** Releases the lease, and removes the record, of an attachment whose VF is not to be seen, see {@link isUnseen}. */
+export function releaseUnseen(attachment: Attachment, state: StateDirectory, path: string): void {
+  attachment.warn(`VF ${attachment.record.vf.pci} is not to be seen; only its lease is released`);
+  finish(attachment, state, path, false);
+}
+
+function finish(attachment: Attachment, state: StateDirectory, path: string, ours: boolean): void {
+  const { record, locks, warn } = attachment;
+  const { pci } = record.vf;
   const failure = combined(
     `container ${record.containerId} could not be detached from VF ${pci} in every respect (the next DEL tries again)`,
     undoAll(attachment, ours),
@@ -36,5 +49,5 @@ export function release(attachment: Attachment, state: StateDirectory, path: str
 export function holdsVf({ node, locks, record }: Attachment): boolean {
   const { owner } = locks;
   if (owner !== undefined && !isNamed(owner, record)) return false;
-  return isCurrent(node, record, node.functions.incarnation(record.vf.pci));
+  return isCurrent(node, record, () => generationOf(node, record.vf));
 }

@@ -2,13 +2,14 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment } from "./attachment.ts";
 import { attempt } from "./failure.ts";
+import { isUnseen } from "./function.ts";
 import type { Limits } from "./limits.ts";
 import { settleOwed } from "./owed-leases.ts";
 import { rdmaDevicesAway, rdmaDevicesIn } from "./rdma-devices-in.ts";
 import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
 import type { AttachmentName } from "./record.ts";
-import { holdsVf, release } from "./release.ts";
+import { holdsVf, release, releaseUnseen } from "./release.ts";
 import { releaseUnreadable } from "./release-unreadable.ts";
 import { presumedLife } from "./sign-of-life.ts";
 import type { StateDirectory } from "./state-directory.ts";
@@ -44,12 +45,17 @@ export function takeBack(
     verb,
     () => state.find(name)?.record,
     (attachment) => {
+      const path = attempt("find the attachment's record", () => state.find(name)?.path);
+      const { vf } = attachment.record;
+      const isHidden = force && attempt(`look for VF ${vf.pci}`, () => isUnseen(node, vf));
+      if (path !== undefined && isHidden) {
+        releaseUnseen(attachment, state, path);
+        isDone = true;
+        return;
+      }
       const life = attempt("find out whether it lives", () => presumedLife(attachment));
       if (life !== undefined && !force) throw alive(name, life);
-      if (force) {
-        attempt(`bring the devices of VF ${attachment.record.vf.pci} to the host`, () => tearOut(attachment));
-      }
-      const path = attempt("find the attachment's record", () => state.find(name)?.path);
+      if (force) attempt(`bring the devices of VF ${vf.pci} to the host`, () => tearOut(attachment));
       if (path !== undefined) release(attachment, state, path);
       settleOwed(node, state, attachment.locks, attachment.record.vf.pci, limits);
       isDone = true;

@@ -7,7 +7,7 @@ import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { releaseLease } from "./detach-unrecorded.ts";
 import { attempt } from "./failure.ts";
-import { functionAt, PhysicalFunction } from "./function.ts";
+import { functionAt, PhysicalFunction, unseenError } from "./function.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, isNamed } from "./record.ts";
 import { callThatFits } from "./record-document.ts";
@@ -73,7 +73,11 @@ function heldVf(
     if (stored?.unreadable !== undefined && !isOfEarlierBoot(node, state, locks, stored.path))
       return undefined;
   }
-  if (node.functions.incarnation(pci) === undefined) return;
+  if (node.functions.incarnation(pci) === undefined) {
+    // The cache names the PF's netdev only, which can have another name by now.
+    if (!node.functions.any()) throw unseenError(pci, "any other PCI function");
+    return undefined;
+  }
   const driver = node.functions.driver(pci);
   if (vfioPciMode) {
     // In the container nothing is to be seen of such a VF; we go by the namespace, as the Go plugin does.

@@ -1,4 +1,6 @@
 import { recordedContainer } from "../attachment/container.ts";
+import { isCurrent } from "../attachment/estate.ts";
+import { isUnseen } from "../attachment/function.ts";
 import { lockNoteIn } from "../attachment/lock-note.ts";
 import type { AttachmentName, AttachmentRecord } from "../attachment/record.ts";
 import { isNamed } from "../attachment/record.ts";
@@ -14,11 +16,19 @@ import type { Node } from "../node/node.ts";
  * - "attached": the container has the VF.
  * - "in progress": a call is at work on it.
  * - "dead": its namespace is gone, or the call that made it was killed.
+ * - "destroyed": the container is there, but its VF was destroyed, or was destroyed and created again.
  * - "broken": something of it could not be put back.
  * - "foreign": the Go plugin made it, and does not say where the container is.
  * - "unreadable": the record cannot be read, and is taken for that of a running container.
  */
-export type Condition = "attached" | "in progress" | "dead" | "broken" | "foreign" | "unreadable";
+export type Condition =
+  | "attached"
+  | "in progress"
+  | "dead"
+  | "destroyed"
+  | "broken"
+  | "foreign"
+  | "unreadable";
 
 /** An attachment, as its record tells. */
 export interface Attached {
@@ -128,7 +138,9 @@ function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord
   if (record.state === "preparing") return isLocked(node, state, record.vf.pci) ? "in progress" : "dead";
   const { mode, vf } = record;
   const lives = recordedContainer(node, record) !== undefined;
-  return lives || (mode === "vfio" && node.functions.isOpenByVfio(vf.pci)) ? "attached" : "dead";
+  if (!lives) return mode === "vfio" && node.functions.isOpenByVfio(vf.pci) ? "attached" : "dead";
+  const isThere = isCurrent(node, record, () => node.functions.incarnation(vf.pci));
+  return isThere || isUnseen(node, vf) ? "attached" : "destroyed";
 }
 
 /** Is a call at work on the VF? */

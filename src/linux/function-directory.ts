@@ -2,7 +2,8 @@ import { parsePciAddress } from "../node/pci-address.ts";
 import { lastPart, parentOf } from "./pci-path.ts";
 import { linkIn } from "./sysfs.ts";
 
-const DEVICES = "/sys/bus/pci/devices";
+/** Links to all PCI functions. */
+export const PCI_DEVICES = "/sys/bus/pci/devices";
 const PARENT = "../";
 
 /**
@@ -21,7 +22,7 @@ export function functionDirectory(pci: string): string {
   const directory = known.get(pci);
   if (directory !== undefined) return directory;
   requirePciAddress(pci);
-  const link = `${DEVICES}/${pci}`;
+  const link = `${PCI_DEVICES}/${pci}`;
   return linkedFunction(link) === undefined ? link : (known.get(pci) ?? link);
 }
 

@@ -1,7 +1,7 @@
 import * as host from "host";
 import { type Guid, parseGuid } from "../infiniband/guid.ts";
 import { FunctionError, type Functions, type RdmaNames, type VirtualFunction } from "../node/functions.ts";
-import { functionDirectory, linkedFunction, requirePciAddress } from "./function-directory.ts";
+import { functionDirectory, linkedFunction, PCI_DEVICES, requirePciAddress } from "./function-directory.ts";
 import { driverDirectory, fileName, lastPart, routingId } from "./pci-path.ts";
 import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, unlessGone } from "./sysfs.ts";
 import { unlessErrno } from "./unless-errno.ts";
@@ -38,6 +38,10 @@ export class LinuxFunctions implements Functions {
   incarnation(pci: string): string | undefined {
     const directory = functionDirectory(pci);
     return statusOf(directory)?.inode;
+  }
+
+  any(): boolean {
+    return namesIn(PCI_DEVICES).length > 0;
   }
 
   anyVirtual(): boolean {

@@ -40,6 +40,8 @@ export interface Functions {
   virtualFunction(pci: string): VirtualFunction;
   /** Is it the VF of that index at that PF? It looks at one link. */
   isVirtualOf(vf: Pick<VirtualFunction, "pci" | "pf" | "index">): boolean;
+  /** Does sysfs show any PCI function? Not if it is not mounted. A walk over all of them. */
+  any(): boolean;
   /** {@link VirtualFunction.incarnation} of any function, undefined where there is none. Cheaper than {@link virtualFunction}. */
   incarnation(pci: string): string | undefined;
   /** Does the node have any InfiniBand VF? Seen through its RDMA devices: of a PF, or of a VF itself. */

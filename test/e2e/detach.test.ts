@@ -190,6 +190,34 @@ test("the VF's GUIDs survive an ADD that is killed in the middle of a rebind, an
     expect(await running()).toEqual(["0a:00:00:00:00:00:00:01", "0a:00:00:00:00:00:00:02"]);
   }));
 
+test.each([
+  ["is not mounted", "umount -l /sys"],
+  ["hides all functions", "mount -t tmpfs tmpfs /sys/bus/pci/devices"],
+])("DEL where sysfs %s fails and keeps the record, and the next one detaches the VF", (_, hide) =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    const before = await node.snapshot();
+    const enter = `unshare -m sh -c '${hide} && exec "$0"'`;
+    const answer = await node.refused({ command: "DEL", netns: "a", config, from: { enter, plugin } });
+    expect(answer).toMatchObject({ code: 100, msg: expect.stringMatching(/shows neither it nor its PF/) });
+    await node.expectSnapshot(before);
+    await node.del("a", config);
+  }),
+);
+
+test("a VF that was destroyed is shown as such while its container is there, and DEL succeeds", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
+    expect(JSON.parse(await node.shell(`${plugin} attachments show --json`))).toMatchObject([
+      { containerId: "c1", condition: "destroyed" },
+    ]);
+    const { stdout } = await node.guest.execute(`${plugin} doctor`);
+    expect(stdout).toMatch(/VF 0000:01:10.0 was destroyed while it was attached/);
+    await node.del("a", config);
+    await node.reset();
+  }));
+
 test("DEL after the PF was renamed", () =>
   node.unchanged(async () => {
     await node.add("a", config);

@@ -50,6 +50,12 @@ export function records({ node, attached, cniPath, program }: Patient): Finding[
   for (const each of attached) {
     const { condition, path, pci = "" } = each;
     if (condition === "dead" || condition === "broken") left.push(holderText(each));
+    if (condition === "destroyed")
+      short.push(
+        ...doubtful(`VF ${pci} was destroyed while it was attached: ${holderText(each)}`, {
+          advice: "restart the pod: it gets another VF, and the DEL of this one releases its lease",
+        }),
+      );
     if (condition === "unreadable") short.push(...unreadableRecord(each, program));
     if (condition !== "foreign") continue;
     foreign = "; those of the Go plugin are detached by DEL, too";

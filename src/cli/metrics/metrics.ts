@@ -66,7 +66,15 @@ function reportOf({ node, inventory }: Machine): NodeReport {
 }
 
 function byCondition(attached: readonly Attached[]): Record<Condition, number> {
-  const numbers = { attached: 0, "in progress": 0, dead: 0, broken: 0, foreign: 0, unreadable: 0 };
+  const numbers = {
+    attached: 0,
+    "in progress": 0,
+    dead: 0,
+    destroyed: 0,
+    broken: 0,
+    foreign: 0,
+    unreadable: 0,
+  };
   for (const { condition } of attached) numbers[condition]++;
   return numbers;
 }

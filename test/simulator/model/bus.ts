@@ -34,6 +34,8 @@ export class Bus {
   portMtu = 4096;
   /** Does the firmware take GUIDs without ever passing them on to the VF? */
   dropsGuids = false;
+  /** What sysfs does not show, although it is there: everything, where it is not mounted. */
+  hidden: "everything" | readonly string[] = [];
   /** Calls that a real kernel would never have returned from. */
   readonly endless: string[] = [];
   #inode = FIRST_INODE;
@@ -85,6 +87,11 @@ export class Bus {
     const vf = this.vfs.get(pci);
     if (vf === undefined) throw new Refusal("ENOENT", what);
     return vf;
+  }
+
+  /** Does sysfs show the function? */
+  shows(pci: string): boolean {
+    return this.hidden !== "everything" && !this.hidden.includes(pci);
   }
 
   driverOf(pci: string): string | undefined {

@@ -6,29 +6,29 @@ import type { Gate } from "./gate.ts";
 export function functionsOf(gate: Gate): Functions {
   const { machine } = gate;
   const { bus, host } = machine;
+  const vfAt = (pci: string) => (bus.shows(pci) ? bus.vfs.get(pci) : undefined);
+  const isPf = (pci: string) => bus.shows(pci) && bus.pfs.has(pci);
   return {
     virtualFunction: (pci) =>
       gate.ask("functions.virtualFunction", pci, (): VirtualFunction => {
-        const vf = bus.vfs.get(pci);
+        const vf = vfAt(pci);
         if (vf !== undefined) return { pci, pf: vf.pf, index: vf.index, incarnation: vf.incarnation };
-        const reason = bus.pfs.has(pci) ? "not-virtual" : "absent";
+        const reason = isPf(pci) ? "not-virtual" : "absent";
         throw new FunctionError(reason, pci, `PCI function ${pci} is ${reason}`);
       }),
     isVirtualOf: ({ pci, pf, index }) =>
       gate.ask("functions.isVirtualOf", pci, () => {
-        const vf = bus.vfs.get(pci);
+        // The PF has a link to each VF, also to one whose own link is hidden.
+        const vf = bus.shows(pf) ? bus.vfs.get(pci) : undefined;
         return vf?.pf === pf && vf.index === index;
       }),
     incarnation: (pci) =>
-      gate.ask(
-        "functions.incarnation",
-        pci,
-        () => bus.vfs.get(pci)?.incarnation ?? (bus.pfs.has(pci) ? "pf" : undefined),
-      ),
+      gate.ask("functions.incarnation", pci, () => vfAt(pci)?.incarnation ?? (isPf(pci) ? "pf" : undefined)),
+    any: () => gate.ask("functions.any", "", () => bus.hidden !== "everything"),
     anyVirtual: () => gate.ask("functions.anyVirtual", "", () => bus.vfs.size > 0),
-    driver: (pci) => gate.ask("functions.driver", pci, () => bus.driverOf(pci)),
-    driverOverride: (pci) =>
-      gate.ask("functions.driverOverride", pci, () => bus.vfs.get(pci)?.driverOverride),
+    driver: (pci) =>
+      gate.ask("functions.driver", pci, () => (bus.shows(pci) ? bus.driverOf(pci) : undefined)),
+    driverOverride: (pci) => gate.ask("functions.driverOverride", pci, () => vfAt(pci)?.driverOverride),
     netdevs: (pci) =>
       gate.ask("functions.netdevs", pci, () => host.ofFunction(pci).map(([, netdev]) => netdev.name)),
     hasNetdev: (pci) =>
@@ -37,20 +37,20 @@ export function functionsOf(gate: Gate): Functions {
       ),
     rdmaDevices: (pci) =>
       gate.ask("functions.rdmaDevices", pci, () => {
-        const devices = bus.vfs.get(pci)?.probed?.devices ?? [];
+        const devices = vfAt(pci)?.probed?.devices ?? [];
         return devices.filter((device) => bus.rdma.isIn(device, host)).map(({ name }) => name);
       }),
     rdmaDevicesAnywhere: (pci) =>
       gate.ask("functions.rdmaDevicesAnywhere", pci, () =>
-        (bus.vfs.get(pci)?.probed?.devices ?? []).filter((each) => !each.isMoving).map(({ name }) => name),
+        (vfAt(pci)?.probed?.devices ?? []).filter((each) => !each.isMoving).map(({ name }) => name),
       ),
     rdmaFiles: (pci) =>
       gate.ask("functions.rdmaFiles", pci, () =>
-        (bus.vfs.get(pci)?.probed?.devices ?? []).flatMap(({ files }) => files),
+        (vfAt(pci)?.probed?.devices ?? []).flatMap(({ files }) => files),
       ),
     hasRdmaNames: (pci, names) =>
       gate.ask("functions.hasRdmaNames", pci, () => {
-        const devices = bus.vfs.get(pci)?.probed?.devices ?? [];
+        const devices = vfAt(pci)?.probed?.devices ?? [];
         const files = devices.flatMap((device) => device.files);
         const onHost = devices.filter((device) => bus.rdma.isIn(device, host)).map(({ name }) => name);
         return (
@@ -60,19 +60,19 @@ export function functionsOf(gate: Gate): Functions {
       }),
     nodeGuid: (pci, rdmaDevice) =>
       gate.ask("functions.nodeGuid", `${pci} ${rdmaDevice}`, () => {
-        const probed = bus.vfs.get(pci)?.probed;
+        const probed = vfAt(pci)?.probed;
         const device = probed?.devices.find(({ name }) => name === rdmaDevice);
         return device !== undefined && bus.rdma.isIn(device, host) ? probed?.nodeGuid : undefined;
       }),
     portGuid: (pci, rdmaDevice) =>
       gate.ask("functions.portGuid", `${pci} ${rdmaDevice}`, () => {
-        const probed = bus.vfs.get(pci)?.probed;
+        const probed = vfAt(pci)?.probed;
         const device = probed?.devices.find(({ name }) => name === rdmaDevice);
         return device !== undefined && bus.rdma.isIn(device, host) ? probed?.portGuid : undefined;
       }),
     firstPKey: (pci, rdmaDevice) =>
       gate.ask("functions.firstPKey", `${pci} ${rdmaDevice}`, () => {
-        const vf = bus.vfs.get(pci);
+        const vf = vfAt(pci);
         const device = vf?.probed?.devices.find(({ name }) => name === rdmaDevice);
         return device !== undefined && bus.rdma.isIn(device, host) ? vf?.pkey : undefined;
       }),
@@ -83,7 +83,7 @@ export function functionsOf(gate: Gate): Functions {
           .filter((vf) => vf.pci !== pci)
           .flatMap(({ probed }) => (probed === undefined ? [] : [probed.nodeGuid, probed.portGuid])),
       ]),
-    isOpenByVfio: (pci) => gate.ask("functions.isOpenByVfio", pci, () => bus.vfs.get(pci)?.isOpen === true),
+    isOpenByVfio: (pci) => gate.ask("functions.isOpenByVfio", pci, () => vfAt(pci)?.isOpen === true),
     unbind: (pci, driver) =>
       gate.change("functions.unbind", `${pci} from ${driver}`, () => bus.unbind(pci, driver), {
         nothing() {},

@@ -88,6 +88,15 @@ describe("records", () => {
     ]);
   });
 
+  test("whose VF was destroyed are named, and what to do", () => {
+    expect(examine([{ ...attached, condition: "destroyed" }])).toEqual([
+      [
+        "doubtful: VF 0000:03:00.2 was destroyed while it was attached: destroyed: c1 net1",
+        "(restart the pod: it gets another VF, and the DEL of this one releases its lease)",
+      ],
+    ]);
+  });
+
   test("of which only the lease is left are for gc", () => {
     expect(examine([], { [`${root}/.owed/0000:03:00.2-1`]: "{}" })).toEqual([
       ["doubtful: leases of dead attachments that are still to be released: 1", "ib-sriov gc"],

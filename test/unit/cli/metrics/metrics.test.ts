@@ -108,7 +108,15 @@ describe("calls", () => {
 });
 
 test("the node is told in numbers", () => {
-  const attachments = { attached: 2, "in progress": 0, dead: 1, broken: 0, foreign: 0, unreadable: 0 };
+  const attachments = {
+    attached: 2,
+    "in progress": 0,
+    dead: 1,
+    destroyed: 0,
+    broken: 0,
+    foreign: 0,
+    unreadable: 0,
+  };
   const text = exposition(
     nodeMetrics({ pfs: [{ pci: "0000:03:00.0", free: 5, used: 3 }], attachments, owed: 1 }),
   );
