@@ -10,7 +10,8 @@ const APP_KEY = "mellanox.infiniband.app";
 /** For users look for it in the wrong place: among the pod's own annotations. */
 const WHERE =
   "in the pod's annotation k8s.v1.cni.cncf.io/networks, in the element of this network: " +
-  '"cni-args": {"mellanox.infiniband.app": "configured", "guid": "02:…"} (or "infiniband-guid" beside it)';
+  '"cni-args": {"mellanox.infiniband.app": "configured", "guid": "02:…"} (or "infiniband-guid" beside ' +
+  'it, for which the network needs "capabilities": {"infinibandGUID": true})';
 
 /** The administrator's key, the one that can say "auto". */
 const NETWORK_KEY = "guid";

@@ -5,7 +5,7 @@ import type { Dns, Result } from "./cni/result.ts";
 import { type Tolerate, tolerant } from "./cni/tolerant.ts";
 import type { CniVersion } from "./cni/versions.ts";
 import type { Guid } from "./infiniband/guid.ts";
-import { type PKey, parsePKey } from "./infiniband/pkey.ts";
+import { formatPKey, type PKey, parsePKey } from "./infiniband/pkey.ts";
 import { requireIbKubernetes, wantedGuid } from "./network-guid.ts";
 import { warnOfSuspiciousKeys } from "./network-keys.ts";
 import type { LinkState } from "./node/links.ts";
@@ -100,7 +100,7 @@ export function parseNetwork(
   const vfioPciMode = fields.boolean("vfioPciMode") || undefined;
   const rdmaOnly = fields.boolean("rdmaOnly") || undefined;
   const ibKubernetes = fields.boolean("ibKubernetesEnabled");
-  const partition = configuredPartition(configuration);
+  const partition = configuredPartition(configuration, warnings);
   const linkState = configuredLinkState(configuration);
   const rdmaIsolation = fields.boolean("rdmaIsolation") || undefined;
   const mtu = configuredMtu(configuration);
@@ -182,7 +182,7 @@ export interface StatusConfig {
  * @throws {CniError} 7 or 2 where ADD would refuse it, whatever it is called with.
  */
 export function parseNetworkForStatus(configuration: Configuration): StatusConfig {
-  configuredPartition(configuration);
+  configuredPartition(configuration, []);
   configuredLinkState(configuration);
   configuredMtu(configuration);
   return {
@@ -208,7 +208,8 @@ function requiredDevice({ fields }: Configuration): string {
   return address;
 }
 
-function configuredPKey({ fields }: Configuration): PKey | undefined {
+/** @param warnings gets one about a key that ib-kubernetes does not read. */
+function configuredPKey({ fields }: Configuration, warnings: string[]): PKey | undefined {
   const text = fields.string("pkey");
   if (text === undefined) return undefined;
   const pkey = parsePKey(text);
@@ -219,12 +220,19 @@ function configuredPKey({ fields }: Configuration): PKey | undefined {
       'must be a partition key from 0x1 to 0x7fff (or 0x8001 to 0xffff), as "0x5"',
     );
   }
+  // As ib-kubernetes does it (pkg/utils, ParsePKey).
+  if (!text.startsWith("0x")) {
+    warnings.push(
+      `pkey ${showValue(text)} has no 0x in front: ib-kubernetes reads ${showValue(formatPKey(pkey))}, and does not configure ` +
+        "a network with any other spelling",
+    );
+  }
   return pkey;
 }
 
 /** The partition that ADD waits for, if it does; a pkey is read in any case. */
-function configuredPartition(configuration: Configuration): NetworkConfig["partition"] {
-  const pkey = configuredPKey(configuration);
+function configuredPartition(configuration: Configuration, warnings: string[]): NetworkConfig["partition"] {
+  const pkey = configuredPKey(configuration, warnings);
   const time = seconds(configuration, "waitForPkeySeconds");
   if (time === undefined) return undefined;
   if (pkey !== undefined) return { pkey, time };

@@ -1,3 +1,5 @@
+import { messageOf } from "../cni/error-document.ts";
+import { PluginFailure } from "../cni/ipam-outcome.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
@@ -38,13 +40,31 @@ export function detachUnrecorded(
     throw unseenError(deviceID, "any other PCI function");
   // In this order: an address is given back only when nothing carries it any more.
   attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod));
-  attempt("release the lease", () => releaseLease(node, call));
+  attempt("release the lease", () =>
+    damaged === undefined ? releaseAnyLease(node, call) : releaseLease(node, call),
+  );
   if (damaged !== undefined) attempt("remove the attachment's record", () => state.remove(damaged.path));
 }
 
 /** Gives back what the IPAM plugin of the call's network leased. */
 export function releaseLease(node: Node, call: DetachCall): void {
   if (call.ipam !== undefined) runIpam(node, "DEL", call.ipam, [], call);
+}
+
+/**
+ * The same where no record says that there is a lease: that the plugin fails is then no reason to fail. A runtime may
+ * call with less than it called ADD with (Multus 4.3 hands a second DEL a network without ranges).
+ */
+function releaseAnyLease(node: Node, call: DetachCall): void {
+  try {
+    releaseLease(node, call);
+  } catch (error) {
+    if (!(error instanceof PluginFailure)) throw error;
+    const { containerId, ifname } = call.name;
+    call.warn(
+      `release a lease of container ${containerId} (${ifname}), of which there is no record: ${messageOf(error)}`,
+    );
+  }
 }
 
 function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Namespace | undefined): void {

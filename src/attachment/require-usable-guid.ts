@@ -20,8 +20,9 @@ export function requireUsableGuid(
   throw new CniError(
     codes.badConfiguration,
     `VF ${pci}${name === undefined ? "" : ` (${name})`} has no valid GUID (${invalid[0]}) and the network names none: set ` +
-      '"guid" in the network, to "auto" (one is derived for the VF, and stays) or to a GUID, or ' +
-      "runtimeConfig.infinibandGUID (capability infinibandGUID); run ib-kubernetes; or give the VF one, at the netdev " +
+      '"guid" in the network, to "auto" (one is derived for the VF, and stays) or to a GUID; if the pod\'s annotation has ' +
+      'an "infiniband-guid", add "capabilities": {"infinibandGUID": true} to the network, without which the runtime ' +
+      "does not pass it on; run ib-kubernetes; or give the VF one, at the netdev " +
       `of PF ${pf}: ip link set <PF> vf ${index} node_guid <GUID>; ip link set <PF> vf ${index} port_guid <GUID>${effect}`,
   );
 }

@@ -15,6 +15,9 @@ export interface DelegateOutcome {
   readonly stderr: string;
 }
 
+/** A delegated plugin ended by itself and reported a failure. */
+export class PluginFailure extends CniError {}
+
 /**
  * What the IPAM plugin's ADD brought.
  * @param plugin its name, for messages.
@@ -49,9 +52,10 @@ export function requireDelegateSuccess(
 ): void {
   if (outcome.stderr !== "") relay(outcome.stderr);
   if (outcome.status === 0 && outcome.signal === 0) return;
+  const Failure = outcome.signal === 0 ? PluginFailure : CniError;
   const ended = outcome.signal === 0 ? `exit status ${outcome.status}` : `signal ${outcome.signal}`;
   const fail = (message: string, code: number = codes.unknown, details = "") =>
-    new CniError(code, `${ipamPluginNamed(plugin)}: ${message}: ${ended}`, { details });
+    new Failure(code, `${ipamPluginNamed(plugin)}: ${message}: ${ended}`, { details });
   if (outcome.stdout === "") {
     throw outcome.stderr === ""
       ? fail("netplugin failed with no error message")
@@ -64,7 +68,7 @@ export function requireDelegateSuccess(
   const { code, message, details } = reported;
   throw message === ""
     ? fail("netplugin failed with no error message", code, details)
-    : new CniError(code, `${ipamPluginNamed(plugin)}: ${message}`, { details });
+    : new Failure(code, `${ipamPluginNamed(plugin)}: ${message}`, { details });
 }
 
 /** The plugin, as the messages of errors have it. */

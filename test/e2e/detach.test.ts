@@ -95,6 +95,15 @@ test("DEL of what was never added", () =>
     await node.del("/run/netns/never", config);
   }));
 
+test("DEL again, with a network without ranges, as Multus 4.3 calls it", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.del("a", config);
+    expect(
+      await node.call({ command: "DEL", netns: "a", config: { ...config, ipam: { type: "host-local" } } }),
+    ).toMatchObject({ status: 0, stdout: "", stderr: expect.stringContaining("no IP ranges specified") });
+  }));
+
 test("DEL of two attachments whose records have one name", () =>
   node.unchanged(async () => {
     const first = { container: "a", ifname: "b-c" };

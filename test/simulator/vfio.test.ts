@@ -110,7 +110,13 @@ test("auto derives a GUID for a VF that has none, and it stays", () => {
     target.adminPortGuid = ZERO_GUID;
   });
   const target = node.machine.bus.vf(vf, "look at it");
-  expect(node.add(c1, { vf })).toMatchObject({ end: "failed", error: { code: codes.badConfiguration } });
+  expect(node.add(c1, { vf })).toMatchObject({
+    end: "failed",
+    error: {
+      code: codes.badConfiguration,
+      message: expect.stringContaining('"capabilities": {"infinibandGUID": true}'),
+    },
+  });
   const derived = derivedGuid(pfGuid, target.index);
   expect(node.add(c1, { vf, guid: "auto" }).end).toBe("done");
   expect([target.adminNodeGuid, target.adminPortGuid]).toEqual([derived, derived]);

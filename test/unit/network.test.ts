@@ -144,6 +144,16 @@ describe("parseNetwork", () => {
     expect(parse()).toMatchObject({ mtu: undefined, carrierTime: undefined, deviceInfo: undefined });
   });
 
+  test.each([
+    ["5", "0x0005"],
+    ["0X8005", "0x8005"],
+  ])("a pkey that ib-kubernetes does not read is accepted with a warning: %s", (pkey, spelling) => {
+    expect(parse({ pkey }).warnings).toEqual([
+      expect.stringMatching(`pkey "${pkey}" has no 0x in front: ib-kubernetes reads "${spelling}"`),
+    ]);
+    expect(parse({ pkey: spelling }).warnings).toEqual([]);
+  });
+
   test("a pkey is waited for where a time is given, in seconds", () => {
     const pkey = { partition: 5, fullMember: true };
     expect(parse({ pkey: "0x8005", waitForPkeySeconds: 3 }).partition).toEqual({ pkey, time: 3000 });

@@ -1,0 +1,33 @@
+// DEL of a container without a record, and its IPAM plugin.
+import { expect, test } from "vitest";
+import { codes } from "../../src/cni/errors.ts";
+import { Story } from "./harness/story.ts";
+import { c1 } from "./harness/world.ts";
+import type { Program } from "./model/child.ts";
+import { everything } from "./scenarios/wishes.ts";
+
+/** DEL of what was never added, with another IPAM plugin. */
+function delWith(program: Program) {
+  const story = new Story({});
+  story.machine.programs.set("/opt/cni/bin/host-local", program);
+  return story.del(c1, everything);
+}
+
+test.each([
+  [
+    "an error object",
+    JSON.stringify({ code: 999, msg: "no IP ranges specified" }),
+    /IPAM plugin "host-local": no IP ranges specified/,
+  ],
+  ["nothing", "", /IPAM plugin "host-local": .*no error message/],
+])("a plugin that answers with %s is warned of", (_, answer, says) => {
+  expect(delWith((child) => child.exit(1, answer))).toMatchObject({
+    end: "done",
+    warnings: [expect.stringMatching(says)],
+  });
+});
+
+test("a plugin that was killed, or hangs, makes it fail: the next DEL may succeed", () => {
+  expect(delWith((child) => child.kill(9))).toMatchObject({ end: "failed" });
+  expect(delWith(() => {})).toMatchObject({ end: "failed", error: { code: codes.tryAgain } });
+});
