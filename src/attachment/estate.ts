@@ -105,7 +105,10 @@ export function adopt(dead: Attachment, wanted: Wanted): Originals {
     // A rebind gives the RDMA device a name of the kernel's.
     undo(guid, rdmaDevice);
   }
-  undo(netdevSettings, linkState, deviceInfo);
+  undo(netdevSettings);
+  const isKept = wanted.linkState === record.wanted.linkState && record.found.linkState !== undefined;
+  if (!isKept) undo(linkState);
+  undo(deviceInfo);
   if (hasDriver && wanted.guid !== undefined) withdrawGuid(dead, wanted.guid);
   return completed(dead);
 }

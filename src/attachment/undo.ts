@@ -24,7 +24,8 @@ import { netdevOf } from "./vf-netdev.ts";
  * It is the order of ADD backwards, with one exception: the GUIDs come before the interface. A rebind brings
  * everything of the VF home, and the interface has nothing left to do then; nor has it to be moved first when
  * the rebind fails, since it looks for the netdev wherever it is. Each step is tried whatever became of the
- * others, but an address is given back only when nothing carries it any more.
+ * others, but an address is given back only when nothing carries it any more. The link state comes before the interface:
+ * while that is up, the port can be taken down in order.
  * If another program has bound the VF to a driver of its own, nothing of the VF is touched: its lease is released, and
  * the PF loses what is still the container's.
  * @param current is the VF still the one that the attachment changed? Otherwise only its lease is left of it.
@@ -49,9 +50,9 @@ export function undoAll(attachment: Attachment, current: boolean): unknown[] {
     guid,
     rdmaDevice,
     deviceInfo,
+    linkState,
     netInterface,
     netdevSettings,
-    linkState,
     hostNetdev,
     lease,
   ]);

@@ -25,7 +25,7 @@ void vhca_detach_port(struct vhca_dev *d)
 	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
 }
 
-static struct vhca_dev *port_by_lid(u16 lid)
+struct vhca_dev *vhca_port_by_lid(u16 lid)
 {
 	struct vhca_dev *d;
 
@@ -170,7 +170,7 @@ void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 		multicast(src, sqp, &grh, data, len);
 		return;
 	}
-	d = port_by_lid(dlid);
+	d = vhca_port_by_lid(dlid);
 	if (!d || !vhca_link_up(d))
 		return;
 	qp = vhca_qp_by_num(d, dqpn);

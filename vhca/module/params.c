@@ -43,6 +43,10 @@ int vhca_late_ms;
 module_param_named(late_ms, vhca_late_ms, int, 0644);
 MODULE_PARM_DESC(late_ms, "register a VF's RDMA device (and so its netdev) only so long after probe has returned");
 
+int vhca_sa_delay_ms;
+module_param_named(sa_delay_ms, vhca_sa_delay_ms, int, 0644);
+MODULE_PARM_DESC(sa_delay_ms, "answer queries to the subnet administrator only so much later; a port that is down by then does not get the answer");
+
 bool vhca_no_netdev;
 module_param_named(no_netdev, vhca_no_netdev, bool, 0644);
 MODULE_PARM_DESC(no_netdev, "let IPoIB fail to make its netdev on RDMA devices");

@@ -195,13 +195,21 @@ struct pci_driver vhca_driver = {
 
 static int __init vhca_init(void)
 {
+	int err = vhca_sa_init();
+
+	if (err)
+		return err;
 	vhca_driver.name = vhca_drvname;
-	return pci_register_driver(&vhca_driver);
+	err = pci_register_driver(&vhca_driver);
+	if (err)
+		vhca_sa_exit();
+	return err;
 }
 
 static void __exit vhca_exit(void)
 {
 	pci_unregister_driver(&vhca_driver);
+	vhca_sa_exit();
 }
 
 module_init(vhca_init);

@@ -53,7 +53,8 @@ struct vhca_fault {
 extern char *vhca_drvname, *vhca_devname;
 extern unsigned long long vhca_pf_guid;
 extern bool vhca_ipoib_netns, vhca_no_netdev, vhca_disguise, vhca_drop_guid;
-extern int vhca_probe_delay_ms, vhca_remove_delay_ms, vhca_late_ms, vhca_port_mtu;
+extern int vhca_probe_delay_ms, vhca_remove_delay_ms, vhca_late_ms, vhca_port_mtu,
+	   vhca_sa_delay_ms;
 extern struct vhca_fault vhca_fail_guid, vhca_fail_link, vhca_fail_probe,
 			 vhca_fail_sriov, vhca_fail_vfcfg;
 
@@ -179,7 +180,7 @@ extern const struct ib_device_ops vhca_verbs_ops, vhca_qp_ops, vhca_cq_ops;
 
 void vhca_complete(struct ib_cq *ibcq, const struct ib_wc *wc);
 
-/* fabric.c, sa.c; all but attach and detach want vhca_fabric_lock held */
+/* fabric.c, sa.c; all but attach, detach, init and exit want vhca_fabric_lock held */
 
 /* One lock for the whole fabric: ports, QPs, receive queues and CQs. */
 extern spinlock_t vhca_fabric_lock;
@@ -193,6 +194,9 @@ void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 	       const void *data, u32 len);
 void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
 		  const struct ib_grh *grh, const void *data, u32 len);
+struct vhca_dev *vhca_port_by_lid(u16 lid);
+int vhca_sa_init(void);
+void vhca_sa_exit(void);
 void vhca_sa_answer(struct vhca_dev *src, const void *req, u32 len);
 
 #endif
