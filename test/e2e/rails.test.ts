@@ -2,7 +2,7 @@
 // one rebind on real hardware takes most of that.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
-import { network } from "./cni.ts";
+import { type Config, commandLine, network } from "./cni.ts";
 import { compile } from "./compile.ts";
 import { addresses, configure, devices, furnish, rails, setUpRails } from "./eight-rails.ts";
 import { testNode } from "./node.ts";
@@ -139,4 +139,55 @@ test("with GUIDs that are there they make none, and all of them, the kernel's ti
   expect(floor.bound).toEqual([]);
   const told = report("GUIDs there", plugin, floor);
   expect(plugin.user + plugin.waiting - floor.waiting, told).toBeLessThan(REBIND);
+});
+
+/** What an ADD may take that waits for nothing, ms; one that waits for the kernel takes 2,000 at least. */
+const longest = 1000;
+
+test.each([0, 50])(
+  "from pod to pod without a pause, with a subnet administrator that takes %i ms: no DEL leaves a question without an answer, and no ADD waits for one",
+  async (delay) => {
+    await setUpRails(node);
+    const call = (command: string, rail: number, container: string, more: Config = {}) =>
+      commandLine("/tmp/ib-sriov", {
+        command,
+        container,
+        ifname: `net${rail}`,
+        netns: "pod",
+        config: network(addresses[rail] ?? "", { link_state: "enable", ...more }),
+      });
+    const all = (command: string, container: string) =>
+      rails.map((rail) => `{ ${call(command, rail, container)}; } >/dev/null`).join("\n");
+    const guid = (rail: number) => ({ guid: guidOf(rail, ":") });
+    const timed = rails.map(
+      (rail) => `before=\${EPOCHREALTIME/./}
+        { ${call("ADD", rail, "second", guid(rail))}; } >/dev/null
+        echo $(((\${EPOCHREALTIME/./} - before) / 1000))`,
+    );
+    const times = await node.shell(`ip netns add pod
+      echo ${delay} >/sys/module/vhca/parameters/sa_delay_ms
+      ${all("ADD", "first")}
+      ${all("DEL", "first")}
+      ${timed.join("\n")}`);
+    expect(times.trim().split("\n").map(Number)).toSatisfy(
+      (each: number[]) => each.length === rails.length && Math.max(...each) < longest,
+    );
+    await node.shell(`${rails.map((rail) => call("DEL", rail, "second", guid(rail))).join("\n")}
+      ip netns del pod
+      echo 0 >/sys/module/vhca/parameters/sa_delay_ms`);
+  },
+);
+
+test("what the kernel asks the subnet administrator when a port has come up is answered before DEL takes the port down", async () => {
+  await setUpRails(node);
+  const [pci = ""] = addresses;
+  const config = network(pci, { link_state: "enable" });
+  await node.shell("ip netns add pod");
+  await node.add("pod", config);
+  await node.del("pod", config);
+  // It would ask for seconds, in a work queue that all RDMA devices share.
+  const stacks = await node.shell("sleep 1.2; cat /proc/[0-9]*/stack 2>/dev/null || true");
+  expect(stacks).toContain("worker_thread");
+  expect(stacks).not.toContain("update_ib_cpi");
+  await node.shell("ip netns del pod");
 });
