@@ -45,3 +45,4 @@ done >/host/out/counts
 echo 0 >$pf/sriov_numvfs
 echo 8 >$pf/sriov_numvfs
 for which in there new; do bash /host/eight-rails.sh $which "$rail_rounds" $plugins >/host/out/rails-$which; done
+for who in floor $plugins; do bash /host/pod-to-pod.sh $who "$rail_rounds"; done >/host/out/pod-to-pod

@@ -11,6 +11,11 @@ import type { Timeline } from "./timeline.ts";
 const UNBIND_TIME = 40;
 const PROBE_TIME = 120;
 
+/** How long after its port has come up the kernel asks the subnet administrator what it can do, ms. */
+const QUESTION_DELAY = 1_000;
+/** How long it waits for the answer, ms. */
+const QUESTION_TIME = 3_000;
+
 /** Node and port GUID of the PF. */
 export const pfGuid = guid("98:03:9b:03:00:ab:01:00");
 
@@ -38,6 +43,8 @@ export class Bus {
   hidden: "everything" | readonly string[] = [];
   /** Calls that a real kernel would never have returned from. */
   readonly endless: string[] = [];
+  /** Until when the work queue that all RDMA devices share waits for an answer of the subnet administrator. */
+  #isAskingUntil = 0;
   #inode = FIRST_INODE;
   #queuePair = 0x48;
 
@@ -104,7 +111,7 @@ export class Bus {
     if (vf.probed?.driver !== driver) throw new Refusal("ENODEV", `unbind ${pci} from ${driver}`);
     // vfio-pci waits until the machine closes the VF (drivers/vfio/vfio_main.c, vfio_unregister_group_dev).
     if (vf.isOpen) this.endless.push(`unbind ${pci} from ${driver}`);
-    this.timeline.pass(UNBIND_TIME);
+    this.timeline.pass(Math.max(UNBIND_TIME, this.#isAskingUntil - this.timeline.now));
     this.#unregister(vf);
   }
 
@@ -124,6 +131,16 @@ export class Bus {
     const vf = this.vf(pci, `reserve ${pci}`);
     vf.driverOverride = "vfio-pci";
     this.#unregister(vf);
+  }
+
+  /** The policy of a VF's link was changed. A question that comes after the port was taken down again has no answer. */
+  linkChanged(vf: Vf): void {
+    const { probed } = vf;
+    if (vf.linkState === "disable" || probed === undefined || probed.driver === "vfio-pci") return;
+    this.timeline.after(QUESTION_DELAY, () => {
+      if (vf.probed !== probed || vf.linkState !== "disable") return;
+      this.#isAskingUntil = this.timeline.now + QUESTION_TIME;
+    });
   }
 
   /** Binds a VF to vfio-pci: it has no devices then. */

@@ -20,7 +20,10 @@ export function setVfConfig(
 ): void {
   const target = vfAt(machine, pf, vf);
   const { linkState, nodeGuid, portGuid } = wanted;
-  if (linkState !== undefined && which("linkState")) target.linkState = linkState;
+  if (linkState !== undefined && linkState !== target.linkState && which("linkState")) {
+    target.linkState = linkState;
+    machine.bus.linkChanged(target);
+  }
   if (machine.keepsAdminGuids) return;
   if (nodeGuid !== undefined && which("nodeGuid")) target.adminNodeGuid = nodeGuid;
   if (portGuid !== undefined && which("portGuid")) target.adminPortGuid = portGuid;
