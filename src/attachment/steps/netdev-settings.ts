@@ -6,7 +6,7 @@ import type { Attachment, Step } from "../attachment.ts";
 import { attempt, attemptAll } from "../failure.ts";
 import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
-import { hostNetdevOf, netdevOf } from "../vf-netdev.ts";
+import { hostNetdevOf } from "../vf-netdev.ts";
 
 /** IFF_MULTICAST, linux/if.h: of the flags that can be set the only one that a new IPoIB netdev has. */
 const IFF_MULTICAST = 0x1000;
@@ -24,9 +24,8 @@ export const netdevSettings: Step = {
   apply() {},
 
   undo(attachment) {
-    const { node, record } = attachment;
-    const netdev = attachment.home ?? netdevOf(node, node.namespaces.host, record.vf.pci);
-    // The interface step reports a netdev that is not on the host.
+    const { home: netdev, record } = attachment;
+    // No undo of this call has brought it to the host: the interface step reports why, and the next DEL goes on here.
     if (netdev === undefined) return;
     const { settings } = netdev;
     const originals = record.found.settings ?? withoutHarm(settings);
