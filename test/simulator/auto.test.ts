@@ -185,7 +185,13 @@ describe("without auto and without a GUID", () => {
     expect(end).toBe("failed");
     expect(error).toBeInstanceOf(CniError);
     expect(error).toMatchObject({ code: codes.badConfiguration });
-    for (const text of [freshVf, '"auto"', "runtimeConfig.infinibandGUID", "ib-kubernetes", "ip link set"]) {
+    for (const text of [
+      freshVf,
+      '"auto"',
+      '"capabilities": {"infinibandGUID": true}',
+      "ib-kubernetes",
+      "ip link set",
+    ]) {
       expect(error).toMatchObject({ message: expect.stringContaining(text) });
     }
     story.requireAsBefore("after ADD");
