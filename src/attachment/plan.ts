@@ -61,7 +61,7 @@ export function makePlan(
   const devices = node.functions.rdmaDevices(vf.pci);
   const effective = effectiveGuids(node, vf.pci, undefined, netdev ?? "none", devices);
   requireIsolation(node, call, vf, devices, wanted);
-  const seen = inherited ?? withOwn(originals(pf, netdev, effective, driver, wanted), own);
+  const seen = inherited ?? withOwn(originals(node, vf, pf, netdev, effective, driver, wanted), own);
   const found = {
     ...seen,
     ...guids(provided),
@@ -122,6 +122,8 @@ function recordOf(
 }
 
 function originals(
+  node: Node,
+  { pci }: VirtualFunction,
   pf: PhysicalFunction,
   netdev: Link | undefined,
   effective: GuidPair,
@@ -130,7 +132,8 @@ function originals(
 ): Originals {
   const port = effective.port ?? ZERO_GUID;
   const nodeGuid = effective.node ?? port;
-  const isNeeded = changesGuid(wanted, { nodeGuid, portGuid: port }) || wanted.linkState !== undefined;
+  const isOther = changesGuid(wanted, { nodeGuid, portGuid: port });
+  const isNeeded = isOther || wanted.linkState !== undefined;
   const admin = isNeeded ? pf.vf : undefined;
   return {
     name: netdev?.name ?? "",
@@ -138,6 +141,7 @@ function originals(
     mtu: netdev?.mtu,
     up: netdev?.up,
     settings: netdev?.settings,
+    napi: netdev === undefined || isOther ? undefined : node.functions.napiSettings(pci, netdev.name),
     nodeGuid,
     portGuid: port,
     adminNodeGuid: admin?.nodeGuid,

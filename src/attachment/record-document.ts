@@ -191,6 +191,7 @@ function isOriginals(found: Record<string, unknown>): boolean {
     isNumberOrAbsent(found.mtu) &&
     (found.up === undefined || typeof found.up === "boolean") &&
     areSettingsOrAbsent(found.settings) &&
+    areNapiSettingsOrAbsent(found.napi) &&
     isGuidOrAbsent(found.nodeGuid) &&
     isGuidOrAbsent(found.portGuid) &&
     isGuidOrAbsent(found.adminNodeGuid) &&
@@ -210,6 +211,13 @@ function areSettingsOrAbsent(value: unknown): boolean {
   return (
     [flags, xdpGeneric, xdpDriver, xdpHardware].every((each) => typeof each === "number") &&
     Object.values(others).every(isNumberOrAbsent)
+  );
+}
+
+function areNapiSettingsOrAbsent(value: unknown): boolean {
+  if (value === undefined) return true;
+  return (
+    isObject(value) && areStrings(value, ["groFlushTimeout"]) && Object.values(value).every(isStringOrAbsent)
   );
 }
 

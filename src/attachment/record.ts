@@ -3,6 +3,7 @@ import type { PKey } from "../infiniband/pkey.ts";
 import type { RdmaNames } from "../node/functions.ts";
 import type { LinkSettings } from "../node/link-settings.ts";
 import type { LinkState } from "../node/links.ts";
+import type { NapiSettings } from "../node/napi-settings.ts";
 
 // Each member that these types have is written in record-text.ts, or it would be forgotten.
 
@@ -16,6 +17,8 @@ export interface Originals {
   readonly up?: boolean | undefined;
   /** What else a container can change on the netdev; undefined in records of older versions and of the Go plugin. */
   readonly settings?: LinkSettings | undefined;
+  /** The same of what sysfs alone shows; not read if ADD gives the VF another GUID, and with it another netdev. */
+  readonly napi?: NapiSettings | undefined;
   /** The VF's own GUIDs, as its driver latched them; zero or all-ones where there was none. */
   readonly nodeGuid: Guid;
   readonly portGuid: Guid;

@@ -1,6 +1,7 @@
 import * as host from "host";
 import { type Guid, parseGuid } from "../infiniband/guid.ts";
 import { FunctionError, type Functions, type RdmaNames, type VirtualFunction } from "../node/functions.ts";
+import type { NapiSettings } from "../node/napi-settings.ts";
 import { functionDirectory, linkedFunction, PCI_DEVICES, requirePciAddress } from "./function-directory.ts";
 import { driverDirectory, fileName, lastPart, routingId } from "./pci-path.ts";
 import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, unlessGone } from "./sysfs.ts";
@@ -11,6 +12,13 @@ export const RDMA_DEVICES = "/sys/class/infiniband";
 
 /** Characters of a GID's first 8 bytes, as sysfs writes it: "fe80:0000:0000:0000:". */
 const GID_PREFIX = 20;
+
+/** The files of a netdev that have its {@link NapiSettings}. */
+const NAPI_FILES = [
+  ["groFlushTimeout", "gro_flush_timeout"],
+  ["napiDeferHardIrqs", "napi_defer_hard_irqs"],
+  ["threaded", "threaded"],
+] as const satisfies readonly (readonly [keyof NapiSettings, string])[];
 
 /** PCI functions, as sysfs shows them. */
 export class LinuxFunctions implements Functions {
@@ -73,6 +81,21 @@ export class LinuxFunctions implements Functions {
     // The directory is there as long as it has a netdev, also where that is elsewhere and the directory looks empty
     // (drivers/base/core.c, get_device_parent, and the namespaces of sysfs).
     return isThere(`${functionDirectory(pci)}/net`);
+  }
+
+  napiSettings(pci: string, netdev: string): NapiSettings | undefined {
+    const [groFlushTimeout, napiDeferHardIrqs, threaded] = NAPI_FILES.map(([, file]) =>
+      textIn(netdevFile(pci, netdev, file)),
+    );
+    // Every kernel has the first.
+    return groFlushTimeout === undefined ? undefined : { groFlushTimeout, napiDeferHardIrqs, threaded };
+  }
+
+  setNapiSettings(pci: string, netdev: string, settings: Partial<NapiSettings>): void {
+    for (const [key, file] of NAPI_FILES) {
+      const value = settings[key];
+      if (value !== undefined) host.writeFile(netdevFile(pci, netdev, file), value);
+    }
   }
 
   rdmaDevices(pci: string): string[] {
@@ -200,6 +223,11 @@ function guidIn(path: string, skipped = 0): Guid | undefined {
   const guid = parseGuid(text.slice(skipped));
   if (guid === undefined) throw new Error(`${path} holds no GUID but "${text}"`);
   return guid;
+}
+
+/** Where sysfs has a file of a netdev of a function's in the host's namespace. */
+function netdevFile(pci: string, netdev: string, file: string): string {
+  return `${functionDirectory(pci)}/net/${fileName(netdev)}/${file}`;
 }
 
 /** Where sysfs has what an RDMA device of a function's says of itself. */

@@ -1,4 +1,5 @@
 import type { Guid } from "../infiniband/guid.ts";
+import type { NapiSettings } from "./napi-settings.ts";
 
 /** A Virtual Function as the PCI bus knows it. */
 export interface VirtualFunction {
@@ -54,6 +55,10 @@ export interface Functions {
   netdevs(pci: string): string[];
   /** Has the function a netdev, in whatever network namespace? One whose probe was cut short by a kill has none. */
   hasNetdev(pci: string): boolean;
+  /** The NAPI settings of a netdev of the function's in the host's namespace; undefined if none has that name (any more). */
+  napiSettings(pci: string, netdev: string): NapiSettings | undefined;
+  /** Sets what is given of them. */
+  setNapiSettings(pci: string, netdev: string, settings: Partial<NapiSettings>): void;
   /** Names of the function's RDMA devices that the host can see. */
   rdmaDevices(pci: string): string[];
   /**

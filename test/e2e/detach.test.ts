@@ -263,7 +263,7 @@ test("names are bytes: DEL removes an altname that is not UTF-8, and restores on
   }));
 
 describe("whatever a pod has changed on its interface", () => {
-  /** All that CAP_NET_ADMIN can change, and an XDP program that drops every packet. */
+  /** All that CAP_NET_ADMIN and a writable /sys can change, and an XDP program that drops every packet. */
   const change = (pod: string, kind: string) =>
     node.shell(`ip netns exec ${pod} bash -euc '
       ip link set net1 arp off promisc on allmulticast on multicast off dynamic on trailers off mode dormant
@@ -272,12 +272,35 @@ describe("whatever a pod has changed on its interface", () => {
       ip link set net1 type ipoib umcast 0 mode connected
       ip link set net1 mtu 65000 down
       ip link property add dev net1 altname mine
+      cd /sys/class/net/net1
+      echo 1000000000 >gro_flush_timeout; echo 200 >napi_defer_hard_irqs; echo 1 >threaded
       /host/bpf ${kind} net1'`);
   const addressed = (pci: string, more = {}) => network(pci, { ipam: hostLocal(["10.1.0.0/24"]), ...more });
   const kinds = [
     ["an XDP program", "xdp"],
     ["an XDP program that a process holds", "link"],
   ] as const;
+
+  test("DEL restores how its host had it polled", () =>
+    node.unchanged(async () => {
+      const poll = (timeout: number, empty: number, threaded: number) =>
+        node.shell(`cd /sys/bus/pci/devices/${vf}/net/*
+          echo ${timeout} >gro_flush_timeout; echo ${empty} >napi_defer_hard_irqs; echo ${threaded} >threaded`);
+      await poll(20_000, 2, 1);
+      const before = await node.snapshot();
+      await node.add("a", network(vf));
+      await node.shell(`ip netns exec a bash -euc 'cd /sys/class/net/net1
+        echo 0 >gro_flush_timeout; echo 4 >napi_defer_hard_irqs; echo 0 >threaded'`);
+      await node.del("a", network(vf));
+      await node.expectSnapshot(before);
+      // Also if a rebind has to end the rest.
+      await node.add("a", network(vf));
+      await change("a", "link");
+      await node.del("a", network(vf));
+      await node.shell("kill $(pidof bpf)");
+      await node.expectSnapshot(before);
+      await poll(0, 0, 0);
+    }));
 
   describe.each(kinds)("with %s", (_, kind) => {
     test.each([

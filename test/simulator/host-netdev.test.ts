@@ -1,6 +1,7 @@
 // The VF's netdev on the host gets back what it had, and the time that takes.
 import { describe, expect, test } from "vitest";
 import { CniError } from "../../src/cni/errors.ts";
+import { INITIAL_NAPI_SETTINGS } from "../../src/node/napi-settings.ts";
 import { killedAfter } from "./harness/faults.ts";
 import { stateDirectory } from "./harness/state.ts";
 import { Story } from "./harness/story.ts";
@@ -119,4 +120,30 @@ test("its settings, if the kernel refuses them for good: those of a new netdev, 
   expect(warnings).toContainEqual(expect.stringMatching(/no longer the original .*alias/));
   expect(netdevOf(story.machine).link).toMatchObject({ flags: 0x1000, group: 0, alias: "", xdpGeneric: 0 });
   netdevOf(story.machine).link = before;
+});
+
+test("how its host had it polled, also after a rebind, and after one that was killed before it gave the VF a GUID", () => {
+  const story = new Story({});
+  const napi = { groFlushTimeout: "20000", napiDeferHardIrqs: "2", threaded: "1" };
+  netdevOf(story.machine).napi = napi;
+  story.mustAdd(c1, { vf });
+  const inPod = () => {
+    const netdev = story.machine.paths.get(c1.netns)?.named(c1.ifname)?.[1];
+    if (netdev === undefined) throw new Error("the container has no interface");
+    return netdev;
+  };
+  inPod().napi = { groFlushTimeout: "0", napiDeferHardIrqs: "4", threaded: "0" };
+  story.mustDel(c1, { vf });
+  expect(netdevOf(story.machine).napi).toEqual(napi);
+  story.mustAdd(c1, { vf });
+  Object.assign(inPod(), { isNapiFixed: true, napi: { groFlushTimeout: "7" } });
+  story.mustDel(c1, { vf });
+  expect(netdevOf(story.machine).napi).toEqual(napi);
+  const { end } = story.add(c1, everything, ({ call }) =>
+    call === "links.setVfConfig" ? { end: "kill" } : undefined,
+  );
+  expect(end).toBe("killed");
+  story.mustDel(c1, everything);
+  expect(netdevOf(story.machine).napi).toEqual(napi);
+  netdevOf(story.machine).napi = INITIAL_NAPI_SETTINGS;
 });

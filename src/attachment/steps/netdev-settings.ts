@@ -6,6 +6,7 @@ import type { Attachment, Step } from "../attachment.ts";
 import { attempt, attemptAll } from "../failure.ts";
 import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
+import { restoreNapiSettings } from "../restore-napi-settings.ts";
 import { hostNetdevOf } from "../vf-netdev.ts";
 
 /** IFF_MULTICAST, linux/if.h: of the flags that can be set the only one that a new IPoIB netdev has. */
@@ -29,25 +30,34 @@ export const netdevSettings: Step = {
     if (netdev === undefined) return;
     const { settings } = netdev;
     const originals = record.found.settings ?? withoutHarm(settings);
-    if (changedSettings(settings, originals).length > 0)
-      attachment.home = restore(attachment, netdev, originals);
+    const left = restoreNapiSettings(attachment, netdev);
+    if (left.length > 0 || changedSettings(settings, originals).length > 0)
+      attachment.home = restore(attachment, netdev, originals, left);
   },
 
   verify() {},
 };
 
-/** Restores the originals by a set. What that cannot restore ends with the netdev: a rebind makes another one. */
-function restore(attachment: Attachment, netdev: Link, originals: LinkSettings): Link {
+/**
+ * Restores the originals by a set. What that cannot restore ends with the netdev: a rebind makes another one.
+ * @param napi names of NAPI settings that are not restored.
+ */
+function restore(
+  attachment: Attachment,
+  netdev: Link,
+  originals: LinkSettings,
+  napi: readonly string[],
+): Link {
   const { pci } = attachment.record.vf;
   const afterSet = set(attachment, netdev, originals);
-  const left = changedSettings(afterSet.settings, originals);
+  const left = [...changedSettings(afterSet.settings, originals), ...napi];
   if (left.length === 0) return afterSet;
   attachment.warn(`a set does not restore ${left.join(", ")} of ${afterSet.name}: VF ${pci} is rebound`);
   const made = rebind(attachment) ?? hostNetdevOf(attachment);
   restoreRdmaNames(attachment);
-  if (changedSettings(made.settings, originals).length === 0) return made;
-  const again = set(attachment, made, originals);
-  const lost = changedSettings(again.settings, originals);
+  const isRestored = changedSettings(made.settings, originals).length === 0;
+  const again = isRestored ? made : set(attachment, made, originals);
+  const lost = [...changedSettings(again.settings, originals), ...restoreNapiSettings(attachment, again)];
   // The container has had no part in them any more: the netdev is new.
   if (lost.length > 0)
     attachment.warn(`${again.name} of VF ${pci} has no longer the original ${lost.join(", ")}`);

@@ -21,6 +21,11 @@ in_namespace() { # NAME
   done
 }
 in_namespace -
+cd /sys/class/net
+for path in */{gro_flush_timeout,napi_defer_hard_irqs,threaded}; do
+  read -r value <"$path"
+  echo "setting $path $value"
+done
 for path in /run/netns/*; do
   name=${path##*/}
   nsenter --net="$path" bash -c "$(declare -f in_namespace); in_namespace $name"

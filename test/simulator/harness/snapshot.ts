@@ -72,8 +72,8 @@ function netdevs(namespace: Netns): string[] {
   });
 }
 
-function settingsText({ link }: Netdev): string {
-  return Object.entries(link)
+function settingsText({ link, napi }: Netdev): string {
+  return Object.entries({ ...link, ...napi })
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${value}`)
     .join(" ");

@@ -1,6 +1,7 @@
 import { type Guid, guidToBytes } from "../../../src/infiniband/guid.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
 import type { AddressState, Link, Route } from "../../../src/node/links.ts";
+import { INITIAL_NAPI_SETTINGS, type NapiSettings } from "../../../src/node/napi-settings.ts";
 
 /** IF_OPER_DOWN and IF_OPER_UP, linux/if.h. */
 const DOWN = 2;
@@ -36,6 +37,10 @@ export class Netdev {
   routes: Route[] = [];
   /** What else can be set on it; a move leaves it as it is. */
   link: LinkSettings;
+  /** What sysfs alone shows of it. */
+  napi: NapiSettings = INITIAL_NAPI_SETTINGS;
+  /** Does its driver refuse to change that? */
+  isNapiFixed = false;
   /** Does a process hold its XDP program by a bpf_link? Then nobody else can detach it. */
   isXdpHeld = false;
   /** The bond that it is a port of. */

@@ -1,5 +1,7 @@
 import { FunctionError, type Functions, type VirtualFunction } from "../../../src/node/functions.ts";
+import type { NapiSettings } from "../../../src/node/napi-settings.ts";
 import { pfGuid } from "../model/bus.ts";
+import { Refusal } from "../model/refusal.ts";
 import type { Gate } from "./gate.ts";
 
 /** PCI functions of the model, as sysfs would show them. */
@@ -8,6 +10,8 @@ export function functionsOf(gate: Gate): Functions {
   const { bus, host } = machine;
   const vfAt = (pci: string) => (bus.shows(pci) ? bus.vfs.get(pci) : undefined);
   const isPf = (pci: string) => bus.shows(pci) && bus.pfs.has(pci);
+  const named = (pci: string, name: string) =>
+    host.ofFunction(pci).find(([, netdev]) => netdev.name === name)?.[1];
   return {
     virtualFunction: (pci) =>
       gate.ask("functions.virtualFunction", pci, (): VirtualFunction => {
@@ -35,6 +39,22 @@ export function functionsOf(gate: Gate): Functions {
       gate.ask("functions.hasNetdev", pci, () =>
         [...machine.namespaces].some((namespace) => namespace.ofFunction(pci).length > 0),
       ),
+    napiSettings: (pci, name) =>
+      gate.ask("functions.napiSettings", `${pci} ${name}`, () => named(pci, name)?.napi),
+    setNapiSettings: (pci, name, settings) => {
+      const set = (some: Partial<NapiSettings>) => {
+        const netdev = named(pci, name);
+        if (netdev === undefined) throw new Refusal("ENOENT", `set NAPI settings of ${name}`);
+        if (netdev.isNapiFixed) throw new Refusal("EOPNOTSUPP", `set NAPI settings of ${name}`);
+        netdev.napi = { ...netdev.napi, ...some };
+      };
+      // Each setting is a write of its own.
+      const entries = Object.entries(settings);
+      gate.change("functions.setNapiSettings", `${pci} ${name}`, () => set(settings), {
+        nothing() {},
+        "the first": () => set(Object.fromEntries(entries.slice(0, 1))),
+      });
+    },
     rdmaDevices: (pci) =>
       gate.ask("functions.rdmaDevices", pci, () => {
         const devices = vfAt(pci)?.probed?.devices ?? [];

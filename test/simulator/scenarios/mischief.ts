@@ -22,6 +22,10 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
     changeSettings(pod, netdev);
     netdev.isXdpHeld = true;
   },
+  "the pod changes how it is polled, which cannot be set any more": (_, pod, netdev) => {
+    changeSettings(pod, netdev);
+    netdev.isNapiFixed = true;
+  },
   "the pod gives it a name that the host has": (_, pod, netdev) => rename(pod, netdev, "ib0"),
   "the pod gives it an alternative name that the host has": (_, pod, netdev) =>
     addAltnames(pod, netdev, ["ib0"]),
@@ -96,6 +100,7 @@ export function changeSettings(pod: Netns, netdev: Netdev): void {
   });
   setMtu(pod, netdev, 65_520);
   netdev.link = { ...netdev.link, xdpGeneric: 9 };
+  netdev.napi = { groFlushTimeout: "1000000000", napiDeferHardIrqs: "200", threaded: "1" };
 }
 
 /** DEL after each mischief, of a VF that is bound anew by it and of one that is not. */

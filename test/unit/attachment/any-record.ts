@@ -41,6 +41,8 @@ const pci = fc
 const time = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }));
 const maybe = <T>(some: fc.Arbitrary<T>) => fc.option(some, { nil: undefined });
 
+const digits = fc.nat().map(String);
+
 const settings: Arbitraries<LinkSettings> = {
   flags: fc.nat(),
   txQueueLength: maybe(fc.nat()),
@@ -66,6 +68,9 @@ const originals: Arbitraries<Originals> = {
   mtu: maybe(fc.nat()),
   up: maybe(fc.boolean()),
   settings: maybe(fc.record(settings)),
+  napi: maybe(
+    fc.record({ groFlushTimeout: digits, napiDeferHardIrqs: maybe(digits), threaded: maybe(digits) }),
+  ),
   nodeGuid: guid,
   portGuid: guid,
   adminNodeGuid: maybe(guid),

@@ -1,0 +1,53 @@
+import { portGuidOf } from "../infiniband/hardware-address.ts";
+import type { Link } from "../node/links.ts";
+import { changedNapiSettings, INITIAL_NAPI_SETTINGS, type NapiSettings } from "../node/napi-settings.ts";
+import type { Attachment } from "./attachment.ts";
+import { attempt, attemptAll } from "./failure.ts";
+import { type AttachmentRecord, changesGuid } from "./record.ts";
+
+/**
+ * Restores the {@link NapiSettings} of the VF's netdev, which is on the host.
+ * @returns the names of those that writing them does not restore.
+ */
+export function restoreNapiSettings(attachment: Attachment, netdev: Link): string[] {
+  const { node, record } = attachment;
+  const { pci } = record.vf;
+  const originals = originalNapiSettings(record, netdev);
+  if (originals === undefined) return [];
+  const look = (name: string) =>
+    attempt(`read the NAPI settings of ${name} of VF ${pci}`, () => node.functions.napiSettings(pci, name));
+  const { now, name } = seen(attachment, netdev, look);
+  if (now === undefined) return [];
+  const changed = changedNapiSettings(now, originals);
+  if (Object.keys(changed).length === 0) return [];
+  const write = () =>
+    attempt(`restore the NAPI settings of ${name} of VF ${pci}`, () =>
+      node.functions.setNapiSettings(pci, name, changed),
+    );
+  // A failure can be a passing one, and the rebind that follows one costs much more.
+  if (attemptAll([write]).length > 0) attemptAll([write]);
+  const after = look(name);
+  return Object.keys(after === undefined ? changed : changedNapiSettings(after, originals));
+}
+
+/** Looks at a netdev by its name, and once more if udev has just given it another one. */
+function seen(
+  { node }: Attachment,
+  { index, name }: Link,
+  look: (name: string) => NapiSettings | undefined,
+): { readonly now: NapiSettings | undefined; readonly name: string } {
+  const now = look(name);
+  if (now !== undefined) return { now, name };
+  const renamed = node.links.byIndex(node.namespaces.host, index)?.name;
+  return renamed === undefined ? { now, name } : { now: look(renamed), name: renamed };
+}
+
+/**
+ * Returns what the netdev had before a container had it; undefined if none has had it. ADD does not read that if it gives
+ * the VF another GUID: the container then gets a new netdev, and a netdev that has not that GUID has not been in it.
+ */
+function originalNapiSettings({ found, wanted }: AttachmentRecord, netdev: Link): NapiSettings | undefined {
+  if (found.napi !== undefined) return found.napi;
+  const isUntouched = changesGuid(wanted, found) && portGuidOf(netdev.address) !== wanted.guid;
+  return isUntouched ? undefined : INITIAL_NAPI_SETTINGS;
+}
