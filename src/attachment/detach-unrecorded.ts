@@ -36,7 +36,8 @@ export function detachUnrecorded(
     call.warn(`the record ${damaged.path} cannot be read (${why}); its VF is brought home`);
   }
   const { deviceID } = call;
-  if (damaged !== undefined && deviceID !== undefined && !node.functions.any())
+  const isBlind = () => attempt("look whether sysfs shows PCI functions", () => !node.functions.any());
+  if (damaged !== undefined && deviceID !== undefined && isBlind())
     throw unseenError(deviceID, "any other PCI function");
   // In this order: an address is given back only when nothing carries it any more.
   attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod));
