@@ -90,9 +90,10 @@ describe.each(foreign)("the executable for $architecture", (machine) => {
   test("starts an IPAM plugin, and hands on what that says", () => {
     const del = call("DEL", JSON.stringify({ ...network, ipam: { type: "refusing" } }));
     const { status, stdout, stderr } = outcome(machine, del);
-    expect(status).toBe(1);
+    // There is no record of a lease, so that the plugin refuses is only a warning.
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
     expect(stderr).toContain("called for DEL of net1");
-    expect(JSON.parse(stdout).msg).toContain(`got ${del.stdin?.length} bytes`);
+    expect(stderr).toContain(`got ${del.stdin?.length} bytes`);
   });
 
   test.each<[string, Call]>([
