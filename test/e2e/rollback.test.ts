@@ -200,6 +200,21 @@ describe("IPAM", () => {
     expect(await called()).toEqual(["ADD", "DEL"]);
   });
 
+  test("fails at DEL: its error is passed on, and the next DEL goes on", () =>
+    node.unchanged(async () => {
+      await answering('{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}');
+      await node.add("a", delegated);
+      await node.plugin(
+        "fake",
+        `cat >/dev/null\necho '{"cniVersion":"1.0.0","code":118,"msg":"cannot release","details":"at all"}'; exit 1`,
+      );
+      const answer = await node.refused({ command: "DEL", netns: "a", config: delegated });
+      expect(answer).toMatchObject({ code: 118, msg: expect.stringContaining("cannot release") });
+      expect(JSON.stringify(answer)).toContain("at all");
+      await fake("exit 1");
+      await node.del("a", delegated);
+    }));
+
   test.each([
     ["fails without a word", "exit 7", /7/],
     ["says why on stderr only", "echo what a pity >&2; exit 1", /what a pity/],
