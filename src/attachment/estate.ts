@@ -4,6 +4,7 @@ import type { VirtualFunction } from "../node/functions.ts";
 import type { Node } from "../node/node.ts";
 import type { Attachment, Step } from "./attachment.ts";
 import { recordedContainer } from "./container.ts";
+import { requireEarlierBoot } from "./earlier-boot.ts";
 import { PhysicalFunction } from "./function.ts";
 import type { Locks } from "./locks.ts";
 import { type AttachmentRecord, changesGuid, type Originals, type Wanted } from "./record.ts";
@@ -16,7 +17,6 @@ import { netInterface } from "./steps/interface.ts";
 import { linkState } from "./steps/link-state.ts";
 import { netdevSettings } from "./steps/netdev-settings.ts";
 import { rdmaDevice } from "./steps/rdma-device.ts";
-import { requireEarlierBoot } from "./unreadable-record.ts";
 import { vfDriver } from "./vf-driver.ts";
 
 /** What an attachment that died left behind on a VF. */

@@ -6,6 +6,7 @@ import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { releaseLease } from "./detach-unrecorded.ts";
+import { isOfEarlierBoot } from "./earlier-boot.ts";
 import { attempt } from "./failure.ts";
 import { functionAt, PhysicalFunction, unseenError } from "./function.ts";
 import type { Locks } from "./locks.ts";
@@ -15,7 +16,6 @@ import type { ReferenceCache } from "./reference-cache.ts";
 import { resetVfio } from "./reset-vfio.ts";
 import type { StateDirectory, StoredRecord } from "./state-directory.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
-import { isOfEarlierBoot } from "./unreadable-record.ts";
 import { homecomingNetdev, netdevOf } from "./vf-netdev.ts";
 
 /**
