@@ -9,6 +9,7 @@ import type { AttachCall } from "./call.ts";
 import { openContainer } from "./container.ts";
 import { attempt } from "./failure.ts";
 import { functionAt } from "./function.ts";
+import { claimGuid } from "./guid-holder.ts";
 import { Locks } from "./locks.ts";
 import { settleOwed } from "./owed-leases.ts";
 import { requireRecordFits } from "./record-document.ts";
@@ -56,6 +57,7 @@ function attachLocked(
   const { attachment, path, owing } = begin(node, call, state, locks, pod, vf);
   try {
     takeOver(attachment, state, owing);
+    attempt(`reserve the GUID of VF ${vf.pci}`, () => claimGuid(attachment, state));
     for (const step of stepsOf(attachment)) {
       call.observe("apply", step.name, attachment.record, () =>
         attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment)),

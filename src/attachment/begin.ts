@@ -9,6 +9,7 @@ import type { AttachCall } from "./call.ts";
 import { estateOf } from "./estate.ts";
 import { attempt } from "./failure.ts";
 import { PhysicalFunction } from "./function.ts";
+import { requireOtherThanPf } from "./guid-holder.ts";
 import { requireUnused, warnOfAddresses } from "./host-use.ts";
 import { type Inheritance, inherit } from "./inherit.ts";
 import type { Locks } from "./locks.ts";
@@ -67,6 +68,12 @@ export function begin(
       requireUnused(node, locks, vf.pci, netdev, devices),
     );
     warnOfAddresses(node, vf.pci, netdev, call);
+  }
+  const { guid } = wanted;
+  if (guid !== undefined && !isWhole(vf)) {
+    attempt(`compare GUID ${guid} with that of PF ${vf.pf}`, () =>
+      requireOtherThanPf(vf, pf.link, guid, effective),
+    );
   }
 
   const pfName = isWhole(vf) ? "" : attempt(`read PF ${vf.pf}`, () => pf.link).name;

@@ -97,7 +97,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
       bindLikePf(node, call, pci, locks);
     const driver = node.functions.driver(pci);
     if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver)) {
-      attempt(`restore the GUIDs of VF ${pci}`, () => restoreOwnGuids(node, call, locks, pci, driver));
+      attempt(`restore the GUIDs of VF ${pci}`, () => restoreOwnGuids(node, call, state, locks, pci, driver));
     }
     locks.disown();
   } finally {

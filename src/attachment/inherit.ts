@@ -4,6 +4,7 @@ import type { Call } from "./call.ts";
 import { recordedContainer } from "./container.ts";
 import { adopt, type Estate } from "./estate.ts";
 import { attempt } from "./failure.ts";
+import { releaseGuid } from "./guid-holder.ts";
 import type { Locks } from "./locks.ts";
 import { parkLease } from "./owed-leases.ts";
 import { type AttachmentRecord, isNamed, type Originals, type Wanted } from "./record.ts";
@@ -58,6 +59,7 @@ export function inherit(
     undoAll(dead, isHeld),
   );
   if (failure !== undefined) throw failure;
+  releaseGuid(state, record);
   state.remove(path);
   return { originals: undefined, owing: undefined };
 }

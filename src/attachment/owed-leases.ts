@@ -2,6 +2,7 @@ import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Node } from "../node/node.ts";
 import { attempt, attemptAll } from "./failure.ts";
+import { releaseGuid } from "./guid-holder.ts";
 import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam-call.ts";
 import type { Limits } from "./limits.ts";
 import type { Locks } from "./locks.ts";
@@ -17,6 +18,7 @@ const patience = 5000;
  */
 export function parkLease(state: StateDirectory, locks: Locks, path: string, record: AttachmentRecord): void {
   locks.owe();
+  releaseGuid(state, record);
   state.park(path, record);
 }
 

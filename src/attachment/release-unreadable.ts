@@ -45,7 +45,7 @@ export function releaseUnreadable(
     try {
       if (!isNamed(locks.owner, name)) continue;
       attempt(`bring the devices of VF ${pci} home`, () => bringHome(node, limits, locks, pci));
-      attempt(`restore the GUIDs of VF ${pci}`, () => restoreGuids(node, limits, locks, pci, name));
+      attempt(`restore the GUIDs of VF ${pci}`, () => restoreGuids(node, limits, state, locks, pci, name));
       attempt("remove the record", () => state.remove(path));
       attempt(`note that VF ${pci} is free`, () => locks.disown());
       settleOwed(node, state, locks, pci, limits);
@@ -57,14 +57,21 @@ export function releaseUnreadable(
 }
 
 /** The lock file has the VF's own GUIDs if the attachment gave it others. */
-function restoreGuids(node: Node, limits: Limits, locks: Locks, pci: string, name: AttachmentName): void {
+function restoreGuids(
+  node: Node,
+  limits: Limits,
+  state: StateDirectory,
+  locks: Locks,
+  pci: string,
+  name: AttachmentName,
+): void {
   const { functions } = node;
   if (functions.incarnation(pci) === undefined || !isVirtual(node, pci)) return;
   const driver = functions.driver(pci);
   const drivers = [VFIO_DRIVER, functions.driver(functions.virtualFunction(pci).pf)];
   if (driver === undefined || !drivers.includes(driver)) return;
   const call = { ...limits, name, netns: undefined, stdin: "{}", args: "", path: "" };
-  restoreOwnGuids(node, call, locks, pci, driver);
+  restoreOwnGuids(node, call, state, locks, pci, driver);
 }
 
 /** Returns the VFs that an attachment has, as their lock files say: one, or none. It walks over all of them. */

@@ -3,6 +3,7 @@ import type { Attachment } from "./attachment.ts";
 import { isCurrent } from "./estate.ts";
 import { attempt } from "./failure.ts";
 import { generationOf } from "./function.ts";
+import { releaseGuid } from "./guid-holder.ts";
 import { isNamed } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { combined, undoAll } from "./undo.ts";
@@ -41,6 +42,9 @@ function finish(attachment: Attachment, state: StateDirectory, path: string, our
     }
     throw failure;
   }
+  // A VF that was destroyed has left its GUID; one that another attachment has by now may have the same.
+  if (locks.owner === undefined || isNamed(locks.owner, record))
+    attempt(`give up GUID ${record.wanted.guid}`, () => releaseGuid(state, record));
   attempt("remove the attachment's record", () => state.remove(path));
   if (isNamed(locks.owner, record)) attempt(`note that VF ${pci} is free`, () => locks.disown());
 }

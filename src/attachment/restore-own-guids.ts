@@ -2,9 +2,11 @@ import type { Node } from "../node/node.ts";
 import { attachmentOf } from "./attachment-of.ts";
 import type { Call } from "./call.ts";
 import { effectiveGuids } from "./effective-guids.ts";
+import { releaseGuid } from "./guid-holder.ts";
 import type { Locks } from "./locks.ts";
 import { currentOwnGuids, runsWithOthers } from "./own-guids.ts";
 import type { AttachmentRecord } from "./record.ts";
+import type { StateDirectory } from "./state-directory.ts";
 import { adminGuid } from "./steps/admin-guid.ts";
 import { guid } from "./steps/guid.ts";
 import { VFIO_DRIVER } from "./steps/passthrough.ts";
@@ -15,7 +17,14 @@ import { rdmaDevice } from "./steps/rdma-device.ts";
  * @param driver that is bound to the VF.
  * @throws {CniError} if they did not come into effect.
  */
-export function restoreOwnGuids(node: Node, call: Call, locks: Locks, pci: string, driver: string): void {
+export function restoreOwnGuids(
+  node: Node,
+  call: Call,
+  state: StateDirectory,
+  locks: Locks,
+  pci: string,
+  driver: string,
+): void {
   const vf = node.functions.virtualFunction(pci);
   const own = currentOwnGuids(node, locks, vf);
   if (own === undefined) return;
@@ -41,6 +50,7 @@ export function restoreOwnGuids(node: Node, call: Call, locks: Locks, pci: strin
     wanted: {},
     call: { stdin: call.stdin, args: call.args, path: call.path },
   };
+  releaseGuid(state, record);
   const attachment = attachmentOf(node, record, undefined, locks, call);
   if (record.mode === "vfio") {
     const { nodeGuid, portGuid } = attachment.vfConfig();

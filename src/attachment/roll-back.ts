@@ -1,6 +1,7 @@
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Attaching } from "./attachment.ts";
+import { releaseGuid } from "./guid-holder.ts";
 import type { StateDirectory } from "./state-directory.ts";
 import { undoAll } from "./undo.ts";
 
@@ -30,6 +31,7 @@ export function rollBack(
   try {
     if (failures.length > 0) state.setState(path, "broken");
     else {
+      releaseGuid(state, attachment.record);
       state.remove(path);
       locks.disown();
     }

@@ -1,5 +1,6 @@
 import { fromJson } from "../cni/document.ts";
 import { utf8Length } from "../cni/utf8-length.ts";
+import type { Guid } from "../infiniband/guid.ts";
 import type { Files, Lock } from "../node/files.ts";
 import { errnoOf } from "../node/node.ts";
 import { parsePciAddress } from "../node/pci-address.ts";
@@ -73,6 +74,31 @@ export class StateDirectory {
   /** What the lock file of a VF says; "" where it says nothing. To be read without the lock. */
   vfNote(pci: string): string {
     return this.files.read(`${root}/.vf/${pci}`) ?? "";
+  }
+
+  /**
+   * Notes that a VF is given a GUID.
+   * @returns false, and nothing is changed, if there is a note of that GUID already.
+   */
+  createGuidNote(guid: Guid, pci: string): boolean {
+    const path = guidPath(guid);
+    try {
+      return this.files.create(path, pci);
+    } catch (error) {
+      if (errnoOf(error) !== "ENOENT") throw error;
+    }
+    this.files.makeDirectory(parentOf(path));
+    return this.files.create(path, pci);
+  }
+
+  /** Returns the PCI address of the VF that was given a GUID, as its note says; `undefined` if there is no note. */
+  guidNote(guid: Guid): string | undefined {
+    return this.files.read(guidPath(guid));
+  }
+
+  /** Removes the note of a GUID; gone already is success. */
+  removeGuidNote(guid: Guid): void {
+    this.files.remove(guidPath(guid));
   }
 
   /** The lock file that guards what reallocates the node's RDMA character devices. */
@@ -266,6 +292,10 @@ function mayBeOf({ record, reference }: StoredRecord, name: AttachmentName): boo
 
 function plainPath(name: AttachmentName): string {
   return `${root}/${name.containerId}-${name.ifname}`;
+}
+
+function guidPath(guid: Guid): string {
+  return `${root}/.guid/${guid.replaceAll(":", "")}`;
 }
 
 function asidePath(name: AttachmentName): string {

@@ -44,6 +44,25 @@ describe("a living container", () => {
       await node.del("a", mine);
     }));
 
+  test("keeps its GUID: another VF does not get it", () =>
+    node.unchanged(async () => {
+      const second = network(other, { guid: "02:00:00:00:00:00:00:77" });
+      await node.add("a", mine);
+      await unchangedBy(async () => {
+        const answer = await node.refused({ command: "ADD", netns: "b", config: second, ...c2 });
+        expect(answer).toMatchObject({
+          code: 7,
+          msg: expect.stringMatching(
+            `GUID 02:00:00:00:00:00:00:77 .* VF ${other}: VF ${vf} has it, which container c1`,
+          ),
+        });
+        await node.del("b", second, c2);
+      });
+      await node.del("a", mine);
+      await node.add("b", second, c2);
+      await node.del("b", second, c2);
+    }));
+
   /** ADD that is killed when all is done but what needs the address, and its IPAM plugin with it. */
   async function addKilled(config: Config): Promise<void> {
     await node.plugin("slow", "[ $CNI_COMMAND != ADD ] || sleep 1000");

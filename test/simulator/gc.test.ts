@@ -1,13 +1,14 @@
 // GC, with everything that can befall it at any of its calls; and what it must leave alone.
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError } from "../../src/cni/errors.ts";
+import { guid } from "../support/records.ts";
 import { killedAfter } from "./harness/faults.ts";
 import { gc, told } from "./harness/run.ts";
 import { Story } from "./harness/story.ts";
 import { report, testScenarios } from "./harness/test-scenarios.ts";
 import { c1, c2, freshVf, vf } from "./harness/world.ts";
 import { gcScenarios } from "./scenarios/gc.ts";
-import { everything, wantedGuid } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/wishes.ts";
 
 testScenarios("GC", gcScenarios());
 
@@ -149,7 +150,7 @@ describe("GC", () => {
     total++;
     const story = new Story({});
     story.mustAdd(c1, everything);
-    story.mustAdd(c2, { vf: freshVf, guid: wantedGuid, subnets: ["10.3.0.0/24"] });
+    story.mustAdd(c2, { vf: freshVf, guid: guid("02:00:00:00:00:00:00:79"), subnets: ["10.3.0.0/24"] });
     const real = story.machine.leases.program;
     story.machine.programs.set("/opt/cni/bin/host-local", (child) =>
       child.exit(

@@ -1,5 +1,6 @@
 // Leases that a dead attachment owes.
 import { describe, expect, test } from "vitest";
+import { guid } from "../support/records.ts";
 import { killedAfter } from "./harness/faults.ts";
 import { stateDirectory } from "./harness/state.ts";
 import { Story } from "./harness/story.ts";
@@ -50,7 +51,7 @@ test("a lease that its container holds anew is not released", () => {
 
   // The same container once more, on another VF. A lease of the same name is in the way; who cleans up after
   // that frees it.
-  const again = { ...everything, vf: freshVf };
+  const again = { ...everything, vf: freshVf, guid: guid("02:00:00:00:00:00:00:79") };
   expect(story.add(c1, again).end).toBe("failed");
   expect(story.mustAdd(c1, again).end).toBe("done");
   story.settleOwed();

@@ -1,18 +1,19 @@
 // Two things at once on one node.
 import { CniError, codes } from "../../../src/cni/errors.ts";
+import { guid } from "../../support/records.ts";
 import type { Interleaving } from "../harness/interleave.ts";
 import type { Run } from "../harness/run.ts";
 import type { Story } from "../harness/story.ts";
 import { c1, c2, freshVf, pf, vf } from "../harness/world.ts";
 import { killedAdd } from "./del.ts";
 import { isolated } from "./isolation.ts";
-import { contrary, everything, wantedGuid } from "./wishes.ts";
+import { contrary, everything } from "./wishes.ts";
 
 /** Waits no longer than this for a lock, ms: who is interrupted cannot give it back meanwhile. */
 const patience = 50;
 const patient = contrary(everything);
 const theirs = { ...patient, patience };
-const elsewhere = { vf: freshVf, guid: wantedGuid, subnets: ["10.3.0.0/24"], patience };
+const elsewhere = { vf: freshVf, guid: guid("02:00:00:00:00:00:00:79"), subnets: ["10.3.0.0/24"], patience };
 
 /** Everything that two callers, or a caller and the kernel, can do at once. */
 export function interleavings(): Interleaving[] {

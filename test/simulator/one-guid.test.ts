@@ -1,0 +1,88 @@
+// A GUID serves one port: ADD refuses one that another attachment of the node was given, or that the PF has.
+import { expect, test } from "vitest";
+import { codes } from "../../src/cni/errors.ts";
+import { interleave } from "./harness/interleave.ts";
+import { told } from "./harness/run.ts";
+import { stateDirectory } from "./harness/state.ts";
+import { Story } from "./harness/story.ts";
+import { c1, c2, freshVf, pf, type Setting, vf } from "./harness/world.ts";
+import { pfGuid } from "./model/bus.ts";
+import { everything, wantedGuid } from "./scenarios/wishes.ts";
+
+type Wishes = Pick<Setting, "rdma"> & { readonly rdmaIsolation?: true };
+
+const second = { vf: freshVf, guid: wantedGuid };
+
+test("a GUID that a VF of another container runs with is refused, naming the container", () => {
+  const story = new Story({});
+  const added = story.mustAdd(c1, everything);
+  const before = story.lines();
+  const { end, error } = story.add(c2, second);
+  expect(end).toBe("failed");
+  expect(error).toMatchObject({ code: codes.badConfiguration });
+  expect(told(error)).toMatch(new RegExp(`${wantedGuid} .* .* VF ${vf} has it.* container c1`));
+  expect(story.lines()).toEqual(before);
+  story.mustDel(c2, second);
+  story.requireAttached(c1, everything, added);
+  story.mustDel(c1, everything);
+  story.mustAdd(c2, second);
+  story.mustDel(c2, second);
+  story.requireAsBefore("after DEL");
+});
+
+test("the port GUID of the PF is refused", () => {
+  const story = new Story({});
+  const { error } = story.add(c2, { vf: freshVf, guid: pfGuid });
+  expect(error).toMatchObject({ code: codes.badConfiguration });
+  expect(told(error)).toContain(`of its PF ${pf} runs with it`);
+  story.requireAsBefore("after the refusal");
+});
+
+test("the GUID of an attachment that has ended stays with its VF, until the VF is released", () => {
+  const story = new Story({});
+  story.mustAdd(c1, everything);
+  story.deleteNamespace(c1);
+  expect(story.add(c2, second).error).toMatchObject({ code: codes.badConfiguration });
+  story.mustDel(c1, everything, null);
+  story.mustAdd(c2, second);
+  story.mustDel(c2, second);
+  story.requireAsBefore("after DEL");
+});
+
+test.each([
+  ["", {}],
+  [" with devices in containers", { rdma: "exclusive", rdmaIsolation: true }],
+] as const)(
+  "of two ADDs with one GUID at once exactly one succeeds%s",
+  (_, { rdmaIsolation, ...setting }: Wishes) => {
+    const [first, other] = [
+      { ...everything, rdmaIsolation },
+      { ...second, rdmaIsolation, patience: 50 },
+    ];
+    const { cases, problems } = interleave({
+      name: "two ADDs with one GUID",
+      setting,
+      verb: (story, fault) => story.add(c1, first, fault),
+      meanwhile: (story) => story.add(c2, other),
+      afterwards(story, ran, meanwhile) {
+        const ends = [ran.end, meanwhile?.end];
+        if (ends.filter((end) => end === "done").length !== 1) story.problems.push(`they ended: ${ends}`);
+        story.mustDel(c2, other);
+        story.mustDel(c1, first);
+        story.requireAsBefore("after both DELs");
+      },
+    });
+    expect(problems.slice(0, 5)).toEqual([]);
+    expect(cases).toBeGreaterThan(50);
+  },
+);
+
+test("a note that a lost record leaves keeps the GUID from nobody", () => {
+  const story = new Story({});
+  const { files } = story.machine;
+  files.makeDirectory(`${stateDirectory}/.guid`);
+  files.write(`${stateDirectory}/.guid/${wantedGuid.replaceAll(":", "")}`, vf);
+  story.mustAdd(c2, second);
+  story.mustDel(c2, second);
+  story.requireAsBefore("after DEL");
+});
