@@ -34,7 +34,7 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 B := build
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := append argument children clock command-line copy datagram directories engine errno-names error exit files host \
+NATIVE := append argument bpf children clock command-line copy datagram directories engine errno-names error exit files host \
   image json locks main math mem memory namespaces netlink process read report signals spawn start streams strings text \
   wait watch write
 HEADERS := $(wildcard native/*.h)

@@ -15,6 +15,7 @@ bool host_install(JSContext *context)
     {host_write_functions, host_write_count},           {host_copy_functions, host_copy_count},
     {host_watch_functions, host_watch_count},           {host_clock_functions, host_clock_count},
     {host_append_functions, host_append_count},         {host_datagram_functions, host_datagram_count},
+    {host_bpf_functions, host_bpf_count},
   };
   JSValue host = JS_NewObject(context);
   if (JS_IsException(host))

@@ -209,6 +209,12 @@ declare module "host" {
   /** setns(2) of this (the only) thread, CLONE_NEWNET. */
   function enterNetworkNamespace(fd: number): void;
 
+  /**
+   * bpf(2) BPF_PROG_QUERY: IDs of the programs that are attached to a netdev of the namespace that this process is in.
+   * @param attachType of enum bpf_attach_type; EINVAL if the kernel does not know it, or not for netdevs.
+   */
+  function bpfPrograms(index: number, attachType: number, expected: Expected): number[] | undefined;
+
   // ---- netlink ----------------------------------------------------------------------------------------
   /** AF_NETLINK socket of a protocol (0 NETLINK_ROUTE, 20 NETLINK_RDMA) with EXT_ACK and (route) GET_STRICT_CHK set. */
   function netlinkSocket(protocol: number): number;

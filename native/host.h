@@ -173,5 +173,6 @@ HOST_PART(copy);
 HOST_PART(watch);
 HOST_PART(append);
 HOST_PART(datagram);
+HOST_PART(bpf);
 
 #endif

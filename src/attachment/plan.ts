@@ -141,7 +141,7 @@ function originals(
     mtu: netdev?.mtu,
     up: netdev?.up,
     settings: netdev?.settings,
-    napi: netdev === undefined || isOther ? undefined : node.functions.napiSettings(pci, netdev.name),
+    ...(netdev === undefined || isOther ? {} : netdevOriginals(node, pci, netdev)),
     nodeGuid,
     portGuid: port,
     adminNodeGuid: admin?.nodeGuid,
@@ -149,6 +149,12 @@ function originals(
     linkState: admin?.linkState,
     driver,
   };
+}
+
+/** What netlink does not tell of a netdev, which the container gets as it is. */
+function netdevOriginals(node: Node, pci: string, { index, name }: Link) {
+  const tcx = node.links.tcxPrograms(index) ?? [];
+  return { napi: node.functions.napiSettings(pci, name), tcx: tcx.length > 0 ? tcx : undefined };
 }
 
 /** What isolation needs must be there; and without it the container may not be able to use its RDMA device. */

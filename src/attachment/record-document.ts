@@ -192,6 +192,7 @@ function isOriginals(found: Record<string, unknown>): boolean {
     (found.up === undefined || typeof found.up === "boolean") &&
     areSettingsOrAbsent(found.settings) &&
     areNapiSettingsOrAbsent(found.napi) &&
+    (found.tcx === undefined || (Array.isArray(found.tcx) && found.tcx.every(isNumberOrAbsent))) &&
     isGuidOrAbsent(found.nodeGuid) &&
     isGuidOrAbsent(found.portGuid) &&
     isGuidOrAbsent(found.adminNodeGuid) &&

@@ -15,13 +15,25 @@ export function planMembers(record: AttachmentRecord): string {
 }
 
 function originalsText(found: Originals): string {
-  const { mtu, up, settings, napi, adminNodeGuid, adminPortGuid, linkState, rdma, deviceInfo, leftGuids } =
-    found;
+  const {
+    mtu,
+    up,
+    settings,
+    napi,
+    tcx,
+    adminNodeGuid,
+    adminPortGuid,
+    linkState,
+    rdma,
+    deviceInfo,
+    leftGuids,
+  } = found;
   let text = `{"name":${quoted(found.name)},"altnames":${list(found.altnames)}`;
   if (mtu !== undefined) text += `,"mtu":${mtu}`;
   if (up !== undefined) text += `,"up":${up}`;
   if (settings !== undefined) text += `,"settings":${JSON.stringify(settings)}`;
   if (napi !== undefined) text += `,"napi":${JSON.stringify(napi)}`;
+  if (tcx !== undefined) text += `,"tcx":${JSON.stringify(tcx)}`;
   text += `,"nodeGuid":"${found.nodeGuid}","portGuid":"${found.portGuid}"`;
   if (adminNodeGuid !== undefined) text += `,"adminNodeGuid":"${adminNodeGuid}"`;
   if (adminPortGuid !== undefined) text += `,"adminPortGuid":"${adminPortGuid}"`;

@@ -19,6 +19,8 @@ export interface Originals {
   readonly settings?: LinkSettings | undefined;
   /** The same of what sysfs alone shows; not read if ADD gives the VF another GUID, and with it another netdev. */
   readonly napi?: NapiSettings | undefined;
+  /** IDs of the tcx programs of the netdev; undefined if it has none, or ADD gives the VF another netdev. */
+  readonly tcx?: readonly number[] | undefined;
   /** The VF's own GUIDs, as its driver latched them; zero or all-ones where there was none. */
   readonly nodeGuid: Guid;
   readonly portGuid: Guid;

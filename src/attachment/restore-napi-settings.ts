@@ -1,9 +1,9 @@
-import { portGuidOf } from "../infiniband/hardware-address.ts";
 import type { Link } from "../node/links.ts";
 import { changedNapiSettings, INITIAL_NAPI_SETTINGS, type NapiSettings } from "../node/napi-settings.ts";
 import type { Attachment } from "./attachment.ts";
 import { attempt, attemptAll } from "./failure.ts";
-import { type AttachmentRecord, changesGuid } from "./record.ts";
+import type { AttachmentRecord } from "./record.ts";
+import { isUntouched } from "./vf-netdev.ts";
 
 /**
  * Restores the {@link NapiSettings} of the VF's netdev, which is on the host.
@@ -42,12 +42,7 @@ function seen(
   return renamed === undefined ? { now, name } : { now: look(renamed), name: renamed };
 }
 
-/**
- * Returns what the netdev had before a container had it; undefined if none has had it. ADD does not read that if it gives
- * the VF another GUID: the container then gets a new netdev, and a netdev that has not that GUID has not been in it.
- */
-function originalNapiSettings({ found, wanted }: AttachmentRecord, netdev: Link): NapiSettings | undefined {
-  if (found.napi !== undefined) return found.napi;
-  const isUntouched = changesGuid(wanted, found) && portGuidOf(netdev.address) !== wanted.guid;
-  return isUntouched ? undefined : INITIAL_NAPI_SETTINGS;
+/** Returns what the netdev had before a container had it; undefined if none has had it. */
+function originalNapiSettings(record: AttachmentRecord, netdev: Link): NapiSettings | undefined {
+  return record.found.napi ?? (isUntouched(record, netdev) ? undefined : INITIAL_NAPI_SETTINGS);
 }

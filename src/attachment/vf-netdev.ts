@@ -1,10 +1,11 @@
 import { CniError, codes } from "../cni/errors.ts";
+import { portGuidOf } from "../infiniband/hardware-address.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { Attaching } from "./attachment.ts";
 import { attempt } from "./failure.ts";
-import type { AttachmentRecord } from "./record.ts";
+import { type AttachmentRecord, changesGuid } from "./record.ts";
 import { waitFor } from "./wait.ts";
 
 /**
@@ -60,4 +61,12 @@ export function hostNetdevOf({
       `VF ${pci} has no netdev on the host: another network namespace still holds it, or ib_ipoib is not loaded`,
     );
   });
+}
+
+/**
+ * Reports whether a netdev of the VF has not been in the attachment's container: ADD was to give the VF another GUID, and
+ * with it another netdev, and this one has not that GUID.
+ */
+export function isUntouched({ found, wanted }: AttachmentRecord, netdev: Link): boolean {
+  return changesGuid(wanted, found) && portGuidOf(netdev.address) !== wanted.guid;
 }

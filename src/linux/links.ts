@@ -1,3 +1,4 @@
+import * as host from "host";
 import { dumpAddresses, parseAddressInfo } from "../netlink/address.ts";
 import { EINVAL } from "../netlink/errno.ts";
 import { parseIpoibPKey } from "../netlink/ipoib.ts";
@@ -32,6 +33,7 @@ import { configureLink } from "./configuration.ts";
 import { foreignLinksOf, hostNetdevsOf } from "./function-links.ts";
 import { ours } from "./namespace.ts";
 import type { LinuxNamespaces } from "./namespaces.ts";
+import { unlessErrno } from "./unless-errno.ts";
 import { vfConfigIn, vfConfigRequests } from "./vf-config.ts";
 import type { Waits } from "./waits.ts";
 import { LinuxWatch } from "./watch.ts";
@@ -41,6 +43,12 @@ import { LinuxWatch } from "./watch.ts";
  * and InfiniBand (4,096 to 256) carry, less the header of IPoIB.
  */
 const PORT_MTUS = [65_520, 10_236, 8188, 4092, 2044, 1020, 508, 252];
+
+/** Places of tcx programs, enum bpf_attach_type of linux/bpf.h. */
+const BPF_TCX_INGRESS = 46;
+const BPF_TCX_EGRESS = 47;
+/** What kernels answer that have no tcx or no BPF, and early ones that have no program there. */
+const NO_TCX = ["EINVAL", "ENOSYS", "ENOENT"];
 
 /** Netdevs, by rtnetlink. */
 export class LinuxLinks implements Links {
@@ -121,6 +129,15 @@ export class LinuxLinks implements Links {
       if (outcome?.errno !== EINVAL) break;
     }
     throw refusal;
+  }
+
+  tcxPrograms(index: number): number[] | undefined {
+    const ask = (place: number) => host.bpfPrograms(index, place, NO_TCX) ?? [];
+    // Without CAP_BPF, or under a filter of system calls, nothing is known.
+    return unlessErrno<number[] | undefined>(["EPERM"], undefined, () => [
+      ...ask(BPF_TCX_INGRESS),
+      ...ask(BPF_TCX_EGRESS),
+    ]);
   }
 
   setSettings(where: Namespace, index: number, now: LinkSettings, settings: LinkSettings): void {

@@ -139,6 +139,11 @@ export interface Links {
    * @param now the settings that it has.
    */
   setSettings(where: Namespace, index: number, now: LinkSettings, settings: LinkSettings): void;
+  /**
+   * IDs of the tcx programs of a netdev in the host's namespace: they see, and can drop, all that it receives and sends
+   * (Linux 6.6 and later). Empty if there is none; undefined if this process may not ask.
+   */
+  tcxPrograms(index: number): number[] | undefined;
   addAltnames(where: Namespace, index: number, names: readonly string[]): void;
   removeAltnames(where: Namespace, index: number, names: readonly string[]): void;
   /**

@@ -279,6 +279,7 @@ describe("whatever a pod has changed on its interface", () => {
   const kinds = [
     ["an XDP program", "xdp"],
     ["an XDP program that a process holds", "link"],
+    ["tcx programs", "tcx"],
   ] as const;
 
   test("DEL restores how its host had it polled", () =>

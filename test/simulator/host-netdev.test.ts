@@ -147,3 +147,18 @@ test("how its host had it polled, also after a rebind, and after one that was ki
   expect(netdevOf(story.machine).napi).toEqual(napi);
   netdevOf(story.machine).napi = INITIAL_NAPI_SETTINGS;
 });
+
+test("a tcx program of its host stays, and one of the container ends with the netdev", () => {
+  const story = new Story({});
+  netdevOf(story.machine).tcx = [3];
+  story.mustAdd(c1, { vf });
+  const inPod = story.machine.paths.get(c1.netns)?.named(c1.ifname)?.[1];
+  if (inPod === undefined) throw new Error("the container has no interface");
+  story.mustDel(c1, { vf });
+  expect(netdevOf(story.machine)).toBe(inPod);
+  expect(inPod.tcx).toEqual([3]);
+  story.mustAdd(c1, { vf });
+  inPod.tcx = [3, 9];
+  story.mustDel(c1, { vf });
+  expect(netdevOf(story.machine).tcx).toEqual([]);
+});

@@ -7,7 +7,7 @@ import { attempt, attemptAll } from "../failure.ts";
 import { restoreRdmaNames } from "../rdma-names.ts";
 import { rebind } from "../rebind.ts";
 import { restoreNapiSettings } from "../restore-napi-settings.ts";
-import { hostNetdevOf } from "../vf-netdev.ts";
+import { hostNetdevOf, isUntouched } from "../vf-netdev.ts";
 
 /** IFF_MULTICAST, linux/if.h: of the flags that can be set the only one that a new IPoIB netdev has. */
 const IFF_MULTICAST = 0x1000;
@@ -30,7 +30,7 @@ export const netdevSettings: Step = {
     if (netdev === undefined) return;
     const { settings } = netdev;
     const originals = record.found.settings ?? withoutHarm(settings);
-    const left = restoreNapiSettings(attachment, netdev);
+    const left = [...restoreNapiSettings(attachment, netdev), ...foreignTcx(attachment, netdev)];
     if (left.length > 0 || changedSettings(settings, originals).length > 0)
       attachment.home = restore(attachment, netdev, originals, left);
   },
@@ -40,17 +40,17 @@ export const netdevSettings: Step = {
 
 /**
  * Restores the originals by a set. What that cannot restore ends with the netdev: a rebind makes another one.
- * @param napi names of NAPI settings that are not restored.
+ * @param others names of what no set restores.
  */
 function restore(
   attachment: Attachment,
   netdev: Link,
   originals: LinkSettings,
-  napi: readonly string[],
+  others: readonly string[],
 ): Link {
   const { pci } = attachment.record.vf;
   const afterSet = set(attachment, netdev, originals);
-  const left = [...changedSettings(afterSet.settings, originals), ...napi];
+  const left = [...changedSettings(afterSet.settings, originals), ...others];
   if (left.length === 0) return afterSet;
   attachment.warn(`a set does not restore ${left.join(", ")} of ${afterSet.name}: VF ${pci} is rebound`);
   const made = rebind(attachment) ?? hostNetdevOf(attachment);
@@ -87,6 +87,21 @@ function set(attachment: Attachment, netdev: Link, originals: LinkSettings): Lin
     }
   }
   return node.links.byIndex(host, index) ?? hostNetdevOf(attachment);
+}
+
+/**
+ * Names the tcx programs that ADD did not find: the container can hold them, so that nobody else can detach them. If the
+ * kernel does not tell of them, there may be some.
+ */
+function foreignTcx({ node, record }: Attachment, netdev: Link): string[] {
+  const { pci } = record.vf;
+  const { tcx: originals = [] } = record.found;
+  if (isUntouched(record, netdev)) return [];
+  const now = attempt(`look for tcx programs of ${netdev.name} of VF ${pci}`, () =>
+    node.links.tcxPrograms(netdev.index),
+  );
+  if (now === undefined) return ["tcx programs (bpf(2) is refused: EPERM)"];
+  return now.filter((id) => !originals.includes(id)).map((id) => `tcx program ${id}`);
 }
 
 /** Returns what is safe for the next container if the originals were not recorded: by an older version, or the Go plugin. */

@@ -1,6 +1,7 @@
 /*
  * bpf KIND NETDEV: attaches a program to a netdev of this namespace that drops every packet, as a container can.
  *   xdp    it stays until it is detached
+ *   tcx    the same, for the qdisc's hook
  *   link   by a bpf_link, which a process in the background holds: nobody else can detach the program
  */
 #define _GNU_SOURCE
@@ -21,15 +22,15 @@ static int bpf(int command, union bpf_attr *attr)
   return (int)syscall(SYS_bpf, command, attr, sizeof *attr);
 }
 
-static int load(void)
+static int load(int tcx)
 {
   struct bpf_insn program[] = {
-    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = XDP_DROP},
+    {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .imm = tcx ? TCX_DROP : XDP_DROP},
     {.code = BPF_JMP | BPF_EXIT},
   };
   union bpf_attr attr = {
-    .prog_type = BPF_PROG_TYPE_XDP,
-    .expected_attach_type = BPF_XDP,
+    .prog_type = tcx ? BPF_PROG_TYPE_SCHED_CLS : BPF_PROG_TYPE_XDP,
+    .expected_attach_type = tcx ? 0 : BPF_XDP,
     .insn_cnt = 2,
     .insns = (unsigned long)program,
     .license = (unsigned long)"GPL",
@@ -67,6 +68,18 @@ static int attach(int program, int netdev)
   return answer.error;
 }
 
+static int attach_tcx(int program, int netdev)
+{
+  for (int place = BPF_TCX_INGRESS; place <= BPF_TCX_EGRESS; place++) {
+    union bpf_attr attr = {
+      .target_ifindex = (unsigned)netdev, .attach_bpf_fd = (unsigned)program, .attach_type = (unsigned)place,
+    };
+    if (bpf(BPF_PROG_ATTACH, &attr) < 0)
+      return -1;
+  }
+  return 0;
+}
+
 static int hold(int program, int netdev)
 {
   union bpf_attr attr = {.link_create = {
@@ -92,13 +105,16 @@ static int hold(int program, int netdev)
 
 int main(int argc, char **argv)
 {
-  int program = load();
+  int is_tcx = argc == 3 && strcmp(argv[1], "tcx") == 0;
+  int program = load(is_tcx);
   int netdev = argc == 3 ? (int)if_nametoindex(argv[2]) : 0;
   if (netdev == 0 || program < 0) {
     perror("bpf");
     return 1;
   }
-  int error = strcmp(argv[1], "link") == 0 ? hold(program, netdev) : attach(program, netdev);
+  int error = is_tcx                       ? attach_tcx(program, netdev)
+            : strcmp(argv[1], "link") == 0 ? hold(program, netdev)
+                                           : attach(program, netdev);
   if (error != 0)
     fprintf(stderr, "bpf: the program was not attached (%d)\n", error);
   return error != 0;

@@ -41,6 +41,12 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.anyVirtual": [{ code: "EACCES" }],
   "functions.driver": [{ code: "EACCES" }],
   "functions.driverOverride": [{ code: "EACCES" }],
+  "functions.napiSettings": [{ code: "EACCES" }],
+  "functions.setNapiSettings": [
+    { code: "EPERM" },
+    { code: "EIO", part: "the first" },
+    { code: "EPERM", lasts: true },
+  ],
   "functions.hasNetdev": [{ code: "EACCES" }],
   "functions.rdmaDevices": [{ code: "EACCES" }],
   "functions.rdmaDevicesAnywhere": [{ code: "EACCES" }],
@@ -88,6 +94,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   ],
   "links.setMtu": [{ code: "ENOBUFS" }, unanswered, { code: "ENOBUFS", lasts: true }],
   "links.setSettings": [{ code: "EINVAL" }, { code: "EBUSY", part: "set" }, unanswered],
+  "links.tcxPrograms": [{ code: "ENOMEM" }],
   "links.addAltnames": [{ code: "EEXIST" }, { code: "EEXIST", part: "first" }, unanswered],
   "links.removeAltnames": [{ code: "ENOENT" }, { code: "ENOENT", part: "first" }, unanswered],
   "links.configure": [
@@ -130,6 +137,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
 /** Answers other than the true one, and waits that end otherwise. */
 const answers: Readonly<Record<string, readonly string[]>> = {
   "links.physical": ["silent"],
+  "links.tcxPrograms": ["refused"],
   "watch.wait": ["time is up"],
   "lock.acquire": ["time is up"],
   "files.addLine": ["time is up"],

@@ -72,8 +72,8 @@ function netdevs(namespace: Netns): string[] {
   });
 }
 
-function settingsText({ link, napi }: Netdev): string {
-  return Object.entries({ ...link, ...napi })
+function settingsText({ link, napi, tcx }: Netdev): string {
+  return Object.entries({ ...link, ...napi, tcx: tcx.join() })
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${value}`)
     .join(" ");

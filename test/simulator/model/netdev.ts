@@ -39,6 +39,8 @@ export class Netdev {
   link: LinkSettings;
   /** What sysfs alone shows of it. */
   napi: NapiSettings = INITIAL_NAPI_SETTINGS;
+  /** IDs of its tcx programs, which a process holds. */
+  tcx: readonly number[] = [];
   /** Does its driver refuse to change that? */
   isNapiFixed = false;
   /** Does a process hold its XDP program by a bpf_link? Then nobody else can detach it. */

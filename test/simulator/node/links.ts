@@ -114,6 +114,13 @@ export function linksOf(gate: Gate): Links {
       };
       gate.change("links.setSettings", `${index}`, () => inOneSend([set, detach]), { nothing() {}, set });
     },
+    tcxPrograms: (index) =>
+      gate.ask(
+        "links.tcxPrograms",
+        `${index}`,
+        () => [...gate.machine.host.require(index, "look for its tcx programs").tcx],
+        { refused: () => undefined },
+      ),
     addAltnames: (where, index, names) => {
       if (names.length === 0) return;
       const netns = netnsOf(where);

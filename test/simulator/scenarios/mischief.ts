@@ -26,6 +26,9 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
     changeSettings(pod, netdev);
     netdev.isNapiFixed = true;
   },
+  "the pod attaches a tcx program": (_, _pod, netdev) => {
+    netdev.tcx = [11];
+  },
   "the pod gives it a name that the host has": (_, pod, netdev) => rename(pod, netdev, "ib0"),
   "the pod gives it an alternative name that the host has": (_, pod, netdev) =>
     addAltnames(pod, netdev, ["ib0"]),

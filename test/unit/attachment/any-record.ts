@@ -71,6 +71,7 @@ const originals: Arbitraries<Originals> = {
   napi: maybe(
     fc.record({ groFlushTimeout: digits, napiDeferHardIrqs: maybe(digits), threaded: maybe(digits) }),
   ),
+  tcx: maybe(fc.array(fc.nat(), { maxLength: 3 })),
   nodeGuid: guid,
   portGuid: guid,
   adminNodeGuid: maybe(guid),
