@@ -162,3 +162,17 @@ test("a tcx program of its host stays, and one of the container ends with the ne
   story.mustDel(c1, { vf });
   expect(netdevOf(story.machine).tcx).toEqual([]);
 });
+
+test("the VF is rebound if the kernel does not tell whether the container's tcx programs are there", () => {
+  const story = new Story({});
+  story.mustAdd(c1, { vf });
+  const inPod = story.machine.paths.get(c1.netns)?.named(c1.ifname)?.[1];
+  if (inPod === undefined) throw new Error("the container has no interface");
+  inPod.tcx = [9];
+  const { end, warnings } = story.del(c1, { vf }, ({ call }) =>
+    call === "links.tcxPrograms" ? { part: "refused", end: "return" } : undefined,
+  );
+  expect(end).toBe("done");
+  expect(warnings).toContainEqual(expect.stringMatching(/bpf\(2\) is refused.*is rebound/));
+  expect(netdevOf(story.machine).tcx).toEqual([]);
+});

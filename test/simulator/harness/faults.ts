@@ -137,7 +137,6 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
 /** Answers other than the true one, and waits that end otherwise. */
 const answers: Readonly<Record<string, readonly string[]>> = {
   "links.physical": ["silent"],
-  "links.tcxPrograms": ["refused"],
   "watch.wait": ["time is up"],
   "lock.acquire": ["time is up"],
   "files.addLine": ["time is up"],
