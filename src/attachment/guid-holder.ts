@@ -57,11 +57,12 @@ export function claimGuid({ node, record, locks, deadline }: Attaching, state: S
 /**
  * Removes the note of {@link claimGuid}, if it still names the record's VF, before the record is removed; and the notes of
  * earlier attachments of that VF whose records are lost.
+ * @param kept a GUID whose note stays, because it is another attachment's of that VF.
  */
-export function releaseGuid(state: StateDirectory, record: AttachmentRecord): void {
+export function releaseGuid(state: StateDirectory, record: AttachmentRecord, kept?: Guid): void {
   const guid = claimedGuid(record);
   for (const each of new Set([...(guid === undefined ? [] : [guid]), ...(record.found.leftGuids ?? [])])) {
-    if (state.guidNote(each) === record.vf.pci) state.removeGuidNote(each);
+    if (each !== kept && state.guidNote(each) === record.vf.pci) state.removeGuidNote(each);
   }
 }
 

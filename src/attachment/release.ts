@@ -42,11 +42,16 @@ function finish(attachment: Attachment, state: StateDirectory, path: string, our
     }
     throw failure;
   }
-  // A VF that was destroyed has left its GUID; one that another attachment has by now may have the same.
-  if (locks.owner === undefined || isNamed(locks.owner, record))
-    attempt(`give up GUID ${record.wanted.guid}`, () => releaseGuid(state, record));
+  attempt(`give up GUID ${record.wanted.guid}`, () => giveUpGuid(attachment, state));
   attempt("remove the attachment's record", () => state.remove(path));
   if (isNamed(locks.owner, record)) attempt(`note that VF ${pci} is free`, () => locks.disown());
+}
+
+/** A VF that another attachment has by now may have the same GUID: then the note is that one's. */
+function giveUpGuid({ record, locks }: Attachment, state: StateDirectory): void {
+  const { owner } = locks;
+  const other = owner === undefined || isNamed(owner, record) ? undefined : state.findAny(owner);
+  if (other?.unreadable === undefined) releaseGuid(state, record, other?.record?.wanted.guid);
 }
 
 /** Is the VF still the one that the record's attachment changed, and nobody else's since? */
