@@ -16,8 +16,8 @@ const loseNetdev = () =>
 const nodeGuid = async () =>
   (await node.shell(`cat /sys/bus/pci/devices/${vf}/infiniband/*/node_guid`)).trim();
 
-const setGuids = (value: string) =>
-  node.shell(`ip link set ib0 vf 0 node_guid ${value}; ip link set ib0 vf 0 port_guid ${value}`);
+const setGuids = (nodeValue: string, portValue: string) =>
+  node.shell(`ip link set ib0 vf 0 node_guid ${nodeValue}; ip link set ib0 vf 0 port_guid ${portValue}`);
 
 async function works(more: Config, inPod: (name: string) => Promise<void>): Promise<void> {
   await node.unchanged(async () => {
@@ -57,10 +57,11 @@ describe("where every namespace has all RDMA devices", () => {
     await node.add("a", config);
     // What is left of an ADD that was killed there, but for the state in the record.
     await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind`);
-    await setGuids("0b:00:00:00:00:00:00:01");
+    await setGuids("0b:00:00:00:00:00:00:01", "0b:00:00:00:00:00:00:01");
     await node.del("a", config);
     expect(await nodeGuid()).toBe("0b00:0000:0000:0001");
-    await setGuids(own.replaceAll(":", "").replace(/(..)(?=.)/g, "$1:"));
+    // Those of guest/setup.sh.
+    await setGuids("0a:00:00:00:00:00:00:01", "0a:00:00:00:00:00:00:02");
     await node.shell(
       `echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind; echo ${vf} >/sys/bus/pci/drivers/mlx5_core/bind`,
     );
