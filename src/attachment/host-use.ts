@@ -52,5 +52,5 @@ export function warnOfAddresses(node: Node, pci: string, netdev: Link, { warn }:
   );
 }
 
-/** fe80::/10 and 169.254.0.0/16: such addresses are nobody's configuration. */
+/** fe80::/10 and 169.254.0.0/16: the kernel makes such addresses, no administrator. */
 const LINK_LOCAL = /^(fe[89ab].:|169\.254\.)/i;

@@ -77,7 +77,7 @@ export function makePlan(
   return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, effective };
 }
 
-/** The originals of a VF that runs with GUIDs of an attachment whose record is lost: those are nobody's originals. */
+/** The originals of a VF that runs with GUIDs of an attachment whose record is lost: those are not the VF's own. */
 function withOwn(seen: Originals, own: OwnGuids | undefined): Originals {
   const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid } = seen;
   if (own === undefined || !runsWithOthers(own, { node: nodeGuid, port: portGuid })) return seen;

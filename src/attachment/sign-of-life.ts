@@ -25,7 +25,7 @@ export function signOfLife(attachment: Attachment): string | undefined {
       ? `its namespace ${record.netns} cannot be found, and yet a virtual machine has it open`
       : undefined;
   }
-  // A container can have the RDMA device of a VF without a netdev: somebody has removed ib_ipoib, say.
+  // A container can have the RDMA device of a VF without a netdev: for example if ib_ipoib was removed.
   if (record.mode === "rdma" || !node.functions.hasNetdev(record.vf.pci)) {
     const away = rdmaDevicesAway(node, record.vf.pci);
     return away.length === 0

@@ -90,7 +90,7 @@ function set(attachment: Attachment, netdev: Link, originals: LinkSettings): Lin
 }
 
 /**
- * Names the tcx programs that ADD did not find: the container can hold them, so that nobody else can detach them. If the
+ * Names the tcx programs that ADD did not find: the container can hold them, so that no other process can detach them. If the
  * kernel does not tell of them, there may be some.
  */
 function foreignTcx({ node, record }: Attachment, netdev: Link): string[] {
