@@ -2,6 +2,7 @@ import { type Guid, guidToBytes } from "../../../src/infiniband/guid.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
 import type { AddressState, Link, Route } from "../../../src/node/links.ts";
 import { INITIAL_NAPI_SETTINGS, type NapiSettings } from "../../../src/node/napi-settings.ts";
+import { aLinkSettings } from "../../support/records.ts";
 
 /** IF_OPER_DOWN and IF_OPER_UP, linux/if.h. */
 const DOWN = 2;
@@ -11,8 +12,14 @@ const PREFIX = [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
 
 /** Largest MTU of IPoIB in connected mode. */
 export const CONNECTED_MTU = 65_520;
-/** IFF_MULTICAST, linux/if.h. */
-const MULTICAST = 0x1000;
+/** What a netdev without hardware begins with. */
+const ETHERNET_SETTINGS: LinkSettings = {
+  ...aLinkSettings,
+  txQueueLength: 1000,
+  broadcast: "ffffffffffff",
+  mode: undefined,
+  umcast: undefined,
+};
 
 /** What a netdev begins with. */
 export interface NetdevKind {
@@ -52,24 +59,7 @@ export class Netdev {
 
   constructor(readonly kind: NetdevKind) {
     this.mtu = kind.mtu;
-    this.link = {
-      flags: MULTICAST,
-      txQueueLength: kind.pci === undefined ? 1000 : 256,
-      group: 0,
-      linkMode: 0,
-      gsoMaxSize: 65_536,
-      gsoMaxSegments: 65_535,
-      gsoIpv4MaxSize: 65_536,
-      groMaxSize: 65_536,
-      groIpv4MaxSize: 65_536,
-      alias: "",
-      broadcast: kind.pci === undefined ? "ffffffffffff" : "00ffffffff12401bffff000000000000ffffffff",
-      mode: kind.pci === undefined ? undefined : 0,
-      umcast: kind.pci === undefined ? undefined : 0,
-      xdpGeneric: 0,
-      xdpDriver: 0,
-      xdpHardware: 0,
-    };
+    this.link = kind.pci === undefined ? ETHERNET_SETTINGS : aLinkSettings;
   }
 
   /** Largest MTU that it takes now. */
