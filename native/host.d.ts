@@ -227,8 +227,13 @@ declare module "host" {
   function netnsCookie(fd: number): string | undefined;
   /** One send(2) of the whole buffer. */
   function netlinkSend(fd: number, message: Uint8Array): void;
-  /** One datagram. Longer than 256 KiB: EMSGSIZE. Only datagrams of the kernel (nl_pid 0) are returned. ENOBUFS is thrown. */
-  function netlinkReceive(fd: number, deadline: number): Uint8Array;
+  /**
+   * Waits for a datagram of the kernel, and takes those that are there: as many as fit in 512 KiB if each has `largest`
+   * bytes. What other processes send (nl_pid is not 0) is passed over.
+   * @param largest bytes of the longest datagram, 8 KiB to 512 KiB; a longer one is EMSGSIZE. It also bounds the datagrams in
+   * which the kernel lists things (nlk->max_recvmsg_len of net/netlink/af_netlink.c).
+   */
+  function netlinkReceive(fd: number, deadline: number, largest: number): Uint8Array[];
   /**
    * The values of attributes (struct nlattr of linux/netlink.h) in `bytes` from `start` on: undefined where there is none,
    * of several of a type the last one; flags of types do not count. No system call, but by far the most frequent loop: a

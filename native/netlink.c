@@ -84,32 +84,75 @@ static JSValue host_netlinkSend(HOST_ARGUMENTS)
   return JS_UNDEFINED;
 }
 
+/* The kernel lists RDMA devices in one datagram each, so that many datagrams must fit in one call. */
+enum { MOST_BYTES = 512 * 1024, MOST_DATAGRAMS = 64 };
+
+/* Places for datagrams in a buffer, for recvmmsg(2). */
+struct places {
+  struct mmsghdr headers[MOST_DATAGRAMS];
+  struct iovec vectors[MOST_DATAGRAMS];
+  struct sockaddr_nl senders[MOST_DATAGRAMS];
+};
+
+static void make_places(struct places *places, uint8_t *buffer, size_t largest, unsigned count)
+{
+  for (unsigned i = 0; i < count; i++) {
+    places->vectors[i] = (struct iovec){.iov_base = buffer + i * largest, .iov_len = largest};
+    places->headers[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &places->senders[i],
+                                                      .msg_namelen = sizeof places->senders[i],
+                                                      .msg_iov = &places->vectors[i],
+                                                      .msg_iovlen = 1}};
+  }
+}
+
+/* An array of the datagrams that the kernel sent. Other processes can send to the socket, too; those are passed over. */
+static JSValue new_datagrams(JSContext *context, int fd, const struct places *places, unsigned count, unsigned *kept)
+{
+  JSValue datagrams = JS_NewArray(context);
+  *kept = 0;
+  for (unsigned i = 0; i < count && !JS_IsException(datagrams); i++) {
+    if (places->senders[i].nl_pid != 0)
+      continue;
+    JSValue datagram = (places->headers[i].msg_hdr.msg_flags & MSG_TRUNC) != 0
+                         ? host_throw_fd(context, EMSGSIZE, "recvmmsg", fd)
+                         : host_new_bytes(context, places->vectors[i].iov_base, places->headers[i].msg_len);
+    if (JS_IsException(datagram) || JS_SetPropertyUint32(context, datagrams, (*kept)++, datagram) < 0) {
+      JS_FreeValue(context, datagrams);
+      datagrams = JS_EXCEPTION;
+    }
+  }
+  return datagrams;
+}
+
 static JSValue host_netlinkReceive(HOST_ARGUMENTS)
 {
-  /* In .bss: pages that no datagram reaches are never there. */
-  static uint8_t buffer[256 * 1024];
+  /* In .bss: a page that no datagram reaches takes no memory. */
+  static uint8_t buffer[MOST_BYTES];
+  struct places places;
   int fd;
   double deadline;
-  if (!host_fd(context, argv[0], &fd) || !host_deadline(context, argv[1], &deadline))
+  int64_t largest;
+  if (!host_fd(context, argv[0], &fd) || !host_deadline(context, argv[1], &deadline) ||
+      !host_integer(context, argv[2], "largest", MOST_BYTES / MOST_DATAGRAMS, MOST_BYTES, &largest))
     return JS_EXCEPTION;
+  const unsigned room = MOST_BYTES / (unsigned)largest;
   for (;;) {
-    struct sockaddr_nl sender = {0};
-    socklen_t sender_length = sizeof sender;
-    ssize_t length = recvfrom(fd, buffer, sizeof buffer, MSG_DONTWAIT | MSG_TRUNC, (struct sockaddr *)&sender,
-                              &sender_length);
-    if (length >= 0) {
-      /* Other processes can send to us as well; nobody asked them. However much they send, the deadline holds. */
-      if (sender.nl_pid != 0 && host_now() < deadline)
+    make_places(&places, buffer, (size_t)largest, room);
+    int count = recvmmsg(fd, places.headers, room, MSG_DONTWAIT, NULL);
+    if (count > 0) {
+      unsigned kept;
+      JSValue datagrams = new_datagrams(context, fd, &places, (unsigned)count, &kept);
+      if (kept > 0 || JS_IsException(datagrams))
+        return datagrams;
+      JS_FreeValue(context, datagrams);
+      /* However much other processes send, the deadline holds. */
+      if (host_now() < deadline)
         continue;
-      if (sender.nl_pid != 0)
-        return host_throw_fd(context, ETIMEDOUT, "recvfrom", fd);
-      if ((size_t)length > sizeof buffer)
-        return host_throw_fd(context, EMSGSIZE, "recvfrom", fd);
-      return host_new_bytes(context, buffer, (size_t)length);
+      return host_throw_fd(context, ETIMEDOUT, "recvmmsg", fd);
     }
     int error = errno == EAGAIN ? host_wait_fd(fd, POLLIN, deadline) : errno;
     if (error != 0 && error != EINTR)
-      return host_throw_fd(context, error, error == ETIMEDOUT ? "ppoll" : "recvfrom", fd);
+      return host_throw_fd(context, error, error == ETIMEDOUT ? "ppoll" : "recvmmsg", fd);
     if (error == EINTR)
       return host_throw_fd(context, error, "ppoll", fd);
   }
@@ -196,6 +239,6 @@ static JSValue host_netlinkAttributes(HOST_ARGUMENTS)
 
 const JSCFunctionListEntry host_netlink_functions[] = {
   HOST_FUNCTION(netlinkSocket, 1), HOST_FUNCTION(netlinkEvents, 2),    HOST_FUNCTION(netnsCookie, 1),
-  HOST_FUNCTION(netlinkSend, 2),   HOST_FUNCTION(netlinkReceive, 2), HOST_FUNCTION(netlinkAttributes, 3),
+  HOST_FUNCTION(netlinkSend, 2),   HOST_FUNCTION(netlinkReceive, 3), HOST_FUNCTION(netlinkAttributes, 3),
 };
 const int host_netlink_count = COUNT_OF(host_netlink_functions);

@@ -7,6 +7,13 @@ import { SocketTransport } from "./transport.ts";
 export const NETLINK_ROUTE = 0;
 const NETLINK_RDMA = 20;
 
+/**
+ * Bytes of the longest datagram of a list. RDMA netlink lists devices in one datagram each, so a system call should take many
+ * of them; rtnetlink fills 32 KiB (netlink_recvmsg of net/netlink/af_netlink.c).
+ */
+const RDMA_LIST_PART = 8 * 1024;
+const ROUTE_LIST_PART = 32 * 1024;
+
 /** Runs a function in a namespace and comes back. */
 export type Within = <T>(namespace: LinuxNamespace, body: () => T) => T;
 
@@ -51,7 +58,10 @@ export class LinuxNamespace implements Namespace {
   /** RDMA netlink in this namespace: it shows, and changes, the devices that the namespace has. */
   get rdmaNetlink(): Connection {
     this.rdma ??= new Connection(
-      new SocketTransport(this.within(this, () => host.netlinkSocket(NETLINK_RDMA))),
+      new SocketTransport(
+        this.within(this, () => host.netlinkSocket(NETLINK_RDMA)),
+        RDMA_LIST_PART,
+      ),
     );
     return this.rdma;
   }
@@ -64,7 +74,7 @@ export class LinuxNamespace implements Namespace {
   private get routing() {
     if (this.route === undefined) {
       const socket = this.within(this, () => host.netlinkSocket(NETLINK_ROUTE));
-      this.route = { socket, connection: new Connection(new SocketTransport(socket)) };
+      this.route = { socket, connection: new Connection(new SocketTransport(socket, ROUTE_LIST_PART)) };
     }
     return this.route;
   }

@@ -50,7 +50,9 @@ export class LinuxProcesses implements Processes {
     const socket = host.netlinkSocket(NETLINK_ROUTE);
     try {
       const deadline = host.monotonic() + time;
-      this.waits.until("an executable that is being written", () => host.netlinkReceive(socket, deadline));
+      this.waits.until("an executable that is being written", () =>
+        host.netlinkReceive(socket, deadline, 8192),
+      );
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
     } finally {

@@ -1,5 +1,4 @@
 import * as host from "host";
-import { TimeoutError } from "../node/clock.ts";
 import type { Watch } from "../node/links.ts";
 import { errnoOf } from "../node/node.ts";
 import { type LinuxNamespace, NETLINK_ROUTE } from "./namespace.ts";
@@ -11,6 +10,9 @@ const RTMGRP_IPV6_IFADDR = 0x100;
 /** NETLINK_KOBJECT_UEVENT of linux/netlink.h, and the group in which the kernel itself speaks (lib/kobject_uevent.c). */
 const NETLINK_KOBJECT_UEVENT = 15;
 const KERNEL = 1;
+
+/** Bytes of the longest event: of rtnetlink NLMSG_GOODSIZE (include/linux/netlink.h), of uevents 2 KiB and their head. */
+const LARGEST_EVENT = 8 * 1024;
 
 /**
  * Events of the kernel, on a socket of their own. It is made when there is something to wait for: mostly what is waited for
@@ -33,14 +35,7 @@ export class LinuxWatch implements Watch {
       // What has changed before that nobody tells us any more: the caller looks anew.
       return;
     }
-    const socket = this.socket;
-    this.next(socket, deadline);
-    // One change makes several events, and the caller looks anew after each wait: take those that are here.
-    try {
-      for (;;) this.next(socket, 0);
-    } catch (error) {
-      if (!(error instanceof TimeoutError)) throw error;
-    }
+    this.takeEvents(this.socket, deadline);
   }
 
   close(): void {
@@ -49,11 +44,12 @@ export class LinuxWatch implements Watch {
     if (this.socket !== undefined) host.close(this.socket);
   }
 
-  /** Takes one event. ENOBUFS: some were lost, which is an event as well. */
-  private next(socket: number, deadline: number): void {
+  /** One change makes several events, and the caller looks again after each wait: this takes all that are here. */
+  private takeEvents(socket: number, deadline: number): void {
     try {
-      this.waits.until("a change of a device", () => host.netlinkReceive(socket, deadline));
+      this.waits.until("a change of a device", () => host.netlinkReceive(socket, deadline, LARGEST_EVENT));
     } catch (error) {
+      // Some were lost, which is an event as well.
       if (errnoOf(error) !== "ENOBUFS") throw error;
     }
   }

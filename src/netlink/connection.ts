@@ -16,9 +16,12 @@ import {
 
 /** Carries datagrams to the kernel and back: a socket, or its double in a test. */
 export interface Transport {
-  /** Sends one datagram. */
-  send(datagram: Uint8Array): void;
-  /** Receives one. What makes it throw (a deadline, say) is its own affair. */
+  /**
+   * Sends one datagram.
+   * @param isList the answer is a list of objects, in many datagrams.
+   */
+  send(datagram: Uint8Array, isList: boolean): void;
+  /** Receives one datagram, in the order in which they came. It can throw, e.g. at a deadline. */
   receive(): Uint8Array;
 }
 
@@ -120,7 +123,7 @@ export class Connection {
 
   private send(requests: readonly Request[]): Pending[] {
     const first = this.takeSequence(requests.length);
-    this.transport.send(encodeRequests(requests, first));
+    this.transport.send(encodeRequests(requests, first), requests[0]?.kind === "list");
     const pending: Pending[] = [];
     for (let i = 0; i < requests.length; i++) pending.push(new Pending(requests[i] as Request, first + i));
     return pending;

@@ -26,7 +26,7 @@ export interface RdmaDevices {
    * default) every namespace can use them all, and none can be moved.
    */
   isExclusive(): boolean;
-  /** The devices of a namespace. Of the host's it is a walk over all that the node has. */
+  /** The devices of a namespace, in one list: a system call for every 64. */
   devices(where: Namespace): RdmaDevice[];
   /**
    * What IPoIB has made of the device of a number; `undefined` if the namespace has no such device, or the kernel does not

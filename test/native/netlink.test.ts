@@ -37,13 +37,14 @@ const messages = `
   const RTM_NEWLINK = 16, RTM_GETLINK = 18, NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP = 0x300, NLMSG_ERROR = 2, NLMSG_DONE = 3;
   const soon = () => host.monotonic() + 120000;
   host.enterNetworkNamespace(host.openFile("/run/netns/${name}"));
-  const fd = host.netlinkSocket(0);`;
+  const fd = host.netlinkSocket(0);
+  const receive = () => host.netlinkReceive(fd, soon(), 32768);`;
 
 test("a dump comes in parts, each a datagram, up to its end", () => {
   const body = `${messages}
     host.netlinkSend(fd, request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, new Uint8Array(16)));
     const all = [];
-    while (all.length === 0 || all[all.length - 1].type !== NLMSG_DONE) all.push(...parts(host.netlinkReceive(fd, soon())));
+    while (all.length === 0 || all[all.length - 1].type !== NLMSG_DONE) all.push(...receive().flatMap(parts));
     return all.map(({ type, sequence }) => [type, sequence]);`;
   const all = evaluate(body) as [number, number][];
   expect(all.at(-1)).toEqual([3, 77]);
@@ -62,7 +63,9 @@ test("several requests in one send are answered one by one, errors with an expla
     both.set(a);
     both.set(b, a.length);
     host.netlinkSend(fd, both);
-    return [parts(host.netlinkReceive(fd, soon()))[0], parts(host.netlinkReceive(fd, soon()))[0]];`;
+    const answers = [];
+    while (answers.length < 2) answers.push(...receive().flatMap(parts));
+    return answers;`;
   const [found, refused] = evaluate(body) as { type: number; flags: number; error: number }[];
   expect(found?.type).toBe(16);
   expect(refused).toMatchObject({ type: 2, error: -22 });
@@ -70,13 +73,43 @@ test("several requests in one send are answered one by one, errors with an expla
   expect(refused?.flags).toBe(0x200);
 });
 
+describe("one call", () => {
+  /** A request that is refused: the kernel's answer has the whole request in it. */
+  const refused = `const refused = (length) => {
+    const header = new Uint8Array(length);
+    header[2] = 1;
+    return request(RTM_GETLINK, NLM_F_REQUEST, header);
+  };`;
+
+  test("takes all the datagrams that are there and that fit, those of the kernel only", () => {
+    const body = `${messages} ${refused}
+      const port = probe.netlinkPort(fd);
+      for (let i = 0; i < 70; i++) host.netlinkSend(fd, refused(16));
+      probe.netlinkSendTo(host.netlinkSocket(0), port, request(RTM_NEWLINK, 0, new Uint8Array(16)));
+      return [524288, 32768, 8192].map((largest) => host.netlinkReceive(fd, soon(), largest).length);`;
+    expect(evaluate(body)).toEqual([1, 16, 53]);
+  });
+
+  test("refuses a datagram that is longer than was said", () => {
+    const body = `${messages} ${refused} host.netlinkSend(fd, refused(20000));`;
+    expect(evaluate(`${body} return host.netlinkReceive(fd, soon(), 32768)[0].length > 20000;`)).toBe(true);
+    expect(failure(`${body} host.netlinkReceive(fd, soon(), 8192);`)).toMatchObject({ code: "EMSGSIZE" });
+  });
+
+  test.each([8191, 524289])("does not take %d bytes for a datagram's length", (largest) => {
+    expect(failure(`${messages} host.netlinkReceive(fd, 0, ${largest});`)).toMatchObject({
+      name: "TypeError",
+    });
+  });
+});
+
 test("nothing comes: the deadline", () => {
-  const body = `${messages} const begin = host.monotonic(); try { host.netlinkReceive(fd, begin + 100); } catch (error) { return [error.code, host.monotonic() - begin]; }`;
+  const body = `${messages} const begin = host.monotonic(); try { host.netlinkReceive(fd, begin + 100, 32768); } catch (error) { return [error.code, host.monotonic() - begin]; }`;
   const [code, took] = evaluate(body) as [string, number];
   expect(code).toBe("ETIMEDOUT");
   expect(took).toBeGreaterThanOrEqual(100);
   expect(took).toBeLessThan(20_000);
-  expect(failure(`${messages} host.netlinkReceive(fd, 0);`)).toMatchObject({ code: "ETIMEDOUT" });
+  expect(failure(`${messages} host.netlinkReceive(fd, 0, 32768);`)).toMatchObject({ code: "ETIMEDOUT" });
 });
 
 describe("a socket for events", () => {
@@ -85,7 +118,7 @@ describe("a socket for events", () => {
     const body = `${messages}
       const events = host.netlinkEvents(0, 1);
       const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
-      const [event] = parts(host.netlinkReceive(events, soon()));
+      const [event] = parts(host.netlinkReceive(events, soon(), 32768)[0]);
       return [event, host.wait(child, soon(), 1000).status];`;
     const path = shellScript("ip link set lo up && ip link set lo down");
     expect(evaluate(body, path)).toEqual([expect.objectContaining({ type: 16, sequence: 0 }), 0]);
@@ -97,7 +130,7 @@ describe("a socket for events", () => {
       const events = host.netlinkEvents(0, 0x100);
       const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
       host.wait(child, host.monotonic() + 120000, 1000);
-      host.netlinkReceive(events, host.monotonic() + 20);`;
+      host.netlinkReceive(events, host.monotonic() + 20, 32768);`;
     const path = shellScript("ip link add d0 type dummy && ip link del d0 || exit 0");
     expect(failure(body, path)).toMatchObject({ code: "ETIMEDOUT" });
   });
@@ -109,10 +142,10 @@ describe("a socket for events", () => {
       const events = host.netlinkEvents(0, 1);
       const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
       host.wait(child, host.monotonic() + 120000, 1000);
-      for (let i = 0; i < 4000; i++) host.netlinkReceive(events, 0);`;
+      for (let i = 0; i < 4000; i++) host.netlinkReceive(events, 0, 32768);`;
     expect(failure(body, shellScript(`ip -batch ${batch}`))).toMatchObject({
       code: "ENOBUFS",
-      call: "recvfrom",
+      call: "recvmmsg",
     });
   });
 });
@@ -121,7 +154,7 @@ test("what another process sends is passed over", () => {
   const body = `${messages}
     const stranger = host.netlinkSocket(0);
     probe.netlinkSendTo(stranger, probe.netlinkPort(fd), request(RTM_NEWLINK, 0, new Uint8Array(16)));
-    host.netlinkReceive(fd, host.monotonic() + 50);`;
+    host.netlinkReceive(fd, host.monotonic() + 50, 32768);`;
   expect(failure(body)).toMatchObject({ code: "ETIMEDOUT" });
 });
 
@@ -135,16 +168,16 @@ test("what another process sends does not keep a call beyond its deadline", () =
     "-o",
     trace,
     "-e",
-    "trace=recvfrom",
+    "trace=recvmmsg",
     "-e",
-    "inject=recvfrom:delay_exit=20000",
+    "inject=recvmmsg:delay_exit=20000",
   ];
   const body = `${messages}
     const stranger = host.netlinkSocket(0);
     const port = probe.netlinkPort(fd);
     for (let i = 0; i < ${sent}; i++)
       probe.netlinkSendTo(stranger, port, request(RTM_NEWLINK, 0, new Uint8Array(16)));
-    host.netlinkReceive(fd, host.monotonic() + 100);`;
+    host.netlinkReceive(fd, host.monotonic() + 100, 524288);`;
   const env = { ASAN_OPTIONS: "detect_leaks=0" };
   expect(failure(body, null, { under, env })).toMatchObject({ code: "ETIMEDOUT" });
   const received = readFileSync(trace, "utf8").split("\n").length - 1;

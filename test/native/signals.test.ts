@@ -14,7 +14,7 @@ const sendOurselves = `
       try { host.wait(child, host.monotonic() + 120000, 1000); alive = false; }
       catch (error) { if (error.code !== "EINTR") throw error; told++; }
     }
-    try { host.netlinkReceive(host.netlinkSocket(0), host.monotonic() + 50); }
+    try { host.netlinkReceive(host.netlinkSocket(0), host.monotonic() + 50, 8192); }
     catch (error) { if (error.code === "EINTR") told++; }
     return told;
   }`;
@@ -52,7 +52,7 @@ describe("a signal that is held back", () => {
 
   test.each([
     ["reading stdin", "host.readStdin(10);"],
-    ["waiting for netlink", "const fd = host.netlinkSocket(0); host.netlinkReceive(fd, Infinity);"],
+    ["waiting for netlink", "const fd = host.netlinkSocket(0); host.netlinkReceive(fd, Infinity, 8192);"],
     ["waiting for a lock", "host.lock(host.openLock(input, 0o600), Infinity);"],
     [
       "waiting for a lock with a deadline",

@@ -214,15 +214,18 @@ export const netlinkSend: typeof real.netlinkSend = (fd, datagram) => {
   descriptor(fd).queue.push(...machine.answer(descriptor(fd).namespace, datagram));
 };
 
-export const netlinkReceive: typeof real.netlinkReceive = (fd, deadline) => {
+export const netlinkReceive: typeof real.netlinkReceive = (fd, deadline, largest) => {
   called("receive", descriptor(fd).namespace);
-  const next = descriptor(fd).queue.shift();
-  if (next === undefined) {
+  const { queue } = descriptor(fd);
+  if (queue.length === 0) {
     machine.now = Math.max(machine.now, deadline);
     throw hostError("ETIMEDOUT", "ppoll", "");
   }
-  if (typeof next === "string") throw hostError(next, "recvfrom", "");
-  return next;
+  if (typeof queue[0] === "string") throw hostError(queue.shift() as string, "recvmmsg", "");
+  const failure = queue.findIndex((each) => typeof each === "string");
+  const there = queue.splice(0, failure < 0 ? queue.length : failure) as Uint8Array[];
+  if (there.some(({ length }) => length > largest)) throw hostError("EMSGSIZE", "recvmmsg", "");
+  return there;
 };
 
 export const monotonic: typeof real.monotonic = () => machine.now;
