@@ -9,7 +9,7 @@ import type { AttachCall } from "./call.ts";
 import { estateOf } from "./estate.ts";
 import { attempt } from "./failure.ts";
 import { PhysicalFunction } from "./function.ts";
-import { requireOtherThanPf } from "./guid-holder.ts";
+import { requireFreeGuid } from "./guid-holder.ts";
 import { requireUnused, warnOfAddresses } from "./host-use.ts";
 import { type Inheritance, inherit } from "./inherit.ts";
 import type { Locks } from "./locks.ts";
@@ -53,7 +53,7 @@ export function begin(
   const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
     estate === undefined ? undefined : inherit(node, state, locks, call, wanted, estate),
   );
-  const { record, netdev, effective } = attempt(`read what VF ${vf.pci} is like`, () => {
+  const { record, netdev, rdma, effective } = attempt(`read what VF ${vf.pci} is like`, () => {
     try {
       return makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided, own);
     } catch (cause) {
@@ -62,19 +62,13 @@ export function begin(
       throw cause;
     }
   });
-  if (netdev !== undefined) {
-    const devices = record.found.rdma?.devices ?? [];
-    attempt(`find out whether the host uses VF ${vf.pci}`, () =>
-      requireUnused(node, locks, vf.pci, netdev, devices),
-    );
+  if (netdev !== undefined && rdma !== undefined) {
+    attempt(`find out whether the host uses VF ${vf.pci}`, () => requireUnused(node, vf.pci, netdev, rdma));
     warnOfAddresses(node, vf.pci, netdev, call);
   }
-  const { guid } = wanted;
-  if (guid !== undefined && !isWhole(vf)) {
-    attempt(`compare GUID ${guid} with that of PF ${vf.pf}`, () =>
-      requireOtherThanPf(vf, pf.link, guid, effective),
-    );
-  }
+  attempt(`compare the GUID for VF ${vf.pci} with those of other functions`, () =>
+    requireFreeGuid(node, state, record, rdma),
+  );
 
   const pfName = isWhole(vf) ? "" : attempt(`read PF ${vf.pf}`, () => pf.link).name;
   attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name, ownGuids(record, effective)));

@@ -5,6 +5,7 @@ import type { Node } from "../node/node.ts";
 import type { DetachCall } from "./call.ts";
 import { attempt } from "./failure.ts";
 import { isVirtual, unseenError } from "./function.ts";
+import { hostRdmaDevices } from "./host-rdma-devices.ts";
 import { runIpam } from "./ipam-call.ts";
 import { lockNoteIn } from "./lock-note.ts";
 import { Locks } from "./locks.ts";
@@ -93,8 +94,7 @@ function bringHome(node: Node, call: DetachCall, state: StateDirectory, pod: Nam
       );
     }
     if (!isOurs) return;
-    if (!isProbed(node, call, pci) || mayHaveChildren(node, call, pci, locks))
-      bindLikePf(node, call, pci, locks);
+    if (!isProbed(node, call, pci) || mayHaveChildren(node, call, pci)) bindLikePf(node, call, pci, locks);
     const driver = node.functions.driver(pci);
     if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver)) {
       attempt(`restore the GUIDs of VF ${pci}`, () => restoreOwnGuids(node, call, state, locks, pci, driver));
@@ -118,11 +118,11 @@ function isProbed(node: Node, { rdmaOnly }: DetachCall, pci: string): boolean {
 }
 
 /** Reports whether the VF's netdev has pkey children, or may have: the container has made them, and a rebind ends them. */
-function mayHaveChildren(node: Node, { warn }: DetachCall, pci: string, locks: Locks): boolean {
+function mayHaveChildren(node: Node, { warn }: DetachCall, pci: string): boolean {
   const devices = node.functions.rdmaDevices(pci);
   if (devices.length === 0 || !node.functions.hasNetdev(pci)) return false;
   if (node.functions.driver(pci) !== driverOfPf(node, pci)) return false;
-  if (countPkeyChildren(node, locks, pci, devices) === 0) return false;
+  if (countPkeyChildren(node, pci, hostRdmaDevices(node, pci, devices).own) === 0) return false;
   warn(`VF ${pci} may have pkey children; its driver is bound again, which ends them`);
   return true;
 }
@@ -155,5 +155,5 @@ function bindLikePf(node: Node, { deadline, warn }: DetachCall, pci: string, loc
       if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);
       node.functions.bind(pci, driver);
     });
-  locks.whileNodeIsLocked(deadline, bind, 1);
+  locks.whileNodeIsLocked(deadline, bind);
 }

@@ -1,30 +1,45 @@
 import { CniError, codes } from "../cni/errors.ts";
 import type { Guid } from "../infiniband/guid.ts";
 import { portGuidOf } from "../infiniband/hardware-address.ts";
-import type { VirtualFunction } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
 import type { Node } from "../node/node.ts";
 import type { Attaching } from "./attachment.ts";
 import { isCurrent } from "./estate.ts";
-import type { GuidPair } from "./guid-pair.ts";
+import { type HostRdmaDevices, hostRdmaDevices } from "./host-rdma-devices.ts";
 import { lockNoteIn } from "./lock-note.ts";
 import { type AttachmentName, type AttachmentRecord, changesGuid } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
 /**
- * Refuses the port GUID of the VF's own PF: two ports with one GUID break the fabric. It reads nothing more than ADD reads
- * anyway; a list of all netdevs or RDMA devices would take a system call for every 1 to 35 of them.
- * @param effective what the VF runs with. If that is the GUID already, nothing will be set.
- * @throws {CniError} code 7
+ * Refuses a GUID that another function of the node runs with: two ports with one GUID break the fabric. A function that a
+ * container has to itself is not seen here, but {@link claimGuid} knows those that have an attachment.
+ * @param rdma `undefined` if the caller has not looked.
+ * @throws {CniError} code 7, naming the container that was given the GUID, or the netdev or RDMA device that runs with it.
  */
-export function requireOtherThanPf(
-  { pci, pf }: VirtualFunction,
-  uplink: Link,
-  guid: Guid,
-  effective: GuidPair,
+export function requireFreeGuid(
+  node: Node,
+  state: StateDirectory,
+  record: AttachmentRecord,
+  rdma: HostRdmaDevices | undefined,
 ): void {
-  if (effective.port === guid || portGuidOf(uplink.address) !== guid) return;
-  throw inUse(guid, pci, `netdev ${uplink.name} of its PF ${pf} runs with it`, undefined);
+  const { pci, pf } = record.vf;
+  const guid = claimedGuid(record);
+  if (guid === undefined) return;
+  const netdevs = node.links.ofIpoib(node.namespaces.host);
+  const netdev = netdevs.find((each) => each.pci !== pci && portGuidOf(each.address) === guid);
+  const { others } = rdma ?? hostRdmaDevices(node, pci);
+  const device = others.find(({ nodeGuid }) => nodeGuid === guid);
+  if (netdev === undefined && device === undefined) return;
+  const holder = state.guidNote(guid);
+  const owner = holder === undefined || holder === pci ? undefined : ownerWith(node, state, holder, guid);
+  if (owner !== undefined) throw inUse(guid, pci, `VF ${holder} has it`, owner);
+  const which = netdev === undefined ? `RDMA device ${device?.name}` : described(netdev, pf);
+  throw inUse(guid, pci, `${which} runs with it`, undefined);
+}
+
+function described({ name, pci }: Link, pf: string): string {
+  if (pci === undefined) return `netdev ${name}`;
+  return `netdev ${name} of ${pci === pf ? "its PF " : ""}${pci}`;
 }
 
 /**

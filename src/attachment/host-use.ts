@@ -2,8 +2,8 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Link } from "../node/links.ts";
 import type { Node } from "../node/node.ts";
 import { attempt } from "./failure.ts";
+import type { HostRdmaDevices } from "./host-rdma-devices.ts";
 import type { Limits } from "./limits.ts";
-import type { Locks } from "./locks.ts";
 import { countPkeyChildren, pkeyChildrenIn } from "./pkey-children.ts";
 
 /**
@@ -11,19 +11,13 @@ import { countPkeyChildren, pkeyChildrenIn } from "./pkey-children.ts";
  * @param netdev of the VF, on the host.
  * @throws {CniError} code 101 if the netdev has a master or pkey children.
  */
-export function requireUnused(
-  node: Node,
-  locks: Locks,
-  pci: string,
-  netdev: Link,
-  devices: readonly string[],
-): void {
+export function requireUnused(node: Node, pci: string, netdev: Link, rdma: HostRdmaDevices): void {
   const { host } = node.namespaces;
   if (netdev.master !== undefined) {
     const name = node.links.byIndex(host, netdev.master)?.name ?? `netdev ${netdev.master}`;
     throw inUse(pci, `its netdev ${netdev.name} is a port of ${name}`, `ip link set ${netdev.name} nomaster`);
   }
-  const count = countPkeyChildren(node, locks, pci, devices);
+  const count = countPkeyChildren(node, pci, rdma.own);
   if (count === 0) return;
   const children = pkeyChildrenIn(node, host, netdev).map(({ name }) => name);
   if (children.length > 0) {

@@ -12,11 +12,6 @@ export interface LockNote {
   readonly ownerBoot: string | undefined;
   /** Are there leases that dead attachments of this VF still owe? */
   readonly owes: boolean;
-  /**
-   * The number of an RDMA device: in a VF's lock file of the VF's, in the node's of the one that was registered last.
-   * Only a hint: the device can have been registered again since.
-   */
-  readonly rdma: number | undefined;
   /** The VF's own GUIDs, while an attachment gives it others; `undefined` otherwise. */
   readonly ownGuids: OwnGuids | undefined;
   /** The last call that held the lock. */
@@ -48,14 +43,13 @@ export interface HolderNote {
 }
 
 /** The text of a lock file. */
-export function lockText({ owner, predecessor, ownerBoot, owes, rdma, ownGuids, holder }: LockNote): string {
+export function lockText({ owner, predecessor, ownerBoot, owes, ownGuids, holder }: LockNote): string {
   // By hand: every call writes three or four, and JSON.stringify of an object takes three times as long.
   let text = "";
   if (owner !== undefined) text += `,"owner":${nameText(owner)}`;
   if (predecessor !== undefined) text += `,"predecessor":${nameText(predecessor)}`;
   if (ownerBoot !== undefined) text += `,"boot":${JSON.stringify(ownerBoot)}`;
   if (owes) text += ',"owes":true';
-  if (rdma !== undefined) text += `,"rdma":${rdma}`;
   if (ownGuids !== undefined) text += `,"ownGuids":${JSON.stringify(ownGuids)}`;
   if (holder !== undefined) {
     const { pid, verb, since } = holder;
@@ -71,13 +65,12 @@ function nameText({ containerId, ifname }: AttachmentName): string {
 /** What the text of a lock file says; of anything else, as much as it says. */
 export function lockNoteIn(text: string): LockNote {
   const note = fromJson(text);
-  const { owner, predecessor, boot, owes, rdma, ownGuids, holder } = isObject(note) ? note : {};
+  const { owner, predecessor, boot, owes, ownGuids, holder } = isObject(note) ? note : {};
   return {
     owner: nameIn(owner),
     predecessor: nameIn(predecessor),
     ownerBoot: typeof boot === "string" ? boot : undefined,
     owes: owes === true,
-    rdma: typeof rdma === "number" && Number.isInteger(rdma) && rdma >= 0 ? rdma : undefined,
     ownGuids: ownGuidsIn(ownGuids),
     holder: holderIn(holder),
   };

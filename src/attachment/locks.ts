@@ -30,8 +30,6 @@ export class Locks {
   private predecessorName: AttachmentName | undefined;
   private bootOfOwner: string | undefined;
   private owesLeases = false;
-  private vfRdmaNumber: number | undefined;
-  private lastRdmaNumber: number | undefined;
   private guids: OwnGuids | undefined;
 
   constructor(
@@ -49,10 +47,9 @@ export class Locks {
     const lock = this.state.vfLock(pci);
     this.acquire(lock, `VF ${pci}`, this.limits.deadline);
     this.heldVf = lock;
-    const { owner, predecessor, ownerBoot, owes, rdma, ownGuids } = lockNoteIn(lock.read());
+    const { owner, predecessor, ownerBoot, owes, ownGuids } = lockNoteIn(lock.read());
     this.bootOfOwner = ownerBoot;
     this.owesLeases = owes;
-    this.vfRdmaNumber = rdma;
     this.guids = ownGuids;
     // Claimed, but killed before it had a record: then nothing has changed hands.
     const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
@@ -145,24 +142,6 @@ export class Locks {
   }
 
   /**
-   * The number that the kernel has probably given to the VF's RDMA device; `undefined` if nothing is known. RDMA netlink
-   * finds a device by its number only, and the kernel names the number only in a list of all devices of the node.
-   */
-  get rdmaNumber(): number | undefined {
-    return this.vfRdmaNumber;
-  }
-
-  /**
-   * Notes numbers from such a list. They are in the lock files from the next write on.
-   * @param own the VF's.
-   * @param last of the device that was registered last.
-   */
-  noteRdmaNumbers(own: number, last: number): void {
-    this.vfRdmaNumber = own;
-    this.lastRdmaNumber = last;
-  }
-
-  /**
    * Descriptors of locks that an IPAM plugin keeps if this process is killed: the next call then waits until the plugin
    * has ended, which it must, because the plugin can be about to write down a lease. If this process is not killed,
    * {@link release} frees the lock whatever the plugin has left running.
@@ -174,15 +153,12 @@ export class Locks {
   /**
    * Does something while nobody else on the node rebinds a VF or moves an RDMA device.
    * @param deadline of its own, since putting back begins when the call's time may be over.
-   * @param registrations how many RDMA devices of the VF the kernel registers meanwhile. It numbers them in sequence
-   * (enable_device_and_get, assign_name of drivers/infiniband/core/device.c), so {@link rdmaNumber} is known without a list.
    */
-  whileNodeIsLocked<T>(deadline: number, action: () => T, registrations = 0): T {
+  whileNodeIsLocked<T>(deadline: number, action: () => T): T {
     const lock = this.state.nodeLock();
     this.acquire(lock, "the node's RDMA devices", deadline);
     try {
-      this.expectRegistrations(lockNoteIn(lock.read()).rdma, registrations);
-      lock.write(this.text(this.lastRdmaNumber));
+      lock.write(this.text());
       const reference = this.acquireReference(deadline);
       try {
         return action();
@@ -232,26 +208,17 @@ export class Locks {
     return new CniError(codes.tryAgain, `${what} is busy: ${holder}`, { cause });
   }
 
-  /** @param noted the number of the last registration that the node's lock file knows of. */
-  private expectRegistrations(noted: number | undefined, registrations: number): void {
-    const known = [noted, this.lastRdmaNumber].filter((number) => number !== undefined);
-    const last = known.length === 0 ? undefined : Math.max(...known);
-    if (registrations > 0) this.vfRdmaNumber = last === undefined ? undefined : last + 1;
-    this.lastRdmaNumber = last === undefined ? undefined : last + registrations;
-  }
-
   private write(): void {
-    this.heldVf?.write(this.text(this.vfRdmaNumber));
+    this.heldVf?.write(this.text());
   }
 
-  private text(rdma: number | undefined): string {
+  private text(): string {
     const { clock } = this.node;
     return lockText({
       owner: this.ownerName,
       predecessor: this.predecessorName,
       ownerBoot: this.bootOfOwner,
       owes: this.owesLeases,
-      rdma,
       ownGuids: this.guids,
       holder: { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) },
     });

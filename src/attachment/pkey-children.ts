@@ -4,62 +4,55 @@ import { portGuidOf } from "../infiniband/hardware-address.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
+import type { RdmaDevice } from "../node/rdma-devices.ts";
 import type { Attachment } from "./attachment.ts";
 import { attempt } from "./failure.ts";
-import type { Locks } from "./locks.ts";
+import { hostRdmaDevices } from "./host-rdma-devices.ts";
 import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
 
 /**
  * Counts the pkey children of a VF's netdev, in whatever network namespaces they are. A child can be moved, or made,
  * where this process cannot look; the RDMA device shows how many netdevs IPoIB has made of it.
- * @param devices names that the VF's RDMA devices probably have.
+ * @param devices the VF's RDMA devices on the host.
  * @returns `undefined` if the kernel does not tell.
  * @throws {CniError} code 11 if another namespace holds the VF's RDMA device: nothing is known about it then.
  */
 export function countPkeyChildren(
   node: Node,
-  locks: Locks,
   pci: string,
-  devices: readonly string[],
+  devices: readonly RdmaDevice[],
 ): number | undefined {
-  const netdevs = countIpoibNetdevs(node, locks, pci, devices);
+  const netdevs = devices.length === 0 ? withoutRdmaDevice(node, pci) : countIpoibNetdevs(node, devices);
   // A kernel that hides its own objects shows none, not even that of the VF's netdev.
-  if (netdevs === undefined || netdevs === 0) return undefined;
+  if (netdevs === 0) return undefined;
   if (netdevs === 1) return 0;
   // A function with two ports has two netdevs of its own.
   const own = node.links.ofFunction(node.namespaces.host, pci).filter(({ child }) => !child);
   return netdevs - Math.max(own.length, 1);
 }
 
-function countIpoibNetdevs(
-  node: Node,
-  locks: Locks,
-  pci: string,
-  devices: readonly string[],
-): number | undefined {
+function countIpoibNetdevs(node: Node, devices: readonly RdmaDevice[]): number {
   const { host } = node.namespaces;
-  const { rdmaNumber } = locks;
-  if (rdmaNumber !== undefined && devices.length === 1) {
-    const use = node.rdma.ipoibUse(host, rdmaNumber);
-    if (use !== undefined && use.device === devices[0]) return use.netdevs;
-  }
-  const names = node.functions.rdmaDevices(pci);
-  if (names.length === 0) {
-    const away = node.functions.rdmaDevicesAnywhere(pci);
-    // A driver that makes no RDMA device makes no netdev of IPoIB either.
-    if (away.length === 0) return 1;
-    throw new CniError(
-      codes.tryAgain,
-      `another network namespace still holds the RDMA device ${away.join(", ")} of VF ${pci}`,
-    );
-  }
-  const all = node.rdma.devices(host);
-  const own = all.filter(({ name }) => names.includes(name));
-  const first = own[0];
-  if (first === undefined) return undefined;
-  locks.noteRdmaNumbers(first.index, Math.max(...all.map(({ index }) => index)));
-  return own.reduce((sum, { index }) => sum + (node.rdma.ipoibUse(host, index)?.netdevs ?? 0), 0);
+  return devices.reduce((sum, { index }) => sum + (node.rdma.ipoibUse(host, index)?.netdevs ?? 0), 0);
+}
+
+function withoutRdmaDevice(node: Node, pci: string): number {
+  const away = node.functions.rdmaDevicesAnywhere(pci);
+  // A driver that makes no RDMA device makes no netdev of IPoIB either.
+  if (away.length === 0) return 1;
+  throw new CniError(
+    codes.tryAgain,
+    `another network namespace still holds the RDMA device ${away.join(", ")} of VF ${pci}`,
+  );
+}
+
+/** Mostly the VF's devices have the names that ADD found. */
+function currentRdmaDevices({ node, record }: Attachment): readonly RdmaDevice[] {
+  const { pci } = record.vf;
+  const { devices = [] } = record.found.rdma ?? {};
+  const areCurrent = devices.length > 0 && node.functions.hasRdmaNames(pci, { devices, files: [] });
+  return hostRdmaDevices(node, pci, areCurrent ? devices : undefined).own;
 }
 
 /**
@@ -69,11 +62,11 @@ function countIpoibNetdevs(
  * @returns the netdev that the VF has afterwards.
  */
 export function endPkeyChildren(attachment: Attachment, home: Link): Link {
-  const { node, record, locks, pod, warn } = attachment;
+  const { node, record, pod, warn } = attachment;
   const { pci } = record.vf;
   const count = () =>
     attempt(`count the pkey children of VF ${pci}`, () =>
-      countPkeyChildren(node, locks, pci, record.found.rdma?.devices ?? []),
+      countPkeyChildren(node, pci, currentRdmaDevices(attachment)),
     );
   const first = count();
   if (first === 0) return home;

@@ -1,15 +1,16 @@
 import { CniError, codes } from "../cni/errors.ts";
 import { type Guid, ZERO_GUID } from "../infiniband/guid.ts";
-import { HARDWARE_ADDRESS_LENGTH } from "../infiniband/hardware-address.ts";
+import { HARDWARE_ADDRESS_LENGTH, portGuidOf } from "../infiniband/hardware-address.ts";
 import type { VirtualFunction } from "../node/functions.ts";
 import type { Link } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import type { AttachCall, Call } from "./call.ts";
-import { effectiveGuids } from "./effective-guids.ts";
+import { effectiveNodeGuid, portGuidOfDevice } from "./effective-guids.ts";
 import { attempt } from "./failure.ts";
 import type { PhysicalFunction } from "./function.ts";
 import type { GuidPair } from "./guid-pair.ts";
+import { type HostRdmaDevices, hostRdmaDevices } from "./host-rdma-devices.ts";
 import type { OwnGuids } from "./lock-note.ts";
 import { runsWithOthers } from "./own-guids.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-mode.ts";
@@ -26,6 +27,8 @@ export interface Plan {
   readonly record: AttachmentRecord;
   /** On the host; undefined where the VF has none. */
   readonly netdev: Link | undefined;
+  /** undefined for a VF of a virtual machine. */
+  readonly rdma: HostRdmaDevices | undefined;
   readonly effective: GuidPair;
 }
 
@@ -52,14 +55,18 @@ export function makePlan(
     const seen = vfioOriginals(vf, pf, wanted, call);
     const record = recordOf(node, call, vf, pod, { ...withOwn(seen, own), ...guids(provided) }, wanted);
     const effective = { node: seen.nodeGuid, port: seen.portGuid };
-    return { record: { ...record, mode: "vfio" }, netdev: undefined, effective };
+    return { record: { ...record, mode: "vfio" }, netdev: undefined, rdma: undefined, effective };
   }
   requireNoVfio(call, vf, driver);
   if (call.rdmaOnly) requireNoNetdev(node, call, vf.pci, wanted);
   const netdev = call.rdmaOnly ? undefined : hostIpoib(node, vf.pci);
   if (netdev !== undefined) requireFree(node, pod, call);
-  const devices = node.functions.rdmaDevices(vf.pci);
-  const effective = effectiveGuids(node, vf.pci, undefined, netdev ?? "none", devices);
+  const rdma = hostRdmaDevices(node, vf.pci);
+  const devices = rdma.own.map(({ name }) => name);
+  const effective = {
+    node: rdma.own[0]?.nodeGuid ?? effectiveNodeGuid(node, vf.pci, undefined, devices),
+    port: netdev === undefined ? portGuidOfDevice(node, vf.pci, devices) : portGuidOf(netdev.address),
+  };
   requireIsolation(node, call, vf, devices, wanted);
   const seen = inherited ?? withOwn(originals(node, vf, pf, netdev, effective, driver, wanted), own);
   const found = {
@@ -74,7 +81,7 @@ export function makePlan(
     requireUsableGuid(vf, netdev?.name, [found.portGuid, effective.port], effect);
   }
   const record = recordOf(node, call, vf, pod, found, wanted);
-  return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, effective };
+  return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, rdma, effective };
 }
 
 /** The originals of a VF that runs with GUIDs of an attachment whose record is lost: those are not the VF's own. */

@@ -41,7 +41,7 @@ export function rebind(attachment: Attachment): Link | undefined {
       waitForRdma(attachment, names, end);
       return end;
     };
-    const until = locks.whileNodeIsLocked(deadline, again, record.found.rdma?.devices.length ?? 1);
+    const until = locks.whileNodeIsLocked(deadline, again);
     if (!hasNetdev) {
       if (waitFor(watch, until, () => node.functions.rdmaDevices(pci).length > 0 || undefined))
         return undefined;

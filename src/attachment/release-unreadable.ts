@@ -103,13 +103,12 @@ function bringHome(node: Node, { deadline, warn }: Limits, locks: Locks, pci: st
     return;
   }
   const hadNetdev = functions.hasNetdev(pci);
-  const registrations = Math.max(1, functions.rdmaDevicesAnywhere(pci).length);
   const rebind = () =>
     attempt(`bind VF ${pci} to ${driver} again`, () => {
       if (bound !== undefined) functions.unbind(pci, bound);
       functions.bind(pci, driver);
     });
-  locks.whileNodeIsLocked(deadline, rebind, registrations);
+  locks.whileNodeIsLocked(deadline, rebind);
   if (!hadNetdev || homecomingNetdev(node, pci, deadline) !== undefined) return;
   throw new CniError(
     codes.node,

@@ -187,6 +187,19 @@ describe("where an RDMA device belongs to one namespace", () => {
       await all("DEL");
     }));
 
+  test("the GUID of a pod whose RDMA device the host cannot see is not given to another VF", () =>
+    node.unchanged(async () => {
+      const config = network(other, { rdmaIsolation: true, guid });
+      await node.add("a", whole);
+      const answer = await node.refused({ command: "ADD", netns: "b", config, container: "c2" });
+      expect(answer).toMatchObject({
+        code: 7,
+        msg: expect.stringMatching(`VF ${vf} has it, which container c1`),
+      });
+      await node.del("b", config, { container: "c2" });
+      await node.del("a", whole);
+    }));
+
   test("a name that its administrator gave to it has it in the pod, and afterwards", () =>
     node.unchanged(async () => {
       const [name] = await listed(vf, "infiniband");

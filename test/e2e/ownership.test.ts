@@ -63,6 +63,22 @@ describe("a living container", () => {
       await node.del("b", second, c2);
     }));
 
+  test.each([
+    ["the port GUID of a VF that is free", "0a:00:00:00:00:00:01:02", `netdev \\S+ of ${other}`],
+    ["the node GUID of a VF that is free", "0a:00:00:00:00:00:01:01", "RDMA device \\S+"],
+    ["the GUID of the PF", undefined, "netdev ib0 of its PF"],
+  ])("does not get %s", (_, given, holder) =>
+    node.unchanged(async () => {
+      const guid = given ?? (await node.shell("cat /sys/class/net/ib0/address")).trim().slice(-23);
+      const config = network(vf, { guid });
+      expect(await node.refused({ command: "ADD", netns: "a", config })).toMatchObject({
+        code: 7,
+        msg: expect.stringMatching(`GUID ${guid} cannot be given to VF ${vf}: ${holder} .*runs with it`),
+      });
+      await node.del("a", config);
+    }),
+  );
+
   /** ADD that is killed when all is done but what needs the address, and its IPAM plugin with it. */
   async function addKilled(config: Config): Promise<void> {
     await node.plugin("slow", "[ $CNI_COMMAND != ADD ] || sleep 1000");

@@ -1,11 +1,11 @@
-// A GUID serves one port: ADD refuses one that another attachment of the node was given, or that the PF has.
+// A GUID serves one port: ADD refuses one that another attachment was given, or that another function runs with.
 import { expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
 import { interleave } from "./harness/interleave.ts";
 import { told } from "./harness/run.ts";
 import { stateDirectory } from "./harness/state.ts";
 import { Story } from "./harness/story.ts";
-import { c1, c2, freshVf, pf, type Setting, vf } from "./harness/world.ts";
+import { c1, c2, freshVf, ownGuids, pf, type Setting, vf } from "./harness/world.ts";
 import { pfGuid } from "./model/bus.ts";
 import { everything, wantedGuid } from "./scenarios/wishes.ts";
 
@@ -36,6 +36,21 @@ test("the port GUID of the PF is refused", () => {
   expect(error).toMatchObject({ code: codes.badConfiguration });
   expect(told(error)).toContain(`of its PF ${pf} runs with it`);
   story.requireAsBefore("after the refusal");
+});
+
+test.each([
+  ["port", ownGuids.port, /: netdev \S+ of 0000:01:10.0 runs with it;/],
+  ["node", ownGuids.node, /: RDMA device \S+ runs with it;/],
+])("the %s GUID of a VF that no container has is refused", (_, guid, why) => {
+  const story = new Story({});
+  const { error } = story.add(c2, { vf: freshVf, guid });
+  expect(error).toMatchObject({ code: codes.badConfiguration });
+  expect(told(error)).toMatch(why);
+  story.requireAsBefore("after the refusal");
+  // It is the VF's own, so there it is no second one.
+  story.mustAdd(c2, { vf, guid: ownGuids.port });
+  story.mustDel(c2, { vf, guid: ownGuids.port });
+  story.requireAsBefore("after DEL");
 });
 
 test("the GUID of an attachment that has ended stays with its VF, until the VF is released", () => {

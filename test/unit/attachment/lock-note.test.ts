@@ -7,7 +7,6 @@ const empty = {
   predecessor: undefined,
   ownerBoot: undefined,
   owes: false,
-  rdma: undefined,
   ownGuids: undefined,
   holder: undefined,
 } satisfies LockNote;

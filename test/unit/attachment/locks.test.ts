@@ -1,5 +1,4 @@
 import { expect, test } from "vitest";
-import { lockNoteIn } from "../../../src/attachment/lock-note.ts";
 import { Locks } from "../../../src/attachment/locks.ts";
 import { StateDirectory } from "../../../src/attachment/state-directory.ts";
 import type { Lock } from "../../../src/node/files.ts";
@@ -101,38 +100,3 @@ test.each([
     expect(files.made.includes(directory)).toBe(isOfDirectory);
   },
 );
-
-/** The notes of a VF and of the node after a call has locked both. */
-function numbersAfter(files: MemoryFiles, call: (locks: Locks) => void) {
-  const node = partialNode({ files, clock: { pid: 1, wall: () => 0 } });
-  const locks = new Locks(node, new StateDirectory(files), { deadline: 1000, observe: unobserved }, "test");
-  files.makeDirectory(directory);
-  locks.acquireVf("0000:01:10.0");
-  call(locks);
-  locks.disown();
-  locks.release();
-  const rdma = (path: string) => lockNoteIn(files.texts.get(`/var/lib/cni/ib-sriov/${path}`) ?? "").rdma;
-  return { vf: rdma(".vf/0000:01:10.0"), node: rdma(".node"), known: locks.rdmaNumber };
-}
-
-test("the number of a VF's RDMA device is noted once it was seen, and counted on at each registration", () => {
-  const files = new MemoryFiles();
-  const rebind = (locks: Locks) => locks.whileNodeIsLocked(1000, () => {}, 1);
-  const move = (locks: Locks) => locks.whileNodeIsLocked(1000, () => {});
-  // Nothing is known, so nothing is expected.
-  expect(numbersAfter(files, rebind)).toEqual({ vf: undefined, node: undefined, known: undefined });
-  expect(numbersAfter(files, (locks) => locks.noteRdmaNumbers(3, 9))).toEqual({
-    vf: 3,
-    node: undefined,
-    known: 3,
-  });
-  const listed = (locks: Locks) => {
-    locks.noteRdmaNumbers(3, 9);
-    rebind(locks);
-  };
-  expect(numbersAfter(files, listed)).toEqual({ vf: 10, node: 10, known: 10 });
-  expect(numbersAfter(files, move)).toEqual({ vf: 10, node: 10, known: 10 });
-  expect(numbersAfter(files, rebind)).toEqual({ vf: 11, node: 11, known: 11 });
-  const two = (locks: Locks) => locks.whileNodeIsLocked(1000, () => {}, 2);
-  expect(numbersAfter(files, two)).toEqual({ vf: 12, node: 13, known: 12 });
-});
