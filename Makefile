@@ -35,7 +35,7 @@ B := build
 SOURCES := $(shell find src -name '*.ts')
 
 NATIVE := append argument bpf children clock command-line copy datagram directories engine errno-names error exit files host \
-  image json locks main math mem memory namespaces netlink process read report signals spawn start streams strings text \
+  image json locks main math memory namespaces netlink process read report signals spawn start streams strings text \
   wait watch write
 HEADERS := $(wildcard native/*.h)
 # musl and the engine: scripts/libraries.
@@ -51,8 +51,6 @@ EXECUTABLES := $(B)/ib-sriov $(FOREIGN:%=$(B)/%/ib-sriov)
 
 # ---- flags ----
 
-comma := ,
-
 WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Werror
 # Debian's hardening flags (dpkg-buildflags), spelt out so that dpkg-dev need not be there. musl knows no _FORTIFY_SOURCE.
 HARDENING := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security
@@ -67,11 +65,9 @@ RELEASE += $(if $(findstring powerpc64le,$(MULTIARCH)),-mlong-double-64)
 RELEASE += $(if $(findstring aarch64,$(MULTIARCH)),-mno-outline-atomics)
 RELEASE_CPPFLAGS = -D_GNU_SOURCE -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
   -isystem $(TREE)/libc/include -isystem $(TREE)/include -Inative -I$(B)/include
-# What is called stays together, where the linker (GNU's since 2.43) can do that.
-ORDER = $(if $(shell $(CC) -Wl,--help | grep -- --section-ordering-file),-Wl$(comma)--section-ordering-file=native/hot-functions.ld)
 # With a list of all files that were linked, for scripts/sbom.mjs.
 RELEASE_LINK = -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none \
-  $(ORDER) -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o $(TREE)/libc/lib/crti.o
+  -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o $(TREE)/libc/lib/crti.o
 LIBRARIES := -L$(TREE)/lib -lquickjs -L$(TREE)/libc/lib -lc -lgcc $(TREE)/libc/lib/crtn.o
 # The sanitizers need the system's libc, and see more of Debian's own engine.
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
@@ -154,7 +150,7 @@ clean: ## removes build/
 
 SCRIPTS := program command-line
 
-$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/absent.mjs scripts/touch.mjs scripts/scopes.mjs scripts/templates.mjs tsconfig.json package-lock.json Makefile | setup
+$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/absent.mjs scripts/touch.mjs tsconfig.json package-lock.json Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,bundle,$(B)/)
 	$(Q)$(NODE) scripts/bundle.mjs $(B)
@@ -205,7 +201,7 @@ define untaken
 endef
 
 # Made twice: the first one has room enough and tells how much it takes, the second has that and is the one to fill.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S native/hot-functions.ld $(BYTECODE)
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY))
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
@@ -243,7 +239,7 @@ $(B)/SHA256SUMS: $(EXECUTABLES) $(B)/ib-sriov.tar $(B)/ib-sriov.cdx.json
 
 # ---- the compiler for the program: runs here and now, with the same engine ----
 
-TOOL := $(filter-out main.o mem.o image.o command-line.o,$(NATIVE:%=%.o)) compile.o
+TOOL := $(filter-out main.o image.o command-line.o,$(NATIVE:%=%.o)) compile.o
 
 # The one file that says which build it is.
 $(B)/obj/process.o $(B)/asan/process.o $(B)/tool/process.o: $(B)/include/build.h

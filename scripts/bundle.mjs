@@ -9,8 +9,6 @@ import { relative, resolve } from "node:path";
 import { parse } from "acorn";
 import { build } from "esbuild";
 import { refuseAbsent } from "./absent.mjs";
-import { withFunctionScopes } from "./scopes.mjs";
-import { withoutTemplates } from "./templates.mjs";
 import { touching } from "./touch.mjs";
 
 const programEntry = "src/main.ts";
@@ -131,9 +129,8 @@ async function write(directory, name, globalName, more) {
   });
   for (const { path, text } of outputFiles) {
     if (path.endsWith(".js")) refuseAbsent(text);
-    // After all else, so that the source map stays true. The command line is not in the image.
-    const script = path.endsWith(".js") ? withoutTemplates(withFunctionScopes(text)) : text;
-    await writeFile(path, path.endsWith("program.js") ? script + touching(text) : script);
+    // At the end, so that the source map stays true. The command line is not in the image.
+    await writeFile(path, path.endsWith("program.js") ? text + touching(text) : text);
   }
 }
 

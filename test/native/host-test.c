@@ -92,47 +92,9 @@ static JSValue host_receive(HOST_ARGUMENTS)
   return length < 0 ? host_throw_fd(context, errno, "recv", fd) : host_new_text(context, buffer, (size_t)length);
 }
 
-/* Not known to the compiler, or it would put code of its own in their place. */
-static void *(*volatile copy)(void *, const void *, size_t) = memcpy;
-static int (*volatile compare)(const void *, const void *, size_t) = memcmp;
-
-/* Two places in bytes, and a length, which the caller answers for. */
-static bool two_places(JSContext *context, JSValueConst *argv, const uint8_t *places[2], int64_t *length)
-{
-  for (int i = 0; i < 2; i++) {
-    size_t size;
-    int64_t at;
-    if (!host_bytes(context, argv[2 * i], &places[i], &size) ||
-        !host_integer(context, argv[2 * i + 1], "offset", 0, (int64_t)size, &at))
-      return false;
-    places[i] += at;
-  }
-  return host_integer(context, argv[4], "length", 0, INT32_MAX, length);
-}
-
-static JSValue host_memcpy(HOST_ARGUMENTS)
-{
-  const uint8_t *places[2];
-  int64_t length;
-  if (!two_places(context, argv, places, &length))
-    return JS_EXCEPTION;
-  return JS_NewBool(context, copy((void *)places[0], places[1], (size_t)length) == places[0]);
-}
-
-static JSValue host_memcmp(HOST_ARGUMENTS)
-{
-  const uint8_t *places[2];
-  int64_t length;
-  if (!two_places(context, argv, places, &length))
-    return JS_EXCEPTION;
-  const int order = compare(places[0], places[1], (size_t)length);
-  return JS_NewInt32(context, (order > 0) - (order < 0));
-}
-
 static const JSCFunctionListEntry probe_functions[] = {
   HOST_FUNCTION(setNonBlocking, 1), HOST_FUNCTION(openInheritable, 1), HOST_FUNCTION(netlinkSendTo, 3),
   HOST_FUNCTION(netlinkPort, 1),    HOST_FUNCTION(listenAt, 1),        HOST_FUNCTION(receive, 1),
-  HOST_FUNCTION(memcpy, 5),         HOST_FUNCTION(memcmp, 5),
 };
 
 static bool install_probe(JSContext *context)

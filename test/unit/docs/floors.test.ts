@@ -42,7 +42,7 @@ test("imports point down", () => {
   expect(wrong).toEqual([]);
 });
 
-// In a circle one file would find what another has not made yet, and scripts/scopes.mjs takes away the error of that.
+// In a circle one file would use what another has not defined yet.
 test("no file imports itself, by way of others, but for types", () => {
   const imports = new Map(
     files.map((name) => [
