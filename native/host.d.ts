@@ -76,7 +76,7 @@ declare module "host" {
   /** Words of 32 bits, signed or not, and bytes, which end with zeros up to the next word. Nested up to 16 deep. */
   type Words = readonly (number | Uint8Array | Words)[];
   /** All of them, one after another, in host order. */
-  function wordBytes(words: Words): Uint8Array;
+  function packU32(words: Words): Uint8Array;
   /**
    * The text of bytes, with nothing lost: each byte that is no UTF-8 becomes half a surrogate pair, U+DC80 to U+DCFF. A
    * netdev's name can have any bytes.

@@ -85,7 +85,7 @@ static bool append_words(JSContext *context, struct words *to, JSValueConst list
   return true;
 }
 
-static JSValue host_wordBytes(HOST_ARGUMENTS)
+static JSValue host_packU32(HOST_ARGUMENTS)
 {
   struct words words = {0};
   JSValue bytes = JS_EXCEPTION;
@@ -175,7 +175,7 @@ static JSValue host_inetNtop(HOST_ARGUMENTS)
 
 const JSCFunctionListEntry host_text_functions[] = {
   HOST_FUNCTION(utf8Encode, 1),
-  HOST_FUNCTION(wordBytes, 1),
+  HOST_FUNCTION(packU32, 1),
   HOST_FUNCTION(utf8Decode, 1),
   HOST_FUNCTION(inetPton, 2),
   HOST_FUNCTION(inetNtop, 1),

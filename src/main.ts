@@ -1,8 +1,8 @@
 // Which face is wanted: a CNI verb, the command line, or the version. All that stands at the top level of this and
 // every other file is evaluated when the executable is built (native/image.c); a call begins with main().
 import { args, build, commandLine, exitStatus, getenv, print } from "host";
-import { answerCall, answerVersion } from "./attachment-face.ts";
 import { isCommandLine } from "./cli/is-command-line.ts";
+import { answerCall, answerVersion } from "./plugin.ts";
 
 /** One call of the executable. */
 export function main(): void {

@@ -3,18 +3,18 @@
 import { print } from "host";
 import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
-import { type Command, parseWords, UsageError } from "./command.ts";
+import { gc } from "./attachments/gc.ts";
+import { list } from "./attachments/list.ts";
+import { releaseAttachment } from "./attachments/release.ts";
+import { showAttachments } from "./attachments/show.ts";
+import { type Command, parseArguments, UsageError } from "./command.ts";
 import { completionOf } from "./completion.ts";
 import { doctor } from "./doctor/doctor.ts";
-import { gc } from "./gc.ts";
-import { install } from "./install.ts";
+import { install } from "./install/install.ts";
 import { isInstaller } from "./is-command-line.ts";
-import { list } from "./list.ts";
 import { metrics } from "./metrics/metrics.ts";
-import { say } from "./output.ts";
+import { printLine } from "./output.ts";
 import { provisionAll } from "./provision.ts";
-import { releaseAttachment } from "./release-attachment.ts";
-import { showAttachments } from "./show-attachments.ts";
 import { overview, usageOf } from "./usage.ts";
 
 /** All but the installer, which reads its words in its own way. */
@@ -49,7 +49,7 @@ export function answerCommandLine([program = "", ...words]: readonly string[]): 
   if (first === "install") return install(words.slice(1));
   try {
     if (["help", "--help", "-h"].includes(first)) {
-      say(overview(all()));
+      printLine(overview(all()));
       return 0;
     }
     const command = commands.find(({ name }) => name === words.slice(0, wordsIn(name)).join(" "));
@@ -61,9 +61,9 @@ export function answerCommandLine([program = "", ...words]: readonly string[]): 
 }
 
 function run(command: Command, words: readonly string[]): number {
-  const call = parseWords(command, words);
+  const call = parseArguments(command, words);
   if (call !== "help") return command.run(call);
-  say(usageOf(command));
+  printLine(usageOf(command));
   return 0;
 }
 

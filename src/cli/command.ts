@@ -44,7 +44,7 @@ export const jsonOption: Option = { name: "json", summary: "JSON instead of text
  * @returns "help" where that is asked for.
  * @throws {UsageError}
  */
-export function parseWords(command: Command, words: readonly string[]): CommandCall | "help" {
+export function parseArguments(command: Command, words: readonly string[]): CommandCall | "help" {
   const options = new Map<string, string>();
   const rest: string[] = [];
   for (let i = 0; i < words.length; i++) {

@@ -1,11 +1,11 @@
 import { type Command, UsageError } from "./command.ts";
-import { say } from "./output.ts";
+import { printLine } from "./output.ts";
 
 /** What is completed of a command. */
-export type Completed = Pick<Command, "name" | "parameters" | "options">;
+export type Completion = Pick<Command, "name" | "parameters" | "options">;
 
 /** A command that prints what makes a shell complete the words of commands. */
-export function completionOf(commands: () => readonly Completed[]): Command {
+export function completionOf(commands: () => readonly Completion[]): Command {
   return {
     name: "completion",
     parameters: ["bash|zsh|fish"],
@@ -16,7 +16,7 @@ export function completionOf(commands: () => readonly Completed[]): Command {
   fish  ib-sriov completion fish | source`,
     options: [],
     run({ words: [shell = ""] }): number {
-      say(scriptFor(shell, commands()));
+      printLine(scriptFor(shell, commands()));
       return 0;
     },
   };
@@ -26,7 +26,7 @@ export function completionOf(commands: () => readonly Completed[]): Command {
  * The script.
  * @throws {UsageError} where the shell is not known.
  */
-export function scriptFor(shell: string, commands: readonly Completed[]): string {
+export function scriptFor(shell: string, commands: readonly Completion[]): string {
   const all = rows(commands);
   // The words before the present one, with a space at each end, are compared with patterns; nothing to follow: a file.
   const cases = all
@@ -60,7 +60,7 @@ complete -c ib-sriov -f -a '(__ib_sriov_next)'`;
 }
 
 /** Patterns of what stands before, and the words that can follow. The first pattern that fits counts. */
-function rows(commands: readonly Completed[]): [pattern: string, next: string][] {
+function rows(commands: readonly Completion[]): [pattern: string, next: string][] {
   const values = commands.flatMap(({ options }) => options.filter(({ value }) => value !== undefined));
   // Also "a" of a command "a b".
   const heads = commands.flatMap(({ name }) => [name, name.replace(/ .*/, "")]);
@@ -74,7 +74,7 @@ function rows(commands: readonly Completed[]): [pattern: string, next: string][]
 }
 
 /** What can follow the words of a command, or the first one of several commands. */
-function after(head: string, commands: readonly Completed[]): string[] {
+function after(head: string, commands: readonly Completion[]): string[] {
   const longer = commands.filter(({ name }) => name.startsWith(`${head} `));
   const { parameters = [], options = [] } = commands.find(({ name }) => name === head) ?? {};
   return [

@@ -1,23 +1,23 @@
 import { getenv, isTerminal, print } from "host";
 
 /** How something is to be taken. */
-export type Tone = "good" | "doubtful" | "bad" | "heading" | "aside";
+export type Tone = "ok" | "warning" | "error" | "heading" | "aside";
 
 /** Select Graphic Rendition (ECMA-48, 8.3.117): green, yellow, red, bold, faint. */
-const CODES: Readonly<Record<Tone, number>> = { good: 32, doubtful: 33, bad: 31, heading: 1, aside: 2 };
+const CODES: Readonly<Record<Tone, number>> = { ok: 32, warning: 33, error: 31, heading: 1, aside: 2 };
 
 /** Prints a line for a person, or for a program, on stdout. */
-export function say(text: string): void {
+export function printLine(text: string): void {
   print(1, `${text}\n`);
 }
 
 /** Prints a document on stdout. */
-export function sayJson(value: unknown): void {
-  say(JSON.stringify(value, undefined, 2));
+export function printJson(value: unknown): void {
+  printLine(JSON.stringify(value, undefined, 2));
 }
 
 /** The text in a colour, where stdout is a terminal that can and may show it (no-color.org). */
-export function toned(tone: Tone, text: string): string {
+export function colorize(tone: Tone, text: string): string {
   return hasColours() ? `\x1b[${CODES[tone]}m${text}\x1b[0m` : text;
 }
 
@@ -26,7 +26,7 @@ function hasColours(): boolean {
 }
 
 /** Rows in columns, the first one a heading. "" is shown as "-". */
-export function tableOf(rows: readonly (readonly string[])[]): string {
+export function formatTable(rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map((cell) => (cell === "" ? "-" : cell)));
   const widths = (shown[0] ?? []).map((_, column) =>
     Math.max(...shown.map((row) => row[column]?.length ?? 0)),
@@ -37,5 +37,5 @@ export function tableOf(rows: readonly (readonly string[])[]): string {
       .join("  "),
   );
   const [heading = "", ...rest] = lines;
-  return [toned("heading", heading), ...rest].join("\n");
+  return [colorize("heading", heading), ...rest].join("\n");
 }

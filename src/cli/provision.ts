@@ -1,14 +1,13 @@
 import { deferSignals } from "host";
 import type { Limits } from "../attachment/limits.ts";
-import { provision } from "../attachment/provision.ts";
+import { provision } from "../attachment/operator/provision.ts";
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Node } from "../node/node.ts";
 import { type Command, type CommandCall, jsonOption } from "./command.ts";
-import { limitsOf } from "./limits.ts";
-import { thisMachine } from "./machine.ts";
-import { say, sayJson } from "./output.ts";
-import { type SurveyedVf, survey } from "./survey.ts";
+import { limitsOf, linuxContext } from "./context.ts";
+import { type InventoriedVf, takeInventory } from "./inventory.ts";
+import { printJson, printLine } from "./output.ts";
 
 /** What has become of a VF. */
 interface Line {
@@ -29,18 +28,18 @@ export const provisionAll: Command = {
   options: [jsonOption],
   run({ options }: CommandCall): number {
     deferSignals();
-    const machine = thisMachine();
+    const machine = linuxContext();
     const { node } = machine;
-    const vfs = survey(machine).pfs.flatMap((pf) => pf.vfs);
+    const vfs = takeInventory(machine).pfs.flatMap((pf) => pf.vfs);
     const lines = vfs.map((vf) => provisioned(node, limitsOf(node), vf));
-    if (options.has("json")) sayJson(lines);
-    else if (lines.length === 0) say("There are no VFs.");
-    else for (const line of lines) say(textOf(line));
+    if (options.has("json")) printJson(lines);
+    else if (lines.length === 0) printLine("There are no VFs.");
+    else for (const line of lines) printLine(textOf(line));
     return lines.some(({ outcome }) => outcome === "failed") ? 1 : 0;
   },
 };
 
-function provisioned(node: Node, limits: Limits, { pci, holder }: SurveyedVf): Line {
+function provisioned(node: Node, limits: Limits, { pci, holder }: InventoriedVf): Line {
   // Where the container is the Go plugin does not say, so its VF must be left.
   if (holder?.condition === "foreign") return { pci, outcome: "in use" };
   try {

@@ -2,7 +2,7 @@ import { CniError, codes } from "./errors.ts";
 import { utf8Length } from "./utf8-length.ts";
 
 /** A verb of CNI. */
-export type Command = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
+export type CniCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
 /** The CNI_* variables of one call, checked as {@link readEnvironment} says. Unset ones are "". */
 export interface Invocation {
@@ -55,7 +55,7 @@ export function readEnvironment(getenv: (name: string) => string | undefined): I
 }
 
 /** @throws {CniError} 4 where it is no verb of CNI (they are upper case). */
-export function checkCommand(command: string): Command {
+export function checkCommand(command: string): CniCommand {
   switch (command) {
     case "ADD":
     case "DEL":

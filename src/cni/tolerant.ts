@@ -1,10 +1,10 @@
 import { CniError } from "./errors.ts";
 
 /** What a reader gives; undefined where it finds something wrong. */
-export type Tolerate = <T>(read: () => T) => T | undefined;
+export type WarningCollector = <T>(read: () => T) => T | undefined;
 
 /** Reads what it can, and keeps what is wrong as a warning. */
-export function tolerant(warnings: string[]): Tolerate {
+export function collectWarnings(warnings: string[]): WarningCollector {
   return (read) => {
     try {
       return read();

@@ -1,8 +1,8 @@
 import * as host from "host";
 import { TimeoutError } from "../node/clock.ts";
 import { errnoOf } from "../node/node.ts";
-import type { Child, Command, Outcome, Processes } from "../node/processes.ts";
-import type { LinuxNamespaces } from "./namespaces.ts";
+import type { Child, ChildCommand, ChildOutcome, Processes } from "../node/processes.ts";
+import type { LinuxNamespaces } from "./network/namespaces.ts";
 import type { Waits } from "./waits.ts";
 
 /** How much a child may print, in bytes. */
@@ -24,13 +24,13 @@ export class LinuxProcesses implements Processes {
     return host.environ();
   }
 
-  start(command: Command): Child {
+  start(command: ChildCommand): Child {
     // A child is born into the network namespace that its parent is in.
     this.namespaces.assertHome();
     return new LinuxChild(command.path, this.spawn(command), this.waits);
   }
 
-  private spawn(command: Command): number {
+  private spawn(command: ChildCommand): number {
     const deadline = Math.min(host.monotonic() + BUSY_TIME, command.deadline);
     for (;;) {
       try {
@@ -50,7 +50,7 @@ export class LinuxProcesses implements Processes {
     const socket = host.netlinkSocket(NETLINK_ROUTE);
     try {
       const deadline = host.monotonic() + time;
-      this.waits.until("an executable that is being written", () =>
+      this.waits.retryUntilDeadline("an executable that is being written", () =>
         host.netlinkReceive(socket, deadline, 8192),
       );
     } catch (error) {
@@ -68,11 +68,21 @@ class LinuxChild implements Child {
     private readonly waits: Waits,
   ) {}
 
-  wait(deadline: number): Outcome {
-    return this.waits.until(`the end of ${this.path}`, () => host.wait(this.handle, deadline, OUTPUT_LIMIT));
+  wait(deadline: number): ChildOutcome {
+    return this.waits.retryUntilDeadline(`the end of ${this.path}`, () =>
+      host.wait(this.handle, deadline, OUTPUT_LIMIT),
+    );
   }
 
   kill(): void {
     host.kill(this.handle);
   }
+}
+
+/** What /proc answers for a process that has ended meanwhile; of a zombie there is a directory, but not all that is in it. */
+export const ENDED = ["ENOENT", "ESRCH"];
+
+/** The processes that /proc shows, by their ids: those of its directories that have a number for a name. */
+export function processIds(): string[] {
+  return host.readDirectory("/proc").filter((name) => /^\d+$/.test(name));
 }

@@ -1,12 +1,12 @@
 import * as host from "host";
-import { unlessErrno } from "./unless-errno.ts";
+import { valueUnlessErrno } from "./unless-errno.ts";
 
 /** What sysfs answers where a file is not there, or belongs to a device that is being removed. */
 const GONE = ["ENOENT", "ENODEV"];
 
 /** What a call gives; undefined where what it is about is gone. */
-export function unlessGone<T>(call: () => T): T | undefined {
-  return unlessErrno(GONE, undefined, call);
+export function undefinedIfGone<T>(call: () => T): T | undefined {
+  return valueUnlessErrno(GONE, undefined, call);
 }
 
 /** What a link names; undefined where there is no such link. */

@@ -1,7 +1,7 @@
 import { errnoOf } from "../node/node.ts";
 
 /** What the call returns; `otherwise` where it fails with one of these, e.g. "ENOENT". */
-export function unlessErrno<T>(errnos: readonly string[], otherwise: T, call: () => T): T {
+export function valueUnlessErrno<T>(errnos: readonly string[], otherwise: T, call: () => T): T {
   try {
     return call();
   } catch (error) {

@@ -22,7 +22,7 @@ export class Waits {
    * @throws {TimeoutError} where it reached its deadline (ETIMEDOUT).
    * @throws {InterruptedError} where a signal came (EINTR), unless signals are ignored.
    */
-  until<T>(what: string, call: () => T): T {
+  retryUntilDeadline<T>(what: string, call: () => T): T {
     for (;;) {
       try {
         return call();

@@ -1,7 +1,7 @@
 import { formatTime } from "host";
-import { decimal } from "./decimal.ts";
 import type { Entry } from "./entry.ts";
-import { LEVELS, PRIORITIES } from "./level.ts";
+import { LEVELS, PRIORITIES } from "./log-config.ts";
+import type { StepTrace } from "./trace.ts";
 
 /** How every line of a log file begins; a file that begins otherwise is not ours. */
 export const LINE_MARK = '{"time":"';
@@ -66,4 +66,32 @@ function listJson(list: readonly string[]): string {
 
 function errorJson(error: Entry["error"]): string {
   return error === undefined ? "" : JSON.stringify({ ...error, details: error.details || undefined });
+}
+
+/**
+ * Steps as a JSON list; "" where there are none. Every call makes one, of some ten steps, and JSON.stringify takes
+ * twice as long.
+ */
+export function stepsJson(steps: readonly StepTrace[]): string {
+  let json = "";
+  for (const { step, action, ms, times, failed } of steps) {
+    // Steps have names of ours, which are words. What is waited for can be a plugin with any name.
+    const name = action === "wait" ? JSON.stringify(step).slice(1, -1) : step;
+    json += `,{"step":"${name}","action":"${action}","ms":${decimal(ms)}`;
+    if (times !== undefined) json += `,"times":${times}`;
+    if (failed !== undefined) json += `,"failed":${failed}`;
+    json += "}";
+  }
+  return json && `[${json.slice(1)}]`;
+}
+
+/**
+ * A number, not negative, with three decimals, or none where it is whole: microseconds are enough of a duration in ms.
+ * The engine needs ten times as long for one that is not whole.
+ */
+export function decimal(number: number): string {
+  const thousandths = Math.round(number * 1000);
+  const rest = thousandths % 1000;
+  if (rest === 0) return `${thousandths / 1000}`;
+  return `${(thousandths - rest) / 1000}.${rest < 10 ? "00" : rest < 100 ? "0" : ""}${rest}`;
 }

@@ -1,10 +1,10 @@
-import { type AttachmentRecord, isNamed } from "../attachment/record.ts";
+import { type AttachmentRecord, isNamed } from "../attachment/record/record.ts";
 import { argument, parseArgs } from "../cni/args.ts";
 import { type ErrorObject, errorObject } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Clock } from "../node/clock.ts";
-import type { Level } from "./level.ts";
-import { stepsJson } from "./steps-json.ts";
+import { stepsJson } from "./encode.ts";
+import type { Level } from "./log-config.ts";
 import type { Trace } from "./trace.ts";
 
 /** How a call has ended. */

@@ -1,6 +1,5 @@
 import type { Configuration } from "../cni/configuration.ts";
-import { tolerant } from "../cni/tolerant.ts";
-import { LEVELS, type Level } from "./level.ts";
+import { collectWarnings } from "../cni/tolerant.ts";
 
 /** What a network wants to be logged, and where. */
 export interface LogConfig {
@@ -21,7 +20,7 @@ export const DEFAULT_LOG: LogConfig = { level: "info", file: undefined, warnings
  */
 export function configuredLog({ fields }: Configuration): LogConfig {
   const warnings: string[] = [];
-  const tolerate = tolerant(warnings);
+  const tolerate = collectWarnings(warnings);
   const level = tolerate(() => {
     const text = fields.string("logLevel") ?? DEFAULT_LOG.level;
     // In whatever case, as sriov-cni reads it.
@@ -36,3 +35,12 @@ export function configuredLog({ fields }: Configuration): LogConfig {
   });
   return { level: level ?? DEFAULT_LOG.level, file, warnings };
 }
+
+/** The words of sriov-cni's `logLevel`, the most serious first. */
+export const LEVELS = ["panic", "error", "warning", "info", "debug"] as const;
+
+/** How serious an entry is. "panic": the fault is ours. */
+export type Level = (typeof LEVELS)[number];
+
+/** Their priorities in syslog(3), and so in the journal: LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG. */
+export const PRIORITIES = [2, 3, 4, 6, 7] as const;

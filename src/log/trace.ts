@@ -1,5 +1,5 @@
-import type { Action, Observe } from "../attachment/observe.ts";
-import type { AttachmentRecord } from "../attachment/record.ts";
+import type { Action, Observe } from "../attachment/limits.ts";
+import type { AttachmentRecord } from "../attachment/record/record.ts";
 import type { Clock } from "../node/clock.ts";
 
 /** A part of a call, as the log has it. */
@@ -46,7 +46,7 @@ export class Trace {
       return result;
     } finally {
       const ms = this.clock.now() - begin;
-      keep(this.records, record);
+      pushBounded(this.records, record);
       if (action !== "wait" || ms >= shortestWait) this.note(step, action, ms, failed);
     }
   };
@@ -65,6 +65,6 @@ export class Trace {
 }
 
 /** Adds to a list what is not its last element anyway, as long as there is room. */
-export function keep<T>(list: T[], value: T | undefined): void {
+export function pushBounded<T>(list: T[], value: T | undefined): void {
   if (value !== undefined && value !== list[list.length - 1] && list.length < most) list.push(value);
 }

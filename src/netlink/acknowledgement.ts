@@ -1,4 +1,13 @@
-import { aligned, bytesIn, pickAttributes, readU32, s32At, selection, textIn, u32At } from "./attributes.ts";
+import {
+  aligned,
+  attributeDecoder,
+  decodeAttributes,
+  getBytes,
+  getText,
+  readU32,
+  s32At,
+  u32At,
+} from "./attributes.ts";
 import { errnoName, errnoText } from "./errno.ts";
 import { MalformedReply, NetlinkError } from "./errors.ts";
 import {
@@ -44,7 +53,7 @@ export function errorOf(message: Message, request: Request): NetlinkError | unde
   );
 }
 
-const EXTENDED_ACK = selection(textIn(NLMSGERR_ATTR_MSG), bytesIn(NLMSGERR_ATTR_OFFS));
+const EXTENDED_ACK = attributeDecoder(getText(NLMSGERR_ATTR_MSG), getBytes(NLMSGERR_ATTR_OFFS));
 
 /** The attributes at the end. What cannot be read there must not hide the errno: it counts as nothing. */
 function extendedAck(
@@ -61,7 +70,7 @@ function extendedAck(
     if (start > payload.length) return [];
   }
   try {
-    return pickAttributes(payload, start, EXTENDED_ACK);
+    return decodeAttributes(payload, start, EXTENDED_ACK);
   } catch (error) {
     if (error instanceof MalformedReply) return [];
     throw error;

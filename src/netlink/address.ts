@@ -1,10 +1,10 @@
 import {
   type Attribute,
+  attributeDecoder,
   bytesAttribute,
-  bytesIn,
-  pickAttributes,
-  selection,
-  u32In,
+  decodeAttributes,
+  getBytes,
+  getU32,
   viewOf,
 } from "./attributes.ts";
 import { type Cidr, formatCidr, parseCidr } from "./cidr.ts";
@@ -80,7 +80,7 @@ export function dumpAddresses(link: number): Request {
   };
 }
 
-const ADDRESS_ATTRIBUTES = selection(bytesIn(IFA_LOCAL), bytesIn(IFA_ADDRESS), u32In(IFA_FLAGS));
+const ADDRESS_ATTRIBUTES = attributeDecoder(getBytes(IFA_LOCAL), getBytes(IFA_ADDRESS), getU32(IFA_FLAGS));
 
 /**
  * @returns undefined where it tells of an address that is neither IPv4 nor IPv6.
@@ -94,7 +94,7 @@ export function parseAddressInfo(message: Message): AddressInfo | undefined {
   const view = viewOf(payload);
   const family = view.getUint8(0);
   if (family !== 2 && family !== 10) return undefined;
-  const [local, address, wide] = pickAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES);
+  const [local, address, wide] = decodeAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES);
   // IPv6 has no IFA_LOCAL but on point-to-point links; there, and in IPv4, IFA_ADDRESS is the peer's.
   const bytes = local ?? address;
   const prefix = view.getUint8(1);

@@ -1,4 +1,4 @@
-import { netlinkAttributes, utf8Decode, utf8Encode, type Words, wordBytes } from "host";
+import { netlinkAttributes, packU32, utf8Decode, utf8Encode, type Words } from "host";
 import { MalformedReply } from "./errors.ts";
 
 /*
@@ -90,7 +90,7 @@ function headerOf(type: number, length: number): number {
 
 /** The bytes of attributes one after another. */
 export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
-  return wordBytes(attributes);
+  return packU32(attributes);
 }
 
 /**
@@ -114,7 +114,7 @@ const BYTES = 0;
 const TEXT = 255;
 
 /** An attribute to look for. */
-export interface Wanted<Value> {
+export interface AttributeSpec<Value> {
   /** Up to 255. */
   readonly type: number;
   readonly how: number;
@@ -123,38 +123,38 @@ export interface Wanted<Value> {
 }
 
 /** One whose value is taken as it is, as a view of the message. */
-export function bytesIn(type: number): Wanted<Uint8Array> {
+export function getBytes(type: number): AttributeSpec<Uint8Array> {
   return { type, how: BYTES };
 }
 
 /** One with text, up to its NUL byte or to its end. */
-export function textIn(type: number): Wanted<string> {
+export function getText(type: number): AttributeSpec<string> {
   return { type, how: TEXT };
 }
 
-export function u8In(type: number): Wanted<number> {
+export function getU8(type: number): AttributeSpec<number> {
   return { type, how: 1 };
 }
 
-export function u16In(type: number): Wanted<number> {
+export function getU16(type: number): AttributeSpec<number> {
   return { type, how: 2 };
 }
 
-export function u32In(type: number): Wanted<number> {
+export function getU32(type: number): AttributeSpec<number> {
   return { type, how: 4 };
 }
 
 /** Attributes to look for: type and how, one after another. */
-export interface Selection<Values extends readonly unknown[]> {
+export interface AttributeDecoder<Values extends readonly unknown[]> {
   readonly wanted: Uint8Array;
   /** For the compiler only. */
   readonly values?: Values;
 }
 
 /** Attributes to look for. To be made once, not for each message. */
-export function selection<Values extends readonly unknown[]>(
-  ...wanted: { readonly [Index in keyof Values]: Wanted<Values[Index]> }
-): Selection<Values> {
+export function attributeDecoder<Values extends readonly unknown[]>(
+  ...wanted: { readonly [Index in keyof Values]: AttributeSpec<Values[Index]> }
+): AttributeDecoder<Values> {
   return { wanted: Uint8Array.from(wanted.flatMap(({ type, how }) => [type, how])) };
 }
 
@@ -163,10 +163,10 @@ export function selection<Values extends readonly unknown[]>(
  * several of a type the last one counts, as with the kernel.
  * @throws {MalformedReply} where a length does not fit.
  */
-export function pickAttributes<Values extends readonly unknown[]>(
+export function decodeAttributes<Values extends readonly unknown[]>(
   bytes: Uint8Array,
   start: number,
-  { wanted }: Selection<Values>,
+  { wanted }: AttributeDecoder<Values>,
 ): { readonly [Index in keyof Values]: Values[Index] | undefined } {
   const values = netlinkAttributes(bytes, start, wanted);
   if (values === undefined) throw reasonAgainst(parseAttributes(bytes.subarray(start)), wanted);

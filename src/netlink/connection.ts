@@ -26,7 +26,7 @@ export interface Transport {
 }
 
 /** How one request ended. */
-export interface Outcome {
+export interface RequestOutcome {
   /** Messages that came in answer, without acknowledgements. */
   readonly replies: readonly Message[];
   /** The kernel's errno, e.g. 17; 0 where it did what it was asked for. */
@@ -58,7 +58,7 @@ export class Connection {
   request(requests: readonly Request[]): void {
     const outcomes = this.exchange(requests);
     for (let i = 0; i < outcomes.length; i++) {
-      const outcome = outcomes[i] as Outcome;
+      const outcome = outcomes[i] as RequestOutcome;
       if (outcome.errno !== 0) throw outcome.error;
     }
   }
@@ -106,9 +106,9 @@ export class Connection {
    * Like {@link request}, but the replies to each are returned, and what failed is for the caller to see to.
    * @throws {MalformedReply}
    */
-  exchange(requests: readonly Request[]): readonly Outcome[] {
+  exchange(requests: readonly Request[]): readonly RequestOutcome[] {
     if (requests.length > 0 && requests.length <= BATCH) return this.exchangeBatch(requests);
-    const outcomes: Outcome[] = [];
+    const outcomes: RequestOutcome[] = [];
     for (let at = 0; at < requests.length; at += BATCH) {
       outcomes.push(...this.exchangeBatch(requests.slice(at, at + BATCH)));
     }
@@ -168,7 +168,7 @@ export class Connection {
 }
 
 /** A request that was sent. */
-class Pending implements Outcome {
+class Pending implements RequestOutcome {
   readonly replies: Message[] = [];
   errno = 0;
   private refusal: Message | undefined;

@@ -1,12 +1,12 @@
-import { bytesIn, pickAttributes, selection, textIn, u16In } from "./attributes.ts";
+import { attributeDecoder, decodeAttributes, getBytes, getText, getU16 } from "./attributes.ts";
 import { linkInfoOf } from "./link.ts";
 import type { Message } from "./message.ts";
 
 /** IFLA_INFO_KIND and IFLA_INFO_DATA, linux/if_link.h. */
-const LINK_INFO = selection(textIn(1), bytesIn(2));
+const LINK_INFO = attributeDecoder(getText(1), getBytes(2));
 
 /** IFLA_IPOIB_PKEY, linux/if_link.h: u16 in host order. */
-const IPOIB = selection(u16In(1));
+const IPOIB = attributeDecoder(getU16(1));
 
 /**
  * The pkey of the IPoIB netdev that a message tells of; undefined where it is another kind of netdev.
@@ -15,7 +15,7 @@ const IPOIB = selection(u16In(1));
 export function parseIpoibPKey(message: Message): number | undefined {
   const info = linkInfoOf(message);
   if (info === undefined) return undefined;
-  const [kind, data] = pickAttributes(info, 0, LINK_INFO);
+  const [kind, data] = decodeAttributes(info, 0, LINK_INFO);
   if (kind !== "ipoib" || data === undefined) return undefined;
-  return pickAttributes(data, 0, IPOIB)[0];
+  return decodeAttributes(data, 0, IPOIB)[0];
 }

@@ -1,21 +1,21 @@
 import { utf8Encode } from "host";
 import {
   type Attribute,
+  attributeDecoder,
   bytesAttribute,
-  bytesIn,
+  decodeAttributes,
+  getBytes,
+  getText,
+  getU8,
+  getU16,
+  getU32,
   nestedAttribute,
-  pickAttributes,
   s32At,
   s32Attribute,
-  selection,
   stringAttribute,
-  textIn,
   u8Attribute,
-  u8In,
   u16Attribute,
-  u16In,
   u32Attribute,
-  u32In,
 } from "./attributes.ts";
 import type { Request } from "./message.ts";
 
@@ -91,28 +91,28 @@ export interface LinkSettingsInfo {
   readonly xdpHardware: number;
 }
 
-const ATTRIBUTES = selection(
-  bytesIn(IFLA_BROADCAST),
-  u32In(IFLA_TXQLEN),
-  u8In(IFLA_LINKMODE),
-  bytesIn(IFLA_LINKINFO),
-  textIn(IFLA_IFALIAS),
-  u32In(IFLA_GROUP),
-  u32In(IFLA_GSO_MAX_SEGS),
-  u32In(IFLA_GSO_MAX_SIZE),
-  bytesIn(IFLA_XDP),
-  u32In(IFLA_GRO_MAX_SIZE),
-  u32In(IFLA_GSO_IPV4_MAX_SIZE),
-  u32In(IFLA_GRO_IPV4_MAX_SIZE),
+const ATTRIBUTES = attributeDecoder(
+  getBytes(IFLA_BROADCAST),
+  getU32(IFLA_TXQLEN),
+  getU8(IFLA_LINKMODE),
+  getBytes(IFLA_LINKINFO),
+  getText(IFLA_IFALIAS),
+  getU32(IFLA_GROUP),
+  getU32(IFLA_GSO_MAX_SEGS),
+  getU32(IFLA_GSO_MAX_SIZE),
+  getBytes(IFLA_XDP),
+  getU32(IFLA_GRO_MAX_SIZE),
+  getU32(IFLA_GSO_IPV4_MAX_SIZE),
+  getU32(IFLA_GRO_IPV4_MAX_SIZE),
 );
-const LINK_INFO = selection(textIn(IFLA_INFO_KIND), bytesIn(IFLA_INFO_DATA));
-const IPOIB = selection(u16In(IFLA_IPOIB_MODE), u16In(IFLA_IPOIB_UMCAST));
-const XDP = selection(
-  u8In(IFLA_XDP_ATTACHED),
-  u32In(IFLA_XDP_PROG_ID),
-  u32In(IFLA_XDP_SKB_PROG_ID),
-  u32In(IFLA_XDP_DRV_PROG_ID),
-  u32In(IFLA_XDP_HW_PROG_ID),
+const LINK_INFO = attributeDecoder(getText(IFLA_INFO_KIND), getBytes(IFLA_INFO_DATA));
+const IPOIB = attributeDecoder(getU16(IFLA_IPOIB_MODE), getU16(IFLA_IPOIB_UMCAST));
+const XDP = attributeDecoder(
+  getU8(IFLA_XDP_ATTACHED),
+  getU32(IFLA_XDP_PROG_ID),
+  getU32(IFLA_XDP_SKB_PROG_ID),
+  getU32(IFLA_XDP_DRV_PROG_ID),
+  getU32(IFLA_XDP_HW_PROG_ID),
 );
 
 /**
@@ -121,11 +121,12 @@ const XDP = selection(
  * @throws {MalformedReply} if it cannot be read.
  */
 export function linkSettingsIn(payload: Uint8Array): LinkSettingsInfo {
-  const values = pickAttributes(payload, IFINFOMSG, ATTRIBUTES);
+  const values = decodeAttributes(payload, IFINFOMSG, ATTRIBUTES);
   const linkInfo = values[3];
   const xdp = values[8];
   const [mode, umcast] = linkInfo === undefined ? [] : ipoibSettingsIn(linkInfo);
-  const [attached, program, generic, driver, hardware] = xdp === undefined ? [] : pickAttributes(xdp, 0, XDP);
+  const [attached, program, generic, driver, hardware] =
+    xdp === undefined ? [] : decodeAttributes(xdp, 0, XDP);
   // Kernels before 4.19 report one program, and where it runs.
   const only = (where: number) => (attached === where ? program : undefined) ?? 0;
   return {
@@ -150,8 +151,8 @@ export function linkSettingsIn(payload: Uint8Array): LinkSettingsInfo {
 
 /** Mode and umcast of an IPoIB netdev, as its IFLA_LINKINFO reports them. */
 function ipoibSettingsIn(linkInfo: Uint8Array) {
-  const [kind, data] = pickAttributes(linkInfo, 0, LINK_INFO);
-  return kind === "ipoib" && data !== undefined ? pickAttributes(data, 0, IPOIB) : [];
+  const [kind, data] = decodeAttributes(linkInfo, 0, LINK_INFO);
+  return kind === "ipoib" && data !== undefined ? decodeAttributes(data, 0, IPOIB) : [];
 }
 
 /**

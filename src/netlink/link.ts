@@ -1,19 +1,19 @@
 import { utf8Encode } from "host";
 import {
   type Attribute,
+  attributeDecoder,
   bytesAttribute,
-  bytesIn,
+  decodeAttributes,
+  getBytes,
+  getText,
+  getU8,
+  getU32,
   nestedAttribute,
   parseAttributes,
-  pickAttributes,
   readString,
   s32At,
-  selection,
   stringAttribute,
-  textIn,
-  u8In,
   u32Attribute,
-  u32In,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import { type LinkSettingsInfo, linkSettingsIn } from "./link-settings.ts";
@@ -241,18 +241,18 @@ function altnameList(names: readonly string[]): Attribute {
   );
 }
 
-const LINK_ATTRIBUTES = selection(
-  bytesIn(IFLA_ADDRESS),
-  textIn(IFLA_IFNAME),
-  u32In(IFLA_MTU),
-  u32In(IFLA_LINK),
-  u32In(IFLA_MASTER),
-  u8In(IFLA_OPERSTATE),
-  bytesIn(IFLA_VFINFO_LIST),
-  bytesIn(IFLA_LINK_NETNSID),
-  bytesIn(IFLA_PROP_LIST),
-  textIn(IFLA_PARENT_DEV_NAME),
-  textIn(IFLA_PARENT_DEV_BUS_NAME),
+const LINK_ATTRIBUTES = attributeDecoder(
+  getBytes(IFLA_ADDRESS),
+  getText(IFLA_IFNAME),
+  getU32(IFLA_MTU),
+  getU32(IFLA_LINK),
+  getU32(IFLA_MASTER),
+  getU8(IFLA_OPERSTATE),
+  getBytes(IFLA_VFINFO_LIST),
+  getBytes(IFLA_LINK_NETNSID),
+  getBytes(IFLA_PROP_LIST),
+  getText(IFLA_PARENT_DEV_NAME),
+  getText(IFLA_PARENT_DEV_BUS_NAME),
 );
 
 /** @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read. */
@@ -270,7 +270,7 @@ export function parseLink(message: Message): LinkInfo {
     properties,
     parentName,
     parentBus,
-  ] = pickAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
+  ] = decodeAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
   const index = s32At(payload, 4);
   const flags = s32At(payload, 8);
   return {
@@ -292,14 +292,14 @@ export function parseLink(message: Message): LinkInfo {
   };
 }
 
-const KIND_ATTRIBUTES = selection(bytesIn(IFLA_LINKINFO));
+const KIND_ATTRIBUTES = attributeDecoder(getBytes(IFLA_LINKINFO));
 
 /**
  * The value of a netdev's IFLA_LINKINFO: what only its kind of netdev has.
  * @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read.
  */
 export function linkInfoOf(message: Message): Uint8Array | undefined {
-  return pickAttributes(newLinkPayload(message), IFINFOMSG, KIND_ATTRIBUTES)[0];
+  return decodeAttributes(newLinkPayload(message), IFINFOMSG, KIND_ATTRIBUTES)[0];
 }
 
 function newLinkPayload({ type, payload }: Message): Uint8Array {

@@ -1,4 +1,4 @@
-import { type Words, wordBytes } from "host";
+import { packU32, type Words } from "host";
 import { type Attribute, aligned, encodedLength, s32At, u32At } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 
@@ -76,7 +76,7 @@ export function encodeRequests(requests: readonly Request[], sequence: number): 
     // The port stays 0: the kernel knows its sender.
     words.push([length, request.type | (flags << 16), sequence + i, 0, header, attributes]);
   }
-  return wordBytes(words);
+  return packU32(words);
 }
 
 function answerFlags({ kind }: Request, acknowledge: boolean): number {

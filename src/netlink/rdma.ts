@@ -1,14 +1,14 @@
 import { type Guid, guidFromNumber } from "../infiniband/guid.ts";
 import {
   type Attribute,
-  bytesIn,
+  attributeDecoder,
+  decodeAttributes,
+  getBytes,
+  getText,
+  getU32,
   parseAttributes,
-  pickAttributes,
-  selection,
   stringAttribute,
-  textIn,
   u32Attribute,
-  u32In,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import type { Message, Request } from "./message.ts";
@@ -84,27 +84,30 @@ export function dumpProtectionDomains(index: number): Request {
   );
 }
 
-const DOMAINS_ATTRIBUTES = selection(textIn(RDMA_NLDEV_ATTR_DEV_NAME), bytesIn(RDMA_NLDEV_ATTR_RES_PD));
-const DOMAIN_ATTRIBUTES = selection(textIn(RDMA_NLDEV_ATTR_RES_KERN_NAME));
+const DOMAINS_ATTRIBUTES = attributeDecoder(
+  getText(RDMA_NLDEV_ATTR_DEV_NAME),
+  getBytes(RDMA_NLDEV_ATTR_RES_PD),
+);
+const DOMAIN_ATTRIBUTES = attributeDecoder(getText(RDMA_NLDEV_ATTR_RES_KERN_NAME));
 
 /** @throws {MalformedReply} if the message does not list protection domains, or cannot be read. */
 export function parseProtectionDomains({ type, payload }: Message): ProtectionDomains {
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_RES_PD_GET)) {
     throw new MalformedReply(`message type ${type} is no answer of RDMA_NLDEV_CMD_RES_PD_GET`);
   }
-  const [device, table] = pickAttributes(payload, 0, DOMAINS_ATTRIBUTES);
+  const [device, table] = decodeAttributes(payload, 0, DOMAINS_ATTRIBUTES);
   if (device === undefined) throw new MalformedReply("protection domains of an RDMA device without a name");
   const entries = table === undefined ? [] : parseAttributes(table);
   const modules = entries
     .filter((entry) => entry.type === RDMA_NLDEV_ATTR_RES_PD_ENTRY)
-    .map(({ value }) => pickAttributes(value, 0, DOMAIN_ATTRIBUTES)[0]);
+    .map(({ value }) => decodeAttributes(value, 0, DOMAIN_ATTRIBUTES)[0]);
   return { device, modules };
 }
 
-const DEVICE_ATTRIBUTES = selection(
-  u32In(RDMA_NLDEV_ATTR_DEV_INDEX),
-  textIn(RDMA_NLDEV_ATTR_DEV_NAME),
-  bytesIn(RDMA_NLDEV_ATTR_NODE_GUID),
+const DEVICE_ATTRIBUTES = attributeDecoder(
+  getU32(RDMA_NLDEV_ATTR_DEV_INDEX),
+  getText(RDMA_NLDEV_ATTR_DEV_NAME),
+  getBytes(RDMA_NLDEV_ATTR_NODE_GUID),
 );
 
 /** @throws {MalformedReply} where the message does not tell of an RDMA device, or cannot be read. */
@@ -112,7 +115,7 @@ export function parseRdmaDevice({ type, payload }: Message): RdmaInfo {
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_GET)) {
     throw new MalformedReply(`message type ${type} is no answer of RDMA_NLDEV_CMD_GET`);
   }
-  const [index, name, guid] = pickAttributes(payload, 0, DEVICE_ATTRIBUTES);
+  const [index, name, guid] = decodeAttributes(payload, 0, DEVICE_ATTRIBUTES);
   if (index === undefined || name === undefined) {
     throw new MalformedReply("an RDMA device without number or name");
   }

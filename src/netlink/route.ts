@@ -2,13 +2,13 @@ import { inetNtop } from "host";
 import {
   type Attribute,
   aligned,
+  attributeDecoder,
   bytesAttribute,
-  bytesIn,
+  decodeAttributes,
+  getBytes,
+  getU32,
   nestedAttribute,
-  pickAttributes,
-  selection,
   u32Attribute,
-  u32In,
   viewOf,
 } from "./attributes.ts";
 import { type Family, formatCidr, parseAddress, parseCidr } from "./cidr.ts";
@@ -126,15 +126,15 @@ export function dumpRoutes(link: number, family: Family): Request {
   };
 }
 
-const ROUTE_ATTRIBUTES = selection(
-  bytesIn(RTA_DST),
-  u32In(RTA_OIF),
-  bytesIn(RTA_GATEWAY),
-  u32In(RTA_PRIORITY),
-  bytesIn(RTA_MULTIPATH),
-  u32In(RTA_TABLE),
+const ROUTE_ATTRIBUTES = attributeDecoder(
+  getBytes(RTA_DST),
+  getU32(RTA_OIF),
+  getBytes(RTA_GATEWAY),
+  getU32(RTA_PRIORITY),
+  getBytes(RTA_MULTIPATH),
+  getU32(RTA_TABLE),
 );
-const HOP_ATTRIBUTES = selection(bytesIn(RTA_GATEWAY));
+const HOP_ATTRIBUTES = attributeDecoder(getBytes(RTA_GATEWAY));
 
 /**
  * The routes through a netdev that a message tells of: several where one destination has several gateways (IPv6
@@ -150,7 +150,7 @@ export function parseRouteInfo(message: Message, link: number): RouteInfo[] {
   const view = viewOf(payload);
   const family = view.getUint8(0);
   if ((family !== 2 && family !== 10) || view.getUint8(7) !== RTN_UNICAST) return [];
-  const [to, through, gateway, priority, several, table] = pickAttributes(payload, RTMSG, ROUTE_ATTRIBUTES);
+  const [to, through, gateway, priority, several, table] = decodeAttributes(payload, RTMSG, ROUTE_ATTRIBUTES);
   const dst = destination(family, view.getUint8(1), to);
   const hops = several === undefined ? [{ link: through, gateway: gatewayOf(gateway) }] : parseHops(several);
   return hops
@@ -190,7 +190,7 @@ function parseHops(bytes: Uint8Array): Hop[] {
     if (length < RTNEXTHOP || length > left) {
       throw new MalformedReply(`a next hop of ${length} bytes where ${left} are left`);
     }
-    const [gateway] = pickAttributes(bytes.subarray(0, at + length), at + RTNEXTHOP, HOP_ATTRIBUTES);
+    const [gateway] = decodeAttributes(bytes.subarray(0, at + length), at + RTNEXTHOP, HOP_ATTRIBUTES);
     hops.push({ link: view.getInt32(at + 4, true), gateway: gatewayOf(gateway) });
     at += aligned(length);
   }

@@ -1,11 +1,11 @@
 import { type Guid, guidFromNumber, guidToWords } from "../infiniband/guid.ts";
 import {
   type Attribute,
-  bytesIn,
+  attributeDecoder,
+  decodeAttributes,
+  getBytes,
   nestedAttribute,
   parseAttributes,
-  pickAttributes,
-  selection,
   u32At,
   wordsAttribute,
 } from "./attributes.ts";
@@ -35,10 +35,10 @@ export interface VfInfo {
   readonly portGuid: Guid | undefined;
 }
 
-const VF_ATTRIBUTES = selection(
-  bytesIn(IFLA_VF_LINK_STATE),
-  bytesIn(IFLA_VF_IB_NODE_GUID),
-  bytesIn(IFLA_VF_IB_PORT_GUID),
+const VF_ATTRIBUTES = attributeDecoder(
+  getBytes(IFLA_VF_LINK_STATE),
+  getBytes(IFLA_VF_IB_NODE_GUID),
+  getBytes(IFLA_VF_IB_PORT_GUID),
 );
 
 /**
@@ -48,7 +48,7 @@ const VF_ATTRIBUTES = selection(
 export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
   for (const { type, value } of parseAttributes(list)) {
     if (type !== IFLA_VF_INFO) continue;
-    const [linkState, nodeGuid, portGuid] = pickAttributes(value, 0, VF_ATTRIBUTES);
+    const [linkState, nodeGuid, portGuid] = decodeAttributes(value, 0, VF_ATTRIBUTES);
     // Every attribute of a VF_INFO begins with the VF's index.
     const any = linkState ?? nodeGuid ?? portGuid;
     if (any === undefined || indexOf(any) !== vf) continue;

@@ -1,9 +1,9 @@
 import type { Clock } from "./clock.ts";
 import type { Files } from "./files.ts";
-import type { Functions } from "./functions.ts";
 import type { Links } from "./links.ts";
 import type { Logs } from "./logs.ts";
 import type { Namespaces } from "./namespaces.ts";
+import type { PciFunctions } from "./pci-functions.ts";
 import type { Processes } from "./processes.ts";
 import type { RdmaDevices } from "./rdma-devices.ts";
 
@@ -12,7 +12,7 @@ import type { RdmaDevices } from "./rdma-devices.ts";
  * a model of one. What is refused throws an error with `code` ("ENOENT", …), see {@link errnoOf}.
  */
 export interface Node {
-  readonly functions: Functions;
+  readonly functions: PciFunctions;
   readonly links: Links;
   readonly rdma: RdmaDevices;
   readonly namespaces: Namespaces;

@@ -1,5 +1,5 @@
 /** What a child is started with. */
-export interface Command {
+export interface ChildCommand {
   /** Absolute path. */
   readonly path: string;
   /** Whole environment, `NAME=value` each. */
@@ -12,7 +12,7 @@ export interface Command {
 }
 
 /** How a child ended. */
-export interface Outcome {
+export interface ChildOutcome {
   /** Exit status, -1 where a signal ended it. */
   readonly status: number;
   /** That signal's number, 0 for none. */
@@ -28,7 +28,7 @@ export interface Child {
    * @throws {TimeoutError} at the deadline; it can be waited for again.
    * @throws {Error} where it printed more than 1 MiB: it is dead then.
    */
-  wait(deadline: number): Outcome;
+  wait(deadline: number): ChildOutcome;
   /** Ends it (SIGKILL) and reaps it; ended already is success. */
   kill(): void;
 }
@@ -38,5 +38,5 @@ export interface Processes {
   /** Our own environment, `NAME=value` each. */
   environment(): readonly string[];
   /** Starts a child. An executable that is just being written (ETXTBSY) is tried again for 5 s, or until the deadline. */
-  start(command: Command): Child;
+  start(command: ChildCommand): Child;
 }

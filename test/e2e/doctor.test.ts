@@ -1,7 +1,7 @@
-// ib-sriov doctor: a node that is as it should be has nothing but good lines; each defect has its own, and what stands
+// ib-sriov doctor: a node that is as it should be has only "ok" lines; each defect has its own, and what stands
 // below it, run as it stands, mends it.
 import { beforeAll, describe, expect, test } from "vitest";
-import { referenceCache } from "../support/reference-cache.ts";
+import { goCache } from "../support/go-cache.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
 import { examine, type Finding, mendAll, short } from "./doctor.ts";
 import { quote } from "./guest.ts";
@@ -51,7 +51,7 @@ async function defect(
       const finding = expect.objectContaining({ subject, level, found: expect.stringMatching(text) });
       expect(found).toContainEqual(finding);
     }
-    expect(status).toBe(expected.some(([, level]) => level === "bad") ? 1 : 0);
+    expect(status).toBe(expected.some(([, level]) => level === "error") ? 1 : 0);
     if (mend === undefined) {
       expect(found.filter(({ command }) => command === undefined)).toEqual([]);
       return await mendAll(node, found);
@@ -74,14 +74,14 @@ const zero = "00:00:00:00:00:00:00:00";
 const ones = "ff:ff:ff:ff:ff:ff:ff:ff";
 const netdev = (vf: string) => `$(ls /sys/bus/pci/devices/${vf}/net)`;
 
-test("a healthy node has nothing but good lines", async () => {
+test("a healthy node has only ok lines", async () => {
   const { status, stdout } = await node.guest.execute("/host/ib-sriov doctor");
   expect(status).toBe(0);
   const lines = stdout.trimEnd().split("\n");
-  expect(lines.at(-1)).toBe("Pods can be attached: 0 bad, 0 doubtful");
-  expect(lines.slice(0, -2).filter((line) => !line.startsWith("good "))).toEqual([]);
+  expect(lines.at(-1)).toBe("Pods can be attached: 0 errors, 0 warnings");
+  expect(lines.slice(0, -2).filter((line) => !line.startsWith("ok "))).toEqual([]);
   for (const subject of "kernel PF VF GUID RDMA udev plugin network state records".split(" "))
-    expect(stdout).toMatch(new RegExp(`^good +${subject} `, "m"));
+    expect(stdout).toMatch(new RegExp(`^ok +${subject} `, "m"));
 });
 
 describe("VFs", () => {
@@ -91,9 +91,9 @@ describe("VFs", () => {
       for vf in ${vfs.join(" ")}; do ${rebind("$vf")}; done
       ${guid(2, "02:00:00:00:00:00:00:01")}`,
       [
-        ["GUID", "doubtful", /^VF 0000:01:10\.0 without a GUID.*drains/],
-        ["GUID", "doubtful", /^2 VFs \(0000:01:10\.2, 0000:01:10\.6\) with all ones/],
-        ["GUID", "doubtful", /^VF 0000:01:10\.4 with a GUID .*not in effect/],
+        ["GUID", "warning", /^VF 0000:01:10\.0 without a GUID.*drains/],
+        ["GUID", "warning", /^2 VFs \(0000:01:10\.2, 0000:01:10\.6\) with all ones/],
+        ["GUID", "warning", /^VF 0000:01:10\.4 with a GUID .*not in effect/],
       ],
     ));
 
@@ -103,7 +103,7 @@ describe("VFs", () => {
         "::77",
         ":00:00:00:00:00:00:77",
       ),
-      [["GUID", "bad", /^02:00:00:00:00:00:00:77 is the GUID of 0000:01:10\.0, 0000:01:10\.4/]],
+      [["GUID", "error", /^02:00:00:00:00:00:00:77 is the GUID of 0000:01:10\.0, 0000:01:10\.4/]],
     ));
 
   test("two without a driver, one without a netdev", () =>
@@ -111,15 +111,15 @@ describe("VFs", () => {
       `echo 1 >/sys/module/vhca/parameters/no_netdev; ${rebind(vfs[3])}; echo 0 >/sys/module/vhca/parameters/no_netdev
       for vf in ${vfs[1]} ${vfs[2]}; do echo $vf >/sys/bus/pci/drivers/mlx5_core/unbind; done`,
       [
-        ["VF", "bad", /^2 VFs \(0000:01:10\.2, 0000:01:10\.4\) without a driver/],
-        ["VF", "doubtful", /^VF 0000:01:10\.6 without a netdev.*rdmaOnly/],
+        ["VF", "error", /^2 VFs \(0000:01:10\.2, 0000:01:10\.4\) without a driver/],
+        ["VF", "warning", /^VF 0000:01:10\.6 without a netdev.*rdmaOnly/],
       ],
     ));
 
   test("one whose netdev somebody has taken away", () =>
     defect(
       `ip link set ${netdev(vfs[1])} netns a name taken`,
-      [["VF", "bad", /^VF 0000:01:10\.2 with a netdev elsewhere/]],
+      [["VF", "error", /^VF 0000:01:10\.2 with a netdev elsewhere/]],
       "ip -n a link set taken netns 1",
     ));
 
@@ -130,9 +130,9 @@ describe("VFs", () => {
       name=${netdev(vfs[2])}; ip link set $name down; ip link set $name name '$(reboot)' mtu 1600
       for vf in 0 3; do ip link set ib0 vf $vf state disable; done`,
       [
-        ["VF", "doubtful", /MTU of VFs: \S+ 1500, of the PF 2044.*drains/],
-        ["VF", "doubtful", /MTU of VFs: \$\(reboot\) 1600, of the others 2044.*drains/],
-        ["VF", "doubtful", /^2 VFs \(0000:01:10\.0, 0000:01:10\.6\) with link policy "disable"/],
+        ["VF", "warning", /MTU of VFs: \S+ 1500, of the PF 2044.*drains/],
+        ["VF", "warning", /MTU of VFs: \$\(reboot\) 1600, of the others 2044.*drains/],
+        ["VF", "warning", /^2 VFs \(0000:01:10\.0, 0000:01:10\.6\) with link policy "disable"/],
       ],
     ));
 
@@ -148,23 +148,23 @@ describe("attachments", () => {
   test("one of a pod that is gone", async () => {
     await node.shell("ip netns add gone");
     await node.add("gone", network(vfs[1]));
-    await defect("ip netns del gone", [["records", "doubtful", /left behind: dead: c1 net1/]]);
+    await defect("ip netns del gone", [["records", "warning", /left behind: dead: c1 net1/]]);
   });
 
   test("one of the Go plugin's whose VF is home again, and a record that cannot be read", () => {
-    const cache = { ...referenceCache, ipam: hostLocal(["10.1.0.0/24"]) };
+    const cache = { ...goCache, ipam: hostLocal(["10.1.0.0/24"]) };
     return defect(
       `printf %s ${quote(JSON.stringify(cache))} >${state}/c9-net1; echo '{"attachment":' >'${state}/it'\\''s broken'`,
       [
-        ["records", "doubtful", /c9-net1 is the Go plugin's.*0000:01:10\.0 is not in that container/],
-        ["records", "doubtful", /it's broken cannot be read/],
+        ["records", "warning", /c9-net1 is the Go plugin's.*0000:01:10\.0 is not in that container/],
+        ["records", "warning", /it's broken cannot be read/],
       ],
     );
   });
 
   test("the state directory is read-only", async () => {
     await defect("mount --bind /var/lib/cni /var/lib/cni; mount -o remount,bind,ro /var/lib/cni", [
-      ["state", "bad", /cannot be written to.*EROFS/],
+      ["state", "error", /cannot be written to.*EROFS/],
     ]);
     await node.shell("umount /var/lib/cni");
   });
@@ -173,8 +173,8 @@ describe("attachments", () => {
     defect(
       `mv ${state} ${state}.saved; touch ${state}`,
       [
-        ["state", "bad", /cannot be written to.*ENOTDIR/],
-        ["records", "bad", /ENOTDIR/],
+        ["state", "error", /cannot be written to.*ENOTDIR/],
+        ["records", "error", /ENOTDIR/],
       ],
       `mv ${state} ${state}.old; mv ${state}.saved ${state}`,
     ));
@@ -183,7 +183,7 @@ describe("attachments", () => {
 describe("networks", () => {
   test("one whose IPAM plugin is where the distribution puts it", () =>
     defect("mv /opt/cni/bin/host-local /usr/lib/cni/", [
-      ["network", "bad", /mynet .*10-ib\.conflist.*"host-local"/],
+      ["network", "error", /mynet .*10-ib\.conflist.*"host-local"/],
     ]));
 
   test("that chains rdma-cni, is newer than its IPAM plugin, would be refused, or cannot be read", () => {
@@ -198,10 +198,10 @@ describe("networks", () => {
     return defect(
       `${written.join("\n")}\necho '{"type": "ib-sriov",' >/etc/cni/net.d/50-half.conf`,
       [
-        ["network", "bad", /20-chain\.conflist\) chains rdma-cni/],
-        ["network", "bad", /30-new\.conflist\) has CNI 1\.1\.0, but .*host-local speaks .*1\.0\.0/],
-        ["network", "bad", /40-wrong\.conf\): .*link_state/],
-        ["network", "bad", /50-half\.conf is no JSON object/],
+        ["network", "error", /20-chain\.conflist\) chains rdma-cni/],
+        ["network", "error", /30-new\.conflist\) has CNI 1\.1\.0, but .*host-local speaks .*1\.0\.0/],
+        ["network", "error", /40-wrong\.conf\): .*link_state/],
+        ["network", "error", /50-half\.conf is no JSON object/],
       ],
       "rm /etc/cni/net.d/[2345]0-*",
     );
@@ -213,7 +213,7 @@ test("udev names RDMA devices after their HCA", () =>
     `mkdir -p /run/udev; touch /run/udev/control
     echo 'ACTION=="add", SUBSYSTEM=="infiniband", PROGRAM="rdma_rename %k NAME_GUID"' \\
       >/etc/udev/rules.d/60-rdma-persistent-naming.rules`,
-    [["udev", "doubtful", /NAME_GUID/]],
+    [["udev", "warning", /NAME_GUID/]],
   ));
 
 describe("the mode of RDMA devices", () => {
@@ -222,38 +222,38 @@ describe("the mode of RDMA devices", () => {
     await node.shell(`ip -all netns delete
       until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done; rdma system set netns shared`);
     const said = await defect(configure(chain({ rdmaIsolation: true })), [
-      ["RDMA", "bad", /^mynet .*with rdmaIsolation, and RDMA devices are shared/],
-      ["RDMA", "doubtful", /^shared, after a reboot shared/],
+      ["RDMA", "error", /^mynet .*with rdmaIsolation, and RDMA devices are shared/],
+      ["RDMA", "warning", /^shared, after a reboot shared/],
     ]);
     expect(said.length).toBeGreaterThanOrEqual(2);
     expect(await node.shell("rdma system")).toContain("netns exclusive");
     expect(await node.shell("cat /etc/modprobe.d/*")).toBe("options ib_core netns_mode=0\n");
     await defect("echo options ib_core netns_mode=0 netns_mode=1 >/etc/modprobe.d/zz.conf", [
-      ["RDMA", "doubtful", /^exclusive, after a reboot shared \(.*zz\.conf\)/],
+      ["RDMA", "warning", /^exclusive, after a reboot shared \(.*zz\.conf\)/],
     ]);
   });
 
   test("is exclusive, and a network does not isolate", () =>
     defect(
       configure(chain()),
-      [["RDMA", "doubtful", /^mynet .*without rdmaIsolation.*IPoIB only/]],
+      [["RDMA", "warning", /^mynet .*without rdmaIsolation.*IPoIB only/]],
       "rm /etc/modprobe.d/*; rdma system set netns shared",
     ));
 
   test("is shared, and will be exclusive", () =>
     defect(
       "echo options ib_core netns_mode=1 netns_mode=0 >/etc/modprobe.d/rdma.conf",
-      [["RDMA", "doubtful", /^shared, after a reboot exclusive.*rdma\.conf/]],
+      [["RDMA", "warning", /^shared, after a reboot exclusive.*rdma\.conf/]],
       "rm /etc/modprobe.d/*",
     ));
 });
 
 describe("without", () => {
-  test("ib_ipoib", () => defect("rmmod ib_ipoib", [["kernel", "bad", /ib_ipoib is not loaded/]]));
+  test("ib_ipoib", () => defect("rmmod ib_ipoib", [["kernel", "error", /ib_ipoib is not loaded/]]));
 
   test("a driver of the PF, and so VFs", async () => {
     const said = await defect(`echo ${pf} >/sys/bus/pci/drivers/mlx5_core/unbind`, [
-      ["PF", "bad", /^0000:01:00\.0 has no driver/],
+      ["PF", "error", /^0000:01:00\.0 has no driver/],
     ]);
     expect(said.map(({ found }) => found)).toContainEqual(
       expect.stringMatching(/^0000:01:00\.0 has none of the 8 VFs/),

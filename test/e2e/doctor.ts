@@ -4,7 +4,7 @@ import type { TestNode } from "./node.ts";
 /** A finding of the doctor's, as its JSON has it. */
 export interface Finding {
   readonly subject: string;
-  readonly level: "good" | "doubtful" | "bad" | "unknown";
+  readonly level: "ok" | "warning" | "error" | "unknown";
   readonly found: string;
   readonly command?: string;
   readonly advice?: string;
@@ -16,12 +16,12 @@ export async function examine(node: TestNode): Promise<{ status: number; finding
   expect(stderr).toBe("");
   const { attachable, findings } = JSON.parse(stdout) as { attachable: boolean; findings: Finding[] };
   expect(attachable).toBe(status === 0);
-  expect(attachable).toBe(!findings.some(({ level }) => level === "bad"));
+  expect(attachable).toBe(!findings.some(({ level }) => level === "error"));
   return { status, findings };
 }
 
 /** What falls short. */
-export const short = (findings: readonly Finding[]) => findings.filter(({ level }) => level !== "good");
+export const short = (findings: readonly Finding[]) => findings.filter(({ level }) => level !== "ok");
 
 /** Runs a command as it was printed. */
 async function obey(node: TestNode, { command }: Finding): Promise<void> {

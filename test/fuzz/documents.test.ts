@@ -1,9 +1,9 @@
 // What others write and we read: every one of them either is what it should be, or is refused with an error for the
 // runtime.
 import { expect } from "vitest";
-import { lockNoteIn } from "../../src/attachment/lock-note.ts";
-import { parseRecord, recordDocument } from "../../src/attachment/record-document.ts";
-import { parseReferenceCache } from "../../src/attachment/reference-cache.ts";
+import { parseLockContents } from "../../src/attachment/lock/contents.ts";
+import { parseRecord, recordDocument } from "../../src/attachment/record/document.ts";
+import { parseGoCache } from "../../src/attachment/record/go-cache.ts";
 import { addressPlan } from "../../src/cni/address-plan.ts";
 import { parseConfiguration, prevResult } from "../../src/cni/configuration.ts";
 import { errorDocument } from "../../src/cni/error-document.ts";
@@ -12,7 +12,7 @@ import { checkCommand, readEnvironment } from "../../src/cni/invocation.ts";
 import { delegateResult } from "../../src/cni/ipam-outcome.ts";
 import { encodeResult } from "../../src/cni/result-encode.ts";
 import { checkVersion } from "../../src/cni/versions.ts";
-import { parseNetwork, parseNetworkForDelete } from "../../src/network.ts";
+import { parseNetwork, parseNetworkForDel } from "../../src/network/config.ts";
 import { parsePciAddress } from "../../src/node/pci-address.ts";
 import { aRecord } from "../support/records.ts";
 import { fuzz } from "./fuzz.ts";
@@ -39,7 +39,7 @@ fuzz("network configurations", { cases: 8_000, share: 0.1 }, (random) => {
   const text = mutateText(random.pick(configurations), random, configurations);
   tolerate(() => {
     const configuration = parseConfiguration(text);
-    parseNetworkForDelete(configuration);
+    parseNetworkForDel(configuration);
     const version = checkVersion("ADD", configuration.cniVersion);
     prevResult(configuration, version);
     const { deviceID } = parseNetwork(
@@ -87,10 +87,10 @@ fuzz("records", { cases: 8_000, share: 0.1 }, (random) => {
   const seeds = [recordDocument(aRecord(), "ib0"), referenceCache, ...notes];
   const text = mutateText(random.pick(seeds), random, seeds);
   const record = parseRecord(text);
-  const reference = parseReferenceCache(text);
+  const reference = parseGoCache(text);
   // They become parts of paths.
   for (const pci of [record?.vf.pci, record?.vf.pf, reference?.pci]) {
     if (pci !== undefined) expect(parsePciAddress(pci)).toBe(pci);
   }
-  lockNoteIn(text);
+  parseLockContents(text);
 });

@@ -3,10 +3,10 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { recordDocument } from "../../src/attachment/record-document.ts";
+import { recordDocument } from "../../src/attachment/record/document.ts";
 import { executables } from "../native/executables.ts";
 import { aRecord, guid } from "../support/records.ts";
-import { type Answer, bus, pf, removeTree, vf, World } from "../support/world.ts";
+import { type Answer, bus, pf, removeTree, VirtualPciBus, vf } from "../support/virtual-pci-bus.ts";
 import { fuzz } from "./fuzz.ts";
 import { mutate, mutateText } from "./mutate.ts";
 import type { Random } from "./random.ts";
@@ -25,9 +25,9 @@ const allowed = [
 ];
 
 describe.each(executables)("$variant executable", ({ variant, path }) => {
-  const worlds: World[] = [];
+  const worlds: VirtualPciBus[] = [];
   beforeAll(async () => {
-    for (let i = 0; i < together; i++) worlds.push(await World.make());
+    for (let i = 0; i < together; i++) worlds.push(await VirtualPciBus.make());
   });
   afterAll(async () => {
     for (const world of worlds) await world.end();
@@ -95,7 +95,7 @@ function requireAnswer(command: string, answer: Answer): void {
 }
 
 /** A record of ours, that fits the node, the Go plugin's, or none. */
-function writeRecords(world: World, random: Random): void {
+function writeRecords(world: VirtualPciBus, random: Random): void {
   const record = aRecord({
     state: random.pick(["preparing", "complete", "broken"]),
     netns: world.netns,
@@ -124,13 +124,13 @@ function spoilVariable(call: Record<string, string>, random: Random): void {
     .slice(0, 30_000);
 }
 
-function spoilIpam(world: World, random: Random): void {
+function spoilIpam(world: VirtualPciBus, random: Random): void {
   const seeds = ipamResults.map((each) => Buffer.from(each));
   world.setIpam(mutate(random.pick(seeds), random, seeds), random.pick(["0", "1", "7"]));
 }
 
 /** Something of the PCI bus is not what it should be. */
-function spoilBus(world: World, random: Random): void {
+function spoilBus(world: VirtualPciBus, random: Random): void {
   for (let times = 1 + random.below(3); times > 0; times--) {
     const name = random.pick(Object.keys(bus));
     const file = join(world.directory, "pci", name);
@@ -169,7 +169,7 @@ const changes: readonly Change[] = [
 ];
 
 /** Something in the state directory is not what it should be. */
-function spoilState(world: World, random: Random): void {
+function spoilState(world: VirtualPciBus, random: Random): void {
   const outside = join(world.directory, "outside");
   const name = random.pick(["c1-net1", `.vf/${vf}`, ".node", ".calls", ".x/c1/net1", ".vf", ".x", ".owed"]);
   const path = join(world.state, name);
@@ -200,7 +200,7 @@ function safely(path: string, otherwise: string): string {
 }
 
 /** What is in the directory that hostile links lead to. */
-function listing(world: World): string[] {
+function listing(world: VirtualPciBus): string[] {
   const outside = join(world.directory, "outside");
   return readdirSync(outside).map((name) => `${name}: ${readFileSync(join(outside, name), "utf8")}`);
 }

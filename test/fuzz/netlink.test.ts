@@ -1,6 +1,6 @@
 // Replies of a kernel that has gone mad: our codec says that they are malformed, and nothing worse.
 import { readdirSync } from "node:fs";
-import { vfConfigIn } from "../../src/linux/vf-config.ts";
+import { vfConfigIn } from "../../src/linux/network/vf-config.ts";
 import { dumpAddresses, parseAddressInfo } from "../../src/netlink/address.ts";
 import { encodeAttributes, stringAttribute, u32Attribute } from "../../src/netlink/attributes.ts";
 import { Connection, type Transport } from "../../src/netlink/connection.ts";
@@ -16,7 +16,7 @@ import {
 import { encodeRequests, type Message } from "../../src/netlink/message.ts";
 import { parseVfInfo } from "../../src/netlink/vf.ts";
 import { errnoOf } from "../../src/node/node.ts";
-import { concat, wordBytes } from "../support/attributes.ts";
+import { concat, packU32 } from "../support/attributes.ts";
 import { ack, done, message } from "../unit/netlink/fake-transport.ts";
 import { vector } from "../unit/vectors/vectors.ts";
 import { fuzz } from "./fuzz.ts";
@@ -65,7 +65,7 @@ function datagram(random: Random): Uint8Array {
 function answers(number: number): Uint8Array[] {
   const request = encodeRequests([setLink(2, { name: "ib0" })], number);
   const text = encodeAttributes([stringAttribute(1, "name is taken"), u32Attribute(2, 36)]);
-  const whole = concat([wordBytes(-16 >>> 0), request, text]);
+  const whole = concat([packU32(-16 >>> 0), request, text]);
   return [ack(number), ack(number, 16), done(number), done(number, 0x12), message(2, 0x200, number, whole)];
 }
 

@@ -1,5 +1,5 @@
 // Valid inputs, from which the hostile ones are made.
-import { referenceCache as theirs } from "../support/reference-cache.ts";
+import { goCache as theirs } from "../support/go-cache.ts";
 
 const device = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", deviceID: "0000:01:10.0" };
 const rest = { timeoutSeconds: 1 };

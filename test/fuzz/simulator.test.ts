@@ -1,10 +1,10 @@
 // Hostile output of an IPAM plugin, and hostile records, in the model of a node: whatever comes of them, the node is put
 // back, and nothing of another container is touched (Story sees to that).
 import { expect } from "vitest";
+import { c1 } from "../simulator/harness/default-node.ts";
 import { pathOf } from "../simulator/harness/records.ts";
-import { Story } from "../simulator/harness/story.ts";
-import { c1 } from "../simulator/harness/world.ts";
-import { everything } from "../simulator/scenarios/wishes.ts";
+import { SimulatedNode } from "../simulator/harness/simulated-node.ts";
+import { everything } from "../simulator/scenarios/requests.ts";
 import { fuzz } from "./fuzz.ts";
 import { mutateText } from "./mutate.ts";
 import { ipamResults, referenceCache } from "./seeds.ts";
@@ -12,7 +12,7 @@ import { ipamResults, referenceCache } from "./seeds.ts";
 const path = "/opt/cni/bin/host-local";
 
 fuzz("IPAM plugins in the simulator", { cases: 1_500, share: 0.15 }, (random) => {
-  const story = Story.ofSweep({});
+  const story = SimulatedNode.ofSweep({});
   const output = mutateText(random.pick(ipamResults), random, ipamResults);
   const status = random.pick([0, 0, 0, 1, 255]);
   story.machine.programs.set(path, (child) => child.after(5, () => child.exit(status, output)));
@@ -34,7 +34,7 @@ function isAboutLeases(problem: string): boolean {
 }
 
 fuzz("records in the simulator", { cases: 1_500, share: 0.15 }, (random) => {
-  const story = Story.ofSweep({});
+  const story = SimulatedNode.ofSweep({});
   const { texts } = story.machine.files;
   story.mustAdd(c1, everything);
   const file = random.pick([pathOf(c1), pathOf(c1), "/var/lib/cni/ib-sriov/.vf/0000:01:10.0"]);

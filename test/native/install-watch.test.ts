@@ -21,7 +21,7 @@ describe("while it stays", () => {
     const begin = performance.now();
     installer.child.kill(signal);
     expect(await installer.ended).toEqual([0, null]);
-    // Before it would look again by itself (CHECK_TIME of src/cli/install.ts, 60 s); this machine may be busy.
+    // Before it would look again by itself (CHECK_TIME of src/cli/install/install.ts, 60 s); this machine may be busy.
     expect(performance.now() - begin).toBeLessThan(50_000);
     expect(installer.output()).toContain(`${signal} received, ending`);
   });

@@ -10,18 +10,18 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { recordDocument } from "../../src/attachment/record-document.ts";
+import { recordDocument } from "../../src/attachment/record/document.ts";
 import { configurations, referenceCache, variables } from "../fuzz/seeds.ts";
 import { aRecord } from "../support/records.ts";
-import { type Answer, pf, removeTree, vf, World } from "../support/world.ts";
+import { type Answer, pf, removeTree, VirtualPciBus, vf } from "../support/virtual-pci-bus.ts";
 import { executables } from "./executables.ts";
 
 const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
 describe.each(executables)("$variant executable", ({ path }) => {
-  let world: World;
+  let world: VirtualPciBus;
   beforeAll(async () => {
-    world = await World.make();
+    world = await VirtualPciBus.make();
   });
   afterAll(() => world.end());
   beforeEach(() => world.tidy());

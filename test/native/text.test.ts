@@ -68,7 +68,7 @@ describe("against the stand-in that unit tests use", () => {
     expect(applied(call, units)).toEqual(texts.map((text) => Array.from(standIn.utf8Encode(text))));
   });
 
-  test("wordBytes", () => {
+  test("packU32", () => {
     const { words } = fc.letrec<{ words: Words; each: Words[number] }>((tie) => ({
       words: fc.array(tie("each"), { maxLength: 6, depthIdentifier: "words" }),
       each: fc.oneof(
@@ -86,8 +86,8 @@ describe("against the stand-in that unit tests use", () => {
       );
     const call = `(function again(list) { return list.map((each) => typeof each === "number" ? each
       : Array.isArray(each) ? again(each) : Uint8Array.from(each.bytes)); })(one)`;
-    expect(applied(`Array.from(host.wordBytes(${call}))`, inputs.map(plain))).toEqual(
-      inputs.map((list) => Array.from(standIn.wordBytes(list))),
+    expect(applied(`Array.from(host.packU32(${call}))`, inputs.map(plain))).toEqual(
+      inputs.map((list) => Array.from(standIn.packU32(list))),
     );
   });
 
@@ -167,19 +167,19 @@ test("what is no address, no bytes, no family", () => {
 
 test("what is neither a word nor bytes, or nested without end", () => {
   const wrong = [
-    "host.wordBytes([1, 'a']);",
-    "host.wordBytes([undefined]);",
-    "host.wordBytes([new Uint16Array(2)]);",
+    "host.packU32([1, 'a']);",
+    "host.packU32([undefined]);",
+    "host.packU32([new Uint16Array(2)]);",
   ];
   for (const body of wrong) expect(failure(body)).toMatchObject({ name: "TypeError" });
   const throwing =
     "const list = [1]; Object.defineProperty(list, 1, { get() { throw new Error('mine'); } });";
-  expect(failure(`${throwing} host.wordBytes(list);`)).toMatchObject({ message: "mine" });
+  expect(failure(`${throwing} host.packU32(list);`)).toMatchObject({ message: "mine" });
   const nested = (depth: number) =>
-    `let list = [7]; for (let i = 1; i < ${depth}; i++) list = [list]; return Array.from(host.wordBytes(list));`;
+    `let list = [7]; for (let i = 1; i < ${depth}; i++) list = [list]; return Array.from(host.packU32(list));`;
   expect(evaluate(nested(16))).toEqual([7, 0, 0, 0]);
   expect(failure(nested(17))).toMatchObject({ name: "TypeError" });
-  expect(failure("const list = []; list.push(list); host.wordBytes(list);")).toMatchObject({
+  expect(failure("const list = []; list.push(list); host.packU32(list);")).toMatchObject({
     name: "TypeError",
   });
 });

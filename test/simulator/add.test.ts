@@ -6,19 +6,19 @@ import { badIpamScenarios, hopelessIpamScenarios } from "./scenarios/ipam.ts";
 import { anything, something, somethingSimilar } from "./scenarios/next.ts";
 import {
   everything,
-  freshWishes,
-  hardWishes,
-  partitionWishes,
-  rareWishes,
-  wishes,
-} from "./scenarios/wishes.ts";
+  freshVfRequests,
+  partitionRequests,
+  rareRequests,
+  refusedRequests,
+  requests,
+} from "./scenarios/requests.ts";
 
 testScenarios("ADD", [
-  ...addScenarios([...wishes(), ...hardWishes()], something()),
-  ...addScenarios(rareWishes(), somethingSimilar()),
-  ...addScenarios(partitionWishes(), [thenDel]),
+  ...addScenarios([...requests(), ...refusedRequests()], something()),
+  ...addScenarios(rareRequests(), somethingSimilar()),
+  ...addScenarios(partitionRequests(), [thenDel]),
   ...addScenarios([{ name: "everything, and anything next", wish: everything, setting: {} }], anything()),
-  ...addScenarios(freshWishes(), somethingSimilar()),
+  ...addScenarios(freshVfRequests(), somethingSimilar()),
   ...badIpamScenarios(),
   ...hopelessIpamScenarios(),
   futileAddScenario(),

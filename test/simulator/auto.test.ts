@@ -4,30 +4,30 @@ import { CniError, codes } from "../../src/cni/errors.ts";
 import { DERIVED_GUIDS, derivedGuid } from "../../src/infiniband/derived-guid.ts";
 import { ALL_ONES_GUID, type Guid } from "../../src/infiniband/guid.ts";
 import { guid } from "../support/records.ts";
+import { c1, c2, freshGuid, freshVf, vf } from "./harness/default-node.ts";
 import { killedAfter } from "./harness/faults.ts";
 import { otherVf } from "./harness/other.ts";
 import { driver } from "./harness/prepare.ts";
-import { type Run, told } from "./harness/run.ts";
+import { messageChain, type Run } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { stateDirectory } from "./harness/state.ts";
-import { Story } from "./harness/story.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { c1, c2, freshGuid, freshVf, vf } from "./harness/world.ts";
 import { pfGuid } from "./model/bus.ts";
 import { autoAdoptScenarios, autoScenarios, futileAutoScenario, kept, provided } from "./scenarios/auto.ts";
-import { everything, wantedGuid } from "./scenarios/wishes.ts";
+import { everything, requestedGuid } from "./scenarios/requests.ts";
 
 testScenarios("auto", [...autoScenarios(), ...autoAdoptScenarios(), futileAutoScenario()]);
 
 const rebinds = ({ crossings }: Run) => crossings.filter(({ call }) => call === "functions.bind").length;
 
 /** The GUIDs that a VF runs with, and has on file. */
-function guidsOf(story: Story, pci: string): (Guid | undefined)[] {
+function guidsOf(story: SimulatedNode, pci: string): (Guid | undefined)[] {
   const { probed, adminNodeGuid, adminPortGuid } = story.machine.bus.vf(pci, "look at it");
   return [probed?.nodeGuid, probed?.portGuid, adminNodeGuid, adminPortGuid];
 }
 
 /** Gives a VF GUIDs that are in effect. */
-function setGuid(story: Story, pci: string, wanted: Guid): void {
+function setGuid(story: SimulatedNode, pci: string, wanted: Guid): void {
   story.happens(({ bus }) => {
     const target = bus.vf(pci, "set its GUID");
     target.adminNodeGuid = wanted;
@@ -41,7 +41,7 @@ const derived = [freshGuid, freshGuid, freshGuid, freshGuid];
 
 describe("a derived GUID", () => {
   test("stays with the VF: the first container pays for the rebind, all later ones none", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.forgive("derived GUID");
     expect(rebinds(story.mustAdd(c1, provided))).toBe(1);
     expect(rebinds(story.del(c1, provided))).toBe(0);
@@ -55,17 +55,17 @@ describe("a derived GUID", () => {
   });
 
   test("comes back after a container that named another one", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.forgive("derived GUID");
     story.mustAdd(c1, provided);
     story.mustDel(c1, provided);
-    story.mustAdd(c2, { ...provided, guid: wantedGuid });
-    story.mustDel(c2, { ...provided, guid: wantedGuid });
+    story.mustAdd(c2, { ...provided, guid: requestedGuid });
+    story.mustDel(c2, { ...provided, guid: requestedGuid });
     expect(guidsOf(story, freshVf)).toEqual(derived);
   });
 
   test("is the same again for a VF that was made anew", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, provided);
     story.mustDel(c1, provided);
     story.happens((machine) => machine.bus.makeVfsAnew("0000:01:00.0"));
@@ -74,27 +74,27 @@ describe("a derived GUID", () => {
   });
 
   test("is given to a VF that the Go plugin has left with all-ones", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     setGuid(story, freshVf, ALL_ONES_GUID);
     story.mustAdd(c1, provided);
     expect(guidsOf(story, freshVf)).toEqual(derived);
   });
 
   test("is another one where a device of the node has it", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     setGuid(story, vf, freshGuid);
-    story.mustAdd(c1, { vf: freshVf, guid: wantedGuid });
-    story.mustDel(c1, { vf: freshVf, guid: wantedGuid });
+    story.mustAdd(c1, { vf: freshVf, guid: requestedGuid });
+    story.mustDel(c1, { vf: freshVf, guid: requestedGuid });
     story.autoGuid = derivedGuid(pfGuid, 2, 1);
     expect(story.add(c1, { vf: freshVf, guid: "auto" }).end).toBe("done");
     story.mustDel(c1, { vf: freshVf });
     // It stays, also when the first choice would be free again.
-    setGuid(story, vf, wantedGuid);
+    setGuid(story, vf, requestedGuid);
     expect(rebinds(story.add(c2, provided))).toBe(0);
   });
 
   test("is another one where a container has it, whose devices cannot be seen", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, { vf, guid: freshGuid });
     const target = story.machine.bus.vf(vf, "hide it");
     const { probed } = target;
@@ -105,7 +105,7 @@ describe("a derived GUID", () => {
   });
 
   test("cannot be had where all are taken: that is said, and nothing changed", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const { texts } = story.machine.files;
     for (let choice = 0; choice < DERIVED_GUIDS; choice++) {
       const document = {
@@ -118,14 +118,14 @@ describe("a derived GUID", () => {
     const { end, error } = story.add(c1, provided);
     expect(end).toBe("failed");
     expect(error).toMatchObject({ code: codes.node });
-    expect(told(error)).toMatch(/VF 0000:01:10\.4 .*other devices of this node/);
+    expect(messageChain(error)).toMatch(/VF 0000:01:10\.4 .*other devices of this node/);
     story.requireUnchanged(before, "after ADD");
   });
 });
 
 describe("a VF that has a GUID", () => {
   test("keeps it, and is not bound anew", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const before = guidsOf(story, vf);
     expect(rebinds(story.mustAdd(c1, kept))).toBe(0);
     expect(guidsOf(story, vf)).toEqual(before);
@@ -137,8 +137,8 @@ describe("a VF that has a GUID", () => {
     [
       // Its DEL never came, and the lock file that named it was removed.
       "a record of ours",
-      (story: Story) => {
-        story.mustAdd(c1, { vf, guid: wantedGuid });
+      (story: SimulatedNode) => {
+        story.mustAdd(c1, { vf, guid: requestedGuid });
         story.deleteNamespace(c1);
         story.machine.files.texts.delete(`${stateDirectory}/.vf/${vf}`);
         story.lines();
@@ -146,8 +146,8 @@ describe("a VF that has a GUID", () => {
     ],
     [
       "a cache file of the Go plugin",
-      (story: Story) => {
-        setGuid(story, vf, wantedGuid);
+      (story: SimulatedNode) => {
+        setGuid(story, vf, requestedGuid);
         story.machine.files.write(
           "/var/lib/cni/ib-sriov/c1-net1",
           JSON.stringify({
@@ -155,32 +155,32 @@ describe("a VF that has a GUID", () => {
             HostIFGUID: "00:00:00:00:00:00:00:00",
             deviceID: vf,
             name: "mynet",
-            runtimeConfig: { infinibandGUID: wantedGuid.toUpperCase() },
+            runtimeConfig: { infinibandGUID: requestedGuid.toUpperCase() },
           }),
         );
       },
     ],
   ])("loses it where %s says that it was a container's", (_, leave) => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     leave(story);
     story.autoGuid = derivedGuid(pfGuid, 0);
     expect(story.add(c2, { vf, guid: "auto" }).end).toBe("done");
   });
 
   test("keeps it where a file says that the container had found it", () => {
-    const story = new Story({ guid: wantedGuid });
+    const story = new SimulatedNode({ guid: requestedGuid });
     story.mustAdd(c1, everything);
     story.machine.files.locks.clear();
     story.deleteNamespace(c1);
     const { crossings, result } = story.add(c2, { vf, guid: "auto" });
     expect(crossings.some(({ call }) => call === "functions.bind")).toBe(false);
-    expect(result?.interfaces.at(-1)?.mac).toMatch(new RegExp(`${wantedGuid}$`));
+    expect(result?.interfaces.at(-1)?.mac).toMatch(new RegExp(`${requestedGuid}$`));
   });
 });
 
 describe("without auto and without a GUID", () => {
   test("ADD fails, naming the VF and the remedies", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const { end, error } = story.add(c1, { vf: freshVf });
     expect(end).toBe("failed");
     expect(error).toBeInstanceOf(CniError);
@@ -198,18 +198,18 @@ describe("without auto and without a GUID", () => {
   });
 
   test("ADD also fails after one with auto that was killed before the GUID came into effect", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.add(c1, provided, killedAfter("files.create"));
     const { end, error } = story.add(c2, { vf: freshVf });
     expect(end).toBe("failed");
-    expect(told(error)).toContain("no valid GUID (00:00:00:00:00:00:00:00)");
+    expect(messageChain(error)).toContain("no valid GUID (00:00:00:00:00:00:00:00)");
     story.mustDel(c1, provided);
     story.requireAsBefore("after DEL");
   });
 });
 
 test("a PF without a port GUID has none to derive from, and that is said", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.happens(({ host }) => void host.ofFunction("0000:01:00.0")[0]?.[1].kind.address.fill(0, 12));
   const { end, error } = story.add(c1, { vf: freshVf, guid: "auto" });
   expect(end).toBe("failed");

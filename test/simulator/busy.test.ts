@@ -1,21 +1,21 @@
 // A VF whose lock somebody holds: who waits in vain is told who it is, and what can be done.
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
+import { c1, c2, vf } from "./harness/default-node.ts";
 import { killedAfter } from "./harness/faults.ts";
-import { type Run, told } from "./harness/run.ts";
-import { Story } from "./harness/story.ts";
+import { messageChain, type Run } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, c2, vf } from "./harness/world.ts";
 import { Refusal } from "./model/refusal.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 let total = 0;
 afterAll(() => report("busy", total));
 
 /** A node on which the ADD of c1 was killed, and its IPAM plugin hangs. */
-function orphaned(): { story: Story; plugin: number } {
+function orphaned(): { story: SimulatedNode; plugin: number } {
   total++;
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const { machine } = story;
   machine.programs.set("/opt/cni/bin/host-local", () => {});
   expect(story.add(c1, everything, killedAfter("links.move")).end).toBe("killed");
@@ -54,15 +54,15 @@ describe("an IPAM plugin that hangs when its ADD was killed", () => {
       call === "lock.holders" ? { end: new Refusal("EMFILE", "open /proc") } : undefined,
     );
     expect(messageOf(ran)).toContain("(ADD of container c1), or by an IPAM plugin that it has started, for");
-    expect(told(ran.error)).toContain("EMFILE");
+    expect(messageChain(ran.error)).toContain("EMFILE");
   });
 });
 
 describe("a process that the IPAM plugin leaves behind", () => {
   /** A node whose IPAM plugin leaves one process behind at each call, and what ends the latest of these. */
-  function leaving(): { story: Story; endLast: () => void } {
+  function leaving(): { story: SimulatedNode; endLast: () => void } {
     total++;
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const { machine } = story;
     let endLast = () => {};
     machine.programs.set("/opt/cni/bin/host-local", (child) => {
@@ -96,7 +96,7 @@ describe("a process that the IPAM plugin leaves behind", () => {
 
 test("an ADD that waits for its IPAM plugin is named together with it", () => {
   total++;
-  const story = new Story({ slowIpam: 5_000 });
+  const story = new SimulatedNode({ slowIpam: 5_000 });
   let other: Run | undefined;
   story.add(c1, everything, ({ call }, process) => {
     if (call !== "child.wait") return undefined;

@@ -1,28 +1,28 @@
 // CHECK finds what is no longer as ADD made it, says so, and changes nothing.
 import { afterAll, describe, expect, test } from "vitest";
-import { check } from "../../src/attachment/check.ts";
-import { ipamCallFor } from "../../src/attachment/ipam-call.ts";
+import { ipamCallFor } from "../../src/attachment/ipam/ipam.ts";
+import { check } from "../../src/attachment/verbs/check.ts";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { emptyResult, type Result } from "../../src/cni/result.ts";
 import { ZERO_GUID } from "../../src/infiniband/guid.ts";
-import { attachCall, type Wish } from "./harness/calls.ts";
-import { casesOf } from "./harness/faults.ts";
+import { c1, c2, deviceInfo, type Setting, vf } from "./harness/default-node.ts";
+import { faultsOf } from "./harness/faults.ts";
 import { pathOf } from "./harness/records.ts";
-import { type Run, run, told } from "./harness/run.ts";
-import { Story } from "./harness/story.ts";
+import { type AttachmentRequest, addRequest } from "./harness/requests.ts";
+import { messageChain, type Run, run } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, c2, deviceInfo, type Setting, vf } from "./harness/world.ts";
 import type { Machine } from "./model/machine.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./model/netdev.ts";
 import type { Fault } from "./node/gate.ts";
 import { isolated } from "./scenarios/isolation.ts";
-import { everything, partition, partitioned } from "./scenarios/wishes.ts";
+import { everything, partition, partitioned } from "./scenarios/requests.ts";
 
 /** What fewer want. */
-const choosy: Wish = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition };
+const choosy: AttachmentRequest = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition };
 const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
 /** Another plugin has given the container an interface before, with a route through it. */
-const chained: Wish = {
+const chained: AttachmentRequest = {
   ...everything,
   prevResult: {
     ...emptyResult(),
@@ -37,11 +37,11 @@ afterAll(() => report("CHECK", total));
 
 /** A container that has its VF, and its CHECK, with what the runtime makes of ADD's result. */
 function attached(
-  wish: Wish = everything,
+  wish: AttachmentRequest = everything,
   setting: Setting = {},
   remembered: (result: Result) => Result = (result) => result,
 ) {
-  const story = new Story(setting);
+  const story = new SimulatedNode(setting);
   const { result } = story.mustAdd(c1, wish);
   const prevResult = remembered(result ?? emptyResult());
   const checked = (fault?: Fault): Run =>
@@ -50,7 +50,7 @@ function attached(
       c1,
       "CHECK",
       (node, warn) => {
-        const call = attachCall(node, c1, wish, warn);
+        const call = addRequest(node, c1, wish, warn);
         check(node, { ...call, prevResult, ipam: ipamCallFor(call.name, call.netns, call) });
         return undefined;
       },
@@ -67,7 +67,7 @@ test.each([
   total++;
   const { story, checked } = attached(wish, setting);
   const before = story.lines();
-  expect(checked()).toMatchObject({ end: "done", warnings: [], offences: [] });
+  expect(checked()).toMatchObject({ end: "done", warnings: [], violations: [] });
   story.requireUnchanged(before, "after CHECK");
 });
 
@@ -78,7 +78,7 @@ describe("what the runtime remembers", () => {
       ...result,
       ips: [...result.ips, { address: "198.51.100.1/24", interface: 0 }],
     }));
-    expect(checked()).toMatchObject({ end: "done", offences: [] });
+    expect(checked()).toMatchObject({ end: "done", violations: [] });
   });
 
   test("must name our interface", () => {
@@ -86,7 +86,7 @@ describe("what the runtime remembers", () => {
     const { checked } = attached(everything, {}, (result) => ({ ...result, interfaces: [], ips: [] }));
     const { end, error } = checked();
     expect(end).toBe("failed");
-    expect(told(error)).toMatch(/prevResult names no interface net1/);
+    expect(messageChain(error)).toMatch(/prevResult names no interface net1/);
   });
 
   test.each([
@@ -115,7 +115,7 @@ describe("what the runtime remembers", () => {
     const { paths } = story.machine;
     const pod = paths.get(c1.netns);
     if (pod !== undefined) paths.set("/proc/7/ns/net", pod);
-    expect(checked()).toMatchObject({ end: "done", offences: [] });
+    expect(checked()).toMatchObject({ end: "done", violations: [] });
   });
 
   test("must have its port GUID", () => {
@@ -126,7 +126,7 @@ describe("what the runtime remembers", () => {
     }));
     const { end, error } = checked();
     expect(end).toBe("failed");
-    expect(told(error)).toMatch(/port GUID 0a:.*:02, not 0a:.*:99/);
+    expect(messageChain(error)).toMatch(/port GUID 0a:.*:02, not 0a:.*:99/);
   });
 });
 
@@ -287,11 +287,11 @@ test.each(allDamages)("it fails where $what", ({ damage, says, wish, setting }) 
   const record = texts.get(pathOf(c1)) ?? "";
   damage(story.machine);
   const before = story.lines();
-  const { end, error, offences } = checked();
+  const { end, error, violations } = checked();
   expect(end).toBe("failed");
   expect(error).toBeInstanceOf(CniError);
-  expect(told(error)).toMatch(says);
-  expect(offences).toEqual([]);
+  expect(messageChain(error)).toMatch(says);
+  expect(violations).toEqual([]);
   story.requireUnchanged(before, "after CHECK");
   // It is attached after all.
   texts.set(pathOf(c1), record);
@@ -303,14 +303,14 @@ test.each([
   ["isolated", isolated, isolatedSetting],
 ] as const)("whatever befalls it, it tells, and changes nothing (%s)", (_, wish, setting) => {
   const { crossings } = attached(wish, setting).checked();
-  for (const each of casesOf(crossings)) {
+  for (const each of faultsOf(crossings)) {
     total++;
     const { story, checked } = attached(wish, setting);
     const before = story.lines();
-    const { end, error, offences } = checked(each.fault);
-    expect(offences, each.name).toEqual([]);
+    const { end, error, violations } = checked(each.fault);
+    expect(violations, each.name).toEqual([]);
     if (end === "failed" && each.mustTell !== undefined)
-      expect(told(error), each.name).toContain(each.mustTell);
+      expect(messageChain(error), each.name).toContain(each.mustTell);
     story.requireUnchanged(before, each.name);
     story.mustDel(c1, wish);
     story.requireAsBefore("after DEL");

@@ -8,27 +8,27 @@ import {
   delScenarios,
   delWithoutNamespaceScenarios,
 } from "./scenarios/del.ts";
+import { goPluginScenarios } from "./scenarios/go-plugin.ts";
 import { badReleaseScenarios } from "./scenarios/ipam.ts";
-import { mischiefScenarios } from "./scenarios/mischief.ts";
 import { something } from "./scenarios/next.ts";
-import { referenceScenarios } from "./scenarios/reference.ts";
-import { foreignScenario, unrecordedScenarios } from "./scenarios/unrecorded.ts";
-import { hardWishes, rareWishes, wishes } from "./scenarios/wishes.ts";
+import { rareRequests, refusedRequests, requests } from "./scenarios/requests.ts";
+import { tamperingScenarios } from "./scenarios/tampering.ts";
+import { goPluginUnrecordedScenario, unrecordedScenarios } from "./scenarios/unrecorded.ts";
 
-const unlike = wishes().filter(({ name }) =>
+const unlike = requests().filter(({ name }) =>
   ["nothing in particular", "an address", "everything"].includes(name),
 );
 
 testScenarios("DEL", [
-  ...delScenarios(wishes(), something()),
-  ...delScenarios([...hardWishes(), ...rareWishes()], [thenDel]),
+  ...delScenarios(requests(), something()),
+  ...delScenarios([...refusedRequests(), ...rareRequests()], [thenDel]),
   ...delAfterKillScenarios(),
   ...delWithoutNamespaceScenarios(unlike),
   ...unrecordedScenarios(),
-  ...referenceScenarios(),
+  ...goPluginScenarios(),
   ...badReleaseScenarios(),
-  ...mischiefScenarios(),
+  ...tamperingScenarios(),
   ...removedScenarios(),
   delOfNothingScenario(),
-  foreignScenario(),
+  goPluginUnrecordedScenario(),
 ]);

@@ -1,20 +1,20 @@
 // A VF that another program has bound to a driver of its own, with everything that can befall DEL, GC and ADD.
 import { describe, expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
+import { c1, c2, vf } from "./harness/default-node.ts";
 import { pathOf } from "./harness/records.ts";
-import { told } from "./harness/run.ts";
-import { Story } from "./harness/story.ts";
+import { messageChain } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { c1, c2, vf } from "./harness/world.ts";
 import type { Fault } from "./node/gate.ts";
 import { externalDriverOfGoPluginScenarios, externalDriverScenarios } from "./scenarios/external-driver.ts";
 import { isolated } from "./scenarios/isolation.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 testScenarios("external driver", [...externalDriverScenarios(), ...externalDriverOfGoPluginScenarios()]);
 
 test("a driver that takes the VF in the middle of DEL is not unbound, and the next DEL only releases", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.mustAdd(c1, everything);
   story.forgive("link state");
   const takenMeanwhile: Fault = ({ call, subject }) => {
@@ -24,7 +24,7 @@ test("a driver that takes the VF in the middle of DEL is not unbound, and the ne
   const { end, error } = story.del(c1, everything, takenMeanwhile);
   expect(end).toBe("failed");
   expect(error).toMatchObject({ code: codes.node });
-  expect(told(error)).toMatch(/VF 0000:01:10.0 is bound to vfio-pci, not to mlx5_core/);
+  expect(messageChain(error)).toMatch(/VF 0000:01:10.0 is bound to vfio-pci, not to mlx5_core/);
   expect(story.machine.bus.driverOf(vf)).toBe("vfio-pci");
   expect(story.del(c1, everything)).toMatchObject({ end: "done" });
   expect(story.machine.bus.driverOf(vf)).toBe("vfio-pci");
@@ -33,7 +33,7 @@ test("a driver that takes the VF in the middle of DEL is not unbound, and the ne
 });
 
 test("the container of such a VF keeps its record while something runs in it, and another one can have the VF", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.mustAdd(c1, everything);
   story.forgive("link state");
   story.happens(({ bus }) => bus.bindVfio(vf));
@@ -50,7 +50,7 @@ test("the container of such a VF keeps its record while something runs in it, an
 });
 
 test("a VF for a virtual machine that is bound to the PF's driver again stays bound, and its PF has its GUIDs back", () => {
-  const story = new Story({ vfio: true });
+  const story = new SimulatedNode({ vfio: true });
   const target = story.machine.bus.vf(vf, "bind it");
   const before = [target.adminNodeGuid, target.adminPortGuid];
   story.mustAdd(c1, everything);
@@ -70,7 +70,7 @@ test("a VF for a virtual machine that is bound to the PF's driver again stays bo
 });
 
 test("no netdev is no proof that a container is gone: another namespace can have the RDMA device", () => {
-  const story = new Story({ rdma: "exclusive" });
+  const story = new SimulatedNode({ rdma: "exclusive" });
   story.mustAdd(c1, isolated);
   story.machine.bus.loseNetdev(vf);
   story.machine.paths.delete(c1.netns);
@@ -86,7 +86,7 @@ describe("DEL of a container without a record", () => {
     ["whose lock file does not name the attachment", false],
     ["whose lock file names the attachment", true],
   ])("binds no driver to a VF that is reserved for another one, %s", (_, isNoted) => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     if (isNoted) {
       story.mustAdd(c1, { vf });
       story.machine.files.texts.delete(pathOf(c1));
@@ -101,7 +101,7 @@ describe("DEL of a container without a record", () => {
   });
 
   test("binds no driver to a VF whose lock file does not name the attachment", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.happens(({ bus }) => bus.unbind(vf, "mlx5_core"));
     const { end, crossings } = story.del(c1, { vf });
     expect(end).toBe("done");

@@ -2,13 +2,13 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError } from "../../src/cni/errors.ts";
 import { guid } from "../support/records.ts";
+import { c1, c2, freshVf, vf } from "./harness/default-node.ts";
 import { killedAfter } from "./harness/faults.ts";
-import { gc, told } from "./harness/run.ts";
-import { Story } from "./harness/story.ts";
+import { gc, messageChain } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { report, testScenarios } from "./harness/test-scenarios.ts";
-import { c1, c2, freshVf, vf } from "./harness/world.ts";
 import { gcScenarios } from "./scenarios/gc.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 testScenarios("GC", gcScenarios());
 
@@ -16,14 +16,17 @@ let total = 0;
 afterAll(() => report("what GC leaves alone", total));
 
 /** A container that has its VF, and GC, which must change nothing. */
-function requireLeft(arrange: (story: Story) => void, collected: (story: Story) => ReturnType<typeof gc>) {
+function requireLeft(
+  arrange: (story: SimulatedNode) => void,
+  collected: (story: SimulatedNode) => ReturnType<typeof gc>,
+) {
   total++;
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const ran = story.mustAdd(c1, everything);
   arrange(story);
   const before = story.lines();
   const found = collected(story);
-  expect(found).toMatchObject({ end: "done", offences: [] });
+  expect(found).toMatchObject({ end: "done", violations: [] });
   story.requireUnchanged(before, "after GC");
   if (story.machine.paths.has(c1.netns)) story.requireAttached(c1, everything, ran);
   return { story, warnings: found.warnings };
@@ -97,7 +100,7 @@ describe("GC leaves", () => {
 
   test("a lease that is owed and whose container is in the list", () => {
     total++;
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.add(c1, everything, killedAfter("links.move"));
     story.add(c2, everything, killedAfter("files.rename"));
     story.mustGc([c1]);
@@ -120,7 +123,7 @@ describe("GC leaves", () => {
 describe("GC", () => {
   test("asks the IPAM plugin to clean up, too", () => {
     total++;
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustGc([]);
     expect(commands(story)).toEqual(["GC"]);
   });
@@ -128,7 +131,7 @@ describe("GC", () => {
   test("does not mind an IPAM plugin that is older than GC, and only that", () => {
     total += 2;
     const of = (supportedVersions: readonly string[]) => {
-      const story = new Story({});
+      const story = new SimulatedNode({});
       story.machine.programs.set("/opt/cni/bin/host-local", (child) => {
         if (child.environment.get("CNI_COMMAND") === "VERSION")
           child.exit(0, JSON.stringify({ supportedVersions }));
@@ -148,7 +151,7 @@ describe("GC", () => {
 
   test("goes on after a failure, and tells all of them", () => {
     total++;
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, everything);
     story.mustAdd(c2, { vf: freshVf, guid: guid("02:00:00:00:00:00:00:79"), subnets: ["10.3.0.0/24"] });
     const real = story.machine.leases.program;
@@ -166,7 +169,7 @@ describe("GC", () => {
     expect(end).toBe("failed");
     expect(error).toBeInstanceOf(CniError);
     for (const text of ["network mynet", "DEL fails for c1", "DEL fails for c2", "GC fails for"])
-      expect(told(error)).toContain(text);
+      expect(messageChain(error)).toContain(text);
     // What could be put back is.
     expect(story.machine.host.ofFunction(vf)).toHaveLength(1);
     expect(story.machine.host.ofFunction(freshVf)).toHaveLength(1);
@@ -177,7 +180,7 @@ describe("GC", () => {
 });
 
 /** What IPAM plugins have been asked. */
-function commands({ machine }: Story): (string | undefined)[] {
+function commands({ machine }: SimulatedNode): (string | undefined)[] {
   return machine.children
     .map((child) => child.environment.get("CNI_COMMAND"))
     .filter((each) => each !== "ADD");

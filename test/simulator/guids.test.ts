@@ -3,33 +3,33 @@ import { expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
 import type { Guid } from "../../src/infiniband/guid.ts";
 import { guid } from "../support/records.ts";
+import { c1, c2, ownGuids, vf } from "./harness/default-node.ts";
 import { killedAfter } from "./harness/faults.ts";
 import { pathOf, recordOf } from "./harness/records.ts";
-import { told } from "./harness/run.ts";
-import { Story } from "./harness/story.ts";
+import { messageChain } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { c1, c2, ownGuids, vf } from "./harness/world.ts";
 import { changedGuidScenarios, loseRecord, lostRecordScenarios, setAdminGuids } from "./scenarios/guids.ts";
-import { everything, wantedGuid } from "./scenarios/wishes.ts";
+import { everything, requestedGuid } from "./scenarios/requests.ts";
 
 testScenarios("GUIDs", [...changedGuidScenarios(), ...lostRecordScenarios()]);
 
 const own = [ownGuids.node, ownGuids.port];
 
 /** Node and port GUID that the VF runs with. */
-function running(story: Story): (Guid | undefined)[] {
+function running(story: SimulatedNode): (Guid | undefined)[] {
   const { probed } = story.machine.bus.vf(vf, "look at it");
   return [probed?.nodeGuid, probed?.portGuid];
 }
 
 test("DEL fails while the VF does not take its own GUIDs over, and the next one goes on", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.mustAdd(c1, everything);
   story.machine.bus.dropsGuids = true;
   const { end, error } = story.del(c1, everything);
   expect(end).toBe("failed");
   expect(error).toMatchObject({ code: codes.node });
-  expect(told(error)).toContain(`is ${wantedGuid} after a rebind, not ${own[0]}`);
+  expect(messageChain(error)).toContain(`is ${requestedGuid} after a rebind, not ${own[0]}`);
   expect(recordOf(story.machine, c1)?.state).toBe("broken");
   story.machine.bus.dropsGuids = false;
   story.mustDel(c1, everything);
@@ -37,13 +37,13 @@ test("DEL fails while the VF does not take its own GUIDs over, and the next one 
 });
 
 test("DEL of a VF of a virtual machine fails while its PF keeps the container's GUID, and the next one goes on", () => {
-  const story = new Story({ vfio: true });
-  const wish = { vf, guid: wantedGuid };
+  const story = new SimulatedNode({ vfio: true });
+  const wish = { vf, guid: requestedGuid };
   story.mustAdd(c1, wish);
   story.machine.keepsAdminGuids = true;
   const { end, error } = story.del(c1, wish);
   expect(end).toBe("failed");
-  expect(told(error)).toContain(`still has ${wantedGuid} (node)`);
+  expect(messageChain(error)).toContain(`still has ${requestedGuid} (node)`);
   story.machine.keepsAdminGuids = false;
   story.mustDel(c1, wish);
   story.requireAsBefore("after DEL");
@@ -53,7 +53,7 @@ test.each([
   ["in the middle of a rebind", "functions.unbind"],
   ["before they set their own", "files.create"],
 ])("the originals survive twenty ADDs that are killed, all but the first %s", (_, call) => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const wishOf = (number: number) => ({ vf, guid: guid(`02:00:00:00:00:00:01:${10 + number}`) });
   const podOf = (number: number) => ({ ...c2, containerId: `killed${number}` });
   expect(story.add(podOf(0), wishOf(0), killedAfter("links.setVfConfig")).end).toBe("killed");
@@ -69,7 +69,7 @@ test.each([
 });
 
 test("DEL without a record restores the GUIDs that the VF's lock file has", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.mustAdd(c1, everything);
   story.machine.files.texts.delete(pathOf(c1));
   story.mustDel(c1, everything);
@@ -79,7 +79,7 @@ test("DEL without a record restores the GUIDs that the VF's lock file has", () =
 });
 
 test("auto takes a VF's own GUID, also where the Go plugin has written over the record of the container before", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   loseRecord(story);
   const cache = { deviceID: "0000:01:10.2", ContIFNames: "net1", Master: "ib0", HostIFNames: "ib9" };
   story.machine.files.texts.set(pathOf(c1), JSON.stringify(cache));
@@ -88,7 +88,7 @@ test("auto takes a VF's own GUID, also where the Go plugin has written over the 
 });
 
 test("a GUID that an administrator puts into effect after a record was lost is the VF's own", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   loseRecord(story);
   const theirs = guid("0c:00:00:00:00:00:00:01");
   setAdminGuids(story, { node: theirs, port: theirs });

@@ -2,15 +2,15 @@
 import { describe, expect, test } from "vitest";
 import { CniError } from "../../src/cni/errors.ts";
 import { INITIAL_NAPI_SETTINGS } from "../../src/node/napi-settings.ts";
+import { c1, vf } from "./harness/default-node.ts";
 import { killedAfter } from "./harness/faults.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { stateDirectory } from "./harness/state.ts";
-import { Story } from "./harness/story.ts";
-import { c1, vf } from "./harness/world.ts";
 import type { Machine } from "./model/machine.ts";
 import { OpenFile } from "./model/open-file.ts";
 import { Refusal } from "./model/refusal.ts";
-import { changeSettings } from "./scenarios/mischief.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
+import { changeSettings } from "./scenarios/tampering.ts";
 
 /** The VF's netdev on the host. */
 function netdevOf({ host }: Machine) {
@@ -20,7 +20,7 @@ function netdevOf({ host }: Machine) {
 }
 
 test("its name, also where it is up under another one and has the old one beside it", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.add(c1, { vf }, killedAfter("files.create"));
   const netdev = netdevOf(story.machine);
   netdev.name = "ib1";
@@ -31,7 +31,7 @@ test("its name, also where it is up under another one and has the old one beside
 });
 
 test("all of it, also where the time of ADD is over when putting back begins, and the node is locked then", () => {
-  const story = new Story({ lateNetdev: 60 });
+  const story = new SimulatedNode({ lateNetdev: 60 });
   const { files, programs, time } = story.machine;
   // The IPAM plugin's ADD hangs until time is up.
   programs.set("/opt/cni/bin/host-local", (child) => {
@@ -49,7 +49,7 @@ test("all of it, also where the time of ADD is over when putting back begins, an
 });
 
 test("an address that another node has is refused, and nothing is left of it", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const wish = { ...everything, subnets: ["fd00::/64"] };
   story.machine.duplicateAddress = "fd00::2/64";
   const { end, error } = story.add(c1, wish);
@@ -60,7 +60,7 @@ test("an address that another node has is refused, and nothing is left of it", (
 
 describe("an MTU that the port no longer allows", () => {
   const said = /MTU 1020, not the original 1800: its port allows no more/;
-  const expectLower = ({ machine }: Story, warnings: readonly string[]) => {
+  const expectLower = ({ machine }: SimulatedNode, warnings: readonly string[]) => {
     expect(warnings).toContainEqual(expect.stringMatching(said));
     const netdev = netdevOf(machine);
     expect(netdev).toMatchObject({ mtu: 1020, name: "ibp1s0f0v0", altnames: ["rail0"], up: true });
@@ -69,7 +69,7 @@ describe("an MTU that the port no longer allows", () => {
   };
 
   test("ADD and DEL use the largest that it does, and warn", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.machine.bus.portMtu = 1024;
     const added = story.add(c1, everything);
     expect(added).toMatchObject({ end: "done", result: { interfaces: [{ mtu: 1020 }] } });
@@ -80,7 +80,7 @@ describe("an MTU that the port no longer allows", () => {
   });
 
   test("a rollback does, too", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.machine.bus.portMtu = 1024;
     const { programs } = story.machine;
     const hostLocal = programs.get("/opt/cni/bin/host-local");
@@ -95,7 +95,7 @@ describe("an MTU that the port no longer allows", () => {
     [{}, "datagram", 4092],
     [{ connected: true }, "connected", 65_520],
   ])("a network that asks for more is refused, with what it allows (%o)", (setting, mode, most) => {
-    const story = new Story(setting);
+    const story = new SimulatedNode(setting);
     const { end, error } = story.add(c1, { ...everything, mtu: most + 1 });
     expect(end).toBe("failed");
     const message = expect.stringContaining(`at most ${most} in ${mode} mode`);
@@ -105,7 +105,7 @@ describe("an MTU that the port no longer allows", () => {
 });
 
 test("its settings, if the kernel refuses them for good: those of a new netdev, and a warning", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const before = netdevOf(story.machine).link;
   story.mustAdd(c1, { vf });
   const pod = story.machine.paths.get(c1.netns);
@@ -123,7 +123,7 @@ test("its settings, if the kernel refuses them for good: those of a new netdev, 
 });
 
 test("how its host had it polled, also after a rebind, and after one that was killed before it gave the VF a GUID", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const napi = { groFlushTimeout: "20000", napiDeferHardIrqs: "2", threaded: "1" };
   netdevOf(story.machine).napi = napi;
   story.mustAdd(c1, { vf });
@@ -149,7 +149,7 @@ test("how its host had it polled, also after a rebind, and after one that was ki
 });
 
 test("a tcx program of its host stays, and one of the container ends with the netdev", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   netdevOf(story.machine).tcx = [3];
   story.mustAdd(c1, { vf });
   const inPod = story.machine.paths.get(c1.netns)?.named(c1.ifname)?.[1];
@@ -164,7 +164,7 @@ test("a tcx program of its host stays, and one of the container ends with the ne
 });
 
 test("the VF is rebound if the kernel does not tell whether the container's tcx programs are there", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.mustAdd(c1, { vf });
   const inPod = story.machine.paths.get(c1.netns)?.named(c1.ifname)?.[1];
   if (inPod === undefined) throw new Error("the container has no interface");

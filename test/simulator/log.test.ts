@@ -1,21 +1,27 @@
 // What is left of a call when it is over: its log entry and the counters. Whatever befalls them, the call is as it was.
 import { afterAll, describe, expect, test } from "vitest";
-import { attach } from "../../src/attachment/attach.ts";
-import { detach } from "../../src/attachment/detach.ts";
-import { conclude } from "../../src/log/conclude.ts";
+import { add } from "../../src/attachment/verbs/add.ts";
+import { del } from "../../src/attachment/verbs/del.ts";
 import { COUNTERS_BYTES, sumOf } from "../../src/log/counters.ts";
 import type { LogConfig } from "../../src/log/log-config.ts";
 import { Trace } from "../../src/log/trace.ts";
-import { attachCall, detachCall, environmentOf, type Pod, type Wish } from "./harness/calls.ts";
-import { casesOf } from "./harness/faults.ts";
+import { writeLogEntry } from "../../src/log/write-entry.ts";
+import { c1, c2, deviceInfo, pf, type Setting } from "./harness/default-node.ts";
+import { faultsOf } from "./harness/faults.ts";
+import {
+  type AttachmentRequest,
+  addRequest,
+  delRequest,
+  environmentOf,
+  type Pod,
+} from "./harness/requests.ts";
 import { type Run, run, type Verb } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { stateDirectory } from "./harness/state.ts";
-import { Story } from "./harness/story.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, c2, deviceInfo, pf, type Setting } from "./harness/world.ts";
 import { Refusal } from "./model/refusal.ts";
 import type { Fault } from "./node/gate.ts";
-import { everything, partition, partitioned, wantedGuid } from "./scenarios/wishes.ts";
+import { everything, partition, partitioned, requestedGuid } from "./scenarios/requests.ts";
 
 let total = 0;
 afterAll(() => report("log", total));
@@ -26,12 +32,12 @@ const counters = `${stateDirectory}/.calls`;
 
 /** A verb with its log, as the face has it, in a process of its own. */
 function logged(
-  story: Story,
+  story: SimulatedNode,
   command: "ADD" | "DEL",
   log = journal,
   fault?: Fault,
   pod: Pod = c1,
-  wish: Wish = everything,
+  wish: AttachmentRequest = everything,
 ): Run {
   total++;
   const environment = new Map(
@@ -45,14 +51,18 @@ function logged(
     let error: unknown;
     try {
       const { observe } = trace;
-      if (command === "ADD") attach(node, { ...attachCall(node, pod, wish, warn), observe }, answer);
-      else detach(node, { ...detachCall(node, pod, wish, warn), observe });
+      if (command === "ADD") add(node, { ...addRequest(node, pod, wish, warn), observe }, answer);
+      else del(node, { ...delRequest(node, pod, wish, warn), observe });
     } catch (cause) {
       error = cause;
       throw cause;
     } finally {
       const network = { name: "mynet", deviceID: wish.vf };
-      const trouble = conclude(node, { getenv: (name) => environment.get(name), network, trace, error }, log);
+      const trouble = writeLogEntry(
+        node,
+        { getenv: (name) => environment.get(name), network, trace, error },
+        log,
+      );
       if (trouble !== undefined) warn(trouble);
     }
   };
@@ -60,7 +70,7 @@ function logged(
 }
 
 /** What the file of the counters says. */
-const countedIn = (story: Story): Record<string, number[]> =>
+const countedIn = (story: SimulatedNode): Record<string, number[]> =>
   Object.fromEntries(sumOf(story.machine.files.texts.get(counters) ?? ""));
 
 /** How many calls of a verb those are. */
@@ -68,7 +78,7 @@ const callsIn = (numbers: Record<string, number[]>, verb: string): number =>
   (numbers[verb] ?? []).slice(1).reduce((all, each) => all + each, 0);
 
 /** The members of the journal's last entry. */
-function lastEntry(story: Story): Record<string, string> {
+function lastEntry(story: SimulatedNode): Record<string, string> {
   const lines = (story.machine.journal.at(-1) ?? "").trimEnd().split("\n");
   return Object.fromEntries(
     lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
@@ -82,7 +92,7 @@ const stepsOf = (entry: Record<string, string>, action: string): string[] =>
 
 describe("an entry", () => {
   test("of ADD has its steps, what was waited for, and how long each took; that of DEL, too", () => {
-    const story = new Story({ slowIpam: 500 });
+    const story = new SimulatedNode({ slowIpam: 500 });
     expect(logged(story, "ADD")).toMatchObject({ end: "done", warnings: [] });
     const added = lastEntry(story);
     expect(added).toMatchObject({
@@ -109,7 +119,7 @@ describe("an entry", () => {
     story.requireAsBefore("after DEL");
   });
 
-  test.each<[wanted: string, wish: Wish, setting: Setting, steps: string]>([
+  test.each<[wanted: string, wish: AttachmentRequest, setting: Setting, steps: string]>([
     [
       "nothing in particular",
       { vf: everything.vf },
@@ -125,7 +135,7 @@ describe("an entry", () => {
   ])(
     "of who wants %s has the steps that he needs, in the order of ADD, and DEL undoes no other",
     (_, wish, setting, steps) => {
-      const story = new Story(setting);
+      const story = new SimulatedNode(setting);
       expect(logged(story, "ADD", journal, undefined, c1, wish)).toMatchObject({ end: "done", warnings: [] });
       expect(stepsOf(lastEntry(story), "apply")).toEqual(steps.split(","));
       expect(logged(story, "DEL", journal, undefined, c1, wish).end).toBe("done");
@@ -135,8 +145,8 @@ describe("an entry", () => {
   );
 
   test("of a DEL whose VF is another one by now still says whose it was, where nothing is to be undone", () => {
-    const story = new Story({});
-    const wish = { vf: everything.vf, guid: wantedGuid };
+    const story = new SimulatedNode({});
+    const wish = { vf: everything.vf, guid: requestedGuid };
     expect(logged(story, "ADD", journal, undefined, c1, wish).end).toBe("done");
     story.happens(({ bus }) => bus.makeVfsAnew(pf));
     expect(logged(story, "DEL", journal, undefined, c1, wish).end).toBe("done");
@@ -145,7 +155,7 @@ describe("an entry", () => {
   });
 
   test("of an ADD that failed says at which step, and what was put back", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const ran = logged(story, "ADD", journal, ({ call }) =>
       call === "links.move" ? { end: new Refusal("EBUSY", "move") } : undefined,
     );
@@ -165,7 +175,7 @@ describe("an entry", () => {
   });
 
   test("names the lock that was waited for", () => {
-    const story = new Story({ slowIpam: 2_000 });
+    const story = new SimulatedNode({ slowIpam: 2_000 });
     let waited: Record<string, string> = {};
     logged(story, "ADD", journal, ({ call }) => {
       if (call === "child.wait" && story.machine.journal.length === 0) {
@@ -179,7 +189,7 @@ describe("an entry", () => {
   });
 
   test("goes to a file where one is named, and nowhere where it is not serious enough", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     logged(story, "ADD", file);
     logged(story, "DEL", file);
     const lines = (story.machine.logs.get("/var/log/ib-sriov.log") ?? "").trimEnd().split("\n");
@@ -191,7 +201,7 @@ describe("an entry", () => {
 });
 
 test("calls are counted", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   logged(story, "ADD");
   logged(story, "DEL");
   logged(story, "DEL");
@@ -207,15 +217,15 @@ test.each([
   ["the journal", journal],
   ["a file", file],
 ])("whatever befalls %s and the counters, ADD is done, and DEL finds its way back", (_, log) => {
-  const before = new Story({});
+  const before = new SimulatedNode({});
   const whole = logged(before, "ADD", log);
   const begin = whole.crossings.findLastIndex(({ call }) => call === "answer") + 1;
   const end = whole.crossings.slice(begin);
-  const cases = casesOf(end);
+  const cases = faultsOf(end);
   for (const call of ["files.addLine", "logs."])
     expect(cases.filter(({ name, kills }) => !kills && name.includes(call)).length, call).toBeGreaterThan(0);
   for (const each of cases) {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     expect(`${each.name}: ${logged(story, "ADD", log, each.fault).end}`).toBe(
       `${each.name}: ${each.kills ? "killed" : "done"}`,
     );
@@ -225,7 +235,7 @@ test.each([
 });
 
 test("counters that somebody else has for too long are left alone, and so is what is no file", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   logged(story, "ADD");
   const counts = story.machine.files.texts.get(counters);
   const ran = logged(story, "DEL", journal, ({ call, subject }) =>
@@ -237,7 +247,7 @@ test("counters that somebody else has for too long are left alone, and so is wha
 });
 
 test("a line that is damaged costs no other one", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.machine.files.makeDirectory(stateDirectory);
   story.machine.files.write(counters, '{"ADD":[1,2\n{"DEL":[3,1]}\n');
   logged(story, "ADD");
@@ -248,7 +258,7 @@ describe("a file that is full", () => {
   const full = '{"ADD":[1000,1],"apply GUID":[1,0,7]}\n'.repeat(COUNTERS_BYTES / 38);
   const before = full.split("\n").length - 1;
   const fullStory = () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.machine.files.makeDirectory(stateDirectory);
     story.machine.files.write(counters, full);
     return story;

@@ -1,23 +1,23 @@
 // Does the suite notice? Each undo, each lock, each record, each single change is taken away in turn.
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Step } from "../../src/attachment/attachment.ts";
-import { Locks } from "../../src/attachment/locks.ts";
-import { StateDirectory } from "../../src/attachment/state-directory.ts";
+import type { Step } from "../../src/attachment/context.ts";
+import { Locks } from "../../src/attachment/lock/locks.ts";
+import { StateDirectory } from "../../src/attachment/record/state-directory.ts";
 import { allSteps } from "../../src/attachment/steps/all-steps.ts";
 import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
+import { c1 } from "./harness/default-node.ts";
 import { thenDel } from "./harness/follow-ups.ts";
 import { interleave } from "./harness/interleave.ts";
-import { Story } from "./harness/story.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { type Scenario, sweep } from "./harness/sweep.ts";
-import { c1 } from "./harness/world.ts";
 import type { Crossing, Fault } from "./node/gate.ts";
 import { addScenarios } from "./scenarios/add.ts";
-import { adoptScenarios } from "./scenarios/adopt.ts";
 import { delScenarios } from "./scenarios/del.ts";
 import { isolated } from "./scenarios/isolation.ts";
 import { something } from "./scenarios/next.ts";
+import { everything, rareRequests, requests } from "./scenarios/requests.ts";
+import { takeOverScenarios } from "./scenarios/take-over.ts";
 import { interleavings } from "./scenarios/together.ts";
-import { everything, rareWishes, wishes } from "./scenarios/wishes.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
@@ -28,7 +28,7 @@ function notices(scenarios: readonly Scenario[]): boolean {
   );
 }
 
-const some = [...wishes(), ...rareWishes()].filter(({ name }) =>
+const some = [...requests(), ...rareRequests()].filter(({ name }) =>
   ["nothing in particular", "everything", "a file that tells of the device"].includes(name),
 );
 const basic = [...addScenarios(some, something()), ...delScenarios(some, something())];
@@ -61,12 +61,12 @@ describe("the suite notices when", () => {
 
   test("a record is left where it is when its VF is taken over", () => {
     vi.spyOn(StateDirectory.prototype, "park").mockImplementation((path) => path);
-    expect(notices(adoptScenarios().slice(0, 2))).toBe(true);
+    expect(notices(takeOverScenarios().slice(0, 2))).toBe(true);
   });
 
   test("nobody says that he takes a VF over", () => {
     vi.spyOn(Locks.prototype, "claim").mockImplementation(() => {});
-    expect(notices(adoptScenarios().slice(0, 2))).toBe(true);
+    expect(notices(takeOverScenarios().slice(0, 2))).toBe(true);
   });
 
   test.each([
@@ -110,7 +110,7 @@ describe("the suite notices when one change is left out", () => {
     { what: "isolating ", setting: kernel, wish: isolated },
   ] as const;
   const cases = kinds.flatMap(({ what, setting, wish }) => {
-    const story = new Story(setting);
+    const story = new SimulatedNode(setting);
     const added = story.add(c1, wish).crossings.filter(matters);
     const deleted = story.del(c1, wish).crossings.filter(matters);
     return [
@@ -130,7 +130,7 @@ describe("the suite notices when one change is left out", () => {
   });
 
   test.each(cases)("of $name", ({ setting, wish, ...left }) => {
-    const story = Story.ofSweep(setting);
+    const story = SimulatedNode.ofSweep(setting);
     if ("added" in left) {
       const { end } = story.add(c1, wish, without(left.added));
       expect(end === "failed" || story.problems.length > 0).toBe(true);

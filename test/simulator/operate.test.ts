@@ -1,18 +1,18 @@
 // What operators call: provision, gc and attachments release.
 import { describe, expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
-import { Story } from "./harness/story.ts";
+import { c1, freshGuid, freshVf, vf } from "./harness/default-node.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { c1, freshGuid, freshVf, vf } from "./harness/world.ts";
 import { provided } from "./scenarios/auto.ts";
 import { gcOfAllScenarios, provisionScenarios, releaseScenarios } from "./scenarios/operate.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 testScenarios("operators", [...provisionScenarios(), ...gcOfAllScenarios(), ...releaseScenarios()]);
 
 describe("provision", () => {
   test("spares the first pod its rebind, and the next call everything", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const rebinds = (calls: { crossings: readonly { call: string }[] }) =>
       calls.crossings.filter(({ call }) => call === "functions.bind").length;
     expect(rebinds(story.provision(freshVf))).toBe(1);
@@ -22,7 +22,7 @@ describe("provision", () => {
   });
 
   test("leaves a VF that a living container has", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, everything);
     const before = story.lines();
     expect(story.provision(vf)).toMatchObject({ end: "failed", error: { code: codes.deviceInUse } });
@@ -32,7 +32,7 @@ describe("provision", () => {
 
 describe("gc", () => {
   test("leaves what is alive, and says so", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, everything);
     const before = story.lines();
     expect(story.gcOfAll().warnings).toContainEqual(
@@ -42,7 +42,7 @@ describe("gc", () => {
   });
 
   test("with --dry-run only tells", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, everything);
     story.deleteNamespace(c1);
     const before = story.lines();
@@ -51,7 +51,7 @@ describe("gc", () => {
   });
 
   test("leaves a container whose namespace cannot be seen, and has the VF", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, everything);
     const { paths } = story.machine;
     const namespace = paths.get(c1.netns);
@@ -71,7 +71,7 @@ describe("gc", () => {
 });
 
 test("release of a container that nobody knows changes nothing", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const before = story.lines();
   expect(story.release(c1, true).end).toBe("done");
   story.requireUnchanged(before, "after release");

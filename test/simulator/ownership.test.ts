@@ -3,26 +3,26 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { guid } from "../support/records.ts";
-import type { Wish } from "./harness/calls.ts";
+import { c1, c2, vf } from "./harness/default-node.ts";
 import { killedAfter } from "./harness/faults.ts";
 import { pathOf } from "./harness/records.ts";
-import { Story } from "./harness/story.ts";
+import type { AttachmentRequest } from "./harness/requests.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, c2, vf } from "./harness/world.ts";
 import { moveLink } from "./model/link-requests.ts";
 import { isolated } from "./scenarios/isolation.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 let total = 0;
-const plain: Wish = { vf };
-const otherGuid: Wish = { vf, guid: guid("02:00:00:00:00:00:00:88"), linkState: "auto" };
+const plain: AttachmentRequest = { vf };
+const otherGuid: AttachmentRequest = { vf, guid: guid("02:00:00:00:00:00:00:88"), linkState: "auto" };
 
 afterAll(() => report("ownership", total));
 
 describe("a VF that somebody else has by now", () => {
   test("is left alone by a DEL whose record has come back, from a backup say", () => {
     total++;
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const { texts } = story.machine.files;
     story.mustAdd(c1, everything);
     const record = texts.get(pathOf(c1)) ?? "";
@@ -37,7 +37,7 @@ describe("a VF that somebody else has by now", () => {
 
   test("is left alone by a DEL whose record names its number at the PF, which puts its own back", () => {
     total++;
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const { texts } = story.machine.files;
     story.mustAdd(c1, everything);
     const record = texts.get(pathOf(c1)) ?? "";
@@ -50,7 +50,7 @@ describe("a VF that somebody else has by now", () => {
 
   test("and whose namespace has the path of the one before, is taken over", () => {
     total++;
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, everything);
     story.deleteNamespace(c1);
     story.machine.addNamespace(c1.netns);
@@ -66,7 +66,7 @@ describe("a container whose namespace cannot be seen", () => {
       for (const state of ["is attached", "was being attached"]) {
         test(`keeps its VF: it has ${had}, ${state}, another one wants ${wanted}`, () => {
           total++;
-          const story = new Story({});
+          const story = new SimulatedNode({});
           const { machine } = story;
           story.add(c1, theirs, state === "is attached" ? undefined : killedAfter("links.move"));
           const namespace = machine.paths.get(c1.netns);
@@ -93,7 +93,7 @@ describe("a container whose namespace cannot be seen", () => {
     ["although the netdev has come home", true],
   ])("keeps the RDMA device that it has for itself: %s", (_, netdevIsHome) => {
     total++;
-    const story = new Story({ rdma: "exclusive" });
+    const story = new SimulatedNode({ rdma: "exclusive" });
     const { host, paths } = story.machine;
     story.mustAdd(c1, isolated);
     const namespace = paths.get(c1.netns);

@@ -2,22 +2,22 @@
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { guid } from "../support/records.ts";
+import { c1, freshVf, vf } from "./harness/default-node.ts";
 import { driver } from "./harness/prepare.ts";
-import { Story } from "./harness/story.ts";
-import { c1, freshVf, vf } from "./harness/world.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { Refusal } from "./model/refusal.ts";
 import { isolated, kernels } from "./scenarios/isolation.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 /** The VF's RDMA devices. */
-const devicesOf = ({ machine }: Story) => machine.bus.vf(vf, "look at it").probed?.devices ?? [];
+const devicesOf = ({ machine }: SimulatedNode) => machine.bus.vf(vf, "look at it").probed?.devices ?? [];
 
 describe("a VF whose numbers below /dev/infiniband would change, since lower ones are free,", () => {
   test.each([
     ["with its GUID, by a rebind", { ...everything, vf: freshVf }, {}],
     ["with its RDMA device, by a move", { vf: freshVf, rdmaIsolation: true }, { rdma: "exclusive" }],
   ] as const)("is not attached %s, and the error says why", (_, wish, setting) => {
-    const story = new Story(setting);
+    const story = new SimulatedNode(setting);
     // Else it could not be had without a GUID.
     story.happens(({ bus }) => {
       const target = bus.vf(freshVf, "set it up");
@@ -43,7 +43,7 @@ describe("a VF whose numbers below /dev/infiniband would change, since lower one
 
 describe("a name", () => {
   test("that a container has given to its RDMA device is not brought home", () => {
-    const story = new Story({ rdma: "exclusive", rdmaDevices: 2 });
+    const story = new SimulatedNode({ rdma: "exclusive", rdmaDevices: 2 });
     const wish = { vf, rdmaIsolation: true } as const;
     story.mustAdd(c1, wish);
     for (const device of devicesOf(story)) device.name = `mine${device.index}`;
@@ -52,7 +52,7 @@ describe("a name", () => {
   });
 
   test("that somebody else has by now is not given back, and the operator is told", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, everything);
     const theirs = story.machine.bus.vf(freshVf, "look at it").probed?.devices[0];
     const own = devicesOf(story)[0];
@@ -67,7 +67,7 @@ describe("a name", () => {
   });
 
   test("that udev is about to give is waited for", () => {
-    const story = new Story({ udev: 500 });
+    const story = new SimulatedNode({ udev: 500 });
     const ran = [story.mustAdd(c1, everything), story.del(c1, everything)];
     const renames = ran.flatMap(({ crossings }) => crossings).filter(({ call }) => call === "rdma.rename");
     expect(renames).toEqual([]);
@@ -77,7 +77,7 @@ describe("a name", () => {
 
 describe("the namespace mode", () => {
   test("shared: isolation is refused, with the remedy for now and for good", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     const { end, error } = story.add(c1, isolated);
     expect(end).toBe("failed");
     expect(error).toMatchObject({
@@ -87,18 +87,18 @@ describe("the namespace mode", () => {
   });
 
   test("exclusive: without isolation the operator is told that the container has no use of its RDMA device", () => {
-    const story = new Story({ rdma: "exclusive" });
+    const story = new SimulatedNode({ rdma: "exclusive" });
     expect(story.mustAdd(c1, everything).warnings).toEqual([expect.stringMatching(/EPERM.*rdmaIsolation/)]);
   });
 
   test("nobody is told anything where all is as it should be", () => {
-    expect(new Story({}).mustAdd(c1, everything).warnings).toEqual([]);
-    expect(new Story({ rdma: "exclusive" }).mustAdd(c1, isolated).warnings).toEqual([]);
+    expect(new SimulatedNode({}).mustAdd(c1, everything).warnings).toEqual([]);
+    expect(new SimulatedNode({ rdma: "exclusive" }).mustAdd(c1, isolated).warnings).toEqual([]);
   });
 });
 
 test.each(Object.entries(kernels))("of two RDMA devices one cannot be moved: none is (%s)", (_, setting) => {
-  const story = new Story({ ...setting, rdmaDevices: 2 });
+  const story = new SimulatedNode({ ...setting, rdmaDevices: 2 });
   let moves = 0;
   const { end } = story.add(c1, { vf, rdmaIsolation: true }, ({ call }) =>
     call === "rdma.move" && ++moves === 2 ? { end: new Refusal("EBUSY", "move") } : undefined,

@@ -4,19 +4,19 @@ import { guid } from "../../src/attachment/steps/guid.ts";
 import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
 import { codes } from "../../src/cni/errors.ts";
 import { guid as other } from "../support/records.ts";
+import { c1, vf } from "./harness/default-node.ts";
 import { killedAfter } from "./harness/faults.ts";
-import { Story } from "./harness/story.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { c1, vf } from "./harness/world.ts";
 import { rdmaOnlyScenarios } from "./scenarios/rdma-only.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 testScenarios("RDMA-only", rdmaOnlyScenarios());
 
 const whole = { ...everything, rdmaOnly: true } as const;
 
 test("a configured IPAM is skipped, and that is logged", () => {
-  const { end, warnings, result } = new Story({ rdmaOnly: true }).add(c1, whole);
+  const { end, warnings, result } = new SimulatedNode({ rdmaOnly: true }).add(c1, whole);
   expect(end).toBe("done");
   expect(warnings).toContainEqual(expect.stringMatching(/IPAM plugin host-local is not called/));
   expect(result).toMatchObject({ interfaces: [], ips: [] });
@@ -38,7 +38,7 @@ test.each([
     /waitForCarrierSeconds/,
   ],
 ] as const)("refused is %s", (_, setting, wish, says) => {
-  const story = new Story(setting);
+  const story = new SimulatedNode(setting);
   const { end, error } = story.add(c1, wish);
   expect(end).toBe("failed");
   expect(error).toMatchObject({ message: expect.stringMatching(says) });
@@ -50,7 +50,7 @@ test.each([
 });
 
 test("DEL binds the driver after a kill between unbind and bind, although the PF's GUIDs were changed meanwhile", () => {
-  const story = new Story({ rdmaOnly: true });
+  const story = new SimulatedNode({ rdmaOnly: true });
   const theirs = other("0b:00:00:00:00:00:00:01");
   story.add(c1, whole, killedAfter("functions.unbind"));
   expect(story.machine.bus.driverOf(vf)).toBeUndefined();
@@ -63,7 +63,7 @@ test("DEL binds the driver after a kill between unbind and bind, although the PF
 });
 
 test("without a valid GUID it is refused, as a VF with a netdev is", () => {
-  const story = new Story({ rdmaOnly: true, guid: "ff:ff:ff:ff:ff:ff:ff:ff" as never });
+  const story = new SimulatedNode({ rdmaOnly: true, guid: "ff:ff:ff:ff:ff:ff:ff:ff" as never });
   expect(story.add(c1, { vf, rdmaOnly: true })).toMatchObject({
     end: "failed",
     error: { code: codes.badConfiguration, message: expect.stringMatching(/no valid GUID/) },
@@ -83,7 +83,7 @@ test.each([
   ],
 ] as const)("a %s that is not given back is noticed", (_, step, complaint) => {
   const undo = vi.spyOn(step, "undo").mockImplementation(() => {});
-  const story = new Story({ rdmaOnly: true, rdma: "exclusive" });
+  const story = new SimulatedNode({ rdmaOnly: true, rdma: "exclusive" });
   // Without a new GUID no rebind brings the device home.
   const wish = step === guid ? whole : ({ vf, rdmaOnly: true, rdmaIsolation: true } as const);
   story.mustAdd(c1, wish);

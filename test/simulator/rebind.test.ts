@@ -3,16 +3,16 @@ import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { ALL_ONES_GUID } from "../../src/infiniband/guid.ts";
 import { guid } from "../support/records.ts";
-import type { Wish } from "./harness/calls.ts";
+import { c1, c2, c3, freshVf, vf } from "./harness/default-node.ts";
 import { killedAfter } from "./harness/faults.ts";
-import { type Run, told } from "./harness/run.ts";
-import { Story } from "./harness/story.ts";
-import { c1, c2, c3, freshVf, vf } from "./harness/world.ts";
+import type { AttachmentRequest } from "./harness/requests.ts";
+import { messageChain, type Run } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { virtual } from "./model/netdev.ts";
 import { Refusal } from "./model/refusal.ts";
 import type { Fault } from "./node/gate.ts";
 import { isolated } from "./scenarios/isolation.ts";
-import { everything, wantedGuid } from "./scenarios/wishes.ts";
+import { everything, requestedGuid } from "./scenarios/requests.ts";
 
 const rebinds = ({ crossings }: Run) => crossings.filter(({ call }) => call === "functions.bind").length;
 
@@ -28,14 +28,14 @@ function failsOnce(part?: string): Fault {
 
 describe("a VF is not bound anew", () => {
   test("where it runs with the wanted GUID", () => {
-    const story = new Story({ guid: wantedGuid });
+    const story = new SimulatedNode({ guid: requestedGuid });
     expect(rebinds(story.mustAdd(c1, everything))).toBe(0);
     expect(rebinds(story.del(c1, everything))).toBe(0);
     story.requireAsBefore("after DEL");
   });
 
   test("where none is wanted", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     expect(rebinds(story.mustAdd(c1, { vf }))).toBe(0);
     expect(rebinds(story.del(c1, { vf }))).toBe(0);
     story.requireAsBefore("after DEL");
@@ -43,7 +43,7 @@ describe("a VF is not bound anew", () => {
 
   // A DRA driver calls again, for another container, when time is up: each try must get further.
   test("once more by who takes it over and wants the same GUID", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.add(c1, everything, killedAfter("functions.bind"));
     expect(rebinds(story.add(c2, everything, killedAfter("links.move")))).toBe(0);
     expect(rebinds(story.mustAdd(c3, everything))).toBe(0);
@@ -58,10 +58,10 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
 
   /** Runs a verb; another ADD comes when the verb waits for the first time after a call. */
   function interrupted(
-    story: Story,
+    story: SimulatedNode,
     call: string,
     verb: (fault: Fault) => Run,
-    wish: Wish = theirs,
+    wish: AttachmentRequest = theirs,
   ): { ran: Run; other: Run | undefined } {
     let isCalled = false;
     let other: Run | undefined;
@@ -77,7 +77,7 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
   }
 
   test("is not delayed by an ADD that waits for the netdev", () => {
-    const story = new Story({ lateNetdev: 5_000 });
+    const story = new SimulatedNode({ lateNetdev: 5_000 });
     const { ran, other } = interrupted(story, "functions.bind", (fault) => story.add(c1, everything, fault));
     expect([ran.end, other?.end]).toEqual(["done", "done"]);
     story.mustDel(c1, everything);
@@ -87,7 +87,7 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
   });
 
   test("is not delayed by a DEL that waits for the netdev", () => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.mustAdd(c1, everything);
     story.machine.bus.registrationTime = 5_000;
     const { ran, other } = interrupted(story, "functions.bind", (fault) => story.del(c1, everything, fault));
@@ -98,7 +98,7 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
   });
 
   test("is not delayed by an ADD that waits for a netdev which a moved RDMA device does not get", () => {
-    const story = new Story({ rdma: "exclusive", guid: wantedGuid });
+    const story = new SimulatedNode({ rdma: "exclusive", guid: requestedGuid });
     const { ran, other } = interrupted(story, "rdma.move", (fault) =>
       story.add(c1, isolated, (crossing, process) => {
         if (crossing.call === "rdma.move") story.machine.bus.withoutNetdev.add(vf);
@@ -106,11 +106,11 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
       }),
     );
     expect([ran.end, other?.end]).toEqual(["failed", "done"]);
-    expect(told(ran.error)).toContain("has no netdev any more since its RDMA device was moved");
+    expect(messageChain(ran.error)).toContain("has no netdev any more since its RDMA device was moved");
   });
 
   test("waits until the first VF's files below /dev/infiniband are back, which would get its numbers", () => {
-    const story = new Story({ lateRdma: 5_000 });
+    const story = new SimulatedNode({ lateRdma: 5_000 });
     const { ran, other } = interrupted(story, "functions.bind", (fault) => story.add(c1, everything, fault));
     expect([ran.end, other?.end]).toEqual(["done", "failed"]);
     expect(other?.error).toMatchObject({
@@ -124,7 +124,7 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
 });
 
 test("files below /dev/infiniband that do not come back, as ib_uverbs was unloaded, are waited for 1 s at most", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.mustAdd(c1, everything);
   story.machine.bus.rdma.hasFiles = false;
   const times: number[] = [];
@@ -141,8 +141,8 @@ test("files below /dev/infiniband that do not come back, as ib_uverbs was unload
 });
 
 test("a VF that had no GUID has all-ones afterwards: for zero the SR-IOV Network Operator drains the node", () => {
-  const story = new Story({});
-  const wish = { vf: freshVf, guid: wantedGuid };
+  const story = new SimulatedNode({});
+  const wish = { vf: freshVf, guid: requestedGuid };
   story.mustAdd(c1, wish);
   story.mustDel(c1, wish);
   const { adminNodeGuid, adminPortGuid } = story.machine.bus.vf(freshVf, "look at it");
@@ -154,7 +154,7 @@ describe("a bind that fails once", () => {
     ["without effect", undefined],
     ["although the driver is bound", "all"],
   ])("does no harm: %s", (_, part) => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     expect(story.add(c1, everything, failsOnce(part)).end).toBe("done");
     expect(story.del(c1, everything, failsOnce(part)).end).toBe("done");
     story.requireAsBefore("after DEL");
@@ -162,7 +162,7 @@ describe("a bind that fails once", () => {
 });
 
 test("GUIDs that somebody else has set meanwhile come into effect, and that is said", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const theirs = guid("0b:00:00:00:00:00:00:01");
   story.mustAdd(c1, everything);
   story.happens(({ bus }) => {
@@ -182,7 +182,7 @@ test("GUIDs that somebody else has set meanwhile come into effect, and that is s
 });
 
 test("a container that has an interface of that name already keeps it", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.happens((machine) => void machine.paths.get(c1.netns)?.add(virtual(), c1.ifname));
   const { end, error } = story.add(c1, everything);
   expect(end).toBe("failed");

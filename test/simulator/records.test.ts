@@ -3,20 +3,20 @@ import { describe, expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
 import { LONGEST_FILE } from "../../src/node/files.ts";
 import { guid } from "../support/records.ts";
-import type { Pod, Wish } from "./harness/calls.ts";
+import { c1, c2, type Setting, vf } from "./harness/default-node.ts";
 import { originalsOf } from "./harness/originals.ts";
 import { pathOf } from "./harness/records.ts";
+import type { AttachmentRequest, Pod } from "./harness/requests.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { stateDirectory } from "./harness/state.ts";
-import { Story } from "./harness/story.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { c1, c2, type Setting, vf } from "./harness/world.ts";
 import { events } from "./scenarios/aftermath.ts";
 import { isolated } from "./scenarios/isolation.ts";
+import { everything } from "./scenarios/requests.ts";
 import { losses, releaseUnreadableScenarios } from "./scenarios/unreadable.ts";
-import { everything } from "./scenarios/wishes.ts";
 
 test("a record that could not be read back: ADD refuses it before anything is changed", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const before = story.lines();
   // Each quotation mark has two bytes on stdin, and four in a record.
   const wish = { ...everything, more: { note: '"'.repeat(300_000) } };
@@ -35,10 +35,13 @@ testScenarios("records that cannot be read", releaseUnreadableScenarios());
 
 const record = pathOf(c1);
 const kinds = Object.keys(losses) as (keyof typeof losses)[];
-const theirs = (wish: Wish): Wish => ({ ...wish, guid: guid("02:00:00:00:00:00:00:88") });
+const theirs = (wish: AttachmentRequest): AttachmentRequest => ({
+  ...wish,
+  guid: guid("02:00:00:00:00:00:00:88"),
+});
 
 /** What a container can have, on what node. */
-const attachments: Readonly<Record<string, readonly [Wish, Setting]>> = {
+const attachments: Readonly<Record<string, readonly [AttachmentRequest, Setting]>> = {
   "a netdev": [everything, {}],
   "a netdev and the RDMA device for itself": [isolated, { rdma: "exclusive" }],
   "the RDMA device only": [{ ...everything, rdmaOnly: true }, { rdmaOnly: true }],
@@ -46,14 +49,18 @@ const attachments: Readonly<Record<string, readonly [Wish, Setting]>> = {
 };
 
 /** A container whose record cannot be read any more. */
-function unreadable(kind: keyof typeof losses, wish: Wish = everything, setting: Setting = {}): Story {
-  const story = new Story(setting);
+function unreadable(
+  kind: keyof typeof losses,
+  wish: AttachmentRequest = everything,
+  setting: Setting = {},
+): SimulatedNode {
+  const story = new SimulatedNode(setting);
   story.mustAdd(c1, wish);
   losses[kind](story.machine);
   return story;
 }
 
-function requireRefused(story: Story, pod: Pod, wish: Wish): void {
+function requireRefused(story: SimulatedNode, pod: Pod, wish: AttachmentRequest): void {
   const before = story.lines();
   const { end, error } = story.add(pod, wish);
   expect(end).toBe("failed");

@@ -1,10 +1,10 @@
 // udev renames netdevs under our feet: at every moment after a netdev appeared, in ADD, after it, and in DEL.
 import { afterAll, describe, expect, test } from "vitest";
-import { Story } from "./harness/story.ts";
+import { c1, vf } from "./harness/default-node.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { report } from "./harness/test-scenarios.ts";
-import { c1, vf } from "./harness/world.ts";
 import { addAltnames } from "./model/link-requests.ts";
-import { everything, wishes } from "./scenarios/wishes.ts";
+import { everything, requests } from "./scenarios/requests.ts";
 
 /** Longest delay, ms: every call takes one, so each gap between two calls of either verb is hit. */
 const LONGEST = 120;
@@ -23,7 +23,7 @@ describe("a udev", () => {
   ])("that comes at any moment, %s", (_, setting) => {
     for (const udev of delays) {
       total++;
-      const story = new Story({ udev, ...setting });
+      const story = new SimulatedNode({ udev, ...setting });
       story.mustAdd(c1, everything);
       // Both renaming it at once is what must not happen: where there is a udev, it is waited for.
       const { crossings } = story.del(c1, everything);
@@ -36,13 +36,13 @@ describe("a udev", () => {
 
   test("gives a netdev that comes home its alternative name, at any moment", () => {
     const calls = (() => {
-      const story = new Story({});
+      const story = new SimulatedNode({});
       story.mustAdd(c1, { vf });
       return story.del(c1, { vf }).crossings;
     })();
     for (const { at, call } of calls) {
       total++;
-      const story = new Story({});
+      const story = new SimulatedNode({});
       const { host } = story.machine;
       story.happens((machine) => {
         for (const [, netdev] of machine.host.ofFunction(vf)) addAltnames(machine.host, netdev, ["another"]);
@@ -60,9 +60,9 @@ describe("a udev", () => {
   });
 
   test("has no say in a VF that is not bound anew", () => {
-    for (const { wish, setting } of wishes().filter((each) => each.wish.guid === undefined)) {
+    for (const { wish, setting } of requests().filter((each) => each.wish.guid === undefined)) {
       total++;
-      const story = new Story({ ...setting, udev: 5 });
+      const story = new SimulatedNode({ ...setting, udev: 5 });
       story.mustAdd(c1, wish);
       story.mustDel(c1, wish);
       story.requireAsBefore("after DEL");

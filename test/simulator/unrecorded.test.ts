@@ -1,14 +1,14 @@
 // DEL of a container without a record, and its IPAM plugin.
 import { expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
-import { Story } from "./harness/story.ts";
-import { c1 } from "./harness/world.ts";
+import { c1 } from "./harness/default-node.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import type { Program } from "./model/child.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 /** DEL of what was never added, with another IPAM plugin. */
 function delWith(program: Program) {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.machine.programs.set("/opt/cni/bin/host-local", program);
   return story.del(c1, everything);
 }

@@ -1,14 +1,14 @@
 // DEL, GC and a release where sysfs is not mounted, or hides the VF: only a VF that sysfs shows to be gone is gone.
 import { describe, expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
-import type { Wish } from "./harness/calls.ts";
+import { c1, pf, type Setting, vf } from "./harness/default-node.ts";
+import { addByGoPlugin } from "./harness/go-plugin.ts";
 import { pathOf } from "./harness/records.ts";
-import { attachAsReference } from "./harness/reference.ts";
-import { told } from "./harness/run.ts";
-import { Story } from "./harness/story.ts";
-import { c1, pf, type Setting, vf } from "./harness/world.ts";
+import type { AttachmentRequest } from "./harness/requests.ts";
+import { messageChain } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import type { Bus } from "./model/bus.ts";
-import { everything } from "./scenarios/wishes.ts";
+import { everything } from "./scenarios/requests.ts";
 
 /** What sysfs does not show. */
 const views: Readonly<Record<string, Bus["hidden"]>> = {
@@ -17,7 +17,7 @@ const views: Readonly<Record<string, Bus["hidden"]>> = {
   "sysfs hides the VF": [vf],
 };
 
-const attachments: readonly (readonly [string, Setting, Wish])[] = [
+const attachments: readonly (readonly [string, Setting, AttachmentRequest])[] = [
   ["an interface", {}, everything],
   ["RDMA devices only", { rdmaOnly: true }, { ...everything, rdmaOnly: true }],
   ["a virtual machine", { vfio: true }, everything],
@@ -29,7 +29,7 @@ const cases = Object.entries(views).flatMap(([view, hidden]) =>
 
 describe.each(cases)("where %s, of an attachment with %s", (_, __, hidden, setting, wish) => {
   test.each(["DEL", "GC"])("%s fails, keeps the record, and changes nothing", (verb) => {
-    const story = new Story(setting);
+    const story = new SimulatedNode(setting);
     story.mustAdd(c1, wish);
     if (verb === "GC") story.deleteNamespace(c1);
     const before = story.lines();
@@ -38,7 +38,7 @@ describe.each(cases)("where %s, of an attachment with %s", (_, __, hidden, setti
     const { end, error } = act();
     expect(end).toBe("failed");
     expect(error).toMatchObject({ code: codes.node });
-    expect(told(error)).toMatch(/read VF .* shows neither it nor its PF .*mounted at \/sys/);
+    expect(messageChain(error)).toMatch(/read VF .* shows neither it nor its PF .*mounted at \/sys/);
     story.machine.bus.hidden = [];
     story.requireUnchanged(before, `after ${verb}`);
     expect(act()).toMatchObject({ end: "done" });
@@ -46,7 +46,7 @@ describe.each(cases)("where %s, of an attachment with %s", (_, __, hidden, setti
 });
 
 test("an operator who knows that the PF is gone can force the release of the lease", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.mustAdd(c1, everything);
   // What is left of a PF that was pulled out.
   story.happens(({ bus }) => {
@@ -63,7 +63,7 @@ test("an operator who knows that the PF is gone can force the release of the lea
 });
 
 test("after a reboot, which no attachment outlives, the lease is released whatever sysfs shows", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.mustAdd(c1, everything);
   story.happens((machine) => {
     machine.bootId = "7e1c0f4e-94b7-4d0d-8f3d-6f1d0a3c2b11";
@@ -78,22 +78,22 @@ test("after a reboot, which no attachment outlives, the lease is released whatev
 });
 
 test.each([
-  ["the Go plugin's cache", (story: Story) => attachAsReference(story, c1, everything)],
+  ["the Go plugin's cache", (story: SimulatedNode) => addByGoPlugin(story, c1, everything)],
   [
     "a damaged record",
-    (story: Story) => {
+    (story: SimulatedNode) => {
       story.mustAdd(c1, everything);
       story.machine.files.texts.set(pathOf(c1), "{");
     },
   ],
 ])("%s stays where sysfs is not mounted", (_, arrange) => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   arrange(story);
   const before = story.lines();
   story.machine.bus.hidden = "everything";
   const { end, error } = story.del(c1, everything);
   expect(end).toBe("failed");
-  expect(told(error)).toMatch(/shows neither it nor any other PCI function/);
+  expect(messageChain(error)).toMatch(/shows neither it nor any other PCI function/);
   story.machine.bus.hidden = [];
   story.requireUnchanged(before, "after DEL");
 });

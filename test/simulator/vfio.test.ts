@@ -1,25 +1,25 @@
 // VFs that are bound to vfio-pci: ADD, DEL and what comes after, with everything that can befall them.
 import { expect, test, vi } from "vitest";
-import { check } from "../../src/attachment/check.ts";
-import { ipamCallFor } from "../../src/attachment/ipam-call.ts";
+import { ipamCallFor } from "../../src/attachment/ipam/ipam.ts";
 import { adminGuid } from "../../src/attachment/steps/admin-guid.ts";
+import { check } from "../../src/attachment/verbs/check.ts";
 import { codes } from "../../src/cni/errors.ts";
 import { emptyResult } from "../../src/cni/result.ts";
 import { derivedGuid } from "../../src/infiniband/derived-guid.ts";
 import { ZERO_GUID } from "../../src/infiniband/guid.ts";
 import { guid } from "../support/records.ts";
-import { attachCall, type Wish } from "./harness/calls.ts";
-import { run, told } from "./harness/run.ts";
-import { Story } from "./harness/story.ts";
+import { c1, c2, pf, vf, wholePf } from "./harness/default-node.ts";
+import { type AttachmentRequest, addRequest } from "./harness/requests.ts";
+import { messageChain, run } from "./harness/run.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { c1, c2, pf, vf, wholePf } from "./harness/world.ts";
 import { pfGuid } from "./model/bus.ts";
+import { everything, partition } from "./scenarios/requests.ts";
 import { vfioScenarios } from "./scenarios/vfio.ts";
-import { everything, partition } from "./scenarios/wishes.ts";
 
 testScenarios("vfio", vfioScenarios());
 
-const story = () => new Story({ vfio: true });
+const story = () => new SimulatedNode({ vfio: true });
 
 test("a configured IPAM is skipped, and that is logged", () => {
   const { end, warnings, result } = story().add(c1, everything);
@@ -29,7 +29,7 @@ test("a configured IPAM is skipped, and that is logged", () => {
 });
 
 test("that the PF's GUIDs cannot be read, and so not be given back, is logged", () => {
-  const { warnings } = new Story({ vfio: true, vfConfigUnreadable: true }).add(c1, everything);
+  const { warnings } = new SimulatedNode({ vfio: true, vfConfigUnreadable: true }).add(c1, everything);
   expect(warnings).toContainEqual(
     expect.stringMatching(/cannot tell which GUIDs PF .* has none when it is given back/),
   );
@@ -42,7 +42,7 @@ test("nothing is bound anew", () => {
 });
 
 test("asked for, and the VF is bound to another driver: refused, with the way out", () => {
-  const node = new Story({});
+  const node = new SimulatedNode({});
   const { end, error } = node.add(c1, { vf, vfioPciMode: true });
   expect(end).toBe("failed");
   expect(error).toMatchObject({
@@ -87,19 +87,19 @@ test.each([
   ["nothing is wrong", undefined, undefined],
 ] as const)("CHECK: %s", (_, key, says) => {
   const node = story();
-  const wish: Wish = everything;
+  const wish: AttachmentRequest = everything;
   const { result } = node.mustAdd(c1, wish);
   const target = node.machine.bus.vf(vf, "damage it");
   if (key === "probed") target.probed = undefined;
   if (key === "adminPortGuid") target.adminPortGuid = guid("02:00:00:00:00:00:00:11");
   const { end, error } = run(node.machine, c1, "CHECK", (access, warn) => {
-    const call = attachCall(access, c1, wish, warn);
+    const call = addRequest(access, c1, wish, warn);
     const ipam = ipamCallFor(call.name, call.netns, call);
     check(access, { ...call, prevResult: result ?? emptyResult(), ipam });
     return undefined;
   });
   expect(end).toBe(says === undefined ? "done" : "failed");
-  if (says !== undefined) expect(told(error)).toMatch(says);
+  if (says !== undefined) expect(messageChain(error)).toMatch(says);
 });
 
 test("auto derives a GUID for a VF that has none, and it stays", () => {
@@ -150,7 +150,7 @@ test("a VF that a virtual machine still has open is nobody else's, although the 
 });
 
 test("a PF is handed out whole, and keeps its GUID and link state, which is logged", () => {
-  const node = new Story({});
+  const node = new SimulatedNode({});
   const { warnings } = node.mustAdd(c1, { ...everything, vf: wholePf });
   expect(warnings).toContainEqual(expect.stringMatching(/is a PF, which keeps its own GUID and link state/));
   node.mustDel(c1, { ...everything, vf: wholePf });
@@ -158,7 +158,7 @@ test("a PF is handed out whole, and keeps its GUID and link state, which is logg
 });
 
 test("a PF that is bound to another driver is refused", () => {
-  const { end, error } = new Story({}).add(c1, { vf: pf });
+  const { end, error } = new SimulatedNode({}).add(c1, { vf: pf });
   expect(end).toBe("failed");
   expect(error).toMatchObject({ code: codes.badConfiguration });
 });

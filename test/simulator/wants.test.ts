@@ -1,12 +1,12 @@
 // Wishes for the interface, and what of them cannot be had.
 import { expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
-import { Story } from "./harness/story.ts";
-import { c1, deviceInfo, vf } from "./harness/world.ts";
-import { everything, partition, partitioned } from "./scenarios/wishes.ts";
+import { c1, deviceInfo, vf } from "./harness/default-node.ts";
+import { SimulatedNode } from "./harness/simulated-node.ts";
+import { everything, partition, partitioned } from "./scenarios/requests.ts";
 
 test("no carrier in the time that the network gives: try again, and nothing is left of it", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const { end, error } = story.add(c1, { vf, linkState: "disable", carrierTime: 3_000 });
   expect(end).toBe("failed");
   expect(error).toBeInstanceOf(CniError);
@@ -15,7 +15,7 @@ test("no carrier in the time that the network gives: try again, and nothing is l
 });
 
 test("no partition in the time that the network gives: try again, with what there is, and nothing is left of it", () => {
-  const story = new Story({ partition: { pkey: 0x8006, delay: 10 } });
+  const story = new SimulatedNode({ partition: { pkey: 0x8006, delay: 10 } });
   const { end, error } = story.add(c1, { ...everything, partition });
   expect(end).toBe("failed");
   expect(error).toMatchObject({
@@ -28,7 +28,7 @@ test("no partition in the time that the network gives: try again, with what ther
 test.each([{}, { rdma: "exclusive" }] as const)(
   "a partition that comes late is waited for, and not longer (%j)",
   (kernel) => {
-    const story = new Story({ ...partitioned, ...kernel });
+    const story = new SimulatedNode({ ...partitioned, ...kernel });
     const before = story.machine.time.now;
     const { end } = story.add(c1, { vf, partition, rdmaIsolation: "rdma" in kernel || undefined });
     expect(end).toBe("done");
@@ -39,7 +39,7 @@ test.each([{}, { rdma: "exclusive" }] as const)(
 );
 
 test("an MTU that the broadcast group does not allow: it is told, and is what the result says", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   story.machine.groupMtu = 1500;
   const wish = { ...everything, mtu: 1700 };
   const { end, warnings, result } = story.add(c1, wish);
@@ -52,7 +52,7 @@ test("an MTU that the broadcast group does not allow: it is told, and is what th
 });
 
 test("an MTU that the netdev cannot have: ADD fails, and nothing is left of it", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   expect(story.add(c1, { vf, mtu: 9000 }).end).toBe("failed");
   story.requireAsBefore("after ADD");
 });
@@ -60,7 +60,7 @@ test("an MTU that the netdev cannot have: ADD fails, and nothing is left of it",
 test.each(["", "{", "[]", "null", '{"type":"vdpa"}', '{"pci":"x"}'])(
   "a file %j that tells of no PCI device stays as it is, and is no reason to fail",
   (text) => {
-    const story = new Story({});
+    const story = new SimulatedNode({});
     story.happens(({ files }) => void files.texts.set(deviceInfo, text));
     const { end, warnings } = story.add(c1, { vf, deviceInfo: `${deviceInfo}` });
     expect(end).toBe("done");
@@ -72,7 +72,7 @@ test.each(["", "{", "[]", "null", '{"type":"vdpa"}', '{"pci":"x"}'])(
 );
 
 test("where there is no such file none is made, and one that somebody has written meanwhile stays as it is", () => {
-  const story = new Story({});
+  const story = new SimulatedNode({});
   const { texts } = story.machine.files;
   story.happens(({ files }) => void files.texts.delete(deviceInfo));
   story.mustAdd(c1, { vf, deviceInfo });

@@ -30,6 +30,6 @@ export function received(attributes: readonly Attribute[]): ReceivedAttribute[] 
 }
 
 /** Words of 32 bits, in host order. */
-export function wordBytes(...words: number[]): Uint8Array {
+export function packU32(...words: number[]): Uint8Array {
   return new Uint8Array(Uint32Array.from(words).buffer);
 }

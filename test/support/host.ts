@@ -18,9 +18,9 @@ export const utf8Encode: typeof host.utf8Encode = (text) => {
   );
 };
 
-export const wordBytes: typeof host.wordBytes = (words) => {
+export const packU32: typeof host.packU32 = (words) => {
   const bytes = words.flatMap((each): number[] => {
-    if (Array.isArray(each)) return [...wordBytes(each)];
+    if (Array.isArray(each)) return [...packU32(each)];
     if (typeof each === "number") return [...new Uint8Array(Uint32Array.of(each).buffer)];
     return [...(each as Uint8Array), 0, 0, 0].slice(0, Math.ceil((each as Uint8Array).length / 4) * 4);
   });

@@ -1,4 +1,4 @@
-import type { AttachmentRecord } from "../../src/attachment/record.ts";
+import type { AttachmentRecord } from "../../src/attachment/record/record.ts";
 import { type Guid, parseGuid } from "../../src/infiniband/guid.ts";
 import type { LinkSettings } from "../../src/node/link-settings.ts";
 

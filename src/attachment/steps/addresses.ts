@@ -7,14 +7,14 @@ import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import type { Attaching, Attachment, Step } from "../attachment.ts";
-import { attempt } from "../failure.ts";
-import { ownResult } from "../own-result.ts";
-import { verifyRoutes } from "../verify-routes.ts";
-import { seenNetdev } from "../vf-netdev.ts";
-import { waitFor } from "../wait.ts";
-import { awaitCarrier, patience } from "./carrier.ts";
-import { interfaceIn, living } from "./interface.ts";
+import type { AddContext, Step, StepContext } from "../context.ts";
+import { attempt } from "../errors.ts";
+import { requireNetdev } from "../vf/netdev.ts";
+import { waitFor } from "../vf/wait.ts";
+import { awaitCarrier, carrierTimeout } from "./carrier.ts";
+import { interfaceIn, requireContainerNetns } from "./interface.ts";
+import { ownResult } from "./own-result.ts";
+import { verifyRoutes } from "./routes.ts";
 
 /** How long duplicate address detection may take, ms; the reference plugins' SettleAddresses has the same. */
 const dadWait = 5000;
@@ -28,9 +28,9 @@ export const addresses: Step = {
 
   apply(attachment) {
     const { node, record, lease } = attachment;
-    const pod = living(attachment);
+    const pod = requireContainerNetns(attachment);
     const { ifname } = record;
-    const link = seenNetdev(attachment);
+    const link = requireNetdev(attachment);
     const leased = lease?.result();
     if (leased === undefined) {
       attachment.result = composed(attachment, link, undefined);
@@ -47,7 +47,7 @@ export const addresses: Step = {
 
   verify(attachment, result) {
     const { node, record } = attachment;
-    const pod = living(attachment);
+    const pod = requireContainerNetns(attachment);
     const link = interfaceIn(node, pod, record.ifname);
     const own = ownResult(record, result);
     const there = node.links.addresses(pod, link.index).map((address) => address.cidr);
@@ -63,14 +63,14 @@ export const addresses: Step = {
   },
 };
 
-function configure(attachment: Attachment, pod: Namespace, link: Link, plan: AddressPlan): void {
+function configure(attachment: StepContext, pod: Namespace, link: Link, plan: AddressPlan): void {
   const { node, record } = attachment;
   const { ifname } = record;
   if (plan.hasIPv6) enableIPv6(node, pod, ifname);
   // Neighbours are told of the addresses as they are put on the interface, and hear it only if there is a carrier: a
   // few ms after the interface came up, where there will be one. It is no reason to fail or to wait long: the kernel
   // tells them again after one second and two.
-  awaitCarrier(attachment, pod, link, patience);
+  awaitCarrier(attachment, pod, link, carrierTimeout);
   attempt(`put ${plan.addresses.map((each) => each.cidr).join(", ")} and routes on ${ifname}`, () =>
     node.links.configure(pod, link.index, plan.addresses, plan.routes),
   );
@@ -94,7 +94,7 @@ function enableIPv6(node: Node, pod: Namespace, ifname: string): void {
 }
 
 /** Waits for the end of duplicate address detection. Without a carrier it cannot end, and is not waited for to the end. */
-function settle(attachment: Attachment, pod: Namespace, link: Link): void {
+function settle(attachment: StepContext, pod: Namespace, link: Link): void {
   const { node, record, deadline } = attachment;
   const { ifname } = record;
   const watch = node.links.watch(pod, "addresses");
@@ -118,7 +118,7 @@ function settle(attachment: Attachment, pod: Namespace, link: Link): void {
   }
 }
 
-function composed({ record, reply }: Attaching, link: Link, ipam: Result | undefined): Result {
+function composed({ record, reply }: AddContext, link: Link, ipam: Result | undefined): Result {
   return composeResult({
     prevResult: reply.prevResult,
     own: {

@@ -1,16 +1,16 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Guid } from "../../infiniband/guid.ts";
-import type { Attachment, Step } from "../attachment.ts";
-import { PhysicalFunction } from "../function.ts";
-import { otherGuid } from "../guid-pair.ts";
-import { changesGuid } from "../record.ts";
+import type { Step, StepContext } from "../context.ts";
+import { otherGuid } from "../record/guid-pair.ts";
+import { changesGuid } from "../record/record.ts";
 import {
   type AdminGuids,
   desiredGuids,
   mayHaveStaleGuids,
   restoreAdminGuids,
   setGuids,
-} from "../set-guids.ts";
+} from "../vf/admin-guids.ts";
+import { PhysicalFunction } from "../vf/function.ts";
 
 /**
  * The GUIDs of a VF that is handed to a virtual machine (vfio-pci): those that its PF has on file, which the driver in
@@ -46,7 +46,7 @@ export const adminGuid: Step = {
 };
 
 /** @throws {CniError} if the PF still has the container's GUID on file, which the VF's next driver would take over. */
-function requireReplaced({ node, record }: Attachment, target: AdminGuids): void {
+function requireReplaced({ node, record }: StepContext, target: AdminGuids): void {
   const { vf, wanted } = record;
   const { nodeGuid, portGuid } = new PhysicalFunction(node, vf.pf, vf.index).vf;
   const isStale = (now: Guid | undefined, set: Guid) => now === wanted.guid && now !== set;

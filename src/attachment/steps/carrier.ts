@@ -1,13 +1,13 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
-import type { Attachment, Step } from "../attachment.ts";
-import { seenNetdev } from "../vf-netdev.ts";
-import { waitFor } from "../wait.ts";
-import { interfaceIn, living } from "./interface.ts";
+import type { Step, StepContext } from "../context.ts";
+import { requireNetdev } from "../vf/netdev.ts";
+import { waitFor } from "../vf/wait.ts";
+import { interfaceIn, requireContainerNetns } from "./interface.ts";
 
 /** How long a carrier may take that nobody insists on, ms (7 to 22 were measured). */
-export const patience = 100;
+export const carrierTimeout = 100;
 
 /**
  * The interface's carrier, which comes when its port has joined the broadcast group: waited for where the network
@@ -22,8 +22,8 @@ export const carrier: Step = {
     const { record, warn } = attachment;
     const { mtu, carrierTime } = record.wanted;
     if (mtu === undefined && carrierTime === undefined) return;
-    const pod = living(attachment);
-    const link = awaitCarrier(attachment, pod, seenNetdev(attachment), carrierTime ?? patience);
+    const pod = requireContainerNetns(attachment);
+    const link = awaitCarrier(attachment, pod, requireNetdev(attachment), carrierTime ?? carrierTimeout);
     if (link === undefined && carrierTime !== undefined) {
       throw new CniError(
         codes.tryAgain,
@@ -42,7 +42,7 @@ export const carrier: Step = {
   verify(attachment) {
     const { node, record } = attachment;
     if (record.wanted.carrierTime === undefined) return;
-    if (interfaceIn(node, living(attachment), record.ifname).carrier) return;
+    if (interfaceIn(node, requireContainerNetns(attachment), record.ifname).carrier) return;
     throw new CniError(codes.node, `${record.ifname} has no carrier`);
   },
 };
@@ -53,7 +53,7 @@ export const carrier: Step = {
  * @returns the interface as it is then; undefined where the time is over.
  */
 export function awaitCarrier(
-  { node, deadline }: Attachment,
+  { node, deadline }: StepContext,
   pod: Namespace,
   { index }: Link,
   time: number,

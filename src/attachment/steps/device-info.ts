@@ -1,9 +1,9 @@
 import { fromJson, isObject } from "../../cni/document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Node } from "../../node/node.ts";
-import type { Step } from "../attachment.ts";
-import { attempt } from "../failure.ts";
-import type { AttachmentRecord } from "../record.ts";
+import type { Step } from "../context.ts";
+import { attempt } from "../errors.ts";
+import type { AttachmentRecord } from "../record/record.ts";
 
 /** The names are one text, as the SR-IOV device plugin writes them. */
 const KEY = "rdma-device";

@@ -2,12 +2,9 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
-import type { Attachment, Step } from "../attachment.ts";
-import { effectiveGuids, effectiveNodeGuid, portGuidOfDevice } from "../effective-guids.ts";
-import { type GuidPair, otherGuid } from "../guid-pair.ts";
-import { requireRdmaNames } from "../rdma-names.ts";
-import { rebind } from "../rebind.ts";
-import { changesGuid } from "../record.ts";
+import type { Step, StepContext } from "../context.ts";
+import { type GuidPair, otherGuid } from "../record/guid-pair.ts";
+import { changesGuid } from "../record/record.ts";
 import {
   type AdminGuids,
   desiredGuids,
@@ -15,7 +12,10 @@ import {
   originalAdminGuids,
   restoreAdminGuids,
   setGuids,
-} from "../set-guids.ts";
+} from "../vf/admin-guids.ts";
+import { effectiveGuids, effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
+import { requireRdmaNames } from "../vf/rdma-names.ts";
+import { rebind } from "../vf/rebind.ts";
 
 /** The VF's GUIDs: set at the PF, in effect once the VF's driver has been bound again. */
 export const guid: Step = {
@@ -60,7 +60,7 @@ export const guid: Step = {
 };
 
 /** Reports whether the VF may run with, or its PF have on file, other GUIDs than those that ADD found. */
-function mayHaveOthers(attachment: Attachment, hasDriver: boolean): boolean {
+function mayHaveOthers(attachment: StepContext, hasDriver: boolean): boolean {
   const { record } = attachment;
   const { wanted, found } = record;
   if (changesGuid(wanted, found) || mayHaveStaleGuids(found)) return true;
@@ -71,7 +71,7 @@ function mayHaveOthers(attachment: Attachment, hasDriver: boolean): boolean {
 }
 
 /** Sets again at the PF the GUIDs that waited there for the VF's next rebind. */
-function restorePending(attachment: Attachment, target: AdminGuids): void {
+function restorePending(attachment: StepContext, target: AdminGuids): void {
   const { found } = attachment.record;
   const { adminNodeGuid = found.nodeGuid, adminPortGuid = found.portGuid } = found;
   if (!isUsableGuid(adminNodeGuid) || !isUsableGuid(adminPortGuid)) return;
@@ -86,7 +86,7 @@ function restorePending(attachment: Attachment, target: AdminGuids): void {
  * Returns what the VF runs with. The node GUID is read first, since it is easier to come by; if that is not the one
  * that is asked for, the port GUID is not read.
  */
-function runningGuids({ node, record, pod }: Attachment, target: AdminGuids): GuidPair {
+function runningGuids({ node, record, pod }: StepContext, target: AdminGuids): GuidPair {
   const { pci } = record.vf;
   // Mostly it has the RDMA device that it had.
   const device = record.found.rdma?.devices[0];
@@ -100,7 +100,7 @@ function runningGuids({ node, record, pod }: Attachment, target: AdminGuids): Gu
  * @param before what the VF ran with before the rebind.
  * @throws {CniError} if the VF still runs with a container's GUID after its driver was bound again.
  */
-function requireRestored(attachment: Attachment, target: AdminGuids, before: GuidPair): void {
+function requireRestored(attachment: StepContext, target: AdminGuids, before: GuidPair): void {
   const { node, record, home } = attachment;
   const { pci } = record.vf;
   const device = record.found.rdma?.devices[0];
@@ -135,7 +135,7 @@ function areSame(now: GuidPair, { node, port }: AdminGuids): boolean {
 
 /** @throws {CniError} if the VF runs with another GUID than the one that was set. */
 function requireEffective(
-  { node, record, pod }: Attachment,
+  { node, record, pod }: StepContext,
   target: AdminGuids,
   netdev: Link | undefined,
   rdmaDevices?: readonly string[],

@@ -1,11 +1,10 @@
 import { messageOf } from "../../cni/error-document.ts";
 import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
-import type { Attachment, Step } from "../attachment.ts";
-import { attempt } from "../failure.ts";
-import { udevRuns, udevTime } from "../udev.ts";
-import { hostNetdevOf } from "../vf-netdev.ts";
-import { waitFor } from "../wait.ts";
+import type { Step, StepContext } from "../context.ts";
+import { attempt } from "../errors.ts";
+import { hostNetdevOf } from "../vf/netdev.ts";
+import { isUdevRunning, udevTimeout, waitFor } from "../vf/wait.ts";
 
 /**
  * The VF's netdev as the host had it: name, alternative names, MTU, admin state. They are all in the plan, so
@@ -45,12 +44,12 @@ export function lowerMtu(name: string, pci: string, mtu: number, allowed: number
 }
 
 /** Sees to it that the netdev has its old name: udev may be about to give it back, otherwise we do. */
-function nameAgain(attachment: Attachment, link: Link): Link {
+function nameAgain(attachment: StepContext, link: Link): Link {
   const { node, record } = attachment;
   const { host } = node.namespaces;
   const { name } = record.found;
   if (link.name === name) return link;
-  const settled = udevRuns(node) ? waitForName(attachment, link, name) : link;
+  const settled = isUdevRunning(node) ? waitForName(attachment, link, name) : link;
   if (settled.name === name) return settled;
   warnOf(attachment, `give the netdev ${settled.name} of VF ${record.vf.pci} its name ${name} back`, () => {
     if (settled.altnames.includes(name)) node.links.removeAltnames(host, settled.index, [name]);
@@ -62,11 +61,11 @@ function nameAgain(attachment: Attachment, link: Link): Link {
 }
 
 /** Waits until udev has renamed the netdev, but not for ever. */
-function waitForName(attachment: Attachment, link: Link, name: string): Link {
+function waitForName(attachment: StepContext, link: Link, name: string): Link {
   const { node } = attachment;
   const { host } = node.namespaces;
   const watch = node.links.watch(host, "links");
-  const deadline = Math.min(node.clock.now() + udevTime, attachment.deadline);
+  const deadline = Math.min(node.clock.now() + udevTimeout, attachment.deadline);
   try {
     const named = waitFor(watch, deadline, () => {
       const now = node.links.byIndex(host, link.index);
@@ -79,7 +78,7 @@ function waitForName(attachment: Attachment, link: Link, name: string): Link {
 }
 
 /** All at once, or else one by one: one that another netdev has must not cost us the others. */
-function giveAltnames(attachment: Attachment, link: Link): void {
+function giveAltnames(attachment: StepContext, link: Link): void {
   const { node, record } = attachment;
   const lost = record.found.altnames.filter((name) => !link.altnames.includes(name));
   if (lost.length === 0) return;
@@ -105,7 +104,7 @@ function giveAltname(node: Node, { index }: Link, name: string): void {
 }
 
 /** A name, an alternative name or the admin state that cannot be given back is no reason to fail a DEL. */
-function warnOf(attachment: Attachment, what: string, action: () => void): void {
+function warnOf(attachment: StepContext, what: string, action: () => void): void {
   try {
     action();
   } catch (error) {

@@ -3,16 +3,16 @@ import { parseHardwareAddress, portGuidOf } from "../../infiniband/hardware-addr
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import type { Attaching, Attachment, Step } from "../attachment.ts";
-import { isOwnNetns } from "../container.ts";
-import { attempt } from "../failure.ts";
-import { ownResult } from "../own-result.ts";
-import { endPkeyChildren } from "../pkey-children.ts";
-import { restoreRdmaNames } from "../rdma-names.ts";
-import { rebind } from "../rebind.ts";
-import type { AttachmentRecord } from "../record.ts";
-import { hostNetdevOf, netdevOf, seenNetdev } from "../vf-netdev.ts";
+import type { AddContext, Step, StepContext } from "../context.ts";
+import { attempt } from "../errors.ts";
+import { isOwnNetns } from "../netns.ts";
+import type { AttachmentRecord } from "../record/record.ts";
+import { hostNetdevOf, netdevOf, requireNetdev } from "../vf/netdev.ts";
+import { endPkeyChildren } from "../vf/pkey-children.ts";
+import { restoreRdmaNames } from "../vf/rdma-names.ts";
+import { rebind } from "../vf/rebind.ts";
 import { lowerMtu } from "./host-netdev.ts";
+import { ownResult } from "./own-result.ts";
 
 /** The VF's netdev: in the container, under CNI_IFNAME. */
 export const netInterface: Step = {
@@ -20,17 +20,17 @@ export const netInterface: Step = {
 
   apply(attachment) {
     const { node, record } = attachment;
-    const pod = living(attachment);
+    const pod = requireContainerNetns(attachment);
     const { pci } = record.vf;
     try {
-      if (attachment.netdevIn === pod) bringUp(attachment, pod, seenNetdev(attachment));
+      if (attachment.netdevIn === pod) bringUp(attachment, pod, requireNetdev(attachment));
       else moveSeen(attachment, pod);
     } catch (error) {
       if (!bringUpWithAllowedMtu(attachment, pod)) throw error;
     }
     attachment.netdev = interfaceIn(node, pod, record.ifname);
     // udev can give it one between our look and the move.
-    stripAltnames(node, pod, seenNetdev(attachment), pci);
+    stripAltnames(node, pod, requireNetdev(attachment), pci);
   },
 
   undo(attachment) {
@@ -53,7 +53,7 @@ export const netInterface: Step = {
     }
     if (pod !== undefined && link !== undefined) {
       attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () =>
-        moveHome(node, pod, link, pci, record.found.name),
+        returnToHost(node, pod, link, pci, record.found.name),
       );
     }
     attachment.home = endPkeyChildren(attachment, hostNetdevOf(attachment));
@@ -62,7 +62,7 @@ export const netInterface: Step = {
   verify(attachment, result) {
     const { node, record } = attachment;
     const { ifname } = record;
-    const link = interfaceIn(node, living(attachment), ifname);
+    const link = interfaceIn(node, requireContainerNetns(attachment), ifname);
     if (link.pci !== undefined && link.pci !== record.vf.pci) {
       throw new CniError(codes.node, `${ifname} belongs to ${link.pci}, not to VF ${record.vf.pci}`);
     }
@@ -77,12 +77,12 @@ export const netInterface: Step = {
 };
 
 /** Moves the netdev as it was last seen. */
-function moveSeen(attachment: Attaching, pod: Namespace): void {
+function moveSeen(attachment: AddContext, pod: Namespace): void {
   try {
-    moveIn(attachment, pod, seenNetdev(attachment));
+    moveIn(attachment, pod, requireNetdev(attachment));
   } catch (error) {
     // udev may have given it alternative names since it was seen, and one of them collides.
-    const now = withAltnames(attachment.node, seenNetdev(attachment).index);
+    const now = withAltnames(attachment.node, requireNetdev(attachment).index);
     if (now === undefined) throw error;
     moveIn(attachment, pod, now);
   }
@@ -104,7 +104,7 @@ function undefinedIfUnreadable(look: () => Link | undefined): Link | undefined {
 }
 
 /** Moves a netdev of the host to the container, without its alternative names, which would collide with others there. */
-function moveIn(attachment: Attachment, pod: Namespace, link: Link): void {
+function moveIn(attachment: StepContext, pod: Namespace, link: Link): void {
   const { node, record } = attachment;
   const { host } = node.namespaces;
   const { pci } = record.vf;
@@ -117,7 +117,7 @@ function moveIn(attachment: Attachment, pod: Namespace, link: Link): void {
 }
 
 /** The same for a netdev that came to the container with its RDMA device. */
-function bringUp(attachment: Attachment, pod: Namespace, link: Link): void {
+function bringUp(attachment: StepContext, pod: Namespace, link: Link): void {
   const { node, record } = attachment;
   restoreMode(attachment, pod, link);
   const mtu = mtuOf(record, link);
@@ -127,7 +127,7 @@ function bringUp(attachment: Attachment, pod: Namespace, link: Link): void {
 }
 
 /** Restores the IPoIB mode that a rebind or a move has reset: in datagram mode the kernel refuses the MTU of connected mode. */
-function restoreMode({ node, record }: Attachment, where: Namespace, { index, name, settings }: Link): void {
+function restoreMode({ node, record }: StepContext, where: Namespace, { index, name, settings }: Link): void {
   const mode = record.found.settings?.mode;
   if (mode === undefined || settings.mode === undefined || settings.mode === mode) return;
   attempt(`restore the IPoIB mode of ${name} of VF ${record.vf.pci}`, () =>
@@ -149,7 +149,7 @@ function mtuOf({ wanted, found }: AttachmentRecord, link: Link): number {
  * @returns false if something else has failed.
  * @throws {CniError} code 7 if the network asks for more than the port allows.
  */
-function bringUpWithAllowedMtu({ node, record, warn }: Attachment, pod: Namespace): boolean {
+function bringUpWithAllowedMtu({ node, record, warn }: StepContext, pod: Namespace): boolean {
   const { ifname, vf, wanted } = record;
   const link = undefinedIfUnreadable(() => netdevOf(node, pod, vf.pci));
   if (link === undefined || link.up) return false;
@@ -195,7 +195,7 @@ function requireGuid({ name, address }: Link, mac: string | undefined): void {
  * Brings a netdev home, whatever the container has made of it: a name, or an alternative one, that the host has
  * too must not keep it there.
  */
-export function moveHome(node: Node, pod: Namespace, link: Link, pci: string, name: string): void {
+export function returnToHost(node: Node, pod: Namespace, link: Link, pci: string, name: string): void {
   const { host } = node.namespaces;
   stripAltnames(node, pod, link, pci);
   try {
@@ -219,7 +219,7 @@ function stripAltnames(node: Node, where: Namespace, link: Link, pci: string): v
  * The container's namespace.
  * @throws {CniError} where it is gone.
  */
-export function living({ pod, record }: Attachment): Namespace {
+export function requireContainerNetns({ pod, record }: StepContext): Namespace {
   if (pod !== undefined) return pod;
   throw new CniError(codes.badNamespace, `the network namespace ${record.netns} is gone`);
 }

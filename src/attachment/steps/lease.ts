@@ -2,11 +2,11 @@ import { messageOf } from "../../cni/error-document.ts";
 import { delegateResult } from "../../cni/ipam-outcome.ts";
 import type { CniVersion } from "../../cni/versions.ts";
 import { InterruptedError, TimeoutError } from "../../node/clock.ts";
-import type { Outcome } from "../../node/processes.ts";
-import type { Attachment, Step } from "../attachment.ts";
-import { attempt } from "../failure.ts";
-import { type IpamCall, runIpam, startIpam } from "../ipam-call.ts";
-import type { Lease } from "../lease.ts";
+import type { ChildOutcome } from "../../node/processes.ts";
+import type { Step, StepContext } from "../context.ts";
+import { attempt } from "../errors.ts";
+import { type IpamCall, runIpam, startIpam } from "../ipam/ipam.ts";
+import type { Lease } from "../ipam/lease.ts";
 
 /** How much of a rollback's time is kept for the plugin's DEL, ms, or half of it, if its ADD does not end before. */
 const releaseTime = 5000;
@@ -41,10 +41,10 @@ export const lease: Step = {
   },
 };
 
-function begin(attachment: Attachment, ipam: IpamCall, version: CniVersion): Lease {
+function begin(attachment: StepContext, ipam: IpamCall, version: CniVersion): Lease {
   const { node, locks, deadline, warn, observe } = attachment;
   const child = startIpam(node, "ADD", ipam, locks.inheritable, deadline);
-  let outcome: Outcome | undefined;
+  let outcome: ChildOutcome | undefined;
   let isOver = false;
   const wait = (until: number) => {
     try {

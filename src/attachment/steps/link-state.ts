@@ -1,9 +1,9 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import type { Attachment, Step } from "../attachment.ts";
-import { attempt } from "../failure.ts";
-import { changesGuid } from "../record.ts";
-import { netdevOf } from "../vf-netdev.ts";
-import { waitFor } from "../wait.ts";
+import type { Step, StepContext } from "../context.ts";
+import { attempt } from "../errors.ts";
+import { changesGuid } from "../record/record.ts";
+import { netdevOf } from "../vf/netdev.ts";
+import { waitFor } from "../vf/wait.ts";
 
 /**
  * How long after ADD began the kernel's first question to the subnet administrator is answered, ms: 1000 after the port
@@ -62,7 +62,7 @@ export const linkState: Step = {
  * Reports whether the VF's RDMA device is another one than when ADD set the policy, or is about to be: a rebind, or a move
  * between namespaces, has ended what the kernel asked on behalf of the old one.
  */
-function hasNewDevice({ record }: Attachment): boolean {
+function hasNewDevice({ record }: StepContext): boolean {
   const { wanted, found, mode } = record;
   return mode === "vfio" || changesGuid(wanted, found) || wanted.rdmaIsolation === true;
 }
@@ -73,7 +73,7 @@ function hasNewDevice({ record }: Attachment): boolean {
  * for a group that IPoIB joins while the netdev is taken down, under the lock of all netdevs; for one that it leaves when
  * the VF is unbound next.
  */
-function takeDown(attachment: Attachment, disable: () => void): void {
+function takeDown(attachment: StepContext, disable: () => void): void {
   const { node, record, pod, deadline } = attachment;
   const where = pod ?? node.namespaces.host;
   const link = record.mode === undefined ? netdevOf(node, where, record.vf.pci) : undefined;

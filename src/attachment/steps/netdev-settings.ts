@@ -2,12 +2,12 @@ import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import { changedSettings, type LinkSettings } from "../../node/link-settings.ts";
 import type { Link } from "../../node/links.ts";
-import type { Attachment, Step } from "../attachment.ts";
-import { attempt, attemptAll } from "../failure.ts";
-import { restoreRdmaNames } from "../rdma-names.ts";
-import { rebind } from "../rebind.ts";
-import { restoreNapiSettings } from "../restore-napi-settings.ts";
-import { hostNetdevOf, isUntouched } from "../vf-netdev.ts";
+import type { Step, StepContext } from "../context.ts";
+import { attempt, attemptAll } from "../errors.ts";
+import { restoreNapiSettings } from "../vf/napi-settings.ts";
+import { hostNetdevOf, isUntouched } from "../vf/netdev.ts";
+import { restoreRdmaNames } from "../vf/rdma-names.ts";
+import { rebind } from "../vf/rebind.ts";
 
 /** IFF_MULTICAST, linux/if.h: of the flags that can be set the only one that a new IPoIB netdev has. */
 const IFF_MULTICAST = 0x1000;
@@ -43,7 +43,7 @@ export const netdevSettings: Step = {
  * @param others names of what no set restores.
  */
 function restore(
-  attachment: Attachment,
+  attachment: StepContext,
   netdev: Link,
   originals: LinkSettings,
   others: readonly string[],
@@ -70,7 +70,7 @@ function restore(
  * @returns the netdev as it is then.
  * @throws {CniError} code 11 at the deadline.
  */
-function set(attachment: Attachment, netdev: Link, originals: LinkSettings): Link {
+function set(attachment: StepContext, netdev: Link, originals: LinkSettings): Link {
   const { node, record, warn } = attachment;
   const { host } = node.namespaces;
   const { index, name, settings } = netdev;
@@ -93,7 +93,7 @@ function set(attachment: Attachment, netdev: Link, originals: LinkSettings): Lin
  * Names the tcx programs that ADD did not find: the container can hold them, so that no other process can detach them. If the
  * kernel does not tell of them, there may be some.
  */
-function foreignTcx({ node, record }: Attachment, netdev: Link): string[] {
+function foreignTcx({ node, record }: StepContext, netdev: Link): string[] {
   const { pci } = record.vf;
   const { tcx: originals = [] } = record.found;
   if (isUntouched(record, netdev)) return [];

@@ -1,8 +1,8 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import { formatPKey, isOfPartition, type PKey } from "../../infiniband/pkey.ts";
-import type { Attachment, Step } from "../attachment.ts";
-import { waitFor } from "../wait.ts";
-import { interfaceIn, living } from "./interface.ts";
+import type { Step, StepContext } from "../context.ts";
+import { waitFor } from "../vf/wait.ts";
+import { interfaceIn, requireContainerNetns } from "./interface.ts";
 
 /**
  * How often the table is looked at, ms. The kernel tells user space of a changed table only through the verbs of the
@@ -55,7 +55,7 @@ export const partition: Step = {
       verifyTable(attachment, wanted.pkey);
       return;
     }
-    const pod = living(attachment);
+    const pod = requireContainerNetns(attachment);
     const { index, name } = interfaceIn(node, pod, record.ifname);
     const found = node.links.pkey(pod, index);
     if (isIn(wanted.pkey)(found)) return;
@@ -67,7 +67,7 @@ export const partition: Step = {
 };
 
 /** Without a netdev only the table says it, which the host sees as long as no container has the device for itself. */
-function verifyTable(attachment: Attachment, pkey: PKey): void {
+function verifyTable(attachment: StepContext, pkey: PKey): void {
   const { node, record } = attachment;
   const { pci } = record.vf;
   if (node.functions.rdmaDevices(pci).length === 0) return;
@@ -77,7 +77,7 @@ function verifyTable(attachment: Attachment, pkey: PKey): void {
 }
 
 /** The first entry of the table of each of the VF's devices on the host. */
-function keysOf({ node, record }: Attachment): (number | undefined)[] {
+function keysOf({ node, record }: StepContext): (number | undefined)[] {
   const { pci } = record.vf;
   const keys = node.functions.rdmaDevices(pci).map((name) => node.functions.firstPKey(pci, name));
   return keys.length === 0 ? [undefined] : keys;

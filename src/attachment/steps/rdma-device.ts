@@ -1,14 +1,14 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import type { RdmaNames } from "../../node/functions.ts";
 import type { Namespace } from "../../node/namespaces.ts";
-import type { Attaching, Attachment, Step } from "../attachment.ts";
-import { attempt } from "../failure.ts";
-import { moveRdmaHome, rdmaDevicesIn } from "../rdma-devices-in.ts";
-import { difference, namesChanged, restoreRdmaNames } from "../rdma-names.ts";
-import { registration } from "../rebind.ts";
-import { homecoming, netdevOf } from "../vf-netdev.ts";
-import { waitFor } from "../wait.ts";
-import { living } from "./interface.ts";
+import type { RdmaNames } from "../../node/pci-functions.ts";
+import type { AddContext, Step, StepContext } from "../context.ts";
+import { attempt } from "../errors.ts";
+import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
+import { rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
+import { describeDifference, namesChangedError, restoreRdmaNames } from "../vf/rdma-names.ts";
+import { netdevTimeout } from "../vf/rebind.ts";
+import { waitFor } from "../vf/wait.ts";
+import { requireContainerNetns } from "./interface.ts";
 
 /**
  * The VF's RDMA devices: in the container, and in no other namespace, where isolation is wanted. The kernel
@@ -19,7 +19,7 @@ export const rdmaDevice: Step = {
 
   apply(attachment) {
     if (attachment.record.wanted.rdmaIsolation !== true) return;
-    moveToPod(attachment, living(attachment));
+    moveToPod(attachment, requireContainerNetns(attachment));
   },
 
   undo(attachment) {
@@ -48,7 +48,7 @@ export const rdmaDevice: Step = {
  * Moves all of them. Where one cannot be moved, undo takes back those that were. The node's lock is held for the moves
  * only: the files below /dev/infiniband are there again when a move returns, and a netdev is not waited for under it.
  */
-function moveToPod(attachment: Attaching, pod: Namespace): void {
+function moveToPod(attachment: AddContext, pod: Namespace): void {
   const { node, record, locks, deadline } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
@@ -66,7 +66,7 @@ function moveToPod(attachment: Attaching, pod: Namespace): void {
     });
     requireSameFiles(attachment);
     if (record.mode === "rdma") return;
-    const seen = waitFor(watch, Math.min(node.clock.now() + registration, deadline), () =>
+    const seen = waitFor(watch, Math.min(node.clock.now() + netdevTimeout, deadline), () =>
       // The initial namespace gets the new netdev, or (since Linux 6.17) that of the RDMA device.
       [host, pod]
         .map((where) => ({ where, link: netdevOf(node, where, pci) }))
@@ -86,24 +86,24 @@ function moveToPod(attachment: Attaching, pod: Namespace): void {
 }
 
 /** The container has been given the files that the VF had; others would lead it to another device, or nowhere. */
-function requireSameFiles({ node, record }: Attaching): void {
+function requireSameFiles({ node, record }: AddContext): void {
   const { pci } = record.vf;
-  const changed = difference(pci, record.found.rdma?.files ?? [], node.functions.rdmaFiles(pci));
-  if (changed !== undefined) throw namesChanged(changed, "its RDMA device was moved");
+  const changed = describeDifference(pci, record.found.rdma?.files ?? [], node.functions.rdmaFiles(pci));
+  if (changed !== undefined) throw namesChangedError(changed, "its RDMA device was moved");
 }
 
 /**
  * Brings the VF's RDMA devices to the host. Those of a namespace that is gone come by themselves.
  * @throws {CniError} code 11 where one does not come.
  */
-function bringHome({ node, record, pod, locks, deadline }: Attachment, rdma: RdmaNames): void {
+function bringHome({ node, record, pod, locks, deadline }: StepContext, rdma: RdmaNames): void {
   const { pci } = record.vf;
   const areHome = () => node.functions.rdmaDevices(pci).length >= rdma.devices.length || undefined;
   if (areHome()) return;
   const watch = node.rdma.watch();
   try {
-    if (pod !== undefined) moveRdmaHome(node, pci, pod, locks, deadline);
-    if (waitFor(watch, Math.min(node.clock.now() + homecoming, deadline), areHome)) return;
+    if (pod !== undefined) returnRdmaToHost(node, pci, pod, locks, deadline);
+    if (waitFor(watch, Math.min(node.clock.now() + netnsTeardownTimeout, deadline), areHome)) return;
   } finally {
     watch.close();
   }

@@ -1,4 +1,4 @@
-import type { Machine } from "../machine.ts";
+import type { CliContext } from "../context.ts";
 
 /** Where udev and modprobe look; of two files of one name the first counts (udev(7), modprobe.d(5)). */
 const ROOTS = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
@@ -10,7 +10,7 @@ const ROOTS = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
  * @returns undefined where there is no such directory: we are in a container, say.
  */
 export function configurationFiles(
-  { node, inventory }: Machine,
+  { node, inventory }: CliContext,
   directory: string,
   ending: string,
 ): string[] | undefined {

@@ -1,17 +1,16 @@
 import { args } from "host";
 import { messageOf } from "../../cni/error-document.ts";
-import { attachmentsOf } from "../attachments.ts";
+import { attachmentsOf } from "../attachments/attachments.ts";
 import { type Command, type CommandCall, jsonOption } from "../command.ts";
-import { type Machine, thisMachine } from "../machine.ts";
-import { say, sayJson, toned } from "../output.ts";
-import { survey } from "../survey.ts";
+import { type CliContext, linuxContext } from "../context.ts";
+import { takeInventory } from "../inventory.ts";
+import { colorize, printJson, printLine } from "../output.ts";
+import type { DoctorContext, DoctorOptions } from "./context.ts";
 import type { Finding, Level } from "./finding.ts";
-import type { Given } from "./given.ts";
 import { guids } from "./guids.ts";
 import { kernel } from "./kernel.ts";
 import { networkChecks } from "./network-checks.ts";
 import { networksOf } from "./networks.ts";
-import type { Patient } from "./patient.ts";
 import { physicalFunctions } from "./physical-functions.ts";
 import { ownPlugin } from "./plugins.ts";
 import { rdmaMode } from "./rdma.ts";
@@ -27,7 +26,7 @@ const PLUGINS = "/opt/cni/bin";
 export const doctor: Command = {
   name: "doctor",
   summary: "Tells whether pods can be attached, what is in the way, and how to mend it",
-  details: `Below each finding stands the command that mends it. Nothing is changed. The exit status is 1 where one is "bad":
+  details: `Below each finding stands the command that mends it. Nothing is changed. The exit status is 1 where one is "error":
 a pod cannot be attached, or what it gets does not work.`,
   options: [
     { name: "cni-path", value: "DIRECTORIES", summary: `where the plugins are (default ${PLUGINS})` },
@@ -35,14 +34,14 @@ a pod cannot be attached, or what it gets does not work.`,
     jsonOption,
   ],
   run({ options }: CommandCall): number {
-    const examined = examine(thisMachine(), {
+    const examined = examine(linuxContext(), {
       cniPath: options.get("cni-path") ?? PLUGINS,
       confDirs: (options.get("cni-conf-dir") ?? NETWORKS).split(":"),
       program: args()[0] ?? "ib-sriov",
     });
-    const attachable = !examined.some(({ level }) => level === "bad");
-    if (options.has("json")) sayJson({ attachable, findings: examined });
-    else say(textOf(examined));
+    const attachable = !examined.some(({ level }) => level === "error");
+    if (options.has("json")) printJson({ attachable, findings: examined });
+    else printLine(textOf(examined));
     return attachable ? 0 : 1;
   },
 };
@@ -53,7 +52,7 @@ export interface Examined extends Finding {
 }
 
 /** What is looked at, in the order in which it is told. */
-const CHECKS: readonly (readonly [string, (patient: Patient) => readonly Finding[]])[] = [
+const CHECKS: readonly (readonly [string, (patient: DoctorContext) => readonly Finding[]])[] = [
   ["kernel", kernel],
   ["PF", physicalFunctions],
   ["VF", virtualFunctions],
@@ -67,7 +66,7 @@ const CHECKS: readonly (readonly [string, (patient: Patient) => readonly Finding
 ];
 
 /** Looks at everything. What cannot be looked at is a finding, too, and keeps nothing else from being looked at. */
-export function examine(machine: Machine, given: Given): Examined[] {
+export function examine(machine: CliContext, given: DoctorOptions): Examined[] {
   const examined: Examined[] = [];
   const seen = <T>(subject: string, level: Level, look: () => T): T | undefined => {
     try {
@@ -78,8 +77,8 @@ export function examine(machine: Machine, given: Given): Examined[] {
     }
   };
   // The plugin itself would not get further.
-  const attached = seen("records", "bad", () => attachmentsOf(machine.node));
-  const pfs = seen("devices", "bad", () => survey(machine, attached ?? []).pfs);
+  const attached = seen("records", "error", () => attachmentsOf(machine.node));
+  const pfs = seen("devices", "error", () => takeInventory(machine, attached ?? []).pfs);
   const networks = seen("network", "unknown", () => networksOf(machine, attached ?? [], given));
   const patient = {
     ...machine,
@@ -98,15 +97,15 @@ export function examine(machine: Machine, given: Given): Examined[] {
 /** The findings for people. */
 export function textOf(examined: readonly Examined[]): string {
   const lines = examined.flatMap(({ level, subject, found, command, advice }) => [
-    `${toned(level === "unknown" ? "aside" : level, level.padEnd(8))}  ${subject.padEnd(7)}  ${printable(found)}`,
+    `${colorize(level === "unknown" ? "aside" : level, level.padEnd(8))}  ${subject.padEnd(7)}  ${printable(found)}`,
     ...(command === undefined ? [] : [`${INDENT}${printable(command)}`]),
-    ...(advice === undefined ? [] : [`${INDENT}${toned("aside", `(${printable(advice)})`)}`]),
+    ...(advice === undefined ? [] : [`${INDENT}${colorize("aside", `(${printable(advice)})`)}`]),
   ]);
-  const [bad, doubtful] = ["bad", "doubtful"].map(
+  const [errors, warnings] = ["error", "warning"].map(
     (level) => examined.filter((each) => each.level === level).length,
   );
-  const verdict = bad === 0 ? "Pods can be attached" : "Not all pods can be attached";
-  return [...lines, "", `${verdict}: ${bad} bad, ${doubtful} doubtful`].join("\n");
+  const verdict = errors === 0 ? "Pods can be attached" : "Not all pods can be attached";
+  return [...lines, "", `${verdict}: ${errors} errors, ${warnings} warnings`].join("\n");
 }
 
 const INDENT = " ".repeat(19);

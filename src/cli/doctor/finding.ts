@@ -1,11 +1,11 @@
 /**
  * How something is.
- * - "good": as it should be.
- * - "doubtful": pods can be attached, but somebody will run into it.
- * - "bad": a pod cannot be attached, or what it gets does not work.
+ * - "ok": as it should be.
+ * - "warning": pods can be attached, but somebody will run into it.
+ * - "error": a pod cannot be attached, or what it gets does not work.
  * - "unknown": it cannot be seen from here.
  */
-export type Level = "good" | "doubtful" | "bad" | "unknown";
+export type Level = "ok" | "warning" | "error" | "unknown";
 
 /** How something is mended. */
 export interface Remedy {
@@ -21,22 +21,22 @@ export interface Finding extends Remedy {
   readonly found: string;
 }
 
-/** {@link doubtful} or {@link bad}, as the case may be. */
-export type Lack = (found: string, remedy: Remedy) => Finding[];
+/** {@link warning} or {@link error}, as the case may be. */
+export type MissingTool = (found: string, remedy: Remedy) => Finding[];
 
 /** As it should be. */
-export function good(found: string): Finding[] {
-  return [{ level: "good", found }];
+export function ok(found: string): Finding[] {
+  return [{ level: "ok", found }];
 }
 
 /** Something that somebody will run into. */
-export function doubtful(found: string, remedy: Remedy): Finding[] {
-  return [{ level: "doubtful", found, ...remedy }];
+export function warning(found: string, remedy: Remedy): Finding[] {
+  return [{ level: "warning", found, ...remedy }];
 }
 
 /** Something that keeps a pod from being attached, or from a network that works. */
-export function bad(found: string, remedy: Remedy = {}): Finding[] {
-  return [{ level: "bad", found, ...remedy }];
+export function error(found: string, remedy: Remedy = {}): Finding[] {
+  return [{ level: "error", found, ...remedy }];
 }
 
 /** What cannot be seen from here. */

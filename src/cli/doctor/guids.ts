@@ -1,21 +1,21 @@
-import { VFIO_DRIVER } from "../../attachment/steps/passthrough.ts";
 import { DERIVED_GUIDS, derivedGuid } from "../../infiniband/derived-guid.ts";
 import { ALL_ONES_GUID, type Guid, isUsableGuid } from "../../infiniband/guid.ts";
-import type { SurveyedPf, SurveyedVf } from "../survey.ts";
-import { bad, doubtful, type Finding, good } from "./finding.ts";
-import type { Patient } from "./patient.ts";
+import { VFIO_DRIVER } from "../../node/pci-functions.ts";
+import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
+import type { DoctorContext } from "./context.ts";
+import { error, type Finding, ok, warning } from "./finding.ts";
 import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
-import { DRAIN, told } from "./virtual-functions.ts";
+import { DRAIN, formatError } from "./virtual-functions.ts";
 
 /** A device that has a GUID. */
 interface Carrier {
-  readonly pf: SurveyedPf;
+  readonly pf: InventoriedPf;
   /** undefined: the PF itself. */
-  readonly vf: SurveyedVf | undefined;
+  readonly vf: InventoriedVf | undefined;
 }
 
 /** The GUIDs of VFs: those that have none, and those that several devices have. */
-export function guids({ pfs = [] }: Patient): Finding[] {
+export function guids({ pfs = [] }: DoctorContext): Finding[] {
   const carriers = new Map<Guid, Carrier[]>();
   for (const pf of pfs) {
     for (const vf of [undefined, ...pf.vfs]) {
@@ -31,16 +31,16 @@ export function guids({ pfs = [] }: Patient): Finding[] {
   }
   return short.length > 0 || carriers.size === 0
     ? short
-    : good("every free VF has one, and no two devices have the same");
+    : ok("every free VF has one, and no two devices have the same");
 }
 
 /** GUIDs that are taken. */
 type Taken = ReadonlyMap<Guid, unknown>;
 
-function withoutGuid(pf: SurveyedPf, taken: Taken): Finding[] {
-  const latent: SurveyedVf[] = [];
-  const none: SurveyedVf[] = [];
-  const ones: SurveyedVf[] = [];
+function withoutGuid(pf: InventoriedPf, taken: Taken): Finding[] {
+  const latent: InventoriedVf[] = [];
+  const none: InventoriedVf[] = [];
+  const ones: InventoriedVf[] = [];
   for (const vf of pf.vfs) {
     const { holder, nodeGuid, portGuid, config } = vf;
     if (holder !== undefined || !(isNone(nodeGuid) || isNone(portGuid))) continue;
@@ -49,13 +49,13 @@ function withoutGuid(pf: SurveyedPf, taken: Taken): Finding[] {
     else none.push(vf);
   }
   const rows = latent.map(({ pci, driver = "" }) => [pci, driver]);
-  const withNone = (vfs: readonly SurveyedVf[], what: string) =>
-    told(doubtful, vfs, `${what}: only for networks that bring one`, {
+  const withNone = (vfs: readonly InventoriedVf[], what: string) =>
+    formatError(warning, vfs, `${what}: only for networks that bring one`, {
       command: newGuids(pf, vfs, taken),
       advice: 'no need where networks have "guid": "auto", or ib-kubernetes runs',
     });
   return [
-    ...told(doubtful, latent, "with a GUID that is not in effect yet", {
+    ...formatError(warning, latent, "with a GUID that is not in effect yet", {
       command: forEachRow(rows, rebindCommand("$1", "$2")),
     }),
     ...withNone(none, `without a GUID (${DRAIN})`),
@@ -71,18 +71,18 @@ function shared(guid: Guid, having: readonly Carrier[], taken: Taken): Finding[]
     vf !== undefined && vf.holder === undefined ? (newGuids(pf, [vf], taken) ?? []) : [],
   );
   if (commands.length === 0)
-    return bad(found, {
+    return error(found, {
       advice: "all but one need another; a pod's goes with the pod",
     });
   // One can keep it.
-  return bad(found, { command: commands.slice(commands.length === having.length ? 1 : 0).join("; ") });
+  return error(found, { command: commands.slice(commands.length === having.length ? 1 : 0).join("; ") });
 }
 
 /**
  * The command that gives each VF the GUID that "guid": "auto" would derive for it, and binds its driver anew, which puts
  * it into effect; undefined where there is nothing to derive it from.
  */
-function newGuids({ netdev, portGuid }: SurveyedPf, vfs: readonly SurveyedVf[], taken: Taken) {
+function newGuids({ netdev, portGuid }: InventoriedPf, vfs: readonly InventoriedVf[], taken: Taken) {
   if (netdev === undefined || !isUsable(portGuid)) return undefined;
   const rows = vfs.map(({ index, pci, driver = "" }) => {
     let choice = 0;

@@ -1,4 +1,4 @@
-import type { Machine } from "../machine.ts";
+import type { CliContext } from "../context.ts";
 import { configurationFiles } from "./configuration-files.ts";
 
 /** What ib_core will be loaded with. */
@@ -9,7 +9,7 @@ export interface ConfiguredMode {
 }
 
 /** The mode of RDMA devices as modprobe and the kernel's command line have it; undefined where they are not to be seen. */
-export function modeAfterReboot(machine: Machine): ConfiguredMode | undefined {
+export function modeAfterReboot(machine: CliContext): ConfiguredMode | undefined {
   const { inventory } = machine;
   const files = configurationFiles(machine, "modprobe.d", ".conf");
   if (files === undefined) return undefined;

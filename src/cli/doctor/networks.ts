@@ -1,8 +1,8 @@
 import { fromJson, isObject, type JsonObject } from "../../cni/document.ts";
-import type { Attached } from "../attachments.ts";
-import type { Machine } from "../machine.ts";
-import { bad, type Finding, unknown } from "./finding.ts";
-import type { Given } from "./given.ts";
+import type { ListedAttachment } from "../attachments/attachments.ts";
+import type { CliContext } from "../context.ts";
+import type { DoctorOptions } from "./context.ts";
+import { error, type Finding, unknown } from "./finding.ts";
 
 /** What libcni reads as configurations. */
 const CONFIGURATION = /\.(conf|conflist|json)$/;
@@ -29,9 +29,9 @@ export interface Networks {
 
 /** The networks of type ib-sriov that runtimes are configured with here, and those that containers were attached to. */
 export function networksOf(
-  { node, inventory }: Machine,
-  attached: readonly Attached[],
-  { confDirs, cniPath }: Given,
+  { node, inventory }: CliContext,
+  attached: readonly ListedAttachment[],
+  { confDirs, cniPath }: DoctorOptions,
 ): Networks {
   const findings: Finding[] = [];
   const networks: Network[] = [];
@@ -43,7 +43,7 @@ export function networksOf(
       const document = fromJson(text);
       if (isObject(document)) networks.push(...networksIn(document, file, cniPath));
       else if (text.includes(TYPE))
-        findings.push(...bad(`${file} is no JSON object`, { advice: "correct it" }));
+        findings.push(...error(`${file} is no JSON object`, { advice: "correct it" }));
     }
   }
   if (networks.length + findings.length === 0) {

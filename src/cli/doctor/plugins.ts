@@ -2,8 +2,8 @@ import { messageOf } from "../../cni/error-document.ts";
 import { findPlugin } from "../../cni/ipam.ts";
 import { VERSION_QUESTION, versionsIn } from "../../cni/versions.ts";
 import type { Node } from "../../node/node.ts";
-import { bad, type Finding, good, type Remedy } from "./finding.ts";
-import type { Patient } from "./patient.ts";
+import type { DoctorContext } from "./context.ts";
+import { error, type Finding, ok, type Remedy } from "./finding.ts";
 import { shellWord } from "./shell.ts";
 
 /** Where distributions put CNI plugins. */
@@ -12,12 +12,12 @@ const ELSEWHERE = ["/usr/lib/cni", "/usr/libexec/cni", "/usr/local/lib/cni", "/o
 const ANSWER_TIME = 10_000;
 
 /** This plugin itself, as a runtime finds it. */
-export function ownPlugin({ node, cniPath, program }: Patient): Finding[] {
+export function ownPlugin({ node, cniPath, program }: DoctorContext): Finding[] {
   const found = pluginIn(node, "ib-sriov", cniPath);
   const command = `${shellWord(program)} install --cni-bin-dir ${firstOf(cniPath)} --no-sleep`;
   return typeof found === "string"
-    ? bad(found, { command })
-    : good(`${found.path}, CNI ${found.versions[0]} to ${found.versions.at(-1)}`);
+    ? error(found, { command })
+    : ok(`${found.path}, CNI ${found.versions[0]} to ${found.versions.at(-1)}`);
 }
 
 /**
@@ -33,10 +33,10 @@ export function ipamPlugin(
   which: string,
 ): Finding[] {
   const found = pluginIn(node, name, cniPath);
-  if (typeof found === "string") return bad(`${which}: ${found}`, remedyFor(node, name, cniPath));
+  if (typeof found === "string") return error(`${which}: ${found}`, remedyFor(node, name, cniPath));
   const { path, versions } = found;
-  if (versions.includes(version)) return good(`${which}, addresses by ${path}`);
-  return bad(`${which} has CNI ${version}, but ${path} speaks ${versions.join(", ")}`, {
+  if (versions.includes(version)) return ok(`${which}, addresses by ${path}`);
+  return error(`${which} has CNI ${version}, but ${path} speaks ${versions.join(", ")}`, {
     advice: `lower the network's cniVersion, or install a newer ${name}`,
   });
 }

@@ -1,34 +1,43 @@
-import { root, StateDirectory } from "../../attachment/state-directory.ts";
-import { netdevOf } from "../../attachment/vf-netdev.ts";
+import { STATE_DIRECTORY, StateDirectory } from "../../attachment/record/state-directory.ts";
+import { netdevOf } from "../../attachment/vf/netdev.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { errnoOf } from "../../node/node.ts";
-import type { Attached } from "../attachments.ts";
-import { holderText } from "../list.ts";
-import type { Machine } from "../machine.ts";
-import { bad, doubtful, type Finding, good, type Remedy } from "./finding.ts";
-import type { Patient } from "./patient.ts";
+import type { ListedAttachment } from "../attachments/attachments.ts";
+import { holderText } from "../attachments/list.ts";
+import type { CliContext } from "../context.ts";
+import type { DoctorContext } from "./context.ts";
+import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
 import { listed, shellWord } from "./shell.ts";
 
 /** The directory of records and locks: without it no pod is attached. */
-export function stateDirectory(machine: Machine): Finding[] {
+export function stateDirectory(machine: CliContext): Finding[] {
   try {
     new StateDirectory(machine.node.files).requireWritable();
-    return good(`${root} can be written to`);
-  } catch (error) {
-    return bad(`${root} cannot be written to: ${messageOf(error)}`, remedyFor(machine, errnoOf(error)));
+    return ok(`${STATE_DIRECTORY} can be written to`);
+  } catch (cause) {
+    return error(
+      `${STATE_DIRECTORY} cannot be written to: ${messageOf(cause)}`,
+      remedyFor(machine, errnoOf(cause)),
+    );
   }
 }
 
-function remedyFor({ node, inventory }: Machine, errno: string | undefined): Remedy {
+function remedyFor({ node, inventory }: CliContext, errno: string | undefined): Remedy {
   if (errno === "EROFS") {
     const mount = mountPoint(inventory.text("/proc/self/mountinfo") ?? "");
     return { command: `mount -o remount,rw ${shellWord(mount)}` };
   }
   if (errno === "ENOTDIR") {
-    const path = ["/var/lib/cni", root].find((each) => node.files.isFile(each)) ?? `${root}/.vf`;
+    const path =
+      ["/var/lib/cni", STATE_DIRECTORY].find((each) => node.files.isFile(each)) ?? `${STATE_DIRECTORY}/.vf`;
     return { command: `mv ${path} ${path}.old` };
   }
-  return { advice: errno === "ENOSPC" ? `make room there: df ${root}; df -i ${root}` : "run as root?" };
+  return {
+    advice:
+      errno === "ENOSPC"
+        ? `make room there: df ${STATE_DIRECTORY}; df -i ${STATE_DIRECTORY}`
+        : "run as root?",
+  };
 }
 
 /** Where the file system of the state directory is mounted, out of mountinfo (proc(5)): the deepest, of several the last. */
@@ -36,13 +45,13 @@ function mountPoint(mounts: string): string {
   let deepest = "/";
   for (const line of mounts.split("\n")) {
     const point = line.split(" ")[4] ?? "";
-    if (`${root}/`.startsWith(`${point}/`) && point.length >= deepest.length) deepest = point;
+    if (`${STATE_DIRECTORY}/`.startsWith(`${point}/`) && point.length >= deepest.length) deepest = point;
   }
   return deepest;
 }
 
 /** What attachments have left behind. */
-export function records({ node, attached, cniPath, program }: Patient): Finding[] {
+export function records({ node, attached, cniPath, program }: DoctorContext): Finding[] {
   if (attached === undefined) return [];
   const short: Finding[] = [];
   const left: string[] = [];
@@ -52,7 +61,7 @@ export function records({ node, attached, cniPath, program }: Patient): Finding[
     if (condition === "dead" || condition === "broken") left.push(holderText(each));
     if (condition === "destroyed")
       short.push(
-        ...doubtful(`VF ${pci} was destroyed while it was attached: ${holderText(each)}`, {
+        ...warning(`VF ${pci} was destroyed while it was attached: ${holderText(each)}`, {
           advice: "restart the pod: it gets another VF, and the DEL of this one releases its lease",
         }),
       );
@@ -62,32 +71,32 @@ export function records({ node, attached, cniPath, program }: Patient): Finding[
     // Home again, or gone.
     if (netdevOf(node, node.namespaces.host, pci) !== undefined || node.functions.driver(pci) === undefined)
       short.push(
-        ...doubtful(`${path} is the Go plugin's, and VF ${pci} is not in that container`, {
+        ...warning(`${path} is the Go plugin's, and VF ${pci} is not in that container`, {
           command: detachCommand(each, cniPath, program),
         }),
       );
   }
   const owed = new StateDirectory(node.files).owedPaths().length;
   const command = `${shellWord(program)} gc`;
-  if (left.length > 0) short.push(...doubtful(`left behind: ${listed(left)}`, { command }));
+  if (left.length > 0) short.push(...warning(`left behind: ${listed(left)}`, { command }));
   if (owed > 0)
-    short.push(...doubtful(`leases of dead attachments that are still to be released: ${owed}`, { command }));
-  return short.length > 0 ? short : good(`${attached.length} attachments${foreign}`);
+    short.push(...warning(`leases of dead attachments that are still to be released: ${owed}`, { command }));
+  return short.length > 0 ? short : ok(`${attached.length} attachments${foreign}`);
 }
 
 /** A record that cannot be read keeps its VF, if a lock file names it, and its name. */
-function unreadableRecord({ path, name, pci, unreadable }: Attached, program: string): Finding[] {
+function unreadableRecord({ path, name, pci, unreadable }: ListedAttachment, program: string): Finding[] {
   const what = `${path} cannot be read (${unreadable})`;
   if (name === undefined)
-    return doubtful(`${what}: an ADD of that name is refused`, { command: `rm -r ${shellWord(path)}` });
+    return warning(`${what}: an ADD of that name is refused`, { command: `rm -r ${shellWord(path)}` });
   const words = [program, "attachments", "release", name.containerId, name.ifname, "--force"];
-  return doubtful(`${what}: VF ${pci} stays with container ${name.containerId}`, {
+  return warning(`${what}: VF ${pci} stays with container ${name.containerId}`, {
     advice: `if the container has ended, and nothing calls DEL: ${words.map(shellWord).join(" ")}`,
   });
 }
 
 /** What the Go plugin has written down is the network's configuration, and more: DEL can be made up for with that. */
-function detachCommand({ path, name }: Attached, cniPath: string, program: string): string {
+function detachCommand({ path, name }: ListedAttachment, cniPath: string, program: string): string {
   // It had no interface, and its VF is gone.
   if (name === undefined) return `rm ${shellWord(path)}`;
   const words = [

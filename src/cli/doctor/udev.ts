@@ -1,25 +1,25 @@
-import { udevRuns } from "../../attachment/udev.ts";
-import type { Machine } from "../machine.ts";
+import { isUdevRunning } from "../../attachment/vf/wait.ts";
+import type { CliContext } from "../context.ts";
 import { configurationFiles } from "./configuration-files.ts";
-import { doubtful, type Finding, good, unknown } from "./finding.ts";
+import { type Finding, ok, unknown, warning } from "./finding.ts";
 import { shellWord } from "./shell.ts";
 
 /** rdma-core's. */
 const RULES = "60-rdma-persistent-naming.rules";
 
 /** How RDMA devices get their names. */
-export function rdmaNaming(machine: Machine): Finding[] {
+export function rdmaNaming(machine: CliContext): Finding[] {
   const files = configurationFiles(machine, "udev/rules.d", RULES);
   if (files === undefined) return unknown("the rules of udev cannot be seen from here");
   const [file] = files;
   const rules = file === undefined ? "" : (machine.inventory.text(file) ?? "");
   const [, mode] = /^[^#\n]*rdma_rename\s+\S+\s+(NAME_\w+)/m.exec(rules) ?? [];
-  if (file === undefined || mode === undefined || !udevRuns(machine.node))
-    return good("RDMA devices have the kernel's names, which come back after a rebind");
-  if (mode !== "NAME_GUID") return good(`RDMA devices have names by ${mode} (${file})`);
+  if (file === undefined || mode === undefined || !isUdevRunning(machine.node))
+    return ok("RDMA devices have the kernel's names, which come back after a rebind");
+  if (mode !== "NAME_GUID") return ok(`RDMA devices have names by ${mode} (${file})`);
   const own = `/etc/udev/rules.d/${RULES}`;
   const edit = `s/${mode}/NAME_PCI/`;
-  return doubtful(
+  return warning(
     `RDMA devices have names by ${mode} (${file}): by a GUID that all functions of an HCA share`,
     {
       command: file === own ? `sed -i ${edit} ${own}` : `sed ${edit} ${shellWord(file)} >${own}`,

@@ -1,10 +1,15 @@
 import { build, print } from "host";
-import { StateDirectory } from "../../attachment/state-directory.ts";
+import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { COUNTERS_BYTES, COUNTERS_PATIENCE, summed } from "../../log/counters.ts";
 import type { Node } from "../../node/node.ts";
-import { type Attached, attachmentsOf, type Condition, holderOf } from "../attachments.ts";
+import {
+  attachmentsOf,
+  type Condition,
+  holderOf,
+  type ListedAttachment,
+} from "../attachments/attachments.ts";
 import type { Command, CommandCall } from "../command.ts";
-import { type Machine, thisMachine } from "../machine.ts";
+import { type CliContext, linuxContext } from "../context.ts";
 import { callMetrics } from "./call-metrics.ts";
 import { exposition } from "./exposition.ts";
 import { type NodeReport, nodeMetrics } from "./node-metrics.ts";
@@ -27,7 +32,7 @@ export const metrics: Command = {
     },
   ],
   run({ options }: CommandCall): number {
-    const machine = thisMachine();
+    const machine = linuxContext();
     const text = metricsOf(machine);
     const path = options.get("textfile");
     if (path === undefined) print(1, text);
@@ -41,7 +46,7 @@ export const metrics: Command = {
 };
 
 /** All metrics of a machine, in Prometheus's text format. */
-export function metricsOf(machine: Machine): string {
+export function metricsOf(machine: CliContext): string {
   const { version, commit } = build;
   return exposition([
     {
@@ -55,7 +60,7 @@ export function metricsOf(machine: Machine): string {
   ]);
 }
 
-function reportOf({ node, inventory }: Machine): NodeReport {
+function reportOf({ node, inventory }: CliContext): NodeReport {
   const attached = attachmentsOf(node);
   const pfs = inventory.physicalFunctions().map((pci) => {
     const vfs = inventory.virtualFunctions(pci);
@@ -65,7 +70,7 @@ function reportOf({ node, inventory }: Machine): NodeReport {
   return { pfs, attachments: byCondition(attached), owed: new StateDirectory(node.files).owedPaths().length };
 }
 
-function byCondition(attached: readonly Attached[]): Record<Condition, number> {
+function byCondition(attached: readonly ListedAttachment[]): Record<Condition, number> {
   const numbers = {
     attached: 0,
     "in progress": 0,

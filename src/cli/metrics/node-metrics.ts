@@ -1,4 +1,4 @@
-import type { Condition } from "../attachments.ts";
+import type { Condition } from "../attachments/attachments.ts";
 import type { Family } from "./exposition.ts";
 
 /** What there is on a node, in numbers. */

@@ -1,5 +1,5 @@
 import type { Machine } from "../model/machine.ts";
-import { isFirst } from "./world.ts";
+import { isFirst } from "./default-node.ts";
 
 /**
  * Addresses that an interface of a VF carries, and that are free to be leased to somebody else. Of a VF that was

@@ -155,7 +155,7 @@ const readOnly = [
 ];
 
 /** Everything that can go wrong at each call of a run that goes well. */
-export function casesOf(crossings: readonly Crossing[]): Case[] {
+export function faultsOf(crossings: readonly Crossing[]): Case[] {
   return crossings.flatMap((crossing, index) => [
     ...kills(crossing, crossings[index - 1], index === crossings.length - 1),
     ...(failures[crossing.call] ?? []).map((failure) => failed(crossing, failure)),

@@ -1,14 +1,14 @@
 import { CniError, codes } from "../../../src/cni/errors.ts";
-import type { Pod, Wish } from "./calls.ts";
 import { lives, recordOf } from "./records.ts";
-import { type Run, told } from "./run.ts";
-import type { Story } from "./story.ts";
+import type { AttachmentRequest, Pod } from "./requests.ts";
+import { messageChain, type Run } from "./run.ts";
+import type { SimulatedNode } from "./simulated-node.ts";
 
 /** What happens after a verb that something befell. */
 export interface FollowUp {
   readonly name: string;
   /** @param pod whose verb it was. */
-  readonly goOn: (story: Story, pod: Pod, wish: Wish, ran: Run) => void;
+  readonly goOn: (story: SimulatedNode, pod: Pod, wish: AttachmentRequest, ran: Run) => void;
 }
 
 /** The runtime calls DEL. */
@@ -35,7 +35,7 @@ export const thenDelWithoutNamespace: FollowUp = {
 /** DEL comes for this one, and then for one who was there before. */
 export function thenDelOfBoth(
   earlier: Pod,
-  theirs: Wish,
+  theirs: AttachmentRequest,
   first: "this one first" | "the earlier one first",
 ): FollowUp {
   return {
@@ -59,7 +59,11 @@ export function thenDelOfBoth(
  * when its namespace is gone; before that it is refused. `late`: the first one's DEL comes in the end, when
  * the VF is somebody else's.
  */
-export function thenAnother(next: Pod, wanted: (wish: Wish) => Wish, late: boolean): FollowUp {
+export function thenAnother(
+  next: Pod,
+  wanted: (wish: AttachmentRequest) => AttachmentRequest,
+  late: boolean,
+): FollowUp {
   return {
     name: late ? "then another's ADD, its own late DEL, the other's DEL" : "then another's ADD and DEL",
     goOn(story, pod, wish) {
@@ -97,11 +101,11 @@ export const thenAgain: FollowUp = {
   },
 };
 
-function requireRefusal(story: Story, next: Pod, wish: Wish): void {
+function requireRefusal(story: SimulatedNode, next: Pod, wish: AttachmentRequest): void {
   const before = story.lines();
   const { end, error } = story.add(next, wish);
   if (end !== "failed" || !(error instanceof CniError) || error.code !== codes.deviceInUse) {
-    story.problems.push(`the VF of a living container was not refused: ${end} ${told(error)}`);
+    story.problems.push(`the VF of a living container was not refused: ${end} ${messageChain(error)}`);
   }
   story.requireUnchanged(before, "after a refused ADD");
 }

@@ -1,27 +1,27 @@
 import type { Fault } from "../node/gate.ts";
-import { type Run, told } from "./run.ts";
-import { Story } from "./story.ts";
+import type { Setting } from "./default-node.ts";
+import { messageChain, type Run } from "./run.ts";
+import { SimulatedNode } from "./simulated-node.ts";
 import type { Findings } from "./sweep.ts";
-import type { Setting } from "./world.ts";
 
 /** Two things at once: one verb, and something else that happens as a whole between two of its calls. */
 export interface Interleaving {
   readonly name: string;
   readonly setting: Setting;
-  readonly arrange?: (story: Story) => void;
+  readonly arrange?: (story: SimulatedNode) => void;
   /** The verb that is interrupted. */
-  readonly verb: (story: Story, fault?: Fault) => Run;
+  readonly verb: (story: SimulatedNode, fault?: Fault) => Run;
   /** What happens meanwhile: it may be another verb, in a process of its own. */
-  readonly meanwhile: (story: Story) => Run | undefined;
+  readonly meanwhile: (story: SimulatedNode) => Run | undefined;
   /** What must be so afterwards. */
-  readonly afterwards: (story: Story, ran: Run, other: Run | undefined) => void;
+  readonly afterwards: (story: SimulatedNode, ran: Run, other: Run | undefined) => void;
 }
 
 /** Runs the verb once for each of its calls, with the other thing just before that call. */
 export function interleave(interleaving: Interleaving): Findings {
   const { name, setting, arrange, verb, meanwhile, afterwards } = interleaving;
-  const begin = (first?: Story) => {
-    const story = Story.ofSweep(setting, first);
+  const begin = (first?: SimulatedNode) => {
+    const story = SimulatedNode.ofSweep(setting, first);
     arrange?.(story);
     return story;
   };
@@ -36,7 +36,7 @@ export function interleave(interleaving: Interleaving): Findings {
       return undefined;
     });
     afterwards(story, ran, other);
-    const ends = `${ran.end} ${ran.error === undefined ? "" : told(ran.error)}, ${other?.end ?? ""}`;
+    const ends = `${ran.end} ${ran.error === undefined ? "" : messageChain(ran.error)}, ${other?.end ?? ""}`;
     problems.push(
       ...story.problems.map((each) => `${name} | before call ${at}, ${call} ${subject} | ${ends}: ${each}`),
     );

@@ -1,10 +1,10 @@
 // Somebody else's attachment, of another VF of the same PF, which must never be touched.
-import { recordDocument } from "../../../src/attachment/record-document.ts";
+import { recordDocument } from "../../../src/attachment/record/document.ts";
 import { aRecord, guid } from "../../support/records.ts";
 import { addAddress, addRoute, moveLink, removeAltnames } from "../model/link-requests.ts";
 import type { Machine } from "../model/machine.ts";
-import type { Pod } from "./calls.ts";
 import { addPod, prepareVf } from "./prepare.ts";
+import type { Pod } from "./requests.ts";
 import { stateDirectory } from "./state.ts";
 
 export const other: Pod = { containerId: "other", ifname: "net1", netns: "/run/netns/other" };

@@ -10,7 +10,7 @@ export const driver = "mlx5_core";
 export const mtu = 1800;
 
 /** What a VF is given. */
-export interface Gift {
+export interface InitialState {
   readonly name: string;
   readonly altname: string;
   readonly nodeGuid: Guid;
@@ -21,7 +21,7 @@ export interface Gift {
 export function prepareVf(
   machine: Machine,
   pci: string,
-  { name, altname, nodeGuid, portGuid }: Gift,
+  { name, altname, nodeGuid, portGuid }: InitialState,
 ): Netdev {
   const { bus, host } = machine;
   const vf = bus.vf(pci, "set up");

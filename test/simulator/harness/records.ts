@@ -1,6 +1,9 @@
-import type { AttachmentName, AttachmentRecord } from "../../../src/attachment/record.ts";
-import { isNamed } from "../../../src/attachment/record.ts";
-import { parseRecord } from "../../../src/attachment/record-document.ts";
+import { parseRecord } from "../../../src/attachment/record/document.ts";
+import {
+  type AttachmentName,
+  type AttachmentRecord,
+  isNamed,
+} from "../../../src/attachment/record/record.ts";
 import type { Machine } from "../model/machine.ts";
 import { other } from "./other.ts";
 import { stateDirectory } from "./state.ts";
@@ -38,15 +41,15 @@ export function lives({ paths }: Machine, record: AttachmentRecord | undefined):
 /** The VF that two living containers claim, if there is one. */
 export function doubleOwners(machine: Machine): string[] {
   const owners = new Map<string, string>();
-  const offences: string[] = [];
+  const violations: string[] = [];
   for (const record of recordsOf(machine).values()) {
     if (!lives(machine, record)) continue;
     const { pci } = record.vf;
     const before = owners.get(pci);
-    if (before !== undefined) offences.push(`VF ${pci} belongs to ${before} and to ${record.containerId}`);
+    if (before !== undefined) violations.push(`VF ${pci} belongs to ${before} and to ${record.containerId}`);
     owners.set(pci, record.containerId);
   }
-  return offences;
+  return violations;
 }
 
 function read(text: string): AttachmentRecord | undefined {

@@ -1,11 +1,11 @@
-import { attach } from "../../../src/attachment/attach.ts";
-import { collect } from "../../../src/attachment/collect.ts";
-import { detach } from "../../../src/attachment/detach.ts";
-import { provision } from "../../../src/attachment/provision.ts";
-import type { AttachmentName } from "../../../src/attachment/record.ts";
-import { StateDirectory } from "../../../src/attachment/state-directory.ts";
-import { takeBack } from "../../../src/attachment/take-back.ts";
-import { collected } from "../../../src/cli/gc.ts";
+import { forceRelease } from "../../../src/attachment/operator/force-release.ts";
+import { provision } from "../../../src/attachment/operator/provision.ts";
+import type { AttachmentName } from "../../../src/attachment/record/record.ts";
+import { StateDirectory } from "../../../src/attachment/record/state-directory.ts";
+import { add as addVerb } from "../../../src/attachment/verbs/add.ts";
+import { del as delVerb } from "../../../src/attachment/verbs/del.ts";
+import { gc as gcVerb } from "../../../src/attachment/verbs/gc.ts";
+import { gcEntries } from "../../../src/cli/attachments/gc.ts";
 import { errorDocument } from "../../../src/cni/error-document.ts";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import type { Result } from "../../../src/cni/result.ts";
@@ -15,14 +15,14 @@ import type { Machine } from "../model/machine.ts";
 import { type Crossing, type Fault, Gate } from "../node/gate.ts";
 import { nodeOf } from "../node/node.ts";
 import {
-  attachCall,
-  collectCall,
-  detachCall,
+  type AttachmentRequest,
+  addRequest,
+  delRequest,
   environmentOf,
+  gcRequest,
   type Pod,
   timeoutOf,
-  type Wish,
-} from "./calls.ts";
+} from "./requests.ts";
 
 type Warn = (message: string) => void;
 
@@ -47,25 +47,31 @@ export interface Run {
   readonly crossings: readonly Crossing[];
   readonly warnings: readonly string[];
   /** What no run may do, whatever befell it. */
-  readonly offences: readonly string[];
+  readonly violations: readonly string[];
 }
 
 /** ADD, in a process of its own. */
-export function add(machine: Machine, pod: Pod, wish: Wish, fault?: Fault): Run {
-  const verb: Verb = (node, warn, answer) => attach(node, attachCall(node, pod, wish, warn), answer);
+export function add(machine: Machine, pod: Pod, wish: AttachmentRequest, fault?: Fault): Run {
+  const verb: Verb = (node, warn, answer) => addVerb(node, addRequest(node, pod, wish, warn), answer);
   return run(machine, pod, "ADD", verb, fault, timeoutOf(wish));
 }
 
 /** DEL, in a process of its own. `netns`: CNI_NETNS, null for none, if it is not the pod's. */
-export function del(machine: Machine, pod: Pod, wish: Wish, fault?: Fault, netns?: string | null): Run {
+export function del(
+  machine: Machine,
+  pod: Pod,
+  wish: AttachmentRequest,
+  fault?: Fault,
+  netns?: string | null,
+): Run {
   const given = netns === undefined ? pod.netns : (netns ?? undefined);
   return run(
     machine,
     pod,
     "DEL",
     (node, warn) => {
-      const call = detachCall(node, pod, wish, warn);
-      detach(node, { ...call, netns: given });
+      const call = delRequest(node, pod, wish, warn);
+      delVerb(node, { ...call, netns: given });
     },
     fault,
     timeoutOf(wish),
@@ -84,7 +90,7 @@ export function gc(
     nobody,
     "GC",
     (node, warn) => {
-      collect(node, collectCall(node, network, valid, warn));
+      gcVerb(node, gcRequest(node, network, valid, warn));
     },
     fault,
   );
@@ -101,7 +107,7 @@ export function provisionOne(machine: Machine, pci: string, fault?: Fault): Run 
 /** `ib-sriov gc`, in a process of its own. It fails where one of its lines says so, as the command does. */
 export function gcOfAll(machine: Machine, act: boolean, fault?: Fault): Run {
   const verb = (node: Node, warn: Warn) => {
-    const lines = collected(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, act);
+    const lines = gcEntries(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, act);
     for (const { path, outcome, why } of lines) {
       if (outcome === "failed") throw new CniError(codes.node, `${path}: ${why}`);
       warn(`${path}: ${outcome} ${why}`);
@@ -115,7 +121,7 @@ export function releaseOf(machine: Machine, pod: Pod, force: boolean, fault?: Fa
   const { containerId, ifname } = pod;
   const verb = (node: Node, warn: Warn) => {
     const limits = { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved };
-    takeBack(node, new StateDirectory(node.files), limits, { containerId, ifname }, force);
+    forceRelease(node, new StateDirectory(node.files), limits, { containerId, ifname }, force);
   };
   return run(machine, nobody, "release", verb, fault);
 }
@@ -155,15 +161,15 @@ export function run(
   const wasKilled = !process.alive;
   machine.endProcess(process);
   const crossings = gate.crossings;
-  if (wasKilled) return { ...settled, end: "killed", result, crossings, warnings, offences: [] };
+  if (wasKilled) return { ...settled, end: "killed", result, crossings, warnings, violations: [] };
   const orphans = machine.children.slice(before).filter((child) => child.outcome === undefined);
-  const offences = orphans.map(() => `${command} ended and left a child behind`);
-  offences.push(...machine.bus.endless.splice(0).map((call) => `${command} never returns: ${call}`));
+  const violations = orphans.map(() => `${command} ended and left a child behind`);
+  violations.push(...machine.bus.endless.splice(0).map((call) => `${command} never returns: ${call}`));
   const time = machine.time.now - begin;
   if (time > timeout + UNCOUNTED)
-    offences.push(`${command} took ${time} ms, although its limit is ${timeout}`);
-  if (settled.end === "failed") offences.push(...errorOffences(command, settled.error));
-  return { ...settled, result, crossings, warnings, offences };
+    violations.push(`${command} took ${time} ms, although its limit is ${timeout}`);
+  if (settled.end === "failed") violations.push(...errorViolations(command, settled.error));
+  return { ...settled, result, crossings, warnings, violations };
 }
 
 /** What CNI's Go libraries answer with their code for everything, and so do we. */
@@ -177,18 +183,18 @@ const conventional = [
 ];
 
 /** Is it an error that tells the runtime, and the operator, what is the matter? */
-function errorOffences(command: string, error: unknown): string[] {
-  const offences: string[] = [];
+function errorViolations(command: string, error: unknown): string[] {
+  const violations: string[] = [];
   if (!(error instanceof CniError)) {
     return [`${command} threw no CniError: ${error instanceof Error ? error.stack : String(error)}`];
   }
   const isConvention = conventional.some((text) => error.message.includes(text));
   if (error.code === codes.internal && !isConvention)
-    offences.push(`${command} failed with 999: ${error.message}`);
-  return offences;
+    violations.push(`${command} failed with 999: ${error.message}`);
+  return violations;
 }
 
 /** All that the runtime is told of an error. */
-export function told(error: unknown): string {
+export function messageChain(error: unknown): string {
   return errorDocument(error);
 }

@@ -1,10 +1,10 @@
 import type { Fault } from "../node/gate.ts";
-import type { Pod, Wish } from "./calls.ts";
-import { type Case, casesOf, signalsOf } from "./faults.ts";
+import type { Setting } from "./default-node.ts";
+import { type Case, faultsOf, signalsOf } from "./faults.ts";
 import type { FollowUp } from "./follow-ups.ts";
-import { type Run, told } from "./run.ts";
-import { type Forgivable, Story } from "./story.ts";
-import type { Setting } from "./world.ts";
+import type { AttachmentRequest, Pod } from "./requests.ts";
+import { messageChain, type Run } from "./run.ts";
+import { type AllowedDifference, SimulatedNode } from "./simulated-node.ts";
 
 /** A verb that is run once for everything that can befall it. */
 export interface Scenario {
@@ -12,11 +12,11 @@ export interface Scenario {
   readonly setting: Setting;
   /** Whose verb it is, and what they want. */
   readonly pod: Pod;
-  readonly wish: Wish;
+  readonly wish: AttachmentRequest;
   /** What has happened before. */
-  readonly arrange?: (story: Story) => void;
+  readonly arrange?: (story: SimulatedNode) => void;
   /** The verb. */
-  readonly act: (story: Story, fault?: Fault) => Run;
+  readonly act: (story: SimulatedNode, fault?: Fault) => Run;
   /** How the verb ends when nothing befalls it; default "done". */
   readonly ends?: Run["end"];
   /** Must a failed verb leave the node as before, or say that it could not? */
@@ -24,8 +24,8 @@ export interface Scenario {
   /** What can befall it; default: everything. */
   readonly cases?: "nothing";
   readonly followUps: readonly FollowUp[];
-  /** What need not be as before where the kernel cannot tell what the PF has on file; see {@link Story.forgive}. */
-  readonly forgivenIfBlind?: Forgivable;
+  /** What need not be as before where the kernel cannot tell what the PF has on file; see {@link SimulatedNode.forgive}. */
+  readonly forgivenIfBlind?: AllowedDifference;
 }
 
 /** What a sweep has found. */
@@ -53,10 +53,10 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
   const first = begin(scenario);
   const well = scenario.act(first);
   if (well.end !== (scenario.ends ?? "done")) {
-    problems.push(`${scenario.name}, without faults: ${well.end} ${told(well.error)}`);
+    problems.push(`${scenario.name}, without faults: ${well.end} ${messageChain(well.error)}`);
   }
   const befalls = scenario.cases === "nothing" ? [] : well.crossings;
-  const cases = [...casesOf(befalls), ...signalsOf(befalls)].filter(part.cases);
+  const cases = [...faultsOf(befalls), ...signalsOf(befalls)].filter(part.cases);
   const all: (Case | undefined)[] = [undefined, ...cases];
   for (const each of all) {
     for (const followUp of followUps) {
@@ -73,13 +73,13 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
 /** What a failed ADD says where it could not clean up. */
 const notPutBack = "could not be put back";
 
-function begin({ setting, arrange }: Scenario, first?: Story): Story {
-  const story = Story.ofSweep(setting, first);
+function begin({ setting, arrange }: Scenario, first?: SimulatedNode): SimulatedNode {
+  const story = SimulatedNode.ofSweep(setting, first);
   arrange?.(story);
   return story;
 }
 
-function runCase(scenario: Scenario, story: Story, each: Case | undefined, followUp: FollowUp): void {
+function runCase(scenario: Scenario, story: SimulatedNode, each: Case | undefined, followUp: FollowUp): void {
   const { pod, wish } = scenario;
   if (each?.blinds && wish.linkState !== undefined) story.forgive("link state");
   if (each?.blinds && scenario.setting.pendingGuid !== undefined) story.forgive("GUIDs on file");
@@ -91,16 +91,16 @@ function runCase(scenario: Scenario, story: Story, each: Case | undefined, follo
   const ran = scenario.act(story, each?.fault);
   if (each?.kills && ran.end !== "killed") story.problems.push(`was not killed, but ${ran.end}`);
   const mustTell = scenario.ends === undefined ? each?.mustTell : undefined;
-  if (ran.end === "failed" && mustTell !== undefined && !told(ran.error).includes(mustTell)) {
-    story.problems.push(`the error does not tell why: ${told(ran.error)}`);
+  if (ran.end === "failed" && mustTell !== undefined && !messageChain(ran.error).includes(mustTell)) {
+    story.problems.push(`the error does not tell why: ${messageChain(ran.error)}`);
   }
   // DEL goes on where it has nothing to wait for: it is what there is to do after a signal.
   if (each?.stops && scenario.rollsBack && ran.end !== "failed")
     story.problems.push(`a signal has not stopped it: ${ran.end}`);
   // Nothing keeps it from putting everything back.
   const isFree = each === undefined || each.stops;
-  if (scenario.rollsBack && isFree && ran.end === "failed" && told(ran.error).includes(notPutBack)) {
-    story.problems.push(told(ran.error));
+  if (scenario.rollsBack && isFree && ran.end === "failed" && messageChain(ran.error).includes(notPutBack)) {
+    story.problems.push(messageChain(ran.error));
   }
   if (scenario.rollsBack && ran.end === "failed" && followUp === scenario.followUps[0]) {
     requireRollBack(story, ran);
@@ -109,8 +109,8 @@ function runCase(scenario: Scenario, story: Story, each: Case | undefined, follo
 }
 
 /** A failed ADD has put everything back, or says that it has not. */
-function requireRollBack(story: Story, ran: Run): void {
-  if (told(ran.error).includes(notPutBack)) return;
+function requireRollBack(story: SimulatedNode, ran: Run): void {
+  if (messageChain(ran.error).includes(notPutBack)) return;
   // The record may have to stay: then it, and whose the VF is, are all that is left.
   if (ran.warnings.some((warning) => warning.includes("the record"))) return;
   story.requireAsBefore("after a failed ADD");

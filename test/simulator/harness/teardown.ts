@@ -1,11 +1,11 @@
 import { afterEach, expect } from "vitest";
-import type { Story } from "./story.ts";
+import type { SimulatedNode } from "./simulated-node.ts";
 
 /** The stories of the test that runs. */
-const stories: Story[] = [];
+const stories: SimulatedNode[] = [];
 
 /** Has the teardown of the running test judge a story. Each story calls this, so that no test can forget it. */
-export function judgeAtTeardown(story: Story): void {
+export function judgeAtTeardown(story: SimulatedNode): void {
   stories.push(story);
 }
 

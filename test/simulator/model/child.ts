@@ -1,5 +1,5 @@
 import type { LockHolder } from "../../../src/node/files.ts";
-import type { Outcome } from "../../../src/node/processes.ts";
+import type { ChildOutcome } from "../../../src/node/processes.ts";
 import type { OpenFile } from "./open-file.ts";
 import type { Timeline } from "./timeline.ts";
 
@@ -9,7 +9,7 @@ export type Program = (child: Child) => void;
 /** A child process. Nothing ends it but itself and {@link kill}: not the death of its parent either. */
 export class Child {
   /** undefined as long as it runs. */
-  outcome: Outcome | undefined;
+  outcome: ChildOutcome | undefined;
 
   constructor(
     readonly holder: LockHolder,
@@ -50,7 +50,7 @@ export class Child {
     };
   }
 
-  #end(outcome: Outcome): void {
+  #end(outcome: ChildOutcome): void {
     if (this.outcome !== undefined) return;
     this.outcome = outcome;
     for (const file of this.inherited) file.close(this.holder);

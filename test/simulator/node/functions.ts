@@ -1,11 +1,15 @@
-import { FunctionError, type Functions, type VirtualFunction } from "../../../src/node/functions.ts";
 import type { NapiSettings } from "../../../src/node/napi-settings.ts";
+import {
+  PciFunctionError,
+  type PciFunctions,
+  type VirtualFunction,
+} from "../../../src/node/pci-functions.ts";
 import { pfGuid } from "../model/bus.ts";
 import { Refusal } from "../model/refusal.ts";
 import type { Gate } from "./gate.ts";
 
 /** PCI functions of the model, as sysfs would show them. */
-export function functionsOf(gate: Gate): Functions {
+export function functionsOf(gate: Gate): PciFunctions {
   const { machine } = gate;
   const { bus, host } = machine;
   const vfAt = (pci: string) => (bus.shows(pci) ? bus.vfs.get(pci) : undefined);
@@ -18,7 +22,7 @@ export function functionsOf(gate: Gate): Functions {
         const vf = vfAt(pci);
         if (vf !== undefined) return { pci, pf: vf.pf, index: vf.index, incarnation: vf.incarnation };
         const reason = isPf(pci) ? "not-virtual" : "absent";
-        throw new FunctionError(reason, pci, `PCI function ${pci} is ${reason}`);
+        throw new PciFunctionError(reason, pci, `PCI function ${pci} is ${reason}`);
       }),
     isVirtualOf: ({ pci, pf, index }) =>
       gate.ask("functions.isVirtualOf", pci, () => {
@@ -26,7 +30,7 @@ export function functionsOf(gate: Gate): Functions {
         const vf = bus.shows(pf) ? bus.vfs.get(pci) : undefined;
         return vf?.pf === pf && vf.index === index;
       }),
-    incarnation: (pci) =>
+    generation: (pci) =>
       gate.ask("functions.incarnation", pci, () => vfAt(pci)?.incarnation ?? (isPf(pci) ? "pf" : undefined)),
     any: () => gate.ask("functions.any", "", () => bus.hidden !== "everything"),
     anyVirtual: () => gate.ask("functions.anyVirtual", "", () => bus.vfs.size > 0),

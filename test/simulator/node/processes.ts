@@ -1,5 +1,5 @@
 import { TimeoutError } from "../../../src/node/clock.ts";
-import type { Outcome, Processes } from "../../../src/node/processes.ts";
+import type { ChildOutcome, Processes } from "../../../src/node/processes.ts";
 import type { Child } from "../model/child.ts";
 import { Refusal } from "../model/refusal.ts";
 import type { Gate } from "./gate.ts";
@@ -23,7 +23,7 @@ export function processesOf(gate: Gate, environment: readonly string[]): Process
   };
 }
 
-function wait(gate: Gate, path: string, child: Child, deadline: number): Outcome {
+function wait(gate: Gate, path: string, child: Child, deadline: number): ChildOutcome {
   const { time } = gate.machine;
   const outcome = () => {
     if (child.outcome === undefined) throw new Error(`${path} has not ended`);

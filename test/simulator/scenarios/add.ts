@@ -1,11 +1,11 @@
+import { c1, vf } from "../harness/default-node.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, vf } from "../harness/world.ts";
 import { something } from "./next.ts";
-import { type Wanted, wantedGuid } from "./wishes.ts";
+import { type NamedRequest, requestedGuid } from "./requests.ts";
 
 /** ADD of a container. */
-export function addScenarios(wanted: readonly Wanted[], followUps: readonly FollowUp[]): Scenario[] {
+export function addScenarios(wanted: readonly NamedRequest[], followUps: readonly FollowUp[]): Scenario[] {
   return wanted.map(({ name, wish, setting }) => ({
     name: `ADD (${name})`,
     setting,
@@ -19,7 +19,7 @@ export function addScenarios(wanted: readonly Wanted[], followUps: readonly Foll
 
 /** ADD that cannot succeed: the firmware takes GUIDs, and the VF never gets them. */
 export function futileAddScenario(): Scenario {
-  const wish = { vf, guid: wantedGuid, subnets: ["10.1.0.0/24"] };
+  const wish = { vf, guid: requestedGuid, subnets: ["10.1.0.0/24"] };
   return {
     name: "ADD (GUIDs are dropped)",
     setting: { dropsGuids: true },

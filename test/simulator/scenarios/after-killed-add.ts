@@ -1,9 +1,9 @@
+import { c1, c2 } from "../harness/default-node.ts";
 import { killedAfter } from "../harness/faults.ts";
 import { thenDel, thenDelOfBoth } from "../harness/follow-ups.ts";
-import type { Story } from "../harness/story.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2 } from "../harness/world.ts";
-import { contrary, type Wanted } from "./wishes.ts";
+import { contrary, type NamedRequest } from "./requests.ts";
 
 /**
  * What follows an ADD that was killed after a call, the nth of its kind: its DEL, and the ADD of somebody who wants
@@ -12,10 +12,10 @@ import { contrary, type Wanted } from "./wishes.ts";
  */
 export function afterKilledAdd(
   what: string,
-  { wish, setting }: Pick<Wanted, "wish" | "setting">,
+  { wish, setting }: Pick<NamedRequest, "wish" | "setting">,
   [call, nth]: readonly [call: string, nth: number],
 ): Scenario[] {
-  const arrange = (story: Story) => {
+  const arrange = (story: SimulatedNode) => {
     const { end } = story.add(c1, wish, killedAfter(call, nth));
     if (end !== "killed") story.problems.push(`ADD was not killed after ${call}, but ${end}`);
   };

@@ -1,11 +1,12 @@
 // What has happened to the node while a VF was attached: a reboot, other VFs at the same addresses, no VFs.
+
+import { c1, c2, c3, pf } from "../harness/default-node.ts";
 import { thenAnother, thenDel, thenDelOfBoth } from "../harness/follow-ups.ts";
-import type { Story } from "../harness/story.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, c3, pf } from "../harness/world.ts";
 import type { Machine } from "../model/machine.ts";
 import { killedAdd } from "./del.ts";
-import { everything, same } from "./wishes.ts";
+import { everything, same } from "./requests.ts";
 
 /** What can happen to a node while a VF is attached. */
 export const events = {
@@ -29,7 +30,7 @@ export function aftermathScenarios(): Scenario[] {
   return Object.entries(events).flatMap(([what, event]) =>
     [false, true].flatMap((killed): Scenario[] => {
       const name = `after ${what}${killed ? " in the middle of ADD" : ""}`;
-      const arrange = (story: Story) => {
+      const arrange = (story: SimulatedNode) => {
         if (killed) killedAdd(story, ["links.move", 1]);
         else story.mustAdd(c1, everything);
         story.happens(event);

@@ -1,6 +1,6 @@
 // "guid": "auto": a VF without a GUID is given one for good, so "as before" is all but that.
 
-import type { Wish } from "../harness/calls.ts";
+import { c1, c2, c3, freshVf } from "../harness/default-node.ts";
 import { killedAfter } from "../harness/faults.ts";
 import {
   thenAgain,
@@ -9,27 +9,32 @@ import {
   thenDelOfBoth,
   thenDelWithoutNamespace,
 } from "../harness/follow-ups.ts";
-import type { Story } from "../harness/story.ts";
+import type { AttachmentRequest } from "../harness/requests.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, c3, freshVf } from "../harness/world.ts";
 import { killPoints } from "./del.ts";
-import { everything, same, wantedGuid } from "./wishes.ts";
+import { everything, requestedGuid, same } from "./requests.ts";
 
 /** A VF that was never given a GUID gets one. */
-export const provided: Wish = { vf: freshVf, guid: "auto", linkState: "enable", subnets: ["10.1.0.0/24"] };
+export const provided: AttachmentRequest = {
+  vf: freshVf,
+  guid: "auto",
+  linkState: "enable",
+  subnets: ["10.1.0.0/24"],
+};
 /** One that has a GUID keeps it. */
-export const kept: Wish = { ...everything, guid: "auto" };
+export const kept: AttachmentRequest = { ...everything, guid: "auto" };
 /** The same VF for somebody who names a GUID. */
-const named = (wish: Wish): Wish => ({ ...wish, guid: wantedGuid });
+const named = (wish: AttachmentRequest): AttachmentRequest => ({ ...wish, guid: requestedGuid });
 
-const before = (more: (story: Story) => void) => (story: Story) => {
+const before = (more: (story: SimulatedNode) => void) => (story: SimulatedNode) => {
   story.forgive("derived GUID");
   more(story);
 };
 
 /** ADD and DEL. */
 export function autoScenarios(): Scenario[] {
-  const earlier = (story: Story) => {
+  const earlier = (story: SimulatedNode) => {
     story.mustAdd(c3, provided);
     story.mustDel(c3, provided);
   };
@@ -74,8 +79,8 @@ export function autoScenarios(): Scenario[] {
 
 /** One dies with the VF, and the next takes it over; one of them at least leaves the GUID to us. */
 export function autoAdoptScenarios(): Scenario[] {
-  const fresh = { ...provided, guid: wantedGuid };
-  const pairs: [name: string, dead: Wish, next: Wish][] = [
+  const fresh = { ...provided, guid: requestedGuid };
+  const pairs: [name: string, dead: AttachmentRequest, next: AttachmentRequest][] = [
     ["auto after auto", provided, provided],
     ["a GUID after auto", provided, named(provided)],
     ["auto after a GUID, of a fresh VF", fresh, provided],

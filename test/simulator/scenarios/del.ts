@@ -1,13 +1,13 @@
+import { c1, c2 } from "../harness/default-node.ts";
 import { killedAfter } from "../harness/faults.ts";
 import { type FollowUp, thenAnother, thenDel } from "../harness/follow-ups.ts";
-import type { Story } from "../harness/story.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2 } from "../harness/world.ts";
 import { something } from "./next.ts";
-import { everything, same, type Wanted } from "./wishes.ts";
+import { everything, type NamedRequest, same } from "./requests.ts";
 
 /** DEL of a container that has its VF. */
-export function delScenarios(wanted: readonly Wanted[], followUps: readonly FollowUp[]): Scenario[] {
+export function delScenarios(wanted: readonly NamedRequest[], followUps: readonly FollowUp[]): Scenario[] {
   return wanted.map(({ name, wish, setting }) => ({
     name: `DEL (${name})`,
     setting,
@@ -31,7 +31,7 @@ export const killPoints: readonly [call: string, nth: number][] = [
 ];
 
 /** Has an ADD of c1 for everything be killed at some point. */
-export function killedAdd(story: Story, [call, nth]: readonly [string, number]): void {
+export function killedAdd(story: SimulatedNode, [call, nth]: readonly [string, number]): void {
   const { end } = story.add(c1, everything, killedAfter(call, nth));
   if (end !== "killed") story.problems.push(`ADD was not killed after ${call}, but ${end}`);
 }
@@ -50,14 +50,14 @@ export function delAfterKillScenarios(): Scenario[] {
 }
 
 /** DEL without the namespace: it is gone, or not told, or both. */
-export function delWithoutNamespaceScenarios(wanted: readonly Wanted[]): Scenario[] {
+export function delWithoutNamespaceScenarios(wanted: readonly NamedRequest[]): Scenario[] {
   return wanted.flatMap(({ name, wish, setting }) =>
     (["at once", "later", "never"] as const).map((gone) => ({
       name: `DEL with an empty CNI_NETNS (${name}), the devices being home ${gone}`,
       setting,
       pod: c1,
       wish,
-      arrange: (story: Story) => {
+      arrange: (story: SimulatedNode) => {
         story.mustAdd(c1, wish);
         if (gone !== "never") story.deleteNamespace(c1);
         if (gone === "at once") story.machine.time.settle();

@@ -2,15 +2,15 @@
 // more, and nothing but the lease, and the container's GUID at the PF, is to be undone.
 
 import { guid } from "../../support/records.ts";
+import { c1, c2, vf } from "../harness/default-node.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
-import { attachAsReference } from "../harness/reference.ts";
-import type { Story } from "../harness/story.ts";
+import { addByGoPlugin } from "../harness/go-plugin.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, vf } from "../harness/world.ts";
 import type { Machine } from "../model/machine.ts";
 import { isDead } from "./gc.ts";
 import { isolated, kernels } from "./isolation.ts";
-import { contrary, everything, type Wanted } from "./wishes.ts";
+import { contrary, everything, type NamedRequest } from "./requests.ts";
 
 /** What the other program has done. */
 export const takings: Readonly<Record<string, (machine: Machine) => void>> = {
@@ -26,7 +26,7 @@ export const takings: Readonly<Record<string, (machine: Machine) => void>> = {
   "has no driver and is reserved for vfio-pci": ({ bus }) => bus.reserveForVfio(vf),
 };
 
-const wanted: Wanted[] = [
+const wanted: NamedRequest[] = [
   { name: "nothing in particular", wish: { vf }, setting: {} },
   { name: "everything", wish: everything, setting: {} },
   { name: "isolation", wish: isolated, setting: kernels["on older kernels"] ?? {} },
@@ -42,7 +42,7 @@ export function externalDriverScenarios(): Scenario[] {
   return Object.entries(takings).flatMap(([what, take]) =>
     wanted.flatMap(({ name, wish, setting }): Scenario[] => {
       const title = `(${name}), whose VF ${what}`;
-      const after = (arrange: (story: Story) => void) => (story: Story) => {
+      const after = (arrange: (story: SimulatedNode) => void) => (story: SimulatedNode) => {
         // Nothing says that it was the container's.
         if (wish.linkState !== undefined) story.forgive("link state");
         arrange(story);
@@ -105,9 +105,9 @@ export function externalDriverOfGoPluginScenarios(): Scenario[] {
     setting: { guid: guid("0a:00:00:00:00:00:00:05") },
     pod: c1,
     wish: everything,
-    arrange: (story: Story) => {
+    arrange: (story: SimulatedNode) => {
       story.forgive("link state");
-      attachAsReference(story, c1, everything);
+      addByGoPlugin(story, c1, everything);
       story.happens(take);
     },
     act: (story, fault) => story.del(c1, everything, fault),
@@ -116,13 +116,13 @@ export function externalDriverOfGoPluginScenarios(): Scenario[] {
 }
 
 /** What a container with a virtual machine wants of such a VF. */
-function virtual(wish: Wanted["wish"]): Wanted["wish"] {
+function virtual(wish: NamedRequest["wish"]): NamedRequest["wish"] {
   const { subnets: _, rdmaIsolation, rdmaOnly, ...rest } = contrary(wish);
   return rest;
 }
 
 /** Nothing but the link state is different from a node on which only the other program was at work. */
-function thenReleased(release: (story: Story) => void): FollowUp["goOn"] {
+function thenReleased(release: (story: SimulatedNode) => void): FollowUp["goOn"] {
   return (story) => {
     release(story);
     story.requireAsBefore("after the release");

@@ -1,11 +1,11 @@
-import type { Wish } from "../harness/calls.ts";
+import { c1, c2, c3, freshVf, vf } from "../harness/default-node.ts";
 import { killedAfter } from "../harness/faults.ts";
 import { type FollowUp, thenAnother, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
-import type { Story } from "../harness/story.ts";
+import type { AttachmentRequest } from "../harness/requests.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, c3, freshVf, vf } from "../harness/world.ts";
 import { killedAdd, killPoints } from "./del.ts";
-import { contrary, everything, same, wantedGuid, wishes } from "./wishes.ts";
+import { contrary, everything, requestedGuid, requests, same } from "./requests.ts";
 
 /** The runtime calls GC again, and nobody ever calls DEL. */
 const thenGc: FollowUp = {
@@ -29,7 +29,7 @@ export function gcScenarios(): Scenario[] {
 }
 
 /** Somebody got what they wanted, and is gone. */
-export function isDead(wish: Wish): (story: Story) => void {
+export function isDead(wish: AttachmentRequest): (story: SimulatedNode) => void {
   return (story) => {
     story.mustAdd(c1, wish);
     story.deleteNamespace(c1);
@@ -38,7 +38,7 @@ export function isDead(wish: Wish): (story: Story) => void {
 
 /** Their namespaces are gone. */
 function deadScenarios(): Scenario[] {
-  return wishes().map(({ name, wish, setting }) => ({
+  return requests().map(({ name, wish, setting }) => ({
     name: `GC of a container whose namespace is gone (${name})`,
     setting,
     pod: c1,
@@ -51,7 +51,7 @@ function deadScenarios(): Scenario[] {
 
 /** Their namespaces are there, but nothing runs in them. */
 function forgottenScenarios(): Scenario[] {
-  const wanted = wishes().filter(({ name }) => ["nothing in particular", "everything"].includes(name));
+  const wanted = requests().filter(({ name }) => ["nothing in particular", "everything"].includes(name));
   return wanted.map(({ name, wish, setting }) => ({
     name: `GC of a container that the runtime has forgotten (${name})`,
     setting,
@@ -98,8 +98,8 @@ function owedScenario(): Scenario {
 
 /** Two of one network are left over, one is listed. */
 function severalScenario(): Scenario {
-  const second = { vf: freshVf, guid: wantedGuid, subnets: ["10.3.0.0/24"] };
-  const arrange = (story: Story) => {
+  const second = { vf: freshVf, guid: requestedGuid, subnets: ["10.3.0.0/24"] };
+  const arrange = (story: SimulatedNode) => {
     story.mustAdd(c1, { vf, subnets: ["10.1.0.0/24"] });
     story.mustAdd(c2, second);
     story.deleteNamespace(c1);

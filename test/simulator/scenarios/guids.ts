@@ -1,16 +1,19 @@
 // What becomes of a VF's GUIDs where the PF has other ones on file at DEL, or the record of an attachment is lost.
 import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
-import type { Wish } from "../harness/calls.ts";
+import { administratorsGuids, c1, c2, c3, ownGuids, vf } from "../harness/default-node.ts";
 import { thenAnother, thenDel } from "../harness/follow-ups.ts";
 import { pathOf } from "../harness/records.ts";
-import type { Story } from "../harness/story.ts";
+import type { AttachmentRequest } from "../harness/requests.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { administratorsGuids, c1, c2, c3, ownGuids, vf } from "../harness/world.ts";
 import { addAltnames, rename } from "../model/link-requests.ts";
-import { another, everything, same, wantedGuid } from "./wishes.ts";
+import { another, everything, requestedGuid, same } from "./requests.ts";
 
 /** Sets at the PF what is given. */
-export function setAdminGuids(story: Story, guids: { readonly node?: Guid; readonly port?: Guid }): void {
+export function setAdminGuids(
+  story: SimulatedNode,
+  guids: { readonly node?: Guid; readonly port?: Guid },
+): void {
   const target = story.machine.bus.vf(vf, "set its GUIDs");
   target.adminNodeGuid = guids.node ?? target.adminNodeGuid;
   target.adminPortGuid = guids.port ?? target.adminPortGuid;
@@ -48,10 +51,10 @@ export function changedGuidScenarios(): Scenario[] {
  * Takes the record of c1 away, whose namespace is gone: only the VF's lock file still has the VF's own GUIDs. What else the
  * record had is put back by hand.
  */
-export function loseRecord(story: Story): void {
+export function loseRecord(story: SimulatedNode): void {
   const { machine } = story;
   const before = machine.host.ofFunction(vf)[0]?.[1];
-  story.mustAdd(c1, { vf, guid: wantedGuid });
+  story.mustAdd(c1, { vf, guid: requestedGuid });
   story.deleteNamespace(c1);
   machine.time.settle();
   machine.files.texts.delete(pathOf(c1));
@@ -65,7 +68,7 @@ export function loseRecord(story: Story): void {
 
 /** ADD for a VF that still runs with the GUID of a container whose record is lost. */
 export function lostRecordScenarios(): Scenario[] {
-  const wishes: readonly [name: string, wish: Wish][] = [
+  const wishes: readonly [name: string, wish: AttachmentRequest][] = [
     ["auto", { ...everything, guid: "auto" }],
     ["without a GUID", { vf }],
     ["another GUID", another(everything)],

@@ -1,10 +1,11 @@
 // An IPAM plugin that does not do what it should.
+
+import { c1, c2 } from "../harness/default-node.ts";
 import { thenAnother, thenDel } from "../harness/follow-ups.ts";
-import type { Story } from "../harness/story.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2 } from "../harness/world.ts";
 import type { Child, Program } from "../model/child.ts";
-import { everything } from "./wishes.ts";
+import { everything } from "./requests.ts";
 
 /** What is wrong with a plugin: how it answers ADD, once host-local has answered it. */
 const faults: Readonly<Record<string, (child: Child) => void>> = {
@@ -55,7 +56,7 @@ export function badIpamScenarios(): Scenario[] {
 
 /** ADD with a plugin that is not there, or that fails whatever it is asked: what was never leased owes nothing. */
 export function hopelessIpamScenarios(): Scenario[] {
-  const spoil: Record<string, (story: Story) => void> = {
+  const spoil: Record<string, (story: SimulatedNode) => void> = {
     "is missing": ({ machine }) => void machine.programs.delete(path),
     "fails, whatever it is asked": (story) => install(story, (child) => child.exit(1, "", "no store")),
   };
@@ -106,11 +107,11 @@ export function badReleaseScenarios(): Scenario[] {
 const path = "/opt/cni/bin/host-local";
 
 /** Replaces host-local for ADD. */
-function install({ machine }: Story, program: Program): void {
+function install({ machine }: SimulatedNode, program: Program): void {
   machine.programs.set(path, program);
 }
 
-function restore({ machine }: Story): void {
+function restore({ machine }: SimulatedNode): void {
   machine.programs.set(path, machine.leases.program);
 }
 
@@ -118,7 +119,7 @@ function restore({ machine }: Story): void {
  * A plugin that outlives a killed ADD keeps the VF's lock, and every DEL waits for it: somebody has to end one
  * that hangs.
  */
-function endHanging({ machine }: Story): void {
+function endHanging({ machine }: SimulatedNode): void {
   machine.time.pass(1_000);
   for (const child of machine.children) child.kill();
 }

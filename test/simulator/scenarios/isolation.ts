@@ -1,13 +1,14 @@
 // RDMA devices of the container's own (rdmaIsolation), on both kinds of kernel.
+
+import { c1, c2, c3, freshVf, type Setting, vf } from "../harness/default-node.ts";
 import { killedAfter } from "../harness/faults.ts";
 import { thenAgain, thenAnother, thenDel, thenDelOfBoth } from "../harness/follow-ups.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, c3, freshVf, type Setting, vf } from "../harness/world.ts";
 import { addScenarios } from "./add.ts";
 import { delScenarios, delWithoutNamespaceScenarios } from "./del.ts";
 import { something } from "./next.ts";
+import { contrary, everything, type NamedRequest, requestedGuid, same } from "./requests.ts";
 import { lostRecordScenarios } from "./unrecorded.ts";
-import { contrary, everything, same, type Wanted, wantedGuid } from "./wishes.ts";
 
 /** Kernels that make the netdev of a moved RDMA device in the initial namespace, and in that of the device. */
 export const kernels: Readonly<Record<string, Setting>> = {
@@ -21,10 +22,10 @@ export const isolated = { ...everything, rdmaIsolation: true } as const;
 /** ADD and DEL, with everything that can befall them. */
 export function isolationScenarios(): Scenario[] {
   return Object.entries(kernels).flatMap(([kernel, setting]): Scenario[] => {
-    const bare: Wanted = { name: `isolation ${kernel}`, wish: { vf, rdmaIsolation: true }, setting };
-    const whole: Wanted = { name: `isolation and everything ${kernel}`, wish: isolated, setting };
-    const others: Wanted[] = [
-      { name: "the GUID that it has", wish: isolated, setting: { ...setting, guid: wantedGuid } },
+    const bare: NamedRequest = { name: `isolation ${kernel}`, wish: { vf, rdmaIsolation: true }, setting };
+    const whole: NamedRequest = { name: `isolation and everything ${kernel}`, wish: isolated, setting };
+    const others: NamedRequest[] = [
+      { name: "the GUID that it has", wish: isolated, setting: { ...setting, guid: requestedGuid } },
       { name: "two RDMA devices", wish: isolated, setting: { ...setting, rdmaDevices: 2 } },
       { name: "udev renames soon", wish: isolated, setting: { ...setting, udev: 8 } },
     ].map((each) => ({ ...each, name: `isolation, ${each.name} ${kernel}` }));
@@ -41,12 +42,12 @@ export function isolationScenarios(): Scenario[] {
 
 /** ADD where it is refused, and where it is needed and not asked for. */
 export function unlikelyScenarios(): Scenario[] {
-  const refused: Wanted = {
+  const refused: NamedRequest = {
     name: "isolation, and all containers have all devices",
     wish: isolated,
     setting: {},
   };
-  const warned: Wanted = {
+  const warned: NamedRequest = {
     name: "no isolation, and each has its own",
     wish: everything,
     setting: { rdma: "exclusive" },

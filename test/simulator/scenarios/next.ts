@@ -1,3 +1,4 @@
+import { c2 } from "../harness/default-node.ts";
 import {
   type FollowUp,
   thenAgain,
@@ -5,8 +6,7 @@ import {
   thenDel,
   thenDelWithoutNamespace,
 } from "../harness/follow-ups.ts";
-import { c2 } from "../harness/world.ts";
-import { contrary, same } from "./wishes.ts";
+import { contrary, same } from "./requests.ts";
 
 /** All that can happen next to an attachment of c1's. */
 export function anything(): FollowUp[] {

@@ -1,17 +1,18 @@
 // What an operator does, with everything that can befall it.
+
+import { c1, c2, c3, freshVf, vf } from "../harness/default-node.ts";
 import { type FollowUp, thenAnother } from "../harness/follow-ups.ts";
-import type { Story } from "../harness/story.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, c3, freshVf, vf } from "../harness/world.ts";
 import { changeNamespace } from "../model/link-requests.ts";
 import { provided } from "./auto.ts";
 import { killedAdd, killPoints } from "./del.ts";
 import { isDead } from "./gc.ts";
 import { isolated } from "./isolation.ts";
-import { everything, same, type Wanted, wishes } from "./wishes.ts";
+import { everything, type NamedRequest, requests, same } from "./requests.ts";
 
 /** It is tried again, until it is done. */
-function again(name: string, action: (story: Story) => { readonly end: string }): FollowUp {
+function again(name: string, action: (story: SimulatedNode) => { readonly end: string }): FollowUp {
   return {
     name,
     goOn(story) {
@@ -24,7 +25,7 @@ function again(name: string, action: (story: Story) => { readonly end: string })
 
 /** A free VF gets its GUID. */
 export function provisionScenarios(): Scenario[] {
-  const arrange = (story: Story) => story.forgive("derived GUID");
+  const arrange = (story: SimulatedNode) => story.forgive("derived GUID");
   const cases = [
     ["a fresh VF", freshVf, {}, arrange],
     ["a VF that has its own", vf, {}, arrange],
@@ -34,7 +35,7 @@ export function provisionScenarios(): Scenario[] {
       "a VF that a dead ADD has left",
       vf,
       {},
-      (story: Story) => {
+      (story: SimulatedNode) => {
         arrange(story);
         killedAdd(story, ["links.move", 1]);
       },
@@ -64,7 +65,7 @@ export function provisionScenarios(): Scenario[] {
 /** Nobody ever calls DEL or GC. */
 export function gcOfAllScenarios(): Scenario[] {
   const then = again("then again", (story) => story.gcOfAll());
-  const dead = wishes().map(
+  const dead = requests().map(
     ({ name, wish, setting }): Scenario => ({
       name: `gc of a container whose namespace is gone (${name})`,
       setting,
@@ -92,13 +93,13 @@ export function gcOfAllScenarios(): Scenario[] {
 /** The operator takes a VF out of a running container. */
 export function releaseScenarios(): Scenario[] {
   const wanted = [
-    ...wishes(),
+    ...requests(),
     { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } as const },
   ];
   const scenario = (
-    { name, wish, setting }: Wanted,
+    { name, wish, setting }: NamedRequest,
     what: string,
-    after: (story: Story) => void,
+    after: (story: SimulatedNode) => void,
   ): Scenario => ({
     name: `release --force of ${what} (${name})`,
     setting,
@@ -121,7 +122,7 @@ export function releaseScenarios(): Scenario[] {
 }
 
 /** What has an RDMA device of its own, with the VF's GUID and with another one. */
-const isolatedWishes: readonly Wanted[] = [
+const isolatedWishes: readonly NamedRequest[] = [
   { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } },
   { name: "isolation only", wish: { vf, rdmaIsolation: true }, setting: { rdma: "exclusive" } },
   {
@@ -132,7 +133,7 @@ const isolatedWishes: readonly Wanted[] = [
 ];
 
 /** The container gives its interface to a container of its own, in a namespace that no runtime knows. */
-function moveNetdev({ machine }: Story): void {
+function moveNetdev({ machine }: SimulatedNode): void {
   const [pod, other] = [machine.paths.get(c1.netns), machine.paths.get(c3.netns)];
   const index = pod?.named(c1.ifname)?.[0];
   if (pod === undefined || other === undefined || index === undefined) throw new Error("no interface");
@@ -140,7 +141,7 @@ function moveNetdev({ machine }: Story): void {
 }
 
 /** The same with its RDMA device. */
-function moveRdma({ machine }: Story): void {
+function moveRdma({ machine }: SimulatedNode): void {
   const [pod, other] = [machine.paths.get(c1.netns), machine.paths.get(c3.netns)];
   const device = machine.bus.vfs.get(vf)?.probed?.devices[0];
   if (pod === undefined || other === undefined || device === undefined) throw new Error("no RDMA device");

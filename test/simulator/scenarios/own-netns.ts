@@ -1,9 +1,10 @@
 // A VF for the namespace that the plugin runs in (CNI_NETNS_OVERRIDE).
-import type { Pod } from "../harness/calls.ts";
+
 import { thenDel } from "../harness/follow-ups.ts";
-import type { Story } from "../harness/story.ts";
+import type { Pod } from "../harness/requests.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { wishes } from "./wishes.ts";
+import { requests } from "./requests.ts";
 
 /** Attaches a VF without taking it out of the host's namespace. */
 const own: Pod = { containerId: "own", ifname: "net1", netns: "/proc/1/ns/net" };
@@ -12,8 +13,8 @@ const own: Pod = { containerId: "own", ifname: "net1", netns: "/proc/1/ns/net" }
 export function ownNetnsScenarios(): Scenario[] {
   // Older kernels refuse to rename a netdev that is up.
   const setting = { renamesUp: true };
-  const open = ({ machine }: Story) => void machine.paths.set(own.netns, machine.host);
-  return wishes()
+  const open = ({ machine }: SimulatedNode) => void machine.paths.set(own.netns, machine.host);
+  return requests()
     .filter(({ name }) => ["nothing in particular", "an address", "everything"].includes(name))
     .flatMap(({ name, wish }): Scenario[] => {
       const wanted = { ...wish, ownNetnsAllowed: true };

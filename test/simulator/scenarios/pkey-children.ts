@@ -1,12 +1,12 @@
+import { c1, c2, c3 } from "../harness/default-node.ts";
 import { thenAnother, thenDelOfBoth } from "../harness/follow-ups.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, c3 } from "../harness/world.ts";
 import { pkeyChild } from "../model/netdev.ts";
-import { contrary, same, wishes } from "./wishes.ts";
+import { contrary, requests, same } from "./requests.ts";
 
 /** ADD of a container for a VF of another one, whose namespace is gone with pkey children in it, and beside it. */
 export function childrenScenarios(): Scenario[] {
-  const wanted = wishes().filter(({ name }) => ["nothing in particular", "everything"].includes(name));
+  const wanted = requests().filter(({ name }) => ["nothing in particular", "everything"].includes(name));
   return wanted.flatMap(({ name, wish, setting }) =>
     [same, contrary].map((next): Scenario => {
       const theirs = next(wish);

@@ -1,11 +1,12 @@
 // VFs without a netdev.
+
+import { c2, deviceInfo, type Setting, vf } from "../harness/default-node.ts";
 import { thenAgain, thenAnother, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c2, deviceInfo, type Setting, vf } from "../harness/world.ts";
 import { addScenarios } from "./add.ts";
 import { afterKilledAdd } from "./after-killed-add.ts";
 import { delScenarios, delWithoutNamespaceScenarios } from "./del.ts";
-import { contrary, everything, partition, same, type Wanted } from "./wishes.ts";
+import { contrary, everything, type NamedRequest, partition, same } from "./requests.ts";
 
 const setting: Setting = { rdmaOnly: true, partition: { pkey: 0x5, delay: 300 } };
 const isolating: Setting = { ...setting, rdma: "exclusive", rdmaDevices: 2 };
@@ -14,9 +15,13 @@ const isolated = { ...whole, rdmaIsolation: true } as const;
 
 /** ADD, DEL, and what a killed ADD leaves, with everything that can befall them. */
 export function rdmaOnlyScenarios(): Scenario[] {
-  const plain: Wanted = { name: "RDMA only, nothing in particular", wish: { vf, rdmaOnly: true }, setting };
-  const shared: Wanted = { name: "RDMA only, everything", wish: whole, setting };
-  const alone: Wanted = { name: "RDMA only, isolated", wish: isolated, setting: isolating };
+  const plain: NamedRequest = {
+    name: "RDMA only, nothing in particular",
+    wish: { vf, rdmaOnly: true },
+    setting,
+  };
+  const shared: NamedRequest = { name: "RDMA only, everything", wish: whole, setting };
+  const alone: NamedRequest = { name: "RDMA only, isolated", wish: isolated, setting: isolating };
   const points = [
     ["rdma.move", 1],
     ["functions.unbind", 1],

@@ -1,13 +1,13 @@
 // Two things at once on one node.
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";
+import { c1, c2, freshVf, pf, vf } from "../harness/default-node.ts";
 import type { Interleaving } from "../harness/interleave.ts";
 import type { Run } from "../harness/run.ts";
-import type { Story } from "../harness/story.ts";
-import { c1, c2, freshVf, pf, vf } from "../harness/world.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import { killedAdd } from "./del.ts";
 import { isolated } from "./isolation.ts";
-import { contrary, everything } from "./wishes.ts";
+import { contrary, everything } from "./requests.ts";
 
 /** Waits no longer than this for a lock, ms: who is interrupted cannot give it back meanwhile. */
 const patience = 50;
@@ -205,7 +205,7 @@ export function interleavings(): Interleaving[] {
   ];
 }
 
-function requireRefused(story: Story, ran: Run | undefined, holder: string): void {
+function requireRefused(story: SimulatedNode, ran: Run | undefined, holder: string): void {
   const { error } = ran ?? {};
   const known =
     error instanceof CniError && [codes.deviceInUse, codes.tryAgain].includes(error.code as 11 | 101);
@@ -217,7 +217,7 @@ function requireRefused(story: Story, ran: Run | undefined, holder: string): voi
   }
 }
 
-function requireBusy(story: Story, { error }: Run): void {
+function requireBusy(story: SimulatedNode, { error }: Run): void {
   if (error instanceof CniError && error.code === codes.tryAgain) return;
   story.problems.push(`who came too early was told: ${error instanceof Error ? error.message : error}`);
 }

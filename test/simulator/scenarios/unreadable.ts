@@ -1,13 +1,13 @@
 // Attachments whose record cannot be read any more, and how an operator frees the VF.
 import { LONGEST_FILE } from "../../../src/node/files.ts";
+import { c1 } from "../harness/default-node.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
 import { originalsOf } from "../harness/originals.ts";
 import { pathOf } from "../harness/records.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1 } from "../harness/world.ts";
 import type { Machine } from "../model/machine.ts";
 import { isolated } from "./isolation.ts";
-import { wishes } from "./wishes.ts";
+import { requests } from "./requests.ts";
 
 const record = pathOf(c1);
 
@@ -29,7 +29,7 @@ export const losses = {
 /** `attachments release --force`, with everything that can befall it. */
 export function releaseUnreadableScenarios(): Scenario[] {
   const wanted = [
-    ...wishes(),
+    ...requests(),
     { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } as const },
   ];
   return wanted.map(({ name, wish, setting }) => ({

@@ -1,25 +1,26 @@
 // DEL where the record is lost: what can be told from the call alone is done, see DESIGN.md, "No record".
+
+import { c1, c2, vf } from "../harness/default-node.ts";
 import { killedAfter } from "../harness/faults.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
 import { originalsOf } from "../harness/originals.ts";
 import { pathOf } from "../harness/records.ts";
-import type { Story } from "../harness/story.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c1, c2, vf } from "../harness/world.ts";
 import { pkeyChild } from "../model/netdev.ts";
-import { contrary, everything, type Wanted, wishes } from "./wishes.ts";
+import { contrary, everything, type NamedRequest, requests } from "./requests.ts";
 
 const record = pathOf(c1);
 
 /** What becomes of a record. */
-const losses: Readonly<Record<string, (story: Story) => void>> = {
+const losses: Readonly<Record<string, (story: SimulatedNode) => void>> = {
   lost: (story) => void story.machine.files.texts.delete(record),
   damaged: (story) =>
     void story.machine.files.texts.set(record, story.machine.files.texts.get(record)?.slice(0, 400) ?? ""),
 };
 
 /** DEL of a container whose record was deleted, or is damaged. */
-export function lostRecordScenarios(wanted: readonly Wanted[]): Scenario[] {
+export function lostRecordScenarios(wanted: readonly NamedRequest[]): Scenario[] {
   return Object.entries(losses).flatMap(([how, spoil]) =>
     wanted.map(
       ({ name, wish, setting }): Scenario => ({
@@ -41,7 +42,7 @@ export function lostRecordScenarios(wanted: readonly Wanted[]): Scenario[] {
 /** The same, whatever was wanted; and where ADD was killed without a driver. */
 export function unrecordedScenarios(): Scenario[] {
   return [
-    ...lostRecordScenarios(wishes()),
+    ...lostRecordScenarios(requests()),
     ...Object.entries(losses).map(
       ([how, spoil]): Scenario => ({
         name: `DEL of a container that has made pkey children, the record being ${how}`,
@@ -77,7 +78,7 @@ export function unrecordedScenarios(): Scenario[] {
 const kept = { vf };
 
 /** The container makes a pkey child of its interface, and another one in a namespace that no runtime knows. */
-function makeChildren({ machine }: Story): void {
+function makeChildren({ machine }: SimulatedNode): void {
   const pod = machine.paths.get(c1.netns);
   const netdev = pod?.named(c1.ifname)?.[1];
   if (netdev === undefined) throw new Error("the pod has no interface");
@@ -86,7 +87,7 @@ function makeChildren({ machine }: Story): void {
 }
 
 /** DEL of a container without a record, for a VF that another one has by now. */
-export function foreignScenario(): Scenario {
+export function goPluginUnrecordedScenario(): Scenario {
   const theirs = contrary(everything);
   return {
     name: "DEL of a VF that another container has",

@@ -1,17 +1,18 @@
 // VFs that are bound to vfio-pci, for virtual machines.
+
+import { c2, type Setting, vf, wholePf } from "../harness/default-node.ts";
 import { thenAgain, thenAnother, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
 import type { Scenario } from "../harness/sweep.ts";
-import { c2, type Setting, vf, wholePf } from "../harness/world.ts";
 import { addScenarios } from "./add.ts";
 import { afterKilledAdd } from "./after-killed-add.ts";
 import { delScenarios, delWithoutNamespaceScenarios } from "./del.ts";
-import { contrary, everything, same, type Wanted } from "./wishes.ts";
+import { contrary, everything, type NamedRequest, same } from "./requests.ts";
 
 const setting: Setting = { vfio: true };
 const whole = { ...everything, vfioPciMode: true } as const;
 
 /** What such a container can want; addresses it does not get. */
-const wanted: Wanted[] = [
+const wanted: NamedRequest[] = [
   { name: "vfio, everything", wish: whole, setting },
   { name: "vfio, nothing in particular", wish: { vf }, setting },
   {
@@ -22,14 +23,14 @@ const wanted: Wanted[] = [
 ];
 
 /** A whole PF; what of it cannot be set is not set. */
-const wholes: Wanted[] = [
+const wholes: NamedRequest[] = [
   { name: "a PF, everything", wish: { ...whole, vf: wholePf }, setting: {} },
   { name: "a PF, a derived GUID", wish: { vf: wholePf, guid: "auto" }, setting: {} },
 ];
 
 /** ADD, DEL, and what a killed ADD leaves, with everything that can befall them. */
 export function vfioScenarios(): Scenario[] {
-  const [everywhere, plain, blind] = wanted as [Wanted, Wanted, Wanted];
+  const [everywhere, plain, blind] = wanted as [NamedRequest, NamedRequest, NamedRequest];
   const points = [
     ["links.setVfConfig", 1],
     ["links.setVfConfig", 2],

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { type Command, parseWords, UsageError } from "../../../src/cli/command.ts";
+import { type Command, parseArguments, UsageError } from "../../../src/cli/command.ts";
 import { overview, usageOf } from "../../../src/cli/usage.ts";
 
 const command: Command = {
@@ -14,7 +14,7 @@ const command: Command = {
   run: () => 0,
 };
 const parsed = (...words: string[]) => {
-  const call = parseWords(command, words);
+  const call = parseArguments(command, words);
   return call === "help" ? call : { words: call.words, options: Object.fromEntries(call.options) };
 };
 

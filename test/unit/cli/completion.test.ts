@@ -1,11 +1,11 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import { UsageError } from "../../../src/cli/command.ts";
-import { type Completed, scriptFor } from "../../../src/cli/completion.ts";
+import { type Completion, scriptFor } from "../../../src/cli/completion.ts";
 
 const json = { name: "json", summary: "" };
 const file = { name: "file", value: "FILE", summary: "" };
-const commands: readonly Completed[] = [
+const commands: readonly Completion[] = [
   { name: "list", options: [json] },
   { name: "attachments", options: [json, file] },
   { name: "attachments release", parameters: ["CONTAINER"], options: [{ name: "force", summary: "" }] },

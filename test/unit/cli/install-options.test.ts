@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { UsageError } from "../../../src/cli/command.ts";
-import { parseInstallOptions } from "../../../src/cli/install-options.ts";
+import { parseInstallOptions } from "../../../src/cli/install/options.ts";
 
 const defaults = { directory: "/host/opt/cni/bin", executable: undefined, stay: true };
 

@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
-import { holderText, textOf } from "../../../src/cli/list.ts";
-import type { SurveyedPf, SurveyedVf } from "../../../src/cli/survey.ts";
+import { holderText, textOf } from "../../../src/cli/attachments/list.ts";
+import type { InventoriedPf, InventoriedVf } from "../../../src/cli/inventory.ts";
 import { guid } from "../../support/records.ts";
 
 const attached = {
@@ -16,7 +16,7 @@ const attached = {
   reference: undefined,
 } as const;
 
-const vf: SurveyedVf = {
+const vf: InventoriedVf = {
   pci: "0000:03:00.2",
   index: 0,
   driver: "mlx5_core",
@@ -32,7 +32,7 @@ const vf: SurveyedVf = {
 
 const port = { number: 1, physicalState: "LinkUp", linkLayer: "InfiniBand", lid: 4, rate: "" };
 
-const pf: SurveyedPf = {
+const pf: InventoriedPf = {
   pci: "0000:03:00.0",
   driver: "mlx5_core",
   netdev: undefined,

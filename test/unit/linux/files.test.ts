@@ -1,7 +1,7 @@
 import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { LinuxFiles } from "../../../src/linux/files.ts";
+import type { LinuxFiles } from "../../../src/linux/files/files.ts";
 import { hostFiles } from "./host-files.ts";
 import { modeOf, scratchFiles } from "./scratch-files.ts";
 

@@ -1,7 +1,7 @@
 import { posix } from "node:path";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { functionDirectory, linkedFunction } from "../../../src/linux/function-directory.ts";
+import { pciAddressOfLink, pciSysfsDirectory } from "../../../src/linux/pci/sysfs-directory.ts";
 import { machine, resetMachine } from "./fake-host.ts";
 
 vi.mock("host", async (pure) => ({
@@ -27,7 +27,7 @@ describe("the directory of a PCI function", () => {
     const [one, other] = [newFunction(), newFunction()];
     machine.links.set(`${devices}/${one}`, `../../../devices/pci0000:3a/0000:3a:00.0/${one}`);
     machine.links.set(`${devices}/${other}`, `../../../devices/pci0000:80/${other}`);
-    expect([one, other, one, other].map(functionDirectory)).toEqual([
+    expect([one, other, one, other].map(pciSysfsDirectory)).toEqual([
       `${bridge}/${one}`,
       `/sys/devices/pci0000:80/${other}`,
       `${bridge}/${one}`,
@@ -38,26 +38,26 @@ describe("the directory of a PCI function", () => {
 
   it("is the link as long as there is no such function, and then it is looked for again", () => {
     const pci = newFunction();
-    expect(functionDirectory(pci)).toBe(`${devices}/${pci}`);
+    expect(pciSysfsDirectory(pci)).toBe(`${devices}/${pci}`);
     machine.links.set(`${devices}/${pci}`, `../../../devices/pci0000:3a/0000:3a:00.0/${pci}`);
-    expect(functionDirectory(pci)).toBe(`${bridge}/${pci}`);
+    expect(pciSysfsDirectory(pci)).toBe(`${bridge}/${pci}`);
   });
 
   it("is the link where the function is being removed", () => {
     const pci = newFunction();
     machine.faults.set("readLink", "ENODEV");
-    expect(functionDirectory(pci)).toBe(`${devices}/${pci}`);
+    expect(pciSysfsDirectory(pci)).toBe(`${devices}/${pci}`);
   });
 
   it("is not guessed where sysfs cannot be read", () => {
     machine.faults.set("readLink", "EACCES");
-    expect(() => functionDirectory(newFunction())).toThrow(expect.objectContaining({ code: "EACCES" }));
+    expect(() => pciSysfsDirectory(newFunction())).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
   it("is the link where that leads to something of another name", () => {
     const pci = newFunction();
     machine.links.set(`${devices}/${pci}`, "../../../devices/pci0000:3a/elsewhere");
-    expect(functionDirectory(pci)).toBe(`${devices}/${pci}`);
+    expect(pciSysfsDirectory(pci)).toBe(`${devices}/${pci}`);
   });
 
   it.each([
@@ -72,7 +72,7 @@ describe("the directory of a PCI function", () => {
     "0000:0A:10.0",
     "00000000:01:10.0",
   ])("is refused of %j, which the kernel does not write, before anything is looked at", (text) => {
-    expect(() => functionDirectory(text)).toThrow(new RangeError(`"${text}" is no PCI address`));
+    expect(() => pciSysfsDirectory(text)).toThrow(new RangeError(`"${text}" is no PCI address`));
     expect(machine.calls).toEqual([]);
   });
 });
@@ -82,24 +82,24 @@ describe("the function that a link leads to", () => {
     const [pf, vf] = [newFunction(), newFunction()];
     machine.links.set(`${bridge}/${vf}/physfn`, `../${pf}`);
     machine.links.set(`${bridge}/${pf}/virtfn0`, `../${vf}`);
-    expect(linkedFunction(`${bridge}/${vf}/physfn`)).toBe(pf);
-    expect(linkedFunction(`${bridge}/${pf}/virtfn0`)).toBe(vf);
+    expect(pciAddressOfLink(`${bridge}/${vf}/physfn`)).toBe(pf);
+    expect(pciAddressOfLink(`${bridge}/${pf}/virtfn0`)).toBe(vf);
     expect(machine.calls).toHaveLength(2);
-    expect([functionDirectory(pf), functionDirectory(vf)]).toEqual([`${bridge}/${pf}`, `${bridge}/${vf}`]);
+    expect([pciSysfsDirectory(pf), pciSysfsDirectory(vf)]).toEqual([`${bridge}/${pf}`, `${bridge}/${vf}`]);
     expect(machine.calls).toHaveLength(2);
   });
 
   it("is none where there is no link, and nothing is learnt of that", () => {
     const vf = newFunction();
-    expect(linkedFunction(`${bridge}/${vf}/physfn`)).toBeUndefined();
+    expect(pciAddressOfLink(`${bridge}/${vf}/physfn`)).toBeUndefined();
     machine.faults.set("readLink", "ENODEV");
-    expect(linkedFunction(`${bridge}/${vf}/physfn`)).toBeUndefined();
-    expect(functionDirectory(vf)).toBe(`${devices}/${vf}`);
+    expect(pciAddressOfLink(`${bridge}/${vf}/physfn`)).toBeUndefined();
+    expect(pciSysfsDirectory(vf)).toBe(`${devices}/${vf}`);
   });
 
   it("is not denied where the link cannot be read", () => {
     machine.faults.set("readLink", "EIO");
-    expect(() => linkedFunction(`${bridge}/0000:3b:00.0/physfn`)).toThrow(
+    expect(() => pciAddressOfLink(`${bridge}/0000:3b:00.0/physfn`)).toThrow(
       expect.objectContaining({ code: "EIO" }),
     );
   });
@@ -115,8 +115,8 @@ describe("the function that a link leads to", () => {
           ? posix.join(posix.dirname(link), pci)
           : posix.join("/sys/devices", ...to, pci);
         machine.links.set(link, posix.relative(posix.dirname(link), directory));
-        expect(linkedFunction(link)).toBe(pci);
-        expect(functionDirectory(pci)).toBe(directory);
+        expect(pciAddressOfLink(link)).toBe(pci);
+        expect(pciSysfsDirectory(pci)).toBe(directory);
       }),
     );
   });

@@ -1,6 +1,6 @@
 // What sysfs shows of GUIDs and pkeys.
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxFunctions } from "../../../src/linux/functions.ts";
+import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
 import { machine, resetMachine } from "./fake-host.ts";
 
 vi.mock("host", async (pure) => ({
@@ -8,7 +8,7 @@ vi.mock("host", async (pure) => ({
   ...(await import("./fake-host.ts")),
 }));
 
-const functions = new LinuxFunctions();
+const functions = new LinuxPciFunctions();
 const devices = "/sys/bus/pci/devices";
 
 beforeEach(resetMachine);

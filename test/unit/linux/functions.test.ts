@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxFunctions } from "../../../src/linux/functions.ts";
-import { FunctionError } from "../../../src/node/functions.ts";
+import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
+import { PciFunctionError } from "../../../src/node/pci-functions.ts";
 import { machine, resetMachine } from "./fake-host.ts";
 
 vi.mock("host", async (pure) => ({
@@ -8,7 +8,7 @@ vi.mock("host", async (pure) => ({
   ...(await import("./fake-host.ts")),
 }));
 
-const functions = new LinuxFunctions();
+const functions = new LinuxPciFunctions();
 /** Of the bridge that they are all behind. */
 const bridge = "devices/pci0000:00/0000:00:01.0";
 const PF = "0000:01:00.0";
@@ -45,7 +45,7 @@ beforeEach(() => {
 
 /** Has had to do with a function, as a call has that looks for something else of it. */
 function met(pci: string): void {
-  functions.incarnation(pci);
+  functions.generation(pci);
   machine.calls.length = 0;
 }
 
@@ -109,7 +109,7 @@ describe("a Virtual Function", () => {
   it("that was removed while it was looked for is absent", () => {
     machine.links.delete(`${directoryOf(PF)}/virtfn7`);
     expect(() => functions.virtualFunction("0000:01:11.6")).toThrow(
-      expect.objectContaining({ name: "FunctionError", reason: "absent" }),
+      expect.objectContaining({ name: "PciFunctionError", reason: "absent" }),
     );
   });
 
@@ -117,11 +117,11 @@ describe("a Virtual Function", () => {
     expect(() => functions.virtualFunction(PF)).toThrow(
       expect.objectContaining({ reason: "not-virtual", pci: PF, message: expect.stringContaining("physfn") }),
     );
-    expect(() => functions.virtualFunction("0000:09:00.0")).toThrow(FunctionError);
+    expect(() => functions.virtualFunction("0000:09:00.0")).toThrow(PciFunctionError);
     expect(() => functions.virtualFunction("0000:09:00.0")).toThrow(
       expect.objectContaining({ reason: "absent" }),
     );
-    expect([functions.incarnation(PF), functions.incarnation("0000:09:00.0")]).toEqual([
+    expect([functions.generation(PF), functions.generation("0000:09:00.0")]).toEqual([
       expect.any(String),
       undefined,
     ]);
@@ -132,7 +132,7 @@ describe("a Virtual Function", () => {
     expect(() => functions.virtualFunction("0000:01:10.0")).toThrow(
       expect.objectContaining({ code: "EACCES" }),
     );
-    expect(() => functions.incarnation("0000:01:10.0")).toThrow(expect.objectContaining({ code: "EACCES" }));
+    expect(() => functions.generation("0000:01:10.0")).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
   it("with numbers in sysfs that are none is an error, not a wrong index", () => {
@@ -161,7 +161,7 @@ describe("a text that is no PCI address", () => {
   ])("%j never becomes a path", (text) => {
     const calls = [
       () => functions.virtualFunction(text),
-      () => functions.incarnation(text),
+      () => functions.generation(text),
       () => functions.driver(text),
       () => functions.isVirtualOf({ pci: "0000:01:10.0", pf: text, index: 0 }),
       () => functions.netdevs(text),
@@ -189,7 +189,7 @@ describe("a text that is no PCI address", () => {
   });
 
   it("a domain of more than four digits is one (volume management devices)", () => {
-    expect(functions.incarnation("10000:e1:00.0")).toBeUndefined();
+    expect(functions.generation("10000:e1:00.0")).toBeUndefined();
   });
 });
 

@@ -1,8 +1,8 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { parseGuid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
-import { LinuxFunctions } from "../../../src/linux/functions.ts";
-import { LinuxLinks } from "../../../src/linux/links.ts";
-import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { LinuxLinks } from "../../../src/linux/network/links.ts";
+import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
+import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
 import { Waits } from "../../../src/linux/waits.ts";
 import { parseAttributes, readString, readU32, viewOf } from "../../../src/netlink/attributes.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
@@ -35,7 +35,7 @@ beforeEach(() => {
   ];
   kernel.pod = [{ index: 1, name: "lo" }];
   namespaces = new LinuxNamespaces();
-  links = new LinuxLinks(namespaces, new LinuxFunctions(), new Waits());
+  links = new LinuxLinks(namespaces, new LinuxPciFunctions(), new Waits());
   pod = namespaces.open(POD);
 });
 

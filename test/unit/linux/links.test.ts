@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxFunctions } from "../../../src/linux/functions.ts";
-import { LinuxLinks } from "../../../src/linux/links.ts";
-import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { LinuxLinks } from "../../../src/linux/network/links.ts";
+import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
+import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
 import { Waits } from "../../../src/linux/waits.ts";
 import { bytesAttribute, encodeAttributes, u32Attribute, viewOf } from "../../../src/netlink/attributes.ts";
 import { parseMessages } from "../../../src/netlink/message.ts";
@@ -34,7 +34,7 @@ beforeEach(() => {
   ];
   kernel.pod = [{ index: 1, name: "lo" }];
   namespaces = new LinuxNamespaces();
-  links = new LinuxLinks(namespaces, new LinuxFunctions(), new Waits());
+  links = new LinuxLinks(namespaces, new LinuxPciFunctions(), new Waits());
   pod = namespaces.open(POD);
 });
 

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { lockHolders } from "../../../src/linux/lock-holders.ts";
+import { lockHolders } from "../../../src/linux/files/lock-holders.ts";
 import { machine, openFile, resetMachine } from "./fake-host.ts";
 
 vi.mock("host", async (pure) => ({

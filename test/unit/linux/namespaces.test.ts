@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { ours } from "../../../src/linux/namespace.ts";
-import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { asLinuxNamespace } from "../../../src/linux/network/namespace.ts";
+import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
 import { NamespaceError } from "../../../src/node/namespaces.ts";
 import { machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
 
@@ -77,16 +77,16 @@ describe("cookies", () => {
 
   it("share their socket with the requests", () => {
     const pod = namespaces.open(POD);
-    const { rtnetlink } = ours(pod);
+    const { rtnetlink } = asLinuxNamespace(pod);
     expect(pod.cookie).toBe("cookie of pod");
-    expect(ours(pod).rtnetlink).toBe(rtnetlink);
+    expect(asLinuxNamespace(pod).rtnetlink).toBe(rtnetlink);
     expect(machine.calls.filter((call) => call.startsWith("socket"))).toHaveLength(1);
   });
 });
 
 describe("the thread", () => {
   it("makes a pod's socket in the pod and is back, with the way back opened first", () => {
-    ours(namespaces.open(POD)).events(0, 1);
+    asLinuxNamespace(namespaces.open(POD)).events(0, 1);
     expect(machine.calls.slice(3)).toEqual([
       "open /proc/thread-self/ns/net",
       "setns pod",
@@ -96,7 +96,7 @@ describe("the thread", () => {
   });
 
   it("does not move for what is the host's", () => {
-    ours(namespaces.host).events(0, 1);
+    asLinuxNamespace(namespaces.host).events(0, 1);
     machine.files.set("/proc/sys/net/ipv6/conf/ib0/disable_ipv6", "0\n");
     expect(namespaces.setting(namespaces.host, "ipv6/conf/ib0/disable_ipv6")).toBe("0");
     expect(machine.calls).toEqual(["events 0 1", "readFile /proc/sys/net/ipv6/conf/ib0/disable_ipv6"]);
@@ -125,7 +125,7 @@ describe("the thread", () => {
     const stuck = /stuck in a container's network namespace/;
     expect(() => namespaces.setting(pod, "ipv4/ip_forward")).toThrow(stuck);
     machine.faults.clear();
-    expect(() => ours(namespaces.host).events(0, 1)).toThrow(stuck);
+    expect(() => asLinuxNamespace(namespaces.host).events(0, 1)).toThrow(stuck);
     expect(() => namespaces.set(pod, "ipv4/ip_forward", "1")).toThrow(stuck);
     expect(() => namespaces.assertHome()).toThrow(stuck);
   });
@@ -165,7 +165,7 @@ describe("settings", () => {
 });
 
 it("a namespace of somebody else's making is refused", () => {
-  expect(() => ours({ path: "/x", cookie: "1" })).toThrow(TypeError);
+  expect(() => asLinuxNamespace({ path: "/x", cookie: "1" })).toThrow(TypeError);
 });
 
 describe("whether anybody lives in a namespace", () => {

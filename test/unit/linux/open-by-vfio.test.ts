@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxFunctions } from "../../../src/linux/functions.ts";
+import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
 import { machine, openDescriptors, resetMachine } from "./fake-host.ts";
 
 vi.mock("host", async (pure) => ({
@@ -7,7 +7,7 @@ vi.mock("host", async (pure) => ({
   ...(await import("./fake-host.ts")),
 }));
 
-const functions = new LinuxFunctions();
+const functions = new LinuxPciFunctions();
 
 beforeEach(resetMachine);
 

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LinuxClock } from "../../../src/linux/clock.ts";
-import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
 import { LinuxProcesses } from "../../../src/linux/processes.ts";
 import { Waits } from "../../../src/linux/waits.ts";
 import { children, machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
-import { LinuxRdmaDevices } from "../../../src/linux/rdma-devices.ts";
+import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
+import { LinuxRdmaDevices } from "../../../src/linux/network/rdma-devices.ts";
 import { Waits } from "../../../src/linux/waits.ts";
 import { parseAttributes, readU32 } from "../../../src/netlink/attributes.ts";
 import { parseMessages } from "../../../src/netlink/message.ts";

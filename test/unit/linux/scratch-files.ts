@@ -2,7 +2,7 @@ import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { LinuxClock } from "../../../src/linux/clock.ts";
-import { LinuxFiles } from "../../../src/linux/files.ts";
+import { LinuxFiles } from "../../../src/linux/files/files.ts";
 import { Waits } from "../../../src/linux/waits.ts";
 import { hostFiles } from "./host-files.ts";
 

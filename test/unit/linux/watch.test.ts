@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxFunctions } from "../../../src/linux/functions.ts";
-import { LinuxLinks } from "../../../src/linux/links.ts";
-import { LinuxNamespaces } from "../../../src/linux/namespaces.ts";
+import { LinuxLinks } from "../../../src/linux/network/links.ts";
+import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
+import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
 import { Waits } from "../../../src/linux/waits.ts";
 import { vector } from "../vectors/vectors.ts";
 import { happens, machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
@@ -21,7 +21,7 @@ beforeEach(() => {
   machine.namespaces.set("/pod", { name: "pod", magic: NSFS, type: NET });
   namespaces = new LinuxNamespaces();
   waits = new Waits();
-  links = new LinuxLinks(namespaces, new LinuxFunctions(), waits);
+  links = new LinuxLinks(namespaces, new LinuxPciFunctions(), waits);
 });
 
 /** A watch of the host's links that has been waited with once, and so listens. */

@@ -11,7 +11,7 @@ import {
   summed,
   sumOf,
 } from "../../../src/log/counters.ts";
-import { stepsJson } from "../../../src/log/steps-json.ts";
+import { stepsJson } from "../../../src/log/encode.ts";
 
 const call: CountedCall = { command: "ADD", ms: 60, code: undefined, steps: "" };
 const text = (...calls: Partial<CountedCall>[]) => calls.map((each) => lineOf({ ...call, ...each })).join("");

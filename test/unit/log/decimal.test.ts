@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { decimal } from "../../../src/log/decimal.ts";
+import { decimal } from "../../../src/log/encode.ts";
 
 describe("a number of milliseconds as text", () => {
   test.each([

@@ -2,7 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { type EndedCall, endingOf, entryOf } from "../../../src/log/entry.ts";
-import { keep, Trace } from "../../../src/log/trace.ts";
+import { pushBounded, Trace } from "../../../src/log/trace.ts";
 import { aRecord } from "../../support/records.ts";
 
 const clock = { now: () => 5, wall: () => Date.UTC(2026, 10, 24, 22, 4, 19, 999.5) };
@@ -95,7 +95,7 @@ describe("the record", () => {
 
 describe("the level", () => {
   const warned = new Trace({ now: () => 0 });
-  keep(warned.warnings, "odd");
+  pushBounded(warned.warnings, "odd");
 
   test.each([
     ["success", {}, "ADD", "info"],
@@ -119,7 +119,7 @@ describe("the level", () => {
 test("no text is longer than it may be, and none makes it fail", () => {
   const long = "x".repeat(1 << 20);
   const trace = new Trace({ now: () => 0 });
-  keep(trace.warnings, long);
+  pushBounded(trace.warnings, long);
   const variables = Object.fromEntries(Object.keys(environment).map((name) => [name, long]));
   const error = new CniError(codes.node, long, { details: long });
   const size = JSON.stringify(

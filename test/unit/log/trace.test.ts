@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { keep, Trace } from "../../../src/log/trace.ts";
+import { pushBounded, Trace } from "../../../src/log/trace.ts";
 import { aRecord } from "../../support/records.ts";
 
 /** A trace on a clock that a test sets. */
@@ -82,7 +82,7 @@ describe("observe", () => {
     const { trace } = traced();
     for (let i = 0; i < 1000; i++) {
       trace.observe("undo", `step ${i}`, aRecord({ containerId: `c${i}` }), () => i);
-      keep(trace.warnings, `warning ${i}`);
+      pushBounded(trace.warnings, `warning ${i}`);
     }
     expect([trace.steps.length, trace.records.length, trace.warnings.length]).toEqual([64, 64, 64]);
     // What it has room for goes on being counted, and nothing else is.

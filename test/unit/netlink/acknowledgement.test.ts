@@ -5,7 +5,7 @@ import { encodeAttributes, stringAttribute, u32Attribute } from "../../../src/ne
 import { MalformedReply, NetlinkError } from "../../../src/netlink/errors.ts";
 import { getLinkByIndex } from "../../../src/netlink/link.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { concat, wordBytes } from "../../support/attributes.ts";
+import { concat, packU32 } from "../../support/attributes.ts";
 import { vector } from "../vectors/vectors.ts";
 
 const request = getLinkByIndex(7);
@@ -17,9 +17,9 @@ function errorIn(name: string) {
 }
 
 /** The NLMSG_ERROR of -22 whose extended ACK is `tail`. */
-function refusal(flags: number, tail: Uint8Array, echoed: Uint8Array = wordBytes(16)): Message {
+function refusal(flags: number, tail: Uint8Array, echoed: Uint8Array = packU32(16)): Message {
   const header = concat([echoed, new Uint8Array(12)]);
-  return { type: 2, flags, sequence: 1, payload: concat([wordBytes(-22 >>> 0), header, tail]) };
+  return { type: 2, flags, sequence: 1, payload: concat([packU32(-22 >>> 0), header, tail]) };
 }
 
 describe("acknowledgements of a real kernel", () => {
@@ -57,7 +57,7 @@ describe("acknowledgements", () => {
 
   it("are read behind the request that they repeat, where the kernel does not cap them", () => {
     const tail = concat([new Uint8Array(8), encodeAttributes([stringAttribute(1, "far away")])]);
-    expect(errorOf(refusal(0x200, tail, wordBytes(16 + 7)), request)?.reason).toBe("far away");
+    expect(errorOf(refusal(0x200, tail, packU32(16 + 7)), request)?.reason).toBe("far away");
   });
 
   it("keep the errno where the rest cannot be read", () => {
@@ -67,11 +67,11 @@ describe("acknowledgements", () => {
         fc.constantFrom(0, 0x100, 0x200, 0x300),
         fc.nat(0xffffffff),
         (tail, flags, echoed) => {
-          expect(errorOf(refusal(flags, tail, wordBytes(echoed)), request)?.code).toBe("EINVAL");
+          expect(errorOf(refusal(flags, tail, packU32(echoed)), request)?.code).toBe("EINVAL");
         },
       ),
     );
-    const short: Message = { type: 2, flags: 0x300, sequence: 1, payload: wordBytes(-1 >>> 0) };
+    const short: Message = { type: 2, flags: 0x300, sequence: 1, payload: packU32(-1 >>> 0) };
     expect(errorOf(short, request)?.code).toBe("EPERM");
   });
 
@@ -81,7 +81,7 @@ describe("acknowledgements", () => {
       type: 3,
       flags: 0x202,
       sequence: 1,
-      payload: concat([wordBytes(status >>> 0), tail]),
+      payload: concat([packU32(status >>> 0), tail]),
     });
     expect(errorOf(done(-19), request)).toMatchObject({ code: "ENODEV", reason: "gone" });
     expect(errorOf(done(0), request)).toBeUndefined();
@@ -97,7 +97,7 @@ describe("acknowledgements", () => {
 
   it("tell the errno also where the request that they repeat is said to be longer than they are", () => {
     for (const echoed of [17, 36, 0xffff, 0xffffffff]) {
-      const error = errorOf(refusal(0x200, new Uint8Array(0), wordBytes(echoed)), request);
+      const error = errorOf(refusal(0x200, new Uint8Array(0), packU32(echoed)), request);
       expect(error).toMatchObject({ errno: 22, offset: undefined });
     }
   });

@@ -2,12 +2,17 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import {
   type Attribute,
+  attributeDecoder,
   bytesAttribute,
-  bytesIn,
+  decodeAttributes,
   encodeAttributes,
+  getBytes,
+  getText,
+  getU8,
+  getU16,
+  getU32,
   nestedAttribute,
   parseAttributes,
-  pickAttributes,
   type ReceivedAttribute,
   readS32,
   readString,
@@ -16,20 +21,15 @@ import {
   readU32,
   readU64,
   s32Attribute,
-  selection,
   stringAttribute,
-  textIn,
   u8Attribute,
-  u8In,
   u16Attribute,
-  u16In,
   u32Attribute,
-  u32In,
   u64Attribute,
   wordsAttribute,
 } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
-import { findAttribute, wordBytes } from "../../support/attributes.ts";
+import { findAttribute, packU32 } from "../../support/attributes.ts";
 
 /** Types without the flags that a parser takes off. */
 const type = fc.integer({ min: 0, max: 0x3fff });
@@ -102,16 +102,16 @@ describe("attributes", () => {
   });
 
   it("are picked by type behind a header, the last one where there are several", () => {
-    const names = selection(bytesIn(1), bytesIn(9), bytesIn(2));
+    const names = attributeDecoder(getBytes(1), getBytes(9), getBytes(2));
     const attributes = [u8Attribute(1, 1), u8Attribute(200, 9), u8Attribute(2, 2), u8Attribute(1, 3)];
     const bytes = Uint8Array.of(1, 2, 3, 4, ...encodeAttributes(attributes));
-    expect(pickAttributes(bytes, 4, names)).toEqual([Uint8Array.of(3), undefined, Uint8Array.of(2)]);
-    expect(pickAttributes(bytes, bytes.length, names)).toEqual([undefined, undefined, undefined]);
+    expect(decodeAttributes(bytes, 4, names)).toEqual([Uint8Array.of(3), undefined, Uint8Array.of(2)]);
+    expect(decodeAttributes(bytes, bytes.length, names)).toEqual([undefined, undefined, undefined]);
   });
 
   it("are picked by type whatever their flags", () => {
     const bytes = encodeAttributes([nestedAttribute(1, [])]);
-    expect(pickAttributes(bytes, 0, selection(bytesIn(1)))).toEqual([new Uint8Array(0)]);
+    expect(decodeAttributes(bytes, 0, attributeDecoder(getBytes(1)))).toEqual([new Uint8Array(0)]);
   });
 
   it("are picked as the numbers and texts that they are", () => {
@@ -124,31 +124,39 @@ describe("attributes", () => {
       bytesAttribute(6, Uint8Array.of(0x69, 0x62)),
       bytesAttribute(7, new Uint8Array(0)),
     ]);
-    const wanted = selection(u8In(1), u16In(2), u32In(3), textIn(4), textIn(5), textIn(6), textIn(7));
-    expect(pickAttributes(bytes, 0, wanted)).toEqual([0xff, 0xfffe, 0xfffffffd, "ib0", "ib", "ib", ""]);
+    const wanted = attributeDecoder(
+      getU8(1),
+      getU16(2),
+      getU32(3),
+      getText(4),
+      getText(5),
+      getText(6),
+      getText(7),
+    );
+    expect(decodeAttributes(bytes, 0, wanted)).toEqual([0xff, 0xfffe, 0xfffffffd, "ib0", "ib", "ib", ""]);
   });
 
   it.each([
-    ["a u8", u8In(1), 2, "a value of 2 bytes where 1 were expected"],
-    ["a u16", u16In(1), 4, "a value of 4 bytes where 2 were expected"],
-    ["a u32", u32In(1), 3, "a value of 3 bytes where 4 were expected"],
-    ["a u32 that is empty", u32In(1), 0, "a value of 0 bytes where 4 were expected"],
+    ["a u8", getU8(1), 2, "a value of 2 bytes where 1 were expected"],
+    ["a u16", getU16(1), 4, "a value of 4 bytes where 2 were expected"],
+    ["a u32", getU32(1), 3, "a value of 3 bytes where 4 were expected"],
+    ["a u32 that is empty", getU32(1), 0, "a value of 0 bytes where 4 were expected"],
   ])("refuse to be picked as %s of another length, and say which", (_, wanted, length, message) => {
     const bytes = encodeAttributes([
       bytesAttribute(2, new Uint8Array(9)),
       bytesAttribute(1, new Uint8Array(length)),
     ]);
-    const pick = () => pickAttributes(bytes, 0, selection<[unknown, unknown]>(bytesIn(2), wanted));
+    const pick = () => decodeAttributes(bytes, 0, attributeDecoder<[unknown, unknown]>(getBytes(2), wanted));
     expect(pick).toThrow(new MalformedReply(message));
   });
 
   it("of which a later one of the same type has the right length are content with that", () => {
     const bytes = encodeAttributes([bytesAttribute(1, new Uint8Array(3)), u32Attribute(1, 5)]);
-    expect(pickAttributes(bytes, 0, selection(u32In(1)))).toEqual([5]);
+    expect(decodeAttributes(bytes, 0, attributeDecoder(getU32(1)))).toEqual([5]);
   });
 
   it("of words are what they are in memory", () => {
-    expect(only(wordsAttribute(1, [1, 0xffffffff, -2])).value).toEqual(wordBytes(1, 0xffffffff, 0xfffffffe));
+    expect(only(wordsAttribute(1, [1, 0xffffffff, -2])).value).toEqual(packU32(1, 0xffffffff, 0xfffffffe));
   });
 
   it("refuse a value that their length cannot say", () => {
@@ -165,7 +173,9 @@ describe("attributes", () => {
     ["longer than what is left, the second", [5, 0, 1, 0, 1, 0, 0, 0, 8, 0, 1, 0]],
   ])("refuse one that is %s", (_, bytes) => {
     expect(() => parseAttributes(Uint8Array.from(bytes))).toThrow(MalformedReply);
-    expect(() => pickAttributes(Uint8Array.from(bytes), 0, selection(bytesIn(7)))).toThrow(MalformedReply);
+    expect(() => decodeAttributes(Uint8Array.from(bytes), 0, attributeDecoder(getBytes(7)))).toThrow(
+      MalformedReply,
+    );
   });
 
   it("take a last one without its padding", () => {
@@ -196,7 +206,7 @@ describe("attributes", () => {
   });
 
   it("of any bytes are picked as they are parsed", () => {
-    const names = selection(bytesIn(0), bytesIn(1), bytesIn(2));
+    const names = attributeDecoder(getBytes(0), getBytes(1), getBytes(2));
     const attempt = (read: () => unknown) => {
       try {
         return read();
@@ -211,7 +221,7 @@ describe("attributes", () => {
           const attributes = parseAttributes(all);
           return [0, 1, 2].map((type) => findAttribute(attributes, type));
         };
-        expect(attempt(() => pickAttributes(all, 0, names))).toEqual(attempt(last));
+        expect(attempt(() => decodeAttributes(all, 0, names))).toEqual(attempt(last));
       }),
     );
   });

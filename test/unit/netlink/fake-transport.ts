@@ -1,7 +1,7 @@
 import { viewOf } from "../../../src/netlink/attributes.ts";
 import type { Transport } from "../../../src/netlink/connection.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { concat, wordBytes } from "../../support/attributes.ts";
+import { concat, packU32 } from "../../support/attributes.ts";
 
 /** A kernel in a test: each datagram that is sent is answered by a function, with datagrams or errors. */
 export class FakeTransport implements Transport {
@@ -39,10 +39,10 @@ export function message(type: number, flags: number, sequence: number, payload: 
 
 /** NLMSG_ERROR of an errno, 0 for an acknowledgement. */
 export function ack(sequence: number, errno = 0): Uint8Array {
-  return message(2, 0x100, sequence, concat([wordBytes(-errno >>> 0), new Uint8Array(16)]));
+  return message(2, 0x100, sequence, concat([packU32(-errno >>> 0), new Uint8Array(16)]));
 }
 
 /** NLMSG_DONE. */
 export function done(sequence: number, flags = 2, status = 0): Uint8Array {
-  return message(3, flags, sequence, wordBytes(status >>> 0));
+  return message(3, flags, sequence, packU32(status >>> 0));
 }

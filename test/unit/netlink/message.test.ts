@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { bytesAttribute, encodeAttributes, u32Attribute } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { encodeRequests, NLM_F_CREATE, parseMessages, type Request } from "../../../src/netlink/message.ts";
-import { concat, wordBytes } from "../../support/attributes.ts";
+import { concat, packU32 } from "../../support/attributes.ts";
 
 const kind = fc.constantFrom("get", "change", "list") satisfies fc.Arbitrary<Request["kind"]>;
 const request: fc.Arbitrary<Request> = fc.record({
@@ -32,7 +32,7 @@ describe("messages", () => {
           expect(messages.map((message) => message.type)).toEqual(requests.map((one) => one.type));
           messages.forEach((message, i) => {
             const { header, attributes } = requests[i] as Request;
-            expect(message.payload).toEqual(concat([wordBytes(...header), encodeAttributes(attributes)]));
+            expect(message.payload).toEqual(concat([packU32(...header), encodeAttributes(attributes)]));
           });
         },
       ),

@@ -9,14 +9,14 @@ import {
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import { dumpRoutes, newRoute, parseRouteInfo, type RouteSpec } from "../../../src/netlink/route.ts";
-import { concat, findAttribute, received, wordBytes } from "../../support/attributes.ts";
+import { concat, findAttribute, packU32, received } from "../../support/attributes.ts";
 import { VF0 } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
 
 /** The fields of a route's request that vary. */
 function fields(route: Partial<RouteSpec>) {
   const { header, attributes, flags } = newRoute(7, { dst: "10.2.0.0/16", gw: undefined, ...route });
-  const [family, prefix, , , table, protocol, scope, type] = wordBytes(...header);
+  const [family, prefix, , , table, protocol, scope, type] = packU32(...header);
   const types = received(attributes).map((one) => one.type);
   return { family, prefix, table, protocol, scope, type, types, flags };
 }

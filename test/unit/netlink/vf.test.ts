@@ -6,7 +6,7 @@ import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { parseLink } from "../../../src/netlink/link.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import { parseVfInfo } from "../../../src/netlink/vf.ts";
-import { concat, wordBytes } from "../../support/attributes.ts";
+import { concat, packU32 } from "../../support/attributes.ts";
 import { GUID, REVERSED_GUID } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
 
@@ -55,15 +55,15 @@ describe("VF information", () => {
     ]);
 
   it("of a kernel that does not know GUIDs, or a policy that we do not know", () => {
-    expect(parseVfInfo(vfInfo([5, concat([wordBytes(4), wordBytes(2)])]), 4)).toEqual({
+    expect(parseVfInfo(vfInfo([5, concat([packU32(4), packU32(2)])]), 4)).toEqual({
       ...unknown,
       linkState: 2,
     });
-    expect(parseVfInfo(vfInfo([5, concat([wordBytes(4), wordBytes(0)])]), 4)).toEqual({
+    expect(parseVfInfo(vfInfo([5, concat([packU32(4), packU32(0)])]), 4)).toEqual({
       ...unknown,
       linkState: 0,
     });
-    expect(parseVfInfo(vfInfo([5, concat([wordBytes(4), wordBytes(3)])]), 4)).toEqual(unknown);
+    expect(parseVfInfo(vfInfo([5, concat([packU32(4), packU32(3)])]), 4)).toEqual(unknown);
   });
 
   it("of a kernel whose driver does not answer (an empty list, an empty VF)", () => {
@@ -72,7 +72,7 @@ describe("VF information", () => {
   });
 
   it("of wrong lengths is refused", () => {
-    const first: [number, Uint8Array] = [4, wordBytes(0)];
+    const first: [number, Uint8Array] = [4, packU32(0)];
     expect(() => parseVfInfo(vfInfo([5, new Uint8Array(3)]), 0)).toThrow(MalformedReply);
     expect(() => parseVfInfo(vfInfo(first, [5, new Uint8Array(4)]), 0)).toThrow(MalformedReply);
     expect(() => parseVfInfo(vfInfo(first, [10, new Uint8Array(12)]), 0)).toThrow(MalformedReply);

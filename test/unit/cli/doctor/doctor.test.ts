@@ -30,8 +30,8 @@ test("what cannot be looked at is said, and keeps nothing else from being looked
   const rdma = { ...machine.node.rdma, isExclusive: failing("EPERM") };
   const examined = examine({ inventory, node: { ...machine.node, files, rdma } }, given);
   expect(examined.filter(({ found }) => found.startsWith("it failed"))).toEqual([
-    { subject: "records", level: "bad", found: "it failed (EACCES)", advice: "run as root?" },
-    { subject: "devices", level: "bad", found: "it failed (EIO)", advice: "run as root?" },
+    { subject: "records", level: "error", found: "it failed (EACCES)", advice: "run as root?" },
+    { subject: "devices", level: "error", found: "it failed (EIO)", advice: "run as root?" },
     { subject: "RDMA", level: "unknown", found: "it failed (EPERM)", advice: "run as root?" },
   ]);
   expect(examined.some(({ subject }) => ["PF", "VF", "GUID"].includes(subject))).toBe(false);
@@ -41,24 +41,24 @@ test("what cannot be looked at is said, and keeps nothing else from being looked
 test("the text has a line for each finding, and its remedy below", () => {
   expect(
     textOf([
-      { subject: "kernel", level: "good", found: "Linux 6.12" },
+      { subject: "kernel", level: "ok", found: "Linux 6.12" },
       { subject: "network", level: "unknown", found: "none to be seen" },
-      { subject: "GUID", level: "doubtful", found: "none", command: "ip link", advice: "or not" },
+      { subject: "GUID", level: "warning", found: "none", command: "ip link", advice: "or not" },
     ]).split("\n"),
   ).toEqual([
-    "good      kernel   Linux 6.12",
+    "ok        kernel   Linux 6.12",
     "unknown   network  none to be seen",
-    "doubtful  GUID     none",
+    "warning   GUID     none",
     "                   ip link",
     "                   (or not)",
     "",
-    "Pods can be attached: 0 bad, 1 doubtful",
+    "Pods can be attached: 0 errors, 1 warnings",
   ]);
 });
 
-test("one that is bad is enough for the verdict; a terminal gets no control characters out of names", () => {
-  const text = textOf([{ subject: "VF", level: "bad", found: "a\x1b[2Jb\x9bc\nd\x7fé\u{1f980}" }]);
+test("one that is an error is enough for the verdict; a terminal gets no control characters out of names", () => {
+  const text = textOf([{ subject: "VF", level: "error", found: "a\x1b[2Jb\x9bc\nd\x7fé\u{1f980}" }]);
   expect(text).toBe(
-    "bad       VF       a?[2Jb?c?d?é\u{1f980}\n\nNot all pods can be attached: 1 bad, 0 doubtful",
+    "error     VF       a?[2Jb?c?d?é\u{1f980}\n\nNot all pods can be attached: 1 errors, 0 warnings",
   );
 });

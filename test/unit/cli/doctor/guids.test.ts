@@ -1,12 +1,12 @@
 import { expect, test } from "vitest";
 import { guids } from "../../../../src/cli/doctor/guids.ts";
-import type { SurveyedPf, SurveyedVf } from "../../../../src/cli/survey.ts";
+import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
 import { ALL_ONES_GUID, ZERO_GUID } from "../../../../src/infiniband/guid.ts";
 import { guid } from "../../../support/records.ts";
 import { aPatient, aPf, aVf, told } from "./patient.ts";
 
-const examine = (...pfs: SurveyedPf[]) => told(guids(aPatient({}, { pfs })));
-const holder = { condition: "attached" } as SurveyedVf["holder"];
+const examine = (...pfs: InventoriedPf[]) => told(guids(aPatient({}, { pfs })));
+const holder = { condition: "attached" } as InventoriedVf["holder"];
 const zero = { nodeGuid: ZERO_GUID, portGuid: ZERO_GUID };
 const ones = { nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID };
 const none = { ...zero, config: { linkState: undefined, ...zero } };
@@ -16,7 +16,7 @@ const drain = "the SR-IOV Network Operator drains the node";
 
 test("all have one of their own", () => {
   expect(examine(aPf([aVf(0), aVf(1)]))).toEqual([
-    ["good: every free VF has one, and no two devices have the same"],
+    ["ok: every free VF has one, and no two devices have the same"],
   ]);
   expect(examine()).toEqual([]);
 });
@@ -24,7 +24,7 @@ test("all have one of their own", () => {
 test("one has none: the command gives it the one that it would be given automatically", () => {
   expect(examine(aPf([aVf(0), aVf(1, none)]))).toEqual([
     [
-      `doubtful: VF 0000:03:00.3 without a GUID (${drain}): only for networks that bring one`,
+      `warning: VF 0000:03:00.3 without a GUID (${drain}): only for networks that bring one`,
       `ip link set ib0 vf 1 node_guid 9a:03:9b:03:02:ab:01:00; ip link set ib0 vf 1 port_guid 9a:03:9b:03:02:ab:01:00; echo 0000:03:00.3 >${drivers}/unbind; echo 0000:03:00.3 >${drivers}/bind`,
       advice,
     ],
@@ -40,7 +40,7 @@ test("several have none, some of them all ones: a loop each", () => {
       "echo $3 >/sys/bus/pci/drivers/$4/unbind; echo $3 >/sys/bus/pci/drivers/$4/bind; done",
   );
   expect(second?.[0]).toBe(
-    "doubtful: VF 0000:03:00.4 with all ones for a GUID, as the Go plugin's DEL leaves it: only for networks that bring one",
+    "warning: VF 0000:03:00.4 with all ones for a GUID, as the Go plugin's DEL leaves it: only for networks that bring one",
   );
 });
 
@@ -63,16 +63,16 @@ test("one that is derived already is not given twice", () => {
 
 test("a node GUID alone counts, too; what is not known does not, nor what somebody has", () => {
   expect(examine(aPf([aVf(0, { ...none, portGuid: guid("02:00:00:00:00:00:00:01") })]))[0]?.[0]).toMatch(
-    /^doubtful: VF/,
+    /^warning: VF/,
   );
-  expect(examine(aPf([aVf(0, { nodeGuid: undefined, portGuid: undefined })]))[0]?.[0]).toMatch(/^good/);
-  expect(examine(aPf([aVf(0, { ...none, holder })]))[0]?.[0]).toMatch(/^good/);
+  expect(examine(aPf([aVf(0, { nodeGuid: undefined, portGuid: undefined })]))[0]?.[0]).toMatch(/^ok/);
+  expect(examine(aPf([aVf(0, { ...none, holder })]))[0]?.[0]).toMatch(/^ok/);
 });
 
 test("one that the PF has on file needs a rebind only", () => {
   expect(examine(aPf([aVf(0, zero)]))).toEqual([
     [
-      "doubtful: VF 0000:03:00.2 with a GUID that is not in effect yet",
+      "warning: VF 0000:03:00.2 with a GUID that is not in effect yet",
       `echo 0000:03:00.2 >${drivers}/unbind; echo 0000:03:00.2 >${drivers}/bind`,
     ],
   ]);
@@ -85,10 +85,10 @@ test("where the PF has no netdev or no GUID there is no command", () => {
 
 test("two devices have one: those that nobody has get another, but for one", () => {
   const same = guid("02:00:00:00:00:00:00:01");
-  const twin = (index: number, changes: Partial<SurveyedVf> = {}) =>
+  const twin = (index: number, changes: Partial<InventoriedVf> = {}) =>
     aVf(index, { nodeGuid: same, portGuid: same, ...changes });
   const found = (names: string) =>
-    `bad: ${same} is the GUID of ${names}: the subnet reaches only one of them`;
+    `error: ${same} is the GUID of ${names}: the subnet reaches only one of them`;
 
   const [free] = examine(aPf([twin(0), twin(1)]));
   expect(free?.[0]).toBe(found("0000:03:00.2, 0000:03:00.3"));
@@ -106,5 +106,5 @@ test("two devices have one: those that nobody has get another, but for one", () 
   expect(port?.[1]).toMatch(/vf 0 node_guid/);
 
   const other = aPf([twin(1)], { pci: "0000:04:00.0", netdev: undefined, portGuid: undefined });
-  expect(examine(aPf([twin(0)]), other)[0]?.[0]).toMatch(/^bad/);
+  expect(examine(aPf([twin(0)]), other)[0]?.[0]).toMatch(/^error/);
 });

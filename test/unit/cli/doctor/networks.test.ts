@@ -1,9 +1,9 @@
 import { describe, expect, test } from "vitest";
-import type { Attached } from "../../../../src/cli/attachments.ts";
+import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
 import { networkChecks } from "../../../../src/cli/doctor/network-checks.ts";
 import { networksOf } from "../../../../src/cli/doctor/networks.ts";
 import { ownPlugin } from "../../../../src/cli/doctor/plugins.ts";
-import type { Child, Command } from "../../../../src/node/processes.ts";
+import type { Child, ChildCommand } from "../../../../src/node/processes.ts";
 import { aRecord } from "../../../support/records.ts";
 import { aPatient, told } from "./patient.ts";
 
@@ -13,7 +13,7 @@ const hostLocal = "/opt/cni/bin/host-local";
 const speaks = (...supportedVersions: string[]) => JSON.stringify({ cniVersion: "1.0.0", supportedVersions });
 
 /** Attachments by what their ADD was called with. */
-function attachedWith(...stdins: string[]): Attached[] {
+function attachedWith(...stdins: string[]): ListedAttachment[] {
   return stdins.map((stdin, i) => ({
     path: `/var/lib/cni/ib-sriov/c${i}-net1`,
     condition: "attached",
@@ -29,9 +29,9 @@ function attachedWith(...stdins: string[]): Attached[] {
 }
 
 /** Plugins by what they print. */
-function processes(answers: Record<string, string>, started: Command[] = []) {
+function processes(answers: Record<string, string>, started: ChildCommand[] = []) {
   return {
-    start: (command: Command): Child => {
+    start: (command: ChildCommand): Child => {
       started.push(command);
       return {
         wait: () => ({ status: 0, signal: 0, stdout: answers[command.path] ?? "", stderr: "" }),
@@ -43,7 +43,7 @@ function processes(answers: Record<string, string>, started: Command[] = []) {
 
 function examine(
   documents: Record<string, unknown>,
-  more: { attached?: Attached[]; plugins?: Record<string, string>; cniPath?: string } = {},
+  more: { attached?: ListedAttachment[]; plugins?: Record<string, string>; cniPath?: string } = {},
 ) {
   const {
     attached = [],
@@ -75,30 +75,30 @@ test("a network of ours, alone or in a list, and nobody else's", () => {
     "70-g.conf": [1],
   });
   expect(found).toEqual([
-    [`good: mynet (${directory}/10-a.conf), addresses by ${hostLocal}`],
-    [`good: listed (${directory}/20-b.conflist), addresses by ${hostLocal}`],
-    [`good: bare (${directory}/30-c.json), without addresses`],
+    [`ok: mynet (${directory}/10-a.conf), addresses by ${hostLocal}`],
+    [`ok: listed (${directory}/20-b.conflist), addresses by ${hostLocal}`],
+    [`ok: bare (${directory}/30-c.json), without addresses`],
   ]);
 });
 
-test("keys that resemble known ones are doubtful, in the runtime's files and in what ADD was called with", () => {
+test("keys that resemble known ones are warning, in the runtime's files and in what ADD was called with", () => {
   const { name, cniVersion, ...plugin } = ours;
   const list = { name, cniVersion, plugins: [{ ...plugin, linkState: "enable", GUID: "auto" }] };
   const stdin = JSON.stringify({ ...ours, name: "other", runtimeConfig: { mac: "02:00:00:00:00:01" } });
   const found = examine({ "10-a.conflist": list }, { attached: attachedWith(stdin), cniPath: "/recorded" });
-  const doubts = found.filter(([text]) => text?.startsWith("doubtful"));
+  const doubts = found.filter(([text]) => text?.startsWith("warning"));
   expect(doubts).toEqual([
     [
-      `doubtful: mynet (${directory}/10-a.conflist): network configuration: key linkState is ignored; use link_state`,
+      `warning: mynet (${directory}/10-a.conflist): network configuration: key linkState is ignored; use link_state`,
       "(correct it)",
     ],
     [
-      `doubtful: mynet (${directory}/10-a.conflist): network configuration: key GUID is read as guid; use that spelling`,
+      `warning: mynet (${directory}/10-a.conflist): network configuration: key GUID is read as guid; use that spelling`,
       "(correct it)",
     ],
     [
       expect.stringMatching(
-        /^doubtful: other \(.*c0-net1\): network configuration: runtimeConfig\.mac is ignored/,
+        /^warning: other \(.*c0-net1\): network configuration: runtimeConfig\.mac is ignored/,
       ),
       "(correct it)",
     ],
@@ -113,9 +113,9 @@ test("where there is none it is said where was looked", () => {
   expect(examine({})).toEqual([[`unknown: none to be seen from here: no ${directory}; ${kubernetes}`]]);
 });
 
-test("what is half a configuration of ours is bad", () => {
+test("what is half a configuration of ours is an error", () => {
   expect(examine({ "10-a.conf": '{"type": "ib-sriov",' })).toEqual([
-    [`bad: ${directory}/10-a.conf is no JSON object`, "(correct it)"],
+    [`error: ${directory}/10-a.conf is no JSON object`, "(correct it)"],
   ]);
 });
 
@@ -125,7 +125,7 @@ test("the networks of attachments are looked at, each once, with the CNI_PATH th
   expect(examine({}, { attached: attachedWith(stdin, stdin, "{") })).toEqual([
     kubernetes,
     [
-      'bad: mynet (/var/lib/cni/ib-sriov/c0-net1): failed to find plugin "host-local" in path [/recorded]',
+      'error: mynet (/var/lib/cni/ib-sriov/c0-net1): failed to find plugin "host-local" in path [/recorded]',
       "cp /opt/cni/bin/host-local /recorded/",
     ],
   ]);
@@ -133,16 +133,16 @@ test("the networks of attachments are looked at, each once, with the CNI_PATH th
   // A VF without a netdev has no addresses.
   const [attached] = attachedWith(stdin);
   const rdmaOnly = {
-    ...(attached as Attached),
+    ...(attached as ListedAttachment),
     record: aRecord({ mode: "rdma", call: { stdin, args: "", path: "/x" } }),
   };
   expect(examine({}, { attached: [rdmaOnly] })).toEqual([
     kubernetes,
-    ["good: mynet (/var/lib/cni/ib-sriov/c0-net1), without addresses"],
+    ["ok: mynet (/var/lib/cni/ib-sriov/c0-net1), without addresses"],
   ]);
 });
 
-describe("a network that is bad", () => {
+describe("a network that is an error", () => {
   const which = `mynet (${directory}/10-a.conf)`;
 
   test.each([
@@ -152,7 +152,7 @@ describe("a network that is bad", () => {
     ["a version that we do not speak", { cniVersion: "2.0.0" }, /incompatible CNI versions/],
   ])("%s", (_, changes, message) => {
     const [finding, ...others] = examine({ "10-a.conf": { ...ours, ...changes } });
-    expect(finding?.[0]).toMatch(/^bad: /);
+    expect(finding?.[0]).toMatch(/^error: /);
     expect(finding?.[0]).toMatch(message);
     expect(finding?.[1]).toBe("(correct it)");
     expect(others).toEqual([]);
@@ -163,14 +163,14 @@ describe("a network that is bad", () => {
     const list = { name, cniVersion, plugins: [plugin, { type: "rdma" }] };
     expect(examine({ "10-a.conf": list })).toEqual([
       [
-        `bad: ${which} chains rdma-cni, which moves the RDMA device away from under the interface`,
+        `error: ${which} chains rdma-cni, which moves the RDMA device away from under the interface`,
         '(take type "rdma" out of it, and set "rdmaIsolation": true in that of type "ib-sriov")',
       ],
     ]);
   });
 
   test("an IPAM plugin that is missing, or elsewhere", () => {
-    const missing = `bad: ${which}: failed to find plugin "host-local" in path [/opt/cni/bin /more]`;
+    const missing = `error: ${which}: failed to find plugin "host-local" in path [/opt/cni/bin /more]`;
     const cniPath = "/opt/cni/bin:/more";
     expect(examine({ "10-a.conf": ours }, { plugins: {}, cniPath })).toEqual([
       [missing, "(install it in /opt/cni/bin (package containernetworking-plugins?))"],
@@ -184,11 +184,11 @@ describe("a network that is bad", () => {
     const answering = (answer: string, changes = {}) =>
       examine({ "10-a.conf": { ...ours, ...changes } }, { plugins: { [hostLocal]: answer } });
     expect(answering("garbage")[0]?.[0]).toBe(
-      `bad: ${which}: ${hostLocal} does not answer as a CNI plugin does`,
+      `error: ${which}: ${hostLocal} does not answer as a CNI plugin does`,
     );
     expect(answering(speaks("0.4.0", "1.0.0"), { cniVersion: "1.1.0" })).toEqual([
       [
-        `bad: ${which} has CNI 1.1.0, but ${hostLocal} speaks 0.4.0, 1.0.0`,
+        `error: ${which} has CNI 1.1.0, but ${hostLocal} speaks 0.4.0, 1.0.0`,
         "(lower the network's cniVersion, or install a newer host-local)",
       ],
     ]);
@@ -202,24 +202,24 @@ describe("our own plugin", () => {
 
   test("answers", () => {
     const answers = { [path]: speaks("0.1.0", "1.1.0") };
-    const started: Command[] = [];
+    const started: ChildCommand[] = [];
     const parts = { processes: processes(answers, started), clock: { now: () => 0 } };
     expect(told(ownPlugin(aPatient(answers, { program }, parts)))).toEqual([
-      [`good: ${path}, CNI 0.1.0 to 1.1.0`],
+      [`ok: ${path}, CNI 0.1.0 to 1.1.0`],
     ]);
     expect(started).toMatchObject([{ path, environment: ["CNI_COMMAND=VERSION"] }]);
   });
 
   test("is missing, or does not run", () => {
     expect(told(ownPlugin(aPatient({}, { program })))).toEqual([
-      ['bad: failed to find plugin "ib-sriov" in path [/opt/cni/bin]', command],
+      ['error: failed to find plugin "ib-sriov" in path [/opt/cni/bin]', command],
     ]);
     const start = () => {
       throw new Error("posix_spawn: Exec format error (ENOEXEC)");
     };
     const parts = { processes: { start }, clock: { now: () => 0 } };
     expect(told(ownPlugin(aPatient({ [path]: "" }, { program }, parts)))).toEqual([
-      ["bad: posix_spawn: Exec format error (ENOEXEC)", command],
+      ["error: posix_spawn: Exec format error (ENOEXEC)", command],
     ]);
   });
 });

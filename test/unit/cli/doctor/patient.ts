@@ -1,6 +1,6 @@
+import type { DoctorContext } from "../../../../src/cli/doctor/context.ts";
 import type { Finding } from "../../../../src/cli/doctor/finding.ts";
-import type { Patient } from "../../../../src/cli/doctor/patient.ts";
-import type { SurveyedPf, SurveyedVf } from "../../../../src/cli/survey.ts";
+import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
 import { parseHardwareAddress } from "../../../../src/infiniband/hardware-address.ts";
 import type { Port } from "../../../../src/node/inventory.ts";
 import type { Link } from "../../../../src/node/links.ts";
@@ -17,9 +17,9 @@ type Parts = Parameters<typeof partialNode>[0];
  */
 export function aPatient(
   texts: Readonly<Record<string, string>> = {},
-  changes: Partial<Patient> = {},
+  changes: Partial<DoctorContext> = {},
   parts: Parts = {},
-): Patient {
+): DoctorContext {
   const files = new MemoryFiles();
   for (const [path, text] of Object.entries({ ...modules, ...texts })) {
     files.texts.set(path, text);
@@ -99,7 +99,7 @@ export function aLink(name: string, changes: Partial<Link> = {}): Link {
 }
 
 /** A VF that is free and as it should be, by its index. */
-export function aVf(index: number, changes: Partial<SurveyedVf> = {}): SurveyedVf {
+export function aVf(index: number, changes: Partial<InventoriedVf> = {}): InventoriedVf {
   const own = guid(`98:03:9b:03:00:ab:02:0${index}`);
   return {
     pci: `0000:03:00.${index + 2}`,
@@ -118,7 +118,7 @@ export function aVf(index: number, changes: Partial<SurveyedVf> = {}): SurveyedV
 }
 
 /** A PF that is as it should be. */
-export function aPf(vfs: readonly SurveyedVf[], changes: Partial<SurveyedPf> = {}): SurveyedPf {
+export function aPf(vfs: readonly InventoriedVf[], changes: Partial<InventoriedPf> = {}): InventoriedPf {
   return {
     pci: "0000:03:00.0",
     driver: "mlx5_core",

@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
 import { physicalFunctions } from "../../../../src/cli/doctor/physical-functions.ts";
-import type { SurveyedPf } from "../../../../src/cli/survey.ts";
+import type { InventoriedPf } from "../../../../src/cli/inventory.ts";
 import { aPatient, aPf, aVf, port, told } from "./patient.ts";
 
 const devices = "/sys/bus/pci/devices";
-const examine = (...pfs: SurveyedPf[]) => told(physicalFunctions(aPatient({}, { pfs })));
+const examine = (...pfs: InventoriedPf[]) => told(physicalFunctions(aPatient({}, { pfs })));
 
 test("a PF that is as it should be is described", () => {
   expect(examine(aPf([aVf(0), aVf(1)]))).toEqual([
     [
-      "good: 0000:03:00.0 (ib0, mlx5_0, mlx5_core): ACTIVE, 100 Gb/sec (4X EDR), subnet manager at LID 1; 2 of 8 VFs",
+      "ok: 0000:03:00.0 (ib0, mlx5_0, mlx5_core): ACTIVE, 100 Gb/sec (4X EDR), subnet manager at LID 1; 2 of 8 VFs",
     ],
   ]);
 });
@@ -23,21 +23,21 @@ describe("VFs", () => {
   const off = aPf([], { possibleVfs: undefined });
   const made = "echo 8 >/sys/bus/pci/devices/0000:03:00.0/sriov_numvfs";
 
-  test("none at the only PF is bad, at one of several doubtful", () => {
+  test("none at the only PF is an error, at one of several warning", () => {
     expect(examine(none)).toEqual([
       [
-        "bad: 0000:03:00.0 has none of the 8 VFs that it can have",
+        "error: 0000:03:00.0 has none of the 8 VFs that it can have",
         made,
         "(at every boot: a udev rule, or an operator)",
       ],
     ]);
-    expect(examine(none, aPf([aVf(0)], { pci: "0000:04:00.0" }))[0]?.[0]).toMatch(/^doubtful: 0000:03:00\.0/);
+    expect(examine(none, aPf([aVf(0)], { pci: "0000:04:00.0" }))[0]?.[0]).toMatch(/^warning: 0000:03:00\.0/);
   });
 
   test("SR-IOV that is off in the firmware", () => {
     expect(examine(off)).toEqual([
       [
-        "bad: the SR-IOV of 0000:03:00.0 is off in its firmware",
+        "error: the SR-IOV of 0000:03:00.0 is off in its firmware",
         "mstconfig -y -d 0000:03:00.0 set SRIOV_EN=1 NUM_OF_VFS=8",
         "(then reboot; the BIOS must allow it, too)",
       ],
@@ -49,12 +49,12 @@ describe("a port", () => {
   const withPort = (changes: Partial<typeof port>, vfs = [aVf(0)]) =>
     examine(aPf(vfs, { ports: [{ ...port, ...changes }] }));
 
-  test("that is down is bad for the pods with its VFs", () => {
+  test("that is down is an error for the pods with its VFs", () => {
     const down = { state: "DOWN", physicalState: "Polling", subnetManager: 0 };
     expect(withPort(down)).toEqual([
-      ["bad: port 1 of 0000:03:00.0 (mlx5_0) is DOWN (Polling)", "(look at the cable and its other end)"],
+      ["error: port 1 of 0000:03:00.0 (mlx5_0) is DOWN (Polling)", "(look at the cable and its other end)"],
     ]);
-    expect(withPort(down, [])[1]?.[0]).toMatch(/^doubtful: port 1/);
+    expect(withPort(down, [])[1]?.[0]).toMatch(/^warning: port 1/);
   });
 
   test.each([
@@ -64,23 +64,23 @@ describe("a port", () => {
   ])("that is %s with subnet manager %i lacks one", (state, subnetManager) => {
     expect(withPort({ state, subnetManager })).toEqual([
       [
-        `bad: port 1 of 0000:03:00.0 (mlx5_0) is ${state}, and there is no subnet manager`,
+        `error: port 1 of 0000:03:00.0 (mlx5_0) is ${state}, and there is no subnet manager`,
         "(start one in the subnet: UFM, a switch's, or opensm)",
       ],
     ]);
   });
 
   test("of Ethernet is nobody's affair", () => {
-    expect(withPort({ linkLayer: "Ethernet", state: "DOWN" })[0]?.[0]).toMatch(/^good/);
+    expect(withPort({ linkLayer: "Ethernet", state: "DOWN" })[0]?.[0]).toMatch(/^ok/);
   });
 });
 
-test("a PF without its netdev is bad: in another namespace, or nowhere", () => {
+test("a PF without its netdev is an error: in another namespace, or nowhere", () => {
   const pfs = [aPf([aVf(0)], { netdev: undefined })];
   const elsewhere = aPatient({}, { pfs }, { functions: { hasNetdev: () => true } });
   expect(told(physicalFunctions(elsewhere))).toEqual([
     [
-      "bad: 0000:03:00.0 has no netdev on the host: its VFs cannot be configured",
+      "error: 0000:03:00.0 has no netdev on the host: its VFs cannot be configured",
       "(bring it home: ip -n NAMESPACE link set NETDEV netns 1)",
     ],
   ]);
@@ -94,14 +94,14 @@ describe("without a PF", () => {
 
   test("and without any function that could be one", () => {
     expect(of({ [`${devices}/0000:00:1f.0/class`]: "0x060100\n" })).toEqual([
-      ["bad: no PF of this node has a driver and an InfiniBand port"],
+      ["error: no PF of this node has a driver and an InfiniBand port"],
     ]);
   });
 
   test("one has no driver", () => {
     expect(of(infiniband, { driver: () => undefined })).toEqual([
       [
-        "bad: 0000:03:00.0 has no driver",
+        "error: 0000:03:00.0 has no driver",
         "modprobe mlx5_core; echo 0000:03:00.0 >/sys/bus/pci/drivers_probe",
       ],
     ]);
@@ -110,38 +110,38 @@ describe("without a PF", () => {
   test("one has no RDMA device, unless a container has it", () => {
     const driver = () => "mlx5_core";
     expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => [] })).toEqual([
-      ["bad: 0000:03:00.0 (mlx5_core) has no RDMA device", "modprobe mlx5_ib"],
+      ["error: 0000:03:00.0 (mlx5_core) has no RDMA device", "modprobe mlx5_ib"],
     ]);
     expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => ["mlx5_0"] })).toEqual([
-      ["bad: no PF of this node has a driver and an InfiniBand port"],
+      ["error: no PF of this node has a driver and an InfiniBand port"],
     ]);
   });
 
   test("one is handed out as a whole", () => {
     expect(of(infiniband, { driver: () => "vfio-pci" })).toEqual([
-      ["good: 0000:03:00.0 is bound to vfio-pci, to be handed out as a whole"],
+      ["ok: 0000:03:00.0 is bound to vfio-pci, to be handed out as a whole"],
     ]);
   });
 
   test("a VF is none", () => {
     const vf = { ...infiniband, [`${devices}/0000:03:00.0/physfn/class`]: "0x020700\n" };
-    expect(of(vf, { driver: () => undefined })[0]?.[0]).toMatch(/^bad: no PF/);
+    expect(of(vf, { driver: () => undefined })[0]?.[0]).toMatch(/^error: no PF/);
   });
 
   test("ports of Ethernet can be changed", () => {
     const port = "/sys/class/infiniband/mlx5_0/ports/1/link_layer";
     expect(of({ [port]: "Ethernet\n" })).toEqual([
       [
-        "bad: no PF of this node has a driver and an InfiniBand port; those of mlx5_0 are Ethernet ones",
+        "error: no PF of this node has a driver and an InfiniBand port; those of mlx5_0 are Ethernet ones",
         "mstconfig -y -d $(basename $(readlink -f /sys/class/infiniband/mlx5_0/device)) set LINK_TYPE_P1=1",
         "(if they are VPI; then reboot)",
       ],
     ]);
   });
 
-  test("beside one that is in use it is doubtful only", () => {
+  test("beside one that is in use it is warning only", () => {
     const functions = { driver: () => undefined, hasNetdev: () => true };
     const patient = aPatient(infiniband, { pfs: [aPf([aVf(0)], { pci: "0000:04:00.0" })] }, { functions });
-    expect(told(physicalFunctions(patient))[0]?.[0]).toBe("doubtful: 0000:03:00.0 has no driver");
+    expect(told(physicalFunctions(patient))[0]?.[0]).toBe("warning: 0000:03:00.0 has no driver");
   });
 });

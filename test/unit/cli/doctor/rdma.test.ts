@@ -26,10 +26,8 @@ function examine(isExclusive: boolean, texts: Record<string, string>, ...network
 describe("the mode of RDMA devices", () => {
   test("is what it will be, and what networks want", () => {
     const empty = { "/etc/modprobe.d/other.conf": "options ib_core other=0\n" };
-    expect(examine(false, empty, sharing)).toEqual([["good: shared, also after a reboot"]]);
-    expect(examine(true, { [conf]: exclusive }, isolating)).toEqual([
-      ["good: exclusive, also after a reboot"],
-    ]);
+    expect(examine(false, empty, sharing)).toEqual([["ok: shared, also after a reboot"]]);
+    expect(examine(true, { [conf]: exclusive }, isolating)).toEqual([["ok: exclusive, also after a reboot"]]);
   });
 
   test("cannot be foretold where modprobe's files are not", () => {
@@ -41,12 +39,12 @@ describe("the mode of RDMA devices", () => {
   test("is shared, and a network isolates", () => {
     expect(examine(false, { [conf]: exclusive }, isolating, sharing)).toEqual([
       [
-        "bad: own (/etc/cni/net.d/own.conf) with rdmaIsolation, and RDMA devices are shared",
+        "error: own (/etc/cni/net.d/own.conf) with rdmaIsolation, and RDMA devices are shared",
         "rdma system set netns exclusive",
         `(${ebusy}; then after a reboot)`,
       ],
       [
-        `doubtful: shared, after a reboot exclusive (${conf})`,
+        `warning: shared, after a reboot exclusive (${conf})`,
         "rdma system set netns exclusive",
         `(${ebusy})`,
       ],
@@ -55,16 +53,14 @@ describe("the mode of RDMA devices", () => {
 
   test("is exclusive, and a network does not isolate", () => {
     expect(examine(true, { [conf]: exclusive }, isolating, sharing)[0]).toEqual([
-      "doubtful: all (/etc/cni/net.d/all.conf) without rdmaIsolation, and RDMA devices are exclusive: pods have IPoIB only",
+      "warning: all (/etc/cni/net.d/all.conf) without rdmaIsolation, and RDMA devices are exclusive: pods have IPoIB only",
       `(set "rdmaIsolation": true there, or: rdma system set netns shared (${ebusy}))`,
     ]);
   });
 
   test("is exclusive, and a network is for virtual machines", () => {
     const machines = aNetwork("vm", { vfioPciMode: true });
-    expect(examine(true, { [conf]: exclusive }, machines)).toEqual([
-      ["good: exclusive, also after a reboot"],
-    ]);
+    expect(examine(true, { [conf]: exclusive }, machines)).toEqual([["ok: exclusive, also after a reboot"]]);
   });
 
   const initramfs = "(where the initramfs loads ib_core, make it anew (update-initramfs -u, dracut -f))";
@@ -72,19 +68,19 @@ describe("the mode of RDMA devices", () => {
     [
       "no file says so",
       { "/etc/modprobe.d/other.conf": "" },
-      "doubtful: exclusive, after a reboot shared",
+      "warning: exclusive, after a reboot shared",
       [`echo "options ib_core netns_mode=0" >${conf}`, initramfs],
     ],
     [
       "a file says otherwise",
       { "/lib/modprobe.d/x.conf": "options ib_core netns_mode=1" },
-      "doubtful: exclusive, after a reboot shared (/lib/modprobe.d/x.conf)",
+      "warning: exclusive, after a reboot shared (/lib/modprobe.d/x.conf)",
       ["sed -i 's/\\(netns_mode=\\)[^ ]*/\\10/g' /lib/modprobe.d/x.conf", initramfs],
     ],
     [
       "the kernel's command line says otherwise",
       { [conf]: exclusive, "/proc/cmdline": "quiet ib_core.netns_mode=1" },
-      "doubtful: exclusive, after a reboot shared (/proc/cmdline)",
+      "warning: exclusive, after a reboot shared (/proc/cmdline)",
       ["(take ib_core.netns_mode out of the kernel's command line)"],
     ],
   ])("is exclusive until a reboot: %s", (_, texts, found, remedy) => {

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import type { Attached } from "../../../../src/cli/attachments.ts";
+import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
 import { records, stateDirectory } from "../../../../src/cli/doctor/state.ts";
 import { aLink, aPatient, told } from "./patient.ts";
 
@@ -24,7 +24,7 @@ describe("the state directory", () => {
 
   test("that can be written to", () => {
     expect(told(stateDirectory(aPatient({ [`${root}/.vf/x`]: "" })))).toEqual([
-      [`good: ${root} can be written to`],
+      [`ok: ${root} can be written to`],
     ]);
   });
 
@@ -39,7 +39,7 @@ describe("the state directory", () => {
     ["the directory's own", "24 1 0:3 / /var/lib/cni/ib-sriov ro - x x ro\n", root],
   ])("on a read-only file system: %s", (_, mountinfo, point) => {
     expect(refusing("EROFS", { "/proc/self/mountinfo": mountinfo })).toEqual([
-      [`bad: ${root} cannot be written to: access: (EROFS)`, `mount -o remount,rw ${point}`],
+      [`error: ${root} cannot be written to: access: (EROFS)`, `mount -o remount,rw ${point}`],
     ]);
   });
 
@@ -58,7 +58,7 @@ describe("the state directory", () => {
 });
 
 describe("records", () => {
-  const attached: Attached = {
+  const attached: ListedAttachment = {
     path: `${root}/c1-net1`,
     condition: "attached",
     name: { containerId: "c1", ifname: "net1" },
@@ -70,28 +70,28 @@ describe("records", () => {
     record: undefined,
     reference: undefined,
   };
-  const foreign: Attached = { ...attached, condition: "foreign" };
-  const examine = (all: readonly Attached[] | undefined, texts = {}, parts = {}) =>
+  const foreign: ListedAttachment = { ...attached, condition: "foreign" };
+  const examine = (all: readonly ListedAttachment[] | undefined, texts = {}, parts = {}) =>
     told(records(aPatient(texts, { attached: all }, parts)));
 
   test("of living attachments are counted", () => {
-    expect(examine([])).toEqual([["good: 0 attachments"]]);
-    expect(examine([attached, { ...attached, condition: "in progress" }])).toEqual([["good: 2 attachments"]]);
+    expect(examine([])).toEqual([["ok: 0 attachments"]]);
+    expect(examine([attached, { ...attached, condition: "in progress" }])).toEqual([["ok: 2 attachments"]]);
     expect(examine(undefined)).toEqual([]);
   });
 
   test("of dead and broken ones are for gc", () => {
-    const dead: Attached = { ...attached, condition: "dead" };
-    const broken: Attached = { ...attached, condition: "broken", pod: "default/trainer" };
+    const dead: ListedAttachment = { ...attached, condition: "dead" };
+    const broken: ListedAttachment = { ...attached, condition: "broken", pod: "default/trainer" };
     expect(examine([dead, attached, broken])).toEqual([
-      ["doubtful: left behind: dead: c1 net1, broken: default/trainer (c1) net1", "ib-sriov gc"],
+      ["warning: left behind: dead: c1 net1, broken: default/trainer (c1) net1", "ib-sriov gc"],
     ]);
   });
 
   test("whose VF was destroyed are named, and what to do", () => {
     expect(examine([{ ...attached, condition: "destroyed" }])).toEqual([
       [
-        "doubtful: VF 0000:03:00.2 was destroyed while it was attached: destroyed: c1 net1",
+        "warning: VF 0000:03:00.2 was destroyed while it was attached: destroyed: c1 net1",
         "(restart the pod: it gets another VF, and the DEL of this one releases its lease)",
       ],
     ]);
@@ -99,13 +99,13 @@ describe("records", () => {
 
   test("of which only the lease is left are for gc", () => {
     expect(examine([], { [`${root}/.owed/0000:03:00.2-1`]: "{}" })).toEqual([
-      ["doubtful: leases of dead attachments that are still to be released: 1", "ib-sriov gc"],
+      ["warning: leases of dead attachments that are still to be released: 1", "ib-sriov gc"],
     ]);
   });
 
   test("that cannot be read can go", () => {
     const reason = "it holds no record";
-    const unreadable: Attached = {
+    const unreadable: ListedAttachment = {
       ...attached,
       condition: "unreadable",
       name: undefined,
@@ -114,18 +114,22 @@ describe("records", () => {
     };
     expect(examine([unreadable])).toEqual([
       [
-        `doubtful: ${root}/a b cannot be read (${reason}): an ADD of that name is refused`,
+        `warning: ${root}/a b cannot be read (${reason}): an ADD of that name is refused`,
         `rm -r '${root}/a b'`,
       ],
     ]);
   });
 
   test("that cannot be read, and whose VF a lock file names, keeps it", () => {
-    const unreadable: Attached = { ...attached, condition: "unreadable", unreadable: "it has format 2" };
+    const unreadable: ListedAttachment = {
+      ...attached,
+      condition: "unreadable",
+      unreadable: "it has format 2",
+    };
     const { path, name, pci } = attached;
     expect(examine([unreadable])).toEqual([
       [
-        `doubtful: ${path} cannot be read (it has format 2): VF ${pci} stays with container ${name?.containerId}`,
+        `warning: ${path} cannot be read (it has format 2): VF ${pci} stays with container ${name?.containerId}`,
         "(if the container has ended, and nothing calls DEL: ib-sriov attachments release c1 net1 --force)",
       ],
     ]);
@@ -133,7 +137,7 @@ describe("records", () => {
 
   test("of the Go plugin's that live are as good as ours", () => {
     expect(examine([foreign, attached])).toEqual([
-      ["good: 2 attachments; those of the Go plugin are detached by DEL, too"],
+      ["ok: 2 attachments; those of the Go plugin are detached by DEL, too"],
     ]);
   });
 
@@ -143,7 +147,7 @@ describe("records", () => {
   ])("of the Go plugin's whose VF is %s are detached with what stands in them", (_, parts) => {
     expect(examine([foreign], {}, parts)).toEqual([
       [
-        `doubtful: ${root}/c1-net1 is the Go plugin's, and VF 0000:03:00.2 is not in that container`,
+        `warning: ${root}/c1-net1 is the Go plugin's, and VF 0000:03:00.2 is not in that container`,
         `CNI_COMMAND=DEL CNI_CONTAINERID=c1 CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin ib-sriov <${root}/c1-net1`,
       ],
     ]);

@@ -12,12 +12,12 @@ const examine = (texts: Record<string, string>) =>
 
 test.each(["NAME_FALLBACK", "NAME_PCI", "NAME_KERNEL"])("%s lasts over a rebind", (mode) => {
   expect(examine({ [`/usr/lib/${name}`]: rules(mode) })).toEqual([
-    [`good: RDMA devices have names by ${mode} (/usr/lib/${name})`],
+    [`ok: RDMA devices have names by ${mode} (/usr/lib/${name})`],
   ]);
 });
 
 test("the names of the kernel: without rules, with none, or without udev", () => {
-  const good = [["good: RDMA devices have the kernel's names, which come back after a rebind"]];
+  const good = [["ok: RDMA devices have the kernel's names, which come back after a rebind"]];
   expect(examine({ "/usr/lib/udev/rules.d/other.rules": "" })).toEqual(good);
   // It is masked.
   expect(examine({ [`/etc/${name}`]: "", [`/usr/lib/${name}`]: rules("NAME_GUID") })).toEqual(good);
@@ -26,7 +26,7 @@ test("the names of the kernel: without rules, with none, or without udev", () =>
 
 test("NAME_GUID is shared by the functions of an HCA", () => {
   const found = (file: string) =>
-    `doubtful: RDMA devices have names by NAME_GUID (${file}): by a GUID that all functions of an HCA share`;
+    `warning: RDMA devices have names by NAME_GUID (${file}): by a GUID that all functions of an HCA share`;
   const advice = "(it counts for devices that come from then on)";
   const own = `/etc/${name}`;
   expect(examine({ [own]: rules("NAME_GUID"), [`/lib/${name}`]: rules("NAME_PCI") })).toEqual([

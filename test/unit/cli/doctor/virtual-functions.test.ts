@@ -1,15 +1,15 @@
 import { describe, expect, test } from "vitest";
-import type { Attached } from "../../../../src/cli/attachments.ts";
+import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
 import { virtualFunctions } from "../../../../src/cli/doctor/virtual-functions.ts";
-import type { SurveyedPf, SurveyedVf } from "../../../../src/cli/survey.ts";
+import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
 import { aRecord, guid } from "../../../support/records.ts";
 import { aLink, aPatient, aPf, aVf, port, told } from "./patient.ts";
 
-const examine = (vfs: readonly SurveyedVf[], pf: Partial<SurveyedPf> = {}, functions = {}) =>
+const examine = (vfs: readonly InventoriedVf[], pf: Partial<InventoriedPf> = {}, functions = {}) =>
   told(virtualFunctions(aPatient({}, { pfs: [aPf(vfs, pf)] }, { functions })));
 
 /** Whoever has a VF. */
-const held = (changes: Partial<Attached> = {}): Attached => ({
+const held = (changes: Partial<ListedAttachment> = {}): ListedAttachment => ({
   path: "/var/lib/cni/ib-sriov/c1-net1",
   condition: "attached",
   name: undefined,
@@ -25,7 +25,7 @@ const held = (changes: Partial<Attached> = {}): Attached => ({
 
 test("VFs that are as they should be are counted", () => {
   expect(examine([aVf(0), aVf(1, { holder: held() })])).toEqual([
-    ["good: 0000:03:00.0: 2 VFs, 1 of them free"],
+    ["ok: 0000:03:00.0: 2 VFs, 1 of them free"],
   ]);
   expect(examine([])).toEqual([]);
   expect(virtualFunctions(aPatient({}, { pfs: undefined }))).toEqual([]);
@@ -34,17 +34,17 @@ test("VFs that are as they should be are counted", () => {
 describe("a driver", () => {
   const drain = "the SR-IOV Network Operator drains the node";
 
-  test("that is missing is bad, also at a VF that somebody has", () => {
+  test("that is missing is an error, also at a VF that somebody has", () => {
     const driver = undefined;
     expect(examine([aVf(0, { driver }), aVf(1, { driver, holder: held() }), aVf(2)])).toEqual([
       [
-        `bad: 2 VFs (0000:03:00.2, 0000:03:00.3) without a driver: no pod can get one, and ${drain}`,
+        `error: 2 VFs (0000:03:00.2, 0000:03:00.3) without a driver: no pod can get one, and ${drain}`,
         "for each in 0000:03:00.2 0000:03:00.3; do set -- $each; echo $1 >/sys/bus/pci/drivers/mlx5_core/bind; done",
       ],
     ]);
     expect(examine([aVf(0, { driver })])).toEqual([
       [
-        `bad: VF 0000:03:00.2 without a driver: no pod can get one, and ${drain}`,
+        `error: VF 0000:03:00.2 without a driver: no pod can get one, and ${drain}`,
         "echo 0000:03:00.2 >/sys/bus/pci/drivers/mlx5_core/bind",
       ],
     ]);
@@ -52,11 +52,11 @@ describe("a driver", () => {
 
   test("is not there for a moment while a call rebinds it", () => {
     const holder = held({ condition: "in progress" });
-    expect(examine([aVf(0, { driver: undefined, holder })])[0]?.[0]).toMatch(/^good/);
+    expect(examine([aVf(0, { driver: undefined, holder })])[0]?.[0]).toMatch(/^ok/);
   });
 
   test("vfio-pci is one, without a netdev", () => {
-    expect(examine([aVf(0, { driver: "vfio-pci", netdev: undefined, ports: [] })])[0]?.[0]).toMatch(/^good/);
+    expect(examine([aVf(0, { driver: "vfio-pci", netdev: undefined, ports: [] })])[0]?.[0]).toMatch(/^ok/);
   });
 });
 
@@ -66,26 +66,26 @@ describe("a netdev", () => {
   test("that is nowhere, although ib_ipoib is there", () => {
     expect(examine([bare])).toEqual([
       [
-        "doubtful: VF 0000:03:00.2 without a netdev: only for networks with rdmaOnly",
+        "warning: VF 0000:03:00.2 without a netdev: only for networks with rdmaOnly",
         "echo 0000:03:00.2 >/sys/bus/pci/drivers/mlx5_core/unbind; echo 0000:03:00.2 >/sys/bus/pci/drivers/mlx5_core/bind",
       ],
     ]);
     const patient = aPatient({}, { pfs: [aPf([bare])] });
     const inventory = { ...patient.inventory, names: () => [] };
-    expect(told(virtualFunctions({ ...patient, inventory }))[0]?.[0]).toMatch(/^good/);
+    expect(told(virtualFunctions({ ...patient, inventory }))[0]?.[0]).toMatch(/^ok/);
   });
 
   test("that is in a namespace of which no record knows", () => {
     expect(examine([bare], {}, { hasNetdev: () => true })).toEqual([
       [
-        "bad: VF 0000:03:00.2 with a netdev elsewhere, but no record",
+        "error: VF 0000:03:00.2 with a netdev elsewhere, but no record",
         "(bring it home: ip -n NAMESPACE link set NETDEV netns 1)",
       ],
     ]);
   });
 
   test("that a pod has", () => {
-    expect(examine([{ ...bare, holder: held() }], {}, { hasNetdev: () => true })[0]?.[0]).toMatch(/^good/);
+    expect(examine([{ ...bare, holder: held() }], {}, { hasNetdev: () => true })[0]?.[0]).toMatch(/^ok/);
   });
 });
 
@@ -97,7 +97,7 @@ describe("an MTU", () => {
   test("is compared with the PF's, where both have a carrier", () => {
     expect(examine([withMtu(0, 1500), withMtu(1, 2044), withMtu(2, 4092)])).toEqual([
       [
-        `doubtful: MTU of VFs: ib0 1500, ib2 4092, of the PF 2044; ${drain}`,
+        `warning: MTU of VFs: ib0 1500, ib2 4092, of the PF 2044; ${drain}`,
         "ip link set ib0 mtu 2044; ip link set ib2 mtu 2044",
       ],
     ]);
@@ -106,13 +106,13 @@ describe("an MTU", () => {
   test("and with the others', where none has: only who is in the subnet knows what it allows", () => {
     const all = [withMtu(0, 4092, false), withMtu(1, 4092, false), withMtu(2, 2044, false)];
     expect(examine(all)).toEqual([
-      [`doubtful: MTU of VFs: ib2 2044, of the others 4092; ${drain}`, "ip link set ib2 mtu 4092"],
+      [`warning: MTU of VFs: ib2 2044, of the others 4092; ${drain}`, "ip link set ib2 mtu 4092"],
     ]);
-    expect(examine(all.slice(0, 2))[0]?.[0]).toMatch(/^good/);
+    expect(examine(all.slice(0, 2))[0]?.[0]).toMatch(/^ok/);
   });
 
   test("of a VF that somebody has is that network's", () => {
-    expect(examine([{ ...withMtu(0, 1500), holder: held() }])[0]?.[0]).toMatch(/^good/);
+    expect(examine([{ ...withMtu(0, 1500), holder: held() }])[0]?.[0]).toMatch(/^ok/);
   });
 
   test("has its command also for a name that a shell would obey", () => {
@@ -128,7 +128,7 @@ describe("a link", () => {
   test("whose policy is disable", () => {
     expect(examine([aVf(0, { config }), aVf(2, { config })])).toEqual([
       [
-        'doubtful: 2 VFs (0000:03:00.2, 0000:03:00.4) with link policy "disable": a pod has no carrier, unless its network has link_state',
+        'warning: 2 VFs (0000:03:00.2, 0000:03:00.4) with link policy "disable": a pod has no carrier, unless its network has link_state',
         "for each in 0 2; do set -- $each; ip link set ib0 vf $1 state auto; done",
       ],
     ]);
@@ -137,9 +137,9 @@ describe("a link", () => {
 
   test("whose network wants it so, ours or the Go plugin's", () => {
     const record = aRecord({ wanted });
-    expect(examine([aVf(0, { config, holder: held({ record }) })])[0]?.[0]).toMatch(/^good/);
+    expect(examine([aVf(0, { config, holder: held({ record }) })])[0]?.[0]).toMatch(/^ok/);
     const holder = held({ record: aRecord({ wanted: {} }) });
-    expect(examine([aVf(0, { config, holder })])[0]?.[0]).toMatch(/^doubtful: .*"disable"/);
+    expect(examine([aVf(0, { config, holder })])[0]?.[0]).toMatch(/^warning: .*"disable"/);
   });
 
   test("whose policy the kernel does not tell", () => {
@@ -148,19 +148,19 @@ describe("a link", () => {
       ["unknown: VF 0000:03:00.2 with a link policy that the kernel does not tell"],
     ]);
     // It is asked through that.
-    expect(examine([aVf(0, { config: silent })], { netdev: undefined })[0]?.[0]).toMatch(/^good/);
+    expect(examine([aVf(0, { config: silent })], { netdev: undefined })[0]?.[0]).toMatch(/^ok/);
   });
 
   test("of a VF with a GUID that stays down while the PF's is up", () => {
     const ports = [{ ...port, state: "INIT" }];
     expect(examine([aVf(0, { ports })])).toEqual([
       [
-        "doubtful: VF 0000:03:00.2 with a port that is not ACTIVE, while the PF's is",
+        "warning: VF 0000:03:00.2 with a port that is not ACTIVE, while the PF's is",
         '(the subnet manager must serve VFs (OpenSM: "virt_enabled 2" in opensm.conf))',
       ],
     ]);
-    expect(examine([aVf(0, { ports })], { ports })[0]?.[0]).toMatch(/^good/);
+    expect(examine([aVf(0, { ports })], { ports })[0]?.[0]).toMatch(/^ok/);
     const portGuid = guid("00:00:00:00:00:00:00:00");
-    expect(examine([aVf(0, { ports, portGuid })])[0]?.[0]).toMatch(/^good/);
+    expect(examine([aVf(0, { ports, portGuid })])[0]?.[0]).toMatch(/^ok/);
   });
 });

@@ -4,7 +4,7 @@ import { callMetrics } from "../../../../src/cli/metrics/call-metrics.ts";
 import { exposition } from "../../../../src/cli/metrics/exposition.ts";
 import { nodeMetrics } from "../../../../src/cli/metrics/node-metrics.ts";
 import { type CountedCall, lineOf } from "../../../../src/log/counters.ts";
-import { stepsJson } from "../../../../src/log/steps-json.ts";
+import { stepsJson } from "../../../../src/log/encode.ts";
 import { readMetrics } from "../../../support/prometheus.ts";
 
 const values = (text: string, name: string) => Object.fromEntries(readMetrics(text).get(name)?.samples ?? []);

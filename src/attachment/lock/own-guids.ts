@@ -1,0 +1,37 @@
+import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
+import type { Node } from "../../node/node.ts";
+import type { VirtualFunction } from "../../node/pci-functions.ts";
+import type { GuidPair } from "../record/guid-pair.ts";
+import type { AttachmentRecord } from "../record/record.ts";
+import type { OwnGuids } from "./contents.ts";
+import type { Locks } from "./locks.ts";
+
+/** Returns what an attachment must leave in the VF's lock file; `undefined` if the VF runs with no GUIDs but its own. */
+export function ownGuids(
+  { vf, found, wanted, bootId }: AttachmentRecord,
+  effective: GuidPair,
+): OwnGuids | undefined {
+  const { nodeGuid, portGuid, leftGuids = [] } = found;
+  const others = [wanted.guid, effective.node, effective.port, ...leftGuids].filter(
+    (guid): guid is Guid =>
+      guid !== undefined && isUsableGuid(guid) && guid !== nodeGuid && guid !== portGuid,
+  );
+  if (others.length === 0) return undefined;
+  const instead = [...new Set(others)];
+  return { node: nodeGuid, port: portGuid, instead, incarnation: vf.incarnation, bootId };
+}
+
+/** Returns what the VF's lock file says of its own GUIDs, if it speaks of this generation of the VF and of this boot. */
+export function currentOwnGuids(
+  node: Node,
+  { ownGuids }: Locks,
+  { incarnation }: Pick<VirtualFunction, "incarnation">,
+): OwnGuids | undefined {
+  if (ownGuids?.incarnation !== incarnation) return undefined;
+  return ownGuids.bootId === node.clock.bootId() ? ownGuids : undefined;
+}
+
+/** Reports whether a VF that runs with these GUIDs has one of an attachment. */
+export function runsWithOthers({ instead }: OwnGuids, { node, port }: GuidPair): boolean {
+  return [node, port].some((guid) => guid !== undefined && instead.includes(guid));
+}

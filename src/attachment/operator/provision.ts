@@ -1,0 +1,105 @@
+import { emptyDns } from "../../cni/result.ts";
+import { NEWEST_VERSION } from "../../cni/versions.ts";
+import type { Guid } from "../../infiniband/guid.ts";
+import type { Node } from "../../node/node.ts";
+import type { VirtualFunction } from "../../node/pci-functions.ts";
+import { attempt } from "../errors.ts";
+import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { type Limits, rollbackTimeOf } from "../limits.ts";
+import { Locks } from "../lock/locks.ts";
+import { prepare, takeOver } from "../plan/prepare.ts";
+import { StateDirectory } from "../record/state-directory.ts";
+import type { AddRequest } from "../requests.ts";
+import { adminGuid } from "../steps/admin-guid.ts";
+import { guid } from "../steps/guid.ts";
+import { release } from "../undo/release.ts";
+import { rollBack } from "../undo/rollback.ts";
+import { functionAt } from "../vf/function.ts";
+
+/** Whose the record is while a VF is provisioned. */
+const CONTAINER = "provision";
+
+/** What has become of a VF's GUID. */
+export interface ProvisionOutcome {
+  readonly guid: Guid | undefined;
+  /** Did it have another one before, or none? */
+  readonly isNew: boolean;
+}
+
+/**
+ * Gives a free VF the GUID that `"guid": "auto"` has for it, so that no pod pays for the rebind. It is the beginning
+ * and the end of an attachment to which no container belongs: the same plan, steps and record, so whoever comes after a
+ * kill finishes it. The GUID stays; all else is as before.
+ * @throws {CniError} where a living container has the VF (code 101), or it could not be done.
+ */
+export function provision(node: Node, limits: Limits, pci: string): ProvisionOutcome {
+  const state = new StateDirectory(node.files);
+  const found = attempt(`read VF ${pci}`, () => functionAt(node, pci));
+  attempt("prepare the state directory", () => state.prepare());
+  const locks = new Locks(node, state, limits, `provision of VF ${pci}`);
+  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
+  try {
+    const rdmaOnly = attempt(`look for a netdev of VF ${pci}`, () => hasNoNetdev(node, state, locks, pci));
+    return provisionLocked(node, callFor(node, limits, pci, rdmaOnly), state, locks, found);
+  } finally {
+    locks.release();
+  }
+}
+
+function provisionLocked(
+  node: Node,
+  call: AddRequest,
+  state: StateDirectory,
+  locks: Locks,
+  vf: VirtualFunction,
+): ProvisionOutcome {
+  const { attachment: begun, path, owing } = prepare(node, call, state, locks, node.namespaces.host, vf);
+  const attachment = { ...begun, pod: undefined };
+  const { record, effective } = attachment;
+  try {
+    takeOver(attachment, state, owing);
+    const step = record.mode === "vfio" ? adminGuid : guid;
+    attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment));
+  } catch (error) {
+    throw rollBack(attachment, state, path, error);
+  }
+  release(attachment, state, path);
+  releasePendingOf(node, state, locks, vf.pci, call);
+  const { guid: wanted } = record.wanted;
+  if (wanted === undefined) return { guid: effective.port, isNew: false };
+  return { guid: wanted, isNew: effective.node !== wanted || effective.port !== wanted };
+}
+
+/** Is it a VF without a netdev? Of one that a dead call has left in the middle of a rebind its record tells. */
+function hasNoNetdev(node: Node, state: StateDirectory, { owner }: Locks, pci: string): boolean {
+  const left = owner && state.findAny(owner)?.record;
+  return left?.vf.pci === pci ? left.mode === "rdma" : !node.functions.hasNetdev(pci);
+}
+
+/** An ADD of nobody's, which wants nothing but the GUID. */
+function callFor(
+  node: Node,
+  { deadline, warn, observe }: Limits,
+  pci: string,
+  rdmaOnly: boolean,
+): AddRequest {
+  const rollbackTime = rollbackTimeOf(deadline - node.clock.now());
+  return {
+    name: { containerId: CONTAINER, ifname: pci },
+    netns: "",
+    ownNetnsAllowed: true,
+    stdin: "{}",
+    args: "",
+    path: "",
+    deadline: deadline - rollbackTime,
+    rollbackTime,
+    warn,
+    observe,
+    deviceID: pci,
+    vfioPciMode: undefined,
+    rdmaOnly: rdmaOnly || undefined,
+    guid: "auto",
+    wanted: {},
+    reply: { cniVersion: NEWEST_VERSION, prevResult: undefined, dns: emptyDns() },
+  };
+}

@@ -1,0 +1,117 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import type { Node } from "../../node/node.ts";
+import { VFIO_DRIVER } from "../../node/pci-functions.ts";
+import { attempt } from "../errors.ts";
+import { releasePendingOf } from "../ipam/pending-releases.ts";
+import type { Limits } from "../limits.ts";
+import { parseLockContents } from "../lock/contents.ts";
+import { Locks } from "../lock/locks.ts";
+import { type AttachmentName, isNamed } from "../record/record.ts";
+import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
+import { restoreOwnGuids } from "../recovery/restore-own-guids.ts";
+import { isVirtual } from "../vf/function.ts";
+import { waitForNetdevReturn } from "../vf/netdev.ts";
+
+/**
+ * Takes a VF back from a container whose record cannot be read, for an operator who knows that the container has ended:
+ * brings its devices home by a rebind, restores the GUIDs that the VF's lock file has, removes the record, and notes that the
+ * VF is free. The link state stays as it is, and the lease is not released, since only the record knows them.
+ * @param stored what stands in the place of the record.
+ * @param force must be true: what cannot be read belongs to a running attachment.
+ * @throws {CniError} code 101 without `force`, 11 if the VF is busy, or 100 if its devices do not come home.
+ */
+export function releaseUnreadable(
+  node: Node,
+  state: StateDirectory,
+  limits: Limits,
+  name: AttachmentName,
+  { path, unreadable }: StoredRecord,
+  force: boolean,
+): void {
+  const { containerId, ifname } = name;
+  const why = `${path} cannot be read: ${unreadable?.reason}`;
+  if (!force) {
+    throw new CniError(
+      codes.deviceInUse,
+      `container ${containerId} may be running, since its record ${why}; --force takes its VF all the same`,
+    );
+  }
+  limits.warn(`the record ${why}; the link state of the VF stays as it is, and the lease is not released`);
+  const pcis = attempt("look for the VF in the lock files", () => vfsOf(state, name));
+  if (pcis.length === 0) limits.warn(`no lock file names ${containerId} ${ifname}: no VF is taken back`);
+  for (const pci of pcis) {
+    const locks = new Locks(node, state, limits, `release of container ${containerId}`);
+    attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
+    try {
+      if (!isNamed(locks.owner, name)) continue;
+      attempt(`bring the devices of VF ${pci} home`, () => bringHome(node, limits, locks, pci));
+      attempt(`restore the GUIDs of VF ${pci}`, () => restoreGuids(node, limits, state, locks, pci, name));
+      attempt("remove the record", () => state.remove(path));
+      attempt(`note that VF ${pci} is free`, () => locks.clearOwner());
+      releasePendingOf(node, state, locks, pci, limits);
+    } finally {
+      locks.release();
+    }
+  }
+  attempt("remove the record", () => state.remove(path));
+}
+
+/** The lock file has the VF's own GUIDs if the attachment gave it others. */
+function restoreGuids(
+  node: Node,
+  limits: Limits,
+  state: StateDirectory,
+  locks: Locks,
+  pci: string,
+  name: AttachmentName,
+): void {
+  const { functions } = node;
+  if (functions.generation(pci) === undefined || !isVirtual(node, pci)) return;
+  const driver = functions.driver(pci);
+  const drivers = [VFIO_DRIVER, functions.driver(functions.virtualFunction(pci).pf)];
+  if (driver === undefined || !drivers.includes(driver)) return;
+  const call = { ...limits, name, netns: undefined, stdin: "{}", args: "", path: "" };
+  restoreOwnGuids(node, call, state, locks, pci, driver);
+}
+
+/** Returns the VFs that an attachment has, as their lock files say: one, or none. It walks over all of them. */
+export function vfsOf(state: StateDirectory, name: AttachmentName): string[] {
+  return state.lockedVfs().filter((pci) => isNamed(parseLockContents(state.vfNote(pci)).owner, name));
+}
+
+/**
+ * Binds the VF's driver again, which brings its devices home from whatever namespace they are in, in the state of new ones.
+ * @throws {CniError} if a virtual machine has the VF open, or the netdev does not come.
+ */
+function bringHome(node: Node, { deadline, warn }: Limits, locks: Locks, pci: string): void {
+  const { functions } = node;
+  if (functions.generation(pci) === undefined) return;
+  if (functions.isOpenByVfio(pci)) {
+    throw new CniError(
+      codes.tryAgain,
+      `VF ${pci} is open in a virtual machine (/dev/vfio), and would hang if it was taken away; stop the machine first`,
+    );
+  }
+  // A PF that is handed out as a whole has no driver of ours.
+  if (!isVirtual(node, pci)) return;
+  const bound = functions.driver(pci);
+  // That of the PF drives both in every InfiniBand HCA there is.
+  const driver = functions.driver(functions.virtualFunction(pci).pf);
+  const other = [bound, functions.driverOverride(pci)].find((each) => each !== undefined && each !== driver);
+  if (driver === undefined || other !== undefined) {
+    warn(`VF ${pci} stays as it is: its driver is ${other ?? "unknown"}, and not that of its PF`);
+    return;
+  }
+  const hadNetdev = functions.hasNetdev(pci);
+  const rebind = () =>
+    attempt(`bind VF ${pci} to ${driver} again`, () => {
+      if (bound !== undefined) functions.unbind(pci, bound);
+      functions.bind(pci, driver);
+    });
+  locks.whileNodeIsLocked(deadline, rebind);
+  if (!hadNetdev || waitForNetdevReturn(node, pci, deadline) !== undefined) return;
+  throw new CniError(
+    codes.node,
+    `VF ${pci} has no netdev on the host after ${driver} was bound to it again: load ib_ipoib (modprobe ib_ipoib), or see dmesg`,
+  );
+}

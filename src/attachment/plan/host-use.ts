@@ -1,0 +1,50 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import type { Link } from "../../node/links.ts";
+import type { Node } from "../../node/node.ts";
+import { attempt } from "../errors.ts";
+import type { Limits } from "../limits.ts";
+import type { HostRdmaDevices } from "../vf/host-rdma-devices.ts";
+import { countPkeyChildren, pkeyChildrenIn } from "../vf/pkey-children.ts";
+
+/**
+ * Refuses a VF that the host uses: whatever it is for would go down without a word.
+ * @param netdev of the VF, on the host.
+ * @throws {CniError} code 101 if the netdev has a master or pkey children.
+ */
+export function requireUnused(node: Node, pci: string, netdev: Link, rdma: HostRdmaDevices): void {
+  const { host } = node.namespaces;
+  if (netdev.master !== undefined) {
+    const name = node.links.byIndex(host, netdev.master)?.name ?? `netdev ${netdev.master}`;
+    throw inUse(pci, `its netdev ${netdev.name} is a port of ${name}`, `ip link set ${netdev.name} nomaster`);
+  }
+  const count = countPkeyChildren(node, pci, rdma.own);
+  if (count === 0) return;
+  const children = pkeyChildrenIn(node, host, netdev).map(({ name }) => name);
+  if (children.length > 0) {
+    const remedy = children.map((name) => `ip link del ${name}`).join("; ");
+    throw inUse(pci, `its netdev ${netdev.name} has the pkey children ${children.join(", ")}`, remedy);
+  }
+  if (count === undefined) return;
+  const remedy = `remove them there, or unbind and bind the driver of ${pci}, which ends them`;
+  throw inUse(pci, `its netdev ${netdev.name} has pkey children that are not to be found here`, remedy);
+}
+
+function inUse(pci: string, why: string, remedy: string): CniError {
+  return new CniError(codes.deviceInUse, `VF ${pci} is in use by the host: ${why}; ${remedy}`);
+}
+
+/** Warns of addresses that the host has given to a VF's netdev: the netdev loses them when it leaves the host. */
+export function warnOfAddresses(node: Node, pci: string, netdev: Link, { warn }: Pick<Limits, "warn">): void {
+  const all = attempt(`read the addresses of ${netdev.name}`, () =>
+    node.links.addresses(node.namespaces.host, netdev.index),
+  );
+  const global = all.map(({ cidr }) => cidr).filter((cidr) => !LINK_LOCAL.test(cidr));
+  if (global.length === 0) return;
+  warn(
+    `the netdev ${netdev.name} of VF ${pci} has the address ${global.join(", ")} on the host, and loses it; remove it from ` +
+      "the host's network configuration",
+  );
+}
+
+/** fe80::/10 and 169.254.0.0/16: the kernel makes such addresses, no administrator. */
+const LINK_LOCAL = /^(fe[89ab].:|169\.254\.)/i;

@@ -1,0 +1,53 @@
+import { addressFamily, networkOf, parseCidr } from "../../cni/address.ts";
+import { CniError, codes } from "../../cni/errors.ts";
+import type { Link, Route, RouteState } from "../../node/links.ts";
+import type { Namespace } from "../../node/namespaces.ts";
+import type { Node } from "../../node/node.ts";
+import { attempt } from "../errors.ts";
+
+/**
+ * Does an interface still have its routes?
+ * @param routes each with the gateway that it must go through.
+ * @throws {CniError} naming the first that it lacks, and what there is in its place.
+ */
+export function verifyRoutes(node: Node, pod: Namespace, link: Link, routes: readonly Route[]): void {
+  for (const family of [4, 6] as const) {
+    const wanted = routes.filter((route) => addressFamily(route.dst) === family);
+    if (wanted.length === 0) continue;
+    const there = attempt(`read the routes of ${link.name}`, () =>
+      node.links.routes(pod, link.index, family),
+    );
+    const missing = wanted.find((route) => !there.some((each) => isSame(each, route)));
+    if (missing === undefined) continue;
+    throw new CniError(
+      codes.node,
+      `${link.name} lacks the route ${show(missing)}; it has ${there.map(show).join(", ") || "none"}`,
+    );
+  }
+}
+
+/** Tables and priorities count only where the result names them: those of the kernel's choice it does not know. */
+function isSame(there: RouteState, { dst, gw, table, priority }: Route): boolean {
+  return (
+    there.dst === networkText(dst) &&
+    there.gw === gw &&
+    (table === undefined || there.table === table) &&
+    (priority === undefined || there.priority === priority)
+  );
+}
+
+/** The kernel takes the host bits away (from IPv6 destinations; IPv4 ones must not have any). */
+function networkText(cidr: string): string {
+  const parsed = parseCidr(cidr);
+  return parsed === undefined ? cidr : networkOf(parsed);
+}
+
+function show({ dst, gw, table, priority }: Route): string {
+  const words = [
+    dst,
+    ...(gw === undefined ? [] : [`via ${gw}`]),
+    ...(table === undefined ? [] : [`table ${table}`]),
+    ...(priority === undefined || priority === 0 ? [] : [`metric ${priority}`]),
+  ];
+  return words.join(" ");
+}

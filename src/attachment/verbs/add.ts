@@ -1,0 +1,95 @@
+import { messageOf } from "../../cni/error-document.ts";
+import { CniError, codes } from "../../cni/errors.ts";
+import type { Result } from "../../cni/result.ts";
+import type { Namespace } from "../../node/namespaces.ts";
+import type { Node } from "../../node/node.ts";
+import { isPhysical, type VirtualFunction } from "../../node/pci-functions.ts";
+import { attempt } from "../errors.ts";
+import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { Locks } from "../lock/locks.ts";
+import { openContainerNetns } from "../netns.ts";
+import { prepare, takeOver } from "../plan/prepare.ts";
+import { reserveGuid } from "../plan/reserve-guid.ts";
+import { requestForVfio } from "../plan/vfio.ts";
+import { requireRecordFits } from "../record/document.ts";
+import { StateDirectory } from "../record/state-directory.ts";
+import type { AddRequest } from "../requests.ts";
+import { stepsOf } from "../steps/all-steps.ts";
+import { rollBack } from "../undo/rollback.ts";
+import { functionAt } from "../vf/function.ts";
+
+/**
+ * ADD: gives a VF to a container.
+ * @param answer tells the runtime the result. It is called once, after the record says `complete` and while the VF's lock is
+ *   held, so that an ADD whose result cannot be written is rolled back.
+ * @throws {CniError} where it could not be done. The node is then as it was, or the record says what is not.
+ */
+export function add(node: Node, call: AddRequest, answer: (result: Result) => void): void {
+  const state = new StateDirectory(node.files);
+  const pod = openContainerNetns(node, call.netns, call.ownNetnsAllowed);
+  const find = () => attempt(`read deviceID ${call.deviceID}`, () => functionAt(node, call.deviceID));
+  const found = find();
+  const { pci } = found;
+  requireName(state, call);
+  requireRecordFits(call);
+  attempt("prepare the state directory", () => state.prepare());
+  const locks = new Locks(node, state, call, `ADD of container ${call.name.containerId}`);
+  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
+  try {
+    // While the lock was waited for the VF can have been destroyed and made anew.
+    const now = attempt(`read deviceID ${pci} again`, () => node.functions.generation(pci));
+    const vf = now === found.incarnation ? found : find();
+    attachLocked(node, isPhysical(vf) ? requestForVfio(call) : call, state, locks, pod, vf, answer);
+  } finally {
+    locks.release();
+  }
+}
+
+function attachLocked(
+  node: Node,
+  call: AddRequest,
+  state: StateDirectory,
+  locks: Locks,
+  pod: Namespace,
+  vf: VirtualFunction,
+  answer: (result: Result) => void,
+): void {
+  const { attachment, path, owing } = prepare(node, call, state, locks, pod, vf);
+  try {
+    takeOver(attachment, state, owing);
+    attempt(`reserve the GUID of VF ${vf.pci}`, () => reserveGuid(attachment, state));
+    for (const step of stepsOf(attachment)) {
+      call.observe("apply", step.name, attachment.record, () =>
+        attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment)),
+      );
+    }
+    // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
+    attempt("go on", () => node.clock.checkInterrupted());
+    releasePendingOf(node, state, locks, vf.pci, call);
+    const { result } = attachment;
+    if (result === undefined) throw new Error("the last step has left no result");
+    attempt("complete the attachment's record", () => state.setState(path, "complete"));
+    tell(answer, result);
+  } catch (error) {
+    throw rollBack(attachment, state, path, error);
+  }
+}
+
+/** Tells the runtime. A runtime that has no answer may never call DEL, so an ADD that cannot answer has failed. */
+function tell(answer: (result: Result) => void, result: Result): void {
+  try {
+    answer(result);
+  } catch (cause) {
+    if (cause instanceof CniError) throw cause;
+    throw new CniError(codes.io, `cannot write the result of ADD to stdout: ${messageOf(cause)}`, { cause });
+  }
+}
+
+/** Names that are too long for a file are refused before anything is changed. */
+function requireName(state: StateDirectory, { name }: AddRequest): void {
+  if (state.nameFits(name)) return;
+  throw new CniError(
+    codes.badEnvironment,
+    "CNI_CONTAINERID and CNI_IFNAME are too long: with a dash between them they must not be over 255 bytes",
+  );
+}

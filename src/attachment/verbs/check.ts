@@ -1,0 +1,84 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import type { Namespace } from "../../node/namespaces.ts";
+import type { Node } from "../../node/node.ts";
+import { stepContextOf } from "../context-of.ts";
+import { attempt } from "../errors.ts";
+import { callForLease } from "../ipam/ipam.ts";
+import { Locks } from "../lock/locks.ts";
+import { openNetnsIfPresent } from "../netns.ts";
+import type { AttachmentRecord } from "../record/record.ts";
+import { StateDirectory } from "../record/state-directory.ts";
+import type { CheckRequest } from "../requests.ts";
+import { stepsOf } from "../steps/all-steps.ts";
+
+/**
+ * CHECK: is the attachment still as ADD made it? It changes nothing and takes no lock.
+ * @throws {CniError} at the first step that does not hold any more, or where there is no such attachment.
+ */
+export function check(node: Node, call: CheckRequest): void {
+  const { containerId, ifname } = call.name;
+  const state = new StateDirectory(node.files);
+  const stored = attempt("read the attachment's record", () => state.find(call.name));
+  if (stored?.unreadable !== undefined)
+    throw new CniError(codes.node, `the record ${stored.path} cannot be read: ${stored.unreadable.reason}`);
+  const record = stored?.record;
+  if (record?.state !== "complete") {
+    throw new CniError(
+      codes.unknownContainer,
+      `container ${containerId} has no attachment ${ifname}${record === undefined ? "" : ` (its record says ${record.state})`}`,
+    );
+  }
+  const pod = attempt(`open the network namespace ${call.netns}`, () =>
+    containerAt(node, call.netns, record),
+  );
+  requireSandbox(node, call, pod);
+  const locks = new Locks(node, state, call, `CHECK of container ${containerId}`);
+  const attachment = {
+    ...stepContextOf(node, record, pod, locks, call),
+    ipam: callForLease(call.ipam, record),
+  };
+  for (const step of stepsOf(attachment)) {
+    call.observe("verify", step.name, record, () =>
+      attempt(`check the ${step.name} of VF ${record.vf.pci}`, () =>
+        step.verify(attachment, call.prevResult),
+      ),
+    );
+  }
+}
+
+/**
+ * Compares the namespace that prevResult names for the interface with CNI_NETNS. They may be two paths of one namespace.
+ * @throws {CniError} 7 if they are different namespaces, or nothing is at the path any more.
+ */
+function requireSandbox(
+  node: Node,
+  { name: { ifname }, netns, prevResult }: CheckRequest,
+  pod: Namespace,
+): void {
+  const own = prevResult.interfaces.find((each) => each.name === ifname && each.sandbox !== undefined);
+  const sandbox = own?.sandbox;
+  if (sandbox === undefined || sandbox === netns) return;
+  const there = attempt(`open the network namespace ${sandbox}`, () => openNetnsIfPresent(node, sandbox));
+  if (there?.cookie === pod.cookie) return;
+  throw new CniError(
+    codes.badConfiguration,
+    `prevResult has interface ${ifname} in ${sandbox}, CNI_NETNS is ${netns}`,
+  );
+}
+
+/**
+ * The container's namespace.
+ * @throws {CniError} where what is at that path is not the one that ADD put the VF into.
+ */
+function containerAt(node: Node, netns: string, record: AttachmentRecord): Namespace {
+  const pod = openNetnsIfPresent(node, netns);
+  if (pod === undefined) {
+    throw new CniError(codes.badNamespace, `CNI_NETNS ${netns} is gone, or no network namespace`);
+  }
+  if (pod.cookie === record.netnsCookie) return pod;
+  throw new CniError(
+    codes.badNamespace,
+    `CNI_NETNS ${netns} is another network namespace than the one that ADD attached VF ${record.vf.pci} to ` +
+      `(${record.netns})`,
+  );
+}

@@ -1,0 +1,55 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import type { Node } from "../../node/node.ts";
+import type { StepContext } from "../context.ts";
+import { attempt } from "../errors.ts";
+import type { AttachmentRecord } from "../record/record.ts";
+
+/** A driver that another program has chosen for a VF. */
+export interface ExternalDriver {
+  readonly name: string;
+  /** Is it bound? If not, no driver is, and the VF is reserved for this one (`driver_override`). */
+  readonly isBound: boolean;
+}
+
+/**
+ * The driver of an attachment's VF: the recorded one; none, which a rebind that was killed leaves; or another one, and
+ * then the VF is not the attachment's any more. Unbinding another driver would take the VF from the program that chose
+ * it, and does not return if that is a virtual machine: vfio-pci waits until the machine closes the VF.
+ */
+export type VfDriver = "recorded" | "none" | ExternalDriver;
+
+/** Returns which driver an attachment's VF has. */
+export function vfDriver(node: Node, { vf, found }: AttachmentRecord): VfDriver {
+  const bound = node.functions.driver(vf.pci);
+  if (bound === found.driver) return "recorded";
+  if (bound !== undefined) return { name: bound, isBound: true };
+  const reserved = node.functions.driverOverride(vf.pci);
+  return reserved === undefined || reserved === found.driver ? "none" : { name: reserved, isBound: false };
+}
+
+/** Returns the driver that has an attachment's VF in the place of the recorded one; `undefined` if none has. */
+export function externalDriver({ node, record }: StepContext): ExternalDriver | undefined {
+  const driver = attempt(`read the driver of VF ${record.vf.pci}`, () => vfDriver(node, record));
+  return typeof driver === "string" ? undefined : driver;
+}
+
+/** Describes such a VF: "VF 0000:03:00.2 is bound to vfio-pci, not to mlx5_core". */
+export function describeExternal({ vf, found }: AttachmentRecord, { name, isBound }: ExternalDriver): string {
+  return isBound
+    ? `VF ${vf.pci} is bound to ${name}, not to ${found.driver}`
+    : `VF ${vf.pci} has no driver, and its driver_override is ${name}, not ${found.driver}`;
+}
+
+/**
+ * Returns whether the recorded driver is bound to the VF, or none.
+ * @throws {CniError} if another one has it.
+ */
+export function requireOwnDriver({ node, record }: StepContext): "recorded" | "none" {
+  const driver = vfDriver(node, record);
+  if (typeof driver === "string") return driver;
+  throw new CniError(
+    codes.node,
+    `bind VF ${record.vf.pci} to ${record.found.driver} again: ${describeExternal(record, driver)}, since this call ` +
+      "began; the VF is left to that driver",
+  );
+}

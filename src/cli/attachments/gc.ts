@@ -1,0 +1,72 @@
+import { deferSignals } from "host";
+import { attempt } from "../../attachment/errors.ts";
+import { pendingRecord, releasePending } from "../../attachment/ipam/pending-releases.ts";
+import type { Limits } from "../../attachment/limits.ts";
+import { gcOrphaned } from "../../attachment/operator/gc-orphaned.ts";
+import { StateDirectory } from "../../attachment/record/state-directory.ts";
+import { messageOf } from "../../cni/error-document.ts";
+import type { Node } from "../../node/node.ts";
+import { type Command, type CommandCall, jsonOption } from "../command.ts";
+import { limitsOf, linuxContext } from "../context.ts";
+import { printJson, printLine } from "../output.ts";
+
+/** What has become of one thing that was left over. */
+interface Line {
+  /** The record's path. */
+  readonly path: string;
+  readonly outcome: "released" | "would be released" | "left" | "failed";
+  /** Why it was left, or what failed. */
+  readonly why?: string;
+}
+
+/** Gives the node back what dead containers hold. */
+export const gc: Command = {
+  name: "gc",
+  summary: "Takes VFs and leases back from containers whose namespace is gone",
+  details: "What is alive, or could be, is left: see `attachments release`.",
+  options: [{ name: "dry-run", summary: "only tells what it would do" }, jsonOption],
+  run({ options }: CommandCall): number {
+    deferSignals();
+    const { node } = linuxContext();
+    const lines = gcEntries(node, limitsOf(node), !options.has("dry-run"));
+    if (options.has("json")) printJson(lines);
+    else for (const line of lines) printLine(textOf(line));
+    return lines.some(({ outcome }) => outcome === "failed") ? 1 : 0;
+  },
+};
+
+/** Takes back what it may, and tells of all records; what fails keeps nothing else from being done. */
+export function gcEntries(node: Node, limits: Limits, act: boolean): Line[] {
+  const state = new StateDirectory(node.files);
+  const done = act ? "released" : "would be released";
+  const recorded = attempt("list what is attached", () => state.paths().sort());
+  const records = recorded.flatMap((path) =>
+    lineOf(path, () => {
+      const outcome = gcOrphaned(node, state, limits, path, act);
+      if (outcome.kind === "gone") return [];
+      if (outcome.kind === "left") return [{ path, outcome: "left", why: outcome.why }];
+      return [{ path, outcome: done }];
+    }),
+  );
+  const owedPaths = attempt("list what is owed", () => state.owedPaths());
+  const owed = owedPaths.flatMap((path) =>
+    lineOf(path, () => {
+      const record = pendingRecord(state, path);
+      if (act) attempt("release the lease", () => releasePending(node, state, path, record, [], limits));
+      return [{ path, outcome: done }];
+    }),
+  );
+  return [...records, ...owed];
+}
+
+function lineOf(path: string, action: () => Line[]): Line[] {
+  try {
+    return action();
+  } catch (error) {
+    return [{ path, outcome: "failed", why: messageOf(error) }];
+  }
+}
+
+function textOf({ path, outcome, why }: Line): string {
+  return why === undefined ? `${path}: ${outcome}` : `${path}: ${outcome}: ${why}`;
+}

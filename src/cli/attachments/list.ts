@@ -1,0 +1,120 @@
+import { formatTime } from "host";
+import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
+import type { Port } from "../../node/inventory.ts";
+import { type Command, type CommandCall, jsonOption } from "../command.ts";
+import { linuxContext } from "../context.ts";
+import { type InventoriedPf, type InventoriedVf, type NodeInventory, takeInventory } from "../inventory.ts";
+import { formatTable, printJson, printLine } from "../output.ts";
+import type { ListedAttachment } from "./attachments.ts";
+
+/** PFs and VFs of the node, and who has them. */
+export const list: Command = {
+  name: "list",
+  summary: "Shows the node's PFs and VFs, and who has them",
+  options: [jsonOption],
+  run({ options }: CommandCall): number {
+    const found = takeInventory(linuxContext());
+    if (options.has("json")) printJson(documentOf(found));
+    else printLine(textOf(found));
+    return 0;
+  },
+};
+
+/** The survey for people. */
+export function textOf({ pfs }: NodeInventory): string {
+  if (pfs.length === 0)
+    return "This node has no InfiniBand PF with a driver. What is missing tells: ib-sriov doctor";
+  const vfs = pfs.flatMap((pf) => pf.vfs);
+  const tables = [formatTable([PF_HEADING, ...pfs.map(pfRow)])];
+  if (vfs.length > 0) tables.push(formatTable([VF_HEADING, ...vfs.map(vfRow)]));
+  return tables.join("\n\n");
+}
+
+const PF_HEADING = ["PF", "DRIVER", "NETDEV", "RDMA", "GUID", "PORTS", "VFS"];
+const VF_HEADING = "VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY".split(",");
+
+function pfRow({ pci, driver, netdev, rdma, portGuid, ports, possibleVfs, vfs }: InventoriedPf): string[] {
+  const number = possibleVfs === undefined ? "SR-IOV is off" : `${vfs.length} of ${possibleVfs}`;
+  return [
+    pci,
+    driver ?? "",
+    netdev?.name ?? "",
+    rdma.join(","),
+    portGuid ?? "",
+    ports.map(portText).join(", "),
+    number,
+  ];
+}
+
+function portText({ state, subnetManager }: Port): string {
+  return subnetManager === 0 ? `${state}, no subnet manager` : state;
+}
+
+function vfRow(vf: InventoriedVf): string[] {
+  return [
+    vf.pci,
+    String(vf.index),
+    vf.driver ?? "",
+    vf.netdev?.name ?? "",
+    vf.rdma.join(","),
+    vf.files.join(","),
+    vf.portGuid ?? "",
+    vf.config.linkState ?? "",
+    vf.ports.map(({ state }) => state).join(","),
+    vf.holder === undefined ? "" : holderText(vf.holder),
+  ];
+}
+
+/** How much of a container's ID is shown beside its pod, as runtimes do it. */
+const SHORT_ID = 12;
+
+/** E.g. "default/trainer (4f2c…) net1, since 2026-11-24T21:46:04Z"; what is not as it should be comes first. */
+export function holderText({ condition, name, pod, path, since }: ListedAttachment): string {
+  const container = name?.containerId ?? path;
+  const who = pod === undefined ? container : `${pod} (${container.slice(0, SHORT_ID)})`;
+  const words = [condition === "attached" ? "" : `${condition}:`, who, name?.ifname ?? ""];
+  const text = words.filter((word) => word !== "").join(" ");
+  return since === undefined ? text : `${text}, since ${formatTime(since)}`;
+}
+
+/** The survey for programs. */
+export function documentOf({ pfs }: NodeInventory): unknown {
+  return {
+    pfs: pfs.map(({ netdev, vfs, ...pf }) => ({
+      ...pf,
+      netdev: netdev?.name,
+      vfs: vfs.map(({ netdev: own, config, holder, ...vf }) => ({
+        ...vf,
+        netdev: own?.name,
+        mtu: own?.mtu,
+        address: own === undefined ? undefined : formatHardwareAddress(own.address),
+        linkState: config.linkState,
+        onFile: { nodeGuid: config.nodeGuid, portGuid: config.portGuid },
+        holder: holder === undefined ? undefined : attachedDocument(holder),
+      })),
+    })),
+  };
+}
+
+/** An attachment for programs. */
+export function attachedDocument({
+  condition,
+  name,
+  pod,
+  network,
+  netns,
+  since,
+  pci,
+  path,
+}: ListedAttachment): unknown {
+  return {
+    condition,
+    ...name,
+    pod,
+    network,
+    netns,
+    since: since === undefined ? undefined : formatTime(since),
+    pci,
+    path,
+  };
+}

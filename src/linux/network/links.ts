@@ -1,0 +1,199 @@
+import * as host from "host";
+import { dumpAddresses, parseAddressInfo } from "../../netlink/address.ts";
+import { EINVAL } from "../../netlink/errno.ts";
+import { parseIpoibPKey } from "../../netlink/ipoib.ts";
+import {
+  addAltnames,
+  dumpLinksOfKind,
+  getLinkByIndex,
+  getLinkByName,
+  moveLink,
+  parseLink,
+  removeAltnames,
+  removeLink,
+  setLink,
+} from "../../netlink/link.ts";
+import { detachXdp, setLinkSettings } from "../../netlink/link-settings.ts";
+import type { Message, Request } from "../../netlink/message.ts";
+import { dumpRoutes, parseRouteInfo } from "../../netlink/route.ts";
+import type { LinkSettings } from "../../node/link-settings.ts";
+import type {
+  AddressState,
+  InterfaceAddress,
+  Link,
+  Links,
+  Route,
+  RouteState,
+  VfConfig,
+  Watch,
+} from "../../node/links.ts";
+import type { Namespace } from "../../node/namespaces.ts";
+import type { PciFunctions } from "../../node/pci-functions.ts";
+import { containerNetdevsOf, hostNetdevsOf } from "../pci/netdevs.ts";
+import { valueUnlessErrno } from "../unless-errno.ts";
+import type { Waits } from "../waits.ts";
+import { configureLink } from "./configuration.ts";
+import { asLinuxNamespace } from "./namespace.ts";
+import type { LinuxNamespaces } from "./namespaces.ts";
+import { vfConfigIn, vfConfigRequests } from "./vf-config.ts";
+import { LinuxWatch } from "./watch.ts";
+
+/**
+ * The largest MTU of IPoIB in connected mode, and those in datagram mode: what the ports of Omni-Path (10,240, 8,192)
+ * and InfiniBand (4,096 to 256) carry, less the header of IPoIB.
+ */
+const PORT_MTUS = [65_520, 10_236, 8188, 4092, 2044, 1020, 508, 252];
+
+/** Places of tcx programs, enum bpf_attach_type of linux/bpf.h. */
+const BPF_TCX_INGRESS = 46;
+const BPF_TCX_EGRESS = 47;
+/** What kernels answer that have no tcx or no BPF, and early ones that have no program there. */
+const NO_TCX = ["EINVAL", "ENOSYS", "ENOENT"];
+
+/** Netdevs, by rtnetlink. */
+export class LinuxLinks implements Links {
+  constructor(
+    private readonly namespaces: LinuxNamespaces,
+    private readonly functions: PciFunctions,
+    private readonly waits: Waits,
+  ) {}
+
+  byName(where: Namespace, name: string): Link | undefined {
+    return find(where, getLinkByName(name), parseLink);
+  }
+
+  byIndex(where: Namespace, index: number): Link | undefined {
+    return find(where, getLinkByIndex(index), parseLink);
+  }
+
+  pkey(where: Namespace, index: number): number | undefined {
+    return find(where, getLinkByIndex(index), parseIpoibPKey);
+  }
+
+  ofFunction(where: Namespace, pci: string): Link[] {
+    const namespace = asLinuxNamespace(where);
+    if (namespace !== this.namespaces.host) return containerNetdevsOf(namespace, pci);
+    return hostNetdevsOf(namespace, this.functions, pci, false);
+  }
+
+  ofIpoib(where: Namespace): readonly Link[] {
+    return asLinuxNamespace(where).rtnetlink.dump(dumpLinksOfKind("ipoib"), parseLink);
+  }
+
+  remove(where: Namespace, index: number): void {
+    asLinuxNamespace(where).rtnetlink.request([removeLink(index)]);
+  }
+
+  physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined {
+    const link = hostNetdevsOf(this.namespaces.host, this.functions, pf, true).find(({ child }) => !child);
+    return link && { link, vf: vfConfigIn(link.vfs, vf) };
+  }
+
+  setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void {
+    this.namespaces.host.rtnetlink.request(vfConfigRequests(pf, vf, wanted));
+  }
+
+  move(
+    from: Namespace,
+    index: number,
+    to: Namespace,
+    name: string,
+    wanted: { readonly mtu?: number; readonly up?: boolean } = {},
+  ): void {
+    asLinuxNamespace(from).rtnetlink.request([moveLink(index, asLinuxNamespace(to).fd, name, wanted)]);
+  }
+
+  set(
+    where: Namespace,
+    index: number,
+    wanted: { readonly name?: string; readonly mtu?: number; readonly up?: boolean },
+  ): void {
+    const { name, mtu, up } = wanted;
+    // In one message the kernel renames before it changes the admin state, and before 6.2 it does not rename
+    // what is up. So down comes first, in a message of its own, and up comes last.
+    const requests: Request[] = [];
+    if (up === false) requests.push(setLink(index, { up }));
+    if (name !== undefined || mtu !== undefined || up === true) {
+      requests.push(setLink(index, { name, mtu, up: up === true ? true : undefined }));
+    }
+    asLinuxNamespace(where).rtnetlink.request(requests);
+  }
+
+  setMtu(where: Namespace, index: number, mtu: number): number {
+    const { rtnetlink } = asLinuxNamespace(where);
+    let refusal: unknown;
+    for (const each of [mtu, ...PORT_MTUS.filter((allowed) => allowed < mtu)]) {
+      const [outcome] = rtnetlink.exchange([setLink(index, { mtu: each })]);
+      if (outcome?.errno === 0) return each;
+      refusal ??= outcome?.error;
+      if (outcome?.errno !== EINVAL) break;
+    }
+    throw refusal;
+  }
+
+  tcxPrograms(index: number): number[] | undefined {
+    const ask = (place: number) => host.bpfPrograms(index, place, NO_TCX) ?? [];
+    // Without CAP_BPF, or under a filter of system calls, nothing is known.
+    return valueUnlessErrno<number[] | undefined>(["EPERM"], undefined, () => [
+      ...ask(BPF_TCX_INGRESS),
+      ...ask(BPF_TCX_EGRESS),
+    ]);
+  }
+
+  setSettings(where: Namespace, index: number, now: LinkSettings, settings: LinkSettings): void {
+    const foreign = (is: number, was: number) => (is === was ? 0 : is);
+    asLinuxNamespace(where).rtnetlink.request([
+      setLinkSettings(index, settings),
+      ...detachXdp(index, {
+        ...now,
+        xdpGeneric: foreign(now.xdpGeneric, settings.xdpGeneric),
+        xdpDriver: foreign(now.xdpDriver, settings.xdpDriver),
+        xdpHardware: foreign(now.xdpHardware, settings.xdpHardware),
+      }),
+    ]);
+  }
+
+  addAltnames(where: Namespace, index: number, names: readonly string[]): void {
+    if (names.length > 0) asLinuxNamespace(where).rtnetlink.request([addAltnames(index, names)]);
+  }
+
+  removeAltnames(where: Namespace, index: number, names: readonly string[]): void {
+    if (names.length > 0) asLinuxNamespace(where).rtnetlink.request([removeAltnames(index, names)]);
+  }
+
+  configure(
+    where: Namespace,
+    index: number,
+    addresses: readonly InterfaceAddress[],
+    routes: readonly Route[],
+  ): void {
+    configureLink(asLinuxNamespace(where).rtnetlink, index, addresses, routes);
+  }
+
+  addresses(where: Namespace, index: number): AddressState[] {
+    const states: AddressState[] = [];
+    for (const info of asLinuxNamespace(where).rtnetlink.dump(dumpAddresses(index), parseAddressInfo)) {
+      // Kernels before 4.20 list the addresses of all netdevs.
+      if (info.link !== index) continue;
+      states.push({ cidr: info.cidr, tentative: info.tentative, dadFailed: info.dadFailed });
+    }
+    return states;
+  }
+
+  routes(where: Namespace, index: number, family: 4 | 6): RouteState[] {
+    const request = dumpRoutes(index, family === 4 ? 2 : 10);
+    return asLinuxNamespace(where)
+      .rtnetlink.dump(request, (message) => parseRouteInfo(message, index))
+      .flat();
+  }
+
+  watch(where: Namespace, what: "links" | "addresses"): Watch {
+    return new LinuxWatch(asLinuxNamespace(where), what, this.waits);
+  }
+}
+
+/** What is read of the netdev that is asked for, undefined where there is none. */
+function find<T>(where: Namespace, request: Request, read: (message: Message) => T): T | undefined {
+  const reply = asLinuxNamespace(where).rtnetlink.get(request);
+  return reply && read(reply);
+}

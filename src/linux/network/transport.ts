@@ -1,0 +1,58 @@
+import * as host from "host";
+import type { Transport } from "../../netlink/connection.ts";
+import { TimeoutError } from "../../node/clock.ts";
+import { errnoOf } from "../../node/node.ts";
+
+/**
+ * Time limit for the answer to a request, ms. When send returns, the kernel has queued the answer, or its first part; so the
+ * limit only ends a fault.
+ */
+const ANSWER_TIME = 10_000;
+
+/** Bytes of the longest answer that is no list: a PF tells of all its VFs in one datagram. */
+const WHOLE_ANSWER = 512 * 1024;
+
+/** A netlink socket. */
+export class SocketTransport implements Transport {
+  private deadline = 0;
+  private largest = WHOLE_ANSWER;
+  private received: readonly Uint8Array[] = [];
+  private next = 0;
+
+  /** @param listPart bytes of the longest datagram in which the kernel lists objects of the socket's protocol. */
+  constructor(
+    private readonly socket: number,
+    private readonly listPart: number,
+  ) {}
+
+  send(datagram: Uint8Array, isList: boolean): void {
+    this.deadline = host.monotonic() + ANSWER_TIME;
+    this.largest = isList ? this.listPart : WHOLE_ANSWER;
+    host.netlinkSend(this.socket, datagram);
+  }
+
+  /**
+   * A signal does not end the wait: the kernel has done what it was asked, and the caller must learn the outcome.
+   * @throws {TimeoutError}
+   */
+  receive(): Uint8Array {
+    const waiting = this.received[this.next++];
+    if (waiting !== undefined) return waiting;
+    this.received = this.receiveSome();
+    this.next = 1;
+    return this.received[0] as Uint8Array;
+  }
+
+  private receiveSome(): readonly Uint8Array[] {
+    for (;;) {
+      try {
+        return host.netlinkReceive(this.socket, this.deadline, this.largest);
+      } catch (error) {
+        const errno = errnoOf(error);
+        if (errno === "ETIMEDOUT")
+          throw new TimeoutError("the kernel did not answer (netlink)", { cause: error });
+        if (errno !== "EINTR") throw error;
+      }
+    }
+  }
+}

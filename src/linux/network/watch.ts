@@ -1,0 +1,63 @@
+import * as host from "host";
+import type { Watch } from "../../node/links.ts";
+import { errnoOf } from "../../node/node.ts";
+import type { Waits } from "../waits.ts";
+import { type LinuxNamespace, NETLINK_ROUTE } from "./namespace.ts";
+
+/** RTMGRP_LINK and RTMGRP_IPV6_IFADDR of linux/rtnetlink.h. */
+const RTMGRP_LINK = 1;
+const RTMGRP_IPV6_IFADDR = 0x100;
+/** NETLINK_KOBJECT_UEVENT of linux/netlink.h, and the group in which the kernel itself speaks (lib/kobject_uevent.c). */
+const NETLINK_KOBJECT_UEVENT = 15;
+const KERNEL = 1;
+
+/** Bytes of the longest event: of rtnetlink NLMSG_GOODSIZE (include/linux/netlink.h), of uevents 2 KiB and their head. */
+const LARGEST_EVENT = 8 * 1024;
+
+/**
+ * Events of the kernel, on a socket of their own. It is made when there is something to wait for: mostly what is waited for
+ * is there at the first look, and the kernel need not tell anybody.
+ */
+export class LinuxWatch implements Watch {
+  private socket: number | undefined;
+  private closed = false;
+
+  constructor(
+    private readonly where: LinuxNamespace,
+    private readonly what: "links" | "addresses" | "devices",
+    private readonly waits: Waits,
+  ) {}
+
+  wait(deadline: number): void {
+    if (this.socket === undefined) {
+      const protocol = this.what === "devices" ? NETLINK_KOBJECT_UEVENT : NETLINK_ROUTE;
+      this.socket = this.where.events(protocol, groupsOf(this.what));
+      // What has changed before that nobody tells us any more: the caller looks anew.
+      return;
+    }
+    this.takeEvents(this.socket, deadline);
+  }
+
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    if (this.socket !== undefined) host.close(this.socket);
+  }
+
+  /** One change makes several events, and the caller looks again after each wait: this takes all that are here. */
+  private takeEvents(socket: number, deadline: number): void {
+    try {
+      this.waits.retryUntilDeadline("a change of a device", () =>
+        host.netlinkReceive(socket, deadline, LARGEST_EVENT),
+      );
+    } catch (error) {
+      // Some were lost, which is an event as well.
+      if (errnoOf(error) !== "ENOBUFS") throw error;
+    }
+  }
+}
+
+function groupsOf(what: "links" | "addresses" | "devices"): number {
+  if (what === "devices") return KERNEL;
+  return what === "links" ? RTMGRP_LINK : RTMGRP_LINK | RTMGRP_IPV6_IFADDR;
+}

@@ -1,0 +1,70 @@
+import type { Inventory, Port } from "../../node/inventory.ts";
+import { isThere, linkIn, namesIn, numberIn, textIn } from "../sysfs.ts";
+import { lastPart } from "./path.ts";
+import { RDMA_DEVICES } from "./pci-functions.ts";
+import { pciAddressOfLink, pciSysfsDirectory } from "./sysfs-directory.ts";
+
+/** What there is on this machine, as sysfs shows it. */
+export class LinuxInventory implements Inventory {
+  physicalFunctions(): string[] {
+    const functions = namesIn(RDMA_DEVICES).flatMap((device) => {
+      const directory = `${RDMA_DEVICES}/${device}/device`;
+      const link = linkIn(directory);
+      if (link === undefined || isThere(`${directory}/physfn`)) return [];
+      const isInfiniband = portsOf(`${RDMA_DEVICES}/${device}`, device).some(
+        ({ linkLayer }) => linkLayer === "InfiniBand",
+      );
+      return isInfiniband ? [lastPart(link)] : [];
+    });
+    return [...new Set(functions)].sort();
+  }
+
+  virtualFunctions(pf: string): string[] {
+    const directory = pciSysfsDirectory(pf);
+    const numbers = namesIn(directory).flatMap((name) => {
+      const [, number] = /^virtfn(\d+)$/.exec(name) ?? [];
+      return number === undefined ? [] : [Number(number)];
+    });
+    return numbers
+      .sort((one, other) => one - other)
+      .flatMap((number) => pciAddressOfLink(`${directory}/virtfn${number}`) ?? []);
+  }
+
+  possibleVfs(pf: string): number | undefined {
+    return numberIn(`${pciSysfsDirectory(pf)}/sriov_totalvfs`);
+  }
+
+  ports(pci: string): Port[] {
+    const directory = `${pciSysfsDirectory(pci)}/infiniband`;
+    return namesIn(directory).flatMap((device) => portsOf(`${directory}/${device}`, device));
+  }
+
+  text(path: string): string | undefined {
+    return textIn(path);
+  }
+
+  names(directory: string): string[] {
+    return namesIn(directory).sort();
+  }
+}
+
+function portsOf(directory: string, device: string): Port[] {
+  return namesIn(`${directory}/ports`).map((number) => {
+    const text = (name: string) => textIn(`${directory}/ports/${number}/${name}`) ?? "";
+    return {
+      device,
+      number: Number(number),
+      state: named(text("state")),
+      physicalState: named(text("phys_state")),
+      linkLayer: text("link_layer"),
+      lid: Number(text("lid")),
+      subnetManager: Number(text("sm_lid")),
+      rate: text("rate"),
+    };
+  });
+}
+
+/** The name in "4: ACTIVE" (drivers/infiniband/core/sysfs.c, state_show). */
+function named(state: string): string {
+  return state.slice(state.indexOf(":") + 1).trim();
+}

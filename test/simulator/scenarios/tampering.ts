@@ -1,0 +1,129 @@
+// What a container, or the node's administrator, does to an attached VF must not keep DEL from its work.
+
+import { c1, c2, pf, vf } from "../harness/default-node.ts";
+import { thenDel } from "../harness/follow-ups.ts";
+import type { SimulatedNode } from "../harness/simulated-node.ts";
+import type { Scenario } from "../harness/sweep.ts";
+import { addAltnames, rename, setMtu, setSettings } from "../model/link-requests.ts";
+import { type Netdev, pkeyChild, virtual } from "../model/netdev.ts";
+import type { Netns } from "../model/netns.ts";
+import { requests } from "./requests.ts";
+
+/** Does something to the container's interface, or around it. */
+type Mischief = (story: SimulatedNode, pod: Netns, netdev: Netdev) => void;
+
+const mischiefs: Readonly<Record<string, Mischief>> = {
+  "the pod takes it down, renames it and changes its MTU": ({ machine }, pod, netdev) => {
+    machine.setUp(pod, netdev, false);
+    rename(pod, netdev, "mine");
+    setMtu(pod, netdev, 1500);
+  },
+  "the pod changes every setting of it": (_, pod, netdev) => changeSettings(pod, netdev),
+  "the pod attaches an XDP program that a process holds": (_, pod, netdev) => {
+    changeSettings(pod, netdev);
+    netdev.isXdpHeld = true;
+  },
+  "the pod changes how it is polled, which cannot be set any more": (_, pod, netdev) => {
+    changeSettings(pod, netdev);
+    netdev.isNapiFixed = true;
+  },
+  "the pod attaches a tcx program": (_, _pod, netdev) => {
+    netdev.tcx = [11];
+  },
+  "the pod gives it a name that the host has": (_, pod, netdev) => rename(pod, netdev, "ib0"),
+  "the pod gives it an alternative name that the host has": (_, pod, netdev) =>
+    addAltnames(pod, netdev, ["ib0"]),
+  "the pod gives it an alternative name that is not UTF-8": (_, pod, netdev) =>
+    addAltnames(pod, netdev, ["\udcff\udcfe"]),
+  "the pod gives it its old name as an alternative one": (_, pod, netdev) =>
+    addAltnames(pod, netdev, ["ibp1s0f0v0", "rail0"]),
+  "the pod makes two pkey children of it": (_, pod, netdev) => {
+    pod.add(pkeyChild(netdev), "net1.8001");
+    pod.add(pkeyChild(netdev), "net1.8002");
+  },
+  "the pod makes a pkey child of it in another namespace": ({ machine }, pod, netdev) => {
+    pod.add(pkeyChild(netdev), "net1.8001");
+    machine.paths.get(c2.netns)?.add(pkeyChild(netdev), "net1.8002");
+  },
+  // As one that is made through the pod's /sys (create_child).
+  "the pod makes a pkey child of it on the host": ({ machine }, _, netdev) =>
+    void machine.host.add(pkeyChild(netdev), "net1.8001"),
+  "the pod names another interface like it": (story, pod, netdev) => {
+    rename(pod, netdev, "mine");
+    story.happens((machine) => void machine.paths.get(c1.netns)?.add(virtual(), "net1", 77));
+  },
+  "its path is another namespace's": (story) => {
+    story.happens((machine) => {
+      machine.deleteNamespace(c1.netns);
+      machine.addNamespace(c1.netns).add(virtual(), "net1");
+    });
+  },
+  "somebody sets another link state": (story) => {
+    story.happens((machine) => {
+      machine.bus.vf(vf, "set the link state").linkState = "auto";
+    });
+  },
+  "the PF is renamed": (story) => {
+    story.happens((machine) => {
+      const netdev = machine.host.ofFunction(pf)[0]?.[1];
+      if (netdev !== undefined) rename(machine.host, netdev, "ibp1s0f0");
+    });
+  },
+  "somebody on the host takes its name": (story) => {
+    story.forgive("attributes");
+    story.happens((machine) => {
+      const own = machine.host.named("ibp1s0f0v0")?.[1];
+      // Where it is at home, as on the twin, it has to make way.
+      if (own !== undefined) own.name = "ib1";
+      machine.host.add(virtual(), "ibp1s0f0v0");
+    });
+  },
+  "somebody on the host takes its name, and the pod gives it one that the host has": (story, pod, netdev) => {
+    mischiefs["somebody on the host takes its name"]?.(story, pod, netdev);
+    rename(pod, netdev, "ib0");
+  },
+};
+
+/** Changes everything that RTM_NEWLINK sets, and attaches an XDP program. */
+export function changeSettings(pod: Netns, netdev: Netdev): void {
+  setSettings(pod, netdev, {
+    ...netdev.link,
+    flags: 0x83a4,
+    txQueueLength: 7,
+    group: 5,
+    linkMode: 1,
+    gsoMaxSize: 1500,
+    gsoMaxSegments: 3,
+    gsoIpv4MaxSize: 1502,
+    groMaxSize: 1501,
+    groIpv4MaxSize: 1503,
+    alias: "mine",
+    broadcast: "00ffffffff12401bffff000000000000fffffffe",
+    mode: 1,
+    umcast: 0,
+  });
+  setMtu(pod, netdev, 65_520);
+  netdev.link = { ...netdev.link, xdpGeneric: 9 };
+  netdev.napi = { groFlushTimeout: "1000000000", napiDeferHardIrqs: "200", threaded: "1" };
+}
+
+/** DEL after each mischief, of a VF that is bound anew by it and of one that is not. */
+export function tamperingScenarios(): Scenario[] {
+  const wanted = requests().filter(({ name }) => ["an address", "everything"].includes(name));
+  return Object.entries(mischiefs).flatMap(([what, mischief]) =>
+    wanted.map(({ name, wish, setting }) => ({
+      name: `DEL (${name}) after ${what}`,
+      setting,
+      pod: c1,
+      wish,
+      arrange: (story: SimulatedNode) => {
+        story.mustAdd(c1, wish);
+        const pod = story.machine.paths.get(c1.netns);
+        const netdev = pod?.named(c1.ifname)?.[1];
+        if (pod !== undefined && netdev !== undefined) mischief(story, pod, netdev);
+      },
+      act: (story, fault) => story.del(c1, wish, fault),
+      followUps: [thenDel],
+    })),
+  );
+}

@@ -1,0 +1,102 @@
+import { expect, test } from "vitest";
+import { Locks } from "../../../../src/attachment/lock/locks.ts";
+import { StateDirectory } from "../../../../src/attachment/record/state-directory.ts";
+import type { Lock } from "../../../../src/node/files.ts";
+import { MemoryFiles } from "../../../support/memory-files.ts";
+import { partialNode } from "../../../support/partial-node.ts";
+import { unobserved } from "../../../support/unobserved.ts";
+
+const directory = "/var/run/cni/ib-sriov";
+const theirs = `${directory}/cni.lock`;
+
+/** Files, where the calls for the Go plugin's lock and its directory fail as a test wants it. */
+class Files extends MemoryFiles {
+  readonly locked: string[] = [];
+  readonly made: string[] = [];
+  mkdir: string | undefined;
+  open: string | undefined;
+
+  override makeDirectory(path: string): void {
+    this.made.push(path);
+    if (path === directory && this.mkdir !== undefined) throw refusal("mkdir", path, this.mkdir);
+    super.makeDirectory(path);
+  }
+
+  override lock(path: string): Lock {
+    if (path === theirs) {
+      if (this.open !== undefined) throw refusal("open", path, this.open);
+      if (!this.directories.has(directory)) throw refusal("open", path, "ENOENT");
+    }
+    return { ...super.lock(path), acquire: () => void this.locked.push(path) };
+  }
+}
+
+function refusal(call: string, path: string, code: string): Error {
+  return Object.assign(new Error(`${call} ${path}: refused (${code})`), { code });
+}
+
+/** Does something under the node's lock; what the kernel answers is in `files`. */
+function rebindWith(files: Files): void {
+  const limits = { deadline: 1000, observe: unobserved };
+  const node = partialNode({ files, clock: { pid: 1, wall: () => 0 } });
+  const locks = new Locks(node, new StateDirectory(files), limits, "test");
+  locks.whileNodeIsLocked(1000, () => files.locked.push("rebind"));
+}
+
+test("a rebind is done under the node's lock and the Go plugin's, whose directory is made where it is missing", () => {
+  const files = new Files();
+  rebindWith(files);
+  expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", theirs, "rebind"]);
+  expect(files.made).toContain(directory);
+});
+
+test("the directory of the Go plugin's lock is not made where it is there", () => {
+  const files = new Files();
+  files.makeDirectory(directory);
+  files.made.length = 0;
+  rebindWith(files);
+  expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", theirs, "rebind"]);
+  expect(files.made).not.toContain(directory);
+});
+
+const unmakeable = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
+
+test.each(unmakeable.flatMap((mkdir) => unmakeable.map((open) => [mkdir, open] as const)))(
+  "where the directory of the Go plugin's lock cannot be, nobody takes that lock: mkdir says %s, open %s",
+  (mkdir, open) => {
+    const files = new Files();
+    Object.assign(files, { mkdir, open });
+    rebindWith(files);
+    expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", "rebind"]);
+  },
+);
+
+test.each([
+  ["mkdir", "ENOSPC"],
+  ["mkdir", "EIO"],
+  ["mkdir", "ENOMEM"],
+  ["open", "EMFILE"],
+  ["open", "ENFILE"],
+  ["open", "EACCES"],
+  ["open", "EROFS"],
+  ["open", "EPERM"],
+  ["open", "ENOTDIR"],
+  ["open", "ELOOP"],
+  ["open", "ENOENT"],
+] as const)(
+  "without the Go plugin's lock nothing is rebound, and the error names it: %s says %s",
+  (call, code) => {
+    const files = new Files();
+    files[call] = code;
+    expect(() => rebindWith(files)).toThrow(
+      expect.objectContaining({
+        code: 100,
+        message: expect.stringMatching(`cannot open the Go plugin's lock ${theirs}: ${call} .*${code}`),
+      }),
+    );
+    expect(files.locked).not.toContain("rebind");
+    // What is no matter of its directory is not made better by making that.
+    const isOfDirectory = call === "mkdir" || unmakeable.includes(code);
+    expect(files.made.includes(directory)).toBe(isOfDirectory);
+  },
+);

@@ -1,0 +1,323 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import {
+  callThatFits,
+  parseRecord,
+  recordDocument,
+  requireRecordFits,
+  stateLetter,
+  stateOffset,
+} from "../../../../src/attachment/record/document.ts";
+import { LONGEST_FILE } from "../../../../src/node/files.ts";
+import { aRecord, guid } from "../../../support/records.ts";
+
+/** Go matches keys without regard to case, so none of ours may look like one of its fields. */
+const goFields = [
+  ...["cniversion", "name", "type", "capabilities", "ipam", "dns", "prevresult", "runtimeconfig", "args"],
+  ...["master", "deviceid", "vfid", "hostifnames", "hostifguid", "contifnames", "pkey", "link_state"],
+  ...["rdmaisolation", "ibkubernetesenabled", "vfiopcimode", "rdmanetstate"],
+];
+
+const isText = (value: unknown) => typeof value === "string";
+const areTexts = (value: unknown) => Object.values(value as object).every(isText);
+
+/**
+ * How the Go plugin declares what it reads of its cache (types.NetConf): a value of another type makes the whole
+ * cache unreadable, and its DEL then does nothing and succeeds.
+ */
+const goTypes: Readonly<Record<string, (value: unknown) => boolean>> = {
+  cniVersion: isText,
+  name: isText,
+  type: isText,
+  ipam: areTexts,
+  Master: isText,
+  deviceID: isText,
+  VFID: Number.isInteger,
+  HostIFNames: isText,
+  HostIFGUID: isText,
+  ContIFNames: isText,
+  pkey: isText,
+  link_state: (value) => value === undefined || isText(value),
+  RdmaNetState: areTexts,
+  runtimeConfig: areTexts,
+  args: (value) => (value as { cni: unknown }).cni === null,
+};
+
+describe("a record as a file", () => {
+  test("comes back as it was", () => {
+    const record = aRecord();
+    expect(parseRecord(recordDocument(record, "ib0"))).toMatchObject(record);
+  });
+
+  test("is what the Go plugin's DEL expects to find", () => {
+    expect(JSON.parse(recordDocument(aRecord(), "ib0"))).toMatchObject({
+      cniVersion: "1.0.0",
+      name: "mynet",
+      type: "ib-sriov",
+      ipam: { type: "host-local" },
+      Master: "ib0",
+      deviceID: "0000:03:00.2",
+      VFID: 1,
+      HostIFNames: "ibp3s0f0v1",
+      HostIFGUID: "11:22:33:00:77:77:77:02",
+      ContIFNames: "net1",
+      pkey: "0x5",
+      link_state: "enable",
+      rdmaIsolation: true,
+      RdmaNetState: {
+        deviceID: "0000:03:00.2",
+        sandboxRdmaDevName: "mlx5_1",
+        containerRdmaDevName: "mlx5_1",
+      },
+      args: { cni: null },
+      runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01" },
+    });
+  });
+
+  test("names the IPAM plugin for the Go plugin, however the configuration spells its keys", () => {
+    const call = { ...aRecord().call, stdin: '{"Name":"n","IPAM":{"Type":"whereabouts"}}' };
+    expect(JSON.parse(recordDocument(aRecord({ call }), "ib0"))).toMatchObject({
+      name: "n",
+      ipam: { type: "whereabouts" },
+    });
+  });
+
+  test("tells the Go plugin to leave the GUID alone where ADD set none", () => {
+    const document = JSON.parse(recordDocument(aRecord({ wanted: {} }), "ib0"));
+    expect(document.HostIFGUID).toBe("");
+    expect(document).not.toHaveProperty("link_state");
+    expect(document).not.toHaveProperty("rdmaIsolation");
+    expect(document.RdmaNetState.containerRdmaDevName).toBe("");
+  });
+
+  test("of a VF for a virtual machine says so to the Go plugin, and to us", () => {
+    const text = recordDocument(aRecord({ mode: "vfio" }), "ib0");
+    expect(JSON.parse(text)).toMatchObject({ vfioPciMode: true });
+    expect(parseRecord(text)?.mode).toBe("vfio");
+    expect(parseRecord(text.replace('"mode":"vfio"', '"mode":"other"'))).toBeUndefined();
+    expect(JSON.parse(recordDocument(aRecord(), "ib0"))).not.toHaveProperty("vfioPciMode");
+  });
+
+  test("has a part of ours that no Go field takes for its own", () => {
+    const keys = Object.keys(JSON.parse(recordDocument(aRecord(), "ib0"))).map((key) => key.toLowerCase());
+    expect(keys.filter((key) => !goFields.includes(key))).toEqual(["attachment"]);
+  });
+
+  test("comes back as it was where nobody knows MTU and admin state", () => {
+    const { mtu: _, up: __, ...found } = aRecord().found;
+    const record = parseRecord(recordDocument(aRecord({ found }), "ib0"));
+    expect(record?.found).toEqual(found);
+  });
+
+  test.each(Object.entries(goTypes))(
+    "has for the Go plugin's field %s a value that it can decode",
+    (key, isFit) => {
+      const documents = [
+        aRecord(),
+        aRecord({ wanted: {} }),
+        aRecord({
+          call: { stdin: '{"pkey":5,"ipam":{"type":7},"name":[],"cniVersion":1}', args: "", path: "" },
+        }),
+        aRecord({ call: { stdin: "garbage", args: "", path: "" } }),
+      ].map((record) => JSON.parse(recordDocument(record, "ib0")));
+      for (const document of documents)
+        expect(isFit(document[key]), JSON.stringify(document[key])).toBe(true);
+    },
+  );
+
+  test("can be written for a configuration that holds anything", () => {
+    fc.assert(
+      fc.property(fc.json(), (stdin) => {
+        const record = aRecord({ call: { stdin, args: "", path: "/opt/cni/bin" } });
+        expect(parseRecord(recordDocument(record, "ib0"))).toMatchObject(record);
+      }),
+    );
+  });
+
+  test("changes its state in one byte, whatever else stands in it", () => {
+    const states = ["preparing", "complete", "broken"] as const;
+    const aState = fc.constantFrom(...states);
+    fc.assert(
+      fc.property(aState, aState, fc.string(), fc.json(), (before, after, netns, stdin) => {
+        const record = aRecord({ netns, call: { stdin, args: "", path: "" } });
+        const text = Buffer.from(recordDocument({ ...record, state: before }, "ib0"));
+        expect(text.write(stateLetter(after), stateOffset())).toBe(1);
+        expect(parseRecord(text.toString())).toMatchObject({ ...record, state: after });
+      }),
+    );
+  });
+});
+
+describe("of a record's two lines", () => {
+  const record = aRecord({ state: "complete" });
+  const [ours = "", theirs = ""] = recordDocument(record, "ib0").split("\n");
+
+  test("the first alone is read: it is ours", () => {
+    for (const second of [
+      "",
+      "}",
+      "\0\0\0",
+      "torn,\n}",
+      theirs.slice(0, 40),
+      theirs.replace("{", "["),
+      `${theirs}\n${theirs}`,
+    ]) {
+      expect(parseRecord(`${ours}\n${second}`), second).toMatchObject(record);
+    }
+    fc.assert(
+      fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json()), (second) => {
+        expect(parseRecord(`${ours}\n${second}`)).toMatchObject(record);
+      }),
+    );
+  });
+
+  test("the first is none of ours where it is cut off or damaged, however whole the second is", () => {
+    for (let length = 0; length < ours.length; length++) {
+      expect(parseRecord(ours.slice(0, length)), `${length}`).toBeUndefined();
+      expect(parseRecord(`${ours.slice(0, length)}\n${theirs}`), `${length}`).toBeUndefined();
+    }
+    expect(parseRecord(`${ours.replace('"found":{', '"found":[')}\n${theirs}`)).toBeUndefined();
+    expect(parseRecord(theirs)).toBeUndefined();
+    expect(parseRecord(`{${theirs}`)).toBeUndefined();
+  });
+
+  test("older versions made one, which is read as well", () => {
+    // In a text a newline is two characters, also right after a comma.
+    const call = {
+      ...record.call,
+      stdin: '{"cniVersion": "1.0.0",\n "name": "mynet",\n "type": "ib-sriov"}',
+    };
+    const document = JSON.parse(recordDocument({ ...record, call }, "ib0"));
+    const old = JSON.stringify(document);
+    expect(old).not.toContain("\n");
+    expect(parseRecord(old)).toMatchObject({ ...record, call });
+    expect(parseRecord(`${old}\n`)).toMatchObject({ ...record, call });
+  });
+
+  test("what older versions wrote down besides is no matter", () => {
+    const document = JSON.parse(recordDocument(record, "ib0"));
+    document.attachment.found.driverOverride = "mlx5_core";
+    const read = parseRecord(JSON.stringify(document));
+    expect(read).toMatchObject(record);
+    expect(recordDocument(read ?? aRecord(), "ib0")).toBe(recordDocument(record, "ib0"));
+  });
+
+  test("somebody may have made more", () => {
+    const document: Record<string, unknown> = JSON.parse(recordDocument(record, "ib0"));
+    const sorted = Object.fromEntries(Object.entries(document).sort(([a], [b]) => (a < b ? -1 : 1)));
+    // As jq and its -S do. The first line of the second one has a value that is whole by itself, and is not ours.
+    expect(parseRecord(JSON.stringify(document, null, 2))).toMatchObject(record);
+    expect(parseRecord(JSON.stringify(sorted, null, 2))).toMatchObject(record);
+  });
+});
+
+describe("a record that could not be read back", () => {
+  const most = LONGEST_FILE - 65536;
+  const { args, path } = aRecord().call;
+  const calledWith = (note: string) => ({
+    stdin: `{"cniVersion":"1.0.0","name":"mynet","type":"ib-sriov","ipam":{"type":"host-local"},"note":"${note}"}`,
+    args,
+    path,
+  });
+  const refused = (limit: number) =>
+    expect.objectContaining({ code: 7, message: expect.stringContaining(`limit is ${limit}`) });
+
+  test("is refused with the limit: Go writes 160 KB of < as 960 KB, and they need 1.1 MB", () => {
+    const call = calledWith("\\u003c".repeat(160_000));
+    expect(call.stdin.length).toBeLessThan(LONGEST_FILE);
+    expect(() => requireRecordFits(call)).toThrow(refused(most));
+    expect(() => recordDocument(aRecord({ call }), "ib0")).toThrow(refused(LONGEST_FILE));
+  });
+
+  test.each([
+    ["the network", (text: string) => calledWith(text)],
+    ["CNI_ARGS", (text: string) => ({ ...calledWith(""), args: text })],
+    ["CNI_PATH", (text: string) => ({ ...calledWith(""), path: text })],
+    [
+      "its name, which the Go plugin reads, too",
+      (text: string) => ({ ...calledWith(""), stdin: `{"name":"${text}"}` }),
+    ],
+  ])("is refused before anything is changed, and one byte less fits: %s is too long", (_, make) => {
+    for (const character of ["x", "é", "\\\\"]) {
+      let [fits, tooLong] = [0, most];
+      while (tooLong - fits > 1) {
+        const middle = (fits + tooLong) >> 1;
+        try {
+          requireRecordFits(make(character.repeat(middle)));
+          fits = middle;
+        } catch {
+          tooLong = middle;
+        }
+      }
+      expect(() => requireRecordFits(make(character.repeat(tooLong)))).toThrow(refused(most));
+      const document = recordDocument(aRecord({ call: make(character.repeat(fits)) }), "ib0");
+      const bytes = Buffer.byteLength(document);
+      expect(bytes).toBeLessThan(LONGEST_FILE);
+      expect(bytes).toBeGreaterThan(most);
+    }
+  });
+
+  test("is made of a shorter configuration, if the Go plugin's attachment must be detached", () => {
+    const call = calledWith("\\u003c".repeat(160_000));
+    const { stdin } = callThatFits(call);
+    const { cniVersion, name, type, ipam } = JSON.parse(call.stdin);
+    expect(JSON.parse(stdin)).toEqual({ cniVersion, name, type, ipam });
+    expect(callThatFits(calledWith("short"))).toEqual(calledWith("short"));
+  });
+});
+
+describe("a file that is no record", () => {
+  test.each([
+    ["empty", ""],
+    ["cut off", recordDocument(aRecord(), "ib0").slice(0, 700)],
+    ["the Go plugin's", '{"ContIFNames":"net1","HostIFNames":"ib1","deviceID":"0000:01:10.0"}'],
+    ["of another format", recordDocument(aRecord(), "ib0").replace('"format":1', '"format":2')],
+    [
+      "with a path for a PCI address",
+      recordDocument(aRecord(), "ib0").replaceAll("0000:03:00.2", "../../etc"),
+    ],
+    ["in a state that nobody knows", recordDocument(aRecord(), "ib0").replace('"state":"p"', '"state":"x"')],
+    ["with a GUID that is none", recordDocument(aRecord(), "ib0").replaceAll("11:22:33", "xx:22:33")],
+  ])("is none: %s", (_, text) => {
+    expect(parseRecord(text)).toBeUndefined();
+  });
+
+  test("is none whatever stands in it", () => {
+    fc.assert(fc.property(fc.json(), (text) => parseRecord(text) === undefined));
+  });
+
+  test("is none where any one value of it is of another kind", () => {
+    const document = JSON.parse(recordDocument(aRecord(), "ib0"));
+    let damaged = 0;
+    const damage = (object: Record<string, unknown>) => {
+      for (const [key, value] of Object.entries(object)) {
+        if (typeof value === "object" && value !== null && !Array.isArray(value)) {
+          damage(value as Record<string, unknown>);
+        }
+        object[key] = typeof value === "number" ? "text" : 42;
+        if (key !== "format") expect(parseRecord(JSON.stringify(document)), key).toBeUndefined();
+        object[key] = value;
+        damaged++;
+      }
+    };
+    damage(document.attachment);
+    expect(damaged).toBeGreaterThan(25);
+    expect(parseRecord(JSON.stringify(document))).toBeDefined();
+  });
+
+  test("is none where the GUIDs that the dead have left are none", () => {
+    const leftGuids = [guid("02:00:00:00:00:00:00:0b")];
+    const record = aRecord({ found: { ...aRecord().found, leftGuids } });
+    const document = recordDocument(record, "ib0");
+    expect(parseRecord(document)?.found.leftGuids).toEqual(leftGuids);
+    for (const other of ["{}", "[5]", '["02:00"]', "null"]) {
+      expect(parseRecord(document.replace('["02:00:00:00:00:00:00:0b"]', other)), other).toBeUndefined();
+    }
+  });
+
+  test("keeps a GUID in its canonical spelling only", () => {
+    const spelt = recordDocument(aRecord({ wanted: { guid: guid("02:00:00:00:00:00:00:0a") } }), "ib0");
+    expect(parseRecord(spelt)?.wanted.guid).toBe("02:00:00:00:00:00:00:0a");
+    expect(parseRecord(spelt.replaceAll(":0a", ":0A"))).toBeUndefined();
+  });
+});

@@ -1,0 +1,81 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { recordDocument } from "../../../../src/attachment/record/document.ts";
+import { parseGoCache } from "../../../../src/attachment/record/go-cache.ts";
+import { goCache } from "../../../support/go-cache.ts";
+import { aRecord } from "../../../support/records.ts";
+
+const parsed = (changes: object) => parseGoCache(JSON.stringify({ ...goCache, ...changes }));
+
+describe("the Go plugin's cache", () => {
+  test("says what the VF was and what was made of it", () => {
+    expect(parsed({})).toEqual({
+      pci: "0000:01:10.0",
+      pfName: "ib0",
+      name: "ib1",
+      ifname: "net1",
+      guid: "02:00:00:00:00:00:00:0a",
+      found: "00:00:00:00:00:00:00:00",
+      linkState: "enable",
+      rdmaIsolation: false,
+      vfioPciMode: false,
+    });
+  });
+
+  test("takes a GUID of the pod's annotation where the runtime gave none", () => {
+    const args = { cni: { guid: "02:00:00:00:00:00:00:0b", pkey: "0x5" } };
+    expect(parsed({ args })?.guid).toBe("02:00:00:00:00:00:00:0a");
+    expect(parsed({ args, runtimeConfig: { infinibandGUID: "" } })?.guid).toBe("02:00:00:00:00:00:00:0b");
+  });
+
+  test("has no GUID to put back where ADD set none", () => {
+    expect(parsed({ HostIFGUID: "" })).toMatchObject({ guid: undefined, found: undefined });
+  });
+
+  test("of a VF bound to vfio-pci names no netdev", () => {
+    const vfio = {
+      HostIFNames: "",
+      ContIFNames: "",
+      HostIFGUID: "FF:FF:FF:FF:FF:FF:FF:FF",
+      vfioPciMode: true,
+    };
+    expect(parsed({ ...vfio, link_state: undefined })).toMatchObject({
+      name: "",
+      ifname: "",
+      found: "ff:ff:ff:ff:ff:ff:ff:ff",
+      linkState: undefined,
+      vfioPciMode: true,
+    });
+  });
+
+  test("says that the RDMA device is in the container, too", () => {
+    expect(parsed({ rdmaIsolation: true })?.rdmaIsolation).toBe(true);
+  });
+
+  test("is what a record of ours is, too, so that a part of ours that is damaged loses little", () => {
+    expect(parseGoCache(recordDocument(aRecord(), "ib0"))).toMatchObject({
+      pci: "0000:03:00.2",
+      pfName: "ib0",
+      name: "ibp3s0f0v1",
+      ifname: "net1",
+      guid: "02:00:00:00:00:00:00:01",
+      found: "11:22:33:00:77:77:77:02",
+      linkState: "enable",
+    });
+  });
+
+  test.each([
+    ["deviceID is a path", { deviceID: "../../etc" }],
+    ["deviceID is missing", { deviceID: undefined }],
+    ["the netdev's name is missing", { HostIFNames: undefined }],
+    ["the interface's name is a number", { ContIFNames: 1 }],
+    ["the PF's name is missing", { Master: undefined }],
+    ["the link state is none", { link_state: "up" }],
+  ])("is none where %s", (_, changes) => {
+    expect(parsed(changes)).toBeUndefined();
+  });
+
+  test("is none whatever else stands in the file", () => {
+    fc.assert(fc.property(fc.oneof(fc.json(), fc.string()), (text) => parseGoCache(text) === undefined));
+  });
+});

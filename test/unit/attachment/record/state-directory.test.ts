@@ -1,0 +1,167 @@
+import { describe, expect, test } from "vitest";
+import { StateDirectory } from "../../../../src/attachment/record/state-directory.ts";
+import { MemoryFiles } from "../../../support/memory-files.ts";
+import { aRecord } from "../../../support/records.ts";
+
+const root = "/var/lib/cni/ib-sriov";
+
+function setUp() {
+  const files = new MemoryFiles();
+  return { files, state: new StateDirectory(files) };
+}
+
+function ofGoPlugin(ifname: string): string {
+  return JSON.stringify({ ContIFNames: ifname, HostIFNames: "ib1", Master: "ib0", deviceID: "0000:01:10.0" });
+}
+
+describe("the state directory", () => {
+  test("keeps a record where the Go plugin looks for it", () => {
+    const { state } = setUp();
+    expect(state.create(aRecord(), "ib0")).toBe(`${root}/c1-net1`);
+    expect(state.find({ containerId: "c1", ifname: "net1" })?.record).toMatchObject(aRecord());
+  });
+
+  test("has no record of an attachment that was never made", () => {
+    expect(setUp().state.find({ containerId: "c1", ifname: "net1" })).toBeUndefined();
+  });
+
+  test("takes a second record of one attachment from nobody", () => {
+    const { state } = setUp();
+    state.create(aRecord(), "ib0");
+    expect(state.create(aRecord({ netns: "/run/netns/other" }), "ib0")).toBeUndefined();
+    expect(state.find(aRecord())?.record?.netns).toBe("/run/netns/c1");
+  });
+
+  test("tells attachments apart that share a file name", () => {
+    const { files, state } = setUp();
+    const one = aRecord({ containerId: "a", ifname: "b-c" });
+    const other = aRecord({ containerId: "a-b", ifname: "c" });
+    expect(state.create(one, "ib0")).toBe(`${root}/a-b-c`);
+    expect(state.find(other)).toBeUndefined();
+    expect(state.create(other, "ib0")).toBe(`${root}/.x/a-b/c`);
+    expect(state.find(one)?.record).toMatchObject(one);
+    expect(state.find(other)?.record).toMatchObject(other);
+    expect(state.paths().sort()).toEqual([`${root}/.x/a-b/c`, `${root}/a-b-c`]);
+
+    state.remove(`${root}/a-b-c`);
+    expect(state.find(one)).toBeUndefined();
+    expect(state.find(other)?.record).toMatchObject(other);
+    state.remove(`${root}/.x/a-b/c`);
+    expect([...files.texts.keys()]).toEqual([]);
+    expect(files.exists(`${root}/.x/a-b`)).toBe(false);
+  });
+
+  test("makes a directory for a record that stands aside, and none to find it or to change it", () => {
+    const { files, state } = setUp();
+    const one = aRecord({ containerId: "a", ifname: "b-c" });
+    const other = aRecord({ containerId: "a-b", ifname: "c" });
+    state.create(one, "ib0");
+    const made: string[] = [];
+    const makeDirectory = files.makeDirectory.bind(files);
+    files.makeDirectory = (path) => {
+      made.push(path);
+      makeDirectory(path);
+    };
+    const path = state.create(other, "ib0") ?? "";
+    expect(made.splice(0)).toEqual([`${root}/.x`, `${root}/.x/a-b`]);
+    expect(state.find(other)?.path).toBe(path);
+    state.setState(path, "complete");
+    state.remove(path);
+    expect(made).toEqual([]);
+  });
+
+  test("refuses a record that stands aside behind a link", () => {
+    const { files, state } = setUp();
+    state.create(aRecord({ containerId: "a", ifname: "b-c" }), "ib0");
+    const path = state.create(aRecord({ containerId: "a-b", ifname: "c" }), "ib0") ?? "";
+    const asked: string[] = [];
+    files.hasDirectory = (directory) => {
+      asked.push(directory);
+      if (directory === `${root}/.x/a-b`) throw Object.assign(new Error("a link"), { code: "ELOOP" });
+      return true;
+    };
+    expect(() => state.find({ containerId: "a-b", ifname: "c" })).toThrow("a link");
+    // GC has the path from a walk.
+    expect(() => state.read(path)).toThrow("a link");
+    expect(state.find({ containerId: "a", ifname: "b-c" })?.path).toBe(`${root}/a-b-c`);
+    expect(asked).toEqual([`${root}/.x`, `${root}/.x/a-b`, `${root}/.x`, `${root}/.x/a-b`]);
+  });
+
+  test("says in a record what has become of its attachment", () => {
+    const { state } = setUp();
+    const path = state.create(aRecord(), "ib0") ?? "";
+    state.setState(path, "complete");
+    expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "complete" });
+    state.setState(path, "broken");
+    expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "broken" });
+  });
+
+  test("finds a damaged record, and says that it is damaged", () => {
+    const { files, state } = setUp();
+    files.create(`${root}/c1-net1`, '{"attachment":');
+    expect(state.find(aRecord())).toEqual({
+      path: `${root}/c1-net1`,
+      record: undefined,
+      unreadable: { kind: "damaged", reason: "it is cut off, or is no JSON" },
+    });
+    expect(state.create(aRecord(), "ib0")).toBeUndefined();
+  });
+
+  test("finds what the Go plugin has written down of an attachment", () => {
+    const { files, state } = setUp();
+    files.create(`${root}/c1-net1`, ofGoPlugin("net1"));
+    expect(state.find(aRecord())).toMatchObject({ record: undefined, reference: { pci: "0000:01:10.0" } });
+    expect(state.create(aRecord(), "ib0")).toBeUndefined();
+  });
+
+  test("tells an attachment of the Go plugin from another one that shares its file name", () => {
+    const { files, state } = setUp();
+    files.create(`${root}/a-b-c`, ofGoPlugin("b-c"));
+    const other = aRecord({ containerId: "a-b", ifname: "c" });
+    expect(state.find(other)).toBeUndefined();
+    expect(state.create(other, "ib0")).toBe(`${root}/.x/a-b/c`);
+    expect(state.find({ containerId: "a", ifname: "b-c" })?.reference?.ifname).toBe("b-c");
+    expect(state.find(other)?.record).toMatchObject(other);
+  });
+
+  test("parks the record of a lease that is still owed where no attachment is looked for", () => {
+    const { state } = setUp();
+    const path = state.create(aRecord(), "ib0") ?? "";
+    state.park(path, aRecord());
+    const owed = `${root}/.owed/0000:03:00.2-1795506227622`;
+    expect(state.owedOf("0000:03:00.2")).toEqual([owed]);
+    expect(state.owedOf("0000:03:00.20")).toEqual([]);
+    expect(state.find(aRecord())).toBeUndefined();
+    expect(state.read(owed)?.record).toMatchObject(aRecord());
+    expect(state.paths()).toEqual([]);
+  });
+
+  test.each([
+    ["fits", "c".repeat(250), "net1", true],
+    ["is one byte too long", "c".repeat(251), "net1", false],
+    ["counts bytes, not characters", "c".repeat(250), "nét1", false],
+  ])("a name %s", (_, containerId, ifname, fits) => {
+    expect(setUp().state.nameFits({ containerId, ifname })).toBe(fits);
+  });
+
+  test("is writable where its directories are, or can be made", () => {
+    const { files, state } = setUp();
+    const asked: string[] = [];
+    const requireWritable = files.requireWritable.bind(files);
+    files.requireWritable = (path) => {
+      asked.push(path);
+      return requireWritable(path);
+    };
+    files.directories.add("/var");
+    state.requireWritable();
+    expect(asked).toEqual([`${root}/.vf`, root, "/var/lib/cni", "/var/lib", "/var"]);
+    for (const path of [root, `${root}/.vf`]) files.directories.add(path);
+    asked.length = 0;
+    state.requireWritable();
+    expect(asked).toEqual([`${root}/.vf`, root]);
+    files.requireWritable = () => {
+      throw Object.assign(new Error("no"), { code: "EROFS" });
+    };
+    expect(() => state.requireWritable()).toThrow("no");
+  });
+});

@@ -1,0 +1,112 @@
+import fc from "fast-check";
+import { describe, expect, test } from "vitest";
+import { parseRecord, recordDocument } from "../../../../src/attachment/record/document.ts";
+import type { AttachmentRecord } from "../../../../src/attachment/record/record.ts";
+import { type ConfiguredTexts, goCacheMembers, planMembers } from "../../../../src/attachment/record/text.ts";
+import { aRecord } from "../../../support/records.ts";
+import { anyRecord, hardText } from "./any-record.ts";
+
+/** What JSON keeps of a value: nothing of what is undefined. */
+const kept = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
+
+describe("our part of a record as text", () => {
+  test("is JSON that says what the record does, whatever that is, and nothing twice", () => {
+    fc.assert(
+      fc.property(anyRecord, (record) => {
+        const { state: _, ...plan } = record;
+        const text = `{${planMembers(record)}}`;
+        expect(JSON.parse(text)).toEqual(kept(plan));
+        // Of a member that is there twice JSON.parse takes the last one, and does not tell.
+        expect(text).toHaveLength(JSON.stringify(plan).length);
+      }),
+      { numRuns: 500, examples: [[aRecord()], [aRecord({ wanted: {} })]] },
+    );
+  });
+
+  test("is one line, which what the Go plugin reads follows in another", () => {
+    fc.assert(
+      fc.property(anyRecord, hardText, (record, pfName) => {
+        const [first = "", second, ...more] = recordDocument(record, pfName).split("\n");
+        expect(more).toEqual([]);
+        expect(JSON.parse(`${first.slice(0, -1)}}`)).toEqual({ attachment: expect.anything() });
+        expect(JSON.parse(`{${second}`)).toMatchObject({ Master: pfName, deviceID: record.vf.pci });
+      }),
+    );
+  });
+
+  test("is read back as it was written, whatever it is", () => {
+    fc.assert(
+      fc.property(anyRecord, hardText, (record, pfName) => {
+        const read = parseRecord(recordDocument(record, pfName));
+        expect(read).toEqual({ ...(kept(record) as AttachmentRecord), format: 1 });
+      }),
+      { numRuns: 500 },
+    );
+  });
+});
+
+describe("what the Go plugin reads, as text", () => {
+  const anyConfigured: fc.Arbitrary<ConfiguredTexts> = fc.record({
+    cniVersion: hardText,
+    name: hardText,
+    type: hardText,
+    ipamType: hardText,
+    pkey: hardText,
+  });
+
+  /** What that plugin's structures are to hold (pkg/types, NetConf), in the words of its source. */
+  function cacheOf(
+    { found, ifname, mode, vf, wanted }: AttachmentRecord,
+    master: string,
+    said: ConfiguredTexts,
+  ) {
+    const device = wanted.rdmaIsolation ? (found.rdma?.devices[0] ?? "") : "";
+    return {
+      cniVersion: said.cniVersion,
+      name: said.name,
+      type: said.type,
+      ipam: { type: said.ipamType },
+      Master: master,
+      deviceID: vf.pci,
+      VFID: vf.index,
+      HostIFNames: found.name,
+      HostIFGUID: wanted.guid === undefined ? "" : found.portGuid,
+      ContIFNames: ifname,
+      pkey: said.pkey,
+      link_state: wanted.linkState,
+      vfioPciMode: mode === "vfio" || undefined,
+      rdmaIsolation: wanted.rdmaIsolation,
+      RdmaNetState: {
+        version: "",
+        deviceID: wanted.rdmaIsolation ? vf.pci : "",
+        sandboxRdmaDevName: device,
+        containerRdmaDevName: device,
+      },
+      runtimeConfig: { infinibandGUID: wanted.guid ?? "" },
+      args: { cni: null },
+    };
+  }
+
+  test("is JSON that says what the record does, under that plugin's names, and nothing twice", () => {
+    fc.assert(
+      fc.property(anyRecord, hardText, anyConfigured, (record, pfName, configured) => {
+        const text = `{${goCacheMembers(record, pfName, configured)}}`;
+        const cache = cacheOf(record, pfName, configured);
+        expect(JSON.parse(text)).toEqual(kept(cache));
+        expect(text).toHaveLength(JSON.stringify(cache).length);
+      }),
+      { numRuns: 500 },
+    );
+  });
+
+  test("names no RDMA device of an isolated VF that had none", () => {
+    const found = { ...aRecord().found, rdma: undefined };
+    const text = recordDocument(aRecord({ found }), "ib0");
+    expect(JSON.parse(text).RdmaNetState).toEqual({
+      version: "",
+      deviceID: "0000:03:00.2",
+      sandboxRdmaDevName: "",
+      containerRdmaDevName: "",
+    });
+  });
+});
