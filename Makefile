@@ -1,6 +1,6 @@
 # ib-sriov: TypeScript in src/ → two scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/*.c,
-# the engine and musl → run once, for the image of its memory (native/image.h) → build/ib-sriov. `make help` lists what there
-# is to make.
+# the engine and musl → run once, for the image of its memory (native/image.h) → build/ib-sriov. `make help` lists the
+# targets.
 
 .DEFAULT_GOAL := build
 .DELETE_ON_ERROR:
@@ -15,21 +15,21 @@ AR := ar
 endif
 STRIP ?= strip
 OBJCOPY ?= objcopy
-# Starts an executable of the machine that CC compiles for: an emulator, where that is another one.
+# A prefix that runs an executable of the architecture that CC compiles for: an emulator if it is not this machine's.
 RUN ?=
 NODE ?= node
 
-# For what runs during the build; differs from CC where that compiles for another machine.
+# The compiler for programs that run during the build; differs from CC if CC compiles for another architecture.
 BUILD_CC ?= gcc
 
-# The machine that CC compiles for, in Debian's words.
+# Debian's name of the architecture that CC compiles for.
 MULTIARCH := $(or $(shell $(CC) -print-multiarch 2>/dev/null),$(shell uname -m)-linux-gnu)
 
 # make V=1 shows the commands.
 Q := $(if $(V),,@)
 say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 
-# ---- what is built ----
+# ---- sources and targets ----
 
 B := build
 SOURCES := $(shell find src -name '*.ts')
@@ -42,56 +42,56 @@ HEADERS := $(wildcard native/*.h)
 TREE := $(abspath $(B))/libraries
 LIBQUICKJS := $(TREE)/lib/libquickjs.a
 
-# As OCI calls it.
+# OCI's name of the architecture.
 CPU := $(firstword $(subst -, ,$(MULTIARCH)))
 ARCHITECTURE := $(or $(patsubst x86_64,amd64,$(filter x86_64,$(CPU))),$(patsubst aarch64,arm64,$(filter aarch64,$(CPU))),$(patsubst powerpc64le,ppc64le,$(CPU)))
-# The others that a node may be.
+# The other architectures that a node can have.
 FOREIGN := $(filter-out $(ARCHITECTURE),amd64 arm64 ppc64le)
 EXECUTABLES := $(B)/ib-sriov $(FOREIGN:%=$(B)/%/ib-sriov)
 
 # ---- flags ----
 
 WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Werror
-# Debian's hardening flags (dpkg-buildflags), spelt out so that dpkg-dev need not be there. musl knows no _FORTIFY_SOURCE.
+# Debian's hardening flags (dpkg-buildflags), written here so that dpkg-dev is not needed. musl has no _FORTIFY_SOURCE.
 HARDENING := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security
 HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
-# Sections of their own: what is not used, such as the engine's parser of JavaScript, stays out. At fixed addresses
-# (native/image.h), so that nothing is relocated at a start, and what is constant is read-only from the first moment.
+# Separate sections let the linker leave out unused code, such as the engine's parser of JavaScript. Fixed addresses
+# (native/image.h) need no relocation at start-up, and let constants be read-only from the beginning.
 RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(HARDENING)
-# All that musl has for POWER (its INSTALL). And libgcc's choice between atomic instructions asks glibc.
+# musl supports only this type of long double on POWER (see its INSTALL). Outline atomics of libgcc need glibc.
 RELEASE += $(if $(findstring powerpc64le,$(MULTIARCH)),-mlong-double-64)
 RELEASE += $(if $(findstring aarch64,$(MULTIARCH)),-mno-outline-atomics)
 RELEASE_CPPFLAGS = -D_GNU_SOURCE -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
   -isystem $(TREE)/libc/include -isystem $(TREE)/include -Inative -I$(B)/include
-# With a list of all files that were linked, for scripts/sbom.mjs.
+# The dependency file lists all files that were linked, for scripts/sbom.mjs.
 RELEASE_LINK = -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none \
   -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o $(TREE)/libc/lib/crti.o
 LIBRARIES := -L$(TREE)/lib -lquickjs -L$(TREE)/libc/lib -lc -lgcc $(TREE)/libc/lib/crtn.o
-# The sanitizers need the system's libc, and see more of Debian's own engine.
+# The sanitizers need the system's libc, and find more errors with Debian's unchanged engine.
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
 BUILD_CPPFLAGS := -D_GNU_SOURCE -Inative -I$(B)/include
 BUILD_LIBRARIES = -L/usr/lib/$(shell $(BUILD_CC) -print-multiarch)/quickjs -lquickjs -lm
 
-# ---- targets for people ----
+# ---- targets to call ----
 
 .PHONY: build
 build: $(B)/ib-sriov ## build/ib-sriov, the executable (the default)
 
 .PHONY: cross
-cross: $(FOREIGN:%=$(B)/%/ib-sriov) ## build/arm64/ib-sriov, build/ppc64le/ib-sriov, with compilers that it fetches
+cross: $(FOREIGN:%=$(B)/%/ib-sriov) ## build/arm64/ib-sriov and build/ppc64le/ib-sriov, with compilers that it downloads
 
 .PHONY: build-asan
-build-asan: $(B)/asan/ib-sriov ## build/asan/ib-sriov, with the address and undefined-behaviour sanitizers
+build-asan: $(B)/asan/ib-sriov ## build/asan/ib-sriov, with the address and undefined-behavior sanitizers
 
 .PHONY: test
 test: build cross build-asan $(B)/host-test $(B)/asan/host-test ## all tests: lint, types, unit, simulator, native, e2e
 	@$(NODE) scripts/test.mjs
 
 .PHONY: lint unit simulator native e2e
-lint: setup ## format, lint and types only
-	@$(NODE) scripts/test.mjs format types test-types
+lint: setup ## format, lint, spelling, prose and types only
+	@$(NODE) scripts/test.mjs format spelling prose types test-types
 unit: setup ## unit tests only
 	@$(NODE) scripts/test.mjs unit
 simulator: setup ## tests on a model of a node only
@@ -103,35 +103,35 @@ e2e: build ## tests in the virtual node only
 
 SECONDS := 60
 .PHONY: fuzz
-fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## hostile input of all kinds for SECONDS=60; FUZZ_SEED=… FUZZ_CASE=… repeat one
+fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## fuzz tests for SECONDS=60; FUZZ_SEED=… FUZZ_CASE=… repeat one case
 	@FUZZ_SECONDS=$(SECONDS) $(NODE) scripts/test.mjs fuzz
 
-# Where the runtime of a node looks for plugins.
+# The directory in which container runtimes look for plugins.
 CNI_BIN_DIR ?= /opt/cni/bin
-# Where systemd looks for units that are no package's.
+# The directory in which systemd looks for units that do not belong to a package.
 UNIT_DIR ?= /usr/local/lib/systemd/system
 UNITS := $(wildcard deploy/systemd/*)
 
 .PHONY: install
-install: build ## copies it into CNI_BIN_DIR (/opt/cni/bin), and units into UNIT_DIR, below DESTDIR
+install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin) and the systemd units to UNIT_DIR, below DESTDIR
 	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR) $(DESTDIR)$(UNIT_DIR)
 	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
 	$(Q)for unit in $(UNITS); do \
 	  sed 's|@CNI_BIN_DIR@|$(CNI_BIN_DIR)|' $$unit >$(DESTDIR)$(UNIT_DIR)/$$(basename $$unit) || exit 1; done
 
 .PHONY: image
-image: $(B)/SHA256SUMS ## the container image for all three, an OCI archive in build/, SBOM and checksums
+image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
 
 .PHONY: demo
-demo: build ## boots the virtual node, attaches two pods, pings, detaches
+demo: build ## boots the virtual node, attaches two pods, pings, and detaches them
 	@vhca/demo
 
 .PHONY: bench
-bench: build ## start-up, memory, system calls, ADD and DEL; PEER=path measures another plugin beside ours
+bench: build ## measures start-up, memory, system calls, ADD and DEL; PEER=path also measures another plugin
 	@bench/run $(PEER)
 
 .PHONY: format
-format: setup ## rewrites the sources in the house's format
+format: setup ## formats the sources
 	@node_modules/.bin/biome check --write .
 
 .PHONY: help
@@ -139,7 +139,7 @@ help: ## this list
 	@sed -n 's/^\([a-z0-9-]*\):[^#]*## \(.*\)/  make \1|\2/p' Makefile | column -t -s '|'
 
 .PHONY: setup
-setup: ## installs what is missing of Debian's packages and npm's
+setup: ## installs missing Debian and npm packages
 	@scripts/setup
 
 .PHONY: clean
@@ -160,7 +160,8 @@ $(B)/%.bytecode: $(B)/%.js $(B)/compile
 	$(Q)$(B)/compile $< >$@
 BYTECODE := $(SCRIPTS:%=$(B)/%.bytecode)
 
-# Version, commit and date; written only where it changed. The date is the commit's, so that a build can be repeated.
+# Version, commit and date; replaced only if the content changed. The date is the commit's, so that builds are
+# reproducible.
 $(B)/include/build.h: FORCE
 	@mkdir -p $(@D)
 	@scripts/build-header >$@.new
@@ -168,7 +169,7 @@ $(B)/include/build.h: FORCE
 .PHONY: FORCE
 FORCE:
 
-# ---- what it is linked with ----
+# ---- libraries ----
 
 $(LIBQUICKJS): scripts/libraries $(wildcard native/quickjs/*) Makefile | setup
 	@mkdir -p $(B)
@@ -189,18 +190,19 @@ $(eval $(call variant,asan,$(ASAN),$$(BUILD_CPPFLAGS)))
 
 OBJECTS := $(NATIVE:%=%.o)
 
-# Room enough for any image, in bytes.
+# Room for any image, in bytes.
 ROOMY := 0x400000
 
 BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_LINE='"$(B)/command-line.bytecode"'
 
-# An executable with room for an image of so many bytes, in which no image has been taken. $(1) its name, $(2) bytes
+# Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room
 define untaken
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(2) -o $(1).image.o native/image.S
 	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
 endef
 
-# Made twice: the first one has room enough and tells how much it takes, the second has that and is the one to fill.
+# Linked twice: the first executable has room for any image and shows the image's size; the second has exactly this room
+# and is filled with its image.
 $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY))
@@ -215,13 +217,13 @@ $(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/image.S $(BYTECODE)
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(BUILD_LIBRARIES)
 
-# ---- the same for other machines ----
+# ---- executables for other architectures ----
 
-# A build of its own, below this one, with what scripts/cross prints in place of this machine's CC, STRIP, RUN …
+# A separate build in a subdirectory, with the CC, STRIP, RUN … that scripts/cross prints.
 $(FOREIGN:%=$(B)/%/ib-sriov): $(B)/%/ib-sriov: FORCE | setup
 	$(Q)tools=$$(scripts/cross $*) && eval "$(MAKE) --no-print-directory B=$(B)/$* $$tools"
 
-# ---- what is handed out ----
+# ---- release artifacts ----
 
 # ARCHITECTURE=EXECUTABLE …
 HANDED_OUT := $(ARCHITECTURE)=$(B)/ib-sriov $(foreach each,$(FOREIGN),$(each)=$(B)/$(each)/ib-sriov)
@@ -237,11 +239,11 @@ $(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs
 $(B)/SHA256SUMS: $(EXECUTABLES) $(B)/ib-sriov.tar $(B)/ib-sriov.cdx.json
 	$(Q)cd $(B) && sha256sum $(patsubst $(B)/%,%,$^) >$(@F)
 
-# ---- the compiler for the program: runs here and now, with the same engine ----
+# ---- the bytecode compiler: runs during the build, with the same engine ----
 
 TOOL := $(filter-out main.o image.o command-line.o,$(NATIVE:%=%.o)) compile.o
 
-# The one file that says which build it is.
+# The only file that contains version, commit and date.
 $(B)/obj/process.o $(B)/asan/process.o $(B)/tool/process.o: $(B)/include/build.h
 $(B)/tool/%.o: native/%.c $(HEADERS) Makefile | setup
 	@mkdir -p $(@D)

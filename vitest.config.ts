@@ -27,7 +27,7 @@ function native(name: string, directory: string, exclude: string[]) {
       include: ["test/native/**/*.test.ts"],
       exclude,
       env: { HOST_TEST: at(`${directory}/host-test`), IB_SRIOV: at(`${directory}/ib-sriov`) },
-      // Longer than test/support/patience.ts, so that a test says what it has waited for.
+      // Longer than test/support/patience.ts, so that a test reports its own timeout.
       testTimeout: 300_000,
     },
   };
@@ -48,7 +48,7 @@ export default defineConfig({
       native("native", "build", []),
       native("native-asan", "build/asan", bothOrNeither),
       {
-        // Virtual machines: two at a time, since each keeps one processor busy, and slow where there is no KVM.
+        // Virtual machines: two at a time, since each keeps one processor busy. They are slow without KVM.
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],

@@ -1,11 +1,12 @@
 /*
- * The floor under ADD and DEL: hands a VF with a GUID to a network namespace and takes it back by nothing but the
- * calls that the kernel needs for that. It checks nothing, saves nothing, and leaves the VF's attributes as a rebind
- * makes them. What a plugin costs beyond it is the plugin's own.
+ * The floor of ADD and DEL: gives a VF with a GUID to a network namespace and returns it, with only the necessary
+ * kernel calls. It checks nothing, saves nothing, and leaves the VF's attributes as they are after a rebind. The
+ * additional time of a plugin is the cost of the plugin itself.
  *
  *   floor PF_NETDEV VF_INDEX VF_PCI DRIVER NETNS_PATH IFNAME [GUID [ORIGINAL_GUID]]      (GUIDs in hexadecimal)
  *
- * Without ORIGINAL_GUID it is ADD alone; without GUID, too, that of a VF that runs with the right one: no rebind.
+ * Without ORIGINAL_GUID, only ADD is done; without GUID, only ADD of a VF that already runs with the right GUID, so
+ * that no rebind is needed.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -22,13 +23,13 @@
 
 static int rtnetlink;
 
-static void fail(const char *what)
+static void fail(const char *call)
 {
-	fprintf(stderr, "floor: %s: %s\n", what, strerror(errno));
+	fprintf(stderr, "floor: %s: %s\n", call, strerror(errno));
 	exit(1);
 }
 
-/* Several messages in one buffer, and so in one send. */
+/* Several messages in one buffer, for one send. */
 struct batch {
 	_Alignas(NLMSG_ALIGNTO) char bytes[1024];
 	size_t length;
@@ -92,7 +93,7 @@ static void exchange(const struct batch *batch)
 	}
 }
 
-/* do_setvfinfo returns after the node GUID, so each needs a message of its own. */
+/* Sets both GUIDs. do_setvfinfo returns after the node GUID, so each GUID needs a separate message. */
 static void set_guids(int pf, uint32_t vf, uint64_t guid)
 {
 	static const int types[] = { IFLA_VF_IB_NODE_GUID, IFLA_VF_IB_PORT_GUID };
@@ -112,25 +113,25 @@ static void set_guids(int pf, uint32_t vf, uint64_t guid)
 	exchange(&batch);
 }
 
-static void write_address(const char *driver, const char *what, const char *pci)
+static void write_address(const char *driver, const char *name, const char *pci)
 {
 	char path[256];
 
-	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/%s", driver, what);
+	snprintf(path, sizeof(path), "/sys/bus/pci/drivers/%s/%s", driver, name);
 	int file = open(path, O_WRONLY | O_CLOEXEC);
 	if (file < 0 || write(file, pci, strlen(pci)) < 0)
 		fail(path);
 	close(file);
 }
 
-/* With new GUIDs in effect; whatever of the VF is elsewhere comes home. */
+/* Rebinds the VF, so that new GUIDs take effect. This also returns its devices to the host namespace. */
 static void rebind(const char *driver, const char *pci)
 {
 	write_address(driver, "unbind", pci);
 	write_address(driver, "bind", pci);
 }
 
-/* IPoIB has made the netdev when bind returns. */
+/* Returns the netdev of a VF, which IPoIB has made when bind returns. */
 static int netdev_of(const char *pci)
 {
 	char path[256];

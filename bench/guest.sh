@@ -1,4 +1,5 @@
-# The guest's part of bench/run: ADD and DEL of /host/ib-sriov (and /host/peer) beside /host/floor, then eight rails.
+# The part of bench/run that runs in the guest: ADD and DEL of /host/ib-sriov (and /host/peer) compared with
+# /host/floor, then eight rails.
 set -euo pipefail
 vf=0000:01:10.0 driver=mlx5_core pf=/sys/bus/pci/devices/0000:01:00.0
 read -r rounds rail_rounds </host/rounds
@@ -10,7 +11,7 @@ modprobe vhca drvname=$driver devname=mlx5_%d disguise=1
 echo 4 >$pf/sriov_numvfs
 ip link set ib0 up
 ip netns add pod
-# The reference plugin wants a VF to have a GUID before, whatever it shall get.
+# The Go plugin requires that a VF already has a GUID, also if it gets another.
 ip link set ib0 vf 0 node_guid 0a:00:00:00:00:00:00:01
 ip link set ib0 vf 0 port_guid 0a:00:00:00:00:00:00:01
 echo $vf >/sys/bus/pci/drivers/$driver/unbind
@@ -20,7 +21,7 @@ echo "{\"cniVersion\":\"1.0.0\",\"name\":\"bench\",\"type\":\"ib-sriov\",\"devic
   \"runtimeConfig\":{\"infinibandGUID\":\"02:00:00:00:00:00:00:77\"}}" >/tmp/config
 variables=(CNI_CONTAINERID=bench CNI_NETNS=/run/netns/pod CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin)
 {
-  # What one of them leaves to the kernel (sockets, namespaces, a dozen threads that end) is not to slow down the next.
+  # The kernel's work after the end of a program (sockets, namespaces, a dozen threads) must not slow down the next.
   echo pause 50
   printf 'unit floor\nexec /host/floor ib0 0 %s %s /run/netns/pod net1 0200000000000077 0a00000000000001\n' $vf $driver
   for plugin in $plugins; do
@@ -29,7 +30,7 @@ variables=(CNI_CONTAINERID=bench CNI_NETNS=/run/netns/pod CNI_IFNAME=net1 CNI_PA
     printf 'env CNI_COMMAND=%s\nexec /host/'$plugin'\n' ADD DEL
   done
 } >/tmp/specification
-# Once for nothing: the first run of each fills caches.
+# A run that is not counted, because the first run of each program fills caches.
 /host/launcher 1 /tmp/specification >/dev/null
 /host/launcher "$rounds" /tmp/specification >/host/out/times
 
@@ -44,5 +45,7 @@ done >/host/out/counts
 
 echo 0 >$pf/sriov_numvfs
 echo 8 >$pf/sriov_numvfs
-for which in there new; do bash /host/eight-rails.sh $which "$rail_rounds" $plugins >/host/out/rails-$which; done
-for who in floor $plugins; do bash /host/pod-to-pod.sh $who "$rail_rounds"; done >/host/out/pod-to-pod
+for guids in unchanged new; do
+  bash /host/eight-rails.sh $guids "$rail_rounds" $plugins >/host/out/rails-$guids
+done
+for name in floor $plugins; do bash /host/pod-to-pod.sh $name "$rail_rounds"; done >/host/out/pod-to-pod

@@ -1,23 +1,24 @@
 /*
- * Runs commands in alternation and prints medians of what they cost.
+ * Runs commands in alternation and prints the medians of their times and memory.
  *
  *   launcher ROUNDS SPECIFICATION
  *
- * The specification is a text of lines, each unit being one or more commands that are measured as one:
- *   pause MS          before each unit, ms, in which the kernel does what the one before has left to it; default 0
+ * The specification is a text of lines. A unit is one or more commands that are measured together:
+ *   pause MS          pause before each unit, ms, for the kernel's work after the previous unit; default 0
  *   unit NAME         begins a unit
- *   env NAME=VALUE    for the unit's commands that follow; they have no other variables
- *   stdin FILE        likewise; default /dev/null
- *   status N          the exit status that they must have; default 0
+ *   env NAME=VALUE    a variable of the unit's following commands; they have no other variables
+ *   stdin FILE        stdin of the following commands; default /dev/null
+ *   status N          the required exit status of the following commands; default 0
  *   exec PATH ARGS…   a command
- *   aside PATH ARGS…  a command that is not measured: it makes ready for the others, or puts back what they changed
+ *   aside PATH ARGS…  a command that is not measured: it prepares for the others, or restores their changes
  *
- * Prints a line for each unit: NAME, wall time and CPU time (user + system) in µs, peak RSS in KiB, then, each the
- * median over the rounds, wall time in units of the first unit's, wall time beyond it in µs, and the system's share of
- * the CPU time in µs. Comparing within a round is what a machine that others use too allows.
+ * Prints a line for each unit: NAME, wall time and CPU time (user + system) in µs, peak RSS in KiB, wall time in units
+ * of the first unit's wall time, wall time beyond the first unit's in µs, and system time in µs. All figures are
+ * medians over the rounds. Units are compared within a round, so that the load of other programs on the machine matters
+ * less.
  *
- * Processes that last half a millisecond are started and waited for at once (posix_spawn, wait4). This program stays
- * small, because the kernel counts what it has in memory when a child is started towards the child's peak.
+ * Some processes last half a millisecond, so they are started and waited for without delay (posix_spawn, wait4). This
+ * program must be small, because the kernel counts its memory at the start of a child towards the child's peak.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -30,7 +31,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Eight ADDs, eight DELs, and what is done between them. */
+/* Room for eight ADDs, eight DELs, and the commands between them. */
 enum { MAX_UNITS = 8, MAX_COMMANDS = 24, MAX_WORDS = 24 };
 
 struct command {
@@ -42,7 +43,7 @@ struct unit {
 	char *name;
 	int commands;
 	struct command command[MAX_COMMANDS];
-	/* Of each round. */
+	/* The values of each round. */
 	double *wall, *cpu, *system, *rss, *ratio, *beyond;
 };
 
@@ -50,9 +51,9 @@ static struct unit units[MAX_UNITS];
 static int unit_count;
 static long pause_ms;
 
-static void fail(const char *what, const char *why)
+static void fail(const char *subject, const char *problem)
 {
-	fprintf(stderr, "launcher: %s: %s\n", what, why);
+	fprintf(stderr, "launcher: %s: %s\n", subject, problem);
 	exit(1);
 }
 
@@ -67,7 +68,7 @@ static void append(char **list, char *word)
 	list[n] = word;
 }
 
-/* A variable has its latest value. */
+/* Sets a variable, replacing its previous value. */
 static void set_variable(char **list, char *assignment)
 {
 	size_t name = strcspn(assignment, "=") + 1;
@@ -101,7 +102,7 @@ static void read_specification(const char *path)
 		if (rest && !strcmp(key, "pause")) {
 			pause_ms = atol(rest);
 		} else if (!rest || (!unit_count && strcmp(key, "unit"))) {
-			fail(line, "is no line of a specification");
+			fail(line, "not a valid line of a specification");
 		} else if (!strcmp(key, "unit")) {
 			if (unit_count == MAX_UNITS)
 				fail(rest, "too many units");
@@ -123,7 +124,7 @@ static void read_specification(const char *path)
 			for (; rest; rest = strtok(NULL, " \n"))
 				append(command->words, rest);
 		} else {
-			fail(line, "is no line of a specification");
+			fail(line, "not a valid line of a specification");
 		}
 	}
 	fclose(file);
@@ -173,7 +174,7 @@ static void run(struct unit *unit, const struct command *command, int round)
 	posix_spawn_file_actions_destroy(&actions);
 	close(input);
 	if (!WIFEXITED(status) || WEXITSTATUS(status) != command->status)
-		fail(unit->name, "has not ended with the status that it must have");
+		fail(unit->name, "a command exited with another status than the specification requires");
 }
 
 static int compare(const void *a, const void *b)
@@ -189,7 +190,7 @@ static double median(double *values, int count)
 	return (values[(count - 1) / 2] + values[count / 2]) / 2;
 }
 
-/* Another order in each round, since a unit can be slowed down by what the one before has left to the kernel. */
+/* Changes the order in each round, because the kernel's work after one unit can slow down the next. */
 static void shuffle(int *order, int count)
 {
 	for (int i = 0; i < count; i++) {

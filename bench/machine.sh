@@ -1,15 +1,15 @@
-# What a call costs on this machine, without any VF. Sourced by `run`, with its variables; leaves what it has measured in
+# Measures calls on this machine, without any VF. Sourced by `run`, whose variables it uses; writes the figures to
 # $work/host.
 
-# An ADD that is well-formed and fails on its first look at the device.
+# An address without a device: a well-formed ADD for it fails when it looks for the device.
 absent=0000:7f:1f.7
-[ ! -e /sys/bus/pci/devices/$absent ] || { echo "bench: there is a PCI device $absent" >&2; exit 1; }
+[ ! -e /sys/bus/pci/devices/$absent ] || { echo "bench: measure a failing ADD: PCI device $absent exists, but must not" >&2; exit 1; }
 echo "{\"cniVersion\":\"1.0.0\",\"name\":\"bench\",\"type\":\"ib-sriov\",\"deviceID\":\"$absent\"}" >"$work/config"
 echo '{"cniVersion":"1.1.0","name":"bench","type":"ib-sriov"}' >"$work/network"
 
-# unit NAME PLUGIN: lines of the launcher's specification.
+# version, status, failing NAME PLUGIN: print a unit of the launcher's specification.
 version() { printf 'unit %s\nenv CNI_COMMAND=VERSION\nexec %s\n' "$1" "$2"; }
-# Of a network without IPAM: a plugin of its own would cost what it costs.
+# STATUS of a network without IPAM, because an IPAM plugin would be measured, too.
 status() {
   printf 'unit %s\nenv CNI_COMMAND=STATUS\nenv CNI_PATH=/opt/cni/bin\n' "$1"
   printf 'stdin %s\nexec %s\n' "$work/network" "$2"
@@ -25,7 +25,7 @@ failing() {
   version VERSION "$plugin"
   status STATUS "$plugin"
   failing failing-ADD "$plugin"
-  # A person's command, whose script is not in the image of the engine's memory.
+  # A command, whose script is not in the image of the engine's memory.
   printf 'unit command-line\nexec %s attachments show\n' "$plugin"
   if [ -n "$peer" ]; then
     version peer-VERSION "$peer"
@@ -35,7 +35,7 @@ failing() {
 } >"$work/specification"
 "$tools/launcher" $rounds "$work/specification" >"$work/host"
 
-# counts NAME COMMAND…: "NAME CALLS THREADS".
+# counts NAME COMMAND…: prints "NAME CALLS THREADS".
 counts() {
   "$tools/tracer" "$work/count" "${@:2}" >/dev/null 2>&1 || true
   sed "s/.*\"calls\":\([0-9]*\),\"threads\":\([0-9]*\).*/$1 \1 \2/" "$work/count"

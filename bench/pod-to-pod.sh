@@ -1,13 +1,14 @@
-# The guest's part of measuring eight VFs that go from pod to pod without a pause. With 8 VFs at ib0, and a namespace `pod`.
-#   pod-to-pod.sh NAME ROUNDS   attaches them with the GUIDs that they have and `link_state: enable`, detaches them, and
-#                               attaches them again with new GUIDs, which needs a rebind each; all by /host/NAME, or by
-#                               /host/floor. Prints NAME, the worst and the median of these last ADDs, ms.
+# The part of measuring VFs that move from pod to pod without a pause that runs in the guest. Needs 8 VFs at ib0, and a
+# namespace `pod`.
+#   pod-to-pod.sh NAME ROUNDS   with /host/NAME, attaches the VFs with their present GUIDs and `link_state: enable`,
+#                               detaches them, and attaches them again with new GUIDs, each of which needs a rebind.
+#                               Prints NAME, and the maximum and the median time of these last ADDs, ms.
 set -euo pipefail
 driver=mlx5_core name=$1 rounds=$2
 vfs=(0000:01:10.{0,2,4,6} 0000:01:11.{0,2,4,6})
 pairs() { sed 's/../&:/g; s/:$//' <<<"$1"; }
 
-# guid OWNER RAIL: the VF's own, or a container's.
+# guid PREFIX RAIL: prints a GUID; the prefix is 0a for the VF's own GUID, and 02 for a container's.
 guid() { printf '%s%012x%02x' "$1" "${round:-0}" $(($2 + 1)); }
 
 reset() {
@@ -29,7 +30,7 @@ call() {
     CNI_COMMAND=$1 CNI_CONTAINERID=$2 CNI_IFNAME=net$3 CNI_NETNS=/run/netns/pod CNI_PATH=/opt/cni/bin "/tmp/$name" >/dev/null
 }
 
-# What the kernel takes for it if nothing is left to it: the second ADD alone, of VFs that no pod had before.
+# The kernel's time without work left over from a previous pod: only the second ADD, of VFs that no pod had before.
 floor() { /tmp/floor ib0 "$1" "${vfs[$1]}" $driver /run/netns/pod "net$1" "$(guid 02 "$1")"; }
 
 timed() {
@@ -38,7 +39,7 @@ timed() {
   echo $((${EPOCHREALTIME/./} - before))
 }
 
-# Out of memory: what is read from the share of the host takes a time that is nobody's here.
+# Copied to memory, because reading from the share of the host would be measured, too.
 cp "/host/$name" /tmp/
 reset
 for round in $(seq "$rounds"); do

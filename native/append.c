@@ -1,4 +1,4 @@
-/* A log: a file of lines that only grows, up to a limit. */
+/* A log: a file to which lines are appended, up to a size limit. */
 #include "host.h"
 
 #include <errno.h>
@@ -12,7 +12,7 @@
 
 enum { MARK_BYTES = 64 };
 
-/* A file that a line is to be appended to, and what is asked of it. */
+/* A log file, the line to append, and the requirements. */
 struct log {
   char *path;
   char *text;
@@ -23,7 +23,7 @@ struct log {
   off_t limit;
 };
 
-/* Does it begin as every text does that is appended to it? Otherwise it is somebody else's. */
+/* Reports whether the file begins with the mark, as every appended text does. If not, another program made the file. */
 static bool is_marked(const struct log *log, int fd)
 {
   char begin[MARK_BYTES];
@@ -32,8 +32,9 @@ static bool is_marked(const struct log *log, int fd)
 }
 
 /*
- * 0 for a file of our own user, else the errno that says what it is instead. Another user could put anything into a file of
- * theirs, or have the log of all containers for themselves. The kernel tells a process its user when it starts.
+ * Returns 0 for a regular file of the process's user, else an errno for the type or for the owner. Another user could
+ * write anything into their own file, or read the log of all containers there. The kernel passes the user to the
+ * process at its start (AT_EUID), so this needs no system call.
  */
 static int file_error(const struct stat *status)
 {
@@ -44,17 +45,18 @@ static int file_error(const struct stat *status)
 }
 
 /*
- * Opens it, and makes it if need be; 0 or an errno. Looks before, since to open some devices is to use them (a watchdog
- * starts), and once more afterwards: the name may be that of a new file by then.
+ * Opens the file, and creates it if it does not exist; returns 0 or an errno. The file is checked before it is opened,
+ * because opening some devices has an effect (a watchdog starts), and again afterwards, because the name can lead to
+ * another file then.
  */
 static int open_log(const struct log *log, int *fd, off_t *size)
 {
   struct stat status;
   *fd = -1;
-  const bool is_there = lstat(log->path, &status) == 0;
-  if (!is_there && errno != ENOENT)
+  const bool exists = lstat(log->path, &status) == 0;
+  if (!exists && errno != ENOENT)
     return errno;
-  if (is_there && file_error(&status) != 0)
+  if (exists && file_error(&status) != 0)
     return file_error(&status);
   const int flags = O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY;
   *fd = openat(AT_FDCWD, log->path, flags, log->mode);
@@ -67,10 +69,10 @@ static int open_log(const struct log *log, int *fd, off_t *size)
 }
 
 /*
- * Gives a file that is full another name, unless somebody has done so meanwhile: the lock is on the file, whatever its
- * name is by now. Returns an errno; EWOULDBLOCK where somebody else is at it.
+ * Renames a full log file to `path`.1, unless another process has renamed it already. The lock belongs to the file, not
+ * to its name. Returns 0 or an errno; EWOULDBLOCK if another process is renaming the file.
  */
-static int put_aside(const struct log *log, int fd)
+static int rotate(const struct log *log, int fd)
 {
   char aside[4096];
   struct stat opened, named;
@@ -85,7 +87,10 @@ static int put_aside(const struct log *log, int fd)
   return rename(log->path, aside) < 0 ? errno : 0;
 }
 
-/* One write(2). Half a line would spoil the next one, so it is taken away again, unless somebody has gone on after it. */
+/*
+ * Appends the text with one write(2). After a short write the part is removed again, because it would damage the next
+ * line, unless another process has already appended after it.
+ */
 static int append(const struct log *log, int fd)
 {
   const ssize_t written = write(fd, log->text, log->length);
@@ -100,7 +105,7 @@ static int append(const struct log *log, int fd)
   return EIO;
 }
 
-/* 0 or an errno, and the call that it came from. */
+/* Returns 0, or an errno and the call that failed. */
 static int append_within_limit(const struct log *log, const char **call)
 {
   int fd;
@@ -109,13 +114,13 @@ static int append_within_limit(const struct log *log, const char **call)
   int error = open_log(log, &fd, &size);
   if (error == 0 && size > 0 && size + (off_t)log->length > log->limit) {
     *call = "rename";
-    error = put_aside(log, fd);
+    error = rotate(log, fd);
     if (error == 0) {
       close(fd);
       *call = "open";
       error = open_log(log, &fd, &size);
     } else if (error == EWOULDBLOCK) {
-      /* Somebody else is at it: this text becomes the last one under the old name. */
+      /* Another process is renaming the file: this text becomes the last line of the old file. */
       error = 0;
     }
   }
@@ -142,7 +147,7 @@ static JSValue host_appendFile(HOST_ARGUMENTS)
   log.mark = log.text == NULL ? NULL : host_text(context, argv[2], &log.mark_length);
   JSValue result = JS_EXCEPTION;
   if (log.mark_length > MARK_BYTES) {
-    JS_ThrowTypeError(context, "a mark must have %d bytes at the most", MARK_BYTES);
+    JS_ThrowTypeError(context, "a mark must have at most %d bytes", MARK_BYTES);
   } else if (log.mark != NULL) {
     const char *call;
     const int error = append_within_limit(&log, &call);

@@ -1,4 +1,4 @@
-/* Arguments from JavaScript, checked: a wrong type is a TypeError, never a guess (undefined is not fd 0). */
+/* Checks of arguments from JavaScript: a wrong type is a TypeError and is never converted (undefined is not fd 0). */
 #include "host.h"
 
 #include <errno.h>
@@ -44,7 +44,7 @@ bool host_bytes(JSContext *context, JSValueConst value, const uint8_t **bytes, s
   if (JS_IsException(buffer))
     return false;
   uint8_t *start = JS_GetArrayBuffer(context, &whole, buffer);
-  /* The array keeps its buffer alive. */
+  /* The array still has a reference to its buffer. */
   JS_FreeValue(context, buffer);
   if (start == NULL)
     return false;
@@ -56,7 +56,7 @@ bool host_bytes(JSContext *context, JSValueConst value, const uint8_t **bytes, s
   return true;
 }
 
-/* A string's UTF-8 in memory of its own, where half surrogates stand as three bytes each. */
+/* Returns a copy of a string as UTF-8, in which each half surrogate takes three bytes. */
 static char *copy_string(JSContext *context, JSValueConst value, size_t *length)
 {
   if (!JS_IsString(value)) {
@@ -73,19 +73,21 @@ static char *copy_string(JSContext *context, JSValueConst value, size_t *length)
   return copy;
 }
 
-/* Do three bytes of a half surrogate (U+D800 to U+DFFF) stand here? In the UTF-8 of Unicode they cannot. */
+/* Reports whether the text begins with the three bytes of a half surrogate (U+D800 to U+DFFF), invalid in strict UTF-8.
+ * */
 static bool is_surrogate(const char *text)
 {
   return (unsigned char)text[0] == 0xed && ((unsigned char)text[1] & 0xe0) == 0xa0;
 }
 
-/* Are there none in all of it, as in almost all texts? */
+/* A fast check which almost all texts pass: true only if the text has no half surrogate. */
 static bool has_no_surrogate(const char *text, size_t length)
 {
   return memchr(text, 0xed, length) == NULL;
 }
 
-/* U+DC80 to U+DCFF stand for bytes that host_new_name could not read as UTF-8: that byte, or -1 for other surrogates. */
+/* Returns the byte that host_new_name escaped as U+DC80 to U+DCFF, because it is not valid UTF-8; -1 if it is another.
+ * */
 static int escaped_byte(const char *surrogate)
 {
   unsigned code = 0xd000u | ((unsigned)surrogate[1] & 0x3f) << 6 | ((unsigned)surrogate[2] & 0x3f);
@@ -116,7 +118,7 @@ char *host_name(JSContext *context, JSValueConst value, const char *call)
   return name;
 
 invalid:
-  /* The message shows it up to the byte that is the trouble. */
+  /* The message contains the name up to the invalid byte. */
   host_throw(context, EINVAL, call, name);
   js_free(context, name);
   return NULL;

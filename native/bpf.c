@@ -5,13 +5,13 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* Of linux/bpf.h, which may be older than the kernel. */
+/* BPF_PROG_QUERY of linux/bpf.h; the installed header may be older than the kernel. */
 #define PROG_QUERY 16
-/* BPF_MPROG_MAX of kernel/bpf/mprog.c: no place has more programs. */
+/* BPF_MPROG_MAX of kernel/bpf/mprog.c: the maximum number of programs for an attach type. */
 #define MOST_PROGRAMS 64
 #define MAX_ATTACH_TYPE 4096
 
-/* The member `query` of union bpf_attr: the kernel writes all of it. */
+/* The member `query` of union bpf_attr. The kernel writes all of it. */
 struct query {
   uint32_t target;
   uint32_t attach_type;

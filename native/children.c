@@ -1,4 +1,4 @@
-/* Child processes: started, listened to, reaped. */
+/* Child processes: starts them, reads their output and reaps them. */
 #include "children.h"
 #include "host.h"
 
@@ -19,7 +19,7 @@ static struct child **find(int handle)
   return link;
 }
 
-/* Takes a child that is reaped out of the list. */
+/* Removes a child that was reaped from the list. */
 static void forget(struct child **link)
 {
   struct child *child = *link;
@@ -34,7 +34,7 @@ static void forget(struct child **link)
 
 static void kill_and_reap(struct child *child)
 {
-  /* With those that it has started in turn: it is the leader of a process group (spawn.c). */
+  /* Also kills the processes that the child has started: it is the leader of a process group (spawn.c). */
   kill(-child->pid, SIGKILL);
   while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
     ;
@@ -67,7 +67,7 @@ static JSValue host_spawn(HOST_ARGUMENTS)
 
 /* ---- wait ---- */
 
-/* One read of what is there; at its end the stream is closed. */
+/* Reads once from a stream, and closes it at its end. */
 static int take_output(struct stream *stream)
 {
   if (stream->size - stream->used < 4096) {
@@ -89,7 +89,7 @@ static int take_output(struct stream *stream)
   return 0;
 }
 
-/* Reads from the streams that are ready, once each. poll(2) leaves those alone whose descriptor is -1. */
+/* Reads once from each stream that is ready. poll(2) ignores a stream whose descriptor is -1. */
 static int take_ready_output(struct child *child, const struct pollfd *ready)
 {
   for (int i = 0; i < 2; i++) {
@@ -105,7 +105,7 @@ static bool over_limit(const struct child *child, size_t limit)
   return child->output[0].used + child->output[1].used > limit;
 }
 
-/* What a child that has ended left in the pipes. A grandchild may hold them open: nothing more is waited for. */
+/* Reads what a child that has ended left in the pipes. Does not wait, because a grandchild may keep the pipes open. */
 static int take_rest(struct child *child, size_t limit)
 {
   for (;;) {
@@ -119,7 +119,7 @@ static int take_rest(struct child *child, size_t limit)
   }
 }
 
-/* Until it has ended: *status as waitpid(2) has it. What it prints meanwhile is taken. */
+/* Reads a child's output until it has ended. *status is the status of waitpid(2). */
 static int listen_until_end(struct child *child, double deadline, size_t limit, int *status)
 {
   bool look = true;

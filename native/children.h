@@ -1,4 +1,4 @@
-/* A child process and what it has printed so far. */
+/* A child process and its output so far. */
 #ifndef IB_SRIOV_CHILDREN_H
 #define IB_SRIOV_CHILDREN_H
 
@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <sys/types.h>
 
-/* One of its output streams: our end of the pipe (-1 once it has ended), and what came out. */
+/* An output stream of a child: the parent's end of the pipe (-1 after its end), and the output so far. */
 struct stream {
   int fd;
   char *text;
@@ -15,14 +15,14 @@ struct stream {
 };
 
 struct child {
-  /* What JavaScript knows it by: never used again, as a pid is. */
+  /* The number of the child in JavaScript. Unlike a pid, it is never reused. */
   int handle;
   pid_t pid;
   struct stream output[2];
   struct child *next;
 };
 
-/* What a child is started with. */
+/* The parameters of a new child. */
 struct start {
   char *path;
   char **environment;
@@ -32,13 +32,11 @@ struct start {
   size_t inherit_count;
 };
 
-/* Takes it out of a JavaScript object (start.c). To be freed also where that fails. */
+/* Reads the parameters from a JavaScript object (start.c). They must be freed also if this fails. */
 bool child_read_start(JSContext *context, JSValueConst object, struct start *start);
 void child_free_start(JSContext *context, struct start *start);
 
-/*
- * Starts it (spawn.c); 0, or an errno and the call that failed. Fills in the child's pid and streams.
- */
+/* Starts the child (spawn.c), and sets its pid and streams. Returns 0, or an errno and the call that failed. */
 int child_start(const struct start *start, struct child *child, const char **call);
 
 #endif

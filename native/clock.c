@@ -1,4 +1,4 @@
-/* The clock that deadlines are points on, and how people read the other one. */
+/* The monotonic clock, on which deadlines are points, and the text of wall-clock times. */
 #include "host.h"
 
 #include <stdio.h>
@@ -12,8 +12,8 @@ double host_now(void)
 }
 
 /*
- * The year begins on 1 March, so that a leap day is its last, and any five months in a row have 153 days. (The C
- * library's gmtime brings its time zones along, and strftime its languages.)
+ * Formats a time in UTC. The calculation begins a year on 1 March, so that a leap day is its last day, and any five
+ * consecutive months have 153 days. (gmtime would link the C library's time zones, and strftime its locales.)
  */
 static JSValue host_formatTime(HOST_ARGUMENTS)
 {
@@ -21,7 +21,7 @@ static JSValue host_formatTime(HOST_ARGUMENTS)
   if (!host_integer(context, argv[0], "a time", 0, INT64_C(253402300799999), &milliseconds))
     return JS_EXCEPTION;
   const unsigned second = (unsigned)(milliseconds / 1000 % 86400);
-  /* Since 1 March of the year 0. 400 years have 146097 days, 100 mostly 36524, 4 mostly 1461. */
+  /* Days since 1 March of the year 0. 400 years have 146,097 days, 100 years mostly 36,524, 4 years mostly 1,461. */
   const unsigned days = (unsigned)(milliseconds / 86400000) + 719468;
   const unsigned day = days % 146097;
   const unsigned year = (day - day / 1460 + day / 36524 - day / 146096) / 365;

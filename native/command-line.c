@@ -1,8 +1,8 @@
-/* The command line: a script of its own, which is no part of the image, so that the calls of pods do not carry it. */
+/* The command line: a separate script, outside of the image, so that the runtime's calls do not load it. */
 #include "command-line.h"
 #include "engine.h"
 
-/* Where its bytecode lies (image.S). */
+/* The bytecode of the script (image.S). */
 extern const uint8_t command_line_begin[], command_line_end[];
 
 static JSValue host_commandLine(JSContext *context, JSValueConst self, int argc, JSValueConst *argv)

@@ -1,4 +1,4 @@
-/* A copy of a file, durable. */
+/* Copies a file and syncs the copy to the disk. */
 #include "host.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-/* From descriptor to descriptor until the end; 0 or an errno, and the call that it is of. */
+/* Copies the rest of one file to another; returns 0, or an errno and the call that failed. */
 static int copy_all(int from, int to, const char **call)
 {
   static char buffer[64 * 1024];
@@ -23,16 +23,16 @@ static int copy_all(int from, int to, const char **call)
   }
 }
 
-/* Makes the copy, which is removed again where it cannot be completed. */
+/* Makes the copy, and removes it again if it cannot be completed. */
 static JSValue copy_to(JSContext *context, int from, const char *path, mode_t mode)
 {
-  /* Nobody but us opens it before it is complete. */
+  /* Mode 0600: only root can open the file before it is complete. */
   int to = openat(AT_FDCWD, path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC | O_NOCTTY, 0600);
   if (to < 0)
     return host_throw(context, errno, "open", path);
   const char *call;
   int error = copy_all(from, to, &call);
-  /* What the umask says does not count. */
+  /* fchmod sets the mode regardless of the umask. */
   if (error == 0 && fchmod(to, mode) < 0) {
     call = "fchmod";
     error = errno;

@@ -1,4 +1,4 @@
-/* Datagrams to a socket of the file system: whoever listens there, listens. */
+/* Datagrams to an AF_UNIX socket at a path. */
 #include "host.h"
 
 #include <errno.h>
@@ -7,7 +7,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
-/* 0 or an errno, and the call that it came from. */
+/* Returns 0, or an errno and the call that failed. */
 static int send_to(const char *path, const char *text, size_t length, const char **call)
 {
   struct sockaddr_un to = {.sun_family = AF_UNIX};
@@ -20,7 +20,7 @@ static int send_to(const char *path, const char *text, size_t length, const char
     *call = "socket";
     return errno;
   }
-  /* One whose queue is full has been hanging for some time. */
+  /* MSG_DONTWAIT: a receiver whose queue is full has not read for some time, so waiting for it would not help. */
   const int flags = MSG_DONTWAIT | MSG_NOSIGNAL;
   const int error = sendto(fd, text, length, flags, (const struct sockaddr *)&to, sizeof to) < 0 ? errno : 0;
   close(fd);
@@ -36,9 +36,9 @@ static JSValue host_sendDatagram(HOST_ARGUMENTS)
   if (text != NULL) {
     const char *call;
     const int error = send_to(path, text, length, &call);
-    /* No socket, or one that nobody has open: that is no error, but how most containers are. */
-    const bool is_nobody_there = error == ENOENT || error == ECONNREFUSED;
-    result = error == 0 || is_nobody_there ? JS_NewBool(context, error == 0) : host_throw(context, error, call, path);
+    /* A missing socket, or a socket that no process has open, is not an error: this is normal in a container. */
+    const bool is_unused = error == ENOENT || error == ECONNREFUSED;
+    result = error == 0 || is_unused ? JS_NewBool(context, error == 0) : host_throw(context, error, call, path);
   }
   js_free(context, text);
   js_free(context, path);

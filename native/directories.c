@@ -45,14 +45,14 @@ static JSValue host_requireWritable(HOST_ARGUMENTS)
     result = host_throw_unless(context, argv[1], errno, "access", path);
   else if (statvfs(path, &status) < 0)
     result = host_throw(context, errno, "statvfs", path);
-  /* A file system that counts no blocks, or no files, has 0 of them in all. */
+  /* A file system that does not count its blocks, or its files, reports 0 as their total. */
   else if ((status.f_blocks > 0 && status.f_bfree == 0) || (status.f_files > 0 && status.f_ffree == 0))
     result = host_throw(context, ENOSPC, "statvfs", path);
   js_free(context, path);
   return result;
 }
 
-/* What getdents64(2) fills in; libcs differ in whether they have it, and how they call it. */
+/* The structure of getdents64(2), which not every libc declares, and not under the same name. */
 struct linux_dirent64 {
   uint64_t d_ino;
   int64_t d_off;
@@ -61,7 +61,7 @@ struct linux_dirent64 {
   char d_name[];
 };
 
-/* Appends the names in such a buffer. */
+/* Appends the names in a buffer of getdents64(2) to an array. */
 static bool append_names(JSContext *context, JSValue array, uint32_t *count, const char *buffer, ssize_t length)
 {
   for (ssize_t at = 0; at < length;) {
@@ -99,7 +99,7 @@ static JSValue host_readDirectory(HOST_ARGUMENTS)
     if (length == 0)
       break;
     if (length > 0 && append_names(context, names, &count, buffer, length)) {
-      /* sysfs fills the buffer as long as it has names (kernfs_fop_readdir), so there is no need to ask again. */
+      /* sysfs fills the buffer as long as it has names (kernfs_fop_readdir), so a second call would return nothing. */
       if (sysfs && (size_t)length < sizeof buffer / 2)
         break;
       continue;
@@ -123,7 +123,7 @@ static JSValue host_readLink(HOST_ARGUMENTS)
     return JS_EXCEPTION;
   char target[PATH_MAX + 1];
   JSValue result;
-  /* The kernel gives PATH_MAX - 1 bytes at the most, without a NUL. */
+  /* The kernel returns at most PATH_MAX - 1 bytes, without a NUL. */
   ssize_t length = readlink(path, target, PATH_MAX);
   if (length < 0) {
     result = host_throw_unless(context, argv[1], errno, "readlink", path);

@@ -3,8 +3,8 @@
 #include "memory.h"
 
 /*
- * Bounds for hostile input, far above what any call needs. The stack's is small enough for every limit that
- * a process may be started with; the memory's spares a node that has better things to do with it.
+ * Limits for hostile input, far above the needs of any call. The stack limit is below every stack size that a process
+ * is usually started with; the memory limit protects the node.
  */
 enum { STACK_BYTES = 256 * 1024, MEMORY_BYTES = 256 * 1024 * 1024 };
 
@@ -15,7 +15,7 @@ JSContext *engine_start(void)
     return NULL;
   JS_SetMaxStackSize(runtime, STACK_BYTES);
   JS_SetMemoryLimit(runtime, MEMORY_BYTES);
-  /* The process lives for milliseconds: cycles are freed by its end. */
+  /* No garbage collection: the process runs for milliseconds, and its exit frees all memory, cycles included. */
   JS_SetGCThreshold(runtime, (size_t)-1);
 
   JSContext *context = JS_NewContextRaw(runtime);
@@ -23,7 +23,7 @@ JSContext *engine_start(void)
     JS_FreeRuntime(runtime);
     return NULL;
   }
-  /* The rest (Promise, Date, Proxy, WeakRef, Eval) the program does not use: scripts/absent.mjs. */
+  /* The program does not use the other intrinsics (Promise, Date, Proxy, WeakRef, Eval): scripts/absent.mjs. */
   JS_AddIntrinsicBaseObjects(context);
   JS_AddIntrinsicRegExp(context);
   JS_AddIntrinsicJSON(context);

@@ -1,28 +1,28 @@
-/* The JavaScript engine: one context that lives as long as the process. */
+/* The JavaScript engine: one context for the whole run of the process. */
 #ifndef IB_SRIOV_ENGINE_H
 #define IB_SRIOV_ENGINE_H
 
 #include <quickjs/quickjs.h>
 #include <stdbool.h>
 
-/* A context with what the program uses, and `host`. NULL where memory is short. */
+/* Returns a context with the intrinsics that the program uses, and `host`. NULL if memory is short. */
 JSContext *engine_start(void);
 /*
- * Evaluates a script's bytecode and gives the global variable that it sets. JS_EXCEPTION where the bytecode is none, or
- * the script throws.
+ * Evaluates a script's bytecode and returns the global variable that the script sets. JS_EXCEPTION if the bytecode is
+ * invalid, or if the script throws.
  */
 JSValue engine_evaluate(JSContext *context, const uint8_t *bytecode, size_t length, const char *variable);
 
-/* The exit status, now that the program has run to this result. What it threw is reported. */
+/* Returns the exit status for the program's result. If the program threw an exception, reports it. */
 int engine_finish(JSContext *context, JSValue result);
-/* Frees everything, so that the sanitizers see what leaked. */
+/* Frees everything, so that the sanitizers find leaks. */
 void engine_end(JSContext *context);
 
 /* report.c: */
 
-/* Turns the pending exception into a CNI error object on stdout (on stderr where stdout has been used). */
+/* Prints the pending exception as a CNI error object on stdout, or on stderr if stdout already has output. */
 void engine_report(JSContext *context);
-/* The same where there is no engine to ask. */
+/* Prints such an error object from texts, without an engine. */
 void engine_report_text(const char *message, const char *details);
 
 #endif

@@ -1,11 +1,11 @@
-/* The names of errnos: not every libc has a function for that. */
+/* The names of errnos, since not every libc has a function for them. */
 #include "host.h"
 
 #include <errno.h>
 
 #define NAME(name) [name] = #name
 
-/* All of asm-generic/errno-base.h and errno.h, but for second names of the same number. */
+/* All of asm-generic/errno-base.h and errno.h, except second names of the same number. */
 static const char *const names[] = {
   NAME(EPERM), NAME(ENOENT), NAME(ESRCH), NAME(EINTR), NAME(EIO), NAME(ENXIO), NAME(E2BIG), NAME(ENOEXEC),
   NAME(EBADF), NAME(ECHILD), NAME(EAGAIN), NAME(ENOMEM), NAME(EACCES), NAME(EFAULT), NAME(ENOTBLK), NAME(EBUSY),

@@ -1,4 +1,4 @@
-/* What a failed system call becomes in JavaScript: a HostError. */
+/* Converts a failed system call to a HostError in JavaScript. */
 #include "host.h"
 
 #include <stdio.h>
@@ -55,9 +55,9 @@ static bool is_expected(JSContext *context, JSValueConst expected, int error)
     JS_FreeValue(context, element);
     if (text == NULL)
       return false;
-    const bool is_it = strcmp(text, name) == 0;
+    const bool matches = strcmp(text, name) == 0;
     JS_FreeCString(context, text);
-    if (is_it)
+    if (matches)
       return true;
   }
 }

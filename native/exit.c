@@ -1,4 +1,4 @@
-/* The status that the process will end with. */
+/* The exit status of the process. */
 #include "host.h"
 
 static int exit_status;

@@ -1,4 +1,4 @@
-/* Files: read, renamed, removed, looked at. */
+/* Files: functions that read, rename, remove and stat them. */
 #include "host.h"
 
 #include <errno.h>
@@ -52,7 +52,7 @@ static JSValue host_readRegularFile(HOST_ARGUMENTS)
     return JS_EXCEPTION;
   JSValue text;
   struct stat status;
-  /* O_NONBLOCK: a FIFO that stands there must not keep us. */
+  /* O_NONBLOCK: opening a FIFO must not block. */
   int fd = openat(AT_FDCWD, path, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   if (fd < 0)
     text = host_throw_unless(context, argv[2], errno, "open", path);
@@ -68,7 +68,7 @@ static JSValue host_readRegularFile(HOST_ARGUMENTS)
   return text;
 }
 
-/* For file systems without RENAME_NOREPLACE. In between the file has both names, which harms nobody. */
+/* Renames on file systems without RENAME_NOREPLACE. The file has both names for a moment, which is harmless. */
 static int link_and_unlink(const char *from, const char *to)
 {
   if (link(from, to) < 0)
@@ -130,7 +130,7 @@ static JSValue new_status(JSContext *context, const struct stat *status)
   };
   bool failed = false;
   for (size_t i = 0; i < COUNT_OF(fields); i++) {
-    /* The value is freed by the call, also where that fails. */
+    /* The call frees the value, also if it fails. */
     if (JS_SetPropertyStr(context, object, fields[i].name, fields[i].value) < 0)
       failed = true;
   }

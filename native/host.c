@@ -1,4 +1,4 @@
-/* The global object `host`, put together from its parts. */
+/* Makes the global object `host` from its parts. */
 #include "host.h"
 
 bool host_install(JSContext *context)

@@ -1,193 +1,206 @@
 /**
  * The `host` module: system calls, without policy, implemented in C (`native/`).
  *
- * Every function throws a {@link HostError} when the kernel says no. Every descriptor that is made here is
- * close-on-exec. Strings are UTF-8 at the kernel's side; a string with a NUL byte given as a path or an
- * argument throws EINVAL (it would name something else), and so does half a surrogate pair. (Names and
- * variables that come from the kernel and are no UTF-8 have half surrogates, U+DC80 to U+DCFF, for the bytes
- * in question; given back, they are those bytes again.) Times are milliseconds on CLOCK_MONOTONIC; a
- * `deadline` is a point on that clock, not a duration (Infinity: none), and a call that reaches it throws
- * ETIMEDOUT. A call that has to wait ends with EINTR when a signal that {@link deferSignals} holds back has
- * arrived, once: whoever undoes things afterwards can wait again. Arguments of a wrong type are TypeErrors.
+ * Every function throws a {@link HostError} if its system call fails. Every descriptor is close-on-exec. An argument of
+ * a wrong type is a TypeError.
  *
- * JSON.parse is guarded as well: what is nested more than 512 levels deep, or has more than 8,192 members in all its
- * objects, is a SyntaxError (the engine's own parser would overflow the stack, or search tables of colliding keys).
+ * Strings are UTF-8 in the kernel. A path or an argument with a NUL byte is EINVAL, because it would name another file,
+ * and so is half a surrogate pair. The exception are half surrogates from U+DC80 to U+DCFF: they represent bytes of the
+ * kernel's names and variables that are not valid UTF-8, and become these bytes again when a function gets them back.
+ *
+ * Times are milliseconds on CLOCK_MONOTONIC. A `deadline` is a point on that clock, not a duration; Infinity means no
+ * deadline. A call that reaches its deadline throws ETIMEDOUT. A call that waits throws EINTR when a signal has arrived
+ * that {@link deferSignals} holds back. A signal does so only once, so that the rollback afterwards can wait.
+ *
+ * JSON.parse is guarded: a text that is nested more than 512 levels deep, or that has more than 8,192 members in all
+ * its objects, is a SyntaxError. The engine's parser would overflow the stack, or search tables of colliding keys.
  */
 declare module "host" {
-  /** What a failed call throws: an Error whose message is `call subject: text (ENAME)`. */
+  /** The error of a failed call. Its message is `call subject: text (ENAME)`. */
   interface HostError extends Error {
     /** Positive errno of the kernel, e.g. 2. */
     readonly errno: number;
-    /** Its name, e.g. "ENOENT"; "E123" where libc has none. */
+    /** The name of the errno, e.g. "ENOENT"; "E123" if it has no name. */
     readonly code: string;
     /** The system call, e.g. "openat". */
     readonly call: string;
-    /** The path or object that it was about, "" where there is none. */
+    /** The path or object of the call, or "". */
     readonly subject: string;
   }
 
   // ---- process ----------------------------------------------------------------------------------------
-  /** argv, the program's name first. */
+  /** Returns argv, the program's name first. */
   function args(): string[];
-  /** One variable of the environment, undefined where it is not set. */
+  /** Returns a variable of the environment; `undefined` if it is not set. */
   function getenv(name: string): string | undefined;
-  /** The whole environment as `NAME=value`, in its own order. */
+  /** Returns the whole environment as `NAME=value`, in its original order. */
   function environ(): string[];
   function getpid(): number;
-  /** CLOCK_MONOTONIC in ms (fractions kept). */
+  /** Returns CLOCK_MONOTONIC in ms, with fractions. */
   function monotonic(): number;
-  /** CLOCK_REALTIME in ms since 1970. */
+  /** Returns CLOCK_REALTIME in ms since 1970. */
   function realtime(): number;
   /**
-   * Writes all of `text` to descriptor 1 or 2 (other descriptors are refused, EBADF).
-   * EAGAIN is waited out; EPIPE is thrown (SIGPIPE is ignored).
+   * Writes all of `text` to descriptor 1 or 2; other descriptors are EBADF. Waits if the descriptor is not ready
+   * (EAGAIN). Throws EPIPE if the reader has closed the pipe, because SIGPIPE is ignored.
    */
   function print(fd: 1 | 2, text: string): void;
   /** isatty(3). */
   function isTerminal(fd: number): boolean;
-  /** A time as {@link realtime} gives it, whole, in UTC: "2026-11-24T21:46:04Z". Up to the year 9999. */
+  /** Formats a time of {@link realtime}, whole ms, in UTC: "2026-11-24T21:46:04Z". Up to the year 9999. */
   function formatTime(milliseconds: number): string;
-  /** Everything on stdin, as UTF-8 text. More than `limit` bytes: EFBIG. */
+  /** Reads all of stdin as UTF-8 text. More than `limit` bytes is EFBIG. */
   function readStdin(limit: number): string;
-  /** The status (0 to 255) that the process ends with when its program has run to its end; 0 until it is set. */
+  /** Sets the exit status (0 to 255) of the process, which is 0 by default. The process exits when its program ends. */
   function exitStatus(status: number): void;
   /**
-   * What answers the command line (src/cli/command-line.ts), which is evaluated now: it is called with argv, and gives
-   * the exit status. In the executable ib-sriov only.
+   * Evaluates the script of the command line (src/cli/command-line.ts), and returns its function, which takes argv and
+   * returns the exit status. In the executable ib-sriov only.
    */
   function commandLine(): (words: readonly string[]) => number;
-  /** Version, commit and build date, baked in at build time. */
+  /** Version, commit and build date, set at build time. */
   const build: { readonly version: string; readonly commit: string; readonly date: string };
   /**
-   * From now on SIGTERM, SIGINT and SIGHUP do not kill: the first one is remembered, and the call that waits or
-   * is the next to wait ends with EINTR. SIGKILL cannot be held back. A signal that our caller has set to be
-   * ignored stays ignored.
+   * Holds back SIGTERM, SIGINT and SIGHUP. The first of them is stored, and the call that waits, or the next call that
+   * waits, ends with EINTR. SIGKILL cannot be held back. A signal that the caller of the process ignored stays ignored.
    */
   function deferSignals(): void;
   /**
-   * The first signal that was remembered, e.g. "SIGTERM"; undefined if none. Once it has been told here, no call
-   * is interrupted by it any more.
+   * Returns the first signal that was stored, e.g. "SIGTERM"; `undefined` if none was. After that, the signal does not
+   * interrupt any call.
    */
   function pendingSignal(): string | undefined;
 
   // ---- text, addresses: pure --------------------------------------------------------------------------
-  /** The bytes of a text. What {@link utf8Decode} made of bytes that are no UTF-8 becomes these bytes again. */
+  /** Returns the bytes of a text. The half surrogates of {@link utf8Decode} become the original bytes again. */
   function utf8Encode(text: string): Uint8Array;
-  /** Words of 32 bits, signed or not, and bytes, which end with zeros up to the next word. Nested up to 16 deep. */
+  /** Words of 32 bits, signed or not, and bytes, padded with zeros to whole words. Nested up to 16 levels deep. */
   type Words = readonly (number | Uint8Array | Words)[];
-  /** All of them, one after another, in host order. */
+  /** Returns the bytes of all words, one after another, in host order. */
   function packU32(words: Words): Uint8Array;
   /**
-   * The text of bytes, with nothing lost: each byte that is no UTF-8 becomes half a surrogate pair, U+DC80 to U+DCFF. A
-   * netdev's name can have any bytes.
+   * Returns the text of bytes without loss: each byte that is not valid UTF-8 becomes half a surrogate pair, U+DC80 to
+   * U+DCFF. A netdev's name can have any bytes.
    */
   function utf8Decode(bytes: Uint8Array): string;
-  /** inet_pton(3): 4 or 16 bytes in network order; undefined where the text is no address of that family. */
+  /** inet_pton(3): 4 or 16 bytes in network order; `undefined` if the text is not an address of the family. */
   function inetPton(family: 4 | 6, text: string): Uint8Array | undefined;
-  /** inet_ntop(3) of 4 or 16 bytes. Other lengths: EINVAL. */
+  /** inet_ntop(3) of 4 or 16 bytes. Other lengths are EINVAL. */
   function inetNtop(bytes: Uint8Array): string;
 
   // ---- files ------------------------------------------------------------------------------------------
   interface FileStatus {
     readonly type: "file" | "directory" | "link" | "other";
-    /** Decimal, since both can pass 2^53. */
+    /** Decimal, because `device` and `inode` can be above 2^53. */
     readonly device: string;
     readonly inode: string;
     readonly size: number;
-    /** When it was written last, ms since 1970. */
+    /** The time of the last write, ms since 1970. */
     readonly modified: number;
     /** Permission bits. */
     readonly mode: number;
   }
   /**
-   * Errnos that are an answer, e.g. "ENOENT": a function that takes them returns undefined then. To make an error and throw
-   * it takes as long as ten calls.
+   * Errnos for which a function returns `undefined` instead of throwing, e.g. "ENOENT". Throwing an error takes as long
+   * as ten calls.
    */
   type Expected = readonly string[];
-  /** The whole file as text. More than `limit` bytes (default 1 MiB): EFBIG. Follows links. */
+  /** Reads a whole file as text. More than `limit` bytes (default 1 MiB) is EFBIG. Follows links. */
   function readFile(path: string, limit?: number): string;
   function readFile(path: string, limit: number | undefined, expected: Expected): string | undefined;
-  /** Like readFile, but a symbolic link as the last part is ELOOP and anything but a regular file EINVAL. */
+  /** As readFile, but a symbolic link as the last part is ELOOP, and any file that is not regular is EINVAL. */
   function readRegularFile(path: string, limit?: number): string;
   function readRegularFile(path: string, limit: number | undefined, expected: Expected): string | undefined;
-  /** One write(2) into a file that exists (sysfs, procfs); a short write throws EIO. */
+  /** Writes to a file that exists (sysfs, procfs) with one write(2). A short write is EIO. */
   function writeFile(path: string, text: string): void;
   /**
-   * The same by a child, which holds all that we have open and comes to its end also where we are killed meanwhile.
-   * For what the kernel cannot do for a process that is to die: a driver's probe starts kernel threads, for which it
-   * fails then, half-way (kthread_create(), EINTR). Where no child can be had it is done without.
+   * As writeFile, but the write happens in a child, which has all descriptors of this process open, and which completes
+   * the write also if this process is killed. This is for writes that the kernel does not complete for a process that
+   * is being killed: a driver's probe starts kernel threads, and then fails half-way (kthread_create(), EINTR). If the
+   * child cannot be created, the process itself writes.
    */
   function writeFileApart(path: string, text: string): void;
-  /** Makes a new file (O_EXCL, O_NOFOLLOW), writes it, closes it; on failure nothing is left. */
+  /** Creates a file (O_EXCL, O_NOFOLLOW), writes it, and closes it. After a failure no file is left. */
   function createFile(path: string, text: string, mode: number): void;
   /**
-   * Makes a new file that has its name (an absolute path) only once all of `text` is in it: O_TMPFILE, write, linkat.
-   * A kill leaves nothing. EEXIST where that name is taken, EOPNOTSUPP where the file system has no nameless files.
+   * Creates a file, which gets its name (an absolute path) only when all of `text` is in it: O_TMPFILE, write, linkat.
+   * A kill leaves no file. EEXIST if the name is taken, EOPNOTSUPP if the file system does not have O_TMPFILE.
    */
   function createWhole(path: string, text: string, mode: number): void;
-  /** One pwrite(2) into a file that exists, following no link; a short write throws EIO. */
+  /** Writes into a file that exists with one pwrite(2), without following a link. A short write is EIO. */
   function patchFile(path: string, offset: number, text: string): void;
-  /** renameat2(2). With `noReplace`, EEXIST if `to` exists (link + unlink where the file system cannot). */
+  /**
+   * renameat2(2). With `noReplace`, EEXIST if `to` exists (link and unlink if the file system lacks RENAME_NOREPLACE).
+   */
   function rename(from: string, to: string, noReplace?: boolean): void;
   function unlink(path: string): void;
   function mkdir(path: string, mode: number): void;
   function rmdir(path: string): void;
-  /** access(2) for writing and statvfs(2): throws what making a file in a directory would meet, and makes none. */
+  /**
+   * Throws the error that creating a file in a directory would throw, without creating it: access(2) and statvfs(2).
+   */
   function requireWritable(path: string, expected: Expected): true | undefined;
-  /** Names in a directory without "." and "..", unsorted. */
+  /** Returns the names in a directory without "." and "..", unsorted. */
   function readDirectory(path: string): string[];
   function readDirectory(path: string, expected: Expected): string[] | undefined;
   function readLink(path: string): string;
   function readLink(path: string, expected: Expected): string | undefined;
-  /** lstat(2) with `follow` false (default true: stat(2)). */
+  /** stat(2), or lstat(2) if `follow` is false. */
   function stat(path: string, follow?: boolean): FileStatus;
   function stat(path: string, follow: boolean, expected: Expected): FileStatus | undefined;
   function close(fd: number): void;
   /**
-   * Makes a new file (O_EXCL, O_NOFOLLOW) with what is in another, its mode (whatever the umask), and on the disk
-   * (fsync); on failure nothing is left. `from` follows links, and must be a regular file (EINVAL).
+   * Copies a file to a new file (O_EXCL, O_NOFOLLOW) with a mode, regardless of the umask, and syncs it to the disk.
+   * After a failure no file is left. `from` must be a regular file (EINVAL); its links are followed.
    */
   function copyFile(from: string, to: string, mode: number): void;
-  /** Watches what is made, changed, renamed or removed in a directory, and the directory itself: inotify(7). */
+  /** Watches a directory, and the files in it, for creation, changes, renames and removal: inotify(7). */
   function watchDirectory(path: string): number;
-  /** Returns once something has changed since the last call, or since {@link watchDirectory}. -1: only waits. */
+  /** Waits for a change since the last call, or since {@link watchDirectory}. With -1, only waits for the deadline. */
   function waitForChange(watch: number, deadline: number): void;
 
   // ---- logs -------------------------------------------------------------------------------------------
   /**
-   * Appends `text` (O_APPEND, one write(2)) to a file, which is made if need be. Where it cannot be written whole, as on
-   * a disk that is full, nothing of it is there. Never waits, and opens nothing but regular files: a link as the last
-   * part is ELOOP, anything else that stands there EISDIR or EINVAL, a file of another user EPERM, and one that does not
-   * begin with `mark` (64 bytes at the most) EEXIST. Where the file would become longer than `limit` bytes, it is called `path`.1 from then
-   * on, in the place of what had that name, and a new one is begun.
+   * Appends `text` to a file (O_APPEND, one write(2)), and creates the file if it does not exist. If the text cannot be
+   * written completely, for example because the disk is full, no part of it stays in the file. Never waits, and opens
+   * only regular files: a link as the last part is ELOOP, another kind of file EISDIR or EINVAL, a file of another user
+   * EPERM, and a file that does not begin with `mark` (at most 64 bytes) EEXIST. If the file would become longer than
+   * `limit` bytes, it is first renamed to `path`.1, which replaces an older file of that name, and a new file is
+   * created.
    */
   function appendFile(path: string, text: string, mark: string, mode: number, limit: number): void;
   /**
-   * Sends a datagram to the AF_UNIX socket at a path. False: nobody listens there (ENOENT, ECONNREFUSED). EAGAIN: who
-   * does does not read.
+   * Sends a datagram to the AF_UNIX socket at a path. Returns false if no process listens there (ENOENT, ECONNREFUSED).
+   * Throws EAGAIN if the receiver does not read.
    */
   function sendDatagram(path: string, text: string): boolean;
 
   // ---- locks ------------------------------------------------------------------------------------------
-  /** Opens (makes if need be, O_NOFOLLOW, regular files only) a lock file for reading and writing; not locked yet. */
+  /**
+   * Opens a lock file for reading and writing, and creates it if needed (O_NOFOLLOW, regular files only). Does not
+   * lock.
+   */
   function openLock(path: string, mode: number): number;
-  /** flock(2) LOCK_EX. Already locked by someone: waits until the deadline; first come, first served. */
+  /**
+   * flock(2) LOCK_EX. Waits until the deadline if the file is locked; waiting processes get the lock in order of
+   * arrival.
+   */
   function lock(fd: number, deadline: number): void;
-  /** flock(2) LOCK_UN: frees the lock for every process that shares the open file, not only for this one. */
+  /** flock(2) LOCK_UN: releases the lock for every process that shares the open file, not only for this process. */
   function unlock(fd: number): void;
-  /** pread(2) from offset 0, up to `limit` bytes, 4096 at the most; without the spaces at their end. */
+  /** Reads up to `limit` bytes (at most 4096) from offset 0 with pread(2), and removes spaces at the end. */
   function readAt0(fd: number, limit: number): string;
   /**
-   * One pwrite(2) at offset 0 of `length` bytes, 4096 at the most, which are spaces behind the text. Does not truncate.
-   * A text that is longer throws EFBIG, a short write EIO.
+   * Writes a text at offset 0 with one pwrite(2), padded with spaces to `length` bytes (at most 4096). Does not
+   * truncate the file. A longer text is EFBIG, a short write EIO.
    */
   function writeAt0(fd: number, text: string, length: number): void;
   /**
-   * Appends `text` (O_APPEND, one write(2)) to the file that has that path while its lock is held, as {@link lock} takes
-   * it; opened as {@link openLock} does. Where it cannot be written whole nothing of it is there. Where the file would
-   * become longer than `limit` bytes nothing is written.
-   * @returns in that case the file's descriptor, locked, for whoever puts another file in its place: who waits for the
-   * lock then takes that one. It is to be closed.
+   * Opens a file as {@link openLock} does, locks it as {@link lock} does, and appends `text` (O_APPEND, one write(2)).
+   * If the text cannot be written completely, no part of it stays in the file. If the file would become longer than
+   * `limit` bytes, nothing is written.
+   * @returns in that case the descriptor of the locked file, so that the caller can replace the file: processes that
+   * wait for the lock then use the new file. The caller must close the descriptor.
    */
   function appendLocked(
     path: string,
@@ -200,47 +213,49 @@ declare module "host" {
   // ---- network namespaces -----------------------------------------------------------------------------
   /** Opens a namespace file, O_RDONLY. */
   function openFile(path: string): number;
-  /** f_type of statfs(2) of the path, e.g. 0x6e736673. */
+  /** Returns f_type of statfs(2), e.g. 0x6e736673. */
   function statfsType(path: string): number;
   /** fstat(2). */
   function fstat(fd: number): FileStatus;
-  /** ioctl NS_GET_NSTYPE, e.g. 0x40000000 (CLONE_NEWNET); ENOTTY where it is no namespace. */
+  /** ioctl NS_GET_NSTYPE, e.g. 0x40000000 (CLONE_NEWNET); ENOTTY if the file is not a namespace. */
   function namespaceType(fd: number): number;
-  /** setns(2) of this (the only) thread, CLONE_NEWNET. */
+  /** setns(2) CLONE_NEWNET of this thread, the only thread of the process. */
   function enterNetworkNamespace(fd: number): void;
 
   /**
-   * bpf(2) BPF_PROG_QUERY: IDs of the programs that are attached to a netdev of the namespace that this process is in.
-   * @param attachType of enum bpf_attach_type; EINVAL if the kernel does not know it, or not for netdevs.
+   * bpf(2) BPF_PROG_QUERY: returns the IDs of the programs that are attached to a netdev of the current namespace.
+   * @param attachType of enum bpf_attach_type; EINVAL if the kernel does not know it, or does not support it for
+   * netdevs.
    */
   function bpfPrograms(index: number, attachType: number, expected: Expected): number[] | undefined;
 
   // ---- netlink ----------------------------------------------------------------------------------------
-  /** AF_NETLINK socket of a protocol (0 NETLINK_ROUTE, 20 NETLINK_RDMA) with EXT_ACK and (route) GET_STRICT_CHK set. */
+  /** Opens a socket of a protocol (0 NETLINK_ROUTE, 20 NETLINK_RDMA) with EXT_ACK and, for ROUTE, GET_STRICT_CHK. */
   function netlinkSocket(protocol: number): number;
   /**
-   * AF_NETLINK socket that only receives: the events of these groups, one bit each (RTMGRP_LINK is 1; the bit of
-   * group N of linux/rtnetlink.h is N - 1).
+   * Opens a socket that receives the events of multicast groups, one bit each (RTMGRP_LINK is 1; the bit of group N of
+   * linux/rtnetlink.h is N - 1).
    */
   function netlinkEvents(protocol: number, groups: number): number;
-  /** SO_NETNS_COOKIE of a socket, decimal; undefined on kernels before 5.14 (ENOPROTOOPT). */
+  /** Returns SO_NETNS_COOKIE of a socket, decimal; `undefined` on kernels before 5.14 (ENOPROTOOPT). */
   function netnsCookie(fd: number): string | undefined;
-  /** One send(2) of the whole buffer. */
+  /** Sends the whole buffer with one send(2). */
   function netlinkSend(fd: number, message: Uint8Array): void;
   /**
-   * Waits for a datagram of the kernel, and takes those that are there: as many as fit in 512 KiB if each has `largest`
-   * bytes. What other processes send (nl_pid is not 0) is passed over.
-   * @param largest bytes of the longest datagram, 8 KiB to 512 KiB; a longer one is EMSGSIZE. It also bounds the datagrams in
-   * which the kernel lists things (nlk->max_recvmsg_len of net/netlink/af_netlink.c).
+   * Waits for a datagram of the kernel, and receives the queued datagrams: as many as fit in 512 KiB if each has
+   * `largest` bytes. Datagrams from other processes (nl_pid is not 0) are ignored.
+   * @param largest bytes of the longest datagram, 8 KiB to 512 KiB; a longer datagram is EMSGSIZE. The kernel also
+   * fills the datagrams of a list only up to this size (nlk->max_recvmsg_len of net/netlink/af_netlink.c).
    */
   function netlinkReceive(fd: number, deadline: number, largest: number): Uint8Array[];
   /**
-   * The values of attributes (struct nlattr of linux/netlink.h) in `bytes` from `start` on: undefined where there is none,
-   * of several of a type the last one; flags of types do not count. No system call, but by far the most frequent loop: a
-   * netdev has sixty attributes.
-   * @param wanted two numbers for each: its type, and how its value is read. 0: as it is, a view of `bytes`; 255: as text
-   * ({@link utf8Decode}), up to its NUL byte or to its end; 1 to 4: as a number of so many bytes, in host order, without a sign.
-   * @returns undefined where a length does not fit.
+   * Returns the values of attributes (struct nlattr of linux/netlink.h) in `bytes` from `start` on; `undefined` for an
+   * attribute that is missing, and the last value if a type occurs several times. Flags of types are ignored. This
+   * makes no system call, but is in C because it is by far the most frequent loop: a netdev has sixty attributes.
+   * @param wanted two numbers for each attribute: its type, and how to read its value. 0: as a view of `bytes`; 255: as
+   * text ({@link utf8Decode}) up to its NUL byte or its end; 1 to 4: as an unsigned number of so many bytes, in host
+   * order.
+   * @returns `undefined` if a length does not fit.
    */
   function netlinkAttributes(
     bytes: Uint8Array,
@@ -253,30 +268,35 @@ declare module "host" {
     /** Absolute path of the executable; argv[0] is the same. */
     readonly path: string;
     readonly environment: readonly string[];
-    /** What the child finds on its stdin: a memfd, so that it can be read also when we are dead. */
+    /**
+     * The text on the child's stdin. It is a memfd, so that the child can read it also after this process has ended.
+     */
     readonly stdin: string;
-    /** Descriptors that the child keeps, under the same numbers; all others are close-on-exec. */
+    /** Descriptors that the child inherits, with the same numbers; all others are close-on-exec. */
     readonly inherit: readonly number[];
   }
   interface ChildOutcome {
-    /** Exit status; -1 where a signal ended it. */
+    /** Exit status; -1 if a signal ended the child. */
     readonly status: number;
-    /** The number of that signal, 0 for none. */
+    /** The number of the signal that ended the child, or 0. */
     readonly signal: number;
     readonly stdout: string;
     readonly stderr: string;
   }
   /**
-   * posix_spawn(3). Returns an opaque handle. Text file busy: ETXTBSY. The child is the leader of a process group
-   * of its own (Ctrl-C at a terminal is not for it), with all signals as they are by default.
+   * posix_spawn(3). Returns an opaque handle. ETXTBSY if a process has the executable open for writing. The child leads
+   * a separate process group, so that Ctrl-C at a terminal does not reach it, and has the default handling of all
+   * signals.
    */
   function spawn(start: ChildStart): number;
   /**
-   * Reads its output until it ends, and reaps it. Output over `limit` bytes in all: it is killed, reaped,
-   * EFBIG. At the deadline: ETIMEDOUT, the child lives on and can be waited for again or killed. A
-   * grandchild that holds the pipes open is not waited for.
+   * Reads a child's output until the child ends, and reaps it. If the output has more than `limit` bytes in all, kills
+   * and reaps the child, and throws EFBIG. At the deadline throws ETIMEDOUT; the child continues to run, and can be
+   * waited for again or killed. Does not wait for a grandchild that keeps the pipes open.
    */
   function wait(child: number, deadline: number, limit: number): ChildOutcome;
-  /** SIGKILL to it and to those that it has started; then reaps it. Already reaped: nothing happens. */
+  /**
+   * Sends SIGKILL to a child and its process group, and reaps the child. Does nothing if the child is already reaped.
+   */
   function kill(child: number): void;
 }

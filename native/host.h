@@ -1,10 +1,10 @@
 /*
- * The module `host` (host.d.ts says what it does): what its parts share. A part is a file with a table of
- * functions; host.c puts the tables together. System calls, no policy. Files are opened by openat(AT_FDCWD, …), since
- * musl's open makes a second system call for O_CLOEXEC.
+ * Declarations for the parts of the module `host`, which host.d.ts documents. A part is a file with a table of
+ * functions; host.c joins the tables. The module makes system calls, and decides nothing. Files are opened by
+ * openat(AT_FDCWD, …), because musl's open makes a second system call for O_CLOEXEC.
  *
- * A function that returns JSValue and takes a context throws into that context and returns JS_EXCEPTION; one
- * that returns bool or a pointer throws and returns false or NULL; one that returns int gives 0 or an errno.
+ * A function that returns JSValue and takes a context throws into that context and returns JS_EXCEPTION. A function
+ * that returns bool or a pointer throws and returns false or NULL. A function that returns int returns 0 or an errno.
  */
 #ifndef IB_SRIOV_HOST_H
 #define IB_SRIOV_HOST_H
@@ -18,109 +18,109 @@
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
-/* What QuickJS hands to every function. argv has at least as many values as the table says. */
+/* The parameters of every function. QuickJS fills argv to at least the number of arguments in the table. */
 #define HOST_ARGUMENTS JSContext *context, JSValueConst self, int argc, JSValueConst *argv
-/* An entry of a table: a function and how many arguments it cannot do without. */
+/* An entry of a table: a function and the number of its required arguments. */
 #define HOST_FUNCTION(name, arguments) JS_CFUNC_DEF(#name, arguments, host_##name)
 
 /* ---- error.c ---- */
 
-/* E.g. "ENOENT"; NULL where there is none of that number. */
+/* Returns the name of an errno, e.g. "ENOENT"; NULL if the number has no name. */
 const char *host_errno_name(int error);
-/* Throws a HostError. `subject` is "" where there is none. */
+/* Throws a HostError. `subject` can be "". */
 JSValue host_throw(JSContext *context, int error, const char *call, const char *subject);
-/* The same, but returns undefined where the errno's name is in a list; `expected` is that, or undefined. */
+/* Returns undefined if the errno's name is in the list `expected`, which can be undefined; else throws a HostError. */
 JSValue host_throw_unless(JSContext *context, JSValueConst expected, int error, const char *call, const char *subject);
-/* Throws one about a descriptor. */
+/* Throws a HostError about a descriptor. */
 JSValue host_throw_fd(JSContext *context, int error, const char *call, int fd);
 
 /* ---- argument.c ---- */
 
-/* No text that is read or written is larger. */
+/* Maximum length of a text that is read, bytes. */
 #define HOST_TEXT_LIMIT (64 * 1024 * 1024)
 
-/* A whole number from `low` to `high`; `what` names it in the TypeError. */
+/* Reads a whole number from `low` to `high`; `what` names it in the TypeError. */
 bool host_integer(JSContext *context, JSValueConst value, const char *what, int64_t low, int64_t high,
                   int64_t *number);
 bool host_fd(JSContext *context, JSValueConst value, int *fd);
-/* A point on CLOCK_MONOTONIC, ms; may be infinite. */
+/* Reads a point on CLOCK_MONOTONIC, ms; can be infinite. */
 bool host_deadline(JSContext *context, JSValueConst value, double *deadline);
-/* The bytes of a Uint8Array; they stay where they are until JavaScript runs again. */
+/* Returns the bytes of a Uint8Array. The pointer is valid until JavaScript runs again. */
 bool host_bytes(JSContext *context, JSValueConst value, const uint8_t **bytes, size_t *length);
-/* A path, an argument: as the kernel wants it, to be freed with js_free. EINVAL where a NUL byte is in it. */
+/* Returns a path or an argument for the kernel, to be freed with js_free. EINVAL if it contains a NUL byte. */
 char *host_name(JSContext *context, JSValueConst value, const char *call);
-/* Text in UTF-8, to be freed with js_free. Half surrogates become U+FFFD. */
+/* Returns a text in UTF-8, to be freed with js_free. Half surrogates become U+FFFD. */
 char *host_text(JSContext *context, JSValueConst value, size_t *length);
-/* The bytes of text that may have names in it, NUL bytes included, to be freed with js_free. Half surrogates that
-   host_new_name does not make become U+FFFD. */
+/* Returns the bytes of a text that can contain names and NUL bytes, to be freed with js_free. Half surrogates from
+   host_new_name become bytes again; others become U+FFFD. */
 char *host_name_bytes(JSContext *context, JSValueConst value, size_t *length);
 
 /* ---- strings.c ---- */
 
-/* A string from UTF-8; invalid sequences become U+FFFD. */
+/* Makes a string from UTF-8; invalid sequences become U+FFFD. */
 JSValue host_new_text(JSContext *context, const char *bytes, size_t length);
-/* A string from a name of the kernel's. Bytes that are no UTF-8 survive: host_name gives them back. */
+/* Makes a string from a name of the kernel. Bytes that are not valid UTF-8 are preserved: host_name restores them. */
 JSValue host_new_name(JSContext *context, const char *name);
-/* The same of so many bytes. */
+/* As host_new_name, from a number of bytes. */
 JSValue host_new_name_of(JSContext *context, const char *bytes, size_t length);
-/* A number that can pass 2^53, in decimal. */
+/* Makes a decimal string from a number that can be above 2^53. */
 JSValue host_new_decimal(JSContext *context, uint64_t number);
 
 /* ---- text.c ---- */
 
-/* A Uint8Array with a copy of the bytes. */
+/* Makes a Uint8Array with a copy of the bytes. */
 JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length);
 
 /* ---- read.c ---- */
 
-/* When a descriptor has been read to its end. */
+/* How the end of a descriptor is found. */
 enum host_read_end {
-  /* When read(2) gives nothing more. */
+  /* read(2) returns 0. */
   HOST_READ_TO_EOF,
-  /* An attribute of sysfs, a value of sysctl: also when it gives less than a page. */
+  /* For an attribute of sysfs or a value of sysctl: read(2) returns less than a page. */
   HOST_READ_ATTRIBUTE,
-  /* As HOST_READ_TO_EOF, of a stream that may keep us waiting. */
+  /* As HOST_READ_TO_EOF, for a stream on which a read can block. */
   HOST_READ_STREAM,
 };
 /*
- * Everything that a descriptor has to say. EFBIG where that is more than `limit` bytes. `size`: what there is, where
- * fstat(2) can tell, else 0; the read that would find the end can then be spared. `expected`: of host_throw_unless.
+ * Reads a descriptor to its end. EFBIG if it has more than `limit` bytes. `size` is the file's size if fstat(2) reports
+ * it, else 0; with it, the read that would find the end is not needed. `expected` is as for host_throw_unless.
  */
 JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, enum host_read_end end,
                        const char *subject, JSValueConst expected);
 
 /* ---- clock.c ---- */
 
-/* CLOCK_MONOTONIC, ms. */
+/* Returns CLOCK_MONOTONIC, ms. */
 double host_now(void);
 
 /* ---- wait.c ---- */
 
 /*
- * Waits until descriptors are ready: returns how many. -1 with errno: ETIMEDOUT at the deadline, EINTR where
- * a signal has come that is held back. With `children`, 0: one of them may have ended.
+ * Waits until descriptors are ready, and returns their number. -1 and errno: ETIMEDOUT at the deadline, EINTR if a
+ * signal that is held back has arrived. With `children`, 0 means that a child may have ended.
  */
 int host_poll(struct pollfd *descriptors, unsigned count, double deadline, bool children);
-/* The same for one descriptor. */
+/* Waits until one descriptor is ready; returns 0 or an errno. */
 int host_wait_fd(int fd, short events, double deadline);
 
 /* ---- signals.c ---- */
 
 bool host_signals_deferred(void);
-/* Has a signal come of which nobody has been told yet? True once: the caller tells it by EINTR. */
+/* Reports a signal that has arrived, only once: the caller must return EINTR for it. */
 bool host_take_signal(void);
 /*
- * The mask for a wait: lets in what is held back, and SIGCHLD only with `children`. NULL where nothing is held
- * back; the mask that is in force will do.
+ * Returns the mask for a wait. It lets in the signals that are held back, and SIGCHLD only with `children`. NULL if no
+ * signal is held back, so that the current mask suffices.
  */
 const sigset_t *host_wait_mask(bool children);
-/* The signals that we handle, ignore or hold back: a child gets them back as they are by default. */
+/* Returns the signals that this process handles, ignores or holds back. A child starts with their defaults. */
 void host_own_signals(sigset_t *signals);
-/* From now on SIGCHLD comes in during waits for children, and only then. */
+/* Lets in SIGCHLD during waits for children, and only then. */
 int host_watch_children(void);
 /*
- * From start to stop a system call that waits and knows no deadline (flock) ends with EINTR at the deadline
- * (ms on CLOCK_MONOTONIC), and when a signal comes that is held back.
+ * Between start and stop, a blocking system call without a deadline (flock) ends with EINTR at the deadline (ms on
+ * CLOCK_MONOTONIC), and when a signal arrives that is held back.
  */
 int host_alarm_start(double deadline);
 void host_alarm_stop(void);
@@ -128,25 +128,25 @@ void host_alarm_stop(void);
 /* ---- streams.c ---- */
 
 int host_write_all(int fd, const char *bytes, size_t length);
-/* Has anything been printed to stdout? */
+/* Reports whether the process has printed to stdout. */
 bool host_stdout_used(void);
 
 /* ---- process.c ---- */
 
-/* What comes before anything else: stdio, SIGPIPE, and the arguments to remember. */
+/* Prepares stdio and SIGPIPE, and stores the arguments. Must be called first. */
 bool host_prepare_process(int argc, char **argv);
-/* May the process have as much address space (RLIMIT_AS) as a call needs? */
+/* Reports whether RLIMIT_AS allows as much address space as a call needs. */
 bool host_has_address_space(void);
 
 /* ---- exit.c ---- */
 
-/* The exit status that the program asked for; 0 until it has. */
+/* Returns the exit status that the program has set; 0 if it has not. */
 int host_exit_status(void);
 void host_set_exit_status(int status);
 
 /* ---- json.c ---- */
 
-/* Makes JSON.parse refuse what would crash the engine, or keep it busy. */
+/* Makes JSON.parse refuse documents that would crash the engine, or take it very long. */
 bool host_guard_json(JSContext *context);
 
 /* ---- host.c ---- */

@@ -1,6 +1,6 @@
 /*
- * The section .image, before the image has been taken: room for it, with the program's bytecode in it.
- * image.c (struct image) says what is where.
+ * The section .image before the image is stored in it: it contains the program's bytecode, and has room for the image.
+ * struct image in image.c describes the layout.
  */
         .section .image, "aw", @progbits
         .balign 64
@@ -15,7 +15,7 @@ program_end:
         .org image_begin + IMAGE_BYTES
 image_end:
 
-/* The bytecode of the command line, which command-line.c evaluates where it is wanted. */
+/* The bytecode of the command line, which command-line.c evaluates when a command is called. */
         .section .rodata
         .balign 16
         .globl command_line_begin, command_line_end

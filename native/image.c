@@ -7,17 +7,17 @@
 #include <string.h>
 #include <sys/time.h>
 
-/* What is in the section .image. */
+/* The content of the section .image. */
 struct image {
   /* NULL until the image has been taken. */
   JSContext *context;
   _Alignas(16) union {
-    /* Before. */
+    /* Before the image is taken. */
     struct {
       size_t length;
       uint8_t bytecode[];
     } program;
-    /* After. */
+    /* Afterwards. */
     struct {
       JSValue main;
       unsigned char heap[];
@@ -25,11 +25,11 @@ struct image {
   };
 };
 
-/* Where it lies (image.S). */
+/* The bounds of the section (image.S). */
 extern unsigned char image_begin[], image_end[];
 static struct image *const image = (struct image *)image_begin;
 
-/* Evaluates the program and gets the function `main` of what it exports. */
+/* Evaluates the program and returns its export `main`. */
 static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t length)
 {
   if (!command_line_offer(context))
@@ -44,7 +44,7 @@ static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t leng
 
 #ifdef IB_SRIOV_FREE_ALL
 
-/* The sanitizers must see each block, so there is no image: it is all done at every start. */
+/* The sanitizers must see each block, so this build has no image, and evaluates the program at every start. */
 
 bool image_is_taken(void)
 {
@@ -66,7 +66,10 @@ int image_take(void)
 
 #include <quickjs/immortal.h>
 
-/* The engine seeds Math.random by the time (scripts/absent.mjs forbids its use). Two builds shall be the same. */
+/*
+ * The engine seeds Math.random with the time (scripts/absent.mjs forbids its use). The time is constant here, so that
+ * builds are reproducible.
+ */
 int __wrap_gettimeofday(struct timeval *time, void *zone);
 int __wrap_gettimeofday(struct timeval *time, void *zone)
 {
@@ -101,7 +104,7 @@ int image_take(void)
   if (JS_IsFunction(context, main))
     JS_RunGC(JS_GetRuntime(context));
   if (!JS_IsFunction(context, main) || !immortal_make_all(context)) {
-    engine_report_text("no image", "there is not room enough for it, or the program fails, or it exports no main");
+    engine_report_text("take the image: failed", "it is too large, or the program throws, or it does not export main");
     return 1;
   }
   image->context = context;

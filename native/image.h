@@ -1,7 +1,7 @@
 /*
- * The image: the engine's memory, as it is once the program has been evaluated, lies in the executable's data. A call
- * starts neither an engine nor a program; it goes on from there. That is possible because the executable is static
- * and not position-independent: what points into it or into its memory stays true.
+ * The image: the executable's data contains the engine's memory after the program's evaluation. A call does not start
+ * an engine and does not evaluate the program, but continues from the image. This is possible because the executable is
+ * static and not position-independent: pointers into the executable and into its memory stay valid.
  */
 #ifndef IB_SRIOV_IMAGE_H
 #define IB_SRIOV_IMAGE_H
@@ -9,12 +9,12 @@
 #include "engine.h"
 
 /*
- * The program, ready to be run: its function `main`, which is the caller's to free, and in *context where it lives.
- * JS_EXCEPTION where it cannot be had, with *context NULL where there is not even an engine.
+ * Returns the program's function `main`, which the caller frees, and its context in *context. JS_EXCEPTION if the
+ * program cannot be evaluated; *context is NULL if the engine cannot start.
  */
 JSValue image_start(JSContext **context);
 
-/* Has the image been taken? Before that, the executable can do nothing else. */
+/* Reports whether the image has been taken. Before that, the executable can only take the image. */
 bool image_is_taken(void);
 /* Evaluates the program and writes the image to stdout. Returns the exit status. */
 int image_take(void);

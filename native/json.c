@@ -1,28 +1,29 @@
 /*
- * JSON.parse, guarded. Documents from outside reach us on stdin, from plugins and from files, so the guard stands where
- * none can pass it by. What it refuses (quickjs 2025-04-26):
- * - Deep nesting: the parser calls itself for every level and does not look at the stack (json_parse_value), so that some
+ * A guard for JSON.parse. Documents from outside come from stdin, plugins and files, so the guard is in JSON.parse
+ * itself, which all of them pass. It refuses (quickjs 2025-04-26):
+ * - Deep nesting: the parser calls itself for every level and does not check the stack (json_parse_value), so that some
  *   hundred kilobytes of "[" would end the process with SIGSEGV.
  * - Many members: keys become atoms, and objects shapes, in tables whose hash functions are public and have no seed
- *   (hash_string8, shape_hash). Keys that collide make n members cost n * n steps: 1 MiB of them took 43 s. A seed cannot
- *   help, since the tables are in the image, filled. All members of a document count, since all objects share the tables.
+ *   (hash_string8, shape_hash). If their keys collide, n members take n * n steps: 1 MiB of them took 43 s. A seed does
+ *   not help, because the image contains the filled tables. All members of a document count, because all objects share
+ *   the tables.
  */
 #include "host.h"
 
 enum {
-  /* No configuration nests this deep; the engine's stack holds several times as much. */
+  /* No configuration is nested this deep; the engine's stack has room for several times as many levels. */
   DEEPEST = 512,
-  /* GC's list of 2,000 attachments, under both its names, has 8,000. That many keys which all collide take 0.1 s. */
+  /* GC's list of 2,000 attachments, under both its names, has 8,000 members. So many colliding keys take 0.1 s. */
   MOST_MEMBERS = 8192,
 };
 
-/* What a document has too much of. */
+/* The limit that a document exceeds. */
 enum excess { EXCESS_NONE, EXCESS_DEPTH, EXCESS_MEMBERS };
 
-/* Looks at what is outside strings. What is no JSON is left to the parser. */
+/* Counts brackets and colons outside of strings. The parser refuses a text that is not JSON. */
 static enum excess find_excess(const char *text, size_t length)
 {
-  /* Most have not even so many brackets and colons, strings included. */
+  /* Most documents have fewer brackets and colons than the limits, strings included, and need no closer look. */
   size_t opening = 0, colons = 0;
   for (size_t i = 0; i < length; i++) {
     opening += text[i] == '[' || text[i] == '{';
@@ -49,11 +50,11 @@ static enum excess find_excess(const char *text, size_t length)
   return EXCESS_NONE;
 }
 
-/* `data` holds the engine's own JSON.parse. */
+/* `data` is the engine's original JSON.parse. */
 static JSValue parse(HOST_ARGUMENTS, int magic, JSValue *data)
 {
   size_t length;
-  /* As the engine would: what is no string is made one. The parser gets the same text. */
+  /* Converts the argument to a string, as the engine would, so that the guard and the parser read the same text. */
   JSValue string = JS_ToString(context, argv[0]);
   if (JS_IsException(string))
     return string;
@@ -82,7 +83,7 @@ bool host_guard_json(JSContext *context)
   JSValue original = JS_GetPropertyStr(context, json, "parse");
   JSValue guarded = JS_NewCFunctionData(context, parse, 1, 0, 1, &original);
   const int flags = JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE;
-  /* The value is freed by the call; of what failed, the last step throws again. */
+  /* The call frees the value. If an earlier step failed, its exception is pending. */
   int done = JS_IsException(guarded) ? -1 : JS_DefinePropertyValueStr(context, json, "parse", guarded, flags);
   JS_FreeValue(context, original);
   JS_FreeValue(context, json);

@@ -1,4 +1,4 @@
-/* Lock files: one that holds a lock writes into it who it is. And a file to which many add, each while it has the lock. */
+/* Lock files, in which the holder of the lock writes its identity, and files to which many processes append in turn. */
 #include "host.h"
 
 #include <errno.h>
@@ -32,7 +32,7 @@ static JSValue host_openLock(HOST_ARGUMENTS)
   return result;
 }
 
-/* Sleeps in flock(2) itself, which serves those who wait in the order in which they came. */
+/* Sleeps in flock(2) itself, which serves the waiting processes in order of arrival. */
 static int lock_waiting(int fd, double deadline)
 {
   int error = host_alarm_start(deadline);
@@ -50,7 +50,7 @@ static int lock_waiting(int fd, double deadline)
   return error;
 }
 
-/* Takes the lock of a file; 0 or an errno. */
+/* Locks a file; returns 0 or an errno. */
 static int lock_until(int fd, double deadline)
 {
   const int error = flock(fd, LOCK_EX | LOCK_NB) < 0 ? errno : 0;
@@ -69,7 +69,7 @@ static JSValue host_lock(HOST_ARGUMENTS)
   return error == 0 ? JS_UNDEFINED : host_throw_fd(context, error, "flock", fd);
 }
 
-/* LOCK_UN on the open file description, so that the lock is free although a child has the same description open. */
+/* LOCK_UN releases the lock of the open file description, also if a child has the same description open. */
 static JSValue host_unlock(HOST_ARGUMENTS)
 {
   int fd;
@@ -117,8 +117,9 @@ static JSValue host_writeAt0(HOST_ARGUMENTS)
 }
 
 /*
- * Opens a file, which is made if need be, and takes its lock; 0 or an errno, and the call that it came from. Who had the
- * lock before may have put another file in its place, and what has no name any more nobody reads: then once more.
+ * Opens a file, creates it if it does not exist, and locks it; returns 0, or an errno and the call that failed. The
+ * previous holder of the lock may have replaced the file. Then the opened file has no name any more, and the function
+ * starts again.
  */
 static int open_locked(const char *path, mode_t mode, double deadline, int *fd, off_t *size, const char **call)
 {
@@ -142,14 +143,17 @@ static int open_locked(const char *path, mode_t mode, double deadline, int *fd, 
     close(*fd);
     if (error != 0)
       return error;
-    /* A file system may know no links, and then this has no end. */
+    /* On a file system that does not count links this would never end. */
     *call = "flock";
     if (host_now() >= deadline)
       return ETIMEDOUT;
   }
 }
 
-/* One write(2). Half a text would spoil the next one, so it is taken away again. 0 or an errno. */
+/*
+ * Appends a text with one write(2); returns 0 or an errno. After a short write the part is removed again, because it
+ * would damage the next line.
+ */
 static int append_whole(int fd, off_t size, const char *text, size_t length)
 {
   const ssize_t written = write(fd, text, length);

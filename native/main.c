@@ -1,6 +1,6 @@
 /*
- * ib-sriov: runs the program's `main`, and ends with the status that it asked for. Whatever goes wrong with the engine
- * itself is answered with a CNI error object.
+ * ib-sriov: runs the program's `main`, and exits with the status that the program has set. If the engine itself fails,
+ * prints a CNI error object.
  */
 #include "host.h"
 #include "image.h"
@@ -12,7 +12,7 @@ int main(int argc, char **argv)
 {
   if (!host_prepare_process(argc, argv))
     return 1;
-  /* The build's last but one step. */
+  /* The second to last step of the build. */
   if (!image_is_taken())
     return image_take();
   if (!host_has_address_space()) {
@@ -33,7 +33,7 @@ int main(int argc, char **argv)
   engine_end(context);
   exit(status);
 #else
-  /* The kernel frees faster. */
+  /* The kernel frees the memory faster. */
   _exit(status);
 #endif
 }

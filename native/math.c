@@ -1,6 +1,6 @@
 /*
- * Functions of the C library that the engine's Math refers to and the program does not use (scripts/absent.mjs
- * refuses it): in them lie 250 KB, most of it the same functions for different processors.
+ * Replacements for functions of the C library that the engine's Math refers to and that the program does not use
+ * (scripts/absent.mjs refuses them). This saves 250 KB, most of it the same functions for different processors.
  */
 #include <math.h>
 

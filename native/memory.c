@@ -16,22 +16,22 @@ JSRuntime *memory_new_runtime(void)
 #include <string.h>
 
 enum {
-  /* Sizes of blocks, with their headers, are multiples of it, in bytes. */
+  /* The size of a block with its header is a multiple of this, in bytes. */
   MEMORY_UNIT = 8,
-  /* Once it is freed a block must hold a pointer. */
+  /* The minimum size: a freed block contains a pointer after its header. */
   MEMORY_LEAST_UNITS = 2,
-  /* Up to that there is a list of freed blocks for each size. */
+  /* Up to this size, each size has a separate list of freed blocks. */
   MEMORY_SMALL_UNITS = 128,
-  /* The list of freed blocks that are larger. No block is so small. */
+  /* The index of the list of larger freed blocks. No block has 0 units. */
   MEMORY_LARGE = 0,
   /*
-   * A block is a header with its capacity, then what the caller gets, which is aligned to 8 bytes: the engine has nothing
-   * that wants more.
+   * A block is a header with its capacity, then the caller's memory, which is aligned to 8 bytes: no type of the engine
+   * needs a larger alignment.
    */
   HEADER = 8,
   /*
-   * An ADD needs some 60 KiB; pages of the arena that are never touched cost nothing but address space, of which the kernel
-   * must be able to give all before it starts us (RLIMIT_AS).
+   * An ADD needs some 60 KiB. Pages of the arena that are never touched take only address space, but RLIMIT_AS must
+   * allow all of it, or the kernel does not start the process.
    */
   ARENA = 256 * 1024,
 };
@@ -39,22 +39,22 @@ enum {
 static _Alignas(MEMORY_UNIT) unsigned char arena[ARENA];
 
 /*
- * What there is to give. What was freed in the image before it was taken is not: each such block lies on a page of its
- * own, which the kernel would have to copy.
+ * The memory that can be allocated. It does not contain the blocks of the image that were freed before the image was
+ * taken: almost each of them is on a different page, which the kernel would have to copy.
  */
 static struct memory {
-  /* Blocks are cut from here. */
+  /* New blocks are taken from here. */
   unsigned char *next, *end;
-  /* By size in units, and MEMORY_LARGE; a freed block holds the pointer to the next one. */
+  /* Lists of freed blocks by size in units, and MEMORY_LARGE. A freed block contains the pointer to the next block. */
   void *freed[MEMORY_SMALL_UNITS + 1];
 } memory = {.next = arena + MEMORY_UNIT - HEADER, .end = arena + ARENA};
 
-/* While the image is made, nothing of it may lie elsewhere. */
+/* While the image is made, all blocks must be in it, and none from malloc. */
 static bool image_only;
 
 /*
- * What lies before a block: its capacity in bytes, which is a multiple of MEMORY_UNIT, and in the lowest bit whether it
- * came from malloc and not from an arena, ours or the image's.
+ * Returns the header before a block: the block's capacity in bytes, which is a multiple of MEMORY_UNIT. The lowest bit
+ * is set if the block came from malloc, and not from the arena or from the image.
  */
 static uint64_t *header(void *block)
 {
@@ -77,13 +77,13 @@ static size_t usable_size(const void *block)
   return block == NULL ? 0 : capacity((void *)block);
 }
 
-/* Is it the last one that was cut, so that it can grow? */
+/* Reports whether a block is the last in the arena, so that it can grow. */
 static bool is_last(void *block)
 {
   return (unsigned char *)block + capacity(block) == memory.next;
 }
 
-/* The list that a block of so many units is on once it is freed: that of its own size, or that of the large ones. */
+/* Returns the list of freed blocks for a size in units: the list of this size, or the list of large blocks. */
 static void **list_of(size_t units)
 {
   return &memory.freed[units <= MEMORY_SMALL_UNITS ? units : MEMORY_LARGE];
@@ -102,7 +102,10 @@ static unsigned char *pop(void **list)
   return block;
 }
 
-/* The first large freed block that has room, cut to size: tables that have grown leave what many small blocks can use. */
+/*
+ * Takes a block from the first large freed block that is long enough, and frees the rest. Tables of the engine leave
+ * large blocks when they grow, and many small blocks fit in them.
+ */
 static unsigned char *take_of_large(size_t bytes)
 {
   void **list = list_of(MEMORY_LARGE);
@@ -120,10 +123,10 @@ static unsigned char *take_of_large(size_t bytes)
   return block;
 }
 
-/* What malloc(3) has given, bytes. The arena is small beside what the engine may have. */
+/* Bytes from malloc(3). The limit is compared with them only, because the arena is small compared to the limit. */
 static size_t from_malloc;
 
-/* Where there is no freed block of the size. */
+/* Returns a new block if the list of its size is empty. */
 static void *cut(const JSMallocState *state, size_t bytes)
 {
   unsigned char *block;
@@ -146,7 +149,7 @@ static void *cut(const JSMallocState *state, size_t bytes)
   return block;
 }
 
-/* Of what QuickJS would have counted, malloc_count and malloc_size, nothing is used. */
+/* QuickJS's own allocator counts malloc_count and malloc_size. This one does not, because nothing reads them. */
 static void *engine_malloc(JSMallocState *state, size_t size)
 {
   if (size > SIZE_MAX / 2)
@@ -208,7 +211,7 @@ JSRuntime *memory_new_runtime(void)
 void memory_begin(unsigned char *heap, unsigned char *end)
 {
   image_only = true;
-  /* A block comes after its header, and is aligned. */
+  /* The block after the header must be aligned. */
   memory = (struct memory){.next = heap + MEMORY_UNIT - HEADER, .end = end};
 }
 

@@ -1,21 +1,21 @@
 /*
- * The engine's memory: blocks are cut from an arena one after the other, and lists are kept of freed small ones to be
- * used again. A third of what an early refusal costs was spent in malloc(3), which is made for programs that live
- * longer; ours frees nothing at its end.
+ * The engine's memory: blocks are taken from an arena one after the other, and freed blocks are kept in lists for
+ * reuse. With malloc(3), which is made for programs that run longer, it took a third of the time of a call that is
+ * refused early. Nothing is freed at the end of the process.
  */
 #ifndef IB_SRIOV_MEMORY_H
 #define IB_SRIOV_MEMORY_H
 
 #include <quickjs/quickjs.h>
 
-/* A runtime with this memory. NULL where there is none. */
+/* Returns a runtime that uses this memory; NULL if memory is short. */
 JSRuntime *memory_new_runtime(void);
 
 #ifndef IB_SRIOV_FREE_ALL
 
-/* From now on blocks come from `heap` and from nowhere else, for the image that is to be taken of it. */
+/* Takes all further blocks from `heap`, so that they become part of the image. */
 void memory_begin(unsigned char *heap, unsigned char *end);
-/* How far it is used. */
+/* Returns the end of the used part of the heap. */
 const unsigned char *memory_end(void);
 
 #endif

@@ -1,4 +1,4 @@
-/* Network namespaces. The process has one thread: what it enters, all of it has entered. */
+/* Network namespaces. The process has one thread, so setns(2) changes the namespace of the whole process. */
 #include "host.h"
 
 #include <errno.h>
@@ -13,7 +13,7 @@ static JSValue host_openFile(HOST_ARGUMENTS)
   char *path = host_name(context, argv[0], "open");
   if (path == NULL)
     return JS_EXCEPTION;
-  /* O_NONBLOCK: whatever stands at a path that a caller gave us must not keep us. */
+  /* O_NONBLOCK: the caller chooses the path, and opening a FIFO or a device must not block. */
   int fd = openat(AT_FDCWD, path, O_RDONLY | O_NONBLOCK | O_CLOEXEC | O_NOCTTY);
   JSValue result = fd < 0 ? host_throw(context, errno, "open", path) : JS_NewInt32(context, fd);
   js_free(context, path);

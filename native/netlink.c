@@ -1,4 +1,5 @@
-/* Netlink sockets: datagrams to and from the kernel. What is in them is TypeScript's concern. */
+/* Netlink sockets: datagrams to and from the kernel. Their content is encoded and decoded in TypeScript (src/netlink).
+ * */
 #include "host.h"
 
 #include <errno.h>
@@ -11,7 +12,7 @@
 #define SO_NETNS_COOKIE 71
 #endif
 
-/* What older kernels do not know (EXT_ACK 4.12, STRICT_CHK 4.20) they do without. */
+/* Sets an option, unless the kernel is too old for it (EXT_ACK needs 4.12, STRICT_CHK 4.20). */
 static int set_option(int fd, int option)
 {
   const int on = 1;
@@ -38,9 +39,9 @@ static JSValue host_netlinkSocket(HOST_ARGUMENTS)
 }
 
 /*
- * Nothing is ever asked on such a socket, so it needs no options; and groups given to bind(2) cost no call of their
- * own. (The kernel's notifications go out "on behalf of port 0", the port of a socket that was never bound, and are
- * not given to that one.)
+ * Such a socket sends no requests, so it needs no options. It joins the groups in bind(2), without another system call.
+ * (A socket that was never bound would not get the kernel's notifications: its port is 0, the kernel sends them on
+ * behalf of port 0, and never back to the port on whose behalf it sends.)
  */
 static JSValue host_netlinkEvents(HOST_ARGUMENTS)
 {
@@ -84,10 +85,10 @@ static JSValue host_netlinkSend(HOST_ARGUMENTS)
   return JS_UNDEFINED;
 }
 
-/* The kernel lists RDMA devices in one datagram each, so that many datagrams must fit in one call. */
+/* The kernel lists each RDMA device in a separate datagram, so one call must be able to receive many datagrams. */
 enum { MOST_BYTES = 512 * 1024, MOST_DATAGRAMS = 64 };
 
-/* Places for datagrams in a buffer, for recvmmsg(2). */
+/* The places of datagrams in a buffer, for recvmmsg(2). */
 struct places {
   struct mmsghdr headers[MOST_DATAGRAMS];
   struct iovec vectors[MOST_DATAGRAMS];
@@ -105,7 +106,7 @@ static void make_places(struct places *places, uint8_t *buffer, size_t largest, 
   }
 }
 
-/* An array of the datagrams that the kernel sent. Other processes can send to the socket, too; those are passed over. */
+/* Returns an array of the datagrams that the kernel sent, without datagrams from other processes. */
 static JSValue new_datagrams(JSContext *context, int fd, const struct places *places, unsigned count, unsigned *kept)
 {
   JSValue datagrams = JS_NewArray(context);
@@ -126,7 +127,7 @@ static JSValue new_datagrams(JSContext *context, int fd, const struct places *pl
 
 static JSValue host_netlinkReceive(HOST_ARGUMENTS)
 {
-  /* In .bss: a page that no datagram reaches takes no memory. */
+  /* In .bss, so that a page that no datagram reaches takes no memory. */
   static uint8_t buffer[MOST_BYTES];
   struct places places;
   int fd;
@@ -145,7 +146,7 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
       if (kept > 0 || JS_IsException(datagrams))
         return datagrams;
       JS_FreeValue(context, datagrams);
-      /* However much other processes send, the deadline holds. */
+      /* Datagrams from other processes must not extend the deadline. */
       if (host_now() < deadline)
         continue;
       return host_throw_fd(context, ETIMEDOUT, "recvmmsg", fd);
@@ -158,13 +159,16 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
   }
 }
 
-/* Where an attribute's value lies in the array's bytes. */
+/* The place of an attribute's value in the array's bytes. */
 struct span {
-  /* 0: there is none, since a header comes before each. */
+  /* 0 if the attribute is missing: a value never starts at 0, because a header precedes it. */
   uint32_t start, length;
 };
 
-/* struct nlattr of linux/netlink.h, in host order. Of each type the last one; false where a length does not fit. */
+/*
+ * Finds the last attribute of each type (struct nlattr of linux/netlink.h, in host order). Returns false if a length
+ * does not fit.
+ */
 static bool find_attributes(const uint8_t *bytes, size_t start, size_t length, struct span spans[256])
 {
   for (size_t at = start; at < length;) {
@@ -182,7 +186,7 @@ static bool find_attributes(const uint8_t *bytes, size_t start, size_t length, s
   return true;
 }
 
-/* How a value is read: host.d.ts. */
+/* How to read a value, see host.d.ts. */
 enum { AS_BYTES = 0, AS_TEXT = 255 };
 
 static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t *bytes, struct span span, unsigned how)
@@ -201,8 +205,8 @@ static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t 
   }
   uint32_t number = 0;
   if (how > sizeof number)
-    return JS_ThrowTypeError(context, "a value cannot be read in way %u", how);
-  /* All machines that this is built for are little-endian, as the other half of the codec takes for granted. */
+    return JS_ThrowTypeError(context, "%u is not a way to read an attribute", how);
+  /* All machines that this is built for are little-endian, which src/netlink/attributes.ts relies on, too. */
   memcpy(&number, bytes, how);
   return JS_NewUint32(context, number);
 }

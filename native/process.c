@@ -1,4 +1,4 @@
-/* The process itself: arguments, environment, clocks, and how it ends. */
+/* The process itself: arguments, environment, clocks and exit status. */
 #include "build.h"
 #include "host.h"
 
@@ -14,9 +14,9 @@
 extern char **environ;
 
 /*
- * The executable's own segments have 2.3 MB, the engine may have a stack of 256 KiB (engine.c), and no network configuration
- * that is usual needs more than some 100 KiB. Where the stack cannot grow the kernel would send SIGSEGV in the middle of an
- * ADD; what the limit is can be asked before anything is done.
+ * The executable's segments have 2.3 MB, the engine's stack can have 256 KiB (engine.c), and usual network
+ * configurations need at most some 100 KiB. If the stack could not grow, the kernel would send SIGSEGV in the middle of
+ * an ADD, so the limit is checked before anything is done.
  */
 enum { LEAST_ADDRESS_SPACE = 8 << 20 };
 
@@ -24,8 +24,8 @@ static int argument_count;
 static char **arguments;
 
 /*
- * A caller may have left descriptor 0, 1 or 2 closed. The next file that we open would get its number, and what
- * is printed would go into that file.
+ * Opens /dev/null as descriptor 0, 1 or 2 if the caller left it closed. Otherwise the next file would get its number,
+ * and output would be written into that file.
  */
 static bool open_standard_descriptors(void)
 {
@@ -51,8 +51,8 @@ bool host_prepare_process(int argc, char **argv)
   arguments = argv;
   if (!open_standard_descriptors())
     return false;
-  /* Printing to a caller that is gone, and a file that RLIMIT_FSIZE allows no longer, shall be errors that can be answered
-   * (by rolling back): EPIPE and EFBIG. */
+  /* Printing to a caller that has exited, and writing beyond RLIMIT_FSIZE, must fail with EPIPE and EFBIG instead of a
+   * signal, so that the program can roll back. */
   signal(SIGPIPE, SIG_IGN);
   signal(SIGXFSZ, SIG_IGN);
   return true;

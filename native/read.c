@@ -1,4 +1,4 @@
-/* A descriptor, read to its end. */
+/* Reads a descriptor to its end. */
 #include "host.h"
 
 #include <errno.h>
@@ -7,13 +7,14 @@
 #include <unistd.h>
 
 /*
- * sysfs hands out an attribute at once, a page at the most (kernfs_file_read_iter, sysfs_emit), and sysctl a value
- * (proc_dostring): less than the smallest page there is means that no more comes, and the read that would find the
- * end can be spared.
+ * sysfs returns an attribute in one read of at most a page (kernfs_file_read_iter, sysfs_emit), and sysctl a value
+ * (proc_dostring). If a read returns less than the smallest page size, the text is complete, and the read that would
+ * find the end is not needed.
  */
 enum { SMALLEST_PAGE = 4096 };
 
-/* Waits where the stream has nothing yet. While signals are held back, read(2) itself could not be woken. */
+/* Reads, and waits if a stream has no data yet. It waits in poll, because held-back signals cannot interrupt read(2).
+ * */
 static ssize_t read_some(int fd, char *to, size_t length, enum host_read_end end)
 {
   for (;;) {
@@ -47,7 +48,7 @@ JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, en
       text = larger;
       capacity *= 2;
     }
-    /* sysctl makes a buffer as large as is asked for, and clears it. */
+    /* sysctl allocates and clears a buffer of the requested size, so no more than a page is requested. */
     size_t room = end == HOST_READ_ATTRIBUTE && capacity - used > SMALLEST_PAGE ? SMALLEST_PAGE : capacity - used;
     ssize_t got = read_some(fd, text + used, room, end);
     if (got < 0)

@@ -1,14 +1,13 @@
 /*
- * The last resort: a failure of the engine, or an exception that nobody caught, is still answered as the CNI
- * specification demands, with an error object on stdout. Nothing here allocates of its own: memory may be
- * what is short.
+ * Error objects for failures of the engine and for uncaught exceptions, on stdout as the CNI specification requires.
+ * This code does not allocate memory, because memory may be short.
  */
 #include "engine.h"
 #include "host.h"
 
 #include <string.h>
 
-/* Longer texts are cut. An escaped byte takes six. */
+/* Longer texts are cut. An escaped byte takes six bytes. */
 enum { MESSAGE_BYTES = 1000, DETAILS_BYTES = 4000, FRAME_BYTES = 200 };
 static char document[6 * (MESSAGE_BYTES + DETAILS_BYTES) + FRAME_BYTES];
 static size_t used;
@@ -20,7 +19,7 @@ static void append(const char *text)
   used += length;
 }
 
-/* As much of the text as `limit` allows, without half a UTF-8 sequence at the end. */
+/* Returns the length of a text, at most `limit`, so that no UTF-8 sequence is cut. */
 static size_t cut(const char *text, size_t limit)
 {
   size_t length = strlen(text);
@@ -60,14 +59,14 @@ void engine_report_text(const char *message, const char *details)
   append(",\n    \"details\": ");
   append_quoted(details, DETAILS_BYTES);
   append("\n}");
-  /* Two documents on stdout are none; the result that went before stands, so this one goes beside it. */
+  /* Two documents on stdout would be invalid. If a result was already printed, the error goes to stderr. */
   host_write_all(host_stdout_used() ? 2 : 1, document, used);
 }
 
 void engine_report(JSContext *context)
 {
   JSValue exception = JS_GetException(context);
-  /* null, or nothing at all: there was no memory left to make the error from. */
+  /* The exception is null or uninitialized if memory was too short to create an error. */
   const bool lost = JS_IsNull(exception) || JS_IsUninitialized(exception);
   const char *message = lost ? NULL : JS_ToCString(context, exception);
   JSValue stack = JS_IsObject(exception) ? JS_GetPropertyStr(context, exception, "stack") : JS_UNDEFINED;
@@ -80,6 +79,6 @@ void engine_report(JSContext *context)
   JS_FreeCString(context, message);
   JS_FreeValue(context, stack);
   JS_FreeValue(context, exception);
-  /* What was thrown on the way here is of no more interest. */
+  /* Clears an exception that this function itself may have caused. */
   JS_FreeValue(context, JS_GetException(context));
 }

@@ -1,7 +1,7 @@
 /*
- * Signals that ask us to stop are held back: blocked, except while we wait. So no other system call is ever
- * cut short by one, and none can slip through between looking for it and going to sleep (ppoll(2) lets them
- * in and sleeps in one step).
+ * Signals that ask the process to stop are held back: they are blocked except during waits. So they never interrupt
+ * other system calls, and none is lost between a check for signals and the wait (ppoll(2) unblocks them and sleeps in
+ * one step).
  */
 #include "host.h"
 
@@ -12,15 +12,15 @@
 
 static const int stopping[] = {SIGTERM, SIGINT, SIGHUP};
 
-/* The first one that came; 0 for none. */
+/* The first signal that arrived; 0 if none has. */
 static volatile sig_atomic_t arrived;
-/* Has it been told, by EINTR or by pendingSignal? One interruption is enough: what has to be put back
- * afterwards shall be able to wait again. */
-static bool told;
+/* Whether JavaScript knows of it, by EINTR or by pendingSignal. It interrupts only one wait, because the rollback
+ * afterwards must be able to wait. */
+static bool reported;
 static bool deferred;
 static bool alarm_running;
 
-/* The mask we were started with, once anything of ours is blocked, and what is let in during waits. */
+/* Whether any signal is held back, and then the masks for waits: the original mask without the signals to let in. */
 static bool blocking;
 static sigset_t wait_mask;
 static sigset_t wait_mask_children;
@@ -32,9 +32,9 @@ bool host_signals_deferred(void)
 
 bool host_take_signal(void)
 {
-  if (arrived == 0 || told)
+  if (arrived == 0 || reported)
     return false;
-  told = true;
+  reported = true;
   return true;
 }
 
@@ -55,7 +55,7 @@ void host_own_signals(sigset_t *signals)
     sigaddset(signals, stopping[i]);
 }
 
-/* Blocks more signals; waits let in what they let in before, plus those of `stopping` that are blocked now. */
+/* Blocks more signals. Waits let in the same signals as before, and the blocked signals of `stopping`. */
 static int hold_back(const sigset_t *signals)
 {
   sigset_t before;
@@ -78,7 +78,7 @@ static int hold_back(const sigset_t *signals)
   return 0;
 }
 
-/* A call that waits can be entered just after the signal or the deadline came: interrupt it until it ends. */
+/* A blocking call can begin just after the signal or the deadline came, so ticks interrupt it until it returns. */
 static void keep_ticking(void)
 {
   const struct itimerval ticks = {.it_value = {.tv_usec = 10000}, .it_interval = {.tv_usec = 10000}};
@@ -112,7 +112,7 @@ static JSValue host_deferSignals(HOST_ARGUMENTS)
     struct sigaction before;
     if (sigaction(stopping[i], &note, &before) < 0)
       error = errno;
-    /* Who started us under nohup(1), say, wants it ignored. */
+    /* The signal stays ignored if the caller ignored it, for example with nohup(1). */
     else if (before.sa_handler == SIG_IGN)
       sigaction(stopping[i], &before, NULL);
   }
@@ -133,7 +133,7 @@ static JSValue host_pendingSignal(HOST_ARGUMENTS)
   }
   if (arrived == 0)
     return JS_UNDEFINED;
-  told = true;
+  reported = true;
   return JS_NewString(context, arrived == SIGHUP ? "SIGHUP" : arrived == SIGINT ? "SIGINT" : "SIGTERM");
 }
 
@@ -146,7 +146,7 @@ int host_watch_children(void)
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   int error = hold_back(&child);
-  /* Our own caller may have left it ignored; then the kernel would reap children behind our back. */
+  /* The caller may have ignored SIGCHLD; then the kernel itself would reap children, and their status would be lost. */
   const struct sigaction wake = {.sa_handler = on_wake, .sa_flags = SA_NOCLDSTOP};
   if (error == 0 && sigaction(SIGCHLD, &wake, NULL) < 0)
     error = errno;

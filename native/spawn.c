@@ -1,4 +1,4 @@
-/* How a child process is started: what it gets of ours, and what it does not. */
+/* Starts a child process, and decides which descriptors and signals it inherits. */
 #include "children.h"
 #include "host.h"
 
@@ -12,7 +12,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-/* For kernels before 5.11: looks at the descriptors that are there, not at all that there could be. */
+/* For kernels before 5.11: marks only the descriptors that are open, instead of all possible numbers. */
 static int mark_listed_descriptors(void)
 {
   DIR *directory = opendir("/proc/self/fd");
@@ -27,7 +27,7 @@ static int mark_listed_descriptors(void)
   return 0;
 }
 
-/* Descriptors that our own caller left open to us are none of the child's business. Ours are marked already. */
+/* Marks descriptors that the caller left open as close-on-exec. The descriptors of this process are marked already. */
 static int mark_inherited_descriptors(void)
 {
   static bool marked;
@@ -40,7 +40,7 @@ static int mark_inherited_descriptors(void)
   return error;
 }
 
-/* A file in memory rather than a pipe: it holds any length at once, and is there also when we are not. */
+/* Makes the child's stdin: a file in memory instead of a pipe, which has any length and outlives this process. */
 static int input_file(const struct start *start, int *fd, const char **call)
 {
   *call = "memfd_create";
@@ -48,7 +48,7 @@ static int input_file(const struct start *start, int *fd, const char **call)
   if (*fd < 0)
     return errno;
   *call = "pwrite";
-  /* At an offset: the child shall find the file at its beginning. */
+  /* pwrite(2) does not move the file's position, so that the child reads from the beginning. */
   for (size_t done = 0; done < start->input_length;) {
     ssize_t written = pwrite(*fd, start->input + done, start->input_length - done, (off_t)done);
     if (written < 0)
@@ -67,14 +67,14 @@ static int describe(const struct start *start, int input, const int *output, pos
   int error = posix_spawn_file_actions_adddup2(actions, input, 0);
   for (int i = 0; i < 2 && error == 0; i++)
     error = posix_spawn_file_actions_adddup2(actions, output[i], i + 1);
-  /* Onto itself: stays open across the exec (glibc 2.29, POSIX.1-2024). */
+  /* dup2 to the same number keeps the descriptor open across the exec (glibc 2.29, POSIX.1-2024). */
   for (size_t i = 0; i < start->inherit_count && error == 0; i++)
     error = posix_spawn_file_actions_adddup2(actions, start->inherit[i], start->inherit[i]);
   if (error == 0)
     error = posix_spawnattr_setsigdefault(attributes, &own);
   if (error == 0)
     error = posix_spawnattr_setsigmask(attributes, &none);
-  /* A process group of its own: an interrupt at a terminal is for us, and we decide what becomes of it. */
+  /* A separate process group, so that Ctrl-C at a terminal stops only this process, which then ends the child. */
   if (error == 0)
     error = posix_spawnattr_setflags(attributes,
                                      POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);

@@ -1,4 +1,4 @@
-/* What a child is started with, as JavaScript says it. */
+/* Reads the parameters of a new child from JavaScript. */
 #include "children.h"
 #include "host.h"
 

@@ -1,11 +1,11 @@
-/* JavaScript's strings, made from bytes. */
+/* Makes JavaScript strings from bytes. */
 #include "host.h"
 
 #include <string.h>
 
 /*
- * Length of the UTF-8 sequence at `p` (RFC 3629), 0 where there is none; then *wrong is how many bytes one
- * U+FFFD stands for: the longest part that could have begun a sequence (Unicode 3.9, "maximal subpart").
+ * Returns the length of the UTF-8 sequence at `p` (RFC 3629), or 0 if the bytes are invalid. Then *wrong is the number
+ * of bytes that one U+FFFD replaces: the longest part that could begin a sequence (Unicode 3.9, "maximal subpart").
  */
 static size_t sequence(const uint8_t *p, size_t left, size_t *wrong)
 {
@@ -32,7 +32,7 @@ static size_t sequence(const uint8_t *p, size_t left, size_t *wrong)
   return length;
 }
 
-/* Are the next eight bytes all ASCII? */
+/* Reports whether the next eight bytes are all ASCII. */
 static bool are_ascii(const uint8_t *bytes)
 {
   uint64_t word;
@@ -40,7 +40,7 @@ static bool are_ascii(const uint8_t *bytes)
   return (word & 0x8080808080808080) == 0;
 }
 
-/* How many bytes from the start are UTF-8. */
+/* Returns the number of bytes from the start that are valid UTF-8. */
 static size_t valid_length(const uint8_t *bytes, size_t length)
 {
   size_t i = 0, wrong;
@@ -57,7 +57,7 @@ static size_t valid_length(const uint8_t *bytes, size_t length)
   return i;
 }
 
-/* Three bytes of UTF-8 (or of a half surrogate). */
+/* Writes a code point, or a half surrogate, as three bytes. */
 static char *put3(char *to, unsigned code)
 {
   *to++ = (char)(0xe0 | code >> 12);
@@ -66,7 +66,7 @@ static char *put3(char *to, unsigned code)
   return to;
 }
 
-/* With `escape`, each byte that is no UTF-8 becomes U+DC00 + byte; without, each wrong part one U+FFFD. */
+/* With `escape`, each byte that is not valid UTF-8 becomes U+DC00 + byte; without, each invalid part becomes U+FFFD. */
 static JSValue new_string(JSContext *context, const char *text, size_t length, bool escape)
 {
   const uint8_t *bytes = (const uint8_t *)text;

@@ -1,4 +1,4 @@
-/* Text and addresses between JavaScript and bytes. Nothing here asks the kernel. */
+/* Converts text and addresses between JavaScript and bytes, without system calls. */
 #include "host.h"
 
 #include <arpa/inet.h>
@@ -11,7 +11,7 @@ JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length)
   JSValue buffer = JS_NewArrayBufferCopy(context, bytes, length);
   if (JS_IsException(buffer))
     return buffer;
-  // The constructor reads offset and length too, whatever argc says.
+  // The constructor always reads offset and length, regardless of argc.
   JSValueConst arguments[] = {buffer, JS_UNDEFINED, JS_UNDEFINED};
   JSValue array = JS_NewTypedArray(context, 3, arguments, JS_TYPED_ARRAY_UINT8);
   JS_FreeValue(context, buffer);
@@ -29,7 +29,7 @@ static JSValue host_utf8Encode(HOST_ARGUMENTS)
   return bytes;
 }
 
-/* Words of 32 bits that are put together. */
+/* Words of 32 bits that are collected. */
 struct words {
   uint8_t *bytes;
   size_t used, room;
@@ -116,13 +116,13 @@ static JSValue host_inetPton(HOST_ARGUMENTS)
   if (text == NULL)
     return JS_EXCEPTION;
   uint8_t address[16];
-  /* A text with a NUL byte in it is no address, whatever stands before that byte. */
+  /* A text with a NUL byte is not an address, but inet_pton would read only the part before it. */
   bool valid = strlen(text) == length && inet_pton(family == 4 ? AF_INET : AF_INET6, text, address) == 1;
   js_free(context, text);
   return valid ? host_new_bytes(context, address, family == 4 ? 4 : 16) : JS_UNDEFINED;
 }
 
-/* The run of zero groups that "::" stands for: the longest, of two the first, if it has more than one (RFC 5952). */
+/* Finds the zero groups that "::" replaces: the first of the longest runs of at least two groups (RFC 5952). */
 static void find_zeros(const uint8_t *bytes, int *start, int *length)
 {
   *start = 8;
@@ -137,7 +137,7 @@ static void find_zeros(const uint8_t *bytes, int *start, int *length)
   }
 }
 
-/* By hand, since libcs differ in which zeros they leave out. An IPv4 address in it is written as one, as by glibc. */
+/* Replaces inet_ntop, because libcs abbreviate zeros differently. Embedded IPv4 addresses look as in glibc. */
 static void ipv6_text(const uint8_t *bytes, char text[INET6_ADDRSTRLEN])
 {
   int start, length;

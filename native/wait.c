@@ -1,4 +1,4 @@
-/* Waiting for descriptors, with a deadline, and with signals let in only while waiting. */
+/* Waits for descriptors, with a deadline. Signals are let in only during the wait. */
 #include "host.h"
 
 #include <errno.h>
@@ -6,7 +6,7 @@
 
 int host_poll(struct pollfd *descriptors, unsigned count, double deadline, bool children)
 {
-  /* A day: longer waits are waited in parts. */
+  /* A day, in ms. Longer waits are split. */
   const double longest = 86400e3;
   for (;;) {
     if (host_take_signal()) {

@@ -1,11 +1,11 @@
-/* Directories, watched for what changes in them. */
+/* Watches directories for changes. */
 #include "host.h"
 
 #include <errno.h>
 #include <sys/inotify.h>
 #include <unistd.h>
 
-/* Everything that can make another file of a name, or change whether it can be executed. */
+/* All events after which a name can lead to another file, or a file can have become executable. */
 static const uint32_t changes = IN_CREATE | IN_CLOSE_WRITE | IN_ATTRIB | IN_DELETE | IN_MOVED_FROM | IN_MOVED_TO |
                                 IN_DELETE_SELF | IN_MOVE_SELF;
 
@@ -28,7 +28,7 @@ static JSValue host_watchDirectory(HOST_ARGUMENTS)
   return result;
 }
 
-/* Takes all events that are there; what they say is of no interest. */
+/* Reads all queued events. Their content is not needed. */
 static int drain(int fd)
 {
   static _Alignas(struct inotify_event) char events[4096];

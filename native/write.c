@@ -1,4 +1,4 @@
-/* Files, written in one go: over what is there, or made. */
+/* Writes files as a whole: existing files and new ones. */
 #include "host.h"
 
 #include <errno.h>
@@ -10,7 +10,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* The two arguments that every function here has. */
+/* The two arguments of every function here. */
 struct writing {
   char *path;
   char *text;
@@ -26,7 +26,7 @@ static bool begin(JSContext *context, JSValueConst path, JSValueConst text, stru
   return writing->text != NULL;
 }
 
-/* Frees them; throws where there is an error. */
+/* Frees the arguments, and throws if there is an error. */
 static JSValue end(JSContext *context, struct writing *writing, int error, const char *call)
 {
   JSValue result = error == 0 ? JS_UNDEFINED : host_throw(context, error, call, writing->path);
@@ -35,7 +35,7 @@ static JSValue end(JSContext *context, struct writing *writing, int error, const
   return result;
 }
 
-/* What came of a write that is one or none: the errno, or 0. */
+/* Returns 0 if a write was complete, else an errno: EIO after a short write. */
 static int outcome(ssize_t written, const struct writing *writing)
 {
   return written < 0 ? errno : written != (ssize_t)writing->length ? EIO : 0;
@@ -55,8 +55,9 @@ static JSValue host_writeFile(HOST_ARGUMENTS)
 }
 
 /*
- * What a child that writes says of it; EINTR where it was killed and nobody knows. Not by its memory: vfork shares that
- * where libc knows how to, and musl does not for POWER.
+ * Returns the errno of a write by a child, which is its exit status; EINTR if the child was killed, so that the outcome
+ * is unknown. The child cannot return it in memory: not every libc implements vfork with shared memory (musl on POWER
+ * does not).
  */
 static int outcome_of(pid_t child)
 {
@@ -77,7 +78,7 @@ static JSValue host_writeFileApart(HOST_ARGUMENTS)
     return end(context, &writing, errno, "open");
   const pid_t child = vfork();
   if (child == 0) {
-    /* A signal for our process group is not meant for it. It says by its status what came of it: errnos are below 256. */
+    /* A signal to the process group must not end the child. Its exit status is the errno, which is below 256. */
     setpgid(0, 0);
     _exit(outcome(write(fd, writing.text, writing.length), &writing));
   }
@@ -112,7 +113,7 @@ static JSValue host_createFile(HOST_ARGUMENTS)
     return end(context, &writing, errno, "open");
   const char *call = "write";
   int error = host_write_all(fd, writing.text, writing.length);
-  /* A file system may find out only here that the disk is full. */
+  /* Some file systems report only here that the disk is full. */
   if (close(fd) < 0 && error == 0) {
     call = "close";
     error = errno;
@@ -122,7 +123,7 @@ static JSValue host_createFile(HOST_ARGUMENTS)
   return end(context, &writing, error, call);
 }
 
-/* Opens a file that has no name yet, in the directory of `path`. */
+/* Opens a file without a name in the directory of `path`. */
 static int open_nameless(const char *path, mode_t mode)
 {
   char directory[PATH_MAX];
@@ -137,7 +138,7 @@ static int open_nameless(const char *path, mode_t mode)
   return openat(AT_FDCWD, length == 0 ? "/" : directory, O_WRONLY | O_TMPFILE | O_CLOEXEC, mode);
 }
 
-/* Gives such a file its name. Without CAP_DAC_READ_SEARCH the first way is refused, the second one is not (open(2)). */
+/* Names such a file. Without CAP_DAC_READ_SEARCH the first linkat fails, but the second works (open(2)). */
 static int name_descriptor(int fd, const char *path)
 {
   if (linkat(fd, "", AT_FDCWD, path, AT_EMPTY_PATH) == 0)

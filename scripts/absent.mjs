@@ -1,4 +1,5 @@
-// Refuses a script that uses what TypeScript knows (lib ES2023) and our engine is built without (native/engine.c).
+// Refuses scripts that use parts of ES2023 which TypeScript accepts, but which the engine does not have
+// (native/engine.c).
 import { parse } from "acorn";
 
 const absentGlobals = new Set([
@@ -11,7 +12,9 @@ const absentGlobals = new Set([
   "Intl",
 ]);
 
-/** Of the object Math. The seed of `random` would be that of the build; for the others see native/math.c. */
+/**
+ * Missing members of Math. The seed of `random` would be constant (native/image.c); for the others see native/math.c.
+ */
 const absentMath = new Set([
   "random",
   ..."acos acosh asin asinh atan atan2 atanh cbrt cos cosh exp expm1 hypot log log10 log1p log2".split(" "),
@@ -20,7 +23,7 @@ const absentMath = new Set([
 
 /**
  * @param {string} script
- * @throws {Error} naming the line and what it uses.
+ * @throws {Error} that names the line and the missing part.
  */
 export function refuseAbsent(script) {
   visit(parse(script, { ecmaVersion: 2023, sourceType: "script", locations: true }));

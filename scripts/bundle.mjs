@@ -1,8 +1,8 @@
 // Bundles the sources into two scripts:
-//   program.js       src/main.ts, which sets the global variable `program` to what main.ts exports
-//   command-line.js  src/cli/command-line.ts, which sets `commandLine` likewise; evaluated only where a person calls
-// What both need is in program.js alone, and command-line.js takes it from there (`program.shared`).
-// `import … from "host"` becomes the global object `host` that native/host.c makes.
+//   program.js       src/main.ts: sets the global variable `program` to the exports of main.ts
+//   command-line.js  src/cli/command-line.ts: sets `commandLine` to its exports; evaluated only for commands
+// Modules that both need are in program.js only, and command-line.js uses them through `program.shared`.
+// `import … from "host"` becomes the global object `host` of native/host.c.
 //   node scripts/bundle.mjs DIRECTORY
 import { readFile, writeFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
@@ -14,11 +14,11 @@ import { touching } from "./touch.mjs";
 const programEntry = "src/main.ts";
 const commandLineEntry = "src/cli/command-line.ts";
 
-/** The functions and constants that native/host.d.ts declares. */
+/** Returns the names of the functions and constants that native/host.d.ts declares. */
 async function hostNames() {
   const declarations = await readFile(new URL("../native/host.d.ts", import.meta.url), "utf8");
   const all = [...declarations.matchAll(/^ {2}(?:function|const) (\w+)/gm)].map((match) => match[1]);
-  // Of several signatures each is a declaration.
+  // A function with several signatures has several declarations.
   return [...new Set(all)];
 }
 
@@ -28,7 +28,7 @@ const host = {
   setup(build) {
     build.onResolve({ filter: /^host$/ }, () => ({ path: "host", namespace: "host" }));
     build.onLoad({ filter: /.*/, namespace: "host" }, async () => ({
-      // As a pure call, so that esbuild drops what is not imported; it then inlines the others.
+      // Pure calls, so that esbuild drops names that are not imported, and inlines the others.
       contents: (await hostNames())
         .map((name) => `export const ${name} = /* @__PURE__ */ (() => host.${name})();\n`)
         .join(""),
@@ -37,9 +37,9 @@ const host = {
 };
 
 /**
- * Imports of modules that are elsewhere.
+ * Resolves imports of modules that another bundle contains.
  * @param {Set<string>} modules their paths.
- * @param {import("esbuild").OnResolveResult} how they are resolved, but for the path.
+ * @param {import("esbuild").OnResolveResult} how the result of resolving, without the path.
  * @returns {import("esbuild").Plugin}
  */
 const elsewhere = (modules, how) => ({
@@ -52,7 +52,7 @@ const elsewhere = (modules, how) => ({
   },
 });
 
-/** What `program.shared` has of those modules. @returns {import("esbuild").Plugin} */
+/** Loads such modules from `program.shared`. @returns {import("esbuild").Plugin} */
 const taken = (names) => ({
   name: "taken",
   setup(build) {
@@ -68,7 +68,7 @@ const taken = (names) => ({
 
 const options = {
   bundle: true,
-  // Strict mode; and fields that are assigned (useDefineForClassFields), which the engine does faster than defining them.
+  // Strict mode, and class fields that are assigned instead of defined (useDefineForClassFields), which is faster.
   tsconfig: "tsconfig.json",
   target: "es2023",
   charset: "utf8",
@@ -78,13 +78,13 @@ const options = {
 /** @param {import("esbuild").BuildOptions} more */
 const bundle = (more) => build({ ...options, ...more, plugins: [host, ...(more.plugins ?? [])] });
 
-/** Paths of all modules of the program. */
+/** Returns the paths of all modules of the program. */
 async function programModules() {
   const { metafile } = await bundle({ entryPoints: [programEntry], outdir: ".", metafile: true });
   return new Set(Object.keys(metafile.inputs));
 }
 
-/** The names that the command line imports of them: `{ "src/cni/errors.ts": ["CniError", …], … }`. */
+/** Returns the names that the command line imports from them: `{ "src/cni/errors.ts": ["CniError", …], … }`. */
 async function sharedNames(modules) {
   const { outputFiles } = await bundle({
     entryPoints: [commandLineEntry],
@@ -102,7 +102,7 @@ async function sharedNames(modules) {
   return names;
 }
 
-/** Exports what main.ts does, and `shared`. */
+/** Returns the source of the program: it exports the exports of main.ts, and `shared`. */
 function programSource(names) {
   const paths = Object.keys(names).sort();
   const alias = (path, name) => `${name}_${paths.indexOf(path)}`;
@@ -129,7 +129,7 @@ async function write(directory, name, globalName, more) {
   });
   for (const { path, text } of outputFiles) {
     if (path.endsWith(".js")) refuseAbsent(text);
-    // At the end, so that the source map stays true. The command line is not in the image.
+    // Added at the end, so that the source map stays valid. The command line needs none, as it is not in the image.
     await writeFile(path, path.endsWith("program.js") ? text + touching(text) : text);
   }
 }

@@ -1,5 +1,5 @@
-# Where scripts keep Debian packages that they unpack and never install: the cache of the virtual node (vhca/README.md).
-# Sourced by them, in the repository's root.
+# The cache in which scripts keep Debian packages that they unpack without installing them; the virtual node uses it,
+# too (vhca/README.md). Scripts source this file in the root of the repository.
 cache=${VHCA_CACHE:-${XDG_CACHE_HOME:-$HOME/.cache}/ib-sriov}
 
 say() { printf '[%s] %s\n' "${0##*/}" "$*" >&2; }

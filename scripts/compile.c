@@ -1,5 +1,5 @@
 /*
- * Compiles a script to bytecode, as the engine of the executable reads it.
+ * Compiles a script to bytecode for the engine of the executable.
  *   compile SCRIPT.js >BYTECODE
  */
 #include "engine.h"
@@ -8,9 +8,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-static void fail(const char *what, const char *subject)
+static void fail(const char *problem, const char *subject)
 {
-  fprintf(stderr, "compile: %s: %s\n", subject, what);
+  fprintf(stderr, "compile: %s: %s\n", subject, problem);
   exit(1);
 }
 
@@ -32,8 +32,8 @@ static void report_exception(JSContext *context, const char *name)
   JSValue exception = JS_GetException(context);
   JSValue stack = JS_GetPropertyStr(context, exception, "stack");
   const char *message = JS_ToCString(context, exception);
-  const char *where = JS_ToCString(context, stack);
-  fprintf(stderr, "%s\n", where == NULL ? "" : where);
+  const char *trace = JS_ToCString(context, stack);
+  fprintf(stderr, "%s\n", trace == NULL ? "" : trace);
   fail(message == NULL ? "does not compile" : message, name);
 }
 
@@ -50,7 +50,7 @@ int main(int argc, char **argv)
   if (context == NULL)
     fail("the engine does not start", name);
   JS_AddIntrinsicEval(context);
-  /* Lines and columns stay, for stack traces; the source does not. */
+  /* Strips the source, but keeps lines and columns for stack traces. */
   JS_SetStripInfo(JS_GetRuntime(context), JS_STRIP_SOURCE);
   JSValue function = JS_Eval(context, script, script_length, name,
                              JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT | JS_EVAL_FLAG_COMPILE_ONLY);

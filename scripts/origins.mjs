@@ -1,4 +1,5 @@
-// Which Debian package a file is from: by the list beside it, where scripts/cross has unpacked it, or else by dpkg's.
+// Finds the Debian package of a file: from the list `packages` if a script of this repository has unpacked the file,
+// else from dpkg.
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
@@ -7,21 +8,21 @@ import { dirname, join, relative } from "node:path";
 
 /**
  * @param {string} file
- * @returns {Origin | undefined} undefined where it is no package's
+ * @returns {Origin | undefined} `undefined` if the file does not belong to a package
  */
 export function originOf(file) {
   const path = realpathSync(file);
   return unpackedOrigin(path) ?? installedOrigin(path);
 }
 
-/** @returns {string} as package URLs name it: debian-13 */
+/** @returns {string} the release as in package URLs: debian-13 */
 export function debianRelease() {
   const value = (key) =>
     new RegExp(`^${key}="?([^"\n]*)`, "m").exec(readFileSync("/etc/os-release", "utf8"))?.[1];
   return `${value("ID")}-${value("VERSION_ID")}`;
 }
 
-/** By the list `packages` (vhca/runner/apt.sh, unpack) at the top of the tree that it lies in. */
+/** Searches the list `packages` (vhca/runner/apt.sh, unpack) at the top of the file's tree. */
 function unpackedOrigin(path) {
   for (let tree = dirname(path); tree !== "/"; tree = dirname(tree)) {
     const list = join(tree, "packages");

@@ -1,5 +1,5 @@
-// Writes the SBOM of what is handed out, as CycloneDX JSON: the executables, and what the linker and esbuild say is in
-// them. The same executables give the same bytes.
+// Writes the SBOM of the release as CycloneDX JSON: the executables, and the libraries and packages in them, as the
+// linker and esbuild list them. The same executables give the same bytes.
 //   node scripts/sbom.mjs OUT BUILD_HEADER ARCHITECTURE=EXECUTABLE…
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
@@ -9,7 +9,9 @@ import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { PackageURL } from "packageurl-js";
 import { debianRelease, originOf } from "./origins.mjs";
 
-/** SPDX, of what is linked: see /usr/share/doc/PACKAGE/copyright. By the beginning of a Debian package's name. */
+/**
+ * SPDX licenses of linked libraries (/usr/share/doc/PACKAGE/copyright), by the beginning of the Debian package's name.
+ */
 const debianLicenses = [
   ["musl", "MIT"],
   ["libgcc-", "GPL-3.0-or-later WITH GCC-exception-3.1"],
@@ -17,8 +19,8 @@ const debianLicenses = [
 ];
 
 /**
- * The files of others that an executable was linked from, by the list that the linker left beside it: objects and
- * archives that do not come from this build.
+ * Returns the objects and archives in an executable that do not come from this build, from the linker's dependency file
+ * beside the executable.
  * @param {string} executable
  * @returns {string[]} absolute paths
  */
@@ -26,15 +28,15 @@ export function linkedFiles(executable) {
   // "TARGET: FILE FILE …" over several lines, then a rule for each file.
   const [first = ""] = readFileSync(`${executable}.d`, "utf8").replaceAll("\\\n", " ").split("\n");
   const files = first.slice(first.indexOf(":") + 1).match(/(?:\\ |\S)+/g) ?? [];
-  const ours = `${resolve(dirname(executable))}/obj/`;
+  const buildObjects = `${resolve(dirname(executable))}/obj/`;
   return files
     .map((file) => file.replaceAll("\\ ", " "))
-    .filter((file) => file.startsWith("/") && !file.startsWith(ours));
+    .filter((file) => file.startsWith("/") && !file.startsWith(buildObjects));
 }
 
 /**
- * The directories of the npm packages that are in a bundle.
- * @param {string} map the bundle's source map; what it names is relative to where it lies
+ * Returns the directories of the npm packages in a bundle.
+ * @param {string} map the bundle's source map; its paths are relative to its directory
  * @returns {string[]}
  */
 export function bundledPackages(map) {
@@ -45,7 +47,7 @@ export function bundledPackages(map) {
   return [...new Set(packages)].sort();
 }
 
-/** A component that is known by its package URL. */
+/** Makes a component that is identified by its package URL. */
 function component(name, purl, license) {
   return new Models.Component(Enums.ComponentType.Library, name, {
     bomRef: purl.toString(),
@@ -63,7 +65,7 @@ function debianComponent({ name, version, architecture }) {
   return component(name, new PackageURL("deb", "debian", name, version, qualifiers), license);
 }
 
-/** A library that no package has: known by its content. */
+/** Makes a component for a library without a package, which is identified by its content. */
 function fileComponent(path) {
   const hash = sha256(path);
   return new Models.Component(Enums.ComponentType.File, path.slice(path.lastIndexOf("/") + 1), {
@@ -83,10 +85,10 @@ function sha256(path) {
 }
 
 /**
- * The SBOM.
+ * Returns the SBOM.
  * @param {Record<"VERSION" | "COMMIT" | "DATE", string>} build
  * @param {readonly { architecture: string, path: string }[]} executables
- * @param {readonly string[]} packages directories of the npm packages that are in them
+ * @param {readonly string[]} packages directories of the npm packages in them
  */
 export function sbomOf(build, executables, packages) {
   const bom = new Models.Bom();
@@ -100,10 +102,10 @@ export function sbomOf(build, executables, packages) {
   bom.metadata.component = program;
 
   const components = new Map();
-  /** One of each, however many executables it is in. */
-  const add = (one) => {
-    const known = components.get(one.bomRef.value) ?? one;
-    components.set(one.bomRef.value, known);
+  /** Adds each component only once, also if several executables contain it. */
+  const add = (part) => {
+    const known = components.get(part.bomRef.value) ?? part;
+    components.set(part.bomRef.value, known);
     bom.components.add(known);
     return known;
   };

@@ -1,19 +1,19 @@
-// Runs all tests, one suite after the other, also when one of them has failed; then prints what they said, in figures,
-// and as the last line "N passed, N failed". Exit status 1 where anything failed.
+// Runs all suites, one after the other, and continues after a suite that failed. Then prints their figures, and as the
+// last line "N passed, N failed". Exit status: 1 if a test failed.
 //   node scripts/test.mjs [SUITE …]
 import { spawn } from "node:child_process";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
 
-/** A suite writes what it wants to be known (name: number) to a file *.json in here. */
+/** The directory in which suites write figures to print (name: number), in files *.json. */
 const figures = "build/figures";
 const reports = "build/reports";
 /** vhca/run adds a line for each boot. */
 const boots = `${figures}/boots`;
 
-/** A command that either succeeds or does not. */
+/** Returns a suite that is one command, which succeeds or fails. */
 const check = (title, ...command) => ({ title, command, minutes: 5 });
-/** A project of vitest.config.ts. */
+/** Returns a suite that is a project of vitest.config.ts. */
 const project = (name, minutes, title, ...more) => ({
   title,
   minutes,
@@ -21,18 +21,20 @@ const project = (name, minutes, title, ...more) => ({
   command: [
     "node_modules/.bin/vitest",
     "run",
-    ...[name, ...more].flatMap((one) => ["--project", one]),
+    ...[name, ...more].flatMap((each) => ["--project", each]),
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${reports}/${name}.json`,
   ],
 });
 
-/** A fixed number of cases takes a minute; FUZZ_SECONDS asks for more. */
+/** Time limit: the fixed number of cases takes a minute, and FUZZ_SECONDS adds more cases. */
 const fuzzMinutes = 15 + Number(process.env.FUZZ_SECONDS ?? 0) / 60;
 
 const suites = {
   format: check("format and lint", "node_modules/.bin/biome", "check", "--error-on-warnings", "."),
+  spelling: check("spelling", "node_modules/.bin/cspell", "lint", "--no-progress", "--quiet", "**"),
+  prose: check("prose", "node", "scripts/prose.mjs"),
   types: check("types of the program", "node_modules/.bin/tsc", "--noEmit"),
   "test-types": check("types of the tests", "node_modules/.bin/tsc", "--noEmit", "-p", "tsconfig.test.json"),
   unit: project("unit", 15, "unit tests"),
@@ -43,15 +45,15 @@ const suites = {
 };
 
 /**
- * Runs a command in a process group of its own, which is ended as a whole when it takes too long or we are told to stop.
- * @returns {Promise<boolean>} Did it exit with 0?
+ * Runs a command in a separate process group, which is killed as a whole after a time limit or on a signal.
+ * @returns {Promise<boolean>} whether the command exited with 0.
  */
 function succeeds([program, ...args], minutes) {
   return new Promise((resolve) => {
     const child = spawn(program, args, { stdio: "inherit", detached: true });
     const end = () => process.kill(-child.pid, "SIGKILL");
     const timer = setTimeout(() => {
-      console.error(`${program} takes longer than ${minutes} minutes and is ended`);
+      console.error(`run ${program}: killed after the time limit of ${minutes} minutes`);
       end();
     }, minutes * 60_000);
     const stop = (signal) => {
@@ -72,7 +74,9 @@ function succeeds([program, ...args], minutes) {
   });
 }
 
-/** Cases passed, failed and skipped. A suite that failed without a failed case has crashed: that is a failure too. */
+/**
+ * Runs a suite and counts its cases. A suite that failed without a failed case has crashed, which counts as a failure.
+ */
 async function run({ title, command, minutes, report }) {
   console.log(`\n== ${title}`);
   const begin = performance.now();
@@ -87,14 +91,14 @@ async function run({ title, command, minutes, report }) {
       [passed, failed, skipped] = [numPassedTests, numFailedTests, numPendingTests + numTodoTests];
     }
   } catch (error) {
-    console.error(`${title}: no report: ${error.message}`);
+    console.error(`read the report of ${title}: ${error.message}`);
     failed = 1;
   }
   if (!succeeded && failed === 0) failed = 1;
   return { title, passed, failed, skipped, seconds };
 }
 
-/** What tests have to say of themselves (test/support/figures.ts), and how often a virtual node was booted. */
+/** Prints the figures of the tests (test/support/figures.ts), and how often a virtual node was booted. */
 async function printFigures() {
   const sums = new Map();
   for (const file of await readdir(figures)) {
@@ -107,7 +111,7 @@ async function printFigures() {
   for (const [name, value] of sums) console.log(`  ${name}: ${value}`);
 }
 
-const wanted = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);
+const selected = process.argv.length > 2 ? process.argv.slice(2) : Object.keys(suites);
 await rm(figures, { recursive: true, force: true });
 await rm(reports, { recursive: true, force: true });
 await mkdir(figures, { recursive: true });
@@ -115,9 +119,9 @@ await mkdir(reports, { recursive: true });
 process.env.VHCA_BOOTS = resolve(boots);
 
 const results = [];
-for (const name of wanted) {
+for (const name of selected) {
   if (!(name in suites))
-    throw new Error(`no such suite: ${name}; there are ${Object.keys(suites).join(", ")}`);
+    throw new Error(`unknown suite ${name}; use one or more of ${Object.keys(suites).join(", ")}`);
   results.push(await run(suites[name]));
 }
 

@@ -1,7 +1,7 @@
-// The engine makes each of its built-in functions when it is first asked for. What a script names is asked for when the
-// image is made, so that no call has to: a twentieth of an ADD was spent on that.
+// The engine creates each of its built-in functions at the first access. The functions that a script uses are accessed
+// when the image is made, so that a call does not have to create them, which took a twentieth of an ADD.
 
-/** Looks at the properties of those names of all built-in objects. */
+/** Accesses the properties with these names of all built-in objects. */
 function touch(names) {
   const seen = new Set();
   const visit = (value) => {
@@ -20,7 +20,7 @@ function touch(names) {
   for (const list of [[], "", new Map(), new Set(), "".matchAll(/a/g)]) visit(list[Symbol.iterator]());
 }
 
-/** A statement to be added to a script: it touches what the script names, as `.map`. */
+/** Returns a statement to append to a script, which accesses the properties that the script uses, such as `.map`. */
 export function touching(script) {
   const names = new Set(Array.from(script.matchAll(/\.([A-Za-z]\w*)/g), ([, name]) => name));
   return `(${touch})(${JSON.stringify([...names].sort())}.concat(Symbol.iterator));\n`;

@@ -1,10 +1,11 @@
-// Which face is wanted: a CNI verb, the command line, or the version. All that stands at the top level of this and
-// every other file is evaluated when the executable is built (native/image.c); a call begins with main().
+// The entry point: decides whether a call is a CNI verb, a command of the command line, or asks for the version. The
+// top level of this and every other file is evaluated when the executable is built (native/image.c); a call begins
+// with main().
 import { args, build, commandLine, exitStatus, getenv, print } from "host";
 import { isCommandLine } from "./cli/is-command-line.ts";
 import { answerCall, answerVersion } from "./plugin.ts";
 
-/** One call of the executable. */
+/** Handles one call of the executable. */
 export function main(): void {
   const command = getenv("CNI_COMMAND");
   const option = args()[1];

@@ -1,5 +1,5 @@
-// The face of the verbs: one CNI call from the environment and stdin to the answer on stdout. It is the one
-// place that knows both the attachments and the real node.
+// Handles one CNI call, from the environment and stdin to the answer on stdout. Besides cli/, this is the only file
+// that imports both attachment/ and linux/.
 import { deferSignals, exitStatus, getenv, print, readStdin } from "host";
 import { type IpamCall, ipamCallFor, ipamCallOfNetwork } from "./attachment/ipam/ipam.ts";
 import { type Limits, rollbackTimeOf } from "./attachment/limits.ts";
@@ -29,66 +29,68 @@ import {
 } from "./network/config.ts";
 import type { Node } from "./node/node.ts";
 
-/** A network configuration has some hundred bytes; more than this is a mistake or an attack. */
-const longestConfiguration = 1 << 20;
+/** Longest network configuration, bytes. Most have a few hundred; a longer text than this is a mistake or an attack. */
+const MAX_CONFIGURATION_BYTES = 1 << 20;
 
-/** The answer to VERSION, which is made when the executable is. */
+/** The answer to VERSION. It is computed when the executable is built. */
 const versions = versionDocument();
 
-/** The machine; made then, too, and good for one call, which is all that a process has. */
-const machine = linuxNode();
+/** The node, created when the executable is built. It serves one call, because a process handles only one. */
+const realNode = linuxNode();
 
-/** One call: what it is, and whom it tells what it does. */
-interface FaceCall extends Pick<Limits, "warn" | "observe"> {
+/** One call, with the functions that receive its warnings and its steps. */
+interface Request extends Pick<Limits, "warn" | "observe"> {
   readonly node: Node;
   readonly invocation: Invocation;
   readonly configuration: Configuration;
   readonly version: CniVersion;
 }
 
-/** What could be read of a call before it failed. */
+/** The parts of a call that the log entry needs, as far as they could be read before the call failed. */
 interface Known {
   network?: { readonly name: string; readonly deviceID: unknown };
   version?: CniVersion;
   log: LogConfig;
 }
 
-/** Answers VERSION: compact, and ours whatever the caller speaks; stdin is not read. */
+/**
+ * Answers VERSION in one line of JSON, with this plugin's versions whatever version the caller uses. Stdin is not read.
+ */
 export function answerVersion(): void {
   print(1, versions);
 }
 
 /**
- * Answers the call that the environment and stdin describe, on stdout and with the exit status, and then leaves a note
- * of it in the log.
+ * Answers the call that the environment and stdin describe, on stdout and with the exit status, and then writes its log
+ * entry.
  *
- * The note comes last: it tells what the runtime was told, and the runtime, which waits for our end in any case, would
- * not have its answer sooner the other way round. A kill in between costs the note, and the answer is out.
+ * The log entry is written last, because it contains the answer, and because the runtime waits for the end of this
+ * process in any case. If the process is killed between the two, only the log entry is lost.
  */
 export function answerCall(): void {
-  const trace = new Trace(machine.clock);
+  const trace = new Trace(realNode.clock);
   const known: Known = { log: DEFAULT_LOG };
   let failure: unknown;
   try {
-    carryOut(machine, trace, known);
+    dispatch(realNode, trace, known);
   } catch (error) {
     failure = error;
     exitStatus(1);
     printError(error, known.version ?? NEWEST_VERSION);
   } finally {
     const { network, log } = known;
-    const trouble = writeLogEntry(machine, { getenv, network, trace, error: failure }, log);
-    if (trouble !== undefined) say(`there is no log entry of this call: ${trouble}`);
+    const trouble = writeLogEntry(realNode, { getenv, network, trace, error: failure }, log);
+    if (trouble !== undefined) printWarning(`cannot write the log entry of this call: ${trouble}`);
   }
 }
 
-function carryOut(node: Node, trace: Trace, known: Known): void {
+function dispatch(node: Node, trace: Trace, known: Known): void {
   const warn = (message: string) => {
     pushBounded(trace.warnings, message.trimEnd());
-    say(message);
+    printWarning(message);
   };
   const invocation = readEnvironment(getenv);
-  const configuration = parseConfiguration(input());
+  const configuration = parseConfiguration(readConfiguration());
   known.network = { name: configuration.name, deviceID: configuration.fields.raw("deviceID") };
   known.log = configuredLog(configuration);
   known.log.warnings.forEach(warn);
@@ -98,21 +100,21 @@ function carryOut(node: Node, trace: Trace, known: Known): void {
   const call = { node, invocation, configuration, version, warn, observe: trace.observe };
   if (command === "ADD") answerAdd(call);
   else if (command === "DEL") answerDel(call);
-  else if (command === "CHECK") checkAttachment(call);
+  else if (command === "CHECK") answerCheck(call);
   else if (command === "STATUS") answerStatus(call);
-  else if (command === "GC") collectStale(call);
+  else if (command === "GC") answerGc(call);
 }
 
-function answerAdd(face: FaceCall): void {
-  const { node, invocation, configuration, version } = face;
+function answerAdd(request: Request): void {
+  const { node, invocation, configuration, version } = request;
   const network = parseNetwork(configuration, version, invocation.args);
   const hasAddresses = network.ipamType !== undefined || (network.prevResult?.ips.length ?? 0) > 0;
   requireExpressible(version, hasAddresses);
-  network.warnings.forEach(face.warn);
+  network.warnings.forEach(request.warn);
   deferSignals();
   const rollbackTime = rollbackTimeOf(network.timeout);
   const call = {
-    ...callOf(face, network.timeout - rollbackTime),
+    ...callOf(request, network.timeout - rollbackTime),
     rollbackTime,
     netns: invocation.netns ?? "",
     ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
@@ -133,12 +135,12 @@ function answerAdd(face: FaceCall): void {
   add(node, call, (result) => print(1, encodeResult(result, version)));
 }
 
-function answerDel(face: FaceCall): void {
-  const { node, invocation, configuration } = face;
+function answerDel(request: Request): void {
+  const { node, invocation, configuration } = request;
   const network = parseNetworkForDel(configuration);
-  network.warnings.forEach(face.warn);
+  network.warnings.forEach(request.warn);
   deferSignals();
-  const call = callOf(face, network.timeout);
+  const call = callOf(request, network.timeout);
   const leases = network.ipamType !== undefined;
   del(node, {
     ...call,
@@ -149,26 +151,26 @@ function answerDel(face: FaceCall): void {
   });
 }
 
-function checkAttachment(face: FaceCall): void {
-  const { node, invocation, configuration, version } = face;
-  const before = prevResult(configuration, version);
-  if (before === undefined) {
+function answerCheck(request: Request): void {
+  const { node, invocation, configuration, version } = request;
+  const previous = prevResult(configuration, version);
+  if (previous === undefined) {
     throw new CniError(
       codes.badConfiguration,
       "network configuration: prevResult is missing, which CHECK needs",
     );
   }
   deferSignals();
-  const call = callOf(face, configuredTimeout(configuration));
+  const call = callOf(request, configuredTimeout(configuration));
   const netns = invocation.netns ?? "";
-  check(node, { ...call, netns, prevResult: before, ipam: ipamCallFor(call.name, netns, call) });
+  check(node, { ...call, netns, prevResult: previous, ipam: ipamCallFor(call.name, netns, call) });
 }
 
-function answerStatus(face: FaceCall): void {
-  const { node, invocation, configuration, version, warn, observe } = face;
+function answerStatus(request: Request): void {
+  const { node, invocation, configuration, version, warn, observe } = request;
   const network = parseNetworkForStatus(configuration);
   const ipam = ipamOf(network.ipamType, invocation, configuration);
-  // Only a plugin of ours that runs must not be left alone.
+  // STATUS changes nothing itself, so signals are deferred only while it runs an IPAM plugin.
   if (ipam !== undefined) deferSignals();
   status(node, {
     cniVersion: version,
@@ -180,8 +182,8 @@ function answerStatus(face: FaceCall): void {
   });
 }
 
-function collectStale(face: FaceCall): void {
-  const { node, invocation, configuration, warn, observe } = face;
+function answerGc(request: Request): void {
+  const { node, invocation, configuration, warn, observe } = request;
   const valid = validAttachments(configuration);
   const network = parseNetworkForGc(configuration);
   network.warnings.forEach(warn);
@@ -196,7 +198,7 @@ function collectStale(face: FaceCall): void {
   });
 }
 
-/** How the IPAM plugin is called where no attachment is meant; undefined where the network has none that we would call. */
+/** Returns the call of the IPAM plugin for STATUS and GC, which are about no attachment; `undefined` without `type`. */
 function ipamOf(
   type: string | undefined,
   { args, path }: Invocation,
@@ -205,7 +207,7 @@ function ipamOf(
   return type === undefined ? undefined : ipamCallOfNetwork({ stdin, args, path });
 }
 
-function callOf({ node, invocation, configuration, warn, observe }: FaceCall, timeout: number): VerbRequest {
+function callOf({ node, invocation, configuration, warn, observe }: Request, timeout: number): VerbRequest {
   const { containerId, ifname, netns, args, path } = invocation;
   return {
     name: { containerId, ifname },
@@ -219,28 +221,28 @@ function callOf({ node, invocation, configuration, warn, observe }: FaceCall, ti
   };
 }
 
-function input(): string {
+function readConfiguration(): string {
   try {
-    return readStdin(longestConfiguration);
+    return readStdin(MAX_CONFIGURATION_BYTES);
   } catch (cause) {
     throw new CniError(codes.io, `error reading from stdin: ${messageOf(cause)}`, { cause });
   }
 }
 
-/** Prints the error object; if stdout takes nothing, stderr has to say what happened. */
+/** Prints the error object. If stdout cannot be written, prints the error on stderr instead. */
 function printError(error: unknown, version: CniVersion): void {
   try {
     print(1, errorDocument(error, version));
   } catch (cause) {
-    say(`${messageOf(error)} (the error object cannot be written: ${messageOf(cause)})`);
+    printWarning(`${messageOf(error)} (the error object cannot be written: ${messageOf(cause)})`);
   }
 }
 
-/** A runtime logs the stderr of a plugin, if it does not drop it. It must never be a reason to fail. */
-function say(message: string): void {
+/** Prints a message on stderr, which runtimes log or drop. A stderr that cannot be written must not fail the call. */
+function printWarning(message: string): void {
   try {
     print(2, `ib-sriov: ${message.trimEnd()}\n`);
   } catch {
-    // Nobody listens.
+    // Stderr is closed, or its reader has ended.
   }
 }

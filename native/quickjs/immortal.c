@@ -1,6 +1,6 @@
-/* Compiled as the end of the engine's quickjs.c (scripts/libraries), whose structures it knows. */
+/* Compiled as the end of the engine's quickjs.c (scripts/libraries), because it needs the engine's structures. */
 
-/* How many shapes of objects, and atoms, a call may add before a table of the engine's grows, and is written anew. */
+/* How many object shapes, and how many atoms, a call can add before a table of the engine grows and is copied. */
 enum { ROOM = 200 };
 
 static void immortal_value(JSValue value)
@@ -25,10 +25,10 @@ static void immortal_object(const JSObject *object)
     immortal_values(object->u.array.u.values, object->u.array.count);
 }
 
-/* Strings are in no list of the engine's. Those that are not found here are only not immortal. */
+/* The engine has no list of its strings, so they are found through objects. A string that is not found stays mortal. */
 static void immortal_collectable(JSGCObjectHeader *header)
 {
-  /* An object that has its shape for itself changes it, and insists on being the only one that refers to it. */
+  /* An object with an unshared shape changes the shape in place, and requires that its reference count is 1. */
   if (header->gc_obj_type == JS_GC_OBJ_TYPE_SHAPE && !((JSShape *)header)->is_hashed)
     return;
   header->ref_count = IMMORTAL;
@@ -72,7 +72,7 @@ int immortal_make_all(struct JSContext *context)
   for (int i = 0; i < runtime->atom_size; i++)
     if (!atom_is_free(runtime->atom_array[i]))
       runtime->atom_array[i]->header.ref_count = IMMORTAL;
-  /* Where the stack is differs from process to process: JS_UpdateStackTop says it anew. */
+  /* The stack's address differs between processes; JS_UpdateStackTop sets it again. */
   runtime->stack_top = runtime->stack_limit = 0;
   return TRUE;
 }

@@ -7,7 +7,7 @@ import type { Locks } from "./lock/locks.ts";
 import type { AttachmentRecord } from "./record/record.ts";
 import { PhysicalFunction } from "./vf/function.ts";
 
-/** What the steps of a record's attachment work on. */
+/** Returns the context for the steps of a record's attachment. */
 export function stepContextOf(
   node: Node,
   record: AttachmentRecord,

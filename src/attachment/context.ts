@@ -10,64 +10,66 @@ import type { GuidPair } from "./record/guid-pair.ts";
 import type { AttachmentRecord } from "./record/record.ts";
 import type { ResultContext } from "./requests.ts";
 
-/** What the steps of one attachment work on, for the length of one call. */
+/** The context that the steps of one attachment work on during one call. */
 export interface StepContext extends Limits {
   readonly node: Node;
   readonly record: AttachmentRecord;
-  /** The container's namespace; undefined where it is gone. */
+  /** The container's namespace; `undefined` if it is gone. */
   readonly pod: Namespace | undefined;
-  /** The locks that the call holds; the VF's is one of them. */
+  /** The locks that the call holds, including the VF's. */
   readonly locks: Locks;
-  /** The netdev of the PF, in the host's namespace; looked for at its first use. */
+  /** Returns the PF's netdev in the host namespace. The first call looks it up. */
   readonly pf: () => Link;
-  /** What the PF says of the VF; asked once, before the first of an undo, or of a check, and kept. */
+  /** Returns the PF's settings for the VF. They are read once, before the first change of an undo or of a check. */
   readonly vfConfig: () => VfConfig;
-  /** How the IPAM plugin is called; undefined where no addresses are wanted. */
+  /** How the IPAM plugin is called; `undefined` if the network has no IPAM plugin. */
   readonly ipam: IpamCall | undefined;
-  /** The VF's netdev on the host, where an undo of this call has brought it home. */
+  /** The VF's netdev on the host, if an undo of this call has returned it there. */
   home: Link | undefined;
-  /** The lease that ADD has begun. */
+  /** The lease that ADD has requested. */
   lease: Lease | undefined;
 }
 
-/** An attachment that is being made. */
+/** The context of an ADD. */
 export interface AddContext extends StepContext {
   readonly reply: ResultContext;
-  /** How long a rollback may take, ms. */
+  /** Time limit for a rollback, ms. */
   readonly rollbackTime: number;
-  /** The GUIDs that the VF ran with when the plan was made; bound to vfio-pci, those that its PF had on file. */
+  /** The GUIDs that the VF ran with when the plan was made; for a VF that is bound to vfio-pci, those at its PF. */
   readonly effective: GuidPair;
   /**
-   * The VF's netdev as it was last seen: on the host until the interface step has moved it, then in the
-   * container. A step that makes a new one of it, or moves it, says so here. undefined: it has none.
+   * The VF's netdev as it was last read: on the host until the interface step has moved it, then in the container. A
+   * step that moves it, or causes the kernel to create it again, sets this. `undefined` if the VF has no netdev.
    */
   netdev: Link | undefined;
-  /** The namespace in which it was seen. */
+  /** The namespace in which the netdev was last read. */
   netdevIn: Namespace;
-  /** What the runtime shall be told; the last step leaves it here. */
+  /** The result for the runtime, which the last step sets. */
   result: Result | undefined;
 }
 
 /**
- * One change of the node, and the only way to make one.
+ * One kind of change of the node. An attachment changes the node only by its steps.
  *
- * `undo` puts back what the record says was there. It reads the node and never a note of how far `apply`
- * came; it puts a value back only where it finds ours, or cannot read it; undone already is success.
+ * `undo` restores the originals of the record. It reads the node, and never a note of how far `apply` came; it restores
+ * a setting only if it still has the value that the plugin set, or cannot be read. It succeeds if nothing is left to
+ * undo.
  */
 export interface Step {
-  /** What it is about, for messages: "link state". */
+  /** The name for messages: "link state". */
   readonly name: string;
   /**
-   * Does the attachment want anything of it? If not, ADD, DEL and CHECK leave it out. Absent: always. It depends on nothing
-   * but the record (the lease's: and on the configuration, as the lease itself does): what DEL undoes is what ADD applied.
+   * Reports whether the attachment needs the step. If not, ADD, DEL and CHECK skip it. Absent if every attachment needs
+   * it. The answer depends only on the record (for the lease, also on the configuration, as the lease itself does), so
+   * that DEL undoes exactly the steps that ADD applied.
    */
   readonly isNeeded?: (attachment: StepContext) => boolean;
   apply(attachment: AddContext): void;
   undo(attachment: StepContext): void;
   /**
-   * Does the step still hold?
-   * @param result what ADD told the runtime.
-   * @throws {CniError} naming what was expected and what was found, where not.
+   * Verifies that the change is still in effect.
+   * @param result the result that ADD gave to the runtime.
+   * @throws {CniError} naming the expected and the present setting, if it is not.
    */
   verify(attachment: StepContext, result: Result): void;
 }

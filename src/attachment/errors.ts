@@ -3,10 +3,11 @@ import { CniError, codes } from "../cni/errors.ts";
 import { InterruptedError, TimeoutError } from "../node/clock.ts";
 
 /**
- * Does one thing on the node, and says what it was where it fails: `what` completes "cannot …", with its
- * object, e.g. "set the GUIDs of VF 0000:03:00.2 to 02:…". `remedy` is a sentence for the operator.
- * @throws {CniError} code 11 where time ran out or a signal came, code {@link codes.node} otherwise; one that
- * is a CniError already passes through.
+ * Runs an action on the node, and adds to its error what was attempted.
+ * @param what completes "cannot …", with its object, e.g. "set the GUIDs of VF 0000:03:00.2 to 02:…".
+ * @param remedy a clause for the operator.
+ * @throws {CniError} code 11 if time ran out or a signal came, otherwise code {@link codes.node}. A CniError passes
+ *   through unchanged.
  */
 export function attempt<T>(what: string, action: () => T, remedy?: string): T {
   try {
@@ -21,8 +22,8 @@ export function attempt<T>(what: string, action: () => T, remedy?: string): T {
 }
 
 /**
- * Does several things, each of them whatever becomes of the others.
- * @returns what went wrong, in order.
+ * Runs several actions, each of them even if others fail.
+ * @returns the errors, in order.
  */
 export function attemptAll(actions: readonly (() => void)[]): unknown[] {
   const failures: unknown[] = [];

@@ -7,37 +7,37 @@ import type { AttachmentRecord } from "./record/record.ts";
 
 /**
  * Opens the container's namespace for ADD.
- * @param ownAllowed may it be the one that we run in (CNI_NETNS_OVERRIDE)?
- * @throws {CniError} where there is none at that path, or it is our own.
+ * @param ownAllowed allows the namespace that this process runs in (CNI_NETNS_OVERRIDE).
+ * @throws {CniError} if the path is not a network namespace, or is this process's own.
  */
 export function openContainerNetns(node: Node, netns: string, ownAllowed: boolean): Namespace {
   const pod = opened(node, netns);
-  attempt(`tell the network namespace ${netns} from our own`, () => {
+  attempt(`compare the network namespace ${netns} with the host namespace`, () => {
     if (!ownAllowed) requireOtherNetns(node, pod);
   });
   return pod;
 }
 
 /**
- * What is meant for a container must not happen to the host.
- * @throws {CniError} where the namespace is the one that we run in.
+ * Requires that a namespace is not that of this process, so that no change for a container affects the host.
+ * @throws {CniError} if it is.
  */
 export function requireOtherNetns(node: Node, namespace: Namespace | undefined): void {
   if (namespace !== undefined && isOwnNetns(node, namespace)) throw ownNetnsError(namespace.path);
 }
 
-/** Reports whether a namespace is the one that this process runs in, where the host's VFs are (CNI_NETNS_OVERRIDE). */
+/** Reports whether a namespace is that of this process, which has the host's VFs (CNI_NETNS_OVERRIDE). */
 export function isOwnNetns(node: Node, namespace: Namespace): boolean {
   return namespace.cookie === node.namespaces.host.cookie;
 }
 
-/** The namespace that the record's attachment went to; undefined where it is gone. */
+/** Returns the namespace that the record's attachment was made for; `undefined` if it is gone. */
 export function recordedNetns(node: Node, record: AttachmentRecord): Namespace | undefined {
   const pod = openNetnsIfPresent(node, record.netns);
   return pod?.cookie === record.netnsCookie ? pod : undefined;
 }
 
-/** A namespace, undefined where nothing is at that path, or something that is none (a mount that broke). */
+/** Opens a namespace; returns `undefined` if nothing is at the path, or no network namespace (a mount that broke). */
 export function openNetnsIfPresent(node: Node, netns: string): Namespace | undefined {
   try {
     return node.namespaces.open(netns);

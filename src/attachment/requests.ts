@@ -5,12 +5,12 @@ import type { IpamCall } from "./ipam/ipam.ts";
 import type { Limits } from "./limits.ts";
 import type { AttachmentName, Desired } from "./record/record.ts";
 
-/** What the verbs of an attachment are called with. */
+/** The request of a verb for an attachment. */
 export interface VerbRequest extends Limits {
   readonly name: AttachmentName;
-  /** Path of the container's namespace; undefined where the runtime gives none (DEL only). */
+  /** Path of the container's namespace; `undefined` if the runtime does not name it (DEL only). */
   readonly netns: string | undefined;
-  /** The network configuration as it came. */
+  /** The text of the network configuration. */
   readonly stdin: string;
   /** CNI_ARGS. */
   readonly args: string;
@@ -18,71 +18,75 @@ export interface VerbRequest extends Limits {
   readonly path: string;
 }
 
-/** What ADD needs besides, to answer the runtime. */
+/** Values of the request that the result of ADD needs. */
 export interface ResultContext {
   readonly cniVersion: CniVersion;
-  /** Of the plugins before us in the chain. */
+  /** The result of the previous plugin in the chain. */
   readonly prevResult: Result | undefined;
-  /** Of the network configuration. */
+  /** DNS settings of the network configuration. */
   readonly dns: Dns;
 }
 
-/** What ADD is asked for. */
+/** The request of an ADD. */
 export interface AddRequest extends VerbRequest {
   readonly netns: string;
-  /** How long a rollback may take, ms, from when it begins; {@link VerbRequest.deadline} leaves this much of the call's time. */
+  /**
+   * Time limit for a rollback from its beginning, ms; {@link VerbRequest.deadline} leaves this much of the call's time.
+   */
   readonly rollbackTime: number;
-  /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
+  /** Whether the container's namespace may be that of this process (CNI_NETNS_OVERRIDE). */
   readonly ownNetnsAllowed: boolean;
   /** PCI address of the VF. */
   readonly deviceID: string;
-  /** Must the VF be bound to vfio-pci? One that is is handed to a virtual machine in any case. */
+  /** Requires that the VF is bound to vfio-pci. Without it, a VF that is bound to vfio-pci is attached, too. */
   readonly vfioPciMode: true | undefined;
-  /** Has the VF no netdev, and is that how it shall be? */
+  /** Requires that the VF has no netdev. */
   readonly rdmaOnly: true | undefined;
-  /** "auto": the VF's own where it has one, else one that is derived for it and stays; undefined: the VF's own. */
+  /**
+   * "auto": the VF's own GUID, or, if that is not valid, a derived one, which stays; `undefined`: the VF's own GUID.
+   */
   readonly guid: Guid | "auto" | undefined;
-  /** What else is to be set. */
+  /** The other desired settings. */
   readonly wanted: Omit<Desired, "guid">;
   readonly reply: ResultContext;
 }
 
-/** What DEL is asked for. */
+/** The request of a DEL. */
 export interface DelRequest extends VerbRequest {
-  /** May the container's namespace be the one that we run in (CNI_NETNS_OVERRIDE)? */
+  /** Whether the container's namespace may be that of this process (CNI_NETNS_OVERRIDE). */
   readonly ownNetnsAllowed: boolean;
-  /** PCI address of the VF, as the network configuration has it; undefined where it has none that is one. */
+  /** PCI address of the VF in the network configuration; `undefined` if it has no valid one. */
   readonly deviceID: string | undefined;
-  /** Has the VF no netdev, and is that how it shall be? */
+  /** Whether the VF is meant to have no netdev. */
   readonly rdmaOnly: true | undefined;
-  /** How the configuration's IPAM plugin is called; undefined where there is none. */
+  /** How the configuration's IPAM plugin is called; `undefined` if it has no IPAM plugin. */
   readonly ipam: IpamCall | undefined;
 }
 
-/** What CHECK is asked for. */
+/** The request of a CHECK. */
 export interface CheckRequest extends VerbRequest {
   readonly netns: string;
-  /** What ADD told the runtime. */
+  /** The result that ADD gave to the runtime. */
   readonly prevResult: Result;
-  /** How the configuration's IPAM plugin is called; undefined where there is none. */
+  /** How the configuration's IPAM plugin is called; `undefined` if it has no IPAM plugin. */
   readonly ipam: IpamCall | undefined;
 }
 
-/** What STATUS is asked for: not an attachment, but whether one could be made. */
+/** The request of a STATUS, which is about the node and not about an attachment. */
 export interface StatusRequest extends Limits {
   readonly cniVersion: CniVersion;
-  /** Shall containers have the RDMA devices of their VFs, and nobody else? */
+  /** Whether each container is to have its VF's RDMA devices alone. */
   readonly rdmaIsolation: boolean;
-  /** How the network's IPAM plugin is called; undefined where there is none. */
+  /** How the network's IPAM plugin is called; `undefined` if it has no IPAM plugin. */
   readonly ipam: IpamCall | undefined;
 }
 
-/** What GC is asked for. */
+/** The request of a GC. */
 export interface GcRequest extends Limits {
   /** The network's name. */
   readonly network: string;
-  /** The attachments that the runtime knows; undefined where it does not say. */
+  /** The attachments that the runtime lists; `undefined` if it gives no list. */
   readonly valid: readonly AttachmentName[] | undefined;
-  /** How the network's IPAM plugin is called; undefined where there is none. */
+  /** How the network's IPAM plugin is called; `undefined` if it has no IPAM plugin. */
   readonly ipam: IpamCall | undefined;
 }

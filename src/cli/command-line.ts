@@ -1,5 +1,4 @@
-// The face for people and containers: what is called with arguments and without CNI_COMMAND. It is a script of its
-// own (scripts/bundle.mjs).
+// The command line: handles calls with arguments and without CNI_COMMAND. It is a separate script (scripts/bundle.mjs).
 import { print } from "host";
 import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
@@ -17,7 +16,7 @@ import { printLine } from "./output.ts";
 import { provisionAll } from "./provision.ts";
 import { overview, usageOf } from "./usage.ts";
 
-/** All but the installer, which reads its words in its own way. */
+/** All commands except the installer, which parses its arguments differently. */
 const commands: readonly Command[] = [
   doctor,
   list,
@@ -30,18 +29,18 @@ const commands: readonly Command[] = [
 ];
 const installer = {
   name: "install",
-  summary: "Copies this executable into the node's directory of CNI plugins",
+  summary: "Copies this executable to the node's directory of CNI plugins",
 };
 
-/** The installer, too. */
+/** Returns all commands, with the installer. */
 function all(): Command[] {
   return [...commands, installer].map((each) => ({ options: [], run: () => 0, ...each }));
 }
 
 /**
- * Does what the command line asks for.
+ * Runs the command of a command line.
  * @param words argv.
- * @returns the exit status: 0, 1 where it failed, 2 where the words cannot be understood.
+ * @returns the exit status: 0, 1 if the command failed, 2 if the arguments are invalid.
  */
 export function answerCommandLine([program = "", ...words]: readonly string[]): number {
   const [first = ""] = words;
@@ -72,9 +71,9 @@ function wordsIn(name: string): number {
 }
 
 function failed(error: unknown): number {
-  // Who has asked listens no longer (head, say).
+  // The reader of the output, such as head, has ended.
   if (errnoOf(error) === "EPIPE") return 0;
   const isUsage = error instanceof UsageError;
-  print(2, `ib-sriov: ${messageOf(error)}\n${isUsage ? "What there is tells: ib-sriov --help\n" : ""}`);
+  print(2, `ib-sriov: ${messageOf(error)}\n${isUsage ? "Run 'ib-sriov --help' for usage.\n" : ""}`);
   return isUsage ? 2 : 1;
 }

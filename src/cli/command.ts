@@ -2,47 +2,48 @@
 export interface Option {
   /** Without the dashes. */
   readonly name: string;
-  /** What its value is called; undefined: it has none. */
+  /** Name of its value in the help; `undefined` if the option takes no value. */
   readonly value?: string;
   /** One line for the help. */
   readonly summary: string;
 }
 
-/** What a command is called with. */
+/** The parsed arguments of a command. */
 export interface CommandCall {
-  /** The words that are no options, in the order of {@link Command.parameters}. */
+  /** The arguments that are not options, in the order of {@link Command.parameters}. */
   readonly words: readonly string[];
-  /** The value of each option that was given; "" where it has none. */
+  /** The values of the options that were passed; "" for an option without a value. */
   readonly options: ReadonlyMap<string, string>;
 }
 
-/** One thing that a person can ask for. */
+/** A command of the command line. */
 export interface Command {
-  /** One word, or two. */
+  /** One or two words. */
   readonly name: string;
-  /** What the words behind the name are called; all of them are needed. */
+  /** Names of the arguments after the command's name; all of them are required. */
   readonly parameters?: readonly string[];
   /** One line for the list of commands. */
   readonly summary: string;
-  /** More than that, for its own help. */
+  /** More text, for the command's own help. */
   readonly details?: string;
   readonly options: readonly Option[];
-  /** @returns the exit status. */
+  /** Runs the command. Returns the exit status. */
   readonly run: (call: CommandCall) => number;
 }
 
-/** Arguments that cannot be understood. The message says which. */
+/** An argument is invalid. The message names it. */
 export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** For the commands that can tell the same in JSON. */
-export const jsonOption: Option = { name: "json", summary: "JSON instead of text" };
+/** The option of commands that can also print JSON. */
+export const jsonOption: Option = { name: "json", summary: "prints JSON instead of text" };
 
 /**
- * Reads the words behind a command's name: options anywhere, with their value behind "=" or in the next word, until "--".
- * @returns "help" where that is asked for.
- * @throws {UsageError}
+ * Parses the arguments after a command's name. Options can be anywhere before "--"; a value follows after "=" or as the
+ * next argument.
+ * @returns "help" if the arguments contain --help.
+ * @throws {UsageError} if an argument is invalid.
  */
 export function parseArguments(command: Command, words: readonly string[]): CommandCall | "help" {
   const options = new Map<string, string>();

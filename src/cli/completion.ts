@@ -1,16 +1,16 @@
 import { type Command, UsageError } from "./command.ts";
 import { printLine } from "./output.ts";
 
-/** What is completed of a command. */
+/** The parts of a command that a shell completes. */
 export type Completion = Pick<Command, "name" | "parameters" | "options">;
 
-/** A command that prints what makes a shell complete the words of commands. */
+/** Returns the command that prints completion scripts. */
 export function completionOf(commands: () => readonly Completion[]): Command {
   return {
     name: "completion",
     parameters: ["bash|zsh|fish"],
     summary: "Prints a script that makes a shell complete commands and options",
-    details: `For the present shell:
+    details: `To use it in the current shell:
   bash  source <(ib-sriov completion bash)
   zsh   source <(ib-sriov completion zsh)
   fish  ib-sriov completion fish | source`,
@@ -23,12 +23,13 @@ export function completionOf(commands: () => readonly Completion[]): Command {
 }
 
 /**
- * The script.
- * @throws {UsageError} where the shell is not known.
+ * Returns the completion script for a shell.
+ * @throws {UsageError} if the shell is not supported.
  */
 export function scriptFor(shell: string, commands: readonly Completion[]): string {
   const all = rows(commands);
-  // The words before the present one, with a space at each end, are compared with patterns; nothing to follow: a file.
+  // The script compares the words before the current word, with a space at each end, with patterns. If nothing can
+  // follow, it completes file names.
   const cases = all
     .map(([pattern, next]) => `    ${pattern.replaceAll(" ", "\\ ")}) next='${next}' ;;\n`)
     .join("");
@@ -59,10 +60,10 @@ complete -c ib-sriov -f -a '(__ib_sriov_next)'`;
   throw new UsageError(`unknown shell: ${shell}`);
 }
 
-/** Patterns of what stands before, and the words that can follow. The first pattern that fits counts. */
+/** Returns patterns of the preceding words, and the words that can follow. The first matching pattern counts. */
 function rows(commands: readonly Completion[]): [pattern: string, next: string][] {
   const values = commands.flatMap(({ options }) => options.filter(({ value }) => value !== undefined));
-  // Also "a" of a command "a b".
+  // For a command "a b" this contains "a", too.
   const heads = commands.flatMap(({ name }) => [name, name.replace(/ .*/, "")]);
   const longestFirst = [...new Set(heads)].sort((one, other) => other.length - one.length);
   const first = [...new Set(commands.map(({ name }) => name.replace(/ .*/, "")))];
@@ -73,13 +74,13 @@ function rows(commands: readonly Completion[]): [pattern: string, next: string][
   ];
 }
 
-/** What can follow the words of a command, or the first one of several commands. */
+/** Returns the words that can follow the name of a command, or the first word of several commands. */
 function after(head: string, commands: readonly Completion[]): string[] {
   const longer = commands.filter(({ name }) => name.startsWith(`${head} `));
   const { parameters = [], options = [] } = commands.find(({ name }) => name === head) ?? {};
   return [
     ...longer.map(({ name }) => name.slice(head.length + 1)),
-    // A parameter that says what it can be.
+    // A parameter such as "bash|zsh" lists its values.
     ...parameters.filter((each) => each.includes("|")).flatMap((each) => each.split("|")),
     ...options.map(({ name }) => `--${name}`),
     "--help",

@@ -5,24 +5,24 @@ import { LinuxInventory } from "../linux/pci/inventory.ts";
 import type { Inventory } from "../node/inventory.ts";
 import type { Node } from "../node/node.ts";
 
-/** What a command works on: the machine that it runs on, or a test's. */
+/** The machine on which a command works: the real one, or the model of a test. */
 export interface CliContext {
   readonly node: Node;
   readonly inventory: Inventory;
 }
 
-/** The machine that this runs on. */
+/** Returns the context of the real machine. */
 export function linuxContext(): CliContext {
   return { node: linuxNode(), inventory: new LinuxInventory() };
 }
 
-/** How long a command that changes something may wait for others, ms. */
-const PATIENCE = 60_000;
+/** Time limit of a command that changes something, ms; it includes waiting for locks. */
+const LOCK_TIMEOUT = 60_000;
 
-/** What bounds a command. Warnings go to stderr; how long its parts take, who has called it sees. */
+/** Returns the limits of a command. Warnings go to stderr; the durations of steps are not recorded. */
 export function limitsOf(node: Node): Limits {
   return {
-    deadline: node.clock.now() + PATIENCE,
+    deadline: node.clock.now() + LOCK_TIMEOUT,
     warn: (message) => print(2, `ib-sriov: ${message}\n`),
     observe: (_action, _what, _record, act) => act(),
   };

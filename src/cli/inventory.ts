@@ -8,20 +8,23 @@ import { VFIO_DRIVER } from "../node/pci-functions.ts";
 import { attachmentsOf, holderOf, type ListedAttachment } from "./attachments/attachments.ts";
 import type { CliContext } from "./context.ts";
 
-/** A VF, and who has it. */
+/** A VF, and the attachment that has it. */
 export interface InventoriedVf {
   readonly pci: string;
   readonly index: number;
   readonly driver: string | undefined;
-  /** On the host; undefined where the host has none: it is in a container, or there is none. */
+  /** Its netdev in the host namespace; `undefined` if it is in a container, or does not exist. */
   readonly netdev: Link | undefined;
-  /** Names of its RDMA devices, in whatever namespace, and of their files. */
+  /** Names of its RDMA devices, in all namespaces, and of their files. */
   readonly rdma: readonly string[];
   readonly files: readonly string[];
-  /** GUIDs that it runs with; of one in a container, or bound to vfio-pci, those that it was given. undefined: not known. */
+  /**
+   * The effective GUIDs; for a VF in a container, or bound to vfio-pci, the GUIDs that were assigned. `undefined` if
+   * not known.
+   */
   readonly nodeGuid: Guid | undefined;
   readonly portGuid: Guid | undefined;
-  /** What its PF has on file. */
+  /** The settings that its PF has of it. */
   readonly config: VfConfig;
   readonly ports: readonly Port[];
   readonly holder: ListedAttachment | undefined;
@@ -35,30 +38,34 @@ export interface InventoriedPf {
   readonly rdma: readonly string[];
   readonly portGuid: Guid | undefined;
   readonly ports: readonly Port[];
-  /** How many VFs it can have; undefined where its SR-IOV is off. */
+  /** Number of VFs that it can have; `undefined` if SR-IOV is off. */
   readonly possibleVfs: number | undefined;
   readonly vfs: readonly InventoriedVf[];
 }
 
-/** What there is on a node. */
+/** The PFs, VFs and attachments of a node. */
 export interface NodeInventory {
   readonly pfs: readonly InventoriedPf[];
   readonly attached: readonly ListedAttachment[];
 }
 
 /**
- * Looks at all PFs, VFs and attachments. It changes nothing.
- * @param attached where the caller has just looked.
+ * Reads all PFs, VFs and attachments. It changes nothing.
+ * @param attached the attachments, if the caller has read them already.
  */
 export function takeInventory(
   machine: CliContext,
   attached: readonly ListedAttachment[] = attachmentsOf(machine.node),
 ): NodeInventory {
-  const pfs = machine.inventory.physicalFunctions().map((pci) => surveyedPf(machine, attached, pci));
+  const pfs = machine.inventory.physicalFunctions().map((pci) => inventoriedPf(machine, attached, pci));
   return { pfs, attached };
 }
 
-function surveyedPf(machine: CliContext, attached: readonly ListedAttachment[], pci: string): InventoriedPf {
+function inventoriedPf(
+  machine: CliContext,
+  attached: readonly ListedAttachment[],
+  pci: string,
+): InventoriedPf {
   const { node, inventory } = machine;
   const { functions, namespaces } = node;
   const netdev = netdevOf(node, namespaces.host, pci);
@@ -70,11 +77,11 @@ function surveyedPf(machine: CliContext, attached: readonly ListedAttachment[], 
     portGuid: netdev && portGuidOf(netdev.address),
     ports: inventory.ports(pci),
     possibleVfs: inventory.possibleVfs(pci),
-    vfs: inventory.virtualFunctions(pci).map((vf, index) => surveyedVf(machine, attached, pci, vf, index)),
+    vfs: inventory.virtualFunctions(pci).map((vf, index) => inventoriedVf(machine, attached, pci, vf, index)),
   };
 }
 
-function surveyedVf(
+function inventoriedVf(
   machine: CliContext,
   attached: readonly ListedAttachment[],
   pf: string,
@@ -88,7 +95,8 @@ function surveyedVf(
   const netdev = netdevOf(node, namespaces.host, pci);
   const holder = holderOf(node, attached, pci);
   const own = effectiveGuids(node, pci, undefined, netdev ?? "none");
-  const given = driver === VFIO_DRIVER ? { node: config.nodeGuid, port: config.portGuid } : givenBy(holder);
+  const recorded =
+    driver === VFIO_DRIVER ? { node: config.nodeGuid, port: config.portGuid } : recordedGuids(holder);
   return {
     pci,
     index,
@@ -96,8 +104,8 @@ function surveyedVf(
     netdev,
     rdma: functions.rdmaDevicesAnywhere(pci),
     files: functions.rdmaFiles(pci),
-    nodeGuid: own.node ?? given.node,
-    portGuid: own.port ?? given.port,
+    nodeGuid: own.node ?? recorded.node,
+    portGuid: own.port ?? recorded.port,
     config,
     ports: inventory.ports(pci),
     holder,
@@ -106,8 +114,8 @@ function surveyedVf(
 
 const unknownConfig: VfConfig = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
 
-/** The GUIDs that a VF has in a container. */
-function givenBy(holder: ListedAttachment | undefined) {
+/** Returns the GUIDs of a VF in a container, from its record. */
+function recordedGuids(holder: ListedAttachment | undefined) {
   const { record, reference } = holder ?? {};
   return {
     node: record?.wanted.guid ?? record?.found.nodeGuid ?? reference?.guid,

@@ -1,31 +1,31 @@
 import { getenv, isTerminal, print } from "host";
 
-/** How something is to be taken. */
+/** Meaning of a text, which decides its color. */
 export type Tone = "ok" | "warning" | "error" | "heading" | "aside";
 
 /** Select Graphic Rendition (ECMA-48, 8.3.117): green, yellow, red, bold, faint. */
 const CODES: Readonly<Record<Tone, number>> = { ok: 32, warning: 33, error: 31, heading: 1, aside: 2 };
 
-/** Prints a line for a person, or for a program, on stdout. */
+/** Prints a line on stdout. */
 export function printLine(text: string): void {
   print(1, `${text}\n`);
 }
 
-/** Prints a document on stdout. */
+/** Prints a JSON document on stdout. */
 export function printJson(value: unknown): void {
   printLine(JSON.stringify(value, undefined, 2));
 }
 
-/** The text in a colour, where stdout is a terminal that can and may show it (no-color.org). */
+/** Returns a text in a color if stdout is a terminal with colors, and NO_COLOR is not set (no-color.org). */
 export function colorize(tone: Tone, text: string): string {
-  return hasColours() ? `\x1b[${CODES[tone]}m${text}\x1b[0m` : text;
+  return hasColors() ? `\x1b[${CODES[tone]}m${text}\x1b[0m` : text;
 }
 
-function hasColours(): boolean {
+function hasColors(): boolean {
   return isTerminal(1) && (getenv("NO_COLOR") ?? "") === "" && getenv("TERM") !== "dumb";
 }
 
-/** Rows in columns, the first one a heading. "" is shown as "-". */
+/** Formats rows as a table. The first row is the heading. "" is shown as "-". */
 export function formatTable(rows: readonly (readonly string[])[]): string {
   const shown = rows.map((row) => row.map((cell) => (cell === "" ? "-" : cell)));
   const widths = (shown[0] ?? []).map((_, column) =>

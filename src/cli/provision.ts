@@ -9,22 +9,22 @@ import { limitsOf, linuxContext } from "./context.ts";
 import { type InventoriedVf, takeInventory } from "./inventory.ts";
 import { printJson, printLine } from "./output.ts";
 
-/** What has become of a VF. */
+/** The outcome for one VF. */
 interface Line {
   readonly pci: string;
   readonly outcome: "given" | "kept" | "in use" | "failed";
-  /** The GUID that it has now. */
+  /** The GUID that the VF has now. */
   readonly guid?: string | undefined;
-  /** What failed. */
+  /** The error. */
   readonly why?: string;
 }
 
-/** Gives VFs their GUIDs before pods want them. */
+/** Assigns GUIDs to VFs before pods use them. */
 export const provisionAll: Command = {
   name: "provision",
-  summary: 'Gives every free VF the GUID that "guid": "auto" has for it',
+  summary: 'Assigns the GUID of "guid": "auto" to every free VF that has no GUID',
   details:
-    "To be called at boot, once the VFs are there, so that no pod pays for the rebind. A VF with a GUID keeps it.",
+    "Run it at boot, when the VFs exist, so that no pod has to wait for the rebind. A VF with a GUID keeps it.",
   options: [jsonOption],
   run({ options }: CommandCall): number {
     deferSignals();
@@ -33,14 +33,14 @@ export const provisionAll: Command = {
     const vfs = takeInventory(machine).pfs.flatMap((pf) => pf.vfs);
     const lines = vfs.map((vf) => provisioned(node, limitsOf(node), vf));
     if (options.has("json")) printJson(lines);
-    else if (lines.length === 0) printLine("There are no VFs.");
+    else if (lines.length === 0) printLine("This node has no VFs.");
     else for (const line of lines) printLine(textOf(line));
     return lines.some(({ outcome }) => outcome === "failed") ? 1 : 0;
   },
 };
 
 function provisioned(node: Node, limits: Limits, { pci, holder }: InventoriedVf): Line {
-  // Where the container is the Go plugin does not say, so its VF must be left.
+  // The Go plugin does not record the container's namespace, so the VF may be in use.
   if (holder?.condition === "foreign") return { pci, outcome: "in use" };
   try {
     const { guid, isNew } = provision(node, limits, pci);

@@ -1,11 +1,11 @@
 import type { Command, Option } from "./command.ts";
 
-/** The help of the whole command line. */
+/** Returns the help of the whole command line. */
 export function overview(commands: readonly Command[]): string {
   const width = Math.max(...commands.map(({ name }) => name.length));
   const lines = commands.map(({ name, summary }) => `  ${name.padEnd(width)}  ${summary}`);
   return `A CNI plugin that gives containers InfiniBand SR-IOV VFs. A container runtime calls it with CNI_COMMAND;
-this is what it can do for people.
+administrators call it with the commands below.
 
 Usage:
   ib-sriov COMMAND [options]
@@ -17,10 +17,10 @@ ${lines.join("\n")}
 `;
 }
 
-/** The help of one command. */
+/** Returns the help of one command. */
 export function usageOf({ name, parameters = [], summary, details, options }: Command): string {
   const call = ["ib-sriov", name, ...parameters, ...(options.length > 0 ? ["[options]"] : [])].join(" ");
-  const all: readonly Option[] = [...options, { name: "help", summary: "this text" }];
+  const all: readonly Option[] = [...options, { name: "help", summary: "prints this text" }];
   const named = all.map(
     (option) => `--${option.name}${option.value === undefined ? "" : ` ${option.value}`}`,
   );

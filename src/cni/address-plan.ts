@@ -2,30 +2,31 @@ import { addressFamily, networkOf, parseCidr } from "./address.ts";
 import { CniError, codes } from "./errors.ts";
 import type { Result, Route } from "./result.ts";
 
-/** RT_SCOPE_LINK, linux/rtnetlink.h. From here on scopes become narrower: host (254), nowhere (255). */
+/** RT_SCOPE_LINK, linux/rtnetlink.h. Larger numbers are narrower scopes: host (254), nowhere (255). */
 const SCOPE_LINK = 253;
 
-/** What an interface must get, in the shapes that the node's links take. */
+/** The addresses and routes that an interface gets, as `Links.configure` takes them. */
 export interface AddressPlan {
   readonly addresses: readonly { readonly cidr: string }[];
-  /** Each with the gateway that it goes through, if any. */
+  /** Each route contains its gateway, if it has one. */
   readonly routes: readonly Route[];
-  /** IPv6 must be switched on in the interface's namespace before. */
+  /** IPv6 must be enabled in the interface's namespace before. */
   readonly hasIPv6: boolean;
   /**
-   * Duplicate address detection must have ended before the interface is handed over: where traffic leaves
-   * through an IPv6 gateway at once, as in the reference plugins.
+   * Duplicate address detection must have ended before ADD answers. This is so if traffic can leave through an IPv6
+   * gateway at once, as in the reference plugins.
    */
   readonly waitForDad: boolean;
 }
 
 /**
- * From IPAM's result to what the interface must get. Every address of it is ours.
+ * Returns the addresses and routes that the interface gets, from the result of the IPAM plugin. All its addresses are
+ * for this interface.
  *
- * A route without a gateway goes through the first one of its family, unless its scope says that its destinations are on
+ * A route without a gateway gets the first gateway of its family, unless its scope means that its destinations are on
  * the link, or on the host itself.
  * @param source of the result, for messages: "IPAM plugin …".
- * @throws {CniError} 999 where the kernel would refuse a route, saying what is wrong with it.
+ * @throws {CniError} 999 if the kernel would refuse a route; the message names the reason.
  */
 export function addressPlan(ipam: Result, source: string): AddressPlan {
   const firstGateway = (family: 4 | 6): string | undefined =>
@@ -46,23 +47,23 @@ function isOnLink({ scope }: Route): boolean {
   return scope !== undefined && scope >= SCOPE_LINK;
 }
 
-/** Linux answers EINVAL to these, which says nothing to whoever configured them. */
+/** Refuses routes to which Linux answers EINVAL, with a message that names the reason. */
 function checkRoute(route: Route, source: string): void {
-  // In IPv6 the kernel looks at no scope.
+  // The kernel ignores the scope of IPv6 routes.
   if (route.gw !== undefined && isOnLink(route) && addressFamily(route.dst) === 4) {
     const scope = route.scope === SCOPE_LINK ? `${SCOPE_LINK} (link)` : route.scope;
     throw new CniError(
       codes.internal,
-      `route ${route.dst} of the result of ${source} has scope ${scope}, which goes through no gateway, and gateway ${route.gw}`,
+      `route ${route.dst} of the result of ${source} has gateway ${route.gw}, which its scope ${scope} does not allow`,
     );
   }
   const dst = parseCidr(route.dst);
   const network = dst === undefined ? undefined : networkOf(dst);
-  // IPv6 masks host bits away by itself.
+  // The kernel masks the host bits of IPv6 routes itself.
   if (dst?.family === 4 && network !== route.dst) {
     throw new CniError(
       codes.internal,
-      `route ${route.dst} of the result of ${source} is no network; did you mean ${network}?`,
+      `route ${route.dst} of the result of ${source} has host bits; use ${network}`,
     );
   }
   if (route.gw !== undefined && addressFamily(route.gw) !== addressFamily(route.dst)) {

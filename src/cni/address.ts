@@ -1,16 +1,16 @@
 import { inetNtop, inetPton } from "host";
 
-/** 4 or 6. */
+/** IPv4 or IPv6. */
 export type AddressFamily = 4 | 6;
 
-/** An address with the length of its prefix; host bits are kept. */
+/** An address with its prefix length; host bits are kept. */
 export interface Cidr {
   readonly family: AddressFamily;
   /** 4 or 16 bytes in network order. */
   readonly address: Uint8Array;
   /** Bits. */
   readonly prefix: number;
-  /** The one spelling of it, e.g. "fd00::5/64". */
+  /** The canonical spelling, e.g. "fd00::5/64". */
   readonly text: string;
 }
 
@@ -21,9 +21,9 @@ const MAX_ADDRESS_TEXT = 45;
 const MAPPED_PREFIX = 96;
 
 /**
- * Reads `address/prefix` as Go's net.ParseCIDR does: the prefix is required, leading zeros in an IPv4 address
- * are refused, no zone. Host bits stay.
- * @returns undefined where the text is none.
+ * Parses `address/prefix` as Go's net.ParseCIDR does: the prefix is required, and leading zeros in an IPv4 address and
+ * zones are refused. Host bits are kept.
+ * @returns `undefined` if the text is not such an address.
  */
 export function parseCidr(text: string): Cidr | undefined {
   const slash = text.indexOf("/");
@@ -42,18 +42,18 @@ export function parseCidr(text: string): Cidr | undefined {
   };
 }
 
-/** Reads an address without prefix. Returns its one spelling, undefined where the text is none. */
+/** Parses an address without prefix. Returns its canonical spelling; `undefined` if the text is not an address. */
 export function parseAddress(text: string): string | undefined {
   const address = parseBytes(text);
   return address === undefined ? undefined : inetNtop(address.bytes);
 }
 
-/** The family of an address or CIDR in the spelling that the functions above return. */
+/** Returns the family of an address or CIDR in the canonical spelling, which the functions above return. */
 export function addressFamily(text: string): AddressFamily {
   return text.includes(":") ? 6 : 4;
 }
 
-/** The network that an address lies in, e.g. "10.0.0.0/24" for 10.0.0.5/24. */
+/** Returns the network that contains an address, e.g. "10.0.0.0/24" for 10.0.0.5/24. */
 export function networkOf(cidr: Cidr): string {
   const network = cidr.address.map((byte, index) => {
     const bits = Math.min(8, Math.max(0, cidr.prefix - 8 * index));
@@ -63,7 +63,7 @@ export function networkOf(cidr: Cidr): string {
 }
 
 function parseBytes(text: string): { readonly bytes: Uint8Array; readonly mapped: boolean } | undefined {
-  // A NUL would end the text for libc.
+  // libc reads a text only to its first NUL, and would accept what precedes it.
   if (text.length > MAX_ADDRESS_TEXT || text.includes("\0")) return undefined;
   const four = inetPton(4, text);
   if (four !== undefined) return { bytes: four, mapped: false };

@@ -6,20 +6,20 @@ import type { Dns, Result } from "./result.ts";
 import { decodeDns, decodeResult, strayInterfaceIndex } from "./result-decode.ts";
 import { type CniVersion, familyOf, supportedVersion } from "./versions.ts";
 
-/** A network configuration: what every plugin finds in it. */
+/** A network configuration, with the members that are common to all plugins. */
 export interface Configuration {
-  /** As it was received: an IPAM plugin gets it unaltered. */
+  /** The text as it was received: an IPAM plugin gets it unaltered. */
   readonly text: string;
-  /** The document, for what is the plugin's own. */
+  /** The document, from which the plugin reads its own keys. */
   readonly fields: Fields;
   readonly name: string;
-  /** As it stands there, "0.1.0" where it does not; `checkVersion` says whether we speak it. */
+  /** The version in the document, or "0.1.0" if it is missing; `checkVersion` checks whether it is supported. */
   readonly cniVersion: string;
 }
 
 /**
- * Reads stdin: the second of the protocol's checks, see `readEnvironment`.
- * @throws {CniError} 6 where it is no JSON object, 7 where the network has no name or a bad one.
+ * Parses the text of stdin: the second check of the protocol, see `readEnvironment`.
+ * @throws {CniError} 6 if it is not a JSON object, 7 if the network's name is missing or invalid.
  */
 export function parseConfiguration(text: string): Configuration {
   const object = parseJsonObject(text, "error unmarshall network config");
@@ -33,30 +33,30 @@ export function parseConfiguration(text: string): Configuration {
   return { text, fields, name, cniVersion: fields.string("cniVersion") ?? "0.1.0" };
 }
 
-/** The configuration that was read last: in one call the same text is asked for again and again. */
+/** The configuration that was parsed last: one call parses the same text many times. */
 let last: { readonly text: string; readonly fields: Fields } | undefined;
 
 /**
- * A configuration that was taken before and is kept as text: its members, none where it cannot be read. It has been
- * checked before, or is not going to be.
+ * Returns the members of a configuration that is stored as text; none if it is not a JSON object. It is not checked: it
+ * was checked before it was stored, or does not need to be valid.
  */
 export function keptFields(text: string): Fields {
   if (last?.text !== text) last = { text, fields: fieldsOf(fromJson(text)) };
   return last.fields;
 }
 
-/** The members of a part of such a configuration, none where it is no object. */
+/** Returns the members of a part of such a configuration; none if it is not an object. */
 export function fieldsOf(value: unknown): Fields {
   return new Fields(isObject(value) ? value : {}, "network configuration", codes.badConfiguration);
 }
 
-/** The IPAM plugin's name; undefined where no addresses are wanted (no `ipam`, or one without `type`). */
+/** Returns the IPAM plugin's name; `undefined` if the network has no addresses (no `ipam`, or no `type` in it). */
 export function ipamType(configuration: Configuration): string | undefined {
   return configuration.fields.nested("ipam")?.string("type");
 }
 
 /**
- * The same of a configuration that was taken before and is kept as text; undefined where it cannot be read.
+ * Returns the IPAM plugin's name in a configuration that is stored as text; `undefined` also if it cannot be parsed.
  * Cheaper than {@link parseConfiguration}, and never throws.
  */
 export function ipamTypeOf(text: string): string | undefined {
@@ -64,21 +64,21 @@ export function ipamTypeOf(text: string): string | undefined {
   return typeof type === "string" && type !== "" ? type : undefined;
 }
 
-/** The network's name in such a text; undefined where it cannot be read. */
+/** Returns the network's name in such a text; `undefined` if it cannot be parsed. */
 export function networkNameOf(text: string): string | undefined {
   const name = keptFields(text).raw("name");
   return typeof name === "string" ? name : undefined;
 }
 
-/** The configuration's `dns`. */
+/** Returns the configuration's `dns`. */
 export function configuredDns(configuration: Configuration): Dns {
   return decodeDns(configuration.fields.nested("dns"));
 }
 
 /**
- * The result of the plugins before us; undefined where there is none.
- * @param version of the configuration. A prevResult without one has the same.
- * @throws {CniError} 999 where its version is not of the configuration's family, 7 where it cannot be read.
+ * Returns the result of the plugins before this one in the chain; `undefined` if the configuration has no prevResult.
+ * @param version of the configuration; also the version of a prevResult without a version.
+ * @throws {CniError} 999 if its version is not of the configuration's family, 7 if it cannot be parsed.
  */
 export function prevResult(configuration: Configuration, version: CniVersion): Result | undefined {
   const object = configuration.fields.nested("prevResult")?.object;
@@ -95,7 +95,7 @@ export function prevResult(configuration: Configuration, version: CniVersion): R
   const result = decodeResult(fields, own);
   const stray = strayInterfaceIndex(result);
   if (stray !== undefined) {
-    // Behind it stands our own interface in the result that we return: the address would change hands.
+    // The answer appends this plugin's interface to the list, so the index would assign the address to that interface.
     throw new CniError(
       codes.badConfiguration,
       `could not parse prevResult: an address has interface ${stray}, but there are ${result.interfaces.length}`,

@@ -1,12 +1,12 @@
 import { CniError, codes } from "./errors.ts";
 
-/** A JSON object whose members nobody has looked at yet. */
+/** A JSON object whose members are not checked yet. */
 export type JsonObject = Record<string, unknown>;
 
-/** Longest text of a value that an error message repeats. */
+/** Longest text of a value in an error message, characters. */
 const SHOWN = 200;
 
-/** What a JSON text says; undefined where it is no JSON, or nested too deeply for the engine. */
+/** Parses JSON; `undefined` if the text is not JSON, or is nested too deeply for the engine. */
 export function fromJson(text: string): unknown {
   try {
     return JSON.parse(text);
@@ -16,9 +16,9 @@ export function fromJson(text: string): unknown {
 }
 
 /**
- * Decodes a JSON document that must be an object; `null` is an empty one, as in Go.
- * @param failure the error's message up to the reason, e.g. "error unmarshall network config".
- * @throws {CniError} 6 where it is no JSON, is nested too deeply for the engine, or is no object.
+ * Parses a JSON document that must be an object; `null` is an empty object, as in Go.
+ * @param failure the beginning of the error message, e.g. "error unmarshall network config".
+ * @throws {CniError} 6 if it is not JSON, is nested too deeply for the engine, or is not an object.
  */
 export function parseJsonObject(text: string, failure: string): JsonObject {
   let value: unknown;
@@ -35,19 +35,19 @@ export function parseJsonObject(text: string, failure: string): JsonObject {
   return value;
 }
 
-/** A value as JSON for a message, cut where it is long. */
+/** Returns a value as JSON for a message, cut if it is long. */
 export function showValue(value: unknown): string {
   let text: string;
   try {
     text = JSON.stringify(value) ?? String(value);
   } catch {
-    // Nested more deeply than the engine's stack.
+    // The value is nested too deeply for the engine's stack.
     text = Array.isArray(value) ? "a deeply nested list" : "a deeply nested object";
   }
   return text.length > SHOWN ? `${text.slice(0, SHOWN)}…` : text;
 }
 
-/** Is it a JSON object: neither null nor a list? */
+/** Reports whether a value is a JSON object: neither null nor a list. */
 export function isObject(value: unknown): value is JsonObject {
   return typeof value === "object" && value !== null && !Array.isArray(value);
 }

@@ -2,15 +2,15 @@ import { showValue } from "./document.ts";
 import { CniError, codes } from "./errors.ts";
 import { NEWEST_VERSION } from "./versions.ts";
 
-/** No chain of causes is that long, unless it bites its own tail. */
+/** Most causes that are collected. No real chain is that long. */
 const MAX_CAUSES = 32;
 
-/** The error object of CNI, for stdout: JSON indented by four, without a newline at its end. */
+/** Returns the error object of CNI for stdout: JSON indented by four, without a newline at its end. */
 export function errorDocument(error: unknown, cniVersion?: string): string {
   return JSON.stringify(errorObject(error, cniVersion), null, 4);
 }
 
-/** What the error object of CNI holds. */
+/** The error object of CNI. */
 export interface ErrorObject {
   readonly cniVersion: string;
   readonly code: number;
@@ -19,13 +19,12 @@ export interface ErrorObject {
 }
 
 /**
- * The error object of CNI.
+ * Returns the error object of CNI.
  *
- * The code is that of the outermost {@link CniError} among the error and its causes. An error that is none,
- * and has none as a cause, was not expected: it is 999 and `details` has its stack. No cause is dropped:
- * `msg` is the error's own message, `details` everything that led to it (`cause`, and the `errors` of an
- * AggregateError).
- * @param cniVersion of the configuration; the newest where it is not known (yet).
+ * The code is that of the outermost {@link CniError} among the error and its causes. If none of them is a CniError, the
+ * error was not expected: its code is 999, and `details` contains the stack. No cause is dropped: `msg` is the message
+ * of the error itself, and `details` contains all its causes (`cause`, and the `errors` of an AggregateError).
+ * @param cniVersion of the configuration; the newest if it is not known yet.
  */
 export function errorObject(error: unknown, cniVersion: string = NEWEST_VERSION): ErrorObject {
   const causes: unknown[] = [];
@@ -36,7 +35,7 @@ export function errorObject(error: unknown, cniVersion: string = NEWEST_VERSION)
   if (error instanceof CniError && error.details !== "") details.push(error.details);
   for (const cause of causes) {
     const text = describe(cause);
-    // Who wraps an error often repeats what it says.
+    // The message of an error often already contains the message of its cause.
     if (!msg.includes(text)) details.push(`caused by: ${text}`);
   }
   if (typed === undefined) details.push(stacks([error, ...causes]));
@@ -44,18 +43,18 @@ export function errorObject(error: unknown, cniVersion: string = NEWEST_VERSION)
     cniVersion: cniVersion === "" ? NEWEST_VERSION : cniVersion,
     code: typed instanceof CniError ? typed.code : codes.internal,
     msg,
-    // JSON.stringify leaves out what is undefined.
+    // JSON.stringify omits undefined members.
     details: details.filter((each) => each !== "").join("\n") || undefined,
   };
 }
 
-/** What an error says: its message, or its name where it has none; anything else that was thrown, as text. */
+/** Returns an error's message, or its name if the message is empty; a thrown value of another type as text. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message === "" ? error.name : error.message;
   return typeof error === "string" && error !== "" ? error : `unexpected failure: ${showValue(error)}`;
 }
 
-/** Depth first, so that each cause stands behind what it caused. */
+/** Collects causes depth-first, so that each follows the error that it caused. */
 function collectCauses(error: unknown, into: unknown[]): void {
   if (!(error instanceof Error)) return;
   const direct: unknown[] = "errors" in error && Array.isArray(error.errors) ? [...error.errors] : [];
@@ -72,7 +71,7 @@ function describe(error: unknown): string {
   return details === "" ? messageOf(error) : `${messageOf(error)} (${details})`;
 }
 
-/** The stack of the innermost error is the one that tells where it began, the outermost is always there. */
+/** Returns the stacks of all errors: the innermost shows the origin, and the outermost always exists. */
 function stacks(errors: readonly unknown[]): string {
   const lines: string[] = [];
   for (const error of errors) {

@@ -2,22 +2,22 @@ import { isObject, type JsonObject, showValue } from "./document.ts";
 import { CniError } from "./errors.ts";
 
 /**
- * A JSON object that is read as Go's encoding/json reads it into a struct, because that is what every peer
- * does: a key matches exactly or else without regard to case, the last of several wins, null is the same as
- * absent, and so are an empty string and an unknown key. Members of a wrong type are answered with an error
- * that names key and value.
+ * A JSON object that is read as Go's encoding/json reads it into a struct, because runtimes and other plugins read it
+ * that way: a key matches exactly, or otherwise regardless of case; the last of several keys counts; null and "" mean
+ * that the member is absent; unknown keys are ignored. A member of a wrong type throws an error that names key and
+ * value.
  *
- * (One case differs: of `{"a":1,"A":2,"a":3}` Go takes 3, we take 2. No Go caller can send it.)
+ * (One case differs: from `{"a":1,"A":2,"a":3}` Go takes 3, this class takes 2. No Go caller can send it.)
  */
 export class Fields {
-  /** The last key that each one, folded, stands for and that is not null. */
+  /** The key in the document for each case-folded key: the last one whose value is not null. */
   private readonly keys = new Map<string, string>();
 
   /**
-   * @param object what was decoded.
-   * @param document what it is, for messages, e.g. "network configuration".
+   * @param object the decoded object.
+   * @param document the name of the document in messages, e.g. "network configuration".
    * @param code of the errors for members of a wrong type.
-   * @param path where the object stands in the document, e.g. "runtimeConfig.", "" for the document itself.
+   * @param path the object's place in the document, e.g. "runtimeConfig."; "" for the document itself.
    */
   constructor(
     readonly object: JsonObject,
@@ -28,18 +28,18 @@ export class Fields {
     for (const key of Object.keys(object)) if (object[key] !== null) this.keys.set(folded(key), key);
   }
 
-  /** A member, whatever it is; undefined where it is absent or null. */
+  /** Returns a member of any type; `undefined` if it is absent or null. */
   raw(key: string): unknown {
     const name = this.keys.get(key.toLowerCase());
     return name === undefined ? undefined : this.object[name];
   }
 
-  /** Is there such a member, be it null? */
+  /** Reports whether the object has the member, also if it is null. */
   has(key: string): boolean {
     return Object.keys(this.object).some((name) => folded(name) === key.toLowerCase());
   }
 
-  /** A string; undefined where it is absent, null or "". */
+  /** Returns a string; `undefined` if it is absent, null or "". */
   string(key: string): string | undefined {
     const value = this.raw(key);
     if (value === undefined || value === "") return undefined;
@@ -47,14 +47,14 @@ export class Fields {
     return value;
   }
 
-  /** A boolean, false where it is absent. */
+  /** Returns a boolean; false if it is absent. */
   boolean(key: string): boolean {
     const value = this.raw(key) ?? false;
     if (typeof value !== "boolean") throw this.wrong(key, value, "must be true or false");
     return value;
   }
 
-  /** A whole number from `least` to `most`; undefined where it is absent. */
+  /** Returns a whole number from `least` to `most`; `undefined` if it is absent. */
   integer(key: string, least: number, most: number): number | undefined {
     const value = this.raw(key);
     if (value === undefined) return undefined;
@@ -64,7 +64,7 @@ export class Fields {
     return value;
   }
 
-  /** An object; undefined where it is absent. */
+  /** Returns an object; `undefined` if it is absent. */
   nested(key: string): Fields | undefined {
     const value = this.raw(key);
     if (value === undefined) return undefined;
@@ -72,7 +72,7 @@ export class Fields {
     return new Fields(value, this.document, this.code, `${this.path}${key}.`);
   }
 
-  /** Strings; empty where it is absent. */
+  /** Returns a list of strings; empty if it is absent. */
   strings(key: string, most: number): string[] {
     return this.list(key, most).map((each, index) => {
       if (typeof each !== "string") throw this.wrong(`${key}[${index}]`, each, "must be a string");
@@ -80,7 +80,7 @@ export class Fields {
     });
   }
 
-  /** Objects; empty where it is absent. */
+  /** Returns a list of objects; empty if it is absent. */
   objects(key: string, most: number): Fields[] {
     return this.list(key, most).map((each, index) => {
       if (!isObject(each)) throw this.wrong(`${key}[${index}]`, each, "must be an object");
@@ -88,7 +88,7 @@ export class Fields {
     });
   }
 
-  /** The error for a member that cannot be used. It names document, key and value. */
+  /** Returns the error for an invalid member. It names document, key and value. */
   wrong(key: string, value: unknown, why: string): CniError {
     return new CniError(this.code, `${this.document}: ${this.path}${key} ${why}, not ${showValue(value)}`);
   }
@@ -107,7 +107,9 @@ export class Fields {
   }
 }
 
-/** Go folds case as Unicode does: the long s is an s, the Kelvin sign (which toLowerCase knows) a k. */
+/**
+ * Folds case as Go and Unicode do: the long s becomes s, and the Kelvin sign becomes k, which toLowerCase does itself.
+ */
 function folded(key: string): string {
   const lower = key.toLowerCase();
   return lower.includes("\u017f") ? lower.replaceAll("\u017f", "s") : lower;

@@ -4,12 +4,12 @@ import { utf8Length } from "./utf8-length.ts";
 /** A verb of CNI. */
 export type CniCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
-/** The CNI_* variables of one call, checked as {@link readEnvironment} says. Unset ones are "". */
+/** The CNI_* variables of one call, checked by {@link readEnvironment}. An unset variable is "". */
 export interface Invocation {
-  /** CNI_COMMAND as it came; {@link checkCommand} says whether it is one. */
+  /** CNI_COMMAND; {@link checkCommand} checks whether it is a verb. */
   readonly command: string;
   readonly containerId: string;
-  /** Path of the container's network namespace; undefined where the variable is unset or empty. */
+  /** Path of the container's network namespace; `undefined` if the variable is unset or empty. */
   readonly netns: string | undefined;
   readonly ifname: string;
   /** CNI_ARGS, not parsed: see args.ts. */
@@ -21,12 +21,12 @@ export interface Invocation {
 }
 
 /**
- * Reads and checks the environment: the first of the protocol's checks. What must follow, in this order, so
- * that of two faults the same one is reported as by Go's libraries: `parseConfiguration` of stdin (not for
- * VERSION), {@link checkCommand}, `checkVersion`.
+ * Reads and checks the environment: the first check of the protocol. These must follow in this order:
+ * `parseConfiguration` of stdin (not for VERSION), {@link checkCommand}, `checkVersion`. Then, of two faults, the
+ * plugin reports the same as Go's libraries.
  *
- * CNI_COMMAND unset is a fault here; a caller that prints an "about" text instead looks before.
- * @throws {CniError} 4, naming the variables: an invalid value before missing ones, and all missing together.
+ * An unset CNI_COMMAND is an error; main() handles calls without it before.
+ * @throws {CniError} 4, naming an invalid variable, or otherwise all missing variables.
  */
 export function readEnvironment(getenv: (name: string) => string | undefined): Invocation {
   const command = getenv("CNI_COMMAND") ?? "";
@@ -54,7 +54,10 @@ export function readEnvironment(getenv: (name: string) => string | undefined): I
   return { command, containerId, netns: netns === "" ? undefined : netns, ifname, args, path, netnsOverride };
 }
 
-/** @throws {CniError} 4 where it is no verb of CNI (they are upper case). */
+/**
+ * Checks that a command is a verb of CNI, in upper case.
+ * @throws {CniError} 4 if it is not.
+ */
 export function checkCommand(command: string): CniCommand {
   switch (command) {
     case "ADD":
@@ -69,14 +72,14 @@ export function checkCommand(command: string): CniCommand {
   }
 }
 
-/** Does CNI_NETNS_OVERRIDE switch off the check that CNI_NETNS is not the plugin's own namespace? */
+/** Reports whether CNI_NETNS_OVERRIDE disables the check that CNI_NETNS is not the plugin's own namespace. */
 export function allowsOwnNetns(netnsOverride: string): boolean {
   return netnsOverride === "1" || netnsOverride.toLowerCase() === "true";
 }
 
 /**
- * The error for a CNI_NETNS that is the plugin's own namespace, where {@link allowsOwnNetns} does not permit it:
- * an interface would be configured on the host. For ADD and DEL, before anything is done.
+ * Returns the error for a CNI_NETNS that is the plugin's own namespace if {@link allowsOwnNetns} does not permit it: an
+ * interface would be configured on the host. ADD and DEL throw it before they change anything.
  */
 export function ownNetnsError(netns: string): CniError {
   return new CniError(codes.badNamespace, "plugin's netns and netns from CNI_NETNS should not be the same", {
@@ -84,7 +87,7 @@ export function ownNetnsError(netns: string): CniError {
   });
 }
 
-/** Is it a container id or a network name: letters, digits, `_`, `.`, `-`, beginning with a letter or digit? */
+/** Reports whether a text is a container ID or a network name: letters, digits, `_.-`, first a letter or digit. */
 export function isIdentifier(text: string): boolean {
   return IDENTIFIER.test(text);
 }
@@ -113,8 +116,10 @@ function checkInterfaceName(value: string): void {
     throw refuse("interface name contains / or : or whitespace characters");
 }
 
-/** What almost all are called. */
+/** The form of almost all names, which needs no further check. */
 const USUAL = /^\w{1,15}$/;
 
-/** With \s as JavaScript has it: all of Unicode's White_Space but U+0085, and U+FEFF on top. */
+/**
+ * Characters that a name must not contain. In JavaScript \s is Unicode's White_Space without U+0085 and with U+FEFF.
+ */
 const FORBIDDEN = /[/:\s\u0085]/;

@@ -5,26 +5,26 @@ import type { Result } from "./result.ts";
 import { decodeResult } from "./result-decode.ts";
 import { type CniVersion, supportedVersion } from "./versions.ts";
 
-/** How a delegated plugin ended. */
+/** The outcome of a delegated plugin's process. */
 export interface DelegateOutcome {
-  /** Exit status, -1 where a signal ended it. */
+  /** Exit status; -1 if a signal ended the process. */
   readonly status: number;
-  /** That signal's number, 0 for none. */
+  /** Number of that signal; 0 if the process ended by itself. */
   readonly signal: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A delegated plugin ended by itself and reported a failure. */
+/** A delegated plugin ended by itself, and reported an error. */
 export class PluginFailure extends CniError {}
 
 /**
- * What the IPAM plugin's ADD brought.
+ * Returns the result of the IPAM plugin's ADD.
  * @param plugin its name, for messages.
- * @param version of the configuration: a result without one has the same.
- * @param relay writes to our own stderr. It gets what the plugin wrote there, whether it succeeded or not.
- * @throws {CniError} as {@link requireDelegateSuccess}; 6 where the result cannot be read; 999 where it holds
- * no address.
+ * @param version of the configuration; also the version of a result without a version.
+ * @param relay writes the plugin's stderr to the stderr of this process, also if the plugin succeeded.
+ * @throws {CniError} as {@link requireDelegateSuccess}; 6 if the result cannot be parsed; 999 if it contains no
+ * address.
  */
 export function delegateResult(
   plugin: string,
@@ -41,9 +41,9 @@ export function delegateResult(
 }
 
 /**
- * Did a delegated plugin succeed? What it wrote to stderr is passed on in any case.
- * @throws {CniError} where it did not, naming the plugin: with the code, message and details that it printed; else 0, with
- * what it printed, and how it ended.
+ * Checks that a delegated plugin succeeded. Its stderr is passed on in any case.
+ * @throws {CniError} if it failed. The message names the plugin. If the plugin printed an error object, the error has
+ * its code, message and details; otherwise it has code 0, and contains the plugin's output and exit status.
  */
 export function requireDelegateSuccess(
   plugin: string,
@@ -71,7 +71,7 @@ export function requireDelegateSuccess(
     : new Failure(code, `${ipamPluginNamed(plugin)}: ${message}`, { details });
 }
 
-/** The plugin, as the messages of errors have it. */
+/** Returns the name of a plugin for error messages. */
 export function ipamPluginNamed(plugin: string): string {
   return `IPAM plugin ${JSON.stringify(plugin)}`;
 }
@@ -89,7 +89,7 @@ function decodeDelegateResult(plugin: string, stdout: string, version: CniVersio
   return decodeResult(fields, own);
 }
 
-/** An error object of CNI; undefined where the text is none. */
+/** Parses an error object of CNI; `undefined` if the text is not such an object. */
 function decodeError(text: string): { code: number; message: string; details: string } | undefined {
   const value = fromJson(text);
   if (!isObject(value)) return undefined;

@@ -6,12 +6,11 @@ const MAX_FILE_NAME = 255;
 /**
  * Finds a plugin's executable: the first regular file of that name in the directories of CNI_PATH.
  *
- * Empty and relative directories are passed over: they would run whatever lies in the directory that the
- * runtime happened to be started in.
+ * Empty and relative directories are skipped: they would depend on the directory in which the runtime was started.
  * @param cniPath directories, separated by ":".
- * @param isFile is there a regular file, links followed? (The x-bit is the kernel's to check.)
- * @returns its absolute path.
- * @throws {CniError} 999 where the name is none or nothing is found.
+ * @param isFile reports whether a path is a regular file, following links. (The kernel checks the x-bit.)
+ * @returns the absolute path of the executable.
+ * @throws {CniError} 999 if the name is invalid, or no directory contains the executable.
  */
 export function findPlugin(name: string, cniPath: string, isFile: (path: string) => boolean): string {
   if (name === "") throw new CniError(codes.internal, "no plugin name provided");
@@ -29,7 +28,7 @@ export function findPlugin(name: string, cniPath: string, isFile: (path: string)
   );
 }
 
-/** The path of a plugin in a directory of CNI_PATH. */
+/** Returns the path of a plugin in a directory of CNI_PATH. */
 export function pluginIn(directory: string, name: string): string {
   return directory.endsWith("/") ? `${directory}${name}` : `${directory}/${name}`;
 }
@@ -38,7 +37,7 @@ export function pluginIn(directory: string, name: string): string {
 export interface IpamVariables {
   readonly containerId: string;
   readonly ifname: string;
-  /** "" where DEL comes without a namespace. */
+  /** "" for a DEL without a namespace. */
   readonly netns: string;
   /** CNI_ARGS. */
   readonly args: string;
@@ -47,10 +46,9 @@ export interface IpamVariables {
 }
 
 /**
- * The environment of an IPAM plugin: our own, with CNI_COMMAND and whatever else differs from the call in its
- * place. During ADD that is CNI_COMMAND alone; the lease of a record is released with the variables of the
- * ADD that made it, whatever environment we have ourselves.
- * @param own `NAME=value` each.
+ * Returns the environment of an IPAM plugin: that of this process with the CNI_* variables of `call`. During ADD only
+ * CNI_COMMAND can differ; the lease of a record is released with the variables of the ADD that created it.
+ * @param own environment of this process, `NAME=value` each.
  */
 export function ipamEnvironment(own: readonly string[], command: string, call: IpamVariables): string[] {
   const environment = [...own];
@@ -63,12 +61,12 @@ export function ipamEnvironment(own: readonly string[], command: string, call: I
   return environment;
 }
 
-/** The value of a variable in an environment of `NAME=value` each; "" if it is not there. */
+/** Returns the value of a variable in an environment of `NAME=value` each; "" if it is missing. */
 export function variableIn(environment: readonly string[], name: string): string {
   return environment.find((entry) => entry.startsWith(`${name}=`))?.slice(name.length + 1) ?? "";
 }
 
-/** In its place, once. One that is not there and shall be "" stays away, since CNI takes empty for unset. */
+/** Sets a variable. A missing variable is not added if its value is "", because for CNI empty is the same as unset. */
 function setVariable(environment: string[], name: string, value: string): void {
   const prefix = `${name}=`;
   const at = environment.findIndex((entry) => entry.startsWith(prefix));
@@ -77,7 +75,7 @@ function setVariable(environment: string[], name: string, value: string): void {
     return;
   }
   environment[at] = prefix + value;
-  // A name that stands there twice is read as the first by some, as the last by others.
+  // Of a duplicate name some programs read the first entry, others the last, so only one entry is kept.
   for (let i = environment.length - 1; i > at; i--) {
     if (environment[i]?.startsWith(prefix)) environment.splice(i, 1);
   }

@@ -4,21 +4,21 @@ import type { Dns, Interface, IpConfig, Result, Route } from "./result.ts";
 import { type CniVersion, familyOf } from "./versions.ts";
 
 /**
- * Most entries of a list in a result. No real one comes near; more would only blow up what is sent to the
- * kernel and kept in the record.
+ * Most entries of a list in a result. No real result comes near. The limit bounds the messages to the kernel, and the
+ * record.
  */
 export const MAX_ENTRIES = 1000;
 
-/** Largest u32: what the kernel takes for MTU, MSS, metric and table. */
+/** Largest u32, the type of MTU, MSS, metric and table in the kernel. */
 const U32 = 0xffffffff;
-/** Largest u8: rtm_scope, linux/rtnetlink.h. */
+/** Largest u8, the type of rtm_scope, linux/rtnetlink.h. */
 const U8 = 0xff;
 
 /**
- * Reads a result of any version. Unknown members are dropped, addresses brought to one spelling; an index of
- * an interface is only checked to be one (see {@link strayInterfaceIndex}).
- * @param fields the document; its error code and name are used for everything that is wrong in it.
- * @throws {CniError} where a member has the wrong type or is no address.
+ * Decodes a result of any version. Unknown members are dropped, and addresses get the canonical spelling. Of the index
+ * of an interface only the type is checked; see {@link strayInterfaceIndex}.
+ * @param fields the document; its error code and name are used for all errors.
+ * @throws {CniError} if a member has a wrong type, or is not an address.
  */
 export function decodeResult(fields: Fields, version: CniVersion): Result {
   if (familyOf(version) === "0.1") return decodeOldResult(fields);
@@ -30,7 +30,7 @@ export function decodeResult(fields: Fields, version: CniVersion): Result {
   };
 }
 
-/** The `dns` object of a result or a configuration. */
+/** Decodes the `dns` object of a result or a configuration. */
 export function decodeDns(fields: Fields | undefined): Dns {
   return {
     nameservers: fields?.strings("nameservers", MAX_ENTRIES) ?? [],
@@ -40,13 +40,13 @@ export function decodeDns(fields: Fields | undefined): Dns {
   };
 }
 
-/** The first index that points to no interface of the result; undefined where all do. */
+/** Returns the first interface index that is out of range in the result; `undefined` if all are valid. */
 export function strayInterfaceIndex(result: Result): number | undefined {
   return result.ips.find((ip) => ip.interface !== undefined && ip.interface >= result.interfaces.length)
     ?.interface;
 }
 
-/** 0.1.0 and 0.2.0: at most one address of each family, with its routes. */
+/** Decodes a result of 0.1.0 and 0.2.0, which has at most one address of each family, with its routes. */
 function decodeOldResult(fields: Fields): Result {
   const ips: IpConfig[] = [];
   const routes: Route[] = [];
@@ -70,7 +70,7 @@ function decodeInterface(fields: Fields): Interface {
   };
 }
 
-/** The `version` that 0.3 and 0.4 have beside an address says nothing that the address does not. */
+/** Ignores the `version` that 0.3 and 0.4 have beside an address, because the address contains its family. */
 function decodeIp(fields: Fields): IpConfig {
   return {
     address: cidr(fields, "address"),

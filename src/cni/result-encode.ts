@@ -4,18 +4,18 @@ import { type Dns, hasDns, type Interface, type IpConfig, type Result, type Rout
 import { type CniVersion, familyOf } from "./versions.ts";
 
 /**
- * The result as the configuration's version writes it, for stdout: JSON indented by four, without a newline
- * at its end. What a version has no member for is left out, also where Go's libraries let it slip through.
- * @throws {CniError} 999 where the version cannot express it, see {@link requireExpressible}.
+ * Encodes a result in the configuration's version, for stdout: JSON indented by four, without a newline at its end.
+ * Values for which the version has no member are omitted, even those that Go's libraries print.
+ * @throws {CniError} 999 if the version cannot express the result, see {@link requireExpressible}.
  */
 export function encodeResult(result: Result, version: CniVersion): string {
   return JSON.stringify(documentOf(result, version), null, 4);
 }
 
 /**
- * Results of 0.1.0 and 0.2.0 are made of addresses: without one there is none. Known before anything is done
- * where neither IPAM nor a plugin before us can bring one.
- * @throws {CniError} 999 where the version needs an address and there is none.
+ * Checks that a version can express a result: results of 0.1.0 and 0.2.0 need an address. ADD checks this before it
+ * changes anything if neither an IPAM plugin nor a plugin before this one can provide an address.
+ * @throws {CniError} 999 if the version needs an address, and the result has no address.
  */
 export function requireExpressible(version: CniVersion, hasAddresses: boolean): void {
   if (hasAddresses || familyOf(version) !== "0.1") return;
@@ -57,7 +57,7 @@ function documentOf(result: Result, version: CniVersion): object {
   }
 }
 
-/** 0.1.0 and 0.2.0: the first address of each family, each with the routes of its family. */
+/** Encodes for 0.1.0 and 0.2.0: the first address of each family, with the routes of its family. */
 function oldDocument(result: Result, version: CniVersion): object {
   requireExpressible(version, result.ips.length > 0);
   const half = (family: 4 | 6): object | undefined => {
@@ -82,7 +82,7 @@ function plainRoute(route: Route): object {
   return { dst: route.dst, gw: route.gw };
 }
 
-/** Members of 1.x are sorted. */
+/** Encodes for 1.x, whose members are sorted. */
 function fullRoute({ advmss, dst, gw, mtu, priority, scope, table }: Route): object {
   return { advmss, dst, gw, mtu, priority, scope, table };
 }
@@ -95,7 +95,7 @@ function fullInterface({ mac, mtu, name, pciID, sandbox, socketPath }: Interface
   return { mac, mtu, name, pciID, sandbox, socketPath };
 }
 
-/** The order of 0.x. */
+/** Encodes in the order of 0.x. */
 function dnsInOrder(dns: Dns): object {
   return {
     nameservers: list(dns.nameservers),
@@ -114,7 +114,7 @@ function sortedDns(dns: Dns): object {
   };
 }
 
-/** Empty lists are left out: JSON.stringify drops what is undefined. */
+/** Omits empty lists: JSON.stringify drops undefined members. */
 function list<T>(items: readonly T[]): readonly T[] | undefined {
   return items.length === 0 ? undefined : items;
 }

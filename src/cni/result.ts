@@ -1,6 +1,7 @@
 /**
- * A CNI result, in the shape of version 1.1.0 whatever version it came in or leaves in. Addresses are in one
- * spelling (see address.ts); what is absent is undefined, never empty or zero where those mean absent.
+ * A CNI result in the form of version 1.1.0, whatever the version of the document. Addresses have the canonical
+ * spelling (see address.ts). An absent member is `undefined`, also if the document has "" or 0 for it and these mean
+ * "absent".
  */
 export interface Result {
   readonly interfaces: readonly Interface[];
@@ -9,21 +10,21 @@ export interface Result {
   readonly dns: Dns;
 }
 
-/** One interface that plugins made. */
+/** An interface that a plugin created. */
 export interface Interface {
   readonly name: string;
   /** Hardware address as text. */
   readonly mac?: string | undefined;
   /** Bytes. */
   readonly mtu?: number | undefined;
-  /** Path of the namespace that it is in, as the runtime gave it; undefined: it is on the host. */
+  /** Path of its namespace, as in CNI_NETNS; `undefined` if it is in the host namespace. */
   readonly sandbox?: string | undefined;
-  /** Of a socket that stands for it (vhost-user and alike). */
+  /** Path of a socket that represents the interface (vhost-user and similar). */
   readonly socketPath?: string | undefined;
   readonly pciID?: string | undefined;
 }
 
-/** One address. */
+/** An address. */
 export interface IpConfig {
   /** CIDR, host bits kept. */
   readonly address: string;
@@ -32,24 +33,24 @@ export interface IpConfig {
   readonly interface?: number | undefined;
 }
 
-/** One route. It has the shape that the node's links take. */
+/** A route, in the form that `Links.configure` takes. */
 export interface Route {
   /** CIDR. */
   readonly dst: string;
-  /** undefined: the first gateway of its family, if there is one. */
+  /** `undefined`: the route gets the first gateway of its family, if there is a gateway. */
   readonly gw: string | undefined;
   /** Bytes. */
   readonly mtu?: number | undefined;
   /** Bytes. */
   readonly advmss?: number | undefined;
   readonly priority?: number | undefined;
-  /** 0 is a value of its own (unspecified), not "none". */
+  /** 0 is a value (unspecified), and does not mean "absent". */
   readonly table?: number | undefined;
-  /** 0 (universe) is a value of its own, not "none". */
+  /** 0 is a value (universe), and does not mean "absent". */
   readonly scope?: number | undefined;
 }
 
-/** Name resolution. */
+/** Settings of name resolution. */
 export interface Dns {
   readonly nameservers: readonly string[];
   readonly domain?: string | undefined;
@@ -57,36 +58,37 @@ export interface Dns {
   readonly options: readonly string[];
 }
 
-/** A result with nothing in it. */
+/** Returns an empty result. */
 export function emptyResult(): Result {
   return { interfaces: [], ips: [], routes: [], dns: emptyDns() };
 }
 
-/** Name resolution with nothing in it. */
+/** Returns empty settings of name resolution. */
 export function emptyDns(): Dns {
   return { nameservers: [], search: [], options: [] };
 }
 
-/** Does it say anything? */
+/** Reports whether there is any setting. */
 export function hasDns(dns: Dns): boolean {
   return dns.nameservers.length + dns.search.length + dns.options.length > 0 || dns.domain !== undefined;
 }
 
 /**
- * The result that ADD prints.
+ * Returns the result that ADD prints.
  *
- * The interfaces, addresses and routes of the plugins before us stay in front and as they are, so that their
- * indexes stay true; ours follow. Every address of IPAM gets the index of our interface; interfaces that an
- * IPAM plugin claims are dropped, since it makes none. Name resolution is taken whole from the first that has
- * any of the configuration, IPAM, and the plugins before, as the bridge and ptp plugins do it.
+ * The interfaces, addresses and routes of the plugins before this one in the chain come first, unchanged, so that their
+ * indexes stay valid; those of this plugin follow. Each address of the IPAM plugin gets the index of this plugin's
+ * interface. Interfaces in the IPAM plugin's result are dropped, because an IPAM plugin creates none. Name resolution
+ * is taken as a whole from the first of these that has any: the configuration, the IPAM plugin, the plugins before. The
+ * bridge and ptp plugins do the same.
  */
 export function composeResult(parts: {
-  /** Of the plugins before us in the chain. */
+  /** Result of the plugins before this one in the chain. */
   readonly prevResult: Result | undefined;
-  /** undefined: there is no interface. */
+  /** `undefined` if the attachment has no interface. */
   readonly own: Interface | undefined;
   readonly ipam: Result | undefined;
-  /** Of the network configuration. */
+  /** The `dns` of the network configuration. */
   readonly dns: Dns;
 }): Result {
   const before = parts.prevResult ?? emptyResult();

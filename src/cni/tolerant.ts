@@ -1,9 +1,9 @@
 import { CniError } from "./errors.ts";
 
-/** What a reader gives; undefined where it finds something wrong. */
+/** Returns the result of a reader; `undefined` if the reader throws an error, which becomes a warning. */
 export type WarningCollector = <T>(read: () => T) => T | undefined;
 
-/** Reads what it can, and keeps what is wrong as a warning. */
+/** Returns a function that calls readers, and adds their errors to `warnings`. */
 export function collectWarnings(warnings: string[]): WarningCollector {
   return (read) => {
     try {

@@ -1,25 +1,24 @@
 import type { Configuration } from "./configuration.ts";
 
-/** One attachment, as the runtime names it. */
+/** The name of an attachment, from the runtime. */
 export interface ValidAttachment {
   readonly containerId: string;
   readonly ifname: string;
 }
 
 /**
- * Where the list stands. The second is how the specification's 1.1.0 text spells it; libcni sends both, with the same
- * list in them.
+ * The keys of the list. The second is the spelling of the specification 1.1.0; libcni sends both, with the same list.
  */
 const KEYS = ["cni.dev/valid-attachments", "cni.dev/attachments"];
 
-/** More than any node has; the configuration's length is the true limit. */
+/** Most entries of the list. No node has as many; the length of the configuration is a lower limit. */
 const MOST = 65_536;
 
 /**
- * GC's list of the attachments that are valid. `null` is how libcni writes an empty one: none is.
- * @returns undefined where there is no list, which says nothing about what is valid.
- * @throws {CniError} 7 where it is no list, or an entry does not name an attachment: with that missing a valid
- * attachment would look like one that is not.
+ * Returns GC's list of valid attachments. libcni writes `null` for an empty list: no attachment is valid.
+ * @returns `undefined` if the list is missing; then GC does not know which attachments are valid.
+ * @throws {CniError} 7 if it is not a list, or an entry does not name an attachment: without that entry, GC would
+ * remove a valid attachment.
  */
 export function validAttachments({ fields }: Configuration): readonly ValidAttachment[] | undefined {
   const key = KEYS.find((each) => fields.has(each));

@@ -1,10 +1,10 @@
 import { fromJson, isObject } from "./document.ts";
 import { CniError, codes } from "./errors.ts";
 
-/** A version of the CNI specification that the plugin speaks. */
+/** A version of the CNI specification that the plugin supports. */
 export type CniVersion = "0.1.0" | "0.2.0" | "0.3.0" | "0.3.1" | "0.4.0" | "1.0.0" | "1.1.0";
 
-/** All of them, oldest first. */
+/** All supported versions, oldest first. */
 export const SUPPORTED_VERSIONS: readonly CniVersion[] = [
   "0.1.0",
   "0.2.0",
@@ -15,32 +15,33 @@ export const SUPPORTED_VERSIONS: readonly CniVersion[] = [
   "1.1.0",
 ];
 
-/** The newest of them. */
+/** The newest supported version. */
 export const NEWEST_VERSION: CniVersion = "1.1.0";
 
-/** Versions whose results have the same shape. A prevResult must be of the family of its configuration. */
+/** Versions whose results have the same form. A prevResult must be of the same family as its configuration. */
 export type VersionFamily = "0.1" | "0.3" | "1.0";
 
-/** Which shape of result a version has. */
+/** Returns the family of a version. */
 export function familyOf(version: CniVersion): VersionFamily {
   if (version === "0.1.0" || version === "0.2.0") return "0.1";
   return version === "1.0.0" || version === "1.1.0" ? "1.0" : "0.3";
 }
 
-/** The version if it is, to the letter, one that we speak ("1.0" and "v1.0.0" are not). */
+/** Returns the version if it is supported. The spelling must be exact: "1.0" and "v1.0.0" are not supported. */
 export function supportedVersion(text: string): CniVersion | undefined {
   return SUPPORTED_VERSIONS.find((version) => version === text);
 }
 
 /**
- * May this command be answered for a configuration of this version?
- * @param command an existing one, VERSION excepted (it has no configuration).
- * @param configVersion as it stands in the configuration.
- * @returns the version that the answer must have.
- * @throws {CniError} 1 where not; 6 where CHECK, GC or STATUS find a version that is no version.
+ * Checks that a command exists in the version of the configuration.
+ * @param command an existing command except VERSION, which has no configuration.
+ * @param configVersion the configuration's cniVersion.
+ * @returns the version of the answer.
+ * @throws {CniError} 1 if it does not exist, or the version is not supported; 6 if the cniVersion of CHECK, GC or
+ * STATUS is not a version number.
  */
 export function checkVersion(command: string, configVersion: string): CniVersion {
-  // It has every command, and to compare it with others takes a tenth of a STATUS.
+  // The newest version has every command. Without this line the comparisons take a tenth of a STATUS.
   if (configVersion === NEWEST_VERSION) return NEWEST_VERSION;
   const since =
     command === "CHECK" ? "0.4.0" : command === "GC" || command === "STATUS" ? "1.1.0" : undefined;
@@ -65,26 +66,26 @@ export function checkVersion(command: string, configVersion: string): CniVersion
   return version;
 }
 
-/** The answer to VERSION: one line of JSON. */
+/** Returns the answer to VERSION: one line of JSON. */
 export function versionDocument(): string {
   return `${JSON.stringify({ cniVersion: NEWEST_VERSION, supportedVersions: SUPPORTED_VERSIONS })}\n`;
 }
 
-/** How another plugin is asked for its versions. Go's plugins read the version of the question. */
+/** A VERSION call of another plugin. Go's plugins read the cniVersion on stdin. */
 export const VERSION_QUESTION = {
   environment: ["CNI_COMMAND=VERSION"],
   stdin: '{"cniVersion":"1.0.0"}',
   inherit: [],
 } as const;
 
-/** The versions that a plugin's answer to VERSION names; undefined where it is no such answer. */
+/** Returns the versions in a plugin's answer to VERSION; `undefined` if the text is not such an answer. */
 export function versionsIn(answer: string): readonly unknown[] | undefined {
   const document = fromJson(answer);
   const versions = isObject(document) ? document.supportedVersions : undefined;
   return Array.isArray(versions) ? versions : undefined;
 }
 
-/** `config is "1.2.0", plugin supports ["0.1.0" "0.2.0" …]`, as the Go libraries write it. */
+/** Returns `config is "1.2.0", plugin supports ["0.1.0" "0.2.0" …]`, the text of the Go libraries. */
 function versionDetails(configVersion: string): string {
   const supported = SUPPORTED_VERSIONS.map((version) => JSON.stringify(version)).join(" ");
   return `config is ${JSON.stringify(configVersion)}, plugin supports [${supported}]`;
@@ -96,7 +97,7 @@ function compareVersions(a: string, b: string): number {
   return left[0] - right[0] || left[1] - right[1] || left[2] - right[2];
 }
 
-/** As Go reads it: one to three numbers with dots, missing ones are 0. */
+/** Parses a version as Go does: one to three numbers with dots; missing numbers are 0. */
 function parseVersion(text: string): [number, number, number] {
   const parts = text.split(".");
   const numbers = parts.map((part) => (isNumber(part) ? Number(part) : Number.NaN));

@@ -1,21 +1,21 @@
-/** A colon and the two lower-case digits of each byte. */
+/** A colon and two lower-case digits, for each value of a byte. */
 const PAIRS = Array.from({ length: 256 }, (_, byte) => `:${byte.toString(16).padStart(2, "0")}`);
 
-/** Bytes as lower-case pairs with colons between them, "" for none. */
+/** Formats bytes as lower-case pairs with colons between them. */
 export function colonPairs(bytes: Uint8Array): string {
   let pairs = "";
   for (let i = 0; i < bytes.length; i++) pairs += PAIRS[bytes[i] as number];
   return pairs.slice(1);
 }
 
-/** The same of a number in host order: the last byte first. */
+/** Formats a number in host order in the same way: the last byte comes first. */
 export function reversedPairs(bytes: Uint8Array): string {
   let pairs = "";
   for (let i = bytes.length - 1; i >= 0; i--) pairs += PAIRS[bytes[i] as number];
   return pairs.slice(1);
 }
 
-/** What a hexadecimal digit means, by its character's code. */
+/** The values of hexadecimal digits, by character code. */
 const VALUES = new Uint8Array(128);
 for (let value = 0; value < 16; value++) {
   const digit = value.toString(16);
@@ -23,7 +23,7 @@ for (let value = 0; value < 16; value++) {
   VALUES[digit.toUpperCase().charCodeAt(0)] = value;
 }
 
-/** The bytes of pairs, in lower case or upper, with one character between them: not checked. */
+/** Returns the bytes of pairs, in lower or upper case, with one character between them. The text is not checked. */
 export function bytesOfPairs(text: string): Uint8Array {
   const bytes = new Uint8Array((text.length + 1) / 3);
   for (let i = 0; i < bytes.length; i++) {

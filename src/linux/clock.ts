@@ -2,10 +2,10 @@ import * as host from "host";
 import { type Clock, InterruptedError } from "../node/clock.ts";
 import type { Waits } from "./waits.ts";
 
-/** /proc/stat has some 10 numbers for each processor and each interrupt. */
+/** Longest /proc/stat that is read, bytes: the file has some 10 numbers for each processor and each interrupt. */
 const LONGEST_STATISTICS = 16 << 20;
 
-/** The machine's clocks, and the signals that were held back. */
+/** The machine's clocks, and the signals that this process holds back until it asks for them. */
 export class LinuxClock implements Clock {
   private ownPid: number | undefined;
   private knownBootId: string | undefined;
@@ -26,10 +26,10 @@ export class LinuxClock implements Clock {
   }
 
   bootTime(): number {
-    // proc(5). Of many processors the line stands far behind their counters.
+    // proc(5). On a machine with many processors the line comes far behind their counters.
     const text = host.readFile("/proc/stat", LONGEST_STATISTICS);
     const [, seconds] = /^btime (\d+)$/m.exec(text) ?? [];
-    if (seconds === undefined) throw new Error("/proc/stat has no line btime");
+    if (seconds === undefined) throw new Error('/proc/stat has no line "btime"');
     return Number(seconds) * 1000;
   }
 

@@ -9,7 +9,9 @@ import { LinuxPciFunctions } from "./pci/pci-functions.ts";
 import { LinuxProcesses } from "./processes.ts";
 import { Waits } from "./waits.ts";
 
-/** The machine that this runs on. Nothing is opened, and no system call made, before it is asked for. */
+/**
+ * Returns the node that the process runs on. This makes no system calls; its parts open files and sockets on first use.
+ */
 export function linuxNode(): Node {
   const waits = new Waits();
   const clock = new LinuxClock(waits);

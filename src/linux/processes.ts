@@ -5,10 +5,11 @@ import type { Child, ChildCommand, ChildOutcome, Processes } from "../node/proce
 import type { LinuxNamespaces } from "./network/namespaces.ts";
 import type { Waits } from "./waits.ts";
 
-/** How much a child may print, in bytes. */
+/** Maximum output of a child, bytes. */
 const OUTPUT_LIMIT = 1 << 20;
-/** How long an executable that is being written is waited for, and how long between two tries, ms. */
+/** Time limit for an executable that another process has open for writing (ETXTBSY), ms. */
 const BUSY_TIME = 5_000;
+/** Pause between two attempts to start such an executable, ms. */
 const BUSY_PAUSE = 100;
 /** NETLINK_ROUTE of linux/netlink.h. */
 const NETLINK_ROUTE = 0;
@@ -25,7 +26,7 @@ export class LinuxProcesses implements Processes {
   }
 
   start(command: ChildCommand): Child {
-    // A child is born into the network namespace that its parent is in.
+    // A child starts in the network namespace of its parent.
     this.namespaces.assertHome();
     return new LinuxChild(command.path, this.spawn(command), this.waits);
   }
@@ -43,14 +44,14 @@ export class LinuxProcesses implements Processes {
   }
 
   /**
-   * Waits: there is no event for an executable that its writer closes. This is done with a socket on which
-   * nothing comes, so that a signal and the rules for it apply as to every other wait.
+   * Sleeps, because the kernel has no event for the end of writing to an executable. It waits on a socket that receives
+   * nothing, so that signals are handled as in every other wait.
    */
   private pause(time: number): void {
     const socket = host.netlinkSocket(NETLINK_ROUTE);
     try {
       const deadline = host.monotonic() + time;
-      this.waits.retryUntilDeadline("an executable that is being written", () =>
+      this.waits.retryUntilDeadline("an executable that another process writes to", () =>
         host.netlinkReceive(socket, deadline, 8192),
       );
     } catch (error) {
@@ -69,7 +70,7 @@ class LinuxChild implements Child {
   ) {}
 
   wait(deadline: number): ChildOutcome {
-    return this.waits.retryUntilDeadline(`the end of ${this.path}`, () =>
+    return this.waits.retryUntilDeadline(`${this.path} to exit`, () =>
       host.wait(this.handle, deadline, OUTPUT_LIMIT),
     );
   }
@@ -79,10 +80,12 @@ class LinuxChild implements Child {
   }
 }
 
-/** What /proc answers for a process that has ended meanwhile; of a zombie there is a directory, but not all that is in it. */
+/**
+ * The errnos of reading /proc/<pid> if the process has ended. The directory of a zombie exists, but lacks some files.
+ */
 export const ENDED = ["ENOENT", "ESRCH"];
 
-/** The processes that /proc shows, by their ids: those of its directories that have a number for a name. */
+/** Returns the ids of the processes in /proc: the directories whose names are numbers. */
 export function processIds(): string[] {
   return host.readDirectory("/proc").filter((name) => /^\d+$/.test(name));
 }

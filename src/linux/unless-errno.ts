@@ -1,6 +1,6 @@
 import { errnoOf } from "../node/node.ts";
 
-/** What the call returns; `otherwise` where it fails with one of these, e.g. "ENOENT". */
+/** Returns the result of a call; `otherwise` if it fails with an errno of the list, e.g. "ENOENT". */
 export function valueUnlessErrno<T>(errnos: readonly string[], otherwise: T, call: () => T): T {
   try {
     return call();

@@ -2,25 +2,25 @@ import { pendingSignal } from "host";
 import { InterruptedError, TimeoutError } from "../node/clock.ts";
 import { errnoOf } from "../node/node.ts";
 
-/** What all waits of this process have in common: whether a signal ends them. */
+/** The waits of this process, which a signal either ends or does not end. */
 export class Waits {
-  private deaf = false;
+  private ignoresSignals = false;
 
-  /** From now on no signal ends a wait. */
+  /** Signals end no wait after this call. */
   ignoreSignals(): void {
-    this.deaf = true;
+    this.ignoresSignals = true;
   }
 
-  /** The signal that came, as long as signals matter. */
+  /** Returns the signal that has arrived; `undefined` if no signal has, or if signals are ignored. */
   signal(): string | undefined {
-    return this.deaf ? undefined : pendingSignal();
+    return this.ignoresSignals ? undefined : pendingSignal();
   }
 
   /**
-   * Runs a call that waits until a deadline of its own.
-   * @param what what it waits for, for the error, e.g. "the lock /var/lib/…".
-   * @throws {TimeoutError} where it reached its deadline (ETIMEDOUT).
-   * @throws {InterruptedError} where a signal came (EINTR), unless signals are ignored.
+   * Runs a call that waits until its own deadline.
+   * @param what text for the error after "waiting for", e.g. "the lock /var/lib/…".
+   * @throws {TimeoutError} if the call reached its deadline (ETIMEDOUT).
+   * @throws {InterruptedError} if a signal ended the call (EINTR), unless signals are ignored.
    */
   retryUntilDeadline<T>(what: string, call: () => T): T {
     for (;;) {
@@ -28,9 +28,9 @@ export class Waits {
         return call();
       } catch (error) {
         const errno = errnoOf(error);
-        if (errno === "ETIMEDOUT") throw new TimeoutError(`waited for ${what} in vain`, { cause: error });
+        if (errno === "ETIMEDOUT") throw new TimeoutError(`timed out waiting for ${what}`, { cause: error });
         if (errno !== "EINTR") throw error;
-        if (this.deaf) continue;
+        if (this.ignoresSignals) continue;
         throw new InterruptedError(`${pendingSignal() ?? "a signal"} ended the wait for ${what}`, {
           cause: error,
         });

@@ -2,39 +2,47 @@ import { fromJson, isObject } from "../cni/document.ts";
 import { codes } from "../cni/errors.ts";
 import { utf8Length } from "../cni/utf8-length.ts";
 
-/** The verbs that are counted. A runtime asks for STATUS and VERSION every few seconds, and they shall write nothing. */
+/**
+ * The verbs that are counted. A runtime calls STATUS and VERSION every few seconds, so these must not write to the
+ * disk.
+ */
 export const COUNTED = ["ADD", "DEL", "CHECK", "GC"];
 
-/** Upper bounds of the buckets for a call's duration, s; one more has none. From an ADD without a rebind to the longest waits. */
+/**
+ * Upper bounds of the buckets for the duration of a call, s; one more bucket has no bound. They reach from an ADD
+ * without a rebind to the longest waits.
+ */
 export const BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
 
-/** Bytes of the file, at the most: some seventy calls. The one that would exceed it adds all up, in some 1.5 ms. */
+/**
+ * Largest size of the file, bytes: some seventy calls. The call that would exceed it adds up all lines, in some 1.5 ms.
+ */
 export const COUNTERS_BYTES = 32 << 10;
-/** How long the file is waited for, ms: others have it for the time of two system calls, or for those 1.5 ms. */
+/** Time limit for the file's lock, ms: another call holds it for two system calls, or for those 1.5 ms. */
 export const COUNTERS_PATIENCE = 20;
-/** Bytes of a sum. All that can be counted has room in it; only by other hands can there be more. */
+/** Largest size of a sum, bytes. Everything that the plugin counts fits; only another program can write more. */
 export const SUM_BYTES = 4096;
 
 /**
- * What is counted of one call. The file has a line for each call, and says the sum of its lines: a call only adds its
- * own, which is cheap, and now and then one puts the sum in the place of all. A line is a JSON object with lists of
- * numbers, of which zeros at the end can be missing, under these names:
+ * The counted properties of one call. The file of the counters has a line for each call, and its value is the sum of
+ * all lines: a call only appends its own line, which is cheap, and from time to time a call replaces all lines by their
+ * sum. A line is a JSON object with lists of numbers, whose trailing zeros can be missing, under these names:
  *
- * - "ADD": how long all of them took, µs, and how many of them took as long as a bucket of {@link BUCKETS} says
- * - "ADD 11": how many ended with that error code; "ADD other" for codes that only IPAM plugins have
- * - "apply GUID": how often that was done, how often in vain, and how long it took in all, µs. A call's line has its
- *   steps as the log has them instead, under "steps"
+ * - "ADD": the duration of all ADDs, µs, and the number of ADDs in each bucket of {@link BUCKETS}
+ * - "ADD 11": the number of ADDs that failed with that error code; "ADD other" for codes that only IPAM plugins have
+ * - "apply GUID": the number of times that the step was applied, how many of these failed, and their duration, µs. The
+ *   line of a call contains its steps as in the log instead, under "steps"
  */
 export interface CountedCall {
   readonly command: string;
   readonly ms: number;
-  /** Of its error; undefined where it succeeded. */
+  /** Code of its error; `undefined` if it succeeded. */
   readonly code: number | undefined;
-  /** As {@link stepsJson} has them. */
+  /** The result of {@link stepsJson}. */
   readonly steps: string;
 }
 
-/** The line of one call. */
+/** Returns the line of one call. */
 export function lineOf({ command, ms, code, steps }: CountedCall): string {
   const bucket = BUCKETS.findIndex((bound) => ms <= bound * 1000);
   const zeros = "0,".repeat(bucket < 0 ? BUCKETS.length : bucket);
@@ -43,7 +51,7 @@ export function lineOf({ command, ms, code, steps }: CountedCall): string {
   return `{"${command}":[${Math.round(ms * 1000)},${zeros}1]${failed}${done}}\n`;
 }
 
-/** The numbers that stand in the file, by name. What is none of ours, or was torn, is left out. */
+/** Returns the sums of the numbers in the file, by name. Lines of other programs, and incomplete lines, are skipped. */
 export function sumOf(text: string): Map<string, number[]> {
   const sum = new Map<string, number[]>();
   for (const line of text.split("\n")) {
@@ -57,7 +65,7 @@ export function sumOf(text: string): Map<string, number[]> {
   return sum;
 }
 
-/** One line in the place of all; none where they are too much for one. */
+/** Returns one line that replaces all lines; "" if it would be too long. */
 export function summed(text: string): string {
   const members = [...sumOf(text)].map(([name, numbers]) => `${JSON.stringify(name)}:[${numbers.join()}]`);
   const line = `{${members.join()}}\n`;
@@ -69,7 +77,7 @@ function addSteps(sum: Map<string, number[]>, steps: unknown): void {
   for (const each of steps) {
     if (!isObject(each)) continue;
     const { action, step, ms, times = 1, failed = 0 } = each;
-    // What is waited for has as many names as the node has VFs.
+    // Waits are not counted: there would be a name for each VF of the node.
     if (action !== "wait") add(sum, `${action} ${step}`, [times, failed, Math.round(Number(ms) * 1000)]);
   }
 }

@@ -3,10 +3,10 @@ import type { Entry } from "./entry.ts";
 import { LEVELS, PRIORITIES } from "./log-config.ts";
 import type { StepTrace } from "./trace.ts";
 
-/** How every line of a log file begins; a file that begins otherwise is not ours. */
+/** The beginning of each line of a log file. A file that begins otherwise is not a log of this plugin. */
 export const LINE_MARK = '{"time":"';
 
-/** The members that are texts, in their order. */
+/** The text members of an entry, in the order of a line. */
 const texts = [
   "command",
   "containerID",
@@ -19,7 +19,7 @@ const texts = [
   "guid",
 ] as const;
 
-/** The entry as a line of a log file: JSON, the time first. What is nothing is left out. */
+/** Returns an entry as a line of a log file: JSON, beginning with the time. Empty members are omitted. */
 export function jsonLine(entry: Entry): string {
   const time = formatTime(entry.time);
   let line = `${LINE_MARK}${time}","level":"${entry.level}","msg":${JSON.stringify(entry.msg)}`;
@@ -33,13 +33,13 @@ function member(name: string, json: string): string {
   return json === "" ? "" : `,"${name}":${json}`;
 }
 
-/** What they are called in the journal, and what follows that. */
+/** The names of {@link texts} in the journal, with "=". */
 const journalFields = texts.map((name) => `CNI_${name.toUpperCase()}=`);
 
 /**
- * The entry as a datagram to systemd's journal (its native protocol, https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): a
- * field in each line, as CNI_CONTAINERID=c1. What is no text is JSON, and so is a text with a newline in it. What is
- * nothing is left out. The journal has a clock of its own.
+ * Returns an entry as a datagram to systemd's journal (its native protocol,
+ * https://systemd.io/JOURNAL_NATIVE_PROTOCOL/): one field in each line, such as CNI_CONTAINERID=c1. Values that are not
+ * texts, and texts that contain a newline, are written as JSON. Empty members are omitted. The journal adds the time.
  */
 export function journalEntry(entry: Entry): string {
   const priority = PRIORITIES[LEVELS.indexOf(entry.level)];
@@ -69,13 +69,14 @@ function errorJson(error: Entry["error"]): string {
 }
 
 /**
- * Steps as a JSON list; "" where there are none. Every call makes one, of some ten steps, and JSON.stringify takes
- * twice as long.
+ * Returns steps as a JSON list; "" if the list is empty. Every call does this for some ten steps, and JSON.stringify
+ * takes twice as long.
  */
 export function stepsJson(steps: readonly StepTrace[]): string {
   let json = "";
   for (const { step, action, ms, times, failed } of steps) {
-    // Steps have names of ours, which are words. What is waited for can be a plugin with any name.
+    // The names of steps are plain words of this program. A wait can contain the name of a plugin, which needs
+    // escaping.
     const name = action === "wait" ? JSON.stringify(step).slice(1, -1) : step;
     json += `,{"step":"${name}","action":"${action}","ms":${decimal(ms)}`;
     if (times !== undefined) json += `,"times":${times}`;
@@ -86,8 +87,8 @@ export function stepsJson(steps: readonly StepTrace[]): string {
 }
 
 /**
- * A number, not negative, with three decimals, or none where it is whole: microseconds are enough of a duration in ms.
- * The engine needs ten times as long for one that is not whole.
+ * Formats a non-negative number with three decimals, or with no decimals if it is whole: for durations in ms,
+ * microseconds are precise enough. The engine's own formatting of a fraction takes ten times as long.
  */
 export function decimal(number: number): string {
   const thousandths = Math.round(number * 1000);

@@ -7,25 +7,25 @@ import { stepsJson } from "./encode.ts";
 import type { Level } from "./log-config.ts";
 import type { Trace } from "./trace.ts";
 
-/** How a call has ended. */
+/** The outcome of a call. */
 export interface Ending {
   /** CNI_COMMAND. */
   readonly command: string;
   readonly level: Level;
-  /** How long the call took, ms. */
+  /** Duration of the call, ms. */
   readonly ms: number;
-  /** What it did, and how long each step took; as {@link stepsJson} has it. */
+  /** The steps of the call with their durations: the result of {@link stepsJson}. */
   readonly steps: string;
   readonly error: Pick<ErrorObject, "code" | "msg" | "details"> | undefined;
 }
 
-/** What the log says of one call. What was not to be had is "". */
+/** The log entry of one call. An unknown text is "". */
 export interface Entry extends Ending {
-  /** When it ended, ms since 1970. */
+  /** End of the call, ms since 1970. */
   readonly time: number;
-  /** All of it in one line. */
+  /** A summary in one line. */
   readonly msg: string;
-  /** CNI_CONTAINERID and so on, as they came; under the names that sriov-cni logs them. */
+  /** CNI_CONTAINERID and so on, unchanged, under the names that sriov-cni uses in its log. */
   readonly containerID: string;
   readonly ifname: string;
   readonly netns: string;
@@ -36,28 +36,28 @@ export interface Entry extends Ending {
   readonly network: string;
   /** PCI address of the VF. */
   readonly vf: string;
-  /** The GUID that the network wants it to have. */
+  /** The desired GUID. */
   readonly guid: string;
   readonly warnings: readonly string[];
-  /** Other attachments that it undid, e.g. "c1 net1 0000:03:00.2": those that GC found, or one that had died. */
+  /** Other attachments that the call undid, by GC or a takeover, e.g. "c1 net1 0000:03:00.2". */
   readonly others: readonly string[];
 }
 
-/** A call that is over. */
+/** A call that has ended. */
 export interface EndedCall {
-  /** Of the call's environment. */
+  /** Returns a variable of the call's environment. */
   readonly getenv: (name: string) => string | undefined;
-  /** undefined where it could not be read. */
+  /** `undefined` if the configuration could not be parsed. */
   readonly network: { readonly name: string; readonly deviceID: unknown } | undefined;
   readonly trace: Trace;
-  /** What it threw; undefined where it did not. */
+  /** The thrown error; `undefined` if the call succeeded. */
   readonly error: unknown;
 }
 
-/** Longest text of an entry, characters: a variable, what an IPAM plugin said, a stack can be of any length. */
+/** Longest text of an entry, characters: variables, messages of IPAM plugins and stacks can have any length. */
 const longest = 1000;
 
-/** How a call has ended that ends now. */
+/** Returns the outcome of a call that ends now. */
 export function endingOf(clock: Pick<Clock, "now">, { getenv, trace, error }: EndedCall): Ending {
   const command = cut(getenv("CNI_COMMAND"));
   const ms = clock.now() - trace.begin;
@@ -70,12 +70,12 @@ export function endingOf(clock: Pick<Clock, "now">, { getenv, trace, error }: En
 }
 
 function levelOfSuccess(command: string, trace: Trace): Level {
-  // Runtimes ask for it every few seconds: what it says matters when it says no.
+  // Runtimes call STATUS every few seconds: only its failures matter.
   if (command === "STATUS") return "debug";
   return trace.warnings.length > 0 ? "warning" : "info";
 }
 
-/** The entry of a call that has ended so. */
+/** Returns the log entry of a call with this outcome. */
 export function entryOf(
   clock: Pick<Clock, "wall">,
   { getenv, network, trace }: EndedCall,
@@ -120,12 +120,12 @@ export function entryOf(
   };
 }
 
-/** One more word of a sentence, if it is one. */
+/** Returns a text with a space before it; "" for "". */
 function word(text: string): string {
   return text === "" ? "" : ` ${text}`;
 }
 
-/** A text, if it is one, and not too much of it. */
+/** Returns a text, cut to the longest length; "" for other values. */
 function cut(text: unknown): string {
   if (typeof text !== "string") return "";
   return text.length <= longest ? text : `${text.slice(0, longest)}…`;

@@ -1,29 +1,29 @@
 import type { Configuration } from "../cni/configuration.ts";
 import { collectWarnings } from "../cni/tolerant.ts";
 
-/** What a network wants to be logged, and where. */
+/** A network's log settings. */
 export interface LogConfig {
-  /** What is less serious is not written. */
+  /** Less serious entries are not written. */
   readonly level: Level;
-  /** Absolute path of the log file; undefined: the node's journal. */
+  /** Absolute path of the log file; `undefined` for the node's journal. */
   readonly file: string | undefined;
-  /** What is wrong in it, a sentence each. */
+  /** Mistakes in these settings, a sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** What holds as long as nobody says otherwise. */
+/** The default settings. */
 export const DEFAULT_LOG: LogConfig = { level: "info", file: undefined, warnings: [] };
 
 /**
- * Reads `logLevel` and `logFile`. A log is never a reason not to attach a container: of a wrong value only a warning
- * comes, and the default holds, as with sriov-cni.
+ * Reads `logLevel` and `logFile`. Log settings must not prevent an attachment, so a wrong value only causes a warning,
+ * and the default applies, as in sriov-cni.
  */
 export function configuredLog({ fields }: Configuration): LogConfig {
   const warnings: string[] = [];
   const tolerate = collectWarnings(warnings);
   const level = tolerate(() => {
     const text = fields.string("logLevel") ?? DEFAULT_LOG.level;
-    // In whatever case, as sriov-cni reads it.
+    // Like sriov-cni, this ignores the case.
     const found = LEVELS.find((each) => each === text.toLowerCase());
     if (found === undefined) throw fields.wrong("logLevel", text, `must be one of ${LEVELS.join(", ")}`);
     return found;
@@ -36,11 +36,11 @@ export function configuredLog({ fields }: Configuration): LogConfig {
   return { level: level ?? DEFAULT_LOG.level, file, warnings };
 }
 
-/** The words of sriov-cni's `logLevel`, the most serious first. */
+/** The values of sriov-cni's `logLevel`, most serious first. */
 export const LEVELS = ["panic", "error", "warning", "info", "debug"] as const;
 
-/** How serious an entry is. "panic": the fault is ours. */
+/** Severity of an entry. "panic" is a bug of this plugin. */
 export type Level = (typeof LEVELS)[number];
 
-/** Their priorities in syslog(3), and so in the journal: LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG. */
+/** Their priorities in syslog(3) and the journal: LOG_CRIT, LOG_ERR, LOG_WARNING, LOG_INFO, LOG_DEBUG. */
 export const PRIORITIES = [2, 3, 4, 6, 7] as const;

@@ -2,31 +2,31 @@ import type { Action, Observe } from "../attachment/limits.ts";
 import type { AttachmentRecord } from "../attachment/record/record.ts";
 import type { Clock } from "../node/clock.ts";
 
-/** A part of a call, as the log has it. */
+/** A step of a call, for the log. */
 export interface StepTrace {
   readonly step: string;
   readonly action: Action;
-  /** In all, ms. */
+  /** Total duration, ms. */
   ms: number;
-  /** How often, where that is not once: GC does it for each attachment. */
+  /** Number of times; `undefined` for 1. GC repeats a step for each attachment. */
   times?: number;
-  /** How often it failed, if ever. */
+  /** Number of failures; `undefined` for 0. */
   failed?: number;
 }
 
-/** How many steps, warnings and attachments are kept. Only a GC of many attachments has more. */
+/** Most steps, warnings and attachments that are recorded. Only a GC of many attachments has more. */
 const most = 64;
-/** Who waited for less did not wait: the lock was free. ms */
+/** Shortest wait that is recorded, ms. A shorter wait means that the lock was free. */
 const shortestWait = 1;
 
-/** What one call does, and how long it takes. */
+/** Records the steps of a call, and their durations. */
 export class Trace {
   readonly warnings: string[] = [];
-  /** The attachments that it had to do with; where one took another's place, the present one is the last. */
+  /** The attachments of the steps. After a takeover the present attachment is the last. */
   readonly records: AttachmentRecord[] = [];
-  /** When it began, on the node's clock. */
+  /** Start of the call, on the node's clock. */
   readonly begin: number;
-  /** Steps by what was done and to what, in their order. */
+  /** Steps by action and name, in their order. */
   private readonly known = new Map<string, StepTrace>();
 
   constructor(private readonly clock: Pick<Clock, "now">) {
@@ -64,7 +64,7 @@ export class Trace {
   }
 }
 
-/** Adds to a list what is not its last element anyway, as long as there is room. */
+/** Adds a value to a list, unless it is undefined, the same as the last value, or the list is full. */
 export function pushBounded<T>(list: T[], value: T | undefined): void {
   if (value !== undefined && value !== list[list.length - 1] && list.length < most) list.push(value);
 }

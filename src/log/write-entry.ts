@@ -7,9 +7,9 @@ import { type EndedCall, type Ending, endingOf, entryOf } from "./entry.ts";
 import { LEVELS, type LogConfig } from "./log-config.ts";
 
 /**
- * What is left of a call that is over: an entry in the log, and one more in the counters. It never throws: a call that
- * has been answered must not fail any more.
- * @returns what was in the way of the entry, for whoever looks why there is none; undefined: nothing.
+ * Writes the log entry of a call that has ended, and counts the call. Never throws: a call that has been answered must
+ * not fail.
+ * @returns the reason why the entry could not be written; `undefined` if it was written, or is not to be written.
  */
 export function writeLogEntry(node: Node, call: EndedCall, { level, file }: LogConfig): string | undefined {
   try {
@@ -26,8 +26,8 @@ export function writeLogEntry(node: Node, call: EndedCall, { level, file }: LogC
 }
 
 /**
- * Where there is no state directory nothing was ever attached, and nothing is counted; nor is a call that cannot have
- * the file in time. A call that does not wait is worth more than an exact number.
+ * Counts a call. Without a state directory, nothing was ever attached, and the call is not counted. Neither is a call
+ * that cannot lock the file in time: a short wait is worth more than an exact number.
  */
 function count(node: Node, { command, ms, steps, error }: Ending): void {
   try {
@@ -35,6 +35,6 @@ function count(node: Node, { command, ms, steps, error }: Ending): void {
     const deadline = node.clock.now() + COUNTERS_PATIENCE;
     new StateDirectory(node.files).count(line, COUNTERS_BYTES, deadline, summed);
   } catch {
-    // Not counted.
+    // The call is not counted.
   }
 }

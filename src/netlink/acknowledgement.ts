@@ -19,14 +19,14 @@ import {
   type Request,
 } from "./message.ts";
 
-/** Text, linux/netlink.h. */
+/** The error as text, linux/netlink.h. */
 const NLMSGERR_ATTR_MSG = 1;
-/** u32: offset of the attribute at fault in the request. */
+/** u32: offset of the invalid attribute in the request. */
 const NLMSGERR_ATTR_OFFS = 2;
 
 /**
- * The errno in an NLMSG_ERROR or NLMSG_DONE, 0 where it says success.
- * @throws {MalformedReply} where the message is too short to say anything.
+ * Returns the errno in an NLMSG_ERROR or NLMSG_DONE; 0 means success.
+ * @throws {MalformedReply} if the message is too short.
  */
 export function errnoIn({ payload }: Message): number {
   if (payload.length < 4) throw new MalformedReply(`an acknowledgement of ${payload.length} bytes`);
@@ -35,8 +35,7 @@ export function errnoIn({ payload }: Message): number {
 }
 
 /**
- * What an NLMSG_ERROR or NLMSG_DONE says of the request that it answers.
- * @returns the error, undefined where it says success.
+ * Returns the error that an NLMSG_ERROR or NLMSG_DONE reports for its request; `undefined` if the request succeeded.
  * @throws {MalformedReply} as {@link errnoIn}.
  */
 export function errorOf(message: Message, request: Request): NetlinkError | undefined {
@@ -55,7 +54,7 @@ export function errorOf(message: Message, request: Request): NetlinkError | unde
 
 const EXTENDED_ACK = attributeDecoder(getText(NLMSGERR_ATTR_MSG), getBytes(NLMSGERR_ATTR_OFFS));
 
-/** The attributes at the end. What cannot be read there must not hide the errno: it counts as nothing. */
+/** Reads the attributes at the end. Malformed attributes must not hide the errno, so they are ignored. */
 function extendedAck(
   message: Message,
 ): readonly [text?: string | undefined, offset?: Uint8Array | undefined] {

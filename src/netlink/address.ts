@@ -21,7 +21,7 @@ const IFA_LOCAL = 2;
 const IFA_BROADCAST = 4;
 const IFA_FLAGS = 8;
 
-/** Flags of linux/if_addr.h: somebody else has it; whether somebody has it is not known yet. */
+/** Flags of linux/if_addr.h: another host has the address; duplicate address detection is still running. */
 const IFA_F_DADFAILED = 0x08;
 const IFA_F_TENTATIVE = 0x40;
 
@@ -30,22 +30,22 @@ const IFADDRMSG = 8;
 /** AF_UNSPEC: addresses of all families. */
 const AF_UNSPEC = 0;
 
-/** An address of a netdev, as RTM_NEWADDR tells of it. */
+/** An address of a netdev, as RTM_NEWADDR describes it. */
 export interface AddressInfo {
   /** Index of the netdev. */
   readonly link: number;
   readonly cidr: string;
-  /** Duplicate address detection (IPv6) is not through with it. */
+  /** Duplicate address detection (IPv6) has not finished. */
   readonly tentative: boolean;
-  /** It found a duplicate. */
+  /** Duplicate address detection found another host with this address. */
   readonly dadFailed: boolean;
 }
 
 /**
- * Gives a netdev an address, EEXIST where it has it. An IPv4 network of more than two addresses gets its
- * broadcast address.
+ * Gives a netdev an address. The kernel answers EEXIST if the netdev already has it. If an IPv4 network has more than
+ * two addresses, its broadcast address is set, too.
  * @param cidr e.g. "10.0.0.5/24".
- * @throws {RangeError} where that is no address with a prefix.
+ * @throws {RangeError} if the text is not an address with a prefix length.
  */
 export function newAddress(link: number, cidr: string): Request {
   const address = parseCidr(cidr);
@@ -67,7 +67,9 @@ export function newAddress(link: number, cidr: string): Request {
   };
 }
 
-/** Asks for the addresses of a netdev. Kernels before 4.20 list those of all netdevs: look at `link`. */
+/**
+ * Lists the addresses of a netdev. Kernels before 4.20 list the addresses of all netdevs, so callers compare `link`.
+ */
 export function dumpAddresses(link: number): Request {
   return {
     type: RTM_GETADDR,
@@ -83,19 +85,20 @@ export function dumpAddresses(link: number): Request {
 const ADDRESS_ATTRIBUTES = attributeDecoder(getBytes(IFA_LOCAL), getBytes(IFA_ADDRESS), getU32(IFA_FLAGS));
 
 /**
- * @returns undefined where it tells of an address that is neither IPv4 nor IPv6.
- * @throws {MalformedReply} where the message does not tell of an address, or cannot be read.
+ * Reads an address from an RTM_NEWADDR message.
+ * @returns `undefined` if the address is neither IPv4 nor IPv6.
+ * @throws {MalformedReply} if the message is of another type, or malformed.
  */
 export function parseAddressInfo(message: Message): AddressInfo | undefined {
   const { type, payload } = message;
   if (type !== RTM_NEWADDR || payload.length < IFADDRMSG) {
-    throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWADDR`);
+    throw new MalformedReply(`message type ${type} of ${payload.length} bytes is not an RTM_NEWADDR`);
   }
   const view = viewOf(payload);
   const family = view.getUint8(0);
   if (family !== 2 && family !== 10) return undefined;
   const [local, address, wide] = decodeAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES);
-  // IPv6 has no IFA_LOCAL but on point-to-point links; there, and in IPv4, IFA_ADDRESS is the peer's.
+  // IPv6 has IFA_LOCAL only on point-to-point links. If it is present, IFA_ADDRESS can be the address of the peer.
   const bytes = local ?? address;
   const prefix = view.getUint8(1);
   const length = family === 2 ? 4 : 16;
@@ -111,12 +114,12 @@ export function parseAddressInfo(message: Message): AddressInfo | undefined {
   };
 }
 
-/** The last address of the network. */
+/** Returns the last address of the network. */
 function broadcastOf({ bytes, prefix }: Cidr): Uint8Array {
   return bytes.map((byte, i) => byte | (0xff >> Math.min(8, Math.max(0, prefix - 8 * i))));
 }
 
-/** Scope is 0, universe. */
+/** Returns the words of a struct ifaddrmsg. The scope is 0, universe. */
 function ifaddrmsg(family: number, prefix: number, link: number): readonly number[] {
   return [family | (prefix << 8), link];
 }

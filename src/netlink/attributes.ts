@@ -2,38 +2,38 @@ import { netlinkAttributes, packU32, utf8Decode, utf8Encode, type Words } from "
 import { MalformedReply } from "./errors.ts";
 
 /*
- * Netlink speaks the host's byte order. The machines that this program is built for (amd64, arm64, ppc64le)
+ * Netlink uses the host's byte order. The machines that this program is built for (amd64, arm64, ppc64le)
  * are all little-endian, and so is this codec.
  */
 
 /**
- * One attribute to be sent: struct nlattr of linux/netlink.h as a word of 32 bits, then its value. That it is a list, and
- * not bytes yet, is for speed: the engine takes as long for a small array of bytes as for thirty numbers.
+ * An attribute to send: struct nlattr of linux/netlink.h as a word of 32 bits, then its value. It is a list of numbers
+ * instead of bytes for speed: the engine needs as much time for a small array of bytes as for thirty numbers.
  */
 export type Attribute = readonly [header: number, ...value: Words];
 
-/** One that was received, without the padding that follows it. */
+/** An attribute that was received, without the padding after it. */
 export interface ReceivedAttribute {
-  /** Its type without {@link NLA_F_NESTED} and NLA_F_NET_BYTEORDER. */
+  /** The type without {@link NLA_F_NESTED} and NLA_F_NET_BYTEORDER. */
   readonly type: number;
   readonly value: Uint8Array;
 }
 
 /** Length of struct nlattr: u16 length, u16 type. */
 const HEADER = 4;
-/** Marks a type whose value is attributes again. Strictly checked requests (RTM_NEWLINKPROP) need it. */
+/** Marks an attribute that contains attributes. Requests that the kernel checks strictly (RTM_NEWLINKPROP) need it. */
 const NLA_F_NESTED = 0x8000;
-/** NLA_TYPE_MASK: a type without its two flags. */
+/** NLA_TYPE_MASK: the bits of a type without its two flags. */
 const TYPE_MASK = 0x3fff;
 /** An attribute's length is a u16. */
 const MAX_LENGTH = 0xffff;
 
-/** Length with the padding that messages and attributes need (NLMSG_ALIGNTO, NLA_ALIGNTO). */
+/** Returns a length with the padding of messages and attributes (NLMSG_ALIGNTO, NLA_ALIGNTO). */
 export function aligned(length: number): number {
   return (length + 3) & ~3;
 }
 
-/** @throws {RangeError} where the value does not fit in an attribute (65,531 bytes); so do the others. */
+/** @throws {RangeError} if the value is too long for an attribute (65,531 bytes), as do the other functions below. */
 export function bytesAttribute(type: number, value: Uint8Array): Attribute {
   return [headerOf(type, value.length), value];
 }
@@ -58,29 +58,29 @@ export function u64Attribute(type: number, value: bigint): Attribute {
   return wordsAttribute(type, [Number(BigInt.asUintN(32, value)), Number(value >> 32n)]);
 }
 
-/** A struct of 32-bit words. */
+/** Makes an attribute of a struct of 32-bit words. */
 export function wordsAttribute(type: number, words: readonly number[]): Attribute {
   return [headerOf(type, 4 * words.length), words];
 }
 
-/** Text with the NUL byte that the kernel expects after it. */
+/** Makes an attribute of a text, with the NUL byte that the kernel expects after it. */
 export function stringAttribute(type: number, value: string): Attribute {
   return bytesAttribute(type, utf8Encode(`${value}\0`));
 }
 
-/** Attributes in an attribute. */
+/** Makes an attribute that contains attributes. */
 export function nestedAttribute(type: number, attributes: readonly Attribute[]): Attribute {
   return [headerOf(type | NLA_F_NESTED, encodedLength(attributes)), attributes];
 }
 
-/** Bytes that attributes take, with the padding of each. */
+/** Returns the length of attributes in bytes, each with its padding. */
 export function encodedLength(attributes: readonly Attribute[]): number {
   let length = 0;
   for (let i = 0; i < attributes.length; i++) length += aligned((attributes[i] as Attribute)[0] & MAX_LENGTH);
   return length;
 }
 
-/** struct nlattr: u16 length, u16 type. */
+/** Returns a struct nlattr: u16 length, u16 type. */
 function headerOf(type: number, length: number): number {
   if (HEADER + length > MAX_LENGTH) {
     throw new RangeError(`netlink attribute ${type & TYPE_MASK} of ${length} bytes is too long`);
@@ -88,14 +88,14 @@ function headerOf(type: number, length: number): number {
   return (HEADER + length) | (type << 16);
 }
 
-/** The bytes of attributes one after another. */
+/** Returns the bytes of attributes, one after another. */
 export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
   return packU32(attributes);
 }
 
 /**
- * The attributes in `bytes`; their values are views of it.
- * @throws {MalformedReply} where a length does not fit.
+ * Returns the attributes in `bytes`. Their values are views of it.
+ * @throws {MalformedReply} if a length does not fit.
  */
 export function parseAttributes(bytes: Uint8Array): ReceivedAttribute[] {
   const attributes: ReceivedAttribute[] = [];
@@ -109,7 +109,7 @@ export function parseAttributes(bytes: Uint8Array): ReceivedAttribute[] {
   return attributes;
 }
 
-/** How the value of an attribute is read, as host.netlinkAttributes knows it: numbers by their length in bytes. */
+/** How host.netlinkAttributes reads the value of an attribute. For a number it is the number's length in bytes. */
 const BYTES = 0;
 const TEXT = 255;
 
@@ -117,17 +117,18 @@ const TEXT = 255;
 export interface AttributeSpec<Value> {
   /** Up to 255. */
   readonly type: number;
+  /** {@link BYTES}, {@link TEXT}, or the length of a number in bytes. */
   readonly how: number;
   /** For the compiler only. */
   readonly value?: Value;
 }
 
-/** One whose value is taken as it is, as a view of the message. */
+/** Looks for an attribute, and returns its bytes as a view of the message. */
 export function getBytes(type: number): AttributeSpec<Uint8Array> {
   return { type, how: BYTES };
 }
 
-/** One with text, up to its NUL byte or to its end. */
+/** Looks for an attribute with text, which ends at its NUL byte or at the end of the value. */
 export function getText(type: number): AttributeSpec<string> {
   return { type, how: TEXT };
 }
@@ -144,14 +145,15 @@ export function getU32(type: number): AttributeSpec<number> {
   return { type, how: 4 };
 }
 
-/** Attributes to look for: type and how, one after another. */
+/** Attributes to look for. */
 export interface AttributeDecoder<Values extends readonly unknown[]> {
+  /** `type` and `how` of each attribute. */
   readonly wanted: Uint8Array;
   /** For the compiler only. */
   readonly values?: Values;
 }
 
-/** Attributes to look for. To be made once, not for each message. */
+/** Makes a decoder. Make it once for each kind of message, not for each message. */
 export function attributeDecoder<Values extends readonly unknown[]>(
   ...wanted: { readonly [Index in keyof Values]: AttributeSpec<Values[Index]> }
 ): AttributeDecoder<Values> {
@@ -159,9 +161,9 @@ export function attributeDecoder<Values extends readonly unknown[]>(
 }
 
 /**
- * Values of the attributes in `bytes`, from `start` on, in the order of the selection, undefined where there is none; of
- * several of a type the last one counts, as with the kernel.
- * @throws {MalformedReply} where a length does not fit.
+ * Returns the values of the attributes in `bytes` from `start` on, in the order of the decoder; `undefined` for an
+ * attribute that is missing. If a type occurs several times, the last attribute counts, as in the kernel.
+ * @throws {MalformedReply} if a length does not fit.
  */
 export function decodeAttributes<Values extends readonly unknown[]>(
   bytes: Uint8Array,
@@ -169,13 +171,13 @@ export function decodeAttributes<Values extends readonly unknown[]>(
   { wanted }: AttributeDecoder<Values>,
 ): { readonly [Index in keyof Values]: Values[Index] | undefined } {
   const values = netlinkAttributes(bytes, start, wanted);
-  if (values === undefined) throw reasonAgainst(parseAttributes(bytes.subarray(start)), wanted);
-  // The compiler cannot see what host.netlinkAttributes keeps: each value is read as the selection says.
+  if (values === undefined) throw lengthError(parseAttributes(bytes.subarray(start)), wanted);
+  // The compiler does not know that host.netlinkAttributes reads each value as the decoder describes.
   return values as unknown as { readonly [Index in keyof Values]: Values[Index] | undefined };
 }
 
-/** What is wrong with attributes each of which, by itself, is well-formed. */
-function reasonAgainst(attributes: readonly ReceivedAttribute[], wanted: Uint8Array): MalformedReply {
+/** Returns the error for attributes that are well-formed, but of which a value has the wrong length. */
+function lengthError(attributes: readonly ReceivedAttribute[], wanted: Uint8Array): MalformedReply {
   for (let i = 0; i < wanted.length; i += 2) {
     const [type, how] = [wanted[i], wanted[i + 1] as number];
     const value = attributes.findLast((attribute) => attribute.type === type)?.value;
@@ -185,14 +187,14 @@ function reasonAgainst(attributes: readonly ReceivedAttribute[], wanted: Uint8Ar
   return new MalformedReply("attributes that cannot be read");
 }
 
-/** @param length what the attribute says, which means nothing where not even its header is there. */
+/** @param length the length in the attribute's header, which is meaningless if fewer bytes than a header are left. */
 function requireFits(length: number, left: number): void {
   if (length >= HEADER && length <= left) return;
-  const said = left < HEADER ? left : length;
-  throw new MalformedReply(`an attribute of ${said} bytes where ${left} are left`);
+  const actual = left < HEADER ? left : length;
+  throw new MalformedReply(`an attribute of ${actual} bytes, but ${left} bytes are left`);
 }
 
-/** @throws {MalformedReply} where it is not 1 byte long; so do the others below, for their lengths. */
+/** @throws {MalformedReply} if the value is not 1 byte long. The functions below check their lengths, too. */
 export function readU8(value: Uint8Array): number {
   requireLength(value, 1);
   return value[0] as number;
@@ -217,7 +219,9 @@ export function readU64(value: Uint8Array): bigint {
   return viewOf(value).getBigUint64(0, true);
 }
 
-/** Four bytes at an offset, those beyond the end as zeros; a DataView would cost ten times as much. */
+/**
+ * Returns four bytes at an offset as a signed number; bytes beyond the end are 0. A DataView takes ten times as long.
+ */
 export function s32At(bytes: Uint8Array, at: number): number {
   return (
     (bytes[at] as number) |
@@ -227,18 +231,18 @@ export function s32At(bytes: Uint8Array, at: number): number {
   );
 }
 
-/** The same without a sign. */
+/** Returns four bytes as an unsigned number, see {@link s32At}. */
 export function u32At(bytes: Uint8Array, at: number): number {
   return s32At(bytes, at) >>> 0;
 }
 
-/** Text up to its NUL byte, or all of it where it has none. */
+/** Decodes a text up to its NUL byte, or completely if it has no NUL byte. */
 export function readString(value: Uint8Array): string {
   const end = value.indexOf(0);
   return utf8Decode(end === -1 ? value : value.subarray(0, end));
 }
 
-/** A DataView of exactly these bytes. */
+/** Returns a DataView of exactly these bytes. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
@@ -248,5 +252,5 @@ function requireLength(value: Uint8Array, length: number): void {
 }
 
 function wrongLength(value: Uint8Array, length: number): MalformedReply {
-  return new MalformedReply(`a value of ${value.length} bytes where ${length} were expected`);
+  return new MalformedReply(`a value of ${value.length} bytes, expected ${length}`);
 }

@@ -6,7 +6,7 @@ export type Family = 2 | 10;
 /** An IP address. */
 export interface Address {
   readonly family: Family;
-  /** 4 or 16 bytes, network order. */
+  /** 4 or 16 bytes, in network order. */
   readonly bytes: Uint8Array;
 }
 
@@ -18,7 +18,7 @@ export interface Cidr extends Address {
 
 /**
  * Reads an address, e.g. "10.0.0.5" or "fd00::5".
- * @throws {RangeError} where it is none.
+ * @throws {RangeError} if the text is not an address.
  */
 export function parseAddress(text: string): Address {
   const four = inetPton(4, text);
@@ -29,8 +29,8 @@ export function parseAddress(text: string): Address {
 }
 
 /**
- * Reads an address with its prefix, e.g. "10.0.0.5/24". Host bits are kept.
- * @throws {RangeError} where it is none.
+ * Reads an address with its prefix length, e.g. "10.0.0.5/24". Host bits are kept.
+ * @throws {RangeError} if the text is not an address with a prefix length.
  */
 export function parseCidr(text: string): Cidr {
   const slash = text.indexOf("/");
@@ -44,12 +44,12 @@ export function parseCidr(text: string): Cidr {
   return { ...address, prefix };
 }
 
-/** The text of an address of 4 or 16 bytes with its prefix length. */
+/** Returns the text of an address of 4 or 16 bytes with its prefix length. */
 export function formatCidr(bytes: Uint8Array, prefix: number): string {
   return `${inetNtop(bytes)}/${prefix}`;
 }
 
-/** One to three digits. */
+/** Reports whether a text is one to three digits. */
 function isDecimal(text: string): boolean {
   if (text === "" || text.length > 3) return false;
   for (const char of text) if (char < "0" || char > "9") return false;

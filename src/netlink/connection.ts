@@ -14,45 +14,50 @@ import {
   type Request,
 } from "./message.ts";
 
-/** Carries datagrams to the kernel and back: a socket, or its double in a test. */
+/** Exchanges datagrams with the kernel: a socket, or a replacement in a test. */
 export interface Transport {
   /**
    * Sends one datagram.
-   * @param isList the answer is a list of objects, in many datagrams.
+   * @param isList whether the answer is a list of objects, in many datagrams.
    */
   send(datagram: Uint8Array, isList: boolean): void;
-  /** Receives one datagram, in the order in which they came. It can throw, e.g. at a deadline. */
+  /** Receives the next datagram, in order of arrival. It can throw, e.g. at a deadline. */
   receive(): Uint8Array;
 }
 
-/** How one request ended. */
+/** The outcome of one request. */
 export interface RequestOutcome {
-  /** Messages that came in answer, without acknowledgements. */
+  /** The messages of the answer, without acknowledgements. */
   readonly replies: readonly Message[];
-  /** The kernel's errno, e.g. 17; 0 where it did what it was asked for. */
+  /** The kernel's errno, e.g. 17; 0 if the request succeeded. */
   readonly errno: number;
-  /** The same with all that is known of it. Made when it is asked for: an error that is expected need not be. */
+  /**
+   * The error with its text and offset, `undefined` if the request succeeded. Made on access, because it costs time.
+   */
   readonly error: NetlinkError | undefined;
 }
 
-/** Requests in one datagram: their acknowledgements must fit in the socket's receive buffer (208 KiB). */
+/**
+ * Maximum number of requests in a datagram: their acknowledgements must fit in the socket's receive buffer (208 KiB).
+ */
 const BATCH = 64;
-/** How often a dump is tried while things change under it. */
+/** How often a dump is tried if objects change while the kernel lists them. */
 const DUMP_ATTEMPTS = 5;
-/** More than any answer that is kept has: 64 MiB in bytes, and a number of datagrams. */
+/** Limits for an answer that is kept, far above the longest real answer: 64 MiB, and a number of datagrams. */
 const MAX_BYTES = 1 << 26;
 const MAX_DATAGRAMS = 1 << 16;
 
-/** Requests and their answers on one netlink socket. No policy: send, receive, check. */
+/** Requests and their answers on one netlink socket. */
 export class Connection {
   private sequence = 0;
 
   constructor(private readonly transport: Transport) {}
 
   /**
-   * Sends requests in one datagram (in several where there are more than 64). The kernel goes on after one that failed.
-   * @throws {NetlinkError} the first request's that failed, once all answers are read, so that the socket
-   * stays in step.
+   * Sends requests in one datagram, or in several datagrams if there are more than 64 requests. The kernel continues
+   * after a request that failed.
+   * @throws {NetlinkError} the error of the first request that failed. All answers are read first, so that none is left
+   * on the socket for the next request.
    * @throws {MalformedReply}
    */
   request(requests: readonly Request[]): void {
@@ -64,10 +69,10 @@ export class Connection {
   }
 
   /**
-   * Like {@link request} for one request that is answered by one message.
-   * @returns undefined where there is no such netdev (ENODEV).
+   * Sends one request that is answered by one message, and returns this message.
+   * @returns `undefined` if the netdev does not exist (ENODEV).
    * @throws {NetlinkError}
-   * @throws {MalformedReply} also where there is no reply.
+   * @throws {MalformedReply} also if the answer contains no message.
    */
   get(request: Request): Message | undefined {
     const outcome = this.exchange([request])[0];
@@ -80,9 +85,9 @@ export class Connection {
   }
 
   /**
-   * Lists all objects (a request of kind "list", which is sent alone); again where they changed in the middle.
-   * @param keep returns what is kept of an object, undefined for nothing: a list can be longer than memory.
-   * @throws {NetlinkError} also with EAGAIN where they changed each of five times.
+   * Lists all objects. The request has the kind "list" and is sent alone; it is repeated if objects change during the list.
+   * @param keep returns the part of an object to keep, or `undefined`: a whole list can be larger than the memory.
+   * @throws {NetlinkError} also with EAGAIN if objects changed during each of five attempts.
    * @throws {MalformedReply}
    */
   dump<T>(request: Request, keep: (message: Message) => T | undefined): readonly T[] {
@@ -90,20 +95,20 @@ export class Connection {
       const kept: T[] = [];
       const pending = this.send([request]);
       this.receiveAll(pending, (message) => {
-        const one = keep(message);
-        if (one !== undefined) kept.push(one);
+        const value = keep(message);
+        if (value !== undefined) kept.push(value);
       });
       const only = pending[0];
       if (only === undefined) continue;
       if (only.errno !== 0) throw only.error;
       if (!only.interrupted) return kept;
     }
-    const reason = `changed while it was read, ${DUMP_ATTEMPTS} times running; try again`;
+    const reason = `the list changed while it was read, ${DUMP_ATTEMPTS} times in a row; try again`;
     throw new NetlinkError(EAGAIN, errnoName(EAGAIN), request.name, request.subject, reason, undefined);
   }
 
   /**
-   * Like {@link request}, but the replies to each are returned, and what failed is for the caller to see to.
+   * Sends requests as {@link request} does, but returns the outcome of each, and does not throw if a request failed.
    * @throws {MalformedReply}
    */
   exchange(requests: readonly Request[]): readonly RequestOutcome[] {
@@ -130,9 +135,9 @@ export class Connection {
   }
 
   /**
-   * Reads until the last one is answered. What went before it is done then.
-   * @param keep takes the replies, which are not kept otherwise. Then there is no limit to them: the kernel ends a dump,
-   * and a container decides how long it is.
+   * Receives datagrams until the last request is answered; then the requests before it are done, too.
+   * @param keep receives each reply instead of {@link Pending}. The number of replies is not limited then, because the
+   * kernel ends a dump, and a container determines how long it is.
    */
   private receiveAll(pending: readonly Pending[], keep?: (message: Message) => void): void {
     const first = pending[0]?.sequence ?? 0;
@@ -142,14 +147,14 @@ export class Connection {
       const datagram = this.transport.receive();
       bytes += datagram.length;
       if (keep === undefined && (bytes > MAX_BYTES || ++datagrams > MAX_DATAGRAMS))
-        throw new MalformedReply("it does not end");
+        throw new MalformedReply("the reply does not end");
       const messages = parseMessages(datagram);
       for (let i = 0; i < messages.length; i++) {
         const message = messages[i] as Message;
-        // Answers to a request that an exception cut short, and events, are not ours.
-        const one = pending[message.sequence - first];
-        if (one?.done === false && one.isReply(message))
-          keep === undefined ? one.keep(message) : keep(message);
+        // Events, and late answers to an earlier request that an exception ended, have other sequence numbers.
+        const request = pending[message.sequence - first];
+        if (request?.done === false && request.isReply(message))
+          keep === undefined ? request.keep(message) : keep(message);
       }
     }
     for (let i = 0; i < pending.length; i++) {
@@ -159,7 +164,7 @@ export class Connection {
     }
   }
 
-  /** Numbers for some requests, one after another: from 1 on, since 0 means an event, and again from there. */
+  /** Reserves consecutive sequence numbers, and returns the first. They restart at 1, because 0 means an event. */
   private takeSequence(count: number): number {
     const first = this.sequence + count > 0xffffffff ? 1 : this.sequence + 1;
     this.sequence = first + count - 1;
@@ -172,7 +177,7 @@ class Pending implements RequestOutcome {
   readonly replies: Message[] = [];
   errno = 0;
   private refusal: Message | undefined;
-  /** Was something changed while it was listed? */
+  /** Whether objects changed while the kernel listed them. */
   interrupted = false;
   done = false;
 
@@ -185,7 +190,7 @@ class Pending implements RequestOutcome {
     return this.refusal && errorOf(this.refusal, this.request);
   }
 
-  /** Reports whether the message is one of the replies; an error or an end is noted. */
+  /** Reports whether the message is a reply to keep. If it is an error or an end, records this instead. */
   isReply(message: Message): boolean {
     const { type, flags } = message;
     if ((flags & NLM_F_DUMP_INTR) !== 0) this.interrupted = true;

@@ -1,10 +1,10 @@
-/** Those that are looked for, of asm-generic/errno-base.h and errno.h. */
+/** Errnos that callers compare with, of asm-generic/errno-base.h and errno.h. */
 export const EAGAIN = 11;
 export const ENODEV = 19;
 export const EINVAL = 22;
 export const EMSGSIZE = 90;
 
-/** In their order, from 1 on. */
+/** The names of errnos, from 1 on. */
 const NAMES = (
   "EPERM ENOENT ESRCH EINTR EIO ENXIO E2BIG ENOEXEC EBADF ECHILD EAGAIN ENOMEM EACCES EFAULT ENOTBLK EBUSY " +
   "EEXIST EXDEV ENODEV ENOTDIR EISDIR EINVAL ENFILE EMFILE ENOTTY ETXTBSY EFBIG ENOSPC ESPIPE EROFS EMLINK " +
@@ -21,30 +21,30 @@ const NAMES = (
 ).split(" ");
 
 /**
- * Name of an errno, e.g. "EEXIST" of 17; "E" and the number where there is none.
+ * Returns the name of an errno, e.g. "EEXIST" for 17; "E" and the number if it has no name.
  *
- * Numbers of asm-generic/errno-base.h and errno.h, which amd64, arm64 and ppc64le share (powerpc differs in
- * 58, EDEADLOCK, which no netlink request answers).
+ * The numbers of asm-generic/errno-base.h and errno.h are the same on amd64, arm64 and ppc64le, except 58, EDEADLOCK on
+ * powerpc, which is not an answer to any netlink request.
  */
 export function errnoName(errno: number): string {
   return NAMES[errno - 1] ?? `E${errno}`;
 }
 
-/** What an errno commonly means for a netdev, where the kernel does not say it in words; else "refused". */
+/** Returns what an errno usually means for a netdev, for kernels that do not send a text (extended ACK). */
 export function errnoText(errno: number): string {
   switch (errno) {
     case 1:
-      return "not permitted (it takes CAP_NET_ADMIN)";
+      return "not permitted (CAP_NET_ADMIN is required)";
     case 2:
-      return "there is no such thing";
+      return "the object does not exist";
     case 16:
       return "it is in use";
     case 17:
       return "it exists already";
     case 19:
-      return "there is no such netdev";
+      return "the netdev does not exist";
     case 22:
-      return "the kernel finds the request invalid";
+      return "the kernel considers the request invalid";
     case 90:
       return "the message is too long";
     case 95:

@@ -1,9 +1,9 @@
-/** What the kernel sent cannot be read as netlink, or does not come to an end. */
+/** A reply of the kernel is not valid netlink, or does not end. */
 export class MalformedReply extends Error {
   override readonly name = "MalformedReply";
-  /** @param problem what is wrong, e.g. "a message of 3 bytes where 2 are left". */
+  /** @param problem what is wrong, e.g. "a message of 3 bytes, but 2 bytes are left". */
   constructor(problem: string) {
-    super(`the kernel's netlink reply cannot be understood: ${problem}`);
+    super(`the kernel's netlink reply is malformed: ${problem}`);
   }
 }
 
@@ -17,14 +17,14 @@ export class NetlinkError extends Error {
     readonly code: string,
     /** The request's name, e.g. "RTM_NEWADDR". */
     readonly call: string,
-    /** What it was about, e.g. "10.0.0.5/24 on link 3". */
+    /** The object of the request, e.g. "10.0.0.5/24 on link 3". */
     readonly subject: string,
-    /** Why, in words: the kernel's (extended ACK), or ours where it has none. */
+    /** The reason as text: the kernel's (extended ACK), or the plugin's if the kernel sent none. */
     readonly reason: string,
-    /** Offset in bytes into the request of the attribute that it did not like, where it tells. */
+    /** Offset in bytes of the attribute that the kernel refused; `undefined` if the kernel did not report it. */
     readonly offset: number | undefined,
   ) {
-    const where = offset === undefined ? "" : `, at byte ${offset} of the request`;
-    super(`${call} ${subject}: ${reason}${where} (${code})`);
+    const place = offset === undefined ? "" : `, at byte ${offset} of the request`;
+    super(`${call} ${subject}: ${reason}${place} (${code})`);
   }
 }

@@ -9,8 +9,8 @@ const LINK_INFO = attributeDecoder(getText(1), getBytes(2));
 const IPOIB = attributeDecoder(getU16(1));
 
 /**
- * The pkey of the IPoIB netdev that a message tells of; undefined where it is another kind of netdev.
- * @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read.
+ * Returns the pkey of the IPoIB netdev that a message describes; `undefined` if it is another kind of netdev.
+ * @throws {MalformedReply} if the message does not describe a netdev, or is malformed.
  */
 export function parseIpoibPKey(message: Message): number | undefined {
   const info = linkInfoOf(message);

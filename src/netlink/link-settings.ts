@@ -48,7 +48,7 @@ const IFLA_XDP_DRV_PROG_ID = 5;
 const IFLA_XDP_SKB_PROG_ID = 6;
 const IFLA_XDP_HW_PROG_ID = 7;
 
-/** XDP_FLAGS_* of linux/if_link.h, which name the place of a program; XDP_ATTACHED_* name it in a reply. */
+/** XDP_FLAGS_* of linux/if_link.h, which select the mode of a program in a request; in a reply it is XDP_ATTACHED_*. */
 const XDP_FLAGS_SKB_MODE = 2;
 const XDP_FLAGS_DRV_MODE = 4;
 const XDP_FLAGS_HW_MODE = 8;
@@ -67,9 +67,9 @@ const SETTABLE_FLAGS = 0xf3a4;
 const FLAGS = 8;
 const IFINFOMSG = 16;
 
-/** What RTM_NEWLINK reports of a netdev that an administrator can set; undefined if the kernel does not. */
+/** The settings of a netdev that an administrator can set; `undefined` if the kernel does not report a setting. */
 export interface LinkSettingsInfo {
-  /** IFF_*, without IFF_UP and without what only the kernel sets. */
+  /** IFF_*, without IFF_UP and without the flags that only the kernel sets. */
   readonly flags: number;
   readonly txQueueLength?: number | undefined;
   readonly group?: number | undefined;
@@ -127,8 +127,8 @@ export function linkSettingsIn(payload: Uint8Array): LinkSettingsInfo {
   const [mode, umcast] = linkInfo === undefined ? [] : ipoibSettingsIn(linkInfo);
   const [attached, program, generic, driver, hardware] =
     xdp === undefined ? [] : decodeAttributes(xdp, 0, XDP);
-  // Kernels before 4.19 report one program, and where it runs.
-  const only = (where: number) => (attached === where ? program : undefined) ?? 0;
+  // Kernels before 4.19 report only one program, and its mode.
+  const only = (mode: number) => (attached === mode ? program : undefined) ?? 0;
   return {
     flags: s32At(payload, FLAGS) & SETTABLE_FLAGS,
     txQueueLength: values[1],
@@ -149,19 +149,20 @@ export function linkSettingsIn(payload: Uint8Array): LinkSettingsInfo {
   };
 }
 
-/** Mode and umcast of an IPoIB netdev, as its IFLA_LINKINFO reports them. */
+/** Returns mode and umcast of an IPoIB netdev, as its IFLA_LINKINFO reports them. */
 function ipoibSettingsIn(linkInfo: Uint8Array) {
   const [kind, data] = decodeAttributes(linkInfo, 0, LINK_INFO);
   return kind === "ipoib" && data !== undefined ? decodeAttributes(data, 0, IPOIB) : [];
 }
 
 /**
- * Sets all settings of a netdev in one request, except XDP programs; a member that is undefined stays as it is. The
- * kernel stops at the first that it refuses.
+ * Sets all settings of a netdev in one request, except XDP programs. A setting that is `undefined` stays as it is. The
+ * kernel stops at the first setting that it refuses.
  */
 export function setLinkSettings(index: number, settings: LinkSettingsInfo): Request {
   const { alias, broadcast, linkMode, mode, umcast } = settings;
-  // IFLA_GSO_MAX_SIZE sets IPv4's limit as well: that one comes after it, in the order of do_setlink().
+  // IFLA_GSO_MAX_SIZE sets the limit for IPv4, too, so IFLA_GSO_IPV4_MAX_SIZE must be applied after it, as do_setlink()
+  // does.
   const numbers: readonly (readonly [type: number, value: number | undefined])[] = [
     [IFLA_TXQLEN, settings.txQueueLength],
     [IFLA_GROUP, settings.group],
@@ -183,7 +184,8 @@ export function setLinkSettings(index: number, settings: LinkSettingsInfo): Requ
     attributes.push(nestedAttribute(IFLA_LINKINFO, info));
   }
   return {
-    // What only IPoIB has can be changed by RTM_NEWLINK alone. Without NLM_F_CREATE it makes nothing.
+    // The settings of IPoIB itself can be changed only by RTM_NEWLINK. Without NLM_F_CREATE it does not create a
+    // netdev.
     type: RTM_NEWLINK,
     kind: "change",
     flags: 0,
@@ -194,19 +196,19 @@ export function setLinkSettings(index: number, settings: LinkSettingsInfo): Requ
   };
 }
 
-/** Detaches the XDP programs of a netdev, a request for each place that has one. */
+/** Detaches the XDP programs of a netdev, with one request for each program. */
 export function detachXdp(
   index: number,
   { xdpGeneric, xdpDriver, xdpHardware }: LinkSettingsInfo,
 ): Request[] {
-  const places = [
+  const programs = [
     [xdpGeneric, XDP_FLAGS_SKB_MODE],
     [xdpDriver, XDP_FLAGS_DRV_MODE],
     [xdpHardware, XDP_FLAGS_HW_MODE],
   ] as const;
-  return places.flatMap(([program, place]): Request[] => {
+  return programs.flatMap(([program, mode]): Request[] => {
     if (program === 0) return [];
-    const xdp = [s32Attribute(IFLA_XDP_FD, -1), u32Attribute(IFLA_XDP_FLAGS, place)];
+    const xdp = [s32Attribute(IFLA_XDP_FD, -1), u32Attribute(IFLA_XDP_FLAGS, mode)];
     return [
       {
         type: RTM_SETLINK,

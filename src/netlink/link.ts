@@ -47,72 +47,78 @@ const IFLA_PARENT_DEV_BUS_NAME = 57;
 const IFLA_INFO_KIND = 1;
 const IFLA_INET_CONF = 1;
 
-/** AF_INET, the attribute in IFLA_AF_SPEC that holds what is IPv4's. */
+/** AF_INET, the attribute in IFLA_AF_SPEC that contains the settings of IPv4. */
 const AF_INET = 2;
 /** IPV4_DEVCONF_ARP_NOTIFY of linux/ip.h: /proc/sys/net/ipv4/conf/<link>/arp_notify. */
 const IPV4_DEVCONF_ARP_NOTIFY = 22;
 
-/** Bits of IFLA_EXT_MASK, linux/rtnetlink.h: tell of the VFs, and leave statistics out. */
+/** Bits of IFLA_EXT_MASK, linux/rtnetlink.h: report the VFs; leave out the statistics. */
 const RTEXT_FILTER_VF = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
 
-/** Flags of linux/if.h: the administrator wants it up; there is a carrier. */
+/** Flags of linux/if.h: the administrator set the netdev up; the netdev has a carrier. */
 const IFF_UP = 0x1;
 const IFF_LOWER_UP = 0x10000;
 
 /** Length of struct ifinfomsg: u8 family, u8 pad, u16 type, s32 index, u32 flags, u32 change. */
 const IFINFOMSG = 16;
-/** Longest IFLA_IFNAME in bytes (IFNAMSIZ less its NUL). What is longer can only be an alternative name. */
+/** Longest IFLA_IFNAME in bytes (IFNAMSIZ less its NUL). A longer name can only be an alternative name. */
 const MAX_IFNAME = 15;
 
-/** A netdev, as RTM_NEWLINK tells of it. */
+/** A netdev, as RTM_NEWLINK describes it. */
 export interface LinkInfo {
   readonly index: number;
   readonly name: string;
   readonly altnames: readonly string[];
   readonly mtu: number;
-  /** IFF_UP: the administrator wants it up. */
+  /** IFF_UP: the administrator set the netdev up. */
   readonly up: boolean;
-  /** IFF_LOWER_UP: there is a carrier. */
+  /** IFF_LOWER_UP: the netdev has a carrier. */
   readonly carrier: boolean;
-  /** IF_OPER_*, 0 where it is not known. */
+  /** IF_OPER_*, 0 if unknown. */
   readonly operstate: number;
   /** Hardware address in network order. */
   readonly address: Uint8Array;
-  /** PCI address of the device it belongs to; undefined where it has none, or the kernel (before 5.14) does not say. */
+  /**
+   * PCI address of its device; `undefined` if it has no PCI device, or if the kernel (before 5.14) does not report it.
+   */
   readonly pci: string | undefined;
   /**
-   * Is it stacked on another netdev, of this namespace or of another one? Not certain of a pkey child whose lower netdev is
-   * in another namespace: for it the kernel names no namespace, and no lower netdev that has the child's own index.
+   * Whether it is stacked on another netdev, of this namespace or of another. Wrongly false for a pkey child whose
+   * lower netdev is in another namespace and has the same index there: for a pkey child the kernel reports no
+   * namespace.
    */
   readonly child: boolean;
-  /** Decoded each time that it is read, since few readers need it. */
+  /** Decoded on each access, because few callers need it. */
   readonly settings: LinkSettingsInfo;
   /** Index of the bond, bridge … that it is a port of (IFLA_MASTER); `undefined` if it is a port of none. */
   readonly master: number | undefined;
-  /** The value of IFLA_VFINFO_LIST, where VFs were asked for and there are some. */
+  /** The value of IFLA_VFINFO_LIST; `undefined` if the request did not ask for VFs, or if the netdev has no VFs. */
   readonly vfs: Uint8Array | undefined;
 }
 
-/** Asks for the netdev of an index. */
+/** Asks for the netdev with an index. */
 export function getLinkByIndex(index: number): Request {
   return getLink(index, [WITHOUT_VFS], `link ${index}`);
 }
 
-/** Asks for the netdev of a name or an alternative name (of up to 127 bytes); `vfs`: and for what it knows of its VFs. */
+/**
+ * Asks for the netdev with a name or an alternative name (of up to 127 bytes).
+ * @param vfs whether to ask for its VFs, too.
+ */
 export function getLinkByName(name: string, vfs = false): Request {
-  // The kernel looks alternative names up in either attribute, but IFLA_IFNAME has room for a real name only.
+  // The kernel accepts alternative names in both attributes, but IFLA_IFNAME is too short for a long alternative name.
   const text = utf8Encode(`${name}\0`);
   const type = text.length - 1 > MAX_IFNAME ? IFLA_ALT_IFNAME : IFLA_IFNAME;
   return getLink(0, [bytesAttribute(type, text), vfs ? WITH_VFS : WITHOUT_VFS], `link ${name}`);
 }
 
-/** Asks for all netdevs of a namespace. */
+/** Lists all netdevs of a namespace. */
 export function dumpLinks(): Request {
   return { ...getLink(0, [WITHOUT_VFS], "of all links"), kind: "list" };
 }
 
-/** Asks for the netdevs of a namespace that a driver made, e.g. "ipoib": the kernel leaves the others out. */
+/** Lists the netdevs of one kind, e.g. "ipoib", in a namespace. The kernel leaves out other netdevs. */
 export function dumpLinksOfKind(kind: string): Request {
   const filter = nestedAttribute(IFLA_LINKINFO, [stringAttribute(IFLA_INFO_KIND, kind)]);
   return { ...getLink(0, [WITHOUT_VFS, filter], `of all ${kind} links`), kind: "list" };
@@ -133,7 +139,7 @@ function getLink(index: number, attributes: readonly Attribute[], subject: strin
   };
 }
 
-/** What {@link setLink} changes; undefined stays. */
+/** The changes of {@link setLink}; a setting that is `undefined` stays as it is. */
 export interface LinkChange {
   readonly name?: string | undefined;
   /** In bytes. */
@@ -141,23 +147,23 @@ export interface LinkChange {
   readonly up?: boolean | undefined;
 }
 
-/** Changes a netdev. The kernel changes MTU, name, admin state in this order, and stops at what fails. */
+/** Changes a netdev. The kernel changes MTU, name and admin state in this order, and stops at the first failure. */
 export function setLink(index: number, { name, mtu, up }: LinkChange): Request {
   const attributes: Attribute[] = [];
   if (mtu !== undefined) attributes.push(u32Attribute(IFLA_MTU, mtu));
   if (name !== undefined) attributes.push(stringAttribute(IFLA_IFNAME, name));
-  const what = [
+  const changes = [
     ...(mtu === undefined ? [] : [`mtu ${mtu}`]),
     ...(name === undefined ? [] : [`name ${name}`]),
     ...(up === undefined ? [] : [up ? "up" : "down"]),
   ].join(", ");
   const header = ifinfomsg(index, up === true ? IFF_UP : 0, up === undefined ? 0 : IFF_UP);
-  return setLinkRequest(header, attributes, `${what} on link ${index}`);
+  return setLinkRequest(header, attributes, `${changes} on link ${index}`);
 }
 
 /**
- * Moves a netdev to the namespace of a descriptor and names it there, then changes it as {@link setLink} does. Not
- * atomic: after an error it can be in either namespace.
+ * Moves a netdev to the namespace of a descriptor and names it there, then changes it as {@link setLink} does. The
+ * request is not atomic: after an error the netdev can be in either namespace.
  */
 export function moveLink(
   index: number,
@@ -175,14 +181,16 @@ export function moveLink(
   );
 }
 
-/** Lets the kernel announce the addresses of a netdev by ARP when it comes up (what sysctl arp_notify does). */
+/** Sets arp_notify of a netdev, so that the kernel announces its IPv4 addresses by ARP when the netdev is set up. */
 export function setArpNotify(index: number): Request {
   const conf = nestedAttribute(IFLA_INET_CONF, [u32Attribute(IPV4_DEVCONF_ARP_NOTIFY, 1)]);
   const attributes = [nestedAttribute(IFLA_AF_SPEC, [nestedAttribute(AF_INET, [conf])])];
   return setLinkRequest(ifinfomsg(index, 0, 0), attributes, `arp_notify on link ${index}`);
 }
 
-/** Removes a netdev that was made by software: a pkey child. The kernel refuses (EOPNOTSUPP) to remove one of a device. */
+/**
+ * Removes a netdev that software created, such as a pkey child. For the netdev of a device the answer is EOPNOTSUPP.
+ */
 export function removeLink(index: number): Request {
   return {
     type: RTM_DELLINK,
@@ -195,7 +203,7 @@ export function removeLink(index: number): Request {
   };
 }
 
-/** Sets what a PF holds of a VF: the content of one IFLA_VFINFO_LIST. */
+/** Sets a setting of a VF at its PF: the content of one IFLA_VFINFO_LIST. */
 export function setVf(index: number, info: Attribute, subject: string): Request {
   return setLinkRequest(ifinfomsg(index, 0, 0), [nestedAttribute(IFLA_VFINFO_LIST, [info])], subject);
 }
@@ -208,7 +216,7 @@ function setLinkRequest(
   return { type: RTM_SETLINK, kind: "change", flags: 0, header, attributes, name: "RTM_SETLINK", subject };
 }
 
-/** Gives a netdev alternative names; one that is taken is EEXIST. */
+/** Gives a netdev alternative names. The kernel answers EEXIST if a name is taken. */
 export function addAltnames(index: number, names: readonly string[]): Request {
   return {
     type: RTM_NEWLINKPROP,
@@ -221,7 +229,7 @@ export function addAltnames(index: number, names: readonly string[]): Request {
   };
 }
 
-/** Takes alternative names from a netdev. */
+/** Removes alternative names from a netdev. */
 export function removeAltnames(index: number, names: readonly string[]): Request {
   return {
     type: RTM_DELLINKPROP,
@@ -255,7 +263,10 @@ const LINK_ATTRIBUTES = attributeDecoder(
   getText(IFLA_PARENT_DEV_BUS_NAME),
 );
 
-/** @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read. */
+/**
+ * Reads a netdev from an RTM_NEWLINK message.
+ * @throws {MalformedReply} if the message is of another type, or malformed.
+ */
 export function parseLink(message: Message): LinkInfo {
   const payload = newLinkPayload(message);
   const [
@@ -295,8 +306,8 @@ export function parseLink(message: Message): LinkInfo {
 const KIND_ATTRIBUTES = attributeDecoder(getBytes(IFLA_LINKINFO));
 
 /**
- * The value of a netdev's IFLA_LINKINFO: what only its kind of netdev has.
- * @throws {MalformedReply} where the message does not tell of a netdev, or cannot be read.
+ * Returns the value of a netdev's IFLA_LINKINFO: the settings that only its kind of netdev has.
+ * @throws {MalformedReply} if the message is not an RTM_NEWLINK, or is malformed.
  */
 export function linkInfoOf(message: Message): Uint8Array | undefined {
   return decodeAttributes(newLinkPayload(message), IFINFOMSG, KIND_ATTRIBUTES)[0];
@@ -304,17 +315,17 @@ export function linkInfoOf(message: Message): Uint8Array | undefined {
 
 function newLinkPayload({ type, payload }: Message): Uint8Array {
   if (type === RTM_NEWLINK && payload.length >= IFINFOMSG) return payload;
-  throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWLINK`);
+  throw new MalformedReply(`message type ${type} of ${payload.length} bytes is not an RTM_NEWLINK`);
 }
 
-/** The alternative names in an IFLA_PROP_LIST. */
+/** Returns the alternative names in an IFLA_PROP_LIST. */
 function altnamesIn(properties: Uint8Array): string[] {
   return parseAttributes(properties)
     .filter(({ type }) => type === IFLA_ALT_IFNAME)
     .map(({ value }) => readString(value));
 }
 
-/** The first word, family and type, stays 0. */
+/** Returns the words of a struct ifinfomsg. The first, family and type, is 0. */
 function ifinfomsg(index: number, flags: number, change: number): readonly number[] {
   return [0, index, flags, change];
 }

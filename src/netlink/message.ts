@@ -2,28 +2,28 @@ import { packU32, type Words } from "host";
 import { type Attribute, aligned, encodedLength, s32At, u32At } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 
-/** NLM_F_REQUEST of linux/netlink.h: it is a request. {@link encodeRequests} sets it. */
+/** NLM_F_REQUEST of linux/netlink.h: the message is a request. {@link encodeRequests} sets it. */
 const NLM_F_REQUEST = 0x01;
-/** The message is one of several, NLMSG_DONE ends them. */
+/** The message is part of a series, which NLMSG_DONE ends. */
 export const NLM_F_MULTI = 0x02;
-/** Answer with an NLMSG_ERROR of 0 when it is done. */
+/** Answer with an NLMSG_ERROR of 0 when the request is done. */
 const NLM_F_ACK = 0x04;
-/** A dump that is not one moment's picture, since things changed meanwhile. */
+/** A dump that is not consistent, because objects changed while the kernel listed them. */
 export const NLM_F_DUMP_INTR = 0x10;
-/** NLM_F_ROOT | NLM_F_MATCH: list all. */
+/** NLM_F_ROOT | NLM_F_MATCH: list all objects. */
 const NLM_F_DUMP = 0x300;
 /** An NLMSG_ERROR without the payload of the request that it answers. */
 export const NLM_F_CAPPED = 0x100;
 /** An NLMSG_ERROR or NLMSG_DONE with attributes (extended ACK) at its end. */
 export const NLM_F_ACK_TLVS = 0x200;
-/** Fail if it exists (in requests that make something). */
+/** Fail if the object exists (in requests that create an object). */
 export const NLM_F_EXCL = 0x200;
-/** Make it if it does not exist. */
+/** Create the object if it does not exist. */
 export const NLM_F_CREATE = 0x400;
-/** Add to what exists. */
+/** Add to the objects that exist. */
 export const NLM_F_APPEND = 0x800;
 
-/** Nothing. */
+/** A message without meaning. */
 export const NLMSG_NOOP = 1;
 /** An error, or an acknowledgement (errno 0). */
 export const NLMSG_ERROR = 2;
@@ -35,36 +35,35 @@ export const NLMSG_OVERRUN = 4;
 /** Length of struct nlmsghdr: u32 length, u16 type, u16 flags, u32 sequence, u32 port. */
 export const MESSAGE_HEADER = 16;
 
-/** A message that came from the kernel. */
+/** A message from the kernel. */
 export interface Message {
   readonly type: number;
   readonly flags: number;
-  /** Number of the request that it answers, 0 for an event. */
+  /** Sequence number of the request that it answers, 0 for an event. */
   readonly sequence: number;
-  /** What follows the header, without padding. A view of the datagram. */
+  /** The bytes after the header, without padding. A view of the datagram. */
   readonly payload: Uint8Array;
 }
 
 /** A message to the kernel. */
 export interface Request {
   readonly type: number;
-  /** What answers it: one message; nothing but success or error; a list of messages. */
+  /** The kind of answer: "get": one message; "change": success or error only; "list": a series of messages. */
   readonly kind: "get" | "change" | "list";
-  /** NLM_F_* that say how to change something: NLM_F_CREATE, NLM_F_EXCL, NLM_F_APPEND. */
+  /** Flags of a change: NLM_F_CREATE, NLM_F_EXCL, NLM_F_APPEND. */
   readonly flags: number;
   /** The struct that begins the payload, e.g. struct ifinfomsg, as words of 32 bits in host order. */
   readonly header: readonly number[];
   readonly attributes: readonly Attribute[];
   /** For errors: the name of the type, e.g. "RTM_NEWADDR". */
   readonly name: string;
-  /** For errors: what it is about, e.g. "10.0.0.5/24 on link 3". */
+  /** For errors: the object of the request, e.g. "10.0.0.5/24 on link 3". */
   readonly subject: string;
 }
 
 /**
- * One datagram of several requests, numbered from `sequence` on. Only the last one asks for an
- * acknowledgement: errors are sent in any case, and the kernel does one after another, so when the last one is
- * answered, the others are done.
+ * Encodes requests as one datagram, numbered from `sequence` on. Only the last request asks for an acknowledgement. The
+ * kernel sends errors in any case, and executes requests in order, so when it answers the last, the others are done.
  */
 export function encodeRequests(requests: readonly Request[], sequence: number): Uint8Array {
   const words: Words[] = [];
@@ -73,7 +72,7 @@ export function encodeRequests(requests: readonly Request[], sequence: number): 
     const { header, attributes } = request;
     const flags = NLM_F_REQUEST | request.flags | answerFlags(request, i === requests.length - 1);
     const length = MESSAGE_HEADER + 4 * header.length + encodedLength(attributes);
-    // The port stays 0: the kernel knows its sender.
+    // The port is 0, because the kernel knows the sender.
     words.push([length, request.type | (flags << 16), sequence + i, 0, header, attributes]);
   }
   return packU32(words);
@@ -85,8 +84,8 @@ function answerFlags({ kind }: Request, acknowledge: boolean): number {
 }
 
 /**
- * The messages of one datagram.
- * @throws {MalformedReply} where it is empty or a length does not fit.
+ * Returns the messages of one datagram.
+ * @throws {MalformedReply} if the datagram is empty or a length does not fit.
  */
 export function parseMessages(datagram: Uint8Array): Message[] {
   if (datagram.length === 0) throw new MalformedReply("an empty datagram");
@@ -96,7 +95,7 @@ export function parseMessages(datagram: Uint8Array): Message[] {
     const left = datagram.length - at;
     const length = left < MESSAGE_HEADER ? left : u32At(datagram, at);
     if (length < MESSAGE_HEADER || length > left) {
-      throw new MalformedReply(`a message of ${length} bytes where ${left} are left`);
+      throw new MalformedReply(`a message of ${length} bytes, but ${left} bytes are left`);
     }
     const word = s32At(datagram, at + 4);
     messages.push({

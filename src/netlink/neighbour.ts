@@ -6,14 +6,14 @@ import { NLM_F_CREATE, type Request } from "./message.ts";
 const RTM_NEWNEIGH = 28;
 /** Attribute of linux/neighbour.h: the address. */
 const NDA_DST = 1;
-/** Flag of linux/neighbour.h: act as if somebody had just sent to it. */
+/** Flag of linux/neighbour.h: act as if a packet had just been sent to the address. */
 const NTF_USE = 0x01;
 
 /**
- * Lets the kernel ask the link of a netdev who has an address, as if somebody had just sent to it: up to
- * three times with a second in between, until there is an answer.
+ * Lets the kernel resolve an address through a netdev, as if a packet had just been sent to it. The kernel asks up to
+ * three times, a second apart, until it has an answer.
  * @param text the address, e.g. "10.0.0.5".
- * @throws {RangeError} where it is none.
+ * @throws {RangeError} if the text is not an address.
  */
 export function resolveNeighbour(link: number, text: string): Request {
   const address = parseAddress(text);

@@ -13,7 +13,7 @@ import {
 import { MalformedReply } from "./errors.ts";
 import type { Message, Request } from "./message.ts";
 
-/** RDMA_NL_NLDEV of rdma/rdma_netlink.h, as it stands in a message's type above the command. */
+/** RDMA_NL_NLDEV of rdma/rdma_netlink.h, the upper bits of a message's type; the lower bits are the command. */
 const RDMA_NL_NLDEV = 5 << 10;
 /** Commands. */
 const RDMA_NLDEV_CMD_GET = 1;
@@ -29,21 +29,21 @@ const RDMA_NLDEV_ATTR_RES_PD = 46;
 const RDMA_NLDEV_ATTR_RES_PD_ENTRY = 47;
 const RDMA_NLDEV_NET_NS_FD = 68;
 
-/** An RDMA device, as RDMA netlink tells of it. */
+/** An RDMA device, as RDMA netlink describes it. */
 export interface RdmaInfo {
-  /** Its number on the machine. */
+  /** The number of the device on this machine. */
   readonly index: number;
   readonly name: string;
-  /** undefined where the kernel does not say. */
+  /** `undefined` if the kernel does not report it. */
   readonly nodeGuid: Guid | undefined;
 }
 
-/** Lists the devices that the socket's namespace has. */
+/** Lists the devices of the socket's namespace. */
 export function dumpRdmaDevices(): Request {
   return request("list", RDMA_NLDEV_CMD_GET, [], "RDMA devices");
 }
 
-/** Moves a device to the namespace of a descriptor. EOPNOTSUPP in shared mode. */
+/** Moves a device to the namespace of a descriptor. The kernel answers EOPNOTSUPP in shared mode. */
 export function moveRdmaDevice(index: number, namespace: number): Request {
   const attributes = [
     u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index),
@@ -57,7 +57,7 @@ export function moveRdmaDevice(index: number, namespace: number): Request {
   );
 }
 
-/** Gives a device another name. */
+/** Renames a device. */
 export function renameRdmaDevice(index: number, name: string): Request {
   const attributes = [
     u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index),
@@ -66,15 +66,17 @@ export function renameRdmaDevice(index: number, name: string): Request {
   return request("change", RDMA_NLDEV_CMD_SET, attributes, `name ${name} of RDMA device ${index}`);
 }
 
-/** Protection domains of an RDMA device, as far as a message lists them. */
+/** The protection domains of an RDMA device in one message of a list. */
 export interface ProtectionDomains {
   /** The device's name. */
   readonly device: string;
-  /** The kernel module that each one belongs to; `undefined` for a process's. */
+  /** The kernel module that each domain belongs to; `undefined` if it belongs to a process. */
   readonly modules: readonly (string | undefined)[];
 }
 
-/** Lists the protection domains of a device, in one message or in several. EINVAL if there is no such device. */
+/**
+ * Lists the protection domains of a device, in one or several messages. The kernel answers EINVAL for a missing device.
+ */
 export function dumpProtectionDomains(index: number): Request {
   return request(
     "list",
@@ -90,10 +92,13 @@ const DOMAINS_ATTRIBUTES = attributeDecoder(
 );
 const DOMAIN_ATTRIBUTES = attributeDecoder(getText(RDMA_NLDEV_ATTR_RES_KERN_NAME));
 
-/** @throws {MalformedReply} if the message does not list protection domains, or cannot be read. */
+/**
+ * Reads protection domains from a message of {@link dumpProtectionDomains}.
+ * @throws {MalformedReply} if the message is of another type, or malformed.
+ */
 export function parseProtectionDomains({ type, payload }: Message): ProtectionDomains {
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_RES_PD_GET)) {
-    throw new MalformedReply(`message type ${type} is no answer of RDMA_NLDEV_CMD_RES_PD_GET`);
+    throw new MalformedReply(`message type ${type} is not an answer to RDMA_NLDEV_CMD_RES_PD_GET`);
   }
   const [device, table] = decodeAttributes(payload, 0, DOMAINS_ATTRIBUTES);
   if (device === undefined) throw new MalformedReply("protection domains of an RDMA device without a name");
@@ -110,10 +115,13 @@ const DEVICE_ATTRIBUTES = attributeDecoder(
   getBytes(RDMA_NLDEV_ATTR_NODE_GUID),
 );
 
-/** @throws {MalformedReply} where the message does not tell of an RDMA device, or cannot be read. */
+/**
+ * Reads an RDMA device from a message of {@link dumpRdmaDevices}.
+ * @throws {MalformedReply} if the message is of another type, or malformed.
+ */
 export function parseRdmaDevice({ type, payload }: Message): RdmaInfo {
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_GET)) {
-    throw new MalformedReply(`message type ${type} is no answer of RDMA_NLDEV_CMD_GET`);
+    throw new MalformedReply(`message type ${type} is not an answer to RDMA_NLDEV_CMD_GET`);
   }
   const [index, name, guid] = decodeAttributes(payload, 0, DEVICE_ATTRIBUTES);
   if (index === undefined || name === undefined) {
@@ -122,7 +130,7 @@ export function parseRdmaDevice({ type, payload }: Message): RdmaInfo {
   return { index, name, nodeGuid: guid === undefined ? undefined : guidOf(guid) };
 }
 
-/** The kernel gives a GUID as a number in host order. */
+/** Reads a GUID, which the kernel sends as a number in host order. */
 function guidOf(value: Uint8Array): Guid {
   if (value.length !== 8) throw new MalformedReply(`a node GUID of ${value.length} bytes`);
   return guidFromNumber(value);

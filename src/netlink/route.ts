@@ -30,21 +30,21 @@ const RTA_TABLE = 15;
 const RTAX_MTU = 2;
 const RTAX_ADVMSS = 8;
 
-/** RT_TABLE_UNSPEC, where RTA_TABLE says it; RT_TABLE_MAIN. */
+/** The table of a struct rtmsg if RTA_TABLE contains the number of the table. */
 const RT_TABLE_UNSPEC = 0;
 const RT_TABLE_MAIN = 254;
-/** RTPROT_BOOT: made by a tool, which routing daemons leave alone; RTN_UNICAST. */
+/** The origin of a route that a tool made. Routing daemons do not change such routes. */
 const RTPROT_BOOT = 3;
 const RTN_UNICAST = 1;
 /** Length of struct rtmsg, and of struct rtnexthop: u16 length, u8 flags, u8 hops, s32 index. */
 const RTMSG = 12;
 const RTNEXTHOP = 8;
 
-/** What {@link newRoute} makes. Where a number is undefined the kernel's default stands. */
+/** A route for {@link newRoute}. The kernel's default applies to a number that is `undefined`. */
 export interface RouteSpec {
   /** CIDR. */
   readonly dst: string;
-  /** undefined: on link. */
+  /** `undefined` if the destination is on link. */
   readonly gw: string | undefined;
   /** In bytes. */
   readonly mtu?: number | undefined;
@@ -58,8 +58,8 @@ export interface RouteSpec {
 }
 
 /**
- * Makes a route through a netdev. One to the same network through another gateway may exist already.
- * @throws {RangeError} where a text is no address, or gateway and destination are of different families.
+ * Adds a route through a netdev. A route to the same network through another gateway can already exist.
+ * @throws {RangeError} if a text is not an address, or if gateway and destination are of different families.
  */
 export function newRoute(link: number, route: RouteSpec): Request {
   const destination = parseCidr(route.dst);
@@ -102,18 +102,18 @@ export function newRoute(link: number, route: RouteSpec): Request {
   };
 }
 
-/** A route that a namespace has, as RTM_NEWROUTE tells of it. */
+/** A route of a namespace, as RTM_NEWROUTE describes it. */
 export interface RouteInfo {
   /** CIDR; "0.0.0.0/0" or "::/0" for the default route. */
   readonly dst: string;
-  /** undefined: on link. */
+  /** `undefined` if the destination is on link. */
   readonly gw: string | undefined;
   readonly table: number;
-  /** The kernel's metric; 0 where there is none. */
+  /** The kernel's metric; 0 if the route has no metric. */
   readonly priority: number;
 }
 
-/** Asks for the routes of a family through a netdev, in all tables. Kernels before 4.20 list those of all netdevs. */
+/** Lists the routes of a family through a netdev, in all tables. Kernels before 4.20 list the routes of all netdevs. */
 export function dumpRoutes(link: number, family: Family): Request {
   return {
     type: RTM_GETROUTE,
@@ -137,15 +137,15 @@ const ROUTE_ATTRIBUTES = attributeDecoder(
 const HOP_ATTRIBUTES = attributeDecoder(getBytes(RTA_GATEWAY));
 
 /**
- * The routes through a netdev that a message tells of: several where one destination has several gateways (IPv6
- * lists those of one priority together), none where it is another netdev's, or no route to somewhere (those of the
- * node's own addresses, of broadcasts, and so on).
- * @throws {MalformedReply} where the message does not tell of a route, or cannot be read.
+ * Returns the routes through a netdev that an RTM_NEWROUTE message describes. The list has several routes if a
+ * destination has several gateways (IPv6 reports gateways of the same priority in one message). It is empty if the route
+ * leads through another netdev, or if it is not a unicast route, such as the routes of local and broadcast addresses.
+ * @throws {MalformedReply} if the message is of another type, or malformed.
  */
 export function parseRouteInfo(message: Message, link: number): RouteInfo[] {
   const { type, payload } = message;
   if (type !== RTM_NEWROUTE || payload.length < RTMSG) {
-    throw new MalformedReply(`message type ${type} of ${payload.length} bytes is no RTM_NEWROUTE`);
+    throw new MalformedReply(`message type ${type} of ${payload.length} bytes is not an RTM_NEWROUTE`);
   }
   const view = viewOf(payload);
   const family = view.getUint8(0);
@@ -172,14 +172,14 @@ function destination(family: Family, prefix: number, bytes: Uint8Array | undefin
   return formatCidr(address, prefix);
 }
 
-/** Where a route leads: through a netdev, and to a gateway if there is one. */
+/** The netdev of a route, and its gateway if it has one. */
 interface Hop {
   readonly link: number | undefined;
   /** 4 or 16 bytes in network order. */
   readonly gateway: Uint8Array | undefined;
 }
 
-/** The struct rtnexthops of an RTA_MULTIPATH, each with its own attributes. */
+/** Returns the hops of an RTA_MULTIPATH: each is a struct rtnexthop with its own attributes. */
 function parseHops(bytes: Uint8Array): Hop[] {
   const view = viewOf(bytes);
   const hops: Hop[] = [];
@@ -188,7 +188,7 @@ function parseHops(bytes: Uint8Array): Hop[] {
     const left = bytes.length - at;
     const length = left < RTNEXTHOP ? left : view.getUint16(at, true);
     if (length < RTNEXTHOP || length > left) {
-      throw new MalformedReply(`a next hop of ${length} bytes where ${left} are left`);
+      throw new MalformedReply(`a next hop of ${length} bytes, but ${left} bytes are left`);
     }
     const [gateway] = decodeAttributes(bytes.subarray(0, at + length), at + RTNEXTHOP, HOP_ATTRIBUTES);
     hops.push({ link: view.getInt32(at + 4, true), gateway: gatewayOf(gateway) });
@@ -202,7 +202,7 @@ function gatewayOf(bytes: Uint8Array | undefined): Uint8Array | undefined {
   throw new MalformedReply(`a gateway of ${bytes.length} bytes`);
 }
 
-/** struct rtmsg: family, destination length, source length, TOS, table, protocol, scope, type, u32 flags. */
+/** Returns a struct rtmsg: family, destination length, source length, TOS, table, protocol, scope, type, u32 flags. */
 function rtmsg(
   family: Family,
   prefix: number,

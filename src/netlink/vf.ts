@@ -21,16 +21,16 @@ const IFLA_VF_IB_PORT_GUID = 11;
 
 /** Length of struct ifla_vf_link_state: u32 VF, u32 state. */
 const LINK_STATE = 8;
-/** Length of struct ifla_vf_guid where u64 is aligned to 8 bytes: u32 VF, 4 bytes of padding, u64 GUID. */
+/** Length of struct ifla_vf_guid on machines that align u64 to 8 bytes: u32 VF, 4 bytes of padding, u64 GUID. */
 const GUID = 16;
 
 /** IFLA_VF_LINK_STATE_*: 0 auto, 1 enable, 2 disable. */
 export type VfLinkState = 0 | 1 | 2;
 
-/** What a PF holds of one VF; undefined where the kernel does not say. */
+/** The settings of one VF at its PF; `undefined` if the kernel does not report them. */
 export interface VfInfo {
   readonly linkState: VfLinkState | undefined;
-  /** Zeros where it was never set. */
+  /** Zeros if it was never set. */
   readonly nodeGuid: Guid | undefined;
   readonly portGuid: Guid | undefined;
 }
@@ -42,8 +42,8 @@ const VF_ATTRIBUTES = attributeDecoder(
 );
 
 /**
- * What the value of an IFLA_VFINFO_LIST says of a VF.
- * @throws {MalformedReply} where it cannot be read.
+ * Reads the settings of a VF from the value of an IFLA_VFINFO_LIST.
+ * @throws {MalformedReply} if the list is malformed.
  */
 export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
   for (const { type, value } of parseAttributes(list)) {
@@ -57,7 +57,7 @@ export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
   return { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
 }
 
-/** Sets the policy of a VF's link, at the netdev of its PF. */
+/** Sets the link policy of a VF, at the netdev of its PF. */
 export function setVfLinkState(pf: number, vf: number, state: VfLinkState): Request {
   return set(
     pf,
@@ -67,8 +67,8 @@ export function setVfLinkState(pf: number, vf: number, state: VfLinkState): Requ
 }
 
 /**
- * Sets a VF's node GUID, at the netdev of its PF. Node and port GUID need a message each: the kernel
- * (do_setvfinfo) does not look further once it has set the node GUID.
+ * Sets a VF's node GUID, at the netdev of its PF. Node and port GUID need separate messages: the kernel (do_setvfinfo)
+ * returns after it has set the node GUID.
  */
 export function setVfNodeGuid(pf: number, vf: number, guid: Guid): Request {
   return set(pf, guidAttribute(IFLA_VF_IB_NODE_GUID, vf, guid), `node GUID of VF ${vf} at link ${pf}`);
@@ -83,7 +83,7 @@ function set(pf: number, attribute: Attribute, subject: string): Request {
   return setVf(pf, nestedAttribute(IFLA_VF_INFO, [attribute]), subject);
 }
 
-/** The kernel takes the GUID as a number in host order. */
+/** Makes an attribute of a GUID, which the kernel expects as a number in host order. */
 function guidAttribute(type: number, vf: number, guid: Guid): Attribute {
   const [low, high] = guidToWords(guid);
   return wordsAttribute(type, [vf, 0, low, high]);

@@ -17,75 +17,77 @@ import { warnOfSuspiciousKeys } from "./keys.ts";
  */
 const DEFAULT_TIMEOUT = 100_000;
 /**
- * The most that DEL may take, ms. containerd allows the DELs of a pod whose start has failed 60 s, and then kills the
- * plugin (deferCleanupTimeout of its CRI plugin).
+ * Longest time limit of DEL, ms. If the start of a pod has failed, containerd allows the pod's DELs 60 s, and then
+ * kills the plugin (deferCleanupTimeout of its CRI plugin).
  */
 const LONGEST_DELETE = 50_000;
 
-/** The least MTU of IPv4 (RFC 791), and the most that IPoIB has (connected mode: IPOIB_CM_MTU, ipoib.h). */
+/** Smallest MTU of IPv4 (RFC 791), and largest MTU of IPoIB (connected mode: IPOIB_CM_MTU, ipoib.h). */
 const LEAST_MTU = 68;
 const MOST_MTU = 65_520;
 
 /** A network of type ib-sriov, as ADD needs it. */
 export interface NetworkConfig {
   readonly name: string;
-  /** Of the VF, in the kernel's spelling, e.g. "0000:03:00.2". */
+  /** PCI address of the VF in the kernel's spelling, e.g. "0000:03:00.2". */
   readonly deviceID: string;
-  /** Must the VF be bound to vfio-pci, for a virtual machine? */
+  /** The VF must be bound to vfio-pci, for a virtual machine. */
   readonly vfioPciMode: true | undefined;
-  /** The VF has no netdev, which is how it shall be: no interface, no addresses. */
+  /** The VF is attached without a netdev: without an interface and addresses. */
   readonly rdmaOnly: true | undefined;
-  /** The GUID that the VF shall have; undefined: the one that it has; "auto": that, or else one derived for it. */
+  /**
+   * The desired GUID. `undefined`: the VF keeps its GUID. "auto": likewise, but a VF without one gets a derived GUID.
+   */
   readonly guid: Guid | "auto" | undefined;
   /**
-   * The partition in which the VF's port must be, and how long ADD waits for that, ms. undefined: a pkey is only for
-   * the subnet manager, by way of ib-kubernetes.
+   * The partition in which the VF's port must be, and how long ADD waits for that, ms. `undefined` if ADD does not
+   * wait: then the pkey is only for the subnet manager, which gets it from ib-kubernetes.
    */
   readonly partition: { readonly pkey: PKey; readonly time: number } | undefined;
-  /** undefined: as it is. */
+  /** `undefined` if the link policy stays as it is. */
   readonly linkState: LinkState | undefined;
-  /** Shall the container have the VF's RDMA devices, and nobody else? */
+  /** Moves the VF's RDMA devices to the container, so that only the container can use them. */
   readonly rdmaIsolation: true | undefined;
-  /** Of the container's interface, bytes; undefined: the one that the VF has on the host. */
+  /** MTU of the container's interface, bytes; `undefined` if it keeps the MTU that the VF has on the host. */
   readonly mtu: number | undefined;
-  /** How long ADD waits for a carrier, ms; undefined: it needs none. */
+  /** How long ADD waits for a carrier, ms; `undefined` if it does not wait. */
   readonly carrierTime: number | undefined;
-  /** Path of the device information file that Multus made for the attachment. */
+  /** Path of the device information file that Multus has created for the attachment. */
   readonly deviceInfo: string | undefined;
-  /** Name of the IPAM plugin; undefined: no addresses. */
+  /** Name of the IPAM plugin; `undefined` if the network has no addresses. */
   readonly ipamType: string | undefined;
   readonly dns: Dns;
-  /** Of the plugins before us; undefined where there were none. */
+  /** Result of the plugins before this one in the chain; `undefined` if this one is the first. */
   readonly prevResult: Result | undefined;
-  /** How long the call may take, ms. */
+  /** Time limit of the call, ms. */
   readonly timeout: number;
-  /** What is odd but harmless, a sentence each. */
+  /** Harmless mistakes in the network, a sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** What GC needs of a network. */
+/** The keys of a network that GC needs. */
 export interface GcConfig {
-  /** Name of the IPAM plugin whose leases must be released; undefined: none can have any. */
+  /** Name of the IPAM plugin whose leases must be released; `undefined` if there cannot be a lease. */
   readonly ipamType: string | undefined;
-  /** How long the call may take, ms. */
+  /** Time limit of the call, ms. */
   readonly timeout: number;
-  /** What ADD would have refused, a sentence each. */
+  /** Mistakes that ADD would have refused, a sentence each. */
   readonly warnings: readonly string[];
 }
 
-/** What DEL needs of a network where there is no record that knows better. */
+/** The keys of a network that DEL needs without a record. A record takes precedence. */
 export interface DelConfig extends GcConfig {
   readonly name: string;
-  /** undefined where it is missing or none. */
+  /** `undefined` if it is missing or is not a PCI address. */
   readonly deviceID: string | undefined;
-  /** The VF has no netdev, which is how it shall be. */
+  /** The VF is attached without a netdev. */
   readonly rdmaOnly: true | undefined;
 }
 
 /**
- * Reads the network for ADD, and refuses everything that it cannot do before anything is touched.
+ * Reads the network for ADD. Everything that ADD cannot do is refused here, before the node is changed.
  * @param cniArgs CNI_ARGS.
- * @throws {CniError} 7 or 2 naming key and value; 11 where ib-kubernetes has not prepared the pod yet.
+ * @throws {CniError} 7 or 2 naming key and value; 11 if ib-kubernetes has not prepared the pod yet.
  */
 export function parseNetwork(
   configuration: Configuration,
@@ -94,7 +96,7 @@ export function parseNetwork(
 ): NetworkConfig {
   const { fields, name } = configuration;
   const warnings: string[] = [];
-  // Its value is the runtime's business: it found us by it.
+  // Only its type is checked: its value is the name under which the runtime has found this executable.
   fields.string("type");
   const deviceID = requiredDevice(configuration);
   const vfioPciMode = fields.boolean("vfioPciMode") || undefined;
@@ -134,8 +136,8 @@ export function parseNetwork(
 }
 
 /**
- * Reads the network for DEL. What ADD would refuse is no reason not to clean up: nothing but the document
- * itself, which {@link Configuration} stands for, can be wrong here.
+ * Reads the network for DEL. Values that ADD would refuse become warnings, so that DEL still cleans up. Only a document
+ * that is not a {@link Configuration} at all makes DEL fail.
  */
 export function parseNetworkForDel(configuration: Configuration): DelConfig {
   const warnings: string[] = [];
@@ -149,7 +151,7 @@ export function parseNetworkForDel(configuration: Configuration): DelConfig {
   return { ...network, timeout: Math.min(network.timeout, LONGEST_DELETE) };
 }
 
-/** Reads the network for GC, which cleans up whatever ADD would say of it. */
+/** Reads the network for GC, which cleans up even if ADD would refuse the network. */
 export function parseNetworkForGc(configuration: Configuration): GcConfig {
   const warnings: string[] = [];
   return collectConfig(configuration, collectWarnings(warnings), warnings);
@@ -167,19 +169,19 @@ function collectConfig(
   };
 }
 
-/** What STATUS needs of a network, which no attachment is meant by: nobody has filled in a deviceID. */
+/** The keys of a network that STATUS needs. STATUS is not about an attachment, so deviceID is missing. */
 export interface StatusConfig {
-  /** Shall containers have the RDMA devices of their VFs, and nobody else? */
+  /** Moves the RDMA devices of VFs to their containers. */
   readonly rdmaIsolation: boolean;
-  /** Name of the IPAM plugin; undefined: no addresses. */
+  /** Name of the IPAM plugin; `undefined` if the network has no addresses. */
   readonly ipamType: string | undefined;
-  /** How long the call may take, ms. */
+  /** Time limit of the call, ms. */
   readonly timeout: number;
 }
 
 /**
  * Reads the network for STATUS.
- * @throws {CniError} 7 or 2 where ADD would refuse it, whatever it is called with.
+ * @throws {CniError} 7 or 2 if ADD would refuse the network for every VF.
  */
 export function parseNetworkForStatus(configuration: Configuration): StatusConfig {
   configuredPartition(configuration, []);
@@ -198,7 +200,7 @@ function requiredDevice({ fields }: Configuration): string {
     throw new CniError(
       codes.badConfiguration,
       "network configuration: deviceID is missing: it must be the PCI address of a VF. Multus fills it in " +
-        "where the network's annotation k8s.v1.cni.cncf.io/resourceName names a resource that the pod requests",
+        "if the network's annotation k8s.v1.cni.cncf.io/resourceName names a resource that the pod requests",
     );
   }
   const address = parsePciAddress(text);
@@ -208,7 +210,7 @@ function requiredDevice({ fields }: Configuration): string {
   return address;
 }
 
-/** @param warnings gets one about a key that ib-kubernetes does not read. */
+/** @param warnings gets one if ib-kubernetes reads the value differently. */
 function configuredPKey({ fields }: Configuration, warnings: string[]): PKey | undefined {
   const text = fields.string("pkey");
   if (text === undefined) return undefined;
@@ -220,7 +222,7 @@ function configuredPKey({ fields }: Configuration, warnings: string[]): PKey | u
       'must be a partition key from 0x1 to 0x7fff (or 0x8001 to 0xffff), as "0x5"',
     );
   }
-  // As ib-kubernetes does it (pkg/utils, ParsePKey).
+  // ib-kubernetes parses pkeys this way (pkg/utils, ParsePKey).
   if (!text.startsWith("0x")) {
     warnings.push(
       `pkey ${showValue(text)} has no 0x in front: ib-kubernetes reads ${showValue(formatPKey(pkey))}, and does not configure ` +
@@ -230,7 +232,7 @@ function configuredPKey({ fields }: Configuration, warnings: string[]): PKey | u
   return pkey;
 }
 
-/** The partition that ADD waits for, if it does; a pkey is read in any case. */
+/** Returns the partition that ADD waits for, if it waits. A pkey is checked in any case. */
 function configuredPartition(configuration: Configuration, warnings: string[]): NetworkConfig["partition"] {
   const pkey = configuredPKey(configuration, warnings);
   const time = seconds(configuration, "waitForPkeySeconds");
@@ -238,7 +240,7 @@ function configuredPartition(configuration: Configuration, warnings: string[]): 
   if (pkey !== undefined) return { pkey, time };
   throw new CniError(
     codes.badConfiguration,
-    `network configuration: waitForPkeySeconds is ${time / 1000}, but there is no pkey that could be waited for`,
+    `network configuration: waitForPkeySeconds is ${time / 1000}, but pkey is missing; set pkey to the partition that ADD must wait for`,
   );
 }
 
@@ -249,14 +251,14 @@ function configuredLinkState({ fields }: Configuration): LinkState | undefined {
 }
 
 /**
- * How long a call may take, ms (`timeoutSeconds`): all of it, a rollback of ADD included.
- * @throws {CniError} 7 where it is none.
+ * Returns the time limit of a call, ms (`timeoutSeconds`). It includes the rollback of an ADD.
+ * @throws {CniError} 7 if the value is not a number of seconds in the allowed range.
  */
 export function configuredTimeout(configuration: Configuration): number {
   return seconds(configuration, "timeoutSeconds") ?? DEFAULT_TIMEOUT;
 }
 
-/** A key that holds seconds, in ms. */
+/** Reads a key that contains seconds. Returns ms. */
 function seconds({ fields }: Configuration, key: string): number | undefined {
   const value = fields.integer(key, 1, 3600);
   return value === undefined ? undefined : value * 1000;
@@ -266,7 +268,7 @@ function configuredMtu({ fields }: Configuration): number | undefined {
   return fields.integer("mtu", LEAST_MTU, MOST_MTU);
 }
 
-/** It is the runtime's own, and what is written there is read by others. */
+/** Returns the path of the device information file, which the runtime chooses; other programs read the file. */
 function configuredDeviceInfo({ fields }: Configuration): string | undefined {
   const runtimeConfig = fields.nested("runtimeConfig");
   const path = runtimeConfig?.string("CNIDeviceInfoFile");
@@ -275,14 +277,14 @@ function configuredDeviceInfo({ fields }: Configuration): string | undefined {
 }
 
 /**
- * The IPAM plugin that ADD may delegate to.
- * @throws {CniError} 2 for dhcp: its daemon speaks to an Ethernet interface, which IPoIB is not.
+ * Returns the name of the IPAM plugin that ADD delegates to.
+ * @throws {CniError} 2 for dhcp: its daemon needs an Ethernet interface, which IPoIB is not.
  */
 function leasingIpam(configuration: Configuration): string | undefined {
   const type = ipamType(configuration);
   if (type !== "dhcp") return type;
   throw new CniError(
     codes.unsupportedField,
-    `network configuration: ipam.type ${showValue(type)} is not supported for InfiniBand; use another, as "host-local"`,
+    `network configuration: ipam.type ${showValue(type)} is not supported for InfiniBand; use another IPAM plugin, for example "host-local"`,
   );
 }

@@ -4,32 +4,32 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Fields } from "../cni/fields.ts";
 import { type Guid, isUsableGuid, parseGuid } from "../infiniband/guid.ts";
 
-/** Where ib-kubernetes says that it has prepared a pod. */
+/** The key that ib-kubernetes sets to "configured" when it has prepared a pod. */
 const APP_KEY = "mellanox.infiniband.app";
 
-/** For users look for it in the wrong place: among the pod's own annotations. */
+/** The place of the key. The message contains it because users set the key as an annotation of the pod. */
 const WHERE =
   "in the pod's annotation k8s.v1.cni.cncf.io/networks, in the element of this network: " +
   '"cni-args": {"mellanox.infiniband.app": "configured", "guid": "02:…"} (or "infiniband-guid" beside ' +
   'it, for which the network needs "capabilities": {"infinibandGUID": true})';
 
-/** The administrator's key, the one that can say "auto". */
+/** The key of the network configuration; only this source can be "auto". */
 const NETWORK_KEY = "guid";
 
-/** A GUID as somebody wrote it, and where. */
+/** A requested GUID, not yet parsed, and the key that contains it. */
 interface Source {
   readonly where: string;
   readonly value: unknown;
 }
 
 /**
- * The GUID that the VF shall have; "auto" where the administrator leaves it to us, undefined where nobody says
- * anything.
+ * Returns the GUID that the network or the pod requests; "auto" if the network leaves the choice to the plugin;
+ * `undefined` if neither requests one.
  *
- * Of several the first wins: runtimeConfig.infinibandGUID (a capability that the administrator granted);
- * args.cni.guid with ibKubernetesEnabled; the administrator's `guid`, which no pod may override; args.cni.guid;
- * `guid` in CNI_ARGS. The others are not looked at, so a mistake in them harms nobody.
- * @throws {CniError} 7 where the winner is no GUID; 11 where ib-kubernetes should have named one and has not.
+ * If several sources request a GUID, the first of these counts: runtimeConfig.infinibandGUID (a capability that the
+ * administrator granted); args.cni.guid with ibKubernetesEnabled; the network's `guid`, which no pod may override;
+ * args.cni.guid; `guid` in CNI_ARGS. The other sources are not checked, so a mistake in them has no effect.
+ * @throws {CniError} 7 if that source is not a GUID; 11 if ib-kubernetes must assign a GUID and has not done so.
  */
 export function requestedGuid(
   fields: Fields,
@@ -48,13 +48,13 @@ export function requestedGuid(
   if (!ibKubernetes) return undefined;
   throw new CniError(
     codes.tryAgain,
-    `ibKubernetesEnabled is set, but there is no GUID: ib-kubernetes has not assigned one to this pod yet; it must be ${WHERE}`,
+    `ibKubernetesEnabled is set, but the pod has no GUID: ib-kubernetes has not assigned one to this pod yet; it must be ${WHERE}`,
   );
 }
 
 /**
- * With ibKubernetesEnabled a pod must wait until ib-kubernetes has told the subnet manager of it.
- * @throws {CniError} 11 where that has not happened.
+ * Checks that ib-kubernetes has announced the pod to the subnet manager, which ibKubernetesEnabled requires.
+ * @throws {CniError} 11 if it has not.
  */
 export function requireIbKubernetes(fields: Fields): void {
   const value = annotations(fields)?.object[APP_KEY];
@@ -81,7 +81,7 @@ function argumentGuid(cniArgs: string, warnings: string[]): Source | undefined {
   return given("CNI_ARGS guid", argument(args, "guid"));
 }
 
-/** A map of the user's, in which keys are exact and values may be anything. */
+/** Returns args.cni, a map from the user: its keys are compared exactly, and its values can have any type. */
 function annotations(fields: Fields): Fields | undefined {
   return fields.nested("args")?.nested("cni");
 }

@@ -1,6 +1,6 @@
 import { isObject, type JsonObject } from "../cni/document.ts";
 
-/** The keys of a network that this plugin reads; `capabilities` is the runtime's, and decides what the plugin gets. */
+/** The keys of a network that this plugin reads; the runtime reads `capabilities`, and passes on what it selects. */
 const KEYS = [
   "cniVersion",
   "name",
@@ -27,7 +27,7 @@ const KEYS = [
   "prevResult",
 ] as const;
 
-/** With what runtimes and Multus put beside them. */
+/** These keys, and those that runtimes and Multus add. */
 const known: Readonly<Record<string, true>> = Object.fromEntries(
   [...KEYS, "pciBusID", "cniVersions", "cni.dev/valid-attachments", "cni.dev/attachments"].map((key) => [
     key,
@@ -35,16 +35,16 @@ const known: Readonly<Record<string, true>> = Object.fromEntries(
   ]),
 );
 
-/** The capabilities whose values this plugin reads; a runtime compares their names letter by letter. */
+/** The capabilities whose values this plugin reads. A runtime compares their names exactly. */
 const CAPABILITIES = ["infinibandGUID", "CNIDeviceInfoFile"];
 
 /**
- * Adds a warning for each key of a network that is probably meant to be another one, and for each request that an
- * InfiniBand interface cannot fulfill. ADD ignores all of them.
+ * Adds a warning for each key of a network that is probably a misspelled other key, and for each request that an
+ * InfiniBand interface cannot fulfill. ADD ignores these keys.
  */
 export function warnOfSuspiciousKeys(network: JsonObject, warnings: string[]): void {
   for (const key in network) {
-    // Nothing more is done for a usual key: each ADD comes here.
+    // A known key needs no further check. Each ADD runs this loop, so it must be fast.
     if (known[key] === undefined) warnings.push(...aboutKey(key));
   }
   const { capabilities, runtimeConfig } = network;
@@ -60,7 +60,7 @@ export function warnOfSuspiciousKeys(network: JsonObject, warnings: string[]): v
 }
 
 function aboutKey(key: string): string[] {
-  // Go reads keys in whatever case, and so does this plugin.
+  // Go ignores the case of keys, and so does this plugin.
   const same = KEYS.find((each) => each.toLowerCase() === key.toLowerCase());
   if (same !== undefined) return [`network configuration: key ${key} is read as ${same}; use that spelling`];
   const near = KEYS.find((each) => isNear(plainOf(key), plainOf(each)));
@@ -74,12 +74,12 @@ function aboutCapability(key: string): string[] {
     : [`network configuration: capability ${key} is not known to runtimes; use ${near}`];
 }
 
-/** A key without what spellings differ in: "link_state", "linkState" and "link-state" are one. */
+/** Returns a key in lower case and without separators: "link_state", "linkState" and "link-state" become the same. */
 function plainOf(key: string): string {
   return key.toLowerCase().replace(/[^a-z0-9]/g, "");
 }
 
-/** Reports whether a key is another one that was abbreviated, or in which one letter is wrong, missing, too much or swapped. */
+/** Reports whether a key is an abbreviation of another, or has one letter that is wrong, missing, extra or swapped. */
 function isNear(key: string, other: string): boolean {
   if (key === other) return true;
   if (key.length < 4 || other.length < 4) return false;

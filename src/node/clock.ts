@@ -1,18 +1,21 @@
-/** Time, and what may cut it short. */
+/** The clocks of the node, and signals that end a call early. */
 export interface Clock {
-  /** Monotonic, ms. Deadlines are points on this clock. */
+  /** Returns the time of the monotonic clock, ms. Deadlines are points on this clock. */
   now(): number;
-  /** Since 1970, ms. */
+  /** Returns the wall-clock time, ms since 1970. */
   wall(): number;
-  /** The machine's current boot: /proc/sys/kernel/random/boot_id. */
+  /** Returns the ID of the machine's current boot: /proc/sys/kernel/random/boot_id. */
   bootId(): string;
-  /** When the machine was booted, ms since 1970, whole seconds; as the wall clock has it now. */
+  /** Returns the time of the machine's boot by the present wall clock: ms since 1970, rounded to seconds. */
   bootTime(): number;
-  /** Our process id. */
+  /** The process ID of this process. */
   readonly pid: number;
-  /** @throws {InterruptedError} where a signal has asked us to stop. Called between steps. */
+  /**
+   * Checks for signals; called between steps.
+   * @throws {InterruptedError} if a signal has asked this process to stop.
+   */
   checkInterrupted(): void;
-  /** From now on signals end no wait any more: what is begun must be put back. Deadlines still hold. */
+  /** Makes all later waits ignore signals, so that a rollback can finish. Deadlines still apply. */
   ignoreInterrupts(): void;
 }
 
@@ -21,7 +24,7 @@ export class TimeoutError extends Error {
   override readonly name = "TimeoutError";
 }
 
-/** A signal (SIGTERM, SIGINT, SIGHUP) asked us to stop. */
+/** A signal (SIGTERM, SIGINT, SIGHUP) asked this process to stop. */
 export class InterruptedError extends Error {
   override readonly name = "InterruptedError";
 }

@@ -1,13 +1,13 @@
-/** A process that holds a lock: it took it, or it has inherited it. */
+/** A process that holds a lock: it has taken the lock, or has inherited it. */
 export interface LockHolder {
   readonly pid: number;
-  /** Its pid in our pid namespace and in all below that it is in, the innermost last. */
+  /** Its PID in the PID namespace of this process, and in each PID namespace below that contains it, innermost last. */
   readonly pids: readonly number[];
-  /** Name of its executable, 15 bytes of it. */
+  /** Name of its executable, cut to 15 bytes. */
   readonly command: string;
 }
 
-/** A lock file, open. It says who holds it, and outlives the holder. */
+/** An open lock file. Its text names the owner, and stays when the process that holds the lock ends. */
 export interface Lock {
   /**
    * Returns the descriptor, for a child that keeps the lock if this process is killed. From then on {@link release}
@@ -19,11 +19,11 @@ export interface Lock {
    * @throws {TimeoutError} at the deadline.
    */
   acquire(deadline: number): void;
-  /** Who has the lock, as far as they can be seen from here. Slow: for the message of an error. */
+  /** Returns the processes that hold the lock, as far as this process can see them. Slow: only for error messages. */
   holders(): LockHolder[];
-  /** What was written last; "" for nothing. */
+  /** Returns the text that was written last; "" if the file is empty. */
   read(): string;
-  /** Replaces it, in one write that a kill cannot split. */
+  /** Replaces the text, in one write(2), which a kill cannot split. */
   write(text: string): void;
   /** Frees the lock, also if a process that inherited the descriptor still runs, and closes the file. */
   release(): void;
@@ -34,44 +34,49 @@ export const LONGEST_FILE = 1 << 20;
 
 /** State files. Links are never followed; files are 0600, directories 0700. */
 export interface Files {
-  /** The text, or undefined where there is no such file. Anything but a regular file, or over {@link LONGEST_FILE}, throws. */
+  /**
+   * Returns the text of a file; `undefined` if the path does not exist. Throws if it is not a regular file, or is
+   * longer than {@link LONGEST_FILE}.
+   */
   read(path: string): string | undefined;
-  /** Whole or not at all. False, and nothing changed, where something has that path already. */
+  /** Creates a file, completely or not at all. Returns false, and changes nothing, if the path exists. */
   create(path: string, text: string): boolean;
-  /** Writes over what stands at an offset (bytes) of a file that is there. One byte is never torn, by nothing. */
+  /** Overwrites bytes of an existing file from an offset on. A write of one byte is atomic. */
   patch(path: string, offset: number, text: string): void;
   /**
-   * Writes a file of somebody else's, whole or not at all (temp + rename), with a mode. The temporary file has a given
-   * name, so that whoever comes after a kill can remove it: outside of our own directory nobody else does.
+   * Writes a file outside of the state directory, completely or not at all (temporary file and rename), with a mode.
+   * The caller chooses the name of the temporary file, so that a later call can remove it after a kill: outside of the
+   * state directory nothing else removes it.
    */
   replaceForeign(path: string, text: string, mode: number, temporary: string): void;
-  /** Takes the place of what is at `to`. */
+  /** Renames a file. A file at `to` is replaced. */
   rename(from: string, to: string): void;
-  /** Gone already is success. Of a directory, which does not belong there, as {@link removeDirectory}. */
+  /** Removes a file; succeeds if it does not exist. A directory is treated as by {@link removeDirectory}. */
   remove(path: string): void;
-  /** With its parents; there already is success, but for a link (ELOOP) or anything else that is none (ENOTDIR). */
+  /** Creates a directory and its parents; succeeds if it exists. Throws for a link (ELOOP) or a file (ENOTDIR). */
   makeDirectory(path: string): void;
-  /** Reports whether a directory is there; throws if a link (ELOOP), or anything else (ENOTDIR), is in its place. */
+  /** Reports whether a directory exists. Throws if the path is a link (ELOOP) or another kind of file (ENOTDIR). */
   hasDirectory(path: string): boolean;
-  /** Removes it if it is empty; gone or not empty is success. */
+  /** Removes a directory if it is empty; succeeds also if it is not empty or does not exist. */
   removeDirectory(path: string): void;
   /**
-   * Throws what making a file in a directory would meet (EROFS, EACCES, ENOSPC, …), and changes nothing; false where there
-   * is no such directory.
+   * Throws the error that the creation of a file in a directory would meet (EROFS, EACCES, ENOSPC, …), and changes
+   * nothing. Returns false if the directory does not exist.
    */
   requireWritable(path: string): boolean;
-  /** Names, unsorted; empty where there is no such directory. */
+  /** Returns the names in a directory, unsorted; none if it does not exist. */
   list(path: string): string[];
-  /** Is there a regular file (links followed, as for an IPAM plugin)? */
+  /** Reports whether the path is a regular file. Links are followed, because IPAM plugins can be links. */
   isFile(path: string): boolean;
-  /** Returns when the file at that path was written last, ms since 1970; `undefined` if there is none. */
+  /** Returns the modification time of a file, ms since 1970; `undefined` if it does not exist. */
   modified(path: string): number | undefined;
-  /** Is there anything at that path, as far as we may look? */
+  /** Reports whether the path exists, as far as this process may see it. */
   exists(path: string): boolean;
   /**
-   * Adds a line to a file that many add to, each while it has the file's lock; made if need be. Its directory must
-   * exist. Where the file would become longer than `limit` bytes, what `shorten` makes of all its lines, the new one
-   * with them, takes its place, whole or not at all. Who reads it needs no lock: no line is ever missing.
+   * Appends a line to a file to which several processes append, under the file's lock. Creates the file if necessary;
+   * its directory must exist. If the file would become longer than `limit` bytes, its content and the new line are
+   * replaced, completely or not at all, by what `shorten` returns for them. Readers need no lock: a line is never
+   * missing.
    * @throws {TimeoutError} at the deadline.
    */
   addLine(
@@ -81,6 +86,6 @@ export interface Files {
     deadline: number,
     shorten: (text: string) => string,
   ): void;
-  /** Opens a lock file, making it if need be. Its directory must exist. */
+  /** Opens a lock file, and creates it if necessary. Its directory must exist. */
   lock(path: string): Lock;
 }

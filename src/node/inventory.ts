@@ -2,7 +2,7 @@
 export interface Port {
   /** Name of the device, e.g. "mlx5_0". */
   readonly device: string;
-  /** From 1 on. */
+  /** Numbers begin at 1. */
   readonly number: number;
   /** "ACTIVE", "ARMED", "INIT", "DOWN" (InfiniBand Architecture Specification, PortState). */
   readonly state: string;
@@ -10,26 +10,28 @@ export interface Port {
   readonly physicalState: string;
   /** "InfiniBand", or "Ethernet". */
   readonly linkLayer: string;
-  /** Its own local identifier, which a subnet manager gives it; 0: none has. */
+  /** The port's local identifier, which the subnet manager assigns; 0 if it has not. */
   readonly lid: number;
-  /** The local identifier of the subnet manager that it knows; 0: none. */
+  /** The local identifier of the port's subnet manager; 0 if the port knows none. */
   readonly subnetManager: number;
   /** E.g. "100 Gb/sec (4X EDR)". */
   readonly rate: string;
 }
 
-/** What there is on a node. These are walks: a person asks for them, no call of a pod does. */
+/**
+ * Lists the devices of a node. The commands use this; a call of a runtime does not, because it walks over directories.
+ */
 export interface Inventory {
-  /** PCI addresses of the PFs that have an InfiniBand port. */
+  /** Returns the PCI addresses of the PFs that have an InfiniBand port. */
   physicalFunctions(): string[];
-  /** PCI addresses of a PF's VFs, by index. */
+  /** Returns the PCI addresses of a PF's VFs, by index. */
   virtualFunctions(pf: string): string[];
-  /** How many VFs a PF can have; undefined where its SR-IOV is off. */
+  /** Returns how many VFs a PF can have; `undefined` if SR-IOV is off. */
   possibleVfs(pf: string): number | undefined;
-  /** The ports of a function whose RDMA devices the host can see. */
+  /** Returns the ports of a function's RDMA devices that the host can see. */
   ports(pci: string): Port[];
-  /** What a file says, without space around it; links are followed. undefined where there is none. */
+  /** Returns the text of a file, trimmed; `undefined` if it does not exist. Links are followed. */
   text(path: string): string | undefined;
-  /** Names in a directory, sorted; empty where there is none. */
+  /** Returns the names in a directory, sorted; none if it does not exist. */
   names(directory: string): string[];
 }

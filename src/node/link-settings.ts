@@ -9,7 +9,7 @@ export interface LinkSettings {
   readonly group?: number | undefined;
   /** IF_LINK_MODE_*, linux/if.h. */
   readonly linkMode?: number | undefined;
-  /** Limits of what is sent and received as one packet, in bytes and in segments. */
+  /** Limits of one packet that is sent or received with segmentation offload, in bytes and in segments. */
   readonly gsoMaxSize?: number | undefined;
   readonly gsoMaxSegments?: number | undefined;
   readonly gsoIpv4MaxSize?: number | undefined;
@@ -28,7 +28,9 @@ export interface LinkSettings {
   readonly xdpHardware: number;
 }
 
-/** Returns the members in which `now` differs from `originals`. What either side does not know is no difference. */
+/**
+ * Returns the members in which `now` differs from `originals`. A member that is undefined on either side is skipped.
+ */
 export function changedSettings(now: LinkSettings, originals: LinkSettings): (keyof LinkSettings)[] {
   const changed: (keyof LinkSettings)[] = [];
   for (const key in originals) {

@@ -4,12 +4,12 @@ import type { Namespace } from "./namespaces.ts";
 
 /** One netdev, as RTM_GETLINK describes it. */
 export interface Link {
-  /** Valid in the namespace where it was asked for, and only there. */
+  /** Valid only in the namespace that was queried. */
   readonly index: number;
   readonly name: string;
   readonly altnames: readonly string[];
   readonly mtu: number;
-  /** IFF_UP: the administrator's wish. */
+  /** IFF_UP: the administrative state. */
   readonly up: boolean;
   /** IFF_LOWER_UP: there is a carrier. */
   readonly carrier: boolean;
@@ -17,23 +17,23 @@ export interface Link {
   readonly operstate: number;
   /** Hardware address, bytes in network order: 20 for IPoIB. */
   readonly address: Uint8Array;
-  /** PCI address of the function it belongs to, where the kernel can tell. */
+  /** PCI address of its function; `undefined` if the kernel does not report it. */
   readonly pci: string | undefined;
-  /** Is it a pkey child (or another netdev stacked on one)? Not certain if the lower netdev is in another namespace. */
+  /** It is a pkey child, or another netdev on top of one. Not certain if the lower netdev is in another namespace. */
   readonly child: boolean;
   readonly settings: LinkSettings;
-  /** Index of the bond, bridge … that it is a port of; `undefined` if it is a port of none. */
+  /** Index of the bond, bridge and so on to which it belongs as a port; `undefined` if it belongs to none. */
   readonly master: number | undefined;
 }
 
-/** Policy of a VF's link, in the spelling of the configuration. */
+/** Link policy of a VF, in the spelling of the configuration. */
 export type LinkState = "auto" | "enable" | "disable";
 
-/** What a PF says of one of its VFs: administrative values, which need not be in effect. */
+/** The settings that a PF has of a VF. They are administrative values, and need not be in effect. */
 export interface VfConfig {
-  /** undefined: the kernel cannot tell. */
+  /** `undefined` if the kernel does not report it. */
   readonly linkState: LinkState | undefined;
-  /** undefined: the kernel cannot tell; zero: never set. */
+  /** `undefined` if the kernel does not report it; zero if it was never set. */
   readonly nodeGuid: Guid | undefined;
   readonly portGuid: Guid | undefined;
 }
@@ -44,11 +44,11 @@ export interface InterfaceAddress {
   readonly cidr: string;
 }
 
-/** One route through an interface. Numbers are undefined where the kernel's default shall stand. */
+/** One route through an interface. A number is `undefined` if the kernel's default applies. */
 export interface Route {
   /** CIDR. */
   readonly dst: string;
-  /** Gateway address; undefined: on link. */
+  /** Gateway address; `undefined` if the destination is on the link. */
   readonly gw: string | undefined;
   readonly mtu?: number | undefined;
   readonly advmss?: number | undefined;
@@ -70,18 +70,20 @@ export interface AddressState {
 export interface RouteState {
   /** CIDR of the network. */
   readonly dst: string;
-  /** undefined: on link. */
+  /** `undefined` if the destination is on the link. */
   readonly gw: string | undefined;
   readonly table: number;
-  /** 0: none was given, and the family has no default. */
+  /** 0 if none was set, and the family has no default. */
   readonly priority: number;
 }
 
-/** Subscribed to changes from its first wait on, which is over at once: the look after that misses nothing. */
+/**
+ * A subscription to changes. It begins with the first wait, which returns at once, so that a check after that wait
+ * misses no change.
+ */
 export interface Watch {
   /**
-   * Sleeps until something may have changed since the last time (or events were lost, which is the same to the caller).
-   * The caller looks anew after each.
+   * Waits until something may have changed since the last wait, or events were lost. The caller then checks again.
    * @throws {TimeoutError} at the deadline.
    */
   wait(deadline: number): void;
@@ -90,29 +92,31 @@ export interface Watch {
 
 /** Netdevs, in any namespace (rtnetlink). */
 export interface Links {
-  /** undefined: no such netdev in that namespace (alternative names count as names). */
+  /** Returns a netdev by its name or an alternative name; `undefined` if the namespace has no such netdev. */
   byName(where: Namespace, name: string): Link | undefined;
   byIndex(where: Namespace, index: number): Link | undefined;
   /**
-   * The netdevs of a PCI function in a namespace. In the host's they are found through sysfs, without a
-   * walk; elsewhere all IPoIB netdevs of that namespace are looked at.
+   * Returns the netdevs of a PCI function in a namespace. In the host namespace they are found through sysfs, directly;
+   * in another namespace this lists all IPoIB netdevs.
    */
   ofFunction(where: Namespace, pci: string): Link[];
-  /** All IPoIB netdevs of a namespace. The kernel leaves the others out, of which a container can have thousands. */
+  /**
+   * Returns all IPoIB netdevs of a namespace. The kernel filters out others, of which a container can have thousands.
+   */
   ofIpoib(where: Namespace): readonly Link[];
-  /** Removes a netdev that was made by software, such as a pkey child. */
+  /** Removes a netdev that was created by software, such as a pkey child. */
   remove(where: Namespace, index: number): void;
   /**
-   * The netdev of a PF in the host's namespace, and what it says of a VF, in one question; undefined where it has no
-   * netdev there. A reply that the kernel cannot send ("message too long", many VFs) leaves all fields of the VF
-   * undefined.
+   * Returns the netdev of a PF in the host namespace, and its settings of a VF, with one request; `undefined` if the PF
+   * has no netdev there. If the PF has many VFs, the kernel cannot send the reply ("message too long"); then all
+   * settings are `undefined`.
    */
   physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined;
-  /** Sets what is given, in one send: link state, node GUID, port GUID, each in a message of its own. */
+  /** Sets the given members, in one send: link state, node GUID and port GUID are one message each. */
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void;
   /**
-   * Moves a netdev to another namespace, names it there and changes what else is given, in one request. NOT atomic:
-   * after an error (EEXIST, say) the netdev can be in either namespace. Its index there may be another one.
+   * Moves a netdev to another namespace, renames it, and changes the given settings, in one request. This is NOT
+   * atomic: after an error such as EEXIST the netdev can be in either namespace. Its index can change.
    */
   move(
     from: Namespace,
@@ -121,36 +125,36 @@ export interface Links {
     name: string,
     wanted?: { readonly mtu?: number; readonly up?: boolean },
   ): void;
-  /** Changes what is given, in one send. Renaming needs the link down on kernels before 6.2. */
+  /** Changes the given settings, in one send. On kernels before 6.2 a link must be down to be renamed. */
   set(
     where: Namespace,
     index: number,
     wanted: { readonly name?: string; readonly mtu?: number; readonly up?: boolean },
   ): void;
   /**
-   * Sets the MTU of a netdev; if its port does not allow that, the largest MTU that it does. The port's limit cannot be
-   * read: IPoIB reports 65,520 in datagram mode as well.
+   * Sets the MTU of a netdev. If the port does not allow that MTU, sets the largest MTU that the port allows. The
+   * port's limit cannot be read: IPoIB reports 65,520 in datagram mode as well.
    * @returns the MTU that was set.
    */
   setMtu(where: Namespace, index: number, mtu: number): number;
   /**
-   * Gives a netdev other settings, in one send: XDP programs of `now` that `settings` does not have are detached, none
-   * is attached, and all other members are set.
-   * @param now the settings that it has.
+   * Changes the settings of a netdev, in one send: XDP programs of `now` that `settings` does not have are detached,
+   * none is attached, and all other members are set.
+   * @param now the present settings.
    */
   setSettings(where: Namespace, index: number, now: LinkSettings, settings: LinkSettings): void;
   /**
-   * IDs of the tcx programs of a netdev in the host's namespace: they see, and can drop, all that it receives and sends
-   * (Linux 6.6 and later). Empty if there is none; undefined if this process may not ask.
+   * Returns the IDs of the tcx programs of a netdev in the host namespace, which see, and can drop, every packet (Linux
+   * 6.6 and later). `undefined` if this process may not query them.
    */
   tcxPrograms(index: number): number[] | undefined;
   addAltnames(where: Namespace, index: number, names: readonly string[]): void;
   removeAltnames(where: Namespace, index: number, names: readonly string[]): void;
   /**
-   * In one send: arp_notify on, every address (an address that is there already is EEXIST), link up, every
-   * route, and an ARP question about each own IPv4 address, from which neighbours learn where it is now: at
-   * once where there is a carrier, else after one second or two. What fails does not keep the rest from being
-   * done. IPv6 settings (disable_ipv6, ndisc_notify) are the caller's and come before.
+   * Configures a netdev in one send: sets arp_notify, adds every address (EEXIST if it exists), sets the link up, adds
+   * every route, and sends an ARP request for each own IPv4 address, from which neighbors learn its new place: at once
+   * if there is a carrier, otherwise after one or two seconds. An error in one part does not prevent the others. The
+   * caller sets the IPv6 settings (disable_ipv6, ndisc_notify) before.
    */
   configure(
     where: Namespace,
@@ -159,13 +163,13 @@ export interface Links {
     routes: readonly Route[],
   ): void;
   /**
-   * The pkey that an IPoIB netdev works in, 16 bits (the kernel sets that of membership in any case); undefined: it is
-   * no IPoIB one, or there is none of that index.
+   * Returns the pkey of an IPoIB netdev, 16 bits (the kernel always sets the membership bit); `undefined` if there is
+   * no IPoIB netdev with that index.
    */
   pkey(where: Namespace, index: number): number | undefined;
   addresses(where: Namespace, index: number): AddressState[];
-  /** The unicast routes of a family through a netdev, whatever table they are in. */
+  /** Returns the unicast routes of a family through a netdev, of all tables. */
   routes(where: Namespace, index: number, family: 4 | 6): RouteState[];
-  /** Wakes at changes of links (and, with `addresses`, of IPv6 addresses) in a namespace. */
+  /** Watches changes of links (and, with `addresses`, of IPv6 addresses) in a namespace. */
   watch(where: Namespace, what: "links" | "addresses"): Watch;
 }

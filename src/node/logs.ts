@@ -1,10 +1,11 @@
-/** Where a call leaves an entry of what it did. Nothing here waits: what cannot be written at once throws. */
+/** The destinations of log entries. No function waits: an entry that cannot be written at once throws. */
 export interface Logs {
   /**
-   * Appends a line to a log file, which is made where it is missing. Of a log that grows too long only the last part
-   * is kept. What stands there and does not begin with `mark`, as each line does, is left alone (EEXIST).
+   * Appends a line to a log file, which is created if it is missing. If the log becomes too long, only its last part is
+   * kept. A file that does not begin with `mark`, with which each line begins, is not a log, and is not changed
+   * (EEXIST).
    */
   append(path: string, line: string, mark: string): void;
-  /** Sends an entry to the node's journal; where there is none, nothing happens. */
+  /** Sends an entry to the node's journal; does nothing if the node has no journal. */
   send(entry: string): void;
 }

@@ -1,42 +1,42 @@
 /** An open network namespace. */
 export interface Namespace {
-  /** The path it was opened by; "" for the host's own. */
+  /** The path from which it was opened; "" for the host namespace. */
   readonly path: string;
   /**
-   * Names the namespace for as long as the machine runs: SO_NETNS_COOKIE, decimal (inodes of namespaces are
-   * used again at once). On kernels before 5.14, which have no cookie, "dev:ino" of the namespace file.
+   * Identifies the namespace until the machine reboots: SO_NETNS_COOKIE, decimal (the kernel reuses the inodes of
+   * namespaces at once). On kernels before 5.14, which have no cookie, "dev:ino" of the namespace file.
    */
   readonly cookie: string;
 }
 
-/** Network namespaces. The plugin's thread is always back in the host's when a call returns. */
+/** Network namespaces. When a function returns, the plugin's thread is always in the host namespace again. */
 export interface Namespaces {
-  /** The namespace that the plugin was started in. */
+  /** The namespace in which the plugin was started. */
   readonly host: Namespace;
   /**
    * Opens the namespace at a path.
-   * @throws {NamespaceError} where there is none: no such path, or something else stands there.
+   * @throws {NamespaceError} if the path does not exist, or is not a network namespace.
    */
   open(path: string): Namespace;
   /**
-   * Does any process live in a namespace? True also where we cannot see all processes of the node (from a PID
-   * namespace of our own). It walks over all of them.
+   * Reports whether any process is in a namespace. Also true if this process cannot see all processes of the node,
+   * because it is in another PID namespace. It reads the entries of all processes.
    */
   inhabited(namespace: Namespace): boolean;
   /**
    * Reads a setting under /proc/sys/net of a namespace, without its newline.
-   * `key` is relative, e.g. "ipv6/conf/net1/disable_ipv6". Undefined where it does not exist.
+   * `key` is relative, e.g. "ipv6/conf/net1/disable_ipv6". `undefined` if it does not exist.
    */
   setting(namespace: Namespace, key: string): string | undefined;
   /** Writes such a setting. */
   set(namespace: Namespace, key: string, value: string): void;
 }
 
-/** Why a path cannot be opened as a network namespace. */
+/** A path cannot be opened as a network namespace. */
 export class NamespaceError extends Error {
   override readonly name = "NamespaceError";
   constructor(
-    /** "gone": nothing is there. "other": something is there that is no network namespace. */
+    /** "gone": the path does not exist. "other": it is not a network namespace. */
     readonly reason: "gone" | "other",
     readonly path: string,
     message: string,

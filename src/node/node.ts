@@ -8,8 +8,9 @@ import type { Processes } from "./processes.ts";
 import type { RdmaDevices } from "./rdma-devices.ts";
 
 /**
- * Everything that the plugin may ask of a node, and the only way to it. `linux/` is the real one; tests have
- * a model of one. What is refused throws an error with `code` ("ENOENT", …), see {@link errnoOf}.
+ * The node, as far as the plugin uses it; the plugin reaches it in no other way. `linux/` implements it on the real
+ * kernel, tests on a model. A request that the node refuses throws an error with `code` ("ENOENT", …), see
+ * {@link errnoOf}.
  */
 export interface Node {
   readonly functions: PciFunctions;
@@ -22,7 +23,7 @@ export interface Node {
   readonly logs: Logs;
 }
 
-/** The name of the errno that an error carries, e.g. "EEXIST"; undefined for errors of another kind. */
+/** Returns the name of an error's errno, e.g. "EEXIST"; `undefined` for errors of another kind. */
 export function errnoOf(error: unknown): string | undefined {
   if (typeof error !== "object" || error === null || !("code" in error)) return undefined;
   return typeof error.code === "string" ? error.code : undefined;

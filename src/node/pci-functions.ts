@@ -1,98 +1,108 @@
 import type { Guid } from "../infiniband/guid.ts";
 import type { NapiSettings } from "./napi-settings.ts";
 
-/** A Virtual Function as the PCI bus knows it. */
+/** A Virtual Function, or a PF that is attached as a whole (see {@link isPhysical}), as sysfs describes it. */
 export interface VirtualFunction {
-  /** PCI address in the kernel's spelling, e.g. "0000:03:00.2". It is what a VF *is*; names come and go. */
+  /** PCI address in the kernel's spelling, e.g. "0000:03:00.2". It identifies a VF; names can change. */
   readonly pci: string;
-  /** PCI address of its Physical Function; its own where it is a PF itself, see {@link isPhysical}. */
+  /** PCI address of its PF; the same as {@link pci} if it is a PF itself. */
   readonly pf: string;
-  /** The VF's index at its PF, as rtnetlink's IFLA_VF_* want it. */
+  /** The VF's index at its PF, as rtnetlink's IFLA_VF_* use it. */
   readonly index: number;
   /**
-   * Changes when the VF is destroyed and made again (`sriov_numvfs`), stays over a rebind of its driver:
-   * the inode of its sysfs directory, decimal.
+   * The generation: the inode of the VF's sysfs directory, decimal. It changes when the VF is destroyed and created
+   * again (`sriov_numvfs`), and stays the same when the VF is rebound.
    */
   readonly incarnation: string;
 }
 
-/** Is it a PF itself? One that is bound to vfio-pci can be handed out, whole. */
+/** Reports whether a function is a PF. A PF that is bound to vfio-pci can be attached as a whole. */
 export function isPhysical({ pci, pf }: Pick<VirtualFunction, "pci" | "pf">): boolean {
   return pci === pf;
 }
 
-/** The names by which user space finds a function's RDMA devices. */
+/** The names under which user space finds a function's RDMA devices. */
 export interface RdmaNames {
-  /** The devices themselves, e.g. "mlx5_1". */
+  /** Names of the devices, e.g. "mlx5_1". */
   readonly devices: readonly string[];
   /**
-   * Those of their files below /dev/infiniband that have a number each: "uverbs1", and "umad1" where ib_umad is
-   * loaded. (An issm has the number of the umad.)
+   * Names of their numbered files below /dev/infiniband: "uverbs1", and "umad1" if ib_umad is loaded. (The issm file
+   * has the number of the umad file.)
    */
   readonly files: readonly string[];
 }
 
-/** PCI functions and the drivers bound to them (sysfs). All of it is seen from the host. */
+/** PCI functions and their drivers, from the sysfs of the host. */
 export interface PciFunctions {
   /**
-   * Looks a VF up without walking over its siblings.
-   * @throws {PciFunctionError} where there is no such function, or it is not a VF.
+   * Returns a VF by its address. The PF's other VFs are not read.
+   * @throws {PciFunctionError} if the function does not exist, or is not a VF.
    */
   virtualFunction(pci: string): VirtualFunction;
-  /** Is it the VF of that index at that PF? It looks at one link. */
+  /** Reports whether it is the VF of that index at that PF. This reads one link. */
   isVirtualOf(vf: Pick<VirtualFunction, "pci" | "pf" | "index">): boolean;
-  /** Does sysfs show any PCI function? Not if it is not mounted. A walk over all of them. */
+  /**
+   * Reports whether sysfs shows any PCI function: it shows none if it is not mounted. This reads the whole directory.
+   */
   any(): boolean;
-  /** {@link VirtualFunction.incarnation} of any function, undefined where there is none. Cheaper than {@link virtualFunction}. */
+  /**
+   * Returns the generation of any function ({@link VirtualFunction.incarnation}); `undefined` if the function does not
+   * exist. Cheaper than {@link virtualFunction}.
+   */
   generation(pci: string): string | undefined;
-  /** Does the node have any InfiniBand VF? Seen through its RDMA devices: of a PF, or of a VF itself. */
+  /** Reports whether the node has any InfiniBand VF, according to the RDMA devices of PFs and VFs. */
   anyVirtual(): boolean;
-  /** Name of the bound driver, undefined where there is none. */
+  /** Returns the name of the bound driver; `undefined` if no driver is bound. */
   driver(pci: string): string | undefined;
-  /** The one driver that may bind to the function (`driver_override`); `undefined` if any that matches may. */
+  /** Returns the only driver that may bind (`driver_override`); `undefined` if any driver that matches may. */
   driverOverride(pci: string): string | undefined;
-  /** Names of the function's netdevs in the host's namespace, pkey children included, unsorted. Empty while they are elsewhere. */
+  /** Returns the names of the function's netdevs in the host namespace, with pkey children, unsorted. */
   netdevs(pci: string): string[];
-  /** Has the function a netdev, in whatever network namespace? One whose probe was cut short by a kill has none. */
+  /**
+   * Reports whether the function has a netdev in any network namespace. A kill during the probe can leave it without.
+   */
   hasNetdev(pci: string): boolean;
-  /** The NAPI settings of a netdev of the function's in the host's namespace; undefined if none has that name (any more). */
+  /** Returns the NAPI settings of a netdev of the function in the host namespace; `undefined` if it does not exist. */
   napiSettings(pci: string, netdev: string): NapiSettings | undefined;
-  /** Sets what is given of them. */
+  /** Sets the given NAPI settings. */
   setNapiSettings(pci: string, netdev: string, settings: Partial<NapiSettings>): void;
-  /** Names of the function's RDMA devices that the host can see. */
+  /** Returns the names of the function's RDMA devices that the host can see. */
   rdmaDevices(pci: string): string[];
   /**
-   * Names of the function's RDMA devices, in whatever namespace they are, as the sysfs directories of their
-   * uverbs tell them. Empty where ib_uverbs is not loaded, and for a moment while a device is moved.
+   * Returns the names of the function's RDMA devices in all namespaces, from the sysfs directories of their uverbs.
+   * Empty if ib_uverbs is not loaded, and for a moment while a device is moved.
    */
   rdmaDevicesAnywhere(pci: string): string[];
-  /** {@link RdmaNames.files} of the function's devices, in whatever namespace these are. */
+  /** Returns {@link RdmaNames.files} of the function's devices in all namespaces. */
   rdmaFiles(pci: string): string[];
-  /** Does the host see the function's devices and their files under all of these names? */
+  /** Reports whether the host sees the function's devices and their files under all of these names. */
   hasRdmaNames(pci: string, names: RdmaNames): boolean;
-  /** The effective node GUID of an RDMA device that the host can see; undefined where it vanished meanwhile. */
+  /**
+   * Returns the effective node GUID of an RDMA device that the host can see; `undefined` if the device has vanished.
+   */
   nodeGuid(pci: string, rdmaDevice: string): Guid | undefined;
   /**
-   * The first entry of the pkey table of an RDMA device's port 1 (a VF has one port), of an RDMA device that the host
-   * can see: 15 bits of partition below one of membership; 0 is an empty entry. undefined where it vanished meanwhile.
+   * Returns the first entry of the pkey table of port 1 (a VF has one port) of an RDMA device that the host can see:
+   * the partition in the lower 15 bits, the membership in bit 15; 0 is an empty entry. `undefined` if the device has
+   * vanished.
    */
   firstPKey(pci: string, rdmaDevice: string): number | undefined;
-  /** The effective GUID of an RDMA device's port 1, likewise; out of the first of its GIDs. */
+  /** Returns the effective GUID of port 1, from its first GID; `undefined` if the device has vanished. */
   portGuid(pci: string, rdmaDevice: string): Guid | undefined;
-  /** The node and port GUIDs of all RDMA devices that the host can see, but for those of one function. A walk. */
+  /** Returns the node and port GUIDs of all RDMA devices that the host can see, except those of one function. */
   othersGuids(pci: string): Guid[];
   /**
-   * Has somebody (a virtual machine) a function open that is bound to vfio-pci? False where it is not bound to that. It
-   * opens the function's group for a moment, if nobody has.
+   * Reports whether a process, such as a virtual machine, has opened a function through vfio-pci. False if the function
+   * is not bound to vfio-pci. To find out, this opens the function's group for a moment.
    */
   isOpenByVfio(pci: string): boolean;
-  /** Writes to `unbind` of the driver. Returns when the driver has let go. */
+  /** Writes to `unbind` of the driver. Returns when the driver is unbound. */
   unbind(pci: string, driver: string): void;
-  /** Writes to `bind` of the driver. Returns when the probe is done; cannot be interrupted. */
+  /** Writes to `bind` of the driver. Returns when the probe has ended; cannot be interrupted. */
   bind(pci: string, driver: string): void;
 }
 
-/** Why a PCI address cannot be used as a VF. */
+/** A PCI address cannot be used as a VF. */
 export class PciFunctionError extends Error {
   override readonly name = "PciFunctionError";
   constructor(
@@ -104,5 +114,5 @@ export class PciFunctionError extends Error {
   }
 }
 
-/** The driver of VFs that are handed to virtual machines. */
+/** The driver of VFs that virtual machines use. */
 export const VFIO_DRIVER = "vfio-pci";

@@ -1,42 +1,42 @@
-/** What a child is started with. */
+/** The parameters of a child process. */
 export interface ChildCommand {
   /** Absolute path. */
   readonly path: string;
-  /** Whole environment, `NAME=value` each. */
+  /** Complete environment, `NAME=value` each. */
   readonly environment: readonly string[];
   readonly stdin: string;
-  /** Descriptors (of locks) that the child keeps. */
+  /** Descriptors (of locks) that the child inherits. */
   readonly inherit: readonly number[];
-  /** Point on the node's clock until which an executable that is just being written is tried again. */
+  /** Time on the node's clock until which starting is tried again while the executable is open for writing. */
   readonly deadline: number;
 }
 
-/** How a child ended. */
+/** The outcome of a child process. */
 export interface ChildOutcome {
-  /** Exit status, -1 where a signal ended it. */
+  /** Exit status; -1 if a signal ended the process. */
   readonly status: number;
-  /** That signal's number, 0 for none. */
+  /** Number of that signal; 0 if the process ended by itself. */
   readonly signal: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** A child process. It is not killed with its parent. */
+/** A child process. It continues if this process is killed. */
 export interface Child {
   /**
-   * Waits for its end and reaps it.
-   * @throws {TimeoutError} at the deadline; it can be waited for again.
-   * @throws {Error} where it printed more than 1 MiB: it is dead then.
+   * Waits until the process ends, and reaps it.
+   * @throws {TimeoutError} at the deadline; the caller can wait again.
+   * @throws {Error} if the process printed more than 1 MiB; it has been killed then.
    */
   wait(deadline: number): ChildOutcome;
-  /** Ends it (SIGKILL) and reaps it; ended already is success. */
+  /** Kills the process (SIGKILL) and reaps it; succeeds also if it has ended already. */
   kill(): void;
 }
 
-/** Child processes, started in the host's network namespace. */
+/** Child processes, which start in the host namespace. */
 export interface Processes {
-  /** Our own environment, `NAME=value` each. */
+  /** Returns the environment of this process, `NAME=value` each. */
   environment(): readonly string[];
-  /** Starts a child. An executable that is just being written (ETXTBSY) is tried again for 5 s, or until the deadline. */
+  /** Starts a child. While the executable is open for writing (ETXTBSY), tries again for 5 s or until the deadline. */
   start(command: ChildCommand): Child;
 }

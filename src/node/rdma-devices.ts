@@ -4,43 +4,43 @@ import type { Namespace } from "./namespaces.ts";
 
 /** An RDMA device. */
 export interface RdmaDevice {
-  /** Its number, which stays over a move and a rename; a rebind makes a device with a new one. */
+  /** Its number. It stays the same when the device is moved or renamed; a rebind creates a device with a new number. */
   readonly index: number;
-  /** E.g. "mlx5_1". No other device of the machine has it, in whatever namespace. */
+  /** E.g. "mlx5_1". Unique on the machine, over all namespaces. */
   readonly name: string;
   readonly nodeGuid: Guid | undefined;
 }
 
-/** What IPoIB has made of an RDMA device. */
+/** The netdevs that IPoIB has created for an RDMA device. */
 export interface IpoibUse {
   /** Name of the RDMA device. */
   readonly device: string;
-  /** How many netdevs it has, in whatever network namespaces: the device's own one, and the pkey children. */
+  /** Number of netdevs in all network namespaces: the device's own netdev and its pkey children. */
   readonly netdevs: number;
 }
 
 /** RDMA devices and the network namespaces that they belong to. */
 export interface RdmaDevices {
   /**
-   * Does each RDMA device belong to one network namespace ("exclusive")? Otherwise ("shared", the kernel's
-   * default) every namespace can use them all, and none can be moved.
+   * Reports whether each RDMA device belongs to one network namespace ("exclusive"). In the other mode ("shared", the
+   * kernel's default) every namespace can use all devices, and none can be moved.
    */
   isExclusive(): boolean;
-  /** The devices of a namespace, in one list: a system call for every 64. */
+  /** Returns the devices of a namespace. This takes one system call for every 64 devices. */
   devices(where: Namespace): RdmaDevice[];
   /**
-   * What IPoIB has made of the device of a number; `undefined` if the namespace has no such device, or the kernel does not
-   * tell (before 4.17; some versions do not tell a process in a PID namespace of its own).
+   * Returns the netdevs that IPoIB has created for a device; `undefined` if the namespace has no device of that number,
+   * or the kernel does not report them (before 4.17; some versions do not if the process is in another PID namespace).
    */
   ipoibUse(where: Namespace, index: number): IpoibUse | undefined;
   /**
-   * Moves a device. The kernel takes everything that belongs to it away and makes it anew: its IPoIB netdev,
-   * with default attributes (in the host's namespace, or on newer kernels in `to`), and its files below
+   * Moves a device to another namespace. The kernel removes everything that belongs to the device and creates it again:
+   * its IPoIB netdev, with default attributes (in the host namespace, or on newer kernels in `to`), and its files below
    * /dev/infiniband, with the lowest free numbers.
    */
   move(from: Namespace, index: number, to: Namespace): void;
-  /** Gives a device another name; one that is taken is EEXIST. */
+  /** Renames a device. Throws EEXIST if the name is taken. */
   rename(where: Namespace, index: number, name: string): void;
-  /** Wakes when devices of the host come, go, or are renamed. */
+  /** Watches devices of the host namespace: their creation, removal and renaming. */
   watch(): Watch;
 }

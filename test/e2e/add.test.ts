@@ -1,4 +1,4 @@
-// One VF into one pod and back.
+// ADD moves a VF into a pod, and DEL returns it.
 import { describe, expect, test } from "vitest";
 import { network } from "./cni.ts";
 import { testNode, vfs } from "./node.ts";
@@ -7,14 +7,17 @@ const node = testNode();
 const guid = "02:00:00:00:00:00:00:77";
 const [disabled, enabled, auto, fresh] = vfs;
 
-/** The port GUID in an IPoIB hardware address: its last 8 bytes. */
+/** Returns the port GUID in an IPoIB hardware address: its last 8 bytes. */
 const guidOf = (address: string) => address.slice(-23);
-/** The address of a host's netdev, by any of its names. A rebind would change it: its first 4 bytes are the QPN's. */
+/**
+ * Returns the hardware address of a netdev on the host, by any of its names. A rebind would change it: its first 4
+ * bytes contain the QPN.
+ */
 const hostAddress = async (name: string) =>
   (await node.shell(`ip -o link show dev ${name}`)).match(/(?:\w\w:){19}\w\w/)?.[0] ?? "";
 
 describe("a VF", () => {
-  test("gets a GUID and goes to the pod, and comes back", () =>
+  test("gets a GUID and moves to the pod, and DEL returns it", () =>
     node.unchanged(async () => {
       const config = network(disabled, {
         cniVersion: "1.1.0",
@@ -41,7 +44,7 @@ describe("a VF", () => {
       await node.del("a", config);
     }));
 
-  test("keeps the GUID that it has when none is asked for, and is not bound anew", () =>
+  test("keeps its GUID if the network does not contain a GUID, and is not rebound", () =>
     node.unchanged(async () => {
       const before = await hostAddress("rail1");
       await node.add("a", network(enabled));
@@ -51,7 +54,7 @@ describe("a VF", () => {
       expect(await hostAddress("rail1")).toBe(before);
     }));
 
-  test("is not bound anew when it has the wanted GUID already", () =>
+  test("is not rebound if it already has the desired GUID", () =>
     node.unchanged(async () => {
       const config = network(fresh, { guid });
       await node.setGuid(3, guid);
@@ -64,7 +67,7 @@ describe("a VF", () => {
       await node.setGuid(3, "00:00:00:00:00:00:00:00");
     }));
 
-  test("without any GUID is refused, with the remedies", async () => {
+  test("without any GUID is refused, and the message contains the remedies", async () => {
     const answer = await node.addRefused(network(fresh));
     expect(answer.msg).toContain(fresh);
     expect(answer.msg).toMatch(/GUID/);
@@ -75,7 +78,7 @@ describe("a VF", () => {
     ["enable", disabled, 0],
     ["disable", enabled, 1],
     ["enable", auto, 2],
-  ])("has link state %s in the pod when the network says so (%s)", (linkState, vf, index) =>
+  ])("has link state %s in the pod if the network requests it (%s)", (linkState, vf, index) =>
     node.unchanged(async () => {
       const config = network(vf, { link_state: linkState });
       await node.add("a", config);
@@ -86,14 +89,14 @@ describe("a VF", () => {
     }),
   );
 
-  test("has the link state that it had when the network says nothing", () =>
+  test("keeps its link state if the network does not contain one", () =>
     node.unchanged(async () => {
       await node.add("a", network(disabled, { guid }));
       expect(await node.snapshot()).toContain(`link - ib0 vf 0 node ${guid} port ${guid} link disable`);
       await node.del("a", network(disabled, { guid }));
     }));
 
-  test("is found although its number in the pod is taken by eth0", () =>
+  test("is found although eth0 has the same index in the pod", () =>
     node.unchanged(async () => {
       const index = await node.shell("cat /sys/bus/pci/devices/0000:01:10.2/net/*/ifindex");
       await node.shell(`ip netns add taken; ip -n taken link add eth0 index ${index.trim()} type dummy`);
@@ -104,7 +107,7 @@ describe("a VF", () => {
       await node.shell("ip netns del taken");
     }));
 
-  test("comes back from a pod that renamed it, changed its MTU and took it down", () =>
+  test("is restored after a pod renamed it, changed its MTU and set it down", () =>
     node.unchanged(async () => {
       const config = network(disabled, { guid });
       await node.add("a", config);
@@ -118,7 +121,7 @@ describe("a VF", () => {
       await node.del("a", network(enabled));
     }));
 
-  test("leaves a pod's own interface alone that has the name of one on the host", () =>
+  test("can have a name in the pod that another interface has on the host", () =>
     node.unchanged(async () => {
       await node.add("a", network(enabled), { ifname: "ib0" });
       expect((await node.podInterface("a", "ib0")).flags).toContain("UP");
@@ -127,7 +130,7 @@ describe("a VF", () => {
 });
 
 describe("several VFs", () => {
-  test("go to one pod, and come back in any order", () =>
+  test("can be in one pod, and return in any order", () =>
     node.unchanged(async () => {
       const configs = [disabled, enabled, auto].map((vf, i) =>
         network(vf, { guid: `02:00:00:00:00:00:01:0${i}` }),
@@ -139,7 +142,7 @@ describe("several VFs", () => {
       for (const i of [1, 0, 2]) await node.del("a", configs[i] ?? {}, { ifname: `net${i}` });
     }));
 
-  test("of which one is taken: the second container is refused, the first keeps it", () =>
+  test("are not shared: a second container is refused a VF, and the first keeps it", () =>
     node.unchanged(async () => {
       const config = network(disabled, { guid });
       await node.add("a", config);
@@ -147,13 +150,13 @@ describe("several VFs", () => {
       const answer = await node.refused({ command: "ADD", container: "c2", netns: "b", config });
       expect(answer.msg).toContain("c1");
       expect(await node.podInterface("a")).toEqual(inPod);
-      // The refused one's DEL must not take it either.
+      // DEL of the refused container must not take the VF either.
       await node.del("b", config, { container: "c2" });
       expect(await node.podInterface("a")).toEqual(inPod);
       await node.del("a", config);
     }));
 
-  test("at the same time go to different pods", () =>
+  test("move to different pods at the same time", () =>
     node.unchanged(async () => {
       const configs = [disabled, enabled].map((vf, i) => network(vf, { guid: `02:00:00:00:00:00:01:0${i}` }));
       const calls = (command: "add" | "del") =>

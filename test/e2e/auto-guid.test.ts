@@ -1,26 +1,26 @@
-// "guid": "auto": which GUID a VF gets, and that it keeps it.
+// "guid": "auto": the GUID that a VF gets, and that it keeps this GUID.
 import { expect, test } from "vitest";
 import { type Config, network } from "./cni.ts";
 import { testNode, vfs } from "./node.ts";
 
 const node = testNode();
-/** VF 3 was never given a GUID; of the others each has one. */
+/** VF 3 has no GUID; each of the other VFs has one. */
 const fresh = vfs[3];
 /** Derived from the PF's port GUID 98:03:9b:03:00:ab:01:00 and the VF's index. */
 const derived = "9a:03:9b:03:04:ab:01:00";
 const auto = (pci: string, more: Config = {}) => network(pci, { guid: "auto", ...more });
 
-/** The GUID of the interface in a pod. */
+/** Returns the GUID of the interface in a pod. */
 const guidIn = async (pod: string) => (await node.podInterface(pod)).address.slice(-23);
 
-/** How often the driver has been bound to a VF. */
+/** Returns how often the driver was bound to VF 3. */
 const probes = async () => Number(await node.shell("dmesg | grep -c ': vf 3 guid'"));
 
-/** What the VF runs with, and what its PF has on file. */
+/** Returns the GUID that a VF runs with, and the GUIDs that its PF stores for VF 3. */
 const guidsOf = (pci: string) =>
   node.shell(`cat /sys/bus/pci/devices/${pci}/infiniband/*/node_guid; ip -d link show ib0 | grep 'vf 3 '`);
 
-test("a VF without a GUID gets one, which stays: only the first pod pays for the rebind", async () => {
+test("a VF without a GUID gets a permanent one: only the first ADD makes a rebind", async () => {
   await node.reset();
   const before = await probes();
   await node.add("a", auto(fresh));
@@ -37,7 +37,7 @@ test("a VF without a GUID gets one, which stays: only the first pod pays for the
   });
   expect(await probes()).toBe(before + 1);
 
-  // Also after a pod that named another one.
+  // The GUID also returns after a pod with another GUID.
   await node.unchanged(async () => {
     const guid = "02:00:00:00:00:00:00:77";
     await node.add("a", network(fresh, { guid }));
@@ -45,7 +45,7 @@ test("a VF without a GUID gets one, which stays: only the first pod pays for the
     await node.del("a", network(fresh, { guid }));
   });
 
-  // And the same again when the VFs were made anew.
+  // VFs that were created again get the same GUID again.
   await node.reset();
   await node.add("a", auto(fresh));
   expect(await guidIn("a")).toBe(derived);
@@ -60,7 +60,7 @@ test("a VF that has a GUID keeps it", () =>
     await node.del("a", auto(vfs[0]));
   }));
 
-test("but not one that a cache file of the Go plugin says was a pod's", async () => {
+test("a VF does not keep a GUID that belonged to a pod according to a cache file of the Go plugin", async () => {
   await node.setGuid(0, "02:00:00:00:00:00:00:77");
   const cache = {
     ContIFNames: "net1",
@@ -72,7 +72,7 @@ test("but not one that a cache file of the Go plugin says was a pod's", async ()
     runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:77" },
   };
   await node.shell(
-    `mkdir -p /var/lib/cni/ib-sriov; echo '${JSON.stringify(cache)}' >/var/lib/cni/ib-sriov/dead-net1`,
+    `mkdir -p /var/lib/cni/ib-sriov; echo '${JSON.stringify(cache)}' >/var/lib/cni/ib-sriov/gone-net1`,
   );
   await node.add("a", auto(vfs[0]));
   expect(await guidIn("a")).toBe("9a:03:9b:03:01:ab:01:00");
@@ -80,7 +80,7 @@ test("but not one that a cache file of the Go plugin says was a pod's", async ()
   await node.reset();
 });
 
-test("nor one of a pod whose record is lost", async () => {
+test("a VF does not keep the GUID of a pod whose record is lost", async () => {
   const config = network(vfs[0], { guid: "02:00:00:00:00:00:00:77" });
   await node.shell("ip netns add gone");
   await node.add("gone", config);
@@ -92,7 +92,7 @@ test("nor one of a pod whose record is lost", async () => {
   await node.reset();
 });
 
-test("never one that another device of the node carries, also while that is in a pod", async () => {
+test("a VF never gets a GUID that another device of the node has, also while that device is in a pod", async () => {
   await node.setGuid(1, derived);
   await node.add("b", network(vfs[1]), { container: "c2" });
   await node.add("a", auto(fresh));
@@ -102,7 +102,7 @@ test("never one that another device of the node carries, also while that is in a
   await node.reset();
 });
 
-test("where the GUID does not come into effect, ADD fails; the next one tries again", async () => {
+test("ADD fails if the GUID does not take effect; the next ADD tries again", async () => {
   const dropped = (value: number) => node.shell(`echo ${value} >/sys/module/vhca/parameters/drop_guid`);
   await dropped(1);
   expect((await node.refused({ command: "ADD", netns: "a", config: auto(fresh) })).msg).toContain(derived);

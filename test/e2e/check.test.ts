@@ -1,4 +1,4 @@
-// CHECK: is the attachment still as ADD made it? And adoption: an ADD after another's that died.
+// CHECK compares an attachment with its record. An ADD takes over a VF from an ADD that was killed.
 import { describe, expect, test } from "vitest";
 import { type Config, commandLine, hostLocal, network, type Result } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
@@ -14,7 +14,7 @@ const config = network(vf, {
   }),
 });
 
-/** Attaches the VF, and hands what CHECK gets to a test. */
+/** Attaches the VF, and calls a test with the configuration for CHECK. */
 const attached = (body: (check: Config) => Promise<void>) => () =>
   node.unchanged(async () => {
     const prevResult = await node.add("a", config);
@@ -44,11 +44,7 @@ describe("CHECK", () => {
       "ip -n a address flush dev net1 scope global",
       /net1 lacks the address 10\.1\.0\.\d+\/24; it has fe80/,
     ],
-    [
-      "the link state is another",
-      "ip link set ib0 vf 0 state disable",
-      /link state .* is disable, not enable/,
-    ],
+    ["the link state differs", "ip link set ib0 vf 0 state disable", /link state .* is disable, not enable/],
     [
       "a route is gone",
       "ip -n a route del 10.7.0.0/16",
@@ -60,17 +56,17 @@ describe("CHECK", () => {
       /net1 lacks the route fd77::\/48 via fd00::1; it has .*fd77::\/48 via fd00::99/,
     ],
     ["the lease is gone", "rm /var/lib/cni/networks/mynet/{10.1.0.,fd00}*", /[Ff]ailed|host-local/],
-  ])("says so when %s", (_what, change, message) =>
+  ])("fails if %s", (_what, change, message) =>
     attached(async (check) => {
       await node.shell(change);
       expect(await refusal(check)).toMatch(message);
-      // What somebody else has changed is not put back by DEL: it must be as ADD left it.
+      // DEL does not restore settings that another program has changed, so the test restores this one.
       if (change.includes("vf 0")) await node.shell("ip link set ib0 vf 0 state enable");
     })(),
   );
 
   test(
-    "hands prevResult to the IPAM plugin, as the runtime gave it",
+    "passes prevResult to the IPAM plugin, as the runtime gave it",
     attached(async (check) => {
       await node.plugin("host-local-spy", "cat >/tmp/stdin; exec /opt/cni/bin/host-local </tmp/stdin");
       const spied = { ...config, ipam: hostLocal(["10.1.0.0/24"], { type: "host-local-spy" }) };
@@ -84,7 +80,7 @@ describe("CHECK", () => {
   );
 
   test(
-    "in another namespace than the one that ADD was called for is an error",
+    "in another namespace than that of ADD is an error",
     attached(async (check) => {
       const answer = await node.refused({ command: "CHECK", netns: "b", config: check });
       expect(answer).toMatchObject({ code: 8, msg: expect.stringContaining("/run/netns/b") });
@@ -92,9 +88,9 @@ describe("CHECK", () => {
   );
 
   test(
-    "refuses a prevResult whose interface is in another namespace than CNI_NETNS; another path of the same one is none",
+    "refuses a prevResult whose interface is in another namespace than CNI_NETNS; another path of the same namespace is accepted",
     attached(async (check) => {
-      const told = (sandbox: string) => {
+      const withSandbox = (sandbox: string) => {
         const prevResult = check.prevResult as Result;
         return {
           ...check,
@@ -106,7 +102,7 @@ describe("CHECK", () => {
       };
       const call = { command: "CHECK", netns: "a" };
       for (const sandbox of ["/run/netns/b", "/run/netns/gone"]) {
-        const answer = await node.refused({ ...call, config: told(sandbox) });
+        const answer = await node.refused({ ...call, config: withSandbox(sandbox) });
         expect(answer).toMatchObject({
           code: 7,
           msg: expect.stringMatching(
@@ -114,12 +110,14 @@ describe("CHECK", () => {
           ),
         });
       }
-      expect(await node.call({ ...call, config: told("/run/../run/netns/a") })).toMatchObject({ status: 0 });
+      expect(await node.call({ ...call, config: withSandbox("/run/../run/netns/a") })).toMatchObject({
+        status: 0,
+      });
     }),
   );
 
   test(
-    "of what was never attached is an error",
+    "of an attachment that was never made is an error",
     attached(async (check) => {
       const answer = await node.refused({ command: "CHECK", netns: "a", container: "other", config: check });
       expect(answer).toMatchObject({ code: 3, msg: expect.stringContaining("other") });
@@ -127,24 +125,24 @@ describe("CHECK", () => {
   );
 });
 
-describe("a container whose ADD was killed, and that is never detached", () => {
+describe("a container whose ADD was killed, and that gets no DEL", () => {
   test.each([
-    ["while the IPAM plugin still works", "(sleep 1; touch /tmp/go) </dev/null >/dev/null 2>&1 &"],
+    ["while the IPAM plugin still runs", "(sleep 1; touch /tmp/go) </dev/null >/dev/null 2>&1 &"],
     ["when the IPAM plugin was killed, too", "kill -KILL $(pidof slow)"],
-  ])("%s: the next ADD of its VF takes over, and leaves nothing of it", (_, then) =>
+  ])("%s: the next ADD takes over its VF, and leaves nothing of the attachment", (_, then) =>
     node.unchanged(async () => {
       const waits = `[ "$CNI_COMMAND" != ADD ] || until [ -e /tmp/go ]; do sleep 0.05; done`;
       await node.plugin("slow", `${waits}\nexec /opt/cni/bin/host-local`);
       const slow = { ...config, ipam: { ...hostLocal(["10.1.0.0/24"]), type: "slow" } };
-      const add = commandLine(plugin, { command: "ADD", netns: "a", container: "dead", config: slow });
-      // All of it is done but what needs the address.
+      const add = commandLine(plugin, { command: "ADD", netns: "a", container: "killed", config: slow });
+      // At this moment, only the steps that need the address are missing.
       await node.shell(`rm -f /tmp/go; { ${add}; } &
         until ip -n a -br link show dev net1 up 2>/dev/null | grep -q net1; do sleep 0.02; done
         kill -KILL $(pidof ib-sriov); ! wait $!; ${then}`);
       expect(await node.snapshot()).toContain(`link - ib0 vf 0 node ${guid} port ${guid} link enable`);
-      await node.add("b", config, { container: "alive" });
+      await node.add("b", config, { container: "next" });
       expect((await node.podInterface("b")).address.slice(-23)).toBe(guid);
-      await node.del("b", config, { container: "alive" });
+      await node.del("b", config, { container: "next" });
     }),
   );
 });

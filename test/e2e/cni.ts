@@ -1,13 +1,13 @@
 import { quote } from "./guest.ts";
 
-/** The network configuration of a call, in the words of its JSON. */
+/** The network configuration of a call, with the keys of its JSON. */
 export type Config = Readonly<Record<string, unknown>>;
 
-/** Where a plugin is called from. */
+/** The place that a plugin is called from. */
 export interface Caller {
-  /** The command that goes there and runs what follows it. */
+  /** The command that enters this place and runs the command that follows it. */
   readonly enter: string;
-  /** Path of the plugin there. */
+  /** Path of the plugin in this place. */
   readonly plugin: string;
 }
 
@@ -18,15 +18,15 @@ export interface Invocation {
   readonly container?: string;
   /** CNI_IFNAME; default "net1". */
   readonly ifname?: string;
-  /** CNI_NETNS; a name without a slash is one below /run/netns. */
+  /** CNI_NETNS; a name without a slash is a namespace below /run/netns. */
   readonly netns?: string;
   /** CNI_ARGS. */
   readonly args?: string;
-  /** More variables, or others in the place of these. */
+  /** More variables; they take precedence over those above. */
   readonly environment?: Readonly<Record<string, string>>;
-  /** Text is sent as it is. */
+  /** An object is sent as JSON, text is sent unchanged. */
   readonly config: Config | string;
-  /** Default: the host, where the plugin is in /host. */
+  /** Default: the host, which has the plugin in /host. */
   readonly from?: Caller | undefined;
 }
 
@@ -50,7 +50,7 @@ export interface Result {
   readonly dns?: Config;
 }
 
-/** What every failing call answers. */
+/** The answer of every failing call. */
 export interface ErrorAnswer {
   readonly cniVersion: string;
   readonly code: number;
@@ -58,20 +58,23 @@ export interface ErrorAnswer {
   readonly details?: string;
 }
 
-/** Where CNI_PATH leads to in the guest: host-local, and the plugins that tests write. */
+/** The directory in CNI_PATH in the guest: it contains host-local, and the plugins that tests write. */
 export const pluginPath = "/opt/cni/bin";
 
-/** A configuration for a VF; `more` adds keys or replaces them. 1.0.0 is the newest version that Debian's host-local speaks. */
+/**
+ * Returns a configuration for a VF; `more` adds or replaces keys. 1.0.0 is the newest version that Debian's
+ * host-local supports.
+ */
 export function network(deviceID: string, more: Config = {}): Config {
   return { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", deviceID, ...more };
 }
 
-/** A host-local IPAM section for one or two families. */
+/** Returns a host-local IPAM section for one or two address families. */
 export function hostLocal(subnets: readonly string[], more: Config = {}): Config {
   return { type: "host-local", ranges: subnets.map((subnet) => [{ subnet }]), ...more };
 }
 
-/** The shell command that makes a call. `wrap` goes before the plugin's path, e.g. a tracer. */
+/** Returns the shell command that makes a call. `wrap` precedes the plugin's path, for example a tracer. */
 export function commandLine(plugin: string, call: Invocation, wrap = ""): string {
   const { container = "c1", ifname = "net1", netns = "", args = "", from = { enter: "", plugin } } = call;
   const variables = {

@@ -4,9 +4,9 @@ import { basename } from "node:path";
 import { inRepository } from "./guest.ts";
 
 /**
- * Compiles a C program, statically, so that it runs here and in the guest.
+ * Compiles a C program statically, so that it runs on this machine and in the guest.
  * @param source path in this repository.
- * @returns the program's path.
+ * @returns the path of the program.
  */
 export function compile(source: string): string {
   const directory = inRepository("build/e2e");

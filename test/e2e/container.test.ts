@@ -1,5 +1,6 @@
-// Called from a container, as a DRA driver does it, whose mount namespace has a few directories of the host and nothing
-// else; and chrooted into the host from a container, as thick Multus does it. No runtimeConfig: the network says all.
+// Calls from a container, as a DRA driver makes them: its mount namespace has a few directories of the host and nothing
+// else of it. Calls from a container that changes to the host's root, as thick Multus makes them. The settings are in
+// the network, without runtimeConfig.
 import { beforeAll, describe, expect, test } from "vitest";
 import {
   type Caller,
@@ -27,31 +28,31 @@ async function mustCheck(config: Config, prevResult: Result, from: Caller | unde
   expect(await node.call(call)).toMatchObject({ status: 0, stdout: "", stderr: "" });
 }
 
-/** ADD, CHECK and DEL, all from there, which leave the node as it was. */
-const comesAndGoes = (config: Config, look: (result: Result) => Promise<void>, from = driver) =>
+/** Makes ADD, CHECK and DEL from one caller, which must leave the node as it was. */
+const roundTrip = (config: Config, inspect: (result: Result) => Promise<void>, from = driver) =>
   node.unchanged(async () => {
     const result = await node.add(pod, config, { from });
-    await look(result);
+    await inspect(result);
     await mustCheck(config, result, from);
     await node.del(pod, config, { from });
   });
 
 const guidIn = async (name: string) => (await node.podInterface(name)).address.slice(-23);
-/** The VF's RDMA device, as the kernel made it: a rebind makes it anew. */
+/** Returns the inode of a VF's RDMA device, which each rebind creates again. */
 const device = (pci: string) => node.shell(`stat -c %i /sys/bus/pci/devices/${pci}/infiniband`);
 const parameter = (name: string, value: number | string) =>
   node.shell(`echo "${value}" >/sys/module/vhca/parameters/${name}`);
 
-test("the container has nothing else of the host than what it has been given, and what comes there later", async () => {
-  // The fifth field of a line is where something is mounted (proc(5)).
+test("the container sees nothing of the host but the directories that were mounted for it, and later mounts in them", async () => {
+  // The fifth field of a line is the mount point (proc(5)).
   const mounted = async () =>
     (await node.shell(`${inDriver} /bin/cat /proc/self/mountinfo`))
       .trimEnd()
       .split("\n")
       .map((line) => line.split(" ")[4] ?? "");
   await node.shell("ip netns add later");
-  const given = (await mounted()).filter((path) => !/^\/(sys|proc|dev)\//.test(path));
-  expect(new Set(given)).toEqual(
+  const present = (await mounted()).filter((path) => !/^\/(sys|proc|dev)\//.test(path));
+  expect(new Set(present)).toEqual(
     new Set([
       ...["/", "/dev", "/proc", "/sys", "/opt/cni/bin", "/var/lib/cni", "/var/run/netns"],
       ...["a", "b", "later"].map(netnsOf),
@@ -62,54 +63,54 @@ test("the container has nothing else of the host than what it has been given, an
 });
 
 describe("from inside the container", () => {
-  // First: the GUID stays, and the tests that follow find it there.
-  test('"guid": "auto" gives a VF without a GUID one that stays', async () => {
+  // This test is the first, because the GUID stays: the following tests expect it.
+  test('"guid": "auto" gives a VF without a GUID a permanent one', async () => {
     const config = network(fresh, { guid: "auto" });
     const derived = "9a:03:9b:03:04:ab:01:00";
     await node.add(pod, config, { from: driver });
     expect(await guidIn("a")).toBe(derived);
     await node.del(pod, config, { from: driver });
     const made = await device(fresh);
-    await comesAndGoes(config, async () => expect(await guidIn("a")).toBe(derived));
+    await roundTrip(config, async () => expect(await guidIn("a")).toBe(derived));
     expect(await device(fresh)).toBe(made);
   });
 
   test("a GUID, a link state and an address of host-local", () =>
-    comesAndGoes(whole, async ({ ips }) => {
+    roundTrip(whole, async ({ ips }) => {
       const { address, flags, addr_info } = await node.podInterface("a");
       expect([address.slice(-23), flags]).toEqual([guid, expect.arrayContaining(["UP"])]);
       expect(ips).toMatchObject([{ address: expect.stringMatching(/^10\.1\.0\.\d+\/24$/) }]);
       expect(addr_info.map(({ local }) => `${local}/24`)).toContain(ips?.[0]?.address);
     }));
 
-  test("without a GUID, a VF that has one: it is not bound anew", async () => {
+  test("a network without a GUID, for a VF that has a GUID: no rebind", async () => {
     const made = await device(vf);
-    await comesAndGoes(network(vf), async () => expect(await guidIn("a")).toBe("0a:00:00:00:00:00:00:02"));
+    await roundTrip(network(vf), async () => expect(await guidIn("a")).toBe("0a:00:00:00:00:00:00:02"));
     expect(await device(vf)).toBe(made);
   });
 
-  test("mtu, and both waits, for the partition and for the carrier", () =>
+  test("mtu, and waiting for the partition and for the carrier", () =>
     node.unchanged(async () => {
       const waits = { pkey: "0x5", waitForPkeySeconds: 20, waitForCarrierSeconds: 20 };
       const config = network(enabled, { cniVersion: "1.1.0", guid, mtu: 1500, ...waits });
-      const inVain = { ...config, waitForPkeySeconds: 1 };
-      const call = { command: "ADD", netns: pod, config: inVain, from: driver };
+      const tooShort = { ...config, waitForPkeySeconds: 1 };
+      const call = { command: "ADD", netns: pod, config: tooShort, from: driver };
       expect(await node.refused(call)).toMatchObject({ code: 11, msg: expect.stringMatching(/partition/) });
-      // As a subnet manager that hears of the GUID when the VF has it.
+      // Like a subnet manager, which gets the GUID when the VF has it.
       await node.shell(`(until grep -q 77$ /sys/bus/pci/devices/${enabled}/infiniband/*/node_guid; do sleep 0.02; done
         echo "${enabled} 0x8005 0xffff" >/sys/module/vhca/parameters/pkeys) >/dev/null 2>&1 &`);
       const result = await node.add(pod, config, { from: driver });
       const { mtu, flags } = await node.podInterface("a");
       expect([mtu, flags]).toEqual([1500, expect.arrayContaining(["LOWER_UP"])]);
       expect(result.interfaces).toMatchObject([{ mtu: 1500 }]);
-      // IPoIB hears of the partition a moment after the table has it.
+      // IPoIB processes the new partition a moment after the table contains it.
       await node.until("ip -n a -d link show net1 | grep -q 'pkey  *0x8005'");
       await mustCheck(config, result, driver);
       await node.del(pod, config, { from: driver });
       await parameter("pkeys", `${enabled} 0xffff`);
     }));
 
-  test("a pod that was made since, and is gone at DEL", () =>
+  test("a pod that is newer than the container, and is gone at DEL", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");
       await node.add(netnsOf("gone"), whole, { from: driver });
@@ -117,16 +118,16 @@ describe("from inside the container", () => {
       await node.del("", whole, { from: driver });
     }));
 
-  test("STATUS; and GC, which detaches what is not listed, but not where a process runs", () =>
+  test("STATUS; and GC, which undoes attachments that are not listed, except in a pod with running processes", () =>
     node.unchanged(async () => {
       const call = (command: string, more: Config = {}) => {
         const config = { cniVersion: "1.1.0", name: "mynet", type: "ib-sriov", ...more };
         return node.call({ command, container: "", ifname: "", config, from: driver });
       };
       expect(await call("STATUS")).toMatchObject({ status: 0, stdout: "", stderr: "" });
-      const lives = network(enabled);
+      const occupied = network(enabled);
       await node.add(pod, whole, { from: driver });
-      await node.add(netnsOf("b"), lives, { container: "c2" });
+      await node.add(netnsOf("b"), occupied, { container: "c2" });
       for (const container of ["c1", "c2"]) await node.makeOld(container);
       await node.shell("nsenter --net=/run/netns/b sleep 1000 </dev/null >/dev/null 2>&1 &");
       await node.until("pidof sleep");
@@ -136,20 +137,20 @@ describe("from inside the container", () => {
       expect((await node.guest.execute("ip -n a link show net1")).status).toBe(1);
       await node.shell("kill $(pidof sleep)");
       await node.until("! pidof sleep");
-      await node.del(netnsOf("b"), lives, { container: "c2" });
+      await node.del(netnsOf("b"), occupied, { container: "c2" });
     }));
 });
 
-test("from a container that goes to the host's root for it", () =>
-  comesAndGoes(whole, async () => expect(await guidIn("a")).toBe(guid), multus));
+test("from a container that changes to the host's root", () =>
+  roundTrip(whole, async () => expect(await guidIn("a")).toBe(guid), multus));
 
-describe("locks and records are the host's", () => {
+describe("locks and records belong to the host", () => {
   const sides: [string, string, Caller | undefined, Caller | undefined][] = [
     ["in the container", "on the host", driver, undefined],
     ["on the host", "in the container", undefined, driver],
   ];
 
-  test("one VF, wanted from both at once: one wins, the other is told who, and has changed nothing", () =>
+  test("simultaneous ADDs from both sides for one VF: one succeeds, the other names the owner and changes nothing", () =>
     node.unchanged(async () => {
       const adds = [driver, undefined].map((from, i): Invocation => {
         const name = "ab".charAt(i);
@@ -158,31 +159,31 @@ describe("locks and records are the host's", () => {
       await parameter("probe_delay_ms", 200);
       const [winner, answer] = await race(node, adds);
       await parameter("probe_delay_ms", 0);
-      const [mine, theirs] = winner === 0 ? adds : adds.toReversed();
+      const [successful, refused] = winner === 0 ? adds : adds.toReversed();
       expect(answer).toMatchObject({
         code: 101,
-        msg: expect.stringContaining(`belongs to container ${mine?.container}`),
+        msg: expect.stringContaining(`belongs to container ${successful?.container}`),
       });
-      expect(await guidIn(mine?.container ?? "")).toBe(guid);
+      expect(await guidIn(successful?.container ?? "")).toBe(guid);
       const attached = await node.snapshot();
-      expect(await node.call({ ...theirs, command: "DEL" } as Invocation)).toMatchObject({ status: 0 });
+      expect(await node.call({ ...refused, command: "DEL" } as Invocation)).toMatchObject({ status: 0 });
       await node.expectSnapshot(attached);
-      expect(await node.call({ ...mine, command: "DEL" } as Invocation)).toMatchObject({ status: 0 });
+      expect(await node.call({ ...successful, command: "DEL" } as Invocation)).toMatchObject({ status: 0 });
     }));
 
-  test.each(sides)("what is attached %s is known, checked and detached %s", (_, __, first, second) =>
+  test.each(sides)("an attachment made %s is known, checked and undone %s", (_, __, first, second) =>
     node.unchanged(async () => {
-      // An IPAM plugin that takes until it is told in a directory that both sides have.
+      // An IPAM plugin that waits for a file in a directory that both sides have.
       const end = "/opt/cni/bin/go";
       const waits = `[ $CNI_COMMAND != ADD ] || until [ -e ${end} ]; do sleep 0.05; done`;
       await node.plugin("slow", `${waits}\nexec /opt/cni/bin/host-local`);
       const config = { ...whole, ipam: { ...hostLocal(["10.1.0.0/24"]), type: "slow" } };
       const add = { command: "ADD", netns: pod, config, from: first };
       await node.shell(`{ ${commandLine(plugin, add)}; } >/tmp/first 2>/dev/null &`);
-      // All of it is done but what needs the address.
+      // At this moment, only the steps that need the address are missing.
       await node.until("ip -n a -br link show dev net1 up 2>/dev/null | grep -q net1");
-      const wish = { ...whole, timeoutSeconds: 1 };
-      const another = { command: "ADD", container: "c2", netns: netnsOf("b"), config: wish, from: second };
+      const request = { ...whole, timeoutSeconds: 1 };
+      const another = { command: "ADD", container: "c2", netns: netnsOf("b"), config: request, from: second };
       const { code, msg } = await node.refused(another);
       expect(code).toBe(11);
       const [, pid] =
@@ -213,20 +214,20 @@ describe("from inside the container, VFs without a netdev", () => {
   });
 
   test("vfioPciMode", () =>
-    comesAndGoes(passthrough, async () => {
+    roundTrip(passthrough, async () => {
       const [pf] = JSON.parse(await node.shell("ip -j link show ib0"));
       expect(pf.vfinfo_list[0]).toMatchObject({ "node guid": guid, "port guid": guid, link_state: "enable" });
     }));
 
   test("rdmaOnly", () =>
-    comesAndGoes(bare, async () =>
+    roundTrip(bare, async () =>
       expect(await node.shell(`cat /sys/bus/pci/devices/${third}/infiniband/*/node_guid`)).toBe(
         "0200:0000:0000:0077\n",
       ),
     ));
 });
 
-describe("from inside the container, where an RDMA device belongs to one namespace", () => {
+describe("from inside the container, in exclusive mode", () => {
   beforeAll(async () => {
     await node.shell("echo 0 >/sys/module/vhca/parameters/no_netdev");
     await node.makeRdmaExclusive();
@@ -239,6 +240,6 @@ describe("from inside the container, where an RDMA device belongs to one namespa
     ["the GUID that the VF has", network(vf, { rdmaIsolation: true })],
   ])("rdmaIsolation with %s", async (_, config) => {
     const name = (await node.shell(`ls /sys/bus/pci/devices/${vf}/infiniband`)).trim();
-    await comesAndGoes(config, async () => expect(await rdmaDevices()).toEqual([name]));
+    await roundTrip(config, async () => expect(await rdmaDevices()).toEqual([name]));
   });
 });

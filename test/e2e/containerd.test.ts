@@ -1,5 +1,5 @@
-// Debian's containerd as the caller: by ctr, and by the CRI service that kubelet speaks to. It comes with a libcni that
-// knows ADD, DEL and CHECK only; GC is called here as newer ones do.
+// Debian's containerd as the caller: with ctr, and with the CRI service that kubelet uses. Its libcni knows only ADD,
+// DEL and CHECK; these tests call GC as newer versions do.
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
@@ -12,14 +12,14 @@ const runtime = new Containerd(node);
 beforeAll(() => runtime.renew(), 120_000);
 afterEach(() => runtime.calls());
 
-/** A container, and what it shall get. */
-interface Wanted {
+/** A container, and the attachment that it requests. */
+interface Container {
   readonly id: string;
   readonly config: Config;
   readonly guid: string;
 }
 
-const wanted = (id: string, vf: string, guid: string): Wanted => ({
+const describeContainer = (id: string, vf: string, guid: string): Container => ({
   id,
   guid,
   config: network(vf, {
@@ -30,24 +30,26 @@ const wanted = (id: string, vf: string, guid: string): Wanted => ({
     ipam: hostLocal(["10.1.0.0/24"]),
   }),
 });
-const red = wanted("red", vfs[0], "02:00:00:00:00:00:00:aa");
-const blue = wanted("blue", vfs[1], "02:00:00:00:00:00:00:bb");
+const red = describeContainer("red", vfs[0], "02:00:00:00:00:00:00:aa");
+const blue = describeContainer("blue", vfs[1], "02:00:00:00:00:00:00:bb");
 
-/** A test that must leave the node as it was before. When it fails, the next one finds a daemon without containers. */
+/**
+ * Runs a test that must leave the node as it was before. If it fails, containerd is set up again without containers.
+ */
 async function asBefore(steps: () => Promise<void>): Promise<void> {
   try {
     await node.unchanged(steps);
   } catch (error) {
     await runtime.renew().catch((second: unknown) => {
-      throw new AggregateError([error, second], "a test failed, and containerd cannot be set up anew");
+      throw new AggregateError([error, second], "a test failed, and containerd cannot be set up again");
     });
     throw error;
   }
 }
 
-/** Expects an interface to be as wanted. Returns its address. */
-function addressOf({ address, flags, addr_info }: PodInterface, { guid }: Wanted): string {
-  // The last 8 of an IPoIB address's 20 bytes are the port's GUID.
+/** Expects an interface to have the GUID of a container, and one address. Returns the address. */
+function addressOf({ address, flags, addr_info }: PodInterface, { guid }: Container): string {
+  // The last 8 of an IPoIB address's 20 bytes are the port GUID.
   expect(address.slice(-guid.length)).toBe(guid);
   expect(flags).toContain("UP");
   const addresses = addr_info.map(({ local }) => local).filter((local) => local.startsWith("10.1.0."));
@@ -55,49 +57,49 @@ function addressOf({ address, flags, addr_info }: PodInterface, { guid }: Wanted
   return addresses[0] ?? "";
 }
 
-/** Expects a container to run with the interface that it wants. Returns its address. */
-const running = async (container: Wanted) => addressOf(await runtime.interfaceOf(container.id), container);
+/** Expects a container to run with the interface that it requests. Returns its address. */
+const running = async (container: Container) => addressOf(await runtime.interfaceOf(container.id), container);
 
 /** Expects a container to reach an address. */
 async function ping(id: string, address: string): Promise<void> {
-  const said = await runtime.execute(id, `${busybox} ping -c 1 -W 10 ${address}`);
-  expect(said).toContain(", 0% packet loss");
+  const output = await runtime.execute(id, `${busybox} ping -c 1 -W 10 ${address}`);
+  expect(output).toContain(", 0% packet loss");
 }
 
-/** Expects each of two containers to have its interface, and the first one to reach the other. */
-async function connected(one: Wanted, other: Wanted): Promise<void> {
+/** Expects each of two containers to have its interface, and the first to reach the second. */
+async function connected(one: Container, other: Container): Promise<void> {
   await running(one);
   await ping(one.id, await running(other));
 }
 
-async function start(...containers: Wanted[]): Promise<void> {
+async function start(...containers: Container[]): Promise<void> {
   for (const { id, config } of containers) {
     await runtime.configure(config);
     await runtime.runDetached(id);
   }
 }
 
-/** Expects what comes next to call the plugin in this way, and in no other. */
+/** Expects steps to make these calls of the plugin, and no other. */
 async function calling(calls: string[], steps: () => Promise<void>): Promise<void> {
   await runtime.calls();
   await steps();
   expect(await runtime.calls()).toEqual(calls);
 }
 
-/** How ctr has a container detached: whether that runs or not, it names no namespace. */
-const delOf = ({ id }: Wanted) => `DEL k8s.io-${id} eth0 nowhere`;
+/** Returns the DEL that ctr makes for a container: it never names a namespace, whether the container runs or not. */
+const delOf = ({ id }: Container) => `DEL k8s.io-${id} eth0 nowhere`;
 
-const kill = (container: Wanted) => calling([delOf(container)], () => runtime.kill(container.id));
+const kill = (container: Container) => calling([delOf(container)], () => runtime.kill(container.id));
 
-/** The container is removed, and nobody tells the plugin. */
-async function forget({ id }: Wanted): Promise<void> {
+/** Removes the container without a call of the plugin. */
+async function forget({ id }: Container): Promise<void> {
   await calling([], () => runtime.remove(id));
-  // What libcni keeps of an attachment goes with its own DEL, which newer ones call before GC.
+  // libcni removes its own file of an attachment at its DEL, which newer versions call before GC.
   await node.shell(`rm /var/lib/cni/results/fabric-k8s.io-${id}-eth0`);
 }
 
 describe("ctr run --cni", () => {
-  test("gives two containers their GUID and address; one reaches the other; they end and are detached", () =>
+  test("gives two containers their GUIDs and addresses; one reaches the other; when they end, DEL is called", () =>
     asBefore(async () => {
       for (const { id, config } of [red, blue]) {
         await runtime.configure(config);
@@ -109,7 +111,7 @@ describe("ctr run --cni", () => {
         `ADD k8s.io-blue eth0 /proc/${second}/ns/net`,
       ]);
       await connected(red, blue);
-      // The namespace goes with its last process, before DEL.
+      // The kernel removes the namespace with its last process, before DEL.
       await calling([delOf(red), delOf(blue)], async () => {
         await node.shell(`kill -KILL ${first}`);
         expect(await runtime.end("red")).toBe("");
@@ -119,7 +121,7 @@ describe("ctr run --cni", () => {
       });
     }));
 
-  test("and a daemon that is restarted: the containers keep their interfaces, and are detached when they are killed", () =>
+  test("with a daemon that is restarted: the containers keep their interfaces until they are killed", () =>
     asBefore(async () => {
       await start(red, blue);
       await connected(red, blue);
@@ -127,13 +129,13 @@ describe("ctr run --cni", () => {
         await runtime.restart();
         await connected(red, blue);
       });
-      // The one network that there is by now names the other VF. What counts is what ADD was asked for.
+      // The only network that now exists names the other VF. DEL uses the request of ADD.
       await kill(red);
       await running(blue);
       await kill(blue);
     }));
 
-  test("loses its daemon, and has a container detached that goes on", () =>
+  test("loses its daemon, and calls DEL for a container that keeps running", () =>
     asBefore(async () => {
       await runtime.configure(red.config);
       await runtime.runInForeground("red");
@@ -145,7 +147,7 @@ describe("ctr run --cni", () => {
       await kill(red);
     }));
 
-  test("says why a container is refused that wants another's VF, and does not start it", () =>
+  test("prints why a container that requests another container's VF is refused, and does not start it", () =>
     asBefore(async () => {
       await node.add("b", red.config, { container: "other" });
       await runtime.configure({ ...blue.config, deviceID: vfs[0] });
@@ -154,7 +156,7 @@ describe("ctr run --cni", () => {
         status: 1,
         stderr: expect.stringMatching(/0000:01:10\.0 belongs to container other/),
       });
-      // It also has detached what was refused.
+      // ctr also has called DEL for the refused container.
       expect(await runtime.calls()).toEqual([expect.stringMatching(/^ADD k8s\.io-blue /), delOf(blue)]);
       await runtime.remove("blue");
       addressOf(await node.podInterface("b"), red);
@@ -162,13 +164,16 @@ describe("ctr run --cni", () => {
     }));
 });
 
-describe("a container that is removed, of which nobody tells the plugin,", () => {
-  /** What is left of it: record and lease, and on the host a netdev under the name that it had for it. */
+describe("the attachment of a container that is removed without a DEL", () => {
+  /**
+   * Lists the remains of the attachment: record and lease, and the netdev in the host namespace under its name in the
+   * pod.
+   */
   const left = () =>
     node.shell(`ls /var/lib/cni/ib-sriov; grep -l red /var/lib/cni/networks/fabric/10.*
       ls /sys/bus/pci/devices/${vfs[0]}/net`);
 
-  test("is detached by GC, and what is in the list is not", () =>
+  test("is undone by GC, which keeps the listed attachments", () =>
     asBefore(async () => {
       await node.add("b", blue.config, { container: "listed" });
       await start(red);
@@ -183,11 +188,11 @@ describe("a container that is removed, of which nobody tells the plugin,", () =>
       await node.del("b", blue.config, { container: "listed" });
     }));
 
-  test("is detached by the next ADD of its VF", () =>
+  test("is undone by the next ADD of its VF", () =>
     asBefore(async () => {
       await start(red);
       await forget(red);
-      const green = wanted("green", vfs[0], "02:00:00:00:00:00:00:cc");
+      const green = describeContainer("green", vfs[0], "02:00:00:00:00:00:00:cc");
       await start(green);
       await running(green);
       await kill(green);
@@ -199,7 +204,7 @@ test("a pod of the CRI service, which makes its namespace first, keeps its inter
     const peer = { container: "peer" };
     await node.add("b", blue.config, peer);
     await runtime.configure(red.config);
-    // Verbose, that is with the network, which is read some time after it has been written.
+    // The verbose status contains the network, which containerd reads some time after it was written.
     const ready = new RegExp(`NetworkReady\\x10\\x01[^]*${red.config.deviceID}`);
     await expect.poll(() => cri(node, "Status", Buffer.of(0x08, 1)), { timeout: patience }).toMatch(ready);
     await runtime.calls();
@@ -213,7 +218,7 @@ test("a pod of the CRI service, which makes its namespace first, keeps its inter
       addressOf(await node.podInterface(netns, "eth0"), red);
       await ping(id, addressOf(await node.podInterface("b"), blue));
     });
-    // The second time to be sure, without the namespace that is gone by then.
+    // The CRI service calls DEL a second time to be sure, without the namespace, which is gone then.
     await calling([`DEL ${id} eth0 /var/run/netns/${netns}`, `DEL ${id} eth0 nowhere`], async () => {
       await cri(node, "StopPodSandbox", message(id));
       await cri(node, "RemovePodSandbox", message(id));

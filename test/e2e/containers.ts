@@ -2,25 +2,25 @@ import type { Caller } from "./cni.ts";
 import { inRepository } from "./guest.ts";
 import type { TestNode } from "./node.ts";
 
-/** What makes them in the guest; a node that shall have them has it among its files. */
+/** The script that makes the containers in the guest; it must be among the files of the node. */
 export const containers = inRepository("test/e2e/guest/containers.sh");
 
-/** Makes the containers of guest/containers.sh, which stay until the guest ends. */
+/** Makes the containers of guest/containers.sh, which exist until the guest ends. */
 export async function makeContainers(node: TestNode): Promise<void> {
   await node.shell("bash /host/containers.sh");
 }
 
 const plugin = "/opt/cni/bin/ib-sriov";
-/** A command in the DRA driver's container. */
+/** The command that runs another command in the DRA driver's container. */
 export const inDriver = "nsenter --mount=/run/containers/driver";
 
-/** A DRA driver, which calls the plugin where it is itself. */
+/** A DRA driver, which calls the plugin inside its own container. */
 export const driver: Caller = { enter: inDriver, plugin };
-/** Thick Multus, which goes to the host's root for that. */
+/** Thick Multus, which changes to the host's root to call the plugin. */
 export const multus: Caller = {
   enter: "nsenter --mount=/run/containers/multus /bin/chroot /hostroot",
   plugin,
 };
 
-/** The path of a namespace that is the same for all of them: the driver has no /run. */
+/** Returns the path of a namespace that is valid for all callers: the driver has no /run. */
 export const netnsOf = (pod: string) => `/var/run/netns/${pod}`;

@@ -1,4 +1,4 @@
-// What ADD and DEL cost in system calls, and that it does not grow with what is not theirs.
+// The number of system calls of ADD and DEL, and that it does not grow with other VFs, records and netdevs.
 import { expect, test } from "vitest";
 import { commandLine, network } from "./cni.ts";
 import { compile } from "./compile.ts";
@@ -12,19 +12,22 @@ interface Cost {
   readonly calls: number;
   readonly threads: number;
   readonly children: number;
-  /** Of the executable's data, KiB. */
+  /** How much of the executable's data the kernel copied, KiB. */
   readonly copied: number;
 }
 
-/** The system calls of one ADD and one DEL. Events of the kernel can wake a waiting call early, so: the least of five. */
+/**
+ * Returns the system calls of one ADD and one DEL. Events of the kernel can wake a waiting call early, so it returns
+ * the least of five measurements.
+ */
 async function cost(network = config): Promise<Record<"ADD" | "DEL", Cost>> {
   const least: Partial<Record<string, Cost>> = {};
   for (let round = 0; round < 5; round++) {
     for (const command of ["ADD", "DEL"]) {
       const call = commandLine(plugin, { command, netns: "a", config: network }, "/host/tracer /tmp/cost");
       const report = await node.shell(`{ ${call}; } >/dev/null\ncat /tmp/cost`);
-      const seen = JSON.parse(report) as Cost;
-      if (seen.calls < (least[command]?.calls ?? Number.POSITIVE_INFINITY)) least[command] = seen;
+      const measured = JSON.parse(report) as Cost;
+      if (measured.calls < (least[command]?.calls ?? Number.POSITIVE_INFINITY)) least[command] = measured;
     }
   }
   const { ADD, DEL } = least;
@@ -32,7 +35,7 @@ async function cost(network = config): Promise<Record<"ADD" | "DEL", Cost>> {
   return { ADD, DEL };
 }
 
-test("ADD without IPAM makes at most 150 system calls in one thread, whatever else the node has", async () => {
+test("ADD without IPAM makes at most 150 system calls in one thread, whatever other VFs and records the node has", async () => {
   const vfsOf = (numbers: readonly number[]) =>
     node.shell(
       `for bus in 1 2 3 4; do set -- ${numbers.join(" ")}; shift $((bus - 1))
@@ -44,10 +47,11 @@ test("ADD without IPAM makes at most 150 system calls in one thread, whatever el
   await vfsOf([1, 0, 0, 0]);
   const alone = await cost();
   expect(alone.ADD.calls).toBeLessThanOrEqual(150);
-  // The child binds the driver.
+  // The child process binds the driver.
   expect(alone.ADD).toMatchObject({ threads: 1, children: 1 });
   expect(alone.DEL).toMatchObject({ threads: 1, children: 1 });
-  // Of the image of the engine's memory, 0.9 MB, a call writes to some pages only (native/quickjs/immortal.h). It was to 160.
+  // A call writes to only a few pages of the image of the engine's memory, which has 0.9 MB
+  // (native/quickjs/immortal.h); before that, it wrote to 160 pages.
   expect(alone.ADD.copied).toBeLessThanOrEqual(30 * 4);
   expect(alone.ADD.copied).toBeGreaterThan(0);
 
@@ -58,8 +62,8 @@ test("ADD without IPAM makes at most 150 system calls in one thread, whatever el
   expect(crowded).toEqual(alone);
 });
 
-// Without a GUID of its own the netdev is looked for in the pod: no rebind brings it home.
-test("nor do they grow with the netdevs of the pod, and with the names of these", async () => {
+// Without a GUID in the network, no rebind returns the netdev to the host namespace, so DEL looks for it in the pod.
+test("the number of system calls does not grow with the pod's netdevs and their names", async () => {
   const kept = network(vf);
   await node.reset();
   const alone = await cost(kept);

@@ -1,15 +1,15 @@
 import type { TestNode } from "./node.ts";
 
 /**
- * A protobuf message whose fields 1, 2, … are texts or messages; an empty one is left out, as protobuf has it.
- * @throws {RangeError} where a field has more than 127 bytes, for which the length would need a second one.
+ * Encodes a protobuf message whose fields 1, 2, … are texts or messages; empty fields are left out, as in protobuf.
+ * @throws {RangeError} if a field has more than 127 bytes, because its length would need a second byte.
  */
 export function message(...fields: (string | Buffer)[]): Buffer {
   return Buffer.concat(
     fields.map((field, i) => {
       const bytes = Buffer.from(field);
       if (bytes.length > 127) throw new RangeError(`field ${i + 1} has ${bytes.length} bytes`);
-      // Wire type 2: a length and so many bytes.
+      // Wire type 2: a length, and as many bytes.
       return bytes.length === 0 ? bytes : Buffer.concat([Buffer.of(((i + 1) << 3) | 2, bytes.length), bytes]);
     }),
   );
@@ -18,11 +18,11 @@ export function message(...fields: (string | Buffer)[]): Buffer {
 /**
  * Calls containerd's CRI service, as kubelet does: gRPC over its socket.
  * @param method of RuntimeService, e.g. "RunPodSandbox".
- * @returns the answer, head included; texts in it can be read as they are.
- * @throws {Error} with the service's words, where it refuses.
+ * @returns the answer with its headers; texts in it are readable as they are.
+ * @throws {Error} with the service's message, if it refuses.
  */
 export async function cri(node: TestNode, method: string, request: Buffer): Promise<string> {
-  // Not compressed, and its length.
+  // The frame's header: not compressed, and the length.
   const head = Buffer.alloc(5);
   head.writeUInt32BE(request.length, 1);
   const body = Buffer.concat([head, request]).toString("base64");

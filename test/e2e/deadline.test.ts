@@ -1,4 +1,4 @@
-// What never ends is ended by a deadline. In this guest waiting takes no time.
+// A deadline ends everything that would never end. In this guest, waiting takes no time.
 import { expect, test } from "vitest";
 import { commandLine, network } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
@@ -8,15 +8,18 @@ const guid = "02:00:00:00:00:00:00:77";
 const [vf, other] = vfs;
 const config = network(vf, { guid, link_state: "enable", ipam: { type: "endless" } });
 
-/** Seconds on the guest's clock that the scripts of an action take. Between them it runs ahead as this machine is late. */
+/**
+ * Returns the time that the scripts of an action take, s on the guest's clock. Between scripts, this clock runs ahead
+ * if this machine is slow.
+ */
 async function secondsOf(action: () => Promise<unknown>): Promise<number> {
   const before = node.guest.busy;
   await action();
   return node.guest.busy - before;
 }
 
-/** How much longer than its limit a call may take, s: the shell around it, and what the kernel does, are not limited. */
-const uncounted = 3;
+/** How much longer than its limit a call may take, s: the shell around it and work in the kernel are not limited. */
+const tolerance = 3;
 
 test("an IPAM plugin that never ends: ADD gives up within 100 s, its rollback included", async () => {
   await node.plugin("endless", "[ $CNI_COMMAND != ADD ] || exec sleep 1000");
@@ -26,10 +29,10 @@ test("an IPAM plugin that never ends: ADD gives up within 100 s, its rollback in
     expect(answer.msg).not.toContain("could not be put back");
   });
   expect(seconds).toBeGreaterThan(80);
-  expect(seconds).toBeLessThan(100 + uncounted);
+  expect(seconds).toBeLessThan(100 + tolerance);
 });
 
-test("an IPAM plugin that ends neither its ADD nor its DEL: ADD gives up within timeoutSeconds, and DEL goes on", () =>
+test("an IPAM plugin whose ADD and DEL never end: ADD gives up within timeoutSeconds, and a later DEL completes the rollback", () =>
   node.unchanged(async () => {
     await node.plugin("endless", "exec sleep 1000");
     const limited = { ...config, timeoutSeconds: 12 };
@@ -38,7 +41,7 @@ test("an IPAM plugin that ends neither its ADD nor its DEL: ADD gives up within 
       expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("could not be put back") });
     });
     expect(seconds).toBeGreaterThan(6);
-    expect(seconds).toBeLessThan(12 + uncounted);
+    expect(seconds).toBeLessThan(12 + tolerance);
     expect((await node.guest.execute("pidof sleep")).status).toBe(1);
     await node.plugin("endless", "exit 0");
     await node.del("a", limited);
@@ -61,13 +64,13 @@ test.each([
       expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("endless") });
     });
     expect(seconds).toBeGreaterThan(45);
-    expect(seconds).toBeLessThan(50 + uncounted);
+    expect(seconds).toBeLessThan(50 + tolerance);
     await node.plugin("endless", "exit 0");
     await node.del("a", long);
   }),
 );
 
-test("an IPAM plugin whose CHECK never ends: CHECK gives up when timeoutSeconds are over", () =>
+test("an IPAM plugin whose CHECK never ends: CHECK gives up after timeoutSeconds", () =>
   node.unchanged(async () => {
     await node.plugin(
       "endless",
@@ -86,7 +89,7 @@ test("an IPAM plugin whose CHECK never ends: CHECK gives up when timeoutSeconds 
     await node.del("a", config);
   }));
 
-test("a process that the IPAM plugin leaves behind, with its pipes and the VF's lock, is not waited for", () =>
+test("the plugin does not wait for a process that the IPAM plugin leaves behind, with its pipes and the VF's lock", () =>
   node.unchanged(async () => {
     await node.plugin(
       "endless",
@@ -101,14 +104,14 @@ test("a process that the IPAM plugin leaves behind, with its pipes and the VF's 
       }
     });
     expect(seconds).toBeLessThan(20);
-    // Both still run, and both have the descriptor of the VF's lock file.
+    // Both processes still run, and both have a descriptor of the VF's lock file.
     const left = (await node.shell("pidof sleep")).trim().split(" ");
     expect(left).toHaveLength(2);
     for (const pid of left) expect(await node.shell(`ls -l /proc/${pid}/fd`)).toContain(`/.vf/${vf}`);
     await node.shell(`kill -KILL ${left.join(" ")}`);
   }));
 
-test("a netdev that never comes: ADD gives up, and DEL restores when it can", () =>
+test("a netdev that never appears: ADD gives up, and a later DEL restores the VF", () =>
   node.unchanged(async () => {
     const kept = network(vf, { guid });
     const noNetdev = (value: number) => node.shell(`echo ${value} >/sys/module/vhca/parameters/no_netdev`);
@@ -121,14 +124,14 @@ test("a netdev that never comes: ADD gives up, and DEL restores when it can", ()
     await node.del("a", kept);
   }));
 
-test("a netdev that never comes does not delay another VF's ADD", () =>
+test("a netdev that never appears does not delay another VF's ADD", () =>
   node.unchanged(async () => {
     const first = network(vf, { guid });
     const second = network(other, { guid: "02:00:00:00:00:00:00:78" });
     const parameter = "/sys/module/vhca/parameters/no_netdev";
     const device = `/sys/bus/pci/devices/${vf}`;
-    // In one script, because between two of them the guest's clock runs on to the first ADD's deadline. The kernel has
-    // asked ib_umad, which was loaded last, after IPoIB has failed.
+    // One script, because between two scripts the guest's clock would run on to the first ADD's deadline. ib_umad was
+    // loaded last, so its device appears after IPoIB has failed.
     const [firstEnds, secondEnds] = (
       await node.shell(`echo 1 >${parameter}
         { { ${commandLine(plugin, { command: "ADD", netns: "a", config: first })}; } >/dev/null || true
@@ -149,7 +152,7 @@ test("a netdev that never comes does not delay another VF's ADD", () =>
     await node.del("a", first);
   }));
 
-test("a netdev that comes later than ADD waits for it: DEL restores", () =>
+test("a netdev that appears after ADD has stopped waiting: DEL restores the VF", () =>
   node.unchanged(async () => {
     const late = (ms: number) => node.shell(`echo ${ms} >/sys/module/vhca/parameters/late_ms`);
     await late(20_000);
@@ -159,21 +162,21 @@ test("a netdev that comes later than ADD waits for it: DEL restores", () =>
     await node.del("a", network(vf, { guid }));
   }));
 
-test("the driver's removal takes all the time that ADD has: it waits for no netdev then, and puts all back", async () => {
+test("the driver's removal takes all the time of ADD: ADD does not wait for a netdev, and rolls back", async () => {
   const parameters = "/sys/module/vhca/parameters";
-  // Of 4 s ADD has 2 and its rollback the other 2, in which the driver is fast again.
+  // Of 4 s, ADD has 2 and its rollback the other 2, in which the driver is fast again.
   await node.shell(`echo 2500 >${parameters}/remove_delay_ms; echo 400 >${parameters}/late_ms
     { until grep -q msleep /proc/[0-9]*/wchan; do sleep 0.05; done; echo 0 >${parameters}/remove_delay_ms
     } </dev/null >/dev/null 2>&1 &`);
   const answer = await node.addRefused({ ...network(vf, { guid }), timeoutSeconds: 4 });
   expect(answer).toMatchObject({
     code: 11,
-    msg: expect.stringMatching(`^time was up before VF ${vf} had a netdev`),
+    msg: expect.stringMatching(`^rebind VF ${vf}: the time limit passed before it had a netdev`),
   });
   await node.shell(`echo 0 >${parameters}/late_ms`);
 });
 
-/** Starts an ADD of container c2 whose IPAM plugin takes some time, and returns when that has begun. */
+/** Starts an ADD of container c2 whose IPAM plugin takes some time. Returns when the IPAM plugin has started. */
 async function startSlowAdd(seconds: number): Promise<void> {
   await node.shell("rm -f /tmp/started");
   await node.plugin("endless", `[ $CNI_COMMAND != ADD ] || { touch /tmp/started; exec sleep ${seconds}; }`);
@@ -182,13 +185,13 @@ async function startSlowAdd(seconds: number): Promise<void> {
   await node.until("[ -e /tmp/started ]");
 }
 
-/** Waits for its end, and detaches the container. It has no address, so it fails. */
+/** Waits for the end of this ADD, which fails because it has no address, and makes its DEL. */
 async function endSlowAdd(): Promise<void> {
   await node.until("! pidof ib-sriov >/dev/null", 300);
   await node.del("b", config, { container: "c2" });
 }
 
-test("a VF that another call holds: ADD and DEL wait, then say who", () =>
+test("a VF that another call holds: ADD and DEL wait, then name the holder", () =>
   node.unchanged(async () => {
     await startSlowAdd(1000);
     await node.shell("kill -STOP $(pidof ib-sriov)");
@@ -198,13 +201,13 @@ test("a VF that another call holds: ADD and DEL wait, then say who", () =>
         const answer = await node.refused({ ...call, config: network(vf, { guid }) }, 200);
         expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("ADD of container c2") });
       });
-      expect(seconds).toBeLessThan((command === "ADD" ? 100 : 50) + uncounted);
+      expect(seconds).toBeLessThan((command === "ADD" ? 100 : 50) + tolerance);
     }
     await node.shell("kill -CONT $(pidof ib-sriov)");
     await endSlowAdd();
   }));
 
-test("an IPAM plugin that hangs when its ADD was killed is named to who comes next, and can be ended then", () =>
+test("an IPAM plugin that hangs after its ADD was killed: the next calls name the process, which can be killed", () =>
   node.unchanged(async () => {
     await startSlowAdd(1000);
     const plugin = (await node.shell("pidof sleep")).trim();
@@ -222,7 +225,7 @@ test("an IPAM plugin that hangs when its ADD was killed is named to who comes ne
     await node.del("b", config, { container: "c2" });
   }));
 
-test("one container's slow IPAM does not hold up another's ADD", () =>
+test("a slow IPAM plugin of one container does not delay the ADD of another", () =>
   node.unchanged(async () => {
     await startSlowAdd(50);
     const quick = network(other, { guid: "02:00:00:00:00:00:00:78" });

@@ -1,4 +1,4 @@
-// DEL, whatever has become of the pod, of its record, and of the call before it.
+// DEL, in any state of the pod, of its record, and of the previous call.
 import { describe, expect, test } from "vitest";
 import { commandLine, hostLocal, network } from "./cni.ts";
 import { compile } from "./compile.ts";
@@ -13,7 +13,7 @@ const config = network(vf, {
   ipam: hostLocal(["10.1.0.0/24"]),
 });
 
-test("DEL twice, and a third time for a VF that another pod has by now", () =>
+test("DEL twice, and a third time for a VF that another pod already has", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.del("a", config);
@@ -40,7 +40,7 @@ test("DEL after the namespace is gone, for a VF that kept its GUID", () =>
     await node.del("gone", network(vf));
   }));
 
-test("DEL after the namespace is gone and its path is another namespace's", () =>
+test("DEL after the namespace is gone and another namespace has its path", () =>
   node.unchanged(async () => {
     await node.shell("ip netns add gone");
     await node.add("gone", config);
@@ -50,7 +50,7 @@ test("DEL after the namespace is gone and its path is another namespace's", () =
     await node.shell("ip netns del gone");
   }));
 
-test("DEL with an empty CNI_NETNS while the namespace lives", () =>
+test("DEL with an empty CNI_NETNS while the namespace exists", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.del("", config);
@@ -64,7 +64,7 @@ test("DEL with an empty CNI_NETNS after the namespace is gone", () =>
     await node.del("", config);
   }));
 
-test("DEL with a namespace path at which a plain file stands", () =>
+test("DEL with a namespace path that is a plain file", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.shell("touch /run/plain");
@@ -74,21 +74,21 @@ test("DEL with a namespace path at which a plain file stands", () =>
 test.each([
   ["without a record", "rm"],
   ["with a damaged record", "truncate -s 40"],
-])("DEL %s brings the VF home and releases the lease", (_, damage) =>
+])("DEL %s returns the VF to the host namespace and releases the lease", (_, damage) =>
   node.unchanged(async () => {
-    // Without a GUID: nobody knows what it was when the record is lost.
+    // Without a GUID: the original GUID is not known if the record is lost.
     const kept = network(vf, { ipam: hostLocal(["10.1.0.0/24"]) });
     const name = await node.hostNetdev(vf);
     await node.add("a", kept);
     await node.shell(`${damage} /var/lib/cni/ib-sriov/c1-net1`);
     await node.del("a", kept);
-    // Its names are lost with the record, and so is that it was up.
+    // The VF's names, and that its netdev was up, are lost with the record.
     await node.renameHostNetdev(vf, name);
     await node.shell(`ip link set ${name} up; ip link property add dev ${name} altname rail0`);
   }),
 );
 
-test("DEL of what was never added", () =>
+test("DEL of an attachment that was never added", () =>
   node.unchanged(async () => {
     await node.del("a", config);
     await node.del("", config);
@@ -104,7 +104,7 @@ test("DEL again, with a network without ranges, as Multus 4.3 calls it", () =>
     ).toMatchObject({ status: 0, stdout: "", stderr: expect.stringContaining("no IP ranges specified") });
   }));
 
-test("DEL of two attachments whose records have one name", () =>
+test("DEL of two attachments whose records have the same name", () =>
   node.unchanged(async () => {
     const first = { container: "a", ifname: "b-c" };
     const second = { container: "a-b", ifname: "c" };
@@ -115,7 +115,7 @@ test("DEL of two attachments whose records have one name", () =>
     await node.del("b", network(other), second);
   }));
 
-test("DEL of a VF that was made anew, or is gone", () =>
+test("DEL of a VF that was created again, or is gone", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
@@ -127,11 +127,11 @@ test("DEL of a VF that was made anew, or is gone", () =>
     await node.reset();
   }));
 
-/** Sets what the PF has on file for a VF. */
+/** Sets the GUIDs that the PF stores for a VF. */
 const setAtPf = (nodeGuid: string, portGuid: string) =>
   node.shell(`ip link set ib0 vf 0 node_guid ${nodeGuid}; ip link set ib0 vf 0 port_guid ${portGuid}`);
 
-/** Node and port GUID that the VF runs with. */
+/** Returns the node and port GUID that the VF runs with. */
 const running = async () => {
   const sysfs = `/sys/bus/pci/devices/${vf}`;
   const [nodeGuid, portGuid] = (
@@ -142,7 +142,7 @@ const running = async () => {
   return [nodeGuid?.replaceAll(":", "").replace(/(..)(?!$)/g, "$1:"), portGuid];
 };
 
-test("DEL puts GUIDs into effect that were set at the PF while the pod had the VF", async () => {
+test("GUIDs that were set at the PF while the pod had the VF take effect at DEL", async () => {
   await node.add("a", config);
   await setAtPf("0c:00:00:00:00:00:00:01", "0c:00:00:00:00:00:00:02");
   await node.del("a", config);
@@ -150,14 +150,14 @@ test("DEL puts GUIDs into effect that were set at the PF while the pod had the V
   await node.reset();
 });
 
-test("DEL restores the VF's GUIDs also where the PF has zero on file", () =>
+test("DEL restores the VF's GUIDs also if the PF stores zero", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await setAtPf("00:00:00:00:00:00:00:00", "00:00:00:00:00:00:00:00");
     await node.del("a", config);
   }));
 
-test("DEL fails while the VF keeps the pod's GUID, and the next one goes on", () =>
+test("DEL fails while the VF keeps the pod's GUID, and the next DEL completes", () =>
   node.unchanged(async () => {
     const dropped = (value: number) => node.shell(`echo ${value} >/sys/module/vhca/parameters/drop_guid`);
     await node.add("a", config);
@@ -169,7 +169,7 @@ test("DEL fails while the VF keeps the pod's GUID, and the next one goes on", ()
     await node.del("a", config);
   }));
 
-test("the VF's GUIDs survive an ADD that is killed in the middle of a rebind, and ten that are killed before they set others", () =>
+test("the VF's GUIDs survive an ADD that is killed in the middle of a rebind, and ten ADDs that are killed before they set others", () =>
   node.unchanged(async () => {
     const call = (number: number, wrap = "") =>
       commandLine(
@@ -187,7 +187,8 @@ test("the VF's GUIDs survive an ADD that is killed in the middle of a rebind, an
       until cat $(pidof ib-sriov | sed 's:[0-9]*:/proc/&/wchan:g') 2>/dev/null | grep -q msleep; do :; done
       kill -KILL $(pidof ib-sriov); wait || true; while pidof ib-sriov >/dev/null; do :; done
       echo 0 >$parameter`);
-    // Its record is written, and it is about to put that of the one before aside; that one was killed before it could.
+    // Each ADD is killed after it wrote its record, when it is about to move the record of the previous ADD aside. The
+    // previous ADD was killed before it could do that itself.
     const strace = (number: number) =>
       `/bin/strace -o /tmp/strace -e trace=renameat -e inject=renameat:signal=KILL:when=${number === 1 ? 1 : 2}`;
     const numbers = Array.from({ length: 10 }, (_, number) => number + 1);
@@ -201,8 +202,8 @@ test("the VF's GUIDs survive an ADD that is killed in the middle of a rebind, an
 
 test.each([
   ["is not mounted", "umount -l /sys"],
-  ["hides all functions", "mount -t tmpfs tmpfs /sys/bus/pci/devices"],
-])("DEL where sysfs %s fails and keeps the record, and the next one detaches the VF", (_, hide) =>
+  ["hides all PCI functions", "mount -t tmpfs tmpfs /sys/bus/pci/devices"],
+])("DEL fails and keeps the record if sysfs %s, and the next DEL returns the VF", (_, hide) =>
   node.unchanged(async () => {
     await node.add("a", config);
     const before = await node.snapshot();
@@ -214,7 +215,7 @@ test.each([
   }),
 );
 
-test("a VF that was destroyed is shown as such while its container is there, and DEL succeeds", () =>
+test("a VF that was destroyed is shown as destroyed while its container exists, and DEL succeeds", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
@@ -244,7 +245,7 @@ test("DEL while another netdev has the VF's old name", () =>
     await node.renameHostNetdev(other, "ibp1s0f0v1");
   }));
 
-test("names are bytes: DEL removes an altname that is not UTF-8, and restores one", () =>
+test("DEL removes an altname of the pod that is not UTF-8, and restores such an altname of the host", () =>
   node.unchanged(async () => {
     const show = async (name: string) => (await node.shell(`ip -o link show dev $'${name}' | wc -l`)).trim();
     for (const each of [network(vf), config]) {
@@ -254,7 +255,7 @@ test("names are bytes: DEL removes an altname that is not UTF-8, and restores on
         ip -n a link set net1 alias $'\\xfd'`);
       await node.del("a", each);
       expect(await show("r\\xff\\xfe")).toBe("1");
-      // Neither keeps the next ADD from the VF.
+      // The next ADD of the VF succeeds in both cases.
       await node.add("b", each, { container: "c2" });
       await node.del("b", each, { container: "c2" });
       expect(await show("r\\xff\\xfe")).toBe("1");
@@ -262,8 +263,8 @@ test("names are bytes: DEL removes an altname that is not UTF-8, and restores on
     }
   }));
 
-describe("whatever a pod has changed on its interface", () => {
-  /** All that CAP_NET_ADMIN and a writable /sys can change, and an XDP program that drops every packet. */
+describe("after any changes of a pod to its interface", () => {
+  /** Changes all that CAP_NET_ADMIN and a writable /sys permit, and attaches a BPF program that drops every packet. */
   const change = (pod: string, kind: string) =>
     node.shell(`ip netns exec ${pod} bash -euc '
       ip link set net1 arp off promisc on allmulticast on multicast off dynamic on trailers off mode dormant
@@ -282,7 +283,7 @@ describe("whatever a pod has changed on its interface", () => {
     ["tcx programs", "tcx"],
   ] as const;
 
-  test("DEL restores how its host had it polled", () =>
+  test("DEL restores the host's polling settings", () =>
     node.unchanged(async () => {
       const poll = (timeout: number, empty: number, threaded: number) =>
         node.shell(`cd /sys/bus/pci/devices/${vf}/net/*
@@ -294,7 +295,7 @@ describe("whatever a pod has changed on its interface", () => {
         echo 0 >gro_flush_timeout; echo 4 >napi_defer_hard_irqs; echo 0 >threaded'`);
       await node.del("a", network(vf));
       await node.expectSnapshot(before);
-      // Also if a rebind has to end the rest.
+      // DEL also restores them if it has to rebind the VF because of the other changes.
       await node.add("a", network(vf));
       await change("a", "link");
       await node.del("a", network(vf));
@@ -317,7 +318,7 @@ describe("whatever a pod has changed on its interface", () => {
     );
 
     // The VF has link state enable, so that the pods reach each other.
-    test.each(["after DEL", "after a takeover"])("the next pod has none of it, %s", (when) =>
+    test.each(["after DEL", "after a takeover"])("the next pod has no such setting or program, %s", (when) =>
       node.unchanged(async () => {
         await node.shell("ip netns add first");
         await node.add("first", addressed(other));

@@ -1,5 +1,5 @@
-// The commands of the documents, run: those that need a node in the virtual one, in one boot, which is itself the one
-// that vhca/README.md shows; the others on this machine. What a document says is printed must be what is printed.
+// Runs the commands of the documents: those that need a node in a virtual node, in one boot, with the command that
+// vhca/README.md shows; the others on this machine. The output must be as the document shows it.
 import { execFile, execFileSync } from "node:child_process";
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -9,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { blocksIn, documents, isRunHere, needOf, only, textOf, tokensIn } from "../support/documents.ts";
 import { bootTime, inRepository } from "./guest.ts";
 
-/** What the documents call the PF and its VFs, and what they are called in the virtual node. */
+/** PCI addresses of the PF and its VFs in the documents, and their addresses in the virtual node. */
 const addresses: Readonly<Record<string, string>> = {
   "0000:03:00.0": "0000:01:00.0",
   "0000:03:00.2": "0000:01:10.0",
@@ -18,24 +18,24 @@ const addresses: Readonly<Record<string, string>> = {
   "0000:03:00.5": "0000:01:10.6",
 };
 
-/** What a document expects of its node besides an HCA and the plugin; functions are in guest/documents.sh. */
+/** The preparations of the node that a document expects, besides an HCA and the plugin; see guest/documents.sh. */
 const preparations: Readonly<Record<string, string>> = {
   "docs/operating.md": `virtual_functions 4
-    give_guid 1 02:00:00:00:00:00:00:02; give_guid 2 02:00:00:00:00:00:00:03
-    attach c0 0 trainer-0; attach c1 1 trainer-1; die c1`,
+    set_guid 1 02:00:00:00:00:00:00:02; set_guid 2 02:00:00:00:00:00:00:03
+    attach c0 0 trainer-0; attach c1 1 trainer-1; delete_container c1`,
   "docs/migration.md": `virtual_functions 1; mkdir -p /var/lib/cni/ib-sriov
     echo '{"type": "ib-sriov", "name": "ib", "deviceID": "0000:01:10.0", "VFID": 0, "Master": "ib0", "HostIFNames": "ib1",
       "HostIFGUID": "", "ContIFNames": "net1", "ipam": {}, "args": {"cni": null}}' >/var/lib/cni/ib-sriov/c1-net1`,
   "docs/troubleshooting.md": `virtual_functions 4; attach c1 1 trainer-1
     echo 0000:01:10.6 >/sys/bus/pci/drivers/mlx5_core/unbind`,
-  // These need no more, or make it themselves.
+  // These documents need no preparations, or their commands make them.
   "README.md": "",
   "docs/development.md": "",
   "docs/hardware.md": "",
   "docs/rdma-isolation.md": "mkdir -p /etc/modprobe.d",
 };
 
-/** The blocks that can be run, each under a name of its own. */
+/** The blocks that can be run, each with a unique name. */
 const blocks = documents.flatMap((document) =>
   blocksIn(textOf(document))
     .filter((block) => block.language === "sh" && needOf(block) === undefined)
@@ -43,27 +43,30 @@ const blocks = documents.flatMap((document) =>
 );
 const here = blocks.filter(isRunHere);
 const inNode = blocks.filter((block) => !isRunHere(block));
-/** How a virtual node is booted: vhca/README.md has no other command. */
+/** The command that boots a virtual node, which is the only command of vhca/README.md. */
 const boot = here.find(({ document }) => document === "vhca/README.md")?.text ?? "";
 
 const plugin = inRepository("build/ib-sriov");
-/** What the executable's help says, of a command if one is named. */
+/** Returns the help of the executable, or of a command. */
 const helpOf = (words = "") =>
   execFileSync(plugin, [...words.split(" "), "--help"].filter(Boolean), { encoding: "utf8" });
 const commands = Array.from(helpOf().matchAll(/^ {2}([a-z]+( [a-z]+)?) {2,}/gm), ([, name = ""]) => name);
-/** What is written here and there. It is in build/, since a Ctrl-C leaves it. */
+/** The directory for scripts and results. It is in build/, because Ctrl-C leaves it behind. */
 const directory = inRepository("build/documents");
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Text of a document in the words of the virtual node. */
+/** Replaces the PCI addresses of the documents by those of the virtual node. */
 function translated(text: string): string {
-  return Object.entries(addresses).reduce((now, [theirs, ours]) => now.replaceAll(theirs, ours), text);
+  return Object.entries(addresses).reduce(
+    (now, [documented, actual]) => now.replaceAll(documented, actual),
+    text,
+  );
 }
 
 describe("in the virtual node", () => {
   const results = join(directory, "results");
-  /** What the node itself had to say, of preparations that fail, for example. */
-  let said = "";
+  /** The output of the node itself, for example of preparations that fail. */
+  let nodeOutput = "";
   const result = (name: string) => {
     try {
       return readFileSync(join(results, name), "utf8");
@@ -85,20 +88,20 @@ describe("in the virtual node", () => {
       timeout: bootTime,
       killSignal: "SIGTERM",
     });
-    said = run.stdout;
+    nodeOutput = run.stdout;
   }, bootTime);
 
-  test("every document that has commands for it has a node", () => {
+  test("every document with commands for a node has preparations", () => {
     expect(new Set(inNode.map(({ document }) => document))).toEqual(new Set(Object.keys(preparations)));
   });
 
   test.each(inNode)("$document: $text", ({ name, output }) => {
-    expect(result(`${name}.status`), result(name) ?? `not reached\n${said}`).toBe("0\n");
+    expect(result(`${name}.status`), result(name) ?? `not reached\n${nodeOutput}`).toBe("0\n");
     if (output !== undefined) expect(result(name)).toMatch(patternOf(translated(output)));
   });
 });
 
-/** A script that runs a document's blocks one after the other in one shell, which ends at the first that fails. */
+/** Returns a script that runs a document's blocks one after the other in one shell, which ends at the first failure. */
 function scriptOf(document: string): string {
   const encode = (text: string) => Buffer.from(text).toString("base64");
   const own = inNode.filter((block) => block.document === document);
@@ -110,13 +113,13 @@ function scriptOf(document: string): string {
   return `base64 -d <<<${encode([...begin, ...steps].join("\n"))} >/tmp/document; bash /tmp/document || true`;
 }
 
-/** What output must look like: as it stands there, but for the number of blanks, and for "…", which is anything. */
+/** Returns a pattern for output: literal except for the number of blanks, and for "…", which matches anything. */
 function patternOf(output: string): RegExp {
   const lines = output
     .trim()
     .split("\n")
     .map((line) => {
-      // On a line of its own it is any lines.
+      // On a separate line, "…" matches any lines.
       if (line.trim() === "…") return "[\\s\\S]*";
       return line
         .trim()
@@ -143,17 +146,17 @@ describe("on this machine", () => {
   test.each(lines.filter(({ line }) => !/^make\b/.test(line)))("$document: $line", ({ line }) => {
     const [, project, path = "", title = ""] =
       /^node_modules\/\.bin\/vitest run --project (\S+) (\S+)(?: -t "(.*)")?$/.exec(line) ?? [];
-    // It has booted the virtual node.
+    // beforeAll has booted the virtual node with this command.
     if (project === undefined) expect(line).toBe(boot);
     else {
-      // That runs this very test. What it shall look for must be there.
+      // The command runs this very test, so only its project, file and title are checked.
       expect(textOf("vitest.config.ts")).toContain(`name: "${project}"`);
       expect(existsSync(path)).toBe(true);
       if (title !== "") expect(textOf(path)).toMatch(new RegExp(`test\\(.*${title}`));
     }
   });
 
-  // They are what .ci/run and the tests call; here it is seen that they are there.
+  // .ci/run and the tests call these targets; this test only checks that they exist.
   const help = execFileSync("make", ["--no-print-directory", "help"], { encoding: "utf8" });
   const targets = Array.from(help.matchAll(/^ +make (\S+)/gm), ([, target]) => target);
   const makefile = textOf("Makefile");
@@ -167,7 +170,7 @@ describe("on this machine", () => {
   });
 });
 
-test.each(named(/^ib-sriov [a-z]/))("$document names a command that there is: $line", ({ line }) => {
+test.each(named(/^ib-sriov [a-z]/))("$document names an existing command: $line", ({ line }) => {
   const words = line.split(" ").slice(1);
   const command = commands.find((name) => `${words.join(" ")} `.startsWith(`${name} `));
   expect(commands).toContain(command);
@@ -175,7 +178,7 @@ test.each(named(/^ib-sriov [a-z]/))("$document names a command that there is: $l
   for (const word of words.filter((each) => each.startsWith("--"))) expect(help).toContain(`${word} `);
 });
 
-/** What the running text of the documents names in passing. Where "…" stands in it, it is no command. */
+/** Returns the commands that the running text of the documents names. Text with "…" is not a command. */
 function named(pattern: RegExp): { readonly document: string; readonly line: string }[] {
   return documents.flatMap((document) =>
     only<Tokens.Codespan>(tokensIn(textOf(document)), "codespan")

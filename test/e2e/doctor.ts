@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import type { TestNode } from "./node.ts";
 
-/** A finding of the doctor's, as its JSON has it. */
+/** A finding of the doctor, in the form of its JSON. */
 export interface Finding {
   readonly subject: string;
   readonly level: "ok" | "warning" | "error" | "unknown";
@@ -10,7 +10,7 @@ export interface Finding {
   readonly advice?: string;
 }
 
-/** What the doctor says. It is called by a name in PATH, as a person does. */
+/** Runs the doctor and returns its findings. It is started by its name in PATH, as a person starts it. */
 export async function examine(node: TestNode): Promise<{ status: number; findings: readonly Finding[] }> {
   const { status, stdout, stderr } = await node.guest.execute("PATH=/host:$PATH; ib-sriov doctor --json");
   expect(stderr).toBe("");
@@ -20,27 +20,27 @@ export async function examine(node: TestNode): Promise<{ status: number; finding
   return { status, findings };
 }
 
-/** What falls short. */
+/** Returns the findings that are not ok. */
 export const short = (findings: readonly Finding[]) => findings.filter(({ level }) => level !== "ok");
 
-/** Runs a command as it was printed. */
-async function obey(node: TestNode, { command }: Finding): Promise<void> {
+/** Runs the command of a finding exactly as it was printed. */
+async function runCommand(node: TestNode, { command }: Finding): Promise<void> {
   if (command !== undefined) await node.guest.execute(`PATH=/host:$PATH; ${command}`);
 }
 
 /**
- * Runs what the doctor says until it has no more to say. One thing mended can show another.
- * @param defects what it said before.
- * @returns all that it said.
+ * Runs the commands that the doctor prints until it reports no more problems. Fixing one problem can reveal another.
+ * @param defects the findings of an earlier run.
+ * @returns all findings.
  */
 export async function mendAll(node: TestNode, defects?: readonly Finding[]): Promise<readonly Finding[]> {
-  const said: Finding[] = [];
+  const all: Finding[] = [];
   let next = defects ?? short((await examine(node)).findings);
   for (let round = 0; round < 4 && next.length > 0; round++) {
-    said.push(...next);
-    for (const finding of next) await obey(node, finding);
+    all.push(...next);
+    for (const finding of next) await runCommand(node, finding);
     next = short((await examine(node)).findings);
   }
   expect(next).toEqual([]);
-  return said;
+  return all;
 }

@@ -2,29 +2,32 @@ import { type Config, hostLocal, network } from "./cni.ts";
 import { inRepository, quote } from "./guest.ts";
 import type { TestNode } from "./node.ts";
 
-/** The rails of a training pod, each a VF of the PF. */
+/** The rails of a training pod; each is a VF of the PF. */
 export const rails = [0, 1, 2, 3, 4, 5, 6, 7] as const;
 /** PCI addresses of the VFs. */
 export const addresses = rails.map((rail) => `0000:01:1${rail >> 2}.${(rail & 3) * 2}`);
 
-/** The caller that attaches them, which the node must have among its files. */
+/** The script that attaches the rails; it must be among the files of the node. */
 export const caller = inRepository("test/e2e/guest/rails.sh");
-/** The configuration of each rail, for the caller; {@link configure} writes them. */
+/** The paths of the rails' configurations, for the script; {@link configure} writes the files. */
 export const files = rails.map((rail) => `/tmp/rail.${rail}`).join(" ");
 
-/** The network of a rail, with a GUID that is not the VF's own. */
+/** Returns the network of a rail, with a GUID that differs from the VF's original GUID. */
 export function railNetwork(rail: number): Config {
   const guid = `02:00:00:00:00:00:01:0${rail}`;
   return network(addresses[rail] ?? "", { guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
 }
 
-/** Writes what the caller attaches the rails with. */
+/** Writes the configurations that the script attaches the rails with. */
 export async function configure(node: TestNode, config: (rail: number) => Config): Promise<void> {
   const write = rails.map((rail) => `printf %s ${quote(JSON.stringify(config(rail)))} >/tmp/rail.${rail}`);
   await node.shell(write.join("\n"));
 }
 
-/** The VFs' RDMA devices, as the kernel made them: a rebind makes them anew. Some may be in the middle of one. */
+/**
+ * Returns the inode of each VF's RDMA device, which changes with each rebind, because the kernel creates the device
+ * again; or "absent" during a rebind.
+ */
 export async function devices(node: TestNode): Promise<string[]> {
   const output = await node.shell(`for vf in ${addresses.join(" ")}; do
     stat -c %i /sys/bus/pci/devices/$vf/infiniband 2>/dev/null || echo absent
@@ -32,7 +35,7 @@ export async function devices(node: TestNode): Promise<string[]> {
   return output.trimEnd().split("\n");
 }
 
-/** Gives the node, which must be as guest/setup.sh makes it, eight VFs with something to lose. */
+/** Creates eight VFs with settings to lose, on a node that is as guest/setup.sh makes it. */
 export async function setUpRails(node: TestNode): Promise<void> {
   await node.shell(`echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
     echo 8 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
@@ -47,7 +50,7 @@ export async function setUpRails(node: TestNode): Promise<void> {
   await furnish(node);
 }
 
-/** Gives the VFs' netdevs, which are on the host, what a rebind takes away. */
+/** Gives the VFs' netdevs, which are in the host namespace, the settings that a rebind resets. */
 export async function furnish(node: TestNode): Promise<void> {
   await node.shell(`rail=0
     for vf in ${addresses.join(" ")}; do

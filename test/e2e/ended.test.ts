@@ -1,5 +1,5 @@
-// ADD and DEL are ended by a signal, at each of their system calls; nothing of the node is lost. With the real
-// host-local, which lives on when the plugin is killed.
+// A signal ends ADD and DEL, at each of their system calls; the node loses nothing. The tests use the real host-local,
+// which keeps running when the plugin is killed.
 import { afterAll, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
 import { commandLine, hostLocal, network } from "./cni.ts";
@@ -16,10 +16,10 @@ const config = network(vf, {
   ipam: hostLocal(["10.1.0.0/24"]),
 });
 
-/** After so many cases the whole node is compared, which takes as long as one of them. */
+/** Number of cases between comparisons of the whole node, because a comparison takes as long as a case. */
 const stride = 16;
-/** How long a sweep may take, ms: one and a half minutes on two cores, and ten times as long on a busy machine. */
-const patience = 1_500_000;
+/** Time limit for a sweep, ms: one and a half minutes on two cores, and ten times as long on a busy machine. */
+const sweepTime = 1_500_000;
 const names = systemCallNames();
 const cases = new Map<string, number>();
 
@@ -29,7 +29,7 @@ afterAll(() => {
   console.log([...cases].map(([kind, count]) => `${kind}: ${count} cases`).join(", "));
 });
 
-/** One call that was ended. */
+/** A call that a signal ended. */
 interface Case {
   readonly number: number;
   readonly systemCall: string;
@@ -37,7 +37,7 @@ interface Case {
   readonly answer: string;
 }
 
-/** Runs a part of guest/end.sh, and returns its cases, and whether the plugin makes no more system calls. */
+/** Runs a part of guest/end.sh. Returns its cases, and whether the plugin makes no more system calls. */
 async function run(kind: string, from: number, to: number): Promise<{ ended: Case[]; isOver: boolean }> {
   const { status, stdout, stderr } = await node.guest.execute(
     `bash /host/end.sh ${kind} ${from} ${to}`,
@@ -46,8 +46,10 @@ async function run(kind: string, from: number, to: number): Promise<{ ended: Cas
   const lines = stdout.trimEnd().split("\n");
   const named = (number: string) => `${names.get(Number(number)) ?? "none"} (${number})`;
   if (status !== 0) {
-    const said = lines.at(-1)?.replace(/^(problem at \d+) (\S*)/, (_, at, call) => `${at}, ${named(call)}:`);
-    throw new Error(`${kind}: ${said}\n${stderr}status ${status}`);
+    const problem = lines
+      .at(-1)
+      ?.replace(/^(problem at \d+) (\S*)/, (_, at, call) => `${at}, ${named(call)}:`);
+    throw new Error(`${kind}: ${problem}\n${stderr}status ${status}`);
   }
   const ended = lines.flatMap((line) => {
     const [word, number, systemCall = "", code, answer = ""] = line.split(" ");
@@ -58,7 +60,7 @@ async function run(kind: string, from: number, to: number): Promise<{ ended: Cas
   return { ended, isOver: lines.includes("over") };
 }
 
-/** Ends the plugin at every system call, and compares the node. Returns the cases in which it was. */
+/** Ends the plugin at every system call, and compares the node. Returns the cases of ended calls. */
 async function sweep(kind: string): Promise<Case[]> {
   const found: Case[] = [];
   await node.unchanged(async () => {
@@ -71,7 +73,7 @@ async function sweep(kind: string): Promise<Case[]> {
       try {
         await node.expectSnapshot(before);
       } catch (error) {
-        await blame(kind, from, before);
+        await findCase(kind, from, before);
         throw error;
       }
     }
@@ -80,8 +82,8 @@ async function sweep(kind: string): Promise<Case[]> {
   return found;
 }
 
-/** After which of the cases is the node another one? */
-async function blame(kind: string, from: number, before: string[]): Promise<void> {
+/** Finds the case after which the node differs, and fails with its number. */
+async function findCase(kind: string, from: number, before: string[]): Promise<void> {
   await node.reset();
   for (let number = from; number < from + stride; number++) {
     const { ended } = await run(kind, number, number);
@@ -92,43 +94,43 @@ async function blame(kind: string, from: number, before: string[]): Promise<void
 }
 
 test(
-  "ADD by SIGKILL, at every system call: DEL puts all back",
+  "ADD is killed at every system call: DEL restores the node",
   async () => {
     const killed = await sweep("ADD-DEL");
     expect(killed.length).toBeGreaterThan(150);
     expect(new Set(killed.map(({ status }) => status))).toEqual(new Set([137]));
   },
-  patience,
+  sweepTime,
 );
 
 test(
-  "ADD by SIGKILL, at every system call with an effect, and no DEL: the next container's ADD and DEL put all back",
+  "ADD is killed at every system call with an effect, without a DEL: the next container's ADD and DEL restore the node",
   async () => {
     const killed = await sweep("ADD-ADD");
     expect(killed.length).toBeGreaterThan(30);
     expect(new Set(killed.map(({ status }) => status))).toEqual(new Set([137]));
   },
-  patience,
+  sweepTime,
 );
 
 test(
-  "DEL by SIGKILL, at every system call: the next DEL puts all back",
+  "DEL is killed at every system call: the next DEL restores the node",
   async () => {
     const killed = await sweep("DEL-DEL");
     expect(killed.length).toBeGreaterThan(120);
     expect(new Set(killed.map(({ status }) => status))).toEqual(new Set([137]));
   },
-  patience,
+  sweepTime,
 );
 
 test(
-  "ADD by SIGTERM, at every system call with an effect: it puts all back itself, and says so",
+  "ADD gets SIGTERM at every system call with an effect: it rolls back, and reports that",
   async () => {
     const ended = await sweep("TERM");
     expect(ended.length).toBeGreaterThan(30);
     for (const { number, systemCall, status, answer } of ended) {
       const where = `SIGTERM at system call ${number}, ${systemCall}: ${answer}`;
-      // Before there is anything to put back it simply ends; once it is about to say that all is done, it says so.
+      // Before its first change, ADD simply ends; when it is about to report success, it reports success.
       if (status === 143) expect(answer, where).toBe("");
       else if (status === 0) expect(JSON.parse(answer), where).toHaveProperty("ips");
       else
@@ -137,16 +139,16 @@ test(
           msg: expect.stringContaining("SIGTERM"),
         });
     }
-    const count = (wanted: number) => ended.filter(({ status }) => status === wanted).length;
+    const count = (code: number) => ended.filter(({ status }) => status === code).length;
     expect(count(1)).toBeGreaterThan(20);
     expect(count(0)).toBeLessThan(10);
   },
-  patience,
+  sweepTime,
 );
 
 const fake = { ...config, ipam: { type: "fake" } };
 
-test("ADD by SIGTERM while the IPAM plugin runs: the plugin comes to its end, and its lease is released", () =>
+test("ADD gets SIGTERM while the IPAM plugin runs: the IPAM plugin completes, and its lease is released", () =>
   node.unchanged(async () => {
     await node.plugin(
       "fake",
@@ -159,8 +161,8 @@ test("ADD by SIGTERM while the IPAM plugin runs: the plugin comes to its end, an
     expect(await node.shell("cat /tmp/ipam-calls; rm /tmp/ipam-calls")).toBe("ADD\nended\nDEL\n");
   }));
 
-// A write to `bind` cannot be interrupted, so SIGTERM is answered when it returns.
-test("ADD by SIGTERM while the driver binds", () =>
+// A write to `bind` cannot be interrupted, so the plugin handles SIGTERM when the write returns.
+test("ADD gets SIGTERM while the driver binds", () =>
   node.unchanged(async () => {
     const delay = (ms: number) => node.shell(`echo ${ms} >/sys/module/vhca/parameters/probe_delay_ms`);
     await delay(700);

@@ -1,4 +1,4 @@
-// GC: what the runtime no longer lists is detached, and nothing else.
+// GC undoes the attachments that the runtime no longer lists, and nothing else.
 import { describe, expect, test } from "vitest";
 import { type Config, commandLine, hostLocal, network } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
@@ -12,7 +12,7 @@ const config = network(vf, {
 });
 const other = network(second, { ipam: hostLocal(["10.1.0.0/24"]) });
 
-/** GC with a list of container IDs, whose interfaces are all called net1; undefined for no list. */
+/** Returns a GC call with a list of container IDs, whose interfaces are all called net1; `undefined` for no list. */
 function gc(valid: readonly string[] | undefined, more: Config = {}) {
   const list = valid?.map((containerID) => ({ containerID, ifname: "net1" }));
   const listed = list === undefined ? {} : { "cni.dev/valid-attachments": list, "cni.dev/attachments": list };
@@ -29,7 +29,7 @@ const mustCollect = async (valid: readonly string[] | undefined, more: Config = 
 const attachedIn = async (pod: string) =>
   (await node.guest.execute(`ip -n ${pod} link show net1`)).status === 0;
 
-test("GC detaches what is not in the list, and leaves what is", () =>
+test("GC undoes attachments that are not in the list, and keeps those that are", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.add("b", other, { container: "c2" });
@@ -40,7 +40,7 @@ test("GC detaches what is not in the list, and leaves what is", () =>
     await mustCollect([]);
   }));
 
-test("GC of pods that are gone, one of them before its ADD was done, while another stays", () =>
+test("GC undoes attachments of pods that are gone, also if ADD was not done, and keeps that of a running pod", () =>
   node.unchanged(async () => {
     await node.shell("ip netns add gone");
     await node.add("gone", config, { container: "gone" });
@@ -54,13 +54,13 @@ test("GC of pods that are gone, one of them before its ADD was done, while anoth
       kill -KILL $(pidof ib-sriov); ! wait $!; ip netns del gone`);
     await node.add("a", network(vfs[2]), { container: "stays" });
     await mustCollect(["stays"], { ipam: hostLocal(["10.1.0.0/24"]) });
-    // The plugin that outlived its parent holds the VF, and is waited for.
+    // The IPAM plugin that outlived its parent still holds the VF, and GC waits for it.
     await mustCollect([], { name: "slownet", ipam: { type: "slow" } });
     expect(await attachedIn("a")).toBe(true);
     await node.del("a", network(vfs[2]), { container: "stays" });
   }));
 
-test("GC leaves a pod that is younger than ten minutes, whatever the list is, and says so", () =>
+test("GC keeps an attachment that is younger than ten minutes, whatever the list contains, and reports that", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     const attached = await node.snapshot();
@@ -70,7 +70,7 @@ test("GC leaves a pod that is younger than ten minutes, whatever the list is, an
       );
     }
     await node.expectSnapshot(attached);
-    // In a namespace that is gone it is nobody's, however young.
+    // If its namespace is gone, the attachment is orphaned, however young.
     await node.shell("ip netns add gone");
     await node.add("gone", other, { container: "gone" });
     await node.shell("ip netns del gone");
@@ -80,7 +80,7 @@ test("GC leaves a pod that is younger than ten minutes, whatever the list is, an
     expect(await mustCollect([])).toBe("");
   }));
 
-test("GC leaves a pod in which something runs, although it is not in the list, and says so", () =>
+test("GC keeps the attachment of a pod with running processes, although it is not in the list, and reports that", () =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.makeOld("c1");
@@ -97,24 +97,24 @@ test("GC leaves a pod in which something runs, although it is not in the list, a
 
 test.each([
   [
-    "where the path of its namespace is not mounted",
+    "in a mount namespace without the path of its namespace",
     "unshare -m sh -c 'umount /run/netns/a; exec \"$0\"'",
     /cannot be found/,
   ],
   ["from a PID namespace that shows no processes", "unshare -pf --mount-proc", /processes run/],
-])("GC %s leaves a pod that may live, and says so", (_, wrap, says) =>
+])("GC %s keeps the attachment of a pod that may be running, and reports that", (_, wrap, message) =>
   node.unchanged(async () => {
     await node.add("a", config);
     await node.makeOld("c1");
     const { stdout, stderr, status } = await node.guest.execute(commandLine(plugin, gc([]), wrap));
     expect({ stdout, status }).toEqual({ stdout: "", status: 0 });
-    expect(stderr).toMatch(says);
+    expect(stderr).toMatch(message);
     expect((await node.podInterface("a")).flags).toContain("UP");
     await node.del("a", config);
   }),
 );
 
-test("GC leaves other networks, and everything where there is no list, and says so", () =>
+test("GC keeps attachments of other networks, and without a list keeps all and reports that", () =>
   node.unchanged(async () => {
     await node.shell("ip netns add gone");
     await node.add("gone", config);
@@ -124,11 +124,11 @@ test("GC leaves other networks, and everything where there is no list, and says 
     expect(await mustCollect(undefined)).toMatch(/nothing is removed/);
     expect(await mustCollect(["c1"])).toBe("");
     await node.expectSnapshot(before);
-    // As libcni writes an empty list.
+    // libcni writes an empty list as null.
     await mustCollect(undefined, { "cni.dev/valid-attachments": null });
   }));
 
-test("GC goes on after a failure and tells all of them; the next one does the rest", () =>
+test("GC continues after a failure and reports all failures; the next GC does the rest", () =>
   node.unchanged(async () => {
     const script = (status: number) =>
       `[ $CNI_COMMAND != DEL ] || [ ${status} = 0 ] || { echo "{\\"code\\":70,\\"msg\\":\\"no DEL of $CNI_CONTAINERID\\"}"; exit 1; }
@@ -147,30 +147,30 @@ test("GC goes on after a failure and tells all of them; the next one does the re
     await mustCollect([]);
   }));
 
-test("GC releases the lease that a pod owed whose VF another one has taken over", () =>
+test("GC completes the pending release of a pod whose VF another pod has taken over", () =>
   node.unchanged(async () => {
     const script = (status: number) =>
       `[ $CNI_COMMAND != DEL ] || [ ${status} = 0 ] || exit 1\nexec /opt/cni/bin/host-local`;
-    const owing = { ...config, ipam: { ...hostLocal(["10.1.0.0/24"]), type: "fails" } };
+    const failing = { ...config, ipam: { ...hostLocal(["10.1.0.0/24"]), type: "fails" } };
     await node.plugin("fails", script(0));
     await node.shell("ip netns add gone");
-    await node.add("gone", owing, { container: "gone" });
+    await node.add("gone", failing, { container: "gone" });
     await node.shell("ip netns del gone");
     await node.plugin("fails", script(1));
     await node.add("b", network(vf), { container: "c2" });
-    const owed = () =>
+    const leases = () =>
       node.shell("ls /var/lib/cni/ib-sriov/.owed; cd /var/lib/cni/networks/mynet; ls | grep ^10 || true");
-    expect((await owed()).split("\n")).toHaveLength(3);
+    expect((await leases()).split("\n")).toHaveLength(3);
     await node.plugin("fails", script(0));
     await mustCollect(["c2"]);
-    expect(await owed()).toBe("");
+    expect(await leases()).toBe("");
     await node.del("b", network(vf), { container: "c2" });
   }));
 
-describe("a lease whose ADD had a CNI_PATH that has no plugins any more is released", () => {
-  /** The plugins' directory at ADD, which an upgrade of the node moves to the usual one. */
+describe("a lease is released although the CNI_PATH of its ADD no longer contains plugins", () => {
+  /** The plugin directory at ADD, whose contents an upgrade of the node moves to the usual directory. */
   const old = "/opt/old/bin";
-  const attachAndMove = async () => {
+  const addAndMove = async () => {
     await node.shell(`mkdir -p ${old}; cp /opt/cni/bin/host-local ${old}; ip netns add gone`);
     await node.add("gone", config, { environment: { CNI_PATH: old } });
     await node.shell(`rm -r ${old}; ip netns del gone`);
@@ -178,13 +178,13 @@ describe("a lease whose ADD had a CNI_PATH that has no plugins any more is relea
 
   test("by GC", () =>
     node.unchanged(async () => {
-      await attachAndMove();
+      await addAndMove();
       await mustCollect([]);
     }));
 
   test("by the next container's ADD", () =>
     node.unchanged(async () => {
-      await attachAndMove();
+      await addAndMove();
       await node.add("a", config, { container: "c2" });
       expect(await node.shell("ls /var/lib/cni/ib-sriov")).not.toMatch(/c1-net1/);
       await node.del("a", config, { container: "c2" });

@@ -3,57 +3,57 @@ import { basename } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 
-/** How a script in the guest ended. */
+/** The exit status and output of a script in the guest. */
 export interface Outcome {
   readonly status: number;
   readonly stdout: string;
   readonly stderr: string;
 }
 
-/** The virtual machine, as vhca/run makes it. */
+/** Options of the virtual machine that vhca/run starts. */
 export interface GuestOptions {
-  /** Physical Functions; each can have 8 VFs. Default 1. */
+  /** Number of Physical Functions; each can have 8 VFs. Default 1. */
   readonly pfs?: number;
-  /** Processors, default 1; for what is only true where calls run at the same moment. Slower. */
+  /** Number of processors, default 1. More are slower; they are for tests that need calls to run simultaneously. */
   readonly processors?: number;
-  /** With an IOMMU, so that vfio-pci takes VFs. */
+  /** Adds an IOMMU, so that vfio-pci accepts VFs. */
   readonly iommu?: boolean;
-  /** With Debian's udev and rdma-core's naming rules; the test starts it. */
+  /** Adds Debian's udev and rdma-core's naming rules; the test starts udev. */
   readonly udev?: boolean;
-  /** With Debian's containerd, ctr, runc and curl; the test starts it. */
+  /** Adds Debian's containerd, ctr, runc and curl; the test starts containerd. */
   readonly containerd?: boolean;
-  /** In the guest, waiting takes no time: for what waits until a deadline. Boots slower. */
+  /** Makes waiting take no time in the guest, for tests that wait for a deadline. The guest boots slower. */
   readonly skipWaiting?: boolean;
-  /** With that: what an instruction takes of the guest's time, as the power of two ns. Default 3. */
+  /** With skipWaiting: the guest's time per instruction, as a power of two in ns. Default 3. */
   readonly shift?: number;
-  /** Paths on this machine; the guest finds them in /host, executables included. */
+  /** Paths on this machine; the guest finds the files in /host, executables included. */
   readonly files?: readonly string[];
 }
 
-/** Absolute path of a file of this repository. */
+/** Returns the absolute path of a file of this repository. */
 export function inRepository(path: string): string {
   return fileURLToPath(new URL(`../../${path}`, import.meta.url));
 }
 
-/** How long the guest may take to boot, ms; packages that must be fetched first included. */
+/** Time limit for booting the guest, ms. It includes fetching packages that are missing. */
 export const bootTime = 900_000;
-/** How long the whole of a test file may take, s: some take 3 minutes, and a machine can be twenty times as busy. */
+/** Time limit for a test file, s: some files take 3 minutes, and a busy machine can be twenty times slower. */
 const lifetime = 7200;
-/** How long a script may take, s by the guest's clock. The limit ends what hangs: most take less than one second. */
+/** Time limit for a script, s by the guest's clock. It ends scripts that hang: most take less than one second. */
 const scriptTime = 600;
 /**
- * How much longer we wait for an answer than the guest waits for the script, ms. The clock of a guest that counts
- * instructions can be slow.
+ * How much longer the test waits for an answer than the guest waits for the script, ms. The clock of a guest that
+ * counts instructions can be slow.
  */
 const grace = 600_000;
 
-/** A running guest, in which one script after the other is executed by root. */
+/** A running guest, which executes one script after the other as root. */
 export class Guest {
   private readonly run: ChildProcessWithoutNullStreams;
   private readonly lines: AsyncIterator<string>;
   private readonly exit: Promise<number | null>;
-  private said = "";
-  /** How long scripts have run, s on the guest's clock. What passes there between them depends on this machine. */
+  private output = "";
+  /** How long scripts have run, s by the guest's clock. The time between scripts depends on this machine. */
   busy = 0;
   private turn: Promise<unknown> = Promise.resolve();
 
@@ -68,15 +68,15 @@ export class Guest {
     const agent = inRepository("test/e2e/guest/agent.sh");
     this.run = spawn(inRepository("vhca/run"), [...flags, agent, ...files]);
     this.run.stderr.setEncoding("utf8").on("data", (text: string) => {
-      this.said += text;
+      this.output += text;
     });
-    // Writing to a guest that has died must not end this process; the missing answer says enough.
+    // Writing to a guest that has ended must not end this process; the test fails because the answer is missing.
     this.run.stdin.on("error", () => {});
     this.exit = new Promise((resolve) => this.run.on("close", resolve));
     this.lines = createInterface({ input: this.run.stdout })[Symbol.asyncIterator]();
   }
 
-  /** @throws {Error} with what vhca/run said, where there is no guest. */
+  /** @throws {Error} with the output of vhca/run, if the guest does not boot. */
   static async boot(options: GuestOptions): Promise<Guest> {
     const guest = new Guest(options);
     await guest.line("ready", bootTime);
@@ -85,25 +85,25 @@ export class Guest {
 
   /**
    * Runs a script with bash. Its stdin is empty.
-   * @param seconds it is killed then: status 137.
-   * @throws {Error} where the guest has died.
+   * @param seconds after this time the script is killed, with status 137.
+   * @throws {Error} if the guest has ended.
    */
   async execute(script: string, seconds = scriptTime): Promise<Outcome> {
-    const mine = this.turn.then(async () => {
+    const outcome = this.turn.then(async () => {
       this.run.stdin.write(`${seconds} ${Buffer.from(script).toString("base64")}\n`);
       const answer = await this.line("answer", seconds * 1000 + grace);
       const [, status, stdout, stderr, begin, end] = answer.split(" ");
       this.busy += Number(end) - Number(begin);
       return { status: Number(status), stdout: decode(stdout), stderr: decode(stderr) };
     });
-    this.turn = mine.catch(() => {});
-    return mine;
+    this.turn = outcome.catch(() => {});
+    return outcome;
   }
 
   /**
    * Runs a script that must succeed.
    * @returns its stdout.
-   * @throws {Error} with the script and what it said, where it did not.
+   * @throws {Error} with the script and its output, if it fails.
    */
   async shell(script: string, seconds?: number): Promise<string> {
     const { status, stdout, stderr } = await this.execute(`set -eu -o pipefail\n${script}`, seconds);
@@ -117,21 +117,23 @@ export class Guest {
     const kill = setTimeout(() => this.run.kill("SIGTERM"), grace);
     const status = await this.exit;
     clearTimeout(kill);
-    if (status !== 0) throw new Error(`vhca/run ended with status ${status}\n${this.said}`);
+    if (status !== 0) throw new Error(`vhca/run ended with status ${status}\n${this.output}`);
   }
 
-  /** The next line that begins with a word; others are kept for error messages. */
-  private async line(word: string, patience: number): Promise<string> {
-    const late = setTimeout(() => this.run.kill("SIGTERM"), patience);
+  /** Returns the next line that begins with a word; other lines are kept for error messages. */
+  private async line(word: string, timeout: number): Promise<string> {
+    const timer = setTimeout(() => this.run.kill("SIGTERM"), timeout);
     try {
       for (let next = await this.lines.next(); !next.done; next = await this.lines.next()) {
         if (next.value.startsWith(word)) return next.value;
-        this.said += `${next.value}\n`;
+        this.output += `${next.value}\n`;
       }
     } finally {
-      clearTimeout(late);
+      clearTimeout(timer);
     }
-    throw new Error(`the guest has died: vhca/run ended with status ${await this.exit}\n${this.said}`);
+    throw new Error(
+      `the guest has ended unexpectedly: vhca/run exited with status ${await this.exit}\n${this.output}`,
+    );
   }
 }
 
@@ -139,12 +141,12 @@ function decode(word: string | undefined): string {
   return Buffer.from((word ?? "").slice(1), "base64").toString("utf8");
 }
 
-/** Makes text one word of a shell script. */
+/** Quotes text as one word of a shell script. */
 export function quote(text: string): string {
   return `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
-/** The name that a file given to the guest has there. */
+/** Returns the path in the guest of a file that was given to it. */
 export function inGuest(file: string): string {
   return `/host/${basename(file)}`;
 }

@@ -1,4 +1,4 @@
-// Addresses and routes: host-local, results of other plugins, and whether pods reach each other.
+// Addresses and routes: host-local, results of other IPAM plugins, and connections between pods.
 import { describe, expect, test } from "vitest";
 import { hostLocal, network } from "./cni.ts";
 import { testNode, vfs } from "./node.ts";
@@ -8,7 +8,7 @@ const [first, second] = vfs;
 const one = "02:00:00:00:00:00:00:01";
 const two = "02:00:00:00:00:00:00:02";
 
-/** The addresses of a pod's net1, without what the kernel gives every interface. */
+/** Returns the addresses of a pod's net1, without those that the kernel gives every interface. */
 const addressesOf = async (pod: string) =>
   (await node.podInterface(pod)).addr_info
     .map(({ local, prefixlen }) => `${local}/${prefixlen}`)
@@ -28,7 +28,7 @@ const ping = (pod: string, address: string) =>
   node.until(`ip netns exec ${pod} ping -q -c 1 -W 1 ${address} >/dev/null`);
 
 describe("host-local", () => {
-  test("gives an IPv4 address, and the result says so", () =>
+  test("gives an IPv4 address, which the result contains", () =>
     node.unchanged(async () => {
       const config = network(first, { guid: one, ipam: hostLocal(["10.1.0.0/24"]) });
       const result = await node.add("a", config);
@@ -54,22 +54,20 @@ describe("host-local", () => {
   test.each([
     ["with the GUID that the VF has", {}],
     ["with another GUID", { guid: one }],
-  ])(
-    "gives an address in the plugin's own namespace (CNI_NETNS_OVERRIDE), %s; DEL takes it away",
-    (_, more) =>
-      node.unchanged(async () => {
-        const routes = [{ dst: "10.9.0.0/16" }];
-        const config = network(first, { ...more, ipam: hostLocal(["10.1.0.0/24"], { routes }) });
-        const own = "/proc/1/ns/net";
-        const environment = { CNI_NETNS_OVERRIDE: "true" };
-        const result = await node.add(own, config, { environment });
-        expect(await node.shell("ip -4 address show dev net1")).toContain(result.ips?.[0]?.address);
-        expect(await node.shell("ip route show dev net1")).toContain("10.9.0.0/16");
-        await node.del(own, config, { environment });
-      }),
+  ])("gives an address in the plugin's own namespace (CNI_NETNS_OVERRIDE), %s; DEL removes it", (_, more) =>
+    node.unchanged(async () => {
+      const routes = [{ dst: "10.9.0.0/16" }];
+      const config = network(first, { ...more, ipam: hostLocal(["10.1.0.0/24"], { routes }) });
+      const own = "/proc/1/ns/net";
+      const environment = { CNI_NETNS_OVERRIDE: "true" };
+      const result = await node.add(own, config, { environment });
+      expect(await node.shell("ip -4 address show dev net1")).toContain(result.ips?.[0]?.address);
+      expect(await node.shell("ip route show dev net1")).toContain("10.9.0.0/16");
+      await node.del(own, config, { environment });
+    }),
   );
 
-  test("gives both, and routes", () =>
+  test("gives an IPv4 and an IPv6 address, and routes", () =>
     node.unchanged(async () => {
       const routes = [{ dst: "10.9.0.0/16" }, { dst: "fd09::/48" }, { dst: "10.8.0.0/16", gw: "10.1.0.9" }];
       const config = network(first, {
@@ -79,7 +77,7 @@ describe("host-local", () => {
       const result = await node.add("a", config);
       expect(result.routes).toEqual(routes);
       expect((await addressesOf("a")).sort()).toEqual(result.ips?.map(({ address }) => address).sort());
-      // A route without gateway goes through that of the family's first address, as with all CNI plugins.
+      // A route without a gateway uses the gateway of the first address of its family, as with all CNI plugins.
       expect(await routesOf("a")).toEqual(
         expect.arrayContaining(["10.9.0.0/16 via 10.1.0.1", "10.8.0.0/16 via 10.1.0.9"]),
       );
@@ -87,7 +85,7 @@ describe("host-local", () => {
       await node.del("a", config);
     }));
 
-  test("has a lease for each of a container's interfaces, and each goes when its own is detached", () =>
+  test("has a lease for each interface of a container, which the DEL of this interface releases", () =>
     node.unchanged(async () => {
       const configs = [first, second].map((vf) => network(vf, { ipam: hostLocal(["10.1.0.0/24"]) }));
       for (const [i, config] of configs.entries()) await node.add("a", config, { ifname: `net${i}` });
@@ -100,7 +98,7 @@ describe("host-local", () => {
 
 describe("the result of an IPAM plugin", () => {
   const ipam = { type: "fake" };
-  /** An IPAM plugin that answers ADD with a result. */
+  /** Installs an IPAM plugin that answers ADD with a result. */
   const answer = (result: object) =>
     node.plugin("fake", `[ $CNI_COMMAND != ADD ] || cat <<'END'\n${JSON.stringify(result)}\nEND`);
 
@@ -116,7 +114,7 @@ describe("the result of an IPAM plugin", () => {
           { dst: "10.2.0.0/16", gw: "10.1.0.1", mtu: 1400, advmss: 1360 },
           { dst: "10.3.0.0/16", gw: "10.1.0.1", priority: 50 },
           { dst: "10.4.0.0/16", gw: "10.1.0.9", table: 100 },
-          // RT_SCOPE_LINK: the gateway of the address is not theirs.
+          // RT_SCOPE_LINK: these routes do not use the gateway of the address.
           { dst: "10.5.0.0/16", scope: 253 },
           { dst: "fd05::/48", scope: 253 },
         ],
@@ -154,7 +152,7 @@ describe("the result of an IPAM plugin", () => {
       await node.del("a", config);
     }));
 
-  test.each(["0.1.0", "0.2.0"])("is told in version %s", (cniVersion) =>
+  test.each(["0.1.0", "0.2.0"])("is printed in version %s", (cniVersion) =>
     node.unchanged(async () => {
       const config = network(first, { cniVersion, ipam: hostLocal(["10.1.0.0/24", "fd00:1::/64"]) });
       const result = await node.add("a", config);
@@ -168,7 +166,7 @@ describe("the result of an IPAM plugin", () => {
     }),
   );
 
-  test.each(["0.3.0", "0.3.1", "0.4.0"])("is told in version %s", (cniVersion) =>
+  test.each(["0.3.0", "0.3.1", "0.4.0"])("is printed in version %s", (cniVersion) =>
     node.unchanged(async () => {
       const dns = { nameservers: ["10.1.0.1"] };
       const config = network(first, { cniVersion, dns, ipam: hostLocal(["10.1.0.0/24"]) });
@@ -186,7 +184,7 @@ describe("the result of an IPAM plugin", () => {
     }),
   );
 
-  test("adds to that of the plugins before", () =>
+  test("is added to the result of the previous plugins", () =>
     node.unchanged(async () => {
       const prevResult = {
         cniVersion: "1.0.0",
@@ -219,12 +217,12 @@ describe("pods", () => {
       await node.del("b", config(second, two), { container: "c2" });
     }));
 
-  // Pod a knows the address by the QPN of the pod that had it before. It must not have to find out by itself,
-  // which takes half a minute: the new pod tells it.
+  // Pod a knows the address with the QPN of the pod that had it before. Without help, it would need half a minute to
+  // find that out, so the new pod announces itself.
   test.each([
     ["IPv4", "10.1.0.5/24"],
     ["IPv6", "fd00:1::5/64"],
-  ])("learn at once where an address has gone that is used again (%s)", (_, address) =>
+  ])("learn at once that another pod has an address that is used again (%s)", (_, address) =>
     node.unchanged(async () => {
       await node.plugin(
         "fixed",
@@ -238,7 +236,7 @@ describe("pods", () => {
         await node.add("b", moving(guid), { container: "c2" });
         const { address: lladdr } = await node.podInterface("b");
         const known = `ip -n a neighbour show ${hostOf(address)} dev net1 | grep -q ${lladdr}`;
-        // The first time pod a has to ask. Later it sends nothing before, so that it was told what it knows.
+        // The first time, pod a has to ask. Later it does not send before the check, so it knows from the announcement.
         if (turn > 0) await node.until(known, 15);
         await ping("a", hostOf(address));
         await node.until(known);

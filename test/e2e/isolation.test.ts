@@ -1,5 +1,5 @@
-// rdmaIsolation: the VF's RDMA device in the pod, and back, on a kernel that makes its netdev anew in the initial
-// namespace, and on one that makes it where the RDMA device is (the module's ipoib_netns imitates that).
+// rdmaIsolation moves the VF's RDMA device into the pod, and DEL returns it. One kernel then creates its netdev in the
+// initial namespace, another creates it in the namespace of the RDMA device (the module's ipoib_netns imitates that).
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Config, commandLine, hostLocal, network } from "./cni.ts";
 import { compile } from "./compile.ts";
@@ -9,7 +9,7 @@ const node = testNode({ files: [compile("test/e2e/guest/tracer.c")] });
 const guid = "02:00:00:00:00:00:00:77";
 const [vf, other, , fresh] = vfs;
 
-/** Networks that isolate: with a new GUID and an address, and with the GUID that the VF has. */
+/** Networks with isolation: with a new GUID and an address, and with the VF's own GUID. */
 const whole = network(vf, {
   rdmaIsolation: true,
   link_state: "enable",
@@ -18,31 +18,31 @@ const whole = network(vf, {
 });
 const bare = network(vf, { rdmaIsolation: true });
 
-/** Names of the RDMA devices that a pod has. */
+/** Returns the names of the RDMA devices in a pod. */
 const rdmaDevices = async (pod: string) =>
   (await node.shell(`ip netns exec ${pod} rdma dev`)).match(/\S+(?=: node_type)/g) ?? [];
-/** What a VF has in a directory of sysfs. */
+/** Returns the entries of a VF in a directory of sysfs. */
 const listed = async (pci: string, directory: string) =>
   (await node.shell(`ls /sys/bus/pci/devices/${pci}/${directory}`)).trim().split("\n");
-/** Opens a VF's uverbs in a pod, as a program that wants verbs does. */
+/** Opens a VF's uverbs device in a pod, as a program that uses verbs does. */
 const openVerbs = async (pod: string) =>
   node.guest.execute(
     `exec 2>&1; ip netns exec ${pod} bash -c ": <>/dev/infiniband/$(ls /sys/bus/pci/devices/${vf}/infiniband_verbs)"`,
   );
 
-describe("where every namespace has all RDMA devices", () => {
-  test("isolation is refused, with the way out", async () => {
+describe("in shared mode, in which every namespace has all RDMA devices", () => {
+  test("isolation is refused, and the error contains the commands that enable it", async () => {
     const answer = await node.addRefused(whole);
     expect(answer.msg).toMatch(/rdma system set netns exclusive.*netns_mode=0/);
   });
 });
 
-const separate = () => node.makeRdmaExclusive();
+const makeExclusive = () => node.makeRdmaExclusive();
 
-describe("where an RDMA device belongs to one namespace", () => {
-  beforeAll(separate, 120_000);
+describe("in exclusive mode, in which an RDMA device belongs to one namespace", () => {
+  beforeAll(makeExclusive, 120_000);
 
-  test("a pod without isolation cannot open it, and ADD says so", () =>
+  test("a pod without isolation cannot open the RDMA device, and ADD warns of that", () =>
     node.unchanged(async () => {
       const config = network(vf, { guid });
       const { status, stderr } = await node.call({ command: "ADD", netns: "a", config });
@@ -57,11 +57,11 @@ describe("where an RDMA device belongs to one namespace", () => {
 
   describe.each([
     ["in the initial namespace", 0],
-    ["in that of the RDMA device", 1],
-  ])("the kernel making the netdev anew %s", (_, follows) => {
+    ["in the namespace of the RDMA device", 1],
+  ])("with a kernel that creates the netdev %s", (_, follows) => {
     beforeAll(() => node.shell(`echo ${follows} >/sys/module/vhca/parameters/ipoib_netns`));
 
-    test("release --force takes it from where its container has moved it, which DEL cannot", () =>
+    test("release --force returns an RDMA device that the container has moved elsewhere, and DEL cannot", () =>
       node.unchanged(async () => {
         await node.add("a", bare);
         const [name] = await rdmaDevices("a");
@@ -71,15 +71,15 @@ describe("where an RDMA device belongs to one namespace", () => {
           msg: expect.stringContaining("another network namespace still holds"),
         });
         expect(await node.shell(`${plugin} attachments release c1 net1 --force`)).toBe(
-          "The VF of net1 is back.\n",
+          "The VF of net1 is released.\n",
         );
         expect(await rdmaDevices("b")).toEqual([]);
       }));
 
     test.each([
       ["a new GUID", whole],
-      ["the GUID that it has", bare],
-    ])("a pod gets it and can open it, and gives it back: with %s", (_, config) =>
+      ["the VF's own GUID", bare],
+    ])("a pod has the RDMA device and can open it, and DEL returns it: with %s", (_, config) =>
       node.unchanged(async () => {
         const [name] = await listed(vf, "infiniband");
         const result = await node.add("a", config);
@@ -96,7 +96,7 @@ describe("where an RDMA device belongs to one namespace", () => {
       }),
     );
 
-    test("CHECK says so when the pod has it no more", () =>
+    test("CHECK fails if the pod no longer has the RDMA device", () =>
       node.unchanged(async () => {
         const prevResult = await node.add("a", bare);
         const [name] = await rdmaDevices("a");
@@ -109,8 +109,8 @@ describe("where an RDMA device belongs to one namespace", () => {
 
     test.each([
       ["a new GUID", whole],
-      ["the GUID that it has", bare],
-    ])("it comes home from a namespace that was deleted: with %s", (_, config) =>
+      ["the VF's own GUID", bare],
+    ])("DEL returns the RDMA device from a namespace that was deleted: with %s", (_, config) =>
       node.unchanged(async () => {
         await node.shell("ip netns add gone");
         await node.add("gone", config);
@@ -119,7 +119,7 @@ describe("where an RDMA device belongs to one namespace", () => {
       }),
     );
 
-    test("a name that the pod gave to it stays in the pod", () =>
+    test("DEL undoes a name that the pod gave to the RDMA device", () =>
       node.unchanged(async () => {
         await node.add("a", bare);
         const [name] = await rdmaDevices("a");
@@ -127,7 +127,7 @@ describe("where an RDMA device belongs to one namespace", () => {
         await node.del("a", bare);
       }));
 
-    test("without a record it comes home all the same", () =>
+    test("DEL returns the RDMA device without a record", () =>
       node.unchanged(async () => {
         const name = await node.hostNetdev(vf);
         await node.add("a", bare);
@@ -139,13 +139,13 @@ describe("where an RDMA device belongs to one namespace", () => {
           ip link property add dev ${name} altname rail0`);
       }));
 
-    test("an ADD that fails afterwards puts it back", async () => {
+    test("an ADD that fails after the move returns the RDMA device", async () => {
       await node.plugin("fake", 'if [ "$CNI_COMMAND" = ADD ]; then sleep 1; exit 1; fi');
       await node.addRefused({ ...bare, ipam: { type: "fake" } });
       await node.addRefused({ ...whole, ipam: { type: "fake" } });
     });
 
-    test("an ADD that is killed at any moment is put back by DEL", () =>
+    test("DEL undoes an ADD that was killed at any moment", () =>
       node.unchanged(async () => {
         const before = await node.snapshot();
         for (const config of [bare, whole]) {
@@ -166,7 +166,7 @@ describe("where an RDMA device belongs to one namespace", () => {
       }));
   });
 
-  test("two at once keep their numbers below /dev/infiniband", () =>
+  test("two simultaneous ADDs keep the numbers of the RDMA devices below /dev/infiniband", () =>
     node.unchanged(async () => {
       const configs: Config[] = [
         whole,
@@ -187,7 +187,7 @@ describe("where an RDMA device belongs to one namespace", () => {
       await all("DEL");
     }));
 
-  test("the GUID of a pod whose RDMA device the host cannot see is not given to another VF", () =>
+  test("another VF cannot get the GUID of a pod whose RDMA device is not visible on the host", () =>
     node.unchanged(async () => {
       const config = network(other, { rdmaIsolation: true, guid });
       await node.add("a", whole);
@@ -200,7 +200,7 @@ describe("where an RDMA device belongs to one namespace", () => {
       await node.del("a", whole);
     }));
 
-  test("a name that its administrator gave to it has it in the pod, and afterwards", () =>
+  test("an RDMA device keeps the name that its administrator gave it, in the pod and afterwards", () =>
     node.unchanged(async () => {
       const [name] = await listed(vf, "infiniband");
       await node.shell(`rdma dev set ${name} name rail0`);
@@ -212,15 +212,15 @@ describe("where an RDMA device belongs to one namespace", () => {
       await node.shell(`rdma dev set rail0 name ${name}`);
     }));
 
-  test("a VF whose numbers would change is not attached, and the error says why", async () => {
-    // The numbers of another VF are free, and lower.
+  test("ADD of a VF whose numbers would change fails, and the error gives the reason", async () => {
+    // The numbers of the other VF are free, and lower.
     await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind`);
     try {
       const uverbs = await listed(other, "infiniband_verbs");
       for (const more of [{ rdmaIsolation: true }, { guid }]) {
         const answer = await node.refused({ command: "ADD", netns: "a", config: network(other, more) });
         expect(answer.msg).toMatch(new RegExp(`had ${uverbs}, .* and now it has uverbs`));
-        // What it has now it keeps; a way back there is not. So: from the beginning.
+        // The VF keeps its new numbers; they cannot be restored, so the node is reset.
         expect(await node.hostNetdev(other)).toBe("ibp1s0f0v1");
         await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/bind`);
         await node.reset();
@@ -231,7 +231,7 @@ describe("where an RDMA device belongs to one namespace", () => {
     }
   });
 
-  test("a fresh VF is refused without a GUID, and comes with one", async () => {
+  test("a fresh VF is refused without a GUID, and attached with a GUID", async () => {
     await node.addRefused(network(fresh, { rdmaIsolation: true }));
     await node.unchanged(async () => {
       const config = network(fresh, { rdmaIsolation: true, guid });

@@ -1,5 +1,5 @@
-// What a call leaves behind besides its answer: an entry in the journal or in a file, and the counters of `metrics`.
-// Whatever stands in the way of them, the call is as it is without.
+// The effects of a call besides its answer: an entry in the journal or in a file, and the counters of `metrics`. If
+// they cannot be written, the call has the same result.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readMetrics } from "../support/prometheus.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
@@ -13,10 +13,10 @@ const [vf] = vfs;
 const guid = "02:00:00:00:00:00:00:77";
 const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
 const counters = "/var/lib/cni/ib-sriov/.calls";
-/** COUNTERS_BYTES of src/log/counters.ts. */
+/** The value of COUNTERS_BYTES in src/log/counters.ts. */
 const mostBytes = 32 << 10;
 
-/** The steps of an entry, as "apply GUID", and how long each took, ms. */
+/** Returns the steps of an entry, as "apply GUID", and how long each took, ms. */
 const durations = (steps: string) =>
   new Map(
     (JSON.parse(steps) as { step: string; action: string; ms: number }[]).map(({ step, action, ms }) => [
@@ -25,7 +25,7 @@ const durations = (steps: string) =>
     ]),
   );
 
-// It is there for all tests: what runs in the guest must not change between them.
+// The receiver runs during all tests, because the processes in the guest must not change between them.
 const received = "/tmp/received";
 beforeAll(() =>
   node.shell(`mkdir -p /run/systemd/journal
@@ -33,7 +33,7 @@ beforeAll(() =>
 );
 
 describe("the journal", () => {
-  /** The entries since the last time, as fields. */
+  /** Returns the entries since the last call, as fields. */
   const entries = async (): Promise<Record<string, string>[]> => {
     const text = await node.shell(`cat ${received}; : >${received}`);
     return text.split("--\n").flatMap((entry) => {
@@ -46,7 +46,7 @@ describe("the journal", () => {
     });
   };
 
-  test("is told of ADD, a failure and DEL: who, what, how long each step took, and why", () =>
+  test("gets entries of ADD, a failure and DEL, with container, VF, the time of each step, and the error", () =>
     node.unchanged(async () => {
       const config = network(vf, { guid, ipam: hostLocal(["10.1.0.0/24"]) });
       await entries();
@@ -62,14 +62,14 @@ describe("the journal", () => {
         CNI_NETWORK: "mynet",
         CNI_VF: vf,
       };
-      const ours = { ...pod, CNI_CONTAINERID: "c1", CNI_IFNAME: "net1", CNI_GUID: guid };
-      expect(add).toMatchObject({ ...ours, CNI_COMMAND: "ADD", PRIORITY: "6" });
+      const attached = { ...pod, CNI_CONTAINERID: "c1", CNI_IFNAME: "net1", CNI_GUID: guid };
+      expect(add).toMatchObject({ ...attached, CNI_COMMAND: "ADD", PRIORITY: "6" });
       expect(add?.MESSAGE).toMatch(/^ADD default\/trainer net1 mynet 0000:01:10.0: done \(\d+ ms\)$/);
       const steps = durations(add?.CNI_STEPS ?? "");
       expect([...steps.keys()]).toEqual(
         expect.arrayContaining(["apply lease", "apply GUID", "apply interface", "apply addresses"]),
       );
-      // A rebind takes its time, and all of them together are not slower than the call.
+      // A rebind takes time, and all steps together do not take longer than the call.
       expect(steps.get("apply GUID")).toBeGreaterThan(5);
       const sum = [...steps].reduce((all, [name, ms]) => (name.startsWith("wait") ? all : all + ms), 0);
       expect(sum).toBeLessThan(Number(add?.CNI_MS));
@@ -84,13 +84,13 @@ describe("the journal", () => {
         code: 101,
         msg: expect.stringContaining("c1"),
       });
-      expect(del).toMatchObject({ ...ours, CNI_COMMAND: "DEL", PRIORITY: "6" });
+      expect(del).toMatchObject({ ...attached, CNI_COMMAND: "DEL", PRIORITY: "6" });
       expect([...durations(del?.CNI_STEPS ?? "").keys()]).toEqual(
         expect.arrayContaining(["undo GUID", "undo interface", "undo lease"]),
       );
     }));
 
-  test("has what was warned of, and nothing that is not serious enough", () =>
+  test("gets the warnings of a call, and no entries below logLevel", () =>
     node.unchanged(async () => {
       const status = {
         command: "STATUS",
@@ -115,16 +115,16 @@ describe("the journal", () => {
       ]);
     }));
 
-  test("that hangs keeps nobody waiting", () =>
+  test("that hangs does not delay a call", () =>
     node.unchanged(async () => {
       await node.shell("kill -STOP $(pidof receive)");
-      // More than its queue holds.
+      // More messages than its queue holds.
       await node.shell(`for i in $(seq $(($(cat /proc/sys/net/unix/max_dgram_qlen) + 2))); do
           CNI_COMMAND=CHECK ${plugin} </dev/null >/dev/null || true; done`);
       const outcome = await node.call({ command: "ADD", netns: "a", config: network(vf) });
       expect(outcome).toMatchObject({
         status: 0,
-        stderr: expect.stringContaining("no log entry of this call: sendto"),
+        stderr: expect.stringContaining("cannot write the log entry of this call: sendto"),
       });
       expect(JSON.parse(outcome.stdout)).toMatchObject({ cniVersion: "1.0.0" });
       await node.del("a", network(vf));
@@ -142,7 +142,7 @@ describe("logFile", () => {
   beforeAll(() => node.shell("mkdir /mnt/log; mount -t tmpfs tmpfs /mnt/log"));
   afterAll(() => node.shell("umount /mnt/log"));
 
-  test("has a line for each call, and is begun anew when it is long", () =>
+  test("has a line for each call, and is rotated when it is long", () =>
     node.unchanged(async () => {
       await node.add("a", config, { args });
       await node.del("a", config, { args });
@@ -174,15 +174,15 @@ describe("logFile", () => {
       "mount -t tmpfs -o size=64k tmpfs /mnt/log; dd if=/dev/zero of=/mnt/log/ballast bs=4k 2>/dev/null || true",
     ],
     ["on a read-only file system", "mount -t tmpfs -o ro tmpfs /mnt/log"],
-    ["in the place of a directory", `${tmpfs}; mkdir ${file}`],
-    ["in the place of a FIFO that nobody reads", `${tmpfs}; mkfifo ${file}`],
-    ["in the place of a link", `${tmpfs}; echo precious >/mnt/log/precious; ln -s precious ${file}`],
-    ["in the place of a file that is somebody else's", `${tmpfs}; echo precious >${file}`],
-    ["in a file of another user", `${tmpfs}; echo '{"time":"1"}' >${file}; chown 65534 ${file}`],
-    ["in the place of a device", tmpfs, "/dev/null"],
+    ["that is a directory", `${tmpfs}; mkdir ${file}`],
+    ["that is a FIFO without a reader", `${tmpfs}; mkfifo ${file}`],
+    ["that is a symbolic link", `${tmpfs}; echo precious >/mnt/log/precious; ln -s precious ${file}`],
+    ["that is a file of another program", `${tmpfs}; echo precious >${file}`],
+    ["that is a file of another user", `${tmpfs}; echo '{"time":"1"}' >${file}; chown 65534 ${file}`],
+    ["that is a device", tmpfs, "/dev/null"],
   ];
   test.each(others)(
-    "%s: ADD succeeds all the same, and says nothing else on stdout",
+    "%s: ADD succeeds nevertheless, and prints only its result on stdout",
     (_, make, path = file) =>
       node.unchanged(async () => {
         await node.shell(make);
@@ -192,7 +192,9 @@ describe("logFile", () => {
         const outcome = await node.call({ command: "ADD", netns: "a", config: own });
         expect(outcome).toMatchObject({
           status: 0,
-          stderr: expect.stringMatching(new RegExp(`no log entry of this call: (open|write) ${path}`)),
+          stderr: expect.stringMatching(
+            new RegExp(`cannot write the log entry of this call: (open|write) ${path}`),
+          ),
         });
         expect(JSON.parse(outcome.stdout)).toMatchObject({ interfaces: [{ name: "net1" }] });
         await node.del("a", own);
@@ -203,13 +205,13 @@ describe("logFile", () => {
 });
 
 describe("metrics", () => {
-  /** What `metrics` says now: looks a value up by name and labels. */
+  /** Runs `metrics`, and returns a function that looks up a value by name and labels. */
   const metrics = async () => {
     const read = readMetrics(await node.shell(`${plugin} metrics`));
     return (name: string, labels: string, suffix = "") =>
       read.get(name)?.samples.get(`${name}${suffix}{${labels}}`);
   };
-  /** Of the PF's VFs the free and the used ones, and attachments that live and that do not. */
+  /** Returns the numbers of free and used VFs of the PF, and of attachments of running and of terminated containers. */
   const present = async () => {
     const value = await metrics();
     return [
@@ -221,14 +223,14 @@ describe("metrics", () => {
   test("count VFs, attachments, calls, failures and steps", () =>
     node.unchanged(async () => {
       const config = network(vf, { guid });
-      await node.shell(`rm -f ${counters}; ip netns add mortal`);
+      await node.shell(`rm -f ${counters}; ip netns add gone`);
       expect(await present()).toEqual([4, 0, 0, 0]);
-      await node.add("mortal", config);
+      await node.add("gone", config);
       await node.refused({ command: "ADD", container: "c2", netns: "b", config });
       expect(await present()).toEqual([3, 1, 1, 0]);
-      await node.shell("ip netns del mortal");
+      await node.shell("ip netns del gone");
       expect(await present()).toEqual([3, 1, 0, 1]);
-      await node.del("mortal", config);
+      await node.del("gone", config);
       expect(await present()).toEqual([4, 0, 0, 0]);
       const value = await metrics();
       const counts = ["ADD", "DEL", "GC"].map((verb) =>
@@ -252,7 +254,7 @@ describe("metrics", () => {
     });
   });
 
-  test("are the same after many calls have become one line, by a call or by who asks", () =>
+  test("are the same after a call or `metrics` has compacted many lines to one", () =>
     node.unchanged(async () => {
       const config = network(vf);
       const counts = async () => {
@@ -285,7 +287,7 @@ describe("metrics", () => {
       expect(await node.shell(`stat -c %a ${counters}; ls -A ${counters}*`)).toBe(`600\n${counters}\n`);
     }));
 
-  test("nobody waits for them: counters that somebody holds stay as they are", () =>
+  test("no call waits for them: counters that another process has locked stay as they are", () =>
     node.unchanged(async () => {
       const config = network(vf);
       await node.add("a", config);

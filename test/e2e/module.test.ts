@@ -1,4 +1,4 @@
-// The virtual HCA itself: what the plugin's tests, and the simulator, take for granted of it.
+// The virtual HCA itself: the behavior that the plugin's tests and the simulator rely on.
 import { expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
 import { inRepository } from "./guest.ts";
@@ -8,7 +8,7 @@ const node = testNode({ processors: 2, files: [inRepository("test/e2e/guest/stre
 const [vf] = vfs;
 const guid = "02:00:00:00:00:00:00:77";
 
-/** The VF's netdev on the host, as `ip -j -d link` has it. */
+/** Returns the VF's netdev on the host, in the form of `ip -j -d link`. */
 async function netdev() {
   const [link] = JSON.parse(await node.shell(`ip -j -d link show dev ${await node.hostNetdev(vf)}`));
   return link as {
@@ -23,7 +23,7 @@ async function netdev() {
 
 const rebind = () => node.shell(`cd /sys/bus/pci/drivers/mlx5_core; echo ${vf} >unbind; echo ${vf} >bind`);
 
-test("a GUID is in effect after a rebind, which makes a new netdev with default attributes", async () => {
+test("a GUID takes effect with a rebind, which creates a new netdev with default attributes", async () => {
   const before = await netdev();
   expect(before).toMatchObject({ ifname: "ibp1s0f0v0", mtu: 1800, altnames: ["rail0"] });
   await node.shell(`ip link set ib0 vf 0 port_guid ${guid}`);
@@ -38,7 +38,7 @@ test("a GUID is in effect after a rebind, which makes a new netdev with default 
   expect(after.flags).not.toContain("UP");
 });
 
-test("a request that moves and renames is not atomic: with the name taken the netdev is in the pod all the same", async () => {
+test("a request that moves and renames is not atomic: if the name is taken, the netdev is nevertheless in the pod", async () => {
   const { ifindex } = await netdev();
   expect(await node.guest.execute("ip link set ib1 netns a name eth0")).toMatchObject({
     status: 2,
@@ -48,7 +48,7 @@ test("a request that moves and renames is not atomic: with the name taken the ne
   await rebind();
 });
 
-test("a VF's pkey table is what was set, over a rebind, and its netdev is in the partition at index 0", async () => {
+test("a VF's pkey table keeps the keys that were set, over a rebind, and its netdev is in the partition at index 0", async () => {
   const table = () =>
     node.shell(`cd /sys/bus/pci/devices/${vf}/infiniband/*/ports/1/pkeys; echo $(cat 0 1 2 3)`);
   const pkey = async () =>
@@ -68,8 +68,8 @@ test("a VF's pkey table is what was set, over a rebind, and its netdev is in the
   expect(await table()).toBe("0xffff 0x0000 0x0000 0x0000\n");
 });
 
-// IPoIB reads the table when it makes the netdev, and the driver knows of a device only once that is done.
-test("a VF's pkey table that is set in the middle of a probe is the one that the netdev hears of", async () => {
+// IPoIB reads the table when it creates the netdev, and the driver knows the device only after that.
+test("the netdev gets the pkey table of a VF that is set in the middle of a probe", async () => {
   const driver = "/sys/bus/pci/drivers/mlx5_core";
   const rounds = 40;
   const missed = await node.shell(`for round in $(seq 10 $((9 + ${rounds}))); do
@@ -100,6 +100,6 @@ test("a fault happens once", async () => {
   expect(statuses).toEqual([0, 2, 0]);
 });
 
-test("many rebinds, moves and deleted namespaces, in both RDMA modes, give no warning of the kernel", async () => {
+test("many rebinds, moves and deleted namespaces, in both RDMA modes, cause no kernel warning", async () => {
   await node.shell("bash /host/stress.sh 6", 1200);
 });

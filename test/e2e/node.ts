@@ -10,13 +10,13 @@ import {
 import { bootTime, Guest, type GuestOptions, inRepository, type Outcome, quote } from "./guest.ts";
 import { snapshotOf } from "./snapshot.ts";
 
-/** PCI addresses of the node's VFs, by index; what each has to lose is in guest/setup.sh. */
+/** PCI addresses of the node's VFs, by index; guest/setup.sh lists the settings of each VF. */
 export const vfs = ["0000:01:10.0", "0000:01:10.2", "0000:01:10.4", "0000:01:10.6"] as const;
 
-/** The plugin in the guest. */
+/** Path of the plugin in the guest. */
 export const plugin = "/host/ib-sriov";
 
-/** What an interface in a pod is like. */
+/** An interface in a pod, as `ip -j address` shows it. */
 export interface PodInterface {
   readonly ifname: string;
   readonly ifindex: number;
@@ -26,7 +26,7 @@ export interface PodInterface {
   readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
 }
 
-/** One virtual node for all tests of a file: booted before the first, gone after the last. */
+/** Creates a virtual node for all tests of a file: it boots before the first test and shuts down after the last. */
 export function testNode(options: GuestOptions = {}): TestNode {
   const node = new TestNode();
   beforeAll(() => node.boot(options), bootTime);
@@ -37,9 +37,9 @@ export function testNode(options: GuestOptions = {}): TestNode {
 /** A virtual node with VFs and pods, and a CNI plugin to call on it. */
 export class TestNode {
   #guest: Guest | undefined;
-  /** What the node is like between tests, as far as it is known. */
+  /** The snapshot of the node between tests; `undefined` if it is not known. */
   #before: string[] | undefined;
-  /** The calls of the present test, for the message of a failure. */
+  /** The calls of the current test, for the message of a failure. */
   #calls: string[] = [];
 
   async boot(options: GuestOptions): Promise<void> {
@@ -59,13 +59,13 @@ export class TestNode {
     this.#before = undefined;
   }
 
-  /** Runs a script as root; it must succeed. Returns its stdout. */
+  /** Runs a script as root, which must succeed. Returns its stdout. */
   shell(script: string, seconds?: number): Promise<string> {
     return this.guest.shell(script, seconds);
   }
 
   get guest(): Guest {
-    if (this.#guest === undefined) throw new Error("there is no guest: did it not boot?");
+    if (this.#guest === undefined) throw new Error("the guest is not running, or did not boot");
     return this.#guest;
   }
 
@@ -74,8 +74,8 @@ export class TestNode {
   }
 
   /**
-   * Runs a test that must leave the node as it was before, and between tests nothing may change it. When it
-   * fails, the node is set up anew, so that the next one finds it in order.
+   * Runs a test that must leave the node as it was before. The node must not change between tests either. If the test
+   * fails, the node is set up again, so that the next test finds it in order.
    */
   async unchanged(test: () => Promise<void>): Promise<void> {
     this.#calls = [];
@@ -87,18 +87,21 @@ export class TestNode {
     } catch (error) {
       if (error instanceof Error) error.message += `\n\nCalls of this test:\n${this.#calls.join("\n")}`;
       await this.reset().catch((second: unknown) => {
-        throw new AggregateError([error, second], "a test failed, and the node cannot be set up anew");
+        throw new AggregateError([error, second], "a test failed, and the node cannot be set up again");
       });
       throw error;
     }
   }
 
-  /** Expects the node to be as it was. The kernel takes a moment to bring home what a deleted namespace held. */
+  /**
+   * Expects the node to be as it was. The kernel takes a moment to return the devices of a deleted namespace to the
+   * host namespace.
+   */
   async expectSnapshot(before: string[]): Promise<void> {
     await expect.poll(() => this.snapshot(), { timeout: 30_000, interval: 1 }).toEqual(before);
   }
 
-  /** Makes an attachment as old as it must be for GC to detach it although its namespace exists. */
+  /** Makes an attachment old enough for GC to undo it although its namespace exists. */
   async makeOld(container: string): Promise<void> {
     await this.shell(`sed -i 's/"since":[0-9]*/"since":1000000000000/' /var/lib/cni/ib-sriov/${container}-net1
       grep -q '"since":1000000000000' /var/lib/cni/ib-sriov/${container}-net1`);
@@ -114,7 +117,7 @@ export class TestNode {
     return outcome;
   }
 
-  /** Several calls at the same time; all must succeed. */
+  /** Makes several calls at the same time; all must succeed. */
   async inParallel(invocations: readonly Invocation[]): Promise<void> {
     const started = invocations.map(
       (call, i) => `{ ${commandLine(plugin, call)}; } >/tmp/parallel.${i} & pids[${i}]=$!`,
@@ -124,14 +127,14 @@ export class TestNode {
     );
   }
 
-  /** An ADD that must succeed. */
+  /** Makes an ADD that must succeed. */
   async add(netns: string, config: Config, more: Partial<Invocation> = {}): Promise<Result> {
     const outcome = await this.call({ command: "ADD", netns, config, ...more });
     expect(outcome).toMatchObject({ status: 0 });
     return JSON.parse(outcome.stdout) as Result;
   }
 
-  /** A DEL that must succeed; it prints nothing. */
+  /** Makes a DEL that must succeed, and must print nothing. */
   async del(netns: string, config: Config, more: Partial<Invocation> = {}): Promise<void> {
     expect(await this.call({ command: "DEL", netns, config, ...more })).toMatchObject({
       status: 0,
@@ -139,7 +142,7 @@ export class TestNode {
     });
   }
 
-  /** A call that must fail as CNI wants it: exit status 1, and nothing but an error object on stdout. */
+  /** Makes a call that must fail as CNI requires: exit status 1, and only an error object on stdout. */
   async refused(invocation: Invocation, seconds?: number): Promise<ErrorAnswer> {
     const { status, stdout } = await this.call(invocation, seconds);
     expect(status).toBe(1);
@@ -152,7 +155,7 @@ export class TestNode {
     return answer;
   }
 
-  /** ADD that must fail and leave the node as it was. */
+  /** Makes an ADD that must fail and leave the node as it was. */
   async addRefused(
     config: Config | string,
     more: Partial<Invocation> = {},
@@ -166,13 +169,13 @@ export class TestNode {
     return answer;
   }
 
-  /** Makes a CNI plugin of a shell script, by name. */
+  /** Installs a shell script as a CNI plugin. */
   async plugin(name: string, script: string): Promise<void> {
     const path = `${pluginPath}/${name}`;
     await this.shell(`printf %s ${quote(`#!/bin/bash\n${script}\n`)} >${path}\nchmod +x ${path}`);
   }
 
-  /** An interface of a pod. */
+  /** Returns an interface of a pod. */
   async podInterface(netns: string, ifname = "net1"): Promise<PodInterface> {
     const [link] = JSON.parse(
       await this.shell(`ip -n ${netns} -j address show dev ${ifname}`),
@@ -181,17 +184,20 @@ export class TestNode {
     return link;
   }
 
-  /** The name of a VF's netdev on the host. */
+  /** Returns the name of a VF's netdev in the host namespace. */
   async hostNetdev(pci: string): Promise<string> {
     return (await this.shell(`ls /sys/bus/pci/devices/${pci}/net`)).trim();
   }
 
-  /** Renames a VF's netdev on the host, as udev would. */
+  /** Renames a VF's netdev in the host namespace, as udev would. */
   async renameHostNetdev(pci: string, name: string): Promise<void> {
     await this.shell(`ip link set dev "$(ls /sys/bus/pci/devices/${pci}/net)" name ${name}`);
   }
 
-  /** From now on an RDMA device belongs to one namespace. The kernel wants no other one to be there, so: a reset. */
+  /**
+   * Switches RDMA to exclusive mode, in which each RDMA device belongs to one namespace. The kernel permits the switch
+   * only while no other network namespace exists, so the node is reset.
+   */
   async makeRdmaExclusive(): Promise<void> {
     await this.shell(
       "ip -all netns delete; until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done",
@@ -199,7 +205,7 @@ export class TestNode {
     await this.reset();
   }
 
-  /** Gives a VF on the host a node and port GUID that are in effect, and its netdev the name that it had. */
+  /** Sets the node and port GUID of a free VF, rebinds it so that they take effect, and restores its netdev's name. */
   async setGuid(index: number, guid: string): Promise<void> {
     const pci = vfs[index] ?? "";
     const name = await this.hostNetdev(pci);
@@ -208,7 +214,10 @@ export class TestNode {
     await this.renameHostNetdev(pci, name);
   }
 
-  /** Waits until a command in the guest succeeds. It is run more and more seldom: each time costs what a process costs. */
+  /**
+   * Waits until a command in the guest succeeds. The pauses between attempts grow, because starting a process is slow
+   * in the guest.
+   */
   async until(command: string, seconds = 120): Promise<void> {
     const script = `pause=20
       until ${command}; do
@@ -216,6 +225,6 @@ export class TestNode {
         pause=$((pause < 600 ? pause + pause / 8 : pause))
       done`;
     const { status } = await this.guest.execute(script, seconds);
-    if (status !== 0) throw new Error(`${seconds} s in the guest have not been enough for: ${command}`);
+    if (status !== 0) throw new Error(`timed out after ${seconds} s in the guest waiting for: ${command}`);
   }
 }

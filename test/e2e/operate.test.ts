@@ -1,4 +1,4 @@
-// What operators call: list, attachments, gc, provision.
+// The commands for operators: list, attachments, gc, provision.
 import { describe, expect, test } from "vitest";
 import { hostLocal, network } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
@@ -16,10 +16,10 @@ const operated = async (words: string) => {
   return stdout;
 };
 const json = async (words: string) => JSON.parse(await operated(`${words} --json`));
-/** How often the VF's driver was bound, told by what every probe makes anew. */
+/** Returns the inode of a VF's RDMA devices in sysfs, which changes with each probe of the driver. */
 const probe = (pci: string) => node.shell(`stat -c %i /sys/bus/pci/devices/${pci}/infiniband`);
 
-test("list shows PFs and VFs, and who has them", () =>
+test("list shows PFs and VFs, and the owners of VFs", () =>
   node.unchanged(async () => {
     await node.add("a", config, { args });
     const rows = (await operated("list")).split("\n").map((line) => line.split(/ {2,}/));
@@ -63,7 +63,7 @@ test("list shows PFs and VFs, and who has them", () =>
   }));
 
 describe("attachments", () => {
-  test("show tells of all; release refuses a living container, and --force takes its VF", () =>
+  test("show lists all; release refuses a running container, and --force takes its VF", () =>
     node.unchanged(async () => {
       expect(await operated("attachments show")).toBe("Nothing is attached.\n");
       await node.add("a", config, { args });
@@ -82,25 +82,27 @@ describe("attachments", () => {
       ]);
       const refused = await operate("attachments release c1 net1");
       expect(refused).toMatchObject({ status: 1, stdout: "" });
-      expect(refused.stderr).toMatch(/alive.*\/run\/netns\/a is there.*--force/);
+      expect(refused.stderr).toMatch(/running.*\/run\/netns\/a exists.*--force/);
       expect(await json("attachments show")).toMatchObject([{ containerId: "c1", condition: "attached" }]);
-      expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is back.\n");
+      expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is released.\n");
     }));
 
   test.each([
     ["keeps its GUID", network(vf)],
     ["had another GUID", config],
-  ])("--force takes a VF that %s from where its container has moved the netdev", (_, each) =>
-    node.unchanged(async () => {
-      await node.add("a", each);
-      await node.shell("ip -n a link set net1 netns b name away");
-      expect((await operate("attachments release c1 net1")).stderr).toContain("--force");
-      expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is back.\n");
-      expect(await node.shell("ip -n b -br link")).not.toContain("away");
-    }),
+  ])(
+    "--force returns a VF that %s from the namespace to which its container has moved the netdev",
+    (_, each) =>
+      node.unchanged(async () => {
+        await node.add("a", each);
+        await node.shell("ip -n a link set net1 netns b name away");
+        expect((await operate("attachments release c1 net1")).stderr).toContain("--force");
+        expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is released.\n");
+        expect(await node.shell("ip -n b -br link")).not.toContain("away");
+      }),
   );
 
-  test("release of what there is not", async () => {
+  test("release of an attachment that does not exist fails", async () => {
     expect(await operate("attachments release c1 net1")).toMatchObject({
       status: 1,
       stderr: "ib-sriov: container c1 has no attachment net1\n",
@@ -109,16 +111,16 @@ describe("attachments", () => {
 });
 
 describe("gc", () => {
-  test("heals what a pod that is gone has left, and leaves what lives", () =>
+  test("undoes the attachment of a pod that is gone, and keeps that of a running pod", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");
       await node.add("gone", config);
-      const living = network(second, {});
-      await node.add("a", living, { container: "c2" });
+      const running = network(second, {});
+      await node.add("a", running, { container: "c2" });
       const path = (container: string) => `/var/lib/cni/ib-sriov/${container}-net1`;
       expect(await json("gc")).toEqual([
-        { path: path("c1"), outcome: "left", why: "its namespace /run/netns/gone is there" },
-        { path: path("c2"), outcome: "left", why: "its namespace /run/netns/a is there" },
+        { path: path("c1"), outcome: "left", why: "its namespace /run/netns/gone exists" },
+        { path: path("c2"), outcome: "left", why: "its namespace /run/netns/a exists" },
       ]);
       await node.shell("ip netns del gone");
       expect(await operated("gc --dry-run")).toContain(`${path("c1")}: would be released\n`);
@@ -127,10 +129,10 @@ describe("gc", () => {
         { condition: "attached" },
       ]);
       expect(await operated("gc")).toContain(`${path("c1")}: released\n`);
-      await node.del("a", living, { container: "c2" });
+      await node.del("a", running, { container: "c2" });
     }));
 
-  test("tells what it cannot do, and fails", () =>
+  test("reports an attachment that it cannot undo, and fails", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");
       await node.add("gone", config);
@@ -144,7 +146,7 @@ describe("gc", () => {
 });
 
 describe("provision", () => {
-  test("gives free VFs their GUID, once; others keep theirs, and so do containers their VFs", async () => {
+  test("assigns GUIDs to free VFs once; other VFs keep theirs, and containers keep their VFs", async () => {
     const before = await node.snapshot();
     await node.add("a", config);
     const kept = await probe(second);
@@ -155,29 +157,29 @@ describe("provision", () => {
       { pci: vfs[2], outcome: "kept", guid: "0a:00:00:00:00:00:02:02" },
       { pci: fresh, outcome: "given", guid: expect.stringMatching(/^[0-9a-f:]{23}$/) },
     ]);
-    const given = lines[3].guid;
+    const assigned = lines[3].guid;
     const made = await probe(fresh);
-    expect(await operated("provision")).toContain(`${fresh}: kept ${given}\n`);
+    expect(await operated("provision")).toContain(`${fresh}: kept ${assigned}\n`);
     expect([await probe(second), await probe(fresh)]).toEqual([kept, made]);
-    // The first pod pays for no rebind.
+    // The first pod makes no rebind.
     const auto = network(fresh, { guid: "auto" });
     const { interfaces } = await node.add("b", auto, { container: "c2" });
-    expect(interfaces?.at(-1)?.mac).toMatch(new RegExp(`${given}$`));
+    expect(interfaces?.at(-1)?.mac).toMatch(new RegExp(`${assigned}$`));
     expect(await probe(fresh)).toBe(made);
     await node.del("b", auto, { container: "c2" });
     await node.del("a", config);
-    // All but that GUID, in whatever spelling, is as before.
-    const inSysfs = given.replaceAll(":", "").replaceAll(/(.{4})(?=.)/g, "$1:");
+    // Except for this GUID, in any spelling, everything is as before.
+    const inSysfs = assigned.replaceAll(":", "").replaceAll(/(.{4})(?=.)/g, "$1:");
     const changed = (await node.snapshot()).filter((line) => !before.includes(line));
-    expect(changed.filter((line) => !line.includes(given) && !line.includes(inSysfs))).toEqual([]);
+    expect(changed.filter((line) => !line.includes(assigned) && !line.includes(inSysfs))).toEqual([]);
     await node.reset();
   });
 
-  test("a VF that cannot have one is told, and the others get theirs", async () => {
+  test("a VF whose probe fails once gets its GUID nevertheless", async () => {
     await node.shell("echo 1 >/sys/module/vhca/parameters/fail_probe");
     const { status, stdout } = await operate("provision");
     await node.shell("echo 0 >/sys/module/vhca/parameters/fail_probe");
-    // One failure of a probe is tried again.
+    // `provision` tries once more if a probe fails.
     expect({ status, stdout }).toMatchObject({
       status: 0,
       stdout: expect.stringContaining(`${fresh}: given`),

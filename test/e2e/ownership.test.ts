@@ -1,4 +1,5 @@
-// Whose a VF is: also after a reboot, after it was made anew, and where the pod that has it cannot be seen.
+// The owner of a VF: also after a reboot, after the VF was created again, and if the pod that has the VF is not
+// visible.
 import { describe, expect, test } from "vitest";
 import { type Config, commandLine, hostLocal, type Invocation, network } from "./cni.ts";
 import type { Outcome } from "./guest.ts";
@@ -7,32 +8,32 @@ import { plugin, testNode, vfs } from "./node.ts";
 const node = testNode();
 const [vf, other] = vfs;
 const ipam = hostLocal(["10.1.0.0/24"]);
-const mine = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable", ipam });
-const theirs = network(vf, { guid: "02:00:00:00:00:00:00:88", link_state: "auto", ipam });
+const first = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable", ipam });
+const second = network(vf, { guid: "02:00:00:00:00:00:00:88", link_state: "auto", ipam });
 const kept = network(vf, { ipam });
-const wishes = { "the same": mine, "another GUID": theirs, "no GUID": kept };
+const requests = { "the same": first, "another GUID": second, "no GUID": kept };
 const c2 = { container: "c2" };
 const record = "/var/lib/cni/ib-sriov/c1-net1";
 
 const leases = async () => Number(await node.shell("ls /var/lib/cni/networks/mynet | grep -c ^10. || true"));
 
-/** A call from a mount namespace of its own that a command has changed. */
+/** Makes a call from a separate mount namespace, after a command has changed it. */
 const from = (command: string, call: Invocation): Promise<Outcome> =>
   node.guest.execute(commandLine(plugin, call, `unshare -m sh -c '${command} && exec "$0"'`));
 
-/** Nothing changes while something is done. */
+/** Expects an action to change nothing. */
 async function unchangedBy(action: () => Promise<unknown>): Promise<void> {
   const before = await node.snapshot();
   await action();
   await node.expectSnapshot(before);
 }
 
-describe("a living container", () => {
-  test("keeps its VF, whatever another one wants of it", () =>
+describe("a running container", () => {
+  test("keeps its VF, whatever another container requests", () =>
     node.unchanged(async () => {
-      await node.add("a", mine);
+      await node.add("a", first);
       await unchangedBy(async () => {
-        for (const config of Object.values(wishes)) {
+        for (const config of Object.values(requests)) {
           const answer = await node.refused({ command: "ADD", netns: "b", config, ...c2 });
           expect(answer).toMatchObject({
             code: 101,
@@ -41,35 +42,35 @@ describe("a living container", () => {
           await node.del("b", config, c2);
         }
       });
-      await node.del("a", mine);
+      await node.del("a", first);
     }));
 
-  test("keeps its GUID: another VF does not get it", () =>
+  test("keeps its GUID: another VF cannot get it", () =>
     node.unchanged(async () => {
-      const second = network(other, { guid: "02:00:00:00:00:00:00:77" });
-      await node.add("a", mine);
+      const sameGuid = network(other, { guid: "02:00:00:00:00:00:00:77" });
+      await node.add("a", first);
       await unchangedBy(async () => {
-        const answer = await node.refused({ command: "ADD", netns: "b", config: second, ...c2 });
+        const answer = await node.refused({ command: "ADD", netns: "b", config: sameGuid, ...c2 });
         expect(answer).toMatchObject({
           code: 7,
           msg: expect.stringMatching(
             `GUID 02:00:00:00:00:00:00:77 .* VF ${other}: VF ${vf} has it, which container c1`,
           ),
         });
-        await node.del("b", second, c2);
+        await node.del("b", sameGuid, c2);
       });
-      await node.del("a", mine);
-      await node.add("b", second, c2);
-      await node.del("b", second, c2);
+      await node.del("a", first);
+      await node.add("b", sameGuid, c2);
+      await node.del("b", sameGuid, c2);
     }));
 
   test.each([
-    ["the port GUID of a VF that is free", "0a:00:00:00:00:00:01:02", `netdev \\S+ of ${other}`],
-    ["the node GUID of a VF that is free", "0a:00:00:00:00:00:01:01", "RDMA device \\S+"],
+    ["the port GUID of a free VF", "0a:00:00:00:00:00:01:02", `netdev \\S+ of ${other}`],
+    ["the node GUID of a free VF", "0a:00:00:00:00:00:01:01", "RDMA device \\S+"],
     ["the GUID of the PF", undefined, "netdev ib0 of its PF"],
-  ])("does not get %s", (_, given, holder) =>
+  ])("cannot get %s", (_, requested, holder) =>
     node.unchanged(async () => {
-      const guid = given ?? (await node.shell("cat /sys/class/net/ib0/address")).trim().slice(-23);
+      const guid = requested ?? (await node.shell("cat /sys/class/net/ib0/address")).trim().slice(-23);
       const config = network(vf, { guid });
       expect(await node.refused({ command: "ADD", netns: "a", config })).toMatchObject({
         code: 7,
@@ -79,7 +80,9 @@ describe("a living container", () => {
     }),
   );
 
-  /** ADD that is killed when all is done but what needs the address, and its IPAM plugin with it. */
+  /**
+   * Makes an ADD that is killed, together with its IPAM plugin, when only the steps that need the address are missing.
+   */
   async function addKilled(config: Config): Promise<void> {
     await node.plugin("slow", "[ $CNI_COMMAND != ADD ] || sleep 1000");
     const call = { command: "ADD", netns: "a", config: { ...config, ipam: { type: "slow" } } };
@@ -89,64 +92,66 @@ describe("a living container", () => {
   }
 
   test.each([
-    ["is attached", "has another GUID", "the same", mine],
+    ["is attached", "has another GUID", "the same", first],
     ["is attached", "has the VF's own GUID", "another GUID", kept],
     ["is attached", "has the VF's own GUID", "no GUID", kept],
-    ["was being attached", "has another GUID", "no GUID", mine],
+    ["was being attached", "has another GUID", "no GUID", first],
     ["was being attached", "has the VF's own GUID", "another GUID", kept],
-  ] as const)("that cannot be seen, %s and %s, keeps its VF from one that wants %s", (state, _, wish, had) =>
-    node.unchanged(async () => {
-      if (state === "is attached") await node.add("a", had);
-      else await addKilled(had);
-      await unchangedBy(async () => {
-        const call = { netns: "b", config: wishes[wish], ...c2 };
-        const { status, stdout } = await from("umount -l /run/netns/a", { command: "ADD", ...call });
-        expect(status).toBe(1);
-        expect(JSON.parse(stdout)).toMatchObject({ code: 11, msg: expect.stringContaining(vf) });
-        expect(await from("umount -l /run/netns/a", { command: "DEL", ...call })).toMatchObject({
-          status: 0,
-          stdout: "",
+  ] as const)(
+    "that is not visible, %s and %s, keeps its VF when another container requests %s",
+    (state, _, request, config) =>
+      node.unchanged(async () => {
+        if (state === "is attached") await node.add("a", config);
+        else await addKilled(config);
+        await unchangedBy(async () => {
+          const call = { netns: "b", config: requests[request], ...c2 };
+          const { status, stdout } = await from("umount -l /run/netns/a", { command: "ADD", ...call });
+          expect(status).toBe(1);
+          expect(JSON.parse(stdout)).toMatchObject({ code: 11, msg: expect.stringContaining(vf) });
+          expect(await from("umount -l /run/netns/a", { command: "DEL", ...call })).toMatchObject({
+            status: 0,
+            stdout: "",
+          });
         });
-      });
-      await node.del("a", had);
-    }),
+        await node.del("a", config);
+      }),
   );
 });
 
 describe("a container that is gone", () => {
-  test.each(Object.keys(wishes) as (keyof typeof wishes)[])(
-    "without DEL: its VF goes to the next one, which wants %s, and its lease is released",
-    (wish) =>
+  test.each(Object.keys(requests) as (keyof typeof requests)[])(
+    "without DEL: the next container, which requests %s, gets its VF, and its lease is released",
+    (request) =>
       node.unchanged(async () => {
         await node.shell("ip netns add gone");
-        await node.add("gone", mine);
+        await node.add("gone", first);
         await node.shell("ip netns del gone");
-        await node.add("b", wishes[wish], c2);
+        await node.add("b", requests[request], c2);
         expect(await leases()).toBe(1);
         await unchangedBy(async () => {
-          await node.del("gone", mine);
-          await node.del("", mine);
+          await node.del("gone", first);
+          await node.del("", first);
         });
-        await node.del("b", wishes[wish], c2);
+        await node.del("b", requests[request], c2);
       }),
   );
 
-  test("never touches the VF that is another's by now, not even where its record has come back", () =>
+  test("never changes the VF that another container already has, even if its record has come back", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");
-      await node.add("gone", mine);
+      await node.add("gone", first);
       await node.shell(`cp ${record} /tmp/backup; ip netns del gone`);
-      await node.add("b", theirs, c2);
+      await node.add("b", second, c2);
       await unchangedBy(async () => {
         await node.shell(`cp /tmp/backup ${record}`);
-        await node.del("gone", mine);
+        await node.del("gone", first);
       });
-      await node.del("b", theirs, c2);
+      await node.del("b", second, c2);
     }));
 });
 
-describe("a record from before", () => {
-  test("a reboot: only its lease is released", () =>
+describe("for a record from before", () => {
+  test("a reboot, DEL only releases the lease", () =>
     node.unchanged(async () => {
       await node.shell("echo 7e1c0f4e-94b7-4d0d-8f3d-6f1d0a3c2b11 >/tmp/boot_id; ip netns add gone");
       const boot = "mount -o bind /tmp/boot_id /proc/sys/kernel/random/boot_id";
@@ -154,7 +159,7 @@ describe("a record from before", () => {
       expect(added, added.stdout).toMatchObject({ status: 0 });
       await node.shell("ip netns del gone");
       await node.until(`[ -e /sys/bus/pci/devices/${vf}/net/* ]`);
-      // The VF as the node has set it up since.
+      // The settings that the node has made for the VF since.
       const name = await node.hostNetdev(vf);
       await node.shell(`ip link set ${name} name since; ip link set since mtu 1900
         ip link set ib0 vf 0 state enable`);
@@ -170,20 +175,20 @@ describe("a record from before", () => {
 
   const pf = "/sys/bus/pci/devices/0000:01:00.0";
   test.each([
-    ["sriov_numvfs was written", `echo 0 >${pf}/sriov_numvfs`],
+    ["a write to sriov_numvfs", `echo 0 >${pf}/sriov_numvfs`],
     [
-      "the PF's driver was reloaded",
+      "a reload of the PF's driver",
       "for verb in unbind bind; do echo 0000:01:00.0 >/sys/bus/pci/drivers/mlx5_core/$verb; done",
     ],
-  ])("%s: only its lease is released, and the VF is free for another", (_, destroy) =>
+  ])("%s, DEL only releases the lease, and another container can have the VF", (_, destroy) =>
     node.unchanged(async () => {
-      await node.add("a", mine);
+      await node.add("a", first);
       await node.shell(`${destroy}; echo 4 >${pf}/sriov_numvfs`);
-      await node.add("b", theirs, c2);
+      await node.add("b", second, c2);
       expect(await leases()).toBe(1);
-      await unchangedBy(() => node.del("a", mine));
+      await unchangedBy(() => node.del("a", first));
       expect((await node.podInterface("b")).flags).toContain("UP");
-      await node.del("b", theirs, c2);
+      await node.del("b", second, c2);
       expect(await leases()).toBe(0);
       await node.reset();
     }),
@@ -199,7 +204,7 @@ describe("a record that cannot be read", () => {
     ["of a later format", later],
   ] as const;
   const release = (more: string) => node.guest.execute(`${plugin} attachments release c1 net1 ${more}`);
-  /** What a rebind takes from the VF's netdev. */
+  /** Restores the settings that a rebind takes from the VF's netdev. */
   const restore = async (name: string) => {
     await node.renameHostNetdev(vf, name);
     await node.shell(`ip link set dev ${name} mtu 1800 txqueuelen 300 group 3 alias rail-0 gso_max_segs 100 type ipoib umcast 1
@@ -208,14 +213,14 @@ describe("a record that cannot be read", () => {
       ip link set ib0 vf 0 state disable`);
   };
 
-  test.each(losses)("because it is %s keeps its VF, until an operator releases it", (_, spoil) =>
+  test.each(losses)("because it is %s keeps its VF until an operator releases it", (_, damage) =>
     node.unchanged(async () => {
       const name = await node.hostNetdev(vf);
-      // Without a GUID, which would stay with the VF.
+      // Without a GUID, because a GUID would stay with the VF.
       await node.add("a", kept);
-      await node.shell(spoil);
+      await node.shell(damage);
       await unchangedBy(async () => {
-        const answer = await node.refused({ command: "ADD", netns: "b", config: theirs, ...c2 });
+        const answer = await node.refused({ command: "ADD", netns: "b", config: second, ...c2 });
         expect(answer).toMatchObject({ code: 101, msg: expect.stringMatching(`${record} cannot be read`) });
         const gc = await node.guest.execute(`${plugin} gc`);
         expect(gc).toMatchObject({
@@ -239,28 +244,28 @@ describe("a record that cannot be read", () => {
       await node.shell(`! [ -e ${record} ]`);
       await node.add("b", kept, c2);
       await node.del("b", kept, c2);
-      // Its lease is left, which its runtime's DEL releases.
+      // The lease remains until the runtime's DEL releases it.
       await node.del("a", kept);
       await restore(name);
     }),
   );
 
-  test("because a later version wrote it: DEL fails and names that version", () =>
+  test("because a later version wrote it makes DEL fail and name that version", () =>
     node.unchanged(async () => {
-      await node.add("a", mine);
+      await node.add("a", first);
       await node.shell(`cp ${record} /tmp/backup; ${later}`);
       await unchangedBy(async () => {
-        const answer = await node.refused({ command: "DEL", netns: "a", config: mine });
+        const answer = await node.refused({ command: "DEL", netns: "a", config: first });
         expect(answer).toMatchObject({
           code: 100,
           msg: expect.stringMatching(/format 2, .* version 3\.1\.0 or a later/),
         });
       });
       await node.shell(`cp /tmp/backup ${record}`);
-      await node.del("a", mine);
+      await node.del("a", first);
     }));
 
-  test("and is from before a reboot keeps nothing", () =>
+  test("and is from before a reboot does not keep its VF", () =>
     node.unchanged(async () => {
       const name = await node.hostNetdev(vf);
       await node.shell("echo 7e1c0f4e-94b7-4d0d-8f3d-6f1d0a3c2b11 >/tmp/boot_id; ip netns add gone");
@@ -268,8 +273,8 @@ describe("a record that cannot be read", () => {
       expect(await from(boot, { command: "ADD", netns: "gone", config: kept })).toMatchObject({ status: 0 });
       await node.shell(`ip netns del gone; : >${record}`);
       await node.until(`[ -e /sys/bus/pci/devices/${vf}/net/* ]`);
-      await node.add("b", theirs, c2);
-      await node.del("b", theirs, c2);
+      await node.add("b", second, c2);
+      await node.del("b", second, c2);
       await node.del("", kept);
       await restore(name);
     }));
@@ -277,28 +282,30 @@ describe("a record that cannot be read", () => {
   test.each([
     ["before this boot", "touch -d '2020-01-01 00:00:00'", 0],
     ["this boot", "touch", 1],
-  ])("and whose VF an older version claimed, is of %s as its time says", (_, touch, status) =>
-    node.unchanged(async () => {
-      const name = await node.hostNetdev(vf);
-      await node.add("a", kept);
-      await node.shell(`sed -i 's/"boot":"[^"]*",//' /var/lib/cni/ib-sriov/.vf/${vf}; : >${record}; ${touch} ${record}
+  ])(
+    "and whose VF an older version claimed is of %s according to its modification time",
+    (_, touch, status) =>
+      node.unchanged(async () => {
+        const name = await node.hostNetdev(vf);
+        await node.add("a", kept);
+        await node.shell(`sed -i 's/"boot":"[^"]*",//' /var/lib/cni/ib-sriov/.vf/${vf}; : >${record}; ${touch} ${record}
         ip -n a link set net1 down; ip -n a link set net1 netns 1; ip link set net1 name ib9`);
-      const added = await node.call({ command: "ADD", netns: "b", config: theirs, ...c2 });
-      expect(added, added.stdout).toMatchObject({ status });
-      if (status === 0) await node.del("b", theirs, c2);
-      await node.del("a", kept);
-      await restore(name);
-    }),
+        const added = await node.call({ command: "ADD", netns: "b", config: second, ...c2 });
+        expect(added, added.stdout).toMatchObject({ status });
+        if (status === 0) await node.del("b", second, c2);
+        await node.del("a", kept);
+        await restore(name);
+      }),
   );
 });
 
 test.each([
   ["first", 0],
   ["second", 1],
-])("of two attachments whose records have one name the %s is detached first: the other stays", (_, order) =>
+])("of two attachments whose records have the same name, DEL of the %s keeps the other", (_, order) =>
   node.unchanged(async () => {
     const both = [
-      { netns: "a", config: mine, container: "a", ifname: "b-c" },
+      { netns: "a", config: first, container: "a", ifname: "b-c" },
       { netns: "b", config: network(other, { ipam }), container: "a-b", ifname: "c" },
     ] as const;
     for (const { netns, config, ...name } of both) await node.add(netns, config, name);

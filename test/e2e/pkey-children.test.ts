@@ -1,4 +1,4 @@
-// pkey children that a container has made of its interface, wherever they are, end with its attachment.
+// DEL deletes the pkey children that a container has made of its interface, wherever they are.
 import { describe, expect, test } from "vitest";
 import { hostLocal, network } from "./cni.ts";
 import { testNode, vfs } from "./node.ts";
@@ -11,17 +11,17 @@ const config = network(vf, {
   ipam: hostLocal(["10.1.0.0/24"]),
 });
 
-describe("pkey children that a container makes of its interface end with its DEL", () => {
+describe("pkey children that a container makes of its interface are deleted", () => {
   const rtnl = "ip -n a link add link net1 name net1.8001 type ipoib pkey 0x8001";
   const sysfs = "ip netns exec a sh -c 'echo 0x8002 >/sys/class/net/net1/create_child'";
-  /** One without a GUID, which DEL does not bind anew, and one with. */
+  /** A network without a GUID, whose DEL does not rebind the VF, and a network with a GUID. */
   const networks = [
     ["that keeps its GUID", network(vf, { link_state: "enable" })],
-    ["that gets its GUID back", config],
+    ["whose original GUID DEL restores", config],
   ] as const;
   const queuePair = () => node.shell(`cut -c 1-11 /sys/bus/pci/devices/${vf}/net/*/address`);
 
-  test("in its namespace: without a rebind", () =>
+  test("in its namespace, without a rebind", () =>
     node.unchanged(async () => {
       const before = await queuePair();
       await node.add("a", network(vf));
@@ -40,7 +40,7 @@ describe("pkey children that a container makes of its interface end with its DEL
     }),
   );
 
-  test.each(networks)("on the host, where create_child puts it, of a VF %s", (_, each) =>
+  test.each(networks)("in the host namespace, in which create_child puts it, of a VF %s", (_, each) =>
     node.unchanged(async () => {
       await node.add("a", each);
       await node.shell(`${rtnl}; ${sysfs}`);
@@ -71,7 +71,7 @@ describe("pkey children that a container makes of its interface end with its DEL
     }),
   );
 
-  test.each(networks)("with the next container's ADD, if DEL never comes, of a VF %s", (_, each) =>
+  test.each(networks)("by the next container's ADD, if DEL is never called, of a VF %s", (_, each) =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");
       await node.add("gone", each);

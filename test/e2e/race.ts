@@ -3,8 +3,8 @@ import { commandLine, type ErrorAnswer, type Invocation } from "./cni.ts";
 import { plugin, type TestNode } from "./node.ts";
 
 /**
- * Makes two ADDs at the same time, of which one must win.
- * @returns which of them has, and what the other was told.
+ * Makes two ADDs at the same time, of which one must succeed and the other must fail.
+ * @returns the index of the ADD that succeeded, and the error of the other.
  */
 export async function race(
   node: TestNode,

@@ -1,5 +1,5 @@
 // The eight rails of a training pod, attached one after the other: a DRA driver has 2 s for all of them together, and
-// one rebind on real hardware takes most of that.
+// on real hardware one rebind takes most of that time.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
 import { type Config, commandLine, network } from "./cni.ts";
@@ -7,22 +7,22 @@ import { compile } from "./compile.ts";
 import { addresses, configure, devices, furnish, rails, setUpRails } from "./eight-rails.ts";
 import { testNode } from "./node.ts";
 
-/** What a rebind takes, ms, without what the kernel does in it. */
+/** Time that a rebind sleeps, ms, besides the work of the kernel. */
 const REBIND = 200;
 
-// Where waiting takes no time, the guest's clock counts instructions and what is slept, and nothing else. On any other
-// clock whatever else this machine does makes the plugin slower, and a rebind not, so that no limit would be right.
-// With 4 ns for an instruction ADD and DEL take the time that `make bench` measures on a machine that does nothing
-// else. It is a slow processor: a server's is ten times as fast.
+// With skipWaiting, the guest's clock counts only instructions and sleeps. On any other clock, other load of this
+// machine would make the plugin slower but not a rebind, so that no limit would be right. With 4 ns for an instruction,
+// ADD and DEL take the time that `make bench` measures on an idle machine. This is a slow processor: a server's is ten
+// times as fast.
 //
-// The kernel's time is left out by what it says of each process, and by what the floor waits for: a rebind's sleep,
-// and grace periods of RCU.
+// The kernel's time is subtracted: its processor time, which it counts for each process, and the time that the floor
+// waits for, which is a rebind's sleep and grace periods of RCU.
 const node = testNode({
   skipWaiting: true,
   shift: 2,
   files: ["bench/launcher.c", "bench/floor.c"].map((source) => compile(source)),
 });
-/** The GUID that a rail gets, with what stands between two bytes. */
+/** Returns the GUID that a rail gets, with a separator between the bytes. */
 const guidOf = (rail: number, separator: string) =>
   ["02", "00", "00", "00", "00", "00", "01", `0${rail}`].join(separator);
 const config = (rail: number) => network(addresses[rail] ?? "", { guid: guidOf(rail, ":") });
@@ -31,24 +31,24 @@ const figures: Record<string, number> = {};
 beforeAll(async () => {
   await setUpRails(node);
   await configure(node, config);
-  // Not out of the share, whose reads take a time that is nobody's here.
+  // Copied from the share, whose reads take time that belongs to neither program.
   await node.shell(`cp /host/ib-sriov /host/floor /host/launcher /tmp
     echo ${REBIND} >/sys/module/vhca/parameters/probe_delay_ms`);
 });
 afterAll(() => reportFigures("rails", figures));
 
-/** What eight calls cost, ms. */
+/** The time that eight calls take, ms. */
 interface Cost {
-  /** Processor time: the program's own, and the kernel's on its behalf. */
+  /** Processor time of the program itself, and of the kernel on its behalf. */
   readonly user: number;
   readonly system: number;
-  /** The rest of the time from the first one's start to the last one's end: a rebind is nearly all of it that. */
+  /** The rest of the time from the first call's start to the last call's end; most of a rebind is waiting. */
   readonly waiting: number;
-  /** The VFs whose driver was bound meanwhile, by index, one after the other, as the driver logs it. */
+  /** The VFs whose driver was bound in this time, by index, in the order of the driver's log. */
   readonly bound: readonly number[];
 }
 
-/** Runs commands one after the other, by lines for bench/launcher.c, and says what they cost: the median of rounds. */
+/** Runs commands one after the other, by lines for bench/launcher.c. Returns the median of the times of all rounds. */
 async function measured(commands: readonly string[], rounds = 1): Promise<Cost> {
   const specification = ["unit rails", ...commands].join("\n");
   const output = await node.shell(`dmesg -c >/dev/null
@@ -65,7 +65,7 @@ async function measured(commands: readonly string[], rounds = 1): Promise<Cost> 
   };
 }
 
-/** Makes a pod, and attaches all rails to it. */
+/** Creates a pod, and attaches all rails to it. */
 async function attach(pod: string, commands: readonly string[]): Promise<Cost> {
   await node.shell(`ip netns add ${pod}`);
   const cost = await measured(commands);
@@ -76,7 +76,7 @@ async function attach(pod: string, commands: readonly string[]): Promise<Cost> {
   return cost;
 }
 
-/** Calls of the plugin, one for each rail; "aside" are those that are not measured. */
+/** Returns calls of the plugin, one for each rail; calls with "aside" are not measured. */
 const calls = (command: string, how: "exec" | "aside" = "exec") =>
   rails.flatMap((rail) => [
     ...[
@@ -90,7 +90,10 @@ const calls = (command: string, how: "exec" | "aside" = "exec") =>
     `${how} /tmp/ib-sriov`,
   ]);
 
-/** By the kernel calls alone that are necessary. Afterwards the VFs are at home, as they are without attributes. */
+/**
+ * Attaches the rails with only the necessary kernel calls. Afterwards the VFs are in the host namespace, and their
+ * netdevs have default attributes.
+ */
 async function attachByFloor(guid: (rail: number) => string): Promise<Cost> {
   const command = (rail: number) =>
     `exec /tmp/floor ib0 ${rail} ${addresses[rail]} mlx5_core /run/netns/floor net${rail} ${guid(rail)}`;
@@ -101,7 +104,7 @@ async function attachByFloor(guid: (rail: number) => string): Promise<Cost> {
   return cost;
 }
 
-/** Makes known what the plugin cost beside the floor; also for the message of a failure. */
+/** Reports the times of the plugin beside those of the floor. Returns them for the message of a failure. */
 function report(what: string, plugin: Cost, floor: Cost): string {
   const beyond = plugin.waiting - floor.waiting;
   figures[`eight ADDs, ${what}: the plugin's own work, ms`] = Math.round(plugin.user);
@@ -111,7 +114,7 @@ function report(what: string, plugin: Cost, floor: Cost): string {
   return JSON.stringify({ plugin, floor });
 }
 
-test("with new GUIDs they make eight rebinds, and wait for nothing that would take as long as another one", async () => {
+test("with new GUIDs, eight ADDs make eight rebinds, and do not wait for anything that takes as long as another rebind", async () => {
   const plugin = await attach("pod", calls("ADD"));
   expect(plugin.bound).toEqual(rails);
   await measured(calls("DEL"));
@@ -119,33 +122,33 @@ test("with new GUIDs they make eight rebinds, and wait for nothing that would ta
   const floor = await attachByFloor((rail) => guidOf(rail, ""));
   expect(floor.bound).toEqual(rails);
   expect(floor.waiting).toBeGreaterThan(rails.length * REBIND);
-  const told = report("new GUIDs", plugin, floor);
-  expect(plugin.waiting - floor.waiting, told).toBeLessThan(REBIND);
+  const message = report("new GUIDs", plugin, floor);
+  expect(plugin.waiting - floor.waiting, message).toBeLessThan(REBIND);
 });
 
-test("with GUIDs that are there they make none, and all of them, the kernel's time excluded, take less than one", async () => {
-  // The floor has set them, in the test before.
+test("with GUIDs that the VFs already have, eight ADDs make no rebind, and without the kernel's time take less than one rebind", async () => {
+  // The previous test has set these GUIDs through the floor.
   await furnish(node);
   const made = await devices(node);
   expect((await attach("pod", calls("ADD"))).bound).toEqual([]);
-  // Nor is one owed.
+  // DEL makes no rebind either.
   expect((await measured(calls("DEL"))).bound).toEqual([]);
-  // What of a time is the kernel's it finds out by samples, so there are more of them.
+  // The kernel determines its share of the time by sampling, so the calls are repeated.
   const plugin = await measured([...calls("ADD"), ...calls("DEL", "aside")], 3);
   expect(plugin.bound).toEqual([]);
   expect(await devices(node)).toEqual(made);
   await node.shell("ip netns del pod");
   const floor = await attachByFloor(() => "");
   expect(floor.bound).toEqual([]);
-  const told = report("GUIDs there", plugin, floor);
-  expect(plugin.user + plugin.waiting - floor.waiting, told).toBeLessThan(REBIND);
+  const message = report("GUIDs there", plugin, floor);
+  expect(plugin.user + plugin.waiting - floor.waiting, message).toBeLessThan(REBIND);
 });
 
-/** What an ADD may take that waits for nothing, ms; one that waits for the kernel takes 2,000 at least. */
+/** Time limit for an ADD that waits for nothing, ms; an ADD that waits for the kernel takes at least 2,000 ms. */
 const longest = 1000;
 
 test.each([0, 50])(
-  "from pod to pod without a pause, with a subnet administrator that takes %i ms: no DEL leaves a question without an answer, and no ADD waits for one",
+  "from pod to pod without a pause, with a subnet administrator that takes %i ms: DEL leaves no request without an answer, and no ADD waits for one",
   async (delay) => {
     await setUpRails(node);
     const call = (command: string, rail: number, container: string, more: Config = {}) =>
@@ -178,14 +181,14 @@ test.each([0, 50])(
   },
 );
 
-test("what the kernel asks the subnet administrator when a port has come up is answered before DEL takes the port down", async () => {
+test("the kernel's request to the subnet administrator after a port has come up is answered before DEL takes the port down", async () => {
   await setUpRails(node);
   const [pci = ""] = addresses;
   const config = network(pci, { link_state: "enable" });
   await node.shell("ip netns add pod");
   await node.add("pod", config);
   await node.del("pod", config);
-  // It would ask for seconds, in a work queue that all RDMA devices share.
+  // Otherwise the kernel would repeat the request for seconds, in a work queue that all RDMA devices share.
   const stacks = await node.shell("sleep 1.2; cat /proc/[0-9]*/stack 2>/dev/null || true");
   expect(stacks).toContain("worker_thread");
   expect(stacks).not.toContain("update_ib_cpi");

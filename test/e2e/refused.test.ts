@@ -1,4 +1,4 @@
-// What cannot be done is refused before anything is touched, in words that name the cause.
+// A request that cannot be fulfilled is refused before any change, with a message that names the cause.
 import { describe, expect, test } from "vitest";
 import { hostLocal, network } from "./cni.ts";
 import { quote } from "./guest.ts";
@@ -10,7 +10,7 @@ const [vf, other] = vfs;
 const config = network(vf, { guid, ipam: hostLocal(["10.1.0.0/24"]) });
 
 describe("deviceID", () => {
-  test("is no PCI address", async () => {
+  test("is not a PCI address", async () => {
     for (const deviceID of ["../../etc", "0000:01:10.0/../..", "", "ib0"]) {
       expect(await node.addRefused(network(deviceID))).toMatchObject({
         code: 7,
@@ -26,18 +26,18 @@ describe("deviceID", () => {
 
   test("is the PF", async () => {
     expect((await node.addRefused(network("0000:01:00.0"))).msg).toMatch(
-      /0000:01:00\.0.*no Virtual Function/,
+      /0000:01:00\.0.*not an SR-IOV VF/,
     );
   });
 
-  test("is no network device", async () => {
+  test("is not a network device", async () => {
     const bridge = (
       await node.shell("cd /sys/bus/pci/devices; grep -l 0x0604 */class | head -n 1 | cut -d / -f 1")
     ).trim();
     expect((await node.addRefused(network(bridge))).msg).toContain(bridge);
   });
 
-  test("is in other letters", () =>
+  test("in upper case is accepted", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add upper");
       const upper = network(other.toUpperCase(), { link_state: "enable" });
@@ -68,21 +68,21 @@ describe("the host uses the VF", () => {
         `ip link add link ${name} name a0.8001 type ipoib pkey 0x8001; echo 0x8002 >/sys/class/net/${name}/create_child`,
       );
       const before = await node.snapshot();
-      for (const wish of [network(other), network(other, { guid, link_state: "auto" })]) {
-        const { code, msg } = await node.refused({ command: "ADD", netns: "a", config: wish });
+      for (const request of [network(other), network(other, { guid, link_state: "auto" })]) {
+        const { code, msg } = await node.refused({ command: "ADD", netns: "a", config: request });
         expect(code).toBe(101);
         expect(msg).toContain(`VF ${other} is in use by the host: its netdev ${name} has the pkey children `);
         for (const child of children.split(", ")) expect(msg).toContain(`ip link del ${child}`);
         await node.expectSnapshot(before);
       }
       await node.shell(`ip link del a0.8001; echo 0x8002 >/sys/class/net/${name}/delete_child`);
-      // Then it is free.
+      // Without pkey children the VF is free.
       await node.add("a", network(other));
       await node.del("a", network(other));
     });
   });
 
-  test("its netdev has a pkey child in a namespace that nobody names", () =>
+  test("its netdev has a pkey child in another namespace", () =>
     node.unchanged(async () => {
       const name = await node.hostNetdev(other);
       await node.shell(
@@ -90,7 +90,7 @@ describe("the host uses the VF", () => {
       );
       expect(await node.refused({ command: "ADD", netns: "a", config: network(other) })).toMatchObject({
         code: 101,
-        msg: expect.stringContaining("has pkey children that are not to be found here"),
+        msg: expect.stringContaining("has pkey children in another network namespace"),
       });
       await node.shell("ip -n b link del a0.8001");
     }));
@@ -111,7 +111,7 @@ describe("the host uses the VF", () => {
       await node.shell(`ip link del rail; ip link set ${name} up`);
     }));
 
-  test("its netdev has addresses: that is said, and is no reason to refuse", () =>
+  test("its netdev has addresses: ADD warns and succeeds", () =>
     node.unchanged(async () => {
       const name = await node.hostNetdev(other);
       await node.shell(
@@ -127,7 +127,7 @@ describe("the host uses the VF", () => {
 });
 
 describe("the namespace", () => {
-  test("is the plugin's own: refused before anything is done", async () => {
+  test("is the plugin's own: refused before any change", async () => {
     const answer = await node.addRefused(config, { netns: "/proc/self/ns/net" });
     expect(answer.code).toBe(8);
     expect(await node.refused({ command: "DEL", netns: "/proc/self/ns/net", config })).toMatchObject({
@@ -140,7 +140,7 @@ describe("the namespace", () => {
     ["is a plain file", "/etc/plain"],
     ["is a directory", "/run/netns"],
     ["is a namespace of another kind", "/proc/1/ns/mnt"],
-    ["is some file of procfs", "/proc/1/status"],
+    ["is another file of procfs", "/proc/1/status"],
   ])("%s", async (_, netns) => {
     await node.shell("touch /etc/plain");
     expect((await node.addRefused(config, { netns })).msg).toContain(netns);
@@ -149,11 +149,11 @@ describe("the namespace", () => {
 
 describe("the configuration", () => {
   test.each([
-    ["nothing", "", 6],
-    ["no JSON", "{", 6],
-    ["text after it", `${JSON.stringify(config)} x`, 6],
+    ["empty", "", 6],
+    ["not JSON", "{", 6],
+    ["followed by text", `${JSON.stringify(config)} x`, 6],
     ["a list", "[]", 6],
-    ["a NUL byte in it", JSON.stringify({ ...config, deviceID: "0000:01:10.0\u0000" }), 7],
+    ["a document with a NUL byte", JSON.stringify({ ...config, deviceID: "0000:01:10.0\u0000" }), 7],
   ])("is %s", async (_, text, code) => {
     expect(await node.addRefused(text)).toMatchObject({ code });
   });
@@ -162,8 +162,8 @@ describe("the configuration", () => {
     node.guest.execute(`${stdin} | env CNI_COMMAND=${command} CNI_CONTAINERID=c1 CNI_NETNS=/run/netns/a \
       CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin /host/ib-sriov`);
 
-  // The runtime takes 160 KB of "<" out of a pod's annotation, and Go writes each as \u003c.
-  test("makes a record that could not be read back", () =>
+  // The runtime copies 160 KB of "<" from a pod's annotation, and Go writes each as \u003c.
+  test("would make a record that is too long to be read", () =>
     node.unchanged(async () => {
       const begin = JSON.stringify(config).slice(0, -1);
       const stdin = `{ printf %s ${quote(`${begin},"note":"`)}; yes '\\u003c' | tr -d '\\n' | head -c 960000; echo '"}'; }`;
@@ -173,7 +173,7 @@ describe("the configuration", () => {
       expect(await callWith(stdin, "DEL")).toMatchObject({ status: 0, stdout: "" });
     }));
 
-  test("is huge, or deep", async () => {
+  test("is very long, or deeply nested", async () => {
     await node.unchanged(async () => {
       for (const stdin of ["yes | head -c 20000000", "yes '[' | tr -d '\\n' | head -c 900000"]) {
         const { status, stdout } = await callWith(stdin);
@@ -192,11 +192,11 @@ describe("the configuration", () => {
     ["guid", { guid: "00:00:00:00:00:00:00:00" }],
     ["infinibandGUID", { runtimeConfig: { infinibandGUID: "ff:ff:ff:ff:ff:ff:ff:ff" } }],
     ["ibKubernetesEnabled", { ibKubernetesEnabled: true }],
-  ])("asks by %s for what cannot be", async (key, more) => {
+  ])("has a value of %s that is not possible on this node", async (key, more) => {
     expect((await node.addRefused(network(vf, { guid, ...more }))).msg).toContain(key);
   });
 
-  test("is of a version that nobody knows, or that cannot express a result without addresses", async () => {
+  test("has an unknown version, or a version that cannot express a result without addresses", async () => {
     expect(await node.addRefused({ ...config, cniVersion: "1.2.0" })).toMatchObject({ code: 1 });
     for (const cniVersion of ["0.1.0", "0.2.0"]) await node.addRefused(network(vf, { guid, cniVersion }));
   });
@@ -219,7 +219,7 @@ describe("the environment", () => {
     });
   });
 
-  test("has CNI_ARGS that no one can read: they are no reason to fail", () =>
+  test("has malformed CNI_ARGS: ADD and DEL succeed", () =>
     node.unchanged(async () => {
       const args = "IgnoreUnknown=1;;K8S_POD_NAME;=;GUID=x";
       await node.add("a", network(other), { args });
@@ -227,7 +227,7 @@ describe("the environment", () => {
     }));
 });
 
-// The last one: without ib_ipoib all netdevs are gone.
+// This test is the last, because all netdevs are gone without ib_ipoib.
 test("the PF has no netdev because ib_ipoib is not loaded", async () => {
   await node.shell("rmmod ib_ipoib");
   const answer = await node.refused({ command: "ADD", netns: "a", config });

@@ -1,17 +1,17 @@
-// A pod with many rails whose caller is killed again and again, and never calls DEL.
+// A pod with many rails whose caller is killed repeatedly and never calls DEL.
 import { expect, test } from "vitest";
 import { caller, configure, devices, files, railNetwork, rails, setUpRails } from "./eight-rails.ts";
 import { testNode } from "./node.ts";
 
 const node = testNode({ files: [caller] });
-/** How many more rails than the one before each try gets before it is killed. */
+/** How many more rails than the previous attempt each attempt attaches before it is killed. */
 const progress = 2;
 
 test.each([
   ["a caller and its plugin", false],
   ["all processes", true],
 ])(
-  "eight rails, %s killed in the middle of a rebind, no DEL, another container: each try gets further, and the last leaves nothing of the earlier",
+  "eight rails, %s killed in the middle of a rebind, no DEL, another container: each attempt gets further, and nothing of the earlier attempts remains after the last",
   async (_, everything) => {
     await node.reset();
     await setUpRails(node);
@@ -24,8 +24,8 @@ test.each([
     for (; ; attempt++) {
       const last = reached.at(-1) ?? 0;
       const goal = last + progress;
-      // The deadline of 2 s that the issue speaks of would be another number of rails on each machine. So the caller,
-      // and with it the plugin, is killed when so many rails are attached and the next one is in the middle of its probe.
+      // With a time limit, the number of rails would differ from machine to machine. So the caller, and with it the
+      // plugin, is killed when this number of rails is attached and the next rail is in the middle of its probe.
       await node.shell(
         `ip netns add try${attempt}
       bash /host/rails.sh try${attempt} try${attempt} ${files} </dev/null >/dev/null 2>&1 & caller=$!
@@ -43,12 +43,12 @@ test.each([
       );
       reached.push(Number(await node.shell("wc -l </tmp/rails")));
       const now = await devices(node);
-      // What one try has prepared the next one finds ready, without another rebind.
+      // An attempt uses what the previous attempt has prepared, without another rebind.
       expect(now.slice(0, last)).toEqual(made.slice(0, last));
       made = now;
       if (reached.at(-1) === rails.length) break;
       expect(reached.at(-1), await node.shell("cat /tmp/answer")).toBeGreaterThanOrEqual(goal);
-      // As when a pod is recreated.
+      // As when a pod is created again.
       await node.shell(`ip netns del try${attempt}`);
     }
     expect(reached.length).toBeGreaterThan(3);

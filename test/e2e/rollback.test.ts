@@ -1,4 +1,4 @@
-// An ADD that fails half-way leaves the node as it was; at the latest the DEL that follows does.
+// An ADD that fails half-way leaves the node as it was, or the following DEL restores it.
 import { describe, expect, test } from "vitest";
 import { commandLine, hostLocal, network } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
@@ -9,7 +9,7 @@ const [vf, other] = vfs;
 const ipam = hostLocal(["10.1.0.0/24"]);
 const config = network(vf, { link_state: "enable", guid, ipam });
 
-/** Writes parameters of the vhca module; the one-shot ones are 0 again when they have been used. */
+/** Writes parameters of the vhca module; the module resets one-shot parameters to 0 after use. */
 const fault = (parameters: Readonly<Record<string, number>>) =>
   node.shell(
     Object.entries(parameters)
@@ -33,7 +33,7 @@ describe("the hardware fails", () => {
     expect(await node.shell("cat /sys/module/vhca/parameters/fail_*")).not.toMatch(/[1-9]/);
   });
 
-  test("the GUID is taken but does not come into effect", async () => {
+  test("the GUID is accepted but does not take effect", async () => {
     await fault({ drop_guid: 1 });
     try {
       const answer = await node.addRefused(config);
@@ -43,7 +43,7 @@ describe("the hardware fails", () => {
     }
   });
 
-  test("the driver does not bind at first: it is tried again", () =>
+  test("the driver does not bind at first: ADD and DEL try again", () =>
     node.unchanged(async () => {
       await fault({ fail_probe: EIO });
       await node.add("a", config);
@@ -51,9 +51,10 @@ describe("the hardware fails", () => {
       await node.del("a", config);
     }));
 
-  test("the driver does not bind, not even for the way back: the next DEL does it", () =>
+  test("the driver does not bind, not even in the rollback: the next DEL binds it", () =>
     node.unchanged(async () => {
-      // Not by driver_override: that would reserve the VF for another driver, and then it is left to that one.
+      // Not through driver_override, which would reserve the VF for another driver, so that the plugin would not bind
+      // it.
       const bind = "/sys/bus/pci/drivers/mlx5_core/bind";
       await node.shell(`mount --bind /dev/full ${bind}`);
       const answer = await node.refused({ command: "ADD", netns: "a", config });
@@ -67,7 +68,7 @@ describe("the hardware fails", () => {
       await node.del("a", config);
     }));
 
-  test("the netdev comes late", () =>
+  test("the netdev appears late", () =>
     node.unchanged(async () => {
       await fault({ late_ms: 400 });
       await node.add("a", config);
@@ -83,7 +84,7 @@ describe("the hardware fails", () => {
       await fault({ remove_delay_ms: 0 });
     }));
 
-  test("the GUIDs cannot be put back: the next DEL does it", () =>
+  test("the GUIDs cannot be restored: the next DEL restores them", () =>
     node.unchanged(async () => {
       await node.plugin("fake", "exit 1");
       await fault({ skip_guid: 2, fail_guid: EBUSY });
@@ -92,7 +93,7 @@ describe("the hardware fails", () => {
       await node.del("a", { ...config, ipam: { type: "fake" } });
     }));
 
-  test("DEL fails half-way: the next one goes on", () =>
+  test("DEL fails half-way: the next DEL completes", () =>
     node.unchanged(async () => {
       await node.add("a", config);
       await fault({ fail_guid: EBUSY });
@@ -105,15 +106,15 @@ describe("the answer cannot be written", () => {
   const calls = "/tmp/ipam-calls";
 
   test.each([
-    ["since the disk is full", "exec 4>/dev/full", "No space left on device (ENOSPC)"],
+    ["because the disk is full", "exec 4>/dev/full", "No space left on device (ENOSPC)"],
     [
-      "since the runtime does not read any more",
+      "because the runtime no longer reads",
       "rm -f /tmp/gone; mkfifo /tmp/gone; exec 3<>/tmp/gone 4>/tmp/gone 3<&-",
       "Broken pipe (EPIPE)",
     ],
-  ])("%s: the VF is given back under its lock, and stderr says why", (_, open, reason) =>
+  ])("%s: ADD rolls back while it holds the VF's lock, and stderr has the reason", (_, open, reason) =>
     node.unchanged(async () => {
-      // The second open file cannot have the lock as long as the plugin has it.
+      // flock(1) opens the lock file again, so it cannot get the lock while the plugin holds it.
       await node.plugin(
         "fake",
         `cat >/dev/null
@@ -135,7 +136,7 @@ describe("the answer cannot be written", () => {
     }),
   );
 
-  test("of a DEL that fails: stderr says why", async () => {
+  test("of a DEL that fails: stderr has the reason", async () => {
     const del = commandLine(plugin, {
       command: "DEL",
       netns: "a",
@@ -150,19 +151,19 @@ describe("the answer cannot be written", () => {
 });
 
 describe("the pod", () => {
-  test("has an interface of that name", () =>
+  test("has an interface of the same name", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add taken; ip -n taken link add net1 type dummy");
       for (const each of [config, network(vf)]) {
         const answer = await node.refused({ command: "ADD", netns: "taken", config: each });
         expect(answer).toMatchObject({ code: 4, msg: expect.stringContaining("net1") });
       }
-      // Its DEL must not take the pod's own interface.
+      // DEL of the refused attachment must not take the pod's own interface.
       await node.del("taken", config);
       await node.shell("ip -n taken link show net1; ip netns del taken");
     }));
 
-  test("has an attachment of that name: its lease and its VF stay", () =>
+  test("has an attachment of the same name, which keeps its lease and its VF", () =>
     node.unchanged(async () => {
       await node.add("a", config);
       const before = await node.snapshot();
@@ -173,10 +174,10 @@ describe("the pod", () => {
     }));
 });
 
-describe("IPAM", () => {
+describe("the IPAM plugin", () => {
   const calls = "/tmp/ipam-calls";
   const delegated = { ...config, ipam: { type: "fake" } };
-  /** An IPAM plugin whose ADD runs a script, and which writes its calls down. */
+  /** Installs an IPAM plugin whose ADD runs a script, and which logs its calls. */
   const fake = (script: string) =>
     node.plugin(
       "fake",
@@ -187,10 +188,13 @@ describe("IPAM", () => {
     await node.shell(`rm -f ${calls}`);
     return node.addRefused({ ...delegated, ...more });
   };
-  /** Whatever an ADD has come to, what it may have leased must be given back. */
+  /**
+   * Returns the calls of the IPAM plugin. After each failed ADD there must be a DEL, because ADD may have assigned a
+   * lease.
+   */
   const called = async () => (await node.shell(`cat ${calls}`)).split("\n").filter((line) => line !== "");
 
-  test("fails: its error is passed on", async () => {
+  test("fails: ADD passes on its error", async () => {
     await fake(
       `echo '{"cniVersion":"1.0.0","code":117,"msg":"no address left","details":"none at all"}'; exit 1`,
     );
@@ -200,7 +204,7 @@ describe("IPAM", () => {
     expect(await called()).toEqual(["ADD", "DEL"]);
   });
 
-  test("fails at DEL: its error is passed on, and the next DEL goes on", () =>
+  test("fails at DEL: DEL passes on its error, and the next DEL completes", () =>
     node.unchanged(async () => {
       await answering('{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}');
       await node.add("a", delegated);
@@ -216,27 +220,27 @@ describe("IPAM", () => {
     }));
 
   test.each([
-    ["fails without a word", "exit 7", /7/],
-    ["says why on stderr only", "echo what a pity >&2; exit 1", /what a pity/],
+    ["fails without output", "exit 7", /7/],
+    ["prints the reason only on stderr", "echo what a pity >&2; exit 1", /what a pity/],
     ["prints garbage", "echo garbage", /fake/],
     ["prints nothing", "exit 0", /fake/],
     ["prints garbage and fails", "echo garbage; exit 3", /garbage/],
     ["is killed", "kill -KILL $$", /fake/],
-    ["prints without end", "while :; do echo 0123456789012345678901234567890123456789; done", /fake/],
+    ["prints endlessly", "while :; do echo 0123456789012345678901234567890123456789; done", /fake/],
     ["gives no address", `echo '{"cniVersion":"1.0.0"}'`, /address|IP/],
     [
       "gives an address without prefix",
       `echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5"}]}'`,
       /10\.1\.0\.5/,
     ],
-    ["speaks a version that nobody knows", `echo '{"cniVersion":"9.9.9","ips":[]}'`, /9\.9\.9/],
+    ["answers in an unknown version", `echo '{"cniVersion":"9.9.9","ips":[]}'`, /9\.9\.9/],
   ])("%s", async (_, script, message) => {
     await fake(script);
     expect((await refusedWith()).msg).toMatch(message);
     expect(await called()).toEqual(["ADD", "DEL"]);
   });
 
-  test("is not there", async () => {
+  test("does not exist", async () => {
     const answer = await node.addRefused({ ...config, ipam: { type: "absent" } });
     expect(answer.msg).toMatch(/absent.*\/opt\/cni\/bin/s);
   });
@@ -244,17 +248,17 @@ describe("IPAM", () => {
   test.each([
     ["an address twice", { ips: [{ address: "10.1.0.5/24" }, { address: "10.1.0.5/24" }] }, "10.1.0.5"],
     [
-      "a route through nowhere",
+      "a route through an unreachable gateway",
       { ips: [{ address: "10.1.0.5/24" }], routes: [{ dst: "10.2.0.0/16", gw: "10.77.0.1" }] },
       "10.2.0.0/16",
     ],
-  ])("gives %s", async (_, result, named) => {
+  ])("gives %s", async (_, result, part) => {
     await answering(JSON.stringify({ cniVersion: "1.0.0", ...result }));
-    expect((await refusedWith()).msg).toContain(named);
+    expect((await refusedWith()).msg).toContain(part);
     expect(await called()).toEqual(["ADD", "DEL"]);
   });
 
-  test("gives what the caller's version cannot express", async () => {
+  test("gives a result that the caller's version cannot express", async () => {
     await answering(JSON.stringify({ cniVersion: "1.0.0", ips: [] }));
     await refusedWith({ cniVersion: "0.2.0" });
     expect(await called()).toEqual(["ADD", "DEL"]);

@@ -1,4 +1,4 @@
-// vhca/run itself: how it ends, and that it leaves nothing behind.
+// vhca/run itself: its exit status and output, and that it leaves nothing behind.
 import { spawn, spawnSync } from "node:child_process";
 import {
   existsSync,
@@ -21,24 +21,24 @@ const cache =
 const directory = mkdtempSync(join(tmpdir(), "runner-test."));
 
 beforeAll(() => {
-  // Not part of any measure of time below.
+  // Prepared here, so that it is not part of the times below.
   expect(spawnSync(inRepository("vhca/prepare"), { stdio: "ignore" }).status).toBe(0);
 }, bootTime);
 afterAll(() => rmSync(directory, { recursive: true, force: true }));
 
-/** Writes a script, for the guest or for here. */
+/** Writes a script, for the guest or for this machine. */
 function script(name: string, text: string): string {
   const path = join(directory, name);
   writeFileSync(path, text, { mode: 0o755 });
   return path;
 }
 
-/** Runs vhca/run to its end. */
+/** Runs vhca/run and waits for its end. */
 function toEnd(...args: string[]) {
   return spawnSync(run, args, { encoding: "utf8", env: { ...process.env, TMPDIR: directory } });
 }
 
-/** Processes of this machine, as "PID COMMAND", that have a word in their command line or environment's TMPDIR. */
+/** Returns the processes of this machine that have a word in their command line, as "PID COMMAND". */
 function processesOf(word: string): string[] {
   return readdirSync("/proc")
     .filter((name) => /^\d+$/.test(name) && name !== String(process.pid))
@@ -52,14 +52,14 @@ function processesOf(word: string): string[] {
     .filter((line) => line.includes(word));
 }
 
-/** Nothing of a run is left: no process, no file. */
+/** Expects that neither processes nor files of a run are left. */
 async function expectNothingLeft(): Promise<void> {
   await expect.poll(() => processesOf(directory), { timeout: patience }).toEqual([]);
   expect(readdirSync(directory).filter((name) => name.startsWith("vhca."))).toEqual([]);
 }
 
-describe("the end", () => {
-  test("is the script's: status, output, files", async () => {
+describe("a run", () => {
+  test("forwards the script's exit status, output and files", async () => {
     const out = join(directory, "out");
     const job = script("job", "cat /host/given; echo on stderr >&2; echo kept >/host/out/file; exit 7");
     const outcome = toEnd("-o", out, job, script("given", "from here\n"));
@@ -69,7 +69,7 @@ describe("the end", () => {
     await expectNothingLeft();
   });
 
-  test("of a run with everything: more PFs, an IOMMU, a tree, stdin, a clock that jumps", async () => {
+  test("works with all options: more PFs, an IOMMU, a tree, stdin, a clock that jumps", async () => {
     script("in-tree", "seen\n");
     const job = script(
       "job",
@@ -86,34 +86,34 @@ describe("the end", () => {
     expect(outcome).toMatchObject({ status: 0, stdout: "4\n0\nseen\nfrom stdin\nawake\n" });
   });
 
-  test("is 124 when time is up, with what the guest said last", async () => {
+  test("exits with 124 at its time limit, and prints the last output of the guest", async () => {
     const outcome = toEnd("-t", "8", script("job", "echo still here >/dev/console; exec sleep 1000"));
     expect(outcome.status).toBe(124);
     expect(outcome.stderr).toContain("8 s");
     await expectNothingLeft();
   });
 
-  test("is 125 when the guest dies, with what it said last", async () => {
+  test("exits with 125 if the guest crashes, and prints the last output of the guest", async () => {
     const outcome = toEnd(script("job", "echo c >/proc/sysrq-trigger; exec sleep 1000"));
     expect(outcome.status).toBe(125);
     expect(outcome.stderr).toContain("Kernel panic");
     await expectNothingLeft();
   });
 
-  test("is 125 when QEMU cannot start, with its words", async () => {
+  test("exits with 125 if QEMU cannot start, and prints the message of QEMU", async () => {
     const outcome = toEnd("-r", join(directory, "nowhere"), script("job", "true"));
     expect(outcome.status).toBe(125);
     expect(outcome.stderr).toContain("nowhere");
     await expectNothingLeft();
   });
 
-  test("is 2 when it is called wrongly", () => {
+  test("exits with 2 if its arguments are wrong", () => {
     for (const args of [[], ["-x"], ["/nowhere"]]) expect(toEnd(...args).status).toBe(2);
   });
 });
 
-describe("interrupted", () => {
-  /** Starts a run and waits until its guest is up. Returns its process, which leads a group of its own. */
+describe("an interrupted run leaves nothing behind", () => {
+  /** Starts a run and waits until its guest is up. Returns its process, which leads a separate process group. */
   async function start(command: string, ...args: string[]): Promise<number> {
     const job = script("job", "echo up; exec sleep 1000");
     const env = { ...process.env, TMPDIR: directory };
@@ -122,31 +122,34 @@ describe("interrupted", () => {
       env,
       stdio: ["ignore", "pipe", "ignore"],
     });
-    let said = "";
+    let output = "";
     started.stdout.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
+      output += text;
     });
-    await expect.poll(() => said, { timeout: patience }).toContain("up");
+    await expect.poll(() => output, { timeout: patience }).toContain("up");
     expect(processesOf(directory).join("\n")).toContain("qemu");
     return started.pid ?? 0;
   }
 
-  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)("by %s, as from a terminal", async (signal) => {
-    process.kill(-(await start(run)), signal);
-    await expectNothingLeft();
-  });
+  test.each(["SIGTERM", "SIGINT", "SIGHUP"] as const)(
+    "after %s to its process group, as from a terminal",
+    async (signal) => {
+      process.kill(-(await start(run)), signal);
+      await expectNothingLeft();
+    },
+  );
 
-  test("by SIGTERM to itself alone", async () => {
+  test("after SIGTERM to the process alone", async () => {
     process.kill(await start(run), "SIGTERM");
     await expectNothingLeft();
   });
 
-  test("by the death of its parent", async () => {
+  test("after SIGKILL of its parent", async () => {
     process.kill(await start("bash", "-c", `'${run}' "$1"; true`, "bash"), "SIGKILL");
     await expectNothingLeft();
   });
 
-  test("by SIGKILL: no process stays", async () => {
+  test("after SIGKILL, except for files", async () => {
     process.kill(await start(run), "SIGKILL");
     await expect.poll(() => processesOf(directory), { timeout: patience }).toEqual([]);
     for (const name of readdirSync(directory)) {
@@ -154,11 +157,11 @@ describe("interrupted", () => {
     }
   });
 
-  test("while packages come in: the next run starts over", async () => {
+  test("after SIGTERM while it fetches packages, and the next run starts over", async () => {
     const empty = join(directory, "empty-cache");
     const bin = join(directory, "bin");
     spawnSync("mkdir", ["-p", empty, bin]);
-    // Not `exec sleep`: what is looked for afterwards is its path, which is in this directory.
+    // Not `exec sleep`, because the test looks for processes with this script's path, which is in this directory.
     script("bin/apt-get", `#!/bin/sh\necho started >${directory}/fetching\nwhile :; do sleep 1; done\n`);
     const env = { ...process.env, TMPDIR: directory, VHCA_CACHE: empty, PATH: `${bin}:${process.env.PATH}` };
     for (let turn = 0; turn < 2; turn++) {
@@ -174,7 +177,7 @@ describe("interrupted", () => {
 });
 
 describe("the cache", () => {
-  /** A cache that has the packages already, but nothing that is made of them. */
+  /** Makes a cache that contains the packages, but nothing that is built from them. */
   function withPackages(name: string): string {
     const path = join(directory, name);
     spawnSync("mkdir", ["-p", path]);
@@ -183,51 +186,52 @@ describe("the cache", () => {
     }
     return path;
   }
-  const prepare = (home: string, sources: string) =>
+  const prepare = (target: string, sources: string) =>
     new Promise<string>((resolve, reject) => {
-      const running = spawn(join(sources, "prepare"), { env: { ...process.env, VHCA_CACHE: home } });
-      let said = "";
+      const running = spawn(join(sources, "prepare"), { env: { ...process.env, VHCA_CACHE: target } });
+      let output = "";
       for (const stream of [running.stdout, running.stderr])
         stream.on("data", (text) => {
-          said += text;
+          output += text;
         });
-      running.on("close", (status) => (status === 0 ? resolve(said) : reject(new Error(said))));
+      running.on("close", (status) => (status === 0 ? resolve(output) : reject(new Error(output))));
     });
-  const made = (home: string) => readdirSync(home).filter((name) => /^(module|initramfs)-\w+$/.test(name));
+  const made = (target: string) =>
+    readdirSync(target).filter((name) => /^(module|initramfs)-\w+$/.test(name));
 
-  test("is made once by two runs at a time, over what a killed one left, and anew when its inputs change", async () => {
-    const home = withPackages("cache");
+  test("is built once by two simultaneous runs, also over the files of a killed run, and again when its inputs change", async () => {
+    const target = withPackages("cache");
     const sources = join(directory, "vhca");
     spawnSync("cp", ["-r", inRepository("vhca"), sources]);
-    const said = await Promise.all([prepare(home, sources), prepare(home, sources)]);
-    expect(said.join().match(/building the kernel module/g)).toHaveLength(1);
-    expect(said.join()).toContain("waiting for it");
-    const first = made(home);
+    const outputs = await Promise.all([prepare(target, sources), prepare(target, sources)]);
+    expect(outputs.join().match(/building the kernel module/g)).toHaveLength(1);
+    expect(outputs.join()).toContain("waiting for it");
+    const first = made(target);
     expect(first).toHaveLength(2);
 
-    // Another modification time is no change.
+    // Another modification time is not a change.
     spawnSync("touch", [join(sources, "guest/init")]);
-    expect(await prepare(home, sources)).not.toContain("building");
+    expect(await prepare(target, sources)).not.toContain("building");
 
     writeFileSync(
       join(sources, "guest/init"),
       `${readFileSync(join(sources, "guest/init"), "utf8")}\n# changed\n`,
     );
-    const leftover = join(home, "root.new");
+    const leftover = join(target, "root.new");
     spawnSync("mkdir", ["-p", leftover]);
-    const again = await prepare(home, sources);
+    const again = await prepare(target, sources);
     expect(again).toContain("building the initramfs");
     expect(again).not.toContain("building the kernel module");
-    expect(made(home)).toHaveLength(3);
+    expect(made(target)).toHaveLength(3);
     expect(existsSync(leftover)).toBe(false);
   });
 
-  test("is not touched by a module that does not compile: the compiler's words are shown", async () => {
-    const home = withPackages("broken-cache");
+  test("does not change if the module does not compile, and the compiler's message is printed", async () => {
+    const target = withPackages("broken-cache");
     const sources = join(directory, "broken");
     spawnSync("cp", ["-r", inRepository("vhca"), sources]);
     writeFileSync(join(sources, "module/qp.c"), "#error broken on purpose\n");
-    await expect(prepare(home, sources)).rejects.toThrow("broken on purpose");
-    expect(made(home)).toEqual([]);
+    await expect(prepare(target, sources)).rejects.toThrow("broken on purpose");
+    expect(made(target)).toEqual([]);
   });
 });

@@ -1,11 +1,11 @@
 /** One route in the output of `ip -j route`. */
 interface RouteDump {
   readonly dst: string;
-  /** These come and go with the carrier. */
+  /** The kernel sets and clears these with the carrier. */
   readonly flags: readonly string[];
 }
 
-/** One netdev in the output of `ip -j -d address`, as far as it matters here. */
+/** One netdev in the output of `ip -j -d address`, with the attributes that matter here. */
 interface LinkDump {
   readonly ifname: string;
   readonly flags: readonly string[];
@@ -16,11 +16,11 @@ interface LinkDump {
   readonly parentdev?: string;
   readonly vfinfo_list?: readonly VfDump[];
   readonly addr_info: readonly { readonly local: string; readonly prefixlen: number }[];
-  /** Anything else: txqlen, group, linkinfo … */
+  /** All other attributes: txqlen, group, linkinfo … */
   readonly [attribute: string]: unknown;
 }
 
-/** Attributes of netdevs that have lines of their own, and those that the kernel changes by itself. */
+/** Attributes of netdevs that the snapshot has on separate lines, and attributes that the kernel changes by itself. */
 const notSettings = [
   ...["ifname", "mtu", "address", "altnames", "parentdev", "parentbus", "vfinfo_list", "addr_info"],
   ...["ifindex", "operstate", "qdisc", "flags", "link_index", "link_netnsid"],
@@ -35,15 +35,15 @@ interface VfDump {
   readonly "port guid": string;
 }
 
-/** What runs guest/snapshot.sh, and udevd, whose workers come and go as it likes. */
+/** The programs that run guest/snapshot.sh, and udevd, which starts and ends workers at any time. */
 const transient = ["/bin/dash", "/bin/bash", "/bin/busybox", "/usr/bin/udevadm"];
 
 /**
- * What a node is like, a sorted line for each thing that must be as before when a container is detached.
+ * Returns a description of a node: a sorted line for each thing that a DEL must restore.
  *
- * Left out is what cannot or need not be as before: numbers of netdevs and QPs (a rebind gives new ones), carrier
- * and what the kernel does of itself when it comes (link-local addresses and their routes), lock files (they stay),
- * and what host-local keeps to itself. "No GUID" can be written as zero and as all ones.
+ * The snapshot leaves out numbers of netdevs and QPs (a rebind gives new ones), the carrier and the settings that the
+ * kernel makes when it comes (link-local addresses and their routes), lock files (they stay), and the internal files
+ * of host-local. "No GUID" can be written as zero and as all ones.
  * @param dump the output of guest/snapshot.sh.
  */
 export function snapshotOf(dump: string): string[] {
@@ -85,7 +85,7 @@ function describeRoute(namespace: string, { flags: _, ...route }: RouteDump): st
 
 function describeLink(where: string, link: LinkDump): string[] {
   const name = `link ${where} ${link.ifname}`;
-  // Bytes 12 to 19 of an IPoIB address are the port GUID, those before are the QPN's and the subnet's.
+  // Bytes 12 to 19 of an IPoIB address are the port GUID; the bytes before are the QPN and the subnet prefix.
   const address = link.link_type === "infiniband" ? link.address.slice(-23) : link.address;
   const up = link.flags.includes("UP") ? "up" : "down";
   return [
@@ -103,7 +103,7 @@ function describeLink(where: string, link: LinkDump): string[] {
   ];
 }
 
-/** Everything that `ip -d link` shows of a netdev and that has no line of its own. */
+/** Returns everything that `ip -d link` shows of a netdev and that is not on a separate line. */
 function settingsOf(link: LinkDump): string {
   const settings = Object.entries(link).filter(([key]) => !notSettings.includes(key));
   const flags = link.flags.filter((flag) => settableFlags.includes(flag));
@@ -118,7 +118,7 @@ function isLinkLocal(text: string): boolean {
   return /^(fe80|ff00)::/.test(text);
 }
 
-/** Anything below /var/lib/cni but lock files, counters and what host-local remembers of addresses given back. */
+/** Reports whether a file is state: not a lock file, a counter or host-local's note of released addresses. */
 function isState(path: string): boolean {
   if (/^\/var\/lib\/cni\/ib-sriov\/(\.node|\.calls(\.new)?|\.vf\/[^/]+)$/.test(path)) return false;
   return !/^\/var\/lib\/cni\/networks\/[^/]+\/(lock|last_reserved_ip\.\d+)$/.test(path);

@@ -1,4 +1,4 @@
-// Hundreds of attachments leave no more behind than one.
+// Hundreds of attachments leave no more behind than a single attachment.
 import { expect, test } from "vitest";
 import { hostLocal } from "./cni.ts";
 import { inRepository, quote } from "./guest.ts";
@@ -6,7 +6,7 @@ import { testNode, vfs } from "./node.ts";
 
 const node = testNode({ files: [inRepository("test/e2e/guest/churn.sh")] });
 
-/** What is done with each VF: pod, rounds, more of the configuration, and a GUID's beginning where one is set. */
+/** For each VF: pod, rounds, more of the configuration, and the first bytes of a GUID, if the rounds set GUIDs. */
 const churns = [
   ["a", 60, `"ipam":${JSON.stringify(hostLocal(["10.1.0.0/24"]))},`],
   ["b", 240, '"link_state":"enable",'],
@@ -15,10 +15,10 @@ const churns = [
 ] as const;
 const total = churns.reduce((sum, [, rounds]) => sum + rounds, 0);
 
-/** Objects in the kernel, by their slab, of which every attachment makes some. */
+/** Slabs of kernel objects of which every attachment creates some. */
 const caches = ["filp", "kernfs_node_cache", "net_namespace", "sock_inode_cache", "task_struct"];
 
-/** Attaches and detaches all VFs at the same time, again and again. */
+/** Attaches and detaches all VFs at the same time, repeatedly. */
 async function churn(roundsOf: (rounds: number) => number): Promise<void> {
   const started = churns.map(
     ([pod, rounds, keys, guid = ""], i) =>
@@ -27,9 +27,9 @@ async function churn(roundsOf: (rounds: number) => number): Promise<void> {
   expect(await node.shell(`${started.join("\n")}\nwait; cat /tmp/churn.*`, 1500)).toBe("");
 }
 
-/** Numbers of what could pile up, by name. */
+/** Returns the numbers of objects that could accumulate, by name. */
 async function numbers(): Promise<Record<string, number>> {
-  // Dropped first: what the kernel keeps because it could be asked for again.
+  // Drops the kernel's caches first.
   const script = `sync; echo 3 >/proc/sys/vm/drop_caches
     for cache in ${caches.join(" ")}; do
       [ ! -e /sys/kernel/slab/$cache/shrink ] || echo 1 >/sys/kernel/slab/$cache/shrink
@@ -45,21 +45,22 @@ async function numbers(): Promise<Record<string, number>> {
   );
 }
 
-/** Everything of which there must be exactly as much as before. */
+/** Lists everything whose number must be exactly as before. */
 const left = () =>
   node.shell(`find /var/lib/cni /run /tmp -xdev | sort; cat /proc/locks; ls /sys/class/net /sys/class/infiniband*
     for namespace in /proc/[0-9]*/ns/net; do readlink $namespace || true; done | sort -u`);
 
 test(`${total} attachments, with and without a rebind and addresses, leave nothing behind`, () =>
   node.unchanged(async () => {
-    // What is made once and stays: lock files, and what the kernel keeps in stock.
+    // The first attachments create what stays: lock files, and objects that the kernel keeps in reserve.
     await churn(() => 3);
     const [before, counted] = [await left(), await numbers()];
     await churn((rounds) => rounds);
     const now = await numbers();
     expect(await left()).toBe(before);
     expect(Object.keys(now)).toEqual(expect.arrayContaining(["open files", "filp", "kernfs_node_cache"]));
-    // The kernel's own figures sway a little; what stays of every second attachment does not hide in that.
+    // The kernel's own figures vary a little, but the limit detects an object that every second attachment leaves
+    // behind.
     for (const [what, number] of Object.entries(now)) {
       expect(number - (counted[what] ?? 0), `more ${what} than before`).toBeLessThan(total / 2);
     }

@@ -1,5 +1,5 @@
-// The file system of the state directory is full, read-only, or of another kind; something else stands where a record
-// should be. ADD refuses, and changes nothing; DEL succeeds wherever it can.
+// The file system of the state directory is full, read-only, or of another kind, or the path of a record contains
+// something else. ADD refuses, and changes nothing; DEL succeeds if it can.
 import { describe, expect, test } from "vitest";
 import { commandLine, hostLocal, network } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
@@ -12,7 +12,7 @@ const config = network(vf, { guid, link_state: "enable", ipam });
 const root = "/var/lib/cni/ib-sriov";
 const record = `${root}/c1-net1`;
 
-/** Runs a test with a file system of its own in the state directory. */
+/** Runs a test with a separate file system in the state directory. */
 const mounted = (options: string, test: () => Promise<void>) =>
   node.unchanged(async () => {
     await node.shell(`mkdir -p ${root}; mount ${options} ${root}`);
@@ -22,10 +22,10 @@ const mounted = (options: string, test: () => Promise<void>) =>
       await node.shell(`umount ${root}`);
     }
   });
-/** Until nothing more goes in. */
+/** Fills the file system. */
 const fill = () => node.shell(`dd if=/dev/zero of=${root}/.ballast bs=4k 2>/dev/null || true`);
 
-/** ADD that must be refused for this reason, and DEL after it. */
+/** Makes an ADD that must be refused for this reason, and a DEL. */
 async function refusedFor(errno: string): Promise<void> {
   const before = await node.snapshot();
   const answer = await node.refused({ command: "ADD", netns: "a", config });
@@ -48,14 +48,14 @@ describe("the file system", () => {
       await refusedFor("ENOSPC");
     }));
 
-  // Room for lock files, but for no record.
-  test("is full but for a lock file: ADD is refused", () =>
+  // There is space for lock files, but not for a record.
+  test("has space only for a lock file: ADD is refused", () =>
     mounted("-t tmpfs -o nr_inodes=4 tmpfs", async () => {
       await node.shell(`mkdir ${root}/.vf; touch ${root}/.vf/${vf} ${root}/.ballast`);
       await refusedFor("ENOSPC");
     }));
 
-  test("becomes full while ADD is at work: it succeeds, and so does DEL", () =>
+  test("becomes full during ADD: ADD and DEL succeed", () =>
     mounted("-t tmpfs -o size=64k tmpfs", async () => {
       await node.plugin(
         "fake",
@@ -69,7 +69,7 @@ describe("the file system", () => {
       await node.del("a", own);
     }));
 
-  test("has become full under a running container: DEL succeeds", () =>
+  test("becomes full while a container runs: DEL succeeds", () =>
     mounted("-t tmpfs -o size=64k tmpfs", async () => {
       await node.add("a", config);
       await fill();
@@ -78,7 +78,7 @@ describe("the file system", () => {
 
   test("is read-only: ADD is refused", () => mounted("-t tmpfs -o ro tmpfs", () => refusedFor("EROFS")));
 
-  test("has become read-only under a running container: DEL says so, and succeeds when it can", () =>
+  test("becomes read-only while a container runs: DEL reports that, and succeeds when the file system is writable", () =>
     mounted("-t tmpfs tmpfs", async () => {
       await node.add("a", config);
       await node.shell(`mount -o remount,ro ${root}`);
@@ -88,7 +88,7 @@ describe("the file system", () => {
       await node.del("a", config);
     }));
 
-  test.each([0, 1])("allows files of %i KiB only (RLIMIT_FSIZE): ADD is refused, not killed", (limit) =>
+  test.each([0, 1])("allows only files of %i KiB (RLIMIT_FSIZE): ADD is refused, not killed", (limit) =>
     node.unchanged(async () => {
       const wrap = `bash -c 'ulimit -f ${limit}; exec "$0"'`;
       const call = commandLine(plugin, { command: "ADD", netns: "a", config }, wrap);
@@ -100,7 +100,7 @@ describe("the file system", () => {
     }),
   );
 
-  test("has no files without names (9p): a record is made all the same", () =>
+  test("has no files without names (9p): ADD writes a record nevertheless", () =>
     mounted("--bind /host/out", async () => {
       await node.add("a", config);
       expect(JSON.parse(await node.shell(`cat ${record}`)).attachment.state).toBe("c");
@@ -108,16 +108,16 @@ describe("the file system", () => {
     }));
 });
 
-describe("where the record should be stands", () => {
+describe("if the path of the record contains", () => {
   const others = [
     ["an empty file", `touch ${record}`],
     ["garbage", `head -c 3000 /dev/urandom >${record}`],
     ["half a record", `echo '{"attachment":{"format":1,"state":"c","contai' >${record}`],
     ["JSON of another kind", `echo '[{"attachment":[]}]' >${record}`],
     ["a directory", `mkdir ${record}`],
-    ["a link to a file of somebody's", `ln -s /tmp/precious ${record}`],
+    ["a link to a file of another program", `ln -s /tmp/precious ${record}`],
     ["a FIFO", `mkfifo ${record}`],
-    ["more than a record can be", `truncate -s 2M ${record}`],
+    ["more bytes than a record can have", `truncate -s 2M ${record}`],
   ] as const;
 
   test.each(others)("%s: ADD is refused until DEL has removed it", (_, make) =>
@@ -134,18 +134,20 @@ describe("where the record should be stands", () => {
     }),
   );
 
-  test.each(others)("%s, since ADD: DEL brings the VF home and releases the lease", (_, make) =>
-    node.unchanged(async () => {
-      // Without a GUID: nobody knows what it was when the record is lost.
-      const kept = network(vf, { ipam });
-      const name = await node.hostNetdev(vf);
-      await node.add("a", kept);
-      await node.shell(`echo precious >/tmp/precious; rm ${record}; ${make}`);
-      await node.del("a", kept);
-      await node.shell(`! [ -e ${record} ]; [ "$(cat /tmp/precious)" = precious ]`);
-      // Its names are lost with the record, and so is that it was up.
-      await node.renameHostNetdev(vf, name);
-      await node.shell(`ip link set ${name} up; ip link property add dev ${name} altname rail0`);
-    }),
+  test.each(others)(
+    "%s since ADD: DEL returns the VF to the host namespace and releases the lease",
+    (_, make) =>
+      node.unchanged(async () => {
+        // Without a GUID: the original GUID is not known if the record is lost.
+        const kept = network(vf, { ipam });
+        const name = await node.hostNetdev(vf);
+        await node.add("a", kept);
+        await node.shell(`echo precious >/tmp/precious; rm ${record}; ${make}`);
+        await node.del("a", kept);
+        await node.shell(`! [ -e ${record} ]; [ "$(cat /tmp/precious)" = precious ]`);
+        // The VF's names, and that its netdev was up, are lost with the record.
+        await node.renameHostNetdev(vf, name);
+        await node.shell(`ip link set ${name} up; ip link property add dev ${name} altname rail0`);
+      }),
   );
 });

@@ -1,4 +1,4 @@
-// STATUS: could an ADD succeed on this node?
+// STATUS reports whether an ADD could succeed on this node.
 import { expect, test } from "vitest";
 import { type Config, hostLocal, network } from "./cni.ts";
 import { testNode, vfs } from "./node.ts";
@@ -53,23 +53,23 @@ test.each([
     /ENOTDIR/,
   ],
   [
-    "has a file where its locks should be",
+    "has a file in the place of its lock directory",
     "mkdir -p /var/lib/cni/ib-sriov; rm -rf /var/lib/cni/ib-sriov/.vf; touch /var/lib/cni/ib-sriov/.vf",
     "rm /var/lib/cni/ib-sriov/.vf",
     /ENOTDIR.*|\.vf/,
   ],
-])("a node is not ready whose state directory %s; neither is ADD", (_, spoil, mend, errno) =>
+])("a node whose state directory %s is not ready, and ADD fails", (_, damage, repair, errno) =>
   node.unchanged(async () => {
-    await node.shell(spoil);
+    await node.shell(damage);
     const answer = await node.refused(status());
     expect(answer).toMatchObject({ code: 50, msg: expect.stringMatching(errno) });
     await node.refused({ command: "ADD", netns: "a", config: network(vfs[0]) });
-    await node.shell(mend);
+    await node.shell(repair);
     await mustBeReady();
   }),
 );
 
-test("a node without VFs is ready, and says so: only one that is ready can get some", async () => {
+test("a node without VFs is ready, with a warning, because only a ready node can get VFs", async () => {
   await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
   expect(await mustBeReady()).toMatch(/no InfiniBand VF/);
   await node.shell("rmmod vhca");
@@ -78,10 +78,10 @@ test("a node without VFs is ready, and says so: only one that is ready can get s
   expect(await mustBeReady()).toBe("");
 });
 
-test("a node is not ready without the IPAM plugin, or with one that ADD could not use", () =>
+test("a node is not ready without the IPAM plugin, or with an IPAM plugin that ADD could not use", () =>
   node.unchanged(async () => {
     expect(await node.refused(status({ ipam: { type: "nowhere" } }))).toMatchObject({ code: 50 });
-    // Debian's host-local is older than CNI 1.1: it knows neither STATUS nor a network of that version.
+    // Debian's host-local is older than CNI 1.1: it supports neither STATUS nor a network of that version.
     const ipam = hostLocal(["10.1.0.0/24"]);
     const answer = await node.refused(status({ ipam }));
     expect(answer).toMatchObject({

@@ -1,6 +1,6 @@
 import { execFileSync } from "node:child_process";
 
-/** Names of the kernel's system calls by their numbers on this machine, e.g. 257: "openat". */
+/** Returns the names of the kernel's system calls by their numbers on this machine, for example 257: "openat". */
 export function systemCallNames(): ReadonlyMap<number, string> {
   const macros = execFileSync("gcc", ["-dM", "-E", "-include", "sys/syscall.h", "-x", "c", "/dev/null"], {
     encoding: "utf8",

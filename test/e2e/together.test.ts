@@ -1,4 +1,4 @@
-// Many calls at the same time, each of them a process of its own.
+// Many simultaneous calls, each of them a separate process.
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Config, commandLine, hostLocal, type Invocation, network } from "./cni.ts";
 import { compile } from "./compile.ts";
@@ -6,12 +6,12 @@ import { containers, driver, makeContainers, netnsOf } from "./containers.ts";
 import { plugin, type TestNode, testNode, vfs } from "./node.ts";
 import { race } from "./race.ts";
 
-/** The VFs of the second PF; nobody has given them a GUID. */
+/** The VFs of the second PF, which have no GUID. */
 const others = vfs.map((vf) => vf.replace("0000:01", "0000:02"));
 const all = [...vfs, ...others];
 const pods = all.map((_, i) => `p${i}`);
 
-/** Makes them, and a pod for each VF. */
+/** Creates these VFs, and a pod for each VF. */
 const addOthers = (node: TestNode) =>
   node.shell(`echo 4 >/sys/bus/pci/devices/0000:02:00.0/sriov_numvfs
     for pod in ${pods.join(" ")}; do ip netns add $pod; done`);
@@ -19,13 +19,13 @@ const removeOthers = (node: TestNode) =>
   node.shell(`echo 0 >/sys/bus/pci/devices/0000:02:00.0/sriov_numvfs
     for pod in ${pods.join(" ")}; do ip netns del $pod; done`);
 
-/** An IPAM plugin whose ADD takes some time before it is host-local's. */
+/** Installs an IPAM plugin whose ADD waits for some time, and then calls host-local. */
 const slowIpam = (node: TestNode, seconds: number) =>
   node.plugin("slow", `[ $CNI_COMMAND != ADD ] || sleep ${seconds}\nexec /opt/cni/bin/host-local`);
 const ipam = { ...hostLocal(["10.1.0.0/24"]), type: "slow" };
 
 const guidOf = (i: number) => `02:00:00:00:00:00:01:0${i}`;
-/** Every second one comes from inside a container. */
+/** Returns a call for each VF; every second call comes from inside a container. */
 const calls = (command: string): Invocation[] =>
   all.map((vf, i) => ({
     command,
@@ -35,15 +35,14 @@ const calls = (command: string): Invocation[] =>
     from: i % 2 === 0 ? undefined : driver,
   }));
 
-/** The RDMA devices of all VFs, with the numbers of their character devices, but without their GUIDs. */
+/** Returns the RDMA devices of all VFs, with the numbers of their character devices, but without their GUIDs. */
 const rdmaDevices = async (node: TestNode) =>
   (await node.snapshot())
     .filter((line) => line.startsWith("function "))
     .map((line) => line.replace(/ \([^)]*\)/g, ""));
 
 describe("all VFs of two PFs at once, half of them by calls from inside a container", () => {
-  // Where waiting takes no time, the guest's clock counts instructions: it does not depend on what this machine is
-  // busy with.
+  // With skipWaiting, the guest's clock counts instructions, so that it does not depend on the load of this machine.
   const node = testNode({
     pfs: 2,
     skipWaiting: true,
@@ -51,15 +50,15 @@ describe("all VFs of two PFs at once, half of them by calls from inside a contai
   });
   beforeAll(() => makeContainers(node));
 
-  /** Seconds on the guest's clock for all calls of one command. */
+  /** Returns the time for all calls of one command, s on the guest's clock. */
   async function secondsOf(command: string): Promise<number> {
-    // Between two scripts the guest's clock runs ahead as this machine is late.
+    // Between two scripts, the guest's clock runs ahead if this machine is slow.
     const before = node.guest.busy;
     await node.inParallel(calls(command));
     return node.guest.busy - before;
   }
 
-  /** All are attached and detached, with a rebind and an IPAM plugin that take so long, in s. */
+  /** Attaches and detaches all VFs, with a rebind and an IPAM plugin that take the given times, s. */
   async function attachAll(rebind: number, lease: number): Promise<{ add: number; del: number }> {
     await slowIpam(node, lease);
     await node.shell(`cd /sys/module/vhca/parameters
@@ -81,7 +80,7 @@ describe("all VFs of two PFs at once, half of them by calls from inside a contai
     return { add, del };
   }
 
-  test("are attached and detached right, and in the time of the rebinds, during which IPAM plugins work", async () => {
+  test("are attached and detached correctly, in the time of the rebinds, during which the IPAM plugins run", async () => {
     await node.unchanged(async () => {
       await addOthers(node);
       const before = await node.snapshot();
@@ -89,15 +88,15 @@ describe("all VFs of two PFs at once, half of them by calls from inside a contai
       const rebinds = all.length * rebind;
       const quick = await attachAll(0, 0);
       const slow = await attachAll(rebind, lease);
-      // What all the processes cost without any waiting is not what this is about.
+      // The processes also take time without any waiting, which this test does not measure.
       const waited = { add: slow.add - quick.add, del: slow.del - quick.del };
       const expected = 1.25 * Math.max(lease, rebinds);
-      const told = JSON.stringify({ quick, slow });
-      expect(waited.add, told).toBeLessThan(expected);
-      expect(waited.del, told).toBeLessThan(expected);
-      // One VF after the other, as rebinds must be.
-      expect(slow.add, told).toBeGreaterThan(rebinds);
-      expect(slow.del, told).toBeGreaterThan(rebinds);
+      const message = JSON.stringify({ quick, slow });
+      expect(waited.add, message).toBeLessThan(expected);
+      expect(waited.del, message).toBeLessThan(expected);
+      // Rebinds must be made one after the other.
+      expect(slow.add, message).toBeGreaterThan(rebinds);
+      expect(slow.del, message).toBeGreaterThan(rebinds);
       await node.expectSnapshot(before);
       await removeOthers(node);
     });
@@ -106,10 +105,10 @@ describe("all VFs of two PFs at once, half of them by calls from inside a contai
   test.each([
     ["the node's lock", "/var/lib/cni/ib-sriov/.node"],
     ["the Go plugin's lock", "/run/cni/ib-sriov/cni.lock"],
-  ])("%s is waited for, and at the deadline who waited says who holds it", (_, lock) =>
+  ])("a call waits for %s, and at the deadline names the process that holds it", (_, lock) =>
     node.unchanged(async () => {
       const config = network(vfs[0], { guid: guidOf(0), link_state: "enable", timeoutSeconds: 20 });
-      /** A call that must fail while somebody holds the lock. */
+      /** Makes a call that must fail while another process holds the lock. */
       const whileHeld = async (command: string) => {
         await node.shell(`mkdir -p ${lock.slice(0, lock.lastIndexOf("/"))}
           /host/holder ${lock} >/tmp/held 2>&1 &`);
@@ -142,48 +141,53 @@ describe("two ADDs at once", () => {
     netns,
     config,
   });
-  const wish = (i: number, vf: string, more: Config = {}) =>
+  const configOf = (i: number, vf: string, more: Config = {}) =>
     network(vf, { guid: guidOf(i), link_state: "enable", ipam, ...more });
   const interfaces = (pod: string) => node.shell(`ip -n ${pod} -br link`);
   const leases = async () =>
     Number(await node.shell("ls /var/lib/cni/networks/mynet | grep -c ^10. || true"));
 
-  test("for one VF: one wins, the other is told who, and has changed nothing", async () => {
+  test("for one VF: one succeeds, the other names the owner and changes nothing", async () => {
     await slowIpam(node, 0.5);
     for (let round = 0; round < rounds; round++) {
       await node.unchanged(async () => {
-        const adds = ["a", "b"].map((pod, i) => addOf(pod, pod, wish(i, vfs[0]))) as [Invocation, Invocation];
+        const adds = ["a", "b"].map((pod, i) => addOf(pod, pod, configOf(i, vfs[0]))) as [
+          Invocation,
+          Invocation,
+        ];
         const empty = await interfaces("b");
         const [winner, answer] = await race(node, adds);
-        const [mine, theirs] = winner === 0 ? ["a", "b"] : ["b", "a"];
+        const [winnerPod, loserPod] = winner === 0 ? ["a", "b"] : ["b", "a"];
         expect(answer).toMatchObject({
           code: 101,
-          msg: expect.stringContaining(`belongs to container ${mine}`),
+          msg: expect.stringContaining(`belongs to container ${winnerPod}`),
         });
-        expect(await interfaces(theirs)).toBe(empty);
-        expect((await node.podInterface(mine)).address.slice(-23)).toBe(guidOf(winner));
+        expect(await interfaces(loserPod)).toBe(empty);
+        expect((await node.podInterface(winnerPod)).address.slice(-23)).toBe(guidOf(winner));
         expect(await leases()).toBe(1);
-        // Nor does its DEL.
+        // The DEL of the refused container changes nothing either.
         const attached = await node.snapshot();
-        await node.del(theirs, wish(1 - winner, vfs[0]), { container: theirs });
+        await node.del(loserPod, configOf(1 - winner, vfs[0]), { container: loserPod });
         expect(await node.snapshot()).toEqual(attached);
-        await node.del(mine, wish(winner, vfs[0]), { container: mine });
+        await node.del(winnerPod, configOf(winner, vfs[0]), { container: winnerPod });
       });
     }
   });
 
-  test("for one VF, and the second has no time to wait: it is told who is at work, and has changed nothing", () =>
+  test("for one VF, of which the second has no time to wait: it names the process that holds the VF, and changes nothing", () =>
     node.unchanged(async () => {
       await node.plugin(
         "slow",
         `[ $CNI_COMMAND != ADD ] || until [ -e /tmp/go ]; do sleep 0.05; done
         exec /opt/cni/bin/host-local`,
       );
-      await node.shell(`{ ${commandLine(plugin, addOf("a", "a", wish(0, vfs[0])))}; } >/tmp/first 2>&1 &`);
-      // All of it is done but what needs the address.
+      await node.shell(
+        `{ ${commandLine(plugin, addOf("a", "a", configOf(0, vfs[0])))}; } >/tmp/first 2>&1 &`,
+      );
+      // At this moment, only the steps that need the address are missing.
       await node.until("ip -n a -br link show dev net1 up 2>/dev/null | grep -q net1");
       const before = await node.snapshot();
-      const answer = await node.refused(addOf("b", "b", wish(1, vfs[0], { timeoutSeconds: 1 })));
+      const answer = await node.refused(addOf("b", "b", configOf(1, vfs[0], { timeoutSeconds: 1 })));
       expect(answer.code).toBe(11);
       expect(answer.msg).toMatch(
         /held by process \d+ \(ADD of container a\) for \d+ s; it has started process/,
@@ -192,17 +196,17 @@ describe("two ADDs at once", () => {
       await node.shell("touch /tmp/go");
       await node.until("! pidof ib-sriov >/dev/null");
       expect((await node.podInterface("a")).flags).toContain("UP");
-      await node.del("a", wish(0, vfs[0]), { container: "a" });
+      await node.del("a", configOf(0, vfs[0]), { container: "a" });
     }));
 
   test.each([
     ["the same VF", vfs[0]],
     ["two VFs", vfs[1]],
-  ])("for one attachment, of %s: one wins, the other has changed nothing", async (_, second) => {
+  ])("for one attachment, of %s: one succeeds, the other changes nothing", async (_, second) => {
     await slowIpam(node, 0.5);
     for (let round = 0; round < rounds; round++) {
       await node.unchanged(async () => {
-        const adds = [vfs[0], second].map((vf, i) => addOf("c1", "a", wish(i, vf))) as [
+        const adds = [vfs[0], second].map((vf, i) => addOf("c1", "a", configOf(i, vf))) as [
           Invocation,
           Invocation,
         ];

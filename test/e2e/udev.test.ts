@@ -1,5 +1,5 @@
-// Debian's udev, with its own rules and those of rdma-core, renames every netdev and RDMA device that a rebind makes,
-// some 20 to 60 ms after it appeared: while an ADD is at work, after it, or in the middle of a DEL.
+// Debian's udev, with its own rules and those of rdma-core, renames every netdev and RDMA device that a rebind creates,
+// 20 to 60 ms after the device appears: during an ADD, after it, or in the middle of a DEL.
 import { dirname } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { blocksIn, textOf } from "../support/documents.ts";
@@ -14,10 +14,10 @@ const node = testNode({
   files: [inRepository("test/e2e/guest/churn.sh"), containers],
 });
 beforeAll(() => makeContainers(node));
-/** For each VF. */
+/** Number of attachments of each VF. */
 const rounds = 25;
 
-/** An operator's own rule, which gives a VF an alternative name besides. */
+/** A rule of an operator that adds an alternative name to a VF. */
 const rule = `[Match]
 Path=pci-${vfs[1]}
 [Link]
@@ -26,7 +26,7 @@ AlternativeNamesPolicy=database onboard slot path mac
 AlternativeName=named-by-udev
 `;
 
-/** Runs a test with udev at work, which must have left all names as they were before when it is done. */
+/** Runs a test with udev, after which all names must be as they were before. */
 async function withUdev(body: () => Promise<void>): Promise<void> {
   await node.shell(`mkdir -p /run/systemd/network; printf %s ${quote(rule)} >/run/systemd/network/10-rail.link
     [ -e /run/udev/control ] || /usr/lib/systemd/systemd-udevd --daemon 2>/dev/null
@@ -37,10 +37,10 @@ async function withUdev(body: () => Promise<void>): Promise<void> {
   });
 }
 
-/** How often netdevs that the kernel had named were renamed before. */
+/** Returns how often netdevs that the kernel had named were renamed so far. */
 const renames = async () => Number(await node.shell("dmesg | grep -c ': renamed from ib[0-9]' || true"));
 
-test(`${vfs.length * rounds} attachments come and go, some at the same time: none fails, and the names come back`, () =>
+test(`${vfs.length * rounds} attachments, some of them simultaneous, succeed, and DEL restores the names`, () =>
   withUdev(async () => {
     const before = await renames();
     const churns = vfs.map((vf, i) => {
@@ -48,18 +48,18 @@ test(`${vfs.length * rounds} attachments come and go, some at the same time: non
       return `bash /host/churn.sh ${vf} ${"ab".charAt(i % 2)} ${rounds} '' ${guid} >/tmp/churn.${i} 2>&1 &`;
     });
     expect(await node.shell(`${churns.join("\n")}\nwait; cat /tmp/churn.*`, 1500)).toBe("");
-    // Both ADD and DEL make a new netdev; the kernel numbers it, and somebody gave it another name.
+    // Both ADD and DEL create a new netdev; the kernel gives it a number, and udev or the plugin renames it.
     expect((await renames()) - before).toBeGreaterThanOrEqual(2 * vfs.length * rounds);
   }));
 
 /**
- * What strace shows of requests that give devices names: RTM_SETLINK with the first letters of a netdev's, and
- * RDMA_NLDEV_CMD_SET (linux/rtnetlink.h, rdma/rdma_netlink.h).
+ * Matches requests in the output of strace that give names to devices: RTM_SETLINK with the first letters of a
+ * netdev's name, and RDMA_NLDEV_CMD_SET (linux/rtnetlink.h, rdma/rdma_netlink.h).
  */
 const naming = /nlmsg_type=0x13 .*\\x69\\x62\\x70\\x31|nlmsg_type=0x1402 /;
 
-// The plugin is faster than udev most of the time. Slowed down, it is overtaken at each of its steps. In a container
-// that has not the host's /run it must know of udev all the same: two that name a device get in each other's way.
+// The plugin is usually faster than udev. If it is slowed down, udev overtakes it at each of its steps. In a container
+// without the host's /run, the plugin must detect udev too, because the two would rename a device against each other.
 test.each<[number, string, Caller | undefined]>([
   [5, "on the host", undefined],
   [10, "on the host", undefined],
@@ -75,7 +75,7 @@ test.each<[number, string, Caller | undefined]>([
         const call = commandLine(plugin, { command, netns: netnsOf("a"), config, from }, slow);
         const { status, stdout, stderr } = await node.guest.execute(call);
         expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: "" });
-        // A netdev that was not bound anew comes home under its name.
+        // A netdev that was not rebound returns to the host namespace with its original name.
         const names = command === "DEL" && config !== bound;
         expect(naming.test(await node.shell("cat /tmp/trace")), command).toBe(names);
       }
@@ -83,7 +83,7 @@ test.each<[number, string, Caller | undefined]>([
   }),
 );
 
-test("the .link file of docs/hardware.md has udev make VFs", async () => {
+test("udev creates VFs with the .link file of docs/hardware.md", async () => {
   const [block] = blocksIn(textOf("docs/hardware.md")).filter(({ text }) =>
     text.includes("SR-IOVVirtualFunctions"),
   );

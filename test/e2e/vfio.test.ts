@@ -14,14 +14,14 @@ const whole = network(vf, {
   ipam: hostLocal(["10.1.0.0/24"]),
 });
 
-/** Hands VFs to vfio-pci, as a device plugin or the SR-IOV Network Operator does. */
+/** Binds VFs to vfio-pci, as a device plugin or the SR-IOV Network Operator does. */
 const toVfio = (...pcis: string[]) =>
   node.shell(`modprobe vfio-pci; for vf in ${pcis.join(" ")}; do device=/sys/bus/pci/devices/$vf
     echo vfio-pci >$device/driver_override; echo $vf >$device/driver/unbind; echo $vf >/sys/bus/pci/drivers_probe
     [ "$(basename $(readlink $device/driver))" = vfio-pci ]; done`);
 /** A PF without VFs. */
 const physical = "0000:02:00.0";
-/** Node and port GUID that the PF has on file for a VF. */
+/** Returns the node and port GUID that the PF stores for a VF. */
 const guidsAtPf = async (index: number): Promise<string[]> => {
   const [pf] = JSON.parse(await node.shell("ip -j link show ib0"));
   const { "node guid": nodeGuid, "port guid": portGuid } = pf.vfinfo_list[index];
@@ -31,7 +31,7 @@ const guidsAtPf = async (index: number): Promise<string[]> => {
 beforeAll(() => toVfio(vf, fresh, physical), 120_000);
 
 describe("a VF that is bound to vfio-pci", () => {
-  test("keeps its GUID: another VF does not get it", () =>
+  test("keeps its GUID: another VF cannot get it", () =>
     node.unchanged(async () => {
       const config = network(other, { guid });
       await node.add("a", whole);
@@ -45,9 +45,9 @@ describe("a VF that is bound to vfio-pci", () => {
     }));
 
   test.each<[string, Config]>([
-    ["asked for", whole],
-    ["found", { ...whole, vfioPciMode: false }],
-  ])("gets its GUID at the PF, is not bound anew, and gives back what the PF had: %s", (_, config) =>
+    ["with vfioPciMode", whole],
+    ["without vfioPciMode", { ...whole, vfioPciMode: false }],
+  ])("gets its GUID at the PF, is not rebound, and DEL restores the PF's GUIDs: %s", (_, config) =>
     node.unchanged(async () => {
       const group = await node.shell(
         `readlink /sys/bus/pci/devices/${vf}/iommu_group; stat -c %i /dev/vfio/*`,
@@ -73,7 +73,7 @@ describe("a VF that is bound to vfio-pci", () => {
     }),
   );
 
-  test("can be taken back when the namespace is gone", () =>
+  test("is released by DEL after the namespace is gone", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");
       await node.add("gone", whole);
@@ -81,7 +81,7 @@ describe("a VF that is bound to vfio-pci", () => {
       await node.del("", whole);
     }));
 
-  test("stays its container's when its record cannot be read", () =>
+  test("stays with its container if its record cannot be read", () =>
     node.unchanged(async () => {
       const record = "/var/lib/cni/ib-sriov/c1-net1";
       await node.add("a", whole);
@@ -93,7 +93,7 @@ describe("a VF that is bound to vfio-pci", () => {
       await node.del("a", whole);
     }));
 
-  test("stays its container's while a virtual machine has it open, although the namespace is gone", () =>
+  test("stays with its container while a virtual machine has it open, although the namespace is gone", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");
       await node.add("gone", whole);
@@ -122,7 +122,7 @@ describe("a VF that is bound to vfio-pci", () => {
       });
     }));
 
-  test("runs with the pod's GUID in a driver that takes it over", async () => {
+  test("has the pod's GUID if another driver is bound to it", async () => {
     await node.add("a", whole);
     await node.shell(`device=/sys/bus/pci/devices/${vf}; echo >$device/driver_override
       echo ${vf} >$device/driver/unbind; echo ${vf} >/sys/bus/pci/drivers_probe`);
@@ -133,7 +133,7 @@ describe("a VF that is bound to vfio-pci", () => {
     await node.del("a", whole);
   });
 
-  test("is given back when ADD fails", async () => {
+  test("is released if ADD fails", async () => {
     await node.shell(
       "echo 5 >/sys/module/vhca/parameters/fail_guid; echo 1 >/sys/module/vhca/parameters/skip_guid",
     );
@@ -141,10 +141,10 @@ describe("a VF that is bound to vfio-pci", () => {
   });
 });
 
-test("a PF that is bound to vfio-pci is handed out whole", async () => {
+test("a PF that is bound to vfio-pci can be attached", async () => {
   const config = network(physical, { vfioPciMode: true, link_state: "enable", guid });
   const bound = network("0000:01:00.0", { vfioPciMode: true });
-  expect((await node.addRefused(bound)).msg).toMatch(/is no Virtual Function/);
+  expect((await node.addRefused(bound)).msg).toMatch(/is not an SR-IOV VF/);
   await node.unchanged(async () => {
     const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
     expect(status).toBe(0);
@@ -162,13 +162,13 @@ test("a PF that is bound to vfio-pci is handed out whole", async () => {
   });
 });
 
-test("a VF that is not bound to vfio-pci is refused where that is asked for", async () => {
+test("a VF that is not bound to vfio-pci is refused with vfioPciMode", async () => {
   expect((await node.addRefused(network(other, { vfioPciMode: true }))).msg).toMatch(
     /vfioPciMode.*mlx5_core/,
   );
 });
 
-test("such a VF without a valid GUID is refused where none is named, and auto derives one that stays", async () => {
+test("a VF that is bound to vfio-pci without a valid GUID is refused without guid, and guid auto derives a permanent GUID", async () => {
   const answer = await node.addRefused(network(fresh));
   expect(answer.msg).toMatch(/no valid GUID/);
   const config = network(fresh, { guid: "auto" });
@@ -179,13 +179,13 @@ test("such a VF without a valid GUID is refused where none is named, and auto de
   expect(await guidsAtPf(3)).toEqual([derived, derived]);
 });
 
-/** Another program takes a VF from a container, or is about to, in the middle of what is called. */
+/** Another program binds the VF of a container to its driver, or is about to, during a call. */
 describe("a VF that another program has bound to vfio-pci", () => {
   const config = network(other, { link_state: "disable", guid, ipam: hostLocal(["10.1.0.0/24"]) });
   const device = `/sys/bus/pci/devices/${other}`;
   const originals = ["0a:00:00:00:00:00:01:01", "0a:00:00:00:00:00:01:02"];
   const gc = { command: "GC", config: { ...config, cniVersion: "1.1.0", "cni.dev/valid-attachments": [] } };
-  /** What the other program has, and what the state directory and host-local say of attachments. */
+  /** Returns the VF's driver, and the attachments in the state directory and in host-local's. */
   const seen = () =>
     node.shell(`if [ -e ${device}/driver ]; then basename $(readlink ${device}/driver); else echo none; fi
       cat ${device}/driver_override; shopt -s nullglob; cd /var/lib/cni; echo ib-sriov/*net1 networks/mynet/10.*`);
@@ -193,7 +193,7 @@ describe("a VF that another program has bound to vfio-pci", () => {
     node.shell(`modprobe vfio_iommu_type1
       /host/open-vfio /dev/vfio/$(basename $(readlink ${device}/iommu_group)) ${other} >/tmp/open 2>&1 &
       echo $! >/tmp/machine; until grep -q open /tmp/open; do sleep 0.02; done`);
-  /** The virtual machine still has the VF, and no call holds the node's lock. */
+  /** Expects that the virtual machine still has the VF, and that no call holds the lock of the node. */
   const expectUnharmed = async () => {
     expect(
       await node.shell(`cat /proc/$(cat /tmp/machine)/comm
@@ -204,7 +204,7 @@ describe("a VF that another program has bound to vfio-pci", () => {
 
   beforeEach(() => node.reset(), 120_000);
 
-  test("stays with its virtual machine at DEL, which releases the lease and the GUID at the PF", async () => {
+  test("stays with its virtual machine at DEL, which releases the lease and restores the GUID at the PF", async () => {
     await node.add("a", config);
     await toVfio(other);
     await open();
@@ -219,26 +219,26 @@ describe("a VF that another program has bound to vfio-pci", () => {
     await expectUnharmed();
   });
 
-  test("stays with it at GC, and at a release, without an override", async () => {
-    const take = async () => {
+  test("stays with its virtual machine at GC and at a release, also without driver_override", async () => {
+    const takeVf = async () => {
       await node.shell("ip netns add gone");
       await node.add("gone", config);
       await toVfio(other);
       await node.shell(`echo >${device}/driver_override; ip netns del gone`);
       await open();
     };
-    await take();
+    await takeVf();
     expect(await node.call(gc)).toMatchObject({ status: 0 });
     expect(await seen()).toBe("vfio-pci\n(null)\n\n");
     await expectUnharmed();
     await node.reset();
-    await take();
+    await takeVf();
     await node.shell("/host/ib-sriov attachments release c1 net1");
     expect(await seen()).toBe("vfio-pci\n(null)\n\n");
     await expectUnharmed();
   });
 
-  test("is what the next container gets, with the PF's GUIDs from before the first", async () => {
+  test("can be attached to the next container, with the PF's GUIDs from before the first attachment", async () => {
     await node.shell("ip netns add gone");
     await node.add("gone", config);
     await toVfio(other);
@@ -252,14 +252,14 @@ describe("a VF that another program has bound to vfio-pci", () => {
     expect(await guidsAtPf(1)).toEqual(originals);
   });
 
-  test("is not bound by DEL where it has no driver yet", async () => {
+  test("is not bound by DEL while it has no driver", async () => {
     await node.add("a", config);
     await node.shell(`echo vfio-pci >${device}/driver_override; echo ${other} >${device}/driver/unbind`);
     expect(await node.call({ command: "DEL", netns: "a", config })).toMatchObject({
       status: 0,
       stderr: expect.stringMatching(/has no driver, and its driver_override is vfio-pci/),
     });
-    // Without a record, and of a container that never had one.
+    // The same without a record, and for a container that never had one.
     await node.del("a", config);
     await node.del("a", config, { container: "c5" });
     expect(await seen()).toBe("none\nvfio-pci\n\n");

@@ -21,16 +21,16 @@ test("keys that resemble known ones, and a MAC address, are named on stderr, in 
     expect(status).toBe(0);
     const doctor = await node.guest.execute("/host/ib-sriov doctor");
     const log = await node.shell(`cat ${file}; rm ${file}`);
-    for (const told of [stderr, log, doctor.stdout]) {
-      expect(told).toContain("key linkState is ignored; use link_state");
-      expect(told).toContain("key GUID is read as guid; use that spelling");
-      expect(told).toContain("runtimeConfig.mac is ignored");
+    for (const text of [stderr, log, doctor.stdout]) {
+      expect(text).toContain("key linkState is ignored; use link_state");
+      expect(text).toContain("key GUID is read as guid; use that spelling");
+      expect(text).toContain("runtimeConfig.mac is ignored");
     }
     await node.del("a", { ...config, logFile: "" });
   }));
 
 describe("mtu", () => {
-  test("is the interface's, is reported, and goes with the attachment", () =>
+  test("is set on the interface, is in the result, and is restored by DEL", () =>
     node.unchanged(async () => {
       for (const more of [{ mtu: 1500 }, { mtu: 2044, guid, link_state: "enable" }]) {
         const config = network(disabled, { cniVersion: "1.1.0", ...more });
@@ -43,10 +43,10 @@ describe("mtu", () => {
       }
     }));
 
-  test("that the subnet's broadcast group does not allow: ADD says so, and reports what it is", () =>
+  test("that the subnet's broadcast group does not allow: ADD warns, and the result has the actual MTU", () =>
     node.unchanged(async () => {
       const config = network(enabled, { cniVersion: "1.1.0", guid, mtu: 4092, waitForCarrierSeconds: 20 });
-      // Of the port, from the rebind on; the group has less.
+      // The MTU of the port takes effect with the rebind; the broadcast group's MTU is smaller.
       const portMtu = (mtu: number) => node.shell(`echo ${mtu} >/sys/module/vhca/parameters/port_mtu`);
       await portMtu(4096);
       const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
@@ -67,7 +67,7 @@ describe("mtu", () => {
     });
   });
 
-  test("CHECK tells another one from that", () =>
+  test("that differs from the network's makes CHECK fail", () =>
     node.unchanged(async () => {
       const config = network(enabled, { cniVersion: "1.1.0", mtu: 1500, waitForCarrierSeconds: 20 });
       const prevResult = await node.add("a", config);
@@ -77,21 +77,21 @@ describe("mtu", () => {
       await node.del("a", config);
     }));
 
-  describe("of the VF that its port no longer allows", () => {
-    /** What the port of a VF whose driver binds from now on carries. */
+  describe("of the VF that is larger than its port allows", () => {
+    /** Sets the port MTU of VFs whose driver binds from now on. */
     const portMtu = (mtu: number) => node.shell(`echo ${mtu} >/sys/module/vhca/parameters/port_mtu`);
-    const said = /MTU 1020, not the original 1800: its port allows no more/;
+    const warning = /MTU 1020, not the original 1800: its port allows no more/;
 
-    test("ADD and DEL use the largest that it does, and so does the next pod", () =>
+    test("ADD and DEL use the largest MTU that the port allows, and the next pod gets the same", () =>
       node.unchanged(async () => {
         const config = network(enabled, { cniVersion: "1.1.0", guid });
         const call = (command: string) => node.call({ command, netns: "a", config });
         await portMtu(1024);
         try {
           const added = await call("ADD");
-          expect(added).toMatchObject({ status: 0, stderr: expect.stringMatching(said) });
+          expect(added).toMatchObject({ status: 0, stderr: expect.stringMatching(warning) });
           expect(JSON.parse(added.stdout).interfaces).toMatchObject([{ mtu: 1020 }]);
-          expect(await call("DEL")).toMatchObject({ status: 0, stderr: expect.stringMatching(said) });
+          expect(await call("DEL")).toMatchObject({ status: 0, stderr: expect.stringMatching(warning) });
           await node.add("b", config, { container: "next" });
           expect((await node.podInterface("b")).mtu).toBe(1020);
           await node.del("b", config, { container: "next" });
@@ -101,7 +101,7 @@ describe("mtu", () => {
         await node.reset();
       }));
 
-    test("a rollback uses the largest that it does", () =>
+    test("a rollback uses the largest MTU that the port allows", () =>
       node.unchanged(async () => {
         await node.plugin("fake", "exit 1");
         const config = network(enabled, { guid, ipam: { type: "fake" } });
@@ -109,7 +109,7 @@ describe("mtu", () => {
         try {
           const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
           expect(status).toBe(1);
-          expect(stderr).toMatch(said);
+          expect(stderr).toMatch(warning);
           expect(stdout).not.toContain("could not be put back");
         } finally {
           await portMtu(2048);
@@ -118,7 +118,7 @@ describe("mtu", () => {
       }));
   });
 
-  test("of connected mode survives a rebind in ADD and in DEL, since the mode does", () =>
+  test("of connected mode survives a rebind in ADD and in DEL, because the mode does", () =>
     node.unchanged(async () => {
       const name = await node.hostNetdev(enabled);
       await node.shell(`ip link set ${name} type ipoib mode connected; ip link set ${name} mtu 65520`);
@@ -142,26 +142,26 @@ describe("waitForCarrierSeconds", () => {
       await node.del("a", config);
     }));
 
-  test("without one ADD says try again, and why, and puts all back", async () => {
+  test("without a carrier ADD rolls back, and the error asks to try again and gives the reason", async () => {
     const answer = await node.addRefused(network(disabled, { waitForCarrierSeconds: 1 }));
     expect(answer).toMatchObject({ code: 11, msg: expect.stringMatching(/no carrier for 1 s.*link_state/) });
   });
 });
 
-/** What a subnet manager does: puts a VF's port into partitions, the first at index 0. */
+/** Returns the command that puts a VF's port into partitions, the first at index 0, as a subnet manager does. */
 const setPkeys = (pci: string, ...keys: string[]) =>
   `echo "${pci} ${keys.join(" ")}" >/sys/module/vhca/parameters/pkeys`;
 
 describe("waitForPkeySeconds", () => {
   const config = network(enabled, { cniVersion: "1.1.0", pkey: "0x5", waitForPkeySeconds: 20, guid });
 
-  test("ADD returns when the VF's port is in the partition, and CHECK sees when it is no more", () =>
+  test("ADD returns when the VF's port is in the partition, and CHECK fails when it has left", () =>
     node.unchanged(async () => {
-      // Like a subnet manager that hears of the GUID when the VF has it, and takes some time then.
+      // Like a subnet manager, which gets the GUID when the VF has it, and then takes some time.
       await node.shell(`(until grep -q 77$ /sys/bus/pci/devices/${enabled}/infiniband/*/node_guid; do sleep 0.02; done 2>/dev/null
         sleep 0.5; touch /tmp/partitioned; ${setPkeys(enabled, "0x8005", "0xffff")}) >/dev/null 2>&1 &`);
       const prevResult = await node.add("a", config);
-      // ADD has waited for it.
+      // Fails unless ADD has waited.
       await node.shell("rm /tmp/partitioned");
       await node.until("ip -n a -d link show net1 | grep -q 'pkey  *0x8005'");
       const check = { command: "CHECK", netns: "a", config: { ...config, prevResult } };
@@ -173,7 +173,7 @@ describe("waitForPkeySeconds", () => {
       await node.del("a", config);
     }));
 
-  test("a port that is in it already is not waited for, whatever member it is", () =>
+  test("ADD does not wait for a port that is already in the partition, as a full or limited member", () =>
     node.unchanged(async () => {
       await node.shell(setPkeys(disabled, "0x5"));
       const config = network(disabled, { pkey: "0x8005", waitForPkeySeconds: 20 });
@@ -182,7 +182,7 @@ describe("waitForPkeySeconds", () => {
       await node.shell(setPkeys(disabled, "0xffff"));
     }));
 
-  test("a port that does not come: ADD says try again, and what the table has, and puts all back", async () => {
+  test("a port that does not join: ADD rolls back, and the error asks to try again and contains the table", async () => {
     const answer = await node.addRefused({ ...config, waitForPkeySeconds: 1 });
     expect(answer).toMatchObject({
       code: 11,
@@ -206,7 +206,7 @@ describe("CNIDeviceInfoFile", () => {
   };
   const files = async () => (await node.shell(`ls $(dirname ${path})`)).trim();
 
-  test("names the RDMA device that the VF has, keeps what else it says, and is given back as it was", () =>
+  test("names the RDMA device of the VF and keeps its other keys, and DEL restores it", () =>
     node.unchanged(async () => {
       await present();
       const device = (await node.shell(`ls /sys/bus/pci/devices/${disabled}/infiniband`)).trim();
@@ -221,7 +221,7 @@ describe("CNIDeviceInfoFile", () => {
       expect(JSON.parse(await node.shell(`cat ${path}`))).toEqual(information);
     }));
 
-  test("an ADD that fails leaves it as it was; where there is none, none is made", async () => {
+  test("an ADD that fails restores it; if it does not exist, ADD does not create it", async () => {
     await present();
     await node.plugin("fake", "exit 1");
     await node.addRefused({ ...config, ipam: { type: "fake" } });

@@ -1,4 +1,4 @@
-// The loop over attributes that is written in C: it takes what its stand-in takes, of any bytes.
+// The attribute decoder in C returns the same as its stand-in in TypeScript, for any bytes.
 import { spawnSync } from "node:child_process";
 import { mkdtempSync, readdirSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -18,13 +18,13 @@ const seeds = readdirSync(vectors)
   .flatMap((name) => vector(name.slice(0, -4)).received)
   .map((datagram) => datagram.subarray(16, 4096));
 
-/** So many at once: a start of the engine takes longer than all of them. */
+/** Inputs of one batch: starting the engine takes longer than decoding all of them. */
 const batch = 40;
 
 interface Input {
   readonly bytes: number[];
   readonly start: number;
-  /** Types, and how they are read. */
+  /** Types, and how they are decoded. */
   readonly wanted: number[];
 }
 
@@ -56,7 +56,7 @@ describe.each(["", "asan/"])("build/%shost-test", (variant) => {
   });
 });
 
-/** Twelve types, most of them read in a way that there is. */
+/** Twelve types, most of them with a valid way to decode. */
 function wantedBy(random: Random): number[] {
   return Array.from({ length: 12 }, () => [
     random.below(256),
@@ -64,7 +64,7 @@ function wantedBy(random: Random): number[] {
   ]).flat();
 }
 
-/** Runs in the engine, as text. */
+/** This function runs in the engine, as text. */
 const take = `function ({ bytes, start, wanted }) {
   try {
     const values = host.netlinkAttributes(Uint8Array.from(bytes), start, Uint8Array.from(wanted));

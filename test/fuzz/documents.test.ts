@@ -1,5 +1,4 @@
-// What others write and we read: every one of them either is what it should be, or is refused with an error for the
-// runtime.
+// Documents that other programs write: each of them is either valid, or is refused with an error for the runtime.
 import { expect } from "vitest";
 import { parseLockContents } from "../../src/attachment/lock/contents.ts";
 import { parseRecord, recordDocument } from "../../src/attachment/record/document.ts";
@@ -19,7 +18,7 @@ import { fuzz } from "./fuzz.ts";
 import { mutateText } from "./mutate.ts";
 import { configurations, ipamResults, notes, referenceCache, variables } from "./seeds.ts";
 
-/** @throws where it is none that the runtime can read, or none that we meant. */
+/** @throws unless it is an error that the runtime can read, and that the plugin means. */
 function requireErrorObject(error: unknown): void {
   if (!(error instanceof CniError)) throw error;
   const answer = JSON.parse(errorDocument(error)) as Record<string, unknown>;
@@ -62,7 +61,7 @@ fuzz("environments", { cases: 8_000, share: 0.05 }, (random) => {
     const { command, containerId, ifname } = readEnvironment((name) => changed.get(name));
     checkCommand(command);
     if (!["ADD", "DEL", "CHECK"].includes(command)) return;
-    // They become file names.
+    // These become file names.
     expect(containerId).toMatch(/^[a-zA-Z0-9][\w.-]*$/);
     expect(ifname).not.toMatch(/[/:\s]|^\.\.?$/);
   });
@@ -88,7 +87,7 @@ fuzz("records", { cases: 8_000, share: 0.1 }, (random) => {
   const text = mutateText(random.pick(seeds), random, seeds);
   const record = parseRecord(text);
   const reference = parseGoCache(text);
-  // They become parts of paths.
+  // These become parts of paths.
   for (const pci of [record?.vf.pci, record?.vf.pf, reference?.pci]) {
     if (pci !== undefined) expect(parsePciAddress(pci)).toBe(pci);
   }

@@ -1,4 +1,4 @@
-// The executable, as shipped and with the sanitizers in it, in a world where all that it reads is hostile.
+// The executable, as shipped and with sanitizers, in an environment whose files are all hostile.
 import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
@@ -12,11 +12,11 @@ import { mutate, mutateText } from "./mutate.ts";
 import type { Random } from "./random.ts";
 import { configurations, ipamResults, notes, referenceCache, variables } from "./seeds.ts";
 
-/** So many calls at once: some wait for what never comes, and cost nothing meanwhile. */
+/** Calls at the same time: some wait until their deadline, and use no processor time. */
 const together = 4;
 const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
-/** What the executable may write or make: paths without "..". */
+/** The paths that the executable may write or create, without "..". */
 const allowed = [
   /^\/var\/lib(\/cni(\/ib-sriov(\/[^/]+){0,3})?)?$/,
   /^\/var(\/run(\/cni(\/ib-sriov(\/cni\.lock)?)?)?)?$/,
@@ -36,7 +36,7 @@ describe.each(executables)("$variant executable", ({ variant, path }) => {
   const effort = { cases: variant === "released" ? 300 : 150, share: 0.2, together };
   fuzz(`the ${variant} executable`, effort, async (random, place) => {
     const world = worlds[place];
-    if (world === undefined) throw new Error("there is no world");
+    if (world === undefined) throw new Error("the environment cannot be created");
     world.tidy();
     const command = random.pick(["ADD", "DEL", "DEL", "DEL", "CHECK"]);
     const call = {
@@ -47,7 +47,7 @@ describe.each(executables)("$variant executable", ({ variant, path }) => {
     };
     let stdin: Uint8Array = Buffer.from(random.pick(configurations));
     writeRecords(world, random);
-    // What is hostile: one thing, or several.
+    // The hostile inputs of a case: one, or several.
     if (random.once(3))
       stdin = mutate(
         stdin,
@@ -66,12 +66,12 @@ describe.each(executables)("$variant executable", ({ variant, path }) => {
       : [];
     const outside = listing(world);
     requireAnswer(command, await world.run(path, call, stdin, under));
-    expect(listing(world), "what is outside of the state directory").toEqual(outside);
+    expect(listing(world), "the files outside of the state directory").toEqual(outside);
     if (isTraced) expect(strayWrites(readFileSync(trace, "utf8"))).toEqual([]);
   });
 });
 
-/** One error object, or success, and nothing that only a fault of ours could lead to. */
+/** Requires one error object, or success, and no output that only a bug could cause. */
 function requireAnswer(command: string, answer: Answer): void {
   const { status, signal, stdout, stderr, hung } = answer;
   const told = JSON.stringify(answer);
@@ -87,14 +87,14 @@ function requireAnswer(command: string, answer: Answer): void {
   const error = JSON.parse(stdout) as { cniVersion: string; code: number; msg: string; details?: string };
   expect(error, told).toMatchObject({ cniVersion: expect.any(String), code: expect.any(Number) });
   expect(error.msg, told).toMatch(/./s);
-  // The stack of what nobody expected (src/cni/error-document.ts).
+  // The stack of an unexpected error (src/cni/error-document.ts).
   expect(error.details ?? "", told).not.toMatch(/^ {4}at /m);
   expect(error.msg, told).not.toMatch(
     /not a function|cannot read property|is not defined|out of memory|stack overflow/,
   );
 }
 
-/** A record of ours, that fits the node, the Go plugin's, or none. */
+/** A record of ib-sriov that fits the node, a cache of the Go plugin, or any text. */
 function writeRecords(world: VirtualPciBus, random: Random): void {
   const record = aRecord({
     state: random.pick(["preparing", "complete", "broken"]),
@@ -118,7 +118,7 @@ function writeRecords(world: VirtualPciBus, random: Random): void {
 
 function spoilVariable(call: Record<string, string>, random: Random): void {
   const name = random.pick(Object.keys(variables).filter((each) => each !== "CNI_COMMAND"));
-  // The system takes no NUL in a variable, and no more than 128 KiB.
+  // The system accepts no NUL in a variable, and at most 128 KiB.
   call[name] = mutateText(call[name] ?? "", random)
     .replaceAll("\0", "")
     .slice(0, 30_000);
@@ -129,13 +129,13 @@ function spoilIpam(world: VirtualPciBus, random: Random): void {
   world.setIpam(mutate(random.pick(seeds), random, seeds), random.pick(["0", "1", "7"]));
 }
 
-/** Something of the PCI bus is not what it should be. */
+/** Changes a file of the PCI bus. */
 function spoilBus(world: VirtualPciBus, random: Random): void {
   for (let times = 1 + random.below(3); times > 0; times--) {
     const name = random.pick(Object.keys(bus));
     const file = join(world.directory, "pci", name);
     removeTree(file);
-    // What it was in may be gone, or a file by now.
+    // Its directory may be missing, or be a file already.
     const change = random.pick(changes);
     try {
       mkdirSync(dirname(file), { recursive: true });
@@ -148,7 +148,7 @@ function spoilBus(world: VirtualPciBus, random: Random): void {
 
 type Change = (path: string, content: string, random: Random) => void;
 
-/** What can be in the place of a file. */
+/** Replacements of a file. */
 const changes: readonly Change[] = [
   () => {},
   (path, content, random) => writeFileSync(path, mutate(Buffer.from(content), random)),
@@ -168,7 +168,7 @@ const changes: readonly Change[] = [
   },
 ];
 
-/** Something in the state directory is not what it should be. */
+/** Changes a file of the state directory. */
 function spoilState(world: VirtualPciBus, random: Random): void {
   const outside = join(world.directory, "outside");
   const name = random.pick(["c1-net1", `.vf/${vf}`, ".node", ".calls", ".x/c1/net1", ".vf", ".x", ".owed"]);
@@ -199,13 +199,13 @@ function safely(path: string, otherwise: string): string {
   }
 }
 
-/** What is in the directory that hostile links lead to. */
+/** Returns the content of the directory that hostile links lead to. */
 function listing(world: VirtualPciBus): string[] {
   const outside = join(world.directory, "outside");
   return readdirSync(outside).map((name) => `${name}: ${readFileSync(join(outside, name), "utf8")}`);
 }
 
-/** System calls that write, or make something, where nothing of ours is. */
+/** Returns the system calls that write or create a path outside of the plugin's directories. */
 function strayWrites(trace: string): string[] {
   return trace.split("\n").filter((line) => {
     const [, call = "", rest = ""] = /^(\w+)\((.*)$/.exec(line) ?? [];

@@ -3,25 +3,25 @@ import { afterAll, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
 import { Random } from "./random.ts";
 
-/** All cases follow from it: FUZZ_SEED of the message of a failure repeats them. */
+/** All cases follow from this seed: FUZZ_SEED of a failure's message repeats them. */
 const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fffffff));
-/** The one case that is run, where FUZZ_CASE says which. */
+/** The number of the only case to run, if FUZZ_CASE is set. */
 const only = process.env.FUZZ_CASE === undefined ? undefined : Number(process.env.FUZZ_CASE);
-/** How long the whole suite shall take, s; undefined: a fixed number of cases each. */
+/** The time of the whole suite, s; `undefined`: each target has a fixed number of cases. */
 const seconds = process.env.FUZZ_SECONDS === undefined ? undefined : Number(process.env.FUZZ_SECONDS);
 
-/** What a target is given. */
+/** The options of a target. */
 export interface Effort {
-  /** Number of cases where no time was asked for. */
+  /** Number of cases if no time is set. */
   readonly cases: number;
-  /** Its part of the time where one was, from 0 to 1. */
+  /** Its share of the time if a time is set, from 0 to 1. */
   readonly share: number;
-  /** How many cases run at the same time; the argument of the case says in which of these places. */
+  /** How many cases run at the same time; the case gets the number of its slot. */
   readonly together?: number;
 }
 
 /**
- * A test that tries a target with case after case. A case is a function of its random numbers alone, so that it can be
+ * Defines a test that runs case after case of a target. A case depends only on its random numbers, so that it can be
  * repeated: `make fuzz FUZZ_SEED=… FUZZ_CASE=…`.
  */
 export function fuzz(

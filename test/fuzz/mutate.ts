@@ -1,16 +1,16 @@
 import type { Random } from "./random.ts";
 
-/** Numbers at which lengths and indices go wrong. */
+/** Numbers at which lengths and indices overflow. */
 const edges = [0, 1, 2, 3, 4, 7, 8, 15, 16, 0x7f, 0x80, 0xff, 0x7fff, 0x8000, 0xffff, 0x7fffffff, 0xffffffff];
 
-/** Pieces of text that trip who reads text. */
+/** Texts that are hard to parse. */
 const snippets = [
   ...["\0", "\u{2028}", "é", "💥", "\\u0000", "\\ud800", "\r\n", "%s%n", "{", "}", "[", "]", '"', ",", ":"],
   ...["../", "/", "..", "null", "true", "-1", "1e999", "0.5", "18446744073709551616", "{}", "[]", '""'],
   ...['"__proto__":{"a":1},', '"constructor":1,', '"toString":1,', '"attachment":null,', '"code":0,'],
 ];
 
-/** Bytes that are no UTF-8. */
+/** Bytes that are invalid UTF-8. */
 const invalid = [[0xff], [0xc0, 0x80], [0xed, 0xa0, 0x80], [0xf4, 0x90, 0x80, 0x80], [0xe2, 0x82]];
 
 type Mutation = (bytes: Uint8Array, random: Random, others: readonly Uint8Array[]) => Uint8Array;
@@ -19,28 +19,28 @@ function spliced(bytes: Uint8Array, from: number, to: number, piece: Uint8Array)
   return Buffer.concat([bytes.subarray(0, from), piece, bytes.subarray(to)]);
 }
 
-/** A number of times; seldom so many that it must be too much for somebody, since that takes its time. */
+/** Returns a number of times; rarely more than any limit, because that takes long. */
 function often(random: Random): number {
   return random.once(20) ? 20_000 : random.pick([8, 600]);
 }
 
-/** Somewhere in the bytes, the end included. */
+/** Returns an offset in the bytes, including the end. */
 const place = (bytes: Uint8Array, random: Random) => random.below(bytes.length + 1);
 
 const mutations: readonly Mutation[] = [
-  // A bit, a byte.
+  // Changes a bit or a byte.
   (bytes, random) => changed(bytes, random, (byte) => byte ^ (1 << random.below(8))),
   (bytes, random) => changed(bytes, random, () => random.below(256)),
-  // Lengths: 16 and 32 bits, at places where structures have them.
+  // Changes lengths: 16 and 32 bits, at offsets at which structures have them.
   (bytes, random) => number(bytes, random, 2),
   (bytes, random) => number(bytes, random, 4),
-  // Cut off, and cut out.
+  // Truncates, or removes a part.
   (bytes, random) => bytes.slice(0, place(bytes, random)),
   (bytes, random) => {
     const from = place(bytes, random);
     return spliced(bytes, from, Math.min(bytes.length, from + 1 + random.below(32)), new Uint8Array(0));
   },
-  // A part twice, or very often.
+  // Repeats a part, once or very often.
   (bytes, random) => {
     const from = place(bytes, random);
     const to = Math.min(bytes.length, from + 1 + random.below(64));
@@ -51,7 +51,7 @@ const mutations: readonly Mutation[] = [
     const piece = bytes.subarray(at, at + 1 + random.below(4));
     return spliced(bytes, at, at, Buffer.alloc(piece.length * often(random), piece));
   },
-  // A part of another seed.
+  // Inserts a part of another seed.
   (bytes, random, others) => {
     if (others.length === 0) return bytes;
     const other = random.pick(others);
@@ -64,7 +64,7 @@ const mutations: readonly Mutation[] = [
       other.subarray(from, from + random.below(256)),
     );
   },
-  // Text.
+  // Inserts text.
   (bytes, random) => {
     const at = place(bytes, random);
     return spliced(bytes, at, at, Buffer.from(random.pick(snippets)));
@@ -77,7 +77,7 @@ const mutations: readonly Mutation[] = [
     const at = place(bytes, random);
     return spliced(bytes, at, at, Buffer.from(random.pick(["[", '{"a":']).repeat(often(random))));
   },
-  // A number, or another value, of a JSON text is another one.
+  // Replaces a number or another value of a JSON text.
   (bytes, random) => {
     const text = Buffer.from(bytes).toString("latin1");
     const values = [...text.matchAll(/-?\d+|"[^"]*"|true|false|null/g)];
@@ -110,7 +110,7 @@ function number(bytes: Uint8Array, random: Random, size: 2 | 4): Uint8Array {
   return copy;
 }
 
-/** Changes bytes in one to four ways. `others`: seeds of the same kind, of which parts may be taken. */
+/** Changes bytes in one to four ways. `others`: seeds of the same kind, whose parts can be inserted. */
 export function mutate(bytes: Uint8Array, random: Random, others: readonly Uint8Array[] = []): Uint8Array {
   let result = bytes;
   for (let times = 1 + random.below(4); times > 0; times--) {
@@ -119,7 +119,7 @@ export function mutate(bytes: Uint8Array, random: Random, others: readonly Uint8
   return result;
 }
 
-/** The same for text. What is no UTF-8 afterwards becomes U+FFFD, as it does in the engine. */
+/** Does the same for text. Invalid UTF-8 becomes U+FFFD, as in the engine. */
 export function mutateText(text: string, random: Random, others: readonly string[] = []): string {
   const seeds = others.map((other) => Buffer.from(other));
   return Buffer.from(mutate(Buffer.from(text), random, seeds)).toString("utf8");

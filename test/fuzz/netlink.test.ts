@@ -1,4 +1,4 @@
-// Replies of a kernel that has gone mad: our codec says that they are malformed, and nothing worse.
+// Invalid replies of a kernel: the codec reports them as malformed, and has no other errors.
 import { readdirSync } from "node:fs";
 import { vfConfigIn } from "../../src/linux/network/vf-config.ts";
 import { dumpAddresses, parseAddressInfo } from "../../src/netlink/address.ts";
@@ -28,18 +28,18 @@ const names = readdirSync(directory).filter((name) => name.endsWith(".txt"));
 /** Datagrams of a real kernel. */
 const seeds = names.flatMap((name) => vector(name.slice(0, -4)).received);
 
-/** What a caller may learn of it. */
+/** The error of a receive when no datagrams are left. */
 class Exhausted extends Error {}
 
-/** Says whatever it likes, for a while or for ever. */
-class MadTransport implements Transport {
+/** A kernel that sends any datagrams, for a while or endlessly. */
+class HostileTransport implements Transport {
   readonly #datagrams: readonly Uint8Array[];
   readonly #isEndless: boolean;
   #next = 0;
 
   constructor(random: Random) {
     this.#datagrams = Array.from({ length: 1 + random.below(4) }, () => datagram(random));
-    // Seldom, since who is told the same for ever has to listen for some time.
+    // Rarely, because a caller must read for some time if the kernel repeats the same datagram endlessly.
     this.#isEndless = random.once(3000);
   }
 
@@ -47,13 +47,13 @@ class MadTransport implements Transport {
 
   receive(): Uint8Array {
     const next = this.#datagrams[this.#isEndless ? this.#next++ % this.#datagrams.length : this.#next++];
-    // A real one would wait until its deadline.
+    // A real kernel would let it wait until its deadline.
     if (next === undefined) throw new Exhausted("nothing more comes");
     return next;
   }
 }
 
-/** A datagram that is an answer to one of the first requests, most often. */
+/** Returns a datagram, in most cases an answer to an early request. */
 function datagram(random: Random): Uint8Array {
   const number = random.pick([1, 1, 1, 2, 3]);
   const seed = random.pick([...seeds, ...answers(number)]);
@@ -61,7 +61,7 @@ function datagram(random: Random): Uint8Array {
   return random.once(10) ? answer : mutate(answer, random, seeds);
 }
 
-/** Acknowledgements and errors, also as a kernel writes them that repeats the whole request (NLM_F_ACK_TLVS only). */
+/** Acknowledgements and errors, also with the whole request repeated (NLM_F_ACK_TLVS only). */
 function answers(number: number): Uint8Array[] {
   const request = encodeRequests([setLink(2, { name: "ib0" })], number);
   const text = encodeAttributes([stringAttribute(1, "name is taken"), u32Attribute(2, 36)]);
@@ -69,7 +69,7 @@ function answers(number: number): Uint8Array[] {
   return [ack(number), ack(number, 16), done(number), done(number, 0x12), message(2, 0x200, number, whole)];
 }
 
-/** Gives all messages of a datagram a sequence number. */
+/** Sets the sequence number of all messages of a datagram. */
 function numbered(bytes: Uint8Array, sequence: number): Uint8Array {
   const copy = bytes.slice();
   const view = new DataView(copy.buffer);
@@ -82,7 +82,7 @@ function numbered(bytes: Uint8Array, sequence: number): Uint8Array {
 
 const optional = <T>(message: Message | undefined, read: (message: Message) => T) => message && read(message);
 
-/** All that is asked of a kernel. */
+/** All requests to the kernel. */
 const questions: readonly ((connection: Connection) => unknown)[] = [
   (connection) => optional(connection.get(getLinkByIndex(2)), parseLink),
   (connection) => optional(connection.get(getLinkByName("ib0")), parseLink),
@@ -95,7 +95,7 @@ const questions: readonly ((connection: Connection) => unknown)[] = [
   (connection) => connection.request([addAltnames(2, ["a", "b"])]),
 ];
 
-/** Errors with a meaning; anything else (a RangeError of a DataView, say) is a fault of ours. */
+/** Errors that the codec means; any other error, such as a RangeError of a DataView, is a bug. */
 function tolerate(action: () => unknown): void {
   try {
     action();
@@ -108,7 +108,7 @@ function tolerate(action: () => unknown): void {
 }
 
 fuzz("netlink replies", { cases: 30_000, share: 0.2 }, (random) => {
-  tolerate(() => random.pick(questions)(new Connection(new MadTransport(random))));
+  tolerate(() => random.pick(questions)(new Connection(new HostileTransport(random))));
 });
 
 const lists = ["get-pf-with-vfs", "get-pf"].flatMap((name) => vector(name).received);

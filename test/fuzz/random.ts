@@ -1,4 +1,4 @@
-/** Random numbers that are the same for the same seed (mulberry32). */
+/** Random numbers that depend only on the seed (mulberry32). */
 export class Random {
   #state: number;
 
@@ -6,7 +6,7 @@ export class Random {
     this.#state = seed >>> 0;
   }
 
-  /** A whole number from 0 to `limit` - 1. */
+  /** Returns an integer from 0 to `limit` - 1. */
   below(limit: number): number {
     this.#state = (this.#state + 0x6d2b79f5) >>> 0;
     let mixed = Math.imul(this.#state ^ (this.#state >>> 15), this.#state | 1);
@@ -14,14 +14,14 @@ export class Random {
     return Math.floor((((mixed ^ (mixed >>> 14)) >>> 0) / 0x1_0000_0000) * limit);
   }
 
-  /** Does something happen that happens once in so many times? */
+  /** Returns true once in `inSoMany` calls on average. */
   once(inSoMany: number): boolean {
     return this.below(inSoMany) === 0;
   }
 
-  /** One of several. */
+  /** Returns one element of a list. */
   pick<T>(choices: readonly T[]): T {
-    if (choices.length === 0) throw new RangeError("there is nothing to choose from");
+    if (choices.length === 0) throw new RangeError("the list is empty");
     return choices[this.below(choices.length)] as T;
   }
 }

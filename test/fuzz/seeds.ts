@@ -34,7 +34,7 @@ export const configurations: readonly string[] = [
   },
 ].map((each) => JSON.stringify(each));
 
-/** What IPAM plugins print, results and errors, in several versions. */
+/** The outputs of IPAM plugins, results and errors, in several versions. */
 export const ipamResults: readonly string[] = [
   {
     cniVersion: "1.0.0",
@@ -59,7 +59,7 @@ export const ipamResults: readonly string[] = [
   { code: 11, msg: "no address is free", details: "range 0" },
 ].map((each) => JSON.stringify(each));
 
-/** A cache of the Go plugin, on a machine that has no PF: its name is that of a netdev which is everywhere. */
+/** A cache of the Go plugin, on a machine without a PF: the PF's name is that of lo, which always exists. */
 export const referenceCache = JSON.stringify({
   ...theirs,
   HostIFGUID: "0a:00:00:00:00:00:00:02",
@@ -68,7 +68,7 @@ export const referenceCache = JSON.stringify({
   runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01" },
 });
 
-/** What the lock file of a VF says. */
+/** The content of a VF's lock file. */
 export const notes: readonly string[] = [
   { owner: { containerId: "c1", ifname: "net1" }, holder: { pid: 1, verb: "ADD of container c1", since: 0 } },
   {

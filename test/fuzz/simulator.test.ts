@@ -1,5 +1,5 @@
-// Hostile output of an IPAM plugin, and hostile records, in the model of a node: whatever comes of them, the node is put
-// back, and nothing of another container is touched (Story sees to that).
+// Hostile output of an IPAM plugin, and hostile records, in the model of a node: in all cases the node is restored,
+// and no other container is changed (Story checks that).
 import { expect } from "vitest";
 import { c1 } from "../simulator/harness/default-node.ts";
 import { pathOf } from "../simulator/harness/records.ts";
@@ -26,7 +26,7 @@ fuzz("IPAM plugins in the simulator", { cases: 1_500, share: 0.15 }, (random) =>
   expect(story.problems).toEqual([]);
 });
 
-/** Addresses that no plugin keeps, or no longer. */
+/** Addresses that the IPAM plugin does not have, or not any more. */
 function isAboutLeases(problem: string): boolean {
   return /is free, and in|^(leases|addresses|routes|tentative addresses|addresses in the result) of c1/.test(
     problem,
@@ -44,9 +44,9 @@ fuzz("records in the simulator", { cases: 1_500, share: 0.15 }, (random) => {
     mutateText(random.pick([before, before, referenceCache]), random, [before, referenceCache]),
   );
   const ran = story.del(c1, everything);
-  // A record of another boot, or of another VF, says that only the lease is left.
+  // A record of another boot, or of another VF: only its lease remains.
   expect(story.problems.splice(0).filter((problem) => !isAboutLeases(problem))).toEqual([]);
-  // Whoever mends it finds that the rest can be put back.
+  // After the record is corrected, everything else can be undone.
   texts.set(file, before);
   if (ran.end === "failed") story.mustDel(c1, everything);
   expect(story.problems.filter((problem) => !isAboutLeases(problem))).toEqual([]);

@@ -3,12 +3,12 @@ import { chownSync, existsSync, mkdirSync, readFileSync, statSync, symlinkSync, 
 import { describe, expect, test } from "vitest";
 import { evaluate, failure, fileWith, freshPath, start } from "./harness.ts";
 
-/** Appends a text; what is to be in the file begins with "#". */
+/** Appends a text; the file must begin with "#". */
 const append = (text: string, limit = 1 << 20) =>
   `host.appendFile(input, ${JSON.stringify(text)}, "#", 0o640, ${limit});`;
 
 describe("appendFile", () => {
-  test("makes the file with its mode, and adds to what is there", () => {
+  test("makes the file with its mode, and appends to it", () => {
     const path = freshPath("log");
     evaluate(append("#1 é\n"), path);
     evaluate(append("#2\n"), path);
@@ -17,7 +17,7 @@ describe("appendFile", () => {
     expect(existsSync(`${path}.1`)).toBe(false);
   });
 
-  test("adds to a file that is empty, and to none that is somebody else's", () => {
+  test("appends to an empty file, and not to a file of another program", () => {
     const empty = fileWith("");
     evaluate(append("#1\n"), empty);
     expect(readFileSync(empty, "utf8")).toBe("#1\n");
@@ -30,7 +30,7 @@ describe("appendFile", () => {
     }
   });
 
-  test("follows no link, opens no device and no directory, and is not kept waiting by a FIFO", () => {
+  test("does not follow a link or open a device or a directory, and does not wait for a FIFO", () => {
     const [link, fifo, absent] = [freshPath("link"), freshPath("fifo"), freshPath("absent")];
     symlinkSync(absent, link);
     execFileSync("mkfifo", [fifo]);
@@ -47,7 +47,7 @@ describe("appendFile", () => {
     expect(existsSync(absent)).toBe(false);
   });
 
-  test("writes into no file of another user", () => {
+  test("does not write to a file of another user", () => {
     for (const text of ["", "#1\n"]) {
       const path = fileWith(text);
       chownSync(path, 65_534, 65_534);
@@ -58,7 +58,7 @@ describe("appendFile", () => {
     }
   });
 
-  test("keeps the file within its limit: it goes on under another name, which it takes from whatever has it", () => {
+  test("keeps the file within its limit: the file gets another name, whose previous file is replaced", () => {
     const path = freshPath("log");
     for (let i = 0; i < 25; i++) evaluate(append(`#${String(i).padStart(8)}\n`, 100), path);
     const lines = (file: string) => readFileSync(file, "utf8").trimEnd().split("\n");
@@ -67,7 +67,7 @@ describe("appendFile", () => {
     expect(statSync(path).mode & 0o7777).toBe(0o640);
   });
 
-  test("writes one that is longer than the limit into an empty file", () => {
+  test("writes a text that is longer than the limit into an empty file", () => {
     const path = freshPath("log");
     const long = `#${"x".repeat(50)}\n`;
     evaluate(append(long, 10), path);
@@ -76,7 +76,7 @@ describe("appendFile", () => {
     expect(readFileSync(path, "utf8")).toBe("#2\n");
   });
 
-  test("lets the file grow no further where the other name cannot be had", () => {
+  test("does not let the file grow if it cannot be renamed", () => {
     const path = freshPath("log");
     evaluate(append("#1\n", 4), path);
     mkdirSync(`${path}.1`);
@@ -84,7 +84,7 @@ describe("appendFile", () => {
     expect(readFileSync(path, "utf8")).toBe("#1\n");
   });
 
-  test("leaves nothing where it cannot write all of it", () => {
+  test("writes either the whole text or nothing", () => {
     const path = freshPath("log");
     evaluate(append("#1\n"), path);
     truncateSync(path, 65_500);
@@ -95,7 +95,7 @@ describe("appendFile", () => {
     expect(statSync(path).size).toBe(65_500);
   });
 
-  test("of many at once loses nothing: only a file that is full gets the other name", async () => {
+  test("of many processes loses no line: only a full file is renamed", async () => {
     const path = freshPath("log");
     // 1200 lines of 10 bytes fit into two files, if the first one is full when the second one is begun.
     const body = (name: string) => `
@@ -105,7 +105,7 @@ describe("appendFile", () => {
         for (let i = 0; i < 300; i++)
           host.appendFile(input + file, "#${name}" + String(i).padStart(7) + "\\n", "#", 0o600, 7000);`;
     const writers = ["a", "b", "c", "d"].map((name) => start(body(name), path));
-    for (const each of writers) await each.said("ready");
+    for (const each of writers) await each.printed("ready");
     for (const each of writers) each.process.stdin?.end();
     for (const each of writers) expect(await each.result()).toEqual({});
     for (let file = 0; file < 20; file++) {

@@ -1,7 +1,7 @@
 import { expect, test } from "vitest";
 import { evaluate, failure } from "./harness.ts";
 
-/** BPF_TCX_INGRESS of enum bpf_attach_type, linux/bpf.h, and one that no kernel has. */
+/** BPF_TCX_INGRESS of enum bpf_attach_type, linux/bpf.h, and an attach type that no kernel has. */
 const [INGRESS, UNKNOWN] = [46, 4000];
 
 test("a netdev has no tcx programs, or the kernel has no tcx", () => {
@@ -10,7 +10,7 @@ test("a netdev has no tcx programs, or the kernel has no tcx", () => {
   expect(programs).toEqual([]);
 });
 
-test("what the kernel refuses is an error, unless it is expected", () => {
+test("an errno of the kernel is an error, unless it is expected", () => {
   const { code, call } = failure("host.bpfPrograms(1, input, []);", UNKNOWN) as {
     code: string;
     call: string;

@@ -1,4 +1,4 @@
-// What the build refuses, so that it is not found out on a node.
+// Scripts that the build refuses, so that they do not fail on a node.
 import { spawnSync } from "node:child_process";
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
@@ -6,7 +6,7 @@ import { refuseAbsent } from "../../scripts/absent.mjs";
 import { freshPath } from "./harness.ts";
 
 test.each(["new Date();", "f(Promise);", "async function f() {}", "function f() { return eval; }"])(
-  "what the engine does not have is refused: %s",
+  "names that the engine does not have are refused: %s",
   (script) => {
     expect(() => refuseAbsent(`var ok = { Date: 1 }, fine = ok.Date;\n${script}`)).toThrow(
       /^line 2: the engine has no /,
@@ -14,11 +14,11 @@ test.each(["new Date();", "f(Promise);", "async function f() {}", "function f() 
   },
 );
 
-test("Math.random is refused: it would begin with the same number in every process", () => {
+test("Math.random is refused, because it would start with the same number in every process", () => {
   expect(() => refuseAbsent("Math.max(1, Math.random());")).toThrow("line 1: the engine has no Math.random");
 });
 
-test("what native/math.c leaves out is refused, and nothing else of Math", () => {
+test("the functions that native/math.c leaves out are refused, and no others of Math", () => {
   const absent = [
     "acos",
     "acosh",
@@ -45,7 +45,7 @@ test("what native/math.c leaves out is refused, and nothing else of Math", () =>
   expect(refused.sort()).toEqual(absent);
 });
 
-test("the compiler says where a script is wrong", () => {
+test("the compiler reports where a script is wrong", () => {
   const file = freshPath("script");
   writeFileSync(file, "\n\nfunction (\n");
   const { status, stdout, stderr } = spawnSync("build/compile", [file], { encoding: "utf8" });

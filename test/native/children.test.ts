@@ -14,7 +14,7 @@ const run = `
   }`;
 
 describe("a child", () => {
-  test("gets the environment and stdin, and gives its output and status", () => {
+  test("gets the environment and stdin, and returns its output and status", () => {
     const path = shellScript('read -r line; echo "$0 $# $A $line"; echo oops >&2; exit 7');
     const body = `${run} return run(input, { environment: ["A=ü b", PATH], stdin: "first\\nsecond\\n" });`;
     expect(evaluate(body, path)).toEqual({
@@ -25,7 +25,7 @@ describe("a child", () => {
     });
   });
 
-  test("gets the whole of a stdin that no pipe would hold, and can print as much", () => {
+  test("gets a stdin that is larger than a pipe, and can print as much", () => {
     const body = `${run}
       const text = "0123456789abcdef".repeat(60000);
       const { stdout, stderr } = run(input, { stdin: text });
@@ -33,7 +33,7 @@ describe("a child", () => {
     expect(evaluate(body, shellScript("cat; wc -c >&2"))).toEqual([true, "0\n"]);
   });
 
-  test("prints to stdout and stderr at once without either blocking", () => {
+  test("can print to stdout and stderr at the same time", () => {
     const path = shellScript(
       "i=0; while [ $i -lt 200 ]; do head -c 1500 /dev/zero | tr '\\0' o; head -c 1500 /dev/zero | tr '\\0' e >&2; i=$((i+1)); done",
     );
@@ -41,12 +41,12 @@ describe("a child", () => {
     expect(evaluate(body, path)).toEqual([0, 300_000, 300_000]);
   });
 
-  test("that is ended by a signal says so", () => {
+  test("that is ended by a signal reports the signal", () => {
     const body = `${run} return run(input);`;
     expect(evaluate(body, shellScript("kill -KILL $$"))).toMatchObject({ status: -1, signal: 9 });
   });
 
-  test("has our environment byte for byte, where it is given on", () => {
+  test("has the parent's environment byte for byte, if it is passed on", () => {
     const body = `${run} return run(input, { environment: host.environ() }).stdout;`;
     const path = shellScript('printf %s "$RAW" | od -An -tx1');
     const out = spawnSync(
@@ -59,7 +59,7 @@ describe("a child", () => {
     expect(JSON.parse(out.stdout)).toBe(" 61 ff fe c3 a9\n");
   });
 
-  test("cannot be started where there is none, or what is there does not run", () => {
+  test("cannot be started if the file does not exist or cannot run", () => {
     expect(failure(`${run} start("/absent/plugin");`)).toMatchObject({
       code: "ENOENT",
       call: "posix_spawn",
@@ -68,14 +68,14 @@ describe("a child", () => {
     const text = freshPath();
     writeFileSync(text, "text");
     expect(failure(`${run} start(input);`, text)).toMatchObject({ code: "EACCES" });
-    // A copy of an executable that somebody has open for writing.
+    // A copy of an executable that is open for writing.
     const busy = freshPath("busy");
     execFileSync("cp", ["/bin/true", busy]);
     const body = `${run} const fd = host.openLock(input, 0o755); start(input);`;
     expect(failure(body, busy)).toMatchObject({ code: "ETXTBSY" });
   });
 
-  test("that could not be started leaves nothing behind", () => {
+  test("that could not be started leaves no descriptors and processes behind", () => {
     const body = `${run}
       const before = host.readDirectory("/proc/self/fd").length;
       for (let i = 0; i < 5; i++) try { start("/absent"); } catch { /* as it should */ }
@@ -83,7 +83,7 @@ describe("a child", () => {
     expect(evaluate(body)).toEqual([0, ""]);
   });
 
-  test("is refused what cannot be passed on", () => {
+  test("is not started with an environment or descriptors that cannot be passed on", () => {
     expect(failure(`${run} start("/bin/true", { environment: ["A=b\\0c"] });`)).toMatchObject({
       code: "EINVAL",
     });
@@ -95,7 +95,7 @@ describe("a child", () => {
   });
 });
 
-/** A script for host-test that prints what a function's body returns. */
+/** Returns a script for host-test that prints what a function's body returns. */
 function hostScript(body: string, input: unknown): string {
   const path = freshPath("script");
   writeFileSync(
@@ -105,7 +105,7 @@ function hostScript(body: string, input: unknown): string {
   return path;
 }
 
-describe("what a child inherits", () => {
+describe("a child inherits", () => {
   test.each([
     ["and no others", {}],
     ["and no others, on kernels before 5.9", withFailing("close_range", "ENOSYS")],
@@ -119,7 +119,7 @@ describe("what a child inherits", () => {
       probe.openInheritable("/dev/zero");
       const list = (inherit) => run(input.path, { inherit }).stdout.split("\\n").filter((fd) => fd !== "" && fd !== "10");
       return [list([]), list([kept]), kept];`;
-    // 10: where dash keeps the script that it reads.
+    // 10: dash keeps the script that it reads under this number.
     const [none, one, kept] = evaluate(body, { path, lock: freshPath("lock") }, surroundings) as [
       string[],
       string[],
@@ -129,14 +129,14 @@ describe("what a child inherits", () => {
     expect(one).toEqual(["0", "1", "2", `${kept}`]);
   });
 
-  test("no signal dispositions and no mask of ours", () => {
+  test("no signal dispositions and no signal mask", () => {
     const path = shellScript("grep -E '^Sig(Blk|Ign)' /proc/self/status");
     const body = `${run} host.deferSignals(); return run(input).stdout;`;
     const zero = "0000000000000000";
     expect(evaluate(body, path)).toBe(`SigBlk:\t${zero}\nSigIgn:\t${zero}\n`);
   });
 
-  test("a process group of its own", () => {
+  test("a separate process group", () => {
     const body = `${run} return run(input).stdout;`;
     const [pid, group] = (evaluate(body, shellScript("ps -o pid=,pgid= -p $$")) as string).trim().split(/ +/);
     expect(group).toBe(pid);
@@ -144,7 +144,7 @@ describe("what a child inherits", () => {
 });
 
 describe("wait", () => {
-  test("ends at the deadline, and can be tried again without losing anything", () => {
+  test("ends at the deadline, and can be repeated without losing output", () => {
     const fifo = freshPath("fifo");
     execFileSync("mkfifo", [fifo]);
     const body = `${run}
@@ -160,12 +160,12 @@ describe("wait", () => {
     ]);
   });
 
-  test("knows a child once", () => {
+  test("accepts a child once", () => {
     const body = `${run} const child = start("/bin/true"); host.wait(child, Infinity, 10); host.kill(child); host.wait(child, Infinity, 10);`;
     expect(failure(body)).toMatchObject({ code: "ECHILD" });
   });
 
-  test("keeps several children apart, in any order", () => {
+  test("separates several children, in any order", () => {
     const [a, b] = [shellScript("echo a; exit 1"), shellScript("echo b; exit 2")];
     const body = `${run}
       const children = [start(input[0]), start(input[1]), start(input[0])];
@@ -184,18 +184,18 @@ describe("wait", () => {
     expect(evaluate(`${run} return run("/bin/pwd", {}, 10000).status;`)).toBe(0);
   });
 
-  test("waits for the child, not for those that hold its pipes", () => {
-    const path = shellScript("sleep 600 & echo $! ; echo said >&2");
+  test("waits for the child, not for other processes that hold its pipes", () => {
+    const path = shellScript("sleep 600 & echo $! ; echo printed >&2");
     const body = `${run} const begin = host.monotonic(); const { stdout, stderr } = run(input); return [stdout, stderr, host.monotonic() - begin];`;
     const [pid, stderr, took] = evaluate(body, path) as [string, string, number];
     process.kill(Number(pid));
-    expect(stderr).toBe("said\n");
+    expect(stderr).toBe("printed\n");
     expect(took).toBeLessThan(120_000);
   });
 });
 
 describe("kill", () => {
-  test("ends the child and those that it has started, and reaps it", async () => {
+  test("ends the child and its own children, and reaps the child", async () => {
     const pids = freshPath("pids");
     const path = shellScript(`sleep 60 & echo $$ $! >${pids}.new; mv ${pids}.new ${pids}; wait`);
     const body = `${run}
@@ -206,14 +206,14 @@ describe("kill", () => {
       return host.readFile("/proc/self/task/" + host.getpid() + "/children");`;
     expect(evaluate(body, { path, pids })).toBe("");
     const grandchild = readFileSync(pids, "utf8").trim().split(" ")[1];
-    // Dead, if not reaped by init yet.
+    // It is a zombie if init has not reaped it yet.
     const isAlive = () => !/\) [ZX]/.test(readFileSync(`/proc/${grandchild}/stat`, "utf8"));
     while (existsSync(`/proc/${grandchild}/stat`) && isAlive())
       await new Promise((resolve) => setImmediate(resolve));
   });
 });
 
-test("a child lives on when we are killed, and still finds its stdin", async () => {
+test("a child continues if its parent is killed, and still has its stdin", async () => {
   const out = freshPath("out");
   const path = shellScript(
     `kill -KILL $PPID; while kill -0 $PPID 2>/dev/null && [ $PPID != 1 ] && [ "$(ps -o ppid= -p $$)" -eq $PPID ]; do :; done; cat >${out}.new; mv ${out}.new ${out}`,
@@ -224,8 +224,8 @@ test("a child lives on when we are killed, and still finds its stdin", async () 
   expect(readFileSync(out, "utf8")).toBe("lease");
 });
 
-test("no descriptors are closed one by one, however many there may be", () => {
-  // The highest limit that we may set: a million for root on most machines.
+test("descriptors are not closed one by one, however many are possible", () => {
+  // The highest limit that can be set: a million for root on most machines.
   const limit = execFileSync(
     "sh",
     ["-c", "ulimit -n 1000000 2>/dev/null || ulimit -n $(ulimit -Hn); ulimit -n"],
@@ -244,7 +244,7 @@ test("no descriptors are closed one by one, however many there may be", () => {
   expect(calls.length).toBeLessThan(40);
 });
 
-test("a caller that ignores SIGCHLD does not make children vanish", () => {
+test("a caller that ignores SIGCHLD does not lose its children's status", () => {
   const body = `${run} return run("/bin/true").status;`;
   expect(evaluate(body, null, { under: ["sh", "-c", 'trap "" CHLD; exec "$@"', "sh"] })).toBe(0);
 });

@@ -1,4 +1,4 @@
-// What people call, as far as it needs no HCA.
+// The commands, as far as they need no HCA.
 import { spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ describe("the help", () => {
     expect(stdout).toMatch(/^ {2}install +\S/m);
   });
 
-  test("every command has its own", () => {
+  test("every command has its own help", () => {
     const commands = [...run("--help").stdout.matchAll(/^ {2}([a-z]+(?: [a-z]+)?) {2}/gm)].map(
       ([, name]) => name,
     );
@@ -39,21 +39,21 @@ test.each([
   [["list", "all"], "unexpected argument: all"],
   [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES"],
   [["completion", "ksh"], "unknown shell: ksh"],
-])("%j cannot be understood", (words, message) => {
+])("%j is refused", (words, message) => {
   expect(run(...words)).toEqual({
     status: 2,
     stdout: "",
-    stderr: `ib-sriov: ${message}\nWhat there is tells: ib-sriov --help\n`,
+    stderr: `ib-sriov: ${message}\nRun 'ib-sriov --help' for usage.\n`,
   });
 });
 
-test("a reader who has gone away is no failure", () => {
+test("a reader that closes the pipe is not a failure", () => {
   const call = `"${executable}" --help | :; echo "\${PIPESTATUS[0]}"`;
   const { stdout, stderr } = spawnSync("bash", ["-c", call], { encoding: "utf8" });
   expect([stdout, stderr]).toEqual(["0\n", ""]);
 });
 
-test("a node without InfiniBand says so", () => {
+test("a node without InfiniBand is reported", () => {
   expect(run("list").stdout).toMatch(/no InfiniBand PF/);
   expect(JSON.parse(run("list", "--json").stdout)).toEqual({ pfs: [] });
 });
@@ -78,12 +78,12 @@ test("bash completes every command and every option that the help names", () => 
   }
 });
 
-describe("the doctor", () => {
+describe("doctor", () => {
   const directories: string[] = [];
   afterEach(() => {
     for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
   });
-  /** Options that have it look into directories of ours: one of plugins, one of networks. */
+  /** Options for the directories of this test, with plugins and networks. */
   function directoriesWith(make: (plugins: string, networks: string) => void): string[] {
     const directory = mkdtempSync(join(tmpdir(), "ib-sriov-doctor-"));
     directories.push(directory);
@@ -101,16 +101,16 @@ describe("the doctor", () => {
   };
   const ours = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "fake" } };
 
-  test("of a node without InfiniBand says so, and ends with 1", () => {
+  test("reports a node without InfiniBand, and exits with 1", () => {
     const { status, stdout, stderr } = run("doctor");
     expect([status, stderr]).toEqual([1, ""]);
     expect(stdout).toMatch(/^bad {7}PF +no PF of this node/m);
     expect(stdout).toMatch(/\nNot all pods can be attached: \d+ bad, \d+ doubtful\n$/);
-    // Colours are for terminals.
+    // Colors are for terminals.
     expect(stdout).not.toContain("\x1b");
   });
 
-  test("says the same in JSON", () => {
+  test("prints the same in JSON", () => {
     const { status, stdout, stderr } = run("doctor", "--json");
     expect([status, stderr]).toEqual([1, ""]);
     expect(JSON.parse(stdout)).toMatchObject({ attachable: false });
@@ -119,7 +119,7 @@ describe("the doctor", () => {
       expect(text).toContain(`${level.padEnd(8)}  ${subject.padEnd(7)}  ${found}\n`);
   });
 
-  test("finds plugins and networks where it is told to look, and runs the plugins", () => {
+  test("finds plugins and networks in the given directories, and runs the plugins", () => {
     const options = directoriesWith((plugins, networks) => {
       symlinkSync(executable, join(plugins, "ib-sriov"));
       writeFileSync(join(plugins, "fake"), `#!/bin/sh\necho '{"supportedVersions":["0.4.0","1.0.0"]}'\n`);
@@ -138,12 +138,12 @@ describe("the doctor", () => {
       },
       {
         level: "bad",
-        found: expect.stringMatching(/20-new\.conf\) has CNI 1\.1\.0, but .* speaks 0\.4\.0, 1\.0\.0$/),
+        found: expect.stringMatching(/20-new\.conf\) has CNI 1\.1\.0, but .* supports 0\.4\.0, 1\.0\.0$/),
       },
     ]);
   });
 
-  test("says what is missing there, with a command that installs it", () => {
+  test("reports a missing plugin, with a command that installs it", () => {
     const options = directoriesWith((plugins, networks) => {
       writeFileSync(join(plugins, "fake"), "garbage");
       writeFileSync(join(networks, "10-ib.conf"), JSON.stringify(ours));

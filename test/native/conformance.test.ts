@@ -1,5 +1,5 @@
-// The rules of CNI that can be seen on the executable without a VF. Which test has which rule of all that concern a
-// plugin, says test/unit/cni/conformance.test.ts.
+// The rules of CNI that can be tested with the executable and without a VF. test/unit/cni/conformance.txt lists the
+// tests of all rules for plugins.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -19,7 +19,7 @@ afterAll(() => rmSync(directory, { recursive: true }));
 
 type Environment = Readonly<Record<string, string>>;
 
-/** A call with all variables, of a container that nobody knows; CNI_NETNS leads nowhere. */
+/** A call with all variables, of an unknown container; CNI_NETNS does not exist. */
 function call(changes: Environment, stdin = text, args: readonly string[] = []) {
   const stateWasThere = existsSync(state);
   const environment = {
@@ -46,7 +46,7 @@ function refusal(changes: Environment, stdin = text) {
   return JSON.parse(stdout) as { cniVersion: string; code: number; msg: string; details?: string };
 }
 
-/** An IPAM plugin that keeps what it was called with, and then runs a script. */
+/** An IPAM plugin that stores its environment and stdin, and then runs a script. */
 function spy(script = "exit 0"): void {
   writeFileSync(
     join(directory, "spy"),
@@ -57,23 +57,23 @@ function spy(script = "exit 0"): void {
 const spied = { ...config, ipam: { type: "spy" } };
 const kept = (name: string) => readFileSync(join(directory, name), "utf8");
 
-describe("of several faults the one is reported that Go's libraries report:", () => {
-  test("missing variables before stdin that cannot be read", () => {
+describe("of several errors, the plugin reports the same as Go's libraries:", () => {
+  test("missing variables before an unreadable stdin", () => {
     expect(refusal({ CNI_PATH: "" }, "{")).toMatchObject({
       code: 4,
       msg: "required env variables [CNI_PATH] missing",
     });
   });
 
-  test("stdin that is no JSON before a command that is none", () => {
+  test("invalid JSON before an unknown command", () => {
     expect(refusal({ CNI_COMMAND: "add" }, "{")).toMatchObject({ code: 6 });
   });
 
-  test("a network without a name before a command that is none", () => {
+  test("a network without a name before an unknown command", () => {
     expect(refusal({ CNI_COMMAND: "add" }, "{}")).toMatchObject({ code: 7, msg: "missing network name" });
   });
 
-  test("a command that is none before a version that is none", () => {
+  test("an unknown command before an unsupported version", () => {
     expect(refusal({ CNI_COMMAND: "add" }, JSON.stringify({ ...config, cniVersion: "9" }))).toMatchObject({
       code: 4,
       msg: "unknown CNI_COMMAND: add",
@@ -100,7 +100,7 @@ test("arguments on the command line are ignored", () => {
   expect(call({}, text, ["--help", "ADD"])).toEqual(call({}));
 });
 
-test("VERSION is answered as libcni asks for it: with dummies for what it need not know", () => {
+test("VERSION is answered as libcni calls it: with dummies for variables that it does not need", () => {
   const dummies = { CNI_COMMAND: "VERSION", CNI_NETNS: "dummy", CNI_IFNAME: "dummy", CNI_PATH: "dummy" };
   const { status, stdout } = call(dummies, '{"cniVersion":"1.1.0"}');
   expect(status).toBe(0);
@@ -116,7 +116,7 @@ test.each([
   expect(answer).toMatchObject({ code: 1, msg: `config version does not allow ${command}` });
 });
 
-test("CHECK of a container that is not known is code 3", () => {
+test("CHECK of an unknown container is code 3", () => {
   const prevResult = { cniVersion: "1.1.0", interfaces: [{ name: "net1", sandbox: "/nowhere/net" }] };
   expect(refusal({ CNI_COMMAND: "CHECK" }, JSON.stringify({ ...config, prevResult }))).toMatchObject({
     code: 3,
@@ -124,18 +124,18 @@ test("CHECK of a container that is not known is code 3", () => {
   });
 });
 
-describe("DEL of what is not attached", () => {
+describe("DEL of a container that is not attached", () => {
   test.each([
-    ["a path that leads nowhere", "/nowhere/net"],
+    ["a path that does not exist", "/nowhere/net"],
     ["none", ""],
-    ["one of something else", "/etc/passwd"],
+    ["another file", "/etc/passwd"],
   ])("succeeds, prints nothing and asks the IPAM plugin to release, CNI_NETNS being %s", (_, netns) => {
     spy();
     const odd = ` { "type" : "ib-sriov", "ipam":{"type":"spy","\u00fc":[1.50, null]},\n "name":"a-network",
       "deviceID":"0000:fe:1f.7","cniVersion":"1.0.0","prevResult":null } `;
     const del = { CNI_COMMAND: "DEL", CNI_NETNS: netns, CNI_ARGS: "IgnoreUnknown=1;A=b", OTHER: "kept" };
     expect(call(del, odd)).toMatchObject({ status: 0, stdout: "" });
-    // Byte for byte, and with our own environment.
+    // Byte for byte, and with the plugin's own environment.
     expect(kept("stdin")).toBe(odd);
     const environment = kept("environment").split("\n");
     for (const [name, value] of Object.entries({ ...del, CNI_CONTAINERID: "c1", CNI_IFNAME: "net1" })) {
@@ -143,7 +143,7 @@ describe("DEL of what is not attached", () => {
     }
   });
 
-  test("only warns of a failure of the IPAM plugin if there is no record of a lease, and relays its stderr", () => {
+  test("only warns of a failure of the IPAM plugin without a record of a lease, and relays its stderr", () => {
     spy(`echo "a hint" >&2; echo '{"code":110,"msg":"cannot release","details":"at all"}'; exit 1`);
     const { status, stdout, stderr } = call({ CNI_COMMAND: "DEL" }, JSON.stringify(spied));
     expect({ status, stdout }).toEqual({ status: 0, stdout: "" });

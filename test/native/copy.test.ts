@@ -27,7 +27,7 @@ describe("copyFile", () => {
     expect(statSync(to).mode & 0o7777).toBe(0o755);
   });
 
-  test("follows a link to what it copies, and none where it copies to", () => {
+  test("follows a link at the source, but not at the target", () => {
     const link = freshPath("link");
     symlinkSync(fileWith("text"), link);
     const to = freshPath("copy");
@@ -44,13 +44,13 @@ describe("copyFile", () => {
     expect(existsSync(elsewhere)).toBe(false);
   });
 
-  test("leaves alone what exists", () => {
+  test("does not change an existing file", () => {
     const to = fileWith("mine");
     expect(failure(copy, [fileWith("theirs"), to])).toMatchObject({ code: "EEXIST", subject: to });
     expect(readFileSync(to, "utf8")).toBe("mine");
   });
 
-  test("copies nothing but regular files, and is not kept waiting by a FIFO", () => {
+  test("copies only regular files, and does not wait for a FIFO", () => {
     const fifo = freshPath("fifo");
     execFileSync("mkfifo", [fifo]);
     const to = freshPath("copy");
@@ -60,7 +60,7 @@ describe("copyFile", () => {
     expect(existsSync(to)).toBe(false);
   });
 
-  test("leaves nothing where it cannot write all of it", () => {
+  test("writes either the whole file or nothing", () => {
     const to = freshPath("copy");
     // 64 blocks of 1 KiB, and SIGXFSZ ignored: the write fails with EFBIG half-way.
     const under = ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh"];
@@ -76,11 +76,11 @@ describe("copyFile", () => {
     ["read", "EIO", "read"],
     ["fchmod", "EPERM", "fchmod"],
     ["fsync", "EIO", "fsync"],
-  ])("leaves nothing where %s fails", (call, code, told) => {
+  ])("leaves no file if %s fails", (call, code, told) => {
     const from = fileWith("text");
     const to = freshPath("copy");
     const surroundings = withFailing(call, code);
-    // Of all files only this one, since the script itself is read as well.
+    // Only for this file, because the script is read as well.
     const under = [...(surroundings.under ?? []), "-P", from, "-P", to];
     expect(failure(copy, [from, to], { ...surroundings, under })).toMatchObject({ code, call: told });
     expect(existsSync(to)).toBe(false);

@@ -1,5 +1,5 @@
-// The executables for other machines, under emulators of those: they answer what this machine's answers. What an
-// emulator cannot have is left to the tests on a real kernel.
+// The executables for other machines, under emulation: their answers equal those of this machine's executable. Features
+// that an emulator does not have are tested on a real kernel.
 import { execFileSync, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -8,7 +8,7 @@ import { patience } from "../support/patience.ts";
 import { freshPath } from "./harness.ts";
 import { foreign, type Machine, machines, native } from "./machines.ts";
 
-/** A directory with an IPAM plugin, which says what it was given and refuses. */
+/** A directory with an IPAM plugin, which reports its input and refuses. */
 const plugins = freshPath("plugins");
 mkdirSync(plugins);
 const refusing = `#!/bin/sh
@@ -26,7 +26,7 @@ interface Call {
   readonly stdin?: string | Uint8Array;
 }
 
-/** Its outcome, all of it. */
+/** The outcome of a call. */
 function outcome(machine: Machine, { env, args = [], stdin = "" }: Call) {
   const [program = "", ...rest] = [...machine.run, `${machine.build}/ib-sriov`, ...args];
   const { status, signal, stdout, stderr } = spawnSync(program, rest, {
@@ -40,7 +40,7 @@ function outcome(machine: Machine, { env, args = [], stdin = "" }: Call) {
 
 const network = { cniVersion: "1.1.0", name: "a-network", type: "ib-sriov", deviceID: "0000:fe:1f.7" };
 
-/** A call of a container that nobody knows, in this process's namespace, for a VF that there is not. */
+/** A call of an unknown container, in this process's namespace, for a VF that does not exist. */
 const call = (command: string, stdin: string | Uint8Array = JSON.stringify(network)): Call => ({
   env: {
     CNI_COMMAND: command,
@@ -65,7 +65,7 @@ describe.each(foreign)("the executable for $architecture", (machine) => {
     });
   });
 
-  test("refuses to attach a VF in a namespace that there is not", () => {
+  test("refuses to attach a VF in a namespace that does not exist", () => {
     const add = call("ADD");
     const { status, stdout, stderr } = outcome(machine, {
       ...add,
@@ -79,18 +79,18 @@ describe.each(foreign)("the executable for $architecture", (machine) => {
     });
   });
 
-  // Emulators know no ioctl NS_GET_NSTYPE: in one that there is, ADD comes no further than this.
-  test("looks at the namespace that there is before the VF", () => {
+  // Emulators do not have ioctl NS_GET_NSTYPE: in an existing namespace, ADD stops here.
+  test("examines the namespace before the VF", () => {
     const { status, stdout } = outcome(machine, call("ADD"));
     expect(status).toBe(1);
-    expect(JSON.parse(stdout).msg).toMatch(/is a file of the kernel, but no network namespace$/);
+    expect(JSON.parse(stdout).msg).toMatch(/is a file of the kernel, but not a network namespace$/);
     expect(JSON.parse(outcome(native, call("ADD")).stdout).msg).toContain("0000:fe:1f.7 does not exist");
   });
 
-  test("starts an IPAM plugin, and hands on what that says", () => {
+  test("starts an IPAM plugin, and relays its output", () => {
     const del = call("DEL", JSON.stringify({ ...network, ipam: { type: "refusing" } }));
     const { status, stdout, stderr } = outcome(machine, del);
-    // There is no record of a lease, so that the plugin refuses is only a warning.
+    // Without a record of a lease, the plugin's refusal is only a warning.
     expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
     expect(stderr).toContain("called for DEL of net1");
     expect(stderr).toContain(`got ${del.stdin?.length} bytes`);
@@ -98,8 +98,8 @@ describe.each(foreign)("the executable for $architecture", (machine) => {
 
   test.each<[string, Call]>([
     ["its version", { env: {}, args: ["--version"] }],
-    ["no command", { env: {} }],
-    ["a command that is none", call("add")],
+    ["a missing command", { env: {} }],
+    ["an unknown command", call("add")],
     ["a missing variable", { env: { CNI_COMMAND: "ADD" } }],
     ["a wrong option", { env: {}, args: ["install", "--no-such-option"] }],
     ["DEL", call("DEL")],
@@ -108,25 +108,22 @@ describe.each(foreign)("the executable for $architecture", (machine) => {
     ["STATUS", call("STATUS")],
     ["GC", call("GC")],
     [
-      "ADD in a namespace that there is not",
+      "ADD in a namespace that does not exist",
       { ...call("ADD"), env: { ...call("ADD").env, CNI_NETNS: "/nowhere" } },
     ],
     ["an old version", call("ADD", JSON.stringify({ ...network, cniVersion: "0.1.0" }))],
-    ["a version that there is not", call("ADD", JSON.stringify({ ...network, cniVersion: "9.9.9" }))],
-    ["nothing on stdin", call("ADD", "")],
-    ["half a document", call("ADD", JSON.stringify(network).slice(0, 40))],
-    ["no UTF-8", call("ADD", Uint8Array.of(0x7b, 0x22, 0xff, 0xfe, 0x80, 0x22, 0x7d))],
+    ["an unknown version", call("ADD", JSON.stringify({ ...network, cniVersion: "9.9.9" }))],
+    ["an empty stdin", call("ADD", "")],
+    ["a document that is cut off", call("ADD", JSON.stringify(network).slice(0, 40))],
+    ["invalid UTF-8", call("ADD", Uint8Array.of(0x7b, 0x22, 0xff, 0xfe, 0x80, 0x22, 0x7d))],
     ["a NUL", withText("a\0b")],
     ["half a surrogate pair", call("ADD", '{"cniVersion":"1.1.0","name":"\\ud800","type":"ib-sriov"}')],
-    ["text of all scripts", withText("ｶﾅ — Ĳ ﬃ 𝔘")],
+    ["text in many scripts", withText("ｶﾅ — Ĳ ﬃ 𝔘")],
     ["a megabyte", withText("x".repeat(1 << 20))],
-    [
-      "numbers at the edge of what there is",
-      call("ADD", '{"cniVersion":"1.1.0","name":"n","mtu":1e400,"a":5e-324}'),
-    ],
+    ["numbers at the limits", call("ADD", '{"cniVersion":"1.1.0","name":"n","mtu":1e400,"a":5e-324}')],
     ["a number with a fraction", call("ADD", JSON.stringify({ ...network, mtu: 1500.1 }))],
-    ["lists in lists, without an end", call("ADD", "[".repeat(100_000))],
-    ["maps in maps", call("ADD", `${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}`)],
+    ["endlessly nested lists", call("ADD", "[".repeat(100_000))],
+    ["nested maps", call("ADD", `${'{"a":'.repeat(50_000)}1${"}".repeat(50_000)}`)],
     ["another object's prototype", call("ADD", '{"__proto__":{"name":"n"},"cniVersion":"1.1.0"}')],
   ])("answers byte for byte the same: %s", (_, given) => {
     const expected = outcome(native, given);
@@ -135,7 +132,7 @@ describe.each(foreign)("the executable for $architecture", (machine) => {
   });
 });
 
-// Program headers of a 64-bit little-endian ELF (elf.h).
+// The program headers of a 64-bit little-endian ELF (elf.h).
 const PT_LOAD = 1;
 const PT_DYNAMIC = 2;
 const PT_INTERP = 3;
@@ -159,7 +156,7 @@ describe.each(machines)("the ELF file for $architecture", ({ architecture, build
   });
   const ofType = (type: number) => headers.filter((header) => header.type === type);
 
-  test("is of that machine, 64 bits, little-endian, at fixed addresses, and static", () => {
+  test("is for that machine, 64 bits, little-endian, at fixed addresses, and static", () => {
     expect(file.subarray(0, 6)).toEqual(Buffer.from("\x7fELF\x02\x01", "latin1"));
     const ET_EXEC = 2;
     expect([file.readUInt16LE(16), file.readUInt16LE(18)]).toEqual([ET_EXEC, elf]);
@@ -177,11 +174,11 @@ describe.each(machines)("the ELF file for $architecture", ({ architecture, build
     }
   });
 
-  test("has no executable stack, no memory to write code to, and no tables of constants that can be written to", () => {
+  test("has no executable stack, no writable code, and no writable constants", () => {
     expect(ofType(PT_GNU_STACK).map(({ flags }) => flags & PF_X)).toEqual([0]);
     expect(ofType(PT_LOAD).filter(({ flags }) => (flags & 3) === 3)).toEqual([]);
-    // Nothing is relocated at a start, so that what is constant lies in the segment that is read-only. POWER's compiler
-    // puts the tables of some jumps elsewhere.
+    // Nothing is relocated at a start, so constants are in the read-only segment. POWER's compiler puts some jump tables
+    // elsewhere.
     const sections = execFileSync("readelf", ["--sections", "--wide", `${build}/ib-sriov`], {
       encoding: "utf8",
     });
@@ -189,10 +186,10 @@ describe.each(machines)("the ELF file for $architecture", ({ architecture, build
     expect(Number.parseInt(relocated, 16)).toBeLessThan(0x600);
   });
 
-  test("has been compiled with guards of the stack and, where processors have that, of the targets of jumps", () => {
+  test("is compiled with guards of the stack and, if processors support it, of the targets of jumps", () => {
     const object = readFileSync(`${build}/obj/netlink.o`);
     expect(object.includes("__stack_chk_fail")).toBe(true);
-    // endbr64 and paciasp, at the beginning of functions. POWER has the like from POWER10 on only.
+    // endbr64 and paciasp, at the beginning of functions. POWER has the same only from POWER10 on.
     const guards = { amd64: [0xf3, 0x0f, 0x1e, 0xfa], arm64: [0x3f, 0x23, 0x03, 0xd5], ppc64le: [] }[
       architecture
     ];
@@ -200,7 +197,7 @@ describe.each(machines)("the ELF file for $architecture", ({ architecture, build
     expect(guards).toBeDefined();
   });
 
-  test("holds no path of the machine that it was built on, and is small", () => {
+  test("contains no path of the machine that it was built on, and is small", () => {
     expect(file.includes(process.cwd())).toBe(false);
     expect(file.includes("/.cache/")).toBe(false);
     expect(file.length).toBeLessThan(2.9e6);

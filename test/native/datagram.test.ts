@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { evaluate, failure, fileWith, freshPath } from "./harness.ts";
 
 describe("sendDatagram", () => {
-  test("sends a text to whoever listens at a path", () => {
+  test("sends a text to a listener at a path", () => {
     const body = `
       const fd = probe.listenAt(input);
       const sent = [host.sendDatagram(input, "A=é\\n"), host.sendDatagram(input, "")];
@@ -10,14 +10,14 @@ describe("sendDatagram", () => {
     expect(evaluate(body, freshPath("socket"))).toEqual([true, true, "A=é\n", ""]);
   });
 
-  test("does not wait for one who does not read", () => {
+  test("does not wait for a listener that does not read", () => {
     const body = `
       probe.listenAt(input);
       for (let i = 0; i < 10000; i++) host.sendDatagram(input, "x");`;
     expect(failure(body, freshPath("socket"))).toMatchObject({ code: "EAGAIN", call: "sendto" });
   });
 
-  test("says where nobody listens, and what is too long", () => {
+  test("fails without a listener, and for a text that is too long", () => {
     const path = freshPath("socket");
     const send = "return host.sendDatagram(input, 'x');";
     expect(evaluate(send, path)).toBe(false);

@@ -22,18 +22,18 @@ test("readDirectory lists every name once, also of a large directory", () => {
   const path = freshPath("directory");
   mkdirSync(path);
   expect(evaluate("return host.readDirectory(input);", path)).toEqual([]);
-  // More than one buffer of the system call holds.
+  // More than one buffer of the system call.
   const names = Array.from({ length: 3000 }, (_, i) => `a-name-of-some-length-${i}`);
   for (const name of names) writeFileSync(join(path, name), "");
   expect(evaluate("return host.readDirectory(input).sort();", path)).toEqual(names.sort());
 });
 
-test("readDirectory says what is no directory", () => {
+test("readDirectory fails for a file", () => {
   expect(failure("host.readDirectory('/dev/null');")).toMatchObject({ code: "ENOTDIR" });
   expect(failure("host.readDirectory(input);", freshPath())).toMatchObject({ code: "ENOENT" });
 });
 
-test("an errno that is expected is no error, but undefined; any other is one", () => {
+test("an expected errno is `undefined` instead of an error; any other errno is an error", () => {
   const absent = freshPath();
   const link = freshPath("link");
   symlinkSync("target", link);
@@ -45,14 +45,14 @@ test("an errno that is expected is no error, but undefined; any other is one", (
   expect(failure(`host.readDirectory('/dev/null', ${gone});`)).toMatchObject({ code: "ENOTDIR" });
   expect(failure(`host.readLink('/tmp', ${gone});`)).toMatchObject({ code: "EINVAL" });
   expect(failure("host.readLink(input, []);", absent)).toMatchObject({ code: "ENOENT" });
-  // A part of a name, or what is no list of texts, is none.
+  // A part of a name, or another type, does not match.
   expect(failure("host.readLink(input, ['ENO', 'ENOENTX', 7, 'ENOENT']);", absent)).toMatchObject({
     code: "ENOENT",
   });
   expect(failure("host.readLink(input, 'ENOENT');", absent)).toMatchObject({ code: "ENOENT" });
 });
 
-test("readLink gives the target as it stands, up to the longest", () => {
+test("readLink returns the target as it is, up to the longest", () => {
   const link = freshPath("link");
   symlinkSync("../somewhere/ü", link);
   expect(evaluate("return host.readLink(input);", link)).toBe("../somewhere/ü");
@@ -63,7 +63,7 @@ test("readLink gives the target as it stands, up to the longest", () => {
   expect(failure("host.readLink('/tmp');")).toMatchObject({ code: "EINVAL", call: "readlink" });
 });
 
-test("requireWritable says what making a file would meet, and makes none", () => {
+test("requireWritable reports the error that creating a file would have, and creates no file", () => {
   const path = freshPath("directory");
   mkdirSync(path);
   expect(evaluate("return host.requireWritable(input, []);", path)).toBe(true);

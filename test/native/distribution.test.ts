@@ -1,4 +1,4 @@
-/** What is handed out: built twice, installed, and as an image that is started. */
+/** The releases: built twice, installed, and as an image that is started. */
 import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -7,7 +7,7 @@ import { patience } from "../support/patience.ts";
 import { freshPath } from "./harness.ts";
 import { machines, native } from "./machines.ts";
 
-/** Two directories with these sources, and no commit: the date is that of SOURCE_DATE_EPOCH. */
+/** Two directories with these sources, without a commit: the date is that of SOURCE_DATE_EPOCH. */
 const directories = [freshPath("sources"), freshPath("the-same-sources-elsewhere")] as const;
 const [here, elsewhere] = directories;
 const env = { ...process.env, SOURCE_DATE_EPOCH: "1700000000", MAKEFLAGS: "" };
@@ -17,7 +17,7 @@ function make(directory: string, ...args: string[]): SpawnSyncReturns<string> {
 }
 
 function succeeded({ status, stdout, stderr: all }: SpawnSyncReturns<string>): string {
-  // What has not been fetched yet is, which is said.
+  // The build fetches missing files, and reports that.
   const stderr = all.replaceAll(/^\[with\] .*\n/gm, "");
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout;
@@ -48,11 +48,11 @@ test.each(machines)(
 
 const units = ["ib-sriov-gc.service", "ib-sriov-gc.timer", "ib-sriov-provision.service"];
 
-test("systemd finds nothing wrong with the units", () => {
+test("systemd accepts the units", () => {
   const root = freshPath("units");
   succeeded(make(here, "install", `DESTDIR=${root}`));
   const paths = units.map((unit) => `${root}/usr/local/lib/systemd/system/${unit}`);
-  // It looks for what a unit depends on, too.
+  // It also looks for the dependencies of a unit.
   cpSync("/usr/lib/systemd/system", `${root}/usr/lib/systemd/system`, {
     recursive: true,
     verbatimSymlinks: true,
@@ -60,13 +60,13 @@ test("systemd finds nothing wrong with the units", () => {
   const verify = (files: string[]) =>
     spawnSync("systemd-analyze", ["verify", "--man=no", `--root=${root}`, ...files], { encoding: "utf8" });
   succeeded(verify(paths));
-  // It would find something.
+  // This shows that it would report an error.
   const [path = ""] = paths;
   writeFileSync(path, readFileSync(path, "utf8").replace("ExecStart=/opt", "ExecStrat=/opt"));
   expect(verify([path]).stderr).toMatch(/ExecStrat/);
 });
 
-test("make install copies it below DESTDIR, also over what is there", () => {
+test("make install copies the executable below DESTDIR, also over an existing file", () => {
   const root = freshPath("root");
   for (const [setting, directory] of [
     [[], "/opt/cni/bin"],
@@ -88,7 +88,7 @@ describe("make image", () => {
   const archive = (directory: string) => `${directory}/build/ib-sriov.tar`;
   const isRoot = process.getuid?.() === 0;
 
-  /** Skips a test where buildah does not work, and says why. */
+  /** Skips a test if buildah does not work, with the reason. */
   function requireImages(context: TestContext): void {
     const reason = "images are tested as root only";
     if (isRoot) return;
@@ -100,7 +100,7 @@ describe("make image", () => {
     for (const directory of isRoot ? directories : []) succeeded(make(directory, "image"));
   }, 120_000);
 
-  test("makes the same image and SBOM twice, with checksums that hold", (context) => {
+  test("makes the same image and SBOM twice, with valid checksums", (context) => {
     requireImages(context);
     for (const directory of directories) {
       const check = spawnSync("sha256sum", ["--check", "SHA256SUMS"], {
@@ -118,7 +118,7 @@ describe("make image", () => {
     expect(readFileSync(archive(here)).equals(readFileSync(archive(elsewhere)))).toBe(true);
   });
 
-  /** Of what it has for an architecture: the root file system, the configuration, and what the index says of it. */
+  /** The parts of the image for an architecture: the root file system, the configuration, and its index entry. */
   function unpack(architecture: string) {
     const image = freshPath("image");
     const root = freshPath("root");
@@ -139,7 +139,7 @@ describe("make image", () => {
   }
 
   test.for(machines)(
-    "has one executable for $architecture, and the name of the reference's installer for it",
+    "has one executable for $architecture, under the name of the Go plugin's installer",
     ({ architecture, build }, context) => {
       requireImages(context);
       const { root, platforms, configuration } = unpack(architecture);

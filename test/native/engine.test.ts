@@ -3,7 +3,7 @@ import { statSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { evaluate, executable, failure, freshPath, hostTest, isSanitized } from "./harness.ts";
 
-/** Runs a script as the whole program, with nothing around it that would catch anything. */
+/** Runs a script as the whole program, so that nothing catches its exceptions. */
 function program(code: string, under: readonly string[] = []) {
   const path = freshPath("program");
   writeFileSync(path, code);
@@ -11,8 +11,8 @@ function program(code: string, under: readonly string[] = []) {
   return spawnSync(command ?? "", args, { encoding: "utf8", env: process.env, maxBuffer: 1 << 26 });
 }
 
-describe("what nobody catches is answered with a CNI error object", () => {
-  test("an exception, with where it was thrown", () => {
+describe("an uncaught exception is answered with a CNI error object", () => {
+  test("an exception, with its place", () => {
     const { status, stdout, stderr } = program(
       'function f() {\n  throw new TypeError("an \\"ö\\"\\u0001\\n");\n}\nf();\n',
     );
@@ -27,14 +27,18 @@ describe("what nobody catches is answered with a CNI error object", () => {
   test.each([
     ["a string", 'throw "text";', "text"],
     ["null", "throw null;", "InternalError: out of memory"],
-    ["an object without a text", "throw { toString() { throw 1; } };", "InternalError: out of memory"],
+    [
+      "an object that cannot be converted to a text",
+      "throw { toString() { throw 1; } };",
+      "InternalError: out of memory",
+    ],
     ["a symbol", 'throw Symbol("s");', expect.any(String)],
     [
       "a failed system call",
       'host.readFile("/absent");',
       "Error: open /absent: No such file or directory (ENOENT)",
     ],
-    ["a script that does not parse", "}", expect.stringMatching(/^SyntaxError/)],
+    ["a script with a syntax error", "}", expect.stringMatching(/^SyntaxError/)],
   ])("%s", (_what, code, msg) => {
     const { status, stdout } = program(code);
     expect(status).toBe(1);
@@ -54,7 +58,7 @@ describe("what nobody catches is answered with a CNI error object", () => {
     expect(JSON.parse(stdout)).toMatchObject({ code: 999, msg: "InternalError: stack overflow" });
   });
 
-  test("all memory used", () => {
+  test("all memory is used", () => {
     const { status, stdout } = program(
       'const kept = []; for (;;) kept.push("x".repeat(1000000) + kept.length);',
     );
@@ -62,16 +66,16 @@ describe("what nobody catches is answered with a CNI error object", () => {
     expect(JSON.parse(stdout)).toMatchObject({ code: 999, msg: "InternalError: out of memory" });
   });
 
-  test("all memory used by very many small things", () => {
+  test("all memory is used by many small things", () => {
     const { status, stdout } = program("let last = null; for (;;) last = { last };");
     expect(status).toBe(1);
     expect(JSON.parse(stdout)).toMatchObject({ code: 999, msg: "InternalError: out of memory" });
   });
 
   // The sanitizers need terabytes of address space.
-  const underLimits = isSanitized ? [] : ["whatever limit the caller has put on memory"];
+  const underLimits = isSanitized ? [] : ["with any memory limit of the caller"];
   test.each(underLimits)("%s", () => {
-    // From too little for anything to enough for everything. The kernel needs room for the segments (what is in the file,
+    // From too little to start, to enough for everything. The kernel needs room for the segments (the file's content,
     // and 0.7 MB of .bss) and for the beginning of the stack, 0.13 MB; with less, the process ends in execve(2).
     const inFile = Math.ceil(statSync(executable).size / 1024);
     const outcomes = new Set<string>();
@@ -92,7 +96,7 @@ describe("what nobody catches is answered with a CNI error object", () => {
     for (let kilobytes = inFile + 500; kilobytes < 9000; kilobytes += 40) {
       const under = ["--core=0", `--as=${kilobytes * 1024}`, executable];
       const { status, signal, stdout } = spawnSync("prlimit", under, { encoding: "utf8", env, input });
-      // Up to here the kernel did not come as far as our first line.
+      // Up to here the process ended before its first instruction.
       if (stdout === "" && outcomes.size === 0) continue;
       started ||= kilobytes;
       const { code, msg } = stdout === "" ? {} : JSON.parse(stdout);
@@ -107,21 +111,21 @@ describe("what nobody catches is answered with a CNI error object", () => {
     ]);
   });
 
-  test("beside the result, not after it, where that has been printed", () => {
+  test("beside the result, not after it, if the result has been printed", () => {
     const { status, stdout, stderr } = program('host.print(1, "{}"); throw new Error("late");');
     expect([status, stdout]).toEqual([1, "{}"]);
     expect(JSON.parse(stderr)).toMatchObject({ code: 999, msg: "Error: late" });
   });
 });
 
-test("a program ends with the status that it asked for last", () => {
+test("a program ends with the last status that it sets", () => {
   expect(program("0;").status).toBe(0);
   expect(program("host.exitStatus(7); host.exitStatus(3);").status).toBe(3);
   expect(failure("host.exitStatus(256);")).toMatchObject({ name: "TypeError" });
 });
 
 describe("JSON.parse", () => {
-  test("refuses what is nested too deeply, in any shape, and does not crash", () => {
+  test("refuses deep nesting of any kind, and does not crash", () => {
     for (const text of [
       '"[".repeat(1000000)',
       "'{\"a\":'.repeat(300000)",
@@ -135,7 +139,7 @@ describe("JSON.parse", () => {
     }
   });
 
-  test("takes what is not: 512 levels, and brackets in strings", () => {
+  test("accepts 512 levels, and brackets in strings", () => {
     const body = `
       const deep = JSON.stringify(JSON.parse("[".repeat(512) + "]".repeat(512))).length;
       const text = JSON.stringify({ a: "[".repeat(1000) + '"\\\\' + "{".repeat(1000), "[[": "]" });
@@ -152,7 +156,7 @@ describe("JSON.parse", () => {
       "one in another",
       "keys(count / 256).map((key) => '{\"' + key + '\":[' + '{\"a\":0},'.repeat(255) + '0]}').join().replace(/^.*$/, '[$&]')",
     ],
-  ])("refuses more than 8,192 members, since keys can collide: %s", (_, text) => {
+  ])("refuses more than 8,192 members, because keys can collide: %s", (_, text) => {
     const make = (count: number) => `
       const count = ${count};
       const keys = (count) => Array.from({ length: count }, (_, i) => "k" + i);
@@ -164,14 +168,14 @@ describe("JSON.parse", () => {
     });
   });
 
-  test("counts no colons in strings as members", () => {
+  test("does not count colons in strings as members", () => {
     const body = `
       const text = JSON.stringify({ a: ":".repeat(20000), ":": ['"\\":', ":"] });
       return JSON.stringify(JSON.parse(text)) === text;`;
     expect(evaluate(body)).toBe(true);
   });
 
-  test("is otherwise the engine's own", () => {
+  test("is otherwise the engine's", () => {
     const body = `
       const failed = (text) => { try { JSON.parse(text); return "parsed"; } catch (error) { return error.name; } };
       return [JSON.parse("[1, 2]", (key, value) => key === "1" ? 3 : value), JSON.parse(7), failed(""), failed("[1,]"), failed(undefined), failed("\\ufeff{}")];`;

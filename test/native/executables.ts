@@ -1,6 +1,6 @@
 import { fileURLToPath } from "node:url";
 
-/** The executables under test: as it is shipped, and with the address and undefined-behaviour sanitizers. */
+/** The executables under test: as shipped, and with the address and undefined-behavior sanitizers. */
 export const executables = [
   { variant: "released", path: built("ib-sriov") },
   { variant: "sanitized", path: built("asan/ib-sriov") },

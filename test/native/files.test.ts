@@ -4,26 +4,26 @@ import { describe, expect, test } from "vitest";
 import { evaluate, failure, fileWith, freshPath, withFailing } from "./harness.ts";
 
 describe("readFile", () => {
-  test("gives the whole text, of any length", () => {
+  test("returns the whole text, of any length", () => {
     for (const length of [0, 1, 4095, 4096, 65535, 65536, 65537, 1048576]) {
       const path = fileWith("a".repeat(length));
       expect(evaluate("return host.readFile(input).length;", path)).toBe(length);
     }
   });
 
-  test("gives text in all of Unicode, and U+FFFD for what is none", () => {
+  test("returns text in all of Unicode, and U+FFFD for invalid bytes", () => {
     expect(evaluate("return host.readFile(input);", fileWith("ü €\0 😀"))).toBe("ü €\0 😀");
     expect(evaluate("return host.readFile(input);", fileWith(Uint8Array.of(97, 0xff, 98)))).toBe("a\ufffdb");
   });
 
-  test("refuses more than the limit, and takes exactly the limit", () => {
+  test("refuses more than the limit, and accepts exactly the limit", () => {
     const path = fileWith("12345");
     expect(evaluate("return host.readFile(input, 5);", path)).toBe("12345");
     expect(failure("host.readFile(input, 4);", path)).toMatchObject({ code: "EFBIG", errno: 27 });
     expect(failure("host.readFile(input);", fileWith("a".repeat(1048577)))).toMatchObject({ code: "EFBIG" });
   });
 
-  test("says what failed, on what, and why", () => {
+  test("reports the call, its path, and the reason", () => {
     const path = freshPath("absent");
     expect(failure("host.readFile(input);", path)).toMatchObject({
       name: "Error",
@@ -39,7 +39,7 @@ describe("readFile", () => {
     expect(failure("\n\nhost.readFile('/absent');").stack).toMatch(/^ {4}at .*script-\d+:14:14\)\n/);
   });
 
-  test("reads procfs, where a short read is not the end, and sysfs, where it is", () => {
+  test("reads procfs, in which a short read is not the end, and sysfs, in which it is", () => {
     const path = "/proc/self/mountinfo";
     expect(evaluate("return host.readFile(input).endsWith('\\n');", path)).toBe(true);
     const bogus = "/proc/kallsyms";
@@ -47,7 +47,7 @@ describe("readFile", () => {
     expect(evaluate("return host.readFile('/sys/class/net/lo/mtu');")).toBe("65536\n");
   });
 
-  test("refuses a path with a NUL byte: it would name another file", () => {
+  test("refuses a path with a NUL byte, which would name another file", () => {
     const path = fileWith("secret");
     expect(failure("host.readFile(input + '\\0.txt');", path)).toMatchObject({
       code: "EINVAL",
@@ -56,12 +56,12 @@ describe("readFile", () => {
     expect(failure("host.readFile('');")).toMatchObject({ code: "ENOENT" });
   });
 
-  test("refuses what is no string", () => {
+  test("refuses a path that is not a string", () => {
     expect(failure("host.readFile(undefined);")).toMatchObject({ name: "TypeError" });
     expect(failure("host.readFile(7);")).toMatchObject({ name: "TypeError" });
   });
 
-  test("opens names that are no UTF-8, as they came out of the kernel", () => {
+  test("opens names in invalid UTF-8, as the kernel returned them", () => {
     const script = `
       const path = input + "/" + host.readDirectory(input)[0];
       return [path.length - input.length, host.readFile(path)];`;
@@ -71,7 +71,7 @@ describe("readFile", () => {
   });
 });
 
-test("an errno that is expected is no error, but undefined, wherever it comes from; any other is one", () => {
+test("an expected errno is `undefined`, from whatever call; any other errno is an error", () => {
   const absent = freshPath("absent");
   const read = (name: string, path: string, expected: string) =>
     `return host.${name}(${path}, undefined, ${expected}) === undefined;`;
@@ -98,14 +98,14 @@ describe("readRegularFile", () => {
     expect(failure("host.readRegularFile(input, 3);", fileWith("text"))).toMatchObject({ code: "EFBIG" });
   });
 
-  test("follows no link", () => {
+  test("does not follow a link", () => {
     const link = freshPath("link");
     symlinkSync(fileWith("text"), link);
     expect(failure("host.readRegularFile(input);", link)).toMatchObject({ code: "ELOOP" });
     expect(evaluate("return host.readFile(input);", link)).toBe("text");
   });
 
-  test("is not kept waiting by a FIFO, and reads no device and no directory", () => {
+  test("does not wait for a FIFO, and refuses devices and directories", () => {
     const fifo = freshPath("fifo");
     execFileSync("mkfifo", [fifo]);
     for (const path of [fifo, "/dev/null", "/tmp"]) {
@@ -121,7 +121,7 @@ describe("rename", () => {
     expect([existsSync(from), readFileSync(to, "utf8")]).toEqual([false, "new"]);
   });
 
-  test("with noReplace leaves both where the target exists, and renames where it does not", () => {
+  test("with noReplace leaves both files if the target exists, and renames if it does not", () => {
     const [from, to, fresh] = [fileWith("new"), fileWith("old"), freshPath("fresh")];
     expect(failure("host.rename(input[0], input[1], true);", [from, to])).toMatchObject({
       code: "EEXIST",
@@ -132,7 +132,7 @@ describe("rename", () => {
     expect([existsSync(from), readFileSync(fresh, "utf8")]).toEqual([false, "new"]);
   });
 
-  test("with noReplace does the same where the file system cannot", () => {
+  test("with noReplace does the same on a file system without support for it", () => {
     const old = withFailing("renameat2", "EINVAL");
     const [from, to, fresh] = [fileWith("new"), fileWith("old"), freshPath("fresh")];
     expect(failure("host.rename(input[0], input[1], true);", [from, to], old)).toMatchObject({
@@ -143,7 +143,7 @@ describe("rename", () => {
     expect([existsSync(from), readFileSync(fresh, "utf8")]).toEqual([false, "new"]);
   });
 
-  test("with noReplace lets one of many win", () => {
+  test("with noReplace succeeds for a single process of many", () => {
     const target = freshPath("target");
     const script = `
       let won = 0;
@@ -156,7 +156,7 @@ describe("rename", () => {
   });
 });
 
-test("unlink removes a file, no directory, and says what is not there", () => {
+test("unlink removes a file, not a directory, and fails for a missing file", () => {
   const path = fileWith("");
   evaluate("host.unlink(input);", path);
   expect(existsSync(path)).toBe(false);
@@ -164,7 +164,7 @@ test("unlink removes a file, no directory, and says what is not there", () => {
   expect(failure("host.unlink('/tmp');").code).toMatch(/^E(ISDIR|PERM)$/);
 });
 
-test("stat tells type, identity, size and mode, of a link or of what it points to", () => {
+test("stat returns type, identity, size and mode, of a link or of its target", () => {
   const path = fileWith("12345");
   const link = freshPath("link");
   symlinkSync(path, link);

@@ -1,4 +1,4 @@
-/** Runs scripts in build/host-test: the engine with the module `host` in it, against the real kernel. */
+/** Runs scripts in build/host-test: the engine with the module `host`, on the real kernel. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -6,12 +6,12 @@ import { join } from "node:path";
 import { expect } from "vitest";
 import { patience } from "../support/patience.ts";
 
-/** Where the variant that is being tested keeps its executables (vitest.config.ts). */
+/** The directory of the executables of the variant that is being tested (vitest.config.ts). */
 export const hostTest = process.env.HOST_TEST ?? "";
 export const executable = process.env.IB_SRIOV ?? "";
 export const isSanitized = hostTest.includes("/asan/");
 
-/** What a HostError carries, as JSON. */
+/** The members of a HostError, as JSON. */
 export interface Failure {
   readonly name: string;
   readonly message: string;
@@ -28,19 +28,19 @@ process.once("exit", () => rmSync(scratch, { recursive: true, force: true }));
 
 let files = 0;
 
-/** A path in the scratch directory that nothing uses yet. */
+/** Returns an unused path in the scratch directory. */
 export function freshPath(name = "file"): string {
   return join(scratch, `${name}-${++files}`);
 }
 
-/** A file that holds this. */
+/** Creates a file with this content. */
 export function fileWith(text: string | Uint8Array): string {
   const path = freshPath();
   writeFileSync(path, text);
   return path;
 }
 
-/** An executable script for /bin/sh. */
+/** Creates an executable script for /bin/sh. */
 export function shellScript(code: string): string {
   const path = freshPath("script");
   writeFileSync(path, `#!/bin/sh\n${code}\n`);
@@ -49,7 +49,7 @@ export function shellScript(code: string): string {
 }
 
 /**
- * The file of a script that runs `body`, a function's, in which `input` is what is given, and prints what it returns
+ * Creates a script that runs `body`, a function's body, in which `input` is a variable, and prints what it returns
  * or throws as JSON.
  */
 function scriptFile(body: string, input: unknown): string {
@@ -94,28 +94,28 @@ function answer(
     maxBuffer: 1 << 28,
     timeout: patience,
   });
-  // Here the sanitizers would be heard.
+  // The sanitizers would report here.
   expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: "" });
   return JSON.parse(stdout);
 }
 
-/** Surroundings in which a system call fails as it does on a kernel that does not know it. */
+/** Options with which a system call fails as on a kernel that does not have it. */
 export function withFailing(call: string, error: string): Surroundings {
   return {
     under: ["strace", "-f", "-qq", "-o", "/dev/null", "-e", `inject=${call}:error=${error}`],
-    // The leak detector cannot run under strace, since both use ptrace.
+    // The leak detector cannot run under strace, because both use ptrace.
     env: { ASAN_OPTIONS: "detect_leaks=0" },
   };
 }
 
-/** What the body of a function returns; `input` is a variable in it. */
+/** Returns what the body of a function returns; `input` is a variable in it. */
 export function evaluate(body: string, input?: unknown, surroundings: Surroundings = {}): unknown {
   const { value, failure } = answer(body, input, surroundings);
   expect(failure).toBeUndefined();
   return value;
 }
 
-/** What the body of a function throws. */
+/** Returns the error that the body of a function throws. */
 export function failure(body: string, input?: unknown, surroundings: Surroundings = {}): Failure {
   const result = answer(body, input, surroundings);
   expect(result).toHaveProperty("failure");
@@ -125,13 +125,13 @@ export function failure(body: string, input?: unknown, surroundings: Surrounding
 /** A script that is running. */
 export interface Running {
   readonly process: ChildProcess;
-  /** Resolves when it has printed this to stderr. */
-  said(text: string): Promise<void>;
-  /** What it returned, once it has ended. */
+  /** Resolves when the script has printed this to stderr. */
+  printed(text: string): Promise<void>;
+  /** Returns the result of the script when it has ended. */
   result(): Promise<{ value?: unknown; failure?: Failure }>;
 }
 
-/** Starts a script that is to be talked to while it runs. Its stdin stays open until it is ended. */
+/** Starts a script that the test communicates with. Its stdin stays open until it is ended. */
 export function start(body: string, input?: unknown): Running {
   const child = spawn(hostTest, [scriptFile(body, input)], { stdio: ["pipe", "pipe", "pipe"] });
   let stdout = "";
@@ -145,11 +145,11 @@ export function start(body: string, input?: unknown): Running {
   const closed = new Promise<number | null>((resolve) => child.once("close", (status) => resolve(status)));
   return {
     process: child,
-    said: (text) =>
+    printed: (text) =>
       new Promise((resolve, reject) => {
         const look = () => stderr.includes(text) && resolve();
         child.stderr.on("data", look);
-        closed.then(() => reject(new Error(`ended without having said ${text}: ${stdout} ${stderr}`)));
+        closed.then(() => reject(new Error(`ended without printing ${text}: ${stdout} ${stderr}`)));
         look();
       }),
     result: async () => {

@@ -1,6 +1,6 @@
 /*
- * The engine and the module `host`, for tests: evaluates the script that is its first argument. What the tests
- * need of the kernel and the product does not, is in the global object `probe`.
+ * The engine and the module `host`, for tests: evaluates the script that is its first argument. The global object
+ * `probe` has the kernel functions that only tests need.
  */
 #include "engine.h"
 #include "host.h"
@@ -25,7 +25,7 @@ static JSValue host_setNonBlocking(HOST_ARGUMENTS)
   return JS_UNDEFINED;
 }
 
-/* Opens a file so that an exec would inherit it, as a careless caller of ours might have. */
+/* Opens a file without O_CLOEXEC, as a caller of the plugin might have. */
 static JSValue host_openInheritable(HOST_ARGUMENTS)
 {
   char *path = host_name(context, argv[0], "open");
@@ -37,7 +37,7 @@ static JSValue host_openInheritable(HOST_ARGUMENTS)
   return result;
 }
 
-/* Sends a datagram to another netlink socket: not to the kernel, and not from it. */
+/* Sends a datagram to another netlink socket, from a process instead of the kernel. */
 static JSValue host_netlinkSendTo(HOST_ARGUMENTS)
 {
   int fd;
@@ -66,7 +66,7 @@ static JSValue host_netlinkPort(HOST_ARGUMENTS)
   return JS_NewInt64(context, address.nl_pid);
 }
 
-/* A socket of the file system that datagrams can be sent to. */
+/* A Unix datagram socket with a path. */
 static JSValue host_listenAt(HOST_ARGUMENTS)
 {
   char *path = host_name(context, argv[0], "bind");
@@ -81,7 +81,7 @@ static JSValue host_listenAt(HOST_ARGUMENTS)
   return JS_NewInt32(context, fd);
 }
 
-/* The next datagram that was sent there. */
+/* Returns the next datagram of that socket. */
 static JSValue host_receive(HOST_ARGUMENTS)
 {
   int fd;

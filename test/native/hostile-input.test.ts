@@ -9,7 +9,7 @@ import { executables } from "./executables.ts";
 
 const state = "/var/lib/cni/ib-sriov";
 
-/** A call that fails only because there is no such VF here. CNI_NETNS is our own namespace, which is allowed. */
+/** A call that fails only because the VF does not exist. CNI_NETNS is the plugin's own namespace, which is allowed. */
 const environment = {
   CNI_COMMAND: "ADD",
   CNI_CONTAINERID: "c1",
@@ -23,7 +23,7 @@ const config = { cniVersion: "1.0.0", name: "n", type: "ib-sriov", deviceID: "00
 type Environment = Record<string, string | undefined>;
 
 describe.each(executables)("$variant executable", ({ path }) => {
-  /** Stdin is a file: the plugin may refuse a call before it has read it, which would break a pipe. */
+  /** Stdin is a file: the plugin may refuse a call before it has read all of it, which would break a pipe. */
   const call = (changes: Environment, stdin: string | Buffer): SpawnSyncReturns<string> => {
     const file = join(directory, "stdin");
     writeFileSync(file, stdin);
@@ -40,7 +40,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
     }
   };
 
-  /** Every refusal is one error object on stdout, and nothing else happens. */
+  /** Every refusal is one error object on stdout, without any other effect. */
   const refusal = (result: SpawnSyncReturns<string>) => {
     expect(result.error).toBeUndefined();
     expect(result.signal).toBeNull();
@@ -71,18 +71,18 @@ describe.each(executables)("$variant executable", ({ path }) => {
 
   const cases: [what: string, code: number, message: RegExp, changes: Environment, stdin: string | Buffer][] =
     [
-      ["a VF that is not there", 7, /deviceID 0000:fe:1f\.7/, {}, text],
-      ["nothing on stdin", 6, /error unmarshall network config/, {}, ""],
-      ["bytes that are no text", 6, /network config/, {}, Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xc0])],
+      ["a VF that does not exist", 7, /deviceID 0000:fe:1f\.7/, {}, text],
+      ["an empty stdin", 6, /error unmarshall network config/, {}, ""],
+      ["bytes that are not text", 6, /network config/, {}, Buffer.from([0xff, 0xfe, 0x00, 0x80, 0xc0])],
       ["a NUL byte after the document", 6, /network config/, {}, `${text}\0`],
       ["a NUL byte in the network's name", 7, /network name/, {}, changed({ name: "n\0x" })],
       ["a NUL byte in deviceID", 7, /deviceID/, {}, changed({ deviceID: "0000:fe:1f.7\0" })],
-      ["a document cut off", 6, /network config/, {}, text.slice(0, 40)],
+      ["a document that is cut off", 6, /network config/, {}, text.slice(0, 40)],
       ["two documents", 6, /network config/, {}, text + text],
       ["a byte order mark", 6, /network config/, {}, `\ufeff${text}`],
       ["a list", 6, /JSON object/, {}, "[1,2]"],
       ["a number", 6, /JSON object/, {}, "1"],
-      ["no name", 7, /missing network name/, {}, '{"cniVersion":"1.0.0"}'],
+      ["a missing name", 7, /missing network name/, {}, '{"cniVersion":"1.0.0"}'],
       ["a name with a slash", 7, /network name/, {}, changed({ name: "../n" })],
       ["a document of 2 MB", 5, /stdin/, {}, changed({ x: "x".repeat(2 << 20) })],
       ["lists in lists, 100,000 deep", 6, /network config/, {}, deep(100_000)],
@@ -93,31 +93,31 @@ describe.each(executables)("$variant executable", ({ path }) => {
         {},
         changed({ x: members(9000) }),
       ],
-      ["a version that there is not", 1, /incompatible CNI versions/, {}, changed({ cniVersion: "9.9.9" })],
+      ["an unknown version", 1, /incompatible CNI versions/, {}, changed({ cniVersion: "9.9.9" })],
       ["a version that is a number", 7, /cniVersion/, {}, changed({ cniVersion: 1 })],
-      ["no deviceID", 7, /deviceID/, {}, changed({ deviceID: undefined })],
+      ["a missing deviceID", 7, /deviceID/, {}, changed({ deviceID: undefined })],
       ["a deviceID that is a number", 7, /deviceID/, {}, changed({ deviceID: 3 })],
       ["a deviceID that is a path", 7, /deviceID/, {}, changed({ deviceID: "../../etc" })],
-      ["a link_state that there is not", 7, /link_state/, {}, changed({ link_state: "up" })],
-      ["a guid that is none", 7, /guid/, {}, changed({ guid: "02:00" })],
+      ["an unknown link_state", 7, /link_state/, {}, changed({ link_state: "up" })],
+      ["an invalid guid", 7, /guid/, {}, changed({ guid: "02:00" })],
       ["a guid of zeros", 7, /guid/, {}, changed({ guid: "00:00:00:00:00:00:00:00" })],
       ["an ipam that is a string", 7, /ipam/, {}, changed({ ipam: "host-local" })],
       ["ipam dhcp", 2, /dhcp/, {}, changed({ ipam: { type: "dhcp" } })],
       [
-        "ibKubernetesEnabled in an untouched pod",
+        "ibKubernetesEnabled in a pod that ib-kubernetes has not processed",
         11,
         /ib-kubernetes/,
         {},
         changed({ ibKubernetesEnabled: true }),
       ],
       ["0.2.0 without addresses", 999, /no valid IP addresses/, {}, changed({ cniVersion: "0.2.0" })],
-      ["no CNI_COMMAND", 4, /CNI_COMMAND/, { CNI_COMMAND: undefined }, text],
-      ["a CNI_COMMAND that there is not", 4, /unknown CNI_COMMAND: add/, { CNI_COMMAND: "add" }, text],
+      ["a missing CNI_COMMAND", 4, /CNI_COMMAND/, { CNI_COMMAND: undefined }, text],
+      ["an unknown CNI_COMMAND", 4, /unknown CNI_COMMAND: add/, { CNI_COMMAND: "add" }, text],
       ["no variables at all", 4, /CNI_CONTAINERID,CNI_NETNS,CNI_IFNAME,CNI_PATH/, missing(), text],
       ["a container ID with a slash", 4, /CNI_CONTAINERID/, { CNI_CONTAINERID: "../c" }, text],
       ["an interface name that is too long", 4, /CNI_IFNAME/, { CNI_IFNAME: "x".repeat(16) }, text],
       ["an interface name with a slash", 4, /CNI_IFNAME/, { CNI_IFNAME: "a/b" }, text],
-      ["a namespace that is not there", 999, /failed to open netns/, { CNI_NETNS: "/nowhere/net" }, text],
+      ["a namespace that does not exist", 999, /failed to open netns/, { CNI_NETNS: "/nowhere/net" }, text],
       ["a namespace that is a plain file", 999, /failed to open netns/, { CNI_NETNS: "/etc/passwd" }, text],
       ["a namespace that is a directory", 999, /failed to open netns/, { CNI_NETNS: tmpdir() }, text],
       ["a namespace of another kind", 999, /failed to open netns/, { CNI_NETNS: "/proc/self/ns/mnt" }, text],
@@ -128,7 +128,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
         { CNI_NETNS: "/proc/self/stat" },
         text,
       ],
-      ["our own namespace", 8, /should not be the same/, { CNI_NETNS_OVERRIDE: "yes" }, text],
+      ["the plugin's own namespace", 8, /should not be the same/, { CNI_NETNS_OVERRIDE: "yes" }, text],
       ["CHECK without prevResult", 7, /prevResult/, { CNI_COMMAND: "CHECK" }, text],
       [
         "CHECK of 0.3.1",
@@ -153,7 +153,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
     expect([code, msg]).toEqual([7, expect.stringContaining("deviceID")]);
   });
 
-  test("malformed CNI_ARGS fail nothing", () => {
+  test("malformed CNI_ARGS do not make a call fail", () => {
     const result = call({ CNI_ARGS: ";;=;K8S_POD_NAME;guid==;" }, text);
     expect(refusal(result).code).toBe(7);
   });
@@ -162,13 +162,13 @@ describe.each(executables)("$variant executable", ({ path }) => {
     ["DEL", {}],
     ["DEL", { CNI_NETNS: "" }],
     ["DEL", { CNI_NETNS: "/nowhere/net" }],
-  ])("%s of what was never attached succeeds: %o", (command, changes) => {
+  ])("%s of a container that was never attached succeeds: %o", (command, changes) => {
     const result = call({ CNI_COMMAND: command, ...changes }, text);
     expect([result.status, result.stdout]).toEqual([0, ""]);
     expect(existsSync(state)).toBe(stateWasThere);
   });
 
-  test("whatever comes on stdin, the answer is one error object", () => {
+  test("for any stdin, the answer is one error object", () => {
     fc.assert(
       fc.property(
         fc.oneof(
@@ -184,7 +184,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
     );
   });
 
-  test("whatever the variables say, the answer is one error object", () => {
+  test("for any variables, the answer is one error object", () => {
     const value = fc.oneof(
       fc.string({ unit: "binary", maxLength: 40 }).map((each) => each.replaceAll("\0", "")),
       fc.constantFrom("..", "/", "a:b", "ADD", "é".repeat(8)),

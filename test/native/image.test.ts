@@ -1,4 +1,4 @@
-// The image of the engine's memory that the executables hold (native/image.h).
+// The image of the engine's memory in the executables (native/image.h).
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
@@ -11,15 +11,15 @@ describe.each(machines)("for $architecture", ({ build, run, nm }) => {
   const take = (env: NodeJS.ProcessEnv, ...args: string[]) =>
     spawnSync(untaken, [...rest, ...args], { env, maxBuffer: 1 << 24 });
 
-  test("it is the same each time that it is taken, whatever the environment and the time", () => {
+  test("it is always the same, whatever the environment and the time", () => {
     const image = readFileSync(`${build}/obj/image`);
     expect(image.length).toBeGreaterThan(100_000);
     expect(take({}, "an argument").stdout.equals(image)).toBe(true);
     expect(take({ CNI_COMMAND: "VERSION", LONG: "x".repeat(50_000) }).stdout.equals(image)).toBe(true);
   });
 
-  test("it points to no function that depends on the processor: there are none", () => {
-    // Type i: an IRELATIVE relocation would choose, at each start, and in the image the builder's choice would stand.
+  test("it has no pointers to functions that depend on the processor", () => {
+    // Type i: an IRELATIVE relocation would choose at each start, but the image would keep one choice.
     const functions = new Set<bigint>();
     const chosen: string[] = [];
     for (const line of text(nm, `${build}/obj/ib-sriov`).split("\n")) {
@@ -36,14 +36,14 @@ describe.each(machines)("for $architecture", ({ build, run, nm }) => {
     expect(known).toBeGreaterThan(100);
   });
 
-  test("an executable in which it has not been taken can do nothing else", () => {
+  test("an executable without an image takes it, and does nothing else", () => {
     const { status, stdout } = take({ CNI_COMMAND: "VERSION" });
     expect(status).toBe(0);
     expect(stdout.includes("supportedVersions")).toBe(true);
     expect(stdout.length).toBeGreaterThan(100_000);
   });
 
-  test("what runs from it leaves it as it was: a second call finds the same", () => {
+  test("a call does not change it: a second call finds the same image", () => {
     const before = readFileSync(`${build}/ib-sriov`);
     const call = () => text("env", "CNI_COMMAND=VERSION", ...run, `${build}/ib-sriov`);
     expect(call()).toBe(call());

@@ -1,4 +1,4 @@
-// The installer that stays: what it restores, what it leaves, and how it ends.
+// The installer that keeps running: what it restores, what it leaves, and how it ends.
 import {
   chmodSync,
   existsSync,
@@ -14,23 +14,23 @@ import { patience } from "../support/patience.ts";
 import { freshPath, shellScript } from "./harness.ts";
 import { freshDirectory, other, own, replace, stay } from "./installer.ts";
 
-describe("while it stays", () => {
+describe("while it runs", () => {
   test.each(["SIGTERM", "SIGINT"] as const)("it ends at once on %s", async (signal) => {
     const installer = stay(freshDirectory());
-    await installer.said("it runs");
+    await installer.printed("it runs");
     const begin = performance.now();
     installer.child.kill(signal);
     expect(await installer.ended).toEqual([0, null]);
-    // Before it would look again by itself (CHECK_TIME of src/cli/install/install.ts, 60 s); this machine may be busy.
+    // Earlier than its regular check (CHECK_TIME of src/cli/install/install.ts, 60 s); this machine may be busy.
     expect(performance.now() - begin).toBeLessThan(50_000);
     expect(installer.output()).toContain(`${signal} received, ending`);
   });
 
-  test("it ends at once also while it waits for a plugin's answer, and does not leave that behind", async () => {
+  test("it ends at once also while it waits for a plugin's answer, and ends that plugin", async () => {
     const directory = freshDirectory();
     const pid = freshPath("pid");
     const installer = stay(directory);
-    await installer.said("it runs");
+    await installer.printed("it runs");
     replace(directory, `#!/bin/sh\necho $$ >${pid}.new && mv ${pid}.new ${pid}\nexec sleep 1000\n`);
     await expect.poll(() => existsSync(pid), { timeout: patience }).toBe(true);
     installer.child.kill("SIGTERM");
@@ -41,16 +41,16 @@ describe("while it stays", () => {
   test.each<[string, (directory: string) => void]>([
     ["missing", (directory) => unlinkSync(`${directory}/ib-sriov`)],
     ["empty", (directory) => replace(directory, "")],
-    ["cut short", (directory) => replace(directory, own.subarray(0, 100_000))],
+    ["cut off", (directory) => replace(directory, own.subarray(0, 100_000))],
     ["not executable", (directory) => chmodSync(`${directory}/ib-sriov`, 0o644)],
     ["failing", (directory) => replace(directory, "#!/bin/sh\necho broken >&2; exit 3\n")],
-    ["something else", (directory) => replace(directory, "#!/bin/sh\necho hello\n")],
+    ["another program", (directory) => replace(directory, "#!/bin/sh\necho hello\n")],
   ])("it restores a plugin that is %s", async (_what, damage) => {
     const directory = freshDirectory();
     const installer = stay(directory);
-    await installer.said("it runs");
+    await installer.printed("it runs");
     damage(directory);
-    await installer.said("restoring it");
+    await installer.printed("restoring it");
     const restored = () => {
       const mode = statSync(`${directory}/ib-sriov`, { throwIfNoEntry: false })?.mode ?? 0;
       return (mode & 0o7777) === 0o755 && readFileSync(`${directory}/ib-sriov`).equals(own);
@@ -59,76 +59,76 @@ describe("while it stays", () => {
     await expect.poll(() => readdirSync(directory), { timeout: patience }).toEqual(["ib-sriov"]);
   });
 
-  test("it restores as often as need be", async () => {
+  test("it restores as often as necessary", async () => {
     const directory = freshDirectory();
     const installer = stay(directory);
-    await installer.said("it runs");
+    await installer.printed("it runs");
     for (const times of [1, 2, 3]) {
       unlinkSync(`${directory}/ib-sriov`);
-      await installer.said("restoring it", times);
+      await installer.printed("restoring it", times);
       await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: patience }).toBe(true);
     }
   });
 
-  test("another plugin that runs is left, and logged once; what follows it is looked after", async () => {
+  test("another plugin that runs is left, and logged once; its successors are checked", async () => {
     const directory = freshDirectory();
     const installer = stay(directory);
-    await installer.said("it runs");
+    await installer.printed("it runs");
     replace(directory, other);
-    await installer.said("another plugin that runs; it is left there");
-    // It looks again, and has nothing new to say.
+    await installer.printed("another plugin that runs; it is not replaced");
+    // It checks again, and logs nothing new.
     writeFileSync(`${directory}/neighbour`, "");
     unlinkSync(`${directory}/ib-sriov`);
-    await installer.said("restoring it");
+    await installer.printed("restoring it");
     await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: patience }).toBe(true);
     expect(installer.output().match(/another plugin/g)).toHaveLength(1);
     expect(readFileSync(`${directory}/ib-sriov`).equals(own)).toBe(true);
   });
 
-  test("two installers of different versions leave each other's plugin alone", async () => {
+  test("two installers of different versions leave each other's plugin", async () => {
     const directory = freshDirectory();
     const first = stay(directory);
-    await first.said("it runs");
+    await first.printed("it runs");
     const second = stay(
       directory,
       `--ib-sriov-cni-bin-file=${shellScript(other.replace("#!/bin/sh\n", ""))}`,
     );
-    await second.said("it runs");
-    await first.said("another plugin that runs");
+    await second.printed("it runs");
+    await first.printed("another plugin that runs");
     expect(readFileSync(`${directory}/ib-sriov`).equals(own)).toBe(false);
     expect(first.output() + second.output()).not.toContain("restoring");
   });
 
-  test("a plugin that cannot be judged from here is left: what it needs may be on the node only", async () => {
+  test("a plugin that cannot run in this environment is left: it may need files of the node", async () => {
     const directory = freshDirectory();
     const installer = stay(directory);
-    await installer.said("it runs");
+    await installer.printed("it runs");
     replace(directory, "#!/interpreter/of/the/node\n");
-    await installer.said("not to be judged from here (posix_spawn");
+    await installer.printed("a file that cannot be checked from here (posix_spawn");
     expect(installer.output()).not.toContain("restoring");
   });
 
-  test("it ends with an error where its own copy does not run: it would be restored for ever", async () => {
+  test("it ends with an error if its own copy does not run, because it would restore it endlessly", async () => {
     const installer = stay(freshDirectory(), `--ib-sriov-cni-bin-file=${shellScript("exit 1")}`);
     expect(await installer.ended).toEqual([1, null]);
     expect(installer.output()).toMatch(
-      /does not run on this node: it ended with status 1: ; is .* architecture\?/,
+      /does not run on this node: it ended with status 1: ; check that .* is for this architecture/,
     );
   });
 
-  test("it ends with an error where the directory is gone: only a new container has another one", async () => {
+  test("it ends with an error if the directory is gone: only a new container has another one", async () => {
     const directory = freshDirectory();
     const installer = stay(directory);
-    await installer.said("it runs");
+    await installer.printed("it runs");
     rmSync(directory, { recursive: true });
     expect(await installer.ended).toEqual([1, null]);
     expect(installer.output()).toMatch(/Error: cannot copy .*ENOENT/);
   });
 
-  test("it stays where nobody reads what it says", async () => {
+  test("it continues if nothing reads its output", async () => {
     const directory = freshDirectory();
     const installer = stay(directory);
-    await installer.said("it runs");
+    await installer.printed("it runs");
     installer.child.stdout?.destroy();
     installer.child.stderr?.destroy();
     unlinkSync(`${directory}/ib-sriov`);

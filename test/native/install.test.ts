@@ -30,7 +30,7 @@ describe("with --no-sleep it copies itself and ends", () => {
     expect(statSync(`${directory}/ib-sriov`).mode & 0o7777).toBe(0o755);
   });
 
-  test("over whatever is there, also a link, which it does not follow", () => {
+  test("over an existing file, also a link, which it does not follow", () => {
     const directory = freshDirectory();
     replace(directory, other);
     expect(run([`--cni-bin-dir=${directory}`, "--no-sleep"]).status).toBe(0);
@@ -44,7 +44,7 @@ describe("with --no-sleep it copies itself and ends", () => {
     expect(readFileSync(elsewhere, "utf8")).toBe("theirs");
   });
 
-  test("another file where one is named", () => {
+  test("another file if it is named", () => {
     const directory = freshDirectory();
     const file = freshPath("file");
     writeFileSync(file, "anything");
@@ -53,7 +53,7 @@ describe("with --no-sleep it copies itself and ends", () => {
     expect(readFileSync(`${directory}/ib-sriov`, "utf8")).toBe("anything");
   });
 
-  test("what is being executed goes on with the file that it has", async () => {
+  test("a running executable continues with its file", async () => {
     const directory = freshDirectory();
     const sleeper = `${directory}/ib-sriov`;
     copyFileSync("/bin/sleep", sleeper);
@@ -65,11 +65,11 @@ describe("with --no-sleep it copies itself and ends", () => {
   });
 });
 
-test("under the name of the reference's installer it is one, with its defaults", () => {
+test("under the name of the Go plugin's installer it has the same defaults", () => {
   const entrypoint = `${scratch}/thin_entrypoint`;
   symlinkSync(resolve(executable), entrypoint);
   const { status, stderr } = run([], entrypoint);
-  // The image has that directory; this machine has not.
+  // The image has that directory; this machine does not.
   expect(existsSync("/host/opt/cni/bin")).toBe(false);
   expect(status).toBe(1);
   expect(stderr).toMatch(
@@ -77,12 +77,12 @@ test("under the name of the reference's installer it is one, with its defaults",
   );
 });
 
-describe("it says what is wrong", () => {
+describe("it reports errors", () => {
   test.each<[string, string[], number, RegExp]>([
-    ["a directory that is not there", ["--cni-bin-dir=/absent"], 1, /"\/absent" does not exist: .*ENOENT/],
-    ["a directory that is none", ["--cni-bin-dir=/dev/null"], 1, /"\/dev\/null" is not a directory/],
+    ["a directory that does not exist", ["--cni-bin-dir=/absent"], 1, /"\/absent" does not exist: .*ENOENT/],
+    ["a directory that is a file", ["--cni-bin-dir=/dev/null"], 1, /"\/dev\/null" is not a directory/],
     [
-      "an executable that is not there",
+      "an executable that does not exist",
       ["--cni-bin-dir=/tmp", "--ib-sriov-cni-bin-file=/absent"],
       1,
       /binary file "\/absent" does not exist/,
@@ -94,20 +94,20 @@ describe("it says what is wrong", () => {
       /binary file "\/tmp" is not a regular file/,
     ],
     [
-      "a directory that takes no files",
+      "a directory that cannot be written",
       ["--cni-bin-dir=/proc/self"],
       1,
       /cannot copy .*: open \/proc.*ENOENT/,
     ],
     ["an unknown flag", ["--sleep"], 2, /^flag provided but not defined: -sleep\nCopies/],
-    ["a word too many", ["instal"], 2, /^unexpected argument: instal\n/],
+    ["an unexpected argument", ["instal"], 2, /^unexpected argument: instal\n/],
   ])("%s", (_what, args, status, message) => {
     const result = run(args);
     expect([result.status, result.stdout]).toEqual([status, ""]);
     expect(result.stderr).toMatch(message);
   });
 
-  test("and nothing is left where the copy cannot take its place", () => {
+  test("and leaves no file if the copy cannot be put in place", () => {
     const directory = freshDirectory();
     mkdirSync(`${directory}/ib-sriov`);
     const { status, stderr } = run([`--cni-bin-dir=${directory}`, "--no-sleep"]);
@@ -117,7 +117,7 @@ describe("it says what is wrong", () => {
   });
 });
 
-test("is a command of the command line, too; CNI_COMMAND comes before all of it", () => {
+test("is a command of the command line, too; CNI_COMMAND takes precedence", () => {
   const directory = freshDirectory();
   const call = (words: string[], env = {}) => spawnSync(executable, words, { encoding: "utf8", env });
   expect(run(["-h"])).toMatchObject({ status: 0, stderr: "" });
@@ -127,7 +127,7 @@ test("is a command of the command line, too; CNI_COMMAND comes before all of it"
   expect(call(["install"], { CNI_COMMAND: "VERSION" }).stdout).toContain("supportedVersions");
 });
 
-test("what a killed installer left goes, what another one is making stays", () => {
+test("the file of a killed installer is removed, that of a running installer is not", () => {
   const directory = freshDirectory();
   const [old, young] = [`.ib-sriov.${Date.now() - 700_000}.1`, `.ib-sriov.${Date.now()}.1`];
   for (const name of [old, young, ".ib-sriov.mine", "other"]) writeFileSync(`${directory}/${name}`, "");

@@ -1,4 +1,4 @@
-/** The installer: the executable as a container's first process runs it. */
+/** Runs the installer: the executable as a container's first process. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
 import { chmodSync, mkdirSync, readFileSync, renameSync, writeFileSync } from "node:fs";
 import { afterEach } from "vitest";
@@ -12,20 +12,20 @@ afterEach(() => {
   for (const child of running.splice(0)) child.kill("SIGKILL");
 });
 
-/** Has a process ended when the test is over. */
+/** Ends a process when the test is over. */
 export function started<Child extends ChildProcess>(child: Child): Child {
   running.push(child);
   return child;
 }
 
-/** A directory for plugins. */
+/** Creates a directory for plugins. */
 export function freshDirectory(): string {
   const path = freshPath("bin");
   mkdirSync(path);
   return path;
 }
 
-/** What the image calls it. */
+/** Its name in the image. */
 const argv0 = "/usr/bin/thin_entrypoint";
 
 /** Runs an installer that ends. */
@@ -35,7 +35,7 @@ export function run(args: readonly string[], path = executable) {
   return { status, stdout, stderr };
 }
 
-/** Puts a file there as a careful installer does. */
+/** Replaces a file atomically, as an installer does. */
 export function replace(directory: string, content: string | Uint8Array, mode = 0o755): void {
   const temporary = `${directory}/.new`;
   writeFileSync(temporary, content);
@@ -43,7 +43,7 @@ export function replace(directory: string, content: string | Uint8Array, mode = 
   renameSync(temporary, `${directory}/ib-sriov`);
 }
 
-/** Starts the installer, which stays. */
+/** Starts the installer without --no-sleep. */
 export function stay(directory: string, ...more: string[]) {
   const child = started(
     spawn(executable, [`--cni-bin-dir=${directory}`, ...more], {
@@ -62,13 +62,13 @@ export function stay(directory: string, ...more: string[]) {
     child,
     output: () => output,
     ended,
-    /** Resolves when it has said this, so many times. */
-    said: (text: string, times = 1) =>
+    /** Resolves when it has printed this, that many times. */
+    printed: (text: string, times = 1) =>
       new Promise<void>((done, fail) => {
         const look = () => output.split(text).length > times && done();
         child.stdout.on("data", look);
         child.stderr.on("data", look);
-        ended.then(() => fail(new Error(`ended without having said ${text}: ${output}`)));
+        ended.then(() => fail(new Error(`ended without printing ${text}: ${output}`)));
         look();
       }),
   };

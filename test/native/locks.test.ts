@@ -18,21 +18,21 @@ const holder =
   "host.lock(host.openLock(input, 0o600), 0); host.print(2, 'held'); host.readStdin(10); return 'freed';";
 
 describe("lock", () => {
-  test("is there at once where nobody holds it, whatever the deadline", () => {
+  test("is taken at once if it is free, whatever the deadline", () => {
     expect(evaluate("host.lock(host.openLock(input, 0o600), 0); return 'held';", freshPath("lock"))).toBe(
       "held",
     );
   });
 
-  test("waits until another process frees it", async () => {
+  test("waits until another process releases it", async () => {
     const path = freshPath("lock");
     const first = start(holder, path);
-    await first.said("held");
+    await first.printed("held");
     const second = start(
       "host.print(2, 'waits'); host.lock(host.openLock(input, 0o600), host.monotonic() + 120000); return 'got it';",
       path,
     );
-    await second.said("waits");
+    await second.printed("waits");
     first.process.stdin?.end();
     expect(await second.result()).toEqual({ value: "got it" });
     expect(await first.result()).toEqual({ value: "freed" });
@@ -41,7 +41,7 @@ describe("lock", () => {
   test("ends at the deadline, not before and not long after", async () => {
     const path = freshPath("lock");
     const first = start(holder, path);
-    await first.said("held");
+    await first.printed("held");
     const body = `
       const fd = host.openLock(input, 0o600);
       const begin = host.monotonic();
@@ -49,11 +49,11 @@ describe("lock", () => {
     const { code, call, after } = evaluate(body, path) as { code: string; call: string; after: number };
     expect([code, call]).toEqual(["ETIMEDOUT", "flock"]);
     expect(after).toBeGreaterThanOrEqual(200);
-    // Not at some other time: a busy machine may be late.
+    // The limit is high, because a busy machine may be late.
     expect(after).toBeLessThan(20_000);
     const past = "host.lock(host.openLock(input, 0o600), host.monotonic() - 1);";
     expect(failure(past, path)).toMatchObject({ code: "ETIMEDOUT" });
-    // It can be tried again, and alarms of the past do not disturb.
+    // It can be repeated, and expired alarms have no effect.
     const again = `
       const fd = host.openLock(input, 0o600);
       let codes = "";
@@ -64,12 +64,12 @@ describe("lock", () => {
     await first.result();
   });
 
-  test("is given in the order of asking", async () => {
+  test("is given in the order of the requests", async () => {
     const path = freshPath("lock");
     const log = freshPath("log");
     writeFileSync(log, "");
     const first = start(holder, path);
-    await first.said("held");
+    await first.printed("held");
     const waiting = [];
     for (const name of ["a", "b", "c"]) {
       const body = `
@@ -81,7 +81,7 @@ describe("lock", () => {
         host.writeAt0(log, host.readAt0(log, 100) + input.name, 100);`;
       const one = start(body, { path, log, name });
       waiting.push(one);
-      await one.said("waits");
+      await one.printed("waits");
       await isBlockedInFlock(one.process.pid);
     }
     first.process.stdin?.end();
@@ -89,7 +89,7 @@ describe("lock", () => {
     expect(readFileSync(log, "utf8").trimEnd()).toBe("abc");
   });
 
-  test("outlives us in a child that inherits its descriptor", async () => {
+  test("is kept by a child that inherits its descriptor", async () => {
     const path = freshPath("lock");
     const body = `
       const fd = host.openLock(input.path, 0o600);
@@ -104,12 +104,12 @@ describe("lock", () => {
       "host.print(2, 'waits'); host.lock(host.openLock(input, 0o600), host.monotonic() + 120000);",
       path,
     );
-    await next.said("waits");
+    await next.printed("waits");
     writeFileSync(fifo, "go\n");
     expect(await next.result()).toEqual({});
   });
 
-  test("is freed by unlock although a child that inherited its descriptor still runs", () => {
+  test("is released by unlock although a child that inherited its descriptor still runs", () => {
     const path = freshPath("lock");
     const fifo = freshPath("fifo");
     execFileSync("mkfifo", [fifo]);
@@ -151,13 +151,13 @@ async function isBlockedInFlock(pid: number | undefined): Promise<void> {
   }
 }
 
-/** Adds a line to the file, whose lock somebody has; that one then comes to its end, and so does the line. */
+/** Waits to append a line to the file, whose lock another process has. */
 async function appendAfter(first: ReturnType<typeof start>, path: string): Promise<void> {
   const next = start(
     `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 120000);`,
     path,
   );
-  await next.said("waits");
+  await next.printed("waits");
   await isBlockedInFlock(next.process.pid);
   first.process.stdin?.end();
   for (const one of [first, next]) await one.result();
@@ -167,14 +167,14 @@ describe("appendLocked", () => {
   const append = (text: string, limit = 1 << 20) =>
     `host.appendLocked(input, ${JSON.stringify(text)}, 0o600, ${limit}, host.monotonic() + 50)`;
 
-  test("makes the file with its mode, and adds to what is there", () => {
+  test("makes the file with its mode, and appends to it", () => {
     const path = freshPath("lines");
     expect(evaluate(`return [${append("1 é\n")}, ${append("2\n")}];`, path)).toEqual([null, null]);
     expect(readFileSync(path, "utf8")).toBe("1 é\n2\n");
     expect(statSync(path).mode & 0o7777).toBe(0o600);
   });
 
-  test("leaves a file that is full as it is, and locked", () => {
+  test("leaves a full file as it is, and locked", () => {
     const path = fileWith("12345\n");
     expect(evaluate(`return typeof ${append("789\n", 9)};`, path)).toBe("number");
     const again = `${append("789\n", 9)}; try { ${append("x")}; } catch (error) { return error.code; }`;
@@ -182,16 +182,16 @@ describe("appendLocked", () => {
     expect(readFileSync(path, "utf8")).toBe("12345\n");
     expect(evaluate(`return ${append("789\n", 10)};`, path)).toBe(undefined);
     expect(readFileSync(path, "utf8")).toBe("12345\n789\n");
-    // What is too long for an empty one is written all the same.
+    // A text that is too long for an empty file is written all the same.
     const empty = fileWith("");
     evaluate(`${append("12345\n", 3)};`, empty);
     expect(readFileSync(empty, "utf8")).toBe("12345\n");
   });
 
-  test("waits for whoever has the lock, until the deadline", async () => {
+  test("waits for the holder of the lock, until the deadline", async () => {
     const path = freshPath("lines");
     const first = start(holder, path);
-    await first.said("held");
+    await first.printed("held");
     expect(failure(`${append("1\n")};`, path)).toMatchObject({
       code: "ETIMEDOUT",
       call: "flock",
@@ -201,19 +201,19 @@ describe("appendLocked", () => {
     expect(readFileSync(path, "utf8")).toBe("2\n");
   });
 
-  test("writes to the file that has the name when it has the lock", async () => {
+  test("writes to the file that has the name when it gets the lock", async () => {
     const path = freshPath("lines");
     const first = start(
       `host.lock(host.openLock(input, 0o600), 0); host.print(2, "held"); host.readStdin(10);
        host.createFile(input + ".new", "sum\\n", 0o600); host.rename(input + ".new", input);`,
       path,
     );
-    await first.said("held");
+    await first.printed("held");
     await appendAfter(first, path);
     expect(readFileSync(path, "utf8")).toBe("sum\n2\n");
   });
 
-  test("of many at once loses nothing, though each puts a shorter file in the place of a full one", async () => {
+  test("of many processes loses no line, although each replaces a full file with a shorter one", async () => {
     const path = freshPath("lines");
     const body = `
       host.print(2, "ready");
@@ -227,7 +227,7 @@ describe("appendLocked", () => {
         host.close(full);
       }`;
     const writers = Array.from({ length: 4 }, () => start(body, path));
-    for (const each of writers) await each.said("ready");
+    for (const each of writers) await each.printed("ready");
     for (const each of writers) each.process.stdin?.end();
     for (const each of writers) expect(await each.result()).toEqual({});
     const lines = readFileSync(path, "utf8").split("\n");
@@ -235,7 +235,7 @@ describe("appendLocked", () => {
     expect(statSync(path).size).toBeLessThanOrEqual(20);
   });
 
-  test("leaves nothing where it cannot write all of it", () => {
+  test("writes either the whole line or nothing", () => {
     const path = fileWith("1\n");
     truncateSync(path, 65_500);
     // SIGXFSZ is ignored: of 100 bytes 36 are written.
@@ -247,7 +247,7 @@ describe("appendLocked", () => {
     expect(statSync(path).size).toBe(65_500);
   });
 
-  test("follows no link, and takes nothing but a file", () => {
+  test("does not follow a link, and accepts only a file", () => {
     const [link, fifo] = [freshPath("link"), freshPath("fifo")];
     symlinkSync(fileWith(""), link);
     execFileSync("mkfifo", [fifo]);
@@ -272,7 +272,7 @@ describe("appendLocked", () => {
 });
 
 describe("openLock", () => {
-  test("makes the file, and opens one that is there as it is", () => {
+  test("creates the file, or opens an existing file without a change", () => {
     const path = freshPath("lock");
     evaluate("host.openLock(input, 0o600);", path);
     expect(statSync(path).mode & 0o7777).toBe(0o600);
@@ -280,7 +280,7 @@ describe("openLock", () => {
     expect(evaluate("return host.readAt0(host.openLock(input, 0o600), 100);", path)).toBe("who");
   });
 
-  test("opens no link, no FIFO, no device, no directory", () => {
+  test("refuses links, FIFOs, devices and directories", () => {
     const target = freshPath("absent");
     const link = freshPath("link");
     symlinkSync(target, link);
@@ -294,7 +294,7 @@ describe("openLock", () => {
   });
 });
 
-test("writeAt0 writes over the beginning, as long as it is told, readAt0 reads from it without the spaces at the end", () => {
+test("writeAt0 overwrites the beginning with the given length, readAt0 reads it without trailing spaces", () => {
   const path = freshPath("lock");
   const body = `
     const fd = host.openLock(input, 0o600);
@@ -303,7 +303,7 @@ test("writeAt0 writes over the beginning, as long as it is told, readAt0 reads f
     return [host.readAt0(fd, 4), host.readAt0(fd, 4096), host.readAt0(fd, 0)];`;
   expect(evaluate(body, path)).toEqual(["é", "é  56", ""]);
   expect(readFileSync(path, "utf8")).toBe("é  56  ");
-  // Of all spaces nothing is left, and room enough is room enough.
+  // A text of spaces only is empty, and the exact length fits.
   expect(
     evaluate(
       "const fd = host.openLock(input, 0o600); host.writeAt0(fd, '', 9); return host.readAt0(fd, 9);",

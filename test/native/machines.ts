@@ -3,15 +3,15 @@ import { execFileSync } from "node:child_process";
 import { dirname } from "node:path";
 
 export interface Machine {
-  /** As OCI calls it. */
+  /** Its name in OCI. */
   readonly architecture: string;
   /** e_machine of its ELF files (elf.h). */
   readonly elf: number;
   /** The largest pages, in bytes, that a kernel for it can have (CONFIG_ARM64_64K_PAGES, CONFIG_PPC_64K_PAGES). */
   readonly page: number;
-  /** Where its build is. */
+  /** The directory of its build. */
   readonly build: string;
-  /** What starts an executable: nothing here, else an emulator. */
+  /** The command that starts an executable: empty for this machine, else an emulator. */
   readonly run: readonly string[];
   /** The nm that reads its executables. */
   readonly nm: string;
@@ -19,7 +19,7 @@ export interface Machine {
 
 const own = { x64: "amd64", arm64: "arm64", ppc64: "ppc64le" }[process.arch as string];
 
-/** All three: this one, and those that scripts/cross has tools for. */
+/** All three: this machine, and those that scripts/cross has tools for. */
 export const machines: readonly Machine[] = [
   { architecture: "amd64", elf: 62, page: 4 << 10 },
   { architecture: "arm64", elf: 183, page: 64 << 10 },
@@ -30,7 +30,7 @@ export const machines: readonly Machine[] = [
     : { ...machine, build: `build/${machine.architecture}`, ...tools(machine.architecture) },
 );
 
-/** The one of this computer, whose answers are those that the others must give. */
+/** The type of this computer, whose answers the others must equal. */
 export const native = machines.find(({ architecture }) => architecture === own) as Machine;
 export const foreign = machines.filter((machine) => machine !== native);
 

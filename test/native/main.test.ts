@@ -17,14 +17,14 @@ test("VERSION answers in one line, and needs no stdin", () => {
   }
 });
 
-test.each([[{}], [{ CNI_COMMAND: "" }]])("without a command it says which variable is missing: %j", (env) => {
+test.each([[{}], [{ CNI_COMMAND: "" }]])("a missing command is reported as a missing variable: %j", (env) => {
   const { status, stdout, stderr } = run(env);
   expect([status, stderr]).toEqual([1, ""]);
   const document = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
   expect(stdout).toBe(JSON.stringify(document, undefined, 4));
 });
 
-test.each(["--version", "-v"])("%s says version, commit and date, whatever the environment", (option) => {
+test.each(["--version", "-v"])("%s prints version, commit and date, whatever the environment", (option) => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));
   const { status, stdout, stderr } = run({ CNI_COMMAND: "ADD" }, [option]);
   expect([status, stderr]).toEqual([0, ""]);
@@ -34,7 +34,7 @@ test.each(["--version", "-v"])("%s says version, commit and date, whatever the e
   expect(stdout.split(" ")[1]).toBe(version);
 });
 
-// As it is shipped: with the sanitizers it is large, and dynamic.
+// As shipped: with the sanitizers it is large, and dynamic.
 describe.each(isSanitized ? [] : [executable])("the executable %s", () => {
   const elf = readFileSync(executable);
 
@@ -42,7 +42,7 @@ describe.each(isSanitized ? [] : [executable])("the executable %s", () => {
     expect(elf.length).toBeLessThanOrEqual(2.5e6);
   });
 
-  test("needs no other file: no interpreter, nothing dynamic", () => {
+  test("needs no other file: no interpreter, no shared library", () => {
     // Program headers of a 64-bit little-endian ELF (elf.h): PT_DYNAMIC 2, PT_INTERP 3.
     const offset = Number(elf.readBigUInt64LE(32));
     const types = Array.from({ length: elf.readUInt16LE(56) }, (_, i) =>
@@ -53,7 +53,7 @@ describe.each(isSanitized ? [] : [executable])("the executable %s", () => {
     expect(types).not.toContain(3);
   });
 
-  test("holds no path of the machine that it was built on", () => {
+  test("contains no path of the machine that it was built on", () => {
     expect(elf.includes(process.cwd())).toBe(false);
   });
 });

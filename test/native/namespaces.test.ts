@@ -8,14 +8,14 @@ const path = `/run/netns/${name}`;
 
 beforeAll(() => {
   const { status, stderr } = spawnSync("ip", ["netns", "add", name], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`these tests make network namespaces and have to run as root: ${stderr}`);
+  if (status !== 0) throw new Error(`these tests make network namespaces and must run as root: ${stderr}`);
 });
 
 afterAll(() => {
   execFileSync("ip", ["netns", "delete", name]);
 });
 
-test("a namespace is told from what only stands at its path", () => {
+test("a namespace differs from a file that has its path", () => {
   const body = "return [host.statfsType(input), host.namespaceType(host.openFile(input))];";
   // NSFS_MAGIC of linux/magic.h, CLONE_NEWNET of linux/sched.h.
   expect(evaluate(body, path)).toEqual([0x6e736673, 0x40000000]);
@@ -34,19 +34,19 @@ test("a namespace is told from what only stands at its path", () => {
   });
 });
 
-test("fstat gives the identity that the caller's path has", () => {
+test("fstat returns the same identity as stat of the caller's path", () => {
   const { dev, ino } = statSync(path, { bigint: true });
   const body = "const { device, inode } = host.fstat(host.openFile(input)); return [device, inode];";
   expect(evaluate(body, path)).toEqual([`${dev}`, `${ino}`]);
 });
 
-test("openFile is not kept waiting by a FIFO", () => {
+test("openFile does not wait for a FIFO", () => {
   const fifo = freshPath("fifo");
   execFileSync("mkfifo", [fifo]);
   expect(evaluate("return host.statfsType(input) !== 0 && host.openFile(input) > 2;", fifo)).toBe(true);
 });
 
-test("entering one and coming back", () => {
+test("entering a namespace and returning", () => {
   const body = `
     const names = () => host.readFile("/proc/thread-self/net/dev").split("\\n").slice(2, -1).map((line) => line.split(":")[0].trim()).sort();
     const home = host.openFile("/proc/thread-self/ns/net");
@@ -82,7 +82,7 @@ test("a socket stays in the namespace it was made in, and has its cookie", () =>
   expect(failure("host.netnsCookie(host.openFile('/dev/null'));")).toMatchObject({ code: "ENOTSOCK" });
 });
 
-test("there is no cookie on kernels before 5.14", () => {
+test("the cookie is `undefined` on kernels before 5.14", () => {
   const body = "return host.netnsCookie(host.netlinkSocket(0)) === undefined;";
   expect(evaluate(body, null, withFailing("getsockopt", "ENOPROTOOPT"))).toBe(true);
 });

@@ -7,14 +7,14 @@ const name = `host-test-netlink-${process.pid}`;
 
 beforeAll(() => {
   const { status, stderr } = spawnSync("ip", ["netns", "add", name], { encoding: "utf8" });
-  if (status !== 0) throw new Error(`these tests make network namespaces and have to run as root: ${stderr}`);
+  if (status !== 0) throw new Error(`these tests make network namespaces and must run as root: ${stderr}`);
 });
 
 afterAll(() => {
   execFileSync("ip", ["netns", "delete", name]);
 });
 
-/** Requests and replies by hand: struct nlmsghdr of linux/netlink.h, ifinfomsg of linux/rtnetlink.h. */
+/** Requests and replies written by hand: struct nlmsghdr of linux/netlink.h, ifinfomsg of linux/rtnetlink.h. */
 const messages = `
   function request(type, flags, payload) {
     const bytes = new Uint8Array(16 + payload.length);
@@ -56,7 +56,7 @@ test("several requests in one send are answered one by one, errors with an expla
   const body = `${messages}
     const loopback = new Uint8Array(16), invalid = new Uint8Array(16);
     loopback[4] = 1;
-    // ifi_type has no meaning in a request, and the strict check minds.
+    // ifi_type has no meaning in a request, and the strict check refuses it.
     invalid[2] = 1;
     const a = request(RTM_GETLINK, NLM_F_REQUEST, loopback), b = request(RTM_GETLINK, NLM_F_REQUEST, invalid);
     const both = new Uint8Array(a.length + b.length);
@@ -74,14 +74,14 @@ test("several requests in one send are answered one by one, errors with an expla
 });
 
 describe("one call", () => {
-  /** A request that is refused: the kernel's answer has the whole request in it. */
+  /** A refused request: the kernel's answer contains the whole request. */
   const refused = `const refused = (length) => {
     const header = new Uint8Array(length);
     header[2] = 1;
     return request(RTM_GETLINK, NLM_F_REQUEST, header);
   };`;
 
-  test("takes all the datagrams that are there and that fit, those of the kernel only", () => {
+  test("returns all pending datagrams that fit, of the kernel only", () => {
     const body = `${messages} ${refused}
       const port = probe.netlinkPort(fd);
       for (let i = 0; i < 70; i++) host.netlinkSend(fd, refused(16));
@@ -90,20 +90,20 @@ describe("one call", () => {
     expect(evaluate(body)).toEqual([1, 16, 53]);
   });
 
-  test("refuses a datagram that is longer than was said", () => {
+  test("refuses a datagram that is longer than the given length", () => {
     const body = `${messages} ${refused} host.netlinkSend(fd, refused(20000));`;
     expect(evaluate(`${body} return host.netlinkReceive(fd, soon(), 32768)[0].length > 20000;`)).toBe(true);
     expect(failure(`${body} host.netlinkReceive(fd, soon(), 8192);`)).toMatchObject({ code: "EMSGSIZE" });
   });
 
-  test.each([8191, 524289])("does not take %d bytes for a datagram's length", (largest) => {
+  test.each([8191, 524289])("refuses %d bytes as a datagram's length", (largest) => {
     expect(failure(`${messages} host.netlinkReceive(fd, 0, ${largest});`)).toMatchObject({
       name: "TypeError",
     });
   });
 });
 
-test("nothing comes: the deadline", () => {
+test("the deadline ends a wait without data", () => {
   const body = `${messages} const begin = host.monotonic(); try { host.netlinkReceive(fd, begin + 100, 32768); } catch (error) { return [error.code, host.monotonic() - begin]; }`;
   const [code, took] = evaluate(body) as [string, number];
   expect(code).toBe("ETIMEDOUT");
@@ -113,7 +113,7 @@ test("nothing comes: the deadline", () => {
 });
 
 describe("a socket for events", () => {
-  test("brings those of its groups", () => {
+  test("receives the events of its groups", () => {
     // RTMGRP_LINK is 1.
     const body = `${messages}
       const events = host.netlinkEvents(0, 1);
@@ -124,7 +124,7 @@ describe("a socket for events", () => {
     expect(evaluate(body, path)).toEqual([expect.objectContaining({ type: 16, sequence: 0 }), 0]);
   });
 
-  test("brings nothing of other groups", () => {
+  test("receives no events of other groups", () => {
     // RTMGRP_IPV6_IFADDR is 0x100.
     const body = `
       const events = host.netlinkEvents(0, 0x100);
@@ -135,7 +135,7 @@ describe("a socket for events", () => {
     expect(failure(body, path)).toMatchObject({ code: "ETIMEDOUT" });
   });
 
-  test("that brings more than there is room for says so", () => {
+  test("reports lost events", () => {
     const batch = freshPath("batch");
     writeFileSync(batch, "link set lo up\nlink set lo down\n".repeat(1000));
     const body = `
@@ -150,7 +150,7 @@ describe("a socket for events", () => {
   });
 });
 
-test("what another process sends is passed over", () => {
+test("datagrams of other processes are skipped", () => {
   const body = `${messages}
     const stranger = host.netlinkSocket(0);
     probe.netlinkSendTo(stranger, probe.netlinkPort(fd), request(RTM_NEWLINK, 0, new Uint8Array(16)));
@@ -158,10 +158,10 @@ test("what another process sends is passed over", () => {
   expect(failure(body)).toMatchObject({ code: "ETIMEDOUT" });
 });
 
-test("what another process sends does not keep a call beyond its deadline", () => {
+test("datagrams of other processes do not delay a call beyond its deadline", () => {
   const trace = freshPath("trace");
   const sent = 60;
-  // All of it is there before; with each receive taking 20 ms the deadline comes when few of them are read.
+  // All of them are there before; each receive takes 20 ms, so the deadline comes after a few of them.
   const under = [
     "strace",
     "-qq",
@@ -185,7 +185,7 @@ test("what another process sends does not keep a call beyond its deadline", () =
   expect(received).toBeLessThan(sent / 2);
 });
 
-test("protocols, groups and sockets that are none", () => {
+test("invalid protocols, groups and sockets", () => {
   expect(failure("host.netlinkSocket(200);").code).toMatch(/^EPROTONOSUPPORT$|^EINVAL$/);
   expect(failure("host.netlinkEvents(0, 0);")).toMatchObject({ name: "TypeError" });
   expect(failure("host.netlinkSend(host.openFile('/dev/null'), new Uint8Array(16));")).toMatchObject({
@@ -193,7 +193,7 @@ test("protocols, groups and sockets that are none", () => {
   });
   expect(failure("host.netlinkSend(0, 'text');")).toMatchObject({ name: "TypeError" });
   expect(evaluate("return host.netlinkSocket(16) > 2;")).toBe(true);
-  // Options that an old kernel does not know are done without.
+  // Options that an old kernel does not have are skipped.
   const old = withFailing("setsockopt", "ENOPROTOOPT");
   expect(evaluate("return host.netlinkSocket(0) > 2;", null, old)).toBe(true);
   const broken = withFailing("setsockopt", "ENOMEM");

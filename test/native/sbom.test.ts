@@ -1,4 +1,4 @@
-// What scripts/sbom.mjs says is in the executables.
+// The components that scripts/sbom.mjs lists for the executables.
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
@@ -36,14 +36,14 @@ function contentOf(architecture: string): Component[] {
   return sbom.components.filter((component: Component) => dependsOn.includes(component["bom-ref"]));
 }
 
-test("it is CycloneDX, by the schema of that", async () => {
+test("it is valid CycloneDX", async () => {
   const validator = new Validation.JsonStrictValidator(Spec.Version.v1dot6);
   expect(await validator.validate(text)).toBe(null);
   const wrong = { ...sbom, components: [{ ...sbom.components[0], type: "libary" }] };
   expect(await validator.validate(JSON.stringify(wrong))).not.toBe(null);
 });
 
-test("it names the program, its commit, and each executable by its checksum", () => {
+test("it names the program, its commit, and each executable with its checksum", () => {
   expect(sbom.metadata.component).toMatchObject({
     name: "ib-sriov",
     version: "1.2.3",
@@ -85,14 +85,14 @@ test.each(machines)(
   },
 );
 
-test("the engine is of the same version for all", () => {
+test("the engine has the same version for all machines", () => {
   const engines = machines.flatMap(({ architecture }) =>
     contentOf(architecture).filter(({ name }) => name === "quickjs"),
   );
   expect(new Set(engines.map(({ version }) => version)).size).toBe(1);
 });
 
-test("a library that is no package's is named by its checksum", () => {
+test("a library that belongs to no package is named with its checksum", () => {
   const executable = freshPath("executable");
   const library = freshPath("libhandmade.a");
   writeFileSync(executable, "");
@@ -104,7 +104,7 @@ test("a library that is no package's is named by its checksum", () => {
   expect(components).toMatchObject([{ type: "file", hashes: [{ alg: "SHA-256", content }] }]);
 });
 
-test("npm's packages in a bundle are found by its source map", () => {
+test("npm's packages in a bundle are found in its source map", () => {
   const directory = freshPath("bundle");
   mkdirSync(directory);
   const sources = ["../src/main.ts", "host:host", "../node_modules/a/x.js", "../node_modules/a/lib/y.js"];
@@ -116,6 +116,6 @@ test("npm's packages in a bundle are found by its source map", () => {
     `${modules}/a`,
     `${modules}/a/node_modules/d`,
   ]);
-  // Ours has none.
+  // This project has no npm packages in its bundle.
   expect(bundledPackages("build/program.js.map")).toEqual([]);
 });

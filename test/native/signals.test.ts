@@ -2,42 +2,42 @@ import { once } from "node:events";
 import { describe, expect, test } from "vitest";
 import { evaluate, failure, freshPath, shellScript, start } from "./harness.ts";
 
-/** Sends us a signal, while we wait for it or before. */
+/** Sends its parent a signal, before or during a wait. */
 const killParent = shellScript('kill "-$SIGNAL" "$PPID"');
 
-/** Runs that script to its end, and tells how often a wait was ended by a signal meanwhile or right after. */
+/** Runs that script to its end, and counts how often a signal ended a wait during that or right after. */
 const sendOurselves = `
   function send(signal) {
     const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=" + signal], stdin: "", inherit: [] });
-    let told = 0;
+    let count = 0;
     for (let alive = true; alive; ) {
       try { host.wait(child, host.monotonic() + 120000, 1000); alive = false; }
-      catch (error) { if (error.code !== "EINTR") throw error; told++; }
+      catch (error) { if (error.code !== "EINTR") throw error; count++; }
     }
     try { host.netlinkReceive(host.netlinkSocket(0), host.monotonic() + 50, 8192); }
-    catch (error) { if (error.code === "EINTR") told++; }
-    return told;
+    catch (error) { if (error.code === "EINTR") count++; }
+    return count;
   }`;
 
-describe("a signal that is held back", () => {
-  test.each(["TERM", "INT", "HUP"])("SIG%s is remembered, and told once", (signal) => {
+describe("a deferred signal", () => {
+  test.each(["TERM", "INT", "HUP"])("SIG%s is stored, and reported once", (signal) => {
     const body = `${sendOurselves}
       host.deferSignals();
       const before = host.pendingSignal();
-      const told = send(input);
+      const count = send(input);
       const first = host.pendingSignal();
-      // Whoever undoes what was done so far can wait again, also when a second signal comes.
+      // A rollback can wait again, also when a second signal comes.
       const again = send("TERM");
-      return { before, told, first, again, second: host.pendingSignal() };`;
+      return { before, count, first, again, second: host.pendingSignal() };`;
     expect(evaluate(body, signal)).toEqual({
-      told: 1,
+      count: 1,
       first: `SIG${signal}`,
       again: 0,
       second: `SIG${signal}`,
     });
   });
 
-  test("found by pendingSignal, it interrupts nothing any more", () => {
+  test("does not interrupt calls after pendingSignal has returned it", () => {
     const lock = freshPath("lock");
     const body = `${sendOurselves}
       host.deferSignals();
@@ -69,14 +69,14 @@ describe("a signal that is held back", () => {
       `host.lock(host.openLock(input, 0o600), 0); host.deferSignals(); host.print(2, "now"); ${wait}`,
       lock,
     );
-    await script.said("now");
-    // Wherever it is just now: about to wait, or waiting.
+    await script.printed("now");
+    // The script is about to wait, or waiting.
     script.process.kill("SIGTERM");
     expect(await script.result()).toMatchObject({ failure: { code: "EINTR" } });
   });
 
-  test("is not lost where it comes between the look and the wait", () => {
-    // Before the wait, for certain: it is pending when the wait begins.
+  test("is not lost if it comes between the check and the wait", () => {
+    // Certainly before the wait: it is pending when the wait begins.
     const body = `${sendOurselves}
       host.deferSignals();
       host.lock(host.openLock(input, 0o600), 0);
@@ -90,12 +90,12 @@ describe("a signal that is held back", () => {
 
 test("without deferSignals a signal ends the process", async () => {
   const script = start("host.print(2, 'now'); host.readStdin(10);");
-  await script.said("now");
+  await script.printed("now");
   script.process.kill("SIGTERM");
   expect(await once(script.process, "exit")).toEqual([null, "SIGTERM"]);
 });
 
-test("what our caller wants ignored stays ignored", () => {
-  const body = `${sendOurselves} host.deferSignals(); const told = send("HUP"); return [told, host.pendingSignal() ?? null];`;
+test("signals that the caller ignores stay ignored", () => {
+  const body = `${sendOurselves} host.deferSignals(); const count = send("HUP"); return [count, host.pendingSignal() ?? null];`;
   expect(evaluate(body, null, { under: ["sh", "-c", 'trap "" HUP; exec "$@"', "sh"] })).toEqual([0, null]);
 });

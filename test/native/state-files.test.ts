@@ -1,4 +1,4 @@
-// What the executable writes down is root's alone, and is where it belongs: no link leads out of the state directory.
+// The executable writes its files for root only, and at their paths: no link leads out of the state directory.
 import {
   existsSync,
   lstatSync,
@@ -32,7 +32,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
     return world.run(path, environment, Buffer.from(configurations[0] ?? ""), under);
   };
 
-  /** A record of ours of the VF as it is. */
+  /** A record of ib-sriov for the current VF. */
   const record = () =>
     recordDocument(
       aRecord({
@@ -62,7 +62,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
       ["ib-sriov/.vf", "directory 700"],
       [`ib-sriov/.vf/${vf}`, "file 600"],
     ]);
-    // The Go plugin's cache becomes a record of ours, which stays because the DEL fails.
+    // The Go plugin's cache becomes a record of ib-sriov, which stays because DEL fails.
     writeFileSync(join(world.state, "c1-net1"), referenceCache, { mode: 0o644 });
     removeTree(join(world.directory, "pci/devices", vf, "driver"));
     expect(await call("DEL", under)).toMatchObject({ status: 1 });
@@ -70,7 +70,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
     expect(new Map(modes(world.state)).get("c1-net1")).toBe("file 600");
   });
 
-  test("a link in the place of the counters is not followed, and no call fails for it", async () => {
+  test("a link in the place of the counters is not followed, and does not make a call fail", async () => {
     const precious = join(world.directory, "outside", "precious");
     writeFileSync(precious, "{}");
     const usual = await call("ADD");
@@ -95,7 +95,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
     const outside = join(world.directory, "outside");
     const isAside = name.startsWith(".x");
     mkdirSync(join(world.state, ".vf"), { recursive: true });
-    // Behind the link is what would be taken for ours: a record, lock files.
+    // Behind the link are files that look like the plugin's: a record, lock files.
     mkdirSync(join(outside, "c1"));
     const decoys = [
       join(outside, vf),
@@ -116,11 +116,11 @@ describe.each(executables)("$variant executable", ({ path }) => {
           : join(outside, "file");
     symlinkSync(target, link);
 
-    // Without a driver DEL has to bind the VF, for which it takes the node's lock.
+    // Without a driver, DEL must bind the VF, for which it takes the node's lock.
     if (command === "DEL") removeTree(join(world.directory, "pci/devices", vf, "driver"));
     const { status, stdout } = await call(command);
     if (command === "DEL" && (name === "c1-net1" || name === ".x/c1/net1")) {
-      // Instead of the record there is nothing of ours: DEL does without it, and only the link goes.
+      // The record's path is a link: DEL continues without a record, and removes only the link.
       expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
       expect(existsSync(link)).toBe(false);
     } else {

@@ -10,7 +10,7 @@ function scriptPath(code: string): string {
   return path;
 }
 
-test("readStdin reads all of it, in pieces or not, as UTF-8", () => {
+test("readStdin reads all of stdin, in pieces or not, as UTF-8", () => {
   expect(evaluate("return host.readStdin(10);", null, { stdin: "é\0x" })).toBe("é\0x");
   expect(evaluate("return host.readStdin(10);")).toBe("");
   expect(evaluate("return host.readStdin(10);", null, { stdin: Uint8Array.of(0x61, 0xc3) })).toBe("a\ufffd");
@@ -28,19 +28,19 @@ test("readStdin refuses more than its limit", () => {
   });
 });
 
-test("readStdin waits where stdin is non-blocking and nothing has come yet", async () => {
+test("readStdin waits if stdin is non-blocking and empty", async () => {
   const script = start("probe.setNonBlocking(0); host.print(2, 'waiting'); return host.readStdin(100);");
-  await script.said("waiting");
+  await script.printed("waiting");
   script.process.stdin?.write("part one, ");
   script.process.stdin?.end("part two");
   expect(await script.result()).toEqual({ value: "part one, part two" });
 });
 
-test("print writes all of it where stdout is non-blocking and its reader slow", async () => {
+test("print writes everything to a slow reader of a non-blocking stdout", async () => {
   const path = scriptPath(
     "probe.setNonBlocking(1); host.print(1, '0123456789'.repeat(300000)); host.print(2, 'done');",
   );
-  // A pipe that nobody reads until the writer has filled it.
+  // A pipe that is not read until the writer has filled it.
   const child = spawn("sh", ["-c", `"$0" "$1" | { read -r go <&3; cat; }`, hostTest, path], {
     stdio: ["ignore", "pipe", "pipe", "pipe"],
   });
@@ -54,12 +54,12 @@ test("print writes all of it where stdout is non-blocking and its reader slow", 
   expect(stdout).toBe("0123456789".repeat(300_000));
 });
 
-test("print to a reader that is gone is EPIPE, not a death by SIGPIPE", () => {
+test("print to a closed pipe is EPIPE, not an end by SIGPIPE", () => {
   const path = scriptPath(`
     host.readStdin(10);
     try { host.print(1, "x"); } catch (error) { host.print(2, error.message); }`);
-  // The reader closes its end, then lets the writer go on. Of a pipeline the shell itself would have that end open, too,
-  // for a moment in which the writer could write.
+  // The reader closes its end, then lets the writer continue. In a pipeline, the shell itself would have that end open,
+  // too, for a moment in which the writer could write.
   const script = `{ "$0" "$1" >"$2" <"$3"; echo "status $?" >&2; } &
     exec 4<"$2"; exec 4<&-; : >"$3"; wait $!`;
   const { status, stderr } = spawnSync("bash", ["-c", script, hostTest, path, fifo(), fifo()], {
@@ -75,7 +75,7 @@ function fifo(): string {
   return path;
 }
 
-test("print writes to stdout and stderr and nowhere else", () => {
+test("print writes to stdout and stderr only", () => {
   for (const fd of [0, 3, 999]) {
     expect(failure("host.print(input, 'x');", fd)).toMatchObject({ code: "EBADF", subject: `fd ${fd}` });
   }
@@ -87,7 +87,7 @@ test("print writes to stdout and stderr and nowhere else", () => {
   expect([stdout, stderr]).toEqual(["out \ufffd", "err"]);
 });
 
-test("what is printed never goes into a file that got the number of a closed stream", () => {
+test("printed text never goes into a file that got the number of a closed stream", () => {
   const lock = freshPath("lock");
   const path = scriptPath(`
     const fd = host.openLock(${JSON.stringify(lock)}, 0o600);

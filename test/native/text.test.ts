@@ -5,12 +5,12 @@ import { describe, expect, test } from "vitest";
 import * as standIn from "../support/host.ts";
 import { evaluate, failure } from "./harness.ts";
 
-/** Samples of an arbitrary: a process for each value would take too long. */
+/** Returns samples of an arbitrary: one process for each value would take too long. */
 function samples<T>(arbitrary: fc.Arbitrary<T>, count = 2000): T[] {
   return fc.sample(arbitrary, { numRuns: count, seed: 42 });
 }
 
-/** Applies a function of the module to every input. undefined comes back as null. */
+/** Applies a function of the module to every input. `undefined` is returned as null. */
 function applied(call: string, inputs: readonly unknown[]): unknown {
   return evaluate(
     `return input.map((one) => { const result = ${call}; return result === undefined ? null : result; });`,
@@ -22,7 +22,7 @@ const anyText = fc.oneof(
   fc.string({ unit: "binary" }),
   fc.string({ unit: fc.nat(0xffff).map((unit) => String.fromCharCode(unit)) }),
 );
-/** Bytes among which broken UTF-8 of every kind is frequent. */
+/** Bytes in which all kinds of invalid UTF-8 are frequent. */
 const anyBytes = fc.array(
   fc.oneof(
     fc.constantFrom(
@@ -59,7 +59,7 @@ test("no byte of a name is lost", () => {
   expect(applied(written, names)).toEqual(names);
 });
 
-describe("against the stand-in that unit tests use", () => {
+describe("equals the stand-in that unit tests use", () => {
   test("utf8Encode", () => {
     const texts = samples(anyText);
     // As code units: JSON on its way to the test must not repair them.
@@ -93,7 +93,7 @@ describe("against the stand-in that unit tests use", () => {
 
   test("formatTime", () => {
     const last = Date.UTC(9999, 11, 31, 23, 59, 59, 999);
-    // Every 29 February that there is or is not, and the ends of years: 400 years later all is the same again.
+    // Every 29 February, existing or not, and the ends of years: after 400 years the calendar repeats.
     const years = Array.from({ length: 800 }, (_, i) => 1970 + i);
     const turns = years.flatMap((year) => [Date.UTC(year, 2, 1), Date.UTC(year + 1, 0, 1)]);
     const inputs = [0, 999, last, ...turns.flatMap((turn) => [turn - 1, turn])];
@@ -157,7 +157,7 @@ test("a view on a part of a buffer is that part", () => {
   expect(evaluate("return host.utf8Decode(new Uint8Array(0));")).toBe("");
 });
 
-test("what is no address, no bytes, no family", () => {
+test("an invalid address, invalid bytes, an unknown family", () => {
   expect(evaluate("return host.inetPton(4, '1.2.3.4\\0') === undefined;")).toBe(true);
   expect(failure("host.inetNtop(new Uint8Array(5));")).toMatchObject({ code: "EINVAL" });
   expect(failure("host.inetNtop(new Uint16Array(2));")).toMatchObject({ name: "TypeError" });
@@ -165,7 +165,7 @@ test("what is no address, no bytes, no family", () => {
   expect(failure("host.inetPton(5, '');")).toMatchObject({ code: "EAFNOSUPPORT" });
 });
 
-test("what is neither a word nor bytes, or nested without end", () => {
+test("packU32 refuses values that are neither words nor bytes, and endless nesting", () => {
   const wrong = [
     "host.packU32([1, 'a']);",
     "host.packU32([undefined]);",
@@ -184,21 +184,21 @@ test("what is neither a word nor bytes, or nested without end", () => {
   });
 });
 
-test("a time that people do not write so, or that is none", () => {
+test("a time outside of the years 1970 to 9999, or an invalid time", () => {
   expect(failure("host.formatTime(-1);")).toMatchObject({ name: "TypeError" });
   expect(failure("host.formatTime(253402300800000);")).toMatchObject({ name: "TypeError" });
   expect(failure("host.formatTime(0.5);")).toMatchObject({ name: "TypeError" });
 });
 
-test("a pipe is no terminal, nor is what is not open", () => {
+test("a pipe is not a terminal, and a closed descriptor is not, either", () => {
   expect(evaluate("return [host.isTerminal(1), host.isTerminal(999)];")).toEqual([false, false]);
 });
 
-test("the module has what host.d.ts declares, and nothing else", () => {
+test("the module has the functions that host.d.ts declares, and no others", () => {
   const declarations = readFileSync("native/host.d.ts", "utf8").matchAll(/^ {2}(?:function|const) (\w+)/gm);
-  // A set: some are declared twice, since what they return depends on their arguments.
+  // A set: some are declared twice, because their result depends on their arguments.
   const declared = new Set(Array.from(declarations, (match) => match[1]));
-  // The script that it evaluates is only in ib-sriov.
+  // The script that this function evaluates is only in ib-sriov.
   declared.delete("commandLine");
   expect(declared.size).toBeGreaterThan(40);
   expect(evaluate("return Object.getOwnPropertyNames(host).sort();")).toEqual([...declared].sort());

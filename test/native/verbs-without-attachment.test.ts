@@ -1,4 +1,4 @@
-// STATUS and GC, which mean no attachment, on the executable as it is called.
+// STATUS and GC, which are not about one attachment, with the executable.
 import { spawnSync } from "node:child_process";
 import { chmodSync, existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
@@ -15,13 +15,13 @@ beforeAll(() => {
 });
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Makes an IPAM plugin of a shell script. */
+/** Creates an IPAM plugin from a shell script. */
 function plugin(name: string, script: string): void {
   writeFileSync(join(directory, name), `#!/bin/sh\n${script}\n`);
   chmodSync(join(directory, name), 0o755);
 }
 
-/** The call, which changes nothing on this machine. */
+/** Makes the call, which changes nothing on this machine. */
 function call(command: "STATUS" | "GC", more: object = {}) {
   const stateWasThere = existsSync(state);
   const { status, stdout, stderr } = spawnSync(executable, [], {
@@ -34,7 +34,7 @@ function call(command: "STATUS" | "GC", more: object = {}) {
   return { status, stdout, stderr };
 }
 
-/** The error that the call answers. */
+/** Returns the error in the call's answer. */
 function refusal(command: "STATUS" | "GC", more: object) {
   const { status, stdout } = call(command, more);
   expect(status).toBe(1);
@@ -49,7 +49,7 @@ describe.each(["STATUS", "GC"] as const)("%s", (command) => {
     expect(call(command, more)).toMatchObject({ status: 0, stdout: "" });
   });
 
-  test("is handed on to the IPAM plugin, with the whole configuration, and its stderr is relayed", () => {
+  test("calls the IPAM plugin with the whole configuration, and relays its stderr", () => {
     plugin("spy", `echo "asked for $CNI_COMMAND by [$CNI_CONTAINERID]" >&2; cat >${directory}/stdin`);
     const more = { ipam: { type: "spy", x: 1 }, "cni.dev/valid-attachments": null };
     expect(call(command, more)).toMatchObject({ status: 0, stdout: "" });
@@ -57,7 +57,7 @@ describe.each(["STATUS", "GC"] as const)("%s", (command) => {
     expect(JSON.parse(readFileSync(join(directory, "stdin"), "utf8"))).toEqual({ ...network, ...more });
   });
 
-  test("fails where the IPAM plugin fails, in its words", () => {
+  test("fails if the IPAM plugin fails, with its message", () => {
     plugin("broken", `echo '{"code":77,"msg":"no more addresses"}'; exit 1`);
     const answer = refusal(command, { ipam: { type: "broken" }, "cni.dev/valid-attachments": [] });
     expect(answer).toMatchObject({
@@ -66,24 +66,24 @@ describe.each(["STATUS", "GC"] as const)("%s", (command) => {
     });
   });
 
-  test("gives up on an IPAM plugin that hangs when timeoutSeconds are over", () => {
+  test("ends an IPAM plugin that hangs after timeoutSeconds", () => {
     plugin("hangs", "exec sleep 600");
     const more = { ipam: { type: "hangs" }, timeoutSeconds: 1, "cni.dev/valid-attachments": [] };
     expect(refusal(command, more)).toMatchObject({ code: command === "STATUS" ? 50 : 11 });
   });
 });
 
-test("STATUS is 50 where there is no such IPAM plugin", () => {
+test("STATUS is 50 if the IPAM plugin is missing", () => {
   const answer = refusal("STATUS", { ipam: { type: "nowhere" } });
   expect(answer).toMatchObject({ code: 50, msg: expect.stringContaining("nowhere") });
 });
 
-test("STATUS passes 51 on", () => {
+test("STATUS returns the IPAM plugin's 51", () => {
   plugin("limited", `echo '{"code":51,"msg":"half of it"}'; exit 1`);
   expect(refusal("STATUS", { ipam: { type: "limited" } })).toMatchObject({ code: 51 });
 });
 
-test("STATUS is 50, and GC does not mind, where the IPAM plugin is from before CNI 1.1", () => {
+test("STATUS is 50, and GC succeeds, if the IPAM plugin is from before CNI 1.1", () => {
   plugin(
     "old",
     `[ $CNI_COMMAND != VERSION ] || { echo '{"cniVersion":"1.0.0","supportedVersions":["0.4.0","1.0.0"]}'; exit 0; }
@@ -99,7 +99,7 @@ test("STATUS is 50, and GC does not mind, where the IPAM plugin is from before C
   expect(stderr).toContain("older than GC");
 });
 
-test("GC without a list removes nothing, says so, and hands nothing on", () => {
+test("GC without a list removes nothing, reports that, and does not call the IPAM plugin", () => {
   plugin("spy", `touch ${directory}/asked`);
   const { status, stdout, stderr } = call("GC", { ipam: { type: "spy" } });
   expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
@@ -107,7 +107,7 @@ test("GC without a list removes nothing, says so, and hands nothing on", () => {
   expect(existsSync(join(directory, "asked"))).toBe(false);
 });
 
-test("GC with a list that cannot be read fails with code 7, and hands nothing on", () => {
+test("GC with an unreadable list fails with code 7, and does not call the IPAM plugin", () => {
   plugin("spy", `touch ${directory}/asked`);
   const more = { ipam: { type: "spy" }, "cni.dev/valid-attachments": [{ containerID: "c1" }] };
   expect(refusal("GC", more)).toMatchObject({ code: 7, msg: expect.stringContaining("valid-attachments") });

@@ -8,7 +8,7 @@ function freshDirectory(): string {
   return path;
 }
 
-/** Does a change end the wait, at once? Nothing before it does. */
+/** Reports whether a change ends the wait at once, and nothing before it does. */
 const sees = (change: string) => `
   const file = input + "/file";
   host.createFile(file, "x", 0o600);
@@ -20,21 +20,21 @@ const sees = (change: string) => `
   const before = quiet();
   ${change}
   host.waitForChange(watch, host.monotonic() + 120000);
-  // All that it brought has been taken.
+  // All events of the change have been read.
   return [before, quiet()];`;
 
 test.each([
-  ["a file made", 'host.createFile(input + "/new", "", 0o600);'],
-  ["a file changed in place", 'host.writeFile(file, "y");'],
-  ["a file renamed to it", "host.rename(file, input + '/other');"],
-  ["a file removed", "host.unlink(file);"],
-  ["itself removed", "host.unlink(file); host.rmdir(input);"],
-  ["a hundred files made", 'for (let i = 0; i < 100; i++) host.createFile(file + i, "", 0o600);'],
-])("a watch tells of %s, once", (_what, change) => {
+  ["a new file", 'host.createFile(input + "/new", "", 0o600);'],
+  ["a file that is changed in place", 'host.writeFile(file, "y");'],
+  ["a renamed file", "host.rename(file, input + '/other');"],
+  ["a file that is removed", "host.unlink(file);"],
+  ["its own removal", "host.unlink(file); host.rmdir(input);"],
+  ["a hundred new files", 'for (let i = 0; i < 100; i++) host.createFile(file + i, "", 0o600);'],
+])("a watch reports %s, once", (_what, change) => {
   expect(evaluate(sees(change), freshDirectory())).toEqual([true, true]);
 });
 
-test("what happens between two waits is not lost", () => {
+test("an event between two waits is not lost", () => {
   const script = `
     const watch = host.watchDirectory(input);
     host.createFile(input + "/a", "", 0o600);
@@ -52,19 +52,19 @@ test("-1 only waits for the deadline", () => {
   expect(evaluate(script)).toEqual(["ETIMEDOUT", true]);
 });
 
-test("a signal that is held back ends the wait", async () => {
+test("a deferred signal ends the wait", async () => {
   for (const watch of ["host.watchDirectory(input)", "-1"]) {
     const script = start(
       `host.deferSignals(); const watch = ${watch}; host.print(2, "now"); host.waitForChange(watch, Infinity);`,
       freshDirectory(),
     );
-    await script.said("now");
+    await script.printed("now");
     script.process.kill("SIGTERM");
     expect(await script.result()).toMatchObject({ failure: { code: "EINTR" } });
   }
 });
 
-test("watched is a directory, and nothing else", () => {
+test("only a directory can be watched", () => {
   expect(failure("host.watchDirectory(input);", freshPath("absent"))).toMatchObject({
     code: "ENOENT",
     call: "inotify_add_watch",

@@ -16,20 +16,20 @@ import { describe, expect, test } from "vitest";
 import { evaluate, failure, fileWith, freshPath, start, withFailing } from "./harness.ts";
 
 describe("writeFile", () => {
-  test("writes over what is there, in one call, without cutting the rest off", () => {
+  test("overwrites the beginning, in one call, without truncating the rest", () => {
     const path = fileWith("123456");
     evaluate("host.writeFile(input, 'ab');", path);
     expect(readFileSync(path, "utf8")).toBe("ab3456");
   });
 
-  test("makes no file", () => {
+  test("does not create a file", () => {
     const path = freshPath("absent");
     expect(failure("host.writeFile(input, '');", path)).toMatchObject({ code: "ENOENT" });
     expect(existsSync(path)).toBe(false);
   });
 
-  test("reports what the kernel answers to the write", () => {
-    // Written where there is something to refuse: no CPU has this number.
+  test("reports the kernel's error", () => {
+    // The kernel refuses this value.
     expect(failure("host.writeFile('/proc/self/oom_score_adj', 'x');")).toMatchObject({
       code: "EINVAL",
       call: "write",
@@ -39,7 +39,7 @@ describe("writeFile", () => {
 });
 
 describe("writeFileApart", () => {
-  test("writes, and reports, as writeFile does", () => {
+  test("writes and reports errors, as writeFile does", () => {
     const path = fileWith("123456");
     evaluate("host.writeFileApart(input, 'ab');", path);
     expect(readFileSync(path, "utf8")).toBe("ab3456");
@@ -50,16 +50,16 @@ describe("writeFileApart", () => {
     });
   });
 
-  test("does it alone where no child can be had", () => {
+  test("does it in the same process if no child can be started", () => {
     const path = fileWith("123456");
     evaluate("host.writeFileApart(input, 'ab');", path, withFailing("vfork", "EAGAIN"));
     expect(readFileSync(path, "utf8")).toBe("ab3456");
   });
 
-  test("comes to its end when we are killed meanwhile, though its own process group is not", async () => {
+  test("completes when its caller is killed, because its process group is separate", async () => {
     const fifo = freshPath("fifo");
     execFileSync("mkfifo", [fifo]);
-    // The write waits until somebody reads.
+    // The write waits for a reader.
     const full = "x".repeat(1 << 20);
     const { process: plugin } = start('host.print(2, "now"); host.writeFileApart(input[0], input[1]);', [
       fifo,
@@ -77,7 +77,7 @@ describe("writeFileApart", () => {
         throw error;
       }
     };
-    // Once something has come the child is at its write.
+    // After the first byte the child is in its write.
     while (read === 0) read += Math.max(0, take());
     plugin.kill("SIGKILL");
     await once(plugin, "exit");
@@ -91,14 +91,14 @@ describe("writeFileApart", () => {
 });
 
 describe.each(["createFile", "createWhole"])("%s", (create) => {
-  test("makes a file with its mode and text", () => {
+  test("creates a file with its mode and text", () => {
     const path = freshPath("new");
     evaluate(`host.${create}(input, 'text é', 0o600);`, path);
     expect(readFileSync(path, "utf8")).toBe("text é");
     expect(statSync(path).mode & 0o7777).toBe(0o600);
   });
 
-  test("leaves a file alone that exists, and a link even where it points to nothing", () => {
+  test("does not change an existing file, or a link, even if its target does not exist", () => {
     const path = fileWith("mine");
     expect(failure(`host.${create}(input, 'theirs', 0o600);`, path)).toMatchObject({ code: "EEXIST" });
     expect(readFileSync(path, "utf8")).toBe("mine");
@@ -107,7 +107,7 @@ describe.each(["createFile", "createWhole"])("%s", (create) => {
     expect(failure(`host.${create}(input, 'x', 0o600);`, link)).toMatchObject({ code: "EEXIST" });
   });
 
-  test("leaves nothing where it cannot write all of it", () => {
+  test("writes either the whole text or nothing", () => {
     const directory = freshPath("directory");
     mkdirSync(directory);
     // 64 blocks of 1 KiB, and SIGXFSZ ignored: the write fails with EFBIG half-way.
@@ -119,13 +119,13 @@ describe.each(["createFile", "createWhole"])("%s", (create) => {
 });
 
 describe("createWhole", () => {
-  test("says where a directory is missing, and where the file system has no nameless files", () => {
+  test("reports a missing directory, and a file system without O_TMPFILE", () => {
     const path = `${freshPath("absent")}/new`;
     expect(failure("host.createWhole(input, '', 0o600);", path)).toMatchObject({
       code: "ENOENT",
       subject: path,
     });
-    // procfs knows no O_TMPFILE.
+    // procfs does not support O_TMPFILE.
     expect(failure("host.createWhole('/proc/new', '', 0o600);")).toMatchObject({
       code: "EOPNOTSUPP",
       call: "open",
@@ -136,13 +136,13 @@ describe("createWhole", () => {
 });
 
 describe("patchFile", () => {
-  test("writes over what is there at that place, and nothing else", () => {
+  test("overwrites the given place only", () => {
     const path = fileWith("123456");
     evaluate("host.patchFile(input, 2, 'x');", path);
     expect(readFileSync(path, "utf8")).toBe("12x456");
   });
 
-  test("makes no file, follows no link, and is not kept waiting by a FIFO", () => {
+  test("does not create a file, follow a link, or wait for a FIFO", () => {
     const [absent, link, fifo] = [freshPath("absent"), freshPath("link"), freshPath("fifo")];
     symlinkSync(fileWith("text"), link);
     execFileSync("mkfifo", [fifo]);
@@ -157,7 +157,7 @@ describe("patchFile", () => {
     expect(existsSync(absent)).toBe(false);
   });
 
-  test("reports what the kernel answers to the write", () => {
+  test("reports the kernel's error", () => {
     expect(failure("host.patchFile('/dev/full', 0, 'x');")).toMatchObject({ code: "ENOSPC", call: "pwrite" });
   });
 });

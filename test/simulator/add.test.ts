@@ -1,8 +1,8 @@
-// ADD, with everything that can befall it at any of its calls, and whatever happens next.
+// ADD, with each fault at each of its calls, and the calls that can follow.
 import { thenDel } from "./harness/follow-ups.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
-import { addScenarios, futileAddScenario } from "./scenarios/add.ts";
-import { badIpamScenarios, hopelessIpamScenarios } from "./scenarios/ipam.ts";
+import { addScenarios, failingAddScenario } from "./scenarios/add.ts";
+import { badIpamScenarios, brokenIpamScenarios } from "./scenarios/ipam.ts";
 import { anything, something, somethingSimilar } from "./scenarios/next.ts";
 import {
   everything,
@@ -17,9 +17,9 @@ testScenarios("ADD", [
   ...addScenarios([...requests(), ...refusedRequests()], something()),
   ...addScenarios(rareRequests(), somethingSimilar()),
   ...addScenarios(partitionRequests(), [thenDel]),
-  ...addScenarios([{ name: "everything, and anything next", wish: everything, setting: {} }], anything()),
+  ...addScenarios([{ name: "everything, and anything next", request: everything, setting: {} }], anything()),
   ...addScenarios(freshVfRequests(), somethingSimilar()),
   ...badIpamScenarios(),
-  ...hopelessIpamScenarios(),
-  futileAddScenario(),
+  ...brokenIpamScenarios(),
+  failingAddScenario(),
 ]);

@@ -1,4 +1,4 @@
-// CHECK finds what is no longer as ADD made it, says so, and changes nothing.
+// CHECK finds settings that are no longer as ADD made them, reports them, and changes nothing.
 import { afterAll, describe, expect, test } from "vitest";
 import { ipamCallFor } from "../../src/attachment/ipam/ipam.ts";
 import { check } from "../../src/attachment/verbs/check.ts";
@@ -18,8 +18,8 @@ import type { Fault } from "./node/gate.ts";
 import { isolated } from "./scenarios/isolation.ts";
 import { everything, partition, partitioned } from "./scenarios/requests.ts";
 
-/** What fewer want. */
-const choosy: AttachmentRequest = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition };
+/** A request with uncommon settings. */
+const uncommon: AttachmentRequest = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition };
 const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
 /** Another plugin has given the container an interface before, with a route through it. */
 const chained: AttachmentRequest = {
@@ -35,44 +35,44 @@ const chained: AttachmentRequest = {
 let total = 0;
 afterAll(() => report("CHECK", total));
 
-/** A container that has its VF, and its CHECK, with what the runtime makes of ADD's result. */
+/** Attaches a VF, and returns its CHECK. `remembered` turns ADD's result into the runtime's prevResult. */
 function attached(
-  wish: AttachmentRequest = everything,
+  request: AttachmentRequest = everything,
   setting: Setting = {},
   remembered: (result: Result) => Result = (result) => result,
 ) {
-  const story = new SimulatedNode(setting);
-  const { result } = story.mustAdd(c1, wish);
+  const simulated = new SimulatedNode(setting);
+  const { result } = simulated.mustAdd(c1, request);
   const prevResult = remembered(result ?? emptyResult());
   const checked = (fault?: Fault): Run =>
     run(
-      story.machine,
+      simulated.machine,
       c1,
       "CHECK",
       (node, warn) => {
-        const call = addRequest(node, c1, wish, warn);
+        const call = addRequest(node, c1, request, warn);
         check(node, { ...call, prevResult, ipam: ipamCallFor(call.name, call.netns, call) });
         return undefined;
       },
       fault,
     );
-  return { story, checked };
+  return { simulated, checked };
 }
 
 test.each([
-  ["usual", everything, {}],
-  ["choosy", choosy, partitioned],
+  ["common", everything, {}],
+  ["uncommon", uncommon, partitioned],
   ["isolated", isolated, isolatedSetting],
-] as const)("an attachment that is as it should be passes (%s)", (_, wish, setting) => {
+] as const)("an attachment that is as ADD made it passes (%s)", (_, request, setting) => {
   total++;
-  const { story, checked } = attached(wish, setting);
-  const before = story.lines();
+  const { simulated, checked } = attached(request, setting);
+  const before = simulated.lines();
   expect(checked()).toMatchObject({ end: "done", warnings: [], violations: [] });
-  story.requireUnchanged(before, "after CHECK");
+  simulated.requireUnchanged(before, "after CHECK");
 });
 
-describe("what the runtime remembers", () => {
-  test("can hold routes and addresses of the plugins around us", () => {
+describe("the runtime's prevResult", () => {
+  test("can contain routes and addresses of other plugins of the chain", () => {
     total++;
     const { checked } = attached(chained, {}, (result) => ({
       ...result,
@@ -81,7 +81,7 @@ describe("what the runtime remembers", () => {
     expect(checked()).toMatchObject({ end: "done", violations: [] });
   });
 
-  test("must name our interface", () => {
+  test("must name the plugin's interface", () => {
     total++;
     const { checked } = attached(everything, {}, (result) => ({ ...result, interfaces: [], ips: [] }));
     const { end, error } = checked();
@@ -92,7 +92,7 @@ describe("what the runtime remembers", () => {
   test.each([
     ["of another pod", c2.netns],
     ["that is gone", "/run/netns/gone"],
-  ])("must not have our interface in a namespace %s", (_, sandbox) => {
+  ])("must not have the plugin's interface in a namespace %s", (_, sandbox) => {
     total++;
     const { checked } = attached(everything, {}, (result) => ({
       ...result,
@@ -106,13 +106,13 @@ describe("what the runtime remembers", () => {
     });
   });
 
-  test("may name our namespace by another path", () => {
+  test("may name the container's namespace by another path", () => {
     total++;
-    const { story, checked } = attached(everything, {}, (result) => ({
+    const { simulated, checked } = attached(everything, {}, (result) => ({
       ...result,
       interfaces: result.interfaces.map((each) => ({ ...each, sandbox: "/proc/7/ns/net" })),
     }));
-    const { paths } = story.machine;
+    const { paths } = simulated.machine;
     const pod = paths.get(c1.netns);
     if (pod !== undefined) paths.set("/proc/7/ns/net", pod);
     expect(checked()).toMatchObject({ end: "done", violations: [] });
@@ -130,15 +130,15 @@ describe("what the runtime remembers", () => {
   });
 });
 
-/** The container's interface. */
+/** Returns the container's interface. */
 function netdevOf(machine: Machine): Netdev {
   const netdev = machine.paths.get(c1.netns)?.named(c1.ifname)?.[1];
   if (netdev === undefined) throw new Error("the pod has no interface");
   return netdev;
 }
 
-/** What can be wrong with an attachment, and what CHECK says of it: what should be, and what there is. */
-const damages: readonly [what: string, damage: (machine: Machine) => void, says: RegExp][] = [
+/** Damages of an attachment, and what CHECK reports: the expected and the actual setting. */
+const damages: readonly [what: string, damage: (machine: Machine) => void, pattern: RegExp][] = [
   [
     "the interface is down",
     (machine) => {
@@ -208,12 +208,12 @@ const damages: readonly [what: string, damage: (machine: Machine) => void, says:
       machine.deleteNamespace(c1.netns);
       machine.addNamespace(c1.netns);
     },
-    /is another network namespace than the one that ADD attached/,
+    /is not the network namespace that ADD attached/,
   ],
   ["the record is gone", ({ files }) => void files.texts.delete(pathOf(c1)), /c1 has no attachment net1/],
 ];
 
-/** The same of a container that has the VF's RDMA devices for itself. */
+/** Damages of a container that has the VF's RDMA devices. */
 const isolationDamages: typeof damages = [
   [
     "one RDMA device is on the host",
@@ -242,8 +242,8 @@ const isolationDamages: typeof damages = [
   ],
 ];
 
-/** The same of one that wants what fewer want. */
-const choosyDamages: typeof damages = [
+/** Damages of a container with uncommon settings. */
+const uncommonDamages: typeof damages = [
   [
     "the MTU is another",
     (machine) => {
@@ -266,54 +266,54 @@ const choosyDamages: typeof damages = [
     /net1 is in partition 0x8006, not in 0x0005/,
   ],
   [
-    "the file that tells of the device tells of another",
+    "the device information file names another device",
     ({ files }) => void files.texts.set(deviceInfo, '{"pci":{"rdma-device":"mlx5_9"}}'),
-    /has RDMA device mlx5_9, and it has ibp1s0f0v0/,
+    /names RDMA device mlx5_9, but the container has ibp1s0f0v0/,
   ],
 ];
 
 const allDamages = [
-  { all: damages, wish: everything, setting: {} },
-  { all: choosyDamages, wish: choosy, setting: partitioned },
-  { all: isolationDamages, wish: isolated, setting: isolatedSetting },
-].flatMap(({ all, wish, setting }) =>
-  all.map(([what, damage, says]) => ({ what, damage, says, wish, setting })),
+  { all: damages, request: everything, setting: {} },
+  { all: uncommonDamages, request: uncommon, setting: partitioned },
+  { all: isolationDamages, request: isolated, setting: isolatedSetting },
+].flatMap(({ all, request, setting }) =>
+  all.map(([what, damage, pattern]) => ({ what, damage, pattern, request, setting })),
 );
 
-test.each(allDamages)("it fails where $what", ({ damage, says, wish, setting }) => {
+test.each(allDamages)("it fails if $what", ({ damage, pattern, request, setting }) => {
   total++;
-  const { story, checked } = attached(wish, setting);
-  const { texts } = story.machine.files;
+  const { simulated, checked } = attached(request, setting);
+  const { texts } = simulated.machine.files;
   const record = texts.get(pathOf(c1)) ?? "";
-  damage(story.machine);
-  const before = story.lines();
+  damage(simulated.machine);
+  const before = simulated.lines();
   const { end, error, violations } = checked();
   expect(end).toBe("failed");
   expect(error).toBeInstanceOf(CniError);
-  expect(messageChain(error)).toMatch(says);
+  expect(messageChain(error)).toMatch(pattern);
   expect(violations).toEqual([]);
-  story.requireUnchanged(before, "after CHECK");
-  // It is attached after all.
+  simulated.requireUnchanged(before, "after CHECK");
+  // The VF is still attached, so the record must be back for the teardown.
   texts.set(pathOf(c1), record);
 });
 
 test.each([
-  ["usual", everything, {}],
-  ["choosy", choosy, partitioned],
+  ["common", everything, {}],
+  ["uncommon", uncommon, partitioned],
   ["isolated", isolated, isolatedSetting],
-] as const)("whatever befalls it, it tells, and changes nothing (%s)", (_, wish, setting) => {
-  const { crossings } = attached(wish, setting).checked();
+] as const)("with every fault it reports the cause, and changes nothing (%s)", (_, request, setting) => {
+  const { crossings } = attached(request, setting).checked();
   for (const each of faultsOf(crossings)) {
     total++;
-    const { story, checked } = attached(wish, setting);
-    const before = story.lines();
+    const { simulated, checked } = attached(request, setting);
+    const before = simulated.lines();
     const { end, error, violations } = checked(each.fault);
     expect(violations, each.name).toEqual([]);
-    if (end === "failed" && each.mustTell !== undefined)
-      expect(messageChain(error), each.name).toContain(each.mustTell);
-    story.requireUnchanged(before, each.name);
-    story.mustDel(c1, wish);
-    story.requireAsBefore("after DEL");
-    expect(story.problems, each.name).toEqual([]);
+    if (end === "failed" && each.expectedText !== undefined)
+      expect(messageChain(error), each.name).toContain(each.expectedText);
+    simulated.requireUnchanged(before, each.name);
+    simulated.mustDel(c1, request);
+    simulated.requireAsBefore("after DEL");
+    expect(simulated.problems, each.name).toEqual([]);
   }
 });

@@ -1,4 +1,4 @@
-// DEL, with everything that can befall it at any of its calls, and whatever happens next.
+// DEL, with each fault at each of its calls, and the calls that can follow.
 import { thenDel } from "./harness/follow-ups.ts";
 import { testScenarios } from "./harness/test-scenarios.ts";
 import { removedScenarios } from "./scenarios/aftermath.ts";
@@ -15,9 +15,7 @@ import { rareRequests, refusedRequests, requests } from "./scenarios/requests.ts
 import { tamperingScenarios } from "./scenarios/tampering.ts";
 import { goPluginUnrecordedScenario, unrecordedScenarios } from "./scenarios/unrecorded.ts";
 
-const unlike = requests().filter(({ name }) =>
-  ["nothing in particular", "an address", "everything"].includes(name),
-);
+const unlike = requests().filter(({ name }) => ["no settings", "an address", "everything"].includes(name));
 
 testScenarios("DEL", [
   ...delScenarios(requests(), something()),

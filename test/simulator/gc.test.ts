@@ -1,4 +1,4 @@
-// GC, with everything that can befall it at any of its calls; and what it must leave alone.
+// GC, with each fault at each of its calls; and the attachments that it must keep.
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError } from "../../src/cni/errors.ts";
 import { guid } from "../support/records.ts";
@@ -13,58 +13,58 @@ import { everything } from "./scenarios/requests.ts";
 testScenarios("GC", gcScenarios());
 
 let total = 0;
-afterAll(() => report("what GC leaves alone", total));
+afterAll(() => report("attachments that GC keeps", total));
 
-/** A container that has its VF, and GC, which must change nothing. */
+/** Attaches a VF, and requires that GC changes nothing. */
 function requireLeft(
-  arrange: (story: SimulatedNode) => void,
-  collected: (story: SimulatedNode) => ReturnType<typeof gc>,
+  arrange: (simulated: SimulatedNode) => void,
+  collected: (simulated: SimulatedNode) => ReturnType<typeof gc>,
 ) {
   total++;
-  const story = new SimulatedNode({});
-  const ran = story.mustAdd(c1, everything);
-  arrange(story);
-  const before = story.lines();
-  const found = collected(story);
+  const simulated = new SimulatedNode({});
+  const ran = simulated.mustAdd(c1, everything);
+  arrange(simulated);
+  const before = simulated.lines();
+  const found = collected(simulated);
   expect(found).toMatchObject({ end: "done", violations: [] });
-  story.requireUnchanged(before, "after GC");
-  if (story.machine.paths.has(c1.netns)) story.requireAttached(c1, everything, ran);
-  return { story, warnings: found.warnings };
+  simulated.requireUnchanged(before, "after GC");
+  if (simulated.machine.paths.has(c1.netns)) simulated.requireAttached(c1, everything, ran);
+  return { simulated, warnings: found.warnings };
 }
 
-describe("GC leaves", () => {
-  test("what is in the list, also where its namespace is gone", () => {
+describe("GC keeps", () => {
+  test("an attachment that is in the list, even if its namespace is gone", () => {
     requireLeft(
-      (story) => story.deleteNamespace(c1),
-      (story) => story.gc([c1]),
+      (simulated) => simulated.deleteNamespace(c1),
+      (simulated) => simulated.gc([c1]),
     );
   });
 
-  test("what is of another network", () => {
+  test("an attachment of another network", () => {
     requireLeft(
-      (story) => story.deleteNamespace(c1),
-      (story) => story.gc([], undefined, "othernet"),
+      (simulated) => simulated.deleteNamespace(c1),
+      (simulated) => simulated.gc([], undefined, "othernet"),
     );
   });
 
-  test("everything where there is no list, says so, and asks no IPAM plugin to clean up", () => {
-    const { story, warnings } = requireLeft(
-      (story) => story.deleteNamespace(c1),
+  test("everything if the runtime sends no list, warns, and does not call the IPAM plugin's GC", () => {
+    const { simulated, warnings } = requireLeft(
+      (simulated) => simulated.deleteNamespace(c1),
       ({ machine }) => gc(machine, "mynet", undefined),
     );
     expect(warnings).toEqual([expect.stringMatching(/mynet has no list .*nothing is removed/)]);
-    expect(commands(story)).not.toContain("GC");
+    expect(commands(simulated)).not.toContain("GC");
   });
 
-  test("a container in which something runs, although it is not in the list, and says so", () => {
+  test("a container with a running process, although it is not in the list, and warns", () => {
     const { warnings } = requireLeft(
       ({ machine }) => {
         const pod = machine.paths.get(c1.netns);
         if (pod !== undefined) pod.inhabited = true;
       },
-      (story) => {
-        story.waitForGracePeriod();
-        return story.gc([]);
+      (simulated) => {
+        simulated.waitForGracePeriod();
+        return simulated.gc([]);
       },
     );
     expect(warnings).toEqual([
@@ -72,8 +72,8 @@ describe("GC leaves", () => {
     ]);
   });
 
-  test("a container that is younger than ten minutes, whatever the list is, and says so", () => {
-    const { story, warnings } = requireLeft(
+  test("a container that is younger than ten minutes, whatever the list contains, and warns", () => {
+    const { simulated, warnings } = requireLeft(
       ({ machine }) => machine.time.pass(9 * 60_000),
       (each) => each.gc([]),
     );
@@ -82,62 +82,60 @@ describe("GC leaves", () => {
         /c1 \(net1\) is not in the list.*keeps VF .*: it is younger than ten minutes, .* namespace \S+\/a exists/,
       ),
     ]);
-    story.machine.time.pass(60_000);
-    story.mustGc([]);
-    story.requireAsBefore("after GC");
+    simulated.machine.time.pass(60_000);
+    simulated.mustGc([]);
+    simulated.requireAsBefore("after GC");
   });
 
-  test("a container whose namespace cannot be seen from here, and says so", () => {
-    const { story, warnings } = requireLeft(
+  test("a container whose namespace cannot be seen from here, and warns", () => {
+    const { simulated, warnings } = requireLeft(
       ({ machine }) => void machine.paths.delete(c1.netns),
-      (story) => story.gc([]),
+      (simulated) => simulated.gc([]),
     );
-    expect(warnings).toEqual([
-      expect.stringMatching(/c1 .*cannot be found, and yet .*no netdev on the host/),
-    ]);
-    expect(story.machine.bus.driverOf(vf)).toBeDefined();
+    expect(warnings).toEqual([expect.stringMatching(/c1 .*cannot be found, but .*no netdev on the host/)]);
+    expect(simulated.machine.bus.driverOf(vf)).toBeDefined();
   });
 
-  test("a lease that is owed and whose container is in the list", () => {
+  test("a pending release of a container that is in the list", () => {
     total++;
-    const story = new SimulatedNode({});
-    story.add(c1, everything, killedAfter("links.move"));
-    story.add(c2, everything, killedAfter("files.rename"));
-    story.mustGc([c1]);
-    expect(story.owed()).toHaveLength(1);
-    expect([...story.machine.leases.leases.values()]).toContain("c1 net1");
-    story.mustGc([]);
-    story.requireAsBefore("after GC");
+    const simulated = new SimulatedNode({});
+    simulated.add(c1, everything, killedAfter("links.move"));
+    simulated.add(c2, everything, killedAfter("files.rename"));
+    simulated.mustGc([c1]);
+    expect(simulated.pendingReleases()).toHaveLength(1);
+    expect([...simulated.machine.leases.leases.values()]).toContain("c1 net1");
+    simulated.mustGc([]);
+    simulated.requireAsBefore("after GC");
   });
 
-  test("a file that is no record, and says so", () => {
+  test("a file that is not a record, and warns", () => {
     const path = "/var/lib/cni/ib-sriov/strange";
     const { warnings } = requireLeft(
       ({ machine }) => machine.files.write(path, "{}"),
-      (story) => story.gc([c1]),
+      (simulated) => simulated.gc([c1]),
     );
     expect(warnings).toEqual([expect.stringContaining(path)]);
   });
 });
 
 describe("GC", () => {
-  test("asks the IPAM plugin to clean up, too", () => {
+  test("calls the IPAM plugin's GC, too", () => {
     total++;
-    const story = new SimulatedNode({});
-    story.mustGc([]);
-    expect(commands(story)).toEqual(["GC"]);
+    const simulated = new SimulatedNode({});
+    simulated.mustGc([]);
+    expect(commands(simulated)).toEqual(["GC"]);
   });
 
-  test("does not mind an IPAM plugin that is older than GC, and only that", () => {
+  test("ignores the error of an IPAM plugin that is older than GC, but no other error", () => {
     total += 2;
     const of = (supportedVersions: readonly string[]) => {
-      const story = new SimulatedNode({});
-      story.machine.programs.set("/opt/cni/bin/host-local", (child) => {
+      const simulated = new SimulatedNode({});
+      simulated.machine.programs.set("/opt/cni/bin/host-local", (child) => {
         if (child.environment.get("CNI_COMMAND") === "VERSION")
           child.exit(0, JSON.stringify({ supportedVersions }));
         else child.exit(1, JSON.stringify({ code: 3, msg: "missing containerID" }));
       });
-      return story.gc([]);
+      return simulated.gc([]);
     };
     expect(of(["0.4.0", "1.0.0"])).toMatchObject({
       end: "done",
@@ -149,13 +147,13 @@ describe("GC", () => {
     });
   });
 
-  test("goes on after a failure, and tells all of them", () => {
+  test("continues after a failure, and reports all of them", () => {
     total++;
-    const story = new SimulatedNode({});
-    story.mustAdd(c1, everything);
-    story.mustAdd(c2, { vf: freshVf, guid: guid("02:00:00:00:00:00:00:79"), subnets: ["10.3.0.0/24"] });
-    const real = story.machine.leases.program;
-    story.machine.programs.set("/opt/cni/bin/host-local", (child) =>
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, everything);
+    simulated.mustAdd(c2, { vf: freshVf, guid: guid("02:00:00:00:00:00:00:79"), subnets: ["10.3.0.0/24"] });
+    const real = simulated.machine.leases.program;
+    simulated.machine.programs.set("/opt/cni/bin/host-local", (child) =>
       child.exit(
         1,
         JSON.stringify({
@@ -164,22 +162,22 @@ describe("GC", () => {
         }),
       ),
     );
-    story.waitForGracePeriod();
-    const { end, error } = story.gc([]);
+    simulated.waitForGracePeriod();
+    const { end, error } = simulated.gc([]);
     expect(end).toBe("failed");
     expect(error).toBeInstanceOf(CniError);
     for (const text of ["network mynet", "DEL fails for c1", "DEL fails for c2", "GC fails for"])
       expect(messageChain(error)).toContain(text);
-    // What could be put back is.
-    expect(story.machine.host.ofFunction(vf)).toHaveLength(1);
-    expect(story.machine.host.ofFunction(freshVf)).toHaveLength(1);
-    story.machine.programs.set("/opt/cni/bin/host-local", real);
-    story.mustGc([]);
-    story.requireAsBefore("after GC");
+    // Everything else is restored.
+    expect(simulated.machine.host.ofFunction(vf)).toHaveLength(1);
+    expect(simulated.machine.host.ofFunction(freshVf)).toHaveLength(1);
+    simulated.machine.programs.set("/opt/cni/bin/host-local", real);
+    simulated.mustGc([]);
+    simulated.requireAsBefore("after GC");
   });
 });
 
-/** What IPAM plugins have been asked. */
+/** Returns the verbs other than ADD that IPAM plugins were called with. */
 function commands({ machine }: SimulatedNode): (string | undefined)[] {
   return machine.children
     .map((child) => child.environment.get("CNI_COMMAND"))

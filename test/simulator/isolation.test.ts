@@ -1,8 +1,8 @@
-// RDMA devices that a container has for itself: ADD, DEL and what comes after, with everything that can befall them.
+// RDMA devices that belong to one container: ADD, DEL and later calls, with all their faults.
 import { testScenarios } from "./harness/test-scenarios.ts";
 import {
   freshIsolationScenarios,
-  isolationAftermaths,
+  isolationAfterKillScenarios,
   isolationScenarios,
   unlikelyScenarios,
 } from "./scenarios/isolation.ts";
@@ -10,6 +10,6 @@ import {
 testScenarios("isolation", [
   ...isolationScenarios(),
   ...unlikelyScenarios(),
-  ...isolationAftermaths(),
+  ...isolationAfterKillScenarios(),
   ...freshIsolationScenarios(),
 ]);

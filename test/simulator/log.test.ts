@@ -1,4 +1,4 @@
-// What is left of a call when it is over: its log entry and the counters. Whatever befalls them, the call is as it was.
+// The log entry and the counters of a call. Their faults do not change the call.
 import { afterAll, describe, expect, test } from "vitest";
 import { add } from "../../src/attachment/verbs/add.ts";
 import { del } from "../../src/attachment/verbs/del.ts";
@@ -30,14 +30,14 @@ const journal: LogConfig = { level: "info", file: undefined, warnings: [] };
 const file: LogConfig = { ...journal, file: "/var/log/ib-sriov.log" };
 const counters = `${stateDirectory}/.calls`;
 
-/** A verb with its log, as the face has it, in a process of its own. */
+/** Runs a verb with its log entry, as the plugin does, in a new process. */
 function logged(
-  story: SimulatedNode,
+  simulated: SimulatedNode,
   command: "ADD" | "DEL",
   log = journal,
   fault?: Fault,
   pod: Pod = c1,
-  wish: AttachmentRequest = everything,
+  request: AttachmentRequest = everything,
 ): Run {
   total++;
   const environment = new Map(
@@ -51,13 +51,13 @@ function logged(
     let error: unknown;
     try {
       const { observe } = trace;
-      if (command === "ADD") add(node, { ...addRequest(node, pod, wish, warn), observe }, answer);
-      else del(node, { ...delRequest(node, pod, wish, warn), observe });
+      if (command === "ADD") add(node, { ...addRequest(node, pod, request, warn), observe }, answer);
+      else del(node, { ...delRequest(node, pod, request, warn), observe });
     } catch (cause) {
       error = cause;
       throw cause;
     } finally {
-      const network = { name: "mynet", deviceID: wish.vf };
+      const network = { name: "mynet", deviceID: request.vf };
       const trouble = writeLogEntry(
         node,
         { getenv: (name) => environment.get(name), network, trace, error },
@@ -66,20 +66,20 @@ function logged(
       if (trouble !== undefined) warn(trouble);
     }
   };
-  return run(story.machine, pod, command, verb, fault);
+  return run(simulated.machine, pod, command, verb, fault);
 }
 
-/** What the file of the counters says. */
-const countedIn = (story: SimulatedNode): Record<string, number[]> =>
-  Object.fromEntries(sumOf(story.machine.files.texts.get(counters) ?? ""));
+/** Returns the sums of the file of the counters. */
+const countedIn = (simulated: SimulatedNode): Record<string, number[]> =>
+  Object.fromEntries(sumOf(simulated.machine.files.texts.get(counters) ?? ""));
 
-/** How many calls of a verb those are. */
+/** Returns the number of calls of a verb. */
 const callsIn = (numbers: Record<string, number[]>, verb: string): number =>
   (numbers[verb] ?? []).slice(1).reduce((all, each) => all + each, 0);
 
-/** The members of the journal's last entry. */
-function lastEntry(story: SimulatedNode): Record<string, string> {
-  const lines = (story.machine.journal.at(-1) ?? "").trimEnd().split("\n");
+/** Returns the members of the journal's last entry. */
+function lastEntry(simulated: SimulatedNode): Record<string, string> {
+  const lines = (simulated.machine.journal.at(-1) ?? "").trimEnd().split("\n");
   return Object.fromEntries(
     lines.map((line) => [line.slice(0, line.indexOf("=")), line.slice(line.indexOf("=") + 1)]),
   );
@@ -91,10 +91,10 @@ const stepsOf = (entry: Record<string, string>, action: string): string[] =>
   );
 
 describe("an entry", () => {
-  test("of ADD has its steps, what was waited for, and how long each took; that of DEL, too", () => {
-    const story = new SimulatedNode({ slowIpam: 500 });
-    expect(logged(story, "ADD")).toMatchObject({ end: "done", warnings: [] });
-    const added = lastEntry(story);
+  test("of ADD has its steps and its waits with their durations; that of DEL, too", () => {
+    const simulated = new SimulatedNode({ slowIpam: 500 });
+    expect(logged(simulated, "ADD")).toMatchObject({ end: "done", warnings: [] });
+    const added = lastEntry(simulated);
     expect(added).toMatchObject({
       PRIORITY: "6",
       CNI_COMMAND: "ADD",
@@ -105,7 +105,7 @@ describe("an entry", () => {
       "host netdev,lease,link state,GUID,RDMA device,netdev settings,interface,addresses".split(","),
     );
     const steps = JSON.parse(added.CNI_STEPS ?? "") as { step: string; action: string; ms: number }[];
-    // In the model each call takes 1 ms, also one that has a lock at once.
+    // In the model each call takes 1 ms, also a call that gets a lock at once.
     const waits = steps.filter(({ action, ms }) => action === "wait" && ms > 10);
     expect(waits.map(({ step }) => step)).toEqual(["IPAM plugin host-local"]);
     const ms = (name: string) => steps.find(({ step }) => step === name)?.ms ?? 0;
@@ -113,54 +113,57 @@ describe("an entry", () => {
     expect(steps.reduce((sum, each) => sum + each.ms, 0)).toBeLessThan(
       Number(added.CNI_MS) + ms("IPAM plugin host-local"),
     );
-    expect(logged(story, "DEL").end).toBe("done");
-    expect(stepsOf(lastEntry(story), "undo")).toContain("GUID");
-    expect(lastEntry(story)).toMatchObject({ CNI_COMMAND: "DEL", CNI_GUID: everything.guid });
-    story.requireAsBefore("after DEL");
+    expect(logged(simulated, "DEL").end).toBe("done");
+    expect(stepsOf(lastEntry(simulated), "undo")).toContain("GUID");
+    expect(lastEntry(simulated)).toMatchObject({ CNI_COMMAND: "DEL", CNI_GUID: everything.guid });
+    simulated.requireAsBefore("after DEL");
   });
 
-  test.each<[wanted: string, wish: AttachmentRequest, setting: Setting, steps: string]>([
+  test.each<[wanted: string, request: AttachmentRequest, setting: Setting, steps: string]>([
     [
-      "nothing in particular",
+      "no settings",
       { vf: everything.vf },
       {},
       "host netdev,GUID,RDMA device,netdev settings,interface,addresses",
     ],
     [
-      "all that there is",
+      "everything",
       { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition },
       partitioned,
       "host netdev,lease,link state,GUID,partition,RDMA device,device information,netdev settings,interface,carrier,addresses",
     ],
   ])(
-    "of who wants %s has the steps that he needs, in the order of ADD, and DEL undoes no other",
-    (_, wish, setting, steps) => {
-      const story = new SimulatedNode(setting);
-      expect(logged(story, "ADD", journal, undefined, c1, wish)).toMatchObject({ end: "done", warnings: [] });
-      expect(stepsOf(lastEntry(story), "apply")).toEqual(steps.split(","));
-      expect(logged(story, "DEL", journal, undefined, c1, wish).end).toBe("done");
-      expect(steps.split(",")).toEqual(expect.arrayContaining(stepsOf(lastEntry(story), "undo")));
-      story.requireAsBefore("after DEL");
+    "of an ADD with %s has the steps that it needs, in the order of ADD, and DEL undoes no others",
+    (_, request, setting, steps) => {
+      const simulated = new SimulatedNode(setting);
+      expect(logged(simulated, "ADD", journal, undefined, c1, request)).toMatchObject({
+        end: "done",
+        warnings: [],
+      });
+      expect(stepsOf(lastEntry(simulated), "apply")).toEqual(steps.split(","));
+      expect(logged(simulated, "DEL", journal, undefined, c1, request).end).toBe("done");
+      expect(steps.split(",")).toEqual(expect.arrayContaining(stepsOf(lastEntry(simulated), "undo")));
+      simulated.requireAsBefore("after DEL");
     },
   );
 
-  test("of a DEL whose VF is another one by now still says whose it was, where nothing is to be undone", () => {
-    const story = new SimulatedNode({});
-    const wish = { vf: everything.vf, guid: requestedGuid };
-    expect(logged(story, "ADD", journal, undefined, c1, wish).end).toBe("done");
-    story.happens(({ bus }) => bus.makeVfsAnew(pf));
-    expect(logged(story, "DEL", journal, undefined, c1, wish).end).toBe("done");
-    expect(stepsOf(lastEntry(story), "undo")).toEqual(["lease"]);
-    expect(lastEntry(story)).toMatchObject({ CNI_COMMAND: "DEL", CNI_GUID: wish.guid });
+  test("of a DEL whose VF was created again still contains the GUID, although only the lease is released", () => {
+    const simulated = new SimulatedNode({});
+    const request = { vf: everything.vf, guid: requestedGuid };
+    expect(logged(simulated, "ADD", journal, undefined, c1, request).end).toBe("done");
+    simulated.changeNode(({ bus }) => bus.recreateVfs(pf));
+    expect(logged(simulated, "DEL", journal, undefined, c1, request).end).toBe("done");
+    expect(stepsOf(lastEntry(simulated), "undo")).toEqual(["lease"]);
+    expect(lastEntry(simulated)).toMatchObject({ CNI_COMMAND: "DEL", CNI_GUID: request.guid });
   });
 
-  test("of an ADD that failed says at which step, and what was put back", () => {
-    const story = new SimulatedNode({});
-    const ran = logged(story, "ADD", journal, ({ call }) =>
+  test("of an ADD that failed names the step, and what was restored", () => {
+    const simulated = new SimulatedNode({});
+    const ran = logged(simulated, "ADD", journal, ({ call }) =>
       call === "links.move" ? { end: new Refusal("EBUSY", "move") } : undefined,
     );
     expect(ran.end).toBe("failed");
-    const entry = lastEntry(story);
+    const entry = lastEntry(simulated);
     expect(entry).toMatchObject({
       PRIORITY: "3",
       MESSAGE: expect.stringMatching(/^ADD c1 net1 .*failed with code 100: .*EBUSY/),
@@ -174,13 +177,13 @@ describe("an entry", () => {
     expect(stepsOf(entry, "undo")).toContain("GUID");
   });
 
-  test("names the lock that was waited for", () => {
-    const story = new SimulatedNode({ slowIpam: 2_000 });
+  test("names the lock for which the call waited", () => {
+    const simulated = new SimulatedNode({ slowIpam: 2_000 });
     let waited: Record<string, string> = {};
-    logged(story, "ADD", journal, ({ call }) => {
-      if (call === "child.wait" && story.machine.journal.length === 0) {
-        logged(story, "ADD", journal, undefined, c2, { ...everything, patience: 50 });
-        waited = lastEntry(story);
+    logged(simulated, "ADD", journal, ({ call }) => {
+      if (call === "child.wait" && simulated.machine.journal.length === 0) {
+        logged(simulated, "ADD", journal, undefined, c2, { ...everything, timeout: 50 });
+        waited = lastEntry(simulated);
       }
       return undefined;
     });
@@ -188,24 +191,24 @@ describe("an entry", () => {
     expect(waited.MESSAGE).toContain("failed with code 11");
   });
 
-  test("goes to a file where one is named, and nowhere where it is not serious enough", () => {
-    const story = new SimulatedNode({});
-    logged(story, "ADD", file);
-    logged(story, "DEL", file);
-    const lines = (story.machine.logs.get("/var/log/ib-sriov.log") ?? "").trimEnd().split("\n");
+  test("goes to the configured file, and is omitted below the configured level", () => {
+    const simulated = new SimulatedNode({});
+    logged(simulated, "ADD", file);
+    logged(simulated, "DEL", file);
+    const lines = (simulated.machine.logs.get("/var/log/ib-sriov.log") ?? "").trimEnd().split("\n");
     expect(lines.map((line) => JSON.parse(line).command)).toEqual(["ADD", "DEL"]);
-    logged(story, "ADD", { ...journal, level: "warning" });
-    logged(story, "DEL", { ...journal, level: "error" });
-    expect(story.machine.journal).toEqual([]);
+    logged(simulated, "ADD", { ...journal, level: "warning" });
+    logged(simulated, "DEL", { ...journal, level: "error" });
+    expect(simulated.machine.journal).toEqual([]);
   });
 });
 
 test("calls are counted", () => {
-  const story = new SimulatedNode({});
-  logged(story, "ADD");
-  logged(story, "DEL");
-  logged(story, "DEL");
-  const numbers = countedIn(story);
+  const simulated = new SimulatedNode({});
+  logged(simulated, "ADD");
+  logged(simulated, "DEL");
+  logged(simulated, "DEL");
+  const numbers = countedIn(simulated);
   expect(numbers).toMatchObject({
     "apply GUID": [1, 0, expect.any(Number)],
     "undo GUID": [1, 0, expect.any(Number)],
@@ -216,7 +219,7 @@ test("calls are counted", () => {
 test.each([
   ["the journal", journal],
   ["a file", file],
-])("whatever befalls %s and the counters, ADD is done, and DEL finds its way back", (_, log) => {
+])("with every fault of %s and the counters, ADD succeeds, and DEL restores the node", (_, log) => {
   const before = new SimulatedNode({});
   const whole = logged(before, "ADD", log);
   const begin = whole.crossings.findLastIndex(({ call }) => call === "answer") + 1;
@@ -225,66 +228,69 @@ test.each([
   for (const call of ["files.addLine", "logs."])
     expect(cases.filter(({ name, kills }) => !kills && name.includes(call)).length, call).toBeGreaterThan(0);
   for (const each of cases) {
-    const story = new SimulatedNode({});
-    expect(`${each.name}: ${logged(story, "ADD", log, each.fault).end}`).toBe(
+    const simulated = new SimulatedNode({});
+    expect(`${each.name}: ${logged(simulated, "ADD", log, each.fault).end}`).toBe(
       `${each.name}: ${each.kills ? "killed" : "done"}`,
     );
-    story.mustDel(c1, everything);
-    story.requireAsBefore(each.name);
+    simulated.mustDel(c1, everything);
+    simulated.requireAsBefore(each.name);
   }
 });
 
-test("counters that somebody else has for too long are left alone, and so is what is no file", () => {
-  const story = new SimulatedNode({});
-  logged(story, "ADD");
-  const counts = story.machine.files.texts.get(counters);
-  const ran = logged(story, "DEL", journal, ({ call, subject }) =>
+test("counters that another process has locked for too long stay as they are", () => {
+  const simulated = new SimulatedNode({});
+  logged(simulated, "ADD");
+  const counts = simulated.machine.files.texts.get(counters);
+  const ran = logged(simulated, "DEL", journal, ({ call, subject }) =>
     call === "files.addLine" && subject === counters ? { part: "time is up", end: "return" } : undefined,
   );
   expect(ran.end).toBe("done");
-  expect(story.machine.files.texts.get(counters)).toBe(counts);
-  expect(lastEntry(story)).toMatchObject({ CNI_COMMAND: "DEL" });
+  expect(simulated.machine.files.texts.get(counters)).toBe(counts);
+  expect(lastEntry(simulated)).toMatchObject({ CNI_COMMAND: "DEL" });
 });
 
-test("a line that is damaged costs no other one", () => {
-  const story = new SimulatedNode({});
-  story.machine.files.makeDirectory(stateDirectory);
-  story.machine.files.write(counters, '{"ADD":[1,2\n{"DEL":[3,1]}\n');
-  logged(story, "ADD");
-  expect([callsIn(countedIn(story), "ADD"), countedIn(story).DEL]).toEqual([1, [3, 1]]);
+test("a damaged line does not affect other lines", () => {
+  const simulated = new SimulatedNode({});
+  simulated.machine.files.makeDirectory(stateDirectory);
+  simulated.machine.files.write(counters, '{"ADD":[1,2\n{"DEL":[3,1]}\n');
+  logged(simulated, "ADD");
+  expect([callsIn(countedIn(simulated), "ADD"), countedIn(simulated).DEL]).toEqual([1, [3, 1]]);
 });
 
-describe("a file that is full", () => {
+describe("a full file", () => {
   const full = '{"ADD":[1000,1],"apply GUID":[1,0,7]}\n'.repeat(COUNTERS_BYTES / 38);
   const before = full.split("\n").length - 1;
-  const fullStory = () => {
-    const story = new SimulatedNode({});
-    story.machine.files.makeDirectory(stateDirectory);
-    story.machine.files.write(counters, full);
-    return story;
+  const fullLogNode = () => {
+    const simulated = new SimulatedNode({});
+    simulated.machine.files.makeDirectory(stateDirectory);
+    simulated.machine.files.write(counters, full);
+    return simulated;
   };
 
-  test("becomes one line that says the same", () => {
-    const story = fullStory();
-    logged(story, "ADD");
-    expect(story.machine.files.texts.get(counters)).toMatch(/^[^\n]+\n$/);
-    const numbers = countedIn(story);
+  test("becomes one line with the same sums", () => {
+    const simulated = fullLogNode();
+    logged(simulated, "ADD");
+    expect(simulated.machine.files.texts.get(counters)).toMatch(/^[^\n]+\n$/);
+    const numbers = countedIn(simulated);
     expect([callsIn(numbers, "ADD"), numbers["apply GUID"]?.[0]]).toEqual([before + 1, before + 1]);
-    logged(story, "DEL");
-    expect([callsIn(countedIn(story), "ADD"), callsIn(countedIn(story), "DEL")]).toEqual([before + 1, 1]);
+    logged(simulated, "DEL");
+    expect([callsIn(countedIn(simulated), "ADD"), callsIn(countedIn(simulated), "DEL")]).toEqual([
+      before + 1,
+      1,
+    ]);
   });
 
-  test.each(["nothing", "temporary", "all"])("loses no other call to a kill: %s has happened", (part) => {
-    const story = fullStory();
+  test.each(["nothing", "temporary", "all"])("loses no other call by a kill after the part: %s", (part) => {
+    const simulated = fullLogNode();
     const fault: Fault = ({ call }) => (call === "files.addLine" ? { part, end: "kill" } : undefined);
-    expect(logged(story, "ADD", journal, fault).end).toBe("killed");
-    expect(callsIn(countedIn(story), "ADD")).toBe(before + (part === "all" ? 1 : 0));
-    logged(story, "DEL");
-    const numbers = countedIn(story);
+    expect(logged(simulated, "ADD", journal, fault).end).toBe("killed");
+    expect(callsIn(countedIn(simulated), "ADD")).toBe(before + (part === "all" ? 1 : 0));
+    logged(simulated, "DEL");
+    const numbers = countedIn(simulated);
     expect([callsIn(numbers, "ADD"), callsIn(numbers, "DEL")]).toEqual([
       before + (part === "all" ? 1 : 0),
       1,
     ]);
-    story.requireAsBefore(part);
+    simulated.requireAsBefore(part);
   });
 });

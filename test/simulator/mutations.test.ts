@@ -1,4 +1,4 @@
-// Does the suite notice? Each undo, each lock, each record, each single change is taken away in turn.
+// The suite must notice if any single undo, lock, record or change is missing.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Step } from "../../src/attachment/context.ts";
 import { Locks } from "../../src/attachment/lock/locks.ts";
@@ -21,23 +21,23 @@ import { interleavings } from "./scenarios/together.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
-/** Does a part of the suite that takes little time find anything: what goes well, and what is killed? */
+/** Reports whether a quick part of the suite finds a problem: the runs without a fault, and those with a kill. */
 function notices(scenarios: readonly Scenario[]): boolean {
   return scenarios.some(
-    (scenario) => sweep(scenario, { cases: ({ kills }) => kills, enough: 1 }).problems.length > 0,
+    (scenario) => sweep(scenario, { cases: ({ kills }) => kills, maxProblems: 1 }).problems.length > 0,
   );
 }
 
 const some = [...requests(), ...rareRequests()].filter(({ name }) =>
-  ["nothing in particular", "everything", "a file that tells of the device"].includes(name),
+  ["no settings", "everything", "a device information file"].includes(name),
 );
 const basic = [...addScenarios(some, something()), ...delScenarios(some, something())];
 
-/** Where RDMA devices belong to one namespace each. */
+/** A node on which each RDMA device belongs to one namespace. */
 const kernel = { rdma: "exclusive" } as const;
 
 describe("the suite notices when", () => {
-  // The addresses go with the interface, and carrier and partition are only waited for: there is nothing to undo.
+  // The addresses end with the interface, and carrier and partition are only waits: there is nothing to undo.
   const steps = allSteps.filter(({ name }) => !["addresses", "carrier", "partition"].includes(name));
 
   test.each(steps.map((step): [string, Step] => [step.name, step]))("the %s is not undone", (_, step) => {
@@ -45,26 +45,26 @@ describe("the suite notices when", () => {
     expect(notices(basic)).toBe(true);
   });
 
-  test("the RDMA device of a container that has it for itself is not brought home", () => {
+  test("the isolated RDMA device of a container is not returned to the host", () => {
     vi.spyOn(rdmaDevice, "undo").mockImplementation(() => {});
-    expect(notices(delScenarios([{ name: "isolation", wish: isolated, setting: kernel }], [thenDel]))).toBe(
-      true,
-    );
+    expect(
+      notices(delScenarios([{ name: "isolation", request: isolated, setting: kernel }], [thenDel])),
+    ).toBe(true);
   });
 
-  test("the record is written only when all is done", () => {
+  test("the record is written only at the end", () => {
     vi.spyOn(StateDirectory.prototype, "create").mockImplementation(
       ({ containerId, ifname }) => `/var/lib/cni/ib-sriov/${containerId}-${ifname}`,
     );
     expect(notices(basic)).toBe(true);
   });
 
-  test("a record is left where it is when its VF is taken over", () => {
+  test("a record stays at its place when its VF is taken over", () => {
     vi.spyOn(StateDirectory.prototype, "park").mockImplementation((path) => path);
     expect(notices(takeOverScenarios().slice(0, 2))).toBe(true);
   });
 
-  test("nobody says that he takes a VF over", () => {
+  test("an ADD that takes a VF over does not claim it", () => {
     vi.spyOn(Locks.prototype, "claim").mockImplementation(() => {});
     expect(notices(takeOverScenarios().slice(0, 2))).toBe(true);
   });
@@ -86,17 +86,17 @@ describe("the suite notices when", () => {
 });
 
 describe("the suite notices when one change is left out", () => {
-  /** Calls whose effect something else has as well, or that are for the case of a kill only. */
+  /** Calls whose effect another call has, too, or that matter only after a kill. */
   const expendable = [
-    // There already.
+    // The directory exists already.
     "files.makeDirectory",
-    // Says who holds it, for who waits; an owner without a record is none.
+    // Names the holder for processes that wait; an owner without a record does not count.
     "lock.write",
-    // For the case of a kill, see above.
+    // Matters only after a kill, see above.
     "files.create",
-    // What a set does not restore, a rebind does.
+    // A rebind restores settings that the restore leaves out.
     "links.setSettings",
-    // The interface is freed of them once more in the container.
+    // Other names are removed again in the container.
     "links.removeAltnames",
   ];
   const matters = ({ call, parts }: Crossing) => parts.includes("nothing") && !expendable.includes(call);
@@ -106,39 +106,39 @@ describe("the suite notices when one change is left out", () => {
       at === left.at ? { part: "nothing", end: "return" } : undefined;
 
   const kinds = [
-    { what: "", setting: {}, wish: everything },
-    { what: "isolating ", setting: kernel, wish: isolated },
+    { what: "", setting: {}, request: everything },
+    { what: "isolating ", setting: kernel, request: isolated },
   ] as const;
-  const cases = kinds.flatMap(({ what, setting, wish }) => {
-    const story = new SimulatedNode(setting);
-    const added = story.add(c1, wish).crossings.filter(matters);
-    const deleted = story.del(c1, wish).crossings.filter(matters);
+  const cases = kinds.flatMap(({ what, setting, request }) => {
+    const simulated = new SimulatedNode(setting);
+    const added = simulated.add(c1, request).crossings.filter(matters);
+    const deleted = simulated.del(c1, request).crossings.filter(matters);
     return [
       ...added.map((each) => ({
         name: `${what}ADD: ${each.call} ${each.subject}`,
         setting,
-        wish,
+        request,
         added: each,
       })),
       ...deleted.map((each) => ({
         name: `${what}DEL: ${each.call} ${each.subject}`,
         setting,
-        wish,
+        request,
         deleted: each,
       })),
     ];
   });
 
-  test.each(cases)("of $name", ({ setting, wish, ...left }) => {
-    const story = SimulatedNode.ofSweep(setting);
+  test.each(cases)("of $name", ({ setting, request, ...left }) => {
+    const simulated = SimulatedNode.ofSweep(setting);
     if ("added" in left) {
-      const { end } = story.add(c1, wish, without(left.added));
-      expect(end === "failed" || story.problems.length > 0).toBe(true);
+      const { end } = simulated.add(c1, request, without(left.added));
+      expect(end === "failed" || simulated.problems.length > 0).toBe(true);
       return;
     }
-    story.mustAdd(c1, wish);
-    const { end } = story.del(c1, wish, without(left.deleted));
-    story.requireAsBefore("after DEL");
-    expect(end === "failed" || story.problems.length > 0).toBe(true);
+    simulated.mustAdd(c1, request);
+    const { end } = simulated.del(c1, request, without(left.deleted));
+    simulated.requireAsBefore("after DEL");
+    expect(end === "failed" || simulated.problems.length > 0).toBe(true);
   });
 });

@@ -1,4 +1,4 @@
-// CNI_NETNS_OVERRIDE: ADD and DEL for the namespace that the plugin runs in, where nothing is moved.
+// CNI_NETNS_OVERRIDE: ADD and DEL for the namespace in which the plugin runs, without moves.
 import { testScenarios } from "./harness/test-scenarios.ts";
 import { ownNetnsScenarios } from "./scenarios/own-netns.ts";
 

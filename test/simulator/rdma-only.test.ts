@@ -1,4 +1,4 @@
-// VFs without a netdev: ADD, DEL and what comes after, with everything that can befall them.
+// VFs without a netdev: ADD, DEL and later calls, with all their faults.
 import { expect, test, vi } from "vitest";
 import { guid } from "../../src/attachment/steps/guid.ts";
 import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
@@ -15,7 +15,7 @@ testScenarios("RDMA-only", rdmaOnlyScenarios());
 
 const whole = { ...everything, rdmaOnly: true } as const;
 
-test("a configured IPAM is skipped, and that is logged", () => {
+test("a configured IPAM is skipped, and a warning reports that", () => {
   const { end, warnings, result } = new SimulatedNode({ rdmaOnly: true }).add(c1, whole);
   expect(end).toBe("done");
   expect(warnings).toContainEqual(expect.stringMatching(/IPAM plugin host-local is not called/));
@@ -24,12 +24,12 @@ test("a configured IPAM is skipped, and that is logged", () => {
 
 test.each([
   [
-    "a VF without a netdev, where the network does not say so",
+    "a VF without a netdev if the network does not set rdmaOnly",
     { rdmaOnly: true },
     everything,
     /no netdev.*rdmaOnly/,
   ],
-  ["a VF with a netdev, where the network says it has none", {}, whole, /has the netdev ibp1s0f0v0/],
+  ["a VF with a netdev if the network sets rdmaOnly", {}, whole, /has the netdev ibp1s0f0v0/],
   ["an MTU without an interface", { rdmaOnly: true }, { ...whole, mtu: 1500 }, /mtu/],
   [
     "a carrier without an interface",
@@ -37,34 +37,41 @@ test.each([
     { ...whole, carrierTime: 10 },
     /waitForCarrierSeconds/,
   ],
-] as const)("refused is %s", (_, setting, wish, says) => {
-  const story = new SimulatedNode(setting);
-  const { end, error } = story.add(c1, wish);
+] as const)("ADD refuses %s", (_, setting, request, pattern) => {
+  const simulated = new SimulatedNode(setting);
+  const { end, error } = simulated.add(c1, request);
   expect(end).toBe("failed");
-  expect(error).toMatchObject({ message: expect.stringMatching(says) });
-  story.requireAsBefore("after ADD");
+  expect(error).toMatchObject({ message: expect.stringMatching(pattern) });
+  simulated.requireAsBefore("after ADD");
   // A runtime calls DEL after an ADD that failed.
-  const { crossings } = story.del(c1, wish);
+  const { crossings } = simulated.del(c1, request);
   expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
-  story.requireAsBefore("after DEL");
+  simulated.requireAsBefore("after DEL");
 });
 
-test("DEL binds the driver after a kill between unbind and bind, although the PF's GUIDs were changed meanwhile", () => {
-  const story = new SimulatedNode({ rdmaOnly: true });
-  const theirs = other("0b:00:00:00:00:00:00:01");
-  story.add(c1, whole, killedAfter("functions.unbind"));
-  expect(story.machine.bus.driverOf(vf)).toBeUndefined();
-  const target = story.machine.bus.vf(vf, "set its GUIDs");
-  target.adminNodeGuid = theirs;
-  target.adminPortGuid = theirs;
-  expect(story.del(c1, whole)).toMatchObject({ end: "done", warnings: [expect.stringContaining(theirs)] });
-  expect(target.probed).toMatchObject({ driver: "mlx5_core", nodeGuid: theirs, portGuid: theirs });
-  story.expectProblems(expect.stringMatching(/^at the end .*:\n +- vf .*\n +\+ vf .* runs 0b:/));
+test("DEL binds the driver after a kill between unbind and bind, although the PF's GUIDs were changed since", () => {
+  const simulated = new SimulatedNode({ rdmaOnly: true });
+  const administrators = other("0b:00:00:00:00:00:00:01");
+  simulated.add(c1, whole, killedAfter("functions.unbind"));
+  expect(simulated.machine.bus.driverOf(vf)).toBeUndefined();
+  const target = simulated.machine.bus.vf(vf, "set its GUIDs");
+  target.adminNodeGuid = administrators;
+  target.adminPortGuid = administrators;
+  expect(simulated.del(c1, whole)).toMatchObject({
+    end: "done",
+    warnings: [expect.stringContaining(administrators)],
+  });
+  expect(target.probed).toMatchObject({
+    driver: "mlx5_core",
+    nodeGuid: administrators,
+    portGuid: administrators,
+  });
+  simulated.expectProblems(expect.stringMatching(/^at the end .*:\n +- vf .*\n +\+ vf .* runs 0b:/));
 });
 
 test("without a valid GUID it is refused, as a VF with a netdev is", () => {
-  const story = new SimulatedNode({ rdmaOnly: true, guid: "ff:ff:ff:ff:ff:ff:ff:ff" as never });
-  expect(story.add(c1, { vf, rdmaOnly: true })).toMatchObject({
+  const simulated = new SimulatedNode({ rdmaOnly: true, guid: "ff:ff:ff:ff:ff:ff:ff:ff" as never });
+  expect(simulated.add(c1, { vf, rdmaOnly: true })).toMatchObject({
     end: "failed",
     error: { code: codes.badConfiguration, message: expect.stringMatching(/no valid GUID/) },
   });
@@ -81,13 +88,13 @@ test.each([
     rdmaDevice,
     /^at the end .*:\n +- vf .* in - runs 0a:.*:01 0a:.*:02 .*\n +\+ vf .* in a runs 0a:.*:01 0a:.*:02 .* link disable$/,
   ],
-] as const)("a %s that is not given back is noticed", (_, step, complaint) => {
+] as const)("the suite notices a %s that is not restored", (_, step, complaint) => {
   const undo = vi.spyOn(step, "undo").mockImplementation(() => {});
-  const story = new SimulatedNode({ rdmaOnly: true, rdma: "exclusive" });
-  // Without a new GUID no rebind brings the device home.
-  const wish = step === guid ? whole : ({ vf, rdmaOnly: true, rdmaIsolation: true } as const);
-  story.mustAdd(c1, wish);
-  story.mustDel(c1, wish);
+  const simulated = new SimulatedNode({ rdmaOnly: true, rdma: "exclusive" });
+  // Without a new GUID no rebind returns the device to the host.
+  const request = step === guid ? whole : ({ vf, rdmaOnly: true, rdmaIsolation: true } as const);
+  simulated.mustAdd(c1, request);
+  simulated.mustDel(c1, request);
   undo.mockRestore();
-  story.expectProblems(expect.stringMatching(complaint));
+  simulated.expectProblems(expect.stringMatching(complaint));
 });

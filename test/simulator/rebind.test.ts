@@ -1,4 +1,4 @@
-// When a VF is bound anew, and what becomes of one that is not bound at once.
+// When a VF is rebound, and what follows if the bind fails or takes long.
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { ALL_ONES_GUID } from "../../src/infiniband/guid.ts";
@@ -16,7 +16,7 @@ import { everything, requestedGuid } from "./scenarios/requests.ts";
 
 const rebinds = ({ crossings }: Run) => crossings.filter(({ call }) => call === "functions.bind").length;
 
-/** Has the first bind fail. */
+/** Lets the first bind fail. */
 function failsOnce(part?: string): Fault {
   let hasFailed = false;
   return ({ call }) => {
@@ -26,42 +26,42 @@ function failsOnce(part?: string): Fault {
   };
 }
 
-describe("a VF is not bound anew", () => {
-  test("where it runs with the wanted GUID", () => {
-    const story = new SimulatedNode({ guid: requestedGuid });
-    expect(rebinds(story.mustAdd(c1, everything))).toBe(0);
-    expect(rebinds(story.del(c1, everything))).toBe(0);
-    story.requireAsBefore("after DEL");
+describe("a VF is not rebound", () => {
+  test("if it runs with the desired GUID", () => {
+    const simulated = new SimulatedNode({ guid: requestedGuid });
+    expect(rebinds(simulated.mustAdd(c1, everything))).toBe(0);
+    expect(rebinds(simulated.del(c1, everything))).toBe(0);
+    simulated.requireAsBefore("after DEL");
   });
 
-  test("where none is wanted", () => {
-    const story = new SimulatedNode({});
-    expect(rebinds(story.mustAdd(c1, { vf }))).toBe(0);
-    expect(rebinds(story.del(c1, { vf }))).toBe(0);
-    story.requireAsBefore("after DEL");
+  test("if no GUID is desired", () => {
+    const simulated = new SimulatedNode({});
+    expect(rebinds(simulated.mustAdd(c1, { vf }))).toBe(0);
+    expect(rebinds(simulated.del(c1, { vf }))).toBe(0);
+    simulated.requireAsBefore("after DEL");
   });
 
-  // A DRA driver calls again, for another container, when time is up: each try must get further.
-  test("once more by who takes it over and wants the same GUID", () => {
-    const story = new SimulatedNode({});
-    story.add(c1, everything, killedAfter("functions.bind"));
-    expect(rebinds(story.add(c2, everything, killedAfter("links.move")))).toBe(0);
-    expect(rebinds(story.mustAdd(c3, everything))).toBe(0);
-    story.mustDel(c3, everything);
-    story.settleOwed();
-    story.requireAsBefore("after DEL");
+  // A DRA driver calls again, for another container, after its time limit: each try must get further.
+  test("again by a takeover with the same GUID", () => {
+    const simulated = new SimulatedNode({});
+    simulated.add(c1, everything, killedAfter("functions.bind"));
+    expect(rebinds(simulated.add(c2, everything, killedAfter("links.move")))).toBe(0);
+    expect(rebinds(simulated.mustAdd(c3, everything))).toBe(0);
+    simulated.mustDel(c3, everything);
+    simulated.releasePending();
+    simulated.requireAsBefore("after DEL");
   });
 });
 
 describe("another VF's ADD, while a call waits after a rebind or a move,", () => {
-  const theirs = { vf: freshVf, guid: guid("02:00:00:00:00:00:00:78"), patience: 50 };
+  const otherRequest = { vf: freshVf, guid: guid("02:00:00:00:00:00:00:78"), timeout: 50 };
 
-  /** Runs a verb; another ADD comes when the verb waits for the first time after a call. */
+  /** Runs a verb; another container's ADD comes when the verb first waits after a call. */
   function interrupted(
-    story: SimulatedNode,
+    simulated: SimulatedNode,
     call: string,
     verb: (fault: Fault) => Run,
-    wish: AttachmentRequest = theirs,
+    request: AttachmentRequest = otherRequest,
   ): { ran: Run; other: Run | undefined } {
     let isCalled = false;
     let other: Run | undefined;
@@ -69,39 +69,43 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
       if (crossing.call === call) isCalled = true;
       if (!isCalled || crossing.call !== "watch.wait" || other !== undefined) return undefined;
       // Only the first VF is late.
-      Object.assign(story.machine.bus, { registrationTime: 0, rdmaTime: 0 });
-      other = story.add(c2, wish);
+      Object.assign(simulated.machine.bus, { registrationTime: 0, rdmaTime: 0 });
+      other = simulated.add(c2, request);
       return undefined;
     });
     return { ran, other };
   }
 
   test("is not delayed by an ADD that waits for the netdev", () => {
-    const story = new SimulatedNode({ lateNetdev: 5_000 });
-    const { ran, other } = interrupted(story, "functions.bind", (fault) => story.add(c1, everything, fault));
+    const simulated = new SimulatedNode({ lateNetdev: 5_000 });
+    const { ran, other } = interrupted(simulated, "functions.bind", (fault) =>
+      simulated.add(c1, everything, fault),
+    );
     expect([ran.end, other?.end]).toEqual(["done", "done"]);
-    story.mustDel(c1, everything);
-    story.mustDel(c2, theirs);
-    story.requireAsBefore("after both DELs");
-    expect(story.problems).toEqual([]);
+    simulated.mustDel(c1, everything);
+    simulated.mustDel(c2, otherRequest);
+    simulated.requireAsBefore("after both DELs");
+    expect(simulated.problems).toEqual([]);
   });
 
   test("is not delayed by a DEL that waits for the netdev", () => {
-    const story = new SimulatedNode({});
-    story.mustAdd(c1, everything);
-    story.machine.bus.registrationTime = 5_000;
-    const { ran, other } = interrupted(story, "functions.bind", (fault) => story.del(c1, everything, fault));
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, everything);
+    simulated.machine.bus.registrationTime = 5_000;
+    const { ran, other } = interrupted(simulated, "functions.bind", (fault) =>
+      simulated.del(c1, everything, fault),
+    );
     expect([ran.end, other?.end]).toEqual(["done", "done"]);
-    story.mustDel(c2, theirs);
-    story.requireAsBefore("after both DELs");
-    expect(story.problems).toEqual([]);
+    simulated.mustDel(c2, otherRequest);
+    simulated.requireAsBefore("after both DELs");
+    expect(simulated.problems).toEqual([]);
   });
 
   test("is not delayed by an ADD that waits for a netdev which a moved RDMA device does not get", () => {
-    const story = new SimulatedNode({ rdma: "exclusive", guid: requestedGuid });
-    const { ran, other } = interrupted(story, "rdma.move", (fault) =>
-      story.add(c1, isolated, (crossing, process) => {
-        if (crossing.call === "rdma.move") story.machine.bus.withoutNetdev.add(vf);
+    const simulated = new SimulatedNode({ rdma: "exclusive", guid: requestedGuid });
+    const { ran, other } = interrupted(simulated, "rdma.move", (fault) =>
+      simulated.add(c1, isolated, (crossing, process) => {
+        if (crossing.call === "rdma.move") simulated.machine.bus.withoutNetdev.add(vf);
         return fault(crossing, process);
       }),
     );
@@ -109,28 +113,30 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
     expect(messageChain(ran.error)).toContain("has no netdev any more since its RDMA device was moved");
   });
 
-  test("waits until the first VF's files below /dev/infiniband are back, which would get its numbers", () => {
-    const story = new SimulatedNode({ lateRdma: 5_000 });
-    const { ran, other } = interrupted(story, "functions.bind", (fault) => story.add(c1, everything, fault));
+  test("waits until the first VF's files below /dev/infiniband are back, whose numbers it would get otherwise", () => {
+    const simulated = new SimulatedNode({ lateRdma: 5_000 });
+    const { ran, other } = interrupted(simulated, "functions.bind", (fault) =>
+      simulated.add(c1, everything, fault),
+    );
     expect([ran.end, other?.end]).toEqual(["done", "failed"]);
     expect(other?.error).toMatchObject({
       code: codes.tryAgain,
       message: expect.stringContaining("the node's RDMA devices is busy"),
     });
-    story.mustDel(c1, everything);
-    story.requireAsBefore("after DEL");
-    expect(story.problems).toEqual([]);
+    simulated.mustDel(c1, everything);
+    simulated.requireAsBefore("after DEL");
+    expect(simulated.problems).toEqual([]);
   });
 });
 
-test("files below /dev/infiniband that do not come back, as ib_uverbs was unloaded, are waited for 1 s at most", () => {
-  const story = new SimulatedNode({});
-  story.mustAdd(c1, everything);
-  story.machine.bus.rdma.hasFiles = false;
+test("a call waits 1 s for files below /dev/infiniband if ib_uverbs was unloaded", () => {
+  const simulated = new SimulatedNode({});
+  simulated.mustAdd(c1, everything);
+  simulated.machine.bus.rdma.hasFiles = false;
   const times: number[] = [];
-  const ran = story.del(c1, everything, ({ call, subject }) => {
+  const ran = simulated.del(c1, everything, ({ call, subject }) => {
     const isOfNode = subject.endsWith("/.node") && ["lock.acquire", "lock.release"].includes(call);
-    if (isOfNode) times.push(story.machine.time.now);
+    if (isOfNode) times.push(simulated.machine.time.now);
     return undefined;
   });
   expect(ran).toMatchObject({ end: "done", warnings: [expect.stringContaining("had uverbs")] });
@@ -141,11 +147,11 @@ test("files below /dev/infiniband that do not come back, as ib_uverbs was unload
 });
 
 test("a VF that had no GUID has all-ones afterwards: for zero the SR-IOV Network Operator drains the node", () => {
-  const story = new SimulatedNode({});
-  const wish = { vf: freshVf, guid: requestedGuid };
-  story.mustAdd(c1, wish);
-  story.mustDel(c1, wish);
-  const { adminNodeGuid, adminPortGuid } = story.machine.bus.vf(freshVf, "look at it");
+  const simulated = new SimulatedNode({});
+  const request = { vf: freshVf, guid: requestedGuid };
+  simulated.mustAdd(c1, request);
+  simulated.mustDel(c1, request);
+  const { adminNodeGuid, adminPortGuid } = simulated.machine.bus.vf(freshVf, "look at it");
   expect([adminNodeGuid, adminPortGuid]).toEqual([ALL_ONES_GUID, ALL_ONES_GUID]);
 });
 
@@ -154,41 +160,41 @@ describe("a bind that fails once", () => {
     ["without effect", undefined],
     ["although the driver is bound", "all"],
   ])("does no harm: %s", (_, part) => {
-    const story = new SimulatedNode({});
-    expect(story.add(c1, everything, failsOnce(part)).end).toBe("done");
-    expect(story.del(c1, everything, failsOnce(part)).end).toBe("done");
-    story.requireAsBefore("after DEL");
+    const simulated = new SimulatedNode({});
+    expect(simulated.add(c1, everything, failsOnce(part)).end).toBe("done");
+    expect(simulated.del(c1, everything, failsOnce(part)).end).toBe("done");
+    simulated.requireAsBefore("after DEL");
   });
 });
 
-test("GUIDs that somebody else has set meanwhile come into effect, and that is said", () => {
-  const story = new SimulatedNode({});
-  const theirs = guid("0b:00:00:00:00:00:00:01");
-  story.mustAdd(c1, everything);
-  story.happens(({ bus }) => {
+test("GUIDs that an administrator has set since come into effect, and a warning reports that", () => {
+  const simulated = new SimulatedNode({});
+  const administrators = guid("0b:00:00:00:00:00:00:01");
+  simulated.mustAdd(c1, everything);
+  simulated.changeNode(({ bus }) => {
     const target = bus.vf(vf, "set its GUIDs");
-    target.adminNodeGuid = theirs;
-    target.adminPortGuid = theirs;
+    target.adminNodeGuid = administrators;
+    target.adminPortGuid = administrators;
   });
-  expect(story.del(c1, everything)).toMatchObject({
+  expect(simulated.del(c1, everything)).toMatchObject({
     end: "done",
-    warnings: [expect.stringContaining(theirs)],
+    warnings: [expect.stringContaining(administrators)],
   });
-  story.expectProblems(
+  simulated.expectProblems(
     expect.stringMatching(
       /^at the end .*:\n +- in -: ibp1s0f0v0 0a:.*:02 .*\n +- vf .* runs 0a:.*:01 0a:.*:02 .* on file 0b:.*:01 0b:.*:01 .*\n +\+ in -: ibp1s0f0v0 0b:.*:01 .*\n +\+ vf .* runs 0b:.*:01 0b:.*:01 .* on file 0b:.*:01 0b:.*:01 link disable$/,
     ),
   );
 });
 
-test("a container that has an interface of that name already keeps it", () => {
-  const story = new SimulatedNode({});
-  story.happens((machine) => void machine.paths.get(c1.netns)?.add(virtual(), c1.ifname));
-  const { end, error } = story.add(c1, everything);
+test("a container that already has an interface of that name keeps it", () => {
+  const simulated = new SimulatedNode({});
+  simulated.changeNode((machine) => void machine.paths.get(c1.netns)?.add(virtual(), c1.ifname));
+  const { end, error } = simulated.add(c1, everything);
   expect(end).toBe("failed");
   expect(error).toBeInstanceOf(CniError);
   expect(error).toMatchObject({ code: codes.badEnvironment });
-  story.requireAsBefore("after ADD");
-  story.mustDel(c1, everything);
-  story.requireAsBefore("after DEL");
+  simulated.requireAsBefore("after ADD");
+  simulated.mustDel(c1, everything);
+  simulated.requireAsBefore("after DEL");
 });

@@ -1,4 +1,4 @@
-// STATUS, with everything that can befall it: it says what is in the way of an ADD, and changes nothing.
+// STATUS, with all its faults: it reports what would make an ADD fail, and changes nothing.
 import { afterAll, expect, test } from "vitest";
 import { ipamCallOfNetwork } from "../../src/attachment/ipam/ipam.ts";
 import { status as statusVerb } from "../../src/attachment/verbs/status.ts";
@@ -17,15 +17,15 @@ afterAll(() => report("STATUS", total));
 
 const plugin = `${pluginPath}/host-local`;
 
-/** STATUS of a network on a node. */
-function status(story: SimulatedNode, fault?: Fault, rdmaIsolation = false): Run {
+/** Runs STATUS of a network. */
+function status(simulated: SimulatedNode, fault?: Fault, rdmaIsolation = false): Run {
   total++;
   const stdin = JSON.stringify({ cniVersion: "1.1.0", name: "mynet", ipam: { type: "host-local" } });
-  const nobody = { containerId: "", ifname: "", netns: "" };
-  const before = story.lines();
+  const noPod = { containerId: "", ifname: "", netns: "" };
+  const before = simulated.lines();
   const ran = run(
-    story.machine,
-    nobody,
+    simulated.machine,
+    noPod,
     "STATUS",
     (node, warn) => {
       const ipam = ipamCallOfNetwork({ stdin, args: "", path: pluginPath });
@@ -35,26 +35,26 @@ function status(story: SimulatedNode, fault?: Fault, rdmaIsolation = false): Run
     },
     fault,
   );
-  story.requireUnchanged(before, "after STATUS");
+  simulated.requireUnchanged(before, "after STATUS");
   return ran;
 }
 
-/** An IPAM plugin that answers so. */
+/** Makes a node with an IPAM plugin that gives these answers. */
 function answering(
   answers: Readonly<Record<string, readonly [status: number, stdout: object]>>,
 ): SimulatedNode {
-  const story = new SimulatedNode({});
-  story.machine.programs.set(plugin, (child) => {
+  const simulated = new SimulatedNode({});
+  simulated.machine.programs.set(plugin, (child) => {
     const [exit, stdout] = answers[child.environment.get("CNI_COMMAND") ?? ""] ?? [1, {}];
     child.exit(exit, JSON.stringify(stdout));
   });
-  return story;
+  return simulated;
 }
 
-/** What the Go libraries of before CNI 1.1 say to STATUS. */
+/** The answer of the CNI project's Go libraries from before CNI 1.1 to STATUS. */
 const unknown = [1, { code: 3, msg: "missing containerID" }] as const;
 
-test("a node with VFs is ready, and nothing is to be said of it", () => {
+test("a node with VFs is ready, without warnings", () => {
   expect(status(new SimulatedNode({}))).toMatchObject({ end: "done", warnings: [], violations: [] });
 });
 
@@ -68,10 +68,10 @@ test("a node whose RDMA devices all containers share is not ready for a network 
   expect(status(new SimulatedNode({ rdma: "exclusive" }), undefined, true)).toMatchObject({ end: "done" });
 });
 
-test("a node without VFs is ready, and it is logged", () => {
-  const story = new SimulatedNode({});
-  story.happens((machine) => void machine.bus.removeVfs(pf));
-  expect(status(story)).toMatchObject({
+test("a node without VFs is ready, and a warning reports that", () => {
+  const simulated = new SimulatedNode({});
+  simulated.changeNode((machine) => void machine.bus.removeVfs(pf));
+  expect(status(simulated)).toMatchObject({
     end: "done",
     warnings: [expect.stringMatching(/no InfiniBand VF/)],
     violations: [],
@@ -79,50 +79,55 @@ test("a node without VFs is ready, and it is logged", () => {
 });
 
 test("a node on which nothing was ever attached is ready", () => {
-  const story = new SimulatedNode({});
-  story.happens(({ files }) => {
+  const simulated = new SimulatedNode({});
+  simulated.changeNode(({ files }) => {
     for (const path of [...files.texts.keys()]) if (path.includes("/ib-sriov/")) files.texts.delete(path);
     for (const path of [...files.directories]) if (path.includes("ib-sriov")) files.directories.delete(path);
   });
-  expect(status(story)).toMatchObject({ end: "done", violations: [] });
+  expect(status(simulated)).toMatchObject({ end: "done", violations: [] });
 });
 
 test.each([
-  ["has no such IPAM plugin", undefined, codes.notAvailable, /failed to find plugin .*host-local/],
-  ["has one that is not ready", { STATUS: [1, { code: 50, msg: "full" }] }, codes.notAvailable, /full/],
-  ["has one that fails", { STATUS: [1, { code: 7, msg: "bad" }] }, codes.notAvailable, /bad/],
+  ["does not have the IPAM plugin", undefined, codes.notAvailable, /failed to find plugin .*host-local/],
   [
-    "has one that says that pods have limited connectivity",
+    "has an IPAM plugin that is not ready",
+    { STATUS: [1, { code: 50, msg: "full" }] },
+    codes.notAvailable,
+    /full/,
+  ],
+  ["has an IPAM plugin that fails", { STATUS: [1, { code: 7, msg: "bad" }] }, codes.notAvailable, /bad/],
+  [
+    "has an IPAM plugin that reports limited connectivity of pods",
     { STATUS: [1, { code: 51, msg: "half" }] },
     codes.notAvailableLimited,
     /half/,
   ],
   [
-    "has one that is young enough for STATUS, and fails at it",
+    "has an IPAM plugin that knows STATUS, and fails at it",
     { STATUS: unknown, VERSION: [0, { supportedVersions: ["1.0.0", "1.1.0"] }] },
     codes.notAvailable,
     /missing containerID/,
   ],
   [
-    "has one that is older than STATUS, and than the network's version",
+    "has an IPAM plugin that is older than STATUS, and than the network's version",
     { STATUS: unknown, VERSION: [0, { supportedVersions: ["0.4.0", "1.0.0"] }] },
     codes.notAvailable,
     /host-local does not speak CNI 1\.1\.0.*0\.4\.0, 1\.0\.0/,
   ],
-] as const)("a node that %s is not ready", (_, answers, code, says) => {
-  const story = answers === undefined ? new SimulatedNode({}) : answering(answers);
-  if (answers === undefined) story.machine.programs.delete(plugin);
-  const { end, error, violations } = status(story);
+] as const)("a node that %s is not ready", (_, answers, code, pattern) => {
+  const simulated = answers === undefined ? new SimulatedNode({}) : answering(answers);
+  if (answers === undefined) simulated.machine.programs.delete(plugin);
+  const { end, error, violations } = status(simulated);
   expect({ end, violations }).toEqual({ end: "failed", violations: [] });
   expect(error).toBeInstanceOf(CniError);
   expect(error).toMatchObject({ code });
-  expect(messageChain(error)).toMatch(says);
+  expect(messageChain(error)).toMatch(pattern);
 });
 
-test("everything that is in the way is told", () => {
-  const story = new SimulatedNode({});
-  story.machine.programs.delete(plugin);
-  const { error } = status(story, ({ call }) =>
+test("all problems are reported", () => {
+  const simulated = new SimulatedNode({});
+  simulated.machine.programs.delete(plugin);
+  const { error } = status(simulated, ({ call }) =>
     call === "files.requireWritable"
       ? { end: Object.assign(new Error("read-only"), { code: "EROFS" }) }
       : undefined,
@@ -132,7 +137,7 @@ test("everything that is in the way is told", () => {
   }
 });
 
-test("whatever befalls it, it says that it is not ready, and changes nothing", () => {
+test("with every fault it reports that the node is not ready, and changes nothing", () => {
   const { crossings } = status(new SimulatedNode({}));
   expect(crossings.length).toBeLessThan(20);
   for (const each of faultsOf(crossings)) {
@@ -140,6 +145,6 @@ test("whatever befalls it, it says that it is not ready, and changes nothing", (
     expect(violations, each.name).toEqual([]);
     if (end !== "failed") continue;
     expect(error, each.name).toMatchObject({ code: codes.notAvailable });
-    if (each.mustTell !== undefined) expect(messageChain(error), each.name).toContain(each.mustTell);
+    if (each.expectedText !== undefined) expect(messageChain(error), each.name).toContain(each.expectedText);
   }
 });

@@ -1,4 +1,4 @@
-// ADD of a VF that a dead attachment has left behind, with everything that can befall it, and what happens next.
+// ADD of a VF that an orphaned attachment has left behind, with all its faults, and the calls that can follow.
 import { testScenarios } from "./harness/test-scenarios.ts";
 import { aftermathScenarios } from "./scenarios/aftermath.ts";
 import {

@@ -1,4 +1,4 @@
-// Two things at once: a verb, and something else between any two of its calls.
+// Two calls at the same time: a verb, and another event between any two of its calls.
 import { afterAll, describe, expect, test } from "vitest";
 import { interleave } from "./harness/interleave.ts";
 import { report } from "./harness/test-scenarios.ts";
@@ -6,7 +6,7 @@ import { interleavings } from "./scenarios/together.ts";
 
 let total = 0;
 
-describe("at once", () => {
+describe("at the same time", () => {
   afterAll(() => report("two things at once", total));
   for (const each of interleavings()) {
     test(each.name, () => {

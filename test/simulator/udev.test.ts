@@ -1,4 +1,5 @@
-// udev renames netdevs under our feet: at every moment after a netdev appeared, in ADD, after it, and in DEL.
+// udev renames netdevs at the same time as the plugin: at every moment after a netdev appeared, during ADD, between ADD
+// and DEL, and during DEL.
 import { afterAll, describe, expect, test } from "vitest";
 import { c1, vf } from "./harness/default-node.ts";
 import { SimulatedNode } from "./harness/simulated-node.ts";
@@ -6,9 +7,9 @@ import { report } from "./harness/test-scenarios.ts";
 import { addAltnames } from "./model/link-requests.ts";
 import { everything, requests } from "./scenarios/requests.ts";
 
-/** Longest delay, ms: every call takes one, so each gap between two calls of either verb is hit. */
+/** Longest delay, ms: every call takes 1 ms, so that each gap between two calls of either verb has a delay. */
 const LONGEST = 120;
-/** What else there is to see at it: udev that comes when all is over. */
+/** Further delays, of a udev that renames after the end of the verb. */
 const late = [200, 500, 1_000, 1_900, 2_500];
 
 describe("a udev", () => {
@@ -17,55 +18,55 @@ describe("a udev", () => {
   const delays = [...Array.from({ length: LONGEST }, (_, delay) => delay), ...late];
 
   test.each([
-    ["on a kernel that renames only what is down", {}],
-    ["on a kernel that renames anything", { renamesUp: true }],
-    ["seen from a container that has not the host's /run", { withoutRun: true }],
-  ])("that comes at any moment, %s", (_, setting) => {
+    ["on a kernel that renames only netdevs that are down", {}],
+    ["on a kernel that renames any netdev", { renamesUp: true }],
+    ["seen from a container that does not have the host's /run", { withoutRun: true }],
+  ])("that renames at any moment, %s", (_, setting) => {
     for (const udev of delays) {
       total++;
-      const story = new SimulatedNode({ udev, ...setting });
-      story.mustAdd(c1, everything);
-      // Both renaming it at once is what must not happen: where there is a udev, it is waited for.
-      const { crossings } = story.del(c1, everything);
+      const simulated = new SimulatedNode({ udev, ...setting });
+      simulated.mustAdd(c1, everything);
+      // Plugin and udev must not rename the netdev at the same time: if there is a udev, the plugin waits for it.
+      const { crossings } = simulated.del(c1, everything);
       const renames = crossings.filter((each) => each.call === "links.set" && each.subject.includes("name"));
       if (udev < 1_900) expect(renames, `udev after ${udev} ms`).toEqual([]);
-      story.requireAsBefore("after DEL");
-      expect(story.problems, `udev after ${udev} ms`).toEqual([]);
+      simulated.requireAsBefore("after DEL");
+      expect(simulated.problems, `udev after ${udev} ms`).toEqual([]);
     }
   });
 
-  test("gives a netdev that comes home its alternative name, at any moment", () => {
+  test("gives a netdev that returns to the host its alternative name, at any moment", () => {
     const calls = (() => {
-      const story = new SimulatedNode({});
-      story.mustAdd(c1, { vf });
-      return story.del(c1, { vf }).crossings;
+      const simulated = new SimulatedNode({});
+      simulated.mustAdd(c1, { vf });
+      return simulated.del(c1, { vf }).crossings;
     })();
     for (const { at, call } of calls) {
       total++;
-      const story = new SimulatedNode({});
-      const { host } = story.machine;
-      story.happens((machine) => {
+      const simulated = new SimulatedNode({});
+      const { host } = simulated.machine;
+      simulated.changeNode((machine) => {
         for (const [, netdev] of machine.host.ofFunction(vf)) addAltnames(machine.host, netdev, ["another"]);
       });
-      story.mustAdd(c1, { vf });
-      const { warnings } = story.del(c1, { vf }, (crossing) => {
-        const [home] = host.ofFunction(vf);
-        if (crossing.at === at && home !== undefined && !home[1].altnames.includes("another"))
-          addAltnames(host, home[1], ["another"]);
+      simulated.mustAdd(c1, { vf });
+      const { warnings } = simulated.del(c1, { vf }, (crossing) => {
+        const [found] = host.ofFunction(vf);
+        if (crossing.at === at && found !== undefined && !found[1].altnames.includes("another"))
+          addAltnames(host, found[1], ["another"]);
         return undefined;
       });
-      story.requireAsBefore(`after DEL, with a udev before call ${at}, ${call}`);
-      expect([...story.problems, ...warnings]).toEqual([]);
+      simulated.requireAsBefore(`after DEL, with a udev before call ${at}, ${call}`);
+      expect([...simulated.problems, ...warnings]).toEqual([]);
     }
   });
 
-  test("has no say in a VF that is not bound anew", () => {
-    for (const { wish, setting } of requests().filter((each) => each.wish.guid === undefined)) {
+  test("does not matter for a VF that is not rebound", () => {
+    for (const { request, setting } of requests().filter((each) => each.request.guid === undefined)) {
       total++;
-      const story = new SimulatedNode({ ...setting, udev: 5 });
-      story.mustAdd(c1, wish);
-      story.mustDel(c1, wish);
-      story.requireAsBefore("after DEL");
+      const simulated = new SimulatedNode({ ...setting, udev: 5 });
+      simulated.mustAdd(c1, request);
+      simulated.mustDel(c1, request);
+      simulated.requireAsBefore("after DEL");
     }
   });
 });

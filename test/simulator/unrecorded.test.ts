@@ -6,11 +6,11 @@ import { SimulatedNode } from "./harness/simulated-node.ts";
 import type { Program } from "./model/child.ts";
 import { everything } from "./scenarios/requests.ts";
 
-/** DEL of what was never added, with another IPAM plugin. */
+/** Runs DEL of an attachment that never existed, with another IPAM plugin. */
 function delWith(program: Program) {
-  const story = new SimulatedNode({});
-  story.machine.programs.set("/opt/cni/bin/host-local", program);
-  return story.del(c1, everything);
+  const simulated = new SimulatedNode({});
+  simulated.machine.programs.set("/opt/cni/bin/host-local", program);
+  return simulated.del(c1, everything);
 }
 
 test.each([
@@ -20,14 +20,14 @@ test.each([
     /IPAM plugin "host-local": no IP ranges specified/,
   ],
   ["nothing", "", /IPAM plugin "host-local": .*no error message/],
-])("a plugin that answers with %s is warned of", (_, answer, says) => {
+])("a warning reports a plugin that answers with %s", (_, answer, pattern) => {
   expect(delWith((child) => child.exit(1, answer))).toMatchObject({
     end: "done",
-    warnings: [expect.stringMatching(says)],
+    warnings: [expect.stringMatching(pattern)],
   });
 });
 
-test("a plugin that was killed, or hangs, makes it fail: the next DEL may succeed", () => {
+test("DEL fails if the plugin was killed, or hangs: the next DEL may succeed", () => {
   expect(delWith((child) => child.kill(9))).toMatchObject({ end: "failed" });
   expect(delWith(() => {})).toMatchObject({ end: "failed", error: { code: codes.tryAgain } });
 });

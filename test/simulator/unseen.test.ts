@@ -1,4 +1,4 @@
-// DEL, GC and a release where sysfs is not mounted, or hides the VF: only a VF that sysfs shows to be gone is gone.
+// DEL, GC and a release if sysfs is not mounted, or hides the VF: a VF is gone only if sysfs shows that it is gone.
 import { describe, expect, test } from "vitest";
 import { codes } from "../../src/cni/errors.ts";
 import { c1, pf, type Setting, vf } from "./harness/default-node.ts";
@@ -10,7 +10,7 @@ import { SimulatedNode } from "./harness/simulated-node.ts";
 import type { Bus } from "./model/bus.ts";
 import { everything } from "./scenarios/requests.ts";
 
-/** What sysfs does not show. */
+/** Functions that sysfs does not show. */
 const views: Readonly<Record<string, Bus["hidden"]>> = {
   "sysfs is not mounted": "everything",
   "sysfs hides the VF and its PF": [vf, pf],
@@ -24,76 +24,76 @@ const attachments: readonly (readonly [string, Setting, AttachmentRequest])[] = 
 ];
 
 const cases = Object.entries(views).flatMap(([view, hidden]) =>
-  attachments.map(([what, setting, wish]) => [view, what, hidden, setting, wish] as const),
+  attachments.map(([what, setting, request]) => [view, what, hidden, setting, request] as const),
 );
 
-describe.each(cases)("where %s, of an attachment with %s", (_, __, hidden, setting, wish) => {
+describe.each(cases)("if %s, of an attachment with %s", (_, __, hidden, setting, request) => {
   test.each(["DEL", "GC"])("%s fails, keeps the record, and changes nothing", (verb) => {
-    const story = new SimulatedNode(setting);
-    story.mustAdd(c1, wish);
-    if (verb === "GC") story.deleteNamespace(c1);
-    const before = story.lines();
-    story.machine.bus.hidden = hidden;
-    const act = () => (verb === "GC" ? story.gc([]) : story.del(c1, wish));
+    const simulated = new SimulatedNode(setting);
+    simulated.mustAdd(c1, request);
+    if (verb === "GC") simulated.deleteNamespace(c1);
+    const before = simulated.lines();
+    simulated.machine.bus.hidden = hidden;
+    const act = () => (verb === "GC" ? simulated.gc([]) : simulated.del(c1, request));
     const { end, error } = act();
     expect(end).toBe("failed");
     expect(error).toMatchObject({ code: codes.node });
     expect(messageChain(error)).toMatch(/read VF .* shows neither it nor its PF .*mounted at \/sys/);
-    story.machine.bus.hidden = [];
-    story.requireUnchanged(before, `after ${verb}`);
+    simulated.machine.bus.hidden = [];
+    simulated.requireUnchanged(before, `after ${verb}`);
     expect(act()).toMatchObject({ end: "done" });
   });
 });
 
 test("an operator who knows that the PF is gone can force the release of the lease", () => {
-  const story = new SimulatedNode({});
-  story.mustAdd(c1, everything);
-  // What is left of a PF that was pulled out.
-  story.happens(({ bus }) => {
+  const simulated = new SimulatedNode({});
+  simulated.mustAdd(c1, everything);
+  // The rest of a PF that was pulled out.
+  simulated.changeNode(({ bus }) => {
     bus.removeVfs(pf);
     bus.hidden = [pf];
   });
-  expect(story.release(c1, false)).toMatchObject({ end: "failed", error: { code: codes.node } });
-  expect(story.release(c1, true)).toMatchObject({
+  expect(simulated.release(c1, false)).toMatchObject({ end: "failed", error: { code: codes.node } });
+  expect(simulated.release(c1, true)).toMatchObject({
     end: "done",
-    warnings: [expect.stringMatching(/VF .* is not to be seen; only its lease is released/)],
+    warnings: [expect.stringMatching(/sysfs does not show VF .*; only its lease is released/)],
   });
-  expect(story.records(vf)).toEqual([]);
-  expect([...story.machine.leases.leases.values()]).not.toContain("c1 net1");
+  expect(simulated.records(vf)).toEqual([]);
+  expect([...simulated.machine.leases.leases.values()]).not.toContain("c1 net1");
 });
 
-test("after a reboot, which no attachment outlives, the lease is released whatever sysfs shows", () => {
-  const story = new SimulatedNode({});
-  story.mustAdd(c1, everything);
-  story.happens((machine) => {
+test("after a reboot, which ends all attachments, the lease is released whatever sysfs shows", () => {
+  const simulated = new SimulatedNode({});
+  simulated.mustAdd(c1, everything);
+  simulated.changeNode((machine) => {
     machine.bootId = "7e1c0f4e-94b7-4d0d-8f3d-6f1d0a3c2b11";
     machine.deleteNamespace(c1.netns);
     machine.addNamespace(c1.netns);
     machine.time.settle();
-    machine.bus.makeVfsAnew(pf);
+    machine.bus.recreateVfs(pf);
   });
-  story.machine.bus.hidden = "everything";
-  expect(story.del(c1, everything)).toMatchObject({ end: "done" });
-  expect(story.records(vf)).toEqual([]);
+  simulated.machine.bus.hidden = "everything";
+  expect(simulated.del(c1, everything)).toMatchObject({ end: "done" });
+  expect(simulated.records(vf)).toEqual([]);
 });
 
 test.each([
-  ["the Go plugin's cache", (story: SimulatedNode) => addByGoPlugin(story, c1, everything)],
+  ["the Go plugin's cache", (simulated: SimulatedNode) => addByGoPlugin(simulated, c1, everything)],
   [
     "a damaged record",
-    (story: SimulatedNode) => {
-      story.mustAdd(c1, everything);
-      story.machine.files.texts.set(pathOf(c1), "{");
+    (simulated: SimulatedNode) => {
+      simulated.mustAdd(c1, everything);
+      simulated.machine.files.texts.set(pathOf(c1), "{");
     },
   ],
-])("%s stays where sysfs is not mounted", (_, arrange) => {
-  const story = new SimulatedNode({});
-  arrange(story);
-  const before = story.lines();
-  story.machine.bus.hidden = "everything";
-  const { end, error } = story.del(c1, everything);
+])("%s stays if sysfs is not mounted", (_, arrange) => {
+  const simulated = new SimulatedNode({});
+  arrange(simulated);
+  const before = simulated.lines();
+  simulated.machine.bus.hidden = "everything";
+  const { end, error } = simulated.del(c1, everything);
   expect(end).toBe("failed");
   expect(messageChain(error)).toMatch(/shows neither it nor any other PCI function/);
-  story.machine.bus.hidden = [];
-  story.requireUnchanged(before, "after DEL");
+  simulated.machine.bus.hidden = [];
+  simulated.requireUnchanged(before, "after DEL");
 });

@@ -1,4 +1,4 @@
-// VFs that are bound to vfio-pci: ADD, DEL and what comes after, with everything that can befall them.
+// VFs that are bound to vfio-pci: ADD, DEL and later calls, with all their faults.
 import { expect, test, vi } from "vitest";
 import { ipamCallFor } from "../../src/attachment/ipam/ipam.ts";
 import { adminGuid } from "../../src/attachment/steps/admin-guid.ts";
@@ -19,29 +19,27 @@ import { vfioScenarios } from "./scenarios/vfio.ts";
 
 testScenarios("vfio", vfioScenarios());
 
-const story = () => new SimulatedNode({ vfio: true });
+const vfioNode = () => new SimulatedNode({ vfio: true });
 
-test("a configured IPAM is skipped, and that is logged", () => {
-  const { end, warnings, result } = story().add(c1, everything);
+test("a configured IPAM is skipped, and a warning reports that", () => {
+  const { end, warnings, result } = vfioNode().add(c1, everything);
   expect(end).toBe("done");
   expect(warnings).toContainEqual(expect.stringMatching(/vfio-pci.*IPAM plugin host-local is not called/));
   expect(result).toMatchObject({ interfaces: [], ips: [] });
 });
 
-test("that the PF's GUIDs cannot be read, and so not be given back, is logged", () => {
+test("a warning reports that the PF's GUIDs cannot be read, and so cannot be restored", () => {
   const { warnings } = new SimulatedNode({ vfio: true, vfConfigUnreadable: true }).add(c1, everything);
-  expect(warnings).toContainEqual(
-    expect.stringMatching(/cannot tell which GUIDs PF .* has none when it is given back/),
-  );
+  expect(warnings).toContainEqual(expect.stringMatching(/does not report which GUIDs PF .* without a GUID/));
 });
 
-test("nothing is bound anew", () => {
-  const node = story();
+test("no driver is bound or unbound", () => {
+  const node = vfioNode();
   const calls = [...node.mustAdd(c1, everything).crossings, ...node.del(c1, everything).crossings];
   expect(calls.filter(({ call }) => /bind|links.move|processes/.test(call))).toEqual([]);
 });
 
-test("asked for, and the VF is bound to another driver: refused, with the way out", () => {
+test("vfioPciMode with a VF that is bound to another driver is refused, and the error names the remedy", () => {
   const node = new SimulatedNode({});
   const { end, error } = node.add(c1, { vf, vfioPciMode: true });
   expect(end).toBe("failed");
@@ -58,53 +56,53 @@ test.each([
   ["waitForCarrierSeconds", { carrierTime: 1000 }],
   ["waitForPkeySeconds", { partition }],
 ] as const)("%s, which needs a device on the host, is refused", (key, more) => {
-  const node = story();
+  const node = vfioNode();
   const { end, error } = node.add(c1, { vf, ...more });
   expect(end).toBe("failed");
   expect(error).toMatchObject({ code: codes.unsupportedField, message: expect.stringContaining(key) });
   node.requireAsBefore("after ADD");
 });
 
-test("a GUID that somebody has set at the PF meanwhile is left as it is", () => {
-  const node = story();
+test("a GUID that was set at the PF since stays as it is", () => {
+  const node = vfioNode();
   node.mustAdd(c1, everything);
-  const theirs = guid("02:00:00:00:00:00:00:11");
-  node.happens(({ bus }) => {
+  const administrators = guid("02:00:00:00:00:00:00:11");
+  node.changeNode(({ bus }) => {
     const target = bus.vf(vf, "set its GUID");
-    target.adminNodeGuid = theirs;
-    target.adminPortGuid = theirs;
+    target.adminNodeGuid = administrators;
+    target.adminPortGuid = administrators;
   });
-  expect(node.del(c1, everything).warnings).toContainEqual(expect.stringContaining(theirs));
+  expect(node.del(c1, everything).warnings).toContainEqual(expect.stringContaining(administrators));
 });
 
 test.each([
   [
-    "the PF has another GUID on file",
+    "another GUID is set at the PF",
     "adminPortGuid",
     /port GUID that PF .* has for VF .* is 02:.*:11, not 02:.*:77/,
   ],
   ["the VF has another driver", "probed", /bound to no driver, not to vfio-pci/],
   ["nothing is wrong", undefined, undefined],
-] as const)("CHECK: %s", (_, key, says) => {
-  const node = story();
-  const wish: AttachmentRequest = everything;
-  const { result } = node.mustAdd(c1, wish);
+] as const)("CHECK: %s", (_, key, pattern) => {
+  const node = vfioNode();
+  const request: AttachmentRequest = everything;
+  const { result } = node.mustAdd(c1, request);
   const target = node.machine.bus.vf(vf, "damage it");
   if (key === "probed") target.probed = undefined;
   if (key === "adminPortGuid") target.adminPortGuid = guid("02:00:00:00:00:00:00:11");
   const { end, error } = run(node.machine, c1, "CHECK", (access, warn) => {
-    const call = addRequest(access, c1, wish, warn);
+    const call = addRequest(access, c1, request, warn);
     const ipam = ipamCallFor(call.name, call.netns, call);
     check(access, { ...call, prevResult: result ?? emptyResult(), ipam });
     return undefined;
   });
-  expect(end).toBe(says === undefined ? "done" : "failed");
-  if (says !== undefined) expect(messageChain(error)).toMatch(says);
+  expect(end).toBe(pattern === undefined ? "done" : "failed");
+  if (pattern !== undefined) expect(messageChain(error)).toMatch(pattern);
 });
 
-test("auto derives a GUID for a VF that has none, and it stays", () => {
-  const node = story();
-  node.happens(({ bus }) => {
+test("auto derives a GUID for a VF without one, and the GUID stays", () => {
+  const node = vfioNode();
+  node.changeNode(({ bus }) => {
     const target = bus.vf(vf, "take its GUID");
     target.adminNodeGuid = ZERO_GUID;
     target.adminPortGuid = ZERO_GUID;
@@ -121,8 +119,8 @@ test("auto derives a GUID for a VF that has none, and it stays", () => {
   expect(node.add(c1, { vf, guid: "auto" }).end).toBe("done");
   expect([target.adminNodeGuid, target.adminPortGuid]).toEqual([derived, derived]);
   node.mustDel(c1, { vf, guid: "auto" });
-  // It is the VF's own from now on.
-  node.happens(({ bus }) => {
+  // From now on it is the VF's own GUID.
+  node.changeNode(({ bus }) => {
     const own = bus.vf(vf, "set its GUID");
     own.adminNodeGuid = derived;
     own.adminPortGuid = derived;
@@ -131,8 +129,8 @@ test("auto derives a GUID for a VF that has none, and it stays", () => {
   expect(node.add(c1, { vf }).end).toBe("done");
 });
 
-test("a VF that a virtual machine still has open is nobody else's, although the namespace is gone", () => {
-  const node = story();
+test("no other container gets a VF that a virtual machine still has open, although the namespace is gone", () => {
+  const node = vfioNode();
   node.mustAdd(c1, everything);
   node.deleteNamespace(c1);
   const target = node.machine.bus.vf(vf, "open it");
@@ -149,7 +147,7 @@ test("a VF that a virtual machine still has open is nobody else's, although the 
   node.requireAsBefore("after GC");
 });
 
-test("a PF is handed out whole, and keeps its GUID and link state, which is logged", () => {
+test("a PF is attached as a whole, and keeps its GUID and link state, which a warning reports", () => {
   const node = new SimulatedNode({});
   const { warnings } = node.mustAdd(c1, { ...everything, vf: wholePf });
   expect(warnings).toContainEqual(expect.stringMatching(/is a PF, which keeps its own GUID and link state/));
@@ -163,9 +161,9 @@ test("a PF that is bound to another driver is refused", () => {
   expect(error).toMatchObject({ code: codes.badConfiguration });
 });
 
-test("a GUID that is not given back is noticed", () => {
+test("the suite notices a GUID that is not restored", () => {
   const undo = vi.spyOn(adminGuid, "undo").mockImplementation(() => {});
-  const node = story();
+  const node = vfioNode();
   node.mustAdd(c1, everything);
   node.mustDel(c1, everything);
   undo.mockRestore();

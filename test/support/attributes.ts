@@ -5,7 +5,7 @@ import {
   type ReceivedAttribute,
 } from "../../src/netlink/attributes.ts";
 
-/** The value of the attribute of a type, of the last one if there are several (as the kernel reads them). */
+/** Returns the value of the attribute of a type, of the last one if there are several (as the kernel reads them). */
 export function findAttribute(
   attributes: readonly ReceivedAttribute[],
   type: number,
@@ -13,7 +13,7 @@ export function findAttribute(
   return attributes.findLast((attribute) => attribute.type === type)?.value;
 }
 
-/** All parts, one after another. */
+/** Returns all parts in one array. */
 export function concat(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
@@ -24,12 +24,12 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
-/** Attributes of a request, as its receiver sees them. */
+/** Decodes the attributes of a request, as its receiver does. */
 export function received(attributes: readonly Attribute[]): ReceivedAttribute[] {
   return parseAttributes(encodeAttributes(attributes));
 }
 
-/** Words of 32 bits, in host order. */
+/** Returns 32-bit words in host order. */
 export function packU32(...words: number[]): Uint8Array {
   return new Uint8Array(Uint32Array.from(words).buffer);
 }

@@ -1,8 +1,8 @@
-/** The project's documents, as far as tests look at them. docs/development.md says what a writer must know of this. */
+/** Reads the project's documents for tests. docs/development.md describes the rules for writers. */
 import { readdirSync, readFileSync } from "node:fs";
 import { marked, type Token, type Tokens } from "marked";
 
-/** All documents whose commands, links and configurations are tested. Paths in the repository. */
+/** The paths in the repository of all documents whose commands, links and configurations are tested. */
 export const documents: readonly string[] = [
   "README.md",
   "CHANGELOG.md",
@@ -15,37 +15,37 @@ export const documents: readonly string[] = [
     .map((name) => `docs/${name}`),
 ];
 
-/** The text of a file of the repository. */
+/** Returns the text of a file of the repository. */
 export function textOf(path: string): string {
   return readFileSync(new URL(`../../${path}`, import.meta.url), "utf8");
 }
 
-/** What a document consists of, the parts of parts too, in the order of the text. */
+/** Returns all tokens of a document, including nested ones, in the order of the text. */
 export function tokensIn(text: string): Token[] {
   const all: Token[] = [];
   marked.walkTokens(marked.lexer(text), (token) => void all.push(token));
   return all;
 }
 
-/** The tokens of one kind. */
+/** Returns the tokens of one kind. */
 export function only<T extends Tokens.Generic>(tokens: readonly Token[], type: T["type"]): T[] {
   return tokens.filter((token) => token.type === type) as T[];
 }
 
-/** A block of commands, output, configuration …, as a document shows it. */
+/** A code block of a document: commands, output, configuration. */
 export interface Block {
-  /** What stands behind the fence; "" for nothing, undefined where there is no fence (four spaces instead). */
+  /** The word after the fence; "" if it is missing, `undefined` if the block is indented instead. */
   readonly language: string | undefined;
   readonly text: string;
-  /** What is shown to be printed by it, in the block right below; undefined where there is none. */
+  /** The output that the next block shows for it; `undefined` if the next block is not output. */
   readonly output: string | undefined;
-  /** Is it the output of the block above? */
+  /** Reports whether it is the output of the block above. */
   readonly isOutput: boolean;
 }
 
-/** The blocks of a document's text. */
+/** Returns the blocks of a document's text. */
 export function blocksIn(text: string): Block[] {
-  // Those in a list or a quotation have no neighbours.
+  // Blocks in a list or a quotation have no neighbors.
   const top = marked.lexer(text).filter(({ type }) => type !== "space");
   return only<Tokens.Code>(tokensIn(text), "code").map((code) => {
     const at = top.findIndex(({ raw, type }) => type === "code" && raw.trimEnd() === code.raw.trimEnd());
@@ -60,12 +60,12 @@ export function blocksIn(text: string): Block[] {
   });
 }
 
-/** What a block of commands needs that no test has, as its first line says; undefined where it can be run. */
+/** Returns the requirement in the first line of a block, which no test has; `undefined` if the block can be run. */
 export function needOf({ language, text }: Block): string | undefined {
   return language === "sh" ? /^# Needs (.*)\.\n/.exec(text)?.[1] : undefined;
 }
 
-/** Is it run on the machine that builds? All others are run in the virtual node. */
+/** Reports whether a block is run on the build machine. All others are run in the virtual node. */
 export function isRunHere({ text }: Block): boolean {
   return /^(make\b|vhca\/|build\/|node_modules\/)/.test(text);
 }

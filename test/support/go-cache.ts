@@ -1,4 +1,4 @@
-/** A cache as the Go plugin of 2026-06-24 writes it. */
+/** Returns a cache as the Go plugin of 2026-06-24 writes it. */
 export const goCache = {
   ContIFNames: "net1",
   HostIFGUID: "00:00:00:00:00:00:00:00",

@@ -1,10 +1,10 @@
 /**
- * Stand-in for the module `host` on Node: the functions that ask nothing of a kernel. test/native/text.test.ts holds
- * them against the real ones.
+ * Replaces the module `host` on Node: the functions that make no system call. test/native/text.test.ts compares them
+ * with the real ones.
  */
 import type * as host from "host";
 
-/** Half surrogates for single bytes, as {@link utf8Decode} makes them. */
+/** Half surrogates in place of single bytes, as {@link utf8Decode} makes them. */
 const escaped = { first: 0xdc80, last: 0xdcff, base: 0xdc00 };
 
 export const utf8Encode: typeof host.utf8Encode = (text) => {
@@ -42,7 +42,7 @@ export const utf8Decode: typeof host.utf8Decode = (bytes) => {
   return text;
 };
 
-/** The text of bytes; undefined if they are not UTF-8. */
+/** Returns the text of bytes; `undefined` if they are not UTF-8. */
 function decoded(bytes: Uint8Array): string | undefined {
   try {
     return new TextDecoder("utf-8", { ignoreBOM: true, fatal: true }).decode(bytes);
@@ -104,7 +104,7 @@ function ipv6Bytes(text: string): Uint8Array | undefined {
   return Uint8Array.from([...before, ...new Array<number>(missing).fill(0), ...after]);
 }
 
-/** Bytes of groups between colons; the last one may be an IPv4 address where nothing comes after it. */
+/** Parses bytes of groups between colons; the last group may be an IPv4 address. */
 function groups(text: string, mayEndInIpv4: boolean): number[] | undefined {
   if (text === "") return [];
   const bytes: number[] = [];
@@ -129,7 +129,7 @@ function ipv6Text(bytes: Uint8Array): string {
   return `${texts.slice(0, run.start).join(":")}::${texts.slice(run.start + run.length).join(":")}`;
 }
 
-/** The first of the longest runs of zero words. */
+/** Returns the first of the longest runs of zero words. */
 function longestZeroRun(words: readonly number[]): { start: number; length: number } {
   let best = { start: 0, length: 0 };
   for (let start = 0; start < words.length; start++) {

@@ -1,6 +1,6 @@
 import type { Files, Lock } from "../../src/node/files.ts";
 
-/** Files in memory, for tests of what is written where. Paths are compared as text. */
+/** Files in memory. Paths are compared as text. */
 export class MemoryFiles implements Files {
   readonly texts = new Map<string, string>();
   readonly directories = new Set<string>();

@@ -1,5 +1,5 @@
 /**
- * How long tests wait for a process to end, or for a condition, ms. Nothing takes that long, not on a machine that is
- * twenty times as busy either: the limit is there to end what hangs.
+ * How long tests wait for a process to end, or for a condition, ms. The limit ends only tests that hang: no test
+ * takes that long, even on a machine that is twenty times as busy.
  */
 export const patience = 180_000;

@@ -11,13 +11,13 @@ const LABEL = '[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\\\\n]|\\\\["\\\\n])*"';
 const SAMPLE = new RegExp(`^(${NAME})(?:\\{(${LABEL}(?:,${LABEL})*)\\})? (\\S+)$`);
 
 /**
- * Reads Prometheus's text format (version 0.0.4), more strictly than a scraper has to: HELP, TYPE, and then all samples
- * of a metric, each of them once; counters and histograms as their types want them.
- * @throws {Error} naming the line that is wrong.
+ * Parses Prometheus's text format (version 0.0.4), more strictly than a scraper must: HELP, TYPE, and then all samples
+ * of a metric, each once; counters and histograms must follow the rules of their types.
+ * @throws {Error} with the invalid line.
  */
 export function readMetrics(text: string): Map<string, Metric> {
   const metrics = new Map<string, Metric>();
-  if (!text.endsWith("\n")) throw new Error("the last line does not end");
+  if (!text.endsWith("\n")) throw new Error("the last line has no newline");
   for (const block of text.split(/^(?=# HELP )/m)) {
     const [help = "", type = "", ...lines] = block.trimEnd().split("\n");
     const [, name = "", helpText = ""] =
@@ -25,21 +25,21 @@ export function readMetrics(text: string): Map<string, Metric> {
     const [, typed, kind = ""] =
       new RegExp(`^# TYPE (${NAME}) (counter|gauge|histogram|summary)$`).exec(type) ?? [];
     if (name === "" || typed !== name || metrics.has(name))
-      throw new Error(`no new metric begins here: ${help}\n${type}`);
+      throw new Error(`not the beginning of a metric: ${help}\n${type}`);
     const samples = new Map<string, number>();
     for (const line of lines) {
       const [, sample = "", labels = "", value = ""] = SAMPLE.exec(line) ?? [];
       const suffix = sample.slice(name.length);
       if (!sample.startsWith(name) || !suffixes[kind]?.includes(suffix))
-        throw new Error(`no sample of ${name}: ${line}`);
+        throw new Error(`not a sample of ${name}: ${line}`);
       const key = `${sample}{${(labels.match(new RegExp(LABEL, "g")) ?? []).sort().join(",")}}`;
       if (samples.has(key) || value === "" || Number.isNaN(Number(value)))
-        throw new Error(`twice, or no value: ${line}`);
+        throw new Error(`duplicate, or no value: ${line}`);
       samples.set(key, Number(value));
     }
     if (samples.size === 0) throw new Error(`${name} has no samples`);
     if (kind === "counter" && !name.endsWith("_total"))
-      throw new Error(`${name} is a counter and does not say so`);
+      throw new Error(`the name of the counter ${name} does not end in _total`);
     metrics.set(name, { type: kind, help: helpText, samples });
     if (kind === "histogram") requireHistogram(name, samples);
   }
@@ -53,7 +53,7 @@ const suffixes: Readonly<Record<string, readonly string[]>> = {
   summary: ["_sum", "_count"],
 };
 
-/** Buckets hold what those before them hold, and the last one, +Inf, all that is counted. */
+/** Each bucket includes those before it, and the last one, +Inf, includes all. */
 function requireHistogram(name: string, samples: ReadonlyMap<string, number>): void {
   const last = new Map<string, { le: number; count: number }>();
   for (const [key, count] of samples) {
@@ -62,7 +62,7 @@ function requireHistogram(name: string, samples: ReadonlyMap<string, number>): v
     const bound = le === "+Inf" ? Number.POSITIVE_INFINITY : Number(le);
     const before = last.get(rest) ?? { le: Number.NEGATIVE_INFINITY, count: 0 };
     if (!(bound > before.le) || count < before.count)
-      throw new Error(`${key} does not go on from ${before.le}`);
+      throw new Error(`${key} is less than or overlaps ${before.le}`);
     last.set(rest, { le: bound, count });
   }
   for (const [labels, { le, count }] of last) {
@@ -71,7 +71,7 @@ function requireHistogram(name: string, samples: ReadonlyMap<string, number>): v
       samples.get(`${name}_count{${labels}}`) !== count ||
       !samples.has(`${name}_sum{${labels}}`)
     )
-      throw new Error(`the histogram ${name}{${labels}} is not whole`);
+      throw new Error(`the histogram ${name}{${labels}} is incomplete`);
   }
   if (last.size === 0) throw new Error(`the histogram ${name} has no buckets`);
 }

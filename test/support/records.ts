@@ -2,14 +2,14 @@ import type { AttachmentRecord } from "../../src/attachment/record/record.ts";
 import { type Guid, parseGuid } from "../../src/infiniband/guid.ts";
 import type { LinkSettings } from "../../src/node/link-settings.ts";
 
-/** A GUID of a test; a misspelt one fails the test. */
+/** Parses a GUID of a test; a misspelled GUID fails the test. */
 export function guid(text: string): Guid {
   const parsed = parseGuid(text);
-  if (parsed === undefined) throw new Error(`${text} is no GUID`);
+  if (parsed === undefined) throw new Error(`${text} is not a GUID`);
   return parsed;
 }
 
-/** The settings of an IPoIB netdev as a probe makes it. */
+/** The settings of a new IPoIB netdev. */
 export const aLinkSettings: LinkSettings = {
   flags: 0x1000,
   txQueueLength: 256,
@@ -29,7 +29,7 @@ export const aLinkSettings: LinkSettings = {
   xdpHardware: 0,
 };
 
-/** A record with everything in it, changed as a test wants it. */
+/** Returns a record with every member, with the given changes. */
 export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentRecord {
   return {
     state: "preparing",

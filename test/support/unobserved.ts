@@ -1,4 +1,4 @@
 import type { Observe } from "../../src/attachment/limits.ts";
 
-/** Nobody asks how long things take. (Who does asks the clock twice for each.) */
+/** An observer that measures nothing. (An observer that measures reads the clock twice for each step.) */
 export const unobserved: Observe = (_action, _what, _record, act) => act();

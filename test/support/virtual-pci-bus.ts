@@ -1,5 +1,5 @@
-// A world for the executable in which everything that it reads is ours to write: in namespaces of its own (user, mount,
-// network), where a made-up PCI bus is mounted over the kernel's and /var/lib and /run are directories of ours.
+// An environment in which the test controls everything that the executable reads: it runs in separate namespaces (user,
+// mount, network), with an emulated PCI bus in place of the kernel's, and other directories for /var/lib and /run.
 import { type ChildProcess, spawn } from "node:child_process";
 import {
   chmodSync,
@@ -20,7 +20,7 @@ import { createInterface } from "node:readline";
 export const pf = "0000:01:00.0";
 export const vf = "0000:01:10.0";
 
-/** Mounts, makes a pod, and lives as long as we do. */
+/** Mounts the directories, makes a pod, and runs until stdin is closed. */
 const setUp = `
 set -e
 mount --bind "$WORLD/pci" /sys/bus/pci
@@ -32,7 +32,7 @@ until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do :; 
 echo $$ $!
 cat <&3`;
 
-/** Gives lo its name back, if the call before took it, and starts the executable with a file as its stdin. */
+/** Restores the name of lo, if the previous call changed it, and starts the executable with a file as its stdin. */
 const start = `
 while read -r name rest; do
   case $name in lo:*) lo=$name ;; *:*) other=\${name%%:*} ;; esac
@@ -46,16 +46,16 @@ export interface Answer {
   readonly signal: string | null;
   readonly stdout: string;
   readonly stderr: string;
-  /** Did it take longer than anything may? */
+  /** Whether the call exceeded the time limit. */
   readonly hung: boolean;
 }
 
-/** Longest that a call may take, ms: its own deadlines end by far sooner, also on a busy machine. */
+/** The longest time of a call, ms: its own time limits are much shorter, also on a busy machine. */
 const patience = 120_000;
 
 export class VirtualPciBus {
   private constructor(
-    /** Where it is on this machine. */
+    /** The path of the environment on this machine. */
     readonly directory: string,
     private readonly holder: ChildProcess,
     private readonly pid: number,
@@ -63,7 +63,7 @@ export class VirtualPciBus {
     readonly netns: string,
   ) {}
 
-  /** @throws {Error} with what went wrong, where this machine does not let us make namespaces. */
+  /** @throws {Error} if this machine does not permit namespaces, with the reason. */
   static async make(): Promise<VirtualPciBus> {
     const directory = mkdtempSync(join(tmpdir(), "ib-sriov-world-"));
     for (const name of ["pci", "lib/cni", "run", "bin", "outside"])
@@ -74,18 +74,18 @@ export class VirtualPciBus {
       env: { ...process.env, WORLD: directory },
       stdio: ["pipe", "pipe", "pipe"],
     });
-    let said = "";
+    let stderr = "";
     holder.stderr.setEncoding("utf8").on("data", (text: string) => {
-      said += text;
+      stderr += text;
     });
     for await (const line of createInterface({ input: holder.stdout })) {
       const [pid, pod] = line.split(" ");
       return new VirtualPciBus(directory, holder, Number(pid), `/proc/${pod}/ns/net`);
     }
-    throw new Error(`no namespaces for a world of our own: ${said}`);
+    throw new Error(`cannot create namespaces: ${stderr}`);
   }
 
-  /** Ends it, with everything in it. */
+  /** Ends the environment, with all its processes. */
   async end(): Promise<void> {
     const ended = new Promise((resolve) => this.holder.once("close", resolve));
     this.holder.stdin?.end();
@@ -93,12 +93,12 @@ export class VirtualPciBus {
     removeTree(this.directory);
   }
 
-  /** The state directory, as it is on this machine. */
+  /** The path of the state directory on this machine. */
   get state(): string {
     return join(this.directory, "lib/cni/ib-sriov");
   }
 
-  /** A node as it should be: a PF, a VF of it, a driver, no attachments. */
+  /** Sets up a valid node: a PF, a VF of it, a driver, no attachments. */
   tidy(): void {
     for (const name of ["pci", "lib", "run", "outside"]) empty(join(this.directory, name));
     mkdirSync(join(this.directory, "lib/cni"));
@@ -111,25 +111,25 @@ export class VirtualPciBus {
     this.setIpam("", "0");
   }
 
-  /** What the IPAM plugin prints, and how it ends. */
+  /** Sets the output and exit status of the IPAM plugin. */
   setIpam(output: string | Uint8Array, status: string): void {
     writeFileSync(join(this.directory, "bin/output"), output);
     writeFileSync(join(this.directory, "bin/status"), status);
   }
 
-  /** The VF's incarnation: the inode of its directory. */
+  /** The VF's generation: the inode of its directory. */
   get incarnation(): string {
     return String(statSync(join(this.directory, "pci/devices", vf)).ino);
   }
 
-  /** Runs the executable. `under`: a command before it, e.g. strace. */
+  /** Runs the executable. `under`: a command that runs it, such as strace. */
   run(
     path: string,
     variables: Readonly<Record<string, string>>,
     stdin: Uint8Array,
     under: readonly string[] = [],
   ): Promise<Answer> {
-    // A file: a call that is refused before it was read would break a pipe.
+    // stdin is a file, because a pipe would break if the call ends before it has read its input.
     const input = join(this.directory, "stdin");
     writeFileSync(input, stdin);
     const enter = ["-t", String(this.pid), "-U", "-m", "-n", "--preserve-credentials"];
@@ -173,8 +173,8 @@ exit "$status"
 `;
 
 /**
- * The PCI bus in sysfs, as far as the executable looks at it; "-> " is a link. As in a kernel, a function's directory is
- * elsewhere and `devices` has links. The one netdev that every namespace has is everybody's.
+ * The PCI bus in sysfs, as far as the executable reads it; "-> " is a link. As in a kernel, the directory of a function
+ * is elsewhere and `devices` has links. lo, the one netdev of every namespace, belongs to every function.
  */
 export const bus: Readonly<Record<string, string>> = {
   [`devices/${pf}`]: `-> ../functions/${pf}`,
@@ -193,12 +193,12 @@ export const bus: Readonly<Record<string, string>> = {
   "drivers/mlx5_core/unbind": "",
 };
 
-/** Removes what is in a directory, which itself is mounted somewhere. */
+/** Removes the content of a directory that is a mount point. */
 function empty(directory: string): void {
   for (const name of readdirSync(directory)) removeTree(join(directory, name));
 }
 
-/** Removes a file, a link or a whole directory. (rmSync leaves links alone that lead round in circles.) */
+/** Removes a file, a link or a whole directory. (rmSync does not remove cycles of links.) */
 export function removeTree(path: string): void {
   const status = lstatSync(path, { throwIfNoEntry: false });
   if (status === undefined) return;

@@ -1,11 +1,11 @@
-# The guest's part of vhca/demo. /host/ib-sriov is the plugin.
+# The part of vhca/demo that runs in the guest. /host/ib-sriov is the plugin.
 set -euo pipefail
 pf=0000:01:00.0 devices=/sys/bus/pci/devices step=0
 
 say() { printf '\n%d. %s\n' $((step += 1)) "$*"; }
 indented() { sed 's/^/     /'; }
 
-# call VERB POD DEVICE GUID: one call of the plugin, as a container runtime makes it.
+# call VERB POD DEVICE GUID: calls the plugin as a container runtime does.
 call() {
   printf '{"cniVersion": "1.0.0", "name": "fabric", "type": "ib-sriov", "deviceID": "%s", "link_state": "enable",
  "runtimeConfig": {"infinibandGUID": "%s"},
@@ -15,7 +15,7 @@ call() {
     /host/ib-sriov </tmp/config
 }
 
-# What the node is like: a line for each VF, each lease and each record.
+# Prints the state of the node: a line for each VF, each lease and each record.
 state() {
   local index device name link vf
   printf '%-3s %-13s %-10s %-11s %-5s %-5s %-24s %-24s %s\n' \
@@ -31,11 +31,11 @@ state() {
       "$(sed 's/.*infiniband [0-9a-f:]\{36\}\([0-9a-f:]\{23\}\).*/\1/' <<<"$link")" \
       "$(sed 's/.*link-state \([^,]*\).*/\1/' <<<"$vf")"
   done
-  # Lock files, and what host-local remembers of addresses given back, may stay.
+  # Lock files, and host-local's files with the last address that it assigned, may stay.
   find /var/lib/cni -type f ! -path '*/.*' ! -name lock ! -name 'last_reserved_ip.*' | sort | sed 's/^/file /'
 }
 
-say "A node with an InfiniBand HCA, $pf. It gets 4 Virtual Functions, two of which have a GUID already."
+say "The node has an InfiniBand HCA, $pf. It gets 4 Virtual Functions, of which two already have a GUID."
 modprobe -a ib_ipoib ib_uverbs
 modprobe vhca drvname=mlx5_core devname=mlx5_%d disguise=1
 echo 4 >$devices/$pf/sriov_numvfs
@@ -52,17 +52,17 @@ done
 state >/tmp/before
 indented </tmp/before
 
-say "Two pods: the network namespaces red and blue."
+say "Two pods are created: the network namespaces red and blue."
 ip netns add red
 ip netns add blue
 
 red=(red 0000:01:10.0 02:00:00:00:00:00:00:aa)
 blue=(blue 0000:01:10.2 02:00:00:00:00:00:00:bb)
-say "CNI_COMMAND=ADD for pod red, with host-local as IPAM and a GUID from the runtime; ib-sriov answers:"
+say "CNI_COMMAND=ADD for pod red, with host-local as the IPAM plugin and a GUID from the runtime. ib-sriov answers:"
 call ADD "${red[@]}" >/tmp/red
 indented </tmp/red
 echo
-say "The same for pod blue, which gets another VF."
+say "CNI_COMMAND=ADD for pod blue, which gets another VF."
 call ADD "${blue[@]}" >/tmp/blue
 
 say "Pod red has net1 with its GUID (the last 8 bytes of the address), an address and routes:"
@@ -72,23 +72,23 @@ ip -n red route show dev net1 | indented
 [[ $(ip -n blue link show dev net1) = *"${blue[2]} brd"* ]]
 
 address=$(sed -n 's/.*"address": "\([0-9.]*\)\/.*/\1/p' /tmp/blue)
-say "Ping from pod red to pod blue ($address), over IPoIB:"
+say "Pod red pings pod blue ($address) over IPoIB:"
 ip netns exec red ping -c 3 -i 0.2 -W 5 "$address" | indented
 
-say "The node meanwhile: two VFs have left, under new GUIDs."
+say "The netdevs of two VFs have left the host namespace, and these VFs have new GUIDs:"
 for index in 0 1; do ip link show dev ib0 | grep "vf $index " | sed 's/.*\(vf [0-9]*\).*\(PORT_GUID.*\), trust.*/\1 \2/'; done | indented
 find /var/lib/cni -type f ! -path '*/.*' | indented
 
-say "CNI_COMMAND=DEL for both, and the pods go."
+say "CNI_COMMAND=DEL for both pods; then the pods are removed."
 call DEL "${red[@]}"
 call DEL "${blue[@]}"
 ip netns del red
 ip netns del blue
 
-say "Is the node as it was?"
+say "The state of the node is compared with the state before the first ADD:"
 state >/tmp/after
 if ! diff /tmp/before /tmp/after | indented; then
-  echo "     NO: the lines above differ."
+  echo "     FAILED: the lines above differ."
   exit 1
 fi
-echo "     Yes: names, MTUs, drivers, GUIDs, link states are the same, and no lease or file is left."
+echo "     OK: names, MTUs, drivers, GUIDs and link states are the same, and no lease or record is left."

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The wire: carries UD datagrams from queue pair to queue pair. */
+/* The fabric: carries UD datagrams between queue pairs. */
 #include <linux/slab.h>
 
 #include "vhca.h"
@@ -78,7 +78,7 @@ static u32 scatter(struct vhca_rwqe *r, u32 off, const void *src, u32 len)
 	return done;
 }
 
-/* Put one datagram in a QP's next receive buffer; grh may be NULL. */
+/* Puts one datagram into a QP's next receive buffer; grh may be NULL. */
 void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
 		  const struct ib_grh *grh, const void *data, u32 len)
 {
@@ -160,7 +160,7 @@ void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 		grh.dgid = g->dgid;
 		vhca_make_gid(src, &grh.sgid);
 	}
-	if (dqpn == 0)				/* SMPs: nobody listens */
+	if (dqpn == 0)				/* SMPs have no receiver */
 		return;
 	if (dqpn == 1 && dlid == VHCA_SM_LID) {
 		vhca_sa_answer(src, data, len);

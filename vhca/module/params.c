@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Module parameters. Those of mode 0644 can be changed at any time below
+ * Module parameters. Parameters of mode 0644 can be changed at any time below
  * /sys/module/vhca/parameters/.
  */
 #include <linux/moduleparam.h>
@@ -25,7 +25,7 @@ MODULE_PARM_DESC(pf_guid, "base of the PFs' GUIDs; bits 8 to 15 are the PCI bus 
 
 bool vhca_ipoib_netns;
 module_param_named(ipoib_netns, vhca_ipoib_netns, bool, 0644);
-MODULE_PARM_DESC(ipoib_netns, "make IPoIB netdevs in the RDMA device's netns, as kernels since f1208b05574f (6.17) do; else in the initial one, as older kernels do");
+MODULE_PARM_DESC(ipoib_netns, "make IPoIB netdevs in the RDMA device's netns, as kernels since f1208b05574f (6.17) do; else in the initial netns, as older kernels do");
 
 int vhca_probe_delay_ms;
 module_param_named(probe_delay_ms, vhca_probe_delay_ms, int, 0644);
@@ -37,27 +37,27 @@ MODULE_PARM_DESC(remove_delay_ms, "sleep in each VF remove");
 
 int vhca_port_mtu = 2048;
 module_param_named(port_mtu, vhca_port_mtu, int, 0644);
-MODULE_PARM_DESC(port_mtu, "MTU of ports whose driver binds from now on; the subnet's broadcast group has 2048 in any case");
+MODULE_PARM_DESC(port_mtu, "MTU of ports whose driver binds after this is set; the subnet's broadcast group always has 2048");
 
 int vhca_late_ms;
 module_param_named(late_ms, vhca_late_ms, int, 0644);
-MODULE_PARM_DESC(late_ms, "register a VF's RDMA device (and so its netdev) only so long after probe has returned");
+MODULE_PARM_DESC(late_ms, "delay between the return of a VF's probe and the registration of its RDMA device (and so of its netdev)");
 
 int vhca_sa_delay_ms;
 module_param_named(sa_delay_ms, vhca_sa_delay_ms, int, 0644);
-MODULE_PARM_DESC(sa_delay_ms, "answer queries to the subnet administrator only so much later; a port that is down by then does not get the answer");
+MODULE_PARM_DESC(sa_delay_ms, "delay of answers of the subnet administrator; a port that is down at that time does not get the answer");
 
 bool vhca_no_netdev;
 module_param_named(no_netdev, vhca_no_netdev, bool, 0644);
-MODULE_PARM_DESC(no_netdev, "let IPoIB fail to make its netdev on RDMA devices");
+MODULE_PARM_DESC(no_netdev, "make IPoIB fail to create its netdev on RDMA devices");
 
 bool vhca_drop_guid;
 module_param_named(drop_guid, vhca_drop_guid, bool, 0644);
 MODULE_PARM_DESC(drop_guid, "report success for a VF GUID but keep the old one");
 
 /*
- * One-shot faults: write an errno to fail_X, and to skip_X how many calls to
- * let through before it.
+ * One-shot faults: write an errno to fail_X, and to skip_X the number of calls
+ * that succeed before the call that fails.
  */
 #define VHCA_FAULT(n) \
 	struct vhca_fault vhca_fail_##n; \
@@ -69,7 +69,7 @@ VHCA_FAULT(probe);
 VHCA_FAULT(sriov);
 VHCA_FAULT(vfcfg);
 
-/* The negative errno that this call shall fail with, or 0. */
+/* Returns the negative errno with which this call must fail, or 0. */
 int vhca_fault(struct vhca_fault *f)
 {
 	int err = READ_ONCE(f->err);

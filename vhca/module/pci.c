@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Binds PCI functions; makes and removes VFs through sriov_numvfs. */
+/* Binds PCI functions; creates and removes VFs through sriov_numvfs. */
 #include <linux/delay.h>
 #include <linux/idr.h>
 #include <linux/module.h>
@@ -27,9 +27,9 @@ static int vhca_register(struct vhca_dev *d)
 	if (d->pf) {
 		mutex_lock(&vhca_vfs_lock);
 		d->pf->vfs[d->vf].dev = d;
-		/* IPoIB may have read the table before it was set. */
-		if (d->pf->vfs[d->vf].pkeys_untold)
-			vhca_tell_pkeys(&d->pf->vfs[d->vf]);
+		/* IPoIB may have read the pkey table before it was set. */
+		if (d->pf->vfs[d->vf].pkeys_pending)
+			vhca_notify_pkeys(&d->pf->vfs[d->vf]);
 		mutex_unlock(&vhca_vfs_lock);
 	}
 	dev_info(&d->pdev->dev, "%s: %s %d guid %016llx/%016llx lid %d\n",
@@ -179,7 +179,7 @@ static int vhca_sriov_configure(struct pci_dev *pdev, int num)
 static const struct pci_device_id vhca_ids_table[] = {
 	{ PCI_VDEVICE(INTEL, 0x10c9) },		/* 82576 PF */
 	{ PCI_VDEVICE(INTEL, 0x10ca) },		/* 82576 VF */
-	/* the same functions under disguise; a new VF has its PF's vendor */
+	/* the same functions with `disguise`; a new VF has its PF's vendor */
 	{ PCI_VDEVICE(MELLANOX, 0x101b) },
 	{ PCI_VDEVICE(MELLANOX, 0x101c) },
 	{ PCI_VDEVICE(MELLANOX, 0x10ca) },
@@ -214,6 +214,6 @@ static void __exit vhca_exit(void)
 
 module_init(vhca_init);
 module_exit(vhca_exit);
-/* No MODULE_DEVICE_TABLE: it must never be loaded by itself on a real NIC. */
+/* No MODULE_DEVICE_TABLE: udev must never load the module for a real NIC. */
 MODULE_DESCRIPTION("virtual InfiniBand SR-IOV HCA, for tests only");
 MODULE_LICENSE("GPL");

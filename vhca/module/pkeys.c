@@ -2,22 +2,22 @@
 /*
  * The pkey tables of VFs, which a subnet manager would fill:
  *	echo "0000:01:10.0 0x8005 0x7fff" > /sys/module/vhca/parameters/pkeys
- * What is not given is empty (0). A table outlives a rebind.
+ * The remaining entries are empty (0). A rebind does not change the table.
  */
 #include <linux/moduleparam.h>
 #include <linux/string.h>
 
 #include "vhca.h"
 
-/* Tells whoever uses the device that its table has changed. With vhca_vfs_lock. */
-void vhca_tell_pkeys(struct vhca_vf *vf)
+/* Notifies users of the device of a new table. With vhca_vfs_lock held. */
+void vhca_notify_pkeys(struct vhca_vf *vf)
 {
 	struct ib_event ev = {
 		.event = IB_EVENT_PKEY_CHANGE,
 		.element.port_num = 1,
 	};
 
-	vf->pkeys_untold = !vf->dev;
+	vf->pkeys_pending = !vf->dev;
 	if (!vf->dev)
 		return;
 	ev.device = &vf->dev->ibdev;
@@ -36,7 +36,7 @@ static int vhca_set_pkeys(struct pci_dev *pdev, const u16 *pkeys)
 	mutex_lock(&vhca_vfs_lock);
 	for (i = 0; i < VHCA_PKEYS; i++)
 		WRITE_ONCE(pf->vfs[vf].pkeys[i], pkeys[i]);
-	vhca_tell_pkeys(&pf->vfs[vf]);
+	vhca_notify_pkeys(&pf->vfs[vf]);
 	mutex_unlock(&vhca_vfs_lock);
 	dev_info(&pdev->dev, "pkeys %04x %04x %04x %04x\n", pkeys[0], pkeys[1],
 		 pkeys[2], pkeys[3]);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a device and its one port say of themselves. */
+/* The attributes of a device and its port. */
 #include <linux/module.h>
 #include <rdma/ib_mad.h>
 
@@ -107,7 +107,7 @@ static int vhca_query_pkey(struct ib_device *ibdev, u32 port, u16 index,
 }
 
 /*
- * IPoIB's own netdev, not an accelerated one: the hook is used only to choose
+ * IPoIB makes its standard netdev, without acceleration: this hook only sets
  * the net namespace before the netdev is registered.
  */
 static int vhca_init_rdma_netdev(struct ib_device *ibdev, u32 port,

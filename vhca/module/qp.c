@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Queue pairs: software queues; only UD and the management QPs carry data. */
+/* Queue pairs are software queues. Only UD and management QPs carry data. */
 #include <linux/slab.h>
 
 #include "vhca.h"
 
 /*
- * Numbers are never used twice, so that a netdev has another hardware address
+ * Numbers are never reused, so that a netdev has another hardware address
  * after each rebind, as on real hardware. Guarded by vhca_fabric_lock.
  */
 static u32 next_qpn = 0x48;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Subnet administration: answers what IPoIB and ib_sa ask, in the place of a
- * subnet manager. Offsets are those of MCMemberRecord and PathRecord in the
+ * Subnet administration: answers requests of IPoIB and ib_sa in the place of a
+ * subnet manager. The offsets are from MCMemberRecord and PathRecord in the
  * InfiniBand specification (volume 1, 15.2.5).
  */
 #include <linux/delay.h>
@@ -15,14 +15,14 @@
 
 #define VHCA_MCAST_QKEY	0x0b1b
 
-/* Every port may be in every partition: the one that was asked for stands. */
+/* Every port may be in every partition, so the requested pkey is accepted. */
 static void vhca_sa_pkey(u8 *pkey)
 {
 	if (!get_unaligned_be16(pkey))
 		put_unaligned_be16(VHCA_DEFAULT_PKEY, pkey);
 }
 
-/* An answer on its way to a port, which may be gone or down when it arrives. */
+/* A delayed answer. Its port may be removed or down when it is delivered. */
 struct vhca_sa_reply {
 	struct delayed_work work;
 	u16 dlid;

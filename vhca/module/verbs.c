@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* The small objects of the verbs interface, for which software has little to do. */
+/* The small objects of the verbs interface, mostly without content. */
 #include <linux/slab.h>
 
 #include "vhca.h"

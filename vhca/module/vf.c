@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What a PF does for its VFs: GUIDs, link state, statistics (ip link set PF vf N …). */
+/* A PF's settings of its VFs: GUIDs, link state, statistics (ip link set PF vf N …). */
 #include "vhca.h"
 
 DEFINE_MUTEX(vhca_vfs_lock);
 
-/* What VFs are like that were just made. */
+/* Resets the settings to those of new VFs. */
 void vhca_vfs_init(struct vhca_dev *pf)
 {
 	int i;

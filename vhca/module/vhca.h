@@ -4,23 +4,23 @@
  *
  * Binds QEMU's emulated Intel 82576 (igb) functions, real PCI SR-IOV devices,
  * and registers one ib_device with an InfiniBand link layer per function, so
- * that the stock ib_core, ib_ipoib and rtnetlink run on top of it unchanged.
- * Queue pairs are software queues; all functions hang off one in-kernel
- * "fabric" which carries UD datagrams between them and answers the subnet
- * administration queries that IPoIB makes (multicast join and path records).
+ * that the kernel's ib_core, ib_ipoib and rtnetlink run on it unchanged.
+ * Queue pairs are software queues. All functions are connected to one
+ * in-kernel "fabric", which carries UD datagrams between them and answers the
+ * subnet administration queries of IPoIB (multicast join and path records).
  *
- * What it copies from mlx5: a VF latches its GUIDs when its driver binds, so
- * a GUID set through the PF is seen only after unbind and bind; a fresh VF's
- * GUIDs are zero; a fresh VF's link policy is "disable".
+ * Behavior copied from mlx5: a VF takes its GUIDs when its driver binds, so a
+ * GUID that is set through the PF is in effect only after unbind and bind; a
+ * new VF's GUIDs are zero, and its link policy is "disable".
  *
- *	pci.c		binds PCI functions, makes and removes VFs
+ *	pci.c		binds PCI functions, creates and removes VFs
  *	params.c	module parameters and one-shot faults
- *	port.c		what a device and its port say of themselves
- *	vf.c		what a PF does for its VFs: GUIDs, link state, statistics
+ *	port.c		the attributes of a device and its port
+ *	vf.c		a PF's settings of its VFs: GUIDs, link state, statistics
  *	pkeys.c		the pkey tables of VFs, which a test sets
  *	verbs.c		protection domains, address handles and other small objects
  *	qp.c, cq.c	queue pairs and completion queues
- *	fabric.c, sa.c	the wire between ports, and its subnet administration
+ *	fabric.c, sa.c	the fabric between ports, and its subnet administration
  */
 #ifndef VHCA_H
 #define VHCA_H
@@ -67,13 +67,13 @@ struct vhca_dev;
 struct vhca_vf {
 	u64 node_guid, port_guid;
 	int link;			/* IFLA_VF_LINK_STATE_* */
-	u16 pkeys[VHCA_PKEYS];		/* as a subnet manager has set them */
-	bool pkeys_untold;		/* set while there was no device to tell */
+	u16 pkeys[VHCA_PKEYS];		/* set in the place of a subnet manager */
+	bool pkeys_pending;		/* the device must still be notified */
 	struct vhca_dev *dev;		/* while the VF's driver is bound */
 };
 
 struct vhca_dev {
-	struct ib_device ibdev;		/* first, for ib_alloc_device */
+	struct ib_device ibdev;		/* must be first, for ib_alloc_device */
 	struct pci_dev *pdev;
 	struct delayed_work reg;
 	bool registered;
@@ -81,7 +81,7 @@ struct vhca_dev {
 	int vf;				/* -1 on a PF */
 	int id;
 	u16 lid;
-	u64 node_guid, port_guid;	/* latched at bind */
+	u64 node_guid, port_guid;	/* taken when the driver binds */
 	struct list_head link;		/* in the fabric */
 	struct list_head qps;
 	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
@@ -165,7 +165,7 @@ void vhca_vfs_init(struct vhca_dev *pf);
 
 /* pkeys.c */
 
-void vhca_tell_pkeys(struct vhca_vf *vf);
+void vhca_notify_pkeys(struct vhca_vf *vf);
 
 /* port.c */
 
@@ -180,7 +180,7 @@ extern const struct ib_device_ops vhca_verbs_ops, vhca_qp_ops, vhca_cq_ops;
 
 void vhca_complete(struct ib_cq *ibcq, const struct ib_wc *wc);
 
-/* fabric.c, sa.c; all but attach, detach, init and exit want vhca_fabric_lock held */
+/* fabric.c, sa.c; all but attach, detach, init and exit need vhca_fabric_lock held */
 
 /* One lock for the whole fabric: ports, QPs, receive queues and CQs. */
 extern spinlock_t vhca_fabric_lock;

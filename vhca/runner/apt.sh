@@ -1,22 +1,22 @@
-# Debian packages, downloaded with apt and unpacked into the cache, never installed. Sourced, by `prepare` and by scripts
-# of the repository. Expects of its caller `cache`, a directory that exists, and `say` and `die`, which take words.
+# Downloads Debian packages with apt and unpacks them into the cache, without installing them. Sourced by `prepare` and
+# by scripts of the repository. The caller defines `cache`, an existing directory, and the functions `say` and `die`.
 
-# key_of TEXT FILE…: a short name for these inputs.
+# key_of TEXT FILE…: prints a hash of these inputs.
 key_of() {
   local text=$1
   shift
   { printf '%s\n' "$text" && cat "$@"; } | sha256sum | cut -c 1-16
 }
 
-# Which Debian this is: part of each key.
+# Prints the Debian release, which is part of each key.
 release_name() { (. /etc/os-release && printf '%s\n' "$ID$VERSION_ID"); }
 
-# locked FUNCTION RESULT: makes RESULT, unless another run has made it while this one waited for the lock. What
-# a killed run left half-done has no final name yet and is made again.
+# locked FUNCTION RESULT: makes RESULT, unless another run has made it while this run waited for the lock. The
+# incomplete result of a killed run does not have its final name yet, and is made again.
 locked() {
   (
     flock -n 9 || {
-      say "another run is preparing $cache, waiting for it"
+      say "waiting for another run, which is preparing $cache"
       flock 9
     }
     [ -e "$2" ] || "$1"
@@ -24,8 +24,9 @@ locked() {
   ) 9>"$cache/lock"
 }
 
-# begin_downloads DIRECTORY [ARCHITECTURE]: from now on packages come in there, of that architecture, this machine's if
-# it is not named. One directory for each: a package list that cannot be read would spoil the others.
+# begin_downloads DIRECTORY [ARCHITECTURE]: sets the directory and the architecture (default: this machine's) of the
+# following downloads. Each architecture has a separate directory, because a damaged package list would affect the
+# others.
 begin_downloads() {
   downloads=$1 downloads_architecture=${2:-}
   mkdir -p "$downloads/state/lists/partial" "$downloads/cache/archives/partial"
@@ -34,8 +35,9 @@ begin_downloads() {
   fetch update
 }
 
-# apt with a state of its own: an empty status file, so that it fetches all that a package needs and not just
-# what this machine lacks, and directories that any user can write. Sources and keys are the system's. It ends with us.
+# Runs apt with separate state: an empty status file, so that it fetches all dependencies of a package, also those that
+# this machine has installed, and directories that any user can write. Sources and keys are the system's. The process
+# ends together with this script.
 apt() {
   local command=$1 architecture=${downloads_architecture:-$(dpkg --print-architecture)}
   shift
@@ -44,7 +46,7 @@ apt() {
     -o APT::Architecture="$architecture" -o APT::Architectures::="$architecture" "$@"
 }
 
-# Shows apt's percentages (read from its status descriptor): in place on a terminal, else a line per quarter.
+# Shows apt's progress (read from its status descriptor): in place on a terminal, else a line for each quarter.
 show_percent() {
   local kind percent shown=-1
   while IFS=: read -r kind _ percent _; do
@@ -60,15 +62,15 @@ show_percent() {
   [ ! -t 2 ] || printf '\r\033[K' >&2
 }
 
-# fetch ARGS…: apt-get, quiet but for its percentages; its own words are shown when it fails.
+# fetch ARGS…: runs apt-get, showing only its progress; shows its messages if it fails.
 fetch() {
   local log=$downloads/log
   { apt apt-get -qq -y -o APT::Status-Fd=3 "$@" 3>&1 >"$log" 2>&1 || touch "$log.failed"; } | show_percent
   [ ! -e "$log.failed" ] || { cat "$log" >&2; rm "$log.failed"; die "apt-get $1 failed, see above"; }
 }
 
-# unpack TREE PACKAGE [MEMBER…]: a package's file, or only these members of it, without documentation. The list
-# TREE/packages says where each library and object file came from: path, package, version, architecture.
+# unpack TREE PACKAGE [MEMBER…]: unpacks a package file, or only these members of it, without documentation. The list
+# TREE/packages contains the origin of each library and object file: path, package, version, architecture.
 unpack() {
   local tree=$1 package=$2 origin
   shift 2

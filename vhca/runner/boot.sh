@@ -1,7 +1,7 @@
-# The virtual machine. Sourced by `run`, after `prepare` has told tree and initramfs, with the options of `run` in
-# pfs, limit, out, connected, accelerator, processors, devices and kernel_options, and a directory of its own in share.
+# The virtual machine. Sourced by `run`. Uses tree and initramfs of `prepare`, the options of `run` in pfs, limit, out,
+# connected, accelerator, processors, devices and kernel_options, and a temporary directory in share.
 
-# boot SCRIPT FILE | NAME=FILE…: exits with the status of the run.
+# boot SCRIPT FILE | NAME=FILE…: boots the guest, and exits with the status of the run.
 boot() {
   local i file status=0
   mkdir "$share/host" "$share/host/out"
@@ -11,12 +11,12 @@ boot() {
   done
   for i in $(seq 1 "$pfs"); do
     devices+=(-device "pcie-root-port,id=port$i,chassis=$i,slot=$i")
-    # multifunction: real udev would otherwise compute one name for the PF and all its VFs.
+    # Without multifunction, udev would compute the same name for the PF and all its VFs.
     devices+=(-device "igb,multifunction=on,bus=port$i,romfile=")
   done
 
-  # QEMU takes the end of its stdin for a port that is unplugged, and the guest could not write any more. So its
-  # stdin is a pipe that never ends, since we hold both ends of it.
+  # At the end of its stdin, QEMU closes the port, and the guest could not write any more. So stdin is a pipe that does
+  # not end, because this process has both ends open.
   mkfifo "$share/stdin"
   exec 3<>"$share/stdin"
   if [ -n "$connected" ]; then
@@ -25,18 +25,19 @@ boot() {
   fi
 
   kernel_options+=(console=ttyS0 quiet loglevel=2)
-  # No bug of the kernel's or of ours goes unseen: each ends the guest.
+  # Any bug or warning of the kernel or of the module ends the guest, so that it is noticed.
   kernel_options+=(panic=-1 oops=panic panic_on_warn=1)
-  # Whether the timer works is judged by what it did in a moment in which a busy machine may have done something else:
-  # "timer doesn't work through Interrupt-remapped IO-APIC" was the end of a guest.
+  # The kernel's timer check fails if this machine is busy at that moment: a guest ended with "timer doesn't work
+  # through Interrupt-remapped IO-APIC".
   kernel_options+=(no_timer_check)
-  # Work that nothing here needs: self-tests, and clearing pages before they are overwritten.
+  # Disables work that is not needed here: self-tests, and clearing pages before they are overwritten.
   kernel_options+=(cryptomgr.notests apparmor=0 mitigations=off init_on_alloc=0)
 
-  say "booting Linux $(cat "$tree/kernel-release") with $pfs PF(s), takes some 3 s"
-  [ -z "${VHCA_BOOTS:-}" ] || echo "$$" >>"$VHCA_BOOTS" # for who counts
-  # Without "fast" string instructions (ERMS, FSRM, FSRS), which the kernel would choose and the emulator takes byte for
-  # byte: a page fault would take twice as long, and clearing memory would be a sixth of all that a rebind does.
+  say "booting Linux $(cat "$tree/kernel-release") with $pfs PF(s), which takes about 3 s"
+  [ -z "${VHCA_BOOTS:-}" ] || echo "$$" >>"$VHCA_BOOTS" # counted by scripts/test.mjs
+  # Without "fast" string instructions (ERMS, FSRM, FSRS), which the kernel would choose, and which the emulator
+  # executes byte by byte: with them a page fault takes twice as long, and clearing memory a sixth of the time of a
+  # rebind.
   child timeout --kill-after=5 "$limit" setpriv --pdeathsig KILL \
     env LD_LIBRARY_PATH="$tree/usr/lib/x86_64-linux-gnu" "$tree/usr/bin/qemu-system-x86_64" \
     -L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios" \
@@ -55,9 +56,9 @@ boot() {
   fi
   [ ! -s "$share/host/status" ] || exit "$(cat "$share/host/status")"
   if [ "$status" = 124 ]; then
-    say "the guest did not end within $limit s; the last it said:"
+    say "the guest did not end within $limit s; the last lines of its console:"
   else
-    say "the guest died (QEMU ended with status $status); the last they said:"
+    say "the guest crashed (QEMU exited with status $status); the last lines of QEMU and of the console:"
     status=125
   fi
   tail -n 5 "$share/qemu.log" >&2

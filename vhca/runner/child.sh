@@ -1,15 +1,15 @@
-# Children that end with us. Sourced by `run`, which has a function `cleanup`.
+# Child processes that end together with this script. Sourced by `run`, which defines a function `cleanup`.
 #
-# A signal must be answered at once and must end everything that was started, also what a child has started
-# itself. So each child is the leader of a session, which can be killed as a whole, and runs in the background,
-# since bash answers no signal while it waits for a child in the foreground.
+# A signal must take effect at once, and must end all processes that were started, also by a child. So each child leads
+# a session, which can be killed as a whole, and runs in the background, because bash does not handle signals while it
+# waits for a child in the foreground.
 
 current=
 
-# child COMMAND…: runs it, and returns its status.
+# child COMMAND…: runs a command, and returns its status.
 child() {
   local status=0
-  # Should this script be killed itself (SIGKILL), the kernel kills the child.
+  # If this script is killed by SIGKILL, the kernel kills the child.
   setsid setpriv --pdeathsig KILL "$@" <&0 &
   current=$!
   wait "$current" || status=$?
@@ -17,7 +17,8 @@ child() {
   return $status
 }
 
-# interrupted SIGNAL: ends what runs, then this script by the same signal (for which bash runs no EXIT trap).
+# interrupted SIGNAL: ends the running child, then this script by the same signal (bash does not run the EXIT trap
+# then).
 interrupted() {
   trap '' INT TERM HUP
   if [ -n "$current" ]; then

@@ -1,6 +1,6 @@
-# Debian's containerd with ctr and runc, and curl, which speaks to its CRI service, as a directory that the guest lays
-# over its own /usr and /lib. Sourced by `prepare` where it is asked for, after initramfs.sh: it takes a download of its
-# own, which nobody else shall wait for. Sets `containerd`.
+# Debian's containerd with ctr and runc, and curl for its CRI service, as a directory that the guest mounts as an
+# overlay over /usr and /lib. Sourced by `prepare` on request, after initramfs.sh: it needs another download, which
+# other runs need not wait for. Sets `containerd`.
 
 containerd_packages=(containerd runc curl)
 containerd_programs=(containerd containerd-shim-runc-v2 ctr runc curl)
@@ -15,16 +15,16 @@ build_containerd() {
   say "fetching containerd, about 50 MB, once (into $cache)"
   fetch install --no-install-recommends --download-only "${containerd_packages[@]}"
 
-  say "putting containerd together"
+  say "building the directory of containerd"
   for deb in "$downloads"/cache/archives/*.deb; do
-    # As in packages.sh.
+    # Skipped, as in packages.sh.
     case $deb in */libc6_*) continue ;; esac
     dpkg-deb -x "$deb" "$unpacked"
   done
   for program in "${containerd_programs[@]}"; do
     tree=$unpacked add_program "$(PATH=$unpacked/usr/bin:$unpacked/usr/sbin command -v "$program")" "$root/usr/bin"
   done
-  # Its CRI service gives every pod a loopback interface with this one.
+  # containerd's CRI service calls the CNI plugin loopback for every pod.
   add_program "$tree/usr/lib/cni/loopback" "$root/usr/lib/cni"
   rm -rf "$unpacked" "$downloads"
   mv "$root" "$containerd"

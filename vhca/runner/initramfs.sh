@@ -14,7 +14,8 @@ build_initramfs() {
   for program in "${guest_programs[@]}"; do
     add_program "$(within "$tree" command -v "$program")" "$root/bin"
   done
-  # The rest is busybox's; not its shell, which runs its applets before PATH, so that `ip` would be its own.
+  # busybox provides the other programs, except the shell: busybox's shell prefers its applets to PATH, so that `ip`
+  # would be the applet.
   ln -s dash "$root/bin/sh"
   for program in $("$root/bin/busybox" --list); do
     [ -e "$root/bin/$program" ] || ln -s busybox "$root/bin/$program"
@@ -24,26 +25,26 @@ build_initramfs() {
   cp "$module/vhca.ko" "$modules"/modules.{builtin,builtin.modinfo,order} "$root/lib/modules/$release/"
   within "$tree" depmod -b "$root" "$release"
   install -m 755 "$here/guest/init" "$root/init"
-  # Not compressed: unpacking it in the emulator would take longer than reading it.
+  # Not compressed, because unpacking in the emulator would take longer than reading.
   (cd "$root" && find . | LC_ALL=C sort | within "$tree" cpio -o -H newc -R 0:0 --quiet) >"$initramfs.new"
   rm -rf "$root"
   mv "$initramfs.new" "$initramfs"
 }
 
-# add_program FILE DIRECTORY: a program and the libraries that it needs.
+# add_program FILE DIRECTORY: copies a program and the libraries that it needs.
 add_program() {
   local libraries library
   cp -L "$1" "$2/"
   libraries=$(within "$tree" ldd "$1" 2>/dev/null) || return 0 # a static program
   case $libraries in *'not found'*) die "$1 lacks libraries: $libraries" ;; esac
   for library in $(sed -n 's#^[^/]*\(/[^ ]*\).*#\1#p' <<<"$libraries"); do
-    # From the tree they move to the place where ld.so looks for them.
+    # Without the path of the tree, this is where ld.so looks for the library.
     mkdir -p "$root$(dirname "${library#"$tree"}")"
     cp -L "$library" "$root${library#"$tree"}"
   done
 }
 
-# add_module NAME: a module and, first, those that it depends on. One that is built in has no file.
+# add_module NAME: copies a module, and first the modules that it depends on. A built-in module has no file.
 add_module() {
   local file needed
   case " $added " in *" $1 "*) return ;; esac

@@ -19,13 +19,13 @@ import { netdevOf, waitForNetdevReturn } from "../vf/netdev.ts";
 import { resetVfio } from "./reset-vfio.ts";
 
 /**
- * Makes a record of ours out of what the Go plugin has written down of an attachment that shall be detached, so
- * that all goes on as if we had made it. The cache holds the port GUID and the name that the VF had. What it does
- * not hold is left as it is, but for two things that the Go plugin itself takes for known: the node GUID was the
- * port's, and the link state was `auto`.
- * @param pod the container's namespace; undefined where it is gone, or was not named.
- * @returns the record, which is in the place of the cache now; undefined where nothing is left to be put back: the
- * cache and the lease are gone then.
+ * Makes a record from the Go plugin's cache of an attachment that is to be detached, so that DEL continues as if this
+ * plugin had made the attachment. The cache contains the port GUID and the name that the VF had. Settings that it does
+ * not contain stay as they are, except for two that the Go plugin itself assumes: the node GUID was the port GUID, and
+ * the link state was `auto`.
+ * @param pod the container's namespace; `undefined` if it is gone, or the call does not name it.
+ * @returns the record, which has replaced the cache; `undefined` if nothing is left to be restored: the cache is
+ *   then removed, and the lease released.
  */
 export function importGoAttachment(
   node: Node,
@@ -37,26 +37,30 @@ export function importGoAttachment(
 ): AttachmentRecord | undefined {
   if (reference === undefined) return undefined;
   const { pci } = reference;
-  const vf = attempt(`find out whose VF ${pci} is`, () => heldVf(node, call, state, locks, pod, reference));
+  const vf = attempt(`find the owner of VF ${pci}`, () => heldVf(node, call, state, locks, pod, reference));
   if (vf !== undefined && !reference.vfioPciMode) {
-    const record = attempt(`read what VF ${pci} is like`, () => recordLike(node, call, pod, reference, vf));
+    const record = attempt(`read the settings of VF ${pci}`, () =>
+      recordLike(node, call, pod, reference, vf),
+    );
     attempt("write the attachment's record", () => state.replace(path, record, reference.pfName));
-    attempt(`note whose VF ${pci} is`, () => locks.setOwner(call.name));
+    attempt(`write the owner of VF ${pci}`, () => locks.setOwner(call.name));
     return record;
   }
   if (vf !== undefined) resetVfio(node, vf, reference);
   else
-    call.warn(`nothing says that VF ${pci} is still ${call.name.containerId}'s; only its lease is released`);
+    call.warn(
+      `nothing shows that VF ${pci} still belongs to container ${call.name.containerId}; only its lease is released`,
+    );
   attempt("release the lease", () => releaseLease(node, call));
   attempt("remove the Go plugin's cache", () => state.remove(path));
   return undefined;
 }
 
 /**
- * The VF, where it is still the attachment's; undefined where it is gone, or somebody else's, or where nothing
- * says whose it is. The Go plugin notes neither when it made the attachment nor in which namespace. So the VF must
- * prove it: by being in the container, or by running with the container's GUID or name on the host; or by
- * having no driver, since nobody could do anything with it then.
+ * Returns the VF if it is still the attachment's; `undefined` if it is gone, belongs to another attachment, or nothing
+ * shows whose it is. The Go plugin records neither when it made the attachment nor in which namespace. So the VF itself
+ * must show it: it is in the container, or runs with the container's GUID or name on the host, or has no driver, since
+ * a VF without a driver is of no use to any other owner.
  */
 function heldVf(
   node: Node,
@@ -74,28 +78,29 @@ function heldVf(
       return undefined;
   }
   if (node.functions.generation(pci) === undefined) {
-    // The cache names the PF's netdev only, which can have another name by now.
+    // The cache contains only the name of the PF's netdev, which may have another name now.
     if (!node.functions.any()) throw unseenError(pci, "any other PCI function");
     return undefined;
   }
   const driver = node.functions.driver(pci);
   if (vfioPciMode) {
-    // In the container nothing is to be seen of such a VF; we go by the namespace, as the Go plugin does.
+    // Such a VF has no device in the container. The namespace decides, as in the Go plugin.
     return driver === VFIO_DRIVER && pod !== undefined ? functionAt(node, pci) : undefined;
   }
   const vf = node.functions.virtualFunction(pci);
-  // With a driver of another program nothing but its GUID at the PF, if that is still the container's, is to be undone.
+  // With an external driver, only the VF's GUID at the PF is to be undone, if it is still the container's.
   if (driver === undefined || driver !== node.functions.driver(vf.pf)) return vf;
   if (pod !== undefined && netdevOf(node, pod, pci) !== undefined) return vf;
-  const home = waitForNetdevReturn(node, pci, call.deadline);
-  if (home === undefined) requireNoTrace(node, vf, guid);
-  else if (home.name === ifname || (guid !== undefined && portGuidOf(home.address) === guid)) return vf;
+  const link = waitForNetdevReturn(node, pci, call.deadline);
+  if (link === undefined) requireNoTrace(node, vf, guid);
+  else if (link.name === ifname || (guid !== undefined && portGuidOf(link.address) === guid)) return vf;
   return undefined;
 }
 
 /**
- * A VF that is nowhere to be seen is in a container that lives, or in one that takes long to go.
- * @throws {CniError} code 11 where its PF still has the container's GUID on file for it: then it is that one.
+ * Requires that a VF whose netdev cannot be found does not have the container's GUID. The netdev is then in a running
+ * container, or in a namespace whose teardown takes long.
+ * @throws {CniError} code 11 if the PF still has the container's GUID for the VF: then the VF is in that container.
  */
 function requireNoTrace(node: Node, vf: VirtualFunction, guid: Guid | undefined): void {
   if (guid === undefined) return;
@@ -103,7 +108,7 @@ function requireNoTrace(node: Node, vf: VirtualFunction, guid: Guid | undefined)
   throw new CniError(
     codes.tryAgain,
     `VF ${vf.pci} still has the container's GUID ${guid}, but its netdev is not on the host: a network namespace ` +
-      "other than the one of this call holds it",
+      "other than that of this call holds it",
   );
 }
 
@@ -118,7 +123,7 @@ function recordLike(
   const netdev = pod === undefined ? undefined : netdevOf(node, pod, vf.pci);
   return {
     ...call.name,
-    // Another container that gets the VF before this DEL is done goes on with it.
+    // Another container that gets the VF before this DEL is done continues the undo.
     state: "broken",
     netns: call.netns ?? "",
     netnsCookie: pod?.cookie ?? "",
@@ -127,12 +132,13 @@ function recordLike(
     vf,
     found: {
       name: reference.name,
-      // The Go plugin lets them move along. With a GUID they went at the rebind: what is there is the container's own.
+      // The Go plugin leaves them on the netdev. If it set a GUID, its rebind removed them, and the present ones are
+      // the container's own.
       altnames: guid === undefined && netdev !== undefined ? netdev.altnames : [],
       nodeGuid: found,
       portGuid: found,
       rdma: rdmaNames(node, vf.pci),
-      // That of the PF, which drives both in every InfiniBand HCA there is: the VF's own may be another program's by now.
+      // The PF's driver drives both in every InfiniBand HCA. The VF's own driver may be an external one.
       driver: node.functions.driver(vf.pf) ?? "",
     },
     wanted: { guid, linkState, ...(reference.rdmaIsolation ? { rdmaIsolation: true } : {}) },
@@ -140,7 +146,7 @@ function recordLike(
   };
 }
 
-/** The names by which the container knows the VF's RDMA devices, which the Go plugin has left as they were. */
+/** Returns the names of the VF's RDMA devices in the container, which the Go plugin has not changed. */
 function rdmaNames(node: Node, pci: string): RdmaNames | undefined {
   const devices = node.functions.rdmaDevicesAnywhere(pci);
   return devices.length === 0 ? undefined : { devices, files: node.functions.rdmaFiles(pci) };

@@ -6,19 +6,19 @@ import type { GoCache } from "../record/go-cache.ts";
 import { PhysicalFunction } from "../vf/function.ts";
 
 /**
- * Puts back what the Go plugin has set of a VF that is bound to vfio-pci; of a PF it sets nothing. All of it is at the
- * PF; what there was before, it has not looked at: the link state becomes `auto`, the GUIDs none, where they are still
- * its own.
+ * Restores the settings that the Go plugin has made of a VF that is bound to vfio-pci; of a PF it sets nothing. All of
+ * them are at the PF. The Go plugin has not recorded the originals, so the link state becomes `auto`, and the GUIDs
+ * become all-ones, which means no GUID, if they still have the values that the Go plugin set.
  */
 export function resetVfio(node: Node, vf: VirtualFunction, { guid, linkState }: GoCache): void {
   if (isPhysical(vf) || (guid === undefined && linkState === undefined)) return;
-  attempt(`put back what the PF has on file for VF ${vf.pci}`, () => {
+  attempt(`restore the GUIDs and the link state of VF ${vf.pci} at its PF`, () => {
     const pf = new PhysicalFunction(node, vf.pf, vf.index);
-    const now = pf.vf;
-    const isOurs = guid !== undefined && (now.nodeGuid === guid || now.portGuid === guid);
+    const current = pf.vf;
+    const hasGoGuid = guid !== undefined && (current.nodeGuid === guid || current.portGuid === guid);
     node.links.setVfConfig(pf.link.index, vf.index, {
-      ...(linkState !== undefined && now.linkState === linkState ? { linkState: "auto" } : {}),
-      ...(isOurs ? { nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID } : {}),
+      ...(linkState !== undefined && current.linkState === linkState ? { linkState: "auto" } : {}),
+      ...(hasGoGuid ? { nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID } : {}),
     });
   });
 }

@@ -9,26 +9,26 @@ import { attempt } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 
-/** All that an IPAM plugin is called with, whoever calls it: ADD itself, or much later somebody else. */
+/** Everything that an IPAM plugin is called with. For a lease, ADD and every later call use the same values. */
 export interface IpamCall extends IpamVariables {
   /** `ipam.type`, the plugin's file name. */
   readonly plugin: string;
-  /** The network configuration, unaltered. */
+  /** The network configuration, unchanged. */
   readonly stdin: string;
 }
 
-/** What an IPAM plugin can be asked. */
+/** The verbs of an IPAM plugin. */
 type IpamCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
-/** The call that made the record's lease; undefined where no IPAM was configured, or there is nothing to put addresses on. */
+/** Returns the call that made the record's lease; `undefined` if no IPAM was configured, or the VF has no netdev. */
 export function ipamCallOf(record: AttachmentRecord): IpamCall | undefined {
   if (record.mode !== undefined) return undefined;
   return ipamCallFor(record, record.netns, record.call);
 }
 
 /**
- * How the IPAM plugin of a network configuration is called for an attachment; undefined where there is none.
- * @param netns CNI_NETNS, "" where there is none.
+ * Returns the call of a network configuration's IPAM plugin for an attachment; `undefined` if it has no IPAM plugin.
+ * @param netns CNI_NETNS, or "".
  */
 export function ipamCallFor(
   { containerId, ifname }: AttachmentName,
@@ -40,18 +40,18 @@ export function ipamCallFor(
 }
 
 /**
- * How the IPAM plugin is asked about a record's lease: as the runtime calls us, which may carry what the plugin
- * expects (prevResult), unless the network was changed under the running container: then what ADD was called with
- * names the lease.
- * @param given the runtime's call; undefined where its configuration has no IPAM.
+ * Returns the call of the IPAM plugin for a record's lease. This is the runtime's present call, whose configuration can
+ * contain what the IPAM plugin expects (prevResult). If the network was changed while the container ran, it is the
+ * recorded call of ADD, because only that one identifies the lease.
+ * @param present the runtime's call; `undefined` if its configuration has no IPAM.
  */
-export function callForLease(given: IpamCall | undefined, record: AttachmentRecord): IpamCall | undefined {
+export function callForLease(present: IpamCall | undefined, record: AttachmentRecord): IpamCall | undefined {
   const recorded = ipamCallOf(record);
-  if (recorded === undefined || given === undefined) return recorded;
-  return sameLease(recorded, given) ? given : recorded;
+  if (recorded === undefined || present === undefined) return recorded;
+  return sameLease(recorded, present) ? present : recorded;
 }
 
-/** Do both speak of one lease: same network, same `ipam`, same attachment? */
+/** Reports whether both calls are about the same lease: same network name, same `ipam`, same attachment. */
 export function sameLease(one: IpamCall, other: IpamCall): boolean {
   return leaseKey(one) === leaseKey(other);
 }
@@ -62,7 +62,7 @@ function leaseKey({ stdin, containerId, ifname }: IpamCall): string {
   return JSON.stringify([name, ipam, containerId, ifname]);
 }
 
-/** How the IPAM plugin of a network is called where no attachment is meant: GC and STATUS. */
+/** Returns the call of a network's IPAM plugin for GC and STATUS, which are about no single attachment. */
 export function ipamCallOfNetwork({
   stdin,
   args,
@@ -75,21 +75,22 @@ export function ipamCallOfNetwork({
   return ipamCallFor({ containerId: "", ifname: "" }, "", { stdin, args, path });
 }
 
-/** Says, where the network has an IPAM plugin, that nobody asks it, since the container gets no interface. */
+/** Warns that the network's IPAM plugin, if it has one, is not called, because the container gets no interface. */
 export function warnOfSkippedIpam(
   { stdin, warn }: { readonly stdin: string } & Pick<Limits, "warn">,
   why: string,
 ): void {
   const plugin = ipamTypeOf(stdin);
   if (plugin === undefined) return;
-  warn(`${why}: there is no interface to put addresses on, and IPAM plugin ${plugin} is not called`);
+  warn(`${why}: the container gets no interface for addresses, so IPAM plugin ${plugin} is not called`);
 }
 
 /**
  * Starts the IPAM plugin.
- * @param inherit descriptors of locks that it keeps; it is not killed when we are.
- * @param deadline for an executable that is just being written.
- * @throws {CniError} where there is no such plugin in either CNI_PATH, or it cannot be started.
+ * @param inherit descriptors of locks that it inherits. It continues if this process is killed, and then keeps the
+ * locks.
+ * @param deadline limit for waiting for an executable that another process is still writing (ETXTBSY).
+ * @throws {CniError} if neither CNI_PATH has the plugin, or it cannot be started.
  */
 export function startIpam(
   node: Node,
@@ -109,10 +110,10 @@ export function startIpam(
 }
 
 /**
- * Finds the IPAM plugin in the CNI_PATH of the call, which for a lease is that of the ADD that made it, and then in this
- * process's own: the runtime's directory of plugins can have been moved since.
- * @returns the plugin's path, and the CNI_PATH that has it.
- * @throws {CniError} if neither has it.
+ * Finds the IPAM plugin in the CNI_PATH of the call and then in the CNI_PATH of this process. For a lease, the first is
+ * that of the ADD that made the lease; the runtime's plugin directory can have moved since then.
+ * @returns the plugin's path, and the CNI_PATH that contains it.
+ * @throws {CniError} if neither contains it.
  */
 function locatePlugin(
   { plugin, path: first }: IpamCall,
@@ -126,10 +127,10 @@ function locatePlugin(
 }
 
 /**
- * Runs the IPAM plugin to its end. One that hangs is killed at the deadline; what its DEL had to release is
- * still owed then.
- * @returns what it printed.
- * @throws {CniError} where the plugin failed, or was not ready by the deadline.
+ * Runs the IPAM plugin and waits until it exits. At the deadline it is killed; if it ran DEL, its lease is then not
+ * released yet.
+ * @returns its standard output.
+ * @throws {CniError} if the plugin failed, or did not exit before the deadline.
  */
 export function runIpam(
   node: Node,
@@ -151,14 +152,15 @@ export function runIpam(
 }
 
 /**
- * The versions of CNI that a plugin speaks; none where it does not tell. To be asked where it has failed at GC or
- * STATUS: those of before CNI 1.1 know neither, and answer all sorts of things ("missing containerID", say).
+ * Returns the CNI versions that a plugin supports; an empty list if it does not report them. Callers use it after the
+ * plugin has failed at GC or STATUS: plugins from before CNI 1.1 know neither verb, and fail with misleading errors,
+ * such as "missing containerID".
  */
 export function supportedVersions(node: Node, call: IpamCall, limits: Limits): readonly unknown[] {
   try {
     return versionsIn(runIpam(node, "VERSION", call, [], limits)) ?? [];
   } catch {
-    // What it failed at before says more.
+    // The caller reports the plugin's first error, which explains more than this one.
     return [];
   }
 }

@@ -9,12 +9,13 @@ import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam.ts";
 
-/** Time limit for releasing the leases of other attachments, ms, as long as the call has that much time left. */
-const patience = 5000;
+/** Time limit for releasing the leases of other attachments, ms, and at most until the deadline of the call. */
+const releaseTimeout = 5000;
 
 /**
- * Puts the record of a dead attachment aside, of which only the lease is left to be released. The VF's lock file says
- * so first: whoever holds the VF next, and comes to its end, settles it.
+ * Makes a pending release of the record of an orphaned attachment, if only its lease must still be released. The VF's
+ * lock file notes the pending release first, so that the next call of this VF finds it and releases the lease at its
+ * end.
  */
 export function deferRelease(
   state: StateDirectory,
@@ -28,8 +29,8 @@ export function deferRelease(
 }
 
 /**
- * Releases the leases that dead attachments of a VF still owe, if there are any. It never fails: what cannot be
- * released now stays owed, for the next call that holds the VF, or for GC.
+ * Performs the pending releases of a VF. It never fails: a lease that cannot be released now stays pending for the next
+ * call of this VF, or for GC.
  */
 export function releasePendingOf(
   node: Node,
@@ -40,11 +41,11 @@ export function releasePendingOf(
 ): void {
   if (!locks.hasPendingReleases) return;
   try {
-    const limits = { deadline: Math.min(node.clock.now() + patience, deadline), warn, observe };
+    const limits = { deadline: Math.min(node.clock.now() + releaseTimeout, deadline), warn, observe };
     const failures = attemptAll(
       state.owedOf(pci).map((path) => () => {
         const record = pendingRecord(state, path);
-        attempt(`release the lease that a dead attachment owes (${path})`, () =>
+        attempt(`release the lease of an orphaned attachment (${path})`, () =>
           releasePending(node, state, path, record, locks.inheritable, limits),
         );
       }),
@@ -52,24 +53,24 @@ export function releasePendingOf(
     for (const failure of failures) warn(messageOf(failure));
     if (failures.length === 0) locks.clearPendingReleases();
   } catch (error) {
-    warn(`cannot tell what leases dead attachments of VF ${pci} owe: ${messageOf(error)}`);
+    warn(`cannot list the pending releases of VF ${pci}: ${messageOf(error)}`);
   }
 }
 
 /**
- * Reads the record of such a lease; `undefined` if it is damaged.
- * @throws {CniError} code 100 if a later version wrote it: that one knows how to release the lease.
+ * Reads the record of a pending release; `undefined` if it is damaged.
+ * @throws {CniError} code 100 if a later version wrote it, because only that version knows how to release the lease.
  */
 export function pendingRecord(state: StateDirectory, path: string): AttachmentRecord | undefined {
   const stored = attempt(`read ${path}`, () => state.read(path));
   if (stored?.unreadable?.kind !== "later format") return stored?.record;
-  throw new CniError(codes.node, `the lease of ${path} stays owed: ${stored.unreadable.reason}`);
+  throw new CniError(codes.node, `cannot release the lease of ${path}: ${stored.unreadable.reason}`);
 }
 
 /**
- * Releases such a lease.
- * @param record what stands at the path; undefined where nothing can be read there: then nothing is owed.
- * @throws {CniError} where the IPAM plugin could not do it by the deadline. It stays owed then.
+ * Performs a pending release.
+ * @param record the record at the path; `undefined` if it cannot be read, so that there is nothing to release.
+ * @throws {CniError} if the IPAM plugin could not release the lease before the deadline. The release stays pending.
  */
 export function releasePending(
   node: Node,
@@ -86,9 +87,12 @@ export function releasePending(
   state.remove(path);
 }
 
-/** Has an attachment of that name a lease of its own by now? An IPAM plugin could not tell the two apart. */
-function isHeldAgain(state: StateDirectory, name: AttachmentName, owed: IpamCall): boolean {
+/**
+ * Reports whether a newer attachment of the same name has a lease from the same network. The IPAM plugin cannot
+ * distinguish the two leases, so a release would end the newer one.
+ */
+function isHeldAgain(state: StateDirectory, name: AttachmentName, pending: IpamCall): boolean {
   const record = state.find(name)?.record;
   const call = record && ipamCallOf(record);
-  return call !== undefined && sameLease(call, owed);
+  return call !== undefined && sameLease(call, pending);
 }

@@ -2,37 +2,37 @@ import { fromJson, isObject } from "../../cni/document.ts";
 import { type Guid, parseGuid } from "../../infiniband/guid.ts";
 import type { AttachmentName } from "../record/record.ts";
 
-/** What a lock file says. It stays there when the call that wrote it is over. */
+/** The contents of a lock file. They stay in the file after the call that wrote them has ended. */
 export interface LockContents {
-  /** Who the VF belongs to. */
+  /** The attachment that the VF belongs to. */
   readonly owner: AttachmentName | undefined;
-  /** Whom the owner took it over from, where it was killed before it was done with that. */
+  /** The previous owner, if the takeover from it was killed before it was complete. */
   readonly predecessor: AttachmentName | undefined;
-  /** The boot of the machine in which the owner claimed the VF; `undefined` in what older versions wrote. */
+  /** The boot of the machine in which the owner claimed the VF; `undefined` in files of older versions. */
   readonly ownerBoot: string | undefined;
-  /** Are there leases that dead attachments of this VF still owe? */
+  /** Whether this VF has pending releases. */
   readonly owes: boolean;
-  /** The VF's own GUIDs, while an attachment gives it others; `undefined` otherwise. */
+  /** The VF's own GUIDs while an attachment gives it others; `undefined` otherwise. */
   readonly ownGuids: OwnGuids | undefined;
   /** The last call that held the lock. */
   readonly holder: Holder | undefined;
 }
 
 /**
- * The GUIDs to which a VF returns when its attachment ends. They are in the record as well; this copy outlives a record
- * that is lost, so that the GUID of its container is not taken for the VF's own.
+ * The GUIDs that a VF gets back when its attachment ends. They are in the record as well. If the record is lost, this
+ * copy prevents the container's GUID from being mistaken for the VF's own.
  */
 export interface OwnGuids {
   readonly node: Guid;
   readonly port: Guid;
-  /** The GUIDs that the VF may run with instead: the attachment's, and one that it found of an orphaned attachment. */
+  /** The GUIDs that the VF may run with instead: the attachment's, and that of an orphaned attachment before it. */
   readonly instead: readonly Guid[];
-  /** The generation of the VF and the boot of the machine; of any other VF or boot, the GUIDs say nothing. */
+  /** The generation of the VF, and the boot of the machine. The GUIDs are invalid for another generation or boot. */
   readonly incarnation: string;
   readonly bootId: string;
 }
 
-/** What a call says of itself in the lock file that it holds. */
+/** A call's description of itself in the lock file that it holds. */
 export interface Holder {
   /** In the pid namespace of the call. */
   readonly pid: number;
@@ -42,7 +42,7 @@ export interface Holder {
   readonly since: number;
 }
 
-/** The text of a lock file. */
+/** Returns the text of a lock file. */
 export function encodeLockContents({
   owner,
   predecessor,
@@ -51,7 +51,7 @@ export function encodeLockContents({
   ownGuids,
   holder,
 }: LockContents): string {
-  // By hand: every call writes three or four, and JSON.stringify of an object takes three times as long.
+  // Every call writes three or four of these texts, and JSON.stringify of an object takes three times as long.
   let text = "";
   if (owner !== undefined) text += `,"owner":${nameText(owner)}`;
   if (predecessor !== undefined) text += `,"predecessor":${nameText(predecessor)}`;
@@ -69,7 +69,7 @@ function nameText({ containerId, ifname }: AttachmentName): string {
   return `{"containerId":${JSON.stringify(containerId)},"ifname":${JSON.stringify(ifname)}}`;
 }
 
-/** What the text of a lock file says; of anything else, as much as it says. */
+/** Parses the text of a lock file. Members that are missing or invalid are ignored. */
 export function parseLockContents(text: string): LockContents {
   const note = fromJson(text);
   const { owner, predecessor, boot, owes, ownGuids, holder } = isObject(note) ? note : {};

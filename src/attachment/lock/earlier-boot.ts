@@ -6,8 +6,8 @@ import type { Locks } from "./locks.ts";
 
 /**
  * Refuses a VF whose owner has a record that cannot be read.
- * @param owner of the VF, as its lock file says.
- * @throws {CniError} code 101, unless the record is from an earlier boot: then nothing of it is on the VF.
+ * @param owner the owner of the VF, from its lock file.
+ * @throws {CniError} code 101, unless the record is from an earlier boot, whose settings are no longer on the VF.
  */
 export function requireEarlierBoot(
   node: Node,
@@ -29,13 +29,14 @@ export function requireEarlierBoot(
 }
 
 /**
- * Returns whether the record of the VF's owner was written before the machine was booted. A power cut can leave an empty
- * file, since records are not synced, and nothing on a VF outlives a boot.
+ * Reports whether the record of the VF's owner was written before the present boot. A power failure can leave an empty
+ * file, since records are not synced to the disk, and no setting of a VF survives a boot.
  *
- * The lock file says in which boot its owner claimed the VF. A note that survives a power cut is from before it, so that
- * is certain, whatever the clocks say. Of a note without a boot, which older versions wrote, the file's time decides: a
- * clock that was set forward after this boot's first attachments would make their records look older, but only records
- * that are damaged, and that an older version wrote, get that far.
+ * The lock file contains the boot in which its owner claimed the VF. A lock file that survives a power failure was
+ * written before it, so this answer is reliable and does not depend on a clock. In a lock file of an older version the
+ * boot is missing; then the record's modification time decides. A clock that was set forward after the first
+ * attachments of this boot would make their records look older than the boot. This affects only damaged records of
+ * older versions.
  */
 export function isOfEarlierBoot(
   node: Node,

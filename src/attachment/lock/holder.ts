@@ -2,15 +2,15 @@ import type { LockHolder } from "../../node/files.ts";
 import { parseLockContents } from "./contents.ts";
 
 /**
- * Who holds a lock, and what can be done about it; completes "is busy: ".
- * @param text of the lock file.
- * @param holders the processes that have it; empty where they cannot be seen.
- * @param now ms since 1970.
+ * Describes the holder of a lock, and what the operator can do about it; completes "is busy: ".
+ * @param text the text of the lock file.
+ * @param holders the processes that hold the lock; empty if they are not visible.
+ * @param now the present time, ms since 1970.
  */
 export function describeHolder(text: string, holders: readonly LockHolder[], now: number): string {
   const note = parseLockContents(text).holder;
   const visible = listed(holders);
-  if (note === undefined) return `held by ${visible || "a process"} that left no note`;
+  if (note === undefined) return `held by ${visible || "a process"}, which the lock file does not describe`;
   const { pid, verb } = note;
   const seconds = Math.max(0, Math.round((now - note.since) / 1000));
   if (visible === "") {
@@ -21,7 +21,7 @@ export function describeHolder(text: string, holders: readonly LockHolder[], now
     const children = others.length === 0 ? "" : `; it has started ${listed(others)}`;
     return `held by process ${pid} (${verb}) for ${seconds} s${children}`;
   }
-  // An IPAM plugin inherits the lock, so that it is waited for also when the call that started it was killed.
+  // An IPAM plugin inherits the lock, so that later calls wait for it even if the call that started it was killed.
   return (
     `held by ${visible}, left behind by process ${pid} (${verb}), which took the lock ${seconds} s ago and has ` +
     `ended; if it hangs, end it (kill -KILL ${holders.map((each) => each.pid).join(" ")})`

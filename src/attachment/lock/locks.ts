@@ -9,27 +9,30 @@ import type { StateDirectory } from "../record/state-directory.ts";
 import { encodeLockContents, type OwnGuids, parseLockContents } from "./contents.ts";
 import { describeHolder } from "./holder.ts";
 
-/** The Go plugin's lock, which it holds through a whole call. Honoured, so that both can run on one node. */
-const referenceDirectory = "/var/run/cni/ib-sriov";
-const referenceLock = `${referenceDirectory}/cni.lock`;
-
 /**
- * What mkdir answers where a directory cannot be, today or tomorrow: a file system without /run, one that is
- * read-only, a file in its place, a policy that forbids it. A full disk, say, is none of these: it passes.
+ * The Go plugin's lock, which the Go plugin holds during a whole call. ib-sriov takes it, so that both can run on one
+ * node.
  */
-const unmakeable = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
+const goLockDirectory = "/var/run/cni/ib-sriov";
+const goLock = `${goLockDirectory}/cni.lock`;
 
 /**
- * The locks of one call, always taken in this order: the VF's for the whole call, then the node's and the Go plugin's,
- * until a rebind or a move of an RDMA device has given out its numbers. These two are never held while an IPAM plugin
- * or a netdev is waited for.
+ * The errors of mkdir that mean that the directory can never exist: a file system without /run, a read-only file
+ * system, a file in its place, a policy that forbids it. A temporary error, such as a full disk, is not in this list.
+ */
+const permanentErrors = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
+
+/**
+ * The locks of one call, always taken in this order: the VF's lock for the whole call, then the node's and the Go
+ * plugin's until the kernel has assigned the numbers of a rebind, or of a move of an RDMA device. A call never waits
+ * for an IPAM plugin or for a netdev while it holds the last two.
  */
 export class Locks {
   private heldVf: Lock | undefined;
   private ownerName: AttachmentName | undefined;
   private predecessorName: AttachmentName | undefined;
   private bootOfOwner: string | undefined;
-  private owesLeases = false;
+  private pendingReleases = false;
   private guids: OwnGuids | undefined;
 
   constructor(
@@ -41,7 +44,7 @@ export class Locks {
 
   /**
    * Takes the VF's lock.
-   * @throws {CniError} code 11 at the deadline, naming the holder.
+   * @throws {CniError} code 11 at the deadline; it names the holder.
    */
   acquireVf(pci: string): void {
     const lock = this.state.vfLock(pci);
@@ -49,40 +52,41 @@ export class Locks {
     this.heldVf = lock;
     const { owner, predecessor, ownerBoot, owes, ownGuids } = parseLockContents(lock.read());
     this.bootOfOwner = ownerBoot;
-    this.owesLeases = owes;
+    this.pendingReleases = owes;
     this.guids = ownGuids;
-    // Claimed, but killed before it had a record: then nothing has changed hands.
+    // An ADD that was killed after it claimed the VF, and before it wrote a record, has changed nothing: the VF still
+    // belongs to the predecessor.
     const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
-    const isMade = predecessor === undefined || (owner !== undefined && hasRecord(owner));
-    this.ownerName = isMade ? owner : predecessor;
-    this.predecessorName = isMade ? predecessor : undefined;
+    const isValidClaim = predecessor === undefined || (owner !== undefined && hasRecord(owner));
+    this.ownerName = isValidClaim ? owner : predecessor;
+    this.predecessorName = isValidClaim ? predecessor : undefined;
     this.write();
   }
 
-  /** Who the VF belongs to, as its lock file says. */
+  /** The VF's owner, from its lock file. */
   get owner(): AttachmentName | undefined {
     return this.ownerName;
   }
 
-  /** The boot of the machine in which the owner claimed the VF; `undefined` if the lock file does not say. */
+  /** The boot of the machine in which the owner claimed the VF; `undefined` if the lock file does not contain it. */
   get ownerBoot(): string | undefined {
     return this.bootOfOwner;
   }
 
-  /** Whom the owner took it over from, where it was killed before it was done with that. */
+  /** The previous owner, if the takeover from it was killed before it was complete. */
   get predecessor(): AttachmentName | undefined {
     return this.predecessorName;
   }
 
-  /** The VF's own GUIDs, if an attachment has given it others and has not ended in order. */
+  /** The VF's own GUIDs, if an attachment has given it others and was not undone completely; `undefined` otherwise. */
   get ownGuids(): OwnGuids | undefined {
     return this.guids;
   }
 
   /**
-   * Says who will have a record of this VF next. Both names stand there until {@link setOwner}, so that
-   * whoever comes after a kill finds the one record or the other.
-   * @param ownGuids if the attachment gives the VF others.
+   * Notes the attachment that is about to write a record of this VF. The lock file contains both the new and the
+   * previous owner until {@link setOwner}, so that the next call after a kill finds the record of one or the other.
+   * @param ownGuids the VF's own GUIDs, if the attachment gives it others.
    */
   claim(owner: AttachmentName, ownGuids: OwnGuids | undefined): void {
     this.bootOfOwner = this.node.clock.bootId();
@@ -92,7 +96,7 @@ export class Locks {
     this.write();
   }
 
-  /** Hands the VF to an attachment for good. */
+  /** Makes an attachment the only owner of the VF, which completes a takeover. */
   setOwner(owner: AttachmentName): void {
     if (isNamed(this.ownerName, owner) && this.predecessorName === undefined) return;
     this.bootOfOwner = this.node.clock.bootId();
@@ -101,40 +105,40 @@ export class Locks {
     this.write();
   }
 
-  /** Are there leases that dead attachments of this VF still owe? */
+  /** Whether this VF has pending releases. */
   get hasPendingReleases(): boolean {
-    return this.owesLeases;
+    return this.pendingReleases;
   }
 
-  /** Says that there will be. To be called before. */
+  /** Notes that the VF has a pending release. Must be called before the release is stored. */
   notePendingRelease(): void {
-    if (this.owesLeases) return;
-    this.owesLeases = true;
+    if (this.pendingReleases) return;
+    this.pendingReleases = true;
     this.write();
   }
 
-  /** Says that there are none any more. */
+  /** Notes that the VF has no pending releases any more. */
   clearPendingReleases(): void {
-    this.owesLeases = false;
+    this.pendingReleases = false;
     this.write();
   }
 
-  /** The owner is of an earlier boot, and its record cannot be read: there is nothing to return to. */
+  /** Forgets an owner of an earlier boot whose record is unreadable, and its predecessor: nothing must be restored. */
   forgetOwner(): void {
     this.ownerName = undefined;
     this.predecessorName = undefined;
   }
 
   /**
-   * The owner has no record any more, and the VF runs with its own GUIDs: the VF is its predecessor's again, where that has
-   * not been settled yet.
+   * Removes an owner that has no record any more, and whose VF runs with its own GUIDs. If the takeover from a
+   * predecessor is not complete, the VF belongs to the predecessor again.
    */
   clearOwner(): void {
     this.guids = undefined;
     this.withdrawClaim();
   }
 
-  /** There will be no record of the owner, and it has changed nothing. */
+  /** Withdraws the claim of an owner that has changed nothing and will not have a record. */
   withdrawClaim(): void {
     this.ownerName = this.predecessorName;
     this.predecessorName = undefined;
@@ -142,47 +146,48 @@ export class Locks {
   }
 
   /**
-   * Descriptors of locks that an IPAM plugin keeps if this process is killed: the next call then waits until the plugin
-   * has ended, which it must, because the plugin can be about to write down a lease. If this process is not killed,
-   * {@link release} frees the lock whatever the plugin has left running.
+   * Descriptors of locks that an IPAM plugin keeps if this process is killed. The next call then waits until the plugin
+   * has ended, which is necessary because the plugin may be about to write a lease. If this process is not killed,
+   * {@link release} frees the lock even if the plugin has left processes running.
    */
   get inheritable(): number[] {
     return this.heldVf === undefined ? [] : [this.heldVf.share()];
   }
 
   /**
-   * Does something while nobody else on the node rebinds a VF or moves an RDMA device.
-   * @param deadline of its own, since putting back begins when the call's time may be over.
+   * Runs an action while no other call on the node rebinds a VF or moves an RDMA device.
+   * @param deadline limit for getting the locks. It is a parameter because a rollback runs after the call's own
+   * deadline.
    */
   whileNodeIsLocked<T>(deadline: number, action: () => T): T {
     const lock = this.state.nodeLock();
     this.acquire(lock, "the node's RDMA devices", deadline);
     try {
       lock.write(this.text());
-      const reference = this.acquireReference(deadline);
+      const goPluginLock = this.acquireGoLock(deadline);
       try {
         return action();
       } finally {
-        reference?.release();
+        goPluginLock?.release();
       }
     } finally {
       lock.release();
     }
   }
 
-  /** Gives the VF's lock back. */
+  /** Releases the VF's lock. */
   release(): void {
     this.heldVf?.release();
     this.heldVf = undefined;
   }
 
   /**
-   * The Go plugin makes the directory of its lock, too, and fails where that cannot be: then nobody takes that
-   * lock. Where the directory is, the lock must be had.
+   * Takes the Go plugin's lock. Returns `undefined` if the lock's directory cannot exist: the Go plugin, which makes
+   * that directory, too, then fails, so no process takes that lock. If the directory exists, the lock is required.
    */
-  private acquireReference(deadline: number): Lock | undefined {
-    const lock = attempt(`open the Go plugin's lock ${referenceLock}`, () => openReference(this.node.files));
-    if (lock !== undefined) this.acquire(lock, `the Go plugin's lock ${referenceLock}`, deadline);
+  private acquireGoLock(deadline: number): Lock | undefined {
+    const lock = attempt(`open the Go plugin's lock ${goLock}`, () => openGoLock(this.node.files));
+    if (lock !== undefined) this.acquire(lock, `the Go plugin's lock ${goLock}`, deadline);
     return lock;
   }
 
@@ -202,7 +207,7 @@ export class Locks {
     try {
       holders = lock.holders();
     } catch (error) {
-      cause = new AggregateError([timeout, error], "nor can its holder be found out");
+      cause = new AggregateError([timeout, error], "cannot determine the holder of the lock either");
     }
     const holder = describeHolder(lock.read(), holders, this.node.clock.wall());
     return new CniError(codes.tryAgain, `${what} is busy: ${holder}`, { cause });
@@ -218,30 +223,33 @@ export class Locks {
       owner: this.ownerName,
       predecessor: this.predecessorName,
       ownerBoot: this.bootOfOwner,
-      owes: this.owesLeases,
+      owes: this.pendingReleases,
       ownGuids: this.guids,
       holder: { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) },
     });
   }
 }
 
-/** Wherever links lead on the way, as for the Go plugin; undefined where its directory is not there and can not be. */
-function openReference(files: Files): Lock | undefined {
+/**
+ * Opens the Go plugin's lock file. Symbolic links in its path are followed, as the Go plugin does. Returns `undefined`
+ * if the directory does not exist and cannot be made.
+ */
+function openGoLock(files: Files): Lock | undefined {
   try {
-    return files.lock(referenceLock);
+    return files.lock(goLock);
   } catch (error) {
-    if (!unmakeable.includes(errnoOf(error) ?? "")) throw error;
+    if (!permanentErrors.includes(errnoOf(error) ?? "")) throw error;
   }
-  return isMade(files, referenceDirectory) ? files.lock(referenceLock) : undefined;
+  return makeDirectory(files, goLockDirectory) ? files.lock(goLock) : undefined;
 }
 
-/** Makes a directory; false where it is not there and can not be. */
-function isMade(files: Files, directory: string): boolean {
+/** Makes a directory; returns false if it does not exist and cannot be made. */
+function makeDirectory(files: Files, directory: string): boolean {
   try {
     files.makeDirectory(directory);
     return true;
   } catch (error) {
-    if (unmakeable.includes(errnoOf(error) ?? "")) return false;
+    if (permanentErrors.includes(errnoOf(error) ?? "")) return false;
     throw error;
   }
 }

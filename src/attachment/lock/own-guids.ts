@@ -6,7 +6,10 @@ import type { AttachmentRecord } from "../record/record.ts";
 import type { OwnGuids } from "./contents.ts";
 import type { Locks } from "./locks.ts";
 
-/** Returns what an attachment must leave in the VF's lock file; `undefined` if the VF runs with no GUIDs but its own. */
+/**
+ * Returns the GUIDs that an attachment must write into the VF's lock file; `undefined` if the VF runs with its own
+ * GUIDs.
+ */
 export function ownGuids(
   { vf, found, wanted, bootId }: AttachmentRecord,
   effective: GuidPair,
@@ -21,7 +24,10 @@ export function ownGuids(
   return { node: nodeGuid, port: portGuid, instead, incarnation: vf.incarnation, bootId };
 }
 
-/** Returns what the VF's lock file says of its own GUIDs, if it speaks of this generation of the VF and of this boot. */
+/**
+ * Returns the VF's own GUIDs from its lock file; `undefined` if they are of another generation of the VF or another
+ * boot.
+ */
 export function currentOwnGuids(
   node: Node,
   { ownGuids }: Locks,
@@ -31,7 +37,7 @@ export function currentOwnGuids(
   return ownGuids.bootId === node.clock.bootId() ? ownGuids : undefined;
 }
 
-/** Reports whether a VF that runs with these GUIDs has one of an attachment. */
+/** Reports whether a VF with these effective GUIDs runs with a GUID of an attachment. */
 export function runsWithOthers({ instead }: OwnGuids, { node, port }: GuidPair): boolean {
   return [node, port].some((guid) => guid !== undefined && instead.includes(guid));
 }

@@ -19,11 +19,11 @@ import { rebind } from "../vf/rebind.ts";
 import { releaseUnreadable } from "./release-unreadable.ts";
 
 /**
- * Takes a VF back from a container as its runtime's DEL would, for an operator who knows that nobody will call that.
- * @param force also from one that is alive. Nothing else in this program takes a VF out of a living container.
- * @returns false where there is no such attachment with a record of ours. Of one that cannot be read see
- * {@link releaseUnreadable}.
- * @throws {CniError} where it is alive (code 101), its VF is busy (11), or something could not be put back.
+ * Releases the VF of a container as DEL would, for an operator who knows that the runtime will not call DEL.
+ * @param force also releases the VF of a running container, which nothing else in this program does.
+ * @returns false if the attachment has no record of this plugin. An unreadable record goes to
+ *   {@link releaseUnreadable}.
+ * @throws {CniError} if the container is running (code 101), its VF is busy (11), or a setting could not be restored.
  */
 export function forceRelease(
   node: Node,
@@ -54,9 +54,12 @@ export function forceRelease(
         isDone = true;
         return;
       }
-      const life = attempt("find out whether it lives", () => assumedLiveness(attachment));
-      if (life !== undefined && !force) throw alive(name, life);
-      if (force) attempt(`bring the devices of VF ${vf.pci} to the host`, () => tearOut(attachment));
+      const evidence = attempt("find out whether the container is running", () =>
+        assumedLiveness(attachment),
+      );
+      if (evidence !== undefined && !force) throw runningError(name, evidence);
+      if (force)
+        attempt(`move the devices of VF ${vf.pci} to the host`, () => rebindFromUnseenNetns(attachment));
       if (path !== undefined) release(attachment, state, path);
       releasePendingOf(node, state, attachment.locks, attachment.record.vf.pci, limits);
       isDone = true;
@@ -65,18 +68,19 @@ export function forceRelease(
   return isDone;
 }
 
-function alive({ containerId }: AttachmentName, life: string): CniError {
+function runningError({ containerId }: AttachmentName, evidence: string): CniError {
   return new CniError(
     codes.deviceInUse,
-    `container ${containerId} seems to be alive: ${life}; --force takes its VF all the same`,
+    `container ${containerId} seems to be running: ${evidence}; use --force to release its VF anyway`,
   );
 }
 
 /**
- * Brings the VF's devices to the host by a rebind if one of them is in a namespace that this process cannot look into: the
- * container's, if it is found no more, or one into which the container has moved the device. Nothing else can move it back.
+ * Returns the VF's devices to the host by a rebind if any of them is in a namespace that this process cannot look into:
+ * the container's, if it cannot be found any more, or one into which the container has moved the device. Only a rebind
+ * can return such a device.
  */
-function tearOut(attachment: StepContext): void {
+function rebindFromUnseenNetns(attachment: StepContext): void {
   const { record } = attachment;
   if (record.mode === "vfio" || !holdsVf(attachment)) return;
   if (externalDriver(attachment) !== undefined || !isOutOfSight(attachment)) return;
@@ -84,7 +88,7 @@ function tearOut(attachment: StepContext): void {
   restoreRdmaNames(attachment);
 }
 
-/** Is one of the VF's devices neither on the host nor in the container's namespace? */
+/** Reports whether a device of the VF is neither on the host nor in the container's namespace. */
 function isOutOfSight({ node, record, pod }: StepContext): boolean {
   const { pci } = record.vf;
   const rdma = rdmaDevicesAway(node, pci);

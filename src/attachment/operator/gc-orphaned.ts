@@ -9,18 +9,19 @@ import { withLockedRecord } from "../undo/with-locked-record.ts";
 
 const VERB = "gc";
 
-/** What gc has done about a record. "left" says why. */
+/** The result of gc for a record. "left" has the reason in `why`. */
 export type GcOutcome =
   | { readonly kind: "released" }
   | { readonly kind: "left"; readonly why: string }
   | { readonly kind: "gone" };
 
 /**
- * Takes a VF back from a container that is dead, whatever its network: Multus hands GC on for no network but the
- * first, so nobody else ever asks. One whose namespace is there lives, as far as anybody can tell who is not its runtime.
+ * Releases the VF of an orphaned attachment, of whatever network: Multus forwards GC for no network but the first, so
+ * GC never reaches the other networks. A container whose namespace exists counts as running, because only its runtime
+ * could know better.
  * @param path of its record.
- * @param act does it, or else only tells?
- * @throws {CniError} where the VF is busy, or something could not be put back; the record stays then.
+ * @param act releases the VF; if false, this only reports what it would do.
+ * @throws {CniError} if the VF is busy, or a setting could not be restored; the record then remains.
  */
 export function gcOrphaned(
   node: Node,
@@ -30,7 +31,7 @@ export function gcOrphaned(
   act: boolean,
 ): GcOutcome {
   let outcome: GcOutcome = { kind: "gone" };
-  // A VF whose container can be seen is not locked: whoever is at work on it shall not wait for us.
+  // If the namespace exists, the VF is not locked, so that a call that needs the lock does not wait for this one.
   const read = () => {
     const stored = state.readAny(path);
     if (stored?.unreadable !== undefined) {
@@ -40,11 +41,11 @@ export function gcOrphaned(
     const record = stored?.record;
     const pod = record?.state === "complete" ? recordedNetns(node, record) : undefined;
     if (pod === undefined) return record;
-    outcome = { kind: "left", why: `its namespace ${pod.path} is there` };
+    outcome = { kind: "left", why: `its namespace ${pod.path} exists` };
     return undefined;
   };
   withLockedRecord(node, state, limits, VERB, read, (attachment) => {
-    const why = attempt("find out whether it lives", () => livenessEvidence(attachment));
+    const why = attempt("find out whether the container is running", () => livenessEvidence(attachment));
     outcome = why === undefined ? { kind: "released" } : { kind: "left", why };
     if (why === undefined && act) release(attachment, state, path);
   });

@@ -16,21 +16,21 @@ import { release } from "../undo/release.ts";
 import { rollBack } from "../undo/rollback.ts";
 import { functionAt } from "../vf/function.ts";
 
-/** Whose the record is while a VF is provisioned. */
+/** The container ID in the record of a VF while it is provisioned. */
 const CONTAINER = "provision";
 
-/** What has become of a VF's GUID. */
+/** The GUID of a VF after `provision`. */
 export interface ProvisionOutcome {
   readonly guid: Guid | undefined;
-  /** Did it have another one before, or none? */
+  /** Whether the VF had another GUID before, or none. */
   readonly isNew: boolean;
 }
 
 /**
- * Gives a free VF the GUID that `"guid": "auto"` has for it, so that no pod pays for the rebind. It is the beginning
- * and the end of an attachment to which no container belongs: the same plan, steps and record, so whoever comes after a
- * kill finishes it. The GUID stays; all else is as before.
- * @throws {CniError} where a living container has the VF (code 101), or it could not be done.
+ * Gives a free VF the GUID that `"guid": "auto"` derives for it, so that no pod waits for the rebind. It is the
+ * beginning and the end of an attachment without a container: with the same plan, steps and record, so that a later
+ * call completes it after a kill. The GUID stays; all other settings are as before.
+ * @throws {CniError} if a running container has the VF (code 101), or a step failed.
  */
 export function provision(node: Node, limits: Limits, pci: string): ProvisionOutcome {
   const state = new StateDirectory(node.files);
@@ -53,8 +53,9 @@ function provisionLocked(
   locks: Locks,
   vf: VirtualFunction,
 ): ProvisionOutcome {
-  const { attachment: begun, path, owing } = prepare(node, call, state, locks, node.namespaces.host, vf);
-  const attachment = { ...begun, pod: undefined };
+  const prepared = prepare(node, call, state, locks, node.namespaces.host, vf);
+  const { path, owing } = prepared;
+  const attachment = { ...prepared.attachment, pod: undefined };
   const { record, effective } = attachment;
   try {
     takeOver(attachment, state, owing);
@@ -70,13 +71,16 @@ function provisionLocked(
   return { guid: wanted, isNew: effective.node !== wanted || effective.port !== wanted };
 }
 
-/** Is it a VF without a netdev? Of one that a dead call has left in the middle of a rebind its record tells. */
+/**
+ * Reports whether the VF has no netdev by design. If a killed call has left the VF in the middle of a rebind, its
+ * record shows that.
+ */
 function hasNoNetdev(node: Node, state: StateDirectory, { owner }: Locks, pci: string): boolean {
   const left = owner && state.findAny(owner)?.record;
   return left?.vf.pci === pci ? left.mode === "rdma" : !node.functions.hasNetdev(pci);
 }
 
-/** An ADD of nobody's, which wants nothing but the GUID. */
+/** Returns the request of an ADD without a container, which sets the GUID only. */
 function callFor(
   node: Node,
   { deadline, warn, observe }: Limits,

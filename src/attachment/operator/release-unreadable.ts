@@ -13,12 +13,13 @@ import { isVirtual } from "../vf/function.ts";
 import { waitForNetdevReturn } from "../vf/netdev.ts";
 
 /**
- * Takes a VF back from a container whose record cannot be read, for an operator who knows that the container has ended:
- * brings its devices home by a rebind, restores the GUIDs that the VF's lock file has, removes the record, and notes that the
- * VF is free. The link state stays as it is, and the lease is not released, since only the record knows them.
- * @param stored what stands in the place of the record.
- * @param force must be true: what cannot be read belongs to a running attachment.
- * @throws {CniError} code 101 without `force`, 11 if the VF is busy, or 100 if its devices do not come home.
+ * Releases the VF of a container whose record cannot be read, for an operator who knows that the container has ended:
+ * returns its devices to the host by a rebind, restores the GUIDs that the VF's lock file contains, removes the record,
+ * and clears the owner of the VF. The link state stays as it is, and the lease is not released, since only the record
+ * has them.
+ * @param stored the file at the record's path.
+ * @param force must be true, because an unreadable record counts as that of a running attachment.
+ * @throws {CniError} code 101 without `force`, 11 if the VF is busy, or 100 if its netdev does not return to the host.
  */
 export function releaseUnreadable(
   node: Node,
@@ -33,21 +34,21 @@ export function releaseUnreadable(
   if (!force) {
     throw new CniError(
       codes.deviceInUse,
-      `container ${containerId} may be running, since its record ${why}; --force takes its VF all the same`,
+      `container ${containerId} may be running, since its record ${why}; use --force to release its VF anyway`,
     );
   }
   limits.warn(`the record ${why}; the link state of the VF stays as it is, and the lease is not released`);
   const pcis = attempt("look for the VF in the lock files", () => vfsOf(state, name));
-  if (pcis.length === 0) limits.warn(`no lock file names ${containerId} ${ifname}: no VF is taken back`);
+  if (pcis.length === 0) limits.warn(`no lock file names ${containerId} ${ifname}: no VF is released`);
   for (const pci of pcis) {
     const locks = new Locks(node, state, limits, `release of container ${containerId}`);
     attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
     try {
       if (!isNamed(locks.owner, name)) continue;
-      attempt(`bring the devices of VF ${pci} home`, () => bringHome(node, limits, locks, pci));
+      attempt(`return the devices of VF ${pci} to the host`, () => returnDevices(node, limits, locks, pci));
       attempt(`restore the GUIDs of VF ${pci}`, () => restoreGuids(node, limits, state, locks, pci, name));
       attempt("remove the record", () => state.remove(path));
-      attempt(`note that VF ${pci} is free`, () => locks.clearOwner());
+      attempt(`clear the owner of VF ${pci}`, () => locks.clearOwner());
       releasePendingOf(node, state, locks, pci, limits);
     } finally {
       locks.release();
@@ -56,7 +57,7 @@ export function releaseUnreadable(
   attempt("remove the record", () => state.remove(path));
 }
 
-/** The lock file has the VF's own GUIDs if the attachment gave it others. */
+/** Restores the VF's own GUIDs from its lock file, which contains them if the attachment gave the VF others. */
 function restoreGuids(
   node: Node,
   limits: Limits,
@@ -74,28 +75,28 @@ function restoreGuids(
   restoreOwnGuids(node, call, state, locks, pci, driver);
 }
 
-/** Returns the VFs that an attachment has, as their lock files say: one, or none. It walks over all of them. */
+/** Returns the VFs that an attachment has, as their lock files say: at most one. It reads all lock files. */
 export function vfsOf(state: StateDirectory, name: AttachmentName): string[] {
   return state.lockedVfs().filter((pci) => isNamed(parseLockContents(state.vfNote(pci)).owner, name));
 }
 
 /**
- * Binds the VF's driver again, which brings its devices home from whatever namespace they are in, in the state of new ones.
- * @throws {CniError} if a virtual machine has the VF open, or the netdev does not come.
+ * Binds the VF's driver again, which creates the VF's devices again, on the host and with default settings.
+ * @throws {CniError} if a virtual machine has the VF open, or the netdev does not appear.
  */
-function bringHome(node: Node, { deadline, warn }: Limits, locks: Locks, pci: string): void {
+function returnDevices(node: Node, { deadline, warn }: Limits, locks: Locks, pci: string): void {
   const { functions } = node;
   if (functions.generation(pci) === undefined) return;
   if (functions.isOpenByVfio(pci)) {
     throw new CniError(
       codes.tryAgain,
-      `VF ${pci} is open in a virtual machine (/dev/vfio), and would hang if it was taken away; stop the machine first`,
+      `VF ${pci} is open in a virtual machine (/dev/vfio), so unbinding it would hang; stop the virtual machine first`,
     );
   }
-  // A PF that is handed out as a whole has no driver of ours.
+  // A PF that is given to a container as a whole has no driver that this plugin could bind.
   if (!isVirtual(node, pci)) return;
   const bound = functions.driver(pci);
-  // That of the PF drives both in every InfiniBand HCA there is.
+  // The PF's driver drives both in every InfiniBand HCA.
   const driver = functions.driver(functions.virtualFunction(pci).pf);
   const other = [bound, functions.driverOverride(pci)].find((each) => each !== undefined && each !== driver);
   if (driver === undefined || other !== undefined) {

@@ -15,38 +15,38 @@ import type { PhysicalFunction } from "../vf/function.ts";
 import { netdevOf } from "../vf/netdev.ts";
 
 /**
- * What `"guid": "auto"` comes to for a VF: the GUID that it must have; undefined where it keeps its own.
+ * Returns the GUID that `"guid": "auto"` assigns to a VF; `undefined` if the VF keeps its own.
  *
- * Once given, the GUID stays with the VF, so that only its first container pays for a rebind. This is also what
- * tells it apart from a container's GUID that was never taken back, which is no reason to keep it: that one stands
- * in a record of ours or in the Go plugin's cache. Only for a GUID that did not come from here is it looked for
- * there.
- * @param estate what a dead attachment left on the VF: then its own GUID is the one that was found by that.
- * @param noted the VF's own GUIDs, as its lock file has them: also the container's GUID of a record that is lost is not its own.
- * @throws {CniError} where there is none to give.
+ * The assigned GUID stays with the VF, so that only the first container of the VF waits for a rebind. A container's
+ * GUID that was not removed from the VF must not be kept. It is recognized by a record, or by the Go plugin's cache,
+ * that contains it. These are read only if this function cannot have assigned the VF's GUID.
+ * @param stale the stale attachment of the VF: then the VF's own GUID is the one in its originals.
+ * @param noted the VF's own GUIDs, as its lock file has them: with them, the GUID of a container whose record is lost
+ *   is not taken for the VF's own.
+ * @throws {CniError} if no GUID can be derived, or all of them are in use.
  */
 export function autoGuid(
   node: Node,
   state: StateDirectory,
   vf: VirtualFunction,
   pf: PhysicalFunction,
-  estate: StaleAttachment | undefined,
+  stale: StaleAttachment | undefined,
   noted: OwnGuids | undefined,
 ): Guid | undefined {
-  const own = estate?.current ? estate.record.found.portGuid : ownPortGuid(portGuidNow(node, vf, pf), noted);
-  // Without a netdev there is nothing to be attached, which the plan says.
+  const own = stale?.current ? stale.record.found.portGuid : ownPortGuid(portGuidNow(node, vf, pf), noted);
+  // The VF has no netdev, for which the plan throws.
   if (own === undefined) return undefined;
   const choices = choicesFor(vf, pf.link);
   if (choices.includes(own)) return own;
   const recorded = recordedGuids(state);
-  if (isUsableGuid(own) && !isContainers(recorded, vf, own)) return undefined;
-  const taken = [...node.functions.othersGuids(vf.pci), ...othersIn(recorded, vf)];
+  if (isUsableGuid(own) && !cameWithContainer(recorded, vf, own)) return undefined;
+  const taken = [...node.functions.othersGuids(vf.pci), ...recordedForOthers(recorded, vf)];
   const free = choices.find((guid) => !taken.includes(guid));
   if (free !== undefined) return free;
   throw new CniError(
     codes.node,
-    `all GUIDs that "guid": "auto" has for VF ${vf.pci} (${choices[0]} and ${choices.length - 1} more) belong to ` +
-      "other devices of this node; give the VF one by hand, or set another guid in the network",
+    `all GUIDs that "guid": "auto" derives for VF ${vf.pci} (${choices[0]} and ${choices.length - 1} more) belong to ` +
+      "other devices of this node; set a GUID of the VF at its PF, or set guid in the network to a GUID",
   );
 }
 
@@ -62,7 +62,7 @@ function portGuidNow(node: Node, { pci }: VirtualFunction, pf: PhysicalFunction)
   return portGuidOfDevice(node, pci, node.functions.rdmaDevices(pci));
 }
 
-/** @throws {CniError} where the PF has no port GUID to derive from. */
+/** @throws {CniError} if the PF has no port GUID to derive from. */
 function choicesFor(vf: VirtualFunction, pf: Link): Guid[] {
   const port = portGuidOf(pf.address);
   if (port === undefined || !isUsableGuid(port)) {
@@ -75,12 +75,12 @@ function choicesFor(vf: VirtualFunction, pf: Link): Guid[] {
   return Array.from({ length: DERIVED_GUIDS }, (_, choice) => derivedGuid(port, vf.index, choice));
 }
 
-/** Does a file say that the GUID was a container's? One that found it on the VF did not bring it. */
-function isContainers(recorded: readonly RecordedGuids[], vf: VirtualFunction, guid: Guid): boolean {
+/** Reports whether a recorded attachment brought the GUID to the VF, instead of finding it there. */
+function cameWithContainer(recorded: readonly RecordedGuids[], vf: VirtualFunction, guid: Guid): boolean {
   return recorded.some(({ pci, given, found }) => pci === vf.pci && given === guid && found !== guid);
 }
 
-/** GUIDs of other VFs; their devices may be in containers, where they cannot be seen. */
-function othersIn(recorded: readonly RecordedGuids[], vf: VirtualFunction): (Guid | undefined)[] {
+/** Returns the recorded GUIDs of other VFs, whose devices may be in containers, and then are not visible here. */
+function recordedForOthers(recorded: readonly RecordedGuids[], vf: VirtualFunction): (Guid | undefined)[] {
   return recorded.flatMap(({ pci, given, found }) => (pci === vf.pci ? [] : [given, found]));
 }

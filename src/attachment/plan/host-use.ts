@@ -7,7 +7,7 @@ import type { HostRdmaDevices } from "../vf/host-rdma-devices.ts";
 import { countPkeyChildren, pkeyChildrenIn } from "../vf/pkey-children.ts";
 
 /**
- * Refuses a VF that the host uses: whatever it is for would go down without a word.
+ * Refuses a VF that the host uses, because the host would lose it without any notice.
  * @param netdev of the VF, on the host.
  * @throws {CniError} code 101 if the netdev has a master or pkey children.
  */
@@ -26,7 +26,7 @@ export function requireUnused(node: Node, pci: string, netdev: Link, rdma: HostR
   }
   if (count === undefined) return;
   const remedy = `remove them there, or unbind and bind the driver of ${pci}, which ends them`;
-  throw inUse(pci, `its netdev ${netdev.name} has pkey children that are not to be found here`, remedy);
+  throw inUse(pci, `its netdev ${netdev.name} has pkey children in another network namespace`, remedy);
 }
 
 function inUse(pci: string, why: string, remedy: string): CniError {
@@ -46,5 +46,5 @@ export function warnOfAddresses(node: Node, pci: string, netdev: Link, { warn }:
   );
 }
 
-/** fe80::/10 and 169.254.0.0/16: the kernel makes such addresses, no administrator. */
+/** fe80::/10 and 169.254.0.0/16: the kernel assigns such addresses, not an administrator. */
 const LINK_LOCAL = /^(fe[89ab].:|169\.254\.)/i;

@@ -22,22 +22,23 @@ import { requireRdmaOnlyVf } from "./rdma-only.ts";
 import { requireUsableGuid } from "./usable-guid.ts";
 import { requireNoVfio, vfioOriginals } from "./vfio.ts";
 
-/** What an attachment will be, and what was seen of the VF. */
+/** The record of an attachment before any change, and the VF's devices as they were read for it. */
 export interface Plan {
   readonly record: AttachmentRecord;
-  /** On the host; undefined where the VF has none. */
+  /** The VF's netdev on the host; `undefined` if it has no netdev. */
   readonly netdev: Link | undefined;
-  /** undefined for a VF of a virtual machine. */
+  /** `undefined` for a VF of a virtual machine. */
   readonly rdma: HostRdmaDevices | undefined;
   readonly effective: GuidPair;
 }
 
 /**
- * The plan of an attachment: everything that it will change is read first.
- * @param inherited what a dead attachment of this VF had found: its values are on the VF now, and not those
- * that must come back one day.
- * @param own the VF's own GUIDs, where a record of an earlier attachment, which gave it others, may be lost.
- * @throws {CniError} where the VF cannot be attached as it is. Nothing has been changed then.
+ * Makes the plan of an attachment, for which it reads every setting that the attachment will change.
+ * @param staleOriginals the originals of a stale attachment of this VF. The VF still has values that the attachment
+ *   set, and these are not to be restored later.
+ * @param derivedGuid the GUID that `"guid": "auto"` assigns, if any.
+ * @param own the VF's own GUIDs, if the record of an earlier attachment, which gave it others, may be lost.
+ * @throws {CniError} if the VF cannot be attached as it is. Nothing has been changed then.
  */
 export function makePlan(
   node: Node,
@@ -46,14 +47,21 @@ export function makePlan(
   pod: Namespace,
   pf: PhysicalFunction,
   wanted: Desired,
-  inherited: Originals | undefined,
-  provided: Guid | undefined,
+  staleOriginals: Originals | undefined,
+  derivedGuid: Guid | undefined,
   own: OwnGuids | undefined,
 ): Plan {
   const driver = boundDriver(node, vf.pci);
   if (driver === VFIO_DRIVER) {
     const seen = vfioOriginals(vf, pf, wanted, call);
-    const record = recordOf(node, call, vf, pod, { ...withOwn(seen, own), ...guids(provided) }, wanted);
+    const record = recordOf(
+      node,
+      call,
+      vf,
+      pod,
+      { ...withOwnGuids(seen, own), ...derivedGuids(derivedGuid) },
+      wanted,
+    );
     const effective = { node: seen.nodeGuid, port: seen.portGuid };
     return { record: { ...record, mode: "vfio" }, netdev: undefined, rdma: undefined, effective };
   }
@@ -68,12 +76,13 @@ export function makePlan(
     port: netdev === undefined ? portGuidOfDevice(node, vf.pci, devices) : portGuidOf(netdev.address),
   };
   requireIsolation(node, call, vf, devices, wanted);
-  const seen = inherited ?? withOwn(originals(node, vf, pf, netdev, effective, driver, wanted), own);
+  const seen =
+    staleOriginals ?? withOwnGuids(originals(node, vf, pf, netdev, effective, driver, wanted), own);
   const found = {
     ...seen,
-    ...guids(provided),
+    ...derivedGuids(derivedGuid),
     rdma: seen.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
-    // The file is this attachment's own, also where the VF is inherited.
+    // The file belongs to this attachment, even if the other originals are those of a stale one.
     deviceInfo: wanted.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, wanted.deviceInfo),
   };
   if (wanted.guid === undefined) {
@@ -84,8 +93,8 @@ export function makePlan(
   return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, rdma, effective };
 }
 
-/** The originals of a VF that runs with GUIDs of an attachment whose record is lost: those are not the VF's own. */
-function withOwn(seen: Originals, own: OwnGuids | undefined): Originals {
+/** Replaces the GUIDs in the originals with the VF's own, if it runs with those of a lost record. */
+function withOwnGuids(seen: Originals, own: OwnGuids | undefined): Originals {
   const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid } = seen;
   if (own === undefined || !runsWithOthers(own, { node: nodeGuid, port: portGuid })) return seen;
   const unlessStale = (guid: Guid | undefined) =>
@@ -100,9 +109,9 @@ function withOwn(seen: Originals, own: OwnGuids | undefined): Originals {
   };
 }
 
-/** A GUID that stays with the VF is what is found by whoever comes next. */
-function guids(provided: Guid | undefined) {
-  return provided === undefined ? {} : { nodeGuid: provided, portGuid: provided };
+/** Returns an assigned GUID as the original: the VF keeps it, so the next attachment finds it. */
+function derivedGuids(derivedGuid: Guid | undefined) {
+  return derivedGuid === undefined ? {} : { nodeGuid: derivedGuid, portGuid: derivedGuid };
 }
 
 function recordOf(
@@ -158,13 +167,13 @@ function originals(
   };
 }
 
-/** What netlink does not tell of a netdev, which the container gets as it is. */
+/** Reads settings of the netdev that netlink does not report. They are not needed if ADD rebinds, which resets them. */
 function netdevOriginals(node: Node, pci: string, { index, name }: Link) {
   const tcx = node.links.tcxPrograms(index) ?? [];
   return { napi: node.functions.napiSettings(pci, name), tcx: tcx.length > 0 ? tcx : undefined };
 }
 
-/** What isolation needs must be there; and without it the container may not be able to use its RDMA device. */
+/** Requires what isolation needs. Without isolation, warns if the container will not be able to use its RDMA device. */
 function requireIsolation(
   node: Node,
   call: VerbRequest,
@@ -173,7 +182,7 @@ function requireIsolation(
   wanted: Desired,
 ): void {
   if (wanted.rdmaIsolation !== true) {
-    // Where there is no container (provision) nobody needs to know.
+    // `provision` has no container that could miss the device.
     if (devices.length > 0 && call.netns !== "") warnOfUnusableRdma(node, pci, call.warn);
     return;
   }
@@ -205,21 +214,21 @@ function hostIpoib(node: Node, pci: string): Link {
   if (link === undefined) {
     throw new CniError(
       codes.node,
-      `VF ${pci} has no netdev on the host: either another network namespace holds it, or it is no network ` +
-        "device, or ib_ipoib is not loaded (modprobe ib_ipoib); for a VF that shall have none set rdmaOnly in the network",
+      `VF ${pci} has no netdev on the host: another network namespace has it, or it is not a network device, or ` +
+        "ib_ipoib is not loaded (modprobe ib_ipoib); if the VF is meant to have no netdev, set rdmaOnly in the network",
     );
   }
   if (link.address.length !== HARDWARE_ADDRESS_LENGTH) {
     throw new CniError(
       codes.badConfiguration,
-      `deviceID ${pci}: its netdev ${link.name} is no InfiniBand one (its hardware address has ` +
-        `${link.address.length} bytes, not ${HARDWARE_ADDRESS_LENGTH}); is the port's link type Ethernet?`,
+      `deviceID ${pci}: its netdev ${link.name} is not an InfiniBand interface (its hardware address has ` +
+        `${link.address.length} bytes, not ${HARDWARE_ADDRESS_LENGTH}); set the port's link type to InfiniBand`,
     );
   }
   return link;
 }
 
-/** Otherwise the move would collide in the container, and could take the container's own interface for ours. */
+/** Refuses a name that the container's own interface has: the move would fail, or undo could take that interface. */
 function requireFree(node: Node, pod: Namespace, { name, netns }: VerbRequest): void {
   const taken = attempt(`look for ${name.ifname} in ${netns}`, () => node.links.byName(pod, name.ifname));
   if (taken === undefined) return;

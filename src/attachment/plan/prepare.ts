@@ -19,19 +19,19 @@ import { requireUnused, warnOfAddresses } from "./host-use.ts";
 import { makePlan } from "./plan.ts";
 import { requireFreeGuid } from "./reserve-guid.ts";
 
-/** An attachment that is written down, and of which nothing is done yet. */
+/** An attachment whose record is written, before any change. */
 export interface Prepared {
   readonly attachment: AddContext;
-  /** Of its record. */
+  /** Path of its record. */
   readonly path: string;
-  /** The record of a dead attachment, which must be put aside. */
+  /** The record of an orphaned attachment, whose lease becomes a pending release. */
   readonly owing: TakenOver["owing"];
 }
-
 /**
- * The first half of an attachment: whatever it will change is read, and the plan is written down. From then on whoever
- * comes after us finds it, and with it the way back. The VF's lock is held.
- * @throws {CniError} where the VF cannot be attached. Nothing has been changed then, but what a dead attachment left.
+ * Prepares an attachment: reads every setting that it will change, and writes the record. From then on, a later call
+ * finds the record, and the originals in it. The VF's lock is held.
+ * @throws {CniError} if the VF cannot be attached. Nothing has been changed then, except by the takeover of an orphaned
+ *   attachment.
  */
 export function prepare(
   node: Node,
@@ -41,23 +41,25 @@ export function prepare(
   pod: Namespace,
   vf: VirtualFunction,
 ): Prepared {
-  const estate = attempt(`find out who has VF ${vf.pci}`, () => staleAttachmentOf(node, state, locks, vf));
+  const stale = attempt(`find the previous owner of VF ${vf.pci}`, () =>
+    staleAttachmentOf(node, state, locks, vf),
+  );
   const pf = new PhysicalFunction(node, vf.pf, vf.index);
-  const own = attempt(`find out what GUIDs VF ${vf.pci} had`, () =>
-    estate?.current === true ? undefined : currentOwnGuids(node, locks, vf),
+  const own = attempt(`read the original GUIDs of VF ${vf.pci}`, () =>
+    stale?.current === true ? undefined : currentOwnGuids(node, locks, vf),
   );
-  const provided = attempt(`choose a GUID for VF ${vf.pci}`, () =>
-    call.guid === "auto" ? autoGuid(node, state, vf, pf, estate, own) : undefined,
+  const derivedGuid = attempt(`choose a GUID for VF ${vf.pci}`, () =>
+    call.guid === "auto" ? autoGuid(node, state, vf, pf, stale, own) : undefined,
   );
-  const wanted = { ...call.wanted, guid: call.guid === "auto" ? provided : call.guid };
-  const inherited = attempt(`take VF ${vf.pci} over from a dead attachment`, () =>
-    estate === undefined ? undefined : takeOverStale(node, state, locks, call, wanted, estate),
+  const wanted = { ...call.wanted, guid: call.guid === "auto" ? derivedGuid : call.guid };
+  const takenOver = attempt(`take VF ${vf.pci} over from an orphaned attachment`, () =>
+    stale === undefined ? undefined : takeOverStale(node, state, locks, call, wanted, stale),
   );
-  const { record, netdev, rdma, effective } = attempt(`read what VF ${vf.pci} is like`, () => {
+  const { record, netdev, rdma, effective } = attempt(`read the settings of VF ${vf.pci}`, () => {
     try {
-      return makePlan(node, call, vf, pod, pf, wanted, inherited?.originals, provided, own);
+      return makePlan(node, call, vf, pod, pf, wanted, takenOver?.originals, derivedGuid, own);
     } catch (cause) {
-      // The Go plugin does not say whose a VF is: that this container has it already, its cache alone tells.
+      // The Go plugin does not write the owner of a VF. Only its cache shows that this container already has the VF.
       if (state.find(call.name)?.reference !== undefined) throw alreadyAttached(call, cause);
       throw cause;
     }
@@ -71,7 +73,7 @@ export function prepare(
   );
 
   const pfName = isPhysical(vf) ? "" : attempt(`read PF ${vf.pf}`, () => pf.link).name;
-  attempt(`note that VF ${vf.pci} is claimed`, () => locks.claim(call.name, ownGuids(record, effective)));
+  attempt(`claim VF ${vf.pci} in its lock file`, () => locks.claim(call.name, ownGuids(record, effective)));
   const path = createRecord(state, locks, call, record, pfName);
   const attachment: AddContext = {
     ...stepContextOf(node, record, pod, locks, call),
@@ -83,25 +85,25 @@ export function prepare(
     netdevIn: node.namespaces.host,
     result: undefined,
   };
-  return { attachment, path, owing: inherited?.owing };
+  return { attachment, path, owing: takenOver?.owing };
 }
 
-/** Makes the VF the attachment's own, and puts aside the record of whoever has died over it. */
+/** Makes the attachment the owner of the VF, and defers the release of the orphaned attachment's lease. */
 export function takeOver(
   { record, locks }: AddContext,
   state: StateDirectory,
   owing: Prepared["owing"],
 ): void {
   if (owing !== undefined) {
-    attempt("put a dead attachment's record aside", () =>
+    attempt("set the record of an orphaned attachment aside", () =>
       deferRelease(state, locks, owing.path, owing.record),
     );
   }
   const { containerId, ifname } = record;
-  attempt(`note whose VF ${record.vf.pci} is`, () => locks.setOwner({ containerId, ifname }));
+  attempt(`write the owner of VF ${record.vf.pci}`, () => locks.setOwner({ containerId, ifname }));
 }
 
-/** Without a record the VF stays whose it was. */
+/** Writes the record. If that fails, the VF's previous owner stays its owner. */
 function createRecord(
   state: StateDirectory,
   locks: Locks,
@@ -114,7 +116,7 @@ function createRecord(
     path = attempt("write the attachment's record", () => state.create(record, pfName));
   } finally {
     if (path === undefined) {
-      attempt(`note that VF ${record.vf.pci} is not claimed any more`, () => locks.withdrawClaim());
+      attempt(`withdraw the claim of VF ${record.vf.pci}`, () => locks.withdrawClaim());
     }
   }
   if (path === undefined) throw alreadyAttached(call);

@@ -3,21 +3,21 @@ import type { Node } from "../../node/node.ts";
 import { attempt } from "../errors.ts";
 
 /**
- * Where RDMA devices belong to all namespaces, none can be given to a container alone.
- * @throws {CniError} saying how to change that.
+ * Requires exclusive mode: in shared mode, all namespaces share the RDMA devices, and no container can have one alone.
+ * @throws {CniError} naming the commands that change the mode.
  */
 export function requireExclusiveRdma(node: Node): void {
   if (isExclusive(node)) return;
   throw new CniError(
     codes.node,
     "rdmaIsolation needs the RDMA subsystem in exclusive network namespace mode, and this node is in shared mode: " +
-      "rdma system set netns exclusive (EBUSY as long as there is any other network namespace); for good: " +
-      'echo "options ib_core netns_mode=0" > /etc/modprobe.d/ib_core.conf, and reboot (where the initramfs loads ' +
-      "ib_core, make it anew before that)",
+      "rdma system set netns exclusive (EBUSY as long as there is any other network namespace); permanently: " +
+      'echo "options ib_core netns_mode=0" > /etc/modprobe.d/ib_core.conf, and reboot (if the initramfs loads ' +
+      "ib_core, rebuild the initramfs before that)",
   );
 }
 
-/** Without isolation, in exclusive mode, the container gets IPoIB, and the kernel refuses it everything else. */
+/** Warns in exclusive mode without isolation: the container can use IPoIB, and the kernel refuses everything else. */
 export function warnOfUnusableRdma(node: Node, pci: string, warn: (message: string) => void): void {
   if (!isExclusive(node)) return;
   warn(

@@ -7,15 +7,15 @@ import type { AddRequest } from "../requests.ts";
 import { netdevOf } from "../vf/netdev.ts";
 
 /**
- * A VF that is attached without an interface (rdmaOnly) must have none, but RDMA devices.
- * @throws {CniError} where that is not so, or the network wants something of an interface.
+ * Requires that a VF that is attached without an interface (rdmaOnly) has no netdev, and has an RDMA device.
+ * @throws {CniError} if it does not, or if the network configuration sets a key for an interface.
  */
 export function requireRdmaOnlyVf(node: Node, call: AddRequest, pci: string, wanted: Desired): void {
   const asked = wanted.mtu === undefined ? wanted.carrierTime && "waitForCarrierSeconds" : "mtu";
   if (asked !== undefined) {
     throw new CniError(
       codes.unsupportedField,
-      `network configuration: rdmaOnly is set, and so is ${asked}, which is about an interface; remove one of them`,
+      `network configuration: rdmaOnly is set, but ${asked} needs an interface; remove either key`,
     );
   }
   const netdev = attempt(`look for a netdev of VF ${pci}`, () => netdevOf(node, node.namespaces.host, pci));
@@ -28,7 +28,7 @@ export function requireRdmaOnlyVf(node: Node, call: AddRequest, pci: string, wan
   if (node.functions.rdmaDevices(pci).length === 0) {
     throw new CniError(
       codes.node,
-      `rdmaOnly: VF ${pci} has no RDMA device on the host: either another network namespace holds it, or see dmesg`,
+      `rdmaOnly: VF ${pci} has no RDMA device on the host: another network namespace has it, or see dmesg`,
     );
   }
   warnOfSkippedIpam(call, "rdmaOnly");

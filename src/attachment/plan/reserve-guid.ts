@@ -12,10 +12,10 @@ import { isCurrent } from "../undo/ownership.ts";
 import { type HostRdmaDevices, hostRdmaDevices } from "../vf/host-rdma-devices.ts";
 
 /**
- * Refuses a GUID that another function of the node runs with: two ports with one GUID break the fabric. A function that a
- * container has to itself is not seen here, but {@link reserveGuid} knows those that have an attachment.
- * @param rdma `undefined` if the caller has not looked.
- * @throws {CniError} code 7, naming the container that was given the GUID, or the netdev or RDMA device that runs with it.
+ * Refuses a GUID that another function of the node runs with: two ports with one GUID break the fabric. A function
+ * whose devices are all in a container is not visible here; {@link reserveGuid} finds it if it has an attachment.
+ * @param rdma `undefined` if the caller has not read the devices.
+ * @throws {CniError} code 7, naming the container, the netdev or the RDMA device that has the GUID.
  */
 export function requireFreeGuid(
   node: Node,
@@ -34,26 +34,27 @@ export function requireFreeGuid(
   const holder = state.guidNote(guid);
   const owner = holder === undefined || holder === pci ? undefined : ownerWith(node, state, holder, guid);
   if (owner !== undefined) throw inUse(guid, pci, `VF ${holder} has it`, owner);
-  const which = netdev === undefined ? `RDMA device ${device?.name}` : described(netdev, pf);
+  const which = netdev === undefined ? `RDMA device ${device?.name}` : describeNetdev(netdev, pf);
   throw inUse(guid, pci, `${which} runs with it`, undefined);
 }
 
-function described({ name, pci }: Link, pf: string): string {
+function describeNetdev({ name, pci }: Link, pf: string): string {
   if (pci === undefined) return `netdev ${name}`;
   return `netdev ${name} of ${pci === pf ? "its PF " : ""}${pci}`;
 }
 
 /**
- * Notes in the state directory that a VF is about to get a GUID that is not its own, so that no other VF gets the same. The
- * file is made as a whole or not at all: of two ADDs at once one succeeds. It names the VF, whose lock file and record say
- * whether the VF still has the GUID, so that what a killed call leaves is recognized. The record is already written.
+ * Creates a note in the state directory that a VF is about to get a GUID that is not its own, so that no other VF gets
+ * the same. The file is created atomically: of two ADDs at once, one succeeds. It names the VF, whose lock file and
+ * record show whether the VF still has the GUID, so that the note of a killed call is recognized. The record is already
+ * written.
  * @throws {CniError} code 7, naming the container that has the GUID.
  */
 export function reserveGuid({ node, record, locks, deadline }: AddContext, state: StateDirectory): void {
   const { pci } = record.vf;
   const guid = newGuidOf(record);
   if (guid === undefined || state.createGuidNote(guid, pci)) return;
-  // Removing a note that is out of date, and making a new one, is not one change: only one call at a time may do it.
+  // Replacing an outdated note takes two steps, so only one call at a time may do it.
   locks.whileNodeIsLocked(deadline, () => {
     const holder = state.guidNote(guid);
     if (holder === pci) return;
@@ -71,8 +72,8 @@ export function reserveGuid({ node, record, locks, deadline }: AddContext, state
 }
 
 /**
- * Returns the attachment of a VF that has a GUID, running or not: as long as it has a record, its VF may run with the GUID.
- * A record that cannot be read may be of it, unless it is from an earlier boot.
+ * Returns the attachment of a VF that has a GUID, running or not: as long as it has a record, its VF may run with the
+ * GUID. An unreadable record may contain the GUID, unless it is from an earlier boot.
  */
 function ownerWith(node: Node, state: StateDirectory, pci: string, guid: Guid): AttachmentName | undefined {
   const { owner, predecessor, ownerBoot } = parseLockContents(state.vfNote(pci));

@@ -9,8 +9,9 @@ import type { PhysicalFunction } from "../vf/function.ts";
 import { requireUsableGuid } from "./usable-guid.ts";
 
 /**
- * What is left of a call for a PF: its GUIDs and its link are its own, and nobody on the host sets them. That is no
- * error: ib-kubernetes names a GUID for every pod of a network, and the Go plugin does not look at it either.
+ * Returns the request without GUID and link state: a PF has its own, which the host cannot set. If the network sets
+ * them, ADD warns and does not fail: ib-kubernetes assigns a GUID to every pod of a network, and the Go plugin ignores
+ * it, too.
  */
 export function requestForVfio(call: AddRequest): AddRequest {
   if (call.guid !== undefined || call.wanted.linkState !== undefined) {
@@ -22,8 +23,8 @@ export function requestForVfio(call: AddRequest): AddRequest {
 }
 
 /**
- * What there is of a function that is bound to vfio-pci: of a VF what its PF has on file for it.
- * @throws {CniError} where the network wants what such a VF cannot have.
+ * Returns the originals of a function that is bound to vfio-pci: for a VF, those that its PF has for it.
+ * @throws {CniError} if the network sets a key that such a function cannot have.
  */
 export function vfioOriginals(
   vf: VirtualFunction,
@@ -32,14 +33,14 @@ export function vfioOriginals(
   call: AddRequest,
 ): Originals {
   refuseInterface(vf, wanted);
-  const { nodeGuid, portGuid, linkState } = isPhysical(vf) ? nothingOnFile : pf.vf;
+  const { nodeGuid, portGuid, linkState } = isPhysical(vf) ? unknownConfig : pf.vf;
   if (wanted.guid === undefined) {
-    // What the PF cannot tell may be one.
-    const told = [nodeGuid, portGuid].filter((guid) => guid !== undefined);
-    requireUsableGuid(vf, undefined, told, "");
+    // A GUID that the kernel does not report may be valid.
+    const reported = [nodeGuid, portGuid].filter((guid) => guid !== undefined);
+    requireUsableGuid(vf, undefined, reported, "");
   } else if (nodeGuid === undefined || portGuid === undefined) {
     call.warn(
-      `the kernel cannot tell which GUIDs PF ${vf.pf} has for VF ${vf.pci}; it has none when it is given back`,
+      `the kernel does not report which GUIDs PF ${vf.pf} has for VF ${vf.pci}; DEL will leave the VF without a GUID`,
     );
   }
   warnOfSkippedIpam(call, `${vf.pci} is bound to ${VFIO_DRIVER}`);
@@ -54,13 +55,13 @@ export function vfioOriginals(
   };
 }
 
-/** Nobody keeps a file on a PF. */
-const nothingOnFile: VfConfig = { nodeGuid: undefined, portGuid: undefined, linkState: undefined };
+/** A PF has no PF that could have settings for it. */
+const unknownConfig: VfConfig = { nodeGuid: undefined, portGuid: undefined, linkState: undefined };
 
 /**
- * What was asked for must be so.
- * @param driver that is bound to the VF, and not vfio-pci.
- * @throws {CniError} where the network is one for virtual machines.
+ * Refuses a VF that is not bound to vfio-pci if the network sets `vfioPciMode`.
+ * @param driver the VF's driver, which is not vfio-pci.
+ * @throws {CniError} if the network sets `vfioPciMode`.
  */
 export function requireNoVfio({ vfioPciMode }: AddRequest, { pci }: VirtualFunction, driver: string): void {
   if (vfioPciMode !== true) return;
@@ -71,7 +72,7 @@ export function requireNoVfio({ vfioPciMode }: AddRequest, { pci }: VirtualFunct
   );
 }
 
-/** It would be worse to ignore what the network wants of an interface. */
+/** Refuses keys for an interface or an RDMA device, because ignoring them would hide a mistake. */
 function refuseInterface({ pci }: VirtualFunction, wanted: Desired): void {
   const keys = {
     rdmaIsolation: wanted.rdmaIsolation,

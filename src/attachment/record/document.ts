@@ -11,46 +11,48 @@ import { type ConfiguredTexts, goCacheMembers, planMembers } from "./text.ts";
 import type { Unreadable } from "./unreadable.ts";
 
 /**
- * The record as a file: a superset of the Go plugin's cache, so that either binary can detach what the other
- * attached. Our own part stands under one key that no field of Go's structures matches in any case.
+ * The key of the member with the record of ib-sriov. The file is a superset of the Go plugin's cache, so that each of
+ * the two plugins can undo an attachment of the other. Go matches keys without regard to case, and no field of the Go
+ * plugin's structures matches this key.
  */
-const ourKey = "attachment";
+const attachmentKey = "attachment";
 
-/** Layout of our part; a reader of another one leaves the record alone. */
+/** Layout of the member `attachment`. A version that reads another layout does not change the record. */
 const format = 1;
-/** What every file of ours begins with. */
-const BEGINNING = `{"${ourKey}":{"format":${format},"state":"`;
+/** The beginning of every record file. */
+const BEGINNING = `{"${attachmentKey}":{"format":${format},"state":"`;
 
-/** Bytes of a file that {@link requireRecordFits} leaves to the originals, and to keys that a later version adds. */
+/** Bytes of a file that {@link requireRecordFits} reserves for the originals, and for keys of later versions. */
 const RESERVED = 64 << 10;
-/** The most that one UTF-16 unit becomes as JSON in UTF-8, bytes: "\u0001". */
+/** The largest number of bytes of one UTF-16 unit as JSON in UTF-8: "\u0001". */
 const LONGEST_ESCAPE = 6;
 
 /**
- * The text of the file: our part, alone in the first line, and what the Go plugin reads.
- * @param pfName the PF's netdev, which the Go plugin looks up by name.
- * @throws {CniError} 7 if the file would be too long to be read back.
+ * Returns the text of a record file: the member `attachment`, alone in the first line, and then the Go plugin's
+ * members.
+ * @param pfName the name of the PF's netdev, by which the Go plugin finds it.
+ * @throws {CniError} code 7 if the file would be too long to be read.
  */
 export function recordDocument(record: AttachmentRecord, pfName: string): string {
-  // The state first, so that it stands at the same place in every record: see stateOffset.
+  // The state comes first, so that it is at the same place in every record: see stateOffset.
   const own = `${BEGINNING}${stateLetter(record.state)}",${planMembers(record)}}`;
   const text = `${own},\n${goCacheMembers(record, pfName, configuredTexts(record.call.stdin))}}`;
   if (text.length * LONGEST_ESCAPE > LONGEST_FILE) requireAtMost(utf8Length(text), LONGEST_FILE);
   return text;
 }
 
-/** What a record keeps of the call that made it. */
+/** The part of the ADD call that its record contains. */
 type RecordedCall = AttachmentRecord["call"];
 
 /**
- * Requires that a record of this call can be read back: before anything is read or changed for it.
- * @throws {CniError} 7, with the limit, if it is too long.
+ * Requires that a record of this call can be read back. ADD checks this before it reads or changes anything.
+ * @throws {CniError} code 7 with the limit, if it is too long.
  */
 export function requireRecordFits(call: RecordedCall): void {
   requireAtMost(recordedBytes(call), LONGEST_FILE - RESERVED);
 }
 
-/** Returns the call, if a record of it can be read back, else with what an IPAM plugin needs of its configuration. */
+/** Returns the call; if its record would be too long, only with the configuration keys that an IPAM plugin needs. */
 export function callThatFits({ stdin, args, path }: RecordedCall): RecordedCall {
   if (recordedBytes({ stdin, args, path }) <= LONGEST_FILE - RESERVED) return { stdin, args, path };
   const { cniVersion, name, type } = configuredTexts(stdin);
@@ -61,9 +63,9 @@ export function callThatFits({ stdin, args, path }: RecordedCall): RecordedCall 
   };
 }
 
-/** Returns how many bytes of a record are the call's; of a short call, only an upper bound. */
+/** Returns the number of bytes that the call takes in a record; for a short call, an upper bound. */
 function recordedBytes({ stdin, args, path }: RecordedCall): number {
-  // Escapes count: Go writes "<" as "\u003c", which a record, that has the configuration as a string, writes as "\\u003c".
+  // Escapes count: Go writes "<" as "\u003c". A record contains the configuration as a string, with that as "\\u003c".
   const bound = (stdin.length + args.length + path.length) * LONGEST_ESCAPE * 2;
   if (bound <= LONGEST_FILE - RESERVED) return bound;
   const texts = [stdin, args, path, ...Object.values(configuredTexts(stdin))];
@@ -79,7 +81,7 @@ function requireAtMost(bytes: number, limit: number): void {
   );
 }
 
-/** Returns what the Go plugin reads of a configuration. */
+/** Returns those texts of a configuration that the Go plugin reads. */
 function configuredTexts(stdin: string): ConfiguredTexts {
   const config = keptFields(stdin);
   return {
@@ -91,52 +93,53 @@ function configuredTexts(stdin: string): ConfiguredTexts {
   };
 }
 
-/** A value of a type that Go does not expect there would make all of it unreadable. */
+/** Returns a string member; "" for another type, because an unexpected type makes the whole file unreadable for Go. */
 function textOf(fields: Fields, key: string): string {
   const value = fields.raw(key);
   return typeof value === "string" ? value : "";
 }
 
-/** Where in the file its attachment's state stands, in bytes. */
+/** Returns the offset of the attachment's state in the file, bytes. */
 export function stateOffset(): number {
   return BEGINNING.length;
 }
 
 /**
- * The state as it stands there: its first letter. It is all of a record that ever changes, and so the change is one
- * byte, which a kill cannot tear, nor a reader without the VF's lock see half of.
+ * Returns a state as the file contains it, by its first letter. The state is the only part of a record that changes.
+ * The change is one byte, so it is atomic: a kill cannot interrupt it, and a reader without the VF's lock never sees
+ * half of it.
  */
 export function stateLetter(state: AttachmentRecord["state"]): string {
   return state.charAt(0);
 }
 
 /**
- * Reads such a file back.
- * @returns undefined where it holds no record of ours: no part of ours that is JSON, or one that is damaged.
- * What the Go plugin reads is not looked at.
+ * Parses a record file. The members for the Go plugin are not read.
+ * @returns `undefined` if the file contains no record of ib-sriov: the member `attachment` is missing, is not JSON, or
+ * is damaged.
  */
 export function parseRecord(text: string): AttachmentRecord | undefined {
-  const document = ourDocument(text) ?? fromJson(text);
-  const part = isObject(document) ? document[ourKey] : undefined;
+  const document = attachmentPart(text) ?? fromJson(text);
+  const part = isObject(document) ? document[attachmentKey] : undefined;
   if (!isObject(part) || part.format !== format) return undefined;
   const named = { ...part, state: stateNamed(part.state) };
   return isRecord(named) ? named : undefined;
 }
 
 /**
- * Returns why a file that {@link parseRecord} does not read is a record of ours all the same; `undefined` if it has no part
- * of ours. Of a later format these members keep their place and meaning: `attachment.format`, a number, and
- * `attachment.needs`, the oldest version of ib-sriov that reads it (docs/architecture.md).
+ * Returns why {@link parseRecord} cannot read a file that is a record of ib-sriov; `undefined` if the file has no
+ * member `attachment`. Two members keep their place and meaning in every later format: `attachment.format`, a number,
+ * and `attachment.needs`, the oldest version of ib-sriov that can read the record (docs/architecture.md).
  */
 export function unreadableIn(text: string): Unreadable | undefined {
   const document = fromJson(text);
-  const part = isObject(document) ? document[ourKey] : undefined;
+  const part = isObject(document) ? document[attachmentKey] : undefined;
   if (part === undefined) {
-    const isCut = text.startsWith(`{"${ourKey}":`);
-    return isCut ? { kind: "damaged", reason: "it is cut off, or is no JSON" } : undefined;
+    const isTruncated = text.startsWith(`{"${attachmentKey}":`);
+    return isTruncated ? { kind: "damaged", reason: "it is truncated, or is not JSON" } : undefined;
   }
   if (!isObject(part) || typeof part.format !== "number" || part.format <= format)
-    return { kind: "damaged", reason: "a member of it is missing, or is of another kind" };
+    return { kind: "damaged", reason: "a member of it is missing, or has the wrong type" };
   const needed = typeof part.needs === "string" ? `version ${part.needs} or a later one` : "a later version";
   return {
     kind: "later format",
@@ -144,9 +147,12 @@ export function unreadableIn(text: string): Unreadable | undefined {
   };
 }
 
-/** Our part alone, where it is in a line of its own: to read the other one would take as long. */
-function ourDocument(text: string): unknown {
-  // Anything else before it is somebody else's work, e.g. jq's.
+/**
+ * Returns the file with only its member `attachment`, if that is alone in the first line: to parse the other members
+ * would take the same time again.
+ */
+function attachmentPart(text: string): unknown {
+  // Another beginning means that another program has written the file, such as jq.
   const end = text.startsWith(BEGINNING) ? text.indexOf(",\n") : -1;
   return end < 0 ? undefined : fromJson(`${text.slice(0, end)}}`);
 }
@@ -156,7 +162,7 @@ function stateNamed(letter: unknown): AttachmentRecord["state"] | undefined {
   return states.find((state) => stateLetter(state) === letter);
 }
 
-/** The shape, checked by hand: a record is read on every DEL, and a schema library costs start-up on each. */
+/** Checks the structure without a schema library: every DEL reads a record, and a library would cost start-up time. */
 function isRecord(part: Record<string, unknown>): part is Record<string, unknown> & AttachmentRecord {
   const { vf, found, wanted, call } = part;
   return (
@@ -249,7 +255,7 @@ function isNumberOrAbsent(value: unknown): boolean {
   return value === undefined || typeof value === "number";
 }
 
-/** It becomes a part of paths. */
+/** Reports whether a value is a valid PCI address. This is checked because the address becomes a part of paths. */
 function isPciAddress(value: unknown): boolean {
   return typeof value === "string" && parsePciAddress(value) === value;
 }

@@ -3,32 +3,32 @@ import { type Guid, parseGuid } from "../../infiniband/guid.ts";
 import type { LinkState } from "../../node/links.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 
-/** What the Go plugin has written down of an attachment that it made, as far as a DEL can use it. */
+/** The Go plugin's cache of an attachment that it has made, as far as a DEL uses it. */
 export interface GoCache {
   /** PCI address of the VF. */
   readonly pci: string;
   /** Name of the PF's netdev, by which the Go plugin configures the VF. */
   readonly pfName: string;
-  /** Name of the VF's netdev in the host's namespace; "" where it had none (vfio-pci). */
+  /** Name of the VF's netdev in the host namespace; "" if it had no netdev (vfio-pci). */
   readonly name: string;
-  /** CNI_IFNAME; "" where the container got no netdev (vfio-pci). */
+  /** CNI_IFNAME; "" if the container got no netdev (vfio-pci). */
   readonly ifname: string;
-  /** The GUID that ADD set, as node and as port GUID; undefined where it set none. */
+  /** The GUID that ADD set, as node and as port GUID; `undefined` if it set no GUID. */
   readonly guid: Guid | undefined;
-  /** The port GUID that the VF had before; undefined where ADD set none. */
+  /** The original port GUID of the VF; `undefined` if ADD set no GUID. */
   readonly found: Guid | undefined;
-  /** The link state that ADD set; undefined where it set none. What there was before it did not look at. */
+  /** The link state that ADD set; `undefined` if it set none. The Go plugin does not record the original one. */
   readonly linkState: LinkState | undefined;
-  /** Is the VF's RDMA device in the container, too? */
+  /** Whether the VF's RDMA device is in the container, too. */
   readonly rdmaIsolation: boolean;
-  /** Is the VF handed over as a whole, bound to vfio-pci? */
+  /** Whether the container has the whole VF, bound to vfio-pci. */
   readonly vfioPciMode: boolean;
 }
 
 /**
- * Reads the Go plugin's cache: its configuration (pkg/types, NetConf) with what ADD has found out, as JSON. It is
- * written by one program only, so its keys have one spelling.
- * @returns undefined where it is none, or says less than that plugin would need itself.
+ * Parses the Go plugin's cache, which is JSON: its configuration (pkg/types, NetConf) with the values that ADD read.
+ * Only the Go plugin writes it, so its keys have one spelling.
+ * @returns `undefined` if the text is not such a cache, or lacks a member that the Go plugin itself would need.
  */
 export function parseGoCache(text: string): GoCache | undefined {
   const cache = fromJson(text);
@@ -52,7 +52,7 @@ export function parseGoCache(text: string): GoCache | undefined {
   };
 }
 
-/** The two places that the Go plugin takes a GUID from, in its order. */
+/** Returns the GUID from the two places that the Go plugin reads, in the Go plugin's order. */
 function configuredGuid({ runtimeConfig, args }: Record<string, unknown>): Guid | undefined {
   const ofRuntime = isObject(runtimeConfig) ? runtimeConfig.infinibandGUID : undefined;
   const ofPod = isObject(args) && isObject(args.cni) ? args.cni.guid : undefined;

@@ -3,9 +3,9 @@ import { type AttachmentRecord, changesGuid } from "./record.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
 /**
- * Removes the note of reserveGuid (plan/reserve-guid.ts), if it still names the record's VF, before the record is removed; and the notes of
- * earlier attachments of that VF whose records are lost.
- * @param kept a GUID whose note stays, because it is another attachment's of that VF.
+ * Removes the note of reserveGuid (plan/reserve-guid.ts) before the record is removed, if the note still names the
+ * record's VF. It also removes the notes of earlier attachments of that VF whose records are lost.
+ * @param kept a GUID whose note stays, because another attachment of that VF has it.
  */
 export function releaseGuidNotes(state: StateDirectory, record: AttachmentRecord, kept?: Guid): void {
   const guid = newGuidOf(record);
@@ -14,7 +14,7 @@ export function releaseGuidNotes(state: StateDirectory, record: AttachmentRecord
   }
 }
 
-/** Returns the GUID that an attachment brings; `undefined` if its VF keeps its own. */
+/** Returns the GUID that an attachment gives to its VF; `undefined` if the VF keeps its own GUIDs. */
 export function newGuidOf({ wanted, found }: AttachmentRecord): Guid | undefined {
   return changesGuid(wanted, found) ? wanted.guid : undefined;
 }

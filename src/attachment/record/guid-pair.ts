@@ -1,12 +1,12 @@
 import { type Guid, sameGuid } from "../../infiniband/guid.ts";
 
-/** Node and port GUID of a VF; undefined where it cannot be read. */
+/** Node and port GUID of a VF; a GUID is `undefined` if it cannot be read. */
 export interface GuidPair {
   readonly node: Guid | undefined;
   readonly port: Guid | undefined;
 }
 
-/** Returns which GUID of a pair is not the expected one, and what it is; `undefined` if both are, as far as they can be read. */
+/** Returns the first GUID of a pair that differs from the expected one; `undefined` if no readable GUID differs. */
 export function otherGuid(
   { node, port }: GuidPair,
   expected: { readonly node: Guid; readonly port: Guid },

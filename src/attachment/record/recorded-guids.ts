@@ -2,19 +2,19 @@ import { isObject } from "../../cni/document.ts";
 import { type Guid, parseGuid } from "../../infiniband/guid.ts";
 import type { StateDirectory } from "./state-directory.ts";
 
-/** What the file of an attachment says of its VF's GUIDs. */
+/** The GUIDs of a VF, from the file of its attachment. */
 export interface RecordedGuids {
   /** PCI address of the VF. */
   readonly pci: string;
-  /** The GUID that the attachment gave to the VF; undefined where none. */
+  /** The GUID that the attachment gave to the VF; `undefined` if it gave none. */
   readonly given: Guid | undefined;
-  /** The one that the VF had before; undefined where it was not written down. */
+  /** The original port GUID of the VF; `undefined` if it is not in the file. */
   readonly found: Guid | undefined;
 }
 
 /**
- * The GUIDs of all attachments that there are files of, in the keys that our records and the Go plugin's cache have
- * in common. It walks over all of them: not for an ADD or DEL that can do without.
+ * Returns the GUIDs of all attachments with a file, from the keys that records and caches of the Go plugin have in
+ * common. It reads all files, so ADD and DEL call it only if they need it.
  */
 export function recordedGuids(state: StateDirectory): RecordedGuids[] {
   return state.paths().flatMap((path) => {

@@ -10,51 +10,51 @@ import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts
 import { notRead, type Unreadable } from "./unreadable.ts";
 
 /**
- * Where the node's attachments are written down. It is the Go plugin's place, and below `/var/lib/cni`, the
- * one directory that every caller shares with the host (a DRA driver's container has not even /run).
+ * The state directory. The Go plugin uses the same path. It is below `/var/lib/cni`, because that is the one directory
+ * that every caller shares with the host (a DRA driver's container does not have the host's /run).
  */
 export const STATE_DIRECTORY = "/var/lib/cni/ib-sriov";
 
-/** Where a record is if another attachment has its plain path. */
-const asideRoot = `${STATE_DIRECTORY}/.x`;
+/** The directory of records whose plain path is taken by a record of another attachment. */
+const collisionRoot = `${STATE_DIRECTORY}/.x`;
 
 const countersFile = `${STATE_DIRECTORY}/.calls`;
 
 /** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
 const longestName = 255;
 
-/** What stands in a file of the state directory. */
+/** The contents of a file of the state directory. */
 export interface StoredRecord {
   readonly path: string;
-  /** undefined: the file holds no record that can be read. */
+  /** The record; `undefined` if the file contains no readable record. */
   readonly record: AttachmentRecord | undefined;
   /**
-   * What the Go plugin has written there instead; undefined where it has not. Of a record of ours that is damaged, what
-   * that plugin could read in it.
+   * The Go plugin's cache, if the Go plugin has written the file; `undefined` otherwise. For a damaged record of
+   * ib-sriov, the members in it that the Go plugin could read.
    */
   readonly reference: GoCache | undefined;
-  /** Why there is no record; `undefined` if there is one, or a cache of the Go plugin. */
+  /** Why the record cannot be read; `undefined` if the file contains a readable record, or a cache of the Go plugin. */
   readonly unreadable: Unreadable | undefined;
 }
 
 /**
- * The state directory: a record for each attachment, a lock file for each VF, leases that are still owed.
- * Names of ours begin with a dot, which no container ID can.
+ * The state directory: a record for each attachment, a lock file for each VF, pending releases, and more. Names of
+ * directories and files that are not records begin with a dot, because a container ID cannot.
  */
 export class StateDirectory {
-  /** The last record that was read: it is read again under a lock, and is then mostly the same. */
-  private last: ({ readonly text: string } & ReturnType<typeof parse>) | undefined;
+  /** The last record that was read: a call reads it again under the VF's lock, and mostly gets the same text. */
+  private lastRead: ({ readonly text: string } & ReturnType<typeof parse>) | undefined;
 
   constructor(private readonly files: Files) {}
 
-  /** Makes the directories that a change needs; what else stands in their place throws. */
+  /** Makes the directories that a change needs; throws if another file has their path. */
   prepare(): void {
     this.files.makeDirectory(`${STATE_DIRECTORY}/.vf`);
   }
 
   /**
-   * Throws what keeps records and lock files from being made, and changes nothing. What is not there yet would be
-   * made, so then it is the nearest directory above that must be writable.
+   * Throws an error if records and lock files cannot be made. It changes nothing: if a directory does not exist, it
+   * requires that the nearest existing parent directory is writable.
    */
   requireWritable(): void {
     this.files.requireWritable(`${STATE_DIRECTORY}/.vf`);
@@ -62,23 +62,23 @@ export class StateDirectory {
   }
 
   private requireNearest(path: string): void {
-    const isThere = this.files.requireWritable(path);
-    if (!isThere && path !== "") this.requireNearest(path.slice(0, path.lastIndexOf("/")));
+    const exists = this.files.requireWritable(path);
+    if (!exists && path !== "") this.requireNearest(path.slice(0, path.lastIndexOf("/")));
   }
 
-  /** The lock file of a VF, which also says who owns the VF; never removed. */
+  /** Returns the lock file of a VF, which also contains the VF's owner. It is never removed. */
   vfLock(pci: string): Lock {
     return this.files.lock(`${STATE_DIRECTORY}/.vf/${pci}`);
   }
 
-  /** What the lock file of a VF says; "" where it says nothing. To be read without the lock. */
+  /** Returns the text of a VF's lock file, read without the lock; "" if the file is empty or does not exist. */
   vfNote(pci: string): string {
     return this.files.read(`${STATE_DIRECTORY}/.vf/${pci}`) ?? "";
   }
 
   /**
-   * Notes that a VF is given a GUID.
-   * @returns false, and nothing is changed, if there is a note of that GUID already.
+   * Notes that a VF gets a GUID.
+   * @returns false if there is already a note of that GUID, which then stays unchanged.
    */
   createGuidNote(guid: Guid, pci: string): boolean {
     const path = guidPath(guid);
@@ -91,17 +91,17 @@ export class StateDirectory {
     return this.files.create(path, pci);
   }
 
-  /** Returns the PCI address of the VF that was given a GUID, as its note says; `undefined` if there is no note. */
+  /** Returns the PCI address of the VF that got a GUID, from the note of the GUID; `undefined` without such a note. */
   guidNote(guid: Guid): string | undefined {
     return this.files.read(guidPath(guid));
   }
 
-  /** Removes the note of a GUID; gone already is success. */
+  /** Removes the note of a GUID; a missing note is a success. */
   removeGuidNote(guid: Guid): void {
     this.files.remove(guidPath(guid));
   }
 
-  /** The lock file that guards what reallocates the node's RDMA character devices. */
+  /** Returns the node's lock file, for rebinds and RDMA moves, which reassign the RDMA character devices. */
   nodeLock(): Lock {
     return this.files.lock(`${STATE_DIRECTORY}/.node`);
   }
@@ -111,27 +111,28 @@ export class StateDirectory {
     this.files.addLine(countersFile, line, limit, deadline, shorten);
   }
 
-  /** What that file says; "" where there is none. */
+  /** Returns the text of the counters' file; "" if it does not exist. */
   countersText(): string {
     return this.files.read(countersFile) ?? "";
   }
 
-  /** Is the attachment's name one that a file can bear? "a-b" and longer than {@link longestName} is not. */
+  /** Reports whether a file name "CONTAINER-IFNAME" would have at most {@link longestName} bytes. */
   nameFits(name: AttachmentName): boolean {
     return utf8Length(name.containerId) + 1 + utf8Length(name.ifname) <= longestName;
   }
 
   /**
-   * The attachment's record, undefined where there is none. Two attachments can claim one path ("a" with
-   * "b-c" and "a-b" with "c"); the second one's record then stands aside.
+   * Returns the attachment's record; `undefined` if it has no record. Two attachments can have the same plain path ("a"
+   * with "b-c", and "a-b" with "c"); the record of the second one is then below {@link collisionRoot}.
+   * @throws the error of the file system, if the file cannot be read.
    */
   find(name: AttachmentName): StoredRecord | undefined {
     return requireRead(this.findOnce(name));
   }
 
   /**
-   * {@link find}, but a file that the file system does not let us read is {@link StoredRecord.unreadable}, too. An error
-   * of the disk can pass, and without the record less is put back, so it is read once more.
+   * Like {@link find}, but a file that the file system refuses to read is {@link StoredRecord.unreadable}, too. It
+   * tries twice, because a disk error can be temporary, and without the record undo restores less.
    */
   findAny(name: AttachmentName): StoredRecord | undefined {
     const stored = this.findOnce(name);
@@ -141,67 +142,67 @@ export class StateDirectory {
   private findOnce(name: AttachmentName): StoredRecord | undefined {
     const plain = this.readAny(plainPath(name));
     if (isNamed(plain?.record, name)) return plain;
-    const aside = this.readAny(asidePath(name));
-    if (aside !== undefined) return aside;
+    const collision = this.readAny(collisionPath(name));
+    if (collision !== undefined) return collision;
     return plain !== undefined && mayBeOf(plain, name) ? plain : undefined;
   }
 
   /**
-   * Reads a record by its path (as {@link StoredRecord} has it), and changes nothing. Whatever is done to the record later
-   * comes after such a read, so a link that leads out of the state directory is refused here.
-   * @throws what the file system answered (EIO, say), if the file may be a record next time.
+   * Reads a record by its path ({@link StoredRecord.path}), and changes nothing. Every change of a record comes after
+   * such a read, so this function refuses a link that leads out of the state directory.
+   * @throws the error of the file system (for example EIO), if the next read may succeed.
    */
   read(path: string): StoredRecord | undefined {
     return requireRead(this.readAny(path));
   }
 
-  /** {@link read}, but a file that the file system does not let us read is {@link StoredRecord.unreadable}, too. */
+  /** Like {@link read}, but a file that the file system refuses to read is {@link StoredRecord.unreadable}, too. */
   readAny(path: string): StoredRecord | undefined {
     let text: string | undefined;
     try {
       text = this.text(path);
-      if (text !== undefined && path.startsWith(`${asideRoot}/`)) {
-        this.files.hasDirectory(asideRoot);
+      if (text !== undefined && path.startsWith(`${collisionRoot}/`)) {
+        this.files.hasDirectory(collisionRoot);
         this.files.hasDirectory(parentOf(path));
       }
     } catch (error) {
       return { path, record: undefined, reference: undefined, unreadable: notRead(error) };
     }
     if (text === undefined) return undefined;
-    if (this.last?.text !== text) this.last = { text, ...parse(text) };
-    const { record, reference, unreadable } = this.last;
+    if (this.lastRead?.text !== text) this.lastRead = { text, ...parse(text) };
+    const { record, reference, unreadable } = this.lastRead;
     return { path, record, reference, unreadable };
   }
 
-  /** Returns when a file was written last, ms since 1970; `undefined` if it does not exist. */
+  /** Returns the modification time of a file, ms since 1970; `undefined` if it does not exist. */
   modified(path: string): number | undefined {
     return this.files.modified(path);
   }
 
-  /** Returns the PCI addresses of the VFs that have a lock file. A walk: not for ADD or DEL. */
+  /** Returns the PCI addresses of all VFs with a lock file. It lists a directory, so ADD and DEL do not call it. */
   lockedVfs(): string[] {
     return this.files.list(`${STATE_DIRECTORY}/.vf`).filter((name) => parsePciAddress(name) === name);
   }
 
-  /** What a file says, be it our record or the Go plugin's cache; undefined where it is no JSON, or not there. */
+  /** Returns the JSON of a record or Go plugin's cache; `undefined` if the file is not JSON or does not exist. */
   document(path: string): unknown {
     return fromJson(this.text(path) ?? "");
   }
 
-  /** undefined where nothing is there; "" where what stands there is no file of ours, and never was. */
+  /** Returns the text of a file; `undefined` if it does not exist, and "" if it cannot be a file of either plugin. */
   private text(path: string): string | undefined {
     try {
       return this.files.read(path);
     } catch (error) {
-      // Anything else (EIO, say) may be a record next time.
+      // After any other error (for example EIO), the next read may find a record.
       if (["ELOOP", "EINVAL", "EFBIG"].includes(errnoOf(error) ?? "")) return "";
       throw error;
     }
   }
 
   /**
-   * Writes a new record, whole or not at all, and never over another one.
-   * @returns its path; undefined where this attachment has a record already.
+   * Writes a new record atomically. It never overwrites a record.
+   * @returns its path; `undefined` if the attachment already has a record.
    */
   create(record: AttachmentRecord, pfName: string): string | undefined {
     const text = recordDocument(record, pfName);
@@ -209,59 +210,59 @@ export class StateDirectory {
     if (this.files.create(plain, text)) return plain;
     const holder = this.read(plain);
     if (holder === undefined || mayBeOf(holder, record)) return undefined;
-    const aside = asidePath(record);
-    this.files.makeDirectory(asideRoot);
-    this.files.makeDirectory(parentOf(aside));
-    return this.files.create(aside, text) ? aside : undefined;
+    const collision = collisionPath(record);
+    this.files.makeDirectory(collisionRoot);
+    this.files.makeDirectory(parentOf(collision));
+    return this.files.create(collision, text) ? collision : undefined;
   }
 
   /**
-   * Writes a record over what the Go plugin has written, whole or not at all. The VF's lock is held, so nobody else
-   * uses the temporary file; one that a kill left is written over.
+   * Replaces the Go plugin's cache by a record, atomically. The caller holds the VF's lock, so no other call uses the
+   * temporary file; a temporary file that a killed call left is overwritten.
    */
   replace(path: string, record: AttachmentRecord, pfName: string): void {
     const temporary = `${STATE_DIRECTORY}/.vf/${record.vf.pci}.new`;
     this.files.replaceForeign(path, recordDocument(record, pfName), 0o600, temporary);
   }
 
-  /** Says in a record what has become of its attachment. It is one byte: no kill can tear it, and no full disk hinder it. */
+  /** Changes the state in a record. It is one byte: neither a kill nor a full disk can interrupt the write. */
   setState(path: string, state: AttachmentRecord["state"]): void {
     this.files.patch(path, stateOffset(), stateLetter(state));
   }
 
-  /** Removes a record, or what stands in its place; gone already is success. */
+  /** Removes a record, or another file at its path; a missing file is a success. */
   remove(path: string): void {
     this.files.remove(path);
-    if (path.startsWith(`${asideRoot}/`)) this.files.removeDirectory(parentOf(path));
+    if (path.startsWith(`${collisionRoot}/`)) this.files.removeDirectory(parentOf(path));
   }
 
   /**
-   * Puts a record aside of which only the lease is left to be released. Its new name tells it from any other
-   * that is owed: an attachment of the same name can come and die again.
+   * Makes a pending release of a record of which only the lease must still be released. The new name contains the VF
+   * and the time, so it is unique even if a later attachment of the same name becomes orphaned, too.
    */
   park(path: string, { vf, since }: AttachmentRecord): void {
     this.files.makeDirectory(`${STATE_DIRECTORY}/.owed`);
     this.files.rename(path, `${STATE_DIRECTORY}/.owed/${vf.pci}-${since}`);
   }
 
-  /** Paths of such records of a VF. A walk, only for where the VF's lock file says that there are any. */
+  /** Returns the paths of a VF's pending releases. It lists a directory, so callers first check the VF's lock file. */
   owedOf(pci: string): string[] {
     const names = this.files.list(`${STATE_DIRECTORY}/.owed`).filter((name) => name.startsWith(`${pci}-`));
     return names.sort().map((name) => `${STATE_DIRECTORY}/.owed/${name}`);
   }
 
-  /** Paths of the records of which only the lease is left. A walk: not for ADD or DEL. */
+  /** Returns the paths of all pending releases. It lists a directory, so ADD and DEL do not call it. */
   owedPaths(): string[] {
     return this.files.list(`${STATE_DIRECTORY}/.owed`).map((name) => `${STATE_DIRECTORY}/.owed/${name}`);
   }
 
-  /** All records' paths. A walk: not for ADD or DEL. */
+  /** Returns the paths of all records. It lists directories, so ADD and DEL call it only if they need it. */
   paths(): string[] {
     const plain = this.files.list(STATE_DIRECTORY).filter((name) => !name.startsWith("."));
-    const aside = this.files
-      .list(asideRoot)
-      .flatMap((id) => this.files.list(`${asideRoot}/${id}`).map((ifname) => `.x/${id}/${ifname}`));
-    return [...plain, ...aside].map((name) => `${STATE_DIRECTORY}/${name}`);
+    const collision = this.files
+      .list(collisionRoot)
+      .flatMap((id) => this.files.list(`${collisionRoot}/${id}`).map((ifname) => `.x/${id}/${ifname}`));
+    return [...plain, ...collision].map((name) => `${STATE_DIRECTORY}/${name}`);
   }
 }
 
@@ -269,24 +270,24 @@ function parse(text: string): Omit<StoredRecord, "path"> {
   const record = parseRecord(text);
   if (record !== undefined) return { record, reference: undefined, unreadable: undefined };
   const unreadable = unreadableIn(text);
-  // What an older program does with a part of it that it can read, a later one may not expect.
+  // An older program must not use the parts of a later format that it can read: the later program may not expect that.
   if (unreadable?.kind === "later format") return { record, reference: undefined, unreadable };
   const reference = parseGoCache(text);
   const isOther = reference !== undefined && unreadable === undefined;
-  return { record, reference, unreadable: isOther ? undefined : (unreadable ?? notOurs) };
+  return { record, reference, unreadable: isOther ? undefined : (unreadable ?? notARecord) };
 }
 
-const notOurs: Unreadable = { kind: "damaged", reason: "it holds no record" };
+const notARecord: Unreadable = { kind: "damaged", reason: "it holds no record" };
 
 function requireRead(stored: StoredRecord | undefined): StoredRecord | undefined {
   if (stored?.unreadable?.kind === "not read") throw stored.unreadable.error;
   return stored;
 }
 
-/** Can what stands in the file of an attachment's name be that attachment's? Of what cannot be read nobody knows. */
+/** Reports whether a file may belong to an attachment whose plain path it has; true for an unreadable file. */
 function mayBeOf({ record, reference }: StoredRecord, name: AttachmentName): boolean {
   if (record !== undefined) return isNamed(record, name);
-  // The Go plugin notes the interface only; with the file's name that says which container's.
+  // The Go plugin's cache contains only the interface; the file's name then gives the container.
   return reference === undefined || reference.ifname === "" || reference.ifname === name.ifname;
 }
 
@@ -298,8 +299,8 @@ function guidPath(guid: Guid): string {
   return `${STATE_DIRECTORY}/.guid/${guid.replaceAll(":", "")}`;
 }
 
-function asidePath(name: AttachmentName): string {
-  return `${asideRoot}/${name.containerId}/${name.ifname}`;
+function collisionPath(name: AttachmentName): string {
+  return `${collisionRoot}/${name.containerId}/${name.ifname}`;
 }
 
 function parentOf(path: string): string {

@@ -1,8 +1,8 @@
-// The two parts of a record as JSON, by hand: every ADD writes one, and JSON.stringify takes four times as long. What
-// can only be a GUID, a PCI address, a number or a word of ours needs no escapes.
+// Writes the two parts of a record as JSON without JSON.stringify, which takes four times as long: every ADD writes a
+// record. GUIDs, PCI addresses, numbers and constants need no escapes.
 import type { AttachmentRecord, Desired, Originals } from "./record.ts";
 
-/** Our part, but for its beginning: see record-document.ts. */
+/** Returns the member `attachment` without its beginning, which record/document.ts writes. */
 export function planMembers(record: AttachmentRecord): string {
   const { vf, call, mode } = record;
   let text = `"containerId":${quoted(record.containerId)},"ifname":${quoted(record.ifname)}`;
@@ -57,7 +57,7 @@ function wantedText(wanted: Desired): string {
   return `{${text.slice(1)}}`;
 }
 
-/** What the network configuration says, where it is a text, else "". */
+/** Strings of the network configuration; "" if a key is missing or has another type. */
 export interface ConfiguredTexts {
   readonly cniVersion: string;
   readonly name: string;
@@ -67,8 +67,8 @@ export interface ConfiguredTexts {
 }
 
 /**
- * What the Go plugin reads, under its names.
- * @param pfName the PF's netdev.
+ * Returns the members that the Go plugin reads, under the names that it uses.
+ * @param pfName name of the PF's netdev.
  */
 export function goCacheMembers(
   record: AttachmentRecord,
@@ -77,12 +77,12 @@ export function goCacheMembers(
 ): string {
   const { found, vf, wanted } = record;
   const { guid = "", linkState, rdmaIsolation } = wanted;
-  // It moves back one RDMA device where `rdmaIsolation` stands there; it knows no more than that one.
+  // With `rdmaIsolation`, the Go plugin moves one RDMA device back; its cache has no place for more.
   const device = quoted((rdmaIsolation === true ? found.rdma?.devices[0] : undefined) ?? "");
   let text = `"cniVersion":${quoted(configured.cniVersion)},"name":${quoted(configured.name)}`;
   text += `,"type":${quoted(configured.type)},"ipam":{"type":${quoted(configured.ipamType)}}`;
   text += `,"Master":${quoted(pfName)},"deviceID":"${vf.pci}","VFID":${vf.index},"HostIFNames":${quoted(found.name)}`;
-  // It restores the VF's GUIDs exactly when this is not empty.
+  // The Go plugin restores the VF's GUIDs if and only if HostIFGUID is not empty.
   text += `,"HostIFGUID":"${guid === "" ? "" : found.portGuid}","ContIFNames":${quoted(record.ifname)}`;
   text += `,"pkey":${quoted(configured.pkey)}`;
   if (linkState !== undefined) text += `,"link_state":"${linkState}"`;

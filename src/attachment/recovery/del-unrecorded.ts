@@ -18,12 +18,12 @@ import { rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
 import { restoreOwnGuids } from "./restore-own-guids.ts";
 
 /**
- * DEL of an attachment that nobody has written down: detached before, or made by another plugin, or its
- * record is damaged. What can be told from the call alone is done: the lease is released, and the configured VF
- * comes home from the container unless it is somebody else's. Only if the VF's lock file names this attachment is the
- * VF's driver bound, and are its GUIDs restored, which that file still has.
- * @param pod the container's namespace; undefined where it is gone, or was not named.
- * @param damaged the record that cannot be read; undefined where there is none at all.
+ * DEL of an attachment without a readable record: it is already detached, another plugin made it, or its record is
+ * damaged. DEL does what the call alone allows: it releases the lease, and moves the configured VF from the container
+ * to the host, unless the VF belongs to another attachment. Only if the VF's lock file names this attachment, DEL also
+ * binds the VF's driver, and restores the GUIDs, which the lock file contains.
+ * @param pod the container's namespace; `undefined` if it is gone, or the call does not name it.
+ * @param damaged the record that cannot be read; `undefined` if no record exists.
  */
 export function delUnrecorded(
   node: Node,
@@ -34,28 +34,28 @@ export function delUnrecorded(
 ): void {
   if (damaged !== undefined) {
     const why = damaged.unreadable?.reason;
-    call.warn(`the record ${damaged.path} cannot be read (${why}); its VF is brought home`);
+    call.warn(`the record ${damaged.path} cannot be read (${why}); its VF is returned to the host`);
   }
   const { deviceID } = call;
-  const isBlind = () => attempt("look whether sysfs shows PCI functions", () => !node.functions.any());
+  const isBlind = () => attempt("find out whether sysfs shows PCI functions", () => !node.functions.any());
   if (damaged !== undefined && deviceID !== undefined && isBlind())
     throw unseenError(deviceID, "any other PCI function");
-  // In this order: an address is given back only when nothing carries it any more.
-  attempt(`bring VF ${call.deviceID} home`, () => bringHome(node, call, state, pod));
+  // In this order: an address may be released only when no netdev has it any more.
+  attempt(`return VF ${call.deviceID} to the host`, () => returnVf(node, call, state, pod));
   attempt("release the lease", () =>
     damaged === undefined ? releaseAnyLease(node, call) : releaseLease(node, call),
   );
   if (damaged !== undefined) attempt("remove the attachment's record", () => state.remove(damaged.path));
 }
 
-/** Gives back what the IPAM plugin of the call's network leased. */
+/** Releases the lease by the IPAM plugin of the call's network. */
 export function releaseLease(node: Node, call: DelRequest): void {
   if (call.ipam !== undefined) runIpam(node, "DEL", call.ipam, [], call);
 }
 
 /**
- * The same where no record says that there is a lease: that the plugin fails is then no reason to fail. A runtime may
- * call with less than it called ADD with (Multus 4.3 hands a second DEL a network without ranges).
+ * Releases the lease if there is one, although no record contains it: an error of the plugin does not fail DEL then. A
+ * runtime may call DEL with less than it called ADD with (Multus 4.3 calls a second DEL with a network without ranges).
  */
 function releaseAnyLease(node: Node, call: DelRequest): void {
   try {
@@ -64,12 +64,12 @@ function releaseAnyLease(node: Node, call: DelRequest): void {
     if (!(error instanceof PluginFailure)) throw error;
     const { containerId, ifname } = call.name;
     call.warn(
-      `release a lease of container ${containerId} (${ifname}), of which there is no record: ${messageOf(error)}`,
+      `cannot release the lease of container ${containerId} (${ifname}), which no record contains: ${messageOf(error)}`,
     );
   }
 }
 
-function bringHome(node: Node, call: DelRequest, state: StateDirectory, pod: Namespace | undefined): void {
+function returnVf(node: Node, call: DelRequest, state: StateDirectory, pod: Namespace | undefined): void {
   const pci = call.deviceID;
   if (pci === undefined || !isVirtual(node, pci)) return;
   const isNoted = isNamed(parseLockContents(state.vfNote(pci)).owner, call.name);
@@ -79,21 +79,25 @@ function bringHome(node: Node, call: DelRequest, state: StateDirectory, pod: Nam
   locks.acquireVf(pci);
   try {
     const { owner } = locks;
-    const isOurs = isNamed(owner, call.name);
-    if (owner !== undefined && !isOurs && state.findAny(owner) !== undefined) return;
-    // In this order: its RDMA device takes the netdev along, in a way.
+    const isOwner = isNamed(owner, call.name);
+    if (owner !== undefined && !isOwner && state.findAny(owner) !== undefined) return;
+    // The RDMA device first: when it moves, the kernel removes the netdev and creates it again.
     if (pod !== undefined && hasRdma(node, pci, pod)) {
-      call.warn(`no record says why an RDMA device of VF ${pci} is in ${call.netns}; it is brought home`);
+      call.warn(
+        `an RDMA device of VF ${pci} is in ${call.netns}, which no record explains; it is moved to the host`,
+      );
       returnRdmaToHost(node, pci, pod, locks, call.deadline);
     }
-    for (const { link, container } of straysIn(node, pci, pod)) {
-      call.warn(`no record says why ${link.name} of VF ${pci} is in ${call.netns}; it is brought home`);
+    for (const { link, container } of netdevsIn(node, pci, pod)) {
+      call.warn(
+        `${link.name} of VF ${pci} is in ${call.netns}, which no record explains; it is moved to the host`,
+      );
       attempt(`move ${link.name} of VF ${pci} to the host`, () =>
-        // "%d" has the kernel choose a free number.
+        // For "%d", the kernel chooses a free number.
         returnToHost(node, container, link, pci, "ib%d"),
       );
     }
-    if (!isOurs) return;
+    if (!isOwner) return;
     if (!isProbed(node, call, pci) || mayHaveChildren(node, call, pci)) bindLikePf(node, call, pci, locks);
     const driver = node.functions.driver(pci);
     if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver)) {
@@ -105,19 +109,22 @@ function bringHome(node: Node, call: DelRequest, state: StateDirectory, pod: Nam
   }
 }
 
-/** Looked at without a lock, so that a DEL that has nothing to do waits for nobody. */
+/** Reports whether a device of the VF is in the container. It takes no lock, so that a DEL without work never waits. */
 function isInPod(node: Node, pci: string, pod: Namespace | undefined): boolean {
-  return (pod !== undefined && hasRdma(node, pci, pod)) || straysIn(node, pci, pod).length > 0;
+  return (pod !== undefined && hasRdma(node, pci, pod)) || netdevsIn(node, pci, pod).length > 0;
 }
 
-/** Has it a driver, and if that is one for InfiniBand, has the driver made a netdev, where there shall be one? (See interface.ts.) */
+/**
+ * Reports whether the VF has a driver, and, if that is an InfiniBand driver and the VF is to have a netdev, whether the
+ * netdev exists. (See interface.ts.)
+ */
 function isProbed(node: Node, { rdmaOnly }: DelRequest, pci: string): boolean {
   const driver = node.functions.driver(pci);
   if (driver === undefined) return false;
   return rdmaOnly === true || node.functions.hasNetdev(pci) || driver !== driverOfPf(node, pci);
 }
 
-/** Reports whether the VF's netdev has pkey children, or may have: the container has made them, and a rebind ends them. */
+/** Reports whether the VF's netdev has, or may have, pkey children. The container made them, and a rebind ends them. */
 function mayHaveChildren(node: Node, { warn }: DelRequest, pci: string): boolean {
   const devices = node.functions.rdmaDevices(pci);
   if (devices.length === 0 || !node.functions.hasNetdev(pci)) return false;
@@ -131,13 +138,13 @@ function hasRdma(node: Node, pci: string, pod: Namespace): boolean {
   return pod.cookie !== node.namespaces.host.cookie && rdmaDevicesIn(node, pci, pod).length > 0;
 }
 
-/** What of the VF is in the container. */
-function straysIn(node: Node, pci: string, pod: Namespace | undefined) {
+/** Returns the VF's netdevs in the container. */
+function netdevsIn(node: Node, pci: string, pod: Namespace | undefined) {
   if (pod === undefined || pod.cookie === node.namespaces.host.cookie) return [];
   return node.links.ofFunction(pod, pci).map((link) => ({ link, container: pod }));
 }
 
-/** Which driver a VF had nobody knows; that of its PF drives both in every InfiniBand HCA there is. */
+/** Returns the driver of the VF's PF. The VF's own driver is not recorded; in every InfiniBand HCA, it is the same. */
 function driverOfPf(node: Node, pci: string): string | undefined {
   return node.functions.driver(node.functions.virtualFunction(pci).pf);
 }

@@ -6,23 +6,24 @@ import { hostNetdevOf } from "../vf/netdev.ts";
 import { rdmaDevicesAway } from "../vf/rdma-devices.ts";
 
 /**
- * What says that the container may be alive with its VF; undefined where nothing does. One that never got it (the
- * record is not complete, and nobody holds the VF's lock) cannot miss it, and nobody one that is another's by now.
+ * Returns the evidence that the container may be running with its VF; `undefined` without such evidence. An
+ * attachment whose record is not complete, while no call holds the VF's lock, never got its VF. If the VF belongs to
+ * another attachment, the container has already lost it.
  */
 export function livenessEvidence(attachment: StepContext): string | undefined {
   const { node, record, pod } = attachment;
   if (!holdsVf(attachment)) return undefined;
   if (pod !== undefined) {
-    const lives = record.state === "complete" && node.namespaces.inhabited(pod);
-    return lives ? `processes run in its namespace ${record.netns}` : undefined;
+    const isRunning = record.state === "complete" && node.namespaces.inhabited(pod);
+    return isRunning ? `processes run in its namespace ${record.netns}` : undefined;
   }
-  // Then nothing of the attachment is left on the VF, and nothing is done to the VF.
+  // Nothing of the attachment is left on the VF, and releasing it does not touch the VF.
   if (externalDriver(attachment) !== undefined) return undefined;
   if (record.mode === "vfio") {
-    // Nothing of it was ever in a namespace.
-    const lives = record.state === "complete" && node.functions.isOpenByVfio(record.vf.pci);
-    return lives
-      ? `its namespace ${record.netns} cannot be found, and yet a virtual machine has it open`
+    // A VF of a virtual machine is in no namespace.
+    const isRunning = record.state === "complete" && node.functions.isOpenByVfio(record.vf.pci);
+    return isRunning
+      ? `its namespace ${record.netns} cannot be found, but a virtual machine has it open`
       : undefined;
   }
   // A container can have the RDMA device of a VF without a netdev: for example if ib_ipoib was removed.
@@ -30,24 +31,24 @@ export function livenessEvidence(attachment: StepContext): string | undefined {
     const away = rdmaDevicesAway(node, record.vf.pci);
     return away.length === 0
       ? undefined
-      : `its namespace ${record.netns} cannot be found, and yet the host has not the RDMA device ${away.join(", ")}`;
+      : `its namespace ${record.netns} cannot be found, but the host does not have the RDMA device ${away.join(", ")}`;
   }
-  // A rebind would tear the VF out of wherever it is.
+  // A rebind would take the VF from whatever namespace it is in.
   try {
     hostNetdevOf(attachment);
     return undefined;
   } catch (error) {
-    return `its namespace ${record.netns} cannot be found, and yet ${messageOf(error)}`;
+    return `its namespace ${record.netns} cannot be found, but ${messageOf(error)}`;
   }
 }
 
 /**
- * The same for who has no list of what the runtime knows: a namespace that is there can be a container's in which
- * nothing runs at this moment.
+ * Returns the evidence for a caller that has no list of the runtime's attachments. It then includes that the namespace
+ * exists, because a container may have no process at this moment.
  */
 export function assumedLiveness(attachment: StepContext): string | undefined {
   const { record, pod } = attachment;
   if (pod !== undefined && record.state === "complete" && holdsVf(attachment))
-    return `its namespace ${record.netns} is there`;
+    return `its namespace ${record.netns} exists`;
   return livenessEvidence(attachment);
 }

@@ -13,9 +13,10 @@ import { rdmaDevice } from "../steps/rdma-device.ts";
 import { effectiveGuids } from "../vf/effective-guids.ts";
 
 /**
- * Gives a VF its own GUIDs back that runs with those of an attachment whose record is lost: its lock file still has them.
- * @param driver that is bound to the VF.
- * @throws {CniError} if they did not come into effect.
+ * Restores the GUIDs of a VF that runs with those of an attachment whose record is lost: the VF's lock file contains
+ * them.
+ * @param driver the VF's driver.
+ * @throws {CniError} if the GUIDs did not come into effect.
  */
 export function restoreOwnGuids(
   node: Node,

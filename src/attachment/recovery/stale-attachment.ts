@@ -20,17 +20,18 @@ import { restoreAdminGuids } from "../vf/admin-guids.ts";
 import { vfDriver } from "../vf/driver.ts";
 import { PhysicalFunction } from "../vf/function.ts";
 
-/** What an attachment that died left behind on a VF. */
+/** The previous attachment of a VF, which is orphaned and was not undone. */
 export interface StaleAttachment {
   readonly path: string;
   readonly record: AttachmentRecord;
-  /** Is the VF still the one that it changed? Otherwise only its lease is left of it. */
+  /** Whether the VF is still of the generation that the attachment changed. If not, only the lease of it is left. */
   readonly current: boolean;
 }
 
 /**
- * Who had the VF before, where nobody gave it back. The VF's lock is held, so nobody is at work on it.
- * @throws {CniError} where a living attachment has it, or may have: also one whose record cannot be read.
+ * Returns the stale attachment of a VF; `undefined` if the VF was released. The caller holds the VF's lock, so no other
+ * call works on the VF.
+ * @throws {CniError} if a running attachment has the VF, or may have it, because its record cannot be read.
  */
 export function staleAttachmentOf(
   node: Node,
@@ -48,20 +49,22 @@ export function staleAttachmentOf(
   if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
   const { path, record } = stored;
   const current = isCurrent(node, record, () => vf.incarnation);
-  // A container whose VF another driver has does not have it any more, running or not.
+  // A container whose VF has an external driver does not have the VF any more, running or not.
   if (current && record.state === "complete" && typeof vfDriver(node, record) === "string")
-    requireDead(node, record);
+    requireOrphaned(node, record);
   return { path, record: current ? { ...record, vf } : record, current };
 }
 
-/** @throws {CniError} where the attachment lives, or its virtual machine has not let go of the VF yet (code 11). */
-function requireDead(node: Node, record: AttachmentRecord): void {
+/**
+ * @throws {CniError} if the container is running (code 101), or its virtual machine still has the VF open (code 11).
+ */
+function requireOrphaned(node: Node, record: AttachmentRecord): void {
   const { vf, containerId, ifname, netns, mode } = record;
   if (recordedNetns(node, record) !== undefined) {
     throw new CniError(
       codes.deviceInUse,
       `VF ${vf.pci} belongs to container ${containerId} (interface ${ifname}, ${netns}), ` +
-        "which is alive; it must be detached first",
+        "which is running; delete that container first",
     );
   }
   if (mode === "vfio" && node.functions.isOpenByVfio(vf.pci)) {
@@ -74,43 +77,48 @@ function requireDead(node: Node, record: AttachmentRecord): void {
 }
 
 /**
- * Takes over what a dead attachment changed: brings the VF's devices home and puts back what the new one does
- * not set itself. What it sets anyway, the GUIDs above all, is left as it is and set once.
- * @returns the originals, which are now the new attachment's to put back.
- * @throws {CniError} code 11 where the VF's netdev is nowhere that we can see.
+ * Takes over from an orphaned attachment: moves the VF's devices to the host, and restores what the new attachment does
+ * not set itself. Settings that the new attachment sets in any case, above all the GUIDs, stay as they are, and are set
+ * only once.
+ * @returns the originals, which the new attachment must restore in the end.
+ * @throws {CniError} code 11 if the VF's netdev is in no namespace that this process can see.
  */
-export function restoreForTakeOver(dead: StepContext, wanted: Desired): Originals {
-  const { node, record } = dead;
+export function restoreForTakeOver(orphaned: StepContext, wanted: Desired): Originals {
+  const { node, record } = orphaned;
   const undo = (...steps: readonly Step[]) => {
-    for (const step of neededOf(dead, steps)) dead.observe("undo", step.name, record, () => step.undo(dead));
+    for (const step of neededOf(orphaned, steps))
+      orphaned.observe("undo", step.name, record, () => step.undo(orphaned));
   };
   const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
   if (!hasDriver) undo(guid);
-  // Before any rebind: a namespace that is gone to us may still live where we cannot see it, with the netdev
-  // in it. This waits for it then, and gives up; a rebind would tear it out of a living container.
+  // Before any rebind: a namespace that this process cannot find may still exist, with the netdev in it. The undo of
+  // the interface then waits for the netdev, and fails; a rebind would take it from a running container.
   undo(rdmaDevice, netInterface);
   if (hasDriver && wanted.guid === undefined) {
-    // A rebind gives the RDMA device a name of the kernel's.
+    // A rebind gives the RDMA device a name that the kernel chooses.
     undo(guid, rdmaDevice);
   }
   undo(netdevSettings);
   const isKept = wanted.linkState === record.wanted.linkState && record.found.linkState !== undefined;
   if (!isKept) undo(linkState);
   undo(deviceInfo);
-  if (hasDriver && wanted.guid !== undefined) withdrawGuid(dead, wanted.guid);
-  return completed(dead);
+  if (hasDriver && wanted.guid !== undefined) withdrawGuid(orphaned, wanted.guid);
+  return completed(orphaned);
 }
 
 /**
- * Takes an orphaned attachment's GUID off the PF, if the new one gets another. What the VF runs with stays until then,
- * and so the PF never has a GUID on file that no record names, however many ADDs in a row are killed.
+ * Removes an orphaned attachment's GUID from the PF if the new attachment gets another one. The VF runs with it until
+ * then. So the PF never has a GUID for the VF that no record contains, however many ADDs in a row are killed.
  */
-function withdrawGuid(dead: StepContext, next: Guid): void {
-  const { wanted, found } = dead.record;
-  if (wanted.guid !== next && changesGuid(wanted, found)) restoreAdminGuids(dead);
+function withdrawGuid(orphaned: StepContext, next: Guid): void {
+  const { wanted, found } = orphaned.record;
+  if (wanted.guid !== next && changesGuid(wanted, found)) restoreAdminGuids(orphaned);
 }
 
-/** The originals of a dead attachment, with those that it had no need to ask for. It has not changed them. */
+/**
+ * Returns the originals of an orphaned attachment, completed by settings that it did not need to read. It has not
+ * changed those.
+ */
 function completed({ node, record }: StepContext): Originals {
   const { found, wanted, vf } = record;
   if (found.linkState !== undefined) return found;

@@ -13,21 +13,21 @@ import { combineErrors, undoAll, undoForExternalDriver } from "../undo/undo-all.
 import { externalDriver } from "../vf/driver.ts";
 import { restoreForTakeOver, type StaleAttachment } from "./stale-attachment.ts";
 
-/** What a new attachment of a VF takes over from a dead one. */
+/** The result of a takeover. */
 export interface TakenOver {
-  /** undefined: nothing that the dead one changed is on the VF any more. */
+  /** `undefined` if the VF has no setting of the orphaned attachment any more. */
   readonly originals: Originals | undefined;
-  /** Its record, for the lease that it owes; undefined where it owes none. */
+  /** The record of the orphaned attachment, if its lease is still to be released. */
   readonly owing: { readonly path: string; readonly record: AttachmentRecord } | undefined;
 }
 
 /**
- * Settles what a dead attachment left on the VF. Killed in the middle of this, the dead one is still the
- * owner, and all of it is done once more.
+ * Takes over the VF of a stale attachment. If this is killed, the orphaned attachment is still the owner of the VF, and
+ * the next ADD does all of it again.
  *
- * Of an attachment of the same name (a runtime that calls ADD again) nothing is adopted: an IPAM plugin would
- * refuse a second lease, so the first is released, and then all the rest can be put back as well. Nor of one whose
- * VF went to a virtual machine, or had no netdev.
+ * From an attachment of the same name (the runtime calls ADD again) nothing is taken over: an IPAM plugin would refuse
+ * a second lease, so the first lease is released, and then everything else can be restored as well. The same holds for
+ * an attachment whose VF was in a virtual machine, or had no netdev.
  */
 export function takeOverStale(
   node: Node,
@@ -35,28 +35,29 @@ export function takeOverStale(
   locks: Locks,
   call: VerbRequest,
   wanted: Desired,
-  estate: StaleAttachment,
+  stale: StaleAttachment,
 ): TakenOver {
-  const { record, path, current } = estate;
-  const dead = stepContextOf(node, record, recordedNetns(node, record), locks, call);
+  const { record, path, current } = stale;
+  const orphaned = stepContextOf(node, record, recordedNetns(node, record), locks, call);
   call.warn(
-    `container ${record.containerId} left VF ${record.vf.pci} behind (${record.state}); it is taken over`,
+    `VF ${record.vf.pci} has an orphaned attachment of container ${record.containerId} (its record is ` +
+      `${record.state}); it is taken over`,
   );
-  settlePredecessor(state, locks, record);
-  // The new attachment takes the VF as another driver has it, but not the GUID of a terminated container.
-  const external = current ? externalDriver(dead) : undefined;
-  if (external !== undefined) undoForExternalDriver(dead, external, "set");
+  deferPredecessorRelease(state, locks, record);
+  // An external driver's VF goes to the new attachment with that driver, but without the terminated container's GUID.
+  const external = current ? externalDriver(orphaned) : undefined;
+  if (external !== undefined) undoForExternalDriver(orphaned, external, "set");
   const isHeld = current && external === undefined;
   if (!isNamed(record, call.name) && record.mode === undefined) {
-    return { originals: isHeld ? restoreForTakeOver(dead, wanted) : undefined, owing: { path, record } };
+    return { originals: isHeld ? restoreForTakeOver(orphaned, wanted) : undefined, owing: { path, record } };
   }
-  // Before any rebind, as adopt() does it: a namespace that cannot be seen may live, with the devices in it.
+  // Before any rebind, for the same reason as in restoreForTakeOver.
   if (isHeld && record.mode === "rdma") {
-    call.observe("undo", rdmaDevice.name, record, () => rdmaDevice.undo(dead));
+    call.observe("undo", rdmaDevice.name, record, () => rdmaDevice.undo(orphaned));
   }
   const failure = combineErrors(
-    `what an earlier ADD of container ${record.containerId} changed cannot be put back`,
-    undoAll(dead, isHeld),
+    `the changes of an earlier ADD of container ${record.containerId} could not be undone`,
+    undoAll(orphaned, isHeld),
   );
   if (failure !== undefined) throw failure;
   releaseGuidNotes(state, record);
@@ -64,11 +65,16 @@ export function takeOverStale(
   return { originals: undefined, owing: undefined };
 }
 
-/** The dead one had taken the VF over itself, and was killed before the record of who had it before was put aside. */
-function settlePredecessor(state: StateDirectory, locks: Locks, { vf }: AttachmentRecord): void {
+/**
+ * Defers the release of the predecessor's lease: the orphaned attachment had itself taken the VF over, and was killed
+ * before it did so.
+ */
+function deferPredecessorRelease(state: StateDirectory, locks: Locks, { vf }: AttachmentRecord): void {
   const { predecessor } = locks;
   const stored = predecessor && state.find(predecessor);
   const record = stored?.record;
   if (stored === undefined || record?.vf.pci !== vf.pci) return;
-  attempt("put a dead attachment's record aside", () => deferRelease(state, locks, stored.path, record));
+  attempt("set the record of an orphaned attachment aside", () =>
+    deferRelease(state, locks, stored.path, record),
+  );
 }

@@ -16,13 +16,13 @@ import { interfaceIn, requireContainerNetns } from "./interface.ts";
 import { ownResult } from "./own-result.ts";
 import { verifyRoutes } from "./routes.ts";
 
-/** How long duplicate address detection may take, ms; the reference plugins' SettleAddresses has the same. */
+/** Time limit for duplicate address detection, ms; the CNI project's plugins have the same limit (SettleAddresses). */
 const dadWait = 5000;
 
 /** IF_OPER_UP, linux/if.h. */
 const operUp = 6;
 
-/** IPAM's addresses and routes on the interface. They go with the interface: nothing to undo. */
+/** Configures IPAM's addresses and routes. They end with the interface, so there is nothing to undo. */
 export const addresses: Step = {
   name: "addresses",
 
@@ -36,7 +36,7 @@ export const addresses: Step = {
       attachment.result = composed(attachment, link, undefined);
       return;
     }
-    // A result that the runtime's version cannot express must not be found out when all is done.
+    // If the runtime's CNI version cannot express the result, fail now, before the addresses are configured.
     encodeResult(composed(attachment, link, leased), attachment.reply.cniVersion);
     const source = ipamPluginNamed(attachment.ipam?.plugin ?? "");
     configure(attachment, pod, link, addressPlan(leased, source));
@@ -67,9 +67,9 @@ function configure(attachment: StepContext, pod: Namespace, link: Link, plan: Ad
   const { node, record } = attachment;
   const { ifname } = record;
   if (plan.hasIPv6) enableIPv6(node, pod, ifname);
-  // Neighbours are told of the addresses as they are put on the interface, and hear it only if there is a carrier: a
-  // few ms after the interface came up, where there will be one. It is no reason to fail or to wait long: the kernel
-  // tells them again after one second and two.
+  // The kernel announces an address to the neighbors when it is added, and they receive that only if the interface has
+  // a carrier, which comes a few ms after the interface is brought up. Without a carrier ADD continues: the kernel
+  // repeats the announcement after one and after two seconds.
   awaitCarrier(attachment, pod, link, carrierTimeout);
   attempt(`put ${plan.addresses.map((each) => each.cidr).join(", ")} and routes on ${ifname}`, () =>
     node.links.configure(pod, link.index, plan.addresses, plan.routes),
@@ -78,8 +78,8 @@ function configure(attachment: StepContext, pod: Namespace, link: Link, plan: Ad
 }
 
 /**
- * Switches IPv6 on, keeps its addresses over a link that goes down for a while, and has neighbours told of
- * an address that is used again: it sits behind a new queue pair.
+ * Enables IPv6, keeps its addresses while the link is down (`keep_addr_on_down`), and lets the kernel announce them to
+ * the neighbors (`ndisc_notify`): an address that another container had before is now behind another queue pair.
  */
 function enableIPv6(node: Node, pod: Namespace, ifname: string): void {
   attempt(`enable IPv6 on ${ifname}`, () => {
@@ -93,7 +93,7 @@ function enableIPv6(node: Node, pod: Namespace, ifname: string): void {
   });
 }
 
-/** Waits for the end of duplicate address detection. Without a carrier it cannot end, and is not waited for to the end. */
+/** Waits until duplicate address detection has ended. Without a carrier it cannot end, which is not an error here. */
 function settle(attachment: StepContext, pod: Namespace, link: Link): void {
   const { node, record, deadline } = attachment;
   const { ifname } = record;

@@ -13,8 +13,8 @@ import {
 import { PhysicalFunction } from "../vf/function.ts";
 
 /**
- * The GUIDs of a VF that is handed to a virtual machine (vfio-pci): those that its PF has on file, which the driver in
- * the machine takes over when it binds. Nothing on the host has to be bound anew.
+ * Sets the GUIDs of a VF of a virtual machine (vfio-pci) at the PF. The driver in the machine takes them over when it
+ * binds, so no rebind is necessary on the host.
  */
 export const adminGuid: Step = {
   name: "GUID",
@@ -45,7 +45,7 @@ export const adminGuid: Step = {
   },
 };
 
-/** @throws {CniError} if the PF still has the container's GUID on file, which the VF's next driver would take over. */
+/** @throws {CniError} if the PF still has the container's GUID, which the VF's next driver would take over. */
 function requireReplaced({ node, record }: StepContext, target: AdminGuids): void {
   const { vf, wanted } = record;
   const { nodeGuid, portGuid } = new PhysicalFunction(node, vf.pf, vf.index).vf;
@@ -54,7 +54,7 @@ function requireReplaced({ node, record }: StepContext, target: AdminGuids): voi
     return;
   throw new CniError(
     codes.node,
-    `restore the GUIDs of VF ${vf.pci}: PF ${vf.pf} still has ${nodeGuid} (node) and ${portGuid} (port) on file after ` +
-      "it accepted others; see dmesg, then call DEL again",
+    `restore the GUIDs of VF ${vf.pci}: PF ${vf.pf} still has ${nodeGuid} (node) and ${portGuid} (port) after it ` +
+      "accepted other GUIDs; see dmesg, then call DEL again",
   );
 }

@@ -15,7 +15,10 @@ import { rdmaOnly, vfioDriver } from "./no-interface.ts";
 import { partition } from "./partition.ts";
 import { rdmaDevice } from "./rdma-device.ts";
 
-/** The steps of an attachment, in the order of ADD. The lease is begun early: it is made while the VF is prepared. */
+/**
+ * The steps of an attachment, in the order of ADD. The lease comes early: the IPAM plugin runs while ADD prepares the
+ * VF.
+ */
 export const allSteps: readonly Step[] = [
   hostNetdev,
   lease,
@@ -30,7 +33,10 @@ export const allSteps: readonly Step[] = [
   addresses,
 ];
 
-/** The steps of an attachment of what is bound to vfio-pci: it has no devices on the host, and a PF has nobody above it. */
+/**
+ * Returns the steps of an attachment of a function that is bound to vfio-pci: the function has no devices on the host.
+ * A PF has no link policy and no administrative GUIDs, because only VFs have a PF that sets them.
+ */
 function vfioSteps({ vf }: AttachmentRecord): readonly Step[] {
   return isPhysical(vf) ? [vfioDriver] : [linkState, adminGuid, vfioDriver];
 }
@@ -38,7 +44,7 @@ function vfioSteps({ vf }: AttachmentRecord): readonly Step[] {
 /** The steps of an attachment of a VF that has no netdev. */
 const rdmaSteps: readonly Step[] = [linkState, guid, partition, rdmaDevice, deviceInfo, rdmaOnly];
 
-/** The steps that an attachment needs, in the order of ADD. */
+/** Returns the steps that an attachment needs, in the order of ADD. */
 export function stepsOf(attachment: StepContext): readonly Step[] {
   const { record } = attachment;
   const { mode } = record;
@@ -46,7 +52,7 @@ export function stepsOf(attachment: StepContext): readonly Step[] {
   return neededOf(attachment, all);
 }
 
-/** Those of some steps that an attachment needs. */
+/** Returns those of the given steps that an attachment needs. */
 export function neededOf(attachment: StepContext, steps: readonly Step[]): readonly Step[] {
   return steps.filter((step) => step.isNeeded?.(attachment) ?? true);
 }

@@ -6,12 +6,13 @@ import { requireNetdev } from "../vf/netdev.ts";
 import { waitFor } from "../vf/wait.ts";
 import { interfaceIn, requireContainerNetns } from "./interface.ts";
 
-/** How long a carrier may take that nobody insists on, ms (7 to 22 were measured). */
+/** Time limit for the carrier if the network does not require one, ms (7 to 22 ms were measured). */
 export const carrierTimeout = 100;
 
 /**
- * The interface's carrier, which comes when its port has joined the broadcast group: waited for where the network
- * says so; for a moment where it gives an MTU, which that group can lower.
+ * Waits for the interface's carrier, which comes when the port has joined the broadcast group. ADD requires the carrier
+ * if the network sets `waitForCarrierSeconds`. If the network sets an MTU, ADD waits for {@link carrierTimeout},
+ * because the broadcast group can lower the MTU.
  */
 export const carrier: Step = {
   name: "carrier",
@@ -27,8 +28,9 @@ export const carrier: Step = {
     if (link === undefined && carrierTime !== undefined) {
       throw new CniError(
         codes.tryAgain,
-        `${record.ifname} of VF ${record.vf.pci} has had no carrier for ${carrierTime / 1000} s: is the VF's link_state ` +
-          "\"disable\", the PF's port down (ibstat), or the subnet manager without the VF's GUID?",
+        `${record.ifname} of VF ${record.vf.pci} has had no carrier for ${carrierTime / 1000} s; check that the VF's ` +
+          "link_state is not \"disable\", that the PF's port is up (ibstat), and that the subnet manager has the VF's " +
+          "GUID",
       );
     }
     if (link === undefined) return;
@@ -49,8 +51,8 @@ export const carrier: Step = {
 
 /**
  * Waits for the carrier of the container's interface.
- * @param time how long, ms.
- * @returns the interface as it is then; undefined where the time is over.
+ * @param time time limit, ms.
+ * @returns the interface with its carrier; `undefined` if the time limit passed without a carrier.
  */
 export function awaitCarrier(
   { node, deadline }: StepContext,

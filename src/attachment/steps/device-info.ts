@@ -5,16 +5,16 @@ import type { Step } from "../context.ts";
 import { attempt } from "../errors.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 
-/** The names are one text, as the SR-IOV device plugin writes them. */
+/** Key of the RDMA devices' names. They are one comma-separated string, as the SR-IOV device plugin writes them. */
 const KEY = "rdma-device";
 
-/** As the library of the Network Plumbing Working Group writes such files (nad:pkg/utils/cniconfig.go). */
+/** The mode that the library of the Network Plumbing Working Group gives such files (nad:pkg/utils/cniconfig.go). */
 const MODE = 0o444;
 
 /**
- * The device information file that Multus made for this attachment (runtimeConfig.CNIDeviceInfoFile): it names
- * the RDMA devices that the container really has. The device plugin wrote down what they were called when it was
- * started. Where there is no file, nobody wants to know.
+ * Writes the names of the container's RDMA devices into the device information file that Multus has made for this
+ * attachment (runtimeConfig.CNIDeviceInfoFile). The device plugin wrote the names that the devices had when the device
+ * plugin started. If the file does not exist, this step does nothing.
  */
 export const deviceInfo: Step = {
   name: "device information",
@@ -26,17 +26,17 @@ export const deviceInfo: Step = {
     if (deviceInfo === undefined) return;
     const document = read(node, deviceInfo);
     if (document === "absent") return;
-    if (document === "strange")
-      warn(`${deviceInfo} is no device information of a PCI device; it is left as it is`);
-    else write(node, deviceInfo, document, ourText(record));
+    if (document === "other")
+      warn(`${deviceInfo} is not the device information of a PCI device; it stays unchanged`);
+    else write(node, deviceInfo, document, rdmaDeviceNames(record));
   },
 
   undo({ node, record }) {
     const { deviceInfo } = record.wanted;
-    if (deviceInfo === undefined || record.found.deviceInfo === ourText(record)) return;
+    if (deviceInfo === undefined || record.found.deviceInfo === rdmaDeviceNames(record)) return;
     attempt(`remove ${temporaryOf(deviceInfo)}`, () => node.files.remove(temporaryOf(deviceInfo)));
     const document = documentIn(node, deviceInfo);
-    if (document === undefined || document.pci[KEY] !== ourText(record)) return;
+    if (document === undefined || document.pci[KEY] !== rdmaDeviceNames(record)) return;
     write(node, deviceInfo, document, record.found.deviceInfo);
   },
 
@@ -44,54 +44,54 @@ export const deviceInfo: Step = {
     const { deviceInfo } = record.wanted;
     if (deviceInfo === undefined) return;
     const document = documentIn(node, deviceInfo);
-    if (document === undefined || document.pci[KEY] === ourText(record)) return;
+    if (document === undefined || document.pci[KEY] === rdmaDeviceNames(record)) return;
     throw new CniError(
       codes.node,
-      `${deviceInfo} says that the container has RDMA device ${document.pci[KEY]}, and it has ${ourText(record)}`,
+      `${deviceInfo} names RDMA device ${document.pci[KEY]}, but the container has ${rdmaDeviceNames(record)}`,
     );
   },
 };
 
-/** What such a file says of RDMA devices; undefined where it says nothing. */
+/** Returns the RDMA devices that such a file names; `undefined` if it names none. */
 export function rdmaDeviceIn(node: Node, path: string): string | undefined {
   const text = documentIn(node, path)?.pci[KEY];
   return typeof text === "string" ? text : undefined;
 }
 
-/** Of a document all that we need to know. Its other keys are kept. */
+/** The device information of a PCI device. Writing it keeps the keys that this type does not have. */
 interface Document {
   readonly pci: Record<string, unknown>;
 }
 
-/** undefined where there is nothing that we could change. */
+/** Returns a PCI device's information; `undefined` if the file does not exist or contains something else. */
 function documentIn(node: Node, path: string): Document | undefined {
   const document = read(node, path);
-  return document === "absent" || document === "strange" ? undefined : document;
+  return document === "absent" || document === "other" ? undefined : document;
 }
 
-function read(node: Node, path: string): Document | "absent" | "strange" {
+function read(node: Node, path: string): Document | "absent" | "other" {
   const text = attempt(`read the device information ${path}`, () => node.files.read(path));
   if (text === undefined) return "absent";
   const document = fromJson(text);
-  if (!isObject(document) || !isObject(document.pci)) return "strange";
+  if (!isObject(document) || !isObject(document.pci)) return "other";
   return { ...document, pci: document.pci };
 }
 
 function write(node: Node, path: string, document: Document, names: string | undefined): void {
   if (document.pci[KEY] === names) return;
-  // JSON.stringify leaves out what is undefined.
+  // JSON.stringify omits a key whose value is undefined.
   const text = JSON.stringify({ ...document, pci: { ...document.pci, [KEY]: names } });
   attempt(`write the device information ${path}`, () =>
     node.files.replaceForeign(path, text, MODE, temporaryOf(path)),
   );
 }
 
-/** Its name while it is written. A kill leaves it, and undo removes it. */
+/** Returns the name of the file while it is written. A killed process leaves this file, and undo removes it. */
 function temporaryOf(path: string): string {
   return `${path}.ib-sriov`;
 }
 
-function ourText({ found }: AttachmentRecord): string | undefined {
+function rdmaDeviceNames({ found }: AttachmentRecord): string | undefined {
   const { devices = [] } = found.rdma ?? {};
   return devices.length === 0 ? undefined : devices.join(",");
 }

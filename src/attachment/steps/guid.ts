@@ -17,7 +17,7 @@ import { effectiveGuids, effectiveNodeGuid, portGuidOfDevice } from "../vf/effec
 import { requireRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
 
-/** The VF's GUIDs: set at the PF, in effect once the VF's driver has been bound again. */
+/** Sets the VF's GUIDs at the PF, and rebinds the VF, which puts them into effect. */
 export const guid: Step = {
   name: "GUID",
 
@@ -25,10 +25,11 @@ export const guid: Step = {
     const { record, effective } = attachment;
     const target = desiredGuids(record);
     if (target === undefined) return;
-    // The PF's administrative values prove nothing; a VF that runs with the right GUIDs needs no rebind,
-    // which on real hardware is by far the slowest thing that an ADD does.
+    // Compare with the GUIDs that the VF runs with; the PF's administrative values may not be in effect. If the GUIDs
+    // are right, skip the rebind, which on real hardware is by far the slowest part of an ADD.
     const isInEffect = areSame(effective, target);
-    // In effect, but not the VF's own: an orphaned attachment had the same, and the PF may have another by now.
+    // The desired GUID can be in effect without being the VF's own: an orphaned attachment had the same one. Then the
+    // PF may already have another, and must get this one.
     if (isInEffect && !changesGuid(record.wanted, record.found)) return;
     setGuids(attachment, target.node, target.port);
     if (isInEffect) return;
@@ -40,7 +41,7 @@ export const guid: Step = {
   undo(attachment) {
     const { node, record } = attachment;
     const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
-    if (!mayHaveOthers(attachment, hasDriver)) {
+    if (!mayHaveOtherGuids(attachment, hasDriver)) {
       if (!hasDriver) attachment.home = rebind(attachment);
       return;
     }
@@ -59,36 +60,36 @@ export const guid: Step = {
   },
 };
 
-/** Reports whether the VF may run with, or its PF have on file, other GUIDs than those that ADD found. */
-function mayHaveOthers(attachment: StepContext, hasDriver: boolean): boolean {
+/** Reports whether the VF may run with other GUIDs than the originals, or its PF may have other ones. */
+function mayHaveOtherGuids(attachment: StepContext, hasDriver: boolean): boolean {
   const { record } = attachment;
   const { wanted, found } = record;
   if (changesGuid(wanted, found) || mayHaveStaleGuids(found)) return true;
   if (wanted.guid === undefined || !hasDriver) return false;
-  // ADD was to replace a GUID of an orphaned attachment by the VF's own, and may have been killed before.
+  // ADD had to replace the GUID of an orphaned attachment by the VF's own, and may have been killed before that.
   const { node, port } = runningGuids(attachment, { node: found.nodeGuid, port: found.portGuid });
   return [node, port].some((guid) => guid !== undefined && isUsableGuid(guid) && guid !== wanted.guid);
 }
 
-/** Sets again at the PF the GUIDs that waited there for the VF's next rebind. */
+/** Sets the GUIDs at the PF again that the PF had before ADD and that would take effect at the VF's next rebind. */
 function restorePending(attachment: StepContext, target: AdminGuids): void {
   const { found } = attachment.record;
   const { adminNodeGuid = found.nodeGuid, adminPortGuid = found.portGuid } = found;
   if (!isUsableGuid(adminNodeGuid) || !isUsableGuid(adminPortGuid)) return;
   const originals = originalAdminGuids(found);
-  // What another program has set since stays.
+  // A GUID that another program has set since then stays.
   const node = target.node === originals.node ? adminNodeGuid : target.node;
   const port = target.port === originals.port ? adminPortGuid : target.port;
   if (node !== target.node || port !== target.port) setGuids(attachment, node, port);
 }
 
 /**
- * Returns what the VF runs with. The node GUID is read first, since it is easier to come by; if that is not the one
- * that is asked for, the port GUID is not read.
+ * Returns the GUIDs that the VF runs with. The node GUID is read first, since it is easier to read; if it is not the
+ * target's, the port GUID is not read.
  */
 function runningGuids({ node, record, pod }: StepContext, target: AdminGuids): GuidPair {
   const { pci } = record.vf;
-  // Mostly it has the RDMA device that it had.
+  // The VF mostly still has the RDMA device of the record, which saves listing its devices.
   const device = record.found.rdma?.devices[0];
   const known = device === undefined ? undefined : node.functions.nodeGuid(pci, device);
   const now = known ?? effectiveNodeGuid(node, pci, pod);
@@ -97,7 +98,7 @@ function runningGuids({ node, record, pod }: StepContext, target: AdminGuids): G
 }
 
 /**
- * @param before what the VF ran with before the rebind.
+ * @param before the GUIDs that the VF ran with before the rebind.
  * @throws {CniError} if the VF still runs with a container's GUID after its driver was bound again.
  */
 function requireRestored(attachment: StepContext, target: AdminGuids, before: GuidPair): void {
@@ -112,7 +113,7 @@ function requireRestored(attachment: StepContext, target: AdminGuids, before: Gu
         ? portGuidOfDevice(node, pci, node.functions.rdmaDevices(pci))
         : portGuidOf(home.address),
   };
-  // A VF that had no GUID may get one of its firmware's.
+  // The firmware may give a GUID to a VF that originally had no GUID.
   const stale = [record.wanted.guid, before.node, before.port];
   const isRestored = (guid: Guid | undefined, wanted: Guid) =>
     guid === undefined || sameGuid(guid, wanted) || (!isUsableGuid(wanted) && !stale.includes(guid));
@@ -126,14 +127,14 @@ function requireRestored(attachment: StepContext, target: AdminGuids, before: Gu
   }
 }
 
-/** Are these the GUIDs? What could not be read is taken for no. */
+/** Reports whether both GUIDs are equal; a GUID that could not be read counts as different. */
 function areSame(now: GuidPair, { node, port }: AdminGuids): boolean {
   return (
     now.node !== undefined && now.port !== undefined && sameGuid(now.node, node) && sameGuid(now.port, port)
   );
 }
 
-/** @throws {CniError} if the VF runs with another GUID than the one that was set. */
+/** @throws {CniError} if the VF runs with another GUID than the plugin has set. */
 function requireEffective(
   { node, record, pod }: StepContext,
   target: AdminGuids,
@@ -145,7 +146,8 @@ function requireEffective(
   if (other === undefined) return;
   throw new CniError(
     codes.node,
-    `the ${other.kind} GUID of VF ${record.vf.pci} is ${other.found}, not ${target[other.kind]}: the PF accepted it, but ` +
-      "the VF did not take it over when its driver was bound; the PF's driver or firmware may be too old to set VF GUIDs",
+    `the ${other.kind} GUID of VF ${record.vf.pci} is ${other.found}, not ${target[other.kind]}: the PF accepted it, ` +
+      "but the VF did not take it over when its driver was bound; the PF's driver or firmware may be too old to set " +
+      "VF GUIDs",
   );
 }

@@ -7,9 +7,9 @@ import { hostNetdevOf } from "../vf/netdev.ts";
 import { isUdevRunning, udevTimeout, waitFor } from "../vf/wait.ts";
 
 /**
- * The VF's netdev as the host had it: name, alternative names, MTU, admin state. They are all in the plan, so
- * there is nothing to apply; a move loses some of them, a rebind all, and undo gives them to whatever netdev
- * the VF has by then.
+ * Restores what the VF's netdev had on the host: name, alternative names, MTU, admin state. There is nothing to apply,
+ * because they are in the record. A move loses some of them, and a rebind all of them. Undo restores them on the netdev
+ * that the VF has at that time, which may be another one.
  */
 export const hostNetdev: Step = {
   name: "host netdev",
@@ -19,7 +19,7 @@ export const hostNetdev: Step = {
   undo(attachment) {
     const { node, record } = attachment;
     const { host } = node.namespaces;
-    const link = nameAgain(attachment, attachment.home ?? hostNetdevOf(attachment));
+    const link = restoreName(attachment, attachment.home ?? hostNetdevOf(attachment));
     const { mtu = link.mtu, up = link.up } = record.found;
     if (link.mtu !== mtu) {
       const set = attempt(`restore the MTU ${mtu} of ${link.name} of VF ${record.vf.pci}`, () =>
@@ -27,9 +27,9 @@ export const hostNetdev: Step = {
       );
       if (set !== mtu) attachment.warn(lowerMtu(link.name, record.vf.pci, mtu, set));
     }
-    giveAltnames(attachment, link);
+    restoreAltnames(attachment, link);
     if (link.up !== up) {
-      warnOf(attachment, `bring ${link.name} ${up ? "up" : "down"} again`, () =>
+      warnOnFailure(attachment, `bring ${link.name} ${up ? "up" : "down"} again`, () =>
         node.links.set(host, link.index, { up }),
       );
     }
@@ -38,29 +38,30 @@ export const hostNetdev: Step = {
   verify() {},
 };
 
-/** What is said of a netdev whose port does not allow the MTU any more that it had before ADD. */
+/** Returns the warning about a netdev whose port no longer allows the MTU that the netdev had before ADD. */
 export function lowerMtu(name: string, pci: string, mtu: number, allowed: number): string {
   return `${name} of VF ${pci} has MTU ${allowed}, not the original ${mtu}: its port allows no more`;
 }
 
-/** Sees to it that the netdev has its old name: udev may be about to give it back, otherwise we do. */
-function nameAgain(attachment: StepContext, link: Link): Link {
+/** Restores the netdev's name, unless udev does so within its time limit. */
+function restoreName(attachment: StepContext, link: Link): Link {
   const { node, record } = attachment;
   const { host } = node.namespaces;
   const { name } = record.found;
   if (link.name === name) return link;
   const settled = isUdevRunning(node) ? waitForName(attachment, link, name) : link;
   if (settled.name === name) return settled;
-  warnOf(attachment, `give the netdev ${settled.name} of VF ${record.vf.pci} its name ${name} back`, () => {
+  const what = `rename netdev ${settled.name} of VF ${record.vf.pci} to its original name ${name}`;
+  warnOnFailure(attachment, what, () => {
     if (settled.altnames.includes(name)) node.links.removeAltnames(host, settled.index, [name]);
-    // Kernels before 6.2 rename a netdev only while it is down; what it was before is restored after this.
+    // Kernels before 6.2 rename a netdev only while it is down. The caller restores the admin state afterwards.
     if (settled.up) node.links.set(host, settled.index, { up: false });
     node.links.set(host, settled.index, { name });
   });
   return node.links.byIndex(host, settled.index) ?? settled;
 }
 
-/** Waits until udev has renamed the netdev, but not for ever. */
+/** Waits until udev has renamed the netdev, or the time limit is over. */
 function waitForName(attachment: StepContext, link: Link, name: string): Link {
   const { node } = attachment;
   const { host } = node.namespaces;
@@ -77,8 +78,8 @@ function waitForName(attachment: StepContext, link: Link, name: string): Link {
   }
 }
 
-/** All at once, or else one by one: one that another netdev has must not cost us the others. */
-function giveAltnames(attachment: StepContext, link: Link): void {
+/** Restores all alternative names at once or, if that fails, separately: another netdev may have taken a name. */
+function restoreAltnames(attachment: StepContext, link: Link): void {
   const { node, record } = attachment;
   const lost = record.found.altnames.filter((name) => !link.altnames.includes(name));
   if (lost.length === 0) return;
@@ -86,15 +87,15 @@ function giveAltnames(attachment: StepContext, link: Link): void {
     node.links.addAltnames(node.namespaces.host, link.index, lost);
   } catch {
     for (const name of lost) {
-      warnOf(attachment, `give ${link.name} its alternative name ${name} back`, () =>
-        giveAltname(node, link, name),
+      warnOnFailure(attachment, `restore the alternative name ${name} of ${link.name}`, () =>
+        restoreAltname(node, link, name),
       );
     }
   }
 }
 
-/** udev gives names, too, and may have given this one just now. */
-function giveAltname(node: Node, { index }: Link, name: string): void {
+/** Adds an alternative name. If that fails because udev has just added the same name, this is a success. */
+function restoreAltname(node: Node, { index }: Link, name: string): void {
   const { host } = node.namespaces;
   try {
     node.links.addAltnames(host, index, [name]);
@@ -103,8 +104,8 @@ function giveAltname(node: Node, { index }: Link, name: string): void {
   }
 }
 
-/** A name, an alternative name or the admin state that cannot be given back is no reason to fail a DEL. */
-function warnOf(attachment: StepContext, what: string, action: () => void): void {
+/** Runs an action. A failure is only a warning: DEL succeeds even without the original names and admin state. */
+function warnOnFailure(attachment: StepContext, what: string, action: () => void): void {
   try {
     action();
   } catch (error) {

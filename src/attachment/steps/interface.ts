@@ -14,7 +14,7 @@ import { rebind } from "../vf/rebind.ts";
 import { lowerMtu } from "./host-netdev.ts";
 import { ownResult } from "./own-result.ts";
 
-/** The VF's netdev: in the container, under CNI_IFNAME. */
+/** Moves the VF's netdev to the container and names it CNI_IFNAME. */
 export const netInterface: Step = {
   name: "interface",
 
@@ -24,26 +24,27 @@ export const netInterface: Step = {
     const { pci } = record.vf;
     try {
       if (attachment.netdevIn === pod) bringUp(attachment, pod, requireNetdev(attachment));
-      else moveSeen(attachment, pod);
+      else moveToContainer(attachment, pod);
     } catch (error) {
       if (!bringUpWithAllowedMtu(attachment, pod)) throw error;
     }
     attachment.netdev = interfaceIn(node, pod, record.ifname);
-    // udev can give it one between our look and the move.
+    // udev can add an alternative name after the netdev was read and before it is moved.
     stripAltnames(node, pod, requireNetdev(attachment), pci);
   },
 
   undo(attachment) {
     const { node, record, pod } = attachment;
-    // After a rebind nothing of the VF is anywhere else.
+    // A step of this undo has rebound the VF, so all of its devices are on the host.
     if (attachment.home !== undefined) return;
     const { pci } = record.vf;
-    // Not by name: a move that failed half-way leaves the netdev there under another one.
+    // The netdev is looked up by PCI address: a move that failed halfway leaves it there under another name.
     const there = pod === undefined ? [] : node.links.ofFunction(pod, pci);
     const link = there[0];
-    // Some kernels list pkey children as netdevs of the VF: a rebind ends them. And a kill of the process that binds the
-    // driver cuts the probe short: it is done again. In our own namespace nothing is moved, and so addresses, routes and
-    // settings would stay.
+    // Three cases need a rebind instead of a move:
+    // - Some kernels list pkey children as netdevs of the VF; a rebind ends them.
+    // - A kill of the process that binds the driver interrupts the probe; the VF then has no netdev.
+    // - In the plugin's own namespace nothing is moved, so addresses, routes and settings would stay.
     const isOwn = pod !== undefined && isOwnNetns(node, pod);
     if (isOwn || there.some((each) => each.child) || (link === undefined && !node.functions.hasNetdev(pci))) {
       rebind(attachment);
@@ -69,32 +70,33 @@ export const netInterface: Step = {
     const own = ownResult(record, result).interface;
     requireGuid(link, own.mac);
     if (!link.up) throw new CniError(codes.node, `${ifname} is down; ADD left it up`);
-    // Without a carrier it is not known yet what the broadcast group allows, which may be less than what was wanted.
+    // The broadcast group may allow less than the desired MTU, and without a carrier its limit is not known yet.
     if (record.wanted.mtu === undefined || !link.carrier) return;
-    const told = own.mtu ?? record.wanted.mtu;
-    if (link.mtu !== told) throw new CniError(codes.node, `the MTU of ${ifname} is ${link.mtu}, not ${told}`);
+    const reported = own.mtu ?? record.wanted.mtu;
+    if (link.mtu !== reported)
+      throw new CniError(codes.node, `the MTU of ${ifname} is ${link.mtu}, not ${reported}`);
   },
 };
 
-/** Moves the netdev as it was last seen. */
-function moveSeen(attachment: AddContext, pod: Namespace): void {
+/** Moves the netdev to the container; if that fails, reads its alternative names again and repeats the move. */
+function moveToContainer(attachment: AddContext, pod: Namespace): void {
   try {
     moveIn(attachment, pod, requireNetdev(attachment));
   } catch (error) {
-    // udev may have given it alternative names since it was seen, and one of them collides.
+    // udev may have added alternative names since the netdev was read, and such a name may be taken in the container.
     const now = withAltnames(attachment.node, requireNetdev(attachment).index);
     if (now === undefined) throw error;
     moveIn(attachment, pod, now);
   }
 }
 
-/** A netdev of the host, if it can be seen there and has alternative names. */
+/** Returns a netdev of the host; `undefined` if it cannot be read or has no alternative names. */
 function withAltnames(node: Node, index: number): Link | undefined {
   const link = undefinedIfUnreadable(() => node.links.byIndex(node.namespaces.host, index));
   return link !== undefined && link.altnames.length > 0 ? link : undefined;
 }
 
-/** Looks for a netdev after a failure, which matters more than one of the look. */
+/** Reads a netdev after a failure. An error of the read is ignored, because the first failure is the one to report. */
 function undefinedIfUnreadable(look: () => Link | undefined): Link | undefined {
   try {
     return look();
@@ -103,7 +105,7 @@ function undefinedIfUnreadable(look: () => Link | undefined): Link | undefined {
   }
 }
 
-/** Moves a netdev of the host to the container, without its alternative names, which would collide with others there. */
+/** Moves a netdev from the host to the container, without its alternative names, which may be taken there. */
 function moveIn(attachment: StepContext, pod: Namespace, link: Link): void {
   const { node, record } = attachment;
   const { host } = node.namespaces;
@@ -116,17 +118,20 @@ function moveIn(attachment: StepContext, pod: Namespace, link: Link): void {
   );
 }
 
-/** The same for a netdev that came to the container with its RDMA device. */
+/** Names and brings up a netdev that is in the container already: the move of its RDMA device has put it there. */
 function bringUp(attachment: StepContext, pod: Namespace, link: Link): void {
   const { node, record } = attachment;
   restoreMode(attachment, pod, link);
   const mtu = mtuOf(record, link);
-  attempt(`name ${link.name} of VF ${record.vf.pci} ${record.ifname}, up with MTU ${mtu}`, () =>
+  attempt(`rename ${link.name} of VF ${record.vf.pci} to ${record.ifname}, up with MTU ${mtu}`, () =>
     node.links.set(pod, link.index, { name: record.ifname, ...upWith(mtu, link) }),
   );
 }
 
-/** Restores the IPoIB mode that a rebind or a move has reset: in datagram mode the kernel refuses the MTU of connected mode. */
+/**
+ * Restores the IPoIB mode after a rebind or move reset it: in datagram mode the kernel refuses the MTU of connected
+ * mode.
+ */
 function restoreMode({ node, record }: StepContext, where: Namespace, { index, name, settings }: Link): void {
   const mode = record.found.settings?.mode;
   if (mode === undefined || settings.mode === undefined || settings.mode === mode) return;
@@ -136,18 +141,18 @@ function restoreMode({ node, record }: StepContext, where: Namespace, { index, n
 }
 
 /**
- * What the network wants, or else what the node's operator gave to this VF, which a rebind or a move has forgotten;
- * what it has where nobody knows that.
+ * Returns the desired MTU; if the network sets none, the original MTU of the VF, which a rebind or a move resets; if
+ * that is not recorded, the present MTU of the netdev.
  */
 function mtuOf({ wanted, found }: AttachmentRecord, link: Link): number {
   return wanted.mtu ?? found.mtu ?? link.mtu;
 }
 
 /**
- * Names the interface and brings it up with the largest MTU that its port allows, if the MTU is what the kernel refused:
- * it has moved the netdev by then, and not renamed it.
+ * Names the interface and brings it up with the largest MTU that its port allows, if the kernel has refused the MTU. In
+ * that case the kernel has already moved the netdev, and has not renamed it.
  * @returns false if something else has failed.
- * @throws {CniError} code 7 if the network asks for more than the port allows.
+ * @throws {CniError} code 7 if the desired MTU is larger than the port allows.
  */
 function bringUpWithAllowedMtu({ node, record, warn }: StepContext, pod: Namespace): boolean {
   const { ifname, vf, wanted } = record;
@@ -162,38 +167,42 @@ function bringUpWithAllowedMtu({ node, record, warn }: StepContext, pod: Namespa
     const mode = link.settings.mode === 1 ? "connected" : "datagram";
     throw new CniError(
       codes.badConfiguration,
-      `mtu: the port of VF ${vf.pci} allows at most ${allowed} in ${mode} mode, and the network has ${mtu}; lower it, or ` +
-        "raise the MTU of the port",
+      `mtu: the port of VF ${vf.pci} allows at most ${allowed} in ${mode} mode, and the network has ${mtu}; lower it, ` +
+        "or raise the MTU of the port",
     );
   }
   if (allowed !== mtu) warn(lowerMtu(ifname, vf.pci, mtu, allowed));
-  attempt(`name ${link.name} of VF ${vf.pci} ${ifname} and bring it up`, () =>
+  attempt(`rename ${link.name} of VF ${vf.pci} to ${ifname} and bring it up`, () =>
     node.links.set(pod, link.index, { name: ifname, up: true }),
   );
   return true;
 }
 
-/** It comes up at once, because the subnet is joined meanwhile, in the background. */
+/**
+ * Returns the changes that set an MTU and bring a netdev up. It comes up early because it joins the subnet in the
+ * background.
+ */
 function upWith(mtu: number, link: Link) {
   return { ...(link.mtu === mtu ? {} : { mtu }), up: true };
 }
 
 /**
- * Of a hardware address only the port GUID says whose it is: its flags change with the mode (datagram, connected).
- * @param mac as ADD told it; undefined where the version of its result has no place for it.
- * @throws {CniError} where the interface has another one.
+ * Requires that an interface has the port GUID of a hardware address. Only the port GUID identifies the port: the flags
+ * of the address change with the mode (datagram, connected).
+ * @param mac the hardware address that ADD reported; `undefined` if the version of its result cannot contain one.
+ * @throws {CniError} if the interface has another port GUID.
  */
 function requireGuid({ name, address }: Link, mac: string | undefined): void {
-  const told = mac === undefined ? undefined : parseHardwareAddress(mac);
-  if (told === undefined) return;
-  const [expected, found] = [portGuidOf(told), portGuidOf(address)];
+  const reported = mac === undefined ? undefined : parseHardwareAddress(mac);
+  if (reported === undefined) return;
+  const [expected, found] = [portGuidOf(reported), portGuidOf(address)];
   if (found === expected) return;
-  throw new CniError(codes.node, `${name} has the port GUID ${found}, not ${expected}, of which ADD told`);
+  throw new CniError(codes.node, `${name} has the port GUID ${found}, not ${expected}, which ADD reported`);
 }
 
 /**
- * Brings a netdev home, whatever the container has made of it: a name, or an alternative one, that the host has
- * too must not keep it there.
+ * Moves a netdev from a container to the host, even if the container has given it a name, or an alternative name, that
+ * is taken on the host.
  */
 export function returnToHost(node: Node, pod: Namespace, link: Link, pci: string, name: string): void {
   const { host } = node.namespaces;
@@ -201,23 +210,23 @@ export function returnToHost(node: Node, pod: Namespace, link: Link, pci: string
   try {
     node.links.move(pod, link.index, host, name);
   } catch {
-    // With its name taken on the host it comes home all the same, under the one that it had in the container …
+    // If its original name is taken on the host, the kernel may have moved it under the name that it had in the
+    // container, unless that name is taken, too. With "%d" the kernel chooses a free number.
     if (netdevOf(node, host, pci) !== undefined) return;
-    // … unless that is taken as well. "%d" has the kernel choose a free number.
     node.links.move(pod, link.index, host, "ib%d");
   }
 }
 
 function stripAltnames(node: Node, where: Namespace, link: Link, pci: string): void {
   if (link.altnames.length === 0) return;
-  attempt(`take the alternative names off ${link.name} of VF ${pci}`, () =>
+  attempt(`remove the alternative names of ${link.name} of VF ${pci}`, () =>
     node.links.removeAltnames(where, link.index, link.altnames),
   );
 }
 
 /**
- * The container's namespace.
- * @throws {CniError} where it is gone.
+ * Returns the container's namespace.
+ * @throws {CniError} if it is gone.
  */
 export function requireContainerNetns({ pod, record }: StepContext): Namespace {
   if (pod !== undefined) return pod;
@@ -225,8 +234,8 @@ export function requireContainerNetns({ pod, record }: StepContext): Namespace {
 }
 
 /**
- * The container's interface.
- * @throws {CniError} where it is not there (any more).
+ * Returns the container's interface.
+ * @throws {CniError} if the container has no interface of that name.
  */
 export function interfaceIn(node: Node, pod: Namespace, ifname: string): Link {
   const link = attempt(`read ${ifname}`, () => node.links.byName(pod, ifname));

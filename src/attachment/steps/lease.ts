@@ -8,10 +8,13 @@ import { attempt } from "../errors.ts";
 import { type IpamCall, runIpam, startIpam } from "../ipam/ipam.ts";
 import type { Lease } from "../ipam/lease.ts";
 
-/** How much of a rollback's time is kept for the plugin's DEL, ms, or half of it, if its ADD does not end before. */
+/**
+ * Part of a rollback's time that is reserved for the IPAM plugin's DEL, ms, at most half of the time. The rest is for
+ * waiting until the IPAM plugin's ADD exits.
+ */
 const releaseTime = 5000;
 
-/** The addresses, leased from the IPAM plugin, which runs while the VF is prepared. */
+/** Leases addresses from the IPAM plugin, which runs while ADD prepares the VF. */
 export const lease: Step = {
   name: "lease",
 
@@ -19,7 +22,7 @@ export const lease: Step = {
 
   apply(attachment) {
     if (attachment.ipam === undefined) return;
-    attachment.lease = begin(attachment, attachment.ipam, attachment.reply.cniVersion);
+    attachment.lease = startLease(attachment, attachment.ipam, attachment.reply.cniVersion);
   },
 
   undo(attachment) {
@@ -29,7 +32,8 @@ export const lease: Step = {
     try {
       runIpam(node, "DEL", ipam, locks.inheritable, attachment);
     } catch (error) {
-      // The specification wants a DEL after an ADD that failed; there need be nothing that it could release.
+      // The specification requires a DEL after a failed ADD, even if there is nothing to release; the IPAM plugin may
+      // then report an error.
       if (lease?.refused !== true) throw error;
       warn(messageOf(error));
     }
@@ -41,7 +45,7 @@ export const lease: Step = {
   },
 };
 
-function begin(attachment: StepContext, ipam: IpamCall, version: CniVersion): Lease {
+function startLease(attachment: StepContext, ipam: IpamCall, version: CniVersion): Lease {
   const { node, locks, deadline, warn, observe } = attachment;
   const child = startIpam(node, "ADD", ipam, locks.inheritable, deadline);
   let outcome: ChildOutcome | undefined;
@@ -52,7 +56,8 @@ function begin(attachment: StepContext, ipam: IpamCall, version: CniVersion): Le
       isOver = true;
       return outcome;
     } catch (error) {
-      // One that has printed too much is dead; at the deadline, or at a signal, it still runs.
+      // After a timeout or a signal the IPAM plugin still runs. After any other error, such as too much output, it has
+      // ended.
       isOver = !(error instanceof TimeoutError || error instanceof InterruptedError);
       throw error;
     }

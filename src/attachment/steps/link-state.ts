@@ -6,21 +6,25 @@ import { netdevOf } from "../vf/netdev.ts";
 import { waitFor } from "../vf/wait.ts";
 
 /**
- * How long after ADD began the kernel's first question to the subnet administrator is answered, ms: 1000 after the port
- * has come up it asks what the administrator can do (IB_SA_CPI_RETRY_WAIT of drivers/infiniband/core/sa_query.c).
+ * Time from the beginning of ADD until the subnet administrator has answered the kernel's first query, ms. The kernel
+ * queries the administrator's capabilities 1000 ms after the port came up (IB_SA_CPI_RETRY_WAIT of
+ * drivers/infiniband/core/sa_query.c).
  */
 const firstAnswer = 1300;
 
-/** How long after ADD began IPoIB has joined the multicast groups that every interface wants, also those of IPv6, ms. */
+/**
+ * Time from the beginning of ADD until IPoIB has joined the multicast groups of every interface, also those of IPv6,
+ * ms.
+ */
 const allJoined = 3000;
 
-/** How long the subnet administrator may take to answer that IPoIB leaves its groups, ms. */
+/** Time for the subnet administrator to answer when IPoIB leaves its groups, ms. */
 const leaveTime = 150;
 
-/** How long the netdev may take to lose its carrier when the port is taken down, ms (10 to 30 were measured). */
+/** Time limit for the netdev to lose its carrier after the port was taken down, ms (10 to 30 ms were measured). */
 const carrierLoss = 500;
 
-/** The policy of the VF's link, set through the PF. */
+/** Sets the VF's link policy at the PF. */
 export const linkState: Step = {
   name: "link state",
 
@@ -36,13 +40,13 @@ export const linkState: Step = {
 
   undo(attachment) {
     const { node, record, pf, vfConfig } = attachment;
-    const ours = record.wanted.linkState;
-    // Where the kernel could not tell what there was, the default of a new VF's policy goes back.
+    const desired = record.wanted.linkState;
+    // If the kernel did not report the original policy, undo sets the default policy of a new VF.
     const original = record.found.linkState ?? "auto";
-    if (ours === undefined || ours === original) return;
-    attempt(`put the link state of VF ${record.vf.pci} back to ${original}`, () => {
+    if (desired === undefined || desired === original) return;
+    attempt(`restore the link state ${original} of VF ${record.vf.pci}`, () => {
       const now = vfConfig().linkState;
-      if (now !== undefined && now !== ours) return;
+      if (now !== undefined && now !== desired) return;
       const restore = () => node.links.setVfConfig(pf().index, record.vf.index, { linkState: original });
       if (original !== "disable" || hasNewDevice(attachment)) restore();
       else takeDown(attachment, restore);
@@ -59,8 +63,8 @@ export const linkState: Step = {
 };
 
 /**
- * Reports whether the VF's RDMA device is another one than when ADD set the policy, or is about to be: a rebind, or a move
- * between namespaces, has ended what the kernel asked on behalf of the old one.
+ * Reports whether the VF's RDMA device was created after ADD set the policy, or is about to be created: a rebind, or a
+ * move between namespaces, has ended the kernel's queries for the old device.
  */
 function hasNewDevice({ record }: StepContext): boolean {
   const { wanted, found, mode } = record;
@@ -68,10 +72,12 @@ function hasNewDevice({ record }: StepContext): boolean {
 }
 
 /**
- * Takes the VF's port down so that the kernel waits for no answer of the subnet administrator. It would wait for seconds:
- * for the first one in a work queue that all RDMA devices share, and each unbind on the node with it (ib_sa_remove_one);
- * for a group that IPoIB joins while the netdev is taken down, under the lock of all netdevs; for one that it leaves when
- * the VF is unbound next.
+ * Takes the VF's port down at a moment when the kernel has no open query to the subnet administrator. With the port
+ * down, the kernel would wait for each answer for seconds:
+ * - for the first answer in a work queue that all RDMA devices share, so that each unbind on the node waits, too
+ *   (ib_sa_remove_one);
+ * - for a group that IPoIB joins while the netdev is taken down, under the lock of all netdevs;
+ * - for a group that IPoIB leaves at the next unbind of the VF.
  */
 function takeDown(attachment: StepContext, disable: () => void): void {
   const { node, record, pod, deadline } = attachment;
@@ -82,14 +88,14 @@ function takeDown(attachment: StepContext, disable: () => void): void {
     waitFor(watch, Math.min(node.clock.now() + time, deadline), look);
   try {
     const age = node.clock.wall() - record.since;
-    // The wall clock may have been set since.
+    // A negative age means that the wall clock has been set back.
     if (age >= 0 && age < allJoined) {
       if (link?.up === true) node.links.set(where, link.index, { up: false });
       waitAtMost(Math.max(firstAnswer - age, leaveTime), () => undefined);
       disable();
       return;
     }
-    // While the netdev is up: IPoIB then drops its groups without telling the administrator.
+    // Disable the port while the netdev is up: IPoIB then drops its groups without a message to the administrator.
     disable();
     if (link?.carrier !== true) return;
     waitAtMost(carrierLoss, () => node.links.byIndex(where, link.index)?.carrier !== true || undefined);

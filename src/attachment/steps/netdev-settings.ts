@@ -9,15 +9,15 @@ import { hostNetdevOf, isUntouched } from "../vf/netdev.ts";
 import { restoreRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
 
-/** IFF_MULTICAST, linux/if.h: of the flags that can be set the only one that a new IPoIB netdev has. */
+/** IFF_MULTICAST, linux/if.h: the only settable flag that a new IPoIB netdev has. */
 const IFF_MULTICAST = 0x1000;
 
 /**
- * The settings of the VF's netdev besides its names, MTU and admin state (steps/host-netdev.ts). ADD changes none of
- * them. A container can change all of them, they come back to the host with the netdev, and some of them take the
- * network from the next container: ARP that is off, an XDP program that drops every packet.
+ * Restores the settings of the VF's netdev besides its names, MTU and admin state (steps/host-netdev.ts). ADD changes
+ * none of them. A container can change all of them, and they stay on the netdev when it returns to the host. Some of
+ * them would leave the next container without network: disabled ARP, or an XDP program that drops every packet.
  *
- * Undo runs when the netdev is on the host again and before its MTU is restored, which depends on the IPoIB mode.
+ * Undo runs after the netdev has returned to the host, and before the MTU is restored, which depends on the IPoIB mode.
  */
 export const netdevSettings: Step = {
   name: "netdev settings",
@@ -26,11 +26,11 @@ export const netdevSettings: Step = {
 
   undo(attachment) {
     const { home: netdev, record } = attachment;
-    // No undo of this call has brought it to the host: the interface step reports why, and the next DEL goes on here.
+    // The undo of the interface step has failed, and reports why. The next DEL restores the settings.
     if (netdev === undefined) return;
     const { settings } = netdev;
-    const originals = record.found.settings ?? withoutHarm(settings);
-    const left = [...restoreNapiSettings(attachment, netdev), ...foreignTcx(attachment, netdev)];
+    const originals = record.found.settings ?? harmlessSettings(settings);
+    const left = [...restoreNapiSettings(attachment, netdev), ...addedTcxPrograms(attachment, netdev)];
     if (left.length > 0 || changedSettings(settings, originals).length > 0)
       attachment.home = restore(attachment, netdev, originals, left);
   },
@@ -39,8 +39,8 @@ export const netdevSettings: Step = {
 };
 
 /**
- * Restores the originals by a set. What that cannot restore ends with the netdev: a rebind makes another one.
- * @param others names of what no set restores.
+ * Restores the originals by writing them. If some cannot be written, rebinds the VF, which makes a new netdev.
+ * @param others names of further differences, which writing does not restore.
  */
 function restore(
   attachment: StepContext,
@@ -52,22 +52,24 @@ function restore(
   const afterSet = set(attachment, netdev, originals);
   const left = [...changedSettings(afterSet.settings, originals), ...others];
   if (left.length === 0) return afterSet;
-  attachment.warn(`a set does not restore ${left.join(", ")} of ${afterSet.name}: VF ${pci} is rebound`);
+  attachment.warn(
+    `cannot restore ${left.join(", ")} of ${afterSet.name}: VF ${pci} is rebound to reset them`,
+  );
   const made = rebind(attachment) ?? hostNetdevOf(attachment);
   restoreRdmaNames(attachment);
   const isRestored = changedSettings(made.settings, originals).length === 0;
   const again = isRestored ? made : set(attachment, made, originals);
   const lost = [...changedSettings(again.settings, originals), ...restoreNapiSettings(attachment, again)];
-  // The container has had no part in them any more: the netdev is new.
+  // These differences are harmless: the netdev is new, so they do not come from the container.
   if (lost.length > 0)
-    attachment.warn(`${again.name} of VF ${pci} has no longer the original ${lost.join(", ")}`);
+    attachment.warn(`${again.name} of VF ${pci} no longer has the original ${lost.join(", ")}`);
   return again;
 }
 
 /**
- * Sets the originals, as far as the kernel accepts them. A failure can be a passing one, and a rebind costs much more:
- * one failure is tried again.
- * @returns the netdev as it is then.
+ * Sets the originals, as far as the kernel accepts them. It tries twice, because a failure can be temporary, and a
+ * rebind costs much more.
+ * @returns the netdev as it is afterwards.
  * @throws {CniError} code 11 at the deadline.
  */
 function set(attachment: StepContext, netdev: Link, originals: LinkSettings): Link {
@@ -90,10 +92,11 @@ function set(attachment: StepContext, netdev: Link, originals: LinkSettings): Li
 }
 
 /**
- * Names the tcx programs that ADD did not find: the container can hold them, so that no other process can detach them. If the
- * kernel does not tell of them, there may be some.
+ * Returns descriptions of the tcx programs that ADD did not find. The container can hold such a program, and then no
+ * other process can detach it. If the kernel refuses to list the programs, there may be some, and the result has an
+ * entry for that.
  */
-function foreignTcx({ node, record }: StepContext, netdev: Link): string[] {
+function addedTcxPrograms({ node, record }: StepContext, netdev: Link): string[] {
   const { pci } = record.vf;
   const { tcx: originals = [] } = record.found;
   if (isUntouched(record, netdev)) return [];
@@ -104,7 +107,7 @@ function foreignTcx({ node, record }: StepContext, netdev: Link): string[] {
   return now.filter((id) => !originals.includes(id)).map((id) => `tcx program ${id}`);
 }
 
-/** Returns what is safe for the next container if the originals were not recorded: by an older version, or the Go plugin. */
-function withoutHarm(settings: LinkSettings): LinkSettings {
+/** Returns settings that are safe for the next container, if the record (older version, Go plugin) has no originals. */
+function harmlessSettings(settings: LinkSettings): LinkSettings {
   return { ...settings, flags: IFF_MULTICAST, linkMode: 0, xdpGeneric: 0, xdpDriver: 0, xdpHardware: 0 };
 }

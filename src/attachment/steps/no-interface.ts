@@ -6,8 +6,8 @@ import type { Step } from "../context.ts";
 import type { ResultContext } from "../requests.ts";
 
 /**
- * The VF as a virtual machine gets it: whole, through its group below /dev/vfio, which the device plugin hands to the
- * container. There is no interface in the container, and the result claims none.
+ * Makes the result for a VF of a virtual machine. The machine gets the whole VF through the VF's group below /dev/vfio,
+ * which the device plugin gives to the container. The container has no interface, so the result contains none.
  */
 export const vfioDriver: Step = {
   name: "driver",
@@ -29,8 +29,9 @@ export const vfioDriver: Step = {
 };
 
 /**
- * What the runtime is told where the container gets no interface: what the plugins before us have made, if any.
- * @throws {CniError} where the runtime's version cannot express it: a result of 0.1.0 is made of addresses.
+ * Returns the result of an ADD whose container gets no interface: the result of the previous plugins in the chain, if
+ * any.
+ * @throws {CniError} if the runtime's CNI version cannot express it: a result of 0.1.0 must contain addresses.
  */
 export function resultWithoutInterface({ prevResult, dns, cniVersion }: ResultContext): Result {
   const result = composeResult({ prevResult, own: undefined, ipam: undefined, dns });
@@ -38,7 +39,7 @@ export function resultWithoutInterface({ prevResult, dns, cniVersion }: ResultCo
   return result;
 }
 
-/** A VF without a netdev: there is no interface in the container, and the result claims none. */
+/** Makes the result for a VF without a netdev. The container has no interface, so the result contains none. */
 export const rdmaOnly: Step = {
   name: "RDMA devices",
 

@@ -4,7 +4,7 @@ import type { Interface, IpConfig, Result, Route } from "../../cni/result.ts";
 import { supportedVersion } from "../../cni/versions.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 
-/** What of a chain's result is one attachment's: its interface, and the addresses and routes that are put on it. */
+/** The part of a chain's result that belongs to one attachment: its interface, with addresses and routes. */
 export interface OwnResult {
   readonly interface: Interface;
   readonly ips: readonly IpConfig[];
@@ -12,10 +12,11 @@ export interface OwnResult {
 }
 
 /**
- * A result tells of each address whose interface it is on, but not of routes: of those everything is ours that was
- * not there before us. The plugins after us in the chain speak of our interface, too.
- * @param result what the runtime says that ADD told it.
- * @throws {CniError} 7 where it does not name the attachment's interface.
+ * Returns the part of a result that belongs to an attachment. A result names the interface of each address, but not of
+ * routes: all routes belong to the attachment that were not in the result of the previous plugins. Later plugins of the
+ * chain can have added addresses and routes to the same interface.
+ * @param result the result of ADD, as the runtime passes it (prevResult).
+ * @throws {CniError} code 7 if it does not contain the attachment's interface.
  */
 export function ownResult(record: AttachmentRecord, result: Result): OwnResult {
   const { ifname, netns } = record;
@@ -24,7 +25,7 @@ export function ownResult(record: AttachmentRecord, result: Result): OwnResult {
   if (own === undefined) {
     throw new CniError(
       codes.badConfiguration,
-      `prevResult names no interface ${ifname} in a container; ADD told the runtime of one in ${netns}`,
+      `prevResult names no interface ${ifname} in a container; ADD reported one in ${netns}`,
     );
   }
   const before = routesBefore(record).map((route) => JSON.stringify(route));
@@ -35,7 +36,7 @@ export function ownResult(record: AttachmentRecord, result: Result): OwnResult {
   };
 }
 
-/** The routes of the plugins before us, which ADD was called with. */
+/** Returns the routes of the previous plugins in the chain, from the network configuration of ADD. */
 function routesBefore({ call }: AttachmentRecord): readonly Route[] {
   const configuration = parseConfiguration(call.stdin);
   const version = supportedVersion(configuration.cniVersion);

@@ -5,16 +5,16 @@ import { waitFor } from "../vf/wait.ts";
 import { interfaceIn, requireContainerNetns } from "./interface.ts";
 
 /**
- * How often the table is looked at, ms. The kernel tells user space of a changed table only through the verbs of the
- * device, which would have to be opened for that; IPoIB's own reaction shows only where the netdev is up.
+ * Interval between two reads of the pkey table, ms. The kernel reports a changed table to user space only through the
+ * verbs of the device, which would have to be opened for that. IPoIB reacts visibly only if the netdev is up.
  */
 const interval = 100;
 
 /**
- * The partition that the VF's port is in, where the network says to wait for it. The subnet manager puts it there,
- * when it sees the VF's GUID (ib-kubernetes has told it of that): at index 0 of the port's table, where IPoIB takes
- * the pkey of its netdev from. Nothing is set here, so there is nothing to undo. It comes before the RDMA device is
- * moved: the host does not see the table of one that a container has.
+ * Waits until the VF's port is in the network's partition, if the network sets `waitForPkeySeconds`. The subnet manager
+ * writes the pkey when it sees the VF's GUID, which it has from ib-kubernetes. IPoIB takes the pkey of its netdev from
+ * index 0 of the port's table. This step changes nothing, so there is nothing to undo. It comes before the move of the
+ * RDMA device, because the host cannot read the table of a device in a container.
  */
 export const partition: Step = {
   name: "partition",
@@ -39,9 +39,9 @@ export const partition: Step = {
     }
     throw new CniError(
       codes.tryAgain,
-      `VF ${pci} has not come to partition ${formatPKey(wanted.pkey)} in ${wanted.time / 1000} s: index 0 of its pkey table has ` +
-        `${keysOf(attachment).map(show).join(", ")}; has the subnet manager (by way of ib-kubernetes) put the VF's GUID ` +
-        "there, and is the VF's link up (link_state)?",
+      `VF ${pci} has not come to partition ${formatPKey(wanted.pkey)} in ${wanted.time / 1000} s: index 0 of its pkey ` +
+        `table has ${keysOf(attachment).map(show).join(", ")}; check that the subnet manager has the VF's GUID in that ` +
+        "partition (see ib-kubernetes), and that the VF's link is up (link_state)",
     );
   },
 
@@ -61,12 +61,16 @@ export const partition: Step = {
     if (isIn(wanted.pkey)(found)) return;
     throw new CniError(
       codes.node,
-      `${name} is in partition ${show(found)}, not in ${formatPKey(wanted.pkey)} (the bit of membership, 0x8000, aside)`,
+      `${name} is in partition ${show(found)}, not in ${formatPKey(wanted.pkey)} (apart from ` +
+        "the membership bit, 0x8000)",
     );
   },
 };
 
-/** Without a netdev only the table says it, which the host sees as long as no container has the device for itself. */
+/**
+ * Verifies the partition of a VF without a netdev by its pkey table. If a container has the RDMA device exclusively,
+ * the host cannot read the table, and nothing is verified.
+ */
 function verifyTable(attachment: StepContext, pkey: PKey): void {
   const { node, record } = attachment;
   const { pci } = record.vf;
@@ -76,7 +80,7 @@ function verifyTable(attachment: StepContext, pkey: PKey): void {
   throw new CniError(codes.node, `VF ${pci} is in partition ${show(other)}, not in ${formatPKey(pkey)}`);
 }
 
-/** The first entry of the table of each of the VF's devices on the host. */
+/** Returns the first pkey of each of the VF's RDMA devices on the host. */
 function keysOf({ node, record }: StepContext): (number | undefined)[] {
   const { pci } = record.vf;
   const keys = node.functions.rdmaDevices(pci).map((name) => node.functions.firstPKey(pci, name));

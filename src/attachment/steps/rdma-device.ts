@@ -11,24 +11,24 @@ import { waitFor } from "../vf/wait.ts";
 import { requireContainerNetns } from "./interface.ts";
 
 /**
- * The VF's RDMA devices: in the container, and in no other namespace, where isolation is wanted. The kernel
- * makes the VF's netdev anew with each move, so this comes before the interface, both ways.
+ * Moves the VF's RDMA devices to the container, and to no other namespace, if the network sets `rdmaIsolation`. The
+ * kernel creates the VF's netdev again with each move, so apply and undo both run before those of the interface step.
  */
 export const rdmaDevice: Step = {
   name: "RDMA device",
 
   apply(attachment) {
     if (attachment.record.wanted.rdmaIsolation !== true) return;
-    moveToPod(attachment, requireContainerNetns(attachment));
+    moveToContainer(attachment, requireContainerNetns(attachment));
   },
 
   undo(attachment) {
     const { node, record } = attachment;
     const { rdma } = record.found;
     if (rdma === undefined || node.functions.hasRdmaNames(record.vf.pci, rdma)) return;
-    // Then it has no RDMA device either, and why is for the step to tell that should have bound it.
+    // A VF without a driver has no RDMA device. The step that failed to bind the driver reports it.
     if (node.functions.driver(record.vf.pci) === undefined) return;
-    if (record.wanted.rdmaIsolation === true) bringHome(attachment, rdma);
+    if (record.wanted.rdmaIsolation === true) moveToHost(attachment, rdma);
     restoreRdmaNames(attachment);
   },
 
@@ -45,10 +45,11 @@ export const rdmaDevice: Step = {
 };
 
 /**
- * Moves all of them. Where one cannot be moved, undo takes back those that were. The node's lock is held for the moves
- * only: the files below /dev/infiniband are there again when a move returns, and a netdev is not waited for under it.
+ * Moves all RDMA devices of the VF to the container. If one cannot be moved, undo moves the others back. The lock of
+ * the node is held for the moves only: the files below /dev/infiniband exist again when a move returns, and the wait
+ * for the netdev does not need the lock.
  */
-function moveToPod(attachment: AddContext, pod: Namespace): void {
+function moveToContainer(attachment: AddContext, pod: Namespace): void {
   const { node, record, locks, deadline } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
@@ -67,7 +68,7 @@ function moveToPod(attachment: AddContext, pod: Namespace): void {
     requireSameFiles(attachment);
     if (record.mode === "rdma") return;
     const seen = waitFor(watch, Math.min(node.clock.now() + netdevTimeout, deadline), () =>
-      // The initial namespace gets the new netdev, or (since Linux 6.17) that of the RDMA device.
+      // The kernel creates the new netdev in the initial namespace or, since Linux 6.17, in that of the RDMA device.
       [host, pod]
         .map((where) => ({ where, link: netdevOf(node, where, pci) }))
         .find(({ link }) => link !== undefined),
@@ -85,7 +86,10 @@ function moveToPod(attachment: AddContext, pod: Namespace): void {
   }
 }
 
-/** The container has been given the files that the VF had; others would lead it to another device, or nowhere. */
+/**
+ * Requires that the VF's files below /dev/infiniband have their original names. The container has been given these
+ * names; after a change they would belong to another device, or to none.
+ */
 function requireSameFiles({ node, record }: AddContext): void {
   const { pci } = record.vf;
   const changed = describeDifference(pci, record.found.rdma?.files ?? [], node.functions.rdmaFiles(pci));
@@ -93,22 +97,22 @@ function requireSameFiles({ node, record }: AddContext): void {
 }
 
 /**
- * Brings the VF's RDMA devices to the host. Those of a namespace that is gone come by themselves.
- * @throws {CniError} code 11 where one does not come.
+ * Moves the VF's RDMA devices to the host. The kernel moves those of a deleted namespace.
+ * @throws {CniError} code 11 if one does not appear on the host.
  */
-function bringHome({ node, record, pod, locks, deadline }: StepContext, rdma: RdmaNames): void {
+function moveToHost({ node, record, pod, locks, deadline }: StepContext, rdma: RdmaNames): void {
   const { pci } = record.vf;
-  const areHome = () => node.functions.rdmaDevices(pci).length >= rdma.devices.length || undefined;
-  if (areHome()) return;
+  const areOnHost = () => node.functions.rdmaDevices(pci).length >= rdma.devices.length || undefined;
+  if (areOnHost()) return;
   const watch = node.rdma.watch();
   try {
     if (pod !== undefined) returnRdmaToHost(node, pci, pod, locks, deadline);
-    if (waitFor(watch, Math.min(node.clock.now() + netnsTeardownTimeout, deadline), areHome)) return;
+    if (waitFor(watch, Math.min(node.clock.now() + netnsTeardownTimeout, deadline), areOnHost)) return;
   } finally {
     watch.close();
   }
   const away = node.functions.rdmaDevicesAnywhere(pci);
-  // A driver can have been bound that makes none.
+  // Another driver may be bound, one without RDMA devices.
   if (away.length === 0) return;
   throw new CniError(
     codes.tryAgain,

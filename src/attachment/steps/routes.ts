@@ -6,9 +6,9 @@ import type { Node } from "../../node/node.ts";
 import { attempt } from "../errors.ts";
 
 /**
- * Does an interface still have its routes?
- * @param routes each with the gateway that it must go through.
- * @throws {CniError} naming the first that it lacks, and what there is in its place.
+ * Verifies that an interface has all of its routes.
+ * @param routes each with the gateway that it must use.
+ * @throws {CniError} that names the first missing route, and the routes that the interface has.
  */
 export function verifyRoutes(node: Node, pod: Namespace, link: Link, routes: readonly Route[]): void {
   for (const family of [4, 6] as const) {
@@ -26,7 +26,7 @@ export function verifyRoutes(node: Node, pod: Namespace, link: Link, routes: rea
   }
 }
 
-/** Tables and priorities count only where the result names them: those of the kernel's choice it does not know. */
+/** Compares two routes. Table and priority count only if the result names them; otherwise the kernel chose them. */
 function isSame(there: RouteState, { dst, gw, table, priority }: Route): boolean {
   return (
     there.dst === networkText(dst) &&
@@ -36,7 +36,7 @@ function isSame(there: RouteState, { dst, gw, table, priority }: Route): boolean
   );
 }
 
-/** The kernel takes the host bits away (from IPv6 destinations; IPv4 ones must not have any). */
+/** Returns a destination without host bits: the kernel clears them in IPv6, and refuses them in IPv4. */
 function networkText(cidr: string): string {
   const parsed = parseCidr(cidr);
   return parsed === undefined ? cidr : networkOf(parsed);

@@ -4,9 +4,9 @@ import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import { generationOf } from "../vf/function.ts";
 
 /**
- * Is the VF still the one that the record's attachment changed? Nothing on it outlives a reboot, or its being
- * destroyed and made anew (`sriov_numvfs`).
- * @param generation reads that of the VF, `undefined` if there is none. It is not called after a reboot.
+ * Reports whether the VF is still of the generation that the record's attachment changed. A reboot, or writing
+ * `sriov_numvfs`, resets everything that the attachment changed.
+ * @param generation reads the VF's generation; `undefined` if the VF does not exist. It is not called after a reboot.
  */
 export function isCurrent(
   node: Node,
@@ -16,7 +16,7 @@ export function isCurrent(
   return record.bootId === node.clock.bootId() && record.vf.incarnation === generation();
 }
 
-/** Is the VF still the one that the record's attachment changed, and nobody else's since? */
+/** Reports whether the VF is of the same generation, see {@link isCurrent}, and belongs to no other attachment. */
 export function holdsVf({ node, locks, record }: StepContext): boolean {
   const { owner } = locks;
   if (owner !== undefined && !isNamed(owner, record)) return false;

@@ -8,30 +8,32 @@ import { holdsVf } from "./ownership.ts";
 import { combineErrors, undoAll } from "./undo-all.ts";
 
 /**
- * Takes a VF back from a container that has a record, and removes the record. The VF's lock is held.
+ * Returns the VF of an attachment that has a record to the host, and removes the record. The VF's lock is held.
  * @param path of the record.
- * @throws {CniError} where something could not be put back. The record stays then, and whoever comes next goes on.
+ * @throws {CniError} if a setting could not be restored. The record then remains, and the next call for it continues.
  */
 export function release(attachment: StepContext, state: StateDirectory, path: string): void {
   const { record, warn } = attachment;
   const { pci } = record.vf;
-  const ours = attempt(`find out whose VF ${pci} is`, () => holdsVf(attachment));
-  if (!ours) warn(`VF ${pci} is not ${record.containerId}'s any more; only its lease is released`);
-  finish(attachment, state, path, ours);
+  const isHeld = attempt(`find the owner of VF ${pci}`, () => holdsVf(attachment));
+  if (!isHeld) {
+    warn(`VF ${pci} does not belong to container ${record.containerId} any more; only its lease is released`);
+  }
+  finish(attachment, state, path, isHeld);
 }
 
-/** Releases the lease, and removes the record, of an attachment whose VF is not to be seen, see {@link isUnseen}. */
+/** Releases the lease and removes the record of an attachment whose VF sysfs does not show, see {@link isUnseen}. */
 export function releaseUnseen(attachment: StepContext, state: StateDirectory, path: string): void {
-  attachment.warn(`VF ${attachment.record.vf.pci} is not to be seen; only its lease is released`);
+  attachment.warn(`sysfs does not show VF ${attachment.record.vf.pci}; only its lease is released`);
   finish(attachment, state, path, false);
 }
 
-function finish(attachment: StepContext, state: StateDirectory, path: string, ours: boolean): void {
+function finish(attachment: StepContext, state: StateDirectory, path: string, isHeld: boolean): void {
   const { record, locks, warn } = attachment;
   const { pci } = record.vf;
   const failure = combineErrors(
-    `container ${record.containerId} could not be detached from VF ${pci} in every respect (the next DEL tries again)`,
-    undoAll(attachment, ours),
+    `container ${record.containerId} could not be completely detached from VF ${pci} (the next DEL tries again)`,
+    undoAll(attachment, isHeld),
   );
   if (failure !== undefined) {
     try {
@@ -41,13 +43,13 @@ function finish(attachment: StepContext, state: StateDirectory, path: string, ou
     }
     throw failure;
   }
-  attempt(`give up GUID ${record.wanted.guid}`, () => giveUpGuid(attachment, state));
+  attempt(`release GUID ${record.wanted.guid}`, () => releaseGuid(attachment, state));
   attempt("remove the attachment's record", () => state.remove(path));
-  if (isNamed(locks.owner, record)) attempt(`note that VF ${pci} is free`, () => locks.clearOwner());
+  if (isNamed(locks.owner, record)) attempt(`clear the owner of VF ${pci}`, () => locks.clearOwner());
 }
 
-/** A VF that another attachment has by now may have the same GUID: then the note is that one's. */
-function giveUpGuid({ record, locks }: StepContext, state: StateDirectory): void {
+/** Removes the GUID's note, unless the VF has a new owner with the same GUID: then the note is the new owner's. */
+function releaseGuid({ record, locks }: StepContext, state: StateDirectory): void {
   const { owner } = locks;
   const other = owner === undefined || isNamed(owner, record) ? undefined : state.findAny(owner);
   if (other?.unreadable === undefined) releaseGuidNotes(state, record, other?.record?.wanted.guid);

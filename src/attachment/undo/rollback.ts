@@ -7,9 +7,9 @@ import { undoAll } from "./undo-all.ts";
 
 /**
  * Undoes an ADD that failed.
- * @param reason why it failed.
- * @returns the error for the runtime: `reason`, and what could not be put back, if anything. The record stays
- * in that case, and the next DEL, or ADD of that VF, goes on from there.
+ * @param reason the error that ADD failed with.
+ * @returns the error for the runtime: `reason`, and the settings that could not be restored, if any. The record then
+ *   remains, and the next DEL, or the next ADD of that VF, continues from it.
  */
 export function rollBack(
   attachment: AddContext,
@@ -23,7 +23,7 @@ export function rollBack(
     {
       ...attachment,
       deadline: node.clock.now() + attachment.rollbackTime,
-      // A plugin that was never started (there is none of its name, say) has nothing to release.
+      // An IPAM plugin that was never started, for example because it is not installed, has nothing to release.
       ipam: attachment.lease === undefined ? undefined : attachment.ipam,
     },
     true,
@@ -36,14 +36,14 @@ export function rollBack(
       locks.clearOwner();
     }
   } catch (error) {
-    // "preparing", as it stands there now, has the same consequences.
-    warn(`cannot bring the record ${path} up to date: ${messageOf(error)}`);
+    // The record then stays "preparing", which has the same effect.
+    warn(`cannot update the record ${path}: ${messageOf(error)}`);
   }
   if (failures.length === 0) return reason;
   return new CniError(
     reason instanceof CniError ? reason.code : codes.internal,
     `${messageOf(reason)}; and the VF could not be put back as it was (DEL tries again): ` +
       failures.map(messageOf).join("; "),
-    { cause: new AggregateError([reason, ...failures], "ADD failed, and so did its undoing") },
+    { cause: new AggregateError([reason, ...failures], "ADD failed, and so did its rollback") },
   );
 }

@@ -19,25 +19,27 @@ import { describeExternal, type ExternalDriver, externalDriver } from "../vf/dri
 import { netdevOf } from "../vf/netdev.ts";
 
 /**
- * Puts back everything that the attachment's steps changed, whatever of it was changed at all.
+ * Undoes all steps of an attachment, however far ADD came.
  *
- * It is the order of ADD backwards, with one exception: the GUIDs come before the interface. A rebind brings
- * everything of the VF home, and the interface has nothing left to do then; nor has it to be moved first when
- * the rebind fails, since it looks for the netdev wherever it is. Each step is tried whatever became of the
- * others, but an address is given back only when nothing carries it any more. The link state comes before the interface:
- * while that is up, the port can be taken down in order.
- * If another program has bound the VF to a driver of its own, nothing of the VF is touched: its lease is released, and
- * the PF loses what is still the container's.
- * @param current is the VF still the one that the attachment changed? Otherwise only its lease is left of it.
- * @returns what could not be put back; empty: everything is as before.
+ * The order differs from the reverse of ADD:
+ * - The GUIDs come first, because their rebind returns all of the VF's devices to the host, and the interface then has
+ *   nothing left to do. If the rebind fails, the interface still finds the netdev, wherever it is.
+ * - The link state comes before the interface: while the interface is up, the port can be taken down in order.
+ * - The lease comes last, and is released only when no netdev has its addresses any more. Every other step is attempted
+ *   even if others fail.
+ *
+ * If another program has bound the VF to an external driver, nothing of the VF is changed: its lease is released, and
+ * the container's settings are removed from the PF.
+ * @param current whether the VF still has what the attachment changed. If not, only its lease is left to release.
+ * @returns the errors of steps that could not be undone; empty if everything is as before.
  */
 export function undoAll(attachment: StepContext, current: boolean): unknown[] {
   const { pci } = attachment.record.vf;
   const undo = (step: Step) => () =>
     attachment.observe("undo", step.name, attachment.record, () =>
-      attempt(`put back the ${step.name} of VF ${pci}`, () => step.undo(attachment)),
+      attempt(`undo the ${step.name} of VF ${pci}`, () => step.undo(attachment)),
     );
-  // Also where there is no lease: the log learns from it whose attachment this was.
+  // Even if the attachment has no lease: this call gives the attachment's name to the log.
   if (!current) return attemptAll([undo(lease)]);
   const failures = undoIfExternal(attachment, undo(lease));
   if (failures !== undefined) return failures;
@@ -57,25 +59,26 @@ export function undoAll(attachment: StepContext, current: boolean): unknown[] {
     lease,
   ]);
   return attemptAll(
-    all.map((step) => (step === lease ? () => requireUncarried(attachment, undo(step)) : undo(step))),
+    all.map((step) => (step === lease ? () => releaseIfUnused(attachment, undo(step)) : undo(step))),
   );
 }
 
-/** Undoes an attachment whose VF another driver has; returns `undefined`, having done nothing, if none has. */
+/** Undoes an attachment whose VF has an external driver; does nothing and returns `undefined` if it has not. */
 function undoIfExternal(attachment: StepContext, release: () => void): unknown[] | undefined {
   try {
     const driver = externalDriver(attachment);
-    // The netdev went with the recorded driver, so nothing carries the addresses.
+    // The netdev disappeared with the recorded driver, so no netdev has the addresses.
     return driver && attemptAll([() => undoForExternalDriver(attachment, driver, "leave"), release]);
   } catch (error) {
-    // The VF may be another program's, so nothing is done to it; but the IPAM plugin must not outlive this call.
+    // The VF may belong to another program, so it is left; but the IPAM plugin must not outlive this call.
     return [error, ...attemptAll([() => attachment.lease?.end(attachment.deadline)])];
   }
 }
 
 /**
- * Gives up a VF that another driver has: the PF loses what is still the container's, the VF itself is not touched.
- * @param unknown what happens to GUIDs that the kernel cannot tell.
+ * Gives up a VF that has an external driver: the container's GUID is removed from the PF, and the VF itself is not
+ * changed.
+ * @param unknown what to do with GUIDs that the kernel does not report.
  */
 export function undoForExternalDriver(
   attachment: StepContext,
@@ -85,37 +88,40 @@ export function undoForExternalDriver(
   const { record, warn } = attachment;
   warn(`${describeExternal(record, driver)}: container ${record.containerId} does not have it any more`);
   attachment.observe("undo", guid.name, record, () =>
-    attempt(`put back the GUID of VF ${record.vf.pci}`, () => withdrawGuids(attachment, unknown)),
+    attempt(`restore the GUIDs of VF ${record.vf.pci} at its PF`, () => withdrawGuids(attachment, unknown)),
   );
 }
 
-/** Does it only where the container no longer has the netdev that carries the addresses. */
-function requireUncarried(attachment: StepContext, release: () => void): void {
+/** Releases the lease, if the container no longer has the netdev with its addresses. */
+function releaseIfUnused(attachment: StepContext, release: () => void): void {
   try {
     requireGone(attachment);
   } catch (error) {
-    // The lease stays, but the plugin that is making it must not outlive us.
+    // The lease stays, but an IPAM plugin that is still assigning it must not outlive this call.
     attachment.lease?.end(attachment.deadline);
     throw error;
   }
   release();
 }
 
-/** @throws {CniError} where the container has the netdev, or may have. */
+/** @throws {CniError} if the container has the netdev, or may have it. */
 function requireGone(attachment: StepContext): void {
   if (attachment.ipam === undefined) return;
   const { pci } = attachment.record.vf;
-  if (!attempt(`look where the netdev of VF ${pci} is`, () => mayBeCarried(attachment))) return;
+  if (!attempt(`find the netdev of VF ${pci}`, () => mayBeCarried(attachment))) return;
   throw new CniError(
     codes.node,
     `the lease is kept as long as ${attachment.record.netns} may hold the netdev of VF ${pci}`,
   );
 }
 
-/** A namespace that cannot be seen any more can have the netdev, if there is one, as long as the host has not. */
+/**
+ * Reports whether a netdev may have the lease's addresses. A namespace that this process cannot find may have the VF's
+ * netdev, if one exists, as long as the host does not have it.
+ */
 function mayBeCarried({ node, pod, record }: StepContext): boolean {
   const { pci } = record.vf;
-  // In our own namespace the netdev stays, and loses its addresses by a rebind.
+  // In the plugin's own namespace the netdev stays, and a rebind removes its addresses.
   if (pod !== undefined && isOwnNetns(node, pod)) return hasAddresses(node, pod, pci);
   if (pod !== undefined) return node.links.ofFunction(pod, pci).length > 0;
   return netdevOf(node, node.namespaces.host, pci) === undefined && node.functions.hasNetdev(pci);
@@ -128,7 +134,7 @@ function hasAddresses(node: Node, where: Namespace, pci: string): boolean {
     .some(({ index }) => node.links.addresses(where, index).some(({ cidr }) => !cidr.startsWith("fe80:")));
 }
 
-/** One error of several, for the caller; undefined where there is none. */
+/** Combines several errors into one; returns `undefined` if the list is empty. */
 export function combineErrors(what: string, failures: readonly unknown[]): CniError | undefined {
   const [first, ...others] = failures;
   if (first === undefined) return undefined;

@@ -9,14 +9,15 @@ import { recordedNetns } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 
-/** How long somebody who is at work on a VF is waited for, ms: whoever it is will clean up, or has the VF. */
-const patience = 5000;
+/** Time limit for the lock of a VF, ms. The call that holds the lock will clean up, or give the VF a new owner. */
+const lockTimeout = 5000;
 
 /**
- * Does something about an attachment, whose runtime has not called us, under the lock of its VF.
- * @param verb what the lock's note says of us, e.g. "GC of network n".
- * @param read the record; undefined where there is none, or none that is meant. It is read again under the lock.
- * @throws {CniError} code 11 where the lock is held for too long, naming the holder.
+ * Runs an action on an attachment, under the lock of its VF, without a call of its runtime.
+ * @param verb the text for the lock's note, e.g. "GC of network n".
+ * @param read reads the record; it returns `undefined` if no record exists, or the action is not for it. It is called
+ *   again under the lock.
+ * @throws {CniError} code 11, naming the holder, if the lock is held for too long.
  */
 export function withLockedRecord(
   node: Node,
@@ -30,11 +31,11 @@ export function withLockedRecord(
   const seen = readRecord();
   if (seen === undefined) return;
   const { pci } = seen.vf;
-  const deadline = Math.min(node.clock.now() + patience, limits.deadline);
+  const deadline = Math.min(node.clock.now() + lockTimeout, limits.deadline);
   const locks = new Locks(node, state, { ...limits, deadline }, verb);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
-    // What was read without the lock may be history by now.
+    // The record that was read without the lock may be out of date.
     const now = readRecord();
     if (now?.vf.pci !== pci) return;
     const record = attempt(`find VF ${pci} at its PF`, () => located(node, now));
@@ -46,13 +47,13 @@ export function withLockedRecord(
 }
 
 /**
- * The record, with the place that its VF really has at its PF: what is set through the PF goes by that index, and a
- * damaged record could name another VF's.
+ * Returns the record with the index that its VF really has at its PF. Settings at the PF use this index, and a damaged
+ * record could contain the index of another VF.
  */
 export function located(node: Node, record: AttachmentRecord): AttachmentRecord {
   const { vf } = record;
   if (isPhysical(vf) || node.functions.isVirtualOf(vf)) return record;
-  // Of a VF that is gone, or was made anew, nothing is set.
+  // The VF is gone, or is of another generation. Nothing will be set on it.
   if (node.functions.generation(vf.pci) !== vf.incarnation) return record;
   return { ...record, vf: node.functions.virtualFunction(vf.pci) };
 }

@@ -20,9 +20,9 @@ import { functionAt } from "../vf/function.ts";
 
 /**
  * ADD: gives a VF to a container.
- * @param answer tells the runtime the result. It is called once, after the record says `complete` and while the VF's lock is
- *   held, so that an ADD whose result cannot be written is rolled back.
- * @throws {CniError} where it could not be done. The node is then as it was, or the record says what is not.
+ * @param answer writes the result for the runtime. It is called once, after the record has become `complete` and while
+ *   the VF's lock is held, so that an ADD whose result cannot be written is rolled back.
+ * @throws {CniError} if ADD fails. The node is then as before, or the record remains and names what is to be restored.
  */
 export function add(node: Node, call: AddRequest, answer: (result: Result) => void): void {
   const state = new StateDirectory(node.files);
@@ -36,16 +36,16 @@ export function add(node: Node, call: AddRequest, answer: (result: Result) => vo
   const locks = new Locks(node, state, call, `ADD of container ${call.name.containerId}`);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
-    // While the lock was waited for the VF can have been destroyed and made anew.
+    // The VF may have been destroyed and created again while this call waited for the lock.
     const now = attempt(`read deviceID ${pci} again`, () => node.functions.generation(pci));
     const vf = now === found.incarnation ? found : find();
-    attachLocked(node, isPhysical(vf) ? requestForVfio(call) : call, state, locks, pod, vf, answer);
+    addLocked(node, isPhysical(vf) ? requestForVfio(call) : call, state, locks, pod, vf, answer);
   } finally {
     locks.release();
   }
 }
 
-function attachLocked(
+function addLocked(
   node: Node,
   call: AddRequest,
   state: StateDirectory,
@@ -63,20 +63,20 @@ function attachLocked(
         attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment)),
       );
     }
-    // A signal ends every wait; one that came while nothing was waited for counts, too, as long as it can.
-    attempt("go on", () => node.clock.checkInterrupted());
+    // A signal ends every wait. This check finds a signal that came while the call did not wait.
+    attempt("continue", () => node.clock.checkInterrupted());
     releasePendingOf(node, state, locks, vf.pci, call);
     const { result } = attachment;
-    if (result === undefined) throw new Error("the last step has left no result");
+    if (result === undefined) throw new Error("no step has set the result");
     attempt("complete the attachment's record", () => state.setState(path, "complete"));
-    tell(answer, result);
+    writeResult(answer, result);
   } catch (error) {
     throw rollBack(attachment, state, path, error);
   }
 }
 
-/** Tells the runtime. A runtime that has no answer may never call DEL, so an ADD that cannot answer has failed. */
-function tell(answer: (result: Result) => void, result: Result): void {
+/** Writes the result. A runtime that gets no result may never call DEL, so ADD fails if it cannot write it. */
+function writeResult(answer: (result: Result) => void, result: Result): void {
   try {
     answer(result);
   } catch (cause) {
@@ -85,11 +85,11 @@ function tell(answer: (result: Result) => void, result: Result): void {
   }
 }
 
-/** Names that are too long for a file are refused before anything is changed. */
+/** Refuses names that are too long for a file name, before anything is changed. */
 function requireName(state: StateDirectory, { name }: AddRequest): void {
   if (state.nameFits(name)) return;
   throw new CniError(
     codes.badEnvironment,
-    "CNI_CONTAINERID and CNI_IFNAME are too long: with a dash between them they must not be over 255 bytes",
+    "CNI_CONTAINERID and CNI_IFNAME are too long: joined with a dash, they must not exceed 255 bytes",
   );
 }

@@ -12,8 +12,8 @@ import type { CheckRequest } from "../requests.ts";
 import { stepsOf } from "../steps/all-steps.ts";
 
 /**
- * CHECK: is the attachment still as ADD made it? It changes nothing and takes no lock.
- * @throws {CniError} at the first step that does not hold any more, or where there is no such attachment.
+ * CHECK: verifies that the attachment is still as ADD made it. It changes nothing and takes no lock.
+ * @throws {CniError} at the first step that is no longer in effect, or if the attachment does not exist.
  */
 export function check(node: Node, call: CheckRequest): void {
   const { containerId, ifname } = call.name;
@@ -25,11 +25,11 @@ export function check(node: Node, call: CheckRequest): void {
   if (record?.state !== "complete") {
     throw new CniError(
       codes.unknownContainer,
-      `container ${containerId} has no attachment ${ifname}${record === undefined ? "" : ` (its record says ${record.state})`}`,
+      `container ${containerId} has no attachment ${ifname}${record === undefined ? "" : ` (its record is ${record.state})`}`,
     );
   }
   const pod = attempt(`open the network namespace ${call.netns}`, () =>
-    containerAt(node, call.netns, record),
+    openRecordedNetns(node, call.netns, record),
   );
   requireSandbox(node, call, pod);
   const locks = new Locks(node, state, call, `CHECK of container ${containerId}`);
@@ -47,8 +47,8 @@ export function check(node: Node, call: CheckRequest): void {
 }
 
 /**
- * Compares the namespace that prevResult names for the interface with CNI_NETNS. They may be two paths of one namespace.
- * @throws {CniError} 7 if they are different namespaces, or nothing is at the path any more.
+ * Requires that prevResult names the container's namespace for the interface, by CNI_NETNS or by another path.
+ * @throws {CniError} code 7 if it names another namespace, or if nothing exists at its path any more.
  */
 function requireSandbox(
   node: Node,
@@ -58,8 +58,10 @@ function requireSandbox(
   const own = prevResult.interfaces.find((each) => each.name === ifname && each.sandbox !== undefined);
   const sandbox = own?.sandbox;
   if (sandbox === undefined || sandbox === netns) return;
-  const there = attempt(`open the network namespace ${sandbox}`, () => openNetnsIfPresent(node, sandbox));
-  if (there?.cookie === pod.cookie) return;
+  const netnsOfResult = attempt(`open the network namespace ${sandbox}`, () =>
+    openNetnsIfPresent(node, sandbox),
+  );
+  if (netnsOfResult?.cookie === pod.cookie) return;
   throw new CniError(
     codes.badConfiguration,
     `prevResult has interface ${ifname} in ${sandbox}, CNI_NETNS is ${netns}`,
@@ -67,18 +69,21 @@ function requireSandbox(
 }
 
 /**
- * The container's namespace.
- * @throws {CniError} where what is at that path is not the one that ADD put the VF into.
+ * Opens the container's namespace.
+ * @throws {CniError} if the namespace at that path is not the namespace that ADD was called with.
  */
-function containerAt(node: Node, netns: string, record: AttachmentRecord): Namespace {
+function openRecordedNetns(node: Node, netns: string, record: AttachmentRecord): Namespace {
   const pod = openNetnsIfPresent(node, netns);
   if (pod === undefined) {
-    throw new CniError(codes.badNamespace, `CNI_NETNS ${netns} is gone, or no network namespace`);
+    throw new CniError(
+      codes.badNamespace,
+      `CNI_NETNS ${netns} does not exist, or is not a network namespace`,
+    );
   }
   if (pod.cookie === record.netnsCookie) return pod;
   throw new CniError(
     codes.badNamespace,
-    `CNI_NETNS ${netns} is another network namespace than the one that ADD attached VF ${record.vf.pci} to ` +
+    `CNI_NETNS ${netns} is not the network namespace that ADD attached VF ${record.vf.pci} to ` +
       `(${record.netns})`,
   );
 }

@@ -16,8 +16,8 @@ import { release } from "../undo/release.ts";
 import { located } from "../undo/with-locked-record.ts";
 
 /**
- * DEL: takes a VF back from a container. Detached already is success.
- * @throws {CniError} where something could not be put back. The record stays then, and the next DEL goes on.
+ * DEL: returns the VF of a container to the host. It succeeds if the attachment does not exist any more.
+ * @throws {CniError} if a setting could not be restored. The record then remains, and the next DEL continues from it.
  */
 export function del(node: Node, call: DelRequest): void {
   const { netns } = call;
@@ -42,7 +42,7 @@ export function del(node: Node, call: DelRequest): void {
   const locks = new Locks(node, state, call, `DEL of container ${call.name.containerId}`);
   attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
   try {
-    // What was read without the lock may be history by now.
+    // The record that was read without the lock may be out of date.
     const stored = find();
     if (stored === undefined || pciOf(stored) !== pci) return;
     const read = stored.record ?? importGoAttachment(node, call, state, locks, named, stored);
@@ -62,7 +62,10 @@ export function del(node: Node, call: DelRequest): void {
   }
 }
 
-/** @throws {CniError} code 100, naming the version that is needed, if a later version wrote the record. */
+/**
+ * Returns the record, unless a later version wrote it.
+ * @throws {CniError} code 100, naming the version that is needed, if a later version wrote the record.
+ */
 function requireKnownFormat(
   stored: StoredRecord | undefined,
   { name }: DelRequest,
@@ -72,7 +75,7 @@ function requireKnownFormat(
   throw new CniError(
     codes.node,
     `cannot detach container ${containerId} by its record ${stored.path}: ${stored.unreadable.reason}; detach it with ` +
-      `that, or, if it has ended, run: ib-sriov attachments release ${containerId} ${ifname} --force`,
+      `that version, or, if it has ended, run: ib-sriov attachments release ${containerId} ${ifname} --force`,
   );
 }
 
@@ -80,7 +83,9 @@ function pciOf(stored: StoredRecord | undefined): string | undefined {
   return stored?.record?.vf.pci ?? stored?.reference?.pci;
 }
 
-/** The namespace that ADD knew, by either path, as long as it is the same one. */
+/**
+ * Returns the namespace that ADD was called with, by the path of this call or of the record; `undefined` if it is gone.
+ */
 function containerOf(
   node: Node,
   call: DelRequest,

@@ -9,29 +9,31 @@ import type { StatusRequest } from "../requests.ts";
 import { combineErrors } from "../undo/undo-all.ts";
 
 /**
- * STATUS: could an ADD succeed? It changes nothing, takes no lock and looks at no VF: runtimes call it often.
+ * STATUS: reports whether an ADD could succeed. It changes nothing, takes no lock and reads no VF, because runtimes
+ * call it often.
  *
- * A node that has no VF yet is ready: what makes the VFs (an operator, say) waits for nodes that are.
- * @throws {CniError} 50 where not, telling everything that is in the way; 51 where the IPAM plugin says that.
+ * A node without VFs is ready, because the program that creates them, such as an operator, waits until the node is
+ * ready.
+ * @throws {CniError} code 50, naming everything that is missing; code 51 if the IPAM plugin answers with it.
  */
 export function status(node: Node, call: StatusRequest): void {
-  // What every ADD of this network needs of the node, whatever its VF.
+  // Every ADD of this network needs these, whatever its VF.
   const needs = [requireState, requireIpam, requireRdmaMode];
   const failure = combineErrors(
     "no container can be attached on this node",
     attemptAll(needs.map((need) => () => unavailable(() => need(node, call)))),
   );
   if (failure !== undefined) throw failure;
-  sayWhetherVfs(node, call);
+  warnIfNoVfs(node, call);
 }
 
-/** Nothing that is found out here is in the way of anything. */
-function sayWhetherVfs(node: Node, { warn }: StatusRequest): void {
+/** Warns if the node has no VF. It never fails, because STATUS does not depend on it. */
+function warnIfNoVfs(node: Node, { warn }: StatusRequest): void {
   try {
     if (!node.functions.anyVirtual())
       warn("this node has no InfiniBand VF (yet): see sriov_numvfs of its PFs");
   } catch (error) {
-    warn(`cannot tell whether this node has VFs: ${messageOf(error)}`);
+    warn(`cannot find out whether this node has VFs: ${messageOf(error)}`);
   }
 }
 
@@ -43,7 +45,7 @@ function requireRdmaMode(node: Node, { rdmaIsolation }: StatusRequest): void {
   if (rdmaIsolation) requireExclusiveRdma(node);
 }
 
-/** @throws {CniError} where there is no such plugin, or it is not ready itself. */
+/** @throws {CniError} if the IPAM plugin does not exist, or is not ready itself. */
 function requireIpam(node: Node, call: StatusRequest): void {
   const { ipam, cniVersion } = call;
   if (ipam === undefined) return;
@@ -61,7 +63,7 @@ function requireIpam(node: Node, call: StatusRequest): void {
   }
 }
 
-/** Whatever is in the way of an ADD has the code that STATUS has for it. */
+/** Turns an error that would make ADD fail into one with the code that STATUS has for it. */
 function unavailable(check: () => void): void {
   try {
     check();

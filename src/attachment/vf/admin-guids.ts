@@ -3,15 +3,15 @@ import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
 
-/** Node and port GUID that a PF has on file for a VF. A rebind of the VF's driver puts them into effect. */
+/** Node and port GUID that are set at a PF for a VF. A rebind of the VF puts them into effect. */
 export interface AdminGuids {
   readonly node: Guid;
   readonly port: Guid;
 }
 
 /**
- * Returns the GUIDs that the VF must run with: the container's, or its own where it may still have another one;
- * `undefined` if it keeps those that it has.
+ * Returns the GUIDs that the VF must run with: the container's, or the VF's own GUIDs if the VF may still run with the
+ * GUID of an earlier attachment; `undefined` if the VF keeps its GUIDs.
  */
 export function desiredGuids({ wanted, found }: AttachmentRecord): AdminGuids | undefined {
   const { guid } = wanted;
@@ -19,7 +19,7 @@ export function desiredGuids({ wanted, found }: AttachmentRecord): AdminGuids | 
   return mayHaveStaleGuids(found) ? originalAdminGuids(found) : undefined;
 }
 
-/** Reports whether the record says that a GUID of an earlier attachment may be in effect. */
+/** Reports whether a GUID of an earlier attachment may be in effect, according to the record. */
 export function mayHaveStaleGuids({ leftGuids = [] }: Originals): boolean {
   return leftGuids.length > 0;
 }
@@ -33,9 +33,9 @@ export function setGuids({ node, record, pf }: StepContext, nodeGuid: Guid, port
 }
 
 /**
- * Sets at the PF the GUIDs that ADD found. A GUID that is neither the plugin's nor one of those stays: the administrator,
- * or another program, has set it since ADD.
- * @returns what the PF has then.
+ * Restores the original GUIDs at the PF. A GUID stays if the administrator, or another program, has set it since ADD:
+ * it is then neither an original nor a GUID of the plugin.
+ * @returns the GUIDs that the PF has afterwards.
  */
 export function restoreAdminGuids(attachment: StepContext): AdminGuids {
   const { record, vfConfig, warn } = attachment;
@@ -54,41 +54,41 @@ export function restoreAdminGuids(attachment: StepContext): AdminGuids {
 }
 
 /**
- * Sets back each GUID at the PF that is still the container's, for a VF that another driver has: a GUID names one
- * container, so such a value is nobody else's. It has no effect on the VF before that driver is bound again. The link
- * state stays: the other program may rely on it, and its value does not say who set it.
- * @param unknown what happens to GUIDs that the kernel cannot tell.
+ * Restores, for a VF with an external driver, each GUID at the PF that is still the container's. A GUID belongs to one
+ * container, so no other program can have set this value. The change has no effect on the VF until a driver is bound to
+ * it again. The link state stays: the other program may rely on it, and its value does not show which program set it.
+ * @param unknown whether GUIDs that the kernel does not report stay ("leave"), or are restored ("set").
  */
 export function withdrawGuids(
   { node, record, pf, vfConfig, warn }: StepContext,
   unknown: "leave" | "set",
 ): void {
   const { found, wanted, vf } = record;
-  const given = [...(changesGuid(wanted, found) ? [wanted.guid] : []), ...(found.leftGuids ?? [])];
-  if (given.length === 0) return;
+  const assigned = [...(changesGuid(wanted, found) ? [wanted.guid] : []), ...(found.leftGuids ?? [])];
+  if (assigned.length === 0) return;
   const admin = attempt(`read the GUIDs of VF ${vf.pci} from its PF`, () => vfConfig());
   const isKnown = admin.nodeGuid !== undefined && admin.portGuid !== undefined;
   if (!isKnown && unknown === "leave")
-    warn(`the kernel cannot tell which GUIDs PF ${vf.pf} has for VF ${vf.pci}; they are left as they are`);
-  const isGiven = (guid: Guid | undefined) => (isKnown ? given.includes(guid) : unknown === "set");
+    warn(`the kernel does not report which GUIDs PF ${vf.pf} has for VF ${vf.pci}; they stay unchanged`);
+  const isAssigned = (guid: Guid | undefined) => (isKnown ? assigned.includes(guid) : unknown === "set");
   const withdrawn = {
-    ...(isGiven(admin.nodeGuid) ? { nodeGuid: original(found.nodeGuid, found.adminNodeGuid) } : {}),
-    ...(isGiven(admin.portGuid) ? { portGuid: original(found.portGuid, found.adminPortGuid) } : {}),
+    ...(isAssigned(admin.nodeGuid) ? { nodeGuid: original(found.nodeGuid, found.adminNodeGuid) } : {}),
+    ...(isAssigned(admin.portGuid) ? { portGuid: original(found.portGuid, found.adminPortGuid) } : {}),
   };
   if (Object.keys(withdrawn).length === 0) return;
-  attempt(`set the GUIDs that PF ${vf.pf} has for VF ${vf.pci} back`, () =>
+  attempt(`restore the GUIDs that PF ${vf.pf} has for VF ${vf.pci}`, () =>
     node.links.setVfConfig(pf().index, vf.index, withdrawn),
   );
 }
 
-/** Returns what the PF had for the VF; if that was no GUID or is not known, the one that the VF ran with. */
+/** Returns the GUID that the PF had for the VF; if that is invalid or unknown, the GUID that the VF ran with. */
 function original(effective: Guid, admin: Guid | undefined): Guid {
   return admin !== undefined && isUsableGuid(admin) ? admin : orAllOnes(effective);
 }
 
 /**
- * What is set at the PF for the GUIDs that the VF had: all-ones for none. A zero would have the SR-IOV Network
- * Operator drain the node (its NeedToUpdateSriov), all-ones it leaves alone.
+ * Returns the GUIDs that restore the originals at the PF, with all-ones for a missing GUID. With zero, the SR-IOV
+ * Network Operator would drain the node (its NeedToUpdateSriov); it ignores all-ones.
  */
 export function originalAdminGuids({ nodeGuid, portGuid }: Originals): AdminGuids {
   return { node: orAllOnes(nodeGuid), port: orAllOnes(portGuid) };
@@ -99,8 +99,8 @@ function orAllOnes(guid: Guid): Guid {
 }
 
 /**
- * Reports whether a GUID at the PF is another program's. "No GUID" (zero, all-ones) is not: it would leave the
- * container's in effect.
+ * Reports whether another program has set a GUID at the PF. "No GUID" (zero, all-ones) does not count: it would leave
+ * the container's GUID in effect.
  */
 function isExternal({ found, wanted }: AttachmentRecord, guid: Guid | undefined): guid is Guid {
   if (guid === undefined || !isUsableGuid(guid)) return false;

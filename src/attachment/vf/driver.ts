@@ -7,14 +7,17 @@ import type { AttachmentRecord } from "../record/record.ts";
 /** A driver that another program has chosen for a VF. */
 export interface ExternalDriver {
   readonly name: string;
-  /** Is it bound? If not, no driver is, and the VF is reserved for this one (`driver_override`). */
+  /** Whether it is bound. If not, no driver is bound, and the VF is reserved for this driver (`driver_override`). */
   readonly isBound: boolean;
 }
 
 /**
- * The driver of an attachment's VF: the recorded one; none, which a rebind that was killed leaves; or another one, and
- * then the VF is not the attachment's any more. Unbinding another driver would take the VF from the program that chose
- * it, and does not return if that is a virtual machine: vfio-pci waits until the machine closes the VF.
+ * The driver of an attachment's VF:
+ * - "recorded": the driver of the record;
+ * - "none": no driver, which is the state after a killed rebind;
+ * - an external driver. The VF then no longer belongs to the attachment. To unbind this driver would take the VF from
+ *   the program that chose the driver. If that program is a virtual machine, the unbind would also not return: vfio-pci
+ *   waits until the machine closes the VF.
  */
 export type VfDriver = "recorded" | "none" | ExternalDriver;
 
@@ -27,13 +30,13 @@ export function vfDriver(node: Node, { vf, found }: AttachmentRecord): VfDriver 
   return reserved === undefined || reserved === found.driver ? "none" : { name: reserved, isBound: false };
 }
 
-/** Returns the driver that has an attachment's VF in the place of the recorded one; `undefined` if none has. */
+/** Returns the external driver of an attachment's VF; `undefined` if it has the recorded driver or no driver. */
 export function externalDriver({ node, record }: StepContext): ExternalDriver | undefined {
   const driver = attempt(`read the driver of VF ${record.vf.pci}`, () => vfDriver(node, record));
   return typeof driver === "string" ? undefined : driver;
 }
 
-/** Describes such a VF: "VF 0000:03:00.2 is bound to vfio-pci, not to mlx5_core". */
+/** Describes a VF with an external driver: "VF 0000:03:00.2 is bound to vfio-pci, not to mlx5_core". */
 export function describeExternal({ vf, found }: AttachmentRecord, { name, isBound }: ExternalDriver): string {
   return isBound
     ? `VF ${vf.pci} is bound to ${name}, not to ${found.driver}`
@@ -41,8 +44,8 @@ export function describeExternal({ vf, found }: AttachmentRecord, { name, isBoun
 }
 
 /**
- * Returns whether the recorded driver is bound to the VF, or none.
- * @throws {CniError} if another one has it.
+ * Returns whether the recorded driver is bound to the VF, or no driver.
+ * @throws {CniError} if the VF has an external driver.
  */
 export function requireOwnDriver({ node, record }: StepContext): "recorded" | "none" {
   const driver = vfDriver(node, record);

@@ -8,12 +8,13 @@ import { netdevOf } from "./netdev.ts";
 import { rdmaDevicesIn } from "./rdma-devices.ts";
 
 /**
- * The GUIDs that a VF runs with, which are those that its driver latched when it was bound: the node GUID out
- * of its RDMA device, the port GUID out of its netdev's address.
- * @param pod where to look for what is not on the host.
- * @param netdev the netdev, where the caller has just looked; "none": the VF is one that has none, and its RDMA device
- * tells both. (One that should have a netdev and has not is half-probed, and runs with nothing.)
- * @param rdmaDevices names of its RDMA devices on the host, where the caller has just looked.
+ * Returns the GUIDs that a VF runs with. Its driver read them when it was bound. The node GUID is read from the RDMA
+ * device, and the port GUID from the netdev's address.
+ * @param pod the namespace in which to look for devices that are not on the host.
+ * @param netdev the netdev, if the caller has just read it; "none" if the VF has no netdev by design, so that both
+ * GUIDs are read from its RDMA device. (A VF that should have a netdev and lacks it was probed only partly, and runs
+ * with no GUID.)
+ * @param rdmaDevices names of its RDMA devices on the host, if the caller has just read them.
  */
 export function effectiveGuids(
   node: Node,
@@ -31,16 +32,16 @@ export function effectiveGuids(
   return { node: nodeGuid, port: link === undefined ? undefined : portGuidOf(link.address) };
 }
 
-/** The port GUID of a VF without a netdev; undefined where it has no RDMA device on the host either. */
+/** Returns the port GUID of a VF without a netdev; `undefined` if it has no RDMA device on the host. */
 export function portGuidOfDevice(node: Node, pci: string, rdmaDevices: readonly string[]): Guid | undefined {
   const device = rdmaDevices[0];
   return device === undefined ? undefined : node.functions.portGuid(pci, device);
 }
 
-/** How often a VF's RDMA devices are listed while udev renames them between the listing and the look. */
+/** How often a VF's RDMA devices are listed if udev renames them after the listing and before the read. */
 const attempts = 3;
 
-/** Returns the node GUID alone; `undefined` if the VF has no RDMA device that can be seen. */
+/** Returns the node GUID alone; `undefined` if the VF has no RDMA device on the host or in `pod`. */
 export function effectiveNodeGuid(
   node: Node,
   pci: string,

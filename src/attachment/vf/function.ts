@@ -5,8 +5,8 @@ import { isPhysical, PciFunctionError, VFIO_DRIVER, type VirtualFunction } from 
 import { netdevOf } from "./netdev.ts";
 
 /**
- * What a container can be given at a PCI address: a VF, or a whole PF, if that is bound to vfio-pci.
- * @throws {CniError} 7 where there is neither.
+ * Returns the function at a PCI address that a container can have: a VF, or a whole PF that is bound to vfio-pci.
+ * @throws {CniError} code 7 if there is neither.
  */
 export function functionAt(node: Node, pci: string): VirtualFunction {
   try {
@@ -32,8 +32,8 @@ export function generationOf(node: Node, vf: RecordedVf): string | undefined {
 type RecordedVf = Pick<VirtualFunction, "pci" | "pf" | "index">;
 
 /**
- * Reports whether sysfs shows neither a VF nor its PF, so that the VF can be in use all the same: sysfs is not mounted,
- * or a container in which the plugin runs has devices masked.
+ * Reports whether sysfs shows neither a VF nor its PF. Then the VF can still be in use: sysfs is not mounted, or is
+ * masked in the container in which the plugin runs.
  */
 export function isUnseen({ functions }: Node, vf: RecordedVf): boolean {
   if (functions.generation(vf.pci) !== undefined) return false;
@@ -41,16 +41,19 @@ export function isUnseen({ functions }: Node, vf: RecordedVf): boolean {
   return functions.generation(vf.pf) === undefined || functions.isVirtualOf(vf);
 }
 
-/** @param pf how the message names the PF. */
+/**
+ * Returns the error for a VF that is unseen.
+ * @param pf how the message names the PF.
+ */
 export function unseenError(pci: string, pf: string): CniError {
   return new CniError(
     codes.node,
-    `read VF ${pci}: /sys/bus/pci/devices shows neither it nor ${pf}; see that the host's sysfs is mounted at /sys; if ` +
-      "the PF is really gone: ib-sriov attachments release --force",
+    `read VF ${pci}: /sys/bus/pci/devices shows neither it nor ${pf}; check that the host's sysfs is mounted at /sys; ` +
+      "if the PF was removed, run: ib-sriov attachments release --force",
   );
 }
 
-/** Is there a VF at a PCI address? */
+/** Reports whether there is a VF at a PCI address. */
 export function isVirtual(node: Node, pci: string): boolean {
   try {
     node.functions.virtualFunction(pci);
@@ -61,14 +64,17 @@ export function isVirtual(node: Node, pci: string): boolean {
   }
 }
 
-/** A PF that is bound to vfio-pci; undefined where it is not. */
+/** Returns a PF as a function for a container; `undefined` if it is not bound to vfio-pci. */
 function wholeFunction(node: Node, pci: string): VirtualFunction | undefined {
   const incarnation = node.functions.generation(pci);
   if (incarnation === undefined || node.functions.driver(pci) !== VFIO_DRIVER) return undefined;
   return { pci, pf: pci, index: 0, incarnation };
 }
 
-/** A PF, asked when it is needed and once, and of the VF only where that is needed: its answer grows with its VFs. */
+/**
+ * A PF's netdev, and the configuration of one VF at that PF. Each is read once, at its first use. The configuration is
+ * a separate read, because the kernel's answer grows with the number of VFs.
+ */
 export class PhysicalFunction {
   private knownLink: Link | undefined;
   private knownVf: VfConfig | undefined;
@@ -80,33 +86,33 @@ export class PhysicalFunction {
   ) {}
 
   /**
-   * Its netdev, through which its VFs are configured. It is looked for by PCI address: names change.
-   * @throws {CniError} where it has none.
+   * The PF's netdev, through which its VFs are configured. It is looked up by PCI address, because names change.
+   * @throws {CniError} if the PF has no netdev.
    */
   get link(): Link {
-    this.knownLink ??= this.found(netdevOf(this.node, this.node.namespaces.host, this.pf));
+    this.knownLink ??= this.required(netdevOf(this.node, this.node.namespaces.host, this.pf));
     return this.knownLink;
   }
 
   /**
-   * What it says of the VF.
-   * @throws {CniError} where it has no netdev.
+   * The VF's configuration at the PF.
+   * @throws {CniError} if the PF has no netdev.
    */
   get vf(): VfConfig {
     if (this.knownVf === undefined) {
-      const { link, vf } = this.found(this.node.links.physical(this.pf, this.index));
+      const { link, vf } = this.required(this.node.links.physical(this.pf, this.index));
       this.knownLink = link;
       this.knownVf = vf;
     }
     return this.knownVf;
   }
 
-  private found<T>(found: T | undefined): T {
+  private required<T>(found: T | undefined): T {
     if (found !== undefined) return found;
     throw new CniError(
       codes.node,
       `PF ${this.pf} has no netdev, through which its VFs are configured: load ib_ipoib (modprobe ib_ipoib), and ` +
-        "see that the PF's netdev is in the host's network namespace",
+        "check that the PF's netdev is in the host's network namespace",
     );
   }
 }

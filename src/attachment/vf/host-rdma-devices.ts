@@ -1,20 +1,21 @@
 import type { Node } from "../../node/node.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 
-/** RDMA devices that the host can see. */
+/** The RDMA devices that are visible on the host. */
 export interface HostRdmaDevices {
-  /** The VF's. */
+  /** The devices of the VF. */
   readonly own: readonly RdmaDevice[];
   /** The devices of all other functions. In the shared mode these include devices that containers use. */
   readonly others: readonly RdmaDevice[];
 }
 
-/** How often the VF's devices are named again while udev renames them between the two looks. */
+/** How often the VF's devices are read again if udev renames them between the two reads. */
 const ATTEMPTS = 3;
 
 /**
- * Lists the node's RDMA devices. RDMA netlink does not tell whose a device is, and sysfs does not tell its number.
- * @param known names of the VF's devices, if the caller has just looked.
+ * Lists the node's RDMA devices. It needs both RDMA netlink, which does not report a device's PCI function, and sysfs,
+ * which does not report a device's index.
+ * @param known names of the VF's devices, if the caller has just read them.
  */
 export function hostRdmaDevices(node: Node, pci: string, known?: readonly string[]): HostRdmaDevices {
   let names = known ?? node.functions.rdmaDevices(pci);

@@ -7,16 +7,16 @@ import { isUntouched } from "./netdev.ts";
 
 /**
  * Restores the {@link NapiSettings} of the VF's netdev, which is on the host.
- * @returns the names of those that writing them does not restore.
+ * @returns the names of the settings that could not be restored.
  */
 export function restoreNapiSettings(attachment: StepContext, netdev: Link): string[] {
   const { node, record } = attachment;
   const { pci } = record.vf;
   const originals = originalNapiSettings(record, netdev);
   if (originals === undefined) return [];
-  const look = (name: string) =>
+  const read = (name: string) =>
     attempt(`read the NAPI settings of ${name} of VF ${pci}`, () => node.functions.napiSettings(pci, name));
-  const { now, name } = seen(attachment, netdev, look);
+  const { now, name } = readOrRetry(attachment, netdev, read);
   if (now === undefined) return [];
   const changed = changedNapiSettings(now, originals);
   if (Object.keys(changed).length === 0) return [];
@@ -24,25 +24,25 @@ export function restoreNapiSettings(attachment: StepContext, netdev: Link): stri
     attempt(`restore the NAPI settings of ${name} of VF ${pci}`, () =>
       node.functions.setNapiSettings(pci, name, changed),
     );
-  // A failure can be a passing one, and the rebind that follows one costs much more.
+  // Try twice: a failure can be temporary, and the rebind after a second failure costs much more.
   if (attemptAll([write]).length > 0) attemptAll([write]);
-  const after = look(name);
+  const after = read(name);
   return Object.keys(after === undefined ? changed : changedNapiSettings(after, originals));
 }
 
-/** Looks at a netdev by its name, and once more if udev has just given it another one. */
-function seen(
+/** Reads the settings of a netdev by its name, and reads again if udev has just renamed the netdev. */
+function readOrRetry(
   { node }: StepContext,
   { index, name }: Link,
-  look: (name: string) => NapiSettings | undefined,
+  read: (name: string) => NapiSettings | undefined,
 ): { readonly now: NapiSettings | undefined; readonly name: string } {
-  const now = look(name);
+  const now = read(name);
   if (now !== undefined) return { now, name };
   const renamed = node.links.byIndex(node.namespaces.host, index)?.name;
-  return renamed === undefined ? { now, name } : { now: look(renamed), name: renamed };
+  return renamed === undefined ? { now, name } : { now: read(renamed), name: renamed };
 }
 
-/** Returns what the netdev had before a container had it; undefined if none has had it. */
+/** Returns the settings that the netdev had before it was in a container; `undefined` if it has not been in one. */
 function originalNapiSettings(record: AttachmentRecord, netdev: Link): NapiSettings | undefined {
   return record.found.napi ?? (isUntouched(record, netdev) ? undefined : INITIAL_NAPI_SETTINGS);
 }

@@ -9,17 +9,23 @@ import { type AttachmentRecord, changesGuid } from "../record/record.ts";
 import { waitFor } from "./wait.ts";
 
 /**
- * How long the devices of a VF may take to come home from a namespace that was deleted, ms. The kernel tears
- * namespaces down in the background, 0.2 s after the deletion were measured.
+ * Time limit for the devices of a VF to return to the host from a deleted namespace, ms. The kernel tears namespaces
+ * down in the background; 0.2 s after the deletion were measured.
  */
 export const netnsTeardownTimeout = 2000;
 
-/** The IPoIB netdev of a PCI function in a namespace; pkey children, which have the same parent, are not it. */
+/**
+ * Returns the IPoIB netdev of a PCI function in a namespace, without its pkey children, which have the same parent
+ * device.
+ */
 export function netdevOf(node: Node, where: Namespace, pci: string): Link | undefined {
   return node.links.ofFunction(where, pci).find((link) => !link.child);
 }
 
-/** The VF's netdev in the host's namespace. Where it is still on its way home it is waited for; undefined where it does not come. */
+/**
+ * Returns the VF's netdev in the host namespace, and waits for it if it has not returned yet; `undefined` if it does
+ * not return within the time limit.
+ */
 export function waitForNetdevReturn(node: Node, pci: string, deadline: number): Link | undefined {
   const { host } = node.namespaces;
   const there = netdevOf(node, host, pci);
@@ -33,15 +39,15 @@ export function waitForNetdevReturn(node: Node, pci: string, deadline: number): 
   }
 }
 
-/** The VF's netdev as ADD has last seen it, for the steps of an attachment that has one. */
+/** Returns the VF's netdev as ADD has last read it, for the steps of an attachment with a netdev. */
 export function requireNetdev({ netdev, record }: AddContext): Link {
   if (netdev === undefined) throw new Error(`VF ${record.vf.pci} has no netdev`);
   return netdev;
 }
 
 /**
- * {@link waitForNetdevReturn} of an attachment's VF.
- * @throws {CniError} code 11 where it does not come.
+ * Returns the netdev of an attachment's VF, see {@link waitForNetdevReturn}.
+ * @throws {CniError} code 11 if it does not return to the host.
  */
 export function hostNetdevOf({
   node,
@@ -64,8 +70,8 @@ export function hostNetdevOf({
 }
 
 /**
- * Reports whether a netdev of the VF has not been in the attachment's container: ADD was to give the VF another GUID, and
- * with it another netdev, and this one has not that GUID.
+ * Reports whether a netdev of the VF has not been in the attachment's container. ADD had to give the VF another GUID,
+ * which makes a new netdev, and this netdev does not have that GUID.
  */
 export function isUntouched({ found, wanted }: AttachmentRecord, netdev: Link): boolean {
   return changesGuid(wanted, found) && portGuidOf(netdev.address) !== wanted.guid;

@@ -12,11 +12,11 @@ import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
 
 /**
- * Counts the pkey children of a VF's netdev, in whatever network namespaces they are. A child can be moved, or made,
- * where this process cannot look; the RDMA device shows how many netdevs IPoIB has made of it.
+ * Counts the pkey children of a VF's netdev in all network namespaces. A child can be moved to, or made in, a namespace
+ * that this process cannot read; so the count is the number of netdevs that IPoIB has made of the RDMA device.
  * @param devices the VF's RDMA devices on the host.
- * @returns `undefined` if the kernel does not tell.
- * @throws {CniError} code 11 if another namespace holds the VF's RDMA device: nothing is known about it then.
+ * @returns `undefined` if the kernel does not report that number.
+ * @throws {CniError} code 11 if another namespace holds the VF's RDMA device, so that it cannot be read.
  */
 export function countPkeyChildren(
   node: Node,
@@ -24,10 +24,10 @@ export function countPkeyChildren(
   devices: readonly RdmaDevice[],
 ): number | undefined {
   const netdevs = devices.length === 0 ? withoutRdmaDevice(node, pci) : countIpoibNetdevs(node, devices);
-  // A kernel that hides its own objects shows none, not even that of the VF's netdev.
+  // A kernel that hides its own objects reports zero, although the VF's netdev is one.
   if (netdevs === 0) return undefined;
   if (netdevs === 1) return 0;
-  // A function with two ports has two netdevs of its own.
+  // A function with two ports has two netdevs that are not children.
   const own = node.links.ofFunction(node.namespaces.host, pci).filter(({ child }) => !child);
   return netdevs - Math.max(own.length, 1);
 }
@@ -39,7 +39,7 @@ function countIpoibNetdevs(node: Node, devices: readonly RdmaDevice[]): number {
 
 function withoutRdmaDevice(node: Node, pci: string): number {
   const away = node.functions.rdmaDevicesAnywhere(pci);
-  // A driver that makes no RDMA device makes no netdev of IPoIB either.
+  // Without an RDMA device the VF has no IPoIB netdev and so no children, which the number 1 stands for.
   if (away.length === 0) return 1;
   throw new CniError(
     codes.tryAgain,
@@ -47,7 +47,7 @@ function withoutRdmaDevice(node: Node, pci: string): number {
   );
 }
 
-/** Mostly the VF's devices have the names that ADD found. */
+/** Returns the VF's RDMA devices on the host. They mostly have their original names, which saves a listing. */
 function currentRdmaDevices({ node, record }: StepContext): readonly RdmaDevice[] {
   const { pci } = record.vf;
   const { devices = [] } = record.found.rdma ?? {};
@@ -56,12 +56,12 @@ function currentRdmaDevices({ node, record }: StepContext): readonly RdmaDevice[
 }
 
 /**
- * Ends the pkey children that a container has made of the VF's netdev: they would carry traffic over the VF while the next
- * container has it. Those in the container's namespace are removed, all others are ended by a rebind.
- * @param home the VF's netdev, which is on the host.
+ * Ends the pkey children that a container has made of the VF's netdev: they would carry traffic over the VF while the
+ * next container has it. Those in the container's namespace are removed; a rebind ends all others.
+ * @param netdev the VF's netdev, which is on the host.
  * @returns the netdev that the VF has afterwards.
  */
-export function endPkeyChildren(attachment: StepContext, home: Link): Link {
+export function endPkeyChildren(attachment: StepContext, netdev: Link): Link {
   const { node, record, pod, warn } = attachment;
   const { pci } = record.vf;
   const count = () =>
@@ -69,14 +69,14 @@ export function endPkeyChildren(attachment: StepContext, home: Link): Link {
       countPkeyChildren(node, pci, currentRdmaDevices(attachment)),
     );
   const first = count();
-  if (first === 0) return home;
+  if (first === 0) return netdev;
   if (first !== undefined && pod !== undefined) {
-    removePkeyChildren(attachment, pod, home);
-    if (count() === 0) return home;
+    removePkeyChildren(attachment, pod, netdev);
+    if (count() === 0) return netdev;
   }
   warn(
     first === undefined
-      ? `the kernel does not tell whether VF ${pci} has pkey children; its driver is bound again, which ends them`
+      ? `the kernel does not report whether VF ${pci} has pkey children; its driver is bound again, which ends them`
       : `VF ${pci} has pkey children outside of its container; its driver is bound again, which ends them`,
   );
   const link = rebind(attachment);
@@ -85,19 +85,23 @@ export function endPkeyChildren(attachment: StepContext, home: Link): Link {
   return link;
 }
 
-/** Removes those in the container's namespace. One that cannot be removed is ended by a rebind, which needs no success here. */
-function removePkeyChildren({ node, record, warn }: StepContext, pod: Namespace, home: Link): void {
+/**
+ * Removes the pkey children in the container's namespace. A failure is only a warning, because the rebind that follows
+ * ends the remaining children.
+ */
+function removePkeyChildren({ node, record, warn }: StepContext, pod: Namespace, netdev: Link): void {
   try {
-    for (const { index } of pkeyChildrenIn(node, pod, home)) node.links.remove(pod, index);
+    for (const { index } of pkeyChildrenIn(node, pod, netdev)) node.links.remove(pod, index);
   } catch (error) {
     warn(`cannot remove the pkey children of VF ${record.vf.pci} from ${record.netns}: ${messageOf(error)}`);
   }
 }
 
 /**
- * The pkey children of a VF's netdev in a namespace, by looking at all IPoIB netdevs that are there: those without a device of
- * their own that have the VF's port GUID. IFLA_LINK does not tell: of a lower netdev in another namespace IPoIB gives the
- * index only, which another netdev can have in this one. It misses a child that was made with an address of its own.
+ * Returns the pkey children of a VF's netdev in a namespace: among all IPoIB netdevs there, those without a PCI device
+ * that have the VF's port GUID. IFLA_LINK cannot identify them: for a lower netdev in another namespace, IPoIB reports
+ * only the index, which another netdev can have in this namespace. A child that was made with its own address is not
+ * found.
  */
 export function pkeyChildrenIn(node: Node, where: Namespace, netdev: Link): Link[] {
   const guid = portGuidOf(netdev.address);

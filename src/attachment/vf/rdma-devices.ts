@@ -4,7 +4,7 @@ import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import { attempt } from "../errors.ts";
 import type { Locks } from "../lock/locks.ts";
 
-/** Moves what a container has of the VF's RDMA devices to the host, under whatever names. */
+/** Moves those of the VF's RDMA devices that a container has to the host. Their names are not restored here. */
 export function returnRdmaToHost(
   node: Node,
   pci: string,
@@ -21,13 +21,13 @@ export function returnRdmaToHost(
   });
 }
 
-/** Names of the VF's RDMA devices that the host has not, but some other namespace. */
+/** Returns the names of the VF's RDMA devices that are in another namespace than the host's. */
 export function rdmaDevicesAway(node: Node, pci: string): string[] {
   const onHost = node.functions.rdmaDevices(pci);
   return node.functions.rdmaDevicesAnywhere(pci).filter((name) => !onHost.includes(name));
 }
 
-/** Those of them that a container has. */
+/** Returns those of the VF's RDMA devices that are in a container. */
 export function rdmaDevicesIn(node: Node, pci: string, pod: Namespace): RdmaDevice[] {
   const names = rdmaDevicesAway(node, pci);
   return names.length === 0 ? [] : node.rdma.devices(pod).filter(({ name }) => names.includes(name));

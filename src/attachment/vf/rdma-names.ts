@@ -6,43 +6,44 @@ import { attempt, attemptAll } from "../errors.ts";
 import { isUdevRunning, udevTimeout, waitFor } from "./wait.ts";
 
 /**
- * Sees to it that the VF's RDMA devices, which were made anew, have the names that they had: the kernel names
- * them as it likes. A name that udev is about to give back is waited for, any other is given back here. The
- * numbers of files below /dev/infiniband nobody can choose.
- * @throws {CniError} where something is not as it was: the container has been given what bore the old names.
+ * Restores the names of the VF's RDMA devices after the kernel has created the devices again, with names of its choice.
+ * If udev runs, this function first waits until udev has renamed the devices. The numbers of the files below
+ * /dev/infiniband cannot be chosen.
+ * @throws {CniError} if a name or a number is not restored: the container has been given the files with the old names.
  */
 export function requireRdmaNames(attachment: StepContext): void {
-  const changed = restored(attachment, (error) => {
+  const changed = restoreNames(attachment, (error) => {
     throw error;
   });
-  if (changed !== undefined) throw namesChangedError(changed, "its driver was bound anew");
+  if (changed !== undefined) throw namesChangedError(changed, "its driver was bound again");
 }
 
-/** The same, where it is no reason to fail: as with a netdev's name, there may be nobody who can give it back. */
+/** Restores the names, too, but a failure is only a warning, because restoring may be impossible. */
 export function restoreRdmaNames(attachment: StepContext): void {
   const { warn } = attachment;
-  const changed = restored(attachment, (error) => warn(messageOf(error)));
+  const changed = restoreNames(attachment, (error) => warn(messageOf(error)));
   if (changed !== undefined) warn(`${changed}; the SR-IOV device plugin may have to be restarted`);
 }
 
 /**
- * @param refused is told why a name could not be given back.
- * @returns what is not as it was, in words; undefined where all is.
+ * Restores the names of the VF's RDMA devices.
+ * @param refused is called with each error of a rename.
+ * @returns a description of what has changed; `undefined` if nothing has.
  */
-function restored(attachment: StepContext, refused: (error: unknown) => void): string | undefined {
+function restoreNames(attachment: StepContext, refused: (error: unknown) => void): string | undefined {
   const { node, record } = attachment;
   const { pci } = record.vf;
   const { rdma } = record.found;
   if (rdma === undefined || node.functions.hasRdmaNames(pci, rdma)) return undefined;
   settle(attachment, rdma);
-  for (const error of nameAgain(attachment, rdma)) refused(error);
+  for (const error of renameDevices(attachment, rdma)) refused(error);
   return (
     describeDifference(pci, rdma.devices, node.functions.rdmaDevices(pci)) ??
     describeDifference(pci, rdma.files, node.functions.rdmaFiles(pci))
   );
 }
 
-/** Says what became of names that a VF had; undefined where it has them all. */
+/** Describes how the names of a VF's devices or files have changed; `undefined` if the VF still has all of them. */
 export function describeDifference(
   pci: string,
   before: readonly string[],
@@ -52,16 +53,16 @@ export function describeDifference(
   return `VF ${pci} had ${before.join(", ")}, and now it has ${now.length === 0 ? "none" : now.join(", ")}`;
 }
 
-/** The error of an ADD that finds other names than there were. */
+/** Returns the error of an ADD whose VF has other device or file names than before. */
 export function namesChangedError(changed: string, since: string): CniError {
   return new CniError(
     codes.node,
     `${changed}, since ${since}: a container that was given the old ones in /dev/infiniband would reach another ` +
-      "device by them, or none; restart the SR-IOV device plugin and start the pod anew",
+      "device by them, or none; restart the SR-IOV device plugin and start the pod again",
   );
 }
 
-/** Waits until all are there again, some of which can come after the netdev, and udev has done what it will do. */
+/** Waits until all devices and files exist again (some can appear after the netdev) and udev has renamed them. */
 function settle({ node, record, deadline }: StepContext, rdma: RdmaNames): void {
   const { pci } = record.vf;
   const isUdevAwaited = isUdevRunning(node);
@@ -79,20 +80,20 @@ function settle({ node, record, deadline }: StepContext, rdma: RdmaNames): void 
   }
 }
 
-/** Gives names back, to the devices that have others. Returns what went wrong. */
-function nameAgain({ node, record }: StepContext, rdma: RdmaNames): unknown[] {
+/** Renames the devices that have new names to the missing original names. Returns the errors. */
+function renameDevices({ node, record }: StepContext, rdma: RdmaNames): unknown[] {
   const { pci } = record.vf;
   const { host } = node.namespaces;
   const now = node.functions.rdmaDevices(pci);
   const lost = rdma.devices.filter((name) => !now.includes(name));
   if (lost.length === 0) return [];
-  const strange = now.filter((name) => !rdma.devices.includes(name));
+  const renamed = now.filter((name) => !rdma.devices.includes(name));
   const all = attempt("list the node's RDMA devices", () => node.rdma.devices(host));
-  const named = all.filter(({ name }) => strange.includes(name));
+  const named = all.filter(({ name }) => renamed.includes(name));
   return attemptAll(
     named.slice(0, lost.length).map(({ index, name }, i) => () => {
       const old = lost[i] ?? name;
-      attempt(`give the RDMA device ${name} of VF ${pci} its name ${old} back`, () =>
+      attempt(`rename RDMA device ${name} of VF ${pci} to its original name ${old}`, () =>
         node.rdma.rename(host, index, old),
       );
     }),

@@ -8,20 +8,20 @@ import { requireOwnDriver } from "./driver.ts";
 import { netdevOf } from "./netdev.ts";
 import { waitFor } from "./wait.ts";
 
-/** Limit for the VF's RDMA device and netdev to appear after its driver was bound, or its RDMA device moved, ms. */
+/** Time limit for the VF's RDMA device and netdev to appear after a bind, or after a move of the RDMA device, ms. */
 export const netdevTimeout = 10_000;
-/** Limit for the files of an RDMA device below /dev/infiniband to appear after the device, ms. */
+/** Time limit for the files of an RDMA device below /dev/infiniband to appear after the device, ms. */
 const filesTime = 1000;
 
 /**
- * Unbinds the VF's driver and binds it again, which is how new GUIDs come into effect. It brings everything
- * of the VF home from whatever namespace it is in, and makes a new netdev with default attributes. It never unbinds
- * another driver than the recorded one.
+ * Unbinds the VF's driver and binds it again, which is how new GUIDs take effect. A rebind returns all devices of the
+ * VF to the host, from any namespace, and makes a new netdev with default attributes. It never unbinds another driver
+ * than the recorded one.
  *
- * The node's lock is held until the VF's RDMA device and its files are there: the kernel hands out names and
- * /dev/infiniband numbers anew, and another VF's rebind or RDMA move in the middle would swap theirs. The netdev is
- * waited for without the lock, so that one that does not appear does not delay the other VFs of the node.
- * @returns the new netdev; undefined where the VF is one that has none.
+ * The lock of the node is held until the VF's RDMA device and its files exist: the kernel assigns new names and
+ * /dev/infiniband numbers, and a rebind or an RDMA move of another VF at the same time could swap theirs. The wait for
+ * the netdev does not hold the lock, so that a netdev that does not appear does not delay the other VFs of the node.
+ * @returns the new netdev; `undefined` if the VF has no netdev by design.
  */
 export function rebind(attachment: StepContext): Link | undefined {
   const { node, record, locks, deadline } = attachment;
@@ -31,7 +31,7 @@ export function rebind(attachment: StepContext): Link | undefined {
   const hasNetdev = record.mode === undefined;
   const watch = hasNetdev ? node.links.watch(host, "links") : node.rdma.watch();
   try {
-    const again = () => {
+    const unbindAndBind = () => {
       const names = record.found.rdma ?? rdmaNames(attachment);
       if (requireOwnDriver(attachment) === "recorded") {
         attempt(`unbind VF ${pci} from ${driver}`, () => node.functions.unbind(pci, driver));
@@ -41,13 +41,13 @@ export function rebind(attachment: StepContext): Link | undefined {
       waitForRdma(attachment, names, end);
       return end;
     };
-    const until = locks.whileNodeIsLocked(deadline, again);
+    const until = locks.whileNodeIsLocked(deadline, unbindAndBind);
     if (!hasNetdev) {
       if (waitFor(watch, until, () => node.functions.rdmaDevices(pci).length > 0 || undefined))
         return undefined;
       throw new CniError(
         codes.node,
-        `VF ${pci} has had no RDMA device for ${netdevTimeout / 1000} s after ${record.found.driver} was bound to it; see dmesg`,
+        `VF ${pci} has had no RDMA device for ${netdevTimeout / 1000} s after ${driver} was bound to it; see dmesg`,
       );
     }
     const link = waitFor(watch, until, () => netdevOf(node, host, pci));
@@ -56,30 +56,33 @@ export function rebind(attachment: StepContext): Link | undefined {
     watch.close();
   }
   if (node.clock.now() >= deadline) {
-    throw new CniError(codes.tryAgain, `time was up before VF ${pci} had a netdev again`);
+    throw new CniError(
+      codes.tryAgain,
+      `rebind VF ${pci}: the time limit passed before it had a netdev again`,
+    );
   }
   throw new CniError(
     codes.node,
     `VF ${pci} has had no netdev for ${netdevTimeout / 1000} s after ${record.found.driver} was bound to it; ` +
-      "is ib_ipoib loaded (modprobe ib_ipoib), and what does dmesg say?",
+      "check that ib_ipoib is loaded (modprobe ib_ipoib), and see dmesg",
   );
 }
 
-/** The names of the VF's RDMA devices and files as they are now, for a record that does not have them. */
+/** Returns the present names of the VF's RDMA devices and files, for a record that does not contain them. */
 function rdmaNames({ node, record }: StepContext): RdmaNames {
   const { pci } = record.vf;
   return { devices: node.functions.rdmaDevices(pci), files: node.functions.rdmaFiles(pci) };
 }
 
 /**
- * Waits until the VF has as many RDMA devices and files below /dev/infiniband as before, under whatever names. They are
- * mostly there when `bind` returns, because the kernel registers them within the probe. What does not appear is no
- * error here: the caller reports the netdev, or the names, that are missing.
+ * Waits until the VF has as many RDMA devices and files below /dev/infiniband as before, under any names. They mostly
+ * exist when `bind` returns, because the kernel registers them within the probe. A missing device or file is not an
+ * error here: the caller reports a missing netdev or name.
  */
 function waitForRdma({ node, record }: StepContext, before: RdmaNames, end: number): void {
   const { pci } = record.vf;
   const { devices, files } = before;
-  // A file appears after its device, so that the device need not be asked for.
+  // A file appears after its device, so checking the files is enough.
   const usual = files.length > 0 ? { devices: [], files } : before;
   if (node.functions.hasRdmaNames(pci, usual)) return;
   const watch = node.rdma.watch();
@@ -92,7 +95,7 @@ function waitForRdma({ node, record }: StepContext, before: RdmaNames, end: numb
   }
 }
 
-/** Binds the VF's driver. A probe can fail for a moment (firmware busy): one failure is tried again. */
+/** Binds the VF's driver. It tries twice, because a probe can fail temporarily (firmware busy). */
 function bind({ node, record, warn }: StepContext): void {
   const { pci } = record.vf;
   const { driver } = record.found;

@@ -3,9 +3,9 @@ import type { Watch } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 
 /**
- * Looks until there is something to see, sleeping between looks until something changes. The watch must be
- * older than the change that is waited for.
- * @returns what `look` returned, undefined where the deadline (on the node's clock) came first.
+ * Calls `look` until it returns a value, and sleeps between the calls until the watch reports a change. The watch must
+ * have been opened before the expected change can happen.
+ * @returns the value that `look` returned; `undefined` if the deadline (on the node's clock) came first.
  */
 export function waitFor<T>(watch: Watch, deadline: number, look: () => T | undefined): T | undefined {
   for (;;) {
@@ -20,12 +20,13 @@ export function waitFor<T>(watch: Watch, deadline: number, look: () => T | undef
   }
 }
 
-/** How long udev may take to give a device that came anew its name, ms (22 to 58 ms were measured). */
+/** Time limit for udev to rename a new device, ms (22 to 58 ms were measured). */
 export const udevTimeout = 2000;
 
 /**
- * Is there a udev that renames devices? Its control socket says so (systemd's src/udev/udev-ctrl.c). In a container that
- * has not the host's /run, but its processes, as a DRA driver's, the root of the first of these leads there.
+ * Reports whether udev runs and renames devices, by its control socket (systemd's src/udev/udev-ctrl.c). In a container
+ * with the host's processes and without the host's /run, such as a DRA driver's, the socket is below the root of
+ * process 1.
  */
 export function isUdevRunning({ files }: Node): boolean {
   return files.exists("/run/udev/control") || files.exists("/proc/1/root/run/udev/control");

@@ -11,14 +11,14 @@ import { TimeoutError } from "../../node/clock.ts";
 import type { Node } from "../../node/node.ts";
 
 /**
- * What an attachment is like.
- * - "attached": the container has the VF.
- * - "in progress": a call is at work on it.
- * - "dead": its namespace is gone, or the call that made it was killed.
- * - "destroyed": the container is there, but its VF was destroyed, or was destroyed and created again.
- * - "broken": something of it could not be put back.
- * - "foreign": the Go plugin made it, and does not say where the container is.
- * - "unreadable": the record cannot be read, and is taken for that of a running container.
+ * Condition of an attachment.
+ * - `attached`: the container has the VF.
+ * - `in progress`: a call is changing it.
+ * - `dead`: it is orphaned: its namespace does not exist, or the call that prepared it was killed.
+ * - `destroyed`: the container is running, but its VF was destroyed, or was destroyed and created again.
+ * - `broken`: cleanup failed: a setting could not be restored.
+ * - `foreign`: the Go plugin created it, and does not record the container's namespace.
+ * - `unreadable`: the record cannot be read, and is treated as that of a running container.
  */
 export type Condition =
   | "attached"
@@ -29,28 +29,28 @@ export type Condition =
   | "foreign"
   | "unreadable";
 
-/** An attachment, as its record tells. */
+/** An attachment, from its record. */
 export interface ListedAttachment {
   readonly path: string;
   readonly condition: Condition;
-  /** Whose it is; undefined where the file does not say. */
+  /** Container and interface; `undefined` if the file does not contain them. */
   readonly name: AttachmentName | undefined;
-  /** PCI address of the VF; undefined where the file does not say. */
+  /** PCI address of the VF; `undefined` if the file does not contain it. */
   readonly pci: string | undefined;
-  /** Name and namespace of the pod, where a kubelet has called. */
+  /** Namespace and name of the pod; `undefined` if the call did not come from a kubelet. */
   readonly pod: string | undefined;
   readonly network: string | undefined;
   readonly netns: string | undefined;
-  /** When ADD began, ms since 1970. */
+  /** Start of ADD, ms since 1970. */
   readonly since: number | undefined;
-  /** undefined where the Go plugin made it, or nobody knows. */
+  /** `undefined` if the Go plugin created the attachment, or the record cannot be read. */
   readonly record: AttachmentRecord | undefined;
   readonly reference: GoCache | undefined;
   /** Why the record cannot be read; `undefined` if it can. */
   readonly unreadable?: string | undefined;
 }
 
-/** All attachments of the node, by path. It walks over all records. */
+/** Returns all attachments of the node, sorted by path. This reads all records. */
 export function attachmentsOf(node: Node): ListedAttachment[] {
   const state = new StateDirectory(node.files);
   return state
@@ -79,7 +79,7 @@ export function attachmentsOf(node: Node): ListedAttachment[] {
     });
 }
 
-/** The attachment that holds a VF; undefined where it is free. */
+/** Returns the attachment that has a VF; `undefined` if the VF is free. */
 export function holderOf(
   node: Node,
   attached: readonly ListedAttachment[],
@@ -91,14 +91,14 @@ export function holderOf(
   return claims.find(({ name }) => name !== undefined && isNamed(owner, name)) ?? claims[0];
 }
 
-/** "namespace/name" out of CNI_ARGS; undefined where no kubelet has called. */
+/** Returns "namespace/name" from CNI_ARGS; `undefined` if the call did not come from a kubelet. */
 export function kubernetesPodOf(args: string): string | undefined {
   const parsed = parseArgs(args);
   const name = argument(parsed, "K8S_POD_NAME");
   return name === undefined ? undefined : `${argument(parsed, "K8S_POD_NAMESPACE") ?? ""}/${name}`;
 }
 
-/** Only the VF's lock file says whose such a record is. */
+/** Returns an attachment whose record is unreadable. Its owner and its VF are only known from the VF's lock file. */
 function unreadableAt(state: StateDirectory, path: string, reason: string): ListedAttachment {
   for (const pci of state.lockedVfs()) {
     const { owner } = parseLockContents(state.vfNote(pci));
@@ -129,7 +129,7 @@ function unrecorded(path: string, reference: GoCache | undefined): ListedAttachm
   };
 }
 
-/** The Go plugin names its file for the container and the interface, with a dash between them. */
+/** Returns container and interface from a path of the Go plugin, which puts a dash between them. */
 function nameIn(path: string, ifname: string): AttachmentName | undefined {
   const file = path.slice(path.lastIndexOf("/") + 1);
   if (ifname === "" || !file.endsWith(`-${ifname}`)) return undefined;
@@ -140,13 +140,13 @@ function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord
   if (record.state === "broken") return "broken";
   if (record.state === "preparing") return isLocked(node, state, record.vf.pci) ? "in progress" : "dead";
   const { mode, vf } = record;
-  const lives = recordedNetns(node, record) !== undefined;
-  if (!lives) return mode === "vfio" && node.functions.isOpenByVfio(vf.pci) ? "attached" : "dead";
+  const hasNetns = recordedNetns(node, record) !== undefined;
+  if (!hasNetns) return mode === "vfio" && node.functions.isOpenByVfio(vf.pci) ? "attached" : "dead";
   const isThere = isCurrent(node, record, () => node.functions.generation(vf.pci));
   return isThere || isUnseen(node, vf) ? "attached" : "destroyed";
 }
 
-/** Is a call at work on the VF? */
+/** Reports whether a call is working on the VF. */
 function isLocked(node: Node, state: StateDirectory, pci: string): boolean {
   const lock = state.vfLock(pci);
   try {

@@ -10,21 +10,21 @@ import { type Command, type CommandCall, jsonOption } from "../command.ts";
 import { limitsOf, linuxContext } from "../context.ts";
 import { printJson, printLine } from "../output.ts";
 
-/** What has become of one thing that was left over. */
+/** The outcome for one record or pending release. */
 interface Line {
-  /** The record's path. */
+  /** Its path. */
   readonly path: string;
   readonly outcome: "released" | "would be released" | "left" | "failed";
-  /** Why it was left, or what failed. */
+  /** The reason why it was left, or the error. */
   readonly why?: string;
 }
 
-/** Gives the node back what dead containers hold. */
+/** Releases VFs and leases of orphaned attachments. */
 export const gc: Command = {
   name: "gc",
-  summary: "Takes VFs and leases back from containers whose namespace is gone",
-  details: "What is alive, or could be, is left: see `attachments release`.",
-  options: [{ name: "dry-run", summary: "only tells what it would do" }, jsonOption],
+  summary: "Releases VFs and leases of containers whose network namespace is gone",
+  details: "Attachments of containers that run, or may run, are left: see `attachments release`.",
+  options: [{ name: "dry-run", summary: "only prints what it would do" }, jsonOption],
   run({ options }: CommandCall): number {
     deferSignals();
     const { node } = linuxContext();
@@ -35,11 +35,11 @@ export const gc: Command = {
   },
 };
 
-/** Takes back what it may, and tells of all records; what fails keeps nothing else from being done. */
+/** Releases orphaned attachments, and returns a line for each record. An error does not prevent the rest. */
 export function gcEntries(node: Node, limits: Limits, act: boolean): Line[] {
   const state = new StateDirectory(node.files);
   const done = act ? "released" : "would be released";
-  const recorded = attempt("list what is attached", () => state.paths().sort());
+  const recorded = attempt("list the attachments", () => state.paths().sort());
   const records = recorded.flatMap((path) =>
     lineOf(path, () => {
       const outcome = gcOrphaned(node, state, limits, path, act);
@@ -48,7 +48,7 @@ export function gcEntries(node: Node, limits: Limits, act: boolean): Line[] {
       return [{ path, outcome: done }];
     }),
   );
-  const owedPaths = attempt("list what is owed", () => state.owedPaths());
+  const owedPaths = attempt("list the pending releases", () => state.owedPaths());
   const owed = owedPaths.flatMap((path) =>
     lineOf(path, () => {
       const record = pendingRecord(state, path);

@@ -7,10 +7,10 @@ import { type InventoriedPf, type InventoriedVf, type NodeInventory, takeInvento
 import { formatTable, printJson, printLine } from "../output.ts";
 import type { ListedAttachment } from "./attachments.ts";
 
-/** PFs and VFs of the node, and who has them. */
+/** Prints the PFs and VFs of the node, and the attachments that have them. */
 export const list: Command = {
   name: "list",
-  summary: "Shows the node's PFs and VFs, and who has them",
+  summary: "Shows the node's PFs and VFs, and which containers have them",
   options: [jsonOption],
   run({ options }: CommandCall): number {
     const found = takeInventory(linuxContext());
@@ -20,10 +20,10 @@ export const list: Command = {
   },
 };
 
-/** The survey for people. */
+/** Formats an inventory as text. */
 export function textOf({ pfs }: NodeInventory): string {
   if (pfs.length === 0)
-    return "This node has no InfiniBand PF with a driver. What is missing tells: ib-sriov doctor";
+    return "This node has no InfiniBand PF with a driver. Run 'ib-sriov doctor' for the reason.";
   const vfs = pfs.flatMap((pf) => pf.vfs);
   const tables = [formatTable([PF_HEADING, ...pfs.map(pfRow)])];
   if (vfs.length > 0) tables.push(formatTable([VF_HEADING, ...vfs.map(vfRow)]));
@@ -65,10 +65,12 @@ function vfRow(vf: InventoriedVf): string[] {
   ];
 }
 
-/** How much of a container's ID is shown beside its pod, as runtimes do it. */
+/** Length of the part of a container's ID that is shown beside its pod, as runtimes do. */
 const SHORT_ID = 12;
 
-/** E.g. "default/trainer (4f2c…) net1, since 2026-11-24T21:46:04Z"; what is not as it should be comes first. */
+/**
+ * Returns e.g. "default/trainer (4f2c…) net1, since 2026-11-24T21:46:04Z"; after the condition unless it is "attached".
+ */
 export function holderText({ condition, name, pod, path, since }: ListedAttachment): string {
   const container = name?.containerId ?? path;
   const who = pod === undefined ? container : `${pod} (${container.slice(0, SHORT_ID)})`;
@@ -77,7 +79,7 @@ export function holderText({ condition, name, pod, path, since }: ListedAttachme
   return since === undefined ? text : `${text}, since ${formatTime(since)}`;
 }
 
-/** The survey for programs. */
+/** Returns an inventory as a JSON document. */
 export function documentOf({ pfs }: NodeInventory): unknown {
   return {
     pfs: pfs.map(({ netdev, vfs, ...pf }) => ({
@@ -96,7 +98,7 @@ export function documentOf({ pfs }: NodeInventory): unknown {
   };
 }
 
-/** An attachment for programs. */
+/** Returns an attachment as a JSON document. */
 export function attachedDocument({
   condition,
   name,

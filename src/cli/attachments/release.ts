@@ -6,13 +6,14 @@ import { type Command, type CommandCall, jsonOption } from "../command.ts";
 import { limitsOf, linuxContext } from "../context.ts";
 import { printJson, printLine } from "../output.ts";
 
-/** A DEL of the operator's. */
+/** Releases a VF like DEL, for an administrator. */
 export const releaseAttachment: Command = {
   name: "attachments release",
   parameters: ["CONTAINER", "INTERFACE"],
-  summary: "Takes a container's VF back, as DEL does",
-  details: "CONTAINER is the whole ID, INTERFACE its name in the container; `attachments show` has both.",
-  options: [{ name: "force", summary: "also from a container that is alive" }, jsonOption],
+  summary: "Releases a container's VF, as DEL does",
+  details:
+    "CONTAINER is the complete ID, INTERFACE the name in the container; `attachments show` prints both.",
+  options: [{ name: "force", summary: "also if the container is running" }, jsonOption],
   run({ words: [containerId = "", ifname = ""], options }: CommandCall): number {
     deferSignals();
     const { node } = linuxContext();
@@ -20,7 +21,7 @@ export const releaseAttachment: Command = {
     const state = new StateDirectory(node.files);
     if (!forceRelease(node, state, limitsOf(node), name, options.has("force"))) throw unknown(state, name);
     if (options.has("json")) printJson({ ...name, outcome: "released" });
-    else printLine(`The VF of ${ifname} is back.`);
+    else printLine(`The VF of ${ifname} is released.`);
     return 0;
   },
 };
@@ -28,5 +29,5 @@ export const releaseAttachment: Command = {
 function unknown(state: StateDirectory, name: AttachmentName): Error {
   const other = state.find(name);
   if (other === undefined) return new Error(`container ${name.containerId} has no attachment ${name.ifname}`);
-  return new Error(`${other.path} is the Go plugin's: only a DEL of its runtime knows enough`);
+  return new Error(`${other.path} is a record of the Go plugin, which only a DEL of its runtime can release`);
 }

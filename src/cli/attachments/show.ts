@@ -5,10 +5,10 @@ import { formatTable, printJson, printLine } from "../output.ts";
 import { attachmentsOf, type ListedAttachment } from "./attachments.ts";
 import { attachedDocument } from "./list.ts";
 
-/** All attachments of the node. */
+/** Prints all attachments of the node. */
 export const showAttachments: Command = {
   name: "attachments show",
-  summary: "Shows which container has which VF, as the records say",
+  summary: "Shows which container has which VF, according to the records",
   options: [jsonOption],
   run({ options }: CommandCall): number {
     const attached = attachmentsOf(linuxContext().node);

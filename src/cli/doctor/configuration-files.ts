@@ -1,13 +1,13 @@
 import type { CliContext } from "../context.ts";
 
-/** Where udev and modprobe look; of two files of one name the first counts (udev(7), modprobe.d(5)). */
+/** Directories that udev and modprobe read; of two files with one name the first counts (udev(7), modprobe.d(5)). */
 const ROOTS = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];
 
 /**
- * The files that count, in their order.
- * @param directory below each of the places, e.g. "modprobe.d".
- * @param ending of the names that are looked for.
- * @returns undefined where there is no such directory: we are in a container, say.
+ * Returns the configuration files that count, in their order.
+ * @param directory name below each of the roots, e.g. "modprobe.d".
+ * @param ending of the file names.
+ * @returns `undefined` if no such directory exists, for example in a container.
  */
 export function configurationFiles(
   { node, inventory }: CliContext,

@@ -3,20 +3,20 @@ import type { CliContext } from "../context.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { Networks } from "./networks.ts";
 
-/** A node, and what was seen of it. */
+/** A node, and the data that was read from it. */
 export interface DoctorContext extends CliContext, DoctorOptions {
-  /** undefined: they cannot be looked at, which is a finding already. */
+  /** `undefined` if they cannot be read, which is a finding already. */
   readonly attached: readonly ListedAttachment[] | undefined;
   readonly pfs: readonly InventoriedPf[] | undefined;
   readonly networks: Networks;
 }
 
-/** What the doctor goes by. */
+/** The options of the doctor. */
 export interface DoctorOptions {
   /** CNI_PATH: directories with ":" between them. */
   readonly cniPath: string;
   /** Directories of network configurations. */
   readonly confDirs: readonly string[];
-  /** How this executable is called. */
+  /** The name or path by which this executable was called, for the commands that are printed. */
   readonly program: string;
 }

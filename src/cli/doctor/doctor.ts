@@ -18,25 +18,33 @@ import { records, stateDirectory } from "./state.ts";
 import { rdmaNaming } from "./udev.ts";
 import { virtualFunctions } from "./virtual-functions.ts";
 
-/** Where runtimes have their networks, and Multus its own. */
-const NETWORKS = "/etc/cni/net.d:/etc/cni/multus/net.d";
-const PLUGINS = "/opt/cni/bin";
+/** Directories of the networks of runtimes and of Multus. */
+const NETWORK_DIRECTORIES = "/etc/cni/net.d:/etc/cni/multus/net.d";
+const PLUGIN_DIRECTORY = "/opt/cni/bin";
 
-/** Can pods be attached on this node, and what is in the way? */
+/** Reports whether pods can be attached on this node, and the problems that prevent it. */
 export const doctor: Command = {
   name: "doctor",
-  summary: "Tells whether pods can be attached, what is in the way, and how to mend it",
-  details: `Below each finding stands the command that mends it. Nothing is changed. The exit status is 1 where one is "error":
-a pod cannot be attached, or what it gets does not work.`,
+  summary: "Reports whether pods can be attached, which problems prevent it, and how to fix them",
+  details: `Below each finding is the command that fixes it. The doctor changes nothing. The exit status is 1 if a finding is
+"error": a pod cannot be attached, or its network does not work.`,
   options: [
-    { name: "cni-path", value: "DIRECTORIES", summary: `where the plugins are (default ${PLUGINS})` },
-    { name: "cni-conf-dir", value: "DIRECTORIES", summary: `where the networks are (default ${NETWORKS})` },
+    {
+      name: "cni-path",
+      value: "DIRECTORIES",
+      summary: `directories of plugins (default ${PLUGIN_DIRECTORY})`,
+    },
+    {
+      name: "cni-conf-dir",
+      value: "DIRECTORIES",
+      summary: `directories of networks (default ${NETWORK_DIRECTORIES})`,
+    },
     jsonOption,
   ],
   run({ options }: CommandCall): number {
     const examined = examine(linuxContext(), {
-      cniPath: options.get("cni-path") ?? PLUGINS,
-      confDirs: (options.get("cni-conf-dir") ?? NETWORKS).split(":"),
+      cniPath: options.get("cni-path") ?? PLUGIN_DIRECTORY,
+      confDirs: (options.get("cni-conf-dir") ?? NETWORK_DIRECTORIES).split(":"),
       program: args()[0] ?? "ib-sriov",
     });
     const attachable = !examined.some(({ level }) => level === "error");
@@ -46,13 +54,13 @@ a pod cannot be attached, or what it gets does not work.`,
   },
 };
 
-/** A finding, and what it is about. */
+/** A finding with its subject. */
 export interface Examined extends Finding {
   readonly subject: string;
 }
 
-/** What is looked at, in the order in which it is told. */
-const CHECKS: readonly (readonly [string, (patient: DoctorContext) => readonly Finding[]])[] = [
+/** The checks by subject, in the order of the report. */
+const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly Finding[]])[] = [
   ["kernel", kernel],
   ["PF", physicalFunctions],
   ["VF", virtualFunctions],
@@ -65,36 +73,36 @@ const CHECKS: readonly (readonly [string, (patient: DoctorContext) => readonly F
   ["records", records],
 ];
 
-/** Looks at everything. What cannot be looked at is a finding, too, and keeps nothing else from being looked at. */
-export function examine(machine: CliContext, given: DoctorOptions): Examined[] {
+/** Runs all checks. A check that fails becomes a finding, and does not prevent the others. */
+export function examine(machine: CliContext, doctorOptions: DoctorOptions): Examined[] {
   const examined: Examined[] = [];
   const seen = <T>(subject: string, level: Level, look: () => T): T | undefined => {
     try {
       return look();
     } catch (error) {
-      examined.push({ subject, level, found: messageOf(error), advice: "run as root?" });
+      examined.push({ subject, level, found: messageOf(error), advice: "the doctor must run as root" });
       return undefined;
     }
   };
-  // The plugin itself would not get further.
+  // An "error", because the plugin itself would fail here, too.
   const attached = seen("records", "error", () => attachmentsOf(machine.node));
   const pfs = seen("devices", "error", () => takeInventory(machine, attached ?? []).pfs);
-  const networks = seen("network", "unknown", () => networksOf(machine, attached ?? [], given));
-  const patient = {
+  const networks = seen("network", "unknown", () => networksOf(machine, attached ?? [], doctorOptions));
+  const context = {
     ...machine,
-    ...given,
+    ...doctorOptions,
     attached,
     pfs,
     networks: networks ?? { networks: [], findings: [] },
   };
   for (const [subject, check] of CHECKS) {
-    const findings = seen(subject, "unknown", () => check(patient)) ?? [];
+    const findings = seen(subject, "unknown", () => check(context)) ?? [];
     examined.push(...findings.map((finding) => ({ subject, ...finding })));
   }
   return examined;
 }
 
-/** The findings for people. */
+/** Formats the findings as text. */
 export function textOf(examined: readonly Examined[]): string {
   const lines = examined.flatMap(({ level, subject, found, command, advice }) => [
     `${colorize(level === "unknown" ? "aside" : level, level.padEnd(8))}  ${subject.padEnd(7)}  ${printable(found)}`,
@@ -110,7 +118,7 @@ export function textOf(examined: readonly Examined[]): string {
 
 const INDENT = " ".repeat(19);
 
-/** Names can be a container's, and a terminal obeys control characters. */
+/** Replaces control characters, which a terminal would obey: a container can choose names. */
 function printable(text: string): string {
   return text.replace(/[^ -~\u00a0-\uffff]/g, "?");
 }

@@ -1,45 +1,45 @@
 /**
- * How something is.
- * - "ok": as it should be.
- * - "warning": pods can be attached, but somebody will run into it.
- * - "error": a pod cannot be attached, or what it gets does not work.
- * - "unknown": it cannot be seen from here.
+ * Severity of a finding.
+ * - "ok": nothing needs to be fixed.
+ * - "warning": pods can be attached, but something will fail later.
+ * - "error": a pod cannot be attached, or its network does not work.
+ * - "unknown": it cannot be checked from here.
  */
 export type Level = "ok" | "warning" | "error" | "unknown";
 
-/** How something is mended. */
+/** The way to fix a problem. */
 export interface Remedy {
-  /** What mends it, for a shell of root's, as it stands. */
+  /** The command that fixes it, complete, for a root shell. */
   readonly command?: string | undefined;
-  /** What else there is to do or to know, or what to do where no command does it. */
+  /** Further steps and information, or the steps to take if no command fixes it. */
   readonly advice?: string | undefined;
 }
 
-/** What was found, and how it is mended. */
+/** A result of a check, and the way to fix it. */
 export interface Finding extends Remedy {
   readonly level: Level;
   readonly found: string;
 }
 
-/** {@link warning} or {@link error}, as the case may be. */
+/** {@link warning} or {@link error}: a function that returns a problem. */
 export type MissingTool = (found: string, remedy: Remedy) => Finding[];
 
-/** As it should be. */
+/** Returns a finding without a problem. */
 export function ok(found: string): Finding[] {
   return [{ level: "ok", found }];
 }
 
-/** Something that somebody will run into. */
+/** Returns a problem that will cause a failure later. */
 export function warning(found: string, remedy: Remedy): Finding[] {
   return [{ level: "warning", found, ...remedy }];
 }
 
-/** Something that keeps a pod from being attached, or from a network that works. */
+/** Returns a problem that prevents a pod from being attached, or its network from working. */
 export function error(found: string, remedy: Remedy = {}): Finding[] {
   return [{ level: "error", found, ...remedy }];
 }
 
-/** What cannot be seen from here. */
+/** Returns a finding about something that cannot be checked from here. */
 export function unknown(found: string): Finding[] {
   return [{ level: "unknown", found }];
 }

@@ -7,34 +7,34 @@ import { error, type Finding, ok, warning } from "./finding.ts";
 import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
 import { DRAIN, formatError } from "./virtual-functions.ts";
 
-/** A device that has a GUID. */
+/** A PF or VF that has a GUID. */
 interface Carrier {
   readonly pf: InventoriedPf;
-  /** undefined: the PF itself. */
+  /** `undefined` for the PF itself. */
   readonly vf: InventoriedVf | undefined;
 }
 
-/** The GUIDs of VFs: those that have none, and those that several devices have. */
+/** Checks GUIDs: VFs without a GUID, and GUIDs that several devices have. */
 export function guids({ pfs = [] }: DoctorContext): Finding[] {
   const carriers = new Map<Guid, Carrier[]>();
   for (const pf of pfs) {
     for (const vf of [undefined, ...pf.vfs]) {
-      // A VF may have the same one twice.
+      // Node GUID and port GUID of a VF can be the same.
       for (const guid of new Set(vf === undefined ? [pf.portGuid] : [vf.nodeGuid, vf.portGuid])) {
         if (isUsable(guid)) carriers.set(guid, [...(carriers.get(guid) ?? []), { pf, vf }]);
       }
     }
   }
-  const short = pfs.flatMap((pf) => withoutGuid(pf, carriers));
-  for (const [guid, having] of carriers) {
-    if (having.length > 1) short.push(...shared(guid, having, carriers));
+  const problems = pfs.flatMap((pf) => withoutGuid(pf, carriers));
+  for (const [guid, sharing] of carriers) {
+    if (sharing.length > 1) problems.push(...shared(guid, sharing, carriers));
   }
-  return short.length > 0 || carriers.size === 0
-    ? short
-    : ok("every free VF has one, and no two devices have the same");
+  return problems.length > 0 || carriers.size === 0
+    ? problems
+    : ok("every free VF has a GUID, and no two devices have the same GUID");
 }
 
-/** GUIDs that are taken. */
+/** GUIDs that a device has. */
 type Taken = ReadonlyMap<Guid, unknown>;
 
 function withoutGuid(pf: InventoriedPf, taken: Taken): Finding[] {
@@ -50,37 +50,38 @@ function withoutGuid(pf: InventoriedPf, taken: Taken): Finding[] {
   }
   const rows = latent.map(({ pci, driver = "" }) => [pci, driver]);
   const withNone = (vfs: readonly InventoriedVf[], what: string) =>
-    formatError(warning, vfs, `${what}: only for networks that bring one`, {
+    formatError(warning, vfs, `${what}: usable only for networks that set a GUID`, {
       command: newGuids(pf, vfs, taken),
-      advice: 'no need where networks have "guid": "auto", or ib-kubernetes runs',
+      advice: 'not needed if networks have "guid": "auto", or ib-kubernetes runs',
     });
   return [
     ...formatError(warning, latent, "with a GUID that is not in effect yet", {
       command: forEachRow(rows, rebindCommand("$1", "$2")),
     }),
     ...withNone(none, `without a GUID (${DRAIN})`),
-    ...withNone(ones, "with all ones for a GUID, as the Go plugin's DEL leaves it"),
+    ...withNone(ones, "with all ones as the GUID, which the Go plugin's DEL sets"),
   ];
 }
 
-/** A subnet manager takes a GUID for one device. */
-function shared(guid: Guid, having: readonly Carrier[], taken: Taken): Finding[] {
-  const names = having.map(({ pf, vf }) => vf?.pci ?? pf.pci);
-  const found = `${guid} is the GUID of ${listed(names)}: the subnet reaches only one of them`;
-  const commands = having.flatMap(({ pf, vf }) =>
+/** Returns the finding about a GUID that several devices have, which a subnet manager treats as one device. */
+function shared(guid: Guid, sharing: readonly Carrier[], taken: Taken): Finding[] {
+  const names = sharing.map(({ pf, vf }) => vf?.pci ?? pf.pci);
+  const found = `${guid} is the GUID of ${listed(names)}: the subnet reaches only one device`;
+  const commands = sharing.flatMap(({ pf, vf }) =>
     vf !== undefined && vf.holder === undefined ? (newGuids(pf, [vf], taken) ?? []) : [],
   );
   if (commands.length === 0)
     return error(found, {
-      advice: "all but one need another; a pod's goes with the pod",
+      advice:
+        "all devices except one need a different GUID; the VF of a pod loses this GUID when the pod ends",
     });
-  // One can keep it.
-  return error(found, { command: commands.slice(commands.length === having.length ? 1 : 0).join("; ") });
+  // One device can keep the GUID.
+  return error(found, { command: commands.slice(commands.length === sharing.length ? 1 : 0).join("; ") });
 }
 
 /**
- * The command that gives each VF the GUID that "guid": "auto" would derive for it, and binds its driver anew, which puts
- * it into effect; undefined where there is nothing to derive it from.
+ * Returns the command that assigns each VF the GUID that "guid": "auto" would derive for it, and rebinds the VF, with
+ * which the GUID takes effect; `undefined` if the PF has no netdev or no GUID to derive from.
  */
 function newGuids({ netdev, portGuid }: InventoriedPf, vfs: readonly InventoriedVf[], taken: Taken) {
   if (netdev === undefined || !isUsable(portGuid)) return undefined;
@@ -91,7 +92,7 @@ function newGuids({ netdev, portGuid }: InventoriedPf, vfs: readonly Inventoried
   });
   const set = `ip link set ${shellWord(netdev.name)} vf $1`;
   const both = `${set} node_guid $2; ${set} port_guid $2`;
-  // The driver in the virtual machine takes it over. A rebind would wait for that machine's end.
+  // The driver in the virtual machine reads the new GUID. A rebind would wait until that machine ends.
   const isWhole = ([, , , driver]: readonly string[]) => driver === VFIO_DRIVER;
   return [
     forEachRow(
@@ -108,7 +109,7 @@ function isUsable(guid: Guid | undefined): guid is Guid {
   return guid !== undefined && isUsableGuid(guid);
 }
 
-/** Not those that are not known. */
+/** Reports whether a GUID is known to be unset. */
 function isNone(guid: Guid | undefined): boolean {
   return guid !== undefined && !isUsable(guid);
 }

@@ -1,17 +1,18 @@
 import type { CliContext } from "../context.ts";
 import { error, type Finding, type MissingTool, ok, warning } from "./finding.ts";
 
-/** The kernel and its modules that every attachment needs. */
+/** Checks the kernel and the modules that every attachment needs. */
 export function kernel({ node, inventory }: CliContext): Finding[] {
   const version = `Linux ${inventory.text("/proc/sys/kernel/osrelease")}`;
-  // "dev:ino" instead of a number (Namespace.cookie). What tells a netdev's VF, IFLA_PARENT_DEV_NAME, came with it in
-  // 5.14. Asked for itself, since distributions bring things to older kernels.
+  // An old kernel has "dev:ino" instead of a cookie (Namespace.cookie). The VF of a netdev, IFLA_PARENT_DEV_NAME, came
+  // in the same version, 5.14. The version number is not compared, because distributions backport features to older
+  // kernels.
   const isOld = node.namespaces.host.cookie.includes(":");
   const age = isOld
     ? warning(
-        `${version} does not tell which netdev in a container is whose VF's: DEL, CHECK and GC can fail`,
+        `${version} does not report which VF a netdev in a container belongs to: DEL, CHECK and GC can fail`,
         {
-          advice: "Linux 5.14 or newer does",
+          advice: "use Linux 5.14 or later",
         },
       )
     : ok(version);
@@ -25,11 +26,11 @@ export function kernel({ node, inventory }: CliContext): Finding[] {
   return [
     ...age,
     ...without("ib_ipoib", error, "no PF has the netdev through which VFs are configured"),
-    ...without("ib_uverbs", warning, "pods have no RDMA, IPoIB only"),
+    ...without("ib_uverbs", warning, "pods have only IPoIB, without RDMA"),
   ];
 }
 
-/** Is a module of the kernel there, loaded or built in? One that has parameters shows in either case. */
+/** Reports whether a kernel module is loaded or built in. Modules with parameters are visible in both cases. */
 export function hasModule(inventory: CliContext["inventory"], name: string): boolean {
   return inventory.names(`/sys/module/${name}`).length > 0;
 }

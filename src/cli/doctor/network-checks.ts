@@ -9,10 +9,10 @@ import { error, type Finding, ok, warning } from "./finding.ts";
 import type { Network } from "./networks.ts";
 import { ipamPlugin } from "./plugins.ts";
 
-/** rdma-cni's type. */
+/** The type of rdma-cni. */
 const RDMA_CNI = "rdma";
 
-/** The networks: can they be read, and is what they need there? */
+/** Checks whether the networks are valid, and whether their requirements are met. */
 export function networkChecks({ node, networks }: DoctorContext): Finding[] {
   return [...networks.findings, ...networks.networks.flatMap((network) => networkCheck(node, network))];
 }
@@ -26,11 +26,11 @@ function networkCheck(node: Node, network: Network): Finding[] {
   return [...suspicious, ...requirements(node, network, which)];
 }
 
-/** Is what a network needs there? */
+/** Checks whether the requirements of a network are met. */
 function requirements(node: Node, { document, chain, cniPath }: Network, which: string): Finding[] {
   if (chain.includes(RDMA_CNI))
-    return error(`${which} chains rdma-cni, which moves the RDMA device away from under the interface`, {
-      advice: `take type "${RDMA_CNI}" out of it, and set "rdmaIsolation": true in that of type "ib-sriov"`,
+    return error(`${which} chains rdma-cni, which removes the interface by moving its RDMA device`, {
+      advice: `remove the plugin of type "${RDMA_CNI}", and set "rdmaIsolation": true in that of type "ib-sriov"`,
     });
   try {
     const parsed = parseConfiguration(JSON.stringify(document));

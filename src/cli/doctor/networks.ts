@@ -4,30 +4,30 @@ import type { CliContext } from "../context.ts";
 import type { DoctorOptions } from "./context.ts";
 import { error, type Finding, unknown } from "./finding.ts";
 
-/** What libcni reads as configurations. */
+/** The names of files that libcni reads. */
 const CONFIGURATION = /\.(conf|conflist|json)$/;
 const TYPE = "ib-sriov";
 
-/** A network of ours. */
+/** A network of type ib-sriov. */
 export interface Network {
   readonly name: string;
-  /** The file that says so: the runtime's, or an attachment's record. */
+  /** The file that contains it: the runtime's, or the record of an attachment. */
   readonly file: string;
-  /** What the plugin gets on stdin, as far as it is the network's. */
+  /** The network's part of the configuration that the plugin gets on stdin. */
   readonly document: JsonObject;
-  /** The types of the list that it is in. */
+  /** The types of all plugins in its list. */
   readonly chain: readonly unknown[];
-  /** Where its plugins are: directories with ":" between them. */
+  /** Directories of its plugins, with ":" between them. */
   readonly cniPath: string;
 }
 
-/** Networks, and what is to be said of the looking for them. */
+/** Networks, and findings of the search for them. */
 export interface Networks {
   readonly networks: readonly Network[];
   readonly findings: readonly Finding[];
 }
 
-/** The networks of type ib-sriov that runtimes are configured with here, and those that containers were attached to. */
+/** Returns the networks of type ib-sriov in the runtime's configuration and in the records of attachments. */
 export function networksOf(
   { node, inventory }: CliContext,
   attached: readonly ListedAttachment[],
@@ -43,14 +43,18 @@ export function networksOf(
       const document = fromJson(text);
       if (isObject(document)) networks.push(...networksIn(document, file, cniPath));
       else if (text.includes(TYPE))
-        findings.push(...error(`${file} is no JSON object`, { advice: "correct it" }));
+        findings.push(...error(`${file} is not a JSON object`, { advice: "correct it" }));
     }
   }
   if (networks.length + findings.length === 0) {
     const there = confDirs.filter((directory) => node.files.exists(directory));
     const where =
-      there.length > 0 ? `in ${there.join(", ")}` : `to be seen from here: no ${confDirs.join(", ")}`;
-    findings.push(...unknown(`none ${where}; the NetworkAttachmentDefinitions of Kubernetes are on no node`));
+      there.length > 0
+        ? `no network in ${there.join(", ")}`
+        : `no network can be seen from here, because ${confDirs.join(", ")} does not exist`;
+    findings.push(
+      ...unknown(`${where}; NetworkAttachmentDefinitions are in Kubernetes, and are not checked`),
+    );
   }
   for (const { path, record } of attached) {
     const document = fromJson(record?.call.stdin ?? "");
@@ -74,7 +78,7 @@ function networksIn(document: JsonObject, file: string, cniPath: string): Networ
     .map((member) => ({
       name: String(name ?? "?"),
       file,
-      // As libcni does it: these two are the list's.
+      // Like libcni, this takes these two members from the list.
       document: { ...member, name, cniVersion },
       chain,
       cniPath,

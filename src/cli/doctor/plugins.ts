@@ -6,12 +6,12 @@ import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy } from "./finding.ts";
 import { shellWord } from "./shell.ts";
 
-/** Where distributions put CNI plugins. */
-const ELSEWHERE = ["/usr/lib/cni", "/usr/libexec/cni", "/usr/local/lib/cni", "/opt/cni/bin"];
-/** How long a plugin may take to say its versions, ms. It takes some; a node can be busy. */
+/** Directories into which distributions install CNI plugins. */
+const USUAL_DIRECTORIES = ["/usr/lib/cni", "/usr/libexec/cni", "/usr/local/lib/cni", "/opt/cni/bin"];
+/** Time limit for a plugin's answer to VERSION, ms. The answer takes a few ms, but a node can be busy. */
 const ANSWER_TIME = 10_000;
 
-/** This plugin itself, as a runtime finds it. */
+/** Checks this plugin itself, in the directories that the runtime searches. */
 export function ownPlugin({ node, cniPath, program }: DoctorContext): Finding[] {
   const found = pluginIn(node, "ib-sriov", cniPath);
   const command = `${shellWord(program)} install --cni-bin-dir ${firstOf(cniPath)} --no-sleep`;
@@ -21,9 +21,9 @@ export function ownPlugin({ node, cniPath, program }: DoctorContext): Finding[] 
 }
 
 /**
- * An IPAM plugin.
- * @param version of CNI that it must speak.
- * @param which network needs it.
+ * Checks an IPAM plugin.
+ * @param version of CNI that it must support.
+ * @param which the network that needs it.
  */
 export function ipamPlugin(
   node: Node,
@@ -36,16 +36,18 @@ export function ipamPlugin(
   if (typeof found === "string") return error(`${which}: ${found}`, remedyFor(node, name, cniPath));
   const { path, versions } = found;
   if (versions.includes(version)) return ok(`${which}, addresses by ${path}`);
-  return error(`${which} has CNI ${version}, but ${path} speaks ${versions.join(", ")}`, {
+  return error(`${which} has CNI ${version}, but ${path} supports ${versions.join(", ")}`, {
     advice: `lower the network's cniVersion, or install a newer ${name}`,
   });
 }
 
 function remedyFor(node: Node, name: string, cniPath: string): Remedy {
-  const there = ELSEWHERE.map((directory) => `${directory}/${name}`).find((path) => node.files.isFile(path));
+  const there = USUAL_DIRECTORIES.map((directory) => `${directory}/${name}`).find((path) =>
+    node.files.isFile(path),
+  );
   if (there !== undefined) return { command: `cp ${shellWord(there)} ${firstOf(cniPath)}/` };
   return {
-    advice: `install it in ${firstOf(cniPath)} (package containernetworking-plugins?)`,
+    advice: `install it in ${firstOf(cniPath)} (Debian's package is containernetworking-plugins)`,
   };
 }
 
@@ -53,7 +55,7 @@ function firstOf(cniPath: string): string {
   return shellWord(cniPath.split(":")[0] ?? "");
 }
 
-/** A plugin and the versions of CNI that it speaks; what is wrong where there is none, or it does not run. */
+/** Returns the path of a plugin and the versions that it supports; a message if it is missing, or does not run. */
 function pluginIn(
   node: Node,
   name: string,
@@ -63,7 +65,7 @@ function pluginIn(
   try {
     path = findPlugin(name, cniPath, (file) => node.files.isFile(file));
     const versions = versionsIn(answerOf(node, path));
-    return versions === undefined ? `${path} does not answer as a CNI plugin does` : { path, versions };
+    return versions === undefined ? `${path} does not answer VERSION like a CNI plugin` : { path, versions };
   } catch (error) {
     return messageOf(error);
   }

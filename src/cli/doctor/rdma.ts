@@ -5,55 +5,54 @@ import { modeAfterReboot } from "./modprobe.ts";
 import type { Network } from "./networks.ts";
 import { listed, shellWord } from "./shell.ts";
 
-/** Of either change: rdma_compatdev_set of drivers/infiniband/core/device.c. */
-const WHILE_NONE = "EBUSY as long as there is any other network namespace";
+/** A limit of both changes: rdma_compatdev_set of drivers/infiniband/core/device.c. */
+const FAILS_WITH_OTHER_NETNS = "fails with EBUSY while any other network namespace exists";
 const EXCLUSIVE = "rdma system set netns exclusive";
 
-/** To which namespaces RDMA devices belong: now, after a reboot, and as the networks want it. */
-export function rdmaMode(patient: DoctorContext): Finding[] {
-  const { networks } = patient.networks;
-  const isExclusive = patient.node.rdma.isExclusive();
+/** Checks the mode of RDMA devices: now, after a reboot, and as the networks require it. */
+export function rdmaMode(context: DoctorContext): Finding[] {
+  const { networks } = context.networks;
+  const isExclusive = context.node.rdma.isExclusive();
   const isolating = networks.filter(({ document }) => document.rdmaIsolation === true);
-  // A virtual machine gets the VF whole.
+  // A VF of a virtual machine has no RDMA device on the host.
   const others = networks.filter(
     ({ document }) => document.rdmaIsolation !== true && document.vfioPciMode !== true,
   );
   const now = modeText(isExclusive);
   const use =
     isolating.length > 0 && !isExclusive
-      ? error(`${namesOf(isolating)} with rdmaIsolation, and RDMA devices are ${now}`, {
+      ? error(`${namesOf(isolating)}: rdmaIsolation is set, but RDMA devices are ${now}`, {
           command: EXCLUSIVE,
-          advice: `${WHILE_NONE}; then after a reboot`,
+          advice: `${FAILS_WITH_OTHER_NETNS}; in that case reboot with the mode below`,
         })
       : isExclusive && others.length > 0
         ? warning(
-            `${namesOf(others)} without rdmaIsolation, and RDMA devices are ${now}: pods have IPoIB only`,
+            `${namesOf(others)}: rdmaIsolation is not set, but RDMA devices are ${now}: pods have only IPoIB`,
             {
-              advice: `set "rdmaIsolation": true there, or: rdma system set netns shared (${WHILE_NONE})`,
+              advice: `set "rdmaIsolation": true, or run: rdma system set netns shared (${FAILS_WITH_OTHER_NETNS})`,
             },
           )
         : [];
   const wanted = isExclusive || isolating.length > 0;
-  return [...use, ...afterReboot(patient, isExclusive, wanted)];
+  return [...use, ...afterReboot(context, isExclusive, wanted)];
 }
 
 function afterReboot(machine: CliContext, isExclusive: boolean, wanted: boolean): Finding[] {
   const now = modeText(isExclusive);
   const configured = modeAfterReboot(machine);
-  if (configured === undefined)
-    return unknown(`${now}; what they are after a reboot cannot be seen from here`);
+  if (configured === undefined) return unknown(`${now}; the mode after a reboot cannot be seen from here`);
   const { isExclusive: later, file } = configured;
   if (later === isExclusive && later === wanted) return ok(`${now}, also after a reboot`);
   const found = `${now}, after a reboot ${modeText(later)}${file === undefined ? "" : ` (${file})`}`;
-  if (later) return warning(found, { command: EXCLUSIVE, advice: WHILE_NONE });
+  if (later) return warning(found, { command: EXCLUSIVE, advice: FAILS_WITH_OTHER_NETNS });
   if (file === "/proc/cmdline")
-    return warning(found, { advice: "take ib_core.netns_mode out of the kernel's command line" });
+    return warning(found, { advice: "remove ib_core.netns_mode from the kernel's command line" });
   return warning(found, {
     command:
       file === undefined
         ? 'echo "options ib_core netns_mode=0" >/etc/modprobe.d/ib_core.conf'
         : `sed -i 's/\\(netns_mode=\\)[^ ]*/\\10/g' ${shellWord(file)}`,
-    advice: "where the initramfs loads ib_core, make it anew (update-initramfs -u, dracut -f)",
+    advice: "if the initramfs loads ib_core, rebuild it (update-initramfs -u, dracut -f)",
   });
 }
 

@@ -1,12 +1,12 @@
-/** A text as one word of a shell command: what a container has named must not become a command. */
+/** Quotes a text as one word of a shell command. A container can choose names, and these must not become commands. */
 export function shellWord(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /**
- * A command for each row, in a loop where there are several; "" where there is none.
- * @param rows words of digits, letters, ".", ":", "-" and "_": they are not quoted.
- * @param command has $1 and so on for the words of a row.
+ * Returns a command for each row: a loop for several rows, "" for an empty list.
+ * @param rows words of digits, letters, ".", ":", "-" and "_", which are not quoted.
+ * @param command contains $1 and so on in the place of the words of a row.
  */
 export function forEachRow(rows: readonly (readonly string[])[], command: string): string {
   const [row] = rows;
@@ -16,13 +16,17 @@ export function forEachRow(rows: readonly (readonly string[])[], command: string
   return `for each in ${words.join(" ")}; do set -- $each; ${command}; done`;
 }
 
-/** The command that binds a function's driver anew. Words: what stands for its PCI address, and for its driver. */
+/**
+ * Returns the command that rebinds a function.
+ * @param pci PCI address, or the variable that contains it.
+ * @param driver driver, or the variable that contains it.
+ */
 export function rebindCommand(pci: string, driver: string): string {
   const directory = `/sys/bus/pci/drivers/${driver}`;
   return `echo ${pci} >${directory}/unbind; echo ${pci} >${directory}/bind`;
 }
 
-/** Names for a sentence: the first few of them, and how many more there are. */
+/** Lists names for a sentence: the first few, and the number of the others. */
 export function listed(names: readonly string[]): string {
   const shown = 4;
   const more = names.length - shown;

@@ -9,7 +9,7 @@ import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
 import { listed, shellWord } from "./shell.ts";
 
-/** The directory of records and locks: without it no pod is attached. */
+/** Checks the directory of records and locks, which every attachment needs. */
 export function stateDirectory(machine: CliContext): Finding[] {
   try {
     new StateDirectory(machine.node.files).requireWritable();
@@ -36,11 +36,11 @@ function remedyFor({ node, inventory }: CliContext, errno: string | undefined): 
     advice:
       errno === "ENOSPC"
         ? `make room there: df ${STATE_DIRECTORY}; df -i ${STATE_DIRECTORY}`
-        : "run as root?",
+        : "the doctor must run as root",
   };
 }
 
-/** Where the file system of the state directory is mounted, out of mountinfo (proc(5)): the deepest, of several the last. */
+/** Returns the mount point of the state directory from mountinfo (proc(5)): the deepest, and of several the last. */
 function mountPoint(mounts: string): string {
   let deepest = "/";
   for (const line of mounts.split("\n")) {
@@ -50,41 +50,43 @@ function mountPoint(mounts: string): string {
   return deepest;
 }
 
-/** What attachments have left behind. */
+/** Checks the records of attachments. */
 export function records({ node, attached, cniPath, program }: DoctorContext): Finding[] {
   if (attached === undefined) return [];
-  const short: Finding[] = [];
+  const problems: Finding[] = [];
   const left: string[] = [];
   let foreign = "";
   for (const each of attached) {
     const { condition, path, pci = "" } = each;
     if (condition === "dead" || condition === "broken") left.push(holderText(each));
     if (condition === "destroyed")
-      short.push(
+      problems.push(
         ...warning(`VF ${pci} was destroyed while it was attached: ${holderText(each)}`, {
           advice: "restart the pod: it gets another VF, and the DEL of this one releases its lease",
         }),
       );
-    if (condition === "unreadable") short.push(...unreadableRecord(each, program));
+    if (condition === "unreadable") problems.push(...unreadableRecord(each, program));
     if (condition !== "foreign") continue;
     foreign = "; those of the Go plugin are detached by DEL, too";
-    // Home again, or gone.
+    // The netdev is in the host namespace again, or the VF does not exist.
     if (netdevOf(node, node.namespaces.host, pci) !== undefined || node.functions.driver(pci) === undefined)
-      short.push(
+      problems.push(
         ...warning(`${path} is the Go plugin's, and VF ${pci} is not in that container`, {
           command: detachCommand(each, cniPath, program),
         }),
       );
   }
-  const owed = new StateDirectory(node.files).owedPaths().length;
+  const pending = new StateDirectory(node.files).owedPaths().length;
   const command = `${shellWord(program)} gc`;
-  if (left.length > 0) short.push(...warning(`left behind: ${listed(left)}`, { command }));
-  if (owed > 0)
-    short.push(...warning(`leases of dead attachments that are still to be released: ${owed}`, { command }));
-  return short.length > 0 ? short : ok(`${attached.length} attachments${foreign}`);
+  if (left.length > 0) problems.push(...warning(`left behind: ${listed(left)}`, { command }));
+  if (pending > 0)
+    problems.push(
+      ...warning(`leases of orphaned attachments that are not released yet: ${pending}`, { command }),
+    );
+  return problems.length > 0 ? problems : ok(`${attached.length} attachments${foreign}`);
 }
 
-/** A record that cannot be read keeps its VF, if a lock file names it, and its name. */
+/** Returns the finding about an unreadable record, which blocks its name, and its VF if a lock file names the VF. */
 function unreadableRecord({ path, name, pci, unreadable }: ListedAttachment, program: string): Finding[] {
   const what = `${path} cannot be read (${unreadable})`;
   if (name === undefined)
@@ -95,9 +97,9 @@ function unreadableRecord({ path, name, pci, unreadable }: ListedAttachment, pro
   });
 }
 
-/** What the Go plugin has written down is the network's configuration, and more: DEL can be made up for with that. */
+/** Returns the command that calls DEL for a record of the Go plugin, which contains the network's configuration. */
 function detachCommand({ path, name }: ListedAttachment, cniPath: string, program: string): string {
-  // It had no interface, and its VF is gone.
+  // The attachment had no interface, and its VF has vanished.
   if (name === undefined) return `rm ${shellWord(path)}`;
   const words = [
     "CNI_COMMAND=DEL",

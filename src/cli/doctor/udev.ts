@@ -4,10 +4,10 @@ import { configurationFiles } from "./configuration-files.ts";
 import { type Finding, ok, unknown, warning } from "./finding.ts";
 import { shellWord } from "./shell.ts";
 
-/** rdma-core's. */
+/** The file of rdma-core. */
 const RULES = "60-rdma-persistent-naming.rules";
 
-/** How RDMA devices get their names. */
+/** Checks how udev names RDMA devices. */
 export function rdmaNaming(machine: CliContext): Finding[] {
   const files = configurationFiles(machine, "udev/rules.d", RULES);
   if (files === undefined) return unknown("the rules of udev cannot be seen from here");
@@ -23,7 +23,7 @@ export function rdmaNaming(machine: CliContext): Finding[] {
     `RDMA devices have names by ${mode} (${file}): by a GUID that all functions of an HCA share`,
     {
       command: file === own ? `sed -i ${edit} ${own}` : `sed ${edit} ${shellWord(file)} >${own}`,
-      advice: "it counts for devices that come from then on",
+      advice: "it takes effect for new devices",
     },
   );
 }

@@ -7,20 +7,20 @@ import { hasModule } from "./kernel.ts";
 import { RETURN_PF_COMMAND } from "./physical-functions.ts";
 import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
 
-/** What the operator does (its api/v1/helper.go, NeedToUpdateSriov) when a VF is not what its policy says. */
+/** The operator's reaction to a VF that differs from its policy (its api/v1/helper.go, NeedToUpdateSriov). */
 export const DRAIN = "the SR-IOV Network Operator drains the node";
 
-/** The VFs: driver, netdev, MTU and link. (For their GUIDs see guids.ts.) */
-export function virtualFunctions(patient: DoctorContext): Finding[] {
-  return (patient.pfs ?? []).flatMap((pf) => {
+/** Checks VFs: driver, netdev, MTU and link. (guids.ts checks their GUIDs.) */
+export function virtualFunctions(context: DoctorContext): Finding[] {
+  return (context.pfs ?? []).flatMap((pf) => {
     const { pci, vfs } = pf;
-    const short = [...lacks(patient, pf), ...mtus(pf, true), ...mtus(pf, false)];
-    if (short.length > 0 || vfs.length === 0) return short;
+    const problems = [...problemsOf(context, pf), ...mtus(pf, true), ...mtus(pf, false)];
+    if (problems.length > 0 || vfs.length === 0) return problems;
     return ok(`${pci}: ${vfs.length} VFs, ${vfs.filter(isFree).length} of them free`);
   });
 }
 
-function lacks(
+function problemsOf(
   { node, inventory }: CliContext,
   { driver = "mlx5_core", netdev, ports, vfs }: InventoriedPf,
 ): Finding[] {
@@ -35,10 +35,10 @@ function lacks(
   for (const vf of vfs) {
     const { pci, holder, portGuid } = vf;
     if (vf.driver === undefined && holder?.condition !== "in progress") undriven.push(vf);
-    // What nobody has should have its netdev on the host.
+    // A free VF should have its netdev in the host namespace.
     if (isFree(vf) && vf.driver === driver && vf.netdev === undefined && hasIpoib)
       (node.functions.hasNetdev(pci) ? away : bare).push(vf);
-    // What its network has asked for is as it shall be.
+    // The network of the container requests "disable", so its link is as it should be.
     if ((holder?.record?.wanted ?? holder?.reference)?.linkState === "disable") continue;
     if (vf.config.linkState === undefined && netdev !== undefined) silent.push(vf);
     else if (vf.config.linkState === "disable") disabled.push(vf);
@@ -50,10 +50,10 @@ function lacks(
     ...formatError(error, undriven, `without a driver: no pod can get one, and ${DRAIN}`, {
       command: forEachRow(rowsOf(undriven), bind),
     }),
-    ...formatError(error, away, "with a netdev elsewhere, but no record", {
+    ...formatError(error, away, "with a netdev in another network namespace, but no record", {
       advice: RETURN_PF_COMMAND,
     }),
-    ...formatError(warning, bare, "without a netdev: only for networks with rdmaOnly", {
+    ...formatError(warning, bare, "without a netdev: usable only with rdmaOnly", {
       command: forEachRow(rowsOf(bare), rebindCommand("$1", driver)),
     }),
     ...formatError(
@@ -64,9 +64,9 @@ function lacks(
         command: enable && forEachRow(rowsOf(disabled, "index"), enable),
       },
     ),
-    // "Message too long", where there are many.
-    ...formatError(unknown, silent, "with a link policy that the kernel does not tell", {}),
-    ...formatError(warning, down, "with a port that is not ACTIVE, while the PF's is", {
+    // With many VFs the kernel answers "message too long".
+    ...formatError(unknown, silent, "with a link policy that the kernel does not report", {}),
+    ...formatError(warning, down, "with a port that is not ACTIVE, although the PF's port is", {
       advice: 'the subnet manager must serve VFs (OpenSM: "virt_enabled 2" in opensm.conf)',
     }),
   ];
@@ -80,37 +80,41 @@ function isDown({ ports }: InventoriedVf): boolean {
   return ports.some(({ state }) => state !== "ACTIVE");
 }
 
-/** PCI addresses, or indices, for {@link forEachRow}. */
+/** Returns PCI addresses, or indexes, for {@link forEachRow}. */
 function rowsOf(vfs: readonly InventoriedVf[], key: "pci" | "index" = "pci"): string[][] {
   return vfs.map((vf) => [`${vf[key]}`]);
 }
 
 /**
- * The policy that the operator compares with is not on the node, so they are compared with the PF's, and with each
- * other: those that have a carrier and those that have none apart, since only the former know what the subnet allows.
+ * Compares the MTUs of free VFs with the PF's MTU, or with each other, because the operator's policy is not on the
+ * node. VFs with and without a carrier are compared separately, because only those with a carrier know which MTU the
+ * subnet allows.
  */
 function mtus({ netdev, vfs }: InventoriedPf, carrier: boolean): Finding[] {
   const alike = vfs.filter(isFree).flatMap((vf) => (vf.netdev?.carrier === carrier ? vf.netdev : []));
   const isLikePf = netdev?.carrier === carrier;
-  // The largest is what the kernel begins with, before anybody has set one.
+  // A new netdev has the largest MTU, so the largest of them was not changed.
   const expected = isLikePf ? netdev.mtu : Math.max(...alike.map(({ mtu }) => mtu));
   const others = alike.filter(({ mtu }) => mtu !== expected);
   if (others.length === 0) return [];
   const names = listed(others.map(({ name, mtu }) => `${name} ${mtu}`));
   const whose = isLikePf ? "PF" : "others";
-  return warning(`MTU of VFs: ${names}, of the ${whose} ${expected}; where its policy has one, ${DRAIN}`, {
+  return warning(`MTU of VFs: ${names}, of the ${whose} ${expected}; if its policy sets an MTU, ${DRAIN}`, {
     command: others.map(({ name }) => `ip link set ${shellWord(name)} mtu ${expected}`).join("; "),
   });
 }
 
-/** What is to be said of some VFs, if there are any: e.g. "2 VFs (0000:03:00.2, 0000:03:00.3) without a driver". */
+/**
+ * Returns a finding about VFs, e.g. "2 VFs (0000:03:00.2, 0000:03:00.3) without a driver"; no finding for an empty
+ * list.
+ */
 export function formatError(
-  lack: MissingTool,
+  report: MissingTool,
   vfs: readonly InventoriedVf[],
   what: string,
   remedy: Remedy,
 ): Finding[] {
   if (vfs.length === 0) return [];
   const names = listed(vfs.map(({ pci }) => pci));
-  return lack(`${vfs.length === 1 ? `VF ${names}` : `${vfs.length} VFs (${names})`} ${what}`, remedy);
+  return report(`${vfs.length === 1 ? `VF ${names}` : `${vfs.length} VFs (${names})`} ${what}`, remedy);
 }

@@ -4,29 +4,29 @@ import { VERSION_QUESTION, versionsIn } from "../../cni/versions.ts";
 import { errnoOf } from "../../node/node.ts";
 
 /**
- * What is at the place of the plugin on the node.
- * - "runs": it answers as a CNI plugin does.
- * - "unknown": it cannot be judged from here, or not now; whoever put it there may know better.
+ * The state of the plugin's path on the node.
+ * - "runs": the file answers like a CNI plugin.
+ * - "unknown": it cannot be checked from here, or not now; it may run on the node.
  * - "broken" and "missing": no pod can be attached.
  */
 export interface HostBinary {
   readonly state: "runs" | "unknown" | "broken" | "missing";
-  /** Why it is not "runs"; "" where it is. */
+  /** The reason; "" for "runs". */
   readonly why: string;
-  /** Which file it is: changes with every other one. */
+  /** Identifies the file; another file has another identity. */
   readonly identity: string;
 }
 
-/** How long it may take to say its version, ms. It takes one; a node can be busy. */
+/** Time limit for the answer to VERSION, ms. The answer takes 1 ms, but a node can be busy. */
 const ANSWER_TIME = 30_000;
-/** How much it may say, in bytes. */
+/** Longest answer, bytes. */
 const OUTPUT_LIMIT = 1 << 16;
-/** No machine will ever run such a file: it is no executable, or not whole (fs/binfmt_elf.c, load_elf_binary). */
+/** Errors of a file that no machine can run: not an executable, or incomplete (fs/binfmt_elf.c, load_elf_binary). */
 const UNUSABLE = ["ENOEXEC", "ELIBBAD", "EINVAL", "EIO"];
 
 /**
- * Looks at a plugin, and lets it say its version.
- * @throws {HostError} EINTR where a signal came meanwhile; what was started is dead then.
+ * Examines a plugin, and calls it with VERSION.
+ * @throws {HostError} EINTR if a signal arrived; the started process has been killed then.
  */
 export function examine(path: string): HostBinary {
   let status: host.FileStatus;
@@ -38,9 +38,9 @@ export function examine(path: string): HostBinary {
   }
   const identity = identityOf(status);
   if (status.type !== "file" || (status.mode & 0o111) === 0)
-    return { state: "broken", why: "it is no executable file", identity };
+    return { state: "broken", why: "it is not an executable file", identity };
   try {
-    const why = trouble(path);
+    const why = problemWithAnswer(path);
     return { state: why === "" ? "runs" : "broken", why, identity };
   } catch (error) {
     const errno = errnoOf(error);
@@ -50,13 +50,13 @@ export function examine(path: string): HostBinary {
   }
 }
 
-/** Which file is it? The same also under another name. */
+/** Returns the identity of a file, which stays the same when the file is renamed. */
 export function identityOf(status: host.FileStatus): string {
   return `${status.device} ${status.inode} ${status.size}`;
 }
 
-/** What is wrong with its answer; "" for nothing. */
-function trouble(path: string): string {
+/** Calls the plugin with VERSION. Returns the problem with its answer; "" if the answer is right. */
+function problemWithAnswer(path: string): string {
   const child = host.spawn({ path, ...VERSION_QUESTION });
   let outcome: host.ChildOutcome;
   try {

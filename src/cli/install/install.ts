@@ -1,5 +1,5 @@
-// The installer: copies this executable into the node's directory of CNI plugins, and looks after it there. Nothing
-// else changes the node outside of an attachment's steps.
+// The installer: copies this executable into the node's directory of CNI plugins, and restores the copy if necessary.
+// Nothing else changes the node outside of an attachment's steps.
 import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { errnoOf } from "../../node/node.ts";
@@ -7,54 +7,54 @@ import { UsageError } from "../command.ts";
 import { examine, type HostBinary, identityOf } from "./host-binary.ts";
 import { INSTALL_USAGE, type InstallOptions, parseInstallOptions } from "./options.ts";
 
-/** What the runtime looks for: the `type` of a network. */
+/** Name of the copy, which is the `type` of a network. */
 const PLUGIN = "ib-sriov";
-/** Of the copy: everyone may run it. */
+/** Mode of the copy: every user may run it. */
 const MODE = 0o755;
-/** How often it looks where no change was seen, ms: a file system need not tell of them. */
+/** Interval of checks without an event, ms: a file system may not report changes. */
 const CHECK_TIME = 60_000;
-/** How long a plugin must be missing or broken before it is restored, ms: somebody may be about to replace it. */
+/** Time for which a plugin must be missing or broken before it is restored, ms: another program may be replacing it. */
 const SETTLE_TIME = 2_000;
-/** A temporary file that is older has nobody any more who would rename it, ms. */
+/** Age from which on a temporary file is a remainder of a killed installer, ms. */
 const LEFTOVER_TIME = 600_000;
 const TEMPORARY = /^\.ib-sriov\.(\d+)\.\d+$/;
 
 /**
- * Runs the installer until it is told to end, and says what it does on stdout, and why it cannot on stderr.
- * @param words the arguments behind `install`.
- * @returns the exit status: 0, 1 where it failed, 2 where the arguments are wrong.
+ * Runs the installer until a signal arrives. Prints its actions on stdout, and errors on stderr.
+ * @param words the arguments after `install`.
+ * @returns the exit status: 0, 1 if it failed, 2 if the arguments are invalid.
  */
 export function install(words: readonly string[]): number {
   try {
     const options = parseInstallOptions(words);
-    if (options === "help") say(1, INSTALL_USAGE);
+    if (options === "help") log(1, INSTALL_USAGE);
     else run(options);
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      say(2, `${error.message}\n${INSTALL_USAGE}`);
+      log(2, `${error.message}\n${INSTALL_USAGE}`);
       return 2;
     }
     if (errnoOf(error) === "EINTR") {
-      say(1, `${host.pendingSignal() ?? "a signal"} received, ending\n`);
+      log(1, `${host.pendingSignal() ?? "a signal"} received, ending\n`);
       return 0;
     }
-    say(2, `Error: ${messageOf(error)}\n`);
+    log(2, `Error: ${messageOf(error)}\n`);
     return 1;
   }
 }
 
 function run(options: InstallOptions): void {
-  // As a container's first process it would not get SIGTERM otherwise.
+  // Without this, it would not get SIGTERM if it is the first process of a container.
   host.deferSignals();
   const executable = options.executable ?? host.readLink("/proc/self/exe");
   requireDirectory(options.directory);
   requireFile(executable);
   removeLeftovers(options.directory);
   const target = `${options.directory}/${PLUGIN}`;
-  const identity = put(executable, options.directory, target);
-  say(1, `copied ${executable} to ${target}\n`);
-  if (options.stay) lookAfter({ executable, directory: options.directory, target, identity });
+  const identity = installCopy(executable, options.directory, target);
+  log(1, `copied ${executable} to ${target}\n`);
+  if (options.stay) keepInstalled({ executable, directory: options.directory, target, identity });
 }
 
 function requireDirectory(path: string): void {
@@ -75,12 +75,12 @@ function found(path: string, what: string, remedy: string): host.FileStatus {
   try {
     return host.stat(path);
   } catch (cause) {
-    const why = errnoOf(cause) === "ENOENT" ? "does not exist" : "cannot be looked at";
+    const why = errnoOf(cause) === "ENOENT" ? "does not exist" : "cannot be examined";
     throw new Error(`${what} ${why}: ${messageOf(cause)}; ${remedy}`, { cause });
   }
 }
 
-/** Temporary files of installers that were killed. */
+/** Removes temporary files of installers that were killed. */
 function removeLeftovers(directory: string): void {
   for (const name of host.readDirectory(directory)) {
     const [, time] = TEMPORARY.exec(name) ?? [];
@@ -88,17 +88,17 @@ function removeLeftovers(directory: string): void {
     try {
       host.unlink(`${directory}/${name}`);
     } catch (error) {
-      say(2, `cannot remove what a killed installer left: ${messageOf(error)}\n`);
+      log(2, `cannot remove the temporary file of a killed installer: ${messageOf(error)}\n`);
     }
   }
 }
 
 /**
- * Puts the executable there, whole or not at all. Calls that run go on with the file that they have.
+ * Installs the copy, completely or not at all. Running calls continue with the file that they have opened.
  * @returns the copy's identity.
  */
-function put(executable: string, directory: string, target: string): string {
-  // Another installer, in another container, may have our pid; not at the same time, too.
+function installCopy(executable: string, directory: string, target: string): string {
+  // Another installer, in another container, can have the same PID, but does not start in the same millisecond, too.
   const temporary = `${directory}/.${PLUGIN}.${Math.floor(host.realtime())}.${host.getpid()}`;
   try {
     host.copyFile(executable, temporary, MODE);
@@ -119,38 +119,39 @@ interface Installed {
   readonly executable: string;
   readonly directory: string;
   readonly target: string;
-  /** Of the copy. */
+  /** Identity of the copy. */
   readonly identity: string;
 }
 
 /**
- * Restores the copy where it is missing or does not run, until a signal comes (EINTR). Another plugin that runs is left:
- * a second installer would do the same to ours.
- * @throws {Error} where our own copy does not run.
+ * Restores the copy if it is missing or does not run, until a signal arrives (EINTR). Another plugin that runs is not
+ * replaced, because a second installer would then replace this one's copy, and so on.
+ * @throws {Error} if this installer's own copy does not run.
  */
-function lookAfter(first: Installed): void {
+function keepInstalled(first: Installed): void {
   const watch = watchOf(first.directory);
   let { identity } = first;
-  let said = identity;
+  let reportedIdentity = identity;
   /** When it was first found missing or broken, ms. */
   let since: number | undefined;
   requireRunning(examine(first.target), first);
-  say(1, `it runs; looking after it until SIGTERM\n`);
+  log(1, `it runs; checking it until SIGTERM\n`);
   for (;;) {
     const binary = examine(first.target);
     const now = host.monotonic();
     if (binary.state === "runs" || binary.state === "unknown") {
       since = undefined;
-      if (binary.identity !== said) say(1, `${first.target} is ${description(binary)}; it is left there\n`);
-      said = binary.identity;
+      if (binary.identity !== reportedIdentity)
+        log(1, `${first.target} is ${description(binary)}; it is not replaced\n`);
+      reportedIdentity = binary.identity;
     } else {
       since ??= now;
       if (now >= since + SETTLE_TIME) {
-        say(1, `${first.target} is ${binary.state} (${binary.why}); restoring it\n`);
-        identity = put(first.executable, first.directory, first.target);
+        log(1, `${first.target} is ${binary.state} (${binary.why}); restoring it\n`);
+        identity = installCopy(first.executable, first.directory, first.target);
         requireRunning(examine(first.target), { ...first, identity });
         since = undefined;
-        said = identity;
+        reportedIdentity = identity;
       }
     }
     waitForChange(watch, since === undefined ? now + CHECK_TIME : since + SETTLE_TIME);
@@ -158,23 +159,23 @@ function lookAfter(first: Installed): void {
 }
 
 function description({ state, why }: HostBinary): string {
-  return state === "runs" ? "another plugin that runs" : `not to be judged from here (${why})`;
+  return state === "runs" ? "another plugin that runs" : `a file that cannot be checked from here (${why})`;
 }
 
-/** Whatever else may be there by now: only our own copy must run. */
+/** Checks that this installer's own copy runs. Another file that has replaced it does not have to run. */
 function requireRunning(binary: HostBinary, { target, identity, executable }: Installed): void {
   if (binary.identity !== identity || binary.state !== "broken") return;
   throw new Error(
-    `${target} does not run on this node: ${binary.why}; is ${executable} an ib-sriov for this architecture?`,
+    `${target} does not run on this node: ${binary.why}; check that ${executable} is for this architecture`,
   );
 }
 
-/** -1, which only waits, where the kernel has no watch left. */
+/** Watches a directory. Returns -1, with which waits only time out, if the kernel has no more watches. */
 function watchOf(directory: string): number {
   try {
     return host.watchDirectory(directory);
   } catch (error) {
-    say(2, `${messageOf(error)}: looking every ${CHECK_TIME / 1000} s instead\n`);
+    log(2, `${messageOf(error)}: checking every ${CHECK_TIME / 1000} s instead\n`);
     return -1;
   }
 }
@@ -187,11 +188,11 @@ function waitForChange(watch: number, deadline: number): void {
   }
 }
 
-/** Whether anybody listens is no reason to end. */
-function say(fd: 1 | 2, text: string): void {
+/** Prints a message. Errors are ignored, because the installer must continue without a reader. */
+function log(fd: 1 | 2, text: string): void {
   try {
     host.print(fd, text);
   } catch {
-    // Nobody does.
+    // The output is closed.
   }
 }

@@ -1,40 +1,40 @@
 import { UsageError } from "../command.ts";
 
-/** What the installer is asked to do. */
+/** The options of the installer. */
 export interface InstallOptions {
   /** Directory that the executable is copied to, under the name of the plugin. */
   readonly directory: string;
-  /** The executable; undefined: the one that runs. */
+  /** The executable to copy; `undefined` for the running executable. */
   readonly executable: string | undefined;
-  /** Does it stay and look after its copy, or end? */
+  /** Keep running, and restore the copy if necessary. */
   readonly stay: boolean;
 }
 
-/** Where the reference's image has the node's directory mounted. */
+/** Mount point of the node's directory in the image of the Go plugin. */
 const DIRECTORY = "/host/opt/cni/bin";
 
-/** What `--help` prints. */
-export const INSTALL_USAGE = `Copies the plugin into the node's directory of CNI plugins, stays, and restores it there where it is
-missing or does not run. Ends at once on SIGTERM.
+/** The text that `--help` prints. */
+export const INSTALL_USAGE = `Copies the plugin into the node's directory of CNI plugins, keeps running, and restores the copy if it
+is missing or does not run. Ends at once on SIGTERM.
 
 Usage:
   ib-sriov install [flags]
 
-  --cni-bin-dir DIRECTORY       where the copy goes (default ${DIRECTORY})
-  --ib-sriov-cni-bin-file FILE  what is copied (default: this executable)
-  --no-sleep                    ends when it has copied
-  --help                        this text
+  --cni-bin-dir DIRECTORY       directory of the copy (default ${DIRECTORY})
+  --ib-sriov-cni-bin-file FILE  file to copy (default: this executable)
+  --no-sleep                    ends after copying
+  --help                        prints this text
 `;
 
-/** As Go's strconv.ParseBool. */
+/** The values that Go's strconv.ParseBool accepts. */
 const TRUE = ["1", "t", "T", "TRUE", "true", "True"];
 const FALSE = ["0", "f", "F", "FALSE", "false", "False"];
 
 /**
- * Reads flags as Go's package flag does, which those who start the reference's installer write them for: with one dash
- * or two, the value behind "=" or in the next argument, the last one counts.
- * @returns "help" where that is asked for.
- * @throws {UsageError}
+ * Parses flags like Go's package flag, because the flags are written for the Go plugin's installer: with one dash or
+ * two, the value after "=" or as the next argument; the last value counts.
+ * @returns "help" if the arguments contain --help.
+ * @throws {UsageError} if an argument is invalid.
  */
 export function parseInstallOptions(words: readonly string[]): InstallOptions | "help" {
   let directory = DIRECTORY;

@@ -1,7 +1,7 @@
 import { BUCKETS, COUNTED, sumOf } from "../../log/counters.ts";
 import type { Family, Sample } from "./exposition.ts";
 
-/** What the calls of runtimes on this node have been. @param text of the file of the counters. */
+/** Returns the metrics of runtimes' calls on this node. @param text of the file of the counters. */
 export function callMetrics(text: string): Family[] {
   const counters = sumOf(text);
   const named = (pattern: RegExp) =>
@@ -47,14 +47,14 @@ export function callMetrics(text: string): Family[] {
     },
     {
       name: "ib_sriov_step_failures_total",
-      help: "Steps of attachments that could not be applied or undone, or did not hold any more.",
+      help: "Steps of attachments that could not be applied or undone, or whose verification failed.",
       type: "counter",
       samples: steps.map(({ labels, failed }) => ({ labels, value: failed })),
     },
   ];
 }
 
-/** A verb that was never called is there, too: what begins with 1 has not grown, to Prometheus. */
+/** Returns a histogram also for a verb that was never called: Prometheus sees no increase if a series begins with 1. */
 function histogram(verb: string, [us = 0, ...counts]: readonly number[]): Sample[] {
   let count = 0;
   const buckets = [...BUCKETS.map(String), "+Inf"].map((le, index) => {

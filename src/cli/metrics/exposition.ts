@@ -1,6 +1,6 @@
-/** One value of a metric, and what it is about. */
+/** One value of a metric, with its labels. */
 export interface Sample {
-  /** Behind the family's name: "_bucket", "_sum"; default none. */
+  /** Appended to the family's name: "_bucket", "_sum"; default "". */
   readonly suffix?: string;
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
@@ -14,7 +14,7 @@ export interface Family {
   readonly samples: readonly Sample[];
 }
 
-/** Metrics in Prometheus's text format, version 0.0.4. One of which nothing is known is left out. */
+/** Formats metrics in Prometheus's text format, version 0.0.4. A metric without samples is omitted. */
 export function exposition(families: readonly Family[]): string {
   return families
     .filter(({ samples }) => samples.length > 0)
@@ -34,7 +34,7 @@ function labelsOf({ labels }: Sample): string {
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
-/** As a help text has it; in a label's value quotes are escaped as well. */
+/** Escapes a help text. The value of a label also needs escaped quotes. */
 function escaped(text: string): string {
   return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
 }

@@ -14,16 +14,16 @@ import { callMetrics } from "./call-metrics.ts";
 import { exposition } from "./exposition.ts";
 import { type NodeReport, nodeMetrics } from "./node-metrics.ts";
 
-/** From how many bytes on the counters are added up: well before a call has to. */
-const UNTIDY = COUNTERS_BYTES / 4;
-/** Who reads the textfile is not root. */
+/** Size in bytes from which on this command adds up the counters: well before a call has to. */
+const COMPACTION_BYTES = COUNTERS_BYTES / 4;
+/** Mode of the textfile. node_exporter, which reads it, does not run as root. */
 const MODE = 0o644;
 
-/** The node's state, and what the calls on it have been, for Prometheus. */
+/** Prints the state of the node and the counters of calls for Prometheus. */
 export const metrics: Command = {
   name: "metrics",
   summary: "Prints Prometheus metrics: VFs, attachments, calls, steps, durations",
-  details: "What is counted begins anew when the file /var/lib/cni/ib-sriov/.calls is removed.",
+  details: "To reset the counters, remove the file /var/lib/cni/ib-sriov/.calls.",
   options: [
     {
       name: "textfile",
@@ -38,20 +38,20 @@ export const metrics: Command = {
     if (path === undefined) print(1, text);
     else {
       const { files, clock } = machine.node;
-      // The collector reads what ends in .prom, at any moment.
+      // The collector reads files whose names end in .prom, at any moment.
       files.replaceForeign(path, text, MODE, `${path}.${clock.pid}.tmp`);
     }
     return 0;
   },
 };
 
-/** All metrics of a machine, in Prometheus's text format. */
+/** Returns all metrics of a machine, in Prometheus's text format. */
 export function metricsOf(machine: CliContext): string {
   const { version, commit } = build;
   return exposition([
     {
       name: "ib_sriov_build_info",
-      help: "The version that told the metrics.",
+      help: "The version of ib-sriov that printed the metrics.",
       type: "gauge",
       samples: [{ labels: { version, commit }, value: 1 }],
     },
@@ -84,15 +84,17 @@ function byCondition(attached: readonly ListedAttachment[]): Record<Condition, n
   return numbers;
 }
 
-/** Whoever asks every minute adds up what calls have left there, so that none of them has to. */
+/**
+ * Returns the text of the counters, and adds them up, because this command runs every minute, and calls should be fast.
+ */
 function countersOf({ files, clock }: Node): string {
   const state = new StateDirectory(files);
   const text = state.countersText();
-  if (text.length > UNTIDY) {
+  if (text.length > COMPACTION_BYTES) {
     try {
-      state.count("", UNTIDY, clock.now() + COUNTERS_PATIENCE, summed);
+      state.count("", COMPACTION_BYTES, clock.now() + COUNTERS_PATIENCE, summed);
     } catch {
-      // On a file system that is full, or read-only, or while somebody has it: what is there can be told all the same.
+      // The file system is full or read-only, or another process holds the lock. The counters can be printed anyway.
     }
   }
   return text;

@@ -1,16 +1,16 @@
 import type { Condition } from "../attachments/attachments.ts";
 import type { Family } from "./exposition.ts";
 
-/** What there is on a node, in numbers. */
+/** Numbers of VFs, attachments and pending releases of a node. */
 export interface NodeReport {
   readonly pfs: readonly { readonly pci: string; readonly free: number; readonly used: number }[];
-  /** How many attachments are in each condition. */
+  /** Number of attachments in each condition. */
   readonly attachments: Readonly<Record<Condition, number>>;
-  /** How many leases of dead attachments are still to be released. */
+  /** Number of pending releases. */
   readonly owed: number;
 }
 
-/** What there is on the node at this moment. */
+/** Returns the metrics of the node's present state. */
 export function nodeMetrics({ pfs, attachments, owed }: NodeReport): Family[] {
   return [
     {
@@ -24,13 +24,13 @@ export function nodeMetrics({ pfs, attachments, owed }: NodeReport): Family[] {
     },
     {
       name: "ib_sriov_attachments",
-      help: "Records of attachments, by condition; dead, broken and unreadable ones are left over.",
+      help: "Records of attachments, by condition.",
       type: "gauge",
       samples: Object.entries(attachments).map(([condition, value]) => ({ labels: { condition }, value })),
     },
     {
       name: "ib_sriov_leases_owed",
-      help: "Leases of dead attachments that are still to be released.",
+      help: "Leases of orphaned attachments that are not released yet.",
       type: "gauge",
       samples: [{ labels: {}, value: owed }],
     },

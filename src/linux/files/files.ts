@@ -10,11 +10,11 @@ import { LinuxLock } from "./lock.ts";
 /** Mode of state files, and of the directories that they are in: root only. */
 const FILE_MODE = 0o600;
 const DIRECTORY_MODE = 0o700;
-/** What is answered where there is no such file. */
+/** The errno of a call if the file does not exist. */
 const ABSENT = ["ENOENT"];
-/** What stat answers where a path leads to nothing. */
+/** The errnos of stat if the path does not lead to a file. */
 const NOTHING_THERE = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
-/** How many names for a temporary file are tried. Each is new to this machine, so one is enough. */
+/** How many names for a temporary file are tried. Each name is new on this machine, so the first try is enough. */
 const TEMPORARY_NAMES = 10;
 
 /** Files of the node. */
@@ -72,7 +72,7 @@ export class LinuxFiles implements Files {
   }
 
   makeDirectory(path: string): void {
-    // mkdir would take a link, which leads somewhere else, for a directory that is there already.
+    // mkdir fails with EEXIST for a symbolic link, too, which can lead anywhere; so the type is checked first.
     if (this.hasDirectory(path)) return;
     try {
       host.mkdir(path, DIRECTORY_MODE);
@@ -82,15 +82,15 @@ export class LinuxFiles implements Files {
       const parent = parentOf(path);
       if (errno !== "ENOENT" || parent === "") throw error;
       this.makeParent(parent);
-      // Somebody else may make it, too, in this moment.
+      // Another process can make the directory at the same time.
       valueUnlessErrno(["EEXIST"], undefined, () => host.mkdir(path, DIRECTORY_MODE));
     }
   }
 
   hasDirectory(path: string): boolean {
-    const there = host.stat(path, false, ABSENT)?.type;
-    if (there !== undefined && there !== "directory") throw notDirectory(path, there);
-    return there !== undefined;
+    const type = host.stat(path, false, ABSENT)?.type;
+    if (type !== undefined && type !== "directory") throw notDirectory(path, type);
+    return type !== undefined;
   }
 
   removeDirectory(path: string): void {
@@ -98,7 +98,7 @@ export class LinuxFiles implements Files {
   }
 
   requireWritable(path: string): boolean {
-    // The dot: a file that stands in its place is ENOTDIR.
+    // The dot makes the call fail with ENOTDIR if the path is a file.
     return host.requireWritable(`${path}/.`, ABSENT) === true;
   }
 
@@ -115,7 +115,7 @@ export class LinuxFiles implements Files {
   }
 
   exists(path: string): boolean {
-    // EACCES: it leads through a process that we may not look into (proc(5)).
+    // EACCES: the path leads through the /proc directory of a process that this process may not inspect (proc(5)).
     return host.stat(path, false, [...NOTHING_THERE, "EACCES"]) !== undefined;
   }
 
@@ -140,7 +140,9 @@ export class LinuxFiles implements Files {
     return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits);
   }
 
-  /** Where a directory of ours is, is the administrator's affair: links (/var/run is one) are followed here. */
+  /**
+   * Makes a parent directory. Symbolic links are followed here (/var/run is one): the administrator decides on them.
+   */
   private makeParent(path: string): void {
     if (!this.isDirectory(path)) this.makeDirectory(path);
   }
@@ -149,7 +151,7 @@ export class LinuxFiles implements Files {
     return host.stat(path, true, ABSENT)?.type === "directory";
   }
 
-  /** For file systems without nameless files (NFS, FUSE, old overlayfs): a kill in the middle leaves the temporary one. */
+  /** Creates a file on file systems without O_TMPFILE (NFS, FUSE, old overlayfs). A kill leaves the temporary file. */
   private createByRename(path: string, text: string): boolean {
     const temporary = this.writeTemporary(path, text);
     try {
@@ -163,9 +165,10 @@ export class LinuxFiles implements Files {
   }
 
   /**
-   * Writes a file beside `path`. Its name begins with a dot, which no container's can, and is short, since
-   * that of `path` may be as long as a name can be. The pid says who left it; the time makes it new even
-   * where two of us have the same pid in pid namespaces of their own.
+   * Writes a temporary file beside `path`, and returns its path. Its name begins with a dot, which the name of a
+   * container cannot, and is short, because the name of `path` can have the maximum length. The pid identifies the
+   * process that left the file; the time makes the name unique if two processes have the same pid in different pid
+   * namespaces.
    */
   private writeTemporary(path: string, text: string): string {
     for (let attempt = 1; ; attempt++) {
@@ -181,13 +184,11 @@ export class LinuxFiles implements Files {
   }
 }
 
-/** What stands where a directory should be. Carries the errno that the kernel has for it. */
+/** Returns the error for a path that is not a directory, with the errno that the kernel uses for its type. */
 function notDirectory(path: string, type: host.FileStatus["type"]): Error {
   const isLink = type === "link";
-  const what = isLink ? "is a link, which is not followed" : "is no directory";
-  return Object.assign(new Error(`${path} ${what} (${isLink ? "ELOOP" : "ENOTDIR"}); remove it`), {
+  const problem = isLink ? "is a symbolic link, which is not followed" : "is not a directory";
+  return Object.assign(new Error(`${path} ${problem} (${isLink ? "ELOOP" : "ENOTDIR"}); remove it`), {
     code: isLink ? "ELOOP" : "ENOTDIR",
   });
 }
-
-/** The directory of an absolute path, "" for what is in the root. */

@@ -3,24 +3,24 @@ import type { LockHolder } from "../../node/files.ts";
 import { ENDED, processIds } from "../processes.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 
-/** What a look at a process says that has ended meanwhile, or that we may not look at. */
-const NOT_TO_BE_SEEN = [...ENDED, "EACCES", "EPERM"];
+/** The errnos of reading /proc/<pid> if the process has ended, or if this process may not inspect it. */
+const NOT_READABLE = [...ENDED, "EACCES", "EPERM"];
 
 /**
- * The processes that hold a lock by flock(2). /proc/locks does not tell: it names the process that took the
- * lock, which may be dead, and not those that have inherited the open file. With each of these it stands in
- * /proc/<pid>/fdinfo (proc(5)). A walk over all processes: for the message of an error, and nothing else.
- * @param path of the lock file.
- * @param fd the same file, opened by us.
+ * Returns the processes that hold a lock by flock(2). /proc/locks does not suffice: it names the process that took the
+ * lock, which may have ended, and not the processes that inherited the open file. /proc/<pid>/fdinfo shows the lock for
+ * each of them (proc(5)). Reads the directories of all processes, so it is only used for an error message.
+ * @param path path of the lock file.
+ * @param fd the same file, opened by this process.
  */
 export function lockHolders(path: string, fd: number): LockHolder[] {
-  // "lock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF": the last of the three numbers is the inode.
+  // "lock:\t1: FLOCK  ADVISORY  WRITE 359 00:13:11691 0 EOF": the last part of "00:13:11691" is the inode.
   const lock = new RegExp(`^lock:.* FLOCK .*:${host.fstat(fd).inode} `, "m");
-  // In another mount namespace the directories can have other names.
+  // The directories can have other names in another mount namespace, so only the file name is compared.
   const name = path.slice(path.lastIndexOf("/"));
   const isHeldBy = (pid: string) =>
-    unlessUnseen([], () => host.readDirectory(`/proc/${pid}/fd`)).some((number) =>
-      unlessUnseen(
+    valueUnlessUnreadable([], () => host.readDirectory(`/proc/${pid}/fd`)).some((number) =>
+      valueUnlessUnreadable(
         false,
         () =>
           host.readLink(`/proc/${pid}/fd/${number}`).endsWith(name) &&
@@ -32,7 +32,7 @@ export function lockHolders(path: string, fd: number): LockHolder[] {
     .map((pid) =>
       describe(
         Number(pid),
-        unlessUnseen("", () => host.readFile(`/proc/${pid}/status`)),
+        valueUnlessUnreadable("", () => host.readFile(`/proc/${pid}/status`)),
       ),
     );
 }
@@ -44,6 +44,6 @@ function describe(pid: number, status: string): LockHolder {
   return { pid, pids, command: field("Name") ?? "" };
 }
 
-function unlessUnseen<T>(otherwise: T, look: () => T): T {
-  return valueUnlessErrno(NOT_TO_BE_SEEN, otherwise, look);
+function valueUnlessUnreadable<T>(otherwise: T, read: () => T): T {
+  return valueUnlessErrno(NOT_READABLE, otherwise, read);
 }

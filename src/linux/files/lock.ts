@@ -3,10 +3,12 @@ import type { Lock, LockHolder } from "../../node/files.ts";
 import type { Waits } from "../waits.ts";
 import { lockHolders } from "./lock-holders.ts";
 
-/** Bytes of its text. It is always as long, so that one write replaces a longer one before it. */
-const room = 1024;
+/**
+ * Length of the file's text, bytes. All texts are padded to it, so that one write replaces a longer text completely.
+ */
+const TEXT_LENGTH = 1024;
 
-/** A lock file, by flock(2): it is held by the open file, and so also by a child that inherits it. */
+/** A lock file, locked by flock(2). The open file holds the lock, and so does a child that inherits the descriptor. */
 export class LinuxLock implements Lock {
   private released = false;
   private isShared = false;
@@ -31,14 +33,14 @@ export class LinuxLock implements Lock {
   }
 
   read(): string {
-    return host.readAt0(this.fd, room);
+    return host.readAt0(this.fd, TEXT_LENGTH);
   }
 
   write(text: string): void {
     try {
-      host.writeAt0(this.fd, text, room);
+      host.writeAt0(this.fd, text, TEXT_LENGTH);
     } catch (cause) {
-      // A full disk, most likely; of the descriptor alone nobody could tell which.
+      // Most likely the disk is full. The error of the write has no path, from which a reader knows which disk it is.
       throw new Error(`write the lock file ${this.path}: ${cause instanceof Error ? cause.message : cause}`, {
         cause,
       });
@@ -46,7 +48,7 @@ export class LinuxLock implements Lock {
   }
 
   release(): void {
-    // A second close could hit a descriptor that has since been opened for something else.
+    // A second close could close a descriptor of the same number that was opened for another file since.
     if (this.released) return;
     this.released = true;
     try {

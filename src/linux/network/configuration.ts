@@ -7,8 +7,8 @@ import { newRoute } from "../../netlink/route.ts";
 import type { InterfaceAddress, Route } from "../../node/links.ts";
 
 /**
- * Gives a netdev its addresses and routes, brings it up, and tells its neighbours, in one send.
- * @throws {RangeError} before anything is sent, where a text is no address.
+ * Gives a netdev its addresses and routes, brings it up, and announces its IPv4 addresses, in one send.
+ * @throws {RangeError} before anything is sent, if a text is not an address.
  * @throws {NetlinkError}
  */
 export function configureLink(
@@ -17,25 +17,26 @@ export function configureLink(
   addresses: readonly InterfaceAddress[],
   routes: readonly Route[],
 ): void {
-  const wanted = [
+  const required = [
     setArpNotify(index),
     ...addresses.map(({ cidr }) => newAddress(index, cidr)),
     setLink(index, { up: true }),
     ...routes.map((route) => newRoute(index, route)),
   ];
-  const outcomes = rtnetlink.exchange([...wanted, ...announcements(index, addresses)]);
-  // An announcement is a help, and can fail where the table of neighbours is full.
-  for (const { error } of outcomes.slice(0, wanted.length)) if (error !== undefined) throw error;
+  const outcomes = rtnetlink.exchange([...required, ...announcements(index, addresses)]);
+  // An announcement is optional, and fails if the kernel's ARP table is full.
+  for (const { error } of outcomes.slice(0, required.length)) if (error !== undefined) throw error;
 }
 
 /**
- * Lets the neighbours know at once who has our IPv4 addresses now; they may remember another queue pair.
+ * Returns requests that announce the interface's IPv4 addresses to the other hosts of the subnet. Their ARP tables may
+ * still contain another queue pair for these addresses.
  *
- * arp_notify does not do that on IPoIB: the kernel sends its ARP the moment the netdev comes up, when there
- * is no carrier yet (the broadcast group is joined later), so it is dropped; nothing is sent when the carrier
- * comes (measured on Linux 6.12). Asking who has our own address sends the very same packet, and the kernel
- * repeats it after one second and after two. IPv6 needs none of this: its duplicate address detection waits
- * for the carrier, and ndisc_notify for that.
+ * arp_notify does not suffice on IPoIB: the kernel sends its ARP packet as soon as the netdev is up. The packet is
+ * dropped, because the carrier comes later, when the broadcast group is joined; and the kernel sends nothing when the
+ * carrier comes (measured on Linux 6.12). Resolving the own address sends the same packet, and the kernel repeats it
+ * after one second and after two. IPv6 does not need this: its duplicate address detection waits for the carrier, and
+ * ndisc_notify waits for duplicate address detection.
  */
 function announcements(index: number, addresses: readonly InterfaceAddress[]): Request[] {
   return addresses

@@ -39,15 +39,15 @@ import { vfConfigIn, vfConfigRequests } from "./vf-config.ts";
 import { LinuxWatch } from "./watch.ts";
 
 /**
- * The largest MTU of IPoIB in connected mode, and those in datagram mode: what the ports of Omni-Path (10,240, 8,192)
- * and InfiniBand (4,096 to 256) carry, less the header of IPoIB.
+ * The largest MTU of IPoIB in connected mode, then the MTUs in datagram mode: the MTUs of Omni-Path ports (10,240,
+ * 8,192) and of InfiniBand ports (4,096 to 256), less the header of IPoIB.
  */
 const PORT_MTUS = [65_520, 10_236, 8188, 4092, 2044, 1020, 508, 252];
 
-/** Places of tcx programs, enum bpf_attach_type of linux/bpf.h. */
+/** Attach types of tcx programs, enum bpf_attach_type of linux/bpf.h. */
 const BPF_TCX_INGRESS = 46;
 const BPF_TCX_EGRESS = 47;
-/** What kernels answer that have no tcx or no BPF, and early ones that have no program there. */
+/** The errnos of kernels without tcx or without BPF, and of early kernels with tcx if no program is attached. */
 const NO_TCX = ["EINVAL", "ENOSYS", "ENOENT"];
 
 /** Netdevs, by rtnetlink. */
@@ -109,8 +109,8 @@ export class LinuxLinks implements Links {
     wanted: { readonly name?: string; readonly mtu?: number; readonly up?: boolean },
   ): void {
     const { name, mtu, up } = wanted;
-    // In one message the kernel renames before it changes the admin state, and before 6.2 it does not rename
-    // what is up. So down comes first, in a message of its own, and up comes last.
+    // Within one message the kernel renames before it changes the admin state, and before 6.2 it does not rename a
+    // netdev that is up. So "down" is a separate message before, and "up" comes last.
     const requests: Request[] = [];
     if (up === false) requests.push(setLink(index, { up }));
     if (name !== undefined || mtu !== undefined || up === true) {
@@ -132,23 +132,23 @@ export class LinuxLinks implements Links {
   }
 
   tcxPrograms(index: number): number[] | undefined {
-    const ask = (place: number) => host.bpfPrograms(index, place, NO_TCX) ?? [];
-    // Without CAP_BPF, or under a filter of system calls, nothing is known.
+    const programs = (attachType: number) => host.bpfPrograms(index, attachType, NO_TCX) ?? [];
+    // Without CAP_BPF, or if a seccomp filter denies the call, the programs are unknown.
     return valueUnlessErrno<number[] | undefined>(["EPERM"], undefined, () => [
-      ...ask(BPF_TCX_INGRESS),
-      ...ask(BPF_TCX_EGRESS),
+      ...programs(BPF_TCX_INGRESS),
+      ...programs(BPF_TCX_EGRESS),
     ]);
   }
 
   setSettings(where: Namespace, index: number, now: LinkSettings, settings: LinkSettings): void {
-    const foreign = (is: number, was: number) => (is === was ? 0 : is);
+    const unlessOriginal = (current: number, original: number) => (current === original ? 0 : current);
     asLinuxNamespace(where).rtnetlink.request([
       setLinkSettings(index, settings),
       ...detachXdp(index, {
         ...now,
-        xdpGeneric: foreign(now.xdpGeneric, settings.xdpGeneric),
-        xdpDriver: foreign(now.xdpDriver, settings.xdpDriver),
-        xdpHardware: foreign(now.xdpHardware, settings.xdpHardware),
+        xdpGeneric: unlessOriginal(now.xdpGeneric, settings.xdpGeneric),
+        xdpDriver: unlessOriginal(now.xdpDriver, settings.xdpDriver),
+        xdpHardware: unlessOriginal(now.xdpHardware, settings.xdpHardware),
       }),
     ]);
   }
@@ -192,7 +192,7 @@ export class LinuxLinks implements Links {
   }
 }
 
-/** What is read of the netdev that is asked for, undefined where there is none. */
+/** Requests one netdev, and returns what `read` reads from the reply; `undefined` if the netdev does not exist. */
 function find<T>(where: Namespace, request: Request, read: (message: Message) => T): T | undefined {
   const reply = asLinuxNamespace(where).rtnetlink.get(request);
   return reply && read(reply);

@@ -8,16 +8,16 @@ export const NETLINK_ROUTE = 0;
 const NETLINK_RDMA = 20;
 
 /**
- * Bytes of the longest datagram of a list. RDMA netlink lists devices in one datagram each, so a system call should take many
- * of them; rtnetlink fills 32 KiB (netlink_recvmsg of net/netlink/af_netlink.c).
+ * Bytes of the longest datagram of a list. RDMA netlink lists each device in a separate datagram, so a system call
+ * should receive many of them; rtnetlink fills datagrams of 32 KiB (netlink_recvmsg of net/netlink/af_netlink.c).
  */
 const RDMA_LIST_PART = 8 * 1024;
 const ROUTE_LIST_PART = 32 * 1024;
 
-/** Runs a function in a namespace and comes back. */
+/** Runs a function in a namespace, and returns to the host namespace. */
 export type Within = <T>(namespace: LinuxNamespace, body: () => T) => T;
 
-/** An open network namespace. What costs a system call is done when it is first needed. */
+/** An open network namespace. Descriptors, sockets and the cookie are opened or read when they are first used. */
 export class LinuxNamespace implements Namespace {
   private descriptor: number | undefined;
   private rdma: Connection | undefined;
@@ -26,7 +26,7 @@ export class LinuxNamespace implements Namespace {
 
   /**
    * @param open opens the namespace's file.
-   * @param within runs something inside of it.
+   * @param within runs a function inside the namespace.
    */
   constructor(
     readonly path: string,
@@ -45,17 +45,20 @@ export class LinuxNamespace implements Namespace {
     return this.knownCookie;
   }
 
-  /** Does the kernel tell a netdev's PCI function (IFLA_PARENT_DEV_NAME)? It came with the cookie, in 5.14. */
+  /**
+   * Reports whether the kernel reports the PCI function of a netdev (IFLA_PARENT_DEV_NAME). Linux 5.14 introduced it,
+   * together with the cookie.
+   */
   get tellsParents(): boolean {
     return host.netnsCookie(this.routing.socket) !== undefined;
   }
 
-  /** rtnetlink in this namespace, by one socket. A socket stays in the namespace where it was made. */
+  /** rtnetlink in this namespace, through one socket. A socket stays in the namespace in which it was opened. */
   get rtnetlink(): Connection {
     return this.routing.connection;
   }
 
-  /** RDMA netlink in this namespace: it shows, and changes, the devices that the namespace has. */
+  /** RDMA netlink in this namespace: it lists, and changes, the devices of this namespace. */
   get rdmaNetlink(): Connection {
     this.rdma ??= new Connection(
       new SocketTransport(
@@ -66,7 +69,7 @@ export class LinuxNamespace implements Namespace {
     return this.rdma;
   }
 
-  /** A new socket for the events of a protocol in this namespace; `groups` as for host.netlinkEvents. */
+  /** Opens a socket for the events of a protocol in this namespace; `groups` as for host.netlinkEvents. */
   events(protocol: number, groups: number): number {
     return this.within(this, () => host.netlinkEvents(protocol, groups));
   }
@@ -87,8 +90,8 @@ export class LinuxNamespace implements Namespace {
 }
 
 /**
- * The namespace as this implementation made it.
- * @throws {TypeError} where it is somebody else's.
+ * Returns the same namespace, as the type of this implementation.
+ * @throws {TypeError} if another implementation of the interface opened it.
  */
 export function asLinuxNamespace(namespace: Namespace): LinuxNamespace {
   if (namespace instanceof LinuxNamespace) return namespace;

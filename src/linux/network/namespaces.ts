@@ -5,22 +5,22 @@ import { ENDED, processIds } from "../processes.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import { asLinuxNamespace, LinuxNamespace } from "./namespace.ts";
 
-/** The thread's own namespace. */
+/** The thread's network namespace. */
 const OWN = "/proc/thread-self/ns/net";
-/** The PID namespace that the thread is in, and the inode of the one in which all of the node's processes are seen. */
+/** The thread's pid namespace. */
 const OWN_PIDS = "/proc/thread-self/ns/pid";
-/** PROC_PID_INIT_INO of linux/proc_ns.h. */
+/** Inode of the initial pid namespace, which shows all processes of the node: PROC_PID_INIT_INO of linux/proc_ns.h. */
 const INITIAL_PIDS = String(0xeffffffc);
-/** NSFS_MAGIC and PROC_SUPER_MAGIC of linux/magic.h: what a namespace's file can be on. */
+/** NSFS_MAGIC and PROC_SUPER_MAGIC of linux/magic.h: the file systems that a namespace's file can be on. */
 const NSFS_MAGIC = 0x6e736673;
 const PROC_SUPER_MAGIC = 0x9fa0;
-/** CLONE_NEWNET of linux/sched.h, which ioctl NS_GET_NSTYPE answers for a network namespace. */
+/** CLONE_NEWNET of linux/sched.h, which ioctl NS_GET_NSTYPE returns for a network namespace. */
 const CLONE_NEWNET = 0x40000000;
 
 /** Network namespaces of this machine. */
 export class LinuxNamespaces implements Namespaces {
-  /** Why the thread could not come back to the host's namespace. */
-  private stranded: unknown;
+  /** The error of a failed return to the host namespace; `undefined` if no return has failed. */
+  private returnError: unknown;
 
   readonly host = new LinuxNamespace(
     "",
@@ -34,21 +34,21 @@ export class LinuxNamespaces implements Namespaces {
   open(path: string): Namespace {
     const magic = unlessGone(path, () => host.statfsType(path));
     if (magic !== NSFS_MAGIC && magic !== PROC_SUPER_MAGIC) {
-      const message = `unknown FS magic on "${path}": ${magic.toString(16)}; it is no network namespace`;
+      const message = `unknown FS magic on "${path}": ${magic.toString(16)}; it is not a network namespace`;
       throw new NamespaceError("other", path, message);
     }
     const fd = unlessGone(path, () => host.openFile(path));
     if (isNetworkNamespace(fd)) return new LinuxNamespace(path, () => fd, this.within);
     host.close(fd);
-    throw new NamespaceError("other", path, `"${path}" is a file of the kernel, but no network namespace`);
+    throw new NamespaceError("other", path, `"${path}" is a file of the kernel, but not a network namespace`);
   }
 
   inhabited(namespace: Namespace): boolean {
     const { device, inode } = host.fstat(asLinuxNamespace(namespace).fd);
     if (host.stat(OWN_PIDS).inode !== INITIAL_PIDS) return true;
     return processIds().some((pid) => {
-      const its = valueUnlessErrno(ENDED, undefined, () => host.stat(`/proc/${pid}/ns/net`));
-      return its?.inode === inode && its.device === device;
+      const status = valueUnlessErrno(ENDED, undefined, () => host.stat(`/proc/${pid}/ns/net`));
+      return status?.inode === inode && status.device === device;
     });
   }
 
@@ -63,60 +63,68 @@ export class LinuxNamespaces implements Namespaces {
     this.within(asLinuxNamespace(namespace), () => host.writeFile(path, value));
   }
 
-  /** @throws where an earlier call left the thread in another namespace: nothing is safe to do then. */
+  /**
+   * Requires that the thread is in the host namespace.
+   * @throws if an earlier call left the thread in another namespace: then no further call is safe.
+   */
   assertHome(): void {
-    if (this.stranded !== undefined) {
+    if (this.returnError !== undefined) {
       throw new Error("this process is stuck in a container's network namespace and must end", {
-        cause: this.stranded,
+        cause: this.returnError,
       });
     }
   }
 
-  /** Runs something in a namespace and comes back, whatever happens. */
+  /** Runs a function in a namespace, and returns to the host namespace, also if the function throws. */
   readonly within = <T>(namespace: LinuxNamespace, body: () => T): T => {
     this.assertHome();
     if (namespace === this.host) return body();
-    // The way back is opened before we leave.
-    const home = this.host.fd;
+    // The host namespace is opened before the thread leaves it.
+    const hostFd = this.host.fd;
     host.enterNetworkNamespace(namespace.fd);
     try {
       return body();
     } finally {
-      this.comeHome(home);
+      this.returnToHost(hostFd);
     }
   };
 
-  private comeHome(home: number): void {
+  private returnToHost(hostFd: number): void {
     try {
-      host.enterNetworkNamespace(home);
+      host.enterNetworkNamespace(hostFd);
     } catch (error) {
-      this.stranded = error;
+      this.returnError = error;
       this.assertHome();
     }
   }
 }
 
-/** Is the open file one? Anything but a namespace answers ENOTTY. */
+/**
+ * Reports whether an open file is a network namespace. If it is not a namespace at all, the ioctl fails with ENOTTY.
+ */
 function isNetworkNamespace(fd: number): boolean {
   return valueUnlessErrno(["ENOTTY"], false, () => host.namespaceType(fd) === CLONE_NEWNET);
 }
 
-/** @throws {RangeError} where the key would leave /proc/sys/net. */
+/**
+ * Returns the file of a setting, e.g. of "ipv6/conf/ib0/disable_ipv6".
+ * @throws {RangeError} if the key leads out of /proc/sys/net.
+ */
 function settingPath(key: string): string {
   if (key.split("/").some((part) => part === "" || part === "." || part === "..")) {
-    throw new RangeError(`"${key}" is no setting`);
+    throw new RangeError(`"${key}" is not the name of a setting in /proc/sys/net`);
   }
   return `/proc/sys/net/${key}`;
 }
 
-/** @throws {NamespaceError} "gone" where the kernel says that nothing is there. */
+/** @throws {NamespaceError} "gone" if the path does not exist. */
 function unlessGone<T>(path: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
     const errno = errnoOf(error);
     if (errno !== "ENOENT" && errno !== "ENOTDIR" && errno !== "ESRCH") throw error;
-    const why = error instanceof Error ? error.message : errno;
-    throw new NamespaceError("gone", path, `no network namespace at "${path}": ${why}`, { cause: error });
+    const reason = error instanceof Error ? error.message : errno;
+    throw new NamespaceError("gone", path, `no network namespace at "${path}": ${reason}`, { cause: error });
   }
 }

@@ -17,16 +17,16 @@ import type { LinuxNamespaces } from "./namespaces.ts";
 import { LinuxWatch } from "./watch.ts";
 
 /**
- * A parameter of ib_core, "Y" for shared and "N" for exclusive. It is the kernel's own variable
- * (ib_devices_shared_netns of drivers/infiniband/core/device.c), so it also shows what `rdma system set netns`
- * has changed, and reading it takes fewer system calls than asking over netlink.
+ * A parameter of ib_core, "Y" for shared and "N" for exclusive. The kernel itself uses this variable
+ * (ib_devices_shared_netns of drivers/infiniband/core/device.c), so it also shows a change by `rdma system set netns`.
+ * Reading it takes fewer system calls than a netlink request.
  */
 const NETNS_MODE = "/sys/module/ib_core/parameters/netns_mode";
 
-/** The module that IPoIB is, under which the kernel lists what IPoIB has allocated. */
+/** The name of IPoIB's module, under which the kernel lists the resources of IPoIB. */
 const IPOIB = "ib_ipoib";
 
-/** RDMA devices, by RDMA netlink. */
+/** RDMA devices, through RDMA netlink. */
 export class LinuxRdmaDevices implements RdmaDevices {
   constructor(
     private readonly namespaces: LinuxNamespaces,
@@ -34,7 +34,7 @@ export class LinuxRdmaDevices implements RdmaDevices {
   ) {}
 
   isExclusive(): boolean {
-    // Kernels before 5.3 have no RDMA namespaces: all see all.
+    // Kernels before 5.3 have no RDMA namespaces: every process sees every device.
     return host.readFile(NETNS_MODE, undefined, ["ENOENT"])?.trim() === "N";
   }
 
@@ -43,8 +43,9 @@ export class LinuxRdmaDevices implements RdmaDevices {
   }
 
   ipoibUse(where: Namespace, index: number): IpoibUse | undefined {
-    // Each netdev of IPoIB has a protection domain, in datagram and connected mode, and also if the driver accelerates
-    // it (ipoib_dev_init of drivers/infiniband/ulp/ipoib/ipoib_main.c); an accelerated one has no queue pair in this list.
+    // Protection domains are counted, because each IPoIB netdev has one: in datagram and in connected mode, and also if
+    // the driver accelerates it (ipoib_dev_init of drivers/infiniband/ulp/ipoib/ipoib_main.c). The kernel's list of
+    // queue pairs does not contain those of an accelerated netdev.
     const dump = () =>
       asLinuxNamespace(where).rdmaNetlink.dump(dumpProtectionDomains(index), parseProtectionDomains);
     const parts = valueUnlessErrno(["EINVAL"], [], dump);
@@ -57,8 +58,8 @@ export class LinuxRdmaDevices implements RdmaDevices {
   move(from: Namespace, index: number, to: Namespace): void {
     const source = asLinuxNamespace(from);
     const request = moveRdmaDevice(index, asLinuxNamespace(to).fd);
-    // Where the socket is does not suffice: the kernel refuses (ENODEV) whoever is not in the device's namespace
-    // himself (ib_device_set_netns_put of drivers/infiniband/core/device.c takes current's).
+    // A socket of the device's namespace does not suffice: the kernel refuses the move (ENODEV) unless the calling
+    // thread is in that namespace (ib_device_set_netns_put of drivers/infiniband/core/device.c checks `current`).
     this.namespaces.within(source, () => source.rdmaNetlink.request([request]));
   }
 

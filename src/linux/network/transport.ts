@@ -4,12 +4,12 @@ import { TimeoutError } from "../../node/clock.ts";
 import { errnoOf } from "../../node/node.ts";
 
 /**
- * Time limit for the answer to a request, ms. When send returns, the kernel has queued the answer, or its first part; so the
- * limit only ends a fault.
+ * Time limit for the answer to a request, ms. When send returns, the kernel has already queued the answer, or its first
+ * part, so the limit is reached only after a fault of the kernel.
  */
 const ANSWER_TIME = 10_000;
 
-/** Bytes of the longest answer that is no list: a PF tells of all its VFs in one datagram. */
+/** Bytes of the longest answer that is not a list: the kernel reports all VFs of a PF in one datagram. */
 const WHOLE_ANSWER = 512 * 1024;
 
 /** A netlink socket. */
@@ -32,12 +32,13 @@ export class SocketTransport implements Transport {
   }
 
   /**
-   * A signal does not end the wait: the kernel has done what it was asked, and the caller must learn the outcome.
+   * Receives one datagram. A signal does not end the wait: the kernel has executed the request, and the caller must
+   * learn the outcome.
    * @throws {TimeoutError}
    */
   receive(): Uint8Array {
-    const waiting = this.received[this.next++];
-    if (waiting !== undefined) return waiting;
+    const buffered = this.received[this.next++];
+    if (buffered !== undefined) return buffered;
     this.received = this.receiveSome();
     this.next = 1;
     return this.received[0] as Uint8Array;
@@ -50,7 +51,7 @@ export class SocketTransport implements Transport {
       } catch (error) {
         const errno = errnoOf(error);
         if (errno === "ETIMEDOUT")
-          throw new TimeoutError("the kernel did not answer (netlink)", { cause: error });
+          throw new TimeoutError("the kernel did not answer a netlink request", { cause: error });
         if (errno !== "EINTR") throw error;
       }
     }

@@ -9,7 +9,7 @@ import {
 } from "../../netlink/vf.ts";
 import type { LinkState, VfConfig } from "../../node/links.ts";
 
-/** What the value of a PF's IFLA_VFINFO_LIST says of a VF: nothing where there is none. */
+/** Returns the settings of a VF in a PF's IFLA_VFINFO_LIST; all are `undefined` if the kernel sent no list. */
 export function vfConfigIn(vfs: Uint8Array | undefined, vf: number): VfConfig {
   const { linkState, nodeGuid, portGuid } = parseVfInfo(vfs ?? new Uint8Array(0), vf);
   return {
@@ -19,7 +19,7 @@ export function vfConfigIn(vfs: Uint8Array | undefined, vf: number): VfConfig {
   };
 }
 
-/** The requests that set what is given, in an order in which each stands for itself. */
+/** Returns a request for each setting that is given. The requests do not depend on each other. */
 export function vfConfigRequests(pf: number, vf: number, wanted: Partial<VfConfig>): Request[] {
   const { linkState, nodeGuid, portGuid } = wanted;
   const guid = (set: typeof setVfNodeGuid, value: Guid | undefined) =>

@@ -7,16 +7,20 @@ import { type LinuxNamespace, NETLINK_ROUTE } from "./namespace.ts";
 /** RTMGRP_LINK and RTMGRP_IPV6_IFADDR of linux/rtnetlink.h. */
 const RTMGRP_LINK = 1;
 const RTMGRP_IPV6_IFADDR = 0x100;
-/** NETLINK_KOBJECT_UEVENT of linux/netlink.h, and the group in which the kernel itself speaks (lib/kobject_uevent.c). */
+/**
+ * NETLINK_KOBJECT_UEVENT of linux/netlink.h, and the multicast group of the kernel's uevents (lib/kobject_uevent.c).
+ */
 const NETLINK_KOBJECT_UEVENT = 15;
 const KERNEL = 1;
 
-/** Bytes of the longest event: of rtnetlink NLMSG_GOODSIZE (include/linux/netlink.h), of uevents 2 KiB and their head. */
+/**
+ * Bytes of the longest event: NLMSG_GOODSIZE (include/linux/netlink.h) for rtnetlink, 2 KiB and a header for uevents.
+ */
 const LARGEST_EVENT = 8 * 1024;
 
 /**
- * Events of the kernel, on a socket of their own. It is made when there is something to wait for: mostly what is waited for
- * is there at the first look, and the kernel need not tell anybody.
+ * Events of the kernel, on a separate socket. The socket is opened at the first wait, because most callers find the
+ * desired state at their first look and never wait.
  */
 export class LinuxWatch implements Watch {
   private socket: number | undefined;
@@ -32,10 +36,10 @@ export class LinuxWatch implements Watch {
     if (this.socket === undefined) {
       const protocol = this.what === "devices" ? NETLINK_KOBJECT_UEVENT : NETLINK_ROUTE;
       this.socket = this.where.events(protocol, groupsOf(this.what));
-      // What has changed before that nobody tells us any more: the caller looks anew.
+      // The socket does not report changes before this moment, so the caller has to look again.
       return;
     }
-    this.takeEvents(this.socket, deadline);
+    this.receiveEvents(this.socket, deadline);
   }
 
   close(): void {
@@ -44,14 +48,16 @@ export class LinuxWatch implements Watch {
     if (this.socket !== undefined) host.close(this.socket);
   }
 
-  /** One change makes several events, and the caller looks again after each wait: this takes all that are here. */
-  private takeEvents(socket: number, deadline: number): void {
+  /**
+   * Receives all events that are queued: one change makes several events, and the caller looks again after each wait.
+   */
+  private receiveEvents(socket: number, deadline: number): void {
     try {
       this.waits.retryUntilDeadline("a change of a device", () =>
         host.netlinkReceive(socket, deadline, LARGEST_EVENT),
       );
     } catch (error) {
-      // Some were lost, which is an event as well.
+      // Events were lost, which counts as an event.
       if (errnoOf(error) !== "ENOBUFS") throw error;
     }
   }

@@ -4,7 +4,7 @@ import { lastPart } from "./path.ts";
 import { RDMA_DEVICES } from "./pci-functions.ts";
 import { pciAddressOfLink, pciSysfsDirectory } from "./sysfs-directory.ts";
 
-/** What there is on this machine, as sysfs shows it. */
+/** The PFs, VFs and ports of this machine, from sysfs. */
 export class LinuxInventory implements Inventory {
   physicalFunctions(): string[] {
     const functions = namesIn(RDMA_DEVICES).flatMap((device) => {
@@ -64,7 +64,7 @@ function portsOf(directory: string, device: string): Port[] {
   });
 }
 
-/** The name in "4: ACTIVE" (drivers/infiniband/core/sysfs.c, state_show). */
+/** Returns the name in a state such as "4: ACTIVE" (drivers/infiniband/core/sysfs.c, state_show). */
 function named(state: string): string {
   return state.slice(state.indexOf(":") + 1).trim();
 }

@@ -7,13 +7,14 @@ import type { PciFunctions } from "../../node/pci-functions.ts";
 import type { LinuxNamespace } from "../network/namespace.ts";
 import { pciSysfsDirectory } from "./sysfs-directory.ts";
 
-/** How often the host's netdevs of a function are looked up while udev renames them in the middle. */
+/** How often the netdevs of a function are looked up if udev renames them during the lookup. */
 const ATTEMPTS = 8;
 
 /**
- * The netdevs of a PCI function in the host's namespace: sysfs knows their names, so no other has to be
- * looked at. A name can be another netdev's by the time the kernel is asked for it; then it is done again.
- * @param vfs shall they tell of their VFs, too? Where that is too long to be sent (EMSGSIZE, with many VFs) they do not.
+ * Returns the netdevs of a PCI function in the host namespace. Their names come from sysfs, so no other netdevs are
+ * read. If a name belongs to another netdev by the time the kernel is asked for it, the lookup is repeated.
+ * @param vfs whether to ask for the VFs of the netdevs, too. If that reply is too long (EMSGSIZE, with many VFs), the
+ * result does not contain them.
  */
 export function hostNetdevsOf(
   namespace: LinuxNamespace,
@@ -38,14 +39,14 @@ export function hostNetdevsOf(
     if (netdevs.length === names.length) return netdevs;
   }
   throw new Error(
-    `sysfs says that PCI function ${pci} has netdev ${names.join(", ")}, but the kernel does not find it in ` +
-      "this network namespace; is /sys mounted from another one?",
+    `sysfs lists netdev ${names.join(", ")} of PCI function ${pci}, but the kernel does not find it in ` +
+      "this network namespace; mount /sys from this network namespace",
   );
 }
 
 /**
- * Does the netdev belong to the function? Before Linux 5.14 the kernel does not say; then the number of the
- * netdev that sysfs shows under this name must be the same.
+ * Reports whether a netdev belongs to a function. Kernels before 5.14 do not report the function of a netdev; then the
+ * index in sysfs below the function must be the netdev's index.
  */
 function belongs(link: Link, pci: string): boolean {
   if (link.pci !== undefined) return link.pci === pci;
@@ -58,20 +59,21 @@ function belongs(link: Link, pci: string): boolean {
 }
 
 /**
- * The netdevs of a PCI function in another namespace, by looking at all of IPoIB that are there. A container can have
- * thousands of others: the kernel leaves them out.
- * @throws {Error} where the kernel (before 5.14) cannot tell whose they are: "none" would be a lie.
+ * Returns the netdevs of a PCI function in another namespace, from the list of its IPoIB netdevs. The kernel leaves out
+ * other netdevs, of which a container can have thousands.
+ * @throws {Error} if the kernel (before 5.14) does not report the functions of netdevs, so that an empty result would
+ * be wrong.
  */
 export function containerNetdevsOf(namespace: LinuxNamespace, pci: string): Link[] {
-  let isTold = false;
+  let isReported = false;
   const found = namespace.rtnetlink.dump(dumpLinksOfKind("ipoib"), (message) => {
     const link = parseLink(message);
-    isTold ||= link.pci !== undefined;
+    isReported ||= link.pci !== undefined;
     return link.pci === pci ? link : undefined;
   });
-  if (found.length === 0 && !isTold && !namespace.tellsParents) {
+  if (found.length === 0 && !isReported && !namespace.tellsParents) {
     throw new Error(
-      `this kernel cannot tell which netdev in ${namespace.path} belongs to PCI function ${pci}; ` +
+      `this kernel does not report which netdev in ${namespace.path} belongs to PCI function ${pci}; ` +
         "Linux 5.14 or later is needed",
     );
   }

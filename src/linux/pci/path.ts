@@ -1,35 +1,35 @@
 /**
- * The sysfs directory of a PCI driver.
- * @throws {RangeError} where that is no file name.
+ * Returns the sysfs directory of a PCI driver.
+ * @throws {RangeError} if the driver's name is not a file name.
  */
 export function driverDirectory(driver: string): string {
   return `/sys/bus/pci/drivers/${fileName(driver)}`;
 }
 
 /**
- * The name itself.
- * @throws {RangeError} where it is more than the name of one file.
+ * Returns the name unchanged if it is the name of one file.
+ * @throws {RangeError} if it is not.
  */
 export function fileName(name: string): string {
   if (name === "" || name === "." || name === ".." || name.includes("/")) {
-    throw new RangeError(`"${name}" is no file name`);
+    throw new RangeError(`"${name}" is not a file name`);
   }
   return name;
 }
 
-/** All before the last part of a path; "" where there is no more than that. */
+/** Returns a path without its last part; "" if the path has only one part. */
 export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }
 
-/** The last part of what a link names, e.g. "mlx5_core". */
+/** Returns the last part of a path, e.g. "mlx5_core". */
 export function lastPart(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 
 /**
- * Routing id of a PCI address: bus, device and function as one number of 16 bits (PCI Express Base
- * Specification, 2.2.4.2); the domain is no part of it.
+ * Returns the routing ID of a PCI address: bus, device and function as one number of 16 bits, without the domain (PCI
+ * Express Base Specification, 2.2.4.2).
  */
 export function routingId(pci: string): number {
   const hex = (start: number, end?: number) => Number.parseInt(pci.slice(start, end), 16);

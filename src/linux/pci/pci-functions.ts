@@ -12,20 +12,20 @@ import { valueUnlessErrno } from "../unless-errno.ts";
 import { driverDirectory, fileName, lastPart, routingId } from "./path.ts";
 import { PCI_DEVICES, pciAddressOfLink, pciSysfsDirectory, requirePciAddress } from "./sysfs-directory.ts";
 
-/** The RDMA devices that the host's namespace can see, each a link to a directory with its PCI function as `device`. */
+/** The RDMA devices of the host namespace. Each is a link to a directory in which `device` is its PCI function. */
 export const RDMA_DEVICES = "/sys/class/infiniband";
 
-/** Characters of a GID's first 8 bytes, as sysfs writes it: "fe80:0000:0000:0000:". */
+/** Number of characters of the first 8 bytes of a GID in sysfs: "fe80:0000:0000:0000:". */
 const GID_PREFIX = 20;
 
-/** The files of a netdev that have its {@link NapiSettings}. */
+/** The files of a netdev that contain its {@link NapiSettings}. */
 const NAPI_FILES = [
   ["groFlushTimeout", "gro_flush_timeout"],
   ["napiDeferHardIrqs", "napi_defer_hard_irqs"],
   ["threaded", "threaded"],
 ] as const satisfies readonly (readonly [keyof NapiSettings, string])[];
 
-/** PCI functions, as sysfs shows them. */
+/** PCI functions, through sysfs. */
 export class LinuxPciFunctions implements PciFunctions {
   virtualFunction(pci: string): VirtualFunction {
     const directory = pciSysfsDirectory(pci);
@@ -34,7 +34,7 @@ export class LinuxPciFunctions implements PciFunctions {
       throw new PciFunctionError(
         "absent",
         pci,
-        `there is no PCI function ${pci} (${directory} does not exist)`,
+        `PCI function ${pci} does not exist (${directory} is missing)`,
       );
     }
     const pf = pciAddressOfLink(`${directory}/physfn`);
@@ -42,7 +42,7 @@ export class LinuxPciFunctions implements PciFunctions {
       throw new PciFunctionError(
         "not-virtual",
         pci,
-        `PCI function ${pci} is no Virtual Function (${directory}/physfn does not exist)`,
+        `PCI function ${pci} is not an SR-IOV VF (${directory}/physfn is missing)`,
       );
     }
     return { pci, pf, index: virtualIndex(pci, pf), incarnation: status.inode };
@@ -64,7 +64,7 @@ export class LinuxPciFunctions implements PciFunctions {
   anyVirtual(): boolean {
     return namesIn(RDMA_DEVICES).some((device) => {
       const directory = `${RDMA_DEVICES}/${device}/device`;
-      // Only a PF has the number; it counts VFs of any driver, and those whose devices are in a container.
+      // Only a PF has this file. The number includes VFs of any driver, and VFs whose devices are in a container.
       if ((numberIn(`${directory}/sriov_numvfs`) ?? 0) > 0) return true;
       return isThere(`${directory}/physfn`);
     });
@@ -78,7 +78,7 @@ export class LinuxPciFunctions implements PciFunctions {
 
   driverOverride(pci: string): string | undefined {
     const override = textIn(`${pciSysfsDirectory(pci)}/driver_override`);
-    // The kernel prints a pointer to nothing so (drivers/pci/pci-sysfs.c, driver_override_show).
+    // Without an override the kernel prints "(null)" (drivers/pci/pci-sysfs.c, driver_override_show).
     return override === "(null)" || override === "" ? undefined : override;
   }
 
@@ -87,7 +87,7 @@ export class LinuxPciFunctions implements PciFunctions {
   }
 
   hasNetdev(pci: string): boolean {
-    // The directory is there as long as it has a netdev, also where that is elsewhere and the directory looks empty
+    // The directory exists as long as the function has a netdev. It is empty if the netdev is in another namespace
     // (drivers/base/core.c, get_device_parent, and the namespaces of sysfs).
     return isThere(`${pciSysfsDirectory(pci)}/net`);
   }
@@ -96,7 +96,7 @@ export class LinuxPciFunctions implements PciFunctions {
     const [groFlushTimeout, napiDeferHardIrqs, threaded] = NAPI_FILES.map(([, file]) =>
       textIn(netdevFile(pci, netdev, file)),
     );
-    // Every kernel has the first.
+    // Every kernel has the first file, so it is missing only if the netdev is.
     return groFlushTimeout === undefined ? undefined : { groFlushTimeout, napiDeferHardIrqs, threaded };
   }
 
@@ -154,8 +154,8 @@ export class LinuxPciFunctions implements PciFunctions {
   isOpenByVfio(pci: string): boolean {
     const link = linkIn(`${pciSysfsDirectory(pci)}/iommu_group`);
     if (link === undefined) return false;
-    // A group is opened once; while it is, or a device of it through /dev/vfio/devices, nobody else can
-    // (drivers/vfio/group.c, vfio_group_fops_open).
+    // A group can be open only once. While it is open, or while a device of it is open through /dev/vfio/devices, a
+    // further open fails with EBUSY (drivers/vfio/group.c, vfio_group_fops_open).
     return valueUnlessErrno(["EBUSY"], true, () => {
       const group = undefinedIfGone(() => host.openFile(`/dev/vfio/${lastPart(link)}`));
       if (group !== undefined) host.close(group);
@@ -175,9 +175,9 @@ export class LinuxPciFunctions implements PciFunctions {
 }
 
 /**
- * A VF's index at its PF, computed from where its routing id is (Single Root I/O Virtualization
- * Specification, 2.1.2) and confirmed by one link; on kernels before 4.14, which do not show the numbers
- * that this needs, by looking through the links.
+ * Returns a VF's index at its PF. The index is computed from the VF's routing ID (Single Root I/O Virtualization
+ * Specification, 2.1.2) and confirmed by one link. Kernels before 4.14 do not show the offset and the stride that the
+ * computation needs; for them the links are searched.
  */
 function virtualIndex(pci: string, pf: string): number {
   const directory = pciSysfsDirectory(pf);
@@ -189,57 +189,57 @@ function virtualIndex(pci: string, pf: string): number {
   return searchIndex(pci, directory);
 }
 
-/** The index of the link to the VF among those of its PF, which are numbered without gaps. */
+/** Searches the links of a PF, which are numbered without gaps, for a VF, and returns the index of its link. */
 function searchIndex(pci: string, pfDirectory: string): number {
   for (let index = 0; ; index++) {
-    const there = virtualFunctionAt(pfDirectory, index);
-    if (there === pci) return index;
-    if (there === undefined) {
+    const linked = virtualFunctionAt(pfDirectory, index);
+    if (linked === pci) return index;
+    if (linked === undefined) {
       throw new PciFunctionError(
         "absent",
         pci,
-        `${pfDirectory} has no virtfn link to ${pci}: it was just removed`,
+        `${pfDirectory} has no virtfn link to VF ${pci}: the VF was just removed`,
       );
     }
   }
 }
 
-/** PCI address of a PF's VF of an index. */
+/** Returns the PCI address of the VF with an index; `undefined` if the PF has no such VF. */
 function virtualFunctionAt(pfDirectory: string, index: number): string | undefined {
   return pciAddressOfLink(`${pfDirectory}/virtfn${index}`);
 }
 
-/** Names in a directory of a function's that are a prefix and a number; empty where there is no such directory. */
+/** Returns the names with a prefix in a directory of a function; an empty list if the directory does not exist. */
 function numbered(pci: string, directory: string, prefix: string): string[] {
   return namesIn(`${pciSysfsDirectory(pci)}/${directory}`).filter((name) => name.startsWith(prefix));
 }
 
-/** Node and port GUIDs of an RDMA device; of one that vanishes meanwhile, what was left of it. */
+/** Returns the node GUID and the port GUIDs of an RDMA device. Some are missing if the device is being removed. */
 function guidsOf(device: string): Guid[] {
   const directory = `${RDMA_DEVICES}/${device}`;
   const all = [
     guidIn(`${directory}/node_guid`),
-    // A GID is the subnet's prefix and the port's GUID; the first of a port is made of its own.
+    // A GID is the subnet's prefix and a GUID; the first GID of a port contains the port GUID.
     ...namesIn(`${directory}/ports`).map((port) => guidIn(`${directory}/ports/${port}/gids/0`, GID_PREFIX)),
   ];
   return all.filter((guid) => guid !== undefined);
 }
 
-/** The GUID that a file holds, after some characters of something else; undefined where there is no such file. */
+/** Reads a GUID from a file, after `skipped` characters of other text; `undefined` if the file does not exist. */
 function guidIn(path: string, skipped = 0): Guid | undefined {
   const text = textIn(path);
   if (text === undefined) return undefined;
   const guid = parseGuid(text.slice(skipped));
-  if (guid === undefined) throw new Error(`${path} holds no GUID but "${text}"`);
+  if (guid === undefined) throw new Error(`${path} contains "${text}" instead of a GUID`);
   return guid;
 }
 
-/** Where sysfs has a file of a netdev of a function's in the host's namespace. */
+/** Returns the path of a file of a netdev in the host namespace, below the directory of its function. */
 function netdevFile(pci: string, netdev: string, file: string): string {
   return `${pciSysfsDirectory(pci)}/net/${fileName(netdev)}/${file}`;
 }
 
-/** Where sysfs has what an RDMA device of a function's says of itself. */
+/** Returns the sysfs directory of an RDMA device of a function. */
 function rdmaDirectory(pci: string, rdmaDevice: string): string {
   return `${pciSysfsDirectory(pci)}/infiniband/${fileName(rdmaDevice)}`;
 }

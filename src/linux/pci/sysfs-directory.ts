@@ -7,16 +7,17 @@ export const PCI_DEVICES = "/sys/bus/pci/devices";
 const PARENT = "../";
 
 /**
- * Where functions are, as far as it was learnt. None moves while it is there, and one that comes to its address after it
- * is at its place too: who must tell them apart looks at the inode.
+ * The directories of functions whose links were already read. A function does not move while it exists, and a later
+ * function with the same address has the same directory; a caller that must distinguish them compares the inode.
  */
 const known = new Map<string, string>();
 
 /**
- * The sysfs directory of a PCI function: where its link in /sys/bus/pci/devices leads to. Through that link the kernel
- * takes twice as long to find a file, and a call looks at some thirty. Of a function that is not there it is the link
- * itself.
- * @throws {RangeError} where that is no PCI address in the kernel's spelling ("0000:03:00.2"): it must not become a path.
+ * Returns the sysfs directory of a PCI function: the target of its link in /sys/bus/pci/devices. A lookup through the
+ * link takes the kernel twice as long, and a call reads some thirty files. If the function does not exist, returns the
+ * path of the link.
+ * @throws {RangeError} if the text is not a PCI address in the kernel's spelling ("0000:03:00.2"), because other text
+ * must not become part of a path.
  */
 export function pciSysfsDirectory(pci: string): string {
   const directory = known.get(pci);
@@ -26,14 +27,14 @@ export function pciSysfsDirectory(pci: string): string {
   return pciAddressOfLink(link) === undefined ? link : (known.get(pci) ?? link);
 }
 
-/** @throws {RangeError} where that is no PCI address in the kernel's spelling. */
+/** @throws {RangeError} if the text is not a PCI address in the kernel's spelling. */
 export function requirePciAddress(pci: string): void {
-  if (parsePciAddress(pci) !== pci) throw new RangeError(`"${pci}" is no PCI address`);
+  if (parsePciAddress(pci) !== pci) throw new RangeError(`"${pci}" is not a PCI address`);
 }
 
 /**
- * The PCI address of the function that a link leads to; undefined where there is no such link. Where that is, is learnt
- * on the way.
+ * Returns the PCI address of the function that a link leads to; `undefined` if the link does not exist.
+ * Remembers the function's directory for {@link pciSysfsDirectory}.
  */
 export function pciAddressOfLink(link: string): string | undefined {
   let target = linkIn(link);

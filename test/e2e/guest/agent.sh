@@ -1,7 +1,7 @@
-# The guest's end of guest.ts. Reads lines "SECONDS BASE64", the script being what the second word holds, runs each
-# in a bash of its own, and answers "answer STATUS BASE64 BASE64 BEGIN END" with its stdout and stderr, and the times by
-# the guest's clock (s, since it was booted). What does not begin with "answer" is noise. The "x" keeps an empty output a
-# word.
+# The guest's counterpart of guest.ts. Reads lines "SECONDS BASE64", of which the second word encodes a script, runs
+# each script in a separate bash, and answers "answer STATUS BASE64 BASE64 BEGIN END" with its stdout and stderr, and
+# the times by the guest's clock (s, since boot). Lines that do not begin with "answer" are other output. The "x"
+# makes an empty output a word.
 echo ready
 while read -r seconds script && [ "$seconds" != end ]; do
   base64 -d <<<"$script" >/tmp/call

@@ -1,8 +1,8 @@
 /*
- * bpf KIND NETDEV: attaches a program to a netdev of this namespace that drops every packet, as a container can.
- *   xdp    it stays until it is detached
- *   tcx    the same, for the qdisc's hook
- *   link   by a bpf_link, which a process in the background holds: nobody else can detach the program
+  * bpf KIND NETDEV: attaches a program that drops every packet to a netdev of this namespace, as a container can.
+  *   xdp    until it is detached
+  *   tcx    the same, at the qdisc's hook
+  *   link   by a bpf_link, which a background process holds: no other process can detach the program
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
@@ -92,7 +92,7 @@ static int hold(int program, int netdev)
     return -1;
   if (fork() != 0)
     return 0;
-  /* In the container's namespace it would keep that alive. */
+  /* In the container's namespace, this process would keep the namespace from being deleted. */
   if (setns(open("/proc/1/ns/net", O_RDONLY), CLONE_NEWNET) != 0)
     return -1;
   setsid();

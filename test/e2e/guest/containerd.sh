@@ -1,14 +1,14 @@
-# Debian's containerd in the guest (vhca/run -C). It listens at its usual place.
-#   containerd.sh new        as on a fresh node, whatever there was, with one image: localhost/box (image.sh), in the
+# Starts Debian's containerd in the guest (vhca/run -C). It listens at its usual path.
+#   containerd.sh new        as on a fresh node, whatever ran before, with one image: localhost/box (image.sh), in the
 #                            namespace of its CRI service
-#   containerd.sh restart    as systemd does it: SIGTERM and a new daemon; containers go on meanwhile
+#   containerd.sh restart    as systemd does it: SIGTERM and a new daemon; containers keep running in the meantime
 set -eu
 image=localhost/box:latest archive=/tmp/box.tar
 
 start() {
   : >/tmp/containerd.log
   containerd </dev/null >/tmp/containerd.log 2>&1 &
-  # Its last word before the CRI service answers, which is its last part to do so.
+  # The last message before the CRI service answers, which is the last part of the daemon to do so.
   until grep -q 'Start streaming server' /tmp/containerd.log; do
     kill -0 $! || { cat /tmp/containerd.log >&2; exit 1; }
     sleep 0.02
@@ -25,18 +25,18 @@ end() { # SIGNAL PROGRAM…
 
 case $1 in
   new)
-    # The daemon first, and then the shims, which would otherwise clean up after their containers.
+    # The daemon ends first, then the shims, which would otherwise clean up after their containers.
     end KILL ctr containerd containerd-shim-runc-v2 busybox.oci
     sed -n 's#^[^ ]* \(/run/containerd[^ ]*\|/var/lib/containerd\) .*#\1#p' /proc/mounts | sort -r | xargs -r umount -l
     rm -rf /run/containerd /var/lib/containerd /etc/cni/net.d
     mkdir -p /var/lib/containerd /etc/containerd /etc/cni/net.d
-    # An overlay cannot be made on an initramfs.
+    # An overlay cannot be mounted on an initramfs.
     mount -t tmpfs tmpfs /var/lib/containerd
     [ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
-    # Pods get copies of them.
+    # containerd copies these files into pods.
     touch /etc/hosts /etc/resolv.conf
     cp /usr/lib/cni/loopback /opt/cni/bin/
-    # NoPivotRoot: nor can the root be exchanged there.
+    # NoPivotRoot: the root of an initramfs cannot be exchanged.
     cat >/etc/containerd/config.toml <<END
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]

@@ -1,14 +1,14 @@
 # Makes the containers that the plugin is called from, as mount namespaces to be entered: files in /run/containers.
-#   driver   a DRA driver's: of the host it has /var/lib/cni, /opt/cni/bin, /var/run/netns, /sys, /proc and /dev, and
-#            nothing else; of its own, an image that is read-only
-#   multus   thick Multus': the host's root is its /hostroot
-# Their PID and network namespaces are the host's. What is mounted on the host later is so in them, where it spreads:
-# of /run/netns `ip` sees to that with the first namespace that it makes, so this comes after guest/setup.sh.
-#   containers.sh [NAME]    without NAME it makes both, and with NAME it does what is left to be done in there
+#   driver   the container of a DRA driver: it has the host's /var/lib/cni, /opt/cni/bin, /var/run/netns, /sys, /proc
+#            and /dev, and nothing else of the host; its root is a separate read-only image
+#   multus   the container of thick Multus: the host's root is its /hostroot
+# They use the host's PID and network namespaces. Later mounts on the host appear in them if the mount propagates: `ip`
+# makes /run/netns propagate with the first namespace that it makes, so this script runs after guest/setup.sh.
+#   containers.sh [NAME]    makes both without NAME; with NAME, does the part that runs inside this container
 set -eu -o pipefail
 root=/tmp/image
 
-# A C library and shells, for IPAM plugins that are linked to the one or are scripts.
+# A C library and shells, for IPAM plugins that are dynamically linked or scripts.
 image() {
   mkdir -p $root
   mount -t tmpfs tmpfs $root
@@ -18,7 +18,7 @@ image() {
   for program in sh cat chroot sleep; do ln -s busybox $root/bin/$program; done
 }
 
-# pivot_root does not work where the root is the one that the kernel booted with (initramfs).
+# pivot_root fails if the root is still the initramfs that the kernel booted with.
 enter_root() {
   cd $root
   mount --move . /
@@ -43,7 +43,7 @@ case ${1:-} in
     enter_root
     ;;
   multus)
-    # Before the image: otherwise the host's root would have it in it.
+    # Before the image is mounted: otherwise the host's root would contain it.
     mkdir -p $root.host
     mount --rbind / $root.host
     image

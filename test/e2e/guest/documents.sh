@@ -1,20 +1,21 @@
-# The virtual node as a document finds it; its commands follow (test/e2e/docs.test.ts).
+# Sourced before the commands of a document: brings the virtual node into the state that a document expects
+# (test/e2e/docs.test.ts).
 set -eu -o pipefail
 pf=/sys/bus/pci/devices/0000:01:00.0
 
-# A node with an HCA and the plugin, without VFs, pods and attachments, in RDMA's shared mode.
+# Makes a node with an HCA and the plugin, without VFs, pods and attachments, in RDMA's shared mode.
 fresh() {
   ip -all netns delete
   rm -rf /var/lib/cni/* /run/cni
   modprobe -a ib_ipoib ib_uverbs ib_umad
   [ -d /sys/module/vhca ] || modprobe vhca drvname=mlx5_core devname=mlx5_%d disguise=1
   echo 0 >/sys/module/vhca/parameters/fail_probe
-  # The namespaces are gone a while after they were deleted, which is what the kernel wants for that.
+  # The kernel accepts this only after the deleted namespaces are gone, which takes a while.
   until echo 0 >$pf/sriov_numvfs && rdma system set netns shared; do sleep 0.1; done 2>/dev/null
   ip link set ib0 up
   mkdir -p /opt/cni/bin
   cp /host/ib-sriov /opt/cni/bin/
-  # As udev makes it at boot.
+  # As udev creates it at boot.
   ln -sfn /proc/self/fd /dev/fd
 }
 
@@ -23,8 +24,8 @@ virtual_functions() {
   echo "$1" >$pf/sriov_numvfs
 }
 
-# give_guid INDEX GUID: in effect.
-give_guid() {
+# set_guid INDEX GUID: sets a VF's GUIDs, and rebinds the VF so that they take effect.
+set_guid() {
   local pci=0000:01:10.$(($1 * 2))
   ip link set ib0 vf "$1" node_guid "$2"
   ip link set ib0 vf "$1" port_guid "$2"
@@ -32,7 +33,7 @@ give_guid() {
   echo $pci >/sys/bus/pci/drivers/mlx5_core/bind
 }
 
-# attach NAME INDEX POD: container NAME, in a namespace of that name, of a pod, gets a VF.
+# attach NAME INDEX POD: gives a VF to container NAME of a pod, in a namespace of the same name.
 attach() {
   ip netns add "$1"
   printf '{"cniVersion": "1.0.0", "name": "ib", "type": "ib-sriov", "deviceID": "0000:01:10.%d", "guid": "auto",
@@ -41,13 +42,13 @@ attach() {
       CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$3" /opt/cni/bin/ib-sriov >/dev/null
 }
 
-# die NAME: its namespace goes, and nobody calls DEL.
-die() {
+# delete_container NAME: deletes the container's namespace, without a DEL.
+delete_container() {
   ip netns delete "$1"
   until ls /sys/class/net | grep -qx net1; do sleep 0.1; done
 }
 
-# Finds fault with a node here, as it should; that is no reason to end.
+# doctor reports problems of this node, and so exits with status 1; the commands of the document continue.
 ib-sriov() {
   command ib-sriov "$@" || [ "${1-} $?" = "doctor 1" ]
 }

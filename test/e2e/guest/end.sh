@@ -1,19 +1,20 @@
-# Ends the plugin at one of its system calls, lets the node be put back, looks whether it is as before, and goes on
-# with the next system call. On a node that guest/setup.sh has set up, with the network configuration in /tmp/config.
+# Ends the plugin at a system call, lets the next call restore the node, checks that the node is as before, and
+# continues with the next system call. The node must be as guest/setup.sh makes it; /tmp/config has the network
+# configuration.
 #
 #   end.sh KIND FROM TO
 #
-# KIND says which call is ended and what happens then; FROM and TO are numbers of system calls, of those only that can
-# change something where there is a "*":
+# KIND is the call that is ended and the calls that follow. FROM and TO are numbers of system calls; with a "*", only
+# those system calls count that can change something:
 #   ADD-DEL    SIGKILL of ADD; its DEL
-#   ADD-ADD*   SIGKILL of ADD; no DEL ever, but ADD and DEL of another container, once the first one's namespace is gone
-#              if its ADD had come to its end
+#   ADD-ADD*   SIGKILL of ADD; no DEL of it, but ADD and DEL of another container; if the first ADD had completed,
+#              its namespace is deleted before
 #   DEL-DEL    ADD; SIGKILL of its DEL; DEL again
-#   TERM*      SIGTERM of ADD, which must put everything back itself; DEL
+#   TERM*      SIGTERM of ADD, which must roll back itself; DEL
 #
-# Prints a line for each case, "case N SYSTEM-CALL STATUS ANSWER", the answer in base64, and "over" after the first one
-# that the plugin has survived because it makes fewer system calls. Stops at the first problem, which it prints: exit
-# status 1. It looks only where it needs no process to look: the caller compares the whole node now and then.
+# Prints a line for each case, "case N SYSTEM-CALL STATUS ANSWER", the answer in base64, and "over" after the first case
+# that the plugin survives because it makes fewer system calls. At the first problem, prints it and exits with status 1.
+# The checks here read only files, because each process is slow; the caller compares the whole node now and then.
 set -u
 shopt -s nullglob dotglob globstar
 kind=$1 from=$2 to=$3
@@ -39,7 +40,8 @@ problem() {
   exit 1
 }
 
-# What there is of files but lock files, counters and host-local's own, whose the VF is, and the VF as sysfs shows it.
+# Sets $saw to the files without lock files, counters and host-local's internal files, the VF's owner, and the VF's
+# state in sysfs.
 look() {
   local path line seen= netdev
   for path in /var/lib/cni/**; do
@@ -56,7 +58,7 @@ look() {
   [ "$device/driver" -ef /sys/bus/pci/drivers/mlx5_core ] || seen+=" no-driver"
   for path in "$device"/infiniband/*/node_guid "$device"/net/*/{mtu,address}; do
     read -r line <"$path"
-    # Of the address only the GUID: a rebind gives another queue pair.
+    # Of the address only the GUID: a rebind changes the queue pair number.
     seen+=" ${path#"$device/"} ${line: -23}"
   done
   for netdev in "$device"/net/*; do
@@ -69,7 +71,7 @@ look
 before=$saw
 as_before() { # WHEN
   look
-  [ "$saw" = "$before" ] || problem "after $1 there is not:$before but:$saw"
+  [ "$saw" = "$before" ] || problem "after $1 the node must have:$before but has:$saw"
 }
 
 ip netns add first

@@ -1,4 +1,4 @@
-/* hold-lock FILE SECONDS: takes the lock (flock) of a file, says "held" on stdout, and holds it for some time. */
+/* hold-lock FILE SECONDS: takes the lock (flock) of a file, prints "held", and holds the lock for this time. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,4 +1,4 @@
-/* Holds a lock until it is killed: holder FILE. Says "held" when it has it. */
+/* holder FILE: takes the lock (flock) of a file, prints "held", and holds the lock until it is killed. */
 #include <fcntl.h>
 #include <stdio.h>
 #include <sys/file.h>

@@ -1,18 +1,18 @@
-# Writes an OCI archive of an image that has nothing in it but busybox, as /busybox.oci. image.sh ARCHIVE NAME
+# Writes an OCI archive of an image that contains only busybox, as /busybox.oci. image.sh ARCHIVE NAME
 set -eu
 archive=$1 name=$2 directory=$(mktemp -d)
 cd "$directory"
 mkdir -p root blobs/sha256
 
-# blob FILE TYPE: files it under its digest; $descriptor is how others refer to it.
+# blob FILE TYPE: stores a file under its digest; $descriptor is the reference to it in other files.
 blob() {
   digest=$(sha256sum "$1" | cut -d ' ' -f 1)
   descriptor="\"mediaType\":\"application/vnd.oci.image.$2\",\"digest\":\"sha256:$digest\",\"size\":$(stat -c %s "$1")"
   mv "$1" "blobs/sha256/$digest"
 }
 
-# A name that no program of the node has, so that one that is left over can be told from those; busybox reads its first
-# argument where the name begins with its own.
+# No program of the node has this name, so that a leftover process of a container can be recognized. busybox takes the
+# applet from its first argument if its file name begins with "busybox".
 cp /bin/busybox root/busybox.oci
 tar -C root -cf layer busybox.oci
 blob layer layer.v1.tar

@@ -1,5 +1,5 @@
-/* Holds a VF open as a virtual machine does, until it is killed: open-vfio GROUP PCI-ADDRESS. Says "open" when it has
- * it. From then on unbinding vfio-pci waits for the end of this process. */
+/* open-vfio GROUP PCI-ADDRESS: opens a VF as a virtual machine does, prints "open", and holds the VF open until it is
+ * killed. In the meantime, unbinding vfio-pci waits for this process to end. */
 #include <fcntl.h>
 #include <linux/vfio.h>
 #include <stdio.h>

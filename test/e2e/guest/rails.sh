@@ -1,5 +1,5 @@
-# A caller that attaches the rails of a pod one after the other, as a DRA driver does it, and gives up at the first that
-# fails. Each rail that is attached is a line in /tmp/rails; /tmp/plugin has the pid of the plugin.
+# Attaches the rails of a pod one after the other, as a DRA driver does, and stops at the first failure. Adds a line to
+# /tmp/rails for each rail that is attached; /tmp/plugin contains the plugin's pid.
 #   rails.sh CONTAINER NAMESPACE FILE…    a network configuration for each rail
 export CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$2 CNI_PATH=/opt/cni/bin
 rail=0

@@ -1,6 +1,6 @@
 /*
- * receive SOCKET FILE: what journald does of a datagram: listens at a path, says "ready" on stdout, and appends what
- * it is sent to a file, with a line "--" after each.
+  * receive SOCKET FILE: receives datagrams as journald does: listens at a path, prints "ready", and appends each
+  * datagram to a file, followed by a line "--".
  */
 #include <stdio.h>
 #include <string.h>

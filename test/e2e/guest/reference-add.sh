@@ -1,5 +1,5 @@
-# What the Go plugin's ADD does (pkg/sriov: ApplyVFConfig, SetupVF; ipam; SaveNetConf), step by step, where that plugin
-# itself is not at hand.
+# Does what the Go plugin's ADD does (pkg/sriov: ApplyVFConfig, SetupVF; ipam; SaveNetConf), step by step, for tests
+# that run without the Go plugin.
 #   reference-add.sh PCI INDEX POD CONTAINER GUID LINK_STATE IPAM
 # GUID and LINK_STATE may be empty; IPAM is a JSON object, {} for none.
 set -eu

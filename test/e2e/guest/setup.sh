@@ -1,11 +1,11 @@
-# Puts the virtual node into the state in which every test finds it, whatever state it is in: one PF with four VFs
-# that have something to lose, two pods with an interface of their own, no attachments.
+# Puts the virtual node, whatever its state, into the state in which every test finds it: one PF with four VFs that
+# have settings to lose, two pods that each have an interface, no attachments.
 #
 #   VF 0  link state disable          VF 1  link state enable
 #   VF 2  link state auto             VF 3  fresh: no GUID, default attributes
 #
-# VFs 0 to 2 have node GUID 0a:…:0N:01, port GUID 0a:…:0N:02, MTU 1800, an altname, settings that a new netdev does not
-# have (alias, group …), and are up.
+# VFs 0 to 2 are up, and have node GUID 0a:…:0N:01, port GUID 0a:…:0N:02, MTU 1800, an altname, and settings that a new
+# netdev does not have (alias, group …).
 set -eu
 pf=0000:01:00.0 driver=/sys/bus/pci/drivers/mlx5_core
 
@@ -22,7 +22,7 @@ done
 ip -all netns delete
 rm -rf /var/lib/cni/* /var/lib/cni/.[!.]* /run/cni /run/udev
 echo 0 >/sys/bus/pci/devices/$pf/sriov_numvfs
-# A udev has named it otherwise.
+# udev may have renamed it.
 ip link set dev "$(name_of $pf)" name ib0
 echo 4 >/sys/bus/pci/devices/$pf/sriov_numvfs
 ip link set ib0 up
@@ -42,7 +42,7 @@ ip link set ib0 vf 0 state disable
 ip link set ib0 vf 1 state enable
 ip link set ib0 vf 2 state auto
 
-# The pods' eth0 has the number that a VF's netdev has on the host: numbers count in one namespace only.
+# The pods' eth0 has the same index as a VF's netdev on the host: an index is unique in one namespace only.
 for pod in a b; do
   ip netns add $pod
   ip -n $pod link set lo up

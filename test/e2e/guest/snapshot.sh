@@ -1,13 +1,13 @@
-# Prints all of the node that an attachment could change, for snapshot.ts to make sense of: a line each of
-#   namespace NAME            "-" is the host's; the next two lines, and settings, are its
+# Prints everything on the node that an attachment could change, for snapshot.ts to interpret. One line each of:
+#   namespace NAME            "-" is the host's; the next two lines, and settings, belong to this namespace
 #   [JSON of ip address]
 #   [JSON of ip route]
 #   setting PATH VALUE
 #   function PCI DRIVER OVERRIDE DEVICES   a VF; its RDMA device with node GUID, uverbs, umad, issm
-#   file PATH CHECKSUM        below /var/lib/cni; "special" where it is no regular file
-#   owner PATH JSON           what a lock file says of whose the VF is
+#   file PATH CHECKSUM        below /var/lib/cni; "special" if it is not a regular file
+#   owner PATH JSON           the VF's owner, from its lock file
 #   process EXECUTABLE
-# It is run before and after each test, and what takes time in the emulator is starting processes: few of them.
+# It runs before and after each test. Starting processes is slow in the emulator, so it starts few.
 set -u
 shopt -s nullglob
 in_namespace() { # NAME

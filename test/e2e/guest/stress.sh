@@ -1,5 +1,5 @@
-# Many rebinds, moves and deletions of namespaces, in both RDMA modes; any warning of the kernel ends the guest. After
-# guest/setup.sh, which it leaves without VFs and without modules. stress.sh ROUNDS
+# Makes many rebinds, moves and deletions of namespaces, in both RDMA modes; a kernel warning ends the guest. It runs
+# after guest/setup.sh, and leaves the node without VFs and without modules. stress.sh ROUNDS
 set -eu
 rounds=$1 pci=/sys/bus/pci/devices driver=/sys/bus/pci/drivers/mlx5_core
 first=0000:01:10.0 second=0000:01:10.2
@@ -31,7 +31,7 @@ for round in $(seq "$rounds"); do
   ip netns exec pod0 ping -q -c 1 -W 10 10.0.0.2 >/dev/null
   case $((round % 3)) in
     0) ip -n pod0 link set net1 netns host && ip link set net1 name tidy && rebind $first && ip netns del pod0 ;;
-    1) ip netns del pod0 ;; # as a pod that was killed
+    1) ip netns del pod0 ;; # as for a pod that was killed
     2) rebind $first && ip netns del pod0 ;;
   esac
   ip netns del pod1

@@ -1,24 +1,24 @@
 /*
- * Counts the system calls of a program, or sends it a signal at one of them.
+  * Counts the system calls of a program, or sends it a signal at a given system call.
  *
  *   tracer FILE COMMAND ARGS…
- *     writes {"calls":…,"threads":…,"children":…,"childCalls":…,"copied":…} to FILE: the system calls of all threads of
- *     the program, how many threads it had at most, how many processes it started, with their calls, and how much of its
- *     executable's data, in KiB, the kernel had to copy since it was written to.
+  *     writes {"calls":…,"threads":…,"children":…,"childCalls":…,"copied":…} to FILE: the number of system calls of all
+  *     threads of the program, its largest number of threads, the number of processes it started, the number of their
+  *     calls, and how much of its executable's data, in KiB, the kernel had to copy because the program wrote to it.
  *   tracer -k N FILE COMMAND ARGS…
- *     SIGKILL at the entry of its N-th call, which is then not executed. What it has started lives on. FILE gets the
- *     number that the kernel has for that call, or nothing where the program does not make so many.
- *   tracer -e N FILE COMMAND ARGS…
- *     The same, where only calls count that can change something outside the program: a kill at any other call is the
- *     same as one at the next of these.
- *   tracer -t N FILE COMMAND ARGS…
- *     As -e with SIGTERM, and the call is executed.
+  *     sends SIGKILL at the entry of its N-th call, which is then not executed. Its child processes keep running. FILE
+  *     gets the kernel's number of that call, or nothing if the program makes fewer calls.
+  *   tracer -e N FILE COMMAND ARGS…
+  *     does the same, but counts only calls that can change something outside the program: a kill at any other call has
+  *     the same effect as a kill at the next counted call.
+  *   tracer -t N FILE COMMAND ARGS…
+  *     does the same as -e with SIGTERM, and the call is executed.
  *
- * Counted are calls after its own execve. Exit status: the program's; 128 + signal where one ended it. 127: it
- * could not be started.
+  * Counting starts after the program's own execve. Exit status: the program's; 128 + signal if a signal ended it; 127
+  * if it could not be started.
  *
- * strace -c counts too, but cannot tell a child's calls from the program's; its inject=…:when=N counts per thread,
- * which is not the same twice for a program with threads.
+  * strace -c counts too, but cannot separate a child's calls from the program's; its inject=…:when=N counts per thread,
+  * and so selects different calls in different runs of a program with threads.
  */
 #include <errno.h>
 #include <fcntl.h>
@@ -32,7 +32,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-/* A thread that is traced; `own` where it is one of the program itself, not of a child. */
+/* A traced thread; `own` if it belongs to the program itself, not to a child. */
 struct task {
 	pid_t id;
 	bool own;
@@ -43,11 +43,11 @@ static int task_count, own_count, own_most;
 static long calls, child_calls, children, copied;
 static pid_t program;
 
-/* What shall happen at a call. */
+/* The signal to send, and the call to send it at. */
 static struct {
 	long at; /* 0: nothing */
 	int signal;
-	bool effects; /* only those count that can change something */
+	bool effects; /* count only calls that can change something */
 	const char *file;
 } end;
 
@@ -57,7 +57,7 @@ static void fail(const char *what)
 	exit(127);
 }
 
-/* The process that a thread belongs to. */
+/* Returns the process that a thread belongs to. */
 static pid_t process_of(pid_t thread)
 {
 	char path[64], line[256];
@@ -101,7 +101,7 @@ static void forget(pid_t id)
 	*gone = tasks[--task_count];
 }
 
-/* Can the call change anything that outlives the program? */
+/* Reports whether the call can change anything that outlives the program. */
 static bool has_effect(const struct __ptrace_syscall_info *info)
 {
 	switch (info->entry.nr) {
@@ -120,7 +120,7 @@ static bool has_effect(const struct __ptrace_syscall_info *info)
 	}
 }
 
-/* Writes down which call it is, and sends the signal. */
+/* Writes the number of the call to the file, and sends the signal. */
 static void end_at(long number)
 {
 	FILE *file = fopen(end.file, "we");
@@ -130,13 +130,13 @@ static void end_at(long number)
 	kill(program, end.signal);
 }
 
-/* At the entry or exit of a call. */
+/* Counts a call at its entry; exits are ignored. */
 static void count(const struct task *task)
 {
 	struct __ptrace_syscall_info info;
 
 	if (ptrace(PTRACE_GET_SYSCALL_INFO, task->id, sizeof(info), &info) <= 0)
-		return; /* killed meanwhile */
+		return; /* the thread was killed in the meantime */
 	if (info.op != PTRACE_SYSCALL_INFO_ENTRY)
 		return;
 	if (!task->own)
@@ -146,7 +146,7 @@ static void count(const struct task *task)
 			end_at(info.entry.nr);
 }
 
-/* Private_Dirty of the program's mappings of its executable (proc_pid_smaps(5)), in KiB. */
+/* Returns the sum of Private_Dirty of the program's mappings of its executable (proc_pid_smaps(5)), in KiB. */
 static long copied_data(void)
 {
 	char path[64], executable[256], line[512], *name;
@@ -174,7 +174,7 @@ static long copied_data(void)
 	return sum;
 }
 
-/* Follows all until the last one has ended; returns the program's wait status. */
+/* Follows all threads until the last has ended; returns the program's wait status. */
 static int follow(void)
 {
 	int status, result = 0;
@@ -199,7 +199,7 @@ static int follow(void)
 		} else if (status >> 16 || signal == SIGSTOP) { /* an event, or a new thread's first stop */
 			signal = 0;
 		}
-		/* ESRCH: killed meanwhile, which waitpid will tell. */
+		/* ESRCH: the thread was killed in the meantime, which waitpid will report. */
 		if (ptrace(PTRACE_SYSCALL, id, 0, signal) && errno != ESRCH)
 			fail("PTRACE_SYSCALL");
 	}
@@ -234,10 +234,10 @@ int main(int argc, char **argv)
 		fprintf(stderr, "tracer: %s: %s\n", command[0], strerror(errno));
 		_exit(127);
 	}
-	/* Without PTRACE_O_TRACEEXEC yet, execve ends with a SIGTRAP; where it failed, the child has ended. */
+	/* PTRACE_O_TRACEEXEC is not set yet, so execve ends with a SIGTRAP; if execve failed, the child has ended. */
 	if (waitpid(program, &status, 0) != program || !WIFSTOPPED(status))
 		return 127;
-	/* Children that are not traced are not ended with us either. */
+	/* Child processes that are not traced keep running when this process ends. */
 	if (!option)
 		options |= PTRACE_O_TRACEFORK | PTRACE_O_TRACEVFORK | PTRACE_O_TRACEEXIT;
 	if (ptrace(PTRACE_SETOPTIONS, program, 0, options))

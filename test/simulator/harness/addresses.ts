@@ -2,8 +2,9 @@ import type { Machine } from "../model/machine.ts";
 import { isFirst } from "./default-node.ts";
 
 /**
- * Addresses that an interface of a VF carries, and that are free to be leased to somebody else. Of a VF that was
- * made anew under an attachment nobody knows (DESIGN.md, "Who owns a VF").
+ * Returns addresses that an interface of a VF has although they are free, so that another container can lease them. VFs
+ * that were created again during an attachment are left out: the plugin does not know what such a VF has (see
+ * {@link isFirst}).
  */
 export function addressesWithoutLease({ bus, leases, namespaces }: Machine): string[] {
   const leased = new Set([...leases.leases.keys()].map((key) => key.slice(key.indexOf(" ") + 1)));

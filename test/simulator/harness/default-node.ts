@@ -14,36 +14,36 @@ import { type Pod, pluginPath } from "./requests.ts";
 export const pf = "0000:01:00.0";
 /** A PF that is bound to vfio-pci. */
 export const wholePf = "0000:02:00.0";
-/** The VF that the scenarios are about. */
+/** The VF that the scenarios use. */
 export const vf = "0000:01:10.0";
-/** A VF that was never given a GUID, nor anything else. */
+/** A VF that never got a GUID or any other setting. */
 export const freshVf = "0000:01:10.4";
 const vfs = [vf, otherVf, freshVf];
-/** The GUID that is derived for it. */
+/** The GUID that is derived for {@link freshVf}. */
 export const freshGuid = derivedGuid(pfGuid, vfs.indexOf(freshVf));
 
 export const c1: Pod = { containerId: "c1", ifname: "net1", netns: "/run/netns/a" };
 export const c2: Pod = { containerId: "c2", ifname: "net1", netns: "/run/netns/b" };
 export const c3: Pod = { containerId: "c3", ifname: "eth1", netns: "/run/netns/c" };
 
-/** The GUIDs that the VF runs with before; they differ. */
+/** The GUIDs that the VF runs with before any attachment; node and port GUID differ. */
 export const ownGuids = { node: guid("0a:00:00:00:00:00:00:01"), port: guid("0a:00:00:00:00:00:00:02") };
 const { node: nodeGuid, port: portGuid } = ownGuids;
-/** GUIDs that an administrator sets for it at the PF. */
+/** GUIDs that an administrator sets for the VF at the PF. */
 export const administratorsGuids = {
   node: guid("0c:00:00:00:00:00:00:01"),
   port: guid("0c:00:00:00:00:00:00:02"),
 };
-/** A line of a snapshot, as if the administrator had set none. */
+/** Returns a line of a snapshot with the VF's own GUIDs in the place of the administrator's. */
 export function withOwnGuids(line: string): string {
   const { node, port } = administratorsGuids;
   return line.replaceAll(node, ownGuids.node).replaceAll(port, ownGuids.port);
 }
 
-/** Its names. */
+/** The names of the VF's netdev. */
 const naming = { name: "ibp1s0f0v0", altname: "rail0" };
 
-/** The device information file that Multus has made for an attachment of the VF, as the device plugin saw it. */
+/** The device information file that Multus has made for an attachment of the VF, with the device plugin's data. */
 export const deviceInfo = "/run/k8s.cni.cncf.io/devinfo/cni/a-mynet-c1_net1";
 const information = {
   type: "pci",
@@ -52,44 +52,44 @@ const information = {
   "x-vendor": { kept: [1, null] },
 };
 
-/** How a node differs from the usual one. */
+/** How a node differs from the default one. */
 export interface Setting {
-  /** The kernel cannot tell what the PF has on file; then the VF's link state is auto, as it will be again. */
+  /** The kernel cannot report the PF's settings for a VF. The VF's link state is auto then, before and after. */
   readonly vfConfigUnreadable?: boolean;
-  /** A udev renames what appears, that many ms later. */
+  /** udev renames new netdevs and RDMA devices, this many ms after they appear. */
   readonly udev?: number;
-  /** The plugin is called from a container that has not the host's /run. */
+  /** The plugin runs in a container that does not have the host's /run. */
   readonly withoutRun?: boolean;
-  /** The kernel renames a netdev that is up, as from Linux 6.2 on. */
+  /** The kernel renames a netdev that is up, as since Linux 6.2. */
   readonly renamesUp?: boolean;
-  /** A netdev appears that many ms after its RDMA device. */
+  /** A netdev appears this many ms after its RDMA device. */
   readonly lateNetdev?: number;
-  /** RDMA devices, and with them netdevs, appear that many ms after the probe. */
+  /** RDMA devices, and with them netdevs, appear this many ms after the probe. */
   readonly lateRdma?: number;
-  /** The subnet manager puts the VF's port into a partition, so long from now, ms. */
+  /** The subnet manager puts the VF's port into a partition after `delay` ms. */
   readonly partition?: { readonly pkey: number; readonly delay: number };
   /** The VF has no netdev. */
   readonly rdmaOnly?: boolean;
   /** The VF is bound to vfio-pci. */
   readonly vfio?: boolean;
-  /** ms that host-local takes to begin. */
+  /** Time that host-local takes before it looks for an address, ms. */
   readonly slowIpam?: number;
-  /** The firmware takes GUIDs, and nothing comes of it. */
+  /** The firmware accepts GUIDs, but they never take effect. */
   readonly dropsGuids?: boolean;
-  /** GUIDs on file at the PF that are not in effect yet. */
+  /** The GUID, for node and port, that is set at the PF and not in effect yet. */
   readonly pendingGuid?: Guid;
-  /** RDMA devices belong to one namespace each, and their netdevs are made in the host's, or in the same one. */
+  /** Each RDMA device belongs to one namespace, and its netdev is created in the host's or in the same namespace. */
   readonly rdma?: "exclusive" | "netdev follows";
-  /** How many RDMA devices each function has. */
+  /** The number of RDMA devices of each function. */
   readonly rdmaDevices?: number;
-  /** The VF's netdev is in connected mode, with the MTU of that. */
+  /** The VF's netdev is in connected mode, with the MTU of connected mode. */
   readonly connected?: boolean;
-  /** The VF runs with this as node and port GUID. */
+  /** The VF runs with this GUID as node and port GUID. */
   readonly guid?: Guid;
 }
 
-/** A node with something to lose, where another container has a VF already. */
-export function makeWorld(setting: Setting = {}): Machine {
+/** Makes a node whose VFs have settings that could be lost. Another container already has a VF. */
+export function makeDefaultNode(setting: Setting = {}): Machine {
   const machine = new Machine();
   const { bus, files, host, leases } = machine;
   machine.programs.set(`${pluginPath}/host-local`, leases.program);
@@ -116,7 +116,7 @@ export function makeWorld(setting: Setting = {}): Machine {
   return machine;
 }
 
-/** Makes a node differ from the usual one. */
+/** Applies the differences from the default node. */
 function apply(setting: Setting, machine: Machine): void {
   const { bus, leases } = machine;
   const target = bus.vf(vf, "set up");
@@ -151,7 +151,7 @@ function apply(setting: Setting, machine: Machine): void {
   );
 }
 
-/** Is it one of those that were there at first? */
+/** Reports whether the node had the VF at the beginning. */
 export function isFirst(vf: Vf | undefined): boolean {
   return vf !== undefined && Number(vf.incarnation) < FIRST_INODE + vfs.length;
 }

@@ -4,35 +4,36 @@ import type { Crossing, Fault } from "../node/gate.ts";
 
 /** One thing that goes wrong in one run of a verb. */
 export interface Case {
-  /** Says what, and at which call, for the message of a failure. */
+  /** Names the fault and the call, for the message of a failed test. */
   readonly name: string;
-  /** Made anew for each run. */
+  /** The fault, which keeps no state between runs. */
   readonly fault: Fault;
-  /** Does it kill the process? */
+  /** Whether the process is killed. */
   readonly kills: boolean;
-  /** What the message of a failed verb must tell of it; undefined: nothing that can be known. */
-  readonly mustTell: string | undefined;
-  /** Does it ask the verb to stop, where there is time to? What was begun must be put back then. */
+  /** Text that the error of the failed verb must contain; `undefined` if no text can be expected. */
+  readonly expectedText: string | undefined;
+  /** Whether the verb is asked to stop while it still can: then it must undo everything that it has done. */
   readonly stops?: boolean;
-  /** Does it keep the verb from learning what the PF has on file? */
-  readonly blinds?: boolean;
+  /** Whether the verb cannot read the PF's settings for the VF. */
+  readonly hidesVfConfig?: boolean;
 }
 
 /** One way in which a call can fail. */
 interface Failure {
   readonly code: string;
-  /** What of the call happens all the same, see Parts of gate.ts. */
+  /** The part of the call that takes effect nevertheless, see `Parts` in gate.ts. */
   readonly part?: string;
-  /** Does it go on failing once it has begun? (A medium that is full, a driver that does not probe.) */
+  /** Whether all later calls of the kind fail, too, as on a full medium or with a driver that does not probe. */
   readonly lasts?: boolean;
 }
 
-/** An answer that got lost: the kernel did it. */
+/** The kernel did it, but the answer was lost. */
 const unanswered: Failure = { code: "TIMEOUT", part: "all" };
 
 /**
- * How each call can plausibly fail. What only asks has one errno: nothing in src/attachment tells errnos apart,
- * so a second one would be the same case. What changes something has each state that it can leave.
+ * The ways in which each call can plausibly fail. Calls that only read have one errno: src/attachment does not
+ * distinguish errnos, so a second errno would be the same case. Calls that change the node have each state that they
+ * can leave.
  */
 const failures: Readonly<Record<string, readonly Failure[]>> = {
   "functions.virtualFunction": [{ code: "EACCES" }],
@@ -134,7 +135,7 @@ const failures: Readonly<Record<string, readonly Failure[]>> = {
   answer: [{ code: "EPIPE" }, { code: "ENOSPC" }],
 };
 
-/** Answers other than the true one, and waits that end otherwise. */
+/** Answers other than the true one, and waits that end for another reason. */
 const answers: Readonly<Record<string, readonly string[]>> = {
   "links.physical": ["silent"],
   "watch.wait": ["time is up"],
@@ -143,7 +144,7 @@ const answers: Readonly<Record<string, readonly string[]>> = {
   "child.wait": ["time is up", "killed by a signal", "printed too much"],
 };
 
-/** What fails together when the file system of the state directory is full, or becomes read-only. */
+/** The calls that fail together if the file system of the state directory is full, or becomes read-only. */
 const fullDisk = ["files.create", "files.replaceForeign", "files.makeDirectory", "files.addLine"];
 const readOnly = [
   ...fullDisk,
@@ -154,7 +155,7 @@ const readOnly = [
   "files.lock",
 ];
 
-/** Everything that can go wrong at each call of a run that goes well. */
+/** Returns everything that can go wrong at each call of a successful run. */
 export function faultsOf(crossings: readonly Crossing[]): Case[] {
   return crossings.flatMap((crossing, index) => [
     ...kills(crossing, crossings[index - 1], index === crossings.length - 1),
@@ -165,9 +166,9 @@ export function faultsOf(crossings: readonly Crossing[]): Case[] {
 }
 
 /**
- * A kill before the call and, where a call has a middle, in it. One after a call is the same as one before the next, so only the last call has that, too.
- * Where the call before has only asked, and nothing else has happened meanwhile, either of the two kills is the other
- * one.
+ * Kills the process before the call and, if the call has an intermediate state, in that state. A kill after a call
+ * equals a kill before the next call, so only the last call has a kill after it. A kill before the call is left out if
+ * the node has not changed since the previous call, because it equals the kill before that one.
  */
 function kills(crossing: Crossing, before: Crossing | undefined, isLast: boolean): Case[] {
   const parts = [
@@ -180,11 +181,11 @@ function kills(crossing: Crossing, before: Crossing | undefined, isLast: boolean
     fault: (each) =>
       each.at === crossing.at ? { ...(part === undefined ? {} : { part }), end: "kill" } : undefined,
     kills: true,
-    mustTell: undefined,
+    expectedText: undefined,
   }));
 }
 
-/** Kills just after the n-th call of a kind. */
+/** Kills the process just after the n-th call of a kind. */
 export function killedAfter(call: string, nth = 1): Fault {
   let seen = 0;
   return (crossing) => {
@@ -206,7 +207,7 @@ function failed(crossing: Crossing, { code, part, lasts }: Failure): Case {
       return lasts && each.at > crossing.at && each.call === crossing.call ? { end: error() } : undefined;
     },
     kills: false,
-    mustTell: code === "TIMEOUT" ? "did not answer" : code,
+    expectedText: code === "TIMEOUT" ? "did not answer" : code,
   };
 }
 
@@ -215,8 +216,8 @@ function answered(crossing: Crossing, part: string): Case {
     name: `"${part}" at ${show(crossing)}`,
     fault: (each) => (each.at === crossing.at ? { part, end: "return" } : undefined),
     kills: false,
-    mustTell: undefined,
-    blinds: part === "silent",
+    expectedText: undefined,
+    hidesVfConfig: part === "silent",
   };
 }
 
@@ -235,19 +236,19 @@ function disks(crossing: Crossing): Case[] {
                 ? { end: new Refusal(code, `${each.call} ${each.subject}`) }
                 : undefined) satisfies Fault,
             kills: false,
-            mustTell: code,
+            expectedText: code,
           },
         ]
       : [],
   );
 }
 
-/** The calls that a signal which was held back ends. */
+/** The calls that a signal ends that was held back. */
 const interruptible = ["watch.wait", "lock.acquire", "child.wait", "clock.checkInterrupted"];
 
 /**
- * A signal that comes just before each call and is held back, as SIGTERM is. It does nothing before the next
- * wait, so that all that come between two waits are the same.
+ * Sends a signal just before each call. The process holds it back, as it does SIGTERM. The signal has no effect before
+ * the next wait, so that all signals between two waits are the same case.
  */
 export function signalsOf(crossings: readonly Crossing[]): Case[] {
   const relevant = crossings.filter(({ call }, at) => at === 0 || interruptible.includes(call));
@@ -259,7 +260,7 @@ export function signalsOf(crossings: readonly Crossing[]): Case[] {
       return undefined;
     },
     kills: false,
-    mustTell: undefined,
+    expectedText: undefined,
     stops: crossing.at <= last,
   }));
 }

@@ -1,111 +1,113 @@
 import { CniError, codes } from "../../../src/cni/errors.ts";
-import { lives, recordOf } from "./records.ts";
+import { isAttached, recordOf } from "./records.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
 import { messageChain, type Run } from "./run.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
 
-/** What happens after a verb that something befell. */
+/** The calls of the runtime after a verb that had a fault. */
 export interface FollowUp {
   readonly name: string;
-  /** @param pod whose verb it was. */
-  readonly goOn: (story: SimulatedNode, pod: Pod, wish: AttachmentRequest, ran: Run) => void;
+  /** @param pod the pod that the verb was called for. */
+  readonly run: (simulated: SimulatedNode, pod: Pod, request: AttachmentRequest, ran: Run) => void;
 }
 
 /** The runtime calls DEL. */
 export const thenDel: FollowUp = {
   name: "then its DEL",
-  goOn(story, pod, wish) {
-    story.mustDel(pod, wish);
-    story.settleOwed();
-    story.requireAsBefore("after DEL");
+  run(simulated, pod, request) {
+    simulated.mustDel(pod, request);
+    simulated.releasePending();
+    simulated.requireAsBefore("after DEL");
   },
 };
 
-/** The pod is gone, and then the runtime calls DEL, without a namespace. */
+/** The pod is deleted, and then the runtime calls DEL without a namespace. */
 export const thenDelWithoutNamespace: FollowUp = {
   name: "then its namespace goes, and then its DEL",
-  goOn(story, pod, wish) {
-    story.deleteNamespace(pod);
-    story.mustDel(pod, wish, null);
-    story.settleOwed();
-    story.requireAsBefore("after DEL");
+  run(simulated, pod, request) {
+    simulated.deleteNamespace(pod);
+    simulated.mustDel(pod, request, null);
+    simulated.releasePending();
+    simulated.requireAsBefore("after DEL");
   },
 };
 
-/** DEL comes for this one, and then for one who was there before. */
+/** The runtime calls DEL for this container and for the container that had the VF earlier. */
 export function thenDelOfBoth(
   earlier: Pod,
-  theirs: AttachmentRequest,
+  earlierRequest: AttachmentRequest,
   first: "this one first" | "the earlier one first",
 ): FollowUp {
   return {
     name: `then both DELs, ${first}`,
-    goOn(story, pod, wish, ran) {
-      if (first === "this one first") story.mustDel(pod, wish);
-      story.mustDel(earlier, theirs);
+    run(simulated, pod, request, ran) {
+      if (first === "this one first") simulated.mustDel(pod, request);
+      simulated.mustDel(earlier, earlierRequest);
       if (first === "the earlier one first") {
-        // It must not have touched what is the other one's by now.
-        if (ran.end === "done") story.requireAttached(pod, wish, ran);
-        story.mustDel(pod, wish);
+        // It must not have touched what belongs to the other container.
+        if (ran.end === "done") simulated.requireAttached(pod, request, ran);
+        simulated.mustDel(pod, request);
       }
-      story.settleOwed();
-      story.requireAsBefore("after both DELs");
+      simulated.releasePending();
+      simulated.requireAsBefore("after both DELs");
     },
   };
 }
 
 /**
- * Nobody ever calls DEL, and another container gets the VF: at once where the first never came to life, else
- * when its namespace is gone; before that it is refused. `late`: the first one's DEL comes in the end, when
- * the VF is somebody else's.
+ * The runtime never calls DEL, and another container gets the VF: at once if the first ADD did not complete, otherwise
+ * after the first container's namespace is deleted; before that, ADD must be refused.
+ * @param late whether the first container's DEL comes in the end, when another container has the VF.
  */
 export function thenAnother(
   next: Pod,
-  wanted: (wish: AttachmentRequest) => AttachmentRequest,
+  wanted: (request: AttachmentRequest) => AttachmentRequest,
   late: boolean,
 ): FollowUp {
   return {
     name: late ? "then another's ADD, its own late DEL, the other's DEL" : "then another's ADD and DEL",
-    goOn(story, pod, wish) {
-      const other = wanted(wish);
-      if (lives(story.machine, recordOf(story.machine, pod))) {
-        requireRefusal(story, next, other);
-        story.deleteNamespace(pod);
+    run(simulated, pod, request) {
+      const other = wanted(request);
+      if (isAttached(simulated.machine, recordOf(simulated.machine, pod))) {
+        requireRefusal(simulated, next, other);
+        simulated.deleteNamespace(pod);
       }
-      const ran = story.mustAdd(next, other);
-      // However many have died over this VF.
-      const owed = story.owed();
-      if (ran.end === "done" && owed.length > 0) story.problems.push(`still owed: ${owed}`);
+      const ran = simulated.mustAdd(next, other);
+      // ADD also releases the leases of the orphaned attachments of the VF, however many there are.
+      const pending = simulated.pendingReleases();
+      if (ran.end === "done" && pending.length > 0) simulated.problems.push(`still pending: ${pending}`);
       if (late) {
-        story.mustDel(pod, wish);
-        if (ran.end === "done") story.requireAttached(next, other, ran);
+        simulated.mustDel(pod, request);
+        if (ran.end === "done") simulated.requireAttached(next, other, ran);
       }
-      story.mustDel(next, other);
-      story.settleOwed();
-      story.requireAsBefore("after the other's DEL");
+      simulated.mustDel(next, other);
+      simulated.releasePending();
+      simulated.requireAsBefore("after the other's DEL");
     },
   };
 }
 
-/** The runtime calls ADD again for the same container: refused while it has its VF, else it must succeed. */
+/**
+ * The runtime calls ADD again for the same container: ADD is refused while the container has its VF, else it succeeds.
+ */
 export const thenAgain: FollowUp = {
   name: "then its ADD again, and its DEL",
-  goOn(story, pod, wish) {
-    if (recordOf(story.machine, pod)?.state === "complete") {
-      const ran = story.add(pod, wish);
-      if (ran.end !== "failed") story.problems.push("an attachment was made twice");
-    } else story.mustAdd(pod, wish);
-    story.mustDel(pod, wish);
-    story.settleOwed();
-    story.requireAsBefore("after DEL");
+  run(simulated, pod, request) {
+    if (recordOf(simulated.machine, pod)?.state === "complete") {
+      const ran = simulated.add(pod, request);
+      if (ran.end !== "failed") simulated.problems.push("an attachment was made twice");
+    } else simulated.mustAdd(pod, request);
+    simulated.mustDel(pod, request);
+    simulated.releasePending();
+    simulated.requireAsBefore("after DEL");
   },
 };
 
-function requireRefusal(story: SimulatedNode, next: Pod, wish: AttachmentRequest): void {
-  const before = story.lines();
-  const { end, error } = story.add(next, wish);
+function requireRefusal(simulated: SimulatedNode, next: Pod, request: AttachmentRequest): void {
+  const before = simulated.lines();
+  const { end, error } = simulated.add(next, request);
   if (end !== "failed" || !(error instanceof CniError) || error.code !== codes.deviceInUse) {
-    story.problems.push(`the VF of a living container was not refused: ${end} ${messageChain(error)}`);
+    simulated.problems.push(`the VF of a running container was not refused: ${end} ${messageChain(error)}`);
   }
-  story.requireUnchanged(before, "after a refused ADD");
+  simulated.requireUnchanged(before, "after a refused ADD");
 }

@@ -3,21 +3,21 @@ import type { LinkState } from "../../../src/node/links.ts";
 import type { Vf } from "../model/functions.ts";
 import type { Machine } from "../model/machine.ts";
 
-/** What a VF is like while nothing is attached. */
+/** The settings of a VF while it is not attached. */
 export interface Originals {
   readonly node: Guid;
   readonly port: Guid;
-  /** 0: the VF has no netdev. */
+  /** 0 if the VF has no netdev. */
   readonly mtu: number;
   readonly linkState: LinkState;
-  /** Name of its RDMA device; undefined: any. */
+  /** Name of its RDMA device; `undefined` for any name. */
   readonly rdma: string | undefined;
 }
 
 /** The originals of a node's VFs, by generation (inode of the sysfs directory). */
 export type OriginalsByVf = ReadonlyMap<string, Originals>;
 
-/** A VF that was made anew is like one that was never given anything. */
+/** The originals of a VF that was created again: it has the kernel's defaults. */
 const fresh: Originals = { node: ZERO_GUID, port: ZERO_GUID, mtu: 2044, linkState: "auto", rdma: undefined };
 
 /** Reads the originals of all VFs of a node on which nothing is attached. */
@@ -33,7 +33,7 @@ export function originalsOf(originals: OriginalsByVf, { incarnation }: Vf): Orig
 }
 
 function read({ probed, adminNodeGuid, adminPortGuid, linkState }: Vf, mtu: number): Originals {
-  // Bound to vfio-pci, a VF has the GUIDs that its PF has on file.
+  // A VF that is bound to vfio-pci has the GUIDs that are set at its PF.
   const [node, port] =
     probed === undefined || probed.devices.length === 0
       ? [adminNodeGuid, adminPortGuid]

@@ -1,4 +1,4 @@
-// Somebody else's attachment, of another VF of the same PF, which must never be touched.
+// Another container's attachment, of another VF of the same PF, which no verb may touch.
 import { recordDocument } from "../../../src/attachment/record/document.ts";
 import { aRecord, guid } from "../../support/records.ts";
 import { addAddress, addRoute, moveLink, removeAltnames } from "../model/link-requests.ts";
@@ -8,19 +8,19 @@ import type { Pod } from "./requests.ts";
 import { stateDirectory } from "./state.ts";
 
 export const other: Pod = { containerId: "other", ifname: "net1", netns: "/run/netns/other" };
-/** Their VF. */
+/** The VF of the other container. */
 export const otherVf = "0000:01:10.2";
 const theirGuid = guid("02:00:00:00:00:00:00:99");
 const address = "10.9.0.2/24";
 
 const { containerId, ifname, netns } = other;
 
-/** Makes it as an ADD would have left it. */
+/** Makes the attachment as its ADD would have left it. */
 export function attachOther(machine: Machine, number: number): void {
   const { files, host, leases } = machine;
   const vf = machine.bus.vf(otherVf, "set up");
-  const gift = { name: "ibp1s0f0v1", altname: "rail1", nodeGuid: theirGuid, portGuid: theirGuid };
-  const netdev = prepareVf(machine, otherVf, gift);
+  const initial = { name: "ibp1s0f0v1", altname: "rail1", nodeGuid: theirGuid, portGuid: theirGuid };
+  const netdev = prepareVf(machine, otherVf, initial);
   vf.linkState = "enable";
   const pod = addPod(machine, netns, number);
   removeAltnames(host, netdev, netdev.altnames);
@@ -43,7 +43,9 @@ export function attachOther(machine: Machine, number: number): void {
   files.write(`${stateDirectory}/.vf/${otherVf}`, JSON.stringify({ owner: { containerId, ifname } }));
 }
 
-/** All of it that somebody could touch: two lists with the same members mean that nobody has. */
+/**
+ * Returns everything of the attachment that could be touched: it was not touched if two lists have the same members.
+ */
 export function otherAttachment({ bus, files, leases, paths }: Machine): readonly unknown[] {
   const vf = bus.vfs.get(otherVf);
   const pod = paths.get(netns);

@@ -6,10 +6,10 @@ import type { Netns } from "../model/netns.ts";
 
 /** The driver of all functions. */
 export const driver = "mlx5_core";
-/** The MTU that a VF was given. */
+/** The MTU of a prepared VF. */
 export const mtu = 1800;
 
-/** What a VF is given. */
+/** The settings of a prepared VF. */
 export interface InitialState {
   readonly name: string;
   readonly altname: string;
@@ -17,7 +17,7 @@ export interface InitialState {
   readonly portGuid: Guid;
 }
 
-/** Gives a VF something to lose: GUIDs that are in effect, names, an alternative one, an MTU, being up. */
+/** Gives a VF settings that could be lost: GUIDs in effect, a name, an alternative name, an MTU, admin state up. */
 export function prepareVf(
   machine: Machine,
   pci: string,
@@ -36,7 +36,7 @@ export function prepareVf(
   rename(host, netdev, name);
   addAltnames(host, netdev, [altname]);
   setMtu(host, netdev, mtu);
-  // Nothing of it is what a new netdev has.
+  // No setting has the default of a new netdev.
   netdev.link = {
     ...netdev.link,
     txQueueLength: 300,
@@ -54,8 +54,8 @@ export function prepareVf(
 }
 
 /**
- * A pod's namespace with an interface of its own: of a name that the host has, too, and of a number that on the
- * host is another's. IPv6 is off for what comes.
+ * Adds a pod's namespace with an interface whose name the host has, too, and whose index belongs to another interface
+ * on the host. IPv6 is disabled for interfaces that come later.
  */
 export function addPod(machine: Machine, path: string, number: number): Netns {
   const namespace = machine.addNamespace(path);

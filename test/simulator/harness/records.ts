@@ -8,11 +8,11 @@ import type { Machine } from "../model/machine.ts";
 import { other } from "./other.ts";
 import { stateDirectory } from "./state.ts";
 
-/** Stories resemble each other: what was read once need not be read again. */
+/** Parsed records by text: the same texts recur in many simulated nodes, and parsing takes time. */
 const known = new Map<string, AttachmentRecord | undefined>();
 const MOST_KNOWN = 1_000;
 
-/** The records of all containers but the one that must never notice anything, by path. */
+/** Returns the records of all containers but the other one (see other.ts), by path. */
 export function recordsOf(machine: Machine): Map<string, AttachmentRecord> {
   const records = new Map<string, AttachmentRecord>();
   for (const [path, text] of machine.files.texts) {
@@ -23,27 +23,27 @@ export function recordsOf(machine: Machine): Map<string, AttachmentRecord> {
   return records;
 }
 
-/** The record of a container, if it has one that can be read. */
+/** Returns the record of a container; `undefined` if it does not exist or cannot be parsed. */
 export function recordOf(machine: Machine, name: AttachmentName): AttachmentRecord | undefined {
   return recordsOf(machine).get(pathOf(name));
 }
 
-/** Where the record of a container is. */
+/** Returns the path of a container's record. */
 export function pathOf({ containerId, ifname }: AttachmentName): string {
   return `${stateDirectory}/${containerId}-${ifname}`;
 }
 
-/** Has the container a VF, as the record says, in a namespace that is there? */
-export function lives({ paths }: Machine, record: AttachmentRecord | undefined): boolean {
+/** Reports whether the record is complete and the container's namespace exists. */
+export function isAttached({ paths }: Machine, record: AttachmentRecord | undefined): boolean {
   return record?.state === "complete" && paths.get(record.netns)?.cookie === record.netnsCookie;
 }
 
-/** The VF that two living containers claim, if there is one. */
+/** Returns an error for each VF that belongs to two running containers. */
 export function doubleOwners(machine: Machine): string[] {
   const owners = new Map<string, string>();
   const violations: string[] = [];
   for (const record of recordsOf(machine).values()) {
-    if (!lives(machine, record)) continue;
+    if (!isAttached(machine, record)) continue;
     const { pci } = record.vf;
     const before = owners.get(pci);
     if (before !== undefined) violations.push(`VF ${pci} belongs to ${before} and to ${record.containerId}`);

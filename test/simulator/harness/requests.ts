@@ -9,25 +9,25 @@ import type { LinkState } from "../../../src/node/links.ts";
 import type { Node } from "../../../src/node/node.ts";
 import { unobserved } from "../../support/unobserved.ts";
 
-/** Where the programs are that CNI_PATH names. */
+/** CNI_PATH: the directory of the IPAM plugins. */
 export const pluginPath = "/opt/cni/bin";
 
-/** How long a call may take, ms. */
-const PATIENCE = 100_000;
+/** Time limit of a call, ms. */
+const DEFAULT_TIMEOUT = 100_000;
 
-/** How long a pod's calls may take, ms. */
-export function timeoutOf({ patience = PATIENCE }: AttachmentRequest): number {
-  return patience;
+/** Returns the time limit of a pod's calls, ms. */
+export function timeoutOf({ timeout = DEFAULT_TIMEOUT }: AttachmentRequest): number {
+  return timeout;
 }
 
-/** Who wants a VF. */
+/** A container and the interface that it gets, as in CNI_CONTAINERID, CNI_IFNAME and CNI_NETNS. */
 export interface Pod {
   readonly containerId: string;
   readonly ifname: string;
   readonly netns: string;
 }
 
-/** What an attachment shall be like. */
+/** The desired settings of an attachment. */
 export interface AttachmentRequest extends Omit<Desired, "guid" | "linkState"> {
   /** PCI address. */
   readonly vf: string;
@@ -35,98 +35,98 @@ export interface AttachmentRequest extends Omit<Desired, "guid" | "linkState"> {
   readonly linkState?: LinkState;
   readonly vfioPciMode?: true;
   readonly rdmaOnly?: true;
-  /** Subnets of host-local; none: no IPAM. */
+  /** Subnets for host-local; without any, the network has no IPAM. */
   readonly subnets?: readonly string[];
-  /** May the pod's namespace be the host's (CNI_NETNS_OVERRIDE)? */
+  /** Whether the pod's namespace may be the plugin's own (CNI_NETNS_OVERRIDE). */
   readonly ownNetnsAllowed?: boolean;
   /** Name of the network, if it is not "mynet". */
   readonly network?: string;
   readonly prevResult?: Result;
-  /** More of the network configuration, for whatever else there may be in it. */
+  /** Further keys of the network configuration. */
   readonly more?: Readonly<Record<string, unknown>>;
-  /** How long the call may take, ms. */
-  readonly patience?: number;
+  /** Time limit of the call, ms. */
+  readonly timeout?: number;
 }
 
-/** The call of ADD for a pod. */
+/** Returns the call of ADD for a pod. */
 export function addRequest(
   node: Node,
   pod: Pod,
-  wish: AttachmentRequest,
+  request: AttachmentRequest,
   warn: VerbRequest["warn"],
 ): AddRequest {
-  const timeout = timeoutOf(wish);
+  const timeout = timeoutOf(request);
   const rollbackTime = rollbackTimeOf(timeout);
   return {
-    ...callOf(node, pod, wish, warn),
+    ...callOf(node, pod, request, warn),
     deadline: node.clock.now() + timeout - rollbackTime,
     rollbackTime,
     netns: pod.netns,
-    ownNetnsAllowed: wish.ownNetnsAllowed === true,
-    deviceID: wish.vf,
-    vfioPciMode: wish.vfioPciMode,
-    rdmaOnly: wish.rdmaOnly,
-    guid: wish.guid,
+    ownNetnsAllowed: request.ownNetnsAllowed === true,
+    deviceID: request.vf,
+    vfioPciMode: request.vfioPciMode,
+    rdmaOnly: request.rdmaOnly,
+    guid: request.guid,
     wanted: {
-      linkState: wish.linkState,
-      rdmaIsolation: wish.rdmaIsolation,
-      mtu: wish.mtu,
-      carrierTime: wish.carrierTime,
-      partition: wish.partition,
-      deviceInfo: wish.deviceInfo,
+      linkState: request.linkState,
+      rdmaIsolation: request.rdmaIsolation,
+      mtu: request.mtu,
+      carrierTime: request.carrierTime,
+      partition: request.partition,
+      deviceInfo: request.deviceInfo,
     },
-    reply: { cniVersion: "1.1.0", prevResult: wish.prevResult, dns: emptyDns() },
+    reply: { cniVersion: "1.1.0", prevResult: request.prevResult, dns: emptyDns() },
   };
 }
 
-/** The call of DEL for a pod. `netns`: CNI_NETNS, if it is not the pod's. */
+/** Returns the call of DEL for a pod. `netns`: CNI_NETNS, if it is not the pod's. */
 export function delRequest(
   node: Node,
   pod: Pod,
-  wish: AttachmentRequest,
+  request: AttachmentRequest,
   warn: VerbRequest["warn"],
   netns: string | undefined = pod.netns,
 ): DelRequest {
-  const call = { ...callOf(node, pod, wish, warn), netns };
+  const call = { ...callOf(node, pod, request, warn), netns };
   return {
     ...call,
-    ownNetnsAllowed: wish.ownNetnsAllowed === true,
-    deviceID: wish.vf,
-    rdmaOnly: wish.rdmaOnly,
-    ipam: wish.subnets === undefined ? undefined : ipamCallFor(call.name, netns ?? "", call),
+    ownNetnsAllowed: request.ownNetnsAllowed === true,
+    deviceID: request.vf,
+    rdmaOnly: request.rdmaOnly,
+    ipam: request.subnets === undefined ? undefined : ipamCallFor(call.name, netns ?? "", call),
   };
 }
 
 function callOf(
   node: Node,
   { containerId, ifname, netns }: Pod,
-  wish: AttachmentRequest,
+  request: AttachmentRequest,
   warn: VerbRequest["warn"],
 ): VerbRequest {
-  const ranges = wish.subnets?.map((subnet) => [{ subnet }]);
-  const routes = wish.subnets?.map((subnet) => ({ dst: subnet.includes(":") ? "::/0" : "0.0.0.0/0" }));
+  const ranges = request.subnets?.map((subnet) => [{ subnet }]);
+  const routes = request.subnets?.map((subnet) => ({ dst: subnet.includes(":") ? "::/0" : "0.0.0.0/0" }));
   const ipam = ranges === undefined ? {} : { ipam: { type: "host-local", ranges, routes } };
   return {
     name: { containerId, ifname },
     netns,
     stdin: JSON.stringify({
       cniVersion: "1.1.0",
-      name: wish.network ?? "mynet",
+      name: request.network ?? "mynet",
       type: "ib-sriov",
-      deviceID: wish.vf,
+      deviceID: request.vf,
       ...ipam,
-      ...wish.more,
-      prevResult: wish.prevResult && JSON.parse(encodeResult(wish.prevResult, "1.1.0")),
+      ...request.more,
+      prevResult: request.prevResult && JSON.parse(encodeResult(request.prevResult, "1.1.0")),
     }),
     args: "IgnoreUnknown=1",
     path: pluginPath,
-    deadline: node.clock.now() + timeoutOf(wish),
+    deadline: node.clock.now() + timeoutOf(request),
     warn,
     observe: unobserved,
   };
 }
 
-/** The call of GC for a network; `valid`: undefined for none. */
+/** Returns the call of GC for a network; `valid` is `undefined` if the runtime sends no list. */
 export function gcRequest(
   node: Node,
   network: string,
@@ -143,13 +143,13 @@ export function gcRequest(
     network,
     valid,
     ipam: ipamCallOfNetwork({ stdin, args: "", path: pluginPath }),
-    deadline: node.clock.now() + PATIENCE,
+    deadline: node.clock.now() + DEFAULT_TIMEOUT,
     warn,
     observe: unobserved,
   };
 }
 
-/** The environment of the plugin's process. */
+/** Returns the environment of the plugin's process. */
 export function environmentOf({ containerId, ifname, netns }: Pod, command: string): string[] {
   return [
     "PATH=/bin",

@@ -26,41 +26,41 @@ import {
 
 type Warn = (message: string) => void;
 
-/** What a process does; `answer` tells the runtime the result. */
+/** The code of a process; `answer` sends the result to the runtime. */
 export type Verb = (node: Node, warn: Warn, answer: (result: Result) => void) => void;
 
-/** Who calls where no pod is meant. */
-const nobody = { containerId: "", ifname: "", netns: "" };
-/** How long a command may wait, ms. */
-const PATIENCE = 60_000;
+/** The pod of a command that concerns no pod. */
+const noPod = { containerId: "", ifname: "", netns: "" };
+/** Time limit of a command, ms. */
+const DEFAULT_TIMEOUT = 60_000;
 
-/** How much longer than its limit a call may take, ms: no limit ends what the kernel does, each call of which takes 1 ms. */
+/** Time by which a call may exceed its limit, ms: no limit ends the kernel's work, of which each call takes 1 ms. */
 const UNCOUNTED = 2_000;
 
-/** How a call of the plugin went. */
+/** The outcome of a call of the plugin. */
 export interface Run {
   readonly end: "done" | "failed" | "killed";
-  /** Where it failed: what it threw. */
+  /** The error that the verb threw, if it failed. */
   readonly error: unknown;
-  /** What the runtime was told. */
+  /** The result that the runtime got. */
   readonly result: Result | undefined;
   readonly crossings: readonly Crossing[];
   readonly warnings: readonly string[];
-  /** What no run may do, whatever befell it. */
+  /** Violations of rules that hold for every run, whatever its fault. */
   readonly violations: readonly string[];
 }
 
-/** ADD, in a process of its own. */
-export function add(machine: Machine, pod: Pod, wish: AttachmentRequest, fault?: Fault): Run {
-  const verb: Verb = (node, warn, answer) => addVerb(node, addRequest(node, pod, wish, warn), answer);
-  return run(machine, pod, "ADD", verb, fault, timeoutOf(wish));
+/** Runs ADD in a new process. */
+export function add(machine: Machine, pod: Pod, request: AttachmentRequest, fault?: Fault): Run {
+  const verb: Verb = (node, warn, answer) => addVerb(node, addRequest(node, pod, request, warn), answer);
+  return run(machine, pod, "ADD", verb, fault, timeoutOf(request));
 }
 
-/** DEL, in a process of its own. `netns`: CNI_NETNS, null for none, if it is not the pod's. */
+/** Runs DEL in a new process. `netns`: CNI_NETNS if it is not the pod's, null for none. */
 export function del(
   machine: Machine,
   pod: Pod,
-  wish: AttachmentRequest,
+  request: AttachmentRequest,
   fault?: Fault,
   netns?: string | null,
 ): Run {
@@ -70,15 +70,15 @@ export function del(
     pod,
     "DEL",
     (node, warn) => {
-      const call = delRequest(node, pod, wish, warn);
+      const call = delRequest(node, pod, request, warn);
       delVerb(node, { ...call, netns: given });
     },
     fault,
-    timeoutOf(wish),
+    timeoutOf(request),
   );
 }
 
-/** GC of a network, in a process of its own. `valid`: what the runtime lists, undefined for no list. */
+/** Runs GC of a network in a new process. `valid`: the runtime's list, `undefined` for no list. */
 export function gc(
   machine: Machine,
   network: string,
@@ -87,7 +87,7 @@ export function gc(
 ): Run {
   return run(
     machine,
-    nobody,
+    noPod,
     "GC",
     (node, warn) => {
       gcVerb(node, gcRequest(node, network, valid, warn));
@@ -96,39 +96,43 @@ export function gc(
   );
 }
 
-/** `ib-sriov provision` of one VF, in a process of its own. */
+/** Runs `ib-sriov provision` of one VF in a new process. */
 export function provisionOne(machine: Machine, pci: string, fault?: Fault): Run {
   const verb = (node: Node, warn: Warn) => {
-    provision(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, pci);
+    provision(node, { deadline: node.clock.now() + DEFAULT_TIMEOUT, warn, observe: unobserved }, pci);
   };
-  return run(machine, nobody, "provision", verb, fault);
+  return run(machine, noPod, "provision", verb, fault);
 }
 
-/** `ib-sriov gc`, in a process of its own. It fails where one of its lines says so, as the command does. */
+/** Runs `ib-sriov gc` in a new process. It fails if a line of its output reports a failure, as the command does. */
 export function gcOfAll(machine: Machine, act: boolean, fault?: Fault): Run {
   const verb = (node: Node, warn: Warn) => {
-    const lines = gcEntries(node, { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved }, act);
+    const lines = gcEntries(
+      node,
+      { deadline: node.clock.now() + DEFAULT_TIMEOUT, warn, observe: unobserved },
+      act,
+    );
     for (const { path, outcome, why } of lines) {
       if (outcome === "failed") throw new CniError(codes.node, `${path}: ${why}`);
       warn(`${path}: ${outcome} ${why}`);
     }
   };
-  return run(machine, nobody, "gc", verb, fault);
+  return run(machine, noPod, "gc", verb, fault);
 }
 
-/** `ib-sriov attachments release`, in a process of its own. */
+/** Runs `ib-sriov attachments release` in a new process. */
 export function releaseOf(machine: Machine, pod: Pod, force: boolean, fault?: Fault): Run {
   const { containerId, ifname } = pod;
   const verb = (node: Node, warn: Warn) => {
-    const limits = { deadline: node.clock.now() + PATIENCE, warn, observe: unobserved };
+    const limits = { deadline: node.clock.now() + DEFAULT_TIMEOUT, warn, observe: unobserved };
     forceRelease(node, new StateDirectory(node.files), limits, { containerId, ifname }, force);
   };
-  return run(machine, nobody, "release", verb, fault);
+  return run(machine, noPod, "release", verb, fault);
 }
 
 /**
- * Any verb.
- * @param timeout how long it may take, ms.
+ * Runs a verb in a new process.
+ * @param timeout the verb's time limit, ms.
  */
 export function run(
   machine: Machine,
@@ -158,7 +162,7 @@ export function run(
       return { end: "failed", error };
     }
   })();
-  const wasKilled = !process.alive;
+  const wasKilled = !process.isRunning;
   machine.endProcess(process);
   const crossings = gate.crossings;
   if (wasKilled) return { ...settled, end: "killed", result, crossings, warnings, violations: [] };
@@ -172,7 +176,7 @@ export function run(
   return { ...settled, result, crossings, warnings, violations };
 }
 
-/** What CNI's Go libraries answer with their code for everything, and so do we. */
+/** Errors that the CNI project's Go libraries report with code 999, and ib-sriov, too. */
 const conventional = [
   "failed to find plugin",
   "invalid plugin name",
@@ -182,7 +186,7 @@ const conventional = [
   "failed to allocate for range",
 ];
 
-/** Is it an error that tells the runtime, and the operator, what is the matter? */
+/** Returns a violation if the error is not a CniError, or has code 999 although a more specific code exists. */
 function errorViolations(command: string, error: unknown): string[] {
   const violations: string[] = [];
   if (!(error instanceof CniError)) {
@@ -194,7 +198,7 @@ function errorViolations(command: string, error: unknown): string[] {
   return violations;
 }
 
-/** All that the runtime is told of an error. */
+/** Returns the whole text that the runtime gets for an error. */
 export function messageChain(error: unknown): string {
   return errorDocument(error);
 }

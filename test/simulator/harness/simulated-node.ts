@@ -7,7 +7,7 @@ import type { Machine } from "../model/machine.ts";
 import type { Fault } from "../node/gate.ts";
 import { addressesWithoutLease } from "./addresses.ts";
 import { attachmentErrors, isThere } from "./attachment-errors.ts";
-import { c1, freshGuid, freshVf, makeWorld, type Setting, vf, withOwnGuids } from "./default-node.ts";
+import { c1, freshGuid, freshVf, makeDefaultNode, type Setting, vf, withOwnGuids } from "./default-node.ts";
 import { type OriginalsByVf, originalsIn } from "./originals.ts";
 import { other, otherAttachment } from "./other.ts";
 import { doubleOwners, pathOf, recordsOf } from "./records.ts";
@@ -17,10 +17,10 @@ import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
 import { stateDirectory } from "./state.ts";
 import { judgeAtTeardown } from "./teardown.ts";
 
-/** How often a DEL that fails may be tried again, without faults. */
+/** The number of times that a DEL or GC without faults is repeated while it fails. */
 const MOST_DELS = 3;
 
-/** What can be lost and no promise is broken. */
+/** A difference from the node's state before that breaks no promise of the plugin. */
 export type AllowedDifference =
   | "attributes"
   | "link state"
@@ -29,36 +29,36 @@ export type AllowedDifference =
   | "an administrator's GUIDs";
 
 /**
- * What happens on one node, and what of it must not.
+ * A node, the verbs that run on it, and the rules that they must keep.
  *
- * The teardown of the test that makes a story fails the test if the story has problems, or if nothing is attached and the
- * node is not as before. A test about a complaint names it with {@link expectProblems}.
+ * The teardown of the test that makes a simulated node fails the test if the node has problems, or if nothing is
+ * attached and the node is not as before. A test that expects problems declares them with {@link expectProblems}.
  */
 export class SimulatedNode {
   readonly machine: Machine;
-  /** What the node was like before anything happened. */
+  /** The node's state before the first verb. */
   before: readonly string[];
-  /** What its VFs were like. */
+  /** The originals of the node's VFs. */
   originals: OriginalsByVf;
-  /** See {@link Expectations}; for the tests that know it to be another one. */
+  /** See {@link Expectations}; set by tests that expect another GUID. */
   autoGuid: Guid | undefined;
-  /** What was wrong, in words. */
+  /** The violations that were found, as texts. */
   readonly problems: string[] = [];
   expectedProblems: readonly unknown[] = [];
-  /** What the node was like before any event. */
+  /** The node's state before any event. */
   readonly initial: Pick<SimulatedNode, "before" | "originals">;
   readonly #events: ((machine: Machine) => void)[] = [];
   #other: readonly unknown[];
   readonly #deleted: string[] = [];
-  /** What DESIGN.md allows to be lost, see {@link forgive}. */
-  readonly #forgiven = new Set<AllowedDifference>();
+  /** See {@link allowDifference}. */
+  readonly #allowed = new Set<AllowedDifference>();
 
-  /** @param sweep makes a story whose problems the caller reports, see {@link SimulatedNode.ofSweep}. */
+  /** @param sweep makes a node whose problems the caller reports, see {@link SimulatedNode.ofSweep}. */
   constructor(
     readonly setting: Setting,
     sweep?: { readonly first: SimulatedNode | undefined },
   ) {
-    this.machine = makeWorld(setting);
+    this.machine = makeDefaultNode(setting);
     this.initial = sweep?.first?.initial ?? {
       before: snapshot(this.machine),
       originals: originalsIn(this.machine),
@@ -70,90 +70,89 @@ export class SimulatedNode {
   }
 
   /**
-   * Returns a story of a sweep, which reads the problems itself and reports each with its case: the teardown of the test
-   * does not look at it.
-   * @param first of the sweep, which has read already what such a node is like.
+   * Returns a node for a sweep, which reads the problems itself and reports each with its case: the teardown of the
+   * test ignores such a node.
+   * @param first a node of the same sweep, whose initial state is reused.
    */
   static ofSweep(setting: Setting, first?: SimulatedNode): SimulatedNode {
     return new SimulatedNode(setting, { first });
   }
 
   /**
-   * States the problems that the test is about, all of them and in their order. The teardown fails the test if the problems
-   * differ.
+   * Declares all problems that the test expects, in their order. The teardown fails the test if the problems differ.
    * @param problems texts, or matchers of vitest.
    */
   expectProblems(...problems: readonly unknown[]): void {
     this.expectedProblems = problems;
   }
 
-  /** ADD. One that says that it is done must be. */
-  add(pod: Pod, wish: AttachmentRequest, fault?: Fault): Run {
-    const ran = this.#judge(`ADD of ${pod.containerId}`, add(this.machine, pod, wish, fault), fault);
-    // Where the namespace, or the VF, went meanwhile, only DEL can tell what became of it.
-    if (ran.end === "done" && isThere(this.machine, pod)) this.requireAttached(pod, wish, ran);
+  /** Runs ADD, and checks the attachment if ADD succeeds. */
+  add(pod: Pod, request: AttachmentRequest, fault?: Fault): Run {
+    const ran = this.#judge(`ADD of ${pod.containerId}`, add(this.machine, pod, request, fault), fault);
+    // If the namespace or the VF was removed during ADD, only DEL can find out what became of the attachment.
+    if (ran.end === "done" && isThere(this.machine, pod)) this.requireAttached(pod, request, ran);
     return ran;
   }
 
-  /** ADD that has no reason to fail. */
-  mustAdd(pod: Pod, wish: AttachmentRequest): Run {
-    const ran = this.add(pod, wish);
+  /** Runs an ADD that must succeed. */
+  mustAdd(pod: Pod, request: AttachmentRequest): Run {
+    const ran = this.add(pod, request);
     if (ran.end === "failed")
       this.problems.push(`ADD of ${pod.containerId} failed: ${messageChain(ran.error)}`);
     return ran;
   }
 
-  del(pod: Pod, wish: AttachmentRequest, fault?: Fault, netns?: string | null): Run {
-    return this.#judge(`DEL of ${pod.containerId}`, del(this.machine, pod, wish, fault, netns), fault);
+  del(pod: Pod, request: AttachmentRequest, fault?: Fault, netns?: string | null): Run {
+    return this.#judge(`DEL of ${pod.containerId}`, del(this.machine, pod, request, fault, netns), fault);
   }
 
-  /** DEL without faults, again where it fails, as a runtime does it. */
-  mustDel(pod: Pod, wish: AttachmentRequest, netns?: string | null): void {
+  /** Runs DEL without faults, and repeats it while it fails, as a runtime does. */
+  mustDel(pod: Pod, request: AttachmentRequest, netns?: string | null): void {
     let ran: Run | undefined;
-    for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.del(pod, wish, undefined, netns);
+    for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.del(pod, request, undefined, netns);
     if (ran?.end !== "done")
-      this.problems.push(`DEL of ${pod.containerId} fails for ever: ${messageChain(ran?.error)}`);
+      this.problems.push(`every DEL of ${pod.containerId} fails: ${messageChain(ran?.error)}`);
   }
 
-  /** GC of a network: valid are those that are named, and who must never notice anything. */
+  /** Runs GC of a network; the other container (see other.ts) is always valid. */
   gc(valid: readonly AttachmentName[], fault?: Fault, network = "mynet"): Run {
     return this.#judge("GC", gc(this.machine, network, [...valid, other], fault), fault);
   }
 
-  /** `ib-sriov provision` of a VF. */
+  /** Runs `ib-sriov provision` of a VF. */
   provision(pci: string, fault?: Fault): Run {
     return this.#judge("provision", provisionOne(this.machine, pci, fault), fault);
   }
 
-  /** `ib-sriov gc`; with `act` false, --dry-run. */
+  /** Runs `ib-sriov gc`, with --dry-run if `act` is false. */
   gcOfAll(act = true, fault?: Fault): Run {
     return this.#judge("gc", gcOfAll(this.machine, act, fault), fault);
   }
 
-  /** `ib-sriov attachments release`. */
+  /** Runs `ib-sriov attachments release`. */
   release(pod: Pod, force: boolean, fault?: Fault): Run {
     return this.#judge("release", releaseOf(this.machine, pod, force, fault), fault);
   }
 
-  /** Lets so much time pass that GC no longer takes an attachment for one that may be newer than the list. */
+  /** Passes the time during which GC keeps an attachment because it can be newer than the runtime's list. */
   waitForGracePeriod(): void {
     this.machine.time.pass(10 * 60_000);
   }
 
-  /** GC without faults, again where it fails. */
+  /** Runs GC without faults, and repeats it while it fails. */
   mustGc(valid: readonly AttachmentName[], network = "mynet"): void {
     let ran: Run | undefined;
     for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.gc(valid, undefined, network);
-    if (ran?.end !== "done") this.problems.push(`GC fails for ever: ${messageChain(ran?.error)}`);
+    if (ran?.end !== "done") this.problems.push(`every GC fails: ${messageChain(ran?.error)}`);
   }
 
   /**
-   * Something happens to the node that nobody puts back: from now on "before" is what a node is like to which
-   * nothing but such events has happened.
+   * Changes the node in a way that no verb undoes. From now on, "as before" means: as a node to which only these
+   * changes have been made.
    */
-  happens(event: (machine: Machine) => void): void {
+  changeNode(event: (machine: Machine) => void): void {
     this.#events.push(event);
-    const twin = makeWorld(this.setting);
+    const twin = makeDefaultNode(this.setting);
     for (const each of this.#events) each(twin);
     twin.time.settle();
     this.before = snapshot(twin);
@@ -162,15 +161,15 @@ export class SimulatedNode {
     this.#other = otherAttachment(this.machine);
   }
 
-  /** The runtime deletes a pod's namespace. */
+  /** Deletes a pod's namespace, as the runtime does. */
   deleteNamespace(pod: Pod): void {
     this.machine.deleteNamespace(pod.netns);
     this.#deleted.push(pod.netns.slice(pod.netns.lastIndexOf("/") + 1));
   }
 
-  /** What gc will do: releases leases that are owed. */
-  settleOwed(): void {
-    for (const path of this.owed()) {
+  /** Does the pending releases, as a later call would. */
+  releasePending(): void {
+    for (const path of this.pendingReleases()) {
       run(this.machine, c1, "DEL", (node, warn) => {
         const state = new StateDirectory(node.files);
         const deadline = node.clock.now() + 5000;
@@ -184,13 +183,13 @@ export class SimulatedNode {
     }
   }
 
-  /** Paths of the records of a VF. */
+  /** Returns the paths of the records of a VF. */
   records(pci: string): string[] {
     return [...recordsOf(this.machine)].flatMap(([path, record]) => (record.vf.pci === pci ? [path] : []));
   }
 
-  /** Paths of what is owed. */
-  owed(): string[] {
+  /** Returns the paths of the pending releases. */
+  pendingReleases(): string[] {
     return [...this.machine.files.texts.keys()].filter((path) => path.startsWith(`${stateDirectory}/.owed/`));
   }
 
@@ -199,47 +198,48 @@ export class SimulatedNode {
     return snapshot(this.machine);
   }
 
-  requireAttached(pod: Pod, wish: AttachmentRequest, ran: Run): void {
-    const found = attachmentErrors(this.machine, pod, wish, ran, this);
+  requireAttached(pod: Pod, request: AttachmentRequest, ran: Run): void {
+    const found = attachmentErrors(this.machine, pod, request, ran, this);
     this.problems.push(
       ...found
-        .filter((flaw) => !(this.#forgiven.has("link state") && flaw.startsWith("link state")))
-        .filter((flaw) => !(this.#forgiven.has("attributes") && flaw.startsWith("RDMA device of"))),
+        .filter((error) => !(this.#allowed.has("link state") && error.startsWith("link state")))
+        .filter((error) => !(this.#allowed.has("attributes") && error.startsWith("RDMA device of"))),
     );
   }
 
   /**
-   * From now on this need not be as before. "attributes": name, alternative names and admin state of the VF's
-   * netdev on the host, and the name of its RDMA device, where a warning said that they could not be given back.
-   * "an administrator's GUIDs": those that were set at the PF after ADD. "derived GUID": the one that the fresh VF was given for good, of which a kill can leave a part. The others: what
-   * the PF has on file for the VF, where the kernel could not tell what it was.
+   * Allows a difference from the node's state before. "attributes": the name, the alternative names and the admin state
+   * of the VF's netdev on the host, and the name of its RDMA device, of which a warning reported that they could not be
+   * restored. "an administrator's GUIDs": GUIDs that were set at the PF after ADD. "derived GUID": the GUID that the
+   * fresh VF got permanently, and of which a kill can leave only the node or the port GUID. The others: the PF's
+   * settings for the VF, if the kernel could not report them.
    */
-  forgive(what: AllowedDifference): void {
-    this.#forgiven.add(what);
+  allowDifference(what: AllowedDifference): void {
+    this.#allowed.add(what);
   }
 
-  /** Nothing is attached any more: is the node as it was, but for namespaces that were deleted? */
+  /** Requires that nothing is attached and the node is as before, apart from deleted namespaces. */
   requireAsBefore(when: string): void {
     const kept = (lines: readonly string[]) => {
       const left = this.#deleted.reduce<readonly string[]>(
         (rest, label) => withoutNamespace(rest, label),
         lines,
       );
-      return [...this.#forgiven].reduce((rest, what) => without(rest, what), left);
+      return [...this.#allowed].reduce((rest, what) => without(rest, what), left);
     };
     const changed = difference(kept(this.before), kept(this.lines()));
     if (changed.length > 0)
       this.problems.push(`${when} the node is not as before:\n    ${changed.join("\n    ")}`);
   }
 
-  /** If nothing is attached, the node is as before: the last check of each story, at the test's teardown. */
+  /** Requires that the node is as before if nothing is attached: the last check of each test, in its teardown. */
   requireAsBeforeIfFree(): void {
     if (this.#attachments().length > 0) return;
-    this.settleOwed();
+    this.releasePending();
     this.requireAsBefore("at the end of the test");
   }
 
-  /** Paths of all records and cache files except the other container's. */
+  /** Returns the paths of all records and cache files except the other container's. */
   #attachments(): string[] {
     const own = (path: string) => path.startsWith(`${stateDirectory}/`) && path !== pathOf(other);
     const isRecord = (path: string) =>
@@ -247,7 +247,7 @@ export class SimulatedNode {
     return [...this.machine.files.texts.keys()].filter((path) => own(path) && isRecord(path));
   }
 
-  /** Nothing has changed since these lines. */
+  /** Requires that nothing has changed since these lines. */
   requireUnchanged(since: readonly string[], when: string): void {
     const changed = difference(since, this.lines());
     if (changed.length > 0)
@@ -260,9 +260,11 @@ export class SimulatedNode {
       ...doubleOwners(this.machine),
       ...addressesWithoutLease(this.machine),
     );
-    // A warning is an excuse only where there was something to warn of.
-    const lost = ran.warnings.filter((warning) => /^cannot (give|bring) /.test(warning));
-    if (fault !== undefined && lost.length > 0) this.forgive("attributes");
+    // A warning excuses a difference only if the run had a fault.
+    const lost = ran.warnings.filter((warning) =>
+      /^cannot (rename|restore the alternative name|bring) /.test(warning),
+    );
+    if (fault !== undefined && lost.length > 0) this.allowDifference("attributes");
     const now = otherAttachment(this.machine);
     const touched = now.some((each, at) => each !== this.#other[at]);
     if (touched) this.problems.push(`${what} has touched the other container's VF: ${now.slice(2)}`);
@@ -270,7 +272,7 @@ export class SimulatedNode {
   }
 }
 
-/** The lines without what is forgiven. */
+/** Returns the lines without what an allowed difference concerns. */
 function without(lines: readonly string[], what: AllowedDifference): readonly string[] {
   switch (what) {
     case "link state":

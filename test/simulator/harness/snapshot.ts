@@ -9,12 +9,12 @@ import type { RdmaDevice } from "../model/rdma.ts";
 import { stateDirectory } from "./state.ts";
 
 /**
- * What the node is like, a sorted line for each thing that must be as before when nothing is attached any
+ * Returns the state of the node, as one sorted line for each thing that must be as before when nothing is attached any
  * more. Lines about a namespace begin with "in NAME: ".
  *
- * Left out is what cannot or need not be as before (DESIGN.md, "As before"): numbers of the host's netdevs and
- * of queue pairs, carrier, empty directories, and the text of lock files, of which only the owner counts. Zero
- * and all-ones both are "no GUID".
+ * The snapshot leaves out what cannot or need not be as before: the indexes of the host's netdevs, the numbers of queue
+ * pairs, carrier, empty directories, and the text of lock files except the owner. The GUIDs zero and all-ones both are
+ * "none".
  */
 export function snapshot(machine: Machine): string[] {
   return [
@@ -27,12 +27,12 @@ export function snapshot(machine: Machine): string[] {
   ].sort();
 }
 
-/** The same without what is said of a namespace. */
+/** Returns the lines without those about a namespace. */
 export function withoutNamespace(lines: readonly string[], label: string): string[] {
   return lines.filter((line) => !line.startsWith(`in ${label}: `));
 }
 
-/** What is different, for the message of a failure: lines that are missing, and lines that are new. */
+/** Returns the difference for the message of a failed test: lines that are missing, and lines that are new. */
 export function difference(before: readonly string[], after: readonly string[]): string[] {
   return [
     ...before.filter((line) => !after.includes(line)).map((line) => `- ${line}`),
@@ -79,7 +79,7 @@ function settingsText({ link, napi, tcx }: Netdev): string {
     .join(" ");
 }
 
-/** In a container a netdev is known by its number and its whole address: they must not change under it. */
+/** Returns the identity of a netdev. A container knows it by its index and whole address, which must not change. */
 function identity(namespace: Netns, index: number, { kind }: Netdev): string {
   if (namespace.label !== "-") return `${index} ${formatHardwareAddress(kind.address)}`;
   const guid = portGuidOf(kind.address);
@@ -95,12 +95,12 @@ function file(machine: Machine, path: string, content: string): string[] {
   if (ignored.includes(path) || path.endsWith("/cni.lock")) return [];
   if (!path.startsWith(`${stateDirectory}/.vf/`)) return [`file ${path} ${content}`];
   const owner = ownerIn(content);
-  // Who has no record has nothing: that note could not be rewritten, and means nothing.
+  // An owner without a record has nothing: the lock file could not be rewritten, and its owner counts for nothing.
   if (owner === undefined || !machine.files.texts.has(`${stateDirectory}/${owner}`)) return [];
   return [`owner of ${path.slice(path.lastIndexOf("/") + 1)}: ${owner}`];
 }
 
-/** The name of the owner's record in the text of a VF's lock file. */
+/** Returns the name of the owner's record from the text of a VF's lock file. */
 function ownerIn(text: string): string | undefined {
   const note = fromJson(text);
   const owner = isObject(note) ? note.owner : undefined;

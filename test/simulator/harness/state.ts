@@ -1,2 +1,2 @@
-/** Where the attachments are written down. */
+/** The state directory. */
 export const stateDirectory = "/var/lib/cni/ib-sriov";

@@ -6,47 +6,50 @@ import type { AttachmentRequest, Pod } from "./requests.ts";
 import { messageChain, type Run } from "./run.ts";
 import { type AllowedDifference, SimulatedNode } from "./simulated-node.ts";
 
-/** A verb that is run once for everything that can befall it. */
+/** A verb that is run once for each fault that it can have. */
 export interface Scenario {
   readonly name: string;
   readonly setting: Setting;
-  /** Whose verb it is, and what they want. */
+  /** The pod that the verb is called for, and its request. */
   readonly pod: Pod;
-  readonly wish: AttachmentRequest;
-  /** What has happened before. */
-  readonly arrange?: (story: SimulatedNode) => void;
-  /** The verb. */
-  readonly act: (story: SimulatedNode, fault?: Fault) => Run;
-  /** How the verb ends when nothing befalls it; default "done". */
+  readonly request: AttachmentRequest;
+  /** Prepares the node. */
+  readonly arrange?: (simulated: SimulatedNode) => void;
+  /** Runs the verb. */
+  readonly act: (simulated: SimulatedNode, fault?: Fault) => Run;
+  /** How the verb ends without a fault; default "done". */
   readonly ends?: Run["end"];
-  /** Must a failed verb leave the node as before, or say that it could not? */
+  /** Whether a failed verb must leave the node as before, or report that it could not. */
   readonly rollsBack?: boolean;
-  /** What can befall it; default: everything. */
+  /** The faults of the verb; default: all. */
   readonly cases?: "nothing";
   readonly followUps: readonly FollowUp[];
-  /** What need not be as before where the kernel cannot tell what the PF has on file; see {@link SimulatedNode.forgive}. */
-  readonly forgivenIfBlind?: AllowedDifference;
+  /**
+   * Difference that is allowed if the kernel cannot report the PF's settings, see {@link
+   * SimulatedNode.allowDifference}.
+   */
+  readonly allowedIfUnreadable?: AllowedDifference;
 }
 
-/** What a sweep has found. */
+/** The findings of a sweep. */
 export interface Findings {
-  /** How many runs of the verb there were. */
+  /** The number of runs of the verb. */
   readonly cases: number;
-  /** What was wrong, each with its case. */
+  /** The violations that were found, each with its case. */
   readonly problems: readonly string[];
 }
 
-/** A part of the sweep, where only the sweep itself is tested. */
+/** A part of the sweep, for the tests of the sweep itself. */
 export interface Part {
-  /** Which of the cases are wanted. */
+  /** Selects the cases. */
   readonly cases: (each: Case) => boolean;
-  /** How many problems are enough. */
-  readonly enough: number;
+  /** The number of problems after which the sweep ends. */
+  readonly maxProblems: number;
 }
 
-const whole: Part = { cases: () => true, enough: Number.POSITIVE_INFINITY };
+const whole: Part = { cases: () => true, maxProblems: Number.POSITIVE_INFINITY };
 
-/** Runs a scenario without faults, and then once for each call, each thing that can befall it, each follow-up. */
+/** Runs a scenario without faults, and then once for each combination of a call, its faults and the follow-ups. */
 export function sweep(scenario: Scenario, part: Part = whole): Findings {
   const { followUps } = scenario;
   const problems: string[] = [];
@@ -55,63 +58,71 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
   if (well.end !== (scenario.ends ?? "done")) {
     problems.push(`${scenario.name}, without faults: ${well.end} ${messageChain(well.error)}`);
   }
-  const befalls = scenario.cases === "nothing" ? [] : well.crossings;
-  const cases = [...faultsOf(befalls), ...signalsOf(befalls)].filter(part.cases);
+  const crossings = scenario.cases === "nothing" ? [] : well.crossings;
+  const cases = [...faultsOf(crossings), ...signalsOf(crossings)].filter(part.cases);
   const all: (Case | undefined)[] = [undefined, ...cases];
   for (const each of all) {
     for (const followUp of followUps) {
-      const story = begin(scenario, first);
-      runCase(scenario, story, each, followUp);
+      const simulated = begin(scenario, first);
+      runCase(scenario, simulated, each, followUp);
       const name = `${scenario.name} | ${each?.name ?? "no fault"} | ${followUp.name}`;
-      problems.push(...story.problems.map((problem) => `${name}: ${problem}`));
-      if (problems.length >= part.enough) return { cases: all.length * followUps.length, problems };
+      problems.push(...simulated.problems.map((problem) => `${name}: ${problem}`));
+      if (problems.length >= part.maxProblems) return { cases: all.length * followUps.length, problems };
     }
   }
   return { cases: all.length * followUps.length, problems };
 }
 
-/** What a failed ADD says where it could not clean up. */
+/** Part of the error of a failed ADD that could not clean up. */
 const notPutBack = "could not be put back";
 
 function begin({ setting, arrange }: Scenario, first?: SimulatedNode): SimulatedNode {
-  const story = SimulatedNode.ofSweep(setting, first);
-  arrange?.(story);
-  return story;
+  const simulated = SimulatedNode.ofSweep(setting, first);
+  arrange?.(simulated);
+  return simulated;
 }
 
-function runCase(scenario: Scenario, story: SimulatedNode, each: Case | undefined, followUp: FollowUp): void {
-  const { pod, wish } = scenario;
-  if (each?.blinds && wish.linkState !== undefined) story.forgive("link state");
-  if (each?.blinds && scenario.setting.pendingGuid !== undefined) story.forgive("GUIDs on file");
-  const vf = story.machine.bus.vfs.get(wish.vf);
+function runCase(
+  scenario: Scenario,
+  simulated: SimulatedNode,
+  each: Case | undefined,
+  followUp: FollowUp,
+): void {
+  const { pod, request } = scenario;
+  if (each?.hidesVfConfig && request.linkState !== undefined) simulated.allowDifference("link state");
+  if (each?.hidesVfConfig && scenario.setting.pendingGuid !== undefined)
+    simulated.allowDifference("GUIDs on file");
+  const vf = simulated.machine.bus.vfs.get(request.vf);
   const isExternal = vf?.probed?.driver === "vfio-pci" || vf?.driverOverride === "vfio-pci";
-  if (each?.blinds && scenario.forgivenIfBlind !== undefined) story.forgive(scenario.forgivenIfBlind);
-  // Of a VF without a driver of ours nothing else tells which GUIDs it had; a warning says so.
-  if (isExternal && (each?.blinds || scenario.setting.vfConfigUnreadable)) story.forgive("GUIDs on file");
-  const ran = scenario.act(story, each?.fault);
-  if (each?.kills && ran.end !== "killed") story.problems.push(`was not killed, but ${ran.end}`);
-  const mustTell = scenario.ends === undefined ? each?.mustTell : undefined;
-  if (ran.end === "failed" && mustTell !== undefined && !messageChain(ran.error).includes(mustTell)) {
-    story.problems.push(`the error does not tell why: ${messageChain(ran.error)}`);
+  if (each?.hidesVfConfig && scenario.allowedIfUnreadable !== undefined)
+    simulated.allowDifference(scenario.allowedIfUnreadable);
+  // If the VF is not bound to its own driver, only the PF's settings contain the GUIDs it had; a warning reports that.
+  if (isExternal && (each?.hidesVfConfig || scenario.setting.vfConfigUnreadable))
+    simulated.allowDifference("GUIDs on file");
+  const ran = scenario.act(simulated, each?.fault);
+  if (each?.kills && ran.end !== "killed") simulated.problems.push(`was not killed, but ${ran.end}`);
+  const expectedText = scenario.ends === undefined ? each?.expectedText : undefined;
+  if (ran.end === "failed" && expectedText !== undefined && !messageChain(ran.error).includes(expectedText)) {
+    simulated.problems.push(`the error does not report the cause: ${messageChain(ran.error)}`);
   }
-  // DEL goes on where it has nothing to wait for: it is what there is to do after a signal.
+  // A DEL that has nothing to wait for continues: after a signal, cleaning up is what it should do.
   if (each?.stops && scenario.rollsBack && ran.end !== "failed")
-    story.problems.push(`a signal has not stopped it: ${ran.end}`);
-  // Nothing keeps it from putting everything back.
+    simulated.problems.push(`a signal has not stopped it: ${ran.end}`);
+  // Nothing prevents the verb from restoring everything.
   const isFree = each === undefined || each.stops;
   if (scenario.rollsBack && isFree && ran.end === "failed" && messageChain(ran.error).includes(notPutBack)) {
-    story.problems.push(messageChain(ran.error));
+    simulated.problems.push(messageChain(ran.error));
   }
   if (scenario.rollsBack && ran.end === "failed" && followUp === scenario.followUps[0]) {
-    requireRollBack(story, ran);
+    requireRollBack(simulated, ran);
   }
-  followUp.goOn(story, pod, wish, ran);
+  followUp.run(simulated, pod, request, ran);
 }
 
-/** A failed ADD has put everything back, or says that it has not. */
-function requireRollBack(story: SimulatedNode, ran: Run): void {
+/** Requires that a failed ADD has restored everything, or has reported that it could not. */
+function requireRollBack(simulated: SimulatedNode, ran: Run): void {
   if (messageChain(ran.error).includes(notPutBack)) return;
-  // The record may have to stay: then it, and whose the VF is, are all that is left.
+  // The record may have to stay: then only the record and the owner of the VF are left.
   if (ran.warnings.some((warning) => warning.includes("the record"))) return;
-  story.requireAsBefore("after a failed ADD");
+  simulated.requireAsBefore("after a failed ADD");
 }

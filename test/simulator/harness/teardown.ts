@@ -1,17 +1,19 @@
 import { afterEach, expect } from "vitest";
 import type { SimulatedNode } from "./simulated-node.ts";
 
-/** The stories of the test that runs. */
-const stories: SimulatedNode[] = [];
+/** The simulated nodes of the running test. */
+const simulatedNodes: SimulatedNode[] = [];
 
-/** Has the teardown of the running test judge a story. Each story calls this, so that no test can forget it. */
-export function judgeAtTeardown(story: SimulatedNode): void {
-  stories.push(story);
+/**
+ * Registers a node for the running test's teardown. Each simulated node does so itself, so that no test can omit it.
+ */
+export function judgeAtTeardown(simulated: SimulatedNode): void {
+  simulatedNodes.push(simulated);
 }
 
 afterEach(() => {
-  const ended = stories.splice(0);
-  for (const story of ended) story.requireAsBeforeIfFree();
+  const ended = simulatedNodes.splice(0);
+  for (const simulated of ended) simulated.requireAsBeforeIfFree();
   expect(ended.map(({ problems }) => problems)).toEqual(
     ended.map(({ expectedProblems }) => expectedProblems),
   );

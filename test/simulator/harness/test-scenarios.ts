@@ -3,13 +3,13 @@ import { afterAll, describe, expect, test } from "vitest";
 import { reportFigures } from "../../support/figures.ts";
 import { type Scenario, sweep } from "./sweep.ts";
 
-/** Problems that the message of a failed test shows; the rest is usually more of the same. */
+/** Number of problems that the message of a failed test shows; further ones are usually of the same kind. */
 const SHOWN = 5;
 
-// Vitest wants a hundred lines of every stack trace; here errors are thrown by the thousand.
+// Vitest asks for a hundred lines of every stack trace; here thousands of errors are thrown.
 Error.stackTraceLimit = 8;
 
-/** A test for each scenario, and the number of cases at the end. */
+/** Defines a test for each scenario, and reports the number of cases at the end. */
 export function testScenarios(what: string, scenarios: readonly Scenario[]): void {
   let total = 0;
   describe(what, () => {
@@ -25,7 +25,7 @@ export function testScenarios(what: string, scenarios: readonly Scenario[]): voi
   });
 }
 
-/** Says how much was tried. It goes past vitest, which would put a heading over each line. */
+/** Reports the number of cases on stderr, bypassing vitest, which would print a heading above each line. */
 export function report(what: string, cases: number): void {
   writeSync(2, `simulator: ${cases} cases of ${what}\n`);
   reportFigures(`simulator-${what}`, { "faults and kills injected into the simulated node": cases });

@@ -7,19 +7,19 @@ import { Rdma, type RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import type { Timeline } from "./timeline.ts";
 
-/** How long unbind and a probe take, ms. */
+/** Time that unbind and a probe take, ms. */
 const UNBIND_TIME = 40;
 const PROBE_TIME = 120;
 
-/** How long after its port has come up the kernel asks the subnet administrator what it can do, ms. */
+/** Time from a port's coming up to the kernel's query of the subnet administrator for its capabilities, ms. */
 const QUESTION_DELAY = 1_000;
-/** How long it waits for the answer, ms. */
+/** Time that the kernel waits for the answer, ms. */
 const QUESTION_TIME = 3_000;
 
 /** Node and port GUID of the PF. */
 export const pfGuid = guid("98:03:9b:03:00:ab:01:00");
 
-/** Inode of the first VF's sysfs directory; every VF that is made gets the next. */
+/** Inode of the first VF's sysfs directory; each new VF gets the next. */
 export const FIRST_INODE = 15_000;
 
 /** The PCI bus: functions, and the drivers that are bound to them. */
@@ -27,31 +27,31 @@ export class Bus {
   readonly pfs = new Map<string, PhysicalFunction>();
   readonly vfs = new Map<string, Vf>();
   readonly rdma = new Rdma();
-  /** How many RDMA devices a function has. */
+  /** Number of RDMA devices of a function. */
   rdmaDevices = 1;
-  /** How long after its RDMA device a VF's netdev appears, ms. */
+  /** Time from an RDMA device's appearance to that of its VF's netdev, ms. */
   registrationTime = 0;
-  /** How long after the probe a VF's RDMA devices appear, ms. */
+  /** Time from the probe to the appearance of a VF's RDMA devices, ms. */
   rdmaTime = 0;
-  /** VFs that IPoIB makes no netdev for. */
+  /** VFs for which IPoIB creates no netdev. */
   readonly withoutNetdev = new Set<string>();
-  /** The MTU of the port; one that binds from now on has it. */
+  /** The MTU of the ports of functions that are bound from now on. */
   portMtu = 4096;
-  /** Does the firmware take GUIDs without ever passing them on to the VF? */
+  /** Whether the firmware accepts GUIDs without passing them on to the VF. */
   dropsGuids = false;
-  /** What sysfs does not show, although it is there: everything, where it is not mounted. */
+  /** Functions that sysfs does not show although they exist: "everything" if sysfs is not mounted. */
   hidden: "everything" | readonly string[] = [];
-  /** Calls that a real kernel would never have returned from. */
+  /** Calls that would never have returned from a real kernel. */
   readonly endless: string[] = [];
-  /** Until when the work queue that all RDMA devices share waits for an answer of the subnet administrator. */
+  /** Time until which the work queue of all RDMA devices waits for an answer of the subnet administrator. */
   #isAskingUntil = 0;
   #inode = FIRST_INODE;
   #queuePair = 0x48;
 
   /**
-   * @param namespaces all that there are.
-   * @param appeared is told of every netdev that was registered in the host's namespace.
-   * @param registered is told of every RDMA device that has appeared there.
+   * @param namespaces returns all namespaces.
+   * @param appeared is called for each netdev that is registered in the host's namespace.
+   * @param registered is called for each RDMA device that appears there.
    */
   constructor(
     private readonly timeline: Timeline,
@@ -61,7 +61,7 @@ export class Bus {
     private readonly registered: (device: RdmaDevice) => void,
   ) {}
 
-  /** Plugs a PF in, with its VFs, all bound to the same driver. */
+  /** Adds a PF with its VFs, all bound to the same driver. */
   addPf(pci: string, driver: string, vfs: readonly string[]): void {
     const pf: PhysicalFunction = { pci, driver, vfs: [] };
     this.pfs.set(pci, pf);
@@ -69,12 +69,12 @@ export class Bus {
     for (const vf of vfs) this.#makeVf(pf, vf);
   }
 
-  /** Plugs a PF in that is bound to vfio-pci: it has neither VFs nor devices. */
+  /** Adds a PF that is bound to vfio-pci: it has neither VFs nor devices. */
   addVfioPf(pci: string): void {
     this.pfs.set(pci, { pci, driver: "vfio-pci", vfs: [] });
   }
 
-  /** sriov_numvfs: 0. Nothing of the VFs is left. Returns their addresses. */
+  /** Writes 0 to sriov_numvfs: removes the VFs and everything of them. Returns their addresses. */
   removeVfs(pf: string): string[] {
     const gone = this.#pf(pf).vfs.splice(0);
     for (const vf of gone) {
@@ -84,8 +84,8 @@ export class Bus {
     return gone.map((vf) => vf.pci);
   }
 
-  /** sriov_numvfs: 0, and the same number again: other VFs at the same addresses. */
-  makeVfsAnew(pf: string): void {
+  /** Writes 0 to sriov_numvfs, and the same number again: new VFs at the same addresses. */
+  recreateVfs(pf: string): void {
     for (const pci of this.removeVfs(pf)) this.#makeVf(this.#pf(pf), pci);
   }
 
@@ -96,7 +96,7 @@ export class Bus {
     return vf;
   }
 
-  /** Does sysfs show the function? */
+  /** Reports whether sysfs shows the function. */
   shows(pci: string): boolean {
     return this.hidden !== "everything" && !this.hidden.includes(pci);
   }
@@ -105,7 +105,7 @@ export class Bus {
     return this.pfs.get(pci)?.driver ?? this.vfs.get(pci)?.probed?.driver;
   }
 
-  /** Takes everything of the VF away, wherever it is. */
+  /** Removes everything of the VF, in whichever namespace it is. */
   unbind(pci: string, driver: string): void {
     const vf = this.vf(pci, `unbind ${pci}`);
     if (vf.probed?.driver !== driver) throw new Refusal("ENODEV", `unbind ${pci} from ${driver}`);
@@ -115,10 +115,11 @@ export class Bus {
     this.#unregister(vf);
   }
 
-  /** Latches the GUIDs, and makes a new netdev on the host, with default attributes. */
+  /** Latches the GUIDs, and creates a new netdev on the host, with default settings. */
   bind(pci: string, driver: string): void {
     const vf = this.vf(pci, `bind ${pci}`);
-    // vfio-pci has no list of devices: only the override leads it to one (drivers/pci/pci-driver.c, pci_match_device).
+    // vfio-pci has no list of devices: it matches a device only by the override (drivers/pci/pci-driver.c,
+    // pci_match_device).
     const match = vf.driverOverride ?? this.#pf(vf.pf).driver;
     if (match !== driver) throw new Refusal("ENODEV", `bind ${pci} to ${driver}`);
     if (vf.probed !== undefined) throw new Refusal("EBUSY", `bind ${pci} to ${driver}`);
@@ -126,14 +127,17 @@ export class Bus {
     this.#probe(vf, driver);
   }
 
-  /** Reserves a VF for vfio-pci, and unbinds its driver. */
+  /** Sets a VF's driver override to vfio-pci, and unbinds its driver. */
   reserveForVfio(pci: string): void {
     const vf = this.vf(pci, `reserve ${pci}`);
     vf.driverOverride = "vfio-pci";
     this.#unregister(vf);
   }
 
-  /** The policy of a VF's link was changed. A question that comes after the port was taken down again has no answer. */
+  /**
+   * Reacts to a new link policy of a VF. A query that the kernel sends after the port has gone down again gets no
+   * answer.
+   */
   linkChanged(vf: Vf): void {
     const { probed } = vf;
     if (vf.linkState === "disable" || probed === undefined || probed.driver === "vfio-pci") return;
@@ -143,14 +147,14 @@ export class Bus {
     });
   }
 
-  /** Binds a VF to vfio-pci: it has no devices then. */
+  /** Binds a VF to vfio-pci: it then has no devices. */
   bindVfio(pci: string): void {
     this.reserveForVfio(pci);
     const vf = this.vf(pci, `bind ${pci}`);
     vf.probed = { driver: "vfio-pci", nodeGuid: ZERO_GUID, portGuid: ZERO_GUID, devices: [] };
   }
 
-  /** Takes a VF's netdev away, for good. */
+  /** Removes a VF's netdev permanently. */
   loseNetdev(pci: string): void {
     this.withoutNetdev.add(pci);
     this.#removeNetdevs(pci);
@@ -162,7 +166,7 @@ export class Bus {
     const probed = { driver, nodeGuid: guids.adminNodeGuid, portGuid: guids.adminPortGuid, devices };
     vf.probed = probed;
     this.#latched.set(vf, { adminNodeGuid: probed.nodeGuid, adminPortGuid: probed.portGuid });
-    // What is late belongs to the probe that made it, and to no later one.
+    // Late devices and netdevs belong to this probe. They must not appear after a later one.
     const later = (time: number, register: () => void) => {
       if (time === 0) register();
       else this.timeline.after(time, () => vf.probed === probed && register());
@@ -175,8 +179,8 @@ export class Bus {
   }
 
   /**
-   * Moves an RDMA device; its netdev is made anew.
-   * @throws {Refusal} EINVAL where it is not there, EOPNOTSUPP in shared mode.
+   * Moves an RDMA device; its netdev is created again.
+   * @throws {Refusal} EINVAL if the device is not in `from`, EOPNOTSUPP in shared mode.
    */
   moveRdma(from: Netns, index: number, to: Netns): void {
     const device = this.rdma.require(from, index, `move RDMA device ${index} of ${from.label}`);
@@ -184,7 +188,7 @@ export class Bus {
     this.arrive(device, to);
   }
 
-  /** An RDMA device arrives in a namespace. */
+  /** Adds an RDMA device to a namespace. */
   arrive(device: RdmaDevice, to: Netns): void {
     const { probed } = this.vf(device.pci, `move RDMA device ${device.index}`);
     if (probed === undefined) return;
@@ -202,7 +206,7 @@ export class Bus {
     if (where === this.host) this.appeared(netdev);
   }
 
-  /** What each VF latched at its last probe, for firmware that does not go along. */
+  /** The GUIDs that each VF latched at its last probe, for firmware that drops new ones. */
   readonly #latched = new Map<Vf, Pick<Vf, "adminNodeGuid" | "adminPortGuid">>();
 
   #latchedBy(vf: Vf): Pick<Vf, "adminNodeGuid" | "adminPortGuid"> {
@@ -222,7 +226,7 @@ export class Bus {
     this.#removeNetdevs(vf.pci);
   }
 
-  /** How many netdevs IPoIB has made of a function, pkey children included. */
+  /** Returns the number of netdevs that IPoIB has created for a function, pkey children included. */
   netdevsOf(pci: string): number {
     const all = [...this.namespaces()];
     const own = all.flatMap((each) => each.ofFunction(pci));
@@ -230,7 +234,7 @@ export class Bus {
     return own.length + children.length;
   }
 
-  /** Those of the function, and their pkey children, wherever they are. */
+  /** Removes the netdevs of the function and their pkey children, in all namespaces. */
   #removeNetdevs(pci: string): void {
     const all = [...this.namespaces()];
     for (const [, netdev] of all.flatMap((each) => each.ofFunction(pci))) {

@@ -3,12 +3,12 @@ import type { ChildOutcome } from "../../../src/node/processes.ts";
 import type { OpenFile } from "./open-file.ts";
 import type { Timeline } from "./timeline.ts";
 
-/** What a program does: it is called when the child starts, and goes on in {@link Child.after}. */
+/** A program: it is called when the child starts, and continues in {@link Child.after}. */
 export type Program = (child: Child) => void;
 
-/** A child process. Nothing ends it but itself and {@link kill}: not the death of its parent either. */
+/** A child process. It ends by itself or by {@link kill}; the end of its parent does not end it. */
 export class Child {
-  /** undefined as long as it runs. */
+  /** `undefined` while the child runs. */
   outcome: ChildOutcome | undefined;
 
   constructor(
@@ -21,7 +21,7 @@ export class Child {
     for (const file of inherited) file.share(holder);
   }
 
-  /** Does the next thing after some time, ms, unless it was killed. */
+  /** Calls `action` after some time, ms, unless the child has ended. */
   after(time: number, action: () => void): void {
     this.timeline.after(time, () => {
       if (this.outcome === undefined) action();
@@ -32,14 +32,14 @@ export class Child {
     this.#end({ status, signal: 0, stdout, stderr });
   }
 
-  /** SIGKILL. */
+  /** Kills the child, by default with SIGKILL. */
   kill(signal = 9): void {
     this.#end({ status: -1, signal, stdout: "", stderr: "" });
   }
 
   /**
-   * Starts a process that has the files that the child inherited, and runs on when the child has ended.
-   * @returns what ends that process.
+   * Starts a process that has the files that the child inherited, and continues after the end of the child.
+   * @returns a function that ends that process.
    */
   leaveBehind(command: string): () => void {
     const pid = this.holder.pid + 10_000;

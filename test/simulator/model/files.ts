@@ -2,19 +2,19 @@ import { LONGEST_FILE } from "../../../src/node/files.ts";
 import type { OpenFile } from "./open-file.ts";
 import { Refusal } from "./refusal.ts";
 
-/** A file system: texts by path, the directories that they are in, and who has locked what. */
+/** A file system: texts by path, their directories, and the locks. */
 export class FileTree {
   readonly texts = new Map<string, string>();
   readonly directories = new Set(["", "/var", "/var/lib", "/var/lib/cni", "/var/run", "/run", "/opt"]);
-  /** Which open file has the lock (flock) of a path. */
+  /** The open file that has the lock (flock) of a path. */
   readonly locks = new Map<string, OpenFile>();
 
-  /** When files were written last, if not in the model's time: ms since 1970. */
+  /** Modification times of files, ms since 1970, if not the model's present time. */
   readonly modified = new Map<string, number>();
-  /** Files that cannot be read, and the errno. */
+  /** Errnos of files that cannot be read. */
   readonly unreadable = new Map<string, string>();
 
-  /** @throws {Refusal} EINVAL if it is a directory, EFBIG if it is too long, or what {@link unreadable} says. */
+  /** @throws {Refusal} EINVAL if it is a directory, EFBIG if it is too long, or the errno in {@link unreadable}. */
   read(path: string): string | undefined {
     if (this.directories.has(path)) throw new Refusal("EINVAL", `open ${path}`);
     const errno = this.unreadable.get(path);
@@ -25,20 +25,20 @@ export class FileTree {
     return text;
   }
 
-  /** Of a directory, as {@link removeDirectory}. */
+  /** Removes a file, or a directory as {@link removeDirectory} does. */
   remove(path: string): void {
     this.texts.delete(path);
     if (this.directories.has(path)) this.removeDirectory(path);
   }
 
-  /** @throws {Refusal} ENOENT where its directory is missing, EISDIR where it is one. */
+  /** @throws {Refusal} ENOENT if its directory is missing, EISDIR if it is a directory. */
   write(path: string, text: string): void {
     this.#requireDirectory(parentOf(path), `write ${path}`);
     if (this.directories.has(path)) throw new Refusal("EISDIR", `write ${path}`);
     this.texts.set(path, text);
   }
 
-  /** @throws {Refusal} ENOENT where there is no such file. */
+  /** @throws {Refusal} ENOENT if the file does not exist. */
   patch(path: string, offset: number, text: string): void {
     const old = this.texts.get(path);
     if (old === undefined) throw new Refusal("ENOENT", `patch ${path}`);
@@ -74,7 +74,7 @@ export class FileTree {
     return [...new Set(below.map((each) => each.slice(path.length + 1).split("/")[0] ?? ""))];
   }
 
-  /** Makes a lock file if there is none. */
+  /** Creates an empty file if it does not exist. */
   touch(path: string): void {
     if (!this.texts.has(path)) this.write(path, "");
   }
@@ -84,7 +84,7 @@ export class FileTree {
   }
 }
 
-/** The directory of an absolute path, "" for the root. */
+/** Returns the directory of an absolute path, "" for the root. */
 export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
 }

@@ -5,15 +5,15 @@ import type { RdmaDevice } from "./rdma.ts";
 /** A Physical Function. */
 export interface PhysicalFunction {
   readonly pci: string;
-  /** Of itself and of its VFs. */
+  /** The driver of the PF and, at first, of its VFs. */
   readonly driver: string;
   readonly vfs: Vf[];
 }
 
-/** What a driver has made of a VF that it is bound to. */
+/** The result of a driver's probe of a VF. */
 export interface Probed {
   readonly driver: string;
-  /** The GUIDs as they were latched. */
+  /** The latched GUIDs. */
   readonly nodeGuid: Guid;
   readonly portGuid: Guid;
   /** Its RDMA devices. The first one has the IPoIB netdev. */
@@ -22,16 +22,16 @@ export interface Probed {
 
 /** A Virtual Function. */
 export class Vf {
-  /** What its PF has on file for it. */
+  /** The GUIDs that are set at its PF. */
   adminNodeGuid = ZERO_GUID;
   adminPortGuid = ZERO_GUID;
   linkState: LinkState = "auto";
   /** The first entry of its port's pkey table. */
   pkey = 0xffff;
   driverOverride: string | undefined;
-  /** Has a virtual machine it open, bound to vfio-pci? */
+  /** Whether a virtual machine has the VF open, bound to vfio-pci. */
   isOpen = false;
-  /** undefined: no driver is bound. */
+  /** `undefined` if no driver is bound. */
   probed: Probed | undefined;
 
   /** @param incarnation the inode of its sysfs directory. */

@@ -1,12 +1,14 @@
 import type { Child, Program } from "./child.ts";
 
-/** How long each of its steps takes, ms. */
+/** Time that each of its steps takes, ms. */
 const STEP = 2;
+/** The holder of an address whose file is still empty; no release finds it. */
+const EMPTY = "(empty file)";
 
-/** Who has an address; "nobody": its file was made, but is still empty, and nobody can release it. */
+/** Container and interface that have an address; {@link EMPTY} if its file was created but not yet written. */
 type Holder = string;
 
-/** What of a configuration it reads. */
+/** The part of a configuration that host-local reads. */
 interface Configuration {
   readonly name: string;
   readonly cniVersion?: string;
@@ -18,13 +20,13 @@ interface Configuration {
 
 /**
  * host-local of the CNI plugins: leases of addresses, keyed by network, container and interface. Like the real
- * one it refuses a second lease of the same key, makes the file of an address first and writes the holder into
- * it then, and releases whatever it finds of a key, be it nothing.
+ * host-local, it refuses a second lease of the same key, creates the file of an address before it writes the holder
+ * into it, and a release of a key without leases succeeds.
  */
 export class HostLocal {
-  /** By network and address, "mynet 10.1.0.2". */
+  /** Holders by network and address, such as "mynet 10.1.0.2". */
   readonly leases = new Map<string, Holder>();
-  /** How long ADD takes before it looks for an address, ms. */
+  /** Time that ADD takes before it looks for an address, ms. */
   startTime = STEP;
 
   readonly program: Program = (child) => {
@@ -40,7 +42,7 @@ export class HostLocal {
           child.after(STEP, () => child.exit(0, ""));
         });
         break;
-      // The Go plugin has nothing to do for these either.
+      // The real host-local does nothing for these verbs either.
       case "GC":
       case "STATUS":
         child.after(STEP, () => child.exit(0, ""));
@@ -76,14 +78,14 @@ export class HostLocal {
     });
   }
 
-  /** The first free address of a subnet; .1 is the gateway's. */
+  /** Reserves the first free address of a subnet; .1 is the gateway's. */
   #reserve(network: string, subnet: string, gateway: string | undefined) {
     const [base = "", prefix = ""] = subnet.split("/");
     const stem = base.includes(":") ? base : base.slice(0, base.lastIndexOf(".") + 1);
     for (let number = 2; ; number++) {
       const key = `${network} ${stem}${number}`;
       if (this.leases.has(key)) continue;
-      this.leases.set(key, "nobody");
+      this.leases.set(key, EMPTY);
       return { key, address: `${stem}${number}/${prefix}`, gateway: gateway ?? `${stem}1` };
     }
   }

@@ -1,5 +1,5 @@
-// What RTM_SETLINK and its like do to a netdev. Checked against facts/kernel.md and, where that says nothing,
-// against net/core/rtnetlink.c and dev.c of Linux 6.12.
+// The effects of RTM_SETLINK and similar requests on a netdev, according to net/core/rtnetlink.c and dev.c of Linux
+// 6.12.
 import { addressFamily } from "../../../src/cni/address.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
 import type { InterfaceAddress, Route } from "../../../src/node/links.ts";
@@ -11,9 +11,9 @@ import { Refusal } from "./refusal.ts";
 const SCOPE_LINK = 253;
 
 /**
- * Moves a netdev. Its name goes with it where it is free over there; else `fallback` is taken, which may be a
- * pattern. It comes down, keeps MTU and alternative names, and its index if that is free.
- * @throws {Refusal} EEXIST, and nothing has moved, where neither name or an alternative name is free.
+ * Moves a netdev. It keeps its name if the name is free in the new namespace; otherwise it gets the name `fallback`,
+ * which can be a pattern. It goes down, keeps its MTU and alternative names, and keeps its index if that is free.
+ * @throws {Refusal} EEXIST, without a move, if neither name is free or an alternative name is taken.
  */
 export function changeNamespace(from: Netns, index: number, to: Netns, fallback: string): number {
   const netdev = from.require(index, `move link ${index} of ${from.label}`);
@@ -27,8 +27,8 @@ export function changeNamespace(from: Netns, index: number, to: Netns, fallback:
 }
 
 /**
- * RTM_SETLINK with IFLA_NET_NS_FD and IFLA_IFNAME: moves, sets the MTU, then renames. NOT atomic: with the name taken, or
- * an MTU that is refused, the netdev is over there all the same, under its old name.
+ * RTM_SETLINK with IFLA_NET_NS_FD and IFLA_IFNAME: moves, sets the MTU, then renames. This is NOT atomic: if the name
+ * is taken or the MTU is refused, the netdev is in the new namespace nevertheless, under its old name.
  */
 export function moveLink(from: Netns, index: number, to: Netns, name: string, mtu?: number): number {
   const there = changeNamespace(from, index, to, name);
@@ -39,7 +39,7 @@ export function moveLink(from: Netns, index: number, to: Netns, name: string, mt
 
 /**
  * Renames a netdev.
- * @throws {Refusal} EEXIST where somebody has that name, be it the netdev itself as an alternative one.
+ * @throws {Refusal} EEXIST if a netdev has that name, including this netdev, as an alternative name.
  */
 export function rename(where: Netns, netdev: Netdev, name: string): void {
   if (netdev.name === name) return;
@@ -54,8 +54,8 @@ export function setMtu(where: Netns, netdev: Netdev, mtu: number): void {
 }
 
 /**
- * RTM_NEWLINK of a netdev that exists: changes all of the settings that are given, except XDP programs. The move to
- * datagram mode lowers the MTU.
+ * RTM_NEWLINK of a netdev that exists: changes all given settings except XDP programs. The change to datagram mode
+ * lowers the MTU.
  */
 export function setSettings(where: Netns, netdev: Netdev, settings: LinkSettings): void {
   const { xdpGeneric, xdpDriver, xdpHardware } = netdev.link;
@@ -72,14 +72,14 @@ export function detachXdp(where: Netns, netdev: Netdev): void {
   where.changes++;
 }
 
-/** RTM_DELLINK: @throws {Refusal} EOPNOTSUPP where it is a device's own netdev (rtnl_delete_link). */
+/** RTM_DELLINK. @throws {Refusal} EOPNOTSUPP if it is the netdev of a PCI function (rtnl_delete_link). */
 export function removeLink(where: Netns, index: number): void {
   const netdev = where.require(index, `remove link ${index} of ${where.label}`);
   if (netdev.kind.pci !== undefined) throw new Refusal("EOPNOTSUPP", `remove ${netdev.name}`);
   where.remove(netdev);
 }
 
-/** @throws {Refusal} EEXIST at the first that is taken; those before it are set then. */
+/** @throws {Refusal} EEXIST at the first name that is taken; the names before it are set then. */
 export function addAltnames(where: Netns, netdev: Netdev, names: readonly string[]): void {
   for (const name of names) {
     if (where.named(name) !== undefined) throw new Refusal("EEXIST", `alternative name ${name}`);
@@ -88,7 +88,7 @@ export function addAltnames(where: Netns, netdev: Netdev, names: readonly string
   }
 }
 
-/** @throws {Refusal} ENOENT at the first that it has not; those before it are gone then. */
+/** @throws {Refusal} ENOENT at the first name that the netdev does not have; the names before it are removed then. */
 export function removeAltnames(where: Netns, netdev: Netdev, names: readonly string[]): void {
   for (const name of names) {
     if (!netdev.altnames.includes(name)) throw new Refusal("ENOENT", `alternative name ${name}`);
@@ -97,7 +97,7 @@ export function removeAltnames(where: Netns, netdev: Netdev, names: readonly str
   }
 }
 
-/** @throws {Refusal} EEXIST where it has that address already. */
+/** @throws {Refusal} EEXIST if the netdev has that address already. */
 export function addAddress(where: Netns, netdev: Netdev, { cidr }: InterfaceAddress): void {
   if (netdev.addresses.some((each) => each.cidr === cidr)) throw new Refusal("EEXIST", `address ${cidr}`);
   const isSix = cidr.includes(":");
@@ -108,7 +108,7 @@ export function addAddress(where: Netns, netdev: Netdev, { cidr }: InterfaceAddr
   where.changes++;
 }
 
-/** @throws {Refusal} ENETDOWN where the netdev is down. */
+/** @throws {Refusal} ENETDOWN if the netdev is down. */
 export function addRoute(where: Netns, netdev: Netdev, route: Route): void {
   // IPv6 has no scopes.
   if (route.gw !== undefined && addressFamily(route.dst) === 4 && (route.scope ?? 0) >= SCOPE_LINK)

@@ -14,40 +14,40 @@ import { Refusal } from "./refusal.ts";
 import { Timeline } from "./timeline.ts";
 import { type Naming, Udev } from "./udev.ts";
 
-/** How long after its end the devices of a namespace are back, ms (measured). */
+/** Time from a namespace's end to the return of its devices, ms (measured). */
 const TEARDOWN_TIME = 200;
-/** When an interface has a carrier after it was brought up, ms: the broadcast group must be joined. */
+/** Time from an interface's coming up to its carrier, ms: it must join the broadcast group. */
 const CARRIER_TIME = 30;
-/** How long duplicate address detection takes from there, ms. */
+/** Time that duplicate address detection takes after that, ms. */
 const DAD_TIME = 1_000;
 
-/** A node: all that a plugin can see and change of it. It outlives the plugin's processes. */
+/** A node: everything that the plugin can read and change. It outlasts the plugin's processes. */
 export class Machine {
   readonly time = new Timeline();
   readonly host = new Netns("-", "1");
   readonly namespaces = new Set([this.host]);
-  /** What stands at the paths of namespaces. */
+  /** The namespaces that are mounted at paths. */
   readonly paths = new Map<string, Netns>();
   readonly files = new FileTree();
   readonly leases = new HostLocal();
   /** Texts of log files, by path. */
   readonly logs = new Map<string, string>();
-  /** What the journal was sent. */
+  /** The entries that were sent to the journal. */
   readonly journal: string[] = [];
-  /** By the path of the executable. */
+  /** Programs by the path of the executable. */
   readonly programs = new Map<string, Program>();
   readonly children: Child[] = [];
   readonly bus: Bus;
   bootId = "53828621-562d-45fe-8cbb-834692aaa2a3";
-  /** Can the kernel tell what a PF has on file ("message too long" with many VFs)? */
+  /** Whether the kernel can report a PF's settings for its VFs (with many VFs it fails: "message too long"). */
   vfConfigReadable = true;
-  /** Does a PF accept GUIDs for a VF and keep those that it has (`drop_guid` of the virtual HCA)? */
+  /** Whether a PF accepts GUIDs for a VF but keeps the old ones (`drop_guid` of the virtual HCA). */
   keepsAdminGuids = false;
-  /** Is an address that is given out in use elsewhere? */
+  /** The address that another host uses already. */
   duplicateAddress: string | undefined;
-  /** The largest MTU that the broadcast group allows, as is found out with the carrier. */
+  /** The largest MTU that the broadcast group allows; a netdev learns it when it gets the carrier. */
   groupMtu: number | undefined;
-  /** Must a netdev be down to be renamed, as before Linux 6.2? */
+  /** Whether a netdev must be down to be renamed, as before Linux 6.2. */
   renameNeedsDown = true;
   #udev: Udev | undefined;
   #lastCookie = 1;
@@ -65,8 +65,9 @@ export class Machine {
   }
 
   /**
-   * From now on a udev names what appears, some ms after it did.
-   * @param root of the host, as whoever is called sees it: "" or, from a container, that of the host's first process.
+   * Starts a udev, which names new netdevs and RDMA devices some ms after they appear.
+   * @param root the host's root directory from the plugin's point of view: "", or in a container that of the host's
+   * process 1.
    */
   startUdev(delay: number, names: ReadonlyMap<string, Naming>, root: "" | "/proc/1/root"): void {
     this.#udev = new Udev(this.time, this.host, this.bus.rdma, delay, names, this.renameNeedsDown);
@@ -83,7 +84,7 @@ export class Machine {
     return namespace;
   }
 
-  /** `ip netns del`: the path is gone at once, the namespace some time after the last who holds it. */
+  /** `ip netns del`: the path is gone at once, the namespace some time after its last holder. */
   deleteNamespace(path: string): void {
     const namespace = this.paths.get(path);
     this.paths.delete(path);
@@ -95,7 +96,7 @@ export class Machine {
     return new Process(++this.#lastPid);
   }
 
-  /** It exited, or was killed; its children live on. */
+  /** Ends a process that has exited or was killed; its children continue. */
   endProcess(process: Process): void {
     for (const namespace of process.end()) this.#tearDown(namespace);
   }
@@ -112,16 +113,16 @@ export class Machine {
     return child;
   }
 
-  /** As RTM_GETLINK tells of a netdev. */
+  /** Returns the link as RTM_GETLINK reports it. */
   describe(where: Netns, index: number): Link | undefined {
     const netdev = where.at(index);
     const { parent } = netdev?.kind ?? {};
-    const home = parent && [...this.namespaces].find((each) => each.indexOf(parent) !== undefined);
-    const lower = parent && home?.indexOf(parent);
+    const parentNetns = parent && [...this.namespaces].find((each) => each.indexOf(parent) !== undefined);
+    const lower = parent && parentNetns?.indexOf(parent);
     return netdev?.describe(index, lower, netdev.master && where.indexOf(netdev.master));
   }
 
-  /** Brings a netdev up or down, and its pkey children with it. The carrier, and the end of address detection, come later. */
+  /** Brings a netdev and its pkey children up or down. The carrier, and the end of address detection, come later. */
   setUp(where: Netns, netdev: Netdev, up: boolean): void {
     if (netdev.up === up) return;
     for (const each of this.namespaces)
@@ -143,7 +144,7 @@ export class Machine {
     });
   }
 
-  /** @throws {Refusal} EBUSY where the kernel renames only what is down. */
+  /** @throws {Refusal} EBUSY if the kernel renames only netdevs that are down, and this one is up. */
   requireRenamable(netdev: Netdev): void {
     if (this.renameNeedsDown && netdev.up) throw new Refusal("EBUSY", `rename ${netdev.name}`);
   }
@@ -159,8 +160,8 @@ export class Machine {
   }
 
   /**
-   * Once nobody holds it, a namespace's netdevs go to the host: under their name, or dev<N> where that is taken.
-   * RDMA devices go first, and for a moment they are nowhere.
+   * When a namespace has no holder any more, its netdevs go to the host: under their names, or dev<N> if the name is
+   * taken. RDMA devices go first, and for a moment they are in no namespace.
    */
   #tearDown(namespace: Netns): void {
     if (namespace.pins.size > 0 || !this.namespaces.has(namespace)) return;
@@ -185,7 +186,7 @@ export class Machine {
   }
 }
 
-/** "NAME=value". */
+/** Splits "NAME=value". */
 function cut(entry: string): [string, string] {
   const at = entry.indexOf("=");
   return [entry.slice(0, at), entry.slice(at + 1)];

@@ -12,7 +12,7 @@ const PREFIX = [0xfe, 0x80, 0, 0, 0, 0, 0, 0];
 
 /** Largest MTU of IPoIB in connected mode. */
 export const CONNECTED_MTU = 65_520;
-/** What a netdev without hardware begins with. */
+/** The initial settings of a netdev without hardware. */
 const ETHERNET_SETTINGS: LinkSettings = {
   ...aLinkSettings,
   txQueueLength: 1000,
@@ -21,19 +21,19 @@ const ETHERNET_SETTINGS: LinkSettings = {
   umcast: undefined,
 };
 
-/** What a netdev begins with. */
+/** The fixed and the initial properties of a netdev. */
 export interface NetdevKind {
-  /** PCI address of its function; undefined for a netdev without hardware, as pkey children are. */
+  /** PCI address of its function; `undefined` for a netdev without hardware, which includes pkey children. */
   readonly pci: string | undefined;
   readonly address: Uint8Array;
   readonly mtu: number;
-  /** Largest MTU that it takes; of IPoIB: in datagram mode. */
+  /** Largest possible MTU; for IPoIB, in datagram mode. */
   readonly longestMtu: number;
-  /** Of a pkey child: the netdev that it was made of. */
+  /** For a pkey child: the netdev from which it was created. */
   readonly parent?: Netdev;
 }
 
-/** A netdev. Which namespace it is in, and under which index, the namespace knows. */
+/** A netdev. Its namespace knows that the netdev is there, and its index. */
 export class Netdev {
   name = "";
   altnames: string[] = [];
@@ -42,19 +42,19 @@ export class Netdev {
   carrier = false;
   addresses: AddressState[] = [];
   routes: Route[] = [];
-  /** What else can be set on it; a move leaves it as it is. */
+  /** Other settings, which a move keeps. */
   link: LinkSettings;
-  /** What sysfs alone shows of it. */
+  /** Settings that only sysfs shows. */
   napi: NapiSettings = INITIAL_NAPI_SETTINGS;
   /** IDs of its tcx programs, which a process holds. */
   tcx: readonly number[] = [];
-  /** Does its driver refuse to change that? */
+  /** Whether its driver refuses changes of the NAPI settings. */
   isNapiFixed = false;
-  /** Does a process hold its XDP program by a bpf_link? Then nobody else can detach it. */
+  /** Whether a process holds its XDP program by a bpf_link, so that no other process can detach the program. */
   isXdpHeld = false;
   /** The bond that it is a port of. */
   master: Netdev | undefined;
-  /** What it has under /proc/sys/net/{ipv4,ipv6}/conf: "ipv6/disable_ipv6" and so on. */
+  /** Its settings under /proc/sys/net/{ipv4,ipv6}/conf: "ipv6/disable_ipv6" and so on. */
   settings = new Map<string, string>();
 
   constructor(readonly kind: NetdevKind) {
@@ -62,12 +62,12 @@ export class Netdev {
     this.link = kind.pci === undefined ? ETHERNET_SETTINGS : aLinkSettings;
   }
 
-  /** Largest MTU that it takes now. */
+  /** Largest possible MTU in the present mode. */
   get longestMtu(): number {
     return this.link.mode === 1 ? CONNECTED_MTU : this.kind.longestMtu;
   }
 
-  /** Takes it down, as a move does: addresses and routes are lost, and the bond. */
+  /** Takes the netdev down, as a move does: it loses addresses, routes and bond. */
   close(): void {
     this.master = undefined;
     this.up = false;
@@ -77,8 +77,9 @@ export class Netdev {
   }
 
   /**
-   * As RTM_GETLINK tells of it.
-   * @param lower the index of its parent, in the parent's namespace: the kernel does not say in which that is.
+   * Returns the link as RTM_GETLINK reports it.
+   * @param lower the index of its parent, in the parent's namespace: the kernel does not report which namespace that
+   * is.
    * @param master the index of its master.
    */
   describe(index: number, lower: number | undefined, master: number | undefined): Link {
@@ -99,26 +100,26 @@ export class Netdev {
   }
 }
 
-/** An IPoIB hardware address: flags and QPN, subnet prefix, port GUID (RFC 4391, section 9.1.1). */
+/** Returns an IPoIB hardware address: flags and QPN, subnet prefix, port GUID (RFC 4391, section 9.1.1). */
 export function ipoibAddress(queuePair: number, portGuid: Guid): Uint8Array {
   const number = [queuePair >> 16, queuePair >> 8, queuePair].map((byte) => byte & 0xff);
   return Uint8Array.from([0x80, ...number, ...PREFIX, ...guidToBytes(portGuid)]);
 }
 
 /**
- * A netdev of IPoIB, as a probe leaves it: datagram mode, down.
- * @param portMtu what its port carries; the broadcast group carries 2048.
+ * Creates a netdev of IPoIB as a probe leaves it: in datagram mode, down.
+ * @param portMtu the MTU of its port; the MTU of the broadcast group is 2048.
  */
 export function ipoib(pci: string, address: Uint8Array, portMtu = 4096): Netdev {
   return new Netdev({ pci, address, mtu: Math.min(portMtu, 2048) - 4, longestMtu: portMtu - 4 });
 }
 
-/** A pkey child: it has the port GUID of its parent, and no device (seen on Linux 6.12). */
+/** Creates a pkey child: it has the port GUID of its parent, and no PCI function (seen on Linux 6.12). */
 export function pkeyChild(parent: Netdev): Netdev {
   return new Netdev({ pci: undefined, address: parent.kind.address, mtu: 2044, longestMtu: 4092, parent });
 }
 
-/** A netdev without hardware (veth, dummy). */
+/** Creates a netdev without hardware (veth, dummy). */
 export function virtual(mtu = 1500): Netdev {
   return new Netdev({
     pci: undefined,

@@ -4,17 +4,17 @@ import { Refusal } from "./refusal.ts";
 /** Longest name of a netdev, bytes (IFNAMSIZ less its NUL). */
 const LONGEST_NAME = 15;
 
-/** A network namespace: its netdevs by index, and what keeps it alive. */
+/** A network namespace: its netdevs by index, and its holders. */
 export class Netns {
   readonly #netdevs = new Map<number, Netdev>();
   #lastIndex = 0;
-  /** Counts what a watch of links or addresses sees. */
+  /** Counts the events that a watch of links or addresses gets. */
   changes = 0;
-  /** What holds it: mounts (by path), open descriptors, processes in it. Without any it is torn down. */
+  /** Its holders: mounts (by path), open descriptors, processes in it. Without any holder it is torn down. */
   readonly pins = new Set<unknown>();
-  /** Does a process live in it? */
+  /** Whether a process is in it. */
   inhabited = false;
-  /** What a netdev that appears here has under /proc/sys/net, see {@link Netdev.settings}. */
+  /** The settings of a netdev that appears here, see {@link Netdev.settings}. */
   readonly defaults = new Map([
     ["ipv4/arp_notify", "0"],
     ["ipv6/disable_ipv6", "0"],
@@ -22,7 +22,7 @@ export class Netns {
     ["ipv6/ndisc_notify", "0"],
   ]);
 
-  /** @param label names it in snapshots. */
+  /** @param label its name in snapshots. */
   constructor(
     readonly label: string,
     readonly cookie: string,
@@ -37,7 +37,7 @@ export class Netns {
     this.add(lo, "lo");
   }
 
-  /** Index and netdev, in the order in which they came. */
+  /** Indexes and netdevs, in the order in which they were added. */
   get netdevs(): [number, Netdev][] {
     return [...this.#netdevs];
   }
@@ -57,12 +57,12 @@ export class Netns {
     return this.netdevs.find(([, each]) => each === netdev)?.[0];
   }
 
-  /** By name or alternative name. */
+  /** Returns the netdev with a name or alternative name. */
   named(name: string): [number, Netdev] | undefined {
     return this.netdevs.find(([, netdev]) => netdev.name === name || netdev.altnames.includes(name));
   }
 
-  /** The pkey children of a netdev that are here. */
+  /** Returns the pkey children of a netdev that are here. */
   childrenOf(parent: Netdev): [number, Netdev][] {
     return this.netdevs.filter(([, { kind }]) => kind.parent === parent);
   }
@@ -71,9 +71,9 @@ export class Netns {
     return this.netdevs.filter(([, netdev]) => netdev.kind.pci === pci);
   }
 
-  /** Puts a netdev in, under the wished index if that is free. */
-  add(netdev: Netdev, name: string, wished = 0): number {
-    const index = wished > 0 && !this.#netdevs.has(wished) ? wished : this.#freeIndex();
+  /** Adds a netdev, with the requested index if that is free. */
+  add(netdev: Netdev, name: string, requested = 0): number {
+    const index = requested > 0 && !this.#netdevs.has(requested) ? requested : this.#freeIndex();
     netdev.name = this.nameFor(name);
     netdev.settings = new Map(this.defaults);
     this.#netdevs.set(index, netdev);
@@ -89,8 +89,8 @@ export class Netns {
   }
 
   /**
-   * The name that a pattern gives ("ib%d": the lowest free number), or the name itself.
-   * @throws {Refusal} EEXIST where it is taken, EINVAL where it is none.
+   * Returns the name for a pattern ("ib%d": the lowest free number), or the name itself.
+   * @throws {Refusal} EEXIST if the name is taken, EINVAL if it is not valid.
    */
   nameFor(pattern: string): string {
     if (pattern === "" || pattern.length > LONGEST_NAME) throw new Refusal("EINVAL", `name ${pattern}`);
@@ -104,7 +104,7 @@ export class Netns {
     }
   }
 
-  /** The kernel counts on, and takes up what was given back only when it has come round. */
+  /** Returns the next index: the kernel reuses an index only after it has counted through all of them. */
   #freeIndex(): number {
     do this.#lastIndex++;
     while (this.#netdevs.has(this.#lastIndex));

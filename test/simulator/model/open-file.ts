@@ -1,7 +1,9 @@
 import type { LockHolder } from "../../../src/node/files.ts";
 import type { FileTree } from "./files.ts";
 
-/** An open file description: what flock(2) belongs to. A child that inherits it keeps it, and the lock, open. */
+/**
+ * An open file description, to which a flock(2) lock belongs. A child that inherits it keeps it, and the lock, open.
+ */
 export class OpenFile {
   /** The processes that have it open. */
   readonly holders: Set<LockHolder>;
@@ -14,12 +16,12 @@ export class OpenFile {
     this.holders = new Set([opener]);
   }
 
-  /** Somebody inherits it. */
+  /** Lets a child process inherit it. */
   share(heir: LockHolder): void {
     this.holders.add(heir);
   }
 
-  /** Takes the lock if nobody else has it. */
+  /** Takes the lock if no other open file has it. */
   tryLock(): boolean {
     const holder = this.tree.locks.get(this.path);
     if (holder !== undefined && holder !== this) return false;
@@ -27,12 +29,12 @@ export class OpenFile {
     return true;
   }
 
-  /** LOCK_UN, by any process that has it open: frees the lock for all of them. */
+  /** LOCK_UN by any process that has it open: releases the lock for all of them. */
   unlock(): void {
     if (this.tree.locks.get(this.path) === this) this.tree.locks.delete(this.path);
   }
 
-  /** The last one who closes it frees the lock. */
+  /** Closes it for a process; the last close releases the lock. */
   close(holder: LockHolder): void {
     this.holders.delete(holder);
     if (this.holders.size === 0) this.unlock();

@@ -2,25 +2,25 @@ import type { LockHolder } from "../../../src/node/files.ts";
 import type { Netns } from "./netns.ts";
 import type { OpenFile } from "./open-file.ts";
 
-/** A process of the plugin: what it holds, and loses when it ends in whatever way. */
+/** A process of the plugin: its open files and namespaces, which are closed when it ends. */
 export class Process {
-  alive = true;
-  /** The signal that has come and was held back. */
+  isRunning = true;
+  /** The signal that arrived and was held back. */
   signal: string | undefined;
-  /** Does no signal end a wait any more? */
-  deaf = false;
+  /** Whether signals no longer end waits. */
+  ignoresSignals = false;
   readonly #files = new Map<number, OpenFile>();
   readonly #namespaces = new Set<Netns>();
   #lastDescriptor = 2;
 
-  /** As others see it that wait for its lock. */
+  /** The process in the messages of other processes that wait for its lock. */
   readonly holder: LockHolder;
 
   constructor(readonly pid: number) {
     this.holder = { pid, pids: [pid], command: "ib-sriov" };
   }
 
-  /** Opens a file; returns its descriptor. */
+  /** Opens a file and returns its descriptor. */
   open(file: OpenFile): number {
     this.#files.set(++this.#lastDescriptor, file);
     return this.#lastDescriptor;
@@ -37,15 +37,15 @@ export class Process {
     this.#files.delete(descriptor);
   }
 
-  /** Holds a namespace open. */
+  /** Opens a namespace. */
   pin(namespace: Netns): void {
     namespace.pins.add(this);
     this.#namespaces.add(namespace);
   }
 
-  /** Returns the namespaces that it held. */
+  /** Ends the process, and returns the namespaces that it had open. */
   end(): Netns[] {
-    this.alive = false;
+    this.isRunning = false;
     for (const descriptor of [...this.#files.keys()]) this.close(descriptor);
     const held = [...this.#namespaces];
     this.#namespaces.clear();

@@ -1,21 +1,21 @@
 import type { Netns } from "./netns.ts";
 import { Refusal } from "./refusal.ts";
 
-/** An RDMA device: what a driver registers for a function. */
+/** An RDMA device, which a driver registers for a function. */
 export class RdmaDevice {
   /** The numbers of /dev/infiniband/uverbsN and umadN. */
   uverbs = 0;
   umad = 0;
-  /** Is it on its way from one namespace to another, and to be seen in neither? */
+  /** Whether it is moving from one namespace to another, and in neither of them. */
   isMoving = false;
-  /** Were ib_uverbs and ib_umad loaded when it appeared? */
+  /** Whether ib_uverbs and ib_umad were loaded when it appeared. */
   hasFiles = true;
 
   constructor(
     readonly index: number,
     readonly pci: string,
     public name: string,
-    /** The namespace that it belongs to; in shared mode this means nothing. */
+    /** Its namespace; meaningless in shared mode. */
     public where: Netns,
   ) {}
 
@@ -24,22 +24,22 @@ export class RdmaDevice {
   }
 }
 
-/** The RDMA subsystem: devices, the names and numbers that they get, the namespaces that they belong to. */
+/** The RDMA subsystem: devices, their names, numbers and namespaces. */
 export class Rdma {
-  /** Does each device belong to one namespace? */
+  /** Whether each device belongs to one namespace. */
   exclusive = false;
-  /** Is an IPoIB netdev made in the namespace of its RDMA device, as since Linux 6.17, or in the initial one? */
+  /** Whether IPoIB creates a netdev in the namespace of its RDMA device, as since Linux 6.17, or in the initial one. */
   ipoibFollows = false;
-  /** Are ib_uverbs and ib_umad loaded, which make files below /dev/infiniband for a device that appears? */
+  /** Whether ib_uverbs and ib_umad are loaded, which create files below /dev/infiniband for new devices. */
   hasFiles = true;
-  /** Does the kernel show its own objects (protection domains) to this process? */
+  /** Whether the kernel shows its own objects (protection domains) to this process. */
   showsKernelObjects = true;
-  /** Counts what a watch of devices sees. */
+  /** Counts the events that a watch of devices gets. */
   changes = 0;
   readonly #devices = new Set<RdmaDevice>();
   #lastIndex = 0;
 
-  /** The kernel takes the lowest name and the lowest numbers that are free. */
+  /** Registers a device, with the lowest free name and the lowest free numbers, as the kernel does. */
   register(pci: string, where: Netns): RdmaDevice {
     const name = `mlx5_${lowestFree((number) => this.named(`mlx5_${number}`) !== undefined)}`;
     const device = new RdmaDevice(this.#lastIndex++, pci, name, where);
@@ -57,24 +57,27 @@ export class Rdma {
     return [...this.#devices].find((device) => device.name === name);
   }
 
-  /** The devices that can be seen in a namespace. */
+  /** Returns the devices that are visible in a namespace. */
   in(where: Netns): RdmaDevice[] {
     return [...this.#devices].filter((device) => this.isIn(device, where));
   }
 
-  /** In shared mode every device is in every namespace. */
+  /** Reports whether a device is visible in a namespace. In shared mode every device is in every namespace. */
   isIn(device: RdmaDevice, where: Netns): boolean {
     return !device.isMoving && (!this.exclusive || device.where === where);
   }
 
-  /** @throws {Refusal} EINVAL where that namespace has no such device (nldev_set_doit; it is in the captured bytes). */
+  /** @throws {Refusal} EINVAL if the namespace has no such device (nldev_set_doit; the captured bytes contain it). */
   require(where: Netns, index: number, what: string): RdmaDevice {
     const device = this.in(where).find((each) => each.index === index);
     if (device === undefined) throw new Refusal("EINVAL", what);
     return device;
   }
 
-  /** Its files are taken away, and made anew: others may have become free below their numbers meanwhile. */
+  /**
+   * Moves a device. The kernel removes its files and creates new ones, so that it can get lower numbers that became
+   * free.
+   */
   move(device: RdmaDevice, to: Netns): void {
     this.#devices.delete(device);
     device.where = to;

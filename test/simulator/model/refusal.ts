@@ -1,4 +1,4 @@
-/** A call that the node refuses: it carries `code` as the real node's errors do (see errnoOf in src/node). */
+/** A call that the node refuses: it has a `code`, as the real node's errors have (see errnoOf in src/node). */
 export class Refusal extends Error {
   override readonly name = "Refusal";
   /**

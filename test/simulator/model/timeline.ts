@@ -1,28 +1,28 @@
-/** Something that will happen by itself. */
+/** An event that will occur by itself. */
 interface Event {
   readonly at: number;
   readonly action: () => void;
 }
 
-/** More things than any scenario has to happen: who schedules more never ends. */
+/** More events than any scenario has: a larger number means that the events never end. */
 const MOST_EVENTS = 10_000;
 
 /**
- * Virtual time in ms, and everything that happens by itself: a namespace that is torn down, a child that goes
- * on, udev. Time passes only when it is told to, so that every run is the same.
+ * Virtual time in ms, and all events that occur by themselves: the teardown of a namespace, the next step of a child,
+ * udev. Time passes only on request, so that every run is the same.
  */
 export class Timeline {
   #now = 1_000;
-  /** How much has happened. */
-  happened = 0;
-  /** In the order in which they fall due; those of one moment as they were scheduled. */
+  /** Number of events that have occurred. */
+  eventCount = 0;
+  /** In the order of their times; events of the same time in the order in which they were scheduled. */
   readonly #events: Event[] = [];
 
   get now(): number {
     return this.#now;
   }
 
-  /** Has something happen after some time, ms. */
+  /** Schedules an event, after some time in ms. */
   after(delay: number, action: () => void): void {
     const event = { at: this.#now + delay, action };
     let place = this.#events.length;
@@ -30,15 +30,15 @@ export class Timeline {
     this.#events.splice(place, 0, event);
   }
 
-  /** Lets some time pass, ms, with everything that falls due in it. */
+  /** Lets some time pass, ms, with all events in it. */
   pass(time: number): void {
     const until = this.#now + time;
     while (this.step(until));
   }
 
   /**
-   * Lets the next thing happen, if it falls due by the deadline; otherwise the deadline has come.
-   * @returns whether something happened.
+   * Lets the next event occur if it is due by the deadline; otherwise lets the time pass until the deadline.
+   * @returns whether an event occurred.
    */
   step(deadline: number): boolean {
     const next = this.#events[0];
@@ -48,15 +48,15 @@ export class Timeline {
     }
     this.#events.shift();
     this.#now = Math.max(this.#now, next.at);
-    this.happened++;
+    this.eventCount++;
     next.action();
     return true;
   }
 
-  /** Lets everything happen that is to come. */
+  /** Lets all events occur. */
   settle(): void {
     for (let i = 0; this.#events.length > 0; i++) {
-      if (i === MOST_EVENTS) throw new Error("the node does not come to rest");
+      if (i === MOST_EVENTS) throw new Error("the events of the model do not end");
       this.step(Number.POSITIVE_INFINITY);
     }
   }

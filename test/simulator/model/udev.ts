@@ -5,7 +5,7 @@ import type { Rdma, RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import type { Timeline } from "./timeline.ts";
 
-/** What udev calls the netdev of a function, and its RDMA device. */
+/** The names that udev gives to the netdev of a function, and to its RDMA device. */
 export interface Naming {
   readonly name: string;
   readonly altnames: readonly string[];
@@ -13,19 +13,19 @@ export interface Naming {
 }
 
 /**
- * A udev: some time after a netdev appeared it gives it the name of its function. It goes by index, so that a
- * netdev that is somewhere else by then is left alone, and what fails it leaves as it is.
+ * A udev: some time after a netdev appeared, it gives the netdev the name of its function. Like the real udev it works
+ * by index, so that it skips a netdev that has left the namespace by then, and it ignores errors.
  */
 export class Udev {
   constructor(
     private readonly timeline: Timeline,
     private readonly host: Netns,
     private readonly rdma: Rdma,
-    /** ms. */
+    /** Time until it renames, ms. */
     private readonly delay: number,
-    /** By PCI address. */
+    /** Names by PCI address. */
     private readonly names: ReadonlyMap<string, Naming>,
-    /** Must a netdev be down to be renamed, as before Linux 6.2? */
+    /** Whether a netdev must be down to be renamed, as before Linux 6.2. */
     private readonly needsDown: boolean,
   ) {}
 

@@ -19,12 +19,12 @@ export function clockOf(gate: Gate): Clock {
     pid: process.pid,
     checkInterrupted: () =>
       gate.ask("clock.checkInterrupted", "", () => {
-        if (process.signal !== undefined && !process.deaf)
+        if (process.signal !== undefined && !process.ignoresSignals)
           throw new InterruptedError(`stopped by ${process.signal}`);
       }),
     ignoreInterrupts: () =>
       gate.ask("clock.ignoreInterrupts", "", () => {
-        process.deaf = true;
+        process.ignoresSignals = true;
       }),
   };
 }

@@ -67,11 +67,11 @@ export function filesOf(gate: Gate): Files {
         },
         {
           nothing() {},
-          // Killed while it makes the shorter file.
+          // The state after a kill while the shorter file is written.
           temporary: () => (isFull() ? tree.write(`${path}.new`, shorten(longer())) : undefined),
           "time is up": () => {
             machine.time.pass(Math.max(0, deadline - machine.time.now));
-            throw new TimeoutError(`waited for the lock ${path} in vain`);
+            throw new TimeoutError(`timed out waiting for the lock ${path}`);
           },
         },
       );

@@ -8,7 +8,7 @@ import { pfGuid } from "../model/bus.ts";
 import { Refusal } from "../model/refusal.ts";
 import type { Gate } from "./gate.ts";
 
-/** PCI functions of the model, as sysfs would show them. */
+/** PCI functions of the model, as sysfs shows them. */
 export function functionsOf(gate: Gate): PciFunctions {
   const { machine } = gate;
   const { bus, host } = machine;
@@ -26,7 +26,7 @@ export function functionsOf(gate: Gate): PciFunctions {
       }),
     isVirtualOf: ({ pci, pf, index }) =>
       gate.ask("functions.isVirtualOf", pci, () => {
-        // The PF has a link to each VF, also to one whose own link is hidden.
+        // The PF has a link to each VF, also to a VF whose own link is hidden.
         const vf = bus.shows(pf) ? bus.vfs.get(pci) : undefined;
         return vf?.pf === pf && vf.index === index;
       }),
@@ -52,7 +52,7 @@ export function functionsOf(gate: Gate): PciFunctions {
         if (netdev.isNapiFixed) throw new Refusal("EOPNOTSUPP", `set NAPI settings of ${name}`);
         netdev.napi = { ...netdev.napi, ...some };
       };
-      // Each setting is a write of its own.
+      // Each setting is a separate write.
       const entries = Object.entries(settings);
       gate.change("functions.setNapiSettings", `${pci} ${name}`, () => set(settings), {
         nothing() {},
@@ -115,7 +115,7 @@ export function functionsOf(gate: Gate): PciFunctions {
     bind: (pci, driver) =>
       gate.change("functions.bind", `${pci} to ${driver}`, () => bus.bind(pci, driver), {
         nothing() {},
-        // What a kill of all processes in the middle of it leaves.
+        // The state after a kill of all processes in the middle of the bind.
         "no netdev": () => {
           bus.bind(pci, driver);
           for (const [, netdev] of host.ofFunction(pci)) host.remove(netdev);

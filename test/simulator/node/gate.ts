@@ -3,49 +3,52 @@ import type { Process } from "../model/process.ts";
 
 /** One call that the plugin makes on the node. */
 export interface Crossing {
-  /** Its number in the process, from 0 on. */
+  /** Its number in the process, from 0. */
   readonly at: number;
-  /** E.g. "links.move". */
+  /** For example "links.move". */
   readonly call: string;
-  /** What it is about. */
+  /** Its object. */
   readonly subject: string;
-  /** What of it can happen alone, see {@link Parts}. */
+  /** Effects that the call can have instead of all, see {@link Parts}. */
   readonly parts: readonly string[];
-  /** Grows with all that happens: between two calls with the same one the node has not changed. */
+  /** Grows with all changes of the node: it has not changed between two calls with the same number. */
   readonly version: number;
 }
 
 /**
- * What of a call can happen where it does not happen as a whole: how far it came before it failed, or another
- * answer than the true one. Every call has "all", and a change "nothing" as well.
+ * Incomplete effects of a call: what it has done before it fails, or an answer other than the true one. Every call has
+ * "all", and a change also has "nothing".
  */
 export type Parts<T> = Readonly<Record<string, () => T>>;
 
-/** What becomes of a call. */
+/** The outcome of a call. */
 export interface Verdict {
-  /** What of it happens; undefined: nothing. */
+  /** The effect that the call has; `undefined` for none. */
   readonly part?: string;
-  /** How it ends: as if nothing were wrong, with an error, or with the death of the process. */
+  /** How the call ends: as if it had succeeded, with an error, or with a kill of the process. */
   readonly end: "return" | "kill" | Error;
 }
 
 /**
- * Decides what becomes of each call of a process; undefined: it just happens. It may do something to the node,
- * or to the process, itself.
+ * Decides the outcome of each call of a process; `undefined` for a normal call. It can also change the node or the
+ * process itself.
  */
 export type Fault = (crossing: Crossing, process: Process) => Verdict | undefined;
 
-/** How long every call takes, ms. Slow, so that udev and children get to do something between any two. */
+/** Time that every call takes, ms. It is long, so that udev and children can act between any two calls. */
 const CALL_TIME = 1;
-/** No verb makes as many calls: who does never ends. */
+/** More calls than any verb makes: a larger number means that the verb never ends. */
 const MOST_CALLS = 5_000;
 
-/** Thrown by every call of a process that was killed. Nobody can make an effect of it: the gate stays shut. */
+/** Thrown by every call of a killed process, so that its code cannot change the node any more. */
 export class Killed extends Error {
   override readonly name = "Killed";
 }
 
-/** What every call of a plugin's process on the node goes through: it counts, and fails or kills at will. */
+/**
+ * Every call of a plugin's process on the node passes the gate, which counts it, and makes it fail or kills the
+ * process.
+ */
 export class Gate {
   readonly crossings: Crossing[] = [];
   #changes = 0;
@@ -56,12 +59,12 @@ export class Gate {
     private readonly fault: Fault | undefined,
   ) {}
 
-  /** A call that asks. */
+  /** A call that reads. */
   ask<T>(call: string, subject: string, answer: () => T, parts: Parts<T> = {}): T {
     return this.#pass(call, subject, { all: answer, ...parts });
   }
 
-  /** A call that changes something. */
+  /** A call that changes the node. */
   change<T>(call: string, subject: string, change: () => T, parts: Parts<T> = {}): T {
     try {
       return this.#pass(call, subject, { all: change, ...parts });
@@ -71,16 +74,16 @@ export class Gate {
   }
 
   #pass<T>(call: string, subject: string, parts: Parts<T>): T {
-    if (!this.process.alive) throw new Killed("is dead");
+    if (!this.process.isRunning) throw new Killed("the process was killed before");
     const at = this.crossings.length;
-    if (at === MOST_CALLS) throw new Error(`the plugin does not end: ${call} ${subject}`);
-    const version = this.#changes + this.machine.time.happened;
+    if (at === MOST_CALLS) throw new Error(`the verb does not end: ${call} ${subject}`);
+    const version = this.#changes + this.machine.time.eventCount;
     const crossing = { at, call, subject, parts: Object.keys(parts), version };
     this.crossings.push(crossing);
     this.machine.time.pass(CALL_TIME);
     const { part, end } = this.fault?.(crossing, this.process) ?? { part: "all", end: "return" };
     if (end === "return") return this.#body(parts, part ?? "all")();
-    if (part !== undefined) this.#happen(this.#body(parts, part), end);
+    if (part !== undefined) this.#takeEffect(this.#body(parts, part), end);
     if (end !== "kill") throw end;
     this.machine.endProcess(this.process);
     throw new Killed(`killed at ${call} ${subject}`);
@@ -92,8 +95,11 @@ export class Gate {
     return body;
   }
 
-  /** A kill comes whatever becomes of the call; of two errors the node's own is the true one. */
-  #happen(body: () => unknown, end: "kill" | Error): void {
+  /**
+   * Lets a call take effect before its end. A kill ends the call even if it fails; otherwise the node's own error
+   * counts.
+   */
+  #takeEffect(body: () => unknown, end: "kill" | Error): void {
     try {
       body();
     } catch (error) {

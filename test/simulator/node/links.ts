@@ -18,10 +18,10 @@ import { netnsOf } from "./namespaces.ts";
 import { setVfConfig, vfConfig } from "./vf-config.ts";
 import { watchOf } from "./watch.ts";
 
-/** What the plugin's `set` may change. */
+/** The settings that the plugin's `set` can change. */
 type Wanted = Parameters<Links["set"]>[2];
 
-/** Netdevs of the model, by its rtnetlink. */
+/** Netdevs of the model, as rtnetlink shows them. */
 export function linksOf(gate: Gate): Links {
   const { machine } = gate;
   const describe = (where: Netns, found: ReturnType<Netns["named"]>) =>
@@ -32,9 +32,9 @@ export function linksOf(gate: Gate): Links {
       gate.ask("links.byName", name, () => describe(netnsOf(where), netnsOf(where).named(name))),
     byIndex: (where, index) =>
       gate.ask("links.byIndex", String(index), () => machine.describe(netnsOf(where), index)),
-    ofFunction: (where, pci) =>
-      gate.ask("links.ofFunction", `${pci} in ${netnsOf(where).label}`, () =>
-        all(netnsOf(where), netnsOf(where).ofFunction(pci)),
+    ofFunction: (namespace, pci) =>
+      gate.ask("links.ofFunction", `${pci} in ${netnsOf(namespace).label}`, () =>
+        all(netnsOf(namespace), netnsOf(namespace).ofFunction(pci)),
       ),
     ofIpoib: (where) =>
       gate.ask("links.ofIpoib", netnsOf(where).label, () => all(netnsOf(where), netnsOf(where).netdevs)),
@@ -146,7 +146,7 @@ export function linksOf(gate: Gate): Links {
       const configure = (some: typeof addresses, others: typeof routes) => () => {
         const netdev = netns.require(index, "configure");
         netdev.settings.set("ipv4/arp_notify", "1");
-        // The kernel goes on after a request that failed.
+        // The kernel continues after a request that failed.
         inOneSend([
           ...some.map((address) => () => addAddress(netns, netdev, address)),
           () => machine.setUp(netns, netdev, true),
@@ -167,7 +167,7 @@ export function linksOf(gate: Gate): Links {
     pkey: (where, index) =>
       gate.ask("links.pkey", String(index), () => {
         const vf = machine.bus.vfs.get(netnsOf(where).at(index)?.kind.pci ?? "");
-        // IPoIB takes it from the table, and sets the bit of membership.
+        // IPoIB takes the pkey from the table, and sets the membership bit.
         return vf && vf.pkey | 0x8000;
       }),
     addresses: (where, index) =>
@@ -184,19 +184,22 @@ export function linksOf(gate: Gate): Links {
   };
 }
 
-/** As the kernel lists a route, with what it has put in where nothing was said. */
+/** Returns a route as the kernel lists it, with the kernel's defaults. */
 function asListed({ dst, gw, table = 254, priority }: Route): RouteState {
   return { dst, gw, table, priority: priority ?? (dst.includes(":") ? 1024 : 0) };
 }
 
-/** A move takes the netdev down, so that it can be renamed; but within one namespace nothing is moved. */
+/** Moves a netdev, which takes it down, so that it can be renamed; within one namespace, it is only renamed. */
 function move({ machine }: Gate, from: Netns, index: number, to: Netns, name: string, mtu?: number): number {
   const netdev = from.require(index, `move link ${index}`);
   if (from === to && netdev.name !== name) machine.requireRenamable(netdev);
   return moveLink(from, index, to, name, mtu);
 }
 
-/** Down goes first, in a message of its own; then MTU, name and up, in one that stops at what fails. */
+/**
+ * Changes settings. Down goes first, in a separate message; then MTU, name and up, in a message that stops at the first
+ * error.
+ */
 function set({ machine }: Gate, netns: Netns, index: number, { name, mtu, up }: Wanted): void {
   const netdev = netns.require(index, `set link ${index}`);
   if (up === false) machine.setUp(netns, netdev, false);
@@ -208,7 +211,7 @@ function set({ machine }: Gate, netns: Netns, index: number, { name, mtu, up }: 
   if (up === true) machine.setUp(netns, netdev, true);
 }
 
-/** All of them, whatever becomes of the others; then the first error. */
+/** Makes all requests, even if some fail, and then throws the first error. */
 function inOneSend(requests: readonly (() => void)[]): void {
   const errors: unknown[] = [];
   for (const request of requests) {

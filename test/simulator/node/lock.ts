@@ -3,7 +3,7 @@ import type { Lock } from "../../../src/node/files.ts";
 import type { Gate } from "./gate.ts";
 import { sleepUntil } from "./sleep.ts";
 
-/** Bytes that a lock file has room for. */
+/** Size of a lock file, bytes. */
 const room = 1024;
 
 /** A lock file that the process has open. */
@@ -22,7 +22,7 @@ export function lockOf(gate: Gate, path: string, fd: number): Lock {
         {
           "time is up": () => {
             machine.time.pass(Math.max(0, deadline - machine.time.now));
-            throw new TimeoutError(`waited for the lock ${path} in vain`);
+            throw new TimeoutError(`timed out waiting for the lock ${path}`);
           },
         },
       ),

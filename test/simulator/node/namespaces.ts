@@ -18,10 +18,10 @@ class Handle implements Namespace {
   }
 }
 
-/** The model's namespace behind an open one. */
+/** Returns the model's namespace of an open one. */
 export function netnsOf(namespace: Namespace): Netns {
   if (namespace instanceof Handle) return namespace.netns;
-  throw new TypeError(`the namespace ${namespace.path} was not opened here`);
+  throw new TypeError(`namespace ${namespace.path} was opened by another node`);
 }
 
 /** Namespaces of the model. */
@@ -60,7 +60,7 @@ export function namespacesOf(gate: Gate): Namespaces {
   };
 }
 
-/** Whose setting is "ipv6/conf/net1/disable_ipv6"? */
+/** Returns the netdev and the setting of a key such as "ipv6/conf/net1/disable_ipv6". */
 function settingAt(
   netns: Netns,
   key: string,

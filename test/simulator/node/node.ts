@@ -9,7 +9,7 @@ import { namespacesOf } from "./namespaces.ts";
 import { processesOf } from "./processes.ts";
 import { rdmaDevicesOf } from "./rdma-devices.ts";
 
-/** The second implementation of the plugin's node: a model of one, for the process that the gate is for. */
+/** Makes the second implementation of the plugin's node: a model, for the process of the gate. */
 export function nodeOf(gate: Gate, environment: readonly string[]): Node {
   return {
     functions: functionsOf(gate),

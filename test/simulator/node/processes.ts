@@ -33,14 +33,14 @@ function wait(gate: Gate, path: string, child: Child, deadline: number): ChildOu
     "child.wait",
     path,
     () => {
-      sleepUntil(gate, deadline, `the end of ${path}`, () => child.outcome !== undefined);
+      sleepUntil(gate, deadline, `${path} to exit`, () => child.outcome !== undefined);
       return outcome();
     },
     {
-      // A child that hangs just then.
+      // The child hangs at that moment.
       "time is up": () => {
         time.pass(Math.max(0, deadline - time.now));
-        throw new TimeoutError(`waited for the end of ${path} in vain`);
+        throw new TimeoutError(`timed out waiting for ${path} to exit`);
       },
       "killed by a signal": () => {
         child.kill();

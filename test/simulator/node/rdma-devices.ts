@@ -3,7 +3,7 @@ import type { Gate } from "./gate.ts";
 import { netnsOf } from "./namespaces.ts";
 import { watchOf } from "./watch.ts";
 
-/** RDMA devices of the model, by its RDMA netlink. */
+/** RDMA devices of the model, as RDMA netlink shows them. */
 export function rdmaDevicesOf(gate: Gate): RdmaDevices {
   const { machine } = gate;
   const { bus } = machine;
@@ -18,9 +18,9 @@ export function rdmaDevicesOf(gate: Gate): RdmaDevices {
           nodeGuid: bus.vfs.get(pci)?.probed?.nodeGuid,
         })),
       ),
-    ipoibUse: (where, index) =>
-      gate.ask("rdma.ipoibUse", `${index} of ${netnsOf(where).label}`, () => {
-        const device = rdma.in(netnsOf(where)).find((each) => each.index === index);
+    ipoibUse: (namespace, index) =>
+      gate.ask("rdma.ipoibUse", `${index} of ${netnsOf(namespace).label}`, () => {
+        const device = rdma.in(netnsOf(namespace)).find((each) => each.index === index);
         if (device === undefined || !rdma.showsKernelObjects) return undefined;
         const isFirst = bus.vfs.get(device.pci)?.probed?.devices[0] === device;
         return { device: device.name, netdevs: isFirst ? bus.netdevsOf(device.pci) : 0 };

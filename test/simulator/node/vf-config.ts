@@ -3,14 +3,14 @@ import type { Vf } from "../model/functions.ts";
 import type { Machine } from "../model/machine.ts";
 import { Refusal } from "../model/refusal.ts";
 
-/** What the PF says of a VF; undefined where the kernel cannot send it. */
+/** Returns the PF's settings for a VF; `undefined` if the kernel cannot send them. */
 export function vfConfig(machine: Machine, pf: number, vf: number): VfConfig | undefined {
   const { linkState, adminNodeGuid, adminPortGuid } = vfAt(machine, pf, vf);
   if (!machine.vfConfigReadable) return undefined;
   return { linkState, nodeGuid: adminNodeGuid, portGuid: adminPortGuid };
 }
 
-/** Sets those of the wanted values that `which` lets through. */
+/** Sets the given values whose key `which` accepts. */
 export function setVfConfig(
   machine: Machine,
   pf: number,
@@ -29,7 +29,7 @@ export function setVfConfig(
   if (portGuid !== undefined && which("portGuid")) target.adminPortGuid = portGuid;
 }
 
-/** The VF of an index at the PF whose netdev has an index in the host's namespace. */
+/** Returns the VF with an index at the PF whose netdev has the index `pf` in the host's namespace. */
 function vfAt(machine: Machine, pf: number, index: number): Vf {
   const netdev = machine.host.require(pf, `VF ${index} of link ${pf}`);
   const parent = machine.bus.pfs.get(netdev.kind.pci ?? "");

@@ -3,7 +3,7 @@ import type { Watch } from "../../../src/node/links.ts";
 import type { Gate } from "./gate.ts";
 import { sleepUntil } from "./sleep.ts";
 
-/** Sees what changes from now on, as the count of changes tells. */
+/** Watches for changes from now on, by the count of changes. */
 export function watchOf(gate: Gate, call: string, what: string, changes: () => number): Watch {
   return gate.ask(call, what, () => {
     let seen = changes();
@@ -25,5 +25,5 @@ export function watchOf(gate: Gate, call: string, what: string, changes: () => n
 
 function timeIsUp(gate: Gate, deadline: number): never {
   gate.machine.time.pass(Math.max(0, deadline - gate.machine.time.now));
-  throw new TimeoutError("nothing that was waited for has come");
+  throw new TimeoutError("timed out waiting for a change");
 }

@@ -6,38 +6,38 @@ import type { Scenario } from "../harness/sweep.ts";
 import { contrary, type NamedRequest } from "./requests.ts";
 
 /**
- * What follows an ADD that was killed after a call, the nth of its kind: its DEL, and the ADD of somebody who wants
- * just the contrary.
+ * Returns scenarios after an ADD that was killed after the n-th call of a kind: its DEL, and the ADD of another
+ * container whose request is the contrary.
  * @param what completes "DEL after ".
  */
 export function afterKilledAdd(
   what: string,
-  { wish, setting }: Pick<NamedRequest, "wish" | "setting">,
+  { request, setting }: Pick<NamedRequest, "request" | "setting">,
   [call, nth]: readonly [call: string, nth: number],
 ): Scenario[] {
-  const arrange = (story: SimulatedNode) => {
-    const { end } = story.add(c1, wish, killedAfter(call, nth));
-    if (end !== "killed") story.problems.push(`ADD was not killed after ${call}, but ${end}`);
+  const arrange = (simulated: SimulatedNode) => {
+    const { end } = simulated.add(c1, request, killedAfter(call, nth));
+    if (end !== "killed") simulated.problems.push(`ADD was not killed after ${call}, but ${end}`);
   };
-  const others = contrary(wish);
+  const others = contrary(request);
   return [
     {
       name: `DEL after ${what}`,
       setting,
       pod: c1,
-      wish,
+      request,
       arrange,
-      act: (story, fault) => story.del(c1, wish, fault),
+      act: (simulated, fault) => simulated.del(c1, request, fault),
       followUps: [thenDel],
     },
     {
       name: `another's ADD after ${what}`,
       setting,
       pod: c2,
-      wish: others,
+      request: others,
       arrange,
-      act: (story, fault) => story.add(c2, others, fault),
-      followUps: [thenDelOfBoth(c1, wish, "the earlier one first")],
+      act: (simulated, fault) => simulated.add(c2, others, fault),
+      followUps: [thenDelOfBoth(c1, request, "the earlier one first")],
     },
   ];
 }

@@ -6,15 +6,15 @@ import type { Scenario } from "../harness/sweep.ts";
 import { something } from "./next.ts";
 import { everything, type NamedRequest, same } from "./requests.ts";
 
-/** DEL of a container that has its VF. */
+/** Returns scenarios of a DEL of a container that has its VF. */
 export function delScenarios(wanted: readonly NamedRequest[], followUps: readonly FollowUp[]): Scenario[] {
-  return wanted.map(({ name, wish, setting }) => ({
+  return wanted.map(({ name, request, setting }) => ({
     name: `DEL (${name})`,
     setting,
     pod: c1,
-    wish,
-    arrange: (story) => void story.mustAdd(c1, wish),
-    act: (story, fault) => story.del(c1, wish, fault),
+    request,
+    arrange: (simulated) => void simulated.mustAdd(c1, request),
+    act: (simulated, fault) => simulated.del(c1, request, fault),
     followUps,
   }));
 }
@@ -30,52 +30,52 @@ export const killPoints: readonly [call: string, nth: number][] = [
   ["links.configure", 1],
 ];
 
-/** Has an ADD of c1 for everything be killed at some point. */
-export function killedAdd(story: SimulatedNode, [call, nth]: readonly [string, number]): void {
-  const { end } = story.add(c1, everything, killedAfter(call, nth));
-  if (end !== "killed") story.problems.push(`ADD was not killed after ${call}, but ${end}`);
+/** Runs an ADD of c1 for everything, and kills it at a call. */
+export function killedAdd(simulated: SimulatedNode, [call, nth]: readonly [string, number]): void {
+  const { end } = simulated.add(c1, everything, killedAfter(call, nth));
+  if (end !== "killed") simulated.problems.push(`ADD was not killed after ${call}, but ${end}`);
 }
 
-/** DEL of a container whose ADD was killed. */
+/** Returns DEL of a container whose ADD was killed. */
 export function delAfterKillScenarios(): Scenario[] {
   return killPoints.map((point, number) => ({
     name: `DEL after an ADD that was killed after ${point[0]}`,
     setting: {},
     pod: c1,
-    wish: everything,
-    arrange: (story) => killedAdd(story, point),
-    act: (story, fault) => story.del(c1, everything, fault),
+    request: everything,
+    arrange: (simulated) => killedAdd(simulated, point),
+    act: (simulated, fault) => simulated.del(c1, everything, fault),
     followUps: number % 2 === 0 ? something() : [thenDel],
   }));
 }
 
-/** DEL without the namespace: it is gone, or not told, or both. */
+/** Returns DEL without CNI_NETNS, of a namespace that is gone for some time, that has just gone, or that exists. */
 export function delWithoutNamespaceScenarios(wanted: readonly NamedRequest[]): Scenario[] {
-  return wanted.flatMap(({ name, wish, setting }) =>
+  return wanted.flatMap(({ name, request, setting }) =>
     (["at once", "later", "never"] as const).map((gone) => ({
-      name: `DEL with an empty CNI_NETNS (${name}), the devices being home ${gone}`,
+      name: `DEL with an empty CNI_NETNS (${name}), the devices returning to the host ${gone}`,
       setting,
       pod: c1,
-      wish,
-      arrange: (story: SimulatedNode) => {
-        story.mustAdd(c1, wish);
-        if (gone !== "never") story.deleteNamespace(c1);
-        if (gone === "at once") story.machine.time.settle();
+      request,
+      arrange: (simulated: SimulatedNode) => {
+        simulated.mustAdd(c1, request);
+        if (gone !== "never") simulated.deleteNamespace(c1);
+        if (gone === "at once") simulated.machine.time.settle();
       },
-      act: (story, fault) => story.del(c1, wish, fault, null),
+      act: (simulated, fault) => simulated.del(c1, request, fault, null),
       followUps: [gone === "later" ? thenAnother(c2, same, false) : thenDel],
     })),
   );
 }
 
-/** DEL of what was never there. */
+/** Returns a DEL of an attachment that never existed. */
 export function delOfNothingScenario(): Scenario {
   return {
-    name: "DEL of what was never added",
+    name: "DEL of an attachment that never existed",
     setting: {},
     pod: c1,
-    wish: everything,
-    act: (story, fault) => story.del(c1, everything, fault),
+    request: everything,
+    act: (simulated, fault) => simulated.del(c1, everything, fault),
     followUps: [thenDel, thenAnother(c2, same, false)],
   };
 }

@@ -1,5 +1,5 @@
-// Another program has bound a container's VF to a driver of its own, or is about to: the VF is not the container's any
-// more, and nothing but the lease, and the container's GUID at the PF, is to be undone.
+// Another program has bound a container's VF to its own driver, or is about to. The VF does not belong to the container
+// any more, and DEL only releases the lease and removes the container's GUID from the PF.
 
 import { guid } from "../../support/records.ts";
 import { c1, c2, vf } from "../harness/default-node.ts";
@@ -8,11 +8,11 @@ import { addByGoPlugin } from "../harness/go-plugin.ts";
 import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
 import type { Machine } from "../model/machine.ts";
-import { isDead } from "./gc.ts";
+import { leaveOrphaned } from "./gc.ts";
 import { isolated, kernels } from "./isolation.ts";
 import { contrary, everything, type NamedRequest } from "./requests.ts";
 
-/** What the other program has done. */
+/** The actions of the other program. */
 export const takings: Readonly<Record<string, (machine: Machine) => void>> = {
   "is bound to vfio-pci": ({ bus }) => bus.bindVfio(vf),
   "is bound to vfio-pci without an override": ({ bus }) => {
@@ -27,67 +27,69 @@ export const takings: Readonly<Record<string, (machine: Machine) => void>> = {
 };
 
 const wanted: NamedRequest[] = [
-  { name: "nothing in particular", wish: { vf }, setting: {} },
-  { name: "everything", wish: everything, setting: {} },
-  { name: "isolation", wish: isolated, setting: kernels["on older kernels"] ?? {} },
+  { name: "no settings", request: { vf }, setting: {} },
+  { name: "everything", request: everything, setting: {} },
+  { name: "isolation", request: isolated, setting: kernels["on older kernels"] ?? {} },
   {
     name: "RDMA only",
-    wish: { ...everything, rdmaOnly: true, rdmaIsolation: true },
+    request: { ...everything, rdmaOnly: true, rdmaIsolation: true },
     setting: { rdmaOnly: true, rdma: "exclusive" },
   },
 ];
 
-/** DEL, GC, a forced release, and the ADD of another container. */
+/** Returns DEL, GC, a forced release, and the ADD of another container. */
 export function externalDriverScenarios(): Scenario[] {
   return Object.entries(takings).flatMap(([what, take]) =>
-    wanted.flatMap(({ name, wish, setting }): Scenario[] => {
+    wanted.flatMap(({ name, request, setting }): Scenario[] => {
       const title = `(${name}), whose VF ${what}`;
-      const after = (arrange: (story: SimulatedNode) => void) => (story: SimulatedNode) => {
-        // Nothing says that it was the container's.
-        if (wish.linkState !== undefined) story.forgive("link state");
-        arrange(story);
-        story.happens(take);
+      const after = (arrange: (simulated: SimulatedNode) => void) => (simulated: SimulatedNode) => {
+        // Nothing shows that the link state was the container's.
+        if (request.linkState !== undefined) simulated.allowDifference("link state");
+        arrange(simulated);
+        simulated.changeNode(take);
       };
-      const attached = after((story) => void story.mustAdd(c1, wish));
-      const common = { setting, pod: c1, wish };
-      const released = [{ name: "then its DEL", goOn: thenReleased((story) => story.mustDel(c1, wish)) }];
+      const attached = after((simulated) => void simulated.mustAdd(c1, request));
+      const common = { setting, pod: c1, request };
+      const released = [
+        { name: "then its DEL", run: thenReleased((simulated) => simulated.mustDel(c1, request)) },
+      ];
       return [
         {
           ...common,
           name: `DEL ${title}`,
           arrange: attached,
-          act: (story, fault) => story.del(c1, wish, fault),
+          act: (simulated, fault) => simulated.del(c1, request, fault),
           followUps: released,
         },
         {
           ...common,
           name: `a forced release ${title}`,
           arrange: attached,
-          act: (story, fault) => story.release(c1, true, fault),
+          act: (simulated, fault) => simulated.release(c1, true, fault),
           followUps: released,
         },
         {
           ...common,
           name: `GC of a terminated container ${title}`,
-          arrange: after(isDead(wish)),
-          act: (story, fault) => story.gc([], fault),
-          followUps: [{ name: "then GC", goOn: thenReleased((story) => story.mustGc([])) }],
+          arrange: after(leaveOrphaned(request)),
+          act: (simulated, fault) => simulated.gc([], fault),
+          followUps: [{ name: "then GC", run: thenReleased((simulated) => simulated.mustGc([])) }],
         },
         {
           ...common,
           pod: c2,
-          wish: virtual(wish),
+          request: virtual(request),
           name: `another's ADD after a terminated container ${title}`,
-          arrange: after(isDead(wish)),
-          act: (story, fault) => story.add(c2, virtual(wish), fault),
+          arrange: after(leaveOrphaned(request)),
+          act: (simulated, fault) => simulated.add(c2, virtual(request), fault),
           ends: what.startsWith("has no driver") ? "failed" : "done",
           followUps: [
             {
               name: "then both DELs",
-              goOn: thenReleased((story) => {
-                story.mustDel(c2, virtual(wish));
-                story.mustDel(c1, wish);
-                story.settleOwed();
+              run: thenReleased((simulated) => {
+                simulated.mustDel(c2, virtual(request));
+                simulated.mustDel(c1, request);
+                simulated.releasePending();
               }),
             },
           ],
@@ -97,34 +99,36 @@ export function externalDriverScenarios(): Scenario[] {
   );
 }
 
-/** DEL of what the Go plugin attached. */
+/** Returns DEL of the Go plugin's attachments. */
 export function externalDriverOfGoPluginScenarios(): Scenario[] {
   return Object.entries(takings).map(([what, take]) => ({
     name: `DEL of the Go plugin's attachment, whose VF ${what}`,
-    // The Go plugin takes the port GUID for the node's, too.
+    // The Go plugin uses the port GUID as the node GUID, too.
     setting: { guid: guid("0a:00:00:00:00:00:00:05") },
     pod: c1,
-    wish: everything,
-    arrange: (story: SimulatedNode) => {
-      story.forgive("link state");
-      addByGoPlugin(story, c1, everything);
-      story.happens(take);
+    request: everything,
+    arrange: (simulated: SimulatedNode) => {
+      simulated.allowDifference("link state");
+      addByGoPlugin(simulated, c1, everything);
+      simulated.changeNode(take);
     },
-    act: (story, fault) => story.del(c1, everything, fault),
-    followUps: [{ name: "then its DEL", goOn: thenReleased((story) => story.mustDel(c1, everything)) }],
+    act: (simulated, fault) => simulated.del(c1, everything, fault),
+    followUps: [
+      { name: "then its DEL", run: thenReleased((simulated) => simulated.mustDel(c1, everything)) },
+    ],
   }));
 }
 
-/** What a container with a virtual machine wants of such a VF. */
-function virtual(wish: NamedRequest["wish"]): NamedRequest["wish"] {
-  const { subnets: _, rdmaIsolation, rdmaOnly, ...rest } = contrary(wish);
+/** Returns the request of a container with a virtual machine for such a VF. */
+function virtual(request: NamedRequest["request"]): NamedRequest["request"] {
+  const { subnets: _, rdmaIsolation, rdmaOnly, ...rest } = contrary(request);
   return rest;
 }
 
-/** Nothing but the link state is different from a node on which only the other program was at work. */
-function thenReleased(release: (story: SimulatedNode) => void): FollowUp["goOn"] {
-  return (story) => {
-    release(story);
-    story.requireAsBefore("after the release");
+/** Runs a release, and requires that the node is as if only the other program had changed it. */
+function thenReleased(release: (simulated: SimulatedNode) => void): FollowUp["run"] {
+  return (simulated) => {
+    release(simulated);
+    simulated.requireAsBefore("after the release");
   };
 }

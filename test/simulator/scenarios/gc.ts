@@ -7,111 +7,112 @@ import type { Scenario } from "../harness/sweep.ts";
 import { killedAdd, killPoints } from "./del.ts";
 import { contrary, everything, requestedGuid, requests, same } from "./requests.ts";
 
-/** The runtime calls GC again, and nobody ever calls DEL. */
+/** The runtime calls GC again, and never calls DEL. */
 const thenGc: FollowUp = {
   name: "then GC",
-  goOn(story) {
-    story.waitForGracePeriod();
-    story.mustGc([]);
-    story.requireAsBefore("after GC");
+  run(simulated) {
+    simulated.waitForGracePeriod();
+    simulated.mustGc([]);
+    simulated.requireAsBefore("after GC");
   },
 };
 
-/** GC of containers that the runtime no longer knows, and nobody ever called DEL for. */
+/** Returns GC of containers that the runtime no longer lists, and for which it never called DEL. */
 export function gcScenarios(): Scenario[] {
   return [
-    ...deadScenarios(),
+    ...goneScenarios(),
     ...forgottenScenarios(),
     ...killedScenarios(),
-    owedScenario(),
+    pendingReleaseScenario(),
     severalScenario(),
   ];
 }
 
-/** Somebody got what they wanted, and is gone. */
-export function isDead(wish: AttachmentRequest): (story: SimulatedNode) => void {
-  return (story) => {
-    story.mustAdd(c1, wish);
-    story.deleteNamespace(c1);
+/** Returns a function that attaches a VF and then deletes the container's namespace. */
+export function leaveOrphaned(request: AttachmentRequest): (simulated: SimulatedNode) => void {
+  return (simulated) => {
+    simulated.mustAdd(c1, request);
+    simulated.deleteNamespace(c1);
   };
 }
 
-/** Their namespaces are gone. */
-function deadScenarios(): Scenario[] {
-  return requests().map(({ name, wish, setting }) => ({
+/** Returns GC of containers whose namespaces are gone. */
+function goneScenarios(): Scenario[] {
+  return requests().map(({ name, request, setting }) => ({
     name: `GC of a container whose namespace is gone (${name})`,
     setting,
     pod: c1,
-    wish,
-    arrange: isDead(wish),
-    act: (story, fault) => story.gc([], fault),
+    request,
+    arrange: leaveOrphaned(request),
+    act: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc, thenAnother(c2, contrary, true)],
   }));
 }
 
-/** Their namespaces are there, but nothing runs in them. */
+/** Returns GC of containers whose namespaces exist, but contain no process. */
 function forgottenScenarios(): Scenario[] {
-  const wanted = requests().filter(({ name }) => ["nothing in particular", "everything"].includes(name));
-  return wanted.map(({ name, wish, setting }) => ({
-    name: `GC of a container that the runtime has forgotten (${name})`,
+  const wanted = requests().filter(({ name }) => ["no settings", "everything"].includes(name));
+  return wanted.map(({ name, request, setting }) => ({
+    name: `GC of a container that the runtime does not list (${name})`,
     setting,
     pod: c1,
-    wish,
-    arrange: (story) => {
-      story.mustAdd(c1, wish);
-      story.waitForGracePeriod();
+    request,
+    arrange: (simulated) => {
+      simulated.mustAdd(c1, request);
+      simulated.waitForGracePeriod();
     },
-    act: (story, fault) => story.gc([], fault),
+    act: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc, thenDelWithoutNamespace],
   }));
 }
 
-/** Their ADD was killed. */
+/** Returns GC of containers whose ADD was killed. */
 function killedScenarios(): Scenario[] {
   return killPoints.map((point) => ({
     name: `GC after an ADD that was killed after ${point[0]}`,
     setting: {},
     pod: c1,
-    wish: everything,
-    arrange: (story) => killedAdd(story, point),
-    act: (story, fault) => story.gc([], fault),
+    request: everything,
+    arrange: (simulated) => killedAdd(simulated, point),
+    act: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc],
   }));
 }
 
-/** One has taken a VF over from another, and died before the other's lease was released. */
-function owedScenario(): Scenario {
+/** Returns GC after a killed takeover: the lease of the stale attachment is still pending. */
+function pendingReleaseScenario(): Scenario {
   return {
-    name: "GC of a container and of a lease that another one owes",
+    name: "GC of a container and of a pending release of another container",
     setting: {},
     pod: c2,
-    wish: everything,
-    arrange: (story) => {
-      killedAdd(story, ["links.move", 1]);
-      story.add(c2, everything, killedAfter("files.rename"));
-      if (story.owed().length !== 1) story.problems.push("nothing is owed");
+    request: everything,
+    arrange: (simulated) => {
+      killedAdd(simulated, ["links.move", 1]);
+      simulated.add(c2, everything, killedAfter("files.rename"));
+      if (simulated.pendingReleases().length !== 1)
+        simulated.problems.push("there is not one pending release");
     },
-    act: (story, fault) => story.gc([], fault),
+    act: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc, thenAnother(c3, same, false)],
   };
 }
 
-/** Two of one network are left over, one is listed. */
+/** Returns GC of two stale attachments of one network. */
 function severalScenario(): Scenario {
   const second = { vf: freshVf, guid: requestedGuid, subnets: ["10.3.0.0/24"] };
-  const arrange = (story: SimulatedNode) => {
-    story.mustAdd(c1, { vf, subnets: ["10.1.0.0/24"] });
-    story.mustAdd(c2, second);
-    story.deleteNamespace(c1);
-    story.deleteNamespace(c2);
+  const arrange = (simulated: SimulatedNode) => {
+    simulated.mustAdd(c1, { vf, subnets: ["10.1.0.0/24"] });
+    simulated.mustAdd(c2, second);
+    simulated.deleteNamespace(c1);
+    simulated.deleteNamespace(c2);
   };
   return {
     name: "GC of two containers whose namespaces are gone",
     setting: {},
     pod: c1,
-    wish: everything,
+    request: everything,
     arrange,
-    act: (story, fault) => story.gc([], fault),
+    act: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc],
   };
 }

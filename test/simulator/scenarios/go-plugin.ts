@@ -1,4 +1,4 @@
-// DEL of what the Go plugin has attached.
+// DEL of attachments that the Go plugin made.
 
 import { c1, c2, vf } from "../harness/default-node.ts";
 import { killedAfter } from "../harness/faults.ts";
@@ -18,153 +18,160 @@ import {
   requests,
 } from "./requests.ts";
 
-/** DEL of a container that has its VF from the Go plugin: with its namespace, without, and when that is gone. */
+/** Returns DEL of a container that has its VF from the Go plugin: with its namespace, and without. */
 export function goPluginScenarios(): Scenario[] {
-  const made = [...requests(), ...freshVfRequests(), ...isolatedWishes()].map(
-    ({ name, wish, setting }): Scenario => ({
+  const made = [...requests(), ...freshVfRequests(), ...isolatedRequests()].map(
+    ({ name, request, setting }): Scenario => ({
       name: `DEL of the Go plugin's attachment (${name})`,
       setting,
       pod: c1,
-      wish,
-      arrange: (story) => addByGoPlugin(story, c1, wish),
-      act: (story, fault) => story.del(c1, wish, fault),
+      request,
+      arrange: (simulated) => addByGoPlugin(simulated, c1, request),
+      act: (simulated, fault) => simulated.del(c1, request, fault),
       followUps: [thenDel],
     }),
   );
-  const gone = (["at once", "later"] as const).map(
-    (home): Scenario => ({
-      name: `DEL of the Go plugin's attachment, whose namespace is gone, the devices being home ${home}`,
+  const withoutNetns = (["at once", "later"] as const).map(
+    (gone): Scenario => ({
+      name: `DEL of the Go plugin's attachment, whose namespace is gone, the devices returning to the host ${gone}`,
       setting: {},
       pod: c1,
-      wish: everything,
-      arrange: (story) => {
-        addByGoPlugin(story, c1, everything);
-        story.deleteNamespace(c1);
-        if (home === "at once") story.machine.time.settle();
+      request: everything,
+      arrange: (simulated) => {
+        addByGoPlugin(simulated, c1, everything);
+        simulated.deleteNamespace(c1);
+        if (gone === "at once") simulated.machine.time.settle();
       },
-      act: (story, fault) => story.del(c1, everything, fault, null),
+      act: (simulated, fault) => simulated.del(c1, everything, fault, null),
       followUps: [thenDelWithoutNamespace],
     }),
   );
-  return [...made, ...gone, oursByNow(), oursInTheMaking(), theirsByNow(), nobodysByNow()];
-}
-
-/** The RDMA device is in the container, too. (On newer kernels the Go plugin's ADD does not find the netdev then.) */
-function isolatedWishes(): NamedRequest[] {
-  const setting = kernels["on older kernels"] ?? {};
   return [
-    { name: "isolation", wish: { vf, rdmaIsolation: true }, setting: { ...setting, guid: requestedGuid } },
-    { name: "isolation and everything", wish: isolated, setting },
+    ...made,
+    ...withoutNetns,
+    ownerFromIbSriov(),
+    ownerWithKilledAdd(),
+    ownerFromGoPlugin(),
+    onlyCacheLeft(),
   ];
 }
 
-/** The Go plugin's cache has stayed, and another container has the VF from us. */
-function oursByNow(): Scenario {
-  const theirs = contrary(everything);
+/** Returns requests with an RDMA device. (On newer kernels the Go plugin's ADD does not find the netdev then.) */
+function isolatedRequests(): NamedRequest[] {
+  const setting = kernels["on older kernels"] ?? {};
+  return [
+    { name: "isolation", request: { vf, rdmaIsolation: true }, setting: { ...setting, guid: requestedGuid } },
+    { name: "isolation and everything", request: isolated, setting },
+  ];
+}
+
+/** Returns DEL after the Go plugin's cache file was left behind, and ib-sriov gave the VF to another container. */
+function ownerFromIbSriov(): Scenario {
+  const otherRequest = contrary(everything);
   return {
-    name: "DEL of the Go plugin's attachment, whose VF another container has by now",
+    name: "DEL of the Go plugin's attachment, whose VF another container has from ib-sriov",
     setting: {},
     pod: c1,
-    wish: everything,
-    arrange: (story) => {
-      leaveBehind(story);
-      story.mustAdd(c2, theirs);
+    request: everything,
+    arrange: (simulated) => {
+      leaveBehind(simulated);
+      simulated.mustAdd(c2, otherRequest);
     },
     act: onlyRelease,
     followUps: [
       {
         name: "then both DELs",
-        goOn(story) {
-          story.mustDel(c1, everything);
-          story.mustDel(c2, theirs);
-          story.requireAsBefore("after both DELs");
+        run(simulated) {
+          simulated.mustDel(c1, everything);
+          simulated.mustDel(c2, otherRequest);
+          simulated.requireAsBefore("after both DELs");
         },
       },
     ],
   };
 }
 
-/** The same where that one's ADD was killed: the VF is on the host, with the GUID that both want. */
-function oursInTheMaking(): Scenario {
+/** Returns the same with a killed ADD: the VF is on the host, with the GUID that both requests contain. */
+function ownerWithKilledAdd(): Scenario {
   return {
-    name: "DEL of the Go plugin's attachment, whose VF an ADD of another container has left behind",
+    name: "DEL of the Go plugin's attachment, whose VF a killed ADD of another container has left behind",
     setting: {},
     pod: c1,
-    wish: everything,
-    arrange: (story) => {
-      leaveBehind(story);
-      story.add(c2, everything, killedAfter("functions.bind"));
+    request: everything,
+    arrange: (simulated) => {
+      leaveBehind(simulated);
+      simulated.add(c2, everything, killedAfter("functions.bind"));
     },
     act: onlyRelease,
     followUps: [
       {
         name: "then both DELs",
-        goOn(story) {
-          story.mustDel(c1, everything);
-          story.mustDel(c2, everything);
-          story.requireAsBefore("after both DELs");
+        run(simulated) {
+          simulated.mustDel(c1, everything);
+          simulated.mustDel(c2, everything);
+          simulated.requireAsBefore("after both DELs");
         },
       },
     ],
   };
 }
 
-/** The cache is all that is left, after a reboot say, and the VF by chance has the link state that it names. */
-function nobodysByNow(): Scenario {
+/** Returns DEL after all but the cache file is gone, such as after a reboot; the VF has its link state by chance. */
+function onlyCacheLeft(): Scenario {
   return {
-    name: "DEL of the Go plugin's attachment, of which the VF bears no trace",
+    name: "DEL of the Go plugin's attachment, of which only the cache file is left",
     setting: {},
     pod: c1,
-    wish: everything,
-    arrange: (story) => {
-      story.happens(({ bus }) => {
+    request: everything,
+    arrange: (simulated) => {
+      simulated.changeNode(({ bus }) => {
         bus.vf(everything.vf, "set the link state").linkState = "enable";
       });
-      leaveBehind(story);
+      leaveBehind(simulated);
     },
     act: onlyRelease,
     followUps: [thenDel],
   };
 }
 
-/** The same where that one has it from the Go plugin, which notes no owner. */
-function theirsByNow(): Scenario {
-  const theirs = contrary(everything);
+/** Returns DEL after the Go plugin gave the VF to another container, for which it records no owner. */
+function ownerFromGoPlugin(): Scenario {
+  const otherRequest = contrary(everything);
   const then: FollowUp = {
     name: "then both DELs",
-    goOn(story) {
-      story.mustDel(c1, everything);
-      story.mustDel(c2, theirs);
-      story.requireAsBefore("after both DELs");
+    run(simulated) {
+      simulated.mustDel(c1, everything);
+      simulated.mustDel(c2, otherRequest);
+      simulated.requireAsBefore("after both DELs");
     },
   };
   return {
-    name: "DEL of the Go plugin's attachment, whose VF another container of its has by now",
+    name: "DEL of the Go plugin's attachment, whose VF another container has from the Go plugin",
     setting: {},
     pod: c1,
-    wish: everything,
-    arrange: (story) => {
-      addByGoPlugin(story, c2, theirs);
-      leaveBehind(story);
+    request: everything,
+    arrange: (simulated) => {
+      addByGoPlugin(simulated, c2, otherRequest);
+      leaveBehind(simulated);
     },
     act: onlyRelease,
     followUps: [then],
   };
 }
 
-/** A cache, and a lease, of an attachment of which nothing else is left. */
+/** Leaves the cache file and the lease of an attachment without anything else. */
 function leaveBehind({ machine }: SimulatedNode): void {
   machine.files.makeDirectory("/var/lib/cni/ib-sriov");
   machine.files.write(pathOf(c1), cacheOf(machine, c1, everything, "ibp1s0f0v0"));
   lease(machine, c1, everything);
 }
 
-/** DEL of c1 that must not touch anything but its cache and its lease. */
-function onlyRelease(story: SimulatedNode, fault: Parameters<Scenario["act"]>[1]): Run {
+/** Runs DEL of c1, which must only touch its cache file and its lease. */
+function onlyRelease(simulated: SimulatedNode, fault: Parameters<Scenario["act"]>[1]): Run {
   const others = (lines: readonly string[]) => lines.filter((line) => !line.includes("c1"));
-  const before = others(story.lines());
-  const ran = story.del(c1, everything, fault);
-  const after = others(story.lines());
-  if (before.join() !== after.join()) story.problems.push("DEL has touched what is another container's");
+  const before = others(simulated.lines());
+  const ran = simulated.del(c1, everything, fault);
+  const after = others(simulated.lines());
+  if (before.join() !== after.join()) simulated.problems.push("DEL has touched another container's settings");
   return ran;
 }

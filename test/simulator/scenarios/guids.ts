@@ -1,4 +1,4 @@
-// What becomes of a VF's GUIDs where the PF has other ones on file at DEL, or the record of an attachment is lost.
+// The GUIDs of a VF if other GUIDs are set at its PF when DEL comes, or if the record of its attachment is lost.
 import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { administratorsGuids, c1, c2, c3, ownGuids, vf } from "../harness/default-node.ts";
 import { thenAnother, thenDel } from "../harness/follow-ups.ts";
@@ -9,17 +9,17 @@ import type { Scenario } from "../harness/sweep.ts";
 import { addAltnames, rename } from "../model/link-requests.ts";
 import { another, everything, requestedGuid, same } from "./requests.ts";
 
-/** Sets at the PF what is given. */
+/** Sets GUIDs of the VF at the PF. */
 export function setAdminGuids(
-  story: SimulatedNode,
+  simulated: SimulatedNode,
   guids: { readonly node?: Guid; readonly port?: Guid },
 ): void {
-  const target = story.machine.bus.vf(vf, "set its GUIDs");
+  const target = simulated.machine.bus.vf(vf, "set its GUIDs");
   target.adminNodeGuid = guids.node ?? target.adminNodeGuid;
   target.adminPortGuid = guids.port ?? target.adminPortGuid;
 }
 
-/** DEL of a container whose VF has got other GUIDs on file at its PF: they come into effect; "no GUID" does not. */
+/** Returns DEL after other GUIDs were set at the PF: they come into effect, except "no GUID". */
 export function changedGuidScenarios(): Scenario[] {
   const changes: readonly { name: string; set: Parameters<typeof setAdminGuids>[1]; stays: boolean }[] = [
     { name: "both GUIDs were changed", set: administratorsGuids, stays: true },
@@ -30,32 +30,32 @@ export function changedGuidScenarios(): Scenario[] {
     name: `DEL after ${name} at the PF`,
     setting: {},
     pod: c1,
-    wish: everything,
-    arrange: (story) => {
-      story.mustAdd(c1, everything);
-      setAdminGuids(story, set);
+    request: everything,
+    arrange: (simulated) => {
+      simulated.mustAdd(c1, everything);
+      setAdminGuids(simulated, set);
       if (!stays) return;
-      story.before = story.before.map((line) =>
+      simulated.before = simulated.before.map((line) =>
         line
           .replaceAll(ownGuids.node, set.node ?? ownGuids.node)
           .replaceAll(ownGuids.port, set.port ?? ownGuids.port),
       );
     },
-    act: (story, fault) => story.del(c1, everything, fault),
+    act: (simulated, fault) => simulated.del(c1, everything, fault),
     followUps: [thenDel],
-    forgivenIfBlind: "an administrator's GUIDs",
+    allowedIfUnreadable: "an administrator's GUIDs",
   }));
 }
 
 /**
- * Takes the record of c1 away, whose namespace is gone: only the VF's lock file still has the VF's own GUIDs. What else the
- * record had is put back by hand.
+ * Deletes the record of c1, whose namespace is gone: only the VF's lock file still contains the VF's own GUIDs. The
+ * other originals of the record are restored here.
  */
-export function loseRecord(story: SimulatedNode): void {
-  const { machine } = story;
+export function loseRecord(simulated: SimulatedNode): void {
+  const { machine } = simulated;
   const before = machine.host.ofFunction(vf)[0]?.[1];
-  story.mustAdd(c1, { vf, guid: requestedGuid });
-  story.deleteNamespace(c1);
+  simulated.mustAdd(c1, { vf, guid: requestedGuid });
+  simulated.deleteNamespace(c1);
   machine.time.settle();
   machine.files.texts.delete(pathOf(c1));
   const netdev = machine.host.ofFunction(vf)[0]?.[1];
@@ -66,21 +66,21 @@ export function loseRecord(story: SimulatedNode): void {
   machine.setUp(machine.host, netdev, true);
 }
 
-/** ADD for a VF that still runs with the GUID of a container whose record is lost. */
+/** Returns ADD for a VF that still runs with the GUID of a container whose record is lost. */
 export function lostRecordScenarios(): Scenario[] {
-  const wishes: readonly [name: string, wish: AttachmentRequest][] = [
+  const requests: readonly [name: string, request: AttachmentRequest][] = [
     ["auto", { ...everything, guid: "auto" }],
     ["without a GUID", { vf }],
     ["another GUID", another(everything)],
   ];
-  return wishes.map(([name, wish]) => ({
+  return requests.map(([name, request]) => ({
     name: `ADD (${name}) of a VF that runs with the GUID of a container whose record is lost`,
     setting: {},
     pod: c2,
-    wish,
+    request,
     arrange: loseRecord,
-    act: (story, fault) => story.add(c2, wish, fault),
-    // Nothing but the next ADD knows of it where this one has failed.
+    act: (simulated, fault) => simulated.add(c2, request, fault),
+    // If this ADD has failed, only the next ADD can find out about the GUID.
     followUps: [thenAnother(c3, same, false)],
   }));
 }

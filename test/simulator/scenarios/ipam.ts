@@ -1,4 +1,4 @@
-// An IPAM plugin that does not do what it should.
+// IPAM plugins that fail.
 
 import { c1, c2 } from "../harness/default-node.ts";
 import { thenAnother, thenDel } from "../harness/follow-ups.ts";
@@ -7,12 +7,12 @@ import type { Scenario } from "../harness/sweep.ts";
 import type { Child, Program } from "../model/child.ts";
 import { everything } from "./requests.ts";
 
-/** What is wrong with a plugin: how it answers ADD, once host-local has answered it. */
+/** The ways in which a plugin fails: its answer to ADD. */
 const faults: Readonly<Record<string, (child: Child) => void>> = {
   "refuses with an error object": (child) =>
     child.exit(1, JSON.stringify({ code: 11, msg: "no address is free" })),
-  "fails without a word": (child) => child.exit(7, ""),
-  "fails with words on stderr": (child) => child.exit(1, "", "panic: nil"),
+  "fails without output": (child) => child.exit(7, ""),
+  "fails with a text on stderr": (child) => child.exit(1, "", "panic: nil"),
   "prints nothing": (child) => child.exit(0, ""),
   "prints garbage": (child) => child.exit(0, '{"ips":[{"address":"10.1.0.2'),
   "prints no addresses": (child) => child.exit(0, JSON.stringify({ cniVersion: "1.1.0" })),
@@ -22,63 +22,63 @@ const faults: Readonly<Record<string, (child: Child) => void>> = {
   "never ends": () => {},
 };
 
-/** Those that are looked into: they fail early, late, and not at all. */
+/** The ways that are tested with all faults: the plugin fails early, late, and not at all. */
 const thorough = ["refuses with an error object", "prints a route with host bits", "never ends"];
 
-/** ADD with each of them: it fails, and puts everything back. */
+/** Returns ADD with each of them: it fails, and restores everything. */
 export function badIpamScenarios(): Scenario[] {
   return Object.entries(faults).map(([what, answer]) => ({
     name: `ADD with an IPAM plugin that ${what}`,
-    // Putting back takes its time, too, when the time of ADD is over.
+    // The rollback takes time, too, when the time of ADD is over.
     setting: { lateNetdev: 60 },
     pod: c1,
-    wish: everything,
-    arrange: (story) => install(story, (child) => answerLate(child, answer)),
-    act: (story, fault) => story.add(c1, everything, fault),
+    request: everything,
+    arrange: (simulated) => install(simulated, (child) => answerLate(child, answer)),
+    act: (simulated, fault) => simulated.add(c1, everything, fault),
     ends: "failed",
     rollsBack: true,
     ...(thorough.includes(what) ? {} : { cases: "nothing" }),
     followUps: [
       {
-        name: "then its DEL, and another's ADD once the plugin is in order",
-        goOn(story, pod, wish, ran) {
-          if (ran.end === "done") story.problems.push("ADD is done");
-          endHanging(story);
-          story.mustDel(pod, wish);
-          story.requireAsBefore("after DEL");
-          restore(story);
-          thenAnother(c2, (same) => same, false).goOn(story, pod, wish, ran);
+        name: "then its DEL, and another's ADD with a plugin that works",
+        run(simulated, pod, request, ran) {
+          if (ran.end === "done") simulated.problems.push("ADD is done");
+          endHanging(simulated);
+          simulated.mustDel(pod, request);
+          simulated.requireAsBefore("after DEL");
+          restore(simulated);
+          thenAnother(c2, (same) => same, false).run(simulated, pod, request, ran);
         },
       },
     ],
   }));
 }
 
-/** ADD with a plugin that is not there, or that fails whatever it is asked: what was never leased owes nothing. */
-export function hopelessIpamScenarios(): Scenario[] {
-  const spoil: Record<string, (story: SimulatedNode) => void> = {
+/** Returns ADD with a plugin that is missing, or that fails for each verb: without a lease, no release is pending. */
+export function brokenIpamScenarios(): Scenario[] {
+  const spoil: Record<string, (simulated: SimulatedNode) => void> = {
     "is missing": ({ machine }) => void machine.programs.delete(path),
-    "fails, whatever it is asked": (story) => install(story, (child) => child.exit(1, "", "no store")),
+    "fails for each verb": (simulated) => install(simulated, (child) => child.exit(1, "", "no store")),
   };
   return Object.entries(spoil).map(([what, arrange]) => ({
     name: `ADD with an IPAM plugin that ${what}`,
     setting: {},
     pod: c1,
-    wish: everything,
+    request: everything,
     arrange,
-    act: (story, fault) => {
-      const ran = story.add(c1, everything, fault);
-      endHanging(story);
-      restore(story);
+    act: (simulated, fault) => {
+      const ran = simulated.add(c1, everything, fault);
+      endHanging(simulated);
+      restore(simulated);
       return ran;
     },
     ends: "failed",
     rollsBack: true,
-    followUps: [thenDel, thenAnother(c2, (wish) => wish, false)],
+    followUps: [thenDel, thenAnother(c2, (request) => request, false)],
   }));
 }
 
-/** DEL while the plugin fails, or hangs: it fails, and the next one succeeds. */
+/** Returns DEL while the plugin fails, or hangs: it fails, and the next DEL succeeds. */
 export function badReleaseScenarios(): Scenario[] {
   const failing: Record<string, (child: Child) => void> = {
     fails: (child) => child.exit(1, JSON.stringify({ code: 100, msg: "the store is locked" })),
@@ -88,19 +88,19 @@ export function badReleaseScenarios(): Scenario[] {
     name: `DEL while the IPAM plugin ${what}`,
     setting: {},
     pod: c1,
-    wish: everything,
-    arrange: (story) => {
-      story.mustAdd(c1, everything);
-      install(story, answer);
+    request: everything,
+    arrange: (simulated) => {
+      simulated.mustAdd(c1, everything);
+      install(simulated, answer);
     },
-    act: (story, fault) => {
-      const ran = story.del(c1, everything, fault);
-      endHanging(story);
-      restore(story);
+    act: (simulated, fault) => {
+      const ran = simulated.del(c1, everything, fault);
+      endHanging(simulated);
+      restore(simulated);
       return ran;
     },
     ends: "failed",
-    followUps: [thenDel, thenAnother(c2, (wish) => wish, false)],
+    followUps: [thenDel, thenAnother(c2, (request) => request, false)],
   }));
 }
 
@@ -115,16 +115,13 @@ function restore({ machine }: SimulatedNode): void {
   machine.programs.set(path, machine.leases.program);
 }
 
-/**
- * A plugin that outlives a killed ADD keeps the VF's lock, and every DEL waits for it: somebody has to end one
- * that hangs.
- */
+/** Ends plugins that hang: a plugin that outlives a killed ADD keeps the VF's lock, and every DEL waits for it. */
 function endHanging({ machine }: SimulatedNode): void {
   machine.time.pass(1_000);
   for (const child of machine.children) child.kill();
 }
 
-/** DEL as ever; ADD answers after some time. */
+/** Answers DEL at once, and ADD after some time. */
 function answerLate(child: Child, answer: (child: Child) => void): void {
   if (child.environment.get("CNI_COMMAND") === "ADD") child.after(20, () => answer(child));
   else child.exit(0, "");

@@ -1,4 +1,4 @@
-// RDMA devices of the container's own (rdmaIsolation), on both kinds of kernel.
+// RDMA devices that belong to one container (rdmaIsolation), on both kinds of kernel.
 
 import { c1, c2, c3, freshVf, type Setting, vf } from "../harness/default-node.ts";
 import { killedAfter } from "../harness/faults.ts";
@@ -10,24 +10,26 @@ import { something } from "./next.ts";
 import { contrary, everything, type NamedRequest, requestedGuid, same } from "./requests.ts";
 import { lostRecordScenarios } from "./unrecorded.ts";
 
-/** Kernels that make the netdev of a moved RDMA device in the initial namespace, and in that of the device. */
+/**
+ * Kernels that create the netdev of a moved RDMA device in the initial namespace, and in the namespace of the device.
+ */
 export const kernels: Readonly<Record<string, Setting>> = {
   "on older kernels": { rdma: "exclusive" },
   "on newer kernels": { rdma: "netdev follows" },
 };
 
-/** All that there is, and its RDMA device. */
+/** A request for everything, and the RDMA device. */
 export const isolated = { ...everything, rdmaIsolation: true } as const;
 
-/** ADD and DEL, with everything that can befall them. */
+/** Returns ADD and DEL, with all their faults. */
 export function isolationScenarios(): Scenario[] {
   return Object.entries(kernels).flatMap(([kernel, setting]): Scenario[] => {
-    const bare: NamedRequest = { name: `isolation ${kernel}`, wish: { vf, rdmaIsolation: true }, setting };
-    const whole: NamedRequest = { name: `isolation and everything ${kernel}`, wish: isolated, setting };
+    const bare: NamedRequest = { name: `isolation ${kernel}`, request: { vf, rdmaIsolation: true }, setting };
+    const whole: NamedRequest = { name: `isolation and everything ${kernel}`, request: isolated, setting };
     const others: NamedRequest[] = [
-      { name: "the GUID that it has", wish: isolated, setting: { ...setting, guid: requestedGuid } },
-      { name: "two RDMA devices", wish: isolated, setting: { ...setting, rdmaDevices: 2 } },
-      { name: "udev renames soon", wish: isolated, setting: { ...setting, udev: 8 } },
+      { name: "the GUID that it has", request: isolated, setting: { ...setting, guid: requestedGuid } },
+      { name: "two RDMA devices", request: isolated, setting: { ...setting, rdmaDevices: 2 } },
+      { name: "udev renames soon", request: isolated, setting: { ...setting, udev: 8 } },
     ].map((each) => ({ ...each, name: `isolation, ${each.name} ${kernel}` }));
     return [
       ...addScenarios([whole], something()),
@@ -40,16 +42,16 @@ export function isolationScenarios(): Scenario[] {
   });
 }
 
-/** ADD where it is refused, and where it is needed and not asked for. */
+/** Returns ADD if isolation is requested but impossible, and if it is needed but not requested. */
 export function unlikelyScenarios(): Scenario[] {
   const refused: NamedRequest = {
     name: "isolation, and all containers have all devices",
-    wish: isolated,
+    request: isolated,
     setting: {},
   };
   const warned: NamedRequest = {
-    name: "no isolation, and each has its own",
-    wish: everything,
+    name: "no isolation, and each RDMA device belongs to one container",
+    request: everything,
     setting: { rdma: "exclusive" },
   };
   return [
@@ -58,8 +60,8 @@ export function unlikelyScenarios(): Scenario[] {
   ];
 }
 
-/** What a killed ADD leaves: its DEL, its ADD again, and another's. */
-export function isolationAftermaths(): Scenario[] {
+/** Returns the verbs after a killed ADD: its DEL, its ADD again, and another container's ADD. */
+export function isolationAfterKillScenarios(): Scenario[] {
   const points = [
     ["rdma.move", 1],
     ["links.move", 1],
@@ -68,13 +70,13 @@ export function isolationAftermaths(): Scenario[] {
   ] as const;
   return Object.entries(kernels).flatMap(([kernel, setting]) =>
     points.flatMap(([call, nth]): Scenario[] => {
-      // A netdev that came with its RDMA device is not moved any more; one that is moved comes up with that.
+      // A netdev that was created with its RDMA device is not moved, but set; otherwise the move also brings it up.
       if (call === (setting.rdma === "netdev follows" ? "links.move" : "links.set")) return [];
       const base = {
         setting: { ...setting, rdmaDevices: 2 },
-        arrange: (story: Parameters<NonNullable<Scenario["arrange"]>>[0]) => {
-          const { end } = story.add(c1, isolated, killedAfter(call, nth));
-          if (end !== "killed") story.problems.push(`ADD was not killed after ${call}, but ${end}`);
+        arrange: (simulated: Parameters<NonNullable<Scenario["arrange"]>>[0]) => {
+          const { end } = simulated.add(c1, isolated, killedAfter(call, nth));
+          if (end !== "killed") simulated.problems.push(`ADD was not killed after ${call}, but ${end}`);
         },
       };
       const after = `after an isolating ADD was killed after ${call} ${kernel}`;
@@ -84,25 +86,25 @@ export function isolationAftermaths(): Scenario[] {
           ...base,
           name: `DEL ${after}`,
           pod: c1,
-          wish: isolated,
-          act: (story, fault) => story.del(c1, isolated, fault),
+          request: isolated,
+          act: (simulated, fault) => simulated.del(c1, isolated, fault),
           followUps: [thenDel],
         },
         {
           ...base,
           name: `ADD again ${after}`,
           pod: c1,
-          wish: isolated,
-          act: (story, fault) => story.add(c1, isolated, fault),
+          request: isolated,
+          act: (simulated, fault) => simulated.add(c1, isolated, fault),
           followUps: [thenDel, thenAgain],
         },
         ...[isolated, contrary(isolated), plain].map(
-          (wish, number): Scenario => ({
+          (request, number): Scenario => ({
             ...base,
-            name: `another's ADD (${["the same", "something else", "nothing in particular"][number]}) ${after}`,
+            name: `another's ADD (${["the same", "something else", "no settings"][number]}) ${after}`,
             pod: c2,
-            wish,
-            act: (story, fault) => story.add(c2, wish, fault),
+            request,
+            act: (simulated, fault) => simulated.add(c2, request, fault),
             followUps: [
               thenDelOfBoth(c1, isolated, "the earlier one first"),
               ...(number === 0 ? [thenAnother(c3, same, false)] : []),
@@ -114,13 +116,13 @@ export function isolationAftermaths(): Scenario[] {
   );
 }
 
-/** A VF that was never given anything, and is given a GUID and to a container with its RDMA device. */
+/** Returns ADD of a VF without any settings, which gets a GUID and goes to the container with its RDMA device. */
 export function freshIsolationScenarios(): Scenario[] {
   return addScenarios(
     [
       {
         name: "isolation of a fresh VF",
-        wish: { ...isolated, vf: freshVf },
+        request: { ...isolated, vf: freshVf },
         setting: { rdma: "exclusive" },
       },
     ],

@@ -8,7 +8,7 @@ import {
 } from "../harness/follow-ups.ts";
 import { contrary, same } from "./requests.ts";
 
-/** All that can happen next to an attachment of c1's. */
+/** Returns all events that can follow an attachment of c1. */
 export function anything(): FollowUp[] {
   return [
     thenDel,
@@ -19,12 +19,12 @@ export function anything(): FollowUp[] {
   ];
 }
 
-/** The two ways that are most unlike. */
+/** Returns the two events that differ most. */
 export function something(): FollowUp[] {
   return [thenDel, thenAnother(c2, contrary, true)];
 }
 
-/** The same for a VF that cannot be had without a GUID. */
+/** Returns the same for a VF that no container gets without a GUID. */
 export function somethingSimilar(): FollowUp[] {
   return [thenDel, thenAnother(c2, same, true)];
 }

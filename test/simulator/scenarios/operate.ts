@@ -1,4 +1,4 @@
-// What an operator does, with everything that can befall it.
+// The commands of an operator, with all their faults.
 
 import { c1, c2, c3, freshVf, vf } from "../harness/default-node.ts";
 import { type FollowUp, thenAnother } from "../harness/follow-ups.ts";
@@ -7,37 +7,37 @@ import type { Scenario } from "../harness/sweep.ts";
 import { changeNamespace } from "../model/link-requests.ts";
 import { provided } from "./auto.ts";
 import { killedAdd, killPoints } from "./del.ts";
-import { isDead } from "./gc.ts";
+import { leaveOrphaned } from "./gc.ts";
 import { isolated } from "./isolation.ts";
 import { everything, type NamedRequest, requests, same } from "./requests.ts";
 
-/** It is tried again, until it is done. */
-function again(name: string, action: (story: SimulatedNode) => { readonly end: string }): FollowUp {
+/** Returns a follow-up that repeats a command until it succeeds. */
+function again(name: string, action: (simulated: SimulatedNode) => { readonly end: string }): FollowUp {
   return {
     name,
-    goOn(story) {
-      for (let i = 0; i < 3 && action(story).end !== "done"; i++);
-      if (action(story).end !== "done") story.problems.push("it fails for ever");
-      story.requireAsBefore("in the end");
+    run(simulated) {
+      for (let i = 0; i < 3 && action(simulated).end !== "done"; i++);
+      if (action(simulated).end !== "done") simulated.problems.push("every attempt fails");
+      simulated.requireAsBefore("in the end");
     },
   };
 }
 
-/** A free VF gets its GUID. */
+/** Returns `provision` of free VFs, which gives them their GUIDs. */
 export function provisionScenarios(): Scenario[] {
-  const arrange = (story: SimulatedNode) => story.forgive("derived GUID");
+  const arrange = (simulated: SimulatedNode) => simulated.allowDifference("derived GUID");
   const cases = [
     ["a fresh VF", freshVf, {}, arrange],
-    ["a VF that has its own", vf, {}, arrange],
+    ["a VF that has a GUID", vf, {}, arrange],
     ["a VF for virtual machines", vf, { vfio: true }, arrange],
     ["a VF without a netdev", vf, { rdmaOnly: true }, arrange],
     [
-      "a VF that a dead ADD has left",
+      "a VF that a killed ADD has left behind",
       vf,
       {},
-      (story: SimulatedNode) => {
-        arrange(story);
-        killedAdd(story, ["links.move", 1]);
+      (simulated: SimulatedNode) => {
+        arrange(simulated);
+        killedAdd(simulated, ["links.move", 1]);
       },
     ],
   ] as const;
@@ -45,16 +45,16 @@ export function provisionScenarios(): Scenario[] {
     name: `provision of ${name}`,
     setting,
     pod: c1,
-    wish: { ...provided, vf: pci },
+    request: { ...provided, vf: pci },
     arrange: before,
-    act: (story, fault) => story.provision(pci, fault),
+    act: (simulated, fault) => simulated.provision(pci, fault),
     followUps: [
       {
         name: "then again",
-        goOn(story) {
-          if (story.provision(pci).end !== "done") story.problems.push("provision fails for ever");
-          story.settleOwed();
-          story.requireAsBefore("after provision");
+        run(simulated) {
+          if (simulated.provision(pci).end !== "done") simulated.problems.push("every provision fails");
+          simulated.releasePending();
+          simulated.requireAsBefore("after provision");
         },
       },
       ...(pci === freshVf ? [thenAnother(c2, same, false)] : []),
@@ -62,17 +62,17 @@ export function provisionScenarios(): Scenario[] {
   }));
 }
 
-/** Nobody ever calls DEL or GC. */
+/** Returns `gc`, without any DEL or GC of the runtime. */
 export function gcOfAllScenarios(): Scenario[] {
-  const then = again("then again", (story) => story.gcOfAll());
-  const dead = requests().map(
-    ({ name, wish, setting }): Scenario => ({
+  const then = again("then again", (simulated) => simulated.gcOfAll());
+  const stale = requests().map(
+    ({ name, request, setting }): Scenario => ({
       name: `gc of a container whose namespace is gone (${name})`,
       setting,
       pod: c1,
-      wish,
-      arrange: isDead(wish),
-      act: (story, fault) => story.gcOfAll(true, fault),
+      request,
+      arrange: leaveOrphaned(request),
+      act: (simulated, fault) => simulated.gcOfAll(true, fault),
       followUps: [then],
     }),
   );
@@ -81,58 +81,58 @@ export function gcOfAllScenarios(): Scenario[] {
       name: `gc after an ADD that was killed after ${point[0]}`,
       setting: {},
       pod: c1,
-      wish: everything,
-      arrange: (story) => killedAdd(story, point),
-      act: (story, fault) => story.gcOfAll(true, fault),
+      request: everything,
+      arrange: (simulated) => killedAdd(simulated, point),
+      act: (simulated, fault) => simulated.gcOfAll(true, fault),
       followUps: [then],
     }),
   );
-  return [...dead, ...killed];
+  return [...stale, ...killed];
 }
 
-/** The operator takes a VF out of a running container. */
+/** Returns `attachments release --force` of a running container's VF. */
 export function releaseScenarios(): Scenario[] {
   const wanted = [
     ...requests(),
-    { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } as const },
+    { name: "isolation", request: isolated, setting: { rdma: "exclusive" } as const },
   ];
   const scenario = (
-    { name, wish, setting }: NamedRequest,
+    { name, request, setting }: NamedRequest,
     what: string,
-    after: (story: SimulatedNode) => void,
+    after: (simulated: SimulatedNode) => void,
   ): Scenario => ({
     name: `release --force of ${what} (${name})`,
     setting,
     pod: c1,
-    wish,
-    arrange: (story) => {
-      story.mustAdd(c1, wish);
-      after(story);
+    request,
+    arrange: (simulated) => {
+      simulated.mustAdd(c1, request);
+      after(simulated);
     },
-    act: (story, fault) => story.release(c1, true, fault),
-    followUps: [again("then again", (story) => story.release(c1, true))],
+    act: (simulated, fault) => simulated.release(c1, true, fault),
+    followUps: [again("then again", (simulated) => simulated.release(c1, true))],
   });
   return [
-    ...wanted.map((each) => scenario(each, "a living container", () => {})),
+    ...wanted.map((each) => scenario(each, "a running container", () => {})),
     ...wanted
-      .filter(({ name }) => ["nothing in particular", "everything"].includes(name))
+      .filter(({ name }) => ["no settings", "everything"].includes(name))
       .map((each) => scenario(each, "a container that has moved its netdev", moveNetdev)),
-    ...isolatedWishes.map((each) => scenario(each, "a container that has moved its RDMA device", moveRdma)),
+    ...isolatedRequests.map((each) => scenario(each, "a container that has moved its RDMA device", moveRdma)),
   ];
 }
 
-/** What has an RDMA device of its own, with the VF's GUID and with another one. */
-const isolatedWishes: readonly NamedRequest[] = [
-  { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } },
-  { name: "isolation only", wish: { vf, rdmaIsolation: true }, setting: { rdma: "exclusive" } },
+/** Requests with an RDMA device. */
+const isolatedRequests: readonly NamedRequest[] = [
+  { name: "isolation", request: isolated, setting: { rdma: "exclusive" } },
+  { name: "isolation only", request: { vf, rdmaIsolation: true }, setting: { rdma: "exclusive" } },
   {
     name: "isolation only, newer kernel",
-    wish: { vf, rdmaIsolation: true },
+    request: { vf, rdmaIsolation: true },
     setting: { rdma: "netdev follows" },
   },
 ];
 
-/** The container gives its interface to a container of its own, in a namespace that no runtime knows. */
+/** The container moves its interface to a nested container, in a namespace that no runtime knows. */
 function moveNetdev({ machine }: SimulatedNode): void {
   const [pod, other] = [machine.paths.get(c1.netns), machine.paths.get(c3.netns)];
   const index = pod?.named(c1.ifname)?.[0];
@@ -140,7 +140,7 @@ function moveNetdev({ machine }: SimulatedNode): void {
   changeNamespace(pod, index, other, "moved");
 }
 
-/** The same with its RDMA device. */
+/** The container does the same with its RDMA device. */
 function moveRdma({ machine }: SimulatedNode): void {
   const [pod, other] = [machine.paths.get(c1.netns), machine.paths.get(c3.netns)];
   const device = machine.bus.vfs.get(vf)?.probed?.devices[0];

@@ -1,4 +1,4 @@
-// A VF for the namespace that the plugin runs in (CNI_NETNS_OVERRIDE).
+// A VF for the namespace in which the plugin runs (CNI_NETNS_OVERRIDE).
 
 import { thenDel } from "../harness/follow-ups.ts";
 import type { Pod } from "../harness/requests.ts";
@@ -6,36 +6,36 @@ import type { SimulatedNode } from "../harness/simulated-node.ts";
 import type { Scenario } from "../harness/sweep.ts";
 import { requests } from "./requests.ts";
 
-/** Attaches a VF without taking it out of the host's namespace. */
+/** A pod whose namespace is the host's. */
 const own: Pod = { containerId: "own", ifname: "net1", netns: "/proc/1/ns/net" };
 
-/** ADD and DEL of such a VF, with everything that can befall them. */
+/** Returns ADD and DEL of such a VF, with all their faults. */
 export function ownNetnsScenarios(): Scenario[] {
   // Older kernels refuse to rename a netdev that is up.
   const setting = { renamesUp: true };
   const open = ({ machine }: SimulatedNode) => void machine.paths.set(own.netns, machine.host);
   return requests()
-    .filter(({ name }) => ["nothing in particular", "an address", "everything"].includes(name))
-    .flatMap(({ name, wish }): Scenario[] => {
-      const wanted = { ...wish, ownNetnsAllowed: true };
-      const common = { setting, pod: own, wish: wanted };
+    .filter(({ name }) => ["no settings", "an address", "everything"].includes(name))
+    .flatMap(({ name, request }): Scenario[] => {
+      const wanted = { ...request, ownNetnsAllowed: true };
+      const common = { setting, pod: own, request: wanted };
       return [
         {
           ...common,
           name: `ADD to the plugin's own namespace (${name})`,
           arrange: open,
-          act: (story, fault) => story.add(own, wanted, fault),
+          act: (simulated, fault) => simulated.add(own, wanted, fault),
           rollsBack: true,
           followUps: [thenDel],
         },
         {
           ...common,
           name: `DEL from the plugin's own namespace (${name})`,
-          arrange: (story) => {
-            open(story);
-            story.mustAdd(own, wanted);
+          arrange: (simulated) => {
+            open(simulated);
+            simulated.mustAdd(own, wanted);
           },
-          act: (story, fault) => story.del(own, wanted, fault),
+          act: (simulated, fault) => simulated.del(own, wanted, fault),
           followUps: [thenDel],
         },
       ];

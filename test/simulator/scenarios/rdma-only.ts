@@ -13,15 +13,15 @@ const isolating: Setting = { ...setting, rdma: "exclusive", rdmaDevices: 2 };
 const whole = { ...everything, rdmaOnly: true, partition, deviceInfo } as const;
 const isolated = { ...whole, rdmaIsolation: true } as const;
 
-/** ADD, DEL, and what a killed ADD leaves, with everything that can befall them. */
+/** Returns ADD, DEL, and the verbs after a killed ADD, with all their faults. */
 export function rdmaOnlyScenarios(): Scenario[] {
   const plain: NamedRequest = {
-    name: "RDMA only, nothing in particular",
-    wish: { vf, rdmaOnly: true },
+    name: "RDMA only, no settings",
+    request: { vf, rdmaOnly: true },
     setting,
   };
-  const shared: NamedRequest = { name: "RDMA only, everything", wish: whole, setting };
-  const alone: NamedRequest = { name: "RDMA only, isolated", wish: isolated, setting: isolating };
+  const shared: NamedRequest = { name: "RDMA only, everything", request: whole, setting };
+  const alone: NamedRequest = { name: "RDMA only, isolated", request: isolated, setting: isolating };
   const points = [
     ["rdma.move", 1],
     ["functions.unbind", 1],

@@ -3,17 +3,17 @@ import { guid } from "../../support/records.ts";
 import { deviceInfo, freshVf, type Setting, vf } from "../harness/default-node.ts";
 import type { AttachmentRequest } from "../harness/requests.ts";
 
-/** The GUID that a container wants. */
+/** The GUID of a container's request. */
 export const requestedGuid = guid("02:00:00:00:00:00:00:77");
 
-/** Something that a container can want, on some kind of node. */
+/** A request of a container, and a kind of node for it. */
 export interface NamedRequest {
   readonly name: string;
-  readonly wish: AttachmentRequest;
+  readonly request: AttachmentRequest;
   readonly setting: Setting;
 }
 
-/** All that one can want. */
+/** A request with all common settings. */
 export const everything: AttachmentRequest = {
   vf,
   guid: requestedGuid,
@@ -21,65 +21,65 @@ export const everything: AttachmentRequest = {
   subnets: ["10.1.0.0/24"],
 };
 
-/** What there is to want, on the usual node. */
+/** Returns the common requests, on the default node. */
 export function requests(): NamedRequest[] {
   const subnets = ["10.1.0.0/24"];
   return [
-    { name: "nothing in particular", wish: { vf }, setting: {} },
-    { name: "a GUID", wish: { vf, guid: requestedGuid }, setting: {} },
-    { name: "a link state", wish: { vf, linkState: "enable" }, setting: {} },
-    { name: "an address", wish: { vf, subnets }, setting: {} },
+    { name: "no settings", request: { vf }, setting: {} },
+    { name: "a GUID", request: { vf, guid: requestedGuid }, setting: {} },
+    { name: "a link state", request: { vf, linkState: "enable" }, setting: {} },
+    { name: "an address", request: { vf, subnets }, setting: {} },
     {
       name: "two addresses",
-      // A disabled link has no carrier, without which address detection does not end.
-      wish: { vf, linkState: "enable", subnets: [...subnets, "fd00::/64"] },
+      // A disabled link has no carrier, and without a carrier, duplicate address detection does not end.
+      request: { vf, linkState: "enable", subnets: [...subnets, "fd00::/64"] },
       setting: {},
     },
-    { name: "everything", wish: everything, setting: {} },
+    { name: "everything", request: everything, setting: {} },
     {
       name: "the GUID that it has",
-      wish: { vf, guid: requestedGuid, subnets },
+      request: { vf, guid: requestedGuid, subnets },
       setting: { guid: requestedGuid },
     },
   ];
 }
 
-/** What fewer want: each of it for its own sake. */
+/** Returns less common requests. */
 export function rareRequests(): NamedRequest[] {
   return [
-    { name: "an MTU", wish: { vf, mtu: 1900 }, setting: {} },
+    { name: "an MTU", request: { vf, mtu: 1900 }, setting: {} },
     {
-      name: "an MTU, a carrier and a file that tells of the device",
-      wish: { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo },
+      name: "an MTU, a carrier and a device information file",
+      request: { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo },
       setting: {},
     },
-    { name: "a VF in connected mode", wish: everything, setting: { connected: true } },
-    { name: "a file that tells of the device", wish: { vf, deviceInfo }, setting: {} },
+    { name: "a VF in connected mode", request: everything, setting: { connected: true } },
+    { name: "a device information file", request: { vf, deviceInfo }, setting: {} },
     {
-      name: "a file that tells of two isolated devices",
-      wish: { ...everything, rdmaIsolation: true, deviceInfo },
+      name: "a device information file, two isolated devices",
+      request: { ...everything, rdmaIsolation: true, deviceInfo },
       setting: { rdma: "exclusive", rdmaDevices: 2 },
     },
   ];
 }
 
-/** The partition that a container wants to be in, and a node whose subnet manager takes its time. */
+/** The partition of a container's request, and a node whose subnet manager takes some time. */
 export const partition = { pkey: { partition: 5, fullMember: false }, time: 5_000 } as const;
 export const partitioned: Setting = { partition: { pkey: 0x8005, delay: 900 } };
 
-/** A partition that is waited for: with the interface, and where the RDMA device moves after it. */
+/** Returns requests that wait for a partition: with the interface, and before the RDMA device moves. */
 export function partitionRequests(): NamedRequest[] {
   return [
-    { name: "a partition", wish: { ...everything, partition }, setting: partitioned },
+    { name: "a partition", request: { ...everything, partition }, setting: partitioned },
     {
       name: "a partition and isolation",
-      wish: { ...everything, partition, rdmaIsolation: true },
+      request: { ...everything, partition, rdmaIsolation: true },
       setting: { ...partitioned, rdma: "exclusive", rdmaDevices: 2 },
     },
   ];
 }
 
-/** Nodes that make it harder. */
+/** Returns requests on nodes that make them harder. */
 export function refusedRequests(): NamedRequest[] {
   const pendingGuid = guid("0a:00:00:00:00:00:00:55");
   const prevResult: Result = {
@@ -88,31 +88,31 @@ export function refusedRequests(): NamedRequest[] {
     ips: [{ address: "192.0.2.1/24", interface: 0 }],
   };
   return [
-    { name: "the kernel cannot tell of VFs", wish: everything, setting: { vfConfigUnreadable: true } },
-    { name: "netdevs appear late", wish: everything, setting: { lateNetdev: 60 } },
-    { name: "a slow IPAM plugin", wish: everything, setting: { slowIpam: 500 } },
-    { name: "another GUID is on file", wish: everything, setting: { pendingGuid } },
-    { name: "another GUID is on file and none wanted", wish: { vf }, setting: { pendingGuid } },
+    { name: "a kernel that cannot report VFs", request: everything, setting: { vfConfigUnreadable: true } },
+    { name: "netdevs appear late", request: everything, setting: { lateNetdev: 60 } },
+    { name: "a slow IPAM plugin", request: everything, setting: { slowIpam: 500 } },
+    { name: "another GUID is set at the PF", request: everything, setting: { pendingGuid } },
+    { name: "another GUID is set at the PF, none requested", request: { vf }, setting: { pendingGuid } },
     {
-      name: "the GUID is on file, but not in effect",
-      wish: everything,
+      name: "the GUID is set at the PF, but not in effect",
+      request: everything,
       setting: { pendingGuid: requestedGuid },
     },
-    { name: "a chain", wish: { ...everything, prevResult }, setting: {} },
-    { name: "udev renames soon", wish: everything, setting: { udev: 8 } },
-    { name: "udev renames late", wish: everything, setting: { udev: 300 } },
+    { name: "a chain", request: { ...everything, prevResult }, setting: {} },
+    { name: "udev renames soon", request: everything, setting: { udev: 8 } },
+    { name: "udev renames late", request: everything, setting: { udev: 300 } },
   ];
 }
 
-/** A VF that was never given anything; without a GUID it cannot be had. */
+/** Returns requests for a VF without any settings; no container gets it without a GUID. */
 export function freshVfRequests(): NamedRequest[] {
   return [
-    { name: "a fresh VF", wish: { ...everything, vf: freshVf }, setting: {} },
-    { name: "a fresh VF, no address", wish: { vf: freshVf, guid: requestedGuid }, setting: {} },
+    { name: "a fresh VF", request: { ...everything, vf: freshVf }, setting: {} },
+    { name: "a fresh VF, no address", request: { vf: freshVf, guid: requestedGuid }, setting: {} },
   ];
 }
 
-/** Somebody who wants just what the first did not, so that nothing fits by chance. */
+/** Returns a request for just the settings that the first request lacks, so that nothing fits by chance. */
 export function contrary({ guid: first, linkState, subnets, ...rest }: AttachmentRequest): AttachmentRequest {
   return {
     ...rest,
@@ -122,12 +122,12 @@ export function contrary({ guid: first, linkState, subnets, ...rest }: Attachmen
   };
 }
 
-/** Somebody who wants the same. */
-export function same(wish: AttachmentRequest): AttachmentRequest {
-  return wish;
+/** Returns the same request, for another container. */
+export function same(request: AttachmentRequest): AttachmentRequest {
+  return request;
 }
 
-/** Somebody who wants the same, with a GUID of his own. */
-export function another(wish: AttachmentRequest): AttachmentRequest {
-  return { ...wish, guid: guid("02:00:00:00:00:00:00:66") };
+/** Returns the same request with another GUID. */
+export function another(request: AttachmentRequest): AttachmentRequest {
+  return { ...request, guid: guid("02:00:00:00:00:00:00:66") };
 }

@@ -6,7 +6,7 @@ import { killedAdd, killPoints } from "./del.ts";
 import { another, contrary, everything, same } from "./requests.ts";
 import { changeSettings } from "./tampering.ts";
 
-/** ADD of a container for a VF that a killed ADD of another one has left behind. */
+/** Returns ADD for a VF that a killed ADD of another container has left behind. */
 export function takeOverScenarios(): Scenario[] {
   const points = killPoints.filter(([call]) => ["functions.unbind", "links.move"].includes(call));
   return [
@@ -15,66 +15,66 @@ export function takeOverScenarios(): Scenario[] {
     { wanted: another, after: points },
   ].flatMap(({ wanted, after }) =>
     after.map((point): Scenario => {
-      const wish = wanted(everything);
+      const request = wanted(everything);
       return {
         name: `ADD (${wanted.name}) after another's was killed after ${point[0]}`,
         setting: {},
         pod: c2,
-        wish,
-        arrange: (story: SimulatedNode) => killedAdd(story, point),
-        act: (story, fault) => story.add(c2, wish, fault),
+        request,
+        arrange: (simulated: SimulatedNode) => killedAdd(simulated, point),
+        act: (simulated, fault) => simulated.add(c2, request, fault),
         followUps: [thenDelOfBoth(c1, everything, "the earlier one first"), thenAnother(c3, same, false)],
       };
     }),
   );
 }
 
-/** ADD of a container for a VF of another whose namespace is gone. */
+/** Returns ADD for a VF of a container whose namespace is gone. */
 export function originalsScenarios(): Scenario[] {
   return [same, contrary].map((wanted): Scenario => {
-    const wish = wanted(everything);
+    const request = wanted(everything);
     return {
       name: `ADD (${wanted.name}) after another's namespace is gone`,
       setting: {},
       pod: c2,
-      wish,
-      arrange: (story) => {
-        story.mustAdd(c1, everything);
-        story.deleteNamespace(c1);
+      request,
+      arrange: (simulated) => {
+        simulated.mustAdd(c1, everything);
+        simulated.deleteNamespace(c1);
       },
-      act: (story, fault) => story.add(c2, wish, fault),
+      act: (simulated, fault) => simulated.add(c2, request, fault),
       followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same, false)],
     };
   });
 }
 
-/** ADD of a container for a VF whose netdev the one before has changed in every way, before its namespace went. */
+/** Returns ADD for a VF whose netdev the previous container has changed in every way, before its namespace went. */
 export function changedScenarios(): Scenario[] {
   return [false, true].flatMap((isHeld) =>
-    [{ vf }, everything].map((wish): Scenario => {
-      const how = wish === everything ? "everything" : "nothing in particular";
+    [{ vf }, everything].map((request): Scenario => {
+      const how = request === everything ? "everything" : "no settings";
       return {
-        name: `ADD (${how}) after another's changed it${isHeld ? ", with a held XDP program" : ""}, and its namespace is gone`,
+        name: `ADD (${how}) after another's changes${isHeld ? ", with a held XDP program" : ""}, and its namespace is gone`,
         setting: {},
         pod: c2,
-        wish,
-        arrange: (story) => {
-          story.mustAdd(c1, wish);
-          const pod = story.machine.paths.get(c1.netns);
+        request,
+        arrange: (simulated) => {
+          simulated.mustAdd(c1, request);
+          const pod = simulated.machine.paths.get(c1.netns);
           const netdev = pod?.named(c1.ifname)?.[1];
           if (pod === undefined || netdev === undefined) throw new Error("the container has no interface");
           changeSettings(pod, netdev);
           netdev.isXdpHeld = isHeld;
-          story.deleteNamespace(c1);
+          simulated.deleteNamespace(c1);
         },
-        act: (story, fault) => story.add(c2, wish, fault),
-        followUps: [thenDelOfBoth(c1, wish, "this one first"), thenAnother(c3, same, false)],
+        act: (simulated, fault) => simulated.add(c2, request, fault),
+        followUps: [thenDelOfBoth(c1, request, "this one first"), thenAnother(c3, same, false)],
       };
     }),
   );
 }
 
-/** ADD once more of a container whose ADD was killed. */
+/** Returns ADD of a container whose ADD was killed. */
 export function againScenarios(): Scenario[] {
   return killPoints
     .filter((_, number) => number % 2 === 1)
@@ -82,9 +82,9 @@ export function againScenarios(): Scenario[] {
       name: `ADD again after it was killed after ${point[0]}`,
       setting: {},
       pod: c1,
-      wish: everything,
-      arrange: (story) => killedAdd(story, point),
-      act: (story, fault) => story.add(c1, everything, fault),
+      request: everything,
+      arrange: (simulated) => killedAdd(simulated, point),
+      act: (simulated, fault) => simulated.add(c1, everything, fault),
       followUps: [number % 2 === 0 ? thenDel : thenAgain, thenAnother(c2, contrary, false)],
     }));
 }

@@ -1,4 +1,4 @@
-// What a container, or the node's administrator, does to an attached VF must not keep DEL from its work.
+// Changes of an attached VF by its container or by the node's administrator, after which DEL must work nevertheless.
 
 import { c1, c2, pf, vf } from "../harness/default-node.ts";
 import { thenDel } from "../harness/follow-ups.ts";
@@ -9,10 +9,10 @@ import { type Netdev, pkeyChild, virtual } from "../model/netdev.ts";
 import type { Netns } from "../model/netns.ts";
 import { requests } from "./requests.ts";
 
-/** Does something to the container's interface, or around it. */
-type Mischief = (story: SimulatedNode, pod: Netns, netdev: Netdev) => void;
+/** Changes the container's interface, or its surroundings. */
+type Tampering = (simulated: SimulatedNode, pod: Netns, netdev: Netdev) => void;
 
-const mischiefs: Readonly<Record<string, Mischief>> = {
+const tamperings: Readonly<Record<string, Tampering>> = {
   "the pod takes it down, renames it and changes its MTU": ({ machine }, pod, netdev) => {
     machine.setUp(pod, netdev, false);
     rename(pod, netdev, "mine");
@@ -23,7 +23,7 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
     changeSettings(pod, netdev);
     netdev.isXdpHeld = true;
   },
-  "the pod changes how it is polled, which cannot be set any more": (_, pod, netdev) => {
+  "the pod changes its polling settings, which cannot be set any more": (_, pod, netdev) => {
     changeSettings(pod, netdev);
     netdev.isNapiFixed = true;
   },
@@ -45,41 +45,45 @@ const mischiefs: Readonly<Record<string, Mischief>> = {
     pod.add(pkeyChild(netdev), "net1.8001");
     machine.paths.get(c2.netns)?.add(pkeyChild(netdev), "net1.8002");
   },
-  // As one that is made through the pod's /sys (create_child).
+  // As a child that is created through the pod's /sys (create_child).
   "the pod makes a pkey child of it on the host": ({ machine }, _, netdev) =>
     void machine.host.add(pkeyChild(netdev), "net1.8001"),
-  "the pod names another interface like it": (story, pod, netdev) => {
+  "the pod gives its name to another interface": (simulated, pod, netdev) => {
     rename(pod, netdev, "mine");
-    story.happens((machine) => void machine.paths.get(c1.netns)?.add(virtual(), "net1", 77));
+    simulated.changeNode((machine) => void machine.paths.get(c1.netns)?.add(virtual(), "net1", 77));
   },
-  "its path is another namespace's": (story) => {
-    story.happens((machine) => {
+  "its path belongs to another namespace": (simulated) => {
+    simulated.changeNode((machine) => {
       machine.deleteNamespace(c1.netns);
       machine.addNamespace(c1.netns).add(virtual(), "net1");
     });
   },
-  "somebody sets another link state": (story) => {
-    story.happens((machine) => {
+  "another program sets another link state": (simulated) => {
+    simulated.changeNode((machine) => {
       machine.bus.vf(vf, "set the link state").linkState = "auto";
     });
   },
-  "the PF is renamed": (story) => {
-    story.happens((machine) => {
+  "the PF is renamed": (simulated) => {
+    simulated.changeNode((machine) => {
       const netdev = machine.host.ofFunction(pf)[0]?.[1];
       if (netdev !== undefined) rename(machine.host, netdev, "ibp1s0f0");
     });
   },
-  "somebody on the host takes its name": (story) => {
-    story.forgive("attributes");
-    story.happens((machine) => {
+  "an interface on the host takes its name": (simulated) => {
+    simulated.allowDifference("attributes");
+    simulated.changeNode((machine) => {
       const own = machine.host.named("ibp1s0f0v0")?.[1];
-      // Where it is at home, as on the twin, it has to make way.
+      // On the node that was never attached, the netdev is on the host, and gets another name.
       if (own !== undefined) own.name = "ib1";
       machine.host.add(virtual(), "ibp1s0f0v0");
     });
   },
-  "somebody on the host takes its name, and the pod gives it one that the host has": (story, pod, netdev) => {
-    mischiefs["somebody on the host takes its name"]?.(story, pod, netdev);
+  "an interface on the host takes its name, and the pod gives it a name that the host has": (
+    simulated,
+    pod,
+    netdev,
+  ) => {
+    tamperings["an interface on the host takes its name"]?.(simulated, pod, netdev);
     rename(pod, netdev, "ib0");
   },
 };
@@ -107,22 +111,22 @@ export function changeSettings(pod: Netns, netdev: Netdev): void {
   netdev.napi = { groFlushTimeout: "1000000000", napiDeferHardIrqs: "200", threaded: "1" };
 }
 
-/** DEL after each mischief, of a VF that is bound anew by it and of one that is not. */
+/** Returns DEL after each change, of a VF that DEL rebinds and of a VF that it does not rebind. */
 export function tamperingScenarios(): Scenario[] {
   const wanted = requests().filter(({ name }) => ["an address", "everything"].includes(name));
-  return Object.entries(mischiefs).flatMap(([what, mischief]) =>
-    wanted.map(({ name, wish, setting }) => ({
+  return Object.entries(tamperings).flatMap(([what, tampering]) =>
+    wanted.map(({ name, request, setting }) => ({
       name: `DEL (${name}) after ${what}`,
       setting,
       pod: c1,
-      wish,
-      arrange: (story: SimulatedNode) => {
-        story.mustAdd(c1, wish);
-        const pod = story.machine.paths.get(c1.netns);
+      request,
+      arrange: (simulated: SimulatedNode) => {
+        simulated.mustAdd(c1, request);
+        const pod = simulated.machine.paths.get(c1.netns);
         const netdev = pod?.named(c1.ifname)?.[1];
-        if (pod !== undefined && netdev !== undefined) mischief(story, pod, netdev);
+        if (pod !== undefined && netdev !== undefined) tampering(simulated, pod, netdev);
       },
-      act: (story, fault) => story.del(c1, wish, fault),
+      act: (simulated, fault) => simulated.del(c1, request, fault),
       followUps: [thenDel],
     })),
   );

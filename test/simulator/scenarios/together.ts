@@ -1,4 +1,4 @@
-// Two things at once on one node.
+// Two verbs, or a verb and another event, at the same time on one node.
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";
 import { c1, c2, freshVf, pf, vf } from "../harness/default-node.ts";
@@ -9,195 +9,207 @@ import { killedAdd } from "./del.ts";
 import { isolated } from "./isolation.ts";
 import { contrary, everything } from "./requests.ts";
 
-/** Waits no longer than this for a lock, ms: who is interrupted cannot give it back meanwhile. */
-const patience = 50;
-const patient = contrary(everything);
-const theirs = { ...patient, patience };
-const elsewhere = { vf: freshVf, guid: guid("02:00:00:00:00:00:00:79"), subnets: ["10.3.0.0/24"], patience };
+/** Time limit of the call in between, ms: the interrupted call cannot release a lock in that time. */
+const timeout = 50;
+const otherRequest = contrary(everything);
+const quickRequest = { ...otherRequest, timeout };
+const elsewhere = { vf: freshVf, guid: guid("02:00:00:00:00:00:00:79"), subnets: ["10.3.0.0/24"], timeout };
 
-/** Everything that two callers, or a caller and the kernel, can do at once. */
+/** Returns all pairs of two calls, or of a call and an event of the kernel. */
 export function interleavings(): Interleaving[] {
   return [
     {
       name: "two ADDs for one VF",
       setting: {},
-      verb: (story, fault) => story.add(c1, everything, fault),
-      meanwhile: (story) => story.add(c2, theirs),
-      afterwards(story, ran, other) {
+      verb: (simulated, fault) => simulated.add(c1, everything, fault),
+      beforeCall: (simulated) => simulated.add(c2, quickRequest),
+      afterwards(simulated, ran, other) {
         const winners = [ran, other].filter((each) => each?.end === "done");
-        if (winners.length !== 1) story.problems.push(`${winners.length} ADDs have won`);
+        if (winners.length !== 1) simulated.problems.push(`${winners.length} ADDs have succeeded`);
         const loser = ran.end === "done" ? other : ran;
-        requireRefused(story, loser, ran.end === "done" ? "c1" : "c2");
-        story.mustDel(ran.end === "done" ? c2 : c1, ran.end === "done" ? theirs : everything);
-        if (ran.end === "done") story.requireAttached(c1, everything, ran);
-        else if (other !== undefined) story.requireAttached(c2, theirs, other);
-        story.mustDel(c1, everything);
-        story.mustDel(c2, theirs);
-        story.requireAsBefore("after both DELs");
+        requireRefused(simulated, loser, ran.end === "done" ? "c1" : "c2");
+        simulated.mustDel(ran.end === "done" ? c2 : c1, ran.end === "done" ? quickRequest : everything);
+        if (ran.end === "done") simulated.requireAttached(c1, everything, ran);
+        else if (other !== undefined) simulated.requireAttached(c2, quickRequest, other);
+        simulated.mustDel(c1, everything);
+        simulated.mustDel(c2, quickRequest);
+        simulated.requireAsBefore("after both DELs");
       },
     },
     ...Object.entries({ "the same VF": everything, "two VFs": { ...everything, vf: freshVf } }).map(
-      ([what, wish]): Interleaving => ({
+      ([what, request]): Interleaving => ({
         name: `two ADDs for one attachment, of ${what}`,
         setting: {},
-        verb: (story, fault) => story.add(c1, everything, fault),
-        meanwhile: (story) => story.add(c1, { ...wish, patience }),
-        afterwards(story, ran, other) {
+        verb: (simulated, fault) => simulated.add(c1, everything, fault),
+        beforeCall: (simulated) => simulated.add(c1, { ...request, timeout }),
+        afterwards(simulated, ran, other) {
           const isFirst = ran.end === "done";
           const loser = isFirst ? other : ran;
-          if (isFirst === (other?.end === "done")) story.problems.push("not one of both ADDs has won");
+          if (isFirst === (other?.end === "done"))
+            simulated.problems.push("not exactly one ADD has succeeded");
           const { error } = loser ?? {};
-          if (!(error instanceof CniError && /net1|ADD of container c1|left no note/.test(error.message)))
-            story.problems.push(`who lost was told: ${error instanceof Error ? error.message : error}`);
-          const winner = isFirst ? everything : wish;
+          if (
+            !(
+              error instanceof CniError &&
+              /net1|ADD of container c1|lock file does not describe/.test(error.message)
+            )
+          )
+            simulated.problems.push(
+              `the error of the other ADD is: ${error instanceof Error ? error.message : error}`,
+            );
+          const winner = isFirst ? everything : request;
           const won = isFirst ? ran : other;
-          if (won !== undefined) story.requireAttached(c1, winner, won);
-          const claims = story.lines().filter((line) => /^owner of .*: c1-net1$/.test(line));
-          if (claims.length !== 1) story.problems.push(`c1's VFs are said to be: ${claims}`);
-          story.mustDel(c1, winner);
-          story.requireAsBefore("after DEL");
+          if (won !== undefined) simulated.requireAttached(c1, winner, won);
+          const claims = simulated.lines().filter((line) => /^owner of .*: c1-net1$/.test(line));
+          if (claims.length !== 1) simulated.problems.push(`c1 owns these VFs: ${claims}`);
+          simulated.mustDel(c1, winner);
+          simulated.requireAsBefore("after DEL");
         },
       }),
     ),
     {
       name: "ADD of one VF while another of the same PF is attached",
       setting: {},
-      verb: (story, fault) => story.add(c1, everything, fault),
-      meanwhile: (story) => story.add(c2, elsewhere),
-      afterwards(story, ran, other) {
-        if (ran.end !== "done") story.problems.push("the first ADD has failed");
-        if (other?.end === "failed") requireBusy(story, other);
-        story.mustDel(c2, elsewhere);
-        if (ran.end === "done") story.requireAttached(c1, everything, ran);
-        story.mustDel(c1, everything);
-        story.requireAsBefore("after both DELs");
+      verb: (simulated, fault) => simulated.add(c1, everything, fault),
+      beforeCall: (simulated) => simulated.add(c2, elsewhere),
+      afterwards(simulated, ran, other) {
+        if (ran.end !== "done") simulated.problems.push("the first ADD has failed");
+        if (other?.end === "failed") requireBusy(simulated, other);
+        simulated.mustDel(c2, elsewhere);
+        if (ran.end === "done") simulated.requireAttached(c1, everything, ran);
+        simulated.mustDel(c1, everything);
+        simulated.requireAsBefore("after both DELs");
       },
     },
     {
       name: "isolating ADD of one VF while another is isolated",
       setting: { rdma: "exclusive" },
-      verb: (story, fault) => story.add(c1, isolated, fault),
-      meanwhile: (story) => story.add(c2, { ...elsewhere, rdmaIsolation: true }),
-      afterwards(story, ran, other) {
-        if (ran.end !== "done") story.problems.push("the first ADD has failed");
-        if (other?.end === "failed") requireBusy(story, other);
-        story.mustDel(c2, { ...elsewhere, rdmaIsolation: true });
-        if (ran.end === "done") story.requireAttached(c1, isolated, ran);
-        story.mustDel(c1, isolated);
-        story.requireAsBefore("after both DELs");
+      verb: (simulated, fault) => simulated.add(c1, isolated, fault),
+      beforeCall: (simulated) => simulated.add(c2, { ...elsewhere, rdmaIsolation: true }),
+      afterwards(simulated, ran, other) {
+        if (ran.end !== "done") simulated.problems.push("the first ADD has failed");
+        if (other?.end === "failed") requireBusy(simulated, other);
+        simulated.mustDel(c2, { ...elsewhere, rdmaIsolation: true });
+        if (ran.end === "done") simulated.requireAttached(c1, isolated, ran);
+        simulated.mustDel(c1, isolated);
+        simulated.requireAsBefore("after both DELs");
       },
     },
     {
-      name: "DEL while another container asks for the VF",
+      name: "DEL during another container's ADD for the VF",
       setting: {},
-      arrange: (story) => void story.mustAdd(c1, everything),
-      verb: (story, fault) => story.del(c1, everything, fault),
-      meanwhile: (story) => story.add(c2, theirs),
-      afterwards(story, ran, other) {
-        if (ran.end !== "done") story.problems.push("DEL has failed");
-        if (other?.end === "done") story.requireAttached(c2, theirs, other);
-        else requireRefused(story, other, "c1");
-        story.mustDel(c2, theirs);
-        story.requireAsBefore("after both DELs");
+      arrange: (simulated) => void simulated.mustAdd(c1, everything),
+      verb: (simulated, fault) => simulated.del(c1, everything, fault),
+      beforeCall: (simulated) => simulated.add(c2, quickRequest),
+      afterwards(simulated, ran, other) {
+        if (ran.end !== "done") simulated.problems.push("DEL has failed");
+        if (other?.end === "done") simulated.requireAttached(c2, quickRequest, other);
+        else requireRefused(simulated, other, "c1");
+        simulated.mustDel(c2, quickRequest);
+        simulated.requireAsBefore("after both DELs");
       },
     },
     {
       name: "two DELs at once",
       setting: {},
-      arrange: (story) => void story.mustAdd(c1, everything),
-      verb: (story, fault) => story.del(c1, everything, fault),
-      meanwhile: (story) => story.del(c1, { ...everything, patience }),
-      afterwards(story, ran, other) {
-        if (ran.end !== "done") story.problems.push("DEL has failed");
-        if (other?.end === "failed") requireBusy(story, other);
-        story.requireAsBefore("after both DELs");
+      arrange: (simulated) => void simulated.mustAdd(c1, everything),
+      verb: (simulated, fault) => simulated.del(c1, everything, fault),
+      beforeCall: (simulated) => simulated.del(c1, { ...everything, timeout }),
+      afterwards(simulated, ran, other) {
+        if (ran.end !== "done") simulated.problems.push("DEL has failed");
+        if (other?.end === "failed") requireBusy(simulated, other);
+        simulated.requireAsBefore("after both DELs");
       },
     },
     {
-      name: "ADD while DEL comes for it",
+      name: "ADD during its DEL",
       setting: {},
-      verb: (story, fault) => story.add(c1, everything, fault),
-      meanwhile: (story) => story.del(c1, { ...everything, patience }),
-      afterwards(story, _, other) {
-        if (other?.end === "failed") requireBusy(story, other);
-        story.mustDel(c1, everything);
-        story.requireAsBefore("after DEL");
+      verb: (simulated, fault) => simulated.add(c1, everything, fault),
+      beforeCall: (simulated) => simulated.del(c1, { ...everything, timeout }),
+      afterwards(simulated, _, other) {
+        if (other?.end === "failed") requireBusy(simulated, other);
+        simulated.mustDel(c1, everything);
+        simulated.requireAsBefore("after DEL");
       },
     },
     {
-      name: "ADD while two others die over the VF",
+      name: "ADD while two others are killed over the VF",
       setting: {},
-      verb: (story, fault) => story.add(c1, everything, fault),
-      meanwhile: (story) => {
-        // Only who comes before the lock is taken gets anywhere.
-        const ran = story.add(c2, theirs, ({ call }) =>
+      verb: (simulated, fault) => simulated.add(c1, everything, fault),
+      beforeCall: (simulated) => {
+        // The other ADD only gets this far before the first one takes the lock.
+        const ran = simulated.add(c2, quickRequest, ({ call }) =>
           call === "links.move" ? { end: "kill" } : undefined,
         );
         return ran;
       },
-      afterwards(story, ran) {
-        if (ran.end === "failed") story.problems.push("ADD has failed");
-        story.mustDel(c1, everything);
-        story.mustDel(c2, theirs);
-        story.settleOwed();
-        story.requireAsBefore("after both DELs");
+      afterwards(simulated, ran) {
+        if (ran.end === "failed") simulated.problems.push("ADD has failed");
+        simulated.mustDel(c1, everything);
+        simulated.mustDel(c2, quickRequest);
+        simulated.releasePending();
+        simulated.requireAsBefore("after both DELs");
       },
     },
     ...(["ADD", "DEL"] as const).map((verb): Interleaving => {
       let wasLocked = false;
       return {
-        name: `${verb} while the VFs are made anew`,
+        name: `${verb} while the VFs are created again`,
         setting: {},
-        arrange: (story) => {
-          if (verb === "DEL") story.mustAdd(c1, everything);
+        arrange: (simulated) => {
+          if (verb === "DEL") simulated.mustAdd(c1, everything);
         },
-        verb: (story, fault) =>
-          verb === "DEL" ? story.del(c1, everything, fault) : story.add(c1, everything, fault),
-        meanwhile: (story) => {
-          wasLocked = story.machine.files.locks.size > 0;
-          story.happens((machine) => machine.bus.makeVfsAnew(pf));
+        verb: (simulated, fault) =>
+          verb === "DEL" ? simulated.del(c1, everything, fault) : simulated.add(c1, everything, fault),
+        beforeCall: (simulated) => {
+          wasLocked = simulated.machine.files.locks.size > 0;
+          simulated.changeNode((machine) => machine.bus.recreateVfs(pf));
           return undefined;
         },
-        // What it did to a VF that it takes for the old one nobody can tell from what the new one's owner did:
-        // the VF can stay in the container then, and comes home with the end of that.
-        afterwards(story) {
-          story.mustDel(c1, everything);
-          if (wasLocked) story.deleteNamespace(c1);
-          const left = story.lines().filter((line) => line.includes("c1 ") || line.includes("c1-net1"));
-          if (left.length > 0) story.problems.push(`left after DEL: ${left}`);
-          if (story.machine.bus.driverOf(vf) === undefined) story.problems.push("the VF has no driver");
-          if (story.machine.host.ofFunction(vf).length !== 1)
-            story.problems.push("the netdev is not at home");
+        // The changes that the verb made to a new VF, taking it for the old one, cannot be distinguished from those of
+        // the new VF's owner: the VF can stay in the container then, and returns to the host with the end of the
+        // namespace.
+        afterwards(simulated) {
+          simulated.mustDel(c1, everything);
+          if (wasLocked) simulated.deleteNamespace(c1);
+          const left = simulated.lines().filter((line) => line.includes("c1 ") || line.includes("c1-net1"));
+          if (left.length > 0) simulated.problems.push(`left after DEL: ${left}`);
+          if (simulated.machine.bus.driverOf(vf) === undefined)
+            simulated.problems.push("the VF has no driver");
+          if (simulated.machine.host.ofFunction(vf).length !== 1)
+            simulated.problems.push("the netdev is not on the host");
         },
       };
     }),
-    ...(["ADD", "DEL", "adopting ADD", "isolating ADD", "isolated DEL"] as const).map(
+    ...(["ADD", "DEL", "takeover ADD", "isolating ADD", "isolated DEL"] as const).map(
       (verb): Interleaving => {
         const isIsolated = verb.startsWith("isola");
-        const wish = isIsolated ? isolated : everything;
+        const request = isIsolated ? isolated : everything;
         return {
           name: `${verb} while the container's namespace goes`,
           setting: isIsolated ? { rdma: "exclusive" } : {},
-          arrange: (story) => {
-            if (verb.endsWith("DEL")) story.mustAdd(c1, wish);
-            if (verb === "adopting ADD") killedAdd(story, ["links.move", 1]);
+          arrange: (simulated) => {
+            if (verb.endsWith("DEL")) simulated.mustAdd(c1, request);
+            if (verb === "takeover ADD") killedAdd(simulated, ["links.move", 1]);
           },
-          verb: (story, fault) => {
-            if (verb.endsWith("DEL")) return story.del(c1, wish, fault);
-            return verb === "adopting ADD" ? story.add(c2, patient, fault) : story.add(c1, wish, fault);
+          verb: (simulated, fault) => {
+            if (verb.endsWith("DEL")) return simulated.del(c1, request, fault);
+            return verb === "takeover ADD"
+              ? simulated.add(c2, otherRequest, fault)
+              : simulated.add(c1, request, fault);
           },
-          meanwhile: (story) => {
-            story.deleteNamespace(c1);
+          beforeCall: (simulated) => {
+            simulated.deleteNamespace(c1);
             return undefined;
           },
-          afterwards(story, ran) {
-            if (verb === "adopting ADD") {
-              if (ran.end !== "done") story.problems.push("ADD has failed");
-              story.mustDel(c2, patient);
+          afterwards(simulated, ran) {
+            if (verb === "takeover ADD") {
+              if (ran.end !== "done") simulated.problems.push("ADD has failed");
+              simulated.mustDel(c2, otherRequest);
             }
-            story.mustDel(c1, wish, null);
-            story.settleOwed();
-            story.requireAsBefore("after DEL");
+            simulated.mustDel(c1, request, null);
+            simulated.releasePending();
+            simulated.requireAsBefore("after DEL");
           },
         };
       },
@@ -205,19 +217,22 @@ export function interleavings(): Interleaving[] {
   ];
 }
 
-function requireRefused(story: SimulatedNode, ran: Run | undefined, holder: string): void {
+function requireRefused(simulated: SimulatedNode, ran: Run | undefined, holder: string): void {
   const { error } = ran ?? {};
   const known =
     error instanceof CniError && [codes.deviceInUse, codes.tryAgain].includes(error.code as 11 | 101);
-  // The holder's note is written just after the lock was taken.
+  // The lock file names its holder only just after the lock was taken.
   const isNamed =
-    error instanceof CniError && [holder, "left no note"].some((text) => error.message.includes(text));
+    error instanceof CniError &&
+    [holder, "lock file does not describe"].some((text) => error.message.includes(text));
   if (!known || !isNamed) {
-    story.problems.push(`who lost was told: ${error instanceof Error ? error.message : ran?.end}`);
+    simulated.problems.push(
+      `the refused call's error is: ${error instanceof Error ? error.message : ran?.end}`,
+    );
   }
 }
 
-function requireBusy(story: SimulatedNode, { error }: Run): void {
+function requireBusy(simulated: SimulatedNode, { error }: Run): void {
   if (error instanceof CniError && error.code === codes.tryAgain) return;
-  story.problems.push(`who came too early was told: ${error instanceof Error ? error.message : error}`);
+  simulated.problems.push(`the busy VF's error is: ${error instanceof Error ? error.message : error}`);
 }

@@ -1,4 +1,4 @@
-// Attachments whose record cannot be read any more, and how an operator frees the VF.
+// Attachments whose record cannot be read any more, and the command that frees their VFs.
 import { LONGEST_FILE } from "../../../src/node/files.ts";
 import { c1 } from "../harness/default-node.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
@@ -15,7 +15,7 @@ const change = (how: (text: string) => string) => {
   return ({ files }: Machine) => void files.texts.set(record, how(files.texts.get(record) ?? ""));
 };
 
-/** What becomes of a record. */
+/** Ways in which a record becomes unreadable. */
 export const losses = {
   empty: change(() => ""),
   "cut off": change((text) => text.slice(0, 400)),
@@ -26,43 +26,43 @@ export const losses = {
   "not readable (EACCES)": ({ files }: Machine) => void files.unreadable.set(record, "EACCES"),
 } as const;
 
-/** `attachments release --force`, with everything that can befall it. */
+/** Returns `attachments release --force`, with all its faults. */
 export function releaseUnreadableScenarios(): Scenario[] {
   const wanted = [
     ...requests(),
-    { name: "isolation", wish: isolated, setting: { rdma: "exclusive" } as const },
+    { name: "isolation", request: isolated, setting: { rdma: "exclusive" } as const },
   ];
-  return wanted.map(({ name, wish, setting }) => ({
+  return wanted.map(({ name, request, setting }) => ({
     name: `release --force of a record that cannot be read (${name})`,
     setting,
     pod: c1,
-    wish,
-    arrange: (story) => {
-      story.mustAdd(c1, wish);
-      losses["cut off"](story.machine);
+    request,
+    arrange: (simulated) => {
+      simulated.mustAdd(c1, request);
+      losses["cut off"](simulated.machine);
     },
-    act: (story, fault) => story.release(c1, true, fault),
+    act: (simulated, fault) => simulated.release(c1, true, fault),
     followUps: [thenFree],
   }));
 }
 
-/** The VF is on the host, with a driver, and nobody's; the lease is the runtime's to release. */
+/** Requires that the VF is on the host, with a driver, and has no owner; the runtime releases the lease. */
 const thenFree: FollowUp = {
   name: "then again, and DEL",
-  goOn(story, pod, wish) {
-    const { machine, problems } = story;
-    for (let i = 0; i < 3 && story.release(pod, true).end !== "done"; i++);
+  run(simulated, pod, request) {
+    const { machine, problems } = simulated;
+    for (let i = 0; i < 3 && simulated.release(pod, true).end !== "done"; i++);
     if (machine.files.texts.has(record)) problems.push("the record is left");
-    story.mustDel(pod, wish);
-    if (story.lines().some((line) => line.includes(`of ${pod.containerId} `)))
+    simulated.mustDel(pod, request);
+    if (simulated.lines().some((line) => line.includes(`of ${pod.containerId} `)))
       problems.push("a lease is left");
-    if (machine.host.ofFunction(wish.vf).length !== 1) problems.push("the netdev is not on the host");
-    if (machine.bus.driverOf(wish.vf) === undefined) problems.push("the VF has no driver");
-    const devices = machine.bus.vfs.get(wish.vf)?.probed?.devices ?? [];
+    if (machine.host.ofFunction(request.vf).length !== 1) problems.push("the netdev is not on the host");
+    if (machine.bus.driverOf(request.vf) === undefined) problems.push("the VF has no driver");
+    const devices = machine.bus.vfs.get(request.vf)?.probed?.devices ?? [];
     if (devices.some(({ where }) => where !== machine.host))
       problems.push("an RDMA device is not on the host");
-    const target = machine.bus.vf(wish.vf, "look at its GUID");
+    const target = machine.bus.vf(request.vf, "look at its GUID");
     const guid = target.probed?.portGuid;
-    if (guid !== originalsOf(story.originals, target).port) problems.push(`the port GUID is ${guid}`);
+    if (guid !== originalsOf(simulated.originals, target).port) problems.push(`the port GUID is ${guid}`);
   },
 };

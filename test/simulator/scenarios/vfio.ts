@@ -11,24 +11,24 @@ import { contrary, everything, type NamedRequest, same } from "./requests.ts";
 const setting: Setting = { vfio: true };
 const whole = { ...everything, vfioPciMode: true } as const;
 
-/** What such a container can want; addresses it does not get. */
+/** Requests of such containers; they get no addresses. */
 const wanted: NamedRequest[] = [
-  { name: "vfio, everything", wish: whole, setting },
-  { name: "vfio, nothing in particular", wish: { vf }, setting },
+  { name: "vfio, everything", request: whole, setting },
+  { name: "vfio, no settings", request: { vf }, setting },
   {
-    name: "vfio, the kernel cannot tell",
-    wish: everything,
+    name: "vfio, a kernel that cannot report VFs",
+    request: everything,
     setting: { ...setting, vfConfigUnreadable: true },
   },
 ];
 
-/** A whole PF; what of it cannot be set is not set. */
+/** Requests for a whole PF; settings that a PF does not have are ignored. */
 const wholes: NamedRequest[] = [
-  { name: "a PF, everything", wish: { ...whole, vf: wholePf }, setting: {} },
-  { name: "a PF, a derived GUID", wish: { vf: wholePf, guid: "auto" }, setting: {} },
+  { name: "a PF, everything", request: { ...whole, vf: wholePf }, setting: {} },
+  { name: "a PF, a derived GUID", request: { vf: wholePf, guid: "auto" }, setting: {} },
 ];
 
-/** ADD, DEL, and what a killed ADD leaves, with everything that can befall them. */
+/** Returns ADD, DEL, and the verbs after a killed ADD, with all their faults. */
 export function vfioScenarios(): Scenario[] {
   const [everywhere, plain, blind] = wanted as [NamedRequest, NamedRequest, NamedRequest];
   const points = [
@@ -37,13 +37,13 @@ export function vfioScenarios(): Scenario[] {
     ["files.create", 1],
   ] as const;
   const after = points.flatMap((point) =>
-    afterKilledAdd(`a vfio ADD was killed after ${point[0]} ${point[1]}`, { wish: whole, setting }, point),
+    afterKilledAdd(`a vfio ADD was killed after ${point[0]} ${point[1]}`, { request: whole, setting }, point),
   );
   return [
     ...addScenarios([everywhere], [thenDel, thenDelWithoutNamespace, thenAnother(c2, same, true), thenAgain]),
     ...addScenarios([plain, blind], [thenDel, thenAnother(c2, same, false)]),
     ...delScenarios([everywhere, plain], [thenDel, thenAnother(c2, contrary, true)]),
-    // Afterwards such a VF has no GUID, and cannot be had without one.
+    // Afterwards such a VF has no GUID, and no container gets it without one.
     ...delScenarios([blind], [thenDel, thenAnother(c2, same, true)]),
     ...delWithoutNamespaceScenarios(wanted),
     ...after,

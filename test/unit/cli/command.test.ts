@@ -8,7 +8,7 @@ const command: Command = {
   summary: "Takes a VF back",
   details: "More about it.",
   options: [
-    { name: "force", summary: "also out of a living pod" },
+    { name: "force", summary: "also from a running pod" },
     { name: "file", value: "FILE", summary: "where to" },
   ],
   run: () => 0,
@@ -18,7 +18,7 @@ const parsed = (...words: string[]) => {
   return call === "help" ? call : { words: call.words, options: Object.fromEntries(call.options) };
 };
 
-describe("the words of a command", () => {
+describe("the arguments of a command", () => {
   test.each([
     [["c1", "net1"], {}],
     [["--force", "c1", "net1"], { force: "" }],
@@ -29,14 +29,14 @@ describe("the words of a command", () => {
     expect(parsed(...words)).toEqual({ words: ["c1", "net1"], options });
   });
 
-  test("behind -- nothing is an option", () => {
+  test("after -- nothing is an option", () => {
     expect(parsed("--force", "--", "-", "--help")).toEqual({
       words: ["-", "--help"],
       options: { force: "" },
     });
   });
 
-  test.each(["--help", "-h"])("%s asks for help, whatever else is missing", (word) => {
+  test.each(["--help", "-h"])("%s asks for help, even if a parameter is missing", (word) => {
     expect(parsed(word)).toBe("help");
   });
 
@@ -61,9 +61,9 @@ Usage:
   ib-sriov attachments release CONTAINER INTERFACE [options]
 
 Options:
-  --force      also out of a living pod
+  --force      also from a running pod
   --file FILE  where to
-  --help       this text
+  --help       prints this text
 `);
 });
 

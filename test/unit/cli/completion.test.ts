@@ -16,7 +16,7 @@ const commands: readonly Completion[] = [
 
 const isThere = (shell: string) => spawnSync(shell, ["-c", ""]).status === 0;
 
-/** What completes the last of some words; in bash, which the tests need anyway. */
+/** Returns the completions of the last of some words in bash, which the tests need anyway. */
 function inBash(...words: string[]): string[] {
   const quoted = words.map((word) => `'${word}'`).join(" ");
   const call = `COMP_WORDS=(/opt/cni/bin/ib-sriov ${quoted}) COMP_CWORD=${words.length}; _ib_sriov`;
@@ -26,7 +26,7 @@ function inBash(...words: string[]): string[] {
   return stdout.split("\n").filter((word) => word !== "");
 }
 
-/** The same in fish, which sorts and puts options last. */
+/** Returns the same of fish, which sorts the words and puts options last. */
 function inFish(...words: string[]): string[] {
   const script = `${scriptFor("fish", commands)}\ncomplete -C 'ib-sriov ${words.join(" ")}'`;
   const { status, stdout } = spawnSync("fish", ["-c", script], { encoding: "utf8" });
@@ -65,14 +65,14 @@ describe("the words that can follow", () => {
     expect(inBash(...words)).toEqual(next);
   });
 
-  test("in bash, behind an option with a value, are files", () => {
+  test("in bash, after an option with a value, are files", () => {
     expect(inBash("attachments", "--file", "")).toEqual([]);
     expect(scriptFor("bash", commands)).toContain("complete -o default -F");
     expect(inBash("attachments", "--file", "/tmp/x", "--js")).toEqual(["--json"]);
   });
 
   const hasFish = isThere("fish");
-  if (!hasFish) console.log("completion in fish is not tested: there is no fish on this machine");
+  if (!hasFish) console.log("completion in fish is not tested: fish is not installed on this machine");
   test.skipIf(!hasFish)("are the same in fish", () => {
     for (const [words, next] of cases) expect(inFish(...words).sort(), `${words}`).toEqual([...next].sort());
   });
@@ -80,10 +80,10 @@ describe("the words that can follow", () => {
 
 const others = ["bash", "zsh", "fish"].filter((shell) => {
   if (isThere(shell)) return true;
-  console.log(`the script for ${shell} is not parsed: there is no ${shell} on this machine`);
+  console.log(`the script for ${shell} is not parsed: ${shell} is not installed on this machine`);
   return false;
 });
-test.each(others)("%s can read its script", (shell) => {
+test.each(others)("%s can parse its script", (shell) => {
   const input = scriptFor(shell, commands);
   const { status, stderr } = spawnSync(shell, ["-n"], { input, encoding: "utf8" });
   expect([status, stderr]).toEqual([0, ""]);
@@ -95,6 +95,6 @@ test("all shells get the same words", () => {
   expect(["bash", "zsh", "fish"].map(words)).toEqual([1, 1, 1]);
 });
 
-test("other shells are not known", () => {
+test("other shells are refused", () => {
   expect(() => scriptFor("ksh", commands)).toThrow(new UsageError("unknown shell: ksh"));
 });

@@ -8,15 +8,15 @@ test.each<[string, string[], object]>([
   ["nothing", [], defaults],
   ["two dashes", ["--no-sleep"], { ...defaults, stay: false }],
   ["one dash", ["-no-sleep"], { ...defaults, stay: false }],
-  ["a value behind =", ["--cni-bin-dir=/a=b"], { ...defaults, directory: "/a=b" }],
+  ["a value after =", ["--cni-bin-dir=/a=b"], { ...defaults, directory: "/a=b" }],
   ["an empty value", ["--cni-bin-dir="], { ...defaults, directory: "" }],
-  ["a value as the next word", ["-cni-bin-dir", "--no-sleep"], { ...defaults, directory: "--no-sleep" }],
+  ["a value in the next argument", ["-cni-bin-dir", "--no-sleep"], { ...defaults, directory: "--no-sleep" }],
   ["a file", ["--ib-sriov-cni-bin-file", "/f"], { ...defaults, executable: "/f" }],
   ["a flag twice: the last one", ["--no-sleep", "--no-sleep=false"], defaults],
-  ["a boolean that is spelt out", ["--no-sleep=T"], { ...defaults, stay: false }],
+  ["a boolean in words", ["--no-sleep=T"], { ...defaults, stay: false }],
   ["a boolean that is a number", ["--no-sleep=0"], defaults],
   ["-- at the end", ["--no-sleep", "--"], { ...defaults, stay: false }],
-])("as Go reads flags: %s", (_what, words, options) => {
+])("options are parsed as Go parses flags: %s", (_what, words, options) => {
   expect(parseInstallOptions(words)).toEqual(options);
 });
 

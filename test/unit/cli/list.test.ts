@@ -43,7 +43,7 @@ const pf: InventoriedPf = {
   vfs: [vf, { ...vf, pci: "0000:03:00.3", index: 1, holder: undefined }],
 };
 
-test("PFs and VFs are in a table each, what is not known is a dash", () => {
+test("PFs and VFs have a table each, an unknown value is a dash", () => {
   expect(textOf({ pfs: [pf], attached: [] }).split("\n")).toEqual([
     "PF            DRIVER     NETDEV  RDMA    GUID  PORTS                      VFS",
     "0000:03:00.0  mlx5_core  -       mlx5_0  -     ACTIVE, no subnet manager  2 of 8",
@@ -54,14 +54,14 @@ test("PFs and VFs are in a table each, what is not known is a dash", () => {
   ]);
 });
 
-test("a PF without SR-IOV, and a node without PFs, say so", () => {
+test("a PF without SR-IOV, and a node without PFs, are reported", () => {
   expect(textOf({ pfs: [{ ...pf, possibleVfs: undefined, vfs: [] }], attached: [] })).toMatch(
     /SR-IOV is off$/,
   );
   expect(textOf({ pfs: [], attached: [] })).toMatch(/no InfiniBand PF.*doctor/);
 });
 
-test("a holder is the pod, else the container, else the file; what is wrong with it comes first", () => {
+test("the holder is the pod, else the container, else the file, after its condition", () => {
   expect(holderText({ ...attached, pod: undefined, condition: "dead" })).toBe(
     "dead: c1 net1, since 2026-11-24T21:46:04Z",
   );

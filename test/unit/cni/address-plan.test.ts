@@ -16,7 +16,7 @@ const v4 = { address: "10.0.0.5/24", gateway: "10.0.0.1" };
 const v6 = { address: "fd00::5/64", gateway: "fd00::1" };
 
 describe("addresses", () => {
-  test("are all of IPAM's, in order, host bits kept", () => {
+  test("are all of IPAM's, in order, and keep host bits", () => {
     expect(plan([v4, v6, { address: "10.0.1.5/24" }]).addresses).toEqual([
       { cidr: "10.0.0.5/24" },
       { cidr: "fd00::5/64" },
@@ -24,7 +24,7 @@ describe("addresses", () => {
     ]);
   });
 
-  test("an address without interface index is not skipped: what IPAM gives is ours", () => {
+  test("an address without interface index is not skipped: all addresses are the interface's", () => {
     expect(plan([{ address: "10.0.0.5/24", interface: undefined }]).addresses).toHaveLength(1);
   });
 
@@ -33,7 +33,7 @@ describe("addresses", () => {
     expect(plan([v4, { address: "fd00::5/64" }]).hasIPv6).toBe(true);
   });
 
-  test("DAD is waited for only where there is an IPv6 gateway", () => {
+  test("DAD is waited for only if there is an IPv6 gateway", () => {
     expect(plan([v4, { address: "fd00::5/64" }]).waitForDad).toBe(false);
     expect(plan([v4, v6]).waitForDad).toBe(true);
   });
@@ -50,28 +50,28 @@ describe("routes", () => {
     expect(plan([v4], [{ gw: "10.0.0.77" }]).routes[0]?.gw).toBe("10.0.0.77");
   });
 
-  test("are on link where their family has no gateway", () => {
+  test("are on link if their family has no gateway", () => {
     expect(plan([v6], [{ dst: "10.1.0.0/16" }]).routes[0]?.gw).toBeUndefined();
     expect(plan([v4], [{ dst: "fd01::/64" }]).routes[0]?.gw).toBeUndefined();
   });
 
-  test("of scope link or host have no gateway, and only those", () => {
+  test("of scope link or host have no gateway, but only those", () => {
     const routes = [253, 254, 252, 200, 0].map((scope) => ({ dst: "10.1.0.0/16", scope }));
     const gateways = plan([v4], routes).routes.map(({ gw }) => gw);
     expect(gateways).toEqual([undefined, undefined, "10.0.0.1", "10.0.0.1", "10.0.0.1"]);
     expect(plan([v6], [{ dst: "fd01::/64", scope: 253 }]).routes[0]?.gw).toBeUndefined();
   });
 
-  test("of scope link through a gateway are refused, before the kernel says EINVAL", () => {
+  test("of scope link through a gateway are refused, because the kernel would answer EINVAL", () => {
     const route = { dst: "10.1.0.0/16", gw: "10.0.0.1", scope: 253 };
     expect(thrown(() => plan([v4], [route])).message).toBe(
-      'route 10.1.0.0/16 of the result of IPAM plugin "host-local" has scope 253 (link), which goes through no gateway, and gateway 10.0.0.1',
+      'route 10.1.0.0/16 of the result of IPAM plugin "host-local" has gateway 10.0.0.1, which its scope 253 (link) does not allow',
     );
     const v6route = { dst: "fd01::/64", gw: "fd00::1", scope: 253 };
     expect(plan([v6], [v6route]).routes).toEqual([v6route]);
   });
 
-  test("keep mtu, advmss, priority, table and scope, also where they are 0", () => {
+  test("keep mtu, advmss, priority, table and scope, also if they are 0", () => {
     const route = {
       dst: "10.1.0.0/16",
       gw: "10.0.0.1",
@@ -84,8 +84,10 @@ describe("routes", () => {
     expect(plan([v4], [route]).routes).toEqual([route]);
   });
 
-  test("to IPv4 with host bits are refused with what was meant, before the kernel says EINVAL", () => {
-    expect(thrown(() => plan([v4], [{ dst: "10.1.2.3/16" }])).message).toContain("did you mean 10.1.0.0/16?");
+  test("to IPv4 with host bits are refused with the corrected address, because the kernel would answer EINVAL", () => {
+    expect(thrown(() => plan([v4], [{ dst: "10.1.2.3/16" }])).message).toContain(
+      "has host bits; use 10.1.0.0/16",
+    );
     expect(plan([v6], [{ dst: "fd01::5/64" }]).routes).toHaveLength(1);
   });
 

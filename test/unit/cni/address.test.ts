@@ -34,7 +34,7 @@ describe("parseCidr", () => {
     ["an empty prefix", "10.0.0.5/"],
     ["a prefix too long", "10.0.0.5/33"],
     ["a prefix too long", "fd00::5/129"],
-    ["a prefix that is no number", "10.0.0.5/2a"],
+    ["a prefix that is not a number", "10.0.0.5/2a"],
     ["a netmask", "10.0.0.5/255.255.255.0"],
     ["a sign", "10.0.0.5/+8"],
     ["a negative prefix", "10.0.0.5/-1"],
@@ -47,18 +47,18 @@ describe("parseCidr", () => {
     ["brackets", "[fd00::5]/64"],
     ["white space", " 10.0.0.5/24"],
     ["a NUL", "10.0.0.5\0/24"],
-    ["a NUL behind", "10.0.0.5/24\0"],
+    ["a trailing NUL", "10.0.0.5/24\0"],
     ["nothing", ""],
     ["only a slash", "/"],
     ["only a prefix", "/24"],
     ["a name", "localhost/24"],
     ["a mapped address with a prefix that cuts the mapping", "::ffff:10.0.0.5/64"],
-    ["very much", `${"1".repeat(100_000)}/24`],
+    ["a very long text", `${"1".repeat(100_000)}/24`],
   ])("refuses %s: %s", (_, text) => {
     expect(parseCidr(text)).toBeUndefined();
   });
 
-  test("what it returns reads back as the same", () => {
+  test("a printed address is read back", () => {
     const text = fc.oneof(
       fc.tuple(fc.ipV4(), fc.integer({ min: 0, max: 32 })),
       fc.tuple(fc.ipV6(), fc.integer({ min: 0, max: 128 })),
@@ -74,7 +74,7 @@ describe("parseCidr", () => {
     );
   });
 
-  test("no text makes it fail", () => {
+  test("does not crash for any text", () => {
     const nearly = fc.string({ unit: fc.constantFrom(..."0123456789abf:./%"), maxLength: 24 });
     fc.assert(
       fc.property(fc.oneof(nearly, fc.string({ unit: "binary" })), (text) => {
@@ -108,7 +108,7 @@ describe("networkOf", () => {
   });
 });
 
-test("an address without prefix is brought to one spelling", () => {
+test("an address without prefix gets its canonical spelling", () => {
   expect(parseAddress("FD00::0001")).toBe("fd00::1");
   expect(parseAddress("10.0.0.1")).toBe("10.0.0.1");
   expect(parseAddress("10.0.0.1/24")).toBeUndefined();

@@ -24,7 +24,7 @@ describe("CNI_ARGS", () => {
     expect(argument(parseArgs("guid=a;guid=b"), "guid")).toBe("b");
   });
 
-  test("a malformed pair is skipped with a warning and spoils nothing else", () => {
+  test("a malformed pair is skipped with a warning and does not affect others", () => {
     const args = parseArgs("bad;a=1;x=y=z;b=2");
     expect(args.pairs).toEqual([
       ["a", "1"],
@@ -35,12 +35,12 @@ describe("CNI_ARGS", () => {
     expect(args.warnings[1]).toContain('"x=y=z"');
   });
 
-  test("a trailing semicolon and an empty text are fine", () => {
+  test("a trailing semicolon and an empty text are accepted", () => {
     expect(parseArgs("a=1;")).toEqual({ pairs: [["a", "1"]], warnings: [] });
     expect(parseArgs("")).toEqual({ pairs: [], warnings: [] });
   });
 
-  test("names of Object's own members are keys like others", () => {
+  test("names of Object's own members are ordinary keys", () => {
     expect(argument(parseArgs("a=1"), "__proto__")).toBeUndefined();
     expect(argument(parseArgs("__proto__=1"), "__proto__")).toBe("1");
   });

@@ -14,19 +14,19 @@ function parse(object: object) {
 }
 
 describe("network configuration", () => {
-  test("keeps the text as it came, for the IPAM plugin", () => {
+  test("keeps the original text, for the IPAM plugin", () => {
     const text = ' {"name" : "net",\n "zz":[1.50] } ';
     expect(parseConfiguration(text)).toMatchObject({ text, name: "net" });
   });
 
-  test("bad JSON is code 6 in Go's words", () => {
+  test("invalid JSON is code 6, with the message of the Go libraries", () => {
     expect(thrown(() => parseConfiguration("{"))).toMatchObject({
       code: 6,
       message: expect.stringMatching(/^error unmarshall network config: ./),
     });
   });
 
-  test.each([{}, { name: "" }, { name: null }])("%j misses its name: code 7", (object) => {
+  test.each([{}, { name: "" }, { name: null }])("%j has no name: code 7", (object) => {
     expect(thrown(() => parseConfiguration(JSON.stringify(object)))).toMatchObject({
       code: 7,
       message: "missing network name",
@@ -35,7 +35,7 @@ describe("network configuration", () => {
   });
 
   test.each(["-net", "a/b", "ä", "a b", "a\u0000"])(
-    "the name %j is refused, details say it: code 7",
+    "the name %j is refused, and details name it: code 7",
     (name) => {
       expect(thrown(() => parse({ name }))).toMatchObject({
         code: 7,
@@ -59,7 +59,7 @@ describe("network configuration", () => {
     },
   );
 
-  test("a cniVersion is kept as it stands, and must be a string", () => {
+  test("a cniVersion is kept unchanged, and must be a string", () => {
     expect(parse({ cniVersion: "9.9" }).cniVersion).toBe("9.9");
     expect(thrown(() => parse({ cniVersion: 1 })).message).toContain("cniVersion must be a string, not 1");
   });
@@ -74,7 +74,7 @@ describe("network configuration", () => {
 
 describe("ipam", () => {
   test.each([{}, { ipam: {} }, { ipam: null }, { ipam: { type: "" } }, { ipam: { type: null } }])(
-    "%j: no addresses are wanted",
+    "%j: no addresses are requested",
     (object) => {
       expect(ipamType(parse(object))).toBeUndefined();
       expect(ipamTypeOf(JSON.stringify(object))).toBeUndefined();
@@ -104,7 +104,7 @@ describe("ipam", () => {
   );
 });
 
-test("dns is read, and empty where there is none", () => {
+test("dns is read, and empty if it is missing", () => {
   expect(
     configuredDns(parse({ dns: { nameservers: ["1.1.1.1"], domain: "d", search: ["s"], options: ["o"] } })),
   ).toEqual({
@@ -123,7 +123,7 @@ describe("prevResult", () => {
   const read = (prev: unknown, version: CniVersion = "1.0.0") =>
     prevResult(parse({ cniVersion: version, prevResult: prev }), version);
 
-  test("is undefined where there is none", () => {
+  test("is undefined if it is missing", () => {
     expect(read(undefined)).toBeUndefined();
     expect(read(null)).toBeUndefined();
   });
@@ -141,7 +141,7 @@ describe("prevResult", () => {
     ["1.0.0", "1.1.0"],
     ["1.1.0", "1.0.0"],
     ["", "0.1.0"],
-  ])("of version %j goes with a configuration of %s", (own, version) => {
+  ])("of version %j is accepted with a configuration of %s", (own, version) => {
     expect(read({ cniVersion: own }, version)).toBeDefined();
   });
 
@@ -151,7 +151,7 @@ describe("prevResult", () => {
     ["0.2.0", "0.3.0"],
     ["0.3.1", "0.1.0"],
     ["9.9.9", "1.1.0"],
-  ])("of version %s does not go with %s: code 999", (own, version) => {
+  ])("of version %s is refused with %s: code 999", (own, version) => {
     expect(thrown(() => read({ cniVersion: own }, version))).toMatchObject({
       code: 999,
       message: expect.stringMatching(/^could not parse prevResult: /),
@@ -170,7 +170,7 @@ describe("prevResult", () => {
     expect(thrown(() => read(prev)).code).toBe(7);
   });
 
-  test("an index without an interface is code 7: it would come to mean ours", () => {
+  test("an index without an interface is code 7, because it would refer to the plugin's interface", () => {
     const error = thrown(() =>
       read({ interfaces: [{ name: "a" }], ips: [{ address: "10.0.0.5/24", interface: 1 }] }),
     );

@@ -1,11 +1,11 @@
-// Every rule of CNI that concerns a plugin has a test whose name says it: conformance.txt is the list.
+// Every rule of CNI for plugins has a test whose title states it: conformance.txt is the list.
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { codes } from "../../../src/cni/errors.ts";
 
 const read = (path: string) => readFileSync(new URL(path, import.meta.url), "utf8");
 
-/** The sections of the list: title, and a line each for a rule, the file, and a part of the test's name. */
+/** The sections of the list: their titles, and a line for each rule, with the file, and a part of the test's title. */
 const sections = read("conformance.txt")
   .split(/^\[/m)
   .slice(1)
@@ -14,7 +14,7 @@ const sections = read("conformance.txt")
     return { title: title.slice(0, -1), rules: lines.map((line) => line.split(" | ")) };
   });
 
-test("the list is one", () => {
+test("the list is complete and well-formed", () => {
   expect(sections.length).toBeGreaterThanOrEqual(8);
   const rules = sections.flatMap((section) => section.rules);
   expect(rules.length).toBeGreaterThanOrEqual(100);
@@ -27,13 +27,13 @@ describe.each(sections)("$title", ({ rules }) => {
   });
 });
 
-test("codes that are reserved are not used", () => {
+test("reserved codes are not used", () => {
   const reserved = (code: number) =>
     code === 9 || code === 10 || (code >= 12 && code <= 49) || (code >= 52 && code <= 99);
   expect(Object.values(codes).filter(reserved)).toEqual([]);
 });
 
-test("no message of ours says what go-cni takes for the success of a DEL", () => {
+test("no message contains a text that go-cni takes for the success of a DEL", () => {
   const source = new URL("../../../src/", import.meta.url);
   const files = readdirSync(source, { recursive: true, encoding: "utf8" }).filter((name) =>
     name.endsWith(".ts"),

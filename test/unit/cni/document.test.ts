@@ -16,7 +16,7 @@ describe("a JSON document", () => {
     ["trailing bytes", "{} x"],
     ["a second document", "{}{}"],
     ["a trailing comma", '{"a":1,}'],
-    ["half of one", '{"a":'],
+    ["a document that is cut off", '{"a":'],
     ["a NUL", "{}\0"],
     ["garbage", "\u0001\ufffd\ufffd"],
     ["a list", "[]"],
@@ -33,7 +33,7 @@ describe("a JSON document", () => {
     expect(parseJsonObject("null", "x")).toEqual({});
   });
 
-  test("nested however deeply is read or code 6, never a crash", () => {
+  test("with any depth of nesting is read or code 6, never a crash", () => {
     for (const depth of [1000, 10_000, 1_000_000]) {
       orCniError(() => parseJsonObject(`{"a":${"[".repeat(depth)}${"]".repeat(depth)}}`, "x"));
       orCniError(() => parseJsonObject("[".repeat(depth), "x"));
@@ -51,7 +51,7 @@ describe("a JSON document", () => {
     );
   });
 
-  test("fromJson of what is no JSON is undefined", () => {
+  test("fromJson returns undefined for invalid JSON", () => {
     expect(fromJson("{")).toBeUndefined();
     expect(fromJson('{"a":[1]}')).toEqual({ a: [1] });
   });
@@ -74,7 +74,7 @@ describe("keys", () => {
     expect(fields('{"NAME":"b","name":"a"}').string("name")).toBe("a");
   });
 
-  test("null leaves what stands before, or the default", () => {
+  test("null keeps the previous value, or the default", () => {
     expect(fields('{"name":"a","NAME":null}').string("name")).toBe("a");
     const none = fields({ a: null });
     expect([none.string("a"), none.boolean("a"), none.integer("a", 0, 9), none.nested("a")]).toEqual([
@@ -86,7 +86,7 @@ describe("keys", () => {
     expect([none.strings("a", 9), none.objects("a", 9), none.raw("a")]).toEqual([[], [], undefined]);
   });
 
-  test("of Object's own members are keys like others", () => {
+  test("of Object's own members are ordinary keys", () => {
     expect(fields({}).raw("constructor")).toBeUndefined();
     expect(fields({}).raw("__proto__")).toBeUndefined();
     expect(fields('{"__proto__":{"name":"x"}}').string("name")).toBeUndefined();
@@ -95,7 +95,7 @@ describe("keys", () => {
 });
 
 describe("values", () => {
-  test("an empty string is the same as none", () => {
+  test("an empty string equals a missing value", () => {
     expect(fields({ a: "" }).string("a")).toBeUndefined();
   });
 
@@ -112,14 +112,14 @@ describe("values", () => {
     ["must be a whole number from 0 to 9", (f) => f.integer("a", 0, 9), -1],
     ["must be a whole number from 0 to 9", (f) => f.integer("a", 0, 9), 1.5],
     ["must be a whole number from 0 to 9", (f) => f.integer("a", 0, 9), "1"],
-  ])("of a wrong type are answered with key and value: %s", (why, read, value) => {
+  ])("of a wrong type are refused with key and value: %s", (why, read, value) => {
     expect(thrown(() => read(fields({ a: value })))).toMatchObject({
       code: 7,
       message: `the document: a ${why}, not ${JSON.stringify(value)}`,
     });
   });
 
-  test("an element of a wrong type is named by its index", () => {
+  test("an element of a wrong type is named with its index", () => {
     expect(thrown(() => fields({ a: ["x", 5] }).strings("a", 9)).message).toContain(
       "a[1] must be a string, not 5",
     );
@@ -128,7 +128,7 @@ describe("values", () => {
     );
   });
 
-  test("a nested member is named by its path", () => {
+  test("a nested member is named with its path", () => {
     const ip = fields({ ips: [{ x: { y: 5 } }] }).objects("ips", 9)[0];
     expect(thrown(() => ip?.nested("x")?.string("y")).message).toContain(
       "ips[0].x.y must be a string, not 5",
@@ -141,7 +141,7 @@ describe("values", () => {
     );
   });
 
-  test("a long value is cut in messages, a deep one does not crash them", () => {
+  test("a long value is cut in messages, and a deep value does not crash them", () => {
     expect(showValue("x".repeat(10_000)).length).toBeLessThan(250);
     let deep: unknown = [];
     for (let i = 0; i < 100_000; i++) deep = [deep];

@@ -16,12 +16,12 @@ describe("error document", () => {
     expect(parse(new CniError(7, "why"), "1.0.0")).toEqual({ cniVersion: "1.0.0", code: 7, msg: "why" });
   });
 
-  test("has the newest version where the configuration's is not known", () => {
+  test("has the newest version if the configuration's is unknown", () => {
     expect(parse(new CniError(6, "x")).cniVersion).toBe("1.1.0");
     expect(parse(new CniError(6, "x"), "").cniVersion).toBe("1.1.0");
   });
 
-  test("drops no cause", () => {
+  test("contains all causes", () => {
     const root = new Error("write /x: no space left (ENOSPC)");
     const middle = new Error("cannot save the record", { cause: root });
     const error = new CniError(100, "attach failed", { details: "VF 0000:03:00.2", cause: middle });
@@ -33,7 +33,7 @@ describe("error document", () => {
     });
   });
 
-  test("does not repeat a cause that the message holds", () => {
+  test("does not repeat a cause that the message contains", () => {
     const error = new CniError(100, "cannot bind: EIO", { cause: new Error("EIO") });
     expect(parse(error)).toEqual({ cniVersion: "1.1.0", code: 100, msg: "cannot bind: EIO" });
   });
@@ -52,7 +52,7 @@ describe("error document", () => {
     expect(parse(new CniError(7, "a", { cause: new CniError(11, "b") })).code).toBe(7);
   });
 
-  test("tells all errors of an AggregateError, and their causes", () => {
+  test("contains all errors of an AggregateError, and their causes", () => {
     const error = new AggregateError(
       [new CniError(100, "rebind failed", { cause: new Error("EIO") }), new Error("lease not released")],
       "undo failed",
@@ -74,7 +74,7 @@ describe("error document", () => {
     expect(parse(new CniError(7, "a", { cause: new Error("b") })).details).toBe("caused by: b");
   });
 
-  test("what is thrown and no error is told as well", () => {
+  test("a thrown value that is not an error is included as well", () => {
     expect(parse("text")).toMatchObject({ code: 999, msg: "text" });
     for (const thing of [undefined, null, 5, "", {}, Object.create(null), Symbol("s"), [1]]) {
       expect(parse(thing)).toMatchObject({ code: 999, msg: expect.stringContaining("unexpected failure") });
@@ -82,14 +82,14 @@ describe("error document", () => {
     expect(parse(new RangeError()).msg).toBe("RangeError");
   });
 
-  test("causes in a circle end", () => {
+  test("a cycle of causes ends", () => {
     const a = new Error("a");
     const b = new Error("b", { cause: a });
     a.cause = b;
     expect(parse(a)).toMatchObject({ code: 999, msg: "a" });
   });
 
-  test("anything that can be thrown gives one JSON object with code and msg", () => {
+  test("any thrown value gives one JSON object with code and msg", () => {
     fc.assert(
       fc.property(fc.anything(), fc.string(), fc.anything(), (cause, message, alone) => {
         for (const error of [new CniError(7, message, { cause }), new Error(message, { cause }), alone]) {

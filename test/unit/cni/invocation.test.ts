@@ -64,13 +64,13 @@ describe("the environment", () => {
     });
   }
 
-  test("without CNI_COMMAND misses that", () => {
+  test("a missing CNI_COMMAND is reported", () => {
     expect(thrown(() => read({ CNI_COMMAND: undefined })).message).toBe(
       "required env variables [CNI_COMMAND] missing",
     );
   });
 
-  test("netns is undefined where DEL has an empty one", () => {
+  test("netns is undefined if it is empty for DEL", () => {
     expect(read({ CNI_COMMAND: "DEL", CNI_NETNS: "" }).netns).toBeUndefined();
   });
 
@@ -86,7 +86,7 @@ describe("the environment", () => {
     );
   });
 
-  test("GC, STATUS, VERSION and unknown commands ignore junk in what they do not require", () => {
+  test("GC, STATUS, VERSION and unknown commands ignore junk in variables that they do not require", () => {
     for (const command of ["GC", "STATUS", "VERSION", "DELETE"]) {
       expect(read({ CNI_COMMAND: command, CNI_CONTAINERID: "/", CNI_IFNAME: "a/b" }).command).toBe(command);
     }
@@ -110,7 +110,7 @@ describe("container id", () => {
   });
 
   test.each(["-a", ".a", "_a", "a/b", "a b", "ä", "a\n", "a\0", ".."])(
-    "refuses %j; the message names the variable, details the value",
+    "refuses %j; the message names the variable, and details the value",
     (id) => {
       expect(thrown(() => read({ CNI_CONTAINERID: id }))).toMatchObject({
         code: 4,
@@ -120,7 +120,7 @@ describe("container id", () => {
     },
   );
 
-  test("is what Go's regular expression accepts", () => {
+  test("is accepted as Go's regular expression accepts it", () => {
     const unit = fc.constantFrom(..."aZ09_.-/ é\n");
     fc.assert(
       fc.property(fc.string({ unit, maxLength: 6 }), (text) => {
@@ -138,13 +138,16 @@ describe("interface name", () => {
     },
   );
 
-  test.each(["sixteen_bytes_16", "é".repeat(8), "x".repeat(5000)])("%s is too long: bytes count", (name) => {
-    expect(thrown(() => read({ CNI_IFNAME: name }))).toMatchObject({
-      code: 4,
-      message: "CNI_IFNAME: interface name is too long",
-      details: "interface name should be less than 16 characters",
-    });
-  });
+  test.each(["sixteen_bytes_16", "é".repeat(8), "x".repeat(5000)])(
+    "%s is too long, measured in bytes",
+    (name) => {
+      expect(thrown(() => read({ CNI_IFNAME: name }))).toMatchObject({
+        code: 4,
+        message: "CNI_IFNAME: interface name is too long",
+        details: "interface name should be less than 16 characters",
+      });
+    },
+  );
 
   test.each([".", ".."])("cannot be %s", (name) => {
     expect(thrown(() => read({ CNI_IFNAME: name }))).toMatchObject({
@@ -181,16 +184,19 @@ describe("interface name", () => {
 });
 
 describe("command", () => {
-  test.each(["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"])("%s is one", (command) => {
+  test.each(["ADD", "DEL", "CHECK", "GC", "STATUS", "VERSION"])("%s is known", (command) => {
     expect(checkCommand(command)).toBe(command);
   });
 
-  test.each(["add", "Version", "DELETE", "", "ADD "])("%j is none: they are case-sensitive", (command) => {
-    expect(thrown(() => checkCommand(command))).toMatchObject({
-      code: 4,
-      message: `unknown CNI_COMMAND: ${command}`,
-    });
-  });
+  test.each(["add", "Version", "DELETE", "", "ADD "])(
+    "%j is unknown: commands are case-sensitive",
+    (command) => {
+      expect(thrown(() => checkCommand(command))).toMatchObject({
+        code: 4,
+        message: `unknown CNI_COMMAND: ${command}`,
+      });
+    },
+  );
 });
 
 describe("the plugin's own namespace", () => {
@@ -205,7 +211,7 @@ describe("the plugin's own namespace", () => {
     },
   );
 
-  test("is refused with code 8, in Go's words", () => {
+  test("is refused with code 8, in the words of the Go libraries", () => {
     expect(ownNetnsError("/proc/self/ns/net")).toMatchObject({
       code: 8,
       message: "plugin's netns and netns from CNI_NETNS should not be the same",

@@ -28,7 +28,7 @@ describe("findPlugin", () => {
     expect(tried).toEqual(["/a/x"]);
   });
 
-  test("says what it looked for, and where: code 999", () => {
+  test("names the plugin and the directories: code 999", () => {
     expect(thrown(() => find("x", "/a:/b"))).toMatchObject({
       code: 999,
       message: 'failed to find plugin "x" in path [/a /b]',
@@ -36,7 +36,7 @@ describe("findPlugin", () => {
     expect(thrown(() => find("x", "")).message).toBe('failed to find plugin "x" in path []');
   });
 
-  test("refuses no name, and names that are paths: code 999", () => {
+  test("refuses a missing name, and names that are paths: code 999", () => {
     expect(thrown(() => find("", "/a"))).toMatchObject({ code: 999, message: "no plugin name provided" });
     expect(thrown(() => find("../x", "/a", "/a/../x"))).toMatchObject({
       code: 999,
@@ -46,7 +46,7 @@ describe("findPlugin", () => {
     expect(thrown(() => find("x".repeat(256), "/a")).message).toMatch(/^invalid plugin name/);
   });
 
-  test("only ever tries absolute paths of that very name", () => {
+  test("only tries absolute paths with that name", () => {
     fc.assert(
       fc.property(fc.string(), fc.string({ unit: fc.constantFrom(..."/.:ab") }), (name, path) => {
         orCniError(() =>
@@ -76,14 +76,14 @@ describe("the environment of an IPAM plugin", () => {
     "odd",
   ];
 
-  test("is our own, with CNI_COMMAND alone overridden", () => {
+  test("is the plugin's, and only CNI_COMMAND is overridden", () => {
     expect(ipamEnvironment(own, "DEL", call)).toEqual(
       own.map((entry) => (entry === "CNI_COMMAND=ADD" ? "CNI_COMMAND=DEL" : entry)),
     );
     expect(ipamEnvironment(own, "ADD", call)).toEqual(own);
   });
 
-  test("of a command line has all that the call needs", () => {
+  test("of a command has all variables that the call needs", () => {
     expect(ipamEnvironment(["HOME=/root", "CNI_ARGS=other"], "DEL", call)).toEqual([
       "HOME=/root",
       "CNI_ARGS=a=1",
@@ -95,7 +95,7 @@ describe("the environment of an IPAM plugin", () => {
     ]);
   });
 
-  test("has no other namespace than the call, also where that is none", () => {
+  test("has no other namespace than the call, also if the call has no namespace", () => {
     expect(ipamEnvironment(own, "DEL", { ...call, netns: "" })).toContain("CNI_NETNS=");
     expect(ipamEnvironment(["A=1"], "DEL", { ...call, netns: "", args: "" }).join()).not.toMatch(
       /CNI_(NETNS|ARGS)/,
@@ -114,7 +114,7 @@ function outcome(changes: Partial<DelegateOutcome>): DelegateOutcome {
   return { status: 0, signal: 0, stdout: "", stderr: "", ...changes };
 }
 
-describe("what an IPAM plugin answered", () => {
+describe("the result of an IPAM plugin", () => {
   const result = (stdout: string | object, version: "0.2.0" | "0.4.0" | "1.0.0" = "1.0.0") =>
     delegateResult(
       "host-local",
@@ -138,7 +138,7 @@ describe("what an IPAM plugin answered", () => {
   });
 
   test.each([{}, { cniVersion: "" }, { cniVersion: 5 }, { cniVersion: null }])(
-    "%j: without a version of its own it has the configuration's",
+    "%j: without its own version it has the configuration's",
     (version) => {
       expect(result({ ...version, ip4: { ip: "10.0.0.5/24" } }, "0.2.0").ips).toHaveLength(1);
       expect(result({ ...version, ips: [{ address: "10.0.0.5/24" }] }, "0.4.0").ips).toHaveLength(1);
@@ -157,7 +157,7 @@ describe("what an IPAM plugin answered", () => {
   });
 
   test.each(["null", "{}", '{"ips":[]}', '{"ips":null}', '{"ip4":{"ip":"10.0.0.5/24"}}'])(
-    "%s holds no address: IPAM plugin returned missing IP config",
+    "%s contains no address: IPAM plugin returned missing IP config",
     (stdout) => {
       expect(thrown(() => result(stdout))).toMatchObject({
         code: 999,
@@ -175,7 +175,7 @@ describe("what an IPAM plugin answered", () => {
     '{"ips":[{"address":"nonsense"}]}',
     "[".repeat(100_000),
     "\0",
-  ])("%j is garbage: code 6, naming the plugin", (stdout) => {
+  ])("%j is invalid: code 6, with the name of the plugin", (stdout) => {
     const error = thrown(() => result(stdout));
     expect(error.code).toBe(6);
     expect(error.message).toContain('plugin "host-local"');
@@ -199,7 +199,7 @@ describe("an IPAM plugin that fails", () => {
   const fail = (changes: Partial<DelegateOutcome>) =>
     thrown(() => requireDelegateSuccess("host-local", outcome({ status: 7, ...changes }), () => {}));
 
-  test("passes on its code, message and details, and says who it was", () => {
+  test("passes on its code, message and details, with its name", () => {
     expect(fail({ stdout: '{"code":11,"msg":"no addresses left","details":"in range 0"}' })).toMatchObject({
       code: 11,
       message: 'IPAM plugin "host-local": no addresses left',
@@ -207,7 +207,7 @@ describe("an IPAM plugin that fails", () => {
     });
   });
 
-  test("without any output is code 0, says how it ended and who it was", () => {
+  test("without any output is code 0, with its exit status and its name", () => {
     expect(fail({})).toMatchObject({
       code: 0,
       message: 'IPAM plugin "host-local": netplugin failed with no error message: exit status 7',
@@ -215,7 +215,7 @@ describe("an IPAM plugin that fails", () => {
     expect(fail({ status: -1, signal: 9 }).message).toContain("signal 9");
   });
 
-  test("with stderr alone says that", () => {
+  test("with only stderr has stderr in the message", () => {
     expect(fail({ stderr: "boom\n" })).toMatchObject({
       code: 0,
       message: 'IPAM plugin "host-local": netplugin failed: "boom": exit status 7',
@@ -223,7 +223,7 @@ describe("an IPAM plugin that fails", () => {
   });
 
   test.each(["garbage", "[]", "null", "5", '{"code":"x"}', '{"code":-1}', '{"msg":5}', " \n"])(
-    "with %j says that it cannot be parsed",
+    "with %j fails with a message that it cannot be parsed",
     (stdout) => {
       const error = fail({ stdout });
       expect(error.code).toBe(0);
@@ -233,14 +233,14 @@ describe("an IPAM plugin that fails", () => {
     },
   );
 
-  test("with an error object without message still has one", () => {
+  test("with an error object without a message still has a message", () => {
     expect(fail({ stdout: '{"code":100}' })).toMatchObject({
       code: 100,
       message: expect.stringContaining("no error message: exit status 7"),
     });
   });
 
-  test("that a signal ended fails although its output looks like a result", () => {
+  test("that a signal ended fails, even if its output looks like a result", () => {
     expect(fail({ status: -1, signal: 15, stdout: '{"ips":[]}' }).message).toContain("signal 15");
     expect(fail({ status: 0, signal: 15, stdout: "" }).message).toContain("signal 15");
   });
@@ -251,7 +251,7 @@ describe("an IPAM plugin that fails", () => {
       "failure with an error object",
       outcome({ status: 1, stderr: "hint\n", stdout: '{"code":7,"msg":"x"}' }),
     ],
-    ["failure without", outcome({ status: 1, stderr: "hint\n" })],
+    ["failure without an error object", outcome({ status: 1, stderr: "hint\n" })],
     ["garbage", outcome({ stderr: "hint\n", stdout: "garbage" })],
   ])("has its stderr relayed always, also on %s", (_, each) => {
     const relayed: string[] = [];
@@ -259,7 +259,7 @@ describe("an IPAM plugin that fails", () => {
     expect(relayed).toEqual(["hint\n"]);
   });
 
-  test("that wrote nothing to stderr relays nothing", () => {
+  test("with an empty stderr relays nothing", () => {
     requireDelegateSuccess("host-local", outcome({}), () => {
       throw new Error("relayed");
     });

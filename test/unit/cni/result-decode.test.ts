@@ -30,11 +30,11 @@ describe("decoding", () => {
     ]);
   });
 
-  test("0.3.0: an IPAM that writes `ip` as the specification's text has it yields no addresses, as in Go", () => {
+  test("0.3.0: an IPAM that writes `ip`, as in the specification's text, yields no addresses, as in Go", () => {
     expect(decode({ ip: [{ version: "4", address: "10.0.0.5/24" }] }, "0.3.0").ips).toEqual([]);
   });
 
-  test("zero mtu, advmss and priority and empty strings are none; index, table and scope 0 stay", () => {
+  test("zero mtu, advmss and priority and empty strings are omitted; index, table and scope 0 stay", () => {
     const result = decode(
       {
         interfaces: [{ name: "a", mac: "", mtu: 0, sandbox: "", pciID: "" }],
@@ -52,7 +52,7 @@ describe("decoding", () => {
     });
   });
 
-  test("addresses keep their host bits and get one spelling", () => {
+  test("addresses keep their host bits and get a canonical spelling", () => {
     const result = decode({ ips: [{ address: "FD00:0::5/64", gateway: "FD00::0001" }] }, "1.0.0");
     expect(result.ips[0]).toMatchObject({ address: "fd00::5/64", gateway: "fd00::1" });
   });
@@ -63,9 +63,9 @@ describe("decoding", () => {
     ["an entry without address", { ips: [{}] }],
     ["null as an entry", { ips: [null] }],
     ["a gateway with prefix", { ips: [{ address: "10.0.0.5/24", gateway: "10.0.0.1/24" }] }],
-    ["a gateway that is none", { ips: [{ address: "10.0.0.5/24", gateway: "gw" }] }],
+    ["an invalid gateway", { ips: [{ address: "10.0.0.5/24", gateway: "gw" }] }],
     ["a negative index", { ips: [{ address: "10.0.0.5/24", interface: -1 }] }],
-    ["a broken index", { ips: [{ address: "10.0.0.5/24", interface: 0.5 }] }],
+    ["an index that is not an integer", { ips: [{ address: "10.0.0.5/24", interface: 0.5 }] }],
     ["an index beyond 32 bits", { ips: [{ address: "10.0.0.5/24", interface: 2 ** 32 }] }],
     ["an index as text", { ips: [{ address: "10.0.0.5/24", interface: "0" }] }],
     ["a route without dst", { routes: [{ gw: "10.0.0.1" }] }],
@@ -73,7 +73,7 @@ describe("decoding", () => {
     ["a negative mtu", { routes: [{ dst: "10.0.0.0/8", mtu: -1 }] }],
     ["an mtu beyond 32 bits", { routes: [{ dst: "10.0.0.0/8", mtu: 2 ** 32 }] }],
     ["a scope beyond 8 bits", { routes: [{ dst: "10.0.0.0/8", scope: 256 }] }],
-    ["addresses that are no list", { ips: { address: "10.0.0.5/24" } }],
+    ["addresses that are not a list", { ips: { address: "10.0.0.5/24" } }],
     ["interfaces of text", { interfaces: ["net1"] }],
     ["a mac of number", { interfaces: [{ name: "a", mac: 5 }] }],
     ["dns that is a list", { dns: [] }],

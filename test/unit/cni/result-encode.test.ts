@@ -86,7 +86,7 @@ describe.each<CniVersion>(["0.3.0", "0.3.1", "0.4.0"])("a result of %s", (versio
     );
   });
 
-  test("has an empty dns and leaves out what else is empty", () => {
+  test("has an empty dns and leaves out other empty members", () => {
     expect(encodeResult(emptyResult(), version)).toBe(`{\n    "cniVersion": "${version}",\n    "dns": {}\n}`);
   });
 
@@ -121,7 +121,7 @@ describe.each<CniVersion>(["0.1.0", "0.2.0"])("a result of %s", (version) => {
     });
   });
 
-  test("does not exist without an address: code 999 in Go's words, and known before", () => {
+  test("cannot be made without an address: code 999 with Go's message, and known in advance", () => {
     const expected = { code: 999, message: "cannot convert: no valid IP addresses" };
     expect(thrown(() => encodeResult({ ...full, ips: [] }, version))).toMatchObject(expected);
     expect(thrown(() => requireExpressible(version, false))).toMatchObject(expected);

@@ -44,7 +44,7 @@ describe("for any result", () => {
     { requiredKeys: ["ips"] },
   );
 
-  test("1.1.0 survives a round trip whole", () => {
+  test("1.1.0 survives a round trip completely", () => {
     fc.assert(
       fc.property(document, (each) => {
         const result = decode(each, "1.1.0");
@@ -55,7 +55,7 @@ describe("for any result", () => {
     );
   });
 
-  test("what any version prints it reads back, and prints again the same", () => {
+  test("any version is read back, and printed identically", () => {
     fc.assert(
       fc.property(document, fc.constantFrom(...SUPPORTED_VERSIONS), (each, version) => {
         const printed = encodeResult(decode(each, "1.1.0"), version);
@@ -65,7 +65,7 @@ describe("for any result", () => {
     );
   });
 
-  test("no old version loses an address that it has a place for", () => {
+  test("no old version loses an address that it can express", () => {
     fc.assert(
       fc.property(document, fc.constantFrom(...SUPPORTED_VERSIONS), (each, version) => {
         const result = decode(each, "1.1.0");
@@ -76,7 +76,7 @@ describe("for any result", () => {
     );
   });
 
-  test("any JSON is read or refused with a CniError, and what is read can be printed", () => {
+  test("any JSON is read or refused with a CniError, and a result that was read can be printed", () => {
     const keys = fc.constantFrom("interfaces", "ips", "routes", "dns", "ip4", "ip6", "IPS", "x");
     const almost = fc.oneof(
       fc.dictionary(keys, fc.jsonValue()),

@@ -13,11 +13,11 @@ describe("composeResult", () => {
   const compose = (parts: Partial<Parameters<typeof composeResult>[0]>) =>
     composeResult({ prevResult: undefined, own, ipam: undefined, dns: emptyDns(), ...parts });
 
-  test("alone: our interface and nothing else", () => {
+  test("alone: only the plugin's interface", () => {
     expect(compose({})).toEqual({ ...emptyResult(), interfaces: [own] });
   });
 
-  test("every address of IPAM gets the index of our interface", () => {
+  test("every address of IPAM gets the index of the plugin's interface", () => {
     expect(compose({ ipam })).toMatchObject({
       interfaces: [own],
       ips: [{ address: "10.0.0.5/24", gateway: "10.0.0.1", interface: 0 }],
@@ -25,12 +25,12 @@ describe("composeResult", () => {
     });
   });
 
-  test("whatever index or interface an IPAM claims, it is ours that counts", () => {
+  test("an index or interface in IPAM's result is replaced by the plugin's", () => {
     const claims = { ...ipam, interfaces: [{ name: "x" }], ips: [{ address: "10.0.0.5/24", interface: 77 }] };
     expect(compose({ ipam: claims })).toMatchObject({ interfaces: [own], ips: [{ interface: 0 }] });
   });
 
-  test("prevResult is output too: in front, unchanged, with our indexes behind its interfaces", () => {
+  test("prevResult is part of the output: first, unchanged, with the plugin's indexes after its interfaces", () => {
     const result = compose({ prevResult: full, ipam });
     expect(result.interfaces).toEqual([...full.interfaces, own]);
     expect(result.ips).toEqual([
@@ -40,7 +40,7 @@ describe("composeResult", () => {
     expect(result.routes).toEqual([...full.routes, ...ipam.routes]);
   });
 
-  test("dns: the configuration's, else IPAM's, else that of prevResult, each whole", () => {
+  test("dns: the configuration's, else IPAM's, else that of prevResult, never merged", () => {
     const dns = { ...emptyDns(), search: ["config"] };
     expect(compose({ prevResult: full, ipam, dns }).dns).toEqual(dns);
     expect(compose({ prevResult: full, ipam }).dns).toEqual(ipam.dns);

@@ -3,7 +3,7 @@ import type { Result } from "../../../src/cni/result.ts";
 import { decodeResult } from "../../../src/cni/result-decode.ts";
 import type { CniVersion } from "../../../src/cni/versions.ts";
 
-/** Everything that a result of 1.1.0 can say. */
+/** A result of 1.1.0 with every member. */
 export const full: Result = {
   interfaces: [
     { name: "br0", mac: "02:00:00:00:00:01" },
@@ -28,6 +28,6 @@ export const full: Result = {
   dns: { nameservers: ["10.0.0.2"], domain: "d", search: ["s"], options: ["o"] },
 };
 
-/** Decodes a document as it would come over the wire; what is wrong in it is code 6. */
+/** Decodes a document as it comes from stdin or a plugin; an invalid document is code 6. */
 export const decode = (document: object, version: CniVersion) =>
   decodeResult(new Fields(JSON.parse(JSON.stringify(document)), "result", 6), version);

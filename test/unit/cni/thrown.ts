@@ -1,7 +1,7 @@
 import { expect } from "vitest";
 import { CniError } from "../../../src/cni/errors.ts";
 
-/** Runs what must fail, and returns its CniError; anything else that happens fails the test. */
+/** Runs an action that must fail, and returns its CniError; any other outcome fails the test. */
 export function thrown(action: () => unknown): CniError {
   let result: unknown;
   try {
@@ -14,7 +14,7 @@ export function thrown(action: () => unknown): CniError {
   throw new Error(`expected a CniError, got ${JSON.stringify(result)}`);
 }
 
-/** Runs what may fail with a CniError and nothing else; undefined where it does. */
+/** Runs an action that may fail with a CniError only; returns `undefined` if it does. */
 export function orCniError<T>(action: () => T): T | undefined {
   try {
     return action();

@@ -18,13 +18,13 @@ describe("GC's list of valid attachments", () => {
     expect(read({ "cni.dev/attachments": [], "cni.dev/valid-attachments": [entry] })).toEqual([name]);
   });
 
-  test("null is an empty list, as libcni writes it: none is valid", () => {
+  test("null is an empty list, as libcni writes it: no attachment is valid", () => {
     expect(read({ "cni.dev/valid-attachments": null })).toEqual([]);
     expect(read({ "cni.dev/valid-attachments": null, "cni.dev/attachments": [entry] })).toEqual([]);
     expect(read({ "cni.dev/valid-attachments": [] })).toEqual([]);
   });
 
-  test("absent is no list: nothing is known", () => {
+  test("a missing list means that nothing is known", () => {
     expect(read({})).toBeUndefined();
   });
 
@@ -37,13 +37,13 @@ describe("GC's list of valid attachments", () => {
     ["an entry without containerID", [entry, { ifname: "net1" }]],
     ["an entry with an empty containerID", [{ containerID: "", ifname: "net1" }]],
     ["an entry with a number", [{ containerID: 1, ifname: "net1" }]],
-  ])("of %s is refused with code 7: what it misses would be taken for stale", (_, list) => {
+  ])("of %s is refused with code 7: GC would take its missing attachments for stale", (_, list) => {
     const error = thrown(() => read({ "cni.dev/valid-attachments": list }));
     expect(error).toMatchObject({ code: 7 });
     expect(error.message).toContain("cni.dev/valid-attachments");
   });
 
-  test("of anything is read or refused", () => {
+  test("of any value is read or refused", () => {
     fc.assert(
       fc.property(fc.jsonValue(), (value) => {
         orCniError(() => read({ "cni.dev/valid-attachments": value }));

@@ -13,7 +13,7 @@ const supports = 'plugin supports ["0.1.0" "0.2.0" "0.3.0" "0.3.1" "0.4.0" "1.0.
 
 describe("versions", () => {
   test.each(["0.1.0", "0.2.0", "0.3.0", "0.3.1", "0.4.0", "1.0.0", "1.1.0"])(
-    "ADD and DEL speak %s",
+    "ADD and DEL support %s",
     (version) => {
       expect(checkVersion("ADD", version)).toBe(version);
       expect(checkVersion("DEL", version)).toBe(version);
@@ -21,7 +21,7 @@ describe("versions", () => {
   );
 
   test.each(["1.2.0", "1.0", "v1.0.0", "01.0.0", "1.0.0 ", "", "0.0.0", "2.0.0", "x"])(
-    "%j is matched to the letter, and is none: code 1",
+    "%j is compared exactly, and not supported: code 1",
     (version) => {
       expect(thrown(() => checkVersion("ADD", version))).toMatchObject({
         code: 1,
@@ -55,7 +55,7 @@ describe("versions", () => {
     expect(checkVersion(command, version)).toBe(version);
   });
 
-  test.each(["CHECK", "GC", "STATUS"])("%s with a version above all of ours: code 1", (command) => {
+  test.each(["CHECK", "GC", "STATUS"])("%s with a version above all supported ones: code 1", (command) => {
     for (const version of ["1.1.1", "1.2.0", "2", "10.0.0"]) {
       expect(thrown(() => checkVersion(command, version))).toMatchObject({
         code: 1,
@@ -64,20 +64,20 @@ describe("versions", () => {
     }
   });
 
-  test("CHECK between two of ours: code 1, incompatible", () => {
+  test("CHECK between two supported versions: code 1, incompatible", () => {
     expect(thrown(() => checkVersion("CHECK", "0.5.0"))).toMatchObject({
       code: 1,
       message: "incompatible CNI versions",
     });
   });
 
-  test.each(["CHECK", "GC", "STATUS"])("%s with what is no version: code 6", (command) => {
+  test.each(["CHECK", "GC", "STATUS"])("%s with an invalid version: code 6", (command) => {
     for (const version of ["x", "1.x.0", "1.0.0.0", "1..0", "-1.0.0", "1.0.0-rc1", " 1"]) {
       expect(thrown(() => checkVersion(command, version)).code).toBe(6);
     }
   });
 
-  test("no text makes it fail otherwise", () => {
+  test("any text is supported or a CniError", () => {
     fc.assert(
       fc.property(fc.constantFrom("ADD", "DEL", "CHECK", "GC", "STATUS"), fc.string(), (command, text) => {
         orCniError(() => checkVersion(command, text));
@@ -95,7 +95,7 @@ describe("versions", () => {
     );
   });
 
-  test("those of another plugin's answer, none where it is no answer", () => {
+  test("the versions of another plugin's answer, `undefined` if it is not an answer", () => {
     expect(versionsIn(versionDocument())).toEqual([...SUPPORTED_VERSIONS]);
     for (const answer of ["", "{", "[]", "null", "{}", '{"supportedVersions":"1.1.0"}']) {
       expect(versionsIn(answer)).toBeUndefined();

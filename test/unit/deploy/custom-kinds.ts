@@ -1,6 +1,6 @@
 /**
- * Schemas of the kinds in deploy/ that are not Kubernetes' own. They say what the CustomResourceDefinitions say, except
- * that they allow no field that those do not name, which an API server would drop without a word.
+ * Schemas of the kinds in deploy/ that Kubernetes does not define. They equal the CustomResourceDefinitions, except
+ * that they allow no other fields, which an API server would silently drop.
  */
 import type { SchemaObject } from "ajv";
 
@@ -20,7 +20,7 @@ const strategy = (types: readonly string[], more: Record<string, SchemaObject>) 
 });
 const ranges = list(map({ min: integer, max: integer }));
 
-/** Of every kind; metadata is checked with Kubernetes' own. */
+/** The members of every kind; metadata is checked with Kubernetes' own schema. */
 const common = { apiVersion: string, kind: string, metadata: { type: "object" } };
 
 export const customKinds: Readonly<Record<string, SchemaObject>> = {

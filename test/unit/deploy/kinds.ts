@@ -1,6 +1,6 @@
 /**
  * The kinds of manifests in deploy/, by apiVersion and kind, as types: the type checker finds fields that do not exist.
- * What else a schema says is checked by schema.ts.
+ * The other rules of a schema are checked by schema.ts.
  */
 import type { IDaemonSet } from "kubernetes-models/apps/v1/DaemonSet";
 import type { IConfigMap } from "kubernetes-models/v1/ConfigMap";
@@ -9,7 +9,7 @@ import type { IServiceAccount } from "kubernetes-models/v1/ServiceAccount";
 
 type ObjectMeta = NonNullable<IPod["metadata"]>;
 
-/** A kind that a CustomResourceDefinition has brought, of which Kubernetes itself knows the metadata only. */
+/** A kind of a CustomResourceDefinition, of which Kubernetes itself knows only the metadata. */
 interface Custom {
   apiVersion: string;
   kind: string;
@@ -17,7 +17,7 @@ interface Custom {
   [field: string]: unknown;
 }
 
-/** The API server takes none without metadata, though the schema has it as optional. */
+/** The API server requires metadata, although the schema has it as optional. */
 type Named<T extends { metadata?: ObjectMeta }> = T & { metadata: ObjectMeta };
 
 export interface Kinds {

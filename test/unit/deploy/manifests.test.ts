@@ -21,10 +21,10 @@ const oneOf = (manifests: readonly Manifest[], kind: string) => {
   return found[0]?.content;
 };
 
-describe("every manifest has the schema of its kind", () => {
+describe("every manifest matches the schema of its kind", () => {
   const made = variants.flatMap(({ manifests }) => manifests);
 
-  test("kustomize makes the plugin's of them", () => {
+  test("kustomize renders the manifests of the plugin", () => {
     expect(all.length).toBeGreaterThan(8);
     const kinds = made.map(({ content }) => content.kind).sort();
     expect(kinds).toEqual([
@@ -40,11 +40,11 @@ describe("every manifest has the schema of its kind", () => {
     expect(schemaErrors(manifest)).toBe("");
   });
 
-  test("with no field that does not exist, as the type checker sees it", () => {
+  test("has no unknown field, according to the type checker", () => {
     expect(typeErrors([...all, ...made])).toBe("");
   }, 60_000);
 
-  /** One that is right, changed. */
+  /** A valid manifest, with one change. */
   const changed = (file: string, change: (content: Manifest["content"]) => void) => {
     const manifest = structuredClone(manifestsOf(file)[0] as Manifest);
     change(manifest.content);
@@ -64,27 +64,27 @@ describe("every manifest has the schema of its kind", () => {
       "terminationGracePeriodSeconds",
     ],
     [
-      "a quantity that is none",
+      "an invalid quantity",
       daemonSet((spec) => Object.assign(spec.containers[0].resources.limits, { memory: "50 Mi" })),
       "memory",
     ],
     [
-      "a field that OpenShift's do not have",
+      "a field that OpenShift's kind does not have",
       constraints((it) => Object.assign(it, { allowHostAll: true })),
       "additional",
     ],
-    ["a missing one of OpenShift's", constraints((it) => delete it.volumes), "volumes"],
+    ["a missing field of OpenShift's kind", constraints((it) => delete it.volumes), "volumes"],
     [
-      "a strategy that there is not",
+      "an unknown strategy",
       constraints((it) => Object.assign(it, { runAsUser: { type: "RunAsRoot" } })),
       "runAsUser/type",
     ],
     [
-      "a network whose configuration is no text",
+      "a network whose configuration is not a text",
       changed("deploy/networks/host-local.yaml", ({ spec }) => Object.assign(spec, { config: {} })),
       "config",
     ],
-  ])("%s would be found", (_, manifest, word) => {
+  ])("the check detects %s", (_, manifest, word) => {
     expect(schemaErrors(manifest)).toContain(word);
   });
 
@@ -100,7 +100,7 @@ describe("every manifest has the schema of its kind", () => {
     }
   });
 
-  test("a field that does not exist would be found", () => {
+  test("the check detects an unknown field", () => {
     const errors = typeErrors([
       daemonSet((spec) => Object.assign(spec, { tolerationz: [] })),
       daemonSet((spec) => Object.assign(spec.containers[0].securityContext, { privilegd: true })),
@@ -116,9 +116,9 @@ describe.each(variants)("the DaemonSet of $directory", ({ manifests, path, seLin
   const pod = spec.template.spec;
   const [container] = pod.containers;
 
-  test("has nothing of the node but the directory that it copies to", () => {
+  test("mounts only the directory that it copies to", () => {
     expect(pod.volumes).toEqual([{ name: "cni-bin", hostPath: { path, type: "DirectoryOrCreate" } }]);
-    // The installer's default.
+    // The installer's default directory.
     expect(container.volumeMounts).toEqual([{ name: "cni-bin", mountPath: "/host/opt/cni/bin" }]);
     expect([pod.hostNetwork, pod.hostPID, pod.hostIPC, pod.automountServiceAccountToken]).toEqual([
       undefined,
@@ -154,7 +154,7 @@ describe.each(variants)("the DaemonSet of $directory", ({ manifests, path, seLin
   });
 });
 
-test("OpenShift's constraints allow what its DaemonSet has, and no more", () => {
+test("OpenShift's constraints allow exactly what its DaemonSet needs", () => {
   const manifests = variants[1]?.manifests ?? [];
   const constraints = oneOf(manifests, "SecurityContextConstraints");
   const { metadata, spec } = oneOf(manifests, "DaemonSet");
@@ -168,7 +168,7 @@ test("OpenShift's constraints allow what its DaemonSet has, and no more", () => 
   expect(allowed).toEqual(["allowHostDirVolumePlugin"]);
 });
 
-/** Keys of a configuration that the reference has, and the one of CNI that no plugin reads. */
+/** The keys of the reference, and the key of CNI that no plugin reads. */
 const knownKeys = ["capabilities", ...documentedKeys()];
 
 describe("networks", () => {
@@ -177,18 +177,18 @@ describe("networks", () => {
     (resource: Record<string, string>) => `${resource.resourcePrefix}/${resource.resourceName}`,
   );
 
-  test("there is one for each usual case, under a name of its own", () => {
+  test("there is one for each common case, under its own name", () => {
     const names = networks.map(({ content }) => content.metadata.name);
     expect(names.sort()).toEqual(["ib-host-local", "ib-isolated", "ib-partition-5", "ib-whereabouts"]);
   });
 
-  test.each(networks)("$file is one that the plugin takes", ({ content }) => {
+  test.each(networks)("the plugin accepts $file", ({ content }) => {
     const text = content.spec.config;
     const document = JSON.parse(text);
     expect(document).toMatchObject({ name: content.metadata.name, type: "ib-sriov" });
-    // A misspelt key is nothing that the plugin could refuse.
+    // The plugin cannot refuse a misspelled key.
     for (const key of Object.keys(document)) expect(knownKeys).toContain(key);
-    // STATUS sees it as it is written; ADD with what Multus and ib-kubernetes put in.
+    // STATUS reads the file as it is; ADD reads it with the keys that Multus and ib-kubernetes add.
     parseNetworkForStatus(parseConfiguration(text));
     const { infinibandGUID, CNIDeviceInfoFile } = document.capabilities ?? {};
     const completed = {
@@ -210,11 +210,11 @@ describe("networks", () => {
     expect(network.rdmaIsolation).toBe(document.rdmaIsolation);
   });
 
-  test.each(networks)("$file names a resource that the device plugin has", ({ content }) => {
+  test.each(networks)("$file names a resource that the device plugin provides", ({ content }) => {
     expect(resources).toContain(content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"]);
   });
 
-  test("the test pod asks for a network that exists, and for its resource", () => {
+  test("the test pod requests an existing network, and its resource", () => {
     const pod = oneOf(all, "Pod");
     const name = pod.metadata.annotations["k8s.v1.cni.cncf.io/networks"];
     const network = networks.find(({ content }) => content.metadata.name === name);

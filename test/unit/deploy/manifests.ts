@@ -15,14 +15,14 @@ import type { Kinds } from "./kinds.ts";
 
 /** A manifest, and the file that it is in. */
 export interface Manifest {
-  /** Or the directory that kustomize made it of. */
+  /** The path of the file, or of the directory that kustomize rendered. */
   readonly file: string;
   readonly kind: keyof Kinds;
   // biome-ignore lint/suspicious/noExplicitAny: its shape is what is being tested.
   readonly content: any;
 }
 
-/** The manifests of one file. A key that is there twice, and whatever else YAML does not allow, throws. */
+/** Returns the manifests of one file. Throws on duplicate keys and other invalid YAML. */
 export function manifestsOf(file: string): Manifest[] {
   return manifestsIn(readFileSync(file, "utf8"), file);
 }
@@ -36,7 +36,7 @@ function manifestsIn(text: string, file: string): Manifest[] {
   });
 }
 
-/** All of them below a directory as they lie there. kustomization.yaml is for kustomize and no manifest. */
+/** Returns all manifests in the files below a directory. kustomization.yaml is not a manifest, but for kustomize. */
 export function allManifests(directory: string): Manifest[] {
   return readdirSync(directory, { recursive: true, encoding: "utf8" })
     .filter((name) => name.endsWith(".yaml") && !name.endsWith("kustomization.yaml"))
@@ -44,20 +44,20 @@ export function allManifests(directory: string): Manifest[] {
     .flatMap((name) => manifestsOf(join(directory, name)));
 }
 
-/** What `kustomize build` makes of a directory. kustomize is Debian's. */
+/** Returns the output of `kustomize build` for a directory. kustomize is Debian's. */
 export function kustomized(directory: string): Manifest[] {
   const built = execFileSync("scripts/with", ["kustomize", "kustomize", "build", directory], {
     encoding: "utf8",
     maxBuffer: 1 << 24,
-    // What it says of an error is in the exception.
+    // The exception contains the error output.
     stdio: ["ignore", "pipe", "pipe"],
   });
   return manifestsIn(built, directory);
 }
 
 /**
- * What the type checker says of manifests that are held against kinds.ts: fields that do not exist, are missing, or
- * have another type. "" for nothing.
+ * Returns the type checker's errors about manifests as values of kinds.ts: unknown fields, missing fields, and
+ * fields of another type. "" without errors.
  */
 export function typeErrors(manifests: readonly Manifest[]): string {
   const scratch = mkdtempSync(join(tmpdir(), "manifests-"));

@@ -1,7 +1,7 @@
 /**
- * Manifests against Kubernetes' schema (kubernetes-models has its OpenAPI definitions) and those of custom-kinds.ts:
- * fields that are missing or have another type, quantities that are none. Only of custom kinds it finds fields that do
- * not exist.
+ * Checks manifests against Kubernetes' schema (kubernetes-models has its OpenAPI definitions) and those of
+ * custom-kinds.ts: missing fields, fields of another type, invalid quantities. It detects unknown fields only in custom
+ * kinds.
  */
 import { Ajv } from "ajv";
 import { DaemonSet } from "kubernetes-models/apps/v1/DaemonSet";
@@ -20,12 +20,12 @@ const models = {
 
 const ajv = new Ajv({ allErrors: true });
 
-/** What is wrong with a manifest, "" for nothing. @throws where there is no schema of its kind. */
+/** Returns the errors of a manifest, "" if it is valid. @throws if its kind has no schema. */
 export function schemaErrors({ kind, content }: Manifest): string {
   const custom = customKinds[kind];
   if (custom !== undefined) return ajv.validate(custom, content) ? "" : ajv.errorsText();
   const Model = models[kind as keyof typeof models];
-  if (Model === undefined) throw new Error(`there is no schema of ${kind}`);
+  if (Model === undefined) throw new Error(`kind ${kind} has no schema`);
   try {
     new Model(content).validate();
     return "";

@@ -1,4 +1,4 @@
-// Configurations that documents show are ones that the plugin takes, and the reference knows every key that it reads.
+// The plugin accepts the configurations of the documents, and the reference contains every key that the plugin reads.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { parseConfiguration } from "../../../src/cni/configuration.ts";
 import type { JsonObject } from "../../../src/cni/document.ts";
@@ -12,7 +12,7 @@ import { blocksIn, documents, textOf } from "../../support/documents.ts";
 
 afterEach(() => void vi.restoreAllMocks());
 
-/** What Multus, the device plugin and ib-kubernetes put in. */
+/** The keys that Multus, the device plugin and ib-kubernetes add. */
 const completion = {
   deviceID: "0000:03:00.2",
   runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01" },
@@ -25,25 +25,25 @@ const shown = documents.flatMap((document) =>
     .map(({ text }) => ({ document, text })),
 );
 
-test("documents show networks", () => {
+test("the documents contain networks", () => {
   expect(shown.length).toBeGreaterThan(4);
 });
 
 describe.each(shown)("a network in $document", ({ text }) => {
-  test("is one that the plugin takes", () => {
+  test("is accepted by the plugin", () => {
     const configuration = parseConfiguration(JSON.stringify({ ...completion, ...JSON.parse(text) }));
     const version = checkVersion("ADD", configuration.cniVersion);
     expect(parseNetwork(configuration, version, "").warnings).toEqual([]);
     parseNetworkForStatus(parseConfiguration(text));
   });
 
-  test("has no key that the reference does not have", () => {
+  test("has only keys of the reference", () => {
     const known = [...documentedKeys(), "capabilities"];
     expect(Object.keys(JSON.parse(text)).filter((key) => !known.includes(key))).toEqual([]);
   });
 });
 
-/** The keys, with where they stand, that are looked at when a network is read for ADD and for GC. */
+/** The keys that are read, with their paths, when a network is parsed for ADD and for GC. */
 function keysRead(): Set<string> {
   const read = new Set<string>();
   const note = (fields: Fields, key: string) => void read.add(`${fields.path}${key}`);
@@ -56,7 +56,7 @@ function keysRead(): Set<string> {
     note(this, key);
     return has.call(this, key);
   });
-  // Where keys are exact, as in a map of the user's, they are read from the object itself.
+  // Keys of maps whose keys are exact are read from the object itself.
   vi.spyOn(Fields.prototype, "nested").mockImplementation(function (this: Fields, key) {
     const found = nested.call(this, key);
     if (found === undefined) return undefined;
@@ -80,7 +80,7 @@ function keysRead(): Set<string> {
     try {
       parseNetwork(configuration, "1.1.0", "");
     } catch (error) {
-      // ib-kubernetes is waited for.
+      // The plugin waits for ib-kubernetes.
       expect(error).toMatchObject({ code: 11 });
     }
     validAttachments(configuration);
@@ -90,7 +90,7 @@ function keysRead(): Set<string> {
 }
 
 test("the reference has every key that is read, and no other", () => {
-  // These are told of together with what they belong to.
+  // The reference describes these together with their parents.
   const told = ["args", "args.cni", "runtimeConfig", "ipam.type", "cni.dev/attachments"];
   const read = [...keysRead()].filter((key) => !told.includes(key));
   expect(documentedKeys().sort()).toEqual(read.sort());

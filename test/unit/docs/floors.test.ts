@@ -1,4 +1,4 @@
-// The picture of docs/architecture.md: imports point down, in no circles, and attachments do not know the real node.
+// The layers of docs/architecture.md: imports point down, without cycles, and attachments do not import the real node.
 import { readdirSync } from "node:fs";
 import { dirname, normalize } from "node:path";
 import { expect, test } from "vitest";
@@ -20,12 +20,12 @@ const attachment = [
   "record",
 ].map((folder) => `attachment/${folder}`);
 
-/** The parts of src/, and what each may import besides itself. `host` is native/. */
+/** The parts of src/, and the folders that each may import besides itself. `host` is native/. */
 const below: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["plugin.ts", "cli", "host"],
   "plugin.ts": ["attachment", ...attachment, "cni", "linux", "log", "network", "node", "host"],
   cli: ["attachment", ...attachment, "cni", "infiniband", "linux", "log", "network", "node", "host"],
-  // The log entry and the counters of a call are written when it is over.
+  // The log entry and the counters of a call are written when the call ends.
   log: ["attachment", ...attachment, "cni", "node", "host"],
   network: ["cni", "infiniband", "node"],
   ...Object.fromEntries(
@@ -34,17 +34,20 @@ const below: Readonly<Record<string, readonly string[]>> = {
       ["attachment", ...attachment.slice(i + 1), "cni", "infiniband", "node"],
     ]),
   ),
-  // The files beside the folders, which all of these use.
+  // The files outside of the folders, which all of these use.
   attachment: ["cni", "infiniband", "node"],
   linux: ["infiniband", "netlink", "node", "host"],
   netlink: ["infiniband", "host"],
   node: ["infiniband"],
-  // Of the host only functions that make no system call.
+  // Only functions of the host that make no system call.
   cni: ["host"],
   infiniband: [],
 };
 
-/** The folder of src/, and of src/attachment/, that a file is in; of context-of.ts and what is in src/ itself the file. */
+/**
+ * Returns the folder of src/, or of src/attachment/, that a file is in, or the file itself if it is in src/ or
+ * is context-of.ts.
+ */
 function partOf(path: string): string {
   const [, part = "", inside = "", file] = path.split("/");
   const isPart = part === "attachment" && (file !== undefined || inside === "context-of.ts");
@@ -55,7 +58,7 @@ const files = readdirSync("src", { recursive: true, encoding: "utf8" }).filter((
   name.endsWith(".ts"),
 );
 
-/** The paths that a file imports, and "host". */
+/** Returns the paths that a file imports, and "host". */
 function importsOf(path: string, isTypeCounted: boolean): string[] {
   const statements = textOf(path).matchAll(/^(?:import|export) (type )?[^;]*?from "(\.[^"]+|host)"/gm);
   return Array.from(statements)
@@ -67,7 +70,7 @@ test("imports point down", () => {
   const wrong = files.flatMap((name) => {
     const path = `src/${name}`;
     const part = partOf(path);
-    // The contexts and requests name the types of the locks and the record.
+    // The contexts and requests import the types of the locks and the record.
     const imported = importsOf(path, part !== "attachment").map((from) =>
       from === "host" ? from : partOf(from),
     );
@@ -78,15 +81,15 @@ test("imports point down", () => {
   expect(wrong).toEqual([]);
 });
 
-test("no folder has more than 18 files, and the parts of src/ are those of this test", () => {
+test("no folder has more than 18 files, and this test lists all parts of src/", () => {
   const folders = [...new Set(files.map((name) => dirname(name)))];
   const sizeOf = (folder: string) => files.filter((name) => dirname(name) === folder).length;
   expect(folders.filter((folder) => sizeOf(folder) > 18)).toEqual([]);
   expect([...new Set(files.map((name) => partOf(`src/${name}`)))].sort()).toEqual(Object.keys(below).sort());
 });
 
-// In a circle one file would use what another has not defined yet.
-test("no file imports itself, by way of others, but for types", () => {
+// In a cycle, a file would use values that another file has not defined yet.
+test("imports have no cycles, except of types", () => {
   const imports = new Map(files.map((name) => [`src/${name}`, importsOf(`src/${name}`, false)]));
   const done = new Set<string>();
   const circles: string[] = [];

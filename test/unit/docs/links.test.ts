@@ -1,4 +1,4 @@
-// Links of the documents lead somewhere: to a file of this repository, and to a heading that is there.
+// Links of the documents lead to an existing file of this repository, and to an existing heading.
 import { existsSync, readdirSync } from "node:fs";
 import { dirname, join, normalize } from "node:path";
 import GithubSlugger from "github-slugger";
@@ -6,13 +6,13 @@ import type { Tokens } from "marked";
 import { describe, expect, test } from "vitest";
 import { documents, only, textOf, tokensIn } from "../../support/documents.ts";
 
-/** The anchors of a document's headings, as GitHub makes them. */
+/** Returns the anchors of a document's headings, as GitHub makes them. */
 function anchorsIn(text: string): string[] {
   const slugger = new GithubSlugger();
   return only<Tokens.Heading>(tokensIn(text), "heading").map(({ text: heading }) => slugger.slug(heading));
 }
 
-/** Where a document's links and pictures lead that stay in the repository, from its root. */
+/** Returns the targets of a document's links and pictures inside the repository, as paths from its root. */
 function targetsIn(document: string, text: string): { readonly path: string; readonly anchor: string }[] {
   const tokens = tokensIn(text);
   const links = [...only<Tokens.Link>(tokens, "link"), ...only<Tokens.Image>(tokens, "image")];
@@ -25,7 +25,7 @@ function targetsIn(document: string, text: string): { readonly path: string; rea
     });
 }
 
-/** The targets that are not there. */
+/** Returns the targets that do not exist. */
 function broken(document: string, text: string): string[] {
   return targetsIn(document, text)
     .filter(({ path, anchor }) => {
@@ -36,18 +36,18 @@ function broken(document: string, text: string): string[] {
 }
 
 describe.each(documents)("%s", (document) => {
-  test("has no link that leads nowhere", () => {
+  test("has no broken link", () => {
     expect(broken(document, textOf(document))).toEqual([]);
   });
 
-  test("has no heading twice, since a link would lead to the first", () => {
+  test("has no duplicate heading, because a link would lead to the first", () => {
     const anchors = anchorsIn(textOf(document));
-    // Those of a changelog are the same in each version.
+    // Each version of a changelog has the same headings.
     if (document !== "CHANGELOG.md") expect(anchors.filter((anchor) => /-\d$/.test(anchor))).toEqual([]);
   });
 });
 
-test("a file that is not there, and a heading, would be found", () => {
+test("a missing file and a missing heading are reported", () => {
   const text = "# One\n[a](two.md) [b](#one) [c](#three) [d](README.md#documentation) ![e](pictures/no.svg)";
   expect(broken("docs/x.md", text)).toEqual(["docs/two.md#", "docs/x.md#three", "docs/pictures/no.svg#"]);
 });
@@ -61,7 +61,7 @@ test("every document and every picture is linked to", () => {
   expect(lonely).toEqual([]);
 });
 
-test("pictures are SVG that says what it shows, and has colours for dark pages", () => {
+test("pictures are SVG with a title, and have colors for dark pages", () => {
   for (const name of readdirSync("docs/pictures")) {
     const text = textOf(`docs/pictures/${name}`);
     expect(text).toMatch(/^<svg xmlns="http:\/\/www\.w3\.org\/2000\/svg" viewBox="0 0 \d+ \d+"/);

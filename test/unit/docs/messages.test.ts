@@ -1,22 +1,22 @@
-// What the documents quote as said by the plugin is what the sources say, and the codes of its errors are all told.
+// The messages that the documents quote are in the sources, and the reference lists all error codes.
 import { readdirSync } from "node:fs";
 import type { Tokens } from "marked";
 import { expect, test } from "vitest";
 import { codes } from "../../../src/cni/errors.ts";
 import { documents, only, textOf, tokensIn } from "../../support/documents.ts";
 
-/** All of the sources, with texts that are put together of several lines in one piece, and with `…` where a value goes. */
+/** All sources, with texts that are concatenated from several lines as one text, and with `…` in place of values. */
 const sources = readdirSync("src", { recursive: true, encoding: "utf8" })
   .filter((name) => name.endsWith(".ts"))
   .map((name) => textOf(`src/${name}`))
   .join("\n")
-  // Comments say nothing to anybody at a terminal.
+  // Comments are not messages.
   .replaceAll(/^ *(\/?\*|\/\/).*$/gm, "")
   .replaceAll(/["'`]\s*\+\s*["'`]/g, "")
   .replaceAll('\\"', '"')
   .replaceAll(/\$\{[^{}]*(\{[^{}]*\}[^{}]*)*\}/g, "…");
 
-/** Messages that a document quotes: code, and nothing else, in a quotation. */
+/** Returns the messages that a document quotes: quotations that contain only code. */
 function quotationsIn(text: string): string[] {
   return only<Tokens.Blockquote>(tokensIn(text), "blockquote").flatMap(({ text: quoted }) =>
     quoted
@@ -26,11 +26,11 @@ function quotationsIn(text: string): string[] {
   );
 }
 
-/** How many pieces of the sources a part of a message may be put together of, and how long they must be, characters. */
+/** In how many pieces the sources may contain a part of a message, at most, and their minimum length, characters. */
 const mostPieces = 3;
 const shortestPiece = 7;
 
-/** Does it stand in the sources, be it in some pieces? One source says "… is busy: …", another one who is. */
+/** Reports whether the sources contain a text, possibly in several pieces: a message can be built by two functions. */
 function isSaid(part: string, pieces = mostPieces): boolean {
   if (sources.includes(part)) return true;
   if (pieces === 1) return false;
@@ -40,7 +40,7 @@ function isSaid(part: string, pieces = mostPieces): boolean {
   return false;
 }
 
-/** The parts of a message that nobody says. What stands for a value is not looked at. */
+/** Returns the parts of a message that are not in the sources. `…` stands for a value, and is not compared. */
 function unknownParts(message: string): string[] {
   const parts = message.split("…").map((part) => part.trim());
   return parts.filter((part) => part.length > 3 && !isSaid(part));
@@ -52,7 +52,7 @@ test.each(quotations)("%s", (message) => {
   expect(unknownParts(message)).toEqual([]);
 });
 
-test("there are some, and one that nobody says would be found", () => {
+test("the documents quote messages, and an unknown message is reported", () => {
   expect(quotations.length).toBeGreaterThan(25);
   expect(unknownParts("VF … has no valid GUID, alas")).toEqual(["has no valid GUID, alas"]);
 });

@@ -19,7 +19,7 @@ describe("parseGuid", () => {
   test.each([
     ["colons", "02:00:00:ab:00:00:00:01"],
     ["dashes", "02-00-00-ab-00-00-00-01"],
-    ["dots between groups of four, as Go's net.ParseMAC", "0200.00ab.0000.0001"],
+    ["dots between groups of four, as in Go's net.ParseMAC", "0200.00ab.0000.0001"],
     ["sysfs' groups of four", "0200:00ab:0000:0001"],
     ["0x", "0x020000ab00000001"],
     ["0X", "0X020000ab00000001"],
@@ -35,20 +35,17 @@ describe("parseGuid", () => {
     ["an Ethernet address", "02:00:00:00:00:01"],
     ["an IPoIB hardware address", `80:00:00:48:fe:80:00:00:00:00:00:00:${canonical}`],
     ["mixed separators", "02:00-00:ab:00:00:00:01"],
-    ["a separator too many", "02:00:00:ab:00:00:00:01:"],
-    ["as long as in pairs, with a separator in the wrong place", "02:00:00:ab:00:00:000:1"],
-    ["as long as in pairs, but digits only", "020000ab000000010000000"],
-    ["as long as in pairs, but 0x and digits", "0x020000ab0000000100000"],
-    [
-      "groups of four with a separator too many, which make it as long as in pairs",
-      "0200:00ab:0000:0001::::",
-    ],
+    ["one separator too many", "02:00:00:ab:00:00:00:01:"],
+    ["the length of pairs, with a separator in the wrong place", "02:00:00:ab:00:00:000:1"],
+    ["the length of pairs, with digits only", "020000ab000000010000000"],
+    ["the length of pairs, with 0x and digits", "0x020000ab0000000100000"],
+    ["groups of four with one separator too many, which have the length of pairs", "0200:00ab:0000:0001::::"],
     ["groups of one digit", "2:0:0:ab:0:0:0:1"],
     ["uneven groups", "020:0:00ab:0000:0001"],
     ["another separator", "02 00 00 ab 00 00 00 01"],
-    ["too few digits after 0x, since one may have been lost", "0x20000ab00000001"],
+    ["too few digits after 0x, because one may be missing", "0x20000ab00000001"],
     ["too many digits", "0x0020000ab00000001"],
-    ["a letter that is no digit", "02:00:00:ag:00:00:00:01"],
+    ["a letter that is not a digit", "02:00:00:ag:00:00:00:01"],
     ["full-width digits", "０２:00:00:ab:00:00:00:01"],
     ["white space around", " 02:00:00:ab:00:00:00:01"],
     ["a newline at the end", "02:00:00:ab:00:00:00:01\n"],
@@ -57,7 +54,7 @@ describe("parseGuid", () => {
     expect(parseGuid(text)).toBeUndefined();
   });
 
-  test("any spelling of any 8 bytes reads back as the same GUID", () => {
+  test("any 8 bytes are read back from any spelling", () => {
     fc.assert(
       fc.property(bytes, fc.constantFrom(":", "-", "."), fc.boolean(), (each, separator, upper) => {
         const guid = guidFromBytes(each);
@@ -110,14 +107,14 @@ describe("bytes", () => {
   });
 });
 
-describe("the number that a GUID is", () => {
+describe("the number of a GUID", () => {
   const guid = guidFromBytes(Uint8Array.of(0x82, 0x11, 0x22, 0x33, 0xf4, 0x55, 0x66, 0x77));
 
   test("has the last byte first in the kernel's memory", () => {
     expect(guidFromNumber(Uint8Array.of(0x77, 0x66, 0x55, 0xf4, 0x33, 0x22, 0x11, 0x82))).toBe(guid);
   });
 
-  test("has its lower word first, and no sign", () => {
+  test("has its lower word first, without a sign", () => {
     expect(guidToWords(guid)).toEqual([0xf455_6677, 0x8211_2233]);
     expect([guidToWords(ZERO_GUID), guidToWords(ALL_ONES_GUID)]).toEqual([
       [0, 0],
@@ -125,7 +122,7 @@ describe("the number that a GUID is", () => {
     ]);
   });
 
-  test("is the same in bytes and in words, whatever it is", () => {
+  test("is the same from bytes and from words", () => {
     fc.assert(
       fc.property(bytes, (each) => {
         const number = guidFromNumber(each);
@@ -139,14 +136,14 @@ describe("the number that a GUID is", () => {
 });
 
 describe("no GUID", () => {
-  test("zero and all-ones cannot be used, their neighbours can", () => {
+  test("zero and all-ones cannot be assigned, their neighbors can", () => {
     expect(isUsableGuid(ZERO_GUID)).toBe(false);
     expect(isUsableGuid(ALL_ONES_GUID)).toBe(false);
     expect(isUsableGuid(guidFromBytes(Uint8Array.of(0, 0, 0, 0, 0, 0, 0, 1)))).toBe(true);
     expect(isUsableGuid(guidFromBytes(Uint8Array.of(255, 255, 255, 255, 255, 255, 255, 254)))).toBe(true);
   });
 
-  test("zero, all-ones and none mean the same", () => {
+  test("zero, all-ones and `undefined` are equal", () => {
     const none = [ZERO_GUID, ALL_ONES_GUID, undefined];
     for (const a of none) for (const b of none) expect(sameGuid(a, b)).toBe(true);
     const some = guidFromBytes(Uint8Array.of(2, 0, 0, 0, 0, 0, 0, 1));

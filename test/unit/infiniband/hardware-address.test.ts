@@ -11,19 +11,19 @@ const text = "80:00:00:48:fe:80:00:00:00:00:00:00:02:00:00:00:00:00:00:01";
 const address = fc.uint8Array({ minLength: HARDWARE_ADDRESS_LENGTH, maxLength: HARDWARE_ADDRESS_LENGTH });
 
 describe("IPoIB hardware address", () => {
-  test("carries the port GUID in bytes 12 to 19", () => {
+  test("contains the port GUID in bytes 12 to 19", () => {
     const parsed = parseHardwareAddress(text);
     expect(parsed).toBeDefined();
     expect(portGuidOf(parsed ?? new Uint8Array())).toBe("02:00:00:00:00:00:00:01");
   });
 
-  test("of another length has no port GUID: 6 bytes are Ethernet", () => {
+  test("has no port GUID if it has another length: 6 bytes are Ethernet", () => {
     expect(portGuidOf(Uint8Array.of(2, 0, 0, 0, 0, 1))).toBeUndefined();
     expect(portGuidOf(new Uint8Array())).toBeUndefined();
     expect(portGuidOf(new Uint8Array(21))).toBeUndefined();
   });
 
-  test("survives a round trip, in any case", () => {
+  test("survives a round trip, in upper and lower case", () => {
     fc.assert(
       fc.property(address, (bytes) => {
         expect(parseHardwareAddress(formatHardwareAddress(bytes))).toEqual(bytes);

@@ -19,7 +19,7 @@ describe("bytes as pairs of digits", () => {
     );
   });
 
-  test("have the last one first where they are a number in the host's order", () => {
+  test("are reversed if they are a number in the host's order", () => {
     expect(reversedPairs(Uint8Array.of(0, 0x0a, 0xff))).toBe("ff:0a:00");
     fc.assert(
       fc.property(bytes, (some) => {
@@ -28,7 +28,7 @@ describe("bytes as pairs of digits", () => {
     );
   });
 
-  test("are those of a part of a message, where they are one", () => {
+  test("are those of a view into a message, if the bytes are such a view", () => {
     const message = Uint8Array.of(1, 2, 3, 4);
     expect([colonPairs(message.subarray(1, 3)), reversedPairs(message.subarray(1, 3))]).toEqual([
       "02:03",
@@ -38,7 +38,7 @@ describe("bytes as pairs of digits", () => {
 });
 
 describe("pairs of digits as bytes", () => {
-  test("are those that they were made of, in lower case or upper, whatever is between them", () => {
+  test("are the original ones, in lower or upper case, with any separators", () => {
     const separator = fc.constantFrom(":", "-", ".");
     fc.assert(
       fc.property(bytes, separator, fc.boolean(), (some, between, isUpper) => {

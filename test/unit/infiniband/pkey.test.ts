@@ -42,7 +42,7 @@ describe("parsePKey", () => {
     expect(parsePKey(text)).toBeUndefined();
   });
 
-  test("what is printed reads back", () => {
+  test("a printed pkey is read back", () => {
     fc.assert(
       fc.property(fc.integer({ min: 1, max: 0x7fff }), fc.boolean(), (partition, fullMember) => {
         expect(parsePKey(formatPKey({ partition, fullMember }))).toEqual({ partition, fullMember });
@@ -68,8 +68,8 @@ describe("parsePKey", () => {
   });
 });
 
-describe("a key of a port's table", () => {
-  test("is of a partition whatever member it makes the port", () => {
+describe("an entry of a port's table", () => {
+  test("belongs to a partition as a full or limited member", () => {
     const pkey = { partition: 5, fullMember: true };
     expect([0x5, 0x8005, 0x8006, 0x7fff, 0].map((key) => isOfPartition(key, pkey))).toEqual([
       true,

@@ -20,9 +20,9 @@ afterEach(() => rmSync(directory, { recursive: true }));
 
 const path = (name: string) => join(directory, name);
 
-describe("a file that many add to", () => {
+describe("a file that many processes append to", () => {
   const name = ".calls";
-  /** Adds a line; where they are more than ten bytes, those before become "sum". */
+  /** Adds a line; if the file has more than ten bytes, its lines become "sum". */
   const add = (line: string, seen: string[] = []) =>
     files.addLine(path(name), line, 10, 5, (text) => {
       seen.push(text);
@@ -30,7 +30,7 @@ describe("a file that many add to", () => {
     });
   const descriptors = () => readdirSync("/proc/self/fd").length;
 
-  it("has all lines, until they are too many: then something shorter takes their place", () => {
+  it("has all lines, until they are too many: then a shorter text replaces them", () => {
     const before = descriptors();
     add("12345\n");
     expect([files.read(path(name)), modeOf(path(name))]).toEqual(["12345\n", 0o600]);
@@ -43,7 +43,7 @@ describe("a file that many add to", () => {
     expect([readdirSync(directory), descriptors()]).toEqual([[name], before]);
   });
 
-  it("is as it was where the shorter one cannot be made, or is killed half-way", () => {
+  it("is unchanged if the shorter text cannot be written, or if the process is killed while writing it", () => {
     add("1234567\n");
     writeFileSync(path(`${name}.new`), "half of a su");
     hostFiles.onRename = () => {
@@ -62,14 +62,14 @@ describe("a file that many add to", () => {
     expect([files.read(path(name)), readdirSync(directory)]).toEqual(["sum\n", [name]]);
   });
 
-  it("is waited for until a deadline, and names itself then", () => {
+  it("is waited for until a deadline, and the error names the file", () => {
     hostFiles.onLock = () => {
       throw hostFiles.error("ETIMEDOUT");
     };
     expect(() => add("1\n")).toThrow(
       expect.objectContaining({
         name: "TimeoutError",
-        message: `waited for the lock ${path(name)} in vain`,
+        message: `timed out waiting for the lock ${path(name)}`,
       }),
     );
   });

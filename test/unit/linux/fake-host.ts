@@ -1,42 +1,42 @@
 /*
- * A double of the module `host`: one small machine in memory, with the calls that src/linux makes. Tests say
- * what is there, what fails, and see every call that was made.
+ * A double of the module `host`: a small machine in memory, with the calls that src/linux makes. Tests set its
+ * content and its failures, and see every call.
  *
  *   vi.mock("host", async (pure) => ({ ...(await pure<typeof import("host")>()), ...(await import("./fake-host.ts")) }));
  */
 import type * as real from "host";
 
-/** The machine. {@link resetMachine} makes it anew for each test. */
+/** The machine. {@link resetMachine} creates a new one for each test. */
 export const machine = {
-  /** Every call, e.g. "readLink /sys/…". */
+  /** Every call, such as "readLink /sys/…". */
   calls: [] as string[],
-  /** Calls that fail: errno's name by the beginning of the call's text. */
+  /** Calls that fail: the errno's name by the beginning of the call's text. */
   faults: new Map<string, string>(),
-  /** Text files (sysfs, procfs) by path; in a namespace that is entered, by `name:path` first. */
+  /** Text files (sysfs, procfs) by path; for a namespace that the thread has entered, by `name:path` first. */
   files: new Map<string, string>(),
-  /** What symbolic links name. */
+  /** The targets of symbolic links. */
   links: new Map<string, string>(),
   /** Inodes of files of nsfs, by path. */
   inodes: new Map<string, string>(),
-  /** What directories hold. */
+  /** The entries of directories. */
   directories: new Map<string, string[]>(),
-  /** Called when something is written into a file. */
+  /** Called when a file is written. */
   onWrite: (_path: string, _text: string): void => {},
-  /** Network namespaces by path: name, and what statfs and NS_GET_NSTYPE say. */
+  /** Network namespaces by path: name, and the answers of statfs and NS_GET_NSTYPE. */
   namespaces: new Map<string, { name: string; magic: number; type: number }>(),
   /** The namespace that the thread is in. */
   inside: "host",
-  /** Does this kernel have SO_NETNS_COOKIE (5.14)? */
+  /** Whether this kernel has SO_NETNS_COOKIE (5.14). */
   cookies: true,
-  /** What a netlink socket of a namespace answers to a datagram. */
+  /** The answer of a netlink socket in a namespace to a datagram. */
   answer: (_namespace: string, _datagram: Uint8Array): (Uint8Array | string)[] => [],
-  /** Open descriptors: what each is. */
+  /** Open descriptors, and their kinds. */
   descriptors: new Map<number, Descriptor>(),
   now: 1000,
   signal: undefined as string | undefined,
 };
 
-/** Never used again, so that a test sees it where a closed one is used. */
+/** Numbers are not reused, so that a test detects the use of a closed descriptor. */
 let nextDescriptor = 3;
 
 interface Descriptor {
@@ -48,7 +48,7 @@ interface Descriptor {
 
 const pristine = { ...machine };
 
-/** A machine with nothing on it but the host's network namespace. */
+/** A machine with only the host's network namespace. */
 export function resetMachine(): void {
   Object.assign(machine, pristine, {
     calls: [],
@@ -65,17 +65,17 @@ export function resetMachine(): void {
 export const NSFS = 0x6e736673;
 export const NET = 0x40000000;
 
-/** The descriptors that are open, e.g. "netlink in pod". */
+/** Returns the open descriptors, such as "netlink in pod". */
 export function openDescriptors(): string[] {
   return [...machine.descriptors.values()].map(({ what, namespace }) => `${what} in ${namespace}`);
 }
 
-/** Puts an event on the socket that has joined groups, or the error that it gives. */
+/** Adds an event, or an error, to the socket that has joined groups. */
 export function happens(event: Uint8Array | string): void {
   for (const one of machine.descriptors.values()) if (one.groups.length > 0) one.queue.push(event);
 }
 
-/** What `host` throws. */
+/** The error that `host` throws. */
 export function hostError(code: string, call: string, subject: string): Error {
   return Object.assign(new Error(`${call} ${subject}: (${code})`), { code, call, subject, errno: 1 });
 }
@@ -87,7 +87,7 @@ function called(call: string, subject: string): void {
     if (text.startsWith(start)) throw hostError(code, call, subject);
 }
 
-/** What a call gives; undefined where it fails with an errno that is expected. */
+/** Returns the result of a call; `undefined` if it fails with an expected errno. */
 function expecting<T>(expected: readonly string[] | undefined, call: () => T): T {
   try {
     return call();
@@ -237,7 +237,7 @@ export const getpid: typeof real.getpid = () => {
 export const pendingSignal: typeof real.pendingSignal = () => machine.signal;
 export const environ: typeof real.environ = () => ["PATH=/bin"];
 
-/** Outcomes of the children that are started, in order; a string is the errno with which the call fails. */
+/** Outcomes of the children that are started, in order; a text is the errno with which the call fails. */
 export const children = { starts: [] as string[], ends: [] as (real.ChildOutcome | string)[] };
 
 export const spawn: typeof real.spawn = (start) => {

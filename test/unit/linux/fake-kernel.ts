@@ -1,4 +1,4 @@
-/* A little kernel behind the double of `host`: it knows netdevs and acknowledges the rest. */
+/* A small kernel behind the double of `host`: it has netdevs, and acknowledges all other requests. */
 
 import {
   encodeAttributes,
@@ -12,7 +12,7 @@ import { concat, findAttribute } from "../../support/attributes.ts";
 import { ack, done, message } from "../netlink/fake-transport.ts";
 import { machine } from "./fake-host.ts";
 
-/** A netdev of the little kernel below. */
+/** A netdev of the small kernel. */
 export interface Netdev {
   index: number;
   name: string;
@@ -20,7 +20,7 @@ export interface Netdev {
 }
 export const kernel = { host: [] as Netdev[], pod: [] as Netdev[] };
 
-/** RTM_NEWLINK of a netdev. */
+/** Returns RTM_NEWLINK of a netdev. */
 function newLink(sequence: number, flags: number, { index, name, pci }: Netdev): Uint8Array {
   const header = new Uint8Array(16);
   viewOf(header).setInt32(4, index, true);
@@ -33,7 +33,7 @@ function newLink(sequence: number, flags: number, { index, name, pci }: Netdev):
   );
 }
 
-/** Answers RTM_GETLINK as a kernel with these netdevs does, acknowledges what asks for it. */
+/** Answers RTM_GETLINK as a kernel with these netdevs does, and acknowledges other requests. */
 export function answer(namespace: string, datagram: Uint8Array): Uint8Array[] {
   const netdevs = namespace === "pod" ? kernel.pod : kernel.host;
   return parseMessages(datagram).flatMap(({ type, flags, sequence, payload }) => {
@@ -49,7 +49,7 @@ export function answer(namespace: string, datagram: Uint8Array): Uint8Array[] {
   });
 }
 
-/** What was sent, message by message, with the namespace that it went to. */
+/** Returns the messages that were sent, with the namespace of each. */
 export function record() {
   const sent: (Message & { readonly to: string })[] = [];
   machine.answer = (to, datagram) => {
@@ -59,5 +59,5 @@ export function record() {
   return sent;
 }
 
-/** The calls of a kind that were made. */
+/** Returns the calls of a kind. */
 export const calls = (start: string) => machine.calls.filter((call) => call.startsWith(start));

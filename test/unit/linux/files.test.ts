@@ -21,13 +21,13 @@ afterEach(() => rmSync(directory, { recursive: true }));
 const path = (name: string) => join(directory, name);
 
 describe("state files", () => {
-  it("are made once, for root only, and nothing is left beside them", () => {
+  it("are created once, for root only, and leave no other files", () => {
     expect(files.create(path("a"), "one")).toBe(true);
     expect(files.create(path("a"), "two")).toBe(false);
     expect([files.read(path("a")), modeOf(path("a")), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
   });
 
-  it("are changed in place, and not made by that", () => {
+  it("are changed in place, but not created by a change", () => {
     files.create(path("a"), "one, and long");
     files.patch(path("a"), 5, "&");
     expect(files.read(path("a"))).toBe("one, &nd long");
@@ -35,7 +35,7 @@ describe("state files", () => {
     expect(readdirSync(directory)).toEqual(["a"]);
   });
 
-  it("are not made by way of another file where the disk fails", () => {
+  it("are not created in a second way if the disk fails", () => {
     hostFiles.onCreateWhole = () => {
       throw hostFiles.error("ENOSPC");
     };
@@ -43,7 +43,7 @@ describe("state files", () => {
     expect(readdirSync(directory)).toEqual([]);
   });
 
-  it("that are gone are undefined to read, and removed already", () => {
+  it("that do not exist are `undefined` to read, and removing them succeeds", () => {
     expect(files.read(path("none"))).toBeUndefined();
     files.remove(path("none"));
     files.create(path("a"), "x");
@@ -51,7 +51,7 @@ describe("state files", () => {
     expect(files.exists(path("a"))).toBe(false);
   });
 
-  it("that are directories are removed where they are empty, and left otherwise", () => {
+  it("that are directories are removed if they are empty, and left otherwise", () => {
     mkdirSync(path("full/inner"), { recursive: true });
     files.remove(path("full"));
     expect(files.exists(path("full/inner"))).toBe(true);
@@ -62,7 +62,7 @@ describe("state files", () => {
     expect(() => files.remove(path("file/x"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
   });
 
-  it("are not links, nor directories", () => {
+  it("must not be links or directories", () => {
     writeFileSync(path("target"), "secret");
     symlinkSync(path("target"), path("link"));
     expect(() => files.read(path("link"))).toThrow(expect.objectContaining({ code: "ELOOP" }));
@@ -75,22 +75,22 @@ describe("state files", () => {
   });
 });
 
-describe("state files, where the file system has no nameless ones", () => {
+describe("state files, if the file system does not support O_TMPFILE", () => {
   beforeEach(() => {
     hostFiles.onCreateWhole = () => {
       throw hostFiles.error("EOPNOTSUPP");
     };
   });
 
-  it("are made once, for root only, and nothing is left beside them", () => {
+  it("are created once, for root only, and leave no other files", () => {
     expect(files.create(path("a"), "one")).toBe(true);
     expect(files.create(path("a"), "two")).toBe(false);
     expect([files.read(path("a")), modeOf(path("a")), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
   });
 
-  it("of somebody else are replaced whole, with their mode, by way of a file whose name the caller knows", () => {
+  it("of another program are replaced completely, with their mode, through a file whose name the caller knows", () => {
     files.create(path("a"), "one");
-    writeFileSync(path("a.new"), "what a kill has left");
+    writeFileSync(path("a.new"), "A killed call has left this file.");
     files.replaceForeign(path("a"), "two", 0o444, path("a.new"));
     expect([files.read(path("a")), modeOf(path("a")), readdirSync(directory)]).toEqual(["two", 0o444, ["a"]]);
     hostFiles.onRename = () => {
@@ -102,7 +102,7 @@ describe("state files, where the file system has no nameless ones", () => {
     expect([files.read(path("a")), readdirSync(directory)]).toEqual(["two", ["a"]]);
   });
 
-  it("are written beside themselves first, under a dot and our pid, whatever the length of their name", () => {
+  it("are written to a temporary file first, with a dot and the pid, whatever the length of their name", () => {
     const long = "n".repeat(255);
     hostFiles.onRename = (from) => expect(from).toMatch(/\/\.tmp-4321-\d+-\d+$/);
     expect(files.create(path(long), "x")).toBe(true);
@@ -110,7 +110,7 @@ describe("state files, where the file system has no nameless ones", () => {
     expect.assertions(3);
   });
 
-  it("leave nothing behind, and keep what was there, where the disk fails in between", () => {
+  it("leave no other files, and keep their content, if the disk fails", () => {
     files.create(path("a"), "one");
     hostFiles.onRename = () => {
       throw hostFiles.error("EIO");
@@ -119,7 +119,7 @@ describe("state files, where the file system has no nameless ones", () => {
     expect([files.read(path("a")), readdirSync(directory)]).toEqual(["one", ["a"]]);
   });
 
-  it("take another temporary name where one is taken, and never somebody else's file", () => {
+  it("get another temporary name if the first exists, and never overwrite another program's file", () => {
     writeFileSync(path(".tmp-4321-1000000-0"), "somebody's");
     files.create(path("a"), "one");
     expect(readFileSync(path(".tmp-4321-1000000-0"), "utf8")).toBe("somebody's");
@@ -128,13 +128,13 @@ describe("state files, where the file system has no nameless ones", () => {
 });
 
 describe("directories", () => {
-  it("are made with their parents, for root only, and may be there", () => {
+  it("are made with their parents, for root only, and may exist", () => {
     files.makeDirectory(path("x/y/z"));
     files.makeDirectory(path("x/y/z"));
     expect([modeOf(path("x")), modeOf(path("x/y/z"))]).toEqual([0o700, 0o700]);
   });
 
-  it("may be made by somebody else in between", () => {
+  it("may be made by another process in between", () => {
     hostFiles.onMkdir = (made) => {
       if (made === path("x")) mkdirSync(path("x/y"), { recursive: true });
     };
@@ -142,13 +142,13 @@ describe("directories", () => {
     expect(files.exists(path("x/y"))).toBe(true);
   });
 
-  it("cannot be made below a file, nor in nothing", () => {
+  it("cannot be made below a file, or with an empty path", () => {
     writeFileSync(path("file"), "");
     expect(() => files.makeDirectory(path("file/x"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
     expect(() => files.makeDirectory("")).toThrow(expect.objectContaining({ code: "ENOENT" }));
   });
 
-  it("are no links, wherever these lead, nor anything else", () => {
+  it("must not be links to anything, or files", () => {
     mkdirSync(path("elsewhere"));
     symlinkSync(path("elsewhere"), path("link"));
     symlinkSync(path("nowhere"), path("dangling"));
@@ -163,14 +163,14 @@ describe("directories", () => {
     expect(files.exists(path("nowhere"))).toBe(false);
   });
 
-  it("may be made where a link leads to, as /var/run does", () => {
+  it("may be made below a link, such as /var/run", () => {
     mkdirSync(path("run"));
     symlinkSync(path("run"), path("var-run"));
     files.makeDirectory(path("var-run/cni/ib-sriov"));
     expect(modeOf(path("run/cni/ib-sriov"))).toBe(0o700);
   });
 
-  it("are removed where they are empty, and only then", () => {
+  it("are removed if they are empty, and only then", () => {
     mkdirSync(path("full/inner"), { recursive: true });
     files.removeDirectory(path("full"));
     expect(files.exists(path("full/inner"))).toBe(true);
@@ -181,7 +181,7 @@ describe("directories", () => {
     expect(() => files.removeDirectory(path("file"))).toThrow(expect.objectContaining({ code: "ENOTDIR" }));
   });
 
-  it("list their names, none where there is no directory", () => {
+  it("list their entries, an empty list if the directory does not exist", () => {
     files.create(path("a"), "");
     files.create(path(".b"), "");
     expect([files.list(directory).sort(), files.list(path("none"))]).toEqual([[".b", "a"], []]);
@@ -189,7 +189,7 @@ describe("directories", () => {
   });
 });
 
-it("a file is a regular file or a link to one; anything exists, a link to nothing too", () => {
+it("a file is a regular file or a link to a regular file; a link without a target exists, too", () => {
   files.create(path("a"), "");
   symlinkSync("a", path("link"));
   symlinkSync("nothing", path("dangling"));
@@ -217,7 +217,7 @@ it("a file is a regular file or a link to one; anything exists, a link to nothin
   ]);
 });
 
-it("nothing is there where we may not look, but where looking fails that is said", () => {
+it("a path that may not be examined does not exist, but any other failure is an error", () => {
   files.create(path("a"), "");
   const refuse = (errno: string) => {
     hostFiles.onStat = () => {
@@ -233,10 +233,10 @@ it("nothing is there where we may not look, but where looking fails that is said
 });
 
 describe("a lock file", () => {
-  it("says what was written last, also after something longer", () => {
+  it("contains the last text, also after a longer one", () => {
     const lock = files.lock(path(".vf"));
     expect(lock.read()).toBe("");
-    lock.write("somebody with a long name");
+    lock.write("an owner with a long name");
     lock.write("ünser");
     expect(lock.read()).toBe("ünser");
     expect(statSync(path(".vf")).size).toBe(1024);
@@ -244,7 +244,7 @@ describe("a lock file", () => {
     expect(files.lock(path(".vf")).read()).toBe("ünser");
   });
 
-  it("takes 1024 bytes and no more", () => {
+  it("has at most 1024 bytes", () => {
     const lock = files.lock(path(".vf"));
     lock.write("é".repeat(512));
     expect(lock.read()).toBe("é".repeat(512));
@@ -252,7 +252,7 @@ describe("a lock file", () => {
     expect(lock.read()).toBe("é".repeat(512));
   });
 
-  it("is waited for until a deadline, and names itself then", () => {
+  it("is waited for until a deadline, and the error names the file", () => {
     const lock = files.lock(path(".vf"));
     hostFiles.onLock = () => {
       throw hostFiles.error("ETIMEDOUT");
@@ -260,20 +260,20 @@ describe("a lock file", () => {
     expect(() => lock.acquire(5)).toThrow(
       expect.objectContaining({
         name: "TimeoutError",
-        message: `waited for the lock ${path(".vf")} in vain`,
+        message: `timed out waiting for the lock ${path(".vf")}`,
       }),
     );
     hostFiles.onLock = () => {};
     lock.acquire(5);
   });
 
-  it("is named where it cannot be written", () => {
+  it("is named in the error if it cannot be written", () => {
     const lock = files.lock(path(".vf"));
     lock.release();
     expect(() => lock.write("too late")).toThrow(new RegExp(`^write the lock file ${path(".vf")}: .*EBADF`));
   });
 
-  it("is unlocked before it is closed if a child was given its descriptor, and only then", () => {
+  it("is unlocked before it is closed if a child has its descriptor, and only then", () => {
     const unlocked: number[] = [];
     hostFiles.onUnlock = (fd) => void unlocked.push(fd);
     files.lock(path(".vf")).release();
@@ -284,7 +284,7 @@ describe("a lock file", () => {
     expect(unlocked).toEqual([fd]);
   });
 
-  it("is closed also if it cannot be unlocked", () => {
+  it("is closed also if unlocking fails", () => {
     hostFiles.onUnlock = () => {
       throw hostFiles.error("ENOLCK");
     };
@@ -298,7 +298,7 @@ describe("a lock file", () => {
   it("is closed once", () => {
     const lock = files.lock(path(".vf"));
     lock.release();
-    // Somebody else's descriptor now, perhaps.
+    // The number may be another file's descriptor now.
     const other = files.lock(path(".other"));
     expect(other.share()).toBe(lock.share());
     lock.release();

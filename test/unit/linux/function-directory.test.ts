@@ -11,7 +11,7 @@ vi.mock("host", async (pure) => ({
 
 const devices = "/sys/bus/pci/devices";
 const bridge = "/sys/devices/pci0000:3a/0000:3a:00.0";
-/** What is learnt of a function stays, so each test has its own ones. */
+/** The directory of a function is cached, so each test has its own functions. */
 let number = 0;
 const newFunction = () => {
   const [bus, device] = [0x3b + (number >> 5), number++ & 31].map((each) =>
@@ -23,7 +23,7 @@ const newFunction = () => {
 beforeEach(resetMachine);
 
 describe("the directory of a PCI function", () => {
-  it("is where its link leads to, which is looked at once", () => {
+  it("is the target of its link, which is read once", () => {
     const [one, other] = [newFunction(), newFunction()];
     machine.links.set(`${devices}/${one}`, `../../../devices/pci0000:3a/0000:3a:00.0/${one}`);
     machine.links.set(`${devices}/${other}`, `../../../devices/pci0000:80/${other}`);
@@ -36,25 +36,25 @@ describe("the directory of a PCI function", () => {
     expect(machine.calls).toEqual([`readLink ${devices}/${one}`, `readLink ${devices}/${other}`]);
   });
 
-  it("is the link as long as there is no such function, and then it is looked for again", () => {
+  it("is the link as long as the function does not exist, and is searched again then", () => {
     const pci = newFunction();
     expect(pciSysfsDirectory(pci)).toBe(`${devices}/${pci}`);
     machine.links.set(`${devices}/${pci}`, `../../../devices/pci0000:3a/0000:3a:00.0/${pci}`);
     expect(pciSysfsDirectory(pci)).toBe(`${bridge}/${pci}`);
   });
 
-  it("is the link where the function is being removed", () => {
+  it("is the link while the function is being removed", () => {
     const pci = newFunction();
     machine.faults.set("readLink", "ENODEV");
     expect(pciSysfsDirectory(pci)).toBe(`${devices}/${pci}`);
   });
 
-  it("is not guessed where sysfs cannot be read", () => {
+  it("is an error if sysfs cannot be read", () => {
     machine.faults.set("readLink", "EACCES");
     expect(() => pciSysfsDirectory(newFunction())).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
-  it("is the link where that leads to something of another name", () => {
+  it("is the link if the target has another name", () => {
     const pci = newFunction();
     machine.links.set(`${devices}/${pci}`, "../../../devices/pci0000:3a/elsewhere");
     expect(pciSysfsDirectory(pci)).toBe(`${devices}/${pci}`);
@@ -71,14 +71,14 @@ describe("the directory of a PCI function", () => {
     "0000:01:10.0\n",
     "0000:0A:10.0",
     "00000000:01:10.0",
-  ])("is refused of %j, which the kernel does not write, before anything is looked at", (text) => {
-    expect(() => pciSysfsDirectory(text)).toThrow(new RangeError(`"${text}" is no PCI address`));
+  ])("is refused for %j, which the kernel does not write, before any file is read", (text) => {
+    expect(() => pciSysfsDirectory(text)).toThrow(new RangeError(`"${text}" is not a PCI address`));
     expect(machine.calls).toEqual([]);
   });
 });
 
-describe("the function that a link leads to", () => {
-  it("is the last part of what the link says, and where that is need not be looked for", () => {
+describe("the PCI function of a link", () => {
+  it("is the last part of the link's target, whose directory is not read", () => {
     const [pf, vf] = [newFunction(), newFunction()];
     machine.links.set(`${bridge}/${vf}/physfn`, `../${pf}`);
     machine.links.set(`${bridge}/${pf}/virtfn0`, `../${vf}`);
@@ -89,7 +89,7 @@ describe("the function that a link leads to", () => {
     expect(machine.calls).toHaveLength(2);
   });
 
-  it("is none where there is no link, and nothing is learnt of that", () => {
+  it("does not exist if the link does not exist, and this is not cached", () => {
     const vf = newFunction();
     expect(pciAddressOfLink(`${bridge}/${vf}/physfn`)).toBeUndefined();
     machine.faults.set("readLink", "ENODEV");
@@ -97,14 +97,14 @@ describe("the function that a link leads to", () => {
     expect(pciSysfsDirectory(vf)).toBe(`${devices}/${vf}`);
   });
 
-  it("is not denied where the link cannot be read", () => {
+  it("is an error if the link cannot be read", () => {
     machine.faults.set("readLink", "EIO");
     expect(() => pciAddressOfLink(`${bridge}/0000:3b:00.0/physfn`)).toThrow(
       expect.objectContaining({ code: "EIO" }),
     );
   });
 
-  it("is found wherever it is, as the kernel follows links", () => {
+  it("is found through any target, as the kernel follows links", () => {
     const part = fc.constantFrom("pci0000:3a", "0000:3a:00.0", "0000:3b:00.0", "nvme", "a.b");
     const parts = fc.array(part, { maxLength: 5 });
     fc.assert(

@@ -1,4 +1,4 @@
-// What sysfs shows of GUIDs and pkeys.
+// GUIDs and pkeys in sysfs.
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
 import { machine, resetMachine } from "./fake-host.ts";
@@ -17,17 +17,17 @@ describe("the node GUID of a device", () => {
   const vf = "0000:01:10.0";
   const directory = `${devices}/${vf}`;
 
-  it("is read in sysfs' spelling, undefined where its device is gone meanwhile", () => {
+  it("is read in sysfs' spelling, and is `undefined` if its device is gone", () => {
     machine.files.set(`${directory}/infiniband/mlx5_3/node_guid`, "0211:2233:4455:6677\n");
     expect(functions.nodeGuid(vf, "mlx5_3")).toBe("02:11:22:33:44:55:66:77");
     expect(functions.nodeGuid(vf, "mlx5_4")).toBeUndefined();
     machine.files.set(`${directory}/infiniband/mlx5_3/node_guid`, "nonsense\n");
-    expect(() => functions.nodeGuid(vf, "mlx5_3")).toThrow('holds no GUID but "nonsense"');
+    expect(() => functions.nodeGuid(vf, "mlx5_3")).toThrow('contains "nonsense" instead of a GUID');
   });
 });
 
 describe("the port GUID of a device", () => {
-  it("is the second half of its first GID, undefined where the device is gone meanwhile", () => {
+  it("is the second half of its first GID, and is `undefined` if the device is gone", () => {
     const path = `${devices}/0000:01:10.0/infiniband/mlx5_3/ports/1/gids/0`;
     machine.files.set(path, "fe80:0000:0000:0000:0a00:0000:0000:0002\n");
     expect(functions.portGuid("0000:01:10.0", "mlx5_3")).toBe("0a:00:00:00:00:00:00:02");
@@ -39,12 +39,12 @@ describe("the first pkey of a port", () => {
   const vf = "0000:01:10.0";
   const path = `${devices}/${vf}/infiniband/mlx5_3/ports/1/pkeys/0`;
 
-  it("is read in sysfs' spelling, undefined where its device is gone meanwhile", () => {
+  it("is read in sysfs' spelling, and is `undefined` if its device is gone", () => {
     machine.files.set(path, "0x8005\n");
     expect(functions.firstPKey(vf, "mlx5_3")).toBe(0x8005);
     expect(functions.firstPKey(vf, "mlx5_4")).toBeUndefined();
     machine.files.set(path, "nonsense\n");
-    expect(() => functions.firstPKey(vf, "mlx5_3")).toThrow('holds no number but "nonsense"');
+    expect(() => functions.firstPKey(vf, "mlx5_3")).toThrow('contains "nonsense" instead of a number');
   });
 });
 
@@ -84,17 +84,17 @@ describe("the GUIDs of other devices", () => {
     ]);
   });
 
-  it("are all where the function has no device, and none where there is no InfiniBand", () => {
+  it("are those of all devices if the function has no device, and empty without InfiniBand", () => {
     machine.directories.delete(`${devices}/0000:01:10.0/infiniband`);
     expect(functions.othersGuids("0000:01:10.0")).toHaveLength(7);
     machine.directories.delete(infiniband);
     expect(functions.othersGuids("0000:01:10.0")).toEqual([]);
   });
 
-  it("of a device that vanishes meanwhile are passed over; of one with nonsense are not", () => {
+  it("skip a device that vanishes; an invalid GUID is an error", () => {
     machine.directories.set(infiniband, ["mlx5_0", "mlx5_9"]);
     expect(functions.othersGuids("0000:01:10.0")).toHaveLength(3);
     machine.files.set(`${infiniband}/mlx5_0/ports/1/gids/0`, "fe80::1\n");
-    expect(() => functions.othersGuids("0000:01:10.0")).toThrow(/gids\/0 holds no GUID/);
+    expect(() => functions.othersGuids("0000:01:10.0")).toThrow(/gids\/0 contains .* instead of a GUID/);
   });
 });

@@ -9,7 +9,7 @@ vi.mock("host", async (pure) => ({
 }));
 
 const functions = new LinuxPciFunctions();
-/** Of the bridge that they are all behind. */
+/** The bridge above all functions. */
 const bridge = "devices/pci0000:00/0000:00:01.0";
 const PF = "0000:01:00.0";
 
@@ -22,7 +22,7 @@ function device(pci: string): string {
 
 const directoryOf = (pci: string) => `/sys/${bridge}/${pci}`;
 
-/** Makes a function the VF of an index of another one. */
+/** Makes a function the VF with an index of another function. */
 function virtual(vf: string, pf: string, index: number): void {
   machine.links.set(`${device(vf)}/physfn`, `../${pf}`);
   machine.links.set(`${directoryOf(pf)}/virtfn${index}`, `../${vf}`);
@@ -43,14 +43,14 @@ beforeEach(() => {
   igb();
 });
 
-/** Has had to do with a function, as a call has that looks for something else of it. */
+/** Reads another attribute of a function, so that its directory is cached. */
 function met(pci: string): void {
   functions.generation(pci);
   machine.calls.length = 0;
 }
 
 describe("a Virtual Function", () => {
-  it("is found with one look at one link, whichever it is", () => {
+  it("is found by reading one link, whatever its index", () => {
     const index = (pci: string) => {
       machine.calls.length = 0;
       const found = functions.virtualFunction(pci).index;
@@ -60,7 +60,7 @@ describe("a Virtual Function", () => {
     expect([index("0000:01:10.0"), index("0000:01:10.4"), index("0000:01:11.6")]).toEqual([0, 2, 7]);
   });
 
-  it("is told with its PF and an incarnation that is no rounded number", () => {
+  it("has its PF, and a generation that is not rounded", () => {
     expect(functions.virtualFunction("0000:01:10.2")).toEqual({
       pci: "0000:01:10.2",
       pf: PF,
@@ -69,7 +69,7 @@ describe("a Virtual Function", () => {
     });
   });
 
-  it("is found where its PF is on another bus", () => {
+  it("is found if its PF is on another bus", () => {
     const pf = "0000:3b:00.1";
     const directory = device(pf);
     machine.files.set(`${directory}/sriov_offset`, "264\n");
@@ -79,16 +79,16 @@ describe("a Virtual Function", () => {
   });
 
   it.each([
-    ["does not show how it numbers (before 4.14)", (key: string) => machine.files.delete(key)],
-    ["numbers differently than it shows", (key: string) => machine.files.set(key, "4\n")],
+    ["does not show how it numbers VFs (before 4.14)", (key: string) => machine.files.delete(key)],
+    ["numbers VFs in another way than it shows", (key: string) => machine.files.set(key, "4\n")],
     ["shows a stride of 0", (key: string) => machine.files.set(key, "0\n")],
-  ])("is searched for where the kernel %s", (_, spoil) => {
+  ])("is searched for if the kernel %s", (_, spoil) => {
     spoil(`${directoryOf(PF)}/sriov_stride`);
     expect(functions.virtualFunction("0000:01:10.6").index).toBe(3);
     expect(functions.virtualFunction("0000:01:10.0").index).toBe(0);
   });
 
-  it("is still the one that it was, or another one has its place", () => {
+  it("is the same VF, or another VF has its address", () => {
     const [pci, other] = ["0000:01:10.0", "0000:01:10.2"];
     expect(functions.isVirtualOf({ pci, pf: PF, index: 0 })).toBe(true);
     expect(functions.isVirtualOf({ pci: other, pf: PF, index: 0 })).toBe(false);
@@ -96,7 +96,7 @@ describe("a Virtual Function", () => {
     expect(functions.isVirtualOf({ pci, pf: "0000:09:00.0", index: 0 })).toBe(false);
   });
 
-  it("is looked at where it is, by way of its link once, and its PF by way of the VF's", () => {
+  it("is read in its directory, through its link once, and its PF through the VF's link", () => {
     const vf = "0000:01:10.6";
     met(vf);
     functions.virtualFunction(vf);
@@ -106,14 +106,14 @@ describe("a Virtual Function", () => {
     expect(machine.calls.filter((call) => !call.includes(` /sys/${bridge}/`))).toEqual([]);
   });
 
-  it("that was removed while it was looked for is absent", () => {
+  it("that was removed during the search does not exist", () => {
     machine.links.delete(`${directoryOf(PF)}/virtfn7`);
     expect(() => functions.virtualFunction("0000:01:11.6")).toThrow(
       expect.objectContaining({ name: "PciFunctionError", reason: "absent" }),
     );
   });
 
-  it("that is none is refused, and says which kind of none", () => {
+  it("that is not a VF is refused with its actual kind", () => {
     expect(() => functions.virtualFunction(PF)).toThrow(
       expect.objectContaining({ reason: "not-virtual", pci: PF, message: expect.stringContaining("physfn") }),
     );
@@ -127,7 +127,7 @@ describe("a Virtual Function", () => {
     ]);
   });
 
-  it("is not said to be absent where sysfs cannot be read", () => {
+  it("is not reported as missing if sysfs cannot be read", () => {
     machine.faults.set("stat", "EACCES");
     expect(() => functions.virtualFunction("0000:01:10.0")).toThrow(
       expect.objectContaining({ code: "EACCES" }),
@@ -135,15 +135,15 @@ describe("a Virtual Function", () => {
     expect(() => functions.generation("0000:01:10.0")).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
-  it("with numbers in sysfs that are none is an error, not a wrong index", () => {
+  it("with invalid numbers in sysfs is an error, not a wrong index", () => {
     machine.files.set(`${directoryOf(PF)}/sriov_offset`, "many\n");
     expect(() => functions.virtualFunction("0000:01:10.0")).toThrow(
-      'sriov_offset holds no number but "many"',
+      'sriov_offset contains "many" instead of a number',
     );
   });
 });
 
-describe("a text that is no PCI address", () => {
+describe("a text that is not a PCI address", () => {
   it.each([
     "",
     "../../../etc",
@@ -188,7 +188,7 @@ describe("a text that is no PCI address", () => {
     expect(machine.calls).toEqual([]);
   });
 
-  it("a domain of more than four digits is one (volume management devices)", () => {
+  it("a domain of more than four digits is valid (volume management devices)", () => {
     expect(functions.generation("10000:e1:00.0")).toBeUndefined();
   });
 });
@@ -198,7 +198,7 @@ describe("drivers and devices", () => {
   const directory = directoryOf(vf);
   beforeEach(() => met(vf));
 
-  it("the driver is the last part of a link, none where there is no link", () => {
+  it("the driver is the last part of a link, and `undefined` without a link", () => {
     expect(functions.driver(vf)).toBeUndefined();
     machine.links.set(`${directory}/driver`, "../../../../bus/pci/drivers/mlx5_core");
     expect(functions.driver(vf)).toBe("mlx5_core");
@@ -206,7 +206,7 @@ describe("drivers and devices", () => {
     expect(() => functions.driver(vf)).toThrow(expect.objectContaining({ code: "EIO" }));
   });
 
-  it("bind and unbind write the address into the driver's file, and say what the kernel said", () => {
+  it("bind and unbind write the address into the driver's file, and report the kernel's error", () => {
     functions.unbind(vf, "mlx5_core");
     functions.bind(vf, "vfio-pci");
     expect(machine.calls).toEqual([
@@ -217,15 +217,15 @@ describe("drivers and devices", () => {
     expect(() => functions.bind(vf, "mlx5_core")).toThrow(expect.objectContaining({ code: "EBUSY" }));
   });
 
-  it("RDMA devices are told by their uverbs, in whatever namespace they are", () => {
+  it("RDMA devices are found by their uverbs, in any namespace", () => {
     expect(functions.rdmaDevicesAnywhere(vf)).toEqual([]);
     machine.directories.set(`${directory}/infiniband_verbs`, ["uverbs1", "uverbs7"]);
     machine.files.set(`${directory}/infiniband_verbs/uverbs1/ibdev`, "mlx5_3\n");
-    // The other one is being moved.
+    // The other device is being moved.
     expect(functions.rdmaDevicesAnywhere(vf)).toEqual(["mlx5_3"]);
   });
 
-  it("files of RDMA devices are uverbs and umad, where those are loaded", () => {
+  it("files of RDMA devices are uverbs and umad, if those modules are loaded", () => {
     expect(functions.rdmaFiles(vf)).toEqual([]);
     machine.directories.set(`${directory}/infiniband_verbs`, ["uverbs1"]);
     expect(functions.rdmaFiles(vf)).toEqual(["uverbs1"]);
@@ -233,7 +233,7 @@ describe("drivers and devices", () => {
     expect(functions.rdmaFiles(vf)).toEqual(["uverbs1", "umad2"]);
   });
 
-  it("names of RDMA devices and their files are all there, or not: a look at each", () => {
+  it("names of RDMA devices and files exist if each of them exists", () => {
     const names = { devices: ["mlx5_3"], files: ["uverbs1", "umad2"] };
     const there = ["infiniband/mlx5_3", "infiniband_verbs/uverbs1", "infiniband_mad/umad2"];
     for (const path of there) machine.directories.set(`${directory}/${path}`, []);
@@ -248,7 +248,7 @@ describe("drivers and devices", () => {
     expect(() => functions.hasRdmaNames(vf, names)).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
-  it("netdevs and RDMA devices are those of the function, none where they are elsewhere or it vanishes", () => {
+  it("netdevs and RDMA devices are those of the function; empty if elsewhere, or if the function vanishes", () => {
     expect([functions.netdevs(vf), functions.rdmaDevices(vf)]).toEqual([[], []]);
     expect(functions.hasNetdev(vf)).toBe(false);
     machine.directories.set(`${directory}/net`, ["ib0", "ib0.8001"]);
@@ -256,7 +256,7 @@ describe("drivers and devices", () => {
     expect([functions.netdevs(vf), functions.rdmaDevices(vf)]).toEqual([["ib0", "ib0.8001"], ["mlx5_3"]]);
     machine.faults.set("readDirectory", "ENODEV");
     expect(functions.netdevs(vf)).toEqual([]);
-    // It is elsewhere.
+    // The netdev is elsewhere.
     expect(functions.hasNetdev(vf)).toBe(true);
   });
 });
@@ -272,15 +272,15 @@ describe("whether the node has a VF", () => {
     return functions.anyVirtual();
   };
 
-  it("says a PF, also where the VFs' own devices are elsewhere", () => {
+  it("is true for a PF, also if the VFs' devices are elsewhere", () => {
     expect(has({ mlx5_0: { numvfs: 4 } })).toBe(true);
   });
 
-  it("says a VF, whose PF is not ours (in a virtual machine, say)", () => {
+  it("is true for a VF whose PF is on another machine (in a virtual machine, for example)", () => {
     expect(has({ mlx5_0: { virtual: true } })).toBe(true);
   });
 
-  it("is denied by PFs without VFs, by devices without SR-IOV, and where there is no InfiniBand at all", () => {
+  it("is false for PFs without VFs, for devices without SR-IOV, and without InfiniBand", () => {
     expect(functions.anyVirtual()).toBe(false);
     expect(has({})).toBe(false);
     expect(has({ mlx5_0: { numvfs: 0 }, mlx5_1: {} })).toBe(false);

@@ -1,18 +1,18 @@
 /*
- * The calls of the module `host` that have to do with files, made by Node on a real file system.
+ * The file calls of the module `host`, made by Node on a real file system.
  *
  *   vi.mock("host", async (pure) => ({ ...(await pure<typeof import("host")>()), ...(await import("./host-files.ts")) }));
  */
 import * as fs from "node:fs";
 import type * as real from "host";
 
-/** What a test wants to happen in between. */
+/** Hooks of a test. */
 export const hostFiles = {
   onRename: (_from: string): void => {},
   onCreateWhole: (): void => {},
-  /** Before a directory is made. */
+  /** Called before a directory is made. */
   onMkdir: (_path: string): void => {},
-  /** Before something is looked at. */
+  /** Called before a file is examined. */
   onStat: (_path: string): void => {},
   onLock: (): void => {},
   onUnlock: (_fd: number): void => {},
@@ -27,7 +27,7 @@ export const hostFiles = {
   },
 };
 
-/** What a call gives; undefined where it fails with an errno that is expected. */
+/** Returns the result of a call; `undefined` if it fails with an expected errno. */
 function expecting<T>(expected: readonly string[] | undefined, call: () => T): T {
   try {
     return call();

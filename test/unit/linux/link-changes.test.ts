@@ -49,7 +49,7 @@ describe("a PF's configuration of a VF", () => {
   beforeEach(() => void machine.directories.set("/sys/bus/pci/devices/0000:01:00.0/net", ["ib0"]));
   const physical = (vf: number) => links.physical("0000:01:00.0", vf)?.vf;
 
-  it("is read in the configuration's words, with the PF's netdev", () => {
+  it("is read with the configuration's names, together with the PF's netdev", () => {
     machine.answer = (_, datagram) => parseMessages(datagram).map((one) => reply(one.sequence));
     expect(links.physical("0000:01:00.0", 0)).toEqual({
       link: expect.objectContaining({ name: "ib0", index: 2 }),
@@ -62,7 +62,7 @@ describe("a PF's configuration of a VF", () => {
     expect(physical(1)).toEqual({ linkState: "disable", nodeGuid: ZERO_GUID, portGuid: ZERO_GUID });
   });
 
-  it("is unknown where the answer is too long for the kernel, and the PF's netdev is found all the same", () => {
+  it("is unknown if the answer is too long for the kernel, and the PF's netdev is still found", () => {
     const unknown = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
     let asked = 0;
     machine.answer = (namespace, datagram) =>
@@ -71,12 +71,12 @@ describe("a PF's configuration of a VF", () => {
         : answer(namespace, datagram);
     expect(physical(0)).toEqual(unknown);
     expect(asked).toBe(2);
-    // A PF that has no VFs, or a netdev that is no PF's.
+    // A PF without VFs, or a netdev that is not a PF's.
     machine.answer = answer;
     expect(physical(0)).toEqual(unknown);
   });
 
-  it("is set in one send, each thing in a message of its own, and only what is given", () => {
+  it("is set in one send, with a message for each setting that is given", () => {
     const sent = record();
     const guid = parseGuid("0211223344556677");
     if (guid === undefined) throw new Error("no GUID");
@@ -100,7 +100,7 @@ describe("a PF's configuration of a VF", () => {
 });
 
 describe("changing a netdev", () => {
-  /** Flags, change mask and attribute types of the SETLINKs that were sent. */
+  /** Returns flags, change mask and attribute types of the SETLINKs that were sent. */
   const shape = (sent: readonly Message[]) =>
     sent.map(({ payload }) => {
       const view = viewOf(payload);
@@ -108,7 +108,7 @@ describe("changing a netdev", () => {
       return [view.getUint32(8, true), view.getUint32(12, true), types];
     });
 
-  it("takes it down before it is renamed, and up after", () => {
+  it("takes it down before a rename, and up after it", () => {
     const sent = record();
     links.set(namespaces.host, 3, { name: "net1", mtu: 1500, up: false });
     links.set(namespaces.host, 3, { name: "net1", mtu: 1500, up: true });
@@ -125,7 +125,7 @@ describe("changing a netdev", () => {
     expect(calls("send")).toHaveLength(4);
   });
 
-  it("moves it by the descriptor of where it goes, asked in where it is", () => {
+  it("moves it by the descriptor of the target namespace, with a request in its current namespace", () => {
     const sent = record();
     links.move(namespaces.host, 3, pod, "net1");
     links.move(pod, 5, namespaces.host, "ib1");
@@ -154,7 +154,7 @@ describe("changing a netdev", () => {
     ]);
   });
 
-  it("adds and removes alternative names, and does nothing for none", () => {
+  it("adds and removes alternative names, and sends nothing for an empty list", () => {
     const sent = record();
     links.addAltnames(namespaces.host, 3, ["a"]);
     links.removeAltnames(namespaces.host, 3, ["a"]);
@@ -168,7 +168,7 @@ describe("configuring a pod's netdev", () => {
   const addresses = [{ cidr: "10.1.0.5/24" }, { cidr: "fd00::5/64" }];
   const routes = [{ dst: "0.0.0.0/0", gw: "10.1.0.1" }];
 
-  it("is one send: arp_notify, addresses, up, routes, and last the question who has our IPv4 address", () => {
+  it("is one send: arp_notify, addresses, up, routes, and last the announcement of the IPv4 address", () => {
     const sent = record();
     links.configure(pod, 5, addresses, routes);
     expect(sent.map(({ to, type }) => [to, type])).toEqual([
@@ -186,7 +186,7 @@ describe("configuring a pod's netdev", () => {
     );
   });
 
-  it("throws what the kernel refuses, but not for an announcement", () => {
+  it("throws the kernel's refusals, except for an announcement", () => {
     machine.answer = () => [ack(2, 17), ack(6)];
     expect(() => links.configure(pod, 5, addresses, routes)).toThrow(
       expect.objectContaining({ code: "EEXIST", subject: "10.1.0.5/24 on link 5" }),
@@ -195,7 +195,7 @@ describe("configuring a pod's netdev", () => {
     links.configure(pod, 5, addresses, routes);
   });
 
-  it("sends nothing where a text is no address", () => {
+  it("sends nothing if a text is not an address", () => {
     expect(() => links.configure(pod, 5, [{ cidr: "10.1.0.5" }], [])).toThrow(RangeError);
     expect(() => links.configure(pod, 5, addresses, [{ dst: "fd00::/64", gw: "10.1.0.1" }])).toThrow(
       RangeError,
@@ -205,7 +205,7 @@ describe("configuring a pod's netdev", () => {
 });
 
 describe("an MTU", () => {
-  /** A port that allows MTUs up to a number; beyond that it answers with an errno. */
+  /** A port that allows MTUs up to a number; for a larger MTU it answers with an errno. */
   const allowing = (most: number, errno = 22) => {
     const tried: number[] = [];
     machine.answer = (_, datagram) =>
@@ -218,14 +218,14 @@ describe("an MTU", () => {
     return tried;
   };
 
-  it("is set, or the largest that a port can have and that this one allows", () => {
+  it("is set, or else the largest MTU that IPoIB supports and this port allows", () => {
     expect([allowing(4092), links.setMtu(pod, 2, 1500)]).toEqual([[1500], 1500]);
     expect([allowing(4092), links.setMtu(pod, 2, 9000)]).toEqual([[9000, 8188, 4092], 4092]);
     expect([allowing(1020), links.setMtu(pod, 2, 1800)]).toEqual([[1800, 1020], 1020]);
     expect([allowing(65_520), links.setMtu(pod, 2, 65_535)]).toEqual([[65_535, 65_520], 65_520]);
   });
 
-  it("is not lowered where something else is wrong", () => {
+  it("is not lowered after any other error", () => {
     const tried = allowing(0, 19);
     expect(() => links.setMtu(pod, 2, 1500)).toThrow(expect.objectContaining({ code: "ENODEV" }));
     expect(tried).toEqual([1500]);
@@ -235,7 +235,7 @@ describe("an MTU", () => {
 });
 
 describe("settings", () => {
-  it("are set in one send, with the programs detached that are not meant to be there", () => {
+  it("are set in one send, which also detaches the other programs", () => {
     const sent = record();
     links.setSettings(
       pod,

@@ -39,7 +39,7 @@ beforeEach(() => {
 });
 
 describe("looking a netdev up", () => {
-  it("is asked in the namespace that is meant, by a socket that is made once", () => {
+  it("sends its request in the given namespace, through a socket that is made once", () => {
     kernel.pod.push({ index: 2, name: "net1", pci: VF });
     expect(links.byIndex(pod, 2)?.name).toBe("net1");
     expect(links.byIndex(namespaces.host, 2)?.name).toBe("ib0");
@@ -51,13 +51,13 @@ describe("looking a netdev up", () => {
     ]);
   });
 
-  it("finds nothing where there is nothing, and fails where the kernel does", () => {
+  it("returns `undefined` for a missing netdev, and fails if the kernel fails", () => {
     expect(links.byName(namespaces.host, "net9")).toBeUndefined();
     machine.answer = () => [ack(2, 1)];
     expect(() => links.byIndex(namespaces.host, 9)).toThrow(expect.objectContaining({ code: "EPERM" }));
   });
 
-  it("makes of a real kernel's answer what the program wants to know", () => {
+  it("decodes a real kernel's answer", () => {
     const [reply] = vector("link-events").received.slice(-1);
     machine.answer = (_, datagram) => {
       const copy = (reply as Uint8Array).slice();
@@ -85,26 +85,26 @@ describe("looking a netdev up", () => {
     expect(machine.now).toBe(11_000);
   });
 
-  it("is not given up for a signal: who asked must learn how it went", () => {
+  it("continues after a signal, because its caller must know the result", () => {
     machine.answer = (_, datagram) => ["EINTR", ...answer("host", datagram)];
     expect(links.byIndex(namespaces.host, 2)?.name).toBe("ib0");
   });
 });
 
 describe("the netdevs of a PCI function on the host", () => {
-  it("are those that sysfs names, in one send, without a look at others", () => {
+  it("are those that sysfs names, in one send, without a request for others", () => {
     machine.directories.set(net, ["ib1", "ib1.8001"]);
     kernel.host.push({ index: 9, name: "ib1.8001", pci: VF });
     expect(links.ofFunction(namespaces.host, VF).map(({ index }) => index)).toEqual([3, 9]);
     expect(calls("send")).toHaveLength(1);
   });
 
-  it("are none, without a question to the kernel, where sysfs names none", () => {
+  it("are empty, without a request to the kernel, if sysfs names no netdev", () => {
     expect(links.ofFunction(namespaces.host, VF)).toEqual([]);
     expect(calls("socket")).toEqual([]);
   });
 
-  it("are found again where udev renames one between the look and the question", () => {
+  it("are searched again if udev renames a netdev between sysfs and the request", () => {
     machine.directories.set(net, ["ib0"]);
     kernel.host = [{ index: 3, name: "ibp1s0f0v0", pci: VF }];
     machine.answer = (to, datagram) => {
@@ -114,7 +114,7 @@ describe("the netdevs of a PCI function on the host", () => {
     expect(links.ofFunction(namespaces.host, VF).map(({ name }) => name)).toEqual(["ibp1s0f0v0"]);
   });
 
-  it("are not another function's that has got the name meanwhile", () => {
+  it("do not include another function's netdev that has got the name in between", () => {
     machine.directories.set(net, ["ib0"]);
     machine.answer = (to, datagram) => {
       machine.directories.set(net, ["ib1"]);
@@ -123,19 +123,19 @@ describe("the netdevs of a PCI function on the host", () => {
     expect(links.ofFunction(namespaces.host, VF).map(({ index, pci }) => [index, pci])).toEqual([[3, VF]]);
   });
 
-  it("are an error where sysfs and the kernel do not come to agree", () => {
+  it("are an error if sysfs and the kernel never agree", () => {
     machine.directories.set(net, ["ib7"]);
-    expect(() => links.ofFunction(namespaces.host, VF)).toThrow(/is \/sys mounted from another one/);
+    expect(() => links.ofFunction(namespaces.host, VF)).toThrow(/mount \/sys from this network namespace/);
     expect(calls("send")).toHaveLength(8);
   });
 
-  it("are an error where the kernel refuses for another reason", () => {
+  it("are an error if the kernel refuses for another reason", () => {
     machine.directories.set(net, ["ib1"]);
     machine.answer = () => [ack(1, 1)];
     expect(() => links.ofFunction(namespaces.host, VF)).toThrow(expect.objectContaining({ code: "EPERM" }));
   });
 
-  it("are confirmed by their index where the kernel does not tell their function (before 5.14)", () => {
+  it("are confirmed by their index if the kernel does not report their function (before 5.14)", () => {
     machine.directories.set(net, ["ib1"]);
     kernel.host = [{ index: 3, name: "ib1" }];
     machine.files.set(`${net}/ib1/ifindex`, "3\n");
@@ -146,25 +146,25 @@ describe("the netdevs of a PCI function on the host", () => {
 });
 
 describe("the netdevs of a PCI function in a pod", () => {
-  it("are those of all that say so", () => {
+  it("are all netdevs whose attributes name the function", () => {
     kernel.pod.push({ index: 2, name: "eth0" }, { index: 5, name: "net1", pci: VF });
     expect(links.ofFunction(pod, VF).map(({ index }) => index)).toEqual([5]);
     expect(links.ofFunction(pod, "0000:01:10.2")).toEqual([]);
   });
 
-  it("are not said to be none where the kernel cannot tell", () => {
+  it("are an error if the kernel does not report functions", () => {
     kernel.pod.push({ index: 5, name: "net1" });
     expect(links.ofFunction(pod, VF)).toEqual([]);
     machine.cookies = false;
     expect(() => links.ofFunction(pod, VF)).toThrow(/Linux 5.14 or later is needed/);
-    // A kernel with one of the two that came together is believed by what it tells.
+    // Two features came together: if a kernel has either, its answer is complete.
     kernel.pod.push({ index: 6, name: "net2", pci: "0000:01:10.2" });
     expect(links.ofFunction(pod, VF)).toEqual([]);
   });
 });
 
 describe("the addresses of a netdev", () => {
-  it("are only its own, also from a kernel that lists all", () => {
+  it("are only its own, also from a kernel that lists those of all netdevs", () => {
     const told = (sequence: number, link: number, ...bytes: number[]) =>
       message(
         20,
@@ -181,7 +181,7 @@ describe("the addresses of a netdev", () => {
 });
 
 describe("the routes of a netdev", () => {
-  it("are only its own, also from a kernel that lists all", () => {
+  it("are only its own, also from a kernel that lists those of all netdevs", () => {
     const told = (sequence: number, link: number, ...gateway: number[]) =>
       message(
         24,

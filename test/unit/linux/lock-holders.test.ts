@@ -8,7 +8,7 @@ vi.mock("host", async (pure) => ({
 }));
 
 const path = "/var/lib/cni/ib-sriov/.vf/0000:03:00.2";
-/** The inode that every file of the double has. */
+/** The inode of every file of the double. */
 const inode = 4026532008;
 const held = (number: number) =>
   `pos:\t0\nflags:\t02100002\nmnt_id:\t24\nino:\t${number}\nlock:\t1: FLOCK  ADVISORY  WRITE 100 00:18:${number} 0 EOF\n`;
@@ -36,12 +36,12 @@ beforeEach(() => {
 });
 
 describe("the holders of a lock", () => {
-  it("are all that have the locked file open, whoever took the lock, and no others", () => {
+  it("are all processes that have the locked file open, whichever took the lock, and no others", () => {
     process(105, path, held(inode));
     process(110, "/mnt/.vf/0000:03:00.2", held(inode), "Name:\tmy plugin\nState:\tS\nNSpid:\t110\t12\t3\n");
-    // Waits for the lock.
+    // It waits for the lock.
     process(100, path, "pos:\t0\nflags:\t02100002\n");
-    // A file of that name, but another one.
+    // Another file with the same name.
     process(111, "/srv/.vf/0000:03:00.2", held(12));
     expect(lockHolders(path, fd)).toEqual([
       { pid: 105, pids: [105], command: "command105" },
@@ -49,7 +49,7 @@ describe("the holders of a lock", () => {
     ]);
   });
 
-  it("are found although others end meanwhile, or may not be looked at", () => {
+  it("are found although others end in between, or may not be examined", () => {
     process(100, path, held(inode));
     machine.faults.set("readDirectory /proc/105/fd", "EACCES");
     process(110, path, held(inode));
@@ -62,7 +62,7 @@ describe("the holders of a lock", () => {
     ]);
   });
 
-  it("are not said to be none where something else fails", () => {
+  it("are an error, not an empty list, if another call fails", () => {
     machine.faults.set("readDirectory /proc", "EMFILE");
     expect(() => lockHolders(path, fd)).toThrow(expect.objectContaining({ code: "EMFILE" }));
   });

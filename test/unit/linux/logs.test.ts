@@ -21,17 +21,17 @@ beforeEach(() => {
   sent.error = undefined;
 });
 
-test("a line goes to the file, root's alone, and within 10 MiB", () => {
+test("a line goes to the file, which belongs to root, and has at most 10 MiB", () => {
   linuxLogs.append("/var/log/x", '{"time":1}\n', '{"time":');
   expect(sent.calls).toEqual([["/var/log/x", '{"time":1}\n', '{"time":', 0o600, 10 * 1024 * 1024]]);
 });
 
-test("an entry goes to journald; that there is none, or that it does not run, is no error", () => {
+test("an entry goes to journald; a journald that is missing or not running is not an error", () => {
   for (sent.isHeard of [true, false]) linuxLogs.send("MESSAGE=x\n");
   expect(sent.calls).toEqual(Array(2).fill(["/run/systemd/journal/socket", "MESSAGE=x\n"]));
 });
 
-test.each(["EAGAIN", "EACCES", "EMSGSIZE"])("%s of it is one", (code) => {
+test.each(["EAGAIN", "EACCES", "EMSGSIZE"])("%s of journald is an error", (code) => {
   sent.error = Object.assign(new Error(code), { code });
   expect(() => linuxLogs.send("MESSAGE=x\n")).toThrow(code);
 });

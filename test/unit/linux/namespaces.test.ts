@@ -19,17 +19,17 @@ beforeEach(() => {
 });
 
 describe("opening a namespace", () => {
-  it("asks what it is, before and after", () => {
+  it("examines the file before and after opening it", () => {
     expect(namespaces.open(POD).path).toBe(POD);
     expect(machine.calls).toEqual([`statfs ${POD}`, `open ${POD}`, `NS_GET_NSTYPE ${POD}`]);
   });
 
-  it("takes one of a kernel that has it on procfs", () => {
+  it("accepts a namespace of a kernel that has it on procfs", () => {
     machine.namespaces.set("/proc/7/ns/net", { name: "old", magic: 0x9fa0, type: NET });
     expect(namespaces.open("/proc/7/ns/net").path).toBe("/proc/7/ns/net");
   });
 
-  it.each(["ENOENT", "ENOTDIR", "ESRCH"])("that is not there (%s) says gone", (errno) => {
+  it.each(["ENOENT", "ENOTDIR", "ESRCH"])("reports a missing file (%s) as gone", (errno) => {
     machine.faults.set("statfs", errno);
     expect(() => namespaces.open(POD)).toThrow(
       expect.objectContaining({ name: "NamespaceError", reason: "gone", path: POD }),
@@ -39,16 +39,16 @@ describe("opening a namespace", () => {
     expect(() => namespaces.open(POD)).toThrow(expect.objectContaining({ reason: "gone" }));
   });
 
-  it("does not take what it may not look at for gone", () => {
+  it("does not report a file that may not be examined as gone", () => {
     machine.faults.set("statfs", "EACCES");
     expect(() => namespaces.open(POD)).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
   it.each([
     ["a plain file", 0xef53, 0, 'unknown FS magic on "/run/netns/pod": ef53'],
-    ["another file of procfs", 0x9fa0, 0, "no network namespace"],
-    ["a namespace of another kind", NSFS, 0x20000000, "no network namespace"],
-  ])("refuses %s, and keeps nothing open", (_, magic, type, message) => {
+    ["another file of procfs", 0x9fa0, 0, "not a network namespace"],
+    ["a namespace of another kind", NSFS, 0x20000000, "not a network namespace"],
+  ])("refuses %s, and keeps no descriptor open", (_, magic, type, message) => {
     machine.namespaces.set(POD, { name: "x", magic, type });
     expect(() => namespaces.open(POD)).toThrow(NamespaceError);
     expect(() => namespaces.open(POD)).toThrow(
@@ -59,7 +59,7 @@ describe("opening a namespace", () => {
 });
 
 describe("cookies", () => {
-  it("are those of a socket in the namespace, asked for once", () => {
+  it("are those of a socket in the namespace, requested once", () => {
     const pod = namespaces.open(POD);
     expect([pod.cookie, pod.cookie, namespaces.host.cookie]).toEqual([
       "cookie of pod",
@@ -70,7 +70,7 @@ describe("cookies", () => {
     expect(machine.inside).toBe("host");
   });
 
-  it("are device and inode where the kernel has none", () => {
+  it("are device and inode if the kernel has no cookies", () => {
     machine.cookies = false;
     expect(namespaces.open(POD).cookie).toBe("4:4026532008");
   });
@@ -85,7 +85,7 @@ describe("cookies", () => {
 });
 
 describe("the thread", () => {
-  it("makes a pod's socket in the pod and is back, with the way back opened first", () => {
+  it("makes a pod's socket in the pod and returns, by a descriptor that was opened first", () => {
     asLinuxNamespace(namespaces.open(POD)).events(0, 1);
     expect(machine.calls.slice(3)).toEqual([
       "open /proc/thread-self/ns/net",
@@ -95,14 +95,14 @@ describe("the thread", () => {
     ]);
   });
 
-  it("does not move for what is the host's", () => {
+  it("does not enter the host's namespace", () => {
     asLinuxNamespace(namespaces.host).events(0, 1);
     machine.files.set("/proc/sys/net/ipv6/conf/ib0/disable_ipv6", "0\n");
     expect(namespaces.setting(namespaces.host, "ipv6/conf/ib0/disable_ipv6")).toBe("0");
     expect(machine.calls).toEqual(["events 0 1", "readFile /proc/sys/net/ipv6/conf/ib0/disable_ipv6"]);
   });
 
-  it("is back when what it did there fails", () => {
+  it("returns if its action there fails", () => {
     machine.faults.set("readFile", "EIO");
     expect(() => namespaces.setting(namespaces.open(POD), "ipv4/ip_forward")).toThrow(
       expect.objectContaining({ code: "EIO" }),
@@ -110,7 +110,7 @@ describe("the thread", () => {
     expect(machine.inside).toBe("host");
   });
 
-  it("stays where it is when it cannot go there", () => {
+  it("stays in its namespace if it cannot enter the other", () => {
     const pod = namespaces.open(POD);
     machine.faults.set("setns pod", "EPERM");
     expect(() => namespaces.set(pod, "ipv4/ip_forward", "1")).toThrow(
@@ -119,7 +119,7 @@ describe("the thread", () => {
     expect(machine.calls.at(-1)).toBe("setns pod");
   });
 
-  it("that cannot come back makes everything fail from then on", () => {
+  it("that cannot return makes every later call fail", () => {
     const pod = namespaces.open(POD);
     machine.faults.set("setns host", "EPERM");
     const stuck = /stuck in a container's network namespace/;
@@ -132,7 +132,7 @@ describe("the thread", () => {
 });
 
 describe("settings", () => {
-  it("are the namespace's own", () => {
+  it("are those of the namespace", () => {
     const key = "ipv6/conf/net1/disable_ipv6";
     machine.files.set(`host:/proc/sys/net/${key}`, "1\n");
     machine.files.set(`pod:/proc/sys/net/${key}`, "0\n");
@@ -145,7 +145,7 @@ describe("settings", () => {
     expect(machine.inside).toBe("host");
   });
 
-  it("that do not exist are undefined to read, and an error to write", () => {
+  it("that do not exist are `undefined` to read, and an error to write", () => {
     const pod = namespaces.open(POD);
     expect(namespaces.setting(pod, "ipv6/conf/net1/accept_dad")).toBeUndefined();
     machine.faults.set("writeFile", "ENOENT");
@@ -164,11 +164,11 @@ describe("settings", () => {
   );
 });
 
-it("a namespace of somebody else's making is refused", () => {
+it("a namespace object that was not opened here is refused", () => {
   expect(() => asLinuxNamespace({ path: "/x", cookie: "1" })).toThrow(TypeError);
 });
 
-describe("whether anybody lives in a namespace", () => {
+describe("whether a process is in a namespace", () => {
   const INODE = "4026532008";
   const lives = (processes: Readonly<Record<string, string | undefined>>) => {
     machine.directories.set("/proc", ["self", "sys", ...Object.keys(processes)]);
@@ -182,7 +182,7 @@ describe("whether anybody lives in a namespace", () => {
     machine.inodes.set("/proc/thread-self/ns/pid", "4026531836");
   });
 
-  it("is told by the processes that there are", () => {
+  it("is read from the processes of the node", () => {
     expect(lives({ "1": "4026531840", "7": INODE })).toBe(true);
     resetMachine();
     machine.namespaces.set(POD, { name: "pod", magic: NSFS, type: NET });
@@ -190,16 +190,16 @@ describe("whether anybody lives in a namespace", () => {
     expect(lives({ "1": "4026531840", "7": "4026532009" })).toBe(false);
   });
 
-  it("passes over a process that has ended meanwhile", () => {
+  it("skips a process that has ended in between", () => {
     expect(lives({ "1": "4026531840", "7": undefined })).toBe(false);
   });
 
-  it("is not denied from a PID namespace in which the node's processes cannot be seen", () => {
+  it("is unknown from a PID namespace in which the node's processes cannot be seen", () => {
     machine.inodes.set("/proc/thread-self/ns/pid", "4026532500");
     expect(lives({ "1": "4026531840" })).toBe(true);
   });
 
-  it("is not denied where we may not look", () => {
+  it("is unknown if a process may not be examined", () => {
     machine.faults.set("stat /proc/7/", "EACCES");
     expect(() => lives({ "7": INODE })).toThrow(expect.objectContaining({ code: "EACCES" }));
   });

@@ -11,7 +11,7 @@ const functions = new LinuxPciFunctions();
 
 beforeEach(resetMachine);
 
-describe("whether somebody has a function open through vfio-pci", () => {
+describe("whether another program has a function open through vfio-pci", () => {
   const vf = "0000:01:10.2";
   const group = "/dev/vfio/26";
   const bind = () => {
@@ -19,26 +19,26 @@ describe("whether somebody has a function open through vfio-pci", () => {
     machine.namespaces.set(group, { name: group, magic: 0, type: 0 });
   };
 
-  it("is said where its group cannot be opened a second time", () => {
+  it("is true if its group cannot be opened a second time", () => {
     bind();
     machine.faults.set(`open ${group}`, "EBUSY");
     expect(functions.isOpenByVfio(vf)).toBe(true);
   });
 
-  it("is denied where it can, and then it is closed again", () => {
+  it("is false if the group can be opened, and then it is closed again", () => {
     bind();
     expect(functions.isOpenByVfio(vf)).toBe(false);
     expect(openDescriptors()).toEqual([]);
   });
 
-  it("is denied where there is no IOMMU, or the group is not vfio's", () => {
+  it("is false without an IOMMU, or if the group is not vfio's", () => {
     expect(functions.isOpenByVfio(vf)).toBe(false);
     bind();
     machine.namespaces.delete(group);
     expect(functions.isOpenByVfio(vf)).toBe(false);
   });
 
-  it("is not guessed where the kernel says something else", () => {
+  it("is an error after any other errno", () => {
     bind();
     machine.faults.set(`open ${group}`, "EPERM");
     expect(() => functions.isOpenByVfio(vf)).toThrow(expect.objectContaining({ code: "EPERM" }));

@@ -32,7 +32,7 @@ beforeEach(() => {
 });
 
 describe("a child", () => {
-  it("is started, waited for with a limit to what it prints, and killed by its handle", () => {
+  it("is started, waited for with a limit for its output, and killed by its handle", () => {
     const child = processes.start(command);
     children.ends = [ended];
     expect(child.wait(5000)).toEqual(ended);
@@ -46,13 +46,13 @@ describe("a child", () => {
     expect(() => child.wait(5000)).toThrow(
       expect.objectContaining({
         name: "TimeoutError",
-        message: `waited for the end of ${command.path} in vain`,
+        message: `timed out waiting for ${command.path} to exit`,
       }),
     );
     expect(child.wait(6000)).toEqual(ended);
   });
 
-  it("that prints too much is an error of its own", () => {
+  it("that prints too much is a separate error", () => {
     children.ends = ["EFBIG"];
     expect(() => processes.start(command).wait(5000)).toThrow(expect.objectContaining({ code: "EFBIG" }));
   });
@@ -76,7 +76,7 @@ describe("a child", () => {
     expect(machine.now).toBe(1_400);
   });
 
-  it("that is not there is not tried again", () => {
+  it("that does not exist is not tried again", () => {
     children.starts = ["ENOENT"];
     expect(() => processes.start(command)).toThrow(expect.objectContaining({ code: "ENOENT" }));
     expect(machine.now).toBe(1000);
@@ -92,13 +92,13 @@ describe("a child", () => {
     expect(machine.calls).toEqual([]);
   });
 
-  it("gets the environment that its caller takes from ours", () => {
+  it("gets the environment that its caller derives from the plugin's", () => {
     expect(processes.environment()).toEqual(["PATH=/bin"]);
   });
 });
 
 describe("the clock", () => {
-  it("tells times, boot and pid, the last with one call", () => {
+  it("provides times, boot and pid, the last with one call", () => {
     machine.files.set("/proc/sys/kernel/random/boot_id", "2f6c0a4e-0000-0000-0000-000000000000\n");
     const clock = new LinuxClock(waits);
     expect(clock.bootId()).toBe("2f6c0a4e-0000-0000-0000-000000000000");
@@ -106,7 +106,7 @@ describe("the clock", () => {
     expect(machine.calls.filter((call) => call.startsWith("getpid"))).toHaveLength(1);
   });
 
-  it("stops between steps at a signal, unless signals are ignored by then", () => {
+  it("throws between steps after a signal, unless signals are ignored", () => {
     const clock = new LinuxClock(waits);
     clock.checkInterrupted();
     machine.signal = "SIGTERM";

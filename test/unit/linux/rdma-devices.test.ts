@@ -36,7 +36,7 @@ describe("the namespace mode", () => {
     expect(machine.calls).toHaveLength(1);
   });
 
-  it("is shared where the kernel knows no modes, and unknown where it cannot be read", () => {
+  it("is shared if the kernel has no modes, and unknown if it cannot be read", () => {
     expect(rdma.isExclusive()).toBe(false);
     machine.faults.set("readFile", "EACCES");
     expect(() => rdma.isExclusive()).toThrow(expect.objectContaining({ code: "EACCES" }));
@@ -66,12 +66,12 @@ describe("RDMA devices", () => {
       ["pod", 0x1402, fdOf("/proc/thread-self/ns/net")],
     ]);
     expect(calls("socket")).toEqual(["socket 20", "socket 20"]);
-    // The thread itself must be in the device's namespace when it moves the device, and only then.
+    // The thread must be in the device's namespace while it moves the device, and only then.
     expect(machine.calls.slice(-4)).toEqual(["setns pod", "send pod", "receive pod", "setns host"]);
     expect(machine.inside).toBe("host");
   });
 
-  it("show what IPoIB has made of them, unless there is no such device or the kernel does not tell", () => {
+  it("show the domains of IPoIB, unless the device does not exist or the kernel does not report them", () => {
     machine.answer = () => [...vector("rdma-domains").received];
     expect(rdma.ipoibUse(namespaces.host, 2)).toEqual({ device: "mlx5_2", netdevs: 3 });
     resetMachine();
@@ -81,7 +81,7 @@ describe("RDMA devices", () => {
     expect(rdma.ipoibUse(namespaces.host, 4711)).toBeUndefined();
   });
 
-  it("are watched by the kernel's own events, on a socket that is closed with the watch", () => {
+  it("are watched through the kernel's events, on a socket that is closed with the watch", () => {
     const watch = rdma.watch();
     watch.wait(machine.now + 1000);
     expect(calls("events")).toEqual(["events 15 1"]);

@@ -6,7 +6,7 @@ import { LinuxFiles } from "../../../src/linux/files/files.ts";
 import { Waits } from "../../../src/linux/waits.ts";
 import { hostFiles } from "./host-files.ts";
 
-/** The files of a machine on which nothing happens of itself, and a directory for them, which is the test's to remove. */
+/** The files of a machine without other activity, and a directory for them, which the test must remove. */
 export function scratchFiles(): { readonly directory: string; readonly files: LinuxFiles } {
   hostFiles.reset();
   const waits = new Waits();
@@ -14,7 +14,7 @@ export function scratchFiles(): { readonly directory: string; readonly files: Li
   return { directory, files: new LinuxFiles(new LinuxClock(waits), waits) };
 }
 
-/** Permission bits of a file. */
+/** Returns the permission bits of a file. */
 export function modeOf(path: string): number {
   return statSync(path).mode & 0o777;
 }

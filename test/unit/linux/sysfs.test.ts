@@ -15,33 +15,33 @@ beforeEach(() => {
   machine.directories.set("/sys/directory", ["b", "a"]);
 });
 
-/** What is asked, of what, the answer where it is there, and where it is gone. */
+/** The calls, their files, the answers if the file exists, and if it is gone. */
 const questions = [
   ["a text", textIn, "/sys/file", "5", undefined],
   ["a number", numberIn, "/sys/file", 5, undefined],
   ["a link", linkIn, "/sys/link", "../target", undefined],
   ["a status", statusOf, "/sys/directory", expect.objectContaining({ type: "directory" }), undefined],
-  ["a look", isThere, "/sys/directory", true, false],
+  ["existence", isThere, "/sys/directory", true, false],
   ["names", namesIn, "/sys/directory", ["b", "a"], []],
 ] as const;
 
 describe.each(questions)("%s in sysfs", (_, ask, path, answer, none) => {
-  it("is what the kernel says", () => {
+  it("is the kernel's answer", () => {
     expect(ask(path)).toEqual(answer);
   });
 
-  it("is nothing where there is no such file, or its device is being removed", () => {
+  it("is `undefined` if the file does not exist, or its device is being removed", () => {
     expect(ask("/sys/nothing")).toEqual(none);
     machine.faults.set("", "ENODEV");
     expect(ask(path)).toEqual(none);
   });
 
-  it("is an error where it cannot be had", () => {
+  it("is an error if it cannot be read", () => {
     machine.faults.set("", "EACCES");
     expect(() => ask(path)).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 });
 
-it("a number in sysfs is not made of nothing", () => {
-  expect(() => numberIn("/sys/empty")).toThrow('/sys/empty holds no number but ""');
+it("a number in sysfs is not read from an empty file", () => {
+  expect(() => numberIn("/sys/empty")).toThrow('/sys/empty contains "" instead of a number');
 });

@@ -24,7 +24,7 @@ beforeEach(() => {
   links = new LinuxLinks(namespaces, new LinuxPciFunctions(), waits);
 });
 
-/** A watch of the host's links that has been waited with once, and so listens. */
+/** A watch of the host's links that has waited once, and so listens. */
 function listening() {
   const watch = links.watch(namespaces.host, "links");
   watch.wait(5000);
@@ -32,12 +32,12 @@ function listening() {
 }
 
 describe("a watch", () => {
-  it("does not even make a socket as long as there is nothing to wait for", () => {
+  it("makes no socket before the first wait", () => {
     links.watch(namespaces.host, "links").close();
     expect(machine.descriptors.size).toBe(0);
   });
 
-  it("listens from its first wait on, which is over at once, in the namespace that is meant, to what is meant", () => {
+  it("listens from its first wait on, which ends at once, in the given namespace, to the given groups", () => {
     links.watch(namespaces.host, "links").wait(5000);
     links.watch(namespaces.open("/pod"), "addresses").wait(5000);
     expect(machine.now).toBeLessThan(5000);
@@ -48,7 +48,7 @@ describe("a watch", () => {
     ]);
   });
 
-  it("wakes at an event, once for all that are there", () => {
+  it("wakes once for all pending events", () => {
     const watch = listening();
     happens(event);
     happens(event);
@@ -59,7 +59,7 @@ describe("a watch", () => {
     watch.wait(9000);
   });
 
-  it("wakes where events were lost", () => {
+  it("wakes if events were lost", () => {
     const watch = listening();
     happens("ENOBUFS");
     watch.wait(5000);
@@ -72,7 +72,7 @@ describe("a watch", () => {
     expect(() => watch.wait(7000)).toThrow(expect.objectContaining({ name: "TimeoutError" }));
   });
 
-  it("ends at a signal, which it names, unless signals are ignored by then", () => {
+  it("ends at a signal, which the error names, unless signals are ignored", () => {
     const watch = listening();
     machine.signal = "SIGTERM";
     happens("EINTR");
@@ -88,13 +88,13 @@ describe("a watch", () => {
     watch.wait(5000);
   });
 
-  it("fails where its socket does", () => {
+  it("fails if its socket fails", () => {
     const watch = listening();
     happens("EBADF");
     expect(() => watch.wait(5000)).toThrow(expect.objectContaining({ code: "EBADF" }));
   });
 
-  it("leaves no socket behind: closed once, or where it could not be made", () => {
+  it("closes its socket once, also if the socket could not be set up", () => {
     const watch = listening();
     watch.close();
     watch.close();

@@ -79,7 +79,7 @@ const someCall = fc.record({
     .map(stepsJson),
 });
 
-test("the sum in the place of all lines says the same, however often and wherever it is made", () => {
+test("the sum of all lines has the same counts, however often and wherever it is made", () => {
   fc.assert(
     fc.property(fc.array(someCall), fc.array(fc.boolean()), (calls, sums) => {
       let file = "";
@@ -93,18 +93,18 @@ test("the sum in the place of all lines says the same, however often and whereve
   );
 });
 
-describe("what stands in the file", () => {
-  test("and is none of ours is left out, name by name", () => {
+describe("content of the file", () => {
+  test("that is not the plugin's is left out, name by name", () => {
     const foreign =
       '{"ADD":["x",null,{},-0.5],"ADD 11":{"a":1},"other":7,"DEL":[1,1],"steps":[7,{"ms":"x"}]}\n';
     expect(numbersIn(`${foreign}${text({})}`)).toEqual({ DEL: [1, 1], ADD: [60_000, 0, 0, 1] });
   });
 
-  test("and is damaged costs no other line", () => {
+  test("that is damaged costs no other line", () => {
     const whole = text({}, { command: "DEL" });
     for (const torn of ['{"ADD":[1,2', "\0\0\0", "[]", "null"]) {
       expect(numbersIn(`${torn}\n${whole}`)).toEqual(numbersIn(whole));
-      // As while it is written.
+      // The state while a line is being written.
       expect(numbersIn(`${whole}${torn}`)).toEqual(numbersIn(whole));
     }
     fc.assert(
@@ -114,15 +114,15 @@ describe("what stands in the file", () => {
     );
   });
 
-  test("is begun anew where the sum is more than can be ours", () => {
+  test("is reset if the sum is larger than possible", () => {
     const junk = (name: string) => `${JSON.stringify({ [name]: [1] })}\n`;
     expect(summed(junk("x".repeat(SUM_BYTES - 9)))).toBe(junk("x".repeat(SUM_BYTES - 9)));
     expect(summed(junk("x".repeat(SUM_BYTES)))).toBe("");
     expect(summed(junk("é".repeat(SUM_BYTES / 2)))).toBe("");
   });
 
-  // Ten calls a second for ten years, each of them an hour long, and every failure that there is.
-  test("has room for all that can be counted in one line", () => {
+  // Ten calls a second for ten years, each of an hour, with every possible failure.
+  test("has room for everything that can be counted in one line", () => {
     const many = 10 * 86_400 * 3650;
     const steps = (["apply", "undo", "verify"] as const).flatMap((action) =>
       allSteps.map(({ name }) => ({ action, step: name, times: many, failed: many, ms: many * 100 })),
@@ -136,9 +136,9 @@ describe("what stands in the file", () => {
     ].flatMap((code) => COUNTED.map((command) => ({ command, ms: many * 100, code })));
     const sum = summed(text(...failures, { steps: stepsJson(steps) }));
     expect(Object.keys(JSON.parse(sum))).toHaveLength(COUNTED.length * 6 + steps.length);
-    // Other kinds of attachments have three steps more.
+    // Other kinds of attachments have three more steps.
     expect(sum.length).toBeLessThan(SUM_BYTES - 500);
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: ASCII is what is asked for.
+    // biome-ignore lint/suspicious/noControlCharactersInRegex: the test is for ASCII.
     expect(sum).toMatch(/^[\x00-\x7f]*$/);
   });
 });

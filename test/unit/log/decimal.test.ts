@@ -21,11 +21,11 @@ describe("a number of milliseconds as text", () => {
     [2 ** 32, "4294967296"],
     // Ten years.
     [315_360_000_000.125, "315360000000.125"],
-  ])("has its microseconds, or nothing where there are none: %d", (number, text) => {
+  ])("has its microseconds, without trailing zeros: %d", (number, text) => {
     expect(decimal(number)).toBe(text);
   });
 
-  test("is what the language says of a number of microseconds, but for zeros at the end", () => {
+  test("equals the language's text of a number of microseconds, except for trailing zeros", () => {
     const microseconds = fc.oneof(
       fc.nat(),
       fc.maxSafeNat().map((nat) => nat % 1e15),
@@ -41,7 +41,7 @@ describe("a number of milliseconds as text", () => {
     );
   });
 
-  test("is the nearest one of any other number, and always JSON", () => {
+  test("is the nearest text of any other number, and always JSON", () => {
     fc.assert(
       fc.property(fc.double({ min: 0, max: 1e12, noNaN: true, noDefaultInfinity: true }), (number) => {
         const text = decimal(number);

@@ -31,7 +31,7 @@ test("steps are JSON, whatever was waited for", () => {
     fc.record({ step: fc.string(), action: fc.constant("wait" as const) }),
   );
   const ms = fc.nat().map((thousandths) => thousandths / 1000);
-  // Times are added up as they come.
+  // Times are sums.
   expect(stepsJson([{ step: "GUID", action: "undo", ms: 0.1 + 0.2, times: 2 }])).toBe(
     '[{"step":"GUID","action":"undo","ms":0.300,"times":2}]',
   );
@@ -44,7 +44,7 @@ test("steps are JSON, whatever was waited for", () => {
 });
 
 describe("a line of a file", () => {
-  test("is JSON, begins as all do, and has nothing in it that is nothing", () => {
+  test("is JSON, begins as all lines do, and has no empty members", () => {
     const line = jsonLine({ ...entry, error: failure });
     expect(line).toMatch(/^[^\n]*\n$/);
     expect(line.startsWith(LINE_MARK)).toBe(true);
@@ -66,10 +66,10 @@ describe("a line of a file", () => {
     });
   });
 
-  test("says what the entry does, whatever that is", () => {
+  test("has the same content as any entry", () => {
     const unit = fc.constantFrom("\n", '"', "\\", "\u2028", "\ud800", ",", "\0", "é");
     const text = fc.string({ unit });
-    // What is always there is never empty.
+    // Required members are never empty.
     const said = text.map((more) => `ADD${more}`);
     const names = [
       "command",
@@ -145,7 +145,7 @@ describe("a datagram to the journal", () => {
   });
 
   // Field names that begin with _ are the journal's own, and PRIORITY or MESSAGE must not come from a pod.
-  test("has no field that a variable brought in", () => {
+  test("has no field that a variable could add", () => {
     const text = fc.string({ unit: fc.constantFrom("\n", "=", "A", "_", "\\", '"', "é") });
     const fields = { containerID: text, netns: text, podName: text, vf: text, network: text };
     fc.assert(

@@ -26,9 +26,9 @@ function entry(call: Partial<EndedCall> = {}, variables: Record<string, string> 
   return entryOf(clock, ended, endingOf(clock, ended));
 }
 
-test("it says who wanted what, and how it went", () => {
+test("it names the caller, the request and the result", () => {
   expect(entry()).toEqual({
-    // Whole milliseconds, not rounded up: no entry comes from a second that has not begun.
+    // Whole milliseconds, rounded down: no entry comes from a second that has not begun.
     time: Date.UTC(2026, 10, 24, 22, 4, 19, 999),
     level: "info",
     msg: "ADD default/web-0 net1 mynet 0000:03:00.2: done (5 ms)",
@@ -49,7 +49,7 @@ test("it says who wanted what, and how it went", () => {
   });
 });
 
-test("a call of which nothing can be read has an entry, too", () => {
+test("a call whose input cannot be read has an entry, too", () => {
   const error = new CniError(codes.badEnvironment, "required env variables\n[CNI_NETNS] missing");
   expect(entry({ network: undefined, error }, { CNI_COMMAND: "AD" })).toMatchObject({
     level: "error",
@@ -61,14 +61,14 @@ test("a call of which nothing can be read has an entry, too", () => {
 });
 
 describe("the record", () => {
-  const dead = aRecord({ containerId: "dead", vf: { ...aRecord().vf, pci: "0000:03:00.3" } });
+  const orphaned = aRecord({ containerId: "orphaned", vf: { ...aRecord().vf, pci: "0000:03:00.3" } });
   const observed = (...records: ReturnType<typeof aRecord>[]) => {
     const trace = new Trace({ now: () => 0 });
     for (const record of records) trace.observe("undo", "GUID", record, () => {});
     return trace;
   };
 
-  test("of the call's own attachment tells the VF and its GUID, which DEL is not called with", () => {
+  test("of the call's own attachment provides the VF and its GUID, which DEL is not called with", () => {
     const network = { name: "mynet", deviceID: undefined };
     expect(entry({ trace: observed(aRecord()), network })).toMatchObject({
       vf: "0000:03:00.2",
@@ -77,19 +77,19 @@ describe("the record", () => {
     });
   });
 
-  test("that comes last is the present one, where one of the same name had died", () => {
+  test("that comes last is the current one, if an orphaned attachment had the same name", () => {
     const before = aRecord({ wanted: {} });
     expect(entry({ trace: observed(before, aRecord()) }).guid).toBe("02:00:00:00:00:00:00:01");
     expect(entry({ trace: observed(aRecord(), before) }).guid).toBe("");
   });
 
-  test("of others is named", () => {
+  test("of other attachments is named", () => {
     const gc = { CNI_COMMAND: "GC" };
-    expect(entry({ trace: observed(dead, aRecord()) }, gc)).toMatchObject({
+    expect(entry({ trace: observed(orphaned, aRecord()) }, gc)).toMatchObject({
       guid: "",
-      others: ["dead net1 0000:03:00.3", "c1 net1 0000:03:00.2"],
+      others: ["orphaned net1 0000:03:00.3", "c1 net1 0000:03:00.2"],
     });
-    expect(entry({ trace: observed(dead, aRecord()) }).others).toEqual(["dead net1 0000:03:00.3"]);
+    expect(entry({ trace: observed(orphaned, aRecord()) }).others).toEqual(["orphaned net1 0000:03:00.3"]);
   });
 });
 
@@ -100,11 +100,11 @@ describe("the level", () => {
   test.each([
     ["success", {}, "ADD", "info"],
     ["success with a warning", { trace: warned }, "ADD", "warning"],
-    ["a STATUS that succeeds, whatever it says", { trace: warned }, "STATUS", "debug"],
-    ["a STATUS that does not", { error: new CniError(codes.notAvailable, "no") }, "STATUS", "error"],
+    ["any STATUS that succeeds", { trace: warned }, "STATUS", "debug"],
+    ["a STATUS that fails", { error: new CniError(codes.notAvailable, "no") }, "STATUS", "error"],
     ["a failure", { error: new CniError(codes.tryAgain, "busy"), trace: warned }, "ADD", "error"],
     ["999 with a reason", { error: new CniError(codes.internal, "as Go has it") }, "ADD", "error"],
-    ["what was not expected", { error: new TypeError("undefined is no function") }, "ADD", "panic"],
+    ["an unexpected error", { error: new TypeError("undefined is not a function") }, "ADD", "panic"],
     [
       "a system call's error",
       { error: new Error("stdout", { cause: new CniError(5, "io") }) },
@@ -116,7 +116,7 @@ describe("the level", () => {
   });
 });
 
-test("no text is longer than it may be, and none makes it fail", () => {
+test("no text is longer than its limit, and any text can be logged", () => {
   const long = "x".repeat(1 << 20);
   const trace = new Trace({ now: () => 0 });
   pushBounded(trace.warnings, long);

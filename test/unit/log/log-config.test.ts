@@ -11,7 +11,7 @@ test("without keys everything from info on goes to the journal", () => {
   expect(log({ logLevel: null, logFile: null })).toEqual(log({}));
 });
 
-test.each(["panic", "error", "warning", "info", "debug"])("logLevel %s, in whatever case", (level) => {
+test.each(["panic", "error", "warning", "info", "debug"])("logLevel %s, in any case", (level) => {
   expect(log({ logLevel: level })).toEqual({ level, file: undefined, warnings: [] });
   expect(log({ LOGLEVEL: level.toUpperCase() }).level).toBe(level);
 });
@@ -29,16 +29,16 @@ test.each([
   [{ logLevel: 5 }, "logLevel must be a string, not 5"],
   [{ logFile: "var/log/x" }, 'logFile must be an absolute path, not "var/log/x"'],
   [{ logFile: ["/var/log/x"] }, 'logFile must be a string, not ["/var/log/x"]'],
-])("%j is no reason to fail: that is said, and the default holds", (keys, message) => {
+])("%j does not make a call fail: it causes a warning, and the default is used", (keys, message) => {
   expect(log(keys)).toEqual({ ...log({}), warnings: [`network configuration: ${message}`] });
 });
 
-test("what is wrong with one key does not touch the other", () => {
+test("an error in one key does not affect the other", () => {
   expect(log({ logLevel: "loud", logFile: "/x" })).toMatchObject({ level: "info", file: "/x" });
   expect(log({ logLevel: "debug", logFile: "x" })).toMatchObject({ level: "debug", file: undefined });
 });
 
-test("no value is a reason to fail", () => {
+test("no value makes a call fail", () => {
   fc.assert(
     fc.property(fc.jsonValue(), fc.jsonValue(), (logLevel, logFile) => {
       const { level, file = "/" } = log({ logLevel, logFile });

@@ -9,7 +9,7 @@ function traced() {
 }
 
 describe("observe", () => {
-  test("passes through what a part returns and throws, and notes how long it took", () => {
+  test("returns and throws what an action does, and records how long it took", () => {
     const { clock, trace } = traced();
     const record = aRecord();
     const take = (ms: number, end: () => string) =>
@@ -29,7 +29,7 @@ describe("observe", () => {
     expect(trace.records).toEqual([record]);
   });
 
-  test("loses nothing of parts that are shorter than what the log shows", () => {
+  test("counts also actions that are shorter than the resolution of the log", () => {
     const { clock, trace } = traced();
     for (let i = 0; i < 1024; i++) {
       trace.observe("undo", "GUID", undefined, () => {
@@ -53,7 +53,7 @@ describe("observe", () => {
     expect(trace.steps).toEqual([{ step: "lease", action: "undo", ms: 0, times: 3, failed: 2 }]);
   });
 
-  test("tells actions and steps apart, in the order in which they were first over", () => {
+  test("separates actions and steps, in the order of their first ends", () => {
     const { trace } = traced();
     trace.observe("apply", "GUID", aRecord(), () => trace.observe("undo", "GUID", aRecord(), () => 1));
     trace.observe("undo", "lease", aRecord(), () => 2);
@@ -64,7 +64,7 @@ describe("observe", () => {
     ]);
   });
 
-  test("knows a wait by its length, and no record by it", () => {
+  test("identifies a wait by its text, and not by a record", () => {
     const { clock, trace } = traced();
     const wait = (ms: number) =>
       trace.observe("wait", "VF 0000:03:00.2", undefined, () => {
@@ -85,7 +85,7 @@ describe("observe", () => {
       pushBounded(trace.warnings, `warning ${i}`);
     }
     expect([trace.steps.length, trace.records.length, trace.warnings.length]).toEqual([64, 64, 64]);
-    // What it has room for goes on being counted, and nothing else is.
+    // Steps with an entry are still counted, and no others.
     trace.observe("undo", "step 0", aRecord(), () => 0);
     trace.observe("undo", "step 64", aRecord(), () => 0);
     expect(trace.steps.map(({ step, times }) => [step, times])).toEqual([

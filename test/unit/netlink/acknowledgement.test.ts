@@ -10,7 +10,7 @@ import { vector } from "../vectors/vectors.ts";
 
 const request = getLinkByIndex(7);
 
-/** What the last datagram of a vector says. */
+/** Decodes the last datagram of a vector. */
 function errorIn(name: string) {
   const message = parseMessages(vector(name).received.at(-1) as Uint8Array)[0] as Message;
   return errorOf(message, request);
@@ -41,7 +41,7 @@ describe("acknowledgements of a real kernel", () => {
 });
 
 describe("acknowledgements", () => {
-  it("make an error that says what failed, on what, why, where", () => {
+  it("become an error with the request, its object, the reason and the place", () => {
     const tail = encodeAttributes([stringAttribute(1, "Bad MTU"), u32Attribute(2, 36)]);
     const error = errorOf(refusal(0x300, tail), request);
     expect(error).toBeInstanceOf(NetlinkError);
@@ -55,12 +55,12 @@ describe("acknowledgements", () => {
     expect(error?.message).toBe("RTM_GETLINK link 7: Bad MTU, at byte 36 of the request (EINVAL)");
   });
 
-  it("are read behind the request that they repeat, where the kernel does not cap them", () => {
+  it("are decoded after the request that they repeat, if the kernel does not cap them", () => {
     const tail = concat([new Uint8Array(8), encodeAttributes([stringAttribute(1, "far away")])]);
     expect(errorOf(refusal(0x200, tail, packU32(16 + 7)), request)?.reason).toBe("far away");
   });
 
-  it("keep the errno where the rest cannot be read", () => {
+  it("keep the errno if the rest cannot be decoded", () => {
     fc.assert(
       fc.property(
         fc.uint8Array({ maxLength: 40 }),
@@ -75,7 +75,7 @@ describe("acknowledgements", () => {
     expect(errorOf(short, request)?.code).toBe("EPERM");
   });
 
-  it("of a dump (NLMSG_DONE) have their attributes behind the number, and no error where it is not negative", () => {
+  it("of a dump (NLMSG_DONE) have their attributes after the number, and no error if it is not negative", () => {
     const tail = encodeAttributes([stringAttribute(1, "gone")]);
     const done = (status: number): Message => ({
       type: 3,
@@ -95,7 +95,7 @@ describe("acknowledgements", () => {
     }
   });
 
-  it("tell the errno also where the request that they repeat is said to be longer than they are", () => {
+  it("have the errno also if the length of the repeated request exceeds the message", () => {
     for (const echoed of [17, 36, 0xffff, 0xffffffff]) {
       const error = errorOf(refusal(0x200, new Uint8Array(0), packU32(echoed)), request);
       expect(error).toMatchObject({ errno: 22, offset: undefined });

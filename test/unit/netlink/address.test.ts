@@ -20,7 +20,7 @@ function told(family: number, prefix: number, flags: number, attributes: readonl
 }
 
 describe("addresses", () => {
-  it("of a real kernel, tentative ones among them", () => {
+  it("of a real kernel, including tentative ones", () => {
     const messages = vector("dump-addresses")
       .received.flatMap(parseMessages)
       .filter((one) => one.type === 20);
@@ -32,7 +32,7 @@ describe("addresses", () => {
     ]);
   });
 
-  it("are ours where there is a peer's as well", () => {
+  it("are the local ones if there is a peer address as well", () => {
     const attributes = [
       bytesAttribute(1, Uint8Array.of(10, 0, 0, 2)),
       bytesAttribute(2, Uint8Array.of(10, 0, 0, 1)),
@@ -40,7 +40,7 @@ describe("addresses", () => {
     expect(parseAddressInfo(told(2, 32, 0, attributes))?.cidr).toBe("10.0.0.1/32");
   });
 
-  it("have their flags in the header, or wider in an attribute that then counts", () => {
+  it("have their flags in the header, or in a wider attribute, which takes precedence", () => {
     const address = bytesAttribute(1, new Uint8Array(16));
     expect(parseAddressInfo(told(10, 64, 0x48, [address]))).toMatchObject({
       tentative: true,
@@ -52,7 +52,7 @@ describe("addresses", () => {
     });
   });
 
-  it("of other families are passed over", () => {
+  it("of other families are skipped", () => {
     expect(parseAddressInfo(told(45, 0, 0, []))).toBeUndefined();
   });
 
@@ -66,7 +66,7 @@ describe("addresses", () => {
     );
   });
 
-  it("of any bytes are read or refused", () => {
+  it("of any bytes are decoded or refused", () => {
     fc.assert(
       fc.property(fc.constantFrom(2, 10), fc.uint8Array({ maxLength: 80 }), (family, rest) => {
         const payload = concat([Uint8Array.of(family), rest]);
@@ -93,12 +93,12 @@ describe("addresses", () => {
     expect(found && [...found]).toEqual(broadcast);
   });
 
-  it("are made exclusively, and listed for one netdev", () => {
+  it("are added exclusively, and listed for one netdev", () => {
     expect(newAddress(3, "10.0.0.5/24")).toMatchObject({ kind: "change", flags: 0x600 });
     expect(dumpAddresses(0x0102).header).toEqual([0, 0x0102]);
   });
 
-  it("that are none are refused before anything is sent", () => {
+  it("that are invalid are refused before anything is sent", () => {
     for (const cidr of ["10.0.0.5", "10.0.0.5/33", "host/24", ""]) {
       expect(() => newAddress(3, cidr)).toThrow(RangeError);
     }

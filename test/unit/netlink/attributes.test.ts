@@ -31,11 +31,11 @@ import {
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { findAttribute, packU32 } from "../../support/attributes.ts";
 
-/** Types without the flags that a parser takes off. */
+/** Returns types without the flags that a parser removes. */
 const type = fc.integer({ min: 0, max: 0x3fff });
 const value = fc.uint8Array({ maxLength: 40 });
 
-/** The one attribute of an encoding. */
+/** Returns the one attribute of an encoding. */
 function only(attribute: Attribute): ReceivedAttribute {
   const parsed = parseAttributes(encodeAttributes([attribute]));
   expect(parsed).toHaveLength(1);
@@ -43,7 +43,7 @@ function only(attribute: Attribute): ReceivedAttribute {
 }
 
 describe("attributes", () => {
-  it("come back as they went, in order, repeated types too", () => {
+  it("are decoded as they were encoded, in order, repeated types too", () => {
     fc.assert(
       fc.property(fc.array(fc.record({ type, value })), (attributes) => {
         const bytes = encodeAttributes(attributes.map((one) => bytesAttribute(one.type, one.value)));
@@ -69,7 +69,7 @@ describe("attributes", () => {
     );
   });
 
-  it("carry numbers of every size and sign, and text", () => {
+  it("contain numbers of every size and sign, and text", () => {
     const carries = <T>(
       numbers: fc.Arbitrary<T>,
       make: (type: number, value: T) => Attribute,
@@ -90,18 +90,18 @@ describe("attributes", () => {
     carries(text, stringAttribute, readString);
   });
 
-  it("are little-endian, as the machines are that this runs on", () => {
+  it("are little-endian, as the supported machines are", () => {
     expect([...encodeAttributes([u32Attribute(0x1234, 0x01020304)])]).toEqual([8, 0, 0x34, 0x12, 4, 3, 2, 1]);
     expect([...encodeAttributes([nestedAttribute(2, [])])]).toEqual([4, 0, 2, 0x80]);
   });
 
-  it("end text with a NUL byte and read it up to there, or to its end", () => {
+  it("end text with a NUL byte, and read it up to that byte or to its end", () => {
     expect([...only(stringAttribute(1, "ib0")).value]).toEqual([0x69, 0x62, 0x30, 0]);
     expect(readString(Uint8Array.of(0x69, 0x62, 0, 0x33))).toBe("ib");
     expect(readString(Uint8Array.of(0x69, 0x62))).toBe("ib");
   });
 
-  it("are picked by type behind a header, the last one where there are several", () => {
+  it("are decoded by type after a header, the last one if there are several", () => {
     const names = attributeDecoder(getBytes(1), getBytes(9), getBytes(2));
     const attributes = [u8Attribute(1, 1), u8Attribute(200, 9), u8Attribute(2, 2), u8Attribute(1, 3)];
     const bytes = Uint8Array.of(1, 2, 3, 4, ...encodeAttributes(attributes));
@@ -109,12 +109,12 @@ describe("attributes", () => {
     expect(decodeAttributes(bytes, bytes.length, names)).toEqual([undefined, undefined, undefined]);
   });
 
-  it("are picked by type whatever their flags", () => {
+  it("are decoded by type whatever their flags", () => {
     const bytes = encodeAttributes([nestedAttribute(1, [])]);
     expect(decodeAttributes(bytes, 0, attributeDecoder(getBytes(1)))).toEqual([new Uint8Array(0)]);
   });
 
-  it("are picked as the numbers and texts that they are", () => {
+  it("are decoded as numbers and texts of their types", () => {
     const bytes = encodeAttributes([
       u8Attribute(1, 0xff),
       u16Attribute(2, 0xfffe),
@@ -137,29 +137,33 @@ describe("attributes", () => {
   });
 
   it.each([
-    ["a u8", getU8(1), 2, "a value of 2 bytes where 1 were expected"],
-    ["a u16", getU16(1), 4, "a value of 4 bytes where 2 were expected"],
-    ["a u32", getU32(1), 3, "a value of 3 bytes where 4 were expected"],
-    ["a u32 that is empty", getU32(1), 0, "a value of 0 bytes where 4 were expected"],
-  ])("refuse to be picked as %s of another length, and say which", (_, wanted, length, message) => {
-    const bytes = encodeAttributes([
-      bytesAttribute(2, new Uint8Array(9)),
-      bytesAttribute(1, new Uint8Array(length)),
-    ]);
-    const pick = () => decodeAttributes(bytes, 0, attributeDecoder<[unknown, unknown]>(getBytes(2), wanted));
-    expect(pick).toThrow(new MalformedReply(message));
-  });
+    ["a u8", getU8(1), 2, "a value of 2 bytes, expected 1"],
+    ["a u16", getU16(1), 4, "a value of 4 bytes, expected 2"],
+    ["a u32", getU32(1), 3, "a value of 3 bytes, expected 4"],
+    ["an empty u32", getU32(1), 0, "a value of 0 bytes, expected 4"],
+  ])(
+    "that are decoded as %s with another length are refused, with both lengths",
+    (_, wanted, length, message) => {
+      const bytes = encodeAttributes([
+        bytesAttribute(2, new Uint8Array(9)),
+        bytesAttribute(1, new Uint8Array(length)),
+      ]);
+      const pick = () =>
+        decodeAttributes(bytes, 0, attributeDecoder<[unknown, unknown]>(getBytes(2), wanted));
+      expect(pick).toThrow(new MalformedReply(message));
+    },
+  );
 
-  it("of which a later one of the same type has the right length are content with that", () => {
+  it("of a type are valid if the last one has the right length", () => {
     const bytes = encodeAttributes([bytesAttribute(1, new Uint8Array(3)), u32Attribute(1, 5)]);
     expect(decodeAttributes(bytes, 0, attributeDecoder(getU32(1)))).toEqual([5]);
   });
 
-  it("of words are what they are in memory", () => {
+  it("of words have the same bytes as in memory", () => {
     expect(only(wordsAttribute(1, [1, 0xffffffff, -2])).value).toEqual(packU32(1, 0xffffffff, 0xfffffffe));
   });
 
-  it("refuse a value that their length cannot say", () => {
+  it("that are too long for their length field are refused", () => {
     expect(() => encodeAttributes([bytesAttribute(1, new Uint8Array(0xffff - 3))])).toThrow(RangeError);
     const longest = new Uint8Array(0xffff - 4).fill(7);
     expect(parseAttributes(encodeAttributes([bytesAttribute(1, longest)]))[0]?.value).toEqual(longest);
@@ -168,28 +172,28 @@ describe("attributes", () => {
   it.each([
     ["cut short in its header", [5, 0, 1]],
     ["shorter than its header", [3, 0, 1, 0]],
-    ["of length 0, which would go on for ever", [0, 0, 1, 0, 0, 0, 1, 0]],
-    ["longer than what is left", [9, 0, 1, 0, 1, 2, 3, 4]],
-    ["longer than what is left, the second", [5, 0, 1, 0, 1, 0, 0, 0, 8, 0, 1, 0]],
-  ])("refuse one that is %s", (_, bytes) => {
+    ["of length 0, which would never end", [0, 0, 1, 0, 0, 0, 1, 0]],
+    ["longer than the rest", [9, 0, 1, 0, 1, 2, 3, 4]],
+    ["the second longer than the rest", [5, 0, 1, 0, 1, 0, 0, 0, 8, 0, 1, 0]],
+  ])("%s are refused", (_, bytes) => {
     expect(() => parseAttributes(Uint8Array.from(bytes))).toThrow(MalformedReply);
     expect(() => decodeAttributes(Uint8Array.from(bytes), 0, attributeDecoder(getBytes(7)))).toThrow(
       MalformedReply,
     );
   });
 
-  it("take a last one without its padding", () => {
+  it("may end without padding", () => {
     expect(parseAttributes(Uint8Array.of(5, 0, 1, 0, 9))).toEqual([{ type: 1, value: Uint8Array.of(9) }]);
   });
 
-  it("refuse numbers of a wrong length", () => {
+  it("with numbers of a wrong length are refused", () => {
     for (const read of [readU8, readU16, readU32, readS32, readU64]) {
       expect(() => read(new Uint8Array(3))).toThrow(MalformedReply);
       expect(() => read(new Uint8Array(0))).toThrow(MalformedReply);
     }
   });
 
-  it("of any bytes are refused, or lie within them", () => {
+  it("of any bytes are refused, or are inside of the bytes", () => {
     fc.assert(
       fc.property(fc.uint8Array({ maxLength: 200 }), (bytes) => {
         let attributes: ReceivedAttribute[];
@@ -205,7 +209,7 @@ describe("attributes", () => {
     );
   });
 
-  it("of any bytes are picked as they are parsed", () => {
+  it("of any bytes are decoded as they are parsed", () => {
     const names = attributeDecoder(getBytes(0), getBytes(1), getBytes(2));
     const attempt = (read: () => unknown) => {
       try {

@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { formatCidr, parseAddress, parseCidr } from "../../../src/netlink/cidr.ts";
 
 describe("CIDR", () => {
-  it("keeps host bits, and comes back as it went", () => {
+  it("keeps host bits in a round trip", () => {
     const four = fc.tuple(fc.ipV4(), fc.nat(32));
     const six = fc.tuple(
       fc.uint8Array({ minLength: 16, maxLength: 16 }).map((bytes) => formatCidr(bytes, 0).slice(0, -2)),

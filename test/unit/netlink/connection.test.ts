@@ -10,20 +10,20 @@ import { ack, done, FakeTransport, message } from "./fake-transport.ts";
 
 const up = (index: number) => setLink(index, { up: true });
 const data = Uint8Array.of(1, 2, 3, 4);
-/** Keeps all of a dump. */
+/** Keeps all messages of a dump. */
 const whole = (message: Message) => message;
 
-/** A connection whose peer answers each message by itself. */
+/** A connection whose peer answers each message. */
 function to(answer: (message: Message) => readonly Uint8Array[]) {
   const transport = new FakeTransport((messages) => messages.flatMap(answer));
   return { transport, connection: new Connection(transport) };
 }
 
-/** Acknowledges what asks for it. */
+/** Acknowledges each request for an acknowledgement. */
 const obliging = ({ flags, sequence }: Message) => ((flags & 4) !== 0 ? [ack(sequence)] : []);
 
 describe("a connection", () => {
-  it("sends several requests in one datagram, numbered, and is content with one acknowledgement", () => {
+  it("sends several requests in one datagram, numbered, and needs one acknowledgement", () => {
     const { transport, connection } = to(obliging);
     connection.request([up(1), up(2), up(3)]);
     connection.request([up(4)]);
@@ -42,21 +42,21 @@ describe("a connection", () => {
     expect(outcomes.map(({ replies }) => replies.map((reply) => reply.payload[0]))).toEqual([[1], [2]]);
   });
 
-  it("throws the first error, but only when all is read, and is in step afterwards", () => {
+  it("throws the first error, but only after reading all replies, and can be used afterwards", () => {
     const { transport, connection } = to(({ sequence, flags }) =>
       sequence === 2 || sequence === 3
         ? [ack(sequence, 16 + sequence)]
         : obliging({ sequence, flags } as Message),
     );
     expect(() => connection.request([up(1), up(2), up(3), up(4)])).toThrow(
-      // Number 2's, not number 3's ENODEV.
+      // The error of request 2, not the ENODEV of request 3.
       expect.objectContaining({ code: "EXDEV", subject: "up on link 2" }),
     );
     expect(transport.queue).toEqual([]);
     connection.request([up(5)]);
   });
 
-  it("tells all outcomes to who asks for them", () => {
+  it("returns all outcomes to a caller that wants them", () => {
     const { connection } = to(({ sequence, flags }) =>
       sequence === 1
         ? [ack(1, 19)]
@@ -72,7 +72,7 @@ describe("a connection", () => {
     ]);
   });
 
-  it("takes what a real kernel answered to requests of which some fail", () => {
+  it("decodes a real kernel's answer to requests of which some fail", () => {
     const { received } = vector("batch-with-errors");
     const transport = new FakeTransport(() => received);
     const outcomes = new Connection(transport).exchange([up(1), up(2), up(3), up(4)]);
@@ -85,13 +85,13 @@ describe("a connection", () => {
     expect(transport.queue).toEqual([]);
   });
 
-  it("lists what a real kernel listed", () => {
+  it("decodes the list of a real kernel", () => {
     const transport = new FakeTransport(() => vector("dump-links").received);
     const names = new Connection(transport).dump(dumpLinks(), (one) => parseLink(one).name);
     expect(names).toEqual(["lo", "ib0", "ib1", "ib2", "ib3", "ib2.8005", "ib2.8006"]);
   });
 
-  it("lists nothing where there is nothing, and throws what ends a list with an error", () => {
+  it("returns an empty list without entries, and throws the error that ends a list", () => {
     const empty = new FakeTransport(() => [done(1)]);
     expect(new Connection(empty).dump(dumpLinks(), whole)).toEqual([]);
     const failing = new FakeTransport(() => [message(16, 2, 1, data), done(1, 2, -19)]);
@@ -100,7 +100,7 @@ describe("a connection", () => {
     );
   });
 
-  it("lists again where things changed meanwhile, whichever message says so, but not for ever", () => {
+  it("lists again if entries changed during the list, whichever message reports it, but not endlessly", () => {
     const changing = (times: number, inDone: boolean) =>
       new FakeTransport(([request]) => {
         const sequence = request?.sequence ?? 0;
@@ -122,14 +122,14 @@ describe("a connection", () => {
     }
   });
 
-  it("passes over events and answers to what was given up before", () => {
+  it("skips events and answers to abandoned requests", () => {
     const { connection, transport } = to(obliging);
     transport.queue.push(ack(77), message(16, 0, 0, data), message(16, 2, 99, data));
     connection.request([up(1)]);
     expect(transport.queue).toEqual([]);
   });
 
-  it("is in step again after an exception in the middle", () => {
+  it("can be used after an exception between replies", () => {
     let broken = true;
     const transport = new FakeTransport((messages) => {
       const answers = messages.flatMap(obliging);
@@ -139,13 +139,13 @@ describe("a connection", () => {
     });
     const connection = new Connection(transport);
     expect(() => connection.request([up(1)])).toThrow("ENOBUFS");
-    // The answer to the first one is still there, and is not taken for the second one's.
+    // The answer to the first request is still in the socket, and is not taken for the second request's.
     expect(transport.queue).toHaveLength(1);
     expect(connection.exchange([up(2)])[0]?.error).toBeUndefined();
     expect(transport.queue).toEqual([]);
   });
 
-  it("sends no more than 64 requests at once, and nothing for none", () => {
+  it("sends at most 64 requests at once, and nothing for an empty list", () => {
     const { transport, connection } = to(obliging);
     expect(connection.exchange(Array.from({ length: 130 }, (_, i) => up(i)))).toHaveLength(130);
     expect(transport.sent.map((datagram) => datagram.length)).toEqual([64, 64, 2]);
@@ -161,7 +161,7 @@ describe("a connection", () => {
     expect(() => acknowledging.get(getLinkByIndex(1))).toThrow(MalformedReply);
   });
 
-  it("tells a netdev that is not there from all other refusals", () => {
+  it("distinguishes a missing netdev from all other refusals", () => {
     const refusing = (errno: number) => new Connection(new FakeTransport(() => [ack(1, errno)]));
     expect(refusing(19).get(getLinkByIndex(1))).toBeUndefined();
     expect(() => refusing(1).get(getLinkByIndex(1))).toThrow(/RTM_GETLINK link 1: .*\(EPERM\)/);
@@ -171,27 +171,27 @@ describe("a connection", () => {
     ]);
   });
 
-  it("ends where the peer does not", () => {
+  it("ends if the peer never does", () => {
     const { connection, transport } = to(() => []);
     transport.receive = () => message(16, 2, 4711, new Uint8Array(1 << 22));
     expect(() => connection.request([up(1)])).toThrow("does not end");
   });
 
-  it("reads a dump to its end, however long it is, and keeps what it is told to", () => {
+  it("reads a dump to its end, whatever its length, and keeps the selected messages", () => {
     const { connection, transport } = to(() => []);
     let left = 70_000;
     transport.receive = () => (left-- > 0 ? message(16, 2, 1, new Uint8Array(1024)) : done(1));
     expect(connection.dump(dumpLinks(), () => (left < 2 ? left : undefined))).toEqual([1, 0]);
   });
 
-  it("says so where data were lost, and passes over messages that say nothing", () => {
+  it("reports lost data, and skips messages without content", () => {
     const noop = new FakeTransport(() => [message(1, 0, 1, new Uint8Array(0)), ack(1)]);
     new Connection(noop).request([up(1)]);
     const overrun = new FakeTransport(() => [message(4, 0, 1, new Uint8Array(0))]);
     expect(() => new Connection(overrun).request([up(1)])).toThrow(MalformedReply);
   });
 
-  it("counts beyond 32 bits without a 0, which is an event's", () => {
+  it("counts beyond 32 bits without 0, which is the number of events", () => {
     const { transport, connection } = to(obliging);
     Object.assign(connection, { sequence: 0xfffffffe });
     connection.request([up(1), up(2)]);
@@ -199,7 +199,7 @@ describe("a connection", () => {
     expect(transport.sent.flat().map((one) => one.sequence)).toEqual([1, 2, 3]);
   });
 
-  it("answers any bytes with an error of ours, or a result, and always ends", () => {
+  it("answers any bytes with its own error, or a result, and always ends", () => {
     const piece = fc.oneof(
       fc.uint8Array({ maxLength: 60 }),
       fc

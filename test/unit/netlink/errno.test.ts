@@ -3,7 +3,7 @@ import { describe, expect, it } from "vitest";
 import { errnoName, errnoText } from "../../../src/netlink/errno.ts";
 
 describe("errno", () => {
-  it("names what this machine's C library names", () => {
+  it("has the names of this machine's C library", () => {
     expect(Object.keys(constants.errno).length).toBeGreaterThan(70);
     // Two names of one number: the other one is Linux' own.
     const aliases = { EWOULDBLOCK: "EAGAIN", ENOTSUP: "EOPNOTSUPP" };
@@ -13,14 +13,14 @@ describe("errno", () => {
     }
   });
 
-  it("names the last one, which a gap before it would shift, and numbers what it does not know", () => {
+  it("has the last name, which a gap would shift, and numbers for unknown values", () => {
     expect(errnoName(133)).toBe("EHWPOISON");
     expect(errnoName(97)).toBe("EAFNOSUPPORT");
     expect(errnoName(524)).toBe("E524");
     expect(errnoName(0)).toBe("E0");
   });
 
-  it("has words for what netdevs are refused for", () => {
+  it("has texts for the reasons why netdev requests are refused", () => {
     expect(errnoText(17)).toBe("it exists already");
     expect(errnoText(524)).toBe("the kernel refused");
   });

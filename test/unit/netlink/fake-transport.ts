@@ -3,9 +3,9 @@ import type { Transport } from "../../../src/netlink/connection.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import { concat, packU32 } from "../../support/attributes.ts";
 
-/** A kernel in a test: each datagram that is sent is answered by a function, with datagrams or errors. */
+/** A kernel in a test: a function answers each sent datagram with datagrams or errors. */
 export class FakeTransport implements Transport {
-  /** What was sent, a list of messages for each datagram. */
+  /** The messages that were sent, one list for each datagram. */
   readonly sent: Message[][] = [];
   readonly queue: (Uint8Array | Error)[] = [];
 
@@ -17,7 +17,7 @@ export class FakeTransport implements Transport {
     this.queue.push(...this.answer(messages));
   }
 
-  /** @throws where nothing is there: a real socket would wait for ever. */
+  /** @throws if nothing is left: a real socket would wait endlessly. */
   receive(): Uint8Array {
     const next = this.queue.shift();
     if (next === undefined) throw new Error("nothing more comes");
@@ -26,7 +26,7 @@ export class FakeTransport implements Transport {
   }
 }
 
-/** The bytes of a message. */
+/** Returns the bytes of a message. */
 export function message(type: number, flags: number, sequence: number, payload: Uint8Array): Uint8Array {
   const head = new Uint8Array(16);
   const view = viewOf(head);
@@ -37,12 +37,12 @@ export function message(type: number, flags: number, sequence: number, payload: 
   return concat([head, payload, new Uint8Array((4 - (payload.length % 4)) % 4)]);
 }
 
-/** NLMSG_ERROR of an errno, 0 for an acknowledgement. */
+/** Returns NLMSG_ERROR of an errno, 0 for an acknowledgement. */
 export function ack(sequence: number, errno = 0): Uint8Array {
   return message(2, 0x100, sequence, concat([packU32(-errno >>> 0), new Uint8Array(16)]));
 }
 
-/** NLMSG_DONE. */
+/** Returns NLMSG_DONE. */
 export function done(sequence: number, flags = 2, status = 0): Uint8Array {
   return message(3, flags, sequence, packU32(status >>> 0));
 }

@@ -21,7 +21,7 @@ const withInfo = (...info: Parameters<typeof nestedAttribute>[1]): Message => ({
 });
 
 describe("the pkey of an IPoIB netdev", () => {
-  it("is told by a real kernel, of a VF's netdev and of its pkey children", () => {
+  it("is decoded from a real kernel, of a VF's netdev and of its pkey children", () => {
     const links = vector("dump-links-of-a-pod").received.flatMap(parseMessages);
     expect(links.filter(({ type }) => type === 16).map(parseIpoibPKey)).toEqual([
       undefined,
@@ -31,7 +31,7 @@ describe("the pkey of an IPoIB netdev", () => {
     ]);
   });
 
-  it("is none where another kind of netdev has something in its place", () => {
+  it("is `undefined` if another kind of netdev has an attribute with its number", () => {
     expect(
       parseIpoibPKey(withInfo(stringAttribute(1, "vlan"), nestedAttribute(2, [u16Attribute(1, 5)]))),
     ).toBe(undefined);

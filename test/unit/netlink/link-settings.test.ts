@@ -35,7 +35,7 @@ const payload = (attributes: Parameters<typeof encodeAttributes>[0], flags = 0) 
   concat([new Uint8Array(8), new Uint8Array(Int32Array.of(flags, 0).buffer), encodeAttributes(attributes)]);
 
 describe("the settings of a netdev", () => {
-  it("are read from what sets them", () => {
+  it("are decoded from the attributes that set them", () => {
     fc.assert(
       fc.property(anySettings, (settings) => {
         const { header, attributes } = setLinkSettings(7, settings);
@@ -45,13 +45,13 @@ describe("the settings of a netdev", () => {
     );
   });
 
-  it("are what a kernel reports that reports little", () => {
+  it("have defaults if a kernel reports few attributes", () => {
     const nothing = { flags: 0, alias: "", xdpGeneric: 0, xdpDriver: 0, xdpHardware: 0 };
     expect(linkSettingsIn(payload([]))).toEqual(nothing);
     expect(linkSettingsIn(payload([], 0x11_043))).toEqual({ ...nothing, flags: 0x1000 });
   });
 
-  it("leave as they are what is not known", () => {
+  it("stay as they are if they are unknown", () => {
     const { attributes } = setLinkSettings(7, {
       flags: 0,
       alias: "",
@@ -74,7 +74,7 @@ describe("XDP programs", () => {
       ]),
     );
 
-  it("are read, each with its place; old kernels report one", () => {
+  it("are decoded, each with its place; old kernels report one", () => {
     expect(xdp([2, 2], [6, 9], [4, 9])).toMatchObject({ xdpGeneric: 9, xdpDriver: 0, xdpHardware: 0 });
     expect(xdp([2, 4], [5, 8], [6, 9])).toMatchObject({ xdpGeneric: 9, xdpDriver: 8, xdpHardware: 0 });
     expect(xdp([2, 1], [4, 5])).toMatchObject({ xdpGeneric: 0, xdpDriver: 5, xdpHardware: 0 });
@@ -82,7 +82,7 @@ describe("XDP programs", () => {
     expect(xdp([2, 0])).toMatchObject({ xdpGeneric: 0, xdpDriver: 0, xdpHardware: 0 });
   });
 
-  it("are detached where they are, each by a request", () => {
+  it("are detached from their places, with one request each", () => {
     expect(detachXdp(7, aLinkSettings)).toEqual([]);
     const requests = detachXdp(7, { ...aLinkSettings, xdpGeneric: 1, xdpHardware: 2 });
     expect(requests.map(({ attributes }) => received(attributes))).toEqual(

@@ -16,7 +16,7 @@ import { aLinkSettings } from "../../support/records.ts";
 import { LONG_NAME, PF, RTNL_CHILD, SYSFS_CHILD, VF0 } from "../vectors/capture/requests.ts";
 import { hexBytes, vector } from "../vectors/vectors.ts";
 
-/** The netdevs of which the answers in a vector tell. */
+/** Returns the netdevs in the answers of a vector. */
 function linksIn(name: string) {
   return vector(name)
     .received.flatMap(parseMessages)
@@ -45,13 +45,13 @@ describe("netdevs of a real kernel", () => {
     ]);
   });
 
-  it("a PF's with its VFs, only where they are asked for", () => {
+  it("a PF's with its VFs, only if they are requested", () => {
     const [link] = linksIn("get-pf-with-vfs");
     expect(link?.vfs).toHaveLength(708);
     expect({ ...link, vfs: undefined }).toEqual(linksIn("get-pf")[0]);
   });
 
-  it("one with alternative names, found by the long one and by the short one", () => {
+  it("one with alternative names, found by the long and by the short one", () => {
     const found = linksIn("get-by-altname");
     expect(found.map(({ index, altnames }) => [index, altnames])).toEqual([
       [VF0, [LONG_NAME, "vf0"]],
@@ -59,14 +59,14 @@ describe("netdevs of a real kernel", () => {
     ]);
   });
 
-  it("pkey children, which stand on their VF's, in whatever way they were made", () => {
+  it("pkey children, on top of their VF's netdev, in whatever way they were made", () => {
     expect(linksIn("get-children").map(({ index, child, pci }) => [index, child, pci])).toEqual([
       [RTNL_CHILD, true, undefined],
       [SYSFS_CHILD, true, undefined],
     ]);
   });
 
-  it("those of a pod, where the PCI function is told all the same", () => {
+  it("those of a pod, in which the PCI function is reported all the same", () => {
     const seen = linksIn("dump-links-of-a-pod").map(({ name, pci, child }) => [name, pci, child]);
     expect(seen).toEqual([
       ["lo", undefined, false],
@@ -93,7 +93,7 @@ describe("netdevs of a real kernel", () => {
 describe("netdevs", () => {
   const message = (payload: Uint8Array): Message => ({ type: 16, flags: 0, sequence: 1, payload });
 
-  it("of which a kernel tells little are read all the same", () => {
+  it("with few attributes are decoded all the same", () => {
     expect(parseLink(message(new Uint8Array(16)))).toMatchObject({
       name: "",
       altnames: [],
@@ -105,7 +105,7 @@ describe("netdevs", () => {
     });
   });
 
-  it("do not stand on themselves, nor on nothing, but may stand on one in another namespace", () => {
+  it("are not on top of themselves or of nothing, but may be on top of a netdev in another namespace", () => {
     const header = new Uint8Array(16);
     header[4] = 7;
     const on = (...attributes: [number, number][]) =>
@@ -122,7 +122,7 @@ describe("netdevs", () => {
     expect([by(), by(u32Attribute(10, 0)), by(u32Attribute(10, 9))]).toEqual([undefined, undefined, 9]);
   });
 
-  it("belong to a PCI function only where their parent's bus is PCI", () => {
+  it("belong to a PCI function only if their parent's bus is PCI", () => {
     const from = (bus: string) =>
       parseLink(
         message(
@@ -135,14 +135,14 @@ describe("netdevs", () => {
     expect([from("pci"), from("virtio")]).toEqual(["0000:01:00.0", undefined]);
   });
 
-  it("are refused where something has a wrong length, or is another message", () => {
+  it("are refused if an attribute has a wrong length, or the message is another one", () => {
     const wrong = encodeAttributes([bytesAttribute(4, new Uint8Array(3))]);
     expect(() => parseLink(message(concat([new Uint8Array(16), wrong])))).toThrow(MalformedReply);
     expect(() => parseLink(message(new Uint8Array(15)))).toThrow(MalformedReply);
     expect(() => parseLink({ ...message(new Uint8Array(16)), type: 20 })).toThrow(MalformedReply);
   });
 
-  it("of a real kernel with any bytes changed are read or refused", () => {
+  it("of a real kernel with any bytes changed are decoded or refused", () => {
     const original = parseMessages(vector("get-pf-with-vfs").received[0] as Uint8Array)[0] as Message;
     const change = fc.tuple(fc.nat(original.payload.length - 1), fc.nat(0xff));
     fc.assert(
@@ -162,7 +162,7 @@ describe("netdevs", () => {
     );
   });
 
-  it("are asked for by a name of up to 15 bytes in one attribute, by a longer one in another", () => {
+  it("are requested by a name of up to 15 bytes in one attribute, by a longer one in another", () => {
     const asked = (name: string) =>
       received(getLinkByName(name).attributes)
         .filter(({ type }) => type !== 29)
@@ -172,7 +172,7 @@ describe("netdevs", () => {
     expect(asked("äbcdefghijklmno")).toEqual([[53, "äbcdefghijklmno"]]);
   });
 
-  it("are always asked for without statistics", () => {
+  it("are always requested without statistics", () => {
     const { attributes } = getLinkByName("ib0");
     expect(findAttribute(received(attributes), 29)).toEqual(Uint8Array.of(8, 0, 0, 0));
   });

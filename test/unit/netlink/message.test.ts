@@ -21,7 +21,7 @@ const request: fc.Arbitrary<Request> = fc.record({
 });
 
 describe("messages", () => {
-  it("come back as they went, several in one datagram", () => {
+  it("are decoded as they were encoded, several in one datagram", () => {
     fc.assert(
       fc.property(
         fc.array(request, { minLength: 1 }),
@@ -39,7 +39,7 @@ describe("messages", () => {
     );
   });
 
-  it("ask for an acknowledgement in the last one only, and for a list with the flags of a dump", () => {
+  it("request an acknowledgement in the last one only, and a list with the flags of a dump", () => {
     const base = {
       type: 16,
       flags: NLM_F_CREATE,
@@ -64,21 +64,21 @@ describe("messages", () => {
     ["empty", []],
     ["cut short in its header", [16, 0, 0, 0, 1, 0]],
     ["shorter than its header", [15, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-    ["of length 0, which would go on for ever", [...new Array(32).fill(0)]],
-    ["longer than what is left", [17, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
+    ["of length 0, which would never end", [...new Array(32).fill(0)]],
+    ["longer than the rest", [17, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
     ["4 GB long", [0xff, 0xff, 0xff, 0xff, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0]],
-  ])("refuse a datagram that is %s", (_, bytes) => {
+  ])("in a datagram that is %s are refused", (_, bytes) => {
     expect(() => parseMessages(Uint8Array.from(bytes))).toThrow(MalformedReply);
   });
 
-  it("take a last one without its padding", () => {
+  it("may end without padding", () => {
     const datagram = Uint8Array.of(17, 0, 0, 0, 1, 0, 2, 0, 3, 0, 0, 0, 0, 0, 0, 0, 9);
     expect(parseMessages(datagram)).toEqual([{ type: 1, flags: 2, sequence: 3, payload: Uint8Array.of(9) }]);
   });
 
-  it("of any bytes are refused, or lie within them", () => {
+  it("of any bytes are refused, or are inside of the bytes", () => {
     const lengths = fc.array(fc.tuple(fc.nat(40), fc.uint8Array({ maxLength: 40 })), { maxLength: 4 });
-    // Bytes that begin like a message reach further into the parser than noise does.
+    // Bytes that begin like a message get further into the parser than random bytes.
     const likely = lengths.map((parts) =>
       concat(parts.map(([length, rest]) => concat([encodeAttributes([u32Attribute(length, 0)]), rest]))),
     );

@@ -23,7 +23,7 @@ import { POD_FD, RDMA1, RDMA2 } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
 import { FakeTransport } from "./fake-transport.ts";
 
-/** RDMA_NLDEV_CMD_GET's answer. */
+/** The answer of RDMA_NLDEV_CMD_GET. */
 const GET = (5 << 10) | 1;
 
 /** A connection to a kernel that answers as a real one did. */
@@ -32,7 +32,7 @@ const answeredBy = (name: string) => new Connection(new FakeTransport(() => vect
 describe("RDMA devices", () => {
   const none = guid("00:00:00:00:00:00:00:00");
 
-  it("of a real kernel, in the namespace that was asked", () => {
+  it("of a real kernel, in the given namespace", () => {
     const listed = (name: string) => answeredBy(name).dump(dumpRdmaDevices(), parseRdmaDevice);
     expect(listed("rdma-devices")).toEqual([
       { index: 0, name: "mlx5_0", nodeGuid: guid("98:03:9b:03:00:ab:01:00") },
@@ -43,7 +43,7 @@ describe("RDMA devices", () => {
     expect(listed("rdma-devices-of-a-pod")).toEqual([{ index: RDMA2, name: "mlx5_3", nodeGuid: none }]);
   });
 
-  it("are moved and renamed; what a real kernel refuses is an error that names request and object", () => {
+  it("are moved and renamed; a real kernel's refusal is an error that names request and object", () => {
     answeredBy("rdma-move").request([moveRdmaDevice(RDMA2, POD_FD)]);
     answeredBy("rdma-rename").request([renameRdmaDevice(RDMA1, "rail1")]);
     expect(() => answeredBy("rdma-move-again").request([moveRdmaDevice(RDMA2, POD_FD)])).toThrow(
@@ -62,7 +62,7 @@ describe("RDMA devices", () => {
   });
   const [index, name] = [u32Attribute(1, 7), stringAttribute(2, "rail0")];
 
-  it("of which the kernel does not say a GUID have none", () => {
+  it("without a GUID in the kernel's answer have no GUID", () => {
     expect(parseRdmaDevice(told(index, name))).toEqual({ index: 7, name: "rail0", nodeGuid: undefined });
   });
 
@@ -75,7 +75,7 @@ describe("RDMA devices", () => {
     expect(() => parseRdmaDevice(message)).toThrow(MalformedReply);
   });
 
-  it("any bytes changed: read or refused", () => {
+  it("any bytes changed: decoded or refused", () => {
     const [message] = parseMessages(vector("rdma-devices").received[0] as Uint8Array) as [Message];
     fc.assert(
       fc.property(fc.nat(message.payload.length - 1), fc.nat(0xff), (at, byte) => {
@@ -92,7 +92,7 @@ describe("RDMA devices", () => {
 });
 
 describe("protection domains of an RDMA device", () => {
-  it("of a real kernel: one of the kernel's, one of the netdev's, one of each pkey child's", () => {
+  it("of a real kernel: the kernel's, the netdev's, and each pkey child's", () => {
     const [domains, ...others] = answeredBy("rdma-domains").dump(
       dumpProtectionDomains(RDMA1),
       parseProtectionDomains,
@@ -101,7 +101,7 @@ describe("protection domains of an RDMA device", () => {
     expect(others).toEqual([]);
   });
 
-  it("of a number that no device has are an error", () => {
+  it("of an unknown device number are an error", () => {
     expect(() =>
       answeredBy("rdma-domains-of-none").dump(dumpProtectionDomains(4711), parseProtectionDomains),
     ).toThrow(/RDMA_NLDEV_CMD_RES_PD_GET protection domains of RDMA device 4711: .*\(EINVAL\)/);
@@ -114,7 +114,7 @@ describe("protection domains of an RDMA device", () => {
     payload: encodeAttributes(attributes),
   });
 
-  it("of a process belong to no module, and there can be none", () => {
+  it("of a process belong to no module, and the list can be empty", () => {
     const entry = nestedAttribute(47, [u32Attribute(28, 4242)]);
     const name = stringAttribute(2, "rail0");
     const parsed = parseProtectionDomains(told(name, nestedAttribute(46, [entry])));
@@ -129,7 +129,7 @@ describe("protection domains of an RDMA device", () => {
     expect(() => parseProtectionDomains(message)).toThrow(MalformedReply);
   });
 
-  it("any bytes changed: read or refused", () => {
+  it("any bytes changed: decoded or refused", () => {
     const [message] = parseMessages(vector("rdma-domains").received[0] as Uint8Array) as [Message];
     fc.assert(
       fc.property(fc.nat(message.payload.length - 1), fc.nat(0xff), (at, byte) => {

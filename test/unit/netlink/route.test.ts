@@ -22,7 +22,7 @@ function fields(route: Partial<RouteSpec>) {
 }
 
 describe("routes", () => {
-  it("are the kernel's default unless told otherwise: table main, scope universe, protocol boot, unicast", () => {
+  it("have the kernel's defaults unless set: table main, scope universe, protocol boot, unicast", () => {
     expect(fields({})).toEqual({
       family: 2,
       prefix: 16,
@@ -35,7 +35,7 @@ describe("routes", () => {
     });
   });
 
-  it("to everywhere have no destination, in either family", () => {
+  it("to all addresses have no destination, in either family", () => {
     expect(fields({ dst: "0.0.0.0/0", gw: "10.0.0.1" })).toMatchObject({
       family: 2,
       prefix: 0,
@@ -45,7 +45,7 @@ describe("routes", () => {
     expect(fields({ dst: "128.0.0.0/1" })).toMatchObject({ prefix: 1, types: [1, 4] });
   });
 
-  it("say small tables in the header, and those that do not fit in an attribute", () => {
+  it("have small tables in the header, and larger ones in an attribute", () => {
     expect(fields({ table: 255 })).toMatchObject({ table: 255, types: [1, 4] });
     expect(fields({ table: 256 })).toMatchObject({ table: 0, types: [1, 4, 15] });
     expect(
@@ -56,7 +56,7 @@ describe("routes", () => {
     ).toEqual(Uint8Array.of(0xef, 0xbe, 0xad, 0xde));
   });
 
-  it("carry metrics in one attribute, and only those that are given", () => {
+  it("have metrics in one attribute, and only those that are given", () => {
     const metrics = (route: Partial<RouteSpec>) => {
       const request = newRoute(7, { dst: "10.0.0.0/8", gw: undefined, ...route });
       const nested = findAttribute(received(request.attributes), 8);
@@ -70,7 +70,7 @@ describe("routes", () => {
     expect(metrics({})).toBeUndefined();
   });
 
-  it("keep 0 as a number that was given", () => {
+  it("keep 0 as a given number", () => {
     expect(fields({ priority: 0, scope: 0, table: 0 })).toMatchObject({
       table: 0,
       scope: 0,
@@ -78,12 +78,12 @@ describe("routes", () => {
     });
   });
 
-  it("say what they are about, for errors", () => {
+  it("describe themselves for errors", () => {
     expect(newRoute(7, { dst: "::/0", gw: "fd00::1" }).subject).toBe("::/0 via fd00::1 on link 7");
     expect(newRoute(7, { dst: "10.0.0.0/8", gw: undefined }).subject).toBe("10.0.0.0/8 on link 7");
   });
 
-  it("with a gateway of another family, or of none, are refused", () => {
+  it("with an invalid gateway, or a gateway of another family, are refused", () => {
     expect(() => newRoute(7, { dst: "10.0.0.0/8", gw: "fd00::1" })).toThrow(
       "the gateway fd00::1 is not of the address family of its route to 10.0.0.0/8",
     );
@@ -92,7 +92,7 @@ describe("routes", () => {
   });
 });
 
-/** The routes of a real kernel's answer through a netdev. */
+/** Returns the routes of a real kernel's answer through a netdev. */
 function listed(name: string, link = VF0) {
   return vector(name)
     .received.flatMap(parseMessages)
@@ -111,8 +111,8 @@ function told(
   return { type: 24, flags: 2, sequence: 1, payload: concat([header, encodeAttributes(attributes)]) };
 }
 
-describe("routes that there are", () => {
-  it("of a real kernel: those to somewhere, in all tables", () => {
+describe("existing routes", () => {
+  it("of a real kernel: those with a destination, in all tables", () => {
     expect(listed("dump-routes")).toEqual([
       { dst: "10.3.0.0/16", gw: undefined, table: 1000, priority: 5 },
       { dst: "0.0.0.0/0", gw: "10.1.2.1", table: 254, priority: 0 },
@@ -122,24 +122,24 @@ describe("routes that there are", () => {
     ]);
   });
 
-  it("of a real kernel: two gateways of one destination, which IPv6 tells of together", () => {
+  it("of a real kernel: two gateways of one destination, which IPv6 reports together", () => {
     expect(listed("dump-routes-6").filter(({ dst }) => dst === "::/0")).toEqual([
       { dst: "::/0", gw: "fd00::1", table: 254, priority: 1024 },
       { dst: "::/0", gw: "fd00::2", table: 254, priority: 1024 },
     ]);
   });
 
-  it("through other netdevs are passed over: kernels before 4.20 list them all", () => {
+  it("through other netdevs are skipped: kernels before 4.20 list them all", () => {
     expect([...listed("dump-routes", 99), ...listed("dump-routes-6", 99)]).toEqual([]);
   });
 
-  it("are asked for by netdev and family", () => {
+  it("are requested by netdev and family", () => {
     const { header, attributes, kind } = dumpRoutes(7, 10);
     expect([kind, header]).toEqual(["list", [10, 0, 0]]);
     expect(findAttribute(received(attributes), 4)).toEqual(Uint8Array.of(7, 0, 0, 0));
   });
 
-  it("of other families are passed over", () => {
+  it("of other families are skipped", () => {
     expect(parseRouteInfo(told(28, 20, 1, [u32Attribute(4, 7)]), 7)).toEqual([]);
   });
 
@@ -159,7 +159,7 @@ describe("routes that there are", () => {
     for (const one of refused) expect(() => parseRouteInfo(one, 7)).toThrow(MalformedReply);
   });
 
-  it("of any bytes are read or refused", () => {
+  it("of any bytes are decoded or refused", () => {
     fc.assert(
       fc.property(fc.constantFrom(2, 10), fc.uint8Array({ maxLength: 80 }), (family, rest) => {
         const payload = concat([Uint8Array.of(family, 0, 0, 0, 254, 3, 0, 1), rest]);

@@ -12,11 +12,11 @@ import { vector } from "../vectors/vectors.ts";
 
 const unknown = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
 
-describe("what a PF of a real kernel says of its VFs", () => {
+describe("VFs in a PF's answer of a real kernel", () => {
   const message = parseMessages(vector("get-pf-with-vfs").received[0] as Uint8Array)[0] as Message;
   const vfs = parseLink(message).vfs as Uint8Array;
 
-  it("what was set, in network order", () => {
+  it("the values that were set, in network order", () => {
     expect(parseVfInfo(vfs, 0)).toEqual({ linkState: 1, nodeGuid: GUID, portGuid: REVERSED_GUID });
   });
 
@@ -26,11 +26,11 @@ describe("what a PF of a real kernel says of its VFs", () => {
     expect(parseVfInfo(vfs, 2)).toEqual(fresh);
   });
 
-  it("nothing of VFs that are not there", () => {
+  it("missing VFs are left out", () => {
     expect(parseVfInfo(vfs, 3)).toEqual(unknown);
   });
 
-  it("any bytes changed: read or refused", () => {
+  it("any bytes changed: decoded or refused", () => {
     fc.assert(
       fc.property(fc.nat(vfs.length - 1), fc.nat(0xff), fc.nat(4), (at, byte, vf) => {
         const changed = vfs.slice();
@@ -54,7 +54,7 @@ describe("VF information", () => {
       ),
     ]);
 
-  it("of a kernel that does not know GUIDs, or a policy that we do not know", () => {
+  it("of a kernel without GUIDs, or with an unknown policy", () => {
     expect(parseVfInfo(vfInfo([5, concat([packU32(4), packU32(2)])]), 4)).toEqual({
       ...unknown,
       linkState: 2,

@@ -19,22 +19,22 @@ function parse(changes: object = {}, cniArgs = "") {
   return parseNetwork(configuration(changes), "1.0.0", cniArgs);
 }
 
-/** What can be wrong for ADD and must not matter to DEL. */
+/** Configurations that ADD refuses and DEL must accept. */
 const refused: [string, object, number][] = [
   ["a missing deviceID", { deviceID: undefined }, 7],
-  ["a deviceID that is none", { deviceID: "../../etc" }, 7],
+  ["an invalid deviceID", { deviceID: "../../etc" }, 7],
   ["a deviceID of number", { deviceID: 3 }, 7],
   ["type of number", { type: 5 }, 7],
   ["dhcp", { ipam: { type: "dhcp" } }, 2],
   ["ipam of text", { ipam: "host-local" }, 7],
   ["ipam.type of number", { ipam: { type: 5 } }, 7],
   ["an mtu of text", { mtu: "2044" }, 7],
-  ["an mtu of IPv4 that is none", { mtu: 67 }, 7],
-  ["an mtu that IPoIB does not have", { mtu: 65_521 }, 7],
+  ["an mtu below the minimum of IPv4", { mtu: 67 }, 7],
+  ["an mtu above the maximum of IPoIB", { mtu: 65_521 }, 7],
   ["an mtu with a fraction", { mtu: 2044.5 }, 7],
-  ["no wait for a carrier", { waitForCarrierSeconds: 0 }, 7],
-  ["no wait for a pkey", { pkey: "0x5", waitForPkeySeconds: 0 }, 7],
-  ["a wait for a pkey that there is none of", { waitForPkeySeconds: 3 }, 7],
+  ["a wait of 0 s for a carrier", { waitForCarrierSeconds: 0 }, 7],
+  ["a wait of 0 s for a pkey", { pkey: "0x5", waitForPkeySeconds: 0 }, 7],
+  ["a wait for a pkey without a pkey", { waitForPkeySeconds: 3 }, 7],
   ["a relative CNIDeviceInfoFile", { runtimeConfig: { CNIDeviceInfoFile: "etc/x" } }, 7],
   ["CNIDeviceInfoFile of number", { runtimeConfig: { CNIDeviceInfoFile: 5 } }, 7],
   ["rdmaIsolation of text", { rdmaIsolation: "true" }, 7],
@@ -43,9 +43,9 @@ const refused: [string, object, number][] = [
   ["an unknown link_state", { link_state: "up" }, 7],
   ["a link_state in upper case", { link_state: "Enable" }, 7],
   ["link_state of boolean", { link_state: true }, 7],
-  ["a pkey that is none", { pkey: "0x10000" }, 7],
+  ["an invalid pkey", { pkey: "0x10000" }, 7],
   ["pkey of number", { pkey: 5 }, 7],
-  ["a guid that is none", { guid: "02:00" }, 7],
+  ["an invalid guid", { guid: "02:00" }, 7],
   ["a guid of number", { guid: 5 }, 7],
   ["a zero guid", { guid: "00:00:00:00:00:00:00:00" }, 7],
   ["an all-ones guid", { guid: "ff:ff:ff:ff:ff:ff:ff:ff" }, 7],
@@ -56,13 +56,13 @@ const refused: [string, object, number][] = [
   ["dns of text", { dns: "x" }, 7],
   ["prevResult of text", { prevResult: "x" }, 7],
   ["prevResult of another family", { prevResult: { cniVersion: "0.4.0" } }, 999],
-  ["a timeout of nothing", { timeoutSeconds: 0 }, 7],
+  ["a timeout of 0 s", { timeoutSeconds: 0 }, 7],
   ["a timeout of text", { timeoutSeconds: "5" }, 7],
-  ["ib-kubernetes that has not come yet", { ibKubernetesEnabled: true }, 11],
+  ["ib-kubernetes that is not done", { ibKubernetesEnabled: true }, 11],
 ];
 
 describe("parseNetwork", () => {
-  test("the least that is needed", () => {
+  test("the minimum configuration", () => {
     expect(parse()).toEqual({
       name: "mynet",
       deviceID: "0000:03:00.2",
@@ -76,7 +76,7 @@ describe("parseNetwork", () => {
     });
   });
 
-  test("what the SR-IOV Network Operator renders", () => {
+  test("the output of the SR-IOV Network Operator", () => {
     expect(parse({ capabilities: { infinibandGUID: true }, link_state: "enable", ipam: {} })).toMatchObject({
       linkState: "enable",
       ipamType: undefined,
@@ -88,7 +88,7 @@ describe("parseNetwork", () => {
     expect(parseNetworkForDel(configuration({ timeoutSeconds: 2 })).timeout).toBe(2000);
   });
 
-  test("what Multus makes of it", () => {
+  test("the output of Multus", () => {
     const stdin = {
       pkey: "0x5",
       ibKubernetesEnabled: true,
@@ -108,7 +108,7 @@ describe("parseNetwork", () => {
     expect(parse({ link_state: state }).linkState).toBe(state);
   });
 
-  test.each(["link_state", "pkey", "guid"])("an empty %s is none, as in Go", (key) => {
+  test.each(["link_state", "pkey", "guid"])("an empty %s counts as missing, as in Go", (key) => {
     expect(parse({ [key]: "" })).toEqual(parse());
   });
 
@@ -123,7 +123,7 @@ describe("parseNetwork", () => {
     ).toMatchObject({ linkState: "enable", guid: "02:00:00:00:00:00:00:01", ipamType: "x" });
   });
 
-  test("a key that resembles a known one is no error, and is named in a warning", () => {
+  test("a key that resembles a known one is not an error, and is named in a warning", () => {
     const { linkState, warnings } = parse({
       linkState: "enable",
       runtimeConfig: { mac: "02:00:00:00:00:01" },
@@ -135,7 +135,7 @@ describe("parseNetwork", () => {
     ]);
   });
 
-  test("what is false or null is not asked for", () => {
+  test("false or null disables a key", () => {
     expect(parse({ rdmaIsolation: false, vfioPciMode: null, ibKubernetesEnabled: false })).toEqual(parse());
   });
 
@@ -154,18 +154,18 @@ describe("parseNetwork", () => {
     expect(parse({ pkey: spelling }).warnings).toEqual([]);
   });
 
-  test("a pkey is waited for where a time is given, in seconds", () => {
+  test("ADD waits for a pkey if a time is given, in seconds", () => {
     const pkey = { partition: 5, fullMember: true };
     expect(parse({ pkey: "0x8005", waitForPkeySeconds: 3 }).partition).toEqual({ pkey, time: 3000 });
     expect(parse({ pkey: "0x8005" }).partition).toBeUndefined();
   });
 
-  test("rdmaIsolation is asked for with true", () => {
+  test("rdmaIsolation is enabled with true", () => {
     expect(parse({ rdmaIsolation: true }).rdmaIsolation).toBe(true);
     expect(parse().rdmaIsolation).toBeUndefined();
   });
 
-  test("dns and prevResult come along", () => {
+  test("dns and prevResult are kept", () => {
     expect(parse({ dns: { domain: "d" }, prevResult: { interfaces: [{ name: "eth0" }] } })).toMatchObject({
       dns: { domain: "d" },
       prevResult: { interfaces: [{ name: "eth0" }] },
@@ -187,21 +187,21 @@ describe("parseNetwork", () => {
     expect(message).toContain(value);
   });
 
-  test("rdmaOnly is asked for with true", () => {
+  test("rdmaOnly is enabled with true", () => {
     expect(parse({ rdmaOnly: true }).rdmaOnly).toBe(true);
     expect(parse().rdmaOnly).toBeUndefined();
   });
 
-  test("vfioPciMode is asked for with true", () => {
+  test("vfioPciMode is enabled with true", () => {
     expect(parse({ vfioPciMode: true }).vfioPciMode).toBe(true);
     expect(parse().vfioPciMode).toBeUndefined();
   });
 
-  test("what is not built yet is refused with key and value, never ignored", () => {
+  test("unsupported values are refused with key and value, never ignored", () => {
     expect(thrown(() => parse({ ipam: { type: "dhcp" } })).message).toContain('ipam.type "dhcp"');
   });
 
-  test("a missing deviceID says who should have filled it in", () => {
+  test("a missing deviceID is an error that names the component that sets it", () => {
     expect(thrown(() => parse({ deviceID: "" })).message).toContain("k8s.v1.cni.cncf.io/resourceName");
   });
 
@@ -234,7 +234,7 @@ describe("parseNetwork", () => {
 });
 
 describe("parseNetworkForDel", () => {
-  test("has what a lease and a VF need", () => {
+  test("has all that releasing a lease and a VF needs", () => {
     expect(
       parseNetworkForDel(configuration({ deviceID: "0000:AF:00.2", ipam: { type: "host-local" } })),
     ).toEqual({
@@ -251,7 +251,7 @@ describe("parseNetworkForDel", () => {
     [50, 50_000],
     [600, 50_000],
   ])(
-    "with timeoutSeconds %i takes %i ms at most, so that it ends before containerd's 60 s",
+    "with timeoutSeconds %i takes at most %i ms, so that it ends before containerd's 60 s",
     (given, timeout) => {
       expect(parseNetworkForDel(configuration({ timeoutSeconds: given })).timeout).toBe(timeout);
     },
@@ -265,7 +265,7 @@ describe("parseNetworkForDel", () => {
     expect(network.warnings).toHaveLength(tells ? 1 : 0);
   });
 
-  test("dhcp never had a lease, and the warning says so by key and value", () => {
+  test("dhcp never had a lease, and the warning contains key and value", () => {
     expect(parseNetworkForDel(configuration({ ipam: { type: "dhcp" } })).warnings[0]).toContain(
       'ipam.type "dhcp"',
     );
@@ -273,7 +273,7 @@ describe("parseNetworkForDel", () => {
 });
 
 describe("parseNetworkForStatus", () => {
-  test("needs no deviceID: nobody has filled one in", () => {
+  test("needs no deviceID: no device plugin has set it", () => {
     const network = { deviceID: undefined, ipam: { type: "host-local" }, timeoutSeconds: 2 };
     expect(parseNetworkForStatus(configuration(network))).toEqual({
       rdmaIsolation: false,
@@ -286,21 +286,21 @@ describe("parseNetworkForStatus", () => {
 
   test.each([
     ["dhcp", { ipam: { type: "dhcp" } }, 2],
-    ["a pkey that is none", { pkey: "0x10000" }, 7],
+    ["an invalid pkey", { pkey: "0x10000" }, 7],
     ["a wait for no pkey", { waitForPkeySeconds: 3 }, 7],
     ["an unknown link_state", { link_state: "up" }, 7],
-    ["a timeout of nothing", { timeoutSeconds: 0 }, 7],
-  ])("refuses what no ADD can do: %s", (_, changes, code) => {
+    ["a timeout of 0 s", { timeoutSeconds: 0 }, 7],
+  ])("refuses configurations with which no ADD can succeed: %s", (_, changes, code) => {
     expect(thrown(() => parseNetworkForStatus(configuration(changes)))).toMatchObject({ code });
   });
 });
 
 describe("parseNetworkForGc", () => {
-  test.each(refused)("refuses nothing that ADD would: %s", (_, changes) => {
+  test.each(refused)("refuses no configuration that ADD would refuse: %s", (_, changes) => {
     expect(parseNetworkForGc(configuration(changes)).timeout).toBe(100_000);
   });
 
-  test("knows the IPAM plugin, and how long it may take", () => {
+  test("has the IPAM plugin, and its time limit", () => {
     const network = configuration({ deviceID: undefined, ipam: { type: "host-local" }, timeoutSeconds: 2 });
     expect(parseNetworkForGc(network)).toEqual({ ipamType: "host-local", timeout: 2000, warnings: [] });
   });

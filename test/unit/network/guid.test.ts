@@ -25,7 +25,7 @@ function parse(given: Given, ibKubernetesEnabled: boolean, cni: object = {}) {
   return parseNetwork(parseConfiguration(JSON.stringify(configuration)), "1.0.0", cniArgs);
 }
 
-/** All combinations of sources that are given. */
+/** All combinations of sources. */
 const combinations = Array.from({ length: 16 }, (_, bits) =>
   (Object.keys(guids) as Source[]).filter((_, index) => bits & (1 << index)),
 );
@@ -47,7 +47,7 @@ for (const [ibKubernetes, precedence] of order) {
       }
       expect(parse(values, ibKubernetes).guid).toBe(guids[winner]);
 
-      // A source that loses is not looked at, whatever stands there.
+      // A source with lower precedence is not read, whatever its value.
       for (const junk of ["junk", 5, ["x"], { a: 1 }, "00:00:00:00:00:00:00:00"]) {
         const spoiled = Object.fromEntries(
           given.map((source) => [source, source === winner ? guids[source] : junk]),
@@ -55,7 +55,7 @@ for (const [ibKubernetes, precedence] of order) {
         expect(parse(spoiled, ibKubernetes).guid).toBe(guids[winner]);
       }
 
-      // A winner that is no GUID fails; nobody else steps in.
+      // An invalid GUID of the first source fails; other sources are not tried.
       const bad = thrown(() => parse({ ...values, [winner]: "junk" }, ibKubernetes));
       expect(bad).toMatchObject({ code: 7, message: expect.stringContaining('"junk"') });
     });
@@ -75,7 +75,7 @@ describe("a GUID", () => {
     ["annotation", "args.cni.guid"],
     ["administrator", "guid"],
     ["argument", "CNI_ARGS guid"],
-  ])("that is zero or all-ones is refused, naming its source: %s", (source, where) => {
+  ])("that is zero or all-ones is refused, with the name of its source: %s", (source, where) => {
     for (const text of ["00:00:00:00:00:00:00:00", "ff:ff:ff:ff:ff:ff:ff:ff", "0xFFFFFFFFFFFFFFFF"]) {
       const error = thrown(() => parse({ [source]: text }, false));
       expect(error.code).toBe(7);
@@ -83,7 +83,7 @@ describe("a GUID", () => {
     }
   });
 
-  test("that is empty or null is not given", () => {
+  test("that is empty or null counts as missing", () => {
     for (const none of ["", null]) {
       expect(
         parse({ capability: none, annotation: none, administrator: guids.administrator }, true).guid,
@@ -100,31 +100,31 @@ describe("a GUID", () => {
 });
 
 describe("args.cni", () => {
-  test("may hold anything but strings beside", () => {
+  test("may contain any other values", () => {
     const cni = { ips: ["10.0.0.5/24"], labels: [{ key: "a", value: 5 }], n: 5, b: true, z: null };
     expect(parse({ annotation: guids.annotation }, true, cni).guid).toBe(guids.annotation);
   });
 
-  test("is a map, whose keys are exact", () => {
+  test("is a map with exact keys", () => {
     expect(parse({}, false, { GUID: guids.annotation }).guid).toBeUndefined();
   });
 });
 
 describe("malformed CNI_ARGS", () => {
-  test("never fail a call, and are warned of", () => {
+  test("never fail a call, and cause a warning", () => {
     const network = parse({ argument: `${guids.argument};junk;a=b=c` }, false);
     expect(network.guid).toBe(guids.argument);
     expect(network.warnings).toHaveLength(2);
   });
 
-  test("are not looked at where another source wins", () => {
+  test("are not read if another source takes precedence", () => {
     expect(parse({ administrator: guids.administrator, argument: "x;junk" }, false).warnings).toEqual([]);
   });
 });
 
 describe("ibKubernetesEnabled", () => {
   test.each([undefined, null, "pending", "Configured", 5, true, ""])(
-    "with mellanox.infiniband.app %j: code 11, saying where the annotation must be",
+    "with mellanox.infiniband.app %j: code 11, with the place of the annotation",
     (app) => {
       const error = thrown(() =>
         parse({ capability: guids.capability }, true, { "mellanox.infiniband.app": app }),
@@ -136,25 +136,25 @@ describe("ibKubernetesEnabled", () => {
     },
   );
 
-  test("without args at all: the same", () => {
+  test("without args: the same", () => {
     const text = '{"name":"n","deviceID":"0000:03:00.2","ibKubernetesEnabled":true}';
     expect(thrown(() => parseNetwork(parseConfiguration(text), "1.0.0", "")).code).toBe(11);
   });
 
-  test("without a GUID: code 11, saying where it must be", () => {
+  test("without a GUID: code 11, with the place of the GUID", () => {
     const error = thrown(() => parse({}, true));
     expect(error.code).toBe(11);
-    expect(error.message).toContain("there is no GUID");
+    expect(error.message).toContain("the pod has no GUID");
     expect(error.message).toContain("k8s.v1.cni.cncf.io/networks");
   });
 
-  test("off: nothing is demanded", () => {
+  test("off: nothing is required", () => {
     expect(parse({}, false, { "mellanox.infiniband.app": "pending" }).guid).toBeUndefined();
   });
 });
 
 describe("auto", () => {
-  test("is the administrator's to say, where no source before names a GUID", () => {
+  test("can be set by the administrator, if no source of higher precedence has a GUID", () => {
     expect(parse({ administrator: "auto" }, false).guid).toBe("auto");
     expect(parse({ administrator: "auto" }, true).guid).toBe("auto");
     expect(parse({ administrator: "auto", capability: guids.capability }, false).guid).toBe(guids.capability);
@@ -162,14 +162,14 @@ describe("auto", () => {
     expect(parse({ administrator: "auto", annotation: guids.annotation }, false).guid).toBe("auto");
   });
 
-  test.each(["capability", "annotation", "argument"] as const)("is nobody else's: %s", (source) => {
+  test.each(["capability", "annotation", "argument"] as const)("cannot be set by others: %s", (source) => {
     expect(thrown(() => parse({ [source]: "auto" }, false))).toMatchObject({
       code: 7,
       message: expect.stringContaining('not "auto"'),
     });
   });
 
-  test("is offered to an administrator who has misspelt it", () => {
+  test("is suggested to an administrator who has misspelled it", () => {
     expect(thrown(() => parse({ administrator: "Auto" }, false)).message).toMatch(/or "auto", not "Auto"/);
   });
 });

@@ -3,7 +3,7 @@ import type { JsonObject } from "../../../src/cni/document.ts";
 import { warnOfSuspiciousKeys } from "../../../src/network/keys.ts";
 import { documentedKeys } from "../../support/documented-keys.ts";
 
-/** The warnings, without what they begin with. */
+/** Returns the warnings, without their common beginning. */
 function suspiciousKeys(network: JsonObject): string[] {
   const warnings: string[] = [];
   warnOfSuspiciousKeys(network, warnings);
@@ -23,7 +23,7 @@ describe("a key of a network", () => {
     // Go reads keys in any case, and so does the plugin.
     ["GUID", "key GUID is read as guid; use that spelling"],
     ["pKey", "key pKey is read as pkey; use that spelling"],
-  ])("%s is named with the one that was meant", (key, sentence) => {
+  ])("%s is named with the known key", (key, sentence) => {
     expect(suspiciousKeys({ cniVersion: "1.0.0", [key]: "x" })).toEqual([sentence]);
   });
 
@@ -45,20 +45,20 @@ describe("a key of a network", () => {
     "cniVersions",
     "pciBusID",
     "\u{1f642}",
-  ])("%j is like no other, or another plugin's", (key) => {
+  ])("%j resembles no other key, or is another plugin's", (key) => {
     expect(suspiciousKeys({ [key]: "x" })).toEqual([]);
   });
 
-  test("that the reference has is a known one", () => {
+  test("of the reference is known", () => {
     const keys = documentedKeys().map((key) => key.split(".")[0] ?? "");
     expect(suspiciousKeys(Object.fromEntries(keys.map((key) => [key, "x"])))).toEqual([]);
-    // A letter less in each of them is noticed, if it is long enough to tell.
+    // A missing letter is noticed in each key that is long enough.
     for (const key of keys.filter((each) => each.length > 4 && !each.startsWith("cni.dev")))
       expect(suspiciousKeys({ [key.slice(0, 2) + key.slice(3)]: "x" })).toHaveLength(1);
   });
 });
 
-test("a capability that is spelled otherwise is named: runtimes compare letter by letter", () => {
+test("a capability with another spelling is named: runtimes compare exactly", () => {
   const of = (capabilities: unknown) => suspiciousKeys({ capabilities });
   expect(of({ infinibandGuid: true, CNIDeviceInfoFile: true, ips: true, portMappings: true })).toEqual([
     "capability infinibandGuid is not known to runtimes; use infinibandGUID",
@@ -66,7 +66,7 @@ test("a capability that is spelled otherwise is named: runtimes compare letter b
   expect([of("x"), of(null), of({ infinibandGUID: true })]).toEqual([[], [], []]);
 });
 
-test("a MAC address is no request that an InfiniBand interface can fulfill", () => {
+test("a MAC address is a request that an InfiniBand interface cannot fulfill", () => {
   const of = (runtimeConfig: unknown) => suspiciousKeys({ runtimeConfig });
   expect(of({ mac: "02:00:00:00:00:01", infinibandGUID: "x" })).toEqual([
     "runtimeConfig.mac is ignored: an InfiniBand interface has no MAC address; use guid or runtimeConfig.infinibandGUID",

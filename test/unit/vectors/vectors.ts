@@ -12,14 +12,14 @@ export interface Vector {
 export function vector(name: string): Vector {
   const text = readFileSync(new URL(`${name}.txt`, import.meta.url), "utf8");
   const lines = text.split("\n").filter((line) => !line.startsWith("#"));
-  // A datagram begins with its direction, and goes on in lines that have none.
+  // A datagram begins with its direction, and continues in lines without direction.
   const datagrams = lines.join("").split(/(?=[<>])/);
   const of = (direction: string) =>
     datagrams.filter((one) => one.startsWith(direction)).map((one) => hexBytes(one.slice(2)));
   return { sent: of(">"), received: of("<") };
 }
 
-/** @throws where the text is not pairs of hexadecimal digits: a vector must not lose bytes silently. */
+/** @throws if the text is not pairs of hexadecimal digits: a vector must not lose bytes silently. */
 export function hexBytes(hex: string): Uint8Array {
   const bytes = Uint8Array.from(Buffer.from(hex, "hex"));
   if (bytes.length * 2 !== hex.length) throw new Error(`not hexadecimal: ${hex.slice(0, 40)}…`);

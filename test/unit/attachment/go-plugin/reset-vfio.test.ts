@@ -25,7 +25,7 @@ const pf: Link = {
   master: undefined,
 };
 
-/** What is set at the PF, where it has this on file for the VF. */
+/** Returns what resetVfio sets at the PF, if the PF stores `onFile` for the VF. */
 function setAfter(
   cache: { guid?: typeof ours; linkState?: LinkState },
   onFile: VfConfig,
@@ -43,18 +43,18 @@ function setAfter(
   return set;
 }
 
-test("the GUIDs and the link state of a VF bound to vfio-pci are taken back at its PF", () => {
+test("the GUIDs and the link state of a VF bound to vfio-pci are reset at its PF", () => {
   const onFile = { nodeGuid: ours, portGuid: ours, linkState: "enable" } as const;
   expect(setAfter({ guid: ours, linkState: "enable" }, onFile)).toEqual([
     { linkState: "auto", nodeGuid: none, portGuid: none },
   ]);
 });
 
-test("what somebody has set since stays", () => {
+test("values that another program has set since stay", () => {
   const onFile = { nodeGuid: theirs, portGuid: theirs, linkState: "disable" } as const;
   expect(setAfter({ guid: ours, linkState: "enable" }, onFile)).toEqual([{}]);
 });
 
-test("a VF of which nothing was set is left alone", () => {
+test("a VF for which nothing was set is not changed", () => {
   expect(setAfter({}, { nodeGuid: theirs, portGuid: theirs, linkState: "disable" })).toEqual([]);
 });

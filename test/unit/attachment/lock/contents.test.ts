@@ -29,12 +29,12 @@ test("a lock file keeps the VF's own GUIDs", () => {
 });
 
 test.each([
-  ["no object", []],
-  ["no list of GUIDs", { ...ownGuids, instead: "02:00:00:00:00:00:00:77" }],
-  ["a GUID that is none", { ...ownGuids, instead: ["77"] }],
-  ["no port GUID", { ...ownGuids, port: undefined }],
-  ["no boot", { ...ownGuids, bootId: 1 }],
-])("GUIDs that cannot be read (%s) count as none", (_, damaged) => {
+  ["not an object", []],
+  ["a GUID list that is not a list", { ...ownGuids, instead: "02:00:00:00:00:00:00:77" }],
+  ["an invalid GUID", { ...ownGuids, instead: ["77"] }],
+  ["a missing port GUID", { ...ownGuids, port: undefined }],
+  ["an invalid boot ID", { ...ownGuids, bootId: 1 }],
+])("GUIDs that cannot be read (%s) are ignored", (_, damaged) => {
   expect(parseLockContents(JSON.stringify({ owes: true, ownGuids: damaged }))).toEqual({
     ...empty,
     owes: true,

@@ -5,39 +5,39 @@ const note = JSON.stringify({ holder: { pid: 100, verb: "ADD of container c1", s
 const now = 31_400;
 const process = (pid: number, command: string, pids = [pid]) => ({ pid, pids, command });
 
-describe("who holds a lock", () => {
-  it("is the call that left its note", () => {
+describe("the holder of a lock", () => {
+  it("is the call that wrote its note", () => {
     expect(describeHolder(note, [process(100, "ib-sriov")], now)).toBe(
       "held by process 100 (ADD of container c1) for 30 s",
     );
   });
 
-  it("is the call, and what it has started", () => {
+  it("is the call, and the process that it has started", () => {
     expect(describeHolder(note, [process(100, "ib-sriov"), process(105, "slow")], now)).toBe(
       "held by process 100 (ADD of container c1) for 30 s; it has started process 105 (slow)",
     );
   });
 
-  it("is found also where the call has another pid in its own pid namespace", () => {
+  it("is found also if the call has another pid in its own pid namespace", () => {
     expect(describeHolder(note, [process(4711, "ib-sriov", [4711, 100])], now)).toBe(
       "held by process 100 (ADD of container c1) for 30 s",
     );
   });
 
-  it("is what a call left behind that has ended, and the message says how to be rid of it", () => {
+  it("is a process left behind by a call that has ended, and the message contains the command that ends it", () => {
     expect(describeHolder(note, [process(105, "slow"), process(106, "sleep")], now)).toBe(
       "held by process 105 (slow), process 106 (sleep), left behind by process 100 (ADD of container c1), which " +
         "took the lock 30 s ago and has ended; if it hangs, end it (kill -KILL 105 106)",
     );
   });
 
-  it("is the call or its plugin where no process can be seen", () => {
+  it("is the call or its plugin if no process can be seen", () => {
     expect(describeHolder(note, [], now)).toBe(
       "held by process 100 (ADD of container c1), or by an IPAM plugin that it has started, for 30 s",
     );
   });
 
-  it("is not known where there is no note, but for the processes", () => {
+  it("is unknown without a note, except for the processes", () => {
     for (const text of [
       "",
       "{",
@@ -45,14 +45,14 @@ describe("who holds a lock", () => {
       '{"holder":{"pid":1}}',
       '{"holder":{"pid":"1","verb":"x","since":2}}',
     ]) {
-      expect(describeHolder(text, [], now)).toBe("held by a process that left no note");
+      expect(describeHolder(text, [], now)).toBe("held by a process, which the lock file does not describe");
       expect(describeHolder(text, [process(9, "ib-sriov")], now)).toBe(
-        "held by process 9 (ib-sriov) that left no note",
+        "held by process 9 (ib-sriov), which the lock file does not describe",
       );
     }
   });
 
-  it("has not held it for less than no time when the clock was set back", () => {
+  it("has held it for 0 s if the clock was set back", () => {
     expect(describeHolder(note, [process(100, "ib-sriov")], 0)).toContain(" for 0 s");
   });
 });

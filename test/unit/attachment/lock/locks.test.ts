@@ -9,7 +9,7 @@ import { unobserved } from "../../../support/unobserved.ts";
 const directory = "/var/run/cni/ib-sriov";
 const theirs = `${directory}/cni.lock`;
 
-/** Files, where the calls for the Go plugin's lock and its directory fail as a test wants it. */
+/** Files for which opening the Go plugin's lock, or making its directory, fails as a test requires. */
 class Files extends MemoryFiles {
   readonly locked: string[] = [];
   readonly made: string[] = [];
@@ -35,7 +35,7 @@ function refusal(call: string, path: string, code: string): Error {
   return Object.assign(new Error(`${call} ${path}: refused (${code})`), { code });
 }
 
-/** Does something under the node's lock; what the kernel answers is in `files`. */
+/** Runs an action under the node's lock; `files` determines the kernel's answers. */
 function rebindWith(files: Files): void {
   const limits = { deadline: 1000, observe: unobserved };
   const node = partialNode({ files, clock: { pid: 1, wall: () => 0 } });
@@ -43,14 +43,14 @@ function rebindWith(files: Files): void {
   locks.whileNodeIsLocked(1000, () => files.locked.push("rebind"));
 }
 
-test("a rebind is done under the node's lock and the Go plugin's, whose directory is made where it is missing", () => {
+test("a rebind holds the node's lock and the Go plugin's, whose directory is made if it is missing", () => {
   const files = new Files();
   rebindWith(files);
   expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", theirs, "rebind"]);
   expect(files.made).toContain(directory);
 });
 
-test("the directory of the Go plugin's lock is not made where it is there", () => {
+test("the directory of the Go plugin's lock is not made if it exists", () => {
   const files = new Files();
   files.makeDirectory(directory);
   files.made.length = 0;
@@ -62,7 +62,7 @@ test("the directory of the Go plugin's lock is not made where it is there", () =
 const unmakeable = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
 
 test.each(unmakeable.flatMap((mkdir) => unmakeable.map((open) => [mkdir, open] as const)))(
-  "where the directory of the Go plugin's lock cannot be, nobody takes that lock: mkdir says %s, open %s",
+  "if the directory of the Go plugin's lock cannot exist, that lock is skipped: mkdir fails with %s, open with %s",
   (mkdir, open) => {
     const files = new Files();
     Object.assign(files, { mkdir, open });
@@ -84,7 +84,7 @@ test.each([
   ["open", "ELOOP"],
   ["open", "ENOENT"],
 ] as const)(
-  "without the Go plugin's lock nothing is rebound, and the error names it: %s says %s",
+  "without the Go plugin's lock nothing is rebound, and the error names it: %s fails with %s",
   (call, code) => {
     const files = new Files();
     files[call] = code;
@@ -95,7 +95,7 @@ test.each([
       }),
     );
     expect(files.locked).not.toContain("rebind");
-    // What is no matter of its directory is not made better by making that.
+    // If the failure does not concern the directory, making the directory does not help.
     const isOfDirectory = call === "mkdir" || unmakeable.includes(code);
     expect(files.made.includes(directory)).toBe(isOfDirectory);
   },

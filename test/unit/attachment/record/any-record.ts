@@ -3,10 +3,10 @@ import type { AttachmentRecord, Desired, Originals } from "../../../../src/attac
 import { guidFromBytes } from "../../../../src/infiniband/guid.ts";
 import type { LinkSettings } from "../../../../src/node/link-settings.ts";
 
-/** An arbitrary of each member; the compiler says which one is missing. */
+/** One arbitrary for each member; the compiler reports missing ones. */
 type Arbitraries<T> = { readonly [Key in keyof Required<T>]: fc.Arbitrary<T[Key]> };
 
-/** Texts with all in them that JSON cannot have as it is, that a line cannot, or that is no character by itself. */
+/** Texts with every character that JSON must escape, that would end a line, or that is half of a surrogate pair. */
 export const hardText = fc.string({
   unit: fc.constantFrom(
     ...[
@@ -114,5 +114,5 @@ const record: Arbitraries<AttachmentRecord> = {
   }),
 };
 
-/** Any record that there can be, each member of it with any value that it can have. */
+/** Any record, each member of it with any value that it can have. */
 export const anyRecord: fc.Arbitrary<AttachmentRecord> = fc.record(record);

@@ -11,7 +11,7 @@ import {
 import { LONGEST_FILE } from "../../../../src/node/files.ts";
 import { aRecord, guid } from "../../../support/records.ts";
 
-/** Go matches keys without regard to case, so none of ours may look like one of its fields. */
+/** Go matches keys without regard to case, so no key of the record may equal a Go field in another case. */
 const goFields = [
   ...["cniversion", "name", "type", "capabilities", "ipam", "dns", "prevresult", "runtimeconfig", "args"],
   ...["master", "deviceid", "vfid", "hostifnames", "hostifguid", "contifnames", "pkey", "link_state"],
@@ -22,8 +22,8 @@ const isText = (value: unknown) => typeof value === "string";
 const areTexts = (value: unknown) => Object.values(value as object).every(isText);
 
 /**
- * How the Go plugin declares what it reads of its cache (types.NetConf): a value of another type makes the whole
- * cache unreadable, and its DEL then does nothing and succeeds.
+ * The types of the fields that the Go plugin reads from its cache (types.NetConf): a value of another type makes the
+ * whole cache unreadable, and its DEL then does nothing and succeeds.
  */
 const goTypes: Readonly<Record<string, (value: unknown) => boolean>> = {
   cniVersion: isText,
@@ -44,12 +44,12 @@ const goTypes: Readonly<Record<string, (value: unknown) => boolean>> = {
 };
 
 describe("a record as a file", () => {
-  test("comes back as it was", () => {
+  test("is read back unchanged", () => {
     const record = aRecord();
     expect(parseRecord(recordDocument(record, "ib0"))).toMatchObject(record);
   });
 
-  test("is what the Go plugin's DEL expects to find", () => {
+  test("contains the fields that the Go plugin's DEL reads", () => {
     expect(JSON.parse(recordDocument(aRecord(), "ib0"))).toMatchObject({
       cniVersion: "1.0.0",
       name: "mynet",
@@ -82,7 +82,7 @@ describe("a record as a file", () => {
     });
   });
 
-  test("tells the Go plugin to leave the GUID alone where ADD set none", () => {
+  test("makes the Go plugin leave the GUID if ADD set no GUID", () => {
     const document = JSON.parse(recordDocument(aRecord({ wanted: {} }), "ib0"));
     expect(document.HostIFGUID).toBe("");
     expect(document).not.toHaveProperty("link_state");
@@ -90,7 +90,7 @@ describe("a record as a file", () => {
     expect(document.RdmaNetState.containerRdmaDevName).toBe("");
   });
 
-  test("of a VF for a virtual machine says so to the Go plugin, and to us", () => {
+  test("marks a VF for a virtual machine, for the Go plugin and for ib-sriov", () => {
     const text = recordDocument(aRecord({ mode: "vfio" }), "ib0");
     expect(JSON.parse(text)).toMatchObject({ vfioPciMode: true });
     expect(parseRecord(text)?.mode).toBe("vfio");
@@ -98,19 +98,19 @@ describe("a record as a file", () => {
     expect(JSON.parse(recordDocument(aRecord(), "ib0"))).not.toHaveProperty("vfioPciMode");
   });
 
-  test("has a part of ours that no Go field takes for its own", () => {
+  test("has a member of ib-sriov that does not match a field of Go", () => {
     const keys = Object.keys(JSON.parse(recordDocument(aRecord(), "ib0"))).map((key) => key.toLowerCase());
     expect(keys.filter((key) => !goFields.includes(key))).toEqual(["attachment"]);
   });
 
-  test("comes back as it was where nobody knows MTU and admin state", () => {
+  test("is read back unchanged if MTU and admin state are unknown", () => {
     const { mtu: _, up: __, ...found } = aRecord().found;
     const record = parseRecord(recordDocument(aRecord({ found }), "ib0"));
     expect(record?.found).toEqual(found);
   });
 
   test.each(Object.entries(goTypes))(
-    "has for the Go plugin's field %s a value that it can decode",
+    "has a value for the Go plugin's field %s that it can decode",
     (key, isFit) => {
       const documents = [
         aRecord(),
@@ -125,7 +125,7 @@ describe("a record as a file", () => {
     },
   );
 
-  test("can be written for a configuration that holds anything", () => {
+  test("can be written for any configuration", () => {
     fc.assert(
       fc.property(fc.json(), (stdin) => {
         const record = aRecord({ call: { stdin, args: "", path: "/opt/cni/bin" } });
@@ -134,7 +134,7 @@ describe("a record as a file", () => {
     );
   });
 
-  test("changes its state in one byte, whatever else stands in it", () => {
+  test("changes its state in one byte, whatever else it contains", () => {
     const states = ["preparing", "complete", "broken"] as const;
     const aState = fc.constantFrom(...states);
     fc.assert(
@@ -148,11 +148,11 @@ describe("a record as a file", () => {
   });
 });
 
-describe("of a record's two lines", () => {
+describe("the two lines of a record", () => {
   const record = aRecord({ state: "complete" });
   const [ours = "", theirs = ""] = recordDocument(record, "ib0").split("\n");
 
-  test("the first alone is read: it is ours", () => {
+  test("only the first is read, which is ib-sriov's", () => {
     for (const second of [
       "",
       "}",
@@ -171,7 +171,7 @@ describe("of a record's two lines", () => {
     );
   });
 
-  test("the first is none of ours where it is cut off or damaged, however whole the second is", () => {
+  test("a first line that is cut off or damaged is not a record, even if the second line is complete", () => {
     for (let length = 0; length < ours.length; length++) {
       expect(parseRecord(ours.slice(0, length)), `${length}`).toBeUndefined();
       expect(parseRecord(`${ours.slice(0, length)}\n${theirs}`), `${length}`).toBeUndefined();
@@ -181,8 +181,8 @@ describe("of a record's two lines", () => {
     expect(parseRecord(`{${theirs}`)).toBeUndefined();
   });
 
-  test("older versions made one, which is read as well", () => {
-    // In a text a newline is two characters, also right after a comma.
+  test("a record of an older version has one line, and is read as well", () => {
+    // In a JSON text a newline is two characters, also right after a comma.
     const call = {
       ...record.call,
       stdin: '{"cniVersion": "1.0.0",\n "name": "mynet",\n "type": "ib-sriov"}',
@@ -194,7 +194,7 @@ describe("of a record's two lines", () => {
     expect(parseRecord(`${old}\n`)).toMatchObject({ ...record, call });
   });
 
-  test("what older versions wrote down besides is no matter", () => {
+  test("members that only older versions wrote are ignored", () => {
     const document = JSON.parse(recordDocument(record, "ib0"));
     document.attachment.found.driverOverride = "mlx5_core";
     const read = parseRecord(JSON.stringify(document));
@@ -202,16 +202,16 @@ describe("of a record's two lines", () => {
     expect(recordDocument(read ?? aRecord(), "ib0")).toBe(recordDocument(record, "ib0"));
   });
 
-  test("somebody may have made more", () => {
+  test("another program may have split a record into more lines", () => {
     const document: Record<string, unknown> = JSON.parse(recordDocument(record, "ib0"));
     const sorted = Object.fromEntries(Object.entries(document).sort(([a], [b]) => (a < b ? -1 : 1)));
-    // As jq and its -S do. The first line of the second one has a value that is whole by itself, and is not ours.
+    // As jq and its -S do. The first line of the second text has a complete value, which is not ib-sriov's.
     expect(parseRecord(JSON.stringify(document, null, 2))).toMatchObject(record);
     expect(parseRecord(JSON.stringify(sorted, null, 2))).toMatchObject(record);
   });
 });
 
-describe("a record that could not be read back", () => {
+describe("a record that DEL could not read", () => {
   const most = LONGEST_FILE - 65536;
   const { args, path } = aRecord().call;
   const calledWith = (note: string) => ({
@@ -257,7 +257,7 @@ describe("a record that could not be read back", () => {
     }
   });
 
-  test("is made of a shorter configuration, if the Go plugin's attachment must be detached", () => {
+  test("is made from a shorter configuration, if an attachment of the Go plugin must be undone", () => {
     const call = calledWith("\\u003c".repeat(160_000));
     const { stdin } = callThatFits(call);
     const { cniVersion, name, type, ipam } = JSON.parse(call.stdin);
@@ -266,27 +266,27 @@ describe("a record that could not be read back", () => {
   });
 });
 
-describe("a file that is no record", () => {
+describe("a file that is not a record", () => {
   test.each([
     ["empty", ""],
     ["cut off", recordDocument(aRecord(), "ib0").slice(0, 700)],
-    ["the Go plugin's", '{"ContIFNames":"net1","HostIFNames":"ib1","deviceID":"0000:01:10.0"}'],
+    ["of the Go plugin", '{"ContIFNames":"net1","HostIFNames":"ib1","deviceID":"0000:01:10.0"}'],
     ["of another format", recordDocument(aRecord(), "ib0").replace('"format":1', '"format":2')],
     [
-      "with a path for a PCI address",
+      "with a path instead of a PCI address",
       recordDocument(aRecord(), "ib0").replaceAll("0000:03:00.2", "../../etc"),
     ],
-    ["in a state that nobody knows", recordDocument(aRecord(), "ib0").replace('"state":"p"', '"state":"x"')],
-    ["with a GUID that is none", recordDocument(aRecord(), "ib0").replaceAll("11:22:33", "xx:22:33")],
-  ])("is none: %s", (_, text) => {
+    ["in an unknown state", recordDocument(aRecord(), "ib0").replace('"state":"p"', '"state":"x"')],
+    ["with an invalid GUID", recordDocument(aRecord(), "ib0").replaceAll("11:22:33", "xx:22:33")],
+  ])("is rejected: %s", (_, text) => {
     expect(parseRecord(text)).toBeUndefined();
   });
 
-  test("is none whatever stands in it", () => {
+  test("is rejected for any JSON", () => {
     fc.assert(fc.property(fc.json(), (text) => parseRecord(text) === undefined));
   });
 
-  test("is none where any one value of it is of another kind", () => {
+  test("is rejected if any of its values has another type", () => {
     const document = JSON.parse(recordDocument(aRecord(), "ib0"));
     let damaged = 0;
     const damage = (object: Record<string, unknown>) => {
@@ -305,7 +305,7 @@ describe("a file that is no record", () => {
     expect(parseRecord(JSON.stringify(document))).toBeDefined();
   });
 
-  test("is none where the GUIDs that the dead have left are none", () => {
+  test("is rejected if its stale GUIDs are invalid", () => {
     const leftGuids = [guid("02:00:00:00:00:00:00:0b")];
     const record = aRecord({ found: { ...aRecord().found, leftGuids } });
     const document = recordDocument(record, "ib0");
@@ -315,7 +315,7 @@ describe("a file that is no record", () => {
     }
   });
 
-  test("keeps a GUID in its canonical spelling only", () => {
+  test("contains GUIDs in their canonical spelling only", () => {
     const spelt = recordDocument(aRecord({ wanted: { guid: guid("02:00:00:00:00:00:00:0a") } }), "ib0");
     expect(parseRecord(spelt)?.wanted.guid).toBe("02:00:00:00:00:00:00:0a");
     expect(parseRecord(spelt.replaceAll(":0a", ":0A"))).toBeUndefined();

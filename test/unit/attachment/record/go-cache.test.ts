@@ -8,7 +8,7 @@ import { aRecord } from "../../../support/records.ts";
 const parsed = (changes: object) => parseGoCache(JSON.stringify({ ...goCache, ...changes }));
 
 describe("the Go plugin's cache", () => {
-  test("says what the VF was and what was made of it", () => {
+  test("describes the original VF and the changes", () => {
     expect(parsed({})).toEqual({
       pci: "0000:01:10.0",
       pfName: "ib0",
@@ -22,17 +22,17 @@ describe("the Go plugin's cache", () => {
     });
   });
 
-  test("takes a GUID of the pod's annotation where the runtime gave none", () => {
+  test("takes a GUID of the pod's annotation if the runtime passed none", () => {
     const args = { cni: { guid: "02:00:00:00:00:00:00:0b", pkey: "0x5" } };
     expect(parsed({ args })?.guid).toBe("02:00:00:00:00:00:00:0a");
     expect(parsed({ args, runtimeConfig: { infinibandGUID: "" } })?.guid).toBe("02:00:00:00:00:00:00:0b");
   });
 
-  test("has no GUID to put back where ADD set none", () => {
+  test("has no GUID to restore if ADD set none", () => {
     expect(parsed({ HostIFGUID: "" })).toMatchObject({ guid: undefined, found: undefined });
   });
 
-  test("of a VF bound to vfio-pci names no netdev", () => {
+  test("names no netdev for a VF bound to vfio-pci", () => {
     const vfio = {
       HostIFNames: "",
       ContIFNames: "",
@@ -48,11 +48,11 @@ describe("the Go plugin's cache", () => {
     });
   });
 
-  test("says that the RDMA device is in the container, too", () => {
+  test("shows that the RDMA device is in the container, too", () => {
     expect(parsed({ rdmaIsolation: true })?.rdmaIsolation).toBe(true);
   });
 
-  test("is what a record of ours is, too, so that a part of ours that is damaged loses little", () => {
+  test("is part of each record, so that damage to ib-sriov's part loses little", () => {
     expect(parseGoCache(recordDocument(aRecord(), "ib0"))).toMatchObject({
       pci: "0000:03:00.2",
       pfName: "ib0",
@@ -70,12 +70,12 @@ describe("the Go plugin's cache", () => {
     ["the netdev's name is missing", { HostIFNames: undefined }],
     ["the interface's name is a number", { ContIFNames: 1 }],
     ["the PF's name is missing", { Master: undefined }],
-    ["the link state is none", { link_state: "up" }],
-  ])("is none where %s", (_, changes) => {
+    ["the link state is invalid", { link_state: "up" }],
+  ])("is rejected if %s", (_, changes) => {
     expect(parsed(changes)).toBeUndefined();
   });
 
-  test("is none whatever else stands in the file", () => {
+  test("is rejected for any other content of the file", () => {
     fc.assert(fc.property(fc.oneof(fc.json(), fc.string()), (text) => parseGoCache(text) === undefined));
   });
 });

@@ -15,7 +15,7 @@ function ofGoPlugin(ifname: string): string {
 }
 
 describe("the state directory", () => {
-  test("keeps a record where the Go plugin looks for it", () => {
+  test("keeps a record at the path that the Go plugin reads", () => {
     const { state } = setUp();
     expect(state.create(aRecord(), "ib0")).toBe(`${root}/c1-net1`);
     expect(state.find({ containerId: "c1", ifname: "net1" })?.record).toMatchObject(aRecord());
@@ -25,14 +25,14 @@ describe("the state directory", () => {
     expect(setUp().state.find({ containerId: "c1", ifname: "net1" })).toBeUndefined();
   });
 
-  test("takes a second record of one attachment from nobody", () => {
+  test("refuses a second record of one attachment", () => {
     const { state } = setUp();
     state.create(aRecord(), "ib0");
     expect(state.create(aRecord({ netns: "/run/netns/other" }), "ib0")).toBeUndefined();
     expect(state.find(aRecord())?.record?.netns).toBe("/run/netns/c1");
   });
 
-  test("tells attachments apart that share a file name", () => {
+  test("separates attachments that share a file name", () => {
     const { files, state } = setUp();
     const one = aRecord({ containerId: "a", ifname: "b-c" });
     const other = aRecord({ containerId: "a-b", ifname: "c" });
@@ -51,7 +51,7 @@ describe("the state directory", () => {
     expect(files.exists(`${root}/.x/a-b`)).toBe(false);
   });
 
-  test("makes a directory for a record that stands aside, and none to find it or to change it", () => {
+  test("makes a directory only to create a record in `.x`, not to find or change one", () => {
     const { files, state } = setUp();
     const one = aRecord({ containerId: "a", ifname: "b-c" });
     const other = aRecord({ containerId: "a-b", ifname: "c" });
@@ -70,7 +70,7 @@ describe("the state directory", () => {
     expect(made).toEqual([]);
   });
 
-  test("refuses a record that stands aside behind a link", () => {
+  test("refuses a record in `.x` behind a symbolic link", () => {
     const { files, state } = setUp();
     state.create(aRecord({ containerId: "a", ifname: "b-c" }), "ib0");
     const path = state.create(aRecord({ containerId: "a-b", ifname: "c" }), "ib0") ?? "";
@@ -81,13 +81,13 @@ describe("the state directory", () => {
       return true;
     };
     expect(() => state.find({ containerId: "a-b", ifname: "c" })).toThrow("a link");
-    // GC has the path from a walk.
+    // GC knows the path from a directory walk.
     expect(() => state.read(path)).toThrow("a link");
     expect(state.find({ containerId: "a", ifname: "b-c" })?.path).toBe(`${root}/a-b-c`);
     expect(asked).toEqual([`${root}/.x`, `${root}/.x/a-b`, `${root}/.x`, `${root}/.x/a-b`]);
   });
 
-  test("says in a record what has become of its attachment", () => {
+  test("stores the state of an attachment in its record", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";
     state.setState(path, "complete");
@@ -96,25 +96,25 @@ describe("the state directory", () => {
     expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "broken" });
   });
 
-  test("finds a damaged record, and says that it is damaged", () => {
+  test("finds a damaged record, and reports that it is damaged", () => {
     const { files, state } = setUp();
     files.create(`${root}/c1-net1`, '{"attachment":');
     expect(state.find(aRecord())).toEqual({
       path: `${root}/c1-net1`,
       record: undefined,
-      unreadable: { kind: "damaged", reason: "it is cut off, or is no JSON" },
+      unreadable: { kind: "damaged", reason: "it is truncated, or is not JSON" },
     });
     expect(state.create(aRecord(), "ib0")).toBeUndefined();
   });
 
-  test("finds what the Go plugin has written down of an attachment", () => {
+  test("finds the Go plugin's cache of an attachment", () => {
     const { files, state } = setUp();
     files.create(`${root}/c1-net1`, ofGoPlugin("net1"));
     expect(state.find(aRecord())).toMatchObject({ record: undefined, reference: { pci: "0000:01:10.0" } });
     expect(state.create(aRecord(), "ib0")).toBeUndefined();
   });
 
-  test("tells an attachment of the Go plugin from another one that shares its file name", () => {
+  test("separates an attachment of the Go plugin from another one with the same file name", () => {
     const { files, state } = setUp();
     files.create(`${root}/a-b-c`, ofGoPlugin("b-c"));
     const other = aRecord({ containerId: "a-b", ifname: "c" });
@@ -124,7 +124,7 @@ describe("the state directory", () => {
     expect(state.find(other)?.record).toMatchObject(other);
   });
 
-  test("parks the record of a lease that is still owed where no attachment is looked for", () => {
+  test("moves the record of a pending release to a directory that is not searched for attachments", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";
     state.park(path, aRecord());
@@ -139,12 +139,12 @@ describe("the state directory", () => {
   test.each([
     ["fits", "c".repeat(250), "net1", true],
     ["is one byte too long", "c".repeat(251), "net1", false],
-    ["counts bytes, not characters", "c".repeat(250), "nét1", false],
+    ["is measured in bytes, not characters", "c".repeat(250), "nét1", false],
   ])("a name %s", (_, containerId, ifname, fits) => {
     expect(setUp().state.nameFits({ containerId, ifname })).toBe(fits);
   });
 
-  test("is writable where its directories are, or can be made", () => {
+  test("is writable if its directories are writable, or can be made", () => {
     const { files, state } = setUp();
     const asked: string[] = [];
     const requireWritable = files.requireWritable.bind(files);

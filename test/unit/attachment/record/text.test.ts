@@ -6,24 +6,24 @@ import { type ConfiguredTexts, goCacheMembers, planMembers } from "../../../../s
 import { aRecord } from "../../../support/records.ts";
 import { anyRecord, hardText } from "./any-record.ts";
 
-/** What JSON keeps of a value: nothing of what is undefined. */
+/** Returns a value as JSON keeps it: without members that are `undefined`. */
 const kept = (value: unknown): unknown => JSON.parse(JSON.stringify(value));
 
-describe("our part of a record as text", () => {
-  test("is JSON that says what the record does, whatever that is, and nothing twice", () => {
+describe("ib-sriov's part of a record as text", () => {
+  test("is JSON of any record, without a duplicate member", () => {
     fc.assert(
       fc.property(anyRecord, (record) => {
         const { state: _, ...plan } = record;
         const text = `{${planMembers(record)}}`;
         expect(JSON.parse(text)).toEqual(kept(plan));
-        // Of a member that is there twice JSON.parse takes the last one, and does not tell.
+        // JSON.parse accepts duplicate members silently, and takes the last one.
         expect(text).toHaveLength(JSON.stringify(plan).length);
       }),
       { numRuns: 500, examples: [[aRecord()], [aRecord({ wanted: {} })]] },
     );
   });
 
-  test("is one line, which what the Go plugin reads follows in another", () => {
+  test("is one line, followed by one line with the Go plugin's part", () => {
     fc.assert(
       fc.property(anyRecord, hardText, (record, pfName) => {
         const [first = "", second, ...more] = recordDocument(record, pfName).split("\n");
@@ -34,7 +34,7 @@ describe("our part of a record as text", () => {
     );
   });
 
-  test("is read back as it was written, whatever it is", () => {
+  test("is read back as it was written", () => {
     fc.assert(
       fc.property(anyRecord, hardText, (record, pfName) => {
         const read = parseRecord(recordDocument(record, pfName));
@@ -45,7 +45,7 @@ describe("our part of a record as text", () => {
   });
 });
 
-describe("what the Go plugin reads, as text", () => {
+describe("the Go plugin's part of a record as text", () => {
   const anyConfigured: fc.Arbitrary<ConfiguredTexts> = fc.record({
     cniVersion: hardText,
     name: hardText,
@@ -54,7 +54,7 @@ describe("what the Go plugin reads, as text", () => {
     pkey: hardText,
   });
 
-  /** What that plugin's structures are to hold (pkg/types, NetConf), in the words of its source. */
+  /** The members of the Go plugin's structures (pkg/types, NetConf), under the names of its source. */
   function cacheOf(
     { found, ifname, mode, vf, wanted }: AttachmentRecord,
     master: string,
@@ -87,7 +87,7 @@ describe("what the Go plugin reads, as text", () => {
     };
   }
 
-  test("is JSON that says what the record does, under that plugin's names, and nothing twice", () => {
+  test("is JSON of any record, under that plugin's names, without a duplicate member", () => {
     fc.assert(
       fc.property(anyRecord, hardText, anyConfigured, (record, pfName, configured) => {
         const text = `{${goCacheMembers(record, pfName, configured)}}`;
@@ -99,7 +99,7 @@ describe("what the Go plugin reads, as text", () => {
     );
   });
 
-  test("names no RDMA device of an isolated VF that had none", () => {
+  test("names no RDMA device of an isolated VF without RDMA devices", () => {
     const found = { ...aRecord().found, rdma: undefined };
     const text = recordDocument(aRecord({ found }), "ib0");
     expect(JSON.parse(text).RdmaNetState).toEqual({

@@ -8,7 +8,7 @@ const failing = (errno: string) => () => {
   throw new Error(`it failed (${errno})`);
 };
 
-test("everything is looked at, in its order", () => {
+test("all subjects are examined, in order", () => {
   const subjects = examine(machine, given).map(({ subject }) => subject);
   expect([...new Set(subjects)]).toEqual([
     "kernel",
@@ -22,7 +22,7 @@ test("everything is looked at, in its order", () => {
   ]);
 });
 
-test("what cannot be looked at is said, and keeps nothing else from being looked at", () => {
+test("a subject that cannot be examined is reported, and the others are examined", () => {
   const inventory = { ...machine.inventory, physicalFunctions: failing("EIO") };
   const files = Object.assign(Object.create(machine.node.files) as typeof machine.node.files, {
     list: failing("EACCES"),
@@ -30,9 +30,14 @@ test("what cannot be looked at is said, and keeps nothing else from being looked
   const rdma = { ...machine.node.rdma, isExclusive: failing("EPERM") };
   const examined = examine({ inventory, node: { ...machine.node, files, rdma } }, given);
   expect(examined.filter(({ found }) => found.startsWith("it failed"))).toEqual([
-    { subject: "records", level: "error", found: "it failed (EACCES)", advice: "run as root?" },
-    { subject: "devices", level: "error", found: "it failed (EIO)", advice: "run as root?" },
-    { subject: "RDMA", level: "unknown", found: "it failed (EPERM)", advice: "run as root?" },
+    {
+      subject: "records",
+      level: "error",
+      found: "it failed (EACCES)",
+      advice: "the doctor must run as root",
+    },
+    { subject: "devices", level: "error", found: "it failed (EIO)", advice: "the doctor must run as root" },
+    { subject: "RDMA", level: "unknown", found: "it failed (EPERM)", advice: "the doctor must run as root" },
   ]);
   expect(examined.some(({ subject }) => ["PF", "VF", "GUID"].includes(subject))).toBe(false);
   expect(examined.map(({ subject }) => subject)).toEqual(expect.arrayContaining(["kernel", "udev", "state"]));
@@ -56,7 +61,7 @@ test("the text has a line for each finding, and its remedy below", () => {
   ]);
 });
 
-test("one that is an error is enough for the verdict; a terminal gets no control characters out of names", () => {
+test("one error makes the verdict an error; control characters in names do not reach a terminal", () => {
   const text = textOf([{ subject: "VF", level: "error", found: "a\x1b[2Jb\x9bc\nd\x7fé\u{1f980}" }]);
   expect(text).toBe(
     "error     VF       a?[2Jb?c?d?é\u{1f980}\n\nNot all pods can be attached: 1 errors, 0 warnings",

@@ -11,27 +11,27 @@ const zero = { nodeGuid: ZERO_GUID, portGuid: ZERO_GUID };
 const ones = { nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID };
 const none = { ...zero, config: { linkState: undefined, ...zero } };
 const drivers = "/sys/bus/pci/drivers/mlx5_core";
-const advice = '(no need where networks have "guid": "auto", or ib-kubernetes runs)';
+const advice = '(not needed if networks have "guid": "auto", or ib-kubernetes runs)';
 const drain = "the SR-IOV Network Operator drains the node";
 
-test("all have one of their own", () => {
+test("each function has its own GUID", () => {
   expect(examine(aPf([aVf(0), aVf(1)]))).toEqual([
-    ["ok: every free VF has one, and no two devices have the same"],
+    ["ok: every free VF has a GUID, and no two devices have the same GUID"],
   ]);
   expect(examine()).toEqual([]);
 });
 
-test("one has none: the command gives it the one that it would be given automatically", () => {
+test("one VF has no GUID: the command assigns the GUID that ADD would assign", () => {
   expect(examine(aPf([aVf(0), aVf(1, none)]))).toEqual([
     [
-      `warning: VF 0000:03:00.3 without a GUID (${drain}): only for networks that bring one`,
+      `warning: VF 0000:03:00.3 without a GUID (${drain}): usable only for networks that set a GUID`,
       `ip link set ib0 vf 1 node_guid 9a:03:9b:03:02:ab:01:00; ip link set ib0 vf 1 port_guid 9a:03:9b:03:02:ab:01:00; echo 0000:03:00.3 >${drivers}/unbind; echo 0000:03:00.3 >${drivers}/bind`,
       advice,
     ],
   ]);
 });
 
-test("several have none, some of them all ones: a loop each", () => {
+test("several VFs have no GUID, some of them all-ones: the command is one loop", () => {
   const ofGo = { ...ones, config: { linkState: undefined, ...ones } };
   const [first, second] = examine(aPf([aVf(0, none), aVf(1, none), aVf(2, ofGo), aVf(3)]));
   expect(first?.[1]).toBe(
@@ -40,11 +40,11 @@ test("several have none, some of them all ones: a loop each", () => {
       "echo $3 >/sys/bus/pci/drivers/$4/unbind; echo $3 >/sys/bus/pci/drivers/$4/bind; done",
   );
   expect(second?.[0]).toBe(
-    "warning: VF 0000:03:00.4 with all ones for a GUID, as the Go plugin's DEL leaves it: only for networks that bring one",
+    "warning: VF 0000:03:00.4 with all ones as the GUID, which the Go plugin's DEL sets: usable only for networks that set a GUID",
   );
 });
 
-test("a VF that a virtual machine can have is not bound anew", () => {
+test("a VF for a virtual machine is not rebound", () => {
   const whole = { ...none, driver: "vfio-pci" };
   const [both] = examine(aPf([aVf(0, none), aVf(1, whole)]));
   expect(both?.[1]?.split("; ").slice(4)).toEqual([
@@ -55,13 +55,13 @@ test("a VF that a virtual machine can have is not bound anew", () => {
   expect(alone?.[1]?.split("; ")).toHaveLength(2);
 });
 
-test("one that is derived already is not given twice", () => {
+test("a derived GUID that is in use is not assigned again", () => {
   const taken = guid("9a:03:9b:03:02:ab:01:00");
   const [finding] = examine(aPf([aVf(0, { nodeGuid: taken, portGuid: taken }), aVf(1, none)]));
   expect(finding?.[1]).toMatch(/node_guid 9a:03:9b:13:02:ab:01:00;/);
 });
 
-test("a node GUID alone counts, too; what is not known does not, nor what somebody has", () => {
+test("a node GUID alone counts, too; unknown GUIDs and those of attached VFs do not", () => {
   expect(examine(aPf([aVf(0, { ...none, portGuid: guid("02:00:00:00:00:00:00:01") })]))[0]?.[0]).toMatch(
     /^warning: VF/,
   );
@@ -69,7 +69,7 @@ test("a node GUID alone counts, too; what is not known does not, nor what somebo
   expect(examine(aPf([aVf(0, { ...none, holder })]))[0]?.[0]).toMatch(/^ok/);
 });
 
-test("one that the PF has on file needs a rebind only", () => {
+test("a GUID that only the PF stores needs only a rebind", () => {
   expect(examine(aPf([aVf(0, zero)]))).toEqual([
     [
       "warning: VF 0000:03:00.2 with a GUID that is not in effect yet",
@@ -78,17 +78,17 @@ test("one that the PF has on file needs a rebind only", () => {
   ]);
 });
 
-test("where the PF has no netdev or no GUID there is no command", () => {
+test("without a netdev or GUID of the PF there is a warning without a command", () => {
   for (const pf of [{ netdev: undefined }, { portGuid: ZERO_GUID }, { portGuid: undefined }])
     expect(examine(aPf([aVf(0, none)], pf))[0]?.slice(1)).toEqual([advice]);
 });
 
-test("two devices have one: those that nobody has get another, but for one", () => {
+test("two devices have the same GUID: all free VFs but one get another GUID", () => {
   const same = guid("02:00:00:00:00:00:00:01");
   const twin = (index: number, changes: Partial<InventoriedVf> = {}) =>
     aVf(index, { nodeGuid: same, portGuid: same, ...changes });
   const found = (names: string) =>
-    `error: ${same} is the GUID of ${names}: the subnet reaches only one of them`;
+    `error: ${same} is the GUID of ${names}: the subnet reaches only one device`;
 
   const [free] = examine(aPf([twin(0), twin(1)]));
   expect(free?.[0]).toBe(found("0000:03:00.2, 0000:03:00.3"));
@@ -98,7 +98,10 @@ test("two devices have one: those that nobody has get another, but for one", () 
   expect(held?.[1]).toMatch(/^ip link set ib0 vf 0 node_guid [^;]*; [^;]*; [^;]*; [^;]*$/);
 
   expect(examine(aPf([twin(0, { holder }), twin(1, { holder })]))).toEqual([
-    [found("0000:03:00.2, 0000:03:00.3"), "(all but one need another; a pod's goes with the pod)"],
+    [
+      found("0000:03:00.2, 0000:03:00.3"),
+      "(all devices except one need a different GUID; the VF of a pod loses this GUID when the pod ends)",
+    ],
   ]);
 
   const [port] = examine(aPf([twin(0)], { portGuid: same }));

@@ -2,22 +2,22 @@ import { expect, test } from "vitest";
 import { kernel } from "../../../../src/cli/doctor/kernel.ts";
 import { aPatient, told } from "./patient.ts";
 
-test("a kernel that has all is good", () => {
+test("a kernel with all features is ok", () => {
   expect(told(kernel(aPatient()))).toEqual([["ok: Linux 6.12.117"]]);
 });
 
-test("one without cookies of namespaces is warning, whatever its number", () => {
+test("a kernel without netns cookies is a warning, whatever its version", () => {
   const namespaces = { host: { path: "", cookie: "4:4026531840" } };
   const old = aPatient({ "/proc/sys/kernel/osrelease": "4.18.0-513.el8" }, {}, { namespaces });
   expect(told(kernel(old))).toEqual([
     [
-      "warning: Linux 4.18.0-513.el8 does not tell which netdev in a container is whose VF's: DEL, CHECK and GC can fail",
-      "(Linux 5.14 or newer does)",
+      "warning: Linux 4.18.0-513.el8 does not report which VF a netdev in a container belongs to: DEL, CHECK and GC can fail",
+      "(use Linux 5.14 or later)",
     ],
   ]);
 });
 
-test("without ib_ipoib nothing is attached, without ib_uverbs no RDMA is", () => {
+test("without ib_ipoib nothing can be attached, without ib_uverbs pods have no RDMA", () => {
   const patient = aPatient();
   const { inventory } = patient;
   const bare = { ...patient, inventory: { ...inventory, names: () => [] } };
@@ -28,7 +28,7 @@ test("without ib_ipoib nothing is attached, without ib_uverbs no RDMA is", () =>
       "(at every boot: echo ib_ipoib >/etc/modules-load.d/ib_ipoib.conf)",
     ],
     [
-      "warning: module ib_uverbs is not loaded: pods have no RDMA, IPoIB only",
+      "warning: module ib_uverbs is not loaded: pods have only IPoIB, without RDMA",
       "modprobe ib_uverbs",
       "(at every boot: echo ib_uverbs >/etc/modules-load.d/ib_uverbs.conf)",
     ],

@@ -12,7 +12,7 @@ const ours = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { typ
 const hostLocal = "/opt/cni/bin/host-local";
 const speaks = (...supportedVersions: string[]) => JSON.stringify({ cniVersion: "1.0.0", supportedVersions });
 
-/** Attachments by what their ADD was called with. */
+/** Attachments of ADDs with the given configurations. */
 function attachedWith(...stdins: string[]): ListedAttachment[] {
   return stdins.map((stdin, i) => ({
     path: `/var/lib/cni/ib-sriov/c${i}-net1`,
@@ -28,7 +28,7 @@ function attachedWith(...stdins: string[]): ListedAttachment[] {
   }));
 }
 
-/** Plugins by what they print. */
+/** IPAM plugins that print the given texts. */
 function processes(answers: Record<string, string>, started: ChildCommand[] = []) {
   return {
     start: (command: ChildCommand): Child => {
@@ -63,7 +63,7 @@ function examine(
   return told(networkChecks({ ...patient, networks }));
 }
 
-test("a network of ours, alone or in a list, and nobody else's", () => {
+test("only networks of ib-sriov are examined, alone or in a list", () => {
   const { name, cniVersion, ...plugin } = ours;
   const found = examine({
     "10-a.conf": ours,
@@ -81,7 +81,7 @@ test("a network of ours, alone or in a list, and nobody else's", () => {
   ]);
 });
 
-test("keys that resemble known ones are warning, in the runtime's files and in what ADD was called with", () => {
+test("keys that resemble known ones are a warning, in the runtime's files and in the configuration of an ADD", () => {
   const { name, cniVersion, ...plugin } = ours;
   const list = { name, cniVersion, plugins: [{ ...plugin, linkState: "enable", GUID: "auto" }] };
   const stdin = JSON.stringify({ ...ours, name: "other", runtimeConfig: { mac: "02:00:00:00:00:01" } });
@@ -105,21 +105,23 @@ test("keys that resemble known ones are warning, in the runtime's files and in w
   ]);
 });
 
-test("where there is none it is said where was looked", () => {
-  const kubernetes = "the NetworkAttachmentDefinitions of Kubernetes are on no node";
+test("without networks the finding names the directory that was searched", () => {
+  const kubernetes = "NetworkAttachmentDefinitions are in Kubernetes, and are not checked";
   expect(examine({ "10-a.conf": { type: "bridge" } })).toEqual([
-    [`unknown: none in ${directory}; ${kubernetes}`],
+    [`unknown: no network in ${directory}; ${kubernetes}`],
   ]);
-  expect(examine({})).toEqual([[`unknown: none to be seen from here: no ${directory}; ${kubernetes}`]]);
+  expect(examine({})).toEqual([
+    [`unknown: no network can be seen from here, because ${directory} does not exist; ${kubernetes}`],
+  ]);
 });
 
-test("what is half a configuration of ours is an error", () => {
+test("a configuration of ib-sriov that is cut off is an error", () => {
   expect(examine({ "10-a.conf": '{"type": "ib-sriov",' })).toEqual([
-    [`error: ${directory}/10-a.conf is no JSON object`, "(correct it)"],
+    [`error: ${directory}/10-a.conf is not a JSON object`, "(correct it)"],
   ]);
 });
 
-test("the networks of attachments are looked at, each once, with the CNI_PATH that they came with", () => {
+test("the networks of attachments are examined once each, with the CNI_PATH of their ADD", () => {
   const kubernetes = expect.arrayContaining([expect.stringMatching(/^unknown/)]);
   const stdin = JSON.stringify(ours);
   expect(examine({}, { attached: attachedWith(stdin, stdin, "{") })).toEqual([
@@ -148,8 +150,8 @@ describe("a network that is an error", () => {
   test.each([
     ["link_state", { link_state: "up" }, /link_state/],
     ["a dhcp that cannot work", { ipam: { type: "dhcp" } }, /ipam\.type "dhcp" is not supported/],
-    ["no name", { name: undefined }, /invalid characters|missing network name/],
-    ["a version that we do not speak", { cniVersion: "2.0.0" }, /incompatible CNI versions/],
+    ["a missing name", { name: undefined }, /invalid characters|missing network name/],
+    ["an unsupported version", { cniVersion: "2.0.0" }, /incompatible CNI versions/],
   ])("%s", (_, changes, message) => {
     const [finding, ...others] = examine({ "10-a.conf": { ...ours, ...changes } });
     expect(finding?.[0]).toMatch(/^error: /);
@@ -163,17 +165,17 @@ describe("a network that is an error", () => {
     const list = { name, cniVersion, plugins: [plugin, { type: "rdma" }] };
     expect(examine({ "10-a.conf": list })).toEqual([
       [
-        `error: ${which} chains rdma-cni, which moves the RDMA device away from under the interface`,
-        '(take type "rdma" out of it, and set "rdmaIsolation": true in that of type "ib-sriov")',
+        `error: ${which} chains rdma-cni, which removes the interface by moving its RDMA device`,
+        '(remove the plugin of type "rdma", and set "rdmaIsolation": true in that of type "ib-sriov")',
       ],
     ]);
   });
 
-  test("an IPAM plugin that is missing, or elsewhere", () => {
+  test("an IPAM plugin that is missing, or in another directory", () => {
     const missing = `error: ${which}: failed to find plugin "host-local" in path [/opt/cni/bin /more]`;
     const cniPath = "/opt/cni/bin:/more";
     expect(examine({ "10-a.conf": ours }, { plugins: {}, cniPath })).toEqual([
-      [missing, "(install it in /opt/cni/bin (package containernetworking-plugins?))"],
+      [missing, "(install it in /opt/cni/bin (Debian's package is containernetworking-plugins))"],
     ]);
     expect(
       examine({ "10-a.conf": ours }, { plugins: { "/usr/libexec/cni/host-local": "" }, cniPath }),
@@ -184,18 +186,18 @@ describe("a network that is an error", () => {
     const answering = (answer: string, changes = {}) =>
       examine({ "10-a.conf": { ...ours, ...changes } }, { plugins: { [hostLocal]: answer } });
     expect(answering("garbage")[0]?.[0]).toBe(
-      `error: ${which}: ${hostLocal} does not answer as a CNI plugin does`,
+      `error: ${which}: ${hostLocal} does not answer VERSION like a CNI plugin`,
     );
     expect(answering(speaks("0.4.0", "1.0.0"), { cniVersion: "1.1.0" })).toEqual([
       [
-        `error: ${which} has CNI 1.1.0, but ${hostLocal} speaks 0.4.0, 1.0.0`,
+        `error: ${which} has CNI 1.1.0, but ${hostLocal} supports 0.4.0, 1.0.0`,
         "(lower the network's cniVersion, or install a newer host-local)",
       ],
     ]);
   });
 });
 
-describe("our own plugin", () => {
+describe("the installed ib-sriov", () => {
   const path = "/opt/cni/bin/ib-sriov";
   const command = "/tmp/ib-sriov install --cni-bin-dir /opt/cni/bin --no-sleep";
   const program = "/tmp/ib-sriov";

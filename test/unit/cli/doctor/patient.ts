@@ -11,9 +11,9 @@ import { aLinkSettings, guid } from "../../../support/records.ts";
 type Parts = Parameters<typeof partialNode>[0];
 
 /**
- * A node in which nothing is wrong, changed as a test wants it.
- * @param texts files, by path; their directories are there, too.
- * @param parts of the node that are others.
+ * A node without problems, with the changes that a test needs.
+ * @param texts files, by path; their directories exist, too.
+ * @param parts of the node that replace its own.
  */
 export function aPatient(
   texts: Readonly<Record<string, string>> = {},
@@ -65,7 +65,7 @@ const modules = {
   "/sys/module/ib_uverbs/parameters/x": "",
 };
 
-/** A port that works. */
+/** An active port. */
 export const port: Port = {
   device: "mlx5_0",
   number: 1,
@@ -98,7 +98,7 @@ export function aLink(name: string, changes: Partial<Link> = {}): Link {
   };
 }
 
-/** A VF that is free and as it should be, by its index. */
+/** A free VF without problems, by its index. */
 export function aVf(index: number, changes: Partial<InventoriedVf> = {}): InventoriedVf {
   const own = guid(`98:03:9b:03:00:ab:02:0${index}`);
   return {
@@ -117,7 +117,7 @@ export function aVf(index: number, changes: Partial<InventoriedVf> = {}): Invent
   };
 }
 
-/** A PF that is as it should be. */
+/** A PF without problems. */
 export function aPf(vfs: readonly InventoriedVf[], changes: Partial<InventoriedPf> = {}): InventoriedPf {
   return {
     pci: "0000:03:00.0",
@@ -132,7 +132,7 @@ export function aPf(vfs: readonly InventoriedVf[], changes: Partial<InventoriedP
   };
 }
 
-/** Findings as a test compares them: the level, and what was found; the remedy where there is one. */
+/** Findings as a test compares them: the level and the text, and the remedy if there is a remedy. */
 export function told(findings: readonly Finding[]): string[][] {
   return findings.map(({ level, found, command, advice }) => [
     `${level}: ${found}`,

@@ -6,7 +6,7 @@ import { aPatient, aPf, aVf, port, told } from "./patient.ts";
 const devices = "/sys/bus/pci/devices";
 const examine = (...pfs: InventoriedPf[]) => told(physicalFunctions(aPatient({}, { pfs })));
 
-test("a PF that is as it should be is described", () => {
+test("a PF without problems is described", () => {
   expect(examine(aPf([aVf(0), aVf(1)]))).toEqual([
     [
       "ok: 0000:03:00.0 (ib0, mlx5_0, mlx5_core): ACTIVE, 100 Gb/sec (4X EDR), subnet manager at LID 1; 2 of 8 VFs",
@@ -14,7 +14,7 @@ test("a PF that is as it should be is described", () => {
   ]);
 });
 
-test("where PFs cannot be looked at nothing is said of them", () => {
+test("PFs that cannot be read cause no finding", () => {
   expect(physicalFunctions(aPatient({}, { pfs: undefined }))).toEqual([]);
 });
 
@@ -23,23 +23,23 @@ describe("VFs", () => {
   const off = aPf([], { possibleVfs: undefined });
   const made = "echo 8 >/sys/bus/pci/devices/0000:03:00.0/sriov_numvfs";
 
-  test("none at the only PF is an error, at one of several warning", () => {
+  test("a PF without VFs is an error if it is the only PF, else a warning", () => {
     expect(examine(none)).toEqual([
       [
-        "error: 0000:03:00.0 has none of the 8 VFs that it can have",
+        "error: 0000:03:00.0 has no VFs, and can have 8",
         made,
-        "(at every boot: a udev rule, or an operator)",
+        "(to create them at every boot, use a udev rule or an operator)",
       ],
     ]);
     expect(examine(none, aPf([aVf(0)], { pci: "0000:04:00.0" }))[0]?.[0]).toMatch(/^warning: 0000:03:00\.0/);
   });
 
-  test("SR-IOV that is off in the firmware", () => {
+  test("SR-IOV that is disabled in the firmware", () => {
     expect(examine(off)).toEqual([
       [
-        "error: the SR-IOV of 0000:03:00.0 is off in its firmware",
+        "error: SR-IOV of 0000:03:00.0 is off in its firmware",
         "mstconfig -y -d 0000:03:00.0 set SRIOV_EN=1 NUM_OF_VFS=8",
-        "(then reboot; the BIOS must allow it, too)",
+        "(then reboot; SR-IOV must be on in the BIOS, too)",
       ],
     ]);
   });
@@ -52,7 +52,7 @@ describe("a port", () => {
   test("that is down is an error for the pods with its VFs", () => {
     const down = { state: "DOWN", physicalState: "Polling", subnetManager: 0 };
     expect(withPort(down)).toEqual([
-      ["error: port 1 of 0000:03:00.0 (mlx5_0) is DOWN (Polling)", "(look at the cable and its other end)"],
+      ["error: port 1 of 0000:03:00.0 (mlx5_0) is DOWN (Polling)", "(check the cable and its other end)"],
     ]);
     expect(withPort(down, [])[1]?.[0]).toMatch(/^warning: port 1/);
   });
@@ -61,30 +61,32 @@ describe("a port", () => {
     ["INIT", 0],
     ["ARMED", 1],
     ["ACTIVE", 0],
-  ])("that is %s with subnet manager %i lacks one", (state, subnetManager) => {
+  ])("that is %s with subnet manager %i lacks a subnet manager", (state, subnetManager) => {
     expect(withPort({ state, subnetManager })).toEqual([
       [
-        `error: port 1 of 0000:03:00.0 (mlx5_0) is ${state}, and there is no subnet manager`,
-        "(start one in the subnet: UFM, a switch's, or opensm)",
+        `error: port 1 of 0000:03:00.0 (mlx5_0) is ${state}, without a subnet manager`,
+        "(start a subnet manager in the subnet: UFM, that of a switch, or opensm)",
       ],
     ]);
   });
 
-  test("of Ethernet is nobody's affair", () => {
+  test("of Ethernet is ignored", () => {
     expect(withPort({ linkLayer: "Ethernet", state: "DOWN" })[0]?.[0]).toMatch(/^ok/);
   });
 });
 
-test("a PF without its netdev is an error: in another namespace, or nowhere", () => {
+test("a PF without its netdev is an error: the netdev is in another namespace, or does not exist", () => {
   const pfs = [aPf([aVf(0)], { netdev: undefined })];
   const elsewhere = aPatient({}, { pfs }, { functions: { hasNetdev: () => true } });
   expect(told(physicalFunctions(elsewhere))).toEqual([
     [
       "error: 0000:03:00.0 has no netdev on the host: its VFs cannot be configured",
-      "(bring it home: ip -n NAMESPACE link set NETDEV netns 1)",
+      "(move it to the host namespace: ip -n NAMESPACE link set NETDEV netns 1)",
     ],
   ]);
-  expect(told(physicalFunctions(aPatient({}, { pfs })))[0]?.[1]).toBe("(dmesg tells why ib_ipoib made none)");
+  expect(told(physicalFunctions(aPatient({}, { pfs })))[0]?.[1]).toBe(
+    "(see dmesg for the error of ib_ipoib)",
+  );
 });
 
 describe("without a PF", () => {
@@ -92,13 +94,13 @@ describe("without a PF", () => {
     told(physicalFunctions(aPatient(texts, {}, { functions })));
   const infiniband = { [`${devices}/0000:03:00.0/class`]: "0x020700\n" };
 
-  test("and without any function that could be one", () => {
+  test("and without any function that could be a PF", () => {
     expect(of({ [`${devices}/0000:00:1f.0/class`]: "0x060100\n" })).toEqual([
       ["error: no PF of this node has a driver and an InfiniBand port"],
     ]);
   });
 
-  test("one has no driver", () => {
+  test("a function has no driver", () => {
     expect(of(infiniband, { driver: () => undefined })).toEqual([
       [
         "error: 0000:03:00.0 has no driver",
@@ -107,7 +109,7 @@ describe("without a PF", () => {
     ]);
   });
 
-  test("one has no RDMA device, unless a container has it", () => {
+  test("a PF has no RDMA device, unless a container has it", () => {
     const driver = () => "mlx5_core";
     expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => [] })).toEqual([
       ["error: 0000:03:00.0 (mlx5_core) has no RDMA device", "modprobe mlx5_ib"],
@@ -117,13 +119,13 @@ describe("without a PF", () => {
     ]);
   });
 
-  test("one is handed out as a whole", () => {
+  test("a PF is assigned as a whole", () => {
     expect(of(infiniband, { driver: () => "vfio-pci" })).toEqual([
-      ["ok: 0000:03:00.0 is bound to vfio-pci, to be handed out as a whole"],
+      ["ok: 0000:03:00.0 is bound to vfio-pci, and can be attached as a whole"],
     ]);
   });
 
-  test("a VF is none", () => {
+  test("a VF is not a PF", () => {
     const vf = { ...infiniband, [`${devices}/0000:03:00.0/physfn/class`]: "0x020700\n" };
     expect(of(vf, { driver: () => undefined })[0]?.[0]).toMatch(/^error: no PF/);
   });
@@ -132,14 +134,14 @@ describe("without a PF", () => {
     const port = "/sys/class/infiniband/mlx5_0/ports/1/link_layer";
     expect(of({ [port]: "Ethernet\n" })).toEqual([
       [
-        "error: no PF of this node has a driver and an InfiniBand port; those of mlx5_0 are Ethernet ones",
+        "error: no PF of this node has a driver and an InfiniBand port; the ports of mlx5_0 are Ethernet ports",
         "mstconfig -y -d $(basename $(readlink -f /sys/class/infiniband/mlx5_0/device)) set LINK_TYPE_P1=1",
-        "(if they are VPI; then reboot)",
+        "(if these are VPI cards; then reboot)",
       ],
     ]);
   });
 
-  test("beside one that is in use it is warning only", () => {
+  test("beside a PF in use, a PF without driver is only a warning", () => {
     const functions = { driver: () => undefined, hasNetdev: () => true };
     const patient = aPatient(infiniband, { pfs: [aPf([aVf(0)], { pci: "0000:04:00.0" })] }, { functions });
     expect(told(physicalFunctions(patient))[0]?.[0]).toBe("warning: 0000:03:00.0 has no driver");

@@ -6,7 +6,7 @@ import { aPatient, told } from "./patient.ts";
 
 const conf = "/etc/modprobe.d/ib_core.conf";
 const exclusive = "options ib_core netns_mode=0\n";
-const ebusy = "EBUSY as long as there is any other network namespace";
+const ebusy = "fails with EBUSY while any other network namespace exists";
 
 const aNetwork = (name: string, document: Network["document"]): Network => ({
   name,
@@ -24,24 +24,24 @@ function examine(isExclusive: boolean, texts: Record<string, string>, ...network
 }
 
 describe("the mode of RDMA devices", () => {
-  test("is what it will be, and what networks want", () => {
+  test("is the same after the next boot, and fits the networks", () => {
     const empty = { "/etc/modprobe.d/other.conf": "options ib_core other=0\n" };
     expect(examine(false, empty, sharing)).toEqual([["ok: shared, also after a reboot"]]);
     expect(examine(true, { [conf]: exclusive }, isolating)).toEqual([["ok: exclusive, also after a reboot"]]);
   });
 
-  test("cannot be foretold where modprobe's files are not", () => {
+  test("after the next boot is unknown if modprobe's files cannot be read", () => {
     expect(examine(true, {})).toEqual([
-      ["unknown: exclusive; what they are after a reboot cannot be seen from here"],
+      ["unknown: exclusive; the mode after a reboot cannot be seen from here"],
     ]);
   });
 
   test("is shared, and a network isolates", () => {
     expect(examine(false, { [conf]: exclusive }, isolating, sharing)).toEqual([
       [
-        "error: own (/etc/cni/net.d/own.conf) with rdmaIsolation, and RDMA devices are shared",
+        "error: own (/etc/cni/net.d/own.conf): rdmaIsolation is set, but RDMA devices are shared",
         "rdma system set netns exclusive",
-        `(${ebusy}; then after a reboot)`,
+        `(${ebusy}; in that case reboot with the mode below)`,
       ],
       [
         `warning: shared, after a reboot exclusive (${conf})`,
@@ -53,8 +53,8 @@ describe("the mode of RDMA devices", () => {
 
   test("is exclusive, and a network does not isolate", () => {
     expect(examine(true, { [conf]: exclusive }, isolating, sharing)[0]).toEqual([
-      "warning: all (/etc/cni/net.d/all.conf) without rdmaIsolation, and RDMA devices are exclusive: pods have IPoIB only",
-      `(set "rdmaIsolation": true there, or: rdma system set netns shared (${ebusy}))`,
+      "warning: all (/etc/cni/net.d/all.conf): rdmaIsolation is not set, but RDMA devices are exclusive: pods have only IPoIB",
+      `(set "rdmaIsolation": true, or run: rdma system set netns shared (${ebusy}))`,
     ]);
   });
 
@@ -63,32 +63,32 @@ describe("the mode of RDMA devices", () => {
     expect(examine(true, { [conf]: exclusive }, machines)).toEqual([["ok: exclusive, also after a reboot"]]);
   });
 
-  const initramfs = "(where the initramfs loads ib_core, make it anew (update-initramfs -u, dracut -f))";
+  const initramfs = "(if the initramfs loads ib_core, rebuild it (update-initramfs -u, dracut -f))";
   test.each([
     [
-      "no file says so",
+      "no file sets it",
       { "/etc/modprobe.d/other.conf": "" },
       "warning: exclusive, after a reboot shared",
       [`echo "options ib_core netns_mode=0" >${conf}`, initramfs],
     ],
     [
-      "a file says otherwise",
+      "a file sets another mode",
       { "/lib/modprobe.d/x.conf": "options ib_core netns_mode=1" },
       "warning: exclusive, after a reboot shared (/lib/modprobe.d/x.conf)",
       ["sed -i 's/\\(netns_mode=\\)[^ ]*/\\10/g' /lib/modprobe.d/x.conf", initramfs],
     ],
     [
-      "the kernel's command line says otherwise",
+      "the kernel's command line sets another mode",
       { [conf]: exclusive, "/proc/cmdline": "quiet ib_core.netns_mode=1" },
       "warning: exclusive, after a reboot shared (/proc/cmdline)",
-      ["(take ib_core.netns_mode out of the kernel's command line)"],
+      ["(remove ib_core.netns_mode from the kernel's command line)"],
     ],
   ])("is exclusive until a reboot: %s", (_, texts, found, remedy) => {
     expect(examine(true, texts)).toEqual([[found, ...remedy]]);
   });
 });
 
-describe("what ib_core will be loaded with", () => {
+describe("the options that ib_core will be loaded with", () => {
   const mode = (texts: Record<string, string>) => modeAfterReboot(aPatient(texts));
 
   test.each([
@@ -112,11 +112,11 @@ describe("what ib_core will be loaded with", () => {
     "options ib_core_other netns_mode=0",
     "options ib_core my_netns_mode=0",
     "softdep ib_core pre: netns_mode=0",
-  ])("nothing, by %j", (text) => {
+  ])("none, by %j", (text) => {
     expect(mode({ [conf]: text })).toEqual({ isExclusive: false, file: undefined });
   });
 
-  test("of two files of one name the first counts, of others the last, and the command line most", () => {
+  test("of files with the same name the first counts, else the last, and the command line overrides all", () => {
     const shared = "options ib_core netns_mode=1";
     const texts = {
       "/etc/modprobe.d/a.conf": exclusive,

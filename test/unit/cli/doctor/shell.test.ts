@@ -5,7 +5,7 @@ import { forEachRow, listed, shellWord } from "../../../../src/cli/doctor/shell.
 
 const run = (script: string) => spawnSync("sh", ["-c", script], { encoding: "utf8" }).stdout;
 
-test("any text is one word of a shell, and the same text", () => {
+test("any text becomes one word of a shell with the same text", () => {
   const text = fc.string({ unit: "binary" }).filter((each) => !each.includes("\0"));
   fc.assert(
     fc.property(fc.array(text, { minLength: 20, maxLength: 40 }), (words) => {
@@ -16,14 +16,14 @@ test("any text is one word of a shell, and the same text", () => {
   );
 });
 
-test("what needs no quotes has none", () => {
+test("a word is quoted only if necessary", () => {
   expect(shellWord("/var/lib/cni/ib-sriov/c1-net1")).toBe("/var/lib/cni/ib-sriov/c1-net1");
   expect(shellWord("$(reboot)")).toBe("'$(reboot)'");
   expect(shellWord("it's")).toBe("'it'\\''s'");
   expect(shellWord("")).toBe("''");
 });
 
-test("one row is written out, several are a loop that does the same", () => {
+test("one row is written out, several rows become a loop with the same effect", () => {
   expect(forEachRow([["0", "02:00"]], "echo $1 $2")).toBe("echo 0 02:00");
   const rows = [
     ["0", "02:00"],
@@ -37,7 +37,7 @@ test("one row is written out, several are a loop that does the same", () => {
   expect(forEachRow([], "echo $1")).toBe("");
 });
 
-test("of many names some are told, and how many more there are", () => {
+test("of many names only the first are listed, with the number of the others", () => {
   expect(listed(["a", "b", "c", "d"])).toBe("a, b, c, d");
   expect(listed(["a", "b", "c", "d", "e", "f"])).toBe("a, b, c, d and 2 more");
 });

@@ -6,7 +6,7 @@ import { aLink, aPatient, told } from "./patient.ts";
 const root = "/var/lib/cni/ib-sriov";
 
 describe("the state directory", () => {
-  /** A node whose file system refuses. */
+  /** A node whose file system refuses access. */
   function refusing(code: string, texts: Record<string, string> = {}) {
     const patient = aPatient(texts);
     const requireWritable = () => {
@@ -22,7 +22,7 @@ describe("the state directory", () => {
   const withWritable = ({ node }: ReturnType<typeof aPatient>, requireWritable: () => void) =>
     Object.assign(Object.create(node.files) as typeof node.files, { requireWritable });
 
-  test("that can be written to", () => {
+  test("that is writable", () => {
     expect(told(stateDirectory(aPatient({ [`${root}/.vf/x`]: "" })))).toEqual([
       [`ok: ${root} can be written to`],
     ]);
@@ -31,11 +31,11 @@ describe("the state directory", () => {
   test.each([
     ["the root", "22 1 0:1 / / rw - rootfs none rw\n", "/"],
     [
-      "one of its own",
+      "its own mount",
       "22 1 0:1 / / rw - x x rw\n23 22 0:2 / /var/lib rw - x x rw\n24 22 0:3 / /var/lib/cni ro - x x ro",
       "/var/lib/cni",
     ],
-    ["not its neighbour's", "23 1 0:1 / /var/lib/cni/ib rw - x x rw", "/"],
+    ["not its neighbor's", "23 1 0:1 / /var/lib/cni/ib rw - x x rw", "/"],
     ["the directory's own", "24 1 0:3 / /var/lib/cni/ib-sriov ro - x x ro\n", root],
   ])("on a read-only file system: %s", (_, mountinfo, point) => {
     expect(refusing("EROFS", { "/proc/self/mountinfo": mountinfo })).toEqual([
@@ -43,17 +43,17 @@ describe("the state directory", () => {
     ]);
   });
 
-  test.each(["/var/lib/cni", root])("in whose place a file stands: %s", (path) => {
+  test.each(["/var/lib/cni", root])("that is a file: %s", (path) => {
     expect(refusing("ENOTDIR", { [path]: "" })[0]?.[1]).toBe(`mv ${path} ${path}.old`);
   });
 
-  test("with a file in the place of its locks", () => {
+  test("with a file in place of the directory of its locks", () => {
     expect(refusing("ENOTDIR")[0]?.[1]).toBe(`mv ${root}/.vf ${root}/.vf.old`);
   });
 
-  test("on a full file system, or not for us", () => {
+  test("on a full file system, or without permission", () => {
     expect(refusing("ENOSPC")[0]?.[1]).toBe(`(make room there: df ${root}; df -i ${root})`);
-    expect(refusing("EACCES")[0]?.[1]).toBe("(run as root?)");
+    expect(refusing("EACCES")[0]?.[1]).toBe("(the doctor must run as root)");
   });
 });
 
@@ -74,13 +74,13 @@ describe("records", () => {
   const examine = (all: readonly ListedAttachment[] | undefined, texts = {}, parts = {}) =>
     told(records(aPatient(texts, { attached: all }, parts)));
 
-  test("of living attachments are counted", () => {
+  test("of running attachments are counted", () => {
     expect(examine([])).toEqual([["ok: 0 attachments"]]);
     expect(examine([attached, { ...attached, condition: "in progress" }])).toEqual([["ok: 2 attachments"]]);
     expect(examine(undefined)).toEqual([]);
   });
 
-  test("of dead and broken ones are for gc", () => {
+  test("of orphaned and broken attachments are for gc", () => {
     const dead: ListedAttachment = { ...attached, condition: "dead" };
     const broken: ListedAttachment = { ...attached, condition: "broken", pod: "default/trainer" };
     expect(examine([dead, attached, broken])).toEqual([
@@ -88,7 +88,7 @@ describe("records", () => {
     ]);
   });
 
-  test("whose VF was destroyed are named, and what to do", () => {
+  test("whose VF was destroyed are named with a remedy", () => {
     expect(examine([{ ...attached, condition: "destroyed" }])).toEqual([
       [
         "warning: VF 0000:03:00.2 was destroyed while it was attached: destroyed: c1 net1",
@@ -97,13 +97,13 @@ describe("records", () => {
     ]);
   });
 
-  test("of which only the lease is left are for gc", () => {
+  test("of which only the lease remains are for gc", () => {
     expect(examine([], { [`${root}/.owed/0000:03:00.2-1`]: "{}" })).toEqual([
-      ["warning: leases of dead attachments that are still to be released: 1", "ib-sriov gc"],
+      ["warning: leases of orphaned attachments that are not released yet: 1", "ib-sriov gc"],
     ]);
   });
 
-  test("that cannot be read can go", () => {
+  test("that cannot be read can be removed", () => {
     const reason = "it holds no record";
     const unreadable: ListedAttachment = {
       ...attached,
@@ -120,7 +120,7 @@ describe("records", () => {
     ]);
   });
 
-  test("that cannot be read, and whose VF a lock file names, keeps it", () => {
+  test("that cannot be read keep a VF whose lock file names them", () => {
     const unreadable: ListedAttachment = {
       ...attached,
       condition: "unreadable",
@@ -135,7 +135,7 @@ describe("records", () => {
     ]);
   });
 
-  test("of the Go plugin's that live are as good as ours", () => {
+  test("of the Go plugin count if the VF is in the container", () => {
     expect(examine([foreign, attached])).toEqual([
       ["ok: 2 attachments; those of the Go plugin are detached by DEL, too"],
     ]);
@@ -144,7 +144,7 @@ describe("records", () => {
   test.each([
     ["home again", { links: { ofFunction: () => [aLink("ib1")] } }],
     ["gone", { functions: { driver: () => undefined } }],
-  ])("of the Go plugin's whose VF is %s are detached with what stands in them", (_, parts) => {
+  ])("of the Go plugin whose VF is %s are undone with their content as the configuration", (_, parts) => {
     expect(examine([foreign], {}, parts)).toEqual([
       [
         `warning: ${root}/c1-net1 is the Go plugin's, and VF 0000:03:00.2 is not in that container`,
@@ -153,7 +153,7 @@ describe("records", () => {
     ]);
   });
 
-  test("of the Go plugin's whose VF is gone, and which do not say whose it was, can go", () => {
+  test("of the Go plugin whose VF is gone, without a container's name, can be removed", () => {
     const parts = { functions: { driver: () => undefined } };
     expect(examine([{ ...foreign, name: undefined }], {}, parts)[0]?.[1]).toBe(`rm ${root}/c1-net1`);
   });

@@ -10,24 +10,24 @@ ACTION=="add", SUBSYSTEM=="infiniband", PROGRAM="rdma_rename %k ${mode}"
 const examine = (texts: Record<string, string>) =>
   told(rdmaNaming(aPatient({ "/run/udev/control": "", ...texts })));
 
-test.each(["NAME_FALLBACK", "NAME_PCI", "NAME_KERNEL"])("%s lasts over a rebind", (mode) => {
+test.each(["NAME_FALLBACK", "NAME_PCI", "NAME_KERNEL"])("names by %s do not change with a rebind", (mode) => {
   expect(examine({ [`/usr/lib/${name}`]: rules(mode) })).toEqual([
     [`ok: RDMA devices have names by ${mode} (/usr/lib/${name})`],
   ]);
 });
 
-test("the names of the kernel: without rules, with none, or without udev", () => {
+test("the names are the kernel's: without rules, with empty rules, or without udev", () => {
   const good = [["ok: RDMA devices have the kernel's names, which come back after a rebind"]];
   expect(examine({ "/usr/lib/udev/rules.d/other.rules": "" })).toEqual(good);
-  // It is masked.
+  // The file is masked.
   expect(examine({ [`/etc/${name}`]: "", [`/usr/lib/${name}`]: rules("NAME_GUID") })).toEqual(good);
   expect(told(rdmaNaming(aPatient({ [`/usr/lib/${name}`]: rules("NAME_GUID") })))).toEqual(good);
 });
 
-test("NAME_GUID is shared by the functions of an HCA", () => {
+test("NAME_GUID is the same for all functions of an HCA", () => {
   const found = (file: string) =>
     `warning: RDMA devices have names by NAME_GUID (${file}): by a GUID that all functions of an HCA share`;
-  const advice = "(it counts for devices that come from then on)";
+  const advice = "(it takes effect for new devices)";
   const own = `/etc/${name}`;
   expect(examine({ [own]: rules("NAME_GUID"), [`/lib/${name}`]: rules("NAME_PCI") })).toEqual([
     [found(own), `sed -i s/NAME_GUID/NAME_PCI/ ${own}`, advice],
@@ -37,6 +37,6 @@ test("NAME_GUID is shared by the functions of an HCA", () => {
   ]);
 });
 
-test("in a container without them it is not known", () => {
+test("in a container without udev's rules the names are unknown", () => {
   expect(told(rdmaNaming(aPatient()))).toEqual([["unknown: the rules of udev cannot be seen from here"]]);
 });

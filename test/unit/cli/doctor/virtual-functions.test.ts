@@ -8,7 +8,7 @@ import { aLink, aPatient, aPf, aVf, port, told } from "./patient.ts";
 const examine = (vfs: readonly InventoriedVf[], pf: Partial<InventoriedPf> = {}, functions = {}) =>
   told(virtualFunctions(aPatient({}, { pfs: [aPf(vfs, pf)] }, { functions })));
 
-/** Whoever has a VF. */
+/** The holders of VFs. */
 const held = (changes: Partial<ListedAttachment> = {}): ListedAttachment => ({
   path: "/var/lib/cni/ib-sriov/c1-net1",
   condition: "attached",
@@ -23,7 +23,7 @@ const held = (changes: Partial<ListedAttachment> = {}): ListedAttachment => ({
   ...changes,
 });
 
-test("VFs that are as they should be are counted", () => {
+test("VFs without problems are counted", () => {
   expect(examine([aVf(0), aVf(1, { holder: held() })])).toEqual([
     ["ok: 0000:03:00.0: 2 VFs, 1 of them free"],
   ]);
@@ -34,7 +34,7 @@ test("VFs that are as they should be are counted", () => {
 describe("a driver", () => {
   const drain = "the SR-IOV Network Operator drains the node";
 
-  test("that is missing is an error, also at a VF that somebody has", () => {
+  test("that is missing is an error, also for an attached VF", () => {
     const driver = undefined;
     expect(examine([aVf(0, { driver }), aVf(1, { driver, holder: held() }), aVf(2)])).toEqual([
       [
@@ -50,12 +50,12 @@ describe("a driver", () => {
     ]);
   });
 
-  test("is not there for a moment while a call rebinds it", () => {
+  test("is missing for a moment while a call rebinds the VF", () => {
     const holder = held({ condition: "in progress" });
     expect(examine([aVf(0, { driver: undefined, holder })])[0]?.[0]).toMatch(/^ok/);
   });
 
-  test("vfio-pci is one, without a netdev", () => {
+  test("may be vfio-pci, without a netdev", () => {
     expect(examine([aVf(0, { driver: "vfio-pci", netdev: undefined, ports: [] })])[0]?.[0]).toMatch(/^ok/);
   });
 });
@@ -63,10 +63,10 @@ describe("a driver", () => {
 describe("a netdev", () => {
   const bare = aVf(0, { netdev: undefined });
 
-  test("that is nowhere, although ib_ipoib is there", () => {
+  test("that does not exist, although ib_ipoib is loaded", () => {
     expect(examine([bare])).toEqual([
       [
-        "warning: VF 0000:03:00.2 without a netdev: only for networks with rdmaOnly",
+        "warning: VF 0000:03:00.2 without a netdev: usable only with rdmaOnly",
         "echo 0000:03:00.2 >/sys/bus/pci/drivers/mlx5_core/unbind; echo 0000:03:00.2 >/sys/bus/pci/drivers/mlx5_core/bind",
       ],
     ]);
@@ -75,11 +75,11 @@ describe("a netdev", () => {
     expect(told(virtualFunctions({ ...patient, inventory }))[0]?.[0]).toMatch(/^ok/);
   });
 
-  test("that is in a namespace of which no record knows", () => {
+  test("that is in a namespace without a record", () => {
     expect(examine([bare], {}, { hasNetdev: () => true })).toEqual([
       [
-        "error: VF 0000:03:00.2 with a netdev elsewhere, but no record",
-        "(bring it home: ip -n NAMESPACE link set NETDEV netns 1)",
+        "error: VF 0000:03:00.2 with a netdev in another network namespace, but no record",
+        "(move it to the host namespace: ip -n NAMESPACE link set NETDEV netns 1)",
       ],
     ]);
   });
@@ -90,11 +90,11 @@ describe("a netdev", () => {
 });
 
 describe("an MTU", () => {
-  const drain = "where its policy has one, the SR-IOV Network Operator drains the node";
+  const drain = "if its policy sets an MTU, the SR-IOV Network Operator drains the node";
   const withMtu = (index: number, mtu: number, carrier = true) =>
     aVf(index, { netdev: aLink(`ib${index}`, { mtu, carrier }) });
 
-  test("is compared with the PF's, where both have a carrier", () => {
+  test("is compared with the PF's if both have a carrier", () => {
     expect(examine([withMtu(0, 1500), withMtu(1, 2044), withMtu(2, 4092)])).toEqual([
       [
         `warning: MTU of VFs: ib0 1500, ib2 4092, of the PF 2044; ${drain}`,
@@ -103,7 +103,7 @@ describe("an MTU", () => {
     ]);
   });
 
-  test("and with the others', where none has: only who is in the subnet knows what it allows", () => {
+  test("is compared with other VFs' if the PF has no carrier: only the subnet knows what it allows", () => {
     const all = [withMtu(0, 4092, false), withMtu(1, 4092, false), withMtu(2, 2044, false)];
     expect(examine(all)).toEqual([
       [`warning: MTU of VFs: ib2 2044, of the others 4092; ${drain}`, "ip link set ib2 mtu 4092"],
@@ -111,11 +111,11 @@ describe("an MTU", () => {
     expect(examine(all.slice(0, 2))[0]?.[0]).toMatch(/^ok/);
   });
 
-  test("of a VF that somebody has is that network's", () => {
+  test("of an attached VF is its network's", () => {
     expect(examine([{ ...withMtu(0, 1500), holder: held() }])[0]?.[0]).toMatch(/^ok/);
   });
 
-  test("has its command also for a name that a shell would obey", () => {
+  test("has a command that is safe also for a name with shell syntax", () => {
     const odd = aVf(0, { netdev: aLink("a;reboot", { mtu: 1500 }) });
     expect(examine([odd])[0]?.[1]).toBe("ip link set 'a;reboot' mtu 2044");
   });
@@ -135,19 +135,19 @@ describe("a link", () => {
     expect(examine([aVf(0, { config })], { netdev: undefined })[0]).toHaveLength(1);
   });
 
-  test("whose network wants it so, ours or the Go plugin's", () => {
+  test("whose policy its network sets, ib-sriov's or the Go plugin's", () => {
     const record = aRecord({ wanted });
     expect(examine([aVf(0, { config, holder: held({ record }) })])[0]?.[0]).toMatch(/^ok/);
     const holder = held({ record: aRecord({ wanted: {} }) });
     expect(examine([aVf(0, { config, holder })])[0]?.[0]).toMatch(/^warning: .*"disable"/);
   });
 
-  test("whose policy the kernel does not tell", () => {
+  test("whose policy the kernel does not report", () => {
     const silent = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
     expect(examine([aVf(0, { config: silent })])).toEqual([
-      ["unknown: VF 0000:03:00.2 with a link policy that the kernel does not tell"],
+      ["unknown: VF 0000:03:00.2 with a link policy that the kernel does not report"],
     ]);
-    // It is asked through that.
+    // The request goes through the PF's netdev.
     expect(examine([aVf(0, { config: silent })], { netdev: undefined })[0]?.[0]).toMatch(/^ok/);
   });
 
@@ -155,7 +155,7 @@ describe("a link", () => {
     const ports = [{ ...port, state: "INIT" }];
     expect(examine([aVf(0, { ports })])).toEqual([
       [
-        "warning: VF 0000:03:00.2 with a port that is not ACTIVE, while the PF's is",
+        "warning: VF 0000:03:00.2 with a port that is not ACTIVE, although the PF's port is",
         '(the subnet manager must serve VFs (OpenSM: "virt_enabled 2" in opensm.conf))',
       ],
     ]);

@@ -10,7 +10,7 @@ import { readMetrics } from "../../../support/prometheus.ts";
 const values = (text: string, name: string) => Object.fromEntries(readMetrics(text).get(name)?.samples ?? []);
 
 describe("the text format", () => {
-  test("is Prometheus's, to the byte", () => {
+  test("is that of Prometheus, byte for byte", () => {
     expect(
       exposition([
         {
@@ -22,7 +22,7 @@ describe("the text format", () => {
             { labels: {}, value: 0.25 },
           ],
         },
-        { name: "nothing", help: "is left out", type: "gauge", samples: [] },
+        { name: "nothing", help: "omits metrics without samples", type: "gauge", samples: [] },
         { name: "b", help: "b", type: "summary", samples: [{ suffix: "_sum", labels: {}, value: 1e21 }] },
       ]),
     ).toBe(
@@ -31,12 +31,12 @@ describe("the text format", () => {
     );
   });
 
-  test("can be read whatever is in it", () => {
+  test("can be parsed with any values and labels", () => {
     fc.assert(
       fc.property(
         fc.string({ minLength: 1 }),
         fc.string(),
-        // There is no minus zero in text.
+        // The text format has no minus zero.
         fc.double({ noNaN: true, noDefaultInfinity: true }).map((value) => value + 0),
         (help, label, value) => {
           const samples = [{ labels: { label }, value }];
@@ -53,13 +53,13 @@ describe("calls", () => {
   const text = (...calls: Partial<CountedCall>[]) =>
     exposition(callMetrics(calls.map((each) => lineOf({ ...call, ...each })).join("")));
 
-  test("are there before there are any, so that the first one can be seen to come", () => {
+  test("are listed with 0 before the first call, so that its increase is visible", () => {
     const counts = values(text(), "ib_sriov_call_duration_seconds");
     for (const verb of ["ADD", "DEL", "CHECK", "GC"])
       expect(counts[`ib_sriov_call_duration_seconds_count{verb="${verb}"}`]).toBe(0);
   });
 
-  test("are in buckets, each with all that is below it", () => {
+  test("are in buckets, each including all below it", () => {
     const counts = values(text({ ms: 10 }, { ms: 60 }, { ms: 2_000_000 }), "ib_sriov_call_duration_seconds");
     const bucket = (le: string) => counts[`ib_sriov_call_duration_seconds_bucket{le="${le}",verb="ADD"}`];
     expect(["0.025", "0.05", "0.1", "60", "+Inf"].map(bucket)).toEqual([1, 1, 2, 2, 3]);
@@ -94,7 +94,7 @@ describe("calls", () => {
     });
   });
 
-  test("of a file that is damaged, or somebody else's, are as good as can be", () => {
+  test("in a damaged file, or another program's, are counted as far as possible", () => {
     expect(exposition(callMetrics('{"ADD":[1,2'))).toBe(text());
     expect(exposition(callMetrics('{"ADD":[-1,0],"DEL":"x","CHECK":[1.5],"GC":null,"x y z":[1]}'))).toBe(
       text(),
@@ -107,7 +107,7 @@ describe("calls", () => {
   });
 });
 
-test("the node is told in numbers", () => {
+test("the state of the node is a metric", () => {
   const attachments = {
     attached: 2,
     "in progress": 0,

@@ -1,12 +1,12 @@
 /*
- * Sends netlink requests to the kernel and prints what comes back: how the vectors beside this directory
- * were captured. Static, for a guest without anything: gcc -static -O2 -Wall -Wextra -o capture capture.c
+ * Sends netlink requests to the kernel and prints the answers: this is how the vectors in the parent directory
+ * were captured. It is static, for a guest without libraries: gcc -static -O2 -Wall -Wextra -o capture capture.c
  *
  *   capture HEX             sends one datagram, prints it ("> hex") and every datagram that answers it ("< hex")
  *   capture -r HEX          the same over RDMA netlink
  *   capture -e GROUPS MS    joins multicast groups (1,9), prints "ready", then the events of MS milliseconds
  *
- * The socket has the options that the program's own has: extended ACK, capped ACK, strict checking.
+ * The socket has the same options as the plugin's: extended ACK, capped ACK, strict checking.
  */
 #include <errno.h>
 #include <linux/netlink.h>
@@ -63,7 +63,7 @@ static size_t parse(const char *hex)
   return length;
 }
 
-/* What the kernel has to say to a request it says before send returns; the rest of a dump, as it is read. */
+/* The kernel answers a request before send returns, and continues a dump while it is read. */
 static void ask(int protocol, const char *hex)
 {
   int fd = open_socket(protocol);

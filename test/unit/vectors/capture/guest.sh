@@ -1,10 +1,10 @@
 # shellcheck shell=sh
-# Captures the vectors, in a virtual node with one PF: sends what requests.txt says, one datagram after another,
-# and leaves a file for each in /host/out. Read README.md.
+# Captures the vectors in a virtual node with one PF: sends the datagrams of requests.txt, one after another,
+# and writes a file for each to /host/out. Read README.md.
 set -e
 pf=0000:01:00.0
 modprobe -a ib_ipoib ib_uverbs
-# A node that has no vhca yet (the prototype's guest), or has it already (this project's).
+# The guest may be without vhca (the prototype's guest), or have it already (this project's).
 [ -e /sys/bus/pci/drivers/vhca ] || [ -e /sys/bus/pci/drivers/mlx5_core ] || modprobe vhca devname=mlx5_%d
 rdma system set netns exclusive
 wait_for() {
@@ -23,7 +23,7 @@ echo 0x8006 > /sys/class/net/ib2/create_child
 for pair in ib0:2 ib1:3 ib2.8005:6 ib2.8006:7; do
   [ "$(cat "/sys/class/net/${pair%:*}/ifindex")" = "${pair#*:}" ] || { echo "${pair%:*} is not netdev ${pair#*:}"; exit 1; }
 done
-# IPv6 addresses that stay tentative, to have seen some.
+# IPv6 addresses that stay tentative, so that the vectors contain some.
 echo 1 > /proc/sys/net/ipv6/conf/ib1/accept_dad
 
 keep() {
@@ -36,14 +36,14 @@ grep -v '^rdma-' requests.txt | while read -r name hex; do
 done
 wait $listener
 grep '^<' /tmp/events | head -n 6 | keep link-events
-# What a pod sees: the VF and the child in another namespace, from where their lower netdev is elsewhere.
+# The view of a pod: the VF and the child in another namespace, whose lower netdev is elsewhere.
 ip netns add pod
 ip link set net1 netns pod name eth0
 ip link set ib2.8005 netns pod
 ip link set ib2.8006 netns pod
 dump=$(sed -n 's/^dump-links //p' requests.txt)
 ip netns exec pod ./capture "$dump" | keep dump-links-of-a-pod
-# RDMA devices, of which the pod gets one.
+# RDMA devices. One device is moved to the pod.
 exec 9</run/netns/pod
 grep '^rdma-' requests.txt | while read -r name hex; do
   ./capture -r "$hex" | keep "$name"

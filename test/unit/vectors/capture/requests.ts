@@ -27,21 +27,21 @@ export const VF0 = 3;
 export const RTNL_CHILD = 6;
 export const SYSFS_CHILD = 7;
 
-/** A port GUID that reads differently from either end. */
+/** A port GUID whose byte order is visible. */
 export const GUID = guidFromBytes(Uint8Array.of(0x02, 0x11, 0x22, 0x33, 0x44, 0x55, 0x66, 0x77));
-/** The same from its other end. */
+/** The same with reversed bytes. */
 export const REVERSED_GUID = guidFromNumber(guidToBytes(GUID));
-/** An alternative name that does not fit in a real one. */
+/** An alternative name that is too long for a real name. */
 export const LONG_NAME = "an-alternative-name-of-vf0";
 
-/** Requests whose answers are the vectors: a file for each, in the order in which the guest sends them. */
+/** The requests whose answers are the vectors: a file for each, in the order in which the guest sends them. */
 export function vectorRequests(): Record<string, readonly Request[]> {
   return {
     "set-vf": [setVfLinkState(PF, 0, 1), setVfNodeGuid(PF, 0, GUID), setVfPortGuid(PF, 0, REVERSED_GUID)],
     "set-vf-out-of-range": [setVfPortGuid(PF, 9, GUID)],
     "set-vf-of-a-vf": [setVfPortGuid(VF0, 0, GUID)],
     "get-pf": [getLinkByIndex(PF)],
-    // The product asks by name, the guest has been asked by number.
+    // The plugin requests it by name, the guest by number.
     "get-pf-with-vfs": [
       { ...getLinkByIndex(PF), attributes: getLinkByName("ib0", true).attributes.slice(-1) },
     ],
@@ -96,7 +96,7 @@ export const RDMA2 = 3;
 /** The descriptor of a pod's namespace in the process that sends. */
 export const POD_FD = 9;
 
-/** The same over RDMA netlink, where each device belongs to one namespace. */
+/** The same over RDMA netlink, in which each device belongs to one namespace. */
 export function rdmaRequests(): Record<string, readonly Request[]> {
   return {
     "rdma-devices": [dumpRdmaDevices()],
@@ -110,7 +110,7 @@ export function rdmaRequests(): Record<string, readonly Request[]> {
   };
 }
 
-/** Requests in one datagram, numbered from 1, as a connection that was just made sends them. */
+/** Requests in one datagram, numbered from 1, as a new connection sends them. */
 export function datagramOf(requests: readonly Request[]): Uint8Array {
   return encodeRequests(requests, 1);
 }
