@@ -25,9 +25,7 @@ describe("deviceID", () => {
   });
 
   test("is the PF", async () => {
-    expect((await node.addRefused(network("0000:01:00.0"))).msg).toMatch(
-      /0000:01:00\.0.*not an SR-IOV VF/,
-    );
+    expect((await node.addRefused(network("0000:01:00.0"))).msg).toMatch(/0000:01:00\.0.*not an SR-IOV VF/);
   });
 
   test("is not a network device", async () => {
