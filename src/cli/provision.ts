@@ -41,7 +41,7 @@ export const provisionAll: Command = {
 
 function provisioned(node: Node, limits: Limits, { pci, holder }: InventoriedVf): Line {
   // The Go plugin does not record the container's namespace, so the VF may be in use.
-  if (holder?.condition === "foreign") return { pci, outcome: "in use" };
+  if (holder?.condition === "external") return { pci, outcome: "in use" };
   try {
     const { guid, isNew } = provision(node, limits, pci);
     return { pci, outcome: isNew ? "given" : "kept", guid };

@@ -148,7 +148,7 @@ describe("attachments", () => {
   test("of a pod that is gone", async () => {
     await node.shell("ip netns add gone");
     await node.add("gone", network(vfs[1]));
-    await defect("ip netns del gone", [["records", "warning", /left behind: dead: c1 net1/]]);
+    await defect("ip netns del gone", [["records", "warning", /left behind: orphaned: c1 net1/]]);
   });
 
   test("of the Go plugin whose VF is in the host namespace again, and a record that cannot be read", () => {

@@ -216,7 +216,7 @@ describe("metrics", () => {
     const value = await metrics();
     return [
       ...["free", "used"].map((state) => value("ib_sriov_vfs", `pf="0000:01:00.0",state="${state}"`)),
-      ...["attached", "dead"].map((each) => value("ib_sriov_attachments", `condition="${each}"`)),
+      ...["attached", "orphaned"].map((each) => value("ib_sriov_attachments", `condition="${each}"`)),
     ];
   };
 

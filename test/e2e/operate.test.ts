@@ -125,7 +125,7 @@ describe("gc", () => {
       await node.shell("ip netns del gone");
       expect(await operated("gc --dry-run")).toContain(`${path("c1")}: would be released\n`);
       expect(await json("attachments show")).toMatchObject([
-        { condition: "dead" },
+        { condition: "orphaned" },
         { condition: "attached" },
       ]);
       expect(await operated("gc")).toContain(`${path("c1")}: released\n`);

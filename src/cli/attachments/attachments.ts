@@ -14,19 +14,19 @@ import type { Node } from "../../node/node.ts";
  * Condition of an attachment.
  * - `attached`: the container has the VF.
  * - `in progress`: a call is changing it.
- * - `dead`: it is orphaned: its namespace does not exist, or the call that prepared it was killed.
+ * - `orphaned`: its namespace does not exist, or the call that prepared it was killed.
  * - `destroyed`: the container is running, but its VF was destroyed, or was destroyed and created again.
- * - `broken`: cleanup failed: a setting could not be restored.
- * - `foreign`: the Go plugin created it, and does not record the container's namespace.
+ * - `cleanup-failed`: a setting could not be restored.
+ * - `external`: the Go plugin created it, and does not record the container's namespace.
  * - `unreadable`: the record cannot be read, and is treated as that of a running container.
  */
 export type Condition =
   | "attached"
   | "in progress"
-  | "dead"
+  | "orphaned"
   | "destroyed"
-  | "broken"
-  | "foreign"
+  | "cleanup-failed"
+  | "external"
   | "unreadable";
 
 /** An attachment, from its record. */
@@ -117,7 +117,7 @@ function unreadableAt(state: StateDirectory, path: string, reason: string): List
 function unrecorded(path: string, reference: GoCache | undefined): ListedAttachment {
   return {
     path,
-    condition: "foreign",
+    condition: "external",
     name: reference === undefined ? undefined : nameIn(path, reference.ifname),
     pci: reference?.pci,
     pod: undefined,
@@ -137,11 +137,11 @@ function nameIn(path: string, ifname: string): AttachmentName | undefined {
 }
 
 function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord): Condition {
-  if (record.state === "broken") return "broken";
-  if (record.state === "preparing") return isLocked(node, state, record.vf.pci) ? "in progress" : "dead";
+  if (record.state === "broken") return "cleanup-failed";
+  if (record.state === "preparing") return isLocked(node, state, record.vf.pci) ? "in progress" : "orphaned";
   const { mode, vf } = record;
   const hasNetns = recordedNetns(node, record) !== undefined;
-  if (!hasNetns) return mode === "vfio" && node.functions.isOpenByVfio(vf.pci) ? "attached" : "dead";
+  if (!hasNetns) return mode === "vfio" && node.functions.isOpenByVfio(vf.pci) ? "attached" : "orphaned";
   const isThere = isCurrent(node, record, () => node.functions.generation(vf.pci));
   return isThere || isUnseen(node, vf) ? "attached" : "destroyed";
 }

@@ -58,7 +58,7 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
   let foreign = "";
   for (const each of attached) {
     const { condition, path, pci = "" } = each;
-    if (condition === "dead" || condition === "broken") left.push(holderText(each));
+    if (condition === "orphaned" || condition === "cleanup-failed") left.push(holderText(each));
     if (condition === "destroyed")
       problems.push(
         ...warning(`VF ${pci} was destroyed while it was attached: ${holderText(each)}`, {
@@ -66,7 +66,7 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
         }),
       );
     if (condition === "unreadable") problems.push(...unreadableRecord(each, program));
-    if (condition !== "foreign") continue;
+    if (condition !== "external") continue;
     foreign = "; those of the Go plugin are detached by DEL, too";
     // The netdev is in the host namespace again, or the VF does not exist.
     if (netdevOf(node, node.namespaces.host, pci) !== undefined || node.functions.driver(pci) === undefined)

@@ -74,10 +74,10 @@ function byCondition(attached: readonly ListedAttachment[]): Record<Condition, n
   const numbers = {
     attached: 0,
     "in progress": 0,
-    dead: 0,
+    orphaned: 0,
     destroyed: 0,
-    broken: 0,
-    foreign: 0,
+    "cleanup-failed": 0,
+    external: 0,
     unreadable: 0,
   };
   for (const { condition } of attached) numbers[condition]++;

@@ -62,8 +62,8 @@ test("a PF without SR-IOV, and a node without PFs, are reported", () => {
 });
 
 test("the holder is the pod, else the container, else the file, after its condition", () => {
-  expect(holderText({ ...attached, pod: undefined, condition: "dead" })).toBe(
-    "dead: c1 net1, since 2026-11-24T21:46:04Z",
+  expect(holderText({ ...attached, pod: undefined, condition: "orphaned" })).toBe(
+    "orphaned: c1 net1, since 2026-11-24T21:46:04Z",
   );
   expect(
     holderText({ ...attached, pod: undefined, name: undefined, since: undefined, condition: "unreadable" }),

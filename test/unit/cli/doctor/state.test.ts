@@ -70,7 +70,7 @@ describe("records", () => {
     record: undefined,
     reference: undefined,
   };
-  const foreign: ListedAttachment = { ...attached, condition: "foreign" };
+  const foreign: ListedAttachment = { ...attached, condition: "external" };
   const examine = (all: readonly ListedAttachment[] | undefined, texts = {}, parts = {}) =>
     told(records(aPatient(texts, { attached: all }, parts)));
 
@@ -81,10 +81,10 @@ describe("records", () => {
   });
 
   test("of orphaned and broken attachments are for gc", () => {
-    const dead: ListedAttachment = { ...attached, condition: "dead" };
-    const broken: ListedAttachment = { ...attached, condition: "broken", pod: "default/trainer" };
+    const dead: ListedAttachment = { ...attached, condition: "orphaned" };
+    const broken: ListedAttachment = { ...attached, condition: "cleanup-failed", pod: "default/trainer" };
     expect(examine([dead, attached, broken])).toEqual([
-      ["warning: left behind: dead: c1 net1, broken: default/trainer (c1) net1", "ib-sriov gc"],
+      ["warning: left behind: orphaned: c1 net1, cleanup-failed: default/trainer (c1) net1", "ib-sriov gc"],
     ]);
   });
 

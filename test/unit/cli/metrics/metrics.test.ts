@@ -111,10 +111,10 @@ test("the state of the node is a metric", () => {
   const attachments = {
     attached: 2,
     "in progress": 0,
-    dead: 1,
+    orphaned: 1,
     destroyed: 0,
-    broken: 0,
-    foreign: 0,
+    "cleanup-failed": 0,
+    external: 0,
     unreadable: 0,
   };
   const text = exposition(
@@ -126,8 +126,8 @@ test("the state of the node is a metric", () => {
   });
   expect(values(text, "ib_sriov_attachments")).toMatchObject({
     'ib_sriov_attachments{condition="attached"}': 2,
-    'ib_sriov_attachments{condition="dead"}': 1,
-    'ib_sriov_attachments{condition="broken"}': 0,
+    'ib_sriov_attachments{condition="orphaned"}': 1,
+    'ib_sriov_attachments{condition="cleanup-failed"}': 0,
   });
   expect(values(text, "ib_sriov_leases_owed")).toEqual({ "ib_sriov_leases_owed{}": 1 });
 });
