@@ -1,4 +1,4 @@
-import { addressFamily, networkOf, parseCidr } from "./address.ts";
+import { addressFamily, networkOf, parseCidr } from "../ip/address.ts";
 import { CniError, codes } from "./errors.ts";
 import type { Result, Route } from "./result.ts";
 

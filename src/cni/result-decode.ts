@@ -1,4 +1,4 @@
-import { parseAddress, parseCidr } from "./address.ts";
+import { parseAddress, parseCidr } from "../ip/address.ts";
 import type { Fields } from "./fields.ts";
 import type { Dns, Interface, IpConfig, Result, Route } from "./result.ts";
 import { type CniVersion, familyOf } from "./versions.ts";
@@ -102,7 +102,7 @@ function cidr(fields: Fields, key: string): string {
 function gateway(fields: Fields, key: string): string | undefined {
   const text = fields.string(key);
   if (text === undefined) return undefined;
-  const parsed = parseAddress(text);
+  const parsed = parseAddress(text)?.text;
   if (parsed === undefined) throw fields.wrong(key, text, "must be an IP address");
   return parsed;
 }

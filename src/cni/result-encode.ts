@@ -1,4 +1,4 @@
-import { addressFamily } from "./address.ts";
+import { addressFamily } from "../ip/address.ts";
 import { CniError, codes } from "./errors.ts";
 import { type Dns, hasDns, type Interface, type IpConfig, type Result, type Route } from "./result.ts";
 import { type CniVersion, familyOf } from "./versions.ts";

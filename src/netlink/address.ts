@@ -1,3 +1,4 @@
+import { type AddressFamily, type Cidr, formatCidr, requireCidr } from "../ip/address.ts";
 import {
   type Attribute,
   attributeDecoder,
@@ -7,7 +8,6 @@ import {
   getU32,
   viewOf,
 } from "./attributes.ts";
-import { type Cidr, formatCidr, parseCidr } from "./cidr.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
 
@@ -27,6 +27,8 @@ const IFA_F_TENTATIVE = 0x40;
 
 /** Length of struct ifaddrmsg: u8 family, u8 prefix length, u8 flags, u8 scope, u32 index. */
 const IFADDRMSG = 8;
+/** AF_INET and AF_INET6 of linux/socket.h. */
+export const AF: Readonly<Record<AddressFamily, number>> = { 4: 2, 6: 10 };
 /** AF_UNSPEC: addresses of all families. */
 const AF_UNSPEC = 0;
 
@@ -48,19 +50,19 @@ export interface AddressInfo {
  * @throws {RangeError} if the text is not an address with a prefix length.
  */
 export function newAddress(link: number, cidr: string): Request {
-  const address = parseCidr(cidr);
+  const address = requireCidr(cidr);
   const attributes: Attribute[] = [
     bytesAttribute(IFA_LOCAL, address.bytes),
     bytesAttribute(IFA_ADDRESS, address.bytes),
   ];
-  if (address.family === 2 && address.prefix < 31) {
+  if (address.family === 4 && address.prefix < 31) {
     attributes.push(bytesAttribute(IFA_BROADCAST, broadcastOf(address)));
   }
   return {
     type: RTM_NEWADDR,
     kind: "change",
     flags: NLM_F_CREATE | NLM_F_EXCL,
-    header: ifaddrmsg(address.family, address.prefix, link),
+    header: ifaddrmsg(AF[address.family], address.prefix, link),
     attributes,
     name: "RTM_NEWADDR",
     subject: `${cidr} on link ${link}`,
@@ -96,12 +98,12 @@ export function parseAddressInfo(message: Message): AddressInfo | undefined {
   }
   const view = viewOf(payload);
   const family = view.getUint8(0);
-  if (family !== 2 && family !== 10) return undefined;
+  if (family !== AF[4] && family !== AF[6]) return undefined;
   const [local, address, wide] = decodeAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES);
   // IPv6 has IFA_LOCAL only on point-to-point links. If it is present, IFA_ADDRESS can be the address of the peer.
   const bytes = local ?? address;
   const prefix = view.getUint8(1);
-  const length = family === 2 ? 4 : 16;
+  const length = family === AF[4] ? 4 : 16;
   if (bytes?.length !== length || prefix > 8 * length) {
     throw new MalformedReply(`an address of ${bytes?.length ?? 0} bytes with a prefix of ${prefix}`);
   }

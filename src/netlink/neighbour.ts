@@ -1,5 +1,6 @@
+import { requireAddress } from "../ip/address.ts";
+import { AF } from "./address.ts";
 import { bytesAttribute } from "./attributes.ts";
-import { parseAddress } from "./cidr.ts";
 import { NLM_F_CREATE, type Request } from "./message.ts";
 
 /** Type of linux/rtnetlink.h. */
@@ -16,9 +17,9 @@ const NTF_USE = 0x01;
  * @throws {RangeError} if the text is not an address.
  */
 export function resolveNeighbour(link: number, text: string): Request {
-  const address = parseAddress(text);
+  const address = requireAddress(text);
   // struct ndmsg: u8 family, 3 bytes of padding, s32 index, u16 state, u8 flags, u8 type.
-  const header = [address.family, link, NTF_USE << 16];
+  const header = [AF[address.family], link, NTF_USE << 16];
   return {
     type: RTM_NEWNEIGH,
     kind: "change",

@@ -1,4 +1,6 @@
 import { inetNtop } from "host";
+import { type AddressFamily, formatCidr, requireAddress, requireCidr } from "../ip/address.ts";
+import { AF } from "./address.ts";
 import {
   type Attribute,
   aligned,
@@ -11,7 +13,6 @@ import {
   u32Attribute,
   viewOf,
 } from "./attributes.ts";
-import { type Family, formatCidr, parseAddress, parseCidr } from "./cidr.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_CREATE, type Request } from "./message.ts";
 
@@ -62,13 +63,13 @@ export interface RouteSpec {
  * @throws {RangeError} if a text is not an address, or if gateway and destination are of different families.
  */
 export function newRoute(link: number, route: RouteSpec): Request {
-  const destination = parseCidr(route.dst);
+  const destination = requireCidr(route.dst);
   const { family, bytes, prefix } = destination;
   const attributes: Attribute[] = [];
   if (prefix > 0) attributes.push(bytesAttribute(RTA_DST, bytes));
   attributes.push(u32Attribute(RTA_OIF, link));
   if (route.gw !== undefined) {
-    const gateway = parseAddress(route.gw);
+    const gateway = requireAddress(route.gw);
     if (gateway.family !== family) {
       throw new RangeError(
         `the gateway ${route.gw} is not of the address family of its route to ${route.dst}`,
@@ -89,7 +90,7 @@ export function newRoute(link: number, route: RouteSpec): Request {
     kind: "change",
     flags: NLM_F_CREATE,
     header: rtmsg(
-      family,
+      AF[family],
       prefix,
       small ? table : RT_TABLE_UNSPEC,
       RTPROT_BOOT,
@@ -114,12 +115,12 @@ export interface RouteInfo {
 }
 
 /** Lists the routes of a family through a netdev, in all tables. Kernels before 4.20 list the routes of all netdevs. */
-export function dumpRoutes(link: number, family: Family): Request {
+export function dumpRoutes(link: number, family: AddressFamily): Request {
   return {
     type: RTM_GETROUTE,
     kind: "list",
     flags: 0,
-    header: rtmsg(family, 0, RT_TABLE_UNSPEC, 0, 0, 0),
+    header: rtmsg(AF[family], 0, RT_TABLE_UNSPEC, 0, 0, 0),
     attributes: [u32Attribute(RTA_OIF, link)],
     name: "RTM_GETROUTE",
     subject: `of link ${link}`,
@@ -149,7 +150,7 @@ export function parseRouteInfo(message: Message, link: number): RouteInfo[] {
   }
   const view = viewOf(payload);
   const family = view.getUint8(0);
-  if ((family !== 2 && family !== 10) || view.getUint8(7) !== RTN_UNICAST) return [];
+  if ((family !== AF[4] && family !== AF[6]) || view.getUint8(7) !== RTN_UNICAST) return [];
   const [to, through, gateway, priority, several, table] = decodeAttributes(payload, RTMSG, ROUTE_ATTRIBUTES);
   const dst = destination(family, view.getUint8(1), to);
   const hops = several === undefined ? [{ link: through, gateway: gatewayOf(gateway) }] : parseHops(several);
@@ -163,8 +164,8 @@ export function parseRouteInfo(message: Message, link: number): RouteInfo[] {
     }));
 }
 
-function destination(family: Family, prefix: number, bytes: Uint8Array | undefined): string {
-  const length = family === 2 ? 4 : 16;
+function destination(family: number, prefix: number, bytes: Uint8Array | undefined): string {
+  const length = family === AF[4] ? 4 : 16;
   const address = bytes ?? new Uint8Array(length);
   if (address.length !== length || prefix > 8 * length) {
     throw new MalformedReply(`a destination of ${address.length} bytes with a prefix of ${prefix}`);
@@ -204,7 +205,7 @@ function gatewayOf(bytes: Uint8Array | undefined): Uint8Array | undefined {
 
 /** Returns a struct rtmsg: family, destination length, source length, TOS, table, protocol, scope, type, u32 flags. */
 function rtmsg(
-  family: Family,
+  family: number,
   prefix: number,
   table: number,
   protocol: number,

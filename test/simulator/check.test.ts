@@ -201,7 +201,7 @@ const damages: readonly [what: string, damage: (machine: Machine) => void, patte
     /node GUID of VF 0000:01:10\.0 is 00:.*, not 02:.*:77/,
   ],
   ["the lease is gone", ({ leases }) => leases.leases.clear(), /has no address/],
-  ["the namespace is gone", (machine) => machine.deleteNamespace(c1.netns), /netns\/a is gone/],
+  ["the namespace is gone", (machine) => machine.deleteNamespace(c1.netns), /netns\/a does not exist/],
   [
     "another namespace is at its path",
     (machine) => {

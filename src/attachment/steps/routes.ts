@@ -1,5 +1,5 @@
-import { addressFamily, networkOf, parseCidr } from "../../cni/address.ts";
 import { CniError, codes } from "../../cni/errors.ts";
+import { addressFamily, networkOf, parseCidr } from "../../ip/address.ts";
 import type { Link, Route, RouteState } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";

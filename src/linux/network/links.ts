@@ -181,7 +181,7 @@ export class LinuxLinks implements Links {
   }
 
   routes(where: Namespace, index: number, family: 4 | 6): RouteState[] {
-    const request = dumpRoutes(index, family === 4 ? 2 : 10);
+    const request = dumpRoutes(index, family);
     return asLinuxNamespace(where)
       .rtnetlink.dump(request, (message) => parseRouteInfo(message, index))
       .flat();

@@ -1,6 +1,6 @@
 // The effects of RTM_SETLINK and similar requests on a netdev, according to net/core/rtnetlink.c and dev.c of Linux
 // 6.12.
-import { addressFamily } from "../../../src/cni/address.ts";
+import { addressFamily } from "../../../src/ip/address.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
 import type { InterfaceAddress, Route } from "../../../src/node/links.ts";
 import type { Netdev } from "./netdev.ts";

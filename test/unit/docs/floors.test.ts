@@ -31,17 +31,19 @@ const below: Readonly<Record<string, readonly string[]>> = {
   ...Object.fromEntries(
     attachment.map((folder, i) => [
       folder,
-      ["attachment", ...attachment.slice(i + 1), "cni", "infiniband", "node"],
+      ["attachment", ...attachment.slice(i + 1), "cni", "infiniband", "ip", "node"],
     ]),
   ),
   // The files outside of the folders, which all of these use.
   attachment: ["cni", "infiniband", "node"],
   linux: ["infiniband", "netlink", "node", "host"],
-  netlink: ["infiniband", "host"],
+  netlink: ["infiniband", "ip", "host"],
   node: ["infiniband"],
   // Only functions of the host that make no system call.
-  cni: ["host"],
+  cni: ["ip", "host"],
   infiniband: [],
+  // Of the host only functions that make no system call.
+  ip: ["host"],
 };
 
 /**

@@ -14,7 +14,7 @@ it("reads the netdev of a PF, and the GUIDs that the PF has for its VF 0", () =>
 
   const message = connection.get(getLinkByName("ib0", true));
 
-  if (message === undefined) throw new Error("there is no netdev ib0 (ENODEV)");
+  if (message === undefined) throw new Error("netdev ib0 does not exist (ENODEV)");
   const { index, name, mtu, pci, vfs } = parseLink(message);
   expect({ index, name, mtu, pci }).toEqual({ index: 2, name: "ib0", mtu: 2044, pci: "0000:01:00.0" });
   if (vfs === undefined) throw new Error("ib0 has no VFs");
@@ -26,7 +26,7 @@ it("sets the GUIDs of VF 0, with one acknowledgement for both requests", () => {
   const guid = parseGuid("02:00:00:00:00:00:00:01");
   if (guid === undefined) throw new Error("not a GUID");
 
-  // Throws a NetlinkError, with the errno and the kernel's explanation, if the kernel refuses one of them.
+  // Throws a NetlinkError, with the errno and the kernel's explanation, if the kernel refuses a request.
   new Connection(kernel).request([setVfNodeGuid(2, 0, guid), setVfPortGuid(2, 0, guid)]);
 
   expect(kernel.sent).toHaveLength(1);

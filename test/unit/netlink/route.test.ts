@@ -134,7 +134,7 @@ describe("existing routes", () => {
   });
 
   it("are requested by netdev and family", () => {
-    const { header, attributes, kind } = dumpRoutes(7, 10);
+    const { header, attributes, kind } = dumpRoutes(7, 6);
     expect([kind, header]).toEqual(["list", [10, 0, 0]]);
     expect(findAttribute(received(attributes), 4)).toEqual(Uint8Array.of(7, 0, 0, 0));
   });

@@ -84,8 +84,8 @@ export function vectorRequests(): Record<string, readonly Request[]> {
     "new-route-with-host-bits": [newRoute(VF0, { dst: "10.4.0.1/16", gw: "10.1.2.1" })],
     "new-route-unreachable": [newRoute(VF0, { dst: "10.5.0.0/16", gw: "172.16.0.1" })],
     "new-route-beside-another": [newRoute(VF0, { dst: "::/0", gw: "fd00::2" })],
-    "dump-routes": [dumpRoutes(VF0, 2)],
-    "dump-routes-6": [dumpRoutes(VF0, 10)],
+    "dump-routes": [dumpRoutes(VF0, 4)],
+    "dump-routes-6": [dumpRoutes(VF0, 6)],
     "resolve-neighbour": [resolveNeighbour(VF0, "10.1.2.3")],
   };
 }

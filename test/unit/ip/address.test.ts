@@ -1,6 +1,13 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { addressFamily, networkOf, parseAddress, parseCidr } from "../../../src/cni/address.ts";
+import {
+  addressFamily,
+  networkOf,
+  parseAddress,
+  parseCidr,
+  requireAddress,
+  requireCidr,
+} from "../../../src/ip/address.ts";
 
 function network(text: string): string | undefined {
   const cidr = parseCidr(text);
@@ -24,7 +31,7 @@ describe("parseCidr", () => {
   test("an IPv4-mapped address counts as IPv4", () => {
     expect(parseCidr("::ffff:10.0.0.5/120")).toMatchObject({ family: 4, prefix: 24, text: "10.0.0.5/24" });
     expect(parseCidr("::ffff:a00:5/128")?.text).toBe("10.0.0.5/32");
-    expect(parseAddress("::ffff:10.0.0.1")).toBe("10.0.0.1");
+    expect(parseAddress("::ffff:10.0.0.1")?.text).toBe("10.0.0.1");
   });
 
   test.each([
@@ -69,7 +76,7 @@ describe("parseCidr", () => {
         if (cidr === undefined) return;
         expect(parseCidr(cidr.text)).toEqual(cidr);
         expect(addressFamily(cidr.text)).toBe(cidr.family);
-        expect(cidr.address).toHaveLength(cidr.family === 4 ? 4 : 16);
+        expect(cidr.bytes).toHaveLength(cidr.family === 4 ? 4 : 16);
       }),
     );
   });
@@ -109,8 +116,13 @@ describe("networkOf", () => {
 });
 
 test("an address without prefix gets its canonical spelling", () => {
-  expect(parseAddress("FD00::0001")).toBe("fd00::1");
-  expect(parseAddress("10.0.0.1")).toBe("10.0.0.1");
+  expect(parseAddress("FD00::0001")?.text).toBe("fd00::1");
+  expect(parseAddress("10.0.0.1")?.text).toBe("10.0.0.1");
   expect(parseAddress("10.0.0.1/24")).toBeUndefined();
   expect(parseAddress("")).toBeUndefined();
+});
+
+test("a text that must be an address, and is not, is named", () => {
+  expect(() => requireCidr("10.0.0.1/33")).toThrow('"10.0.0.1/33" is not an IP address with a prefix length');
+  expect(() => requireAddress("gateway")).toThrow('"gateway" is not an IP address');
 });

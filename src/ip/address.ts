@@ -3,15 +3,19 @@ import { inetNtop, inetPton } from "host";
 /** IPv4 or IPv6. */
 export type AddressFamily = 4 | 6;
 
-/** An address with its prefix length; host bits are kept. */
-export interface Cidr {
+/** An IP address. */
+export interface Address {
   readonly family: AddressFamily;
   /** 4 or 16 bytes in network order. */
-  readonly address: Uint8Array;
+  readonly bytes: Uint8Array;
+  /** The canonical spelling, e.g. "fd00::5". */
+  readonly text: string;
+}
+
+/** An IP address with its prefix length; host bits are kept. The canonical spelling is e.g. "fd00::5/64". */
+export interface Cidr extends Address {
   /** Bits. */
   readonly prefix: number;
-  /** The canonical spelling, e.g. "fd00::5/64". */
-  readonly text: string;
 }
 
 /** Longest text of an address: INET6_ADDRSTRLEN, netinet/in.h. */
@@ -31,21 +35,31 @@ export function parseCidr(text: string): Cidr | undefined {
   const address = parseBytes(text.slice(0, slash));
   const length = parsePrefix(text.slice(slash + 1));
   if (address === undefined || length === undefined) return undefined;
-  const mapped = address.mapped ? MAPPED_PREFIX : 0;
-  const prefix = length - mapped;
-  if (prefix < 0 || prefix > address.bytes.length * 8) return undefined;
-  return {
-    family: address.bytes.length === 4 ? 4 : 6,
-    address: address.bytes,
-    prefix,
-    text: `${inetNtop(address.bytes)}/${prefix}`,
-  };
+  const { bytes, mapped } = address;
+  const prefix = length - (mapped ? MAPPED_PREFIX : 0);
+  if (prefix < 0 || prefix > bytes.length * 8) return undefined;
+  return { family: familyOf(bytes), bytes, prefix, text: formatCidr(bytes, prefix) };
 }
 
-/** Parses an address without prefix. Returns its canonical spelling; `undefined` if the text is not an address. */
-export function parseAddress(text: string): string | undefined {
-  const address = parseBytes(text);
-  return address === undefined ? undefined : inetNtop(address.bytes);
+/** Parses an address without prefix. @returns `undefined` if the text is not an address. */
+export function parseAddress(text: string): Address | undefined {
+  const bytes = parseBytes(text)?.bytes;
+  return bytes && { family: familyOf(bytes), bytes, text: inetNtop(bytes) };
+}
+
+/** Like {@link parseCidr}. @throws {RangeError} if the text is not an address with a prefix length. */
+export function requireCidr(text: string): Cidr {
+  return parseCidr(text) ?? refuse(text, "an IP address with a prefix length");
+}
+
+/** Like {@link parseAddress}. @throws {RangeError} if the text is not an address. */
+export function requireAddress(text: string): Address {
+  return parseAddress(text) ?? refuse(text, "an IP address");
+}
+
+/** Formats an address of 4 or 16 bytes in network order with its prefix length. */
+export function formatCidr(bytes: Uint8Array, prefix: number): string {
+  return `${inetNtop(bytes)}/${prefix}`;
 }
 
 /** Returns the family of an address or CIDR in the canonical spelling, which the functions above return. */
@@ -54,12 +68,20 @@ export function addressFamily(text: string): AddressFamily {
 }
 
 /** Returns the network that contains an address, e.g. "10.0.0.0/24" for 10.0.0.5/24. */
-export function networkOf(cidr: Cidr): string {
-  const network = cidr.address.map((byte, index) => {
-    const bits = Math.min(8, Math.max(0, cidr.prefix - 8 * index));
+export function networkOf({ bytes, prefix }: Cidr): string {
+  const network = bytes.map((byte, index) => {
+    const bits = Math.min(8, Math.max(0, prefix - 8 * index));
     return byte & (0xff << (8 - bits));
   });
-  return `${inetNtop(network)}/${cidr.prefix}`;
+  return formatCidr(network, prefix);
+}
+
+function familyOf(bytes: Uint8Array): AddressFamily {
+  return bytes.length === 4 ? 4 : 6;
+}
+
+function refuse(text: string, expected: string): never {
+  throw new RangeError(`"${text}" is not ${expected}`);
 }
 
 function parseBytes(text: string): { readonly bytes: Uint8Array; readonly mapped: boolean } | undefined {
