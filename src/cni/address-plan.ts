@@ -1,6 +1,7 @@
 import { addressFamily, networkOf, parseCidr } from "../ip/address.ts";
+import type { Route } from "../ip/route.ts";
 import { CniError, codes } from "./errors.ts";
-import type { Result, Route } from "./result.ts";
+import type { Result } from "./result.ts";
 
 /** RT_SCOPE_LINK, linux/rtnetlink.h. Larger numbers are narrower scopes: host (254), nowhere (255). */
 const SCOPE_LINK = 253;

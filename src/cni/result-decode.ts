@@ -1,6 +1,7 @@
 import { parseAddress, parseCidr } from "../ip/address.ts";
+import type { Route } from "../ip/route.ts";
 import type { Fields } from "./fields.ts";
-import type { Dns, Interface, IpConfig, Result, Route } from "./result.ts";
+import type { Dns, Interface, IpConfig, Result } from "./result.ts";
 import { type CniVersion, familyOf } from "./versions.ts";
 
 /**

@@ -1,6 +1,7 @@
 import { addressFamily } from "../ip/address.ts";
+import type { Route } from "../ip/route.ts";
 import { CniError, codes } from "./errors.ts";
-import { type Dns, hasDns, type Interface, type IpConfig, type Result, type Route } from "./result.ts";
+import { type Dns, hasDns, type Interface, type IpConfig, type Result } from "./result.ts";
 import { type CniVersion, familyOf } from "./versions.ts";
 
 /**

@@ -1,3 +1,4 @@
+import type { Route } from "../ip/route.ts";
 /**
  * A CNI result in the form of version 1.1.0, whatever the version of the document. Addresses have the canonical
  * spelling (see address.ts). An absent member is `undefined`, also if the document has "" or 0 for it and these mean
@@ -31,23 +32,6 @@ export interface IpConfig {
   readonly gateway?: string | undefined;
   /** Index in `interfaces`. */
   readonly interface?: number | undefined;
-}
-
-/** A route, in the form that `Links.configure` takes. */
-export interface Route {
-  /** CIDR. */
-  readonly dst: string;
-  /** `undefined`: the route gets the first gateway of its family, if there is a gateway. */
-  readonly gw: string | undefined;
-  /** Bytes. */
-  readonly mtu?: number | undefined;
-  /** Bytes. */
-  readonly advmss?: number | undefined;
-  readonly priority?: number | undefined;
-  /** 0 is a value (unspecified), and does not mean "absent". */
-  readonly table?: number | undefined;
-  /** 0 is a value (universe), and does not mean "absent". */
-  readonly scope?: number | undefined;
 }
 
 /** Settings of name resolution. */

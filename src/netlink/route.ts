@@ -1,5 +1,6 @@
 import { inetNtop } from "host";
 import { type AddressFamily, formatCidr, requireAddress, requireCidr } from "../ip/address.ts";
+import type { Route, RouteState } from "../ip/route.ts";
 import { AF } from "./address.ts";
 import {
   type Attribute,
@@ -41,28 +42,11 @@ const RTN_UNICAST = 1;
 const RTMSG = 12;
 const RTNEXTHOP = 8;
 
-/** A route for {@link newRoute}. The kernel's default applies to a number that is `undefined`. */
-export interface RouteSpec {
-  /** CIDR. */
-  readonly dst: string;
-  /** `undefined` if the destination is on link. */
-  readonly gw: string | undefined;
-  /** In bytes. */
-  readonly mtu?: number | undefined;
-  /** In bytes. */
-  readonly advmss?: number | undefined;
-  readonly priority?: number | undefined;
-  /** Default: main. */
-  readonly table?: number | undefined;
-  /** Default: universe (0). */
-  readonly scope?: number | undefined;
-}
-
 /**
  * Adds a route through a netdev. A route to the same network through another gateway can already exist.
  * @throws {RangeError} if a text is not an address, or if gateway and destination are of different families.
  */
-export function newRoute(link: number, route: RouteSpec): Request {
+export function newRoute(link: number, route: Route): Request {
   const destination = requireCidr(route.dst);
   const { family, bytes, prefix } = destination;
   const attributes: Attribute[] = [];
@@ -103,17 +87,6 @@ export function newRoute(link: number, route: RouteSpec): Request {
   };
 }
 
-/** A route of a namespace, as RTM_NEWROUTE describes it. */
-export interface RouteInfo {
-  /** CIDR; "0.0.0.0/0" or "::/0" for the default route. */
-  readonly dst: string;
-  /** `undefined` if the destination is on link. */
-  readonly gw: string | undefined;
-  readonly table: number;
-  /** The kernel's metric; 0 if the route has no metric. */
-  readonly priority: number;
-}
-
 /** Lists the routes of a family through a netdev, in all tables. Kernels before 4.20 list the routes of all netdevs. */
 export function dumpRoutes(link: number, family: AddressFamily): Request {
   return {
@@ -143,7 +116,7 @@ const HOP_ATTRIBUTES = attributeDecoder(getBytes(RTA_GATEWAY));
  * leads through another netdev, or if it is not a unicast route, such as the routes of local and broadcast addresses.
  * @throws {MalformedReply} if the message is of another type, or malformed.
  */
-export function parseRouteInfo(message: Message, link: number): RouteInfo[] {
+export function parseRouteInfo(message: Message, link: number): RouteState[] {
   const { type, payload } = message;
   if (type !== RTM_NEWROUTE || payload.length < RTMSG) {
     throw new MalformedReply(`message type ${type} of ${payload.length} bytes is not an RTM_NEWROUTE`);

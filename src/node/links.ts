@@ -1,4 +1,5 @@
 import type { Guid } from "../infiniband/guid.ts";
+import type { Route, RouteState } from "../ip/route.ts";
 import type { LinkSettings } from "./link-settings.ts";
 import type { Namespace } from "./namespaces.ts";
 
@@ -44,37 +45,11 @@ export interface InterfaceAddress {
   readonly cidr: string;
 }
 
-/** One route through an interface. A number is `undefined` if the kernel's default applies. */
-export interface Route {
-  /** CIDR. */
-  readonly dst: string;
-  /** Gateway address; `undefined` if the destination is on the link. */
-  readonly gw: string | undefined;
-  readonly mtu?: number | undefined;
-  readonly advmss?: number | undefined;
-  readonly priority?: number | undefined;
-  /** Default: main (254). */
-  readonly table?: number | undefined;
-  /** Default: universe (0). */
-  readonly scope?: number | undefined;
-}
-
 /** An address that the kernel holds, for verification and for duplicate address detection. */
 export interface AddressState {
   readonly cidr: string;
   readonly tentative: boolean;
   readonly dadFailed: boolean;
-}
-
-/** A route that the kernel holds, for verification. */
-export interface RouteState {
-  /** CIDR of the network. */
-  readonly dst: string;
-  /** `undefined` if the destination is on the link. */
-  readonly gw: string | undefined;
-  readonly table: number;
-  /** 0 if none was set, and the family has no default. */
-  readonly priority: number;
 }
 
 /**

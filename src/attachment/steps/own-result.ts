@@ -1,7 +1,8 @@
 import { parseConfiguration, prevResult } from "../../cni/configuration.ts";
 import { CniError, codes } from "../../cni/errors.ts";
-import type { Interface, IpConfig, Result, Route } from "../../cni/result.ts";
+import type { Interface, IpConfig, Result } from "../../cni/result.ts";
 import { supportedVersion } from "../../cni/versions.ts";
+import type { Route } from "../../ip/route.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 
 /** The part of a chain's result that belongs to one attachment: its interface, with addresses and routes. */

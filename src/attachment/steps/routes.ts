@@ -1,6 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import { addressFamily, networkOf, parseCidr } from "../../ip/address.ts";
-import type { Link, Route, RouteState } from "../../node/links.ts";
+import type { Route, RouteState } from "../../ip/route.ts";
+import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import { attempt } from "../errors.ts";

@@ -1,10 +1,11 @@
+import type { Route } from "../../ip/route.ts";
 import { newAddress } from "../../netlink/address.ts";
 import type { Connection } from "../../netlink/connection.ts";
 import { setArpNotify, setLink } from "../../netlink/link.ts";
 import type { Request } from "../../netlink/message.ts";
 import { resolveNeighbour } from "../../netlink/neighbour.ts";
 import { newRoute } from "../../netlink/route.ts";
-import type { InterfaceAddress, Route } from "../../node/links.ts";
+import type { InterfaceAddress } from "../../node/links.ts";
 
 /**
  * Gives a netdev its addresses and routes, brings it up, and announces its IPv4 addresses, in one send.

@@ -1,4 +1,5 @@
 import * as host from "host";
+import type { Route, RouteState } from "../../ip/route.ts";
 import { dumpAddresses, parseAddressInfo } from "../../netlink/address.ts";
 import { EINVAL } from "../../netlink/errno.ts";
 import { parseIpoibPKey } from "../../netlink/ipoib.ts";
@@ -17,16 +18,7 @@ import { detachXdp, setLinkSettings } from "../../netlink/link-settings.ts";
 import type { Message, Request } from "../../netlink/message.ts";
 import { dumpRoutes, parseRouteInfo } from "../../netlink/route.ts";
 import type { LinkSettings } from "../../node/link-settings.ts";
-import type {
-  AddressState,
-  InterfaceAddress,
-  Link,
-  Links,
-  Route,
-  RouteState,
-  VfConfig,
-  Watch,
-} from "../../node/links.ts";
+import type { AddressState, InterfaceAddress, Link, Links, VfConfig, Watch } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { PciFunctions } from "../../node/pci-functions.ts";
 import { containerNetdevsOf, hostNetdevsOf } from "../pci/netdevs.ts";

@@ -1,8 +1,10 @@
 // The effects of RTM_SETLINK and similar requests on a netdev, according to net/core/rtnetlink.c and dev.c of Linux
 // 6.12.
+
 import { addressFamily } from "../../../src/ip/address.ts";
+import type { Route } from "../../../src/ip/route.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
-import type { InterfaceAddress, Route } from "../../../src/node/links.ts";
+import type { InterfaceAddress } from "../../../src/node/links.ts";
 import type { Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
 import { Refusal } from "./refusal.ts";

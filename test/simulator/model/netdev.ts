@@ -1,6 +1,7 @@
 import { type Guid, guidToBytes } from "../../../src/infiniband/guid.ts";
+import type { Route } from "../../../src/ip/route.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
-import type { AddressState, Link, Route } from "../../../src/node/links.ts";
+import type { AddressState, Link } from "../../../src/node/links.ts";
 import { INITIAL_NAPI_SETTINGS, type NapiSettings } from "../../../src/node/napi-settings.ts";
 import { aLinkSettings } from "../../support/records.ts";
 

@@ -1,4 +1,5 @@
-import type { Links, Route, RouteState, VfConfig } from "../../../src/node/links.ts";
+import type { Route, RouteState } from "../../../src/ip/route.ts";
+import type { Links, VfConfig } from "../../../src/node/links.ts";
 import {
   addAddress,
   addAltnames,

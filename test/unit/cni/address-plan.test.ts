@@ -1,6 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { addressPlan } from "../../../src/cni/address-plan.ts";
-import { emptyResult, type IpConfig, type Route } from "../../../src/cni/result.ts";
+import { emptyResult, type IpConfig } from "../../../src/cni/result.ts";
+import type { Route } from "../../../src/ip/route.ts";
 import { thrown } from "./thrown.ts";
 
 function plan(ips: IpConfig[], routes: Partial<Route>[] = []) {

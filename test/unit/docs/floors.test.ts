@@ -36,9 +36,9 @@ const below: Readonly<Record<string, readonly string[]>> = {
   ),
   // The files outside of the folders, which all of these use.
   attachment: ["cni", "infiniband", "node"],
-  linux: ["infiniband", "netlink", "node", "host"],
+  linux: ["infiniband", "ip", "netlink", "node", "host"],
   netlink: ["infiniband", "ip", "host"],
-  node: ["infiniband"],
+  node: ["infiniband", "ip"],
   // Only functions of the host that make no system call.
   cni: ["ip", "host"],
   infiniband: [],

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
+import type { Route } from "../../../src/ip/route.ts";
 import {
   bytesAttribute,
   encodeAttributes,
@@ -8,13 +9,13 @@ import {
 } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { dumpRoutes, newRoute, parseRouteInfo, type RouteSpec } from "../../../src/netlink/route.ts";
+import { dumpRoutes, newRoute, parseRouteInfo } from "../../../src/netlink/route.ts";
 import { concat, findAttribute, packU32, received } from "../../support/attributes.ts";
 import { VF0 } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
 
 /** The fields of a route's request that vary. */
-function fields(route: Partial<RouteSpec>) {
+function fields(route: Partial<Route>) {
   const { header, attributes, flags } = newRoute(7, { dst: "10.2.0.0/16", gw: undefined, ...route });
   const [family, prefix, , , table, protocol, scope, type] = packU32(...header);
   const types = received(attributes).map((one) => one.type);
@@ -57,7 +58,7 @@ describe("routes", () => {
   });
 
   it("have metrics in one attribute, and only those that are given", () => {
-    const metrics = (route: Partial<RouteSpec>) => {
+    const metrics = (route: Partial<Route>) => {
       const request = newRoute(7, { dst: "10.0.0.0/8", gw: undefined, ...route });
       const nested = findAttribute(received(request.attributes), 8);
       return nested && parseAttributes(nested).map((one) => [one.type, one.value[0]]);
