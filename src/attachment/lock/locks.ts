@@ -231,6 +231,29 @@ export class Locks {
 }
 
 /**
+ * Does something while this call has the lock of a VF.
+ * @param caller for the error of a call that waits for the lock, e.g. "ADD of container c1".
+ * @throws {CniError} code 11 if another call has the lock at the deadline.
+ */
+export function withVfLock<T>(
+  node: Node,
+  state: StateDirectory,
+  limits: Pick<Limits, "deadline" | "observe">,
+  pci: string,
+  caller: string,
+  action: (locks: Locks) => T,
+): T {
+  attempt("prepare the state directory", () => state.prepare());
+  const locks = new Locks(node, state, limits, caller);
+  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
+  try {
+    return action(locks);
+  } finally {
+    locks.release();
+  }
+}
+
+/**
  * Opens the Go plugin's lock file. Symbolic links in its path are followed, as the Go plugin does. Returns `undefined`
  * if the directory does not exist and cannot be made.
  */

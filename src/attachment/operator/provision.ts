@@ -6,7 +6,7 @@ import type { VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
 import { type Limits, rollbackTimeOf } from "../limits.ts";
-import { Locks } from "../lock/locks.ts";
+import { type Locks, withVfLock } from "../lock/locks.ts";
 import { prepare, takeOver } from "../plan/prepare.ts";
 import { StateDirectory } from "../record/state-directory.ts";
 import type { AddRequest } from "../requests.ts";
@@ -35,15 +35,10 @@ export interface ProvisionOutcome {
 export function provision(node: Node, limits: Limits, pci: string): ProvisionOutcome {
   const state = new StateDirectory(node.files);
   const found = attempt(`read VF ${pci}`, () => functionAt(node, pci));
-  attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, limits, `provision of VF ${pci}`);
-  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
-  try {
+  return withVfLock(node, state, limits, pci, `provision of VF ${pci}`, (locks) => {
     const rdmaOnly = attempt(`look for a netdev of VF ${pci}`, () => hasNoNetdev(node, state, locks, pci));
     return provisionLocked(node, callFor(node, limits, pci, rdmaOnly), state, locks, found);
-  } finally {
-    locks.release();
-  }
+  });
 }
 
 function provisionLocked(

@@ -5,7 +5,7 @@ import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
 import type { Limits } from "../limits.ts";
 import { parseLockContents } from "../lock/contents.ts";
-import { Locks } from "../lock/locks.ts";
+import { type Locks, withVfLock } from "../lock/locks.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
 import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
 import { restoreOwnGuids } from "../recovery/restore-own-guids.ts";
@@ -41,18 +41,14 @@ export function releaseUnreadable(
   const pcis = attempt("look for the VF in the lock files", () => vfsOf(state, name));
   if (pcis.length === 0) limits.warn(`no lock file names ${containerId} ${ifname}: no VF is released`);
   for (const pci of pcis) {
-    const locks = new Locks(node, state, limits, `release of container ${containerId}`);
-    attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
-    try {
-      if (!isNamed(locks.owner, name)) continue;
+    withVfLock(node, state, limits, pci, `release of container ${containerId}`, (locks) => {
+      if (!isNamed(locks.owner, name)) return;
       attempt(`return the devices of VF ${pci} to the host`, () => returnDevices(node, limits, locks, pci));
       attempt(`restore the GUIDs of VF ${pci}`, () => restoreGuids(node, limits, state, locks, pci, name));
       attempt("remove the record", () => state.remove(path));
       attempt(`clear the owner of VF ${pci}`, () => locks.clearOwner());
       releasePendingOf(node, state, locks, pci, limits);
-    } finally {
-      locks.release();
-    }
+    });
   }
   attempt("remove the record", () => state.remove(path));
 }

@@ -6,7 +6,7 @@ import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { runIpam } from "../ipam/ipam.ts";
 import { parseLockContents } from "../lock/contents.ts";
-import { Locks } from "../lock/locks.ts";
+import { type Locks, withVfLock } from "../lock/locks.ts";
 import { isNamed } from "../record/record.ts";
 import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
 import type { DelRequest } from "../requests.ts";
@@ -74,10 +74,7 @@ function returnVf(node: Node, call: DelRequest, state: StateDirectory, pod: Name
   if (pci === undefined || !isVirtual(node, pci)) return;
   const isNoted = isNamed(parseLockContents(state.vfNote(pci)).owner, call.name);
   if (!isNoted && !isInPod(node, pci, pod)) return;
-  attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, call, `DEL of container ${call.name.containerId}`);
-  locks.acquireVf(pci);
-  try {
+  withVfLock(node, state, call, pci, `DEL of container ${call.name.containerId}`, (locks) => {
     const { owner } = locks;
     const isOwner = isNamed(owner, call.name);
     if (owner !== undefined && !isOwner && state.findAny(owner) !== undefined) return;
@@ -104,9 +101,7 @@ function returnVf(node: Node, call: DelRequest, state: StateDirectory, pod: Name
       attempt(`restore the GUIDs of VF ${pci}`, () => restoreOwnGuids(node, call, state, locks, pci, driver));
     }
     locks.clearOwner();
-  } finally {
-    locks.release();
-  }
+  });
 }
 
 /** Reports whether a device of the VF is in the container. It takes no lock, so that a DEL without work never waits. */

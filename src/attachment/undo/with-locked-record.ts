@@ -4,7 +4,7 @@ import type { StepContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import { Locks } from "../lock/locks.ts";
+import { withVfLock } from "../lock/locks.ts";
 import { recordedNetns } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
@@ -32,18 +32,14 @@ export function withLockedRecord(
   if (seen === undefined) return;
   const { pci } = seen.vf;
   const deadline = Math.min(node.clock.now() + lockTimeout, limits.deadline);
-  const locks = new Locks(node, state, { ...limits, deadline }, verb);
-  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
-  try {
+  withVfLock(node, state, { ...limits, deadline }, pci, verb, (locks) => {
     // The record that was read without the lock may be out of date.
     const now = readRecord();
     if (now?.vf.pci !== pci) return;
     const record = attempt(`find VF ${pci} at its PF`, () => located(node, now));
     const pod = attempt(`look for the network namespace ${record.netns}`, () => recordedNetns(node, record));
     action(stepContextOf(node, record, pod, locks, limits));
-  } finally {
-    locks.release();
-  }
+  });
 }
 
 /**

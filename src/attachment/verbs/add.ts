@@ -6,7 +6,7 @@ import type { Node } from "../../node/node.ts";
 import { isPhysical, type VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
-import { Locks } from "../lock/locks.ts";
+import { type Locks, withVfLock } from "../lock/locks.ts";
 import { openContainerNetns } from "../netns.ts";
 import { prepare, takeOver } from "../plan/prepare.ts";
 import { reserveGuid } from "../plan/reserve-guid.ts";
@@ -32,17 +32,12 @@ export function add(node: Node, call: AddRequest, answer: (result: Result) => vo
   const { pci } = found;
   requireName(state, call);
   requireRecordFits(call);
-  attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, call, `ADD of container ${call.name.containerId}`);
-  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
-  try {
+  withVfLock(node, state, call, pci, `ADD of container ${call.name.containerId}`, (locks) => {
     // The VF may have been destroyed and created again while this call waited for the lock.
     const now = attempt(`read deviceID ${pci} again`, () => node.functions.generation(pci));
     const vf = now === found.incarnation ? found : find();
     addLocked(node, isPhysical(vf) ? requestForVfio(call) : call, state, locks, pod, vf, answer);
-  } finally {
-    locks.release();
-  }
+  });
 }
 
 function addLocked(

@@ -6,7 +6,7 @@ import { attempt } from "../errors.ts";
 import { importGoAttachment } from "../go-plugin/import.ts";
 import { callForLease } from "../ipam/ipam.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
-import { Locks } from "../lock/locks.ts";
+import { withVfLock } from "../lock/locks.ts";
 import { openNetnsIfPresent, recordedNetns, requireOtherNetns } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { StateDirectory, type StoredRecord } from "../record/state-directory.ts";
@@ -38,10 +38,7 @@ export function del(node: Node, call: DelRequest): void {
     delUnrecorded(node, call, state, named, seen);
     return;
   }
-  attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, call, `DEL of container ${call.name.containerId}`);
-  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
-  try {
+  withVfLock(node, state, call, pci, `DEL of container ${call.name.containerId}`, (locks) => {
     // The record that was read without the lock may be out of date.
     const stored = find();
     if (stored === undefined || pciOf(stored) !== pci) return;
@@ -57,9 +54,7 @@ export function del(node: Node, call: DelRequest): void {
     };
     release(attachment, state, stored.path);
     releasePendingOf(node, state, locks, pci, call);
-  } finally {
-    locks.release();
-  }
+  });
 }
 
 /**
