@@ -3,7 +3,7 @@ import { afterEach, describe, expect, test, vi } from "vitest";
 import type { Step } from "../../src/attachment/context.ts";
 import { Locks } from "../../src/attachment/lock/locks.ts";
 import { StateDirectory } from "../../src/attachment/record/state-directory.ts";
-import { allSteps } from "../../src/attachment/steps/all-steps.ts";
+import { modes } from "../../src/attachment/steps/modes.ts";
 import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
 import { c1 } from "./harness/default-node.ts";
 import { thenDel } from "./harness/follow-ups.ts";
@@ -38,7 +38,9 @@ const kernel = { rdma: "exclusive" } as const;
 
 describe("the suite notices when", () => {
   // The addresses end with the interface, and carrier and partition are only waits: there is nothing to undo.
-  const steps = allSteps.filter(({ name }) => !["addresses", "carrier", "partition"].includes(name));
+  const steps = modes.netdev.apply.filter(
+    ({ name }) => !["addresses", "carrier", "partition"].includes(name),
+  );
 
   test.each(steps.map((step): [string, Step] => [step.name, step]))("the %s is not undone", (_, step) => {
     vi.spyOn(step, "undo").mockImplementation(() => {});

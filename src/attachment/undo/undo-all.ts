@@ -5,15 +5,9 @@ import type { Node } from "../../node/node.ts";
 import type { Step, StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
 import { isOwnNetns } from "../netns.ts";
-import { neededOf, stepsOf } from "../steps/all-steps.ts";
-import { deviceInfo } from "../steps/device-info.ts";
 import { guid } from "../steps/guid.ts";
-import { hostNetdev } from "../steps/host-netdev.ts";
-import { netInterface } from "../steps/interface.ts";
 import { lease } from "../steps/lease.ts";
-import { linkState } from "../steps/link-state.ts";
-import { netdevSettings } from "../steps/netdev-settings.ts";
-import { rdmaDevice } from "../steps/rdma-device.ts";
+import { modeOf, modes, neededOf } from "../steps/modes.ts";
 import { withdrawGuids } from "../vf/admin-guids.ts";
 import { describeExternal, type ExternalDriver, externalDriver } from "../vf/driver.ts";
 import { netdevOf } from "../vf/netdev.ts";
@@ -43,23 +37,9 @@ export function undoAll(attachment: StepContext, current: boolean): unknown[] {
   if (!current) return attemptAll([undo(lease)]);
   const failures = undoIfExternal(attachment, undo(lease));
   if (failures !== undefined) return failures;
-  const { mode } = attachment.record;
-  if (mode === "rdma") {
-    return attemptAll(neededOf(attachment, [guid, rdmaDevice, deviceInfo, linkState]).map(undo));
-  }
-  if (mode === "vfio") return attemptAll(stepsOf(attachment).toReversed().map(undo));
-  const all = neededOf(attachment, [
-    guid,
-    rdmaDevice,
-    deviceInfo,
-    linkState,
-    netInterface,
-    netdevSettings,
-    hostNetdev,
-    lease,
-  ]);
+  const steps = neededOf(attachment, modes[modeOf(attachment.record)].undo);
   return attemptAll(
-    all.map((step) => (step === lease ? () => releaseIfUnused(attachment, undo(step)) : undo(step))),
+    steps.map((step) => (step === lease ? () => releaseIfUnused(attachment, undo(step)) : undo(step))),
   );
 }
 

@@ -14,7 +14,7 @@ import { requestForVfio } from "../plan/vfio.ts";
 import { requireRecordFits } from "../record/document.ts";
 import { StateDirectory } from "../record/state-directory.ts";
 import type { AddRequest } from "../requests.ts";
-import { stepsOf } from "../steps/all-steps.ts";
+import { stepsOf } from "../steps/modes.ts";
 import { rollBack } from "../undo/rollback.ts";
 import { functionAt } from "../vf/function.ts";
 
