@@ -1,14 +1,14 @@
 // Handles one CNI call, from the environment and stdin to the answer on stdout. Besides cli/, this is the only file
 // that imports both attachment/ and linux/.
 import { deferSignals, exitStatus, getenv, print, readStdin } from "host";
+import { add } from "./attachment/cni-verbs/add.ts";
+import { check } from "./attachment/cni-verbs/check.ts";
+import { del } from "./attachment/cni-verbs/del.ts";
+import { gc } from "./attachment/cni-verbs/gc.ts";
+import { status } from "./attachment/cni-verbs/status.ts";
 import { type IpamCall, ipamCallFor, ipamCallOfNetwork } from "./attachment/ipam/ipam.ts";
 import { type Limits, rollbackTimeOf } from "./attachment/limits.ts";
 import type { VerbRequest } from "./attachment/requests.ts";
-import { add } from "./attachment/verbs/add.ts";
-import { check } from "./attachment/verbs/check.ts";
-import { del } from "./attachment/verbs/del.ts";
-import { gc } from "./attachment/verbs/gc.ts";
-import { status } from "./attachment/verbs/status.ts";
 import { type Configuration, parseConfiguration, prevResult } from "./cni/configuration.ts";
 import { errorDocument, messageOf } from "./cni/error-document.ts";
 import { CniError, codes } from "./cni/errors.ts";
@@ -26,7 +26,7 @@ import {
   parseNetworkForDel,
   parseNetworkForGc,
   parseNetworkForStatus,
-} from "./network/config.ts";
+} from "./network-config/network-config.ts";
 import type { Node } from "./node/node.ts";
 
 /** Longest network configuration, bytes. Most have a few hundred; a longer text than this is a mistake or an attack. */

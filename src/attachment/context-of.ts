@@ -5,7 +5,7 @@ import { ipamCallOf } from "./ipam/ipam.ts";
 import type { Limits } from "./limits.ts";
 import type { Locks } from "./lock/locks.ts";
 import type { AttachmentRecord } from "./record/record.ts";
-import { PhysicalFunction } from "./vf/function.ts";
+import { PhysicalFunction } from "./vf/pci-function.ts";
 
 /** Returns the context for the steps of a record's attachment. */
 export function stepContextOf(

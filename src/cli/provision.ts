@@ -1,6 +1,6 @@
 import { deferSignals } from "host";
+import { provision } from "../attachment/admin/provision.ts";
 import type { Limits } from "../attachment/limits.ts";
-import { provision } from "../attachment/operator/provision.ts";
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Node } from "../node/node.ts";

@@ -1,5 +1,5 @@
+import { collectWarnings } from "../cni/collect-warnings.ts";
 import type { Configuration } from "../cni/configuration.ts";
-import { collectWarnings } from "../cni/tolerant.ts";
 
 /** A network's log settings. */
 export interface LogConfig {

@@ -109,7 +109,7 @@ export function parseAttributes(bytes: Uint8Array): ReceivedAttribute[] {
   return attributes;
 }
 
-/** How host.netlinkAttributes reads the value of an attribute. For a number it is the number's length in bytes. */
+/** How host.netlinkAttributes reads the value of an attribute: 0 as bytes, 255 as text, n as a number of n bytes. */
 const BYTES = 0;
 const TEXT = 255;
 

@@ -6,7 +6,7 @@ import { testNode, vfs } from "./node.ts";
 const node = testNode();
 /** VF 3 has no GUID; each of the other VFs has one. */
 const fresh = vfs[3];
-/** Derived from the PF's port GUID 98:03:9b:03:00:ab:01:00 and the VF's index. */
+/** Derived from the PF's port GUID 98:03:9b:03:00:ab:01:00 and VF index 3: byte 0 gets the local bit (0x02), byte 4 the index + 1. */
 const derived = "9a:03:9b:03:04:ab:01:00";
 const auto = (pci: string, more: Config = {}) => network(pci, { guid: "auto", ...more });
 

@@ -46,7 +46,7 @@ export class Containerd {
     await this.node.shell(`printf %s ${quote(list)} >/etc/cni/net.d/10-network.conflist`);
   }
 
-  /** Runs `ctr run` as in a terminal until it ends, whether it succeeds or fails. */
+  /** Runs `ctr run` in the foreground until it ends. It does not throw if the container fails. */
   run(id: string): Promise<Outcome> {
     return this.node.guest.execute(`${ctr} run --cni --no-pivot --null-io ${image} ${id}`);
   }

@@ -30,7 +30,7 @@ export const machines: readonly Machine[] = [
     : { ...machine, build: `build/${machine.architecture}`, ...tools(machine.architecture) },
 );
 
-/** The type of this computer, whose answers the others must equal. */
+/** The architecture of this machine. The executables for the others must give the same answers. */
 export const native = machines.find(({ architecture }) => architecture === own) as Machine;
 export const foreign = machines.filter((machine) => machine !== native);
 

@@ -1,7 +1,7 @@
 // CHECK finds settings that are no longer as ADD made them, reports them, and changes nothing.
 import { afterAll, describe, expect, test } from "vitest";
+import { check } from "../../src/attachment/cni-verbs/check.ts";
 import { ipamCallFor } from "../../src/attachment/ipam/ipam.ts";
-import { check } from "../../src/attachment/verbs/check.ts";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { emptyResult, type Result } from "../../src/cni/result.ts";
 import { ZERO_GUID } from "../../src/infiniband/guid.ts";

@@ -61,7 +61,7 @@ test.each([
     expect(simulated.add(podOf(number), requestOf(number), killedAfter(call)).end).toBe("killed");
   }
   simulated.mustDel(podOf(20), requestOf(20));
-  // The last ADD may have been killed before it put the record of this one aside.
+  // If the last ADD was killed early, the record of pod 19 is still in its place, and its own DEL removes it.
   simulated.mustDel(podOf(19), requestOf(19));
   simulated.releasePending();
   simulated.requireAsBefore("after DEL");

@@ -1,7 +1,7 @@
 // The log entry and the counters of a call. Their faults do not change the call.
 import { afterAll, describe, expect, test } from "vitest";
-import { add } from "../../src/attachment/verbs/add.ts";
-import { del } from "../../src/attachment/verbs/del.ts";
+import { add } from "../../src/attachment/cni-verbs/add.ts";
+import { del } from "../../src/attachment/cni-verbs/del.ts";
 import { COUNTERS_BYTES, sumOf } from "../../src/log/counters.ts";
 import type { LogConfig } from "../../src/log/log-config.ts";
 import { Trace } from "../../src/log/trace.ts";

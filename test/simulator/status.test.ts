@@ -1,7 +1,7 @@
 // STATUS, with all its faults: it reports what would make an ADD fail, and changes nothing.
 import { afterAll, expect, test } from "vitest";
+import { status as statusVerb } from "../../src/attachment/cni-verbs/status.ts";
 import { ipamCallOfNetwork } from "../../src/attachment/ipam/ipam.ts";
-import { status as statusVerb } from "../../src/attachment/verbs/status.ts";
 import { CniError, codes } from "../../src/cni/errors.ts";
 import { unobserved } from "../support/unobserved.ts";
 import { pf } from "./harness/default-node.ts";

@@ -1,8 +1,8 @@
 // VFs that are bound to vfio-pci: ADD, DEL and later calls, with all their faults.
 import { expect, test, vi } from "vitest";
+import { check } from "../../src/attachment/cni-verbs/check.ts";
 import { ipamCallFor } from "../../src/attachment/ipam/ipam.ts";
 import { adminGuid } from "../../src/attachment/steps/admin-guid.ts";
-import { check } from "../../src/attachment/verbs/check.ts";
 import { codes } from "../../src/cni/errors.ts";
 import { emptyResult } from "../../src/cni/result.ts";
 import { derivedGuid } from "../../src/infiniband/derived-guid.ts";

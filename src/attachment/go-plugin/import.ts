@@ -8,14 +8,14 @@ import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { isOfEarlierBoot } from "../lock/earlier-boot.ts";
 import type { Locks } from "../lock/locks.ts";
-import { callThatFits } from "../record/document.ts";
 import type { GoCache } from "../record/go-cache.ts";
+import { callThatFits } from "../record/parse.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
 import { releaseLease } from "../recovery/del-unrecorded.ts";
 import type { DelRequest } from "../requests.ts";
-import { functionAt, PhysicalFunction, unseenError } from "../vf/function.ts";
 import { netdevOf, waitForNetdevReturn } from "../vf/netdev.ts";
+import { functionAt, PhysicalFunction, unseenError } from "../vf/pci-function.ts";
 import { resetVfio } from "./reset-vfio.ts";
 
 /**

@@ -3,7 +3,7 @@ import type { Node } from "../../node/node.ts";
 import { isPhysical, type VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import type { GoCache } from "../record/go-cache.ts";
-import { PhysicalFunction } from "../vf/function.ts";
+import { PhysicalFunction } from "../vf/pci-function.ts";
 
 /**
  * Restores the settings that the Go plugin has made of a VF that is bound to vfio-pci; of a PF it sets nothing. All of

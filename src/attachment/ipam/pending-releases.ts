@@ -4,7 +4,7 @@ import type { Node } from "../../node/node.ts";
 import { attempt, attemptAll } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Locks } from "../lock/locks.ts";
-import { releaseGuidNotes } from "../record/guid-note.ts";
+import { releaseGuidNotes } from "../record/guid-reservation.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam.ts";

@@ -6,8 +6,8 @@ import { attempt } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
-import { encodeLockContents, type OwnGuids, parseLockContents } from "./contents.ts";
-import { describeHolder } from "./holder.ts";
+import { describeHolder } from "./describe-holder.ts";
+import { encodeLockContents, type OwnGuids, parseLockContents } from "./lock-file.ts";
 
 /**
  * The Go plugin's lock, which the Go plugin holds during a whole call. ib-sriov takes it, so that both can run on one

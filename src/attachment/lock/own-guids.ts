@@ -3,7 +3,7 @@ import type { Node } from "../../node/node.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import type { AttachmentRecord } from "../record/record.ts";
-import type { OwnGuids } from "./contents.ts";
+import type { OwnGuids } from "./lock-file.ts";
 import type { Locks } from "./locks.ts";
 
 /**

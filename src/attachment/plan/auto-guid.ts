@@ -6,13 +6,13 @@ import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
-import type { OwnGuids } from "../lock/contents.ts";
+import type { OwnGuids } from "../lock/lock-file.ts";
 import { type RecordedGuids, recordedGuids } from "../record/recorded-guids.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import type { StaleAttachment } from "../recovery/stale-attachment.ts";
 import { portGuidOfDevice } from "../vf/effective-guids.ts";
-import type { PhysicalFunction } from "../vf/function.ts";
 import { netdevOf } from "../vf/netdev.ts";
+import type { PhysicalFunction } from "../vf/pci-function.ts";
 
 /**
  * Returns the GUID that `"guid": "auto"` assigns to a VF; `undefined` if the VF keeps its own.

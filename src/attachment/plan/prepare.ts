@@ -13,10 +13,10 @@ import type { StateDirectory } from "../record/state-directory.ts";
 import { staleAttachmentOf } from "../recovery/stale-attachment.ts";
 import { type TakenOver, takeOverStale } from "../recovery/take-over.ts";
 import type { AddRequest } from "../requests.ts";
-import { PhysicalFunction } from "../vf/function.ts";
+import { PhysicalFunction } from "../vf/pci-function.ts";
 import { autoGuid } from "./auto-guid.ts";
-import { requireUnused, warnOfAddresses } from "./host-use.ts";
 import { makePlan } from "./plan.ts";
+import { requireUnused, warnOfAddresses } from "./refuse-used-vf.ts";
 import { requireFreeGuid } from "./reserve-guid.ts";
 
 /** An attachment whose record is written, before any change. */

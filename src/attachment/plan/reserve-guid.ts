@@ -4,11 +4,11 @@ import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import type { AddContext } from "../context.ts";
-import { parseLockContents } from "../lock/contents.ts";
-import { newGuidOf } from "../record/guid-note.ts";
+import { parseLockContents } from "../lock/lock-file.ts";
+import { newGuidOf } from "../record/guid-reservation.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
-import { isCurrent } from "../undo/ownership.ts";
+import { isCurrent } from "../undo/has-vf.ts";
 import { type HostRdmaDevices, hostRdmaDevices } from "../vf/host-rdma-devices.ts";
 
 /**

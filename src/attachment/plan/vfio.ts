@@ -5,7 +5,7 @@ import { isPhysical, VFIO_DRIVER, type VirtualFunction } from "../../node/pci-fu
 import { warnOfSkippedIpam } from "../ipam/ipam.ts";
 import type { Desired, Originals } from "../record/record.ts";
 import type { AddRequest } from "../requests.ts";
-import type { PhysicalFunction } from "../vf/function.ts";
+import type { PhysicalFunction } from "../vf/pci-function.ts";
 import { requireUsableGuid } from "./usable-guid.ts";
 
 /**
@@ -55,7 +55,7 @@ export function vfioOriginals(
   };
 }
 
-/** A PF has no PF that could have settings for it. */
+/** The settings of a VF are stored in its PF. A whole PF has no such settings, so all are unknown. */
 const unknownConfig: VfConfig = { nodeGuid: undefined, portGuid: undefined, linkState: undefined };
 
 /**

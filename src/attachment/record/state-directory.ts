@@ -4,8 +4,8 @@ import type { Guid } from "../../infiniband/guid.ts";
 import type { Files, Lock } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
-import { parseRecord, recordDocument, stateLetter, stateOffset, unreadableIn } from "./document.ts";
 import { type GoCache, parseGoCache } from "./go-cache.ts";
+import { parseRecord, recordDocument, stateLetter, stateOffset, unreadableIn } from "./parse.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { notRead, type Unreadable } from "./unreadable.ts";
 
@@ -189,7 +189,7 @@ export class StateDirectory {
     return fromJson(this.text(path) ?? "");
   }
 
-  /** Returns the text of a file; `undefined` if it does not exist, and "" if it cannot be a file of either plugin. */
+  /** Returns the text of a file; `undefined` if it does not exist, "" if it is not a regular file, or too large for a record. */
   private text(path: string): string | undefined {
     try {
       return this.files.read(path);

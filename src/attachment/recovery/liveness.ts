@@ -1,6 +1,6 @@
 import { messageOf } from "../../cni/error-document.ts";
 import type { StepContext } from "../context.ts";
-import { holdsVf } from "../undo/ownership.ts";
+import { holdsVf } from "../undo/has-vf.ts";
 import { externalDriver } from "../vf/driver.ts";
 import { hostNetdevOf } from "../vf/netdev.ts";
 import { rdmaDevicesAway } from "../vf/rdma-devices.ts";

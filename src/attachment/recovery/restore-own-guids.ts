@@ -3,7 +3,7 @@ import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { stepContextOf } from "../context-of.ts";
 import type { Locks } from "../lock/locks.ts";
 import { currentOwnGuids, runsWithOthers } from "../lock/own-guids.ts";
-import { releaseGuidNotes } from "../record/guid-note.ts";
+import { releaseGuidNotes } from "../record/guid-reservation.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import type { VerbRequest } from "../requests.ts";

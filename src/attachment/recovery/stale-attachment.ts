@@ -12,13 +12,13 @@ import { deviceInfo } from "../steps/device-info.ts";
 import { guid } from "../steps/guid.ts";
 import { netInterface } from "../steps/interface.ts";
 import { linkState } from "../steps/link-state.ts";
-import { neededOf } from "../steps/modes.ts";
 import { netdevSettings } from "../steps/netdev-settings.ts";
 import { rdmaDevice } from "../steps/rdma-device.ts";
-import { isCurrent } from "../undo/ownership.ts";
+import { neededOf } from "../steps/step-order.ts";
+import { isCurrent } from "../undo/has-vf.ts";
 import { restoreAdminGuids } from "../vf/admin-guids.ts";
 import { vfDriver } from "../vf/driver.ts";
-import { PhysicalFunction } from "../vf/function.ts";
+import { PhysicalFunction } from "../vf/pci-function.ts";
 
 /** The previous attachment of a VF, which is orphaned and was not undone. */
 export interface StaleAttachment {

@@ -4,7 +4,7 @@ import { attempt } from "../errors.ts";
 import { deferRelease } from "../ipam/pending-releases.ts";
 import type { Locks } from "../lock/locks.ts";
 import { recordedNetns } from "../netns.ts";
-import { releaseGuidNotes } from "../record/guid-note.ts";
+import { releaseGuidNotes } from "../record/guid-reservation.ts";
 import { type AttachmentRecord, type Desired, isNamed, type Originals } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import type { VerbRequest } from "../requests.ts";

@@ -10,7 +10,7 @@ import {
   restoreAdminGuids,
   setGuids,
 } from "../vf/admin-guids.ts";
-import { PhysicalFunction } from "../vf/function.ts";
+import { PhysicalFunction } from "../vf/pci-function.ts";
 
 /**
  * Sets the GUIDs of a VF of a virtual machine (vfio-pci) at the PF. The driver in the machine takes them over when it

@@ -1,10 +1,10 @@
 import { messageOf } from "../../cni/error-document.ts";
 import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
-import { releaseGuidNotes } from "../record/guid-note.ts";
+import { releaseGuidNotes } from "../record/guid-reservation.ts";
 import { isNamed } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
-import { holdsVf } from "./ownership.ts";
+import { holdsVf } from "./has-vf.ts";
 import { combineErrors, undoAll } from "./undo-all.ts";
 
 /**

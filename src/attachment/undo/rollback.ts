@@ -1,7 +1,7 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import type { AddContext } from "../context.ts";
-import { releaseGuidNotes } from "../record/guid-note.ts";
+import { releaseGuidNotes } from "../record/guid-reservation.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import { undoAll } from "./undo-all.ts";
 

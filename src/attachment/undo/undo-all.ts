@@ -7,7 +7,7 @@ import { attempt, attemptAll } from "../errors.ts";
 import { isOwnNetns } from "../netns.ts";
 import { guid } from "../steps/guid.ts";
 import { lease } from "../steps/lease.ts";
-import { modeOf, modes, neededOf } from "../steps/modes.ts";
+import { modeOf, modes, neededOf } from "../steps/step-order.ts";
 import { withdrawGuids } from "../vf/admin-guids.ts";
 import { describeExternal, type ExternalDriver, externalDriver } from "../vf/driver.ts";
 import { netdevOf } from "../vf/netdev.ts";

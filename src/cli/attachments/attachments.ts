@@ -1,10 +1,10 @@
-import { parseLockContents } from "../../attachment/lock/contents.ts";
+import { parseLockContents } from "../../attachment/lock/lock-file.ts";
 import { recordedNetns } from "../../attachment/netns.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
-import { isCurrent } from "../../attachment/undo/ownership.ts";
-import { isUnseen } from "../../attachment/vf/function.ts";
+import { isCurrent } from "../../attachment/undo/has-vf.ts";
+import { isUnseen } from "../../attachment/vf/pci-function.ts";
 import { argument, parseArgs } from "../../cni/args.ts";
 import { networkNameOf } from "../../cni/configuration.ts";
 import { TimeoutError } from "../../node/clock.ts";

@@ -1,8 +1,8 @@
 import { deferSignals } from "host";
+import { gcOrphaned } from "../../attachment/admin/gc-orphaned.ts";
 import { attempt } from "../../attachment/errors.ts";
 import { pendingRecord, releasePending } from "../../attachment/ipam/pending-releases.ts";
 import type { Limits } from "../../attachment/limits.ts";
-import { gcOrphaned } from "../../attachment/operator/gc-orphaned.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import type { Node } from "../../node/node.ts";

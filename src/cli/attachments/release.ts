@@ -1,5 +1,5 @@
 import { deferSignals } from "host";
-import { forceRelease } from "../../attachment/operator/force-release.ts";
+import { forceRelease } from "../../attachment/admin/force-release.ts";
 import type { AttachmentName } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { type Command, type CommandCall, jsonOption } from "../command.ts";

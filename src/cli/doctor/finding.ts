@@ -39,7 +39,7 @@ export function error(found: string, remedy: Remedy = {}): Finding[] {
   return [{ level: "error", found, ...remedy }];
 }
 
-/** Returns a finding about something that cannot be checked from here. */
+/** Returns a finding about something that this process cannot check, for lack of permission or in a container. */
 export function unknown(found: string): Finding[] {
   return [{ level: "unknown", found }];
 }

@@ -1,8 +1,8 @@
 import { parseConfiguration } from "../../cni/configuration.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { checkVersion } from "../../cni/versions.ts";
-import { parseNetworkForStatus } from "../../network/config.ts";
-import { warnOfSuspiciousKeys } from "../../network/keys.ts";
+import { parseNetworkForStatus } from "../../network-config/network-config.ts";
+import { warnOfSuspiciousKeys } from "../../network-config/suspicious-keys.ts";
 import type { Node } from "../../node/node.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, warning } from "./finding.ts";

@@ -1,5 +1,5 @@
 // Another container's attachment, of another VF of the same PF, which no verb may touch.
-import { recordDocument } from "../../../src/attachment/record/document.ts";
+import { recordDocument } from "../../../src/attachment/record/parse.ts";
 import { aRecord, guid } from "../../support/records.ts";
 import { addAddress, addRoute, moveLink, removeAltnames } from "../model/link-requests.ts";
 import type { Machine } from "../model/machine.ts";

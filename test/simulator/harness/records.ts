@@ -1,4 +1,4 @@
-import { parseRecord } from "../../../src/attachment/record/document.ts";
+import { parseRecord } from "../../../src/attachment/record/parse.ts";
 import {
   type AttachmentName,
   type AttachmentRecord,

@@ -1,10 +1,10 @@
-import { forceRelease } from "../../../src/attachment/operator/force-release.ts";
-import { provision } from "../../../src/attachment/operator/provision.ts";
+import { forceRelease } from "../../../src/attachment/admin/force-release.ts";
+import { provision } from "../../../src/attachment/admin/provision.ts";
+import { add as addVerb } from "../../../src/attachment/cni-verbs/add.ts";
+import { del as delVerb } from "../../../src/attachment/cni-verbs/del.ts";
+import { gc as gcVerb } from "../../../src/attachment/cni-verbs/gc.ts";
 import type { AttachmentName } from "../../../src/attachment/record/record.ts";
 import { StateDirectory } from "../../../src/attachment/record/state-directory.ts";
-import { add as addVerb } from "../../../src/attachment/verbs/add.ts";
-import { del as delVerb } from "../../../src/attachment/verbs/del.ts";
-import { gc as gcVerb } from "../../../src/attachment/verbs/gc.ts";
 import { gcEntries } from "../../../src/cli/attachments/gc.ts";
 import { errorDocument } from "../../../src/cni/error-document.ts";
 import { CniError, codes } from "../../../src/cni/errors.ts";
@@ -34,7 +34,7 @@ const noPod = { containerId: "", ifname: "", netns: "" };
 /** Time limit of a command, ms. */
 const DEFAULT_TIMEOUT = 60_000;
 
-/** Time by which a call may exceed its limit, ms: no limit ends the kernel's work, of which each call takes 1 ms. */
+/** Time by which a verb may exceed its time limit, ms: the limit cannot end the kernel's work, 1 ms for each kernel call. */
 const UNCOUNTED = 2_000;
 
 /** The outcome of a call of the plugin. */

@@ -6,8 +6,8 @@ import { textOf } from "../../support/documents.ts";
 
 /** The folders of src/attachment/, from top to bottom: each may import those that come later. */
 const attachment = [
-  "verbs",
-  "operator",
+  "cni-verbs",
+  "admin",
   "go-plugin",
   "plan",
   "recovery",
@@ -23,11 +23,11 @@ const attachment = [
 /** The parts of src/, and the folders that each may import besides itself. `host` is native/. */
 const below: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["plugin.ts", "cli", "host"],
-  "plugin.ts": ["attachment", ...attachment, "cni", "linux", "log", "network", "node", "host"],
-  cli: ["attachment", ...attachment, "cni", "infiniband", "linux", "log", "network", "node", "host"],
+  "plugin.ts": ["attachment", ...attachment, "cni", "linux", "log", "network-config", "node", "host"],
+  cli: ["attachment", ...attachment, "cni", "infiniband", "linux", "log", "network-config", "node", "host"],
   // The log entry and the counters of a call are written when the call ends.
   log: ["attachment", ...attachment, "cni", "node", "host"],
-  network: ["cni", "infiniband", "node"],
+  "network-config": ["cni", "infiniband", "node"],
   ...Object.fromEntries(
     attachment.map((folder, i) => [
       folder,

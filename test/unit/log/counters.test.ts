@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { modes } from "../../../src/attachment/steps/modes.ts";
+import { modes } from "../../../src/attachment/steps/step-order.ts";
 import { codes } from "../../../src/cni/errors.ts";
 import {
   BUCKETS,

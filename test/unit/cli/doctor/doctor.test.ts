@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { examine, textOf } from "../../../../src/cli/doctor/doctor.ts";
-import { aPatient } from "./patient.ts";
+import { aPatient } from "./doctor-context.ts";
 
 const { cniPath, confDirs, program, ...machine } = aPatient();
 const given = { cniPath, confDirs, program };

@@ -3,7 +3,7 @@ import { guids } from "../../../../src/cli/doctor/guids.ts";
 import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
 import { ALL_ONES_GUID, ZERO_GUID } from "../../../../src/infiniband/guid.ts";
 import { guid } from "../../../support/records.ts";
-import { aPatient, aPf, aVf, told } from "./patient.ts";
+import { aPatient, aPf, aVf, told } from "./doctor-context.ts";
 
 const examine = (...pfs: InventoriedPf[]) => told(guids(aPatient({}, { pfs })));
 const holder = { condition: "attached" } as InventoriedVf["holder"];

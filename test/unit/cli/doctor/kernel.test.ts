@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { kernel } from "../../../../src/cli/doctor/kernel.ts";
-import { aPatient, told } from "./patient.ts";
+import { aPatient, told } from "./doctor-context.ts";
 
 test("a kernel with all features is ok", () => {
   expect(told(kernel(aPatient()))).toEqual([["ok: Linux 6.12.117"]]);

@@ -5,7 +5,7 @@ import { networksOf } from "../../../../src/cli/doctor/networks.ts";
 import { ownPlugin } from "../../../../src/cli/doctor/plugins.ts";
 import type { Child, ChildCommand } from "../../../../src/node/processes.ts";
 import { aRecord } from "../../../support/records.ts";
-import { aPatient, told } from "./patient.ts";
+import { aPatient, told } from "./doctor-context.ts";
 
 const directory = "/etc/cni/net.d";
 const ours = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "host-local" } };

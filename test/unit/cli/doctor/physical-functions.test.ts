@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { physicalFunctions } from "../../../../src/cli/doctor/physical-functions.ts";
 import type { InventoriedPf } from "../../../../src/cli/inventory.ts";
-import { aPatient, aPf, aVf, port, told } from "./patient.ts";
+import { aPatient, aPf, aVf, port, told } from "./doctor-context.ts";
 
 const devices = "/sys/bus/pci/devices";
 const examine = (...pfs: InventoriedPf[]) => told(physicalFunctions(aPatient({}, { pfs })));

@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { modeAfterReboot } from "../../../../src/cli/doctor/modprobe.ts";
 import type { Network } from "../../../../src/cli/doctor/networks.ts";
 import { rdmaMode } from "../../../../src/cli/doctor/rdma.ts";
-import { aPatient, told } from "./patient.ts";
+import { aPatient, told } from "./doctor-context.ts";
 
 const conf = "/etc/modprobe.d/ib_core.conf";
 const exclusive = "options ib_core netns_mode=0\n";

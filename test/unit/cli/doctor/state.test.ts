@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
 import { records, stateDirectory } from "../../../../src/cli/doctor/state.ts";
-import { aLink, aPatient, told } from "./patient.ts";
+import { aLink, aPatient, told } from "./doctor-context.ts";
 
 const root = "/var/lib/cni/ib-sriov";
 

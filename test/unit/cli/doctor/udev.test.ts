@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rdmaNaming } from "../../../../src/cli/doctor/udev.ts";
-import { aPatient, told } from "./patient.ts";
+import { aPatient, told } from "./doctor-context.ts";
 
 const name = "udev/rules.d/60-rdma-persistent-naming.rules";
 const rules = (mode: string) => `# rdma_rename %k NAME_GUID

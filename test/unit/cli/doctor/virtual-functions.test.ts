@@ -3,7 +3,7 @@ import type { ListedAttachment } from "../../../../src/cli/attachments/attachmen
 import { virtualFunctions } from "../../../../src/cli/doctor/virtual-functions.ts";
 import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
 import { aRecord, guid } from "../../../support/records.ts";
-import { aLink, aPatient, aPf, aVf, port, told } from "./patient.ts";
+import { aLink, aPatient, aPf, aVf, port, told } from "./doctor-context.ts";
 
 const examine = (vfs: readonly InventoriedVf[], pf: Partial<InventoriedPf> = {}, functions = {}) =>
   told(virtualFunctions(aPatient({}, { pfs: [aPf(vfs, pf)] }, { functions })));

@@ -1,5 +1,5 @@
 import { describe, expect, it } from "vitest";
-import { describeHolder } from "../../../../src/attachment/lock/holder.ts";
+import { describeHolder } from "../../../../src/attachment/lock/describe-holder.ts";
 
 const note = JSON.stringify({ holder: { pid: 100, verb: "ADD of container c1", since: 1_000 } });
 const now = 31_400;

@@ -14,7 +14,7 @@ import { adminGuid } from "../steps/admin-guid.ts";
 import { guid } from "../steps/guid.ts";
 import { release } from "../undo/release.ts";
 import { rollBack } from "../undo/rollback.ts";
-import { functionAt } from "../vf/function.ts";
+import { functionAt } from "../vf/pci-function.ts";
 
 /** The container ID in the record of a VF while it is provisioned. */
 const CONTAINER = "provision";

@@ -1,8 +1,12 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { parseRecord, recordDocument } from "../../../../src/attachment/record/document.ts";
+import { parseRecord, recordDocument } from "../../../../src/attachment/record/parse.ts";
 import type { AttachmentRecord } from "../../../../src/attachment/record/record.ts";
-import { type ConfiguredTexts, goCacheMembers, planMembers } from "../../../../src/attachment/record/text.ts";
+import {
+  type ConfiguredTexts,
+  goCacheMembers,
+  planMembers,
+} from "../../../../src/attachment/record/serialize.ts";
 import { aRecord } from "../../../support/records.ts";
 import { anyRecord, hardText } from "./any-record.ts";
 

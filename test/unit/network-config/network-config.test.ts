@@ -6,7 +6,7 @@ import {
   parseNetworkForDel,
   parseNetworkForGc,
   parseNetworkForStatus,
-} from "../../../src/network/config.ts";
+} from "../../../src/network-config/network-config.ts";
 import { orCniError, thrown } from "../cni/thrown.ts";
 
 const minimal = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", deviceID: "0000:03:00.2" };

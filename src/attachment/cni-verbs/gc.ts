@@ -9,7 +9,7 @@ import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import { StateDirectory } from "../record/state-directory.ts";
 import { livenessEvidence } from "../recovery/liveness.ts";
 import type { GcRequest } from "../requests.ts";
-import { holdsVf } from "../undo/ownership.ts";
+import { holdsVf } from "../undo/has-vf.ts";
 import { release } from "../undo/release.ts";
 import { combineErrors } from "../undo/undo-all.ts";
 import { withLockedRecord } from "../undo/with-locked-record.ts";

@@ -4,13 +4,13 @@ import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
 import type { Limits } from "../limits.ts";
-import { parseLockContents } from "../lock/contents.ts";
+import { parseLockContents } from "../lock/lock-file.ts";
 import { type Locks, withVfLock } from "../lock/locks.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
 import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
 import { restoreOwnGuids } from "../recovery/restore-own-guids.ts";
-import { isVirtual } from "../vf/function.ts";
 import { waitForNetdevReturn } from "../vf/netdev.ts";
+import { isVirtual } from "../vf/pci-function.ts";
 
 /**
  * Releases the VF of a container whose record cannot be read, for an operator who knows that the container has ended:

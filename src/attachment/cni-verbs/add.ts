@@ -11,12 +11,12 @@ import { openContainerNetns } from "../netns.ts";
 import { prepare, takeOver } from "../plan/prepare.ts";
 import { reserveGuid } from "../plan/reserve-guid.ts";
 import { requestForVfio } from "../plan/vfio.ts";
-import { requireRecordFits } from "../record/document.ts";
+import { requireRecordFits } from "../record/parse.ts";
 import { StateDirectory } from "../record/state-directory.ts";
 import type { AddRequest } from "../requests.ts";
-import { stepsOf } from "../steps/modes.ts";
+import { stepsOf } from "../steps/step-order.ts";
 import { rollBack } from "../undo/rollback.ts";
-import { functionAt } from "../vf/function.ts";
+import { functionAt } from "../vf/pci-function.ts";
 
 /**
  * ADD: gives a VF to a container.

@@ -2,7 +2,7 @@
 // record. GUIDs, PCI addresses, numbers and constants need no escapes.
 import type { AttachmentRecord, Desired, Originals } from "./record.ts";
 
-/** Returns the member `attachment` without its beginning, which record/document.ts writes. */
+/** Serializes the members of `attachment` that follow `format` and `state`, which recordDocument of parse.ts writes. */
 export function planMembers(record: AttachmentRecord): string {
   const { vf, call, mode } = record;
   let text = `"containerId":${quoted(record.containerId)},"ifname":${quoted(record.ifname)}`;

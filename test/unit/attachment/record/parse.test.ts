@@ -7,7 +7,7 @@ import {
   requireRecordFits,
   stateLetter,
   stateOffset,
-} from "../../../../src/attachment/record/document.ts";
+} from "../../../../src/attachment/record/parse.ts";
 import { LONGEST_FILE } from "../../../../src/node/files.ts";
 import { aRecord, guid } from "../../../support/records.ts";
 

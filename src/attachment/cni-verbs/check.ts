@@ -9,7 +9,7 @@ import { openNetnsIfPresent } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { StateDirectory } from "../record/state-directory.ts";
 import type { CheckRequest } from "../requests.ts";
-import { stepsOf } from "../steps/modes.ts";
+import { stepsOf } from "../steps/step-order.ts";
 
 /**
  * CHECK: verifies that the attachment is still as ADD made it. It changes nothing and takes no lock.

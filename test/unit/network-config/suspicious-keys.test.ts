@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import type { JsonObject } from "../../../src/cni/document.ts";
-import { warnOfSuspiciousKeys } from "../../../src/network/keys.ts";
+import { warnOfSuspiciousKeys } from "../../../src/network-config/suspicious-keys.ts";
 import { documentedKeys } from "../../support/documented-keys.ts";
 
 /** Returns the warnings, without their common beginning. */

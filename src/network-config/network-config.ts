@@ -1,15 +1,15 @@
+import { collectWarnings, type WarningCollector } from "../cni/collect-warnings.ts";
 import { type Configuration, configuredDns, ipamType, prevResult } from "../cni/configuration.ts";
 import { showValue } from "../cni/document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Dns, Result } from "../cni/result.ts";
-import { collectWarnings, type WarningCollector } from "../cni/tolerant.ts";
 import type { CniVersion } from "../cni/versions.ts";
 import type { Guid } from "../infiniband/guid.ts";
 import { formatPKey, type PKey, parsePKey } from "../infiniband/pkey.ts";
 import type { LinkState } from "../node/links.ts";
 import { parsePciAddress } from "../node/pci-address.ts";
-import { requestedGuid, requireIbKubernetes } from "./guid.ts";
-import { warnOfSuspiciousKeys } from "./keys.ts";
+import { requestedGuid, requireIbKubernetes } from "./guid-precedence.ts";
+import { warnOfSuspiciousKeys } from "./suspicious-keys.ts";
 
 /**
  * Time limit of a call, ms. kubelet allows RunPodSandbox, which is ADD of all networks of a pod, twice its request
@@ -75,7 +75,7 @@ export interface GcConfig {
   readonly warnings: readonly string[];
 }
 
-/** The keys of a network that DEL needs without a record. A record takes precedence. */
+/** The keys of the network configuration that DEL uses if ADD has left no record; a record takes precedence. */
 export interface DelConfig extends GcConfig {
   readonly name: string;
   /** `undefined` if it is missing or is not a PCI address. */

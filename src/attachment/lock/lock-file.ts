@@ -25,7 +25,7 @@ export interface LockContents {
 export interface OwnGuids {
   readonly node: Guid;
   readonly port: Guid;
-  /** The GUIDs that the VF may run with instead: the attachment's, and that of an orphaned attachment before it. */
+  /** Other GUIDs that the VF may have: the attachment's GUID, and that of the orphaned attachment before it. */
   readonly instead: readonly Guid[];
   /** The generation of the VF, and the boot of the machine. The GUIDs are invalid for another generation or boot. */
   readonly incarnation: string;

@@ -7,7 +7,7 @@ import { parseGuid } from "../../infiniband/guid.ts";
 import { LONGEST_FILE } from "../../node/files.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 import type { AttachmentRecord } from "./record.ts";
-import { type ConfiguredTexts, goCacheMembers, planMembers } from "./text.ts";
+import { type ConfiguredTexts, goCacheMembers, planMembers } from "./serialize.ts";
 import type { Unreadable } from "./unreadable.ts";
 
 /**
