@@ -18,6 +18,9 @@ const bothOrNeither = [
   "sbom",
 ].map((name) => `test/native/${name}.test.ts`);
 
+/** What only computes takes all processors; vitest would leave one of them idle. */
+const maxWorkers = "100%";
+
 /** The tests of native/ run twice: with the executable as it ships, and with the sanitizers in it. */
 function native(name: string, directory: string, exclude: string[]) {
   return {
@@ -37,14 +40,25 @@ export default defineConfig({
   test: {
     projects: [
       // Nothing in them waits: the limit only ends what hangs, and must not fail what a busy machine slows down.
-      { ...onNode, test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 180_000 } },
+      {
+        ...onNode,
+        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 180_000, maxWorkers },
+      },
       // A test is a scenario, failed or killed at each of its calls: thousands of cases.
       {
         ...onNode,
-        test: { name: "simulator", include: ["test/simulator/**/*.test.ts"], testTimeout: 300_000 },
+        test: {
+          name: "simulator",
+          include: ["test/simulator/**/*.test.ts"],
+          testTimeout: 300_000,
+          maxWorkers,
+        },
       },
       // Bounded by cases, or by FUZZ_SECONDS (test/fuzz/fuzz.ts).
-      { ...onNode, test: { name: "fuzz", include: ["test/fuzz/**/*.test.ts"], hookTimeout: 60_000 } },
+      {
+        ...onNode,
+        test: { name: "fuzz", include: ["test/fuzz/**/*.test.ts"], hookTimeout: 60_000, maxWorkers },
+      },
       native("native", "build", []),
       native("native-asan", "build/asan", bothOrNeither),
       {
