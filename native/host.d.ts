@@ -242,9 +242,9 @@ declare module "host" {
   /** Sends the whole buffer with one send(2). */
   function netlinkSend(fd: number, message: Uint8Array): void;
   /**
-   * Waits for a datagram of the kernel, and receives the queued datagrams: as many as fit in 512 KiB if each has
+   * Waits for a datagram of the kernel, and receives the queued datagrams: as many as fit in 256 KiB if each has
    * `largest` bytes. Datagrams from other processes (nl_pid is not 0) are ignored.
-   * @param largest bytes of the longest datagram, 8 KiB to 512 KiB; a longer datagram is EMSGSIZE. The kernel also
+   * @param largest bytes of the longest datagram, 4 KiB to 256 KiB; a longer datagram is EMSGSIZE. The kernel also
    * fills the datagrams of a list only up to this size (nlk->max_recvmsg_len of net/netlink/af_netlink.c).
    */
   function netlinkReceive(fd: number, deadline: number, largest: number): Uint8Array[];

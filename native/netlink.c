@@ -86,7 +86,7 @@ static JSValue host_netlinkSend(HOST_ARGUMENTS)
 }
 
 /* The kernel lists each RDMA device in a separate datagram, so one call must be able to receive many datagrams. */
-enum { MOST_BYTES = 512 * 1024, MOST_DATAGRAMS = 64 };
+enum { MOST_BYTES = 256 * 1024, MOST_DATAGRAMS = 64 };
 
 /* The places of datagrams in a buffer, for recvmmsg(2). */
 struct places {

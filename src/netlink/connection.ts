@@ -18,9 +18,9 @@ import {
 export interface Transport {
   /**
    * Sends one datagram.
-   * @param isList whether the answer is a list of objects, in many datagrams.
+   * @param largest bytes of the longest datagram of the answer; default 256 KiB.
    */
-  send(datagram: Uint8Array, isList: boolean): void;
+  send(datagram: Uint8Array, largest?: number): void;
   /** Receives the next datagram, in order of arrival. It can throw, e.g. at a deadline. */
   receive(): Uint8Array;
 }
@@ -128,7 +128,7 @@ export class Connection {
 
   private send(requests: readonly Request[]): Pending[] {
     const first = this.takeSequence(requests.length);
-    this.transport.send(encodeRequests(requests, first), requests[0]?.kind === "list");
+    this.transport.send(encodeRequests(requests, first), requests[0]?.largest);
     const pending: Pending[] = [];
     for (let i = 0; i < requests.length; i++) pending.push(new Pending(requests[i] as Request, first + i));
     return pending;

@@ -29,6 +29,9 @@ const RDMA_NLDEV_ATTR_RES_PD = 46;
 const RDMA_NLDEV_ATTR_RES_PD_ENTRY = 47;
 const RDMA_NLDEV_NET_NS_FD = 68;
 
+/** Bytes of a datagram with one device, at the most: the kernel lists each device in a separate datagram. */
+const ONE_DEVICE = 4096;
+
 /** An RDMA device, as RDMA netlink describes it. */
 export interface RdmaInfo {
   /** The number of the device on this machine. */
@@ -40,7 +43,7 @@ export interface RdmaInfo {
 
 /** Lists the devices of the socket's namespace. */
 export function dumpRdmaDevices(): Request {
-  return request("list", RDMA_NLDEV_CMD_GET, [], "RDMA devices");
+  return { ...request("list", RDMA_NLDEV_CMD_GET, [], "RDMA devices"), largest: ONE_DEVICE };
 }
 
 /** Moves a device to the namespace of a descriptor. The kernel answers EOPNOTSUPP in shared mode. */

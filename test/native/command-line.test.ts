@@ -104,8 +104,8 @@ describe("doctor", () => {
   test("reports a node without InfiniBand, and exits with 1", () => {
     const { status, stdout, stderr } = run("doctor");
     expect([status, stderr]).toEqual([1, ""]);
-    expect(stdout).toMatch(/^bad {7}PF +no PF of this node/m);
-    expect(stdout).toMatch(/\nNot all pods can be attached: \d+ bad, \d+ doubtful\n$/);
+    expect(stdout).toMatch(/^error {5}PF +no PF of this node/m);
+    expect(stdout).toMatch(/\nNot all pods can be attached: \d+ errors, \d+ warnings\n$/);
     // Colors are for terminals.
     expect(stdout).not.toContain("\x1b");
   });
@@ -129,15 +129,15 @@ describe("doctor", () => {
     });
     const { stdout } = run("doctor", "--json", ...options);
     expect(findingsOf("plugin", stdout)).toMatchObject([
-      { level: "good", found: expect.stringMatching(/\/bin\/ib-sriov, CNI 0\.1\.0 to 1\.1\.0$/) },
+      { level: "ok", found: expect.stringMatching(/\/bin\/ib-sriov, CNI 0\.1\.0 to 1\.1\.0$/) },
     ]);
     expect(findingsOf("network", stdout)).toMatchObject([
       {
-        level: "good",
+        level: "ok",
         found: expect.stringMatching(/^mynet \(.*\/10-ib\.conf\), addresses by .*\/bin\/fake$/),
       },
       {
-        level: "bad",
+        level: "error",
         found: expect.stringMatching(/20-new\.conf\) has CNI 1\.1\.0, but .* supports 0\.4\.0, 1\.0\.0$/),
       },
     ]);
@@ -149,16 +149,14 @@ describe("doctor", () => {
       writeFileSync(join(networks, "10-ib.conf"), JSON.stringify(ours));
     });
     const before = run("doctor", "--json", ...options).stdout;
-    expect(findingsOf("network", before)).toMatchObject([{ level: "bad" }]);
+    expect(findingsOf("network", before)).toMatchObject([{ level: "error" }]);
     const [missing] = findingsOf("plugin", before);
     expect(missing).toMatchObject({
-      level: "bad",
+      level: "error",
       command: expect.stringContaining("install --cni-bin-dir "),
     });
     const { command = "" } = missing as { command?: string };
     expect(spawnSync("sh", ["-c", command]).status).toBe(0);
-    expect(findingsOf("plugin", run("doctor", "--json", ...options).stdout)).toMatchObject([
-      { level: "good" },
-    ]);
+    expect(findingsOf("plugin", run("doctor", "--json", ...options).stdout)).toMatchObject([{ level: "ok" }]);
   });
 });

@@ -7,13 +7,6 @@ import { SocketTransport } from "./transport.ts";
 export const NETLINK_ROUTE = 0;
 const NETLINK_RDMA = 20;
 
-/**
- * Bytes of the longest datagram of a list. RDMA netlink lists each device in a separate datagram, so a system call
- * should receive many of them; rtnetlink fills datagrams of 32 KiB (netlink_recvmsg of net/netlink/af_netlink.c).
- */
-const RDMA_LIST_PART = 8 * 1024;
-const ROUTE_LIST_PART = 32 * 1024;
-
 /** Runs a function in a namespace, and returns to the host namespace. */
 export type Within = <T>(namespace: LinuxNamespace, body: () => T) => T;
 
@@ -61,10 +54,7 @@ export class LinuxNamespace implements Namespace {
   /** RDMA netlink in this namespace: it lists, and changes, the devices of this namespace. */
   get rdmaNetlink(): Connection {
     this.rdma ??= new Connection(
-      new SocketTransport(
-        this.within(this, () => host.netlinkSocket(NETLINK_RDMA)),
-        RDMA_LIST_PART,
-      ),
+      new SocketTransport(this.within(this, () => host.netlinkSocket(NETLINK_RDMA))),
     );
     return this.rdma;
   }
@@ -77,7 +67,7 @@ export class LinuxNamespace implements Namespace {
   private get routing() {
     if (this.route === undefined) {
       const socket = this.within(this, () => host.netlinkSocket(NETLINK_ROUTE));
-      this.route = { socket, connection: new Connection(new SocketTransport(socket, ROUTE_LIST_PART)) };
+      this.route = { socket, connection: new Connection(new SocketTransport(socket)) };
     }
     return this.route;
   }

@@ -9,25 +9,21 @@ import { errnoOf } from "../../node/node.ts";
  */
 const ANSWER_TIME = 10_000;
 
-/** Bytes of the longest answer that is not a list: the kernel reports all VFs of a PF in one datagram. */
-const WHOLE_ANSWER = 512 * 1024;
+/** Bytes of the longest answer in one datagram: the kernel reports all VFs of a PF in one. */
+const LONGEST_ANSWER = 256 * 1024;
 
 /** A netlink socket. */
 export class SocketTransport implements Transport {
   private deadline = 0;
-  private largest = WHOLE_ANSWER;
+  private largest = LONGEST_ANSWER;
   private received: readonly Uint8Array[] = [];
   private next = 0;
 
-  /** @param listPart bytes of the longest datagram in which the kernel lists objects of the socket's protocol. */
-  constructor(
-    private readonly socket: number,
-    private readonly listPart: number,
-  ) {}
+  constructor(private readonly socket: number) {}
 
-  send(datagram: Uint8Array, isList: boolean): void {
+  send(datagram: Uint8Array, largest = LONGEST_ANSWER): void {
     this.deadline = host.monotonic() + ANSWER_TIME;
-    this.largest = isList ? this.listPart : WHOLE_ANSWER;
+    this.largest = largest;
     host.netlinkSend(this.socket, datagram);
   }
 
