@@ -205,7 +205,7 @@ describe("the cache", () => {
     spawnSync("cp", ["-r", inRepository("vhca"), sources]);
     const outputs = await Promise.all([prepare(target, sources), prepare(target, sources)]);
     expect(outputs.join().match(/building the kernel module/g)).toHaveLength(1);
-    expect(outputs.join()).toContain("waiting for it");
+    expect(outputs.join()).toContain("waiting for another run");
     const first = made(target);
     expect(first).toHaveLength(2);
 
