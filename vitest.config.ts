@@ -18,7 +18,7 @@ const bothOrNeither = [
   "sbom",
 ].map((name) => `test/native/${name}.test.ts`);
 
-/** What only computes takes all processors; vitest would leave one of them idle. */
+/** For tests that only compute: by default, vitest leaves one processor idle. */
 const maxWorkers = "100%";
 
 /** The tests of native/ run twice: with the executable as it ships, and with the sanitizers in it. */
