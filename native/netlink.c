@@ -152,10 +152,8 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
       return host_throw_fd(context, ETIMEDOUT, "recvmmsg", fd);
     }
     int error = errno == EAGAIN ? host_wait_fd(fd, POLLIN, deadline) : errno;
-    if (error != 0 && error != EINTR)
-      return host_throw_fd(context, error, error == ETIMEDOUT ? "ppoll" : "recvmmsg", fd);
-    if (error == EINTR)
-      return host_throw_fd(context, error, "ppoll", fd);
+    if (error != 0)
+      return host_throw_fd(context, error, error == ETIMEDOUT || error == EINTR ? "ppoll" : "recvmmsg", fd);
   }
 }
 

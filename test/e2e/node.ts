@@ -169,6 +169,20 @@ export class TestNode {
     return answer;
   }
 
+  /** Requires that the GUID of an attached VF is refused to another VF, and that the refusal changes nothing. */
+  async requireGuidKept(vf: string, attached: Config, other: Config): Promise<void> {
+    await this.unchanged(async () => {
+      await this.add("a", attached);
+      const second = { container: "c2" };
+      expect(await this.refused({ command: "ADD", netns: "b", config: other, ...second })).toMatchObject({
+        code: 7,
+        msg: expect.stringMatching(`VF ${vf} has it, which container c1`),
+      });
+      await this.del("b", other, second);
+      await this.del("a", attached);
+    });
+  }
+
   /** Installs a shell script as a CNI plugin. */
   async plugin(name: string, script: string): Promise<void> {
     const path = `${pluginPath}/${name}`;

@@ -32,17 +32,7 @@ beforeAll(() => toVfio(vf, fresh, physical), 120_000);
 
 describe("a VF that is bound to vfio-pci", () => {
   test("keeps its GUID: another VF cannot get it", () =>
-    node.unchanged(async () => {
-      const config = network(other, { guid });
-      await node.add("a", whole);
-      const answer = await node.refused({ command: "ADD", netns: "b", config, container: "c2" });
-      expect(answer).toMatchObject({
-        code: 7,
-        msg: expect.stringMatching(`VF ${vf} has it, which container c1`),
-      });
-      await node.del("b", config, { container: "c2" });
-      await node.del("a", whole);
-    }));
+    node.requireGuidKept(vf, whole, network(other, { guid })));
 
   test.each<[string, Config]>([
     ["with vfioPciMode", whole],

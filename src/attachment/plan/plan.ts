@@ -4,8 +4,7 @@ import { HARDWARE_ADDRESS_LENGTH, portGuidOf } from "../../infiniband/hardware-a
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import type { VirtualFunction } from "../../node/pci-functions.ts";
-import { VFIO_DRIVER } from "../../node/pci-functions.ts";
+import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import type { OwnGuids } from "../lock/lock-file.ts";
 import { runsWithOthers } from "../lock/own-guids.ts";
@@ -14,9 +13,9 @@ import { type AttachmentRecord, changesGuid, type Desired, type Originals } from
 import type { AddRequest, VerbRequest } from "../requests.ts";
 import { rdmaDeviceIn } from "../steps/device-info.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
-import { type HostRdmaDevices, hostRdmaDevices } from "../vf/host-rdma-devices.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import type { PhysicalFunction } from "../vf/pci-function.ts";
+import { type HostRdmaDevices, hostRdmaDevices } from "../vf/rdma-devices.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-netns-mode.ts";
 import { requireRdmaOnlyVf } from "./rdma-only.ts";
 import { requireUsableGuid } from "./usable-guid.ts";

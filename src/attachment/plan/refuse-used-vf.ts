@@ -3,8 +3,8 @@ import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import { attempt } from "../errors.ts";
 import type { Limits } from "../limits.ts";
-import type { HostRdmaDevices } from "../vf/host-rdma-devices.ts";
 import { countPkeyChildren, pkeyChildrenIn } from "../vf/pkey-children.ts";
+import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
 
 /**
  * Refuses a VF that the host uses, because the host would lose it without any notice.

@@ -9,7 +9,7 @@ import { newGuidOf } from "../record/guid-reservation.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import { isCurrent } from "../undo/has-vf.ts";
-import { type HostRdmaDevices, hostRdmaDevices } from "../vf/host-rdma-devices.ts";
+import { type HostRdmaDevices, hostRdmaDevices } from "../vf/rdma-devices.ts";
 
 /**
  * Refuses a GUID that another function of the node runs with: two ports with one GUID break the fabric. A function

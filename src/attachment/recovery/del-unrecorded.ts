@@ -11,10 +11,9 @@ import { isNamed } from "../record/record.ts";
 import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
 import type { DelRequest } from "../requests.ts";
 import { returnToHost } from "../steps/interface.ts";
-import { hostRdmaDevices } from "../vf/host-rdma-devices.ts";
 import { isVirtual, unseenError } from "../vf/pci-function.ts";
 import { countPkeyChildren } from "../vf/pkey-children.ts";
-import { rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
+import { hostRdmaDevices, rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
 import { restoreOwnGuids } from "./restore-own-guids.ts";
 
 /**

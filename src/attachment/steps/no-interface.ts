@@ -33,7 +33,7 @@ export const vfioDriver: Step = {
  * any.
  * @throws {CniError} if the runtime's CNI version cannot express it: a result of 0.1.0 must contain addresses.
  */
-export function resultWithoutInterface({ prevResult, dns, cniVersion }: ResultContext): Result {
+function resultWithoutInterface({ prevResult, dns, cniVersion }: ResultContext): Result {
   const result = composeResult({ prevResult, own: undefined, ipam: undefined, dns });
   encodeResult(result, cniVersion);
   return result;

@@ -25,8 +25,13 @@ interface ModeSteps {
 }
 
 /**
- * The steps of each mode. In ADD, the lease comes early: the IPAM plugin runs while ADD prepares the VF. In undo, the GUID comes
- * first, because its rebind returns all devices of the VF to the host.
+ * The steps of each mode. In ADD, the lease comes early: the IPAM plugin runs while ADD prepares the VF.
+ *
+ * The order of undo differs from the reverse of ADD:
+ * - The GUIDs come first, because their rebind returns all of the VF's devices to the host, and the interface then has
+ *   nothing left to do. If the rebind fails, the interface still finds the netdev, wherever it is.
+ * - The link state comes before the interface: while the interface is up, the port can be taken down in order.
+ * - The lease comes last.
  */
 export const modes: Readonly<Record<Mode, ModeSteps>> = {
   /** The VF's netdev, and with rdmaIsolation its RDMA device, are in the container. */

@@ -13,14 +13,8 @@ import { describeExternal, type ExternalDriver, externalDriver } from "../vf/dri
 import { netdevOf } from "../vf/netdev.ts";
 
 /**
- * Undoes all steps of an attachment, however far ADD came.
- *
- * The order differs from the reverse of ADD:
- * - The GUIDs come first, because their rebind returns all of the VF's devices to the host, and the interface then has
- *   nothing left to do. If the rebind fails, the interface still finds the netdev, wherever it is.
- * - The link state comes before the interface: while the interface is up, the port can be taken down in order.
- * - The lease comes last, and is released only when no netdev has its addresses any more. Every other step is attempted
- *   even if others fail.
+ * Undoes all steps of an attachment, however far ADD came, in the order of steps/step-order.ts. Every step is attempted
+ * even if others fail; but the lease is released only when no netdev has its addresses any more.
  *
  * If another program has bound the VF to an external driver, nothing of the VF is changed: its lease is released, and
  * the container's settings are removed from the PF.

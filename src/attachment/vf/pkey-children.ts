@@ -7,7 +7,7 @@ import type { Node } from "../../node/node.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
-import { hostRdmaDevices } from "./host-rdma-devices.ts";
+import { hostRdmaDevices } from "./rdma-devices.ts";
 import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
 

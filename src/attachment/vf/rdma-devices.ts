@@ -32,3 +32,30 @@ export function rdmaDevicesIn(node: Node, pci: string, pod: Namespace): RdmaDevi
   const names = rdmaDevicesAway(node, pci);
   return names.length === 0 ? [] : node.rdma.devices(pod).filter(({ name }) => names.includes(name));
 }
+
+/** The RDMA devices that are visible on the host. */
+export interface HostRdmaDevices {
+  /** The devices of the VF. */
+  readonly own: readonly RdmaDevice[];
+  /** The devices of all other functions. In the shared mode these include devices that containers use. */
+  readonly others: readonly RdmaDevice[];
+}
+
+/** How often the VF's devices are read again if udev renames them between the two reads. */
+const ATTEMPTS = 3;
+
+/**
+ * Lists the node's RDMA devices. It needs both RDMA netlink, which does not report a device's PCI function, and sysfs,
+ * which does not report a device's index.
+ * @param known names of the VF's devices, if the caller has just read them.
+ */
+export function hostRdmaDevices(node: Node, pci: string, known?: readonly string[]): HostRdmaDevices {
+  let names = known ?? node.functions.rdmaDevices(pci);
+  for (let attempt = 1; ; attempt++) {
+    const all = node.rdma.devices(node.namespaces.host);
+    const own = all.filter(({ name }) => names.includes(name));
+    if (own.length === names.length || attempt === ATTEMPTS)
+      return { own, others: all.filter((device) => !own.includes(device)) };
+    names = node.functions.rdmaDevices(pci);
+  }
+}

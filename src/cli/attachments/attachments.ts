@@ -92,7 +92,7 @@ export function holderOf(
 }
 
 /** Returns "namespace/name" from CNI_ARGS; `undefined` if the call did not come from a kubelet. */
-export function kubernetesPodOf(args: string): string | undefined {
+function kubernetesPodOf(args: string): string | undefined {
   const parsed = parseArgs(args);
   const name = argument(parsed, "K8S_POD_NAME");
   return name === undefined ? undefined : `${argument(parsed, "K8S_POD_NAMESPACE") ?? ""}/${name}`;
