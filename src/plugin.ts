@@ -122,14 +122,7 @@ function answerAdd(request: Request): void {
     vfioPciMode: network.vfioPciMode,
     rdmaOnly: network.rdmaOnly,
     guid: network.guid,
-    wanted: {
-      linkState: network.linkState,
-      rdmaIsolation: network.rdmaIsolation,
-      mtu: network.mtu,
-      carrierTime: network.carrierTime,
-      partition: network.partition,
-      deviceInfo: network.deviceInfo,
-    },
+    settings: network.settings,
     reply: { cniVersion: version, prevResult: network.prevResult, dns: network.dns },
   };
   add(node, call, (result) => print(1, encodeResult(result, version)));

@@ -1,33 +1,25 @@
 import type { Namespace } from "../node/namespaces.ts";
-import type { Node } from "../node/node.ts";
 import type { StepContext } from "./context.ts";
 import { ipamCallOf } from "./ipam/ipam.ts";
-import type { Limits } from "./limits.ts";
-import type { Locks } from "./lock/locks.ts";
+import type { VfSession } from "./lock/locks.ts";
 import type { AttachmentRecord } from "./record/record.ts";
 import { PhysicalFunction } from "./vf/pci-function.ts";
 
 /** Returns the context for the steps of a record's attachment. */
 export function stepContextOf(
-  node: Node,
+  session: VfSession,
   record: AttachmentRecord,
-  pod: Namespace | undefined,
-  locks: Locks,
-  { deadline, warn, observe }: Limits,
+  containerNetns: Namespace | undefined,
 ): StepContext {
-  const physical = new PhysicalFunction(node, record.vf.pf, record.vf.index);
+  const physical = new PhysicalFunction(session.node, record.vf.pf, record.vf.index);
   return {
-    node,
+    ...session,
     record,
-    pod,
-    locks,
-    deadline,
+    containerNetns,
     pf: () => physical.link,
     vfConfig: () => physical.vf,
     ipam: ipamCallOf(record),
-    home: undefined,
+    hostNetdev: undefined,
     lease: undefined,
-    warn,
-    observe,
   };
 }

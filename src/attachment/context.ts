@@ -1,23 +1,18 @@
 import type { Result } from "../cni/result.ts";
 import type { Link, VfConfig } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
-import type { Node } from "../node/node.ts";
 import type { IpamCall } from "./ipam/ipam.ts";
 import type { Lease } from "./ipam/lease.ts";
-import type { Limits } from "./limits.ts";
-import type { Locks } from "./lock/locks.ts";
+import type { VfSession } from "./lock/locks.ts";
 import type { GuidPair } from "./record/guid-pair.ts";
 import type { AttachmentRecord } from "./record/record.ts";
 import type { ResultContext } from "./requests.ts";
 
 /** The context that the steps of one attachment work on during one call. */
-export interface StepContext extends Limits {
-  readonly node: Node;
+export interface StepContext extends VfSession {
   readonly record: AttachmentRecord;
   /** The container's namespace; `undefined` if it is gone. */
-  readonly pod: Namespace | undefined;
-  /** The locks that the call holds, including the VF's. */
-  readonly locks: Locks;
+  readonly containerNetns: Namespace | undefined;
   /** Returns the PF's netdev in the host namespace. The first call looks it up. */
   readonly pf: () => Link;
   /** Returns the PF's settings for the VF. They are read once, before the first change of an undo or of a check. */
@@ -25,13 +20,15 @@ export interface StepContext extends Limits {
   /** How the IPAM plugin is called; `undefined` if the network has no IPAM plugin. */
   readonly ipam: IpamCall | undefined;
   /** The VF's netdev on the host, if an undo of this call has returned it there. */
-  home: Link | undefined;
+  hostNetdev: Link | undefined;
   /** The lease that ADD has requested. */
   lease: Lease | undefined;
 }
 
 /** The context of an ADD. */
 export interface AddContext extends StepContext {
+  /** Path of the attachment's record. */
+  readonly path: string;
   readonly reply: ResultContext;
   /** Time limit for a rollback, ms. */
   readonly rollbackTime: number;

@@ -3,22 +3,29 @@ import { CniError, codes } from "../cni/errors.ts";
 import { InterruptedError, TimeoutError } from "../node/clock.ts";
 
 /**
- * Runs an action on the node, and adds to its error what was attempted.
- * @param what completes "cannot …", with its object, e.g. "set the GUIDs of VF 0000:03:00.2 to 02:…".
- * @param remedy a clause for the operator.
- * @throws {CniError} code 11 if time ran out or a signal came, otherwise code {@link codes.node}. A CniError passes
- *   through unchanged.
+ * Runs a verb, a step, or another part of a call, and adds to its error what was attempted. The errors of the node name
+ * the call and its object themselves, so that parts of a step do not need this.
+ * @param what completes "cannot …", with its object, e.g. "apply the GUID of VF 0000:03:00.2".
+ * @throws {CniError} see {@link cniErrorOf}.
  */
-export function attempt<T>(what: string, action: () => T, remedy?: string): T {
+export function attempt<T>(what: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (error instanceof CniError) throw error;
-    const again = error instanceof TimeoutError || error instanceof InterruptedError;
-    const advice = remedy === undefined ? "" : `; ${remedy}`;
-    const message = `cannot ${what}: ${messageOf(error)}${advice}`;
-    throw new CniError(again ? codes.tryAgain : codes.node, message, { cause: error });
+    throw cniErrorOf(what, error);
   }
+}
+
+/**
+ * Returns the error for the runtime: code 11 if time ran out or a signal came, otherwise code {@link codes.node}. A
+ * CniError is returned unchanged.
+ * @param what as in {@link attempt}.
+ */
+export function cniErrorOf(what: string, error: unknown): CniError {
+  if (error instanceof CniError) return error;
+  const again = error instanceof TimeoutError || error instanceof InterruptedError;
+  const message = `cannot ${what}: ${messageOf(error)}`;
+  return new CniError(again ? codes.tryAgain : codes.node, message, { cause: error });
 }
 
 /**

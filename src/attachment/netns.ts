@@ -4,18 +4,18 @@ import { type Namespace, NamespaceError } from "../node/namespaces.ts";
 import type { Node } from "../node/node.ts";
 import { attempt } from "./errors.ts";
 import type { AttachmentRecord } from "./record/record.ts";
+import type { AddRequest } from "./requests.ts";
 
 /**
  * Opens the container's namespace for ADD.
- * @param ownAllowed allows the namespace that this process runs in (CNI_NETNS_OVERRIDE).
  * @throws {CniError} if the path is not a network namespace, or is this process's own.
  */
-export function openContainerNetns(node: Node, netns: string, ownAllowed: boolean): Namespace {
-  const pod = opened(node, netns);
-  attempt(`compare the network namespace ${netns} with the host namespace`, () => {
-    if (!ownAllowed) requireOtherNetns(node, pod);
+export function openContainerNetns(node: Node, { netns, ownNetnsAllowed }: AddRequest): Namespace {
+  return attempt(`open the network namespace ${netns}`, () => {
+    const containerNetns = opened(node, netns);
+    if (!ownNetnsAllowed) requireOtherNetns(node, containerNetns);
+    return containerNetns;
   });
-  return pod;
 }
 
 /**
@@ -33,8 +33,8 @@ export function isOwnNetns(node: Node, namespace: Namespace): boolean {
 
 /** Returns the namespace that the record's attachment was made for; `undefined` if it is gone. */
 export function recordedNetns(node: Node, record: AttachmentRecord): Namespace | undefined {
-  const pod = openNetnsIfPresent(node, record.netns);
-  return pod?.cookie === record.netnsCookie ? pod : undefined;
+  const containerNetns = openNetnsIfPresent(node, record.netns);
+  return containerNetns?.cookie === record.netnsCookie ? containerNetns : undefined;
 }
 
 /** Opens a namespace; returns `undefined` if nothing is at the path, or no network namespace (a mount that broke). */
@@ -49,10 +49,9 @@ export function openNetnsIfPresent(node: Node, netns: string): Namespace | undef
 
 function opened(node: Node, netns: string): Namespace {
   try {
-    return attempt(`open the network namespace ${netns}`, () => node.namespaces.open(netns));
-  } catch (error) {
-    const cause = error instanceof CniError ? error.cause : undefined;
-    if (!(cause instanceof NamespaceError)) throw error;
+    return node.namespaces.open(netns);
+  } catch (cause) {
+    if (!(cause instanceof NamespaceError)) throw cause;
     throw new CniError(codes.internal, `failed to open netns "${netns}": ${cause.message}`, { cause });
   }
 }

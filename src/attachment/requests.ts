@@ -3,7 +3,8 @@ import type { CniVersion } from "../cni/versions.ts";
 import type { Guid } from "../infiniband/guid.ts";
 import type { IpamCall } from "./ipam/ipam.ts";
 import type { Limits } from "./limits.ts";
-import type { AttachmentName, Desired } from "./record/record.ts";
+import type { Settings } from "./record/desired.ts";
+import type { AttachmentName } from "./record/record.ts";
 
 /** The request of a verb for an attachment. */
 export interface VerbRequest extends Limits {
@@ -46,8 +47,7 @@ export interface AddRequest extends VerbRequest {
    * "auto": the VF's own GUID, or, if that is not valid, a derived one, which stays; `undefined`: the VF's own GUID.
    */
   readonly guid: Guid | "auto" | undefined;
-  /** The other desired settings. */
-  readonly wanted: Omit<Desired, "guid">;
+  readonly settings: Settings;
   readonly reply: ResultContext;
 }
 

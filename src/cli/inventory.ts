@@ -116,9 +116,9 @@ const unknownConfig: VfConfig = { linkState: undefined, nodeGuid: undefined, por
 
 /** Returns the GUIDs of a VF in a container, from its record. */
 function recordedGuids(holder: ListedAttachment | undefined) {
-  const { record, reference } = holder ?? {};
+  const { record, goCache } = holder ?? {};
   return {
-    node: record?.wanted.guid ?? record?.found.nodeGuid ?? reference?.guid,
-    port: record?.wanted.guid ?? record?.found.portGuid ?? reference?.guid,
+    node: record?.desired.guid ?? record?.originals.nodeGuid ?? goCache?.guid,
+    port: record?.desired.guid ?? record?.originals.portGuid ?? goCache?.guid,
   };
 }

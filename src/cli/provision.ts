@@ -1,9 +1,8 @@
 import { deferSignals } from "host";
 import { provision } from "../attachment/admin/provision.ts";
-import type { Limits } from "../attachment/limits.ts";
+import { openSession, type Session } from "../attachment/lock/session.ts";
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
-import type { Node } from "../node/node.ts";
 import { type Command, type CommandCall, jsonOption } from "./command.ts";
 import { limitsOf, linuxContext } from "./context.ts";
 import { type InventoriedVf, takeInventory } from "./inventory.ts";
@@ -31,7 +30,7 @@ export const provisionAll: Command = {
     const machine = linuxContext();
     const { node } = machine;
     const vfs = takeInventory(machine).pfs.flatMap((pf) => pf.vfs);
-    const lines = vfs.map((vf) => provisioned(node, limitsOf(node), vf));
+    const lines = vfs.map((vf) => provisioned(openSession(node, limitsOf(node)), vf));
     if (options.has("json")) printJson(lines);
     else if (lines.length === 0) printLine("This node has no VFs.");
     else for (const line of lines) printLine(textOf(line));
@@ -39,11 +38,11 @@ export const provisionAll: Command = {
   },
 };
 
-function provisioned(node: Node, limits: Limits, { pci, holder }: InventoriedVf): Line {
+function provisioned(session: Session, { pci, holder }: InventoriedVf): Line {
   // The Go plugin does not record the container's namespace, so the VF may be in use.
   if (holder?.condition === "external") return { pci, outcome: "in use" };
   try {
-    const { guid, isNew } = provision(node, limits, pci);
+    const { guid, isNew } = provision(session, pci);
     return { pci, outcome: isNew ? "given" : "kept", guid };
   } catch (error) {
     if (error instanceof CniError && error.code === codes.deviceInUse) return { pci, outcome: "in use" };

@@ -111,7 +111,7 @@ export function entryOf(
     podName,
     network: networkName,
     vf,
-    guid: own?.wanted.guid ?? "",
+    guid: own?.desired.guid ?? "",
     ms,
     steps,
     warnings: trace.warnings.map(cut),

@@ -1,3 +1,4 @@
+import { readSeconds, readSettings, type Settings } from "../attachment/record/desired.ts";
 import { collectWarnings, type WarningCollector } from "../cni/collect-warnings.ts";
 import { type Configuration, configuredDns, ipamType, prevResult } from "../cni/configuration.ts";
 import { showValue } from "../cni/document.ts";
@@ -5,8 +6,6 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Dns, Result } from "../cni/result.ts";
 import type { CniVersion } from "../cni/versions.ts";
 import type { Guid } from "../infiniband/guid.ts";
-import { formatPKey, type PKey, parsePKey } from "../infiniband/pkey.ts";
-import type { LinkState } from "../node/links.ts";
 import { parsePciAddress } from "../node/pci-address.ts";
 import { requestedGuid, requireIbKubernetes } from "./guid-precedence.ts";
 import { warnOfSuspiciousKeys } from "./suspicious-keys.ts";
@@ -22,10 +21,6 @@ const DEFAULT_TIMEOUT = 100_000;
  */
 const LONGEST_DELETE = 50_000;
 
-/** Smallest MTU of IPv4 (RFC 791), and largest MTU of IPoIB (connected mode: IPOIB_CM_MTU, ipoib.h). */
-const LEAST_MTU = 68;
-const MOST_MTU = 65_520;
-
 /** A network of type ib-sriov, as ADD needs it. */
 export interface NetworkConfig {
   readonly name: string;
@@ -39,21 +34,7 @@ export interface NetworkConfig {
    * The desired GUID. `undefined`: the VF keeps its GUID. "auto": likewise, but a VF without one gets a derived GUID.
    */
   readonly guid: Guid | "auto" | undefined;
-  /**
-   * The partition in which the VF's port must be, and how long ADD waits for that, ms. `undefined` if ADD does not
-   * wait: then the pkey is only for the subnet manager, which gets it from ib-kubernetes.
-   */
-  readonly partition: { readonly pkey: PKey; readonly time: number } | undefined;
-  /** `undefined` if the link policy stays as it is. */
-  readonly linkState: LinkState | undefined;
-  /** Moves the VF's RDMA devices to the container, so that only the container can use them. */
-  readonly rdmaIsolation: true | undefined;
-  /** MTU of the container's interface, bytes; `undefined` if it keeps the MTU that the VF has on the host. */
-  readonly mtu: number | undefined;
-  /** How long ADD waits for a carrier, ms; `undefined` if it does not wait. */
-  readonly carrierTime: number | undefined;
-  /** Path of the device information file that Multus has created for the attachment. */
-  readonly deviceInfo: string | undefined;
+  readonly settings: Settings;
   /** Name of the IPAM plugin; `undefined` if the network has no addresses. */
   readonly ipamType: string | undefined;
   readonly dns: Dns;
@@ -102,12 +83,7 @@ export function parseNetwork(
   const vfioPciMode = fields.boolean("vfioPciMode") || undefined;
   const rdmaOnly = fields.boolean("rdmaOnly") || undefined;
   const ibKubernetes = fields.boolean("ibKubernetesEnabled");
-  const partition = configuredPartition(configuration, warnings);
-  const linkState = configuredLinkState(configuration);
-  const rdmaIsolation = fields.boolean("rdmaIsolation") || undefined;
-  const mtu = configuredMtu(configuration);
-  const carrierTime = seconds(configuration, "waitForCarrierSeconds");
-  const deviceInfo = configuredDeviceInfo(configuration);
+  const settings = readSettings(fields, warnings);
   const ipam = leasingIpam(configuration);
   const dns = configuredDns(configuration);
   const before = prevResult(configuration, version);
@@ -121,12 +97,7 @@ export function parseNetwork(
     vfioPciMode,
     rdmaOnly,
     guid,
-    partition,
-    linkState,
-    rdmaIsolation,
-    mtu,
-    carrierTime,
-    deviceInfo,
+    settings,
     ipamType: ipam,
     dns,
     prevResult: before,
@@ -184,11 +155,9 @@ export interface StatusConfig {
  * @throws {CniError} 7 or 2 if ADD would refuse the network for every VF.
  */
 export function parseNetworkForStatus(configuration: Configuration): StatusConfig {
-  configuredPartition(configuration, []);
-  configuredLinkState(configuration);
-  configuredMtu(configuration);
+  const { rdmaIsolation } = readSettings(configuration.fields, []);
   return {
-    rdmaIsolation: configuration.fields.boolean("rdmaIsolation"),
+    rdmaIsolation: rdmaIsolation === true,
     ipamType: leasingIpam(configuration),
     timeout: configuredTimeout(configuration),
   };
@@ -210,70 +179,12 @@ function requiredDevice({ fields }: Configuration): string {
   return address;
 }
 
-/** @param warnings gets one if ib-kubernetes reads the value differently. */
-function configuredPKey({ fields }: Configuration, warnings: string[]): PKey | undefined {
-  const text = fields.string("pkey");
-  if (text === undefined) return undefined;
-  const pkey = parsePKey(text);
-  if (pkey === undefined) {
-    throw fields.wrong(
-      "pkey",
-      text,
-      'must be a partition key from 0x1 to 0x7fff (or 0x8001 to 0xffff), as "0x5"',
-    );
-  }
-  // ib-kubernetes parses pkeys this way (pkg/utils, ParsePKey).
-  if (!text.startsWith("0x")) {
-    warnings.push(
-      `pkey ${showValue(text)} has no 0x in front: ib-kubernetes reads ${showValue(formatPKey(pkey))}, and does not configure ` +
-        "a network with any other spelling",
-    );
-  }
-  return pkey;
-}
-
-/** Returns the partition that ADD waits for, if it waits. A pkey is checked in any case. */
-function configuredPartition(configuration: Configuration, warnings: string[]): NetworkConfig["partition"] {
-  const pkey = configuredPKey(configuration, warnings);
-  const time = seconds(configuration, "waitForPkeySeconds");
-  if (time === undefined) return undefined;
-  if (pkey !== undefined) return { pkey, time };
-  throw new CniError(
-    codes.badConfiguration,
-    `network configuration: waitForPkeySeconds is ${time / 1000}, but pkey is missing; set pkey to the partition that ADD must wait for`,
-  );
-}
-
-function configuredLinkState({ fields }: Configuration): LinkState | undefined {
-  const text = fields.string("link_state");
-  if (text === undefined || text === "auto" || text === "enable" || text === "disable") return text;
-  throw fields.wrong("link_state", text, 'must be "auto", "enable" or "disable"');
-}
-
 /**
  * Returns the time limit of a call, ms (`timeoutSeconds`). It includes the rollback of an ADD.
  * @throws {CniError} 7 if the value is not a number of seconds in the allowed range.
  */
-export function configuredTimeout(configuration: Configuration): number {
-  return seconds(configuration, "timeoutSeconds") ?? DEFAULT_TIMEOUT;
-}
-
-/** Reads a key that contains seconds. Returns ms. */
-function seconds({ fields }: Configuration, key: string): number | undefined {
-  const value = fields.integer(key, 1, 3600);
-  return value === undefined ? undefined : value * 1000;
-}
-
-function configuredMtu({ fields }: Configuration): number | undefined {
-  return fields.integer("mtu", LEAST_MTU, MOST_MTU);
-}
-
-/** Returns the path of the device information file, which the runtime chooses; other programs read the file. */
-function configuredDeviceInfo({ fields }: Configuration): string | undefined {
-  const runtimeConfig = fields.nested("runtimeConfig");
-  const path = runtimeConfig?.string("CNIDeviceInfoFile");
-  if (path === undefined || path.startsWith("/")) return path;
-  throw runtimeConfig?.wrong("CNIDeviceInfoFile", path, "must be an absolute path");
+export function configuredTimeout({ fields }: Configuration): number {
+  return readSeconds(fields, "timeoutSeconds") ?? DEFAULT_TIMEOUT;
 }
 
 /**

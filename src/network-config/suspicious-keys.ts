@@ -1,31 +1,13 @@
+import { settings } from "../attachment/record/desired.ts";
 import { isObject, type JsonObject } from "../cni/document.ts";
 
 /** The keys of a network that this plugin reads; the runtime reads `capabilities`, and passes on what it selects. */
-const KEYS = [
-  "cniVersion",
-  "name",
-  "type",
-  "deviceID",
-  "guid",
-  "pkey",
-  "waitForPkeySeconds",
-  "link_state",
-  "ipam",
-  "dns",
-  "ibKubernetesEnabled",
-  "mtu",
-  "waitForCarrierSeconds",
-  "timeoutSeconds",
-  "logLevel",
-  "logFile",
-  "rdmaIsolation",
-  "rdmaOnly",
-  "vfioPciMode",
-  "capabilities",
-  "runtimeConfig",
-  "args",
-  "prevResult",
-] as const;
+const KEYS: readonly string[] = [
+  ...["cniVersion", "name", "type", "deviceID", "guid", "ipam", "dns", "ibKubernetesEnabled"],
+  ...["timeoutSeconds", "logLevel", "logFile", "rdmaOnly", "vfioPciMode"],
+  ...["capabilities", "runtimeConfig", "args", "prevResult"],
+  ...Object.values(settings).flatMap(({ keys }) => keys),
+];
 
 /** These keys, and those that runtimes and Multus add. */
 const known: Readonly<Record<string, true>> = Object.fromEntries(

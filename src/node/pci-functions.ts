@@ -13,7 +13,7 @@ export interface VirtualFunction {
    * The generation: the inode of the VF's sysfs directory, decimal. It changes when the VF is destroyed and created
    * again (`sriov_numvfs`), and stays the same when the VF is rebound.
    */
-  readonly incarnation: string;
+  readonly generation: string;
 }
 
 /** Reports whether a function is a PF. A PF that is bound to vfio-pci can be attached as a whole. */
@@ -46,7 +46,7 @@ export interface PciFunctions {
    */
   any(): boolean;
   /**
-   * Returns the generation of any function ({@link VirtualFunction.incarnation}); `undefined` if the function does not
+   * Returns the generation of any function ({@link VirtualFunction.generation}); `undefined` if the function does not
    * exist. Cheaper than {@link virtualFunction}.
    */
   generation(pci: string): string | undefined;

@@ -1,8 +1,9 @@
 // Documents that other programs write: each of them is either valid, or is refused with an error for the runtime.
 import { expect } from "vitest";
 import { parseLockContents } from "../../src/attachment/lock/lock-file.ts";
+import { parseRecord } from "../../src/attachment/record/codec.ts";
 import { parseGoCache } from "../../src/attachment/record/go-cache.ts";
-import { parseRecord, recordDocument } from "../../src/attachment/record/parse.ts";
+import { recordDocument } from "../../src/attachment/record/record-file.ts";
 import { addressPlan } from "../../src/cni/address-plan.ts";
 import { parseConfiguration, prevResult } from "../../src/cni/configuration.ts";
 import { errorDocument } from "../../src/cni/error-document.ts";

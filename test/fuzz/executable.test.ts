@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { recordDocument } from "../../src/attachment/record/parse.ts";
+import { recordDocument } from "../../src/attachment/record/record-file.ts";
 import { executables } from "../native/executables.ts";
 import { aRecord, guid } from "../support/records.ts";
 import { type Answer, bus, pf, removeTree, VirtualPciBus, vf } from "../support/virtual-pci-bus.ts";
@@ -100,9 +100,9 @@ function writeRecords(world: VirtualPciBus, random: Random): void {
     state: random.pick(["preparing", "complete", "broken"]),
     netns: world.netns,
     bootId,
-    vf: { pci: vf, pf, index: 0, incarnation: world.incarnation },
-    found: { ...aRecord().found, name: random.pick(["lo", "ib1"]), mtu: 65_536, altnames: [] },
-    wanted: random.pick([{}, { linkState: "enable" as const }, { guid: guid("02:00:00:00:00:00:00:01") }]),
+    vf: { pci: vf, pf, index: 0, generation: world.incarnation },
+    originals: { ...aRecord().originals, name: random.pick(["lo", "ib1"]), mtu: 65_536, altnames: [] },
+    desired: random.pick([{}, { linkState: "enable" as const }, { guid: guid("02:00:00:00:00:00:00:01") }]),
     call: { stdin: random.pick(configurations), args: "", path: join(world.directory, "bin") },
   });
   const text = random.pick([

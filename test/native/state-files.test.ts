@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { recordDocument } from "../../src/attachment/record/parse.ts";
+import { recordDocument } from "../../src/attachment/record/record-file.ts";
 import { configurations, referenceCache, variables } from "../fuzz/seeds.ts";
 import { aRecord } from "../support/records.ts";
 import { type Answer, pf, removeTree, VirtualPciBus, vf } from "../support/virtual-pci-bus.ts";
@@ -39,9 +39,9 @@ describe.each(executables)("$variant executable", ({ path }) => {
         state: "complete",
         netns: world.netns,
         bootId,
-        vf: { pci: vf, pf, index: 0, incarnation: world.incarnation },
-        found: { ...aRecord().found, name: "lo", altnames: [] },
-        wanted: {},
+        vf: { pci: vf, pf, index: 0, generation: world.incarnation },
+        originals: { ...aRecord().originals, name: "lo", altnames: [] },
+        desired: {},
       }),
       "lo",
     );

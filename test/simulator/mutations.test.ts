@@ -1,10 +1,10 @@
 // The suite must notice if any single undo, lock, record or change is missing.
 import { afterEach, describe, expect, test, vi } from "vitest";
-import type { Step } from "../../src/attachment/context.ts";
 import { Locks } from "../../src/attachment/lock/locks.ts";
+import { modes } from "../../src/attachment/modes.ts";
 import { StateDirectory } from "../../src/attachment/record/state-directory.ts";
 import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
-import { modes } from "../../src/attachment/steps/step-order.ts";
+import { steps } from "../../src/attachment/steps/steps.ts";
 import { c1 } from "./harness/default-node.ts";
 import { thenDel } from "./harness/follow-ups.ts";
 import { interleave } from "./harness/interleave.ts";
@@ -38,12 +38,10 @@ const kernel = { rdma: "exclusive" } as const;
 
 describe("the suite notices when", () => {
   // The addresses end with the interface, and carrier and partition are only waits: there is nothing to undo.
-  const steps = modes.netdev.apply.filter(
-    ({ name }) => !["addresses", "carrier", "partition"].includes(name),
-  );
+  const undone = modes.netdev.apply.filter((name) => !["addresses", "carrier", "partition"].includes(name));
 
-  test.each(steps.map((step): [string, Step] => [step.name, step]))("the %s is not undone", (_, step) => {
-    vi.spyOn(step, "undo").mockImplementation(() => {});
+  test.each(undone)("the step %s is not undone", (name) => {
+    vi.spyOn(steps[name], "undo").mockImplementation(() => {});
     expect(notices(basic)).toBe(true);
   });
 
@@ -62,7 +60,7 @@ describe("the suite notices when", () => {
   });
 
   test("a record stays at its place when its VF is taken over", () => {
-    vi.spyOn(StateDirectory.prototype, "park").mockImplementation((path) => path);
+    vi.spyOn(StateDirectory.prototype, "deferRelease").mockImplementation((path) => path);
     expect(notices(takeOverScenarios().slice(0, 2))).toBe(true);
   });
 

@@ -37,10 +37,11 @@ export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentReco
     ifname: "net1",
     netns: "/run/netns/c1",
     netnsCookie: "4026532281",
+    mode: "netdev",
     bootId: "53828621-562d-45fe-8cbb-834692aaa2a3",
     since: 1795506227622,
-    vf: { pci: "0000:03:00.2", pf: "0000:03:00.0", index: 1, incarnation: "15375" },
-    found: {
+    vf: { pci: "0000:03:00.2", pf: "0000:03:00.0", index: 1, generation: "15375" },
+    originals: {
       name: "ibp3s0f0v1",
       altnames: ["ibs1v1"],
       mtu: 1800,
@@ -55,7 +56,7 @@ export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentReco
       deviceInfo: "mlx5_1",
       driver: "mlx5_core",
     },
-    wanted: {
+    desired: {
       guid: guid("02:00:00:00:00:00:00:01"),
       linkState: "enable",
       rdmaIsolation: true,

@@ -1,8 +1,6 @@
-import type { Node } from "../../node/node.ts";
 import { attempt } from "../errors.ts";
-import type { Limits } from "../limits.ts";
+import type { Session } from "../lock/session.ts";
 import { recordedNetns } from "../netns.ts";
-import type { StateDirectory } from "../record/state-directory.ts";
 import { livenessEvidence } from "../recovery/liveness.ts";
 import { release } from "../undo/release.ts";
 import { withLockedRecord } from "../undo/with-locked-record.ts";
@@ -20,16 +18,15 @@ export type GcOutcome =
  * GC never reaches the other networks. A container whose namespace exists counts as running, because only its runtime
  * could know better.
  * @param path of its record.
- * @param act releases the VF; if false, this only reports what it would do.
+ * @param options `dryRun`: only reports what it would do.
  * @throws {CniError} if the VF is busy, or a setting could not be restored; the record then remains.
  */
 export function gcOrphaned(
-  node: Node,
-  state: StateDirectory,
-  limits: Limits,
+  session: Session,
   path: string,
-  act: boolean,
+  { dryRun }: { readonly dryRun: boolean },
 ): GcOutcome {
+  const { node, state } = session;
   let outcome: GcOutcome = { kind: "gone" };
   // If the namespace exists, the VF is not locked, so that a call that needs the lock does not wait for this one.
   const read = () => {
@@ -39,15 +36,15 @@ export function gcOrphaned(
       return undefined;
     }
     const record = stored?.record;
-    const pod = record?.state === "complete" ? recordedNetns(node, record) : undefined;
-    if (pod === undefined) return record;
-    outcome = { kind: "left", why: `its namespace ${pod.path} exists` };
+    const containerNetns = record?.state === "complete" ? recordedNetns(node, record) : undefined;
+    if (containerNetns === undefined) return record;
+    outcome = { kind: "left", why: `its namespace ${containerNetns.path} exists` };
     return undefined;
   };
-  withLockedRecord(node, state, limits, VERB, read, (attachment) => {
+  withLockedRecord(session, VERB, read, (attachment) => {
     const why = attempt("find out whether the container is running", () => livenessEvidence(attachment));
     outcome = why === undefined ? { kind: "released" } : { kind: "left", why };
-    if (why === undefined && act) release(attachment, state, path);
+    if (why === undefined && !dryRun) release(attachment, path);
   });
   return outcome;
 }

@@ -1,14 +1,18 @@
 import { emptyDns } from "../../cni/result.ts";
 import { NEWEST_VERSION } from "../../cni/versions.ts";
 import type { Guid } from "../../infiniband/guid.ts";
-import type { Node } from "../../node/node.ts";
-import type { VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
-import { type Limits, rollbackTimeOf } from "../limits.ts";
-import { type Locks, withVfLock } from "../lock/locks.ts";
-import { prepare, takeOver } from "../plan/prepare.ts";
-import { StateDirectory } from "../record/state-directory.ts";
+import { rollbackTimeOf } from "../limits.ts";
+import { type VfSession, withVfLock } from "../lock/locks.ts";
+import type { Session } from "../lock/session.ts";
+import { modeOf } from "../modes.ts";
+import { openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
+import { chooseGuid } from "../plan/choose-guid.ts";
+import { createRecord, refuseTakenName } from "../plan/create-record.ts";
+import { makePlan } from "../plan/plan.ts";
+import { findStaleAttachment } from "../recovery/stale-attachment.ts";
+import { completeTakeOver, takeOverStale } from "../recovery/take-over.ts";
 import type { AddRequest } from "../requests.ts";
 import { adminGuid } from "../steps/admin-guid.ts";
 import { guid } from "../steps/guid.ts";
@@ -32,55 +36,53 @@ export interface ProvisionOutcome {
  * call completes it after a kill. The GUID stays; all other settings are as before.
  * @throws {CniError} if a running container has the VF (code 101), or a step failed.
  */
-export function provision(node: Node, limits: Limits, pci: string): ProvisionOutcome {
-  const state = new StateDirectory(node.files);
-  const found = attempt(`read VF ${pci}`, () => functionAt(node, pci));
-  return withVfLock(node, state, limits, pci, `provision of VF ${pci}`, (locks) => {
-    const rdmaOnly = attempt(`look for a netdev of VF ${pci}`, () => hasNoNetdev(node, state, locks, pci));
-    return provisionLocked(node, callFor(node, limits, pci, rdmaOnly), state, locks, found);
+export function provision(session: Session, pci: string): ProvisionOutcome {
+  return attempt(`assign a GUID to VF ${pci}`, () => {
+    const vf = functionAt(session.node, pci);
+    return withVfLock(session, pci, `provision of VF ${pci}`, (locked) => {
+      const request = requestFor(session, pci, hasNoNetdev(locked, pci) || undefined);
+      const adding = openAddSession(
+        { ...locked, deadline: request.deadline },
+        request,
+        vf,
+        session.node.namespaces.host,
+      );
+      const stale = findStaleAttachment(adding, vf);
+      refuseTakenName(adding, stale);
+      const ownGuids = recoverOwnGuids(adding, stale);
+      const desired = { guid: chooseGuid(adding, stale, ownGuids) };
+      const takenOver = stale && takeOverStale(adding, request.name, desired, stale);
+      const plan = makePlan(adding, desired, takenOver, ownGuids);
+      const attachment = { ...createRecord(adding, plan), containerNetns: undefined };
+      try {
+        completeTakeOver(attachment, request.name, takenOver);
+        (modeOf(plan.record).hasRdmaDevices ? guid : adminGuid).apply(attachment);
+      } catch (error) {
+        throw rollBack(attachment, error);
+      }
+      release(attachment, attachment.path);
+      releasePendingOf(attachment, pci);
+      const { node: nodeGuid, port } = plan.effective;
+      if (desired.guid === undefined) return { guid: port, isNew: false };
+      return { guid: desired.guid, isNew: nodeGuid !== desired.guid || port !== desired.guid };
+    });
   });
-}
-
-function provisionLocked(
-  node: Node,
-  call: AddRequest,
-  state: StateDirectory,
-  locks: Locks,
-  vf: VirtualFunction,
-): ProvisionOutcome {
-  const prepared = prepare(node, call, state, locks, node.namespaces.host, vf);
-  const { path, owing } = prepared;
-  const attachment = { ...prepared.attachment, pod: undefined };
-  const { record, effective } = attachment;
-  try {
-    takeOver(attachment, state, owing);
-    const step = record.mode === "vfio" ? adminGuid : guid;
-    attempt(`apply the ${step.name} of VF ${vf.pci}`, () => step.apply(attachment));
-  } catch (error) {
-    throw rollBack(attachment, state, path, error);
-  }
-  release(attachment, state, path);
-  releasePendingOf(node, state, locks, vf.pci, call);
-  const { guid: wanted } = record.wanted;
-  if (wanted === undefined) return { guid: effective.port, isNew: false };
-  return { guid: wanted, isNew: effective.node !== wanted || effective.port !== wanted };
 }
 
 /**
  * Reports whether the VF has no netdev by design. If a killed call has left the VF in the middle of a rebind, its
  * record shows that.
  */
-function hasNoNetdev(node: Node, state: StateDirectory, { owner }: Locks, pci: string): boolean {
+function hasNoNetdev({ node, state, locks: { owner } }: VfSession, pci: string): boolean {
   const left = owner && state.findAny(owner)?.record;
   return left?.vf.pci === pci ? left.mode === "rdma" : !node.functions.hasNetdev(pci);
 }
 
 /** Returns the request of an ADD without a container, which sets the GUID only. */
-function callFor(
-  node: Node,
-  { deadline, warn, observe }: Limits,
+function requestFor(
+  { node, deadline, warn, observe }: Session,
   pci: string,
-  rdmaOnly: boolean,
+  rdmaOnly: true | undefined,
 ): AddRequest {
   const rollbackTime = rollbackTimeOf(deadline - node.clock.now());
   return {
@@ -96,9 +98,9 @@ function callFor(
     observe,
     deviceID: pci,
     vfioPciMode: undefined,
-    rdmaOnly: rdmaOnly || undefined,
+    rdmaOnly,
     guid: "auto",
-    wanted: {},
+    settings: {},
     reply: { cniVersion: NEWEST_VERSION, prevResult: undefined, dns: emptyDns() },
   };
 }

@@ -1,11 +1,10 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import type { Node } from "../../node/node.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
-import type { Limits } from "../limits.ts";
 import { parseLockContents } from "../lock/lock-file.ts";
-import { type Locks, withVfLock } from "../lock/locks.ts";
+import { type VfSession, withVfLock } from "../lock/locks.ts";
+import type { Session } from "../lock/session.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
 import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
 import { restoreOwnGuids } from "../recovery/restore-own-guids.ts";
@@ -18,17 +17,16 @@ import { isVirtual } from "../vf/pci-function.ts";
  * and clears the owner of the VF. The link state stays as it is, and the lease is not released, since only the record
  * has them.
  * @param stored the file at the record's path.
- * @param force must be true, because an unreadable record counts as that of a running attachment.
+ * @param options `force` must be true, because an unreadable record counts as that of a running attachment.
  * @throws {CniError} code 101 without `force`, 11 if the VF is busy, or 100 if its netdev does not return to the host.
  */
 export function releaseUnreadable(
-  node: Node,
-  state: StateDirectory,
-  limits: Limits,
+  session: Session,
   name: AttachmentName,
   { path, unreadable }: StoredRecord,
-  force: boolean,
+  { force }: { readonly force: boolean },
 ): void {
+  const { state, warn } = session;
   const { containerId, ifname } = name;
   const why = `${path} cannot be read: ${unreadable?.reason}`;
   if (!force) {
@@ -37,38 +35,33 @@ export function releaseUnreadable(
       `container ${containerId} may be running, since its record ${why}; use --force to release its VF anyway`,
     );
   }
-  limits.warn(`the record ${why}; the link state of the VF stays as it is, and the lease is not released`);
-  const pcis = attempt("look for the VF in the lock files", () => vfsOf(state, name));
-  if (pcis.length === 0) limits.warn(`no lock file names ${containerId} ${ifname}: no VF is released`);
-  for (const pci of pcis) {
-    withVfLock(node, state, limits, pci, `release of container ${containerId}`, (locks) => {
-      if (!isNamed(locks.owner, name)) return;
-      attempt(`return the devices of VF ${pci} to the host`, () => returnDevices(node, limits, locks, pci));
-      attempt(`restore the GUIDs of VF ${pci}`, () => restoreGuids(node, limits, state, locks, pci, name));
-      attempt("remove the record", () => state.remove(path));
-      attempt(`clear the owner of VF ${pci}`, () => locks.clearOwner());
-      releasePendingOf(node, state, locks, pci, limits);
-    });
-  }
-  attempt("remove the record", () => state.remove(path));
+  warn(`the record ${why}; the link state of the VF stays as it is, and the lease is not released`);
+  attempt(`release container ${containerId}`, () => {
+    const pcis = vfsOf(state, name);
+    if (pcis.length === 0) warn(`no lock file names ${containerId} ${ifname}: no VF is released`);
+    for (const pci of pcis) {
+      withVfLock(session, pci, `release of container ${containerId}`, (locked) => {
+        if (!isNamed(locked.locks.owner, name)) return;
+        returnDevices(locked, pci);
+        restoreGuids(locked, pci, name);
+        state.remove(path);
+        locked.locks.clearOwner();
+        releasePendingOf(locked, pci);
+      });
+    }
+    state.remove(path);
+  });
 }
 
 /** Restores the VF's own GUIDs from its lock file, which contains them if the attachment gave the VF others. */
-function restoreGuids(
-  node: Node,
-  limits: Limits,
-  state: StateDirectory,
-  locks: Locks,
-  pci: string,
-  name: AttachmentName,
-): void {
+function restoreGuids(session: VfSession, pci: string, name: AttachmentName): void {
+  const { node } = session;
   const { functions } = node;
   if (functions.generation(pci) === undefined || !isVirtual(node, pci)) return;
   const driver = functions.driver(pci);
   const drivers = [VFIO_DRIVER, functions.driver(functions.virtualFunction(pci).pf)];
   if (driver === undefined || !drivers.includes(driver)) return;
-  const call = { ...limits, name, netns: undefined, stdin: "{}", args: "", path: "" };
-  restoreOwnGuids(node, call, state, locks, pci, driver);
+  restoreOwnGuids(session, { name, stdin: "{}", args: "", path: "" }, pci, driver);
 }
 
 /** Returns the VFs that an attachment has, as their lock files say: at most one. It reads all lock files. */
@@ -80,7 +73,7 @@ export function vfsOf(state: StateDirectory, name: AttachmentName): string[] {
  * Binds the VF's driver again, which creates the VF's devices again, on the host and with default settings.
  * @throws {CniError} if a virtual machine has the VF open, or the netdev does not appear.
  */
-function returnDevices(node: Node, { deadline, warn }: Limits, locks: Locks, pci: string): void {
+function returnDevices({ node, locks, deadline, warn }: VfSession, pci: string): void {
   const { functions } = node;
   if (functions.generation(pci) === undefined) return;
   if (functions.isOpenByVfio(pci)) {
@@ -100,12 +93,10 @@ function returnDevices(node: Node, { deadline, warn }: Limits, locks: Locks, pci
     return;
   }
   const hadNetdev = functions.hasNetdev(pci);
-  const rebind = () =>
-    attempt(`bind VF ${pci} to ${driver} again`, () => {
-      if (bound !== undefined) functions.unbind(pci, bound);
-      functions.bind(pci, driver);
-    });
-  locks.whileNodeIsLocked(deadline, rebind);
+  locks.whileNodeIsLocked(deadline, () => {
+    if (bound !== undefined) functions.unbind(pci, bound);
+    functions.bind(pci, driver);
+  });
   if (!hadNetdev || waitForNetdevReturn(node, pci, deadline) !== undefined) return;
   throw new CniError(
     codes.node,

@@ -7,9 +7,10 @@ import { importGoAttachment } from "../go-plugin/import.ts";
 import { callForLease } from "../ipam/ipam.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
 import { withVfLock } from "../lock/locks.ts";
+import { openSession, type Session } from "../lock/session.ts";
 import { openNetnsIfPresent, recordedNetns, requireOtherNetns } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
-import { StateDirectory, type StoredRecord } from "../record/state-directory.ts";
+import type { StoredRecord } from "../record/state-directory.ts";
 import { delUnrecorded } from "../recovery/del-unrecorded.ts";
 import type { DelRequest } from "../requests.ts";
 import { release } from "../undo/release.ts";
@@ -19,52 +20,45 @@ import { located } from "../undo/with-locked-record.ts";
  * DEL: returns the VF of a container to the host. It succeeds if the attachment does not exist any more.
  * @throws {CniError} if a setting could not be restored. The record then remains, and the next DEL continues from it.
  */
-export function del(node: Node, call: DelRequest): void {
-  const { netns } = call;
-  const named = attempt(`open the network namespace ${netns}`, () => {
-    const found = netns === undefined ? undefined : openNetnsIfPresent(node, netns);
-    if (!call.ownNetnsAllowed) requireOtherNetns(node, found);
-    return found;
-  });
-  const state = new StateDirectory(node.files);
-  const find = () =>
-    requireKnownFormat(
-      attempt("read the attachment's record", () => state.find(call.name)),
-      call,
-    );
-  const seen = find();
-  const pci = pciOf(seen);
-  if (pci === undefined) {
-    delUnrecorded(node, call, state, named, seen);
-    return;
-  }
-  withVfLock(node, state, call, pci, `DEL of container ${call.name.containerId}`, (locks) => {
-    // The record that was read without the lock may be out of date.
-    const stored = find();
-    if (stored === undefined || pciOf(stored) !== pci) return;
-    const read = stored.record ?? importGoAttachment(node, call, state, locks, named, stored);
-    if (read === undefined) return;
-    const record = attempt(`find VF ${pci} at its PF`, () => located(node, read));
-    const pod = attempt(`look for the network namespace ${record.netns}`, () =>
-      containerOf(node, call, named, record),
-    );
-    const attachment = {
-      ...stepContextOf(node, record, pod, locks, call),
-      ipam: callForLease(call.ipam, record),
-    };
-    release(attachment, state, stored.path);
-    releasePendingOf(node, state, locks, pci, call);
+export function del(node: Node, request: DelRequest): void {
+  const session = openSession(node, request);
+  const { containerId } = request.name;
+  attempt(`detach container ${containerId}`, () => {
+    const named = namedNetns(node, request);
+    const seen = findRecord(session, request);
+    const pci = pciOf(seen);
+    if (pci === undefined) {
+      delUnrecorded(session, request, named, seen);
+      return;
+    }
+    withVfLock(session, pci, `DEL of container ${containerId}`, (locked) => {
+      // The record that was read without the lock may be out of date.
+      const stored = findRecord(session, request);
+      if (stored === undefined || pciOf(stored) !== pci) return;
+      const read = stored.record ?? importGoAttachment(locked, request, named, stored);
+      if (read === undefined) return;
+      const record = located(node, read);
+      const containerNetns = containerOf(node, request, named, record);
+      const ipam = callForLease(request.ipam, record);
+      release({ ...stepContextOf(locked, record, containerNetns), ipam }, stored.path);
+      releasePendingOf(locked, pci);
+    });
   });
 }
 
+/** Opens the namespace that the call names; `undefined` if it is gone, or the call names none. */
+function namedNetns(node: Node, { netns, ownNetnsAllowed }: DelRequest): Namespace | undefined {
+  const named = netns === undefined ? undefined : openNetnsIfPresent(node, netns);
+  if (!ownNetnsAllowed) requireOtherNetns(node, named);
+  return named;
+}
+
 /**
- * Returns the record, unless a later version wrote it.
+ * Returns the attachment's record; `undefined` if it has no record.
  * @throws {CniError} code 100, naming the version that is needed, if a later version wrote the record.
  */
-function requireKnownFormat(
-  stored: StoredRecord | undefined,
-  { name }: DelRequest,
-): StoredRecord | undefined {
+function findRecord({ state }: Session, { name }: DelRequest): StoredRecord | undefined {
+  const stored = state.find(name);
   if (stored?.unreadable?.kind !== "later format") return stored;
   const { containerId, ifname } = name;
   throw new CniError(
@@ -75,7 +69,7 @@ function requireKnownFormat(
 }
 
 function pciOf(stored: StoredRecord | undefined): string | undefined {
-  return stored?.record?.vf.pci ?? stored?.reference?.pci;
+  return stored?.record?.vf.pci ?? stored?.goCache?.pci;
 }
 
 /**
@@ -83,10 +77,10 @@ function pciOf(stored: StoredRecord | undefined): string | undefined {
  */
 function containerOf(
   node: Node,
-  call: DelRequest,
+  request: DelRequest,
   named: Namespace | undefined,
   record: AttachmentRecord,
 ): Namespace | undefined {
   if (named?.cookie === record.netnsCookie) return named;
-  return call.netns === record.netns ? undefined : recordedNetns(node, record);
+  return request.netns === record.netns ? undefined : recordedNetns(node, record);
 }

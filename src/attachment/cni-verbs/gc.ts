@@ -5,8 +5,8 @@ import type { StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
 import { runIpam, supportedVersions } from "../ipam/ipam.ts";
 import { releasePending } from "../ipam/pending-releases.ts";
+import { openSession, type Session } from "../lock/session.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
-import { StateDirectory } from "../record/state-directory.ts";
 import { livenessEvidence } from "../recovery/liveness.ts";
 import type { GcRequest } from "../requests.ts";
 import { holdsVf } from "../undo/has-vf.ts";
@@ -27,21 +27,23 @@ import { withLockedRecord } from "../undo/with-locked-record.ts";
  * GC reads all records. Of the other verbs, only the first ADD with `"guid": "auto"` does.
  * @throws {CniError} naming everything that could not be removed. The rest has been removed.
  */
-export function gc(node: Node, call: GcRequest): void {
-  if (call.valid === undefined) {
-    call.warn(
-      `GC of network ${call.network} has no list of valid attachments (cni.dev/valid-attachments): nothing is removed`,
+export function gc(node: Node, request: GcRequest): void {
+  const { network, valid, warn } = request;
+  if (valid === undefined) {
+    warn(
+      `GC of network ${network} has no list of valid attachments (cni.dev/valid-attachments): nothing is removed`,
     );
     return;
   }
-  const state = new StateDirectory(node.files);
+  const session = openSession(node, request);
+  const { state } = session;
   const stale = attempt("list attachments and pending releases", () => [
-    ...state.paths().map((path) => () => gcRecord(node, state, call, path)),
-    ...state.owedPaths().map((path) => () => gcPendingRelease(node, state, call, path)),
+    ...state.paths().map((path) => () => gcRecord(session, request, path)),
+    ...state.pendingReleases().map((path) => () => gcPendingRelease(session, request, path)),
   ]);
   const failure = combineErrors(
-    `not all stale attachments of network ${call.network} could be removed (the next GC tries again)`,
-    attemptUntilStopped(node, [...stale, () => forwardToIpam(node, call)]),
+    `not all stale attachments of network ${network} could be removed (the next GC tries again)`,
+    attemptUntilStopped(node, [...stale, () => forwardToIpam(session, request)]),
   );
   if (failure !== undefined) throw failure;
 }
@@ -65,9 +67,12 @@ function attemptUntilStopped(node: Node, actions: readonly (() => void)[]): unkn
 }
 
 /** Returns the record at a path; `undefined` if it is of another network, is listed, or cannot be used. */
-function staleRecord(state: StateDirectory, path: string, call: GcRequest): AttachmentRecord | undefined {
-  const { network, valid = [], warn } = call;
-  const stored = attempt(`read ${path}`, () => state.readAny(path));
+function staleRecord(
+  { state, warn }: Session,
+  { network, valid = [] }: GcRequest,
+  path: string,
+): AttachmentRecord | undefined {
+  const stored = state.readAny(path);
   if (stored === undefined) return undefined;
   const { record, unreadable } = stored;
   if (record === undefined) {
@@ -79,19 +84,20 @@ function staleRecord(state: StateDirectory, path: string, call: GcRequest): Atta
   return valid.some((name) => isNamed(name, record)) ? undefined : record;
 }
 
-function gcRecord(node: Node, state: StateDirectory, call: GcRequest, path: string): void {
-  const read = () => staleRecord(state, path, call);
-  withLockedRecord(node, state, call, `GC of network ${call.network}`, read, (attachment) => {
+function gcRecord(session: Session, request: GcRequest, path: string): void {
+  const { network } = request;
+  const read = () => staleRecord(session, request, path);
+  withLockedRecord(session, `GC of network ${network}`, read, (attachment) => {
     const { record } = attachment;
     const evidence = attempt(
       `find out whether container ${record.containerId} is running`,
       () => recentAddEvidence(attachment) ?? livenessEvidence(attachment),
     );
-    if (evidence === undefined) release(attachment, state, path);
+    if (evidence === undefined) release(attachment, path);
     else {
-      call.warn(
+      session.warn(
         `container ${record.containerId} (${record.ifname}) is not in the list of valid attachments of network ` +
-          `${call.network}, but keeps VF ${record.vf.pci}: ${evidence}`,
+          `${network}, but keeps VF ${record.vf.pci}: ${evidence}`,
       );
     }
   });
@@ -102,30 +108,28 @@ function gcRecord(node: Node, state: StateDirectory, call: GcRequest, path: stri
  * since ADD, the attachment seems younger than it is, and GC leaves it longer.
  */
 function recentAddEvidence(attachment: StepContext): string | undefined {
-  const { node, record, pod } = attachment;
-  if (pod === undefined || record.state !== "complete" || !holdsVf(attachment)) return undefined;
+  const { node, record, containerNetns } = attachment;
+  if (containerNetns === undefined || record.state !== "complete" || !holdsVf(attachment)) return undefined;
   if (node.clock.wall() - record.since >= GRACE_PERIOD) return undefined;
   return `it is younger than ten minutes, so that the list may be older, and its namespace ${record.netns} exists`;
 }
 
-function gcPendingRelease(node: Node, state: StateDirectory, call: GcRequest, path: string): void {
-  const record = staleRecord(state, path, call);
-  if (record === undefined) return;
-  attempt(`release the pending lease of container ${record.containerId} (${record.ifname})`, () =>
-    releasePending(node, state, path, record, [], call),
-  );
+function gcPendingRelease(session: Session, request: GcRequest, path: string): void {
+  attempt(`release the pending lease ${path}`, () => {
+    const record = staleRecord(session, request, path);
+    if (record !== undefined) releasePending(session, path, record);
+  });
 }
 
 /** Forwards GC, since the IPAM plugin may have leases to clean up that no record contains. */
-function forwardToIpam(node: Node, call: GcRequest): void {
-  const { ipam } = call;
+function forwardToIpam(session: Session, { ipam }: GcRequest): void {
   if (ipam === undefined) return;
   try {
-    attempt(`forward GC to IPAM plugin ${ipam.plugin}`, () => runIpam(node, "GC", ipam, [], call));
+    attempt(`forward GC to IPAM plugin ${ipam.plugin}`, () => runIpam(session, "GC", ipam));
   } catch (error) {
-    const versions = supportedVersions(node, ipam, call);
+    const versions = supportedVersions(session, ipam);
     if (versions.length === 0 || versions.includes(NEWEST_VERSION)) throw error;
-    call.warn(
+    session.warn(
       `IPAM plugin ${ipam.plugin} is older than GC: only the leases that records contain were released`,
     );
   }

@@ -3,8 +3,8 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { Node } from "../../node/node.ts";
 import { attempt, attemptAll } from "../errors.ts";
 import { runIpam, supportedVersions } from "../ipam/ipam.ts";
+import { openSession, type Session } from "../lock/session.ts";
 import { requireExclusiveRdma } from "../plan/rdma-netns-mode.ts";
-import { StateDirectory } from "../record/state-directory.ts";
 import type { StatusRequest } from "../requests.ts";
 import { combineErrors } from "../undo/undo-all.ts";
 
@@ -16,19 +16,24 @@ import { combineErrors } from "../undo/undo-all.ts";
  * ready.
  * @throws {CniError} code 50, naming everything that is missing; code 51 if the IPAM plugin answers with it.
  */
-export function status(node: Node, call: StatusRequest): void {
+export function status(node: Node, request: StatusRequest): void {
+  const session = openSession(node, request);
   // Every ADD of this network needs these, whatever its VF.
-  const needs = [requireState, requireIpam, requireRdmaMode];
+  const needs = [
+    () => attempt("write to the state directory", () => session.state.requireWritable()),
+    () => requireIpam(session, request),
+    () => (request.rdmaIsolation ? requireExclusiveRdma(node) : undefined),
+  ];
   const failure = combineErrors(
     "no container can be attached on this node",
-    attemptAll(needs.map((need) => () => unavailable(() => need(node, call)))),
+    attemptAll(needs.map((need) => () => unavailable(need))),
   );
   if (failure !== undefined) throw failure;
-  warnIfNoVfs(node, call);
+  warnIfNoVfs(session);
 }
 
 /** Warns if the node has no VF. It never fails, because STATUS does not depend on it. */
-function warnIfNoVfs(node: Node, { warn }: StatusRequest): void {
+function warnIfNoVfs({ node, warn }: Session): void {
   try {
     if (!node.functions.anyVirtual())
       warn("this node has no InfiniBand VF (yet): see sriov_numvfs of its PFs");
@@ -37,22 +42,13 @@ function warnIfNoVfs(node: Node, { warn }: StatusRequest): void {
   }
 }
 
-function requireState(node: Node): void {
-  attempt("write to the state directory", () => new StateDirectory(node.files).requireWritable());
-}
-
-function requireRdmaMode(node: Node, { rdmaIsolation }: StatusRequest): void {
-  if (rdmaIsolation) requireExclusiveRdma(node);
-}
-
 /** @throws {CniError} if the IPAM plugin does not exist, or is not ready itself. */
-function requireIpam(node: Node, call: StatusRequest): void {
-  const { ipam, cniVersion } = call;
+function requireIpam(session: Session, { ipam, cniVersion }: StatusRequest): void {
   if (ipam === undefined) return;
   try {
-    attempt(`ask IPAM plugin ${ipam.plugin} for its STATUS`, () => runIpam(node, "STATUS", ipam, [], call));
+    attempt(`ask IPAM plugin ${ipam.plugin} for its STATUS`, () => runIpam(session, "STATUS", ipam));
   } catch (error) {
-    const versions = supportedVersions(node, ipam, call);
+    const versions = supportedVersions(session, ipam);
     if (versions.length === 0 || versions.includes(cniVersion)) throw error;
     throw new CniError(
       codes.notAvailable,

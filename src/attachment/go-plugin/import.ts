@@ -7,11 +7,11 @@ import type { RdmaNames, VirtualFunction } from "../../node/pci-functions.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { isOfEarlierBoot } from "../lock/earlier-boot.ts";
-import type { Locks } from "../lock/locks.ts";
+import type { VfSession } from "../lock/locks.ts";
 import type { GoCache } from "../record/go-cache.ts";
-import { callThatFits } from "../record/parse.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
-import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
+import { callThatFits } from "../record/record-file.ts";
+import type { StoredRecord } from "../record/state-directory.ts";
 import { releaseLease } from "../recovery/del-unrecorded.ts";
 import type { DelRequest } from "../requests.ts";
 import { netdevOf, waitForNetdevReturn } from "../vf/netdev.ts";
@@ -23,35 +23,32 @@ import { resetVfio } from "./reset-vfio.ts";
  * plugin had made the attachment. The cache contains the port GUID and the name that the VF had. Settings that it does
  * not contain stay as they are, except for two that the Go plugin itself assumes: the node GUID was the port GUID, and
  * the link state was `auto`.
- * @param pod the container's namespace; `undefined` if it is gone, or the call does not name it.
+ * @param containerNetns the container's namespace; `undefined` if it is gone, or the call does not name it.
  * @returns the record, which has replaced the cache; `undefined` if nothing is left to be restored: the cache is
  *   then removed, and the lease released.
  */
 export function importGoAttachment(
-  node: Node,
-  call: DelRequest,
-  state: StateDirectory,
-  locks: Locks,
-  pod: Namespace | undefined,
-  { path, reference }: StoredRecord,
+  session: VfSession,
+  request: DelRequest,
+  containerNetns: Namespace | undefined,
+  { path, goCache }: StoredRecord,
 ): AttachmentRecord | undefined {
-  if (reference === undefined) return undefined;
-  const { pci } = reference;
-  const vf = attempt(`find the owner of VF ${pci}`, () => heldVf(node, call, state, locks, pod, reference));
-  if (vf !== undefined && !reference.vfioPciMode) {
-    const record = attempt(`read the settings of VF ${pci}`, () =>
-      recordLike(node, call, pod, reference, vf),
-    );
-    attempt("write the attachment's record", () => state.replace(path, record, reference.pfName));
-    attempt(`write the owner of VF ${pci}`, () => locks.setOwner(call.name));
+  if (goCache === undefined) return undefined;
+  const { node, state, locks, warn } = session;
+  const { pci } = goCache;
+  const vf = heldVf(session, request, containerNetns, goCache);
+  if (vf !== undefined && !goCache.vfioPciMode) {
+    const record = recordLike(node, request, containerNetns, goCache, vf);
+    state.replace(path, record, goCache.pfName);
+    locks.setOwner(request.name);
     return record;
   }
-  if (vf !== undefined) resetVfio(node, vf, reference);
+  if (vf !== undefined) resetVfio(node, vf, goCache);
   else
-    call.warn(
-      `nothing shows that VF ${pci} still belongs to container ${call.name.containerId}; only its lease is released`,
+    warn(
+      `nothing shows that VF ${pci} still belongs to container ${request.name.containerId}; only its lease is released`,
     );
-  attempt("release the lease", () => releaseLease(node, call));
+  releaseLease(session, request);
   attempt("remove the Go plugin's cache", () => state.remove(path));
   return undefined;
 }
@@ -63,19 +60,17 @@ export function importGoAttachment(
  * a VF without a driver is of no use to any other owner.
  */
 function heldVf(
-  node: Node,
-  call: DelRequest,
-  state: StateDirectory,
-  locks: Locks,
-  pod: Namespace | undefined,
+  session: VfSession,
+  { name, deadline }: DelRequest,
+  containerNetns: Namespace | undefined,
   { pci, guid, ifname, vfioPciMode }: GoCache,
 ): VirtualFunction | undefined {
+  const { node, state, locks } = session;
   const { owner } = locks;
-  if (owner !== undefined && !isNamed(owner, call.name)) {
+  if (owner !== undefined && !isNamed(owner, name)) {
     const stored = state.findAny(owner);
     if (stored?.record?.vf.pci === pci) return undefined;
-    if (stored?.unreadable !== undefined && !isOfEarlierBoot(node, state, locks, stored.path))
-      return undefined;
+    if (stored?.unreadable !== undefined && !isOfEarlierBoot(session, stored.path)) return undefined;
   }
   if (node.functions.generation(pci) === undefined) {
     // The cache contains only the name of the PF's netdev, which may have another name now.
@@ -85,13 +80,13 @@ function heldVf(
   const driver = node.functions.driver(pci);
   if (vfioPciMode) {
     // Such a VF has no device in the container. The namespace decides, as in the Go plugin.
-    return driver === VFIO_DRIVER && pod !== undefined ? functionAt(node, pci) : undefined;
+    return driver === VFIO_DRIVER && containerNetns !== undefined ? functionAt(node, pci) : undefined;
   }
   const vf = node.functions.virtualFunction(pci);
   // With an external driver, only the VF's GUID at the PF is to be undone, if it is still the container's.
   if (driver === undefined || driver !== node.functions.driver(vf.pf)) return vf;
-  if (pod !== undefined && netdevOf(node, pod, pci) !== undefined) return vf;
-  const link = waitForNetdevReturn(node, pci, call.deadline);
+  if (containerNetns !== undefined && netdevOf(node, containerNetns, pci) !== undefined) return vf;
+  const link = waitForNetdevReturn(node, pci, deadline);
   if (link === undefined) requireNoTrace(node, vf, guid);
   else if (link.name === ifname || (guid !== undefined && portGuidOf(link.address) === guid)) return vf;
   return undefined;
@@ -114,35 +109,36 @@ function requireNoTrace(node: Node, vf: VirtualFunction, guid: Guid | undefined)
 
 function recordLike(
   node: Node,
-  call: DelRequest,
-  pod: Namespace | undefined,
-  reference: GoCache,
+  request: DelRequest,
+  containerNetns: Namespace | undefined,
+  goCache: GoCache,
   vf: VirtualFunction,
 ): AttachmentRecord {
-  const { guid, found = ZERO_GUID, linkState } = reference;
-  const netdev = pod === undefined ? undefined : netdevOf(node, pod, vf.pci);
+  const { guid, original = ZERO_GUID, linkState } = goCache;
+  const netdev = containerNetns === undefined ? undefined : netdevOf(node, containerNetns, vf.pci);
   return {
-    ...call.name,
+    ...request.name,
     // Another container that gets the VF before this DEL is done continues the undo.
     state: "broken",
-    netns: call.netns ?? "",
-    netnsCookie: pod?.cookie ?? "",
+    netns: request.netns ?? "",
+    netnsCookie: containerNetns?.cookie ?? "",
+    mode: "netdev",
     bootId: node.clock.bootId(),
     since: Math.round(node.clock.wall()),
     vf,
-    found: {
-      name: reference.name,
+    originals: {
+      name: goCache.name,
       // The Go plugin leaves them on the netdev. If it set a GUID, its rebind removed them, and the present ones are
       // the container's own.
       altnames: guid === undefined && netdev !== undefined ? netdev.altnames : [],
-      nodeGuid: found,
-      portGuid: found,
+      nodeGuid: original,
+      portGuid: original,
       rdma: rdmaNames(node, vf.pci),
       // The PF's driver drives both in every InfiniBand HCA. The VF's own driver may be an external one.
       driver: node.functions.driver(vf.pf) ?? "",
     },
-    wanted: { guid, linkState, ...(reference.rdmaIsolation ? { rdmaIsolation: true } : {}) },
-    call: callThatFits(call),
+    desired: { guid, linkState, ...(goCache.rdmaIsolation ? { rdmaIsolation: true } : {}) },
+    call: callThatFits(request),
   };
 }
 

@@ -3,10 +3,11 @@ import { fromJson, isObject } from "../../cni/document.ts";
 import { findPlugin, type IpamVariables, ipamEnvironment, pluginIn, variableIn } from "../../cni/ipam.ts";
 import { requireDelegateSuccess } from "../../cni/ipam-outcome.ts";
 import { versionsIn } from "../../cni/versions.ts";
-import type { Node } from "../../node/node.ts";
 import type { Child } from "../../node/processes.ts";
 import { attempt } from "../errors.ts";
 import type { Limits } from "../limits.ts";
+import type { Session } from "../lock/session.ts";
+import { modeOf } from "../modes.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 
 /** Everything that an IPAM plugin is called with. For a lease, ADD and every later call use the same values. */
@@ -22,7 +23,7 @@ type IpamCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
 /** Returns the call that made the record's lease; `undefined` if no IPAM was configured, or the VF has no netdev. */
 export function ipamCallOf(record: AttachmentRecord): IpamCall | undefined {
-  if (record.mode !== undefined) return undefined;
+  if (!modeOf(record).hasNetdev) return undefined;
   return ipamCallFor(record, record.netns, record.call);
 }
 
@@ -86,18 +87,16 @@ export function warnOfSkippedIpam(
 }
 
 /**
- * Starts the IPAM plugin.
+ * Starts the IPAM plugin. Waits for an executable that another process is still writing (ETXTBSY).
  * @param inherit descriptors of locks that it inherits. It continues if this process is killed, and then keeps the
  * locks.
- * @param deadline limit for waiting for an executable that another process is still writing (ETXTBSY).
  * @throws {CniError} if neither CNI_PATH has the plugin, or it cannot be started.
  */
 export function startIpam(
-  node: Node,
+  { node, deadline }: Session,
   command: IpamCommand,
   call: IpamCall,
   inherit: readonly number[],
-  deadline: number,
 ): Child {
   const own = node.processes.environment();
   const { path, cniPath } = locatePlugin(call, variableIn(own, "CNI_PATH"), (file) =>
@@ -129,17 +128,18 @@ function locatePlugin(
 /**
  * Runs the IPAM plugin and waits until it exits. At the deadline it is killed; if it ran DEL, its lease is then not
  * released yet.
+ * @param inherit descriptors of locks that it inherits, as in {@link startIpam}.
  * @returns its standard output.
  * @throws {CniError} if the plugin failed, or did not exit before the deadline.
  */
 export function runIpam(
-  node: Node,
+  session: Session,
   command: Exclude<IpamCommand, "ADD">,
   call: IpamCall,
-  inherit: readonly number[],
-  { deadline, warn, observe }: Limits,
+  inherit: readonly number[] = [],
 ): string {
-  const child = startIpam(node, command, call, inherit, deadline);
+  const { deadline, warn, observe } = session;
+  const child = startIpam(session, command, call, inherit);
   try {
     const outcome = attempt(`wait for the ${command} of IPAM plugin ${call.plugin}`, () =>
       observe("wait", `IPAM plugin ${call.plugin}`, undefined, () => child.wait(deadline)),
@@ -156,9 +156,9 @@ export function runIpam(
  * plugin has failed at GC or STATUS: plugins from before CNI 1.1 know neither verb, and fail with misleading errors,
  * such as "missing containerID".
  */
-export function supportedVersions(node: Node, call: IpamCall, limits: Limits): readonly unknown[] {
+export function supportedVersions(session: Session, call: IpamCall): readonly unknown[] {
   try {
-    return versionsIn(runIpam(node, "VERSION", call, [], limits)) ?? [];
+    return versionsIn(runIpam(session, "VERSION", call)) ?? [];
   } catch {
     // The caller reports the plugin's first error, which explains more than this one.
     return [];

@@ -1,9 +1,8 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
-import type { Node } from "../../node/node.ts";
 import { attempt, attemptAll } from "../errors.ts";
-import type { Limits } from "../limits.ts";
-import type { Locks } from "../lock/locks.ts";
+import type { VfSession } from "../lock/locks.ts";
+import type { Session } from "../lock/session.ts";
 import { releaseGuidNotes } from "../record/guid-reservation.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
@@ -17,36 +16,25 @@ const releaseTimeout = 5000;
  * lock file notes the pending release first, so that the next call of this VF finds it and releases the lease at its
  * end.
  */
-export function deferRelease(
-  state: StateDirectory,
-  locks: Locks,
-  path: string,
-  record: AttachmentRecord,
-): void {
+export function deferRelease({ state, locks }: VfSession, path: string, record: AttachmentRecord): void {
   locks.notePendingRelease();
   releaseGuidNotes(state, record);
-  state.park(path, record);
+  state.deferRelease(path, record);
 }
 
 /**
  * Performs the pending releases of a VF. It never fails: a lease that cannot be released now stays pending for the next
  * call of this VF, or for GC.
  */
-export function releasePendingOf(
-  node: Node,
-  state: StateDirectory,
-  locks: Locks,
-  pci: string,
-  { deadline, warn, observe }: Limits,
-): void {
+export function releasePendingOf(session: VfSession, pci: string): void {
+  const { node, state, locks, warn } = session;
   if (!locks.hasPendingReleases) return;
   try {
-    const limits = { deadline: Math.min(node.clock.now() + releaseTimeout, deadline), warn, observe };
+    const limited = { ...session, deadline: Math.min(node.clock.now() + releaseTimeout, session.deadline) };
     const failures = attemptAll(
-      state.owedOf(pci).map((path) => () => {
-        const record = pendingRecord(state, path);
+      state.pendingReleasesOf(pci).map((path) => () => {
         attempt(`release the lease of an orphaned attachment (${path})`, () =>
-          releasePending(node, state, path, record, locks.inheritable, limits),
+          releasePending(limited, path, pendingRecord(state, path), locks.inheritable),
         );
       }),
     );
@@ -62,7 +50,7 @@ export function releasePendingOf(
  * @throws {CniError} code 100 if a later version wrote it, because only that version knows how to release the lease.
  */
 export function pendingRecord(state: StateDirectory, path: string): AttachmentRecord | undefined {
-  const stored = attempt(`read ${path}`, () => state.read(path));
+  const stored = state.read(path);
   if (stored?.unreadable?.kind !== "later format") return stored?.record;
   throw new CniError(codes.node, `cannot release the lease of ${path}: ${stored.unreadable.reason}`);
 }
@@ -70,19 +58,19 @@ export function pendingRecord(state: StateDirectory, path: string): AttachmentRe
 /**
  * Performs a pending release.
  * @param record the record at the path; `undefined` if it cannot be read, so that there is nothing to release.
+ * @param inherit descriptors of locks that the IPAM plugin inherits.
  * @throws {CniError} if the IPAM plugin could not release the lease before the deadline. The release stays pending.
  */
 export function releasePending(
-  node: Node,
-  state: StateDirectory,
+  session: Session,
   path: string,
   record: AttachmentRecord | undefined,
-  inherit: readonly number[],
-  limits: Limits,
+  inherit: readonly number[] = [],
 ): void {
+  const { state } = session;
   const call = record && ipamCallOf(record);
   if (record !== undefined && call !== undefined && !isHeldAgain(state, record, call)) {
-    runIpam(node, "DEL", call, inherit, limits);
+    runIpam(session, "DEL", call, inherit);
   }
   state.remove(path);
 }

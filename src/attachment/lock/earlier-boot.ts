@@ -1,8 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import type { Node } from "../../node/node.ts";
 import type { AttachmentName } from "../record/record.ts";
-import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
-import type { Locks } from "./locks.ts";
+import type { StoredRecord } from "../record/state-directory.ts";
+import type { VfSession } from "./locks.ts";
 
 /**
  * Refuses a VF whose owner has a record that cannot be read.
@@ -10,14 +9,12 @@ import type { Locks } from "./locks.ts";
  * @throws {CniError} code 101, unless the record is from an earlier boot, whose settings are no longer on the VF.
  */
 export function requireEarlierBoot(
-  node: Node,
-  state: StateDirectory,
-  locks: Locks,
+  session: VfSession,
   pci: string,
   owner: AttachmentName,
   { path, unreadable }: StoredRecord,
 ): void {
-  if (isOfEarlierBoot(node, state, locks, path)) return;
+  if (isOfEarlierBoot(session, path)) return;
   const { containerId, ifname } = owner;
   throw new CniError(
     codes.deviceInUse,
@@ -38,12 +35,8 @@ export function requireEarlierBoot(
  * attachments of this boot would make their records look older than the boot. This affects only damaged records of
  * older versions.
  */
-export function isOfEarlierBoot(
-  node: Node,
-  state: StateDirectory,
-  { ownerBoot }: Locks,
-  path: string,
-): boolean {
+export function isOfEarlierBoot({ node, state, locks }: VfSession, path: string): boolean {
+  const { ownerBoot } = locks;
   if (ownerBoot !== undefined) return ownerBoot !== node.clock.bootId();
   const modified = state.modified(path);
   return modified !== undefined && modified < node.clock.bootTime();

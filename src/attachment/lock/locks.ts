@@ -1,13 +1,12 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import { TimeoutError } from "../../node/clock.ts";
 import type { Files, Lock, LockHolder } from "../../node/files.ts";
-import { errnoOf, type Node } from "../../node/node.ts";
+import { errnoOf } from "../../node/node.ts";
 import { attempt } from "../errors.ts";
-import type { Limits } from "../limits.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
-import type { StateDirectory } from "../record/state-directory.ts";
 import { describeHolder } from "./describe-holder.ts";
 import { encodeLockContents, type OwnGuids, parseLockContents } from "./lock-file.ts";
+import type { Session } from "./session.ts";
 
 /**
  * The Go plugin's lock, which the Go plugin holds during a whole call. ib-sriov takes it, so that both can run on one
@@ -22,6 +21,11 @@ const goLock = `${goLockDirectory}/cni.lock`;
  */
 const permanentErrors = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
 
+/** A call that holds the lock of a VF. */
+export interface VfSession extends Session {
+  readonly locks: Locks;
+}
+
 /**
  * The locks of one call, always taken in this order: the VF's lock for the whole call, then the node's and the Go
  * plugin's until the kernel has assigned the numbers of a rebind, or of a move of an RDMA device. A call never waits
@@ -35,11 +39,10 @@ export class Locks {
   private pendingReleases = false;
   private guids: OwnGuids | undefined;
 
+  /** @param caller for the error of a call that waits for the lock, e.g. "ADD of container c1". */
   constructor(
-    private readonly node: Node,
-    private readonly state: StateDirectory,
-    private readonly limits: Pick<Limits, "deadline" | "observe">,
-    private readonly verb: string,
+    private readonly session: Session,
+    private readonly caller: string,
   ) {}
 
   /**
@@ -47,8 +50,8 @@ export class Locks {
    * @throws {CniError} code 11 at the deadline; it names the holder.
    */
   acquireVf(pci: string): void {
-    const lock = this.state.vfLock(pci);
-    this.acquire(lock, `VF ${pci}`, this.limits.deadline);
+    const lock = this.session.state.vfLock(pci);
+    this.acquire(lock, `VF ${pci}`, this.session.deadline);
     this.heldVf = lock;
     const { owner, predecessor, ownerBoot, owes, ownGuids } = parseLockContents(lock.read());
     this.bootOfOwner = ownerBoot;
@@ -56,7 +59,7 @@ export class Locks {
     this.guids = ownGuids;
     // An ADD that was killed after it claimed the VF, and before it wrote a record, has changed nothing: the VF still
     // belongs to the predecessor.
-    const hasRecord = (name: AttachmentName) => this.state.find(name)?.record?.vf.pci === pci;
+    const hasRecord = (name: AttachmentName) => this.session.state.find(name)?.record?.vf.pci === pci;
     const isValidClaim = predecessor === undefined || (owner !== undefined && hasRecord(owner));
     this.ownerName = isValidClaim ? owner : predecessor;
     this.predecessorName = isValidClaim ? predecessor : undefined;
@@ -89,7 +92,7 @@ export class Locks {
    * @param ownGuids the VF's own GUIDs, if the attachment gives it others.
    */
   claim(owner: AttachmentName, ownGuids: OwnGuids | undefined): void {
-    this.bootOfOwner = this.node.clock.bootId();
+    this.bootOfOwner = this.session.node.clock.bootId();
     this.guids = ownGuids;
     this.predecessorName = isNamed(this.ownerName, owner) ? undefined : this.ownerName;
     this.ownerName = owner;
@@ -99,7 +102,7 @@ export class Locks {
   /** Makes an attachment the only owner of the VF, which completes a takeover. */
   setOwner(owner: AttachmentName): void {
     if (isNamed(this.ownerName, owner) && this.predecessorName === undefined) return;
-    this.bootOfOwner = this.node.clock.bootId();
+    this.bootOfOwner = this.session.node.clock.bootId();
     this.ownerName = owner;
     this.predecessorName = undefined;
     this.write();
@@ -160,7 +163,7 @@ export class Locks {
    * deadline.
    */
   whileNodeIsLocked<T>(deadline: number, action: () => T): T {
-    const lock = this.state.nodeLock();
+    const lock = this.session.state.nodeLock();
     this.acquire(lock, "the node's RDMA devices", deadline);
     try {
       lock.write(this.text());
@@ -186,14 +189,14 @@ export class Locks {
    * that directory, too, then fails, so no process takes that lock. If the directory exists, the lock is required.
    */
   private acquireGoLock(deadline: number): Lock | undefined {
-    const lock = attempt(`open the Go plugin's lock ${goLock}`, () => openGoLock(this.node.files));
+    const lock = attempt(`open the Go plugin's lock ${goLock}`, () => openGoLock(this.session.node.files));
     if (lock !== undefined) this.acquire(lock, `the Go plugin's lock ${goLock}`, deadline);
     return lock;
   }
 
   private acquire(lock: Lock, what: string, deadline: number): void {
     try {
-      this.limits.observe("wait", what, undefined, () => lock.acquire(deadline));
+      this.session.observe("wait", what, undefined, () => lock.acquire(deadline));
     } catch (error) {
       const reason = error instanceof TimeoutError ? this.busy(lock, what, error) : error;
       lock.release();
@@ -209,7 +212,7 @@ export class Locks {
     } catch (error) {
       cause = new AggregateError([timeout, error], "cannot determine the holder of the lock either");
     }
-    const holder = describeHolder(lock.read(), holders, this.node.clock.wall());
+    const holder = describeHolder(lock.read(), holders, this.session.node.clock.wall());
     return new CniError(codes.tryAgain, `${what} is busy: ${holder}`, { cause });
   }
 
@@ -218,14 +221,14 @@ export class Locks {
   }
 
   private text(): string {
-    const { clock } = this.node;
+    const { clock } = this.session.node;
     return encodeLockContents({
       owner: this.ownerName,
       predecessor: this.predecessorName,
       ownerBoot: this.bootOfOwner,
       owes: this.pendingReleases,
       ownGuids: this.guids,
-      holder: { pid: clock.pid, verb: this.verb, since: Math.round(clock.wall()) },
+      holder: { pid: clock.pid, verb: this.caller, since: Math.round(clock.wall()) },
     });
   }
 }
@@ -236,18 +239,18 @@ export class Locks {
  * @throws {CniError} code 11 if another call has the lock at the deadline.
  */
 export function withVfLock<T>(
-  node: Node,
-  state: StateDirectory,
-  limits: Pick<Limits, "deadline" | "observe">,
+  session: Session,
   pci: string,
   caller: string,
-  action: (locks: Locks) => T,
+  action: (session: VfSession) => T,
 ): T {
-  attempt("prepare the state directory", () => state.prepare());
-  const locks = new Locks(node, state, limits, caller);
-  attempt(`lock VF ${pci}`, () => locks.acquireVf(pci));
+  const locks = new Locks(session, caller);
+  attempt(`lock VF ${pci}`, () => {
+    session.state.prepare();
+    locks.acquireVf(pci);
+  });
   try {
-    return action(locks);
+    return action({ ...session, locks });
   } finally {
     locks.release();
   }

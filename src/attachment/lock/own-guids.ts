@@ -1,27 +1,26 @@
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
-import type { Node } from "../../node/node.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { OwnGuids } from "./lock-file.ts";
-import type { Locks } from "./locks.ts";
+import type { VfSession } from "./locks.ts";
 
 /**
  * Returns the GUIDs that an attachment must write into the VF's lock file; `undefined` if the VF runs with its own
  * GUIDs.
  */
 export function ownGuids(
-  { vf, found, wanted, bootId }: AttachmentRecord,
+  { vf, originals, desired, staleGuids = [], bootId }: AttachmentRecord,
   effective: GuidPair,
 ): OwnGuids | undefined {
-  const { nodeGuid, portGuid, leftGuids = [] } = found;
-  const others = [wanted.guid, effective.node, effective.port, ...leftGuids].filter(
+  const { nodeGuid, portGuid } = originals;
+  const others = [desired.guid, effective.node, effective.port, ...staleGuids].filter(
     (guid): guid is Guid =>
       guid !== undefined && isUsableGuid(guid) && guid !== nodeGuid && guid !== portGuid,
   );
   if (others.length === 0) return undefined;
   const instead = [...new Set(others)];
-  return { node: nodeGuid, port: portGuid, instead, incarnation: vf.incarnation, bootId };
+  return { node: nodeGuid, port: portGuid, instead, generation: vf.generation, bootId };
 }
 
 /**
@@ -29,11 +28,11 @@ export function ownGuids(
  * boot.
  */
 export function currentOwnGuids(
-  node: Node,
-  { ownGuids }: Locks,
-  { incarnation }: Pick<VirtualFunction, "incarnation">,
+  { node, locks }: VfSession,
+  { generation }: Pick<VirtualFunction, "generation">,
 ): OwnGuids | undefined {
-  if (ownGuids?.incarnation !== incarnation) return undefined;
+  const { ownGuids } = locks;
+  if (ownGuids?.generation !== generation) return undefined;
   return ownGuids.bootId === node.clock.bootId() ? ownGuids : undefined;
 }
 

@@ -2,22 +2,24 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { type Guid, ZERO_GUID } from "../../infiniband/guid.ts";
 import { HARDWARE_ADDRESS_LENGTH, portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
-import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
-import { attempt } from "../errors.ts";
+import { isPhysical, VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { OwnGuids } from "../lock/lock-file.ts";
 import { runsWithOthers } from "../lock/own-guids.ts";
+import { type Mode, modes } from "../modes.ts";
+import { type Desired, settings } from "../record/desired.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
-import { type AttachmentRecord, changesGuid, type Desired, type Originals } from "../record/record.ts";
-import type { AddRequest, VerbRequest } from "../requests.ts";
+import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
+import type { TakenOver } from "../recovery/take-over.ts";
 import { rdmaDeviceIn } from "../steps/device-info.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
-import type { PhysicalFunction } from "../vf/pci-function.ts";
-import { type HostRdmaDevices, hostRdmaDevices } from "../vf/rdma-devices.ts";
+import { hostRdmaDevices } from "../vf/rdma-devices.ts";
+import type { AddSession } from "./add-session.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-netns-mode.ts";
 import { requireRdmaOnlyVf } from "./rdma-only.ts";
+import { requireUnused, warnOfAddresses } from "./refuse-used-vf.ts";
+import { requireFreeGuid } from "./reserve-guid.ts";
 import { requireUsableGuid } from "./usable-guid.ts";
 import { requireNoVfio, vfioOriginals } from "./vfio.ts";
 
@@ -26,139 +28,153 @@ export interface Plan {
   readonly record: AttachmentRecord;
   /** The VF's netdev on the host; `undefined` if it has no netdev. */
   readonly netdev: Link | undefined;
-  /** `undefined` for a VF of a virtual machine. */
-  readonly rdma: HostRdmaDevices | undefined;
   readonly effective: GuidPair;
 }
 
 /**
- * Makes the plan of an attachment, for which it reads every setting that the attachment will change.
- * @param staleOriginals the originals of a stale attachment of this VF. The VF still has values that the attachment
- *   set, and these are not to be restored later.
- * @param derivedGuid the GUID that `"guid": "auto"` assigns, if any.
+ * Makes the plan of an attachment: reads every setting that the attachment will change, and refuses a VF, a GUID or an
+ * interface name that is in use.
+ * @param takenOver what is left of an orphaned attachment. The VF may still have values that the attachment set; then
+ *   the originals of that attachment are the originals of this one.
  * @param own the VF's own GUIDs, if the record of an earlier attachment, which gave it others, may be lost.
- * @throws {CniError} if the VF cannot be attached as it is. Nothing has been changed then.
+ * @throws {CniError} if the VF cannot be attached as it is. Nothing has been changed then, except by a takeover.
  */
 export function makePlan(
-  node: Node,
-  call: AddRequest,
-  vf: VirtualFunction,
-  pod: Namespace,
-  pf: PhysicalFunction,
-  wanted: Desired,
-  staleOriginals: Originals | undefined,
-  derivedGuid: Guid | undefined,
+  session: AddSession,
+  desired: Desired,
+  takenOver: TakenOver | undefined,
   own: OwnGuids | undefined,
 ): Plan {
-  const driver = boundDriver(node, vf.pci);
-  if (driver === VFIO_DRIVER) {
-    const seen = vfioOriginals(vf, pf, wanted, call);
-    const record = recordOf(
-      node,
-      call,
-      vf,
-      pod,
-      { ...withOwnGuids(seen, own), ...derivedGuids(derivedGuid) },
-      wanted,
-    );
-    const effective = { node: seen.nodeGuid, port: seen.portGuid };
-    return { record: { ...record, mode: "vfio" }, netdev: undefined, rdma: undefined, effective };
+  const { node, vf } = session;
+  const driver = boundDriver(session);
+  const mode = modeFor(session, driver);
+  refuseSettings(session, desired, mode);
+  if (!modes[mode].hasRdmaDevices) {
+    const originals = vfioOriginals(session, desired);
+    const record = recordOf(session, desired, mode, withOwnGuids(originals, own));
+    requireFreeGuid(session, record, undefined);
+    return { record, netdev: undefined, effective: { node: originals.nodeGuid, port: originals.portGuid } };
   }
-  requireNoVfio(call, vf, driver);
-  if (call.rdmaOnly) requireRdmaOnlyVf(node, call, vf.pci, wanted);
-  const netdev = call.rdmaOnly ? undefined : hostIpoib(node, vf.pci);
-  if (netdev !== undefined) requireFree(node, pod, call);
+  if (mode === "rdma") requireRdmaOnlyVf(session);
+  const netdev = mode === "rdma" ? undefined : hostIpoib(session);
+  if (netdev !== undefined) requireFreeName(session);
   const rdma = hostRdmaDevices(node, vf.pci);
   const devices = rdma.own.map(({ name }) => name);
   const effective = {
     node: rdma.own[0]?.nodeGuid ?? effectiveNodeGuid(node, vf.pci, undefined, devices),
     port: netdev === undefined ? portGuidOfDevice(node, vf.pci, devices) : portGuidOf(netdev.address),
   };
-  requireIsolation(node, call, vf, devices, wanted);
-  const seen =
-    staleOriginals ?? withOwnGuids(originals(node, vf, pf, netdev, effective, driver, wanted), own);
-  const found = {
-    ...seen,
-    ...derivedGuids(derivedGuid),
-    rdma: seen.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
-    // The file belongs to this attachment, even if the other originals are those of a stale one.
-    deviceInfo: wanted.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, wanted.deviceInfo),
-  };
-  if (wanted.guid === undefined) {
+  requireIsolation(session, devices, desired);
+  const { originals, staleGuids } =
+    takenOver?.recorded ?? withOwnGuids(readOriginals(session, desired, driver, netdev, effective), own);
+  const record = recordOf(session, desired, mode, {
+    originals: {
+      ...originals,
+      rdma: originals.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
+      // The file belongs to this attachment, even if the other originals are those of a stale one.
+      deviceInfo: desired.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, desired.deviceInfo),
+    },
+    staleGuids,
+  });
+  if (desired.guid === undefined) {
     const effect = "; then unbind and bind the VF's driver";
-    requireUsableGuid(vf, netdev?.name, [found.portGuid, effective.port], effect);
+    requireUsableGuid(vf, netdev?.name, [record.originals.portGuid, effective.port], effect);
   }
-  const record = recordOf(node, call, vf, pod, found, wanted);
-  return { record: netdev === undefined ? { ...record, mode: "rdma" } : record, netdev, rdma, effective };
+  if (netdev !== undefined) {
+    requireUnused(session, netdev, rdma);
+    warnOfAddresses(session, netdev);
+  }
+  requireFreeGuid(session, record, rdma);
+  return { record, netdev, effective };
 }
 
+/** Returns the mode of an attachment, which the VF's driver and the network decide. */
+function modeFor(session: AddSession, driver: string): Mode {
+  if (driver === VFIO_DRIVER) return isPhysical(session.vf) ? "vfio-pf" : "vfio";
+  requireNoVfio(session, driver);
+  return session.request.rdmaOnly === true ? "rdma" : "netdev";
+}
+
+/** Refuses settings that nothing of the VF could have, because ignoring them would hide a mistake. */
+function refuseSettings({ vf }: AddSession, desired: Desired, mode: Mode): void {
+  const refused = modes[mode].refused.find((name) => desired[name] !== undefined);
+  if (refused === undefined) return;
+  const [key] = settings[refused].keys;
+  const why = modes[mode].hasRdmaDevices
+    ? "with rdmaOnly the container gets no interface"
+    : `${vf.pci} is bound to ${VFIO_DRIVER}, and has neither interface nor RDMA device on the host`;
+  throw new CniError(
+    codes.unsupportedField,
+    `network configuration: ${key} is set, but ${why}; remove ${key}`,
+  );
+}
+
+/** The originals of a record, and the GUIDs of earlier attachments that the VF may have instead. */
+type Recorded = Pick<AttachmentRecord, "originals" | "staleGuids">;
+
 /** Replaces the GUIDs in the originals with the VF's own, if it runs with those of a lost record. */
-function withOwnGuids(seen: Originals, own: OwnGuids | undefined): Originals {
-  const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid } = seen;
-  if (own === undefined || !runsWithOthers(own, { node: nodeGuid, port: portGuid })) return seen;
+function withOwnGuids(originals: Originals, own: OwnGuids | undefined): Recorded {
+  const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid } = originals;
+  if (own === undefined || !runsWithOthers(own, { node: nodeGuid, port: portGuid })) return { originals };
   const unlessStale = (guid: Guid | undefined) =>
     guid !== undefined && own.instead.includes(guid) ? undefined : guid;
   return {
-    ...seen,
-    nodeGuid: own.node,
-    portGuid: own.port,
-    adminNodeGuid: unlessStale(adminNodeGuid),
-    adminPortGuid: unlessStale(adminPortGuid),
-    leftGuids: own.instead,
+    originals: {
+      ...originals,
+      nodeGuid: own.node,
+      portGuid: own.port,
+      adminNodeGuid: unlessStale(adminNodeGuid),
+      adminPortGuid: unlessStale(adminPortGuid),
+    },
+    staleGuids: own.instead,
   };
-}
-
-/** Returns an assigned GUID as the original: the VF keeps it, so the next attachment finds it. */
-function derivedGuids(derivedGuid: Guid | undefined) {
-  return derivedGuid === undefined ? {} : { nodeGuid: derivedGuid, portGuid: derivedGuid };
 }
 
 function recordOf(
-  node: Node,
-  call: VerbRequest,
-  vf: VirtualFunction,
-  pod: Namespace,
-  found: Originals,
-  wanted: Desired,
+  { node, request, vf, containerNetns }: AddSession,
+  desired: Desired,
+  mode: Mode,
+  { originals, staleGuids }: Recorded,
 ): AttachmentRecord {
+  // A GUID that "auto" assigns stays with the VF: the next attachment finds it. So undo must not restore another one.
+  const assigned = request.guid === "auto" ? desired.guid : undefined;
   return {
     state: "preparing",
-    containerId: call.name.containerId,
-    ifname: call.name.ifname,
-    netns: pod.path,
-    netnsCookie: pod.cookie,
+    containerId: request.name.containerId,
+    ifname: request.name.ifname,
+    netns: containerNetns.path,
+    netnsCookie: containerNetns.cookie,
+    mode,
     bootId: node.clock.bootId(),
     since: Math.round(node.clock.wall()),
-    vf: { pci: vf.pci, pf: vf.pf, index: vf.index, incarnation: vf.incarnation },
-    found,
-    wanted,
-    call: { stdin: call.stdin, args: call.args, path: call.path },
+    vf: { pci: vf.pci, pf: vf.pf, index: vf.index, generation: vf.generation },
+    originals: assigned === undefined ? originals : { ...originals, nodeGuid: assigned, portGuid: assigned },
+    staleGuids,
+    desired,
+    call: { stdin: request.stdin, args: request.args, path: request.path },
   };
 }
 
-function originals(
-  node: Node,
-  { pci }: VirtualFunction,
-  pf: PhysicalFunction,
+function readOriginals(
+  { node, vf, pf }: AddSession,
+  desired: Desired,
+  driver: string,
   netdev: Link | undefined,
   effective: GuidPair,
-  driver: string,
-  wanted: Desired,
 ): Originals {
-  const port = effective.port ?? ZERO_GUID;
-  const nodeGuid = effective.node ?? port;
-  const isOther = changesGuid(wanted, { nodeGuid, portGuid: port });
-  const isNeeded = isOther || wanted.linkState !== undefined;
-  const admin = isNeeded ? pf.vf : undefined;
+  const portGuid = effective.port ?? ZERO_GUID;
+  const nodeGuid = effective.node ?? portGuid;
+  const isOther = changesGuid(desired, { nodeGuid, portGuid });
+  const admin = isOther || desired.linkState !== undefined ? pf.vf : undefined;
   return {
     name: netdev?.name ?? "",
     altnames: netdev?.altnames ?? [],
     mtu: netdev?.mtu,
     up: netdev?.up,
     settings: netdev?.settings,
-    ...(netdev === undefined || isOther ? {} : netdevOriginals(node, pci, netdev)),
+    ...(netdev === undefined || isOther ? {} : netdevOriginals(node, vf.pci, netdev)),
     nodeGuid,
-    portGuid: port,
+    portGuid,
     adminNodeGuid: admin?.nodeGuid,
     adminPortGuid: admin?.portGuid,
     linkState: admin?.linkState,
@@ -174,15 +190,13 @@ function netdevOriginals(node: Node, pci: string, { index, name }: Link) {
 
 /** Requires what isolation needs. Without isolation, warns if the container will not be able to use its RDMA device. */
 function requireIsolation(
-  node: Node,
-  call: VerbRequest,
-  { pci }: VirtualFunction,
+  { node, request, vf: { pci }, warn }: AddSession,
   devices: readonly string[],
-  wanted: Desired,
+  { rdmaIsolation }: Desired,
 ): void {
-  if (wanted.rdmaIsolation !== true) {
+  if (rdmaIsolation !== true) {
     // `provision` has no container that could miss the device.
-    if (devices.length > 0 && call.netns !== "") warnOfUnusableRdma(node, pci, call.warn);
+    if (devices.length > 0 && request.netns !== "") warnOfUnusableRdma(node, pci, warn);
     return;
   }
   requireExclusiveRdma(node);
@@ -197,19 +211,17 @@ function requireIsolation(
   );
 }
 
-function boundDriver(node: Node, pci: string): string {
+function boundDriver({ node, vf: { pci } }: AddSession): string {
   const driver = node.functions.driver(pci);
-  if (driver === undefined) {
-    throw new CniError(
-      codes.node,
-      `VF ${pci} has no driver: echo ${pci} > /sys/bus/pci/drivers_probe, and if that fails see dmesg`,
-    );
-  }
-  return driver;
+  if (driver !== undefined) return driver;
+  throw new CniError(
+    codes.node,
+    `VF ${pci} has no driver: echo ${pci} > /sys/bus/pci/drivers_probe, and if that fails see dmesg`,
+  );
 }
 
-function hostIpoib(node: Node, pci: string): Link {
-  const link = attempt(`read the netdev of VF ${pci}`, () => netdevOf(node, node.namespaces.host, pci));
+function hostIpoib({ node, vf: { pci } }: AddSession): Link {
+  const link = netdevOf(node, node.namespaces.host, pci);
   if (link === undefined) {
     throw new CniError(
       codes.node,
@@ -228,9 +240,8 @@ function hostIpoib(node: Node, pci: string): Link {
 }
 
 /** Refuses a name that the container's own interface has: the move would fail, or undo could take that interface. */
-function requireFree(node: Node, pod: Namespace, { name, netns }: VerbRequest): void {
-  const taken = attempt(`look for ${name.ifname} in ${netns}`, () => node.links.byName(pod, name.ifname));
-  if (taken === undefined) return;
+function requireFreeName({ node, request: { name, netns }, containerNetns }: AddSession): void {
+  if (node.links.byName(containerNetns, name.ifname) === undefined) return;
   throw new CniError(
     codes.badEnvironment,
     `CNI_IFNAME ${name.ifname} is taken: the network namespace ${netns} has an interface of that name already`,

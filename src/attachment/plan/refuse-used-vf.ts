@@ -1,17 +1,15 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Link } from "../../node/links.ts";
-import type { Node } from "../../node/node.ts";
-import { attempt } from "../errors.ts";
-import type { Limits } from "../limits.ts";
 import { countPkeyChildren, pkeyChildrenIn } from "../vf/pkey-children.ts";
 import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
+import type { AddSession } from "./add-session.ts";
 
 /**
  * Refuses a VF that the host uses, because the host would lose it without any notice.
  * @param netdev of the VF, on the host.
  * @throws {CniError} code 101 if the netdev has a master or pkey children.
  */
-export function requireUnused(node: Node, pci: string, netdev: Link, rdma: HostRdmaDevices): void {
+export function requireUnused({ node, vf: { pci } }: AddSession, netdev: Link, rdma: HostRdmaDevices): void {
   const { host } = node.namespaces;
   if (netdev.master !== undefined) {
     const name = node.links.byIndex(host, netdev.master)?.name ?? `netdev ${netdev.master}`;
@@ -34,10 +32,8 @@ function inUse(pci: string, why: string, remedy: string): CniError {
 }
 
 /** Warns of addresses that the host has given to a VF's netdev: the netdev loses them when it leaves the host. */
-export function warnOfAddresses(node: Node, pci: string, netdev: Link, { warn }: Pick<Limits, "warn">): void {
-  const all = attempt(`read the addresses of ${netdev.name}`, () =>
-    node.links.addresses(node.namespaces.host, netdev.index),
-  );
+export function warnOfAddresses({ node, vf: { pci }, warn }: AddSession, netdev: Link): void {
+  const all = node.links.addresses(node.namespaces.host, netdev.index);
   const global = all.map(({ cidr }) => cidr).filter((cidr) => !LINK_LOCAL.test(cidr));
   if (global.length === 0) return;
   warn(

@@ -2,12 +2,11 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { Guid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
-import type { Node } from "../../node/node.ts";
 import type { AddContext } from "../context.ts";
 import { parseLockContents } from "../lock/lock-file.ts";
+import type { Session } from "../lock/session.ts";
 import { newGuidOf } from "../record/guid-reservation.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
-import type { StateDirectory } from "../record/state-directory.ts";
 import { isCurrent } from "../undo/has-vf.ts";
 import { type HostRdmaDevices, hostRdmaDevices } from "../vf/rdma-devices.ts";
 
@@ -18,11 +17,11 @@ import { type HostRdmaDevices, hostRdmaDevices } from "../vf/rdma-devices.ts";
  * @throws {CniError} code 7, naming the container, the netdev or the RDMA device that has the GUID.
  */
 export function requireFreeGuid(
-  node: Node,
-  state: StateDirectory,
+  session: Session,
   record: AttachmentRecord,
   rdma: HostRdmaDevices | undefined,
 ): void {
+  const { node, state } = session;
   const { pci, pf } = record.vf;
   const guid = newGuidOf(record);
   if (guid === undefined) return;
@@ -32,7 +31,7 @@ export function requireFreeGuid(
   const device = others.find(({ nodeGuid }) => nodeGuid === guid);
   if (netdev === undefined && device === undefined) return;
   const holder = state.guidNote(guid);
-  const owner = holder === undefined || holder === pci ? undefined : ownerWith(node, state, holder, guid);
+  const owner = holder === undefined || holder === pci ? undefined : ownerWith(session, holder, guid);
   if (owner !== undefined) throw inUse(guid, pci, `VF ${holder} has it`, owner);
   const which = netdev === undefined ? `RDMA device ${device?.name}` : describeNetdev(netdev, pf);
   throw inUse(guid, pci, `${which} runs with it`, undefined);
@@ -50,7 +49,8 @@ function describeNetdev({ name, pci }: Link, pf: string): string {
  * written.
  * @throws {CniError} code 7, naming the container that has the GUID.
  */
-export function reserveGuid({ node, record, locks, deadline }: AddContext, state: StateDirectory): void {
+export function reserveGuid(session: AddContext): void {
+  const { record, state, locks, deadline } = session;
   const { pci } = record.vf;
   const guid = newGuidOf(record);
   if (guid === undefined || state.createGuidNote(guid, pci)) return;
@@ -59,7 +59,7 @@ export function reserveGuid({ node, record, locks, deadline }: AddContext, state
     const holder = state.guidNote(guid);
     if (holder === pci) return;
     if (holder !== undefined) {
-      const owner = ownerWith(node, state, holder, guid);
+      const owner = ownerWith(session, holder, guid);
       if (owner !== undefined) throw inUse(guid, pci, `VF ${holder} has it`, owner);
       state.removeGuidNote(guid);
     }
@@ -75,13 +75,13 @@ export function reserveGuid({ node, record, locks, deadline }: AddContext, state
  * Returns the attachment of a VF that has a GUID, running or not: as long as it has a record, its VF may run with the
  * GUID. An unreadable record may contain the GUID, unless it is from an earlier boot.
  */
-function ownerWith(node: Node, state: StateDirectory, pci: string, guid: Guid): AttachmentName | undefined {
+function ownerWith({ node, state }: Session, pci: string, guid: Guid): AttachmentName | undefined {
   const { owner, predecessor, ownerBoot } = parseLockContents(state.vfNote(pci));
   return [owner, predecessor].find((name) => {
     const stored = name && state.findAny(name);
     if (stored?.unreadable !== undefined) return ownerBoot === node.clock.bootId();
     const record = stored?.record;
-    if (record?.vf.pci !== pci || record.wanted.guid !== guid) return false;
+    if (record?.vf.pci !== pci || record.desired.guid !== guid) return false;
     return isCurrent(node, record, () => node.functions.generation(pci));
   });
 }

@@ -16,7 +16,7 @@ export interface GoCache {
   /** The GUID that ADD set, as node and as port GUID; `undefined` if it set no GUID. */
   readonly guid: Guid | undefined;
   /** The original port GUID of the VF; `undefined` if ADD set no GUID. */
-  readonly found: Guid | undefined;
+  readonly original: Guid | undefined;
   /** The link state that ADD set; `undefined` if it set none. The Go plugin does not record the original one. */
   readonly linkState: LinkState | undefined;
   /** Whether the VF's RDMA device is in the container, too. */
@@ -37,15 +37,15 @@ export function parseGoCache(text: string): GoCache | undefined {
   if (typeof pfName !== "string" || typeof name !== "string" || typeof ifname !== "string") return undefined;
   const pci = typeof cache.deviceID === "string" ? parsePciAddress(cache.deviceID) : undefined;
   if (pci === undefined || !isLinkStateOrNone(linkState)) return undefined;
-  const found = typeof HostIFGUID === "string" ? parseGuid(HostIFGUID) : undefined;
-  const guid = found === undefined ? undefined : configuredGuid(cache);
+  const original = typeof HostIFGUID === "string" ? parseGuid(HostIFGUID) : undefined;
+  const guid = original === undefined ? undefined : configuredGuid(cache);
   return {
     pci,
     pfName,
     name,
     ifname,
     guid,
-    found: guid === undefined ? undefined : found,
+    original: guid === undefined ? undefined : original,
     linkState: linkState === "" ? undefined : linkState,
     rdmaIsolation: cache.rdmaIsolation === true,
     vfioPciMode: cache.vfioPciMode === true,

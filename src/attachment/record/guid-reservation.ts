@@ -9,12 +9,12 @@ import type { StateDirectory } from "./state-directory.ts";
  */
 export function releaseGuidNotes(state: StateDirectory, record: AttachmentRecord, kept?: Guid): void {
   const guid = newGuidOf(record);
-  for (const each of new Set([...(guid === undefined ? [] : [guid]), ...(record.found.leftGuids ?? [])])) {
+  for (const each of new Set([...(guid === undefined ? [] : [guid]), ...(record.staleGuids ?? [])])) {
     if (each !== kept && state.guidNote(each) === record.vf.pci) state.removeGuidNote(each);
   }
 }
 
 /** Returns the GUID that an attachment gives to its VF; `undefined` if the VF keeps its own GUIDs. */
-export function newGuidOf({ wanted, found }: AttachmentRecord): Guid | undefined {
-  return changesGuid(wanted, found) ? wanted.guid : undefined;
+export function newGuidOf({ desired, originals }: AttachmentRecord): Guid | undefined {
+  return changesGuid(desired, originals) ? desired.guid : undefined;
 }

@@ -9,7 +9,7 @@ export interface RecordedGuids {
   /** The GUID that the attachment gave to the VF; `undefined` if it gave none. */
   readonly given: Guid | undefined;
   /** The original port GUID of the VF; `undefined` if it is not in the file. */
-  readonly found: Guid | undefined;
+  readonly original: Guid | undefined;
 }
 
 /**
@@ -25,7 +25,7 @@ export function recordedGuids(state: StateDirectory): RecordedGuids[] {
       {
         pci: document.deviceID,
         given: guidIn(runtime.infinibandGUID),
-        found: guidIn(document.HostIFGUID),
+        original: guidIn(document.HostIFGUID),
       },
     ];
   });

@@ -4,9 +4,10 @@ import type { Guid } from "../../infiniband/guid.ts";
 import type { Files, Lock } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
+import { parseRecord, stateLetter, stateOffset, unreadableIn } from "./codec.ts";
 import { type GoCache, parseGoCache } from "./go-cache.ts";
-import { parseRecord, recordDocument, stateLetter, stateOffset, unreadableIn } from "./parse.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
+import { recordDocument } from "./record-file.ts";
 import { notRead, type Unreadable } from "./unreadable.ts";
 
 /**
@@ -32,7 +33,7 @@ export interface StoredRecord {
    * The Go plugin's cache, if the Go plugin has written the file; `undefined` otherwise. For a damaged record of
    * ib-sriov, the members in it that the Go plugin could read.
    */
-  readonly reference: GoCache | undefined;
+  readonly goCache: GoCache | undefined;
   /** Why the record cannot be read; `undefined` if the file contains a readable record, or a cache of the Go plugin. */
   readonly unreadable: Unreadable | undefined;
 }
@@ -166,12 +167,12 @@ export class StateDirectory {
         this.files.hasDirectory(parentOf(path));
       }
     } catch (error) {
-      return { path, record: undefined, reference: undefined, unreadable: notRead(error) };
+      return { path, record: undefined, goCache: undefined, unreadable: notRead(error) };
     }
     if (text === undefined) return undefined;
     if (this.lastRead?.text !== text) this.lastRead = { text, ...parse(text) };
-    const { record, reference, unreadable } = this.lastRead;
-    return { path, record, reference, unreadable };
+    const { record, goCache, unreadable } = this.lastRead;
+    return { path, record, goCache, unreadable };
   }
 
   /** Returns the modification time of a file, ms since 1970; `undefined` if it does not exist. */
@@ -240,19 +241,19 @@ export class StateDirectory {
    * Makes a pending release of a record of which only the lease must still be released. The new name contains the VF
    * and the time, so it is unique even if a later attachment of the same name becomes orphaned, too.
    */
-  park(path: string, { vf, since }: AttachmentRecord): void {
+  deferRelease(path: string, { vf, since }: AttachmentRecord): void {
     this.files.makeDirectory(`${STATE_DIRECTORY}/.owed`);
     this.files.rename(path, `${STATE_DIRECTORY}/.owed/${vf.pci}-${since}`);
   }
 
   /** Returns the paths of a VF's pending releases. It lists a directory, so callers first check the VF's lock file. */
-  owedOf(pci: string): string[] {
+  pendingReleasesOf(pci: string): string[] {
     const names = this.files.list(`${STATE_DIRECTORY}/.owed`).filter((name) => name.startsWith(`${pci}-`));
     return names.sort().map((name) => `${STATE_DIRECTORY}/.owed/${name}`);
   }
 
   /** Returns the paths of all pending releases. It lists a directory, so ADD and DEL do not call it. */
-  owedPaths(): string[] {
+  pendingReleases(): string[] {
     return this.files.list(`${STATE_DIRECTORY}/.owed`).map((name) => `${STATE_DIRECTORY}/.owed/${name}`);
   }
 
@@ -268,13 +269,13 @@ export class StateDirectory {
 
 function parse(text: string): Omit<StoredRecord, "path"> {
   const record = parseRecord(text);
-  if (record !== undefined) return { record, reference: undefined, unreadable: undefined };
+  if (record !== undefined) return { record, goCache: undefined, unreadable: undefined };
   const unreadable = unreadableIn(text);
   // An older program must not use the parts of a later format that it can read: the later program may not expect that.
-  if (unreadable?.kind === "later format") return { record, reference: undefined, unreadable };
-  const reference = parseGoCache(text);
-  const isOther = reference !== undefined && unreadable === undefined;
-  return { record, reference, unreadable: isOther ? undefined : (unreadable ?? notARecord) };
+  if (unreadable?.kind === "later format") return { record, goCache: undefined, unreadable };
+  const goCache = parseGoCache(text);
+  const isOther = goCache !== undefined && unreadable === undefined;
+  return { record, goCache, unreadable: isOther ? undefined : (unreadable ?? notARecord) };
 }
 
 const notARecord: Unreadable = { kind: "damaged", reason: "it holds no record" };
@@ -285,10 +286,10 @@ function requireRead(stored: StoredRecord | undefined): StoredRecord | undefined
 }
 
 /** Reports whether a file may belong to an attachment whose plain path it has; true for an unreadable file. */
-function mayBeOf({ record, reference }: StoredRecord, name: AttachmentName): boolean {
+function mayBeOf({ record, goCache }: StoredRecord, name: AttachmentName): boolean {
   if (record !== undefined) return isNamed(record, name);
   // The Go plugin's cache contains only the interface; the file's name then gives the container.
-  return reference === undefined || reference.ifname === "" || reference.ifname === name.ifname;
+  return goCache === undefined || goCache.ifname === "" || goCache.ifname === name.ifname;
 }
 
 function plainPath(name: AttachmentName): string {

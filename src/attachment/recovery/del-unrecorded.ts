@@ -6,9 +6,10 @@ import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { runIpam } from "../ipam/ipam.ts";
 import { parseLockContents } from "../lock/lock-file.ts";
-import { type Locks, withVfLock } from "../lock/locks.ts";
+import { type VfSession, withVfLock } from "../lock/locks.ts";
+import type { Session } from "../lock/session.ts";
 import { isNamed } from "../record/record.ts";
-import type { StateDirectory, StoredRecord } from "../record/state-directory.ts";
+import type { StoredRecord } from "../record/state-directory.ts";
 import type { DelRequest } from "../requests.ts";
 import { returnToHost } from "../steps/interface.ts";
 import { isVirtual, unseenError } from "../vf/pci-function.ts";
@@ -21,91 +22,96 @@ import { restoreOwnGuids } from "./restore-own-guids.ts";
  * damaged. DEL does what the call alone allows: it releases the lease, and moves the configured VF from the container
  * to the host, unless the VF belongs to another attachment. Only if the VF's lock file names this attachment, DEL also
  * binds the VF's driver, and restores the GUIDs, which the lock file contains.
- * @param pod the container's namespace; `undefined` if it is gone, or the call does not name it.
+ * @param containerNetns the container's namespace; `undefined` if it is gone, or the call does not name it.
  * @param damaged the record that cannot be read; `undefined` if no record exists.
  */
 export function delUnrecorded(
-  node: Node,
-  call: DelRequest,
-  state: StateDirectory,
-  pod: Namespace | undefined,
+  session: Session,
+  request: DelRequest,
+  containerNetns: Namespace | undefined,
   damaged: StoredRecord | undefined,
 ): void {
+  const { node, state, warn } = session;
   if (damaged !== undefined) {
     const why = damaged.unreadable?.reason;
-    call.warn(`the record ${damaged.path} cannot be read (${why}); its VF is returned to the host`);
+    warn(`the record ${damaged.path} cannot be read (${why}); its VF is returned to the host`);
   }
-  const { deviceID } = call;
-  const isBlind = () => attempt("find out whether sysfs shows PCI functions", () => !node.functions.any());
-  if (damaged !== undefined && deviceID !== undefined && isBlind())
-    throw unseenError(deviceID, "any other PCI function");
+  const { deviceID } = request;
   // In this order: an address may be released only when no netdev has it any more.
-  attempt(`return VF ${call.deviceID} to the host`, () => returnVf(node, call, state, pod));
-  attempt("release the lease", () =>
-    damaged === undefined ? releaseAnyLease(node, call) : releaseLease(node, call),
-  );
-  if (damaged !== undefined) attempt("remove the attachment's record", () => state.remove(damaged.path));
+  attempt(`return VF ${deviceID} to the host`, () => {
+    if (damaged !== undefined && deviceID !== undefined && !node.functions.any())
+      throw unseenError(deviceID, "any other PCI function");
+    returnVf(session, request, containerNetns);
+  });
+  if (damaged === undefined) {
+    releaseAnyLease(session, request);
+    return;
+  }
+  releaseLease(session, request);
+  attempt("remove the attachment's record", () => state.remove(damaged.path));
 }
 
 /** Releases the lease by the IPAM plugin of the call's network. */
-export function releaseLease(node: Node, call: DelRequest): void {
-  if (call.ipam !== undefined) runIpam(node, "DEL", call.ipam, [], call);
+export function releaseLease(session: Session, { ipam }: DelRequest): void {
+  if (ipam !== undefined) runIpam(session, "DEL", ipam);
 }
 
 /**
  * Releases the lease if there is one, although no record contains it: an error of the plugin does not fail DEL then. A
  * runtime may call DEL with less than it called ADD with (Multus 4.3 calls a second DEL with a network without ranges).
  */
-function releaseAnyLease(node: Node, call: DelRequest): void {
+function releaseAnyLease(session: Session, request: DelRequest): void {
   try {
-    releaseLease(node, call);
+    releaseLease(session, request);
   } catch (error) {
     if (!(error instanceof PluginFailure)) throw error;
-    const { containerId, ifname } = call.name;
-    call.warn(
+    const { containerId, ifname } = request.name;
+    session.warn(
       `cannot release the lease of container ${containerId} (${ifname}), which no record contains: ${messageOf(error)}`,
     );
   }
 }
 
-function returnVf(node: Node, call: DelRequest, state: StateDirectory, pod: Namespace | undefined): void {
-  const pci = call.deviceID;
+function returnVf(session: Session, request: DelRequest, containerNetns: Namespace | undefined): void {
+  const { node, state, warn } = session;
+  const { deviceID: pci, name, netns } = request;
   if (pci === undefined || !isVirtual(node, pci)) return;
-  const isNoted = isNamed(parseLockContents(state.vfNote(pci)).owner, call.name);
-  if (!isNoted && !isInPod(node, pci, pod)) return;
-  withVfLock(node, state, call, pci, `DEL of container ${call.name.containerId}`, (locks) => {
-    const { owner } = locks;
-    const isOwner = isNamed(owner, call.name);
+  const isNoted = isNamed(parseLockContents(state.vfNote(pci)).owner, name);
+  if (!isNoted && !isInContainer(node, pci, containerNetns)) return;
+  withVfLock(session, pci, `DEL of container ${name.containerId}`, (locked) => {
+    const { owner } = locked.locks;
+    const isOwner = isNamed(owner, name);
     if (owner !== undefined && !isOwner && state.findAny(owner) !== undefined) return;
     // The RDMA device first: when it moves, the kernel removes the netdev and creates it again.
-    if (pod !== undefined && hasRdma(node, pci, pod)) {
-      call.warn(
-        `an RDMA device of VF ${pci} is in ${call.netns}, which no record explains; it is moved to the host`,
-      );
-      returnRdmaToHost(node, pci, pod, locks, call.deadline);
+    if (containerNetns !== undefined && hasRdma(node, pci, containerNetns)) {
+      warn(`an RDMA device of VF ${pci} is in ${netns}, which no record explains; it is moved to the host`);
+      returnRdmaToHost(locked, pci, containerNetns);
     }
-    for (const { link, container } of netdevsIn(node, pci, pod)) {
-      call.warn(
-        `${link.name} of VF ${pci} is in ${call.netns}, which no record explains; it is moved to the host`,
-      );
-      attempt(`move ${link.name} of VF ${pci} to the host`, () =>
-        // For "%d", the kernel chooses a free number.
-        returnToHost(node, container, link, pci, "ib%d"),
-      );
+    for (const { link, container } of netdevsIn(node, pci, containerNetns)) {
+      warn(`${link.name} of VF ${pci} is in ${netns}, which no record explains; it is moved to the host`);
+      // For "%d", the kernel chooses a free number.
+      returnToHost(node, container, link, pci, "ib%d");
     }
-    if (!isOwner) return;
-    if (!isProbed(node, call, pci) || mayHaveChildren(node, call, pci)) bindLikePf(node, call, pci, locks);
-    const driver = node.functions.driver(pci);
-    if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver)) {
-      attempt(`restore the GUIDs of VF ${pci}`, () => restoreOwnGuids(node, call, state, locks, pci, driver));
-    }
-    locks.clearOwner();
+    if (isOwner) restoreVf(locked, request, pci);
   });
 }
 
+/** Restores a VF that the lock file assigns to this attachment: its driver, and its GUIDs. */
+function restoreVf(session: VfSession, request: DelRequest, pci: string): void {
+  const { node, locks } = session;
+  if (!isProbed(node, request, pci) || mayHaveChildren(session, pci)) bindLikePf(session, pci);
+  const driver = node.functions.driver(pci);
+  if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver))
+    restoreOwnGuids(session, request, pci, driver);
+  locks.clearOwner();
+}
+
 /** Reports whether a device of the VF is in the container. It takes no lock, so that a DEL without work never waits. */
-function isInPod(node: Node, pci: string, pod: Namespace | undefined): boolean {
-  return (pod !== undefined && hasRdma(node, pci, pod)) || netdevsIn(node, pci, pod).length > 0;
+function isInContainer(node: Node, pci: string, containerNetns: Namespace | undefined): boolean {
+  return (
+    (containerNetns !== undefined && hasRdma(node, pci, containerNetns)) ||
+    netdevsIn(node, pci, containerNetns).length > 0
+  );
 }
 
 /**
@@ -119,7 +125,7 @@ function isProbed(node: Node, { rdmaOnly }: DelRequest, pci: string): boolean {
 }
 
 /** Reports whether the VF's netdev has, or may have, pkey children. The container made them, and a rebind ends them. */
-function mayHaveChildren(node: Node, { warn }: DelRequest, pci: string): boolean {
+function mayHaveChildren({ node, warn }: Session, pci: string): boolean {
   const devices = node.functions.rdmaDevices(pci);
   if (devices.length === 0 || !node.functions.hasNetdev(pci)) return false;
   if (node.functions.driver(pci) !== driverOfPf(node, pci)) return false;
@@ -128,14 +134,17 @@ function mayHaveChildren(node: Node, { warn }: DelRequest, pci: string): boolean
   return true;
 }
 
-function hasRdma(node: Node, pci: string, pod: Namespace): boolean {
-  return pod.cookie !== node.namespaces.host.cookie && rdmaDevicesIn(node, pci, pod).length > 0;
+function hasRdma(node: Node, pci: string, containerNetns: Namespace): boolean {
+  return (
+    containerNetns.cookie !== node.namespaces.host.cookie &&
+    rdmaDevicesIn(node, pci, containerNetns).length > 0
+  );
 }
 
 /** Returns the VF's netdevs in the container. */
-function netdevsIn(node: Node, pci: string, pod: Namespace | undefined) {
-  if (pod === undefined || pod.cookie === node.namespaces.host.cookie) return [];
-  return node.links.ofFunction(pod, pci).map((link) => ({ link, container: pod }));
+function netdevsIn(node: Node, pci: string, containerNetns: Namespace | undefined) {
+  if (containerNetns === undefined || containerNetns.cookie === node.namespaces.host.cookie) return [];
+  return node.links.ofFunction(containerNetns, pci).map((link) => ({ link, container: containerNetns }));
 }
 
 /** Returns the driver of the VF's PF. The VF's own driver is not recorded; in every InfiniBand HCA, it is the same. */
@@ -143,7 +152,7 @@ function driverOfPf(node: Node, pci: string): string | undefined {
   return node.functions.driver(node.functions.virtualFunction(pci).pf);
 }
 
-function bindLikePf(node: Node, { deadline, warn }: DelRequest, pci: string, locks: Locks): void {
+function bindLikePf({ node, locks, deadline, warn }: VfSession, pci: string): void {
   const driver = driverOfPf(node, pci);
   if (driver === undefined) return;
   const reserved = node.functions.driverOverride(pci);
@@ -151,10 +160,8 @@ function bindLikePf(node: Node, { deadline, warn }: DelRequest, pci: string, loc
     warn(`VF ${pci} stays without a driver: its driver_override is ${reserved}, not ${driver}`);
     return;
   }
-  const bind = () =>
-    attempt(`bind VF ${pci} to ${driver}`, () => {
-      if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);
-      node.functions.bind(pci, driver);
-    });
-  locks.whileNodeIsLocked(deadline, bind);
+  locks.whileNodeIsLocked(deadline, () => {
+    if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);
+    node.functions.bind(pci, driver);
+  });
 }

@@ -1,5 +1,6 @@
 import { messageOf } from "../../cni/error-document.ts";
 import type { StepContext } from "../context.ts";
+import { modeOf } from "../modes.ts";
 import { holdsVf } from "../undo/has-vf.ts";
 import { externalDriver } from "../vf/driver.ts";
 import { hostNetdevOf } from "../vf/netdev.ts";
@@ -11,15 +12,16 @@ import { rdmaDevicesAway } from "../vf/rdma-devices.ts";
  * another attachment, the container has already lost it.
  */
 export function livenessEvidence(attachment: StepContext): string | undefined {
-  const { node, record, pod } = attachment;
+  const { node, record, containerNetns } = attachment;
   if (!holdsVf(attachment)) return undefined;
-  if (pod !== undefined) {
-    const isRunning = record.state === "complete" && node.namespaces.inhabited(pod);
+  if (containerNetns !== undefined) {
+    const isRunning = record.state === "complete" && node.namespaces.inhabited(containerNetns);
     return isRunning ? `processes run in its namespace ${record.netns}` : undefined;
   }
   // Nothing of the attachment is left on the VF, and releasing it does not touch the VF.
   if (externalDriver(attachment) !== undefined) return undefined;
-  if (record.mode === "vfio") {
+  const { hasNetdev, hasRdmaDevices } = modeOf(record);
+  if (!hasRdmaDevices) {
     // A VF of a virtual machine is in no namespace.
     const isRunning = record.state === "complete" && node.functions.isOpenByVfio(record.vf.pci);
     return isRunning
@@ -27,7 +29,7 @@ export function livenessEvidence(attachment: StepContext): string | undefined {
       : undefined;
   }
   // A container can have the RDMA device of a VF without a netdev: for example if ib_ipoib was removed.
-  if (record.mode === "rdma" || !node.functions.hasNetdev(record.vf.pci)) {
+  if (!hasNetdev || !node.functions.hasNetdev(record.vf.pci)) {
     const away = rdmaDevicesAway(node, record.vf.pci);
     return away.length === 0
       ? undefined
@@ -47,8 +49,8 @@ export function livenessEvidence(attachment: StepContext): string | undefined {
  * exists, because a container may have no process at this moment.
  */
 export function assumedLiveness(attachment: StepContext): string | undefined {
-  const { record, pod } = attachment;
-  if (pod !== undefined && record.state === "complete" && holdsVf(attachment))
+  const { record, containerNetns } = attachment;
+  if (containerNetns !== undefined && record.state === "complete" && holdsVf(attachment))
     return `its namespace ${record.netns} exists`;
   return livenessEvidence(attachment);
 }

@@ -1,13 +1,11 @@
-import type { Node } from "../../node/node.ts";
 import { stepContextOf } from "../context-of.ts";
-import { attempt } from "../errors.ts";
 import { deferRelease } from "../ipam/pending-releases.ts";
-import type { Locks } from "../lock/locks.ts";
+import type { VfSession } from "../lock/locks.ts";
+import { modeOf } from "../modes.ts";
 import { recordedNetns } from "../netns.ts";
+import type { Desired } from "../record/desired.ts";
 import { releaseGuidNotes } from "../record/guid-reservation.ts";
-import { type AttachmentRecord, type Desired, isNamed, type Originals } from "../record/record.ts";
-import type { StateDirectory } from "../record/state-directory.ts";
-import type { VerbRequest } from "../requests.ts";
+import { type AttachmentName, type AttachmentRecord, isNamed } from "../record/record.ts";
 import { rdmaDevice } from "../steps/rdma-device.ts";
 import { combineErrors, undoAll, undoForExternalDriver } from "../undo/undo-all.ts";
 import { externalDriver } from "../vf/driver.ts";
@@ -15,10 +13,13 @@ import { restoreForTakeOver, type StaleAttachment } from "./stale-attachment.ts"
 
 /** The result of a takeover. */
 export interface TakenOver {
-  /** `undefined` if the VF has no setting of the orphaned attachment any more. */
-  readonly originals: Originals | undefined;
+  /**
+   * The originals, and the stale GUIDs, that the new attachment records; `undefined` if the VF has no setting of the
+   * orphaned attachment any more.
+   */
+  readonly recorded: Pick<AttachmentRecord, "originals" | "staleGuids"> | undefined;
   /** The record of the orphaned attachment, if its lease is still to be released. */
-  readonly owing: { readonly path: string; readonly record: AttachmentRecord } | undefined;
+  readonly pending: { readonly path: string; readonly record: AttachmentRecord } | undefined;
 }
 
 /**
@@ -28,53 +29,65 @@ export interface TakenOver {
  * From an attachment of the same name (the runtime calls ADD again) nothing is taken over: an IPAM plugin would refuse
  * a second lease, so the first lease is released, and then everything else can be restored as well. The same holds for
  * an attachment whose VF was in a virtual machine, or had no netdev.
+ * @param name the new attachment.
  */
 export function takeOverStale(
-  node: Node,
-  state: StateDirectory,
-  locks: Locks,
-  call: VerbRequest,
-  wanted: Desired,
+  session: VfSession,
+  name: AttachmentName,
+  desired: Desired,
   stale: StaleAttachment,
 ): TakenOver {
-  const { record, path, current } = stale;
-  const orphaned = stepContextOf(node, record, recordedNetns(node, record), locks, call);
-  call.warn(
+  const { record, path, isCurrent } = stale;
+  const orphaned = stepContextOf(session, record, recordedNetns(session.node, record));
+  session.warn(
     `VF ${record.vf.pci} has an orphaned attachment of container ${record.containerId} (its record is ` +
       `${record.state}); it is taken over`,
   );
-  deferPredecessorRelease(state, locks, record);
+  deferPredecessorRelease(session, record);
   // An external driver's VF goes to the new attachment with that driver, but without the terminated container's GUID.
-  const external = current ? externalDriver(orphaned) : undefined;
+  const external = isCurrent ? externalDriver(orphaned) : undefined;
   if (external !== undefined) undoForExternalDriver(orphaned, external, "set");
-  const isHeld = current && external === undefined;
-  if (!isNamed(record, call.name) && record.mode === undefined) {
-    return { originals: isHeld ? restoreForTakeOver(orphaned, wanted) : undefined, owing: { path, record } };
+  const isHeld = isCurrent && external === undefined;
+  const { hasNetdev, hasRdmaDevices } = modeOf(record);
+  if (!isNamed(record, name) && hasNetdev) {
+    const originals = isHeld ? restoreForTakeOver(orphaned, desired) : undefined;
+    return { recorded: originals && { ...record, originals }, pending: { path, record } };
   }
   // Before any rebind, for the same reason as in restoreForTakeOver.
-  if (isHeld && record.mode === "rdma") {
-    call.observe("undo", rdmaDevice.name, record, () => rdmaDevice.undo(orphaned));
+  if (isHeld && !hasNetdev && hasRdmaDevices) {
+    session.observe("undo", rdmaDevice.name, record, () => rdmaDevice.undo(orphaned));
   }
   const failure = combineErrors(
     `the changes of an earlier ADD of container ${record.containerId} could not be undone`,
-    undoAll(orphaned, isHeld),
+    undoAll(orphaned, { isHeld }),
   );
   if (failure !== undefined) throw failure;
-  releaseGuidNotes(state, record);
-  state.remove(path);
-  return { originals: undefined, owing: undefined };
+  releaseGuidNotes(session.state, record);
+  session.state.remove(path);
+  return { recorded: undefined, pending: undefined };
+}
+
+/**
+ * Completes a takeover, after the record of the new attachment is written: defers the release of the orphaned
+ * attachment's lease, and makes the new attachment the only owner of the VF.
+ */
+export function completeTakeOver(
+  session: VfSession,
+  { containerId, ifname }: AttachmentName,
+  takenOver: TakenOver | undefined,
+): void {
+  const pending = takenOver?.pending;
+  if (pending !== undefined) deferRelease(session, pending.path, pending.record);
+  session.locks.setOwner({ containerId, ifname });
 }
 
 /**
  * Defers the release of the predecessor's lease: the orphaned attachment had itself taken the VF over, and was killed
  * before it did so.
  */
-function deferPredecessorRelease(state: StateDirectory, locks: Locks, { vf }: AttachmentRecord): void {
-  const { predecessor } = locks;
-  const stored = predecessor && state.find(predecessor);
+function deferPredecessorRelease(session: VfSession, { vf }: AttachmentRecord): void {
+  const { state, locks } = session;
+  const stored = locks.predecessor && state.find(locks.predecessor);
   const record = stored?.record;
-  if (stored === undefined || record?.vf.pci !== vf.pci) return;
-  attempt("set the record of an orphaned attachment aside", () =>
-    deferRelease(state, locks, stored.path, record),
-  );
+  if (stored !== undefined && record?.vf.pci === vf.pci) deferRelease(session, stored.path, record);
 }

@@ -28,7 +28,7 @@ export const addresses: Step = {
 
   apply(attachment) {
     const { node, record, lease } = attachment;
-    const pod = requireContainerNetns(attachment);
+    const containerNetns = requireContainerNetns(attachment);
     const { ifname } = record;
     const link = requireNetdev(attachment);
     const leased = lease?.result();
@@ -39,18 +39,18 @@ export const addresses: Step = {
     // If the runtime's CNI version cannot express the result, fail now, before the addresses are configured.
     encodeResult(composed(attachment, link, leased), attachment.reply.cniVersion);
     const source = ipamPluginNamed(attachment.ipam?.plugin ?? "");
-    configure(attachment, pod, link, addressPlan(leased, source));
-    attachment.result = composed(attachment, interfaceIn(node, pod, ifname), leased);
+    configure(attachment, containerNetns, link, addressPlan(leased, source));
+    attachment.result = composed(attachment, interfaceIn(node, containerNetns, ifname), leased);
   },
 
   undo() {},
 
   verify(attachment, result) {
     const { node, record } = attachment;
-    const pod = requireContainerNetns(attachment);
-    const link = interfaceIn(node, pod, record.ifname);
+    const containerNetns = requireContainerNetns(attachment);
+    const link = interfaceIn(node, containerNetns, record.ifname);
     const own = ownResult(record, result);
-    const there = node.links.addresses(pod, link.index).map((address) => address.cidr);
+    const there = node.links.addresses(containerNetns, link.index).map((address) => address.cidr);
     for (const { address } of own.ips) {
       if (there.includes(address)) continue;
       throw new CniError(
@@ -59,56 +59,56 @@ export const addresses: Step = {
       );
     }
     const { routes } = addressPlan({ ...emptyResult(), ips: own.ips, routes: own.routes }, "the plugin");
-    verifyRoutes(node, pod, link, routes);
+    verifyRoutes(node, containerNetns, link, routes);
   },
 };
 
-function configure(attachment: StepContext, pod: Namespace, link: Link, plan: AddressPlan): void {
+function configure(attachment: StepContext, containerNetns: Namespace, link: Link, plan: AddressPlan): void {
   const { node, record } = attachment;
   const { ifname } = record;
-  if (plan.hasIPv6) enableIPv6(node, pod, ifname);
+  if (plan.hasIPv6) enableIPv6(node, containerNetns, ifname);
   // The kernel announces an address to the neighbors when it is added, and they receive that only if the interface has
   // a carrier, which comes a few ms after the interface is brought up. Without a carrier ADD continues: the kernel
   // repeats the announcement after one and after two seconds.
-  awaitCarrier(attachment, pod, link, carrierTimeout);
+  awaitCarrier(attachment, containerNetns, link, carrierTimeout);
   attempt(`put ${plan.addresses.map((each) => each.cidr).join(", ")} and routes on ${ifname}`, () =>
-    node.links.configure(pod, link.index, plan.addresses, plan.routes),
+    node.links.configure(containerNetns, link.index, plan.addresses, plan.routes),
   );
-  if (plan.waitForDad) settle(attachment, pod, link);
+  if (plan.waitForDad) settle(attachment, containerNetns, link);
 }
 
 /**
  * Enables IPv6, keeps its addresses while the link is down (`keep_addr_on_down`), and lets the kernel announce them to
  * the neighbors (`ndisc_notify`): an address that another container had before is now behind another queue pair.
  */
-function enableIPv6(node: Node, pod: Namespace, ifname: string): void {
+function enableIPv6(node: Node, containerNetns: Namespace, ifname: string): void {
   attempt(`enable IPv6 on ${ifname}`, () => {
     for (const name of ["lo", ifname]) {
       const key = `ipv6/conf/${name}/disable_ipv6`;
-      const disabled = node.namespaces.setting(pod, key);
-      if (disabled !== undefined && disabled !== "0") node.namespaces.set(pod, key, "0");
+      const disabled = node.namespaces.setting(containerNetns, key);
+      if (disabled !== undefined && disabled !== "0") node.namespaces.set(containerNetns, key, "0");
     }
-    node.namespaces.set(pod, `ipv6/conf/${ifname}/keep_addr_on_down`, "1");
-    node.namespaces.set(pod, `ipv6/conf/${ifname}/ndisc_notify`, "1");
+    node.namespaces.set(containerNetns, `ipv6/conf/${ifname}/keep_addr_on_down`, "1");
+    node.namespaces.set(containerNetns, `ipv6/conf/${ifname}/ndisc_notify`, "1");
   });
 }
 
 /** Waits until duplicate address detection has ended. Without a carrier it cannot end, which is not an error here. */
-function settle(attachment: StepContext, pod: Namespace, link: Link): void {
+function settle(attachment: StepContext, containerNetns: Namespace, link: Link): void {
   const { node, record, deadline } = attachment;
   const { ifname } = record;
-  const watch = node.links.watch(pod, "addresses");
+  const watch = node.links.watch(containerNetns, "addresses");
   try {
     const until = Math.min(node.clock.now() + dadWait, deadline);
     const settled = waitFor(watch, until, () => {
-      const all = node.links.addresses(pod, link.index);
+      const all = node.links.addresses(containerNetns, link.index);
       const duplicate = all.find((address) => address.dadFailed);
       if (duplicate !== undefined) {
         throw new CniError(codes.node, `address ${duplicate.cidr} of ${ifname} is in use by another node`);
       }
       return all.some((address) => address.tentative) ? undefined : true;
     });
-    if (settled === true || interfaceIn(node, pod, ifname).operstate !== operUp) return;
+    if (settled === true || interfaceIn(node, containerNetns, ifname).operstate !== operUp) return;
     throw new CniError(
       codes.tryAgain,
       `duplicate address detection on ${ifname} has not ended after ${dadWait / 1000} s`,

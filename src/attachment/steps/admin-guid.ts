@@ -27,13 +27,13 @@ export const adminGuid: Step = {
   },
 
   undo(attachment) {
-    const { wanted, found } = attachment.record;
-    if (!changesGuid(wanted, found) && !mayHaveStaleGuids(found)) return;
+    const { record } = attachment;
+    if (!changesGuid(record.desired, record.originals) && !mayHaveStaleGuids(record)) return;
     requireReplaced(attachment, restoreAdminGuids(attachment));
   },
 
   verify({ record, vfConfig }) {
-    const { guid } = record.wanted;
+    const { guid } = record.desired;
     if (guid === undefined) return;
     const { nodeGuid, portGuid } = vfConfig();
     const other = otherGuid({ node: nodeGuid, port: portGuid }, { node: guid, port: guid });
@@ -47,10 +47,10 @@ export const adminGuid: Step = {
 
 /** @throws {CniError} if the PF still has the container's GUID, which the VF's next driver would take over. */
 function requireReplaced({ node, record }: StepContext, target: AdminGuids): void {
-  const { vf, wanted } = record;
+  const { vf, desired } = record;
   const { nodeGuid, portGuid } = new PhysicalFunction(node, vf.pf, vf.index).vf;
-  const isStale = (now: Guid | undefined, set: Guid) => now === wanted.guid && now !== set;
-  if (wanted.guid === undefined || !(isStale(nodeGuid, target.node) || isStale(portGuid, target.port)))
+  const isStale = (now: Guid | undefined, set: Guid) => now === desired.guid && now !== set;
+  if (desired.guid === undefined || !(isStale(nodeGuid, target.node) || isStale(portGuid, target.port)))
     return;
   throw new CniError(
     codes.node,

@@ -17,14 +17,19 @@ export const carrierTimeout = 100;
 export const carrier: Step = {
   name: "carrier",
 
-  isNeeded: ({ record: { wanted } }) => wanted.mtu !== undefined || wanted.carrierTime !== undefined,
+  isNeeded: ({ record: { desired } }) => desired.mtu !== undefined || desired.carrierTime !== undefined,
 
   apply(attachment) {
     const { record, warn } = attachment;
-    const { mtu, carrierTime } = record.wanted;
+    const { mtu, carrierTime } = record.desired;
     if (mtu === undefined && carrierTime === undefined) return;
-    const pod = requireContainerNetns(attachment);
-    const link = awaitCarrier(attachment, pod, requireNetdev(attachment), carrierTime ?? carrierTimeout);
+    const containerNetns = requireContainerNetns(attachment);
+    const link = awaitCarrier(
+      attachment,
+      containerNetns,
+      requireNetdev(attachment),
+      carrierTime ?? carrierTimeout,
+    );
     if (link === undefined && carrierTime !== undefined) {
       throw new CniError(
         codes.tryAgain,
@@ -43,7 +48,7 @@ export const carrier: Step = {
 
   verify(attachment) {
     const { node, record } = attachment;
-    if (record.wanted.carrierTime === undefined) return;
+    if (record.desired.carrierTime === undefined) return;
     if (interfaceIn(node, requireContainerNetns(attachment), record.ifname).carrier) return;
     throw new CniError(codes.node, `${record.ifname} has no carrier`);
   },
@@ -56,14 +61,14 @@ export const carrier: Step = {
  */
 export function awaitCarrier(
   { node, deadline }: StepContext,
-  pod: Namespace,
+  containerNetns: Namespace,
   { index }: Link,
   time: number,
 ): Link | undefined {
-  const watch = node.links.watch(pod, "links");
+  const watch = node.links.watch(containerNetns, "links");
   try {
     return waitFor(watch, Math.min(node.clock.now() + time, deadline), () => {
-      const link = node.links.byIndex(pod, index);
+      const link = node.links.byIndex(containerNetns, index);
       return link?.carrier === true ? link : undefined;
     });
   } finally {

@@ -19,10 +19,10 @@ const MODE = 0o444;
 export const deviceInfo: Step = {
   name: "device information",
 
-  isNeeded: ({ record }) => record.wanted.deviceInfo !== undefined,
+  isNeeded: ({ record }) => record.desired.deviceInfo !== undefined,
 
   apply({ node, record, warn }) {
-    const { deviceInfo } = record.wanted;
+    const { deviceInfo } = record.desired;
     if (deviceInfo === undefined) return;
     const document = read(node, deviceInfo);
     if (document === "absent") return;
@@ -32,16 +32,16 @@ export const deviceInfo: Step = {
   },
 
   undo({ node, record }) {
-    const { deviceInfo } = record.wanted;
-    if (deviceInfo === undefined || record.found.deviceInfo === rdmaDeviceNames(record)) return;
+    const { deviceInfo } = record.desired;
+    if (deviceInfo === undefined || record.originals.deviceInfo === rdmaDeviceNames(record)) return;
     attempt(`remove ${temporaryOf(deviceInfo)}`, () => node.files.remove(temporaryOf(deviceInfo)));
     const document = documentIn(node, deviceInfo);
     if (document === undefined || document.pci[KEY] !== rdmaDeviceNames(record)) return;
-    write(node, deviceInfo, document, record.found.deviceInfo);
+    write(node, deviceInfo, document, record.originals.deviceInfo);
   },
 
   verify({ node, record }) {
-    const { deviceInfo } = record.wanted;
+    const { deviceInfo } = record.desired;
     if (deviceInfo === undefined) return;
     const document = documentIn(node, deviceInfo);
     if (document === undefined || document.pci[KEY] === rdmaDeviceNames(record)) return;
@@ -91,7 +91,7 @@ function temporaryOf(path: string): string {
   return `${path}.ib-sriov`;
 }
 
-function rdmaDeviceNames({ found }: AttachmentRecord): string | undefined {
-  const { devices = [] } = found.rdma ?? {};
+function rdmaDeviceNames({ originals }: AttachmentRecord): string | undefined {
+  const { devices = [] } = originals.rdma ?? {};
   return devices.length === 0 ? undefined : devices.join(",");
 }

@@ -3,6 +3,7 @@ import { type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Step, StepContext } from "../context.ts";
+import { modeOf } from "../modes.ts";
 import { type GuidPair, otherGuid } from "../record/guid-pair.ts";
 import { changesGuid } from "../record/record.ts";
 import {
@@ -30,32 +31,32 @@ export const guid: Step = {
     const isInEffect = areSame(effective, target);
     // The desired GUID can be in effect without being the VF's own: an orphaned attachment had the same one. Then the
     // PF may already have another, and must get this one.
-    if (isInEffect && !changesGuid(record.wanted, record.found)) return;
+    if (isInEffect && !changesGuid(record.desired, record.originals)) return;
     setGuids(attachment, target.node, target.port);
     if (isInEffect) return;
     attachment.netdev = rebind(attachment);
     requireRdmaNames(attachment);
-    requireEffective(attachment, target, attachment.netdev, record.found.rdma?.devices);
+    requireEffective(attachment, target, attachment.netdev, record.originals.rdma?.devices);
   },
 
   undo(attachment) {
     const { node, record } = attachment;
     const hasDriver = node.functions.driver(record.vf.pci) !== undefined;
     if (!mayHaveOtherGuids(attachment, hasDriver)) {
-      if (!hasDriver) attachment.home = rebind(attachment);
+      if (!hasDriver) attachment.hostNetdev = rebind(attachment);
       return;
     }
     const target = restoreAdminGuids(attachment);
     const before = runningGuids(attachment, target);
     if (!hasDriver || !areSame(before, target)) {
-      attachment.home = rebind(attachment);
+      attachment.hostNetdev = rebind(attachment);
       requireRestored(attachment, target, before);
     }
     restorePending(attachment, target);
   },
 
   verify(attachment) {
-    const { guid } = attachment.record.wanted;
+    const { guid } = attachment.record.desired;
     if (guid !== undefined) requireEffective(attachment, { node: guid, port: guid }, undefined);
   },
 };
@@ -63,23 +64,23 @@ export const guid: Step = {
 /** Reports whether the VF may run with other GUIDs than the originals, or its PF may have other ones. */
 function mayHaveOtherGuids(attachment: StepContext, hasDriver: boolean): boolean {
   const { record } = attachment;
-  const { wanted, found } = record;
-  if (changesGuid(wanted, found) || mayHaveStaleGuids(found)) return true;
-  if (wanted.guid === undefined || !hasDriver) return false;
+  const { desired, originals } = record;
+  if (changesGuid(desired, originals) || mayHaveStaleGuids(record)) return true;
+  if (desired.guid === undefined || !hasDriver) return false;
   // ADD had to replace the GUID of an orphaned attachment by the VF's own, and may have been killed before that.
-  const { node, port } = runningGuids(attachment, { node: found.nodeGuid, port: found.portGuid });
-  return [node, port].some((guid) => guid !== undefined && isUsableGuid(guid) && guid !== wanted.guid);
+  const { node, port } = runningGuids(attachment, { node: originals.nodeGuid, port: originals.portGuid });
+  return [node, port].some((guid) => guid !== undefined && isUsableGuid(guid) && guid !== desired.guid);
 }
 
 /** Sets the GUIDs at the PF again that the PF had before ADD and that would take effect at the VF's next rebind. */
 function restorePending(attachment: StepContext, target: AdminGuids): void {
-  const { found } = attachment.record;
-  const { adminNodeGuid = found.nodeGuid, adminPortGuid = found.portGuid } = found;
+  const { originals } = attachment.record;
+  const { adminNodeGuid = originals.nodeGuid, adminPortGuid = originals.portGuid } = originals;
   if (!isUsableGuid(adminNodeGuid) || !isUsableGuid(adminPortGuid)) return;
-  const originals = originalAdminGuids(found);
+  const own = originalAdminGuids(originals);
   // A GUID that another program has set since then stays.
-  const node = target.node === originals.node ? adminNodeGuid : target.node;
-  const port = target.port === originals.port ? adminPortGuid : target.port;
+  const node = target.node === own.node ? adminNodeGuid : target.node;
+  const port = target.port === own.port ? adminPortGuid : target.port;
   if (node !== target.node || port !== target.port) setGuids(attachment, node, port);
 }
 
@@ -87,14 +88,14 @@ function restorePending(attachment: StepContext, target: AdminGuids): void {
  * Returns the GUIDs that the VF runs with. The node GUID is read first, since it is easier to read; if it is not the
  * target's, the port GUID is not read.
  */
-function runningGuids({ node, record, pod }: StepContext, target: AdminGuids): GuidPair {
+function runningGuids({ node, record, containerNetns }: StepContext, target: AdminGuids): GuidPair {
   const { pci } = record.vf;
   // The VF mostly still has the RDMA device of the record, which saves listing its devices.
-  const device = record.found.rdma?.devices[0];
+  const device = record.originals.rdma?.devices[0];
   const known = device === undefined ? undefined : node.functions.nodeGuid(pci, device);
-  const now = known ?? effectiveNodeGuid(node, pci, pod);
+  const now = known ?? effectiveNodeGuid(node, pci, containerNetns);
   if (now === undefined || !sameGuid(now, target.node)) return { node: now, port: undefined };
-  return effectiveGuids(node, pci, pod, record.mode === "rdma" ? "none" : undefined);
+  return effectiveGuids(node, pci, containerNetns, modeOf(record).hasNetdev ? undefined : "none");
 }
 
 /**
@@ -102,19 +103,19 @@ function runningGuids({ node, record, pod }: StepContext, target: AdminGuids): G
  * @throws {CniError} if the VF still runs with a container's GUID after its driver was bound again.
  */
 function requireRestored(attachment: StepContext, target: AdminGuids, before: GuidPair): void {
-  const { node, record, home } = attachment;
+  const { node, record, hostNetdev } = attachment;
   const { pci } = record.vf;
-  const device = record.found.rdma?.devices[0];
+  const device = record.originals.rdma?.devices[0];
   const nodeGuid = device === undefined ? undefined : node.functions.nodeGuid(pci, device);
   const now = {
     node: nodeGuid ?? effectiveNodeGuid(node, pci, undefined),
     port:
-      home === undefined
+      hostNetdev === undefined
         ? portGuidOfDevice(node, pci, node.functions.rdmaDevices(pci))
-        : portGuidOf(home.address),
+        : portGuidOf(hostNetdev.address),
   };
   // The firmware may give a GUID to a VF that originally had no GUID.
-  const stale = [record.wanted.guid, before.node, before.port];
+  const stale = [record.desired.guid, before.node, before.port];
   const isRestored = (guid: Guid | undefined, wanted: Guid) =>
     guid === undefined || sameGuid(guid, wanted) || (!isUsableGuid(wanted) && !stale.includes(guid));
   for (const kind of ["node", "port"] as const) {
@@ -136,12 +137,18 @@ function areSame(now: GuidPair, { node, port }: AdminGuids): boolean {
 
 /** @throws {CniError} if the VF runs with another GUID than the plugin has set. */
 function requireEffective(
-  { node, record, pod }: StepContext,
+  { node, record, containerNetns }: StepContext,
   target: AdminGuids,
   netdev: Link | undefined,
   rdmaDevices?: readonly string[],
 ): void {
-  const now = effectiveGuids(node, record.vf.pci, pod, record.mode === "rdma" ? "none" : netdev, rdmaDevices);
+  const now = effectiveGuids(
+    node,
+    record.vf.pci,
+    containerNetns,
+    modeOf(record).hasNetdev ? netdev : "none",
+    rdmaDevices,
+  );
   const other = otherGuid(now, target);
   if (other === undefined) return;
   throw new CniError(

@@ -19,8 +19,8 @@ export const hostNetdev: Step = {
   undo(attachment) {
     const { node, record } = attachment;
     const { host } = node.namespaces;
-    const link = restoreName(attachment, attachment.home ?? hostNetdevOf(attachment));
-    const { mtu = link.mtu, up = link.up } = record.found;
+    const link = restoreName(attachment, attachment.hostNetdev ?? hostNetdevOf(attachment));
+    const { mtu = link.mtu, up = link.up } = record.originals;
     if (link.mtu !== mtu) {
       const set = attempt(`restore the MTU ${mtu} of ${link.name} of VF ${record.vf.pci}`, () =>
         node.links.setMtu(host, link.index, mtu),
@@ -47,7 +47,7 @@ export function lowerMtu(name: string, pci: string, mtu: number, allowed: number
 function restoreName(attachment: StepContext, link: Link): Link {
   const { node, record } = attachment;
   const { host } = node.namespaces;
-  const { name } = record.found;
+  const { name } = record.originals;
   if (link.name === name) return link;
   const settled = isUdevRunning(node) ? waitForName(attachment, link, name) : link;
   if (settled.name === name) return settled;
@@ -81,7 +81,7 @@ function waitForName(attachment: StepContext, link: Link, name: string): Link {
 /** Restores all alternative names at once or, if that fails, separately: another netdev may have taken a name. */
 function restoreAltnames(attachment: StepContext, link: Link): void {
   const { node, record } = attachment;
-  const lost = record.found.altnames.filter((name) => !link.altnames.includes(name));
+  const lost = record.originals.altnames.filter((name) => !link.altnames.includes(name));
   if (lost.length === 0) return;
   try {
     node.links.addAltnames(node.namespaces.host, link.index, lost);

@@ -20,44 +20,45 @@ export const netInterface: Step = {
 
   apply(attachment) {
     const { node, record } = attachment;
-    const pod = requireContainerNetns(attachment);
+    const containerNetns = requireContainerNetns(attachment);
     const { pci } = record.vf;
     try {
-      if (attachment.netdevIn === pod) bringUp(attachment, pod, requireNetdev(attachment));
-      else moveToContainer(attachment, pod);
+      if (attachment.netdevIn === containerNetns)
+        bringUp(attachment, containerNetns, requireNetdev(attachment));
+      else moveToContainer(attachment, containerNetns);
     } catch (error) {
-      if (!bringUpWithAllowedMtu(attachment, pod)) throw error;
+      if (!bringUpWithAllowedMtu(attachment, containerNetns)) throw error;
     }
-    attachment.netdev = interfaceIn(node, pod, record.ifname);
+    attachment.netdev = interfaceIn(node, containerNetns, record.ifname);
     // udev can add an alternative name after the netdev was read and before it is moved.
-    stripAltnames(node, pod, requireNetdev(attachment), pci);
+    stripAltnames(node, containerNetns, requireNetdev(attachment), pci);
   },
 
   undo(attachment) {
-    const { node, record, pod } = attachment;
+    const { node, record, containerNetns } = attachment;
     // A step of this undo has rebound the VF, so all of its devices are on the host.
-    if (attachment.home !== undefined) return;
+    if (attachment.hostNetdev !== undefined) return;
     const { pci } = record.vf;
     // The netdev is looked up by PCI address: a move that failed halfway leaves it there under another name.
-    const there = pod === undefined ? [] : node.links.ofFunction(pod, pci);
+    const there = containerNetns === undefined ? [] : node.links.ofFunction(containerNetns, pci);
     const link = there[0];
     // Three cases need a rebind instead of a move:
     // - Some kernels list pkey children as netdevs of the VF; a rebind ends them.
     // - A kill of the process that binds the driver interrupts the probe; the VF then has no netdev.
     // - In the plugin's own namespace nothing is moved, so addresses, routes and settings would stay.
-    const isOwn = pod !== undefined && isOwnNetns(node, pod);
+    const isOwn = containerNetns !== undefined && isOwnNetns(node, containerNetns);
     if (isOwn || there.some((each) => each.child) || (link === undefined && !node.functions.hasNetdev(pci))) {
       rebind(attachment);
       restoreRdmaNames(attachment);
-      attachment.home = hostNetdevOf(attachment);
+      attachment.hostNetdev = hostNetdevOf(attachment);
       return;
     }
-    if (pod !== undefined && link !== undefined) {
+    if (containerNetns !== undefined && link !== undefined) {
       attempt(`move ${link.name} of VF ${pci} from ${record.netns} back to the host`, () =>
-        returnToHost(node, pod, link, pci, record.found.name),
+        returnToHost(node, containerNetns, link, pci, record.originals.name),
       );
     }
-    attachment.home = endPkeyChildren(attachment, hostNetdevOf(attachment));
+    attachment.hostNetdev = endPkeyChildren(attachment, hostNetdevOf(attachment));
   },
 
   verify(attachment, result) {
@@ -71,22 +72,22 @@ export const netInterface: Step = {
     requireGuid(link, own.mac);
     if (!link.up) throw new CniError(codes.node, `${ifname} is down; ADD left it up`);
     // The broadcast group may allow less than the desired MTU, and without a carrier its limit is not known yet.
-    if (record.wanted.mtu === undefined || !link.carrier) return;
-    const reported = own.mtu ?? record.wanted.mtu;
+    if (record.desired.mtu === undefined || !link.carrier) return;
+    const reported = own.mtu ?? record.desired.mtu;
     if (link.mtu !== reported)
       throw new CniError(codes.node, `the MTU of ${ifname} is ${link.mtu}, not ${reported}`);
   },
 };
 
 /** Moves the netdev to the container; if that fails, reads its alternative names again and repeats the move. */
-function moveToContainer(attachment: AddContext, pod: Namespace): void {
+function moveToContainer(attachment: AddContext, containerNetns: Namespace): void {
   try {
-    moveIn(attachment, pod, requireNetdev(attachment));
+    moveIn(attachment, containerNetns, requireNetdev(attachment));
   } catch (error) {
     // udev may have added alternative names since the netdev was read, and such a name may be taken in the container.
     const now = withAltnames(attachment.node, requireNetdev(attachment).index);
     if (now === undefined) throw error;
-    moveIn(attachment, pod, now);
+    moveIn(attachment, containerNetns, now);
   }
 }
 
@@ -106,7 +107,7 @@ function undefinedIfUnreadable(look: () => Link | undefined): Link | undefined {
 }
 
 /** Moves a netdev from the host to the container, without its alternative names, which may be taken there. */
-function moveIn(attachment: StepContext, pod: Namespace, link: Link): void {
+function moveIn(attachment: StepContext, containerNetns: Namespace, link: Link): void {
   const { node, record } = attachment;
   const { host } = node.namespaces;
   const { pci } = record.vf;
@@ -114,17 +115,17 @@ function moveIn(attachment: StepContext, pod: Namespace, link: Link): void {
   restoreMode(attachment, host, link);
   const mtu = mtuOf(record, link);
   attempt(`move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${mtu}`, () =>
-    node.links.move(host, link.index, pod, record.ifname, upWith(mtu, link)),
+    node.links.move(host, link.index, containerNetns, record.ifname, upWith(mtu, link)),
   );
 }
 
 /** Names and brings up a netdev that is in the container already: the move of its RDMA device has put it there. */
-function bringUp(attachment: StepContext, pod: Namespace, link: Link): void {
+function bringUp(attachment: StepContext, containerNetns: Namespace, link: Link): void {
   const { node, record } = attachment;
-  restoreMode(attachment, pod, link);
+  restoreMode(attachment, containerNetns, link);
   const mtu = mtuOf(record, link);
   attempt(`rename ${link.name} of VF ${record.vf.pci} to ${record.ifname}, up with MTU ${mtu}`, () =>
-    node.links.set(pod, link.index, { name: record.ifname, ...upWith(mtu, link) }),
+    node.links.set(containerNetns, link.index, { name: record.ifname, ...upWith(mtu, link) }),
   );
 }
 
@@ -133,7 +134,7 @@ function bringUp(attachment: StepContext, pod: Namespace, link: Link): void {
  * mode.
  */
 function restoreMode({ node, record }: StepContext, where: Namespace, { index, name, settings }: Link): void {
-  const mode = record.found.settings?.mode;
+  const mode = record.originals.settings?.mode;
   if (mode === undefined || settings.mode === undefined || settings.mode === mode) return;
   attempt(`restore the IPoIB mode of ${name} of VF ${record.vf.pci}`, () =>
     node.links.setSettings(where, index, settings, { ...settings, mode }),
@@ -144,8 +145,8 @@ function restoreMode({ node, record }: StepContext, where: Namespace, { index, n
  * Returns the desired MTU; if the network sets none, the original MTU of the VF, which a rebind or a move resets; if
  * that is not recorded, the present MTU of the netdev.
  */
-function mtuOf({ wanted, found }: AttachmentRecord, link: Link): number {
-  return wanted.mtu ?? found.mtu ?? link.mtu;
+function mtuOf({ desired, originals }: AttachmentRecord, link: Link): number {
+  return desired.mtu ?? originals.mtu ?? link.mtu;
 }
 
 /**
@@ -154,16 +155,16 @@ function mtuOf({ wanted, found }: AttachmentRecord, link: Link): number {
  * @returns false if something else has failed.
  * @throws {CniError} code 7 if the desired MTU is larger than the port allows.
  */
-function bringUpWithAllowedMtu({ node, record, warn }: StepContext, pod: Namespace): boolean {
-  const { ifname, vf, wanted } = record;
-  const link = undefinedIfUnreadable(() => netdevOf(node, pod, vf.pci));
+function bringUpWithAllowedMtu({ node, record, warn }: StepContext, containerNetns: Namespace): boolean {
+  const { ifname, vf, desired } = record;
+  const link = undefinedIfUnreadable(() => netdevOf(node, containerNetns, vf.pci));
   if (link === undefined || link.up) return false;
   const mtu = mtuOf(record, link);
   if (link.mtu === mtu) return false;
   const allowed = attempt(`set MTU ${mtu} on ${link.name} of VF ${vf.pci}`, () =>
-    node.links.setMtu(pod, link.index, mtu),
+    node.links.setMtu(containerNetns, link.index, mtu),
   );
-  if (wanted.mtu !== undefined && allowed !== mtu) {
+  if (desired.mtu !== undefined && allowed !== mtu) {
     const mode = link.settings.mode === 1 ? "connected" : "datagram";
     throw new CniError(
       codes.badConfiguration,
@@ -173,7 +174,7 @@ function bringUpWithAllowedMtu({ node, record, warn }: StepContext, pod: Namespa
   }
   if (allowed !== mtu) warn(lowerMtu(ifname, vf.pci, mtu, allowed));
   attempt(`rename ${link.name} of VF ${vf.pci} to ${ifname} and bring it up`, () =>
-    node.links.set(pod, link.index, { name: ifname, up: true }),
+    node.links.set(containerNetns, link.index, { name: ifname, up: true }),
   );
   return true;
 }
@@ -204,16 +205,22 @@ function requireGuid({ name, address }: Link, mac: string | undefined): void {
  * Moves a netdev from a container to the host, even if the container has given it a name, or an alternative name, that
  * is taken on the host.
  */
-export function returnToHost(node: Node, pod: Namespace, link: Link, pci: string, name: string): void {
+export function returnToHost(
+  node: Node,
+  containerNetns: Namespace,
+  link: Link,
+  pci: string,
+  name: string,
+): void {
   const { host } = node.namespaces;
-  stripAltnames(node, pod, link, pci);
+  stripAltnames(node, containerNetns, link, pci);
   try {
-    node.links.move(pod, link.index, host, name);
+    node.links.move(containerNetns, link.index, host, name);
   } catch {
     // If its original name is taken on the host, the kernel may have moved it under the name that it had in the
     // container, unless that name is taken, too. With "%d" the kernel chooses a free number.
     if (netdevOf(node, host, pci) !== undefined) return;
-    node.links.move(pod, link.index, host, "ib%d");
+    node.links.move(containerNetns, link.index, host, "ib%d");
   }
 }
 
@@ -228,8 +235,8 @@ function stripAltnames(node: Node, where: Namespace, link: Link, pci: string): v
  * Returns the container's namespace.
  * @throws {CniError} if it is gone.
  */
-export function requireContainerNetns({ pod, record }: StepContext): Namespace {
-  if (pod !== undefined) return pod;
+export function requireContainerNetns({ containerNetns, record }: StepContext): Namespace {
+  if (containerNetns !== undefined) return containerNetns;
   throw new CniError(codes.badNamespace, `the network namespace ${record.netns} is gone`);
 }
 
@@ -237,8 +244,8 @@ export function requireContainerNetns({ pod, record }: StepContext): Namespace {
  * Returns the container's interface.
  * @throws {CniError} if the container has no interface of that name.
  */
-export function interfaceIn(node: Node, pod: Namespace, ifname: string): Link {
-  const link = attempt(`read ${ifname}`, () => node.links.byName(pod, ifname));
+export function interfaceIn(node: Node, containerNetns: Namespace, ifname: string): Link {
+  const link = attempt(`read ${ifname}`, () => node.links.byName(containerNetns, ifname));
   if (link !== undefined) return link;
   throw new CniError(codes.node, `the container has no interface ${ifname}`);
 }

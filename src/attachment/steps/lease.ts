@@ -30,7 +30,7 @@ export const lease: Step = {
     lease?.end(deadline - Math.min(releaseTime, (deadline - node.clock.now()) / 2));
     if (ipam === undefined) return;
     try {
-      runIpam(node, "DEL", ipam, locks.inheritable, attachment);
+      runIpam(attachment, "DEL", ipam, locks.inheritable);
     } catch (error) {
       // The specification requires a DEL after a failed ADD, even if there is nothing to release; the IPAM plugin may
       // then report an error.
@@ -40,14 +40,14 @@ export const lease: Step = {
   },
 
   verify(attachment) {
-    const { node, ipam } = attachment;
-    if (ipam !== undefined) runIpam(node, "CHECK", ipam, [], attachment);
+    const { ipam } = attachment;
+    if (ipam !== undefined) runIpam(attachment, "CHECK", ipam);
   },
 };
 
 function startLease(attachment: StepContext, ipam: IpamCall, version: CniVersion): Lease {
-  const { node, locks, deadline, warn, observe } = attachment;
-  const child = startIpam(node, "ADD", ipam, locks.inheritable, deadline);
+  const { locks, deadline, warn, observe } = attachment;
+  const child = startIpam(attachment, "ADD", ipam, locks.inheritable);
   let outcome: ChildOutcome | undefined;
   let isOver = false;
   const wait = (until: number) => {

@@ -1,6 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Step, StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
+import { modeOf } from "../modes.ts";
 import { changesGuid } from "../record/record.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { waitFor } from "../vf/wait.ts";
@@ -28,11 +29,11 @@ const carrierLoss = 500;
 export const linkState: Step = {
   name: "link state",
 
-  isNeeded: ({ record }) => record.wanted.linkState !== undefined,
+  isNeeded: ({ record }) => record.desired.linkState !== undefined,
 
   apply({ node, record, pf }) {
-    const { linkState } = record.wanted;
-    if (linkState === undefined || linkState === record.found.linkState) return;
+    const { linkState } = record.desired;
+    if (linkState === undefined || linkState === record.originals.linkState) return;
     attempt(`set the link state of VF ${record.vf.pci} to ${linkState}`, () =>
       node.links.setVfConfig(pf().index, record.vf.index, { linkState }),
     );
@@ -40,9 +41,9 @@ export const linkState: Step = {
 
   undo(attachment) {
     const { node, record, pf, vfConfig } = attachment;
-    const desired = record.wanted.linkState;
+    const desired = record.desired.linkState;
     // If the kernel did not report the original policy, undo sets the default policy of a new VF.
-    const original = record.found.linkState ?? "auto";
+    const original = record.originals.linkState ?? "auto";
     if (desired === undefined || desired === original) return;
     attempt(`restore the link state ${original} of VF ${record.vf.pci}`, () => {
       const now = vfConfig().linkState;
@@ -54,7 +55,7 @@ export const linkState: Step = {
   },
 
   verify({ record, vfConfig }) {
-    const wanted = record.wanted.linkState;
+    const wanted = record.desired.linkState;
     if (wanted === undefined) return;
     const found = vfConfig().linkState;
     if (found === undefined || found === wanted) return;
@@ -67,8 +68,8 @@ export const linkState: Step = {
  * move between namespaces, has ended the kernel's queries for the old device.
  */
 function hasNewDevice({ record }: StepContext): boolean {
-  const { wanted, found, mode } = record;
-  return mode === "vfio" || changesGuid(wanted, found) || wanted.rdmaIsolation === true;
+  const { desired, originals } = record;
+  return !modeOf(record).hasRdmaDevices || changesGuid(desired, originals) || desired.rdmaIsolation === true;
 }
 
 /**
@@ -80,9 +81,9 @@ function hasNewDevice({ record }: StepContext): boolean {
  * - for a group that IPoIB leaves at the next unbind of the VF.
  */
 function takeDown(attachment: StepContext, disable: () => void): void {
-  const { node, record, pod, deadline } = attachment;
-  const where = pod ?? node.namespaces.host;
-  const link = record.mode === undefined ? netdevOf(node, where, record.vf.pci) : undefined;
+  const { node, record, containerNetns, deadline } = attachment;
+  const where = containerNetns ?? node.namespaces.host;
+  const link = modeOf(record).hasNetdev ? netdevOf(node, where, record.vf.pci) : undefined;
   const watch = node.links.watch(where, "links");
   const waitAtMost = (time: number, look: () => true | undefined) =>
     waitFor(watch, Math.min(node.clock.now() + time, deadline), look);

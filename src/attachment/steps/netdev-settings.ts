@@ -25,14 +25,14 @@ export const netdevSettings: Step = {
   apply() {},
 
   undo(attachment) {
-    const { home: netdev, record } = attachment;
+    const { hostNetdev: netdev, record } = attachment;
     // The undo of the interface step has failed, and reports why. The next DEL restores the settings.
     if (netdev === undefined) return;
     const { settings } = netdev;
-    const originals = record.found.settings ?? harmlessSettings(settings);
+    const originals = record.originals.settings ?? harmlessSettings(settings);
     const left = [...restoreNapiSettings(attachment, netdev), ...addedTcxPrograms(attachment, netdev)];
     if (left.length > 0 || changedSettings(settings, originals).length > 0)
-      attachment.home = restore(attachment, netdev, originals, left);
+      attachment.hostNetdev = restore(attachment, netdev, originals, left);
   },
 
   verify() {},
@@ -98,7 +98,7 @@ function set(attachment: StepContext, netdev: Link, originals: LinkSettings): Li
  */
 function addedTcxPrograms({ node, record }: StepContext, netdev: Link): string[] {
   const { pci } = record.vf;
-  const { tcx: originals = [] } = record.found;
+  const { tcx: originals = [] } = record.originals;
   if (isUntouched(record, netdev)) return [];
   const now = attempt(`look for tcx programs of ${netdev.name} of VF ${pci}`, () =>
     node.links.tcxPrograms(netdev.index),

@@ -1,20 +1,15 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import { composeResult, type Result } from "../../cni/result.ts";
-import { encodeResult } from "../../cni/result-encode.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { Step } from "../context.ts";
-import type { ResultContext } from "../requests.ts";
 
 /**
- * Makes the result for a VF of a virtual machine. The machine gets the whole VF through the VF's group below /dev/vfio,
- * which the device plugin gives to the container. The container has no interface, so the result contains none.
+ * Verifies the driver of a VF of a virtual machine. The machine gets the whole VF through the VF's group below
+ * /dev/vfio, which the device plugin gives to the container, so there is nothing to apply.
  */
 export const vfioDriver: Step = {
   name: "driver",
 
-  apply(attachment) {
-    attachment.result = resultWithoutInterface(attachment.reply);
-  },
+  apply() {},
 
   undo() {},
 
@@ -28,24 +23,11 @@ export const vfioDriver: Step = {
   },
 };
 
-/**
- * Returns the result of an ADD whose container gets no interface: the result of the previous plugins in the chain, if
- * any.
- * @throws {CniError} if the runtime's CNI version cannot express it: a result of 0.1.0 must contain addresses.
- */
-function resultWithoutInterface({ prevResult, dns, cniVersion }: ResultContext): Result {
-  const result = composeResult({ prevResult, own: undefined, ipam: undefined, dns });
-  encodeResult(result, cniVersion);
-  return result;
-}
-
-/** Makes the result for a VF without a netdev. The container has no interface, so the result contains none. */
+/** Verifies that a VF without a netdev has its RDMA devices. */
 export const rdmaOnly: Step = {
   name: "RDMA devices",
 
-  apply(attachment) {
-    attachment.result = resultWithoutInterface(attachment.reply);
-  },
+  apply() {},
 
   undo() {},
 

@@ -1,6 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import { formatPKey, isOfPartition, type PKey } from "../../infiniband/pkey.ts";
 import type { Step, StepContext } from "../context.ts";
+import { modeOf } from "../modes.ts";
 import { waitFor } from "../vf/wait.ts";
 import { interfaceIn, requireContainerNetns } from "./interface.ts";
 
@@ -19,12 +20,12 @@ const interval = 100;
 export const partition: Step = {
   name: "partition",
 
-  isNeeded: ({ record }) => record.wanted.partition !== undefined,
+  isNeeded: ({ record }) => record.desired.partition !== undefined,
 
   apply(attachment) {
     const { node, record, deadline } = attachment;
     const { pci } = record.vf;
-    const wanted = record.wanted.partition;
+    const wanted = record.desired.partition;
     if (wanted === undefined) return;
     const isThere = () => keysOf(attachment).every(isIn(wanted.pkey)) || undefined;
     const end = Math.min(node.clock.now() + wanted.time, deadline);
@@ -49,15 +50,15 @@ export const partition: Step = {
 
   verify(attachment) {
     const { node, record } = attachment;
-    const wanted = record.wanted.partition;
+    const wanted = record.desired.partition;
     if (wanted === undefined) return;
-    if (record.mode === "rdma") {
+    if (!modeOf(record).hasNetdev) {
       verifyTable(attachment, wanted.pkey);
       return;
     }
-    const pod = requireContainerNetns(attachment);
-    const { index, name } = interfaceIn(node, pod, record.ifname);
-    const found = node.links.pkey(pod, index);
+    const containerNetns = requireContainerNetns(attachment);
+    const { index, name } = interfaceIn(node, containerNetns, record.ifname);
+    const found = node.links.pkey(containerNetns, index);
     if (isIn(wanted.pkey)(found)) return;
     throw new CniError(
       codes.node,

@@ -3,6 +3,7 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
 import type { AddContext, Step, StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
+import { modeOf } from "../modes.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
 import { rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
 import { describeDifference, namesChangedError, restoreRdmaNames } from "../vf/rdma-names.ts";
@@ -18,25 +19,26 @@ export const rdmaDevice: Step = {
   name: "RDMA device",
 
   apply(attachment) {
-    if (attachment.record.wanted.rdmaIsolation !== true) return;
+    if (attachment.record.desired.rdmaIsolation !== true) return;
     moveToContainer(attachment, requireContainerNetns(attachment));
   },
 
   undo(attachment) {
     const { node, record } = attachment;
-    const { rdma } = record.found;
+    const { rdma } = record.originals;
     if (rdma === undefined || node.functions.hasRdmaNames(record.vf.pci, rdma)) return;
     // A VF without a driver has no RDMA device. The step that failed to bind the driver reports it.
     if (node.functions.driver(record.vf.pci) === undefined) return;
-    if (record.wanted.rdmaIsolation === true) moveToHost(attachment, rdma);
+    if (record.desired.rdmaIsolation === true) moveToHost(attachment, rdma);
     restoreRdmaNames(attachment);
   },
 
-  verify({ node, record, pod }) {
-    if (record.wanted.rdmaIsolation !== true) return;
+  verify({ node, record, containerNetns }) {
+    if (record.desired.rdmaIsolation !== true) return;
     const { pci } = record.vf;
     const names = node.functions.rdmaDevicesAnywhere(pci);
-    const inPod = pod === undefined ? [] : rdmaDevicesIn(node, pci, pod).map(({ name }) => name);
+    const inPod =
+      containerNetns === undefined ? [] : rdmaDevicesIn(node, pci, containerNetns).map(({ name }) => name);
     const missing = names.filter((name) => !inPod.includes(name));
     if (names.length > 0 && missing.length === 0) return;
     const what = names.length === 0 ? "an RDMA device" : `the RDMA device ${missing.join(", ")}`;
@@ -49,7 +51,7 @@ export const rdmaDevice: Step = {
  * the node is held for the moves only: the files below /dev/infiniband exist again when a move returns, and the wait
  * for the netdev does not need the lock.
  */
-function moveToContainer(attachment: AddContext, pod: Namespace): void {
+function moveToContainer(attachment: AddContext, containerNetns: Namespace): void {
   const { node, record, locks, deadline } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
@@ -61,15 +63,15 @@ function moveToContainer(attachment: AddContext, pod: Namespace): void {
       if (devices.length === 0) throw new CniError(codes.node, `VF ${pci} has no RDMA device on the host`);
       for (const { index, name } of devices) {
         attempt(`move RDMA device ${name} of VF ${pci} to ${record.netns}`, () =>
-          node.rdma.move(host, index, pod),
+          node.rdma.move(host, index, containerNetns),
         );
       }
     });
     requireSameFiles(attachment);
-    if (record.mode === "rdma") return;
+    if (!modeOf(record).hasNetdev) return;
     const seen = waitFor(watch, Math.min(node.clock.now() + netdevTimeout, deadline), () =>
       // The kernel creates the new netdev in the initial namespace or, since Linux 6.17, in that of the RDMA device.
-      [host, pod]
+      [host, containerNetns]
         .map((where) => ({ where, link: netdevOf(node, where, pci) }))
         .find(({ link }) => link !== undefined),
     );
@@ -92,7 +94,7 @@ function moveToContainer(attachment: AddContext, pod: Namespace): void {
  */
 function requireSameFiles({ node, record }: AddContext): void {
   const { pci } = record.vf;
-  const changed = describeDifference(pci, record.found.rdma?.files ?? [], node.functions.rdmaFiles(pci));
+  const changed = describeDifference(pci, record.originals.rdma?.files ?? [], node.functions.rdmaFiles(pci));
   if (changed !== undefined) throw namesChangedError(changed, "its RDMA device was moved");
 }
 
@@ -100,13 +102,14 @@ function requireSameFiles({ node, record }: AddContext): void {
  * Moves the VF's RDMA devices to the host. The kernel moves those of a deleted namespace.
  * @throws {CniError} code 11 if one does not appear on the host.
  */
-function moveToHost({ node, record, pod, locks, deadline }: StepContext, rdma: RdmaNames): void {
+function moveToHost(attachment: StepContext, rdma: RdmaNames): void {
+  const { node, record, containerNetns, deadline } = attachment;
   const { pci } = record.vf;
   const areOnHost = () => node.functions.rdmaDevices(pci).length >= rdma.devices.length || undefined;
   if (areOnHost()) return;
   const watch = node.rdma.watch();
   try {
-    if (pod !== undefined) returnRdmaToHost(node, pci, pod, locks, deadline);
+    if (containerNetns !== undefined) returnRdmaToHost(attachment, pci, containerNetns);
     if (waitFor(watch, Math.min(node.clock.now() + netnsTeardownTimeout, deadline), areOnHost)) return;
   } finally {
     watch.close();

@@ -11,12 +11,17 @@ import { attempt } from "../errors.ts";
  * @param routes each with the gateway that it must use.
  * @throws {CniError} that names the first missing route, and the routes that the interface has.
  */
-export function verifyRoutes(node: Node, pod: Namespace, link: Link, routes: readonly Route[]): void {
+export function verifyRoutes(
+  node: Node,
+  containerNetns: Namespace,
+  link: Link,
+  routes: readonly Route[],
+): void {
   for (const family of [4, 6] as const) {
     const wanted = routes.filter((route) => addressFamily(route.dst) === family);
     if (wanted.length === 0) continue;
     const there = attempt(`read the routes of ${link.name}`, () =>
-      node.links.routes(pod, link.index, family),
+      node.links.routes(containerNetns, link.index, family),
     );
     const missing = wanted.find((route) => !there.some((each) => isSame(each, route)));
     if (missing === undefined) continue;

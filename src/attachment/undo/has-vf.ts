@@ -13,7 +13,7 @@ export function isCurrent(
   record: AttachmentRecord,
   generation: () => string | undefined,
 ): boolean {
-  return record.bootId === node.clock.bootId() && record.vf.incarnation === generation();
+  return record.bootId === node.clock.bootId() && record.vf.generation === generation();
 }
 
 /** Reports whether the VF is of the same generation, see {@link isCurrent}, and belongs to no other attachment. */

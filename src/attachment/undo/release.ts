@@ -3,7 +3,6 @@ import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
 import { releaseGuidNotes } from "../record/guid-reservation.ts";
 import { isNamed } from "../record/record.ts";
-import type { StateDirectory } from "../record/state-directory.ts";
 import { holdsVf } from "./has-vf.ts";
 import { combineErrors, undoAll } from "./undo-all.ts";
 
@@ -12,28 +11,28 @@ import { combineErrors, undoAll } from "./undo-all.ts";
  * @param path of the record.
  * @throws {CniError} if a setting could not be restored. The record then remains, and the next call for it continues.
  */
-export function release(attachment: StepContext, state: StateDirectory, path: string): void {
+export function release(attachment: StepContext, path: string): void {
   const { record, warn } = attachment;
   const { pci } = record.vf;
   const isHeld = attempt(`find the owner of VF ${pci}`, () => holdsVf(attachment));
   if (!isHeld) {
     warn(`VF ${pci} does not belong to container ${record.containerId} any more; only its lease is released`);
   }
-  finish(attachment, state, path, isHeld);
+  finish(attachment, path, { isHeld });
 }
 
 /** Releases the lease and removes the record of an attachment whose VF sysfs does not show, see {@link isUnseen}. */
-export function releaseUnseen(attachment: StepContext, state: StateDirectory, path: string): void {
+export function releaseUnseen(attachment: StepContext, path: string): void {
   attachment.warn(`sysfs does not show VF ${attachment.record.vf.pci}; only its lease is released`);
-  finish(attachment, state, path, false);
+  finish(attachment, path, { isHeld: false });
 }
 
-function finish(attachment: StepContext, state: StateDirectory, path: string, isHeld: boolean): void {
-  const { record, locks, warn } = attachment;
+function finish(attachment: StepContext, path: string, vf: { readonly isHeld: boolean }): void {
+  const { record, state, locks, warn } = attachment;
   const { pci } = record.vf;
   const failure = combineErrors(
     `container ${record.containerId} could not be completely detached from VF ${pci} (the next DEL tries again)`,
-    undoAll(attachment, isHeld),
+    undoAll(attachment, vf),
   );
   if (failure !== undefined) {
     try {
@@ -43,14 +42,16 @@ function finish(attachment: StepContext, state: StateDirectory, path: string, is
     }
     throw failure;
   }
-  attempt(`release GUID ${record.wanted.guid}`, () => releaseGuid(attachment, state));
-  attempt("remove the attachment's record", () => state.remove(path));
-  if (isNamed(locks.owner, record)) attempt(`clear the owner of VF ${pci}`, () => locks.clearOwner());
+  attempt(`forget container ${record.containerId}, which is detached from VF ${pci}`, () => {
+    releaseGuid(attachment);
+    state.remove(path);
+    if (isNamed(locks.owner, record)) locks.clearOwner();
+  });
 }
 
 /** Removes the GUID's note, unless the VF has a new owner with the same GUID: then the note is the new owner's. */
-function releaseGuid({ record, locks }: StepContext, state: StateDirectory): void {
+function releaseGuid({ record, state, locks }: StepContext): void {
   const { owner } = locks;
   const other = owner === undefined || isNamed(owner, record) ? undefined : state.findAny(owner);
-  if (other?.unreadable === undefined) releaseGuidNotes(state, record, other?.record?.wanted.guid);
+  if (other?.unreadable === undefined) releaseGuidNotes(state, record, other?.record?.desired.guid);
 }

@@ -1,8 +1,8 @@
 import { messageOf } from "../../cni/error-document.ts";
-import { CniError, codes } from "../../cni/errors.ts";
+import { CniError } from "../../cni/errors.ts";
 import type { AddContext } from "../context.ts";
+import { cniErrorOf } from "../errors.ts";
 import { releaseGuidNotes } from "../record/guid-reservation.ts";
-import type { StateDirectory } from "../record/state-directory.ts";
 import { undoAll } from "./undo-all.ts";
 
 /**
@@ -11,13 +11,9 @@ import { undoAll } from "./undo-all.ts";
  * @returns the error for the runtime: `reason`, and the settings that could not be restored, if any. The record then
  *   remains, and the next DEL, or the next ADD of that VF, continues from it.
  */
-export function rollBack(
-  attachment: AddContext,
-  state: StateDirectory,
-  path: string,
-  reason: unknown,
-): unknown {
-  const { node, locks, warn } = attachment;
+export function rollBack(attachment: AddContext, reason: unknown): CniError {
+  const { node, state, path, record, locks, warn } = attachment;
+  const failure = cniErrorOf(`attach VF ${record.vf.pci}`, reason);
   node.clock.ignoreInterrupts();
   const failures = undoAll(
     {
@@ -26,12 +22,12 @@ export function rollBack(
       // An IPAM plugin that was never started, for example because it is not installed, has nothing to release.
       ipam: attachment.lease === undefined ? undefined : attachment.ipam,
     },
-    true,
+    { isHeld: true },
   );
   try {
     if (failures.length > 0) state.setState(path, "broken");
     else {
-      releaseGuidNotes(state, attachment.record);
+      releaseGuidNotes(state, record);
       state.remove(path);
       locks.clearOwner();
     }
@@ -39,11 +35,11 @@ export function rollBack(
     // The record then stays "preparing", which has the same effect.
     warn(`cannot update the record ${path}: ${messageOf(error)}`);
   }
-  if (failures.length === 0) return reason;
+  if (failures.length === 0) return failure;
   return new CniError(
-    reason instanceof CniError ? reason.code : codes.internal,
-    `${messageOf(reason)}; and the VF could not be put back as it was (DEL tries again): ` +
+    failure.code,
+    `${messageOf(failure)}; and the VF could not be put back as it was (DEL tries again): ` +
       failures.map(messageOf).join("; "),
-    { cause: new AggregateError([reason, ...failures], "ADD failed, and so did its rollback") },
+    { cause: new AggregateError([failure, ...failures], "ADD failed, and so did its rollback") },
   );
 }

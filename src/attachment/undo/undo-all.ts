@@ -7,33 +7,34 @@ import { attempt, attemptAll } from "../errors.ts";
 import { isOwnNetns } from "../netns.ts";
 import { guid } from "../steps/guid.ts";
 import { lease } from "../steps/lease.ts";
-import { modeOf, modes, neededOf } from "../steps/step-order.ts";
+import { undoStepsOf } from "../steps/steps.ts";
 import { withdrawGuids } from "../vf/admin-guids.ts";
 import { describeExternal, type ExternalDriver, externalDriver } from "../vf/driver.ts";
 import { netdevOf } from "../vf/netdev.ts";
 
 /**
- * Undoes all steps of an attachment, however far ADD came, in the order of steps/step-order.ts. Every step is attempted
+ * Undoes all steps of an attachment, however far ADD came, in the order of modes.ts. Every step is attempted
  * even if others fail; but the lease is released only when no netdev has its addresses any more.
  *
  * If another program has bound the VF to an external driver, nothing of the VF is changed: its lease is released, and
  * the container's settings are removed from the PF.
- * @param current whether the VF still has what the attachment changed. If not, only its lease is left to release.
+ * @param vf `isHeld`: whether the VF still has what the attachment changed. If not, only its lease is left to release.
  * @returns the errors of steps that could not be undone; empty if everything is as before.
  */
-export function undoAll(attachment: StepContext, current: boolean): unknown[] {
+export function undoAll(attachment: StepContext, { isHeld }: { readonly isHeld: boolean }): unknown[] {
   const { pci } = attachment.record.vf;
   const undo = (step: Step) => () =>
     attachment.observe("undo", step.name, attachment.record, () =>
       attempt(`undo the ${step.name} of VF ${pci}`, () => step.undo(attachment)),
     );
   // Even if the attachment has no lease: this call gives the attachment's name to the log.
-  if (!current) return attemptAll([undo(lease)]);
+  if (!isHeld) return attemptAll([undo(lease)]);
   const failures = undoIfExternal(attachment, undo(lease));
   if (failures !== undefined) return failures;
-  const steps = neededOf(attachment, modes[modeOf(attachment.record)].undo);
   return attemptAll(
-    steps.map((step) => (step === lease ? () => releaseIfUnused(attachment, undo(step)) : undo(step))),
+    undoStepsOf(attachment).map((step) =>
+      step === lease ? () => releaseIfUnused(attachment, undo(step)) : undo(step),
+    ),
   );
 }
 
@@ -93,11 +94,12 @@ function requireGone(attachment: StepContext): void {
  * Reports whether a netdev may have the lease's addresses. A namespace that this process cannot find may have the VF's
  * netdev, if one exists, as long as the host does not have it.
  */
-function mayBeCarried({ node, pod, record }: StepContext): boolean {
+function mayBeCarried({ node, containerNetns, record }: StepContext): boolean {
   const { pci } = record.vf;
   // In the plugin's own namespace the netdev stays, and a rebind removes its addresses.
-  if (pod !== undefined && isOwnNetns(node, pod)) return hasAddresses(node, pod, pci);
-  if (pod !== undefined) return node.links.ofFunction(pod, pci).length > 0;
+  if (containerNetns !== undefined && isOwnNetns(node, containerNetns))
+    return hasAddresses(node, containerNetns, pci);
+  if (containerNetns !== undefined) return node.links.ofFunction(containerNetns, pci).length > 0;
   return netdevOf(node, node.namespaces.host, pci) === undefined && node.functions.hasNetdev(pci);
 }
 

@@ -13,15 +13,15 @@ export interface AdminGuids {
  * Returns the GUIDs that the VF must run with: the container's, or the VF's own GUIDs if the VF may still run with the
  * GUID of an earlier attachment; `undefined` if the VF keeps its GUIDs.
  */
-export function desiredGuids({ wanted, found }: AttachmentRecord): AdminGuids | undefined {
-  const { guid } = wanted;
+export function desiredGuids(record: AttachmentRecord): AdminGuids | undefined {
+  const { guid } = record.desired;
   if (guid !== undefined) return { node: guid, port: guid };
-  return mayHaveStaleGuids(found) ? originalAdminGuids(found) : undefined;
+  return mayHaveStaleGuids(record) ? originalAdminGuids(record.originals) : undefined;
 }
 
 /** Reports whether a GUID of an earlier attachment may be in effect, according to the record. */
-export function mayHaveStaleGuids({ leftGuids = [] }: Originals): boolean {
-  return leftGuids.length > 0;
+export function mayHaveStaleGuids({ staleGuids = [] }: AttachmentRecord): boolean {
+  return staleGuids.length > 0;
 }
 
 /** Sets the GUIDs of the VF at its PF. */
@@ -41,7 +41,7 @@ export function restoreAdminGuids(attachment: StepContext): AdminGuids {
   const { record, vfConfig, warn } = attachment;
   const { pci } = record.vf;
   const admin = attempt(`read the GUIDs of VF ${pci} from its PF`, () => vfConfig());
-  const originals = originalAdminGuids(record.found);
+  const originals = originalAdminGuids(record.originals);
   const node = isExternal(record, admin.nodeGuid) ? admin.nodeGuid : originals.node;
   const port = isExternal(record, admin.portGuid) ? admin.portGuid : originals.port;
   if (node !== originals.node || port !== originals.port) {
@@ -63,8 +63,8 @@ export function withdrawGuids(
   { node, record, pf, vfConfig, warn }: StepContext,
   unknown: "leave" | "set",
 ): void {
-  const { found, wanted, vf } = record;
-  const assigned = [...(changesGuid(wanted, found) ? [wanted.guid] : []), ...(found.leftGuids ?? [])];
+  const { originals, desired, staleGuids = [], vf } = record;
+  const assigned = [...(changesGuid(desired, originals) ? [desired.guid] : []), ...staleGuids];
   if (assigned.length === 0) return;
   const admin = attempt(`read the GUIDs of VF ${vf.pci} from its PF`, () => vfConfig());
   const isKnown = admin.nodeGuid !== undefined && admin.portGuid !== undefined;
@@ -72,8 +72,12 @@ export function withdrawGuids(
     warn(`the kernel does not report which GUIDs PF ${vf.pf} has for VF ${vf.pci}; they stay unchanged`);
   const isAssigned = (guid: Guid | undefined) => (isKnown ? assigned.includes(guid) : unknown === "set");
   const withdrawn = {
-    ...(isAssigned(admin.nodeGuid) ? { nodeGuid: original(found.nodeGuid, found.adminNodeGuid) } : {}),
-    ...(isAssigned(admin.portGuid) ? { portGuid: original(found.portGuid, found.adminPortGuid) } : {}),
+    ...(isAssigned(admin.nodeGuid)
+      ? { nodeGuid: original(originals.nodeGuid, originals.adminNodeGuid) }
+      : {}),
+    ...(isAssigned(admin.portGuid)
+      ? { portGuid: original(originals.portGuid, originals.adminPortGuid) }
+      : {}),
   };
   if (Object.keys(withdrawn).length === 0) return;
   attempt(`restore the GUIDs that PF ${vf.pf} has for VF ${vf.pci}`, () =>
@@ -102,8 +106,11 @@ function orAllOnes(guid: Guid): Guid {
  * Reports whether another program has set a GUID at the PF. "No GUID" (zero, all-ones) does not count: it would leave
  * the container's GUID in effect.
  */
-function isExternal({ found, wanted }: AttachmentRecord, guid: Guid | undefined): guid is Guid {
+function isExternal(
+  { originals, desired, staleGuids = [] }: AttachmentRecord,
+  guid: Guid | undefined,
+): guid is Guid {
   if (guid === undefined || !isUsableGuid(guid)) return false;
-  const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid, leftGuids = [] } = found;
-  return ![wanted.guid, nodeGuid, portGuid, adminNodeGuid, adminPortGuid, ...leftGuids].includes(guid);
+  const { nodeGuid, portGuid, adminNodeGuid, adminPortGuid } = originals;
+  return ![desired.guid, nodeGuid, portGuid, adminNodeGuid, adminPortGuid, ...staleGuids].includes(guid);
 }

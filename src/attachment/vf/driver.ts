@@ -22,12 +22,14 @@ export interface ExternalDriver {
 export type VfDriver = "recorded" | "none" | ExternalDriver;
 
 /** Returns which driver an attachment's VF has. */
-export function vfDriver(node: Node, { vf, found }: AttachmentRecord): VfDriver {
+export function vfDriver(node: Node, { vf, originals }: AttachmentRecord): VfDriver {
   const bound = node.functions.driver(vf.pci);
-  if (bound === found.driver) return "recorded";
+  if (bound === originals.driver) return "recorded";
   if (bound !== undefined) return { name: bound, isBound: true };
   const reserved = node.functions.driverOverride(vf.pci);
-  return reserved === undefined || reserved === found.driver ? "none" : { name: reserved, isBound: false };
+  return reserved === undefined || reserved === originals.driver
+    ? "none"
+    : { name: reserved, isBound: false };
 }
 
 /** Returns the external driver of an attachment's VF; `undefined` if it has the recorded driver or no driver. */
@@ -37,10 +39,13 @@ export function externalDriver({ node, record }: StepContext): ExternalDriver | 
 }
 
 /** Describes a VF with an external driver: "VF 0000:03:00.2 is bound to vfio-pci, not to mlx5_core". */
-export function describeExternal({ vf, found }: AttachmentRecord, { name, isBound }: ExternalDriver): string {
+export function describeExternal(
+  { vf, originals }: AttachmentRecord,
+  { name, isBound }: ExternalDriver,
+): string {
   return isBound
-    ? `VF ${vf.pci} is bound to ${name}, not to ${found.driver}`
-    : `VF ${vf.pci} has no driver, and its driver_override is ${name}, not ${found.driver}`;
+    ? `VF ${vf.pci} is bound to ${name}, not to ${originals.driver}`
+    : `VF ${vf.pci} has no driver, and its driver_override is ${name}, not ${originals.driver}`;
 }
 
 /**
@@ -52,7 +57,7 @@ export function requireOwnDriver({ node, record }: StepContext): "recorded" | "n
   if (typeof driver === "string") return driver;
   throw new CniError(
     codes.node,
-    `bind VF ${record.vf.pci} to ${record.found.driver} again: ${describeExternal(record, driver)}, since this call ` +
+    `bind VF ${record.vf.pci} to ${record.originals.driver} again: ${describeExternal(record, driver)}, since this call ` +
       "began; the VF is left to that driver",
   );
 }

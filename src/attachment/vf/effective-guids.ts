@@ -10,7 +10,7 @@ import { rdmaDevicesIn } from "./rdma-devices.ts";
 /**
  * Returns the GUIDs that a VF runs with. Its driver read them when it was bound. The node GUID is read from the RDMA
  * device, and the port GUID from the netdev's address.
- * @param pod the namespace in which to look for devices that are not on the host.
+ * @param containerNetns the namespace in which to look for devices that are not on the host.
  * @param netdev the netdev, if the caller has just read it; "none" if the VF has no netdev by design, so that both
  * GUIDs are read from its RDMA device. (A VF that should have a netdev and lacks it was probed only partly, and runs
  * with no GUID.)
@@ -19,16 +19,16 @@ import { rdmaDevicesIn } from "./rdma-devices.ts";
 export function effectiveGuids(
   node: Node,
   pci: string,
-  pod: Namespace | undefined,
+  containerNetns: Namespace | undefined,
   netdev: Link | "none" | undefined,
   rdmaDevices = node.functions.rdmaDevices(pci) as readonly string[],
 ): GuidPair {
-  const nodeGuid = effectiveNodeGuid(node, pci, pod, rdmaDevices);
+  const nodeGuid = effectiveNodeGuid(node, pci, containerNetns, rdmaDevices);
   if (netdev === "none") return { node: nodeGuid, port: portGuidOfDevice(node, pci, rdmaDevices) };
   const link =
     netdev ??
     netdevOf(node, node.namespaces.host, pci) ??
-    (pod === undefined ? undefined : netdevOf(node, pod, pci));
+    (containerNetns === undefined ? undefined : netdevOf(node, containerNetns, pci));
   return { node: nodeGuid, port: link === undefined ? undefined : portGuidOf(link.address) };
 }
 
@@ -45,7 +45,7 @@ const attempts = 3;
 export function effectiveNodeGuid(
   node: Node,
   pci: string,
-  pod: Namespace | undefined,
+  containerNetns: Namespace | undefined,
   rdmaDevices = node.functions.rdmaDevices(pci) as readonly string[],
 ): Guid | undefined {
   let device = rdmaDevices[0];
@@ -54,5 +54,5 @@ export function effectiveNodeGuid(
     if (guid !== undefined) return guid;
     device = node.functions.rdmaDevices(pci)[0];
   }
-  return pod === undefined ? undefined : rdmaDevicesIn(node, pci, pod)[0]?.nodeGuid;
+  return containerNetns === undefined ? undefined : rdmaDevicesIn(node, pci, containerNetns)[0]?.nodeGuid;
 }

@@ -44,5 +44,5 @@ function readOrRetry(
 
 /** Returns the settings that the netdev had before it was in a container; `undefined` if it has not been in one. */
 function originalNapiSettings(record: AttachmentRecord, netdev: Link): NapiSettings | undefined {
-  return record.found.napi ?? (isUntouched(record, netdev) ? undefined : INITIAL_NAPI_SETTINGS);
+  return record.originals.napi ?? (isUntouched(record, netdev) ? undefined : INITIAL_NAPI_SETTINGS);
 }

@@ -73,6 +73,6 @@ export function hostNetdevOf({
  * Reports whether a netdev of the VF has not been in the attachment's container. ADD had to give the VF another GUID,
  * which makes a new netdev, and this netdev does not have that GUID.
  */
-export function isUntouched({ found, wanted }: AttachmentRecord, netdev: Link): boolean {
-  return changesGuid(wanted, found) && portGuidOf(netdev.address) !== wanted.guid;
+export function isUntouched({ originals, desired }: AttachmentRecord, netdev: Link): boolean {
+  return changesGuid(desired, originals) && portGuidOf(netdev.address) !== desired.guid;
 }

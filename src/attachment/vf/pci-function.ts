@@ -66,9 +66,9 @@ export function isVirtual(node: Node, pci: string): boolean {
 
 /** Returns a PF as a function for a container; `undefined` if it is not bound to vfio-pci. */
 function wholeFunction(node: Node, pci: string): VirtualFunction | undefined {
-  const incarnation = node.functions.generation(pci);
-  if (incarnation === undefined || node.functions.driver(pci) !== VFIO_DRIVER) return undefined;
-  return { pci, pf: pci, index: 0, incarnation };
+  const generation = node.functions.generation(pci);
+  if (generation === undefined || node.functions.driver(pci) !== VFIO_DRIVER) return undefined;
+  return { pci, pf: pci, index: 0, generation };
 }
 
 /**

@@ -50,7 +50,7 @@ function withoutRdmaDevice(node: Node, pci: string): number {
 /** Returns the VF's RDMA devices on the host. They mostly have their original names, which saves a listing. */
 function currentRdmaDevices({ node, record }: StepContext): readonly RdmaDevice[] {
   const { pci } = record.vf;
-  const { devices = [] } = record.found.rdma ?? {};
+  const { devices = [] } = record.originals.rdma ?? {};
   const areCurrent = devices.length > 0 && node.functions.hasRdmaNames(pci, { devices, files: [] });
   return hostRdmaDevices(node, pci, areCurrent ? devices : undefined).own;
 }
@@ -62,7 +62,7 @@ function currentRdmaDevices({ node, record }: StepContext): readonly RdmaDevice[
  * @returns the netdev that the VF has afterwards.
  */
 export function endPkeyChildren(attachment: StepContext, netdev: Link): Link {
-  const { node, record, pod, warn } = attachment;
+  const { node, record, containerNetns, warn } = attachment;
   const { pci } = record.vf;
   const count = () =>
     attempt(`count the pkey children of VF ${pci}`, () =>
@@ -70,8 +70,8 @@ export function endPkeyChildren(attachment: StepContext, netdev: Link): Link {
     );
   const first = count();
   if (first === 0) return netdev;
-  if (first !== undefined && pod !== undefined) {
-    removePkeyChildren(attachment, pod, netdev);
+  if (first !== undefined && containerNetns !== undefined) {
+    removePkeyChildren(attachment, containerNetns, netdev);
     if (count() === 0) return netdev;
   }
   warn(
@@ -89,9 +89,14 @@ export function endPkeyChildren(attachment: StepContext, netdev: Link): Link {
  * Removes the pkey children in the container's namespace. A failure is only a warning, because the rebind that follows
  * ends the remaining children.
  */
-function removePkeyChildren({ node, record, warn }: StepContext, pod: Namespace, netdev: Link): void {
+function removePkeyChildren(
+  { node, record, warn }: StepContext,
+  containerNetns: Namespace,
+  netdev: Link,
+): void {
   try {
-    for (const { index } of pkeyChildrenIn(node, pod, netdev)) node.links.remove(pod, index);
+    for (const { index } of pkeyChildrenIn(node, containerNetns, netdev))
+      node.links.remove(containerNetns, index);
   } catch (error) {
     warn(`cannot remove the pkey children of VF ${record.vf.pci} from ${record.netns}: ${messageOf(error)}`);
   }

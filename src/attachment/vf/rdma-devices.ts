@@ -1,23 +1,17 @@
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
-import { attempt } from "../errors.ts";
-import type { Locks } from "../lock/locks.ts";
+import type { VfSession } from "../lock/locks.ts";
 
 /** Moves those of the VF's RDMA devices that a container has to the host. Their names are not restored here. */
 export function returnRdmaToHost(
-  node: Node,
+  { node, locks, deadline }: VfSession,
   pci: string,
-  pod: Namespace,
-  locks: Locks,
-  deadline: number,
+  containerNetns: Namespace,
 ): void {
   locks.whileNodeIsLocked(deadline, () => {
-    for (const { index, name } of rdmaDevicesIn(node, pci, pod)) {
-      attempt(`move RDMA device ${name} of VF ${pci} back to the host`, () =>
-        node.rdma.move(pod, index, node.namespaces.host),
-      );
-    }
+    for (const { index } of rdmaDevicesIn(node, pci, containerNetns))
+      node.rdma.move(containerNetns, index, node.namespaces.host);
   });
 }
 
@@ -28,9 +22,11 @@ export function rdmaDevicesAway(node: Node, pci: string): string[] {
 }
 
 /** Returns those of the VF's RDMA devices that are in a container. */
-export function rdmaDevicesIn(node: Node, pci: string, pod: Namespace): RdmaDevice[] {
+export function rdmaDevicesIn(node: Node, pci: string, containerNetns: Namespace): RdmaDevice[] {
   const names = rdmaDevicesAway(node, pci);
-  return names.length === 0 ? [] : node.rdma.devices(pod).filter(({ name }) => names.includes(name));
+  return names.length === 0
+    ? []
+    : node.rdma.devices(containerNetns).filter(({ name }) => names.includes(name));
 }
 
 /** The RDMA devices that are visible on the host. */

@@ -33,7 +33,7 @@ export function restoreRdmaNames(attachment: StepContext): void {
 function restoreNames(attachment: StepContext, refused: (error: unknown) => void): string | undefined {
   const { node, record } = attachment;
   const { pci } = record.vf;
-  const { rdma } = record.found;
+  const { rdma } = record.originals;
   if (rdma === undefined || node.functions.hasRdmaNames(pci, rdma)) return undefined;
   settle(attachment, rdma);
   for (const error of renameDevices(attachment, rdma)) refused(error);

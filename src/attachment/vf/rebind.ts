@@ -3,7 +3,7 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { Link } from "../../node/links.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
 import type { StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
+import { modeOf } from "../modes.ts";
 import { requireOwnDriver } from "./driver.ts";
 import { netdevOf } from "./netdev.ts";
 import { waitFor } from "./wait.ts";
@@ -27,15 +27,13 @@ export function rebind(attachment: StepContext): Link | undefined {
   const { node, record, locks, deadline } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
-  const { driver } = record.found;
-  const hasNetdev = record.mode === undefined;
+  const { driver } = record.originals;
+  const { hasNetdev } = modeOf(record);
   const watch = hasNetdev ? node.links.watch(host, "links") : node.rdma.watch();
   try {
     const unbindAndBind = () => {
-      const names = record.found.rdma ?? rdmaNames(attachment);
-      if (requireOwnDriver(attachment) === "recorded") {
-        attempt(`unbind VF ${pci} from ${driver}`, () => node.functions.unbind(pci, driver));
-      }
+      const names = record.originals.rdma ?? rdmaNames(attachment);
+      if (requireOwnDriver(attachment) === "recorded") node.functions.unbind(pci, driver);
       bind(attachment);
       const end = Math.min(node.clock.now() + netdevTimeout, deadline);
       waitForRdma(attachment, names, end);
@@ -63,7 +61,7 @@ export function rebind(attachment: StepContext): Link | undefined {
   }
   throw new CniError(
     codes.node,
-    `VF ${pci} has had no netdev for ${netdevTimeout / 1000} s after ${record.found.driver} was bound to it; ` +
+    `VF ${pci} has had no netdev for ${netdevTimeout / 1000} s after ${record.originals.driver} was bound to it; ` +
       "check that ib_ipoib is loaded (modprobe ib_ipoib), and see dmesg",
   );
 }
@@ -98,16 +96,21 @@ function waitForRdma({ node, record }: StepContext, before: RdmaNames, end: numb
 /** Binds the VF's driver. It tries twice, because a probe can fail temporarily (firmware busy). */
 function bind({ node, record, warn }: StepContext): void {
   const { pci } = record.vf;
-  const { driver } = record.found;
+  const { driver } = record.originals;
   try {
     node.functions.bind(pci, driver);
   } catch (error) {
     if (node.functions.driver(pci) === driver) return;
     warn(`${driver} did not bind to VF ${pci}, trying again: ${messageOf(error)}`);
-    attempt(
-      `bind VF ${pci} to ${driver}`,
-      () => node.functions.bind(pci, driver),
-      `the VF has no driver now; see dmesg, then: echo ${pci} > /sys/bus/pci/drivers/${driver}/bind`,
-    );
+    try {
+      node.functions.bind(pci, driver);
+    } catch (cause) {
+      throw new CniError(
+        codes.node,
+        `cannot bind VF ${pci} to ${driver}: ${messageOf(cause)}; the VF has no driver now; see dmesg, then: ` +
+          `echo ${pci} > /sys/bus/pci/drivers/${driver}/bind`,
+        { cause },
+      );
+    }
   }
 }

@@ -45,7 +45,7 @@ export interface ListedAttachment {
   readonly since: number | undefined;
   /** `undefined` if the Go plugin created the attachment, or the record cannot be read. */
   readonly record: AttachmentRecord | undefined;
-  readonly reference: GoCache | undefined;
+  readonly goCache: GoCache | undefined;
   /** Why the record cannot be read; `undefined` if it can. */
   readonly unreadable?: string | undefined;
 }
@@ -59,9 +59,9 @@ export function attachmentsOf(node: Node): ListedAttachment[] {
     .flatMap((path) => {
       const stored = state.readAny(path);
       if (stored === undefined) return [];
-      const { record, reference, unreadable } = stored;
+      const { record, goCache, unreadable } = stored;
       if (unreadable !== undefined) return [unreadableAt(state, path, unreadable.reason)];
-      if (record === undefined) return [unrecorded(path, reference)];
+      if (record === undefined) return [unrecorded(path, goCache)];
       const { stdin, args } = record.call;
       const attached: ListedAttachment = {
         path,
@@ -73,7 +73,7 @@ export function attachmentsOf(node: Node): ListedAttachment[] {
         netns: record.netns,
         since: record.since,
         record,
-        reference: undefined,
+        goCache: undefined,
       };
       return [attached];
     });
@@ -114,18 +114,18 @@ function unreadableAt(state: StateDirectory, path: string, reason: string): List
   return { ...unrecorded(path, undefined), condition: "unreadable", unreadable: reason };
 }
 
-function unrecorded(path: string, reference: GoCache | undefined): ListedAttachment {
+function unrecorded(path: string, goCache: GoCache | undefined): ListedAttachment {
   return {
     path,
     condition: "external",
-    name: reference === undefined ? undefined : nameIn(path, reference.ifname),
-    pci: reference?.pci,
+    name: goCache === undefined ? undefined : nameIn(path, goCache.ifname),
+    pci: goCache?.pci,
     pod: undefined,
     network: undefined,
     netns: undefined,
     since: undefined,
     record: undefined,
-    reference,
+    goCache,
   };
 }
 

@@ -2,10 +2,8 @@ import { deferSignals } from "host";
 import { gcOrphaned } from "../../attachment/admin/gc-orphaned.ts";
 import { attempt } from "../../attachment/errors.ts";
 import { pendingRecord, releasePending } from "../../attachment/ipam/pending-releases.ts";
-import type { Limits } from "../../attachment/limits.ts";
-import { StateDirectory } from "../../attachment/record/state-directory.ts";
+import { openSession, type Session } from "../../attachment/lock/session.ts";
 import { messageOf } from "../../cni/error-document.ts";
-import type { Node } from "../../node/node.ts";
 import { type Command, type CommandCall, jsonOption } from "../command.ts";
 import { limitsOf, linuxContext } from "../context.ts";
 import { printJson, printLine } from "../output.ts";
@@ -28,7 +26,7 @@ export const gc: Command = {
   run({ options }: CommandCall): number {
     deferSignals();
     const { node } = linuxContext();
-    const lines = gcEntries(node, limitsOf(node), !options.has("dry-run"));
+    const lines = gcEntries(openSession(node, limitsOf(node)), { dryRun: options.has("dry-run") });
     if (options.has("json")) printJson(lines);
     else for (const line of lines) printLine(textOf(line));
     return lines.some(({ outcome }) => outcome === "failed") ? 1 : 0;
@@ -36,23 +34,23 @@ export const gc: Command = {
 };
 
 /** Releases orphaned attachments, and returns a line for each record. An error does not prevent the rest. */
-export function gcEntries(node: Node, limits: Limits, act: boolean): Line[] {
-  const state = new StateDirectory(node.files);
-  const done = act ? "released" : "would be released";
+export function gcEntries(session: Session, { dryRun }: { readonly dryRun: boolean }): Line[] {
+  const { state } = session;
+  const done = dryRun ? "would be released" : "released";
   const recorded = attempt("list the attachments", () => state.paths().sort());
   const records = recorded.flatMap((path) =>
     lineOf(path, () => {
-      const outcome = gcOrphaned(node, state, limits, path, act);
+      const outcome = gcOrphaned(session, path, { dryRun });
       if (outcome.kind === "gone") return [];
       if (outcome.kind === "left") return [{ path, outcome: "left", why: outcome.why }];
       return [{ path, outcome: done }];
     }),
   );
-  const owedPaths = attempt("list the pending releases", () => state.owedPaths());
+  const owedPaths = attempt("list the pending releases", () => state.pendingReleases());
   const owed = owedPaths.flatMap((path) =>
     lineOf(path, () => {
       const record = pendingRecord(state, path);
-      if (act) attempt("release the lease", () => releasePending(node, state, path, record, [], limits));
+      if (!dryRun) attempt("release the lease", () => releasePending(session, path, record));
       return [{ path, outcome: done }];
     }),
   );

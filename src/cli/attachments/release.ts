@@ -1,7 +1,7 @@
 import { deferSignals } from "host";
 import { forceRelease } from "../../attachment/admin/force-release.ts";
+import { openSession, type Session } from "../../attachment/lock/session.ts";
 import type { AttachmentName } from "../../attachment/record/record.ts";
-import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { type Command, type CommandCall, jsonOption } from "../command.ts";
 import { limitsOf, linuxContext } from "../context.ts";
 import { printJson, printLine } from "../output.ts";
@@ -18,15 +18,15 @@ export const releaseAttachment: Command = {
     deferSignals();
     const { node } = linuxContext();
     const name = { containerId, ifname };
-    const state = new StateDirectory(node.files);
-    if (!forceRelease(node, state, limitsOf(node), name, options.has("force"))) throw unknown(state, name);
+    const session = openSession(node, limitsOf(node));
+    if (!forceRelease(session, name, { force: options.has("force") })) throw unknown(session, name);
     if (options.has("json")) printJson({ ...name, outcome: "released" });
     else printLine(`The VF of ${ifname} is released.`);
     return 0;
   },
 };
 
-function unknown(state: StateDirectory, name: AttachmentName): Error {
+function unknown({ state }: Session, name: AttachmentName): Error {
   const other = state.find(name);
   if (other === undefined) return new Error(`container ${name.containerId} has no attachment ${name.ifname}`);
   return new Error(`${other.path} is a record of the Go plugin, which only a DEL of its runtime can release`);

@@ -1,3 +1,4 @@
+import { modes } from "../../attachment/modes.ts";
 import { fromJson, isObject, type JsonObject } from "../../cni/document.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import type { CliContext } from "../context.ts";
@@ -61,8 +62,8 @@ export function networksOf(
     if (record === undefined || !isObject(document)) continue;
     const { mode } = record;
     // A VF without a netdev has no lease.
-    const ipam = mode === undefined ? document.ipam : undefined;
-    const attachedTo = { ...document, type: TYPE, ipam, vfioPciMode: mode === "vfio" };
+    const ipam = modes[mode].hasNetdev ? document.ipam : undefined;
+    const attachedTo = { ...document, type: TYPE, ipam, vfioPciMode: !modes[mode].hasRdmaDevices };
     const [network] = networksIn(attachedTo, path, record.call.path);
     if (network !== undefined && !networks.some(({ name }) => name === network.name)) networks.push(network);
   }

@@ -76,7 +76,7 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
         }),
       );
   }
-  const pending = new StateDirectory(node.files).owedPaths().length;
+  const pending = new StateDirectory(node.files).pendingReleases().length;
   const command = `${shellWord(program)} gc`;
   if (left.length > 0) problems.push(...warning(`left behind: ${listed(left)}`, { command }));
   if (pending > 0)

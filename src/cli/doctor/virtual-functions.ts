@@ -39,7 +39,7 @@ function problemsOf(
     if (isFree(vf) && vf.driver === driver && vf.netdev === undefined && hasIpoib)
       (node.functions.hasNetdev(pci) ? away : bare).push(vf);
     // The network of the container requests "disable", so its link is as it should be.
-    if ((holder?.record?.wanted ?? holder?.reference)?.linkState === "disable") continue;
+    if ((holder?.record?.desired ?? holder?.goCache)?.linkState === "disable") continue;
     if (vf.config.linkState === undefined && netdev !== undefined) silent.push(vf);
     else if (vf.config.linkState === "disable") disabled.push(vf);
     else if (isUp && portGuid !== undefined && isUsableGuid(portGuid) && isDown(vf)) down.push(vf);

@@ -67,7 +67,11 @@ function reportOf({ node, inventory }: CliContext): NodeReport {
     const used = vfs.filter((vf) => holderOf(node, attached, vf) !== undefined).length;
     return { pci, free: vfs.length - used, used };
   });
-  return { pfs, attachments: byCondition(attached), owed: new StateDirectory(node.files).owedPaths().length };
+  return {
+    pfs,
+    attachments: byCondition(attached),
+    owed: new StateDirectory(node.files).pendingReleases().length,
+  };
 }
 
 function byCondition(attached: readonly ListedAttachment[]): Record<Condition, number> {

@@ -45,7 +45,7 @@ export class LinuxPciFunctions implements PciFunctions {
         `PCI function ${pci} is not an SR-IOV VF (${directory}/physfn is missing)`,
       );
     }
-    return { pci, pf, index: virtualIndex(pci, pf), incarnation: status.inode };
+    return { pci, pf, index: virtualIndex(pci, pf), generation: status.inode };
   }
 
   isVirtualOf({ pci, pf, index }: Pick<VirtualFunction, "pci" | "pf" | "index">): boolean {

@@ -16,7 +16,7 @@ export function isThere(machine: Machine, pod: Pod): boolean {
   const record = recordOf(machine, pod);
   const pci = record?.vf.pci ?? "";
   const vf = machine.bus.vfs.get(pci);
-  const isSame = record === undefined || pci === wholePf || record.vf.incarnation === vf?.incarnation;
+  const isSame = record === undefined || pci === wholePf || record.vf.generation === vf?.incarnation;
   return machine.paths.has(pod.netns) && isSame;
 }
 

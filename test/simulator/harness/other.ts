@@ -1,5 +1,6 @@
 // Another container's attachment, of another VF of the same PF, which no verb may touch.
-import { recordDocument } from "../../../src/attachment/record/parse.ts";
+import { parseLockContents } from "../../../src/attachment/lock/lock-file.ts";
+import { recordDocument } from "../../../src/attachment/record/record-file.ts";
 import { aRecord, guid } from "../../support/records.ts";
 import { addAddress, addRoute, moveLink, removeAltnames } from "../model/link-requests.ts";
 import type { Machine } from "../model/machine.ts";
@@ -34,13 +35,21 @@ export function attachOther(machine: Machine, number: number): void {
     state: "complete",
     bootId: machine.bootId,
     netnsCookie: pod.cookie,
-    vf: { pci, pf, index, incarnation },
-    wanted: { guid: theirGuid },
+    vf: { pci, pf, index, generation: incarnation },
+    desired: { guid: theirGuid },
   });
   leases.leases.set("mynet 10.9.0.2", `${containerId} ${ifname}`);
   files.makeDirectory(`${stateDirectory}/.vf`);
   files.write(`${stateDirectory}/${containerId}-${ifname}`, recordDocument(record, "ib0"));
   files.write(`${stateDirectory}/.vf/${otherVf}`, JSON.stringify({ owner: { containerId, ifname } }));
+}
+
+/**
+ * Returns the owner in a lock file. The rest may change: a DEL whose record names this VF by mistake locks the VF, and
+ * notes itself as the holder of the lock.
+ */
+function ownerIn(lockFile: string | undefined): string {
+  return JSON.stringify(parseLockContents(lockFile ?? "").owner);
 }
 
 /**
@@ -58,6 +67,6 @@ export function otherAttachment({ bus, files, leases, paths }: Machine): readonl
     ...[netdev?.addresses[0]?.cidr, netdev?.routes.length, netdev?.settings.size],
     leases.leases.get("mynet 10.9.0.2"),
     files.texts.get(`${stateDirectory}/${containerId}-${ifname}`),
-    files.texts.get(`${stateDirectory}/.vf/${otherVf}`),
+    ownerIn(files.texts.get(`${stateDirectory}/.vf/${otherVf}`)),
   ];
 }

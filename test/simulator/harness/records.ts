@@ -1,4 +1,4 @@
-import { parseRecord } from "../../../src/attachment/record/parse.ts";
+import { parseRecord } from "../../../src/attachment/record/codec.ts";
 import {
   type AttachmentName,
   type AttachmentRecord,

@@ -1,6 +1,7 @@
 import { ipamCallFor, ipamCallOfNetwork } from "../../../src/attachment/ipam/ipam.ts";
 import { rollbackTimeOf } from "../../../src/attachment/limits.ts";
-import type { AttachmentName, Desired } from "../../../src/attachment/record/record.ts";
+import type { Settings } from "../../../src/attachment/record/desired.ts";
+import type { AttachmentName } from "../../../src/attachment/record/record.ts";
 import type { AddRequest, DelRequest, GcRequest, VerbRequest } from "../../../src/attachment/requests.ts";
 import { emptyDns, type Result } from "../../../src/cni/result.ts";
 import { encodeResult } from "../../../src/cni/result-encode.ts";
@@ -28,7 +29,7 @@ export interface Pod {
 }
 
 /** The desired settings of an attachment. */
-export interface AttachmentRequest extends Omit<Desired, "guid" | "linkState"> {
+export interface AttachmentRequest extends Omit<Settings, "linkState"> {
   /** PCI address. */
   readonly vf: string;
   readonly guid?: Guid | "auto";
@@ -67,7 +68,7 @@ export function addRequest(
     vfioPciMode: request.vfioPciMode,
     rdmaOnly: request.rdmaOnly,
     guid: request.guid,
-    wanted: {
+    settings: {
       linkState: request.linkState,
       rdmaIsolation: request.rdmaIsolation,
       mtu: request.mtu,

@@ -3,8 +3,8 @@ import { provision } from "../../../src/attachment/admin/provision.ts";
 import { add as addVerb } from "../../../src/attachment/cni-verbs/add.ts";
 import { del as delVerb } from "../../../src/attachment/cni-verbs/del.ts";
 import { gc as gcVerb } from "../../../src/attachment/cni-verbs/gc.ts";
+import { openSession, type Session } from "../../../src/attachment/lock/session.ts";
 import type { AttachmentName } from "../../../src/attachment/record/record.ts";
-import { StateDirectory } from "../../../src/attachment/record/state-directory.ts";
 import { gcEntries } from "../../../src/cli/attachments/gc.ts";
 import { errorDocument } from "../../../src/cni/error-document.ts";
 import { CniError, codes } from "../../../src/cni/errors.ts";
@@ -96,22 +96,23 @@ export function gc(
   );
 }
 
+/** Returns the session of a command. */
+function commandSession(node: Node, warn: Warn): Session {
+  return openSession(node, { deadline: node.clock.now() + DEFAULT_TIMEOUT, warn, observe: unobserved });
+}
+
 /** Runs `ib-sriov provision` of one VF in a new process. */
 export function provisionOne(machine: Machine, pci: string, fault?: Fault): Run {
   const verb = (node: Node, warn: Warn) => {
-    provision(node, { deadline: node.clock.now() + DEFAULT_TIMEOUT, warn, observe: unobserved }, pci);
+    provision(commandSession(node, warn), pci);
   };
   return run(machine, noPod, "provision", verb, fault);
 }
 
 /** Runs `ib-sriov gc` in a new process. It fails if a line of its output reports a failure, as the command does. */
-export function gcOfAll(machine: Machine, act: boolean, fault?: Fault): Run {
+export function gcOfAll(machine: Machine, options: { readonly dryRun: boolean }, fault?: Fault): Run {
   const verb = (node: Node, warn: Warn) => {
-    const lines = gcEntries(
-      node,
-      { deadline: node.clock.now() + DEFAULT_TIMEOUT, warn, observe: unobserved },
-      act,
-    );
+    const lines = gcEntries(commandSession(node, warn), options);
     for (const { path, outcome, why } of lines) {
       if (outcome === "failed") throw new CniError(codes.node, `${path}: ${why}`);
       warn(`${path}: ${outcome} ${why}`);
@@ -121,11 +122,14 @@ export function gcOfAll(machine: Machine, act: boolean, fault?: Fault): Run {
 }
 
 /** Runs `ib-sriov attachments release` in a new process. */
-export function releaseOf(machine: Machine, pod: Pod, force: boolean, fault?: Fault): Run {
-  const { containerId, ifname } = pod;
+export function releaseOf(
+  machine: Machine,
+  { containerId, ifname }: Pod,
+  options: { readonly force: boolean },
+  fault?: Fault,
+): Run {
   const verb = (node: Node, warn: Warn) => {
-    const limits = { deadline: node.clock.now() + DEFAULT_TIMEOUT, warn, observe: unobserved };
-    forceRelease(node, new StateDirectory(node.files), limits, { containerId, ifname }, force);
+    forceRelease(commandSession(node, warn), { containerId, ifname }, options);
   };
   return run(machine, noPod, "release", verb, fault);
 }

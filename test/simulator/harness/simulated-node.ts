@@ -1,6 +1,6 @@
 import { releasePending } from "../../../src/attachment/ipam/pending-releases.ts";
+import { openSession } from "../../../src/attachment/lock/session.ts";
 import type { AttachmentName } from "../../../src/attachment/record/record.ts";
-import { StateDirectory } from "../../../src/attachment/record/state-directory.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
@@ -126,12 +126,12 @@ export class SimulatedNode {
 
   /** Runs `ib-sriov gc`, with --dry-run if `act` is false. */
   gcOfAll(act = true, fault?: Fault): Run {
-    return this.#judge("gc", gcOfAll(this.machine, act, fault), fault);
+    return this.#judge("gc", gcOfAll(this.machine, { dryRun: !act }, fault), fault);
   }
 
   /** Runs `ib-sriov attachments release`. */
   release(pod: Pod, force: boolean, fault?: Fault): Run {
-    return this.#judge("release", releaseOf(this.machine, pod, force, fault), fault);
+    return this.#judge("release", releaseOf(this.machine, pod, { force }, fault), fault);
   }
 
   /** Passes the time during which GC keeps an attachment because it can be newer than the runtime's list. */
@@ -171,14 +171,9 @@ export class SimulatedNode {
   releasePending(): void {
     for (const path of this.pendingReleases()) {
       run(this.machine, c1, "DEL", (node, warn) => {
-        const state = new StateDirectory(node.files);
         const deadline = node.clock.now() + 5000;
-        releasePending(node, state, path, state.read(path)?.record, [], {
-          deadline,
-          warn,
-          observe: unobserved,
-        });
-        return undefined;
+        const session = openSession(node, { deadline, warn, observe: unobserved });
+        releasePending(session, path, session.state.read(path)?.record);
       });
     }
   }

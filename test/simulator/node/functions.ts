@@ -20,7 +20,7 @@ export function functionsOf(gate: Gate): PciFunctions {
     virtualFunction: (pci) =>
       gate.ask("functions.virtualFunction", pci, (): VirtualFunction => {
         const vf = vfAt(pci);
-        if (vf !== undefined) return { pci, pf: vf.pf, index: vf.index, incarnation: vf.incarnation };
+        if (vf !== undefined) return { pci, pf: vf.pf, index: vf.index, generation: vf.incarnation };
         const reason = isPf(pci) ? "not-virtual" : "absent";
         throw new PciFunctionError(reason, pci, `PCI function ${pci} is ${reason}`);
       }),

@@ -13,7 +13,7 @@ const attached = {
   netns: "/run/netns/a",
   since: Date.UTC(2026, 10, 24, 21, 46, 4),
   record: undefined,
-  reference: undefined,
+  goCache: undefined,
 } as const;
 
 const vf: InventoriedVf = {

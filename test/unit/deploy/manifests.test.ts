@@ -205,9 +205,9 @@ describe("networks", () => {
     const network = parseNetwork(configuration, version, "");
     expect(network.warnings).toEqual([]);
     expect(network.guid).toBeDefined();
-    expect(network.linkState).toBe("enable");
+    expect(network.settings.linkState).toBe("enable");
     expect(network.ipamType).toBe(document.ipam.type);
-    expect(network.rdmaIsolation).toBe(document.rdmaIsolation);
+    expect(network.settings.rdmaIsolation).toBe(document.rdmaIsolation);
   });
 
   test.each(networks)("$file names a resource that the device plugin provides", ({ content }) => {

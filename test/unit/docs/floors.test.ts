@@ -27,7 +27,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
   cli: ["attachment", ...attachment, "cni", "infiniband", "linux", "log", "network-config", "node", "host"],
   // The log entry and the counters of a call are written when the call ends.
   log: ["attachment", ...attachment, "cni", "node", "host"],
-  "network-config": ["cni", "infiniband", "node"],
+  // The settings of an attachment have one schema for the configuration and the record.
+  "network-config": ["attachment/record", "cni", "infiniband", "node"],
   ...Object.fromEntries(
     attachment.map((folder, i) => [
       folder,

@@ -65,7 +65,7 @@ describe("a Virtual Function", () => {
       pci: "0000:01:10.2",
       pf: PF,
       index: 1,
-      incarnation: `9007199254740993${directoryOf("0000:01:10.2").length}`,
+      generation: `9007199254740993${directoryOf("0000:01:10.2").length}`,
     });
   });
 

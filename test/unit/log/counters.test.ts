@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { modes } from "../../../src/attachment/steps/step-order.ts";
+import { modes } from "../../../src/attachment/modes.ts";
+import { steps as allSteps } from "../../../src/attachment/steps/steps.ts";
 import { codes } from "../../../src/cni/errors.ts";
 import {
   BUCKETS,
@@ -125,9 +126,9 @@ describe("content of the file", () => {
   test("has room for everything that can be counted in one line", () => {
     const many = 10 * 86_400 * 3650;
     const steps = (["apply", "undo", "verify"] as const).flatMap((action) =>
-      modes.netdev.apply.map(({ name }) => ({
+      modes.netdev.apply.map((name) => ({
         action,
-        step: name,
+        step: allSteps[name].name,
         times: many,
         failed: many,
         ms: many * 100,

@@ -78,7 +78,7 @@ describe("the record", () => {
   });
 
   test("that comes last is the current one, if an orphaned attachment had the same name", () => {
-    const before = aRecord({ wanted: {} });
+    const before = aRecord({ desired: {} });
     expect(entry({ trace: observed(before, aRecord()) }).guid).toBe("02:00:00:00:00:00:00:01");
     expect(entry({ trace: observed(aRecord(), before) }).guid).toBe("");
   });

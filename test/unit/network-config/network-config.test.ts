@@ -67,7 +67,7 @@ describe("parseNetwork", () => {
       name: "mynet",
       deviceID: "0000:03:00.2",
       guid: undefined,
-      linkState: undefined,
+      settings: {},
       ipamType: undefined,
       dns: { nameservers: [], domain: undefined, search: [], options: [] },
       prevResult: undefined,
@@ -78,7 +78,7 @@ describe("parseNetwork", () => {
 
   test("the output of the SR-IOV Network Operator", () => {
     expect(parse({ capabilities: { infinibandGUID: true }, link_state: "enable", ipam: {} })).toMatchObject({
-      linkState: "enable",
+      settings: { linkState: "enable" },
       ipamType: undefined,
     });
   });
@@ -97,15 +97,14 @@ describe("parseNetwork", () => {
       runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:01", CNIDeviceInfoFile: "/x" },
     };
     expect(parse(stdin, "IgnoreUnknown=1;K8S_POD_NAME=p")).toMatchObject({
-      deviceInfo: "/x",
+      settings: { deviceInfo: "/x", partition: undefined },
       guid: "02:00:00:00:00:00:00:01",
-      partition: undefined,
       warnings: [],
     });
   });
 
   test.each(["auto", "enable", "disable"])("link_state %s", (state) => {
-    expect(parse({ link_state: state }).linkState).toBe(state);
+    expect(parse({ link_state: state }).settings.linkState).toBe(state);
   });
 
   test.each(["link_state", "pkey", "guid"])("an empty %s counts as missing, as in Go", (key) => {
@@ -120,15 +119,15 @@ describe("parseNetwork", () => {
         ipAM: { TYPE: "x" },
         future: { a: [1] },
       }),
-    ).toMatchObject({ linkState: "enable", guid: "02:00:00:00:00:00:00:01", ipamType: "x" });
+    ).toMatchObject({ settings: { linkState: "enable" }, guid: "02:00:00:00:00:00:00:01", ipamType: "x" });
   });
 
   test("a key that resembles a known one is not an error, and is named in a warning", () => {
-    const { linkState, warnings } = parse({
+    const { settings, warnings } = parse({
       linkState: "enable",
       runtimeConfig: { mac: "02:00:00:00:00:01" },
     });
-    expect(linkState).toBeUndefined();
+    expect(settings.linkState).toBeUndefined();
     expect(warnings).toEqual([
       "network configuration: key linkState is ignored; use link_state",
       expect.stringMatching(/^network configuration: runtimeConfig\.mac is ignored/),
@@ -140,8 +139,9 @@ describe("parseNetwork", () => {
   });
 
   test("an MTU is in bytes, the wait for a carrier in seconds", () => {
-    expect(parse({ mtu: 4092, waitForCarrierSeconds: 3 })).toMatchObject({ mtu: 4092, carrierTime: 3000 });
-    expect(parse()).toMatchObject({ mtu: undefined, carrierTime: undefined, deviceInfo: undefined });
+    const { settings } = parse({ mtu: 4092, waitForCarrierSeconds: 3 });
+    expect(settings).toMatchObject({ mtu: 4092, carrierTime: 3000 });
+    expect(parse().settings).toMatchObject({ mtu: undefined, carrierTime: undefined, deviceInfo: undefined });
   });
 
   test.each([
@@ -156,13 +156,13 @@ describe("parseNetwork", () => {
 
   test("ADD waits for a pkey if a time is given, in seconds", () => {
     const pkey = { partition: 5, fullMember: true };
-    expect(parse({ pkey: "0x8005", waitForPkeySeconds: 3 }).partition).toEqual({ pkey, time: 3000 });
-    expect(parse({ pkey: "0x8005" }).partition).toBeUndefined();
+    expect(parse({ pkey: "0x8005", waitForPkeySeconds: 3 }).settings.partition).toEqual({ pkey, time: 3000 });
+    expect(parse({ pkey: "0x8005" }).settings.partition).toBeUndefined();
   });
 
   test("rdmaIsolation is enabled with true", () => {
-    expect(parse({ rdmaIsolation: true }).rdmaIsolation).toBe(true);
-    expect(parse().rdmaIsolation).toBeUndefined();
+    expect(parse({ rdmaIsolation: true }).settings.rdmaIsolation).toBe(true);
+    expect(parse().settings.rdmaIsolation).toBeUndefined();
   });
 
   test("dns and prevResult are kept", () => {

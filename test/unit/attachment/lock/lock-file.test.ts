@@ -19,7 +19,7 @@ const ownGuids = {
   node: guid("0a:00:00:00:00:00:00:01"),
   port: guid("0a:00:00:00:00:00:00:02"),
   instead: [guid("02:00:00:00:00:00:00:77")],
-  incarnation: "15000",
+  generation: "15000",
   bootId: "53828621-562d-45fe-8cbb-834692aaa2a3",
 };
 

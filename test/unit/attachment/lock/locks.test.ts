@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { Locks } from "../../../../src/attachment/lock/locks.ts";
-import { StateDirectory } from "../../../../src/attachment/record/state-directory.ts";
+import { openSession } from "../../../../src/attachment/lock/session.ts";
 import type { Lock } from "../../../../src/node/files.ts";
 import { MemoryFiles } from "../../../support/memory-files.ts";
 import { partialNode } from "../../../support/partial-node.ts";
@@ -37,9 +37,9 @@ function refusal(call: string, path: string, code: string): Error {
 
 /** Runs an action under the node's lock; `files` determines the kernel's answers. */
 function rebindWith(files: Files): void {
-  const limits = { deadline: 1000, observe: unobserved };
+  const limits = { deadline: 1000, warn() {}, observe: unobserved };
   const node = partialNode({ files, clock: { pid: 1, wall: () => 0 } });
-  const locks = new Locks(node, new StateDirectory(files), limits, "test");
+  const locks = new Locks(openSession(node, limits), "test");
   locks.whileNodeIsLocked(1000, () => files.locked.push("rebind"));
 }
 

@@ -1,5 +1,6 @@
 import fc from "fast-check";
-import type { AttachmentRecord, Desired, Originals } from "../../../../src/attachment/record/record.ts";
+import type { Desired } from "../../../../src/attachment/record/desired.ts";
+import type { AttachmentRecord, Originals } from "../../../../src/attachment/record/record.ts";
 import { guidFromBytes } from "../../../../src/infiniband/guid.ts";
 import type { LinkSettings } from "../../../../src/node/link-settings.ts";
 
@@ -79,13 +80,12 @@ const originals: Arbitraries<Originals> = {
   linkState: maybe(linkState),
   rdma: maybe(fc.record({ devices: texts, files: texts })),
   deviceInfo: maybe(hardText),
-  leftGuids: maybe(fc.array(guid, { maxLength: 3 })),
   driver: hardText,
 };
 
 const pkey = fc.record({ partition: fc.integer({ min: 1, max: 0x7fff }), fullMember: fc.boolean() });
 
-const wanted: Arbitraries<Desired> = {
+const desired: Arbitraries<Desired> = {
   guid: maybe(guid),
   linkState: maybe(linkState),
   rdmaIsolation: maybe(fc.constant(true as const)),
@@ -101,12 +101,13 @@ const record: Arbitraries<AttachmentRecord> = {
   ifname: hardText,
   netns: hardText,
   netnsCookie: hardText,
-  mode: maybe(fc.constantFrom("vfio", "rdma")),
+  mode: fc.constantFrom("netdev", "rdma", "vfio"),
   bootId: hardText,
   since: time,
-  vf: fc.record({ pci, pf: pci, index: fc.nat(), incarnation: fc.maxSafeNat().map(String) }),
-  found: fc.record(originals),
-  wanted: fc.record(wanted),
+  vf: fc.record({ pci, pf: pci, index: fc.nat(), generation: fc.maxSafeNat().map(String) }),
+  originals: fc.record(originals),
+  staleGuids: maybe(fc.array(guid, { maxLength: 3 })),
+  desired: fc.record(desired),
   call: fc.record({
     stdin: fc.oneof(hardText, fc.json({ stringUnit: "binary" })),
     args: hardText,

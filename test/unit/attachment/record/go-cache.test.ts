@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseGoCache } from "../../../../src/attachment/record/go-cache.ts";
-import { recordDocument } from "../../../../src/attachment/record/parse.ts";
+import { recordDocument } from "../../../../src/attachment/record/record-file.ts";
 import { goCache } from "../../../support/go-cache.ts";
 import { aRecord } from "../../../support/records.ts";
 
@@ -15,7 +15,7 @@ describe("the Go plugin's cache", () => {
       name: "ib1",
       ifname: "net1",
       guid: "02:00:00:00:00:00:00:0a",
-      found: "00:00:00:00:00:00:00:00",
+      original: "00:00:00:00:00:00:00:00",
       linkState: "enable",
       rdmaIsolation: false,
       vfioPciMode: false,
@@ -29,7 +29,7 @@ describe("the Go plugin's cache", () => {
   });
 
   test("has no GUID to restore if ADD set none", () => {
-    expect(parsed({ HostIFGUID: "" })).toMatchObject({ guid: undefined, found: undefined });
+    expect(parsed({ HostIFGUID: "" })).toMatchObject({ guid: undefined, original: undefined });
   });
 
   test("names no netdev for a VF bound to vfio-pci", () => {
@@ -42,7 +42,7 @@ describe("the Go plugin's cache", () => {
     expect(parsed({ ...vfio, link_state: undefined })).toMatchObject({
       name: "",
       ifname: "",
-      found: "ff:ff:ff:ff:ff:ff:ff:ff",
+      original: "ff:ff:ff:ff:ff:ff:ff:ff",
       linkState: undefined,
       vfioPciMode: true,
     });
@@ -59,7 +59,7 @@ describe("the Go plugin's cache", () => {
       name: "ibp3s0f0v1",
       ifname: "net1",
       guid: "02:00:00:00:00:00:00:01",
-      found: "11:22:33:00:77:77:77:02",
+      original: "11:22:33:00:77:77:77:02",
       linkState: "enable",
     });
   });

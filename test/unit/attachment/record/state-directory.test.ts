@@ -110,7 +110,7 @@ describe("the state directory", () => {
   test("finds the Go plugin's cache of an attachment", () => {
     const { files, state } = setUp();
     files.create(`${root}/c1-net1`, ofGoPlugin("net1"));
-    expect(state.find(aRecord())).toMatchObject({ record: undefined, reference: { pci: "0000:01:10.0" } });
+    expect(state.find(aRecord())).toMatchObject({ record: undefined, goCache: { pci: "0000:01:10.0" } });
     expect(state.create(aRecord(), "ib0")).toBeUndefined();
   });
 
@@ -120,17 +120,17 @@ describe("the state directory", () => {
     const other = aRecord({ containerId: "a-b", ifname: "c" });
     expect(state.find(other)).toBeUndefined();
     expect(state.create(other, "ib0")).toBe(`${root}/.x/a-b/c`);
-    expect(state.find({ containerId: "a", ifname: "b-c" })?.reference?.ifname).toBe("b-c");
+    expect(state.find({ containerId: "a", ifname: "b-c" })?.goCache?.ifname).toBe("b-c");
     expect(state.find(other)?.record).toMatchObject(other);
   });
 
   test("moves the record of a pending release to a directory that is not searched for attachments", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";
-    state.park(path, aRecord());
+    state.deferRelease(path, aRecord());
     const owed = `${root}/.owed/0000:03:00.2-1795506227622`;
-    expect(state.owedOf("0000:03:00.2")).toEqual([owed]);
-    expect(state.owedOf("0000:03:00.20")).toEqual([]);
+    expect(state.pendingReleasesOf("0000:03:00.2")).toEqual([owed]);
+    expect(state.pendingReleasesOf("0000:03:00.20")).toEqual([]);
     expect(state.find(aRecord())).toBeUndefined();
     expect(state.read(owed)?.record).toMatchObject(aRecord());
     expect(state.paths()).toEqual([]);

@@ -24,7 +24,7 @@ function attachedWith(...stdins: string[]): ListedAttachment[] {
     netns: undefined,
     since: undefined,
     record: aRecord({ call: { stdin, args: "", path: "/recorded" } }),
-    reference: undefined,
+    goCache: undefined,
   }));
 }
 

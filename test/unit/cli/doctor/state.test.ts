@@ -68,7 +68,7 @@ describe("records", () => {
     netns: "/run/netns/c1",
     since: undefined,
     record: undefined,
-    reference: undefined,
+    goCache: undefined,
   };
   const foreign: ListedAttachment = { ...attached, condition: "external" };
   const examine = (all: readonly ListedAttachment[] | undefined, texts = {}, parts = {}) =>

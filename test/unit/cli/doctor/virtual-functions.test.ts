@@ -19,7 +19,7 @@ const held = (changes: Partial<ListedAttachment> = {}): ListedAttachment => ({
   netns: undefined,
   since: undefined,
   record: undefined,
-  reference: undefined,
+  goCache: undefined,
   ...changes,
 });
 
@@ -136,9 +136,9 @@ describe("a link", () => {
   });
 
   test("whose policy its network sets, ib-sriov's or the Go plugin's", () => {
-    const record = aRecord({ wanted });
+    const record = aRecord({ desired: wanted });
     expect(examine([aVf(0, { config, holder: held({ record }) })])[0]?.[0]).toMatch(/^ok/);
-    const holder = held({ record: aRecord({ wanted: {} }) });
+    const holder = held({ record: aRecord({ desired: {} }) });
     expect(examine([aVf(0, { config, holder })])[0]?.[0]).toMatch(/^warning: .*"disable"/);
   });
 

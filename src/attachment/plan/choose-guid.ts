@@ -3,15 +3,23 @@ import { DERIVED_GUIDS, derivedGuid } from "../../infiniband/derived-guid.ts";
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
-import type { Node } from "../../node/node.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { OwnGuids } from "../lock/lock-file.ts";
 import { type RecordedGuids, recordedGuids } from "../record/recorded-guids.ts";
-import type { StateDirectory } from "../record/state-directory.ts";
 import type { StaleAttachment } from "../recovery/stale-attachment.ts";
 import { portGuidOfDevice } from "../vf/effective-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
-import type { PhysicalFunction } from "../vf/pci-function.ts";
+import type { AddSession } from "./add-session.ts";
+
+/** Returns the GUID that an attachment gives to its VF; `undefined` if the VF keeps its own. */
+export function chooseGuid(
+  session: AddSession,
+  stale: StaleAttachment | undefined,
+  ownGuids: OwnGuids | undefined,
+): Guid | undefined {
+  const { guid } = session.request;
+  return guid === "auto" ? autoGuid(session, stale, ownGuids) : guid;
+}
 
 /**
  * Returns the GUID that `"guid": "auto"` assigns to a VF; `undefined` if the VF keeps its own.
@@ -24,15 +32,13 @@ import type { PhysicalFunction } from "../vf/pci-function.ts";
  *   is not taken for the VF's own.
  * @throws {CniError} if no GUID can be derived, or all of them are in use.
  */
-export function autoGuid(
-  node: Node,
-  state: StateDirectory,
-  vf: VirtualFunction,
-  pf: PhysicalFunction,
+function autoGuid(
+  session: AddSession,
   stale: StaleAttachment | undefined,
   noted: OwnGuids | undefined,
 ): Guid | undefined {
-  const own = stale?.current ? stale.record.found.portGuid : ownPortGuid(portGuidNow(node, vf, pf), noted);
+  const { node, state, vf, pf } = session;
+  const own = stale?.isCurrent ? stale.record.originals.portGuid : ownPortGuid(portGuidNow(session), noted);
   // The VF has no netdev, for which the plan throws.
   if (own === undefined) return undefined;
   const choices = choicesFor(vf, pf.link);
@@ -54,7 +60,7 @@ function ownPortGuid(now: Guid | undefined, noted: OwnGuids | undefined): Guid |
   return noted.instead.includes(now) ? noted.port : now;
 }
 
-function portGuidNow(node: Node, { pci }: VirtualFunction, pf: PhysicalFunction): Guid | undefined {
+function portGuidNow({ node, vf: { pci }, pf }: AddSession): Guid | undefined {
   const link = netdevOf(node, node.namespaces.host, pci);
   if (link !== undefined) return portGuidOf(link.address);
   if (node.functions.driver(pci) === VFIO_DRIVER) return pf.vf.portGuid;
@@ -76,10 +82,10 @@ function choicesFor(vf: VirtualFunction, pf: Link): Guid[] {
 
 /** Reports whether a recorded attachment brought the GUID to the VF, instead of finding it there. */
 function cameWithContainer(recorded: readonly RecordedGuids[], vf: VirtualFunction, guid: Guid): boolean {
-  return recorded.some(({ pci, given, found }) => pci === vf.pci && given === guid && found !== guid);
+  return recorded.some(({ pci, given, original }) => pci === vf.pci && given === guid && original !== guid);
 }
 
 /** Returns the recorded GUIDs of other VFs, whose devices may be in containers, and then are not visible here. */
 function recordedForOthers(recorded: readonly RecordedGuids[], vf: VirtualFunction): (Guid | undefined)[] {
-  return recorded.flatMap(({ pci, given, found }) => (pci === vf.pci ? [] : [given, found]));
+  return recorded.flatMap(({ pci, given, original }) => (pci === vf.pci ? [] : [given, original]));
 }

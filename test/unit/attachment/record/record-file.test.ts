@@ -1,13 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { parseRecord, stateLetter, stateOffset } from "../../../../src/attachment/record/codec.ts";
 import {
   callThatFits,
-  parseRecord,
   recordDocument,
   requireRecordFits,
-  stateLetter,
-  stateOffset,
-} from "../../../../src/attachment/record/parse.ts";
+} from "../../../../src/attachment/record/record-file.ts";
 import { LONGEST_FILE } from "../../../../src/node/files.ts";
 import { aRecord, guid } from "../../../support/records.ts";
 
@@ -83,7 +81,7 @@ describe("a record as a file", () => {
   });
 
   test("makes the Go plugin leave the GUID if ADD set no GUID", () => {
-    const document = JSON.parse(recordDocument(aRecord({ wanted: {} }), "ib0"));
+    const document = JSON.parse(recordDocument(aRecord({ desired: {} }), "ib0"));
     expect(document.HostIFGUID).toBe("");
     expect(document).not.toHaveProperty("link_state");
     expect(document).not.toHaveProperty("rdmaIsolation");
@@ -104,9 +102,9 @@ describe("a record as a file", () => {
   });
 
   test("is read back unchanged if MTU and admin state are unknown", () => {
-    const { mtu: _, up: __, ...found } = aRecord().found;
-    const record = parseRecord(recordDocument(aRecord({ found }), "ib0"));
-    expect(record?.found).toEqual(found);
+    const { mtu: _, up: __, ...found } = aRecord().originals;
+    const record = parseRecord(recordDocument(aRecord({ originals: found }), "ib0"));
+    expect(record?.originals).toEqual(found);
   });
 
   test.each(Object.entries(goTypes))(
@@ -114,7 +112,7 @@ describe("a record as a file", () => {
     (key, isFit) => {
       const documents = [
         aRecord(),
-        aRecord({ wanted: {} }),
+        aRecord({ desired: {} }),
         aRecord({
           call: { stdin: '{"pkey":5,"ipam":{"type":7},"name":[],"cniVersion":1}', args: "", path: "" },
         }),
@@ -306,18 +304,17 @@ describe("a file that is not a record", () => {
   });
 
   test("is rejected if its stale GUIDs are invalid", () => {
-    const leftGuids = [guid("02:00:00:00:00:00:00:0b")];
-    const record = aRecord({ found: { ...aRecord().found, leftGuids } });
-    const document = recordDocument(record, "ib0");
-    expect(parseRecord(document)?.found.leftGuids).toEqual(leftGuids);
+    const staleGuids = [guid("02:00:00:00:00:00:00:0b")];
+    const document = recordDocument(aRecord({ staleGuids }), "ib0");
+    expect(parseRecord(document)?.staleGuids).toEqual(staleGuids);
     for (const other of ["{}", "[5]", '["02:00"]', "null"]) {
       expect(parseRecord(document.replace('["02:00:00:00:00:00:00:0b"]', other)), other).toBeUndefined();
     }
   });
 
   test("contains GUIDs in their canonical spelling only", () => {
-    const spelt = recordDocument(aRecord({ wanted: { guid: guid("02:00:00:00:00:00:00:0a") } }), "ib0");
-    expect(parseRecord(spelt)?.wanted.guid).toBe("02:00:00:00:00:00:00:0a");
+    const spelt = recordDocument(aRecord({ desired: { guid: guid("02:00:00:00:00:00:00:0a") } }), "ib0");
+    expect(parseRecord(spelt)?.desired.guid).toBe("02:00:00:00:00:00:00:0a");
     expect(parseRecord(spelt.replaceAll(":0a", ":0A"))).toBeUndefined();
   });
 });

@@ -1,0 +1,40 @@
+import type { Namespace } from "../../node/namespaces.ts";
+import { isPhysical, type VirtualFunction } from "../../node/pci-functions.ts";
+import type { VfSession } from "../lock/locks.ts";
+import { currentOwnGuids } from "../lock/own-guids.ts";
+import type { StaleAttachment } from "../recovery/stale-attachment.ts";
+import type { AddRequest } from "../requests.ts";
+import { PhysicalFunction } from "../vf/pci-function.ts";
+import { requestForPf } from "./vfio.ts";
+
+/** An ADD that holds the lock of its VF. */
+export interface AddSession extends VfSession {
+  readonly request: AddRequest;
+  readonly vf: VirtualFunction;
+  readonly pf: PhysicalFunction;
+  readonly containerNetns: Namespace;
+}
+
+/** Returns the session of an ADD whose call has locked the VF. */
+export function openAddSession(
+  session: VfSession,
+  request: AddRequest,
+  vf: VirtualFunction,
+  containerNetns: Namespace,
+): AddSession {
+  return {
+    ...session,
+    request: isPhysical(vf) ? requestForPf(request) : request,
+    vf,
+    pf: new PhysicalFunction(session.node, vf.pf, vf.index),
+    containerNetns,
+  };
+}
+
+/**
+ * Returns the VF's own GUIDs, from its lock file, if the VF may run with those of an attachment whose record is lost. A
+ * stale attachment of this generation has them in its record.
+ */
+export function recoverOwnGuids(session: AddSession, stale: StaleAttachment | undefined) {
+  return stale?.isCurrent === true ? undefined : currentOwnGuids(session, session.vf);
+}

@@ -1,0 +1,60 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import { isPhysical } from "../../node/pci-functions.ts";
+import type { AddContext } from "../context.ts";
+import { stepContextOf } from "../context-of.ts";
+import { ownGuids } from "../lock/own-guids.ts";
+import type { AttachmentName } from "../record/record.ts";
+import type { StaleAttachment } from "../recovery/stale-attachment.ts";
+import type { AddSession } from "./add-session.ts";
+import type { Plan } from "./plan.ts";
+
+/**
+ * Refuses an attachment that exists already, of this plugin or of the Go plugin. The record of a stale attachment of
+ * the VF may have the name: it is undone.
+ * @throws {CniError} code 4 if another record has the name.
+ */
+export function refuseTakenName(
+  { state, request: { name } }: AddSession,
+  stale: StaleAttachment | undefined,
+): void {
+  const stored = state.findAny(name);
+  if (stored !== undefined && stored.path !== stale?.path) throw alreadyAttached(name);
+}
+
+/**
+ * Writes the record of an attachment, before any change. From then on, a later call finds the record, and the originals
+ * in it.
+ * @throws {CniError} code 4 if another call has just written a record of that name.
+ */
+export function createRecord(session: AddSession, plan: Plan): AddContext {
+  const { node, state, locks, request, vf, pf, containerNetns } = session;
+  const { record, netdev, effective } = plan;
+  const pfName = isPhysical(vf) ? "" : pf.link.name;
+  locks.claim(request.name, ownGuids(record, effective));
+  let path: string | undefined;
+  try {
+    path = state.create(record, pfName);
+  } finally {
+    // If that fails, the VF's previous owner stays its owner.
+    if (path === undefined) locks.withdrawClaim();
+  }
+  if (path === undefined) throw alreadyAttached(request.name);
+  return {
+    ...stepContextOf(session, record, containerNetns),
+    path,
+    pf: () => pf.link,
+    reply: request.reply,
+    rollbackTime: request.rollbackTime,
+    effective,
+    netdev,
+    netdevIn: node.namespaces.host,
+    result: undefined,
+  };
+}
+
+function alreadyAttached({ containerId, ifname }: AttachmentName): CniError {
+  return new CniError(
+    codes.badEnvironment,
+    `CNI_CONTAINERID ${containerId} has an attachment ${ifname} (CNI_IFNAME) already; it must be detached (DEL) first`,
+  );
+}

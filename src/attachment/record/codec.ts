@@ -1,0 +1,120 @@
+import { fromJson, isObject } from "../../cni/document.ts";
+import { type AttachmentRecord, attachmentRecord } from "./record.ts";
+import type { Unreadable } from "./unreadable.ts";
+
+/**
+ * The key of the member with the record of ib-sriov. The file is a superset of the Go plugin's cache, so that each of
+ * the two plugins can undo an attachment of the other. Go matches keys without regard to case, and no field of the Go
+ * plugin's structures matches this key.
+ */
+const KEY = "attachment";
+
+/** Layout of the member `attachment`. A version that reads another layout does not change the record. */
+const FORMAT = 1;
+/** The beginning of every record file. */
+const BEGINNING = `{"${KEY}":{"format":${FORMAT},"state":"`;
+
+/**
+ * Returns the text of a record file: the member `attachment`, alone in the first line, and then the Go plugin's
+ * members.
+ * @param goCache the Go plugin's members.
+ */
+export function encodeRecord(record: AttachmentRecord, goCache: object): string {
+  const own = JSON.stringify({ [KEY]: documentOf(record) });
+  return `${own.slice(0, -1)},\n${JSON.stringify(goCache).slice(1)}`;
+}
+
+/**
+ * Returns the member `attachment`. Some of its keys have older names than the record's members, so that every version
+ * with this format can read it. The state comes first, so that it is at the same place in every file: see
+ * {@link stateOffset}.
+ */
+function documentOf({ state, mode, vf, originals, staleGuids, desired, call, ...others }: AttachmentRecord) {
+  const { generation: incarnation, pci, pf, index } = vf;
+  return {
+    format: FORMAT,
+    state: stateLetter(state),
+    ...others,
+    mode: mode === "netdev" ? undefined : mode === "vfio-pf" ? "vfio" : mode,
+    vf: { pci, pf, index, incarnation },
+    found: { ...originals, leftGuids: staleGuids },
+    wanted: desired,
+    call,
+  };
+}
+
+/**
+ * Parses a record file. The members for the Go plugin are not read.
+ * @returns `undefined` if the file contains no record of ib-sriov: the member `attachment` is missing, is not JSON, or
+ * is damaged.
+ */
+export function parseRecord(text: string): AttachmentRecord | undefined {
+  const document = attachmentPart(text) ?? fromJson(text);
+  const part = isObject(document) ? document[KEY] : undefined;
+  if (!isObject(part) || part.format !== FORMAT) return undefined;
+  const { state, mode = "netdev", vf, found, wanted, ...others } = part;
+  if (!isObject(vf) || !isObject(found)) return undefined;
+  const { incarnation: generation, ...address } = vf;
+  // Only older versions wrote driverOverride.
+  const { leftGuids: staleGuids, driverOverride: _, ...originals } = found;
+  const record = {
+    ...others,
+    state: stateNamed(state),
+    mode: mode === "vfio" && vf.pci === vf.pf ? "vfio-pf" : mode,
+    vf: { ...address, generation },
+    originals,
+    staleGuids,
+    desired: wanted,
+  };
+  return attachmentRecord(record) ? record : undefined;
+}
+
+/**
+ * Returns why {@link parseRecord} cannot read a file that is a record of ib-sriov; `undefined` if the file has no
+ * member `attachment`. Two members keep their place and meaning in every later format: `attachment.format`, a number,
+ * and `attachment.needs`, the oldest version of ib-sriov that can read the record (docs/architecture.md).
+ */
+export function unreadableIn(text: string): Unreadable | undefined {
+  const document = fromJson(text);
+  const part = isObject(document) ? document[KEY] : undefined;
+  if (part === undefined) {
+    const isTruncated = text.startsWith(`{"${KEY}":`);
+    return isTruncated ? { kind: "damaged", reason: "it is truncated, or is not JSON" } : undefined;
+  }
+  if (!isObject(part) || typeof part.format !== "number" || part.format <= FORMAT)
+    return { kind: "damaged", reason: "a member of it is missing, or has the wrong type" };
+  const needed = typeof part.needs === "string" ? `version ${part.needs} or a later one` : "a later version";
+  return {
+    kind: "later format",
+    reason: `it has format ${part.format}, and this version of ib-sriov reads format ${FORMAT}: ${needed} is needed`,
+  };
+}
+
+/**
+ * Returns the file with only its member `attachment`, if that is alone in the first line: to parse the other members
+ * would take the same time again.
+ */
+function attachmentPart(text: string): unknown {
+  // Another beginning means that another program has written the file, such as jq.
+  const end = text.startsWith(BEGINNING) ? text.indexOf(",\n") : -1;
+  return end < 0 ? undefined : fromJson(`${text.slice(0, end)}}`);
+}
+
+/** Returns the offset of the attachment's state in the file, bytes. */
+export function stateOffset(): number {
+  return BEGINNING.length;
+}
+
+/**
+ * Returns a state as the file contains it, by its first letter. The state is the only part of a record that changes.
+ * The change is one byte, so it is atomic: a kill cannot interrupt it, and a reader without the VF's lock never sees
+ * half of it.
+ */
+export function stateLetter(state: AttachmentRecord["state"]): string {
+  return state.charAt(0);
+}
+
+function stateNamed(letter: unknown): AttachmentRecord["state"] | undefined {
+  const states = ["preparing", "complete", "broken"] as const;
+  return states.find((state) => stateLetter(state) === letter);
+}
