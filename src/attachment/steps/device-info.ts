@@ -2,7 +2,6 @@ import { fromJson, isObject } from "../../cni/document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Node } from "../../node/node.ts";
 import type { Step } from "../context.ts";
-import { attempt } from "../errors.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 
 /** Key of the RDMA devices' names. They are one comma-separated string, as the SR-IOV device plugin writes them. */
@@ -34,7 +33,7 @@ export const deviceInfo: Step = {
   undo({ node, record }) {
     const { deviceInfo } = record.desired;
     if (deviceInfo === undefined || record.originals.deviceInfo === rdmaDeviceNames(record)) return;
-    attempt(`remove ${temporaryOf(deviceInfo)}`, () => node.files.remove(temporaryOf(deviceInfo)));
+    node.files.remove(temporaryOf(deviceInfo));
     const document = documentIn(node, deviceInfo);
     if (document === undefined || document.pci[KEY] !== rdmaDeviceNames(record)) return;
     write(node, deviceInfo, document, record.originals.deviceInfo);
@@ -70,7 +69,7 @@ function documentIn(node: Node, path: string): Document | undefined {
 }
 
 function read(node: Node, path: string): Document | "absent" | "other" {
-  const text = attempt(`read the device information ${path}`, () => node.files.read(path));
+  const text = node.files.read(path);
   if (text === undefined) return "absent";
   const document = fromJson(text);
   if (!isObject(document) || !isObject(document.pci)) return "other";
@@ -81,9 +80,7 @@ function write(node: Node, path: string, document: Document, names: string | und
   if (document.pci[KEY] === names) return;
   // JSON.stringify omits a key whose value is undefined.
   const text = JSON.stringify({ ...document, pci: { ...document.pci, [KEY]: names } });
-  attempt(`write the device information ${path}`, () =>
-    node.files.replaceForeign(path, text, MODE, temporaryOf(path)),
-  );
+  node.files.replaceForeign(path, text, MODE, temporaryOf(path));
 }
 
 /** Returns the name of the file while it is written. A killed process leaves this file, and undo removes it. */

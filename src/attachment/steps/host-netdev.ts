@@ -2,7 +2,6 @@ import { messageOf } from "../../cni/error-document.ts";
 import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import type { Step, StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
 import { hostNetdevOf } from "../vf/netdev.ts";
 import { isUdevRunning, udevTimeout, waitFor } from "../vf/wait.ts";
 
@@ -22,9 +21,7 @@ export const hostNetdev: Step = {
     const link = restoreName(attachment, attachment.hostNetdev ?? hostNetdevOf(attachment));
     const { mtu = link.mtu, up = link.up } = record.originals;
     if (link.mtu !== mtu) {
-      const set = attempt(`restore the MTU ${mtu} of ${link.name} of VF ${record.vf.pci}`, () =>
-        node.links.setMtu(host, link.index, mtu),
-      );
+      const set = node.links.setMtu(host, link.index, mtu);
       if (set !== mtu) attachment.warn(lowerMtu(link.name, record.vf.pci, mtu, set));
     }
     restoreAltnames(attachment, link);

@@ -21,7 +21,6 @@ export const netInterface: Step = {
   apply(attachment) {
     const { node, record } = attachment;
     const containerNetns = requireContainerNetns(attachment);
-    const { pci } = record.vf;
     try {
       if (attachment.netdevIn === containerNetns)
         bringUp(attachment, containerNetns, requireNetdev(attachment));
@@ -31,7 +30,7 @@ export const netInterface: Step = {
     }
     attachment.netdev = interfaceIn(node, containerNetns, record.ifname);
     // udev can add an alternative name after the netdev was read and before it is moved.
-    stripAltnames(node, containerNetns, requireNetdev(attachment), pci);
+    stripAltnames(node, containerNetns, requireNetdev(attachment));
   },
 
   undo(attachment) {
@@ -111,7 +110,7 @@ function moveIn(attachment: StepContext, containerNetns: Namespace, link: Link):
   const { node, record } = attachment;
   const { host } = node.namespaces;
   const { pci } = record.vf;
-  stripAltnames(node, host, link, pci);
+  stripAltnames(node, host, link);
   restoreMode(attachment, host, link);
   const mtu = mtuOf(record, link);
   attempt(`move ${link.name} of VF ${pci} to ${record.netns} as ${record.ifname}, up with MTU ${mtu}`, () =>
@@ -133,12 +132,10 @@ function bringUp(attachment: StepContext, containerNetns: Namespace, link: Link)
  * Restores the IPoIB mode after a rebind or move reset it: in datagram mode the kernel refuses the MTU of connected
  * mode.
  */
-function restoreMode({ node, record }: StepContext, where: Namespace, { index, name, settings }: Link): void {
+function restoreMode({ node, record }: StepContext, where: Namespace, { index, settings }: Link): void {
   const mode = record.originals.settings?.mode;
   if (mode === undefined || settings.mode === undefined || settings.mode === mode) return;
-  attempt(`restore the IPoIB mode of ${name} of VF ${record.vf.pci}`, () =>
-    node.links.setSettings(where, index, settings, { ...settings, mode }),
-  );
+  node.links.setSettings(where, index, settings, { ...settings, mode });
 }
 
 /**
@@ -161,9 +158,7 @@ function bringUpWithAllowedMtu({ node, record, warn }: StepContext, containerNet
   if (link === undefined || link.up) return false;
   const mtu = mtuOf(record, link);
   if (link.mtu === mtu) return false;
-  const allowed = attempt(`set MTU ${mtu} on ${link.name} of VF ${vf.pci}`, () =>
-    node.links.setMtu(containerNetns, link.index, mtu),
-  );
+  const allowed = node.links.setMtu(containerNetns, link.index, mtu);
   if (desired.mtu !== undefined && allowed !== mtu) {
     const mode = link.settings.mode === 1 ? "connected" : "datagram";
     throw new CniError(
@@ -213,7 +208,7 @@ export function returnToHost(
   name: string,
 ): void {
   const { host } = node.namespaces;
-  stripAltnames(node, containerNetns, link, pci);
+  stripAltnames(node, containerNetns, link);
   try {
     node.links.move(containerNetns, link.index, host, name);
   } catch {
@@ -224,11 +219,9 @@ export function returnToHost(
   }
 }
 
-function stripAltnames(node: Node, where: Namespace, link: Link, pci: string): void {
+function stripAltnames(node: Node, where: Namespace, link: Link): void {
   if (link.altnames.length === 0) return;
-  attempt(`remove the alternative names of ${link.name} of VF ${pci}`, () =>
-    node.links.removeAltnames(where, link.index, link.altnames),
-  );
+  node.links.removeAltnames(where, link.index, link.altnames);
 }
 
 /**
@@ -245,7 +238,7 @@ export function requireContainerNetns({ containerNetns, record }: StepContext): 
  * @throws {CniError} if the container has no interface of that name.
  */
 export function interfaceIn(node: Node, containerNetns: Namespace, ifname: string): Link {
-  const link = attempt(`read ${ifname}`, () => node.links.byName(containerNetns, ifname));
+  const link = node.links.byName(containerNetns, ifname);
   if (link !== undefined) return link;
   throw new CniError(codes.node, `the container has no interface ${ifname}`);
 }

@@ -1,6 +1,5 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Step, StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
 import { modeOf } from "../modes.ts";
 import { changesGuid } from "../record/record.ts";
 import { netdevOf } from "../vf/netdev.ts";
@@ -34,9 +33,7 @@ export const linkState: Step = {
   apply({ node, record, pf }) {
     const { linkState } = record.desired;
     if (linkState === undefined || linkState === record.originals.linkState) return;
-    attempt(`set the link state of VF ${record.vf.pci} to ${linkState}`, () =>
-      node.links.setVfConfig(pf().index, record.vf.index, { linkState }),
-    );
+    node.links.setVfConfig(pf().index, record.vf.index, { linkState });
   },
 
   undo(attachment) {
@@ -45,13 +42,11 @@ export const linkState: Step = {
     // If the kernel did not report the original policy, undo sets the default policy of a new VF.
     const original = record.originals.linkState ?? "auto";
     if (desired === undefined || desired === original) return;
-    attempt(`restore the link state ${original} of VF ${record.vf.pci}`, () => {
-      const now = vfConfig().linkState;
-      if (now !== undefined && now !== desired) return;
-      const restore = () => node.links.setVfConfig(pf().index, record.vf.index, { linkState: original });
-      if (original !== "disable" || hasNewDevice(attachment)) restore();
-      else takeDown(attachment, restore);
-    });
+    const now = vfConfig().linkState;
+    if (now !== undefined && now !== desired) return;
+    const restore = () => node.links.setVfConfig(pf().index, record.vf.index, { linkState: original });
+    if (original !== "disable" || hasNewDevice(attachment)) restore();
+    else takeDown(attachment, restore);
   },
 
   verify({ record, vfConfig }) {

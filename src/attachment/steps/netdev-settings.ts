@@ -97,12 +97,9 @@ function set(attachment: StepContext, netdev: Link, originals: LinkSettings): Li
  * entry for that.
  */
 function addedTcxPrograms({ node, record }: StepContext, netdev: Link): string[] {
-  const { pci } = record.vf;
   const { tcx: originals = [] } = record.originals;
   if (isUntouched(record, netdev)) return [];
-  const now = attempt(`look for tcx programs of ${netdev.name} of VF ${pci}`, () =>
-    node.links.tcxPrograms(netdev.index),
-  );
+  const now = node.links.tcxPrograms(netdev.index);
   if (now === undefined) return ["tcx programs (bpf(2) is refused: EPERM)"];
   return now.filter((id) => !originals.includes(id)).map((id) => `tcx program ${id}`);
 }

@@ -2,7 +2,6 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
 import type { AddContext, Step, StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
 import { modeOf } from "../modes.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
 import { rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
@@ -61,11 +60,7 @@ function moveToContainer(attachment: AddContext, containerNetns: Namespace): voi
       const names = node.functions.rdmaDevices(pci);
       const devices = node.rdma.devices(host).filter(({ name }) => names.includes(name));
       if (devices.length === 0) throw new CniError(codes.node, `VF ${pci} has no RDMA device on the host`);
-      for (const { index, name } of devices) {
-        attempt(`move RDMA device ${name} of VF ${pci} to ${record.netns}`, () =>
-          node.rdma.move(host, index, containerNetns),
-        );
-      }
+      for (const { index } of devices) node.rdma.move(host, index, containerNetns);
     });
     requireSameFiles(attachment);
     if (!modeOf(record).hasNetdev) return;

@@ -4,7 +4,6 @@ import type { Route, RouteState } from "../../ip/route.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import { attempt } from "../errors.ts";
 
 /**
  * Verifies that an interface has all of its routes.
@@ -20,9 +19,7 @@ export function verifyRoutes(
   for (const family of [4, 6] as const) {
     const wanted = routes.filter((route) => addressFamily(route.dst) === family);
     if (wanted.length === 0) continue;
-    const there = attempt(`read the routes of ${link.name}`, () =>
-      node.links.routes(containerNetns, link.index, family),
-    );
+    const there = node.links.routes(containerNetns, link.index, family);
     const missing = wanted.find((route) => !there.some((each) => isSame(each, route)));
     if (missing === undefined) continue;
     throw new CniError(

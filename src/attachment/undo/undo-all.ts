@@ -41,7 +41,9 @@ export function undoAll(attachment: StepContext, { isHeld }: { readonly isHeld: 
 /** Undoes an attachment whose VF has an external driver; does nothing and returns `undefined` if it has not. */
 function undoIfExternal(attachment: StepContext, release: () => void): unknown[] | undefined {
   try {
-    const driver = externalDriver(attachment);
+    const driver = attempt(`read the driver of VF ${attachment.record.vf.pci}`, () =>
+      externalDriver(attachment),
+    );
     // The netdev disappeared with the recorded driver, so no netdev has the addresses.
     return driver && attemptAll([() => undoForExternalDriver(attachment, driver, "leave"), release]);
   } catch (error) {

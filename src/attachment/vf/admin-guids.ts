@@ -1,6 +1,5 @@
 import { ALL_ONES_GUID, type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import type { StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
 
 /** Node and port GUID that are set at a PF for a VF. A rebind of the VF puts them into effect. */
@@ -26,10 +25,7 @@ export function mayHaveStaleGuids({ staleGuids = [] }: AttachmentRecord): boolea
 
 /** Sets the GUIDs of the VF at its PF. */
 export function setGuids({ node, record, pf }: StepContext, nodeGuid: Guid, portGuid: Guid): void {
-  const both = nodeGuid === portGuid ? nodeGuid : `${nodeGuid} (node) and ${portGuid} (port)`;
-  attempt(`set the GUIDs of VF ${record.vf.pci} to ${both}`, () =>
-    node.links.setVfConfig(pf().index, record.vf.index, { nodeGuid, portGuid }),
-  );
+  node.links.setVfConfig(pf().index, record.vf.index, { nodeGuid, portGuid });
 }
 
 /**
@@ -40,7 +36,7 @@ export function setGuids({ node, record, pf }: StepContext, nodeGuid: Guid, port
 export function restoreAdminGuids(attachment: StepContext): AdminGuids {
   const { record, vfConfig, warn } = attachment;
   const { pci } = record.vf;
-  const admin = attempt(`read the GUIDs of VF ${pci} from its PF`, () => vfConfig());
+  const admin = vfConfig();
   const originals = originalAdminGuids(record.originals);
   const node = isExternal(record, admin.nodeGuid) ? admin.nodeGuid : originals.node;
   const port = isExternal(record, admin.portGuid) ? admin.portGuid : originals.port;
@@ -66,7 +62,7 @@ export function withdrawGuids(
   const { originals, desired, staleGuids = [], vf } = record;
   const assigned = [...(changesGuid(desired, originals) ? [desired.guid] : []), ...staleGuids];
   if (assigned.length === 0) return;
-  const admin = attempt(`read the GUIDs of VF ${vf.pci} from its PF`, () => vfConfig());
+  const admin = vfConfig();
   const isKnown = admin.nodeGuid !== undefined && admin.portGuid !== undefined;
   if (!isKnown && unknown === "leave")
     warn(`the kernel does not report which GUIDs PF ${vf.pf} has for VF ${vf.pci}; they stay unchanged`);
@@ -80,9 +76,7 @@ export function withdrawGuids(
       : {}),
   };
   if (Object.keys(withdrawn).length === 0) return;
-  attempt(`restore the GUIDs that PF ${vf.pf} has for VF ${vf.pci}`, () =>
-    node.links.setVfConfig(pf().index, vf.index, withdrawn),
-  );
+  node.links.setVfConfig(pf().index, vf.index, withdrawn);
 }
 
 /** Returns the GUID that the PF had for the VF; if that is invalid or unknown, the GUID that the VF ran with. */

@@ -1,7 +1,6 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Node } from "../../node/node.ts";
 import type { StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 
 /** A driver that another program has chosen for a VF. */
@@ -34,7 +33,7 @@ export function vfDriver(node: Node, { vf, originals }: AttachmentRecord): VfDri
 
 /** Returns the external driver of an attachment's VF; `undefined` if it has the recorded driver or no driver. */
 export function externalDriver({ node, record }: StepContext): ExternalDriver | undefined {
-  const driver = attempt(`read the driver of VF ${record.vf.pci}`, () => vfDriver(node, record));
+  const driver = vfDriver(node, record);
   return typeof driver === "string" ? undefined : driver;
 }
 

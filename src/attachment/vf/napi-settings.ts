@@ -1,7 +1,7 @@
 import type { Link } from "../../node/links.ts";
 import { changedNapiSettings, INITIAL_NAPI_SETTINGS, type NapiSettings } from "../../node/napi-settings.ts";
 import type { StepContext } from "../context.ts";
-import { attempt, attemptAll } from "../errors.ts";
+import { attemptAll } from "../errors.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { isUntouched } from "./netdev.ts";
 
@@ -14,16 +14,12 @@ export function restoreNapiSettings(attachment: StepContext, netdev: Link): stri
   const { pci } = record.vf;
   const originals = originalNapiSettings(record, netdev);
   if (originals === undefined) return [];
-  const read = (name: string) =>
-    attempt(`read the NAPI settings of ${name} of VF ${pci}`, () => node.functions.napiSettings(pci, name));
+  const read = (name: string) => node.functions.napiSettings(pci, name);
   const { now, name } = readOrRetry(attachment, netdev, read);
   if (now === undefined) return [];
   const changed = changedNapiSettings(now, originals);
   if (Object.keys(changed).length === 0) return [];
-  const write = () =>
-    attempt(`restore the NAPI settings of ${name} of VF ${pci}`, () =>
-      node.functions.setNapiSettings(pci, name, changed),
-    );
+  const write = () => node.functions.setNapiSettings(pci, name, changed);
   // Try twice: a failure can be temporary, and the rebind after a second failure costs much more.
   if (attemptAll([write]).length > 0) attemptAll([write]);
   const after = read(name);

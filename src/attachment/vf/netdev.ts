@@ -4,7 +4,6 @@ import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { AddContext } from "../context.ts";
-import { attempt } from "../errors.ts";
 import { type AttachmentRecord, changesGuid } from "../record/record.ts";
 import { waitFor } from "./wait.ts";
 
@@ -59,14 +58,12 @@ export function hostNetdevOf({
   readonly deadline: number;
 }): Link {
   const { pci } = record.vf;
-  return attempt(`find the netdev of VF ${pci} on the host`, () => {
-    const link = waitForNetdevReturn(node, pci, deadline);
-    if (link !== undefined) return link;
-    throw new CniError(
-      codes.tryAgain,
-      `VF ${pci} has no netdev on the host: another network namespace still holds it, or ib_ipoib is not loaded`,
-    );
-  });
+  const link = waitForNetdevReturn(node, pci, deadline);
+  if (link !== undefined) return link;
+  throw new CniError(
+    codes.tryAgain,
+    `VF ${pci} has no netdev on the host: another network namespace still holds it, or ib_ipoib is not loaded`,
+  );
 }
 
 /**

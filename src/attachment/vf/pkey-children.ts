@@ -6,7 +6,6 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import type { StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
 import { hostRdmaDevices } from "./rdma-devices.ts";
 import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
@@ -64,10 +63,7 @@ function currentRdmaDevices({ node, record }: StepContext): readonly RdmaDevice[
 export function endPkeyChildren(attachment: StepContext, netdev: Link): Link {
   const { node, record, containerNetns, warn } = attachment;
   const { pci } = record.vf;
-  const count = () =>
-    attempt(`count the pkey children of VF ${pci}`, () =>
-      countPkeyChildren(node, pci, currentRdmaDevices(attachment)),
-    );
+  const count = () => countPkeyChildren(node, pci, currentRdmaDevices(attachment));
   const first = count();
   if (first === 0) return netdev;
   if (first !== undefined && containerNetns !== undefined) {

@@ -88,7 +88,7 @@ function renameDevices({ node, record }: StepContext, rdma: RdmaNames): unknown[
   const lost = rdma.devices.filter((name) => !now.includes(name));
   if (lost.length === 0) return [];
   const renamed = now.filter((name) => !rdma.devices.includes(name));
-  const all = attempt("list the node's RDMA devices", () => node.rdma.devices(host));
+  const all = node.rdma.devices(host);
   const named = all.filter(({ name }) => renamed.includes(name));
   return attemptAll(
     named.slice(0, lost.length).map(({ index, name }, i) => () => {
