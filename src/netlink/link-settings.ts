@@ -1,4 +1,5 @@
 import { utf8Encode } from "host";
+import type { LinkSettings } from "../node/link-settings.ts";
 import {
   type Attribute,
   attributeDecoder,
@@ -17,36 +18,35 @@ import {
   u16Attribute,
   u32Attribute,
 } from "./attributes.ts";
+import {
+  IFINFOMSG,
+  IFLA_BROADCAST,
+  IFLA_GRO_IPV4_MAX_SIZE,
+  IFLA_GRO_MAX_SIZE,
+  IFLA_GROUP,
+  IFLA_GSO_IPV4_MAX_SIZE,
+  IFLA_GSO_MAX_SEGS,
+  IFLA_GSO_MAX_SIZE,
+  IFLA_IFALIAS,
+  IFLA_INFO_DATA,
+  IFLA_INFO_KIND,
+  IFLA_IPOIB_MODE,
+  IFLA_IPOIB_UMCAST,
+  IFLA_LINKINFO,
+  IFLA_LINKMODE,
+  IFLA_TXQLEN,
+  IFLA_XDP,
+  IFLA_XDP_ATTACHED,
+  IFLA_XDP_DRV_PROG_ID,
+  IFLA_XDP_FD,
+  IFLA_XDP_FLAGS,
+  IFLA_XDP_HW_PROG_ID,
+  IFLA_XDP_PROG_ID,
+  IFLA_XDP_SKB_PROG_ID,
+  RTM_NEWLINK,
+  RTM_SETLINK,
+} from "./if-link.ts";
 import type { Request } from "./message.ts";
-
-/** Types of linux/rtnetlink.h. */
-const RTM_NEWLINK = 16;
-const RTM_SETLINK = 19;
-
-/** Attributes of linux/if_link.h. */
-const IFLA_BROADCAST = 2;
-const IFLA_TXQLEN = 13;
-const IFLA_LINKMODE = 17;
-const IFLA_LINKINFO = 18;
-const IFLA_IFALIAS = 20;
-const IFLA_GROUP = 27;
-const IFLA_GSO_MAX_SEGS = 40;
-const IFLA_GSO_MAX_SIZE = 41;
-const IFLA_XDP = 43;
-const IFLA_GRO_MAX_SIZE = 58;
-const IFLA_GSO_IPV4_MAX_SIZE = 63;
-const IFLA_GRO_IPV4_MAX_SIZE = 64;
-const IFLA_INFO_KIND = 1;
-const IFLA_INFO_DATA = 2;
-const IFLA_IPOIB_MODE = 2;
-const IFLA_IPOIB_UMCAST = 3;
-const IFLA_XDP_FD = 1;
-const IFLA_XDP_ATTACHED = 2;
-const IFLA_XDP_FLAGS = 3;
-const IFLA_XDP_PROG_ID = 4;
-const IFLA_XDP_DRV_PROG_ID = 5;
-const IFLA_XDP_SKB_PROG_ID = 6;
-const IFLA_XDP_HW_PROG_ID = 7;
 
 /** XDP_FLAGS_* of linux/if_link.h, which select the mode of a program in a request; in a reply it is XDP_ATTACHED_*. */
 const XDP_FLAGS_SKB_MODE = 2;
@@ -63,33 +63,8 @@ const XDP_ATTACHED_HW = 3;
  */
 const SETTABLE_FLAGS = 0xf3a4;
 
-/** Offsets and length of struct ifinfomsg. */
+/** Offset of the flags in struct ifinfomsg. */
 const FLAGS = 8;
-const IFINFOMSG = 16;
-
-/** The settings of a netdev that an administrator can set; `undefined` if the kernel does not report a setting. */
-export interface LinkSettingsInfo {
-  /** IFF_*, without IFF_UP and without the flags that only the kernel sets. */
-  readonly flags: number;
-  readonly txQueueLength?: number | undefined;
-  readonly group?: number | undefined;
-  readonly linkMode?: number | undefined;
-  readonly gsoMaxSize?: number | undefined;
-  readonly gsoMaxSegments?: number | undefined;
-  readonly gsoIpv4MaxSize?: number | undefined;
-  readonly groMaxSize?: number | undefined;
-  readonly groIpv4MaxSize?: number | undefined;
-  readonly alias: string;
-  /** In hexadecimal digits. */
-  readonly broadcast?: string | undefined;
-  /** Of an IPoIB netdev: IPOIB_MODE_DATAGRAM (0) or IPOIB_MODE_CONNECTED (1). */
-  readonly mode?: number | undefined;
-  readonly umcast?: number | undefined;
-  /** IDs of XDP programs, 0 for none. */
-  readonly xdpGeneric: number;
-  readonly xdpDriver: number;
-  readonly xdpHardware: number;
-}
 
 const ATTRIBUTES = attributeDecoder(
   getBytes(IFLA_BROADCAST),
@@ -120,7 +95,7 @@ const XDP = attributeDecoder(
  * @param payload of an RTM_NEWLINK.
  * @throws {MalformedReply} if it cannot be read.
  */
-export function linkSettingsIn(payload: Uint8Array): LinkSettingsInfo {
+export function linkSettingsIn(payload: Uint8Array): LinkSettings {
   const values = decodeAttributes(payload, IFINFOMSG, ATTRIBUTES);
   const linkInfo = values[3];
   const xdp = values[8];
@@ -159,7 +134,7 @@ function ipoibSettingsIn(linkInfo: Uint8Array) {
  * Sets all settings of a netdev in one request, except XDP programs. A setting that is `undefined` stays as it is. The
  * kernel stops at the first setting that it refuses.
  */
-export function setLinkSettings(index: number, settings: LinkSettingsInfo): Request {
+export function setLinkSettings(index: number, settings: LinkSettings): Request {
   const { alias, broadcast, linkMode, mode, umcast } = settings;
   // IFLA_GSO_MAX_SIZE sets the limit for IPv4, too, so IFLA_GSO_IPV4_MAX_SIZE must be applied after it, as do_setlink()
   // does.
@@ -197,10 +172,7 @@ export function setLinkSettings(index: number, settings: LinkSettingsInfo): Requ
 }
 
 /** Detaches the XDP programs of a netdev, with one request for each program. */
-export function detachXdp(
-  index: number,
-  { xdpGeneric, xdpDriver, xdpHardware }: LinkSettingsInfo,
-): Request[] {
+export function detachXdp(index: number, { xdpGeneric, xdpDriver, xdpHardware }: LinkSettings): Request[] {
   const programs = [
     [xdpGeneric, XDP_FLAGS_SKB_MODE],
     [xdpDriver, XDP_FLAGS_DRV_MODE],

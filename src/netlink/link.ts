@@ -1,4 +1,6 @@
 import { utf8Encode } from "host";
+import type { LinkSettings } from "../node/link-settings.ts";
+import type { Link } from "../node/links.ts";
 import {
   type Attribute,
   attributeDecoder,
@@ -16,83 +18,43 @@ import {
   u32Attribute,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
-import { type LinkSettingsInfo, linkSettingsIn } from "./link-settings.ts";
-import { type Message, NLM_F_APPEND, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
-
-/** Types of linux/rtnetlink.h. */
-const RTM_NEWLINK = 16;
-const RTM_DELLINK = 17;
-const RTM_GETLINK = 18;
-const RTM_SETLINK = 19;
-const RTM_NEWLINKPROP = 108;
-const RTM_DELLINKPROP = 109;
-
-/** Attributes of linux/if_link.h. */
-const IFLA_ADDRESS = 1;
-const IFLA_IFNAME = 3;
-const IFLA_MTU = 4;
-const IFLA_LINK = 5;
-const IFLA_MASTER = 10;
-const IFLA_OPERSTATE = 16;
-const IFLA_LINKINFO = 18;
-const IFLA_VFINFO_LIST = 22;
-const IFLA_AF_SPEC = 26;
-const IFLA_NET_NS_FD = 28;
-const IFLA_EXT_MASK = 29;
-const IFLA_LINK_NETNSID = 37;
-const IFLA_PROP_LIST = 52;
-const IFLA_ALT_IFNAME = 53;
-const IFLA_PARENT_DEV_NAME = 56;
-const IFLA_PARENT_DEV_BUS_NAME = 57;
-const IFLA_INFO_KIND = 1;
-const IFLA_INET_CONF = 1;
-
-/** AF_INET, the attribute in IFLA_AF_SPEC that contains the settings of IPv4. */
-const AF_INET = 2;
-/** IPV4_DEVCONF_ARP_NOTIFY of linux/ip.h: /proc/sys/net/ipv4/conf/<link>/arp_notify. */
-const IPV4_DEVCONF_ARP_NOTIFY = 22;
+import {
+  IFF_LOWER_UP,
+  IFF_UP,
+  IFINFOMSG,
+  IFLA_ADDRESS,
+  IFLA_ALT_IFNAME,
+  IFLA_EXT_MASK,
+  IFLA_IFNAME,
+  IFLA_INFO_KIND,
+  IFLA_LINK,
+  IFLA_LINK_NETNSID,
+  IFLA_LINKINFO,
+  IFLA_MASTER,
+  IFLA_MTU,
+  IFLA_OPERSTATE,
+  IFLA_PARENT_DEV_BUS_NAME,
+  IFLA_PARENT_DEV_NAME,
+  IFLA_PROP_LIST,
+  IFLA_VFINFO_LIST,
+  ifinfomsg,
+  RTM_GETLINK,
+  RTM_NEWLINK,
+} from "./if-link.ts";
+import { linkSettingsIn } from "./link-settings.ts";
+import type { Message, Request } from "./message.ts";
 
 /** Bits of IFLA_EXT_MASK, linux/rtnetlink.h: report the VFs; leave out the statistics. */
 const RTEXT_FILTER_VF = 1;
 const RTEXT_FILTER_SKIP_STATS = 8;
 
-/** Flags of linux/if.h: the administrator set the netdev up; the netdev has a carrier. */
-const IFF_UP = 0x1;
-const IFF_LOWER_UP = 0x10000;
-
-/** Length of struct ifinfomsg: u8 family, u8 pad, u16 type, s32 index, u32 flags, u32 change. */
-const IFINFOMSG = 16;
 /** Longest IFLA_IFNAME in bytes (IFNAMSIZ less its NUL). A longer name can only be an alternative name. */
 const MAX_IFNAME = 15;
 
 /** A netdev, as RTM_NEWLINK describes it. */
-export interface LinkInfo {
-  readonly index: number;
-  readonly name: string;
-  readonly altnames: readonly string[];
-  readonly mtu: number;
-  /** IFF_UP: the administrator set the netdev up. */
-  readonly up: boolean;
-  /** IFF_LOWER_UP: the netdev has a carrier. */
-  readonly carrier: boolean;
-  /** IF_OPER_*, 0 if unknown. */
-  readonly operstate: number;
-  /** Hardware address in network order. */
-  readonly address: Uint8Array;
-  /**
-   * PCI address of its device; `undefined` if it has no PCI device, or if the kernel (before 5.14) does not report it.
-   */
-  readonly pci: string | undefined;
-  /**
-   * Whether it is stacked on another netdev, of this namespace or of another. Wrongly false for a pkey child whose
-   * lower netdev is in another namespace and has the same index there: for a pkey child the kernel reports no
-   * namespace.
-   */
-  readonly child: boolean;
+export interface ReceivedLink extends Link {
   /** Decoded on each access, because few callers need it. */
-  readonly settings: LinkSettingsInfo;
-  /** Index of the bond, bridge … that it is a port of (IFLA_MASTER); `undefined` if it is a port of none. */
-  readonly master: number | undefined;
+  readonly settings: LinkSettings;
   /** The value of IFLA_VFINFO_LIST; `undefined` if the request did not ask for VFs, or if the netdev has no VFs. */
   readonly vfs: Uint8Array | undefined;
 }
@@ -104,13 +66,13 @@ export function getLinkByIndex(index: number): Request {
 
 /**
  * Asks for the netdev with a name or an alternative name (of up to 127 bytes).
- * @param vfs whether to ask for its VFs, too.
+ * @param options `withVfs`: whether to ask for its VFs, too.
  */
-export function getLinkByName(name: string, vfs = false): Request {
+export function getLinkByName(name: string, { withVfs } = { withVfs: false }): Request {
   // The kernel accepts alternative names in both attributes, but IFLA_IFNAME is too short for a long alternative name.
   const text = utf8Encode(`${name}\0`);
   const type = text.length - 1 > MAX_IFNAME ? IFLA_ALT_IFNAME : IFLA_IFNAME;
-  return getLink(0, [bytesAttribute(type, text), vfs ? WITH_VFS : WITHOUT_VFS], `link ${name}`);
+  return getLink(0, [bytesAttribute(type, text), withVfs ? WITH_VFS : WITHOUT_VFS], `link ${name}`);
 }
 
 /** Lists all netdevs of a namespace. */
@@ -142,116 +104,6 @@ function getLink(index: number, attributes: readonly Attribute[], subject: strin
   };
 }
 
-/** The changes of {@link setLink}; a setting that is `undefined` stays as it is. */
-export interface LinkChange {
-  readonly name?: string | undefined;
-  /** In bytes. */
-  readonly mtu?: number | undefined;
-  readonly up?: boolean | undefined;
-}
-
-/** Changes a netdev. The kernel changes MTU, name and admin state in this order, and stops at the first failure. */
-export function setLink(index: number, { name, mtu, up }: LinkChange): Request {
-  const attributes: Attribute[] = [];
-  if (mtu !== undefined) attributes.push(u32Attribute(IFLA_MTU, mtu));
-  if (name !== undefined) attributes.push(stringAttribute(IFLA_IFNAME, name));
-  const changes = [
-    ...(mtu === undefined ? [] : [`mtu ${mtu}`]),
-    ...(name === undefined ? [] : [`name ${name}`]),
-    ...(up === undefined ? [] : [up ? "up" : "down"]),
-  ].join(", ");
-  const header = ifinfomsg(index, up === true ? IFF_UP : 0, up === undefined ? 0 : IFF_UP);
-  return setLinkRequest(header, attributes, `${changes} on link ${index}`);
-}
-
-/**
- * Moves a netdev to the namespace of a descriptor and names it there, then changes it as {@link setLink} does. The
- * request is not atomic: after an error the netdev can be in either namespace.
- */
-export function moveLink(
-  index: number,
-  namespace: number,
-  name: string,
-  { mtu, up }: Omit<LinkChange, "name">,
-): Request {
-  const attributes = [u32Attribute(IFLA_NET_NS_FD, namespace), stringAttribute(IFLA_IFNAME, name)];
-  if (mtu !== undefined) attributes.push(u32Attribute(IFLA_MTU, mtu));
-  const state = up === undefined ? "" : up ? ", up" : ", down";
-  return setLinkRequest(
-    ifinfomsg(index, up === true ? IFF_UP : 0, up === undefined ? 0 : IFF_UP),
-    attributes,
-    `move of link ${index} to another namespace as ${name}${mtu === undefined ? "" : `, mtu ${mtu}`}${state}`,
-  );
-}
-
-/** Sets arp_notify of a netdev, so that the kernel announces its IPv4 addresses by ARP when the netdev is set up. */
-export function setArpNotify(index: number): Request {
-  const conf = nestedAttribute(IFLA_INET_CONF, [u32Attribute(IPV4_DEVCONF_ARP_NOTIFY, 1)]);
-  const attributes = [nestedAttribute(IFLA_AF_SPEC, [nestedAttribute(AF_INET, [conf])])];
-  return setLinkRequest(ifinfomsg(index, 0, 0), attributes, `arp_notify on link ${index}`);
-}
-
-/**
- * Removes a netdev that software created, such as a pkey child. For the netdev of a device the answer is EOPNOTSUPP.
- */
-export function removeLink(index: number): Request {
-  return {
-    type: RTM_DELLINK,
-    kind: "change",
-    flags: 0,
-    header: ifinfomsg(index, 0, 0),
-    attributes: [],
-    name: "RTM_DELLINK",
-    subject: `link ${index}`,
-  };
-}
-
-/** Sets a setting of a VF at its PF: the content of one IFLA_VFINFO_LIST. */
-export function setVf(index: number, info: Attribute, subject: string): Request {
-  return setLinkRequest(ifinfomsg(index, 0, 0), [nestedAttribute(IFLA_VFINFO_LIST, [info])], subject);
-}
-
-function setLinkRequest(
-  header: readonly number[],
-  attributes: readonly Attribute[],
-  subject: string,
-): Request {
-  return { type: RTM_SETLINK, kind: "change", flags: 0, header, attributes, name: "RTM_SETLINK", subject };
-}
-
-/** Gives a netdev alternative names. The kernel answers EEXIST if a name is taken. */
-export function addAltnames(index: number, names: readonly string[]): Request {
-  return {
-    type: RTM_NEWLINKPROP,
-    kind: "change",
-    flags: NLM_F_CREATE | NLM_F_EXCL | NLM_F_APPEND,
-    header: ifinfomsg(index, 0, 0),
-    attributes: [altnameList(names)],
-    name: "RTM_NEWLINKPROP",
-    subject: `altnames ${names.join(", ")} on link ${index}`,
-  };
-}
-
-/** Removes alternative names from a netdev. */
-export function removeAltnames(index: number, names: readonly string[]): Request {
-  return {
-    type: RTM_DELLINKPROP,
-    kind: "change",
-    flags: 0,
-    header: ifinfomsg(index, 0, 0),
-    attributes: [altnameList(names)],
-    name: "RTM_DELLINKPROP",
-    subject: `altnames ${names.join(", ")} on link ${index}`,
-  };
-}
-
-function altnameList(names: readonly string[]): Attribute {
-  return nestedAttribute(
-    IFLA_PROP_LIST,
-    names.map((name) => stringAttribute(IFLA_ALT_IFNAME, name)),
-  );
-}
-
 const LINK_ATTRIBUTES = attributeDecoder(
   getBytes(IFLA_ADDRESS),
   getText(IFLA_IFNAME),
@@ -270,7 +122,7 @@ const LINK_ATTRIBUTES = attributeDecoder(
  * Reads a netdev from an RTM_NEWLINK message.
  * @throws {MalformedReply} if the message is of another type, or malformed.
  */
-export function parseLink(message: Message): LinkInfo {
+export function parseLink(message: Message): ReceivedLink {
   const payload = newLinkPayload(message);
   const [
     address,
@@ -297,6 +149,8 @@ export function parseLink(message: Message): LinkInfo {
     operstate: operstate ?? 0,
     address: address ?? new Uint8Array(0),
     pci: parentBus === "pci" ? parentName : undefined,
+    // Wrongly false for a pkey child whose lower netdev is in another namespace and has the same index there: for a
+    // pkey child the kernel reports no namespace.
     child: (lower !== undefined && lower !== 0 && lower !== index) || lowerNamespace !== undefined,
     get settings() {
       return linkSettingsIn(payload);
@@ -326,9 +180,4 @@ function altnamesIn(properties: Uint8Array): string[] {
   return parseAttributes(properties)
     .filter(({ type }) => type === IFLA_ALT_IFNAME)
     .map(({ value }) => readString(value));
-}
-
-/** Returns the words of a struct ifinfomsg. The first, family and type, is 0. */
-function ifinfomsg(index: number, flags: number, change: number): readonly number[] {
-  return [0, index, flags, change];
 }

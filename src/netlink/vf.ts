@@ -1,4 +1,5 @@
 import { type Guid, guidFromNumber, guidToWords } from "../infiniband/guid.ts";
+import type { LinkState, VfConfig } from "../node/links.ts";
 import {
   type Attribute,
   attributeDecoder,
@@ -10,7 +11,7 @@ import {
   wordsAttribute,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
-import { setVf } from "./link.ts";
+import { setVf } from "./link-changes.ts";
 import type { Request } from "./message.ts";
 
 /** Attributes of linux/if_link.h. */
@@ -24,16 +25,8 @@ const LINK_STATE = 8;
 /** Length of struct ifla_vf_guid on machines that align u64 to 8 bytes: u32 VF, 4 bytes of padding, u64 GUID. */
 const GUID = 16;
 
-/** IFLA_VF_LINK_STATE_*: 0 auto, 1 enable, 2 disable. */
-export type VfLinkState = 0 | 1 | 2;
-
-/** The settings of one VF at its PF; `undefined` if the kernel does not report them. */
-export interface VfInfo {
-  readonly linkState: VfLinkState | undefined;
-  /** Zeros if it was never set. */
-  readonly nodeGuid: Guid | undefined;
-  readonly portGuid: Guid | undefined;
-}
+/** The link policies by the kernel's numbers, IFLA_VF_LINK_STATE_*. */
+const POLICIES: readonly LinkState[] = ["auto", "enable", "disable"];
 
 const VF_ATTRIBUTES = attributeDecoder(
   getBytes(IFLA_VF_LINK_STATE),
@@ -42,11 +35,11 @@ const VF_ATTRIBUTES = attributeDecoder(
 );
 
 /**
- * Reads the settings of a VF from the value of an IFLA_VFINFO_LIST.
+ * Reads the settings of a VF from the value of an IFLA_VFINFO_LIST. All are `undefined` if the kernel sent no list.
  * @throws {MalformedReply} if the list is malformed.
  */
-export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
-  for (const { type, value } of parseAttributes(list)) {
+export function parseVfConfig(list: Uint8Array | undefined, vf: number): VfConfig {
+  for (const { type, value } of list === undefined ? [] : parseAttributes(list)) {
     if (type !== IFLA_VF_INFO) continue;
     const [linkState, nodeGuid, portGuid] = decodeAttributes(value, 0, VF_ATTRIBUTES);
     // Every attribute of a VF_INFO begins with the VF's index.
@@ -57,26 +50,26 @@ export function parseVfInfo(list: Uint8Array, vf: number): VfInfo {
   return { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
 }
 
-/** Sets the link policy of a VF, at the netdev of its PF. */
-export function setVfLinkState(pf: number, vf: number, state: VfLinkState): Request {
-  return set(
-    pf,
-    wordsAttribute(IFLA_VF_LINK_STATE, [vf, state]),
-    `link state ${state} of VF ${vf} at link ${pf}`,
-  );
-}
-
 /**
- * Sets a VF's node GUID, at the netdev of its PF. Node and port GUID need separate messages: the kernel (do_setvfinfo)
- * returns after it has set the node GUID.
+ * Returns a request for each setting that is given, at the netdev of the VF's PF. The requests do not depend on each
+ * other. Node and port GUID need separate messages: the kernel (do_setvfinfo) returns after it has set the node GUID.
  */
-export function setVfNodeGuid(pf: number, vf: number, guid: Guid): Request {
-  return set(pf, guidAttribute(IFLA_VF_IB_NODE_GUID, vf, guid), `node GUID of VF ${vf} at link ${pf}`);
-}
-
-/** Sets a VF's port GUID, see {@link setVfNodeGuid}. */
-export function setVfPortGuid(pf: number, vf: number, guid: Guid): Request {
-  return set(pf, guidAttribute(IFLA_VF_IB_PORT_GUID, vf, guid), `port GUID of VF ${vf} at link ${pf}`);
+export function setVfConfig(pf: number, vf: number, config: Partial<VfConfig>): Request[] {
+  const { linkState, nodeGuid, portGuid } = config;
+  const requests: Request[] = [];
+  if (linkState !== undefined) {
+    const attribute = wordsAttribute(IFLA_VF_LINK_STATE, [vf, POLICIES.indexOf(linkState)]);
+    requests.push(set(pf, attribute, `link state ${linkState} of VF ${vf} at link ${pf}`));
+  }
+  if (nodeGuid !== undefined) {
+    const attribute = guidAttribute(IFLA_VF_IB_NODE_GUID, vf, nodeGuid);
+    requests.push(set(pf, attribute, `node GUID of VF ${vf} at link ${pf}`));
+  }
+  if (portGuid !== undefined) {
+    const attribute = guidAttribute(IFLA_VF_IB_PORT_GUID, vf, portGuid);
+    requests.push(set(pf, attribute, `port GUID of VF ${vf} at link ${pf}`));
+  }
+  return requests;
 }
 
 function set(pf: number, attribute: Attribute, subject: string): Request {
@@ -94,11 +87,10 @@ function indexOf(value: Uint8Array): number {
   return u32At(value, 0);
 }
 
-function linkStateOf(value: Uint8Array | undefined): VfLinkState | undefined {
+function linkStateOf(value: Uint8Array | undefined): LinkState | undefined {
   if (value === undefined) return undefined;
   if (value.length !== LINK_STATE) throw new MalformedReply(`a VF link state of ${value.length} bytes`);
-  const state = u32At(value, 4);
-  return state === 0 || state === 1 || state === 2 ? state : undefined;
+  return POLICIES[u32At(value, 4)];
 }
 
 function guidOf(value: Uint8Array | undefined): Guid | undefined {

@@ -1,20 +1,13 @@
 // Invalid replies of a kernel: the codec reports them as malformed, and has no other errors.
 import { readdirSync } from "node:fs";
-import { vfConfigIn } from "../../src/linux/network/vf-config.ts";
 import { dumpAddresses, parseAddressInfo } from "../../src/netlink/address.ts";
 import { encodeAttributes, stringAttribute, u32Attribute } from "../../src/netlink/attributes.ts";
 import { Connection, type Transport } from "../../src/netlink/connection.ts";
 import { MalformedReply, NetlinkError } from "../../src/netlink/errors.ts";
-import {
-  addAltnames,
-  dumpLinks,
-  getLinkByIndex,
-  getLinkByName,
-  parseLink,
-  setLink,
-} from "../../src/netlink/link.ts";
+import { dumpLinks, getLinkByIndex, getLinkByName, parseLink } from "../../src/netlink/link.ts";
+import { addAltnames, setLink } from "../../src/netlink/link-changes.ts";
 import { encodeRequests, type Message } from "../../src/netlink/message.ts";
-import { parseVfInfo } from "../../src/netlink/vf.ts";
+import { parseVfConfig } from "../../src/netlink/vf.ts";
 import { errnoOf } from "../../src/node/node.ts";
 import { concat, packU32 } from "../support/attributes.ts";
 import { ack, done, message } from "../unit/netlink/fake-transport.ts";
@@ -89,7 +82,9 @@ const questions: readonly ((connection: Connection) => unknown)[] = [
   (connection) => connection.dump(dumpLinks(), parseLink),
   (connection) => connection.dump(dumpAddresses(2), parseAddressInfo),
   (connection) =>
-    optional(connection.get(getLinkByName("ib0", true)), (message) => vfConfigIn(parseLink(message).vfs, 1)),
+    optional(connection.get(getLinkByName("ib0", { withVfs: true })), (message) =>
+      parseVfConfig(parseLink(message).vfs, 1),
+    ),
   (connection) => connection.exchange([getLinkByName("ib0"), getLinkByName("ib1"), getLinkByName("ib2")]),
   (connection) => connection.request([setLink(2, { up: false }), setLink(2, { mtu: 1800, up: true })]),
   (connection) => connection.request([addAltnames(2, ["a", "b"])]),
@@ -115,6 +110,6 @@ const lists = ["get-pf-with-vfs", "get-pf"].flatMap((name) => vector(name).recei
 
 fuzz("VF lists", { cases: 10_000, share: 0.05 }, (random) => {
   tolerate(() =>
-    parseVfInfo(mutate(random.pick(lists).subarray(random.below(600)), random, lists), random.below(4)),
+    parseVfConfig(mutate(random.pick(lists).subarray(random.below(600)), random, lists), random.below(4)),
   );
 });

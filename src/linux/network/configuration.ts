@@ -1,7 +1,7 @@
 import type { Route } from "../../ip/route.ts";
 import { newAddress } from "../../netlink/address.ts";
 import type { Connection } from "../../netlink/connection.ts";
-import { setArpNotify, setLink } from "../../netlink/link.ts";
+import { setArpNotify, setLink } from "../../netlink/link-changes.ts";
 import type { Request } from "../../netlink/message.ts";
 import { resolveNeighbour } from "../../netlink/neighbour.ts";
 import { newRoute } from "../../netlink/route.ts";

@@ -3,20 +3,12 @@ import type { Route, RouteState } from "../../ip/route.ts";
 import { dumpAddresses, parseAddressInfo } from "../../netlink/address.ts";
 import { EINVAL } from "../../netlink/errno.ts";
 import { parseIpoibPKey } from "../../netlink/ipoib.ts";
-import {
-  addAltnames,
-  dumpLinksOfKind,
-  getLinkByIndex,
-  getLinkByName,
-  moveLink,
-  parseLink,
-  removeAltnames,
-  removeLink,
-  setLink,
-} from "../../netlink/link.ts";
+import { dumpLinksOfKind, getLinkByIndex, getLinkByName, parseLink } from "../../netlink/link.ts";
+import { addAltnames, moveLink, removeAltnames, removeLink, setLink } from "../../netlink/link-changes.ts";
 import { detachXdp, setLinkSettings } from "../../netlink/link-settings.ts";
 import type { Message, Request } from "../../netlink/message.ts";
 import { dumpRoutes, parseRouteInfo } from "../../netlink/route.ts";
+import { parseVfConfig, setVfConfig } from "../../netlink/vf.ts";
 import type { LinkSettings } from "../../node/link-settings.ts";
 import type { AddressState, InterfaceAddress, Link, Links, VfConfig, Watch } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
@@ -27,7 +19,6 @@ import type { Waits } from "../waits.ts";
 import { configureLink } from "./configuration.ts";
 import { asLinuxNamespace } from "./namespace.ts";
 import type { LinuxNamespaces } from "./namespaces.ts";
-import { vfConfigIn, vfConfigRequests } from "./vf-config.ts";
 import { LinuxWatch } from "./watch.ts";
 
 /**
@@ -65,7 +56,7 @@ export class LinuxLinks implements Links {
   ofFunction(where: Namespace, pci: string): Link[] {
     const namespace = asLinuxNamespace(where);
     if (namespace !== this.namespaces.host) return containerNetdevsOf(namespace, pci);
-    return hostNetdevsOf(namespace, this.functions, pci, false);
+    return hostNetdevsOf(namespace, this.functions, pci, { withVfs: false });
   }
 
   ofIpoib(where: Namespace): readonly Link[] {
@@ -77,12 +68,14 @@ export class LinuxLinks implements Links {
   }
 
   physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined {
-    const link = hostNetdevsOf(this.namespaces.host, this.functions, pf, true).find(({ child }) => !child);
-    return link && { link, vf: vfConfigIn(link.vfs, vf) };
+    const link = hostNetdevsOf(this.namespaces.host, this.functions, pf, { withVfs: true }).find(
+      ({ child }) => !child,
+    );
+    return link && { link, vf: parseVfConfig(link.vfs, vf) };
   }
 
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void {
-    this.namespaces.host.rtnetlink.request(vfConfigRequests(pf, vf, wanted));
+    this.namespaces.host.rtnetlink.request(setVfConfig(pf, vf, wanted));
   }
 
   move(

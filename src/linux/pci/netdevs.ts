@@ -1,7 +1,7 @@
 import * as host from "host";
 import type { RequestOutcome } from "../../netlink/connection.ts";
 import { EMSGSIZE, ENODEV } from "../../netlink/errno.ts";
-import { dumpLinksOfKind, getLinkByName, type LinkInfo, parseLink } from "../../netlink/link.ts";
+import { dumpLinksOfKind, getLinkByName, parseLink, type ReceivedLink } from "../../netlink/link.ts";
 import type { Link } from "../../node/links.ts";
 import type { PciFunctions } from "../../node/pci-functions.ts";
 import type { LinuxNamespace } from "../network/namespace.ts";
@@ -13,24 +13,25 @@ const ATTEMPTS = 8;
 /**
  * Returns the netdevs of a PCI function in the host namespace. Their names come from sysfs, so no other netdevs are
  * read. If a name belongs to another netdev by the time the kernel is asked for it, the lookup is repeated.
- * @param vfs whether to ask for the VFs of the netdevs, too. If that reply is too long (EMSGSIZE, with many VFs), the
+ * @param options `withVfs`: whether to ask for the VFs of the netdevs, too. If that reply is too long (EMSGSIZE, with many VFs), the
  * result does not contain them.
  */
 export function hostNetdevsOf(
   namespace: LinuxNamespace,
   functions: PciFunctions,
   pci: string,
-  vfs: boolean,
-): LinkInfo[] {
+  { withVfs }: { readonly withVfs: boolean },
+): ReceivedLink[] {
   let names: string[] = [];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
     names = functions.netdevs(pci);
     if (names.length === 0) return [];
-    const outcomes = namespace.rtnetlink.exchange(names.map((name) => getLinkByName(name, vfs)));
-    const netdevs: LinkInfo[] = [];
+    const outcomes = namespace.rtnetlink.exchange(names.map((name) => getLinkByName(name, { withVfs })));
+    const netdevs: ReceivedLink[] = [];
     for (let i = 0; i < outcomes.length; i++) {
       const outcome = outcomes[i] as RequestOutcome;
-      if (vfs && outcome.errno === EMSGSIZE) return hostNetdevsOf(namespace, functions, pci, false);
+      if (withVfs && outcome.errno === EMSGSIZE)
+        return hostNetdevsOf(namespace, functions, pci, { withVfs: false });
       if (outcome.errno !== 0 && outcome.errno !== ENODEV) throw outcome.error;
       const link = outcome.replies[0] && parseLink(outcome.replies[0]);
       if (link !== undefined && belongs(link, pci))

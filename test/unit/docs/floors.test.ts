@@ -38,7 +38,8 @@ const below: Readonly<Record<string, readonly string[]>> = {
   // The files outside of the folders, which all of these use.
   attachment: ["cni", "infiniband", "node"],
   linux: ["infiniband", "ip", "netlink", "node", "host"],
-  netlink: ["infiniband", "ip", "host"],
+  // Only types: messages are read into the values of the interfaces.
+  netlink: ["infiniband", "ip", "node", "host"],
   node: ["infiniband", "ip"],
   // Only functions of the host that make no system call.
   cni: ["ip", "host"],

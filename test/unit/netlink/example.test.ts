@@ -5,20 +5,19 @@ import { expect, it } from "vitest";
 import { parseGuid } from "../../../src/infiniband/guid.ts";
 import { Connection } from "../../../src/netlink/connection.ts";
 import { getLinkByName, parseLink } from "../../../src/netlink/link.ts";
-import { parseVfInfo, setVfNodeGuid, setVfPortGuid } from "../../../src/netlink/vf.ts";
+import { parseVfConfig, setVfConfig } from "../../../src/netlink/vf.ts";
 import { vector } from "../vectors/vectors.ts";
 import { ack, FakeTransport } from "./fake-transport.ts";
 
 it("reads the netdev of a PF, and the GUIDs that the PF has for its VF 0", () => {
   const connection = new Connection(new FakeTransport(() => vector("get-pf-with-vfs").received));
 
-  const message = connection.get(getLinkByName("ib0", true));
+  const message = connection.get(getLinkByName("ib0", { withVfs: true }));
 
   if (message === undefined) throw new Error("netdev ib0 does not exist (ENODEV)");
   const { index, name, mtu, pci, vfs } = parseLink(message);
   expect({ index, name, mtu, pci }).toEqual({ index: 2, name: "ib0", mtu: 2044, pci: "0000:01:00.0" });
-  if (vfs === undefined) throw new Error("ib0 has no VFs");
-  expect(parseVfInfo(vfs, 0).nodeGuid).toBe("02:11:22:33:44:55:66:77");
+  expect(parseVfConfig(vfs, 0).nodeGuid).toBe("02:11:22:33:44:55:66:77");
 });
 
 it("sets the GUIDs of VF 0, with one acknowledgement for both requests", () => {
@@ -27,7 +26,7 @@ it("sets the GUIDs of VF 0, with one acknowledgement for both requests", () => {
   if (guid === undefined) throw new Error("not a GUID");
 
   // Throws a NetlinkError, with the errno and the kernel's explanation, if the kernel refuses a request.
-  new Connection(kernel).request([setVfNodeGuid(2, 0, guid), setVfPortGuid(2, 0, guid)]);
+  new Connection(kernel).request(setVfConfig(2, 0, { nodeGuid: guid, portGuid: guid }));
 
   expect(kernel.sent).toHaveLength(1);
   expect(kernel.sent[0]).toHaveLength(2);

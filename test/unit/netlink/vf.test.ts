@@ -5,7 +5,7 @@ import { bytesAttribute, encodeAttributes, nestedAttribute } from "../../../src/
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { parseLink } from "../../../src/netlink/link.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { parseVfInfo } from "../../../src/netlink/vf.ts";
+import { parseVfConfig } from "../../../src/netlink/vf.ts";
 import { concat, packU32 } from "../../support/attributes.ts";
 import { GUID, REVERSED_GUID } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
@@ -17,17 +17,17 @@ describe("VFs in a PF's answer of a real kernel", () => {
   const vfs = parseLink(message).vfs as Uint8Array;
 
   it("the values that were set, in network order", () => {
-    expect(parseVfInfo(vfs, 0)).toEqual({ linkState: 1, nodeGuid: GUID, portGuid: REVERSED_GUID });
+    expect(parseVfConfig(vfs, 0)).toEqual({ linkState: "enable", nodeGuid: GUID, portGuid: REVERSED_GUID });
   });
 
   it("zeros and the policy of a fresh VF for the others", () => {
-    const fresh = { linkState: 2, nodeGuid: ZERO_GUID, portGuid: ZERO_GUID };
-    expect(parseVfInfo(vfs, 1)).toEqual(fresh);
-    expect(parseVfInfo(vfs, 2)).toEqual(fresh);
+    const fresh = { linkState: "disable", nodeGuid: ZERO_GUID, portGuid: ZERO_GUID };
+    expect(parseVfConfig(vfs, 1)).toEqual(fresh);
+    expect(parseVfConfig(vfs, 2)).toEqual(fresh);
   });
 
   it("missing VFs are left out", () => {
-    expect(parseVfInfo(vfs, 3)).toEqual(unknown);
+    expect(parseVfConfig(vfs, 3)).toEqual(unknown);
   });
 
   it("any bytes changed: decoded or refused", () => {
@@ -36,7 +36,7 @@ describe("VFs in a PF's answer of a real kernel", () => {
         const changed = vfs.slice();
         changed[at] = byte;
         try {
-          parseVfInfo(changed, vf);
+          parseVfConfig(changed, vf);
         } catch (error) {
           expect(error).toBeInstanceOf(MalformedReply);
         }
@@ -55,27 +55,27 @@ describe("VF information", () => {
     ]);
 
   it("of a kernel without GUIDs, or with an unknown policy", () => {
-    expect(parseVfInfo(vfInfo([5, concat([packU32(4), packU32(2)])]), 4)).toEqual({
+    expect(parseVfConfig(vfInfo([5, concat([packU32(4), packU32(2)])]), 4)).toEqual({
       ...unknown,
-      linkState: 2,
+      linkState: "disable",
     });
-    expect(parseVfInfo(vfInfo([5, concat([packU32(4), packU32(0)])]), 4)).toEqual({
+    expect(parseVfConfig(vfInfo([5, concat([packU32(4), packU32(0)])]), 4)).toEqual({
       ...unknown,
-      linkState: 0,
+      linkState: "auto",
     });
-    expect(parseVfInfo(vfInfo([5, concat([packU32(4), packU32(3)])]), 4)).toEqual(unknown);
+    expect(parseVfConfig(vfInfo([5, concat([packU32(4), packU32(3)])]), 4)).toEqual(unknown);
   });
 
   it("of a kernel whose driver does not answer (an empty list, an empty VF)", () => {
-    expect(parseVfInfo(new Uint8Array(0), 0)).toEqual(unknown);
-    expect(parseVfInfo(vfInfo(), 0)).toEqual(unknown);
+    expect(parseVfConfig(new Uint8Array(0), 0)).toEqual(unknown);
+    expect(parseVfConfig(vfInfo(), 0)).toEqual(unknown);
   });
 
   it("of wrong lengths is refused", () => {
     const first: [number, Uint8Array] = [4, packU32(0)];
-    expect(() => parseVfInfo(vfInfo([5, new Uint8Array(3)]), 0)).toThrow(MalformedReply);
-    expect(() => parseVfInfo(vfInfo(first, [5, new Uint8Array(4)]), 0)).toThrow(MalformedReply);
-    expect(() => parseVfInfo(vfInfo(first, [10, new Uint8Array(12)]), 0)).toThrow(MalformedReply);
-    expect(() => parseVfInfo(vfInfo(first, [11, new Uint8Array(20)]), 0)).toThrow(MalformedReply);
+    expect(() => parseVfConfig(vfInfo([5, new Uint8Array(3)]), 0)).toThrow(MalformedReply);
+    expect(() => parseVfConfig(vfInfo(first, [5, new Uint8Array(4)]), 0)).toThrow(MalformedReply);
+    expect(() => parseVfConfig(vfInfo(first, [10, new Uint8Array(12)]), 0)).toThrow(MalformedReply);
+    expect(() => parseVfConfig(vfInfo(first, [11, new Uint8Array(20)]), 0)).toThrow(MalformedReply);
   });
 });

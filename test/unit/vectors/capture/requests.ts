@@ -1,14 +1,7 @@
 import { guidFromBytes, guidFromNumber, guidToBytes } from "../../../../src/infiniband/guid.ts";
 import { dumpAddresses, newAddress } from "../../../../src/netlink/address.ts";
-import {
-  addAltnames,
-  dumpLinks,
-  getLinkByIndex,
-  getLinkByName,
-  removeAltnames,
-  setArpNotify,
-  setLink,
-} from "../../../../src/netlink/link.ts";
+import { dumpLinks, getLinkByIndex, getLinkByName } from "../../../../src/netlink/link.ts";
+import { addAltnames, removeAltnames, setArpNotify, setLink } from "../../../../src/netlink/link-changes.ts";
 import { encodeRequests, type Request } from "../../../../src/netlink/message.ts";
 import { resolveNeighbour } from "../../../../src/netlink/neighbour.ts";
 import {
@@ -18,7 +11,7 @@ import {
   renameRdmaDevice,
 } from "../../../../src/netlink/rdma.ts";
 import { dumpRoutes, newRoute } from "../../../../src/netlink/route.ts";
-import { setVfLinkState, setVfNodeGuid, setVfPortGuid } from "../../../../src/netlink/vf.ts";
+import { setVfConfig } from "../../../../src/netlink/vf.ts";
 
 /** Indexes of the guest's netdevs, which guest.sh checks: the PF's, VF 0's. */
 export const PF = 2;
@@ -37,13 +30,13 @@ export const LONG_NAME = "an-alternative-name-of-vf0";
 /** The requests whose answers are the vectors: a file for each, in the order in which the guest sends them. */
 export function vectorRequests(): Record<string, readonly Request[]> {
   return {
-    "set-vf": [setVfLinkState(PF, 0, 1), setVfNodeGuid(PF, 0, GUID), setVfPortGuid(PF, 0, REVERSED_GUID)],
-    "set-vf-out-of-range": [setVfPortGuid(PF, 9, GUID)],
-    "set-vf-of-a-vf": [setVfPortGuid(VF0, 0, GUID)],
+    "set-vf": setVfConfig(PF, 0, { linkState: "enable", nodeGuid: GUID, portGuid: REVERSED_GUID }),
+    "set-vf-out-of-range": setVfConfig(PF, 9, { portGuid: GUID }),
+    "set-vf-of-a-vf": setVfConfig(VF0, 0, { portGuid: GUID }),
     "get-pf": [getLinkByIndex(PF)],
     // The plugin requests it by name, the guest by number.
     "get-pf-with-vfs": [
-      { ...getLinkByIndex(PF), attributes: getLinkByName("ib0", true).attributes.slice(-1) },
+      { ...getLinkByIndex(PF), attributes: getLinkByName("ib0", { withVfs: true }).attributes.slice(-1) },
     ],
     "get-children": [getLinkByIndex(RTNL_CHILD), getLinkByIndex(SYSFS_CHILD)],
     "add-altnames": [addAltnames(VF0, [LONG_NAME, "vf0"])],
