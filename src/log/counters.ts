@@ -1,6 +1,7 @@
 import { fromJson, isObject } from "../cni/document.ts";
 import { codes } from "../cni/errors.ts";
 import { utf8Length } from "../cni/utf8-length.ts";
+import type { StepTrace } from "./trace.ts";
 
 /**
  * The verbs that are counted. A runtime calls STATUS and VERSION every few seconds, so these must not write to the
@@ -38,17 +39,19 @@ export interface CountedCall {
   readonly ms: number;
   /** Code of its error; `undefined` if it succeeded. */
   readonly code: number | undefined;
-  /** The result of {@link stepsJson}. */
-  readonly steps: string;
+  readonly steps: readonly StepTrace[];
 }
 
 /** Returns the line of one call. */
 export function lineOf({ command, ms, code, steps }: CountedCall): string {
   const bucket = BUCKETS.findIndex((bound) => ms <= bound * 1000);
-  const zeros = "0,".repeat(bucket < 0 ? BUCKETS.length : bucket);
-  const failed = code === undefined ? "" : `,"${command} ${isOurs(code) ? code : "other"}":[1]`;
-  const done = steps === "" ? "" : `,"steps":${steps}`;
-  return `{"${command}":[${Math.round(ms * 1000)},${zeros}1]${failed}${done}}\n`;
+  const numbers = [Math.round(ms * 1000)];
+  for (let i = 0; i < (bucket < 0 ? BUCKETS.length : bucket); i++) numbers.push(0);
+  numbers.push(1);
+  const counters: Record<string, unknown> = { [command]: numbers };
+  if (code !== undefined) counters[`${command} ${isOurs(code) ? code : "other"}`] = [1];
+  if (steps.length > 0) counters.steps = steps;
+  return `${JSON.stringify(counters)}\n`;
 }
 
 /** Returns the sums of the numbers in the file, by name. Lines of other programs, and incomplete lines, are skipped. */
@@ -67,8 +70,7 @@ export function sumOf(text: string): Map<string, number[]> {
 
 /** Returns one line that replaces all lines; "" if it would be too long. */
 export function summed(text: string): string {
-  const members = [...sumOf(text)].map(([name, numbers]) => `${JSON.stringify(name)}:[${numbers.join()}]`);
-  const line = `{${members.join()}}\n`;
+  const line = `${JSON.stringify(Object.fromEntries(sumOf(text)))}\n`;
   return utf8Length(line) <= SUM_BYTES ? line : "";
 }
 

@@ -3,19 +3,19 @@ import { argument, parseArgs } from "../cni/args.ts";
 import { type ErrorObject, errorObject } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Clock } from "../node/clock.ts";
-import { stepsJson } from "./encode.ts";
+import { inMicroseconds } from "./encode.ts";
 import type { Level } from "./log-config.ts";
-import type { Trace } from "./trace.ts";
+import type { StepTrace, Trace } from "./trace.ts";
 
 /** The outcome of a call. */
 export interface Ending {
   /** CNI_COMMAND. */
   readonly command: string;
   readonly level: Level;
-  /** Duration of the call, ms. */
+  /** Duration of the call, ms, in whole microseconds. */
   readonly ms: number;
-  /** The steps of the call with their durations: the result of {@link stepsJson}. */
-  readonly steps: string;
+  /** The steps of the call; their durations are in whole microseconds. */
+  readonly steps: readonly StepTrace[];
   readonly error: Pick<ErrorObject, "code" | "msg" | "details"> | undefined;
 }
 
@@ -60,8 +60,8 @@ const longest = 1000;
 /** Returns the outcome of a call that ends now. */
 export function endingOf(clock: Pick<Clock, "now">, { getenv, trace, error }: EndedCall): Ending {
   const command = cut(getenv("CNI_COMMAND"));
-  const ms = clock.now() - trace.begin;
-  const steps = stepsJson(trace.steps);
+  const ms = inMicroseconds(clock.now() - trace.begin);
+  const steps = trace.steps.map((step) => ({ ...step, ms: inMicroseconds(step.ms) }));
   if (error === undefined) return { command, level: levelOfSuccess(command, trace), ms, steps, error };
   const { code, msg, details } = errorObject(error);
   const isOurFault = code === codes.internal && !(error instanceof CniError);
