@@ -1,37 +1,36 @@
-// The suite must notice if any single undo, lock, record or change is missing.
+// The suite must notice if any single undo, record or change is missing, and each test whose node is not as before must fail.
+
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Locks } from "../../src/attachment/lock/locks.ts";
 import { modes } from "../../src/attachment/modes.ts";
 import { StateDirectory } from "../../src/attachment/record/state-directory.ts";
 import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
 import { steps } from "../../src/attachment/steps/steps.ts";
-import { c1 } from "./harness/default-node.ts";
-import { thenDel } from "./harness/follow-ups.ts";
-import { interleave } from "./harness/interleave.ts";
+import { everything, isolated, rareRequests, requests, same } from "./harness/common-requests.ts";
+import { c1, c2 } from "./harness/default-node.ts";
+import { refuseAt } from "./harness/faults.ts";
+import { delOrOtherAdd, thenDel } from "./harness/follow-ups.ts";
+import type { Crossing, Fault } from "./harness/gate.ts";
+import { pathOf } from "./harness/records.ts";
+import { addScenarios, delScenarios, killPoints, takeOverScenario } from "./harness/scenarios.ts";
 import { SimulatedNode } from "./harness/simulated-node.ts";
 import { type Scenario, sweep } from "./harness/sweep.ts";
-import type { Crossing, Fault } from "./node/gate.ts";
-import { addScenarios } from "./scenarios/add.ts";
-import { delScenarios } from "./scenarios/del.ts";
-import { isolated } from "./scenarios/isolation.ts";
-import { something } from "./scenarios/next.ts";
-import { everything, rareRequests, requests } from "./scenarios/requests.ts";
-import { takeOverScenarios } from "./scenarios/take-over.ts";
-import { interleavings } from "./scenarios/together.ts";
 
 afterEach(() => vi.restoreAllMocks());
 
 /** Reports whether a quick part of the suite finds a problem: the runs without a fault, and those with a kill. */
-function notices(scenarios: readonly Scenario[]): boolean {
+function findsProblem(scenarios: readonly Scenario[]): boolean {
   return scenarios.some(
     (scenario) => sweep(scenario, { cases: ({ kills }) => kills, maxProblems: 1 }).problems.length > 0,
   );
 }
 
-const some = [...requests(), ...rareRequests()].filter(({ name }) =>
+const different = [...requests(), ...rareRequests()].filter(({ name }) =>
   ["no settings", "everything", "a device information file"].includes(name),
 );
-const basic = [...addScenarios(some, something()), ...delScenarios(some, something())];
+const basic = [...addScenarios(different, delOrOtherAdd()), ...delScenarios(different, delOrOtherAdd())];
+
+const takeOvers = killPoints.slice(0, 2).map((point) => takeOverScenario(same, point));
 
 /** A node on which each RDMA device belongs to one namespace. */
 const kernel = { rdma: "exclusive" } as const;
@@ -42,13 +41,13 @@ describe("the suite notices when", () => {
 
   test.each(undone)("the step %s is not undone", (name) => {
     vi.spyOn(steps[name], "undo").mockImplementation(() => {});
-    expect(notices(basic)).toBe(true);
+    expect(findsProblem(basic)).toBe(true);
   });
 
   test("the isolated RDMA device of a container is not returned to the host", () => {
     vi.spyOn(rdmaDevice, "undo").mockImplementation(() => {});
     expect(
-      notices(delScenarios([{ name: "isolation", request: isolated, setting: kernel }], [thenDel])),
+      findsProblem(delScenarios([{ name: "isolation", request: isolated, setting: kernel }], [thenDel])),
     ).toBe(true);
   });
 
@@ -56,32 +55,17 @@ describe("the suite notices when", () => {
     vi.spyOn(StateDirectory.prototype, "create").mockImplementation(
       ({ containerId, ifname }) => `/var/lib/cni/ib-sriov/${containerId}-${ifname}`,
     );
-    expect(notices(basic)).toBe(true);
+    expect(findsProblem(basic)).toBe(true);
   });
 
   test("a record stays at its place when its VF is taken over", () => {
     vi.spyOn(StateDirectory.prototype, "deferRelease").mockImplementation((path) => path);
-    expect(notices(takeOverScenarios().slice(0, 2))).toBe(true);
+    expect(findsProblem(takeOvers)).toBe(true);
   });
 
   test("an ADD that takes a VF over does not claim it", () => {
     vi.spyOn(Locks.prototype, "claim").mockImplementation(() => {});
-    expect(notices(takeOverScenarios().slice(0, 2))).toBe(true);
-  });
-
-  test.each([
-    ["the VF is not locked", "acquireVf", "two ADDs for one VF"],
-    ["the node is not locked", "whileNodeIsLocked", "ADD of one VF while another of the same PF is attached"],
-    [
-      "the node is not locked, and RDMA devices move",
-      "whileNodeIsLocked",
-      "isolating ADD of one VF while another is isolated",
-    ],
-  ] as const)("%s", (_, method, name) => {
-    if (method === "acquireVf") vi.spyOn(Locks.prototype, method).mockImplementation(() => {});
-    else vi.spyOn(Locks.prototype, method).mockImplementation((_, action) => action());
-    const found = interleavings().filter((each) => each.name === name);
-    expect(found.flatMap((each) => interleave(each).problems).length).toBeGreaterThan(0);
+    expect(findsProblem(takeOvers)).toBe(true);
   });
 });
 
@@ -141,4 +125,44 @@ describe("the suite notices when one change is left out", () => {
     simulated.requireAsBefore("after DEL");
     expect(end === "failed" || simulated.problems.length > 0).toBe(true);
   });
+});
+
+describe("a test fails", () => {
+  test.fails("if an ADD that must succeed fails, and the test does not check it", () => {
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, { ...everything, mtu: 9000 });
+  });
+
+  test.fails("if any of several simulated nodes has a problem", () => {
+    const [, second] = [new SimulatedNode({}), new SimulatedNode({}), new SimulatedNode({})];
+    second?.mustAdd(c1, everything);
+    second?.mustAdd(c2, everything);
+  });
+
+  test.fails("if nothing is attached and the node is not as before", () => {
+    const simulated = new SimulatedNode({});
+    simulated.machine.bus.vf(everything.vf, "change it").linkState = "enable";
+  });
+
+  test.fails("if a record is lost, and its VF with it", () => {
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, everything);
+    simulated.machine.files.texts.delete(pathOf(c1));
+  });
+
+  test.fails("if the problem that it expects does not occur", () => {
+    new SimulatedNode({}).expectProblems("ADD of c1 failed");
+  });
+});
+
+test("an expected problem, and an attachment that stays, do not fail the test", () => {
+  const simulated = new SimulatedNode({});
+  simulated.mustAdd(c1, everything);
+  simulated.mustAdd(c2, everything);
+  simulated.expectProblems(expect.stringMatching(/^ADD of c2 failed: .*belongs to container c1/s));
+});
+
+test("an ADD that fails leaves no problem", () => {
+  const simulated = new SimulatedNode({});
+  expect(simulated.add(c1, everything, refuseAt("links.move", "EBUSY")).end).toBe("failed");
 });

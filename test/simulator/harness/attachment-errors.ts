@@ -3,20 +3,20 @@ import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { type Guid, isUsableGuid } from "../../../src/infiniband/guid.ts";
 import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
 import { pfGuid } from "../model/bus.ts";
-import type { Vf } from "../model/functions.ts";
 import type { Machine } from "../model/machine.ts";
-import { type Setting, wholePf } from "./default-node.ts";
-import { type OriginalsByVf, originalsOf } from "./originals.ts";
+import type { Vf } from "../model/pci-functions.ts";
+import { isFirst, type Setting, wholePf } from "./default-node.ts";
 import { recordOf } from "./records.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
 import type { Run } from "./run.ts";
+import { type OriginalsByVf, originalsOf } from "./snapshot.ts";
 
 /** Reports whether the namespace and the VF of the pod's attachment are still those that ADD found. */
 export function isThere(machine: Machine, pod: Pod): boolean {
   const record = recordOf(machine, pod);
   const pci = record?.vf.pci ?? "";
   const vf = machine.bus.vfs.get(pci);
-  const isSame = record === undefined || pci === wholePf || record.vf.generation === vf?.incarnation;
+  const isSame = record === undefined || pci === wholePf || record.vf.generation === vf?.generation;
   return machine.paths.has(pod.netns) && isSame;
 }
 
@@ -193,4 +193,20 @@ function guidOf(
   if (guid !== "auto") return guid ?? own;
   if (autoGuid !== undefined) return autoGuid;
   return isUsableGuid(own) ? own : derivedGuid(pfGuid, vf.index);
+}
+
+/**
+ * Returns addresses that an interface of a VF has although they are free, so that another container can lease them. VFs
+ * that were created again during an attachment are left out: the plugin does not know what such a VF has (see
+ * {@link isFirst}).
+ */
+export function addressesWithoutLease({ bus, leases, namespaces }: Machine): string[] {
+  const leased = new Set([...leases.leases.keys()].map((key) => key.slice(key.indexOf(" ") + 1)));
+  return [...namespaces].flatMap((namespace) =>
+    namespace.netdevs
+      .filter(([, netdev]) => isFirst(bus.vfs.get(netdev.kind.pci ?? "")))
+      .flatMap(([, netdev]) => netdev.addresses.map(({ cidr }) => cidr.slice(0, cidr.indexOf("/"))))
+      .filter((address) => !leased.has(address))
+      .map((address) => `${address} is free, and in ${namespace.label} an interface has it`),
+  );
 }

@@ -3,10 +3,10 @@ import type { Guid } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
 import { FIRST_INODE, pfGuid } from "../model/bus.ts";
 import { parentOf } from "../model/files.ts";
-import type { Vf } from "../model/functions.ts";
 import { Machine } from "../model/machine.ts";
 import { CONNECTED_MTU, virtual } from "../model/netdev.ts";
-import { attachOther, otherVf } from "./other.ts";
+import type { Vf } from "../model/pci-functions.ts";
+import { attachOther, otherVf } from "./other-container.ts";
 import { addPod, driver, prepareVf } from "./prepare.ts";
 import { type Pod, pluginPath } from "./requests.ts";
 
@@ -153,5 +153,5 @@ function apply(setting: Setting, machine: Machine): void {
 
 /** Reports whether the node had the VF at the beginning. */
 export function isFirst(vf: Vf | undefined): boolean {
-  return vf !== undefined && Number(vf.incarnation) < FIRST_INODE + vfs.length;
+  return vf !== undefined && Number(vf.generation) < FIRST_INODE + vfs.length;
 }

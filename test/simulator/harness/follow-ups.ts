@@ -1,4 +1,6 @@
 import { CniError, codes } from "../../../src/cni/errors.ts";
+import { contrary, same } from "./common-requests.ts";
+import { c2 } from "./default-node.ts";
 import { isAttached, recordOf } from "./records.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
 import { messageChain, type Run } from "./run.ts";
@@ -110,4 +112,25 @@ function requireRefusal(simulated: SimulatedNode, next: Pod, request: Attachment
     simulated.problems.push(`the VF of a running container was not refused: ${end} ${messageChain(error)}`);
   }
   simulated.requireUnchanged(before, "after a refused ADD");
+}
+
+/** Returns everything that can follow an attachment of c1. */
+export function allFollowUps(): FollowUp[] {
+  return [
+    thenDel,
+    thenDelWithoutNamespace,
+    thenAnother(c2, same, false),
+    thenAnother(c2, contrary, true),
+    thenAgain,
+  ];
+}
+
+/** Returns the two follow-ups that differ most: DEL, and another container's ADD with other settings. */
+export function delOrOtherAdd(): FollowUp[] {
+  return [thenDel, thenAnother(c2, contrary, true)];
+}
+
+/** Returns the same for a VF that no container gets without a GUID: the other ADD has the same request. */
+export function delOrSameAdd(): FollowUp[] {
+  return [thenDel, thenAnother(c2, same, true)];
 }

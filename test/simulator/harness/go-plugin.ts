@@ -3,7 +3,7 @@
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import { moveLink, rename } from "../model/link-requests.ts";
 import type { Machine } from "../model/machine.ts";
-import { driver } from "./prepare.ts";
+import { driver, netdevOnHost } from "./prepare.ts";
 import { pathOf } from "./records.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
 import type { SimulatedNode } from "./simulated-node.ts";
@@ -12,7 +12,7 @@ import type { SimulatedNode } from "./simulated-node.ts";
 export function addByGoPlugin(simulated: SimulatedNode, pod: Pod, request: AttachmentRequest): void {
   simulated.changeNode((machine) => lose(machine, request));
   const { machine } = simulated;
-  const name = netdevOf(machine, request).name;
+  const name = netdevOnHost(machine, request.vf).name;
   const cache = cacheOf(machine, pod, request, name);
   attachVf(machine, pod, request);
   lease(machine, pod, request);
@@ -54,7 +54,7 @@ export function lease({ leases }: Machine, pod: Pod, request: AttachmentRequest)
 function lose(machine: Machine, request: AttachmentRequest): void {
   const { bus, host } = machine;
   const vf = bus.vf(request.vf, "look");
-  const { name } = netdevOf(machine, request);
+  const { name } = netdevOnHost(machine, request.vf);
   if (request.linkState !== undefined) vf.linkState = "auto";
   // A move of the RDMA device creates a new netdev, as a rebind does.
   if (request.guid !== undefined || request.rdmaIsolation === true) {
@@ -62,9 +62,9 @@ function lose(machine: Machine, request: AttachmentRequest): void {
     vf.adminNodeGuid = vf.adminPortGuid;
     bus.unbind(request.vf, driver);
     bus.bind(request.vf, driver);
-    rename(host, netdevOf(machine, request), name);
+    rename(host, netdevOnHost(machine, request.vf), name);
   }
-  machine.setUp(host, netdevOf(machine, request), false);
+  machine.setUp(host, netdevOnHost(machine, request.vf), false);
 }
 
 function attachVf(machine: Machine, pod: Pod, request: AttachmentRequest): void {
@@ -84,7 +84,7 @@ function attachVf(machine: Machine, pod: Pod, request: AttachmentRequest): void 
     const device = bus.rdma.in(host).find(({ pci }) => pci === request.vf);
     bus.moveRdma(host, device?.index ?? -1, namespace);
   }
-  const netdev = netdevOf(machine, request);
+  const netdev = netdevOnHost(machine, request.vf);
   moveLink(host, host.indexOf(netdev) ?? 0, namespace, pod.ifname);
   machine.setUp(namespace, netdev, true);
 }
@@ -93,10 +93,4 @@ function attachVf(machine: Machine, pod: Pod, request: AttachmentRequest): void 
 function guidOf({ guid }: AttachmentRequest): Guid | undefined {
   if (guid === "auto") throw new Error("the Go plugin does not generate GUIDs");
   return guid;
-}
-
-function netdevOf({ host }: Machine, { vf }: AttachmentRequest) {
-  const netdev = host.ofFunction(vf)[0]?.[1];
-  if (netdev === undefined) throw new Error(`VF ${vf} has no netdev on the host`);
-  return netdev;
 }

@@ -4,9 +4,9 @@ import {
   type AttachmentRecord,
   isNamed,
 } from "../../../src/attachment/record/record.ts";
+import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import type { Machine } from "../model/machine.ts";
-import { other } from "./other.ts";
-import { stateDirectory } from "./state.ts";
+import { other } from "./other-container.ts";
 
 /** Parsed records by text: the same texts recur in many simulated nodes, and parsing takes time. */
 const known = new Map<string, AttachmentRecord | undefined>();
@@ -16,7 +16,7 @@ const MOST_KNOWN = 1_000;
 export function recordsOf(machine: Machine): Map<string, AttachmentRecord> {
   const records = new Map<string, AttachmentRecord>();
   for (const [path, text] of machine.files.texts) {
-    if (!path.startsWith(`${stateDirectory}/`) || path.startsWith(`${stateDirectory}/.`)) continue;
+    if (!path.startsWith(`${STATE_DIRECTORY}/`) || path.startsWith(`${STATE_DIRECTORY}/.`)) continue;
     const record = read(text);
     if (record !== undefined && !isNamed(record, other)) records.set(path, record);
   }
@@ -30,7 +30,7 @@ export function recordOf(machine: Machine, name: AttachmentName): AttachmentReco
 
 /** Returns the path of a container's record. */
 export function pathOf({ containerId, ifname }: AttachmentName): string {
-  return `${stateDirectory}/${containerId}-${ifname}`;
+  return `${STATE_DIRECTORY}/${containerId}-${ifname}`;
 }
 
 /** Reports whether the record is complete and the container's namespace exists. */

@@ -1,8 +1,10 @@
 import { forceRelease } from "../../../src/attachment/admin/force-release.ts";
 import { provision } from "../../../src/attachment/admin/provision.ts";
 import { add as addVerb } from "../../../src/attachment/cni-verbs/add.ts";
+import { check as checkVerb } from "../../../src/attachment/cni-verbs/check.ts";
 import { del as delVerb } from "../../../src/attachment/cni-verbs/del.ts";
 import { gc as gcVerb } from "../../../src/attachment/cni-verbs/gc.ts";
+import { ipamCallFor } from "../../../src/attachment/ipam/ipam.ts";
 import { openSession, type Session } from "../../../src/attachment/lock/session.ts";
 import type { AttachmentName } from "../../../src/attachment/record/record.ts";
 import { gcEntries } from "../../../src/cli/attachments/gc.ts";
@@ -12,8 +14,8 @@ import type { Result } from "../../../src/cni/result.ts";
 import type { Node } from "../../../src/node/node.ts";
 import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
-import { type Crossing, type Fault, Gate } from "../node/gate.ts";
-import { nodeOf } from "../node/node.ts";
+import { nodeOf } from "../model/node.ts";
+import { type Crossing, type Fault, Gate } from "./gate.ts";
 import {
   type AttachmentRequest,
   addRequest,
@@ -76,6 +78,21 @@ export function del(
     fault,
     timeoutOf(request),
   );
+}
+
+/** Runs CHECK in a new process. `prevResult`: the result that the runtime remembers. */
+export function check(
+  machine: Machine,
+  pod: Pod,
+  request: AttachmentRequest,
+  prevResult: Result,
+  fault?: Fault,
+): Run {
+  const verb: Verb = (node, warn) => {
+    const call = addRequest(node, pod, request, warn);
+    checkVerb(node, { ...call, prevResult, ipam: ipamCallFor(call.name, call.netns, call) });
+  };
+  return run(machine, pod, "CHECK", verb, fault);
 }
 
 /** Runs GC of a network in a new process. `valid`: the runtime's list, `undefined` for no list. */
@@ -152,15 +169,14 @@ export function run(
   const warnings: string[] = [];
   const before = machine.children.length;
   let result: Result | undefined;
-  const answer = (told: Result) => {
-    const write = () => {
-      result = told;
-    };
-    gate.change("answer", "stdout", write, { nothing() {} });
-  };
+  const answer = (made: Result) =>
+    gate.answer(() => {
+      result = made;
+    });
+  const node = gate.around(nodeOf(machine, process, environmentOf(pod, command)));
   const settled: Pick<Run, "end" | "error"> = (() => {
     try {
-      verb(nodeOf(gate, environmentOf(pod, command)), (message) => warnings.push(message), answer);
+      verb(node, (message) => warnings.push(message), answer);
       return { end: "done", error: undefined };
     } catch (error) {
       return { end: "failed", error };

@@ -1,32 +1,34 @@
+import { afterEach, expect } from "vitest";
 import { releasePending } from "../../../src/attachment/ipam/pending-releases.ts";
 import { openSession } from "../../../src/attachment/lock/session.ts";
 import type { AttachmentName } from "../../../src/attachment/record/record.ts";
+import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
-import type { Fault } from "../node/gate.ts";
-import { addressesWithoutLease } from "./addresses.ts";
-import { attachmentErrors, isThere } from "./attachment-errors.ts";
-import { c1, freshGuid, freshVf, makeDefaultNode, type Setting, vf, withOwnGuids } from "./default-node.ts";
-import { type OriginalsByVf, originalsIn } from "./originals.ts";
-import { other, otherAttachment } from "./other.ts";
+import { addressesWithoutLease, attachmentErrors, isThere } from "./attachment-errors.ts";
+import { c1, makeDefaultNode, type Setting } from "./default-node.ts";
+import { type KillPoint, killAt } from "./faults.ts";
+import type { Fault } from "./gate.ts";
+import { other, otherAttachment } from "./other-container.ts";
 import { doubleOwners, pathOf, recordsOf } from "./records.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
 import { add, del, gc, gcOfAll, messageChain, provisionOne, type Run, releaseOf, run } from "./run.ts";
-import { difference, snapshot, withoutNamespace } from "./snapshot.ts";
-import { stateDirectory } from "./state.ts";
-import { judgeAtTeardown } from "./teardown.ts";
+import {
+  type AllowedDifference,
+  difference,
+  type OriginalsByVf,
+  originalsIn,
+  snapshot,
+  withoutDifference,
+  withoutNamespace,
+} from "./snapshot.ts";
 
 /** The number of times that a DEL or GC without faults is repeated while it fails. */
 const MOST_DELS = 3;
 
-/** A difference from the node's state before that breaks no promise of the plugin. */
-export type AllowedDifference =
-  | "attributes"
-  | "link state"
-  | "GUIDs on file"
-  | "derived GUID"
-  | "an administrator's GUIDs";
+/** The simulated nodes of the running test. Each node adds itself, so that no test can omit its check. */
+const nodesOfTest: SimulatedNode[] = [];
 
 /**
  * A node, the verbs that run on it, and the rules that they must keep.
@@ -66,7 +68,7 @@ export class SimulatedNode {
     this.before = this.initial.before;
     this.originals = this.initial.originals;
     this.#other = otherAttachment(this.machine);
-    if (sweep === undefined) judgeAtTeardown(this);
+    if (sweep === undefined) nodesOfTest.push(this);
   }
 
   /**
@@ -88,9 +90,16 @@ export class SimulatedNode {
 
   /** Runs ADD, and checks the attachment if ADD succeeds. */
   add(pod: Pod, request: AttachmentRequest, fault?: Fault): Run {
-    const ran = this.#judge(`ADD of ${pod.containerId}`, add(this.machine, pod, request, fault), fault);
+    const ran = this.#check(`ADD of ${pod.containerId}`, add(this.machine, pod, request, fault), fault);
     // If the namespace or the VF was removed during ADD, only DEL can find out what became of the attachment.
     if (ran.end === "done" && isThere(this.machine, pod)) this.requireAttached(pod, request, ran);
+    return ran;
+  }
+
+  /** Runs an ADD that is killed. */
+  killAdd(pod: Pod, request: AttachmentRequest, point: KillPoint): Run {
+    const ran = this.add(pod, request, killAt(point));
+    if (ran.end !== "killed") this.problems.push(`ADD was not killed after ${point.call}, but ${ran.end}`);
     return ran;
   }
 
@@ -103,7 +112,7 @@ export class SimulatedNode {
   }
 
   del(pod: Pod, request: AttachmentRequest, fault?: Fault, netns?: string | null): Run {
-    return this.#judge(`DEL of ${pod.containerId}`, del(this.machine, pod, request, fault, netns), fault);
+    return this.#check(`DEL of ${pod.containerId}`, del(this.machine, pod, request, fault, netns), fault);
   }
 
   /** Runs DEL without faults, and repeats it while it fails, as a runtime does. */
@@ -116,22 +125,22 @@ export class SimulatedNode {
 
   /** Runs GC of a network; the other container (see other.ts) is always valid. */
   gc(valid: readonly AttachmentName[], fault?: Fault, network = "mynet"): Run {
-    return this.#judge("GC", gc(this.machine, network, [...valid, other], fault), fault);
+    return this.#check("GC", gc(this.machine, network, [...valid, other], fault), fault);
   }
 
   /** Runs `ib-sriov provision` of a VF. */
   provision(pci: string, fault?: Fault): Run {
-    return this.#judge("provision", provisionOne(this.machine, pci, fault), fault);
+    return this.#check("provision", provisionOne(this.machine, pci, fault), fault);
   }
 
   /** Runs `ib-sriov gc`, with --dry-run if `act` is false. */
   gcOfAll(act = true, fault?: Fault): Run {
-    return this.#judge("gc", gcOfAll(this.machine, { dryRun: !act }, fault), fault);
+    return this.#check("gc", gcOfAll(this.machine, { dryRun: !act }, fault), fault);
   }
 
   /** Runs `ib-sriov attachments release`. */
   release(pod: Pod, force: boolean, fault?: Fault): Run {
-    return this.#judge("release", releaseOf(this.machine, pod, { force }, fault), fault);
+    return this.#check("release", releaseOf(this.machine, pod, { force }, fault), fault);
   }
 
   /** Passes the time during which GC keeps an attachment because it can be newer than the runtime's list. */
@@ -185,7 +194,9 @@ export class SimulatedNode {
 
   /** Returns the paths of the pending releases. */
   pendingReleases(): string[] {
-    return [...this.machine.files.texts.keys()].filter((path) => path.startsWith(`${stateDirectory}/.owed/`));
+    return [...this.machine.files.texts.keys()].filter((path) =>
+      path.startsWith(`${STATE_DIRECTORY}/.owed/`),
+    );
   }
 
   lines(): string[] {
@@ -202,13 +213,7 @@ export class SimulatedNode {
     );
   }
 
-  /**
-   * Allows a difference from the node's state before. "attributes": the name, the alternative names and the admin state
-   * of the VF's netdev on the host, and the name of its RDMA device, of which a warning reported that they could not be
-   * restored. "an administrator's GUIDs": GUIDs that were set at the PF after ADD. "derived GUID": the GUID that the
-   * fresh VF got permanently, and of which a kill can leave only the node or the port GUID. The others: the PF's
-   * settings for the VF, if the kernel could not report them.
-   */
+  /** Allows a difference from the node's state before. */
   allowDifference(what: AllowedDifference): void {
     this.#allowed.add(what);
   }
@@ -220,7 +225,7 @@ export class SimulatedNode {
         (rest, label) => withoutNamespace(rest, label),
         lines,
       );
-      return [...this.#allowed].reduce((rest, what) => without(rest, what), left);
+      return [...this.#allowed].reduce((rest, what) => withoutDifference(rest, what), left);
     };
     const changed = difference(kept(this.before), kept(this.lines()));
     if (changed.length > 0)
@@ -236,9 +241,9 @@ export class SimulatedNode {
 
   /** Returns the paths of all records and cache files except the other container's. */
   #attachments(): string[] {
-    const own = (path: string) => path.startsWith(`${stateDirectory}/`) && path !== pathOf(other);
+    const own = (path: string) => path.startsWith(`${STATE_DIRECTORY}/`) && path !== pathOf(other);
     const isRecord = (path: string) =>
-      !path.startsWith(`${stateDirectory}/.`) || path.startsWith(`${stateDirectory}/.x/`);
+      !path.startsWith(`${STATE_DIRECTORY}/.`) || path.startsWith(`${STATE_DIRECTORY}/.x/`);
     return [...this.machine.files.texts.keys()].filter((path) => own(path) && isRecord(path));
   }
 
@@ -249,7 +254,7 @@ export class SimulatedNode {
       this.problems.push(`${when} something has changed:\n    ${changed.join("\n    ")}`);
   }
 
-  #judge(what: string, ran: Run, fault: Fault | undefined): Run {
+  #check(what: string, ran: Run, fault: Fault | undefined): Run {
     this.problems.push(
       ...ran.violations.map((violation) => `${what}: ${violation}`),
       ...doubleOwners(this.machine),
@@ -267,30 +272,10 @@ export class SimulatedNode {
   }
 }
 
-/** Returns the lines without what an allowed difference concerns. */
-function without(lines: readonly string[], what: AllowedDifference): readonly string[] {
-  switch (what) {
-    case "link state":
-      return lines.map((line) => line.replace(/^(vf .*) link \w+$/, "$1"));
-    case "GUIDs on file":
-      return lines.map((line) => line.replace(/^(vf .*) on file \S+ \S+/, "$1"));
-    case "an administrator's GUIDs":
-      return lines.map(withOwnGuids);
-    case "derived GUID":
-      return lines.map((line) => line.replaceAll(freshGuid, "none"));
-    case "attributes":
-      return [vf, freshVf]
-        .reduce(withoutAttributes, lines)
-        .map((line) => line.replace(/ rdma \S+ /g, " rdma "));
-  }
-}
-
-function withoutAttributes(lines: readonly string[], pci: string): readonly string[] {
-  const name = lines.find((line) => line.startsWith("in -: ") && line.endsWith(` of ${pci}`))?.split(" ")[2];
-  return lines
-    .filter((line) => !line.startsWith(`in -: ${name} altname `))
-    .map((line) =>
-      line.startsWith(`in -: ${name} `) ? line.replace(` ${name} `, ` netdev of ${pci} `) : line,
-    )
-    .map((line) => (line.endsWith(` of ${pci}`) ? line.replace(/ (up|down) of /, " of ") : line));
-}
+afterEach(() => {
+  const nodes = nodesOfTest.splice(0);
+  for (const node of nodes) node.requireAsBeforeIfFree();
+  expect(nodes.map(({ problems }) => problems)).toEqual(
+    nodes.map(({ expectedProblems }) => expectedProblems),
+  );
+});

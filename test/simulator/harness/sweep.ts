@@ -1,10 +1,14 @@
-import type { Fault } from "../node/gate.ts";
+import { writeSync } from "node:fs";
+import { afterAll, describe, expect, test } from "vitest";
+import { reportFigures } from "../../support/figures.ts";
 import type { Setting } from "./default-node.ts";
 import { type Case, faultsOf, signalsOf } from "./faults.ts";
 import type { FollowUp } from "./follow-ups.ts";
+import type { Fault } from "./gate.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
 import { messageChain, type Run } from "./run.ts";
-import { type AllowedDifference, SimulatedNode } from "./simulated-node.ts";
+import { SimulatedNode } from "./simulated-node.ts";
+import type { AllowedDifference } from "./snapshot.ts";
 
 /** A verb that is run once for each fault that it can have. */
 export interface Scenario {
@@ -125,4 +129,74 @@ function requireRollBack(simulated: SimulatedNode, ran: Run): void {
   // The record may have to stay: then only the record and the owner of the VF are left.
   if (ran.warnings.some((warning) => warning.includes("the record"))) return;
   simulated.requireAsBefore("after a failed ADD");
+}
+
+/** One verb, and another event that takes place completely between two of its calls. */
+export interface Interleaving {
+  readonly name: string;
+  readonly setting: Setting;
+  readonly arrange?: (simulated: SimulatedNode) => void;
+  /** The verb that is interrupted. */
+  readonly verb: (simulated: SimulatedNode, fault?: Fault) => Run;
+  /** The event in between: it can be another verb, in a separate process. */
+  readonly beforeCall: (simulated: SimulatedNode) => Run | undefined;
+  /** Checks the node afterwards. */
+  readonly afterwards: (simulated: SimulatedNode, ran: Run, other: Run | undefined) => void;
+}
+
+/** Runs the verb once for each of its calls, with the event just before that call. */
+export function interleave(interleaving: Interleaving): Findings {
+  const { name, setting, arrange, verb, beforeCall, afterwards } = interleaving;
+  const begin = (first?: SimulatedNode) => {
+    const simulated = SimulatedNode.ofSweep(setting, first);
+    arrange?.(simulated);
+    return simulated;
+  };
+  const first = begin();
+  const calls = verb(first).crossings;
+  const problems: string[] = [];
+  for (const { at, call, subject } of calls) {
+    const simulated = begin(first);
+    let other: Run | undefined;
+    const ran = verb(simulated, (crossing) => {
+      if (crossing.at === at) other = beforeCall(simulated);
+      return undefined;
+    });
+    afterwards(simulated, ran, other);
+    const ends = `${ran.end} ${ran.error === undefined ? "" : messageChain(ran.error)}, ${other?.end ?? ""}`;
+    problems.push(
+      ...simulated.problems.map(
+        (each) => `${name} | before call ${at}, ${call} ${subject} | ${ends}: ${each}`,
+      ),
+    );
+  }
+  return { cases: calls.length, problems };
+}
+
+/** Number of problems that the message of a failed test shows; further ones are usually of the same kind. */
+const SHOWN = 5;
+
+// Vitest asks for a hundred lines of every stack trace; here thousands of errors are thrown.
+Error.stackTraceLimit = 8;
+
+/** Defines a test for each scenario, and reports the number of cases at the end. */
+export function testScenarios(what: string, scenarios: readonly Scenario[]): void {
+  let total = 0;
+  describe(what, () => {
+    afterAll(() => report(what, total));
+    for (const scenario of scenarios) {
+      test(scenario.name, () => {
+        const { cases, problems } = sweep(scenario);
+        total += cases;
+        const shown = problems.slice(0, SHOWN).join("\n\n");
+        expect(shown, `${problems.length} of ${cases} cases have a problem`).toBe("");
+      });
+    }
+  });
+}
+
+/** Reports the number of cases on stderr, bypassing vitest, which would print a heading above each line. */
+export function report(what: string, cases: number): void {
+  writeSync(2, `simulator: ${cases} cases of ${what}\n`);
+  reportFigures(`simulator-${what}`, { "faults and kills injected into the simulated node": cases });
 }

@@ -1,8 +1,8 @@
 import { ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
-import { type PhysicalFunction, type Probed, Vf } from "./functions.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
+import { type PhysicalFunction, type Probed, Vf } from "./pci-functions.ts";
 import { Rdma, type RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import type { Timeline } from "./timeline.ts";

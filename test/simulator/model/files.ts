@@ -1,6 +1,11 @@
-import { LONGEST_FILE } from "../../../src/node/files.ts";
-import type { OpenFile } from "./open-file.ts";
+import { type Files, LONGEST_FILE, type Lock, type LockHolder } from "../../../src/node/files.ts";
+import type { Machine } from "./machine.ts";
+import type { Process } from "./process.ts";
 import { Refusal } from "./refusal.ts";
+import { EPOCH } from "./timeline.ts";
+
+/** Size of a lock file, bytes. */
+const LOCK_SIZE = 1024;
 
 /** A file system: texts by path, their directories, and the locks. */
 export class FileTree {
@@ -87,4 +92,150 @@ export class FileTree {
 /** Returns the directory of an absolute path, "" for the root. */
 export function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/")));
+}
+
+/**
+ * An open file description, to which a flock(2) lock belongs. A child that inherits it keeps it, and the lock, open.
+ */
+export class OpenFile {
+  /** The processes that have it open. */
+  readonly holders: Set<LockHolder>;
+
+  constructor(
+    private readonly tree: FileTree,
+    readonly path: string,
+    opener: LockHolder,
+  ) {
+    this.holders = new Set([opener]);
+  }
+
+  /** Lets a child process inherit it. */
+  share(heir: LockHolder): void {
+    this.holders.add(heir);
+  }
+
+  /** Takes the lock if no other open file has it. */
+  tryLock(): boolean {
+    const holder = this.tree.locks.get(this.path);
+    if (holder !== undefined && holder !== this) return false;
+    this.tree.locks.set(this.path, this);
+    return true;
+  }
+
+  /** LOCK_UN by any process that has it open: releases the lock for all of them. */
+  unlock(): void {
+    if (this.tree.locks.get(this.path) === this) this.tree.locks.delete(this.path);
+  }
+
+  /** Closes it for a process; the last close releases the lock. */
+  close(holder: LockHolder): void {
+    this.holders.delete(holder);
+    if (this.holders.size === 0) this.unlock();
+  }
+}
+
+/** The files of a machine, as a process sees them. */
+export class ModelFiles implements Files {
+  readonly #tree: FileTree;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly process: Process,
+  ) {
+    this.#tree = machine.files;
+  }
+
+  read(path: string): string | undefined {
+    return this.#tree.read(path);
+  }
+
+  create(path: string, text: string): boolean {
+    if (this.#tree.texts.has(path)) return false;
+    this.#tree.write(path, text);
+    return true;
+  }
+
+  patch(path: string, offset: number, text: string): void {
+    this.#tree.patch(path, offset, text);
+  }
+
+  replaceForeign(path: string, text: string, _mode: number, temporary: string): void {
+    this.#tree.write(temporary, text);
+    this.#tree.rename(temporary, path);
+  }
+
+  rename(from: string, to: string): void {
+    this.#tree.rename(from, to);
+  }
+
+  remove(path: string): void {
+    this.#tree.remove(path);
+  }
+
+  makeDirectory(path: string): void {
+    this.#tree.makeDirectory(path);
+  }
+
+  hasDirectory(path: string): boolean {
+    return this.#tree.hasDirectory(path);
+  }
+
+  removeDirectory(path: string): void {
+    this.#tree.removeDirectory(path);
+  }
+
+  requireWritable(path: string): boolean {
+    return this.#tree.directories.has(path);
+  }
+
+  list(path: string): string[] {
+    return this.#tree.list(path);
+  }
+
+  isFile(path: string): boolean {
+    return this.#tree.texts.has(path) || this.machine.programs.has(path);
+  }
+
+  modified(path: string): number | undefined {
+    return this.exists(path) ? (this.#tree.modified.get(path) ?? EPOCH + this.machine.time.now) : undefined;
+  }
+
+  exists(path: string): boolean {
+    return this.#tree.texts.has(path) || this.#tree.directories.has(path);
+  }
+
+  addLine(
+    path: string,
+    line: string,
+    limit: number,
+    deadline: number,
+    shorten: (text: string) => string,
+  ): void {
+    this.process.sleepUntil(deadline, `the lock ${path}`, () => !this.#tree.locks.has(path));
+    const longer = `${this.#tree.read(path) ?? ""}${line}`;
+    this.#tree.write(path, longer.length > limit && longer !== line ? shorten(longer) : longer);
+  }
+
+  lock(path: string): Lock {
+    const { process } = this;
+    const tree = this.#tree;
+    if (tree.directories.has(path)) throw new Refusal("EISDIR", `open ${path}`);
+    tree.touch(path);
+    const file = new OpenFile(tree, path, process.holder);
+    const fd = process.open(file);
+    return {
+      share: () => fd,
+      acquire: (deadline) => process.sleepUntil(deadline, `the lock ${path}`, () => file.tryLock()),
+      holders: () => [...(tree.locks.get(path)?.holders ?? [])],
+      read: () => tree.texts.get(path) ?? "",
+      write: (text) => {
+        if (text.length > LOCK_SIZE) throw new RangeError(`${text.length} bytes are too many for ${path}`);
+        tree.texts.set(path, text);
+      },
+      release: () => {
+        process.file(fd).unlock();
+        process.close(fd);
+      },
+    };
+  }
 }

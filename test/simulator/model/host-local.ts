@@ -1,4 +1,4 @@
-import type { Child, Program } from "./child.ts";
+import type { Child, Program } from "./process.ts";
 
 /** Time that each of its steps takes, ms. */
 const STEP = 2;

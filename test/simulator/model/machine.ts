@@ -1,14 +1,11 @@
 import type { Link } from "../../../src/node/links.ts";
 import { Bus } from "./bus.ts";
-import type { Program } from "./child.ts";
-import { Child } from "./child.ts";
-import { FileTree } from "./files.ts";
+import { FileTree, type OpenFile } from "./files.ts";
 import { HostLocal } from "./host-local.ts";
 import { changeNamespace } from "./link-requests.ts";
 import type { Netdev } from "./netdev.ts";
 import { Netns } from "./netns.ts";
-import type { OpenFile } from "./open-file.ts";
-import { Process } from "./process.ts";
+import { Child, Process, type Program } from "./process.ts";
 import type { RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import { Timeline } from "./timeline.ts";
@@ -93,7 +90,7 @@ export class Machine {
   }
 
   startProcess(): Process {
-    return new Process(++this.#lastPid);
+    return new Process(++this.#lastPid, this.time);
   }
 
   /** Ends a process that has exited or was killed; its children continue. */

@@ -1,4 +1,7 @@
+import { type Namespace, NamespaceError, type Namespaces } from "../../../src/node/namespaces.ts";
+import type { Machine } from "./machine.ts";
 import { Netdev } from "./netdev.ts";
+import type { Process } from "./process.ts";
 import { Refusal } from "./refusal.ts";
 
 /** Longest name of a netdev, bytes (IFNAMSIZ less its NUL). */
@@ -110,4 +113,69 @@ export class Netns {
     while (this.#netdevs.has(this.#lastIndex));
     return this.#lastIndex;
   }
+}
+
+/** A namespace that a process has open. */
+export class OpenNetns implements Namespace {
+  constructor(
+    readonly path: string,
+    readonly netns: Netns,
+  ) {}
+
+  get cookie(): string {
+    return this.netns.cookie;
+  }
+}
+
+/** Returns the model's namespace of an open one. */
+export function netnsOf(namespace: Namespace): Netns {
+  if (namespace instanceof OpenNetns) return namespace.netns;
+  throw new TypeError(`namespace ${namespace.path} was opened by another node`);
+}
+
+/** The namespaces of a machine, as a process sees them. */
+export class ModelNamespaces implements Namespaces {
+  readonly host: Namespace;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly process: Process,
+  ) {
+    this.host = new OpenNetns("", machine.host);
+  }
+
+  open(path: string): Namespace {
+    const netns = this.machine.paths.get(path);
+    if (netns !== undefined) {
+      this.process.pin(netns);
+      return new OpenNetns(path, netns);
+    }
+    const isThere = this.machine.files.texts.has(path);
+    throw new NamespaceError(isThere ? "other" : "gone", path, `no network namespace at "${path}"`);
+  }
+
+  inhabited(namespace: Namespace): boolean {
+    return netnsOf(namespace).inhabited;
+  }
+
+  setting(namespace: Namespace, key: string): string | undefined {
+    const { netdev, name } = settingAt(netnsOf(namespace), key);
+    return netdev?.settings.get(name);
+  }
+
+  set(namespace: Namespace, key: string, value: string): void {
+    const { netdev, name } = settingAt(netnsOf(namespace), key);
+    if (netdev === undefined || !netdev.settings.has(name)) throw new Refusal("ENOENT", `write ${key}`);
+    netdev.settings.set(name, value);
+  }
+}
+
+/** Returns the netdev and the setting of a key such as "ipv6/conf/net1/disable_ipv6". */
+function settingAt(
+  netns: Netns,
+  key: string,
+): { readonly netdev: Netdev | undefined; readonly name: string } {
+  const [family, , name = "", setting] = key.split("/");
+  const found = netns.netdevs.find(([, netdev]) => netdev.name === name);
+  return { netdev: found?.[1], name: `${family}/${setting}` };
 }

@@ -1,4 +1,9 @@
-import type { Netns } from "./netns.ts";
+import type { Watch } from "../../../src/node/links.ts";
+import type { Namespace } from "../../../src/node/namespaces.ts";
+import type * as node from "../../../src/node/rdma-devices.ts";
+import type { Machine } from "./machine.ts";
+import { type Netns, netnsOf } from "./netns.ts";
+import type { Process } from "./process.ts";
 import { Refusal } from "./refusal.ts";
 
 /** An RDMA device, which a driver registers for a function. */
@@ -105,4 +110,48 @@ function lowestFree(isTaken: (number: number) => boolean): number {
   let number = 0;
   while (isTaken(number)) number++;
   return number;
+}
+
+/** The RDMA devices of a machine, as RDMA netlink shows them to a process. */
+export class ModelRdmaDevices implements node.RdmaDevices {
+  readonly #rdma: Rdma;
+
+  constructor(
+    private readonly machine: Machine,
+    private readonly process: Process,
+  ) {
+    this.#rdma = machine.bus.rdma;
+  }
+
+  isExclusive(): boolean {
+    return this.#rdma.exclusive;
+  }
+
+  devices(where: Namespace): node.RdmaDevice[] {
+    return this.#rdma.in(netnsOf(where)).map(({ index, name, pci }) => ({
+      index,
+      name,
+      nodeGuid: this.machine.bus.vfs.get(pci)?.probed?.nodeGuid,
+    }));
+  }
+
+  ipoibUse(where: Namespace, index: number): node.IpoibUse | undefined {
+    const { bus } = this.machine;
+    const device = this.#rdma.in(netnsOf(where)).find((each) => each.index === index);
+    if (device === undefined || !this.#rdma.showsKernelObjects) return undefined;
+    const isFirst = bus.vfs.get(device.pci)?.probed?.devices[0] === device;
+    return { device: device.name, netdevs: isFirst ? bus.netdevsOf(device.pci) : 0 };
+  }
+
+  move(from: Namespace, index: number, to: Namespace): void {
+    this.machine.bus.moveRdma(netnsOf(from), index, netnsOf(to));
+  }
+
+  rename(where: Namespace, index: number, name: string): void {
+    this.#rdma.rename(this.#rdma.require(netnsOf(where), index, `rename ${index}`), name);
+  }
+
+  watch(): Watch {
+    return this.process.watch("devices", () => this.#rdma.changes);
+  }
 }

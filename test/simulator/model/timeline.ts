@@ -4,6 +4,8 @@ interface Event {
   readonly action: () => void;
 }
 
+/** The model's first moment, ms since 1970. */
+export const EPOCH = 1_795_000_000_000;
 /** More events than any scenario has: a larger number means that the events never end. */
 const MOST_EVENTS = 10_000;
 

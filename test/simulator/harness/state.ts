@@ -1,2 +1,0 @@
-/** The state directory. */
-export const stateDirectory = "/var/lib/cni/ib-sriov";

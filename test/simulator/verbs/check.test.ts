@@ -1,0 +1,287 @@
+// CHECK finds settings that are no longer as ADD made them, reports them, and changes nothing.
+
+import { afterAll, describe, expect, test } from "vitest";
+import { CniError, codes } from "../../../src/cni/errors.ts";
+import { emptyResult, type Result } from "../../../src/cni/result.ts";
+import { ZERO_GUID } from "../../../src/infiniband/guid.ts";
+import { everything, isolated, partition, partitioned } from "../harness/common-requests.ts";
+import { c1, c2, deviceInfo, type Setting, vf } from "../harness/default-node.ts";
+import { faultsOf } from "../harness/faults.ts";
+import type { Fault } from "../harness/gate.ts";
+import { interfaceOf } from "../harness/prepare.ts";
+import { pathOf } from "../harness/records.ts";
+import type { AttachmentRequest } from "../harness/requests.ts";
+import { check, messageChain, type Run } from "../harness/run.ts";
+import { SimulatedNode } from "../harness/simulated-node.ts";
+import { report } from "../harness/sweep.ts";
+import type { Machine } from "../model/machine.ts";
+import { ipoib, ipoibAddress } from "../model/netdev.ts";
+
+/** A request with uncommon settings. */
+const uncommon: AttachmentRequest = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition };
+const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
+/** Another plugin has given the container an interface before, with a route through it. */
+const chained: AttachmentRequest = {
+  ...everything,
+  prevResult: {
+    ...emptyResult(),
+    interfaces: [{ name: "eth0", sandbox: c1.netns }],
+    ips: [{ address: "192.0.2.1/24", interface: 0 }],
+    routes: [{ dst: "198.51.100.0/24", gw: "192.0.2.9" }],
+  },
+};
+
+let total = 0;
+afterAll(() => report("CHECK", total));
+
+/** Attaches a VF, and returns its CHECK. `remembered` turns ADD's result into the runtime's prevResult. */
+function attached(
+  request: AttachmentRequest = everything,
+  setting: Setting = {},
+  remembered: (result: Result) => Result = (result) => result,
+) {
+  const simulated = new SimulatedNode(setting);
+  const { result } = simulated.mustAdd(c1, request);
+  const prevResult = remembered(result ?? emptyResult());
+  const checked = (fault?: Fault): Run => check(simulated.machine, c1, request, prevResult, fault);
+  return { simulated, checked };
+}
+
+test.each([
+  ["common", everything, {}],
+  ["uncommon", uncommon, partitioned],
+  ["isolated", isolated, isolatedSetting],
+] as const)("an attachment that is as ADD made it passes (%s)", (_, request, setting) => {
+  total++;
+  const { simulated, checked } = attached(request, setting);
+  const before = simulated.lines();
+  expect(checked()).toMatchObject({ end: "done", warnings: [], violations: [] });
+  simulated.requireUnchanged(before, "after CHECK");
+});
+
+describe("the runtime's prevResult", () => {
+  test("can contain routes and addresses of other plugins of the chain", () => {
+    total++;
+    const { checked } = attached(chained, {}, (result) => ({
+      ...result,
+      ips: [...result.ips, { address: "198.51.100.1/24", interface: 0 }],
+    }));
+    expect(checked()).toMatchObject({ end: "done", violations: [] });
+  });
+
+  test("must name the plugin's interface", () => {
+    total++;
+    const { checked } = attached(everything, {}, (result) => ({ ...result, interfaces: [], ips: [] }));
+    const { end, error } = checked();
+    expect(end).toBe("failed");
+    expect(messageChain(error)).toMatch(/prevResult names no interface net1/);
+  });
+
+  test.each([
+    ["of another pod", c2.netns],
+    ["that is gone", "/run/netns/gone"],
+  ])("must not have the plugin's interface in a namespace %s", (_, sandbox) => {
+    total++;
+    const { checked } = attached(everything, {}, (result) => ({
+      ...result,
+      interfaces: result.interfaces.map((each) => ({ ...each, sandbox })),
+    }));
+    const { end, error } = checked();
+    expect(end).toBe("failed");
+    expect(error).toMatchObject({
+      code: codes.badConfiguration,
+      message: `prevResult has interface net1 in ${sandbox}, CNI_NETNS is ${c1.netns}`,
+    });
+  });
+
+  test("may name the container's namespace by another path", () => {
+    total++;
+    const { simulated, checked } = attached(everything, {}, (result) => ({
+      ...result,
+      interfaces: result.interfaces.map((each) => ({ ...each, sandbox: "/proc/7/ns/net" })),
+    }));
+    const { paths } = simulated.machine;
+    const pod = paths.get(c1.netns);
+    if (pod !== undefined) paths.set("/proc/7/ns/net", pod);
+    expect(checked()).toMatchObject({ end: "done", violations: [] });
+  });
+
+  test("must have its port GUID", () => {
+    total++;
+    const { checked } = attached({ vf }, {}, (result) => ({
+      ...result,
+      interfaces: result.interfaces.map((each) => ({ ...each, mac: each.mac?.replace(/..$/, "99") })),
+    }));
+    const { end, error } = checked();
+    expect(end).toBe("failed");
+    expect(messageChain(error)).toMatch(/port GUID 0a:.*:02, not 0a:.*:99/);
+  });
+});
+
+/** Damages of an attachment, and what CHECK reports: the expected and the actual setting. */
+const damages: readonly [what: string, damage: (machine: Machine) => unknown, pattern: RegExp][] = [
+  [
+    "the interface is down",
+    (machine) => Object.assign(interfaceOf(machine, c1).netdev, { up: false }),
+    /net1 is down; ADD left it up/,
+  ],
+  [
+    "the interface has another name",
+    (machine) => Object.assign(interfaceOf(machine, c1).netdev, { name: "mine" }),
+    /no interface net1/,
+  ],
+  [
+    "the interface lacks its address",
+    (machine) => Object.assign(interfaceOf(machine, c1).netdev, { addresses: [] }),
+    /lacks the address 10\.1\.0\.2\/24; it has none/,
+  ],
+  [
+    "the interface lacks its route",
+    (machine) => Object.assign(interfaceOf(machine, c1).netdev, { routes: [] }),
+    /lacks the route 0\.0\.0\.0\/0 via 10\.1\.0\.1; it has none/,
+  ],
+  [
+    "its route leads through another gateway",
+    (machine) =>
+      Object.assign(interfaceOf(machine, c1).netdev, { routes: [{ dst: "0.0.0.0/0", gw: "10.1.0.9" }] }),
+    /lacks the route 0\.0\.0\.0\/0 via 10\.1\.0\.1; it has 0\.0\.0\.0\/0 via 10\.1\.0\.9 table 254/,
+  ],
+  [
+    "another netdev has the interface's name",
+    (machine) => {
+      const pod = machine.paths.get(c1.netns);
+      pod?.remove(interfaceOf(machine, c1).netdev);
+      const foreign = ipoib("0000:01:10.4", ipoibAddress(1, ZERO_GUID));
+      foreign.up = true;
+      pod?.add(foreign, c1.ifname);
+    },
+    /belongs to 0000:01:10\.4, not to VF 0000:01:10\.0/,
+  ],
+  [
+    "the VF has another link state",
+    (machine) => {
+      machine.bus.vf(vf, "set its link state").linkState = "disable";
+    },
+    /is disable, not enable/,
+  ],
+  [
+    "the VF runs with another GUID",
+    (machine) => {
+      const target = machine.bus.vf(vf, "set its GUID");
+      if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
+    },
+    /node GUID of VF 0000:01:10\.0 is 00:.*, not 02:.*:77/,
+  ],
+  ["the lease is gone", ({ leases }) => leases.leases.clear(), /has no address/],
+  ["the namespace is gone", (machine) => machine.deleteNamespace(c1.netns), /netns\/a does not exist/],
+  [
+    "another namespace is at its path",
+    (machine) => {
+      machine.deleteNamespace(c1.netns);
+      machine.addNamespace(c1.netns);
+    },
+    /is not the network namespace that ADD attached/,
+  ],
+  ["the record is gone", ({ files }) => void files.texts.delete(pathOf(c1)), /c1 has no attachment net1/],
+];
+
+/** Damages of a container that has the VF's RDMA devices. */
+const isolationDamages: typeof damages = [
+  [
+    "one RDMA device is on the host",
+    (machine) => {
+      const device = machine.bus.vf(vf, "look at it").probed?.devices[1];
+      if (device !== undefined) device.where = machine.host;
+    },
+    /lacks the RDMA device mlx5_1 of VF/,
+  ],
+  [
+    "another container has the RDMA devices",
+    (machine) => {
+      const pod = machine.paths.get(c2.netns);
+      for (const device of machine.bus.vf(vf, "look at it").probed?.devices ?? [])
+        device.where = pod ?? device.where;
+    },
+    /lacks the RDMA device ibp1s0f0v0, mlx5_1 of VF/,
+  ],
+  [
+    "the VF in the container runs with another GUID",
+    (machine) => {
+      const target = machine.bus.vf(vf, "set its GUID");
+      if (target.probed !== undefined) target.probed = { ...target.probed, nodeGuid: ZERO_GUID };
+    },
+    /node GUID of VF 0000:01:10\.0 is 00:.*, not 02:.*:77/,
+  ],
+];
+
+/** Damages of a container with uncommon settings. */
+const uncommonDamages: typeof damages = [
+  [
+    "the MTU is another",
+    (machine) => Object.assign(interfaceOf(machine, c1).netdev, { mtu: 1500 }),
+    /MTU of net1 is 1500, not 1700/,
+  ],
+  [
+    "the carrier is gone",
+    (machine) => Object.assign(interfaceOf(machine, c1).netdev, { carrier: false }),
+    /net1 has no carrier/,
+  ],
+  [
+    "the port is in another partition",
+    (machine) => {
+      machine.bus.vf(vf, "set its pkey").pkey = 0x6;
+    },
+    /net1 is in partition 0x8006, not in 0x0005/,
+  ],
+  [
+    "the device information file names another device",
+    ({ files }) => void files.texts.set(deviceInfo, '{"pci":{"rdma-device":"mlx5_9"}}'),
+    /names RDMA device mlx5_9, but the container has ibp1s0f0v0/,
+  ],
+];
+
+const allDamages = [
+  { all: damages, request: everything, setting: {} },
+  { all: uncommonDamages, request: uncommon, setting: partitioned },
+  { all: isolationDamages, request: isolated, setting: isolatedSetting },
+].flatMap(({ all, request, setting }) =>
+  all.map(([what, damage, pattern]) => ({ what, damage, pattern, request, setting })),
+);
+
+test.each(allDamages)("it fails if $what", ({ damage, pattern, request, setting }) => {
+  total++;
+  const { simulated, checked } = attached(request, setting);
+  const { texts } = simulated.machine.files;
+  const record = texts.get(pathOf(c1)) ?? "";
+  damage(simulated.machine);
+  const before = simulated.lines();
+  const { end, error, violations } = checked();
+  expect(end).toBe("failed");
+  expect(error).toBeInstanceOf(CniError);
+  expect(messageChain(error)).toMatch(pattern);
+  expect(violations).toEqual([]);
+  simulated.requireUnchanged(before, "after CHECK");
+  // The VF is still attached, so the record must be back for the teardown.
+  texts.set(pathOf(c1), record);
+});
+
+test.each([
+  ["common", everything, {}],
+  ["uncommon", uncommon, partitioned],
+  ["isolated", isolated, isolatedSetting],
+] as const)("with every fault it reports the cause, and changes nothing (%s)", (_, request, setting) => {
+  const { crossings } = attached(request, setting).checked();
+  for (const each of faultsOf(crossings)) {
+    total++;
+    const { simulated, checked } = attached(request, setting);
+    const before = simulated.lines();
+    const { end, error, violations } = checked(each.fault);
+    expect(violations, each.name).toEqual([]);
+    if (end === "failed" && each.expectedText !== undefined)
+      expect(messageChain(error), each.name).toContain(each.expectedText);
+    simulated.requireUnchanged(before, each.name);
+    simulated.mustDel(c1, request);
+    simulated.requireAsBefore("after DEL");
+    expect(simulated.problems, each.name).toEqual([]);
+  }
+});

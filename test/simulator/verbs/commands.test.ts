@@ -1,0 +1,223 @@
+import { describe, expect, test } from "vitest";
+import { codes } from "../../../src/cni/errors.ts";
+import {
+  derivedGuidRequest,
+  everything,
+  isolated,
+  type NamedRequest,
+  requests,
+  same,
+} from "../harness/common-requests.ts";
+import { c1, c2, c3, freshGuid, freshVf, vf } from "../harness/default-node.ts";
+import { type FollowUp, thenAnother } from "../harness/follow-ups.ts";
+import { interfaceOf } from "../harness/prepare.ts";
+import { killPoints, leaveOrphaned } from "../harness/scenarios.ts";
+import { SimulatedNode } from "../harness/simulated-node.ts";
+import { type Scenario, testScenarios } from "../harness/sweep.ts";
+import { changeNamespace } from "../model/link-requests.ts";
+
+/** Returns a follow-up that repeats a command until it succeeds. */
+function repeat(name: string, action: (simulated: SimulatedNode) => { readonly end: string }): FollowUp {
+  return {
+    name,
+    run(simulated) {
+      for (let i = 0; i < 3 && action(simulated).end !== "done"; i++);
+      if (action(simulated).end !== "done") simulated.problems.push("every attempt fails");
+      simulated.requireAsBefore("in the end");
+    },
+  };
+}
+
+/** Returns `provision` of free VFs, which gives them their GUIDs. */
+function provisionScenarios(): Scenario[] {
+  const arrange = (simulated: SimulatedNode) => simulated.allowDifference("derived GUID");
+  const cases = [
+    ["a fresh VF", freshVf, {}, arrange],
+    ["a VF that has a GUID", vf, {}, arrange],
+    ["a VF for virtual machines", vf, { vfio: true }, arrange],
+    ["a VF without a netdev", vf, { rdmaOnly: true }, arrange],
+    [
+      "a VF that a killed ADD has left behind",
+      vf,
+      {},
+      (simulated: SimulatedNode) => {
+        arrange(simulated);
+        simulated.killAdd(c1, everything, { call: "links.move" });
+      },
+    ],
+  ] as const;
+  return cases.map(([name, pci, setting, before]) => ({
+    name: `provision of ${name}`,
+    setting,
+    pod: c1,
+    request: { ...derivedGuidRequest, vf: pci },
+    arrange: before,
+    act: (simulated, fault) => simulated.provision(pci, fault),
+    followUps: [
+      {
+        name: "then again",
+        run(simulated) {
+          if (simulated.provision(pci).end !== "done") simulated.problems.push("every provision fails");
+          simulated.releasePending();
+          simulated.requireAsBefore("after provision");
+        },
+      },
+      ...(pci === freshVf ? [thenAnother(c2, same, false)] : []),
+    ],
+  }));
+}
+
+/** Returns `gc`, without any DEL or GC of the runtime. */
+function gcOfAllScenarios(): Scenario[] {
+  const then = repeat("then again", (simulated) => simulated.gcOfAll());
+  const stale = requests().map(
+    ({ name, request, setting }): Scenario => ({
+      name: `gc of a container whose namespace is gone (${name})`,
+      setting,
+      pod: c1,
+      request,
+      arrange: leaveOrphaned(request),
+      act: (simulated, fault) => simulated.gcOfAll(true, fault),
+      followUps: [then],
+    }),
+  );
+  const killed = killPoints.map(
+    (point): Scenario => ({
+      name: `gc after an ADD that was killed after ${point.call}`,
+      setting: {},
+      pod: c1,
+      request: everything,
+      arrange: (simulated) => simulated.killAdd(c1, everything, point),
+      act: (simulated, fault) => simulated.gcOfAll(true, fault),
+      followUps: [then],
+    }),
+  );
+  return [...stale, ...killed];
+}
+
+/** Returns `attachments release --force` of a running container's VF. */
+function releaseScenarios(): Scenario[] {
+  const wanted = [
+    ...requests(),
+    { name: "isolation", request: isolated, setting: { rdma: "exclusive" } as const },
+  ];
+  const scenario = (
+    { name, request, setting }: NamedRequest,
+    what: string,
+    after: (simulated: SimulatedNode) => void,
+  ): Scenario => ({
+    name: `release --force of ${what} (${name})`,
+    setting,
+    pod: c1,
+    request,
+    arrange: (simulated) => {
+      simulated.mustAdd(c1, request);
+      after(simulated);
+    },
+    act: (simulated, fault) => simulated.release(c1, true, fault),
+    followUps: [repeat("then again", (simulated) => simulated.release(c1, true))],
+  });
+  return [
+    ...wanted.map((each) => scenario(each, "a running container", () => {})),
+    ...wanted
+      .filter(({ name }) => ["no settings", "everything"].includes(name))
+      .map((each) => scenario(each, "a container that has moved its netdev", moveNetdev)),
+    ...isolatedRequests.map((each) => scenario(each, "a container that has moved its RDMA device", moveRdma)),
+  ];
+}
+
+/** Requests with an RDMA device. */
+const isolatedRequests: readonly NamedRequest[] = [
+  { name: "isolation", request: isolated, setting: { rdma: "exclusive" } },
+  { name: "isolation only", request: { vf, rdmaIsolation: true }, setting: { rdma: "exclusive" } },
+  {
+    name: "isolation only, newer kernel",
+    request: { vf, rdmaIsolation: true },
+    setting: { rdma: "netdev follows" },
+  },
+];
+
+/** The container moves its interface to a nested container, in a namespace that no runtime knows. */
+function moveNetdev({ machine }: SimulatedNode): void {
+  const { netns, index } = interfaceOf(machine, c1);
+  changeNamespace(netns, index, interfaceOf(machine, { ...c3, ifname: "eth0" }).netns, "moved");
+}
+
+/** The container does the same with its RDMA device. */
+function moveRdma({ machine }: SimulatedNode): void {
+  const [pod, other] = [machine.paths.get(c1.netns), machine.paths.get(c3.netns)];
+  const device = machine.bus.vfs.get(vf)?.probed?.devices[0];
+  if (pod === undefined || other === undefined || device === undefined) throw new Error("no RDMA device");
+  machine.bus.moveRdma(pod, device.index, other);
+}
+
+testScenarios("operators", [...provisionScenarios(), ...gcOfAllScenarios(), ...releaseScenarios()]);
+
+describe("provision", () => {
+  test("makes the first pod's rebind unnecessary, and changes nothing the second time", () => {
+    const simulated = new SimulatedNode({});
+    const rebinds = (calls: { crossings: readonly { call: string }[] }) =>
+      calls.crossings.filter(({ call }) => call === "functions.bind").length;
+    expect(rebinds(simulated.provision(freshVf))).toBe(1);
+    expect(rebinds(simulated.provision(freshVf))).toBe(0);
+    expect(simulated.machine.bus.vf(freshVf, "look").probed?.portGuid).toBe(freshGuid);
+    expect(rebinds(simulated.mustAdd(c1, derivedGuidRequest))).toBe(0);
+  });
+
+  test("leaves a VF that a running container has", () => {
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, everything);
+    const before = simulated.lines();
+    expect(simulated.provision(vf)).toMatchObject({ end: "failed", error: { code: codes.deviceInUse } });
+    simulated.requireUnchanged(before, "after provision");
+  });
+});
+
+describe("gc", () => {
+  test("leaves a running container, and reports it", () => {
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, everything);
+    const before = simulated.lines();
+    expect(simulated.gcOfAll().warnings).toContainEqual(
+      expect.stringMatching(/c1-net1: left its namespace .* exists/),
+    );
+    simulated.requireUnchanged(before, "after gc");
+  });
+
+  test("only reports with --dry-run", () => {
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, everything);
+    simulated.deleteNamespace(c1);
+    const before = simulated.lines();
+    expect(simulated.gcOfAll(false).warnings).toContainEqual(
+      expect.stringMatching(/c1-net1: would be released/),
+    );
+    simulated.requireUnchanged(before, "after gc");
+  });
+
+  test("leaves a container whose namespace cannot be seen, and has the VF", () => {
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, everything);
+    const { paths } = simulated.machine;
+    const namespace = paths.get(c1.netns);
+    paths.delete(c1.netns);
+    const before = simulated.lines();
+    expect(simulated.gcOfAll().warnings).toContainEqual(
+      expect.stringMatching(/left its namespace .* cannot be found/),
+    );
+    simulated.requireUnchanged(before, "after gc");
+    // Only --force releases it.
+    expect(simulated.release(c1, false)).toMatchObject({ end: "failed", error: { code: codes.deviceInUse } });
+    simulated.requireUnchanged(before, "after release");
+    expect(simulated.release(c1, true).end).toBe("done");
+    if (namespace !== undefined) paths.set(c1.netns, namespace);
+    simulated.requireAsBefore("after release --force");
+  });
+});
+
+test("release of a container that is not known changes nothing", () => {
+  const simulated = new SimulatedNode({});
+  const before = simulated.lines();
+  expect(simulated.release(c1, true).end).toBe("done");
+  simulated.requireUnchanged(before, "after release");
+});
