@@ -16,15 +16,18 @@ const unanswered: Failure = { code: "TIMEOUT", part: "all" };
 /**
  * The ways in which each call can plausibly fail. Calls that only read have one errno: src/attachment does not
  * distinguish errnos, so a second errno would be the same case. Calls that change the node have each state that they
- * can leave. A call without a failure makes no system call, or waits and has answers in {@link answers}.
+ * can leave. A call without a failure makes no system call that can fail, or waits and has {@link answers}.
  */
 export const failures: Readonly<Record<Crossing["call"], readonly Failure[]>> = {
   "functions.virtualFunction": [{ code: "EACCES" }],
   "functions.generation": [{ code: "EACCES" }],
+  "functions.isVirtualOf": [{ code: "EACCES" }],
   "functions.any": [{ code: "EACCES" }],
   "functions.anyVirtual": [{ code: "EACCES" }],
   "functions.driver": [{ code: "EACCES" }],
   "functions.driverOverride": [{ code: "EACCES" }],
+  "functions.netdevs": [{ code: "EACCES" }],
+  "functions.isOpenByVfio": [{ code: "EACCES" }],
   "functions.napiSettings": [{ code: "EACCES" }],
   "functions.setNapiSettings": [
     { code: "EPERM" },
@@ -44,6 +47,7 @@ export const failures: Readonly<Record<Crossing["call"], readonly Failure[]>> = 
   "functions.bind": [{ code: "EIO" }, { code: "EBUSY", part: "all" }, { code: "EIO", lasts: true }],
   "rdma.isExclusive": [{ code: "EACCES" }],
   "rdma.devices": [{ code: "ENOBUFS" }],
+  "rdma.ipoibUse": [{ code: "ENOBUFS" }],
   "rdma.move": [{ code: "EBUSY" }, unanswered, { code: "EBUSY", lasts: true }],
   "rdma.rename": [{ code: "EEXIST" }, unanswered, { code: "EEXIST", lasts: true }],
   "rdma.watch": [{ code: "EMFILE" }],
@@ -55,6 +59,8 @@ export const failures: Readonly<Record<Crossing["call"], readonly Failure[]>> = 
   "links.byName": [{ code: "ENOBUFS" }],
   "links.byIndex": [{ code: "ENOBUFS" }],
   "links.ofFunction": [{ code: "ENOBUFS" }, unanswered, { code: "ENOBUFS", lasts: true }],
+  "links.ofIpoib": [{ code: "ENOBUFS" }],
+  "links.remove": [{ code: "EBUSY" }, unanswered, { code: "EBUSY", lasts: true }],
   "links.physical": [{ code: "ENOBUFS" }, { code: "ENODEV", lasts: true }],
   "links.setVfConfig": [
     { code: "EPERM" },
@@ -116,12 +122,6 @@ export const failures: Readonly<Record<Crossing["call"], readonly Failure[]>> = 
   "clock.bootId": [{ code: "EMFILE" }],
   "clock.bootTime": [{ code: "EMFILE" }],
   answer: [{ code: "EPIPE" }, { code: "ENOSPC" }],
-  "functions.isVirtualOf": [],
-  "functions.netdevs": [],
-  "functions.isOpenByVfio": [],
-  "rdma.ipoibUse": [],
-  "links.remove": [],
-  "links.ofIpoib": [],
   "processes.environment": [],
   "lock.share": [],
   "lock.acquire": [],
@@ -137,7 +137,7 @@ export const failures: Readonly<Record<Crossing["call"], readonly Failure[]>> = 
 };
 
 /** Answers other than the true one, and waits that end for another reason. */
-export const answers: Readonly<Record<string, readonly string[]>> = {
+export const answers: { readonly [Call in Crossing["call"]]?: readonly string[] } = {
   "links.physical": ["silent"],
   "watch.wait": ["time is up"],
   "lock.acquire": ["time is up"],
