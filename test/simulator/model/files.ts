@@ -136,72 +136,70 @@ export class OpenFile {
 
 /** The files of a machine, as a process sees them. */
 export class ModelFiles implements Files {
-  readonly #tree: FileTree;
-
   constructor(
     private readonly machine: Machine,
     private readonly process: Process,
-  ) {
-    this.#tree = machine.files;
-  }
+  ) {}
 
   read(path: string): string | undefined {
-    return this.#tree.read(path);
+    return this.machine.files.read(path);
   }
 
   create(path: string, text: string): boolean {
-    if (this.#tree.texts.has(path)) return false;
-    this.#tree.write(path, text);
+    if (this.machine.files.texts.has(path)) return false;
+    this.machine.files.write(path, text);
     return true;
   }
 
   patch(path: string, offset: number, text: string): void {
-    this.#tree.patch(path, offset, text);
+    this.machine.files.patch(path, offset, text);
   }
 
   replaceForeign(path: string, text: string, _mode: number, temporary: string): void {
-    this.#tree.write(temporary, text);
-    this.#tree.rename(temporary, path);
+    this.machine.files.write(temporary, text);
+    this.machine.files.rename(temporary, path);
   }
 
   rename(from: string, to: string): void {
-    this.#tree.rename(from, to);
+    this.machine.files.rename(from, to);
   }
 
   remove(path: string): void {
-    this.#tree.remove(path);
+    this.machine.files.remove(path);
   }
 
   makeDirectory(path: string): void {
-    this.#tree.makeDirectory(path);
+    this.machine.files.makeDirectory(path);
   }
 
   hasDirectory(path: string): boolean {
-    return this.#tree.hasDirectory(path);
+    return this.machine.files.hasDirectory(path);
   }
 
   removeDirectory(path: string): void {
-    this.#tree.removeDirectory(path);
+    this.machine.files.removeDirectory(path);
   }
 
   requireWritable(path: string): boolean {
-    return this.#tree.directories.has(path);
+    return this.machine.files.directories.has(path);
   }
 
   list(path: string): string[] {
-    return this.#tree.list(path);
+    return this.machine.files.list(path);
   }
 
   isFile(path: string): boolean {
-    return this.#tree.texts.has(path) || this.machine.programs.has(path);
+    return this.machine.files.texts.has(path) || this.machine.programs.has(path);
   }
 
   modified(path: string): number | undefined {
-    return this.exists(path) ? (this.#tree.modified.get(path) ?? EPOCH + this.machine.time.now) : undefined;
+    return this.exists(path)
+      ? (this.machine.files.modified.get(path) ?? EPOCH + this.machine.time.now)
+      : undefined;
   }
 
   exists(path: string): boolean {
-    return this.#tree.texts.has(path) || this.#tree.directories.has(path);
+    return this.machine.files.texts.has(path) || this.machine.files.directories.has(path);
   }
 
   addLine(
@@ -211,14 +209,14 @@ export class ModelFiles implements Files {
     deadline: number,
     shorten: (text: string) => string,
   ): void {
-    this.process.sleepUntil(deadline, `the lock ${path}`, () => !this.#tree.locks.has(path));
-    const longer = `${this.#tree.read(path) ?? ""}${line}`;
-    this.#tree.write(path, longer.length > limit && longer !== line ? shorten(longer) : longer);
+    this.process.sleepUntil(deadline, `the lock ${path}`, () => !this.machine.files.locks.has(path));
+    const longer = `${this.machine.files.read(path) ?? ""}${line}`;
+    this.machine.files.write(path, longer.length > limit && longer !== line ? shorten(longer) : longer);
   }
 
   lock(path: string): Lock {
     const { process } = this;
-    const tree = this.#tree;
+    const tree = this.machine.files;
     if (tree.directories.has(path)) throw new Refusal("EISDIR", `open ${path}`);
     tree.touch(path);
     const file = new OpenFile(tree, path, process.holder);

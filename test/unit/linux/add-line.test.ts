@@ -2,12 +2,12 @@ import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LinuxFiles } from "../../../src/linux/files/files.ts";
-import { hostFiles } from "./host-files.ts";
+import { machine } from "./machine.ts";
 import { modeOf, scratchFiles } from "./scratch-files.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./host-files.ts")),
+  ...(await import("./fake-host.ts")),
 }));
 
 let directory: string;
@@ -46,9 +46,7 @@ describe("a file that many processes append to", () => {
   it("is unchanged if the shorter text cannot be written, or if the process is killed while writing it", () => {
     add("1234567\n");
     writeFileSync(path(`${name}.new`), "half of a su");
-    hostFiles.onRename = () => {
-      throw hostFiles.error("EIO");
-    };
+    machine.faults.set("rename", "EIO");
     const before = descriptors();
     expect(() => add("1234567\n")).toThrow(expect.objectContaining({ code: "EIO" }));
     expect([files.read(path(name)), readdirSync(directory), descriptors()]).toEqual([
@@ -56,16 +54,14 @@ describe("a file that many processes append to", () => {
       [name],
       before,
     ]);
-    hostFiles.onRename = () => {};
+    machine.faults.clear();
     writeFileSync(path(`${name}.new`), "half of a su");
     add("1234567\n");
     expect([files.read(path(name)), readdirSync(directory)]).toEqual(["sum\n", [name]]);
   });
 
   it("is waited for until a deadline, and the error names the file", () => {
-    hostFiles.onLock = () => {
-      throw hostFiles.error("ETIMEDOUT");
-    };
+    machine.faults.set("lock", "ETIMEDOUT");
     expect(() => add("1\n")).toThrow(
       expect.objectContaining({
         name: "TimeoutError",

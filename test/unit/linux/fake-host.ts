@@ -1,174 +1,13 @@
 /*
- * A double of the module `host`: a small machine in memory, with the calls that src/linux makes. Tests set its
- * content and its failures, and see every call.
+ * A double of the module `host`: a small machine (machine.ts), with the calls that src/linux makes. Tests set its content
+ * and its failures, and see every call.
  *
  *   vi.mock("host", async (pure) => ({ ...(await pure<typeof import("host")>()), ...(await import("./fake-host.ts")) }));
  */
 import type * as real from "host";
+import { called, descriptor, hostError, machine, open } from "./machine.ts";
 
-/** The machine. {@link resetMachine} creates a new one for each test. */
-export const machine = {
-  /** Every call, such as "readLink /sys/…". */
-  calls: [] as string[],
-  /** Calls that fail: the errno's name by the beginning of the call's text. */
-  faults: new Map<string, string>(),
-  /** Text files (sysfs, procfs) by path; for a namespace that the thread has entered, by `name:path` first. */
-  files: new Map<string, string>(),
-  /** The targets of symbolic links. */
-  links: new Map<string, string>(),
-  /** Inodes of files of nsfs, by path. */
-  inodes: new Map<string, string>(),
-  /** The entries of directories. */
-  directories: new Map<string, string[]>(),
-  /** Called when a file is written. */
-  onWrite: (_path: string, _text: string): void => {},
-  /** Network namespaces by path: name, and the answers of statfs and NS_GET_NSTYPE. */
-  namespaces: new Map<string, { name: string; magic: number; type: number }>(),
-  /** The namespace that the thread is in. */
-  inside: "host",
-  /** Whether this kernel has SO_NETNS_COOKIE (5.14). */
-  cookies: true,
-  /** The answer of a netlink socket in a namespace to a datagram. */
-  answer: (_namespace: string, _datagram: Uint8Array): (Uint8Array | string)[] => [],
-  /** Open descriptors, and their kinds. */
-  descriptors: new Map<number, Descriptor>(),
-  now: 1000,
-  signal: undefined as string | undefined,
-};
-
-/** Numbers are not reused, so that a test detects the use of a closed descriptor. */
-let nextDescriptor = 3;
-
-interface Descriptor {
-  readonly what: string;
-  readonly namespace: string;
-  readonly queue: (Uint8Array | string)[];
-  readonly groups: number[];
-}
-
-const pristine = { ...machine };
-
-/** A machine with only the host's network namespace. */
-export function resetMachine(): void {
-  Object.assign(machine, pristine, {
-    calls: [],
-    faults: new Map(),
-    files: new Map(),
-    links: new Map(),
-    inodes: new Map(),
-    directories: new Map(),
-    descriptors: new Map(),
-    namespaces: new Map([["/proc/thread-self/ns/net", { name: "host", magic: NSFS, type: NET }]]),
-  });
-}
-
-export const NSFS = 0x6e736673;
-export const NET = 0x40000000;
-
-/** Returns the open descriptors, such as "netlink in pod". */
-export function openDescriptors(): string[] {
-  return [...machine.descriptors.values()].map(({ what, namespace }) => `${what} in ${namespace}`);
-}
-
-/** Adds an event, or an error, to the socket that has joined groups. */
-export function happens(event: Uint8Array | string): void {
-  for (const one of machine.descriptors.values()) if (one.groups.length > 0) one.queue.push(event);
-}
-
-/** The error that `host` throws. */
-export function hostError(code: string, call: string, subject: string): Error {
-  return Object.assign(new Error(`${call} ${subject}: (${code})`), { code, call, subject, errno: 1 });
-}
-
-function called(call: string, subject: string): void {
-  const text = `${call} ${subject}`;
-  machine.calls.push(text);
-  for (const [start, code] of machine.faults)
-    if (text.startsWith(start)) throw hostError(code, call, subject);
-}
-
-/** Returns the result of a call; `undefined` if it fails with an expected errno. */
-function expecting<T>(expected: readonly string[] | undefined, call: () => T): T {
-  try {
-    return call();
-  } catch (error) {
-    if (expected?.includes((error as real.HostError).code) === true) return undefined as T;
-    throw error;
-  }
-}
-
-function present<T>(value: T | undefined, call: string, subject: string): T {
-  if (value === undefined) throw hostError("ENOENT", call, subject);
-  return value;
-}
-
-function open(what: string, namespace: string): number {
-  const fd = nextDescriptor++;
-  machine.descriptors.set(fd, { what, namespace, queue: [], groups: [] });
-  return fd;
-}
-
-function descriptor(fd: number): Descriptor {
-  const found = machine.descriptors.get(fd);
-  if (found === undefined) throw hostError("EBADF", "fd", String(fd));
-  return found;
-}
-
-export const readFile: typeof real.readFile = (path: string, _limit?: number, expected?: readonly string[]) =>
-  expecting(expected, () => {
-    called("readFile", path);
-    return present(
-      machine.files.get(`${machine.inside}:${path}`) ?? machine.files.get(path),
-      "readFile",
-      path,
-    );
-  });
-
-export const writeFile: typeof real.writeFile = (path, text) => {
-  called("writeFile", `${path} ${JSON.stringify(text)}`);
-  machine.onWrite(path, text);
-};
-
-export const writeFileApart: typeof real.writeFileApart = writeFile;
-
-export const readLink: typeof real.readLink = (path: string, expected?: readonly string[]) =>
-  expecting(expected, () => {
-    called("readLink", path);
-    return present(machine.links.get(path), "readLink", path);
-  });
-
-export const readDirectory: typeof real.readDirectory = (path: string, expected?: readonly string[]) =>
-  expecting(expected, () => {
-    called("readDirectory", path);
-    return [...present(machine.directories.get(path), "readDirectory", path)];
-  });
-
-export const stat: typeof real.stat = (path: string, _follow?: boolean, expected?: readonly string[]) =>
-  expecting(expected, (): real.FileStatus => {
-    called("stat", path);
-    const known = machine.inodes.get(path);
-    if (known !== undefined)
-      return { type: "file", device: "4", inode: known, size: 0, modified: 0, mode: 0o444 };
-    present(machine.directories.get(path), "stat", path);
-    return {
-      type: "directory",
-      device: "22",
-      inode: `9007199254740993${path.length}`,
-      size: 0,
-      modified: 0,
-      mode: 0o755,
-    };
-  });
-
-export const statfsType: typeof real.statfsType = (path) => {
-  called("statfs", path);
-  return present(machine.namespaces.get(path), "statfs", path).magic;
-};
-
-export const openFile: typeof real.openFile = (path) => {
-  called("open", path);
-  return open(path, present(machine.namespaces.get(path), "open", path).name);
-};
+export * from "./fake-files.ts";
 
 export const namespaceType: typeof real.namespaceType = (fd) => {
   called("NS_GET_NSTYPE", descriptor(fd).what);
@@ -177,19 +16,9 @@ export const namespaceType: typeof real.namespaceType = (fd) => {
   return type;
 };
 
-export const fstat: typeof real.fstat = (fd) => {
-  called("fstat", descriptor(fd).what);
-  return { type: "file", device: "4", inode: "4026532008", size: 0, modified: 0, mode: 0o444 };
-};
-
 export const enterNetworkNamespace: typeof real.enterNetworkNamespace = (fd) => {
   called("setns", descriptor(fd).namespace);
   machine.inside = descriptor(fd).namespace;
-};
-
-export const close: typeof real.close = (fd) => {
-  called("close", descriptor(fd).what);
-  machine.descriptors.delete(fd);
 };
 
 export const netlinkSocket: typeof real.netlinkSocket = (protocol) => {

@@ -10,7 +10,7 @@ import {
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import { concat, findAttribute } from "../../support/attributes.ts";
 import { ack, done, message } from "../netlink/fake-transport.ts";
-import { machine } from "./fake-host.ts";
+import { machine } from "./machine.ts";
 
 /** A netdev of the small kernel. */
 export interface Netdev {

@@ -2,12 +2,12 @@ import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, wr
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import type { LinuxFiles } from "../../../src/linux/files/files.ts";
-import { hostFiles } from "./host-files.ts";
+import { machine } from "./machine.ts";
 import { modeOf, scratchFiles } from "./scratch-files.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./host-files.ts")),
+  ...(await import("./fake-host.ts")),
 }));
 
 let directory: string;
@@ -36,9 +36,7 @@ describe("state files", () => {
   });
 
   it("are not created in a second way if the disk fails", () => {
-    hostFiles.onCreateWhole = () => {
-      throw hostFiles.error("ENOSPC");
-    };
+    machine.faults.set("createWhole", "ENOSPC");
     expect(() => files.create(path("a"), "x")).toThrow(expect.objectContaining({ code: "ENOSPC" }));
     expect(readdirSync(directory)).toEqual([]);
   });
@@ -77,9 +75,7 @@ describe("state files", () => {
 
 describe("state files, if the file system does not support O_TMPFILE", () => {
   beforeEach(() => {
-    hostFiles.onCreateWhole = () => {
-      throw hostFiles.error("EOPNOTSUPP");
-    };
+    machine.faults.set("createWhole", "EOPNOTSUPP");
   });
 
   it("are created once, for root only, and leave no other files", () => {
@@ -93,9 +89,7 @@ describe("state files, if the file system does not support O_TMPFILE", () => {
     writeFileSync(path("a.new"), "A killed call has left this file.");
     files.replaceForeign(path("a"), "two", 0o444, path("a.new"));
     expect([files.read(path("a")), modeOf(path("a")), readdirSync(directory)]).toEqual(["two", 0o444, ["a"]]);
-    hostFiles.onRename = () => {
-      throw hostFiles.error("EIO");
-    };
+    machine.faults.set("rename", "EIO");
     expect(() => files.replaceForeign(path("a"), "three", 0o444, path("a.new"))).toThrow(
       expect.objectContaining({ code: "EIO" }),
     );
@@ -104,7 +98,9 @@ describe("state files, if the file system does not support O_TMPFILE", () => {
 
   it("are written to a temporary file first, with a dot and the pid, whatever the length of their name", () => {
     const long = "n".repeat(255);
-    hostFiles.onRename = (from) => expect(from).toMatch(/\/\.tmp-4321-\d+-\d+$/);
+    machine.beforeCall = (call, from) => {
+      if (call === "rename") expect(from).toMatch(/\/\.tmp-4321-\d+-\d+$/);
+    };
     expect(files.create(path(long), "x")).toBe(true);
     expect(files.read(path(long))).toBe("x");
     expect.assertions(3);
@@ -112,9 +108,7 @@ describe("state files, if the file system does not support O_TMPFILE", () => {
 
   it("leave no other files, and keep their content, if the disk fails", () => {
     files.create(path("a"), "one");
-    hostFiles.onRename = () => {
-      throw hostFiles.error("EIO");
-    };
+    machine.faults.set("rename", "EIO");
     expect(() => files.create(path("b"), "two")).toThrow(expect.objectContaining({ code: "EIO" }));
     expect([files.read(path("a")), readdirSync(directory)]).toEqual(["one", ["a"]]);
   });
@@ -135,8 +129,8 @@ describe("directories", () => {
   });
 
   it("may be made by another process in between", () => {
-    hostFiles.onMkdir = (made) => {
-      if (made === path("x")) mkdirSync(path("x/y"), { recursive: true });
+    machine.beforeCall = (call, made) => {
+      if (call === "mkdir" && made === path("x")) mkdirSync(path("x/y"), { recursive: true });
     };
     files.makeDirectory(path("x/y"));
     expect(files.exists(path("x/y"))).toBe(true);
@@ -219,11 +213,7 @@ it("a file is a regular file or a link to a regular file; a link without a targe
 
 it("a path that may not be examined does not exist, but any other failure is an error", () => {
   files.create(path("a"), "");
-  const refuse = (errno: string) => {
-    hostFiles.onStat = () => {
-      throw hostFiles.error(errno);
-    };
-  };
+  const refuse = (errno: string) => machine.faults.set("stat", errno);
   refuse("EACCES");
   expect(files.exists(path("a"))).toBe(false);
   expect(() => files.isFile(path("a"))).toThrow(expect.objectContaining({ code: "EACCES" }));
@@ -254,16 +244,14 @@ describe("a lock file", () => {
 
   it("is waited for until a deadline, and the error names the file", () => {
     const lock = files.lock(path(".vf"));
-    hostFiles.onLock = () => {
-      throw hostFiles.error("ETIMEDOUT");
-    };
+    machine.faults.set("lock", "ETIMEDOUT");
     expect(() => lock.acquire(5)).toThrow(
       expect.objectContaining({
         name: "TimeoutError",
         message: `timed out waiting for the lock ${path(".vf")}`,
       }),
     );
-    hostFiles.onLock = () => {};
+    machine.faults.clear();
     lock.acquire(5);
   });
 
@@ -274,20 +262,17 @@ describe("a lock file", () => {
   });
 
   it("is unlocked before it is closed if a child has its descriptor, and only then", () => {
-    const unlocked: number[] = [];
-    hostFiles.onUnlock = (fd) => void unlocked.push(fd);
+    const unlocked = () => machine.calls.filter((call) => call.startsWith("unlock"));
     files.lock(path(".vf")).release();
-    expect(unlocked).toEqual([]);
+    expect(unlocked()).toEqual([]);
     const lock = files.lock(path(".vf"));
     const fd = lock.share();
     lock.release();
-    expect(unlocked).toEqual([fd]);
+    expect(unlocked()).toEqual([`unlock ${fd}`]);
   });
 
   it("is closed also if unlocking fails", () => {
-    hostFiles.onUnlock = () => {
-      throw hostFiles.error("ENOLCK");
-    };
+    machine.faults.set("unlock", "ENOLCK");
     const lock = files.lock(path(".vf"));
     const fd = lock.share();
     expect(() => lock.release()).toThrow("ENOLCK");

@@ -1,7 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
 import { PciFunctionError } from "../../../src/node/pci-functions.ts";
-import { machine, resetMachine } from "./fake-host.ts";
+import { machine, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),

@@ -11,8 +11,8 @@ import { findAttribute } from "../../support/attributes.ts";
 import { aLinkSettings } from "../../support/records.ts";
 import { ack } from "../netlink/fake-transport.ts";
 import { vector } from "../vectors/vectors.ts";
-import { machine, NET, NSFS, resetMachine } from "./fake-host.ts";
 import { answer, calls, kernel, record } from "./fake-kernel.ts";
+import { machine, NET, NSFS, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),

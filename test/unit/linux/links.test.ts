@@ -9,8 +9,8 @@ import type { Namespace } from "../../../src/node/namespaces.ts";
 import { concat } from "../../support/attributes.ts";
 import { ack, done, message } from "../netlink/fake-transport.ts";
 import { vector } from "../vectors/vectors.ts";
-import { machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
 import { answer, calls, kernel } from "./fake-kernel.ts";
+import { machine, NET, NSFS, openDescriptors, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),

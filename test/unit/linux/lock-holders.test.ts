@@ -1,6 +1,7 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { lockHolders } from "../../../src/linux/files/lock-holders.ts";
-import { machine, openFile, resetMachine } from "./fake-host.ts";
+import { openFile } from "./fake-host.ts";
+import { machine, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),

@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
-import { machine, openDescriptors, resetMachine } from "./fake-host.ts";
+import { machine, openDescriptors, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),

@@ -3,7 +3,8 @@ import { LinuxClock } from "../../../src/linux/clock.ts";
 import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
 import { LinuxProcesses } from "../../../src/linux/processes.ts";
 import { Waits } from "../../../src/linux/waits.ts";
-import { children, machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
+import { children } from "./fake-host.ts";
+import { machine, NET, NSFS, openDescriptors, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),

@@ -7,8 +7,8 @@ import { parseMessages } from "../../../src/netlink/message.ts";
 import { findAttribute } from "../../support/attributes.ts";
 import { ack } from "../netlink/fake-transport.ts";
 import { vector } from "../vectors/vectors.ts";
-import { happens, machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
 import { calls } from "./fake-kernel.ts";
+import { deliver, machine, NET, NSFS, openDescriptors, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
@@ -85,7 +85,7 @@ describe("RDMA devices", () => {
     const watch = rdma.watch();
     watch.wait(machine.now + 1000);
     expect(calls("events")).toEqual(["events 15 1"]);
-    happens(Uint8Array.of(1));
+    deliver(Uint8Array.of(1));
     watch.wait(machine.now + 1000);
     watch.close();
     expect(openDescriptors()).toEqual([]);

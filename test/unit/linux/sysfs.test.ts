@@ -1,6 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { isThere, linkIn, namesIn, numberIn, statusOf, textIn } from "../../../src/linux/sysfs.ts";
-import { machine, resetMachine } from "./fake-host.ts";
+import { machine, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),

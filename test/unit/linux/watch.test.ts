@@ -4,7 +4,7 @@ import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
 import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
 import { Waits } from "../../../src/linux/waits.ts";
 import { vector } from "../vectors/vectors.ts";
-import { happens, machine, NET, NSFS, openDescriptors, resetMachine } from "./fake-host.ts";
+import { deliver, machine, NET, NSFS, openDescriptors, resetMachine } from "./machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
@@ -50,22 +50,22 @@ describe("a watch", () => {
 
   it("wakes once for all pending events", () => {
     const watch = listening();
-    happens(event);
-    happens(event);
-    happens(event);
+    deliver(event);
+    deliver(event);
+    deliver(event);
     watch.wait(5000);
     expect(() => watch.wait(5000)).toThrow(expect.objectContaining({ name: "TimeoutError" }));
-    happens(event);
+    deliver(event);
     watch.wait(9000);
   });
 
   it("wakes if events were lost", () => {
     const watch = listening();
-    happens("ENOBUFS");
+    deliver("ENOBUFS");
     watch.wait(5000);
-    happens(event);
-    happens("ENOBUFS");
-    happens(event);
+    deliver(event);
+    deliver("ENOBUFS");
+    deliver(event);
     watch.wait(6000);
     watch.wait(6000);
     watch.wait(6000);
@@ -75,7 +75,7 @@ describe("a watch", () => {
   it("ends at a signal, which the error names, unless signals are ignored", () => {
     const watch = listening();
     machine.signal = "SIGTERM";
-    happens("EINTR");
+    deliver("EINTR");
     expect(() => watch.wait(5000)).toThrow(
       expect.objectContaining({
         name: "InterruptedError",
@@ -83,14 +83,14 @@ describe("a watch", () => {
       }),
     );
     waits.ignoreSignals();
-    happens("EINTR");
-    happens(event);
+    deliver("EINTR");
+    deliver(event);
     watch.wait(5000);
   });
 
   it("fails if its socket fails", () => {
     const watch = listening();
-    happens("EBADF");
+    deliver("EBADF");
     expect(() => watch.wait(5000)).toThrow(expect.objectContaining({ code: "EBADF" }));
   });
 

@@ -1,8 +1,11 @@
 import { expect, test } from "vitest";
 import { Locks } from "../../../../src/attachment/lock/locks.ts";
 import { openSession } from "../../../../src/attachment/lock/session.ts";
+import { STATE_DIRECTORY } from "../../../../src/attachment/record/state-directory.ts";
 import type { Lock } from "../../../../src/node/files.ts";
-import { MemoryFiles } from "../../../support/memory-files.ts";
+import { ModelFiles } from "../../../simulator/model/files.ts";
+import { Machine } from "../../../simulator/model/machine.ts";
+import { Refusal } from "../../../simulator/model/refusal.ts";
 import { partialNode } from "../../../support/partial-node.ts";
 import { unobserved } from "../../../support/unobserved.ts";
 
@@ -10,29 +13,30 @@ const directory = "/var/run/cni/ib-sriov";
 const theirs = `${directory}/cni.lock`;
 
 /** Files for which opening the Go plugin's lock, or making its directory, fails as a test requires. */
-class Files extends MemoryFiles {
+class Files extends ModelFiles {
   readonly locked: string[] = [];
   readonly made: string[] = [];
   mkdir: string | undefined;
   open: string | undefined;
 
+  constructor(machine = new Machine()) {
+    super(machine, machine.startProcess());
+    machine.files.makeDirectory(STATE_DIRECTORY);
+  }
+
   override makeDirectory(path: string): void {
     this.made.push(path);
-    if (path === directory && this.mkdir !== undefined) throw refusal("mkdir", path, this.mkdir);
+    if (path === directory && this.mkdir !== undefined) throw new Refusal(this.mkdir, `mkdir ${path}`);
     super.makeDirectory(path);
   }
 
   override lock(path: string): Lock {
     if (path === theirs) {
-      if (this.open !== undefined) throw refusal("open", path, this.open);
-      if (!this.directories.has(directory)) throw refusal("open", path, "ENOENT");
+      if (this.open !== undefined) throw new Refusal(this.open, `open ${path}`);
+      if (!this.hasDirectory(directory)) throw new Refusal("ENOENT", `open ${path}`);
     }
     return { ...super.lock(path), acquire: () => void this.locked.push(path) };
   }
-}
-
-function refusal(call: string, path: string, code: string): Error {
-  return Object.assign(new Error(`${call} ${path}: refused (${code})`), { code });
 }
 
 /** Runs an action under the node's lock; `files` determines the kernel's answers. */

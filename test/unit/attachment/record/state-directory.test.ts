@@ -1,13 +1,16 @@
 import { describe, expect, test } from "vitest";
 import { StateDirectory } from "../../../../src/attachment/record/state-directory.ts";
-import { MemoryFiles } from "../../../support/memory-files.ts";
+import { ModelFiles } from "../../../simulator/model/files.ts";
+import { Machine } from "../../../simulator/model/machine.ts";
 import { aRecord } from "../../../support/records.ts";
 
 const root = "/var/lib/cni/ib-sriov";
 
 function setUp() {
-  const files = new MemoryFiles();
-  return { files, state: new StateDirectory(files) };
+  const machine = new Machine();
+  machine.files.makeDirectory(root);
+  const files = new ModelFiles(machine, machine.startProcess());
+  return { tree: machine.files, files, state: new StateDirectory(files) };
 }
 
 function ofGoPlugin(ifname: string): string {
@@ -33,7 +36,7 @@ describe("the state directory", () => {
   });
 
   test("separates attachments that share a file name", () => {
-    const { files, state } = setUp();
+    const { tree, files, state } = setUp();
     const one = aRecord({ containerId: "a", ifname: "b-c" });
     const other = aRecord({ containerId: "a-b", ifname: "c" });
     expect(state.create(one, "ib0")).toBe(`${root}/a-b-c`);
@@ -47,7 +50,7 @@ describe("the state directory", () => {
     expect(state.find(one)).toBeUndefined();
     expect(state.find(other)?.record).toMatchObject(other);
     state.remove(`${root}/.x/a-b/c`);
-    expect([...files.texts.keys()]).toEqual([]);
+    expect([...tree.texts.keys()]).toEqual([]);
     expect(files.exists(`${root}/.x/a-b`)).toBe(false);
   });
 
@@ -145,17 +148,18 @@ describe("the state directory", () => {
   });
 
   test("is writable if its directories are writable, or can be made", () => {
-    const { files, state } = setUp();
+    const { tree, files, state } = setUp();
     const asked: string[] = [];
     const requireWritable = files.requireWritable.bind(files);
     files.requireWritable = (path) => {
       asked.push(path);
       return requireWritable(path);
     };
-    files.directories.add("/var");
+    tree.directories.clear();
+    tree.directories.add("/var");
     state.requireWritable();
     expect(asked).toEqual([`${root}/.vf`, root, "/var/lib/cni", "/var/lib", "/var"]);
-    for (const path of [root, `${root}/.vf`]) files.directories.add(path);
+    for (const path of [root, `${root}/.vf`]) tree.directories.add(path);
     asked.length = 0;
     state.requireWritable();
     expect(asked).toEqual([`${root}/.vf`, root]);

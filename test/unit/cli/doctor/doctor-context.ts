@@ -4,7 +4,8 @@ import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory
 import { parseHardwareAddress } from "../../../../src/infiniband/hardware-address.ts";
 import type { Port } from "../../../../src/node/inventory.ts";
 import type { Link } from "../../../../src/node/links.ts";
-import { MemoryFiles } from "../../../support/memory-files.ts";
+import { ModelFiles, parentOf } from "../../../simulator/model/files.ts";
+import { Machine } from "../../../simulator/model/machine.ts";
 import { partialNode } from "../../../support/partial-node.ts";
 import { aLinkSettings, guid } from "../../../support/records.ts";
 
@@ -15,16 +16,18 @@ type Parts = Parameters<typeof partialNode>[0];
  * @param texts files, by path; their directories exist, too.
  * @param parts of the node that replace its own.
  */
-export function aPatient(
+export function aDoctorContext(
   texts: Readonly<Record<string, string>> = {},
   changes: Partial<DoctorContext> = {},
   parts: Parts = {},
 ): DoctorContext {
-  const files = new MemoryFiles();
+  const machine = new Machine();
+  const files = new ModelFiles(machine, machine.startProcess());
+  machine.files.directories.clear();
+  machine.files.directories.add("");
   for (const [path, text] of Object.entries({ ...modules, ...texts })) {
-    files.texts.set(path, text);
-    for (let at = path.lastIndexOf("/"); at > 0; at = path.lastIndexOf("/", at - 1))
-      files.directories.add(path.slice(0, at));
+    machine.files.makeDirectory(parentOf(path));
+    machine.files.write(path, text);
   }
   return {
     inventory: {
@@ -32,7 +35,7 @@ export function aPatient(
       virtualFunctions: () => [],
       possibleVfs: () => undefined,
       ports: () => [],
-      text: (path) => files.texts.get(path)?.trim(),
+      text: (path) => machine.files.texts.get(path)?.trim(),
       names: (directory) => files.list(directory).sort(),
     },
     node: partialNode({
@@ -133,7 +136,7 @@ export function aPf(vfs: readonly InventoriedVf[], changes: Partial<InventoriedP
 }
 
 /** Findings as a test compares them: the level and the text, and the remedy if there is a remedy. */
-export function told(findings: readonly Finding[]): string[][] {
+export function summaries(findings: readonly Finding[]): string[][] {
   return findings.map(({ level, found, command, advice }) => [
     `${level}: ${found}`,
     ...(command === undefined ? [] : [command]),

@@ -1,8 +1,8 @@
 import { expect, test } from "vitest";
 import { examine, textOf } from "../../../../src/cli/doctor/doctor.ts";
-import { aPatient } from "./doctor-context.ts";
+import { aDoctorContext } from "./doctor-context.ts";
 
-const { cniPath, confDirs, program, ...machine } = aPatient();
+const { cniPath, confDirs, program, ...machine } = aDoctorContext();
 const given = { cniPath, confDirs, program };
 const failing = (errno: string) => () => {
   throw new Error(`it failed (${errno})`);

@@ -3,9 +3,9 @@ import { guids } from "../../../../src/cli/doctor/guids.ts";
 import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
 import { ALL_ONES_GUID, ZERO_GUID } from "../../../../src/infiniband/guid.ts";
 import { guid } from "../../../support/records.ts";
-import { aPatient, aPf, aVf, told } from "./doctor-context.ts";
+import { aDoctorContext, aPf, aVf, summaries } from "./doctor-context.ts";
 
-const examine = (...pfs: InventoriedPf[]) => told(guids(aPatient({}, { pfs })));
+const examine = (...pfs: InventoriedPf[]) => summaries(guids(aDoctorContext({}, { pfs })));
 const holder = { condition: "attached" } as InventoriedVf["holder"];
 const zero = { nodeGuid: ZERO_GUID, portGuid: ZERO_GUID };
 const ones = { nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID };

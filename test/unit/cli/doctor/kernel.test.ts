@@ -1,15 +1,15 @@
 import { expect, test } from "vitest";
 import { kernel } from "../../../../src/cli/doctor/kernel.ts";
-import { aPatient, told } from "./doctor-context.ts";
+import { aDoctorContext, summaries } from "./doctor-context.ts";
 
 test("a kernel with all features is ok", () => {
-  expect(told(kernel(aPatient()))).toEqual([["ok: Linux 6.12.117"]]);
+  expect(summaries(kernel(aDoctorContext()))).toEqual([["ok: Linux 6.12.117"]]);
 });
 
 test("a kernel without netns cookies is a warning, whatever its version", () => {
   const namespaces = { host: { path: "", cookie: "4:4026531840" } };
-  const old = aPatient({ "/proc/sys/kernel/osrelease": "4.18.0-513.el8" }, {}, { namespaces });
-  expect(told(kernel(old))).toEqual([
+  const old = aDoctorContext({ "/proc/sys/kernel/osrelease": "4.18.0-513.el8" }, {}, { namespaces });
+  expect(summaries(kernel(old))).toEqual([
     [
       "warning: Linux 4.18.0-513.el8 does not report which VF a netdev in a container belongs to: DEL, CHECK and GC can fail",
       "(use Linux 5.14 or later)",
@@ -18,10 +18,10 @@ test("a kernel without netns cookies is a warning, whatever its version", () => 
 });
 
 test("without ib_ipoib nothing can be attached, without ib_uverbs pods have no RDMA", () => {
-  const patient = aPatient();
-  const { inventory } = patient;
-  const bare = { ...patient, inventory: { ...inventory, names: () => [] } };
-  expect(told(kernel(bare)).slice(1)).toEqual([
+  const context = aDoctorContext();
+  const { inventory } = context;
+  const bare = { ...context, inventory: { ...inventory, names: () => [] } };
+  expect(summaries(kernel(bare)).slice(1)).toEqual([
     [
       "error: module ib_ipoib is not loaded: no PF has the netdev through which VFs are configured",
       "modprobe ib_ipoib",

@@ -5,7 +5,7 @@ import { networksOf } from "../../../../src/cli/doctor/networks.ts";
 import { ownPlugin } from "../../../../src/cli/doctor/plugins.ts";
 import type { Child, ChildCommand } from "../../../../src/node/processes.ts";
 import { aRecord } from "../../../support/records.ts";
-import { aPatient, told } from "./doctor-context.ts";
+import { aDoctorContext, summaries } from "./doctor-context.ts";
 
 const directory = "/etc/cni/net.d";
 const ours = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "host-local" } };
@@ -54,13 +54,13 @@ function examine(
     `${directory}/${name}`,
     typeof each === "string" ? each : JSON.stringify(each),
   ]);
-  const patient = aPatient(
+  const context = aDoctorContext(
     { ...Object.fromEntries(texts), ...plugins },
     { cniPath },
     { processes: processes(plugins), clock: { now: () => 0 } },
   );
-  const networks = networksOf(patient, attached, patient);
-  return told(networkChecks({ ...patient, networks }));
+  const networks = networksOf(context, attached, context);
+  return summaries(networkChecks({ ...context, networks }));
 }
 
 test("only networks of ib-sriov are examined, alone or in a list", () => {
@@ -206,21 +206,21 @@ describe("the installed ib-sriov", () => {
     const answers = { [path]: speaks("0.1.0", "1.1.0") };
     const started: ChildCommand[] = [];
     const parts = { processes: processes(answers, started), clock: { now: () => 0 } };
-    expect(told(ownPlugin(aPatient(answers, { program }, parts)))).toEqual([
+    expect(summaries(ownPlugin(aDoctorContext(answers, { program }, parts)))).toEqual([
       [`ok: ${path}, CNI 0.1.0 to 1.1.0`],
     ]);
     expect(started).toMatchObject([{ path, environment: ["CNI_COMMAND=VERSION"] }]);
   });
 
   test("is missing, or does not run", () => {
-    expect(told(ownPlugin(aPatient({}, { program })))).toEqual([
+    expect(summaries(ownPlugin(aDoctorContext({}, { program })))).toEqual([
       ['error: failed to find plugin "ib-sriov" in path [/opt/cni/bin]', command],
     ]);
     const start = () => {
       throw new Error("posix_spawn: Exec format error (ENOEXEC)");
     };
     const parts = { processes: { start }, clock: { now: () => 0 } };
-    expect(told(ownPlugin(aPatient({ [path]: "" }, { program }, parts)))).toEqual([
+    expect(summaries(ownPlugin(aDoctorContext({ [path]: "" }, { program }, parts)))).toEqual([
       ["error: posix_spawn: Exec format error (ENOEXEC)", command],
     ]);
   });

@@ -1,10 +1,10 @@
 import { describe, expect, test } from "vitest";
 import { physicalFunctions } from "../../../../src/cli/doctor/physical-functions.ts";
 import type { InventoriedPf } from "../../../../src/cli/inventory.ts";
-import { aPatient, aPf, aVf, port, told } from "./doctor-context.ts";
+import { aDoctorContext, aPf, aVf, port, summaries } from "./doctor-context.ts";
 
 const devices = "/sys/bus/pci/devices";
-const examine = (...pfs: InventoriedPf[]) => told(physicalFunctions(aPatient({}, { pfs })));
+const examine = (...pfs: InventoriedPf[]) => summaries(physicalFunctions(aDoctorContext({}, { pfs })));
 
 test("a PF without problems is described", () => {
   expect(examine(aPf([aVf(0), aVf(1)]))).toEqual([
@@ -15,7 +15,7 @@ test("a PF without problems is described", () => {
 });
 
 test("PFs that cannot be read cause no finding", () => {
-  expect(physicalFunctions(aPatient({}, { pfs: undefined }))).toEqual([]);
+  expect(physicalFunctions(aDoctorContext({}, { pfs: undefined }))).toEqual([]);
 });
 
 describe("VFs", () => {
@@ -77,21 +77,21 @@ describe("a port", () => {
 
 test("a PF without its netdev is an error: the netdev is in another namespace, or does not exist", () => {
   const pfs = [aPf([aVf(0)], { netdev: undefined })];
-  const elsewhere = aPatient({}, { pfs }, { functions: { hasNetdev: () => true } });
-  expect(told(physicalFunctions(elsewhere))).toEqual([
+  const elsewhere = aDoctorContext({}, { pfs }, { functions: { hasNetdev: () => true } });
+  expect(summaries(physicalFunctions(elsewhere))).toEqual([
     [
       "error: 0000:03:00.0 has no netdev on the host: its VFs cannot be configured",
       "(move it to the host namespace: ip -n NAMESPACE link set NETDEV netns 1)",
     ],
   ]);
-  expect(told(physicalFunctions(aPatient({}, { pfs })))[0]?.[1]).toBe(
+  expect(summaries(physicalFunctions(aDoctorContext({}, { pfs })))[0]?.[1]).toBe(
     "(see dmesg for the error of ib_ipoib)",
   );
 });
 
 describe("without a PF", () => {
   const of = (texts: Record<string, string>, functions = {}) =>
-    told(physicalFunctions(aPatient(texts, {}, { functions })));
+    summaries(physicalFunctions(aDoctorContext(texts, {}, { functions })));
   const infiniband = { [`${devices}/0000:03:00.0/class`]: "0x020700\n" };
 
   test("and without any function that could be a PF", () => {
@@ -143,7 +143,11 @@ describe("without a PF", () => {
 
   test("beside a PF in use, a PF without driver is only a warning", () => {
     const functions = { driver: () => undefined, hasNetdev: () => true };
-    const patient = aPatient(infiniband, { pfs: [aPf([aVf(0)], { pci: "0000:04:00.0" })] }, { functions });
-    expect(told(physicalFunctions(patient))[0]?.[0]).toBe("warning: 0000:03:00.0 has no driver");
+    const context = aDoctorContext(
+      infiniband,
+      { pfs: [aPf([aVf(0)], { pci: "0000:04:00.0" })] },
+      { functions },
+    );
+    expect(summaries(physicalFunctions(context))[0]?.[0]).toBe("warning: 0000:03:00.0 has no driver");
   });
 });

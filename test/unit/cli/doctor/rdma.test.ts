@@ -2,7 +2,7 @@ import { describe, expect, test } from "vitest";
 import { modeAfterReboot } from "../../../../src/cli/doctor/modprobe.ts";
 import type { Network } from "../../../../src/cli/doctor/networks.ts";
 import { rdmaMode } from "../../../../src/cli/doctor/rdma.ts";
-import { aPatient, told } from "./doctor-context.ts";
+import { aDoctorContext, summaries } from "./doctor-context.ts";
 
 const conf = "/etc/modprobe.d/ib_core.conf";
 const exclusive = "options ib_core netns_mode=0\n";
@@ -20,7 +20,7 @@ const sharing = aNetwork("all", {});
 
 function examine(isExclusive: boolean, texts: Record<string, string>, ...networks: Network[]) {
   const rdma = { isExclusive: () => isExclusive };
-  return told(rdmaMode(aPatient(texts, { networks: { networks, findings: [] } }, { rdma })));
+  return summaries(rdmaMode(aDoctorContext(texts, { networks: { networks, findings: [] } }, { rdma })));
 }
 
 describe("the mode of RDMA devices", () => {
@@ -89,7 +89,7 @@ describe("the mode of RDMA devices", () => {
 });
 
 describe("the options that ib_core will be loaded with", () => {
-  const mode = (texts: Record<string, string>) => modeAfterReboot(aPatient(texts));
+  const mode = (texts: Record<string, string>) => modeAfterReboot(aDoctorContext(texts));
 
   test.each([
     ["options ib_core netns_mode=0", true],

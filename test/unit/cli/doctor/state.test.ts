@@ -1,29 +1,29 @@
 import { describe, expect, test } from "vitest";
 import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
 import { records, stateDirectory } from "../../../../src/cli/doctor/state.ts";
-import { aLink, aPatient, told } from "./doctor-context.ts";
+import { aDoctorContext, aLink, summaries } from "./doctor-context.ts";
 
 const root = "/var/lib/cni/ib-sriov";
 
 describe("the state directory", () => {
   /** A node whose file system refuses access. */
   function refusing(code: string, texts: Record<string, string> = {}) {
-    const patient = aPatient(texts);
+    const context = aDoctorContext(texts);
     const requireWritable = () => {
       throw Object.assign(new Error(`access: (${code})`), { code });
     };
-    return told(
+    return summaries(
       stateDirectory({
-        ...patient,
-        node: { ...patient.node, files: withWritable(patient, requireWritable) },
+        ...context,
+        node: { ...context.node, files: withWritable(context, requireWritable) },
       }),
     );
   }
-  const withWritable = ({ node }: ReturnType<typeof aPatient>, requireWritable: () => void) =>
+  const withWritable = ({ node }: ReturnType<typeof aDoctorContext>, requireWritable: () => void) =>
     Object.assign(Object.create(node.files) as typeof node.files, { requireWritable });
 
   test("that is writable", () => {
-    expect(told(stateDirectory(aPatient({ [`${root}/.vf/x`]: "" })))).toEqual([
+    expect(summaries(stateDirectory(aDoctorContext({ [`${root}/.vf/x`]: "" })))).toEqual([
       [`ok: ${root} can be written to`],
     ]);
   });
@@ -72,7 +72,7 @@ describe("records", () => {
   };
   const foreign: ListedAttachment = { ...attached, condition: "external" };
   const examine = (all: readonly ListedAttachment[] | undefined, texts = {}, parts = {}) =>
-    told(records(aPatient(texts, { attached: all }, parts)));
+    summaries(records(aDoctorContext(texts, { attached: all }, parts)));
 
   test("of running attachments are counted", () => {
     expect(examine([])).toEqual([["ok: 0 attachments"]]);

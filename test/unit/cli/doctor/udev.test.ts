@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { rdmaNaming } from "../../../../src/cli/doctor/udev.ts";
-import { aPatient, told } from "./doctor-context.ts";
+import { aDoctorContext, summaries } from "./doctor-context.ts";
 
 const name = "udev/rules.d/60-rdma-persistent-naming.rules";
 const rules = (mode: string) => `# rdma_rename %k NAME_GUID
@@ -8,7 +8,7 @@ ACTION=="add", SUBSYSTEM=="infiniband", PROGRAM="rdma_rename %k ${mode}"
 #ACTION=="add", PROGRAM="rdma_rename %k NAME_FIXED myib"
 `;
 const examine = (texts: Record<string, string>) =>
-  told(rdmaNaming(aPatient({ "/run/udev/control": "", ...texts })));
+  summaries(rdmaNaming(aDoctorContext({ "/run/udev/control": "", ...texts })));
 
 test.each(["NAME_FALLBACK", "NAME_PCI", "NAME_KERNEL"])("names by %s do not change with a rebind", (mode) => {
   expect(examine({ [`/usr/lib/${name}`]: rules(mode) })).toEqual([
@@ -21,7 +21,7 @@ test("the names are the kernel's: without rules, with empty rules, or without ud
   expect(examine({ "/usr/lib/udev/rules.d/other.rules": "" })).toEqual(good);
   // The file is masked.
   expect(examine({ [`/etc/${name}`]: "", [`/usr/lib/${name}`]: rules("NAME_GUID") })).toEqual(good);
-  expect(told(rdmaNaming(aPatient({ [`/usr/lib/${name}`]: rules("NAME_GUID") })))).toEqual(good);
+  expect(summaries(rdmaNaming(aDoctorContext({ [`/usr/lib/${name}`]: rules("NAME_GUID") })))).toEqual(good);
 });
 
 test("NAME_GUID is the same for all functions of an HCA", () => {
@@ -38,5 +38,7 @@ test("NAME_GUID is the same for all functions of an HCA", () => {
 });
 
 test("in a container without udev's rules the names are unknown", () => {
-  expect(told(rdmaNaming(aPatient()))).toEqual([["unknown: the rules of udev cannot be seen from here"]]);
+  expect(summaries(rdmaNaming(aDoctorContext()))).toEqual([
+    ["unknown: the rules of udev cannot be seen from here"],
+  ]);
 });

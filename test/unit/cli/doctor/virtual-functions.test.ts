@@ -3,10 +3,10 @@ import type { ListedAttachment } from "../../../../src/cli/attachments/attachmen
 import { virtualFunctions } from "../../../../src/cli/doctor/virtual-functions.ts";
 import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
 import { aRecord, guid } from "../../../support/records.ts";
-import { aLink, aPatient, aPf, aVf, port, told } from "./doctor-context.ts";
+import { aDoctorContext, aLink, aPf, aVf, port, summaries } from "./doctor-context.ts";
 
 const examine = (vfs: readonly InventoriedVf[], pf: Partial<InventoriedPf> = {}, functions = {}) =>
-  told(virtualFunctions(aPatient({}, { pfs: [aPf(vfs, pf)] }, { functions })));
+  summaries(virtualFunctions(aDoctorContext({}, { pfs: [aPf(vfs, pf)] }, { functions })));
 
 /** The holders of VFs. */
 const held = (changes: Partial<ListedAttachment> = {}): ListedAttachment => ({
@@ -28,7 +28,7 @@ test("VFs without problems are counted", () => {
     ["ok: 0000:03:00.0: 2 VFs, 1 of them free"],
   ]);
   expect(examine([])).toEqual([]);
-  expect(virtualFunctions(aPatient({}, { pfs: undefined }))).toEqual([]);
+  expect(virtualFunctions(aDoctorContext({}, { pfs: undefined }))).toEqual([]);
 });
 
 describe("a driver", () => {
@@ -70,9 +70,9 @@ describe("a netdev", () => {
         "echo 0000:03:00.2 >/sys/bus/pci/drivers/mlx5_core/unbind; echo 0000:03:00.2 >/sys/bus/pci/drivers/mlx5_core/bind",
       ],
     ]);
-    const patient = aPatient({}, { pfs: [aPf([bare])] });
-    const inventory = { ...patient.inventory, names: () => [] };
-    expect(told(virtualFunctions({ ...patient, inventory }))[0]?.[0]).toMatch(/^ok/);
+    const context = aDoctorContext({}, { pfs: [aPf([bare])] });
+    const inventory = { ...context.inventory, names: () => [] };
+    expect(summaries(virtualFunctions({ ...context, inventory }))[0]?.[0]).toMatch(/^ok/);
   });
 
   test("that is in a namespace without a record", () => {
