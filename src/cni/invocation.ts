@@ -32,22 +32,20 @@ export function readEnvironment(getenv: (name: string) => string | undefined): I
   const command = getenv("CNI_COMMAND") ?? "";
   const attachment = command === "ADD" || command === "CHECK" || command === "DEL";
   const missing: string[] = [];
-  const read = (name: string, required: boolean, check?: (value: string) => void): string => {
-    const value = getenv(name) ?? "";
-    if (value === "") {
-      if (required) missing.push(name);
-    } else if (required) {
-      check?.(value);
-    }
+  const read = (name: string) => getenv(name) ?? "";
+  const require = (isRequired: boolean, name: string, check?: (value: string) => void): string => {
+    const value = read(name);
+    if (isRequired && value === "") missing.push(name);
+    if (isRequired && value !== "") check?.(value);
     return value;
   };
-  read("CNI_COMMAND", true);
-  const containerId = read("CNI_CONTAINERID", attachment, checkContainerId);
-  const netns = read("CNI_NETNS", command === "ADD" || command === "CHECK");
-  const ifname = read("CNI_IFNAME", attachment, checkInterfaceName);
-  const args = read("CNI_ARGS", false);
-  const path = read("CNI_PATH", attachment || command === "GC" || command === "STATUS");
-  const netnsOverride = read("CNI_NETNS_OVERRIDE", false);
+  if (command === "") missing.push("CNI_COMMAND");
+  const containerId = require(attachment, "CNI_CONTAINERID", checkContainerId);
+  const netns = require(command === "ADD" || command === "CHECK", "CNI_NETNS");
+  const ifname = require(attachment, "CNI_IFNAME", checkInterfaceName);
+  const args = read("CNI_ARGS");
+  const path = require(attachment || command === "GC" || command === "STATUS", "CNI_PATH");
+  const netnsOverride = read("CNI_NETNS_OVERRIDE");
   if (missing.length > 0) {
     throw new CniError(codes.badEnvironment, `required env variables [${missing.join(",")}] missing`);
   }

@@ -11,7 +11,7 @@ export interface LockContents {
   /** The boot of the machine in which the owner claimed the VF; `undefined` in files of older versions. */
   readonly ownerBoot: string | undefined;
   /** Whether this VF has pending releases. */
-  readonly owes: boolean;
+  readonly hasPendingReleases: boolean;
   /** The VF's own GUIDs while an attachment gives it others; `undefined` otherwise. */
   readonly ownGuids: OwnGuids | undefined;
   /** The last call that held the lock. */
@@ -50,7 +50,7 @@ export type Holder = TypeOf<typeof holderSchema>;
 
 /** Returns the text of a lock file. Members that are `undefined` are left out. */
 export function encodeLockContents(contents: LockContents): string {
-  const { owner, predecessor, ownerBoot: boot, owes, ownGuids, holder } = contents;
+  const { owner, predecessor, ownerBoot: boot, hasPendingReleases: owes, ownGuids, holder } = contents;
   return JSON.stringify({
     owner,
     predecessor,
@@ -74,7 +74,7 @@ export function parseLockContents(text: string): LockContents {
     owner: attachmentName(owner) ? owner : undefined,
     predecessor: attachmentName(predecessor) ? predecessor : undefined,
     ownerBoot: typeof boot === "string" ? boot : undefined,
-    owes: owes === true,
+    hasPendingReleases: owes === true,
     ownGuids: ownGuidsIn(ownGuids),
     holder: holderSchema(holder) ? holder : undefined,
   };

@@ -53,7 +53,13 @@ export class Locks {
     const lock = this.session.state.vfLock(pci);
     this.acquire(lock, `VF ${pci}`, this.session.deadline);
     this.heldVf = lock;
-    const { owner, predecessor, ownerBoot, owes, ownGuids } = parseLockContents(lock.read());
+    const {
+      owner,
+      predecessor,
+      ownerBoot,
+      hasPendingReleases: owes,
+      ownGuids,
+    } = parseLockContents(lock.read());
     this.bootOfOwner = ownerBoot;
     this.pendingReleases = owes;
     this.guids = ownGuids;
@@ -226,7 +232,7 @@ export class Locks {
       owner: this.ownerName,
       predecessor: this.predecessorName,
       ownerBoot: this.bootOfOwner,
-      owes: this.pendingReleases,
+      hasPendingReleases: this.pendingReleases,
       ownGuids: this.guids,
       holder: { pid: clock.pid, verb: this.caller, since: Math.round(clock.wall()) },
     });

@@ -5,7 +5,7 @@ import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, warning } from "./finding.ts";
 import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
-import { DRAIN, formatError } from "./virtual-functions.ts";
+import { DRAIN, vfFinding } from "./virtual-functions.ts";
 
 /** A PF or VF that has a GUID. */
 interface Carrier {
@@ -50,12 +50,12 @@ function withoutGuid(pf: InventoriedPf, taken: Taken): Finding[] {
   }
   const rows = latent.map(({ pci, driver = "" }) => [pci, driver]);
   const withNone = (vfs: readonly InventoriedVf[], what: string) =>
-    formatError(warning, vfs, `${what}: usable only for networks that set a GUID`, {
+    vfFinding(warning, vfs, `${what}: usable only for networks that set a GUID`, {
       command: newGuids(pf, vfs, taken),
       advice: 'not needed if networks have "guid": "auto", or ib-kubernetes runs',
     });
   return [
-    ...formatError(warning, latent, "with a GUID that is not in effect yet", {
+    ...vfFinding(warning, latent, "with a GUID that is not in effect yet", {
       command: forEachRow(rows, rebindCommand("$1", "$2")),
     }),
     ...withNone(none, `without a GUID (${DRAIN})`),

@@ -2,7 +2,7 @@ import { isUsableGuid } from "../../infiniband/guid.ts";
 import type { CliContext } from "../context.ts";
 import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
-import { error, type Finding, type MissingTool, ok, type Remedy, unknown, warning } from "./finding.ts";
+import { error, type Finding, ok, type Remedy, type ReportFinding, unknown, warning } from "./finding.ts";
 import { hasModule } from "./kernel.ts";
 import { RETURN_PF_COMMAND } from "./physical-functions.ts";
 import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
@@ -14,7 +14,11 @@ export const DRAIN = "the SR-IOV Network Operator drains the node";
 export function virtualFunctions(context: DoctorContext): Finding[] {
   return (context.pfs ?? []).flatMap((pf) => {
     const { pci, vfs } = pf;
-    const problems = [...problemsOf(context, pf), ...mtus(pf, true), ...mtus(pf, false)];
+    const problems = [
+      ...problemsOf(context, pf),
+      ...mtus(pf, { carrier: true }),
+      ...mtus(pf, { carrier: false }),
+    ];
     if (problems.length > 0 || vfs.length === 0) return problems;
     return ok(`${pci}: ${vfs.length} VFs, ${vfs.filter(isFree).length} of them free`);
   });
@@ -47,16 +51,16 @@ function problemsOf(
   const bind = `echo $1 >/sys/bus/pci/drivers/${driver}/bind`;
   const enable = netdev && `ip link set ${shellWord(netdev.name)} vf $1 state auto`;
   return [
-    ...formatError(error, undriven, `without a driver: no pod can get one, and ${DRAIN}`, {
+    ...vfFinding(error, undriven, `without a driver: no pod can get one, and ${DRAIN}`, {
       command: forEachRow(rowsOf(undriven), bind),
     }),
-    ...formatError(error, away, "with a netdev in another network namespace, but no record", {
+    ...vfFinding(error, away, "with a netdev in another network namespace, but no record", {
       advice: RETURN_PF_COMMAND,
     }),
-    ...formatError(warning, bare, "without a netdev: usable only with rdmaOnly", {
+    ...vfFinding(warning, bare, "without a netdev: usable only with rdmaOnly", {
       command: forEachRow(rowsOf(bare), rebindCommand("$1", driver)),
     }),
-    ...formatError(
+    ...vfFinding(
       warning,
       disabled,
       'with link policy "disable": a pod has no carrier, unless its network has link_state',
@@ -65,8 +69,8 @@ function problemsOf(
       },
     ),
     // With many VFs the kernel answers "message too long".
-    ...formatError(unknown, silent, "with a link policy that the kernel does not report", {}),
-    ...formatError(warning, down, "with a port that is not ACTIVE, although the PF's port is", {
+    ...vfFinding(unknown, silent, "with a link policy that the kernel does not report", {}),
+    ...vfFinding(warning, down, "with a port that is not ACTIVE, although the PF's port is", {
       advice: 'the subnet manager must serve VFs (OpenSM: "virt_enabled 2" in opensm.conf)',
     }),
   ];
@@ -90,7 +94,7 @@ function rowsOf(vfs: readonly InventoriedVf[], key: "pci" | "index" = "pci"): st
  * node. VFs with and without a carrier are compared separately, because only those with a carrier know which MTU the
  * subnet allows.
  */
-function mtus({ netdev, vfs }: InventoriedPf, carrier: boolean): Finding[] {
+function mtus({ netdev, vfs }: InventoriedPf, { carrier }: { readonly carrier: boolean }): Finding[] {
   const alike = vfs.filter(isFree).flatMap((vf) => (vf.netdev?.carrier === carrier ? vf.netdev : []));
   const isLikePf = netdev?.carrier === carrier;
   // A new netdev has the largest MTU, so the largest of them was not changed.
@@ -108,8 +112,8 @@ function mtus({ netdev, vfs }: InventoriedPf, carrier: boolean): Finding[] {
  * Returns a finding about VFs, e.g. "2 VFs (0000:03:00.2, 0000:03:00.3) without a driver"; no finding for an empty
  * list.
  */
-export function formatError(
-  report: MissingTool,
+export function vfFinding(
+  report: ReportFinding,
   vfs: readonly InventoriedVf[],
   what: string,
   remedy: Remedy,

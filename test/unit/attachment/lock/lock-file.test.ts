@@ -10,7 +10,7 @@ const empty = {
   owner: undefined,
   predecessor: undefined,
   ownerBoot: undefined,
-  owes: false,
+  hasPendingReleases: false,
   ownGuids: undefined,
   holder: undefined,
 } satisfies LockContents;
