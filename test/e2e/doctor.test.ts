@@ -3,7 +3,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { goCache } from "../support/go-cache.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
-import { examine, type Finding, mendAll, short } from "./doctor.ts";
+import { examine, type Finding, runRemedies, short } from "./doctor.ts";
 import { quote } from "./guest.ts";
 import { testNode, vfs } from "./node.ts";
 
@@ -25,7 +25,7 @@ async function makeHealthy(): Promise<void> {
   await node.shell(`rm -rf /opt/cni/bin/ib-sriov /etc/udev /etc/modprobe.d
     mkdir -p /etc/cni/net.d /etc/modprobe.d /etc/udev/rules.d /usr/lib/cni
     ${configure(chain())}`);
-  await mendAll(node);
+  await runRemedies(node);
 }
 
 beforeAll(makeHealthy, 120_000);
@@ -54,10 +54,10 @@ async function defect(
     expect(status).toBe(expected.some(([, level]) => level === "error") ? 1 : 0);
     if (fix === undefined) {
       expect(found.filter(({ command }) => command === undefined)).toEqual([]);
-      return await mendAll(node, found);
+      return await runRemedies(node, found);
     }
     await node.shell(fix);
-    return await mendAll(node);
+    return await runRemedies(node);
   } catch (error) {
     await node.shell(`echo ${pf} >/sys/bus/pci/drivers_probe`);
     await node.reset();

@@ -33,7 +33,7 @@ async function runCommand(node: TestNode, { command }: Finding): Promise<void> {
  * @param defects the findings of an earlier run.
  * @returns all findings.
  */
-export async function mendAll(node: TestNode, defects?: readonly Finding[]): Promise<readonly Finding[]> {
+export async function runRemedies(node: TestNode, defects?: readonly Finding[]): Promise<readonly Finding[]> {
   const all: Finding[] = [];
   let next = defects ?? short((await examine(node)).findings);
   for (let round = 0; round < 4 && next.length > 0; round++) {

@@ -47,11 +47,11 @@ export async function setUpRails(node: TestNode): Promise<void> {
       echo $vf >/sys/bus/pci/drivers/mlx5_core/bind
       rail=$((rail + 1))
     done`);
-  await furnish(node);
+  await setNetdevSettings(node);
 }
 
 /** Gives the VFs' netdevs, which are in the host namespace, the settings that a rebind resets. */
-export async function furnish(node: TestNode): Promise<void> {
+export async function setNetdevSettings(node: TestNode): Promise<void> {
   await node.shell(`rail=0
     for vf in ${addresses.join(" ")}; do
       name=ibp1s0f0v$rail

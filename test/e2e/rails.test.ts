@@ -4,7 +4,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
 import { type Config, commandLine, network } from "./cni.ts";
 import { compile } from "./compile.ts";
-import { addresses, configure, devices, furnish, rails, setUpRails } from "./eight-rails.ts";
+import { addresses, configure, devices, rails, setNetdevSettings, setUpRails } from "./eight-rails.ts";
 import { testNode } from "./node.ts";
 
 /** Time that a rebind sleeps, ms, besides the work of the kernel. */
@@ -128,7 +128,7 @@ test("with new GUIDs, eight ADDs make eight rebinds, and do not wait for anythin
 
 test("with GUIDs that the VFs already have, eight ADDs make no rebind, and without the kernel's time take less than one rebind", async () => {
   // The previous test has set these GUIDs through the floor.
-  await furnish(node);
+  await setNetdevSettings(node);
   const made = await devices(node);
   expect((await attach("pod", calls("ADD"))).bound).toEqual([]);
   // DEL makes no rebind either.

@@ -17,7 +17,7 @@ import { parsePciAddress } from "../../src/node/pci-address.ts";
 import { aRecord } from "../support/records.ts";
 import { fuzz } from "./fuzz.ts";
 import { mutateText } from "./mutate.ts";
-import { configurations, ipamResults, notes, referenceCache, variables } from "./seeds.ts";
+import { configurations, goCacheText, ipamResults, notes, variables } from "./seeds.ts";
 
 /** @throws unless it is an error that the runtime can read, and that the plugin means. */
 function requireErrorObject(error: unknown): void {
@@ -84,7 +84,7 @@ fuzz("IPAM results", { cases: 8_000, share: 0.1 }, (random) => {
 });
 
 fuzz("records", { cases: 8_000, share: 0.1 }, (random) => {
-  const seeds = [recordDocument(aRecord(), "ib0"), referenceCache, ...notes];
+  const seeds = [recordDocument(aRecord(), "ib0"), goCacheText, ...notes];
   const text = mutateText(random.pick(seeds), random, seeds);
   const record = parseRecord(text);
   const reference = parseGoCache(text);

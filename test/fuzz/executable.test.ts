@@ -10,7 +10,7 @@ import { type Answer, bus, pf, removeTree, VirtualPciBus, vf } from "../support/
 import { fuzz } from "./fuzz.ts";
 import { mutate, mutateText } from "./mutate.ts";
 import type { Random } from "./random.ts";
-import { configurations, ipamResults, notes, referenceCache, variables } from "./seeds.ts";
+import { configurations, goCacheText, ipamResults, notes, variables } from "./seeds.ts";
 
 /** Calls at the same time: some wait until their deadline, and use no processor time. */
 const together = 4;
@@ -25,28 +25,28 @@ const allowed = [
 ];
 
 describe.each(executables)("$variant executable", ({ variant, path }) => {
-  const worlds: VirtualPciBus[] = [];
+  const virtualBuses: VirtualPciBus[] = [];
   beforeAll(async () => {
-    for (let i = 0; i < together; i++) worlds.push(await VirtualPciBus.make());
+    for (let i = 0; i < together; i++) virtualBuses.push(await VirtualPciBus.make());
   });
   afterAll(async () => {
-    for (const world of worlds) await world.end();
+    for (const virtualBus of virtualBuses) await virtualBus.end();
   });
 
   const effort = { cases: variant === "released" ? 300 : 150, share: 0.2, together };
   fuzz(`the ${variant} executable`, effort, async (random, place) => {
-    const world = worlds[place];
-    if (world === undefined) throw new Error("the environment cannot be created");
-    world.tidy();
+    const virtualBus = virtualBuses[place];
+    if (virtualBus === undefined) throw new Error("the environment cannot be created");
+    virtualBus.tidy();
     const command = random.pick(["ADD", "DEL", "DEL", "DEL", "CHECK"]);
     const call = {
       ...variables,
       CNI_COMMAND: command,
-      CNI_NETNS: world.netns,
-      CNI_PATH: join(world.directory, "bin"),
+      CNI_NETNS: virtualBus.netns,
+      CNI_PATH: join(virtualBus.directory, "bin"),
     };
     let stdin: Uint8Array = Buffer.from(random.pick(configurations));
-    writeRecords(world, random);
+    writeRecords(virtualBus, random);
     // The hostile inputs of a case: one, or several.
     if (random.once(3))
       stdin = mutate(
@@ -54,19 +54,19 @@ describe.each(executables)("$variant executable", ({ variant, path }) => {
         random,
         configurations.map((each) => Buffer.from(each)),
       );
-    if (random.once(6)) spoilVariable(call, random);
-    if (random.once(3)) spoilIpam(world, random);
-    if (random.once(2)) spoilBus(world, random);
-    if (random.once(2)) spoilState(world, random);
+    if (random.once(6)) mutateVariable(call, random);
+    if (random.once(3)) mutateIpam(virtualBus, random);
+    if (random.once(2)) mutateBus(virtualBus, random);
+    if (random.once(2)) mutateState(virtualBus, random);
 
-    const trace = join(world.directory, "trace");
+    const trace = join(virtualBus.directory, "trace");
     const isTraced = random.once(5);
     const under = isTraced
       ? ["strace", "-qq", "-s", "4096", "-o", trace, "-e", "trace=%file,fchmod,ftruncate"]
       : [];
-    const outside = listing(world);
-    requireAnswer(command, await world.run(path, call, stdin, under));
-    expect(listing(world), "the files outside of the state directory").toEqual(outside);
+    const outside = listing(virtualBus);
+    requireAnswer(command, await virtualBus.run(path, call, stdin, under));
+    expect(listing(virtualBus), "the files outside of the state directory").toEqual(outside);
     if (isTraced) expect(strayWrites(readFileSync(trace, "utf8"))).toEqual([]);
   });
 });
@@ -95,28 +95,28 @@ function requireAnswer(command: string, answer: Answer): void {
 }
 
 /** A record of ib-sriov that fits the node, a cache of the Go plugin, or any text. */
-function writeRecords(world: VirtualPciBus, random: Random): void {
+function writeRecords(virtualBus: VirtualPciBus, random: Random): void {
   const record = aRecord({
     state: random.pick(["preparing", "complete", "broken"]),
-    netns: world.netns,
+    netns: virtualBus.netns,
     bootId,
-    vf: { pci: vf, pf, index: 0, generation: world.incarnation },
+    vf: { pci: vf, pf, index: 0, generation: virtualBus.generation },
     originals: { ...aRecord().originals, name: random.pick(["lo", "ib1"]), mtu: 65_536, altnames: [] },
     desired: random.pick([{}, { linkState: "enable" as const }, { guid: guid("02:00:00:00:00:00:00:01") }]),
-    call: { stdin: random.pick(configurations), args: "", path: join(world.directory, "bin") },
+    call: { stdin: random.pick(configurations), args: "", path: join(virtualBus.directory, "bin") },
   });
   const text = random.pick([
     recordDocument(record, "lo"),
     recordDocument(record, "lo"),
-    referenceCache,
+    goCacheText,
     undefined,
   ]);
-  mkdirSync(join(world.state, ".vf"), { recursive: true, mode: 0o700 });
-  if (text !== undefined) writeFileSync(join(world.state, "c1-net1"), text);
-  if (random.once(2)) writeFileSync(join(world.state, ".vf", vf), random.pick(notes).padEnd(1024));
+  mkdirSync(join(virtualBus.state, ".vf"), { recursive: true, mode: 0o700 });
+  if (text !== undefined) writeFileSync(join(virtualBus.state, "c1-net1"), text);
+  if (random.once(2)) writeFileSync(join(virtualBus.state, ".vf", vf), random.pick(notes).padEnd(1024));
 }
 
-function spoilVariable(call: Record<string, string>, random: Random): void {
+function mutateVariable(call: Record<string, string>, random: Random): void {
   const name = random.pick(Object.keys(variables).filter((each) => each !== "CNI_COMMAND"));
   // The system accepts no NUL in a variable, and at most 128 KiB.
   call[name] = mutateText(call[name] ?? "", random)
@@ -124,16 +124,16 @@ function spoilVariable(call: Record<string, string>, random: Random): void {
     .slice(0, 30_000);
 }
 
-function spoilIpam(world: VirtualPciBus, random: Random): void {
+function mutateIpam(virtualBus: VirtualPciBus, random: Random): void {
   const seeds = ipamResults.map((each) => Buffer.from(each));
-  world.setIpam(mutate(random.pick(seeds), random, seeds), random.pick(["0", "1", "7"]));
+  virtualBus.setIpam(mutate(random.pick(seeds), random, seeds), random.pick(["0", "1", "7"]));
 }
 
 /** Changes a file of the PCI bus. */
-function spoilBus(world: VirtualPciBus, random: Random): void {
+function mutateBus(virtualBus: VirtualPciBus, random: Random): void {
   for (let times = 1 + random.below(3); times > 0; times--) {
     const name = random.pick(Object.keys(bus));
-    const file = join(world.directory, "pci", name);
+    const file = join(virtualBus.directory, "pci", name);
     removeTree(file);
     // Its directory may be missing, or be a file already.
     const change = random.pick(changes);
@@ -169,10 +169,10 @@ const changes: readonly Change[] = [
 ];
 
 /** Changes a file of the state directory. */
-function spoilState(world: VirtualPciBus, random: Random): void {
-  const outside = join(world.directory, "outside");
+function mutateState(virtualBus: VirtualPciBus, random: Random): void {
+  const outside = join(virtualBus.directory, "outside");
   const name = random.pick(["c1-net1", `.vf/${vf}`, ".node", ".calls", ".x/c1/net1", ".vf", ".x", ".owed"]);
-  const path = join(world.state, name);
+  const path = join(virtualBus.state, name);
   const text = name.startsWith(".vf/") ? random.pick(notes) : recordDocument(aRecord(), "lo");
   const before = random.once(2) ? text : safely(path, text);
   removeTree(path);
@@ -200,8 +200,8 @@ function safely(path: string, otherwise: string): string {
 }
 
 /** Returns the content of the directory that hostile links lead to. */
-function listing(world: VirtualPciBus): string[] {
-  const outside = join(world.directory, "outside");
+function listing(virtualBus: VirtualPciBus): string[] {
+  const outside = join(virtualBus.directory, "outside");
   return readdirSync(outside).map((name) => `${name}: ${readFileSync(join(outside, name), "utf8")}`);
 }
 

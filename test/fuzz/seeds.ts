@@ -60,7 +60,7 @@ export const ipamResults: readonly string[] = [
 ].map((each) => JSON.stringify(each));
 
 /** A cache of the Go plugin, on a machine without a PF: the PF's name is that of lo, which always exists. */
-export const referenceCache = JSON.stringify({
+export const goCacheText = JSON.stringify({
   ...theirs,
   HostIFGUID: "0a:00:00:00:00:00:00:02",
   Master: "lo",

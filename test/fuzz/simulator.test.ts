@@ -7,7 +7,7 @@ import { pathOf } from "../simulator/harness/records.ts";
 import { SimulatedNode } from "../simulator/harness/simulated-node.ts";
 import { fuzz } from "./fuzz.ts";
 import { mutateText } from "./mutate.ts";
-import { ipamResults, referenceCache } from "./seeds.ts";
+import { goCacheText, ipamResults } from "./seeds.ts";
 
 const path = "/opt/cni/bin/host-local";
 
@@ -39,10 +39,7 @@ fuzz("records in the simulator", { cases: 1_500, share: 0.15 }, (random) => {
   simulated.mustAdd(c1, everything);
   const file = random.pick([pathOf(c1), pathOf(c1), "/var/lib/cni/ib-sriov/.vf/0000:01:10.0"]);
   const before = texts.get(file) ?? "";
-  texts.set(
-    file,
-    mutateText(random.pick([before, before, referenceCache]), random, [before, referenceCache]),
-  );
+  texts.set(file, mutateText(random.pick([before, before, goCacheText]), random, [before, goCacheText]));
   const ran = simulated.del(c1, everything);
   // A record of another boot, or of another VF: only its lease remains.
   expect(simulated.problems.splice(0).filter((problem) => !isAboutLeases(problem))).toEqual([]);

@@ -11,7 +11,7 @@ import {
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { recordDocument } from "../../src/attachment/record/record-file.ts";
-import { configurations, referenceCache, variables } from "../fuzz/seeds.ts";
+import { configurations, goCacheText, variables } from "../fuzz/seeds.ts";
 import { aRecord } from "../support/records.ts";
 import { type Answer, pf, removeTree, VirtualPciBus, vf } from "../support/virtual-pci-bus.ts";
 import { executables } from "./executables.ts";
@@ -19,17 +19,17 @@ import { executables } from "./executables.ts";
 const bootId = readFileSync("/proc/sys/kernel/random/boot_id", "utf8").trim();
 
 describe.each(executables)("$variant executable", ({ path }) => {
-  let world: VirtualPciBus;
+  let virtualBus: VirtualPciBus;
   beforeAll(async () => {
-    world = await VirtualPciBus.make();
+    virtualBus = await VirtualPciBus.make();
   });
-  afterAll(() => world.end());
-  beforeEach(() => world.tidy());
+  afterAll(() => virtualBus.end());
+  beforeEach(() => virtualBus.tidy());
 
   const call = (command: string, under: readonly string[] = []): Promise<Answer> => {
-    const CNI_PATH = join(world.directory, "bin");
-    const environment = { ...variables, CNI_COMMAND: command, CNI_NETNS: world.netns, CNI_PATH };
-    return world.run(path, environment, Buffer.from(configurations[0] ?? ""), under);
+    const CNI_PATH = join(virtualBus.directory, "bin");
+    const environment = { ...variables, CNI_COMMAND: command, CNI_NETNS: virtualBus.netns, CNI_PATH };
+    return virtualBus.run(path, environment, Buffer.from(configurations[0] ?? ""), under);
   };
 
   /** A record of ib-sriov for the current VF. */
@@ -37,9 +37,9 @@ describe.each(executables)("$variant executable", ({ path }) => {
     recordDocument(
       aRecord({
         state: "complete",
-        netns: world.netns,
+        netns: virtualBus.netns,
         bootId,
-        vf: { pci: vf, pf, index: 0, generation: world.incarnation },
+        vf: { pci: vf, pf, index: 0, generation: virtualBus.generation },
         originals: { ...aRecord().originals, name: "lo", altnames: [] },
         desired: {},
       }),
@@ -56,29 +56,29 @@ describe.each(executables)("$variant executable", ({ path }) => {
   test.each(["000", "022", "077"])("state files are root's alone under umask %s", async (umask) => {
     const under = ["sh", "-c", `umask ${umask}; exec "$@"`, "sh"];
     await call("ADD", under);
-    expect(modes(join(world.directory, "lib/cni"))).toEqual([
+    expect(modes(join(virtualBus.directory, "lib/cni"))).toEqual([
       ["ib-sriov", "directory 700"],
       ["ib-sriov/.calls", "file 600"],
       ["ib-sriov/.vf", "directory 700"],
       [`ib-sriov/.vf/${vf}`, "file 600"],
     ]);
     // The Go plugin's cache becomes a record of ib-sriov, which stays because DEL fails.
-    writeFileSync(join(world.state, "c1-net1"), referenceCache, { mode: 0o644 });
-    removeTree(join(world.directory, "pci/devices", vf, "driver"));
+    writeFileSync(join(virtualBus.state, "c1-net1"), goCacheText, { mode: 0o644 });
+    removeTree(join(virtualBus.directory, "pci/devices", vf, "driver"));
     expect(await call("DEL", under)).toMatchObject({ status: 1 });
-    expect(readFileSync(join(world.state, "c1-net1"), "utf8")).toContain('"attachment":');
-    expect(new Map(modes(world.state)).get("c1-net1")).toBe("file 600");
+    expect(readFileSync(join(virtualBus.state, "c1-net1"), "utf8")).toContain('"attachment":');
+    expect(new Map(modes(virtualBus.state)).get("c1-net1")).toBe("file 600");
   });
 
   test("a link in the place of the counters is not followed, and does not make a call fail", async () => {
-    const precious = join(world.directory, "outside", "precious");
+    const precious = join(virtualBus.directory, "outside", "precious");
     writeFileSync(precious, "{}");
     const usual = await call("ADD");
-    removeTree(join(world.state, ".calls"));
-    symlinkSync(precious, join(world.state, ".calls"));
+    removeTree(join(virtualBus.state, ".calls"));
+    symlinkSync(precious, join(virtualBus.state, ".calls"));
     expect(await call("ADD")).toEqual(usual);
     expect(readFileSync(precious, "utf8")).toBe("{}");
-    expect(lstatSync(join(world.state, ".calls")).isSymbolicLink()).toBe(true);
+    expect(lstatSync(join(virtualBus.state, ".calls")).isSymbolicLink()).toBe(true);
   });
 
   test.each([
@@ -92,9 +92,9 @@ describe.each(executables)("$variant executable", ({ path }) => {
     ["DEL", ".x/c1"],
     ["DEL", ".x/c1/net1"],
   ])("%s follows no link in the place of %s", async (command, name) => {
-    const outside = join(world.directory, "outside");
+    const outside = join(virtualBus.directory, "outside");
     const isAside = name.startsWith(".x");
-    mkdirSync(join(world.state, ".vf"), { recursive: true });
+    mkdirSync(join(virtualBus.state, ".vf"), { recursive: true });
     // Behind the link are files that look like the plugin's: a record, lock files.
     mkdirSync(join(outside, "c1"));
     const decoys = [
@@ -104,8 +104,8 @@ describe.each(executables)("$variant executable", ({ path }) => {
       join(outside, "file"),
     ];
     for (const decoy of decoys) writeFileSync(decoy, record());
-    if (command === "DEL" && !isAside) writeFileSync(join(world.state, "c1-net1"), record());
-    const link = join(world.state, name);
+    if (command === "DEL" && !isAside) writeFileSync(join(virtualBus.state, "c1-net1"), record());
+    const link = join(virtualBus.state, name);
     mkdirSync(dirname(link), { recursive: true });
     removeTree(link);
     const target =
@@ -117,7 +117,7 @@ describe.each(executables)("$variant executable", ({ path }) => {
     symlinkSync(target, link);
 
     // Without a driver, DEL must bind the VF, for which it takes the node's lock.
-    if (command === "DEL") removeTree(join(world.directory, "pci/devices", vf, "driver"));
+    if (command === "DEL") removeTree(join(virtualBus.directory, "pci/devices", vf, "driver"));
     const { status, stdout } = await call(command);
     if (command === "DEL" && (name === "c1-net1" || name === ".x/c1/net1")) {
       // The record's path is a link: DEL continues without a record, and removes only the link.

@@ -1,5 +1,5 @@
-// The suite must notice if any single undo, record or change is missing, and each test whose node is not as before must fail.
-
+// The suite must notice if any single undo, record or change is missing, and each test whose node is not as before must
+// fail.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Locks } from "../../src/attachment/lock/locks.ts";
 import { modes } from "../../src/attachment/modes.ts";

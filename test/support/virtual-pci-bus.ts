@@ -23,9 +23,9 @@ export const vf = "0000:01:10.0";
 /** Mounts the directories, makes a pod, and runs until stdin is closed. */
 const setUp = `
 set -e
-mount --bind "$WORLD/pci" /sys/bus/pci
-mount --bind "$WORLD/lib" /var/lib
-mount --bind "$WORLD/run" /run
+mount --bind "$ROOT/pci" /sys/bus/pci
+mount --bind "$ROOT/lib" /var/lib
+mount --bind "$ROOT/run" /run
 exec 3<&0
 unshare -n cat <&3 &
 until [ "$(readlink /proc/$!/ns/net)" != "$(readlink /proc/$$/ns/net)" ]; do :; done
@@ -65,13 +65,13 @@ export class VirtualPciBus {
 
   /** @throws {Error} if this machine does not permit namespaces, with the reason. */
   static async make(): Promise<VirtualPciBus> {
-    const directory = mkdtempSync(join(tmpdir(), "ib-sriov-world-"));
+    const directory = mkdtempSync(join(tmpdir(), "ib-sriov-bus-"));
     for (const name of ["pci", "lib/cni", "run", "bin", "outside"])
       mkdirSync(join(directory, name), { recursive: true });
     writeFileSync(join(directory, "bin/fake"), fakePlugin);
     chmodSync(join(directory, "bin/fake"), 0o755);
     const holder = spawn("unshare", ["-Urmn", "--propagation", "private", "sh", "-c", setUp], {
-      env: { ...process.env, WORLD: directory },
+      env: { ...process.env, ROOT: directory },
       stdio: ["pipe", "pipe", "pipe"],
     });
     let stderr = "";
@@ -118,7 +118,7 @@ export class VirtualPciBus {
   }
 
   /** The VF's generation: the inode of its directory. */
-  get incarnation(): string {
+  get generation(): string {
     return String(statSync(join(this.directory, "pci/devices", vf)).ino);
   }
 

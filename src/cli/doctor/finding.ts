@@ -22,7 +22,7 @@ export interface Finding extends Remedy {
 }
 
 /** {@link warning} or {@link error}: a function that returns a problem. */
-export type ReportFinding = (found: string, remedy: Remedy) => Finding[];
+export type ReportProblem = (found: string, remedy: Remedy) => Finding[];
 
 /** Returns a finding without a problem. */
 export function ok(found: string): Finding[] {

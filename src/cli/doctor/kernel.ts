@@ -1,5 +1,5 @@
 import type { CliContext } from "../context.ts";
-import { error, type Finding, ok, type ReportFinding, warning } from "./finding.ts";
+import { error, type Finding, ok, type ReportProblem, warning } from "./finding.ts";
 
 /** Checks the kernel and the modules that every attachment needs. */
 export function kernel({ node, inventory }: CliContext): Finding[] {
@@ -16,7 +16,7 @@ export function kernel({ node, inventory }: CliContext): Finding[] {
         },
       )
     : ok(version);
-  const without = (name: string, find: ReportFinding, effect: string) =>
+  const without = (name: string, find: ReportProblem, effect: string) =>
     hasModule(inventory, name)
       ? []
       : find(`module ${name} is not loaded: ${effect}`, {

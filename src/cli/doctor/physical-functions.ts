@@ -3,7 +3,7 @@ import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { CliContext } from "../context.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
-import { error, type Finding, ok, type ReportFinding, warning } from "./finding.ts";
+import { error, type Finding, ok, type ReportProblem, warning } from "./finding.ts";
 import { hasModule } from "./kernel.ts";
 
 /**
@@ -20,7 +20,7 @@ export function physicalFunctions(context: DoctorContext): Finding[] {
   const unusable = inventory.names(PCI).flatMap((pci) => unused(context, pci, pfs));
   if (pfs.length === 0) return unusable.length > 0 ? unusable : nothing(context);
   // Some PFs can be for the node itself. If no PF has a VF, nothing can be attached.
-  const report: ReportFinding = pfs.some(({ vfs }) => vfs.length > 0) ? warning : error;
+  const report: ReportProblem = pfs.some(({ vfs }) => vfs.length > 0) ? warning : error;
   const used = pfs.flatMap((pf) => {
     const problems = [
       ...netdevOf(context, pf),
@@ -44,7 +44,7 @@ function unused({ node, inventory }: CliContext, pci: string, pfs: readonly Inve
   const directory = `${PCI}/${pci}`;
   const isInfiniband = inventory.text(`${directory}/class`)?.startsWith(INFINIBAND_CLASS);
   if (!isInfiniband || inventory.names(`${directory}/physfn`).length > 0) return [];
-  const report: ReportFinding = pfs.length > 0 ? warning : error;
+  const report: ReportProblem = pfs.length > 0 ? warning : error;
   const { functions } = node;
   const driver = functions.driver(pci);
   if (driver === VFIO_DRIVER) return ok(`${pci} is bound to ${driver}, and can be attached as a whole`);
@@ -82,7 +82,7 @@ function netdevOf({ node, inventory }: CliContext, { pci, netdev, vfs }: Invento
 /** For a netdev in another network namespace, whose name is not known here. */
 export const RETURN_PF_COMMAND = "move it to the host namespace: ip -n NAMESPACE link set NETDEV netns 1";
 
-function vfsOf({ pci, vfs, possibleVfs }: InventoriedPf, report: ReportFinding): Finding[] {
+function vfsOf({ pci, vfs, possibleVfs }: InventoriedPf, report: ReportProblem): Finding[] {
   if (vfs.length > 0) return [];
   if (possibleVfs === undefined)
     return report(`SR-IOV of ${pci} is off in its firmware`, {
@@ -100,7 +100,7 @@ function vfsOf({ pci, vfs, possibleVfs }: InventoriedPf, report: ReportFinding):
 function portOf({ pci, vfs }: InventoriedPf, port: Port): Finding[] {
   const { device, number, linkLayer, state, physicalState, subnetManager } = port;
   if (linkLayer !== "InfiniBand") return [];
-  const report: ReportFinding = vfs.length > 0 ? error : warning;
+  const report: ReportProblem = vfs.length > 0 ? error : warning;
   const found = `port ${number} of ${pci} (${device}) is ${state}`;
   if (state === "DOWN")
     return report(`${found} (${physicalState})`, {

@@ -2,7 +2,7 @@ import { isUsableGuid } from "../../infiniband/guid.ts";
 import type { CliContext } from "../context.ts";
 import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
-import { error, type Finding, ok, type Remedy, type ReportFinding, unknown, warning } from "./finding.ts";
+import { error, type Finding, ok, type Remedy, type ReportProblem, unknown, warning } from "./finding.ts";
 import { hasModule } from "./kernel.ts";
 import { RETURN_PF_COMMAND } from "./physical-functions.ts";
 import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
@@ -14,11 +14,7 @@ export const DRAIN = "the SR-IOV Network Operator drains the node";
 export function virtualFunctions(context: DoctorContext): Finding[] {
   return (context.pfs ?? []).flatMap((pf) => {
     const { pci, vfs } = pf;
-    const problems = [
-      ...problemsOf(context, pf),
-      ...mtus(pf, { carrier: true }),
-      ...mtus(pf, { carrier: false }),
-    ];
+    const problems = [...problemsOf(context, pf), ...mtus(pf, { carrier: true }), ...mtus(pf, { carrier: false })];
     if (problems.length > 0 || vfs.length === 0) return problems;
     return ok(`${pci}: ${vfs.length} VFs, ${vfs.filter(isFree).length} of them free`);
   });
@@ -113,7 +109,7 @@ function mtus({ netdev, vfs }: InventoriedPf, { carrier }: { readonly carrier: b
  * list.
  */
 export function vfFinding(
-  report: ReportFinding,
+  report: ReportProblem,
   vfs: readonly InventoriedVf[],
   what: string,
   remedy: Remedy,

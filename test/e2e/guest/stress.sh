@@ -7,14 +7,14 @@ first=0000:01:10.0 second=0000:01:10.2
 rebind() { echo "$1" >$driver/unbind; echo "$1" >$driver/bind; }
 netdev() { ls "$pci/$1/net"; }
 rdma_device() { ls "$pci/$1/infiniband"; }
-home() { [ -n "$(netdev "$1" 2>/dev/null)" ] && [ -n "$(rdma_device "$1" 2>/dev/null)" ]; }
-all_home() { until home $first && home $second; do sleep 0.02; done; }
+in_host_namespace() { [ -n "$(netdev "$1" 2>/dev/null)" ] && [ -n "$(rdma_device "$1" 2>/dev/null)" ]; }
+wait_for_both() { until in_host_namespace $first && in_host_namespace $second; do sleep 0.02; done; }
 parameter() { echo "$2" >/sys/module/vhca/parameters/"$1"; }
 
 ip -all netns delete
 touch /run/netns/host
 mount -o bind /proc/1/ns/net /run/netns/host
-all_home
+wait_for_both
 
 echo "shared mode"
 for round in $(seq "$rounds"); do
@@ -35,7 +35,7 @@ for round in $(seq "$rounds"); do
     2) rebind $first && ip netns del pod0 ;;
   esac
   ip netns del pod1
-  all_home
+  wait_for_both
 done
 
 rdma system set netns exclusive
@@ -57,7 +57,7 @@ for newer_kernel in 0 1; do
       2) rebind $first ;;
     esac
     ip netns del pod0
-    all_home
+    wait_for_both
   done
 done
 

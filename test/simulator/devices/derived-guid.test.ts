@@ -1,5 +1,4 @@
 // "guid": "auto": a VF without a GUID gets one permanently, so this GUID is the only difference from before.
-
 import { describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { codes } from "../../../src/cni/errors.ts";

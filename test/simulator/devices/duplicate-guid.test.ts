@@ -1,5 +1,4 @@
 // A GUID serves one port: ADD refuses a GUID that another attachment has, or that another function runs with.
-
 import { expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { codes } from "../../../src/cni/errors.ts";

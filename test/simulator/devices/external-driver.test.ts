@@ -1,6 +1,5 @@
-// Another program has bound a container's VF to its own driver, or is about to: the VF does not belong to the container any
-// more, and DEL, GC and ADD only release the lease and remove the container's GUID from the PF.
-
+// Another program has bound a container's VF to its own driver, or is about to: the VF does not belong to the container
+// any more, and DEL, GC and ADD only release the lease and remove the container's GUID from the PF.
 import { describe, expect, test } from "vitest";
 import { codes } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";

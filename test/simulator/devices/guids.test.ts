@@ -1,6 +1,5 @@
-// A VF runs with its own GUIDs, or with those that were set at the PF since, and never with those of a container that is
-// gone.
-
+// A VF runs with its own GUIDs, or with those that were set at the PF since, and never with those of a container that
+// is gone.
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";

@@ -1,5 +1,4 @@
 // The VF's netdev on the host gets its originals back, within the time limit.
-
 import { describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { CniError } from "../../../src/cni/errors.ts";

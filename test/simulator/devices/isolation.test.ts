@@ -1,5 +1,5 @@
-// RDMA devices that belong to one container (rdmaIsolation), on both kinds of kernel: ADD, DEL and later calls, with all
-// their faults.
+// RDMA devices that belong to one container (rdmaIsolation), on both kinds of kernel: ADD, DEL and later calls, with
+// all their faults.
 import {
   contrary,
   everything,

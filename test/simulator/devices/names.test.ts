@@ -1,6 +1,5 @@
-// Names of netdevs and RDMA devices, which udev changes at any moment, and which the kernel assigns again with each rebind
-// and each move.
-
+// Names of netdevs and RDMA devices, which udev changes at any moment, and which the kernel assigns again with each
+// rebind and each move.
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";

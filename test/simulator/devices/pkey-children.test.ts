@@ -1,6 +1,5 @@
 // pkey children: those that a container has created end with its attachment, and a VF with children on the host is
 // refused.
-
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { contrary, requestedGuid, requests, same } from "../harness/common-requests.ts";

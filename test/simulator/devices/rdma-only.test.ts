@@ -1,5 +1,4 @@
 // VFs without a netdev: ADD, DEL and later calls, with all their faults.
-
 import { expect, test, vi } from "vitest";
 import { guid as guidStep } from "../../../src/attachment/steps/guid.ts";
 import { rdmaDevice } from "../../../src/attachment/steps/rdma-device.ts";

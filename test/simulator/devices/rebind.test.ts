@@ -1,5 +1,4 @@
 // When a VF is rebound, and what follows if the bind fails or takes long.
-
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { ALL_ONES_GUID } from "../../../src/infiniband/guid.ts";

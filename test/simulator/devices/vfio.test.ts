@@ -1,5 +1,4 @@
 // VFs that are bound to vfio-pci, for virtual machines: ADD, DEL and later calls, with all their faults.
-
 import { expect, test, vi } from "vitest";
 import { adminGuid } from "../../../src/attachment/steps/admin-guid.ts";
 import { codes } from "../../../src/cni/errors.ts";

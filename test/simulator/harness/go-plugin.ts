@@ -1,5 +1,5 @@
-// The Go plugin's ADD, as far as it concerns a later DEL: pkg/sriov (ApplyVFConfig, SetupVF) and the cache file that
-// the Go plugin writes at the end.
+// The Go plugin's ADD, as far as it concerns a later DEL: its changes of the VF, and the cache file that it writes at
+// the end.
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import { moveLink, rename } from "../model/link-requests.ts";
 import type { Machine } from "../model/machine.ts";

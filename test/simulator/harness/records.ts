@@ -12,7 +12,7 @@ import { other } from "./other-container.ts";
 const known = new Map<string, AttachmentRecord | undefined>();
 const MOST_KNOWN = 1_000;
 
-/** Returns the records of all containers but the other one (see other.ts), by path. */
+/** Returns the records of all containers but the other one (see other-container.ts), by path. */
 export function recordsOf(machine: Machine): Map<string, AttachmentRecord> {
   const records = new Map<string, AttachmentRecord>();
   for (const [path, text] of machine.files.texts) {

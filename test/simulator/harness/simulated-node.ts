@@ -123,7 +123,7 @@ export class SimulatedNode {
       this.problems.push(`every DEL of ${pod.containerId} fails: ${messageChain(ran?.error)}`);
   }
 
-  /** Runs GC of a network; the other container (see other.ts) is always valid. */
+  /** Runs GC of a network; the other container (see other-container.ts) is always valid. */
   gc(valid: readonly AttachmentName[], fault?: Fault, network = "mynet"): Run {
     return this.#check("GC", gc(this.machine, network, [...valid, other], fault), fault);
   }

@@ -109,7 +109,7 @@ export class Bus {
   unbind(pci: string, driver: string): void {
     const vf = this.vf(pci, `unbind ${pci}`);
     if (vf.probed?.driver !== driver) throw new Refusal("ENODEV", `unbind ${pci} from ${driver}`);
-    // vfio-pci waits until the machine closes the VF (drivers/vfio/vfio_main.c, vfio_unregister_group_dev).
+    // vfio-pci waits until the machine closes the VF.
     if (vf.isOpen) this.endless.push(`unbind ${pci} from ${driver}`);
     this.timeline.pass(Math.max(UNBIND_TIME, this.#isAskingUntil - this.timeline.now));
     this.#unregister(vf);
@@ -118,8 +118,7 @@ export class Bus {
   /** Latches the GUIDs, and creates a new netdev on the host, with default settings. */
   bind(pci: string, driver: string): void {
     const vf = this.vf(pci, `bind ${pci}`);
-    // vfio-pci has no list of devices: it matches a device only by the override (drivers/pci/pci-driver.c,
-    // pci_match_device).
+    // vfio-pci has no list of devices: it matches a device only by the override.
     const match = vf.driverOverride ?? this.#pf(vf.pf).driver;
     if (match !== driver) throw new Refusal("ENODEV", `bind ${pci} to ${driver}`);
     if (vf.probed !== undefined) throw new Refusal("EBUSY", `bind ${pci} to ${driver}`);

@@ -1,6 +1,4 @@
-// The effects of RTM_SETLINK and similar requests on a netdev, according to net/core/rtnetlink.c and dev.c of Linux
-// 6.12.
-
+// The effects of RTM_SETLINK and similar requests on a netdev of Linux 6.12.
 import { addressFamily } from "../../../src/ip/address.ts";
 import type { Route } from "../../../src/ip/route.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
@@ -74,7 +72,7 @@ export function detachXdp(where: Netns, netdev: Netdev): void {
   where.changes++;
 }
 
-/** RTM_DELLINK. @throws {Refusal} EOPNOTSUPP if it is the netdev of a PCI function (rtnl_delete_link). */
+/** RTM_DELLINK. @throws {Refusal} EOPNOTSUPP if it is the netdev of a PCI function. */
 export function removeLink(where: Netns, index: number): void {
   const netdev = where.require(index, `remove link ${index} of ${where.label}`);
   if (netdev.kind.pci !== undefined) throw new Refusal("EOPNOTSUPP", `remove ${netdev.name}`);

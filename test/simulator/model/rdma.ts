@@ -72,7 +72,7 @@ export class Rdma {
     return !device.isMoving && (!this.exclusive || device.where === where);
   }
 
-  /** @throws {Refusal} EINVAL if the namespace has no such device (nldev_set_doit; the captured bytes contain it). */
+  /** @throws {Refusal} EINVAL if the namespace has no such device. */
   require(where: Netns, index: number, what: string): RdmaDevice {
     const device = this.in(where).find((each) => each.index === index);
     if (device === undefined) throw new Refusal("EINVAL", what);

@@ -1,5 +1,4 @@
 // A VF whose lock another process holds: the error of a call that waits too long names the process and the remedy.
-
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { everything } from "../harness/common-requests.ts";

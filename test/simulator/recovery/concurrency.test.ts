@@ -1,5 +1,5 @@
-// Two verbs, or a verb and another event, at the same time on one node: the event comes between any two calls of the verb.
-
+// Two verbs, or a verb and another event, at the same time on one node: the event comes between any two calls of the
+// verb.
 import { afterAll, afterEach, describe, expect, test, vi } from "vitest";
 import { Locks } from "../../../src/attachment/lock/locks.ts";
 import { CniError, codes } from "../../../src/cni/errors.ts";

@@ -1,5 +1,4 @@
 // The Go plugin on the same node: its lock, and ADD and DEL of its attachments.
-
 import { expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import {

@@ -1,6 +1,6 @@
-// The plugin never removes a VF from a running container, even if it cannot see the container's namespace, because it runs
-// in a mount namespace in which the path does not exist, or cannot see the VF, because sysfs is not mounted or hides it.
-
+// The plugin never removes a VF from a running container, even if it cannot see the container's namespace, because it
+// runs in a mount namespace in which the path does not exist, or cannot see the VF, because sysfs is not mounted or
+// hides it.
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";

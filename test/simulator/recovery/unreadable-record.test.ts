@@ -1,6 +1,5 @@
 // Records that cannot be written, or cannot be read any more: they belong to running attachments, and a command frees
 // their VFs.
-
 import { describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { codes } from "../../../src/cni/errors.ts";

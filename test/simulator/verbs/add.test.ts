@@ -1,5 +1,5 @@
-// ADD, with each fault at each of its calls, and the calls that can follow; and the errors of requests that cannot be met.
-
+// ADD, with each fault at each of its calls, and the calls that can follow; and the errors of requests that cannot be
+// met.
 import { expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import {

@@ -1,5 +1,4 @@
 // CHECK finds settings that are no longer as ADD made them, reports them, and changes nothing.
-
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { emptyResult, type Result } from "../../../src/cni/result.ts";

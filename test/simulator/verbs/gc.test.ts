@@ -1,5 +1,4 @@
 // GC, with each fault at each of its calls; and the attachments that it must keep.
-
 import { afterAll, describe, expect, test } from "vitest";
 import { CniError } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";

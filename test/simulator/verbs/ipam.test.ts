@@ -1,5 +1,4 @@
 // IPAM plugins that fail, and leases that are released later than their attachment.
-
 import { describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { codes } from "../../../src/cni/errors.ts";

@@ -1,5 +1,4 @@
 // The log entry and the counters of a call. Their faults do not change the call.
-
 import { afterAll, describe, expect, test } from "vitest";
 import { add as addVerb } from "../../../src/attachment/cni-verbs/add.ts";
 import { del as delVerb } from "../../../src/attachment/cni-verbs/del.ts";

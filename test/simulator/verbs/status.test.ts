@@ -1,5 +1,4 @@
 // STATUS, with all its faults: it reports what would make an ADD fail, and changes nothing.
-
 import { afterAll, expect, test } from "vitest";
 import { status as statusVerb } from "../../../src/attachment/cni-verbs/status.ts";
 import { ipamCallOfNetwork } from "../../../src/attachment/ipam/ipam.ts";

@@ -31,11 +31,12 @@ const mostPieces = 3;
 const shortestPiece = 7;
 
 /** Reports whether the sources contain a text, possibly in several pieces: a message can be built by two functions. */
-function isSaid(part: string, pieces = mostPieces): boolean {
+function isInSources(part: string, pieces = mostPieces): boolean {
   if (sources.includes(part)) return true;
   if (pieces === 1) return false;
   for (let end = part.length - shortestPiece; end >= shortestPiece; end--) {
-    if (sources.includes(part.slice(0, end)) && isSaid(part.slice(end).trimStart(), pieces - 1)) return true;
+    if (sources.includes(part.slice(0, end)) && isInSources(part.slice(end).trimStart(), pieces - 1))
+      return true;
   }
   return false;
 }
@@ -43,7 +44,7 @@ function isSaid(part: string, pieces = mostPieces): boolean {
 /** Returns the parts of a message that are not in the sources. `…` stands for a value, and is not compared. */
 function unknownParts(message: string): string[] {
   const parts = message.split("…").map((part) => part.trim());
-  return parts.filter((part) => part.length > 3 && !isSaid(part));
+  return parts.filter((part) => part.length > 3 && !isInSources(part));
 }
 
 const quotations = documents.flatMap((document) => quotationsIn(textOf(document)));

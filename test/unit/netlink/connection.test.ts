@@ -21,11 +21,11 @@ function to(answer: (message: Message) => readonly Uint8Array[]) {
 }
 
 /** Acknowledges each request for an acknowledgement. */
-const obliging = ({ flags, sequence }: Message) => ((flags & 4) !== 0 ? [ack(sequence)] : []);
+const acknowledge = ({ flags, sequence }: Message) => ((flags & 4) !== 0 ? [ack(sequence)] : []);
 
 describe("a connection", () => {
   it("sends several requests in one datagram, numbered, and needs one acknowledgement", () => {
-    const { transport, connection } = to(obliging);
+    const { transport, connection } = to(acknowledge);
     connection.request([up(1), up(2), up(3)]);
     connection.request([up(4)]);
     expect(transport.sent.map((datagram) => datagram.map((one) => one.sequence))).toEqual([[1, 2, 3], [4]]);
@@ -47,7 +47,7 @@ describe("a connection", () => {
     const { transport, connection } = to(({ sequence, flags }) =>
       sequence === 2 || sequence === 3
         ? [ack(sequence, 16 + sequence)]
-        : obliging({ sequence, flags } as Message),
+        : acknowledge({ sequence, flags } as Message),
     );
     expect(() => connection.request([up(1), up(2), up(3), up(4)])).toThrow(
       // The error of request 2, not the ENODEV of request 3.
@@ -63,7 +63,7 @@ describe("a connection", () => {
         ? [ack(1, 19)]
         : sequence === 2
           ? [message(16, 0, 2, data)]
-          : obliging({ sequence, flags } as Message),
+          : acknowledge({ sequence, flags } as Message),
     );
     const outcomes = connection.exchange([getLinkByName("a"), getLinkByName("b"), up(3)]);
     expect(outcomes.map(({ error, replies }) => [error?.code, replies.length])).toEqual([
@@ -124,7 +124,7 @@ describe("a connection", () => {
   });
 
   it("skips events and answers to abandoned requests", () => {
-    const { connection, transport } = to(obliging);
+    const { connection, transport } = to(acknowledge);
     transport.queue.push(ack(77), message(16, 0, 0, data), message(16, 2, 99, data));
     connection.request([up(1)]);
     expect(transport.queue).toEqual([]);
@@ -133,7 +133,7 @@ describe("a connection", () => {
   it("can be used after an exception between replies", () => {
     let broken = true;
     const transport = new FakeTransport((messages) => {
-      const answers = messages.flatMap(obliging);
+      const answers = messages.flatMap(acknowledge);
       if (!broken) return answers;
       broken = false;
       return [new Error("ENOBUFS"), ...answers];
@@ -147,7 +147,7 @@ describe("a connection", () => {
   });
 
   it("sends at most 64 requests at once, and nothing for an empty list", () => {
-    const { transport, connection } = to(obliging);
+    const { transport, connection } = to(acknowledge);
     expect(connection.exchange(Array.from({ length: 130 }, (_, i) => up(i)))).toHaveLength(130);
     expect(transport.sent.map((datagram) => datagram.length)).toEqual([64, 64, 2]);
     expect(connection.exchange([])).toEqual([]);
@@ -156,7 +156,7 @@ describe("a connection", () => {
   });
 
   it("does not take silence for an answer", () => {
-    const { connection } = to(obliging);
+    const { connection } = to(acknowledge);
     expect(() => connection.request([getLinkByIndex(1), up(2)])).toThrow(/no answer to RTM_GETLINK link 1/);
     const acknowledging = new Connection(new FakeTransport(() => [ack(1)]));
     expect(() => acknowledging.get(getLinkByIndex(1))).toThrow(MalformedReply);
@@ -193,7 +193,7 @@ describe("a connection", () => {
   });
 
   it("counts beyond 32 bits without 0, which is the number of events", () => {
-    const { transport, connection } = to(obliging);
+    const { transport, connection } = to(acknowledge);
     Object.assign(connection, { sequence: 0xfffffffe });
     connection.request([up(1), up(2)]);
     connection.request([up(3)]);

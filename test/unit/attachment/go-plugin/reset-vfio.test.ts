@@ -6,7 +6,7 @@ import { partialNode } from "../../../support/partial-node.ts";
 import { aLinkSettings, aRecord, guid } from "../../../support/records.ts";
 
 const { vf } = aRecord();
-const ours = guid("02:00:00:00:00:00:00:01");
+const containerGuid = guid("02:00:00:00:00:00:00:01");
 const theirs = guid("02:00:00:00:00:00:00:02");
 const none = guid("ff:ff:ff:ff:ff:ff:ff:ff");
 
@@ -27,7 +27,7 @@ const pf: Link = {
 
 /** Returns what resetVfio sets at the PF, if the PF stores `onFile` for the VF. */
 function setAfter(
-  cache: { guid?: typeof ours; linkState?: LinkState },
+  cache: { guid?: typeof containerGuid; linkState?: LinkState },
   onFile: VfConfig,
 ): Partial<VfConfig>[] {
   const set: Partial<VfConfig>[] = [];
@@ -44,15 +44,15 @@ function setAfter(
 }
 
 test("the GUIDs and the link state of a VF bound to vfio-pci are reset at its PF", () => {
-  const onFile = { nodeGuid: ours, portGuid: ours, linkState: "enable" } as const;
-  expect(setAfter({ guid: ours, linkState: "enable" }, onFile)).toEqual([
+  const onFile = { nodeGuid: containerGuid, portGuid: containerGuid, linkState: "enable" } as const;
+  expect(setAfter({ guid: containerGuid, linkState: "enable" }, onFile)).toEqual([
     { linkState: "auto", nodeGuid: none, portGuid: none },
   ]);
 });
 
 test("values that another program has set since stay", () => {
   const onFile = { nodeGuid: theirs, portGuid: theirs, linkState: "disable" } as const;
-  expect(setAfter({ guid: ours, linkState: "enable" }, onFile)).toEqual([{}]);
+  expect(setAfter({ guid: containerGuid, linkState: "enable" }, onFile)).toEqual([{}]);
 });
 
 test("a VF for which nothing was set is not changed", () => {

@@ -148,7 +148,7 @@ describe("a record as a file", () => {
 
 describe("the two lines of a record", () => {
   const record = aRecord({ state: "complete" });
-  const [ours = "", theirs = ""] = recordDocument(record, "ib0").split("\n");
+  const [ownLine = "", goLine = ""] = recordDocument(record, "ib0").split("\n");
 
   test("only the first is read, which is ib-sriov's", () => {
     for (const second of [
@@ -156,27 +156,27 @@ describe("the two lines of a record", () => {
       "}",
       "\0\0\0",
       "torn,\n}",
-      theirs.slice(0, 40),
-      theirs.replace("{", "["),
-      `${theirs}\n${theirs}`,
+      goLine.slice(0, 40),
+      goLine.replace("{", "["),
+      `${goLine}\n${goLine}`,
     ]) {
-      expect(parseRecord(`${ours}\n${second}`), second).toMatchObject(record);
+      expect(parseRecord(`${ownLine}\n${second}`), second).toMatchObject(record);
     }
     fc.assert(
       fc.property(fc.oneof(fc.string({ unit: "binary" }), fc.json()), (second) => {
-        expect(parseRecord(`${ours}\n${second}`)).toMatchObject(record);
+        expect(parseRecord(`${ownLine}\n${second}`)).toMatchObject(record);
       }),
     );
   });
 
   test("a first line that is cut off or damaged is not a record, even if the second line is complete", () => {
-    for (let length = 0; length < ours.length; length++) {
-      expect(parseRecord(ours.slice(0, length)), `${length}`).toBeUndefined();
-      expect(parseRecord(`${ours.slice(0, length)}\n${theirs}`), `${length}`).toBeUndefined();
+    for (let length = 0; length < ownLine.length; length++) {
+      expect(parseRecord(ownLine.slice(0, length)), `${length}`).toBeUndefined();
+      expect(parseRecord(`${ownLine.slice(0, length)}\n${goLine}`), `${length}`).toBeUndefined();
     }
-    expect(parseRecord(`${ours.replace('"found":{', '"found":[')}\n${theirs}`)).toBeUndefined();
-    expect(parseRecord(theirs)).toBeUndefined();
-    expect(parseRecord(`{${theirs}`)).toBeUndefined();
+    expect(parseRecord(`${ownLine.replace('"found":{', '"found":[')}\n${goLine}`)).toBeUndefined();
+    expect(parseRecord(goLine)).toBeUndefined();
+    expect(parseRecord(`{${goLine}`)).toBeUndefined();
   });
 
   test("a record of an older version has one line, and is read as well", () => {

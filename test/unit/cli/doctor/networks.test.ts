@@ -8,9 +8,10 @@ import { aRecord } from "../../../support/records.ts";
 import { aDoctorContext, summaries } from "./doctor-context.ts";
 
 const directory = "/etc/cni/net.d";
-const ours = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "host-local" } };
+const ownNetwork = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "host-local" } };
 const hostLocal = "/opt/cni/bin/host-local";
-const speaks = (...supportedVersions: string[]) => JSON.stringify({ cniVersion: "1.0.0", supportedVersions });
+const versionAnswer = (...supportedVersions: string[]) =>
+  JSON.stringify({ cniVersion: "1.0.0", supportedVersions });
 
 /** Attachments of ADDs with the given configurations. */
 function attachedWith(...stdins: string[]): ListedAttachment[] {
@@ -47,7 +48,7 @@ function examine(
 ) {
   const {
     attached = [],
-    plugins = { [hostLocal]: speaks("0.4.0", "1.0.0") },
+    plugins = { [hostLocal]: versionAnswer("0.4.0", "1.0.0") },
     cniPath = "/opt/cni/bin",
   } = more;
   const texts = Object.entries(documents).map(([name, each]) => [
@@ -64,13 +65,13 @@ function examine(
 }
 
 test("only networks of ib-sriov are examined, alone or in a list", () => {
-  const { name, cniVersion, ...plugin } = ours;
+  const { name, cniVersion, ...plugin } = ownNetwork;
   const found = examine({
-    "10-a.conf": ours,
+    "10-a.conf": ownNetwork,
     "20-b.conflist": { name: "listed", cniVersion, plugins: [plugin, { type: "tuning" }] },
     "30-c.json": { name: "bare", type: "ib-sriov" },
-    "40-d.conf": { ...ours, type: "bridge", name },
-    "50-e.txt": ours,
+    "40-d.conf": { ...ownNetwork, type: "bridge", name },
+    "50-e.txt": ownNetwork,
     "60-f.conf": "{",
     "70-g.conf": [1],
   });
@@ -82,9 +83,9 @@ test("only networks of ib-sriov are examined, alone or in a list", () => {
 });
 
 test("keys that resemble known ones are a warning, in the runtime's files and in the configuration of an ADD", () => {
-  const { name, cniVersion, ...plugin } = ours;
+  const { name, cniVersion, ...plugin } = ownNetwork;
   const list = { name, cniVersion, plugins: [{ ...plugin, linkState: "enable", GUID: "auto" }] };
-  const stdin = JSON.stringify({ ...ours, name: "other", runtimeConfig: { mac: "02:00:00:00:00:01" } });
+  const stdin = JSON.stringify({ ...ownNetwork, name: "other", runtimeConfig: { mac: "02:00:00:00:00:01" } });
   const found = examine({ "10-a.conflist": list }, { attached: attachedWith(stdin), cniPath: "/recorded" });
   const doubts = found.filter(([text]) => text?.startsWith("warning"));
   expect(doubts).toEqual([
@@ -123,7 +124,7 @@ test("a configuration of ib-sriov that is cut off is an error", () => {
 
 test("the networks of attachments are examined once each, with the CNI_PATH of their ADD", () => {
   const kubernetes = expect.arrayContaining([expect.stringMatching(/^unknown/)]);
-  const stdin = JSON.stringify(ours);
+  const stdin = JSON.stringify(ownNetwork);
   expect(examine({}, { attached: attachedWith(stdin, stdin, "{") })).toEqual([
     kubernetes,
     [
@@ -131,7 +132,7 @@ test("the networks of attachments are examined once each, with the CNI_PATH of t
       "cp /opt/cni/bin/host-local /recorded/",
     ],
   ]);
-  expect(examine({ "10-a.conf": ours }, { attached: attachedWith(stdin) })).toHaveLength(1);
+  expect(examine({ "10-a.conf": ownNetwork }, { attached: attachedWith(stdin) })).toHaveLength(1);
   // A VF without a netdev has no addresses.
   const [attached] = attachedWith(stdin);
   const rdmaOnly = {
@@ -153,7 +154,7 @@ describe("a network that is an error", () => {
     ["a missing name", { name: undefined }, /invalid characters|missing network name/],
     ["an unsupported version", { cniVersion: "2.0.0" }, /incompatible CNI versions/],
   ])("%s", (_, changes, message) => {
-    const [finding, ...others] = examine({ "10-a.conf": { ...ours, ...changes } });
+    const [finding, ...others] = examine({ "10-a.conf": { ...ownNetwork, ...changes } });
     expect(finding?.[0]).toMatch(/^error: /);
     expect(finding?.[0]).toMatch(message);
     expect(finding?.[1]).toBe("(correct it)");
@@ -161,7 +162,7 @@ describe("a network that is an error", () => {
   });
 
   test("rdma-cni in its list", () => {
-    const { name, cniVersion, ...plugin } = ours;
+    const { name, cniVersion, ...plugin } = ownNetwork;
     const list = { name, cniVersion, plugins: [plugin, { type: "rdma" }] };
     expect(examine({ "10-a.conf": list })).toEqual([
       [
@@ -174,21 +175,21 @@ describe("a network that is an error", () => {
   test("an IPAM plugin that is missing, or in another directory", () => {
     const missing = `error: ${which}: failed to find plugin "host-local" in path [/opt/cni/bin /more]`;
     const cniPath = "/opt/cni/bin:/more";
-    expect(examine({ "10-a.conf": ours }, { plugins: {}, cniPath })).toEqual([
+    expect(examine({ "10-a.conf": ownNetwork }, { plugins: {}, cniPath })).toEqual([
       [missing, "(install it in /opt/cni/bin (Debian's package is containernetworking-plugins))"],
     ]);
     expect(
-      examine({ "10-a.conf": ours }, { plugins: { "/usr/libexec/cni/host-local": "" }, cniPath }),
+      examine({ "10-a.conf": ownNetwork }, { plugins: { "/usr/libexec/cni/host-local": "" }, cniPath }),
     ).toEqual([[missing, "cp /usr/libexec/cni/host-local /opt/cni/bin/"]]);
   });
 
   test("an IPAM plugin that does not run, or is too old", () => {
     const answering = (answer: string, changes = {}) =>
-      examine({ "10-a.conf": { ...ours, ...changes } }, { plugins: { [hostLocal]: answer } });
+      examine({ "10-a.conf": { ...ownNetwork, ...changes } }, { plugins: { [hostLocal]: answer } });
     expect(answering("garbage")[0]?.[0]).toBe(
       `error: ${which}: ${hostLocal} does not answer VERSION like a CNI plugin`,
     );
-    expect(answering(speaks("0.4.0", "1.0.0"), { cniVersion: "1.1.0" })).toEqual([
+    expect(answering(versionAnswer("0.4.0", "1.0.0"), { cniVersion: "1.1.0" })).toEqual([
       [
         `error: ${which} has CNI 1.1.0, but ${hostLocal} supports 0.4.0, 1.0.0`,
         "(lower the network's cniVersion, or install a newer host-local)",
@@ -203,7 +204,7 @@ describe("the installed ib-sriov", () => {
   const program = "/tmp/ib-sriov";
 
   test("answers", () => {
-    const answers = { [path]: speaks("0.1.0", "1.1.0") };
+    const answers = { [path]: versionAnswer("0.1.0", "1.1.0") };
     const started: ChildCommand[] = [];
     const parts = { processes: processes(answers, started), clock: { now: () => 0 } };
     expect(summaries(ownPlugin(aDoctorContext(answers, { program }, parts)))).toEqual([

@@ -25,7 +25,7 @@ const cases = new Map<string, number>();
 
 afterAll(() => {
   const total = [...cases.values()].reduce((sum, each) => sum + each, 0);
-  reportFigures("e2e-ended", { "calls of the plugin ended in the virtual node": total });
+  reportFigures("e2e-signals", { "calls of the plugin ended in the virtual node": total });
   console.log([...cases].map(([kind, count]) => `${kind}: ${count} cases`).join(", "));
 });
 
