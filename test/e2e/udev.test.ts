@@ -66,22 +66,54 @@ test.each<[number, string, Caller | undefined]>([
   [20, "on the host", undefined],
   [10, "in a DRA driver's container", driver],
 ])("ADD and DEL that take %i ms for each request to the kernel, %s", (delay, _, from) =>
-  withUdev(async () => {
-    const slow = `strace -f -o /tmp/trace -e trace=sendto -e inject=sendto:delay_enter=${delay * 1000}`;
-    const vf = vfs[1];
-    const bound = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable" });
-    for (const config of [bound, network(vf)]) {
-      for (const command of ["ADD", "DEL"]) {
-        const call = commandLine(plugin, { command, netns: netnsOf("a"), config, from }, slow);
-        const { status, stdout, stderr } = await node.guest.execute(call);
-        expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: "" });
-        // A netdev that was not rebound returns to the host namespace with its original name.
-        const names = command === "DEL" && config !== bound;
-        expect(naming.test(await node.shell("cat /tmp/trace")), command).toBe(names);
-      }
-    }
-  }),
+  withUdev(() =>
+    requireNamesFromUdev(
+      `strace -f -o /tmp/trace -e trace=sendto -e inject=sendto:delay_enter=${delay * 1000}`,
+      from,
+    ),
+  ),
 );
+
+/** Rules for a udev that takes 3 s for each new netdev and RDMA device of a VF. */
+const slowRules = `ACTION=="add", SUBSYSTEM=="net", PROGRAM="/bin/sleep 3"
+ACTION=="add", SUBSYSTEM=="infiniband", PROGRAM="/run/udev/slow-rename %k"
+`;
+
+/**
+ * Runs rdma_rename, and stops it after it has found that the device belongs to a VF and before it reads the PF's
+ * configuration space, which decides whether it adds the numbers of PF and VF to the name.
+ */
+const slowRename = `#!/bin/bash
+exec strace -o /dev/null -P /sys/class/infiniband/$1/device/physfn/config -e trace=openat \\
+  -e inject=openat:delay_enter=3000000 /usr/lib/udev/rdma_rename $1 NAME_FALLBACK
+`;
+
+// As on a busy node: if the plugin renamed a device at the same time, udev would give the device a wrong name.
+test("ADD and DEL while udev takes 3 s to rename a device", () =>
+  withUdev(async () => {
+    const rules = "/run/udev/rules.d/60-rdma-persistent-naming.rules";
+    await node.shell(`mkdir -p /run/udev/rules.d; printf %s ${quote(slowRules)} >${rules}
+      printf %s ${quote(slowRename)} >/run/udev/slow-rename; chmod +x /run/udev/slow-rename
+      udevadm control --reload`);
+    await requireNamesFromUdev("strace -f -o /tmp/trace -e trace=sendto");
+    await node.shell(`udevadm settle; rm ${rules}; udevadm control --reload`);
+  }));
+
+/** Makes ADD and DEL, with and without a rebind, and requires that udev, not the plugin, renames all new devices. */
+async function requireNamesFromUdev(strace: string, from?: Caller): Promise<void> {
+  const vf = vfs[1];
+  const bound = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable" });
+  for (const config of [bound, network(vf)]) {
+    for (const command of ["ADD", "DEL"]) {
+      const call = commandLine(plugin, { command, netns: netnsOf("a"), config, from }, strace);
+      const { status, stdout, stderr } = await node.guest.execute(call);
+      expect({ status, stderr }, stdout).toEqual({ status: 0, stderr: "" });
+      // A netdev that was not rebound returns to the host namespace with its original name.
+      const names = command === "DEL" && config !== bound;
+      expect(naming.test(await node.shell("cat /tmp/trace")), command).toBe(names);
+    }
+  }
+}
 
 test("udev creates VFs with the .link file of docs/hardware.md", async () => {
   const [block] = blocksIn(textOf("docs/hardware.md")).filter(({ text }) =>

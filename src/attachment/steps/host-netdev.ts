@@ -3,7 +3,7 @@ import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import type { Step, StepContext } from "../context.ts";
 import { hostNetdevOf } from "../vf/netdev.ts";
-import { isUdevRunning, udevTimeout, waitFor } from "../vf/wait.ts";
+import { isUdevRunning, waitForUdev } from "../vf/udev.ts";
 
 /**
  * Restores what the VF's netdev had on the host: name, alternative names, MTU, admin state. There is nothing to apply,
@@ -40,7 +40,7 @@ export function lowerMtu(name: string, pci: string, mtu: number, allowed: number
   return `${name} of VF ${pci} has MTU ${allowed}, not the original ${mtu}: its port allows no more`;
 }
 
-/** Restores the netdev's name, unless udev does so within its time limit. */
+/** Restores the netdev's name, unless udev does so. */
 function restoreName(attachment: StepContext, link: Link): Link {
   const { node, record } = attachment;
   const { host } = node.namespaces;
@@ -58,14 +58,13 @@ function restoreName(attachment: StepContext, link: Link): Link {
   return node.links.byIndex(host, settled.index) ?? settled;
 }
 
-/** Waits until udev has renamed the netdev, or the time limit is over. */
+/** Waits until udev has renamed the netdev, or is not going to. */
 function waitForName(attachment: StepContext, link: Link, name: string): Link {
-  const { node } = attachment;
+  const { node, deadline } = attachment;
   const { host } = node.namespaces;
   const watch = node.links.watch(host, "links");
-  const deadline = Math.min(node.clock.now() + udevTimeout, attachment.deadline);
   try {
-    const named = waitFor(watch, deadline, () => {
+    const named = waitForUdev(node, watch, deadline, () => {
       const now = node.links.byIndex(host, link.index);
       return now?.name === name ? now : undefined;
     });

@@ -3,7 +3,7 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
 import type { StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
-import { isUdevRunning, udevTimeout, waitFor } from "./wait.ts";
+import { isUdevRunning, waitForUdev } from "./udev.ts";
 
 /**
  * Restores the names of the VF's RDMA devices after the kernel has created the devices again, with names of its choice.
@@ -68,7 +68,7 @@ function settle({ node, record, deadline }: StepContext, rdma: RdmaNames): void 
   const isUdevAwaited = isUdevRunning(node);
   const watch = node.rdma.watch();
   try {
-    waitFor(watch, Math.min(node.clock.now() + udevTimeout, deadline), () => {
+    waitForUdev(node, watch, deadline, () => {
       const devices = node.functions.rdmaDevices(pci);
       const isNamed = !isUdevAwaited || rdma.devices.every((name) => devices.includes(name));
       const isThere =

@@ -1,4 +1,4 @@
-import { isUdevRunning } from "../../attachment/vf/wait.ts";
+import { isUdevRunning } from "../../attachment/vf/udev.ts";
 import type { CliContext } from "../context.ts";
 import { configurationFiles } from "./configuration-files.ts";
 import { type Finding, ok, unknown, warning } from "./finding.ts";

@@ -14,7 +14,7 @@ import { Refusal } from "../model/refusal.ts";
 /** Longest delay, ms: every call takes 1 ms, so that each gap between two calls of either verb has a delay. */
 const LONGEST = 120;
 /** Further delays, of a udev that renames after the end of the verb. */
-const late = [200, 500, 1_000, 1_900, 2_500];
+const late = [200, 500, 1_000, 1_900, 2_500, 4_100, 8_000];
 
 describe("a udev", () => {
   let total = 0;
@@ -29,11 +29,15 @@ describe("a udev", () => {
     for (const udev of delays) {
       total++;
       const simulated = new SimulatedNode({ udev, ...setting });
-      simulated.mustAdd(c1, everything);
-      // Plugin and udev must not rename the netdev at the same time: if there is a udev, the plugin waits for it.
-      const { crossings } = simulated.del(c1, everything);
-      const renames = crossings.filter((each) => each.call === "links.set" && each.subject.includes("name"));
-      if (udev < 1_900) expect(renames, `udev after ${udev} ms`).toEqual([]);
+      // Plugin and udev must not rename a device at the same time: if there is a udev, the plugin waits for it.
+      const ran = [simulated.mustAdd(c1, everything), simulated.del(c1, everything)];
+      const renames = ran
+        .flatMap(({ crossings }) => crossings)
+        .filter(
+          (each) =>
+            each.call === "rdma.rename" || (each.call === "links.set" && each.subject.includes("name")),
+        );
+      expect(renames, `udev after ${udev} ms`).toEqual([]);
       simulated.requireAsBefore("after DEL");
       expect(simulated.problems, `udev after ${udev} ms`).toEqual([]);
     }
@@ -134,11 +138,26 @@ describe("a name", () => {
     simulated.expectProblems(expect.stringMatching(swapped));
   });
 
-  test("that udev is about to restore is left to udev", () => {
-    const simulated = new SimulatedNode({ udev: 500 });
+  // rdma_rename would not recognize the VF if the plugin renamed its device at the same time.
+  test.each([500, 4_000, 8_000])("that udev is about to restore, in %i ms, is left to udev", (udev) => {
+    const simulated = new SimulatedNode({ udev });
     const ran = [simulated.mustAdd(c1, everything), simulated.del(c1, everything)];
     const renames = ran.flatMap(({ crossings }) => crossings).filter(({ call }) => call === "rdma.rename");
     expect(renames).toEqual([]);
+    simulated.requireAsBefore("after DEL");
+  });
+
+  test("that udev does not restore is restored, even if udev is always busy with other devices", () => {
+    const simulated = new SimulatedNode({});
+    simulated.changeNode(({ files }) => {
+      files.makeDirectory("/run/udev");
+      for (const name of ["control", "queue"]) files.write(`/run/udev/${name}`, "");
+    });
+    const start = simulated.machine.time.now;
+    simulated.mustAdd(c1, everything);
+    simulated.mustDel(c1, everything);
+    // Each of the two rebinds waits for the RDMA device, and DEL also waits for the netdev.
+    expect(simulated.machine.time.now - start).toBeLessThan(3 * 20_000 + 5_000);
     simulated.requireAsBefore("after DEL");
   });
 });

@@ -67,9 +67,17 @@ export class Machine {
    * process 1.
    */
   startUdev(delay: number, names: ReadonlyMap<string, Naming>, root: "" | "/proc/1/root"): void {
-    this.#udev = new Udev(this.time, this.host, this.bus.rdma, delay, names, this.renameNeedsDown);
-    this.files.makeDirectory(`${root}/run/udev`);
-    this.files.write(`${root}/run/udev/control`, "");
+    const directory = `${root}/run/udev`;
+    this.#udev = new Udev(
+      this.files,
+      directory,
+      this.time,
+      this.host,
+      this.bus.rdma,
+      delay,
+      names,
+      this.renameNeedsDown,
+    );
   }
 
   addNamespace(path: string): Netns {

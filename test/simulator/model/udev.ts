@@ -1,3 +1,4 @@
+import type { FileTree } from "./files.ts";
 import { addAltnames, rename } from "./link-requests.ts";
 import type { Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
@@ -17,7 +18,13 @@ export interface Naming {
  * by index, so that it skips a netdev that has left the namespace by then, and it ignores errors.
  */
 export class Udev {
+  /** Number of events that it handles. */
+  #events = 0;
+
+  /** @param directory of its files: of its control socket, and of the file that exists while it handles events. */
   constructor(
+    private readonly files: FileTree,
+    private readonly directory: string,
     private readonly timeline: Timeline,
     private readonly host: Netns,
     private readonly rdma: Rdma,
@@ -27,12 +34,15 @@ export class Udev {
     private readonly names: ReadonlyMap<string, Naming>,
     /** Whether a netdev must be down to be renamed, as before Linux 6.2. */
     private readonly needsDown: boolean,
-  ) {}
+  ) {
+    files.makeDirectory(directory);
+    files.write(`${directory}/control`, "");
+  }
 
   appeared(netdev: Netdev): void {
     const naming = this.names.get(netdev.kind.pci ?? "");
     if (naming === undefined) return;
-    this.timeline.after(this.delay, () => {
+    this.#handle(() => {
       if (this.host.indexOf(netdev) === undefined || netdev.kind.parent !== undefined) return;
       if (!(this.needsDown && netdev.up)) unlessRefused(() => rename(this.host, netdev, naming.name));
       unlessRefused(() => addAltnames(this.host, netdev, naming.altnames));
@@ -42,10 +52,32 @@ export class Udev {
   registered(device: RdmaDevice): void {
     const naming = this.names.get(device.pci);
     if (naming === undefined) return;
-    this.timeline.after(this.delay, () => {
-      if (device.where === this.host) unlessRefused(() => this.rdma.rename(device, naming.rdma));
+    let read = device.name;
+    // Before this moment, rdma_rename does not find a device that another process has renamed.
+    this.timeline.after(this.delay / 2, () => {
+      read = device.name;
+    });
+    this.#handle(() => {
+      // rdma_rename reads the function through a path that contains the device's name, and renames it by its index.
+      const name = device.name === read ? naming.rdma : withoutFunction(naming.rdma);
+      if (device.where === this.host) unlessRefused(() => this.rdma.rename(device, name));
     });
   }
+
+  /** Handles an event, which takes some time. */
+  #handle(action: () => void): void {
+    const queue = `${this.directory}/queue`;
+    if (this.#events++ === 0) this.files.write(queue, "");
+    this.timeline.after(this.delay, () => {
+      action();
+      if (--this.#events === 0) this.files.remove(queue);
+    });
+  }
+}
+
+/** Returns the name of which rdma_rename could read only the first part, e.g. "ibp1s0" of "ibp1s0f0v0". */
+function withoutFunction(name: string): string {
+  return name.replace(/f\d+(v\d+)?$/, "");
 }
 
 function unlessRefused(action: () => void): void {

@@ -37,6 +37,6 @@ test.each([
 ])("GUIDs that cannot be read (%s) are ignored", (_, damaged) => {
   expect(parseLockContents(JSON.stringify({ owes: true, ownGuids: damaged }))).toEqual({
     ...empty,
-    owes: true,
+    hasPendingReleases: true,
   });
 });
