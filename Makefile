@@ -1,5 +1,5 @@
-# ib-sriov: TypeScript in src/ → two scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/*.c,
-# the engine and musl → run once, for the image of its memory (native/image.h) → build/ib-sriov. `make help` lists the
+# ib-sriov: TypeScript in src/ → two scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/, the engine
+# and musl → run once, for the image of its memory (native/startup/image.h) → build/ib-sriov. `make help` lists the
 # targets.
 
 .DEFAULT_GOAL := build
@@ -34,10 +34,10 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 B := build
 SOURCES := $(shell find src -name '*.ts')
 
-NATIVE := append argument bpf children clock command-line copy datagram directories engine errno-names error exit files host \
-  image json locks main math memory namespaces netlink process read report signals spawn start streams strings text \
-  wait watch write
-HEADERS := $(wildcard native/*.h)
+# native/startup/quickjs/ is compiled as a part of the engine.
+NATIVE := $(patsubst native/%.c,%,$(wildcard native/*/*.c))
+INCLUDE := -Inative/host -Inative/engine -Inative/startup
+HEADERS := $(wildcard native/*/*.h)
 # musl and the engine: scripts/libraries.
 TREE := $(abspath $(B))/libraries
 LIBQUICKJS := $(TREE)/lib/libquickjs.a
@@ -58,20 +58,28 @@ HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
 # Separate sections let the linker leave out unused code, such as the engine's parser of JavaScript. Fixed addresses
-# (native/image.h) need no relocation at start-up, and let constants be read-only from the beginning.
+# (native/startup/image.h) need no relocation at start-up, and let constants be read-only from the beginning.
 RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(HARDENING)
 # musl supports only this type of long double on POWER (see its INSTALL). Outline atomics of libgcc need glibc.
 RELEASE += $(if $(findstring powerpc64le,$(MULTIARCH)),-mlong-double-64)
 RELEASE += $(if $(findstring aarch64,$(MULTIARCH)),-mno-outline-atomics)
 RELEASE_CPPFLAGS = -D_GNU_SOURCE -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
-  -isystem $(TREE)/libc/include -isystem $(TREE)/include -Inative -I$(B)/include
+  -isystem $(TREE)/libc/include -isystem $(TREE)/include $(INCLUDE) -I$(B)/include $(WITHOUT:%=-DIB_SRIOV_WITHOUT_%)
 # The dependency file lists all files that were linked, for scripts/sbom.mjs.
 RELEASE_LINK = -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none \
   -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o $(TREE)/libc/lib/crti.o
 LIBRARIES := -L$(TREE)/lib -lquickjs -L$(TREE)/libc/lib -lc -lgcc $(TREE)/libc/lib/crtn.o
+# `make ablation` builds executables that each lack a piece of the fast start (native/startup/ablation). The engine refers
+# to no structure whose layout differs between musl and glibc.
+WITHOUT ?=
+ifeq ($(WITHOUT),MUSL)
+RELEASE_CPPFLAGS = -D_GNU_SOURCE -isystem $(TREE)/include $(INCLUDE) -I$(B)/include
+RELEASE_LINK = -static -no-pie -Wl,--gc-sections
+LIBRARIES = -L$(TREE)/lib -lquickjs -lm
+endif
 # The sanitizers need the system's libc, and find more errors with Debian's unchanged engine.
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
-BUILD_CPPFLAGS := -D_GNU_SOURCE -Inative -I$(B)/include
+BUILD_CPPFLAGS := -D_GNU_SOURCE $(INCLUDE) -I$(B)/include
 BUILD_LIBRARIES = -L/usr/lib/$(shell $(BUILD_CC) -print-multiarch)/quickjs -lquickjs -lm
 
 # ---- targets to call ----
@@ -130,6 +138,10 @@ demo: build ## boots the virtual node, attaches two pods, pings, and detaches th
 bench: build ## measures start-up, memory, system calls, ADD and DEL; PEER=path also measures another plugin
 	@bench/run $(PEER)
 
+.PHONY: ablation
+ablation: build ## measures the start without the image, the allocator … (native/startup/): what each piece gains
+	@native/startup/ablation
+
 .PHONY: format
 format: setup ## formats the sources
 	@node_modules/.bin/biome check --write .
@@ -150,10 +162,10 @@ clean: ## removes build/
 
 SCRIPTS := program command-line
 
-$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host.d.ts scripts/bundle.mjs scripts/absent.mjs scripts/touch.mjs tsconfig.json package-lock.json Makefile | setup
+$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host/host.d.ts scripts/bundle.mjs scripts/absent.mjs native/startup/touch.mjs tsconfig.json package-lock.json Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,bundle,$(B)/)
-	$(Q)$(NODE) scripts/bundle.mjs $(B)
+	$(Q)$(NODE) scripts/bundle.mjs $(B) $(filter TOUCH,$(WITHOUT))
 
 $(B)/%.bytecode: $(B)/%.js $(B)/compile
 	$(call say,compile,$@)
@@ -171,7 +183,7 @@ FORCE:
 
 # ---- libraries ----
 
-$(LIBQUICKJS): scripts/libraries $(wildcard native/quickjs/*) Makefile | setup
+$(LIBQUICKJS): scripts/libraries $(wildcard native/startup/quickjs/*) Makefile | setup
 	@mkdir -p $(B)
 	$(call say,build,$(B)/libraries)
 	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries) && rm -rf $(TREE) && cp -r "$$tree" $(TREE)
@@ -197,13 +209,18 @@ BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_LINE='"$(B)/command-line.
 
 # Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room
 define untaken
-	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(2) -o $(1).image.o native/image.S
+	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(2) -o $(1).image.o native/startup/image.S
 	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
 endef
 
+ifneq ($(filter IMAGE,$(WITHOUT)),)
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
+	$(call say,link,$@)
+	$(call untaken,$@,$(ROOMY))
+else
 # Linked twice: the first executable has room for any image and shows the image's size; the second has exactly this room
 # and is filled with its image.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S $(BYTECODE)
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY))
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
@@ -212,9 +229,10 @@ $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/image.S $(BYTECODE)
 	$(Q)$(RUN) $(B)/obj/untaken >$(B)/obj/image
 	$(Q)$(OBJCOPY) --update-section .image=$(B)/obj/image $(B)/obj/untaken $(B)/obj/ib-sriov
 	$(Q)$(STRIP) -o $@ $(B)/obj/ib-sriov
-$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/image.S $(BYTECODE)
+endif
+$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/startup/image.S $(BYTECODE)
 	$(call say,link,$@)
-	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/image.S
+	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/startup/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(BUILD_LIBRARIES)
 
 # ---- executables for other architectures ----
@@ -241,10 +259,10 @@ $(B)/SHA256SUMS: $(EXECUTABLES) $(B)/ib-sriov.tar $(B)/ib-sriov.cdx.json
 
 # ---- the bytecode compiler: runs during the build, with the same engine ----
 
-TOOL := $(filter-out main.o image.o command-line.o,$(NATIVE:%=%.o)) compile.o
+TOOL := $(filter-out startup/main.o startup/image.o startup/command-line.o,$(NATIVE:%=%.o)) compile.o
 
 # The only file that contains version, commit and date.
-$(B)/obj/process.o $(B)/asan/process.o $(B)/tool/process.o: $(B)/include/build.h
+$(addsuffix /host/process.o,$(B)/obj $(B)/asan $(B)/tool): $(B)/include/build.h
 $(B)/tool/%.o: native/%.c $(HEADERS) Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
@@ -259,7 +277,7 @@ $(B)/compile: $(TOOL:%=$(B)/tool/%)
 
 # ---- the executable that the tests of native/ run (both variants) ----
 
-HOST_TEST := $(filter-out main.o image.o command-line.o,$(OBJECTS)) host-test.o
+HOST_TEST := $(filter-out startup/main.o startup/image.o startup/command-line.o,$(OBJECTS)) host-test.o
 
 define host_test
 $(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | setup

@@ -1,5 +1,5 @@
 // Refuses scripts that use parts of ES2023 which TypeScript accepts, but which the engine does not have
-// (native/engine.c).
+// (native/engine/engine.c).
 import { parse } from "acorn";
 
 const absentGlobals = new Set([
@@ -13,7 +13,8 @@ const absentGlobals = new Set([
 ]);
 
 /**
- * Missing members of Math. The seed of `random` would be constant (native/image.c); for the others see native/math.c.
+ * Missing members of Math. The seed of `random` would be constant (native/startup/image.c); for the others see
+ * native/engine/math.c.
  */
 const absentMath = new Set([
   "random",

@@ -2,21 +2,21 @@
 //   program.js       src/main.ts: sets the global variable `program` to the exports of main.ts
 //   command-line.js  src/cli/command-line.ts: sets `commandLine` to its exports; evaluated only for commands
 // Modules that both need are in program.js only, and command-line.js uses them through `program.shared`.
-// `import … from "host"` becomes the global object `host` of native/host.c.
-//   node scripts/bundle.mjs DIRECTORY
+// `import … from "host"` becomes the global object `host` of native/host/host.c.
+//   node scripts/bundle.mjs DIRECTORY [TOUCH]   with TOUCH, without native/startup/touch.mjs (make ablation)
 import { readFile, writeFile } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { parse } from "acorn";
 import { build } from "esbuild";
+import { touching } from "../native/startup/touch.mjs";
 import { refuseAbsent } from "./absent.mjs";
-import { touching } from "./touch.mjs";
 
 const programEntry = "src/main.ts";
 const commandLineEntry = "src/cli/command-line.ts";
 
-/** Returns the names of the functions and constants that native/host.d.ts declares. */
+/** Returns the names of the functions and constants that native/host/host.d.ts declares. */
 async function hostNames() {
-  const declarations = await readFile(new URL("../native/host.d.ts", import.meta.url), "utf8");
+  const declarations = await readFile(new URL("../native/host/host.d.ts", import.meta.url), "utf8");
   const all = [...declarations.matchAll(/^ {2}(?:function|const) (\w+)/gm)].map((match) => match[1]);
   // A function with several signatures has several declarations.
   return [...new Set(all)];
@@ -130,11 +130,11 @@ async function write(directory, name, globalName, more) {
   for (const { path, text } of outputFiles) {
     if (path.endsWith(".js")) refuseAbsent(text);
     // Added at the end, so that the source map stays valid. The command line needs none, as it is not in the image.
-    await writeFile(path, path.endsWith("program.js") ? text + touching(text) : text);
+    await writeFile(path, path.endsWith("program.js") && without !== "TOUCH" ? text + touching(text) : text);
   }
 }
 
-const [directory] = process.argv.slice(2);
+const [directory, without] = process.argv.slice(2);
 const modules = await programModules();
 const names = await sharedNames(modules);
 await write(directory, "program.js", "program", {

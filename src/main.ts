@@ -1,6 +1,6 @@
 // The entry point: decides whether a call is a CNI verb, a command of the command line, or asks for the version. The
-// top level of this and every other file is evaluated when the executable is built (native/image.c); a call begins
-// with main().
+// top level of this and every other file is evaluated when the executable is built (native/startup/image.c); a call
+// begins with main().
 import { args, build, commandLine, exitStatus, getenv, print } from "host";
 import { isCommandLine } from "./cli/is-command-line.ts";
 import { answerCall, answerVersion } from "./plugin.ts";

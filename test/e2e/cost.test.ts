@@ -51,7 +51,7 @@ test("ADD without IPAM makes at most 150 system calls in one thread, whatever ot
   expect(alone.ADD).toMatchObject({ threads: 1, children: 1 });
   expect(alone.DEL).toMatchObject({ threads: 1, children: 1 });
   // A call writes to only a few pages of the image of the engine's memory, which has 0.9 MB
-  // (native/quickjs/immortal.h); before that, it wrote to 160 pages.
+  // (native/startup/quickjs/immortal.h); before that, it wrote to 160 pages.
   expect(alone.ADD.copied).toBeLessThanOrEqual(30 * 4);
   expect(alone.ADD.copied).toBeGreaterThan(0);
 

@@ -18,7 +18,7 @@ test("Math.random is refused, because it would start with the same number in eve
   expect(() => refuseAbsent("Math.max(1, Math.random());")).toThrow("line 1: the engine has no Math.random");
 });
 
-test("the functions that native/math.c leaves out are refused, and no others of Math", () => {
+test("the functions that native/engine/math.c leaves out are refused, and no others of Math", () => {
   const absent = [
     "acos",
     "acosh",

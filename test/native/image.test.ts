@@ -1,4 +1,4 @@
-// The image of the engine's memory in the executables (native/image.h).
+// The image of the engine's memory in the executables (native/startup/image.h).
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";

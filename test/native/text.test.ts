@@ -195,7 +195,9 @@ test("a pipe is not a terminal, and a closed descriptor is not, either", () => {
 });
 
 test("the module has the functions that host.d.ts declares, and no others", () => {
-  const declarations = readFileSync("native/host.d.ts", "utf8").matchAll(/^ {2}(?:function|const) (\w+)/gm);
+  const declarations = readFileSync("native/host/host.d.ts", "utf8").matchAll(
+    /^ {2}(?:function|const) (\w+)/gm,
+  );
   // A set: some are declared twice, because their result depends on their arguments.
   const declared = new Set(Array.from(declarations, (match) => match[1]));
   // The script that this function evaluates is only in ib-sriov.

@@ -4,7 +4,7 @@ import { expect, test } from "vitest";
 import { errnoName } from "../../../src/netlink/errno.ts";
 
 test("both lists have the same names", () => {
-  const native = readFileSync("native/errno-names.c", "utf8").matchAll(/NAME\((E\w+)\),/g);
+  const native = readFileSync("native/host/errno-names.c", "utf8").matchAll(/NAME\((E\w+)\),/g);
   const names = Array.from({ length: 133 }, (_, i) => errnoName(i + 1));
   // The numbers 41 and 58 are unused: their names are second names of other numbers.
   expect(Array.from(native, ([, name]) => name)).toEqual(

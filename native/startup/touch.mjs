@@ -1,5 +1,6 @@
 // The engine creates each of its built-in functions at the first access. The functions that a script uses are accessed
-// when the image is made, so that a call does not have to create them, which took a twentieth of an ADD.
+// when the image is made, so that a call does not have to create them: an ADD that fails early takes 1.13 times as long
+// without this (`make ablation`).
 
 /** Accesses the properties with these names of all built-in objects. */
 function touch(names) {

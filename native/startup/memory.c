@@ -33,7 +33,11 @@ enum {
    * An ADD needs some 60 KiB. Pages of the arena that are never touched take only address space, but RLIMIT_AS must
    * allow all of it, or the kernel does not start the process.
    */
+#ifdef IB_SRIOV_WITHOUT_ALLOCATOR
+  ARENA = MEMORY_UNIT,
+#else
   ARENA = 256 * 1024,
+#endif
 };
 
 static _Alignas(MEMORY_UNIT) unsigned char arena[ARENA];

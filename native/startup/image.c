@@ -42,9 +42,25 @@ static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t leng
   return main;
 }
 
-#ifdef IB_SRIOV_FREE_ALL
+#ifndef IB_SRIOV_FREE_ALL
+/*
+ * The engine seeds Math.random with the time (scripts/absent.mjs forbids its use). The time is constant here, so that
+ * builds are reproducible.
+ */
+int __wrap_gettimeofday(struct timeval *time, void *zone);
+int __wrap_gettimeofday(struct timeval *time, void *zone)
+{
+  *time = (struct timeval){0};
+  return 0;
+}
+#endif
 
-/* The sanitizers must see each block, so this build has no image, and evaluates the program at every start. */
+#if defined IB_SRIOV_FREE_ALL || defined IB_SRIOV_WITHOUT_IMAGE
+
+/*
+ * The sanitizers must see each block, so this build has no image, and evaluates the program at every start. `make
+ * ablation` measures the same without sanitizers.
+ */
 
 bool image_is_taken(void)
 {
@@ -66,15 +82,13 @@ int image_take(void)
 
 #include <quickjs/immortal.h>
 
-/*
- * The engine seeds Math.random with the time (scripts/absent.mjs forbids its use). The time is constant here, so that
- * builds are reproducible.
- */
-int __wrap_gettimeofday(struct timeval *time, void *zone);
-int __wrap_gettimeofday(struct timeval *time, void *zone)
+static bool make_immortal(JSContext *context)
 {
-  *time = (struct timeval){0};
-  return 0;
+#ifdef IB_SRIOV_WITHOUT_IMMORTAL
+  return context != NULL;
+#else
+  return immortal_make_all(context);
+#endif
 }
 
 bool image_is_taken(void)
@@ -103,7 +117,7 @@ int image_take(void)
   JSValue main = context == NULL ? JS_EXCEPTION : evaluate(context, bytecode, length);
   if (JS_IsFunction(context, main))
     JS_RunGC(JS_GetRuntime(context));
-  if (!JS_IsFunction(context, main) || !immortal_make_all(context)) {
+  if (!JS_IsFunction(context, main) || !make_immortal(context)) {
     engine_report_text("take the image: failed", "it is too large, or the program throws, or it does not export main");
     return 1;
   }
