@@ -3,7 +3,7 @@ import { CniError, codes } from "./errors.ts";
 import { Fields } from "./fields.ts";
 import { isIdentifier } from "./invocation.ts";
 import type { Dns, Result } from "./result.ts";
-import { decodeDns, decodeResult, strayInterfaceIndex } from "./result-decode.ts";
+import { decodeDns, decodeResult, invalidInterfaceIndex } from "./result-decode.ts";
 import { type CniVersion, familyOf, supportedVersion } from "./versions.ts";
 
 /** A network configuration, with the members that are common to all plugins. */
@@ -40,7 +40,7 @@ let last: { readonly text: string; readonly fields: Fields } | undefined;
  * Returns the members of a configuration that is stored as text; none if it is not a JSON object. It is not checked: it
  * was checked before it was stored, or does not need to be valid.
  */
-export function keptFields(text: string): Fields {
+export function storedFields(text: string): Fields {
   if (last?.text !== text) last = { text, fields: fieldsOf(fromJson(text)) };
   return last.fields;
 }
@@ -60,13 +60,13 @@ export function ipamType(configuration: Configuration): string | undefined {
  * Cheaper than {@link parseConfiguration}, and never throws.
  */
 export function ipamTypeOf(text: string): string | undefined {
-  const type = fieldsOf(keptFields(text).raw("ipam")).raw("type");
+  const type = fieldsOf(storedFields(text).raw("ipam")).raw("type");
   return typeof type === "string" && type !== "" ? type : undefined;
 }
 
 /** Returns the network's name in such a text; `undefined` if it cannot be parsed. */
 export function networkNameOf(text: string): string | undefined {
-  const name = keptFields(text).raw("name");
+  const name = storedFields(text).raw("name");
   return typeof name === "string" ? name : undefined;
 }
 
@@ -93,7 +93,7 @@ export function prevResult(configuration: Configuration, version: CniVersion): R
     );
   }
   const result = decodeResult(fields, own);
-  const stray = strayInterfaceIndex(result);
+  const stray = invalidInterfaceIndex(result);
   if (stray !== undefined) {
     // The answer appends this plugin's interface to the list, so the index would assign the address to that interface.
     throw new CniError(

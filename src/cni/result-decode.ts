@@ -17,7 +17,7 @@ const U8 = 0xff;
 
 /**
  * Decodes a result of any version. Unknown members are dropped, and addresses get the canonical spelling. Of the index
- * of an interface only the type is checked; see {@link strayInterfaceIndex}.
+ * of an interface only the type is checked; see {@link invalidInterfaceIndex}.
  * @param fields the document; its error code and name are used for all errors.
  * @throws {CniError} if a member has a wrong type, or is not an address.
  */
@@ -42,7 +42,7 @@ export function decodeDns(fields: Fields | undefined): Dns {
 }
 
 /** Returns the first interface index that is out of range in the result; `undefined` if all are valid. */
-export function strayInterfaceIndex(result: Result): number | undefined {
+export function invalidInterfaceIndex(result: Result): number | undefined {
   return result.ips.find((ip) => ip.interface !== undefined && ip.interface >= result.interfaces.length)
     ?.interface;
 }

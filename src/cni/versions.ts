@@ -72,7 +72,7 @@ export function versionDocument(): string {
 }
 
 /** A VERSION call of another plugin. Go's plugins read the cniVersion on stdin. */
-export const VERSION_QUESTION = {
+export const VERSION_CALL = {
   environment: ["CNI_COMMAND=VERSION"],
   stdin: '{"cniVersion":"1.0.0"}',
   inherit: [],

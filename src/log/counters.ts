@@ -20,7 +20,7 @@ export const BUCKETS = [0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30, 60];
  */
 export const COUNTERS_BYTES = 32 << 10;
 /** Time limit for the file's lock, ms: another call holds it for two system calls, or for those 1.5 ms. */
-export const COUNTERS_PATIENCE = 20;
+export const COUNTERS_LOCK_TIMEOUT = 20;
 /** Largest size of a sum, bytes. Everything that the plugin counts fits; only another program can write more. */
 export const SUM_BYTES = 4096;
 

@@ -8,7 +8,7 @@ import type { Level } from "./log-config.ts";
 import type { StepTrace, Trace } from "./trace.ts";
 
 /** The outcome of a call. */
-export interface Ending {
+export interface CallOutcome {
   /** CNI_COMMAND. */
   readonly command: string;
   readonly level: Level;
@@ -20,7 +20,7 @@ export interface Ending {
 }
 
 /** The log entry of one call. An unknown text is "". */
-export interface Entry extends Ending {
+export interface Entry extends CallOutcome {
   /** End of the call, ms since 1970. */
   readonly time: number;
   /** A summary in one line. */
@@ -44,7 +44,7 @@ export interface Entry extends Ending {
 }
 
 /** A call that has ended. */
-export interface EndedCall {
+export interface FinishedCall {
   /** Returns a variable of the call's environment. */
   readonly getenv: (name: string) => string | undefined;
   /** `undefined` if the configuration could not be parsed. */
@@ -58,7 +58,7 @@ export interface EndedCall {
 const longest = 1000;
 
 /** Returns the outcome of a call that ends now. */
-export function endingOf(clock: Pick<Clock, "now">, { getenv, trace, error }: EndedCall): Ending {
+export function outcomeOf(clock: Pick<Clock, "now">, { getenv, trace, error }: FinishedCall): CallOutcome {
   const command = cut(getenv("CNI_COMMAND"));
   const ms = inMicroseconds(clock.now() - trace.begin);
   const steps = trace.steps.map((step) => ({ ...step, ms: inMicroseconds(step.ms) }));
@@ -78,8 +78,8 @@ function levelOfSuccess(command: string, trace: Trace): Level {
 /** Returns the log entry of a call with this outcome. */
 export function entryOf(
   clock: Pick<Clock, "wall">,
-  { getenv, network, trace }: EndedCall,
-  ending: Ending,
+  { getenv, network, trace }: FinishedCall,
+  ending: CallOutcome,
 ): Entry {
   const args = parseArgs(getenv("CNI_ARGS") ?? "");
   const name = { containerId: getenv("CNI_CONTAINERID") ?? "", ifname: getenv("CNI_IFNAME") ?? "" };

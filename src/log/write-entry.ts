@@ -1,9 +1,9 @@
 import { StateDirectory } from "../attachment/record/state-directory.ts";
 import { messageOf } from "../cni/error-document.ts";
 import type { Node } from "../node/node.ts";
-import { COUNTED, COUNTERS_BYTES, COUNTERS_PATIENCE, lineOf, summed } from "./counters.ts";
+import { COUNTED, COUNTERS_BYTES, COUNTERS_LOCK_TIMEOUT, lineOf, summed } from "./counters.ts";
 import { journalEntry, jsonLine, LINE_MARK } from "./encode.ts";
-import { type EndedCall, type Ending, endingOf, entryOf } from "./entry.ts";
+import { type CallOutcome, entryOf, type FinishedCall, outcomeOf } from "./entry.ts";
 import { LEVELS, type LogConfig } from "./log-config.ts";
 
 /**
@@ -11,9 +11,13 @@ import { LEVELS, type LogConfig } from "./log-config.ts";
  * not fail.
  * @returns the reason why the entry could not be written; `undefined` if it was written, or is not to be written.
  */
-export function writeLogEntry(node: Node, call: EndedCall, { level, file }: LogConfig): string | undefined {
+export function writeLogEntry(
+  node: Node,
+  call: FinishedCall,
+  { level, file }: LogConfig,
+): string | undefined {
   try {
-    const ending = endingOf(node.clock, call);
+    const ending = outcomeOf(node.clock, call);
     if (COUNTED.includes(ending.command)) count(node, ending);
     if (LEVELS.indexOf(ending.level) > LEVELS.indexOf(level)) return undefined;
     const entry = entryOf(node.clock, call, ending);
@@ -29,10 +33,10 @@ export function writeLogEntry(node: Node, call: EndedCall, { level, file }: LogC
  * Counts a call. Without a state directory, nothing was ever attached, and the call is not counted. Neither is a call
  * that cannot lock the file in time: a short wait is worth more than an exact number.
  */
-function count(node: Node, { command, ms, steps, error }: Ending): void {
+function count(node: Node, { command, ms, steps, error }: CallOutcome): void {
   try {
     const line = lineOf({ command, ms, steps, code: error?.code });
-    const deadline = node.clock.now() + COUNTERS_PATIENCE;
+    const deadline = node.clock.now() + COUNTERS_LOCK_TIMEOUT;
     new StateDirectory(node.files).count(line, COUNTERS_BYTES, deadline, summed);
   } catch {
     // The call is not counted.

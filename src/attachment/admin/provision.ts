@@ -51,11 +51,11 @@ export function provision(session: Session, pci: string): ProvisionOutcome {
       refuseTakenName(adding, stale);
       const ownGuids = recoverOwnGuids(adding, stale);
       const desired = { guid: chooseGuid(adding, stale, ownGuids) };
-      const takenOver = stale && takeOverStale(adding, request.name, desired, stale);
-      const plan = makePlan(adding, desired, takenOver, ownGuids);
+      const takeover = stale && takeOverStale(adding, request.name, desired, stale);
+      const plan = makePlan(adding, desired, takeover, ownGuids);
       const attachment = { ...createRecord(adding, plan), containerNetns: undefined };
       try {
-        completeTakeOver(attachment, request.name, takenOver);
+        completeTakeOver(attachment, request.name, takeover);
         (modeOf(plan.record).hasRdmaDevices ? guid : adminGuid).apply(attachment);
       } catch (error) {
         throw rollBack(attachment, error);

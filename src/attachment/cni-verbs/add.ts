@@ -44,11 +44,11 @@ export function add(node: Node, request: AddRequest, answer: (result: Result) =>
       refuseTakenName(adding, stale);
       const ownGuids = recoverOwnGuids(adding, stale);
       const desired = { ...adding.request.settings, guid: chooseGuid(adding, stale, ownGuids) };
-      const takenOver = stale && takeOverStale(adding, request.name, desired, stale);
-      const plan = makePlan(adding, desired, takenOver, ownGuids);
+      const takeover = stale && takeOverStale(adding, request.name, desired, stale);
+      const plan = makePlan(adding, desired, takeover, ownGuids);
       const attachment = createRecord(adding, plan);
       try {
-        completeTakeOver(attachment, request.name, takenOver);
+        completeTakeOver(attachment, request.name, takeover);
         reserveGuid(attachment);
         for (const step of stepsOf(attachment)) apply(attachment, step);
         complete(attachment, answer);

@@ -14,7 +14,7 @@ import type { StoredRecord } from "../record/state-directory.ts";
 import { delUnrecorded } from "../recovery/del-unrecorded.ts";
 import type { DelRequest } from "../requests.ts";
 import { release } from "../undo/release.ts";
-import { located } from "../undo/with-locked-record.ts";
+import { withActualIndex } from "../undo/with-locked-record.ts";
 
 /**
  * DEL: returns the VF of a container to the host. It succeeds if the attachment does not exist any more.
@@ -37,7 +37,7 @@ export function del(node: Node, request: DelRequest): void {
       if (stored === undefined || pciOf(stored) !== pci) return;
       const read = stored.record ?? importGoAttachment(locked, request, named, stored);
       if (read === undefined) return;
-      const record = located(node, read);
+      const record = withActualIndex(node, read);
       const containerNetns = containerOf(node, request, named, record);
       const ipam = callForLease(request.ipam, record);
       release({ ...stepContextOf(locked, record, containerNetns), ipam }, stored.path);

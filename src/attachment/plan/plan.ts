@@ -10,7 +10,7 @@ import { type Mode, modes } from "../modes.ts";
 import { type Desired, settings } from "../record/desired.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
-import type { TakenOver } from "../recovery/take-over.ts";
+import type { Takeover } from "../recovery/take-over.ts";
 import { rdmaDeviceIn } from "../steps/device-info.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
@@ -34,7 +34,7 @@ export interface Plan {
 /**
  * Makes the plan of an attachment: reads every setting that the attachment will change, and refuses a VF, a GUID or an
  * interface name that is in use.
- * @param takenOver what is left of an orphaned attachment. The VF may still have values that the attachment set; then
+ * @param takeover what is left of an orphaned attachment. The VF may still have values that the attachment set; then
  *   the originals of that attachment are the originals of this one.
  * @param own the VF's own GUIDs, if the record of an earlier attachment, which gave it others, may be lost.
  * @throws {CniError} if the VF cannot be attached as it is. Nothing has been changed then, except by a takeover.
@@ -42,7 +42,7 @@ export interface Plan {
 export function makePlan(
   session: AddSession,
   desired: Desired,
-  takenOver: TakenOver | undefined,
+  takeover: Takeover | undefined,
   own: OwnGuids | undefined,
 ): Plan {
   const { node, vf } = session;
@@ -66,7 +66,7 @@ export function makePlan(
   };
   requireIsolation(session, devices, desired);
   const { originals, staleGuids } =
-    takenOver?.recorded ?? withOwnGuids(readOriginals(session, desired, driver, netdev, effective), own);
+    takeover?.recorded ?? withOwnGuids(readOriginals(session, desired, driver, netdev, effective), own);
   const record = recordOf(session, desired, mode, {
     originals: {
       ...originals,

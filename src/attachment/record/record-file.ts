@@ -1,4 +1,4 @@
-import { fieldsOf, keptFields } from "../../cni/configuration.ts";
+import { fieldsOf, storedFields } from "../../cni/configuration.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Fields } from "../../cni/fields.ts";
 import { utf8Length } from "../../cni/utf8-length.ts";
@@ -84,7 +84,7 @@ export function callThatFits({ stdin, args, path }: RecordedCall): RecordedCall 
   if (recordedBytes({ stdin, args, path }) <= LONGEST_FILE - RESERVED) return { stdin, args, path };
   const { cniVersion, name, type } = configuredTexts(stdin);
   return {
-    stdin: JSON.stringify({ cniVersion, name, type, ipam: keptFields(stdin).raw("ipam") }),
+    stdin: JSON.stringify({ cniVersion, name, type, ipam: storedFields(stdin).raw("ipam") }),
     args,
     path,
   };
@@ -110,7 +110,7 @@ function requireAtMost(bytes: number, limit: number): void {
 
 /** Returns those texts of a configuration that the Go plugin reads. */
 function configuredTexts(stdin: string): ConfiguredTexts {
-  const config = keptFields(stdin);
+  const config = storedFields(stdin);
   return {
     cniVersion: textOf(config, "cniVersion"),
     name: textOf(config, "name"),

@@ -8,7 +8,7 @@ import { parseRecord, stateLetter, stateOffset, unreadableIn } from "./codec.ts"
 import { type GoCache, parseGoCache } from "./go-cache.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { recordDocument } from "./record-file.ts";
-import { notRead, type Unreadable } from "./unreadable.ts";
+import { refusedFile, type Unreadable } from "./unreadable.ts";
 
 /**
  * The state directory. The Go plugin uses the same path. It is below `/var/lib/cni`, because that is the one directory
@@ -167,7 +167,7 @@ export class StateDirectory {
         this.files.hasDirectory(parentOf(path));
       }
     } catch (error) {
-      return { path, record: undefined, goCache: undefined, unreadable: notRead(error) };
+      return { path, record: undefined, goCache: undefined, unreadable: refusedFile(error) };
     }
     if (text === undefined) return undefined;
     if (this.lastRead?.text !== text) this.lastRead = { text, ...parse(text) };

@@ -16,6 +16,6 @@ export interface Unreadable {
 }
 
 /** Returns the {@link Unreadable} of a file that the file system refused to read. */
-export function notRead(error: unknown): Unreadable {
+export function refusedFile(error: unknown): Unreadable {
   return { kind: "not read", reason: messageOf(error), error };
 }

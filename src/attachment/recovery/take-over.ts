@@ -12,7 +12,7 @@ import { externalDriver } from "../vf/driver.ts";
 import { restoreForTakeOver, type StaleAttachment } from "./stale-attachment.ts";
 
 /** The result of a takeover. */
-export interface TakenOver {
+export interface Takeover {
   /**
    * The originals, and the stale GUIDs, that the new attachment records; `undefined` if the VF has no setting of the
    * orphaned attachment any more.
@@ -36,7 +36,7 @@ export function takeOverStale(
   name: AttachmentName,
   desired: Desired,
   stale: StaleAttachment,
-): TakenOver {
+): Takeover {
   const { record, path, isCurrent } = stale;
   const orphaned = stepContextOf(session, record, recordedNetns(session.node, record));
   session.warn(
@@ -74,9 +74,9 @@ export function takeOverStale(
 export function completeTakeOver(
   session: VfSession,
   { containerId, ifname }: AttachmentName,
-  takenOver: TakenOver | undefined,
+  takeover: Takeover | undefined,
 ): void {
-  const pending = takenOver?.pending;
+  const pending = takeover?.pending;
   if (pending !== undefined) deferRelease(session, pending.path, pending.record);
   session.locks.setOwner({ containerId, ifname });
 }

@@ -35,7 +35,7 @@ export function withLockedRecord(
     const now = readRecord();
     if (now?.vf.pci !== pci) return;
     const attachment = attempt(`find VF ${pci} and the network namespace ${now.netns}`, () =>
-      stepContextOf({ ...session, locks }, located(node, now), recordedNetns(node, now)),
+      stepContextOf({ ...session, locks }, withActualIndex(node, now), recordedNetns(node, now)),
     );
     action(attachment);
   });
@@ -45,7 +45,7 @@ export function withLockedRecord(
  * Returns the record with the index that its VF really has at its PF. Settings at the PF use this index, and a damaged
  * record could contain the index of another VF.
  */
-export function located(node: Node, record: AttachmentRecord): AttachmentRecord {
+export function withActualIndex(node: Node, record: AttachmentRecord): AttachmentRecord {
   const { vf } = record;
   if (isPhysical(vf) || node.functions.isVirtualOf(vf)) return record;
   // The VF is gone, or is of another generation. Nothing will be set on it.

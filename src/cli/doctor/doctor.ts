@@ -55,7 +55,7 @@ export const doctor: Command = {
 };
 
 /** A finding with its subject. */
-export interface Examined extends Finding {
+export interface ReportedFinding extends Finding {
   readonly subject: string;
 }
 
@@ -74,8 +74,8 @@ const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly F
 ];
 
 /** Runs all checks. A check that fails becomes a finding, and does not prevent the others. */
-export function examine(machine: CliContext, doctorOptions: DoctorOptions): Examined[] {
-  const examined: Examined[] = [];
+export function examine(machine: CliContext, doctorOptions: DoctorOptions): ReportedFinding[] {
+  const examined: ReportedFinding[] = [];
   const seen = <T>(subject: string, level: Level, look: () => T): T | undefined => {
     try {
       return look();
@@ -103,7 +103,7 @@ export function examine(machine: CliContext, doctorOptions: DoctorOptions): Exam
 }
 
 /** Formats the findings as text. */
-export function textOf(examined: readonly Examined[]): string {
+export function textOf(examined: readonly ReportedFinding[]): string {
   const lines = examined.flatMap(({ level, subject, found, command, advice }) => [
     `${colorize(level === "unknown" ? "aside" : level, level.padEnd(8))}  ${subject.padEnd(7)}  ${printable(found)}`,
     ...(command === undefined ? [] : [`${INDENT}${printable(command)}`]),

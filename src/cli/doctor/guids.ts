@@ -5,7 +5,7 @@ import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, warning } from "./finding.ts";
 import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
-import { DRAIN, vfFinding } from "./virtual-functions.ts";
+import { DRAINS_NODE, vfFinding } from "./virtual-functions.ts";
 
 /** A PF or VF that has a GUID. */
 interface Carrier {
@@ -58,7 +58,7 @@ function withoutGuid(pf: InventoriedPf, taken: Taken): Finding[] {
     ...vfFinding(warning, latent, "with a GUID that is not in effect yet", {
       command: forEachRow(rows, rebindCommand("$1", "$2")),
     }),
-    ...withNone(none, `without a GUID (${DRAIN})`),
+    ...withNone(none, `without a GUID (${DRAINS_NODE})`),
     ...withNone(ones, "with all ones as the GUID, which the Go plugin's DEL sets"),
   ];
 }

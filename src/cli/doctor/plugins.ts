@@ -1,6 +1,6 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { findPlugin } from "../../cni/ipam.ts";
-import { VERSION_QUESTION, versionsIn } from "../../cni/versions.ts";
+import { VERSION_CALL, versionsIn } from "../../cni/versions.ts";
 import type { Node } from "../../node/node.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy } from "./finding.ts";
@@ -73,7 +73,7 @@ function pluginIn(
 
 function answerOf({ processes, clock }: Node, path: string): string {
   const deadline = clock.now() + ANSWER_TIME;
-  const child = processes.start({ path, ...VERSION_QUESTION, deadline });
+  const child = processes.start({ path, ...VERSION_CALL, deadline });
   try {
     return child.wait(deadline).stdout;
   } finally {

@@ -8,13 +8,17 @@ import { RETURN_PF_COMMAND } from "./physical-functions.ts";
 import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
 
 /** The operator's reaction to a VF that differs from its policy (its api/v1/helper.go, NeedToUpdateSriov). */
-export const DRAIN = "the SR-IOV Network Operator drains the node";
+export const DRAINS_NODE = "the SR-IOV Network Operator drains the node";
 
 /** Checks VFs: driver, netdev, MTU and link. (guids.ts checks their GUIDs.) */
 export function virtualFunctions(context: DoctorContext): Finding[] {
   return (context.pfs ?? []).flatMap((pf) => {
     const { pci, vfs } = pf;
-    const problems = [...problemsOf(context, pf), ...mtus(pf, { carrier: true }), ...mtus(pf, { carrier: false })];
+    const problems = [
+      ...problemsOf(context, pf),
+      ...mtus(pf, { carrier: true }),
+      ...mtus(pf, { carrier: false }),
+    ];
     if (problems.length > 0 || vfs.length === 0) return problems;
     return ok(`${pci}: ${vfs.length} VFs, ${vfs.filter(isFree).length} of them free`);
   });
@@ -47,7 +51,7 @@ function problemsOf(
   const bind = `echo $1 >/sys/bus/pci/drivers/${driver}/bind`;
   const enable = netdev && `ip link set ${shellWord(netdev.name)} vf $1 state auto`;
   return [
-    ...vfFinding(error, undriven, `without a driver: no pod can get one, and ${DRAIN}`, {
+    ...vfFinding(error, undriven, `without a driver: no pod can get one, and ${DRAINS_NODE}`, {
       command: forEachRow(rowsOf(undriven), bind),
     }),
     ...vfFinding(error, away, "with a netdev in another network namespace, but no record", {
@@ -99,9 +103,12 @@ function mtus({ netdev, vfs }: InventoriedPf, { carrier }: { readonly carrier: b
   if (others.length === 0) return [];
   const names = listed(others.map(({ name, mtu }) => `${name} ${mtu}`));
   const whose = isLikePf ? "PF" : "others";
-  return warning(`MTU of VFs: ${names}, of the ${whose} ${expected}; if its policy sets an MTU, ${DRAIN}`, {
-    command: others.map(({ name }) => `ip link set ${shellWord(name)} mtu ${expected}`).join("; "),
-  });
+  return warning(
+    `MTU of VFs: ${names}, of the ${whose} ${expected}; if its policy sets an MTU, ${DRAINS_NODE}`,
+    {
+      command: others.map(({ name }) => `ip link set ${shellWord(name)} mtu ${expected}`).join("; "),
+    },
+  );
 }
 
 /**

@@ -1,6 +1,6 @@
 import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
-import { VERSION_QUESTION, versionsIn } from "../../cni/versions.ts";
+import { VERSION_CALL, versionsIn } from "../../cni/versions.ts";
 import { errnoOf } from "../../node/node.ts";
 
 /**
@@ -57,7 +57,7 @@ export function identityOf(status: host.FileStatus): string {
 
 /** Calls the plugin with VERSION. Returns the problem with its answer; "" if the answer is right. */
 function problemWithAnswer(path: string): string {
-  const child = host.spawn({ path, ...VERSION_QUESTION });
+  const child = host.spawn({ path, ...VERSION_CALL });
   let outcome: host.ChildOutcome;
   try {
     outcome = host.wait(child, host.monotonic() + ANSWER_TIME, OUTPUT_LIMIT);

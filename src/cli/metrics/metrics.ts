@@ -1,6 +1,6 @@
 import { build, print } from "host";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
-import { COUNTERS_BYTES, COUNTERS_PATIENCE, summed } from "../../log/counters.ts";
+import { COUNTERS_BYTES, COUNTERS_LOCK_TIMEOUT, summed } from "../../log/counters.ts";
 import type { Node } from "../../node/node.ts";
 import {
   attachmentsOf,
@@ -96,7 +96,7 @@ function countersOf({ files, clock }: Node): string {
   const text = state.countersText();
   if (text.length > COMPACTION_BYTES) {
     try {
-      state.count("", COMPACTION_BYTES, clock.now() + COUNTERS_PATIENCE, summed);
+      state.count("", COMPACTION_BYTES, clock.now() + COUNTERS_LOCK_TIMEOUT, summed);
     } catch {
       // The file system is full or read-only, or another process holds the lock. The counters can be printed anyway.
     }

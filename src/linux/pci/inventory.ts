@@ -1,6 +1,6 @@
 import type { Inventory, Port } from "../../node/inventory.ts";
 import { isThere, linkIn, namesIn, numberIn, textIn } from "../sysfs.ts";
-import { lastPart } from "./path.ts";
+import { baseName } from "./path.ts";
 import { RDMA_DEVICES } from "./pci-functions.ts";
 import { pciAddressOfLink, pciSysfsDirectory } from "./sysfs-directory.ts";
 
@@ -14,7 +14,7 @@ export class LinuxInventory implements Inventory {
       const isInfiniband = portsOf(`${RDMA_DEVICES}/${device}`, device).some(
         ({ linkLayer }) => linkLayer === "InfiniBand",
       );
-      return isInfiniband ? [lastPart(link)] : [];
+      return isInfiniband ? [baseName(link)] : [];
     });
     return [...new Set(functions)].sort();
   }

@@ -23,7 +23,7 @@ export function parentOf(path: string): string {
 }
 
 /** Returns the last part of a path, e.g. "mlx5_core". */
-export function lastPart(path: string): string {
+export function baseName(path: string): string {
   return path.slice(path.lastIndexOf("/") + 1);
 }
 

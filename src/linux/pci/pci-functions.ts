@@ -9,7 +9,7 @@ import {
 } from "../../node/pci-functions.ts";
 import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, undefinedIfGone } from "../sysfs.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
-import { driverDirectory, fileName, lastPart, routingId } from "./path.ts";
+import { baseName, driverDirectory, fileName, routingId } from "./path.ts";
 import { PCI_DEVICES, pciAddressOfLink, pciSysfsDirectory, requirePciAddress } from "./sysfs-directory.ts";
 
 /** The RDMA devices of the host namespace. Each is a link to a directory in which `device` is its PCI function. */
@@ -73,7 +73,7 @@ export class LinuxPciFunctions implements PciFunctions {
   driver(pci: string): string | undefined {
     const link = `${pciSysfsDirectory(pci)}/driver`;
     const driver = linkIn(link);
-    return driver === undefined ? undefined : lastPart(driver);
+    return driver === undefined ? undefined : baseName(driver);
   }
 
   driverOverride(pci: string): string | undefined {
@@ -157,7 +157,7 @@ export class LinuxPciFunctions implements PciFunctions {
     // A group can be open only once. While it is open, or while a device of it is open through /dev/vfio/devices, a
     // further open fails with EBUSY (drivers/vfio/group.c, vfio_group_fops_open).
     return valueUnlessErrno(["EBUSY"], true, () => {
-      const group = undefinedIfGone(() => host.openFile(`/dev/vfio/${lastPart(link)}`));
+      const group = undefinedIfGone(() => host.openFile(`/dev/vfio/${baseName(link)}`));
       if (group !== undefined) host.close(group);
       return false;
     });

@@ -1,6 +1,6 @@
 import { parsePciAddress } from "../../node/pci-address.ts";
 import { linkIn } from "../sysfs.ts";
-import { lastPart, parentOf } from "./path.ts";
+import { baseName, parentOf } from "./path.ts";
 
 /** Links to all PCI functions. */
 export const PCI_DEVICES = "/sys/bus/pci/devices";
@@ -44,7 +44,7 @@ export function pciAddressOfLink(link: string): string | undefined {
     directory = parentOf(directory);
     target = target.slice(PARENT.length);
   }
-  const pci = lastPart(target);
+  const pci = baseName(target);
   known.set(pci, `${directory}/${target}`);
   return pci;
 }

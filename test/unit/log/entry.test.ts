@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
-import { type EndedCall, endingOf, entryOf } from "../../../src/log/entry.ts";
+import { entryOf, type FinishedCall, outcomeOf } from "../../../src/log/entry.ts";
 import { pushBounded, Trace } from "../../../src/log/trace.ts";
 import { aRecord } from "../../support/records.ts";
 
@@ -15,7 +15,7 @@ const environment: Record<string, string> = {
 };
 
 /** The entry of a call; `variables` of its environment. */
-function entry(call: Partial<EndedCall> = {}, variables: Record<string, string> = environment) {
+function entry(call: Partial<FinishedCall> = {}, variables: Record<string, string> = environment) {
   const ended = {
     getenv: (name: string) => variables[name],
     network: { name: "mynet", deviceID: "0000:03:00.2" },
@@ -23,7 +23,7 @@ function entry(call: Partial<EndedCall> = {}, variables: Record<string, string> 
     error: undefined,
     ...call,
   };
-  return entryOf(clock, ended, endingOf(clock, ended));
+  return entryOf(clock, ended, outcomeOf(clock, ended));
 }
 
 test("it names the caller, the request and the result", () => {
