@@ -69,8 +69,3 @@ function listJson(list: readonly unknown[]): string {
 function field(name: string, text: string): string {
   return text === "" ? "" : `${name}${text}\n`;
 }
-
-/** Returns a duration in ms with three decimals: microseconds are precise enough. */
-export function inMicroseconds(ms: number): number {
-  return Math.round(ms * 1000) / 1000;
-}

@@ -3,7 +3,6 @@ import { argument, parseArgs } from "../cni/args.ts";
 import { type ErrorObject, errorObject } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Clock } from "../node/clock.ts";
-import { inMicroseconds } from "./encode.ts";
 import type { Level } from "./log-config.ts";
 import type { StepTrace, Trace } from "./trace.ts";
 
@@ -129,4 +128,9 @@ function word(text: string): string {
 function cut(text: unknown): string {
   if (typeof text !== "string") return "";
   return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}
+
+/** Returns a duration in ms with three decimals: microseconds are precise enough. */
+export function inMicroseconds(ms: number): number {
+  return Math.round(ms * 1000) / 1000;
 }

@@ -10,7 +10,7 @@ import { withVfLock } from "../lock/locks.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { openNetnsIfPresent, recordedNetns, requireOtherNetns } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
-import type { StoredRecord } from "../record/state-directory.ts";
+import type { StoredRecord } from "../record/stored-record.ts";
 import { delUnrecorded } from "../recovery/del-unrecorded.ts";
 import type { DelRequest } from "../requests.ts";
 import { release } from "../undo/release.ts";

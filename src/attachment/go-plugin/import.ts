@@ -11,7 +11,7 @@ import type { VfSession } from "../lock/locks.ts";
 import type { GoCache } from "../record/go-cache.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import { callThatFits } from "../record/record-file.ts";
-import type { StoredRecord } from "../record/state-directory.ts";
+import type { StoredRecord } from "../record/stored-record.ts";
 import { releaseLease } from "../recovery/del-unrecorded.ts";
 import type { DelRequest } from "../requests.ts";
 import { netdevOf, waitForNetdevReturn } from "../vf/netdev.ts";

@@ -1,6 +1,6 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { AttachmentName } from "../record/record.ts";
-import type { StoredRecord } from "../record/state-directory.ts";
+import type { StoredRecord } from "../record/stored-record.ts";
 import type { VfSession } from "./locks.ts";
 
 /**

@@ -5,7 +5,6 @@ import { currentOwnGuids } from "../lock/own-guids.ts";
 import type { StaleAttachment } from "../recovery/stale-attachment.ts";
 import type { AddRequest } from "../requests.ts";
 import { PhysicalFunction } from "../vf/pci-function.ts";
-import { requestForPf } from "./vfio.ts";
 
 /** An ADD that holds the lock of its VF. */
 export interface AddSession extends VfSession {
@@ -29,6 +28,20 @@ export function openAddSession(
     pf: new PhysicalFunction(session.node, vf.pf, vf.index),
     containerNetns,
   };
+}
+
+/**
+ * Returns the request without GUID and link state: a PF has its own, which the host cannot set. If the network sets
+ * them, ADD warns and does not fail: ib-kubernetes assigns a GUID to every pod of a network, and the Go plugin ignores
+ * it, too.
+ */
+function requestForPf(request: AddRequest): AddRequest {
+  if (request.guid !== undefined || request.settings.linkState !== undefined) {
+    request.warn(
+      `${request.deviceID} is a PF, which keeps its own GUID and link state: those of the network are not set`,
+    );
+  }
+  return { ...request, guid: undefined, settings: { ...request.settings, linkState: undefined } };
 }
 
 /**

@@ -5,23 +5,8 @@ import { isPhysical, VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { warnOfSkippedIpam } from "../ipam/ipam.ts";
 import type { Desired } from "../record/desired.ts";
 import type { Originals } from "../record/record.ts";
-import type { AddRequest } from "../requests.ts";
 import type { AddSession } from "./add-session.ts";
 import { requireUsableGuid } from "./usable-guid.ts";
-
-/**
- * Returns the request without GUID and link state: a PF has its own, which the host cannot set. If the network sets
- * them, ADD warns and does not fail: ib-kubernetes assigns a GUID to every pod of a network, and the Go plugin ignores
- * it, too.
- */
-export function requestForPf(request: AddRequest): AddRequest {
-  if (request.guid !== undefined || request.settings.linkState !== undefined) {
-    request.warn(
-      `${request.deviceID} is a PF, which keeps its own GUID and link state: those of the network are not set`,
-    );
-  }
-  return { ...request, guid: undefined, settings: { ...request.settings, linkState: undefined } };
-}
 
 /** Returns the originals of a function that is bound to vfio-pci: for a VF, those that its PF has for it. */
 export function vfioOriginals({ vf, pf, request, warn }: AddSession, desired: Desired): Originals {

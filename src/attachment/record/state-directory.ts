@@ -4,11 +4,11 @@ import type { Guid } from "../../infiniband/guid.ts";
 import type { Files, Lock } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
-import { parseRecord, stateLetter, stateOffset, unreadableIn } from "./codec.ts";
-import { type GoCache, parseGoCache } from "./go-cache.ts";
+import { stateLetter, stateOffset } from "./codec.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { recordDocument } from "./record-file.ts";
-import { refusedFile, type Unreadable } from "./unreadable.ts";
+import { mayBeOf, parseStored, requireRead, type StoredRecord } from "./stored-record.ts";
+import { refusedFile } from "./unreadable.ts";
 
 /**
  * The state directory. The Go plugin uses the same path. It is below `/var/lib/cni`, because that is the one directory
@@ -24,27 +24,13 @@ const countersFile = `${STATE_DIRECTORY}/.calls`;
 /** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
 const longestName = 255;
 
-/** The contents of a file of the state directory. */
-export interface StoredRecord {
-  readonly path: string;
-  /** The record; `undefined` if the file contains no readable record. */
-  readonly record: AttachmentRecord | undefined;
-  /**
-   * The Go plugin's cache, if the Go plugin has written the file; `undefined` otherwise. For a damaged record of
-   * ib-sriov, the members in it that the Go plugin could read.
-   */
-  readonly goCache: GoCache | undefined;
-  /** Why the record cannot be read; `undefined` if the file contains a readable record, or a cache of the Go plugin. */
-  readonly unreadable: Unreadable | undefined;
-}
-
 /**
  * The state directory: a record for each attachment, a lock file for each VF, pending releases, and more. Names of
  * directories and files that are not records begin with a dot, because a container ID cannot.
  */
 export class StateDirectory {
   /** The last record that was read: a call reads it again under the VF's lock, and mostly gets the same text. */
-  private lastRead: ({ readonly text: string } & ReturnType<typeof parse>) | undefined;
+  private lastRead: ({ readonly text: string } & ReturnType<typeof parseStored>) | undefined;
 
   constructor(private readonly files: Files) {}
 
@@ -170,7 +156,7 @@ export class StateDirectory {
       return { path, record: undefined, goCache: undefined, unreadable: refusedFile(error) };
     }
     if (text === undefined) return undefined;
-    if (this.lastRead?.text !== text) this.lastRead = { text, ...parse(text) };
+    if (this.lastRead?.text !== text) this.lastRead = { text, ...parseStored(text) };
     const { record, goCache, unreadable } = this.lastRead;
     return { path, record, goCache, unreadable };
   }
@@ -265,31 +251,6 @@ export class StateDirectory {
       .flatMap((id) => this.files.list(`${collisionRoot}/${id}`).map((ifname) => `.x/${id}/${ifname}`));
     return [...plain, ...collision].map((name) => `${STATE_DIRECTORY}/${name}`);
   }
-}
-
-function parse(text: string): Omit<StoredRecord, "path"> {
-  const record = parseRecord(text);
-  if (record !== undefined) return { record, goCache: undefined, unreadable: undefined };
-  const unreadable = unreadableIn(text);
-  // An older program must not use the parts of a later format that it can read: the later program may not expect that.
-  if (unreadable?.kind === "later format") return { record, goCache: undefined, unreadable };
-  const goCache = parseGoCache(text);
-  const isOther = goCache !== undefined && unreadable === undefined;
-  return { record, goCache, unreadable: isOther ? undefined : (unreadable ?? notARecord) };
-}
-
-const notARecord: Unreadable = { kind: "damaged", reason: "it holds no record" };
-
-function requireRead(stored: StoredRecord | undefined): StoredRecord | undefined {
-  if (stored?.unreadable?.kind === "not read") throw stored.unreadable.error;
-  return stored;
-}
-
-/** Reports whether a file may belong to an attachment whose plain path it has; true for an unreadable file. */
-function mayBeOf({ record, goCache }: StoredRecord, name: AttachmentName): boolean {
-  if (record !== undefined) return isNamed(record, name);
-  // The Go plugin's cache contains only the interface; the file's name then gives the container.
-  return goCache === undefined || goCache.ifname === "" || goCache.ifname === name.ifname;
 }
 
 function plainPath(name: AttachmentName): string {

@@ -9,7 +9,7 @@ import { parseLockContents } from "../lock/lock-file.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import { isNamed } from "../record/record.ts";
-import type { StoredRecord } from "../record/state-directory.ts";
+import type { StoredRecord } from "../record/stored-record.ts";
 import type { DelRequest } from "../requests.ts";
 import { returnToHost } from "../steps/interface.ts";
 import { isVirtual, unseenError } from "../vf/pci-function.ts";

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { inMicroseconds, journalEntry, jsonLine, LINE_MARK } from "../../../src/log/encode.ts";
-import type { Entry } from "../../../src/log/entry.ts";
+import { journalEntry, jsonLine, LINE_MARK } from "../../../src/log/encode.ts";
+import { type Entry, inMicroseconds } from "../../../src/log/entry.ts";
 
 const entry: Entry = {
   time: Date.UTC(2026, 10, 24, 22, 4, 19, 999),
