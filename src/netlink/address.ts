@@ -1,4 +1,5 @@
 import { type AddressFamily, type Cidr, formatCidr, requireCidr } from "../ip/address.ts";
+import type { AddressState } from "../node/links.ts";
 import {
   type Attribute,
   attributeDecoder,
@@ -33,14 +34,9 @@ export const AF: Readonly<Record<AddressFamily, number>> = { 4: 2, 6: 10 };
 const AF_UNSPEC = 0;
 
 /** An address of a netdev, as RTM_NEWADDR describes it. */
-export interface AddressInfo {
+export interface ReceivedAddress extends AddressState {
   /** Index of the netdev. */
   readonly link: number;
-  readonly cidr: string;
-  /** Duplicate address detection (IPv6) has not finished. */
-  readonly tentative: boolean;
-  /** Duplicate address detection found another host with this address. */
-  readonly dadFailed: boolean;
 }
 
 /**
@@ -91,7 +87,7 @@ const ADDRESS_ATTRIBUTES = attributeDecoder(getBytes(IFA_LOCAL), getBytes(IFA_AD
  * @returns `undefined` if the address is neither IPv4 nor IPv6.
  * @throws {MalformedReply} if the message is of another type, or malformed.
  */
-export function parseAddressInfo(message: Message): AddressInfo | undefined {
+export function parseNewAddress(message: Message): ReceivedAddress | undefined {
   const { type, payload } = message;
   if (type !== RTM_NEWADDR || payload.length < IFADDRMSG) {
     throw new MalformedReply(`message type ${type} of ${payload.length} bytes is not an RTM_NEWADDR`);

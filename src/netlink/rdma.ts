@@ -1,4 +1,5 @@
 import { type Guid, guidFromNumber } from "../infiniband/guid.ts";
+import type { RdmaDevice } from "../node/rdma-devices.ts";
 import {
   type Attribute,
   attributeDecoder,
@@ -31,15 +32,6 @@ const RDMA_NLDEV_NET_NS_FD = 68;
 
 /** Bytes of a datagram with one device, at the most: the kernel lists each device in a separate datagram. */
 const ONE_DEVICE = 4096;
-
-/** An RDMA device, as RDMA netlink describes it. */
-export interface RdmaInfo {
-  /** The number of the device on this machine. */
-  readonly index: number;
-  readonly name: string;
-  /** `undefined` if the kernel does not report it. */
-  readonly nodeGuid: Guid | undefined;
-}
 
 /** Lists the devices of the socket's namespace. */
 export function dumpRdmaDevices(): Request {
@@ -122,7 +114,7 @@ const DEVICE_ATTRIBUTES = attributeDecoder(
  * Reads an RDMA device from a message of {@link dumpRdmaDevices}.
  * @throws {MalformedReply} if the message is of another type, or malformed.
  */
-export function parseRdmaDevice({ type, payload }: Message): RdmaInfo {
+export function parseRdmaDevice({ type, payload }: Message): RdmaDevice {
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_GET)) {
     throw new MalformedReply(`message type ${type} is not an answer to RDMA_NLDEV_CMD_GET`);
   }

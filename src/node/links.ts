@@ -48,7 +48,9 @@ export interface InterfaceAddress {
 /** An address that the kernel holds, for verification and for duplicate address detection. */
 export interface AddressState {
   readonly cidr: string;
+  /** Duplicate address detection (IPv6) has not finished. */
   readonly tentative: boolean;
+  /** Duplicate address detection found another host with this address. */
   readonly dadFailed: boolean;
 }
 

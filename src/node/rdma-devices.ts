@@ -8,6 +8,7 @@ export interface RdmaDevice {
   readonly index: number;
   /** E.g. "mlx5_1". Unique on the machine, over all namespaces. */
   readonly name: string;
+  /** `undefined` if the kernel does not report it. */
   readonly nodeGuid: Guid | undefined;
 }
 

@@ -1,6 +1,6 @@
 // Invalid replies of a kernel: the codec reports them as malformed, and has no other errors.
 import { readdirSync } from "node:fs";
-import { dumpAddresses, parseAddressInfo } from "../../src/netlink/address.ts";
+import { dumpAddresses, parseNewAddress } from "../../src/netlink/address.ts";
 import { encodeAttributes, stringAttribute, u32Attribute } from "../../src/netlink/attributes.ts";
 import { Connection, type Transport } from "../../src/netlink/connection.ts";
 import { MalformedReply, NetlinkError } from "../../src/netlink/errors.ts";
@@ -80,7 +80,7 @@ const questions: readonly ((connection: Connection) => unknown)[] = [
   (connection) => optional(connection.get(getLinkByIndex(2)), parseLink),
   (connection) => optional(connection.get(getLinkByName("ib0")), parseLink),
   (connection) => connection.dump(dumpLinks(), parseLink),
-  (connection) => connection.dump(dumpAddresses(2), parseAddressInfo),
+  (connection) => connection.dump(dumpAddresses(2), parseNewAddress),
   (connection) =>
     optional(connection.get(getLinkByName("ib0", { withVfs: true })), (message) =>
       parseVfConfig(parseLink(message).vfs, 1),

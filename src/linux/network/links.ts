@@ -1,6 +1,6 @@
 import * as host from "host";
 import type { Route, RouteState } from "../../ip/route.ts";
-import { dumpAddresses, parseAddressInfo } from "../../netlink/address.ts";
+import { dumpAddresses, parseNewAddress } from "../../netlink/address.ts";
 import { EINVAL } from "../../netlink/errno.ts";
 import { parseIpoibPKey } from "../../netlink/ipoib.ts";
 import { dumpLinksOfKind, getLinkByIndex, getLinkByName, parseLink } from "../../netlink/link.ts";
@@ -157,7 +157,7 @@ export class LinuxLinks implements Links {
 
   addresses(where: Namespace, index: number): AddressState[] {
     const states: AddressState[] = [];
-    for (const info of asLinuxNamespace(where).rtnetlink.dump(dumpAddresses(index), parseAddressInfo)) {
+    for (const info of asLinuxNamespace(where).rtnetlink.dump(dumpAddresses(index), parseNewAddress)) {
       // Kernels before 4.20 list the addresses of all netdevs.
       if (info.link !== index) continue;
       states.push({ cidr: info.cidr, tentative: info.tentative, dadFailed: info.dadFailed });

@@ -1,6 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { dumpAddresses, newAddress, parseAddressInfo } from "../../../src/netlink/address.ts";
+import { dumpAddresses, newAddress, parseNewAddress } from "../../../src/netlink/address.ts";
 import {
   type Attribute,
   bytesAttribute,
@@ -24,7 +24,7 @@ describe("addresses", () => {
     const messages = vector("dump-addresses")
       .received.flatMap(parseMessages)
       .filter((one) => one.type === 20);
-    expect(messages.map(parseAddressInfo)).toEqual([
+    expect(messages.map(parseNewAddress)).toEqual([
       { link: VF0, cidr: "10.1.2.3/24", tentative: false, dadFailed: false },
       { link: VF0, cidr: "10.9.9.9/32", tentative: false, dadFailed: false },
       { link: VF0, cidr: "fd00::5/64", tentative: true, dadFailed: false },
@@ -37,31 +37,31 @@ describe("addresses", () => {
       bytesAttribute(1, Uint8Array.of(10, 0, 0, 2)),
       bytesAttribute(2, Uint8Array.of(10, 0, 0, 1)),
     ];
-    expect(parseAddressInfo(told(2, 32, 0, attributes))?.cidr).toBe("10.0.0.1/32");
+    expect(parseNewAddress(told(2, 32, 0, attributes))?.cidr).toBe("10.0.0.1/32");
   });
 
   it("have their flags in the header, or in a wider attribute, which takes precedence", () => {
     const address = bytesAttribute(1, new Uint8Array(16));
-    expect(parseAddressInfo(told(10, 64, 0x48, [address]))).toMatchObject({
+    expect(parseNewAddress(told(10, 64, 0x48, [address]))).toMatchObject({
       tentative: true,
       dadFailed: true,
     });
-    expect(parseAddressInfo(told(10, 64, 0x48, [address, u32Attribute(8, 0xffffffb7)]))).toMatchObject({
+    expect(parseNewAddress(told(10, 64, 0x48, [address, u32Attribute(8, 0xffffffb7)]))).toMatchObject({
       tentative: false,
       dadFailed: false,
     });
   });
 
   it("of other families are skipped", () => {
-    expect(parseAddressInfo(told(45, 0, 0, []))).toBeUndefined();
+    expect(parseNewAddress(told(45, 0, 0, []))).toBeUndefined();
   });
 
   it("without bytes, of wrong length or prefix, or in another message are refused", () => {
     const four = bytesAttribute(2, new Uint8Array(4));
     const refused = [told(2, 24, 0, []), told(10, 64, 0, [four]), told(2, 33, 0, [four])];
-    for (const one of refused) expect(() => parseAddressInfo(one)).toThrow(MalformedReply);
-    expect(() => parseAddressInfo({ ...told(2, 24, 0, [four]), type: 16 })).toThrow(MalformedReply);
-    expect(() => parseAddressInfo({ ...told(2, 24, 0, [four]), payload: new Uint8Array(7) })).toThrow(
+    for (const one of refused) expect(() => parseNewAddress(one)).toThrow(MalformedReply);
+    expect(() => parseNewAddress({ ...told(2, 24, 0, [four]), type: 16 })).toThrow(MalformedReply);
+    expect(() => parseNewAddress({ ...told(2, 24, 0, [four]), payload: new Uint8Array(7) })).toThrow(
       MalformedReply,
     );
   });
@@ -71,7 +71,7 @@ describe("addresses", () => {
       fc.property(fc.constantFrom(2, 10), fc.uint8Array({ maxLength: 80 }), (family, rest) => {
         const payload = concat([Uint8Array.of(family), rest]);
         try {
-          parseAddressInfo({ type: 20, flags: 0, sequence: 1, payload });
+          parseNewAddress({ type: 20, flags: 0, sequence: 1, payload });
         } catch (error) {
           expect(error).toBeInstanceOf(MalformedReply);
         }
