@@ -10,7 +10,7 @@ import { everything, isolated, rareRequests, requests, same } from "./harness/co
 import { c1, c2 } from "./harness/default-node.ts";
 import { refuseAt } from "./harness/faults.ts";
 import { delOrOtherAdd, thenDel } from "./harness/follow-ups.ts";
-import type { Crossing, Fault } from "./harness/gate.ts";
+import type { Fault, NodeCall } from "./harness/gate.ts";
 import { pathOf } from "./harness/records.ts";
 import { addScenarios, delScenarios, killPoints, takeOverScenario } from "./harness/scenarios.ts";
 import { SimulatedNode } from "./harness/simulated-node.ts";
@@ -83,9 +83,9 @@ describe("the suite notices when one change is left out", () => {
     // Other names are removed again in the container.
     "links.removeAltnames",
   ];
-  const matters = ({ call, parts }: Crossing) => parts.includes("nothing") && !expendable.includes(call);
+  const matters = ({ call, parts }: NodeCall) => parts.includes("nothing") && !expendable.includes(call);
   const without =
-    (left: Crossing): Fault =>
+    (left: NodeCall): Fault =>
     ({ at }) =>
       at === left.at ? { part: "nothing", end: "return" } : undefined;
 
@@ -95,8 +95,8 @@ describe("the suite notices when one change is left out", () => {
   ] as const;
   const cases = kinds.flatMap(({ what, setting, request }) => {
     const simulated = new SimulatedNode(setting);
-    const added = simulated.add(c1, request).crossings.filter(matters);
-    const deleted = simulated.del(c1, request).crossings.filter(matters);
+    const added = simulated.add(c1, request).calls.filter(matters);
+    const deleted = simulated.del(c1, request).calls.filter(matters);
     return [
       ...added.map((each) => ({
         name: `${what}ADD: ${each.call} ${each.subject}`,

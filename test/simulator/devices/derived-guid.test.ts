@@ -9,6 +9,7 @@ import { c1, c2, c3, freshGuid, freshVf, vf } from "../harness/default-node.ts";
 import {
   thenAgain,
   thenAnother,
+  thenAnotherAndLateDel,
   thenDel,
   thenDelOfBoth,
   thenDelWithoutNamespace,
@@ -16,7 +17,7 @@ import {
 import { otherVf } from "../harness/other-container.ts";
 import { driver } from "../harness/prepare.ts";
 import type { AttachmentRequest } from "../harness/requests.ts";
-import { messageChain, type Run } from "../harness/run.ts";
+import { messageChain, rebinds } from "../harness/run.ts";
 import { killPoints } from "../harness/scenarios.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { type Scenario, testScenarios } from "../harness/sweep.ts";
@@ -47,8 +48,8 @@ function autoScenarios(): Scenario[] {
   const all = [
     thenDel,
     thenDelWithoutNamespace,
-    thenAnother(c2, same, true),
-    thenAnother(c2, withGuid, true),
+    thenAnotherAndLateDel(c2, same),
+    thenAnotherAndLateDel(c2, withGuid),
     thenAgain,
   ];
   return adds.flatMap(({ name, request, arrange }): Scenario[] => [
@@ -61,7 +62,9 @@ function autoScenarios(): Scenario[] {
       act: (simulated, fault) => simulated.add(c1, request, fault),
       rollsBack: true,
       followUps:
-        request === derivedGuidRequest && arrange !== earlier ? all : [thenDel, thenAnother(c2, same, true)],
+        request === derivedGuidRequest && arrange !== earlier
+          ? all
+          : [thenDel, thenAnotherAndLateDel(c2, same)],
     },
     {
       name: `DEL (auto, ${name})`,
@@ -73,7 +76,7 @@ function autoScenarios(): Scenario[] {
         simulated.mustAdd(c1, request);
       }),
       act: (simulated, fault) => simulated.del(c1, request, fault),
-      followUps: [thenDel, thenAnother(c2, same, true)],
+      followUps: [thenDel, thenAnotherAndLateDel(c2, same)],
     },
   ]);
 }
@@ -96,7 +99,7 @@ function autoTakeOverScenarios(): Scenario[] {
         request: next,
         arrange: allowingDerived((simulated) => simulated.killAdd(c1, stale, point)),
         act: (simulated, fault) => simulated.add(c2, next, fault),
-        followUps: [thenDelOfBoth(c1, stale, "the earlier one first"), thenAnother(c3, same, false)],
+        followUps: [thenDelOfBoth(c1, stale, "the earlier one first"), thenAnother(c3, same)],
       }),
     ),
   );
@@ -118,8 +121,6 @@ function failingAutoScenario(): Scenario {
 }
 
 testScenarios("auto", [...autoScenarios(), ...autoTakeOverScenarios(), failingAutoScenario()]);
-
-const rebinds = ({ crossings }: Run) => crossings.filter(({ call }) => call === "functions.bind").length;
 
 /** Returns the GUIDs that a VF runs with, and those that are set at its PF. */
 function guidsOf(simulated: SimulatedNode, pci: string): (Guid | undefined)[] {
@@ -150,7 +151,7 @@ describe("a derived GUID", () => {
     const second = simulated.mustAdd(c2, derivedGuidRequest);
     expect(rebinds(second)).toBe(0);
     // The later ADD does not read all records any more.
-    expect(second.crossings.map(({ call }) => call)).not.toContain("files.list");
+    expect(second.calls.map(({ call }) => call)).not.toContain("files.list");
     expect(rebinds(simulated.del(c2, derivedGuidRequest))).toBe(0);
     expect(guidsOf(simulated, freshVf)).toEqual(derived);
   });
@@ -273,8 +274,8 @@ describe("a VF that has a GUID", () => {
     simulated.mustAdd(c1, everything);
     simulated.machine.files.locks.clear();
     simulated.deleteNamespace(c1);
-    const { crossings, result } = simulated.add(c2, { vf, guid: "auto" });
-    expect(crossings.some(({ call }) => call === "functions.bind")).toBe(false);
+    const { calls, result } = simulated.add(c2, { vf, guid: "auto" });
+    expect(calls.some(({ call }) => call === "functions.bind")).toBe(false);
     expect(result?.interfaces.at(-1)?.mac).toMatch(new RegExp(`${requestedGuid}$`));
   });
 });

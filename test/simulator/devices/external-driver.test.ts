@@ -68,7 +68,7 @@ function externalDriverScenarios(): Scenario[] {
           ...common,
           name: `a forced release ${title}`,
           arrange: attached,
-          act: (simulated, fault) => simulated.release(c1, true, fault),
+          act: (simulated, fault) => simulated.release(c1, { force: true }, fault),
           followUps: released,
         },
         {
@@ -188,10 +188,10 @@ test("a virtual machine's VF that has the PF's driver again stays bound, and its
     bus.vf(vf, "clear its override").driverOverride = undefined;
     bus.bind(vf, "mlx5_core");
   });
-  const { end, crossings, warnings } = simulated.del(c1, everything);
+  const { end, calls, warnings } = simulated.del(c1, everything);
   expect(end).toBe("done");
   expect(warnings).toContainEqual(expect.stringMatching(/is bound to mlx5_core, not to vfio-pci/));
-  expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
+  expect(calls.filter(({ call }) => /bind$/.test(call))).toEqual([]);
   expect([target.adminNodeGuid, target.adminPortGuid]).toEqual(before);
   // The GUIDs come into effect when the other program binds the driver again.
   simulated.expectProblems(expect.stringContaining("runs 02:00:00:00:00:00:00:77 02:00:00:00:00:00:00:77"));
@@ -202,10 +202,10 @@ test("a missing netdev does not prove that a container is gone: another namespac
   simulated.mustAdd(c1, isolated);
   simulated.machine.bus.loseNetdev(vf);
   simulated.machine.paths.delete(c1.netns);
-  const { end, warnings, crossings } = simulated.gc([]);
+  const { end, warnings, calls } = simulated.gc([]);
   expect(end).toBe("done");
   expect(warnings).toContainEqual(expect.stringMatching(/keeps VF .*does not have the RDMA device/));
-  expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
+  expect(calls.filter(({ call }) => /bind$/.test(call))).toEqual([]);
   expect(simulated.records(vf)).toHaveLength(1);
 });
 
@@ -220,9 +220,9 @@ describe("DEL of a container without a record", () => {
       simulated.machine.files.texts.delete(pathOf(c1));
     }
     simulated.changeNode(({ bus }) => bus.reserveForVfio(vf));
-    const { end, crossings, warnings } = simulated.del(c1, { vf });
+    const { end, calls, warnings } = simulated.del(c1, { vf });
     expect(end).toBe("done");
-    expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
+    expect(calls.filter(({ call }) => /bind$/.test(call))).toEqual([]);
     expect(warnings).toEqual(
       isNoted ? [expect.stringMatching(/stays without a driver: its driver_override is vfio-pci/)] : [],
     );
@@ -231,8 +231,8 @@ describe("DEL of a container without a record", () => {
   test("binds no driver to a VF whose lock file does not name the attachment", () => {
     const simulated = new SimulatedNode({});
     simulated.changeNode(({ bus }) => bus.unbind(vf, "mlx5_core"));
-    const { end, crossings } = simulated.del(c1, { vf });
+    const { end, calls } = simulated.del(c1, { vf });
     expect(end).toBe("done");
-    expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
+    expect(calls.filter(({ call }) => /bind$/.test(call))).toEqual([]);
   });
 });

@@ -92,7 +92,7 @@ function unrecordedGuidScenarios(): Scenario[] {
     arrange: loseRecord,
     act: (simulated, fault) => simulated.add(c2, request, fault),
     // If this ADD has failed, only the next ADD can find out about the GUID.
-    followUps: [thenAnother(c3, same, false)],
+    followUps: [thenAnother(c3, same)],
   }));
 }
 

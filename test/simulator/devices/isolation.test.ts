@@ -98,7 +98,7 @@ function isolationAfterKillScenarios(): Scenario[] {
             act: (simulated, fault) => simulated.add(c2, request, fault),
             followUps: [
               thenDelOfBoth(c1, isolated, "the earlier one first"),
-              ...(number === 0 ? [thenAnother(c3, same, false)] : []),
+              ...(number === 0 ? [thenAnother(c3, same)] : []),
             ],
           }),
         ),

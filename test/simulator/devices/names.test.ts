@@ -32,7 +32,7 @@ describe("a udev", () => {
       // Plugin and udev must not rename a device at the same time: if there is a udev, the plugin waits for it.
       const ran = [simulated.mustAdd(c1, everything), simulated.del(c1, everything)];
       const renames = ran
-        .flatMap(({ crossings }) => crossings)
+        .flatMap(({ calls }) => calls)
         .filter(
           (each) =>
             each.call === "rdma.rename" || (each.call === "links.set" && each.subject.includes("name")),
@@ -47,7 +47,7 @@ describe("a udev", () => {
     const calls = (() => {
       const simulated = new SimulatedNode({});
       simulated.mustAdd(c1, { vf });
-      return simulated.del(c1, { vf }).crossings;
+      return simulated.del(c1, { vf }).calls;
     })();
     for (const { at, call } of calls) {
       total++;
@@ -57,9 +57,9 @@ describe("a udev", () => {
         for (const [, netdev] of machine.host.ofFunction(vf)) addAltnames(machine.host, netdev, ["another"]);
       });
       simulated.mustAdd(c1, { vf });
-      const { warnings } = simulated.del(c1, { vf }, (crossing) => {
+      const { warnings } = simulated.del(c1, { vf }, (nodeCall) => {
         const [found] = host.ofFunction(vf);
-        if (crossing.at === at && found !== undefined && !found[1].altnames.includes("another"))
+        if (nodeCall.at === at && found !== undefined && !found[1].altnames.includes("another"))
           addAltnames(host, found[1], ["another"]);
         return undefined;
       });
@@ -142,7 +142,7 @@ describe("a name", () => {
   test.each([500, 4_000, 8_000])("that udev is about to restore, in %i ms, is left to udev", (udev) => {
     const simulated = new SimulatedNode({ udev });
     const ran = [simulated.mustAdd(c1, everything), simulated.del(c1, everything)];
-    const renames = ran.flatMap(({ crossings }) => crossings).filter(({ call }) => call === "rdma.rename");
+    const renames = ran.flatMap(({ calls }) => calls).filter(({ call }) => call === "rdma.rename");
     expect(renames).toEqual([]);
     simulated.requireAsBefore("after DEL");
   });

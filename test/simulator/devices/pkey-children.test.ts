@@ -31,7 +31,7 @@ function childrenScenarios(): Scenario[] {
           simulated.deleteNamespace(c1);
         },
         act: (simulated, fault) => simulated.add(c2, otherRequest, fault),
-        followUps: [thenDelOfBoth(c1, request, "this one first"), thenAnother(c3, same, false)],
+        followUps: [thenDelOfBoth(c1, request, "this one first"), thenAnother(c3, same)],
       };
     }),
   );
@@ -41,7 +41,7 @@ testScenarios("pkey children", childrenScenarios());
 
 const plain: AttachmentRequest = { vf };
 
-const callsOf = ({ crossings }: Run) => crossings.map(({ call }) => call);
+const callsOf = ({ calls }: Run) => calls.map(({ call }) => call);
 
 describe("DEL", () => {
   test("neither rebinds a VF without children nor searches all netdevs for them", () => {

@@ -6,7 +6,13 @@ import { codes } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";
 import { contrary, everything, type NamedRequest, partition, same } from "../harness/common-requests.ts";
 import { c1, c2, deviceInfo, type Setting, vf } from "../harness/default-node.ts";
-import { thenAgain, thenAnother, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
+import {
+  thenAgain,
+  thenAnother,
+  thenAnotherAndLateDel,
+  thenDel,
+  thenDelWithoutNamespace,
+} from "../harness/follow-ups.ts";
 import {
   addScenarios,
   afterKilledAdd,
@@ -34,9 +40,12 @@ function rdmaOnlyScenarios(): Scenario[] {
     afterKilledAdd(`an RDMA-only ADD was killed after ${call}`, alone, { call }),
   );
   return [
-    ...addScenarios([alone], [thenDel, thenDelWithoutNamespace, thenAnother(c2, contrary, true), thenAgain]),
-    ...addScenarios([plain, shared], [thenDel, thenAnother(c2, same, false)]),
-    ...delScenarios([plain, shared, alone], [thenDel, thenAnother(c2, contrary, true)]),
+    ...addScenarios(
+      [alone],
+      [thenDel, thenDelWithoutNamespace, thenAnotherAndLateDel(c2, contrary), thenAgain],
+    ),
+    ...addScenarios([plain, shared], [thenDel, thenAnother(c2, same)]),
+    ...delScenarios([plain, shared, alone], [thenDel, thenAnotherAndLateDel(c2, contrary)]),
     ...delWithoutNamespaceScenarios([plain, alone]),
     ...after,
   ];
@@ -75,8 +84,8 @@ test.each([
   expect(error).toMatchObject({ message: expect.stringMatching(pattern) });
   simulated.requireAsBefore("after ADD");
   // A runtime calls DEL after an ADD that failed.
-  const { crossings } = simulated.del(c1, request);
-  expect(crossings.filter(({ call }) => /bind$/.test(call))).toEqual([]);
+  const { calls } = simulated.del(c1, request);
+  expect(calls.filter(({ call }) => /bind$/.test(call))).toEqual([]);
   simulated.requireAsBefore("after DEL");
 });
 

@@ -7,12 +7,10 @@ import { everything, isolated, requestedGuid } from "../harness/common-requests.
 import { c1, c2, c3, freshVf, vf } from "../harness/default-node.ts";
 import type { Fault } from "../harness/gate.ts";
 import type { AttachmentRequest } from "../harness/requests.ts";
-import { messageChain, type Run } from "../harness/run.ts";
+import { messageChain, type Run, rebinds } from "../harness/run.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { virtual } from "../model/netdev.ts";
 import { Refusal } from "../model/refusal.ts";
-
-const rebinds = ({ crossings }: Run) => crossings.filter(({ call }) => call === "functions.bind").length;
 
 /** Lets the first bind fail. */
 function failsOnce(part?: string): Fault {
@@ -63,9 +61,9 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
   ): { ran: Run; other: Run | undefined } {
     let isCalled = false;
     let other: Run | undefined;
-    const ran = verb((crossing) => {
-      if (crossing.call === call) isCalled = true;
-      if (!isCalled || crossing.call !== "watch.wait" || other !== undefined) return undefined;
+    const ran = verb((nodeCall) => {
+      if (nodeCall.call === call) isCalled = true;
+      if (!isCalled || nodeCall.call !== "watch.wait" || other !== undefined) return undefined;
       // Only the first VF is late.
       Object.assign(simulated.machine.bus, { registrationTime: 0, rdmaTime: 0 });
       other = simulated.add(c2, request);
@@ -102,9 +100,9 @@ describe("another VF's ADD, while a call waits after a rebind or a move,", () =>
   test("is not delayed by an ADD that waits for a netdev which a moved RDMA device does not get", () => {
     const simulated = new SimulatedNode({ rdma: "exclusive", guid: requestedGuid });
     const { ran, other } = interrupted(simulated, "rdma.move", (fault) =>
-      simulated.add(c1, isolated, (crossing, process) => {
-        if (crossing.call === "rdma.move") simulated.machine.bus.withoutNetdev.add(vf);
-        return fault(crossing, process);
+      simulated.add(c1, isolated, (nodeCall, process) => {
+        if (nodeCall.call === "rdma.move") simulated.machine.bus.withoutNetdev.add(vf);
+        return fault(nodeCall, process);
       }),
     );
     expect([ran.end, other?.end]).toEqual(["failed", "done"]);

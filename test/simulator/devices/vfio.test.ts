@@ -9,7 +9,13 @@ import { guid } from "../../support/records.ts";
 import { contrary, everything, type NamedRequest, partition, same } from "../harness/common-requests.ts";
 import { c1, c2, pf, type Setting, vf, wholePf } from "../harness/default-node.ts";
 import type { KillPoint } from "../harness/faults.ts";
-import { thenAgain, thenAnother, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
+import {
+  thenAgain,
+  thenAnother,
+  thenAnotherAndLateDel,
+  thenDel,
+  thenDelWithoutNamespace,
+} from "../harness/follow-ups.ts";
 import type { AttachmentRequest } from "../harness/requests.ts";
 import { check, messageChain } from "../harness/run.ts";
 import {
@@ -55,15 +61,20 @@ function vfioScenarios(): Scenario[] {
     return afterKilledAdd(what, { request: whole, setting }, point);
   });
   return [
-    ...addScenarios([all], [thenDel, thenDelWithoutNamespace, thenAnother(c2, same, true), thenAgain]),
-    ...addScenarios([plain, unreadable], [thenDel, thenAnother(c2, same, false)]),
-    ...delScenarios([all, plain], [thenDel, thenAnother(c2, contrary, true)]),
+    ...addScenarios([all], [thenDel, thenDelWithoutNamespace, thenAnotherAndLateDel(c2, same), thenAgain]),
+    ...addScenarios([plain, unreadable], [thenDel, thenAnother(c2, same)]),
+    ...delScenarios([all, plain], [thenDel, thenAnotherAndLateDel(c2, contrary)]),
     // Afterwards such a VF has no GUID, and no container gets it without one.
-    ...delScenarios([unreadable], [thenDel, thenAnother(c2, same, true)]),
+    ...delScenarios([unreadable], [thenDel, thenAnotherAndLateDel(c2, same)]),
     ...delWithoutNamespaceScenarios(vfRequests),
     ...after,
-    ...addScenarios(pfRequests, [thenDel, thenDelWithoutNamespace, thenAnother(c2, same, true), thenAgain]),
-    ...delScenarios(pfRequests, [thenDel, thenAnother(c2, same, true)]),
+    ...addScenarios(pfRequests, [
+      thenDel,
+      thenDelWithoutNamespace,
+      thenAnotherAndLateDel(c2, same),
+      thenAgain,
+    ]),
+    ...delScenarios(pfRequests, [thenDel, thenAnotherAndLateDel(c2, same)]),
     ...delWithoutNamespaceScenarios(pfRequests),
   ];
 }
@@ -86,7 +97,7 @@ test("a warning reports that the PF's GUIDs cannot be read, and so cannot be res
 
 test("no driver is bound or unbound", () => {
   const node = vfioNode();
-  const calls = [...node.mustAdd(c1, everything).crossings, ...node.del(c1, everything).crossings];
+  const calls = [...node.mustAdd(c1, everything).calls, ...node.del(c1, everything).calls];
   expect(calls.filter(({ call }) => /bind|links.move|processes/.test(call))).toEqual([]);
 });
 

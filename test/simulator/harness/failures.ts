@@ -1,5 +1,5 @@
 // The ways in which each call can fail.
-import type { Crossing } from "./gate.ts";
+import type { NodeCall } from "./gate.ts";
 
 /** One way in which a call can fail. */
 export interface Failure {
@@ -18,7 +18,7 @@ const unanswered: Failure = { code: "TIMEOUT", part: "all" };
  * distinguish errnos, so a second errno would be the same case. Calls that change the node have each state that they
  * can leave. A call without a failure makes no system call that can fail, or waits and has {@link answers}.
  */
-export const failures: Readonly<Record<Crossing["call"], readonly Failure[]>> = {
+export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = {
   "functions.virtualFunction": [{ code: "EACCES" }],
   "functions.generation": [{ code: "EACCES" }],
   "functions.isVirtualOf": [{ code: "EACCES" }],
@@ -137,7 +137,7 @@ export const failures: Readonly<Record<Crossing["call"], readonly Failure[]>> = 
 };
 
 /** Answers other than the true one, and waits that end for another reason. */
-export const answers: { readonly [Call in Crossing["call"]]?: readonly string[] } = {
+export const answers: { readonly [Call in NodeCall["call"]]?: readonly string[] } = {
   "links.physical": ["silent"],
   "watch.wait": ["time is up"],
   "lock.acquire": ["time is up"],

@@ -1,8 +1,8 @@
 import { TimeoutError } from "../../../src/node/clock.ts";
 import { Refusal } from "../model/refusal.ts";
 import { answers, type Failure, failures, fullDisk, interruptible, readOnly } from "./failures.ts";
-import type { Crossing, Fault } from "./gate.ts";
-import type { NodeCall } from "./partial-effects.ts";
+import type { Fault, NodeCall } from "./gate.ts";
+import type { CallName } from "./partial-effects.ts";
 
 /** One thing that goes wrong in one run of a verb. */
 export interface Case {
@@ -21,12 +21,12 @@ export interface Case {
 }
 
 /** Returns everything that can go wrong at each call of a successful run. */
-export function faultsOf(crossings: readonly Crossing[]): Case[] {
-  return crossings.flatMap((crossing, index) => [
-    ...kills(crossing, crossings[index - 1], index === crossings.length - 1),
-    ...failures[crossing.call].map((failure) => failed(crossing, failure)),
-    ...(answers[crossing.call] ?? []).map((part) => answered(crossing, part)),
-    ...disks(crossing),
+export function faultsOf(calls: readonly NodeCall[]): Case[] {
+  return calls.flatMap((nodeCall, index) => [
+    ...kills(nodeCall, calls[index - 1], index === calls.length - 1),
+    ...failures[nodeCall.call].map((failure) => failed(nodeCall, failure)),
+    ...(answers[nodeCall.call] ?? []).map((part) => answered(nodeCall, part)),
+    ...disks(nodeCall),
   ]);
 }
 
@@ -35,16 +35,16 @@ export function faultsOf(crossings: readonly Crossing[]): Case[] {
  * equals a kill before the next call, so only the last call has a kill after it. A kill before the call is left out if
  * the node has not changed since the previous call, because it equals the kill before that one.
  */
-function kills(crossing: Crossing, before: Crossing | undefined, isLast: boolean): Case[] {
+function kills(nodeCall: NodeCall, before: NodeCall | undefined, isLast: boolean): Case[] {
   const parts = [
-    ...(before?.version === crossing.version ? [] : [undefined]),
-    ...crossing.parts.filter((part) => part === "no netdev"),
+    ...(before?.version === nodeCall.version ? [] : [undefined]),
+    ...nodeCall.parts.filter((part) => part === "no netdev"),
     ...(isLast ? ["all"] : []),
   ];
   return parts.map((part) => ({
-    name: `killed ${part === undefined ? "before" : `after "${part}" of`} ${show(crossing)}`,
+    name: `killed ${part === undefined ? "before" : `after "${part}" of`} ${show(nodeCall)}`,
     fault: (each) =>
-      each.at === crossing.at ? { ...(part === undefined ? {} : { part }), end: "kill" } : undefined,
+      each.at === nodeCall.at ? { ...(part === undefined ? {} : { part }), end: "kill" } : undefined,
     kills: true,
     expectedText: undefined,
   }));
@@ -52,7 +52,7 @@ function kills(crossing: Crossing, before: Crossing | undefined, isLast: boolean
 
 /** A moment at which a process is killed: just after its n-th call of a kind. */
 export interface KillPoint {
-  readonly call: NodeCall;
+  readonly call: CallName;
   /** Default: 1. */
   readonly nth?: number;
   /** The effect that the call has before the kill, see partial-effects.ts; default: "all". */
@@ -62,56 +62,56 @@ export interface KillPoint {
 /** Kills the process. */
 export function killAt({ call, nth = 1, effect = "all" }: KillPoint): Fault {
   let seen = 0;
-  return (crossing) => {
-    if (crossing.call === call) seen++;
-    return crossing.call === call && seen === nth ? { part: effect, end: "kill" } : undefined;
+  return (nodeCall) => {
+    if (nodeCall.call === call) seen++;
+    return nodeCall.call === call && seen === nth ? { part: effect, end: "kill" } : undefined;
   };
 }
 
 /** Makes each call of a kind fail, without an effect. */
-export function refuseAt(call: NodeCall, code: string): Fault {
-  return (crossing) => (crossing.call === call ? { end: new Refusal(code, call) } : undefined);
+export function refuseAt(call: CallName, code: string): Fault {
+  return (nodeCall) => (nodeCall.call === call ? { end: new Refusal(code, call) } : undefined);
 }
 
-function failed(crossing: Crossing, { code, part, lasts }: Failure): Case {
+function failed(nodeCall: NodeCall, { code, part, lasts }: Failure): Case {
   const error = () =>
     code === "TIMEOUT"
-      ? new TimeoutError(`the kernel did not answer ${crossing.call}`)
-      : new Refusal(code, `${crossing.call} ${crossing.subject}`);
+      ? new TimeoutError(`the kernel did not answer ${nodeCall.call}`)
+      : new Refusal(code, `${nodeCall.call} ${nodeCall.subject}`);
   const how = [code, ...(part === undefined ? [] : [`after "${part}"`]), ...(lasts ? ["from now on"] : [])];
   return {
-    name: `${how.join(" ")} at ${show(crossing)}`,
+    name: `${how.join(" ")} at ${show(nodeCall)}`,
     fault: (each) => {
-      if (each.at === crossing.at) return { ...(part === undefined ? {} : { part }), end: error() };
-      return lasts && each.at > crossing.at && each.call === crossing.call ? { end: error() } : undefined;
+      if (each.at === nodeCall.at) return { ...(part === undefined ? {} : { part }), end: error() };
+      return lasts && each.at > nodeCall.at && each.call === nodeCall.call ? { end: error() } : undefined;
     },
     kills: false,
     expectedText: code === "TIMEOUT" ? "did not answer" : code,
   };
 }
 
-function answered(crossing: Crossing, part: string): Case {
+function answered(nodeCall: NodeCall, part: string): Case {
   return {
-    name: `"${part}" at ${show(crossing)}`,
-    fault: (each) => (each.at === crossing.at ? { part, end: "return" } : undefined),
+    name: `"${part}" at ${show(nodeCall)}`,
+    fault: (each) => (each.at === nodeCall.at ? { part, end: "return" } : undefined),
     kills: false,
     expectedText: undefined,
     hidesVfConfig: part === "silent",
   };
 }
 
-function disks(crossing: Crossing): Case[] {
-  if (!crossing.call.startsWith("files.")) return [];
+function disks(nodeCall: NodeCall): Case[] {
+  if (!nodeCall.call.startsWith("files.")) return [];
   return [
     { code: "ENOSPC", calls: fullDisk },
     { code: "EROFS", calls: readOnly },
   ].flatMap(({ code, calls }) =>
-    calls.includes(crossing.call)
+    calls.includes(nodeCall.call)
       ? [
           {
-            name: `${code} of all files from ${show(crossing)} on`,
+            name: `${code} of all files from ${show(nodeCall)} on`,
             fault: ((each) =>
-              each.at >= crossing.at && calls.includes(each.call)
+              each.at >= nodeCall.at && calls.includes(each.call)
                 ? { end: new Refusal(code, `${each.call} ${each.subject}`) }
                 : undefined) satisfies Fault,
             kills: false,
@@ -126,21 +126,21 @@ function disks(crossing: Crossing): Case[] {
  * Sends a signal just before each call. The process holds it back, as it does SIGTERM. The signal has no effect before
  * the next wait, so that all signals between two waits are the same case.
  */
-export function signalsOf(crossings: readonly Crossing[]): Case[] {
-  const relevant = crossings.filter(({ call }, at) => at === 0 || interruptible.includes(call));
-  const last = crossings.findLast(({ call }) => call === "clock.checkInterrupted")?.at ?? 0;
-  return relevant.map((crossing) => ({
-    name: `SIGTERM before ${show(crossing)}`,
+export function signalsOf(calls: readonly NodeCall[]): Case[] {
+  const relevant = calls.filter(({ call }, at) => at === 0 || interruptible.includes(call));
+  const last = calls.findLast(({ call }) => call === "clock.checkInterrupted")?.at ?? 0;
+  return relevant.map((nodeCall) => ({
+    name: `SIGTERM before ${show(nodeCall)}`,
     fault: (each, process) => {
-      if (each.at === crossing.at) process.signal = "SIGTERM";
+      if (each.at === nodeCall.at) process.signal = "SIGTERM";
       return undefined;
     },
     kills: false,
     expectedText: undefined,
-    stops: crossing.at <= last,
+    stops: nodeCall.at <= last,
   }));
 }
 
-function show({ at, call, subject }: Crossing): string {
+function show({ at, call, subject }: NodeCall): string {
   return `call ${at}, ${call} ${subject}`;
 }

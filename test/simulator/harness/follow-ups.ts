@@ -59,34 +59,50 @@ export function thenDelOfBoth(
 /**
  * The runtime never calls DEL, and another container gets the VF: at once if the first ADD did not complete, otherwise
  * after the first container's namespace is deleted; before that, ADD must be refused.
- * @param late whether the first container's DEL comes in the end, when another container has the VF.
+ * @param how returns the request of the other container.
  */
-export function thenAnother(
-  next: Pod,
-  wanted: (request: AttachmentRequest) => AttachmentRequest,
-  late: boolean,
-): FollowUp {
+export function thenAnother(next: Pod, how: (request: AttachmentRequest) => AttachmentRequest): FollowUp {
   return {
-    name: late ? "then another's ADD, its own late DEL, the other's DEL" : "then another's ADD and DEL",
+    name: "then another's ADD and DEL",
     run(simulated, pod, request) {
-      const other = wanted(request);
-      if (isAttached(simulated.machine, recordOf(simulated.machine, pod))) {
-        requireRefusal(simulated, next, other);
-        simulated.deleteNamespace(pod);
-      }
-      const ran = simulated.mustAdd(next, other);
-      // ADD also releases the leases of the orphaned attachments of the VF, however many there are.
-      const pending = simulated.pendingReleases();
-      if (ran.end === "done" && pending.length > 0) simulated.problems.push(`still pending: ${pending}`);
-      if (late) {
-        simulated.mustDel(pod, request);
-        if (ran.end === "done") simulated.requireAttached(next, other, ran);
-      }
-      simulated.mustDel(next, other);
-      simulated.releasePending();
-      simulated.requireAsBefore("after the other's DEL");
+      addAnother(simulated, pod, next, how(request));
+      delAnother(simulated, next, how(request));
     },
   };
+}
+
+/** The same, but the first container's DEL comes in the end, when the other container has the VF. */
+export function thenAnotherAndLateDel(
+  next: Pod,
+  how: (request: AttachmentRequest) => AttachmentRequest,
+): FollowUp {
+  return {
+    name: "then another's ADD, its own late DEL, the other's DEL",
+    run(simulated, pod, request) {
+      const ran = addAnother(simulated, pod, next, how(request));
+      simulated.mustDel(pod, request);
+      if (ran.end === "done") simulated.requireAttached(next, how(request), ran);
+      delAnother(simulated, next, how(request));
+    },
+  };
+}
+
+function addAnother(simulated: SimulatedNode, pod: Pod, next: Pod, request: AttachmentRequest): Run {
+  if (isAttached(simulated.machine, recordOf(simulated.machine, pod))) {
+    requireRefusal(simulated, next, request);
+    simulated.deleteNamespace(pod);
+  }
+  const ran = simulated.mustAdd(next, request);
+  // ADD also releases the leases of the orphaned attachments of the VF, however many there are.
+  const pending = simulated.pendingReleases();
+  if (ran.end === "done" && pending.length > 0) simulated.problems.push(`still pending: ${pending}`);
+  return ran;
+}
+
+function delAnother(simulated: SimulatedNode, next: Pod, request: AttachmentRequest): void {
+  simulated.mustDel(next, request);
+  simulated.releasePending();
+  simulated.requireAsBefore("after the other's DEL");
 }
 
 /**
@@ -119,18 +135,18 @@ export function allFollowUps(): FollowUp[] {
   return [
     thenDel,
     thenDelWithoutNamespace,
-    thenAnother(c2, same, false),
-    thenAnother(c2, contrary, true),
+    thenAnother(c2, same),
+    thenAnotherAndLateDel(c2, contrary),
     thenAgain,
   ];
 }
 
 /** Returns the two follow-ups that differ most: DEL, and another container's ADD with other settings. */
 export function delOrOtherAdd(): FollowUp[] {
-  return [thenDel, thenAnother(c2, contrary, true)];
+  return [thenDel, thenAnotherAndLateDel(c2, contrary)];
 }
 
 /** Returns the same for a VF that no container gets without a GUID: the other ADD has the same request. */
 export function delOrSameAdd(): FollowUp[] {
-  return [thenDel, thenAnother(c2, same, true)];
+  return [thenDel, thenAnotherAndLateDel(c2, same)];
 }

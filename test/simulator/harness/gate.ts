@@ -2,15 +2,15 @@ import type { Node } from "../../../src/node/node.ts";
 import type { Machine } from "../model/machine.ts";
 import { OpenNetns } from "../model/netns.ts";
 import type { Process } from "../model/process.ts";
-import { isChange, type NodeCall, type Parts, partialEffectsOf } from "./partial-effects.ts";
+import { type CallName, isChange, type Parts, partialEffectsOf } from "./partial-effects.ts";
 
 /** One call that the plugin makes on the node. */
-export class Crossing {
+export class NodeCall {
   constructor(
     /** Its number in the process, from 0. */
     readonly at: number,
     /** The name of the call; "answer" is the output of the result. */
-    readonly call: NodeCall | "answer",
+    readonly call: CallName | "answer",
     /** Grows with all changes of the node: it has not changed between two calls with the same number. */
     readonly version: number,
     private readonly objects: readonly unknown[],
@@ -36,7 +36,7 @@ export interface Verdict {
  * Decides the outcome of each call of a process; `undefined` for a normal call. It can also change the node or the
  * process itself.
  */
-export type Fault = (crossing: Crossing, process: Process) => Verdict | undefined;
+export type Fault = (nodeCall: NodeCall, process: Process) => Verdict | undefined;
 
 /** Time that every call takes, ms. It is long, so that udev and children can act between any two calls. */
 const CALL_TIME = 1;
@@ -49,7 +49,7 @@ export class Killed extends Error {
 }
 
 /** The calls that return an object whose members are calls, too, and the names of these objects. */
-const returned: { readonly [Call in NodeCall]?: string } = {
+const returned: { readonly [Call in CallName]?: string } = {
   "namespaces.open": "namespace",
   "files.lock": "lock",
   "processes.start": "child",
@@ -62,7 +62,7 @@ const returned: { readonly [Call in NodeCall]?: string } = {
  * process.
  */
 export class Gate {
-  readonly crossings: Crossing[] = [];
+  readonly calls: NodeCall[] = [];
   #changes = 0;
   #bootId: unknown;
 
@@ -105,14 +105,14 @@ export class Gate {
     const value: unknown = Reflect.get(real, member);
     if (name === "namespaces" && member === "host") return this.#wrap("namespace", value as object, ["host"]);
     if (typeof value !== "function") return value;
-    const call = `${name}.${String(member)}` as NodeCall;
+    const call = `${name}.${String(member)}` as CallName;
     const act = value.bind(real) as (...args: readonly unknown[]) => unknown;
     // A stack trace shows the name of the property as the name of the function.
     return { [call]: (...args: unknown[]) => this.#call(call, real, act, args, about) }[call];
   }
 
   #call(
-    call: NodeCall,
+    call: CallName,
     real: object,
     act: (...args: readonly unknown[]) => unknown,
     args: readonly unknown[],
@@ -130,7 +130,7 @@ export class Gate {
   }
 
   #pass(
-    call: Crossing["call"],
+    call: NodeCall["call"],
     objects: readonly unknown[],
     parts: Parts,
     { isChange = false } = {},
@@ -138,16 +138,16 @@ export class Gate {
     try {
       if (!this.process.isRunning) throw new Killed("the process was killed before");
       const version = this.#changes + this.machine.time.eventCount;
-      const crossing = new Crossing(this.crossings.length, call, version, objects, Object.keys(parts));
-      if (crossing.at === MOST_CALLS) throw new Error(`the verb does not end: ${call} ${crossing.subject}`);
-      this.crossings.push(crossing);
+      const nodeCall = new NodeCall(this.calls.length, call, version, objects, Object.keys(parts));
+      if (nodeCall.at === MOST_CALLS) throw new Error(`the verb does not end: ${call} ${nodeCall.subject}`);
+      this.calls.push(nodeCall);
       this.machine.time.pass(CALL_TIME);
-      const { part, end } = this.fault?.(crossing, this.process) ?? { part: "all", end: "return" };
+      const { part, end } = this.fault?.(nodeCall, this.process) ?? { part: "all", end: "return" };
       if (end === "return") return partOf(parts, part ?? "all")();
       if (part !== undefined) takeEffect(partOf(parts, part), end);
       if (end !== "kill") throw end;
       this.machine.endProcess(this.process);
-      throw new Killed(`killed at ${call} ${crossing.subject}`);
+      throw new Killed(`killed at ${call} ${nodeCall.subject}`);
     } finally {
       if (isChange) this.#changes++;
     }

@@ -23,7 +23,7 @@ interface CalledObjects extends Node {
 }
 
 /** The name of a call, such as "links.move"; "namespace.cookie" is a property that is read by a system call. */
-export type NodeCall =
+export type CallName =
   | { [Name in keyof CalledObjects]: `${Name}.${MethodOf<CalledObjects[Name]>}` }[keyof CalledObjects]
   | "namespace.cookie";
 

@@ -15,7 +15,7 @@ import type { Node } from "../../../src/node/node.ts";
 import { unobserved } from "../../support/unobserved.ts";
 import type { Machine } from "../model/machine.ts";
 import { nodeOf } from "../model/node.ts";
-import { type Crossing, type Fault, Gate } from "./gate.ts";
+import { type Fault, Gate, type NodeCall } from "./gate.ts";
 import {
   type AttachmentRequest,
   addRequest,
@@ -46,10 +46,15 @@ export interface Run {
   readonly error: unknown;
   /** The result that the runtime got. */
   readonly result: Result | undefined;
-  readonly crossings: readonly Crossing[];
+  readonly calls: readonly NodeCall[];
   readonly warnings: readonly string[];
   /** Violations of rules that hold for every run, whatever its fault. */
   readonly violations: readonly string[];
+}
+
+/** Returns how often a run has bound a driver. */
+export function rebinds({ calls }: Pick<Run, "calls">): number {
+  return calls.filter(({ call }) => call === "functions.bind").length;
 }
 
 /** Runs ADD in a new process. */
@@ -184,8 +189,8 @@ export function run(
   })();
   const wasKilled = !process.isRunning;
   machine.endProcess(process);
-  const crossings = gate.crossings;
-  if (wasKilled) return { ...settled, end: "killed", result, crossings, warnings, violations: [] };
+  const calls = gate.calls;
+  if (wasKilled) return { ...settled, end: "killed", result, calls, warnings, violations: [] };
   const orphans = machine.children.slice(before).filter((child) => child.outcome === undefined);
   const violations = orphans.map(() => `${command} ended and left a child behind`);
   violations.push(...machine.bus.endless.splice(0).map((call) => `${command} never returns: ${call}`));
@@ -193,7 +198,7 @@ export function run(
   if (time > timeout + UNCOUNTED)
     violations.push(`${command} took ${time} ms, although its limit is ${timeout}`);
   if (settled.end === "failed") violations.push(...errorViolations(command, settled.error));
-  return { ...settled, result, crossings, warnings, violations };
+  return { ...settled, result, calls, warnings, violations };
 }
 
 /** Errors that the CNI project's Go libraries report with code 999, and ib-sriov, too. */

@@ -66,7 +66,7 @@ export function delWithoutNamespaceScenarios(requests: readonly NamedRequest[]):
         if (gone === "at once") simulated.machine.time.settle();
       },
       act: (simulated, fault) => simulated.del(c1, request, fault, null),
-      followUps: [gone === "later" ? thenAnother(c2, same, false) : thenDel],
+      followUps: [gone === "later" ? thenAnother(c2, same) : thenDel],
     })),
   );
 }
@@ -118,7 +118,7 @@ export function takeOverScenario(
     request,
     arrange: (simulated) => simulated.killAdd(c1, everything, point),
     act: (simulated, fault) => simulated.add(c2, request, fault),
-    followUps: [thenDelOfBoth(c1, everything, "the earlier one first"), thenAnother(c3, same, false)],
+    followUps: [thenDelOfBoth(c1, everything, "the earlier one first"), thenAnother(c3, same)],
   };
 }
 

@@ -133,14 +133,14 @@ export class SimulatedNode {
     return this.#check("provision", provisionOne(this.machine, pci, fault), fault);
   }
 
-  /** Runs `ib-sriov gc`, with --dry-run if `act` is false. */
-  gcOfAll(act = true, fault?: Fault): Run {
-    return this.#check("gc", gcOfAll(this.machine, { dryRun: !act }, fault), fault);
+  /** Runs `ib-sriov gc`. */
+  gcOfAll(options = { dryRun: false }, fault?: Fault): Run {
+    return this.#check("gc", gcOfAll(this.machine, options, fault), fault);
   }
 
   /** Runs `ib-sriov attachments release`. */
-  release(pod: Pod, force: boolean, fault?: Fault): Run {
-    return this.#check("release", releaseOf(this.machine, pod, { force }, fault), fault);
+  release(pod: Pod, options: { readonly force: boolean }, fault?: Fault): Run {
+    return this.#check("release", releaseOf(this.machine, pod, options, fault), fault);
   }
 
   /** Passes the time during which GC keeps an attachment because it can be newer than the runtime's list. */

@@ -62,8 +62,8 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
   if (well.end !== (scenario.ends ?? "done")) {
     problems.push(`${scenario.name}, without faults: ${well.end} ${messageChain(well.error)}`);
   }
-  const crossings = scenario.cases === "nothing" ? [] : well.crossings;
-  const cases = [...faultsOf(crossings), ...signalsOf(crossings)].filter(part.cases);
+  const calls = scenario.cases === "nothing" ? [] : well.calls;
+  const cases = [...faultsOf(calls), ...signalsOf(calls)].filter(part.cases);
   const all: (Case | undefined)[] = [undefined, ...cases];
   for (const each of all) {
     for (const followUp of followUps) {
@@ -153,13 +153,13 @@ export function interleave(interleaving: Interleaving): Findings {
     return simulated;
   };
   const first = begin();
-  const calls = verb(first).crossings;
+  const calls = verb(first).calls;
   const problems: string[] = [];
   for (const { at, call, subject } of calls) {
     const simulated = begin(first);
     let other: Run | undefined;
-    const ran = verb(simulated, (crossing) => {
-      if (crossing.at === at) other = beforeCall(simulated);
+    const ran = verb(simulated, (nodeCall) => {
+      if (nodeCall.at === at) other = beforeCall(simulated);
       return undefined;
     });
     afterwards(simulated, ran, other);

@@ -161,8 +161,11 @@ test("an operator who knows that the PF is gone can force the release of the lea
     bus.removeVfs(pf);
     bus.hidden = [pf];
   });
-  expect(simulated.release(c1, false)).toMatchObject({ end: "failed", error: { code: codes.node } });
-  expect(simulated.release(c1, true)).toMatchObject({
+  expect(simulated.release(c1, { force: false })).toMatchObject({
+    end: "failed",
+    error: { code: codes.node },
+  });
+  expect(simulated.release(c1, { force: true })).toMatchObject({
     end: "done",
     warnings: [expect.stringMatching(/sysfs does not show VF .*; only its lease is released/)],
   });

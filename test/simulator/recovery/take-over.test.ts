@@ -29,7 +29,7 @@ function orphanedScenarios(): Scenario[] {
       request,
       arrange: leaveOrphaned(everything),
       act: (simulated, fault) => simulated.add(c2, request, fault),
-      followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same, false)],
+      followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same)],
     };
   });
 }
@@ -52,7 +52,7 @@ function changedScenarios(): Scenario[] {
           simulated.deleteNamespace(c1);
         },
         act: (simulated, fault) => simulated.add(c2, request, fault),
-        followUps: [thenDelOfBoth(c1, request, "this one first"), thenAnother(c3, same, false)],
+        followUps: [thenDelOfBoth(c1, request, "this one first"), thenAnother(c3, same)],
       };
     }),
   );
@@ -69,7 +69,7 @@ function againScenarios(): Scenario[] {
       request: everything,
       arrange: (simulated) => simulated.killAdd(c1, everything, point),
       act: (simulated, fault) => simulated.add(c1, everything, fault),
-      followUps: [number % 2 === 0 ? thenDel : thenAgain, thenAnother(c2, contrary, false)],
+      followUps: [number % 2 === 0 ? thenDel : thenAgain, thenAnother(c2, contrary)],
     }));
 }
 
@@ -109,7 +109,7 @@ function aftermathScenarios(): Scenario[] {
           request: requestWithGuid,
           arrange,
           act: (simulated, fault) => simulated.add(c2, requestWithGuid, fault),
-          followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same, false)],
+          followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same)],
         },
       ];
     }),

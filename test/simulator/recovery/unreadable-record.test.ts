@@ -49,7 +49,7 @@ function releaseUnreadableScenarios(): Scenario[] {
       simulated.mustAdd(c1, request);
       unreadableRecords["cut off"](simulated.machine);
     },
-    act: (simulated, fault) => simulated.release(c1, true, fault),
+    act: (simulated, fault) => simulated.release(c1, { force: true }, fault),
     followUps: [thenFree],
   }));
 }
@@ -59,7 +59,7 @@ const thenFree: FollowUp = {
   name: "then again, and DEL",
   run(simulated, pod, request) {
     const { machine, problems } = simulated;
-    for (let i = 0; i < 3 && simulated.release(pod, true).end !== "done"; i++);
+    for (let i = 0; i < 3 && simulated.release(pod, { force: true }).end !== "done"; i++);
     if (machine.files.texts.has(record)) problems.push("the record is left");
     simulated.mustDel(pod, request);
     if (simulated.lines().some((line) => line.includes(`of ${pod.containerId} `)))
@@ -161,9 +161,12 @@ describe.each(kinds)("a record that is %s", (kind) => {
     const simulated = unreadable(kind);
     const own = originalsOf(simulated.originals, simulated.machine.bus.vf(vf, "look"));
     const before = simulated.lines();
-    expect(simulated.release(c1, false)).toMatchObject({ end: "failed", error: { code: codes.deviceInUse } });
+    expect(simulated.release(c1, { force: false })).toMatchObject({
+      end: "failed",
+      error: { code: codes.deviceInUse },
+    });
     simulated.requireUnchanged(before, "after release");
-    expect(simulated.release(c1, true).end).toBe("done");
+    expect(simulated.release(c1, { force: true }).end).toBe("done");
     expect(simulated.records(vf)).toEqual([]);
     expect(simulated.machine.files.texts.has(record)).toBe(false);
     expect(simulated.machine.bus.vf(vf, "look").probed).toMatchObject({
@@ -224,7 +227,7 @@ describe("a record of a virtual machine that cannot be read", () => {
     const simulated = unreadable("cut off", everything, { vfio: true });
     simulated.machine.bus.vf(vf, "open").isOpen = isOpen;
     const before = simulated.lines();
-    const released = simulated.release(c1, true);
+    const released = simulated.release(c1, { force: true });
     expect(released.end).toBe(end);
     if (isOpen) {
       expect(released.error).toMatchObject({

@@ -269,8 +269,8 @@ test.each([
   ["uncommon", uncommon, partitioned],
   ["isolated", isolated, isolatedSetting],
 ] as const)("with every fault it reports the cause, and changes nothing (%s)", (_, request, setting) => {
-  const { crossings } = attached(request, setting).checked();
-  for (const each of faultsOf(crossings)) {
+  const { calls } = attached(request, setting).checked();
+  for (const each of faultsOf(calls)) {
     total++;
     const { simulated, checked } = attached(request, setting);
     const before = simulated.lines();

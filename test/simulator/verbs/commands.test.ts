@@ -11,6 +11,7 @@ import {
 import { c1, c2, c3, freshGuid, freshVf, vf } from "../harness/default-node.ts";
 import { type FollowUp, thenAnother } from "../harness/follow-ups.ts";
 import { interfaceOf } from "../harness/prepare.ts";
+import { rebinds } from "../harness/run.ts";
 import { killPoints, leaveOrphaned } from "../harness/scenarios.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { type Scenario, testScenarios } from "../harness/sweep.ts";
@@ -62,7 +63,7 @@ function provisionScenarios(): Scenario[] {
           simulated.requireAsBefore("after provision");
         },
       },
-      ...(pci === freshVf ? [thenAnother(c2, same, false)] : []),
+      ...(pci === freshVf ? [thenAnother(c2, same)] : []),
     ],
   }));
 }
@@ -77,7 +78,7 @@ function gcOfAllScenarios(): Scenario[] {
       pod: c1,
       request,
       arrange: leaveOrphaned(request),
-      act: (simulated, fault) => simulated.gcOfAll(true, fault),
+      act: (simulated, fault) => simulated.gcOfAll({ dryRun: false }, fault),
       followUps: [then],
     }),
   );
@@ -88,7 +89,7 @@ function gcOfAllScenarios(): Scenario[] {
       pod: c1,
       request: everything,
       arrange: (simulated) => simulated.killAdd(c1, everything, point),
-      act: (simulated, fault) => simulated.gcOfAll(true, fault),
+      act: (simulated, fault) => simulated.gcOfAll({ dryRun: false }, fault),
       followUps: [then],
     }),
   );
@@ -114,8 +115,8 @@ function releaseScenarios(): Scenario[] {
       simulated.mustAdd(c1, request);
       after(simulated);
     },
-    act: (simulated, fault) => simulated.release(c1, true, fault),
-    followUps: [repeat("then again", (simulated) => simulated.release(c1, true))],
+    act: (simulated, fault) => simulated.release(c1, { force: true }, fault),
+    followUps: [repeat("then again", (simulated) => simulated.release(c1, { force: true }))],
   });
   return [
     ...wanted.map((each) => scenario(each, "a running container", () => {})),
@@ -156,8 +157,6 @@ testScenarios("operators", [...provisionScenarios(), ...gcOfAllScenarios(), ...r
 describe("provision", () => {
   test("makes the first pod's rebind unnecessary, and changes nothing the second time", () => {
     const simulated = new SimulatedNode({});
-    const rebinds = (calls: { crossings: readonly { call: string }[] }) =>
-      calls.crossings.filter(({ call }) => call === "functions.bind").length;
     expect(rebinds(simulated.provision(freshVf))).toBe(1);
     expect(rebinds(simulated.provision(freshVf))).toBe(0);
     expect(simulated.machine.bus.vf(freshVf, "look").probed?.portGuid).toBe(freshGuid);
@@ -189,7 +188,7 @@ describe("gc", () => {
     simulated.mustAdd(c1, everything);
     simulated.deleteNamespace(c1);
     const before = simulated.lines();
-    expect(simulated.gcOfAll(false).warnings).toContainEqual(
+    expect(simulated.gcOfAll({ dryRun: true }).warnings).toContainEqual(
       expect.stringMatching(/c1-net1: would be released/),
     );
     simulated.requireUnchanged(before, "after gc");
@@ -207,9 +206,12 @@ describe("gc", () => {
     );
     simulated.requireUnchanged(before, "after gc");
     // Only --force releases it.
-    expect(simulated.release(c1, false)).toMatchObject({ end: "failed", error: { code: codes.deviceInUse } });
+    expect(simulated.release(c1, { force: false })).toMatchObject({
+      end: "failed",
+      error: { code: codes.deviceInUse },
+    });
     simulated.requireUnchanged(before, "after release");
-    expect(simulated.release(c1, true).end).toBe("done");
+    expect(simulated.release(c1, { force: true }).end).toBe("done");
     if (namespace !== undefined) paths.set(c1.netns, namespace);
     simulated.requireAsBefore("after release --force");
   });
@@ -218,6 +220,6 @@ describe("gc", () => {
 test("release of a container that is not known changes nothing", () => {
   const simulated = new SimulatedNode({});
   const before = simulated.lines();
-  expect(simulated.release(c1, true).end).toBe("done");
+  expect(simulated.release(c1, { force: true }).end).toBe("done");
   simulated.requireUnchanged(before, "after release");
 });

@@ -39,7 +39,7 @@ function delOfNothingScenario(): Scenario {
     pod: c1,
     request: everything,
     act: (simulated, fault) => simulated.del(c1, everything, fault),
-    followUps: [thenDel, thenAnother(c2, same, false)],
+    followUps: [thenDel, thenAnother(c2, same)],
   };
 }
 

@@ -4,7 +4,12 @@ import { CniError } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";
 import { contrary, everything, requestedGuid, requests, same } from "../harness/common-requests.ts";
 import { c1, c2, c3, freshVf, vf } from "../harness/default-node.ts";
-import { type FollowUp, thenAnother, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
+import {
+  type FollowUp,
+  thenAnother,
+  thenAnotherAndLateDel,
+  thenDelWithoutNamespace,
+} from "../harness/follow-ups.ts";
 import { gc, messageChain, type Run } from "../harness/run.ts";
 import { killPoints, leaveOrphaned } from "../harness/scenarios.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
@@ -40,7 +45,7 @@ function orphanedScenarios(): Scenario[] {
     request,
     arrange: leaveOrphaned(request),
     act: (simulated, fault) => simulated.gc([], fault),
-    followUps: [thenGc, thenAnother(c2, contrary, true)],
+    followUps: [thenGc, thenAnotherAndLateDel(c2, contrary)],
   }));
 }
 
@@ -88,7 +93,7 @@ function pendingReleaseScenario(): Scenario {
         simulated.problems.push("there is not one pending release");
     },
     act: (simulated, fault) => simulated.gc([], fault),
-    followUps: [thenGc, thenAnother(c3, same, false)],
+    followUps: [thenGc, thenAnother(c3, same)],
   };
 }
 

@@ -55,7 +55,7 @@ function badIpamScenarios(): Scenario[] {
           simulated.mustDel(pod, request);
           simulated.requireAsBefore("after DEL");
           restore(simulated);
-          thenAnother(c2, (same) => same, false).run(simulated, pod, request, ran);
+          thenAnother(c2, (same) => same).run(simulated, pod, request, ran);
         },
       },
     ],
@@ -82,7 +82,7 @@ function brokenIpamScenarios(): Scenario[] {
     },
     ends: "failed",
     rollsBack: true,
-    followUps: [thenDel, thenAnother(c2, (request) => request, false)],
+    followUps: [thenDel, thenAnother(c2, (request) => request)],
   }));
 }
 
@@ -108,7 +108,7 @@ function badReleaseScenarios(): Scenario[] {
       return ran;
     },
     ends: "failed",
-    followUps: [thenDel, thenAnother(c2, (request) => request, false)],
+    followUps: [thenDel, thenAnother(c2, (request) => request)],
   }));
 }
 

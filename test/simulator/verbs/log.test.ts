@@ -219,8 +219,8 @@ test.each([
 ])("with every fault of %s and the counters, ADD succeeds, and DEL restores the node", (_, log) => {
   const before = new SimulatedNode({});
   const whole = logged(before, "ADD", log);
-  const begin = whole.crossings.findLastIndex(({ call }) => call === "answer") + 1;
-  const end = whole.crossings.slice(begin);
+  const begin = whole.calls.findLastIndex(({ call }) => call === "answer") + 1;
+  const end = whole.calls.slice(begin);
   const cases = faultsOf(end);
   for (const call of ["files.addLine", "logs."])
     expect(cases.filter(({ name, kills }) => !kills && name.includes(call)).length, call).toBeGreaterThan(0);

@@ -138,9 +138,9 @@ test("all problems are reported", () => {
 });
 
 test("with every fault it reports that the node is not ready, and changes nothing", () => {
-  const { crossings } = status(new SimulatedNode({}));
-  expect(crossings.length).toBeLessThan(20);
-  for (const each of faultsOf(crossings)) {
+  const { calls } = status(new SimulatedNode({}));
+  expect(calls.length).toBeLessThan(20);
+  for (const each of faultsOf(calls)) {
     const { end, error, violations } = status(new SimulatedNode({}), each.fault);
     expect(violations, each.name).toEqual([]);
     if (end !== "failed") continue;
