@@ -5,7 +5,6 @@ import {
   parseNetwork,
   parseNetworkForDel,
   parseNetworkForGc,
-  parseNetworkForStatus,
 } from "../../../src/network-config/network-config.ts";
 import { orCniError, thrown } from "../cni/thrown.ts";
 
@@ -269,29 +268,6 @@ describe("parseNetworkForDel", () => {
     expect(parseNetworkForDel(configuration({ ipam: { type: "dhcp" } })).warnings[0]).toContain(
       'ipam.type "dhcp"',
     );
-  });
-});
-
-describe("parseNetworkForStatus", () => {
-  test("needs no deviceID: no device plugin has set it", () => {
-    const network = { deviceID: undefined, ipam: { type: "host-local" }, timeoutSeconds: 2 };
-    expect(parseNetworkForStatus(configuration(network))).toEqual({
-      rdmaIsolation: false,
-      ipamType: "host-local",
-      timeout: 2000,
-    });
-    const isolating = configuration({ ...network, rdmaIsolation: true });
-    expect(parseNetworkForStatus(isolating).rdmaIsolation).toBe(true);
-  });
-
-  test.each([
-    ["dhcp", { ipam: { type: "dhcp" } }, 2],
-    ["an invalid pkey", { pkey: "0x10000" }, 7],
-    ["a wait for no pkey", { waitForPkeySeconds: 3 }, 7],
-    ["an unknown link_state", { link_state: "up" }, 7],
-    ["a timeout of 0 s", { timeoutSeconds: 0 }, 7],
-  ])("refuses configurations with which no ADD can succeed: %s", (_, changes, code) => {
-    expect(thrown(() => parseNetworkForStatus(configuration(changes)))).toMatchObject({ code });
   });
 });
 

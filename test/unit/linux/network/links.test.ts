@@ -1,20 +1,25 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxLinks } from "../../../src/linux/network/links.ts";
-import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
-import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
-import { Waits } from "../../../src/linux/waits.ts";
-import { bytesAttribute, encodeAttributes, u32Attribute, viewOf } from "../../../src/netlink/attributes.ts";
-import { parseMessages } from "../../../src/netlink/message.ts";
-import type { Namespace } from "../../../src/node/namespaces.ts";
-import { concat } from "../../support/attributes.ts";
-import { ack, done, message } from "../netlink/fake-transport.ts";
-import { vector } from "../vectors/vectors.ts";
-import { answer, calls, kernel } from "./fake-kernel.ts";
-import { machine, NET, NSFS, openDescriptors, resetMachine } from "./machine.ts";
+import { LinuxLinks } from "../../../../src/linux/network/links.ts";
+import { LinuxNamespaces } from "../../../../src/linux/network/namespaces.ts";
+import { LinuxPciFunctions } from "../../../../src/linux/pci/pci-functions.ts";
+import { Waits } from "../../../../src/linux/waits.ts";
+import {
+  bytesAttribute,
+  encodeAttributes,
+  u32Attribute,
+  viewOf,
+} from "../../../../src/netlink/attributes.ts";
+import { parseMessages } from "../../../../src/netlink/message.ts";
+import type { Namespace } from "../../../../src/node/namespaces.ts";
+import { concat } from "../../../support/attributes.ts";
+import { ack, done, message } from "../../netlink/fake-transport.ts";
+import { vector } from "../../vectors/vectors.ts";
+import { answer, calls, kernel } from "../fake-kernel.ts";
+import { machine, NET, NSFS, openDescriptors, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 const POD = "/run/netns/pod";

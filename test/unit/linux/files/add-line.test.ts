@@ -1,13 +1,13 @@
 import { readdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
-import type { LinuxFiles } from "../../../src/linux/files/files.ts";
-import { machine } from "./machine.ts";
+import type { LinuxFiles } from "../../../../src/linux/files/files.ts";
+import { machine } from "../machine.ts";
 import { modeOf, scratchFiles } from "./scratch-files.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 let directory: string;

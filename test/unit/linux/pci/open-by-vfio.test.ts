@@ -1,10 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
-import { machine, openDescriptors, resetMachine } from "./machine.ts";
+import { LinuxPciFunctions } from "../../../../src/linux/pci/pci-functions.ts";
+import { machine, openDescriptors, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 const functions = new LinuxPciFunctions();

@@ -1,11 +1,11 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { lockHolders } from "../../../src/linux/files/lock-holders.ts";
-import { openFile } from "./fake-host.ts";
-import { machine, resetMachine } from "./machine.ts";
+import { lockHolders } from "../../../../src/linux/files/lock-holders.ts";
+import { openFile } from "../fake-host.ts";
+import { machine, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 const path = "/var/lib/cni/ib-sriov/.vf/0000:03:00.2";

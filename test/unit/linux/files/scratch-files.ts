@@ -1,10 +1,10 @@
 import { mkdtempSync, statSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { LinuxClock } from "../../../src/linux/clock.ts";
-import { LinuxFiles } from "../../../src/linux/files/files.ts";
-import { Waits } from "../../../src/linux/waits.ts";
-import { machine, resetMachine } from "./machine.ts";
+import { LinuxClock } from "../../../../src/linux/clock.ts";
+import { LinuxFiles } from "../../../../src/linux/files/files.ts";
+import { Waits } from "../../../../src/linux/waits.ts";
+import { machine, resetMachine } from "../machine.ts";
 
 /** The files of a machine without other activity, and a directory for them, which the test must remove. */
 export function scratchFiles(): { readonly directory: string; readonly files: LinuxFiles } {

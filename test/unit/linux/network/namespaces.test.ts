@@ -1,12 +1,12 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { asLinuxNamespace } from "../../../src/linux/network/namespace.ts";
-import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
-import { NamespaceError } from "../../../src/node/namespaces.ts";
-import { machine, NET, NSFS, openDescriptors, resetMachine } from "./machine.ts";
+import { asLinuxNamespace } from "../../../../src/linux/network/namespace.ts";
+import { LinuxNamespaces } from "../../../../src/linux/network/namespaces.ts";
+import { NamespaceError } from "../../../../src/node/namespaces.ts";
+import { machine, NET, NSFS, openDescriptors, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 const POD = "/run/netns/pod";

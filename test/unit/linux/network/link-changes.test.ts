@@ -1,22 +1,22 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { parseGuid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
-import { LinuxLinks } from "../../../src/linux/network/links.ts";
-import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
-import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
-import { Waits } from "../../../src/linux/waits.ts";
-import { parseAttributes, readString, readU32, viewOf } from "../../../src/netlink/attributes.ts";
-import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import type { Namespace } from "../../../src/node/namespaces.ts";
-import { findAttribute } from "../../support/attributes.ts";
-import { aLinkSettings } from "../../support/records.ts";
-import { ack } from "../netlink/fake-transport.ts";
-import { vector } from "../vectors/vectors.ts";
-import { answer, calls, kernel, record } from "./fake-kernel.ts";
-import { machine, NET, NSFS, resetMachine } from "./machine.ts";
+import { parseGuid, ZERO_GUID } from "../../../../src/infiniband/guid.ts";
+import { LinuxLinks } from "../../../../src/linux/network/links.ts";
+import { LinuxNamespaces } from "../../../../src/linux/network/namespaces.ts";
+import { LinuxPciFunctions } from "../../../../src/linux/pci/pci-functions.ts";
+import { Waits } from "../../../../src/linux/waits.ts";
+import { parseAttributes, readString, readU32, viewOf } from "../../../../src/netlink/attributes.ts";
+import { type Message, parseMessages } from "../../../../src/netlink/message.ts";
+import type { Namespace } from "../../../../src/node/namespaces.ts";
+import { findAttribute } from "../../../support/attributes.ts";
+import { aLinkSettings } from "../../../support/records.ts";
+import { ack } from "../../netlink/fake-transport.ts";
+import { vector } from "../../vectors/vectors.ts";
+import { answer, calls, kernel, record } from "../fake-kernel.ts";
+import { machine, NET, NSFS, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 const POD = "/run/netns/pod";

@@ -1,12 +1,12 @@
 import { posix } from "node:path";
 import fc from "fast-check";
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { pciAddressOfLink, pciSysfsDirectory } from "../../../src/linux/pci/sysfs-directory.ts";
-import { machine, resetMachine } from "./machine.ts";
+import { pciAddressOfLink, pciSysfsDirectory } from "../../../../src/linux/pci/sysfs-directory.ts";
+import { machine, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 const devices = "/sys/bus/pci/devices";

@@ -1,18 +1,18 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
-import { LinuxRdmaDevices } from "../../../src/linux/network/rdma-devices.ts";
-import { Waits } from "../../../src/linux/waits.ts";
-import { parseAttributes, readU32 } from "../../../src/netlink/attributes.ts";
-import { parseMessages } from "../../../src/netlink/message.ts";
-import { findAttribute } from "../../support/attributes.ts";
-import { ack } from "../netlink/fake-transport.ts";
-import { vector } from "../vectors/vectors.ts";
-import { calls } from "./fake-kernel.ts";
-import { deliver, machine, NET, NSFS, openDescriptors, resetMachine } from "./machine.ts";
+import { LinuxNamespaces } from "../../../../src/linux/network/namespaces.ts";
+import { LinuxRdmaDevices } from "../../../../src/linux/network/rdma-devices.ts";
+import { Waits } from "../../../../src/linux/waits.ts";
+import { parseAttributes, readU32 } from "../../../../src/netlink/attributes.ts";
+import { parseMessages } from "../../../../src/netlink/message.ts";
+import { findAttribute } from "../../../support/attributes.ts";
+import { ack } from "../../netlink/fake-transport.ts";
+import { vector } from "../../vectors/vectors.ts";
+import { calls } from "../fake-kernel.ts";
+import { deliver, machine, NET, NSFS, openDescriptors, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 const MODE = "/sys/module/ib_core/parameters/netns_mode";

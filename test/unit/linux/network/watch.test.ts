@@ -1,14 +1,14 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
-import { LinuxLinks } from "../../../src/linux/network/links.ts";
-import { LinuxNamespaces } from "../../../src/linux/network/namespaces.ts";
-import { LinuxPciFunctions } from "../../../src/linux/pci/pci-functions.ts";
-import { Waits } from "../../../src/linux/waits.ts";
-import { vector } from "../vectors/vectors.ts";
-import { deliver, machine, NET, NSFS, openDescriptors, resetMachine } from "./machine.ts";
+import { LinuxLinks } from "../../../../src/linux/network/links.ts";
+import { LinuxNamespaces } from "../../../../src/linux/network/namespaces.ts";
+import { LinuxPciFunctions } from "../../../../src/linux/pci/pci-functions.ts";
+import { Waits } from "../../../../src/linux/waits.ts";
+import { vector } from "../../vectors/vectors.ts";
+import { deliver, machine, NET, NSFS, openDescriptors, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  ...(await import("./fake-host.ts")),
+  ...(await import("../fake-host.ts")),
 }));
 
 let namespaces: LinuxNamespaces;

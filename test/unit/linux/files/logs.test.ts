@@ -1,5 +1,5 @@
 import { beforeEach, expect, test, vi } from "vitest";
-import { linuxLogs } from "../../../src/linux/files/logs.ts";
+import { linuxLogs } from "../../../../src/linux/files/logs.ts";
 
 const sent = vi.hoisted(() => ({
   calls: [] as unknown[][],
