@@ -129,11 +129,11 @@ function guidsOf(simulated: SimulatedNode, pci: string): (Guid | undefined)[] {
 }
 
 /** Gives a VF a GUID that is in effect. */
-function setGuid(simulated: SimulatedNode, pci: string, wanted: Guid): void {
+function setGuid(simulated: SimulatedNode, pci: string, value: Guid): void {
   simulated.changeNode(({ bus }) => {
     const target = bus.vf(pci, "set its GUID");
-    target.adminNodeGuid = wanted;
-    target.adminPortGuid = wanted;
+    target.adminNodeGuid = value;
+    target.adminPortGuid = value;
     bus.unbind(pci, driver);
     bus.bind(pci, driver);
   });

@@ -25,7 +25,7 @@ export class NodeCall {
 }
 
 /** The outcome of a call. */
-export interface Verdict {
+export interface Outcome {
   /** The effect that the call has; `undefined` for no effect. */
   readonly part?: string;
   /** How the call ends: as if it had succeeded, with an error, or with a kill of the process. */
@@ -36,7 +36,7 @@ export interface Verdict {
  * Decides the outcome of each call of a process; `undefined` for a normal call. It can also change the node or the
  * process itself.
  */
-export type Fault = (nodeCall: NodeCall, process: Process) => Verdict | undefined;
+export type Fault = (nodeCall: NodeCall, process: Process) => Outcome | undefined;
 
 /** Time that every call takes, ms. It is long, so that udev and children can act between any two calls. */
 const CALL_TIME = 1;
@@ -44,8 +44,8 @@ const CALL_TIME = 1;
 const MOST_CALLS = 5_000;
 
 /** Thrown by every call of a killed process, so that its code cannot change the node any more. */
-export class Killed extends Error {
-  override readonly name = "Killed";
+export class ProcessKilled extends Error {
+  override readonly name = "ProcessKilled";
 }
 
 /** The calls that return an object whose members are calls, too, and the names of these objects. */
@@ -136,7 +136,7 @@ export class Gate {
     { isChange = false } = {},
   ): unknown {
     try {
-      if (!this.process.isRunning) throw new Killed("the process was killed before");
+      if (!this.process.isRunning) throw new ProcessKilled("the process was killed before");
       const version = this.#changes + this.machine.time.eventCount;
       const nodeCall = new NodeCall(this.calls.length, call, version, objects, Object.keys(parts));
       if (nodeCall.at === MOST_CALLS) throw new Error(`the verb does not end: ${call} ${nodeCall.subject}`);
@@ -147,7 +147,7 @@ export class Gate {
       if (part !== undefined) takeEffect(partOf(parts, part), end);
       if (end !== "kill") throw end;
       this.machine.endProcess(this.process);
-      throw new Killed(`killed at ${call} ${nodeCall.subject}`);
+      throw new ProcessKilled(`killed at ${call} ${nodeCall.subject}`);
     } finally {
       if (isChange) this.#changes++;
     }

@@ -193,7 +193,7 @@ export function run(
   if (wasKilled) return { ...settled, end: "killed", result, calls, warnings, violations: [] };
   const orphans = machine.children.slice(before).filter((child) => child.outcome === undefined);
   const violations = orphans.map(() => `${command} ended and left a child behind`);
-  violations.push(...machine.bus.endless.splice(0).map((call) => `${command} never returns: ${call}`));
+  violations.push(...machine.bus.hangingCalls.splice(0).map((call) => `${command} never returns: ${call}`));
   const time = machine.time.now - begin;
   if (time > timeout + UNCOUNTED)
     violations.push(`${command} took ${time} ms, although its limit is ${timeout}`);

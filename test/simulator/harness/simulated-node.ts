@@ -205,9 +205,9 @@ export class SimulatedNode {
   }
 
   requireAttached(pod: Pod, request: AttachmentRequest, ran: Run): void {
-    const found = attachmentErrors(this.machine, pod, request, ran, this);
+    const errors = attachmentErrors(this.machine, pod, request, ran, this);
     this.problems.push(
-      ...found
+      ...errors
         .filter((error) => !(this.#allowed.has("link state") && error.startsWith("link state")))
         .filter((error) => !(this.#allowed.has("attributes") && error.startsWith("RDMA device of"))),
     );

@@ -12,9 +12,9 @@ const UNBIND_TIME = 40;
 const PROBE_TIME = 120;
 
 /** Time from a port's coming up to the kernel's query of the subnet administrator for its capabilities, ms. */
-const QUESTION_DELAY = 1_000;
+const QUERY_DELAY = 1_000;
 /** Time that the kernel waits for the answer, ms. */
-const QUESTION_TIME = 3_000;
+const QUERY_TIME = 3_000;
 
 /** Node and port GUID of the PF. */
 export const pfGuid = guid("98:03:9b:03:00:ab:01:00");
@@ -42,9 +42,9 @@ export class Bus {
   /** Functions that sysfs does not show although they exist: "everything" if sysfs is not mounted. */
   hidden: "everything" | readonly string[] = [];
   /** Calls that would never have returned from a real kernel. */
-  readonly endless: string[] = [];
+  readonly hangingCalls: string[] = [];
   /** Time until which the work queue of all RDMA devices waits for an answer of the subnet administrator. */
-  #isAskingUntil = 0;
+  #queryEnd = 0;
   #inode = FIRST_INODE;
   #queuePair = 0x48;
 
@@ -110,8 +110,8 @@ export class Bus {
     const vf = this.vf(pci, `unbind ${pci}`);
     if (vf.probed?.driver !== driver) throw new Refusal("ENODEV", `unbind ${pci} from ${driver}`);
     // vfio-pci waits until the machine closes the VF.
-    if (vf.isOpen) this.endless.push(`unbind ${pci} from ${driver}`);
-    this.timeline.pass(Math.max(UNBIND_TIME, this.#isAskingUntil - this.timeline.now));
+    if (vf.isOpen) this.hangingCalls.push(`unbind ${pci} from ${driver}`);
+    this.timeline.pass(Math.max(UNBIND_TIME, this.#queryEnd - this.timeline.now));
     this.#unregister(vf);
   }
 
@@ -140,9 +140,9 @@ export class Bus {
   linkChanged(vf: Vf): void {
     const { probed } = vf;
     if (vf.linkState === "disable" || probed === undefined || probed.driver === "vfio-pci") return;
-    this.timeline.after(QUESTION_DELAY, () => {
+    this.timeline.after(QUERY_DELAY, () => {
       if (vf.probed !== probed || vf.linkState !== "disable") return;
-      this.#isAskingUntil = this.timeline.now + QUESTION_TIME;
+      this.#queryEnd = this.timeline.now + QUERY_TIME;
     });
   }
 

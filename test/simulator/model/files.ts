@@ -110,8 +110,8 @@ export class OpenFile {
   }
 
   /** Lets a child process inherit it. */
-  share(heir: LockHolder): void {
-    this.holders.add(heir);
+  share(child: LockHolder): void {
+    this.holders.add(child);
   }
 
   /** Takes the lock if no other open file has it. */

@@ -66,9 +66,9 @@ describe("a VF that another container has", () => {
 
 describe("a container whose namespace cannot be seen", () => {
   for (const [had, held] of Object.entries({ plain, everything })) {
-    for (const [wanted, request] of Object.entries({ plain, everything, otherGuid })) {
+    for (const [what, request] of Object.entries({ plain, everything, otherGuid })) {
       for (const state of ["is attached", "was being attached"]) {
-        test(`keeps its VF: it has ${had}, ${state}, another container requests ${wanted}`, () => {
+        test(`keeps its VF: it has ${had}, ${state}, another container requests ${what}`, () => {
           total++;
           const simulated = new SimulatedNode({});
           const { machine } = simulated;

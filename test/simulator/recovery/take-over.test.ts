@@ -20,10 +20,10 @@ function takeOverScenarios(): Scenario[] {
 
 /** Returns ADD for a VF of a container whose namespace is gone. */
 function orphanedScenarios(): Scenario[] {
-  return [same, contrary].map((wanted): Scenario => {
-    const request = wanted(everything);
+  return [same, contrary].map((how): Scenario => {
+    const request = how(everything);
     return {
-      name: `ADD (${wanted.name}) after another's namespace is gone`,
+      name: `ADD (${how.name}) after another's namespace is gone`,
       setting: {},
       pod: c2,
       request,

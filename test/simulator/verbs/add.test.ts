@@ -58,14 +58,14 @@ function ownNetnsScenarios(): Scenario[] {
   return requests()
     .filter(({ name }) => ["no settings", "an address", "everything"].includes(name))
     .flatMap(({ name, request }): Scenario[] => {
-      const wanted = { ...request, ownNetnsAllowed: true };
-      const common = { setting, pod: ownPod, request: wanted };
+      const hostRequest = { ...request, ownNetnsAllowed: true };
+      const common = { setting, pod: ownPod, request: hostRequest };
       return [
         {
           ...common,
           name: `ADD to the plugin's own namespace (${name})`,
           arrange: open,
-          act: (simulated, fault) => simulated.add(ownPod, wanted, fault),
+          act: (simulated, fault) => simulated.add(ownPod, hostRequest, fault),
           rollsBack: true,
           followUps: [thenDel],
         },
@@ -74,9 +74,9 @@ function ownNetnsScenarios(): Scenario[] {
           name: `DEL from the plugin's own namespace (${name})`,
           arrange: (simulated) => {
             open(simulated);
-            simulated.mustAdd(ownPod, wanted);
+            simulated.mustAdd(ownPod, hostRequest);
           },
-          act: (simulated, fault) => simulated.del(ownPod, wanted, fault),
+          act: (simulated, fault) => simulated.del(ownPod, hostRequest, fault),
           followUps: [thenDel],
         },
       ];

@@ -98,7 +98,7 @@ function gcOfAllScenarios(): Scenario[] {
 
 /** Returns `attachments release --force` of a running container's VF. */
 function releaseScenarios(): Scenario[] {
-  const wanted = [
+  const selected = [
     ...requests(),
     { name: "isolation", request: isolated, setting: { rdma: "exclusive" } as const },
   ];
@@ -119,8 +119,8 @@ function releaseScenarios(): Scenario[] {
     followUps: [repeat("then again", (simulated) => simulated.release(c1, { force: true }))],
   });
   return [
-    ...wanted.map((each) => scenario(each, "a running container", () => {})),
-    ...wanted
+    ...selected.map((each) => scenario(each, "a running container", () => {})),
+    ...selected
       .filter(({ name }) => ["no settings", "everything"].includes(name))
       .map((each) => scenario(each, "a container that has moved its netdev", moveNetdev)),
     ...isolatedRequests.map((each) => scenario(each, "a container that has moved its RDMA device", moveRdma)),

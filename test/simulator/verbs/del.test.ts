@@ -168,9 +168,9 @@ const tamperings: Readonly<Record<string, Tampering>> = {
 
 /** Returns DEL after each change, of a VF that DEL rebinds and of a VF that it does not rebind. */
 function tamperingScenarios(): Scenario[] {
-  const wanted = requests().filter(({ name }) => ["an address", "everything"].includes(name));
+  const selected = requests().filter(({ name }) => ["an address", "everything"].includes(name));
   return Object.entries(tamperings).flatMap(([what, tampering]) =>
-    wanted.map(({ name, request, setting }) => ({
+    selected.map(({ name, request, setting }) => ({
       name: `DEL (${name}) after ${what}`,
       setting,
       pod: c1,

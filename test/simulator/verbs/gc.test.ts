@@ -51,8 +51,8 @@ function orphanedScenarios(): Scenario[] {
 
 /** Returns GC of containers whose namespaces exist, but contain no process. */
 function unlistedScenarios(): Scenario[] {
-  const wanted = requests().filter(({ name }) => ["no settings", "everything"].includes(name));
-  return wanted.map(({ name, request, setting }) => ({
+  const selected = requests().filter(({ name }) => ["no settings", "everything"].includes(name));
+  return selected.map(({ name, request, setting }) => ({
     name: `GC of a container that the runtime does not list (${name})`,
     setting,
     pod: c1,

@@ -118,7 +118,7 @@ describe("an entry", () => {
     simulated.requireAsBefore("after DEL");
   });
 
-  test.each<[wanted: string, request: AttachmentRequest, setting: Setting, steps: string]>([
+  test.each<[what: string, request: AttachmentRequest, setting: Setting, steps: string]>([
     [
       "no settings",
       { vf: everything.vf },
