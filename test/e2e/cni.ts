@@ -74,9 +74,9 @@ export function hostLocal(subnets: readonly string[], more: Config = {}): Config
   return { type: "host-local", ranges: subnets.map((subnet) => [{ subnet }]), ...more };
 }
 
-/** Returns the shell command that makes a call. `wrap` precedes the plugin's path, for example a tracer. */
-export function commandLine(plugin: string, call: Invocation, wrap = ""): string {
-  const { container = "c1", ifname = "net1", netns = "", args = "", from = { enter: "", plugin } } = call;
+/** Returns the environment of a call. */
+export function environmentOf(call: Invocation): string[] {
+  const { container = "c1", ifname = "net1", netns = "", args = "" } = call;
   const variables = {
     PATH: "/bin:/sbin",
     CNI_COMMAND: call.command,
@@ -87,7 +87,17 @@ export function commandLine(plugin: string, call: Invocation, wrap = ""): string
     CNI_PATH: pluginPath,
     ...call.environment,
   };
-  const assignments = Object.entries(variables).map(([name, value]) => quote(`${name}=${value}`));
-  const config = typeof call.config === "string" ? call.config : JSON.stringify(call.config);
-  return `printf %s ${quote(config)} | env -i ${assignments.join(" ")} ${wrap} ${from.enter} ${from.plugin}`;
+  return Object.entries(variables).map(([name, value]) => `${name}=${value}`);
+}
+
+/** Returns the text that a call has on its stdin. */
+export function stdinOf({ config }: Invocation): string {
+  return typeof config === "string" ? config : JSON.stringify(config);
+}
+
+/** Returns the shell command that makes a call. `wrap` precedes the plugin's path, for example a tracer. */
+export function commandLine(plugin: string, call: Invocation, wrap = ""): string {
+  const { from = { enter: "", plugin } } = call;
+  const assignments = environmentOf(call).map(quote).join(" ");
+  return `printf %s ${quote(stdinOf(call))} | env -i ${assignments} ${wrap} ${from.enter} ${from.plugin}`;
 }

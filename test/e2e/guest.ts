@@ -88,9 +88,29 @@ export class Guest {
    * @param seconds after this time the script is killed, with status 137.
    * @throws {Error} if the guest has ended.
    */
-  async execute(script: string, seconds = scriptTime): Promise<Outcome> {
+  execute(script: string, seconds = scriptTime): Promise<Outcome> {
+    return this.request("shell", seconds, [script]);
+  }
+
+  /**
+   * Runs a program.
+   * @param environment its variables; it has no others.
+   * @param seconds after this time the program is killed, with status 137.
+   * @throws {Error} if the guest has ended.
+   */
+  executeProgram(
+    path: string,
+    stdin: string,
+    environment: readonly string[],
+    seconds = scriptTime,
+  ): Promise<Outcome> {
+    return this.request("program", seconds, [stdin, path, ...environment]);
+  }
+
+  /** Sends a request to guest/agent.c when the requests before are answered, and waits for the answer. */
+  private request(kind: string, seconds: number, words: readonly string[]): Promise<Outcome> {
     const outcome = this.turn.then(async () => {
-      this.run.stdin.write(`${seconds} ${Buffer.from(script).toString("base64")}\n`);
+      this.run.stdin.write(`${kind} ${seconds} ${words.map(encode).join(" ")}\n`);
       const answer = await this.line("answer", seconds * 1000 + grace);
       const [, status, stdout, stderr, begin, end] = answer.split(" ");
       this.busy += Number(end) - Number(begin);
@@ -135,6 +155,10 @@ export class Guest {
       `the guest has ended unexpectedly: vhca/run exited with status ${await this.exit}\n${this.output}`,
     );
   }
+}
+
+function encode(text: string): string {
+  return `x${Buffer.from(text).toString("base64")}`;
 }
 
 function decode(word: string | undefined): string {

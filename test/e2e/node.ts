@@ -3,10 +3,13 @@ import {
   type Config,
   commandLine,
   type ErrorAnswer,
+  environmentOf,
   type Invocation,
   pluginPath,
   type Result,
+  stdinOf,
 } from "./cni.ts";
+import { compile } from "./compile.ts";
 import { bootTime, Guest, type GuestOptions, inRepository, type Outcome, quote } from "./guest.ts";
 import { snapshotOf } from "./snapshot.ts";
 
@@ -43,8 +46,9 @@ export class TestNode {
   #calls: string[] = [];
 
   async boot(options: GuestOptions): Promise<void> {
-    const scripts = ["setup.sh", "snapshot.sh"].map((name) => inRepository(`test/e2e/guest/${name}`));
-    const files = [inRepository("build/ib-sriov"), ...scripts, ...(options.files ?? [])];
+    const setup = inRepository("test/e2e/guest/setup.sh");
+    const programs = ["agent", "snapshot"].map((name) => compile(`test/e2e/guest/${name}.c`));
+    const files = [inRepository("build/ib-sriov"), setup, ...programs, ...(options.files ?? [])];
     this.#guest = await Guest.boot({ ...options, files });
     await this.reset();
   }
@@ -70,7 +74,9 @@ export class TestNode {
   }
 
   async snapshot(): Promise<string[]> {
-    return snapshotOf(await this.shell("bash /host/snapshot.sh"));
+    const { status, stdout, stderr } = await this.guest.executeProgram("/host/snapshot", "", []);
+    if (status !== 0) throw new Error(`the snapshot failed with status ${status}\n${stdout}${stderr}`);
+    return snapshotOf(stdout);
   }
 
   /**
@@ -109,12 +115,17 @@ export class TestNode {
 
   /** Calls the plugin. */
   async call(invocation: Invocation, seconds?: number): Promise<Outcome> {
-    const outcome = await this.guest.execute(commandLine(plugin, invocation), seconds);
+    const outcome = await this.#execute(invocation, seconds);
     const { command, container = "c1", ifname = "net1", netns = "" } = invocation;
     this.#calls.push(
       `${command} ${container} ${ifname} ${netns} → ${outcome.status}\n${outcome.stdout}\n${outcome.stderr}`.trimEnd(),
     );
     return outcome;
+  }
+
+  #execute(invocation: Invocation, seconds?: number): Promise<Outcome> {
+    if (invocation.from !== undefined) return this.guest.execute(commandLine(plugin, invocation), seconds);
+    return this.guest.executeProgram(plugin, stdinOf(invocation), environmentOf(invocation), seconds);
   }
 
   /** Makes several calls at the same time; all must succeed. */

@@ -35,8 +35,8 @@ interface VfDump {
   readonly "port guid": string;
 }
 
-/** The programs that run guest/snapshot.sh, and udevd, which starts and ends workers at any time. */
-const transient = ["/bin/dash", "/bin/bash", "/bin/busybox", "/usr/bin/udevadm"];
+/** The programs that run scripts and guest/snapshot.c, and udevd, which starts and ends workers at any time. */
+const transient = ["/bin/dash", "/bin/bash", "/bin/busybox", "/host/snapshot", "/usr/bin/udevadm"];
 
 /**
  * Returns a description of a node: a sorted line for each thing that a DEL must restore.
@@ -44,7 +44,7 @@ const transient = ["/bin/dash", "/bin/bash", "/bin/busybox", "/usr/bin/udevadm"]
  * The snapshot leaves out numbers of netdevs and QPs (a rebind gives new ones), the carrier and the settings that the
  * kernel makes when it comes (link-local addresses and their routes), lock files (they stay), and the internal files
  * of host-local. "No GUID" can be written as zero and as all ones.
- * @param dump the output of guest/snapshot.sh.
+ * @param dump the output of guest/snapshot.c.
  */
 export function snapshotOf(dump: string): string[] {
   let namespace = "-";
