@@ -127,7 +127,9 @@ describe("a VF that is bound to vfio-pci", () => {
     await node.shell(
       "echo 5 >/sys/module/vhca/parameters/fail_guid; echo 1 >/sys/module/vhca/parameters/skip_guid",
     );
-    expect((await node.addRefused(whole)).msg).toMatch(/set the GUIDs of VF/);
+    expect((await node.addRefused(whole)).msg).toMatch(
+      /^cannot apply the GUID of VF .*: RTM_SETLINK .* GUID of VF/,
+    );
   });
 });
 
