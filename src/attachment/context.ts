@@ -1,8 +1,8 @@
 import type { Result } from "../cni/result.ts";
 import type { Link, VfConfig } from "../node/links.ts";
 import type { Namespace } from "../node/namespaces.ts";
-import type { IpamCall } from "./ipam/ipam.ts";
-import type { Lease } from "./ipam/lease.ts";
+import type { IpamCall, Lease } from "./ipam/ipam.ts";
+
 import type { VfSession } from "./lock/locks.ts";
 import type { GuidPair } from "./record/guid-pair.ts";
 import type { AttachmentRecord } from "./record/record.ts";

@@ -4,8 +4,8 @@ import type { AttachmentRecord } from "./record/record.ts";
 const longestRollback = 15_000;
 
 /**
- * Returns how much of a call's time is kept for its rollback, ms, so that both together end in time: 15 s, or half of
- * it if the call has less than 30 s.
+ * Returns the part of a call's time limit that is reserved for its rollback, ms: 15 s, or half of the limit if that is
+ * less. So the call and its rollback together end in time.
  * @param timeout of the whole call, ms.
  */
 export function rollbackTimeOf(timeout: number): number {

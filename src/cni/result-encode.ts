@@ -83,7 +83,7 @@ function plainRoute(route: Route): object {
   return { dst: route.dst, gw: route.gw };
 }
 
-/** Encodes for 1.x, whose members are sorted. */
+/** Encodes a route for results of CNI 1.x, with its members in alphabetical order, as Go prints them. */
 function fullRoute({ advmss, dst, gw, mtu, priority, scope, table }: Route): object {
   return { advmss, dst, gw, mtu, priority, scope, table };
 }

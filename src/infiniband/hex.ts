@@ -23,7 +23,7 @@ for (let value = 0; value < 16; value++) {
   VALUES[digit.toUpperCase().charCodeAt(0)] = value;
 }
 
-/** Returns the bytes of pairs, in lower or upper case, with one character between them. The text is not checked. */
+/** Returns the bytes of hexadecimal pairs with one separator between them, such as "00:1A:ff". The text is not checked. */
 export function bytesOfPairs(text: string): Uint8Array {
   const bytes = new Uint8Array((text.length + 1) / 3);
   for (let i = 0; i < bytes.length; i++) {

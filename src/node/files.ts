@@ -32,7 +32,7 @@ export interface Lock {
 /** The longest text that {@link Files.read} returns, bytes. */
 export const LONGEST_FILE = 1 << 20;
 
-/** State files. Links are never followed; files are 0600, directories 0700. */
+/** State files. Symbolic links are never followed; files have mode 0600, directories 0700. */
 export interface Files {
   /**
    * Returns the text of a file; `undefined` if the path does not exist. Throws if it is not a regular file, or is

@@ -2,7 +2,7 @@ import type { Caller } from "./cni.ts";
 import { inRepository } from "./guest.ts";
 import type { TestNode } from "./node.ts";
 
-/** The script that makes the containers in the guest; it must be among the files of the node. */
+/** The script that makes the containers in the guest; a test that uses it must list it among the files of its virtual node. */
 export const containers = inRepository("test/e2e/guest/containers.sh");
 
 /** Makes the containers of guest/containers.sh, which exist until the guest ends. */

@@ -1,6 +1,6 @@
 // Documents that other programs write: each of them is either valid, or is refused with an error for the runtime.
 import { expect } from "vitest";
-import { parseLockContents } from "../../src/attachment/lock/lock-file.ts";
+import { parseLockContents } from "../../src/attachment/lock/vf-owner.ts";
 import { parseRecord } from "../../src/attachment/record/codec.ts";
 import { parseGoCache } from "../../src/attachment/record/go-cache.ts";
 import { recordDocument } from "../../src/attachment/record/record-file.ts";

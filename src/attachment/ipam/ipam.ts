@@ -2,6 +2,7 @@ import { ipamTypeOf } from "../../cni/configuration.ts";
 import { fromJson, isObject } from "../../cni/document.ts";
 import { findPlugin, type IpamVariables, ipamEnvironment, pluginIn, variableIn } from "../../cni/ipam.ts";
 import { requireDelegateSuccess } from "../../cni/ipam-outcome.ts";
+import type { Result } from "../../cni/result.ts";
 import { versionsIn } from "../../cni/versions.ts";
 import type { Child } from "../../node/processes.ts";
 import { attempt } from "../errors.ts";
@@ -16,6 +17,22 @@ export interface IpamCall extends IpamVariables {
   readonly plugin: string;
   /** The network configuration, unchanged. */
   readonly stdin: string;
+}
+
+/** A lease that ADD has requested from the IPAM plugin. */
+export interface Lease {
+  /**
+   * Waits for the plugin and returns its result.
+   * @throws {CniError} if it failed, printed no result with addresses, or did not exit before the deadline.
+   */
+  result(): Result;
+  /**
+   * Waits until the plugin exits, and kills it at the deadline. It is not killed earlier, because host-local loses the
+   * address permanently if it is killed after it creates its file and before it writes it.
+   */
+  end(deadline: number): void;
+  /** Whether the plugin has exited with an error, so that it has leased nothing. */
+  readonly refused: boolean;
 }
 
 /** The verbs of an IPAM plugin. */

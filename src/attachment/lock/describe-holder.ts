@@ -1,5 +1,5 @@
 import type { LockHolder } from "../../node/files.ts";
-import { parseLockContents } from "./lock-file.ts";
+import { parseLockContents } from "./vf-owner.ts";
 
 /**
  * Describes the holder of a lock, and what the operator can do about it; completes "is busy: ".

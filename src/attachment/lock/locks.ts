@@ -5,8 +5,8 @@ import { errnoOf } from "../../node/node.ts";
 import { attempt } from "../errors.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
 import { describeHolder } from "./describe-holder.ts";
-import { encodeLockContents, type OwnGuids, parseLockContents } from "./lock-file.ts";
 import type { Session } from "./session.ts";
+import { encodeLockContents, type OwnGuids, parseLockContents } from "./vf-owner.ts";
 
 /**
  * The Go plugin's lock, which the Go plugin holds during a whole call. ib-sriov takes it, so that both can run on one

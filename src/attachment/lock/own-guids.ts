@@ -2,8 +2,8 @@ import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import type { AttachmentRecord } from "../record/record.ts";
-import type { OwnGuids } from "./lock-file.ts";
 import type { VfSession } from "./locks.ts";
+import type { OwnGuids } from "./vf-owner.ts";
 
 /**
  * Returns the GUIDs that an attachment must write into the VF's lock file; `undefined` if the VF runs with its own

@@ -4,7 +4,7 @@ import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
-import type { OwnGuids } from "../lock/lock-file.ts";
+import type { OwnGuids } from "../lock/vf-owner.ts";
 import { type RecordedGuids, recordedGuids } from "../record/recorded-guids.ts";
 import type { StaleAttachment } from "../recovery/stale-attachment.ts";
 import { portGuidOfDevice } from "../vf/effective-guids.ts";

@@ -4,8 +4,8 @@ import { HARDWARE_ADDRESS_LENGTH, portGuidOf } from "../../infiniband/hardware-a
 import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import { isPhysical, VFIO_DRIVER } from "../../node/pci-functions.ts";
-import type { OwnGuids } from "../lock/lock-file.ts";
 import { runsWithOthers } from "../lock/own-guids.ts";
+import type { OwnGuids } from "../lock/vf-owner.ts";
 import { type Mode, modes } from "../modes.ts";
 import { type Desired, settings } from "../record/desired.ts";
 import type { GuidPair } from "../record/guid-pair.ts";

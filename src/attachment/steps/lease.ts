@@ -5,8 +5,7 @@ import { InterruptedError, TimeoutError } from "../../node/clock.ts";
 import type { ChildOutcome } from "../../node/processes.ts";
 import type { Step, StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
-import { type IpamCall, runIpam, startIpam } from "../ipam/ipam.ts";
-import type { Lease } from "../ipam/lease.ts";
+import { type IpamCall, type Lease, runIpam, startIpam } from "../ipam/ipam.ts";
 
 /**
  * Part of a rollback's time that is reserved for the IPAM plugin's DEL, ms, at most half of the time. The rest is for

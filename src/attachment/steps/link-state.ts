@@ -6,9 +6,9 @@ import { netdevOf } from "../vf/netdev.ts";
 import { waitFor } from "../vf/wait.ts";
 
 /**
- * Time from the beginning of ADD until the subnet administrator has answered the kernel's first query, ms. The kernel
- * queries the administrator's capabilities 1000 ms after the port came up (IB_SA_CPI_RETRY_WAIT of
- * drivers/infiniband/core/sa_query.c).
+ * Time from the beginning of ADD until the subnet administrator has usually answered the kernel's first query, ms. The
+ * kernel sends the query 1000 ms after the port came up (IB_SA_CPI_RETRY_WAIT of drivers/infiniband/core/sa_query.c); the
+ * rest is for bringing the port up, and for the answer.
  */
 const firstAnswer = 1300;
 

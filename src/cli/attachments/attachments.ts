@@ -1,4 +1,4 @@
-import { parseLockContents } from "../../attachment/lock/lock-file.ts";
+import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
 import { recordedNetns } from "../../attachment/netns.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../../attachment/record/record.ts";
@@ -50,7 +50,7 @@ export interface ListedAttachment {
   readonly unreadable?: string | undefined;
 }
 
-/** Returns all attachments of the node, sorted by path. This reads all records. */
+/** Returns all attachments of the node, sorted by the paths of their records. This reads all records. */
 export function attachmentsOf(node: Node): ListedAttachment[] {
   const state = new StateDirectory(node.files);
   return state

@@ -120,7 +120,7 @@ static bool has_effect(const struct __ptrace_syscall_info *info)
 	}
 }
 
-/* Writes the number of the call to the file, and sends the signal. */
+/* Writes the number of the system call to the output file, and sends the signal to the traced process. */
 static void end_at(long number)
 {
 	FILE *file = fopen(end.file, "we");

@@ -1,5 +1,5 @@
 // Another container's attachment, of another VF of the same PF, which no verb may touch.
-import { parseLockContents } from "../../../src/attachment/lock/lock-file.ts";
+import { parseLockContents } from "../../../src/attachment/lock/vf-owner.ts";
 import { recordDocument } from "../../../src/attachment/record/record-file.ts";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { aRecord, guid } from "../../support/records.ts";

@@ -34,7 +34,7 @@ export interface NetdevKind {
   readonly parent?: Netdev;
 }
 
-/** A netdev. Its namespace knows that the netdev is there, and its index. */
+/** A netdev. It stores neither its namespace nor its index: its namespace (Netns) has both. */
 export class Netdev {
   name = "";
   altnames: string[] = [];

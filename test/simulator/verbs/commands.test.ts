@@ -29,7 +29,7 @@ function repeat(name: string, action: (simulated: SimulatedNode) => { readonly e
   };
 }
 
-/** Returns `provision` of free VFs, which gives them their GUIDs. */
+/** Returns scenarios in which the command `provision` gives free VFs their GUIDs. */
 function provisionScenarios(): Scenario[] {
   const arrange = (simulated: SimulatedNode) => simulated.allowDifference("derived GUID");
   const cases = [

@@ -2,13 +2,13 @@ import { fromJson, isObject } from "../../cni/document.ts";
 import type { AttachmentName } from "../record/record.ts";
 import { guid, listOf, number, object, type TypeOf, text } from "../record/schema.ts";
 
-/** The contents of a lock file. They stay in the file after the call that wrote them has ended. */
+/** The contents of a VF's lock file: its owner. They stay in the file after the call that wrote them has ended. */
 export interface LockContents {
   /** The attachment that the VF belongs to. */
   readonly owner: AttachmentName | undefined;
   /** The previous owner, if the takeover from it was killed before it was complete. */
   readonly predecessor: AttachmentName | undefined;
-  /** The boot of the machine in which the owner claimed the VF; `undefined` in files of older versions. */
+  /** ID of the boot during which the owner claimed the VF; `undefined` in lock files of older versions. */
   readonly ownerBoot: string | undefined;
   /** Whether this VF has pending releases. */
   readonly hasPendingReleases: boolean;

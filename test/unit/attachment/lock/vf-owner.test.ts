@@ -3,7 +3,7 @@ import {
   encodeLockContents,
   type LockContents,
   parseLockContents,
-} from "../../../../src/attachment/lock/lock-file.ts";
+} from "../../../../src/attachment/lock/vf-owner.ts";
 import { guid } from "../../../support/records.ts";
 
 const empty = {
