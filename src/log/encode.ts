@@ -27,8 +27,9 @@ export function jsonLine(entry: Entry): string {
   };
   for (const name of texts) document[name] = entry[name] || undefined;
   const { ms, steps, warnings, others, error } = entry;
-  Object.assign(document, { ms, steps: unlessEmpty(steps), warnings: unlessEmpty(warnings) });
-  return `${JSON.stringify({ ...document, others: unlessEmpty(others), error: documentOf(error) })}\n`;
+  const more = { warnings: unlessEmpty(warnings), others: unlessEmpty(others), error: documentOf(error) };
+  const text = JSON.stringify({ ...document, ms, ...more });
+  return steps === "" ? `${text}\n` : `${text.slice(0, -1)},"steps":${steps}}\n`;
 }
 
 function documentOf(error: Entry["error"]) {
@@ -55,7 +56,7 @@ export function journalEntry(entry: Entry): string {
     const text = entry[texts[i] as (typeof texts)[number]];
     fields += field(journalFields[i] as string, text.includes("\n") ? JSON.stringify(text) : text);
   }
-  fields += field("CNI_MS=", JSON.stringify(entry.ms)) + field("CNI_STEPS=", listJson(entry.steps));
+  fields += field("CNI_MS=", JSON.stringify(entry.ms)) + field("CNI_STEPS=", entry.steps);
   fields += field("CNI_WARNINGS=", listJson(entry.warnings)) + field("CNI_OTHERS=", listJson(entry.others));
   return entry.error === undefined
     ? fields

@@ -13,8 +13,8 @@ export interface CallOutcome {
   readonly level: Level;
   /** Duration of the call, ms, in whole microseconds. */
   readonly ms: number;
-  /** The steps of the call; their durations are in whole microseconds. */
-  readonly steps: readonly StepTrace[];
+  /** The steps of the call, the result of {@link stepsJson}: both the counters and the entry contain them. */
+  readonly steps: string;
   readonly error: Pick<ErrorObject, "code" | "msg" | "details"> | undefined;
 }
 
@@ -60,7 +60,7 @@ const longest = 1000;
 export function outcomeOf(clock: Pick<Clock, "now">, { getenv, trace, error }: FinishedCall): CallOutcome {
   const command = cut(getenv("CNI_COMMAND"));
   const ms = inMicroseconds(clock.now() - trace.begin);
-  const steps = trace.steps.map((step) => ({ ...step, ms: inMicroseconds(step.ms) }));
+  const steps = stepsJson(trace.steps);
   if (error === undefined) return { command, level: levelOfSuccess(command, trace), ms, steps, error };
   const { code, msg, details } = errorObject(error);
   const isOurFault = code === codes.internal && !(error instanceof CniError);
@@ -128,6 +128,12 @@ function word(text: string): string {
 function cut(text: unknown): string {
   if (typeof text !== "string") return "";
   return text.length <= longest ? text : `${text.slice(0, longest)}…`;
+}
+
+/** Returns steps as a JSON list, with durations in whole microseconds; "" if the list is empty. */
+export function stepsJson(steps: readonly StepTrace[]): string {
+  if (steps.length === 0) return "";
+  return JSON.stringify(steps.map((step) => ({ ...step, ms: inMicroseconds(step.ms) })));
 }
 
 /** Returns a duration in ms with three decimals: microseconds are precise enough. */

@@ -49,7 +49,13 @@ export function listOf<T>(element: Schema<T>): Schema<readonly T[]> {
 
 /** An object with these members. It may have others, for example those of a later version. */
 export function object<M extends Members>(members: M): Schema<ObjectOf<M>> {
-  const entries = Object.entries(members);
-  return (value): value is ObjectOf<M> =>
-    isObject(value) && entries.every(([name, schema]) => schema(value[name]));
+  const names = Object.keys(members);
+  const schemas = Object.values(members);
+  return (value): value is ObjectOf<M> => {
+    if (!isObject(value)) return false;
+    for (let i = 0; i < names.length; i++) {
+      if (schemas[i]?.(value[names[i] as string]) !== true) return false;
+    }
+    return true;
+  };
 }

@@ -12,8 +12,9 @@ import {
   summed,
   sumOf,
 } from "../../../src/log/counters.ts";
+import { stepsJson } from "../../../src/log/entry.ts";
 
-const call: CountedCall = { command: "ADD", ms: 60, code: undefined, steps: [] };
+const call: CountedCall = { command: "ADD", ms: 60, code: undefined, steps: "" };
 const text = (...calls: Partial<CountedCall>[]) => calls.map((each) => lineOf({ ...call, ...each })).join("");
 const numbersIn = (file: string) => Object.fromEntries(sumOf(file));
 const after = (...calls: Partial<CountedCall>[]) => numbersIn(text(...calls));
@@ -41,11 +42,11 @@ test.each([
 });
 
 test("steps are counted with their failures and durations, waits are not", () => {
-  const steps = [
+  const steps = stepsJson([
     { action: "apply", step: "GUID", ms: 1.25 },
     { action: "undo", step: "GUID", ms: 2, times: 3, failed: 1 },
     { action: "wait", step: "VF 0000:03:00.2", ms: 9 },
-  ] as const;
+  ]);
   expect(after({ steps }, { steps })).toMatchObject({
     "apply GUID": [2, 0, 2500],
     "undo GUID": [6, 2, 4000],
@@ -54,7 +55,7 @@ test("steps are counted with their failures and durations, waits are not", () =>
 });
 
 test("a call is one line of ASCII, whatever it waited for", () => {
-  const steps = [{ action: "wait", step: 'IPAM plugin "\n\\é', ms: 9 }] as const;
+  const steps = stepsJson([{ action: "wait", step: 'IPAM plugin "\n\\é', ms: 9 }]);
   expect(text({ steps, code: 11 })).toMatch(/^[^\n]*\n$/);
   expect(after({ steps }, {})).toEqual(after({}, {}));
 });
@@ -63,18 +64,20 @@ const someCall = fc.record({
   command: fc.constantFrom(...COUNTED),
   ms: fc.double({ min: 0, max: 1e6, noNaN: true }),
   code: fc.option(fc.nat({ max: 200 }), { nil: undefined }),
-  steps: fc.array(
-    fc.record(
-      {
-        action: fc.constantFrom("apply", "undo", "verify", "wait"),
-        step: fc.constantFrom("GUID", "host netdev", "lease"),
-        ms: fc.nat({ max: 1e6 }).map((us) => us / 1000),
-        times: fc.nat(),
-        failed: fc.nat(),
-      },
-      { requiredKeys: ["action", "step", "ms"] },
-    ),
-  ),
+  steps: fc
+    .array(
+      fc.record(
+        {
+          action: fc.constantFrom("apply", "undo", "verify", "wait"),
+          step: fc.constantFrom("GUID", "host netdev", "lease"),
+          ms: fc.nat({ max: 1e6 }).map((us) => us / 1000),
+          times: fc.nat(),
+          failed: fc.nat(),
+        },
+        { requiredKeys: ["action", "step", "ms"] },
+      ),
+    )
+    .map(stepsJson),
 });
 
 test("the sum of all lines has the same counts, however often and wherever it is made", () => {
@@ -138,7 +141,7 @@ describe("content of the file", () => {
       codes.badConfiguration,
       codes.internal,
     ].flatMap((code) => COUNTED.map((command) => ({ command, ms: many * 100, code })));
-    const sum = summed(text(...failures, { steps }));
+    const sum = summed(text(...failures, { steps: stepsJson(steps) }));
     expect(Object.keys(JSON.parse(sum))).toHaveLength(COUNTED.length * 6 + steps.length);
     // Other kinds of attachments have three more steps.
     expect(sum.length).toBeLessThan(SUM_BYTES - 500);

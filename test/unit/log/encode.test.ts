@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { journalEntry, jsonLine, LINE_MARK } from "../../../src/log/encode.ts";
-import { type Entry, inMicroseconds } from "../../../src/log/entry.ts";
+import { type Entry, inMicroseconds, stepsJson } from "../../../src/log/entry.ts";
 
 const entry: Entry = {
   time: Date.UTC(2026, 10, 24, 22, 4, 19, 999),
@@ -17,7 +17,7 @@ const entry: Entry = {
   vf: "0000:03:00.2",
   guid: "",
   ms: 5.25,
-  steps: [{ step: "GUID", action: "apply", ms: 4 }],
+  steps: stepsJson([{ step: "GUID", action: "apply", ms: 4 }]),
   warnings: ["one", "two\nlines"],
   others: [],
   error: undefined,
@@ -89,7 +89,7 @@ describe("a line of a file", () => {
         const any = { ...entry, ...members };
         const line = jsonLine(any);
         expect(line.indexOf("\n")).toBe(line.length - 1);
-        const readable = { ...any, time: "2026-11-24T22:04:19Z" };
+        const readable = { ...any, time: "2026-11-24T22:04:19Z", steps: JSON.parse(any.steps) };
         expect(JSON.parse(line)).toEqual(JSON.parse(JSON.stringify(readable, unlessNothing)));
       }),
     );

@@ -42,7 +42,7 @@ test("it names the caller, the request and the result", () => {
     vf: "0000:03:00.2",
     guid: "",
     ms: 5,
-    steps: [],
+    steps: "",
     warnings: [],
     others: [],
     error: undefined,

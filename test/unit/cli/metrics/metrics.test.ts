@@ -4,6 +4,7 @@ import { callMetrics } from "../../../../src/cli/metrics/call-metrics.ts";
 import { exposition } from "../../../../src/cli/metrics/exposition.ts";
 import { nodeMetrics } from "../../../../src/cli/metrics/node-metrics.ts";
 import { type CountedCall, lineOf } from "../../../../src/log/counters.ts";
+import { stepsJson } from "../../../../src/log/entry.ts";
 import { readMetrics } from "../../../support/prometheus.ts";
 
 const values = (text: string, name: string) => Object.fromEntries(readMetrics(text).get(name)?.samples ?? []);
@@ -48,7 +49,7 @@ describe("the text format", () => {
 });
 
 describe("calls", () => {
-  const call: CountedCall = { command: "ADD", ms: 60, code: undefined, steps: [] };
+  const call: CountedCall = { command: "ADD", ms: 60, code: undefined, steps: "" };
   const text = (...calls: Partial<CountedCall>[]) =>
     exposition(callMetrics(calls.map((each) => lineOf({ ...call, ...each })).join("")));
 
@@ -76,10 +77,10 @@ describe("calls", () => {
   });
 
   test("have steps, with their durations and failures", () => {
-    const steps = [
+    const steps = stepsJson([
       { action: "apply", step: "GUID", ms: 1500 },
       { action: "undo", step: "host netdev", ms: 1, times: 2, failed: 1 },
-    ] as const;
+    ]);
     const some = text({ steps }, { steps });
     expect(values(some, "ib_sriov_step_duration_seconds")).toEqual({
       'ib_sriov_step_duration_seconds_sum{action="apply",step="GUID"}': 3,
