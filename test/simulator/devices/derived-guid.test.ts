@@ -55,11 +55,9 @@ function autoScenarios(): Scenario[] {
   return adds.flatMap(({ name, request, arrange }): Scenario[] => [
     {
       name: `ADD (auto, ${name})`,
-      setting: {},
-      pod: c1,
       request,
       arrange: allowingDerived(arrange),
-      act: (simulated, fault) => simulated.add(c1, request, fault),
+      verb: "ADD",
       rollsBack: true,
       followUps:
         request === derivedGuidRequest && arrange !== earlier
@@ -68,14 +66,12 @@ function autoScenarios(): Scenario[] {
     },
     {
       name: `DEL (auto, ${name})`,
-      setting: {},
-      pod: c1,
       request,
       arrange: allowingDerived((simulated) => {
         arrange(simulated);
         simulated.mustAdd(c1, request);
       }),
-      act: (simulated, fault) => simulated.del(c1, request, fault),
+      verb: "DEL",
       followUps: [thenDel, thenAnotherAndLateDel(c2, same)],
     },
   ]);
@@ -94,11 +90,10 @@ function autoTakeOverScenarios(): Scenario[] {
     killPoints.map(
       (point): Scenario => ({
         name: `ADD (${name}) after another's was killed after ${point.call}`,
-        setting: {},
         pod: c2,
         request: next,
         arrange: allowingDerived((simulated) => simulated.killAdd(c1, stale, point)),
-        act: (simulated, fault) => simulated.add(c2, next, fault),
+        verb: "ADD",
         followUps: [thenDelOfBoth(c1, stale, "the earlier one first"), thenAnother(c3, same)],
       }),
     ),
@@ -110,10 +105,9 @@ function failingAutoScenario(): Scenario {
   return {
     name: "ADD (auto, GUIDs are dropped)",
     setting: { dropsGuids: true },
-    pod: c1,
     request: derivedGuidRequest,
     arrange: allowingDerived(() => {}),
-    act: (simulated, fault) => simulated.add(c1, derivedGuidRequest, fault),
+    verb: "ADD",
     ends: "failed",
     rollsBack: true,
     followUps: [thenDel],

@@ -61,21 +61,21 @@ function externalDriverScenarios(): Scenario[] {
           ...common,
           name: `DEL ${title}`,
           arrange: attached,
-          act: (simulated, fault) => simulated.del(c1, request, fault),
+          verb: "DEL",
           followUps: released,
         },
         {
           ...common,
           name: `a forced release ${title}`,
           arrange: attached,
-          act: (simulated, fault) => simulated.release(c1, { force: true }, fault),
+          verb: (simulated, fault) => simulated.release(c1, { force: true }, fault),
           followUps: released,
         },
         {
           ...common,
           name: `GC of a terminated container ${title}`,
           arrange: after(leaveOrphaned(request)),
-          act: (simulated, fault) => simulated.gc([], fault),
+          verb: (simulated, fault) => simulated.gc([], fault),
           followUps: [{ name: "then GC", run: thenAsBefore((simulated) => simulated.mustGc([])) }],
         },
         {
@@ -84,7 +84,7 @@ function externalDriverScenarios(): Scenario[] {
           request: machineRequest(request),
           name: `another's ADD after a terminated container ${title}`,
           arrange: after(leaveOrphaned(request)),
-          act: (simulated, fault) => simulated.add(c2, machineRequest(request), fault),
+          verb: "ADD",
           ends: what.startsWith("has no driver") ? "failed" : "done",
           followUps: [
             {
@@ -108,14 +108,12 @@ function externalDriverOfGoPluginScenarios(): Scenario[] {
     name: `DEL of the Go plugin's attachment, whose VF ${what}`,
     // The Go plugin uses the port GUID as the node GUID, too.
     setting: { guid: guid("0a:00:00:00:00:00:00:05") },
-    pod: c1,
-    request: everything,
     arrange: (simulated: SimulatedNode) => {
       simulated.allowDifference("link state");
       addByGoPlugin(simulated, c1, everything);
       simulated.changeNode(change);
     },
-    act: (simulated, fault) => simulated.del(c1, everything, fault),
+    verb: "DEL",
     followUps: [
       { name: "then its DEL", run: thenAsBefore((simulated) => simulated.mustDel(c1, everything)) },
     ],

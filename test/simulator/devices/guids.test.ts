@@ -40,9 +40,6 @@ function changedGuidScenarios(): Scenario[] {
   ];
   return changes.map(({ name, set, stays }) => ({
     name: `DEL after ${name} at the PF`,
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => {
       simulated.mustAdd(c1, everything);
       setAdminGuids(simulated, set);
@@ -53,7 +50,7 @@ function changedGuidScenarios(): Scenario[] {
           .replaceAll(ownGuids.port, set.port ?? ownGuids.port),
       );
     },
-    act: (simulated, fault) => simulated.del(c1, everything, fault),
+    verb: "DEL",
     followUps: [thenDel],
     allowedIfUnreadable: "an administrator's GUIDs",
   }));
@@ -86,11 +83,10 @@ function unrecordedGuidScenarios(): Scenario[] {
   ];
   return requests.map(([name, request]) => ({
     name: `ADD (${name}) of a VF that runs with the GUID of a container whose record is lost`,
-    setting: {},
     pod: c2,
     request,
     arrange: loseRecord,
-    act: (simulated, fault) => simulated.add(c2, request, fault),
+    verb: "ADD",
     // If this ADD has failed, only the next ADD can find out about the GUID.
     followUps: [thenAnother(c3, same)],
   }));

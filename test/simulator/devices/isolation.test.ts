@@ -78,7 +78,7 @@ function isolationAfterKillScenarios(): Scenario[] {
           name: `DEL ${after}`,
           pod: c1,
           request: isolated,
-          act: (simulated, fault) => simulated.del(c1, isolated, fault),
+          verb: "DEL",
           followUps: [thenDel],
         },
         {
@@ -86,7 +86,7 @@ function isolationAfterKillScenarios(): Scenario[] {
           name: `ADD again ${after}`,
           pod: c1,
           request: isolated,
-          act: (simulated, fault) => simulated.add(c1, isolated, fault),
+          verb: "ADD",
           followUps: [thenDel, thenAgain],
         },
         ...[isolated, contrary(isolated), plain].map(
@@ -95,7 +95,7 @@ function isolationAfterKillScenarios(): Scenario[] {
             name: `another's ADD (${["the same", "something else", "no settings"][number]}) ${after}`,
             pod: c2,
             request,
-            act: (simulated, fault) => simulated.add(c2, request, fault),
+            verb: "ADD",
             followUps: [
               thenDelOfBoth(c1, isolated, "the earlier one first"),
               ...(number === 0 ? [thenAnother(c3, same)] : []),

@@ -30,7 +30,7 @@ function childrenScenarios(): Scenario[] {
           simulated.machine.paths.get(c3.netns)?.add(pkeyChild(netdev), "net1.8002");
           simulated.deleteNamespace(c1);
         },
-        act: (simulated, fault) => simulated.add(c2, otherRequest, fault),
+        verb: "ADD",
         followUps: [thenDelOfBoth(c1, request, "this one first"), thenAnother(c3, same)],
       };
     }),

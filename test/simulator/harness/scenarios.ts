@@ -28,9 +28,8 @@ export function addScenarios(
   return requests.map(({ name, request, setting }) => ({
     name: `ADD (${name})`,
     setting,
-    pod: c1,
     request,
-    act: (simulated, fault) => simulated.add(c1, request, fault),
+    verb: "ADD",
     rollsBack: true,
     followUps,
   }));
@@ -44,10 +43,9 @@ export function delScenarios(
   return requests.map(({ name, request, setting }) => ({
     name: `DEL (${name})`,
     setting,
-    pod: c1,
     request,
     arrange: (simulated) => void simulated.mustAdd(c1, request),
-    act: (simulated, fault) => simulated.del(c1, request, fault),
+    verb: "DEL",
     followUps,
   }));
 }
@@ -58,14 +56,13 @@ export function delWithoutNamespaceScenarios(requests: readonly NamedRequest[]):
     (["at once", "later", "never"] as const).map((gone) => ({
       name: `DEL with an empty CNI_NETNS (${name}), the devices returning to the host ${gone}`,
       setting,
-      pod: c1,
       request,
       arrange: (simulated: SimulatedNode) => {
         simulated.mustAdd(c1, request);
         if (gone !== "never") simulated.deleteNamespace(c1);
         if (gone === "at once") simulated.machine.time.settle();
       },
-      act: (simulated, fault) => simulated.del(c1, request, fault, null),
+      verb: (simulated, fault) => simulated.del(c1, request, fault, null),
       followUps: [gone === "later" ? thenAnother(c2, same) : thenDel],
     })),
   );
@@ -87,10 +84,9 @@ export function afterKilledAdd(
     {
       name: `DEL after ${what}`,
       setting,
-      pod: c1,
       request,
       arrange,
-      act: (simulated, fault) => simulated.del(c1, request, fault),
+      verb: "DEL",
       followUps: [thenDel],
     },
     {
@@ -99,7 +95,7 @@ export function afterKilledAdd(
       pod: c2,
       request: otherRequest,
       arrange,
-      act: (simulated, fault) => simulated.add(c2, otherRequest, fault),
+      verb: "ADD",
       followUps: [thenDelOfBoth(c1, request, "the earlier one first")],
     },
   ];
@@ -113,11 +109,10 @@ export function takeOverScenario(
   const request = how(everything);
   return {
     name: `ADD (${how.name}) after another's was killed after ${point.call}`,
-    setting: {},
     pod: c2,
     request,
     arrange: (simulated) => simulated.killAdd(c1, everything, point),
-    act: (simulated, fault) => simulated.add(c2, request, fault),
+    verb: "ADD",
     followUps: [thenDelOfBoth(c1, everything, "the earlier one first"), thenAnother(c3, same)],
   };
 }
@@ -146,13 +141,12 @@ export function lostRecordScenarios(requests: readonly NamedRequest[]): Scenario
       ({ name, request, setting }): Scenario => ({
         name: `DEL (${name}), the record being ${how}`,
         setting,
-        pod: c1,
         request,
         arrange: (simulated) => {
           simulated.mustAdd(c1, request);
           loseRecord(simulated);
         },
-        act: (simulated, fault) => simulated.del(c1, request, fault),
+        verb: "DEL",
         followUps: [thenReleased],
       }),
     ),

@@ -1,7 +1,8 @@
 import { writeSync } from "node:fs";
 import { afterAll, describe, expect, test } from "vitest";
 import { reportFigures } from "../../support/figures.ts";
-import type { Setting } from "./default-node.ts";
+import { everything } from "./common-requests.ts";
+import { c1, type Setting } from "./default-node.ts";
 import { type Case, faultsOf, signalsOf } from "./faults.ts";
 import type { FollowUp } from "./follow-ups.ts";
 import type { Fault } from "./gate.ts";
@@ -13,14 +14,16 @@ import type { AllowedDifference } from "./snapshot.ts";
 /** A verb that is run once for each fault that it can have. */
 export interface Scenario {
   readonly name: string;
-  readonly setting: Setting;
-  /** The pod that the verb is called for, and its request. */
-  readonly pod: Pod;
-  readonly request: AttachmentRequest;
+  /** Default: the default node. */
+  readonly setting?: Setting;
+  /** The pod that the verb is called for; default {@link c1}. */
+  readonly pod?: Pod;
+  /** The request of the pod; default {@link everything}. */
+  readonly request?: AttachmentRequest;
   /** Prepares the node. */
   readonly arrange?: (simulated: SimulatedNode) => void;
-  /** Runs the verb. */
-  readonly act: (simulated: SimulatedNode, fault?: Fault) => Run;
+  /** The verb that is called for the pod, or a function that runs another verb or a command. */
+  readonly verb: "ADD" | "DEL" | ((simulated: SimulatedNode, fault?: Fault) => Run);
   /** How the verb ends without a fault; default "done". */
   readonly ends?: Run["end"];
   /** Whether a failed verb must leave the node as before, or report that it could not. */
@@ -54,11 +57,12 @@ export interface Part {
 const whole: Part = { cases: () => true, maxProblems: Number.POSITIVE_INFINITY };
 
 /** Runs a scenario without faults, and then once for each combination of a call, its faults and the follow-ups. */
-export function sweep(scenario: Scenario, part: Part = whole): Findings {
+export function sweep(shortScenario: Scenario, part: Part = whole): Findings {
+  const scenario = { setting: {}, pod: c1, request: everything, ...shortScenario };
   const { followUps } = scenario;
   const problems: string[] = [];
-  const first = begin(scenario);
-  const well = scenario.act(first);
+  const first = newNode(scenario);
+  const well = runVerb(scenario, first);
   if (well.end !== (scenario.ends ?? "done")) {
     problems.push(`${scenario.name}, without faults: ${well.end} ${messageChain(well.error)}`);
   }
@@ -67,7 +71,7 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
   const all: (Case | undefined)[] = [undefined, ...cases];
   for (const each of all) {
     for (const followUp of followUps) {
-      const simulated = begin(scenario, first);
+      const simulated = newNode(scenario, first);
       runCase(scenario, simulated, each, followUp);
       const name = `${scenario.name} | ${each?.name ?? "no fault"} | ${followUp.name}`;
       problems.push(...simulated.problems.map((problem) => `${name}: ${problem}`));
@@ -80,14 +84,22 @@ export function sweep(scenario: Scenario, part: Part = whole): Findings {
 /** Part of the error of a failed ADD that could not clean up. */
 const notPutBack = "could not be put back";
 
-function begin({ setting, arrange }: Scenario, first?: SimulatedNode): SimulatedNode {
+/** A scenario with the values of all members that have a default. */
+type WholeScenario = Scenario & Required<Pick<Scenario, "setting" | "pod" | "request">>;
+
+function newNode({ setting, arrange }: WholeScenario, first?: SimulatedNode): SimulatedNode {
   const simulated = SimulatedNode.ofSweep(setting, first);
   arrange?.(simulated);
   return simulated;
 }
 
+function runVerb({ verb, pod, request }: WholeScenario, simulated: SimulatedNode, fault?: Fault): Run {
+  if (verb === "ADD") return simulated.add(pod, request, fault);
+  return verb === "DEL" ? simulated.del(pod, request, fault) : verb(simulated, fault);
+}
+
 function runCase(
-  scenario: Scenario,
+  scenario: WholeScenario,
   simulated: SimulatedNode,
   each: Case | undefined,
   followUp: FollowUp,
@@ -103,7 +115,7 @@ function runCase(
   // If the VF is not bound to its own driver, only the PF's settings contain the GUIDs it had; a warning reports that.
   if (isExternal && (each?.hidesVfConfig || scenario.setting.vfConfigUnreadable))
     simulated.allowDifference("GUIDs on file");
-  const ran = scenario.act(simulated, each?.fault);
+  const ran = runVerb(scenario, simulated, each?.fault);
   if (each?.kills && ran.end !== "killed") simulated.problems.push(`was not killed, but ${ran.end}`);
   const expectedText = scenario.ends === undefined ? each?.expectedText : undefined;
   if (ran.end === "failed" && expectedText !== undefined && !messageChain(ran.error).includes(expectedText)) {
@@ -147,16 +159,16 @@ export interface Interleaving {
 /** Runs the verb once for each of its calls, with the event just before that call. */
 export function interleave(interleaving: Interleaving): Findings {
   const { name, setting, arrange, verb, beforeCall, afterwards } = interleaving;
-  const begin = (first?: SimulatedNode) => {
+  const newNode = (first?: SimulatedNode) => {
     const simulated = SimulatedNode.ofSweep(setting, first);
     arrange?.(simulated);
     return simulated;
   };
-  const first = begin();
+  const first = newNode();
   const calls = verb(first).calls;
   const problems: string[] = [];
   for (const { at, call, subject } of calls) {
-    const simulated = begin(first);
+    const simulated = newNode(first);
     let other: Run | undefined;
     const ran = verb(simulated, (nodeCall) => {
       if (nodeCall.at === at) other = beforeCall(simulated);

@@ -13,6 +13,7 @@ import {
 } from "../harness/common-requests.ts";
 import { c1, c2, vf } from "../harness/default-node.ts";
 import { type FollowUp, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
+import type { Fault } from "../harness/gate.ts";
 import { addByGoPlugin, cacheOf, lease } from "../harness/go-plugin.ts";
 import { pathOf } from "../harness/records.ts";
 import type { Run } from "../harness/run.ts";
@@ -27,25 +28,21 @@ function goPluginScenarios(): Scenario[] {
     ({ name, request, setting }): Scenario => ({
       name: `DEL of the Go plugin's attachment (${name})`,
       setting,
-      pod: c1,
       request,
       arrange: (simulated) => addByGoPlugin(simulated, c1, request),
-      act: (simulated, fault) => simulated.del(c1, request, fault),
+      verb: "DEL",
       followUps: [thenDel],
     }),
   );
   const withoutNetns = (["at once", "later"] as const).map(
     (gone): Scenario => ({
       name: `DEL of the Go plugin's attachment, whose namespace is gone, the devices returning to the host ${gone}`,
-      setting: {},
-      pod: c1,
-      request: everything,
       arrange: (simulated) => {
         addByGoPlugin(simulated, c1, everything);
         simulated.deleteNamespace(c1);
         if (gone === "at once") simulated.machine.time.settle();
       },
-      act: (simulated, fault) => simulated.del(c1, everything, fault, null),
+      verb: (simulated, fault) => simulated.del(c1, everything, fault, null),
       followUps: [thenDelWithoutNamespace],
     }),
   );
@@ -73,14 +70,11 @@ function ownerFromIbSriov(): Scenario {
   const otherRequest = contrary(everything);
   return {
     name: "DEL of the Go plugin's attachment, whose VF another container has from ib-sriov",
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => {
       leaveBehind(simulated);
       simulated.mustAdd(c2, otherRequest);
     },
-    act: onlyRelease,
+    verb: onlyRelease,
     followUps: [
       {
         name: "then both DELs",
@@ -98,14 +92,11 @@ function ownerFromIbSriov(): Scenario {
 function ownerWithKilledAdd(): Scenario {
   return {
     name: "DEL of the Go plugin's attachment, whose VF a killed ADD of another container has left behind",
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => {
       leaveBehind(simulated);
       simulated.killAdd(c2, everything, { call: "functions.bind" });
     },
-    act: onlyRelease,
+    verb: onlyRelease,
     followUps: [
       {
         name: "then both DELs",
@@ -123,16 +114,13 @@ function ownerWithKilledAdd(): Scenario {
 function onlyCacheLeft(): Scenario {
   return {
     name: "DEL of the Go plugin's attachment, of which only the cache file is left",
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => {
       simulated.changeNode(({ bus }) => {
         bus.vf(everything.vf, "set the link state").linkState = "enable";
       });
       leaveBehind(simulated);
     },
-    act: onlyRelease,
+    verb: onlyRelease,
     followUps: [thenDel],
   };
 }
@@ -150,14 +138,11 @@ function ownerFromGoPlugin(): Scenario {
   };
   return {
     name: "DEL of the Go plugin's attachment, whose VF another container has from the Go plugin",
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => {
       addByGoPlugin(simulated, c2, otherRequest);
       leaveBehind(simulated);
     },
-    act: onlyRelease,
+    verb: onlyRelease,
     followUps: [then],
   };
 }
@@ -170,7 +155,7 @@ function leaveBehind({ machine }: SimulatedNode): void {
 }
 
 /** Runs DEL of c1, which must only touch its cache file and its lease. */
-function onlyRelease(simulated: SimulatedNode, fault: Parameters<Scenario["act"]>[1]): Run {
+function onlyRelease(simulated: SimulatedNode, fault: Fault | undefined): Run {
   const others = (lines: readonly string[]) => lines.filter((line) => !line.includes("c1"));
   const before = others(simulated.lines());
   const ran = simulated.del(c1, everything, fault);

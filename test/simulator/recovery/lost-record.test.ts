@@ -14,29 +14,24 @@ function unrecordedScenarios(): Scenario[] {
     ...Object.entries(recordLosses).map(
       ([how, loseRecord]): Scenario => ({
         name: `DEL of a container that has made pkey children, the record being ${how}`,
-        setting: {},
-        pod: c1,
         request: plain,
         arrange: (simulated) => {
           simulated.mustAdd(c1, plain);
           makeChildren(simulated);
           loseRecord(simulated);
         },
-        act: (simulated, fault) => simulated.del(c1, plain, fault),
+        verb: "DEL",
         followUps: [thenReleased],
       }),
     ),
     ...Object.entries(recordLosses).map(
       ([how, loseRecord]): Scenario => ({
         name: `DEL after an ADD that was killed without a driver, the record being ${how}`,
-        setting: {},
-        pod: c1,
-        request: everything,
         arrange: (simulated) => {
           simulated.killAdd(c1, everything, { call: "functions.unbind" });
           loseRecord(simulated);
         },
-        act: (simulated, fault) => simulated.del(c1, everything, fault),
+        verb: "DEL",
         followUps: [thenReleased],
       }),
     ),

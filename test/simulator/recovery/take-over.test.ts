@@ -24,11 +24,10 @@ function orphanedScenarios(): Scenario[] {
     const request = how(everything);
     return {
       name: `ADD (${how.name}) after another's namespace is gone`,
-      setting: {},
       pod: c2,
       request,
       arrange: leaveOrphaned(everything),
-      act: (simulated, fault) => simulated.add(c2, request, fault),
+      verb: "ADD",
       followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same)],
     };
   });
@@ -41,7 +40,6 @@ function changedScenarios(): Scenario[] {
       const how = request === everything ? "everything" : "no settings";
       return {
         name: `ADD (${how}) after another's changes${isHeld ? ", with a held XDP program" : ""}, and its namespace is gone`,
-        setting: {},
         pod: c2,
         request,
         arrange: (simulated) => {
@@ -51,7 +49,7 @@ function changedScenarios(): Scenario[] {
           netdev.isXdpHeld = isHeld;
           simulated.deleteNamespace(c1);
         },
-        act: (simulated, fault) => simulated.add(c2, request, fault),
+        verb: "ADD",
         followUps: [thenDelOfBoth(c1, request, "this one first"), thenAnother(c3, same)],
       };
     }),
@@ -64,11 +62,8 @@ function againScenarios(): Scenario[] {
     .filter((_, number) => number % 2 === 1)
     .map((point, number) => ({
       name: `ADD again after it was killed after ${point.call}`,
-      setting: {},
-      pod: c1,
-      request: everything,
       arrange: (simulated) => simulated.killAdd(c1, everything, point),
-      act: (simulated, fault) => simulated.add(c1, everything, fault),
+      verb: "ADD",
       followUps: [number % 2 === 0 ? thenDel : thenAgain, thenAnother(c2, contrary)],
     }));
 }
@@ -95,20 +90,16 @@ function aftermathScenarios(): Scenario[] {
       return [
         {
           name: `DEL ${name}`,
-          setting: {},
-          pod: c1,
-          request: everything,
           arrange,
-          act: (simulated, fault) => simulated.del(c1, everything, fault),
+          verb: "DEL",
           followUps: [thenDel],
         },
         {
           name: `another's ADD ${name}`,
-          setting: {},
           pod: c2,
           request: requestWithGuid,
           arrange,
-          act: (simulated, fault) => simulated.add(c2, requestWithGuid, fault),
+          verb: "ADD",
           followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same)],
         },
       ];

@@ -43,13 +43,12 @@ function releaseUnreadableScenarios(): Scenario[] {
   return all.map(({ name, request, setting }) => ({
     name: `release --force of a record that cannot be read (${name})`,
     setting,
-    pod: c1,
     request,
     arrange: (simulated) => {
       simulated.mustAdd(c1, request);
       unreadableRecords["cut off"](simulated.machine);
     },
-    act: (simulated, fault) => simulated.release(c1, { force: true }, fault),
+    verb: (simulated, fault) => simulated.release(c1, { force: true }, fault),
     followUps: [thenFree],
   }));
 }

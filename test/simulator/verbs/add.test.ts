@@ -38,9 +38,8 @@ function failingAddScenario(): Scenario {
   return {
     name: "ADD (GUIDs are dropped)",
     setting: { dropsGuids: true },
-    pod: c1,
     request,
-    act: (simulated, fault) => simulated.add(c1, request, fault),
+    verb: "ADD",
     ends: "failed",
     rollsBack: true,
     followUps: delOrOtherAdd(),
@@ -65,7 +64,7 @@ function ownNetnsScenarios(): Scenario[] {
           ...common,
           name: `ADD to the plugin's own namespace (${name})`,
           arrange: open,
-          act: (simulated, fault) => simulated.add(ownPod, hostRequest, fault),
+          verb: "ADD",
           rollsBack: true,
           followUps: [thenDel],
         },
@@ -76,7 +75,7 @@ function ownNetnsScenarios(): Scenario[] {
             open(simulated);
             simulated.mustAdd(ownPod, hostRequest);
           },
-          act: (simulated, fault) => simulated.del(ownPod, hostRequest, fault),
+          verb: "DEL",
           followUps: [thenDel],
         },
       ];

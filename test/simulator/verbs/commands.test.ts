@@ -50,10 +50,9 @@ function provisionScenarios(): Scenario[] {
   return cases.map(([name, pci, setting, before]) => ({
     name: `provision of ${name}`,
     setting,
-    pod: c1,
     request: { ...derivedGuidRequest, vf: pci },
     arrange: before,
-    act: (simulated, fault) => simulated.provision(pci, fault),
+    verb: (simulated, fault) => simulated.provision(pci, fault),
     followUps: [
       {
         name: "then again",
@@ -75,21 +74,17 @@ function gcOfAllScenarios(): Scenario[] {
     ({ name, request, setting }): Scenario => ({
       name: `gc of a container whose namespace is gone (${name})`,
       setting,
-      pod: c1,
       request,
       arrange: leaveOrphaned(request),
-      act: (simulated, fault) => simulated.gcOfAll({ dryRun: false }, fault),
+      verb: (simulated, fault) => simulated.gcOfAll({ dryRun: false }, fault),
       followUps: [then],
     }),
   );
   const killed = killPoints.map(
     (point): Scenario => ({
       name: `gc after an ADD that was killed after ${point.call}`,
-      setting: {},
-      pod: c1,
-      request: everything,
       arrange: (simulated) => simulated.killAdd(c1, everything, point),
-      act: (simulated, fault) => simulated.gcOfAll({ dryRun: false }, fault),
+      verb: (simulated, fault) => simulated.gcOfAll({ dryRun: false }, fault),
       followUps: [then],
     }),
   );
@@ -109,13 +104,12 @@ function releaseScenarios(): Scenario[] {
   ): Scenario => ({
     name: `release --force of ${what} (${name})`,
     setting,
-    pod: c1,
     request,
     arrange: (simulated) => {
       simulated.mustAdd(c1, request);
       after(simulated);
     },
-    act: (simulated, fault) => simulated.release(c1, { force: true }, fault),
+    verb: (simulated, fault) => simulated.release(c1, { force: true }, fault),
     followUps: [repeat("then again", (simulated) => simulated.release(c1, { force: true }))],
   });
   return [

@@ -22,11 +22,8 @@ import type { Netns } from "../model/netns.ts";
 function delAfterKillScenarios(): Scenario[] {
   return killPoints.map((point, number) => ({
     name: `DEL after an ADD that was killed after ${point.call}`,
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => simulated.killAdd(c1, everything, point),
-    act: (simulated, fault) => simulated.del(c1, everything, fault),
+    verb: "DEL",
     followUps: number % 2 === 0 ? delOrOtherAdd() : [thenDel],
   }));
 }
@@ -35,10 +32,7 @@ function delAfterKillScenarios(): Scenario[] {
 function delOfNothingScenario(): Scenario {
   return {
     name: "DEL of an attachment that never existed",
-    setting: {},
-    pod: c1,
-    request: everything,
-    act: (simulated, fault) => simulated.del(c1, everything, fault),
+    verb: "DEL",
     followUps: [thenDel, thenAnother(c2, same)],
   };
 }
@@ -48,11 +42,8 @@ function delOfForeignVfScenario(): Scenario {
   const otherRequest = contrary(everything);
   return {
     name: "DEL of a VF that another container has",
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => void simulated.mustAdd(c2, otherRequest),
-    act: (simulated, fault) => {
+    verb: (simulated, fault) => {
       const before = simulated.lines();
       const ran = simulated.del(c1, everything, fault);
       simulated.requireUnchanged(before, "after DEL");
@@ -74,15 +65,12 @@ function delOfForeignVfScenario(): Scenario {
 function removedScenarios(): Scenario[] {
   return [false, true].map((killed) => ({
     name: `DEL after the VFs were removed${killed ? " in the middle of ADD" : ""}`,
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => {
       if (killed) simulated.killAdd(c1, everything, { call: "links.move" });
       else simulated.mustAdd(c1, everything);
       simulated.changeNode((machine) => void machine.bus.removeVfs(pf));
     },
-    act: (simulated, fault) => simulated.del(c1, everything, fault),
+    verb: "DEL",
     followUps: [thenDel],
   }));
 }
@@ -173,14 +161,13 @@ function tamperingScenarios(): Scenario[] {
     selected.map(({ name, request, setting }) => ({
       name: `DEL (${name}) after ${what}`,
       setting,
-      pod: c1,
       request,
       arrange: (simulated: SimulatedNode) => {
         simulated.mustAdd(c1, request);
         const { netns, netdev } = interfaceOf(simulated.machine, c1);
         tampering(simulated, netns, netdev);
       },
-      act: (simulated, fault) => simulated.del(c1, request, fault),
+      verb: "DEL",
       followUps: [thenDel],
     })),
   );

@@ -41,10 +41,9 @@ function orphanedScenarios(): Scenario[] {
   return requests().map(({ name, request, setting }) => ({
     name: `GC of a container whose namespace is gone (${name})`,
     setting,
-    pod: c1,
     request,
     arrange: leaveOrphaned(request),
-    act: (simulated, fault) => simulated.gc([], fault),
+    verb: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc, thenAnotherAndLateDel(c2, contrary)],
   }));
 }
@@ -55,13 +54,12 @@ function unlistedScenarios(): Scenario[] {
   return selected.map(({ name, request, setting }) => ({
     name: `GC of a container that the runtime does not list (${name})`,
     setting,
-    pod: c1,
     request,
     arrange: (simulated) => {
       simulated.mustAdd(c1, request);
       simulated.waitForGracePeriod();
     },
-    act: (simulated, fault) => simulated.gc([], fault),
+    verb: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc, thenDelWithoutNamespace],
   }));
 }
@@ -70,11 +68,8 @@ function unlistedScenarios(): Scenario[] {
 function killedScenarios(): Scenario[] {
   return killPoints.map((point) => ({
     name: `GC after an ADD that was killed after ${point.call}`,
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => simulated.killAdd(c1, everything, point),
-    act: (simulated, fault) => simulated.gc([], fault),
+    verb: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc],
   }));
 }
@@ -83,16 +78,14 @@ function killedScenarios(): Scenario[] {
 function pendingReleaseScenario(): Scenario {
   return {
     name: "GC of a container and of a pending release of another container",
-    setting: {},
     pod: c2,
-    request: everything,
     arrange: (simulated) => {
       simulated.killAdd(c1, everything, { call: "links.move" });
       simulated.killAdd(c2, everything, { call: "files.rename" });
       if (simulated.pendingReleases().length !== 1)
         simulated.problems.push("there is not one pending release");
     },
-    act: (simulated, fault) => simulated.gc([], fault),
+    verb: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc, thenAnother(c3, same)],
   };
 }
@@ -108,11 +101,8 @@ function severalScenario(): Scenario {
   };
   return {
     name: "GC of two containers whose namespaces are gone",
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange,
-    act: (simulated, fault) => simulated.gc([], fault),
+    verb: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc],
   };
 }

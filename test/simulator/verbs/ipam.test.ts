@@ -39,10 +39,8 @@ function badIpamScenarios(): Scenario[] {
     name: `ADD with an IPAM plugin that ${what}`,
     // The rollback takes time, too, when the time of ADD is over.
     setting: { lateNetdev: 60 },
-    pod: c1,
-    request: everything,
     arrange: (simulated) => install(simulated, (child) => answerLate(child, answer)),
-    act: (simulated, fault) => simulated.add(c1, everything, fault),
+    verb: "ADD",
     ends: "failed",
     rollsBack: true,
     ...(testedWithAllFaults.includes(what) ? {} : { cases: "nothing" }),
@@ -70,11 +68,8 @@ function brokenIpamScenarios(): Scenario[] {
   };
   return Object.entries(breakPlugin).map(([what, arrange]) => ({
     name: `ADD with an IPAM plugin that ${what}`,
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange,
-    act: (simulated, fault) => {
+    verb: (simulated, fault) => {
       const ran = simulated.add(c1, everything, fault);
       endHanging(simulated);
       restore(simulated);
@@ -94,14 +89,11 @@ function badReleaseScenarios(): Scenario[] {
   };
   return Object.entries(failing).map(([what, answer]) => ({
     name: `DEL while the IPAM plugin ${what}`,
-    setting: {},
-    pod: c1,
-    request: everything,
     arrange: (simulated) => {
       simulated.mustAdd(c1, everything);
       install(simulated, answer);
     },
-    act: (simulated, fault) => {
+    verb: (simulated, fault) => {
       const ran = simulated.del(c1, everything, fault);
       endHanging(simulated);
       restore(simulated);
