@@ -92,6 +92,17 @@ test("no folder has more than 18 files, and this test lists all parts of src/", 
   expect([...new Set(files.map((name) => partOf(`src/${name}`)))].sort()).toEqual(Object.keys(below).sort());
 });
 
+test("no folder of the simulator has more than 18 files, and no file of it more than 300 lines", () => {
+  const tests = readdirSync("test/simulator", { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".ts"),
+  );
+  const filesIn = (folder: string) => tests.filter((name) => dirname(name) === folder);
+  const folders = [...new Set(tests.map((name) => dirname(name)))];
+  expect(folders.filter((folder) => filesIn(folder).length > 18)).toEqual([]);
+  const linesOf = (name: string) => textOf(`test/simulator/${name}`).split("\n").length - 1;
+  expect(tests.filter((name) => linesOf(name) > 300)).toEqual([]);
+});
+
 // In a cycle, a file would use values that another file has not defined yet.
 test("imports have no cycles, except of types", () => {
   const imports = new Map(files.map((name) => [`src/${name}`, importsOf(`src/${name}`, false)]));
