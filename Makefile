@@ -259,7 +259,7 @@ $(B)/SHA256SUMS: $(EXECUTABLES) $(B)/ib-sriov.tar $(B)/ib-sriov.cdx.json
 
 # ---- the bytecode compiler: runs during the build, with the same engine ----
 
-TOOL := $(filter-out startup/main.o startup/image.o startup/command-line.o,$(NATIVE:%=%.o)) compile.o
+TOOL := $(filter-out startup/main.o startup/image.o,$(NATIVE:%=%.o)) compile.o
 
 # The only file that contains version, commit and date.
 $(addsuffix /host/process.o,$(B)/obj $(B)/asan $(B)/tool): $(B)/include/build.h
@@ -277,7 +277,7 @@ $(B)/compile: $(TOOL:%=$(B)/tool/%)
 
 # ---- the executable that the tests of native/ run (both variants) ----
 
-HOST_TEST := $(filter-out startup/main.o startup/image.o startup/command-line.o,$(OBJECTS)) host-test.o
+HOST_TEST := $(filter-out startup/main.o startup/image.o,$(OBJECTS)) host-test.o
 
 define host_test
 $(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | setup

@@ -1,6 +1,6 @@
 // Handles one CNI call, from the environment and stdin to the answer on stdout. Besides cli/, this is the only file
 // that imports both attachment/ and linux/.
-import { deferSignals, exitStatus, getenv, print, readStdin } from "host";
+import { deferSignals, exitStatus, getenv, OF_STREAM, print, readText } from "host";
 import { add } from "./attachment/cni-verbs/add.ts";
 import { check } from "./attachment/cni-verbs/check.ts";
 import { del } from "./attachment/cni-verbs/del.ts";
@@ -216,7 +216,7 @@ function callOf({ node, invocation, configuration, warn, observe }: Request, tim
 
 function readConfiguration(): string {
   try {
-    return readStdin(MAX_CONFIGURATION_BYTES);
+    return readText(0, MAX_CONFIGURATION_BYTES, OF_STREAM, 0, "stdin");
   } catch (cause) {
     throw new CniError(codes.io, `error reading from stdin: ${messageOf(cause)}`, { cause });
   }

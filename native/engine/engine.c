@@ -29,7 +29,7 @@ JSContext *engine_start(void)
   JS_AddIntrinsicJSON(context);
   JS_AddIntrinsicMapSet(context);
   JS_AddIntrinsicTypedArrays(context);
-  if (!host_guard_json(context) || !host_install(context)) {
+  if (!host_install(context)) {
     engine_end(context);
     return NULL;
   }

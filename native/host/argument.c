@@ -56,9 +56,19 @@ bool host_bytes(JSContext *context, JSValueConst value, const uint8_t **bytes, s
   return true;
 }
 
-/* Returns a copy of a string as UTF-8, in which each half surrogate takes three bytes. */
-static char *copy_string(JSContext *context, JSValueConst value, size_t *length)
+/* Reports whether the text begins with the three bytes of a half surrogate, U+D800 to U+DFFF. */
+static bool is_surrogate(const char *text)
 {
+  return (unsigned char)text[0] == 0xed && ((unsigned char)text[1] & 0xe0) == 0xa0;
+}
+
+/*
+ * Returns a copy of a string as UTF-8. Half surrogates that host_new_name has made of bytes that are not valid UTF-8
+ * (U+DC80 to U+DCFF) become these bytes again; others become U+FFFD, and *is_exact false.
+ */
+static char *copy_string(JSContext *context, JSValueConst value, size_t *length, bool *is_exact)
+{
+  *is_exact = true;
   if (!JS_IsString(value)) {
     JS_ThrowTypeError(context, "not a string");
     return NULL;
@@ -70,55 +80,35 @@ static char *copy_string(JSContext *context, JSValueConst value, size_t *length)
   if (copy != NULL)
     memcpy(copy, text, *length + 1);
   JS_FreeCString(context, text);
+  if (copy == NULL || memchr(copy, 0xed, *length) == NULL)
+    return copy;
+  char *to = copy;
+  for (const char *from = copy; from < copy + *length;) {
+    if (!is_surrogate(from)) {
+      *to++ = *from++;
+      continue;
+    }
+    const unsigned code = 0xd000u | ((unsigned)from[1] & 0x3f) << 6 | ((unsigned)from[2] & 0x3f);
+    from += 3;
+    if (code >= 0xdc80 && code <= 0xdcff) {
+      *to++ = (char)(code & 0xff);
+    } else {
+      to = mempcpy(to, "\xef\xbf\xbd", 3);
+      *is_exact = false;
+    }
+  }
+  *to = '\0';
+  *length = (size_t)(to - copy);
   return copy;
-}
-
-/* Reports whether the text begins with the three bytes of a half surrogate (U+D800 to U+DFFF), invalid in strict UTF-8.
- * */
-static bool is_surrogate(const char *text)
-{
-  return (unsigned char)text[0] == 0xed && ((unsigned char)text[1] & 0xe0) == 0xa0;
-}
-
-/* A fast check which almost all texts pass: true only if the text has no half surrogate. */
-static bool has_no_surrogate(const char *text, size_t length)
-{
-  return memchr(text, 0xed, length) == NULL;
-}
-
-/* Returns the byte that host_new_name escaped as U+DC80 to U+DCFF, because it is not valid UTF-8; -1 if it is another.
- * */
-static int escaped_byte(const char *surrogate)
-{
-  unsigned code = 0xd000u | ((unsigned)surrogate[1] & 0x3f) << 6 | ((unsigned)surrogate[2] & 0x3f);
-  return code < 0xdc80 || code > 0xdcff ? -1 : (int)(code & 0xff);
 }
 
 char *host_name(JSContext *context, JSValueConst value, const char *call)
 {
   size_t length;
-  char *name = copy_string(context, value, &length);
-  if (name == NULL || (strlen(name) == length && has_no_surrogate(name, length)))
+  bool is_exact;
+  char *name = copy_string(context, value, &length, &is_exact);
+  if (name == NULL || (is_exact && strlen(name) == length))
     return name;
-  char *to = name;
-  for (const char *from = name; from < name + length;) {
-    if (*from == '\0')
-      goto invalid;
-    if (!is_surrogate(from)) {
-      *to++ = *from++;
-      continue;
-    }
-    int byte = escaped_byte(from);
-    if (byte < 0)
-      goto invalid;
-    *to++ = (char)byte;
-    from += 3;
-  }
-  *to = '\0';
-  return name;
-
-invalid:
-  /* The message contains the name up to the invalid byte. */
   host_throw(context, EINVAL, call, name);
   js_free(context, name);
   return NULL;
@@ -126,36 +116,6 @@ invalid:
 
 char *host_text(JSContext *context, JSValueConst value, size_t *length)
 {
-  char *text = copy_string(context, value, length);
-  if (text == NULL || has_no_surrogate(text, *length))
-    return text;
-  for (size_t i = 0; i + 2 < *length; i++) {
-    if (is_surrogate(text + i))
-      memcpy(text + i, "\xef\xbf\xbd", 3);
-  }
-  return text;
-}
-
-char *host_name_bytes(JSContext *context, JSValueConst value, size_t *length)
-{
-  char *text = copy_string(context, value, length);
-  if (text == NULL || has_no_surrogate(text, *length))
-    return text;
-  char *to = text;
-  for (const char *from = text; from < text + *length;) {
-    if (!is_surrogate(from)) {
-      *to++ = *from++;
-      continue;
-    }
-    int byte = escaped_byte(from);
-    if (byte < 0) {
-      memmove(to, "\xef\xbf\xbd", 3);
-      to += 3;
-    } else {
-      *to++ = (char)byte;
-    }
-    from += 3;
-  }
-  *length = (size_t)(to - text);
-  return text;
+  bool is_exact;
+  return copy_string(context, value, length, &is_exact);
 }

@@ -1,211 +1,131 @@
-/* Child processes: starts them, reads their output and reaps them. */
-#include "children.h"
+/* Child processes: starts them, with only the descriptors and signals that they are given, and reaps them. */
 #include "host.h"
 
 #include <errno.h>
-#include <poll.h>
-#include <stdlib.h>
+#include <fcntl.h>
+#include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
-static struct child *children;
+/* The parameters of a new child. */
+struct start {
+  char *path;
+  char **environment;
+  /* The descriptors that the child gets: the first three as stdin, stdout and stderr, the others with their numbers. */
+  int *descriptors;
+  size_t descriptor_count;
+};
+enum { STANDARD = 3 };
 
-static struct child **find(int handle)
+static int describe(const struct start *start, posix_spawn_file_actions_t *actions, posix_spawnattr_t *attributes)
 {
-  struct child **link = &children;
-  while (*link != NULL && (*link)->handle != handle)
-    link = &(*link)->next;
-  return link;
+  sigset_t none, own;
+  sigemptyset(&none);
+  host_own_signals(&own);
+  int error = 0;
+  /* dup2 to the same number keeps the descriptor open across the exec (glibc 2.29, POSIX.1-2024). */
+  for (size_t i = 0; i < start->descriptor_count && error == 0; i++)
+    error = posix_spawn_file_actions_adddup2(actions, start->descriptors[i],
+                                             i < STANDARD ? (int)i : start->descriptors[i]);
+  if (error == 0)
+    error = posix_spawnattr_setsigdefault(attributes, &own);
+  if (error == 0)
+    error = posix_spawnattr_setsigmask(attributes, &none);
+  /* A separate process group, so that Ctrl-C at a terminal stops only this process, which then ends the child. */
+  if (error == 0)
+    error = posix_spawnattr_setflags(attributes,
+                                     POSIX_SPAWN_SETSIGDEF | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETPGROUP);
+  return error;
 }
 
-/* Removes a child that was reaped from the list. */
-static void forget(struct child **link)
+static int spawn(const struct start *start, pid_t *pid)
 {
-  struct child *child = *link;
-  *link = child->next;
-  for (int i = 0; i < 2; i++) {
-    if (child->output[i].fd >= 0)
-      close(child->output[i].fd);
-    free(child->output[i].text);
+  posix_spawn_file_actions_t actions;
+  posix_spawnattr_t attributes;
+  int error = posix_spawn_file_actions_init(&actions);
+  if (error != 0)
+    return error;
+  error = posix_spawnattr_init(&attributes);
+  if (error == 0) {
+    char *const arguments[] = {start->path, NULL};
+    error = describe(start, &actions, &attributes);
+    if (error == 0)
+      error = posix_spawn(pid, start->path, &actions, &attributes, arguments, start->environment);
+    posix_spawnattr_destroy(&attributes);
   }
-  free(child);
+  posix_spawn_file_actions_destroy(&actions);
+  return error;
 }
 
-static void kill_and_reap(struct child *child)
+/* Reads the arguments of spawn, which must be freed also if this fails. The texts of the environment are copied. */
+static bool read_start(JSContext *context, JSValueConst *argv, struct start *start)
 {
-  /* Also kills the processes that the child has started: it is the leader of a process group (spawn.c). */
-  kill(-child->pid, SIGKILL);
-  while (waitpid(child->pid, NULL, 0) < 0 && errno == EINTR)
-    ;
+  const uint8_t *variables, *descriptors;
+  size_t length, bytes, count = 0;
+  if ((start->path = host_name(context, argv[0], "posix_spawn")) == NULL ||
+      !host_bytes(context, argv[1], &variables, &length) || !host_bytes(context, argv[2], &descriptors, &bytes))
+    return false;
+  for (size_t i = 0; i < length; i++)
+    count += variables[i] == '\0';
+  if ((start->environment = js_mallocz(context, (count + 2) * sizeof(char *) + length + 1)) == NULL ||
+      (start->descriptors = js_mallocz(context, bytes + 1)) == NULL)
+    return false;
+  char *text = memcpy(start->environment + count + 2, variables, length);
+  count = 0;
+  for (const char *end = text + length; text < end; text += strlen(text) + 1)
+    start->environment[count++] = text;
+  start->descriptor_count = bytes / sizeof *start->descriptors;
+  memcpy(start->descriptors, descriptors, bytes);
+  return true;
 }
-
-/* ---- spawn ---- */
 
 static JSValue host_spawn(HOST_ARGUMENTS)
 {
-  static int last_handle;
   struct start start = {0};
   JSValue result = JS_EXCEPTION;
-  if (child_read_start(context, argv[0], &start)) {
-    const char *call = "malloc";
-    struct child *child = calloc(1, sizeof *child);
-    int error = child == NULL ? ENOMEM : child_start(&start, child, &call);
-    if (error == 0) {
-      child->handle = ++last_handle;
-      child->next = children;
-      children = child;
-      result = JS_NewInt32(context, child->handle);
-    } else {
-      free(child);
-      result = host_throw(context, error, call, start.path);
-    }
+  if (read_start(context, argv, &start)) {
+    pid_t pid;
+    int error = host_watch_children();
+    if (error == 0)
+      error = spawn(&start, &pid);
+    result = error == 0 ? JS_NewInt32(context, pid) : host_throw(context, error, "posix_spawn", start.path);
   }
-  child_free_start(context, &start);
+  js_free(context, start.environment);
+  js_free(context, start.descriptors);
+  js_free(context, start.path);
   return result;
 }
 
-/* ---- wait ---- */
-
-/* Reads once from a stream, and closes it at its end. */
-static int take_output(struct stream *stream)
+static JSValue host_waitpid(HOST_ARGUMENTS)
 {
-  if (stream->size - stream->used < 4096) {
-    size_t size = stream->size == 0 ? 16384 : 2 * stream->size;
-    char *larger = realloc(stream->text, size);
-    if (larger == NULL)
-      return ENOMEM;
-    stream->text = larger;
-    stream->size = size;
-  }
-  ssize_t got = read(stream->fd, stream->text + stream->used, stream->size - stream->used);
-  if (got < 0)
-    return errno;
-  stream->used += (size_t)got;
-  if (got == 0) {
-    close(stream->fd);
-    stream->fd = -1;
-  }
-  return 0;
-}
-
-/* Reads once from each stream that is ready. poll(2) ignores a stream whose descriptor is -1. */
-static int take_ready_output(struct child *child, const struct pollfd *ready)
-{
-  for (int i = 0; i < 2; i++) {
-    int error = ready[i].revents != 0 ? take_output(&child->output[i]) : 0;
-    if (error != 0)
-      return error;
-  }
-  return 0;
-}
-
-static bool over_limit(const struct child *child, size_t limit)
-{
-  return child->output[0].used + child->output[1].used > limit;
-}
-
-/* Reads what a child that has ended left in the pipes. Does not wait, because a grandchild may keep the pipes open. */
-static int take_rest(struct child *child, size_t limit)
-{
-  for (;;) {
-    struct pollfd streams[2] = {{.fd = child->output[0].fd, .events = POLLIN},
-                                {.fd = child->output[1].fd, .events = POLLIN}};
-    if (over_limit(child, limit) || poll(streams, 2, 0) <= 0)
-      return 0;
-    int error = take_ready_output(child, streams);
-    if (error != 0)
-      return error;
-  }
-}
-
-/* Reads a child's output until it has ended. *status is the status of waitpid(2). */
-static int listen_until_end(struct child *child, double deadline, size_t limit, int *status)
-{
-  bool look = true;
-  while (!over_limit(child, limit)) {
-    pid_t ended = look ? waitpid(child->pid, status, WNOHANG) : 0;
-    if (ended < 0 && errno != EINTR)
-      return errno;
-    if (ended > 0)
-      return take_rest(child, limit);
-    struct pollfd streams[2] = {{.fd = child->output[0].fd, .events = POLLIN},
-                                {.fd = child->output[1].fd, .events = POLLIN}};
-    int ready = host_poll(streams, 2, deadline, true);
-    if (ready < 0)
-      return errno;
-    look = ready == 0;
-    int error = ready > 0 ? take_ready_output(child, streams) : 0;
-    if (error != 0)
-      return error;
-  }
-  kill_and_reap(child);
-  return 0;
-}
-
-static JSValue new_outcome(JSContext *context, const struct child *child, int status)
-{
-  JSValue outcome = JS_NewObject(context);
-  if (JS_IsException(outcome))
-    return outcome;
-  const struct {
-    const char *name;
-    JSValue value;
-  } fields[] = {
-    {"status", JS_NewInt32(context, WIFEXITED(status) ? WEXITSTATUS(status) : -1)},
-    {"signal", JS_NewInt32(context, WIFSIGNALED(status) ? WTERMSIG(status) : 0)},
-    {"stdout", host_new_text(context, child->output[0].text, child->output[0].used)},
-    {"stderr", host_new_text(context, child->output[1].text, child->output[1].used)},
-  };
-  bool failed = false;
-  for (size_t i = 0; i < COUNT_OF(fields); i++) {
-    if (JS_SetPropertyStr(context, outcome, fields[i].name, fields[i].value) < 0)
-      failed = true;
-  }
-  if (failed) {
-    JS_FreeValue(context, outcome);
+  int64_t pid, options;
+  if (!host_integer(context, argv[0], "a pid", 1, INT32_MAX, &pid) ||
+      !host_integer(context, argv[1], "options", 0, INT32_MAX, &options))
     return JS_EXCEPTION;
-  }
-  return outcome;
+  int status;
+  pid_t ended;
+  while ((ended = waitpid((pid_t)pid, &status, (int)options)) < 0 && errno == EINTR)
+    ;
+  if (ended < 0)
+    return host_throw(context, errno, "waitpid", "");
+  return ended == 0 ? JS_UNDEFINED : JS_NewInt32(context, status);
 }
 
-static JSValue host_wait(HOST_ARGUMENTS)
+static JSValue host_pipe(HOST_ARGUMENTS)
 {
-  int handle;
-  double deadline;
-  int64_t limit;
-  if (!host_fd(context, argv[0], &handle) || !host_deadline(context, argv[1], &deadline) ||
-      !host_integer(context, argv[2], "limit", 0, HOST_TEXT_LIMIT, &limit))
-    return JS_EXCEPTION;
-  struct child **link = find(handle);
-  if (*link == NULL)
-    return host_throw(context, ECHILD, "waitpid", "");
-  int status = 0;
-  int error = listen_until_end(*link, deadline, (size_t)limit, &status);
-  if (error != 0)
-    return host_throw(context, error, error == ECHILD ? "waitpid" : "ppoll", "child");
-  JSValue result = over_limit(*link, (size_t)limit) ? host_throw(context, EFBIG, "read", "output of the child")
-                                                    : new_outcome(context, *link, status);
-  forget(link);
-  return result;
+  int ends[2];
+  if (pipe2(ends, O_CLOEXEC) < 0)
+    return host_throw(context, errno, "pipe2", "");
+  JSValue pair = JS_NewArray(context);
+  for (uint32_t i = 0; i < COUNT_OF(ends) && !JS_IsException(pair); i++)
+    JS_SetPropertyUint32(context, pair, i, JS_NewInt32(context, ends[i]));
+  return pair;
 }
 
-static JSValue host_kill(HOST_ARGUMENTS)
-{
-  int handle;
-  if (!host_fd(context, argv[0], &handle))
-    return JS_EXCEPTION;
-  struct child **link = find(handle);
-  if (*link != NULL) {
-    kill_and_reap(*link);
-    forget(link);
-  }
-  return JS_UNDEFINED;
-}
-
-const JSCFunctionListEntry host_children_functions[] = {
-  HOST_FUNCTION(spawn, 1),
-  HOST_FUNCTION(wait, 3),
-  HOST_FUNCTION(kill, 1),
+static const JSCFunctionListEntry functions[] = {
+  HOST_FUNCTION(spawn, 3),
+  HOST_FUNCTION(waitpid, 2),
+  HOST_FUNCTION(pipe, 0),
 };
-const int host_children_count = COUNT_OF(host_children_functions);
+HOST_PART(children);

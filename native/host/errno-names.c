@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include <errno.h>
+#include <string.h>
 
 #define NAME(name) [name] = #name
 
@@ -31,4 +32,12 @@ static const char *const names[] = {
 const char *host_errno_name(int error)
 {
   return error > 0 && error < (int)COUNT_OF(names) ? names[error] : NULL;
+}
+
+int host_errno(const char *name)
+{
+  int error = (int)COUNT_OF(names) - 1;
+  while (error > 0 && (names[error] == NULL || strcmp(names[error], name) != 0))
+    error--;
+  return error;
 }

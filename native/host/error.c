@@ -44,7 +44,7 @@ JSValue host_throw(JSContext *context, int error, const char *call, const char *
   return JS_Throw(context, object);
 }
 
-static bool is_expected(JSContext *context, JSValueConst expected, int error)
+bool host_is_expected(JSContext *context, JSValueConst expected, int error)
 {
   const char *name = host_errno_name(error);
   if (name == NULL || !JS_IsObject(expected))
@@ -64,7 +64,7 @@ static bool is_expected(JSContext *context, JSValueConst expected, int error)
 
 JSValue host_throw_unless(JSContext *context, JSValueConst expected, int error, const char *call, const char *subject)
 {
-  return is_expected(context, expected, error) ? JS_UNDEFINED : host_throw(context, error, call, subject);
+  return host_is_expected(context, expected, error) ? JS_UNDEFINED : host_throw(context, error, call, subject);
 }
 
 JSValue host_throw_fd(JSContext *context, int error, const char *call, int fd)
@@ -73,3 +73,32 @@ JSValue host_throw_fd(JSContext *context, int error, const char *call, int fd)
   snprintf(subject, sizeof subject, "fd %d", fd);
   return host_throw(context, error, call, subject);
 }
+
+static JSValue host_errnoName(HOST_ARGUMENTS)
+{
+  int64_t error;
+  if (!host_integer(context, argv[0], "errno", INT32_MIN, INT32_MAX, &error))
+    return JS_EXCEPTION;
+  const char *name = host_errno_name((int)error);
+  return name == NULL ? JS_UNDEFINED : JS_NewString(context, name);
+}
+
+/* Throws the error that a system call would throw. */
+static JSValue host_fail(HOST_ARGUMENTS)
+{
+  JSValue result = JS_EXCEPTION;
+  char *code = host_name(context, argv[0], ""), *call = host_name(context, argv[1], "");
+  char *subject = host_name(context, argv[2], "");
+  if (code != NULL && call != NULL && subject != NULL)
+    result = host_throw(context, host_errno(code), call, subject);
+  js_free(context, subject);
+  js_free(context, call);
+  js_free(context, code);
+  return result;
+}
+
+static const JSCFunctionListEntry functions[] = {
+  HOST_FUNCTION(errnoName, 1),
+  HOST_FUNCTION(fail, 3),
+};
+HOST_PART(error);

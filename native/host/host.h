@@ -1,6 +1,5 @@
 /*
- * Declarations for the parts of the module `host`, which host.d.ts documents. A part is a file with a table of
- * functions; host.c joins the tables. The module makes system calls, and decides nothing. Files are opened by
+ * Declarations for the parts of the module `host`, which host.d.ts documents. host.c joins the parts. The module makes system calls, and decides nothing. Files are opened by
  * openat(AT_FDCWD, …), because musl's open makes a second system call for O_CLOEXEC.
  *
  * A function that returns JSValue and takes a context throws into that context and returns JS_EXCEPTION. A function
@@ -23,12 +22,16 @@
 /* An entry of a table: a function and the number of its required arguments. */
 #define HOST_FUNCTION(name, arguments) JS_CFUNC_DEF(#name, arguments, host_##name)
 
-/* ---- error.c ---- */
+/* ---- error.c, errno-names.c ---- */
 
 /* Returns the name of an errno, e.g. "ENOENT"; NULL if the number has no name. */
 const char *host_errno_name(int error);
+/* Returns the errno of a name; 0 if the name is unknown. */
+int host_errno(const char *name);
 /* Throws a HostError. `subject` can be "". */
 JSValue host_throw(JSContext *context, int error, const char *call, const char *subject);
+/* Reports whether the errno's name is in the list `expected`, which can be undefined. */
+bool host_is_expected(JSContext *context, JSValueConst expected, int error);
 /* Returns undefined if the errno's name is in the list `expected`, which can be undefined; else throws a HostError. */
 JSValue host_throw_unless(JSContext *context, JSValueConst expected, int error, const char *call, const char *subject);
 /* Throws a HostError about a descriptor. */
@@ -49,11 +52,9 @@ bool host_deadline(JSContext *context, JSValueConst value, double *deadline);
 bool host_bytes(JSContext *context, JSValueConst value, const uint8_t **bytes, size_t *length);
 /* Returns a path or an argument for the kernel, to be freed with js_free. EINVAL if it contains a NUL byte. */
 char *host_name(JSContext *context, JSValueConst value, const char *call);
-/* Returns a text in UTF-8, to be freed with js_free. Half surrogates become U+FFFD. */
+/* Returns the bytes of a text that can contain NUL bytes, to be freed with js_free. Half surrogates from host_new_name
+   become bytes again; others become U+FFFD. */
 char *host_text(JSContext *context, JSValueConst value, size_t *length);
-/* Returns the bytes of a text that can contain names and NUL bytes, to be freed with js_free. Half surrogates from
-   host_new_name become bytes again; others become U+FFFD. */
-char *host_name_bytes(JSContext *context, JSValueConst value, size_t *length);
 
 /* ---- strings.c ---- */
 
@@ -66,36 +67,23 @@ JSValue host_new_name_of(JSContext *context, const char *bytes, size_t length);
 /* Makes a decimal string from a number that can be above 2^53. */
 JSValue host_new_decimal(JSContext *context, uint64_t number);
 
+/* The name and the value of an object's member. */
+struct host_member {
+  const char *name;
+  JSValue value;
+};
+/* Makes an object. Frees the values if that fails. */
+JSValue host_new_object(JSContext *context, unsigned count, const struct host_member *members);
+
 /* ---- text.c ---- */
 
 /* Makes a Uint8Array with a copy of the bytes. */
 JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length);
 
-/* ---- read.c ---- */
-
-/* How the end of a descriptor is found. */
-enum host_read_end {
-  /* read(2) returns 0. */
-  HOST_READ_TO_EOF,
-  /* For an attribute of sysfs or a value of sysctl: read(2) returns less than a page. */
-  HOST_READ_ATTRIBUTE,
-  /* As HOST_READ_TO_EOF, for a stream on which a read can block. */
-  HOST_READ_STREAM,
-};
-/*
- * Reads a descriptor to its end. EFBIG if it has more than `limit` bytes. `size` is the file's size if fstat(2) reports
- * it, else 0; with it, the read that would find the end is not needed. `expected` is as for host_throw_unless.
- */
-JSValue host_read_text(JSContext *context, int fd, size_t limit, size_t size, enum host_read_end end,
-                       const char *subject, JSValueConst expected);
-
-/* ---- clock.c ---- */
+/* ---- wait.c ---- */
 
 /* Returns CLOCK_MONOTONIC, ms. */
 double host_now(void);
-
-/* ---- wait.c ---- */
-
 /*
  * Waits until descriptors are ready, and returns their number. -1 and errno: ETIMEDOUT at the deadline, EINTR if a
  * signal that is held back has arrived. With `children`, 0 means that a child may have ended.
@@ -125,6 +113,11 @@ int host_watch_children(void);
 int host_alarm_start(double deadline);
 void host_alarm_stop(void);
 
+/* ---- calls.c ---- */
+
+/* For what a system call returns; in .bss, so that a page that no call reaches takes no memory. */
+extern _Alignas(8) char host_buffer[64 * 1024];
+
 /* ---- streams.c ---- */
 
 int host_write_all(int fd, const char *bytes, size_t length);
@@ -135,44 +128,24 @@ bool host_stdout_used(void);
 
 /* Prepares stdio and SIGPIPE, and stores the arguments. Must be called first. */
 bool host_prepare_process(int argc, char **argv);
-/* Reports whether RLIMIT_AS allows as much address space as a call needs. */
-bool host_has_address_space(void);
-
-/* ---- exit.c ---- */
-
 /* Returns the exit status that the program has set; 0 if it has not. */
 int host_exit_status(void);
-void host_set_exit_status(int status);
-
-/* ---- json.c ---- */
-
-/* Makes JSON.parse refuse documents that would crash the engine, or take it very long. */
-bool host_guard_json(JSContext *context);
+/* Reports whether RLIMIT_AS allows as much address space as a call needs. */
+bool host_has_address_space(void);
 
 /* ---- host.c ---- */
 
 /* Makes the global object `host`. */
 bool host_install(JSContext *context);
 
-#define HOST_PART(part)                                     \
-  extern const JSCFunctionListEntry host_##part##_functions[]; \
-  extern const int host_##part##_count
-HOST_PART(clock);
-HOST_PART(process);
-HOST_PART(streams);
-HOST_PART(signals);
-HOST_PART(text);
-HOST_PART(files);
-HOST_PART(write);
-HOST_PART(directories);
-HOST_PART(locks);
-HOST_PART(namespaces);
-HOST_PART(netlink);
-HOST_PART(children);
-HOST_PART(copy);
-HOST_PART(watch);
-HOST_PART(append);
-HOST_PART(datagram);
-HOST_PART(bpf);
+/* A part of the module: a table of functions, which the file of that name has at its end. */
+struct host_part {
+  const JSCFunctionListEntry *functions;
+  int count;
+};
+#define HOST_PART(part) const struct host_part host_part_##part = {functions, COUNT_OF(functions)}
+extern const struct host_part host_part_bpf, host_part_calls, host_part_children, host_part_error,
+  host_part_files, host_part_netlink, host_part_process, host_part_signals, host_part_streams, host_part_text,
+  host_part_wait;
 
 #endif

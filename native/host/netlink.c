@@ -1,5 +1,7 @@
-/* Netlink sockets: datagrams to and from the kernel. Their content is encoded and decoded in TypeScript (src/netlink).
- * */
+/*
+ * Netlink sockets: datagrams from the kernel, and the attributes in them. Everything else of their content is in
+ * TypeScript (src/netlink).
+ */
 #include "host.h"
 
 #include <errno.h>
@@ -12,54 +14,6 @@
 #define SO_NETNS_COOKIE 71
 #endif
 
-/* Sets an option, unless the kernel is too old for it (EXT_ACK needs 4.12, STRICT_CHK 4.20). */
-static int set_option(int fd, int option)
-{
-  const int on = 1;
-  if (setsockopt(fd, SOL_NETLINK, option, &on, sizeof on) < 0 && errno != ENOPROTOOPT)
-    return errno;
-  return 0;
-}
-
-static JSValue host_netlinkSocket(HOST_ARGUMENTS)
-{
-  int64_t protocol;
-  if (!host_integer(context, argv[0], "protocol", 0, INT32_MAX, &protocol))
-    return JS_EXCEPTION;
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, (int)protocol);
-  if (fd < 0)
-    return host_throw(context, errno, "socket", "AF_NETLINK");
-  int error = set_option(fd, NETLINK_EXT_ACK);
-  if (error == 0 && protocol == NETLINK_ROUTE)
-    error = set_option(fd, NETLINK_GET_STRICT_CHK);
-  if (error == 0)
-    return JS_NewInt32(context, fd);
-  close(fd);
-  return host_throw(context, error, "setsockopt", "AF_NETLINK");
-}
-
-/*
- * Such a socket sends no requests, so it needs no options. It joins the groups in bind(2), without another system call.
- * (A socket that was never bound would not get the kernel's notifications: its port is 0, the kernel sends them on
- * behalf of port 0, and never back to the port on whose behalf it sends.)
- */
-static JSValue host_netlinkEvents(HOST_ARGUMENTS)
-{
-  int64_t protocol, groups;
-  if (!host_integer(context, argv[0], "protocol", 0, INT32_MAX, &protocol) ||
-      !host_integer(context, argv[1], "groups", 1, UINT32_MAX, &groups))
-    return JS_EXCEPTION;
-  int fd = socket(AF_NETLINK, SOCK_RAW | SOCK_CLOEXEC, (int)protocol);
-  if (fd < 0)
-    return host_throw(context, errno, "socket", "AF_NETLINK");
-  const struct sockaddr_nl address = {.nl_family = AF_NETLINK, .nl_groups = (uint32_t)groups};
-  if (bind(fd, (const struct sockaddr *)&address, sizeof address) == 0)
-    return JS_NewInt32(context, fd);
-  int error = errno;
-  close(fd);
-  return host_throw(context, error, "bind", "AF_NETLINK");
-}
-
 static JSValue host_netnsCookie(HOST_ARGUMENTS)
 {
   int fd;
@@ -70,19 +24,6 @@ static JSValue host_netnsCookie(HOST_ARGUMENTS)
   if (getsockopt(fd, SOL_SOCKET, SO_NETNS_COOKIE, &cookie, &length) == 0)
     return host_new_decimal(context, cookie);
   return errno == ENOPROTOOPT ? JS_UNDEFINED : host_throw_fd(context, errno, "getsockopt SO_NETNS_COOKIE", fd);
-}
-
-static JSValue host_netlinkSend(HOST_ARGUMENTS)
-{
-  int fd;
-  const uint8_t *message;
-  size_t length;
-  if (!host_fd(context, argv[0], &fd) || !host_bytes(context, argv[1], &message, &length))
-    return JS_EXCEPTION;
-  ssize_t sent = send(fd, message, length, 0);
-  if (sent != (ssize_t)length)
-    return host_throw_fd(context, sent < 0 ? errno : EIO, "send", fd);
-  return JS_UNDEFINED;
 }
 
 /* The kernel lists each RDMA device in a separate datagram, so one call must be able to receive many datagrams. */
@@ -157,46 +98,22 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
   }
 }
 
-/* The place of an attribute's value in the array's bytes. */
-struct span {
-  /* 0 if the attribute is missing: a value never starts at 0, because a header precedes it. */
-  uint32_t start, length;
-};
-
-/*
- * Finds the last attribute of each type (struct nlattr of linux/netlink.h, in host order). Returns false if a length
- * does not fit.
- */
-static bool find_attributes(const uint8_t *bytes, size_t start, size_t length, struct span spans[256])
-{
-  for (size_t at = start; at < length;) {
-    struct nlattr header;
-    if (length - at < sizeof header)
-      return false;
-    memcpy(&header, bytes + at, sizeof header);
-    if (header.nla_len < sizeof header || header.nla_len > length - at)
-      return false;
-    const unsigned type = header.nla_type & NLA_TYPE_MASK;
-    if (type < 256)
-      spans[type] = (struct span){(uint32_t)(at + sizeof header), (uint32_t)(header.nla_len - sizeof header)};
-    at += NLA_ALIGN(header.nla_len);
-  }
-  return true;
-}
-
 /* How to read a value, see host.d.ts. */
 enum { AS_BYTES = 0, AS_TEXT = 255 };
 
-static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t *bytes, struct span span, unsigned how)
+/* Returns a value, or undefined if it is missing: then it starts at 0, because a header precedes each value. */
+static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t *bytes, size_t start, size_t length,
+                          unsigned how)
 {
-  bytes += span.start;
+  if (start == 0)
+    return JS_UNDEFINED;
   if (how == AS_TEXT)
-    return host_new_name_of(context, (const char *)bytes, strnlen((const char *)bytes, span.length));
+    return host_new_name_of(context, (const char *)bytes + start, strnlen((const char *)bytes + start, length));
   if (how == AS_BYTES) {
     size_t offset, whole;
     JSValue buffer = JS_GetTypedArrayBuffer(context, array, &offset, &whole, NULL);
-    JSValueConst arguments[] = {buffer, JS_NewInt64(context, (int64_t)(offset + span.start)),
-                                JS_NewInt64(context, span.length)};
+    JSValueConst arguments[] = {buffer, JS_NewInt64(context, (int64_t)(offset + start)),
+                                JS_NewInt64(context, (int64_t)length)};
     JSValue view = JS_NewTypedArray(context, COUNT_OF(arguments), arguments, JS_TYPED_ARRAY_UINT8);
     JS_FreeValue(context, buffer);
     return view;
@@ -205,42 +122,62 @@ static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t 
   if (how > sizeof number)
     return JS_ThrowTypeError(context, "%u is not a way to read an attribute", how);
   /* All machines that this is built for are little-endian, which src/netlink/attributes.ts relies on, too. */
-  memcpy(&number, bytes, how);
+  memcpy(&number, bytes + start, how);
   return JS_NewUint32(context, number);
+}
+
+/* Appends a value, unless it is an exception. */
+static bool append_value(JSContext *context, JSValue array, uint32_t *count, JSValue value)
+{
+  return !JS_IsException(value) && JS_SetPropertyUint32(context, array, (*count)++, value) >= 0;
 }
 
 static JSValue host_netlinkAttributes(HOST_ARGUMENTS)
 {
-  const uint8_t *bytes, *wanted;
-  size_t length, wanted_length;
-  int64_t start;
-  if (!host_bytes(context, argv[0], &bytes, &length) || !host_bytes(context, argv[2], &wanted, &wanted_length) ||
-      !host_integer(context, argv[1], "start", 0, (int64_t)length, &start))
+  const uint8_t *bytes, *wanted = NULL;
+  size_t length, wanted_length = 0;
+  int64_t first;
+  if (!host_bytes(context, argv[0], &bytes, &length) ||
+      !host_integer(context, argv[1], "start", 0, (int64_t)length, &first) ||
+      (!JS_IsUndefined(argv[2]) && !host_bytes(context, argv[2], &wanted, &wanted_length)))
     return JS_EXCEPTION;
-  struct span spans[256] = {0};
-  if (!find_attributes(bytes, (size_t)start, length, spans))
-    return JS_UNDEFINED;
-  const size_t count = wanted_length / 2;
-  for (size_t i = 0; i < count; i++) {
-    const struct span span = spans[wanted[2 * i]];
-    const unsigned how = wanted[2 * i + 1];
-    if (span.start != 0 && how != AS_BYTES && how != AS_TEXT && how != span.length)
-      return JS_UNDEFINED;
-  }
+  /* The last attribute of each type. */
+  struct { size_t start, length; } spans[256] = {0};
+  uint32_t count = 0;
   JSValue values = JS_NewArray(context);
-  for (size_t i = 0; i < count && !JS_IsException(values); i++) {
-    const struct span span = spans[wanted[2 * i]];
-    JSValue value = span.start == 0 ? JS_UNDEFINED : read_value(context, argv[0], bytes, span, wanted[2 * i + 1]);
-    if (JS_IsException(value) || JS_SetPropertyUint32(context, values, (uint32_t)i, value) < 0) {
-      JS_FreeValue(context, values);
-      values = JS_EXCEPTION;
-    }
+  bool valid = true, done = !JS_IsException(values);
+  for (size_t at = (size_t)first; valid && done && at < length;) {
+    struct nlattr header = {0};
+    if (length - at >= sizeof header)
+      memcpy(&header, bytes + at, sizeof header);
+    valid = header.nla_len >= sizeof header && header.nla_len <= length - at;
+    const size_t start = at + sizeof header, size = header.nla_len - sizeof header;
+    const int type = header.nla_type & NLA_TYPE_MASK;
+    if (wanted == NULL && valid)
+      done = append_value(context, values, &count, JS_NewInt32(context, type)) &&
+             append_value(context, values, &count, read_value(context, argv[0], bytes, start, size, AS_BYTES));
+    else if (type < (int)COUNT_OF(spans))
+      spans[type].start = start, spans[type].length = size;
+    at += NLA_ALIGN(header.nla_len);
   }
-  return values;
+  for (size_t i = 0; valid && i + 1 < wanted_length; i += 2) {
+    const unsigned type = wanted[i], how = wanted[i + 1];
+    valid = spans[type].start == 0 || how == AS_BYTES || how == AS_TEXT || how == spans[type].length;
+  }
+  for (size_t i = 0; valid && done && i + 1 < wanted_length; i += 2) {
+    const unsigned type = wanted[i], how = wanted[i + 1];
+    done = append_value(context, values, &count,
+                        read_value(context, argv[0], bytes, spans[type].start, spans[type].length, how));
+  }
+  if (valid && done)
+    return values;
+  JS_FreeValue(context, values);
+  return done ? JS_UNDEFINED : JS_EXCEPTION;
 }
 
-const JSCFunctionListEntry host_netlink_functions[] = {
-  HOST_FUNCTION(netlinkSocket, 1), HOST_FUNCTION(netlinkEvents, 2),    HOST_FUNCTION(netnsCookie, 1),
-  HOST_FUNCTION(netlinkSend, 2),   HOST_FUNCTION(netlinkReceive, 3), HOST_FUNCTION(netlinkAttributes, 3),
+static const JSCFunctionListEntry functions[] = {
+  HOST_FUNCTION(netnsCookie, 1),
+  HOST_FUNCTION(netlinkReceive, 3),
+  HOST_FUNCTION(netlinkAttributes, 3),
 };
-const int host_netlink_count = COUNT_OF(host_netlink_functions);
+HOST_PART(netlink);

@@ -1,4 +1,4 @@
-/* The process itself: arguments, environment, clocks and exit status. */
+/* The process itself: arguments, environment, user, wall clock and exit status. */
 #include "build.h"
 #include "host.h"
 
@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/auxv.h>
 #include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
@@ -20,6 +21,7 @@ extern char **environ;
  */
 enum { LEAST_ADDRESS_SPACE = 8 << 20 };
 
+static int exit_status;
 static int argument_count;
 static char **arguments;
 
@@ -37,6 +39,11 @@ static bool open_standard_descriptors(void)
       return false;
   }
   return true;
+}
+
+int host_exit_status(void)
+{
+  return exit_status;
 }
 
 bool host_has_address_space(void)
@@ -96,14 +103,10 @@ static JSValue host_environ(HOST_ARGUMENTS)
   return new_names(context, environ, count);
 }
 
-static JSValue host_getpid(HOST_ARGUMENTS)
+/* The kernel passes the effective user to the process at its start, so this needs no system call. */
+static JSValue host_user(HOST_ARGUMENTS)
 {
-  return JS_NewInt32(context, getpid());
-}
-
-static JSValue host_monotonic(HOST_ARGUMENTS)
-{
-  return JS_NewFloat64(context, host_now());
+  return JS_NewInt64(context, (int64_t)getauxval(AT_EUID));
 }
 
 static JSValue host_realtime(HOST_ARGUMENTS)
@@ -118,7 +121,7 @@ static JSValue host_exitStatus(HOST_ARGUMENTS)
   int64_t status;
   if (!host_integer(context, argv[0], "a status", 0, 255, &status))
     return JS_EXCEPTION;
-  host_set_exit_status((int)status);
+  exit_status = (int)status;
   return JS_UNDEFINED;
 }
 
@@ -128,14 +131,13 @@ static const JSCFunctionListEntry build[] = {
   JS_PROP_STRING_DEF("date", IB_SRIOV_DATE, JS_PROP_ENUMERABLE),
 };
 
-const JSCFunctionListEntry host_process_functions[] = {
+static const JSCFunctionListEntry functions[] = {
   HOST_FUNCTION(args, 0),
   HOST_FUNCTION(getenv, 1),
   HOST_FUNCTION(environ, 0),
-  HOST_FUNCTION(getpid, 0),
-  HOST_FUNCTION(monotonic, 0),
+  HOST_FUNCTION(user, 0),
   HOST_FUNCTION(realtime, 0),
   HOST_FUNCTION(exitStatus, 1),
   JS_OBJECT_DEF("build", build, COUNT_OF(build), JS_PROP_ENUMERABLE),
 };
-const int host_process_count = COUNT_OF(host_process_functions);
+HOST_PART(process);

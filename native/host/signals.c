@@ -190,8 +190,8 @@ void host_alarm_stop(void)
   sigaction(SIGALRM, &alarm_before, NULL);
 }
 
-const JSCFunctionListEntry host_signals_functions[] = {
+static const JSCFunctionListEntry functions[] = {
   HOST_FUNCTION(deferSignals, 0),
   HOST_FUNCTION(pendingSignal, 0),
 };
-const int host_signals_count = COUNT_OF(host_signals_functions);
+HOST_PART(signals);

@@ -1,4 +1,4 @@
-/* stdin, stdout and stderr. */
+/* stdout and stderr. */
 #include "host.h"
 
 #include <errno.h>
@@ -49,14 +49,6 @@ static JSValue host_print(HOST_ARGUMENTS)
   return error == 0 ? JS_UNDEFINED : host_throw(context, error, "write", fd == 1 ? "stdout" : "stderr");
 }
 
-static JSValue host_readStdin(HOST_ARGUMENTS)
-{
-  int64_t limit;
-  if (!host_integer(context, argv[0], "limit", 0, HOST_TEXT_LIMIT, &limit))
-    return JS_EXCEPTION;
-  return host_read_text(context, 0, (size_t)limit, 0, HOST_READ_STREAM, "stdin", JS_UNDEFINED);
-}
-
 static JSValue host_isTerminal(HOST_ARGUMENTS)
 {
   int64_t fd;
@@ -65,9 +57,8 @@ static JSValue host_isTerminal(HOST_ARGUMENTS)
   return JS_NewBool(context, isatty((int)fd));
 }
 
-const JSCFunctionListEntry host_streams_functions[] = {
+static const JSCFunctionListEntry functions[] = {
   HOST_FUNCTION(isTerminal, 1),
   HOST_FUNCTION(print, 2),
-  HOST_FUNCTION(readStdin, 1),
 };
-const int host_streams_count = COUNT_OF(host_streams_functions);
+HOST_PART(streams);

@@ -1,6 +1,7 @@
-/* Makes JavaScript strings from bytes. */
+/* Makes JavaScript strings from bytes, and objects. */
 #include "host.h"
 
+#include <stdio.h>
 #include <string.h>
 
 /*
@@ -32,23 +33,11 @@ static size_t sequence(const uint8_t *p, size_t left, size_t *wrong)
   return length;
 }
 
-/* Reports whether the next eight bytes are all ASCII. */
-static bool are_ascii(const uint8_t *bytes)
-{
-  uint64_t word;
-  memcpy(&word, bytes, sizeof word);
-  return (word & 0x8080808080808080) == 0;
-}
-
 /* Returns the number of bytes from the start that are valid UTF-8. */
 static size_t valid_length(const uint8_t *bytes, size_t length)
 {
   size_t i = 0, wrong;
   while (i < length) {
-    if (length - i >= 8 && are_ascii(bytes + i)) {
-      i += 8;
-      continue;
-    }
     size_t step = sequence(bytes + i, length - i, &wrong);
     if (step == 0)
       break;
@@ -114,10 +103,24 @@ JSValue host_new_name_of(JSContext *context, const char *bytes, size_t length)
 
 JSValue host_new_decimal(JSContext *context, uint64_t number)
 {
-  char digits[20];
-  char *first = digits + sizeof digits;
-  do
-    *--first = (char)('0' + number % 10);
-  while ((number /= 10) > 0);
-  return JS_NewStringLen(context, first, (size_t)(digits + sizeof digits - first));
+  char digits[24];
+  snprintf(digits, sizeof digits, "%llu", (unsigned long long)number);
+  return JS_NewString(context, digits);
+}
+
+JSValue host_new_object(JSContext *context, unsigned count, const struct host_member *members)
+{
+  JSValue object = JS_NewObject(context);
+  bool failed = JS_IsException(object);
+  for (unsigned i = 0; i < count; i++) {
+    /* The call frees the value, also if it fails. */
+    if (failed)
+      JS_FreeValue(context, members[i].value);
+    else
+      failed = JS_SetPropertyStr(context, object, members[i].name, members[i].value) < 0;
+  }
+  if (!failed)
+    return object;
+  JS_FreeValue(context, object);
+  return JS_EXCEPTION;
 }

@@ -15,7 +15,7 @@ program_end:
         .org image_begin + IMAGE_BYTES
 image_end:
 
-/* The bytecode of the command line, which command-line.c evaluates when a command is called. */
+/* The bytecode of the command line, which image.c evaluates when a command is called. */
         .section .rodata
         .balign 16
         .globl command_line_begin, command_line_end

@@ -1,5 +1,4 @@
 #include "image.h"
-#include "command-line.h"
 #include "host.h"
 #include "memory.h"
 
@@ -27,19 +26,38 @@ struct image {
 
 /* The bounds of the section (image.S). */
 extern unsigned char image_begin[], image_end[];
+/* The bytecode of the command line (image.S). */
+extern const uint8_t command_line_begin[], command_line_end[];
 static struct image *const image = (struct image *)image_begin;
 
-/* Evaluates the program and returns its export `main`. */
-static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t length)
+/* Evaluates a script, which sets a variable to its exports, and returns the export `name`. */
+static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t length, const char *variable, const char *name)
 {
-  if (!command_line_offer(context))
-    return JS_EXCEPTION;
-  JSValue program = engine_evaluate(context, bytecode, length, "program");
-  if (JS_IsException(program))
-    return program;
-  JSValue main = JS_GetPropertyStr(context, program, "main");
-  JS_FreeValue(context, program);
-  return main;
+  JSValue exports = engine_evaluate(context, bytecode, length, variable);
+  if (JS_IsException(exports))
+    return exports;
+  JSValue value = JS_GetPropertyStr(context, exports, name);
+  JS_FreeValue(context, exports);
+  return value;
+}
+
+/* The command line is a separate script, outside of the image, so that the runtime's calls do not load it. */
+static JSValue host_commandLine(HOST_ARGUMENTS)
+{
+  return evaluate(context, command_line_begin, (size_t)(command_line_end - command_line_begin), "commandLine",
+                  "answerCommandLine");
+}
+
+/* Adds `commandLine` (host.d.ts) to the module `host`, evaluates the program, and returns its function `main`. */
+static JSValue evaluate_program(JSContext *context, const uint8_t *bytecode, size_t length)
+{
+  static const JSCFunctionListEntry functions[] = {HOST_FUNCTION(commandLine, 0)};
+  JSValue global = JS_GetGlobalObject(context);
+  JSValue host = JS_GetPropertyStr(context, global, "host");
+  JS_SetPropertyFunctionList(context, host, functions, COUNT_OF(functions));
+  JS_FreeValue(context, host);
+  JS_FreeValue(context, global);
+  return evaluate(context, bytecode, length, "program", "main");
 }
 
 #ifndef IB_SRIOV_FREE_ALL
@@ -70,7 +88,7 @@ bool image_is_taken(void)
 JSValue image_start(JSContext **context)
 {
   *context = engine_start();
-  return *context == NULL ? JS_EXCEPTION : evaluate(*context, image->program.bytecode, image->program.length);
+  return *context == NULL ? JS_EXCEPTION : evaluate_program(*context, image->program.bytecode, image->program.length);
 }
 
 int image_take(void)
@@ -81,15 +99,9 @@ int image_take(void)
 #else
 
 #include <quickjs/immortal.h>
-
-static bool make_immortal(JSContext *context)
-{
 #ifdef IB_SRIOV_WITHOUT_IMMORTAL
-  return context != NULL;
-#else
-  return immortal_make_all(context);
+#define immortal_make_all(context) true
 #endif
-}
 
 bool image_is_taken(void)
 {
@@ -114,10 +126,10 @@ int image_take(void)
   memory_begin(image->taken.heap, image_end);
 
   JSContext *context = engine_start();
-  JSValue main = context == NULL ? JS_EXCEPTION : evaluate(context, bytecode, length);
+  JSValue main = context == NULL ? JS_EXCEPTION : evaluate_program(context, bytecode, length);
   if (JS_IsFunction(context, main))
     JS_RunGC(JS_GetRuntime(context));
-  if (!JS_IsFunction(context, main) || !make_immortal(context)) {
+  if (!JS_IsFunction(context, main) || !immortal_make_all(context)) {
     engine_report_text("take the image: failed", "it is too large, or the program throws, or it does not export main");
     return 1;
   }

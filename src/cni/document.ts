@@ -1,4 +1,5 @@
 import { CniError, codes } from "./errors.ts";
+import { parseJson } from "./parse-json.ts";
 
 /** A JSON object whose members are not checked yet. */
 export type JsonObject = Record<string, unknown>;
@@ -9,7 +10,7 @@ const SHOWN = 200;
 /** Parses JSON; `undefined` if the text is not JSON, or is nested too deeply for the engine. */
 export function fromJson(text: string): unknown {
   try {
-    return JSON.parse(text);
+    return parseJson(text);
   } catch {
     return undefined;
   }
@@ -23,7 +24,7 @@ export function fromJson(text: string): unknown {
 export function parseJsonObject(text: string, failure: string): JsonObject {
   let value: unknown;
   try {
-    value = JSON.parse(text);
+    value = parseJson(text);
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);
     throw new CniError(codes.decode, `${failure}: ${reason}`);

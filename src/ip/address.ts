@@ -1,4 +1,4 @@
-import { inetNtop, inetPton } from "host";
+import { formatAddress, parseIpv4, parseIpv6 } from "./text.ts";
 
 /** IPv4 or IPv6. */
 export type AddressFamily = 4 | 6;
@@ -44,7 +44,7 @@ export function parseCidr(text: string): Cidr | undefined {
 /** Parses an address without prefix. @returns `undefined` if the text is not an address. */
 export function parseAddress(text: string): Address | undefined {
   const bytes = parseBytes(text)?.bytes;
-  return bytes && { family: familyOf(bytes), bytes, text: inetNtop(bytes) };
+  return bytes && { family: familyOf(bytes), bytes, text: formatAddress(bytes) };
 }
 
 /** Like {@link parseCidr}. @throws {RangeError} if the text is not an address with a prefix length. */
@@ -59,7 +59,7 @@ export function requireAddress(text: string): Address {
 
 /** Formats an address of 4 or 16 bytes in network order with its prefix length. */
 export function formatCidr(bytes: Uint8Array, prefix: number): string {
-  return `${inetNtop(bytes)}/${prefix}`;
+  return `${formatAddress(bytes)}/${prefix}`;
 }
 
 /** Returns the family of an address or CIDR in the canonical spelling, which the functions above return. */
@@ -85,11 +85,10 @@ function refuse(text: string, expected: string): never {
 }
 
 function parseBytes(text: string): { readonly bytes: Uint8Array; readonly mapped: boolean } | undefined {
-  // libc reads a text only to its first NUL, and would accept what precedes it.
-  if (text.length > MAX_ADDRESS_TEXT || text.includes("\0")) return undefined;
-  const four = inetPton(4, text);
+  if (text.length > MAX_ADDRESS_TEXT) return undefined;
+  const four = parseIpv4(text);
   if (four !== undefined) return { bytes: four, mapped: false };
-  const six = inetPton(6, text);
+  const six = parseIpv6(text);
   if (six === undefined) return undefined;
   const mapped = six.every((byte, index) => index >= 12 || byte === (index < 10 ? 0 : 0xff));
   return mapped ? { bytes: six.slice(12), mapped } : { bytes: six, mapped };

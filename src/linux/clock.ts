@@ -1,5 +1,6 @@
 import * as host from "host";
 import { type Clock, InterruptedError } from "../node/clock.ts";
+import { readFile } from "./files/read.ts";
 import type { Waits } from "./waits.ts";
 
 /** Longest /proc/stat that is read, bytes: the file has some 10 numbers for each processor and each interrupt. */
@@ -21,13 +22,13 @@ export class LinuxClock implements Clock {
   }
 
   bootId(): string {
-    this.knownBootId ??= host.readFile("/proc/sys/kernel/random/boot_id").trim();
+    this.knownBootId ??= readFile("/proc/sys/kernel/random/boot_id").trim();
     return this.knownBootId;
   }
 
   bootTime(): number {
     // proc(5). On a machine with many processors the line comes far behind their counters.
-    const text = host.readFile("/proc/stat", LONGEST_STATISTICS);
+    const text = readFile("/proc/stat", LONGEST_STATISTICS);
     const [, seconds] = /^btime (\d+)$/m.exec(text) ?? [];
     if (seconds === undefined) throw new Error('/proc/stat has no line "btime"');
     return Number(seconds) * 1000;

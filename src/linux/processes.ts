@@ -2,6 +2,8 @@ import * as host from "host";
 import { TimeoutError } from "../node/clock.ts";
 import { errnoOf } from "../node/node.ts";
 import type { Child, ChildCommand, ChildOutcome, Processes } from "../node/processes.ts";
+import { ChildProcess } from "./child-process.ts";
+import { readDirectory } from "./files/read.ts";
 import type { LinuxNamespaces } from "./network/namespaces.ts";
 import type { Waits } from "./waits.ts";
 
@@ -11,8 +13,6 @@ const OUTPUT_LIMIT = 1 << 20;
 const BUSY_TIME = 5_000;
 /** Pause between two attempts to start such an executable, ms. */
 const BUSY_PAUSE = 100;
-/** NETLINK_ROUTE of linux/netlink.h. */
-const NETLINK_ROUTE = 0;
 
 /** Children of this process. */
 export class LinuxProcesses implements Processes {
@@ -31,11 +31,11 @@ export class LinuxProcesses implements Processes {
     return new LinuxChild(command.path, this.spawn(command), this.waits);
   }
 
-  private spawn(command: ChildCommand): number {
+  private spawn(command: ChildCommand): ChildProcess {
     const deadline = Math.min(host.monotonic() + BUSY_TIME, command.deadline);
     for (;;) {
       try {
-        return host.spawn(command);
+        return ChildProcess.start(command);
       } catch (error) {
         if (errnoOf(error) !== "ETXTBSY" || host.monotonic() >= deadline) throw error;
       }
@@ -43,21 +43,15 @@ export class LinuxProcesses implements Processes {
     }
   }
 
-  /**
-   * Sleeps, because the kernel has no event for the end of writing to an executable. It waits on a socket that receives
-   * nothing, so that signals are handled as in every other wait.
-   */
+  /** Sleeps, because the kernel has no event for the end of writing to an executable. */
   private pause(time: number): void {
-    const socket = host.netlinkSocket(NETLINK_ROUTE);
     try {
       const deadline = host.monotonic() + time;
       this.waits.retryUntilDeadline("an executable that another process writes to", () =>
-        host.netlinkReceive(socket, deadline, 8192),
+        host.poll(-1, -1, deadline),
       );
     } catch (error) {
       if (!(error instanceof TimeoutError)) throw error;
-    } finally {
-      host.close(socket);
     }
   }
 }
@@ -65,18 +59,18 @@ export class LinuxProcesses implements Processes {
 class LinuxChild implements Child {
   constructor(
     private readonly path: string,
-    private readonly handle: number,
+    private readonly child: ChildProcess,
     private readonly waits: Waits,
   ) {}
 
   wait(deadline: number): ChildOutcome {
     return this.waits.retryUntilDeadline(`${this.path} to exit`, () =>
-      host.wait(this.handle, deadline, OUTPUT_LIMIT),
+      this.child.wait(deadline, OUTPUT_LIMIT),
     );
   }
 
   kill(): void {
-    host.kill(this.handle);
+    this.child.kill();
   }
 }
 
@@ -87,5 +81,5 @@ export const ENDED = ["ENOENT", "ESRCH"];
 
 /** Returns the ids of the processes in /proc: the directories whose names are numbers. */
 export function processIds(): string[] {
-  return host.readDirectory("/proc").filter((name) => /^\d+$/.test(name));
+  return readDirectory("/proc").filter((name) => /^\d+$/.test(name));
 }

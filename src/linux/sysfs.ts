@@ -1,4 +1,5 @@
 import * as host from "host";
+import { readDirectory, readFile } from "./files/read.ts";
 import { valueUnlessErrno } from "./unless-errno.ts";
 
 /** The errnos of sysfs if a file does not exist, or if it belongs to a device that is being removed. */
@@ -21,7 +22,7 @@ export function statusOf(path: string): host.FileStatus | undefined {
 
 /** Returns the content of a file without its newline; `undefined` if the file does not exist. */
 export function textIn(path: string): string | undefined {
-  return host.readFile(path, undefined, GONE)?.trim();
+  return readFile(path, undefined, GONE)?.trim();
 }
 
 /** Returns the number in a file; `undefined` if the file does not exist. */
@@ -36,7 +37,7 @@ export function numberIn(path: string): number | undefined {
 
 /** Returns the names in a directory; an empty list if the directory does not exist. */
 export function namesIn(directory: string): string[] {
-  return host.readDirectory(directory, GONE) ?? [];
+  return readDirectory(directory, GONE) ?? [];
 }
 
 /** Reports whether a path exists. */

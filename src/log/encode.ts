@@ -1,5 +1,5 @@
-import { formatTime } from "host";
 import type { Entry } from "./entry.ts";
+import { formatTime } from "./format-time.ts";
 import { LEVELS, PRIORITIES } from "./log-config.ts";
 
 /** The beginning of each line of a log file. A file that begins otherwise is not a log of this plugin. */

@@ -1,4 +1,4 @@
-import { netlinkAttributes, packU32, utf8Decode, utf8Encode, type Words } from "host";
+import { netlinkAttributes, utf8Decode, utf8Encode } from "host";
 import { MalformedReply } from "./errors.ts";
 
 /*
@@ -7,10 +7,11 @@ import { MalformedReply } from "./errors.ts";
  */
 
 /**
- * An attribute to send: struct nlattr of linux/netlink.h as a word of 32 bits, then its value. It is a list of numbers
- * instead of bytes for speed: the engine needs as much time for a small array of bytes as for thirty numbers.
+ * An attribute to send: struct nlattr of linux/netlink.h and its value, with the padding after it, as words of 32 bits,
+ * signed or not, in host order. Numbers instead of bytes for speed: the engine needs as much time for a small array of
+ * bytes as for thirty numbers.
  */
-export type Attribute = readonly [header: number, ...value: Words];
+export type Attribute = readonly number[];
 
 /** An attribute that was received, without the padding after it. */
 export interface ReceivedAttribute {
@@ -35,7 +36,9 @@ export function aligned(length: number): number {
 
 /** @throws {RangeError} if the value is too long for an attribute (65,531 bytes), as do the other functions below. */
 export function bytesAttribute(type: number, value: Uint8Array): Attribute {
-  return [headerOf(type, value.length), value];
+  const words = [headerOf(type, value.length)];
+  for (let at = 0; at < value.length; at += 4) words.push(s32At(value, at));
+  return words;
 }
 
 export function u8Attribute(type: number, value: number): Attribute {
@@ -60,7 +63,7 @@ export function u64Attribute(type: number, value: bigint): Attribute {
 
 /** Makes an attribute of a struct of 32-bit words. */
 export function wordsAttribute(type: number, words: readonly number[]): Attribute {
-  return [headerOf(type, 4 * words.length), words];
+  return [headerOf(type, 4 * words.length)].concat(words);
 }
 
 /** Makes an attribute of a text, with the NUL byte that the kernel expects after it. */
@@ -70,14 +73,14 @@ export function stringAttribute(type: number, value: string): Attribute {
 
 /** Makes an attribute that contains attributes. */
 export function nestedAttribute(type: number, attributes: readonly Attribute[]): Attribute {
-  return [headerOf(type | NLA_F_NESTED, encodedLength(attributes)), attributes];
+  return [headerOf(type | NLA_F_NESTED, encodedLength(attributes))].concat(...attributes);
 }
 
 /** Returns the length of attributes in bytes, each with its padding. */
 export function encodedLength(attributes: readonly Attribute[]): number {
-  let length = 0;
-  for (let i = 0; i < attributes.length; i++) length += aligned((attributes[i] as Attribute)[0] & MAX_LENGTH);
-  return length;
+  let words = 0;
+  for (let i = 0; i < attributes.length; i++) words += (attributes[i] as Attribute).length;
+  return 4 * words;
 }
 
 /** Returns a struct nlattr: u16 length, u16 type. */
@@ -90,7 +93,12 @@ function headerOf(type: number, length: number): number {
 
 /** Returns the bytes of attributes, one after another. */
 export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
-  return packU32(attributes);
+  return packU32(([] as number[]).concat(...attributes));
+}
+
+/** Returns the bytes of words of 32 bits, in host order. */
+export function packU32(words: readonly number[]): Uint8Array {
+  return new Uint8Array(new Uint32Array(words).buffer);
 }
 
 /**
@@ -98,14 +106,11 @@ export function encodeAttributes(attributes: readonly Attribute[]): Uint8Array {
  * @throws {MalformedReply} if a length does not fit.
  */
 export function parseAttributes(bytes: Uint8Array): ReceivedAttribute[] {
+  const pairs = netlinkAttributes(bytes, 0);
+  if (pairs === undefined) throw new MalformedReply("the length of an attribute does not fit");
   const attributes: ReceivedAttribute[] = [];
-  for (let at = 0; at < bytes.length; ) {
-    const length = (bytes[at] as number) | ((bytes[at + 1] as number) << 8);
-    requireFits(length, bytes.length - at);
-    const type = ((bytes[at + 2] as number) | ((bytes[at + 3] as number) << 8)) & TYPE_MASK;
-    attributes.push({ type, value: bytes.subarray(at + HEADER, at + length) });
-    at += aligned(length);
-  }
+  for (let i = 0; i < pairs.length; i += 2)
+    attributes.push({ type: pairs[i] as number, value: pairs[i + 1] as Uint8Array });
   return attributes;
 }
 
@@ -185,13 +190,6 @@ function lengthError(attributes: readonly ReceivedAttribute[], wanted: Uint8Arra
       return wrongLength(value, how);
   }
   return new MalformedReply("attributes that cannot be read");
-}
-
-/** @param length the length in the attribute's header, which is meaningless if fewer bytes than a header are left. */
-function requireFits(length: number, left: number): void {
-  if (length >= HEADER && length <= left) return;
-  const actual = left < HEADER ? left : length;
-  throw new MalformedReply(`an attribute of ${actual} bytes, but ${left} bytes are left`);
 }
 
 /** @throws {MalformedReply} if the value is not 1 byte long. The functions below check their lengths, too. */

@@ -1,5 +1,4 @@
-import { packU32, type Words } from "host";
-import { type Attribute, aligned, encodedLength, s32At, u32At } from "./attributes.ts";
+import { type Attribute, aligned, encodedLength, packU32, s32At, u32At } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 
 /** NLM_F_REQUEST of linux/netlink.h: the message is a request. {@link encodeRequests} sets it. */
@@ -70,14 +69,14 @@ export interface Request {
  * kernel sends errors in any case, and executes requests in order, so when it answers the last, the others are done.
  */
 export function encodeRequests(requests: readonly Request[], sequence: number): Uint8Array {
-  const words: Words[] = [];
+  let words: number[] = [];
   for (let i = 0; i < requests.length; i++) {
     const request = requests[i] as Request;
     const { header, attributes } = request;
     const flags = NLM_F_REQUEST | request.flags | answerFlags(request, i === requests.length - 1);
     const length = MESSAGE_HEADER + 4 * header.length + encodedLength(attributes);
     // The port is 0, because the kernel knows the sender.
-    words.push([length, request.type | (flags << 16), sequence + i, 0, header, attributes]);
+    words = words.concat([length, request.type | (flags << 16), sequence + i, 0], header, ...attributes);
   }
   return packU32(words);
 }

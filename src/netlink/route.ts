@@ -1,6 +1,6 @@
-import { inetNtop } from "host";
 import { type AddressFamily, formatCidr, requireAddress, requireCidr } from "../ip/address.ts";
 import type { Route, RouteState } from "../ip/route.ts";
+import { formatAddress } from "../ip/text.ts";
 import { AF } from "./address.ts";
 import {
   type Attribute,
@@ -131,7 +131,7 @@ export function parseRouteInfo(message: Message, link: number): RouteState[] {
     .filter((hop) => hop.link === link)
     .map((hop) => ({
       dst,
-      gw: hop.gateway === undefined ? undefined : inetNtop(hop.gateway),
+      gw: hop.gateway === undefined ? undefined : formatAddress(hop.gateway),
       table: table ?? view.getUint8(4),
       priority: priority ?? 0,
     }));

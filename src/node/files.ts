@@ -73,10 +73,10 @@ export interface Files {
   /** Reports whether the path exists, as far as this process may see it. */
   exists(path: string): boolean;
   /**
-   * Appends a line to a file to which several processes append, under the file's lock. Creates the file if necessary;
-   * its directory must exist. If the file would become longer than `limit` bytes, its content and the new line are
-   * replaced, completely or not at all, by what `shorten` returns for them. Readers need no lock: a line is never
-   * missing.
+   * Appends a line to a file to which several processes append, under the file's lock. Creates the file if necessary,
+   * but not its directory, without which it does nothing. If the file would become longer than `limit` bytes, its
+   * content and the new line are replaced, completely or not at all, by what `shorten` returns for them. Readers need no
+   * lock: a line is never missing.
    * @throws {TimeoutError} at the deadline.
    */
   addLine(

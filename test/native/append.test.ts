@@ -5,9 +5,9 @@ import { evaluate, failure, fileWith, freshPath, start } from "./harness.ts";
 
 /** Appends a text; the file must begin with "#". */
 const append = (text: string, limit = 1 << 20) =>
-  `host.appendFile(input, ${JSON.stringify(text)}, "#", 0o640, ${limit});`;
+  `linux.appendToLog({ path: input, mark: "#", mode: 0o640, limit: ${limit} }, ${JSON.stringify(text)});`;
 
-describe("appendFile", () => {
+describe("appendToLog", () => {
   test("makes the file with its mode, and appends to it", () => {
     const path = freshPath("log");
     evaluate(append("#1 é\n"), path);
@@ -23,7 +23,7 @@ describe("appendFile", () => {
     expect(readFileSync(empty, "utf8")).toBe("#1\n");
     for (const text of ["root:x:0:0", "\n", " #", "##"]) {
       const path = fileWith(text);
-      const body = 'host.appendFile(input, "#.1\\n", "#.", 0o640, 10);';
+      const body = 'linux.appendToLog({ path: input, mark: "#.", mode: 0o640, limit: 10 }, "#.1\\n");';
       expect(failure(body, path)).toMatchObject({ code: "EEXIST", call: "open", subject: path });
       expect(readFileSync(path, "utf8")).toBe(text);
       expect(existsSync(`${path}.1`)).toBe(false);
@@ -80,7 +80,7 @@ describe("appendFile", () => {
     const path = freshPath("log");
     evaluate(append("#1\n", 4), path);
     mkdirSync(`${path}.1`);
-    expect(failure(append("#2\n", 4), path)).toMatchObject({ code: "EISDIR", call: "rename" });
+    expect(failure(append("#2\n", 4), path)).toMatchObject({ code: "EISDIR", call: "renameat2" });
     expect(readFileSync(path, "utf8")).toBe("#1\n");
   });
 
@@ -100,10 +100,10 @@ describe("appendFile", () => {
     // 1200 lines of 10 bytes fit into two files, if the first one is full when the second one is begun.
     const body = (name: string) => `
       host.print(2, "ready");
-      host.readStdin(1);
+      linux.readStdin(1);
       for (let file = 0; file < 20; file++)
         for (let i = 0; i < 300; i++)
-          host.appendFile(input + file, "#${name}" + String(i).padStart(7) + "\\n", "#", 0o600, 7000);`;
+          linux.appendToLog({ path: input + file, mark: "#", mode: 0o600, limit: 7000 }, "#${name}" + String(i).padStart(7) + "\\n");`;
     const writers = ["a", "b", "c", "d"].map((name) => start(body(name), path));
     for (const each of writers) await each.printed("ready");
     for (const each of writers) each.process.stdin?.end();

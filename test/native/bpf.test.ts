@@ -6,7 +6,7 @@ const [INGRESS, UNKNOWN] = [46, 4000];
 
 test("a netdev has no tcx programs, or the kernel has no tcx", () => {
   const none = ["EINVAL", "ENOSYS", "ENOENT", "EPERM"];
-  const programs = evaluate("return host.bpfPrograms(1, input[0], input[1]) ?? [];", [INGRESS, none]);
+  const programs = evaluate("return [...(host.bpfPrograms(1, input[0], input[1]) ?? [])];", [INGRESS, none]);
   expect(programs).toEqual([]);
 });
 

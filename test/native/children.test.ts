@@ -1,16 +1,16 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { evaluate, failure, freshPath, hostTest, shellScript, withFailing } from "./harness.ts";
+import { evaluate, failure, freshPath, hostTest, linux, shellScript, withFailing } from "./harness.ts";
 
 /** Starts `input.path` (or the given expression) and waits for it. */
 const run = `
   const PATH = "PATH=/usr/sbin:/usr/bin:/sbin:/bin";
   function start(path, options) {
-    return host.spawn(Object.assign({ path, environment: [PATH], stdin: "", inherit: [] }, options));
+    return linux.ChildProcess.start(Object.assign({ path, environment: [PATH], stdin: "", inherit: [] }, options));
   }
   function run(path, options, limit) {
-    return host.wait(start(path, options), host.monotonic() + 120000, limit ?? 1 << 20);
+    return start(path, options).wait(host.monotonic() + 120000, limit ?? 1 << 20);
   }`;
 
 describe("a child", () => {
@@ -71,15 +71,15 @@ describe("a child", () => {
     // A copy of an executable that is open for writing.
     const busy = freshPath("busy");
     execFileSync("cp", ["/bin/true", busy]);
-    const body = `${run} const fd = host.openLock(input, 0o755); start(input);`;
+    const body = `${run} const fd = linux.openLockFile(input, 0o755); start(input);`;
     expect(failure(body, busy)).toMatchObject({ code: "ETXTBSY" });
   });
 
   test("that could not be started leaves no descriptors and processes behind", () => {
     const body = `${run}
-      const before = host.readDirectory("/proc/self/fd").length;
+      const before = linux.readDirectory("/proc/self/fd").length;
       for (let i = 0; i < 5; i++) try { start("/absent"); } catch { /* as it should */ }
-      return [host.readDirectory("/proc/self/fd").length - before, host.readFile("/proc/self/task/" + host.getpid() + "/children")];`;
+      return [linux.readDirectory("/proc/self/fd").length - before, linux.readFile("/proc/self/task/" + host.getpid() + "/children")];`;
     expect(evaluate(body)).toEqual([0, ""]);
   });
 
@@ -100,7 +100,7 @@ function hostScript(body: string, input: unknown): string {
   const path = freshPath("script");
   writeFileSync(
     path,
-    `const input = ${JSON.stringify(input)}; host.print(1, JSON.stringify((function () { ${body} })()));`,
+    `${linux} const input = ${JSON.stringify(input)}; host.print(1, JSON.stringify((function () { ${body} })()));`,
   );
   return path;
 }
@@ -114,8 +114,8 @@ describe("a child inherits", () => {
     const path = shellScript("for fd in $(seq 0 30); do if [ -e /proc/$$/fd/$fd ]; then echo $fd; fi; done");
     const body = `${run}
       probe.openInheritable("/dev/null");
-      const mine = host.openLock(input.lock, 0o600);
-      const kept = host.openLock(input.lock + "2", 0o600);
+      const mine = linux.openLockFile(input.lock, 0o600);
+      const kept = linux.openLockFile(input.lock + "2", 0o600);
       probe.openInheritable("/dev/zero");
       const list = (inherit) => run(input.path, { inherit }).stdout.split("\\n").filter((fd) => fd !== "" && fd !== "10");
       return [list([]), list([kept]), kept];`;
@@ -150,9 +150,9 @@ describe("wait", () => {
     const body = `${run}
       const child = start(input.path);
       let code;
-      try { host.wait(child, host.monotonic() + 100, 1000); } catch (error) { code = error.code; }
+      try { child.wait(host.monotonic() + 100, 1000); } catch (error) { code = error.code; }
       host.writeFile(input.fifo, "go\\n");
-      return [code, host.wait(child, host.monotonic() + 120000, 1000)];`;
+      return [code, child.wait(host.monotonic() + 120000, 1000)];`;
     const path = shellScript(`echo before; read -r line <${fifo}; echo "after $line"`);
     expect(evaluate(body, { path, fifo })).toEqual([
       "ETIMEDOUT",
@@ -161,7 +161,7 @@ describe("wait", () => {
   });
 
   test("accepts a child once", () => {
-    const body = `${run} const child = start("/bin/true"); host.wait(child, Infinity, 10); host.kill(child); host.wait(child, Infinity, 10);`;
+    const body = `${run} const child = start("/bin/true"); child.wait(Infinity, 10); child.kill(); child.wait(Infinity, 10);`;
     expect(failure(body)).toMatchObject({ code: "ECHILD" });
   });
 
@@ -169,7 +169,7 @@ describe("wait", () => {
     const [a, b] = [shellScript("echo a; exit 1"), shellScript("echo b; exit 2")];
     const body = `${run}
       const children = [start(input[0]), start(input[1]), start(input[0])];
-      return children.reverse().map((child) => { const { status, stdout } = host.wait(child, Infinity, 10); return status + stdout; });`;
+      return children.reverse().map((child) => { const { status, stdout } = child.wait(Infinity, 10); return status + stdout; });`;
     expect(evaluate(body, [a, b])).toEqual(["1a\n", "2b\n", "1a\n"]);
   });
 
@@ -178,8 +178,8 @@ describe("wait", () => {
     const body = `${run}
       let code;
       const child = start(input);
-      try { host.wait(child, Infinity, 100000); } catch (error) { code = error.code; }
-      return [code, host.readFile("/proc/self/task/" + host.getpid() + "/children")];`;
+      try { child.wait(Infinity, 100000); } catch (error) { code = error.code; }
+      return [code, linux.readFile("/proc/self/task/" + host.getpid() + "/children")];`;
     expect(evaluate(body, path)).toEqual(["EFBIG", ""]);
     expect(evaluate(`${run} return run("/bin/pwd", {}, 10000).status;`)).toBe(0);
   });
@@ -201,9 +201,9 @@ describe("kill", () => {
     const body = `${run}
       const child = start(input.path);
       for (let there = false; !there; ) try { there = host.stat(input.pids).size > 0; } catch { /* not yet */ }
-      host.kill(child);
-      host.kill(child);
-      return host.readFile("/proc/self/task/" + host.getpid() + "/children");`;
+      child.kill();
+      child.kill();
+      return linux.readFile("/proc/self/task/" + host.getpid() + "/children");`;
     expect(evaluate(body, { path, pids })).toBe("");
     const grandchild = readFileSync(pids, "utf8").trim().split(" ")[1];
     // It is a zombie if init has not reaped it yet.

@@ -3,7 +3,7 @@ import { existsSync, readFileSync, statSync, symlinkSync, writeFileSync } from "
 import { describe, expect, test } from "vitest";
 import { evaluate, failure, freshPath, withFailing } from "./harness.ts";
 
-const copy = "host.copyFile(input[0], input[1], 0o755);";
+const copy = "linux.copyFile(input[0], input[1], 0o755);";
 
 function fileWith(content: string | Uint8Array): string {
   const path = freshPath();
@@ -88,12 +88,12 @@ describe("copyFile", () => {
 
   test("no descriptor stays open, whatever fails", () => {
     const script = `
-      const before = host.readDirectory("/proc/self/fd").length;
+      const before = linux.readDirectory("/proc/self/fd").length;
       for (const from of [input, "/dev/null", "/absent"]) {
-        try { host.copyFile(from, input, 0o600); } catch { /* as it should be */ }
+        try { linux.copyFile(from, input, 0o600); } catch { /* as it should be */ }
       }
-      host.copyFile(input, input + ".copy", 0o600);
-      return host.readDirectory("/proc/self/fd").length - before;`;
+      linux.copyFile(input, input + ".copy", 0o600);
+      return linux.readDirectory("/proc/self/fd").length - before;`;
     expect(evaluate(script, fileWith("text"))).toBe(0);
   });
 });

@@ -1,8 +1,9 @@
 /** Runs scripts in build/host-test: the engine with the module `host`, on the real kernel. */
 import { type ChildProcess, spawn, spawnSync } from "node:child_process";
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { buildSync } from "esbuild";
 import { expect } from "vitest";
 import { patience } from "../support/patience.ts";
 
@@ -48,15 +49,45 @@ export function shellScript(code: string): string {
   return path;
 }
 
+/** The names that native/host/host.d.ts declares. Some functions are declared twice: their result depends on arguments. */
+export const hostNames: ReadonlySet<string> = new Set(
+  Array.from(
+    readFileSync("native/host/host.d.ts", "utf8").matchAll(/^ {2}(?:function|const) (\w+)/gm),
+    ([, name = ""]) => name,
+  ),
+);
+
+/** A script, in one line, that sets the variable `linux` to the exports of linux.ts. */
+export const linux = bundled();
+
+function bundled(): string {
+  const host = join(scratch, "host.mjs");
+  writeFileSync(
+    host,
+    [...hostNames].map((name) => `export const ${name} = globalThis.host.${name};\n`).join(""),
+  );
+  const { outputFiles } = buildSync({
+    entryPoints: ["test/native/linux.ts"],
+    bundle: true,
+    format: "iife",
+    globalName: "linux",
+    target: "es2023",
+    minifyWhitespace: true,
+    write: false,
+    alias: { host },
+  });
+  return outputFiles[0]?.text.replaceAll("\n", " ") ?? "";
+}
+
 /**
- * Creates a script that runs `body`, a function's body, in which `input` is a variable, and prints what it returns
- * or throws as JSON.
+ * Creates a script that runs `body`, a function's body, in which `input` and `linux` are variables, and prints what it
+ * returns or throws as JSON.
  */
 function scriptFile(body: string, input: unknown): string {
   const path = freshPath("script");
   writeFileSync(
     path,
-    `"use strict";
+    `"use strict"; ${linux}
 const input = ${JSON.stringify(input ?? null)};
 function attempt(action) {
   try {

@@ -15,13 +15,13 @@ import { evaluate, failure, fileWith, freshPath, shellScript, start } from "./ha
 
 /** Holds a lock until its stdin ends. */
 const holder =
-  "host.lock(host.openLock(input, 0o600), 0); host.print(2, 'held'); host.readStdin(10); return 'freed';";
+  "host.lock(linux.openLockFile(input, 0o600), 0); host.print(2, 'held'); linux.readStdin(10); return 'freed';";
 
 describe("lock", () => {
   test("is taken at once if it is free, whatever the deadline", () => {
-    expect(evaluate("host.lock(host.openLock(input, 0o600), 0); return 'held';", freshPath("lock"))).toBe(
-      "held",
-    );
+    expect(
+      evaluate("host.lock(linux.openLockFile(input, 0o600), 0); return 'held';", freshPath("lock")),
+    ).toBe("held");
   });
 
   test("waits until another process releases it", async () => {
@@ -29,7 +29,7 @@ describe("lock", () => {
     const first = start(holder, path);
     await first.printed("held");
     const second = start(
-      "host.print(2, 'waits'); host.lock(host.openLock(input, 0o600), host.monotonic() + 120000); return 'got it';",
+      "host.print(2, 'waits'); host.lock(linux.openLockFile(input, 0o600), host.monotonic() + 120000); return 'got it';",
       path,
     );
     await second.printed("waits");
@@ -43,7 +43,7 @@ describe("lock", () => {
     const first = start(holder, path);
     await first.printed("held");
     const body = `
-      const fd = host.openLock(input, 0o600);
+      const fd = linux.openLockFile(input, 0o600);
       const begin = host.monotonic();
       try { host.lock(fd, begin + 200); } catch (error) { return { code: error.code, call: error.call, after: host.monotonic() - begin }; }`;
     const { code, call, after } = evaluate(body, path) as { code: string; call: string; after: number };
@@ -51,11 +51,11 @@ describe("lock", () => {
     expect(after).toBeGreaterThanOrEqual(200);
     // The limit is high, because a busy machine may be late.
     expect(after).toBeLessThan(20_000);
-    const past = "host.lock(host.openLock(input, 0o600), host.monotonic() - 1);";
+    const past = "host.lock(linux.openLockFile(input, 0o600), host.monotonic() - 1);";
     expect(failure(past, path)).toMatchObject({ code: "ETIMEDOUT" });
     // It can be repeated, and expired alarms have no effect.
     const again = `
-      const fd = host.openLock(input, 0o600);
+      const fd = linux.openLockFile(input, 0o600);
       let codes = "";
       for (let i = 0; i < 3; i++) try { host.lock(fd, host.monotonic() + 20); } catch (error) { codes += error.code + " "; }
       return codes;`;
@@ -73,12 +73,12 @@ describe("lock", () => {
     const waiting = [];
     for (const name of ["a", "b", "c"]) {
       const body = `
-        const fd = host.openLock(input.path, 0o600);
+        const fd = linux.openLockFile(input.path, 0o600);
         host.print(2, "waits");
         host.lock(fd, host.monotonic() + 120000);
         host.writeFile("/proc/self/comm", input.name);
-        const log = host.openLock(input.log, 0o600);
-        host.writeAt0(log, host.readAt0(log, 100) + input.name, 100);`;
+        const log = linux.openLockFile(input.log, 0o600);
+        linux.writePadded(log, linux.readPadded(log, 100) + input.name, 100);`;
       const one = start(body, { path, log, name });
       waiting.push(one);
       await one.printed("waits");
@@ -92,16 +92,16 @@ describe("lock", () => {
   test("is kept by a child that inherits its descriptor", async () => {
     const path = freshPath("lock");
     const body = `
-      const fd = host.openLock(input.path, 0o600);
+      const fd = linux.openLockFile(input.path, 0o600);
       host.lock(fd, 0);
-      host.spawn({ path: input.child, environment: ["PATH=/usr/bin:/bin"], stdin: "", inherit: [fd] });`;
+      linux.ChildProcess.start({ path: input.child, environment: ["PATH=/usr/bin:/bin"], stdin: "", inherit: [fd] });`;
     const fifo = freshPath("fifo");
     execFileSync("mkfifo", [fifo]);
     evaluate(body, { path, child: shellScript(`read -r line <${fifo}`) });
-    const attempt = "host.lock(host.openLock(input, 0o600), host.monotonic() + 50);";
+    const attempt = "host.lock(linux.openLockFile(input, 0o600), host.monotonic() + 50);";
     expect(failure(attempt, path)).toMatchObject({ code: "ETIMEDOUT" });
     const next = start(
-      "host.print(2, 'waits'); host.lock(host.openLock(input, 0o600), host.monotonic() + 120000);",
+      "host.print(2, 'waits'); host.lock(linux.openLockFile(input, 0o600), host.monotonic() + 120000);",
       path,
     );
     await next.printed("waits");
@@ -117,27 +117,27 @@ describe("lock", () => {
     const child = shellScript(`read -r line <${fifo}`);
     const writer = openSync(fifo, "r+");
     const body = `
-      const fd = host.openLock(input.path, 0o600);
+      const fd = linux.openLockFile(input.path, 0o600);
       host.lock(fd, 0);
-      host.spawn({ path: input.child, environment: ["PATH=/usr/bin:/bin"], stdin: "", inherit: [fd] });
+      linux.ChildProcess.start({ path: input.child, environment: ["PATH=/usr/bin:/bin"], stdin: "", inherit: [fd] });
       const taken = () => {
-        const other = host.openLock(input.path, 0o600);
+        const other = linux.openLockFile(input.path, 0o600);
         try { host.lock(other, 0); } catch (error) { return error.code; } finally { host.close(other); }
         return "free";
       };
       const before = taken();
-      host.unlock(fd);
+      host.flock(fd, 8);
       return [before, taken()];`;
     expect(evaluate(body, { path, child })).toEqual(["ETIMEDOUT", "free"]);
-    evaluate("host.lock(host.openLock(input, 0o600), 0);", path);
+    evaluate("host.lock(linux.openLockFile(input, 0o600), 0);", path);
     writeSync(writer, "go\n");
     closeSync(writer);
   });
 
   test("that is not held can be unlocked; a descriptor that is not open cannot", () => {
-    expect(evaluate("host.unlock(host.openLock(input, 0o600));", freshPath("lock"))).toBeUndefined();
-    expect(failure("host.unlock(999);")).toMatchObject({ code: "EBADF", call: "flock" });
-    expect(failure("host.unlock('x');")).toMatchObject({ name: "TypeError" });
+    expect(evaluate("host.flock(linux.openLockFile(input, 0o600), 8);", freshPath("lock"))).toBeUndefined();
+    expect(failure("host.flock(999, 8);")).toMatchObject({ code: "EBADF", call: "flock" });
+    expect(failure("host.flock('x', 8);")).toMatchObject({ name: "TypeError" });
   });
 });
 
@@ -154,7 +154,7 @@ async function isBlockedInFlock(pid: number | undefined): Promise<void> {
 /** Waits to append a line to the file, whose lock another process has. */
 async function appendAfter(first: ReturnType<typeof start>, path: string): Promise<void> {
   const next = start(
-    `host.print(2, "waits"); host.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 120000);`,
+    `host.print(2, "waits"); linux.appendLocked(input, "2\\n", 0o600, 100, host.monotonic() + 120000);`,
     path,
   );
   await next.printed("waits");
@@ -165,7 +165,7 @@ async function appendAfter(first: ReturnType<typeof start>, path: string): Promi
 
 describe("appendLocked", () => {
   const append = (text: string, limit = 1 << 20) =>
-    `host.appendLocked(input, ${JSON.stringify(text)}, 0o600, ${limit}, host.monotonic() + 50)`;
+    `linux.appendLocked(input, ${JSON.stringify(text)}, 0o600, ${limit}, host.monotonic() + 50)`;
 
   test("makes the file with its mode, and appends to it", () => {
     const path = freshPath("lines");
@@ -204,8 +204,8 @@ describe("appendLocked", () => {
   test("writes to the file that has the name when it gets the lock", async () => {
     const path = freshPath("lines");
     const first = start(
-      `host.lock(host.openLock(input, 0o600), 0); host.print(2, "held"); host.readStdin(10);
-       host.createFile(input + ".new", "sum\\n", 0o600); host.rename(input + ".new", input);`,
+      `host.lock(linux.openLockFile(input, 0o600), 0); host.print(2, "held"); linux.readStdin(10);
+       linux.createFile(input + ".new", "sum\\n", 0o600); host.rename(input + ".new", input, 0);`,
       path,
     );
     await first.printed("held");
@@ -217,13 +217,13 @@ describe("appendLocked", () => {
     const path = freshPath("lines");
     const body = `
       host.print(2, "ready");
-      host.readStdin(1);
+      linux.readStdin(1);
       for (let i = 0; i < 300; i++) {
-        const full = host.appendLocked(input, "1\\n", 0o600, 20, Infinity);
+        const full = linux.appendLocked(input, "1\\n", 0o600, 20, Infinity);
         if (full === undefined) continue;
-        const sum = host.readRegularFile(input).split("\\n").reduce((all, each) => all + Number(each), 1);
-        host.createFile(input + ".new", sum + "\\n", 0o600);
-        host.rename(input + ".new", input);
+        const sum = linux.readRegularFile(input).split("\\n").reduce((all, each) => all + Number(each), 1);
+        linux.createFile(input + ".new", sum + "\\n", 0o600);
+        host.rename(input + ".new", input, 0);
         host.close(full);
       }`;
     const writers = Array.from({ length: 4 }, () => start(body, path));
@@ -263,57 +263,56 @@ describe("appendLocked", () => {
 
   test("leaves no descriptor open", () => {
     const body = `
-      const before = host.readDirectory("/proc/self/fd").length;
+      const before = linux.readDirectory("/proc/self/fd").length;
       ${append("1\n")};
-      try { host.appendLocked("/dev/null", "x", 0o600, 1, 0); } catch { /* as it should be */ }
-      return host.readDirectory("/proc/self/fd").length - before;`;
+      try { linux.appendLocked("/dev/null", "x", 0o600, 1, 0); } catch { /* as it should be */ }
+      return linux.readDirectory("/proc/self/fd").length - before;`;
     expect(evaluate(body, freshPath("lines"))).toBe(0);
   });
 });
 
-describe("openLock", () => {
+describe("openLockFile", () => {
   test("creates the file, or opens an existing file without a change", () => {
     const path = freshPath("lock");
-    evaluate("host.openLock(input, 0o600);", path);
+    evaluate("linux.openLockFile(input, 0o600);", path);
     expect(statSync(path).mode & 0o7777).toBe(0o600);
     writeFileSync(path, "who");
-    expect(evaluate("return host.readAt0(host.openLock(input, 0o600), 100);", path)).toBe("who");
+    expect(evaluate("return linux.readPadded(linux.openLockFile(input, 0o600), 100);", path)).toBe("who");
   });
 
   test("refuses links, FIFOs, devices and directories", () => {
     const target = freshPath("absent");
     const link = freshPath("link");
     symlinkSync(target, link);
-    expect(failure("host.openLock(input, 0o600);", link)).toMatchObject({ code: "ELOOP" });
+    expect(failure("linux.openLockFile(input, 0o600);", link)).toMatchObject({ code: "ELOOP" });
     expect(existsSync(target)).toBe(false);
     const fifo = freshPath("fifo");
     execFileSync("mkfifo", [fifo]);
-    expect(failure("host.openLock(input, 0o600);", fifo)).toMatchObject({ code: "EINVAL" });
-    expect(failure("host.openLock('/dev/null', 0o600);")).toMatchObject({ code: "EINVAL" });
-    expect(failure("host.openLock('/tmp', 0o600);")).toMatchObject({ code: "EISDIR" });
+    expect(failure("linux.openLockFile(input, 0o600);", fifo)).toMatchObject({ code: "EINVAL" });
+    expect(failure("linux.openLockFile('/dev/null', 0o600);")).toMatchObject({ code: "EINVAL" });
+    expect(failure("linux.openLockFile('/tmp', 0o600);")).toMatchObject({ code: "EISDIR" });
   });
 });
 
-test("writeAt0 overwrites the beginning with the given length, readAt0 reads it without trailing spaces", () => {
+test("writePadded overwrites the beginning with the given length, readPadded reads it without trailing spaces", () => {
   const path = freshPath("lock");
   const body = `
-    const fd = host.openLock(input, 0o600);
-    host.writeAt0(fd, "123456", 8);
-    host.writeAt0(fd, "é", 4);
-    return [host.readAt0(fd, 4), host.readAt0(fd, 4096), host.readAt0(fd, 0)];`;
+    const fd = linux.openLockFile(input, 0o600);
+    linux.writePadded(fd, "123456", 8);
+    linux.writePadded(fd, "é", 4);
+    return [linux.readPadded(fd, 4), linux.readPadded(fd, 4096), linux.readPadded(fd, 0)];`;
   expect(evaluate(body, path)).toEqual(["é", "é  56", ""]);
   expect(readFileSync(path, "utf8")).toBe("é  56  ");
   // A text of spaces only is empty, and the exact length fits.
   expect(
     evaluate(
-      "const fd = host.openLock(input, 0o600); host.writeAt0(fd, '', 9); return host.readAt0(fd, 9);",
+      "const fd = linux.openLockFile(input, 0o600); linux.writePadded(fd, '', 9); return linux.readPadded(fd, 9);",
       path,
     ),
   ).toBe("");
-  const tooLong = "host.writeAt0(host.openLock(input, 0o600), 'ééé', 5);";
+  const tooLong = "linux.writePadded(linux.openLockFile(input, 0o600), 'ééé', 5);";
   expect(failure(tooLong, path)).toMatchObject({ code: "EFBIG", call: "pwrite" });
   expect(readFileSync(path, "utf8")).toBe(" ".repeat(9));
-  expect(failure("host.writeAt0(0, '', 4097);")).toMatchObject({ name: "TypeError" });
-  expect(failure("host.readAt0(999, 1);")).toMatchObject({ code: "EBADF", call: "pread" });
-  expect(failure("host.readAt0(0, -1);")).toMatchObject({ name: "TypeError" });
+  expect(failure("linux.readPadded(999, 1);")).toMatchObject({ code: "EBADF", call: "pread" });
+  expect(failure("linux.readPadded(0, -1);")).toMatchObject({ name: "TypeError" });
 });

@@ -36,13 +36,13 @@ const messages = `
   }
   const RTM_NEWLINK = 16, RTM_GETLINK = 18, NLM_F_REQUEST = 1, NLM_F_ACK = 4, NLM_F_DUMP = 0x300, NLMSG_ERROR = 2, NLMSG_DONE = 3;
   const soon = () => host.monotonic() + 120000;
-  host.enterNetworkNamespace(host.openFile("/run/netns/${name}"));
-  const fd = host.netlinkSocket(0);
+  host.setns(linux.openNamespace("/run/netns/${name}"), 0x40000000);
+  const fd = linux.netlinkSocket(0);
   const receive = () => host.netlinkReceive(fd, soon(), 32768);`;
 
 test("a dump comes in parts, each a datagram, up to its end", () => {
   const body = `${messages}
-    host.netlinkSend(fd, request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, new Uint8Array(16)));
+    host.send(fd, request(RTM_GETLINK, NLM_F_REQUEST | NLM_F_DUMP, new Uint8Array(16)), 0);
     const all = [];
     while (all.length === 0 || all[all.length - 1].type !== NLMSG_DONE) all.push(...receive().flatMap(parts));
     return all.map(({ type, sequence }) => [type, sequence]);`;
@@ -62,7 +62,7 @@ test("several requests in one send are answered one by one, errors with an expla
     const both = new Uint8Array(a.length + b.length);
     both.set(a);
     both.set(b, a.length);
-    host.netlinkSend(fd, both);
+    host.send(fd, both, 0);
     const answers = [];
     while (answers.length < 2) answers.push(...receive().flatMap(parts));
     return answers;`;
@@ -84,14 +84,14 @@ describe("one call", () => {
   test("returns all pending datagrams that fit, of the kernel only", () => {
     const body = `${messages} ${refused}
       const port = probe.netlinkPort(fd);
-      for (let i = 0; i < 70; i++) host.netlinkSend(fd, refused(16));
-      probe.netlinkSendTo(host.netlinkSocket(0), port, request(RTM_NEWLINK, 0, new Uint8Array(16)));
+      for (let i = 0; i < 70; i++) host.send(fd, refused(16), 0);
+      probe.netlinkSendTo(linux.netlinkSocket(0), port, request(RTM_NEWLINK, 0, new Uint8Array(16)));
       return [262144, 32768, 4096].map((largest) => host.netlinkReceive(fd, soon(), largest).length);`;
     expect(evaluate(body)).toEqual([1, 8, 61]);
   });
 
   test("refuses a datagram that is longer than the given length", () => {
-    const body = `${messages} ${refused} host.netlinkSend(fd, refused(20000));`;
+    const body = `${messages} ${refused} host.send(fd, refused(20000), 0);`;
     expect(evaluate(`${body} return host.netlinkReceive(fd, soon(), 32768)[0].length > 20000;`)).toBe(true);
     expect(failure(`${body} host.netlinkReceive(fd, soon(), 8192);`)).toMatchObject({ code: "EMSGSIZE" });
   });
@@ -116,10 +116,10 @@ describe("a socket for events", () => {
   test("receives the events of its groups", () => {
     // RTMGRP_LINK is 1.
     const body = `${messages}
-      const events = host.netlinkEvents(0, 1);
-      const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
+      const events = linux.netlinkEvents(0, 1);
+      const child = linux.ChildProcess.start({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
       const [event] = parts(host.netlinkReceive(events, soon(), 32768)[0]);
-      return [event, host.wait(child, soon(), 1000).status];`;
+      return [event, child.wait(soon(), 1000).status];`;
     const path = shellScript("ip link set lo up && ip link set lo down");
     expect(evaluate(body, path)).toEqual([expect.objectContaining({ type: 16, sequence: 0 }), 0]);
   });
@@ -127,9 +127,9 @@ describe("a socket for events", () => {
   test("receives no events of other groups", () => {
     // RTMGRP_IPV6_IFADDR is 0x100.
     const body = `
-      const events = host.netlinkEvents(0, 0x100);
-      const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
-      host.wait(child, host.monotonic() + 120000, 1000);
+      const events = linux.netlinkEvents(0, 0x100);
+      const child = linux.ChildProcess.start({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
+      child.wait(host.monotonic() + 120000, 1000);
       host.netlinkReceive(events, host.monotonic() + 20, 32768);`;
     const path = shellScript("ip link add d0 type dummy && ip link del d0 || exit 0");
     expect(failure(body, path)).toMatchObject({ code: "ETIMEDOUT" });
@@ -139,9 +139,9 @@ describe("a socket for events", () => {
     const batch = freshPath("batch");
     writeFileSync(batch, "link set lo up\nlink set lo down\n".repeat(1000));
     const body = `
-      const events = host.netlinkEvents(0, 1);
-      const child = host.spawn({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
-      host.wait(child, host.monotonic() + 120000, 1000);
+      const events = linux.netlinkEvents(0, 1);
+      const child = linux.ChildProcess.start({ path: input, environment: ["PATH=/usr/sbin:/usr/bin:/sbin:/bin"], stdin: "", inherit: [] });
+      child.wait(host.monotonic() + 120000, 1000);
       for (let i = 0; i < 4000; i++) host.netlinkReceive(events, 0, 32768);`;
     expect(failure(body, shellScript(`ip -batch ${batch}`))).toMatchObject({
       code: "ENOBUFS",
@@ -152,7 +152,7 @@ describe("a socket for events", () => {
 
 test("datagrams of other processes are skipped", () => {
   const body = `${messages}
-    const stranger = host.netlinkSocket(0);
+    const stranger = linux.netlinkSocket(0);
     probe.netlinkSendTo(stranger, probe.netlinkPort(fd), request(RTM_NEWLINK, 0, new Uint8Array(16)));
     host.netlinkReceive(fd, host.monotonic() + 50, 32768);`;
   expect(failure(body)).toMatchObject({ code: "ETIMEDOUT" });
@@ -173,7 +173,7 @@ test("datagrams of other processes do not delay a call beyond its deadline", () 
     "inject=recvmmsg:delay_exit=20000",
   ];
   const body = `${messages}
-    const stranger = host.netlinkSocket(0);
+    const stranger = linux.netlinkSocket(0);
     const port = probe.netlinkPort(fd);
     for (let i = 0; i < ${sent}; i++)
       probe.netlinkSendTo(stranger, port, request(RTM_NEWLINK, 0, new Uint8Array(16)));
@@ -185,19 +185,18 @@ test("datagrams of other processes do not delay a call beyond its deadline", () 
   expect(received).toBeLessThan(sent / 2);
 });
 
-test("invalid protocols, groups and sockets", () => {
-  expect(failure("host.netlinkSocket(200);").code).toMatch(/^EPROTONOSUPPORT$|^EINVAL$/);
-  expect(failure("host.netlinkEvents(0, 0);")).toMatchObject({ name: "TypeError" });
-  expect(failure("host.netlinkSend(host.openFile('/dev/null'), new Uint8Array(16));")).toMatchObject({
+test("invalid protocols and sockets", () => {
+  expect(failure("linux.netlinkSocket(200);").code).toMatch(/^EPROTONOSUPPORT$|^EINVAL$/);
+  expect(failure("host.send(linux.openNamespace('/dev/null'), new Uint8Array(16), 0);")).toMatchObject({
     code: "ENOTSOCK",
   });
-  expect(failure("host.netlinkSend(0, 'text');")).toMatchObject({ name: "TypeError" });
-  expect(evaluate("return host.netlinkSocket(16) > 2;")).toBe(true);
+  expect(failure("host.send(0, 'text', 0);")).toMatchObject({ name: "TypeError" });
+  expect(evaluate("return linux.netlinkSocket(16) > 2;")).toBe(true);
   // Options that an old kernel does not have are skipped.
   const old = withFailing("setsockopt", "ENOPROTOOPT");
-  expect(evaluate("return host.netlinkSocket(0) > 2;", null, old)).toBe(true);
+  expect(evaluate("return linux.netlinkSocket(0) > 2;", null, old)).toBe(true);
   const broken = withFailing("setsockopt", "ENOMEM");
-  expect(failure("host.netlinkSocket(0);", null, broken)).toMatchObject({
+  expect(failure("linux.netlinkSocket(0);", null, broken)).toMatchObject({
     code: "ENOMEM",
     call: "setsockopt",
   });

@@ -8,13 +8,13 @@ const killParent = shellScript('kill "-$SIGNAL" "$PPID"');
 /** Runs that script to its end, and counts how often a signal ended a wait during that or right after. */
 const sendOurselves = `
   function send(signal) {
-    const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=" + signal], stdin: "", inherit: [] });
+    const child = linux.ChildProcess.start({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=" + signal], stdin: "", inherit: [] });
     let count = 0;
     for (let alive = true; alive; ) {
-      try { host.wait(child, host.monotonic() + 120000, 1000); alive = false; }
+      try { child.wait(host.monotonic() + 120000, 1000); alive = false; }
       catch (error) { if (error.code !== "EINTR") throw error; count++; }
     }
-    try { host.netlinkReceive(host.netlinkSocket(0), host.monotonic() + 50, 8192); }
+    try { host.netlinkReceive(linux.netlinkSocket(0), host.monotonic() + 50, 8192); }
     catch (error) { if (error.code === "EINTR") count++; }
     return count;
   }`;
@@ -41,32 +41,32 @@ describe("a deferred signal", () => {
     const lock = freshPath("lock");
     const body = `${sendOurselves}
       host.deferSignals();
-      const other = host.openLock(input, 0o600);
+      const other = linux.openLockFile(input, 0o600);
       host.lock(other, 0);
-      const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=TERM"], stdin: "", inherit: [] });
+      const child = linux.ChildProcess.start({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=TERM"], stdin: "", inherit: [] });
       while (host.pendingSignal() === undefined);
-      host.wait(child, host.monotonic() + 120000, 1000);
-      try { host.lock(host.openLock(input, 0o600), host.monotonic() + 50); } catch (error) { return error.code; }`;
+      child.wait(host.monotonic() + 120000, 1000);
+      try { host.lock(linux.openLockFile(input, 0o600), host.monotonic() + 50); } catch (error) { return error.code; }`;
     expect(evaluate(body, lock)).toBe("ETIMEDOUT");
   });
 
   test.each([
-    ["reading stdin", "host.readStdin(10);"],
-    ["waiting for netlink", "const fd = host.netlinkSocket(0); host.netlinkReceive(fd, Infinity, 8192);"],
-    ["waiting for a lock", "host.lock(host.openLock(input, 0o600), Infinity);"],
+    ["reading stdin", "linux.readStdin(10);"],
+    ["waiting for netlink", "const fd = linux.netlinkSocket(0); host.netlinkReceive(fd, Infinity, 8192);"],
+    ["waiting for a lock", "host.lock(linux.openLockFile(input, 0o600), Infinity);"],
     [
       "waiting for a lock with a deadline",
-      "host.lock(host.openLock(input, 0o600), host.monotonic() + 120000);",
+      "host.lock(linux.openLockFile(input, 0o600), host.monotonic() + 120000);",
     ],
     [
       "waiting for a child",
-      `const child = host.spawn({ path: ${JSON.stringify(shellScript("exec sleep 20"))}, environment: ["PATH=/usr/bin:/bin"], stdin: "", inherit: [] });
-       try { host.wait(child, Infinity, 10); } finally { host.kill(child); }`,
+      `const child = linux.ChildProcess.start({ path: ${JSON.stringify(shellScript("exec sleep 20"))}, environment: ["PATH=/usr/bin:/bin"], stdin: "", inherit: [] });
+       try { child.wait(Infinity, 10); } finally { child.kill(); }`,
     ],
   ])("ends %s with EINTR", async (_what, wait) => {
     const lock = freshPath("lock");
     const script = start(
-      `host.lock(host.openLock(input, 0o600), 0); host.deferSignals(); host.print(2, "now"); ${wait}`,
+      `host.lock(linux.openLockFile(input, 0o600), 0); host.deferSignals(); host.print(2, "now"); ${wait}`,
       lock,
     );
     await script.printed("now");
@@ -79,17 +79,17 @@ describe("a deferred signal", () => {
     // Certainly before the wait: it is pending when the wait begins.
     const body = `${sendOurselves}
       host.deferSignals();
-      host.lock(host.openLock(input, 0o600), 0);
-      const child = host.spawn({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=TERM"], stdin: "", inherit: [] });
+      host.lock(linux.openLockFile(input, 0o600), 0);
+      const child = linux.ChildProcess.start({ path: ${JSON.stringify(killParent)}, environment: ["SIGNAL=TERM"], stdin: "", inherit: [] });
       // A zombie: it has sent the signal.
-      while (!host.readFile("/proc/self/task/" + host.getpid() + "/children").split(" ").every((pid) => pid === "" || /\\) Z/.test(host.readFile("/proc/" + pid + "/stat"))));
-      host.lock(host.openLock(input, 0o600), Infinity);`;
+      while (!linux.readFile("/proc/self/task/" + host.getpid() + "/children").split(" ").every((pid) => pid === "" || /\\) Z/.test(linux.readFile("/proc/" + pid + "/stat"))));
+      host.lock(linux.openLockFile(input, 0o600), Infinity);`;
     expect(failure(body, freshPath("lock"))).toMatchObject({ code: "EINTR" });
   });
 });
 
 test("without deferSignals a signal ends the process", async () => {
-  const script = start("host.print(2, 'now'); host.readStdin(10);");
+  const script = start("host.print(2, 'now'); linux.readStdin(10);");
   await script.printed("now");
   script.process.kill("SIGTERM");
   expect(await once(script.process, "exit")).toEqual([null, "SIGTERM"]);

@@ -2,34 +2,34 @@ import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { expect, test } from "vitest";
-import { evaluate, failure, freshPath, hostTest, start } from "./harness.ts";
+import { evaluate, failure, freshPath, hostTest, linux, start } from "./harness.ts";
 
 function scriptPath(code: string): string {
   const path = freshPath("script");
-  writeFileSync(path, code);
+  writeFileSync(path, `${linux} ${code}`);
   return path;
 }
 
 test("readStdin reads all of stdin, in pieces or not, as UTF-8", () => {
-  expect(evaluate("return host.readStdin(10);", null, { stdin: "é\0x" })).toBe("é\0x");
-  expect(evaluate("return host.readStdin(10);")).toBe("");
-  expect(evaluate("return host.readStdin(10);", null, { stdin: Uint8Array.of(0x61, 0xc3) })).toBe("a\ufffd");
+  expect(evaluate("return linux.readStdin(10);", null, { stdin: "é\0x" })).toBe("é\0x");
+  expect(evaluate("return linux.readStdin(10);")).toBe("");
+  expect(evaluate("return linux.readStdin(10);", null, { stdin: Uint8Array.of(0x61, 0xc3) })).toBe("a\ufffd");
   const stdin = "0123456789".repeat(100_000);
-  expect(evaluate("return host.readStdin(1000000) === '0123456789'.repeat(100000);", null, { stdin })).toBe(
+  expect(evaluate("return linux.readStdin(1000000) === '0123456789'.repeat(100000);", null, { stdin })).toBe(
     true,
   );
 });
 
 test("readStdin refuses more than its limit", () => {
-  expect(evaluate("return host.readStdin(3);", null, { stdin: "abc" })).toBe("abc");
-  expect(failure("host.readStdin(3);", null, { stdin: "abcd" })).toMatchObject({
+  expect(evaluate("return linux.readStdin(3);", null, { stdin: "abc" })).toBe("abc");
+  expect(failure("linux.readStdin(3);", null, { stdin: "abcd" })).toMatchObject({
     code: "EFBIG",
     subject: "stdin",
   });
 });
 
 test("readStdin waits if stdin is non-blocking and empty", async () => {
-  const script = start("probe.setNonBlocking(0); host.print(2, 'waiting'); return host.readStdin(100);");
+  const script = start("probe.setNonBlocking(0); host.print(2, 'waiting'); return linux.readStdin(100);");
   await script.printed("waiting");
   script.process.stdin?.write("part one, ");
   script.process.stdin?.end("part two");
@@ -56,7 +56,7 @@ test("print writes everything to a slow reader of a non-blocking stdout", async 
 
 test("print to a closed pipe is EPIPE, not an end by SIGPIPE", () => {
   const path = scriptPath(`
-    host.readStdin(10);
+    linux.readStdin(10);
     try { host.print(1, "x"); } catch (error) { host.print(2, error.message); }`);
   // The reader closes its end, then lets the writer continue. In a pipeline, the shell itself would have that end open,
   // too, for a moment in which the writer could write.
@@ -90,7 +90,7 @@ test("print writes to stdout and stderr only", () => {
 test("printed text never goes into a file that got the number of a closed stream", () => {
   const lock = freshPath("lock");
   const path = scriptPath(`
-    const fd = host.openLock(${JSON.stringify(lock)}, 0o600);
+    const fd = linux.openLockFile(${JSON.stringify(lock)}, 0o600);
     host.print(1, "lost");
     host.print(2, String(fd));`);
   const result = spawnSync("sh", ["-c", `"$0" "$1" <&- >&-; wc -c <"$2"`, hostTest, path, lock], {

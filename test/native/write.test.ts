@@ -93,18 +93,18 @@ describe("writeFileApart", () => {
 describe.each(["createFile", "createWhole"])("%s", (create) => {
   test("creates a file with its mode and text", () => {
     const path = freshPath("new");
-    evaluate(`host.${create}(input, 'text é', 0o600);`, path);
+    evaluate(`linux.${create}(input, 'text é', 0o600);`, path);
     expect(readFileSync(path, "utf8")).toBe("text é");
     expect(statSync(path).mode & 0o7777).toBe(0o600);
   });
 
   test("does not change an existing file, or a link, even if its target does not exist", () => {
     const path = fileWith("mine");
-    expect(failure(`host.${create}(input, 'theirs', 0o600);`, path)).toMatchObject({ code: "EEXIST" });
+    expect(failure(`linux.${create}(input, 'theirs', 0o600);`, path)).toMatchObject({ code: "EEXIST" });
     expect(readFileSync(path, "utf8")).toBe("mine");
     const link = freshPath("link");
     symlinkSync(freshPath("absent"), link);
-    expect(failure(`host.${create}(input, 'x', 0o600);`, link)).toMatchObject({ code: "EEXIST" });
+    expect(failure(`linux.${create}(input, 'x', 0o600);`, link)).toMatchObject({ code: "EEXIST" });
   });
 
   test("writes either the whole text or nothing", () => {
@@ -112,7 +112,7 @@ describe.each(["createFile", "createWhole"])("%s", (create) => {
     mkdirSync(directory);
     // 64 blocks of 1 KiB, and SIGXFSZ ignored: the write fails with EFBIG half-way.
     const under = ["sh", "-c", 'ulimit -f 64; exec "$@"', "sh"];
-    const body = `host.${create}(input + "/new", 'a'.repeat(1 << 20), 0o600);`;
+    const body = `linux.${create}(input + "/new", 'a'.repeat(1 << 20), 0o600);`;
     expect(failure(body, directory, { under })).toMatchObject({ code: "EFBIG", call: "write" });
     expect(readdirSync(directory)).toEqual([]);
   });
@@ -120,25 +120,25 @@ describe.each(["createFile", "createWhole"])("%s", (create) => {
 
 describe("createWhole", () => {
   test("reports a missing directory, and a file system without O_TMPFILE", () => {
-    const path = `${freshPath("absent")}/new`;
-    expect(failure("host.createWhole(input, '', 0o600);", path)).toMatchObject({
+    const directory = freshPath("absent");
+    expect(failure("linux.createWhole(input + '/new', '', 0o600);", directory)).toMatchObject({
       code: "ENOENT",
-      subject: path,
+      subject: directory,
     });
     // procfs does not support O_TMPFILE.
-    expect(failure("host.createWhole('/proc/new', '', 0o600);")).toMatchObject({
+    expect(failure("linux.createWhole('/proc/new', '', 0o600);")).toMatchObject({
       code: "EOPNOTSUPP",
       call: "open",
     });
     const long = `/${"a/".repeat(3000)}new`;
-    expect(failure("host.createWhole(input, '', 0o600);", long)).toMatchObject({ code: "ENAMETOOLONG" });
+    expect(failure("linux.createWhole(input, '', 0o600);", long)).toMatchObject({ code: "ENAMETOOLONG" });
   });
 });
 
-describe("patchFile", () => {
+describe("patch", () => {
   test("overwrites the given place only", () => {
     const path = fileWith("123456");
-    evaluate("host.patchFile(input, 2, 'x');", path);
+    evaluate("linux.patch(input, 2, 'x');", path);
     expect(readFileSync(path, "utf8")).toBe("12x456");
   });
 
@@ -152,12 +152,12 @@ describe("patchFile", () => {
       [fifo, "ENXIO"],
       ["/tmp", "EISDIR"],
     ]) {
-      expect(failure("host.patchFile(input, 0, 'x');", path)).toMatchObject({ code, subject: path });
+      expect(failure("linux.patch(input, 0, 'x');", path)).toMatchObject({ code, subject: path });
     }
     expect(existsSync(absent)).toBe(false);
   });
 
   test("reports the kernel's error", () => {
-    expect(failure("host.patchFile('/dev/full', 0, 'x');")).toMatchObject({ code: "ENOSPC", call: "pwrite" });
+    expect(failure("linux.patch('/dev/full', 0, 'x');")).toMatchObject({ code: "ENOSPC", call: "pwrite" });
   });
 });

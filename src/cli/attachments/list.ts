@@ -1,5 +1,5 @@
-import { formatTime } from "host";
 import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
+import { formatTime } from "../../log/format-time.ts";
 import type { Port } from "../../node/inventory.ts";
 import { type Command, type CommandCall, jsonOption } from "../command.ts";
 import { linuxContext } from "../context.ts";

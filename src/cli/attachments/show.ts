@@ -1,4 +1,4 @@
-import { formatTime } from "host";
+import { formatTime } from "../../log/format-time.ts";
 import { type Command, type CommandCall, jsonOption } from "../command.ts";
 import { linuxContext } from "../context.ts";
 import { formatTable, printJson, printLine } from "../output.ts";

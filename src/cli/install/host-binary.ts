@@ -1,7 +1,9 @@
 import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { VERSION_CALL, versionsIn } from "../../cni/versions.ts";
+import { ChildProcess } from "../../linux/child-process.ts";
 import { errnoOf } from "../../node/node.ts";
+import type { ChildOutcome } from "../../node/processes.ts";
 
 /**
  * The state of the plugin's path on the node.
@@ -57,12 +59,12 @@ export function identityOf(status: host.FileStatus): string {
 
 /** Calls the plugin with VERSION. Returns the problem with its answer; "" if the answer is right. */
 function problemWithAnswer(path: string): string {
-  const child = host.spawn({ path, ...VERSION_CALL });
-  let outcome: host.ChildOutcome;
+  const child = ChildProcess.start({ path, ...VERSION_CALL });
+  let outcome: ChildOutcome;
   try {
-    outcome = host.wait(child, host.monotonic() + ANSWER_TIME, OUTPUT_LIMIT);
+    outcome = child.wait(host.monotonic() + ANSWER_TIME, OUTPUT_LIMIT);
   } finally {
-    host.kill(child);
+    child.kill();
   }
   const { status, signal, stdout, stderr } = outcome;
   if (signal !== 0) return `signal ${signal} ended it`;

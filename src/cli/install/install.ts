@@ -2,8 +2,11 @@
 // Nothing else changes the node outside of an attachment's steps.
 import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
+import { readDirectory } from "../../linux/files/read.ts";
 import { errnoOf } from "../../node/node.ts";
 import { UsageError } from "../command.ts";
+import { copyFile } from "./copy-file.ts";
+import { waitForChange, watchDirectory } from "./directory-watch.ts";
 import { examine, type HostBinary, identityOf } from "./host-binary.ts";
 import { INSTALL_USAGE, type InstallOptions, parseInstallOptions } from "./options.ts";
 
@@ -82,7 +85,7 @@ function found(path: string, what: string, remedy: string): host.FileStatus {
 
 /** Removes temporary files of installers that were killed. */
 function removeLeftovers(directory: string): void {
-  for (const name of host.readDirectory(directory)) {
+  for (const name of readDirectory(directory)) {
     const [, time] = TEMPORARY.exec(name) ?? [];
     if (time === undefined || Number(time) > host.realtime() - LEFTOVER_TIME) continue;
     try {
@@ -101,10 +104,10 @@ function installCopy(executable: string, directory: string, target: string): str
   // Another installer, in another container, can have the same PID, but does not start in the same millisecond, too.
   const temporary = `${directory}/.${PLUGIN}.${Math.floor(host.realtime())}.${host.getpid()}`;
   try {
-    host.copyFile(executable, temporary, MODE);
+    copyFile(executable, temporary, MODE);
     const identity = identityOf(host.stat(temporary));
     try {
-      host.rename(temporary, target);
+      host.rename(temporary, target, 0);
     } catch (error) {
       host.unlink(temporary);
       throw error;
@@ -154,7 +157,7 @@ function keepInstalled(first: Installed): void {
         reportedIdentity = identity;
       }
     }
-    waitForChange(watch, since === undefined ? now + CHECK_TIME : since + SETTLE_TIME);
+    waitUntil(watch, since === undefined ? now + CHECK_TIME : since + SETTLE_TIME);
   }
 }
 
@@ -173,16 +176,16 @@ function requireRunning(binary: HostBinary, { target, identity, executable }: In
 /** Watches a directory. Returns -1, with which waits only time out, if the kernel has no more watches. */
 function watchOf(directory: string): number {
   try {
-    return host.watchDirectory(directory);
+    return watchDirectory(directory);
   } catch (error) {
     log(2, `${messageOf(error)}: checking every ${CHECK_TIME / 1000} s instead\n`);
     return -1;
   }
 }
 
-function waitForChange(watch: number, deadline: number): void {
+function waitUntil(watch: number, deadline: number): void {
   try {
-    host.waitForChange(watch, deadline);
+    waitForChange(watch, deadline);
   } catch (error) {
     if (errnoOf(error) !== "ETIMEDOUT") throw error;
   }

@@ -5,7 +5,10 @@ import { errnoOf } from "../../node/node.ts";
 import { parentOf } from "../pci/path.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import type { Waits } from "../waits.ts";
-import { LinuxLock } from "./lock.ts";
+import { appendLocked } from "./append.ts";
+import { createFile, createWhole } from "./create-file.ts";
+import { LinuxLock, openLockFile } from "./lock.ts";
+import { readDirectory, readRegularFile } from "./read.ts";
 
 /** Mode of state files, and of the directories that they are in: root only. */
 const FILE_MODE = 0o600;
@@ -14,6 +17,13 @@ const DIRECTORY_MODE = 0o700;
 const ABSENT = ["ENOENT"];
 /** The errnos of stat if the path does not lead to a file. */
 const NOTHING_THERE = ["ENOENT", "ENOTDIR", "ELOOP", "ENAMETOOLONG"];
+/** W_OK | X_OK of unistd.h. */
+const MAY_CREATE = 2 | 1;
+/** RENAME_NOREPLACE of linux/fs.h, and AT_FDCWD of linux/fcntl.h. */
+const RENAME_NOREPLACE = 1;
+const AT_FDCWD = -100;
+/** The errnos of file systems and kernels without RENAME_NOREPLACE. */
+const UNSUPPORTED = ["EINVAL", "ENOSYS"];
 /** How many names for a temporary file are tried. Each name is new on this machine, so the first try is enough. */
 const TEMPORARY_NAMES = 10;
 
@@ -27,12 +37,12 @@ export class LinuxFiles implements Files {
   ) {}
 
   read(path: string): string | undefined {
-    return host.readRegularFile(path, LONGEST_FILE, ABSENT);
+    return readRegularFile(path, LONGEST_FILE, ABSENT);
   }
 
   create(path: string, text: string): boolean {
     try {
-      host.createWhole(path, text, FILE_MODE);
+      createWhole(path, text, FILE_MODE);
       return true;
     } catch (error) {
       const errno = errnoOf(error);
@@ -43,14 +53,20 @@ export class LinuxFiles implements Files {
   }
 
   patch(path: string, offset: number, text: string): void {
-    host.patchFile(path, offset, text);
+    const fd = host.open(path, host.O_WRONLY | host.O_NOFOLLOW | host.O_NONBLOCK, 0);
+    try {
+      const isShort = host.pwrite(fd, host.utf8Encode(text), offset, path) !== undefined;
+      if (isShort) host.fail("EIO", "pwrite", path);
+    } finally {
+      host.close(fd);
+    }
   }
 
   replaceForeign(path: string, text: string, mode: number, temporary: string): void {
     this.remove(temporary);
-    host.createFile(temporary, text, mode);
+    createFile(temporary, text, mode);
     try {
-      host.rename(temporary, path);
+      host.rename(temporary, path, 0);
     } catch (error) {
       this.remove(temporary);
       throw error;
@@ -58,7 +74,7 @@ export class LinuxFiles implements Files {
   }
 
   rename(from: string, to: string): void {
-    host.rename(from, to);
+    host.rename(from, to, 0);
   }
 
   remove(path: string): void {
@@ -99,11 +115,17 @@ export class LinuxFiles implements Files {
 
   requireWritable(path: string): boolean {
     // The dot makes the call fail with ENOTDIR if the path is a file.
-    return host.requireWritable(`${path}/.`, ABSENT) === true;
+    const inside = `${path}/.`;
+    if (host.access(inside, MAY_CREATE, ABSENT) === undefined) return false;
+    // A file system that does not count its blocks, or its files, reports 0 as their total.
+    const { blocks, freeBlocks, files, freeFiles } = host.statfs(inside);
+    const isFull = (blocks > 0 && freeBlocks === 0) || (files > 0 && freeFiles === 0);
+    if (isFull) host.fail("ENOSPC", "statfs", inside);
+    return true;
   }
 
   list(path: string): string[] {
-    return host.readDirectory(path, ABSENT) ?? [];
+    return readDirectory(path, ABSENT) ?? [];
   }
 
   isFile(path: string): boolean {
@@ -126,7 +148,7 @@ export class LinuxFiles implements Files {
     deadline: number,
     shorten: (text: string) => string,
   ): void {
-    const append = () => host.appendLocked(path, line, FILE_MODE, limit, deadline);
+    const append = () => appendLocked(path, line, FILE_MODE, limit, deadline);
     const full = this.waits.retryUntilDeadline(`the lock ${path}`, append);
     if (full === undefined) return;
     try {
@@ -137,7 +159,7 @@ export class LinuxFiles implements Files {
   }
 
   lock(path: string): Lock {
-    return new LinuxLock(path, host.openLock(path, FILE_MODE), this.waits);
+    return new LinuxLock(path, openLockFile(path, FILE_MODE), this.waits);
   }
 
   /**
@@ -155,7 +177,7 @@ export class LinuxFiles implements Files {
   private createByRename(path: string, text: string): boolean {
     const temporary = this.writeTemporary(path, text);
     try {
-      host.rename(temporary, path, true);
+      renameNew(temporary, path);
       return true;
     } catch (error) {
       this.remove(temporary);
@@ -175,12 +197,26 @@ export class LinuxFiles implements Files {
       const unique = `${this.clock.pid}-${Math.floor(this.clock.now() * 1000)}-${this.temporaries++}`;
       const temporary = `${parentOf(path)}/.tmp-${unique}`;
       try {
-        host.createFile(temporary, text, FILE_MODE);
+        createFile(temporary, text, FILE_MODE);
         return temporary;
       } catch (error) {
         if (errnoOf(error) !== "EEXIST" || attempt === TEMPORARY_NAMES) throw error;
       }
     }
+  }
+}
+
+/**
+ * Renames a file, unless another file has the name (EEXIST). On a file system that cannot do this in one step, the file
+ * has both names for a moment, which is harmless.
+ */
+export function renameNew(from: string, to: string): void {
+  try {
+    host.rename(from, to, RENAME_NOREPLACE);
+  } catch (error) {
+    if (!UNSUPPORTED.includes(errnoOf(error) ?? "")) throw error;
+    host.link(AT_FDCWD, from, to, 0);
+    host.unlink(from);
   }
 }
 

@@ -2,6 +2,7 @@ import * as host from "host";
 import type { LockHolder } from "../../node/files.ts";
 import { ENDED, processIds } from "../processes.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
+import { readDirectory, readFile } from "./read.ts";
 
 /** The errnos of reading /proc/<pid> if the process has ended, or if this process may not inspect it. */
 const NOT_READABLE = [...ENDED, "EACCES", "EPERM"];
@@ -19,12 +20,12 @@ export function lockHolders(path: string, fd: number): LockHolder[] {
   // The directories can have other names in another mount namespace, so only the file name is compared.
   const name = path.slice(path.lastIndexOf("/"));
   const isHeldBy = (pid: string) =>
-    valueUnlessUnreadable([], () => host.readDirectory(`/proc/${pid}/fd`)).some((number) =>
+    valueUnlessUnreadable([], () => readDirectory(`/proc/${pid}/fd`)).some((number) =>
       valueUnlessUnreadable(
         false,
         () =>
           host.readLink(`/proc/${pid}/fd/${number}`).endsWith(name) &&
-          lock.test(host.readFile(`/proc/${pid}/fdinfo/${number}`)),
+          lock.test(readFile(`/proc/${pid}/fdinfo/${number}`)),
       ),
     );
   return processIds()
@@ -32,7 +33,7 @@ export function lockHolders(path: string, fd: number): LockHolder[] {
     .map((pid) =>
       describe(
         Number(pid),
-        valueUnlessUnreadable("", () => host.readFile(`/proc/${pid}/status`)),
+        valueUnlessUnreadable("", () => readFile(`/proc/${pid}/status`)),
       ),
     );
 }

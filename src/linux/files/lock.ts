@@ -8,6 +8,9 @@ import { lockHolders } from "./lock-holders.ts";
  */
 const TEXT_LENGTH = 1024;
 
+/** LOCK_UN of linux/file.h. */
+const LOCK_UN = 8;
+
 /** A lock file, locked by flock(2). The open file holds the lock, and so does a child that inherits the descriptor. */
 export class LinuxLock implements Lock {
   private released = false;
@@ -25,7 +28,7 @@ export class LinuxLock implements Lock {
   }
 
   acquire(deadline: number): void {
-    this.waits.retryUntilDeadline(`the lock ${this.path}`, () => host.lock(this.fd, deadline));
+    this.waits.retryUntilDeadline(`the lock ${this.path}`, () => host.lock(this.fd, deadline, this.path));
   }
 
   holders(): LockHolder[] {
@@ -33,12 +36,12 @@ export class LinuxLock implements Lock {
   }
 
   read(): string {
-    return host.readAt0(this.fd, TEXT_LENGTH);
+    return readPadded(this.fd, TEXT_LENGTH);
   }
 
   write(text: string): void {
     try {
-      host.writeAt0(this.fd, text, TEXT_LENGTH);
+      writePadded(this.fd, text, TEXT_LENGTH);
     } catch (cause) {
       // Most likely the disk is full. The error of the write has no path, from which a reader knows which disk it is.
       throw new Error(`write the lock file ${this.path}: ${cause instanceof Error ? cause.message : cause}`, {
@@ -53,9 +56,35 @@ export class LinuxLock implements Lock {
     this.released = true;
     try {
       // An IPAM plugin can leave a process behind that has the descriptor, and would hold the lock as long as it runs.
-      if (this.isShared) host.unlock(this.fd);
+      // LOCK_UN releases the lock for every process that shares the open file.
+      if (this.isShared) host.flock(this.fd, LOCK_UN);
     } finally {
       host.close(this.fd);
     }
   }
+}
+
+/** Opens a lock file for reading and writing, and creates it if needed. Does not follow a link, and does not lock. */
+export function openLockFile(path: string, mode: number): number {
+  const fd = host.open(path, host.O_RDWR | host.O_CREAT | host.O_NOFOLLOW | host.O_NONBLOCK, mode);
+  try {
+    if (host.fstat(fd).type !== "file") host.fail("EINVAL", "open", path);
+    return fd;
+  } catch (error) {
+    host.close(fd);
+    throw error;
+  }
+}
+
+/** Reads up to `length` bytes from offset 0, without the padding of {@link writePadded}. */
+export function readPadded(fd: number, length: number): string {
+  return host.pread(fd, length).trimEnd();
+}
+
+/** Writes a text at offset 0 with one pwrite(2), padded with spaces to `length` bytes. Does not truncate the file. */
+export function writePadded(fd: number, text: string, length: number): void {
+  const padding = length - host.utf8Encode(text).length;
+  if (padding < 0) host.fail("EFBIG", "pwrite", `fd ${fd}`);
+  const bytes = host.utf8Encode(text.padEnd(text.length + padding));
+  if (host.pwrite(fd, bytes, 0) !== undefined) host.fail("EIO", "pwrite", `fd ${fd}`);
 }

@@ -117,7 +117,8 @@ export class LinuxLinks implements Links {
   }
 
   tcxPrograms(index: number): number[] | undefined {
-    const programs = (attachType: number) => host.bpfPrograms(index, attachType, NO_TCX) ?? [];
+    const programs = (attachType: number) =>
+      new Uint32Array(host.bpfPrograms(index, attachType, NO_TCX)?.buffer ?? []);
     // Without CAP_BPF, or if a seccomp filter denies the call, the programs are unknown.
     return valueUnlessErrno<number[] | undefined>(["EPERM"], undefined, () => [
       ...programs(BPF_TCX_INGRESS),

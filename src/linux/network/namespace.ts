@@ -1,6 +1,7 @@
 import * as host from "host";
 import { Connection } from "../../netlink/connection.ts";
 import type { Namespace } from "../../node/namespaces.ts";
+import { netlinkEvents, netlinkSocket } from "./sockets.ts";
 import { SocketTransport } from "./transport.ts";
 
 /** Protocols of linux/netlink.h. */
@@ -53,20 +54,18 @@ export class LinuxNamespace implements Namespace {
 
   /** RDMA netlink in this namespace: it lists, and changes, the devices of this namespace. */
   get rdmaNetlink(): Connection {
-    this.rdma ??= new Connection(
-      new SocketTransport(this.within(this, () => host.netlinkSocket(NETLINK_RDMA))),
-    );
+    this.rdma ??= new Connection(new SocketTransport(this.within(this, () => netlinkSocket(NETLINK_RDMA))));
     return this.rdma;
   }
 
-  /** Opens a socket for the events of a protocol in this namespace; `groups` as for host.netlinkEvents. */
+  /** Opens a socket for the events of a protocol in this namespace; `groups` as for {@link netlinkEvents}. */
   events(protocol: number, groups: number): number {
-    return this.within(this, () => host.netlinkEvents(protocol, groups));
+    return this.within(this, () => netlinkEvents(protocol, groups));
   }
 
   private get routing() {
     if (this.route === undefined) {
-      const socket = this.within(this, () => host.netlinkSocket(NETLINK_ROUTE));
+      const socket = this.within(this, () => netlinkSocket(NETLINK_ROUTE));
       this.route = { socket, connection: new Connection(new SocketTransport(socket)) };
     }
     return this.route;

@@ -1,6 +1,7 @@
 import * as host from "host";
 import { type Namespace, NamespaceError, type Namespaces } from "../../node/namespaces.ts";
 import { errnoOf } from "../../node/node.ts";
+import { readFile } from "../files/read.ts";
 import { ENDED, processIds } from "../processes.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import { asLinuxNamespace, LinuxNamespace } from "./namespace.ts";
@@ -24,7 +25,7 @@ export class LinuxNamespaces implements Namespaces {
 
   readonly host = new LinuxNamespace(
     "",
-    () => host.openFile(OWN),
+    () => openNamespace(OWN),
     (_, body) => {
       this.assertHome();
       return body();
@@ -32,12 +33,12 @@ export class LinuxNamespaces implements Namespaces {
   );
 
   open(path: string): Namespace {
-    const magic = unlessGone(path, () => host.statfsType(path));
+    const magic = unlessGone(path, () => host.statfs(path).type);
     if (magic !== NSFS_MAGIC && magic !== PROC_SUPER_MAGIC) {
       const message = `unknown FS magic on "${path}": ${magic.toString(16)}; it is not a network namespace`;
       throw new NamespaceError("other", path, message);
     }
-    const fd = unlessGone(path, () => host.openFile(path));
+    const fd = unlessGone(path, () => openNamespace(path));
     if (isNetworkNamespace(fd)) return new LinuxNamespace(path, () => fd, this.within);
     host.close(fd);
     throw new NamespaceError("other", path, `"${path}" is a file of the kernel, but not a network namespace`);
@@ -54,7 +55,7 @@ export class LinuxNamespaces implements Namespaces {
 
   setting(namespace: Namespace, key: string): string | undefined {
     const path = settingPath(key);
-    const read = () => this.within(asLinuxNamespace(namespace), () => host.readFile(path)).trimEnd();
+    const read = () => this.within(asLinuxNamespace(namespace), () => readFile(path)).trimEnd();
     return valueUnlessErrno(["ENOENT"], undefined, read);
   }
 
@@ -81,7 +82,7 @@ export class LinuxNamespaces implements Namespaces {
     if (namespace === this.host) return body();
     // The host namespace is opened before the thread leaves it.
     const hostFd = this.host.fd;
-    host.enterNetworkNamespace(namespace.fd);
+    host.setns(namespace.fd, CLONE_NEWNET);
     try {
       return body();
     } finally {
@@ -91,7 +92,7 @@ export class LinuxNamespaces implements Namespaces {
 
   private returnToHost(hostFd: number): void {
     try {
-      host.enterNetworkNamespace(hostFd);
+      host.setns(hostFd, CLONE_NEWNET);
     } catch (error) {
       this.returnError = error;
       this.assertHome();
@@ -99,11 +100,16 @@ export class LinuxNamespaces implements Namespaces {
   }
 }
 
+/** Opens a namespace's file. The caller of the plugin chooses the path, and opening a FIFO or a device must not block. */
+export function openNamespace(path: string): number {
+  return host.open(path, host.O_RDONLY | host.O_NONBLOCK, 0);
+}
+
 /**
  * Reports whether an open file is a network namespace. If it is not a namespace at all, the ioctl fails with ENOTTY.
  */
 function isNetworkNamespace(fd: number): boolean {
-  return valueUnlessErrno(["ENOTTY"], false, () => host.namespaceType(fd) === CLONE_NEWNET);
+  return valueUnlessErrno(["ENOTTY"], false, () => host.ioctl(fd, host.NS_GET_NSTYPE) === CLONE_NEWNET);
 }
 
 /**

@@ -1,4 +1,3 @@
-import * as host from "host";
 import {
   dumpProtectionDomains,
   dumpRdmaDevices,
@@ -10,6 +9,7 @@ import {
 import type { Watch } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { IpoibUse, RdmaDevice, RdmaDevices } from "../../node/rdma-devices.ts";
+import { readFile } from "../files/read.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import type { Waits } from "../waits.ts";
 import { asLinuxNamespace } from "./namespace.ts";
@@ -35,7 +35,7 @@ export class LinuxRdmaDevices implements RdmaDevices {
 
   isExclusive(): boolean {
     // Kernels before 5.3 have no RDMA namespaces: every process sees every device.
-    return host.readFile(NETNS_MODE, undefined, ["ENOENT"])?.trim() === "N";
+    return readFile(NETNS_MODE, undefined, ["ENOENT"])?.trim() === "N";
   }
 
   devices(where: Namespace): RdmaDevice[] {

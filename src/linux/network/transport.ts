@@ -24,7 +24,7 @@ export class SocketTransport implements Transport {
   send(datagram: Uint8Array, largest = LONGEST_ANSWER): void {
     this.deadline = host.monotonic() + ANSWER_TIME;
     this.largest = largest;
-    host.netlinkSend(this.socket, datagram);
+    host.send(this.socket, datagram, 0);
   }
 
   /**

@@ -1,9 +1,9 @@
-import * as host from "host";
 import type { RequestOutcome } from "../../netlink/connection.ts";
 import { EMSGSIZE, ENODEV } from "../../netlink/errno.ts";
 import { dumpLinksOfKind, getLinkByName, parseLink, type ReceivedLink } from "../../netlink/link.ts";
 import type { Link } from "../../node/links.ts";
 import type { PciFunctions } from "../../node/pci-functions.ts";
+import { readFile } from "../files/read.ts";
 import type { LinuxNamespace } from "../network/namespace.ts";
 import { pciSysfsDirectory } from "./sysfs-directory.ts";
 
@@ -52,7 +52,7 @@ export function hostNetdevsOf(
 function belongs(link: Link, pci: string): boolean {
   if (link.pci !== undefined) return link.pci === pci;
   try {
-    const index = host.readFile(`${pciSysfsDirectory(pci)}/net/${link.name}/ifindex`);
+    const index = readFile(`${pciSysfsDirectory(pci)}/net/${link.name}/ifindex`);
     return Number(index.trim()) === link.index;
   } catch {
     return false;

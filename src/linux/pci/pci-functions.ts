@@ -157,7 +157,9 @@ export class LinuxPciFunctions implements PciFunctions {
     // A group can be open only once. While it is open, or while a device of it is open through /dev/vfio/devices, a
     // further open fails with EBUSY (drivers/vfio/group.c, vfio_group_fops_open).
     return valueUnlessErrno(["EBUSY"], true, () => {
-      const group = undefinedIfGone(() => host.openFile(`/dev/vfio/${baseName(link)}`));
+      const group = undefinedIfGone(() =>
+        host.open(`/dev/vfio/${baseName(link)}`, host.O_RDONLY | host.O_NONBLOCK, 0),
+      );
       if (group !== undefined) host.close(group);
       return false;
     });

@@ -4,17 +4,72 @@
  */
 import * as fs from "node:fs";
 import type * as real from "host";
-import { called, descriptor, expecting, machine, open, present } from "./machine.ts";
+import {
+  called,
+  descriptor,
+  expecting,
+  hostError,
+  machine,
+  newDescriptor,
+  present,
+  unusedDescriptor,
+} from "./machine.ts";
 
-export const readFile: typeof real.readFile = (path: string, _limit?: number, expected?: readonly string[]) =>
+const { O_DIRECTORY, O_NONBLOCK } = fs.constants;
+/** Without O_DIRECTORY. */
+const O_TMPFILE = 0o20000000;
+
+/** Files and directories in memory that are open. They are not counted as descriptors. */
+const opened = new Map<number, string>();
+/** Directories whose names have been read. */
+const listed = new Set<number>();
+
+/** Opens a state file, a namespace, or a file or a directory to read. */
+export const open = ((path: string, flags: number, mode: number, expected?: readonly string[]) =>
   expecting(expected, () => {
-    called("readFile", path);
-    return present(
-      machine.files.get(`${machine.inside}:${path}`) ?? machine.files.get(path),
-      "readFile",
-      path,
-    );
-  });
+    if (isScratch(path)) {
+      if ((flags & O_TMPFILE) !== 0) called("createWhole", path);
+      return fs.openSync(path, flags, mode);
+    }
+    if ((flags & O_NONBLOCK) !== 0) {
+      called("open", path);
+      return newDescriptor(path, present(machine.namespaces.get(path), "open", path).name);
+    }
+    const isDirectory = (flags & O_DIRECTORY) !== 0;
+    const call = isDirectory ? "readDirectory" : "readFile";
+    called(call, path);
+    present(isDirectory ? machine.directories.get(path) : textIn(path), call, path);
+    const fd = unusedDescriptor();
+    opened.set(fd, path);
+    return fd;
+  })) as typeof real.open;
+
+function textIn(path: string): string | undefined {
+  return machine.files.get(`${machine.inside}:${path}`) ?? machine.files.get(path);
+}
+
+export const close: typeof real.close = (fd) => {
+  listed.delete(fd);
+  if (opened.delete(fd)) return;
+  if (!machine.descriptors.has(fd)) return fs.closeSync(fd);
+  called("close", descriptor(fd).what);
+  machine.descriptors.delete(fd);
+};
+
+export const readText = ((fd: number) => {
+  const path = opened.get(fd);
+  return path === undefined ? fs.readFileSync(fd, "utf8") : textIn(path);
+}) as typeof real.readText;
+
+/** Returns all names, and at the next call none. */
+export const readNames: typeof real.readNames = (fd) => {
+  if (listed.delete(fd)) return [];
+  listed.add(fd);
+  const path = opened.get(fd);
+  return path === undefined
+    ? fs.readdirSync(`/proc/self/fd/${fd}`)
+    : [...(machine.directories.get(path) ?? [])];
+};
 
 export const writeFile: typeof real.writeFile = (path, text) => {
   called("writeFile", `${path} ${JSON.stringify(text)}`);
@@ -29,92 +84,70 @@ export const readLink: typeof real.readLink = (path: string, expected?: readonly
     return present(machine.links.get(path), "readLink", path);
   });
 
-export const readDirectory: typeof real.readDirectory = (path: string, expected?: readonly string[]) =>
-  expecting(expected, () => {
-    called("readDirectory", path);
-    if (isScratch(path)) return fs.readdirSync(path);
-    return [...present(machine.directories.get(path), "readDirectory", path)];
-  });
-
 export const stat: typeof real.stat = (path: string, follow?: boolean, expected?: readonly string[]) =>
   expecting(expected, (): real.FileStatus => {
     called("stat", path);
     if (isScratch(path)) return statusOf(follow === false ? fs.lstatSync(path) : fs.statSync(path));
     const known = machine.inodes.get(path);
-    if (known !== undefined)
-      return { type: "file", device: "4", inode: known, size: 0, modified: 0, mode: 0o444 };
+    if (known !== undefined) return inMemory("4", known);
     present(machine.directories.get(path), "stat", path);
-    return {
-      type: "directory",
-      device: "22",
-      inode: `9007199254740993${path.length}`,
-      size: 0,
-      modified: 0,
-      mode: 0o755,
-    };
+    return { ...inMemory("22", `9007199254740993${path.length}`), type: "directory", mode: 0o755 };
   });
-
-export const statfsType: typeof real.statfsType = (path) => {
-  called("statfs", path);
-  return present(machine.namespaces.get(path), "statfs", path).magic;
-};
-
-export const openFile: typeof real.openFile = (path) => {
-  called("open", path);
-  return open(path, present(machine.namespaces.get(path), "open", path).name);
-};
 
 export const fstat: typeof real.fstat = (fd) => {
+  if (!machine.descriptors.has(fd)) return statusOf(fs.fstatSync(fd));
   called("fstat", descriptor(fd).what);
-  return { type: "file", device: "4", inode: "4026532008", size: 0, modified: 0, mode: 0o444 };
+  return inMemory("4", "4026532008");
 };
 
-export const close: typeof real.close = (fd) => {
-  if (!machine.descriptors.has(fd)) return fs.closeSync(fd);
-  called("close", descriptor(fd).what);
-  machine.descriptors.delete(fd);
+function inMemory(device: string, inode: string): real.FileStatus {
+  return { type: "file", device, inode, size: 0, modified: 0, mode: 0o444, user: 0, names: 1 };
+}
+
+function statusOf(status: fs.Stats): real.FileStatus {
+  const types = { file: status.isFile(), directory: status.isDirectory(), link: status.isSymbolicLink() };
+  const type = (["file", "directory", "link"] as const).find((each) => types[each]) ?? "other";
+  const { ino, size, mode, mtimeMs: modified, uid: user, nlink: names } = status;
+  return { type, device: "1", inode: String(ino), size, modified, mode: mode & 0o7777, user, names };
+}
+
+export const statfs: typeof real.statfs = (path) => {
+  called("statfs", path);
+  const type = present(machine.namespaces.get(path), "statfs", path).magic;
+  return { type, blocks: 0, freeBlocks: 0, files: 0, freeFiles: 0 };
 };
 
-export const readRegularFile: typeof real.readRegularFile = (
-  path: string,
-  _limit?: number,
-  expected?: readonly string[],
-) =>
-  expecting(expected, () => {
-    called("readRegularFile", inScratch(path));
-    const fd = fs.openSync(path, fs.constants.O_RDONLY | fs.constants.O_NOFOLLOW);
-    try {
-      return fs.readFileSync(fd, "utf8");
-    } finally {
-      fs.closeSync(fd);
-    }
-  });
-
-export const createWhole: typeof real.createWhole = (path, text, mode) => {
-  called("createWhole", inScratch(path));
-  fs.writeFileSync(path, text, { flag: "wx", mode });
+export const pread: typeof real.pread = (fd, limit) => {
+  const buffer = Buffer.alloc(limit);
+  return buffer.subarray(0, fs.readSync(fd, buffer, 0, limit, 0)).toString("utf8");
 };
 
-export const patchFile: typeof real.patchFile = (path, offset, text) => {
-  called("patchFile", inScratch(path));
-  const fd = fs.openSync(path, fs.constants.O_WRONLY | fs.constants.O_NOFOLLOW);
-  try {
-    fs.writeSync(fd, text, offset, "utf8");
-  } finally {
-    fs.closeSync(fd);
-  }
+export const write: typeof real.write = (fd, bytes) => {
+  const written = fs.writeSync(fd, bytes);
+  return written === bytes.length ? undefined : written;
 };
 
-export const createFile: typeof real.createFile = (path, text, mode) => {
-  called("createFile", inScratch(path));
-  fs.writeFileSync(path, text, { flag: "wx", mode });
+export const pwrite: typeof real.pwrite = (fd, bytes, offset) => {
+  const written = fs.writeSync(fd, bytes, 0, bytes.length, offset);
+  return written === bytes.length ? undefined : written;
 };
 
-export const rename: typeof real.rename = (from, to, noReplace) => {
+/** A file system without RENAME_NOREPLACE. */
+export const rename: typeof real.rename = (from, to, flags) => {
   called("rename", inScratch(from));
-  if (noReplace !== true) return fs.renameSync(from, to);
-  fs.linkSync(from, to);
-  fs.unlinkSync(from);
+  if (flags !== 0) throw hostError("EINVAL", "renameat2", from);
+  fs.renameSync(from, to);
+};
+
+/** linkat(2) of a path, or of an open file without a name (AT_EMPTY_PATH). */
+export const link: typeof real.link = (directory, from, to) => {
+  inScratch(to);
+  if (from !== "") fs.linkSync(from, to);
+  else
+    fs.writeFileSync(to, fs.readFileSync(`/proc/self/fd/${directory}`), {
+      flag: "wx",
+      mode: fs.fstatSync(directory).mode,
+    });
 };
 
 export const unlink: typeof real.unlink = (path) => {
@@ -126,41 +159,17 @@ export const mkdir: typeof real.mkdir = (path, mode) => {
   called("mkdir", inScratch(path));
   fs.mkdirSync(path, { mode });
 };
+
 export const rmdir: typeof real.rmdir = (path) => {
   called("rmdir", inScratch(path));
   fs.rmdirSync(path);
 };
 
-export const openLock: typeof real.openLock = (path, mode) => {
-  called("openLock", inScratch(path));
-  return fs.openSync(path, fs.constants.O_RDWR | fs.constants.O_CREAT | fs.constants.O_NOFOLLOW, mode);
-};
 export const lock: typeof real.lock = (fd) => called("lock", String(fd));
-export const unlock: typeof real.unlock = (fd) => called("unlock", String(fd));
-
-export const readAt0: typeof real.readAt0 = (fd, limit) => {
-  const buffer = Buffer.alloc(limit);
-  return buffer
-    .subarray(0, fs.readSync(fd, buffer, 0, limit, 0))
-    .toString("utf8")
-    .replace(/ +$/, "");
-};
-
-export const writeAt0: typeof real.writeAt0 = (fd, text, length) => {
-  const padding = length - Buffer.byteLength(text);
-  if (padding < 0) throw Object.assign(new Error("EFBIG: a longer text"), { code: "EFBIG" });
-  fs.writeSync(fd, text + " ".repeat(padding), 0, "utf8");
-};
-
-export const appendLocked: typeof real.appendLocked = (path, text, mode, limit) => {
-  called("lock", inScratch(path));
-  const { O_RDWR, O_APPEND, O_CREAT, O_NOFOLLOW } = fs.constants;
-  const fd = fs.openSync(path, O_RDWR | O_APPEND | O_CREAT | O_NOFOLLOW, mode);
-  const { size } = fs.fstatSync(fd);
-  if (size > 0 && size + Buffer.byteLength(text) > limit) return fd;
-  fs.writeSync(fd, text);
-  fs.closeSync(fd);
-  return undefined;
+/** Only LOCK_UN. */
+export const flock: typeof real.flock = (fd) => {
+  called("unlock", String(fd));
+  return 0;
 };
 
 function isScratch(path: string): boolean {
@@ -171,11 +180,4 @@ function isScratch(path: string): boolean {
 function inScratch(path: string): string {
   if (path !== "" && !isScratch(path)) throw new Error(`${path} is not in the scratch directory`);
   return path;
-}
-
-function statusOf(status: fs.Stats): real.FileStatus {
-  const types = { file: status.isFile(), directory: status.isDirectory(), link: status.isSymbolicLink() };
-  const type = (["file", "directory", "link"] as const).find((each) => types[each]) ?? "other";
-  const { ino, size, mode, mtimeMs: modified } = status;
-  return { type, device: "1", inode: String(ino), size, modified, mode: mode & 0o7777 };
 }

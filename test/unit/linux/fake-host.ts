@@ -5,32 +5,35 @@
  *   vi.mock("host", async (pure) => ({ ...(await pure<typeof import("host")>()), ...(await import("./fake-host.ts")) }));
  */
 import type * as real from "host";
-import { called, descriptor, hostError, machine, open } from "./machine.ts";
+import { called, descriptor, hostError, machine, newDescriptor } from "./machine.ts";
 
 export * from "./fake-files.ts";
 
-export const namespaceType: typeof real.namespaceType = (fd) => {
+/** NS_GET_NSTYPE. */
+export const ioctl: typeof real.ioctl = (fd) => {
   called("NS_GET_NSTYPE", descriptor(fd).what);
   const type = machine.namespaces.get(descriptor(fd).what)?.type ?? 0;
   if (type === 0) throw hostError("ENOTTY", "NS_GET_NSTYPE", "");
   return type;
 };
 
-export const enterNetworkNamespace: typeof real.enterNetworkNamespace = (fd) => {
+export const setns: typeof real.setns = (fd) => {
   called("setns", descriptor(fd).namespace);
   machine.inside = descriptor(fd).namespace;
 };
 
-export const netlinkSocket: typeof real.netlinkSocket = (protocol) => {
+export const socket: typeof real.socket = (_family, _type, protocol) => {
   called("socket", String(protocol));
-  return open("netlink", machine.inside);
+  return newDescriptor("netlink", machine.inside);
 };
 
-export const netlinkEvents: typeof real.netlinkEvents = (protocol, groups) => {
-  called("events", `${protocol} ${groups}`);
-  const fd = open("netlink", machine.inside);
+export const setsockopt: typeof real.setsockopt = () => 0;
+
+/** Joins multicast groups. */
+export const bind: typeof real.bind = (fd, address) => {
+  const groups = new DataView(address.buffer).getUint32(8, true);
+  called("bind", String(groups));
   for (let bit = 0; bit < 32; bit++) if (groups & (1 << bit)) descriptor(fd).groups.push(bit + 1);
-  return fd;
 };
 
 export const netnsCookie: typeof real.netnsCookie = (fd) => {
@@ -38,7 +41,7 @@ export const netnsCookie: typeof real.netnsCookie = (fd) => {
   return machine.cookies ? `cookie of ${descriptor(fd).namespace}` : undefined;
 };
 
-export const netlinkSend: typeof real.netlinkSend = (fd, datagram) => {
+export const send: typeof real.send = (fd, datagram) => {
   called("send", descriptor(fd).namespace);
   descriptor(fd).queue.push(...machine.answer(descriptor(fd).namespace, datagram));
 };
@@ -66,21 +69,9 @@ export const getpid: typeof real.getpid = () => {
 export const pendingSignal: typeof real.pendingSignal = () => machine.signal;
 export const environ: typeof real.environ = () => ["PATH=/bin"];
 
-/** Outcomes of the children that are started, in order; a text is the errno with which the call fails. */
-export const children = { starts: [] as string[], ends: [] as (real.ChildOutcome | string)[] };
-
-export const spawn: typeof real.spawn = (start) => {
-  called("spawn", start.path);
-  const failure = children.starts.shift();
-  if (failure !== undefined) throw hostError(failure, "spawn", start.path);
-  return 77;
+/** Waits without descriptors. */
+export const poll: typeof real.poll = (_first, _second, deadline) => {
+  called("poll", String(deadline));
+  machine.now = Math.max(machine.now, deadline);
+  throw hostError("ETIMEDOUT", "ppoll", "");
 };
-
-export const wait: typeof real.wait = (child, deadline, limit) => {
-  called("wait", `${child} ${deadline} ${limit}`);
-  const end = children.ends.shift() ?? "ETIMEDOUT";
-  if (typeof end === "string") throw hostError(end, "wait", "");
-  return end;
-};
-
-export const kill: typeof real.kill = (child) => called("kill", String(child));

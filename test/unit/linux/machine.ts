@@ -96,9 +96,14 @@ export function present<T>(value: T | undefined, call: string, subject: string):
   return value;
 }
 
-/** Opens a descriptor. */
-export function open(what: string, namespace: string): number {
-  const fd = nextDescriptor++;
+/** Returns a descriptor that tests do not count, such as that of a file. */
+export function unusedDescriptor(): number {
+  return nextDescriptor++;
+}
+
+/** Opens something that tests count, such as a socket. */
+export function newDescriptor(what: string, namespace: string): number {
+  const fd = unusedDescriptor();
   machine.descriptors.set(fd, { what, namespace, queue: [], groups: [] });
   return fd;
 }

@@ -60,6 +60,11 @@ describe("a file that many processes append to", () => {
     expect([files.read(path(name)), readdirSync(directory)]).toEqual(["sum\n", [name]]);
   });
 
+  it("is not created if its directory does not exist", () => {
+    files.addLine(path("none/.calls"), "1\n", 10, 5, (text) => text);
+    expect(readdirSync(directory)).toEqual([]);
+  });
+
   it("is waited for until a deadline, and the error names the file", () => {
     machine.faults.set("lock", "ETIMEDOUT");
     expect(() => add("1\n")).toThrow(

@@ -1,7 +1,6 @@
 import { beforeEach, describe, expect, it, vi } from "vitest";
 import { lockHolders } from "../../../../src/linux/files/lock-holders.ts";
-import { openFile } from "../fake-host.ts";
-import { machine, resetMachine } from "../machine.ts";
+import { machine, newDescriptor, resetMachine } from "../machine.ts";
 
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
@@ -33,7 +32,7 @@ beforeEach(() => {
   resetMachine();
   machine.directories.set("/proc", ["self", "100", "uptime", "105", "110", "111", "sys"]);
   machine.namespaces.set(path, { name: "host", magic: 0, type: 0 });
-  fd = openFile(path);
+  fd = newDescriptor(path, "host");
 });
 
 describe("the holders of a lock", () => {

@@ -6,13 +6,17 @@ const sent = vi.hoisted(() => ({
   error: undefined as Error | undefined,
   isHeard: true,
 }));
+vi.mock("../../../../src/linux/files/log-file.ts", () => ({
+  appendToLog: (...call: unknown[]) => void sent.calls.push(call),
+}));
 vi.mock("host", async (pure) => ({
   ...(await pure<typeof import("host")>()),
-  appendFile: (...call: unknown[]) => void sent.calls.push(call),
-  sendDatagram: (...call: unknown[]) => {
-    sent.calls.push(call);
+  socket: () => 7,
+  close: (fd: number) => void sent.calls.push(["close", fd]),
+  sendTo: (fd: number, bytes: Uint8Array, _flags: number, address: Uint8Array) => {
+    sent.calls.push([fd, new TextDecoder().decode(bytes), new TextDecoder().decode(address)]);
     if (sent.error !== undefined) throw sent.error;
-    return sent.isHeard;
+    return sent.isHeard ? bytes.length : undefined;
   },
 }));
 
@@ -23,15 +27,18 @@ beforeEach(() => {
 
 test("a line goes to the file, which belongs to root, and has at most 10 MiB", () => {
   linuxLogs.append("/var/log/x", '{"time":1}\n', '{"time":');
-  expect(sent.calls).toEqual([["/var/log/x", '{"time":1}\n', '{"time":', 0o600, 10 * 1024 * 1024]]);
+  const file = { path: "/var/log/x", mark: '{"time":', mode: 0o600, limit: 10 * 1024 * 1024 };
+  expect(sent.calls).toEqual([[file, '{"time":1}\n']]);
 });
 
 test("an entry goes to journald; a journald that is missing or not running is not an error", () => {
   for (sent.isHeard of [true, false]) linuxLogs.send("MESSAGE=x\n");
-  expect(sent.calls).toEqual(Array(2).fill(["/run/systemd/journal/socket", "MESSAGE=x\n"]));
+  const call = [7, "MESSAGE=x\n", "\u0001\0/run/systemd/journal/socket"];
+  expect(sent.calls).toEqual([call, ["close", 7], call, ["close", 7]]);
 });
 
 test.each(["EAGAIN", "EACCES", "EMSGSIZE"])("%s of journald is an error", (code) => {
   sent.error = Object.assign(new Error(code), { code });
   expect(() => linuxLogs.send("MESSAGE=x\n")).toThrow(code);
+  expect(sent.calls.at(-1)).toEqual(["close", 7]);
 });

@@ -90,7 +90,8 @@ describe("the thread", () => {
     expect(machine.calls.slice(3)).toEqual([
       "open /proc/thread-self/ns/net",
       "setns pod",
-      "events 0 1",
+      "socket 0",
+      "bind 1",
       "setns host",
     ]);
   });
@@ -99,7 +100,11 @@ describe("the thread", () => {
     asLinuxNamespace(namespaces.host).events(0, 1);
     machine.files.set("/proc/sys/net/ipv6/conf/ib0/disable_ipv6", "0\n");
     expect(namespaces.setting(namespaces.host, "ipv6/conf/ib0/disable_ipv6")).toBe("0");
-    expect(machine.calls).toEqual(["events 0 1", "readFile /proc/sys/net/ipv6/conf/ib0/disable_ipv6"]);
+    expect(machine.calls).toEqual([
+      "socket 0",
+      "bind 1",
+      "readFile /proc/sys/net/ipv6/conf/ib0/disable_ipv6",
+    ]);
   });
 
   it("returns if its action there fails", () => {

@@ -84,7 +84,8 @@ describe("RDMA devices", () => {
   it("are watched through the kernel's events, on a socket that is closed with the watch", () => {
     const watch = rdma.watch();
     watch.wait(machine.now + 1000);
-    expect(calls("events")).toEqual(["events 15 1"]);
+    expect(calls("socket")).toEqual(["socket 15"]);
+    expect(calls("bind")).toEqual(["bind 1"]);
     deliver(Uint8Array.of(1));
     watch.wait(machine.now + 1000);
     watch.close();

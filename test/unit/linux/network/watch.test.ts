@@ -98,7 +98,7 @@ describe("a watch", () => {
     const watch = listening();
     watch.close();
     watch.close();
-    machine.faults.set("events 0 257", "EPERM");
+    machine.faults.set("bind 257", "EPERM");
     const refused = links.watch(namespaces.host, "addresses");
     expect(() => refused.wait(5000)).toThrow(expect.objectContaining({ code: "EPERM" }));
     refused.close();

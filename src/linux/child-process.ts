@@ -1,0 +1,186 @@
+import * as host from "host";
+import type { ChildOutcome } from "../node/processes.ts";
+import { readDirectory } from "./files/read.ts";
+
+/** Constants of linux/memfd.h, linux/wait.h and asm-generic/signal.h. */
+const MFD_CLOEXEC = 1;
+const WNOHANG = 1;
+const SIGKILL = 9;
+/** Constants of linux/close_range.h and linux/fcntl.h. */
+const CLOSE_RANGE_CLOEXEC = 4;
+const F_SETFD = 2;
+const FD_CLOEXEC = 1;
+
+/** Maximum bytes of one read. */
+const LONGEST_READ = 1 << 16;
+
+/** The parameters of a new child. */
+export interface ChildStart {
+  /** Absolute path of the executable; argv[0] is the same. */
+  readonly path: string;
+  readonly environment: readonly string[];
+  /** The text on the child's stdin. The child can read it also after this process has ended. */
+  readonly stdin: string;
+  /** Descriptors that the child inherits, with the same numbers; all others are close-on-exec. */
+  readonly inherit: readonly number[];
+}
+
+/** An output stream of a child. */
+interface Output {
+  /** The end of the pipe from which this process reads; -1 after its end. */
+  fd: number;
+  readonly parts: Uint8Array[];
+}
+
+/** A child process and its output so far. It leads a separate process group. */
+export class ChildProcess {
+  private readonly outputs: readonly [Output, Output];
+  private length = 0;
+  private reaped = false;
+
+  private constructor(
+    private readonly pid: number,
+    [stdout, stderr]: readonly number[],
+  ) {
+    this.outputs = [
+      { fd: stdout as number, parts: [] },
+      { fd: stderr as number, parts: [] },
+    ];
+  }
+
+  /** @throws {HostError} ETXTBSY if a process has the executable open for writing. */
+  static start({ path, environment, stdin, inherit }: ChildStart): ChildProcess {
+    const own: number[] = [];
+    const given: number[] = [];
+    try {
+      given.push(inputFile(stdin));
+      for (let i = 0; i < 2; i++) {
+        const [end, givenEnd] = host.pipe();
+        own.push(end);
+        given.push(givenEnd);
+      }
+      markInheritedDescriptors();
+      return new ChildProcess(spawn(path, environment, [...given, ...inherit]), own);
+    } catch (error) {
+      for (const fd of own) host.close(fd);
+      throw error;
+    } finally {
+      for (const fd of given) host.close(fd);
+    }
+  }
+
+  /**
+   * Reads the output until the child ends, and reaps it. At the deadline throws ETIMEDOUT; the child continues to run,
+   * and can be waited for again or killed. Does not wait for a grandchild that keeps the pipes open.
+   * @param limit maximum output, bytes. If the child prints more, it is killed and reaped (EFBIG).
+   */
+  wait(deadline: number, limit: number): ChildOutcome {
+    if (this.reaped) host.fail("ECHILD", "waitpid", "");
+    const [stdout, stderr] = this.outputs;
+    let mayHaveEnded = true;
+    while (this.length <= limit) {
+      const status = mayHaveEnded ? host.waitpid(this.pid, WNOHANG) : undefined;
+      if (status !== undefined) return this.end(status, limit);
+      const ready = host.poll(stdout.fd, stderr.fd, deadline, true);
+      mayHaveEnded = ready === 0;
+      this.take(ready);
+    }
+    this.kill();
+    return tooLong();
+  }
+
+  /** Sends SIGKILL to the child and its process group, and reaps the child. Does nothing if it is already reaped. */
+  kill(): void {
+    if (this.reaped) return;
+    host.kill(-this.pid, SIGKILL, ["ESRCH", "EPERM"]);
+    host.waitpid(this.pid, 0);
+    this.close();
+  }
+
+  private end(status: number, limit: number): ChildOutcome {
+    const [stdout, stderr] = this.outputs;
+    // The child can have left output in the pipes.
+    for (let ready = -1; ready !== 0 && this.length <= limit; this.take(ready))
+      ready = host.poll(stdout.fd, stderr.fd, Number.NEGATIVE_INFINITY);
+    this.close();
+    if (this.length > limit) tooLong();
+    const signal = status & 0x7f;
+    return {
+      status: signal === 0 ? (status >> 8) & 0xff : -1,
+      signal,
+      stdout: textOf(stdout),
+      stderr: textOf(stderr),
+    };
+  }
+
+  /** Reads once from each output that is ready, and closes it at its end. */
+  private take(ready: number): void {
+    for (let i = 0; i < 2; i++) {
+      if ((ready & (i + 1)) === 0) continue;
+      const output = this.outputs[i] as Output;
+      const bytes = host.read(output.fd, LONGEST_READ);
+      this.length += bytes.length;
+      output.parts.push(bytes);
+      if (bytes.length > 0) continue;
+      host.close(output.fd);
+      output.fd = -1;
+    }
+  }
+
+  private close(): void {
+    this.reaped = true;
+    for (const output of this.outputs) if (output.fd >= 0) host.close(output.fd);
+  }
+}
+
+/** The kernel takes descriptors below this number. The first three are the child's own stdin, stdout and stderr. */
+const ALL_DESCRIPTORS = 0xffffffff;
+const STANDARD = 3;
+let isMarked = false;
+
+/** Marks descriptors that the caller left open as close-on-exec. The descriptors of this process are marked already. */
+function markInheritedDescriptors(): void {
+  if (isMarked) return;
+  if (host.closeRange(STANDARD, ALL_DESCRIPTORS, CLOSE_RANGE_CLOEXEC, ["ENOSYS", "EINVAL"]) === undefined) {
+    // A kernel before 5.11. Marks only the descriptors that are open, instead of all possible numbers.
+    for (const name of readDirectory("/proc/self/fd"))
+      if (Number(name) >= STANDARD) host.fcntl(Number(name), F_SETFD, FD_CLOEXEC, ["EBADF"]);
+  }
+  isMarked = true;
+}
+
+/** Starts a child. The first three descriptors become its stdin, stdout and stderr; it gets the others, too. */
+function spawn(path: string, environment: readonly string[], descriptors: readonly number[]): number {
+  if (environment.some((variable) => variable.includes("\0"))) host.fail("EINVAL", "posix_spawn", path);
+  if (descriptors.some((fd) => fd < STANDARD)) throw new TypeError("0 to 2 are the child's own descriptors");
+  const variables = host.utf8Encode(environment.map((variable) => `${variable}\0`).join(""));
+  return host.spawn(path, variables, new Uint8Array(Int32Array.from(descriptors).buffer));
+}
+
+/** Makes the child's stdin: a file in memory instead of a pipe, which has any length and outlives this process. */
+function inputFile(text: string): number {
+  const bytes = host.utf8Encode(text);
+  const fd = host.memfd("stdin", MFD_CLOEXEC);
+  try {
+    // pwrite(2) does not move the file's position, so that the child reads from the beginning.
+    for (let at = 0; at < bytes.length; ) at += host.pwrite(fd, bytes.subarray(at), at) ?? bytes.length;
+    return fd;
+  } catch (error) {
+    host.close(fd);
+    throw error;
+  }
+}
+
+function textOf({ parts }: Output): string {
+  const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return host.decodeText(bytes);
+}
+
+function tooLong(): never {
+  return host.fail("EFBIG", "read", "output of the child");
+}

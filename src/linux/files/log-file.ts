@@ -1,0 +1,79 @@
+import * as host from "host";
+import { appendWhole, TO_APPEND } from "./append.ts";
+
+/** LOCK_EX and LOCK_NB of linux/file.h. */
+const LOCK_EX_NB = 2 | 4;
+
+/** The requirements of a log file. */
+export interface LogFile {
+  readonly path: string;
+  /** The beginning of each text, of ASCII characters. A file that begins otherwise belongs to another program. */
+  readonly mark: string;
+  readonly mode: number;
+  /** Maximum length, bytes. */
+  readonly limit: number;
+}
+
+/**
+ * Appends a text to a log file, and creates the file if it does not exist. If the text cannot be written completely, no
+ * part of it stays in the file. Never waits, and opens only regular files. If the file would become longer than its
+ * limit, it is first renamed to `path`.1, which replaces an older file of that name, and a new file is created.
+ * @throws {HostError} ELOOP for a link, EISDIR or EINVAL for another kind of file, EPERM for a file of another user,
+ * EEXIST for a file of another program.
+ */
+export function appendToLog(file: LogFile, text: string): void {
+  const bytes = host.utf8Encode(text);
+  if (!appendUnlessFull(file, bytes)) appendUnlessFull({ ...file, limit: Number.POSITIVE_INFINITY }, bytes);
+}
+
+/** Appends, and returns true. If the file is full, gives it its other name, and returns false. */
+function appendUnlessFull(file: LogFile, bytes: Uint8Array): boolean {
+  const { fd, size } = openLog(file);
+  try {
+    if (size > 0 && size + bytes.length > file.limit && rotate(file.path, fd)) return false;
+    appendWhole(fd, bytes, file.path);
+    return true;
+  } finally {
+    host.close(fd);
+  }
+}
+
+/**
+ * Opens the file. It is checked before it is opened, because opening some devices has an effect (a watchdog starts), and
+ * again afterwards, because the name can lead to another file then.
+ */
+function openLog({ path, mark, mode }: LogFile): { fd: number; size: number } {
+  const present = host.stat(path, false, ["ENOENT"]);
+  if (present !== undefined) requireOwn(present, path);
+  const fd = host.open(path, TO_APPEND, mode);
+  try {
+    const status = host.fstat(fd);
+    requireOwn(status, path);
+    if (status.size > 0 && host.pread(fd, mark.length) !== mark) host.fail("EEXIST", "open", path);
+    return { fd, size: status.size };
+  } catch (error) {
+    host.close(fd);
+    throw error;
+  }
+}
+
+/** Another user could write anything into their own file, or read the log of all containers there. */
+function requireOwn({ type, user }: host.FileStatus, path: string): void {
+  if (type !== "file") {
+    host.fail(type === "link" ? "ELOOP" : type === "directory" ? "EISDIR" : "EINVAL", "open", path);
+  }
+  if (user !== host.user()) host.fail("EPERM", "open", path);
+}
+
+/**
+ * Renames a full log file, unless another process has renamed it already. The lock belongs to the file, not to its name.
+ * @returns whether a new file can be created. If not, because another process is renaming the file at present, the text
+ * becomes the last of the old file.
+ */
+function rotate(path: string, fd: number): boolean {
+  if (host.flock(fd, LOCK_EX_NB, ["EAGAIN"]) === undefined) return false;
+  const opened = host.fstat(fd);
+  const named = host.stat(path, false, ["ENOENT"]);
+  if (named?.inode === opened.inode && named.device === opened.device) host.rename(path, `${path}.1`, 0);
+  return true;
+}
