@@ -187,7 +187,7 @@ describe.each(machines)("the ELF file for $architecture", ({ architecture, build
   });
 
   test("is compiled with guards of the stack and, if processors support it, of the targets of jumps", () => {
-    const object = readFileSync(`${build}/obj/netlink.o`);
+    const object = readFileSync(`${build}/obj/host/netlink.o`);
     expect(object.includes("__stack_chk_fail")).toBe(true);
     // endbr64 and paciasp, at the beginning of functions. POWER has the same only from POWER10 on.
     const guards = { amd64: [0xf3, 0x0f, 0x1e, 0xfa], arm64: [0x3f, 0x23, 0x03, 0xd5], ppc64le: [] }[
