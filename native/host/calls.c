@@ -14,49 +14,52 @@
 _Alignas(8) char host_buffer[64 * 1024];
 
 /*
- * The result of a call: none, the kernel's number, the number of bytes if they are fewer than the call was given, or the
- * content of the buffer as bytes, as a text, or as a name of the kernel.
+ * The result of a call: none, the kernel's number, the number of bytes if they are fewer than the call was given, or
+ * the content of the buffer: as bytes, as a text, or as a name of the kernel.
  */
 enum result { NOTHING, NUMBER, PART, BYTES, TEXT, NAME };
 
 /*
- * Function, name in errors, number of the system call, its arguments, result. A letter is an argument of the system call:
- * @ AT_FDCWD, 0 zero, R AT_REMOVEDIR, B the buffer and its size; of the JavaScript function: p a path, f a descriptor, i a number, m a mode, o flags
- * of open(2), b bytes and their number, v a number of type int behind a pointer, and its size, l the buffer and how much of it to use. After these, each function
- * takes the subject of its error, a text, or the errnos that are expected, a list.
+ * Function, name in errors, number of the system call, its arguments, result. Each letter is an argument of the system
+ * call:
+ *   @ AT_FDCWD, 0 zero, R AT_REMOVEDIR, B the buffer and its size
+ * or of the function:
+ *   p a path, f a descriptor, i a number, m a mode, o flags of open(2), b bytes and their number,
+ *   l how much of the buffer to use: the buffer and this number, v a number of type int: a pointer to it and its size
+ * After these, each function takes the errnos that are expected, a list, or the subject of its error, a text.
  */
-#define CALLS(CALL)                                              \
-  CALL(access, "access", SYS_faccessat, "@pi", NUMBER)           \
-  CALL(bind, "bind", SYS_bind, "fb", NOTHING)                    \
-  CALL(close, "close", SYS_close, "f", NOTHING)                  \
-  CALL(closeRange, "close_range", SYS_close_range, "iii", NUMBER) \
-  CALL(fchmod, "fchmod", SYS_fchmod, "fm", NOTHING)              \
-  CALL(fcntl, "fcntl", SYS_fcntl, "fii", NUMBER)                 \
-  CALL(flock, "flock", SYS_flock, "fi", NUMBER)                  \
-  CALL(fsync, "fsync", SYS_fsync, "f", NOTHING)                  \
-  CALL(ftruncate, "ftruncate", SYS_ftruncate, "fi", NOTHING)     \
-  CALL(getpid, "getpid", SYS_getpid, "", NUMBER)                 \
+#define CALLS(CALL)                                                           \
+  CALL(access, "access", SYS_faccessat, "@pi", NUMBER)                        \
+  CALL(bind, "bind", SYS_bind, "fb", NOTHING)                                 \
+  CALL(close, "close", SYS_close, "f", NOTHING)                               \
+  CALL(closeRange, "close_range", SYS_close_range, "iii", NUMBER)             \
+  CALL(fchmod, "fchmod", SYS_fchmod, "fm", NOTHING)                           \
+  CALL(fcntl, "fcntl", SYS_fcntl, "fii", NUMBER)                              \
+  CALL(flock, "flock", SYS_flock, "fi", NUMBER)                               \
+  CALL(fsync, "fsync", SYS_fsync, "f", NOTHING)                               \
+  CALL(ftruncate, "ftruncate", SYS_ftruncate, "fi", NOTHING)                  \
+  CALL(getpid, "getpid", SYS_getpid, "", NUMBER)                              \
   CALL(inotifyAdd, "inotify_add_watch", SYS_inotify_add_watch, "fpi", NUMBER) \
-  CALL(inotifyInit, "inotify_init1", SYS_inotify_init1, "i", NUMBER) \
-  CALL(ioctl, "ioctl", SYS_ioctl, "fi", NUMBER)                  \
-  CALL(kill, "kill", SYS_kill, "ii", NUMBER)                     \
-  CALL(link, "linkat", SYS_linkat, "ip@pi", NOTHING)             \
-  CALL(lseek, "lseek", SYS_lseek, "fii", NUMBER)                 \
-  CALL(memfd, "memfd_create", SYS_memfd_create, "pi", NUMBER)    \
-  CALL(mkdir, "mkdir", SYS_mkdirat, "@pm", NOTHING)              \
-  CALL(open, "open", SYS_openat, "@pom", NUMBER)                 \
-  CALL(pwrite, "pwrite", SYS_pwrite64, "fbi", PART)              \
-  CALL(pread, "pread", SYS_pread64, "fl0", TEXT)                 \
-  CALL(read, "read", SYS_read, "fl", BYTES)                      \
-  CALL(readLink, "readlink", SYS_readlinkat, "@pB", NAME)        \
-  CALL(rename, "renameat2", SYS_renameat2, "@p@pi", NOTHING)     \
-  CALL(rmdir, "rmdir", SYS_unlinkat, "@pR", NOTHING)             \
-  CALL(send, "send", SYS_sendto, "fbi00", NOTHING)               \
-  CALL(sendTo, "sendto", SYS_sendto, "fbib", NUMBER)             \
-  CALL(setns, "setns", SYS_setns, "fi", NOTHING)                 \
-  CALL(setsockopt, "setsockopt", SYS_setsockopt, "fiiv", NUMBER) \
-  CALL(socket, "socket", SYS_socket, "iii", NUMBER)              \
-  CALL(unlink, "unlink", SYS_unlinkat, "@p0", NOTHING)           \
+  CALL(inotifyInit, "inotify_init1", SYS_inotify_init1, "i", NUMBER)          \
+  CALL(ioctl, "ioctl", SYS_ioctl, "fi", NUMBER)                               \
+  CALL(kill, "kill", SYS_kill, "ii", NUMBER)                                  \
+  CALL(link, "linkat", SYS_linkat, "ip@pi", NOTHING)                          \
+  CALL(lseek, "lseek", SYS_lseek, "fii", NUMBER)                              \
+  CALL(memfd, "memfd_create", SYS_memfd_create, "pi", NUMBER)                 \
+  CALL(mkdir, "mkdir", SYS_mkdirat, "@pm", NOTHING)                           \
+  CALL(open, "open", SYS_openat, "@pom", NUMBER)                              \
+  CALL(pwrite, "pwrite", SYS_pwrite64, "fbi", PART)                           \
+  CALL(pread, "pread", SYS_pread64, "fl0", TEXT)                              \
+  CALL(read, "read", SYS_read, "fl", BYTES)                                   \
+  CALL(readLink, "readlink", SYS_readlinkat, "@pB", NAME)                     \
+  CALL(rename, "renameat2", SYS_renameat2, "@p@pi", NOTHING)                  \
+  CALL(rmdir, "rmdir", SYS_unlinkat, "@pR", NOTHING)                          \
+  CALL(send, "send", SYS_sendto, "fbi00", NOTHING)                            \
+  CALL(sendTo, "sendto", SYS_sendto, "fbib", NUMBER)                          \
+  CALL(setns, "setns", SYS_setns, "fi", NOTHING)                              \
+  CALL(setsockopt, "setsockopt", SYS_setsockopt, "fiiv", NUMBER)              \
+  CALL(socket, "socket", SYS_socket, "iii", NUMBER)                           \
+  CALL(unlink, "unlink", SYS_unlinkat, "@p0", NOTHING)                        \
   CALL(write, "write", SYS_write, "fb", PART)
 
 struct call {
@@ -202,11 +205,11 @@ enum { CALLS(INDEX) };
 
 #define FUNCTION(function, name, number, arguments, result) \
   JS_CFUNC_MAGIC_DEF(#function, MOST_ARGUMENTS, host_call, INDEX_##function),
-/* Numbers that differ between architectures. */
-#define FLAG(name) JS_PROP_INT32_DEF(#name, name, JS_PROP_ENUMERABLE)
 static const JSCFunctionListEntry functions[] = {
   CALLS(FUNCTION)
-  FLAG(O_RDONLY), FLAG(O_WRONLY), FLAG(O_RDWR), FLAG(O_CREAT), FLAG(O_EXCL), FLAG(O_APPEND), FLAG(O_NOFOLLOW),
-  FLAG(O_NONBLOCK), FLAG(O_TMPFILE), FLAG(O_DIRECTORY), FLAG(NS_GET_NSTYPE),
+  /* Numbers that differ between architectures. */
+  HOST_NUMBER(O_RDONLY), HOST_NUMBER(O_WRONLY), HOST_NUMBER(O_RDWR), HOST_NUMBER(O_CREAT), HOST_NUMBER(O_EXCL),
+  HOST_NUMBER(O_APPEND), HOST_NUMBER(O_NOFOLLOW), HOST_NUMBER(O_NONBLOCK), HOST_NUMBER(O_TMPFILE),
+  HOST_NUMBER(O_DIRECTORY), HOST_NUMBER(NS_GET_NSTYPE),
 };
 HOST_PART(calls);

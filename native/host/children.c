@@ -124,8 +124,6 @@ static JSValue host_pipe(HOST_ARGUMENTS)
 }
 
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(spawn, 3),
-  HOST_FUNCTION(waitpid, 2),
-  HOST_FUNCTION(pipe, 0),
+  HOST_FUNCTION(spawn, 3), HOST_FUNCTION(waitpid, 2), HOST_FUNCTION(pipe, 0),
 };
 HOST_PART(children);

@@ -2,6 +2,7 @@
 #include "host.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 JSValue host_throw(JSContext *context, int error, const char *call, const char *subject)
@@ -14,34 +15,22 @@ JSValue host_throw(JSContext *context, int error, const char *call, const char *
     name = number;
   }
 
+  char *message;
+  if (asprintf(&message, "%s%s%s: %s (%s)", call, *subject ? " " : "", subject, text, name) < 0)
+    return JS_ThrowOutOfMemory(context);
+  const struct host_member members[] = {
+    {"message", host_new_name(context, message)},
+    {"errno", JS_NewInt32(context, error)},
+    {"code", JS_NewString(context, name)},
+    {"call", JS_NewString(context, call)},
+    {"subject", host_new_name(context, subject)},
+  };
+  free(message);
   JSValue object = JS_NewError(context);
-  if (JS_IsException(object))
-    return object;
-
-  size_t length = strlen(call) + strlen(subject) + strlen(text) + strlen(name) + sizeof "  :  ()";
-  char *message = js_malloc(context, length);
-  if (message == NULL) {
-    JS_FreeValue(context, object);
-    return JS_EXCEPTION;
-  }
-  snprintf(message, length, "%s%s%s: %s (%s)", call, *subject ? " " : "", subject, text, name);
-
-  const int flags = JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE;
-  int done = JS_DefinePropertyValueStr(context, object, "message", host_new_name(context, message), flags);
-  js_free(context, message);
-  if (done >= 0)
-    done = JS_DefinePropertyValueStr(context, object, "errno", JS_NewInt32(context, error), flags);
-  if (done >= 0)
-    done = JS_DefinePropertyValueStr(context, object, "code", JS_NewString(context, name), flags);
-  if (done >= 0)
-    done = JS_DefinePropertyValueStr(context, object, "call", JS_NewString(context, call), flags);
-  if (done >= 0)
-    done = JS_DefinePropertyValueStr(context, object, "subject", host_new_name(context, subject), flags);
-  if (done < 0) {
-    JS_FreeValue(context, object);
-    return JS_EXCEPTION;
-  }
-  return JS_Throw(context, object);
+  if (host_set_members(context, object, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE, COUNT_OF(members), members))
+    return JS_Throw(context, object);
+  JS_FreeValue(context, object);
+  return JS_EXCEPTION;
 }
 
 bool host_is_expected(JSContext *context, JSValueConst expected, int error)
@@ -98,7 +87,6 @@ static JSValue host_fail(HOST_ARGUMENTS)
 }
 
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(errnoName, 1),
-  HOST_FUNCTION(fail, 3),
+  HOST_FUNCTION(errnoName, 1), HOST_FUNCTION(fail, 3),
 };
 HOST_PART(error);

@@ -135,8 +135,8 @@ static int write_once(int fd, const char *text, size_t length)
 
 /*
  * Writes as write_once does, but in a child; EINTR if the child was killed, so that the outcome is unknown. The child
- * returns the errno, which is below 256, as its exit status: not every libc implements vfork with shared memory (musl on
- * POWER does not).
+ * returns the errno, which is below 256, as its exit status: not every libc implements vfork with shared memory (musl
+ * on POWER does not).
  */
 static int write_apart(int fd, const char *text, size_t length)
 {
@@ -240,15 +240,10 @@ static JSValue host_statfs(HOST_ARGUMENTS)
 }
 
 static const JSCFunctionListEntry functions[] = {
-  JS_PROP_INT32_DEF("TO_EOF", TO_EOF, JS_PROP_ENUMERABLE),
-  JS_PROP_INT32_DEF("TO_SHORT_READ", TO_SHORT_READ, JS_PROP_ENUMERABLE),
-  JS_PROP_INT32_DEF("OF_STREAM", OF_STREAM, JS_PROP_ENUMERABLE),
-  HOST_FUNCTION(readText, 6),
-  HOST_FUNCTION(readNames, 3),
+  HOST_NUMBER(TO_EOF), HOST_NUMBER(TO_SHORT_READ), HOST_NUMBER(OF_STREAM),
+  HOST_FUNCTION(readText, 6), HOST_FUNCTION(readNames, 3),
   JS_CFUNC_MAGIC_DEF("writeFile", 2, host_writeFile, false),
   JS_CFUNC_MAGIC_DEF("writeFileApart", 2, host_writeFile, true),
-  HOST_FUNCTION(stat, 3),
-  HOST_FUNCTION(fstat, 1),
-  HOST_FUNCTION(statfs, 1),
+  HOST_FUNCTION(stat, 3), HOST_FUNCTION(fstat, 1), HOST_FUNCTION(statfs, 1),
 };
 HOST_PART(files);

@@ -1,6 +1,7 @@
 /*
- * Declarations for the parts of the module `host`, which host.d.ts documents. host.c joins the parts. The module makes system calls, and decides nothing. Files are opened by
- * openat(AT_FDCWD, …), because musl's open makes a second system call for O_CLOEXEC.
+ * Declarations for the parts of the module `host`, which host.d.ts documents. host.c joins the parts. The module makes
+ * system calls, and decides nothing. Files are opened by openat(AT_FDCWD, …), because musl's open makes a second system
+ * call for O_CLOEXEC.
  *
  * A function that returns JSValue and takes a context throws into that context and returns JS_EXCEPTION. A function
  * that returns bool or a pointer throws and returns false or NULL. A function that returns int returns 0 or an errno.
@@ -21,6 +22,8 @@
 #define HOST_ARGUMENTS JSContext *context, JSValueConst self, int argc, JSValueConst *argv
 /* An entry of a table: a function and the number of its required arguments. */
 #define HOST_FUNCTION(name, arguments) JS_CFUNC_DEF(#name, arguments, host_##name)
+/* An entry of a table: a constant. */
+#define HOST_NUMBER(name) JS_PROP_INT32_DEF(#name, name, JS_PROP_ENUMERABLE)
 
 /* ---- error.c, errno-names.c ---- */
 
@@ -72,6 +75,9 @@ struct host_member {
   const char *name;
   JSValue value;
 };
+/* Sets members of an object. Frees the values if that fails. */
+bool host_set_members(JSContext *context, JSValueConst object, int flags, unsigned count,
+                      const struct host_member *members);
 /* Makes an object. Frees the values if that fails. */
 JSValue host_new_object(JSContext *context, unsigned count, const struct host_member *members);
 

@@ -176,8 +176,6 @@ static JSValue host_netlinkAttributes(HOST_ARGUMENTS)
 }
 
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(netnsCookie, 1),
-  HOST_FUNCTION(netlinkReceive, 3),
-  HOST_FUNCTION(netlinkAttributes, 3),
+  HOST_FUNCTION(netnsCookie, 1), HOST_FUNCTION(netlinkReceive, 3), HOST_FUNCTION(netlinkAttributes, 3),
 };
 HOST_PART(netlink);

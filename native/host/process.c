@@ -132,12 +132,8 @@ static const JSCFunctionListEntry build[] = {
 };
 
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(args, 0),
-  HOST_FUNCTION(getenv, 1),
-  HOST_FUNCTION(environ, 0),
-  HOST_FUNCTION(user, 0),
-  HOST_FUNCTION(realtime, 0),
-  HOST_FUNCTION(exitStatus, 1),
+  HOST_FUNCTION(args, 0), HOST_FUNCTION(getenv, 1), HOST_FUNCTION(environ, 0), HOST_FUNCTION(user, 0),
+  HOST_FUNCTION(realtime, 0), HOST_FUNCTION(exitStatus, 1),
   JS_OBJECT_DEF("build", build, COUNT_OF(build), JS_PROP_ENUMERABLE),
 };
 HOST_PART(process);

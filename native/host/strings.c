@@ -108,18 +108,24 @@ JSValue host_new_decimal(JSContext *context, uint64_t number)
   return JS_NewString(context, digits);
 }
 
+bool host_set_members(JSContext *context, JSValueConst object, int flags, unsigned count,
+                      const struct host_member *members)
+{
+  bool done = true;
+  for (unsigned i = 0; i < count; i++) {
+    /* The call frees the value, also if it fails. */
+    if (done)
+      done = JS_DefinePropertyValueStr(context, object, members[i].name, members[i].value, flags) >= 0;
+    else
+      JS_FreeValue(context, members[i].value);
+  }
+  return done;
+}
+
 JSValue host_new_object(JSContext *context, unsigned count, const struct host_member *members)
 {
   JSValue object = JS_NewObject(context);
-  bool failed = JS_IsException(object);
-  for (unsigned i = 0; i < count; i++) {
-    /* The call frees the value, also if it fails. */
-    if (failed)
-      JS_FreeValue(context, members[i].value);
-    else
-      failed = JS_SetPropertyStr(context, object, members[i].name, members[i].value) < 0;
-  }
-  if (!failed)
+  if (host_set_members(context, object, JS_PROP_C_W_E, count, members))
     return object;
   JS_FreeValue(context, object);
   return JS_EXCEPTION;

@@ -94,7 +94,8 @@ static JSValue host_lock(HOST_ARGUMENTS)
   if (error == 0)
     return JS_UNDEFINED;
   char *subject = JS_IsString(argv[2]) ? host_name(context, argv[2], "flock") : NULL;
-  JSValue thrown = subject == NULL ? host_throw_fd(context, error, "flock", fd) : host_throw(context, error, "flock", subject);
+  JSValue thrown = subject == NULL ? host_throw_fd(context, error, "flock", fd)
+                                   : host_throw(context, error, "flock", subject);
   js_free(context, subject);
   return thrown;
 }
@@ -105,8 +106,6 @@ static JSValue host_monotonic(HOST_ARGUMENTS)
 }
 
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(monotonic, 0),
-  JS_CFUNC_DEF("poll", 4, host_poll_two),
-  HOST_FUNCTION(lock, 3),
+  HOST_FUNCTION(monotonic, 0), JS_CFUNC_DEF("poll", 4, host_poll_two), HOST_FUNCTION(lock, 3),
 };
 HOST_PART(wait);

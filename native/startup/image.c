@@ -31,7 +31,8 @@ extern const uint8_t command_line_begin[], command_line_end[];
 static struct image *const image = (struct image *)image_begin;
 
 /* Evaluates a script, which sets a variable to its exports, and returns the export `name`. */
-static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t length, const char *variable, const char *name)
+static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t length, const char *variable,
+                        const char *name)
 {
   JSValue exports = engine_evaluate(context, bytecode, length, variable);
   if (JS_IsException(exports))

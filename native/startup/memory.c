@@ -20,8 +20,10 @@ enum {
   MEMORY_UNIT = 8,
   /* The minimum size: a freed block contains a pointer after its header. */
   MEMORY_LEAST_UNITS = 2,
-  /* Up to this size, each size has a list of freed blocks. Larger blocks are rare, and are not used again. */
+  /* Up to this size, each size has a separate list of freed blocks. */
   MEMORY_SMALL_UNITS = 128,
+  /* The index of the list of larger freed blocks. No block has 0 units. */
+  MEMORY_LARGE = 0,
   /*
    * A block is a header with its capacity, then the caller's memory, which is aligned to 8 bytes: no type of the engine
    * needs a larger alignment.
@@ -47,7 +49,7 @@ static _Alignas(MEMORY_UNIT) unsigned char arena[ARENA];
 static struct memory {
   /* New blocks are taken from here. */
   unsigned char *next, *end;
-  /* Lists of freed blocks by size in units. A freed block contains the pointer to the next block. */
+  /* Lists of freed blocks by size in units, and MEMORY_LARGE. A freed block contains the pointer to the next block. */
   void *freed[MEMORY_SMALL_UNITS + 1];
 } memory = {.next = arena + MEMORY_UNIT - HEADER, .end = arena + ARENA};
 
@@ -85,6 +87,12 @@ static bool is_last(void *block)
   return (unsigned char *)block + capacity(block) == memory.next;
 }
 
+/* Returns the list of freed blocks for a size in units: the list of this size, or the list of large blocks. */
+static void **list_of(size_t units)
+{
+  return &memory.freed[units <= MEMORY_SMALL_UNITS ? units : MEMORY_LARGE];
+}
+
 static void push(void **list, unsigned char *block)
 {
   memcpy(block, list, sizeof *list);
@@ -98,6 +106,27 @@ static unsigned char *pop(void **list)
   return block;
 }
 
+/*
+ * Takes a block from the first large freed block that is long enough, and frees the rest. Tables of the engine leave
+ * large blocks when they grow, and many small blocks fit in them.
+ */
+static unsigned char *take_of_large(size_t bytes)
+{
+  void **list = list_of(MEMORY_LARGE);
+  while (*list != NULL && capacity(*list) + HEADER < bytes)
+    list = *list;
+  if (*list == NULL)
+    return NULL;
+  unsigned char *block = pop(list);
+  const size_t rest = capacity(block) + HEADER - bytes;
+  if (rest >= MEMORY_LEAST_UNITS * MEMORY_UNIT) {
+    *header(block) = bytes - HEADER;
+    *header(block + bytes) = rest - HEADER;
+    push(list_of(rest / MEMORY_UNIT), block + bytes);
+  }
+  return block;
+}
+
 /* Bytes from malloc(3). The limit is compared with them only, because the arena is small compared to the limit. */
 static size_t from_malloc;
 
@@ -105,6 +134,8 @@ static size_t from_malloc;
 static void *cut(const JSMallocState *state, size_t bytes)
 {
   unsigned char *block;
+  if (memory.freed[MEMORY_LARGE] != NULL && (block = take_of_large(bytes)) != NULL)
+    return block;
   if (bytes <= (size_t)(memory.end - memory.next)) {
     block = memory.next + HEADER;
     memory.next += bytes;
@@ -143,10 +174,10 @@ static void engine_free(JSMallocState *state, void *block)
   if (!is_cut(block)) {
     from_malloc -= bytes;
     free((unsigned char *)block - MEMORY_UNIT);
-  } else if (bytes <= MEMORY_SMALL_UNITS * MEMORY_UNIT) {
-    push(&memory.freed[bytes / MEMORY_UNIT], block);
-  } else if (is_last(block)) {
+  } else if (bytes > MEMORY_SMALL_UNITS * MEMORY_UNIT && is_last(block)) {
     memory.next -= bytes;
+  } else {
+    push(list_of(bytes / MEMORY_UNIT), block);
   }
 }
 

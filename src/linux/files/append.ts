@@ -8,8 +8,8 @@ const SEEK_CUR = 1;
 
 /**
  * Appends bytes with one write(2), so that the lines of several processes do not mix. After a short write, for example
- * because the disk is full, the part is removed again, because it would damage the next line, unless another process has
- * already appended after it.
+ * because the disk is full, the part is removed again, because it would damage the next line, unless another process
+ * has already appended after it.
  */
 export function appendWhole(fd: number, bytes: Uint8Array, path: string): void {
   const written = host.write(fd, bytes, path);
