@@ -1,5 +1,6 @@
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -17,6 +18,23 @@ const bothOrNeither = [
   "cross",
   "sbom",
 ].map((name) => `test/native/${name}.test.ts`);
+
+/** The longest files of e2e, the longest first. */
+const longest = ["udev", "ended", "soak", "containerd", "runner", "module"].map(
+  (name) => `/test/e2e/${name}.test.ts`,
+);
+
+/** Begins with the longest files, so that no processor is idle at the end. */
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const rank = ({ moduleId }: TestSpecification) => {
+      const at = longest.findIndex((path) => moduleId.endsWith(path));
+      return at < 0 ? longest.length : at;
+    };
+    const sorted = await super.sort(files);
+    return sorted.toSorted((a, b) => rank(a) - rank(b));
+  }
+}
 
 /** For tests that only compute: by default, vitest leaves one processor idle. */
 const maxWorkers = "100%";
@@ -38,6 +56,7 @@ function native(name: string, directory: string, exclude: string[]) {
 
 export default defineConfig({
   test: {
+    sequence: { sequencer: LongestFirst },
     projects: [
       // Nothing in them waits: the limit only ends what hangs, and must not fail what a busy machine slows down.
       {

@@ -39,13 +39,13 @@ export async function devices(node: TestNode): Promise<string[]> {
 export async function setUpRails(node: TestNode): Promise<void> {
   await node.shell(`echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
     echo 8 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
-    rail=0
+    for rail in ${rails.join(" ")}; do
+      echo "link set ib0 vf $rail node_guid 0a:00:00:00:00:00:0$rail:01"
+      echo "link set ib0 vf $rail port_guid 0a:00:00:00:00:00:0$rail:02"
+    done | ip -batch -
     for vf in ${addresses.join(" ")}; do
-      ip link set ib0 vf $rail node_guid 0a:00:00:00:00:00:0$rail:01
-      ip link set ib0 vf $rail port_guid 0a:00:00:00:00:00:0$rail:02
       echo $vf >/sys/bus/pci/drivers/mlx5_core/unbind
       echo $vf >/sys/bus/pci/drivers/mlx5_core/bind
-      rail=$((rail + 1))
     done`);
   await setNetdevSettings(node);
 }

@@ -31,7 +31,8 @@ boot() {
   # through Interrupt-remapped IO-APIC".
   kernel_options+=(no_timer_check)
   # Disables work that is not needed here: self-tests, and clearing pages before they are overwritten.
-  kernel_options+=(cryptomgr.notests apparmor=0 mitigations=off init_on_alloc=0)
+  kernel_options+=(cryptomgr.notests initcall_blacklist=crypto_kdf108_init,jent_mod_init)
+  kernel_options+=(apparmor=0 mitigations=off init_on_alloc=0)
 
   say "booting Linux $(cat "$tree/kernel-release") with $pfs PF(s), which takes about 3 s"
   [ -z "${VHCA_BOOTS:-}" ] || echo "$$" >>"$VHCA_BOOTS" # counted by scripts/test.mjs
