@@ -190,16 +190,16 @@ static JSValue new_status(JSContext *context, const struct stat *status)
   });
 }
 
-static JSValue host_stat(HOST_ARGUMENTS)
+/* stat, and with AT_SYMLINK_NOFOLLOW lstat. */
+static JSValue host_stat(HOST_ARGUMENTS, int flags)
 {
-  bool follow = JS_IsUndefined(argv[1]) || JS_ToBool(context, argv[1]);
   char *path = host_name(context, argv[0], "fstatat");
   if (path == NULL)
     return JS_EXCEPTION;
   struct stat status;
   JSValue result;
-  if (fstatat(AT_FDCWD, path, &status, follow ? 0 : AT_SYMLINK_NOFOLLOW) < 0)
-    result = host_throw_unless(context, argv[2], errno, "fstatat", path);
+  if (fstatat(AT_FDCWD, path, &status, flags) < 0)
+    result = host_throw_unless(context, argv[1], errno, "fstatat", path);
   else
     result = new_status(context, &status);
   js_free(context, path);
@@ -244,6 +244,7 @@ static const JSCFunctionListEntry functions[] = {
   HOST_FUNCTION(readText, 6), HOST_FUNCTION(readNames, 3),
   JS_CFUNC_MAGIC_DEF("writeFile", 2, host_writeFile, false),
   JS_CFUNC_MAGIC_DEF("writeFileApart", 2, host_writeFile, true),
-  HOST_FUNCTION(stat, 3), HOST_FUNCTION(fstat, 1), HOST_FUNCTION(statfs, 1),
+  JS_CFUNC_MAGIC_DEF("stat", 2, host_stat, 0), JS_CFUNC_MAGIC_DEF("lstat", 2, host_stat, AT_SYMLINK_NOFOLLOW),
+  HOST_FUNCTION(fstat, 1), HOST_FUNCTION(statfs, 1),
 };
 HOST_PART(files);

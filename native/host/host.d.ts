@@ -130,9 +130,12 @@ declare module "host" {
    * child cannot be created, the process itself writes.
    */
   function writeFileApart(path: string, text: string): void;
-  /** stat(2), or lstat(2) if `follow` is false. */
-  function stat(path: string, follow?: boolean): FileStatus;
-  function stat(path: string, follow: boolean, expected: Expected): FileStatus | undefined;
+  /** stat(2). */
+  function stat(path: string): FileStatus;
+  function stat(path: string, expected: Expected): FileStatus | undefined;
+  /** lstat(2). */
+  function lstat(path: string): FileStatus;
+  function lstat(path: string, expected: Expected): FileStatus | undefined;
   /** fstat(2). */
   function fstat(fd: number): FileStatus;
   /** statfs(2). */

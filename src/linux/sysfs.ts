@@ -17,7 +17,7 @@ export function linkIn(path: string): string | undefined {
 
 /** Returns the status of a file; `undefined` if the file does not exist. */
 export function statusOf(path: string): host.FileStatus | undefined {
-  return host.stat(path, true, GONE);
+  return host.stat(path, GONE);
 }
 
 /** Returns the content of a file without its newline; `undefined` if the file does not exist. */

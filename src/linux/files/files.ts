@@ -104,7 +104,7 @@ export class LinuxFiles implements Files {
   }
 
   hasDirectory(path: string): boolean {
-    const type = host.stat(path, false, ABSENT)?.type;
+    const type = host.lstat(path, ABSENT)?.type;
     if (type !== undefined && type !== "directory") throw notDirectory(path, type);
     return type !== undefined;
   }
@@ -129,16 +129,16 @@ export class LinuxFiles implements Files {
   }
 
   isFile(path: string): boolean {
-    return host.stat(path, true, NOTHING_THERE)?.type === "file";
+    return host.stat(path, NOTHING_THERE)?.type === "file";
   }
 
   modified(path: string): number | undefined {
-    return host.stat(path, false, ABSENT)?.modified;
+    return host.lstat(path, ABSENT)?.modified;
   }
 
   exists(path: string): boolean {
     // EACCES: the path leads through the /proc directory of a process that this process may not inspect (proc(5)).
-    return host.stat(path, false, [...NOTHING_THERE, "EACCES"]) !== undefined;
+    return host.lstat(path, [...NOTHING_THERE, "EACCES"]) !== undefined;
   }
 
   addLine(
@@ -170,7 +170,7 @@ export class LinuxFiles implements Files {
   }
 
   private isDirectory(path: string): boolean {
-    return host.stat(path, true, ABSENT)?.type === "directory";
+    return host.stat(path, ABSENT)?.type === "directory";
   }
 
   /** Creates a file on file systems without O_TMPFILE (NFS, FUSE, old overlayfs). A kill leaves the temporary file. */

@@ -43,7 +43,7 @@ function appendUnlessFull(file: LogFile, bytes: Uint8Array): boolean {
  * again afterwards, because the name can lead to another file then.
  */
 function openLog({ path, mark, mode }: LogFile): { fd: number; size: number } {
-  const present = host.stat(path, false, ["ENOENT"]);
+  const present = host.lstat(path, ["ENOENT"]);
   if (present !== undefined) requireOwn(present, path);
   const fd = host.open(path, TO_APPEND, mode);
   try {
@@ -73,7 +73,7 @@ function requireOwn({ type, user }: host.FileStatus, path: string): void {
 function rotate(path: string, fd: number): boolean {
   if (host.flock(fd, LOCK_EX_NB, ["EAGAIN"]) === undefined) return false;
   const opened = host.fstat(fd);
-  const named = host.stat(path, false, ["ENOENT"]);
+  const named = host.lstat(path, ["ENOENT"]);
   if (named?.inode === opened.inode && named.device === opened.device) host.rename(path, `${path}.1`, 0);
   return true;
 }

@@ -84,15 +84,20 @@ export const readLink: typeof real.readLink = (path: string, expected?: readonly
     return present(machine.links.get(path), "readLink", path);
   });
 
-export const stat: typeof real.stat = (path: string, follow?: boolean, expected?: readonly string[]) =>
+const statOf = (path: string, expected: readonly string[] | undefined, read: typeof fs.statSync) =>
   expecting(expected, (): real.FileStatus => {
     called("stat", path);
-    if (isScratch(path)) return statusOf(follow === false ? fs.lstatSync(path) : fs.statSync(path));
+    if (isScratch(path)) return statusOf(read(path) as fs.Stats);
     const known = machine.inodes.get(path);
     if (known !== undefined) return inMemory("4", known);
     present(machine.directories.get(path), "stat", path);
     return { ...inMemory("22", `9007199254740993${path.length}`), type: "directory", mode: 0o755 };
   });
+
+export const stat: typeof real.stat = (path: string, expected?: readonly string[]) =>
+  statOf(path, expected, fs.statSync);
+export const lstat: typeof real.lstat = (path: string, expected?: readonly string[]) =>
+  statOf(path, expected, fs.lstatSync as typeof fs.statSync);
 
 export const fstat: typeof real.fstat = (fd) => {
   if (!machine.descriptors.has(fd)) return statusOf(fs.fstatSync(fd));
