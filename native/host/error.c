@@ -2,7 +2,6 @@
 #include "host.h"
 
 #include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
 
 JSValue host_throw(JSContext *context, int error, const char *call, const char *subject)
@@ -15,17 +14,15 @@ JSValue host_throw(JSContext *context, int error, const char *call, const char *
     name = number;
   }
 
-  char *message;
-  if (asprintf(&message, "%s%s%s: %s (%s)", call, *subject ? " " : "", subject, text, name) < 0)
-    return JS_ThrowOutOfMemory(context);
+  /* Not malloc(3): its first block takes system calls. */
+  snprintf(host_buffer, sizeof host_buffer, "%s%s%s: %s (%s)", call, *subject ? " " : "", subject, text, name);
   const struct host_member members[] = {
-    {"message", host_new_name(context, message)},
+    {"message", host_new_name(context, host_buffer)},
     {"errno", JS_NewInt32(context, error)},
     {"code", JS_NewString(context, name)},
     {"call", JS_NewString(context, call)},
     {"subject", host_new_name(context, subject)},
   };
-  free(message);
   JSValue object = JS_NewError(context);
   if (host_set_members(context, object, JS_PROP_WRITABLE | JS_PROP_CONFIGURABLE, COUNT_OF(members), members))
     return JS_Throw(context, object);
