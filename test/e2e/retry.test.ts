@@ -17,7 +17,8 @@ test.each([
     await setUpRails(node);
     await configure(node, railNetwork);
     const before = await node.snapshot();
-    await node.shell("echo 500 >/sys/module/vhca/parameters/probe_delay_ms");
+    // Longer than a turn of the loop below takes on a busy machine, so that no probe is missed.
+    await node.shell("echo 1500 >/sys/module/vhca/parameters/probe_delay_ms");
     const reached: number[] = [];
     let made = await devices(node);
     let attempt = 0;
