@@ -11,6 +11,8 @@ import { rebind } from "../vf/rebind.ts";
 
 /** IFF_MULTICAST, linux/if.h: the only settable flag that a new IPoIB netdev has. */
 const IFF_MULTICAST = 0x1000;
+/** IFF_NOARP, linux/if.h. */
+const IFF_NOARP = 0x80;
 
 /**
  * Restores the settings of the VF's netdev besides its names, MTU and admin state (steps/host-netdev.ts). ADD changes
@@ -30,7 +32,11 @@ export const netdevSettings: Step = {
     if (netdev === undefined) return;
     const { settings } = netdev;
     const originals = record.originals.settings ?? harmlessSettings(settings);
-    const left = [...restoreNapiSettings(attachment, netdev), ...addedTcxPrograms(attachment, netdev)];
+    const left = [
+      ...restoreNapiSettings(attachment, netdev),
+      ...addedTcxPrograms(attachment, netdev),
+      ...lostDad(settings, originals),
+    ];
     if (left.length > 0 || changedSettings(settings, originals).length > 0)
       attachment.hostNetdev = restore(attachment, netdev, originals, left);
   },
@@ -102,6 +108,15 @@ function addedTcxPrograms({ node, record }: StepContext, netdev: Link): string[]
   const now = node.links.tcxPrograms(netdev.index);
   if (now === undefined) return ["tcx programs (bpf(2) is refused: EPERM)"];
   return now.filter((id) => !originals.includes(id)).map((id) => `tcx program ${id}`);
+}
+
+/**
+ * Returns a description if the netdev has come to the host with ARP disabled: the kernel then disables duplicate address
+ * detection (accept_dad is -1) in a way that no write undoes (ipv6_add_dev() of net/ipv6/addrconf.c).
+ */
+function lostDad(settings: LinkSettings, originals: LinkSettings): string[] {
+  const isOff = (settings.flags & ~originals.flags & IFF_NOARP) !== 0;
+  return isOff ? ["IPv6 duplicate address detection"] : [];
 }
 
 /** Returns settings that are safe for the next container, if the record (older version, Go plugin) has no originals. */
