@@ -191,7 +191,7 @@ test("the VF's GUIDs survive an ADD that is killed in the middle of a rebind, an
     // Each ADD is killed after it wrote its record, when it is about to move the record of the previous ADD aside. The
     // previous ADD was killed before it could do that itself.
     const strace = (number: number) =>
-      `/bin/strace -o /tmp/strace -e trace=renameat -e inject=renameat:signal=KILL:when=${number === 1 ? 1 : 2}`;
+      `/bin/strace -o /tmp/strace -e trace=renameat2 -e inject=renameat2:signal=KILL:when=${number === 1 ? 1 : 2}`;
     const numbers = Array.from({ length: 10 }, (_, number) => number + 1);
     await node.shell(numbers.map((number) => `! { ${call(number, strace(number))}; }`).join("\n"));
     expect(await node.shell("ls /var/lib/cni/ib-sriov")).toBe("killed10-net1\nkilled9-net1\n");
