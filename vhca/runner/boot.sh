@@ -31,21 +31,18 @@ boot() {
   # through Interrupt-remapped IO-APIC".
   kernel_options+=(no_timer_check)
   # Disables work that is not needed here: self-tests, and clearing pages before they are overwritten.
-  kernel_options+=(cryptomgr.notests initcall_blacklist=crypto_kdf108_init,jent_mod_init)
-  kernel_options+=(apparmor=0 mitigations=off init_on_alloc=0)
+  kernel_options+=(cryptomgr.notests apparmor=0 mitigations=off init_on_alloc=0)
 
   say "booting Linux $(cat "$tree/kernel-release") with $pfs PF(s), which takes about 3 s"
   [ -z "${VHCA_BOOTS:-}" ] || echo "$$" >>"$VHCA_BOOTS" # counted by scripts/test.mjs
   # Without "fast" string instructions (ERMS, FSRM, FSRS), which the kernel would choose, and which the emulator
   # executes byte by byte: with them a page fault takes twice as long, and clearing memory a sixth of the time of a
-  # rebind. Without five levels of page tables, memory protection by SMAP, SMEP and PKU, and AVX, whose registers each
-  # switch between processes saves: all of them cost the emulator time (8 % of an attachment), and no test needs them.
-  local cpu=max,-erms,-fsrm,-fsrs,-la57,-smap,-smep,-pku,-avx,-avx2,-xsave
+  # rebind.
   child timeout --kill-after=5 "$limit" setpriv --pdeathsig KILL \
     env LD_LIBRARY_PATH="$tree/usr/lib/x86_64-linux-gnu" "$tree/usr/bin/qemu-system-x86_64" \
     -L "$tree/usr/share/qemu" -L "$tree/usr/share/seabios" \
     -nodefaults -no-user-config -display none -no-reboot \
-    -machine q35 "${accelerator[@]}" -smp "$processors" -cpu "$cpu" -m 768 \
+    -machine q35 "${accelerator[@]}" -smp "$processors" -cpu max,-erms,-fsrm,-fsrs -m 768 \
     -kernel "$tree/vmlinux" -initrd "$initramfs" \
     -append "${kernel_options[*]}" \
     -serial "file:$share/serial.log" \
