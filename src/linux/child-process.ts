@@ -1,5 +1,6 @@
 import * as host from "host";
 import type { ChildOutcome } from "../node/processes.ts";
+import { closeOnError } from "./close-on-error.ts";
 import { readDirectory } from "./files/read.ts";
 
 /** Constants of linux/memfd.h, linux/wait.h and asm-generic/signal.h. */
@@ -160,15 +161,11 @@ function spawn(path: string, environment: readonly string[], descriptors: readon
 /** Makes the child's stdin: a file in memory instead of a pipe, which has any length and outlives this process. */
 function inputFile(text: string): number {
   const bytes = host.utf8Encode(text);
-  const fd = host.memfd("stdin", MFD_CLOEXEC);
-  try {
+  return closeOnError(host.memfd("stdin", MFD_CLOEXEC), (fd) => {
     // pwrite(2) does not move the file's position, so that the child reads from the beginning.
     for (let at = 0; at < bytes.length; ) at += host.pwrite(fd, bytes.subarray(at), at) ?? bytes.length;
     return fd;
-  } catch (error) {
-    host.close(fd);
-    throw error;
-  }
+  });
 }
 
 function textOf({ parts }: Output): string {

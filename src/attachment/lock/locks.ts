@@ -53,15 +53,9 @@ export class Locks {
     const lock = this.session.state.vfLock(pci);
     this.acquire(lock, `VF ${pci}`, this.session.deadline);
     this.heldVf = lock;
-    const {
-      owner,
-      predecessor,
-      ownerBoot,
-      hasPendingReleases: owes,
-      ownGuids,
-    } = parseLockContents(lock.read());
+    const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids } = parseLockContents(lock.read());
     this.bootOfOwner = ownerBoot;
-    this.pendingReleases = owes;
+    this.pendingReleases = hasPendingReleases;
     this.guids = ownGuids;
     // An ADD that was killed after it claimed the VF, and before it wrote a record, has changed nothing: the VF still
     // belongs to the predecessor.

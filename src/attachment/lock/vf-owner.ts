@@ -50,12 +50,13 @@ export type Holder = TypeOf<typeof holderSchema>;
 
 /** Returns the text of a lock file. Members that are `undefined` are left out. */
 export function encodeLockContents(contents: LockContents): string {
-  const { owner, predecessor, ownerBoot: boot, hasPendingReleases: owes, ownGuids, holder } = contents;
+  const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, holder } = contents;
+  // The keys are the same in lock files of every version.
   return JSON.stringify({
     owner,
     predecessor,
-    boot,
-    owes: owes || undefined,
+    boot: ownerBoot,
+    owes: hasPendingReleases || undefined,
     ownGuids: ownGuids && documentOf(ownGuids),
     holder,
   });

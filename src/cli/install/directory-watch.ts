@@ -1,4 +1,5 @@
 import * as host from "host";
+import { closeOnError } from "../../linux/close-on-error.ts";
 
 /** All events of linux/inotify.h after which a name can lead to another file, or a file can have become executable. */
 const IN_ATTRIB = 0x4;
@@ -27,14 +28,10 @@ const LONGEST_READ = 1 << 16;
 
 /** Watches a directory, and the files in it, for creation, changes, renames and removal: inotify(7). */
 export function watchDirectory(path: string): number {
-  const fd = host.inotifyInit(IN_CLOEXEC);
-  try {
+  return closeOnError(host.inotifyInit(IN_CLOEXEC), (fd) => {
     host.inotifyAdd(fd, path, CHANGES | IN_ONLYDIR);
     return fd;
-  } catch (error) {
-    host.close(fd);
-    throw error;
-  }
+  });
 }
 
 /** Waits for a change since the last call, or since {@link watchDirectory}. With -1, only waits for the deadline. */

@@ -1,5 +1,6 @@
 // Appends texts to files, to which other processes append at the same time.
 import * as host from "host";
+import { closeOnError } from "../close-on-error.ts";
 
 /** How such a file is opened: opening must not follow a link, or wait for a FIFO. */
 export const TO_APPEND = host.O_RDWR | host.O_APPEND | host.O_CREAT | host.O_NOFOLLOW | host.O_NONBLOCK;
@@ -60,17 +61,15 @@ function openLocked(
   for (;;) {
     const fd = host.open(path, TO_APPEND, mode, ["ENOENT"]);
     if (fd === undefined) return undefined;
-    try {
+    const { size, names } = closeOnError(fd, () => {
       host.lock(fd, deadline, path);
-      const { type, size, names } = host.fstat(fd);
-      if (type !== "file") host.fail("EINVAL", "open", path);
-      if (names > 0) return { fd, size };
-      // On a file system that does not count names this would never end.
-      if (host.monotonic() >= deadline) host.fail("ETIMEDOUT", "flock", path);
-    } catch (error) {
-      host.close(fd);
-      throw error;
-    }
+      const status = host.fstat(fd);
+      if (status.type !== "file") host.fail("EINVAL", "open", path);
+      // On a file system that does not count names the loop would never end.
+      if (status.names === 0 && host.monotonic() >= deadline) host.fail("ETIMEDOUT", "flock", path);
+      return status;
+    });
+    if (names > 0) return { fd, size };
     host.close(fd);
   }
 }

@@ -1,5 +1,6 @@
 import * as host from "host";
 import type { Lock, LockHolder } from "../../node/files.ts";
+import { closeOnError } from "../close-on-error.ts";
 import type { Waits } from "../waits.ts";
 import { lockHolders } from "./lock-holders.ts";
 
@@ -7,6 +8,9 @@ import { lockHolders } from "./lock-holders.ts";
  * Length of the file's text, bytes. All texts are padded to it, so that one write replaces a longer text completely.
  */
 const TEXT_LENGTH = 1024;
+
+/** The byte of a space. */
+const SPACE = 0x20;
 
 /** LOCK_UN of linux/file.h. */
 const LOCK_UN = 8;
@@ -66,14 +70,11 @@ export class LinuxLock implements Lock {
 
 /** Opens a lock file for reading and writing, and creates it if needed. Does not follow a link, and does not lock. */
 export function openLockFile(path: string, mode: number): number {
-  const fd = host.open(path, host.O_RDWR | host.O_CREAT | host.O_NOFOLLOW | host.O_NONBLOCK, mode);
-  try {
+  const flags = host.O_RDWR | host.O_CREAT | host.O_NOFOLLOW | host.O_NONBLOCK;
+  return closeOnError(host.open(path, flags, mode), (fd) => {
     if (host.fstat(fd).type !== "file") host.fail("EINVAL", "open", path);
     return fd;
-  } catch (error) {
-    host.close(fd);
-    throw error;
-  }
+  });
 }
 
 /** Reads up to `length` bytes from offset 0, without the padding of {@link writePadded}. */
@@ -83,8 +84,9 @@ export function readPadded(fd: number, length: number): string {
 
 /** Writes a text at offset 0 with one pwrite(2), padded with spaces to `length` bytes. Does not truncate the file. */
 export function writePadded(fd: number, text: string, length: number): void {
-  const padding = length - host.utf8Encode(text).length;
-  if (padding < 0) host.fail("EFBIG", "pwrite", `fd ${fd}`);
-  const bytes = host.utf8Encode(text.padEnd(text.length + padding));
-  if (host.pwrite(fd, bytes, 0) !== undefined) host.fail("EIO", "pwrite", `fd ${fd}`);
+  const bytes = host.utf8Encode(text);
+  if (bytes.length > length) host.fail("EFBIG", "pwrite", `fd ${fd}`);
+  const padded = new Uint8Array(length).fill(SPACE);
+  padded.set(bytes);
+  if (host.pwrite(fd, padded, 0) !== undefined) host.fail("EIO", "pwrite", `fd ${fd}`);
 }

@@ -1,4 +1,5 @@
 import * as host from "host";
+import { closeOnError } from "../close-on-error.ts";
 import { appendWhole, TO_APPEND } from "./append.ts";
 
 /** LOCK_EX and LOCK_NB of linux/file.h. */
@@ -45,16 +46,12 @@ function appendUnlessFull(file: LogFile, bytes: Uint8Array): boolean {
 function openLog({ path, mark, mode }: LogFile): { fd: number; size: number } {
   const present = host.lstat(path, ["ENOENT"]);
   if (present !== undefined) requireOwn(present, path);
-  const fd = host.open(path, TO_APPEND, mode);
-  try {
+  return closeOnError(host.open(path, TO_APPEND, mode), (fd) => {
     const status = host.fstat(fd);
     requireOwn(status, path);
     if (status.size > 0 && host.pread(fd, mark.length) !== mark) host.fail("EEXIST", "open", path);
     return { fd, size: status.size };
-  } catch (error) {
-    host.close(fd);
-    throw error;
-  }
+  });
 }
 
 /** Another user could write anything into their own file, or read the log of all containers there. */

@@ -1,11 +1,10 @@
 import * as host from "host";
 import { Connection } from "../../netlink/connection.ts";
 import type { Namespace } from "../../node/namespaces.ts";
-import { netlinkEvents, netlinkSocket } from "./sockets.ts";
+import { NETLINK_ROUTE, netlinkEvents, netlinkSocket } from "./sockets.ts";
 import { SocketTransport } from "./transport.ts";
 
-/** Protocols of linux/netlink.h. */
-export const NETLINK_ROUTE = 0;
+/** A protocol of linux/netlink.h. */
 const NETLINK_RDMA = 20;
 
 /** Runs a function in a namespace, and returns to the host namespace. */

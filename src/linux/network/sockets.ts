@@ -1,4 +1,5 @@
 import * as host from "host";
+import { closeOnError } from "../close-on-error.ts";
 
 /** Constants of linux/socket.h, and SOCK_RAW | SOCK_CLOEXEC of linux/net.h. */
 const AF_NETLINK = 16;
@@ -7,16 +8,17 @@ const SOL_NETLINK = 270;
 /** Options and a protocol of linux/netlink.h. */
 const NETLINK_EXT_ACK = 11;
 const NETLINK_GET_STRICT_CHK = 12;
-const NETLINK_ROUTE = 0;
+export const NETLINK_ROUTE = 0;
 /** The errno of an option that the kernel is too old for: EXT_ACK needs 4.12, STRICT_CHK 4.20. */
 const UNKNOWN_OPTION = ["ENOPROTOOPT"];
 
 /** Opens a socket for requests of a protocol, e.g. 20 for NETLINK_RDMA. */
 export function netlinkSocket(protocol: number): number {
-  return prepared(protocol, (fd) => {
+  return closeOnError(open(protocol), (fd) => {
     host.setsockopt(fd, SOL_NETLINK, NETLINK_EXT_ACK, 1, UNKNOWN_OPTION);
     if (protocol === NETLINK_ROUTE)
       host.setsockopt(fd, SOL_NETLINK, NETLINK_GET_STRICT_CHK, 1, UNKNOWN_OPTION);
+    return fd;
   });
 }
 
@@ -31,17 +33,12 @@ export function netlinkSocket(protocol: number): number {
 export function netlinkEvents(protocol: number, groups: number): number {
   // struct sockaddr_nl: family, port 0, groups.
   const address = new Uint8Array(Uint32Array.of(AF_NETLINK, 0, groups).buffer);
-  return prepared(protocol, (fd) => host.bind(fd, address));
+  return closeOnError(open(protocol), (fd) => {
+    host.bind(fd, address);
+    return fd;
+  });
 }
 
-/** Opens a socket, and closes it again if it cannot be prepared. */
-function prepared(protocol: number, prepare: (fd: number) => void): number {
-  const fd = host.socket(AF_NETLINK, RAW, protocol, "AF_NETLINK");
-  try {
-    prepare(fd);
-    return fd;
-  } catch (error) {
-    host.close(fd);
-    throw error;
-  }
+function open(protocol: number): number {
+  return host.socket(AF_NETLINK, RAW, protocol, "AF_NETLINK");
 }

@@ -2,7 +2,8 @@ import * as host from "host";
 import type { Watch } from "../../node/links.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { Waits } from "../waits.ts";
-import { type LinuxNamespace, NETLINK_ROUTE } from "./namespace.ts";
+import type { LinuxNamespace } from "./namespace.ts";
+import { NETLINK_ROUTE } from "./sockets.ts";
 
 /** RTMGRP_LINK and RTMGRP_IPV6_IFADDR of linux/rtnetlink.h. */
 const RTMGRP_LINK = 1;

@@ -184,6 +184,7 @@ function byCall(table: Effects): [string, AnyEffects][] {
   return Object.entries(table).flatMap(([name, calls]) =>
     Object.entries(calls).map(([call, effects]): [string, AnyEffects] => [
       `${name}.${call}`,
+      // Each entry has the arguments of its call; here the table is read by the call's name only.
       effects as unknown as AnyEffects,
     ]),
   );
