@@ -22,11 +22,11 @@ export function parseJson(text: string): unknown {
   return JSON.parse(text);
 }
 
-/** Most documents have fewer brackets and colons than the limits, strings included, and need no closer look. */
+/** Most documents are short, or have fewer brackets and colons than the limits, and need no closer look. */
 function mayExceedLimits(text: string): boolean {
   return (
     occurrences(text, "[", DEEPEST) + occurrences(text, "{", DEEPEST) > DEEPEST ||
-    occurrences(text, ":", MOST_MEMBERS) > MOST_MEMBERS
+    (text.length > MOST_MEMBERS && occurrences(text, ":", MOST_MEMBERS) > MOST_MEMBERS)
   );
 }
 
