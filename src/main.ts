@@ -16,7 +16,7 @@ export function main(): void {
     answerVersion();
   } else if (command !== undefined && command !== "") {
     answerCall();
-  } else if (isCommandLine(args())) {
+  } else if (isCommandLine(args(), getenv)) {
     exitStatus(commandLine()(args()));
   } else {
     const error = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };

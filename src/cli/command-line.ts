@@ -1,79 +1,81 @@
-// The command line: handles calls with arguments and without CNI_COMMAND. It is a separate script (scripts/bundle.mjs).
+// The command line: handles calls without CNI_COMMAND. It is a separate script (scripts/bundle.mjs).
 import { print } from "host";
 import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
-import { gc } from "./attachments/gc.ts";
-import { list } from "./attachments/list.ts";
-import { releaseAttachment } from "./attachments/release.ts";
-import { showAttachments } from "./attachments/show.ts";
 import { type Command, parseArguments, UsageError } from "./command.ts";
-import { completionOf } from "./completion.ts";
-import { doctor } from "./doctor/doctor.ts";
+import { commands } from "./commands.ts";
 import { install } from "./install/install.ts";
 import { isInstaller } from "./is-command-line.ts";
-import { metrics } from "./metrics/metrics.ts";
-import { printLine } from "./output.ts";
-import { provisionAll } from "./provision.ts";
-import { overview, usageOf } from "./usage.ts";
+import { printLine } from "./output/text.ts";
+import { suggestionFor } from "./suggestion.ts";
+import { about, overview, usageOf, versionText } from "./usage.ts";
 
-/** All commands except the installer, which parses its arguments differently. */
-const commands: readonly Command[] = [
-  doctor,
-  list,
-  showAttachments,
-  releaseAttachment,
-  gc,
-  provisionAll,
-  metrics,
-  completionOf(() => all()),
-];
-const installer = {
-  name: "install",
-  summary: "Copies this executable to the node's directory of CNI plugins",
-};
-
-/** Returns all commands, with the installer. */
-function all(): Command[] {
-  return [...commands, installer].map((each) => ({ options: [], run: () => 0, ...each }));
-}
+/** The exit status of a call with invalid arguments, for all commands. */
+const INVALID_USAGE = 2;
+/** Words that ask for help in the place of a command. */
+const HELP = ["help", "--help", "-h"];
 
 /**
  * Runs the command of a command line.
  * @param words argv.
- * @returns the exit status: 0, 1 if the command failed, 2 if the arguments are invalid.
+ * @returns the exit status: 0, 1 if the command failed, 2 if the arguments are invalid; `doctor` has more.
  */
 export function answerCommandLine([program = "", ...words]: readonly string[]): number {
-  const [first = ""] = words;
+  const [first] = words;
   if (isInstaller(program)) return install(words);
+  // The Go plugin's installer has other rules for its flags.
   if (first === "install") return install(words.slice(1));
+  let command: Command | undefined;
   try {
-    if (["help", "--help", "-h"].includes(first)) {
-      printLine(overview(all()));
-      return 0;
+    if (first === undefined) print(1, `${about()}\nRun 'ib-sriov help' for the commands.\n`);
+    else if (HELP.includes(first)) print(1, helpFor(words.slice(1)));
+    else if (first === "version") printLine(versionText());
+    else {
+      const found = commandAt(words);
+      command = found.command;
+      return run(command, found.rest);
     }
-    const command = commands.find(({ name }) => name === words.slice(0, wordsIn(name)).join(" "));
-    if (command === undefined) throw new UsageError(`unknown command: ${first}`);
-    return run(command, words.slice(wordsIn(command.name)));
+    return 0;
   } catch (error) {
-    return failed(error);
+    return failed(error, command);
   }
+}
+
+function helpFor(words: readonly string[]): string {
+  return words.length === 0 ? overview(commands) : usageOf(commandAt(words).command);
+}
+
+/**
+ * Returns the command whose name the first words are, and the other words.
+ * @throws {UsageError} if no command has this name.
+ */
+function commandAt(words: readonly string[]) {
+  const [first = "", second = ""] = words;
+  const both = `${first} ${second}`;
+  const long = commands.find(({ name }) => name === both);
+  if (long !== undefined) return { command: long, rest: words.slice(2) };
+  const short = commands.find(({ name, alias }) => name === first || alias === first);
+  const known = [...commands.map(({ name }) => name), "help", "version"];
+  // After the alias "attachments", another word can only be a misspelled "show" or "release".
+  if (short?.alias === first && second !== "" && !second.startsWith("-"))
+    throw new UsageError(`unknown command: ${both}${suggestionFor(both, known)}`);
+  if (short !== undefined) return { command: short, rest: words.slice(1) };
+  const suggestion = suggestionFor(both, known) || suggestionFor(first, known);
+  throw new UsageError(`unknown command: ${first}${suggestion}`);
 }
 
 function run(command: Command, words: readonly string[]): number {
   const call = parseArguments(command, words);
   if (call !== "help") return command.run(call);
-  printLine(usageOf(command));
+  print(1, usageOf(command));
   return 0;
 }
 
-function wordsIn(name: string): number {
-  return name.split(" ").length;
-}
-
-function failed(error: unknown): number {
+function failed(error: unknown, command: Command | undefined): number {
   // The reader of the output, such as head, has ended.
   if (errnoOf(error) === "EPIPE") return 0;
   const isUsage = error instanceof UsageError;
-  print(2, `ib-sriov: ${messageOf(error)}\n${isUsage ? "Run 'ib-sriov --help' for usage.\n" : ""}`);
-  return isUsage ? 2 : 1;
+  const help = command === undefined ? "ib-sriov --help" : `ib-sriov ${command.name} --help`;
+  print(2, `ib-sriov: ${messageOf(error)}\n${isUsage ? `Run '${help}' for usage.\n` : ""}`);
+  return isUsage ? INVALID_USAGE : (command?.failure ?? 1);
 }

@@ -1,9 +1,15 @@
+import { suggestionFor } from "./suggestion.ts";
+
 /** An option of a command. */
 export interface Option {
   /** Without the dashes. */
   readonly name: string;
+  /** The letter of its short form, without the dash. */
+  readonly letter?: string;
   /** Name of its value in the help; `undefined` if the option takes no value. */
   readonly value?: string;
+  /** The only values that it takes; any value if it is missing. */
+  readonly values?: readonly string[];
   /** One line for the help. */
   readonly summary: string;
 }
@@ -20,13 +26,19 @@ export interface CommandCall {
 export interface Command {
   /** One or two words. */
   readonly name: string;
-  /** Names of the arguments after the command's name; all of them are required. */
+  /** A shorter name. */
+  readonly alias?: string;
+  /** Names of the arguments after the command's name, e.g. "CONTAINER"; optional ones come last, in brackets: "[FILE]". */
   readonly parameters?: readonly string[];
   /** One line for the list of commands. */
   readonly summary: string;
-  /** More text, for the command's own help. */
+  /** More text, for the command's own help. Paragraphs are separated by an empty line. */
   readonly details?: string;
+  /** Calls of the command and their meaning, for its own help. */
+  readonly examples?: readonly (readonly [call: string, meaning: string])[];
   readonly options: readonly Option[];
+  /** The exit status if {@link run} throws; default 1. */
+  readonly failure?: number;
   /** Runs the command. Returns the exit status. */
   readonly run: (call: CommandCall) => number;
 }
@@ -36,12 +48,9 @@ export class UsageError extends Error {
   override readonly name = "UsageError";
 }
 
-/** The option of commands that can also print JSON. */
-export const jsonOption: Option = { name: "json", summary: "prints JSON instead of text" };
-
 /**
  * Parses the arguments after a command's name. Options can be anywhere before "--"; a value follows after "=" or as the
- * next argument.
+ * next argument, and can also follow a short option directly: "-fFILE".
  * @returns "help" if the arguments contain --help.
  * @throws {UsageError} if an argument is invalid.
  */
@@ -59,19 +68,44 @@ export function parseArguments(command: Command, words: readonly string[]): Comm
       continue;
     }
     if (word === "--help" || word === "-h") return "help";
-    const [name = "", ...values] = word.replace(/^--/, "").split("=");
-    const option = command.options.find((each) => each.name === name);
-    if (option === undefined || !word.startsWith("--")) throw new UsageError(`unknown option: ${word}`);
-    const inline = values.length === 0 ? undefined : values.join("=");
-    if (option.value === undefined && inline !== undefined) throw new UsageError(`--${name} takes no value`);
+    const { option, inline } = optionIn(command, word);
+    const called = word.startsWith("--") ? `--${option.name}` : `-${option.letter}`;
+    if (option.value === undefined && inline !== undefined) throw new UsageError(`${called} takes no value`);
     const value = option.value === undefined ? "" : (inline ?? words[++i]);
-    if (value === undefined) throw new UsageError(`--${name} needs a value: ${option.value}`);
-    options.set(name, value);
+    if (value === undefined) throw new UsageError(`${called} needs a value: ${option.value}`);
+    const { values } = option;
+    if (values !== undefined && !values.includes(value))
+      throw new UsageError(
+        `invalid value of ${called}: ${value}; expected ${values.join(", ")}${suggestionFor(value, values)}`,
+      );
+    options.set(option.name, value);
   }
-  const { parameters = [] } = command;
-  const missing = parameters[rest.length];
-  if (missing !== undefined) throw new UsageError(`${missing} is missing`);
-  const extra = rest[parameters.length];
-  if (extra !== undefined) throw new UsageError(`unexpected argument: ${extra}`);
+  requireWords(command, rest);
   return { words: rest, options };
+}
+
+/** Returns the option that a word names, and the value in the same word. */
+function optionIn(
+  { options }: Command,
+  word: string,
+): { readonly option: Option; readonly inline: string | undefined } {
+  if (!word.startsWith("--")) {
+    const option = options.find(({ letter }) => letter === word[1]);
+    if (option === undefined) throw new UsageError(`unknown option: ${word}`);
+    return { option, inline: word.length > 2 ? word.slice(2).replace(/^=/, "") : undefined };
+  }
+  const [name = "", ...values] = word.slice(2).split("=");
+  const option = options.find((each) => each.name === name);
+  if (option === undefined) {
+    const known = [...options.map((each) => `--${each.name}`), "--help"];
+    throw new UsageError(`unknown option: ${word}${suggestionFor(`--${name}`, known)}`);
+  }
+  return { option, inline: values.length === 0 ? undefined : values.join("=") };
+}
+
+function requireWords({ parameters = [] }: Command, words: readonly string[]): void {
+  const missing = parameters[words.length];
+  if (missing !== undefined && !missing.startsWith("[")) throw new UsageError(`${missing} is missing`);
+  const extra = words[parameters.length];
+  if (extra !== undefined) throw new UsageError(`unexpected argument: ${extra}`);
 }

@@ -1,5 +1,5 @@
 import { type Command, UsageError } from "./command.ts";
-import { printLine } from "./output.ts";
+import { printLine } from "./output/text.ts";
 
 /** The parts of a command that a shell completes. */
 export type Completion = Pick<Command, "name" | "parameters" | "options">;

@@ -4,6 +4,7 @@ import { linuxNode } from "../linux/node.ts";
 import { LinuxInventory } from "../linux/pci/inventory.ts";
 import type { Inventory } from "../node/inventory.ts";
 import type { Node } from "../node/node.ts";
+import { type CommandCall, type Option, UsageError } from "./command.ts";
 
 /** The machine on which a command works: the real one, or the model of a test. */
 export interface CliContext {
@@ -16,13 +17,29 @@ export function linuxContext(): CliContext {
   return { node: linuxNode(), inventory: new LinuxInventory() };
 }
 
-/** Time limit of a command that changes something, ms; it includes waiting for locks. */
-const LOCK_TIMEOUT = 60_000;
+/** Default time limit of a command that changes something, s; it includes waiting for locks. */
+const TIMEOUT = 60;
+/** The longest time limit, s: a day. */
+const LONGEST_TIMEOUT = 86_400;
 
-/** Returns the limits of a command. Warnings go to stderr; the durations of steps are not recorded. */
-export function limitsOf(node: Node): Limits {
+/** The option of commands that wait, for {@link limitsOf}. */
+export const timeoutOption: Option = {
+  name: "timeout",
+  value: "SECONDS",
+  summary: `time limit, which includes waiting for other calls (default ${TIMEOUT})`,
+};
+
+/**
+ * Returns the limits of a command. Warnings go to stderr; the durations of steps are not recorded.
+ * @throws {UsageError} if the value of --timeout is not a number of seconds.
+ */
+export function limitsOf(node: Node, { options }: CommandCall): Limits {
+  const text = options.get("timeout") ?? String(TIMEOUT);
+  const seconds = Number(text);
+  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds === 0 || seconds > LONGEST_TIMEOUT)
+    throw new UsageError(`--timeout ${text} is not a number of seconds above 0, up to ${LONGEST_TIMEOUT}`);
   return {
-    deadline: node.clock.now() + LOCK_TIMEOUT,
+    deadline: node.clock.now() + seconds * 1000,
     warn: (message) => print(2, `ib-sriov: ${message}\n`),
     observe: (_action, _what, _record, act) => act(),
   };

@@ -3,10 +3,10 @@ import { provision } from "../attachment/admin/provision.ts";
 import { openSession, type Session } from "../attachment/lock/session.ts";
 import { messageOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
-import { type Command, type CommandCall, jsonOption } from "./command.ts";
-import { limitsOf, linuxContext } from "./context.ts";
+import type { Command, CommandCall } from "./command.ts";
+import { limitsOf, linuxContext, timeoutOption } from "./context.ts";
 import { type InventoriedVf, takeInventory } from "./inventory.ts";
-import { printJson, printLine } from "./output.ts";
+import { listingOptions, printListing } from "./output/listing.ts";
 
 /** The outcome for one VF. */
 interface Line {
@@ -24,16 +24,18 @@ export const provisionAll: Command = {
   summary: 'Assigns the GUID of "guid": "auto" to every free VF that has no GUID',
   details:
     "Run it at boot, when the VFs exist, so that no pod has to wait for the rebind. A VF with a GUID keeps it.",
-  options: [jsonOption],
-  run({ options }: CommandCall): number {
+  options: [timeoutOption, ...listingOptions],
+  run(call: CommandCall): number {
     deferSignals();
     const machine = linuxContext();
     const { node } = machine;
     const vfs = takeInventory(machine).pfs.flatMap((pf) => pf.vfs);
-    const lines = vfs.map((vf) => provisioned(openSession(node, limitsOf(node)), vf));
-    if (options.has("json")) printJson(lines);
-    else if (lines.length === 0) printLine("This node has no VFs.");
-    else for (const line of lines) printLine(textOf(line));
+    const lines = vfs.map((vf) => provisioned(openSession(node, limitsOf(node, call)), vf));
+    printListing(call, {
+      document: { vfs: lines },
+      names: lines.map(({ pci }) => pci),
+      text: () => (lines.length === 0 ? "This node has no VFs." : lines.map(textOf).join("\n")),
+    });
     return lines.some(({ outcome }) => outcome === "failed") ? 1 : 0;
   },
 };

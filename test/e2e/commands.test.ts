@@ -15,7 +15,7 @@ const operated = async (words: string) => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout;
 };
-const json = async (words: string) => JSON.parse(await operated(`${words} --json`));
+const json = async (words: string) => JSON.parse(await operated(`${words} -o json`));
 /** Returns the inode of a VF's RDMA devices in sysfs, which changes with each probe of the driver. */
 const probe = (pci: string) => node.shell(`stat -c %i /sys/bus/pci/devices/${pci}/infiniband`);
 

@@ -12,7 +12,7 @@ export interface Finding {
 
 /** Runs the doctor and returns its findings. It is started by its name in PATH, as a person starts it. */
 export async function examine(node: TestNode): Promise<{ status: number; findings: readonly Finding[] }> {
-  const { status, stdout, stderr } = await node.guest.execute("PATH=/host:$PATH; ib-sriov doctor --json");
+  const { status, stdout, stderr } = await node.guest.execute("PATH=/host:$PATH; ib-sriov doctor -o json");
   expect(stderr).toBe("");
   const { attachable, findings } = JSON.parse(stdout) as { attachable: boolean; findings: Finding[] };
   expect(attachable).toBe(status === 0);

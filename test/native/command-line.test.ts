@@ -33,18 +33,43 @@ describe("the help", () => {
 });
 
 test.each([
-  [["lst"], "unknown command: lst"],
-  [["--lst"], "unknown command: --lst"],
-  [["list", "--jsn"], "unknown option: --jsn"],
-  [["list", "all"], "unexpected argument: all"],
-  [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES"],
-  [["completion", "ksh"], "unknown shell: ksh"],
-])("%j is refused", (words, message) => {
+  [["lst"], "unknown command: lst; did you mean 'list'?", ""],
+  [["attachments", "shw"], "unknown command: attachments shw; did you mean 'attachments show'?", ""],
+  [["--lst"], "unknown command: --lst", ""],
+  [["help", "lst"], "unknown command: lst; did you mean 'list'?", ""],
+  [["list", "--no-header"], "unknown option: --no-header; did you mean '--no-headers'?", "list "],
+  [
+    ["list", "-o", "jsn"],
+    "invalid value of -o: jsn; expected table, wide, json, yaml, name; did you mean 'json'?",
+    "list ",
+  ],
+  [["list", "all"], "unexpected argument: all", "list "],
+  [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES", "doctor "],
+  [["completion", "ksh"], "unknown shell: ksh", "completion "],
+])("%j is refused", (words, message, command) => {
   expect(run(...words)).toEqual({
     status: 2,
     stdout: "",
-    stderr: `ib-sriov: ${message}\nRun 'ib-sriov --help' for usage.\n`,
+    stderr: `ib-sriov: ${message}\nRun 'ib-sriov ${command}--help' for usage.\n`,
   });
+});
+
+test("without arguments it prints its version and the CNI versions", () => {
+  const { status, stdout, stderr } = run();
+  expect([status, stderr]).toEqual([0, ""]);
+  expect(stdout).toMatch(/^ib-sriov \S+, a CNI plugin .*\nCNI versions: 0\.1\.0, .*, 1\.1\.0\n/);
+});
+
+test("version and --version print the same", () => {
+  expect(run("version")).toEqual(run("--version"));
+});
+
+test.each([["list"], ["attachments", "release"], ["install"]])("help %s is its --help", (...words) => {
+  expect(run("help", ...words)).toEqual(run(...words, "--help"));
+});
+
+test("attachments alone shows", () => {
+  expect(run("attachments", "-o", "json")).toEqual(run("attachments", "show", "-o", "json"));
 });
 
 test("a reader that closes the pipe is not a failure", () => {
@@ -55,7 +80,7 @@ test("a reader that closes the pipe is not a failure", () => {
 
 test("a node without InfiniBand is reported", () => {
   expect(run("list").stdout).toMatch(/no InfiniBand PF/);
-  expect(JSON.parse(run("list", "--json").stdout)).toEqual({ pfs: [] });
+  expect(JSON.parse(run("list", "-o", "json").stdout)).toEqual({ schemaVersion: 1, pfs: [] });
 });
 
 test("bash completes every command and every option that the help names", () => {
@@ -111,7 +136,7 @@ describe("doctor", () => {
   });
 
   test("prints the same in JSON", () => {
-    const { status, stdout, stderr } = run("doctor", "--json");
+    const { status, stdout, stderr } = run("doctor", "-o", "json");
     expect([status, stderr]).toEqual([1, ""]);
     expect(JSON.parse(stdout)).toMatchObject({ attachable: false });
     const text = run("doctor").stdout;
@@ -127,7 +152,7 @@ describe("doctor", () => {
       writeFileSync(join(networks, "10-ib.conf"), JSON.stringify(ours));
       writeFileSync(join(networks, "20-new.conf"), JSON.stringify({ ...ours, cniVersion: "1.1.0" }));
     });
-    const { stdout } = run("doctor", "--json", ...options);
+    const { stdout } = run("doctor", "-o", "json", ...options);
     expect(findingsOf("plugin", stdout)).toMatchObject([
       { level: "ok", found: expect.stringMatching(/\/bin\/ib-sriov, CNI 0\.1\.0 to 1\.1\.0$/) },
     ]);
@@ -148,7 +173,7 @@ describe("doctor", () => {
       writeFileSync(join(plugins, "fake"), "garbage");
       writeFileSync(join(networks, "10-ib.conf"), JSON.stringify(ours));
     });
-    const before = run("doctor", "--json", ...options).stdout;
+    const before = run("doctor", "-o", "json", ...options).stdout;
     expect(findingsOf("network", before)).toMatchObject([{ level: "error" }]);
     const [missing] = findingsOf("plugin", before);
     expect(missing).toMatchObject({
@@ -157,6 +182,8 @@ describe("doctor", () => {
     });
     const { command = "" } = missing as { command?: string };
     expect(spawnSync("sh", ["-c", command]).status).toBe(0);
-    expect(findingsOf("plugin", run("doctor", "--json", ...options).stdout)).toMatchObject([{ level: "ok" }]);
+    expect(findingsOf("plugin", run("doctor", "-o", "json", ...options).stdout)).toMatchObject([
+      { level: "ok" },
+    ]);
   });
 });

@@ -17,12 +17,15 @@ test("VERSION answers in one line, and needs no stdin", () => {
   }
 });
 
-test.each([[{}], [{ CNI_COMMAND: "" }]])("a missing command is reported as a missing variable: %j", (env) => {
-  const { status, stdout, stderr } = run(env);
-  expect([status, stderr]).toEqual([1, ""]);
-  const document = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
-  expect(stdout).toBe(JSON.stringify(document, undefined, 4));
-});
+test.each([[{ CNI_COMMAND: "" }], [{ CNI_CONTAINERID: "c1" }], [{ CNI_PATH: "/opt/cni/bin" }]])(
+  "a missing command of a runtime is reported as a missing variable: %j",
+  (env: Record<string, string>) => {
+    const { status, stdout, stderr } = run(env);
+    expect([status, stderr]).toEqual([1, ""]);
+    const document = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
+    expect(stdout).toBe(JSON.stringify(document, undefined, 4));
+  },
+);
 
 test.each(["--version", "-v"])("%s prints version, commit and date, whatever the environment", (option) => {
   const { version } = JSON.parse(readFileSync("package.json", "utf8"));

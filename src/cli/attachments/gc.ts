@@ -4,9 +4,9 @@ import { attempt } from "../../attachment/errors.ts";
 import { pendingRecord, releasePending } from "../../attachment/ipam/pending-releases.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
 import { messageOf } from "../../cni/error-document.ts";
-import { type Command, type CommandCall, jsonOption } from "../command.ts";
-import { limitsOf, linuxContext } from "../context.ts";
-import { printJson, printLine } from "../output.ts";
+import type { Command, CommandCall } from "../command.ts";
+import { limitsOf, linuxContext, timeoutOption } from "../context.ts";
+import { listingOptions, printListing } from "../output/listing.ts";
 
 /** The outcome for one record or pending release. */
 interface Line {
@@ -22,13 +22,16 @@ export const gc: Command = {
   name: "gc",
   summary: "Releases VFs and leases of containers whose network namespace is gone",
   details: "Attachments of containers that run, or may run, are left: see `attachments release`.",
-  options: [{ name: "dry-run", summary: "only prints what it would do" }, jsonOption],
-  run({ options }: CommandCall): number {
+  options: [{ name: "dry-run", summary: "only prints what it would do" }, timeoutOption, ...listingOptions],
+  run(call: CommandCall): number {
     deferSignals();
     const { node } = linuxContext();
-    const lines = gcEntries(openSession(node, limitsOf(node)), { dryRun: options.has("dry-run") });
-    if (options.has("json")) printJson(lines);
-    else for (const line of lines) printLine(textOf(line));
+    const lines = gcEntries(openSession(node, limitsOf(node, call)), { dryRun: call.options.has("dry-run") });
+    printListing(call, {
+      document: { outcomes: lines },
+      names: lines.map(({ path }) => path),
+      text: () => lines.map(textOf).join("\n"),
+    });
     return lines.some(({ outcome }) => outcome === "failed") ? 1 : 0;
   },
 };

@@ -1,37 +1,48 @@
 import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
 import { formatTime } from "../../log/format-time.ts";
 import type { Port } from "../../node/inventory.ts";
-import { type Command, type CommandCall, jsonOption } from "../command.ts";
+import type { Command, CommandCall } from "../command.ts";
 import { linuxContext } from "../context.ts";
 import { type InventoriedPf, type InventoriedVf, type NodeInventory, takeInventory } from "../inventory.ts";
-import { formatTable, printJson, printLine } from "../output.ts";
+import { type Column, listingOptions, printListing, type TextStyle, tablesText } from "../output/listing.ts";
 import type { ListedAttachment } from "./attachments.ts";
 
 /** Prints the PFs and VFs of the node, and the attachments that have them. */
 export const list: Command = {
   name: "list",
   summary: "Shows the node's PFs and VFs, and which containers have them",
-  options: [jsonOption],
-  run({ options }: CommandCall): number {
+  options: listingOptions,
+  run(call: CommandCall): number {
     const found = takeInventory(linuxContext());
-    if (options.has("json")) printJson(documentOf(found));
-    else printLine(textOf(found));
+    printListing(call, {
+      document: documentOf(found),
+      names: found.pfs.flatMap(({ pci, vfs }) => [pci, ...vfs.map((vf) => vf.pci)]),
+      text: (style) => textOf(found, style),
+    });
     return 0;
   },
 };
 
 /** Formats an inventory as text. */
-export function textOf({ pfs }: NodeInventory): string {
+export function textOf({ pfs }: NodeInventory, style: TextStyle): string {
   if (pfs.length === 0)
     return "This node has no InfiniBand PF with a driver. Run 'ib-sriov doctor' for the reason.";
   const vfs = pfs.flatMap((pf) => pf.vfs);
-  const tables = [formatTable([PF_HEADING, ...pfs.map(pfRow)])];
-  if (vfs.length > 0) tables.push(formatTable([VF_HEADING, ...vfs.map(vfRow)]));
-  return tables.join("\n\n");
+  return tablesText(
+    [
+      { columns: PF_COLUMNS, rows: pfs.map(pfRow) },
+      { columns: VF_COLUMNS, rows: vfs.map(vfRow) },
+    ],
+    style,
+  );
 }
 
-const PF_HEADING = ["PF", "DRIVER", "NETDEV", "RDMA", "GUID", "PORTS", "VFS"];
-const VF_HEADING = "VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY".split(",");
+const PF_COLUMNS = columns("PF,DRIVER,NETDEV,RDMA,GUID,PORTS,VFS");
+const VF_COLUMNS = columns("VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY");
+
+function columns(headings: string): Column[] {
+  return headings.split(",").map((heading) => ({ heading }));
+}
 
 function pfRow({ pci, driver, netdev, rdma, portGuid, ports, possibleVfs, vfs }: InventoriedPf): string[] {
   const number = possibleVfs === undefined ? "SR-IOV is off" : `${vfs.length} of ${possibleVfs}`;
@@ -80,7 +91,7 @@ export function holderText({ condition, name, pod, path, since }: ListedAttachme
 }
 
 /** Returns an inventory as a JSON document. */
-export function documentOf({ pfs }: NodeInventory): unknown {
+export function documentOf({ pfs }: NodeInventory) {
   return {
     pfs: pfs.map(({ netdev, vfs, ...pf }) => ({
       ...pf,

@@ -2,9 +2,9 @@ import { deferSignals } from "host";
 import { forceRelease } from "../../attachment/admin/force-release.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
 import type { AttachmentName } from "../../attachment/record/record.ts";
-import { type Command, type CommandCall, jsonOption } from "../command.ts";
-import { limitsOf, linuxContext } from "../context.ts";
-import { printJson, printLine } from "../output.ts";
+import type { Command, CommandCall } from "../command.ts";
+import { limitsOf, linuxContext, timeoutOption } from "../context.ts";
+import { listingOptions, printListing } from "../output/listing.ts";
 
 /** Releases a VF like DEL, for an administrator. */
 export const releaseAttachment: Command = {
@@ -13,15 +13,19 @@ export const releaseAttachment: Command = {
   summary: "Releases a container's VF, as DEL does",
   details:
     "CONTAINER is the complete ID, INTERFACE the name in the container; `attachments show` prints both.",
-  options: [{ name: "force", summary: "also if the container is running" }, jsonOption],
-  run({ words: [containerId = "", ifname = ""], options }: CommandCall): number {
+  options: [{ name: "force", summary: "also if the container is running" }, timeoutOption, ...listingOptions],
+  run(call: CommandCall): number {
     deferSignals();
     const { node } = linuxContext();
+    const [containerId = "", ifname = ""] = call.words;
     const name = { containerId, ifname };
-    const session = openSession(node, limitsOf(node));
-    if (!forceRelease(session, name, { force: options.has("force") })) throw unknown(session, name);
-    if (options.has("json")) printJson({ ...name, outcome: "released" });
-    else printLine(`The VF of ${ifname} is released.`);
+    const session = openSession(node, limitsOf(node, call));
+    if (!forceRelease(session, name, { force: call.options.has("force") })) throw unknown(session, name);
+    printListing(call, {
+      document: { ...name, outcome: "released" },
+      names: [`${containerId}/${ifname}`],
+      text: () => `The VF of ${ifname} is released.`,
+    });
     return 0;
   },
 };

@@ -1,27 +1,36 @@
 import { formatTime } from "../../log/format-time.ts";
-import { type Command, type CommandCall, jsonOption } from "../command.ts";
+import type { Command, CommandCall } from "../command.ts";
 import { linuxContext } from "../context.ts";
-import { formatTable, printJson, printLine } from "../output.ts";
+import { type Column, listingOptions, printListing, tablesText } from "../output/listing.ts";
 import { attachmentsOf, type ListedAttachment } from "./attachments.ts";
 import { attachedDocument } from "./list.ts";
 
 /** Prints all attachments of the node. */
 export const showAttachments: Command = {
   name: "attachments show",
+  alias: "attachments",
   summary: "Shows which container has which VF, according to the records",
-  options: [jsonOption],
-  run({ options }: CommandCall): number {
+  options: listingOptions,
+  run(call: CommandCall): number {
     const attached = attachmentsOf(linuxContext().node);
-    if (options.has("json")) printJson(attached.map(attachedDocument));
-    else if (attached.length === 0) printLine("Nothing is attached.");
-    else printLine(formatTable([HEADING, ...attached.map(row)]));
+    const tables = [{ columns: COLUMNS, rows: attached.map(row) }];
+    printListing(call, {
+      document: { attachments: attached.map(attachedDocument) },
+      names: attached.map(({ name, path }) =>
+        name === undefined ? path : `${name.containerId}/${name.ifname}`,
+      ),
+      text: (style) => (attached.length === 0 ? "Nothing is attached." : tablesText(tables, style)),
+    });
     return 0;
   },
 };
 
-const HEADING = ["CONTAINER", "INTERFACE", "POD", "NETWORK", "VF", "SINCE", "CONDITION"];
+const COLUMNS: readonly Column[] = [
+  ...["CONTAINER", "INTERFACE", "POD", "NETWORK", "VF", "SINCE", "CONDITION"].map((heading) => ({ heading })),
+  ...["NETNS", "RECORD"].map((heading) => ({ heading, isWide: true })),
+];
 
-function row({ name, path, pod, network, pci, since, condition }: ListedAttachment): string[] {
+function row({ name, path, pod, network, pci, since, condition, netns }: ListedAttachment): string[] {
   return [
     name?.containerId ?? path,
     name?.ifname ?? "",
@@ -30,5 +39,7 @@ function row({ name, path, pod, network, pci, since, condition }: ListedAttachme
     pci ?? "",
     since === undefined ? "" : formatTime(since),
     condition,
+    netns ?? "",
+    path,
   ];
 }

@@ -1,10 +1,11 @@
 import { args } from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
-import { type Command, type CommandCall, jsonOption } from "../command.ts";
+import type { Command, CommandCall } from "../command.ts";
 import { type CliContext, linuxContext } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
-import { colorize, printJson, printLine } from "../output.ts";
+import { listingOptions, printListing } from "../output/listing.ts";
+import { colorize } from "../output/text.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import type { Finding, Level } from "./finding.ts";
 import { guids } from "./guids.ts";
@@ -39,17 +40,21 @@ export const doctor: Command = {
       value: "DIRECTORIES",
       summary: `directories of networks (default ${NETWORK_DIRECTORIES})`,
     },
-    jsonOption,
+    ...listingOptions,
   ],
-  run({ options }: CommandCall): number {
+  run(call: CommandCall): number {
+    const { options } = call;
     const examined = examine(linuxContext(), {
       cniPath: options.get("cni-path") ?? PLUGIN_DIRECTORY,
       confDirs: (options.get("cni-conf-dir") ?? NETWORK_DIRECTORIES).split(":"),
       program: args()[0] ?? "ib-sriov",
     });
     const attachable = !examined.some(({ level }) => level === "error");
-    if (options.has("json")) printJson({ attachable, findings: examined });
-    else printLine(textOf(examined));
+    printListing(call, {
+      document: { attachable, findings: examined },
+      names: examined.filter(({ level }) => level !== "ok").map(({ subject }) => subject),
+      text: () => textOf(examined),
+    });
     return attachable ? 0 : 1;
   },
 };

@@ -4,11 +4,12 @@ import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { readDirectory } from "../../linux/files/read.ts";
 import { errnoOf } from "../../node/node.ts";
-import { UsageError } from "../command.ts";
+import { type Command, UsageError } from "../command.ts";
+import { usageOf } from "../usage.ts";
 import { copyFile } from "./copy-file.ts";
 import { waitForChange, watchDirectory } from "./directory-watch.ts";
 import { examine, type HostBinary, identityOf } from "./host-binary.ts";
-import { INSTALL_USAGE, type InstallOptions, parseInstallOptions } from "./options.ts";
+import { DEFAULT_DIRECTORY, type InstallOptions, parseInstallOptions } from "./options.ts";
 
 /** Name of the copy, which is the `type` of a network. */
 const PLUGIN = "ib-sriov";
@@ -22,6 +23,24 @@ const SETTLE_TIME = 2_000;
 const LEFTOVER_TIME = 600_000;
 const TEMPORARY = /^\.ib-sriov\.(\d+)\.\d+$/;
 
+/** The command as the help shows it. Its flags are parsed like those of the Go plugin's installer: see options.ts. */
+export const installer: Command = {
+  name: "install",
+  summary: "Copies this executable to the node's directory of CNI plugins, and keeps the copy intact",
+  details:
+    "It keeps running, and restores the copy if it is missing or does not run. It ends at once on SIGTERM.",
+  options: [
+    {
+      name: "cni-bin-dir",
+      value: "DIRECTORY",
+      summary: `directory of the copy (default ${DEFAULT_DIRECTORY})`,
+    },
+    { name: "ib-sriov-cni-bin-file", value: "FILE", summary: "file to copy (default: this executable)" },
+    { name: "no-sleep", summary: "ends after copying" },
+  ],
+  run: ({ words }) => install(words),
+};
+
 /**
  * Runs the installer until a signal arrives. Prints its actions on stdout, and errors on stderr.
  * @param words the arguments after `install`.
@@ -30,12 +49,12 @@ const TEMPORARY = /^\.ib-sriov\.(\d+)\.\d+$/;
 export function install(words: readonly string[]): number {
   try {
     const options = parseInstallOptions(words);
-    if (options === "help") log(1, INSTALL_USAGE);
+    if (options === "help") log(1, usageOf(installer));
     else run(options);
     return 0;
   } catch (error) {
     if (error instanceof UsageError) {
-      log(2, `${error.message}\n${INSTALL_USAGE}`);
+      log(2, `${error.message}\n${usageOf(installer)}`);
       return 2;
     }
     if (errnoOf(error) === "EINTR") {

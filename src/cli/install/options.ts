@@ -11,20 +11,7 @@ export interface InstallOptions {
 }
 
 /** Mount point of the node's directory in the image of the Go plugin. */
-const DIRECTORY = "/host/opt/cni/bin";
-
-/** The text that `--help` prints. */
-export const INSTALL_USAGE = `Copies the plugin into the node's directory of CNI plugins, keeps running, and restores the copy if it
-is missing or does not run. Ends at once on SIGTERM.
-
-Usage:
-  ib-sriov install [flags]
-
-  --cni-bin-dir DIRECTORY       directory of the copy (default ${DIRECTORY})
-  --ib-sriov-cni-bin-file FILE  file to copy (default: this executable)
-  --no-sleep                    ends after copying
-  --help                        prints this text
-`;
+export const DEFAULT_DIRECTORY = "/host/opt/cni/bin";
 
 /** The values that Go's strconv.ParseBool accepts. */
 const TRUE = ["1", "t", "T", "TRUE", "true", "True"];
@@ -37,7 +24,7 @@ const FALSE = ["0", "f", "F", "FALSE", "false", "False"];
  * @throws {UsageError} if an argument is invalid.
  */
 export function parseInstallOptions(words: readonly string[]): InstallOptions | "help" {
-  let directory = DIRECTORY;
+  let directory = DEFAULT_DIRECTORY;
   let executable: string | undefined;
   let stay = true;
   for (let i = 0; i < words.length; i++) {

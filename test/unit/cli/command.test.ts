@@ -7,9 +7,11 @@ const command: Command = {
   parameters: ["CONTAINER", "INTERFACE"],
   summary: "Takes a VF back",
   details: "More about it.",
+  examples: [["ib-sriov attachments release c1 net1", "releases the VF of net1"]],
   options: [
     { name: "force", summary: "also from a running pod" },
-    { name: "file", value: "FILE", summary: "where to" },
+    { name: "file", letter: "f", value: "FILE", summary: "where to" },
+    { name: "color", value: "COLOR", values: ["red", "green"], summary: "which color" },
   ],
   run: () => 0,
 };
@@ -25,6 +27,9 @@ describe("the arguments of a command", () => {
     [["c1", "--file", "a=b", "net1", "--force"], { file: "a=b", force: "" }],
     [["c1", "net1", "--file=x=y"], { file: "x=y" }],
     [["c1", "net1", "--file="], { file: "" }],
+    [["-f", "x", "c1", "net1"], { file: "x" }],
+    [["-fx", "c1", "net1"], { file: "x" }],
+    [["-f=x", "c1", "net1", "--color", "red"], { file: "x", color: "red" }],
   ])("%j", (words, options) => {
     expect(parsed(...words)).toEqual({ words: ["c1", "net1"], options });
   });
@@ -44,7 +49,14 @@ describe("the arguments of a command", () => {
     [["c1"], "INTERFACE is missing"],
     [["c1", "net1", "x"], "unexpected argument: x"],
     [["c1", "net1", "--nope"], "unknown option: --nope"],
-    [["c1", "net1", "-force"], "unknown option: -force"],
+    [["c1", "net1", "--forced"], "unknown option: --forced; did you mean '--force'?"],
+    [["c1", "net1", "-x"], "unknown option: -x"],
+    [["c1", "net1", "-f"], "-f needs a value: FILE"],
+    [
+      ["c1", "net1", "--color", "greens"],
+      "invalid value of --color: greens; expected red, green; did you mean 'green'?",
+    ],
+    [["c1", "net1", "-nope"], "unknown option: -nope"],
     [["c1", "net1", "--force=yes"], "--force takes no value"],
     [["c1", "net1", "--file"], "--file needs a value: FILE"],
   ])("%j: %s", (words, message) => {
@@ -61,9 +73,14 @@ Usage:
   ib-sriov attachments release CONTAINER INTERFACE [options]
 
 Options:
-  --force      also from a running pod
-  --file FILE  where to
-  --help       prints this text
+      --force        also from a running pod
+  -f, --file FILE    where to
+      --color COLOR  which color
+  -h, --help         prints this text
+
+Examples:
+  ib-sriov attachments release c1 net1
+      releases the VF of net1
 `);
 });
 

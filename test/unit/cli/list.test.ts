@@ -30,6 +30,8 @@ const vf: InventoriedVf = {
   holder: attached,
 };
 
+const style = { isWide: false, hasHeadings: true };
+
 const port = { number: 1, physicalState: "LinkUp", linkLayer: "InfiniBand", lid: 4, rate: "" };
 
 const pf: InventoriedPf = {
@@ -44,7 +46,7 @@ const pf: InventoriedPf = {
 };
 
 test("PFs and VFs have a table each, an unknown value is a dash", () => {
-  expect(textOf({ pfs: [pf], attached: [] }).split("\n")).toEqual([
+  expect(textOf({ pfs: [pf], attached: [] }, style).split("\n")).toEqual([
     "PF            DRIVER     NETDEV  RDMA    GUID  PORTS                      VFS",
     "0000:03:00.0  mlx5_core  -       mlx5_0  -     ACTIVE, no subnet manager  2 of 8",
     "",
@@ -55,10 +57,10 @@ test("PFs and VFs have a table each, an unknown value is a dash", () => {
 });
 
 test("a PF without SR-IOV, and a node without PFs, are reported", () => {
-  expect(textOf({ pfs: [{ ...pf, possibleVfs: undefined, vfs: [] }], attached: [] })).toMatch(
+  expect(textOf({ pfs: [{ ...pf, possibleVfs: undefined, vfs: [] }], attached: [] }, style)).toMatch(
     /SR-IOV is off$/,
   );
-  expect(textOf({ pfs: [], attached: [] })).toMatch(/no InfiniBand PF.*doctor/);
+  expect(textOf({ pfs: [], attached: [] }, style)).toMatch(/no InfiniBand PF.*doctor/);
 });
 
 test("the holder is the pod, else the container, else the file, after its condition", () => {

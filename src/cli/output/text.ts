@@ -11,11 +11,6 @@ export function printLine(text: string): void {
   print(1, `${text}\n`);
 }
 
-/** Prints a JSON document on stdout. */
-export function printJson(value: unknown): void {
-  printLine(JSON.stringify(value, undefined, 2));
-}
-
 /** Returns a text in a color if stdout is a terminal with colors, and NO_COLOR is not set (no-color.org). */
 export function colorize(tone: Tone, text: string): string {
   return hasColors() ? `\x1b[${CODES[tone]}m${text}\x1b[0m` : text;
@@ -25,17 +20,16 @@ function hasColors(): boolean {
   return isTerminal(1) && (getenv("NO_COLOR") ?? "") === "" && getenv("TERM") !== "dumb";
 }
 
-/** Formats rows as a table. The first row is the heading. "" is shown as "-". */
-export function formatTable(rows: readonly (readonly string[])[]): string {
-  const shown = rows.map((row) => row.map((cell) => (cell === "" ? "-" : cell)));
-  const widths = (shown[0] ?? []).map((_, column) =>
-    Math.max(...shown.map((row) => row[column]?.length ?? 0)),
-  );
-  const lines = shown.map((row) =>
+/** Formats rows as a table, below a heading if there is one. "" is shown as "-". */
+export function formatTable(rows: readonly (readonly string[])[], heading?: readonly string[]): string {
+  const cells = rows.map((row) => row.map((cell) => (cell === "" ? "-" : cell)));
+  const all = heading === undefined ? cells : [heading, ...cells];
+  const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  const lines = all.map((row) =>
     row
       .map((cell, column) => (column === row.length - 1 ? cell : cell.padEnd(widths[column] ?? 0)))
       .join("  "),
   );
-  const [heading = "", ...rest] = lines;
-  return [colorize("heading", heading), ...rest].join("\n");
+  if (heading === undefined) return lines.join("\n");
+  return [colorize("heading", lines[0] ?? ""), ...lines.slice(1)].join("\n");
 }
