@@ -28,7 +28,10 @@ export interface Command {
   readonly name: string;
   /** A shorter name. */
   readonly alias?: string;
-  /** Names of the arguments after the command's name, e.g. "CONTAINER"; optional ones come last, in brackets: "[FILE]". */
+  /**
+   * Names of the arguments after the command's name, e.g. "CONTAINER". Optional ones come last, in brackets: "[FILE]";
+   * "[VF…]" stands for any number of arguments.
+   */
   readonly parameters?: readonly string[];
   /** One line for the list of commands. */
   readonly summary: string;
@@ -107,5 +110,6 @@ function requireWords({ parameters = [] }: Command, words: readonly string[]): v
   const missing = parameters[words.length];
   if (missing !== undefined && !missing.startsWith("[")) throw new UsageError(`${missing} is missing`);
   const extra = words[parameters.length];
-  if (extra !== undefined) throw new UsageError(`unexpected argument: ${extra}`);
+  if (extra !== undefined && !parameters.at(-1)?.endsWith("…]"))
+    throw new UsageError(`unexpected argument: ${extra}`);
 }

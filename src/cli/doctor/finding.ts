@@ -13,7 +13,15 @@ export interface Remedy {
   readonly command?: string | undefined;
   /** Further steps and information, or the steps to take if no command fixes it. */
   readonly advice?: string | undefined;
+  /** The same remedy for `doctor --fix`; `undefined` if it must be a decision of the administrator. */
+  readonly fix?: SafeFix | undefined;
 }
+
+/** A remedy that is safe: `doctor --fix` carries it out, and it never affects a running pod. */
+export type SafeFix =
+  | { readonly kind: "bind" | "provision"; readonly vfs: readonly string[] }
+  | { readonly kind: "load module"; readonly module: string }
+  | { readonly kind: "gc" };
 
 /** A result of a check, and the way to fix it. */
 export interface Finding extends Remedy {

@@ -64,6 +64,11 @@ describe("the arguments of a command", () => {
   });
 });
 
+test.each([[[]], [["a"]], [["a", "b", "c"]]])("any number of arguments: %j", (words: string[]) => {
+  const many = { ...command, parameters: ["[VF…]"], options: [] };
+  expect(parseArguments(many, words)).toEqual({ words, options: new Map() });
+});
+
 test("the help of a command names its parameters and options", () => {
   expect(usageOf(command)).toBe(`Takes a VF back.
 
