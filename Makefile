@@ -119,13 +119,24 @@ CNI_BIN_DIR ?= /opt/cni/bin
 # The directory in which systemd looks for units that do not belong to a package.
 UNIT_DIR ?= /usr/local/lib/systemd/system
 UNITS := $(wildcard deploy/systemd/*)
+# The directory of man pages and completion scripts.
+SHARE_DIR ?= /usr/local/share
+COMPLETIONS := bash-completion/completions/ib-sriov zsh/site-functions/_ib-sriov fish/vendor_completions.d/ib-sriov.fish
 
 .PHONY: install
-install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin) and the systemd units to UNIT_DIR, below DESTDIR
+install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages and completions, below DESTDIR
 	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR) $(DESTDIR)$(UNIT_DIR)
 	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
 	$(Q)for unit in $(UNITS); do \
 	  sed 's|@CNI_BIN_DIR@|$(CNI_BIN_DIR)|' $$unit >$(DESTDIR)$(UNIT_DIR)/$$(basename $$unit) || exit 1; done
+	$(Q)$(NODE) scripts/reference.mjs man $(DESTDIR)$(SHARE_DIR)/man/man8 $(B)/include/build.h
+	$(Q)for script in $(COMPLETIONS); do shell=$${script%%[-/]*} && \
+	  mkdir -p $(DESTDIR)$(SHARE_DIR)/$$(dirname $$script) && \
+	  $(RUN) $(B)/ib-sriov completion $$shell >$(DESTDIR)$(SHARE_DIR)/$$script || exit 1; done
+
+.PHONY: reference
+reference: setup ## writes docs/reference/cli.md, which a test compares with the commands
+	$(Q)$(NODE) scripts/reference.mjs markdown >docs/reference/cli.md
 
 .PHONY: image
 image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
