@@ -1,4 +1,4 @@
-# ib-sriov: TypeScript in src/ → two scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/, the engine
+# ib-sriov: TypeScript in src/ → scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/, the engine
 # and musl → run once, for the image of its memory (native/startup/image.h) → build/ib-sriov. `make help` lists the
 # targets.
 
@@ -171,17 +171,21 @@ clean: ## removes build/
 
 # ---- the program ----
 
-SCRIPTS := program command-line
+BUNDLING := scripts/bundle.mjs scripts/commands.mjs scripts/absent.mjs native/startup/touch.mjs
 
-$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host/host.d.ts scripts/bundle.mjs scripts/absent.mjs native/startup/touch.mjs tsconfig.json package-lock.json Makefile | setup
+# Also makes $(B)/commands/*.js.
+$(B)/program.js: $(SOURCES) native/host/host.d.ts $(BUNDLING) tsconfig.json package-lock.json Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,bundle,$(B)/)
 	$(Q)$(NODE) scripts/bundle.mjs $(B) $(filter TOUCH,$(WITHOUT))
 
-$(B)/%.bytecode: $(B)/%.js $(B)/compile
+$(B)/program.bytecode: $(B)/program.js $(B)/compile
 	$(call say,compile,$@)
 	$(Q)$(B)/compile $< >$@
-BYTECODE := $(SCRIPTS:%=$(B)/%.bytecode)
+$(B)/commands.bytecode: $(B)/program.js $(B)/compile
+	$(call say,compile,$@)
+	$(Q)$(B)/compile --all $(B)/commands/*.js >$@
+BYTECODE := $(B)/program.bytecode $(B)/commands.bytecode
 
 # Version, commit and date; replaced only if the content changed. The date is the commit's, so that builds are
 # reproducible.
@@ -216,7 +220,7 @@ OBJECTS := $(NATIVE:%=%.o)
 # Room for any image, in bytes.
 ROOMY := 0x400000
 
-BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_LINE='"$(B)/command-line.bytecode"'
+BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_SCRIPTS='"$(B)/commands.bytecode"'
 
 # Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room
 define untaken

@@ -48,11 +48,13 @@ declare module "host" {
   function isTerminal(fd: number): boolean;
   /** Sets the exit status (0 to 255) of the process, which is 0 by default. The process exits when its program ends. */
   function exitStatus(status: number): void;
+  /** Evaluates the script of the command line, and returns the exports of src/cli/command-line.ts. In ib-sriov only. */
+  function commandLine(): { readonly answerCommandLine: (words: readonly string[]) => number };
   /**
-   * Evaluates the script of the command line (src/cli/command-line.ts), and returns its function, which takes argv and
-   * returns the exit status. In the executable ib-sriov only.
+   * Evaluates the script of one command, and returns its exports. Only scripts/bundle.mjs, which numbers the scripts from
+   * 1 on, makes calls of it.
    */
-  function commandLine(): (words: readonly string[]) => number;
+  function commandScript(number: number): unknown;
   /** Version, commit and build date, set at build time. */
   const build: { readonly version: string; readonly commit: string; readonly date: string };
   /**
