@@ -180,8 +180,9 @@ declare module "host" {
   /** Returns `undefined` if all bytes were written, else the number of those that were. So does pwrite. */
   function write(fd: number, bytes: Uint8Array, subject?: Subject): number | undefined;
   function pwrite(fd: number, bytes: Uint8Array, offset: number, subject?: Subject): number | undefined;
-  /** Returns what one read(2) returns; `limit` is at most 64 KiB. */
+  /** Returns what one read(2) returns, or `undefined` if the errno is expected; `limit` is at most 64 KiB. */
   function read(fd: number, limit: number): Uint8Array;
+  function read(fd: number, limit: number, expected: Expected): Uint8Array | undefined;
   /** Returns the text of up to `limit` bytes (at most 64 KiB) at offset 0. */
   function pread(fd: number, limit: number): string;
   function readLink(path: string): string;
@@ -214,6 +215,14 @@ declare module "host" {
   function setns(fd: number, type: number): void;
   function socket(family: number, type: number, protocol: number, subject?: Subject): number;
   function bind(fd: number, address: Uint8Array): void;
+  function listen(fd: number, backlog: number): void;
+  /** accept4(2). Returns the descriptor, or `undefined` if the errno is expected. */
+  function accept(fd: number, flags: number, expected: Expected): number | undefined;
+  /** shutdown(2). Returns 0, or `undefined` if the errno is expected. */
+  function shutdown(fd: number, how: number, expected: Expected): 0 | undefined;
+  function epollCreate(flags: number): number;
+  /** epoll_ctl(2). @param event struct epoll_event; its events are a u32 in host order at its beginning. */
+  function epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): void;
   /** setsockopt(2) of an int. Returns 0, or `undefined` if the errno is expected. */
   function setsockopt(
     fd: number,
@@ -296,11 +305,12 @@ declare module "host" {
    * posix_spawn(3). Returns the child's pid. ETXTBSY if a process has the executable open for writing. The child leads a
    * separate process group, so that Ctrl-C at a terminal does not reach it, and has the default handling of all signals.
    * @param path absolute path of the executable; argv[0] is the same.
+   * @param args the other arguments: texts, each with a NUL byte at its end.
    * @param environment texts such as "A=b", each with a NUL byte at its end.
    * @param descriptors numbers of type int: the child's stdin, stdout and stderr, and others, which it gets under the
    * same numbers. It gets no others that are close-on-exec.
    */
-  function spawn(path: string, environment: Uint8Array, descriptors: Uint8Array): number;
+  function spawn(path: string, args: Uint8Array, environment: Uint8Array, descriptors: Uint8Array): number;
   /** waitpid(2). Returns the status as the kernel encodes it; `undefined` if the child has not ended (WNOHANG). */
   function waitpid(pid: number, options: number): number | undefined;
 }

@@ -1,3 +1,4 @@
+import { agent } from "./agent/agent.ts";
 import { gc } from "./attachments/gc.ts";
 import { list } from "./attachments/list.ts";
 import { releaseAttachment } from "./attachments/release.ts";
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   gc,
   provisionAll,
   metrics,
+  agent,
   completionOf(() => commands),
   installer,
 ];
