@@ -44,6 +44,13 @@ declare module "host" {
    * (EAGAIN). Throws EPIPE if the reader has closed the pipe, because SIGPIPE is ignored.
    */
   function print(fd: 1 | 2, text: string): void;
+  /**
+   * Prints a line on stderr if this process is still running after a delay, ms, and has not called cancelPrint or
+   * printAfter again: also while it waits in a system call, except in the writeFile of a driver that sleeps.
+   */
+  function printAfter(delay: number, line: string): void;
+  /** Cancels the line of printAfter. Returns whether it has been printed. */
+  function cancelPrint(): boolean;
   /** isatty(3). */
   function isTerminal(fd: number): boolean;
   /** Sets the exit status (0 to 255) of the process, which is 0 by default. The process exits when its program ends. */
