@@ -5,6 +5,7 @@ import { LinuxInventory } from "../linux/pci/inventory.ts";
 import type { Inventory } from "../node/inventory.ts";
 import type { Node } from "../node/node.ts";
 import { type CommandCall, type Option, UsageError } from "./command.ts";
+import { observeProgress, ReportingPciFunctions } from "./progress.ts";
 
 /** The machine on which a command works: the real one, or the model of a test. */
 export interface CliContext {
@@ -14,7 +15,10 @@ export interface CliContext {
 
 /** Returns the context of the real machine. */
 export function linuxContext(): CliContext {
-  return { node: linuxNode(), inventory: new LinuxInventory() };
+  return {
+    node: { ...linuxNode(), functions: new ReportingPciFunctions() },
+    inventory: new LinuxInventory(),
+  };
 }
 
 /** Default time limit of a command that changes something, s; it includes waiting for locks. */
@@ -30,7 +34,7 @@ export const timeoutOption: Option = {
 };
 
 /**
- * Returns the limits of a command. Warnings go to stderr; the durations of steps are not recorded.
+ * Returns the limits of a command. Warnings go to stderr, and so does progress (progress.ts).
  * @throws {UsageError} if the value of --timeout is not a number of seconds.
  */
 export function limitsOf(node: Node, { options }: CommandCall): Limits {
@@ -41,6 +45,6 @@ export function limitsOf(node: Node, { options }: CommandCall): Limits {
   return {
     deadline: node.clock.now() + seconds * 1000,
     warn: (message) => print(2, `ib-sriov: ${message}\n`),
-    observe: (_action, _what, _record, act) => act(),
+    observe: observeProgress(node.files),
   };
 }
