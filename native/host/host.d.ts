@@ -300,12 +300,18 @@ declare module "host" {
   /**
    * posix_spawn(3). Returns the child's pid. ETXTBSY if a process has the executable open for writing. The child leads a
    * separate process group, so that Ctrl-C at a terminal does not reach it, and has the default handling of all signals.
-   * @param path absolute path of the executable; argv[0] is the same.
+   * @param path absolute path of the executable.
    * @param environment texts such as "A=b", each with a NUL byte at its end.
    * @param descriptors numbers of type int: the child's stdin, stdout and stderr, and others, which it gets under the
    * same numbers. It gets no others that are close-on-exec.
+   * @param words argv, in the form of the environment; without it, the path alone.
    */
-  function spawn(path: string, environment: Uint8Array, descriptors: Uint8Array): number;
+  function spawn(
+    path: string,
+    environment: Uint8Array,
+    descriptors: Uint8Array,
+    words?: Uint8Array,
+  ): number;
   /** waitpid(2). Returns the status as the kernel encodes it; `undefined` if the child has not ended (WNOHANG). */
   function waitpid(pid: number, options: number): number | undefined;
 }

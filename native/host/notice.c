@@ -9,7 +9,7 @@
 #include <time.h>
 #include <unistd.h>
 
-/* Its default is to be ignored, so that one that arrives late does nothing. */
+/* Its default is to be ignored, so that a late signal does nothing. */
 enum { NOTICE_SIGNAL = SIGURG };
 
 /* The kernel's number of the timer. musl's timer_create would link threads. */
