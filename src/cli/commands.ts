@@ -2,6 +2,7 @@ import { gc } from "./attachments/gc.ts";
 import { list } from "./attachments/list.ts";
 import { releaseAttachment } from "./attachments/release.ts";
 import { showAttachments } from "./attachments/show.ts";
+import { bugreport } from "./bugreport/bugreport.ts";
 import type { Command } from "./command.ts";
 import { completionOf } from "./completion.ts";
 import { doctor } from "./doctor/doctor.ts";
@@ -18,6 +19,7 @@ export const commands: readonly Command[] = [
   gc,
   provisionAll,
   metrics,
+  bugreport,
   completionOf(() => commands),
   installer,
 ];

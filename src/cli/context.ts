@@ -34,16 +34,24 @@ export const timeoutOption: Option = {
 };
 
 /**
- * Returns the limits of a command. Warnings go to stderr, and so does progress (progress.ts).
- * @throws {UsageError} if the value of --timeout is not a number of seconds.
+ * Returns the value of --timeout, s.
+ * @throws {UsageError} if it is not a number of seconds.
  */
-export function limitsOf(node: Node, { options }: CommandCall): Limits {
-  const text = options.get("timeout") ?? String(TIMEOUT);
+export function secondsOf({ options }: CommandCall, unless: number): number {
+  const text = options.get("timeout") ?? String(unless);
   const seconds = Number(text);
   if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds === 0 || seconds > LONGEST_TIMEOUT)
     throw new UsageError(`--timeout ${text} is not a number of seconds above 0, up to ${LONGEST_TIMEOUT}`);
+  return seconds;
+}
+
+/**
+ * Returns the limits of a command. Warnings go to stderr, and so does progress (progress.ts).
+ * @throws {UsageError} if the value of --timeout is not a number of seconds.
+ */
+export function limitsOf(node: Node, call: CommandCall): Limits {
   return {
-    deadline: node.clock.now() + seconds * 1000,
+    deadline: node.clock.now() + secondsOf(call, TIMEOUT) * 1000,
     warn: (message) => print(2, `ib-sriov: ${message}\n`),
     observe: observeProgress(node.files),
   };

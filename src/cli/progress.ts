@@ -16,7 +16,7 @@ let silentSince: number | undefined;
 let present: { readonly line: string; readonly least: number } | undefined;
 
 /**
- * Runs a part of a command. If the command has been silent for a second meanwhile, it prints on stderr what it does:
+ * Runs a part of a command. If the command is silent for a second, it prints on stderr what it does:
  * the innermost part that is running.
  * @param what e.g. "rebinding VF 0000:03:00.2".
  * @param least the time after which the part is printed at the earliest, ms.

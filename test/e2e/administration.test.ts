@@ -67,7 +67,7 @@ describe("attachments", () => {
       expect(await operate("attachments release 4f2 --force")).toEqual({
         status: 1,
         stdout: "",
-        stderr: `ib-sriov: 4f2 means 2 attachments; name one of them:\n  ${id}/net1 (default/trainer)\n  4f2d/net1\n`,
+        stderr: `ib-sriov: 4f2 means 2 attachments; name a single one:\n  ${id}/net1 (default/trainer)\n  4f2d/net1\n`,
       });
       expect(await operated("attachments release 4f2d --force")).toMatch(
         / of container 4f2d, .* is released/,

@@ -26,7 +26,7 @@ export function requireMatches(all: readonly ListedAttachment[], name: string): 
 /**
  * Returns the one attachment that a name, see {@link matchesOf}, and an interface mean.
  * @param ifname "" for the only attachment of the container.
- * @throws {Error} if there is none, or if there are several, which the message lists.
+ * @throws {Error} if the name means no attachment, or several, which the message lists.
  */
 export function selectOne(all: readonly ListedAttachment[], name: string, ifname: string): ListedAttachment {
   const matches = matchesOf(all, name).filter((each) => ifname === "" || hasInterface(each, ifname));
@@ -36,7 +36,7 @@ export function selectOne(all: readonly ListedAttachment[], name: string, ifname
   const listed = matches.map(
     (each) => `\n  ${labelOf(each)}${each.pod === undefined ? "" : ` (${each.pod})`}`,
   );
-  throw new Error(`${name} means ${matches.length} attachments; name one of them:${listed.join("")}`);
+  throw new Error(`${name} means ${matches.length} attachments; name a single one:${listed.join("")}`);
 }
 
 /** Returns "container/interface"; the path of the record if it does not contain them. */

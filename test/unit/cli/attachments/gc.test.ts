@@ -41,7 +41,7 @@ test("wide output has complete IDs and the paths of records", () => {
   );
 });
 
-describe("if nothing was to be released, a sentence says so", () => {
+describe("if nothing was to be released, a sentence reports it", () => {
   test.each<[string, readonly GcLine[]]>([
     ["nothing is attached", []],
     ["1 attachment of a running container", [left]],

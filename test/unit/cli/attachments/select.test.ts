@@ -62,7 +62,7 @@ describe("selectOne", () => {
     [
       "4f2c",
       "net1",
-      "4f2c means 2 attachments; name one of them:\n" +
+      "4f2c means 2 attachments; name a single one:\n" +
         "  4f2c01/net1 (default/trainer-0)\n  4f2c99/net1 (other/trainer-0)",
     ],
   ])("refuses %s %s", (name, ifname, message) => {
