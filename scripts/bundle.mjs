@@ -137,7 +137,8 @@ async function importedNames(owners, { plugins = [], ...more }) {
   for (const node of parse(outputFiles[0].text, { ecmaVersion: 2023, sourceType: "module" }).body) {
     if (node.type !== "ImportDeclaration") continue;
     const imported = node.specifiers.map((specifier) => specifier.imported.name);
-    names[node.source.value] = [...(names[node.source.value] ?? []), ...imported];
+    // Each file of the bundle has its own import.
+    names[node.source.value] = [...new Set([...(names[node.source.value] ?? []), ...imported])];
   }
   return names;
 }

@@ -11,6 +11,7 @@
 /* The parameters of a new child. */
 struct start {
   char *path;
+  /* argv; NULL for the path alone. */
   char **arguments;
   char **environment;
   /* The descriptors that the child gets: the first three as stdin, stdout and stderr, the others with their numbers. */
@@ -49,20 +50,19 @@ static int spawn(const struct start *start, pid_t *pid)
     return error;
   error = posix_spawnattr_init(&attributes);
   if (error == 0) {
+    char *alone[] = {start->path, NULL};
+    char **arguments = start->arguments == NULL ? alone : start->arguments;
     error = describe(start, &actions, &attributes);
     if (error == 0)
-      error = posix_spawn(pid, start->path, &actions, &attributes, start->arguments, start->environment);
+      error = posix_spawn(pid, start->path, &actions, &attributes, arguments, start->environment);
     posix_spawnattr_destroy(&attributes);
   }
   posix_spawn_file_actions_destroy(&actions);
   return error;
 }
 
-/*
- * Returns pointers to copies of texts, which each end with a NUL byte, and NULL after them, in one block of memory.
- * `first` comes before them unless it is NULL.
- */
-static char **read_texts(JSContext *context, JSValueConst value, char *first)
+/* Copies texts, each with a NUL byte at its end, to a list that ends with NULL, to be freed with js_free. */
+static char **read_texts(JSContext *context, JSValueConst value)
 {
   const uint8_t *bytes;
   size_t length, count = 0;
@@ -70,13 +70,11 @@ static char **read_texts(JSContext *context, JSValueConst value, char *first)
     return NULL;
   for (size_t i = 0; i < length; i++)
     count += bytes[i] == '\0';
-  char **texts = js_mallocz(context, (count + 3) * sizeof(char *) + length + 1);
+  char **texts = js_mallocz(context, (count + 2) * sizeof(char *) + length + 1);
   if (texts == NULL)
     return NULL;
-  char *text = memcpy(texts + count + 3, bytes, length);
+  char *text = memcpy(texts + count + 2, bytes, length);
   count = 0;
-  if (first != NULL)
-    texts[count++] = first;
   for (const char *end = text + length; text < end; text += strlen(text) + 1)
     texts[count++] = text;
   return texts;
@@ -88,9 +86,9 @@ static bool read_start(JSContext *context, JSValueConst *argv, struct start *sta
   const uint8_t *descriptors;
   size_t bytes;
   if ((start->path = host_name(context, argv[0], "posix_spawn")) == NULL ||
-      (start->arguments = read_texts(context, argv[1], start->path)) == NULL ||
-      (start->environment = read_texts(context, argv[2], NULL)) == NULL ||
-      !host_bytes(context, argv[3], &descriptors, &bytes) ||
+      (start->environment = read_texts(context, argv[1])) == NULL ||
+      !host_bytes(context, argv[2], &descriptors, &bytes) ||
+      (!JS_IsUndefined(argv[3]) && (start->arguments = read_texts(context, argv[3])) == NULL) ||
       (start->descriptors = js_mallocz(context, bytes + 1)) == NULL)
     return false;
   start->descriptor_count = bytes / sizeof *start->descriptors;
@@ -143,6 +141,6 @@ static JSValue host_pipe(HOST_ARGUMENTS)
 }
 
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(spawn, 4), HOST_FUNCTION(waitpid, 2), HOST_FUNCTION(pipe, 0),
+  JS_CFUNC_DEF("spawn", 4, host_spawn), HOST_FUNCTION(waitpid, 2), HOST_FUNCTION(pipe, 0),
 };
 HOST_PART(children);

@@ -44,6 +44,13 @@ declare module "host" {
    * (EAGAIN). Throws EPIPE if the reader has closed the pipe, because SIGPIPE is ignored.
    */
   function print(fd: 1 | 2, text: string): void;
+  /**
+   * Prints a line on stderr if this process is still running after a delay, ms, and has not called cancelPrint or
+   * printAfter again: also while it waits in a system call, except in the writeFile of a driver that sleeps.
+   */
+  function printAfter(delay: number, line: string): void;
+  /** Cancels the line of printAfter. Returns whether it has been printed. */
+  function cancelPrint(): boolean;
   /** isatty(3). */
   function isTerminal(fd: number): boolean;
   /** Sets the exit status (0 to 255) of the process, which is 0 by default. The process exits when its program ends. */
@@ -304,13 +311,18 @@ declare module "host" {
   /**
    * posix_spawn(3). Returns the child's pid. ETXTBSY if a process has the executable open for writing. The child leads a
    * separate process group, so that Ctrl-C at a terminal does not reach it, and has the default handling of all signals.
-   * @param path absolute path of the executable; argv[0] is the same.
-   * @param args the other arguments: texts, each with a NUL byte at its end.
+   * @param path absolute path of the executable.
    * @param environment texts such as "A=b", each with a NUL byte at its end.
    * @param descriptors numbers of type int: the child's stdin, stdout and stderr, and others, which it gets under the
    * same numbers. It gets no others that are close-on-exec.
+   * @param words argv, in the form of the environment; without it, the path alone.
    */
-  function spawn(path: string, args: Uint8Array, environment: Uint8Array, descriptors: Uint8Array): number;
+  function spawn(
+    path: string,
+    environment: Uint8Array,
+    descriptors: Uint8Array,
+    words?: Uint8Array,
+  ): number;
   /** waitpid(2). Returns the status as the kernel encodes it; `undefined` if the child has not ended (WNOHANG). */
   function waitpid(pid: number, options: number): number | undefined;
 }

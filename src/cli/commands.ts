@@ -3,6 +3,7 @@ import { gc } from "./attachments/gc.ts";
 import { list } from "./attachments/list.ts";
 import { releaseAttachment } from "./attachments/release.ts";
 import { showAttachments } from "./attachments/show.ts";
+import { bugreport } from "./bugreport/bugreport.ts";
 import type { Command } from "./command.ts";
 import { completionOf } from "./completion.ts";
 import { doctor } from "./doctor/doctor.ts";
@@ -20,6 +21,7 @@ export const commands: readonly Command[] = [
   provisionAll,
   metrics,
   agent,
+  bugreport,
   completionOf(() => commands),
   installer,
 ];

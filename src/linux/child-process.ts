@@ -18,10 +18,10 @@ const LONGEST_READ = 1 << 16;
 
 /** The parameters of a new child. */
 export interface ChildStart {
-  /** Absolute path of the executable; argv[0] is the same. */
+  /** Absolute path of the executable. */
   readonly path: string;
-  /** The other arguments; default none. */
-  readonly args?: readonly string[];
+  /** argv; by default, the path alone. */
+  readonly words?: readonly string[];
   readonly environment: readonly string[];
   /** The text on the child's stdin. The child can read it also after this process has ended. */
   readonly stdin: string;
@@ -53,7 +53,7 @@ export class ChildProcess {
   }
 
   /** @throws {HostError} ETXTBSY if a process has the executable open for writing. */
-  static start({ path, args = [], environment, stdin, inherit }: ChildStart): ChildProcess {
+  static start({ path, words, environment, stdin, inherit }: ChildStart): ChildProcess {
     const own: number[] = [];
     const given: number[] = [];
     try {
@@ -64,7 +64,7 @@ export class ChildProcess {
         given.push(givenEnd);
       }
       markInheritedDescriptors();
-      return new ChildProcess(spawn(path, args, environment, [...given, ...inherit]), own);
+      return new ChildProcess(spawn(path, words, environment, [...given, ...inherit]), own);
     } catch (error) {
       for (const fd of own) host.close(fd);
       throw error;
@@ -104,6 +104,23 @@ export class ChildProcess {
   /** Asks the child to end (SIGTERM). */
   terminate(): void {
     if (!this.reaped) host.kill(this.pid, SIGTERM, ["ESRCH", "EPERM"]);
+  }
+
+  /** The child's stdout and stderr, as far as they have been read. */
+  get output(): readonly [string, string] {
+    const [stdout, stderr] = this.outputs;
+    return [textOf(stdout), textOf(stderr)];
+  }
+
+  /**
+   * Sends SIGKILL to the child and its process group, and does not wait: a process that waits in the kernel ends only
+   * when the kernel lets it.
+   */
+  abandon(): void {
+    if (this.reaped) return;
+    host.kill(-this.pid, SIGKILL, ["ESRCH", "EPERM"]);
+    host.waitpid(this.pid, WNOHANG);
+    this.close();
   }
 
   private end(status: number, limit: number): ChildOutcome {
@@ -161,19 +178,20 @@ function markInheritedDescriptors(): void {
 /** Starts a child. The first three descriptors become its stdin, stdout and stderr; it gets the others, too. */
 function spawn(
   path: string,
-  args: readonly string[],
+  words: readonly string[] | undefined,
   environment: readonly string[],
   descriptors: readonly number[],
 ): number {
-  if ([...args, ...environment].some((text) => text.includes("\0"))) host.fail("EINVAL", "posix_spawn", path);
+  if ([...environment, ...(words ?? [])].some((text) => text.includes("\0")))
+    host.fail("EINVAL", "posix_spawn", path);
   if (descriptors.some((fd) => fd < STANDARD)) throw new TypeError("0 to 2 are the child's own descriptors");
   const numbers = new Uint8Array(Int32Array.from(descriptors).buffer);
-  return host.spawn(path, texts(args), texts(environment), numbers);
+  return host.spawn(path, terminated(environment), numbers, words && terminated(words));
 }
 
-/** Returns texts as posix_spawn's function in native/ expects them. */
-function texts(all: readonly string[]): Uint8Array {
-  return host.utf8Encode(all.map((text) => `${text}\0`).join(""));
+/** Returns texts with a NUL byte at the end of each. */
+function terminated(texts: readonly string[]): Uint8Array {
+  return host.utf8Encode(texts.map((text) => `${text}\0`).join(""));
 }
 
 /** Makes the child's stdin: a file in memory instead of a pipe, which has any length and outlives this process. */

@@ -88,5 +88,6 @@ export function outputOf(args: readonly string[], limit: number): string {
 function startCommand(args: readonly string[]): ChildProcess {
   // With CNI_COMMAND, the child would be a call of a runtime.
   const environment = host.environ().filter((variable) => !variable.startsWith("CNI_"));
-  return ChildProcess.start({ path: OWN_EXECUTABLE, args, environment, stdin: "", inherit: [] });
+  const words = [OWN_EXECUTABLE, ...args];
+  return ChildProcess.start({ path: OWN_EXECUTABLE, words, environment, stdin: "", inherit: [] });
 }
