@@ -51,9 +51,7 @@ function changedRows(before: Table, now: Table, style: TextStyle): string {
   const known = new Set(before.rows.map(shown));
   const names = new Set(now.rows.map(([name]) => name));
   const last = columns.findLastIndex(({ isWide }) => !isWide);
-  const removed = before.rows
-    .filter(([name]) => !names.has(name))
-    .map(([name = ""]) => columns.map((_, i) => (i === 0 ? name : i === last ? REMOVED : "")));
+  const removed = before.rows.filter(([name = ""]) => !names.has(name)).map((row) => row.with(last, REMOVED));
   // The headings and all rows are formatted, so that the columns are as wide as before.
   const rows = [...now.rows, ...removed];
   const lines = tableText({ columns, rows }, style)

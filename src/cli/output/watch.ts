@@ -17,7 +17,8 @@ const INTERVAL = 1000;
 export function watchListing(call: CommandCall, clock: Clock, read: () => WatchedListing): number {
   deferSignals();
   const style = { hasHeadings: !call.options.has("no-headers") };
-  // A pipe without a reader is only noticed by a write, or by a wait for the pipe.
+  // A wait for a pipe ends if the pipe has no reader any more. Other files can always be read, so that a wait for them
+  // would end at once; a socket without a reader is noticed at the next change.
   const stdout = readLink("/proc/self/fd/1").startsWith("pipe:") ? 1 : -1;
   try {
     let before = read();
