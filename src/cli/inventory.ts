@@ -7,6 +7,7 @@ import type { Link, VfConfig } from "../node/links.ts";
 import { VFIO_DRIVER } from "../node/pci-functions.ts";
 import { attachmentsOf, holderOf, type ListedAttachment } from "./attachments/attachments.ts";
 import type { CliContext } from "./context.ts";
+import { numaNodeOf } from "./topology/distance.ts";
 
 /** A VF, and the attachment that has it. */
 export interface InventoriedVf {
@@ -40,6 +41,8 @@ export interface InventoriedPf {
   readonly ports: readonly Port[];
   /** Number of VFs that it can have; `undefined` if SR-IOV is off. */
   readonly possibleVfs: number | undefined;
+  /** The NUMA node that it is attached to; `undefined` if the firmware does not report it. */
+  readonly numaNode: number | undefined;
   readonly vfs: readonly InventoriedVf[];
 }
 
@@ -77,6 +80,7 @@ function inventoriedPf(
     portGuid: netdev && portGuidOf(netdev.address),
     ports: inventory.ports(pci),
     possibleVfs: inventory.possibleVfs(pci),
+    numaNode: numaNodeOf(inventory, pci),
     vfs: inventory.virtualFunctions(pci).map((vf, index) => inventoriedVf(machine, attached, pci, vf, index)),
   };
 }

@@ -30,6 +30,12 @@ export interface Inventory {
   possibleVfs(pf: string): number | undefined;
   /** Returns the ports of a function's RDMA devices that the host can see. */
   ports(pci: string): Port[];
+  /**
+   * Returns the sysfs directory of a function, whose parents are the bridges above the function, e.g.
+   * "/sys/devices/pci0000:17/0000:17:01.0/0000:18:00.0". If the function does not exist, returns a path that does not
+   * exist either.
+   */
+  sysfsDirectory(pci: string): string;
   /** Returns the text of a file, trimmed; `undefined` if it does not exist. Links are followed. */
   text(path: string): string | undefined;
   /** Returns the names in a directory, sorted; none if it does not exist. */

@@ -1,5 +1,5 @@
 # The virtual machine. Sourced by `run`. Uses tree and initramfs of `prepare`, the options of `run` in pfs, limit, out,
-# connected, accelerator, processors, devices and kernel_options, and a temporary directory in share.
+# connected, with_gpus, accelerator, processors, devices and kernel_options, and a temporary directory in share.
 
 # boot SCRIPT FILE | NAME=FILE…: boots the guest, and exits with the status of the run.
 boot() {
@@ -14,6 +14,7 @@ boot() {
     # Without multifunction, udev would compute the same name for the PF and all its VFs.
     devices+=(-device "igb,multifunction=on,bus=port$i,romfile=")
   done
+  [ -z "$with_gpus" ] || add_gpus
 
   # At the end of its stdin, QEMU closes the port, and the guest could not write any more. So stdin is a pipe that does
   # not end, because this process has both ends open.
@@ -64,4 +65,11 @@ boot() {
   tail -n 5 "$share/qemu.log" >&2
   tail -n 60 "$share/serial.log" 2>/dev/null | tr -d '\r' >&2
   exit "$status"
+}
+
+# add_gpus: adds two display controllers behind the PFs, so that the addresses of the PFs stay as they are.
+add_gpus() {
+  devices+=(-device "pcie-root-port,id=near,chassis=100,slot=100")
+  devices+=(-device "pxb-pcie,id=other,bus=pcie.0,bus_nr=128" -device "pcie-root-port,id=far,bus=other,chassis=101,slot=101")
+  devices+=(-device "bochs-display,bus=near" -device "bochs-display,bus=far")
 }

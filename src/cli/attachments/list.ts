@@ -1,50 +1,106 @@
 import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
-import { formatTime } from "../../log/format-time.ts";
 import type { Port } from "../../node/inventory.ts";
 import type { Command, CommandCall } from "../command.ts";
-import { linuxContext } from "../context.ts";
-import { type InventoriedPf, type InventoriedVf, type NodeInventory, takeInventory } from "../inventory.ts";
-import { type Column, listingOptions, printListing, type TextStyle, tablesText } from "../output/listing.ts";
-import type { ListedAttachment } from "./attachments.ts";
+import { type CliContext, linuxContext } from "../context.ts";
+import { type InventoriedPf, type InventoriedVf, takeInventory } from "../inventory.ts";
+import type { WatchedListing } from "../output/changes.ts";
+import {
+  type Column,
+  formatOf,
+  listingOptions,
+  printListing,
+  type Table,
+  tablesText,
+} from "../output/listing.ts";
+import { watchListing } from "../output/watch.ts";
+import { gpusOf, type NearGpu } from "../topology/gpus.ts";
+import { treeText } from "../topology/tree.ts";
+import { attachedDocument, holderText } from "./holder.ts";
 
 /** Prints the PFs and VFs of the node, and the attachments that have them. */
 export const list: Command = {
   name: "list",
   summary: "Shows the node's PFs and VFs, and which containers have them",
-  options: listingOptions,
+  details: `With --watch, each line that changes is printed again, and a destroyed VF or PF as "removed". As JSON, YAML or a
+tree, all is printed again. A signal, such as that of Ctrl-C, ends the command with exit status 0.`,
+  examples: [
+    ["ib-sriov list -o wide", "also shows MTU, GUID on file, NUMA node and network"],
+    ["ib-sriov list --topology", "shows which pod has which VF, and which GPUs are near its PF"],
+    ["ib-sriov list --watch", "shows which VFs are attached and released, as it happens"],
+  ],
+  options: [
+    { name: "topology", summary: "prints PF, VF and pod as a tree, with NUMA node and distance to GPUs" },
+    { name: "watch", letter: "w", summary: "then prints changes, until a signal arrives" },
+    ...listingOptions,
+  ],
   run(call: CommandCall): number {
-    const found = takeInventory(linuxContext());
-    printListing(call, {
-      document: documentOf(found),
-      names: found.pfs.flatMap(({ pci, vfs }) => [pci, ...vfs.map((vf) => vf.pci)]),
-      text: (style) => textOf(found, style),
-    });
+    const machine = linuxContext();
+    const read = () => readListing(machine, call);
+    if (call.options.has("watch")) return watchListing(call, machine.node.clock, read);
+    printListing(call, read());
     return 0;
   },
 };
 
-/** Formats an inventory as text. */
-export function textOf({ pfs }: NodeInventory, style: TextStyle): string {
-  if (pfs.length === 0)
-    return "This node has no InfiniBand PF with a driver. Run 'ib-sriov doctor' for the reason.";
-  const vfs = pfs.flatMap((pf) => pf.vfs);
-  return tablesText(
-    [
-      { columns: PF_COLUMNS, rows: pfs.map(pfRow) },
-      { columns: VF_COLUMNS, rows: vfs.map(vfRow) },
-    ],
-    style,
-  );
+/** The GPUs as each PF sees them. */
+type Gpus = ReadonlyMap<string, readonly NearGpu[]>;
+
+function readListing(machine: CliContext, call: CommandCall): WatchedListing {
+  const { pfs } = takeInventory(machine);
+  const isTree = call.options.has("topology");
+  const hasGpus = isTree || ["json", "yaml"].includes(formatOf(call));
+  const addresses = pfs.map(({ pci }) => pci);
+  return listingOf(pfs, hasGpus ? gpusOf(machine.inventory, addresses) : new Map(), { isTree });
 }
 
-const PF_COLUMNS = columns("PF,DRIVER,NETDEV,RDMA,GUID,PORTS,VFS");
-const VF_COLUMNS = columns("VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY");
-
-function columns(headings: string): Column[] {
-  return headings.split(",").map((heading) => ({ heading }));
+/** Returns the output of this command. */
+export function listingOf(
+  pfs: readonly InventoriedPf[],
+  gpus: Gpus,
+  { isTree }: { readonly isTree: boolean },
+): WatchedListing {
+  const tables = tablesOf(pfs);
+  const documents = pfs.map((pf) => pfDocument(pf, gpus));
+  const things = documents.flatMap(({ vfs, ...pf }): [string, unknown][] => [
+    [pf.pci, pf],
+    ...vfs.map((vf): [string, unknown] => [vf.pci, vf]),
+  ]);
+  return {
+    document: { pfs: documents },
+    names: things.map(([name]) => name),
+    things: new Map(things),
+    tables: isTree ? undefined : tables,
+    text: (style) => {
+      if (pfs.length === 0)
+        return "This node has no InfiniBand PF with a driver. Run 'ib-sriov doctor' for the reason.";
+      return isTree ? treeText(pfs, gpus, { hasLegend: style.hasHeadings }) : tablesText(tables, style);
+    },
+  };
 }
 
-function pfRow({ pci, driver, netdev, rdma, portGuid, ports, possibleVfs, vfs }: InventoriedPf): string[] {
+/** Returns the table of the PFs and the table of the VFs. */
+function tablesOf(pfs: readonly InventoriedPf[]): Table[] {
+  return [
+    { columns: PF_COLUMNS, rows: pfs.map(pfRow) },
+    { columns: VF_COLUMNS, rows: pfs.flatMap((pf) => pf.vfs.map((vf) => vfRow(pf, vf))) },
+  ];
+}
+
+const PF_COLUMNS = columns("PF,DRIVER,NETDEV,RDMA,GUID,PORTS,VFS", "MTU,RATE,LID,NUMA");
+const VF_COLUMNS = columns(
+  "VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY",
+  "MTU,NODE GUID,GUID ON FILE,NUMA,NETWORK,NETNS",
+);
+
+function columns(headings: string, wide: string): Column[] {
+  return [
+    ...headings.split(",").map((heading) => ({ heading })),
+    ...wide.split(",").map((heading) => ({ heading, isWide: true })),
+  ];
+}
+
+function pfRow(pf: InventoriedPf): string[] {
+  const { pci, driver, netdev, rdma, portGuid, ports, possibleVfs, vfs } = pf;
   const number = possibleVfs === undefined ? "SR-IOV is off" : `${vfs.length} of ${possibleVfs}`;
   return [
     pci,
@@ -54,6 +110,10 @@ function pfRow({ pci, driver, netdev, rdma, portGuid, ports, possibleVfs, vfs }:
     portGuid ?? "",
     ports.map(portText).join(", "),
     number,
+    String(netdev?.mtu ?? ""),
+    ports.map(({ rate }) => rate).join(", "),
+    ports.map(({ lid }) => lid).join(","),
+    String(pf.numaNode ?? ""),
   ];
 }
 
@@ -61,7 +121,8 @@ function portText({ state, subnetManager }: Port): string {
   return subnetManager === 0 ? `${state}, no subnet manager` : state;
 }
 
-function vfRow(vf: InventoriedVf): string[] {
+function vfRow(pf: InventoriedPf, vf: InventoriedVf): string[] {
+  const { holder } = vf;
   return [
     vf.pci,
     String(vf.index),
@@ -72,62 +133,35 @@ function vfRow(vf: InventoriedVf): string[] {
     vf.portGuid ?? "",
     vf.config.linkState ?? "",
     vf.ports.map(({ state }) => state).join(","),
-    vf.holder === undefined ? "" : holderText(vf.holder),
+    holder === undefined ? "" : holderText(holder),
+    String(vf.netdev?.mtu ?? ""),
+    vf.nodeGuid ?? "",
+    vf.config.portGuid ?? "",
+    // The kernel gives a VF the NUMA node of its PF.
+    String(pf.numaNode ?? ""),
+    holder?.network ?? "",
+    holder?.netns ?? "",
   ];
 }
 
-/** Length of the part of a container's ID that is shown beside its pod, as runtimes do. */
-const SHORT_ID = 12;
-
-/**
- * Returns e.g. "default/trainer (4f2c…) net1, since 2026-11-24T21:46:04Z"; after the condition unless it is "attached".
- */
-export function holderText({ condition, name, pod, path, since }: ListedAttachment): string {
-  const container = name?.containerId ?? path;
-  const who = pod === undefined ? container : `${pod} (${container.slice(0, SHORT_ID)})`;
-  const words = [condition === "attached" ? "" : `${condition}:`, who, name?.ifname ?? ""];
-  const text = words.filter((word) => word !== "").join(" ");
-  return since === undefined ? text : `${text}, since ${formatTime(since)}`;
-}
-
-/** Returns an inventory as a JSON document. */
-export function documentOf({ pfs }: NodeInventory) {
+function pfDocument({ netdev, vfs, ...pf }: InventoriedPf, gpus: Gpus) {
   return {
-    pfs: pfs.map(({ netdev, vfs, ...pf }) => ({
-      ...pf,
-      netdev: netdev?.name,
-      vfs: vfs.map(({ netdev: own, config, holder, ...vf }) => ({
-        ...vf,
-        netdev: own?.name,
-        mtu: own?.mtu,
-        address: own === undefined ? undefined : formatHardwareAddress(own.address),
-        linkState: config.linkState,
-        onFile: { nodeGuid: config.nodeGuid, portGuid: config.portGuid },
-        holder: holder === undefined ? undefined : attachedDocument(holder),
-      })),
-    })),
+    ...pf,
+    netdev: netdev?.name,
+    mtu: netdev?.mtu,
+    gpus: gpus.get(pf.pci) ?? [],
+    vfs: vfs.map(vfDocument),
   };
 }
 
-/** Returns an attachment as a JSON document. */
-export function attachedDocument({
-  condition,
-  name,
-  pod,
-  network,
-  netns,
-  since,
-  pci,
-  path,
-}: ListedAttachment): unknown {
+function vfDocument({ netdev, config, holder, ...vf }: InventoriedVf) {
   return {
-    condition,
-    ...name,
-    pod,
-    network,
-    netns,
-    since: since === undefined ? undefined : formatTime(since),
-    pci,
-    path,
+    ...vf,
+    netdev: netdev?.name,
+    mtu: netdev?.mtu,
+    address: netdev === undefined ? undefined : formatHardwareAddress(netdev.address),
+    linkState: config.linkState,
+    onFile: { nodeGuid: config.nodeGuid, portGuid: config.portGuid },
+    holder: holder === undefined ? undefined : attachedDocument(holder),
   };
 }

@@ -3,7 +3,7 @@ import type { Command, CommandCall } from "../command.ts";
 import { linuxContext } from "../context.ts";
 import { type Column, listingOptions, printListing, tablesText } from "../output/listing.ts";
 import { attachmentsOf, type ListedAttachment } from "./attachments.ts";
-import { attachedDocument } from "./list.ts";
+import { attachedDocument } from "./holder.ts";
 import { CONTAINER_DETAILS, labelOf, requireMatches } from "./select.ts";
 
 /** Prints all attachments of the node. */

@@ -3,7 +3,7 @@ import { netdevOf } from "../../attachment/vf/netdev.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
-import { holderText } from "../attachments/list.ts";
+import { holderText } from "../attachments/holder.ts";
 import type { CliContext } from "../context.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";

@@ -83,7 +83,8 @@ export function tablesText(tables: readonly Table[], style: TextStyle): string {
     .join("\n\n");
 }
 
-function tableText({ columns, rows }: Table, { isWide, hasHeadings }: TextStyle): string {
+/** Formats a table. */
+export function tableText({ columns, rows }: Table, { isWide, hasHeadings }: TextStyle): string {
   const shown = columns.flatMap((column, index) => (column.isWide && !isWide ? [] : [index]));
   const heading = shown.map((index) => columns[index]?.heading ?? "");
   const cells = rows.map((row) => shown.map((index) => row[index] ?? ""));

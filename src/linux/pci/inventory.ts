@@ -39,6 +39,10 @@ export class LinuxInventory implements Inventory {
     return namesIn(directory).flatMap((device) => portsOf(`${directory}/${device}`, device));
   }
 
+  sysfsDirectory(pci: string): string {
+    return pciSysfsDirectory(pci);
+  }
+
   text(path: string): string | undefined {
     return textIn(path);
   }

@@ -35,6 +35,7 @@ export function aDoctorContext(
       virtualFunctions: () => [],
       possibleVfs: () => undefined,
       ports: () => [],
+      sysfsDirectory: (pci) => `/sys/devices/pci0000:00/${pci}`,
       text: (path) => machine.files.texts.get(path)?.trim(),
       names: (directory) => files.list(directory).sort(),
     },
@@ -130,6 +131,7 @@ export function aPf(vfs: readonly InventoriedVf[], changes: Partial<InventoriedP
     portGuid: guid("98:03:9b:03:00:ab:01:00"),
     ports: [port],
     possibleVfs: 8,
+    numaNode: 0,
     vfs,
     ...changes,
   };
