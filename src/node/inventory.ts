@@ -30,7 +30,7 @@ export interface Inventory {
   possibleVfs(pf: string): number | undefined;
   /** Returns the ports of a function's RDMA devices that the host can see. */
   ports(pci: string): Port[];
-  /** Returns the text of a file, trimmed; `undefined` if it does not exist. Links are followed. */
+  /** Returns the text of a file without white space at its end; `undefined` if it does not exist. Links are followed. */
   text(path: string): string | undefined;
   /** Returns the names in a directory, sorted; none if it does not exist. */
   names(directory: string): string[];

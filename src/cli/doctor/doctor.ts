@@ -1,39 +1,44 @@
-import { args } from "host";
+import { args, readLink, user } from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { type CliContext, linuxContext } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
-import { colorize } from "../output/text.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
-import type { Finding, Level } from "./finding.ts";
+import { error, type Finding, skipped } from "./finding.ts";
 import { guids } from "./guids.ts";
+import { networksOf } from "./inputs/networks.ts";
 import { kernel } from "./kernel.ts";
+import { locks } from "./locks.ts";
 import { networkChecks } from "./network-checks.ts";
-import { networksOf } from "./networks.ts";
 import { physicalFunctions } from "./physical-functions.ts";
-import { ownPlugin } from "./plugins.ts";
+import { ownPlugin, PLUGIN_DIRECTORY, pluginDirectoryOf } from "./plugins.ts";
 import { rdmaMode } from "./rdma.ts";
+import { type ReportedFinding, textOf, verdictOf } from "./report.ts";
 import { records, stateDirectory } from "./state.ts";
 import { rdmaNaming } from "./udev.ts";
 import { virtualFunctions } from "./virtual-functions.ts";
 
 /** Directories of the networks of runtimes and of Multus. */
 const NETWORK_DIRECTORIES = "/etc/cni/net.d:/etc/cni/multus/net.d";
-const PLUGIN_DIRECTORY = "/opt/cni/bin";
+/** The exit status if the doctor could not examine the node. */
+const COULD_NOT_RUN = 3;
 
 /** Reports whether pods can be attached on this node, and the problems that prevent it. */
 export const doctor: Command = {
   name: "doctor",
   summary: "Reports whether pods can be attached, which problems prevent it, and how to fix them",
-  details: `Below each finding is the command that fixes it. The doctor changes nothing. The exit status is 1 if a finding is
-"error": a pod cannot be attached, or its network does not work.`,
+  details: `Below each finding is the command that fixes it. The doctor changes nothing. Each kind of finding has an ID, which
+docs/reference/findings.md explains; -o name prints the IDs of warnings and errors.
+
+Exit status: 0 if there is no error, 1 if a pod cannot be attached or its network does not work, 2 if the arguments are
+invalid, 3 if the node could not be examined.`,
   options: [
     {
       name: "cni-path",
       value: "DIRECTORIES",
-      summary: `directories of plugins (default ${PLUGIN_DIRECTORY})`,
+      summary: `directories of plugins (default ${PLUGIN_DIRECTORY}, or that of this executable)`,
     },
     {
       name: "cni-conf-dir",
@@ -42,33 +47,34 @@ export const doctor: Command = {
     },
     ...listingOptions,
   ],
+  failure: COULD_NOT_RUN,
   run(call: CommandCall): number {
+    if (user() !== 0) throw new Error("the doctor cannot examine the node: run as root");
     const { options } = call;
-    const examined = examine(linuxContext(), {
-      cniPath: options.get("cni-path") ?? PLUGIN_DIRECTORY,
+    const machine = linuxContext();
+    const isFile = (path: string) => machine.node.files.isFile(path);
+    const findings = examine(machine, {
+      cniPath: options.get("cni-path") ?? pluginDirectoryOf(readLink("/proc/self/exe"), isFile),
       confDirs: (options.get("cni-conf-dir") ?? NETWORK_DIRECTORIES).split(":"),
       program: args()[0] ?? "ib-sriov",
     });
-    const attachable = !examined.some(({ level }) => level === "error");
+    const attachable = !findings.some(({ level }) => level === "error");
+    const problems = findings.filter(({ level }) => level === "warning" || level === "error");
     printListing(call, {
-      document: { attachable, findings: examined },
-      names: examined.filter(({ level }) => level !== "ok").map(({ subject }) => subject),
-      text: () => textOf(examined),
+      document: { attachable, verdict: verdictOf(findings), findings },
+      names: [...new Set(problems.map(({ id }) => id))],
+      text: () => textOf(findings),
     });
     return attachable ? 0 : 1;
   },
 };
-
-/** A finding with its subject. */
-export interface ReportedFinding extends Finding {
-  readonly subject: string;
-}
 
 /** The checks by subject, in the order of the report. */
 const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly Finding[]])[] = [
   ["kernel", kernel],
   ["PF", physicalFunctions],
   ["VF", virtualFunctions],
+  ["VF", locks],
   ["GUID", guids],
   ["RDMA", rdmaMode],
   ["udev", rdmaNaming],
@@ -81,18 +87,34 @@ const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly F
 /** Runs all checks. A check that fails becomes a finding, and does not prevent the others. */
 export function examine(machine: CliContext, doctorOptions: DoctorOptions): ReportedFinding[] {
   const examined: ReportedFinding[] = [];
-  const seen = <T>(subject: string, level: Level, look: () => T): T | undefined => {
+  const add = (subject: string, findings: readonly Finding[]) =>
+    examined.push(...findings.map((finding) => ({ subject, ...finding })));
+  const seen = <T>(subject: string, look: () => T, finding: (why: string) => Finding[]): T | undefined => {
     try {
       return look();
     } catch (error) {
-      examined.push({ subject, level, found: messageOf(error), advice: "the doctor must run as root" });
+      add(subject, finding(messageOf(error)));
       return undefined;
     }
   };
-  // An "error", because the plugin itself would fail here, too.
-  const attached = seen("records", "error", () => attachmentsOf(machine.node));
-  const pfs = seen("devices", "error", () => takeInventory(machine, attached ?? []).pfs);
-  const networks = seen("network", "unknown", () => networksOf(machine, attached ?? [], doctorOptions));
+  const failed = (subject: string) => (why: string) =>
+    skipped("check-failed", `the check of ${subject} failed: ${why}`);
+  // These are errors, because the plugin itself would fail here, too.
+  const attached = seen(
+    "records",
+    () => attachmentsOf(machine.node),
+    (why) => error("records-unreadable", `the records of attachments cannot be read: ${why}`),
+  );
+  const pfs = seen(
+    "devices",
+    () => takeInventory(machine, attached ?? []).pfs,
+    (why) => error("devices-unreadable", `the PFs and VFs cannot be read: ${why}`),
+  );
+  const networks = seen(
+    "network",
+    () => networksOf(machine, attached ?? [], doctorOptions),
+    failed("network"),
+  );
   const context = {
     ...machine,
     ...doctorOptions,
@@ -100,30 +122,7 @@ export function examine(machine: CliContext, doctorOptions: DoctorOptions): Repo
     pfs,
     networks: networks ?? { networks: [], findings: [] },
   };
-  for (const [subject, check] of CHECKS) {
-    const findings = seen(subject, "unknown", () => check(context)) ?? [];
-    examined.push(...findings.map((finding) => ({ subject, ...finding })));
-  }
+  for (const [subject, check] of CHECKS)
+    add(subject, seen(subject, () => check(context), failed(subject)) ?? []);
   return examined;
-}
-
-/** Formats the findings as text. */
-export function textOf(examined: readonly ReportedFinding[]): string {
-  const lines = examined.flatMap(({ level, subject, found, command, advice }) => [
-    `${colorize(level === "unknown" ? "aside" : level, level.padEnd(8))}  ${subject.padEnd(7)}  ${printable(found)}`,
-    ...(command === undefined ? [] : [`${INDENT}${printable(command)}`]),
-    ...(advice === undefined ? [] : [`${INDENT}${colorize("aside", `(${printable(advice)})`)}`]),
-  ]);
-  const [errors, warnings] = ["error", "warning"].map(
-    (level) => examined.filter((each) => each.level === level).length,
-  );
-  const verdict = errors === 0 ? "Pods can be attached" : "Not all pods can be attached";
-  return [...lines, "", `${verdict}: ${errors} errors, ${warnings} warnings`].join("\n");
-}
-
-const INDENT = " ".repeat(19);
-
-/** Replaces control characters, which a terminal would obey: a container can choose names. */
-function printable(text: string): string {
-  return text.replace(/[^ -~\u00a0-\uffff]/g, "?");
 }

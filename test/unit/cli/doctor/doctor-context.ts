@@ -35,7 +35,7 @@ export function aDoctorContext(
       virtualFunctions: () => [],
       possibleVfs: () => undefined,
       ports: () => [],
-      text: (path) => machine.files.texts.get(path)?.trim(),
+      text: (path) => machine.files.texts.get(path)?.trimEnd(),
       names: (directory) => files.list(directory).sort(),
     },
     node: partialNode({
@@ -137,8 +137,8 @@ export function aPf(vfs: readonly InventoriedVf[], changes: Partial<InventoriedP
 
 /** Findings as a test compares them: the level and the text, and the remedy if there is a remedy. */
 export function summaries(findings: readonly Finding[]): string[][] {
-  return findings.map(({ level, found, command, advice }) => [
-    `${level}: ${found}`,
+  return findings.map(({ id, level, found, command, advice }) => [
+    `${level} ${id}: ${found}`,
     ...(command === undefined ? [] : [command]),
     ...(advice === undefined ? [] : [`(${advice})`]),
   ]);
