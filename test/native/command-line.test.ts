@@ -44,6 +44,8 @@ test.each([
     "list ",
   ],
   [["list", "all"], "unexpected argument: all", "list "],
+  [["bind"], "VF… is missing", "bind "],
+  [["provision", "--replace"], "--replace needs the VFs that get another GUID", "provision "],
   [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES", "doctor "],
   [["completion", "ksh"], "unknown shell: ksh", "completion "],
 ])("%j is refused", (words, message, command) => {
