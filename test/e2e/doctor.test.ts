@@ -1,28 +1,17 @@
-// ib-sriov doctor: for a node in order it prints only "ok" lines. Each defect has its own line, and the command below
-// this line fixes the defect exactly as it is printed.
+// ib-sriov doctor: for a node in order it prints only "ok" lines. Each broken node is a row of doctor-rows.ts: how it is
+// broken, what the doctor reports and must not report, and the remedy. The commands that the doctor prints below its
+// findings fix the node exactly as they are printed.
 import { beforeAll, describe, expect, test } from "vitest";
-import { goCache } from "../support/go-cache.ts";
-import { type Config, hostLocal, network } from "./cni.ts";
-import { examine, type Finding, runRemedies, short } from "./doctor.ts";
-import { quote } from "./guest.ts";
+import { network } from "./cni.ts";
+import { examine, type Finding, problemsIn, runRemedies } from "./doctor.ts";
+import { chain, configure, pf, type Row, rows } from "./doctor-rows.ts";
 import { testNode, vfs } from "./node.ts";
 
 const node = testNode();
-const pf = "0000:01:00.0";
-const state = "/var/lib/cni/ib-sriov";
-const conf = "/etc/cni/net.d/10-ib.conflist";
-
-/** Returns a network configuration list that contains ib-sriov. */
-const chain = (more: Config = {}, ...others: readonly Config[]) => ({
-  cniVersion: "1.0.0",
-  name: "mynet",
-  plugins: [{ type: "ib-sriov", ipam: hostLocal(["10.1.0.0/24"]), ...more }, ...others],
-});
-const configure = (list: Config) => `printf %s ${quote(JSON.stringify(list))} >${conf}`;
 
 /** Brings the node from the state of guest/setup.sh to one without findings, by the commands that doctor prints. */
 async function makeHealthy(): Promise<void> {
-  await node.shell(`rm -rf /opt/cni/bin/ib-sriov /etc/udev /etc/modprobe.d
+  await node.shell(`rm -rf /opt/cni/bin/ib-sriov /etc/udev /etc/modprobe.d /etc/cni
     mkdir -p /etc/cni/net.d /etc/modprobe.d /etc/udev/rules.d /usr/lib/cni
     ${configure(chain())}`);
   await runRemedies(node);
@@ -30,231 +19,126 @@ async function makeHealthy(): Promise<void> {
 
 beforeAll(makeHealthy, 120_000);
 
-type Expected = readonly [subject: string, level: Finding["level"], found: RegExp];
-
 /**
- * Makes a defect, expects findings of only this defect, and fixes it with the commands that were printed.
- * @param fix a command for defects for which the doctor prints no command, or none that can be run here.
- * @returns all findings until the defect was fixed.
+ * Breaks a node without problems, expects the findings of its row and no others, and fixes it.
+ * @returns all problems until the node was fixed.
  */
-async function defect(
-  script: string,
-  expected: readonly Expected[],
-  fix?: string,
-): Promise<readonly Finding[]> {
+async function checkRow({ script, finds, notes = [], remedy, not = [] }: Row): Promise<readonly Finding[]> {
   try {
     await node.shell(script);
-    const { status, findings } = await examine(node);
-    const found = short(findings);
-    expect(found).toHaveLength(expected.length);
-    for (const [subject, level, text] of expected) {
-      const finding = expect.objectContaining({ subject, level, found: expect.stringMatching(text) });
-      expect(found).toContainEqual(finding);
+    const { status, text, findings } = await examine(node);
+    const problems = problemsIn(findings);
+    expect(problems.map(({ id, level }) => `${level} ${id}`).sort()).toEqual(
+      finds.map(([id, level]) => `${level} ${id}`).sort(),
+    );
+    for (const [id, level, text] of finds)
+      expect(problems).toContainEqual(
+        expect.objectContaining({ id, level, found: expect.stringMatching(text) }),
+      );
+    expect(status).toBe(finds.some(([, level]) => level === "error") ? 1 : 0);
+    const others = findings.filter((each) => !problems.includes(each)).map(({ id }) => id);
+    expect(others).toEqual(expect.arrayContaining([...notes]));
+    for (const each of not) {
+      if (typeof each === "string") expect(findings.map(({ id }) => id)).not.toContain(each);
+      else expect(text).not.toMatch(each);
     }
-    expect(status).toBe(expected.some(([, level]) => level === "error") ? 1 : 0);
-    if (fix === undefined) {
-      expect(found.filter(({ command }) => command === undefined)).toEqual([]);
-      return await runRemedies(node, found);
+    if (remedy !== undefined) {
+      await node.shell(remedy);
+      return await runRemedies(node);
     }
-    await node.shell(fix);
-    return await runRemedies(node);
+    expect(problems.filter(({ command }) => command === undefined)).toEqual([]);
+    return await runRemedies(node, problems);
   } catch (error) {
-    await node.shell(`echo ${pf} >/sys/bus/pci/drivers_probe`);
+    await node.shell(`echo ${pf} >/sys/bus/pci/drivers_probe; umount /var/lib/cni 2>/dev/null || true`);
     await node.reset();
     await makeHealthy();
     throw error;
   }
 }
 
-const rebind = (vf: string) =>
-  `for way in unbind bind; do echo ${vf} >/sys/bus/pci/drivers/mlx5_core/$way; done`;
-const guid = (vf: number, guid: string) =>
-  `ip link set ib0 vf ${vf} node_guid ${guid}; ip link set ib0 vf ${vf} port_guid ${guid}`;
-const zero = "00:00:00:00:00:00:00:00";
-const ones = "ff:ff:ff:ff:ff:ff:ff:ff";
-const netdev = (vf: string) => `$(ls /sys/bus/pci/devices/${vf}/net)`;
-
 test("a healthy node has only ok lines", async () => {
   const { status, stdout } = await node.guest.execute("/host/ib-sriov doctor");
   expect(status).toBe(0);
   const lines = stdout.trimEnd().split("\n");
   expect(lines.at(-1)).toBe("Pods can be attached: 0 errors, 0 warnings");
-  expect(lines.slice(0, -2).filter((line) => !line.startsWith("ok "))).toEqual([]);
-  for (const subject of "kernel PF VF GUID RDMA udev plugin network state records".split(" "))
-    expect(stdout).toMatch(new RegExp(`^ok +${subject} `, "m"));
+  expect(lines.slice(0, -2).filter((line) => !/^(?:ok | {9})/.test(line))).toEqual([]);
+  for (const subject of "kernel pf vf guid rdma-mode udev plugin network state records".split(" "))
+    expect(stdout).toMatch(new RegExp(`^ok +${subject}-ok `, "m"));
 });
 
-describe("VFs", () => {
-  test("without a GUID, with a GUID of all ones, and with a GUID that is not in effect", () =>
-    defect(
-      `${guid(0, zero)}; ${guid(1, ones)}; ${guid(2, zero)}; ${guid(3, ones)}
-      for vf in ${vfs.join(" ")}; do ${rebind("$vf")}; done
-      ${guid(2, "02:00:00:00:00:00:00:01")}`,
-      [
-        ["GUID", "warning", /^VF 0000:01:10\.0 without a GUID.*drains/],
-        ["GUID", "warning", /^2 VFs \(0000:01:10\.2, 0000:01:10\.6\) with all ones/],
-        ["GUID", "warning", /^VF 0000:01:10\.4 with a GUID .*not in effect/],
-      ],
-    ));
+test.each([40, 72, 100, 160])(
+  "the text fits into %i columns, and names what -o name prints",
+  async (columns) => {
+    const guid = `02:00:00:00:00:00:01:${(columns % 90) + 10}`;
+    await node.shell(`ip link set ib0 vf 1 state disable; ip link set ib0 vf 2 node_guid ${guid}`);
+    const { stdout } = await node.guest.execute(`COLUMNS=${columns} /host/ib-sriov doctor`);
+    const isCommand = (line: string) => /^ *(?:ip link|\/host\/ib-sriov) /.test(line);
+    expect(stdout.split("\n").filter((line) => line.length > columns && !isCommand(line))).toEqual([]);
+    const names = (await node.guest.execute("/host/ib-sriov doctor -o name")).stdout;
+    expect(names).toBe("vf-link-disabled\nguid-pending\n");
+    await runRemedies(node);
+  },
+);
 
-  test("two with the same GUID", () =>
-    defect(
-      `${guid(0, "02::77")}; ${guid(2, "02::77")}; ${rebind(vfs[0])}; ${rebind(vfs[2])}`.replaceAll(
-        "::77",
-        ":00:00:00:00:00:00:77",
-      ),
-      [["GUID", "error", /^02:00:00:00:00:00:00:77 is the GUID of 0000:01:10\.0, 0000:01:10\.4/]],
-    ));
-
-  test("two without a driver, one without a netdev", () =>
-    defect(
-      `echo 1 >/sys/module/vhca/parameters/no_netdev; ${rebind(vfs[3])}; echo 0 >/sys/module/vhca/parameters/no_netdev
-      for vf in ${vfs[1]} ${vfs[2]}; do echo $vf >/sys/bus/pci/drivers/mlx5_core/unbind; done`,
-      [
-        ["VF", "error", /^2 VFs \(0000:01:10\.2, 0000:01:10\.4\) without a driver/],
-        ["VF", "warning", /^VF 0000:01:10\.6 without a netdev.*rdmaOnly/],
-      ],
-    ));
-
-  test("one whose netdev was moved to another namespace", () =>
-    defect(
-      `ip link set ${netdev(vfs[1])} netns a name taken`,
-      [["VF", "error", /^VF 0000:01:10\.2 with a netdev in another/]],
-      "ip -n a link set taken netns 1",
-    ));
-
-  test("two with another MTU, of which the second has a name that a shell would execute; two with their link disabled", () =>
-    defect(
-      `name=${netdev(vfs[1])}; ip link set $name up; until grep -q 1 /sys/class/net/$name/carrier; do sleep 0.02; done
-      ip link set $name mtu 1500
-      name=${netdev(vfs[2])}; ip link set $name down; ip link set $name name '$(reboot)' mtu 1600
-      for vf in 0 3; do ip link set ib0 vf $vf state disable; done`,
-      [
-        ["VF", "warning", /MTU of VFs: \S+ 1500, of the PF 2044.*drains/],
-        ["VF", "warning", /MTU of VFs: \$\(reboot\) 1600, of the others 2044.*drains/],
-        ["VF", "warning", /^2 VFs \(0000:01:10\.0, 0000:01:10\.6\) with link policy "disable"/],
-      ],
-    ));
-
-  test("no finding for a VF whose network disables the link", async () => {
-    const config = network(vfs[1], { link_state: "disable" });
-    await node.add("a", config);
-    expect(short((await examine(node)).findings)).toEqual([]);
-    await node.del("a", config);
-  });
+test.each(rows)("$title", async (row) => {
+  await checkRow(row);
+  await node.shell("umount /var/lib/cni 2>/dev/null || true");
 });
 
-describe("attachments", () => {
-  test("of a pod that is gone", async () => {
-    await node.shell("ip netns add gone");
-    await node.add("gone", network(vfs[1]));
-    await defect("ip netns del gone", [["records", "warning", /left behind: orphaned: c1 net1/]]);
-  });
-
-  test("of the Go plugin whose VF is in the host namespace again, and a record that cannot be read", () => {
-    const cache = { ...goCache, ipam: hostLocal(["10.1.0.0/24"]) };
-    return defect(
-      `printf %s ${quote(JSON.stringify(cache))} >${state}/c9-net1; echo '{"attachment":' >'${state}/it'\\''s broken'`,
-      [
-        ["records", "warning", /c9-net1 is the Go plugin's.*0000:01:10\.0 is not in that container/],
-        ["records", "warning", /it's broken cannot be read/],
-      ],
-    );
-  });
-
-  test("the state directory is read-only", async () => {
-    await defect("mount --bind /var/lib/cni /var/lib/cni; mount -o remount,bind,ro /var/lib/cni", [
-      ["state", "error", /cannot be written to.*EROFS/],
-    ]);
-    await node.shell("umount /var/lib/cni");
-  });
-
-  test("the state directory is a file", () =>
-    defect(
-      `mv ${state} ${state}.saved; touch ${state}`,
-      [
-        ["state", "error", /cannot be written to.*ENOTDIR/],
-        ["records", "error", /ENOTDIR/],
-      ],
-      `mv ${state} ${state}.old; mv ${state}.saved ${state}`,
-    ));
+test("no finding for a VF whose network disables the link", async () => {
+  const config = network(vfs[1], { link_state: "disable" });
+  await node.add("a", config);
+  expect(problemsIn((await examine(node)).findings)).toEqual([]);
+  await node.del("a", config);
 });
 
-describe("networks", () => {
-  test("one whose IPAM plugin is in the directory of the distribution", () =>
-    defect("mv /opt/cni/bin/host-local /usr/lib/cni/", [
-      ["network", "error", /mynet .*10-ib\.conflist.*"host-local"/],
-    ]));
-
-  test("that chains rdma-cni, is newer than its IPAM plugin, would be refused, or cannot be read", () => {
-    const lists = {
-      "20-chain.conflist": chain({}, { type: "rdma" }),
-      "30-new.conflist": { ...chain(), cniVersion: "1.1.0" },
-      "40-wrong.conf": { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", link_state: "up" },
-    };
-    const written = Object.entries(lists).map(
-      ([file, list]) => `printf %s ${quote(JSON.stringify(list))} >/etc/cni/net.d/${file}`,
-    );
-    return defect(
-      `${written.join("\n")}\necho '{"type": "ib-sriov",' >/etc/cni/net.d/50-half.conf`,
-      [
-        ["network", "error", /20-chain\.conflist\) chains rdma-cni/],
-        ["network", "error", /30-new\.conflist\) has CNI 1\.1\.0, but .*host-local supports .*1\.0\.0/],
-        ["network", "error", /40-wrong\.conf\): .*link_state/],
-        ["network", "error", /50-half\.conf is not a JSON object/],
-      ],
-      "rm /etc/cni/net.d/[2345]0-*",
-    );
-  });
+test("an executable among other plugins examines its own directory", async () => {
+  const directory = "/var/lib/rancher/k3s/data/cni";
+  await node.shell(
+    `mkdir -p ${directory}; mv /opt/cni/bin/host-local ${directory}; cp /host/ib-sriov ${directory}`,
+  );
+  const run = (program: string) => node.guest.execute(`${program} doctor -o name`);
+  expect(await run(`${directory}/ib-sriov`)).toMatchObject({ status: 0, stdout: "" });
+  expect(await run("/host/ib-sriov")).toMatchObject({ status: 1, stdout: "ipam-missing\n" });
+  await node.shell(`mv ${directory}/host-local /opt/cni/bin; rm -r ${directory}`);
 });
-
-test("udev names RDMA devices after their HCA", () =>
-  defect(
-    `mkdir -p /run/udev; touch /run/udev/control
-    echo 'ACTION=="add", SUBSYSTEM=="infiniband", PROGRAM="rdma_rename %k NAME_GUID"' \\
-      >/etc/udev/rules.d/60-rdma-persistent-naming.rules`,
-    [["udev", "warning", /NAME_GUID/]],
-  ));
 
 describe("the mode of RDMA devices", () => {
   test("is shared, and a network has rdmaIsolation", async () => {
     // The printed command works if no other network namespace exists; deleting them takes the kernel a moment.
     await node.shell(`ip -all netns delete
       until rdma system set netns exclusive 2>/dev/null; do sleep 0.02; done; rdma system set netns shared`);
-    const all = await defect(configure(chain({ rdmaIsolation: true })), [
-      ["RDMA", "error", /^mynet .*: rdmaIsolation is set, but RDMA devices are shared/],
-      ["RDMA", "warning", /^shared, after a reboot shared/],
-    ]);
+    const all = await checkRow({
+      title: "",
+      script: configure(chain({ rdmaIsolation: true })),
+      finds: [
+        ["rdma-mode-shared", "error", /^mynet .*: rdmaIsolation is set, but RDMA devices are shared/],
+        ["rdma-mode-at-boot", "warning", /are shared, after a reboot shared/],
+      ],
+    });
     expect(all.length).toBeGreaterThanOrEqual(2);
     expect(await node.shell("rdma system")).toContain("netns exclusive");
     expect(await node.shell("cat /etc/modprobe.d/*")).toBe("options ib_core netns_mode=0\n");
-    await defect("echo options ib_core netns_mode=0 netns_mode=1 >/etc/modprobe.d/zz.conf", [
-      ["RDMA", "warning", /^exclusive, after a reboot shared \(.*zz\.conf\)/],
-    ]);
+    await checkRow({
+      title: "",
+      script: "echo options ib_core netns_mode=0 netns_mode=1 >/etc/modprobe.d/zz.conf",
+      finds: [["rdma-mode-at-boot", "warning", /are exclusive, after a reboot shared \(.*zz\.conf\)/]],
+    });
   });
 
   test("is exclusive, and a network has no rdmaIsolation", () =>
-    defect(
-      configure(chain()),
-      [["RDMA", "warning", /^mynet .*: rdmaIsolation is not set.*only IPoIB/]],
-      "rm /etc/modprobe.d/*; rdma system set netns shared",
-    ));
+    checkRow({
+      title: "",
+      script: configure(chain()),
+      finds: [["rdma-mode-exclusive", "warning", /^mynet .*: rdmaIsolation is not set.*only IPoIB/]],
+      remedy: "rm /etc/modprobe.d/*; rdma system set netns shared",
+    }));
 
   test("is shared, and will be exclusive", () =>
-    defect(
-      "echo options ib_core netns_mode=1 netns_mode=0 >/etc/modprobe.d/rdma.conf",
-      [["RDMA", "warning", /^shared, after a reboot exclusive.*rdma\.conf/]],
-      "rm /etc/modprobe.d/*",
-    ));
-});
-
-describe("without", () => {
-  test("ib_ipoib", () => defect("rmmod ib_ipoib", [["kernel", "error", /ib_ipoib is not loaded/]]));
-
-  test("a driver of the PF, and so VFs", async () => {
-    const all = await defect(`echo ${pf} >/sys/bus/pci/drivers/mlx5_core/unbind`, [
-      ["PF", "error", /^0000:01:00\.0 has no driver/],
-    ]);
-    expect(all.map(({ found }) => found)).toContainEqual(expect.stringMatching(/^0000:01:00\.0 has no VFs/));
-  });
+    checkRow({
+      title: "",
+      script: "echo options ib_core netns_mode=1 netns_mode=0 >/etc/modprobe.d/rdma.conf",
+      finds: [["rdma-mode-at-boot", "warning", /are shared, after a reboot exclusive.*rdma\.conf/]],
+      remedy: "rm /etc/modprobe.d/*",
+    }));
 });
