@@ -5,7 +5,7 @@ import type { Command, CommandCall } from "../command.ts";
 import { type CliContext, linuxContext } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
-import { colorize } from "../output/text.ts";
+import { colorize, printable } from "../output/text.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import type { Finding, Level } from "./finding.ts";
 import { guids } from "./guids.ts";
@@ -14,7 +14,9 @@ import { networkChecks } from "./network-checks.ts";
 import { networksOf } from "./networks.ts";
 import { physicalFunctions } from "./physical-functions.ts";
 import { ownPlugin } from "./plugins.ts";
+import { examinePod, isPodInOrder, type PodReport, podDocument, podText } from "./pod.ts";
 import { rdmaMode } from "./rdma.ts";
+import { failuresText, recentFailures } from "./recent-failures.ts";
 import { records, stateDirectory } from "./state.ts";
 import { rdmaNaming } from "./udev.ts";
 import { virtualFunctions } from "./virtual-functions.ts";
@@ -40,24 +42,43 @@ export const doctor: Command = {
       value: "DIRECTORIES",
       summary: `directories of networks (default ${NETWORK_DIRECTORIES})`,
     },
+    {
+      name: "pod",
+      value: "NAMESPACE/NAME",
+      summary: "reports the attachments, the last calls and the problems of one pod",
+    },
     ...listingOptions,
   ],
   run(call: CommandCall): number {
     const { options } = call;
-    const examined = examine(linuxContext(), {
+    const machine = linuxContext();
+    const doctorOptions = {
       cniPath: options.get("cni-path") ?? PLUGIN_DIRECTORY,
       confDirs: (options.get("cni-conf-dir") ?? NETWORK_DIRECTORIES).split(":"),
       program: args()[0] ?? "ib-sriov",
-    });
+    };
+    const pod = options.get("pod");
+    if (pod !== undefined) return answerForPod(call, examinePod(machine, doctorOptions, pod, examine));
+    const recent = recentFailures(machine, doctorOptions);
+    const examined = examine(machine, doctorOptions);
     const attachable = !examined.some(({ level }) => level === "error");
     printListing(call, {
-      document: { attachable, findings: examined },
+      document: { attachable, recentFailures: recent, findings: examined },
       names: examined.filter(({ level }) => level !== "ok").map(({ subject }) => subject),
-      text: () => textOf(examined),
+      text: () => failuresText(recent) + textOf(examined),
     });
     return attachable ? 0 : 1;
   },
 };
+
+function answerForPod(call: CommandCall, report: PodReport): number {
+  printListing(call, {
+    document: podDocument(report),
+    names: report.attachments.map(({ attachment: { pci, path } }) => pci ?? path),
+    text: () => podText(report, findingLines),
+  });
+  return isPodInOrder(report) ? 0 : 1;
+}
 
 /** A finding with its subject. */
 export interface ReportedFinding extends Finding {
@@ -78,8 +99,19 @@ const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly F
   ["records", records],
 ];
 
-/** Runs all checks. A check that fails becomes a finding, and does not prevent the others. */
-export function examine(machine: CliContext, doctorOptions: DoctorOptions): ReportedFinding[] {
+/** A part of the checks. */
+export interface ExaminedPart {
+  readonly subjects: readonly string[];
+  /** Returns the part of the node that the checks see; default: all of it. */
+  readonly select?: (context: DoctorContext) => DoctorContext;
+}
+
+/** Runs the checks, by default all. A check that fails becomes a finding, and does not prevent the others. */
+export function examine(
+  machine: CliContext,
+  doctorOptions: DoctorOptions,
+  { subjects, select = (context) => context }: Partial<ExaminedPart> = {},
+): ReportedFinding[] {
   const examined: ReportedFinding[] = [];
   const seen = <T>(subject: string, level: Level, look: () => T): T | undefined => {
     try {
@@ -93,14 +125,15 @@ export function examine(machine: CliContext, doctorOptions: DoctorOptions): Repo
   const attached = seen("records", "error", () => attachmentsOf(machine.node));
   const pfs = seen("devices", "error", () => takeInventory(machine, attached ?? []).pfs);
   const networks = seen("network", "unknown", () => networksOf(machine, attached ?? [], doctorOptions));
-  const context = {
+  const context = select({
     ...machine,
     ...doctorOptions,
     attached,
     pfs,
     networks: networks ?? { networks: [], findings: [] },
-  };
+  });
   for (const [subject, check] of CHECKS) {
+    if (subjects?.includes(subject) === false) continue;
     const findings = seen(subject, "unknown", () => check(context)) ?? [];
     examined.push(...findings.map((finding) => ({ subject, ...finding })));
   }
@@ -109,11 +142,7 @@ export function examine(machine: CliContext, doctorOptions: DoctorOptions): Repo
 
 /** Formats the findings as text. */
 export function textOf(examined: readonly ReportedFinding[]): string {
-  const lines = examined.flatMap(({ level, subject, found, command, advice }) => [
-    `${colorize(level === "unknown" ? "aside" : level, level.padEnd(8))}  ${subject.padEnd(7)}  ${printable(found)}`,
-    ...(command === undefined ? [] : [`${INDENT}${printable(command)}`]),
-    ...(advice === undefined ? [] : [`${INDENT}${colorize("aside", `(${printable(advice)})`)}`]),
-  ]);
+  const lines = examined.flatMap(findingLines);
   const [errors, warnings] = ["error", "warning"].map(
     (level) => examined.filter((each) => each.level === level).length,
   );
@@ -121,9 +150,13 @@ export function textOf(examined: readonly ReportedFinding[]): string {
   return [...lines, "", `${verdict}: ${errors} errors, ${warnings} warnings`].join("\n");
 }
 
-const INDENT = " ".repeat(19);
-
-/** Replaces control characters, which a terminal would obey: a container can choose names. */
-function printable(text: string): string {
-  return text.replace(/[^ -~\u00a0-\uffff]/g, "?");
+/** Formats a finding as lines of text: the finding, and below it the remedy. */
+export function findingLines({ level, subject, found, command, advice }: ReportedFinding): string[] {
+  return [
+    `${colorize(level === "unknown" ? "aside" : level, level.padEnd(8))}  ${subject.padEnd(7)}  ${printable(found)}`,
+    ...(command === undefined ? [] : [`${INDENT}${printable(command)}`]),
+    ...(advice === undefined ? [] : [`${INDENT}${colorize("aside", `(${printable(advice)})`)}`]),
+  ];
 }
+
+const INDENT = " ".repeat(19);
