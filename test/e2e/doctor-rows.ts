@@ -35,9 +35,9 @@ export const chain = (more: Config = {}, ...others: readonly Config[]) => ({
 export const configure = (list: Config | string, file = "10-ib.conflist") =>
   `printf %s ${quote(typeof list === "string" ? list : JSON.stringify(list))} >${networks}/${file}`;
 
-const rebind = (vf: string) =>
+export const rebind = (vf: string) =>
   `for way in unbind bind; do echo ${vf} >/sys/bus/pci/drivers/mlx5_core/$way; done`;
-const setGuid = (vf: number, guid: string) =>
+export const setGuid = (vf: number, guid: string) =>
   `ip link set ib0 vf ${vf} node_guid ${guid}; ip link set ib0 vf ${vf} port_guid ${guid}`;
 const zero = "00:00:00:00:00:00:00:00";
 const ones = "ff:ff:ff:ff:ff:ff:ff:ff";
@@ -70,7 +70,7 @@ const pfRows: readonly Row[] = [
   },
   {
     title: "the netdev of the PF is in another namespace",
-    script: "ip link set ib0 netns a name taken",
+    script: "ip link set ib0 netns a",
     finds: [["pf-netdev-away", "error", /^the netdev of 0000:01:00\.0 is in network namespace a/]],
     notes: ["vf-unchecked"],
     not: ["pf-ok", "vf-ok", "vf-port-down", /subnet manager must/],

@@ -4,7 +4,8 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { network } from "./cni.ts";
 import { examine, type Finding, problemsIn, runRemedies } from "./doctor.ts";
-import { chain, configure, pf, type Row, rows } from "./doctor-rows.ts";
+import { chain, configure, pf, type Row, rebind, rows, setGuid } from "./doctor-rows.ts";
+import { quote } from "./guest.ts";
 import { testNode, vfs } from "./node.ts";
 
 const node = testNode();
@@ -101,6 +102,80 @@ test("an executable among other plugins examines its own directory", async () =>
   expect(await run(`${directory}/ib-sriov`)).toMatchObject({ status: 0, stdout: "" });
   expect(await run("/host/ib-sriov")).toMatchObject({ status: 1, stdout: "ipam-missing\n" });
   await node.shell(`mv ${directory}/host-local /opt/cni/bin; rm -r ${directory}`);
+});
+
+describe("recent calls", () => {
+  const log = "/var/log/ib-sriov.log";
+  const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
+  const config = network(vfs[1], { logFile: log, link_state: "disable" });
+  const doctor = async (words: string) => {
+    const { status, stdout, stderr } = await node.guest.execute(`/host/ib-sriov doctor ${words}`);
+    expect(stderr).toBe("");
+    return { status, stdout };
+  };
+
+  test("that failed are the first section, from the log file and the journal, and are counted", async () => {
+    await node.shell(`mkdir -p /var/log; ${configure(chain({ logFile: log }))}`);
+    await node.add("a", config, { args });
+    for (const container of ["c2", "c3"])
+      await node.refused({ command: "ADD", container, netns: "b", config, args });
+    const entry = {
+      __REALTIME_TIMESTAMP: "1764281940000000",
+      CNI_COMMAND: "DEL",
+      CNI_CONTAINERID: "c9",
+      CNI_ERROR: JSON.stringify({ code: 11, msg: "VF is busy" }),
+    };
+    // A virtual node has no systemd. The entry has the form that journalctl prints.
+    await node.shell(`mkdir -p /usr/local/bin; printf '#!/bin/sh\\necho "$@" >/tmp/words; cat <<"END"\\n%s\\nEND\\n' ${quote(JSON.stringify(entry))} >/usr/local/bin/journalctl
+      chmod +x /usr/local/bin/journalctl`);
+    const { recentFailures } = JSON.parse((await doctor("-o json")).stdout);
+    expect(recentFailures).toMatchObject({
+      failures: [
+        { command: "ADD", pod: "default/trainer", ifname: "net1", code: 101, times: 2, vf: vfs[1] },
+        { command: "DEL", containerID: "c9", code: 11, msg: "VF is busy", times: 1 },
+      ],
+      sources: ["journal", log],
+      unread: [],
+    });
+    expect(recentFailures.counted).toContainEqual({ command: "ADD", code: "101", times: 2 });
+    expect(await node.shell("cat /tmp/words; rm /tmp/words /usr/local/bin/journalctl")).toMatch(
+      /^--no-pager -q -t ib-sriov .* -p err --since=-1d$/m,
+    );
+    const { stdout } = await doctor("");
+    expect(stdout).toMatch(
+      /^Recent failures\n {2}ADD of default\/trainer net1 failed 2 times, .* code 101:\n {6}VF/,
+    );
+  });
+
+  test("of one pod are reported with its attachments, VFs and problems, and no others", async () => {
+    const { status, stdout } = await doctor("--pod default/trainer -o json");
+    const report = JSON.parse(stdout);
+    expect(report).toMatchObject({
+      schemaVersion: 1,
+      pod: "default/trainer",
+      attachments: [{ containerId: "c1", pci: vfs[1], condition: "attached", vf: { driver: "mlx5_core" } }],
+      calls: [{ command: "ADD", error: { code: 101 } }, {}, { command: "ADD", containerID: "c1" }],
+      sources: [log],
+      unread: [expect.stringContaining("journalctl is not installed")],
+    });
+    expect(report.findings).toEqual([]);
+    expect(status).toBe(1);
+    // Another VF has the same problem as the pod's VF, and a third has no driver.
+    await node.shell(`${setGuid(1, "02:00:00:00:00:00:00:77")}; ${setGuid(0, "02:00:00:00:00:00:00:77")}
+      for vf in ${vfs[0]} ${vfs[1]}; do ${rebind("$vf")}; done
+      for vf in ${vfs[1]} ${vfs[2]}; do echo $vf >/sys/bus/pci/drivers/mlx5_core/unbind; done`);
+    const broken = await doctor("--pod default/trainer");
+    expect(broken.stdout).toMatch(new RegExp(`Problems\nerror +vf-no-driver +VF ${vfs[1]} has no driver`));
+    expect(broken.stdout).not.toContain(vfs[2]);
+    await node.del("a", config, { args });
+    expect((await doctor("--pod default/trainer")).stdout).toMatch(/DEL net1 .*done/);
+    const unknown = await doctor("--pod default/other");
+    expect(unknown.status).toBe(1);
+    expect(unknown.stdout).toContain("Pod default/other is not known here");
+    expect((await node.guest.execute("/host/ib-sriov doctor --pod other")).status).toBe(2);
+    await node.shell(`rm ${log}; ${configure(chain())}`);
+    await runRemedies(node);
+  });
 });
 
 describe("the mode of RDMA devices", () => {

@@ -14,8 +14,10 @@ import { locks } from "./locks.ts";
 import { networkChecks } from "./network-checks.ts";
 import { physicalFunctions } from "./physical-functions.ts";
 import { ownPlugin, PLUGIN_DIRECTORY, pluginDirectoryOf } from "./plugins.ts";
+import { examinePod, isPodInOrder, type PodReport, podDocument, podText } from "./pod.ts";
 import { rdmaMode } from "./rdma.ts";
-import { type ReportedFinding, textOf, verdictOf } from "./report.ts";
+import { failuresText, recentFailures } from "./recent-failures.ts";
+import { findingLines, type ReportedFinding, textOf, verdictOf } from "./report.ts";
 import { records, stateDirectory } from "./state.ts";
 import { rdmaNaming } from "./udev.ts";
 import { virtualFunctions } from "./virtual-functions.ts";
@@ -45,6 +47,11 @@ invalid, 3 if the node could not be examined.`,
       value: "DIRECTORIES",
       summary: `directories of networks (default ${NETWORK_DIRECTORIES})`,
     },
+    {
+      name: "pod",
+      value: "NAMESPACE/NAME",
+      summary: "reports the attachments, the last calls and the problems of one pod",
+    },
     ...listingOptions,
   ],
   failure: COULD_NOT_RUN,
@@ -53,21 +60,34 @@ invalid, 3 if the node could not be examined.`,
     const { options } = call;
     const machine = linuxContext();
     const isFile = (path: string) => machine.node.files.isFile(path);
-    const findings = examine(machine, {
+    const doctorOptions = {
       cniPath: options.get("cni-path") ?? pluginDirectoryOf(readLink("/proc/self/exe"), isFile),
       confDirs: (options.get("cni-conf-dir") ?? NETWORK_DIRECTORIES).split(":"),
       program: args()[0] ?? "ib-sriov",
-    });
+    };
+    const pod = options.get("pod");
+    if (pod !== undefined) return answerForPod(call, examinePod(machine, doctorOptions, pod, examine));
+    const recent = recentFailures(machine, doctorOptions);
+    const findings = examine(machine, doctorOptions);
     const attachable = !findings.some(({ level }) => level === "error");
     const problems = findings.filter(({ level }) => level === "warning" || level === "error");
     printListing(call, {
-      document: { attachable, verdict: verdictOf(findings), findings },
+      document: { attachable, verdict: verdictOf(findings), recentFailures: recent, findings },
       names: [...new Set(problems.map(({ id }) => id))],
-      text: () => textOf(findings),
+      text: () => failuresText(recent) + textOf(findings),
     });
     return attachable ? 0 : 1;
   },
 };
+
+function answerForPod(call: CommandCall, report: PodReport): number {
+  printListing(call, {
+    document: podDocument(report),
+    names: report.attachments.map(({ attachment: { pci, path } }) => pci ?? path),
+    text: () => podText(report, findingLines),
+  });
+  return isPodInOrder(report) ? 0 : 1;
+}
 
 /** The checks by subject, in the order of the report. */
 const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly Finding[]])[] = [
@@ -84,8 +104,19 @@ const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly F
   ["records", records],
 ];
 
-/** Runs all checks. A check that fails becomes a finding, and does not prevent the others. */
-export function examine(machine: CliContext, doctorOptions: DoctorOptions): ReportedFinding[] {
+/** A part of the checks. */
+export interface ExaminedPart {
+  readonly subjects: readonly string[];
+  /** Returns the part of the node that the checks see; default: all of it. */
+  readonly select?: (context: DoctorContext) => DoctorContext;
+}
+
+/** Runs the checks, by default all. A check that fails becomes a finding, and does not prevent the others. */
+export function examine(
+  machine: CliContext,
+  doctorOptions: DoctorOptions,
+  { subjects, select = (context) => context }: Partial<ExaminedPart> = {},
+): ReportedFinding[] {
   const examined: ReportedFinding[] = [];
   const add = (subject: string, findings: readonly Finding[]) =>
     examined.push(...findings.map((finding) => ({ subject, ...finding })));
@@ -115,14 +146,16 @@ export function examine(machine: CliContext, doctorOptions: DoctorOptions): Repo
     () => networksOf(machine, attached ?? [], doctorOptions),
     failed("network"),
   );
-  const context = {
+  const context = select({
     ...machine,
     ...doctorOptions,
     attached,
     pfs,
     networks: networks ?? { networks: [], findings: [] },
-  };
-  for (const [subject, check] of CHECKS)
+  });
+  for (const [subject, check] of CHECKS) {
+    if (subjects?.includes(subject) === false) continue;
     add(subject, seen(subject, () => check(context), failed(subject)) ?? []);
+  }
   return examined;
 }

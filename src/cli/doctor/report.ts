@@ -1,4 +1,4 @@
-import { colorize } from "../output/text.ts";
+import { colorize, printable } from "../output/text.ts";
 import { outputWidth, wrapText } from "../output/wrap.ts";
 import type { Finding, Level } from "./finding.ts";
 
@@ -13,25 +13,35 @@ const LEVEL_WIDTH = 9;
 const LEAST_TEXT = 40;
 const NARROW_INDENT = 4;
 
-/** Formats the findings as text, wrapped at the width of the output. Commands are not wrapped, so that they can be copied. */
+/** Formats the findings as text, and a verdict. */
 export function textOf(findings: readonly ReportedFinding[]): string {
+  const idWidth = Math.max(0, ...findings.map(({ id }) => id.length));
+  const lines = findings.flatMap((finding) => findingLines(finding, { idWidth }));
+  return [...lines, "", ...wrapText(summaryOf(findings), outputWidth())].join("\n");
+}
+
+/**
+ * Formats a finding as lines that are wrapped at the width of the output. Commands are not wrapped, so that they can be
+ * copied.
+ * @param options `idWidth`: width of the column of IDs; default: that of this ID.
+ */
+export function findingLines(
+  { id, level, found, command, advice }: Finding,
+  { idWidth = id.length }: { readonly idWidth?: number } = {},
+): string[] {
   const width = outputWidth();
-  const column = LEVEL_WIDTH + Math.max(0, ...findings.map(({ id }) => id.length)) + 2;
+  const column = LEVEL_WIDTH + idWidth + 2;
   const indent = width - column < LEAST_TEXT ? NARROW_INDENT : column;
-  const lines = findings.flatMap(({ id, level, found, command, advice }) => {
-    const heading = `${colorize(toneOf(level), level.padEnd(LEVEL_WIDTH))}${id}`;
-    const [first = "", ...others] = indented(found, indent, width);
-    const start =
-      indent === column ? [`${heading}${first.slice(LEVEL_WIDTH + id.length)}`] : [heading, first];
-    const after = advice === undefined ? [] : indented(`(${advice})`, indent, width);
-    return [
-      ...start,
-      ...others,
-      ...(command?.split("\n") ?? []).map((line) => commandLine(line, indent, width)),
-      ...after.map((line) => colorize("aside", line)),
-    ];
-  });
-  return [...lines, "", ...wrapText(summaryOf(findings), width)].join("\n");
+  const heading = `${colorize(toneOf(level), level.padEnd(LEVEL_WIDTH))}${id}`;
+  const [first = "", ...others] = indented(found, indent, width);
+  return [
+    ...(indent === column ? [`${heading}${first.slice(LEVEL_WIDTH + id.length)}`] : [heading, first]),
+    ...others,
+    ...(command?.split("\n") ?? []).map((line) => commandLine(line, indent, width)),
+    ...(advice === undefined ? [] : indented(`(${advice})`, indent, width)).map((line) =>
+      colorize("aside", line),
+    ),
+  ];
 }
 
 /** Returns the verdict and the numbers of problems. */
@@ -67,9 +77,4 @@ function indented(text: string, indent: number, width: number): string[] {
 function commandLine(command: string, indent: number, width: number): string {
   const line = printable(command);
   return " ".repeat(Math.max(0, Math.min(indent, width - line.length))) + line;
-}
-
-/** Replaces control characters, which a terminal would obey: a container can choose names. */
-function printable(text: string): string {
-  return text.replace(/[^ -~\u00a0-\uffff]/g, "?");
 }
