@@ -254,6 +254,53 @@ describe("recent calls", () => {
   });
 });
 
+test("--fix carries out the safe remedies, and leaves running pods; --dry-run prints the commands", async () => {
+  const [held, orphaned, undriven, bare] = vfs;
+  const running = network(held, { guid: "02:00:00:00:00:00:00:78" });
+  await node.add("a", running);
+  await node.shell("ip netns add gone");
+  await node.add("gone", network(orphaned), { container: "c2" });
+  const probe = () => node.shell(`stat -c %i /sys/bus/pci/devices/${held}/infiniband`);
+  const before = await probe();
+  await node.shell(`ip netns del gone
+    echo 1 >/sys/module/vhca/parameters/no_netdev; ${rebind(bare)}; echo 0 >/sys/module/vhca/parameters/no_netdev
+    ${guid(2, zero)}; echo ${undriven} >/sys/bus/pci/drivers/mlx5_core/unbind`);
+  const doctor = (words: string) => node.guest.execute(`PATH=/host:$PATH; ib-sriov doctor ${words}`);
+  const { status, stdout } = await doctor("--fix --dry-run");
+  expect(status).toBe(0);
+  expect(stdout).toBe(`ib-sriov gc\nib-sriov bind ${undriven} ${bare}\n`);
+  expect(short((await examine(node)).findings)).toHaveLength(3);
+  const fixed = await doctor("--fix");
+  expect(fixed).toMatchObject({ status: 0, stderr: expect.not.stringContaining("ib-sriov: ") });
+  // Only a VF with a driver reveals that it has no GUID.
+  expect(fixed.stdout).toMatch(
+    new RegExp(`^Remedies
+  ib-sriov gc: done
+      .*c2-net1: released
+  ib-sriov bind ${undriven} ${bare}: done
+      ${undriven}: bound mlx5_core
+      ${bare}: bound mlx5_core
+  ib-sriov provision ${undriven}: done
+      ${undriven}: given [0-9a-f:]{23}
+
+ok `),
+  );
+  expect(fixed.stdout).toMatch(/Pods can be attached: 0 errors, 0 warnings\n$/);
+  expect(await probe()).toBe(before);
+  expect((await doctor("--fix")).stdout).toMatch(/^There is nothing that can be fixed safely\.\n/);
+  // The VF of a running pod stays as it is, even if it has no driver.
+  await node.shell(`echo ${held} >/sys/bus/pci/drivers/mlx5_core/unbind`);
+  const left = await doctor("--fix");
+  expect(left.status).toBe(1);
+  expect(left.stdout).toMatch(new RegExp(`error +VF +VF ${held} without a driver`));
+  expect(await node.shell(`ls /sys/bus/pci/devices/${held}`)).not.toMatch(/^driver$/m);
+  await node.del("a", running);
+  await node.shell("rmmod ib_ipoib");
+  const loaded = JSON.parse((await doctor("--fix -o json")).stdout);
+  expect(loaded.fixes).toContainEqual({ command: "modprobe ib_ipoib", outcome: "done", results: [] });
+  await runRemedies(node);
+});
+
 describe("networks", () => {
   test("one whose IPAM plugin is in the directory of the distribution", () =>
     defect("mv /opt/cni/bin/host-local /usr/lib/cni/", [

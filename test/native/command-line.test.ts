@@ -46,6 +46,13 @@ test.each([
   [["list", "all"], "unexpected argument: all", "list "],
   [["bind"], "VF… is missing", "bind "],
   [["provision", "--replace"], "--replace needs the VFs that get another GUID", "provision "],
+  [["doctor", "--dry-run"], "--dry-run needs --fix", "doctor "],
+  [
+    ["doctor", "--pod", "a/b", "--fix"],
+    "--fix is for the whole node, and cannot be combined with --pod",
+    "doctor ",
+  ],
+  [["doctor", "--pod", "a"], "--pod a is not NAMESPACE/NAME, as in default/trainer-0", "doctor "],
   [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES", "doctor "],
   [["completion", "ksh"], "unknown shell: ksh", "completion "],
 ])("%j is refused", (words, message, command) => {
@@ -103,6 +110,16 @@ test("bash completes every command and every option that the help names", () => 
     const options = run(name, "--help").stdout.matchAll(/^ {2}(--\S+)/gm);
     expect(complete(name)).toEqual(expect.arrayContaining([...options].map(([, option]) => option)));
   }
+});
+
+// In an installed tree, other users can run the executable; only root can become another user.
+test.runIf(process.getuid?.() === 0)("doctor --fix runs only as root", () => {
+  const { status, stdout, stderr } = spawnSync(executable, ["doctor", "--fix"], {
+    encoding: "utf8",
+    uid: 65534,
+  });
+  expect([status, stdout]).toEqual([1, ""]);
+  expect(stderr).toBe("ib-sriov: --fix changes the node, and must run as root\n");
 });
 
 describe("doctor", () => {

@@ -1,13 +1,15 @@
-import { args } from "host";
+import { args, deferSignals, user } from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
-import type { Command, CommandCall } from "../command.ts";
-import { type CliContext, linuxContext } from "../context.ts";
+import { failuresText, recentFailures } from "../calls/recent-failures.ts";
+import { type Command, type CommandCall, UsageError } from "../command.ts";
+import { type CliContext, limitsOf, linuxContext, timeoutOption } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
 import { colorize, printable } from "../output/text.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import type { Finding, Level } from "./finding.ts";
+import { commandOf, fixAll, fixesText, safeFixesOf } from "./fix.ts";
 import { guids } from "./guids.ts";
 import { kernel } from "./kernel.ts";
 import { networkChecks } from "./network-checks.ts";
@@ -16,7 +18,6 @@ import { physicalFunctions } from "./physical-functions.ts";
 import { ownPlugin } from "./plugins.ts";
 import { examinePod, isPodInOrder, type PodReport, podDocument, podText } from "./pod.ts";
 import { rdmaMode } from "./rdma.ts";
-import { failuresText, recentFailures } from "./recent-failures.ts";
 import { records, stateDirectory } from "./state.ts";
 import { rdmaNaming } from "./udev.ts";
 import { virtualFunctions } from "./virtual-functions.ts";
@@ -29,8 +30,13 @@ const PLUGIN_DIRECTORY = "/opt/cni/bin";
 export const doctor: Command = {
   name: "doctor",
   summary: "Reports whether pods can be attached, which problems prevent it, and how to fix them",
-  details: `Below each finding is the command that fixes it. The doctor changes nothing. The exit status is 1 if a finding is
-"error": a pod cannot be attached, or its network does not work.`,
+  details: `Below each finding is the command that fixes it. Without --fix, the doctor changes nothing. The exit status is 1 if a
+finding is "error": a pod cannot be attached, or its network does not work. With --fix it is that of the examination
+after the remedies; with --pod it is 1 if the pod has no VF, if its last call failed, or if a finding is "error".`,
+  examples: [
+    ["ib-sriov doctor --pod default/trainer-0", "answers for one pod"],
+    ["ib-sriov doctor --fix --dry-run", "prints the commands that fix problems safely"],
+  ],
   options: [
     {
       name: "cni-path",
@@ -47,6 +53,12 @@ export const doctor: Command = {
       value: "NAMESPACE/NAME",
       summary: "reports the attachments, the last calls and the problems of one pod",
     },
+    {
+      name: "fix",
+      summary: "carries out the safe remedies: modprobe, gc, bind, provision; then examines again",
+    },
+    { name: "dry-run", summary: "with --fix: only prints the commands" },
+    timeoutOption,
     ...listingOptions,
   ],
   run(call: CommandCall): number {
@@ -58,7 +70,11 @@ export const doctor: Command = {
       program: args()[0] ?? "ib-sriov",
     };
     const pod = options.get("pod");
+    if (pod !== undefined && options.has("fix"))
+      throw new UsageError("--fix is for the whole node, and cannot be combined with --pod");
     if (pod !== undefined) return answerForPod(call, examinePod(machine, doctorOptions, pod, examine));
+    if (options.has("fix")) return fix(call, machine, doctorOptions);
+    if (options.has("dry-run")) throw new UsageError("--dry-run needs --fix");
     const recent = recentFailures(machine, doctorOptions);
     const examined = examine(machine, doctorOptions);
     const attachable = !examined.some(({ level }) => level === "error");
@@ -70,6 +86,27 @@ export const doctor: Command = {
     return attachable ? 0 : 1;
   },
 };
+
+/** Carries out the safe remedies, and reports the node as it is then. */
+function fix(call: CommandCall, machine: CliContext, doctorOptions: DoctorOptions): number {
+  const { program } = doctorOptions;
+  if (call.options.has("dry-run")) {
+    const commands = safeFixesOf(examine(machine, doctorOptions)).map((each) => commandOf(each, program));
+    printListing(call, { document: { commands }, names: commands, text: () => commands.join("\n") });
+    return 0;
+  }
+  if (user() !== 0) throw new Error("--fix changes the node, and must run as root");
+  deferSignals();
+  const limits = () => limitsOf(machine.node, call);
+  const { fixes, findings } = fixAll(machine, program, limits, () => examine(machine, doctorOptions));
+  const attachable = !findings.some(({ level }) => level === "error");
+  printListing(call, {
+    document: { attachable, fixes, findings },
+    names: fixes.map(({ command }) => command),
+    text: () => fixesText(fixes) + textOf(findings),
+  });
+  return attachable ? 0 : 1;
+}
 
 function answerForPod(call: CommandCall, report: PodReport): number {
   printListing(call, {

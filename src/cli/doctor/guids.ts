@@ -52,11 +52,13 @@ function withoutGuid(pf: InventoriedPf, taken: Taken): Finding[] {
   const withNone = (vfs: readonly InventoriedVf[], what: string) =>
     vfFinding(warning, vfs, `${what}: usable only for networks that set a GUID`, {
       command: newGuids(pf, vfs, taken),
+      fix: { kind: "provision", vfs: vfs.map(({ pci }) => pci) },
       advice: 'not needed if networks have "guid": "auto", or ib-kubernetes runs',
     });
   return [
     ...vfFinding(warning, latent, "with a GUID that is not in effect yet", {
       command: forEachRow(rows, rebindCommand("$1", "$2")),
+      fix: { kind: "provision", vfs: latent.map(({ pci }) => pci) },
     }),
     ...withNone(none, `without a GUID (${DRAINS_NODE})`),
     ...withNone(ones, "with all ones as the GUID, which the Go plugin's DEL sets"),

@@ -21,6 +21,7 @@ export function kernel({ node, inventory }: CliContext): Finding[] {
       ? []
       : find(`module ${name} is not loaded: ${effect}`, {
           command: `modprobe ${name}`,
+          fix: { kind: "load module", module: name },
           advice: `at every boot: echo ${name} >/etc/modules-load.d/${name}.conf`,
         });
   return [

@@ -3,13 +3,13 @@ import type { ListedAttachment } from "../attachments/attachments.ts";
 import { attachedDocument } from "../attachments/list.ts";
 import { type CallLog, readCallLog } from "../calls/call-log.ts";
 import type { LoggedCall } from "../calls/logged-call.ts";
+import { networkLogFiles } from "../calls/recent-failures.ts";
 import { UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { type InventoriedVf, takeInventory } from "../inventory.ts";
 import { colorize, printable } from "../output/text.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import type { Finding } from "./finding.ts";
-import { networkLogFiles } from "./recent-failures.ts";
 
 /** A finding with its subject. */
 export interface PodFinding extends Finding {

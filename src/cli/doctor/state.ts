@@ -77,12 +77,10 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
       );
   }
   const pending = new StateDirectory(node.files).pendingReleases().length;
-  const command = `${shellWord(program)} gc`;
-  if (left.length > 0) problems.push(...warning(`left behind: ${listed(left)}`, { command }));
+  const remedy: Remedy = { command: `${shellWord(program)} gc`, fix: { kind: "gc" } };
+  if (left.length > 0) problems.push(...warning(`left behind: ${listed(left)}`, remedy));
   if (pending > 0)
-    problems.push(
-      ...warning(`leases of orphaned attachments that are not released yet: ${pending}`, { command }),
-    );
+    problems.push(...warning(`leases of orphaned attachments that are not released yet: ${pending}`, remedy));
   return problems.length > 0 ? problems : ok(`${attached.length} attachments${foreign}`);
 }
 

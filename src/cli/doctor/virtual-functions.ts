@@ -53,12 +53,14 @@ function problemsOf(
   return [
     ...vfFinding(error, undriven, `without a driver: no pod can get one, and ${DRAINS_NODE}`, {
       command: forEachRow(rowsOf(undriven), bind),
+      fix: { kind: "bind", vfs: undriven.filter(isFree).map(({ pci }) => pci) },
     }),
     ...vfFinding(error, away, "with a netdev in another network namespace, but no record", {
       advice: RETURN_PF_COMMAND,
     }),
     ...vfFinding(warning, bare, "without a netdev: usable only with rdmaOnly", {
       command: forEachRow(rowsOf(bare), rebindCommand("$1", driver)),
+      fix: { kind: "bind", vfs: bare.map(({ pci }) => pci) },
     }),
     ...vfFinding(
       warning,
