@@ -175,7 +175,9 @@ const guidRows: readonly Row[] = [
   },
   {
     title: "the PF stores another GUID than the VF runs with",
-    script: setGuid(1, "02:00:00:00:00:00:00:01"),
+    // Each time another one.
+    script: `i=$(cat /tmp/guids 2>/dev/null || echo 10); echo $((i + 1)) >/tmp/guids
+      ${setGuid(1, "02:00:00:00:00:00:01:$i")}`,
     finds: [["guid-pending", "warning", /^VF 0000:01:10\.2 /]],
     not: ["guid-ok"],
   },

@@ -48,13 +48,27 @@ async function checkRow({ script, finds, notes = [], remedy, not = [] }: Row): P
       return await runRemedies(node);
     }
     expect(problems.filter(({ command }) => command === undefined)).toEqual([]);
-    return await runRemedies(node, problems);
+    const all = await runRemedies(node, problems);
+    if (problems.length > 0 && problems.every((each) => each.fix !== undefined)) await checkFix(script);
+    return all;
   } catch (error) {
     await node.shell(`echo ${pf} >/sys/bus/pci/drivers_probe; umount /var/lib/cni 2>/dev/null || true`);
     await node.reset();
     await makeHealthy();
     throw error;
   }
+}
+
+/** Breaks the node again, and expects that `doctor --fix` fixes it. */
+async function checkFix(script: string): Promise<void> {
+  await node.shell(script);
+  const { status, stdout } = await node.guest.execute("PATH=/host:$PATH; ib-sriov doctor --fix -o json");
+  const { fixes, findings } = JSON.parse(stdout) as {
+    fixes: readonly unknown[];
+    findings: readonly Finding[];
+  };
+  expect(fixes.length).toBeGreaterThan(0);
+  expect({ status, problems: problemsIn(findings) }).toEqual({ status: 0, problems: [] });
 }
 
 test("a healthy node has only ok lines", async () => {
@@ -67,19 +81,19 @@ test("a healthy node has only ok lines", async () => {
     expect(stdout).toMatch(new RegExp(`^ok +${subject}-ok `, "m"));
 });
 
-test.each([40, 72, 100, 160])(
-  "the text fits into %i columns, and names what -o name prints",
-  async (columns) => {
-    const guid = `02:00:00:00:00:00:01:${(columns % 90) + 10}`;
-    await node.shell(`ip link set ib0 vf 1 state disable; ip link set ib0 vf 2 node_guid ${guid}`);
+test("the text fits into the columns of a terminal, except commands; -o name prints the IDs of problems", async () => {
+  await node.shell(
+    "ip link set ib0 vf 1 state disable; ip link set ib0 vf 2 node_guid 02:00:00:00:00:00:02:01",
+  );
+  const isCommand = (line: string) => /^ *(?:ip link|\/host\/ib-sriov) /.test(line);
+  for (const columns of [40, 72, 100, 160]) {
     const { stdout } = await node.guest.execute(`COLUMNS=${columns} /host/ib-sriov doctor`);
-    const isCommand = (line: string) => /^ *(?:ip link|\/host\/ib-sriov) /.test(line);
     expect(stdout.split("\n").filter((line) => line.length > columns && !isCommand(line))).toEqual([]);
-    const names = (await node.guest.execute("/host/ib-sriov doctor -o name")).stdout;
-    expect(names).toBe("vf-link-disabled\nguid-pending\n");
-    await runRemedies(node);
-  },
-);
+  }
+  const names = (await node.guest.execute("/host/ib-sriov doctor -o name")).stdout;
+  expect(names).toBe("vf-link-disabled\nguid-pending\n");
+  await runRemedies(node);
+});
 
 test.each(rows)("$title", async (row) => {
   await checkRow(row);
@@ -176,6 +190,53 @@ describe("recent calls", () => {
     await node.shell(`rm ${log}; ${configure(chain())}`);
     await runRemedies(node);
   });
+});
+
+test("--fix carries out the safe remedies, and leaves running pods; --dry-run prints the commands", async () => {
+  const [held, orphaned, undriven, bare] = vfs;
+  const running = network(held, { guid: "02:00:00:00:00:00:00:78" });
+  await node.add("a", running);
+  await node.shell("ip netns add gone");
+  await node.add("gone", network(orphaned), { container: "c2" });
+  const probe = () => node.shell(`stat -c %i /sys/bus/pci/devices/${held}/infiniband`);
+  const before = await probe();
+  await node.shell(`ip netns del gone
+    echo 1 >/sys/module/vhca/parameters/no_netdev; ${rebind(bare)}; echo 0 >/sys/module/vhca/parameters/no_netdev
+    ${setGuid(2, "00:00:00:00:00:00:00:00")}; echo ${undriven} >/sys/bus/pci/drivers/mlx5_core/unbind`);
+  const doctor = (words: string) => node.guest.execute(`PATH=/host:$PATH; ib-sriov doctor ${words}`);
+  const { status, stdout } = await doctor("--fix --dry-run");
+  expect(status).toBe(0);
+  expect(stdout).toBe(`ib-sriov gc\nib-sriov bind ${undriven} ${bare}\n`);
+  expect(problemsIn((await examine(node)).findings)).toHaveLength(3);
+  const fixed = await doctor("--fix");
+  expect(fixed).toMatchObject({ status: 0, stderr: expect.not.stringContaining("ib-sriov: ") });
+  // Only a VF with a driver reveals that it has no GUID.
+  expect(fixed.stdout).toMatch(
+    new RegExp(`^Remedies
+  ib-sriov gc: done
+      .*c2-net1: released
+  ib-sriov bind ${undriven} ${bare}: done
+      ${undriven}: bound mlx5_core
+      ${bare}: bound mlx5_core
+  ib-sriov provision ${undriven}: done
+      ${undriven}: given [0-9a-f:]{23}
+
+ok `),
+  );
+  expect(fixed.stdout).toMatch(/Pods can be attached: 0 errors, 0 warnings\n$/);
+  expect(await probe()).toBe(before);
+  expect((await doctor("--fix")).stdout).toMatch(/^There is nothing that can be fixed safely\.\n/);
+  // The VF of a running pod stays as it is, even if it has no driver.
+  await node.shell(`echo ${held} >/sys/bus/pci/drivers/mlx5_core/unbind`);
+  const left = await doctor("--fix");
+  expect(left.status).toBe(1);
+  expect(left.stdout).toMatch(new RegExp(`error +vf-no-driver +VF ${held} has no driver, although`));
+  expect(await node.shell(`ls /sys/bus/pci/devices/${held}`)).not.toMatch(/^driver$/m);
+  await node.del("a", running);
+  await node.shell("rmmod ib_ipoib");
+  const loaded = JSON.parse((await doctor("--fix -o json")).stdout);
+  expect(loaded.fixes).toContainEqual({ command: "modprobe ib_ipoib", outcome: "done", results: [] });
+  await runRemedies(node);
 });
 
 describe("the mode of RDMA devices", () => {

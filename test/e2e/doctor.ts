@@ -1,5 +1,5 @@
 import { expect } from "vitest";
-import type { FindingId, Level } from "../../src/cli/doctor/finding.ts";
+import type { FindingId, Level, SafeFix } from "../../src/cli/doctor/finding.ts";
 import type { TestNode } from "./node.ts";
 
 /** A finding of the doctor, in the form of its JSON. */
@@ -10,6 +10,8 @@ export interface Finding {
   readonly found: string;
   readonly command?: string;
   readonly advice?: string;
+  /** The remedy for --fix. */
+  readonly fix?: SafeFix;
 }
 
 /** Runs the doctor and returns its findings. It is started by its name in PATH, as a person starts it. */

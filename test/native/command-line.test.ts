@@ -46,6 +46,13 @@ test.each([
   [["list", "all"], "unexpected argument: all", "list "],
   [["bind"], "VF… is missing", "bind "],
   [["provision", "--replace"], "--replace needs the VFs that get another GUID", "provision "],
+  [["doctor", "--dry-run"], "--dry-run needs --fix", "doctor "],
+  [
+    ["doctor", "--pod", "a/b", "--fix"],
+    "--fix is for the whole node, and cannot be combined with --pod",
+    "doctor ",
+  ],
+  [["doctor", "--pod", "a"], "--pod a is not NAMESPACE/NAME, as in default/trainer-0", "doctor "],
   [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES", "doctor "],
   [["completion", "ksh"], "unknown shell: ksh", "completion "],
 ])("%j is refused", (words, message, command) => {

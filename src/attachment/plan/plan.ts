@@ -78,7 +78,7 @@ export function makePlan(
     staleGuids,
   });
   if (desired.guid === undefined) {
-    const effect = "; then unbind and bind the VF's driver";
+    const effect = `; then run: ib-sriov provision ${vf.pci}`;
     // The GUID step replaces stale GUIDs by the VF's own.
     const present = mayHaveStaleGuids(record) ? [] : [effective.port];
     requireUsableGuid(vf, netdev?.name, [record.originals.portGuid, ...present], effect);

@@ -1,12 +1,14 @@
-import { args, readLink, user } from "host";
+import { args, deferSignals, readLink, user } from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
-import type { Command, CommandCall } from "../command.ts";
-import { type CliContext, linuxContext } from "../context.ts";
+import { failuresText, recentFailures } from "../calls/recent-failures.ts";
+import { type Command, type CommandCall, UsageError } from "../command.ts";
+import { type CliContext, limitsOf, linuxContext, timeoutOption } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import { error, type Finding, skipped } from "./finding.ts";
+import { commandOf, fixAll, fixesText, safeFixesOf } from "./fix.ts";
 import { guids } from "./guids.ts";
 import { networksOf } from "./inputs/networks.ts";
 import { kernel } from "./kernel.ts";
@@ -14,9 +16,8 @@ import { locks } from "./locks.ts";
 import { networkChecks } from "./network-checks.ts";
 import { physicalFunctions } from "./physical-functions.ts";
 import { ownPlugin, PLUGIN_DIRECTORY, pluginDirectoryOf } from "./plugins.ts";
-import { examinePod, isPodInOrder, type PodReport, podDocument, podText } from "./pod.ts";
+import { examinePod, isPodInOrder, type PodReport, parsePodName, podDocument, podText } from "./pod.ts";
 import { rdmaMode } from "./rdma.ts";
-import { failuresText, recentFailures } from "./recent-failures.ts";
 import { findingLines, type ReportedFinding, textOf, verdictOf } from "./report.ts";
 import { records, stateDirectory } from "./state.ts";
 import { rdmaNaming } from "./udev.ts";
@@ -31,11 +32,16 @@ const COULD_NOT_RUN = 3;
 export const doctor: Command = {
   name: "doctor",
   summary: "Reports whether pods can be attached, which problems prevent it, and how to fix them",
-  details: `Below each finding is the command that fixes it. The doctor changes nothing. Each kind of finding has an ID, which
-docs/reference/findings.md explains; -o name prints the IDs of warnings and errors.
+  details: `Below each finding is the command that fixes it. Without --fix, the doctor changes nothing. Each kind of finding has an
+ID, which docs/reference/findings.md explains; -o name prints the IDs of warnings and errors.
 
-Exit status: 0 if there is no error, 1 if a pod cannot be attached or its network does not work, 2 if the arguments are
-invalid, 3 if the node could not be examined.`,
+Exit status: 0 if no finding is an error, 1 if a pod cannot be attached or its network does not work, 2 if the arguments
+are invalid, 3 if the node could not be examined. With --fix it is that of the examination after the remedies; with --pod
+it is 1 if the pod has no VF, if its last call failed, or if a finding is an error.`,
+  examples: [
+    ["ib-sriov doctor --pod default/trainer-0", "answers for one pod"],
+    ["ib-sriov doctor --fix --dry-run", "prints the commands that fix problems safely"],
+  ],
   options: [
     {
       name: "cni-path",
@@ -52,12 +58,20 @@ invalid, 3 if the node could not be examined.`,
       value: "NAMESPACE/NAME",
       summary: "reports the attachments, the last calls and the problems of one pod",
     },
+    {
+      name: "fix",
+      summary: "carries out the safe remedies: modprobe, gc, bind, provision; then examines again",
+    },
+    { name: "dry-run", summary: "with --fix: only prints the commands" },
+    timeoutOption,
     ...listingOptions,
   ],
   failure: COULD_NOT_RUN,
   run(call: CommandCall): number {
-    if (user() !== 0) throw new Error("the doctor cannot examine the node: run as root");
     const { options } = call;
+    const pod = options.get("pod");
+    requireUsable(options);
+    if (user() !== 0) throw new Error("the doctor cannot examine the node: run as root");
     const machine = linuxContext();
     const isFile = (path: string) => machine.node.files.isFile(path);
     const doctorOptions = {
@@ -65,8 +79,8 @@ invalid, 3 if the node could not be examined.`,
       confDirs: (options.get("cni-conf-dir") ?? NETWORK_DIRECTORIES).split(":"),
       program: args()[0] ?? "ib-sriov",
     };
-    const pod = options.get("pod");
     if (pod !== undefined) return answerForPod(call, examinePod(machine, doctorOptions, pod, examine));
+    if (options.has("fix")) return fix(call, machine, doctorOptions);
     const recent = recentFailures(machine, doctorOptions);
     const findings = examine(machine, doctorOptions);
     const attachable = !findings.some(({ level }) => level === "error");
@@ -79,6 +93,35 @@ invalid, 3 if the node could not be examined.`,
     return attachable ? 0 : 1;
   },
 };
+
+/** @throws {UsageError} if options cannot be combined, or the pod's name is invalid. */
+function requireUsable(options: CommandCall["options"]): void {
+  const pod = options.get("pod");
+  if (pod !== undefined) parsePodName(pod);
+  if (pod !== undefined && options.has("fix"))
+    throw new UsageError("--fix is for the whole node, and cannot be combined with --pod");
+  if (options.has("dry-run") && !options.has("fix")) throw new UsageError("--dry-run needs --fix");
+}
+
+/** Carries out the safe remedies, and reports the node as it is then. */
+function fix(call: CommandCall, machine: CliContext, doctorOptions: DoctorOptions): number {
+  const { program } = doctorOptions;
+  if (call.options.has("dry-run")) {
+    const commands = safeFixesOf(examine(machine, doctorOptions)).map((each) => commandOf(each, program));
+    printListing(call, { document: { commands }, names: commands, text: () => commands.join("\n") });
+    return 0;
+  }
+  deferSignals();
+  const limits = () => limitsOf(machine.node, call);
+  const { fixes, findings } = fixAll(machine, program, limits, () => examine(machine, doctorOptions));
+  const attachable = !findings.some(({ level }) => level === "error");
+  printListing(call, {
+    document: { attachable, verdict: verdictOf(findings), fixes, findings },
+    names: fixes.map(({ command }) => command),
+    text: () => fixesText(fixes) + textOf(findings),
+  });
+  return attachable ? 0 : 1;
+}
 
 function answerForPod(call: CommandCall, report: PodReport): number {
   printListing(call, {

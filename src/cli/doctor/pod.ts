@@ -3,13 +3,13 @@ import type { ListedAttachment } from "../attachments/attachments.ts";
 import { attachedDocument } from "../attachments/list.ts";
 import { type CallLog, readCallLog } from "../calls/call-log.ts";
 import type { LoggedCall } from "../calls/logged-call.ts";
+import { networkLogFiles } from "../calls/recent-failures.ts";
 import { UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { type InventoriedVf, takeInventory } from "../inventory.ts";
 import { colorize, printable } from "../output/text.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import type { Finding } from "./finding.ts";
-import { networkLogFiles } from "./recent-failures.ts";
 
 /** A finding with its subject. */
 export interface PodFinding extends Finding {
@@ -55,9 +55,7 @@ export function examinePod(
   pod: string,
   examine: Examine,
 ): PodReport {
-  const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(pod) ?? [];
-  if (namespace === undefined || name === undefined)
-    throw new UsageError(`--pod ${pod} is not NAMESPACE/NAME, as in default/trainer-0`);
+  const { namespace, name } = parsePodName(pod);
   const { pfs, attached } = takeInventory(machine);
   const own = attached.filter((each) => each.pod === pod);
   const vfs = pfs.flatMap((pf) => pf.vfs);
@@ -72,6 +70,14 @@ export function examinePod(
     ...log,
     calls: log.calls.slice(0, MOST_CALLS),
   };
+}
+
+/** @throws {UsageError} if a pod is not named by its namespace and its name. */
+export function parsePodName(pod: string): { readonly namespace: string; readonly name: string } {
+  const [, namespace, name] = /^([^/]+)\/([^/]+)$/.exec(pod) ?? [];
+  if (namespace === undefined || name === undefined)
+    throw new UsageError(`--pod ${pod} is not NAMESPACE/NAME, as in default/trainer-0`);
+  return { namespace, name };
 }
 
 /** Returns the problems that concern attachments: those whose text names their VFs, PFs, records or containers. */

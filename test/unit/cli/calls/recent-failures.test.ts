@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseLoggedCall } from "../../../../src/cli/calls/logged-call.ts";
-import { failuresText, grouped, recentFailures } from "../../../../src/cli/doctor/recent-failures.ts";
-import { aDoctorContext } from "./doctor-context.ts";
+import { failuresText, grouped, recentFailures } from "../../../../src/cli/calls/recent-failures.ts";
+import { aDoctorContext } from "../doctor/doctor-context.ts";
 
 /** Returns a failed call of the pod default/NAME, in the container c<minute>, at a minute. */
 function failed(minute: number, name: string, msg: string, more: object = {}) {

@@ -2,12 +2,12 @@ import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { sumOf } from "../../log/counters.ts";
 import type { Files } from "../../node/files.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
-import { type CallLog, logFilesOf, readCallLog } from "../calls/call-log.ts";
-import type { LoggedCall } from "../calls/logged-call.ts";
 import type { CliContext } from "../context.ts";
+import type { DoctorOptions } from "../doctor/context.ts";
+import { networksOf } from "../doctor/inputs/networks.ts";
 import { colorize, printable } from "../output/text.ts";
-import type { DoctorOptions } from "./context.ts";
-import { networksOf } from "./inputs/networks.ts";
+import { type CallLog, logFilesOf, readCallLog } from "./call-log.ts";
+import type { LoggedCall } from "./logged-call.ts";
 
 /** Calls that failed for the same reason. */
 export interface RecentFailure
