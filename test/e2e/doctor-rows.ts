@@ -240,6 +240,12 @@ const networkRows: readonly Row[] = [
     not: ["ipam-missing", /\bcp /],
   },
   {
+    title: "the installed plugin is not executable",
+    script: `chmod 644 ${bin}/ib-sriov`,
+    finds: [["plugin-broken", "error", /ib-sriov is not executable/]],
+    not: ["plugin-missing", /install --cni-bin-dir/],
+  },
+  {
     title: "the IPAM plugin hangs",
     script: `${script("hang", "sleep 1000")}; ${configure(chain({ ipam: { type: "hang" } }))}`,
     finds: [["ipam-hangs", "error", /hang hangs: no answer/]],

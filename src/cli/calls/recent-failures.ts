@@ -6,6 +6,7 @@ import type { CliContext } from "../context.ts";
 import type { DoctorOptions } from "../doctor/context.ts";
 import { networksOf } from "../doctor/inputs/networks.ts";
 import { colorize, printable } from "../output/text.ts";
+import { wrapLine } from "../output/wrap.ts";
 import { type CallLog, logFilesOf, readCallLog } from "./call-log.ts";
 import type { LoggedCall } from "./logged-call.ts";
 
@@ -101,7 +102,9 @@ function countersText(files: Files): string {
  * can be read, the counters are shown instead.
  */
 export function failuresText(recent: RecentFailures): string {
-  const lines = failureLines(recent).map((line) => `  ${printable(line)}\n`);
+  const lines = failureLines(recent).flatMap((line) =>
+    wrapLine(`  ${printable(line)}`).map((each) => `${each}\n`),
+  );
   return lines.length === 0 ? "" : `${colorize("heading", "Recent failures")}\n${lines.join("")}\n`;
 }
 

@@ -8,6 +8,7 @@ import { UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { type InventoriedVf, takeInventory } from "../inventory.ts";
 import { colorize, printable } from "../output/text.ts";
+import { wrapLine } from "../output/wrap.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import type { Finding } from "./finding.ts";
 
@@ -152,16 +153,16 @@ export function podText(report: PodReport, findingLines: (finding: PodFinding) =
       ? [`Pod ${printable(pod)} has no attachment on this node.`]
       : [
           heading(`Attachments of pod ${printable(pod)}`),
-          ...attachments.flatMap(attachmentLines).map(printable),
+          ...attachments.flatMap(attachmentLines).map(printable).flatMap(wrapLine),
         ]),
     "",
     ...(calls.length === 0
       ? [`No call for it is in the logs that were read (${sources.join(", ") || "none"}).`]
-      : [heading("Last calls"), ...calls.flatMap(callLines).map(printable)]),
-    ...unread.map((why) => printable(`  not read: ${why}`)),
+      : [heading("Last calls"), ...calls.flatMap(callLines).map(printable).flatMap(wrapLine)]),
+    ...unread.map((why) => printable(`  not read: ${why}`)).flatMap(wrapLine),
     "",
     ...(findings.length === 0 ? [] : [heading("Problems"), ...findings.flatMap(findingLines), ""]),
-    printable(verdictOf(report)),
+    ...wrapLine(printable(verdictOf(report))),
   ];
   return lines.join("\n");
 }

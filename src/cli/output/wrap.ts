@@ -11,6 +11,12 @@ export function outputWidth(): number {
   return /^[1-9]\d{0,4}$/.test(columns) ? Math.max(LEAST_WIDTH, Number(columns)) : DEFAULT_WIDTH;
 }
 
+/** Wraps a line of output, whose continuation gets the same indentation. */
+export function wrapLine(line: string): string[] {
+  const indent = line.length - line.trimStart().length;
+  return wrapText(line.slice(indent), outputWidth() - indent).map((each) => " ".repeat(indent) + each);
+}
+
 /** Wraps a text at spaces into lines of at most `width` characters. A longer word has its own line. */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
