@@ -96,7 +96,7 @@ const vfRows: readonly Row[] = [
   {
     title: "the VF of a running pod has no record",
     script: `${inhabit("a")}; ${add({ config: network(vfs[1]) })}; rm -r ${state}`,
-    finds: [["vf-netdev-away", "warning", /namespace a, but no record.*has given it to a container/]],
+    finds: [["vf-netdev-away", "warning", /namespace a, but no record.*may have given it to a container/]],
     remedy: `${endAll("a")}; ip -n a link set net1 netns 1`,
     not: [/netns 1/, /Not all pods/],
   },

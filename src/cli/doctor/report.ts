@@ -37,7 +37,7 @@ export function findingLines(
   return [
     ...(indent === column ? [`${heading}${first.slice(LEVEL_WIDTH + id.length)}`] : [heading, first]),
     ...others,
-    ...(command?.split("\n") ?? []).map((line) => commandLine(line, indent, width)),
+    ...(command?.split("\n") ?? []).map((line) => colorize("heading", commandLine(line, indent, width))),
     ...(advice === undefined ? [] : indented(`(${advice})`, indent, width)).map((line) =>
       colorize("aside", line),
     ),

@@ -99,7 +99,7 @@ function away(context: DoctorContext, { pci }: InventoriedVf): Finding[] {
   const location = findNetdev(context, pci);
   const found = `the netdev of VF ${pci} is ${locationText(location)}, but no record of an attachment names it`;
   const isOrphaned = location?.isInUse === false;
-  const note = isOrphaned ? "" : ": another program has given it to a container";
+  const note = isOrphaned ? "" : ": another program may have given it to a container";
   return (isOrphaned ? error : warning)("vf-netdev-away", `${found}${note}`, returningRemedy(location));
 }
 

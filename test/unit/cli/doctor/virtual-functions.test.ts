@@ -108,7 +108,7 @@ describe("a netdev", () => {
     [
       "processes, and stays there",
       true,
-      "warning vf-netdev-away: the netdev of VF 0000:03:00.2 is in network namespace a, but no record of an attachment names it: another program has given it to a container",
+      "warning vf-netdev-away: the netdev of VF 0000:03:00.2 is in network namespace a, but no record of an attachment names it: another program may have given it to a container",
       "(it returns when the processes of that namespace have ended)",
     ],
   ])("that is in a namespace with %s", (_, inhabited, found, remedy) => {
@@ -128,7 +128,7 @@ describe("a netdev", () => {
   test("that is in a namespace without a name, perhaps that of a running container", () => {
     expect(examine([bare], {}, { hasNetdev: () => true })).toEqual([
       [
-        "warning vf-netdev-away: the netdev of VF 0000:03:00.2 is in a network namespace without a name, but no record of an attachment names it: another program has given it to a container",
+        "warning vf-netdev-away: the netdev of VF 0000:03:00.2 is in a network namespace without a name, but no record of an attachment names it: another program may have given it to a container",
         "('lsns -t net' lists namespaces and their processes; the netdev returns when they end)",
       ],
     ]);
