@@ -6,6 +6,7 @@ import { bindAll } from "../bind.ts";
 import type { CliContext } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
 import { colorize, printable } from "../output/text.ts";
+import { wrapLine } from "../output/wrap.ts";
 import { provisionAll } from "../provision.ts";
 import { runScript } from "../run-script.ts";
 import { outcomeText, selectedVfs, type VfOutcome } from "../vf-outcomes.ts";
@@ -124,7 +125,7 @@ export function fixesText(fixes: readonly FixOutcome[]): string {
   if (fixes.length === 0) return "There is nothing that can be fixed safely.\n\n";
   const lines = fixes.flatMap(({ command, outcome, results }) => [
     `  ${printable(command)}: ${colorize(outcome === "done" ? "ok" : "error", outcome)}`,
-    ...results.map((result) => `      ${printable(result)}`),
+    ...results.flatMap((result) => wrapLine(`      ${printable(result)}`)),
   ]);
   return `${colorize("heading", "Remedies")}\n${lines.join("\n")}\n\n`;
 }

@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Limits } from "../../../../src/attachment/limits.ts";
 import type { Finding, SafeFix } from "../../../../src/cli/doctor/finding.ts";
 import { commandOf, fixAll, fixesText, safeFixesOf } from "../../../../src/cli/doctor/fix.ts";
@@ -95,6 +95,18 @@ describe("fixing", () => {
       },
     ]);
   });
+});
+
+test("results are wrapped, and commands are not", () => {
+  vi.stubEnv("COLUMNS", "40");
+  const command = `ib-sriov bind ${"0000:03:00.2 ".repeat(4)}`.trim();
+  const text = fixesText([{ command, outcome: "failed", results: ["a: failed: ".repeat(5).trim()] }]);
+  vi.unstubAllEnvs();
+  expect(text.split("\n").slice(1, 4)).toEqual([
+    `  ${command}: failed`,
+    "      a: failed: a: failed: a: failed:",
+    "      a: failed: a: failed:",
+  ]);
 });
 
 test("the text has a line for each remedy and each result", () => {
