@@ -9,10 +9,12 @@ export const documents: readonly string[] = [
   "CONTRIBUTING.md",
   "deploy/README.md",
   "vhca/README.md",
-  ...readdirSync(new URL("../../docs/", import.meta.url))
-    .filter((name) => name.endsWith(".md"))
-    .sort()
-    .map((name) => `docs/${name}`),
+  ...["docs", "docs/reference"].flatMap((directory) =>
+    readdirSync(new URL(`../../${directory}/`, import.meta.url))
+      .filter((name) => name.endsWith(".md"))
+      .sort()
+      .map((name) => `${directory}/${name}`),
+  ),
 ];
 
 /** Returns the text of a file of the repository. */

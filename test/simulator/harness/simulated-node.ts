@@ -1,4 +1,5 @@
 import { afterEach, expect } from "vitest";
+import type { ProvisionOptions } from "../../../src/attachment/admin/provision.ts";
 import { releasePending } from "../../../src/attachment/ipam/pending-releases.ts";
 import { openSession } from "../../../src/attachment/lock/session.ts";
 import type { AttachmentName } from "../../../src/attachment/record/record.ts";
@@ -15,6 +16,7 @@ import { doubleOwners, pathOf, recordsOf } from "./records.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
 import {
   add,
+  bindOne,
   del,
   gc,
   gcOfAll,
@@ -140,8 +142,13 @@ export class SimulatedNode {
   }
 
   /** Runs `ib-sriov provision` of a VF. */
-  provision(pci: string, fault?: Fault): Run {
-    return this.#check("provision", provisionOne(this.machine, pci, fault), fault);
+  provision(pci: string, fault?: Fault, options: Partial<ProvisionOptions> = {}): Run {
+    return this.#check("provision", provisionOne(this.machine, pci, options, fault), fault);
+  }
+
+  /** Runs `ib-sriov bind` of a VF. */
+  bind(pci: string, fault?: Fault, driver?: string): Run {
+    return this.#check("bind", bindOne(this.machine, pci, driver, fault), fault);
   }
 
   /** Runs `ib-sriov gc`. */
