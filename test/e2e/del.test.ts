@@ -220,9 +220,9 @@ test("a VF that was destroyed is shown as destroyed while its container exists, 
   node.unchanged(async () => {
     await node.add("a", config);
     await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
-    expect(JSON.parse(await node.shell(`${plugin} attachments show -o json`))).toMatchObject([
-      { containerId: "c1", condition: "destroyed" },
-    ]);
+    expect(JSON.parse(await node.shell(`${plugin} attachments show -o json`))).toMatchObject({
+      attachments: [{ containerId: "c1", condition: "destroyed" }],
+    });
     const { stdout } = await node.guest.execute(`COLUMNS=1000 ${plugin} doctor`);
     expect(stdout).toMatch(/VF 0000:01:10.0 was destroyed while it was attached/);
     await node.del("a", config);
