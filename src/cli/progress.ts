@@ -63,10 +63,6 @@ function holderOf(files: Files, what: string): string {
 
 /** The PCI functions of this machine, for a command: it prints a change of a driver that takes long. */
 export class ReportingPciFunctions extends LinuxPciFunctions {
-  override unbind(pci: string, driver: string): void {
-    during(`unbinding ${driver} from VF ${pci}`, () => super.unbind(pci, driver));
-  }
-
   override bind(pci: string, driver: string): void {
     during(`rebinding VF ${pci} to ${driver}`, () => super.bind(pci, driver));
   }

@@ -13,8 +13,7 @@ const record = "/var/lib/cni/ib-sriov/c1-net1";
 const lockFile = `/var/lib/cni/ib-sriov/.vf/${vf}`;
 
 /** A line that a command prints on a machine so busy that the command takes longer than a second. */
-const PROGRESS =
-  /^ib-sriov: (waiting for|setting|restoring|examining|releasing|rebinding|unbinding|assigning) .*\n/gm;
+const PROGRESS = /^ib-sriov: (waiting for|setting|restoring|examining|releasing|rebinding|assigning) .*\n/gm;
 
 const operate = async (words: string) => {
   const { status, stdout, stderr } = await node.guest.execute(`${plugin} ${words}`);
