@@ -40,11 +40,15 @@ function begin(next: typeof present): void {
   present = next;
   if (next === undefined) return;
   const rest = Math.max(silentSince + SILENCE - now, next.least);
-  if (rest >= 1) {
-    printAfter(Math.floor(rest), next.line);
-    return;
+  try {
+    if (rest >= 1) {
+      printAfter(Math.floor(rest), next.line);
+      return;
+    }
+    print(2, next.line);
+  } catch {
+    // Stderr is closed, or the kernel has no timer left. The command must continue.
   }
-  print(2, next.line);
   silentSince = now;
 }
 

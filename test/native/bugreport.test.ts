@@ -82,6 +82,17 @@ describe("programs", () => {
   });
 });
 
+test("a closed stderr, on which progress cannot be printed, does not end the report", () => {
+  const path = freshPath("report");
+  const hang = "exec sleep 600";
+  const PATH = `${programs({ dmesg: hang, lspci: hang })}:/usr/bin:/bin`;
+  const call = '"$0" bugreport "$1" --timeout 1.2 2>&1 >/dev/null | true';
+  expect(spawnSync("bash", ["-o", "pipefail", "-c", call, executable, path], { env: { PATH } }).status).toBe(
+    0,
+  );
+  expect(fileIn(readFileSync(path), "errors.txt")).toMatch(/lspci -nn -vvv was ended after 1.2 s/);
+});
+
 describe("the file", () => {
   test("is for root only, and contains the output of this executable's commands", () => {
     const path = freshPath("report");
