@@ -144,6 +144,21 @@ describe("attachments", () => {
   });
 });
 
+test("release does not follow a link out of the state directory, even with --force", () =>
+  node.unchanged(async () => {
+    await node.shell(`mkdir -p /tmp/away/c1 /var/lib/cni/ib-sriov; echo kept >/tmp/away/c1/net1
+      ln -s /tmp/away /var/lib/cni/ib-sriov/.x`);
+    const path = "/var/lib/cni/ib-sriov/.x/c1/net1";
+    expect(await operated("attachments -o name")).toBe(`${path}\n`);
+    expect(await operate(`attachments release ${path} --force`)).toMatchObject({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/cannot remove the record .*symbolic link, which is not followed/),
+    });
+    expect(await node.shell("cat /tmp/away/c1/net1")).toBe("kept\n");
+    await node.shell("rm -r /tmp/away /var/lib/cni/ib-sriov/.x");
+  }));
+
 describe("gc", () => {
   const left = (container: string, pci: string, netns: string) => ({
     containerId: container,
