@@ -52,7 +52,16 @@ export function secondsOf({ options }: CommandCall, unless: number): number {
 export function limitsOf(node: Node, call: CommandCall): Limits {
   return {
     deadline: node.clock.now() + secondsOf(call, TIMEOUT) * 1000,
-    warn: (message) => print(2, `ib-sriov: ${message}\n`),
+    warn: printWarning,
     observe: observeProgress(node.files),
   };
+}
+
+/** Prints a warning on stderr. A stderr that is closed must not end a change of the node half-way. */
+function printWarning(message: string): void {
+  try {
+    print(2, `ib-sriov: ${message}\n`);
+  } catch {
+    // No reader exists.
+  }
 }

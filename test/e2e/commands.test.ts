@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { hostLocal, network } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
+import { withoutProgress } from "./progress.ts";
 
 const node = testNode({ iommu: true });
 const [vf, second, , fresh] = vfs;
@@ -9,7 +10,7 @@ const guid = "02:00:00:00:00:00:00:77";
 const config = network(vf, { guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
 const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
 
-const operate = (words: string) => node.guest.execute(`${plugin} ${words}`);
+const operate = async (words: string) => withoutProgress(await node.guest.execute(`${plugin} ${words}`));
 const operated = async (words: string) => {
   const { status, stdout, stderr } = await operate(words);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });

@@ -121,10 +121,19 @@ function unreadableAt(
     unreadable: reason,
   } as const;
   for (const pci of state.lockedVfs()) {
-    const { owner } = parseLockContents(state.vfNote(pci));
+    const owner = ownerOf(state, pci);
     if (owner !== undefined && state.findAny(owner)?.path === path) return { ...known, name: owner, pci };
   }
   return known;
+}
+
+/** Returns the owner of a VF; `undefined` also if its lock file cannot be read, which must not hide all attachments. */
+function ownerOf(state: StateDirectory, pci: string): AttachmentName | undefined {
+  try {
+    return parseLockContents(state.vfNote(pci)).owner;
+  } catch {
+    return undefined;
+  }
 }
 
 function unrecorded(path: string, goCache: GoCache | undefined): ListedAttachment {

@@ -2,12 +2,16 @@
 // record still contains it, and removes the record in any case.
 import { describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
+import { attachmentsOf, type ListedAttachment } from "../../../src/cli/attachments/attachments.ts";
 import { codes } from "../../../src/cni/errors.ts";
+import type { Node } from "../../../src/node/node.ts";
 import { requests } from "../harness/common-requests.ts";
 import { c1, c2, vf } from "../harness/default-node.ts";
 import { cacheOf } from "../harness/go-plugin.ts";
+import { other } from "../harness/other-container.ts";
 import { pathOf } from "../harness/records.ts";
 import type { AttachmentRequest } from "../harness/requests.ts";
+import { run } from "../harness/run.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { type Scenario, testScenarios } from "../harness/sweep.ts";
 
@@ -164,6 +168,26 @@ test("a directory with files in the place of a record is reported, and stays", (
   files.texts.delete(`${path}/file`);
   files.unreadable.clear();
   files.removeDirectory(path);
+});
+
+test("a lock file that cannot be read does not hide the attachments", () => {
+  const simulated = attached(() => {});
+  const { machine } = simulated;
+  const text = machine.files.texts.get(path) ?? "";
+  machine.files.texts.set(path, "");
+  machine.files.unreadable.set(lockFile, "EIO");
+  let listed: readonly ListedAttachment[] = [];
+  const list = (node: Node) => {
+    listed = attachmentsOf(node);
+  };
+  expect(run(machine, c1, "attachments show", list).end).toBe("done");
+  expect(listed.map(({ path: each, condition }) => [each, condition])).toEqual([
+    [path, "unreadable"],
+    [pathOf(other), "attached"],
+  ]);
+  machine.files.unreadable.clear();
+  machine.files.texts.set(path, text);
+  simulated.mustDel(c1, plain);
 });
 
 test("a record that can be read is not released by its path", () => {
