@@ -1,4 +1,4 @@
-# ib-sriov: TypeScript in src/ → two scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/, the engine
+# ib-sriov: TypeScript in src/ → scripts (esbuild) → bytecode (scripts/compile.c) → linked with native/, the engine
 # and musl → run once, for the image of its memory (native/startup/image.h) → build/ib-sriov. `make help` lists the
 # targets.
 
@@ -119,13 +119,24 @@ CNI_BIN_DIR ?= /opt/cni/bin
 # The directory in which systemd looks for units that do not belong to a package.
 UNIT_DIR ?= /usr/local/lib/systemd/system
 UNITS := $(wildcard deploy/systemd/*)
+# The directory of man pages and completion scripts.
+SHARE_DIR ?= /usr/local/share
+COMPLETIONS := bash-completion/completions/ib-sriov zsh/site-functions/_ib-sriov fish/vendor_completions.d/ib-sriov.fish
 
 .PHONY: install
-install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin) and the systemd units to UNIT_DIR, below DESTDIR
+install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages and completions, below DESTDIR
 	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR) $(DESTDIR)$(UNIT_DIR)
 	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
 	$(Q)for unit in $(UNITS); do \
 	  sed 's|@CNI_BIN_DIR@|$(CNI_BIN_DIR)|' $$unit >$(DESTDIR)$(UNIT_DIR)/$$(basename $$unit) || exit 1; done
+	$(Q)$(NODE) scripts/reference.mjs man $(DESTDIR)$(SHARE_DIR)/man/man8 $(B)/include/build.h
+	$(Q)for script in $(COMPLETIONS); do shell=$${script%%[-/]*} && \
+	  mkdir -p $(DESTDIR)$(SHARE_DIR)/$$(dirname $$script) && \
+	  $(RUN) $(B)/ib-sriov completion $$shell >$(DESTDIR)$(SHARE_DIR)/$$script || exit 1; done
+
+.PHONY: reference
+reference: setup ## writes docs/reference/cli.md, which a test compares with the commands
+	$(Q)$(NODE) scripts/reference.mjs markdown >docs/reference/cli.md
 
 .PHONY: image
 image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
@@ -160,17 +171,21 @@ clean: ## removes build/
 
 # ---- the program ----
 
-SCRIPTS := program command-line
+BUNDLING := scripts/bundle.mjs scripts/commands.mjs scripts/absent.mjs native/startup/touch.mjs
 
-$(SCRIPTS:%=$(B)/%.js) &: $(SOURCES) native/host/host.d.ts scripts/bundle.mjs scripts/absent.mjs native/startup/touch.mjs tsconfig.json package-lock.json Makefile | setup
+# Also makes $(B)/commands/*.js.
+$(B)/program.js: $(SOURCES) native/host/host.d.ts $(BUNDLING) tsconfig.json package-lock.json Makefile | setup
 	@mkdir -p $(@D)
 	$(call say,bundle,$(B)/)
 	$(Q)$(NODE) scripts/bundle.mjs $(B) $(filter TOUCH,$(WITHOUT))
 
-$(B)/%.bytecode: $(B)/%.js $(B)/compile
+$(B)/program.bytecode: $(B)/program.js $(B)/compile
 	$(call say,compile,$@)
 	$(Q)$(B)/compile $< >$@
-BYTECODE := $(SCRIPTS:%=$(B)/%.bytecode)
+$(B)/commands.bytecode: $(B)/program.js $(B)/compile
+	$(call say,compile,$@)
+	$(Q)$(B)/compile --all $(B)/commands/*.js >$@
+BYTECODE := $(B)/program.bytecode $(B)/commands.bytecode
 
 # Version, commit and date; replaced only if the content changed. The date is the commit's, so that builds are
 # reproducible.
@@ -205,7 +220,7 @@ OBJECTS := $(NATIVE:%=%.o)
 # Room for any image, in bytes.
 ROOMY := 0x400000
 
-BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_LINE='"$(B)/command-line.bytecode"'
+BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_SCRIPTS='"$(B)/commands.bytecode"'
 
 # Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room
 define untaken

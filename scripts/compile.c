@@ -1,9 +1,12 @@
 /*
- * Compiles a script to bytecode for the engine of the executable.
+ * Compiles scripts to bytecode for the engine of the executable.
  *   compile SCRIPT.js >BYTECODE
+ *   compile --all SCRIPT.js… >BYTECODE   writes 8 bytes with the length before the bytecode of each script
  */
 #include "engine.h"
 
+#include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -37,14 +40,18 @@ static void report_exception(JSContext *context, const char *name)
   fail(message == NULL ? "does not compile" : message, name);
 }
 
-int main(int argc, char **argv)
+static void write_out(const void *bytes, size_t length)
 {
-  if (argc != 2)
-    fail("expects SCRIPT.js", "usage");
-  const char *name = strrchr(argv[1], '/');
-  name = name == NULL ? argv[1] : name + 1;
+  if (fwrite(bytes, 1, length, stdout) != length)
+    fail("cannot be written", "stdout");
+}
+
+static void compile(const char *path, bool with_length)
+{
+  const char *name = strrchr(path, '/');
+  name = name == NULL ? path : name + 1;
   size_t script_length, length;
-  char *script = read_script(argv[1], &script_length);
+  char *script = read_script(path, &script_length);
 
   JSContext *context = engine_start();
   if (context == NULL)
@@ -59,12 +66,25 @@ int main(int argc, char **argv)
   uint8_t *bytecode = JS_WriteObject(context, &length, function, JS_WRITE_OBJ_BYTECODE);
   if (bytecode == NULL)
     report_exception(context, name);
-  if (fwrite(bytecode, 1, length, stdout) != length || fflush(stdout) != 0)
-    fail("cannot be written", "stdout");
+  const uint64_t written = length;
+  if (with_length)
+    write_out(&written, sizeof written);
+  write_out(bytecode, length);
 
   js_free(context, bytecode);
   JS_FreeValue(context, function);
   engine_end(context);
   free(script);
+}
+
+int main(int argc, char **argv)
+{
+  const bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
+  if (argc < (all ? 3 : 2) || (!all && argc > 2))
+    fail("expects SCRIPT.js, or --all SCRIPT.js…", "usage");
+  for (int i = all ? 2 : 1; i < argc; i++)
+    compile(argv[i], all);
+  if (fflush(stdout) != 0)
+    fail("cannot be written", "stdout");
   return 0;
 }

@@ -135,9 +135,11 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     return { architecture, path };
   });
   const bundles = dirname(out);
-  const packages = readdirSync(bundles)
-    .filter((name) => name.endsWith(".js.map"))
-    .flatMap((name) => bundledPackages(join(bundles, name)));
+  const packages = [bundles, join(bundles, "commands")].flatMap((directory) =>
+    readdirSync(directory)
+      .filter((name) => name.endsWith(".js.map"))
+      .flatMap((name) => bundledPackages(join(directory, name))),
+  );
   const build = Object.fromEntries(Array.from(lines, ([, key, value]) => [key, value]));
   writeFileSync(out, sbomOf(build, executables, [...new Set(packages)].sort()));
 }

@@ -17,7 +17,7 @@ export function main(): void {
   } else if (command !== undefined && command !== "") {
     answerCall();
   } else if (isCommandLine(args(), getenv)) {
-    exitStatus(commandLine()(args()));
+    exitStatus(commandLine().answerCommandLine(args()));
   } else {
     const error = { cniVersion: "1.1.0", code: 4, msg: "required env variables [CNI_COMMAND] missing" };
     print(1, JSON.stringify(error, undefined, 4));

@@ -29,10 +29,13 @@ enum result { NOTHING, NUMBER, PART, BYTES, TEXT, NAME };
  * After these, each function takes the errnos that are expected, a list, or the subject of its error, a text.
  */
 #define CALLS(CALL)                                                           \
+  CALL(accept, "accept4", SYS_accept4, "f00i", NUMBER)                        \
   CALL(access, "access", SYS_faccessat, "@pi", NUMBER)                        \
   CALL(bind, "bind", SYS_bind, "fb", NOTHING)                                 \
   CALL(close, "close", SYS_close, "f", NOTHING)                               \
   CALL(closeRange, "close_range", SYS_close_range, "iii", NUMBER)             \
+  CALL(epollControl, "epoll_ctl", SYS_epoll_ctl, "fifb", NOTHING)             \
+  CALL(epollCreate, "epoll_create1", SYS_epoll_create1, "i", NUMBER)          \
   CALL(fchmod, "fchmod", SYS_fchmod, "fm", NOTHING)                           \
   CALL(fcntl, "fcntl", SYS_fcntl, "fii", NUMBER)                              \
   CALL(flock, "flock", SYS_flock, "fi", NUMBER)                               \
@@ -44,6 +47,7 @@ enum result { NOTHING, NUMBER, PART, BYTES, TEXT, NAME };
   CALL(ioctl, "ioctl", SYS_ioctl, "fi", NUMBER)                               \
   CALL(kill, "kill", SYS_kill, "ii", NUMBER)                                  \
   CALL(link, "linkat", SYS_linkat, "ip@pi", NOTHING)                          \
+  CALL(listen, "listen", SYS_listen, "fi", NOTHING)                           \
   CALL(lseek, "lseek", SYS_lseek, "fii", NUMBER)                              \
   CALL(memfd, "memfd_create", SYS_memfd_create, "pi", NUMBER)                 \
   CALL(mkdir, "mkdir", SYS_mkdirat, "@pm", NOTHING)                           \
@@ -58,6 +62,7 @@ enum result { NOTHING, NUMBER, PART, BYTES, TEXT, NAME };
   CALL(sendTo, "sendto", SYS_sendto, "fbib", NUMBER)                          \
   CALL(setns, "setns", SYS_setns, "fi", NOTHING)                              \
   CALL(setsockopt, "setsockopt", SYS_setsockopt, "fiiv", NUMBER)              \
+  CALL(shutdown, "shutdown", SYS_shutdown, "fi", NUMBER)                      \
   CALL(socket, "socket", SYS_socket, "iii", NUMBER)                           \
   CALL(unlink, "unlink", SYS_unlinkat, "@p0", NOTHING)                        \
   CALL(write, "write", SYS_write, "fb", PART)

@@ -11,6 +11,8 @@
 /* The parameters of a new child. */
 struct start {
   char *path;
+  /* argv; NULL for the path alone. */
+  char **arguments;
   char **environment;
   /* The descriptors that the child gets: the first three as stdin, stdout and stderr, the others with their numbers. */
   int *descriptors;
@@ -48,7 +50,8 @@ static int spawn(const struct start *start, pid_t *pid)
     return error;
   error = posix_spawnattr_init(&attributes);
   if (error == 0) {
-    char *const arguments[] = {start->path, NULL};
+    char *alone[] = {start->path, NULL};
+    char **arguments = start->arguments == NULL ? alone : start->arguments;
     error = describe(start, &actions, &attributes);
     if (error == 0)
       error = posix_spawn(pid, start->path, &actions, &attributes, arguments, start->environment);
@@ -58,23 +61,36 @@ static int spawn(const struct start *start, pid_t *pid)
   return error;
 }
 
-/* Reads the arguments of spawn, which must be freed also if this fails. The texts of the environment are copied. */
-static bool read_start(JSContext *context, JSValueConst *argv, struct start *start)
+/* Copies texts, each with a NUL byte at its end, to a list that ends with NULL, to be freed with js_free. */
+static char **read_texts(JSContext *context, JSValueConst value)
 {
-  const uint8_t *variables, *descriptors;
-  size_t length, bytes, count = 0;
-  if ((start->path = host_name(context, argv[0], "posix_spawn")) == NULL ||
-      !host_bytes(context, argv[1], &variables, &length) || !host_bytes(context, argv[2], &descriptors, &bytes))
-    return false;
+  const uint8_t *bytes;
+  size_t length, count = 0;
+  if (!host_bytes(context, value, &bytes, &length))
+    return NULL;
   for (size_t i = 0; i < length; i++)
-    count += variables[i] == '\0';
-  if ((start->environment = js_mallocz(context, (count + 2) * sizeof(char *) + length + 1)) == NULL ||
-      (start->descriptors = js_mallocz(context, bytes + 1)) == NULL)
-    return false;
-  char *text = memcpy(start->environment + count + 2, variables, length);
+    count += bytes[i] == '\0';
+  char **texts = js_mallocz(context, (count + 2) * sizeof(char *) + length + 1);
+  if (texts == NULL)
+    return NULL;
+  char *text = memcpy(texts + count + 2, bytes, length);
   count = 0;
   for (const char *end = text + length; text < end; text += strlen(text) + 1)
-    start->environment[count++] = text;
+    texts[count++] = text;
+  return texts;
+}
+
+/* Reads the arguments of spawn, which must be freed also if this fails. */
+static bool read_start(JSContext *context, JSValueConst *argv, struct start *start)
+{
+  const uint8_t *descriptors;
+  size_t bytes;
+  if ((start->path = host_name(context, argv[0], "posix_spawn")) == NULL ||
+      (start->environment = read_texts(context, argv[1])) == NULL ||
+      !host_bytes(context, argv[2], &descriptors, &bytes) ||
+      (!JS_IsUndefined(argv[3]) && (start->arguments = read_texts(context, argv[3])) == NULL) ||
+      (start->descriptors = js_mallocz(context, bytes + 1)) == NULL)
+    return false;
   start->descriptor_count = bytes / sizeof *start->descriptors;
   memcpy(start->descriptors, descriptors, bytes);
   return true;
@@ -91,6 +107,7 @@ static JSValue host_spawn(HOST_ARGUMENTS)
       error = spawn(&start, &pid);
     result = error == 0 ? JS_NewInt32(context, pid) : host_throw(context, error, "posix_spawn", start.path);
   }
+  js_free(context, start.arguments);
   js_free(context, start.environment);
   js_free(context, start.descriptors);
   js_free(context, start.path);
@@ -124,6 +141,6 @@ static JSValue host_pipe(HOST_ARGUMENTS)
 }
 
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(spawn, 3), HOST_FUNCTION(waitpid, 2), HOST_FUNCTION(pipe, 0),
+  JS_CFUNC_DEF("spawn", 4, host_spawn), HOST_FUNCTION(waitpid, 2), HOST_FUNCTION(pipe, 0),
 };
 HOST_PART(children);

@@ -141,7 +141,8 @@ static int write_once(int fd, const char *text, size_t length)
 static int write_apart(int fd, const char *text, size_t length)
 {
   int status;
-  const pid_t child = vfork();
+  /* After vfork this process sleeps, and could print no notice, until the child ends. */
+  const pid_t child = host_notice_is_set() ? fork() : vfork();
   if (child == 0) {
     /* A signal to the process group must not end the child. */
     setpgid(0, 0);

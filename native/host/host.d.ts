@@ -44,15 +44,24 @@ declare module "host" {
    * (EAGAIN). Throws EPIPE if the reader has closed the pipe, because SIGPIPE is ignored.
    */
   function print(fd: 1 | 2, text: string): void;
+  /**
+   * Prints a line on stderr if this process is still running after a delay, ms, and has not called cancelPrint or
+   * printAfter again: also while it waits in a system call, except in the writeFile of a driver that sleeps.
+   */
+  function printAfter(delay: number, line: string): void;
+  /** Cancels the line of printAfter. Returns whether it has been printed. */
+  function cancelPrint(): boolean;
   /** isatty(3). */
   function isTerminal(fd: number): boolean;
   /** Sets the exit status (0 to 255) of the process, which is 0 by default. The process exits when its program ends. */
   function exitStatus(status: number): void;
+  /** Evaluates the script of the command line, and returns the exports of src/cli/command-line.ts. In ib-sriov only. */
+  function commandLine(): { readonly answerCommandLine: (words: readonly string[]) => number };
   /**
-   * Evaluates the script of the command line (src/cli/command-line.ts), and returns its function, which takes argv and
-   * returns the exit status. In the executable ib-sriov only.
+   * Evaluates the script of one command, and returns its exports. Only scripts/bundle.mjs, which numbers the scripts from
+   * 1 on, makes calls of it.
    */
-  function commandLine(): (words: readonly string[]) => number;
+  function commandScript(number: number): unknown;
   /** Version, commit and build date, set at build time. */
   const build: { readonly version: string; readonly commit: string; readonly date: string };
   /**
@@ -178,8 +187,9 @@ declare module "host" {
   /** Returns `undefined` if all bytes were written, else the number of those that were. So does pwrite. */
   function write(fd: number, bytes: Uint8Array, subject?: Subject): number | undefined;
   function pwrite(fd: number, bytes: Uint8Array, offset: number, subject?: Subject): number | undefined;
-  /** Returns what one read(2) returns; `limit` is at most 64 KiB. */
+  /** Returns what one read(2) returns, or `undefined` if the errno is expected; `limit` is at most 64 KiB. */
   function read(fd: number, limit: number): Uint8Array;
+  function read(fd: number, limit: number, expected: Expected): Uint8Array | undefined;
   /** Returns the text of up to `limit` bytes (at most 64 KiB) at offset 0. */
   function pread(fd: number, limit: number): string;
   function readLink(path: string): string;
@@ -212,6 +222,14 @@ declare module "host" {
   function setns(fd: number, type: number): void;
   function socket(family: number, type: number, protocol: number, subject?: Subject): number;
   function bind(fd: number, address: Uint8Array): void;
+  function listen(fd: number, backlog: number): void;
+  /** accept4(2). Returns the descriptor, or `undefined` if the errno is expected. */
+  function accept(fd: number, flags: number, expected: Expected): number | undefined;
+  /** shutdown(2). Returns 0, or `undefined` if the errno is expected. */
+  function shutdown(fd: number, how: number, expected: Expected): 0 | undefined;
+  function epollCreate(flags: number): number;
+  /** epoll_ctl(2). @param event struct epoll_event; its events are a u32 in host order at its beginning. */
+  function epollControl(epoll: number, operation: number, fd: number, event: Uint8Array): void;
   /** setsockopt(2) of an int. Returns 0, or `undefined` if the errno is expected. */
   function setsockopt(
     fd: number,
@@ -293,12 +311,18 @@ declare module "host" {
   /**
    * posix_spawn(3). Returns the child's pid. ETXTBSY if a process has the executable open for writing. The child leads a
    * separate process group, so that Ctrl-C at a terminal does not reach it, and has the default handling of all signals.
-   * @param path absolute path of the executable; argv[0] is the same.
+   * @param path absolute path of the executable.
    * @param environment texts such as "A=b", each with a NUL byte at its end.
    * @param descriptors numbers of type int: the child's stdin, stdout and stderr, and others, which it gets under the
    * same numbers. It gets no others that are close-on-exec.
+   * @param words argv, in the form of the environment; without it, the path alone.
    */
-  function spawn(path: string, environment: Uint8Array, descriptors: Uint8Array): number;
+  function spawn(
+    path: string,
+    environment: Uint8Array,
+    descriptors: Uint8Array,
+    words?: Uint8Array,
+  ): number;
   /** waitpid(2). Returns the status as the kernel encodes it; `undefined` if the child has not ended (WNOHANG). */
   function waitpid(pid: number, options: number): number | undefined;
 }

@@ -119,6 +119,11 @@ int host_watch_children(void);
 int host_alarm_start(double deadline);
 void host_alarm_stop(void);
 
+/* ---- notice.c ---- */
+
+/* Reports whether a line waits to be printed, or was printed, and was not canceled since. */
+bool host_notice_is_set(void);
+
 /* ---- calls.c ---- */
 
 /* For what a system call returns; in .bss, so that a page that no call reaches takes no memory. */
@@ -151,7 +156,7 @@ struct host_part {
 };
 #define HOST_PART(part) const struct host_part host_part_##part = {functions, COUNT_OF(functions)}
 extern const struct host_part host_part_bpf, host_part_calls, host_part_children, host_part_error,
-  host_part_files, host_part_netlink, host_part_process, host_part_signals, host_part_streams, host_part_text,
-  host_part_wait;
+  host_part_files, host_part_netlink, host_part_notice, host_part_process, host_part_signals, host_part_streams,
+  host_part_text, host_part_wait;
 
 #endif

@@ -15,12 +15,12 @@ program_end:
         .org image_begin + IMAGE_BYTES
 image_end:
 
-/* The bytecode of the command line, which image.c evaluates when a command is called. */
+/* The scripts of commands, each with its length before it: image.c evaluates those that a call needs. */
         .section .rodata
         .balign 16
-        .globl command_line_begin, command_line_end
-command_line_begin:
-        .incbin COMMAND_LINE
-command_line_end:
+        .globl commands_begin, commands_end
+commands_begin:
+        .incbin COMMAND_SCRIPTS
+commands_end:
 
         .section .note.GNU-stack, "", @progbits

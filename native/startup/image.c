@@ -26,39 +26,53 @@ struct image {
 
 /* The bounds of the section (image.S). */
 extern unsigned char image_begin[], image_end[];
-/* The bytecode of the command line (image.S). */
-extern const uint8_t command_line_begin[], command_line_end[];
+/* The scripts of commands (image.S), as scripts/compile.c writes them. */
+extern const uint8_t commands_begin[], commands_end[];
 static struct image *const image = (struct image *)image_begin;
 
-/* Evaluates a script, which sets a variable to its exports, and returns the export `name`. */
-static JSValue evaluate(JSContext *context, const uint8_t *bytecode, size_t length, const char *variable,
-                        const char *name)
+/* Evaluates the script with a number, which sets a variable to its exports, and returns them. */
+static JSValue evaluate_command_script(JSContext *context, int64_t number, const char *variable)
 {
-  JSValue exports = engine_evaluate(context, bytecode, length, variable);
-  if (JS_IsException(exports))
-    return exports;
-  JSValue value = JS_GetPropertyStr(context, exports, name);
-  JS_FreeValue(context, exports);
-  return value;
+  const uint8_t *at = commands_begin;
+  uint64_t length = 0;
+  for (; at < commands_end; at += length) {
+    memcpy(&length, at, sizeof length);
+    at += sizeof length;
+    if (number-- == 0)
+      return engine_evaluate(context, at, length, variable);
+  }
+  return JS_ThrowRangeError(context, "the executable does not contain this script");
 }
 
-/* The command line is a separate script, outside of the image, so that the runtime's calls do not load it. */
+/* The command line consists of scripts outside of the image, so that the runtime's calls do not load it. */
 static JSValue host_commandLine(HOST_ARGUMENTS)
 {
-  return evaluate(context, command_line_begin, (size_t)(command_line_end - command_line_begin), "commandLine",
-                  "answerCommandLine");
+  return evaluate_command_script(context, 0, "commandLine");
 }
 
-/* Adds `commandLine` (host.d.ts) to the module `host`, evaluates the program, and returns its function `main`. */
+static JSValue host_commandScript(HOST_ARGUMENTS)
+{
+  int64_t number;
+  if (!host_integer(context, argv[0], "number", 1, INT32_MAX, &number))
+    return JS_EXCEPTION;
+  return evaluate_command_script(context, number, "command");
+}
+
+/* Adds the functions above to the module `host`, evaluates the program, and returns its function `main`. */
 static JSValue evaluate_program(JSContext *context, const uint8_t *bytecode, size_t length)
 {
-  static const JSCFunctionListEntry functions[] = {HOST_FUNCTION(commandLine, 0)};
+  static const JSCFunctionListEntry functions[] = {HOST_FUNCTION(commandLine, 0), HOST_FUNCTION(commandScript, 1)};
   JSValue global = JS_GetGlobalObject(context);
   JSValue host = JS_GetPropertyStr(context, global, "host");
   JS_SetPropertyFunctionList(context, host, functions, COUNT_OF(functions));
   JS_FreeValue(context, host);
   JS_FreeValue(context, global);
-  return evaluate(context, bytecode, length, "program", "main");
+  JSValue exports = engine_evaluate(context, bytecode, length, "program");
+  if (JS_IsException(exports))
+    return exports;
+  JSValue main = JS_GetPropertyStr(context, exports, "main");
+  JS_FreeValue(context, exports);
+  return main;
 }
 
 #ifndef IB_SRIOV_FREE_ALL

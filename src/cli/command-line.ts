@@ -4,7 +4,7 @@ import { messageOf } from "../cni/error-document.ts";
 import { errnoOf } from "../node/node.ts";
 import { type Command, parseArguments, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
-import { install } from "./install/install.ts";
+import { installer } from "./install/install.ts";
 import { isInstaller } from "./is-command-line.ts";
 import { printLine } from "./output/text.ts";
 import { suggestionFor } from "./suggestion.ts";
@@ -22,9 +22,8 @@ const HELP = ["help", "--help", "-h"];
  */
 export function answerCommandLine([program = "", ...words]: readonly string[]): number {
   const [first] = words;
-  if (isInstaller(program)) return install(words);
-  // The Go plugin's installer has other rules for its flags.
-  if (first === "install") return install(words.slice(1));
+  if (isInstaller(program)) return runInstaller(words);
+  if (first === "install") return runInstaller(words.slice(1));
   let command: Command | undefined;
   try {
     if (first === undefined) print(1, `${about()}\nRun 'ib-sriov help' for the commands.\n`);
@@ -39,6 +38,11 @@ export function answerCommandLine([program = "", ...words]: readonly string[]): 
   } catch (error) {
     return failed(error, command);
   }
+}
+
+/** Runs the installer, which has other rules for its flags, those of the Go plugin's installer. */
+function runInstaller(words: readonly string[]): number {
+  return installer.run({ words, options: new Map() });
 }
 
 function helpFor(words: readonly string[]): string {

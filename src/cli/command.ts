@@ -42,9 +42,21 @@ export interface Command {
   readonly options: readonly Option[];
   /** The exit status if {@link run} throws; default 1. */
   readonly failure?: number;
+  /** Exit statuses and their meaning, for the help; default {@link EXIT_STATUSES}. */
+  readonly exitStatuses?: readonly ExitStatus[];
   /** Runs the command. Returns the exit status. */
   readonly run: (call: CommandCall) => number;
 }
+
+/** An exit status and its meaning. */
+export type ExitStatus = readonly [status: number, meaning: string];
+
+/** The exit statuses of commands that have no others. */
+export const EXIT_STATUSES: readonly ExitStatus[] = [
+  [0, "success"],
+  [1, "something failed; stderr contains the reason"],
+  [2, "an argument is invalid"],
+];
 
 /** An argument is invalid. The message names it. */
 export class UsageError extends Error {

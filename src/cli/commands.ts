@@ -1,7 +1,9 @@
+import { agent } from "./agent/agent.ts";
 import { gc } from "./attachments/gc.ts";
 import { list } from "./attachments/list.ts";
 import { releaseAttachment } from "./attachments/release.ts";
 import { showAttachments } from "./attachments/show.ts";
+import { bugreport } from "./bugreport/bugreport.ts";
 import type { Command } from "./command.ts";
 import { completionOf } from "./completion.ts";
 import { doctor } from "./doctor/doctor.ts";
@@ -18,6 +20,8 @@ export const commands: readonly Command[] = [
   gc,
   provisionAll,
   metrics,
+  agent,
+  bugreport,
   completionOf(() => commands),
   installer,
 ];

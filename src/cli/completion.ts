@@ -4,16 +4,21 @@ import { printLine } from "./output/text.ts";
 /** The parts of a command that a shell completes. */
 export type Completion = Pick<Command, "name" | "parameters" | "options">;
 
+/** Words that are in the place of a command's name. */
+const OTHER_WORDS = ["help", "version", "--help", "--version"];
+
 /** Returns the command that prints completion scripts. */
 export function completionOf(commands: () => readonly Completion[]): Command {
   return {
     name: "completion",
     parameters: ["bash|zsh|fish"],
     summary: "Prints a script that makes a shell complete commands and options",
-    details: `To use it in the current shell:
-  bash  source <(ib-sriov completion bash)
-  zsh   source <(ib-sriov completion zsh)
-  fish  ib-sriov completion fish | source`,
+    details: "`make install` installs the scripts of all shells.",
+    examples: [
+      ["source <(ib-sriov completion bash)", "bash, in the current shell"],
+      ["source <(ib-sriov completion zsh)", "zsh, in the current shell"],
+      ["ib-sriov completion fish | source", "fish, in the current shell"],
+    ],
     options: [],
     run({ words: [shell = ""] }): number {
       printLine(scriptFor(shell, commands()));
@@ -42,13 +47,16 @@ ${cases}  esac
 }
 complete -o default -F _ib_sriov ib-sriov`;
   if (shell === "zsh")
-    return `_ib_sriov() {
+    // The beginning and the end are for a file "_ib-sriov" of a directory in fpath, which zsh loads at the first
+    // completion; the rest is for `source`.
+    return `#compdef ib-sriov
+_ib-sriov() {
   local next=
   case " \${(j: :)words[2,CURRENT-1]} " in
 ${cases}  esac
   [[ -n $next ]] && compadd -- \${=next} || _files
 }
-compdef _ib_sriov ib-sriov`;
+if [[ \${funcstack[1]} = _ib-sriov ]]; then _ib-sriov "$@"; else compdef _ib-sriov ib-sriov; fi`;
   if (shell === "fish")
     return `function __ib_sriov_next
   set -l words (commandline -opc)
@@ -62,15 +70,20 @@ complete -c ib-sriov -f -a '(__ib_sriov_next)'`;
 
 /** Returns patterns of the preceding words, and the words that can follow. The first matching pattern counts. */
 function rows(commands: readonly Completion[]): [pattern: string, next: string][] {
-  const values = commands.flatMap(({ options }) => options.filter(({ value }) => value !== undefined));
+  const withValue = commands.flatMap(({ options }) => options.filter(({ value }) => value !== undefined));
+  const values = withValue.flatMap(({ name, letter, values = [] }): [string, string][] => [
+    [`* --${name} `, values.join(" ")],
+    ...(letter === undefined ? [] : [[`* -${letter} `, values.join(" ")] as [string, string]]),
+  ]);
   // For a command "a b" this contains "a", too.
   const heads = commands.flatMap(({ name }) => [name, name.replace(/ .*/, "")]);
   const longestFirst = [...new Set(heads)].sort((one, other) => other.length - one.length);
   const first = [...new Set(commands.map(({ name }) => name.replace(/ .*/, "")))];
   return [
-    ...values.map(({ name }): [string, string] => [`* --${name} `, ""]),
+    ...new Map(values),
+    [" help ", first.join(" ")],
     ...longestFirst.map((head): [string, string] => [` ${head} *`, after(head, commands).join(" ")]),
-    ["  ", [...first, "--help", "--version"].join(" ")],
+    ["  ", [...first, ...OTHER_WORDS].join(" ")],
   ];
 }
 

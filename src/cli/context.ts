@@ -5,6 +5,7 @@ import { LinuxInventory } from "../linux/pci/inventory.ts";
 import type { Inventory } from "../node/inventory.ts";
 import type { Node } from "../node/node.ts";
 import { type CommandCall, type Option, UsageError } from "./command.ts";
+import { observeProgress, ReportingPciFunctions } from "./progress.ts";
 
 /** The machine on which a command works: the real one, or the model of a test. */
 export interface CliContext {
@@ -14,7 +15,10 @@ export interface CliContext {
 
 /** Returns the context of the real machine. */
 export function linuxContext(): CliContext {
-  return { node: linuxNode(), inventory: new LinuxInventory() };
+  return {
+    node: { ...linuxNode(), functions: new ReportingPciFunctions() },
+    inventory: new LinuxInventory(),
+  };
 }
 
 /** Default time limit of a command that changes something, s; it includes waiting for locks. */
@@ -30,17 +34,25 @@ export const timeoutOption: Option = {
 };
 
 /**
- * Returns the limits of a command. Warnings go to stderr; the durations of steps are not recorded.
- * @throws {UsageError} if the value of --timeout is not a number of seconds.
+ * Returns the value of --timeout, s.
+ * @throws {UsageError} if it is not a number of seconds.
  */
-export function limitsOf(node: Node, { options }: CommandCall): Limits {
-  const text = options.get("timeout") ?? String(TIMEOUT);
+export function secondsOf({ options }: CommandCall, unless: number): number {
+  const text = options.get("timeout") ?? String(unless);
   const seconds = Number(text);
   if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds === 0 || seconds > LONGEST_TIMEOUT)
     throw new UsageError(`--timeout ${text} is not a number of seconds above 0, up to ${LONGEST_TIMEOUT}`);
+  return seconds;
+}
+
+/**
+ * Returns the limits of a command. Warnings go to stderr, and so does progress (progress.ts).
+ * @throws {UsageError} if the value of --timeout is not a number of seconds.
+ */
+export function limitsOf(node: Node, call: CommandCall): Limits {
   return {
-    deadline: node.clock.now() + seconds * 1000,
+    deadline: node.clock.now() + secondsOf(call, TIMEOUT) * 1000,
     warn: (message) => print(2, `ib-sriov: ${message}\n`),
-    observe: (_action, _what, _record, act) => act(),
+    observe: observeProgress(node.files),
   };
 }

@@ -7,6 +7,7 @@ import type { Command, CommandCall } from "./command.ts";
 import { limitsOf, linuxContext, timeoutOption } from "./context.ts";
 import { type InventoriedVf, takeInventory } from "./inventory.ts";
 import { listingOptions, printListing } from "./output/listing.ts";
+import { during } from "./progress.ts";
 
 /** The outcome for one VF. */
 interface Line {
@@ -44,7 +45,7 @@ function provisioned(session: Session, { pci, holder }: InventoriedVf): Line {
   // The Go plugin does not record the container's namespace, so the VF may be in use.
   if (holder?.condition === "external") return { pci, outcome: "in use" };
   try {
-    const { guid, isNew } = provision(session, pci);
+    const { guid, isNew } = during(`assigning a GUID to VF ${pci}`, () => provision(session, pci));
     return { pci, outcome: isNew ? "given" : "kept", guid };
   } catch (error) {
     if (error instanceof CniError && error.code === codes.deviceInUse) return { pci, outcome: "in use" };

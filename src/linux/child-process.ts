@@ -7,6 +7,7 @@ import { readDirectory } from "./files/read.ts";
 const MFD_CLOEXEC = 1;
 const WNOHANG = 1;
 const SIGKILL = 9;
+const SIGTERM = 15;
 /** Constants of linux/close_range.h and linux/fcntl.h. */
 const CLOSE_RANGE_CLOEXEC = 4;
 const F_SETFD = 2;
@@ -17,8 +18,10 @@ const LONGEST_READ = 1 << 16;
 
 /** The parameters of a new child. */
 export interface ChildStart {
-  /** Absolute path of the executable; argv[0] is the same. */
+  /** Absolute path of the executable. */
   readonly path: string;
+  /** argv; by default, the path alone. */
+  readonly words?: readonly string[];
   readonly environment: readonly string[];
   /** The text on the child's stdin. The child can read it also after this process has ended. */
   readonly stdin: string;
@@ -50,7 +53,7 @@ export class ChildProcess {
   }
 
   /** @throws {HostError} ETXTBSY if a process has the executable open for writing. */
-  static start({ path, environment, stdin, inherit }: ChildStart): ChildProcess {
+  static start({ path, words, environment, stdin, inherit }: ChildStart): ChildProcess {
     const own: number[] = [];
     const given: number[] = [];
     try {
@@ -61,7 +64,7 @@ export class ChildProcess {
         given.push(givenEnd);
       }
       markInheritedDescriptors();
-      return new ChildProcess(spawn(path, environment, [...given, ...inherit]), own);
+      return new ChildProcess(spawn(path, words, environment, [...given, ...inherit]), own);
     } catch (error) {
       for (const fd of own) host.close(fd);
       throw error;
@@ -95,6 +98,28 @@ export class ChildProcess {
     if (this.reaped) return;
     host.kill(-this.pid, SIGKILL, ["ESRCH", "EPERM"]);
     host.waitpid(this.pid, 0);
+    this.close();
+  }
+
+  /** Asks the child to end (SIGTERM). */
+  terminate(): void {
+    if (!this.reaped) host.kill(this.pid, SIGTERM, ["ESRCH", "EPERM"]);
+  }
+
+  /** The child's stdout and stderr, as far as they have been read. */
+  get output(): readonly [string, string] {
+    const [stdout, stderr] = this.outputs;
+    return [textOf(stdout), textOf(stderr)];
+  }
+
+  /**
+   * Sends SIGKILL to the child and its process group, and does not wait: a process that waits in the kernel ends only
+   * when the kernel lets it.
+   */
+  abandon(): void {
+    if (this.reaped) return;
+    host.kill(-this.pid, SIGKILL, ["ESRCH", "EPERM"]);
+    host.waitpid(this.pid, WNOHANG);
     this.close();
   }
 
@@ -151,11 +176,22 @@ function markInheritedDescriptors(): void {
 }
 
 /** Starts a child. The first three descriptors become its stdin, stdout and stderr; it gets the others, too. */
-function spawn(path: string, environment: readonly string[], descriptors: readonly number[]): number {
-  if (environment.some((variable) => variable.includes("\0"))) host.fail("EINVAL", "posix_spawn", path);
+function spawn(
+  path: string,
+  words: readonly string[] | undefined,
+  environment: readonly string[],
+  descriptors: readonly number[],
+): number {
+  if ([...environment, ...(words ?? [])].some((text) => text.includes("\0")))
+    host.fail("EINVAL", "posix_spawn", path);
   if (descriptors.some((fd) => fd < STANDARD)) throw new TypeError("0 to 2 are the child's own descriptors");
-  const variables = host.utf8Encode(environment.map((variable) => `${variable}\0`).join(""));
-  return host.spawn(path, variables, new Uint8Array(Int32Array.from(descriptors).buffer));
+  const numbers = new Uint8Array(Int32Array.from(descriptors).buffer);
+  return host.spawn(path, terminated(environment), numbers, words && terminated(words));
+}
+
+/** Returns texts with a NUL byte at the end of each. */
+function terminated(texts: readonly string[]): Uint8Array {
+  return host.utf8Encode(texts.map((text) => `${text}\0`).join(""));
 }
 
 /** Makes the child's stdin: a file in memory instead of a pipe, which has any length and outlives this process. */

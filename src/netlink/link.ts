@@ -59,6 +59,12 @@ export interface ReceivedLink extends Link {
   readonly vfs: Uint8Array | undefined;
 }
 
+/** The parts of a reply that are left out by default. */
+export interface LinkParts {
+  /** The VFs of the netdev, and with "with traffic" also their counters, which a driver may have to ask its device for. */
+  readonly withVfs: boolean | "with traffic";
+}
+
 /** Asks for the netdev with an index. */
 export function getLinkByIndex(index: number): Request {
   return getLink(index, [WITHOUT_VFS], `link ${index}`);
@@ -66,13 +72,13 @@ export function getLinkByIndex(index: number): Request {
 
 /**
  * Asks for the netdev with a name or an alternative name (of up to 127 bytes).
- * @param options `withVfs`: whether to ask for its VFs, too.
+ * @param options which parts to ask for, too.
  */
-export function getLinkByName(name: string, { withVfs } = { withVfs: false }): Request {
+export function getLinkByName(name: string, { withVfs }: LinkParts = { withVfs: false }): Request {
   // The kernel accepts alternative names in both attributes, but IFLA_IFNAME is too short for a long alternative name.
   const text = utf8Encode(`${name}\0`);
   const type = text.length - 1 > MAX_IFNAME ? IFLA_ALT_IFNAME : IFLA_IFNAME;
-  return getLink(0, [bytesAttribute(type, text), withVfs ? WITH_VFS : WITHOUT_VFS], `link ${name}`);
+  return getLink(0, [bytesAttribute(type, text), PARTS[`${withVfs}`]], `link ${name}`);
 }
 
 /** Lists all netdevs of a namespace. */
@@ -90,7 +96,11 @@ export function dumpLinksOfKind(kind: string): Request {
 const LIST_PART = 32 * 1024;
 
 const WITHOUT_VFS = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
-const WITH_VFS = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS | RTEXT_FILTER_VF);
+const PARTS = {
+  false: WITHOUT_VFS,
+  true: u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS | RTEXT_FILTER_VF),
+  "with traffic": u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_VF),
+};
 
 function getLink(index: number, attributes: readonly Attribute[], subject: string): Request {
   return {

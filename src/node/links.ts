@@ -39,6 +39,16 @@ export interface VfConfig {
   readonly portGuid: Guid | undefined;
 }
 
+/** The traffic of a VF since it was created, as its PF counts it: all its data, RDMA included. */
+export interface VfTraffic {
+  /** The VF's index. */
+  readonly index: number;
+  readonly receivedBytes: number;
+  readonly receivedPackets: number;
+  readonly transmittedBytes: number;
+  readonly transmittedPackets: number;
+}
+
 /** One address of an interface. */
 export interface InterfaceAddress {
   /** CIDR with host bits kept, e.g. "10.0.0.5/24". */
@@ -89,6 +99,11 @@ export interface Links {
    * settings are `undefined`.
    */
   physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined;
+  /**
+   * Returns the traffic of a PF's VFs; none if the driver does not count it, if the PF has no netdev in the host
+   * namespace, or if the PF has too many VFs for one reply.
+   */
+  vfTraffic(pf: string): readonly VfTraffic[];
   /** Sets the given members, in one send: link state, node GUID and port GUID are one message each. */
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void;
   /**

@@ -1,4 +1,4 @@
-// The commands for operators: list, attachments, gc, provision.
+// The commands for operators: list, provision; administration.test.ts has others.
 import { afterEach, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { schemaErrors } from "../support/schemas.ts";
@@ -149,91 +149,6 @@ describe("list --watch", () => {
     expect(parsed.at(-1).pfs[0].vfs).toHaveLength(2);
     expect(await ended("name")).toMatch(/^([0-9a-f:.]+\n)+$/);
   });
-});
-
-describe("attachments", () => {
-  test("show lists all; release refuses a running container, and --force takes its VF", () =>
-    node.unchanged(async () => {
-      expect(await operated("attachments show")).toBe("Nothing is attached.\n");
-      await node.add("a", config, { args });
-      const [heading, row] = (await operated("attachments show")).trimEnd().split("\n");
-      expect(heading?.split(/ {2,}/)).toEqual([
-        "CONTAINER",
-        "INTERFACE",
-        "POD",
-        "NETWORK",
-        "VF",
-        "SINCE",
-        "CONDITION",
-      ]);
-      expect(row?.split(/ {2,}/)).toEqual([
-        ...["c1", "net1", "default/trainer", "mynet", vf, expect.any(String), "attached"],
-      ]);
-      const refused = await operate("attachments release c1 net1");
-      expect(refused).toMatchObject({ status: 1, stdout: "" });
-      expect(refused.stderr).toMatch(/running.*\/run\/netns\/a exists.*--force/);
-      expect(await json("attachments show")).toMatchObject({
-        attachments: [{ containerId: "c1", condition: "attached" }],
-      });
-      expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is released.\n");
-    }));
-
-  test.each([
-    ["keeps its GUID", network(vf)],
-    ["had another GUID", config],
-  ])(
-    "--force returns a VF that %s from the namespace to which its container has moved the netdev",
-    (_, each) =>
-      node.unchanged(async () => {
-        await node.add("a", each);
-        await node.shell("ip -n a link set net1 netns b name away");
-        expect((await operate("attachments release c1 net1")).stderr).toContain("--force");
-        expect(await operated("attachments release c1 net1 --force")).toBe("The VF of net1 is released.\n");
-        expect(await node.shell("ip -n b -br link")).not.toContain("away");
-      }),
-  );
-
-  test("release of an attachment that does not exist fails", async () => {
-    expect(await operate("attachments release c1 net1")).toMatchObject({
-      status: 1,
-      stderr: "ib-sriov: container c1 has no attachment net1\n",
-    });
-  });
-});
-
-describe("gc", () => {
-  test("undoes the attachment of a pod that is gone, and keeps that of a running pod", () =>
-    node.unchanged(async () => {
-      await node.shell("ip netns add gone");
-      await node.add("gone", config);
-      const running = network(second, {});
-      await node.add("a", running, { container: "c2" });
-      const path = (container: string) => `/var/lib/cni/ib-sriov/${container}-net1`;
-      expect((await json("gc")).outcomes).toEqual([
-        { path: path("c1"), outcome: "left", why: "its namespace /run/netns/gone exists" },
-        { path: path("c2"), outcome: "left", why: "its namespace /run/netns/a exists" },
-      ]);
-      await node.shell("ip netns del gone");
-      expect(await operated("gc --dry-run")).toContain(`${path("c1")}: would be released\n`);
-      expect((await json("attachments show")).attachments).toMatchObject([
-        { condition: "orphaned" },
-        { condition: "attached" },
-      ]);
-      expect(await operated("gc")).toContain(`${path("c1")}: released\n`);
-      await node.del("a", running, { container: "c2" });
-    }));
-
-  test("reports an attachment that it cannot undo, and fails", () =>
-    node.unchanged(async () => {
-      await node.shell("ip netns add gone");
-      await node.add("gone", config);
-      await node.shell("ip netns del gone; mv /opt/cni/bin/host-local /opt/cni/bin/hidden");
-      const { status, stdout } = await operate("gc");
-      expect(status).toBe(1);
-      expect(stdout).toMatch(/c1-net1: failed: .*host-local/);
-      await node.shell("mv /opt/cni/bin/hidden /opt/cni/bin/host-local");
-      await operated("gc");
-    }));
 });
 
 describe("provision", () => {

@@ -238,8 +238,35 @@ describe("metrics", () => {
       );
       expect(counts).toEqual([2, 1, 0]);
       expect(value("ib_sriov_call_failures_total", 'code="101",verb="ADD"')).toBe(1);
-      const rebind = value("ib_sriov_step_duration_seconds", 'action="apply",step="GUID"', "_sum");
+      expect(value("ib_sriov_call_failures_total", 'code="7",verb="ADD"')).toBe(0);
+      const rebind = value("ib_sriov_step_duration_seconds", 'action="apply",step="guid"', "_sum");
       expect(rebind).toBeGreaterThan(0.01);
+    }));
+
+  test("name the pod and the devices of an attachment, and count the traffic of its VF", () =>
+    node.unchanged(async () => {
+      const pair = [vf, vfs[1]].map((pci, i) =>
+        network(pci, {
+          guid: guid.replace(/.$/, `${i}`),
+          link_state: "enable",
+          ipam: hostLocal(["10.1.0.0/24"]),
+        }),
+      );
+      await node.add("a", pair[0] as Config, { args });
+      await node.add("b", pair[1] as Config, { container: "c2" });
+      const labels =
+        'condition="attached",container="c1",interface="net1",namespace="default",netdev="ibp1s0f0v0",network="mynet",' +
+        `pf="0000:01:00.0",pod="trainer",rdma_device="mlx5_1",vf="${vf}"`;
+      expect((await metrics())("ib_sriov_attachment_info", labels)).toBe(1);
+      const received = async () =>
+        (await metrics())("ib_sriov_vf_receive_bytes_total", `pf="0000:01:00.0",vf="${vf}"`) ?? 0;
+      const before = await received();
+      await node.shell(
+        "ip netns exec b ping -c 3 -i 0.2 -s 1000 -W 5 $(ip -n a -o -4 address show dev net1 | sed 's/.*inet \\([0-9.]*\\).*/\\1/')",
+      );
+      expect(await received()).toBeGreaterThan(before + 3000);
+      await node.del("a", pair[0] as Config);
+      await node.del("b", pair[1] as Config, { container: "c2" });
     }));
 
   test("can be written to a file for node_exporter, which is not root", async () => {

@@ -225,7 +225,7 @@ describe("a record that cannot be read", () => {
         const gc = await node.guest.execute(`${plugin} gc`);
         expect(gc).toMatchObject({
           status: 0,
-          stdout: expect.stringMatching(`${record}: left: it cannot be read`),
+          stdout: expect.stringMatching(`c1 +net1 +${vf} +left +its record cannot be read`),
         });
         const collected = await node.call({
           command: "GC",

@@ -57,13 +57,60 @@ test("systemd accepts the units", () => {
     recursive: true,
     verbatimSymlinks: true,
   });
+  // The order of the SR-IOV Network Operator's units in its systemd mode, and of kubelet: a unit that must start both
+  // before and after another is an error.
+  const operator = [
+    [
+      "sriov-config",
+      "DefaultDependencies=no\nAfter=network-pre.target\nBefore=network.target systemd-networkd.service",
+    ],
+    [
+      "sriov-config-post-network",
+      "After=systemd-networkd-wait-online.service NetworkManager-wait-online.service\nBefore=kubelet.service",
+    ],
+    ["kubelet", "Wants=network-online.target\nAfter=network-online.target"],
+  ].map(([name, order]) => {
+    const path = `${root}/usr/local/lib/systemd/system/${name}.service`;
+    writeFileSync(path, `[Unit]\n${order}\n[Service]\nType=oneshot\nExecStart=/opt/cni/bin/ib-sriov gc\n`);
+    return path;
+  });
+  const provisioning = readFileSync(
+    `${root}/usr/local/lib/systemd/system/ib-sriov-provision.service`,
+    "utf8",
+  );
+  expect(provisioning).toMatch(/^After=.* sriov-config\.service sriov-config-post-network\.service$/m);
   const verify = (files: string[]) =>
     spawnSync("systemd-analyze", ["verify", "--man=no", `--root=${root}`, ...files], { encoding: "utf8" });
-  succeeded(verify(paths));
+  succeeded(verify([...paths, ...operator]));
   // This shows that it would report an error.
   const [path = ""] = paths;
   writeFileSync(path, readFileSync(path, "utf8").replace("ExecStart=/opt", "ExecStrat=/opt"));
   expect(verify([path]).stderr).toMatch(/ExecStrat/);
+});
+
+test("make install installs man pages without faults, and completion scripts", () => {
+  const root = freshPath("share");
+  succeeded(make(here, "install", `DESTDIR=${root}`));
+  const share = `${root}/usr/local/share`;
+  const pages = readdirSync(`${share}/man/man8`);
+  expect(pages).toEqual(
+    expect.arrayContaining(["ib-sriov.8", "ib-sriov-list.8", "ib-sriov-attachments-show.8"]),
+  );
+  const lint = (files: readonly string[]) =>
+    spawnSync("scripts/with", ["mandoc", "mandoc", "-T", "lint", "-W", "warning", ...files], {
+      cwd: here,
+      encoding: "utf8",
+    });
+  expect(lint(pages.map((page) => `${share}/man/man8/${page}`)).stdout).toBe("");
+  // This shows that it would report a fault.
+  writeFileSync(`${share}/wrong.8`, ".SH NAME\n.XX\n");
+  expect(lint([`${share}/wrong.8`]).stdout).toMatch(/unknown macro|missing/);
+  for (const script of [
+    "bash-completion/completions/ib-sriov",
+    "zsh/site-functions/_ib-sriov",
+    "fish/vendor_completions.d/ib-sriov.fish",
+  ])
+    expect(readFileSync(`${share}/${script}`, "utf8")).toContain("attachments");
 });
 
 test("make install copies the executable below DESTDIR, also over an existing file", () => {

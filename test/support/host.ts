@@ -95,3 +95,9 @@ export const NS_GET_NSTYPE = 0xb703;
 export const TO_EOF = 0;
 export const TO_SHORT_READ = 1;
 export const OF_STREAM = 2;
+
+export const monotonic: typeof host.monotonic = () => performance.now();
+/** Commands on a model of a node print nothing. */
+export const print: typeof host.print = () => {};
+export const printAfter: typeof host.printAfter = () => {};
+export const cancelPrint: typeof host.cancelPrint = () => false;

@@ -32,7 +32,7 @@ export function forceRelease(
   const { state } = session;
   const stored = attempt("read the attachment's record", () => state.findAny(name));
   if (stored?.unreadable !== undefined) {
-    releaseUnreadable(session, name, stored, options);
+    releaseUnreadable(session, stored, name, options);
     return true;
   }
   let isDone = false;
@@ -42,6 +42,23 @@ export function forceRelease(
     isDone = true;
   });
   return isDone;
+}
+
+/**
+ * Releases an attachment whose record cannot be read, and whose name is not known either: the path of the record stands
+ * for it.
+ * @returns false if the record does not exist, or can be read.
+ * @throws {CniError} as {@link forceRelease}.
+ */
+export function forceReleaseAt(
+  session: Session,
+  path: string,
+  options: { readonly force: boolean },
+): boolean {
+  const stored = attempt("read the attachment's record", () => session.state.readAny(path));
+  if (stored?.unreadable === undefined) return false;
+  releaseUnreadable(session, stored, undefined, options);
+  return true;
 }
 
 function releaseLocked(

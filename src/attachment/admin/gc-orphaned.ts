@@ -7,11 +7,14 @@ import { withLockedRecord } from "../undo/with-locked-record.ts";
 
 const VERB = "gc";
 
-/** The result of gc for a record. "left" has the reason in `why`. */
+/** The result of gc for a record. "left" has the reason in `why`, and its kind in `because`. */
 export type GcOutcome =
   | { readonly kind: "released" }
-  | { readonly kind: "left"; readonly why: string }
+  | { readonly kind: "left"; readonly because: LeftBecause; readonly why: string }
   | { readonly kind: "gone" };
+
+/** Why gc leaves an attachment: its container is running, or may be, because of what the record lacks. */
+export type LeftBecause = "running" | "unreadable" | "external";
 
 /**
  * Releases the VF of an orphaned attachment, of whatever network: Multus forwards GC for no network but the first, so
@@ -32,18 +35,23 @@ export function gcOrphaned(
   const read = () => {
     const stored = state.readAny(path);
     if (stored?.unreadable !== undefined) {
-      outcome = { kind: "left", why: `it cannot be read: ${stored.unreadable.reason}` };
+      const why = `its record cannot be read: ${stored.unreadable.reason}`;
+      outcome = { kind: "left", because: "unreadable", why };
       return undefined;
     }
     const record = stored?.record;
+    if (stored?.goCache !== undefined) {
+      const why = "the Go plugin made it, and does not record its namespace";
+      outcome = { kind: "left", because: "external", why };
+    }
     const containerNetns = record?.state === "complete" ? recordedNetns(node, record) : undefined;
     if (containerNetns === undefined) return record;
-    outcome = { kind: "left", why: `its namespace ${containerNetns.path} exists` };
+    outcome = { kind: "left", because: "running", why: `its namespace ${containerNetns.path} exists` };
     return undefined;
   };
   withLockedRecord(session, VERB, read, (attachment) => {
     const why = attempt("find out whether the container is running", () => livenessEvidence(attachment));
-    outcome = why === undefined ? { kind: "released" } : { kind: "left", why };
+    outcome = why === undefined ? { kind: "released" } : { kind: "left", because: "running", why };
     if (why === undefined && !dryRun) release(attachment, path);
   });
   return outcome;

@@ -3,6 +3,7 @@ import { recordedNetns } from "../../attachment/netns.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
+import type { StoredRecord } from "../../attachment/record/stored-record.ts";
 import { isCurrent } from "../../attachment/undo/has-vf.ts";
 import { isUnseen } from "../../attachment/vf/pci-function.ts";
 import { argument, parseArgs } from "../../cni/args.ts";
@@ -56,27 +57,33 @@ export function attachmentsOf(node: Node): ListedAttachment[] {
   return state
     .paths()
     .sort()
-    .flatMap((path) => {
-      const stored = state.readAny(path);
-      if (stored === undefined) return [];
-      const { record, goCache, unreadable } = stored;
-      if (unreadable !== undefined) return [unreadableAt(state, path, unreadable.reason)];
-      if (record === undefined) return [unrecorded(path, goCache)];
-      const { stdin, args } = record.call;
-      const attached: ListedAttachment = {
-        path,
-        condition: conditionOf(node, state, record),
-        name: { containerId: record.containerId, ifname: record.ifname },
-        pci: record.vf.pci,
-        pod: kubernetesPodOf(args),
-        network: networkNameOf(stdin),
-        netns: record.netns,
-        since: record.since,
-        record,
-        goCache: undefined,
-      };
-      return [attached];
-    });
+    .flatMap((path) => attachmentAt(node, state, path) ?? []);
+}
+
+/** Returns the attachment with a record at a path; `undefined` if the file does not exist. */
+export function attachmentAt(node: Node, state: StateDirectory, path: string): ListedAttachment | undefined {
+  const stored = state.readAny(path);
+  if (stored === undefined) return undefined;
+  const { record, goCache, unreadable } = stored;
+  if (unreadable !== undefined) return unreadableAt(state, stored, unreadable.reason);
+  if (record === undefined) return unrecorded(path, goCache);
+  return { ...recordedAt(path, record), condition: conditionOf(node, state, record) };
+}
+
+/** Returns the members of an attachment that its record contains. */
+export function recordedAt(path: string, record: AttachmentRecord): Omit<ListedAttachment, "condition"> {
+  const { stdin, args } = record.call;
+  return {
+    path,
+    name: { containerId: record.containerId, ifname: record.ifname },
+    pci: record.vf.pci,
+    pod: kubernetesPodOf(args),
+    network: networkNameOf(stdin),
+    netns: record.netns,
+    since: record.since,
+    record,
+    goCache: undefined,
+  };
 }
 
 /** Returns the attachment that has a VF; `undefined` if the VF is free. */
@@ -98,20 +105,26 @@ function kubernetesPodOf(args: string): string | undefined {
   return name === undefined ? undefined : `${argument(parsed, "K8S_POD_NAMESPACE") ?? ""}/${name}`;
 }
 
-/** Returns an attachment whose record is unreadable. Its owner and its VF are only known from the VF's lock file. */
-function unreadableAt(state: StateDirectory, path: string, reason: string): ListedAttachment {
+/**
+ * Returns an attachment whose record is unreadable. Its owner and its VF are known from the VF's lock file, or else from
+ * the members for the Go plugin, if those can be read.
+ */
+function unreadableAt(
+  state: StateDirectory,
+  { path, goCache }: StoredRecord,
+  reason: string,
+): ListedAttachment {
+  const known = {
+    ...unrecorded(path, goCache),
+    condition: "unreadable",
+    goCache: undefined,
+    unreadable: reason,
+  } as const;
   for (const pci of state.lockedVfs()) {
     const { owner } = parseLockContents(state.vfNote(pci));
-    if (owner !== undefined && state.findAny(owner)?.path === path)
-      return {
-        ...unrecorded(path, undefined),
-        condition: "unreadable",
-        name: owner,
-        pci,
-        unreadable: reason,
-      };
+    if (owner !== undefined && state.findAny(owner)?.path === path) return { ...known, name: owner, pci };
   }
-  return { ...unrecorded(path, undefined), condition: "unreadable", unreadable: reason };
+  return known;
 }
 
 function unrecorded(path: string, goCache: GoCache | undefined): ListedAttachment {

@@ -4,21 +4,24 @@ import { linuxContext } from "../context.ts";
 import { type Column, listingOptions, printListing, tablesText } from "../output/listing.ts";
 import { attachmentsOf, type ListedAttachment } from "./attachments.ts";
 import { attachedDocument } from "./holder.ts";
+import { CONTAINER_DETAILS, labelOf, requireMatches } from "./select.ts";
 
 /** Prints all attachments of the node. */
 export const showAttachments: Command = {
   name: "attachments show",
   alias: "attachments",
+  parameters: ["[CONTAINER]"],
   summary: "Shows which container has which VF, according to the records",
+  details: CONTAINER_DETAILS,
   options: listingOptions,
   run(call: CommandCall): number {
-    const attached = attachmentsOf(linuxContext().node);
+    const all = attachmentsOf(linuxContext().node);
+    const [container] = call.words;
+    const attached = container === undefined ? all : requireMatches(all, container);
     const tables = [{ columns: COLUMNS, rows: attached.map(row) }];
     printListing(call, {
       document: { attachments: attached.map(attachedDocument) },
-      names: attached.map(({ name, path }) =>
-        name === undefined ? path : `${name.containerId}/${name.ifname}`,
-      ),
+      names: attached.map(labelOf),
       text: (style) => (attached.length === 0 ? "Nothing is attached." : tablesText(tables, style)),
     });
     return 0;

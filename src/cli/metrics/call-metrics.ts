@@ -1,5 +1,20 @@
+import { codes } from "../../cni/errors.ts";
 import { BUCKETS, COUNTED, sumOf } from "../../log/counters.ts";
 import type { Family, Sample } from "./exposition.ts";
+import { labelOf } from "./label.ts";
+
+/**
+ * The codes whose counters exist before the first failure. Prometheus sees no increase if a series begins with 1, so an
+ * alert would miss the first failure.
+ */
+const CODES = [
+  codes.badConfiguration,
+  codes.tryAgain,
+  codes.notAvailable,
+  codes.node,
+  codes.deviceInUse,
+  codes.internal,
+];
 
 /** Returns the metrics of runtimes' calls on this node. @param text of the file of the counters. */
 export function callMetrics(text: string): Family[] {
@@ -9,15 +24,17 @@ export function callMetrics(text: string): Family[] {
       const [, ...words] = pattern.exec(name) ?? [];
       return words.length === 0 ? [] : [{ words, numbers }];
     });
-  const failures = named(/^([A-Z]+) (\w+)$/).map(
-    ({ words: [verb = "", code = ""], numbers: [value = 0] }) => ({
-      labels: { verb, code },
-      value,
-    }),
+  const none = COUNTED.flatMap((verb) => CODES.map((code): [string, number] => [`${verb} ${code}`, 0]));
+  const failed = named(/^([A-Z]+ \w+)$/).map(
+    ({ words: [key = ""], numbers: [value = 0] }): [string, number] => [key, value],
   );
+  const failures = [...new Map([...none, ...failed])].map(([key, value]) => {
+    const [verb = "", code = ""] = key.split(" ");
+    return { labels: { verb, code }, value };
+  });
   const steps = named(/^(apply|undo|verify) (.+)$/).map(
     ({ words: [action = "", step = ""], numbers: [times = 0, failed = 0, us = 0] }) => ({
-      labels: { step, action },
+      labels: { step: labelOf(step), action },
       times,
       failed,
       us,

@@ -2,17 +2,13 @@ import { build, print } from "host";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { COUNTERS_BYTES, COUNTERS_LOCK_TIMEOUT, summed } from "../../log/counters.ts";
 import type { Node } from "../../node/node.ts";
-import {
-  attachmentsOf,
-  type Condition,
-  holderOf,
-  type ListedAttachment,
-} from "../attachments/attachments.ts";
+import { attachmentsOf, holderOf, type ListedAttachment } from "../attachments/attachments.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { type CliContext, linuxContext } from "../context.ts";
 import { callMetrics } from "./call-metrics.ts";
 import { exposition } from "./exposition.ts";
-import { type NodeReport, nodeMetrics } from "./node-metrics.ts";
+import { type AttachmentReport, type NodeReport, nodeMetrics, type PfReport } from "./node-metrics.ts";
+import { portTraffic } from "./port-traffic.ts";
 
 /** Size in bytes from which on this command adds up the counters: well before a call has to. */
 const COMPACTION_BYTES = COUNTERS_BYTES / 4;
@@ -60,32 +56,53 @@ export function metricsOf(machine: CliContext): string {
   ]);
 }
 
-function reportOf({ node, inventory }: CliContext): NodeReport {
+function reportOf(machine: CliContext): NodeReport {
+  const { node, inventory } = machine;
   const attached = attachmentsOf(node);
-  const pfs = inventory.physicalFunctions().map((pci) => {
-    const vfs = inventory.virtualFunctions(pci);
-    const used = vfs.filter((vf) => holderOf(node, attached, vf) !== undefined).length;
-    return { pci, free: vfs.length - used, used };
-  });
   return {
-    pfs,
-    attachments: byCondition(attached),
+    pfs: inventory.physicalFunctions().map((pci) => pfReport(machine, attached, pci)),
+    attachments: attached.map((each) => attachmentReport(node, each)),
     owed: new StateDirectory(node.files).pendingReleases().length,
   };
 }
 
-function byCondition(attached: readonly ListedAttachment[]): Record<Condition, number> {
-  const numbers = {
-    attached: 0,
-    "in progress": 0,
-    orphaned: 0,
-    destroyed: 0,
-    "cleanup-failed": 0,
-    external: 0,
-    unreadable: 0,
+function pfReport(
+  { node, inventory }: CliContext,
+  attached: readonly ListedAttachment[],
+  pci: string,
+): PfReport {
+  const vfs = inventory.virtualFunctions(pci);
+  const used = vfs.filter((vf) => holderOf(node, attached, vf) !== undefined).length;
+  return {
+    pci,
+    free: vfs.length - used,
+    used,
+    ports: inventory.ports(pci).map((port) => portTraffic(inventory, port)),
+    // A VF can be destroyed between the two lists.
+    vfs: node.links.vfTraffic(pci).flatMap(({ index, ...traffic }) => {
+      const vf = vfs[index];
+      return vf === undefined ? [] : [{ pci: vf, ...traffic }];
+    }),
   };
-  for (const { condition } of attached) numbers[condition]++;
-  return numbers;
+}
+
+function attachmentReport(
+  node: Node,
+  { condition, name, pod, network, pci, record }: ListedAttachment,
+): AttachmentReport {
+  const [namespace = "", podName = ""] = pod?.split("/") ?? [];
+  return {
+    condition,
+    namespace,
+    pod: podName,
+    container: name?.containerId ?? "",
+    interface: name?.ifname ?? "",
+    network: network ?? "",
+    pf: record?.vf.pf ?? "",
+    vf: pci ?? "",
+    netdev: record?.originals.name ?? "",
+    rdmaDevice: pci === undefined ? "" : node.functions.rdmaDevicesAnywhere(pci).join(","),
+  };
 }
 
 /**

@@ -9,8 +9,17 @@ import { detachXdp, setLinkSettings } from "../../netlink/link-settings.ts";
 import type { Message, Request } from "../../netlink/message.ts";
 import { dumpRoutes, parseRouteInfo } from "../../netlink/route.ts";
 import { parseVfConfig, setVfConfig } from "../../netlink/vf.ts";
+import { parseVfTraffic } from "../../netlink/vf-traffic.ts";
 import type { LinkSettings } from "../../node/link-settings.ts";
-import type { AddressState, InterfaceAddress, Link, Links, VfConfig, Watch } from "../../node/links.ts";
+import type {
+  AddressState,
+  InterfaceAddress,
+  Link,
+  Links,
+  VfConfig,
+  VfTraffic,
+  Watch,
+} from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { PciFunctions } from "../../node/pci-functions.ts";
 import { containerNetdevsOf, hostNetdevsOf } from "../pci/netdevs.ts";
@@ -72,6 +81,11 @@ export class LinuxLinks implements Links {
       ({ child }) => !child,
     );
     return link && { link, vf: parseVfConfig(link.vfs, vf) };
+  }
+
+  vfTraffic(pf: string): VfTraffic[] {
+    const netdevs = hostNetdevsOf(this.namespaces.host, this.functions, pf, { withVfs: "with traffic" });
+    return parseVfTraffic(netdevs.find(({ child }) => !child)?.vfs);
   }
 
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void {

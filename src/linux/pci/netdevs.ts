@@ -1,6 +1,12 @@
 import type { RequestOutcome } from "../../netlink/connection.ts";
 import { EMSGSIZE, ENODEV } from "../../netlink/errno.ts";
-import { dumpLinksOfKind, getLinkByName, parseLink, type ReceivedLink } from "../../netlink/link.ts";
+import {
+  dumpLinksOfKind,
+  getLinkByName,
+  type LinkParts,
+  parseLink,
+  type ReceivedLink,
+} from "../../netlink/link.ts";
 import type { Link } from "../../node/links.ts";
 import type { PciFunctions } from "../../node/pci-functions.ts";
 import { readFile } from "../files/read.ts";
@@ -20,7 +26,7 @@ export function hostNetdevsOf(
   namespace: LinuxNamespace,
   functions: PciFunctions,
   pci: string,
-  { withVfs }: { readonly withVfs: boolean },
+  { withVfs }: LinkParts,
 ): ReceivedLink[] {
   let names: string[] = [];
   for (let attempt = 0; attempt < ATTEMPTS; attempt++) {
@@ -30,7 +36,7 @@ export function hostNetdevsOf(
     const netdevs: ReceivedLink[] = [];
     for (let i = 0; i < outcomes.length; i++) {
       const outcome = outcomes[i] as RequestOutcome;
-      if (withVfs && outcome.errno === EMSGSIZE)
+      if (withVfs !== false && outcome.errno === EMSGSIZE)
         return hostNetdevsOf(namespace, functions, pci, { withVfs: false });
       if (outcome.errno !== 0 && outcome.errno !== ENODEV) throw outcome.error;
       const link = outcome.replies[0] && parseLink(outcome.replies[0]);

@@ -60,6 +60,8 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "links.byIndex": [{ code: "ENOBUFS" }],
   "links.ofFunction": [{ code: "ENOBUFS" }, unanswered, { code: "ENOBUFS", lasts: true }],
   "links.ofIpoib": [{ code: "ENOBUFS" }],
+  // Only the command `metrics` calls it.
+  "links.vfTraffic": [{ code: "ENOBUFS" }],
   "links.remove": [{ code: "EBUSY" }, unanswered, { code: "EBUSY", lasts: true }],
   "links.physical": [{ code: "ENOBUFS" }, { code: "ENODEV", lasts: true }],
   "links.setVfConfig": [

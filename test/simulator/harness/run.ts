@@ -1,4 +1,4 @@
-import { forceRelease } from "../../../src/attachment/admin/force-release.ts";
+import { forceRelease, forceReleaseAt } from "../../../src/attachment/admin/force-release.ts";
 import { provision } from "../../../src/attachment/admin/provision.ts";
 import { add as addVerb } from "../../../src/attachment/cni-verbs/add.ts";
 import { check as checkVerb } from "../../../src/attachment/cni-verbs/check.ts";
@@ -152,6 +152,19 @@ export function releaseOf(
 ): Run {
   const verb = (node: Node, warn: Warn) => {
     forceRelease(commandSession(node, warn), { containerId, ifname }, options);
+  };
+  return run(machine, noPod, "release", verb, fault);
+}
+
+/** Runs `ib-sriov attachments release PATH` in a new process, for a record whose attachment is not known. */
+export function releaseAt(
+  machine: Machine,
+  path: string,
+  options: { readonly force: boolean },
+  fault?: Fault,
+): Run {
+  const verb = (node: Node, warn: Warn) => {
+    forceReleaseAt(commandSession(node, warn), path, options);
   };
   return run(machine, noPod, "release", verb, fault);
 }

@@ -13,7 +13,18 @@ import type { Fault } from "./gate.ts";
 import { other, otherAttachment } from "./other-container.ts";
 import { doubleOwners, pathOf, recordsOf } from "./records.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
-import { add, del, gc, gcOfAll, messageChain, provisionOne, type Run, releaseOf, run } from "./run.ts";
+import {
+  add,
+  del,
+  gc,
+  gcOfAll,
+  messageChain,
+  provisionOne,
+  type Run,
+  releaseAt,
+  releaseOf,
+  run,
+} from "./run.ts";
 import {
   type AllowedDifference,
   difference,
@@ -141,6 +152,11 @@ export class SimulatedNode {
   /** Runs `ib-sriov attachments release`. */
   release(pod: Pod, options: { readonly force: boolean }, fault?: Fault): Run {
     return this.#check("release", releaseOf(this.machine, pod, options, fault), fault);
+  }
+
+  /** Runs `ib-sriov attachments release` of a record whose attachment is not known. */
+  releaseAt(path: string, options: { readonly force: boolean }, fault?: Fault): Run {
+    return this.#check("release", releaseAt(this.machine, path, options, fault), fault);
   }
 
   /** Passes the time during which GC keeps an attachment because it can be newer than the runtime's list. */

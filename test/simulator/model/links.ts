@@ -64,6 +64,11 @@ export class ModelLinks implements Links {
     return link && { link, vf: this.#vfConfig(link.index, vf) };
   }
 
+  /** The model has no traffic. */
+  vfTraffic(): [] {
+    return [];
+  }
+
   setVfConfig(pf: number, vf: number, { linkState, nodeGuid, portGuid }: Partial<VfConfig>): void {
     const target = this.#vf(pf, vf);
     if (linkState !== undefined && linkState !== target.linkState) {

@@ -5,12 +5,13 @@ import { type Completion, scriptFor } from "../../../src/cli/completion.ts";
 
 const json = { name: "json", summary: "" };
 const file = { name: "file", value: "FILE", summary: "" };
+const output = { name: "output", letter: "o", value: "FORMAT", values: ["json", "yaml"], summary: "" };
 const commands: readonly Completion[] = [
   { name: "list", options: [json] },
   { name: "attachments", options: [json, file] },
   { name: "attachments release", parameters: ["CONTAINER"], options: [{ name: "force", summary: "" }] },
   { name: "attachments show", parameters: ["CONTAINER"], options: [] },
-  { name: "gc now", options: [] },
+  { name: "gc now", options: [output] },
   { name: "completion", parameters: ["bash|zsh|fish"], options: [] },
 ];
 
@@ -35,7 +36,7 @@ function inFish(...words: string[]): string[] {
 }
 
 const cases: [string[], string[]][] = [
-  [[""], ["list", "attachments", "gc", "completion", "--help", "--version"]],
+  [[""], ["list", "attachments", "gc", "completion", "help", "version", "--help", "--version"]],
   [["li"], ["list"]],
   [
     ["list", ""],
@@ -56,6 +57,16 @@ const cases: [string[], string[]][] = [
     ["gc", ""],
     ["now", "--help"],
   ],
+  [
+    ["gc", "now", "-"],
+    ["--output", "--help"],
+  ],
+  [
+    ["gc", "now", "-o", ""],
+    ["json", "yaml"],
+  ],
+  [["gc", "now", "--output", "y"], ["yaml"]],
+  [["help", "li"], ["list"]],
   [["completion", "z"], ["zsh"]],
   [["nothing", ""], []],
 ];

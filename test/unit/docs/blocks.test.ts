@@ -22,7 +22,7 @@ function problemOf(block: Block): string {
     if (!isOutput) return "text that is not a command's output";
     return "";
   }
-  if (language === "json") return "";
+  if (language === "json" || language === "promql") return "";
   if (language === "yaml") return parseDocument(text, { uniqueKeys: true }).errors.map(String).join();
   if (language === "ini")
     return /^# (\/[\w.-]+)+\n/.test(text) ? "" : "the first line does not name the file";

@@ -24,7 +24,18 @@ const attachment = [
 const below: Readonly<Record<string, readonly string[]>> = {
   "main.ts": ["plugin.ts", "cli", "host"],
   "plugin.ts": ["attachment", ...attachment, "cni", "linux", "log", "network-config", "node", "host"],
-  cli: ["attachment", ...attachment, "cni", "infiniband", "linux", "log", "network-config", "node", "host"],
+  cli: [
+    "attachment",
+    ...attachment,
+    "cni",
+    "infiniband",
+    "ip",
+    "linux",
+    "log",
+    "network-config",
+    "node",
+    "host",
+  ],
   // The log entry and the counters of a call are written when the call ends.
   log: ["attachment", ...attachment, "cni", "node", "host"],
   // The settings of an attachment have one schema for the configuration and the record.

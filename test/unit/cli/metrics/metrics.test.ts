@@ -2,9 +2,15 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { callMetrics } from "../../../../src/cli/metrics/call-metrics.ts";
 import { exposition } from "../../../../src/cli/metrics/exposition.ts";
-import { nodeMetrics } from "../../../../src/cli/metrics/node-metrics.ts";
+import {
+  type AttachmentReport,
+  type NodeReport,
+  nodeMetrics,
+} from "../../../../src/cli/metrics/node-metrics.ts";
+import { portTraffic } from "../../../../src/cli/metrics/port-traffic.ts";
 import { type CountedCall, lineOf } from "../../../../src/log/counters.ts";
 import { stepsJson } from "../../../../src/log/entry.ts";
+import type { Inventory, Port } from "../../../../src/node/inventory.ts";
 import { readMetrics } from "../../../support/prometheus.ts";
 
 const values = (text: string, name: string) => Object.fromEntries(readMetrics(text).get(name)?.samples ?? []);
@@ -57,6 +63,9 @@ describe("calls", () => {
     const counts = values(text(), "ib_sriov_call_duration_seconds");
     for (const verb of ["ADD", "DEL", "CHECK", "GC"])
       expect(counts[`ib_sriov_call_duration_seconds_count{verb="${verb}"}`]).toBe(0);
+    const failures = values(text(), "ib_sriov_call_failures_total");
+    for (const code of [7, 11, 50, 100, 101, 999])
+      expect(failures[`ib_sriov_call_failures_total{code="${code}",verb="ADD"}`]).toBe(0);
   });
 
   test("are in buckets, each including all below it", () => {
@@ -69,11 +78,12 @@ describe("calls", () => {
 
   test("that fail are counted by verb and code", () => {
     const some = text({ code: 11 }, { code: 11 }, { code: 4711 }, { command: "DEL", code: 100 });
-    expect(values(some, "ib_sriov_call_failures_total")).toEqual({
-      'ib_sriov_call_failures_total{code="11",verb="ADD"}': 2,
-      'ib_sriov_call_failures_total{code="100",verb="DEL"}': 1,
-      'ib_sriov_call_failures_total{code="other",verb="ADD"}': 1,
-    });
+    const failures = values(some, "ib_sriov_call_failures_total");
+    expect(Object.entries(failures).filter(([, value]) => value > 0)).toEqual([
+      ['ib_sriov_call_failures_total{code="11",verb="ADD"}', 2],
+      ['ib_sriov_call_failures_total{code="100",verb="DEL"}', 1],
+      ['ib_sriov_call_failures_total{code="other",verb="ADD"}', 1],
+    ]);
   });
 
   test("have steps, with their durations and failures", () => {
@@ -83,14 +93,14 @@ describe("calls", () => {
     ]);
     const some = text({ steps }, { steps });
     expect(values(some, "ib_sriov_step_duration_seconds")).toEqual({
-      'ib_sriov_step_duration_seconds_sum{action="apply",step="GUID"}': 3,
-      'ib_sriov_step_duration_seconds_count{action="apply",step="GUID"}': 2,
-      'ib_sriov_step_duration_seconds_sum{action="undo",step="host netdev"}': 0.002,
-      'ib_sriov_step_duration_seconds_count{action="undo",step="host netdev"}': 4,
+      'ib_sriov_step_duration_seconds_sum{action="apply",step="guid"}': 3,
+      'ib_sriov_step_duration_seconds_count{action="apply",step="guid"}': 2,
+      'ib_sriov_step_duration_seconds_sum{action="undo",step="host-netdev"}': 0.002,
+      'ib_sriov_step_duration_seconds_count{action="undo",step="host-netdev"}': 4,
     });
     expect(values(some, "ib_sriov_step_failures_total")).toEqual({
-      'ib_sriov_step_failures_total{action="apply",step="GUID"}': 0,
-      'ib_sriov_step_failures_total{action="undo",step="host netdev"}': 2,
+      'ib_sriov_step_failures_total{action="apply",step="guid"}': 0,
+      'ib_sriov_step_failures_total{action="undo",step="host-netdev"}': 2,
     });
   });
 
@@ -107,27 +117,99 @@ describe("calls", () => {
   });
 });
 
-test("the state of the node is a metric", () => {
-  const attachments = {
-    attached: 2,
-    "in progress": 0,
-    orphaned: 1,
-    destroyed: 0,
-    "cleanup-failed": 0,
-    external: 0,
-    unreadable: 0,
-  };
-  const text = exposition(
-    nodeMetrics({ pfs: [{ pci: "0000:03:00.0", free: 5, used: 3 }], attachments, owed: 1 }),
-  );
-  expect(values(text, "ib_sriov_vfs")).toEqual({
-    'ib_sriov_vfs{pf="0000:03:00.0",state="free"}': 5,
-    'ib_sriov_vfs{pf="0000:03:00.0",state="used"}': 3,
+const attachment: AttachmentReport = {
+  condition: "attached",
+  namespace: "default",
+  pod: "trainer",
+  container: "c1",
+  interface: "net1",
+  network: "ib",
+  pf: "0000:03:00.0",
+  vf: "0000:03:00.2",
+  netdev: "ib3",
+  rdmaDevice: "mlx5_3",
+};
+const traffic = { receivedBytes: 1, transmittedBytes: 2, receivedPackets: 3, transmittedPackets: 4 };
+const report: NodeReport = {
+  pfs: [
+    {
+      pci: "0000:03:00.0",
+      free: 5,
+      used: 3,
+      ports: [{ device: "mlx5_0", number: 1, ...traffic, receivedPackets: undefined }],
+      vfs: [{ pci: "0000:03:00.2", ...traffic }],
+    },
+  ],
+  attachments: [
+    attachment,
+    attachment,
+    { ...attachment, condition: "in progress", container: "c2", pod: "" },
+  ],
+  owed: 1,
+};
+
+describe("the state of the node", () => {
+  const text = exposition(nodeMetrics({ ...report, attachments: report.attachments.slice(1) }));
+
+  test("VFs, attachments and pending releases", () => {
+    expect(values(text, "ib_sriov_vfs")).toEqual({
+      'ib_sriov_vfs{pf="0000:03:00.0",state="free"}': 5,
+      'ib_sriov_vfs{pf="0000:03:00.0",state="used"}': 3,
+    });
+    expect(values(text, "ib_sriov_attachments")).toMatchObject({
+      'ib_sriov_attachments{condition="attached"}': 1,
+      'ib_sriov_attachments{condition="in-progress"}': 1,
+      'ib_sriov_attachments{condition="cleanup-failed"}': 0,
+    });
+    expect(values(text, "ib_sriov_leases_owed")).toEqual({ "ib_sriov_leases_owed{}": 1 });
   });
-  expect(values(text, "ib_sriov_attachments")).toMatchObject({
-    'ib_sriov_attachments{condition="attached"}': 2,
-    'ib_sriov_attachments{condition="orphaned"}': 1,
-    'ib_sriov_attachments{condition="cleanup-failed"}': 0,
+
+  test("an attachment names its pod and devices", () => {
+    const labels =
+      'condition="attached",container="c1",interface="net1",namespace="default",netdev="ib3",network="ib",' +
+      'pf="0000:03:00.0",pod="trainer",rdma_device="mlx5_3",vf="0000:03:00.2"';
+    expect(values(text, "ib_sriov_attachment_info")[`ib_sriov_attachment_info{${labels}}`]).toBe(1);
   });
-  expect(values(text, "ib_sriov_leases_owed")).toEqual({ "ib_sriov_leases_owed{}": 1 });
+
+  test("the traffic of VFs and ports; a counter that a port lacks is left out", () => {
+    const vf = 'pf="0000:03:00.0",vf="0000:03:00.2"';
+    const port = 'device="mlx5_0",pf="0000:03:00.0",port="1"';
+    const all = ["receive_bytes", "transmit_bytes", "receive_packets", "transmit_packets"];
+    const of = (what: string, labels: string) =>
+      all.map(
+        (name) => values(text, `ib_sriov_${what}_${name}_total`)[`ib_sriov_${what}_${name}_total{${labels}}`],
+      );
+    expect(of("vf", vf)).toEqual([1, 2, 3, 4]);
+    expect(of("port", port)).toEqual([1, 2, undefined, 4]);
+  });
+});
+
+describe("the counters of a port", () => {
+  const portWith = (files: Readonly<Record<string, string>>) =>
+    portTraffic(
+      {
+        text: (path: string) => {
+          const name = path.replace("/sys/class/infiniband/mlx5_0/ports/2/counters/", "");
+          if (name === "port_xmit_packets") throw new Error("EINVAL");
+          return files[name];
+        },
+      } as Inventory,
+      { device: "mlx5_0", number: 2 } as Port,
+    );
+
+  test("data are in units of four bytes", () => {
+    expect(portWith({ port_rcv_data: "10", port_xmit_data: "0", port_rcv_packets: "7" })).toEqual({
+      device: "mlx5_0",
+      number: 2,
+      receivedBytes: 40,
+      transmittedBytes: 0,
+      receivedPackets: 7,
+      transmittedPackets: undefined,
+    });
+  });
+
+  test("may be missing, or not be numbers", () => {
+    const { receivedBytes, transmittedBytes } = portWith({ port_rcv_data: "N/A (no PMA)" });
+    expect([receivedBytes, transmittedBytes]).toEqual([undefined, undefined]);
+  });
 });

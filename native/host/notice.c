@@ -1,0 +1,90 @@
+/*
+ * A line for stderr that is printed if an action takes long: by a timer, whose signal handler runs while the process
+ * waits in the kernel. A system call that the signal interrupts is restarted, or retried by its caller.
+ */
+#include "host.h"
+
+#include <errno.h>
+#include <sys/syscall.h>
+#include <time.h>
+#include <unistd.h>
+
+/* Its default is to be ignored, so that a late signal does nothing. */
+enum { NOTICE_SIGNAL = SIGURG };
+
+/* The kernel's number of the timer. musl's timer_create would link threads. */
+static int timer;
+static bool has_timer;
+static char *line;
+static size_t line_length;
+static volatile sig_atomic_t printed;
+
+static void on_time(int signal)
+{
+  (void)signal;
+  const int before = errno;
+  /* Once, without retrying: the line is not important enough to wait for a reader of stderr. */
+  if (line != NULL && write(2, line, line_length) > 0)
+    printed = 1;
+  errno = before;
+}
+
+bool host_notice_is_set(void)
+{
+  return line != NULL;
+}
+
+static int make_timer(void)
+{
+  const struct sigaction action = {.sa_handler = on_time, .sa_flags = SA_RESTART};
+  struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = NOTICE_SIGNAL};
+  if (sigaction(NOTICE_SIGNAL, &action, NULL) < 0 || syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) < 0)
+    return errno;
+  has_timer = true;
+  return 0;
+}
+
+/* Stops the timer. A signal that it has already sent is handled before this returns. */
+static void cancel(JSContext *context)
+{
+  const struct itimerspec never = {0};
+  if (has_timer)
+    syscall(SYS_timer_settime, timer, 0, &never, NULL);
+  char *text = line;
+  line = NULL;
+  js_free(context, text);
+}
+
+static JSValue host_printAfter(HOST_ARGUMENTS)
+{
+  int64_t delay;
+  if (!host_integer(context, argv[0], "a delay", 1, INT32_MAX, &delay))
+    return JS_EXCEPTION;
+  cancel(context);
+  char *text = host_text(context, argv[1], &line_length);
+  if (text == NULL)
+    return JS_EXCEPTION;
+  const int error = has_timer ? 0 : make_timer();
+  if (error != 0) {
+    js_free(context, text);
+    return host_throw(context, error, "timer_create", "");
+  }
+  line = text;
+  const struct itimerspec once = {.it_value = {.tv_sec = delay / 1000, .tv_nsec = delay % 1000 * 1000000}};
+  syscall(SYS_timer_settime, timer, 0, &once, NULL);
+  return JS_UNDEFINED;
+}
+
+static JSValue host_cancelPrint(HOST_ARGUMENTS)
+{
+  cancel(context);
+  const bool was_printed = printed != 0;
+  printed = 0;
+  return JS_NewBool(context, was_printed);
+}
+
+static const JSCFunctionListEntry functions[] = {
+  HOST_FUNCTION(printAfter, 2),
+  HOST_FUNCTION(cancelPrint, 0),
+};
+HOST_PART(notice);

@@ -1,0 +1,154 @@
+import { args, deferSignals, isTerminal, realtime } from "host";
+import { createFilledFile, writeAll } from "../../linux/files/create-file.ts";
+import { textIn } from "../../linux/sysfs.ts";
+import { formatTime } from "../../log/format-time.ts";
+import { errnoOf } from "../../node/node.ts";
+import type { Command, CommandCall } from "../command.ts";
+import { secondsOf } from "../context.ts";
+import { printLine } from "../output/text.ts";
+import { about, versionText } from "../usage.ts";
+import { logParts, networkParts, stateParts, systemPart } from "./files.ts";
+import { Report } from "./part.ts";
+import { type Program, runProgram } from "./run-program.ts";
+import { TarWriter } from "./tar.ts";
+
+/** Root only: the report names pods and GUIDs. */
+const MODE = 0o600;
+const STDOUT = 1;
+/** Default time limit of a program, s. */
+const TIMEOUT = 10;
+/** Directories of the networks of runtimes and of Multus. */
+const NETWORK_DIRECTORIES = "/etc/cni/net.d:/etc/cni/multus/net.d";
+
+/** Commands of this executable. The exit status of `doctor` reports what it has found. */
+const COMMANDS: readonly (readonly [file: string, words: string])[] = [
+  ["doctor.txt", "doctor"],
+  ["doctor.json", "doctor -o json"],
+  ["list.txt", "list -o wide"],
+  ["list.json", "list -o json"],
+  ["attachments.txt", "attachments -o wide"],
+  ["attachments.json", "attachments -o json"],
+  ["metrics.txt", "metrics"],
+];
+
+/** Programs of the distribution. */
+const PROGRAMS: readonly (readonly [file: string, words: string])[] = [
+  ["log/journal.json", "journalctl --no-pager -t ib-sriov -n 5000 -o json"],
+  ["log/units.txt", "journalctl --no-pager -u ib-sriov-* -n 1000"],
+  ["system/dmesg.txt", "dmesg"],
+  ["system/lspci.txt", "lspci -nn -vvv"],
+  ["system/ip-link.txt", "ip -d link"],
+  ["system/ip-address.txt", "ip -d address"],
+  ["system/ip-route.txt", "ip -d route show table all"],
+  ["system/ip-netns.txt", "ip netns"],
+  ["system/rdma-dev.txt", "rdma -d dev"],
+  ["system/rdma-link.txt", "rdma -d link"],
+  ["system/rdma-system.txt", "rdma -d system"],
+  ["versions/kernel.txt", "uname -a"],
+  ["versions/ofed.txt", "ofed_info -s"],
+  ["versions/packages-dpkg.txt", "dpkg-query -W rdma-core libibverbs1 ibverbs-providers iproute2"],
+  ["versions/packages-rpm.txt", "rpm -q rdma-core libibverbs iproute"],
+];
+
+/** Files of the system. */
+const FILES: readonly (readonly [file: string, path: string])[] = [
+  ["versions/os-release.txt", "/etc/os-release"],
+  ["versions/mlx5_core.txt", "/sys/module/mlx5_core/version"],
+  ["system/modules.txt", "/proc/modules"],
+];
+
+/** Writes a report for the developers. */
+export const bugreport: Command = {
+  name: "bugreport",
+  parameters: ["[FILE]"],
+  summary: "Writes a tar with the state of the node, for a bug report",
+  details: `FILE is a new file, or "-" for stdout; by default it is ib-sriov-bugreport-HOSTNAME-TIME.tar in the current directory.
+It contains doctor, list, attachments, records, networks, logs, counters, dmesg, lspci, ip, rdma and versions. The file
+errors.txt names parts that are missing or incomplete; they do not fail the command. Secrets in records and networks
+are replaced by "(redacted)": the values of keys that contain password, secret, token, credential or authorization, or
+end in key or auth. Logs and the output of programs are included as they are: read them before you publish the report.`,
+  options: [
+    {
+      name: "timeout",
+      value: "SECONDS",
+      summary: `time limit of each program whose output is collected (default ${TIMEOUT})`,
+    },
+    {
+      name: "cni-conf-dir",
+      value: "DIRECTORIES",
+      summary: `directories of networks (default ${NETWORK_DIRECTORIES})`,
+    },
+  ],
+  run(call: CommandCall): number {
+    const timeout = secondsOf(call, TIMEOUT) * 1000;
+    const confDirs = call.options.get("cni-conf-dir");
+    deferSignals();
+    const time = Math.floor(realtime());
+    const directory = `ib-sriov-bugreport-${hostname()}-${formatTime(time).replace(/[-:]/g, "")}`;
+    const path = call.words[0] ?? `${directory}.tar`;
+    const writeReport = (fd: number) => {
+      const tar = new TarWriter((bytes) => writeAll(fd, bytes, path), time, MODE);
+      const report = new Report(tar, directory);
+      collect(report, { timeout, confDirs });
+      report.end();
+      return report.problems.length;
+    };
+    if (path === "-") {
+      if (isTerminal(STDOUT)) throw new Error("the report is a tar, which is not written to a terminal");
+      writeReport(STDOUT);
+      return 0;
+    }
+    const problems = inNewFile(path, writeReport);
+    const lines = problems === 0 ? "" : ` Its file errors.txt names ${problems} missing or incomplete parts.`;
+    printLine(`The report is in ${path}.${lines}`);
+    return 0;
+  },
+};
+
+/** Collects all parts. */
+function collect(
+  report: Report,
+  { timeout, confDirs }: { readonly timeout: number; readonly confDirs: string | undefined },
+): void {
+  const directories = (confDirs ?? NETWORK_DIRECTORIES).split(":");
+  report.add("versions/ib-sriov.txt", () => ({ text: `${versionText()}\n${about()}` }));
+  for (const [file, words] of COMMANDS) {
+    const more = words.startsWith("doctor") && confDirs !== undefined ? ["--cni-conf-dir", confDirs] : [];
+    const command = ownCommand([...words.split(" "), ...more]);
+    report.add(file, () => runProgram(command, timeout));
+  }
+  report.addAll("records", stateParts);
+  report.addAll("networks", () => networkParts(directories));
+  report.addAll("log", () => logParts(directories));
+  for (const [file, path] of FILES) report.add(file, () => systemPart(path));
+  for (const [file, words] of PROGRAMS) {
+    const [name = "", ...rest] = words.split(" ");
+    report.add(file, () => runProgram({ name, arguments: rest }, timeout));
+  }
+}
+
+/** Returns a call of this executable. It runs in a process of its own, so that a part that fails or hangs ends alone. */
+function ownCommand(words: readonly string[]): Program {
+  // The path is of the child itself, which is a copy of this process until it runs the executable.
+  return { name: "/proc/self/exe", calledAs: args()[0] ?? "ib-sriov", arguments: words, statuses: [1] };
+}
+
+/** Creates a file, and lets a function write it. After a failure no file is left. */
+function inNewFile<T>(path: string, fill: (fd: number) => T): T {
+  let result: T | undefined;
+  try {
+    createFilledFile(path, MODE, (fd) => {
+      result = fill(fd);
+    });
+  } catch (error) {
+    if (errnoOf(error) === "EEXIST")
+      throw new Error(`${path} exists already; name a new file`, { cause: error });
+    throw error;
+  }
+  return result as T;
+}
+
+/** Returns the node's name for a file name. */
+function hostname(): string {
+  return (textIn("/proc/sys/kernel/hostname") ?? "node").replace(/[^\w.-]/g, "_");
+}

@@ -1,0 +1,163 @@
+// The files of the node that are parts of a report: records, network configurations, logs.
+import * as host from "host";
+import { STATE_DIRECTORY } from "../../attachment/record/state-directory.ts";
+import { fromJson, isObject } from "../../cni/document.ts";
+import { readDirectory, readFile, readRegularFile } from "../../linux/files/read.ts";
+import { LINE_MARK } from "../../log/encode.ts";
+import { LONGEST_PART, type Part } from "./part.ts";
+import { redactJson } from "./redact.ts";
+
+/** The most records and other files of the state directory in a report. */
+const MOST_FILES = 5000;
+/** The errnos of a file or directory that does not exist. */
+const ABSENT = ["ENOENT", "ENOTDIR"];
+/** The names of files that libcni reads. */
+const CONFIGURATION = /\.(conf|conflist|json)$/;
+/** SEEK_SET of unistd.h. */
+const SEEK_SET = 0;
+const LONGEST_READ = 1 << 16;
+
+/** A file of a report: its name, and the function that reads it. */
+type NamedPart = readonly [name: string, collect: () => Part];
+
+/**
+ * Returns the files of the state directory. The GUID notes and the counters have a format without secrets; all other
+ * files can contain a network configuration.
+ */
+export function stateParts(): NamedPart[] {
+  const files = filesBelow(STATE_DIRECTORY, "");
+  const parts = files.slice(0, MOST_FILES).map((name): NamedPart => {
+    const path = `${STATE_DIRECTORY}/${name}`;
+    const hasNoSecrets = name.startsWith(".guid/") || name === ".calls";
+    return [`records/${name}`, () => (hasNoSecrets ? { text: readRegularFile(path) } : redactedPart(path))];
+  });
+  if (files.length <= MOST_FILES) return parts;
+  const problem = `${files.length - MOST_FILES} files are left out, the limit is ${MOST_FILES}`;
+  return [...parts, ["records", () => ({ text: "", problem })]];
+}
+
+/** Returns the network configurations that name this plugin, and a list of all files in these directories. */
+export function networkParts(directories: readonly string[]): NamedPart[] {
+  const listed: NamedPart = [
+    "networks/files.txt",
+    () => ({ text: directories.map((directory) => listingOf(directory)).join("\n") }),
+  ];
+  return [
+    listed,
+    ...networkFiles(directories).map((path): NamedPart => [`networks${path}`, () => redactedPart(path)]),
+  ];
+}
+
+/** Returns the log files that networks and records name, each with the file before it. */
+export function logParts(directories: readonly string[]): NamedPart[] {
+  const texts = [
+    ...networkFiles(directories).map((path) => readRegularFile(path)),
+    ...filesBelow(STATE_DIRECTORY, "")
+      .filter((name) => !name.startsWith(".guid/"))
+      .map((name) => callIn(`${STATE_DIRECTORY}/${name}`)),
+  ];
+  const paths = new Set(texts.flatMap((text) => logFilesIn(fromJson(text))));
+  return [...paths].sort().flatMap((path) => {
+    const previous = `${path}.1`;
+    const names = host.lstat(previous, ABSENT) === undefined ? [path] : [path, previous];
+    return names.map((each): NamedPart => [`log${each}`, () => logPart(each)]);
+  });
+}
+
+/** Returns a small text file of the kernel or the distribution. */
+export function systemPart(path: string): Part {
+  const text = readFile(path, undefined, ABSENT);
+  return text === undefined ? { text: "", problem: `${path} does not exist` } : { text };
+}
+
+/** Returns a file of JSON without its secrets. */
+function redactedPart(path: string): Part {
+  const text = readRegularFile(path);
+  // A record is never empty, but a lock file can be.
+  if (text.trim() === "") return { text: "", problem: path.includes("/.") ? undefined : `${path} is empty` };
+  const redacted = redactJson(text);
+  if (redacted !== undefined) return { text: `${redacted}\n` };
+  return {
+    text: "",
+    problem: `${path} is not JSON: its ${text.length} characters are left out, because secrets in it cannot be recognized`,
+  };
+}
+
+/** Returns the end of a log file. A file that does not begin as a log belongs to another program, and is left out. */
+function logPart(path: string): Part {
+  const fd = host.open(path, host.O_RDONLY | host.O_NOFOLLOW | host.O_NONBLOCK, 0);
+  try {
+    const { type, size } = host.fstat(fd);
+    if (type !== "file" || host.pread(fd, LINE_MARK.length) !== LINE_MARK)
+      return { text: "", problem: `${path} is not a log of ib-sriov` };
+    const left = Math.max(0, size - LONGEST_PART);
+    host.lseek(fd, left, SEEK_SET);
+    const texts: string[] = [];
+    for (let rest = size - left; rest > 0; ) {
+      const bytes = host.read(fd, Math.min(rest, LONGEST_READ));
+      if (bytes.length === 0) break;
+      texts.push(host.utf8Decode(bytes));
+      rest -= bytes.length;
+    }
+    const problem = left === 0 ? undefined : `the first ${left} bytes of ${path} are left out`;
+    return { text: texts.join(""), problem };
+  } finally {
+    host.close(fd);
+  }
+}
+
+function networkFiles(directories: readonly string[]): string[] {
+  return directories.flatMap((directory) =>
+    (readDirectory(directory, ABSENT) ?? [])
+      .filter((name) => CONFIGURATION.test(name))
+      .sort()
+      .map((name) => `${directory}/${name}`)
+      .filter((path) => textOf(path).includes("ib-sriov")),
+  );
+}
+
+/** Returns the network configuration in a record; "" if there is none. */
+function callIn(path: string): string {
+  const document = fromJson(textOf(path));
+  const record = isObject(document) ? document.attachment : undefined;
+  const call = isObject(record) ? record.call : undefined;
+  return isObject(call) && typeof call.stdin === "string" ? call.stdin : "";
+}
+
+/** Returns the text of a file; "" if it cannot be read. The part of the file then has the reason. */
+function textOf(path: string): string {
+  try {
+    return readRegularFile(path);
+  } catch {
+    return "";
+  }
+}
+
+/** Returns the values of `logFile` in a network, or in the networks of a list. */
+function logFilesIn(document: unknown): string[] {
+  if (!isObject(document)) return [];
+  const { logFile, plugins } = document;
+  const own = typeof logFile === "string" && logFile.startsWith("/") ? [logFile] : [];
+  return Array.isArray(plugins) ? [...own, ...plugins.flatMap(logFilesIn)] : own;
+}
+
+function listingOf(directory: string): string {
+  const names = readDirectory(directory, ABSENT);
+  if (names === undefined) return `${directory} does not exist\n`;
+  const lines = names.sort().map((name) => {
+    const status = host.lstat(`${directory}/${name}`, ABSENT);
+    return `  ${status?.type ?? "gone"} ${status?.size ?? ""} ${name}\n`;
+  });
+  return `${directory}\n${lines.join("")}`;
+}
+
+/** Returns the paths of the regular files below a directory, relative to it, sorted. */
+function filesBelow(root: string, directory: string): string[] {
+  const names = readDirectory(`${root}/${directory}`, ABSENT) ?? [];
+  return names.sort().flatMap((name) => {
+    const path = `${directory}${name}`;
+    const type = host.lstat(`${root}/${path}`, ABSENT)?.type;
+    if (type === "directory") return filesBelow(root, `${path}/`);
+    return type === undefined ? [] : [path];
+  });
+}

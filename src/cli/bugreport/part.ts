@@ -1,0 +1,62 @@
+import { messageOf } from "../../cni/error-document.ts";
+import { InterruptedError } from "../../node/clock.ts";
+import type { TarWriter } from "./tar.ts";
+
+/** The longest part, bytes: 4 MiB. */
+export const LONGEST_PART = 4 << 20;
+
+/** The content of a file of the report. */
+export interface Part {
+  /** "" for no file. */
+  readonly text: string;
+  /** Why the text is incomplete, or missing. */
+  readonly problem?: string | undefined;
+}
+
+/** A report: a tar in which each file is a part, and the file errors.txt has a line for each problem. */
+export class Report {
+  /** A line for each part that is missing or incomplete. */
+  readonly problems: string[] = [];
+
+  /** @param directory the directory that contains all files of the tar. */
+  constructor(
+    private readonly tar: TarWriter,
+    private readonly directory: string,
+  ) {}
+
+  /**
+   * Adds a file. An error becomes a problem.
+   * @param name its path below the directory.
+   * @throws {InterruptedError} if a signal has asked this process to stop.
+   */
+  add(name: string, collect: () => Part): void {
+    const { text, problem } = collected(collect);
+    if (text !== "") this.tar.add(`${this.directory}/${name}`, text);
+    if (problem !== undefined) this.problems.push(`${name}: ${problem.trim().replaceAll("\n", " ")}`);
+  }
+
+  /** Adds parts that one function finds. An error becomes a problem of `name`. */
+  addAll(name: string, find: () => Iterable<readonly [name: string, collect: () => Part]>): void {
+    let parts: Iterable<readonly [string, () => Part]> = [];
+    this.add(name, () => {
+      parts = [...find()];
+      return { text: "" };
+    });
+    for (const [file, collect] of parts) this.add(file, collect);
+  }
+
+  /** Adds errors.txt, and ends the tar. */
+  end(): void {
+    this.tar.add(`${this.directory}/errors.txt`, this.problems.map((line) => `${line}\n`).join(""));
+    this.tar.end();
+  }
+}
+
+function collected(collect: () => Part): Part {
+  try {
+    return collect();
+  } catch (error) {
+    if (error instanceof InterruptedError) throw error;
+    return { text: "", problem: messageOf(error) };
+  }
+}

@@ -1,0 +1,239 @@
+// The commands for operators: attachments, gc, and the progress that they print.
+import { describe, expect, test } from "vitest";
+import { hostLocal, network } from "./cni.ts";
+import { compile } from "./compile.ts";
+import { plugin, testNode, vfs } from "./node.ts";
+
+const node = testNode({ files: [compile("test/e2e/guest/hold-lock.c")] });
+const [vf, second] = vfs;
+const guid = "02:00:00:00:00:00:00:77";
+const config = network(vf, { guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
+const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
+const record = "/var/lib/cni/ib-sriov/c1-net1";
+const lockFile = `/var/lib/cni/ib-sriov/.vf/${vf}`;
+
+/** A line that a command prints on a machine so busy that the command takes longer than a second. */
+const PROGRESS =
+  /^ib-sriov: (waiting for|setting|restoring|examining|releasing|rebinding|unbinding|assigning) .*\n/gm;
+
+const operate = async (words: string) => {
+  const { status, stdout, stderr } = await node.guest.execute(`${plugin} ${words}`);
+  return { status, stdout, stderr: stderr.replaceAll(PROGRESS, "") };
+};
+const operated = async (words: string) => {
+  const { status, stdout, stderr } = await operate(words);
+  expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
+  return stdout;
+};
+const json = async (words: string) => JSON.parse(await operated(`${words} -o json`));
+const released = `VF ${vf} of container c1, interface net1, is released.\n`;
+
+describe("attachments", () => {
+  test("show lists all; release refuses a running container, and --force takes its VF", () =>
+    node.unchanged(async () => {
+      expect(await operated("attachments show")).toBe("Nothing is attached.\n");
+      await node.add("a", config, { args });
+      expect(await operated("attachments show --no-headers")).toMatch(
+        new RegExp(`^c1 +net1 +default/trainer +mynet +${vf} .* attached\n$`),
+      );
+      const refused = await operate("attachments release c1 net1");
+      expect(refused).toMatchObject({ status: 1, stdout: "" });
+      expect(refused.stderr).toMatch(/running.*\/run\/netns\/a exists.*--force/);
+      expect((await json("attachments")).attachments).toMatchObject([
+        { containerId: "c1", condition: "attached" },
+      ]);
+      expect(await operated("attachments release c1 net1 --force")).toBe(
+        `VF ${vf} of default/trainer (container c1), interface net1, is released.\n`,
+      );
+    }));
+
+  test("are named by the beginning of an ID, by the pod, or as -o name prints them", () =>
+    node.unchanged(async () => {
+      const other = network(second);
+      const id = "4f2c0199";
+      const attach = async () => {
+        await node.add("a", config, { args, container: id });
+        await node.add("b", other, { container: "4f2d" });
+      };
+      await attach();
+      const shown = async (name: string) => (await operated(`attachments show ${name} -o name`)).split("\n");
+      expect(await shown("4f2")).toEqual([`${id}/net1`, "4f2d/net1", ""]);
+      expect(await shown("default/trainer")).toEqual([`${id}/net1`, ""]);
+      expect(await operate("attachments show c9")).toEqual({
+        status: 1,
+        stdout: "",
+        stderr: "ib-sriov: container c9 has no attachment\n",
+      });
+      expect(await operate("attachments release 4f2 --force")).toEqual({
+        status: 1,
+        stdout: "",
+        stderr: `ib-sriov: 4f2 means 2 attachments; name a single one:\n  ${id}/net1 (default/trainer)\n  4f2d/net1\n`,
+      });
+      expect(await operated("attachments release 4f2d --force")).toMatch(
+        / of container 4f2d, .* is released/,
+      );
+      for (const name of ["4f2c", "default/trainer", "default/trainer net1", `${id}/net1`]) {
+        expect(await operated(`attachments release ${name} --force -o name`)).toBe(`${id}/net1\n`);
+        await node.add("a", config, { args, container: id });
+      }
+      await node.del("a", config, { container: id });
+    }));
+
+  test.each([
+    ["keeps its GUID", network(vf)],
+    ["had another GUID", config],
+  ])(
+    "--force returns a VF that %s from the namespace to which its container has moved the netdev",
+    (_, each) =>
+      node.unchanged(async () => {
+        await node.add("a", each);
+        await node.shell("ip -n a link set net1 netns b name away");
+        expect((await operate("attachments release c1 net1")).stderr).toContain("--force");
+        expect(await operated("attachments release c1 net1 --force")).toBe(released);
+        expect(await node.shell("ip -n b -br link")).not.toContain("away");
+      }),
+  );
+
+  test("release of an attachment that does not exist fails", async () => {
+    expect(await operate("attachments release c1 net1")).toMatchObject({
+      status: 1,
+      stderr: "ib-sriov: container c1 has no attachment net1\n",
+    });
+  });
+
+  describe("without a readable record and without a lock file", () => {
+    const damage = `sed -i 's/"vf":{/"vf":[],"was":{/' ${record}; rm ${lockFile}`;
+
+    test.each([
+      ["the container", "c1"],
+      ["the path of the record", record],
+    ])("are released by %s: the VF that the record contains is on the host again", async (_, name) => {
+      await node.add("a", network(vf));
+      await node.shell(damage);
+      expect((await json("attachments")).attachments).toMatchObject([{ condition: "unreadable", pci: vf }]);
+      expect(await operate(`attachments release ${name}`)).toMatchObject({
+        status: 1,
+        stderr: expect.stringMatching(/may be running, since the record .* cannot be read: .*--force/),
+      });
+      const { status, stderr } = await operate(`attachments release ${name} --force`);
+      expect({ status, stderr }).toEqual({
+        status: 0,
+        stderr: expect.stringMatching(/does not name container c1: the GUIDs of the VF stay as they are\n$/),
+      });
+      await node.shell(`! [ -e ${record} ]; [ -e /sys/bus/pci/devices/${vf}/net/* ]`);
+      expect(await node.hostNetdev(vf)).not.toBe("");
+      await node.add("b", network(vf), { container: "c2" });
+      await node.del("b", network(vf), { container: "c2" });
+      await node.reset();
+    });
+
+    test("are released by the path of an empty record, which is all that is known", async () => {
+      await node.add("a", network(vf));
+      await node.shell(`: >${record}; rm ${lockFile}`);
+      expect(await operated("attachments -o name")).toBe(`${record}\n`);
+      expect(await operate(`attachments release ${record} --force`)).toMatchObject({
+        status: 0,
+        stdout: `The record ${record} is removed.\n`,
+        stderr: expect.stringMatching(/neither the record .* nor a lock file names the VF/),
+      });
+      expect(await operated("attachments")).toBe("Nothing is attached.\n");
+      await node.reset();
+    });
+  });
+});
+
+describe("gc", () => {
+  const left = (container: string, pci: string, netns: string) => ({
+    containerId: container,
+    ifname: "net1",
+    pci,
+    outcome: "left",
+    why: `its namespace /run/netns/${netns} exists`,
+    path: `/var/lib/cni/ib-sriov/${container}-net1`,
+  });
+
+  test("undoes the attachment of a pod that is gone, and keeps that of a running pod", () =>
+    node.unchanged(async () => {
+      expect(await operated("gc")).toBe("Nothing to release: nothing is attached.\n");
+      await node.shell("ip netns add gone");
+      await node.add("gone", config, { args });
+      const running = network(second, {});
+      await node.add("a", running, { container: "c2" });
+      expect((await json("gc")).outcomes).toEqual([
+        { pod: "default/trainer", ...left("c1", vf, "gone") },
+        left("c2", second, "a"),
+      ]);
+      expect((await operated("gc")).split("\n").at(-2)).toBe(
+        "Nothing to release: 2 attachments of running containers.",
+      );
+      expect(await operated("gc -o name")).toBe("");
+      await node.shell("ip netns del gone");
+      expect(await operated("gc --dry-run -o wide")).toMatch(
+        new RegExp(`^default/trainer +c1 +net1 +${vf} +would be released +- +${record}$`, "m"),
+      );
+      expect((await json("attachments show")).attachments).toMatchObject([
+        { condition: "orphaned" },
+        { condition: "attached" },
+      ]);
+      expect(await operated("gc -o name")).toBe("c1/net1\n");
+      await node.del("a", running, { container: "c2" });
+    }));
+
+  test("reports an attachment that it cannot undo, and fails", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add gone");
+      await node.add("gone", config);
+      await node.shell("ip netns del gone; mv /opt/cni/bin/host-local /opt/cni/bin/hidden");
+      const { status, stdout } = await operate("gc");
+      expect(status).toBe(1);
+      expect(stdout).toMatch(new RegExp(`c1 +net1 +${vf} +failed +.*host-local`));
+      expect(stdout).not.toContain("Nothing to release");
+      await node.shell("mv /opt/cni/bin/hidden /opt/cni/bin/host-local");
+      await operated("gc");
+    }));
+});
+
+describe("progress", () => {
+  const hold = (seconds: number) =>
+    node.shell(
+      `mkfifo /tmp/held; /host/hold-lock ${lockFile} ${seconds} >/tmp/held & read -r _ </tmp/held; rm /tmp/held`,
+    );
+  const delayProbes = (ms: number) => node.shell(`echo ${ms} >/sys/module/vhca/parameters/probe_delay_ms`);
+
+  test("a command that waits for a VF names its holder on stderr, and prints its result on stdout", () =>
+    node.unchanged(async () => {
+      await node.add("a", config);
+      await hold(4);
+      const { status, stdout, stderr } = await node.guest.execute(
+        `${plugin} attachments release c1 --force -o name`,
+      );
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "c1/net1\n" });
+      expect(stderr).toMatch(
+        new RegExp(`^ib-sriov: waiting for VF ${vf}, held by process \\d+ \\(ADD of container c1\\)$`, "m"),
+      );
+    }));
+
+  test("a rebind that takes long is announced once, while it happens", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add gone");
+      await node.add("gone", config);
+      await node.shell("ip netns del gone");
+      await delayProbes(3000);
+      const { status, stdout, stderr } = await node.guest.execute(`${plugin} gc -o json`);
+      await delayProbes(0);
+      expect(status).toBe(0);
+      expect(JSON.parse(stdout).outcomes).toMatchObject([{ outcome: "released" }]);
+      expect(stderr.match(new RegExp(`^ib-sriov: rebinding VF ${vf} to mlx5_core$`, "gm"))).toHaveLength(1);
+    }));
+
+  test("is printed by provision, too, and a killed command leaves no process", async () => {
+    await delayProbes(4000);
+    await node.shell(`${plugin} provision >/tmp/out 2>/tmp/progress & pid=$!
+      until grep -q 'rebinding VF ${vfs[3]}' /tmp/progress; do sleep 0.1; done
+      kill -KILL $pid; wait $pid || true; [ ! -s /tmp/out ]`);
+    await delayProbes(0);
+    // The child that binds the driver continues until the kernel has done so.
+    await node.until("! pidof ib-sriov");
+    await node.reset();
+  });
+});
