@@ -9,6 +9,7 @@ export const documents: readonly string[] = [
   "CONTRIBUTING.md",
   "deploy/README.md",
   "vhca/README.md",
+  "docs/reference/README.md",
   ...readdirSync(new URL("../../docs/", import.meta.url))
     .filter((name) => name.endsWith(".md"))
     .sort()
