@@ -30,7 +30,7 @@ export interface Command {
   readonly alias?: string;
   /**
    * Names of the arguments after the command's name, e.g. "CONTAINER". Optional ones come last, in brackets: "[FILE]";
-   * "[VF…]" stands for any number of arguments.
+   * "[VF…]" stands for any number of arguments, "VF…" for at least one.
    */
   readonly parameters?: readonly string[];
   /** One line for the list of commands. */
@@ -122,6 +122,6 @@ function requireWords({ parameters = [] }: Command, words: readonly string[]): v
   const missing = parameters[words.length];
   if (missing !== undefined && !missing.startsWith("[")) throw new UsageError(`${missing} is missing`);
   const extra = words[parameters.length];
-  if (extra !== undefined && !parameters.at(-1)?.endsWith("…]"))
+  if (extra !== undefined && !/…\]?$/.test(parameters.at(-1) ?? ""))
     throw new UsageError(`unexpected argument: ${extra}`);
 }

@@ -1,59 +1,80 @@
 import { deferSignals } from "host";
-import { provision } from "../attachment/admin/provision.ts";
-import { openSession, type Session } from "../attachment/lock/session.ts";
-import { messageOf } from "../cni/error-document.ts";
-import { CniError, codes } from "../cni/errors.ts";
-import type { Command, CommandCall } from "./command.ts";
-import { limitsOf, linuxContext, timeoutOption } from "./context.ts";
-import { type InventoriedVf, takeInventory } from "./inventory.ts";
-import { listingOptions, printListing } from "./output/listing.ts";
+import { provision as provisionVf } from "../attachment/admin/provision.ts";
+import type { Limits } from "../attachment/limits.ts";
+import { openSession } from "../attachment/lock/session.ts";
+import type { Guid } from "../infiniband/guid.ts";
+import { type Command, type CommandCall, UsageError } from "./command.ts";
+import { type CliContext, limitsOf, linuxContext, timeoutOption } from "./context.ts";
+import { type InventoriedVf, type NodeInventory, takeInventory } from "./inventory.ts";
+import { listingOptions } from "./output/listing.ts";
 import { during } from "./progress.ts";
-
-/** The outcome for one VF. */
-interface Line {
-  readonly pci: string;
-  readonly outcome: "given" | "kept" | "in use" | "failed";
-  /** The GUID that the VF has now. */
-  readonly guid?: string | undefined;
-  /** The error. */
-  readonly why?: string;
-}
+import { outcomeFor, printOutcomes, selectedVfs, type VfOutcome } from "./vf-outcomes.ts";
 
 /** Assigns GUIDs to VFs before pods use them. */
-export const provisionAll: Command = {
+export const provision: Command = {
   name: "provision",
-  summary: 'Assigns the GUID of "guid": "auto" to every free VF that has no GUID',
-  details:
-    "Run it at boot, when the VFs exist, so that no pod has to wait for the rebind. A VF with a GUID keeps it.",
-  options: [timeoutOption, ...listingOptions],
+  parameters: ["[VF…]"],
+  summary: 'Assigns the GUID of "guid": "auto" to every free VF, or to these VFs, that have no GUID',
+  details: `Run it at boot, when the VFs exist, so that no pod has to wait for the rebind. A VF with a GUID keeps it; if its PF has
+another GUID for it that is not in effect, the VF is rebound, which puts that GUID into effect.`,
+  options: [
+    {
+      name: "replace",
+      summary: "assigns a new GUID to these VFs even if they have one, which another device may have, too",
+    },
+    timeoutOption,
+    ...listingOptions,
+  ],
+  examples: [
+    ["ib-sriov provision", "assigns a GUID to each VF without one"],
+    ["ib-sriov provision --replace 0000:03:00.2", "assigns another GUID to this VF"],
+  ],
   run(call: CommandCall): number {
+    const replace = call.options.has("replace");
+    if (replace && call.words.length === 0)
+      throw new UsageError("--replace needs the VFs that get another GUID");
     deferSignals();
     const machine = linuxContext();
-    const { node } = machine;
-    const vfs = takeInventory(machine).pfs.flatMap((pf) => pf.vfs);
-    const lines = vfs.map((vf) => provisioned(openSession(node, limitsOf(node, call)), vf));
-    printListing(call, {
-      document: { vfs: lines },
-      names: lines.map(({ pci }) => pci),
-      text: () => (lines.length === 0 ? "This node has no VFs." : lines.map(textOf).join("\n")),
-    });
-    return lines.some(({ outcome }) => outcome === "failed") ? 1 : 0;
+    const limits = () => limitsOf(machine.node, call);
+    return printOutcomes(call, provisionAll(machine, limits, call.words, { replace }));
   },
 };
 
-function provisioned(session: Session, { pci, holder }: InventoriedVf): Line {
-  // The Go plugin does not record the container's namespace, so the VF may be in use.
-  if (holder?.condition === "external") return { pci, outcome: "in use" };
-  try {
-    const { guid, isNew } = during(`assigning a GUID to VF ${pci}`, () => provision(session, pci));
-    return { pci, outcome: isNew ? "given" : "kept", guid };
-  } catch (error) {
-    if (error instanceof CniError && error.code === codes.deviceInUse) return { pci, outcome: "in use" };
-    return { pci, outcome: "failed", why: messageOf(error) };
-  }
+/**
+ * Assigns GUIDs to VFs, one after the other.
+ * @param limits returns the limits for each VF.
+ * @param names PCI addresses of the VFs; an empty list for all VFs of the node.
+ */
+export function provisionAll(
+  machine: CliContext,
+  limits: () => Limits,
+  names: readonly string[],
+  { replace }: { readonly replace: boolean },
+): VfOutcome[] {
+  const found = takeInventory(machine);
+  // GUIDs that were assigned in this run.
+  const assigned: Guid[] = [];
+  return selectedVfs(found, names).map((vf) =>
+    outcomeFor(vf, () => {
+      const taken = [...assigned, ...othersGuids(found, vf)];
+      const session = openSession(machine.node, limits());
+      const { guid, isNew } = during(`assigning a GUID to VF ${vf.pci}`, () =>
+        provisionVf(session, vf.pci, { replace, taken }),
+      );
+      if (guid !== undefined) assigned.push(guid);
+      return { outcome: isNew ? "given" : "kept", guid };
+    }),
+  );
 }
 
-function textOf({ pci, outcome, guid, why }: Line): string {
-  if (outcome === "failed") return `${pci}: failed: ${why}`;
-  return guid === undefined ? `${pci}: ${outcome}` : `${pci}: ${outcome} ${guid}`;
+/** Returns the GUIDs of the other devices of the node: those in effect, and those that PFs have for their VFs. */
+function othersGuids({ pfs }: NodeInventory, { pci }: InventoriedVf): Guid[] {
+  return pfs
+    .flatMap((pf) => [
+      pf.portGuid,
+      ...pf.vfs
+        .filter((vf) => vf.pci !== pci)
+        .flatMap(({ nodeGuid, portGuid, config }) => [nodeGuid, portGuid, config.nodeGuid, config.portGuid]),
+    ])
+    .filter((guid) => guid !== undefined);
 }

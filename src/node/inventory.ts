@@ -36,7 +36,7 @@ export interface Inventory {
    * exist either.
    */
   sysfsDirectory(pci: string): string;
-  /** Returns the text of a file, trimmed; `undefined` if it does not exist. Links are followed. */
+  /** Returns the text of a file without white space at its end; `undefined` if it does not exist. Links are followed. */
   text(path: string): string | undefined;
   /** Returns the names in a directory, sorted; none if it does not exist. */
   names(directory: string): string[];

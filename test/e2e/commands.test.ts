@@ -1,4 +1,4 @@
-// The commands for operators: list, provision; administration.test.ts has others.
+// The commands for operators: list, provision, bind; administration.test.ts has others.
 import { afterEach, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { schemaErrors } from "../support/schemas.ts";
@@ -158,7 +158,7 @@ describe("provision", () => {
     const kept = await probe(second);
     const { vfs: lines } = await json("provision");
     expect(lines).toEqual([
-      { pci: vf, outcome: "in use" },
+      { pci: vf, outcome: "in use", why: expect.stringContaining("container c1") },
       { pci: second, outcome: "kept", guid: "0a:00:00:00:00:00:01:02" },
       { pci: vfs[2], outcome: "kept", guid: "0a:00:00:00:00:00:02:02" },
       { pci: fresh, outcome: "given", guid: expect.stringMatching(/^[0-9a-f:]{23}$/) },
@@ -181,6 +181,24 @@ describe("provision", () => {
     await node.reset();
   });
 
+  test("VFs that are named: puts a GUID of the PF into effect, replaces another, and refuses a container's VF", async () => {
+    const onFile = "02:00:00:00:00:00:00:31";
+    await node.add("a", config);
+    await node.shell(`for kind in node_guid port_guid; do ip link set ib0 vf 3 $kind ${onFile}; done`);
+    const { status, stdout } = await operate(`provision ${vf} ${fresh}`);
+    expect(status).toBe(1);
+    expect(stdout).toMatch(`${fresh}: given ${onFile}\n`);
+    expect(stdout).toMatch(new RegExp(`^${vf}: in use: .*running`, "m"));
+    const { vfs: lines } = await json(`provision --replace ${fresh}`);
+    expect(lines).toEqual([{ pci: fresh, outcome: "given", guid: expect.stringMatching(/^.a:/) }]);
+    expect(await node.shell(`cat /sys/bus/pci/devices/${fresh}/infiniband/*/node_guid`)).toBe(
+      `${lines[0].guid.replaceAll(":", "").replaceAll(/(.{4})(?=.)/g, "$1:")}\n`,
+    );
+    expect((await operate("provision --replace")).status).toBe(2);
+    await node.del("a", config);
+    await node.reset();
+  });
+
   test("a VF whose probe fails once gets its GUID nevertheless", async () => {
     await node.shell("echo 1 >/sys/module/vhca/parameters/fail_probe");
     const { status, stdout } = await operate("provision");
@@ -190,6 +208,65 @@ describe("provision", () => {
       status: 0,
       stdout: expect.stringContaining(`${fresh}: given`),
     });
+    await node.reset();
+  });
+});
+
+describe("bind", () => {
+  const unbind = (pci: string) => `echo ${pci} >/sys/bus/pci/drivers/mlx5_core/unbind`;
+  const hasNetdev = (pci: string) =>
+    node.shell(`[ -e /sys/bus/pci/devices/${pci}/net ] && echo yes || echo no`);
+
+  test("binds VFs without a driver or a netdev; others stay as they are", async () => {
+    const parameter = "/sys/module/vhca/parameters/no_netdev";
+    await node.shell(`${unbind(second)}; ${unbind(fresh)}
+      echo 1 >${parameter}; echo ${fresh} >/sys/bus/pci/drivers/mlx5_core/bind; echo 0 >${parameter}`);
+    const kept = await probe(vf);
+    const [before, stdout] = [await hasNetdev(fresh), await operated(`bind ${vf} ${second} ${fresh}`)];
+    expect(stdout.split("\n")).toEqual([
+      `${vf}: kept mlx5_core`,
+      `${second}: bound mlx5_core`,
+      `${fresh}: bound mlx5_core`,
+      "",
+    ]);
+    expect([before, await hasNetdev(fresh), await hasNetdev(second)]).toEqual(["no\n", "yes\n", "yes\n"]);
+    expect(await probe(vf)).toBe(kept);
+    expect(await json(`bind ${second}`)).toMatchObject({
+      vfs: [{ pci: second, outcome: "kept", driver: "mlx5_core" }],
+    });
+    await node.reset();
+  });
+
+  test("refuses a container's VF, a VF that another driver has, and an address without a VF", async () => {
+    await node.add("a", config);
+    const running = await operate(`bind ${vf}`);
+    expect(running).toMatchObject({ status: 1, stdout: expect.stringMatching(/in use: .*running/) });
+    await node.del("a", config);
+    await node.shell(`${unbind(second)}; modprobe vfio-pci
+      echo vfio-pci >/sys/bus/pci/devices/${second}/driver_override`);
+    const reserved = await operate(`bind ${second}`);
+    expect(reserved).toMatchObject({ status: 1, stdout: expect.stringContaining("--driver vfio-pci") });
+    expect(await operated(`bind ${second} --driver vfio-pci`)).toBe(`${second}: bound vfio-pci\n`);
+    expect((await operate(`bind ${second}`)).stdout).toMatch(/failed: .*is bound to vfio-pci/);
+    expect((await operate("bind 0000:00:00.0")).stderr).toContain("is not an InfiniBand VF of this node");
+    await node.shell(`echo ${second} >/sys/bus/pci/drivers/vfio-pci/unbind
+      echo >/sys/bus/pci/devices/${second}/driver_override`);
+    await operated(`bind ${second}`);
+    await node.reset();
+  });
+
+  test("completes a bind that was killed after it had unbound the driver", async () => {
+    const parameters = "/sys/module/vhca/parameters";
+    const record = `/var/lib/cni/ib-sriov/bind-${fresh}`;
+    await node.shell(`${unbind(fresh)}
+      echo 1 >${parameters}/no_netdev; echo ${fresh} >/sys/bus/pci/drivers/mlx5_core/bind; echo 0 >${parameters}/no_netdev
+      echo 500 >${parameters}/remove_delay_ms
+      ${plugin} bind ${fresh} & until [ -e ${record} ]; do sleep 0.01; done; sleep 0.1; kill -KILL $!; wait $! || true
+      echo 0 >${parameters}/remove_delay_ms
+      [ ! -e /sys/bus/pci/devices/${fresh}/driver ]; [ -e ${record} ]`);
+    expect(await operated(`bind ${fresh}`)).toBe(`${fresh}: bound mlx5_core\n`);
+    expect(await hasNetdev(fresh)).toBe("yes\n");
+    expect(await node.shell(`ls ${record} 2>&1 || true`)).toContain("No such file");
     await node.reset();
   });
 });

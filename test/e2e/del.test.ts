@@ -223,7 +223,7 @@ test("a VF that was destroyed is shown as destroyed while its container exists, 
     expect(JSON.parse(await node.shell(`${plugin} attachments show -o json`))).toMatchObject([
       { containerId: "c1", condition: "destroyed" },
     ]);
-    const { stdout } = await node.guest.execute(`${plugin} doctor`);
+    const { stdout } = await node.guest.execute(`COLUMNS=1000 ${plugin} doctor`);
     expect(stdout).toMatch(/VF 0000:01:10.0 was destroyed while it was attached/);
     await node.del("a", config);
     await node.reset();

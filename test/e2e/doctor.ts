@@ -1,29 +1,40 @@
 import { expect } from "vitest";
+import type { FindingId, Level, SafeFix } from "../../src/cli/doctor/finding.ts";
 import type { TestNode } from "./node.ts";
 
 /** A finding of the doctor, in the form of its JSON. */
 export interface Finding {
+  readonly id: FindingId;
   readonly subject: string;
-  readonly level: "ok" | "warning" | "error" | "unknown";
+  readonly level: Level;
   readonly found: string;
   readonly command?: string;
   readonly advice?: string;
+  /** The remedy for --fix. */
+  readonly fix?: SafeFix;
 }
 
 /** Runs the doctor and returns its findings. It is started by its name in PATH, as a person starts it. */
-export async function examine(node: TestNode): Promise<{ status: number; findings: readonly Finding[] }> {
+export async function examine(
+  node: TestNode,
+): Promise<{ readonly status: number; readonly text: string; readonly findings: readonly Finding[] }> {
   const { status, stdout, stderr } = await node.guest.execute("PATH=/host:$PATH; ib-sriov doctor -o json");
   expect(stderr).toBe("");
   const { attachable, findings } = JSON.parse(stdout) as { attachable: boolean; findings: Finding[] };
   expect(attachable).toBe(status === 0);
   expect(attachable).toBe(!findings.some(({ level }) => level === "error"));
-  return { status, findings };
+  for (const { id, found } of findings) {
+    expect(id).toMatch(/^[a-z]+(-[a-z]+)+$/);
+    expect(found).not.toMatch(/undefined|NaN|null/);
+  }
+  return { status, text: stdout, findings };
 }
 
-/** Returns the findings that are not ok. */
-export const short = (findings: readonly Finding[]) => findings.filter(({ level }) => level !== "ok");
+/** Returns the findings that are problems. */
+export const problemsIn = (findings: readonly Finding[]) =>
+  findings.filter(({ level }) => level === "warning" || level === "error");
 
-/** Runs the command of a finding exactly as it was printed. */
+/** Runs the commands of a finding exactly as they were printed. */
 async function runCommand(node: TestNode, { command }: Finding): Promise<void> {
   if (command !== undefined) await node.guest.execute(`PATH=/host:$PATH; ${command}`);
 }
@@ -35,11 +46,11 @@ async function runCommand(node: TestNode, { command }: Finding): Promise<void> {
  */
 export async function runRemedies(node: TestNode, defects?: readonly Finding[]): Promise<readonly Finding[]> {
   const all: Finding[] = [];
-  let next = defects ?? short((await examine(node)).findings);
+  let next = defects ?? problemsIn((await examine(node)).findings);
   for (let round = 0; round < 4 && next.length > 0; round++) {
     all.push(...next);
     for (const finding of next) await runCommand(node, finding);
-    next = short((await examine(node)).findings);
+    next = problemsIn((await examine(node)).findings);
   }
   expect(next).toEqual([]);
   return all;

@@ -34,7 +34,14 @@ const attached = network(vf, { ipam: hostLocal(["10.1.0.0/24"]) });
 const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
 
 const cases: readonly OutputCase[] = [
-  { command: "doctor", status: 1, shows: /^error +\S+ .*\n/m, isStyled: true },
+  { command: "doctor", status: 1, shows: /^error +record-/m, isStyled: true },
+  {
+    command: "doctor",
+    words: "--pod default/trainer",
+    shows: /^Attachments of pod default\/trainer$/m,
+    isStyled: true,
+  },
+  { command: "doctor", words: "--fix --dry-run", shows: /ib-sriov gc$/m },
   { command: "list", shows: /^VF +# .*\n(.*\n)*.*default\/trainer \(c1\) net1/m, isStyled: true },
   { command: "list", words: "--topology", shows: /^PF .*\n\|- GPU .*PHB\n(.*\n)*`- VF /m, isStyled: true },
   { command: "attachments show", shows: /^c1 +net1 +default\/trainer .* attached/m, isStyled: true },
@@ -57,6 +64,7 @@ const cases: readonly OutputCase[] = [
     shows: /c2.*released/,
     isStyled: true,
   },
+  { command: "bind", words: third, shows: new RegExp(`^${third}: kept mlx5_core$`) },
   { command: "provision", shows: new RegExp(`${third}.* kept `) },
   { command: "metrics", shows: /^# TYPE ib_sriov_vfs gauge$/m },
   { command: "agent", under: "timeout -s TERM 1", shows: /^SIGTERM received, ending$/m },
@@ -194,7 +202,7 @@ interface How {
   readonly variables?: string;
 }
 
-/** What commands print on stderr if they take longer than a second. */
+/** Lines that commands print on stderr if they take longer than a second. */
 const PROGRESS = /^ib-sriov: [a-z]+ing .*\n/gm;
 
 /** Runs a command, which must end as its case requires. Returns its output, in a terminal with stderr. */

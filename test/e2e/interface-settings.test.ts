@@ -19,7 +19,7 @@ test("keys that resemble known ones, and a MAC address, are named on stderr, in 
     const config = network(disabled, { ...odd, logFile: file });
     const { status, stderr } = await node.call({ command: "ADD", netns: "a", config });
     expect(status).toBe(0);
-    const doctor = await node.guest.execute("/host/ib-sriov doctor");
+    const doctor = await node.guest.execute("COLUMNS=1000 /host/ib-sriov doctor");
     const log = await node.shell(`cat ${file}; rm ${file}`);
     for (const text of [stderr, log, doctor.stdout]) {
       expect(text).toContain("key linkState is ignored; use link_state");

@@ -1,6 +1,6 @@
 // The commands, as far as they need no HCA.
 import { spawnSync } from "node:child_process";
-import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, copyFileSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, describe, expect, test } from "vitest";
@@ -44,6 +44,15 @@ test.each([
     "list ",
   ],
   [["list", "all"], "unexpected argument: all", "list "],
+  [["bind"], "VF… is missing", "bind "],
+  [["provision", "--replace"], "--replace needs the VFs that get another GUID", "provision "],
+  [["doctor", "--dry-run"], "--dry-run needs --fix", "doctor "],
+  [
+    ["doctor", "--pod", "a/b", "--fix"],
+    "--fix is for the whole node, and cannot be combined with --pod",
+    "doctor ",
+  ],
+  [["doctor", "--pod", "a"], "--pod a is not NAMESPACE/NAME, as in default/trainer-0", "doctor "],
   [["doctor", "--cni-path"], "--cni-path needs a value: DIRECTORIES", "doctor "],
   [["completion", "ksh"], "unknown shell: ksh", "completion "],
 ])("%j is refused", (words, message, command) => {
@@ -104,6 +113,16 @@ test("bash completes every command and every option that the help names", () => 
 });
 
 describe("doctor", () => {
+  const isRoot = process.getuid?.() === 0;
+  /** Runs a command as root, if necessary in a user namespace. */
+  const runAsRoot = (words: readonly string[], env = {}) => {
+    const command = [...(isRoot ? [] : ["/usr/bin/unshare", "--map-root-user"]), executable, ...words];
+    const { status, stdout, stderr } = spawnSync(command[0] ?? "", command.slice(1), {
+      encoding: "utf8",
+      env,
+    });
+    return { status, stdout, stderr };
+  };
   const directories: string[] = [];
   afterEach(() => {
     for (const directory of directories.splice(0)) rmSync(directory, { recursive: true });
@@ -127,21 +146,45 @@ describe("doctor", () => {
   const ours = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "fake" } };
 
   test("reports a node without InfiniBand, and exits with 1", () => {
-    const { status, stdout, stderr } = run("doctor");
+    const { status, stdout, stderr } = runAsRoot(["doctor"]);
     expect([status, stderr]).toEqual([1, ""]);
-    expect(stdout).toMatch(/^error {5}PF +no PF of this node/m);
-    expect(stdout).toMatch(/\nNot all pods can be attached: \d+ errors, \d+ warnings\n$/);
+    expect(stdout).toMatch(/^error {4}pf-none +no P/m);
+    expect(stdout).toMatch(/\nNot all pods can be attached: \d+ errors?, \d+ warnings?\n$/);
     // Colors are for terminals.
     expect(stdout).not.toContain("\x1b");
   });
 
   test("prints the same in JSON", () => {
-    const { status, stdout, stderr } = run("doctor", "-o", "json");
+    const { status, stdout, stderr } = runAsRoot(["doctor", "-o", "json"]);
     expect([status, stderr]).toEqual([1, ""]);
     expect(JSON.parse(stdout)).toMatchObject({ attachable: false });
-    const text = run("doctor").stdout;
-    for (const { level, subject, found } of JSON.parse(stdout).findings)
-      expect(text).toContain(`${level.padEnd(8)}  ${subject.padEnd(7)}  ${found}\n`);
+    const text = runAsRoot(["doctor"], { COLUMNS: "2000" }).stdout;
+    const { findings, verdict } = JSON.parse(stdout);
+    for (const { level, id, found } of findings)
+      expect(text.split("\n").map((line) => line.replaceAll(/ +/g, " "))).toContain(
+        `${level} ${id} ${found}`,
+      );
+    expect(text).toContain(`\n${verdict}: `);
+    const problems = findings.filter(({ level }: { level: string }) => /warning|error/.test(level));
+    expect(runAsRoot(["doctor", "-o", "name"]).stdout).toBe(
+      [...new Set(problems.map(({ id }: { id: string }) => `${id}\n`))].join(""),
+    );
+  });
+
+  test("stops if it does not run as root", () => {
+    // This copy can be executed by every user.
+    const directory = mkdtempSync(join(tmpdir(), "ib-sriov-user-"));
+    directories.push(directory);
+    chmodSync(directory, 0o755);
+    const copy = join(directory, "ib-sriov");
+    copyFileSync(executable, copy);
+    const other = isRoot ? { uid: 65_534, gid: 65_534 } : {};
+    const user = { ...other, cwd: "/", env: {}, encoding: "utf8" } as const;
+    const { status, stdout, stderr } = spawnSync(copy, ["doctor"], user);
+    expect([status, stdout]).toEqual([3, ""]);
+    expect(stderr).toBe("ib-sriov: the doctor cannot examine the node: run as root\n");
+    // Invalid arguments are reported to every user.
+    expect(spawnSync(copy, ["doctor", "--all"], user).status).toBe(2);
   });
 
   test("finds plugins and networks in the given directories, and runs the plugins", () => {
@@ -152,7 +195,7 @@ describe("doctor", () => {
       writeFileSync(join(networks, "10-ib.conf"), JSON.stringify(ours));
       writeFileSync(join(networks, "20-new.conf"), JSON.stringify({ ...ours, cniVersion: "1.1.0" }));
     });
-    const { stdout } = run("doctor", "-o", "json", ...options);
+    const { stdout } = runAsRoot(["doctor", "-o", "json", ...options]);
     expect(findingsOf("plugin", stdout)).toMatchObject([
       { level: "ok", found: expect.stringMatching(/\/bin\/ib-sriov, CNI 0\.1\.0 to 1\.1\.0$/) },
     ]);
@@ -173,7 +216,7 @@ describe("doctor", () => {
       writeFileSync(join(plugins, "fake"), "garbage");
       writeFileSync(join(networks, "10-ib.conf"), JSON.stringify(ours));
     });
-    const before = run("doctor", "-o", "json", ...options).stdout;
+    const before = runAsRoot(["doctor", "-o", "json", ...options]).stdout;
     expect(findingsOf("network", before)).toMatchObject([{ level: "error" }]);
     const [missing] = findingsOf("plugin", before);
     expect(missing).toMatchObject({
@@ -182,7 +225,7 @@ describe("doctor", () => {
     });
     const { command = "" } = missing as { command?: string };
     expect(spawnSync("sh", ["-c", command]).status).toBe(0);
-    expect(findingsOf("plugin", run("doctor", "-o", "json", ...options).stdout)).toMatchObject([
+    expect(findingsOf("plugin", runAsRoot(["doctor", "-o", "json", ...options]).stdout)).toMatchObject([
       { level: "ok" },
     ]);
   });

@@ -1,24 +1,29 @@
 import { emptyDns } from "../../cni/result.ts";
 import { NEWEST_VERSION } from "../../cni/versions.ts";
-import type { Guid } from "../../infiniband/guid.ts";
+import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
+import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
 import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
+import type { OwnGuids } from "../lock/vf-owner.ts";
 import { modeOf } from "../modes.ts";
-import { openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
-import { chooseGuid } from "../plan/choose-guid.ts";
+import { type AddSession, openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
+import { chooseGuid, newDerivedGuid } from "../plan/choose-guid.ts";
 import { createRecord, refuseTakenName } from "../plan/create-record.ts";
-import { makePlan } from "../plan/plan.ts";
-import { findStaleAttachment } from "../recovery/stale-attachment.ts";
+import { makePlan, type Plan } from "../plan/plan.ts";
+import { findStaleAttachment, type StaleAttachment } from "../recovery/stale-attachment.ts";
 import { completeTakeOver, takeOverStale } from "../recovery/take-over.ts";
 import type { AddRequest } from "../requests.ts";
 import { adminGuid } from "../steps/admin-guid.ts";
 import { guid } from "../steps/guid.ts";
 import { release } from "../undo/release.ts";
 import { rollBack } from "../undo/rollback.ts";
+import { desiredGuids } from "../vf/admin-guids.ts";
+import { effectiveGuids } from "../vf/effective-guids.ts";
 import { functionAt } from "../vf/pci-function.ts";
+import { BIND_CONTAINER } from "./bind.ts";
 
 /** The container ID in the record of a VF while it is provisioned. */
 const CONTAINER = "provision";
@@ -30,17 +35,26 @@ export interface ProvisionOutcome {
   readonly isNew: boolean;
 }
 
+/** How `provision` chooses the GUID of a VF. */
+export interface ProvisionOptions {
+  /** Whether the VF gets a new GUID even if it has one, for example because another device has the same. */
+  readonly replace: boolean;
+  /** GUIDs of other devices of the node, which the VF does not get. */
+  readonly taken: readonly Guid[];
+}
+
 /**
- * Gives a free VF the GUID that `"guid": "auto"` derives for it, so that no pod waits for the rebind. It is the
- * beginning and the end of an attachment without a container: with the same plan, steps and record, so that a later
- * call completes it after a kill. The GUID stays; all other settings are as before.
+ * Gives a free VF the GUID that its PF has for it, if that is not in effect; otherwise, if the VF has no GUID, the one
+ * that `"guid": "auto"` derives for it. So no pod waits for the rebind. It is the beginning and the end of an attachment
+ * without a container: with the same plan, steps and record, so that a later call completes it after a kill. The GUID
+ * stays; all other settings are as before.
  * @throws {CniError} if a running container has the VF (code 101), or a step failed.
  */
-export function provision(session: Session, pci: string): ProvisionOutcome {
+export function provision(session: Session, pci: string, options: ProvisionOptions): ProvisionOutcome {
   return attempt(`assign a GUID to VF ${pci}`, () => {
     const vf = functionAt(session.node, pci);
     return withVfLock(session, pci, `provision of VF ${pci}`, (locked) => {
-      const request = requestFor(session, pci, hasNoNetdev(locked, pci) || undefined);
+      const request = requestFor(session, pci, hasNoNetdev(locked, vf) || undefined);
       const adding = openAddSession(
         { ...locked, deadline: request.deadline },
         request,
@@ -49,10 +63,10 @@ export function provision(session: Session, pci: string): ProvisionOutcome {
       );
       const stale = findStaleAttachment(adding, vf);
       refuseTakenName(adding, stale);
-      const ownGuids = recoverOwnGuids(adding, stale);
-      const desired = { guid: chooseGuid(adding, stale, ownGuids) };
-      const takeover = stale && takeOverStale(adding, request.name, desired, stale);
-      const plan = makePlan(adding, desired, takeover, ownGuids);
+      const noted = recoverOwnGuids(adding, stale);
+      const { guid: chosen, ownGuids } = choose(adding, stale, noted, options);
+      const takeover = stale && takeOverStale(adding, request.name, { guid: chosen }, stale);
+      const plan = makePlan(adding, { guid: chosen }, takeover, ownGuids);
       const attachment = { ...createRecord(adding, plan), containerNetns: undefined };
       try {
         completeTakeOver(attachment, request.name, takeover);
@@ -62,20 +76,62 @@ export function provision(session: Session, pci: string): ProvisionOutcome {
       }
       release(attachment, attachment.path);
       releasePendingOf(attachment, pci);
-      const { node: nodeGuid, port } = plan.effective;
-      if (desired.guid === undefined) return { guid: port, isNew: false };
-      return { guid: desired.guid, isNew: nodeGuid !== desired.guid || port !== desired.guid };
+      return outcomeOf(plan);
     });
   });
 }
 
+function outcomeOf({ record, effective }: Plan): ProvisionOutcome {
+  const target = desiredGuids(record);
+  if (target === undefined) return { guid: effective.port, isNew: false };
+  return { guid: target.port, isNew: effective.node !== target.node || effective.port !== target.port };
+}
+
+/**
+ * Chooses the GUID of a VF.
+ * @param noted the VF's own GUIDs, as its lock file has them.
+ * @returns the derived GUID, and the VF's own GUIDs, which come into effect if no GUID is derived.
+ */
+function choose(
+  adding: AddSession,
+  stale: StaleAttachment | undefined,
+  noted: OwnGuids | undefined,
+  { replace, taken }: ProvisionOptions,
+): { readonly guid: Guid | undefined; readonly ownGuids: OwnGuids | undefined } {
+  if (replace) return { guid: newDerivedGuid(adding, taken), ownGuids: noted };
+  const isPlain = stale?.isCurrent !== true && noted === undefined;
+  const pending = isPlain ? pendingGuids(adding, taken) : undefined;
+  return pending === undefined
+    ? { guid: chooseGuid(adding, stale, noted), ownGuids: noted }
+    : { guid: undefined, ownGuids: pending };
+}
+
+/**
+ * Returns the GUIDs that the PF has for a VF, as the VF's own, if the VF does not run with them; `undefined` if they are
+ * in effect, or cannot come into effect: they are not valid, or another device has them.
+ */
+function pendingGuids({ node, vf, pf, request }: AddSession, taken: readonly Guid[]): OwnGuids | undefined {
+  if (node.functions.driver(vf.pci) === VFIO_DRIVER) return undefined;
+  const { nodeGuid, portGuid } = pf.vf;
+  const others = [...taken, ...node.functions.othersGuids(vf.pci)];
+  const isFree = (guid: Guid | undefined): guid is Guid =>
+    guid !== undefined && isUsableGuid(guid) && !others.includes(guid);
+  if (!isFree(nodeGuid) || !isFree(portGuid)) return undefined;
+  const now = effectiveGuids(node, vf.pci, undefined, request.rdmaOnly === true ? "none" : undefined);
+  if (now.node === nodeGuid && now.port === portGuid) return undefined;
+  const instead = [now.node, now.port].filter((guid) => guid !== undefined);
+  const { generation } = vf;
+  return { node: nodeGuid, port: portGuid, instead, generation, bootId: node.clock.bootId() };
+}
+
 /**
  * Reports whether the VF has no netdev by design. If a killed call has left the VF in the middle of a rebind, its
- * record shows that.
+ * record shows that; but the record of `bind` does not, because `bind` does not know which devices the VF will have.
  */
-function hasNoNetdev({ node, state, locks: { owner } }: VfSession, pci: string): boolean {
+function hasNoNetdev({ node, state, locks: { owner } }: VfSession, { pci, pf }: VirtualFunction): boolean {
   const left = owner && state.findAny(owner)?.record;
-  return left?.vf.pci === pci ? left.mode === "rdma" : !node.functions.hasNetdev(pci);
+  if (left?.vf.pci !== pci) return !node.functions.hasNetdev(pci);
+  return left.containerId === BIND_CONTAINER ? !node.functions.hasNetdev(pf) : left.mode === "rdma";
 }
 
 /** Returns the request of an ADD without a container, which sets the GUID only. */

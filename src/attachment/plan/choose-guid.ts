@@ -37,7 +37,7 @@ function autoGuid(
   stale: StaleAttachment | undefined,
   noted: OwnGuids | undefined,
 ): Guid | undefined {
-  const { node, state, vf, pf } = session;
+  const { state, vf, pf } = session;
   const own = stale?.isCurrent ? stale.record.originals.portGuid : ownPortGuid(portGuidNow(session), noted);
   // The VF has no netdev, for which the plan throws.
   if (own === undefined) return undefined;
@@ -45,8 +45,30 @@ function autoGuid(
   if (choices.includes(own)) return own;
   const recorded = recordedGuids(state);
   if (isUsableGuid(own) && !cameWithContainer(recorded, vf, own)) return undefined;
-  const taken = [...node.functions.othersGuids(vf.pci), ...recordedForOthers(recorded, vf)];
-  const free = choices.find((guid) => !taken.includes(guid));
+  return freeChoice(session, choices, recordedForOthers(recorded, vf));
+}
+
+/**
+ * Returns another GUID of those that `"guid": "auto"` derives for a VF than it has now.
+ * @param taken further GUIDs that other devices of the node have.
+ * @throws {CniError} if no GUID can be derived, or all of them are in use.
+ */
+export function newDerivedGuid(session: AddSession, taken: readonly Guid[]): Guid {
+  const { state, vf, pf } = session;
+  const { nodeGuid, portGuid } = pf.vf;
+  const own = [portGuidNow(session), nodeGuid, portGuid];
+  const others = recordedForOthers(recordedGuids(state), vf);
+  return freeChoice(session, choicesFor(vf, pf.link), [...taken, ...own, ...others]);
+}
+
+/** @throws {CniError} if all choices are taken. */
+function freeChoice(
+  { node, vf }: AddSession,
+  choices: readonly Guid[],
+  taken: readonly (Guid | undefined)[],
+): Guid {
+  const all = [...node.functions.othersGuids(vf.pci), ...taken];
+  const free = choices.find((guid) => !all.includes(guid));
   if (free !== undefined) return free;
   throw new CniError(
     codes.node,

@@ -2,8 +2,10 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { isPhysical } from "../../node/pci-functions.ts";
 import type { AddContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
+import type { VfSession } from "../lock/locks.ts";
 import { ownGuids } from "../lock/own-guids.ts";
-import type { AttachmentName } from "../record/record.ts";
+import type { OwnGuids } from "../lock/vf-owner.ts";
+import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import type { StaleAttachment } from "../recovery/stale-attachment.ts";
 import type { AddSession } from "./add-session.ts";
 import type { Plan } from "./plan.ts";
@@ -27,18 +29,9 @@ export function refuseTakenName(
  * @throws {CniError} code 4 if another call has just written a record of that name.
  */
 export function createRecord(session: AddSession, plan: Plan): AddContext {
-  const { node, state, locks, request, vf, pf, containerNetns } = session;
+  const { node, request, vf, pf, containerNetns } = session;
   const { record, netdev, effective } = plan;
-  const pfName = isPhysical(vf) ? "" : pf.link.name;
-  locks.claim(request.name, ownGuids(record, effective));
-  let path: string | undefined;
-  try {
-    path = state.create(record, pfName);
-  } finally {
-    // If that fails, the VF's previous owner stays its owner.
-    if (path === undefined) locks.withdrawClaim();
-  }
-  if (path === undefined) throw alreadyAttached(request.name);
+  const path = claimVf(session, record, ownGuids(record, effective), isPhysical(vf) ? "" : pf.link.name);
   return {
     ...stepContextOf(session, record, containerNetns),
     path,
@@ -50,6 +43,32 @@ export function createRecord(session: AddSession, plan: Plan): AddContext {
     netdevIn: node.namespaces.host,
     result: undefined,
   };
+}
+
+/**
+ * Makes an attachment the owner of its VF, and writes its record.
+ * @param guids the VF's own GUIDs, if the attachment gives it others.
+ * @param pfName name of the PF's netdev; "" if it has no netdev.
+ * @returns the path of the record.
+ * @throws {CniError} code 4 if a record of that name exists.
+ */
+export function claimVf(
+  { state, locks }: VfSession,
+  record: AttachmentRecord,
+  guids: OwnGuids | undefined,
+  pfName: string,
+): string {
+  const { containerId, ifname } = record;
+  locks.claim({ containerId, ifname }, guids);
+  let path: string | undefined;
+  try {
+    path = state.create(record, pfName);
+  } finally {
+    // If that fails, the VF's previous owner stays its owner.
+    if (path === undefined) locks.withdrawClaim();
+  }
+  if (path === undefined) throw alreadyAttached(record);
+  return path;
 }
 
 function alreadyAttached({ containerId, ifname }: AttachmentName): CniError {

@@ -12,6 +12,7 @@ import type { GuidPair } from "../record/guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
 import type { Takeover } from "../recovery/take-over.ts";
 import { rdmaDeviceIn } from "../steps/device-info.ts";
+import { mayHaveStaleGuids } from "../vf/admin-guids.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { hostRdmaDevices } from "../vf/rdma-devices.ts";
@@ -77,8 +78,10 @@ export function makePlan(
     staleGuids,
   });
   if (desired.guid === undefined) {
-    const effect = "; then unbind and bind the VF's driver";
-    requireUsableGuid(vf, netdev?.name, [record.originals.portGuid, effective.port], effect);
+    const effect = `; then run: ib-sriov provision ${vf.pci}`;
+    // The GUID step replaces stale GUIDs by the VF's own.
+    const present = mayHaveStaleGuids(record) ? [] : [effective.port];
+    requireUsableGuid(vf, netdev?.name, [record.originals.portGuid, ...present], effect);
   }
   if (netdev !== undefined) {
     requireUnused(session, netdev, rdma);
@@ -216,7 +219,7 @@ function boundDriver({ node, vf: { pci } }: AddSession): string {
   if (driver !== undefined) return driver;
   throw new CniError(
     codes.node,
-    `VF ${pci} has no driver: echo ${pci} > /sys/bus/pci/drivers_probe, and if that fails see dmesg`,
+    `VF ${pci} has no driver: run ib-sriov bind ${pci}, and if that fails see dmesg`,
   );
 }
 

@@ -34,7 +34,7 @@ export function rebind(attachment: StepContext): Link | undefined {
     const unbindAndBind = () => {
       const names = record.originals.rdma ?? rdmaNames(attachment);
       if (requireOwnDriver(attachment) === "recorded") node.functions.unbind(pci, driver);
-      bind(attachment);
+      bindDriver(attachment);
       const end = Math.min(node.clock.now() + netdevTimeout, deadline);
       waitForRdma(attachment, names, end);
       return end;
@@ -94,7 +94,7 @@ function waitForRdma({ node, record }: StepContext, before: RdmaNames, end: numb
 }
 
 /** Binds the VF's driver. It tries twice, because a probe can fail temporarily (firmware busy). */
-function bind({ node, record, warn }: StepContext): void {
+export function bindDriver({ node, record, warn }: StepContext): void {
   const { pci } = record.vf;
   const { driver } = record.originals;
   try {
@@ -108,7 +108,7 @@ function bind({ node, record, warn }: StepContext): void {
       throw new CniError(
         codes.node,
         `cannot bind VF ${pci} to ${driver}: ${messageOf(cause)}; the VF has no driver now; see dmesg, then: ` +
-          `echo ${pci} > /sys/bus/pci/drivers/${driver}/bind`,
+          `ib-sriov bind ${pci}`,
         { cause },
       );
     }

@@ -116,7 +116,7 @@ function networkFiles(directories: readonly string[]): string[] {
   );
 }
 
-/** Returns the network configuration in a record; "" if there is none. */
+/** Returns the network configuration in a record; "" if the record has no configuration. */
 function callIn(path: string): string {
   const document = fromJson(textOf(path));
   const record = isObject(document) ? document.attachment : undefined;

@@ -1,7 +1,7 @@
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import type { CliContext } from "../context.ts";
 import type { InventoriedPf } from "../inventory.ts";
-import type { Networks } from "./networks.ts";
+import type { Networks } from "./inputs/networks.ts";
 
 /** A node, and the data that was read from it. */
 export interface DoctorContext extends CliContext, DoctorOptions {

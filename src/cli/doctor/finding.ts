@@ -1,15 +1,86 @@
 /**
+ * The kinds of findings. Scripts and documents use these names, so a name never changes its meaning;
+ * docs/reference/findings.md describes each.
+ */
+export type FindingId =
+  | "kernel-ok"
+  | "kernel-too-old"
+  | "kernel-no-uverbs"
+  | "pf-ok"
+  | "pf-none"
+  | "pf-no-ipoib"
+  | "pf-no-driver"
+  | "pf-no-rdma"
+  | "pf-vfio"
+  | "pf-no-netdev"
+  | "pf-netdev-away"
+  | "pf-sriov-off"
+  | "pf-no-vfs"
+  | "pf-port-down"
+  | "pf-no-sm"
+  | "devices-unreadable"
+  | "vf-ok"
+  | "vf-unchecked"
+  | "vf-no-driver"
+  | "vf-no-netdev"
+  | "vf-netdev-away"
+  | "vf-locked"
+  | "vf-link-disabled"
+  | "vf-link-unknown"
+  | "vf-port-down"
+  | "vf-mtu"
+  | "guid-ok"
+  | "guid-none"
+  | "guid-missing"
+  | "guid-all-ones"
+  | "guid-pending"
+  | "guid-duplicate"
+  | "guid-unknown"
+  | "rdma-mode-ok"
+  | "rdma-mode-shared"
+  | "rdma-mode-exclusive"
+  | "rdma-mode-at-boot"
+  | "rdma-mode-unknown"
+  | "udev-ok"
+  | "udev-guid-names"
+  | "udev-unknown"
+  | "plugin-ok"
+  | "plugin-missing"
+  | "plugin-broken"
+  | "network-ok"
+  | "network-none"
+  | "network-json"
+  | "network-invalid"
+  | "network-key"
+  | "network-mtu"
+  | "network-rdma-cni"
+  | "ipam-missing"
+  | "ipam-broken"
+  | "ipam-hangs"
+  | "ipam-version"
+  | "state-ok"
+  | "state-not-writable"
+  | "records-ok"
+  | "records-unreadable"
+  | "record-left"
+  | "record-unreadable"
+  | "record-go-plugin"
+  | "lease-pending"
+  | "vf-destroyed"
+  | "check-failed";
+
+/**
  * Severity of a finding.
  * - "ok": nothing needs to be fixed.
  * - "warning": pods can be attached, but something will fail later.
  * - "error": a pod cannot be attached, or its network does not work.
- * - "unknown": it cannot be checked from here.
+ * - "skipped": a check was not possible; the text contains the reason.
  */
-export type Level = "ok" | "warning" | "error" | "unknown";
+export type Level = "ok" | "warning" | "error" | "skipped";
 
 /** The way to fix a problem. */
 export interface Remedy {
-  /** The command that fixes it, complete, for a root shell. */
+  /** The command that fixes it, complete, for a root shell. Each of its lines is a command. */
   readonly command?: string | undefined;
   /** Further steps and information, or the steps to take if no command fixes it. */
   readonly advice?: string | undefined;
@@ -25,29 +96,30 @@ export type SafeFix =
 
 /** A result of a check, and the way to fix it. */
 export interface Finding extends Remedy {
+  readonly id: FindingId;
   readonly level: Level;
   readonly found: string;
 }
 
 /** {@link warning} or {@link error}: a function that returns a problem. */
-export type ReportProblem = (found: string, remedy: Remedy) => Finding[];
+export type ReportProblem = (id: FindingId, found: string, remedy?: Remedy) => Finding[];
 
 /** Returns a finding without a problem. */
-export function ok(found: string): Finding[] {
-  return [{ level: "ok", found }];
+export function ok(id: FindingId, found: string): Finding[] {
+  return [{ id, level: "ok", found }];
 }
 
 /** Returns a problem that will cause a failure later. */
-export function warning(found: string, remedy: Remedy): Finding[] {
-  return [{ level: "warning", found, ...remedy }];
+export function warning(id: FindingId, found: string, remedy: Remedy = {}): Finding[] {
+  return [{ id, level: "warning", found, ...remedy }];
 }
 
 /** Returns a problem that prevents a pod from being attached, or its network from working. */
-export function error(found: string, remedy: Remedy = {}): Finding[] {
-  return [{ level: "error", found, ...remedy }];
+export function error(id: FindingId, found: string, remedy: Remedy = {}): Finding[] {
+  return [{ id, level: "error", found, ...remedy }];
 }
 
-/** Returns a finding about something that this process cannot check, for lack of permission or in a container. */
-export function unknown(found: string): Finding[] {
-  return [{ level: "unknown", found }];
+/** Returns a finding about a check whose inputs are missing, for lack of permission, in a container, or otherwise. */
+export function skipped(id: FindingId, found: string): Finding[] {
+  return [{ id, level: "skipped", found }];
 }

@@ -3,42 +3,78 @@ import { messageOf } from "../../cni/error-document.ts";
 import { checkVersion } from "../../cni/versions.ts";
 import { parseNetworkForStatus } from "../../network-config/network-config.ts";
 import { warnOfSuspiciousKeys } from "../../network-config/suspicious-keys.ts";
-import type { Node } from "../../node/node.ts";
+import type { InventoriedPf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, warning } from "./finding.ts";
-import type { Network } from "./networks.ts";
-import { ipamPlugin } from "./plugins.ts";
+import type { Network } from "./inputs/networks.ts";
+import { ipamPlugin, type PluginProber, pluginProber } from "./plugins.ts";
 
 /** The type of rdma-cni. */
 const RDMA_CNI = "rdma";
+/** The largest MTU of an InfiniBand port, 4,096 bytes, less the header of IPoIB in datagram mode. */
+const LARGEST_MTU = 4092;
 
 /** Checks whether the networks are valid, and whether their requirements are met. */
-export function networkChecks({ node, networks }: DoctorContext): Finding[] {
-  return [...networks.findings, ...networks.networks.flatMap((network) => networkCheck(node, network))];
+export function networkChecks({ node, networks, pfs = [] }: DoctorContext): Finding[] {
+  const prober = pluginProber(node);
+  return [
+    ...networks.findings,
+    ...networks.networks.flatMap((network) => networkCheck(prober, pfs, network)),
+  ];
 }
 
-function networkCheck(node: Node, network: Network): Finding[] {
+function networkCheck(prober: PluginProber, pfs: readonly InventoriedPf[], network: Network): Finding[] {
   const { name, file, document } = network;
   const which = `${name} (${file})`;
   const warnings: string[] = [];
   warnOfSuspiciousKeys(document, warnings);
-  const suspicious = warnings.flatMap((each) => warning(`${which}: ${each}`, { advice: "correct it" }));
-  return [...suspicious, ...requirements(node, network, which)];
+  const problems = [
+    ...warnings.flatMap((each) =>
+      warning("network-key", `${which}: ${each}`, { advice: "correct the file" }),
+    ),
+    ...mtu(pfs, network, which),
+  ];
+  return [...problems, ...requirements(prober, network, which)];
 }
 
 /** Checks whether the requirements of a network are met. */
-function requirements(node: Node, { document, chain, cniPath }: Network, which: string): Finding[] {
+function requirements(prober: PluginProber, { document, chain, cniPath }: Network, which: string): Finding[] {
   if (chain.includes(RDMA_CNI))
-    return error(`${which} chains rdma-cni, which removes the interface by moving its RDMA device`, {
-      advice: `remove the plugin of type "${RDMA_CNI}", and set "rdmaIsolation": true in that of type "ib-sriov"`,
-    });
+    return error(
+      "network-rdma-cni",
+      `${which} chains rdma-cni, which removes the interface by moving its RDMA device`,
+      {
+        advice: `remove the plugin of type "${RDMA_CNI}", and set "rdmaIsolation": true in that of type "ib-sriov"`,
+      },
+    );
   try {
     const parsed = parseConfiguration(JSON.stringify(document));
     const { ipamType } = parseNetworkForStatus(parsed);
     const version = checkVersion("ADD", parsed.cniVersion);
-    if (ipamType === undefined) return ok(`${which}, without addresses`);
-    return ipamPlugin(node, ipamType, cniPath, version, which);
+    if (ipamType === undefined) return ok("network-ok", `${which}, without addresses`);
+    return ipamPlugin(prober, ipamType, cniPath, version, which);
   } catch (cause) {
-    return error(`${which}: ${messageOf(cause)}`, { advice: "correct it" });
+    return error("network-invalid", `${which}: ${messageOf(cause)}`, { advice: "correct the file" });
   }
+}
+
+/**
+ * Checks the MTU of a network. The kernel does not report the limit of a port. But a new netdev has the largest MTU that
+ * its port allows, and then the largest of its subnet. In connected mode there is another limit.
+ */
+function mtu(pfs: readonly InventoriedPf[], { document }: Network, which: string): Finding[] {
+  const wanted = document.mtu;
+  const netdevs = pfs.flatMap(({ netdev, vfs }) => [netdev, ...vfs.map((vf) => vf.netdev)]).filter(Boolean);
+  if (typeof wanted !== "number" || netdevs.some((link) => link?.settings.mode === 1)) return [];
+  const found = `${which} has MTU ${wanted}`;
+  if (wanted > LARGEST_MTU)
+    return error("network-mtu", `${found}: InfiniBand ports allow at most ${LARGEST_MTU} in datagram mode`, {
+      advice: "lower mtu in the network",
+    });
+  const largest = Math.max(...netdevs.map((link) => link?.mtu ?? 0));
+  if (netdevs.length === 0 || wanted <= largest) return [];
+  return warning("network-mtu", `${found}, but no PF and no VF of this node has more than ${largest}`, {
+    advice:
+      "lower mtu in the network, or raise the MTU of the port and of the subnet (OpenSM: partitions.conf)",
+  });
 }

@@ -1,10 +1,13 @@
 import type { Port } from "../../node/inventory.ts";
+import type { Link } from "../../node/links.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { CliContext } from "../context.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type ReportProblem, warning } from "./finding.ts";
+import { findNetdev, locationText, returningRemedy } from "./inputs/netdev-location.ts";
 import { hasModule } from "./kernel.ts";
+import { commandLines, listed } from "./shell.ts";
 
 /**
  * PCI class of an InfiniBand controller (the PCI ID database, 02 07) in sysfs, without the last byte, its interface.
@@ -27,16 +30,20 @@ export function physicalFunctions(context: DoctorContext): Finding[] {
       ...vfsOf(pf, report),
       ...pf.ports.flatMap((port) => portOf(pf, port)),
     ];
-    return problems.length > 0 ? problems : ok(description(pf));
+    // Without ib_ipoib a PF has no netdev. That is one finding of the kernel for all PFs.
+    return problems.length > 0 || pf.netdev === undefined
+      ? problems
+      : ok("pf-ok", description(pf, pf.netdev));
   });
   return [...unusable, ...used];
 }
 
-function description({ pci, driver, netdev, rdma, ports, vfs, possibleVfs }: InventoriedPf): string {
+function description({ pci, driver, rdma, ports, vfs, possibleVfs }: InventoriedPf, netdev: Link): string {
+  const names = [netdev.name, ...rdma, ...(driver === undefined ? [] : [driver])].join(", ");
   const links = ports.map(
-    ({ state, rate, subnetManager }) => `${state}, ${rate}, subnet manager at LID ${subnetManager}`,
+    ({ state, rate, subnetManager }) => `${state}, ${rate}, subnet manager at LID ${subnetManager}; `,
   );
-  return `${pci} (${netdev?.name}, ${rdma}, ${driver}): ${links.join("; ")}; ${vfs.length} of ${possibleVfs} VFs`;
+  return `${pci} (${names}): ${links.join("")}${vfs.length} of ${possibleVfs ?? vfs.length} VFs`;
 }
 
 /** Checks why an InfiniBand function is not a usable PF. */
@@ -47,50 +54,60 @@ function unused({ node, inventory }: CliContext, pci: string, pfs: readonly Inve
   const report: ReportProblem = pfs.length > 0 ? warning : error;
   const { functions } = node;
   const driver = functions.driver(pci);
-  if (driver === VFIO_DRIVER) return ok(`${pci} is bound to ${driver}, and can be attached as a whole`);
+  if (driver === VFIO_DRIVER)
+    return ok("pf-vfio", `${pci} is bound to ${driver}, and can be attached as a whole`);
   if (driver === undefined)
-    return report(`${pci} has no driver`, {
+    return report("pf-no-driver", `${pci} has no driver`, {
       command: `modprobe mlx5_core; echo ${pci} >/sys/bus/pci/drivers_probe`,
     });
   // In exclusive mode a container can have the RDMA device; its uverbs directory shows that.
   if (functions.rdmaDevices(pci).length + functions.rdmaDevicesAnywhere(pci).length > 0) return [];
-  return report(`${pci} (${driver}) has no RDMA device`, { command: "modprobe mlx5_ib" });
+  return report("pf-no-rdma", `${pci} (${driver}) has no RDMA device`, { command: "modprobe mlx5_ib" });
 }
 
 function nothing({ inventory }: CliContext): Finding[] {
+  if (inventory.names(PCI).length === 0)
+    return error("pf-none", `no PCI device can be seen in ${PCI}`, {
+      advice: "run the doctor on the host, not in a container; sysfs must be mounted at /sys",
+    });
   const found = "no PF of this node has a driver and an InfiniBand port";
   const ethernet = inventory
     .names(RDMA)
     .filter((device) => inventory.text(`${RDMA}/${device}/ports/1/link_layer`) === "Ethernet");
-  if (ethernet.length === 0) return error(found);
+  if (ethernet.length === 0) return error("pf-none", found);
   const toInfiniband = (device: string) =>
     `mstconfig -y -d $(basename $(readlink -f ${RDMA}/${device}/device)) set LINK_TYPE_P1=1`;
-  return error(`${found}; the ports of ${ethernet.join(", ")} are Ethernet ports`, {
-    command: ethernet.map(toInfiniband).join("; "),
+  return error("pf-none", `${found}; the ports of ${listed(ethernet)} are Ethernet ports`, {
+    command: commandLines(ethernet.map(toInfiniband)),
     advice: "if these are VPI cards; then reboot",
   });
 }
 
 /** Checks the netdev of a PF. Without ib_ipoib no PF has a netdev, which is a finding of the kernel. */
-function netdevOf({ node, inventory }: CliContext, { pci, netdev, vfs }: InventoriedPf): Finding[] {
-  if (netdev !== undefined || vfs.length === 0 || !hasModule(inventory, "ib_ipoib")) return [];
-  return error(`${pci} has no netdev on the host: its VFs cannot be configured`, {
-    advice: node.functions.hasNetdev(pci) ? RETURN_PF_COMMAND : "see dmesg for the error of ib_ipoib",
-  });
+function netdevOf(context: DoctorContext, { pci, netdev, vfs }: InventoriedPf): Finding[] {
+  if (netdev !== undefined || vfs.length === 0 || !hasModule(context.inventory, "ib_ipoib")) return [];
+  const effect = "its VFs cannot be configured";
+  if (!context.node.functions.hasNetdev(pci))
+    return error("pf-no-netdev", `${pci} has no netdev: ${effect}`, {
+      advice: "see dmesg for the error of ib_ipoib",
+    });
+  const location = findNetdev(context, pci);
+  return error(
+    "pf-netdev-away",
+    `the netdev of ${pci} is ${locationText(location)}: ${effect}`,
+    returningRemedy(location),
+  );
 }
-
-/** For a netdev in another network namespace, whose name is not known here. */
-export const RETURN_PF_COMMAND = "move it to the host namespace: ip -n NAMESPACE link set NETDEV netns 1";
 
 function vfsOf({ pci, vfs, possibleVfs }: InventoriedPf, report: ReportProblem): Finding[] {
   if (vfs.length > 0) return [];
   if (possibleVfs === undefined)
-    return report(`SR-IOV of ${pci} is off in its firmware`, {
+    return report("pf-sriov-off", `SR-IOV of ${pci} is off in its firmware`, {
       // Any number is possible; 8 is often used.
       command: `mstconfig -y -d ${pci} set SRIOV_EN=1 NUM_OF_VFS=8`,
       advice: "then reboot; SR-IOV must be on in the BIOS, too",
     });
-  return report(`${pci} has no VFs, and can have ${possibleVfs}`, {
+  return report("pf-no-vfs", `${pci} has no VFs, and can have ${possibleVfs}`, {
     command: `echo ${possibleVfs} >${PCI}/${pci}/sriov_numvfs`,
     advice: "to create them at every boot, use a udev rule or an operator",
   });
@@ -103,11 +120,11 @@ function portOf({ pci, vfs }: InventoriedPf, port: Port): Finding[] {
   const report: ReportProblem = vfs.length > 0 ? error : warning;
   const found = `port ${number} of ${pci} (${device}) is ${state}`;
   if (state === "DOWN")
-    return report(`${found} (${physicalState})`, {
+    return report("pf-port-down", `${found} (${physicalState})`, {
       advice: "check the cable and its other end",
     });
   if (state === "ACTIVE" && subnetManager !== 0) return [];
-  return report(`${found}, without a subnet manager`, {
+  return report("pf-no-sm", `${found}, without a subnet manager`, {
     advice: "start a subnet manager in the subnet: UFM, that of a switch, or opensm",
   });
 }

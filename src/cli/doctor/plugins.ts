@@ -1,23 +1,40 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { findPlugin } from "../../cni/ipam.ts";
 import { VERSION_CALL, versionsIn } from "../../cni/versions.ts";
-import type { Node } from "../../node/node.ts";
+import { TimeoutError } from "../../node/clock.ts";
+import { errnoOf, type Node } from "../../node/node.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy } from "./finding.ts";
 import { shellWord } from "./shell.ts";
 
+/** The directory of plugins that most runtimes use. */
+export const PLUGIN_DIRECTORY = "/opt/cni/bin";
 /** Directories into which distributions install CNI plugins. */
-const USUAL_DIRECTORIES = ["/usr/lib/cni", "/usr/libexec/cni", "/usr/local/lib/cni", "/opt/cni/bin"];
+const USUAL_DIRECTORIES = ["/usr/lib/cni", "/usr/libexec/cni", "/usr/local/lib/cni", PLUGIN_DIRECTORY];
+/** Plugins of which every runtime's directory has one. */
+const COMMON_PLUGINS = ["loopback", "host-local", "bridge", "portmap", "multus"];
 /** Time limit for a plugin's answer to VERSION, ms. The answer takes a few ms, but a node can be busy. */
-const ANSWER_TIME = 10_000;
+const ANSWER_TIME = 5000;
+
+/**
+ * Returns the directory of plugins that is examined by default: the directory of this executable if other plugins are
+ * in it, because some distributions have their own (OpenShift, k3s, Talos).
+ */
+export function pluginDirectoryOf(executable: string, isFile: (path: string) => boolean): string {
+  const directory = executable.slice(0, executable.lastIndexOf("/"));
+  return COMMON_PLUGINS.some((name) => isFile(`${directory}/${name}`)) ? directory : PLUGIN_DIRECTORY;
+}
 
 /** Checks this plugin itself, in the directories that the runtime searches. */
 export function ownPlugin({ node, cniPath, program }: DoctorContext): Finding[] {
-  const found = pluginIn(node, "ib-sriov", cniPath);
-  const command = `${shellWord(program)} install --cni-bin-dir ${firstOf(cniPath)} --no-sleep`;
-  return typeof found === "string"
-    ? error(found, { command })
-    : ok(`${found.path}, CNI ${found.versions[0]} to ${found.versions.at(-1)}`);
+  const probe = probePlugin(node, "ib-sriov", cniPath);
+  const install = `${shellWord(program)} install --cni-bin-dir ${firstOf(cniPath)} --no-sleep`;
+  if (probe.kind === "answers")
+    return ok("plugin-ok", `${probe.path}, CNI ${probe.versions[0]} to ${probe.versions.at(-1)}`);
+  if (probe.kind === "missing") return error("plugin-missing", probe.message, { command: install });
+  return error("plugin-broken", probe.message, {
+    command: probe.kind === "not executable" ? `chmod 755 ${shellWord(probe.path)}` : install,
+  });
 }
 
 /**
@@ -26,24 +43,90 @@ export function ownPlugin({ node, cniPath, program }: DoctorContext): Finding[] 
  * @param which the network that needs it.
  */
 export function ipamPlugin(
-  node: Node,
+  { node, probe: probing }: PluginProber,
   name: string,
   cniPath: string,
   version: string,
   which: string,
 ): Finding[] {
-  const found = pluginIn(node, name, cniPath);
-  if (typeof found === "string") return error(`${which}: ${found}`, remedyFor(node, name, cniPath));
-  const { path, versions } = found;
-  if (versions.includes(version)) return ok(`${which}, addresses by ${path}`);
-  return error(`${which} has CNI ${version}, but ${path} supports ${versions.join(", ")}`, {
+  const probe = probing(name, cniPath);
+  switch (probe.kind) {
+    case "missing":
+      return error("ipam-missing", `${which}: ${probe.message}`, missingRemedy(node, name, cniPath));
+    case "not executable":
+      return error("ipam-broken", `${which}: ${probe.message}`, {
+        command: `chmod 755 ${shellWord(probe.path)}`,
+      });
+    case "hangs":
+      return error("ipam-hangs", `${which}: ${probe.message}`, {
+        advice: `to see it: CNI_COMMAND=VERSION ${shellWord(probe.path)} </dev/null`,
+      });
+    case "fails":
+      return error("ipam-broken", `${which}: ${probe.message}`, {
+        advice: `install ${name} again`,
+      });
+  }
+  const { path, versions } = probe;
+  if (versions.includes(version)) return ok("network-ok", `${which}, addresses by ${path}`);
+  return error("ipam-version", `${which} has CNI ${version}, but ${path} supports ${versions.join(", ")}`, {
     advice: `lower the network's cniVersion, or install a newer ${name}`,
   });
 }
 
-function remedyFor(node: Node, name: string, cniPath: string): Remedy {
-  const there = USUAL_DIRECTORIES.map((directory) => `${directory}/${name}`).find((path) =>
-    node.files.isFile(path),
+/** Calls plugins, each only once, because a plugin that hangs takes some seconds. */
+export interface PluginProber {
+  readonly node: Node;
+  readonly probe: (name: string, cniPath: string) => Probe;
+}
+
+/** Returns a prober for the networks of a node. */
+export function pluginProber(node: Node): PluginProber {
+  const probes = new Map<string, Probe>();
+  return {
+    node,
+    probe(name, cniPath) {
+      const key = `${name} ${cniPath}`;
+      const probe = probes.get(key) ?? probePlugin(node, name, cniPath);
+      probes.set(key, probe);
+      return probe;
+    },
+  };
+}
+
+/** The result of a VERSION call of a plugin. */
+type Probe =
+  | { readonly kind: "missing"; readonly message: string }
+  | { readonly kind: "not executable" | "hangs" | "fails"; readonly path: string; readonly message: string }
+  | { readonly kind: "answers"; readonly path: string; readonly versions: readonly unknown[] };
+
+function probePlugin(node: Node, name: string, cniPath: string): Probe {
+  let path: string;
+  try {
+    path = findPlugin(name, cniPath, (file) => node.files.isFile(file));
+  } catch (error) {
+    return { kind: "missing", message: messageOf(error) };
+  }
+  try {
+    const versions = versionsIn(answerOf(node, path));
+    if (versions !== undefined) return { kind: "answers", path, versions };
+    return { kind: "fails", path, message: `${path} does not answer VERSION like a CNI plugin` };
+  } catch (error) {
+    if (error instanceof TimeoutError)
+      return {
+        kind: "hangs",
+        path,
+        message: `${path} hangs: no answer to VERSION for ${ANSWER_TIME / 1000} s`,
+      };
+    if (errnoOf(error) === "EACCES")
+      return { kind: "not executable", path, message: `${path} is not executable (EACCES)` };
+    return { kind: "fails", path, message: `${path} does not run: ${messageOf(error)}` };
+  }
+}
+
+/** Returns the remedy for a plugin that is in none of the directories, but possibly in another. */
+function missingRemedy(node: Node, name: string, cniPath: string): Remedy {
+  const there = USUAL_DIRECTORIES.map((directory) => `${directory}/${name}`).find(
+    (path) => !name.includes("/") && node.files.isFile(path),
   );
   if (there !== undefined) return { command: `cp ${shellWord(there)} ${firstOf(cniPath)}/` };
   return {
@@ -53,22 +136,6 @@ function remedyFor(node: Node, name: string, cniPath: string): Remedy {
 
 function firstOf(cniPath: string): string {
   return shellWord(cniPath.split(":")[0] ?? "");
-}
-
-/** Returns the path of a plugin and the versions that it supports; a message if it is missing, or does not run. */
-function pluginIn(
-  node: Node,
-  name: string,
-  cniPath: string,
-): { readonly path: string; readonly versions: readonly unknown[] } | string {
-  let path = name;
-  try {
-    path = findPlugin(name, cniPath, (file) => node.files.isFile(file));
-    const versions = versionsIn(answerOf(node, path));
-    return versions === undefined ? `${path} does not answer VERSION like a CNI plugin` : { path, versions };
-  } catch (error) {
-    return messageOf(error);
-  }
 }
 
 function answerOf({ processes, clock }: Node, path: string): string {

@@ -1,8 +1,8 @@
 import type { CliContext } from "../context.ts";
 import type { DoctorContext } from "./context.ts";
-import { error, type Finding, ok, unknown, warning } from "./finding.ts";
-import { modeAfterReboot } from "./modprobe.ts";
-import type { Network } from "./networks.ts";
+import { error, type Finding, ok, skipped, warning } from "./finding.ts";
+import { modeAfterReboot } from "./inputs/modprobe.ts";
+import type { Network } from "./inputs/networks.ts";
 import { listed, shellWord } from "./shell.ts";
 
 /** A limit of both changes: rdma_compatdev_set of drivers/infiniband/core/device.c. */
@@ -21,12 +21,17 @@ export function rdmaMode(context: DoctorContext): Finding[] {
   const now = modeText(isExclusive);
   const use =
     isolating.length > 0 && !isExclusive
-      ? error(`${namesOf(isolating)}: rdmaIsolation is set, but RDMA devices are ${now}`, {
-          command: EXCLUSIVE,
-          advice: `${FAILS_WITH_OTHER_NETNS}; in that case reboot with the mode below`,
-        })
+      ? error(
+          "rdma-mode-shared",
+          `${namesOf(isolating)}: rdmaIsolation is set, but RDMA devices are ${now}`,
+          {
+            command: EXCLUSIVE,
+            advice: `${FAILS_WITH_OTHER_NETNS}; in that case reboot with the mode below`,
+          },
+        )
       : isExclusive && others.length > 0
         ? warning(
+            "rdma-mode-exclusive",
             `${namesOf(others)}: rdmaIsolation is not set, but RDMA devices are ${now}: pods have only IPoIB`,
             {
               advice: `set "rdmaIsolation": true, or run: rdma system set netns shared (${FAILS_WITH_OTHER_NETNS})`,
@@ -40,14 +45,22 @@ export function rdmaMode(context: DoctorContext): Finding[] {
 function afterReboot(machine: CliContext, isExclusive: boolean, wanted: boolean): Finding[] {
   const now = modeText(isExclusive);
   const configured = modeAfterReboot(machine);
-  if (configured === undefined) return unknown(`${now}; the mode after a reboot cannot be seen from here`);
+  if (configured === undefined)
+    return skipped(
+      "rdma-mode-unknown",
+      `RDMA devices are ${now}; the mode after a reboot cannot be seen from here`,
+    );
   const { isExclusive: later, file } = configured;
-  if (later === isExclusive && later === wanted) return ok(`${now}, also after a reboot`);
-  const found = `${now}, after a reboot ${modeText(later)}${file === undefined ? "" : ` (${file})`}`;
-  if (later) return warning(found, { command: EXCLUSIVE, advice: FAILS_WITH_OTHER_NETNS });
+  if (later === isExclusive && later === wanted)
+    return ok("rdma-mode-ok", `RDMA devices are ${now}, also after a reboot`);
+  const found = `RDMA devices are ${now}, after a reboot ${modeText(later)}${file === undefined ? "" : ` (${file})`}`;
+  if (later)
+    return warning("rdma-mode-at-boot", found, { command: EXCLUSIVE, advice: FAILS_WITH_OTHER_NETNS });
   if (file === "/proc/cmdline")
-    return warning(found, { advice: "remove ib_core.netns_mode from the kernel's command line" });
-  return warning(found, {
+    return warning("rdma-mode-at-boot", found, {
+      advice: "remove ib_core.netns_mode from the kernel's command line",
+    });
+  return warning("rdma-mode-at-boot", found, {
     command:
       file === undefined
         ? 'echo "options ib_core netns_mode=0" >/etc/modprobe.d/ib_core.conf'

@@ -1,29 +1,32 @@
+/** Longest command line for several VFs. A line for one VF can be longer. */
+const LINE = 70;
+/** Most command lines of one remedy. */
+const MOST_LINES = 8;
+
 /** Quotes a text as one word of a shell command. A container can choose names, and these must not become commands. */
 export function shellWord(text: string): string {
   return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
 }
 
 /**
- * Returns a command for each row: a loop for several rows, "" for an empty list.
- * @param rows words of digits, letters, ".", ":", "-" and "_", which are not quoted.
- * @param command contains $1 and so on in the place of the words of a row.
+ * Returns a command of this program for VFs, e.g. "ib-sriov bind 0000:03:00.2 0000:03:00.3": several lines for many
+ * VFs, `undefined` for no VF.
+ * @param program the name by which this program is called.
  */
-export function forEachRow(rows: readonly (readonly string[])[], command: string): string {
-  const [row] = rows;
-  if (row === undefined) return "";
-  if (rows.length === 1) return command.replace(/\$(\d)/g, (_, number) => row[Number(number) - 1] ?? "");
-  const words = rows.map((each) => (each.length === 1 ? each[0] : `'${each.join(" ")}'`));
-  return `for each in ${words.join(" ")}; do set -- $each; ${command}; done`;
+export function vfCommand(program: string, words: string, vfs: readonly string[]): string | undefined {
+  const start = `${shellWord(program)} ${words}`;
+  const lines: string[] = [];
+  for (const vf of vfs) {
+    const last = lines.at(-1);
+    if (last !== undefined && last.length + 1 + vf.length <= LINE) lines[lines.length - 1] = `${last} ${vf}`;
+    else lines.push(`${start} ${vf}`);
+  }
+  return lines.length === 0 ? undefined : lines.join("\n");
 }
 
-/**
- * Returns the command that rebinds a function.
- * @param pci PCI address, or the variable that contains it.
- * @param driver driver, or the variable that contains it.
- */
-export function rebindCommand(pci: string, driver: string): string {
-  const directory = `/sys/bus/pci/drivers/${driver}`;
-  return `echo ${pci} >${directory}/unbind; echo ${pci} >${directory}/bind`;
+/** Returns commands as the lines of one remedy; `undefined` if the list is empty, or too long to copy. */
+export function commandLines(commands: readonly string[]): string | undefined {
+  return commands.length === 0 || commands.length > MOST_LINES ? undefined : commands.join("\n");
 }
 
 /** Lists names for a sentence: the first few, and the number of the others. */

@@ -13,9 +13,10 @@ import { listed, shellWord } from "./shell.ts";
 export function stateDirectory(machine: CliContext): Finding[] {
   try {
     new StateDirectory(machine.node.files).requireWritable();
-    return ok(`${STATE_DIRECTORY} can be written to`);
+    return ok("state-ok", `${STATE_DIRECTORY} can be written to`);
   } catch (cause) {
     return error(
+      "state-not-writable",
       `${STATE_DIRECTORY} cannot be written to: ${messageOf(cause)}`,
       remedyFor(machine, errnoOf(cause)),
     );
@@ -36,7 +37,7 @@ function remedyFor({ node, inventory }: CliContext, errno: string | undefined): 
     advice:
       errno === "ENOSPC"
         ? `make room there: df ${STATE_DIRECTORY}; df -i ${STATE_DIRECTORY}`
-        : "the doctor must run as root",
+        : "check the permissions of the directory, and the security module (dmesg)",
   };
 }
 
@@ -61,9 +62,13 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
     if (condition === "orphaned" || condition === "cleanup-failed") left.push(holderText(each));
     if (condition === "destroyed")
       problems.push(
-        ...warning(`VF ${pci} was destroyed while it was attached: ${holderText(each)}`, {
-          advice: "restart the pod: it gets another VF, and the DEL of this one releases its lease",
-        }),
+        ...warning(
+          "vf-destroyed",
+          `VF ${pci} was destroyed while it was attached: ${holderText({ ...each, condition: "attached" })}`,
+          {
+            advice: "restart the pod: it gets another VF, and the DEL of this one releases its lease",
+          },
+        ),
       );
     if (condition === "unreadable") problems.push(...unreadableRecord(each, program));
     if (condition !== "external") continue;
@@ -71,28 +76,34 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
     // The netdev is in the host namespace again, or the VF does not exist.
     if (netdevOf(node, node.namespaces.host, pci) !== undefined || node.functions.driver(pci) === undefined)
       problems.push(
-        ...warning(`${path} is the Go plugin's, and VF ${pci} is not in that container`, {
+        ...warning("record-go-plugin", `${path} is the Go plugin's, and VF ${pci} is not in that container`, {
           command: detachCommand(each, cniPath, program),
         }),
       );
   }
   const pending = new StateDirectory(node.files).pendingReleases().length;
-  const command = `${shellWord(program)} gc`;
-  if (left.length > 0) problems.push(...warning(`left behind: ${listed(left)}`, { command }));
+  const remedy: Remedy = { command: `${shellWord(program)} gc`, fix: { kind: "gc" } };
+  if (left.length > 0) problems.push(...warning("record-left", `left behind: ${listed(left)}`, remedy));
   if (pending > 0)
     problems.push(
-      ...warning(`leases of orphaned attachments that are not released yet: ${pending}`, { command }),
+      ...warning(
+        "lease-pending",
+        `leases of orphaned attachments that are not released yet: ${pending}`,
+        remedy,
+      ),
     );
-  return problems.length > 0 ? problems : ok(`${attached.length} attachments${foreign}`);
+  return problems.length > 0 ? problems : ok("records-ok", `${attached.length} attachments${foreign}`);
 }
 
 /** Returns the finding about an unreadable record, which blocks its name, and its VF if a lock file names the VF. */
 function unreadableRecord({ path, name, pci, unreadable }: ListedAttachment, program: string): Finding[] {
   const what = `${path} cannot be read (${unreadable})`;
   if (name === undefined)
-    return warning(`${what}: an ADD of that name is refused`, { command: `rm -r ${shellWord(path)}` });
+    return warning("record-unreadable", `${what}: an ADD of that name is refused`, {
+      command: `rm -r ${shellWord(path)}`,
+    });
   const words = [program, "attachments", "release", name.containerId, name.ifname, "--force"];
-  return warning(`${what}: VF ${pci} stays with container ${name.containerId}`, {
+  return warning("record-unreadable", `${what}: VF ${pci} stays with container ${name.containerId}`, {
     advice: `if the container has ended, and nothing calls DEL: ${words.map(shellWord).join(" ")}`,
   });
 }

@@ -1,7 +1,7 @@
 import { isUdevRunning } from "../../attachment/vf/udev.ts";
 import type { CliContext } from "../context.ts";
-import { configurationFiles } from "./configuration-files.ts";
-import { type Finding, ok, unknown, warning } from "./finding.ts";
+import { type Finding, ok, skipped, warning } from "./finding.ts";
+import { configurationFiles } from "./inputs/configuration-files.ts";
 import { shellWord } from "./shell.ts";
 
 /** The file of rdma-core. */
@@ -10,16 +10,17 @@ const RULES = "60-rdma-persistent-naming.rules";
 /** Checks how udev names RDMA devices. */
 export function rdmaNaming(machine: CliContext): Finding[] {
   const files = configurationFiles(machine, "udev/rules.d", RULES);
-  if (files === undefined) return unknown("the rules of udev cannot be seen from here");
+  if (files === undefined) return skipped("udev-unknown", "the rules of udev cannot be seen from here");
   const [file] = files;
   const rules = file === undefined ? "" : (machine.inventory.text(file) ?? "");
   const [, mode] = /^[^#\n]*rdma_rename\s+\S+\s+(NAME_\w+)/m.exec(rules) ?? [];
   if (file === undefined || mode === undefined || !isUdevRunning(machine.node))
-    return ok("RDMA devices have the kernel's names, which come back after a rebind");
-  if (mode !== "NAME_GUID") return ok(`RDMA devices have names by ${mode} (${file})`);
+    return ok("udev-ok", "RDMA devices have the kernel's names, which come back after a rebind");
+  if (mode !== "NAME_GUID") return ok("udev-ok", `RDMA devices have names by ${mode} (${file})`);
   const own = `/etc/udev/rules.d/${RULES}`;
   const edit = `s/${mode}/NAME_PCI/`;
   return warning(
+    "udev-guid-names",
     `RDMA devices have names by ${mode} (${file}): by a GUID that all functions of an HCA share`,
     {
       command: file === own ? `sed -i ${edit} ${own}` : `sed ${edit} ${shellWord(file)} >${own}`,

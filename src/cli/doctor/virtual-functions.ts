@@ -1,92 +1,164 @@
 import { isUsableGuid } from "../../infiniband/guid.ts";
-import type { CliContext } from "../context.ts";
 import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
-import { error, type Finding, ok, type Remedy, type ReportProblem, unknown, warning } from "./finding.ts";
+import {
+  error,
+  type Finding,
+  type FindingId,
+  ok,
+  type Remedy,
+  type ReportProblem,
+  skipped,
+  warning,
+} from "./finding.ts";
+import { findNetdev, locationText, returningRemedy } from "./inputs/netdev-location.ts";
 import { hasModule } from "./kernel.ts";
-import { RETURN_PF_COMMAND } from "./physical-functions.ts";
-import { forEachRow, listed, rebindCommand, shellWord } from "./shell.ts";
+import { commandLines, listed, shellWord, vfCommand } from "./shell.ts";
 
 /** The operator's reaction to a VF that differs from its policy (its api/v1/helper.go, NeedToUpdateSriov). */
 export const DRAINS_NODE = "the SR-IOV Network Operator drains the node";
 
 /** Checks VFs: driver, netdev, MTU and link. (guids.ts checks their GUIDs.) */
 export function virtualFunctions(context: DoctorContext): Finding[] {
-  return (context.pfs ?? []).flatMap((pf) => {
-    const { pci, vfs } = pf;
+  const { pfs = [], attached } = context;
+  if (pfs.every(({ vfs }) => vfs.length === 0)) return [];
+  if (attached === undefined)
+    return skipped("vf-unchecked", "VFs are not checked, because the records of attachments cannot be read");
+  return pfs.flatMap((pf) => {
+    const { pci, vfs, netdev } = pf;
+    if (vfs.length === 0) return [];
     const problems = [
-      ...problemsOf(context, pf),
+      ...drivers(context, pf),
+      ...netdevs(context, pf),
+      ...links(context, pf),
       ...mtus(pf, { carrier: true }),
       ...mtus(pf, { carrier: false }),
     ];
-    if (problems.length > 0 || vfs.length === 0) return problems;
-    return ok(`${pci}: ${vfs.length} VFs, ${vfs.filter(isFree).length} of them free`);
+    if (netdev === undefined)
+      return [
+        ...problems,
+        ...skipped(
+          "vf-unchecked",
+          `VFs of ${pci}: ${hasModule(context.inventory, "ib_ipoib") ? "" : "netdevs, "}link policies and stored GUIDs are not checked, because the PF has no netdev here`,
+        ),
+      ];
+    if (problems.some(({ level }) => level !== "ok")) return problems;
+    return [
+      ...problems,
+      ...ok("vf-ok", `${pci}: ${vfs.length} VFs, ${vfs.filter(isFree).length} of them free`),
+    ];
   });
 }
 
-function problemsOf(
-  { node, inventory }: CliContext,
-  { driver = "mlx5_core", netdev, ports, vfs }: InventoriedPf,
-): Finding[] {
-  const isUp = ports.some(({ state }) => state === "ACTIVE");
-  const hasIpoib = hasModule(inventory, "ib_ipoib");
-  const undriven: InventoriedVf[] = [];
-  const away: InventoriedVf[] = [];
-  const bare: InventoriedVf[] = [];
-  const disabled: InventoriedVf[] = [];
-  const down: InventoriedVf[] = [];
-  const silent: InventoriedVf[] = [];
-  for (const vf of vfs) {
-    const { pci, holder, portGuid } = vf;
-    if (vf.driver === undefined && holder?.condition !== "in progress") undriven.push(vf);
-    // A free VF should have its netdev in the host namespace.
-    if (isFree(vf) && vf.driver === driver && vf.netdev === undefined && hasIpoib)
-      (node.functions.hasNetdev(pci) ? away : bare).push(vf);
-    // The network of the container requests "disable", so its link is as it should be.
-    if ((holder?.record?.desired ?? holder?.goCache)?.linkState === "disable") continue;
-    if (vf.config.linkState === undefined && netdev !== undefined) silent.push(vf);
-    else if (vf.config.linkState === "disable") disabled.push(vf);
-    else if (isUp && portGuid !== undefined && isUsableGuid(portGuid) && isDown(vf)) down.push(vf);
-  }
-  const bind = `echo $1 >/sys/bus/pci/drivers/${driver}/bind`;
-  const enable = netdev && `ip link set ${shellWord(netdev.name)} vf $1 state auto`;
+/** Reports whether no container has the VF. A record of a VF that was destroyed does not count for its successor. */
+export function isFree({ holder }: InventoriedVf): boolean {
+  return holder === undefined || holder.condition === "destroyed";
+}
+
+function drivers({ program }: DoctorContext, { vfs }: InventoriedPf): Finding[] {
+  // A call that is in progress may rebind the VF at this moment.
+  const without = vfs.filter(
+    ({ driver, holder }) => driver === undefined && holder?.condition !== "in progress",
+  );
+  const held = without.filter((vf) => !isFree(vf));
   return [
-    ...vfFinding(error, undriven, `without a driver: no pod can get one, and ${DRAINS_NODE}`, {
-      command: forEachRow(rowsOf(undriven), bind),
-    }),
-    ...vfFinding(error, away, "with a netdev in another network namespace, but no record", {
-      advice: RETURN_PF_COMMAND,
-    }),
-    ...vfFinding(warning, bare, "without a netdev: usable only with rdmaOnly", {
-      command: forEachRow(rowsOf(bare), rebindCommand("$1", driver)),
-    }),
-    ...vfFinding(
-      warning,
-      disabled,
-      'with link policy "disable": a pod has no carrier, unless its network has link_state',
-      {
-        command: enable && forEachRow(rowsOf(disabled, "index"), enable),
-      },
+    ...bindFinding(
+      error,
+      "vf-no-driver",
+      program,
+      without.filter(isFree),
+      `no driver: no pod can get it, and ${DRAINS_NODE}`,
     ),
+    ...vfFinding(error, "vf-no-driver", held, "no driver, although a container has it", {
+      advice:
+        "delete the pod; if the VF then still has no driver, the doctor prints the command that binds it",
+    }),
+  ];
+}
+
+/** Checks the netdevs of free VFs, which should be in the host namespace. */
+function netdevs(context: DoctorContext, { driver = "mlx5_core", vfs }: InventoriedPf): Finding[] {
+  const { node, inventory, program } = context;
+  if (!hasModule(inventory, "ib_ipoib")) return [];
+  const without = vfs.filter((vf) => isFree(vf) && vf.driver === driver && vf.netdev === undefined);
+  const isAway = ({ pci }: InventoriedVf) => node.functions.hasNetdev(pci);
+  return [
+    ...without.filter(isAway).flatMap((vf) => away(context, vf)),
+    ...bindFinding(
+      warning,
+      "vf-no-netdev",
+      program,
+      without.filter((vf) => !isAway(vf)),
+      "no netdev: usable only with rdmaOnly",
+    ),
+  ];
+}
+
+/** Returns the finding about a netdev in another namespace. In that of a running container it must stay there. */
+function away(context: DoctorContext, { pci }: InventoriedVf): Finding[] {
+  const location = findNetdev(context, pci);
+  const found = `the netdev of VF ${pci} is ${locationText(location)}, but no record of an attachment names it`;
+  const isOrphaned = location?.isInUse === false;
+  const note = isOrphaned ? "" : ": another program has given it to a container";
+  return (isOrphaned ? error : warning)("vf-netdev-away", `${found}${note}`, returningRemedy(location));
+}
+
+/** Checks link policies and ports, as far as the PF reports the policy. */
+function links(context: DoctorContext, { netdev, ports, vfs }: InventoriedPf): Finding[] {
+  if (netdev === undefined) return [];
+  const isUp = ports.some(({ state }) => state === "ACTIVE");
+  // The network of the container can request "disable"; then its link is as it should be.
+  const checked = vfs.filter(
+    ({ holder }) => (holder?.record?.desired ?? holder?.goCache)?.linkState !== "disable",
+  );
+  const disabled = checked.filter(({ config }) => config.linkState === "disable");
+  const down = checked.filter(
+    ({ config: { linkState }, portGuid, ports: own }) =>
+      isUp &&
+      linkState !== undefined &&
+      linkState !== "disable" &&
+      portGuid !== undefined &&
+      isUsableGuid(portGuid) &&
+      own.some(({ state }) => state !== "ACTIVE"),
+  );
+  return [
+    ...disabledLinks(context, netdev.name, disabled),
     // With many VFs the kernel answers "message too long".
-    ...vfFinding(unknown, silent, "with a link policy that the kernel does not report", {}),
-    ...vfFinding(warning, down, "with a port that is not ACTIVE, although the PF's port is", {
+    ...vfFinding(
+      skipped,
+      "vf-link-unknown",
+      checked.filter(({ config }) => config.linkState === undefined),
+      "a link policy that the kernel does not report, so its port is not checked",
+    ),
+    ...vfFinding(warning, "vf-port-down", down, "a port that is not ACTIVE, although the PF's port is", {
       advice: 'the subnet manager must serve VFs (OpenSM: "virt_enabled 2" in opensm.conf)',
     }),
   ];
 }
 
-function isFree({ holder }: InventoriedVf): boolean {
-  return holder === undefined;
-}
-
-function isDown({ ports }: InventoriedVf): boolean {
-  return ports.some(({ state }) => state !== "ACTIVE");
-}
-
-/** Returns PCI addresses, or indexes, for {@link forEachRow}. */
-function rowsOf(vfs: readonly InventoriedVf[], key: "pci" | "index" = "pci"): string[][] {
-  return vfs.map((vf) => [`${vf[key]}`]);
+/**
+ * Returns the finding about VFs with the link policy "disable", which is the default of mlx5. It is a problem only for
+ * networks that leave the policy as it is: their pods get no carrier.
+ */
+function disabledLinks(
+  { networks: { networks } }: DoctorContext,
+  netdev: string,
+  vfs: readonly InventoriedVf[],
+): Finding[] {
+  const what = 'the link policy "disable"';
+  const needing = networks.filter(({ document }) => (document.link_state ?? "") === "");
+  if (needing.length === 0) return vfFinding(ok, "vf-link-disabled", vfs, what);
+  const names = listed(needing.map(({ name }) => name));
+  const command = commandLines(
+    vfs.map(({ index }) => `ip link set ${shellWord(netdev)} vf ${index} state auto`),
+  );
+  return vfFinding(
+    warning,
+    "vf-link-disabled",
+    vfs,
+    `${what}: pods of network ${names} have no link, because it sets no link_state`,
+    { command, advice: `${command === undefined ? "" : "or "}set "link_state": "auto" in the network` },
+  );
 }
 
 /**
@@ -103,25 +175,42 @@ function mtus({ netdev, vfs }: InventoriedPf, { carrier }: { readonly carrier: b
   if (others.length === 0) return [];
   const names = listed(others.map(({ name, mtu }) => `${name} ${mtu}`));
   const whose = isLikePf ? "PF" : "others";
+  const command = commandLines(others.map(({ name }) => `ip link set ${shellWord(name)} mtu ${expected}`));
   return warning(
+    "vf-mtu",
     `MTU of VFs: ${names}, of the ${whose} ${expected}; if its policy sets an MTU, ${DRAINS_NODE}`,
-    {
-      command: others.map(({ name }) => `ip link set ${shellWord(name)} mtu ${expected}`).join("; "),
-    },
+    command === undefined ? { advice: `for each of them: ip link set NETDEV mtu ${expected}` } : { command },
   );
 }
 
+/** Returns a finding about VFs whose remedy is to bind them to the driver of their PF. */
+function bindFinding(
+  report: ReportProblem,
+  id: FindingId,
+  program: string,
+  vfs: readonly InventoriedVf[],
+  what: string,
+): Finding[] {
+  const addresses = vfs.map(({ pci }) => pci);
+  return vfFinding(report, id, vfs, what, {
+    command: vfCommand(program, "bind", addresses),
+    fix: { kind: "bind", vfs: addresses },
+  });
+}
+
 /**
- * Returns a finding about VFs, e.g. "2 VFs (0000:03:00.2, 0000:03:00.3) without a driver"; no finding for an empty
- * list.
+ * Returns a finding about VFs, e.g. "2 VFs (0000:03:00.2, 0000:03:00.3) have no driver"; no finding for an empty list.
+ * @param what they have.
  */
 export function vfFinding(
   report: ReportProblem,
+  id: FindingId,
   vfs: readonly InventoriedVf[],
   what: string,
-  remedy: Remedy,
+  remedy: Remedy = {},
 ): Finding[] {
   if (vfs.length === 0) return [];
   const names = listed(vfs.map(({ pci }) => pci));
-  return report(`${vfs.length === 1 ? `VF ${names}` : `${vfs.length} VFs (${names})`} ${what}`, remedy);
+  const subject = vfs.length === 1 ? `VF ${names} has` : `${vfs.length} VFs (${names}) have`;
+  return report(id, `${subject} ${what}`, remedy);
 }

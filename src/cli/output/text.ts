@@ -16,6 +16,11 @@ export function colorize(tone: Tone, text: string): string {
   return hasColors() ? `\x1b[${CODES[tone]}m${text}\x1b[0m` : text;
 }
 
+/** Replaces control characters, which a terminal would obey: a container can choose names. */
+export function printable(text: string): string {
+  return text.replace(/[^ -~\u00a0-\uffff]/g, "?");
+}
+
 function hasColors(): boolean {
   return isTerminal(1) && (getenv("NO_COLOR") ?? "") === "" && getenv("TERM") !== "dumb";
 }

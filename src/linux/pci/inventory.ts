@@ -1,5 +1,6 @@
 import type { Inventory, Port } from "../../node/inventory.ts";
-import { isThere, linkIn, namesIn, numberIn, textIn } from "../sysfs.ts";
+import { readFile } from "../files/read.ts";
+import { isThere, linkIn, namesIn, numberIn, textIn, undefinedIfGone } from "../sysfs.ts";
 import { baseName, routingId } from "./path.ts";
 import { RDMA_DEVICES } from "./pci-functions.ts";
 import { pciAddressOfLink, pciSysfsDirectory } from "./sysfs-directory.ts";
@@ -45,7 +46,7 @@ export class LinuxInventory implements Inventory {
   }
 
   text(path: string): string | undefined {
-    return textIn(path);
+    return undefinedIfGone(() => readFile(path))?.trimEnd();
   }
 
   names(directory: string): string[] {

@@ -1,5 +1,6 @@
+import { bind } from "../../../src/attachment/admin/bind.ts";
 import { forceRelease, forceReleaseAt } from "../../../src/attachment/admin/force-release.ts";
-import { provision } from "../../../src/attachment/admin/provision.ts";
+import { type ProvisionOptions, provision } from "../../../src/attachment/admin/provision.ts";
 import { add as addVerb } from "../../../src/attachment/cni-verbs/add.ts";
 import { check as checkVerb } from "../../../src/attachment/cni-verbs/check.ts";
 import { del as delVerb } from "../../../src/attachment/cni-verbs/del.ts";
@@ -124,11 +125,24 @@ function commandSession(node: Node, warn: Warn): Session {
 }
 
 /** Runs `ib-sriov provision` of one VF in a new process. */
-export function provisionOne(machine: Machine, pci: string, fault?: Fault): Run {
+export function provisionOne(
+  machine: Machine,
+  pci: string,
+  options: Partial<ProvisionOptions>,
+  fault?: Fault,
+): Run {
   const verb = (node: Node, warn: Warn) => {
-    provision(commandSession(node, warn), pci);
+    provision(commandSession(node, warn), pci, { replace: false, taken: [], ...options });
   };
   return run(machine, noPod, "provision", verb, fault);
+}
+
+/** Runs `ib-sriov bind` of one VF in a new process. */
+export function bindOne(machine: Machine, pci: string, driver: string | undefined, fault?: Fault): Run {
+  const verb = (node: Node, warn: Warn) => {
+    bind(commandSession(node, warn), pci, { driver });
+  };
+  return run(machine, noPod, "bind", verb, fault);
 }
 
 /** Runs `ib-sriov gc` in a new process. It fails if a line of its output reports a failure, as the command does. */

@@ -1,4 +1,5 @@
 import { ZERO_GUID } from "../../../src/infiniband/guid.ts";
+import { VFIO_DRIVER } from "../../../src/node/pci-functions.ts";
 import { guid } from "../../support/records.ts";
 import { ipoib, ipoibAddress, type Netdev } from "./netdev.ts";
 import type { Netns } from "./netns.ts";
@@ -21,6 +22,9 @@ export const pfGuid = guid("98:03:9b:03:00:ab:01:00");
 
 /** Inode of the first VF's sysfs directory; each new VF gets the next. */
 export const FIRST_INODE = 15_000;
+
+/** A VF that is bound to vfio-pci has no devices. */
+const probedByVfio: Probed = { driver: VFIO_DRIVER, nodeGuid: ZERO_GUID, portGuid: ZERO_GUID, devices: [] };
 
 /** The PCI bus: functions, and the drivers that are bound to them. */
 export class Bus {
@@ -123,7 +127,8 @@ export class Bus {
     if (match !== driver) throw new Refusal("ENODEV", `bind ${pci} to ${driver}`);
     if (vf.probed !== undefined) throw new Refusal("EBUSY", `bind ${pci} to ${driver}`);
     this.timeline.pass(PROBE_TIME);
-    this.#probe(vf, driver);
+    if (driver === VFIO_DRIVER) vf.probed = probedByVfio;
+    else this.#probe(vf, driver);
   }
 
   /** Sets a VF's driver override to vfio-pci, and unbinds its driver. */
@@ -146,11 +151,10 @@ export class Bus {
     });
   }
 
-  /** Binds a VF to vfio-pci: it then has no devices. */
+  /** Binds a VF to vfio-pci. */
   bindVfio(pci: string): void {
     this.reserveForVfio(pci);
-    const vf = this.vf(pci, `bind ${pci}`);
-    vf.probed = { driver: "vfio-pci", nodeGuid: ZERO_GUID, portGuid: ZERO_GUID, devices: [] };
+    this.vf(pci, `bind ${pci}`).probed = probedByVfio;
   }
 
   /** Removes a VF's netdev permanently. */

@@ -1,17 +1,9 @@
 import { describe, expect, test } from "vitest";
 import { codes } from "../../../src/cni/errors.ts";
-import {
-  derivedGuidRequest,
-  everything,
-  isolated,
-  type NamedRequest,
-  requests,
-  same,
-} from "../harness/common-requests.ts";
-import { c1, c2, c3, freshGuid, freshVf, vf } from "../harness/default-node.ts";
-import { type FollowUp, thenAnother } from "../harness/follow-ups.ts";
+import { everything, isolated, type NamedRequest, requests } from "../harness/common-requests.ts";
+import { c1, c3, vf } from "../harness/default-node.ts";
+import type { FollowUp } from "../harness/follow-ups.ts";
 import { interfaceOf } from "../harness/prepare.ts";
-import { rebinds } from "../harness/run.ts";
 import { killPoints, leaveOrphaned } from "../harness/scenarios.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { type Scenario, testScenarios } from "../harness/sweep.ts";
@@ -27,44 +19,6 @@ function repeat(name: string, action: (simulated: SimulatedNode) => { readonly e
       simulated.requireAsBefore("in the end");
     },
   };
-}
-
-/** Returns scenarios in which the command `provision` gives free VFs their GUIDs. */
-function provisionScenarios(): Scenario[] {
-  const arrange = (simulated: SimulatedNode) => simulated.allowDifference("derived GUID");
-  const cases = [
-    ["a fresh VF", freshVf, {}, arrange],
-    ["a VF that has a GUID", vf, {}, arrange],
-    ["a VF for virtual machines", vf, { vfio: true }, arrange],
-    ["a VF without a netdev", vf, { rdmaOnly: true }, arrange],
-    [
-      "a VF that a killed ADD has left behind",
-      vf,
-      {},
-      (simulated: SimulatedNode) => {
-        arrange(simulated);
-        simulated.killAdd(c1, everything, { call: "links.move" });
-      },
-    ],
-  ] as const;
-  return cases.map(([name, pci, setting, before]) => ({
-    name: `provision of ${name}`,
-    setting,
-    request: { ...derivedGuidRequest, vf: pci },
-    arrange: before,
-    verb: (simulated, fault) => simulated.provision(pci, fault),
-    followUps: [
-      {
-        name: "then again",
-        run(simulated) {
-          if (simulated.provision(pci).end !== "done") simulated.problems.push("every provision fails");
-          simulated.releasePending();
-          simulated.requireAsBefore("after provision");
-        },
-      },
-      ...(pci === freshVf ? [thenAnother(c2, same)] : []),
-    ],
-  }));
 }
 
 /** Returns `gc`, without any DEL or GC of the runtime. */
@@ -146,25 +100,7 @@ function moveRdma({ machine }: SimulatedNode): void {
   machine.bus.moveRdma(pod, device.index, other);
 }
 
-testScenarios("operators", [...provisionScenarios(), ...gcOfAllScenarios(), ...releaseScenarios()]);
-
-describe("provision", () => {
-  test("makes the first pod's rebind unnecessary, and changes nothing the second time", () => {
-    const simulated = new SimulatedNode({});
-    expect(rebinds(simulated.provision(freshVf))).toBe(1);
-    expect(rebinds(simulated.provision(freshVf))).toBe(0);
-    expect(simulated.machine.bus.vf(freshVf, "look").probed?.portGuid).toBe(freshGuid);
-    expect(rebinds(simulated.mustAdd(c1, derivedGuidRequest))).toBe(0);
-  });
-
-  test("leaves a VF that a running container has", () => {
-    const simulated = new SimulatedNode({});
-    simulated.mustAdd(c1, everything);
-    const before = simulated.lines();
-    expect(simulated.provision(vf)).toMatchObject({ end: "failed", error: { code: codes.deviceInUse } });
-    simulated.requireUnchanged(before, "after provision");
-  });
-});
+testScenarios("operators", [...gcOfAllScenarios(), ...releaseScenarios()]);
 
 describe("gc", () => {
   test("leaves a running container, and reports it", () => {

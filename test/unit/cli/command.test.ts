@@ -69,6 +69,12 @@ test.each([[[]], [["a"]], [["a", "b", "c"]]])("any number of arguments: %j", (wo
   expect(parseArguments(many, words)).toEqual({ words, options: new Map() });
 });
 
+test("at least one argument", () => {
+  const some = { ...command, parameters: ["VF…"], options: [] };
+  expect(parseArguments(some, ["a", "b"])).toEqual({ words: ["a", "b"], options: new Map() });
+  expect(() => parseArguments(some, [])).toThrow(new UsageError("VF… is missing"));
+});
+
 test("the help of a command names its parameters and options", () => {
   expect(usageOf(command)).toBe(`Takes a VF back.
 

@@ -36,7 +36,7 @@ describe("the value of a member is a secret if its key is", () => {
   });
 });
 
-test("values of all types are replaced, except those that are no secret", () => {
+test("values of all types are replaced, except values that are not secret", () => {
   expect(
     withoutSecrets({ token: { a: 1 }, tokens: ["x"], key: 7, secret: "", password: null, useToken: true }),
   ).toEqual({ token: REDACTED, tokens: REDACTED, key: REDACTED, secret: "", password: null, useToken: true });

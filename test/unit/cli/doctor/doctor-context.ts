@@ -36,7 +36,7 @@ export function aDoctorContext(
       possibleVfs: () => undefined,
       ports: () => [],
       sysfsDirectory: (pci) => `/sys/devices/pci0000:00/${pci}`,
-      text: (path) => machine.files.texts.get(path)?.trim(),
+      text: (path) => machine.files.texts.get(path)?.trimEnd(),
       names: (directory) => files.list(directory).sort(),
     },
     node: partialNode({
@@ -139,8 +139,8 @@ export function aPf(vfs: readonly InventoriedVf[], changes: Partial<InventoriedP
 
 /** Findings as a test compares them: the level and the text, and the remedy if there is a remedy. */
 export function summaries(findings: readonly Finding[]): string[][] {
-  return findings.map(({ level, found, command, advice }) => [
-    `${level}: ${found}`,
+  return findings.map(({ id, level, found, command, advice }) => [
+    `${level} ${id}: ${found}`,
     ...(command === undefined ? [] : [command]),
     ...(advice === undefined ? [] : [`(${advice})`]),
   ]);

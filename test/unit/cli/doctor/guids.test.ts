@@ -1,113 +1,187 @@
-import { expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
+import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
 import { guids } from "../../../../src/cli/doctor/guids.ts";
+import type { Network } from "../../../../src/cli/doctor/inputs/networks.ts";
 import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
 import { ALL_ONES_GUID, ZERO_GUID } from "../../../../src/infiniband/guid.ts";
-import { guid } from "../../../support/records.ts";
+import { aRecord, guid } from "../../../support/records.ts";
 import { aDoctorContext, aPf, aVf, summaries } from "./doctor-context.ts";
 
 const examine = (...pfs: InventoriedPf[]) => summaries(guids(aDoctorContext({}, { pfs })));
-const holder = { condition: "attached" } as InventoriedVf["holder"];
+const holder = { condition: "attached" } as ListedAttachment;
 const zero = { nodeGuid: ZERO_GUID, portGuid: ZERO_GUID };
 const ones = { nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID };
 const none = { ...zero, config: { linkState: undefined, ...zero } };
-const drivers = "/sys/bus/pci/drivers/mlx5_core";
-const advice = '(not needed if networks have "guid": "auto", or ib-kubernetes runs)';
+const own = guid("02:00:00:00:00:00:00:01");
+const usable = "usable only for networks that set a GUID";
 const drain = "the SR-IOV Network Operator drains the node";
+const notNeeded = '(not needed if networks have "guid": "auto", or ib-kubernetes runs)';
+const noPf = "(the PF needs a netdev and a GUID, from which GUIDs of VFs are derived)";
 
 test("each function has its own GUID", () => {
   expect(examine(aPf([aVf(0), aVf(1)]))).toEqual([
-    ["ok: every free VF has a GUID, and no two devices have the same GUID"],
+    ["ok guid-ok: every free VF has a GUID, and no two devices have the same GUID"],
   ]);
+});
+
+test("without VFs, or if it is not known which VFs are free, nothing is reported", () => {
   expect(examine()).toEqual([]);
+  expect(examine(aPf([]))).toEqual([]);
+  expect(guids(aDoctorContext({}, { pfs: [aPf([aVf(0, none)])], attached: undefined }))).toEqual([]);
 });
 
-test("one VF has no GUID: the command assigns the GUID that ADD would assign", () => {
-  expect(examine(aPf([aVf(0), aVf(1, none)]))).toEqual([
+test("GUIDs that cannot be read are not called good", () => {
+  expect(examine(aPf([aVf(0), aVf(1, { nodeGuid: undefined, portGuid: undefined })]))).toEqual([
+    ["skipped guid-unknown: VF 0000:03:00.3 has GUIDs that cannot be read here"],
+  ]);
+});
+
+describe("VFs without a GUID", () => {
+  test("are provisioned by the plugin, which `doctor --fix` may do", () => {
+    const context = aDoctorContext({}, { pfs: [aPf([aVf(0), aVf(1, none)])] });
+    expect(summaries(guids(context))).toEqual([
+      [
+        `warning guid-missing: VF 0000:03:00.3 has no GUID: ${usable}, and ${drain}`,
+        "ib-sriov provision 0000:03:00.3",
+        notNeeded,
+      ],
+    ]);
+    expect(guids(context)[0]?.fix).toEqual({ kind: "provision", vfs: ["0000:03:00.3"] });
+  });
+
+  test("or with a GUID of all ones are separate findings", () => {
+    const ofGo = { ...ones, config: { linkState: undefined, ...ones } };
+    expect(examine(aPf([aVf(0, none), aVf(1, none), aVf(2, ofGo), aVf(3)]))).toEqual([
+      [
+        `warning guid-missing: 2 VFs (0000:03:00.2, 0000:03:00.3) have no GUID: ${usable}, and ${drain}`,
+        "ib-sriov provision 0000:03:00.2 0000:03:00.3",
+        notNeeded,
+      ],
+      [
+        `warning guid-all-ones: VF 0000:03:00.4 has all ones as the GUID, which the Go plugin's DEL sets: ${usable}`,
+        "ib-sriov provision 0000:03:00.4",
+        notNeeded,
+      ],
+    ]);
+  });
+
+  test("of a PF without a netdev or GUID have no command", () => {
+    for (const pf of [{ netdev: undefined }, { portGuid: ZERO_GUID }, { portGuid: undefined }]) {
+      const [finding] = guids(aDoctorContext({}, { pfs: [aPf([aVf(0, none), aVf(1)], pf)] }));
+      expect(finding).toMatchObject({ id: "guid-missing", advice: noPf.slice(1, -1) });
+      expect(finding?.command).toBeUndefined();
+      expect(finding?.fix).toBeUndefined();
+    }
+  });
+
+  test("include those with only a port GUID, and a VF that was created again; not those of containers", () => {
+    expect(examine(aPf([aVf(0, { ...none, portGuid: own }), aVf(1)]))[0]?.[0]).toMatch(/guid-missing/);
+    const destroyed: ListedAttachment = { ...holder, condition: "destroyed" };
+    expect(examine(aPf([aVf(0, { ...none, holder: destroyed }), aVf(1)]))[0]?.[0]).toMatch(/guid-missing/);
+    expect(examine(aPf([aVf(0, { ...none, holder }), aVf(1)]))[0]?.[0]).toMatch(/^ok/);
+  });
+});
+
+describe("no VF has a GUID", () => {
+  const network = (name: string, document: Network["document"]): Network => ({
+    name,
+    file: `/etc/cni/net.d/${name}`,
+    document,
+    chain: [],
+    cniPath: "",
+  });
+  const withNetworks = (vfs: readonly InventoriedVf[], ...networks: Network[]) =>
+    summaries(guids(aDoctorContext({}, { pfs: [aPf(vfs)], networks: { networks, findings: [] } })));
+
+  test("and the networks set none", () => {
+    expect(
+      withNetworks([aVf(0, none), aVf(1, zero)], network("own", {}), network("auto", { guid: "auto" })),
+    ).toEqual([
+      [
+        "error guid-none: 2 VFs (0000:03:00.2, 0000:03:00.3) have no GUID, no other VF has one, and no GUID is set by own (/etc/cni/net.d/own)",
+        "ib-sriov provision 0000:03:00.2 0000:03:00.3",
+        '(or set "guid": "auto" in the networks, or run ib-kubernetes)',
+      ],
+    ]);
+  });
+
+  test("and the networks are not known", () => {
+    expect(withNetworks([aVf(0, none)])[0]?.[0]).toBe(
+      `warning guid-none: VF 0000:03:00.2 has no GUID, and no other VF has one: ${usable}`,
+    );
+  });
+
+  test.each([
+    { guid: "auto" },
+    { guid: "02:00:00:00:00:00:00:09" },
+    { ibKubernetesEnabled: true },
+    { capabilities: { infinibandGUID: true } },
+    { runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:09" } },
+  ])("and every network sets one: %j", (document) => {
+    expect(withNetworks([aVf(0, none)], network("own", document))[0]?.[0]).toMatch(/^warning guid-missing/);
+  });
+
+  test.each([{ guid: "" }, { capabilities: { mac: true } }, { capabilities: null }])(
+    "and a network that seems to set one does not: %j",
+    (document) => {
+      expect(withNetworks([aVf(0, none)], network("own", document))[0]?.[0]).toMatch(/^error guid-none/);
+    },
+  );
+
+  test("but the VF of a container has one, which is free later", () => {
+    const kept = { ...holder, record: aRecord() };
+    expect(withNetworks([aVf(0, none), aVf(1, { holder: kept })])[0]?.[0]).toMatch(/guid-missing/);
+    const original = { ...aRecord().originals, portGuid: ZERO_GUID };
+    const given = { ...holder, record: aRecord({ originals: original }) };
+    expect(withNetworks([aVf(0, none), aVf(1, { holder: given })])[0]?.[0]).toMatch(/guid-none/);
+  });
+});
+
+test.each([
+  ["none", zero],
+  ["another GUID", { nodeGuid: own, portGuid: own }],
+  ["another node GUID", { nodeGuid: own }],
+])("a GUID that only the PF stores is not in effect: the VF has %s", (_, running) => {
+  expect(examine(aPf([aVf(0, running), aVf(1)]))).toEqual([
     [
-      `warning: VF 0000:03:00.3 without a GUID (${drain}): usable only for networks that set a GUID`,
-      `ip link set ib0 vf 1 node_guid 9a:03:9b:03:02:ab:01:00; ip link set ib0 vf 1 port_guid 9a:03:9b:03:02:ab:01:00; echo 0000:03:00.3 >${drivers}/unbind; echo 0000:03:00.3 >${drivers}/bind`,
-      advice,
+      "warning guid-pending: VF 0000:03:00.2 has a GUID at the PF that is not in effect",
+      "ib-sriov provision 0000:03:00.2",
     ],
   ]);
 });
 
-test("several VFs have no GUID, some of them all-ones: the command is one loop", () => {
-  const ofGo = { ...ones, config: { linkState: undefined, ...ones } };
-  const [first, second] = examine(aPf([aVf(0, none), aVf(1, none), aVf(2, ofGo), aVf(3)]));
-  expect(first?.[1]).toBe(
-    "for each in '0 9a:03:9b:03:01:ab:01:00 0000:03:00.2 mlx5_core' '1 9a:03:9b:03:02:ab:01:00 0000:03:00.3 mlx5_core'; " +
-      "do set -- $each; ip link set ib0 vf $1 node_guid $2; ip link set ib0 vf $1 port_guid $2; " +
-      "echo $3 >/sys/bus/pci/drivers/$4/unbind; echo $3 >/sys/bus/pci/drivers/$4/bind; done",
+test("a GUID that the PF does not report, or that the VF does not report, is not called pending", () => {
+  const config = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
+  expect(examine(aPf([aVf(0, { config })]))[0]?.[0]).toMatch(/^ok/);
+  expect(examine(aPf([aVf(0, { nodeGuid: undefined, portGuid: undefined })]))[0]?.[0]).toMatch(
+    /guid-unknown/,
   );
-  expect(second?.[0]).toBe(
-    "warning: VF 0000:03:00.4 with all ones as the GUID, which the Go plugin's DEL sets: usable only for networks that set a GUID",
-  );
-});
-
-test("a VF for a virtual machine is not rebound", () => {
-  const whole = { ...none, driver: "vfio-pci" };
-  const [both] = examine(aPf([aVf(0, none), aVf(1, whole)]));
-  expect(both?.[1]?.split("; ").slice(4)).toEqual([
-    "ip link set ib0 vf 1 node_guid 9a:03:9b:03:02:ab:01:00",
-    "ip link set ib0 vf 1 port_guid 9a:03:9b:03:02:ab:01:00",
-  ]);
-  const [alone] = examine(aPf([aVf(1, whole)]));
-  expect(alone?.[1]?.split("; ")).toHaveLength(2);
-});
-
-test("a derived GUID that is in use is not assigned again", () => {
-  const taken = guid("9a:03:9b:03:02:ab:01:00");
-  const [finding] = examine(aPf([aVf(0, { nodeGuid: taken, portGuid: taken }), aVf(1, none)]));
-  expect(finding?.[1]).toMatch(/node_guid 9a:03:9b:13:02:ab:01:00;/);
-});
-
-test("a node GUID alone counts, too; unknown GUIDs and those of attached VFs do not", () => {
-  expect(examine(aPf([aVf(0, { ...none, portGuid: guid("02:00:00:00:00:00:00:01") })]))[0]?.[0]).toMatch(
-    /^warning: VF/,
-  );
-  expect(examine(aPf([aVf(0, { nodeGuid: undefined, portGuid: undefined })]))[0]?.[0]).toMatch(/^ok/);
-  expect(examine(aPf([aVf(0, { ...none, holder })]))[0]?.[0]).toMatch(/^ok/);
-});
-
-test("a GUID that only the PF stores needs only a rebind", () => {
-  expect(examine(aPf([aVf(0, zero)]))).toEqual([
-    [
-      "warning: VF 0000:03:00.2 with a GUID that is not in effect yet",
-      `echo 0000:03:00.2 >${drivers}/unbind; echo 0000:03:00.2 >${drivers}/bind`,
-    ],
-  ]);
-});
-
-test("without a netdev or GUID of the PF there is a warning without a command", () => {
-  for (const pf of [{ netdev: undefined }, { portGuid: ZERO_GUID }, { portGuid: undefined }])
-    expect(examine(aPf([aVf(0, none)], pf))[0]?.slice(1)).toEqual([advice]);
 });
 
 test("two devices have the same GUID: all free VFs but one get another GUID", () => {
-  const same = guid("02:00:00:00:00:00:00:01");
-  const twin = (index: number, changes: Partial<InventoriedVf> = {}) =>
-    aVf(index, { nodeGuid: same, portGuid: same, ...changes });
+  const twin = (index: number, changes: Partial<InventoriedVf> = {}) => {
+    const config = { linkState: "auto", nodeGuid: own, portGuid: own } as const;
+    return aVf(index, { nodeGuid: own, portGuid: own, config, ...changes });
+  };
   const found = (names: string) =>
-    `error: ${same} is the GUID of ${names}: the subnet reaches only one device`;
+    `error guid-duplicate: ${own} is the GUID of ${names}: the subnet reaches only one device`;
+  const both = found("0000:03:00.2, 0000:03:00.3");
 
-  const [free] = examine(aPf([twin(0), twin(1)]));
-  expect(free?.[0]).toBe(found("0000:03:00.2, 0000:03:00.3"));
-  expect(free?.[1]).toMatch(/^ip link set ib0 vf 1 node_guid [^;]*; [^;]*; [^;]*; [^;]*$/);
-
-  const [held] = examine(aPf([twin(0), twin(1, { holder })]));
-  expect(held?.[1]).toMatch(/^ip link set ib0 vf 0 node_guid [^;]*; [^;]*; [^;]*; [^;]*$/);
-
+  expect(examine(aPf([twin(0), twin(1)]))).toEqual([[both, "ib-sriov provision --replace 0000:03:00.3"]]);
+  expect(examine(aPf([twin(0), twin(1, { holder })]))).toEqual([
+    [both, "ib-sriov provision --replace 0000:03:00.2"],
+  ]);
   expect(examine(aPf([twin(0, { holder }), twin(1, { holder })]))).toEqual([
     [
-      found("0000:03:00.2, 0000:03:00.3"),
+      both,
       "(all devices except one need a different GUID; the VF of a pod loses this GUID when the pod ends)",
     ],
   ]);
-
-  const [port] = examine(aPf([twin(0)], { portGuid: same }));
-  expect(port?.[0]).toBe(found("0000:03:00.0, 0000:03:00.2"));
-  expect(port?.[1]).toMatch(/vf 0 node_guid/);
-
+  expect(examine(aPf([twin(0)], { portGuid: own }))).toEqual([
+    [found("0000:03:00.0, 0000:03:00.2"), "ib-sriov provision --replace 0000:03:00.2"],
+  ]);
   const other = aPf([twin(1)], { pci: "0000:04:00.0", netdev: undefined, portGuid: undefined });
-  expect(examine(aPf([twin(0)]), other)[0]?.[0]).toMatch(/^error/);
+  expect(examine(aPf([twin(0)]), other)[0]?.[0]).toBe(both);
+  // Which GUID is replaced is the administrator's decision.
+  expect(guids(aDoctorContext({}, { pfs: [aPf([twin(0), twin(1)])] }))[0]?.fix).toBeUndefined();
 });

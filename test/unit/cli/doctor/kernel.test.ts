@@ -3,7 +3,7 @@ import { kernel } from "../../../../src/cli/doctor/kernel.ts";
 import { aDoctorContext, summaries } from "./doctor-context.ts";
 
 test("a kernel with all features is ok", () => {
-  expect(summaries(kernel(aDoctorContext()))).toEqual([["ok: Linux 6.12.117"]]);
+  expect(summaries(kernel(aDoctorContext()))).toEqual([["ok kernel-ok: Linux 6.12.117"]]);
 });
 
 test("a kernel without netns cookies is a warning, whatever its version", () => {
@@ -11,7 +11,7 @@ test("a kernel without netns cookies is a warning, whatever its version", () => 
   const old = aDoctorContext({ "/proc/sys/kernel/osrelease": "4.18.0-513.el8" }, {}, { namespaces });
   expect(summaries(kernel(old))).toEqual([
     [
-      "warning: Linux 4.18.0-513.el8 does not report which VF a netdev in a container belongs to: DEL, CHECK and GC can fail",
+      "warning kernel-too-old: Linux 4.18.0-513.el8 does not report which VF a netdev in a container belongs to: DEL, CHECK and GC can fail",
       "(use Linux 5.14 or later)",
     ],
   ]);
@@ -23,12 +23,12 @@ test("without ib_ipoib nothing can be attached, without ib_uverbs pods have no R
   const bare = { ...context, inventory: { ...inventory, names: () => [] } };
   expect(summaries(kernel(bare)).slice(1)).toEqual([
     [
-      "error: module ib_ipoib is not loaded: no PF has the netdev through which VFs are configured",
+      "error pf-no-ipoib: module ib_ipoib is not loaded: PFs have no netdevs, through which VFs are configured",
       "modprobe ib_ipoib",
       "(at every boot: echo ib_ipoib >/etc/modules-load.d/ib_ipoib.conf)",
     ],
     [
-      "warning: module ib_uverbs is not loaded: pods have only IPoIB, without RDMA",
+      "warning kernel-no-uverbs: module ib_uverbs is not loaded: pods have only IPoIB, without RDMA",
       "modprobe ib_uverbs",
       "(at every boot: echo ib_uverbs >/etc/modules-load.d/ib_uverbs.conf)",
     ],

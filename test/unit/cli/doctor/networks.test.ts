@@ -1,11 +1,13 @@
 import { describe, expect, test } from "vitest";
 import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
+import { networksOf } from "../../../../src/cli/doctor/inputs/networks.ts";
 import { networkChecks } from "../../../../src/cli/doctor/network-checks.ts";
-import { networksOf } from "../../../../src/cli/doctor/networks.ts";
-import { ownPlugin } from "../../../../src/cli/doctor/plugins.ts";
+import { ownPlugin, pluginDirectoryOf } from "../../../../src/cli/doctor/plugins.ts";
+import { TimeoutError } from "../../../../src/node/clock.ts";
+import type { Link } from "../../../../src/node/links.ts";
 import type { Child, ChildCommand } from "../../../../src/node/processes.ts";
-import { aRecord } from "../../../support/records.ts";
-import { aDoctorContext, summaries } from "./doctor-context.ts";
+import { aLinkSettings, aRecord } from "../../../support/records.ts";
+import { aDoctorContext, aLink, aPf, summaries } from "./doctor-context.ts";
 
 const directory = "/etc/cni/net.d";
 const ownNetwork = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ipam: { type: "host-local" } };
@@ -72,13 +74,11 @@ test("only networks of ib-sriov are examined, alone or in a list", () => {
     "30-c.json": { name: "bare", type: "ib-sriov" },
     "40-d.conf": { ...ownNetwork, type: "bridge", name },
     "50-e.txt": ownNetwork,
-    "60-f.conf": "{",
-    "70-g.conf": [1],
   });
   expect(found).toEqual([
-    [`ok: mynet (${directory}/10-a.conf), addresses by ${hostLocal}`],
-    [`ok: listed (${directory}/20-b.conflist), addresses by ${hostLocal}`],
-    [`ok: bare (${directory}/30-c.json), without addresses`],
+    [`ok network-ok: mynet (${directory}/10-a.conf), addresses by ${hostLocal}`],
+    [`ok network-ok: listed (${directory}/20-b.conflist), addresses by ${hostLocal}`],
+    [`ok network-ok: bare (${directory}/30-c.json), without addresses`],
   ]);
 });
 
@@ -90,45 +90,89 @@ test("keys that resemble known ones are a warning, in the runtime's files and in
   const doubts = found.filter(([text]) => text?.startsWith("warning"));
   expect(doubts).toEqual([
     [
-      `warning: mynet (${directory}/10-a.conflist): network configuration: key linkState is ignored; use link_state`,
-      "(correct it)",
+      `warning network-key: mynet (${directory}/10-a.conflist): network configuration: key linkState is ignored; use link_state`,
+      "(correct the file)",
     ],
     [
-      `warning: mynet (${directory}/10-a.conflist): network configuration: key GUID is read as guid; use that spelling`,
-      "(correct it)",
+      `warning network-key: mynet (${directory}/10-a.conflist): network configuration: key GUID is read as guid; use that spelling`,
+      "(correct the file)",
     ],
     [
       expect.stringMatching(
-        /^warning: other \(.*c0-net1\): network configuration: runtimeConfig\.mac is ignored/,
+        /^warning network-key: other \(.*c0-net1\): network configuration: runtimeConfig\.mac is ignored/,
       ),
-      "(correct it)",
+      "(correct the file)",
     ],
   ]);
 });
 
 test("without networks the finding names the directory that was searched", () => {
-  const kubernetes = "NetworkAttachmentDefinitions are in Kubernetes, and are not checked";
+  const kubernetes = "NetworkAttachmentDefinitions are in Kubernetes, and not checked";
   expect(examine({ "10-a.conf": { type: "bridge" } })).toEqual([
-    [`unknown: no network in ${directory}; ${kubernetes}`],
+    [`skipped network-none: no network of type ib-sriov in ${directory}; ${kubernetes}`],
   ]);
   expect(examine({})).toEqual([
-    [`unknown: no network can be seen from here, because ${directory} does not exist; ${kubernetes}`],
+    [`skipped network-none: no network can be seen from here: ${directory} does not exist; ${kubernetes}`],
   ]);
 });
 
-test("a configuration of ib-sriov that is cut off is an error", () => {
-  expect(examine({ "10-a.conf": '{"type": "ib-sriov",' })).toEqual([
-    [`error: ${directory}/10-a.conf is not a JSON object`, "(correct it)"],
+test.each([
+  ["", " is empty"],
+  ['{"type": "ib-sriov",', ", line 1, column 21: unexpected end"],
+  ["\n{", ", line 2, column 2: unexpected end"],
+  ['{"type": "bridge",\n  "name": "a",\n}', ", line 3, column 1: unexpected '}'"],
+  ["[1]", " is not a JSON object"],
+  // The parser refuses it, although it is JSON.
+  ["[".repeat(600) + "]".repeat(600), " is not a JSON object"],
+])("a configuration of any type that is not a JSON object is an error: %j", (text, found) => {
+  expect(examine({ "10-a.conf": text })).toEqual([
+    [
+      `error network-json: ${directory}/10-a.conf${found}`,
+      "(correct the file, or remove it: runtimes refuse it)",
+    ],
   ]);
+});
+
+describe("an MTU", () => {
+  const withMtu = (mtu: unknown, netdevs: Partial<Link>[] = [{}]) => {
+    const context = aDoctorContext(
+      { [`${directory}/10-a.conf`]: JSON.stringify({ ...ownNetwork, ipam: {}, mtu }) },
+      { pfs: netdevs.map((changes) => aPf([], { netdev: aLink("ib0", changes) })) },
+    );
+    return summaries(networkChecks({ ...context, networks: networksOf(context, [], context) }))[0];
+  };
+  const which = `mynet (${directory}/10-a.conf)`;
+
+  test("that no InfiniBand port allows is an error", () => {
+    expect(withMtu(9000)).toEqual([
+      `error network-mtu: ${which} has MTU 9000: InfiniBand ports allow at most 4092 in datagram mode`,
+      "(lower mtu in the network)",
+    ]);
+  });
+
+  test("above those of all netdevs is a warning", () => {
+    expect(withMtu(4092, [{ mtu: 1500 }, { mtu: 2044 }])).toEqual([
+      `warning network-mtu: ${which} has MTU 4092, but no PF and no VF of this node has more than 2044`,
+      "(lower mtu in the network, or raise the MTU of the port and of the subnet (OpenSM: partitions.conf))",
+    ]);
+  });
+
+  test.each([
+    ["allowed", 2044, undefined],
+    ["unknown: no netdev", 4092, []],
+    ["of connected mode", 65_520, [{ settings: { ...aLinkSettings, mode: 1 } }]],
+  ])("that is %s is ok", (_, mtu, netdevs) => {
+    expect(withMtu(mtu, netdevs)?.[0]).toMatch(/^ok/);
+  });
 });
 
 test("the networks of attachments are examined once each, with the CNI_PATH of their ADD", () => {
-  const kubernetes = expect.arrayContaining([expect.stringMatching(/^unknown/)]);
+  const kubernetes = expect.arrayContaining([expect.stringMatching(/^skipped network-none/)]);
   const stdin = JSON.stringify(ownNetwork);
   expect(examine({}, { attached: attachedWith(stdin, stdin, "{") })).toEqual([
     kubernetes,
     [
-      'error: mynet (/var/lib/cni/ib-sriov/c0-net1): failed to find plugin "host-local" in path [/recorded]',
+      'error ipam-missing: mynet (/var/lib/cni/ib-sriov/c0-net1): failed to find plugin "host-local" in path [/recorded]',
       "cp /opt/cni/bin/host-local /recorded/",
     ],
   ]);
@@ -141,7 +185,7 @@ test("the networks of attachments are examined once each, with the CNI_PATH of t
   };
   expect(examine({}, { attached: [rdmaOnly] })).toEqual([
     kubernetes,
-    ["ok: mynet (/var/lib/cni/ib-sriov/c0-net1), without addresses"],
+    ["ok network-ok: mynet (/var/lib/cni/ib-sriov/c0-net1), without addresses"],
   ]);
 });
 
@@ -155,9 +199,9 @@ describe("a network that is an error", () => {
     ["an unsupported version", { cniVersion: "2.0.0" }, /incompatible CNI versions/],
   ])("%s", (_, changes, message) => {
     const [finding, ...others] = examine({ "10-a.conf": { ...ownNetwork, ...changes } });
-    expect(finding?.[0]).toMatch(/^error: /);
+    expect(finding?.[0]).toMatch(/^error network-invalid: /);
     expect(finding?.[0]).toMatch(message);
-    expect(finding?.[1]).toBe("(correct it)");
+    expect(finding?.[1]).toBe("(correct the file)");
     expect(others).toEqual([]);
   });
 
@@ -166,14 +210,14 @@ describe("a network that is an error", () => {
     const list = { name, cniVersion, plugins: [plugin, { type: "rdma" }] };
     expect(examine({ "10-a.conf": list })).toEqual([
       [
-        `error: ${which} chains rdma-cni, which removes the interface by moving its RDMA device`,
+        `error network-rdma-cni: ${which} chains rdma-cni, which removes the interface by moving its RDMA device`,
         '(remove the plugin of type "rdma", and set "rdmaIsolation": true in that of type "ib-sriov")',
       ],
     ]);
   });
 
   test("an IPAM plugin that is missing, or in another directory", () => {
-    const missing = `error: ${which}: failed to find plugin "host-local" in path [/opt/cni/bin /more]`;
+    const missing = `error ipam-missing: ${which}: failed to find plugin "host-local" in path [/opt/cni/bin /more]`;
     const cniPath = "/opt/cni/bin:/more";
     expect(examine({ "10-a.conf": ownNetwork }, { plugins: {}, cniPath })).toEqual([
       [missing, "(install it in /opt/cni/bin (Debian's package is containernetworking-plugins))"],
@@ -187,15 +231,82 @@ describe("a network that is an error", () => {
     const answering = (answer: string, changes = {}) =>
       examine({ "10-a.conf": { ...ownNetwork, ...changes } }, { plugins: { [hostLocal]: answer } });
     expect(answering("garbage")[0]?.[0]).toBe(
-      `error: ${which}: ${hostLocal} does not answer VERSION like a CNI plugin`,
+      `error ipam-broken: ${which}: ${hostLocal} does not answer VERSION like a CNI plugin`,
     );
     expect(answering(versionAnswer("0.4.0", "1.0.0"), { cniVersion: "1.1.0" })).toEqual([
       [
-        `error: ${which} has CNI 1.1.0, but ${hostLocal} supports 0.4.0, 1.0.0`,
+        `error ipam-version: ${which} has CNI 1.1.0, but ${hostLocal} supports 0.4.0, 1.0.0`,
         "(lower the network's cniVersion, or install a newer host-local)",
       ],
     ]);
   });
+});
+
+describe("an IPAM plugin that cannot run is not missing", () => {
+  const failing = (failure: Error, phase: "start" | "wait") => {
+    const started: string[] = [];
+    const start = ({ path }: ChildCommand): Child => {
+      started.push(path);
+      if (phase === "start") throw failure;
+      return {
+        wait: () => {
+          throw failure;
+        },
+        kill() {},
+      };
+    };
+    const context = aDoctorContext(
+      {
+        [hostLocal]: "",
+        [`${directory}/10-a.conf`]: JSON.stringify(ownNetwork),
+        [`${directory}/20-b.conf`]: JSON.stringify({ ...ownNetwork, name: "other" }),
+      },
+      {},
+      { processes: { start }, clock: { now: () => 0 } },
+    );
+    const findings = networkChecks({ ...context, networks: networksOf(context, [], context) });
+    // A plugin that hangs takes some seconds, so it is called once for all networks.
+    expect([findings.length, started]).toEqual([2, [hostLocal]]);
+    return summaries(findings)[0];
+  };
+  const which = `mynet (${directory}/10-a.conf)`;
+
+  test("without permission", () => {
+    const refusal = Object.assign(new Error("posix_spawn: (EACCES)"), { code: "EACCES" });
+    expect(failing(refusal, "start")).toEqual([
+      `error ipam-broken: ${which}: ${hostLocal} is not executable (EACCES)`,
+      `chmod 755 ${hostLocal}`,
+    ]);
+  });
+
+  test("that hangs", () => {
+    expect(failing(new TimeoutError("timed out"), "wait")).toEqual([
+      `error ipam-hangs: ${which}: ${hostLocal} hangs: no answer to VERSION for 5 s`,
+      `(to see it: CNI_COMMAND=VERSION ${hostLocal} </dev/null)`,
+    ]);
+  });
+
+  test("for another architecture", () => {
+    expect(failing(new Error("posix_spawn: (ENOEXEC)"), "start")).toEqual([
+      `error ipam-broken: ${which}: ${hostLocal} does not run: posix_spawn: (ENOEXEC)`,
+      "(install host-local again)",
+    ]);
+  });
+
+  test("and whose name is a path is not copied", () => {
+    expect(examine({ "10-a.conf": { ...ownNetwork, ipam: { type: "../host-local" } } })).toEqual([
+      [
+        `error ipam-missing: ${which}: invalid plugin name: ../host-local`,
+        "(install it in /opt/cni/bin (Debian's package is containernetworking-plugins))",
+      ],
+    ]);
+  });
+});
+
+test("the directory of plugins is that of the executable if other plugins are in it", () => {
+  const isFile = (path: string) => path === "/var/lib/cni/bin/multus";
+  expect(pluginDirectoryOf("/var/lib/cni/bin/ib-sriov", isFile)).toBe("/var/lib/cni/bin");
+  expect(pluginDirectoryOf("/root/ib-sriov", isFile)).toBe("/opt/cni/bin");
 });
 
 describe("the installed ib-sriov", () => {
@@ -208,21 +319,28 @@ describe("the installed ib-sriov", () => {
     const started: ChildCommand[] = [];
     const parts = { processes: processes(answers, started), clock: { now: () => 0 } };
     expect(summaries(ownPlugin(aDoctorContext(answers, { program }, parts)))).toEqual([
-      [`ok: ${path}, CNI 0.1.0 to 1.1.0`],
+      [`ok plugin-ok: ${path}, CNI 0.1.0 to 1.1.0`],
     ]);
     expect(started).toMatchObject([{ path, environment: ["CNI_COMMAND=VERSION"] }]);
   });
 
   test("is missing, or does not run", () => {
     expect(summaries(ownPlugin(aDoctorContext({}, { program })))).toEqual([
-      ['error: failed to find plugin "ib-sriov" in path [/opt/cni/bin]', command],
+      ['error plugin-missing: failed to find plugin "ib-sriov" in path [/opt/cni/bin]', command],
     ]);
     const start = () => {
       throw new Error("posix_spawn: Exec format error (ENOEXEC)");
     };
     const parts = { processes: { start }, clock: { now: () => 0 } };
     expect(summaries(ownPlugin(aDoctorContext({ [path]: "" }, { program }, parts)))).toEqual([
-      ["error: posix_spawn: Exec format error (ENOEXEC)", command],
+      [`error plugin-broken: ${path} does not run: posix_spawn: Exec format error (ENOEXEC)`, command],
+    ]);
+    const refuse = () => {
+      throw Object.assign(new Error("posix_spawn: (EACCES)"), { code: "EACCES" });
+    };
+    const refusing = { processes: { start: refuse }, clock: { now: () => 0 } };
+    expect(summaries(ownPlugin(aDoctorContext({ [path]: "" }, { program }, refusing)))).toEqual([
+      [`error plugin-broken: ${path} is not executable (EACCES)`, `chmod 755 ${path}`],
     ]);
   });
 });

@@ -1,7 +1,8 @@
 import { describe, expect, test } from "vitest";
 import { physicalFunctions } from "../../../../src/cli/doctor/physical-functions.ts";
 import type { InventoriedPf } from "../../../../src/cli/inventory.ts";
-import { aDoctorContext, aPf, aVf, port, summaries } from "./doctor-context.ts";
+import type { Namespace } from "../../../../src/node/namespaces.ts";
+import { aDoctorContext, aLink, aPf, aVf, port, summaries } from "./doctor-context.ts";
 
 const devices = "/sys/bus/pci/devices";
 const examine = (...pfs: InventoriedPf[]) => summaries(physicalFunctions(aDoctorContext({}, { pfs })));
@@ -9,7 +10,7 @@ const examine = (...pfs: InventoriedPf[]) => summaries(physicalFunctions(aDoctor
 test("a PF without problems is described", () => {
   expect(examine(aPf([aVf(0), aVf(1)]))).toEqual([
     [
-      "ok: 0000:03:00.0 (ib0, mlx5_0, mlx5_core): ACTIVE, 100 Gb/sec (4X EDR), subnet manager at LID 1; 2 of 8 VFs",
+      "ok pf-ok: 0000:03:00.0 (ib0, mlx5_0, mlx5_core): ACTIVE, 100 Gb/sec (4X EDR), subnet manager at LID 1; 2 of 8 VFs",
     ],
   ]);
 });
@@ -26,18 +27,20 @@ describe("VFs", () => {
   test("a PF without VFs is an error if it is the only PF, else a warning", () => {
     expect(examine(none)).toEqual([
       [
-        "error: 0000:03:00.0 has no VFs, and can have 8",
+        "error pf-no-vfs: 0000:03:00.0 has no VFs, and can have 8",
         made,
         "(to create them at every boot, use a udev rule or an operator)",
       ],
     ]);
-    expect(examine(none, aPf([aVf(0)], { pci: "0000:04:00.0" }))[0]?.[0]).toMatch(/^warning: 0000:03:00\.0/);
+    expect(examine(none, aPf([aVf(0)], { pci: "0000:04:00.0" }))[0]?.[0]).toMatch(
+      /^warning pf-no-vfs: 0000:03:00\.0/,
+    );
   });
 
   test("SR-IOV that is disabled in the firmware", () => {
     expect(examine(off)).toEqual([
       [
-        "error: SR-IOV of 0000:03:00.0 is off in its firmware",
+        "error pf-sriov-off: SR-IOV of 0000:03:00.0 is off in its firmware",
         "mstconfig -y -d 0000:03:00.0 set SRIOV_EN=1 NUM_OF_VFS=8",
         "(then reboot; SR-IOV must be on in the BIOS, too)",
       ],
@@ -52,9 +55,12 @@ describe("a port", () => {
   test("that is down is an error for the pods with its VFs", () => {
     const down = { state: "DOWN", physicalState: "Polling", subnetManager: 0 };
     expect(withPort(down)).toEqual([
-      ["error: port 1 of 0000:03:00.0 (mlx5_0) is DOWN (Polling)", "(check the cable and its other end)"],
+      [
+        "error pf-port-down: port 1 of 0000:03:00.0 (mlx5_0) is DOWN (Polling)",
+        "(check the cable and its other end)",
+      ],
     ]);
-    expect(withPort(down, [])[1]?.[0]).toMatch(/^warning: port 1/);
+    expect(withPort(down, [])[1]?.[0]).toMatch(/^warning pf-port-down: port 1/);
   });
 
   test.each([
@@ -64,7 +70,7 @@ describe("a port", () => {
   ])("that is %s with subnet manager %i lacks a subnet manager", (state, subnetManager) => {
     expect(withPort({ state, subnetManager })).toEqual([
       [
-        `error: port 1 of 0000:03:00.0 (mlx5_0) is ${state}, without a subnet manager`,
+        `error pf-no-sm: port 1 of 0000:03:00.0 (mlx5_0) is ${state}, without a subnet manager`,
         "(start a subnet manager in the subnet: UFM, that of a switch, or opensm)",
       ],
     ]);
@@ -75,18 +81,55 @@ describe("a port", () => {
   });
 });
 
-test("a PF without its netdev is an error: the netdev is in another namespace, or does not exist", () => {
+describe("a PF without its netdev", () => {
   const pfs = [aPf([aVf(0)], { netdev: undefined })];
-  const elsewhere = aDoctorContext({}, { pfs }, { functions: { hasNetdev: () => true } });
-  expect(summaries(physicalFunctions(elsewhere))).toEqual([
-    [
-      "error: 0000:03:00.0 has no netdev on the host: its VFs cannot be configured",
-      "(move it to the host namespace: ip -n NAMESPACE link set NETDEV netns 1)",
-    ],
-  ]);
-  expect(summaries(physicalFunctions(aDoctorContext({}, { pfs })))[0]?.[1]).toBe(
-    "(see dmesg for the error of ib_ipoib)",
-  );
+  const examineIn = (texts: Record<string, string>, parts: Parameters<typeof aDoctorContext>[2]) =>
+    summaries(physicalFunctions(aDoctorContext(texts, { pfs }, parts)));
+  const functions = { hasNetdev: () => true };
+  const namespace = { "/run/netns/a": "" };
+  const links = { ofFunction: (where: Namespace) => (where.path === "" ? [] : [aLink("ib0")]) };
+  const open = (path: string) => ({ path, cookie: "2" });
+
+  test("whose ib_ipoib failed", () => {
+    expect(examineIn({}, {})).toEqual([
+      [
+        "error pf-no-netdev: 0000:03:00.0 has no netdev: its VFs cannot be configured",
+        "(see dmesg for the error of ib_ipoib)",
+      ],
+    ]);
+  });
+
+  test.each([
+    [false, "ip -n a link set ib0 netns 1"],
+    [true, "(it returns when the processes of that namespace have ended)"],
+  ])("which is in a namespace with a name; with processes: %s", (inhabited, remedy) => {
+    const namespaces = { host: { path: "", cookie: "1" }, open, inhabited: () => inhabited };
+    expect(examineIn(namespace, { functions, links, namespaces })).toEqual([
+      [
+        "error pf-netdev-away: the netdev of 0000:03:00.0 is in network namespace a: its VFs cannot be configured",
+        remedy,
+      ],
+    ]);
+  });
+
+  test("which is in a namespace without a name, beside a file that is not a namespace", () => {
+    const refuse = () => {
+      throw new Error("not a namespace");
+    };
+    const namespaces = { host: { path: "", cookie: "1" }, open: refuse };
+    expect(examineIn(namespace, { functions, links, namespaces })).toEqual([
+      [
+        "error pf-netdev-away: the netdev of 0000:03:00.0 is in a network namespace without a name: its VFs cannot be configured",
+        "('lsns -t net' lists namespaces and their processes; the netdev returns when they end)",
+      ],
+    ]);
+  });
+
+  test("is not ok without ib_ipoib, which is a finding of the kernel", () => {
+    const context = aDoctorContext({}, { pfs });
+    const inventory = { ...context.inventory, names: () => [] };
+    expect(physicalFunctions({ ...context, inventory })).toEqual([]);
+  });
 });
 
 describe("without a PF", () => {
@@ -96,14 +139,23 @@ describe("without a PF", () => {
 
   test("and without any function that could be a PF", () => {
     expect(of({ [`${devices}/0000:00:1f.0/class`]: "0x060100\n" })).toEqual([
-      ["error: no PF of this node has a driver and an InfiniBand port"],
+      ["error pf-none: no PF of this node has a driver and an InfiniBand port"],
+    ]);
+  });
+
+  test("and without sysfs", () => {
+    expect(of({})).toEqual([
+      [
+        "error pf-none: no PCI device can be seen in /sys/bus/pci/devices",
+        "(run the doctor on the host, not in a container; sysfs must be mounted at /sys)",
+      ],
     ]);
   });
 
   test("a function has no driver", () => {
     expect(of(infiniband, { driver: () => undefined })).toEqual([
       [
-        "error: 0000:03:00.0 has no driver",
+        "error pf-no-driver: 0000:03:00.0 has no driver",
         "modprobe mlx5_core; echo 0000:03:00.0 >/sys/bus/pci/drivers_probe",
       ],
     ]);
@@ -112,29 +164,30 @@ describe("without a PF", () => {
   test("a PF has no RDMA device, unless a container has it", () => {
     const driver = () => "mlx5_core";
     expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => [] })).toEqual([
-      ["error: 0000:03:00.0 (mlx5_core) has no RDMA device", "modprobe mlx5_ib"],
+      ["error pf-no-rdma: 0000:03:00.0 (mlx5_core) has no RDMA device", "modprobe mlx5_ib"],
     ]);
     expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => ["mlx5_0"] })).toEqual([
-      ["error: no PF of this node has a driver and an InfiniBand port"],
+      ["error pf-none: no PF of this node has a driver and an InfiniBand port"],
     ]);
   });
 
   test("a PF is assigned as a whole", () => {
     expect(of(infiniband, { driver: () => "vfio-pci" })).toEqual([
-      ["ok: 0000:03:00.0 is bound to vfio-pci, and can be attached as a whole"],
+      ["ok pf-vfio: 0000:03:00.0 is bound to vfio-pci, and can be attached as a whole"],
     ]);
   });
 
   test("a VF is not a PF", () => {
     const vf = { ...infiniband, [`${devices}/0000:03:00.0/physfn/class`]: "0x020700\n" };
-    expect(of(vf, { driver: () => undefined })[0]?.[0]).toMatch(/^error: no PF/);
+    expect(of(vf, { driver: () => undefined })[0]?.[0]).toMatch(/^error pf-none: no PF/);
   });
 
   test("ports of Ethernet can be changed", () => {
     const port = "/sys/class/infiniband/mlx5_0/ports/1/link_layer";
-    expect(of({ [port]: "Ethernet\n" })).toEqual([
+    const bridge = { [`${devices}/0000:00:1f.0/class`]: "0x060100\n" };
+    expect(of({ ...bridge, [port]: "Ethernet\n" })).toEqual([
       [
-        "error: no PF of this node has a driver and an InfiniBand port; the ports of mlx5_0 are Ethernet ports",
+        "error pf-none: no PF of this node has a driver and an InfiniBand port; the ports of mlx5_0 are Ethernet ports",
         "mstconfig -y -d $(basename $(readlink -f /sys/class/infiniband/mlx5_0/device)) set LINK_TYPE_P1=1",
         "(if these are VPI cards; then reboot)",
       ],
@@ -148,6 +201,8 @@ describe("without a PF", () => {
       { pfs: [aPf([aVf(0)], { pci: "0000:04:00.0" })] },
       { functions },
     );
-    expect(summaries(physicalFunctions(context))[0]?.[0]).toBe("warning: 0000:03:00.0 has no driver");
+    expect(summaries(physicalFunctions(context))[0]?.[0]).toBe(
+      "warning pf-no-driver: 0000:03:00.0 has no driver",
+    );
   });
 });

@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { modeAfterReboot } from "../../../../src/cli/doctor/modprobe.ts";
-import type { Network } from "../../../../src/cli/doctor/networks.ts";
+import { modeAfterReboot } from "../../../../src/cli/doctor/inputs/modprobe.ts";
+import type { Network } from "../../../../src/cli/doctor/inputs/networks.ts";
 import { rdmaMode } from "../../../../src/cli/doctor/rdma.ts";
 import { aDoctorContext, summaries } from "./doctor-context.ts";
 
@@ -26,25 +26,31 @@ function examine(isExclusive: boolean, texts: Record<string, string>, ...network
 describe("the mode of RDMA devices", () => {
   test("is the same after the next boot, and fits the networks", () => {
     const empty = { "/etc/modprobe.d/other.conf": "options ib_core other=0\n" };
-    expect(examine(false, empty, sharing)).toEqual([["ok: shared, also after a reboot"]]);
-    expect(examine(true, { [conf]: exclusive }, isolating)).toEqual([["ok: exclusive, also after a reboot"]]);
+    expect(examine(false, empty, sharing)).toEqual([
+      ["ok rdma-mode-ok: RDMA devices are shared, also after a reboot"],
+    ]);
+    expect(examine(true, { [conf]: exclusive }, isolating)).toEqual([
+      ["ok rdma-mode-ok: RDMA devices are exclusive, also after a reboot"],
+    ]);
   });
 
   test("after the next boot is unknown if modprobe's files cannot be read", () => {
     expect(examine(true, {})).toEqual([
-      ["unknown: exclusive; the mode after a reboot cannot be seen from here"],
+      [
+        "skipped rdma-mode-unknown: RDMA devices are exclusive; the mode after a reboot cannot be seen from here",
+      ],
     ]);
   });
 
   test("is shared, and a network isolates", () => {
     expect(examine(false, { [conf]: exclusive }, isolating, sharing)).toEqual([
       [
-        "error: own (/etc/cni/net.d/own.conf): rdmaIsolation is set, but RDMA devices are shared",
+        "error rdma-mode-shared: own (/etc/cni/net.d/own.conf): rdmaIsolation is set, but RDMA devices are shared",
         "rdma system set netns exclusive",
         `(${ebusy}; in that case reboot with the mode below)`,
       ],
       [
-        `warning: shared, after a reboot exclusive (${conf})`,
+        `warning rdma-mode-at-boot: RDMA devices are shared, after a reboot exclusive (${conf})`,
         "rdma system set netns exclusive",
         `(${ebusy})`,
       ],
@@ -53,14 +59,16 @@ describe("the mode of RDMA devices", () => {
 
   test("is exclusive, and a network does not isolate", () => {
     expect(examine(true, { [conf]: exclusive }, isolating, sharing)[0]).toEqual([
-      "warning: all (/etc/cni/net.d/all.conf): rdmaIsolation is not set, but RDMA devices are exclusive: pods have only IPoIB",
+      "warning rdma-mode-exclusive: all (/etc/cni/net.d/all.conf): rdmaIsolation is not set, but RDMA devices are exclusive: pods have only IPoIB",
       `(set "rdmaIsolation": true, or run: rdma system set netns shared (${ebusy}))`,
     ]);
   });
 
   test("is exclusive, and a network is for virtual machines", () => {
     const machines = aNetwork("vm", { vfioPciMode: true });
-    expect(examine(true, { [conf]: exclusive }, machines)).toEqual([["ok: exclusive, also after a reboot"]]);
+    expect(examine(true, { [conf]: exclusive }, machines)).toEqual([
+      ["ok rdma-mode-ok: RDMA devices are exclusive, also after a reboot"],
+    ]);
   });
 
   const initramfs = "(if the initramfs loads ib_core, rebuild it (update-initramfs -u, dracut -f))";
@@ -68,19 +76,19 @@ describe("the mode of RDMA devices", () => {
     [
       "no file sets it",
       { "/etc/modprobe.d/other.conf": "" },
-      "warning: exclusive, after a reboot shared",
+      "warning rdma-mode-at-boot: RDMA devices are exclusive, after a reboot shared",
       [`echo "options ib_core netns_mode=0" >${conf}`, initramfs],
     ],
     [
       "a file sets another mode",
       { "/lib/modprobe.d/x.conf": "options ib_core netns_mode=1" },
-      "warning: exclusive, after a reboot shared (/lib/modprobe.d/x.conf)",
+      "warning rdma-mode-at-boot: RDMA devices are exclusive, after a reboot shared (/lib/modprobe.d/x.conf)",
       ["sed -i 's/\\(netns_mode=\\)[^ ]*/\\10/g' /lib/modprobe.d/x.conf", initramfs],
     ],
     [
       "the kernel's command line sets another mode",
       { [conf]: exclusive, "/proc/cmdline": "quiet ib_core.netns_mode=1" },
-      "warning: exclusive, after a reboot shared (/proc/cmdline)",
+      "warning rdma-mode-at-boot: RDMA devices are exclusive, after a reboot shared (/proc/cmdline)",
       ["(remove ib_core.netns_mode from the kernel's command line)"],
     ],
   ])("is exclusive until a reboot: %s", (_, texts, found, remedy) => {

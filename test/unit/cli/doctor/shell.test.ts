@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { forEachRow, listed, shellWord } from "../../../../src/cli/doctor/shell.ts";
+import { commandLines, listed, shellWord, vfCommand } from "../../../../src/cli/doctor/shell.ts";
 
 const run = (script: string) => spawnSync("sh", ["-c", script], { encoding: "utf8" }).stdout;
 
@@ -23,18 +23,20 @@ test("a word is quoted only if necessary", () => {
   expect(shellWord("")).toBe("''");
 });
 
-test("one row is written out, several rows become a loop with the same effect", () => {
-  expect(forEachRow([["0", "02:00"]], "echo $1 $2")).toBe("echo 0 02:00");
-  const rows = [
-    ["0", "02:00"],
-    ["1", "02:01"],
-  ];
-  expect(forEachRow(rows, "echo $1 $2")).toBe(
-    "for each in '0 02:00' '1 02:01'; do set -- $each; echo $1 $2; done",
-  );
-  expect(run(forEachRow(rows, "echo $2 $1"))).toBe("02:00 0\n02:01 1\n");
-  expect(run(forEachRow([["a"], ["b"]], "echo $1"))).toBe("a\nb\n");
-  expect(forEachRow([], "echo $1")).toBe("");
+test("a command for many VFs has several lines, which are commands with all VFs in order", () => {
+  const vfs = Array.from({ length: 64 }, (_, i) => `0000:03:0${i >> 3}.${i & 7}`);
+  const lines = vfCommand("/a b/ib-sriov", "provision --replace", vfs)?.split("\n") ?? [];
+  expect(lines.every((line) => line.length <= 70)).toBe(true);
+  expect(lines.every((line) => line.startsWith("'/a b/ib-sriov' provision --replace 0000:"))).toBe(true);
+  expect(lines.flatMap((line) => line.split(" ").slice(4))).toEqual(vfs);
+  expect(vfCommand("ib-sriov", "bind", vfs.slice(0, 2))).toBe("ib-sriov bind 0000:03:00.0 0000:03:00.1");
+  expect(vfCommand("ib-sriov", "bind", [])).toBeUndefined();
+});
+
+test("commands are printed if there are few", () => {
+  expect(commandLines(["a", "b"])).toBe("a\nb");
+  expect(commandLines([])).toBeUndefined();
+  expect(commandLines(Array.from({ length: 9 }, String))).toBeUndefined();
 });
 
 test("of many names only the first are listed, with the number of the others", () => {

@@ -24,7 +24,7 @@ describe("the state directory", () => {
 
   test("that is writable", () => {
     expect(summaries(stateDirectory(aDoctorContext({ [`${root}/.vf/x`]: "" })))).toEqual([
-      [`ok: ${root} can be written to`],
+      [`ok state-ok: ${root} can be written to`],
     ]);
   });
 
@@ -39,7 +39,10 @@ describe("the state directory", () => {
     ["the directory's own", "24 1 0:3 / /var/lib/cni/ib-sriov ro - x x ro\n", root],
   ])("on a read-only file system: %s", (_, mountinfo, point) => {
     expect(refusing("EROFS", { "/proc/self/mountinfo": mountinfo })).toEqual([
-      [`error: ${root} cannot be written to: access: (EROFS)`, `mount -o remount,rw ${point}`],
+      [
+        `error state-not-writable: ${root} cannot be written to: access: (EROFS)`,
+        `mount -o remount,rw ${point}`,
+      ],
     ]);
   });
 
@@ -53,7 +56,9 @@ describe("the state directory", () => {
 
   test("on a full file system, or without permission", () => {
     expect(refusing("ENOSPC")[0]?.[1]).toBe(`(make room there: df ${root}; df -i ${root})`);
-    expect(refusing("EACCES")[0]?.[1]).toBe("(the doctor must run as root)");
+    expect(refusing("EACCES")[0]?.[1]).toBe(
+      "(check the permissions of the directory, and the security module (dmesg))",
+    );
   });
 });
 
@@ -75,8 +80,10 @@ describe("records", () => {
     summaries(records(aDoctorContext(texts, { attached: all }, parts)));
 
   test("of running attachments are counted", () => {
-    expect(examine([])).toEqual([["ok: 0 attachments"]]);
-    expect(examine([attached, { ...attached, condition: "in progress" }])).toEqual([["ok: 2 attachments"]]);
+    expect(examine([])).toEqual([["ok records-ok: 0 attachments"]]);
+    expect(examine([attached, { ...attached, condition: "in progress" }])).toEqual([
+      ["ok records-ok: 2 attachments"],
+    ]);
     expect(examine(undefined)).toEqual([]);
   });
 
@@ -84,14 +91,17 @@ describe("records", () => {
     const dead: ListedAttachment = { ...attached, condition: "orphaned" };
     const broken: ListedAttachment = { ...attached, condition: "cleanup-failed", pod: "default/trainer" };
     expect(examine([dead, attached, broken])).toEqual([
-      ["warning: left behind: orphaned: c1 net1, cleanup-failed: default/trainer (c1) net1", "ib-sriov gc"],
+      [
+        "warning record-left: left behind: orphaned: c1 net1, cleanup-failed: default/trainer (c1) net1",
+        "ib-sriov gc",
+      ],
     ]);
   });
 
   test("whose VF was destroyed are named with a remedy", () => {
     expect(examine([{ ...attached, condition: "destroyed" }])).toEqual([
       [
-        "warning: VF 0000:03:00.2 was destroyed while it was attached: destroyed: c1 net1",
+        "warning vf-destroyed: VF 0000:03:00.2 was destroyed while it was attached: c1 net1",
         "(restart the pod: it gets another VF, and the DEL of this one releases its lease)",
       ],
     ]);
@@ -99,7 +109,7 @@ describe("records", () => {
 
   test("of which only the lease remains are for gc", () => {
     expect(examine([], { [`${root}/.owed/0000:03:00.2-1`]: "{}" })).toEqual([
-      ["warning: leases of orphaned attachments that are not released yet: 1", "ib-sriov gc"],
+      ["warning lease-pending: leases of orphaned attachments that are not released yet: 1", "ib-sriov gc"],
     ]);
   });
 
@@ -114,7 +124,7 @@ describe("records", () => {
     };
     expect(examine([unreadable])).toEqual([
       [
-        `warning: ${root}/a b cannot be read (${reason}): an ADD of that name is refused`,
+        `warning record-unreadable: ${root}/a b cannot be read (${reason}): an ADD of that name is refused`,
         `rm -r '${root}/a b'`,
       ],
     ]);
@@ -129,7 +139,7 @@ describe("records", () => {
     const { path, name, pci } = attached;
     expect(examine([unreadable])).toEqual([
       [
-        `warning: ${path} cannot be read (it has format 2): VF ${pci} stays with container ${name?.containerId}`,
+        `warning record-unreadable: ${path} cannot be read (it has format 2): VF ${pci} stays with container ${name?.containerId}`,
         "(if the container has ended, and nothing calls DEL: ib-sriov attachments release c1 net1 --force)",
       ],
     ]);
@@ -137,7 +147,7 @@ describe("records", () => {
 
   test("of the Go plugin count if the VF is in the container", () => {
     expect(examine([foreign, attached])).toEqual([
-      ["ok: 2 attachments; those of the Go plugin are detached by DEL, too"],
+      ["ok records-ok: 2 attachments; those of the Go plugin are detached by DEL, too"],
     ]);
   });
 
@@ -147,7 +157,7 @@ describe("records", () => {
   ])("of the Go plugin whose VF is %s are undone with their content as the configuration", (_, parts) => {
     expect(examine([foreign], {}, parts)).toEqual([
       [
-        `warning: ${root}/c1-net1 is the Go plugin's, and VF 0000:03:00.2 is not in that container`,
+        `warning record-go-plugin: ${root}/c1-net1 is the Go plugin's, and VF 0000:03:00.2 is not in that container`,
         `CNI_COMMAND=DEL CNI_CONTAINERID=c1 CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin ib-sriov <${root}/c1-net1`,
       ],
     ]);

@@ -12,12 +12,12 @@ const examine = (texts: Record<string, string>) =>
 
 test.each(["NAME_FALLBACK", "NAME_PCI", "NAME_KERNEL"])("names by %s do not change with a rebind", (mode) => {
   expect(examine({ [`/usr/lib/${name}`]: rules(mode) })).toEqual([
-    [`ok: RDMA devices have names by ${mode} (/usr/lib/${name})`],
+    [`ok udev-ok: RDMA devices have names by ${mode} (/usr/lib/${name})`],
   ]);
 });
 
 test("the names are the kernel's: without rules, with empty rules, or without udev", () => {
-  const good = [["ok: RDMA devices have the kernel's names, which come back after a rebind"]];
+  const good = [["ok udev-ok: RDMA devices have the kernel's names, which come back after a rebind"]];
   expect(examine({ "/usr/lib/udev/rules.d/other.rules": "" })).toEqual(good);
   // The file is masked.
   expect(examine({ [`/etc/${name}`]: "", [`/usr/lib/${name}`]: rules("NAME_GUID") })).toEqual(good);
@@ -26,7 +26,7 @@ test("the names are the kernel's: without rules, with empty rules, or without ud
 
 test("NAME_GUID is the same for all functions of an HCA", () => {
   const found = (file: string) =>
-    `warning: RDMA devices have names by NAME_GUID (${file}): by a GUID that all functions of an HCA share`;
+    `warning udev-guid-names: RDMA devices have names by NAME_GUID (${file}): by a GUID that all functions of an HCA share`;
   const advice = "(it takes effect for new devices)";
   const own = `/etc/${name}`;
   expect(examine({ [own]: rules("NAME_GUID"), [`/lib/${name}`]: rules("NAME_PCI") })).toEqual([
@@ -39,6 +39,6 @@ test("NAME_GUID is the same for all functions of an HCA", () => {
 
 test("in a container without udev's rules the names are unknown", () => {
   expect(summaries(rdmaNaming(aDoctorContext()))).toEqual([
-    ["unknown: the rules of udev cannot be seen from here"],
+    ["skipped udev-unknown: the rules of udev cannot be seen from here"],
   ]);
 });

@@ -1,4 +1,4 @@
-import type { CliContext } from "../context.ts";
+import type { CliContext } from "../../context.ts";
 import { configurationFiles } from "./configuration-files.ts";
 
 /** The mode with which ib_core will be loaded. */

@@ -1,9 +1,10 @@
-import { modes } from "../../attachment/modes.ts";
-import { fromJson, isObject, type JsonObject } from "../../cni/document.ts";
-import type { ListedAttachment } from "../attachments/attachments.ts";
-import type { CliContext } from "../context.ts";
-import type { DoctorOptions } from "./context.ts";
-import { error, type Finding, unknown } from "./finding.ts";
+import { modes } from "../../../attachment/modes.ts";
+import { fromJson, isObject, type JsonObject } from "../../../cni/document.ts";
+import type { ListedAttachment } from "../../attachments/attachments.ts";
+import type { CliContext } from "../../context.ts";
+import type { DoctorOptions } from "../context.ts";
+import { error, type Finding, skipped } from "../finding.ts";
+import { jsonError } from "./json-error.ts";
 
 /** The names of files that libcni reads. */
 const CONFIGURATION = /\.(conf|conflist|json)$/;
@@ -38,23 +39,22 @@ export function networksOf(
   const networks: Network[] = [];
   for (const directory of confDirs) {
     for (const name of inventory.names(directory)) {
-      if (!CONFIGURATION.test(name)) continue;
       const file = `${directory}/${name}`;
+      if (!CONFIGURATION.test(name) || !node.files.isFile(file)) continue;
       const text = inventory.text(file) ?? "";
       const document = fromJson(text);
       if (isObject(document)) networks.push(...networksIn(document, file, cniPath));
-      else if (text.includes(TYPE))
-        findings.push(...error(`${file} is not a JSON object`, { advice: "correct it" }));
+      else findings.push(...notANetwork(file, text));
     }
   }
   if (networks.length + findings.length === 0) {
     const there = confDirs.filter((directory) => node.files.exists(directory));
     const where =
       there.length > 0
-        ? `no network in ${there.join(", ")}`
-        : `no network can be seen from here, because ${confDirs.join(", ")} does not exist`;
+        ? `no network of type ${TYPE} in ${there.join(", ")}`
+        : `no network can be seen from here: ${confDirs[0]} does not exist`;
     findings.push(
-      ...unknown(`${where}; NetworkAttachmentDefinitions are in Kubernetes, and are not checked`),
+      ...skipped("network-none", `${where}; NetworkAttachmentDefinitions are in Kubernetes, and not checked`),
     );
   }
   for (const { path, record } of attached) {
@@ -68,6 +68,18 @@ export function networksOf(
     if (network !== undefined && !networks.some(({ name }) => name === network.name)) networks.push(network);
   }
   return { networks, findings };
+}
+
+/** Returns the finding about a file that is not a JSON object, with the position of the mistake. */
+function notANetwork(file: string, text: string): Finding[] {
+  const mistake = jsonError(text);
+  const found =
+    text === ""
+      ? `${file} is empty`
+      : mistake === undefined
+        ? `${file} is not a JSON object`
+        : `${file}, line ${mistake.line}, column ${mistake.column}: ${mistake.message}`;
+  return error("network-json", found, { advice: "correct the file, or remove it: runtimes refuse it" });
 }
 
 function networksIn(document: JsonObject, file: string, cniPath: string): Network[] {

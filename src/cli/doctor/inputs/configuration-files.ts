@@ -1,4 +1,4 @@
-import type { CliContext } from "../context.ts";
+import type { CliContext } from "../../context.ts";
 
 /** Directories that udev and modprobe read; of two files with one name the first counts (udev(7), modprobe.d(5)). */
 const ROOTS = ["/etc", "/run", "/usr/local/lib", "/usr/lib", "/lib"];

@@ -1,0 +1,186 @@
+import { CniError, codes } from "../../cni/errors.ts";
+import { emptyDns, emptyResult } from "../../cni/result.ts";
+import { NEWEST_VERSION } from "../../cni/versions.ts";
+import { ZERO_GUID } from "../../infiniband/guid.ts";
+import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
+import type { AddContext } from "../context.ts";
+import { stepContextOf } from "../context-of.ts";
+import { attempt } from "../errors.ts";
+import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { rollbackTimeOf } from "../limits.ts";
+import { type VfSession, withVfLock } from "../lock/locks.ts";
+import { currentOwnGuids } from "../lock/own-guids.ts";
+import type { Session } from "../lock/session.ts";
+import type { OwnGuids } from "../lock/vf-owner.ts";
+import { recordedNetns } from "../netns.ts";
+import { claimVf } from "../plan/create-record.ts";
+import type { AttachmentRecord } from "../record/record.ts";
+import { livenessEvidence } from "../recovery/liveness.ts";
+import { findStaleAttachment } from "../recovery/stale-attachment.ts";
+import { driver as driverStep } from "../steps/driver.ts";
+import { release } from "../undo/release.ts";
+import { rollBack } from "../undo/rollback.ts";
+import { netdevOf } from "../vf/netdev.ts";
+import { rdmaDevicesAway } from "../vf/rdma-devices.ts";
+
+/** The container ID in the record of a VF while it is bound. */
+export const BIND_CONTAINER = "bind";
+
+/** A VF after `bind`. */
+export interface BindOutcome {
+  readonly driver: string;
+  /** Whether the VF had no driver or no netdev before. */
+  readonly isNew: boolean;
+}
+
+/**
+ * Binds a VF that has no driver to the driver of its PF, and binds it again if its netdev is missing. The
+ * changes of an interrupted call are undone first. The VF has a record as during an attachment, so that a later call
+ * completes a bind that was killed.
+ * @param options `driver`: another driver than the PF's.
+ * @throws {CniError} if a running container has the VF (code 101), another driver is bound, or the bind failed.
+ */
+export function bind(
+  session: Session,
+  pci: string,
+  options: { readonly driver?: string | undefined } = {},
+): BindOutcome {
+  return attempt(`bind VF ${pci}`, () => {
+    const vf = session.node.functions.virtualFunction(pci);
+    return withVfLock(session, pci, `bind of VF ${pci}`, (locked) => {
+      const before = session.node.functions.driver(pci);
+      releaseStale(locked, vf);
+      const driver = desiredDriver(locked, vf, options.driver);
+      if (isUsable(locked, vf, driver)) return { driver, isNew: before !== driver };
+      bindLocked(locked, vf, driver);
+      return { driver, isNew: true };
+    });
+  });
+}
+
+/**
+ * Releases the VF of an orphaned attachment, and after an interrupted takeover that of its predecessor, too.
+ * @throws {CniError} code 101 if a container may be running with the VF.
+ */
+function releaseStale(locked: VfSession, vf: VirtualFunction): void {
+  let stale = findStaleAttachment(locked, vf);
+  while (stale !== undefined) {
+    const { record, path } = stale;
+    const attachment = stepContextOf(locked, record, recordedNetns(locked.node, record));
+    const evidence = livenessEvidence(attachment);
+    if (evidence !== undefined) {
+      throw new CniError(
+        codes.deviceInUse,
+        `VF ${vf.pci} belongs to container ${record.containerId}, which may be running: ${evidence}`,
+      );
+    }
+    release(attachment, path);
+    stale = findStaleAttachment(locked, vf);
+  }
+  releasePendingOf(locked, vf.pci);
+}
+
+/** @throws {CniError} if another driver is bound to the VF, or the VF is reserved for another driver. */
+function desiredDriver(
+  { node: { functions } }: VfSession,
+  { pci, pf }: VirtualFunction,
+  requested: string | undefined,
+): string {
+  const driver = requested ?? functions.driver(pf);
+  if (driver === undefined)
+    throw new CniError(codes.node, `PF ${pf} of VF ${pci} has no driver; bind the PF's driver first`);
+  const bound = functions.driver(pci);
+  if (bound !== undefined && bound !== driver) {
+    throw new CniError(
+      codes.node,
+      `VF ${pci} is bound to ${bound}, not to ${driver}: a virtual machine or another program may use it; to return ` +
+        `it to ${driver}, run: driverctl unset-override ${pci}`,
+    );
+  }
+  const override = functions.driverOverride(pci);
+  if (bound !== undefined || override === undefined || override === driver) return driver;
+  throw new CniError(
+    codes.node,
+    `VF ${pci} has no driver and is reserved for ${override} (driver_override); to bind it to that driver, run: ` +
+      `ib-sriov bind ${pci} --driver ${override}`,
+  );
+}
+
+/**
+ * Reports whether a VF has the driver, and its netdev if its PF has one.
+ * @throws {CniError} code 101 if a device of the VF is in another namespace, from which a rebind would take it.
+ */
+function isUsable({ node }: VfSession, { pci, pf }: VirtualFunction, driver: string): boolean {
+  const { functions, namespaces } = node;
+  if (functions.driver(pci) === undefined) return false;
+  if (driver === VFIO_DRIVER) return true;
+  const hasNetdev = netdevOf(node, namespaces.host, pci) !== undefined;
+  const away = [
+    ...(functions.hasNetdev(pci) && !hasNetdev ? ["its netdev"] : []),
+    ...rdmaDevicesAway(node, pci),
+  ];
+  if (away.length > 0)
+    throw new CniError(codes.deviceInUse, `VF ${pci}: ${away.join(", ")} is in another network namespace`);
+  return hasNetdev || netdevOf(node, namespaces.host, pf) === undefined;
+}
+
+function bindLocked(locked: VfSession, vf: VirtualFunction, driver: string): void {
+  const { node, deadline, locks } = locked;
+  const rollbackTime = rollbackTimeOf(deadline - node.clock.now());
+  const own = currentOwnGuids(locked, vf);
+  const record = recordFor(locked, vf, driver, own);
+  const { host } = node.namespaces;
+  const path = claimVf(locked, record, own, netdevOf(node, host, vf.pf)?.name ?? "");
+  const attachment: AddContext = {
+    ...stepContextOf({ ...locked, deadline: deadline - rollbackTime }, record, undefined),
+    path,
+    reply: { cniVersion: NEWEST_VERSION, prevResult: undefined, dns: emptyDns() },
+    rollbackTime,
+    effective: { node: undefined, port: undefined },
+    netdev: undefined,
+    netdevIn: host,
+    result: undefined,
+  };
+  try {
+    locks.setOwner(record);
+    driverStep.apply(attachment);
+    driverStep.verify(attachment, emptyResult());
+  } catch (error) {
+    throw rollBack(attachment, error);
+  }
+  release(attachment, path);
+}
+
+/**
+ * Returns the record of a VF that has no netdev to restore. Its GUIDs are only recorded if the VF may run with those of
+ * an attachment whose record is lost; otherwise nothing changes them.
+ */
+function recordFor(
+  { node: { functions, clock, namespaces } }: VfSession,
+  vf: VirtualFunction,
+  driver: string,
+  own: OwnGuids | undefined,
+): AttachmentRecord {
+  return {
+    state: "preparing",
+    containerId: BIND_CONTAINER,
+    ifname: vf.pci,
+    netns: namespaces.host.path,
+    netnsCookie: namespaces.host.cookie,
+    mode: driver === VFIO_DRIVER ? "vfio" : "rdma",
+    bootId: clock.bootId(),
+    since: Math.round(clock.wall()),
+    vf,
+    originals: {
+      name: "",
+      altnames: [],
+      nodeGuid: own?.node ?? ZERO_GUID,
+      portGuid: own?.port ?? ZERO_GUID,
+      rdma: { devices: functions.rdmaDevices(vf.pci), files: functions.rdmaFiles(vf.pci) },
+      driver,
+    },
+    staleGuids: own?.instead,
+    desired: {},
+    call: { stdin: "{}", args: "", path: "" },
+  };
+}

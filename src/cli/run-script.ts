@@ -1,0 +1,37 @@
+import { messageOf } from "../cni/error-document.ts";
+import type { Node } from "../node/node.ts";
+
+const SHELL = "/bin/sh";
+/** Directories of programs, which the PATH of a systemd unit or a container can lack. */
+const PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** The result of a script: its output, or the reason why it has no output. */
+export type ScriptOutcome =
+  | { readonly output: string; readonly failure?: undefined }
+  | { readonly output?: undefined; readonly failure: string };
+
+/**
+ * Runs a script of the shell, and returns its output if it succeeds. The node's other programs, such as journalctl and
+ * modprobe, are called in this way, because a child process gets no arguments.
+ * @param time limit, ms; then the shell and its children are killed.
+ */
+export function runScript({ processes, clock }: Node, script: string, time: number): ScriptOutcome {
+  const deadline = clock.now() + time;
+  try {
+    const child = processes.start({
+      path: SHELL,
+      environment: [`PATH=${PROGRAMS}`, "LC_ALL=C"],
+      stdin: script,
+      inherit: [],
+      deadline,
+    });
+    try {
+      const { status, stdout, stderr } = child.wait(deadline);
+      return status === 0 ? { output: stdout } : { failure: stderr.trim() || `exit status ${status}` };
+    } finally {
+      child.kill();
+    }
+  } catch (error) {
+    return { failure: messageOf(error) };
+  }
+}
