@@ -142,7 +142,8 @@ static int write_apart(int fd, const char *text, size_t length)
 {
   int status;
   /* After vfork this process sleeps, and could print no notice, until the child ends. */
-  const pid_t child = host_notice_is_set() ? fork() : vfork();
+  const bool noticed = host_notice_is_set();
+  const pid_t child = noticed ? fork() : vfork();
   if (child == 0) {
     /* A signal to the process group must not end the child. */
     setpgid(0, 0);
@@ -150,7 +151,7 @@ static int write_apart(int fd, const char *text, size_t length)
   }
   if (child < 0)
     return write_once(fd, text, length);
-  while (waitpid(child, &status, 0) < 0)
+  while ((noticed ? host_notice_waitpid(child, &status) : waitpid(child, &status, 0)) < 0)
     if (errno != EINTR)
       return EINTR;
   return WIFEXITED(status) ? WEXITSTATUS(status) : EINTR;

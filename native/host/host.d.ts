@@ -45,8 +45,8 @@ declare module "host" {
    */
   function print(fd: 1 | 2, text: string): void;
   /**
-   * Prints a line on stderr if this process is still running after a delay, ms, and has not called cancelPrint or
-   * printAfter again: also while it waits in a system call, except in the writeFile of a driver that sleeps.
+   * Prints a line on stderr while this process waits, if it has not called cancelPrint or printAfter again after a
+   * delay, ms. A wait is a call of this file that has a deadline, or writeFileApart.
    */
   function printAfter(delay: number, line: string): void;
   /** Cancels the line of printAfter. Returns whether it has been printed. */

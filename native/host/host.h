@@ -110,6 +110,8 @@ bool host_take_signal(void);
 const sigset_t *host_wait_mask(bool children);
 /* Returns the signals that this process handles, ignores or holds back. A child starts with their defaults. */
 void host_own_signals(sigset_t *signals);
+/* Blocks a signal except during waits. Returns 0 or an errno. */
+int host_hold_back(int signal);
 /* Lets in SIGCHLD during waits for children, and only then. */
 int host_watch_children(void);
 /*
@@ -123,6 +125,8 @@ void host_alarm_stop(void);
 
 /* Reports whether a line waits to be printed, or was printed, and was not canceled since. */
 bool host_notice_is_set(void);
+/* Waits for a child, and lets in the signal of the notice. Returns as waitpid(2). */
+int host_notice_waitpid(int pid, int *status);
 
 /* ---- calls.c ---- */
 

@@ -1,15 +1,16 @@
 /*
  * A line for stderr that is printed if an action takes long: by a timer, whose signal handler runs while the process
- * waits in the kernel. A system call that the signal interrupts is restarted, or retried by its caller.
+ * waits. The signal is held back except during waits, so that it never interrupts another system call.
  */
 #include "host.h"
 
 #include <errno.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
-/* Its default is to be ignored, so that a late signal does nothing. */
+/* No other part of the program uses it. */
 enum { NOTICE_SIGNAL = SIGURG };
 
 /* The kernel's number of the timer. musl's timer_create would link threads. */
@@ -41,15 +42,38 @@ static int make_timer(void)
   if (sigaction(NOTICE_SIGNAL, &action, NULL) < 0 || syscall(SYS_timer_create, CLOCK_MONOTONIC, &event, &timer) < 0)
     return errno;
   has_timer = true;
-  return 0;
+  return host_hold_back(NOTICE_SIGNAL);
 }
 
-/* Stops the timer. A signal that it has already sent is handled before this returns. */
+static void notice_signals(sigset_t *signals)
+{
+  sigemptyset(signals);
+  sigaddset(signals, NOTICE_SIGNAL);
+}
+
+int host_notice_waitpid(int pid, int *status)
+{
+  sigset_t signals;
+  notice_signals(&signals);
+  sigprocmask(SIG_UNBLOCK, &signals, NULL);
+  const int ended = waitpid(pid, status, 0);
+  const int error = errno;
+  sigprocmask(SIG_BLOCK, &signals, NULL);
+  errno = error;
+  return ended;
+}
+
+/* Stops the timer. A signal that it has already sent, and that no wait has let in, would print a later line. */
 static void cancel(JSContext *context)
 {
   const struct itimerspec never = {0};
-  if (has_timer)
+  if (has_timer) {
+    sigset_t signals;
+    notice_signals(&signals);
     syscall(SYS_timer_settime, timer, 0, &never, NULL);
+    while (sigtimedwait(&signals, NULL, &never.it_value) < 0 && errno == EINTR)
+      ;
+  }
   char *text = line;
   line = NULL;
   js_free(context, text);

@@ -55,7 +55,7 @@ void host_own_signals(sigset_t *signals)
     sigaddset(signals, stopping[i]);
 }
 
-/* Blocks more signals. Waits let in the same signals as before, and the blocked signals of `stopping`. */
+/* Blocks more signals. Waits let in the same signals as before. */
 static int hold_back(const sigset_t *signals)
 {
   sigset_t before;
@@ -67,15 +67,18 @@ static int hold_back(const sigset_t *signals)
     sigdelset(&before, SIGCHLD);
     wait_mask_children = before;
   }
-  if (sigismember(signals, SIGCHLD)) {
-    sigaddset(&wait_mask, SIGCHLD);
-    return 0;
-  }
-  for (size_t i = 0; i < COUNT_OF(stopping); i++) {
-    sigdelset(&wait_mask, stopping[i]);
-    sigdelset(&wait_mask_children, stopping[i]);
-  }
   return 0;
+}
+
+int host_hold_back(int signal)
+{
+  sigset_t signals;
+  sigemptyset(&signals);
+  sigaddset(&signals, signal);
+  const int error = hold_back(&signals);
+  sigdelset(&wait_mask, signal);
+  sigdelset(&wait_mask_children, signal);
+  return error;
 }
 
 /* A blocking call can begin just after the signal or the deadline came, so ticks interrupt it until it returns. */
@@ -108,6 +111,8 @@ static JSValue host_deferSignals(HOST_ARGUMENTS)
     sigaddset(&signals, stopping[i]);
   int error = hold_back(&signals);
   for (size_t i = 0; i < COUNT_OF(stopping) && error == 0; i++) {
+    sigdelset(&wait_mask, stopping[i]);
+    sigdelset(&wait_mask_children, stopping[i]);
     const struct sigaction note = {.sa_handler = on_stop};
     struct sigaction before;
     if (sigaction(stopping[i], &note, &before) < 0)
@@ -146,6 +151,7 @@ int host_watch_children(void)
   sigemptyset(&child);
   sigaddset(&child, SIGCHLD);
   int error = hold_back(&child);
+  sigaddset(&wait_mask, SIGCHLD);
   /* The caller may have ignored SIGCHLD; then the kernel itself would reap children, and their status would be lost. */
   const struct sigaction wake = {.sa_handler = on_wake, .sa_flags = SA_NOCLDSTOP};
   if (error == 0 && sigaction(SIGCHLD, &wake, NULL) < 0)

@@ -1,7 +1,7 @@
 import { cancelPrint, monotonic, print, printAfter } from "host";
 import type { Observe } from "../attachment/limits.ts";
 import { parseLockContents } from "../attachment/lock/vf-owner.ts";
-import { StateDirectory } from "../attachment/record/state-directory.ts";
+import { STATE_DIRECTORY } from "../attachment/record/state-directory.ts";
 import { LinuxPciFunctions } from "../linux/pci/pci-functions.ts";
 import type { Files } from "../node/files.ts";
 
@@ -9,6 +9,9 @@ import type { Files } from "../node/files.ts";
 const SILENCE = 1000;
 /** The least time that a wait lasts before it is printed, ms: most waits end at once. */
 const SHORTEST_WAIT = 100;
+
+/** The name of the node's lock in locks.ts. */
+const NODE_LOCK = "the node's RDMA devices";
 
 /** The beginning of the silence: of the command, or after the last line. */
 let silentSince: number | undefined;
@@ -54,19 +57,22 @@ export function observeProgress(files: Files): Observe {
   };
 }
 
-/** Completes the line of a wait for the lock of a VF: ", held by process 12 (ADD of container c1)". */
+/** Completes the line of a wait for a lock of this plugin: ", held by process 12 (ADD of container c1)". */
 function holderOf(files: Files, what: string): string {
   const [, pci] = /^VF (\S+)$/.exec(what) ?? [];
-  const holder = pci && parseLockContents(new StateDirectory(files).vfNote(pci)).holder;
-  return holder ? `, held by process ${holder.pid} (${holder.verb})` : "";
+  const file = pci === undefined ? what === NODE_LOCK && ".node" : `.vf/${pci}`;
+  if (!file) return "";
+  try {
+    const { holder } = parseLockContents(files.read(`${STATE_DIRECTORY}/${file}`) ?? "");
+    return holder === undefined ? "" : `, held by process ${holder.pid} (${holder.verb})`;
+  } catch {
+    // The wait itself reports a file that cannot be read.
+    return "";
+  }
 }
 
 /** The PCI functions of this machine, for a command: it prints a change of a driver that takes long. */
 export class ReportingPciFunctions extends LinuxPciFunctions {
-  override unbind(pci: string, driver: string): void {
-    during(`unbinding ${driver} from VF ${pci}`, () => super.unbind(pci, driver));
-  }
-
   override bind(pci: string, driver: string): void {
     during(`rebinding VF ${pci} to ${driver}`, () => super.bind(pci, driver));
   }

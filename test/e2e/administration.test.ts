@@ -3,6 +3,7 @@ import { describe, expect, test } from "vitest";
 import { hostLocal, network } from "./cni.ts";
 import { compile } from "./compile.ts";
 import { plugin, testNode, vfs } from "./node.ts";
+import { withoutProgress } from "./progress.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/hold-lock.c")] });
 const [vf, second] = vfs;
@@ -12,14 +13,7 @@ const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
 const record = "/var/lib/cni/ib-sriov/c1-net1";
 const lockFile = `/var/lib/cni/ib-sriov/.vf/${vf}`;
 
-/** A line that a command prints on a machine so busy that the command takes longer than a second. */
-const PROGRESS =
-  /^ib-sriov: (waiting for|setting|restoring|examining|releasing|rebinding|unbinding|assigning) .*\n/gm;
-
-const operate = async (words: string) => {
-  const { status, stdout, stderr } = await node.guest.execute(`${plugin} ${words}`);
-  return { status, stdout, stderr: stderr.replaceAll(PROGRESS, "") };
-};
+const operate = async (words: string) => withoutProgress(await node.guest.execute(`${plugin} ${words}`));
 const operated = async (words: string) => {
   const { status, stdout, stderr } = await operate(words);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
@@ -76,7 +70,15 @@ describe("attachments", () => {
         expect(await operated(`attachments release ${name} --force -o name`)).toBe(`${id}/net1\n`);
         await node.add("a", config, { args, container: id });
       }
-      await node.del("a", config, { container: id });
+      expect(await json(`attachments release ${id} --force`)).toEqual({
+        schemaVersion: 1,
+        containerId: id,
+        ifname: "net1",
+        pod: "default/trainer",
+        pci: vf,
+        path: `/var/lib/cni/ib-sriov/${id}-net1`,
+        outcome: "released",
+      });
     }));
 
   test.each([
@@ -167,6 +169,10 @@ describe("gc", () => {
         "Nothing to release: 2 attachments of running containers.",
       );
       expect(await operated("gc -o name")).toBe("");
+      expect(await operated("gc -o yaml")).toMatch(
+        /^schemaVersion: 1\noutcomes:\n- pod: default\/trainer\n {2}containerId: c1\n {2}ifname: net1\n/,
+      );
+      expect(await operated("gc --no-headers")).toMatch(/^default\/trainer .*\n- +c2 .*\n$/);
       await node.shell("ip netns del gone");
       expect(await operated("gc --dry-run -o wide")).toMatch(
         new RegExp(`^default/trainer +c1 +net1 +${vf} +would be released +- +${record}$`, "m"),

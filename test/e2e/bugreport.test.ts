@@ -25,21 +25,21 @@ const reported = async (words = "", prefix = "") => {
 
 test("contains the state of the node, without the secrets of networks and records", async () => {
   const secrets = {
-    token: "s3cret-1",
-    etcd: { password: "s3cret-2", url: "https://me:s3cret-3@etcd/?apikey=s3cret-4" },
+    token: "hunter-1",
+    etcd: { password: "hunter-2", url: "https://me:hunter-3@etcd/?apikey=hunter-4" },
   };
   const log = "/var/log/ib-sriov.log";
   const ipam = { ...hostLocal(["10.1.0.0/24"]), ...secrets };
   const secret = network(vf, { pkey: "0x8001", ipam, logFile: log });
   await node.shell("mkdir -p /var/log");
-  await node.add("a", secret, { args: `${args};DB_SECRET=s3cret-5` });
+  await node.add("a", secret, { args: `${args};DB_SECRET=hunter-5` });
   await node.shell(`mkdir -p /etc/cni/net.d
     echo '${JSON.stringify({ ...secret, logLevel: "debug" })}' >/etc/cni/net.d/10-ib.conf
-    echo '{"type": "ib-sriov", "token": "s3cret-6",' >/etc/cni/net.d/20-broken.conf
-    echo '{"type": "calico", "token": "s3cret-7"}' >/etc/cni/net.d/30-other.conf
-    echo '{"attachment":{"call":{"stdin":"{\\"token\\":\\"s3cret-8' >/var/lib/cni/ib-sriov/c9-net1`);
+    echo '{"type": "ib-sriov", "token": "hunter-6",' >/etc/cni/net.d/20-broken.conf
+    echo '{"type": "calico", "token": "hunter-7"}' >/etc/cni/net.d/30-other.conf
+    echo '{"attachment":{"call":{"stdin":"{\\"token\\":\\"hunter-8' >/var/lib/cni/ib-sriov/c9-net1`);
   const { all, names, text } = await reported();
-  expect(all).not.toContain("s3cret");
+  expect(all).not.toContain("hunter");
   expect(names).toEqual(
     expect.arrayContaining([
       ...["doctor.txt", "doctor.json", "list.txt", "list.json", "attachments.txt", "attachments.json"],
@@ -72,8 +72,8 @@ test("contains the state of the node, without the secrets of networks and record
 
 test("works without programs and without sysfs, and names the missing parts", async () => {
   const hide =
-    "for program in {,/usr}/{bin,sbin}/{ip,rdma}; do [ ! -e $program ] || mount --bind /tmp/hidden $program; done";
-  const prefix = `touch /tmp/hidden; unshare -m bash -c '${hide}; umount -l /sys; exec "$@"' sh`;
+    "for program in {,/usr}/{bin,sbin}/{ip,rdma}; do [ ! -e $program ] || mount --bind /tmp/empty $program; done";
+  const prefix = `touch /tmp/empty; unshare -m bash -c '${hide}; umount -l /sys; exec "$@"' sh`;
   const { names, text } = await reported("", prefix);
   expect(names).toEqual(expect.arrayContaining(["doctor.txt", "metrics.txt", "errors.txt"]));
   const errors = text("errors.txt");

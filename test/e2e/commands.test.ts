@@ -5,6 +5,7 @@ import { schemaErrors } from "../support/schemas.ts";
 import { hostLocal, network } from "./cni.ts";
 import { terminal, testOutputOfEveryCommand } from "./every-command.ts";
 import { plugin, testNode, vfs } from "./node.ts";
+import { withoutProgress } from "./progress.ts";
 
 const node = testNode({ iommu: true, gpus: true, files: [terminal] });
 const [vf, second, , fresh] = vfs;
@@ -12,7 +13,7 @@ const guid = "02:00:00:00:00:00:00:77";
 const config = network(vf, { guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
 const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
 
-const operate = (words: string) => node.guest.execute(`${plugin} ${words}`);
+const operate = async (words: string) => withoutProgress(await node.guest.execute(`${plugin} ${words}`));
 const operated = async (words: string) => {
   const { status, stdout, stderr } = await operate(words);
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });

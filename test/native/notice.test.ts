@@ -37,6 +37,16 @@ describe.each(Object.entries(waits))("during %s", (_, wait) => {
   });
 });
 
+test("the line is not printed while the process does not wait: its signal interrupts no other call", async () => {
+  const body = `host.printAfter(20, "computing\\n");
+    for (const end = host.monotonic() + 100; host.monotonic() < end; );
+    const printed = host.cancelPrint();
+    // A late signal prints neither this line nor the next.
+    host.printAfter(60000, "next\\n"); ${waits["a poll"]}
+    return [printed, host.cancelPrint()];`;
+  expect(await run(body)).toEqual({ value: [false, false], stderr: "" });
+});
+
 test("the line is printed while a child writes for this process, which waits for the child", async () => {
   const fifo = freshPath("fifo");
   const opened = shellScript(`exec 3<>"$FIFO"; sleep 0.5`);

@@ -127,7 +127,7 @@ function collect(
   }
 }
 
-/** Returns a call of this executable. It runs in its own process, so that a part that fails or hangs ends alone. */
+/** Returns a call of this executable. It runs in a separate process, so that a part that fails or hangs does not end the report. */
 function ownCommand(words: readonly string[]): Program {
   // The path is of the child itself, which is a copy of this process until it runs the executable.
   return { name: "/proc/self/exe", calledAs: args()[0] ?? "ib-sriov", arguments: words, statuses: [1] };

@@ -29,7 +29,10 @@ export function stateParts(): NamedPart[] {
   const parts = files.slice(0, MOST_FILES).map((name): NamedPart => {
     const path = `${STATE_DIRECTORY}/${name}`;
     const hasNoSecrets = name.startsWith(".guid/") || name === ".calls";
-    return [`records/${name}`, () => (hasNoSecrets ? { text: readRegularFile(path) } : redactedPart(path))];
+    return [
+      `records/${name}`,
+      () => (hasNoSecrets ? { text: readRegularFile(path) } : redactedPart(path, readRegularFile(path))),
+    ];
   });
   if (files.length <= MOST_FILES) return parts;
   const problem = `${files.length - MOST_FILES} files are left out, the limit is ${MOST_FILES}`;
@@ -44,14 +47,16 @@ export function networkParts(directories: readonly string[]): NamedPart[] {
   ];
   return [
     listed,
-    ...networkFiles(directories).map((path): NamedPart => [`networks${path}`, () => redactedPart(path)]),
+    ...networkFiles(directories).map(
+      (path): NamedPart => [`networks/${path}`, () => redactedPart(path, configurationText(path))],
+    ),
   ];
 }
 
 /** Returns the log files that networks and records name, each with the file before it. */
 export function logParts(directories: readonly string[]): NamedPart[] {
   const texts = [
-    ...networkFiles(directories).map((path) => readRegularFile(path)),
+    ...networkFiles(directories).map((path) => textOf(() => configurationText(path))),
     ...filesBelow(STATE_DIRECTORY, "")
       .filter((name) => !name.startsWith(".guid/"))
       .map((name) => callIn(`${STATE_DIRECTORY}/${name}`)),
@@ -70,9 +75,8 @@ export function systemPart(path: string): Part {
   return text === undefined ? { text: "", problem: `${path} does not exist` } : { text };
 }
 
-/** Returns a file of JSON without its secrets. */
-function redactedPart(path: string): Part {
-  const text = readRegularFile(path);
+/** Returns the text of a file of JSON without its secrets. */
+function redactedPart(path: string, text: string): Part {
   // A record is never empty, but a lock file can be.
   if (text.trim() === "") return { text: "", problem: path.includes("/.") ? undefined : `${path} is empty` };
   const redacted = redactJson(text);
@@ -85,10 +89,12 @@ function redactedPart(path: string): Part {
 
 /** Returns the end of a log file. A file that does not begin as a log belongs to another program, and is left out. */
 function logPart(path: string): Part {
+  // Opening some devices has an effect (a watchdog starts), so the type is checked before.
+  if (host.lstat(path).type !== "file") return { text: "", problem: `${path} is not a regular file` };
   const fd = host.open(path, host.O_RDONLY | host.O_NOFOLLOW | host.O_NONBLOCK, 0);
   try {
-    const { type, size } = host.fstat(fd);
-    if (type !== "file" || host.pread(fd, LINE_MARK.length) !== LINE_MARK)
+    const { size } = host.fstat(fd);
+    if (host.pread(fd, LINE_MARK.length) !== LINE_MARK)
       return { text: "", problem: `${path} is not a log of ib-sriov` };
     const left = Math.max(0, size - LONGEST_PART);
     host.lseek(fd, left, SEEK_SET);
@@ -112,22 +118,37 @@ function networkFiles(directories: readonly string[]): string[] {
       .filter((name) => CONFIGURATION.test(name))
       .sort()
       .map((name) => `${directory}/${name}`)
-      .filter((path) => textOf(path).includes("ib-sriov")),
+      .filter(mayBeOfThisPlugin),
   );
 }
 
-/** Returns the network configuration in a record; "" if the record has no configuration. */
+/** Reports whether a configuration names this plugin, or cannot be read. */
+function mayBeOfThisPlugin(path: string): boolean {
+  try {
+    return configurationText(path).includes("ib-sriov");
+  } catch {
+    return true;
+  }
+}
+
+/** Returns the text of a network configuration. Links are followed, as libcni does. */
+function configurationText(path: string): string {
+  if (host.stat(path).type !== "file") throw new Error(`${path} is not a regular file`);
+  return readFile(path);
+}
+
+/** Returns the network configuration in a record; "" if the file does not contain it. */
 function callIn(path: string): string {
-  const document = fromJson(textOf(path));
+  const document = fromJson(textOf(() => readRegularFile(path)));
   const record = isObject(document) ? document.attachment : undefined;
   const call = isObject(record) ? record.call : undefined;
   return isObject(call) && typeof call.stdin === "string" ? call.stdin : "";
 }
 
-/** Returns the text of a file; "" if it cannot be read. The part of the file then has the reason. */
-function textOf(path: string): string {
+/** Returns a text; "" if it cannot be read. The part of the file then has the reason. */
+function textOf(read: () => string): string {
   try {
-    return readRegularFile(path);
+    return read();
   } catch {
     return "";
   }

@@ -26,13 +26,14 @@ export class Report {
 
   /**
    * Adds a file. An error becomes a problem.
-   * @param name its path below the directory.
+   * @param name its path below the directory; it can contain the path of a file of the node.
    * @throws {InterruptedError} if a signal has asked this process to stop.
    */
   add(name: string, collect: () => Part): void {
     const { text, problem } = collected(collect);
-    if (text !== "") this.tar.add(`${this.directory}/${name}`, text);
-    if (problem !== undefined) this.problems.push(`${name}: ${problem.trim().replaceAll("\n", " ")}`);
+    const path = inDirectory(name);
+    if (text !== "") this.tar.add(`${this.directory}/${path}`, text);
+    if (problem !== undefined) this.problems.push(`${path}: ${problem.trim().replaceAll("\n", " ")}`);
   }
 
   /** Adds parts that one function finds. An error becomes a problem of `name`. */
@@ -50,6 +51,12 @@ export class Report {
     this.tar.add(`${this.directory}/errors.txt`, this.problems.map((line) => `${line}\n`).join(""));
     this.tar.end();
   }
+}
+
+/** Returns a path without "..", which would lead out of the directory into which the tar is extracted. */
+function inDirectory(path: string): string {
+  const parts = path.split("/").filter((part) => !["", ".", ".."].includes(part));
+  return parts.join("/");
 }
 
 function collected(collect: () => Part): Part {

@@ -4,7 +4,7 @@ import { fromJson, isObject } from "../../cni/document.ts";
 export const REDACTED = "(redacted)";
 
 /**
- * Keys of secrets: with any of these words anywhere in them, or "key" or "keys" at their end. A `pkey` is a number of
+ * Keys of secrets: they contain any of these words, or end in "key", "keys", "key-data" or "auth". A `pkey` is a number of
  * InfiniBand, and not a secret.
  */
 const SECRET_KEY =

@@ -31,7 +31,7 @@ const paths = [
   `${"p".repeat(156)}/${"n".repeat(3)}`,
   `report/${"d".repeat(60)}/${"n".repeat(90)}`,
   `report/${"n".repeat(255)}`,
-  "report/ümläut",
+  "report/ééé",
   `report/${"ü".repeat(120)}`,
 ];
 
