@@ -82,6 +82,7 @@ export default defineConfig({
       native("native-asan", "build/asan", bothOrNeither),
       {
         // Virtual machines: two at a time, since each keeps one processor busy. They are slow without KVM.
+        ...onNode,
         test: {
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],

@@ -1,10 +1,13 @@
 // The commands for operators: list, provision, bind; administration.test.ts has others.
-import { describe, expect, test } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
+import { parseAllDocuments } from "yaml";
+import { schemaErrors } from "../support/schemas.ts";
 import { hostLocal, network } from "./cni.ts";
+import { terminal, testOutputOfEveryCommand } from "./every-command.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 import { withoutProgress } from "./progress.ts";
 
-const node = testNode({ iommu: true });
+const node = testNode({ iommu: true, gpus: true, files: [terminal] });
 const [vf, second, , fresh] = vfs;
 const guid = "02:00:00:00:00:00:00:77";
 const config = network(vf, { guid, link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
@@ -16,7 +19,12 @@ const operated = async (words: string) => {
   expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   return stdout;
 };
-const json = async (words: string) => JSON.parse(await operated(`${words} -o json`));
+/** Returns the JSON output of a command, which must have the structure of its schema. */
+const json = async (words: string) => {
+  const document = JSON.parse(await operated(`${words} -o json`));
+  expect(schemaErrors(words, document)).toEqual([]);
+  return document;
+};
 /** Returns the inode of a VF's RDMA devices in sysfs, which changes with each probe of the driver. */
 const probe = (pci: string) => node.shell(`stat -c %i /sys/bus/pci/devices/${pci}/infiniband`);
 
@@ -62,6 +70,87 @@ test("list shows PFs and VFs, and the owners of VFs", () =>
     expect(pfs[0].vfs[1]).toMatchObject({ netdev: "ibp1s0f0v1", mtu: 1800, linkState: "enable" });
     await node.del("a", config);
   }));
+
+test("list --topology shows PF, VFs, pod, and the distance to GPUs", () =>
+  node.unchanged(async () => {
+    await node.add("a", config, { args });
+    const tree = await node.shell(`LANG=C.UTF-8 ${plugin} list --topology`);
+    const [before = "", legend = ""] = tree.split("\n\n");
+    expect(before.split("\n")).toEqual([
+      "PF 0000:01:00.0  ib0  mlx5_0",
+      "├─ GPU 0000:02:00.0  PHB",
+      "├─ GPU 0000:81:00.0  NODE",
+      `├─ VF ${vf}  -           mlx5_1`,
+      expect.stringMatching(/^│ {2}└─ default\/trainer \(c1\) net1, since /),
+      `├─ VF ${second}  ibp1s0f0v1  mlx5_2`,
+      `├─ VF ${vfs[2]}  ibp1s0f0v2  mlx5_3`,
+      `└─ VF ${fresh}  ib4         mlx5_4`,
+    ]);
+    expect(legend).toMatch(/^Between PF and GPU:\nPIX .*\nPXB .*\nPHB .*\nNODE .*\nSYS .*\n$/);
+    expect((await operated("list --topology --no-headers")).trimEnd()).not.toContain("Between");
+    const { pfs } = await json("list");
+    expect(pfs[0].gpus).toEqual([
+      { pci: "0000:02:00.0", distance: "PHB" },
+      { pci: "0000:81:00.0", distance: "NODE" },
+    ]);
+    await node.del("a", config);
+  }));
+
+describe("list --watch", () => {
+  /** Starts it; its output is in /tmp/FORMAT. */
+  const watch = (format: string) =>
+    node.shell(`${plugin} list --watch -o ${format} >/tmp/${format} 2>&1 & echo $! >/tmp/${format}.pid`);
+  /** Ends it with a signal, and returns its output. */
+  const ended = (format: string) =>
+    node.shell(`kill -TERM $(cat /tmp/${format}.pid)
+      while [ -d /proc/$(cat /tmp/${format}.pid) ]; do sleep 0.02; done; cat /tmp/${format}`);
+  const has = (format: string, pattern: string) => node.until(`grep -q '${pattern}' /tmp/${format}`);
+
+  // This also ends commands that a failed test has left.
+  afterEach(() => node.reset());
+
+  test("prints the VF that a pod gets, gives back, and that is destroyed and created", async () => {
+    for (const format of ["table", "json", "yaml", "name"]) await watch(format);
+    await has("table", fresh);
+    const first = (await node.shell("cat /tmp/table")).trimEnd().split("\n");
+    await node.add("a", config, { args });
+    await has("table", `${vf} .*default/trainer (c1) net1`);
+    await node.del("a", config);
+    await node.until(`[ $(grep -c '${vf} ' /tmp/table) = 3 ]`);
+    await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
+    await has("table", `${fresh} .* removed`);
+    await node.shell("echo 2 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
+    await has("table", " 2 of 8");
+    // The last document has VF 1, and not VF 2.
+    for (const [format, index] of [
+      ["json", '"index": '],
+      ["yaml", "index: "],
+    ])
+      await node.until(`[ $(grep -c '${index}1' /tmp/${format}) -gt $(grep -c '${index}2' /tmp/${format}) ]`);
+    await node.until(`[ $(grep -c '${second}' /tmp/name) = 3 ]`);
+    const table = await ended("table");
+    const changes = table
+      .trimEnd()
+      .split("\n")
+      .slice(first.length)
+      .map((line) => line.split(/ {2,}/));
+    const of = (pci: string) =>
+      changes.filter(([name]) => name === pci).map((row) => row.at(-1)?.replace(/, since .*/, ""));
+    expect(of(vf)).toEqual(["default/trainer (c1) net1", "-", "removed", "-"]);
+    expect(of(second)).toEqual(["removed", "-"]);
+    expect(of(fresh)).toEqual(["removed"]);
+    expect(of("0000:01:00.0").slice(-1)).toEqual(["2 of 8"]);
+
+    const documents = (await ended("json")).split(/^(?=\{)/m).map((text) => JSON.parse(text));
+    expect(documents.flatMap((document) => schemaErrors("list", document))).toEqual([]);
+    expect(documents.some(({ pfs }) => pfs[0].vfs[0]?.holder?.pod === "default/trainer")).toBe(true);
+    expect(documents.at(-1).pfs[0].vfs).toHaveLength(2);
+    const parsed = parseAllDocuments(await ended("yaml")).map((document) => document.toJS());
+    expect(parsed.flatMap((document) => schemaErrors("list", document))).toEqual([]);
+    expect(parsed.at(-1).pfs[0].vfs).toHaveLength(2);
+    expect(await ended("name")).toMatch(/^([0-9a-f:.]+\n)+$/);
+  });
+});
 
 describe("provision", () => {
   test("assigns GUIDs to free VFs once; other VFs keep theirs, and containers keep their VFs", async () => {
@@ -182,3 +271,5 @@ describe("bind", () => {
     await node.reset();
   });
 });
+
+testOutputOfEveryCommand(node);

@@ -18,6 +18,8 @@ export interface GuestOptions {
   readonly processors?: number;
   /** Adds an IOMMU, so that vfio-pci accepts VFs. */
   readonly iommu?: boolean;
+  /** Adds two GPUs without drivers: 0000:02:00.0 below the PFs' host bridge, 0000:81:00.0 below another. */
+  readonly gpus?: boolean;
   /** Adds Debian's udev and rdma-core's naming rules; the test starts udev. */
   readonly udev?: boolean;
   /** Adds Debian's containerd, ctr, runc and curl; the test starts containerd. */
@@ -61,6 +63,7 @@ export class Guest {
     const { pfs = 1, processors = 1, files = [] } = options;
     const flags = ["-c", "-t", String(lifetime), "-p", String(pfs), "-n", String(processors)];
     if (options.iommu) flags.push("-i");
+    if (options.gpus) flags.push("-g");
     if (options.udev) flags.push("-u");
     if (options.containerd) flags.push("-C");
     if (options.skipWaiting) flags.push("-w");

@@ -12,7 +12,7 @@ export const DISTANCES: Readonly<Record<Distance, string>> = {
   SYS: "the interconnect between NUMA nodes",
 };
 
-/** Where a PCI function is in the machine. */
+/** The place of a PCI function in the machine. */
 export interface PciPlace {
   /** The sysfs path of its host bridge. */
   readonly hostBridge: string;
@@ -25,7 +25,7 @@ export interface PciPlace {
 /** The directory of a host bridge: domain and first bus (drivers/pci/probe.c, pci_register_host_bridge). */
 const HOST_BRIDGE = /^pci[0-9a-f]+:[0-9a-f]+$/;
 
-/** Returns where a PCI function is. */
+/** Returns the place of a PCI function. */
 export function placeOf(inventory: Inventory, pci: string): PciPlace {
   const parts = inventory.sysfsDirectory(pci).split("/");
   // Intel's Volume Management Device is a host bridge below another one.

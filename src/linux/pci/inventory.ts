@@ -1,7 +1,7 @@
 import type { Inventory, Port } from "../../node/inventory.ts";
 import { readFile } from "../files/read.ts";
 import { isThere, linkIn, namesIn, numberIn, textIn, undefinedIfGone } from "../sysfs.ts";
-import { baseName } from "./path.ts";
+import { baseName, routingId } from "./path.ts";
 import { RDMA_DEVICES } from "./pci-functions.ts";
 import { pciAddressOfLink, pciSysfsDirectory } from "./sysfs-directory.ts";
 
@@ -17,7 +17,8 @@ export class LinuxInventory implements Inventory {
       );
       return isInfiniband ? [baseName(link)] : [];
     });
-    return [...new Set(functions)].sort();
+    const found = [...new Set(functions)].sort();
+    return found.filter((pci) => !found.some((pf) => isVirtualOf(pci, pf)));
   }
 
   virtualFunctions(pf: string): string[] {
@@ -52,6 +53,24 @@ export class LinuxInventory implements Inventory {
     return namesIn(directory).sort();
   }
 }
+
+/**
+ * Reports whether a function without `physfn` is a VF of a PF: the kernel removes that link before it stops the driver of
+ * the VF (drivers/pci/iov.c, pci_iov_remove_virtfn), which can take seconds.
+ */
+function isVirtualOf(pci: string, pf: string): boolean {
+  const directory = pciSysfsDirectory(pf);
+  const numbers = ["sriov_totalvfs", "sriov_offset", "sriov_stride"].map((name) =>
+    numberIn(`${directory}/${name}`),
+  );
+  const [total = 0, offset = 0, stride = 0] = numbers;
+  const isSameDomain = pci.slice(0, -ROUTING_ID) === pf.slice(0, -ROUTING_ID);
+  const index = (routingId(pci) - routingId(pf) - offset) / Math.max(stride, 1);
+  return isSameDomain && Number.isInteger(index) && index >= 0 && index < total;
+}
+
+/** Number of characters of bus, device and function: "03:00.2". */
+const ROUTING_ID = 7;
 
 function portsOf(directory: string, device: string): Port[] {
   return namesIn(`${directory}/ports`).map((number) => {

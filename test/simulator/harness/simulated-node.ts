@@ -14,19 +14,8 @@ import type { Fault } from "./gate.ts";
 import { other, otherAttachment } from "./other-container.ts";
 import { doubleOwners, pathOf, recordsOf } from "./records.ts";
 import type { AttachmentRequest, Pod } from "./requests.ts";
-import {
-  add,
-  bindOne,
-  del,
-  gc,
-  gcOfAll,
-  messageChain,
-  provisionOne,
-  type Run,
-  releaseAt,
-  releaseOf,
-  run,
-} from "./run.ts";
+import type { Run } from "./run.ts";
+import * as verbs from "./run.ts";
 import {
   type AllowedDifference,
   difference,
@@ -103,7 +92,7 @@ export class SimulatedNode {
 
   /** Runs ADD, and checks the attachment if ADD succeeds. */
   add(pod: Pod, request: AttachmentRequest, fault?: Fault): Run {
-    const ran = this.#check(`ADD of ${pod.containerId}`, add(this.machine, pod, request, fault), fault);
+    const ran = this.#check(`ADD of ${pod.containerId}`, verbs.add(this.machine, pod, request, fault), fault);
     // If the namespace or the VF was removed during ADD, only DEL can find out what became of the attachment.
     if (ran.end === "done" && isThere(this.machine, pod)) this.requireAttached(pod, request, ran);
     return ran;
@@ -120,50 +109,51 @@ export class SimulatedNode {
   mustAdd(pod: Pod, request: AttachmentRequest): Run {
     const ran = this.add(pod, request);
     if (ran.end === "failed")
-      this.problems.push(`ADD of ${pod.containerId} failed: ${messageChain(ran.error)}`);
+      this.problems.push(`ADD of ${pod.containerId} failed: ${verbs.messageChain(ran.error)}`);
     return ran;
   }
 
   del(pod: Pod, request: AttachmentRequest, fault?: Fault, netns?: string | null): Run {
-    return this.#check(`DEL of ${pod.containerId}`, del(this.machine, pod, request, fault, netns), fault);
+    return this.#check(
+      `DEL of ${pod.containerId}`,
+      verbs.del(this.machine, pod, request, fault, netns),
+      fault,
+    );
   }
 
   /** Runs DEL without faults, and repeats it while it fails, as a runtime does. */
   mustDel(pod: Pod, request: AttachmentRequest, netns?: string | null): void {
-    let ran: Run | undefined;
-    for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.del(pod, request, undefined, netns);
-    if (ran?.end !== "done")
-      this.problems.push(`every DEL of ${pod.containerId} fails: ${messageChain(ran?.error)}`);
+    this.#repeat(`DEL of ${pod.containerId}`, () => this.del(pod, request, undefined, netns));
   }
 
   /** Runs GC of a network; the other container (see other-container.ts) is always valid. */
   gc(valid: readonly AttachmentName[], fault?: Fault, network = "mynet"): Run {
-    return this.#check("GC", gc(this.machine, network, [...valid, other], fault), fault);
+    return this.#check("GC", verbs.gc(this.machine, network, [...valid, other], fault), fault);
   }
 
   /** Runs `ib-sriov provision` of a VF. */
   provision(pci: string, fault?: Fault, options: Partial<ProvisionOptions> = {}): Run {
-    return this.#check("provision", provisionOne(this.machine, pci, options, fault), fault);
+    return this.#check("provision", verbs.provisionOne(this.machine, pci, options, fault), fault);
   }
 
   /** Runs `ib-sriov bind` of a VF. */
   bind(pci: string, fault?: Fault, driver?: string): Run {
-    return this.#check("bind", bindOne(this.machine, pci, driver, fault), fault);
+    return this.#check("bind", verbs.bindOne(this.machine, pci, driver, fault), fault);
   }
 
   /** Runs `ib-sriov gc`. */
   gcOfAll(options = { dryRun: false }, fault?: Fault): Run {
-    return this.#check("gc", gcOfAll(this.machine, options, fault), fault);
+    return this.#check("gc", verbs.gcOfAll(this.machine, options, fault), fault);
   }
 
   /** Runs `ib-sriov attachments release`. */
   release(pod: Pod, options: { readonly force: boolean }, fault?: Fault): Run {
-    return this.#check("release", releaseOf(this.machine, pod, options, fault), fault);
+    return this.#check("release", verbs.releaseOf(this.machine, pod, options, fault), fault);
   }
 
   /** Runs `ib-sriov attachments release` of a record whose attachment is not known. */
   releaseAt(path: string, options: { readonly force: boolean }, fault?: Fault): Run {
-    return this.#check("release", releaseAt(this.machine, path, options, fault), fault);
+    return this.#check("release", verbs.releaseAt(this.machine, path, options, fault), fault);
   }
 
   /** Passes the time during which GC keeps an attachment because it can be newer than the runtime's list. */
@@ -173,9 +163,14 @@ export class SimulatedNode {
 
   /** Runs GC without faults, and repeats it while it fails. */
   mustGc(valid: readonly AttachmentName[], network = "mynet"): void {
+    this.#repeat("GC", () => this.gc(valid, undefined, network));
+  }
+
+  /** Repeats a call while it fails. */
+  #repeat(what: string, call: () => Run): void {
     let ran: Run | undefined;
-    for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = this.gc(valid, undefined, network);
-    if (ran?.end !== "done") this.problems.push(`every GC fails: ${messageChain(ran?.error)}`);
+    for (let i = 0; i < MOST_DELS && ran?.end !== "done"; i++) ran = call();
+    if (ran?.end !== "done") this.problems.push(`every ${what} fails: ${verbs.messageChain(ran?.error)}`);
   }
 
   /**
@@ -202,7 +197,7 @@ export class SimulatedNode {
   /** Does the pending releases, as a later call would. */
   releasePending(): void {
     for (const path of this.pendingReleases()) {
-      run(this.machine, c1, "DEL", (node, warn) => {
+      verbs.run(this.machine, c1, "DEL", (node, warn) => {
         const deadline = node.clock.now() + 5000;
         const session = openSession(node, { deadline, warn, observe: unobserved });
         releasePending(session, path, session.state.read(path)?.record);

@@ -1,6 +1,7 @@
 // The schemas of docs/reference: every command with structured output has one, and it describes every member.
 import { expect, test } from "vitest";
 import { commands } from "../../../src/cli/commands.ts";
+import { textOf } from "../../support/documents.ts";
 import { schemaErrors, schemas } from "../../support/schemas.ts";
 
 interface Schema {
@@ -17,6 +18,15 @@ const all = Object.entries(schemas) as [string, Schema][];
 
 test("the commands with structured output have a schema each", () => {
   expect(Object.keys(schemas).sort()).toEqual(structured.map(({ name }) => name.replace(" ", "-")).sort());
+});
+
+test("the reference names every schema", () => {
+  const text = textOf("docs/reference/README.md");
+  const missing = structured.filter(({ name }) => {
+    const file = `${name.replace(" ", "-")}.schema.json`;
+    return !text.includes(`| \`ib-sriov ${name}\` | [${file}](${file}) |`);
+  });
+  expect(missing.map(({ name }) => name)).toEqual([]);
 });
 
 /** Returns a schema and those in it, with their paths. */
