@@ -1,6 +1,7 @@
 import { build } from "host";
 import { SUPPORTED_VERSIONS } from "../cni/versions.ts";
 import type { Command, Option } from "./command.ts";
+import { outputWidth, wrapLine, wrapText } from "./output/wrap.ts";
 
 /** Returns what this program is: for a call without arguments, and for the help. */
 export function about(): string {
@@ -49,17 +50,30 @@ export function optionText({ name, letter, value }: Option): string {
 
 /** Returns the help of one command. */
 export function usageOf(command: Command): string {
-  const { summary, details, examples = [] } = command;
-  const all = optionsOf(command);
-  const width = Math.max(...all.map((option) => optionText(option).length));
-  const lines = all.map((option) => `  ${optionText(option).padEnd(width)}  ${option.summary}`);
-  const shown = examples.map(([call, meaning]) => `  ${call}\n      ${meaning}`);
+  const { summary, details = "", examples = [], exitStatuses = [] } = command;
+  const options = optionsOf(command).map((option) => [optionText(option), option.summary] as const);
+  const paragraphs = details.split("\n\n").filter((paragraph) => paragraph !== "");
+  const shown = examples.flatMap(([call, meaning]) => [`  ${call}`, ...wrapLine(`      ${meaning}`)]);
+  const statuses = exitStatuses.map(([status, meaning]) => [String(status), meaning] as const);
   const parts = [
     `${summary}.`,
-    ...(details === undefined ? [] : [details]),
+    ...paragraphs.map((paragraph) => wrapText(paragraph.replaceAll("\n", " "), outputWidth()).join("\n")),
     `Usage:\n  ${synopsisOf(command)}`,
-    `Options:\n${lines.join("\n")}`,
+    `Options:\n${definitions(options)}`,
     ...(shown.length === 0 ? [] : [`Examples:\n${shown.join("\n")}`]),
+    ...(statuses.length === 0 ? [] : [`Exit status:\n${definitions(statuses)}`]),
   ];
   return `${parts.join("\n\n")}\n`;
+}
+
+/** Formats names and their meanings in two columns. A meaning that is too long continues in its column. */
+function definitions(rows: readonly (readonly [name: string, meaning: string])[]): string {
+  const width = Math.max(...rows.map(([name]) => name.length));
+  const indent = " ".repeat(width + 4);
+  return rows
+    .map(([name, meaning]) => {
+      const lines = wrapText(meaning, outputWidth() - indent.length);
+      return `  ${name.padEnd(width)}  ${lines.join(`\n${indent}`)}`;
+    })
+    .join("\n");
 }

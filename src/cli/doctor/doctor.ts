@@ -35,9 +35,14 @@ export const doctor: Command = {
   details: `Below each finding is the command that fixes it. Without --fix, the doctor changes nothing. Each kind of finding has an
 ID, which docs/reference/findings.md explains; -o name prints the IDs of warnings and errors.
 
-Exit status: 0 if no finding is an error, 1 if a pod cannot be attached or its network does not work, 2 if the arguments
-are invalid, 3 if the node could not be examined. With --fix it is that of the examination after the remedies; with --pod
-it is 1 if the pod has no VF, if its last call failed, or if a finding is an error.`,
+With --fix, the exit status is that of the examination after the remedies. With --pod it is 1 if the pod has no VF, if its
+last call failed, or if a finding is an error.`,
+  exitStatuses: [
+    [0, "no finding is an error"],
+    [1, "a pod cannot be attached, or its network does not work"],
+    [2, "an argument is invalid"],
+    [3, "the node could not be examined, for example because the caller is not root"],
+  ],
   examples: [
     ["ib-sriov doctor --pod default/trainer-0", "answers for one pod"],
     ["ib-sriov doctor --fix --dry-run", "prints the commands that fix problems safely"],
