@@ -36,8 +36,8 @@ export const doctor: Command = {
 ID, which docs/reference/findings.md explains; -o name prints the IDs of warnings and errors.
 
 Exit status: 0 if no finding is an error, 1 if a pod cannot be attached or its network does not work, 2 if the arguments
-are invalid, 3 if the node could not be examined. With --fix it is that of the examination after the remedies; with --pod
-it is 1 if the pod has no VF, if its last call failed, or if a finding is an error.`,
+are invalid, 3 if the node could not be examined. With --fix it is that of the examination after the remedies; with
+--pod it is 1 if the pod has no VF, if its last call failed, or if a finding is an error.`,
   examples: [
     ["ib-sriov doctor --pod default/trainer-0", "answers for one pod"],
     ["ib-sriov doctor --fix --dry-run", "prints the commands that fix problems safely"],
