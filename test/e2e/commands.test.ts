@@ -22,7 +22,8 @@ const operated = async (words: string) => {
 /** Returns the JSON output of a command, which must have the structure of its schema. */
 const json = async (words: string) => {
   const document = JSON.parse(await operated(`${words} -o json`));
-  expect(schemaErrors(words, document)).toEqual([]);
+  // Without the options and addresses of VFs.
+  expect(schemaErrors(words.replace(/ (-|[0-9a-f:.]+$).*/, ""), document)).toEqual([]);
   return document;
 };
 /** Returns the inode of a VF's RDMA devices in sysfs, which changes with each probe of the driver. */
@@ -114,9 +115,9 @@ describe("list --watch", () => {
     await has("table", fresh);
     const first = (await node.shell("cat /tmp/table")).trimEnd().split("\n");
     await node.add("a", config, { args });
-    await has("table", `${vf} .*default/trainer (c1) net1`);
+    await has("table", `${vf} .*  default/trainer (c1) net1`);
     await node.del("a", config);
-    await node.until(`[ $(grep -c '${vf} ' /tmp/table) = 3 ]`);
+    await node.until(`grep '${vf} ' /tmp/table | tail -n 1 | grep -q -- '-$'`);
     await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
     await has("table", `${fresh} .* removed`);
     await node.shell("echo 2 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
@@ -127,15 +128,19 @@ describe("list --watch", () => {
       ["yaml", "index: "],
     ])
       await node.until(`[ $(grep -c '${index}1' /tmp/${format}) -gt $(grep -c '${index}2' /tmp/${format}) ]`);
-    await node.until(`[ $(grep -c '${second}' /tmp/name) = 3 ]`);
+    await node.until(`[ $(grep -c '${second}' /tmp/name) -ge 3 ]`);
     const table = await ended("table");
     const changes = table
       .trimEnd()
       .split("\n")
       .slice(first.length)
       .map((line) => line.split(/ {2,}/));
+    // The states between are seen only on a busy machine.
     const of = (pci: string) =>
-      changes.filter(([name]) => name === pci).map((row) => row.at(-1)?.replace(/, since .*/, ""));
+      changes
+        .filter(([name]) => name === pci)
+        .map((row) => row.at(-1)?.replace(/, since .*/, "") ?? "")
+        .filter((holder, i, all) => !holder.startsWith("in progress") && holder !== all[i - 1]);
     expect(of(vf)).toEqual(["default/trainer (c1) net1", "-", "removed", "-"]);
     expect(of(second)).toEqual(["removed", "-"]);
     expect(of(fresh)).toEqual(["removed"]);

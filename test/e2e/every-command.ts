@@ -25,6 +25,8 @@ interface OutputCase {
   readonly status?: number;
   /** A part of its text. */
   readonly shows: RegExp;
+  /** Whether `-o name` prints commands, which contain blanks. */
+  readonly hasPhrases?: boolean;
   /** Whether the text has headings or colors. */
   readonly isStyled?: boolean;
 }
@@ -34,14 +36,27 @@ const attached = network(vf, { ipam: hostLocal(["10.1.0.0/24"]) });
 const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
 
 const cases: readonly OutputCase[] = [
-  { command: "doctor", status: 1, shows: /^error +record-/m, isStyled: true },
+  {
+    command: "doctor",
+    status: 1,
+    before: (node) => leaveOrphaned(node, "c2", second),
+    shows: /^(error|warning) +record-/m,
+    isStyled: true,
+  },
   {
     command: "doctor",
     words: "--pod default/trainer",
     shows: /^Attachments of pod default\/trainer$/m,
     isStyled: true,
   },
-  { command: "doctor", words: "--fix --dry-run", shows: /ib-sriov gc$/m },
+  {
+    command: "doctor",
+    words: "--fix --dry-run",
+    before: (node) => leaveOrphaned(node, "c2", second),
+    shows: /ib-sriov gc$/m,
+    // Its "names" are commands.
+    hasPhrases: true,
+  },
   { command: "list", shows: /^VF +# .*\n(.*\n)*.*default\/trainer \(c1\) net1/m, isStyled: true },
   { command: "list", words: "--topology", shows: /^PF .*\n\|- GPU .*PHB\n(.*\n)*`- VF /m, isStyled: true },
   { command: "attachments show", shows: /^c1 +net1 +default\/trainer .* attached/m, isStyled: true },
@@ -64,7 +79,7 @@ const cases: readonly OutputCase[] = [
     shows: /c2.*released/,
     isStyled: true,
   },
-  { command: "bind", words: third, shows: new RegExp(`^${third}: kept mlx5_core$`) },
+  { command: "bind", words: third, shows: new RegExp(`^${third}: kept mlx5_core$`, "m") },
   { command: "provision", shows: new RegExp(`${third}.* kept `) },
   { command: "metrics", shows: /^# TYPE ib_sriov_vfs gauge$/m },
   { command: "agent", under: "timeout -s TERM 1", shows: /^SIGTERM received, ending$/m },
@@ -175,7 +190,7 @@ function testListing(node: TestNode, each: OutputCase): void {
 
   test("each line is a name, with and without a terminal", async () => {
     const names = await textIn("-o name");
-    expect(names).toMatch(/^(\S+\n)*$/);
+    if (!each.hasPhrases) expect(names).toMatch(/^(\S+\n)*$/);
     expect(await textIn("-o name", { isTerminal: true })).toBe(names);
   });
 }

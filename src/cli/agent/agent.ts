@@ -49,7 +49,7 @@ export const agent: Command = {
   name: "agent",
   summary: "Runs install, provision and gc regularly, and serves metrics and its health over HTTP",
   details:
-    "GET /metrics returns what `ib-sriov metrics` prints. GET /healthz returns 200 if the last round succeeded, and 503 with " +
+    "GET /metrics returns what `ib-sriov metrics` prints. GET /healthz returns 200 if the last round succeeded, and 503 with\n" +
     "the reason if not. It ends on SIGTERM.",
   options,
   run(call: CommandCall): number {
