@@ -7,6 +7,7 @@ import { examine, type Finding, problemsIn, runRemedies } from "./doctor.ts";
 import { chain, configure, pf, type Row, rebind, rows, setGuid } from "./doctor-rows.ts";
 import { quote } from "./guest.ts";
 import { testNode, vfs } from "./node.ts";
+import { withoutProgress } from "./progress.ts";
 
 const node = testNode();
 
@@ -123,7 +124,8 @@ describe("recent calls", () => {
   const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
   const config = network(vfs[1], { logFile: log, link_state: "disable" });
   const doctor = async (words: string) => {
-    const { status, stdout, stderr } = await node.guest.execute(`/host/ib-sriov doctor ${words}`);
+    const outcome = await node.guest.execute(`/host/ib-sriov doctor ${words}`);
+    const { status, stdout, stderr } = withoutProgress(outcome);
     expect(stderr).toBe("");
     return { status, stdout };
   };
@@ -203,7 +205,8 @@ test("--fix carries out the safe remedies, and leaves running pods; --dry-run pr
   await node.shell(`ip netns del gone
     echo 1 >/sys/module/vhca/parameters/no_netdev; ${rebind(bare)}; echo 0 >/sys/module/vhca/parameters/no_netdev
     ${setGuid(2, "00:00:00:00:00:00:00:00")}; echo ${undriven} >/sys/bus/pci/drivers/mlx5_core/unbind`);
-  const doctor = (words: string) => node.guest.execute(`PATH=/host:$PATH; ib-sriov doctor ${words}`);
+  const doctor = async (words: string) =>
+    withoutProgress(await node.guest.execute(`PATH=/host:$PATH; ib-sriov doctor ${words}`));
   const { status, stdout } = await doctor("--fix --dry-run");
   expect(status).toBe(0);
   expect(stdout).toBe(`ib-sriov gc\nib-sriov bind ${undriven} ${bare}\n`);

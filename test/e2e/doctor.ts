@@ -1,6 +1,7 @@
 import { expect } from "vitest";
 import type { FindingId, Level, SafeFix } from "../../src/cli/doctor/finding.ts";
 import type { TestNode } from "./node.ts";
+import { withoutProgress } from "./progress.ts";
 
 /** A finding of the doctor, in the form of its JSON. */
 export interface Finding {
@@ -18,7 +19,8 @@ export interface Finding {
 export async function examine(
   node: TestNode,
 ): Promise<{ readonly status: number; readonly text: string; readonly findings: readonly Finding[] }> {
-  const { status, stdout, stderr } = await node.guest.execute("PATH=/host:$PATH; ib-sriov doctor -o json");
+  const outcome = await node.guest.execute("PATH=/host:$PATH; ib-sriov doctor -o json");
+  const { status, stdout, stderr } = withoutProgress(outcome);
   expect(stderr).toBe("");
   const { attachable, findings } = JSON.parse(stdout) as { attachable: boolean; findings: Finding[] };
   expect(attachable).toBe(status === 0);
