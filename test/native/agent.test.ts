@@ -121,7 +121,10 @@ describe("a client", () => {
 
 test("a round that fails is reported, with its reason", async () => {
   // Without root, gc cannot read the state directory; as root it succeeds, and the installer's directory is missing.
+  const ended = new Promise((done) => agent.once("exit", done));
   agent.kill("SIGKILL");
+  // Until then, its address is in use.
+  await ended;
   agent = spawn(executable, [
     "agent",
     "--listen",
