@@ -1,4 +1,4 @@
-// The DaemonSets of deploy/ in containers of containerd: their privileges suffice, and without one of them the agent
+// The DaemonSets of deploy/ in containers of containerd: their privileges suffice, and without any of them the agent
 // cannot do a part of its work.
 import type { IPodSpec } from "kubernetes-models/v1/PodSpec";
 import { beforeAll, describe, expect, test } from "vitest";
@@ -138,7 +138,11 @@ test.each<[string, IPodSpec, Part[]]>([
     ],
   ],
   ["DAC_OVERRIDE", withoutCapability("DAC_OVERRIDE"), ["health", "installation"]],
-  ["NET_ADMIN", withoutCapability("NET_ADMIN"), ["health", "provisioning"]],
+  [
+    "NET_ADMIN",
+    withoutCapability("NET_ADMIN"),
+    ["health", "provisioning", "release of an unfinished attachment"],
+  ],
   ["SYS_ADMIN", withoutCapability("SYS_ADMIN"), ["health", "release of an unfinished attachment"]],
   [
     "the user root",

@@ -105,7 +105,7 @@ describe("networks", () => {
   const resources = all
     .filter(({ content }) => content.kind === "ConfigMap")
     .flatMap(({ content }) => JSON.parse(content.data["config.json"]).resourceList)
-    .map((resource: Record<string, string>) => `${resource["resourcePrefix"]}/${resource["resourceName"]}`);
+    .map((resource: Record<string, string>) => `${resource.resourcePrefix}/${resource.resourceName}`);
 
   test("there is one for each common case, under its own name", () => {
     const names = networks.map(({ content }) => content.metadata.name);

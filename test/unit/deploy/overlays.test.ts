@@ -137,7 +137,7 @@ describe.each(overlays)("%s", (name) => {
   });
 });
 
-test("there are no other rendered files", () => {
+test("every rendered file belongs to an overlay", () => {
   expect(readdirSync("deploy/rendered").sort()).toEqual(overlays.map((name) => `${name}.yaml`).sort());
 });
 

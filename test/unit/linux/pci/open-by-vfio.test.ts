@@ -43,7 +43,7 @@ describe("whether another program has a function open through vfio-pci", () => {
     machine.namespaces.delete(group);
     machine.links.set(`/sys/bus/pci/devices/${vf}/driver`, "../../../bus/pci/drivers/vfio-pci");
     expect(functions.isOpenByVfio(vf)).toBe(true);
-    machine.namespaces.set("/dev/vfio", { name: "/dev/vfio", magic: 0, type: 0 });
+    machine.directories.set("/dev/vfio", []);
     expect(functions.isOpenByVfio(vf)).toBe(false);
   });
 
