@@ -4,12 +4,14 @@ import type { IPodSpec } from "kubernetes-models/v1/PodSpec";
 import { beforeAll, describe, expect, test } from "vitest";
 import { kustomized, kustomizedWith, podOf } from "../support/manifests.ts";
 import { commandLine, hostLocal, network } from "./cni.ts";
+import { compile } from "./compile.ts";
 import { netnsOf } from "./containers.ts";
 import { kubeletFiles, type RunningPod, runPod, startRuntime } from "./kubelet.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 
-const node = testNode({ containerd: true, files: kubeletFiles });
-const [orphaned, running, unfinished, fresh] = vfs;
+const files = [...kubeletFiles, compile("test/e2e/guest/kubeconfig-ipam.c")];
+const node = testNode({ containerd: true, files });
+const [orphaned, other, unfinished, fresh] = vfs;
 const soon = { timeout: 300_000, interval: 100 };
 
 /** Returns the pod of an overlay, with a round every second. */
@@ -27,7 +29,9 @@ beforeAll(async () => {
   const result = `{"cniVersion":"1.0.0","interfaces":[{"name":"eth0","sandbox":"'$CNI_NETNS'"}],"ips":[{"address":"192.0.2.9/24","interface":0}]}`;
   await node.plugin("pod-network", `[ $CNI_COMMAND != ADD ] || echo '${result}'`);
   const list = { cniVersion: "1.0.0", name: "pod-network", plugins: [{ type: "pod-network" }] };
-  await node.shell(`echo '${JSON.stringify(list)}' >/etc/cni/net.d/10-network.conflist`);
+  await node.shell(`echo '${JSON.stringify(list)}' >/etc/cni/net.d/10-network.conflist
+    mkdir /etc/cni/net.d/whereabouts.d; echo >/etc/cni/net.d/whereabouts.d/whereabouts.kubeconfig
+    cp /host/kubeconfig-ipam /opt/cni/bin`);
 }, 600_000);
 
 /** Returns the answer of the agent, from its network namespace; "" if it does not answer. */
@@ -45,6 +49,8 @@ async function prepare(): Promise<void> {
   await node.shell("rm -f /opt/cni/bin/ib-sriov; chown 1000 /opt/cni/bin; ip netns add gone");
   const ipam = hostLocal(["10.1.0.0/24"]);
   await node.add(netnsOf("gone"), network(orphaned, { ipam }), { container: "gone" });
+  const second = { container: "gone", ifname: "net2" };
+  await node.add(netnsOf("gone"), network(other, { ipam: { type: "kubeconfig-ipam" } }), second);
   await node.shell("ip netns del gone");
   // An ADD that was killed when the netdev was in the pod: it waits for a link that does not come up.
   const config = network(unfinished, { link_state: "disable", waitForCarrierSeconds: 50 });
@@ -60,6 +66,7 @@ type Part =
   | "installation"
   | "provisioning"
   | "release of a lease"
+  | "release of a lease in the cluster"
   | "release of an unfinished attachment"
   | "traffic metrics";
 
@@ -72,6 +79,10 @@ async function missing(): Promise<Part[]> {
     ["installation", `cmp ${plugin} /opt/cni/bin/ib-sriov`],
     ["provisioning", `grep -q -v 0000:0000:0000:0000$ ${gid}`],
     ["release of a lease", `[ ! -e ${state}/gone-net1 ] && ! ls /var/lib/cni/networks/mynet/10.*`],
+    [
+      "release of a lease in the cluster",
+      `[ ! -e ${state}/gone-net2 ] && [ -z "$(find ${state} -name '${other}-*')" ]`,
+    ],
     ["release of an unfinished attachment", `[ ! -e ${state}/killed-net1 ]`],
   ];
   const parts: Part[] = [];
@@ -156,6 +167,7 @@ test.each<[string, IPodSpec, Part[]]>([
     withoutVolume("cni-state"),
     ["health", "provisioning", "release of a lease", "release of an unfinished attachment"],
   ],
+  ["/etc/cni/net.d", withoutVolume("cni-config"), ["health", "release of a lease in the cluster"]],
   ["the libraries of a dynamically linked IPAM plugin", agentOf(), ["health", "release of a lease"]],
 ])("without %s, it cannot do a part of its work, and reports that", async (_, spec, parts) => {
   await prepare();
@@ -173,14 +185,14 @@ describe("a running container whose VF does not show that it runs", () => {
     withPod(spec, async () => {
       await expect.poll(roundsOf, soon).toBeGreaterThan(0);
       await node.shell("ip netns add later");
-      await node.add(netnsOf("later"), network(running, { rdmaOnly: true }));
+      await node.add(netnsOf("later"), network(other, { rdmaOnly: true }));
       await action();
     });
 
   beforeAll(async () => {
     await node.reset();
     await node.shell(`echo 1 >/sys/module/vhca/parameters/no_netdev
-      for file in unbind bind; do echo ${running} >/sys/bus/pci/drivers/mlx5_core/$file; done
+      for file in unbind bind; do echo ${other} >/sys/bus/pci/drivers/mlx5_core/$file; done
       echo 0 >/sys/module/vhca/parameters/no_netdev`);
   });
 
@@ -189,7 +201,7 @@ describe("a running container whose VF does not show that it runs", () => {
       const rounds = await roundsOf();
       await expect.poll(roundsOf, soon).toBeGreaterThan(rounds + 2);
       expect(await attached()).toBe("c1-net1\n");
-      await node.del(netnsOf("later"), network(running, { rdmaOnly: true }));
+      await node.del(netnsOf("later"), network(other, { rdmaOnly: true }));
       await node.shell("ip netns del later");
     }));
 
