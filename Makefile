@@ -138,6 +138,15 @@ install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man page
 reference: setup ## writes docs/reference/cli.md, which a test compares with the commands
 	$(Q)$(NODE) scripts/reference.mjs markdown >docs/reference/cli.md
 
+OVERLAYS := $(patsubst deploy/%/kustomization.yaml,%,$(wildcard deploy/*/kustomization.yaml))
+.PHONY: manifests
+manifests: setup ## writes deploy/rendered/, which a test compares with what kustomize renders
+	@mkdir -p deploy/rendered
+	$(Q)for overlay in $(OVERLAYS); do { \
+	  echo "# deploy/$$overlay for kubectl without kustomize. \`make manifests\` writes this file." && \
+	  scripts/with kustomize kustomize build deploy/$$overlay; \
+	} >deploy/rendered/$$overlay.yaml || exit 1; done
+
 .PHONY: image
 image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
 

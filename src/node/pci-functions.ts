@@ -93,7 +93,8 @@ export interface PciFunctions {
   othersGuids(pci: string): Guid[];
   /**
    * Reports whether a process, such as a virtual machine, has opened a function through vfio-pci. False if the function
-   * is not bound to vfio-pci. To find out, this opens the function's group for a moment.
+   * is not bound to vfio-pci. To find out, this opens the function's group for a moment. Also true if this process cannot
+   * see the files of groups, because it is in a container.
    */
   isOpenByVfio(pci: string): boolean;
   /** Writes to `unbind` of the driver. Returns when the driver is unbound. */

@@ -105,6 +105,15 @@ test("it installs the plugin, and starts the installer again if that is killed",
     await node.shell(`kill -KILL $(grep -lz ^install$ /proc/[0-9]*/cmdline | sed 's/[^0-9]//g')`);
     await expect.poll(installers, soon).toBe("1\n");
     await expect.poll(health, soon).toBe(200);
+
+    // Another plugin that runs is not replaced. The agent is not healthy until its own plugin is back.
+    await node.shell(
+      `printf '#!/bin/sh\\nexec ${plugin}\\n' >/tmp/other; chmod +x /tmp/other; mv /tmp/other ${copy}`,
+    );
+    await expect.poll(health, soon).toBe(503);
+    expect((await answer("/healthz")).body).toMatch(/\/tmp\/bin\/ib-sriov is another plugin/);
+    await node.shell(`rm ${copy}`);
+    await expect.poll(health, soon).toBe(200);
   });
   await node.shell("rm -r /tmp/bin");
 });

@@ -4,7 +4,7 @@ import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
 import { busybox, Containerd, containerdFiles } from "./containerd.ts";
-import { cri, message } from "./cri.ts";
+import { cri, criId, message } from "./cri.ts";
 import { type PodInterface, testNode, vfs } from "./node.ts";
 
 const node = testNode({ containerd: true, files: containerdFiles });
@@ -206,10 +206,10 @@ test("a pod of the CRI service, which makes its namespace first, keeps its inter
     await runtime.configure(red.config);
     // The verbose status contains the network, which containerd reads some time after it was written.
     const ready = new RegExp(`NetworkReady\\x10\\x01[^]*${red.config.deviceID}`);
-    await expect.poll(() => cri(node, "Status", Buffer.of(0x08, 1)), { timeout: patience }).toMatch(ready);
+    await expect.poll(() => cri(node, "Status", message({ 1: true })), { timeout: patience }).toMatch(ready);
     await runtime.calls();
-    const pod = message(message("red", "0f9e", "default"));
-    const [id = ""] = /[0-9a-f]{64}/.exec(await cri(node, "RunPodSandbox", message(pod))) ?? [];
+    const pod = message({ 1: message({ 1: "red", 2: "0f9e", 3: "default" }) });
+    const id = await criId(node, "RunPodSandbox", message({ 1: pod }));
     const [add = "", ...more] = await runtime.calls();
     const [, netns = ""] = new RegExp(`^ADD ${id} eth0 /var/run/netns/(cni-\\S+)$`).exec(add) ?? [];
     expect({ netns, more }, add).toEqual({ netns: expect.stringMatching(/^cni-/), more: [] });
@@ -220,8 +220,8 @@ test("a pod of the CRI service, which makes its namespace first, keeps its inter
     });
     // The CRI service calls DEL a second time to be sure, without the namespace, which is gone then.
     await calling([`DEL ${id} eth0 /var/run/netns/${netns}`, `DEL ${id} eth0 nowhere`], async () => {
-      await cri(node, "StopPodSandbox", message(id));
-      await cri(node, "RemovePodSandbox", message(id));
+      await cri(node, "StopPodSandbox", message({ 1: id }));
+      await cri(node, "RemovePodSandbox", message({ 1: id }));
     });
     await node.del("b", blue.config, peer);
   }));

@@ -1,18 +1,36 @@
 import type { TestNode } from "./node.ts";
 
-/**
- * Encodes a protobuf message whose fields 1, 2, … are texts or messages; empty fields are left out, as in protobuf.
- * @throws {RangeError} if a field has more than 127 bytes, because its length would need a second byte.
- */
-export function message(...fields: (string | Buffer)[]): Buffer {
-  return Buffer.concat(
-    fields.map((field, i) => {
-      const bytes = Buffer.from(field);
-      if (bytes.length > 127) throw new RangeError(`field ${i + 1} has ${bytes.length} bytes`);
-      // Wire type 2: a length, and as many bytes.
-      return bytes.length === 0 ? bytes : Buffer.concat([Buffer.of(((i + 1) << 3) | 2, bytes.length), bytes]);
-    }),
+/** A field of a protobuf message: text, a nested message, a number that is not negative, or a repetition of these. */
+type Field = string | Buffer | number | boolean | readonly (string | Buffer)[];
+
+/** Encodes a protobuf message from its fields by number. Empty texts and zeros are left out, as in protobuf. */
+export function message(fields: Readonly<Record<number, Field | undefined>>): Buffer {
+  const parts = Object.entries(fields).flatMap(([number, value]) =>
+    (isList(value) ? value : [value]).map((each) => field(Number(number), each)),
   );
+  return Buffer.concat(parts);
+}
+
+function isList(value: Field | undefined): value is readonly (string | Buffer)[] {
+  return Array.isArray(value);
+}
+
+function field(number: number, value: string | Buffer | number | boolean | undefined): Buffer {
+  if (value === undefined || value === "" || value === 0 || value === false) return Buffer.alloc(0);
+  // Wire type 0: a number. Wire type 2: a length, and as many bytes.
+  if (typeof value === "number" || typeof value === "boolean")
+    return Buffer.concat([varint(number << 3), varint(Number(value))]);
+  const bytes = Buffer.from(value);
+  return Buffer.concat([varint((number << 3) | 2), varint(bytes.length), bytes]);
+}
+
+/** Encodes a number in groups of 7 bits, the lowest first. */
+function varint(value: number): Buffer {
+  const bytes = [];
+  for (let rest = value; ; rest = Math.floor(rest / 128)) {
+    if (rest < 128) return Buffer.of(...bytes, rest);
+    bytes.push((rest % 128) | 128);
+  }
 }
 
 /**
@@ -32,4 +50,12 @@ export async function cri(node: TestNode, method: string, request: Buffer): Prom
       http://localhost/runtime.v1.RuntimeService/${method}
     grep -qi '^grpc-status: 0' /tmp/headers || { cat /tmp/headers >&2; exit 1; }
     cat /tmp/answer`);
+}
+
+/** Calls the CRI service, and returns the id that its answer consists of. */
+export async function criId(node: TestNode, method: string, request: Buffer): Promise<string> {
+  const answer = await cri(node, method, request);
+  const [id] = /[0-9a-f]{64}/.exec(answer) ?? [];
+  if (id === undefined) throw new Error(`${method} returned no id: ${answer}`);
+  return id;
 }

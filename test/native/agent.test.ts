@@ -119,9 +119,27 @@ describe("a client", () => {
   });
 });
 
+test("an agent that hangs accepts no connections after some 130, so that a probe of the port fails", async () => {
+  const connects = () =>
+    new Promise<boolean>((done) => {
+      const socket = opened();
+      socket.setTimeout(3_000, () => done(false));
+      socket.on("connect", () => done(true));
+    });
+  agent.kill("SIGSTOP");
+  for (let i = 0; i < 100; i++) expect(await connects()).toBe(true);
+  for (let i = 0; i < 60 && (await connects()); i++);
+  expect(await connects()).toBe(false);
+  agent.kill("SIGCONT");
+  await expect.poll(() => status("/healthz"), { timeout: 60_000 }).toBe(200);
+});
+
 test("a round that fails is reported, with its reason", async () => {
   // Without root, gc cannot read the state directory; as root it succeeds, and the installer's directory is missing.
+  const ended = new Promise((done) => agent.once("exit", done));
   agent.kill("SIGKILL");
+  // Until then, its address is in use.
+  await ended;
   agent = spawn(executable, [
     "agent",
     "--listen",

@@ -65,6 +65,39 @@ describe("with --no-sleep it copies itself and ends", () => {
   });
 });
 
+describe("with --check it changes nothing, and succeeds only if the copy is intact", () => {
+  const check = (directory: string) => run([`--cni-bin-dir=${directory}`, "--check"]);
+
+  test("after the installation", () => {
+    const directory = freshDirectory();
+    run([`--cni-bin-dir=${directory}`, "--no-sleep"]);
+    expect(check(directory)).toEqual({
+      status: 0,
+      stdout: `${directory}/ib-sriov is installed\n`,
+      stderr: "",
+    });
+  });
+
+  const changed = Buffer.from(own);
+  changed[changed.length - 1] = (changed.at(-1) ?? 0) ^ 1;
+  test.each<[string, (directory: string) => void, RegExp]>([
+    ["nothing", () => {}, /is not installed: .*ENOENT/],
+    ["another plugin", (directory) => replace(directory, other), /ib-sriov is another plugin, and not \//],
+    ["a plugin of the same size", (directory) => replace(directory, changed), /is another plugin/],
+    ["a part of it", (directory) => replace(directory, own.subarray(0, 70_000)), /is another plugin/],
+    ["a copy without its mode", (directory) => replace(directory, own, 0o644), /is not an executable file/],
+    ["a directory", (directory) => mkdirSync(`${directory}/ib-sriov`), /is not an executable file/],
+  ])("%s is at its path", (_what, prepare, message) => {
+    const directory = freshDirectory();
+    prepare(directory);
+    const before = readdirSync(directory);
+    const { status, stdout, stderr } = check(directory);
+    expect([status, stdout]).toEqual([1, ""]);
+    expect(stderr).toMatch(message);
+    expect(readdirSync(directory)).toEqual(before);
+  });
+});
+
 test("under the name of the Go plugin's installer it has the same defaults", () => {
   const entrypoint = `${scratch}/thin_entrypoint`;
   symlinkSync(resolve(executable), entrypoint);

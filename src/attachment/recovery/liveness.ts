@@ -25,7 +25,7 @@ export function livenessEvidence(attachment: StepContext): string | undefined {
     // A VF of a virtual machine is in no namespace.
     const isRunning = record.state === "complete" && node.functions.isOpenByVfio(record.vf.pci);
     return isRunning
-      ? `its namespace ${record.netns} cannot be found, but a virtual machine has it open`
+      ? `its namespace ${record.netns} cannot be found, but a virtual machine may have it open`
       : undefined;
   }
   // A container can have the RDMA device of a VF without a netdev: for example if ib_ipoib was removed.

@@ -18,6 +18,8 @@ const LONGEST_INTERVAL = 86_400;
 const DEFAULT_BIN_DIR = "/host/opt/cni/bin";
 /** How long `ib-sriov metrics` may take, ms. Prometheus waits for 10 s by default. */
 const METRICS_TIME = 8_000;
+/** How long `ib-sriov install --check` may take, ms. It takes 20 ms, but a node can be busy. */
+const CHECK_TIME = 5_000;
 /** How often a running command is looked at, ms, besides the moment when it ends. */
 const LOOK_INTERVAL = 500;
 /** How long the agent waits for its commands after SIGTERM, ms. */
@@ -49,12 +51,13 @@ export const agent: Command = {
   name: "agent",
   summary: "Runs install, provision and gc regularly, and serves metrics and its health over HTTP",
   details:
-    "GET /metrics returns what `ib-sriov metrics` prints. GET /healthz returns 200 if the last round succeeded, and 503 with\n" +
-    "the reason if not. It ends on SIGTERM.",
+    "GET /metrics returns what `ib-sriov metrics` prints. GET /healthz returns 200 if the last round succeeded, and 503 with " +
+    "the reason if not, or if another plugin has taken the place of the installed one. It ends on SIGTERM.",
   options,
   run(call: CommandCall): number {
     const address = parseListenAddress(call.options.get("listen") ?? DEFAULT_ADDRESS);
     const rounds = new Rounds(tasksOf(call), intervalOf(call), printLine);
+    const installed = call.options.has("install") ? binDirectoryOf(call) : undefined;
     host.deferSignals();
     const server = new HttpServer(address);
     const events = new DeviceEvents();
@@ -63,7 +66,7 @@ export const agent: Command = {
         waitForWork(server, events, rounds);
         if (events.takeAll()) rounds.devicesChanged();
         rounds.advance();
-        server.serve((request) => answer(request, rounds));
+        server.serve((request) => answer(request, rounds, installed));
       }
     } catch (error) {
       if (errnoOf(error) !== "EINTR") throw error;
@@ -74,11 +77,15 @@ export const agent: Command = {
   },
 };
 
-function tasksOf({ options }: CommandCall) {
-  const directory = options.get("cni-bin-dir") ?? DEFAULT_BIN_DIR;
+function binDirectoryOf({ options }: CommandCall): string {
+  return options.get("cni-bin-dir") ?? DEFAULT_BIN_DIR;
+}
+
+function tasksOf(call: CommandCall) {
+  const { options } = call;
   return {
     installer: options.has("install")
-      ? new Task("install", ["install", "--cni-bin-dir", directory])
+      ? new Task("install", ["install", "--cni-bin-dir", binDirectoryOf(call)])
       : undefined,
     periodic: ["provision", "gc"].filter((name) => options.has(name)).map((name) => new Task(name, [name])),
   };
@@ -102,17 +109,30 @@ function waitForWork(server: HttpServer, events: DeviceEvents, rounds: Rounds): 
   }
 }
 
-function answer({ method, path }: HttpRequest, rounds: Rounds): HttpResponse {
+/** @param installed the directory of the installed plugin; `undefined` if the agent does not install it. */
+function answer({ method, path }: HttpRequest, rounds: Rounds, installed: string | undefined): HttpResponse {
   if (path !== "/metrics" && path !== "/healthz") return plainText(404, "only /metrics and /healthz exist");
   if (method !== "GET") return { ...plainText(405, "only GET is supported"), allow: "GET" };
-  return path === "/healthz" ? health(rounds) : metrics();
+  return path === "/healthz" ? health(rounds, installed) : metrics();
 }
 
-function health(rounds: Rounds): HttpResponse {
+function health(rounds: Rounds, installed: string | undefined): HttpResponse {
   const problems = rounds.problems();
+  // A moment ago another program can have replaced the plugin.
+  if (installed !== undefined && problems.length === 0) problems.push(...installProblems(installed));
   return problems.length === 0
     ? plainText(200, `ok, ${rounds.number()} rounds`)
     : plainText(503, problems.join("\n"));
+}
+
+function installProblems(directory: string): string[] {
+  try {
+    outputOf(["install", "--check", "--cni-bin-dir", directory], CHECK_TIME);
+    return [];
+  } catch (error) {
+    if (errnoOf(error) === "EINTR") throw error;
+    return [messageOf(error)];
+  }
 }
 
 function metrics(): HttpResponse {

@@ -6,6 +6,7 @@ import { readDirectory } from "../../linux/files/read.ts";
 import { errnoOf } from "../../node/node.ts";
 import { type Command, UsageError } from "../command.ts";
 import { usageOf } from "../usage.ts";
+import { requireInstalled } from "./check.ts";
 import { copyFile } from "./copy-file.ts";
 import { waitForChange, watchDirectory } from "./directory-watch.ts";
 import { examine, type HostBinary, identityOf } from "./host-binary.ts";
@@ -37,6 +38,10 @@ export const installer: Command = {
     },
     { name: "ib-sriov-cni-bin-file", value: "FILE", summary: "file to copy (default: this executable)" },
     { name: "no-sleep", summary: "ends after copying" },
+    {
+      name: "check",
+      summary: "changes nothing, and fails if the copy is missing or is another plugin; for probes",
+    },
   ],
   run: ({ words }) => install(words),
 };
@@ -70,10 +75,15 @@ function run(options: InstallOptions): void {
   // Without this, it would not get SIGTERM if it is the first process of a container.
   host.deferSignals();
   const executable = options.executable ?? host.readLink("/proc/self/exe");
+  const target = `${options.directory}/${PLUGIN}`;
   requireDirectory(options.directory);
   requireFile(executable);
+  if (options.check) {
+    requireInstalled(executable, target);
+    log(1, `${target} is installed\n`);
+    return;
+  }
   removeLeftovers(options.directory);
-  const target = `${options.directory}/${PLUGIN}`;
   const identity = installCopy(executable, options.directory, target);
   log(1, `copied ${executable} to ${target}\n`);
   if (options.stay) keepInstalled({ executable, directory: options.directory, target, identity });

@@ -8,6 +8,8 @@ export interface InstallOptions {
   readonly executable: string | undefined;
   /** Keep running, and restore the copy if necessary. */
   readonly stay: boolean;
+  /** Only examine the copy, and change nothing. */
+  readonly check: boolean;
 }
 
 /** Mount point of the node's directory in the image of the Go plugin. */
@@ -27,16 +29,19 @@ export function parseInstallOptions(words: readonly string[]): InstallOptions | 
   let directory = DEFAULT_DIRECTORY;
   let executable: string | undefined;
   let stay = true;
+  let check = false;
   for (let i = 0; i < words.length; i++) {
     const word = words[i] ?? "";
     const [, name, , inline] = FLAG.exec(word) ?? [];
     if (word === "--" && i === words.length - 1) break;
     if (name === undefined) throw new UsageError(`unexpected argument: ${word}`);
     if (name === "help" || name === "h") return "help";
-    if (name === "no-sleep") {
+    if (name === "no-sleep" || name === "check") {
       if (inline !== undefined && !TRUE.includes(inline) && !FALSE.includes(inline))
         throw new UsageError(`invalid boolean value "${inline}" for -${name}`);
-      stay = inline !== undefined && FALSE.includes(inline);
+      const isSet = inline === undefined || TRUE.includes(inline);
+      if (name === "check") check = isSet;
+      else stay = !isSet;
     } else if (name === "cni-bin-dir" || name === "ib-sriov-cni-bin-file") {
       const value = inline ?? words[++i];
       if (value === undefined) throw new UsageError(`flag needs an argument: -${name}`);
@@ -46,7 +51,7 @@ export function parseInstallOptions(words: readonly string[]): InstallOptions | 
       throw new UsageError(`flag provided but not defined: -${name}`);
     }
   }
-  return { directory, executable, stay };
+  return { directory, executable, stay, check };
 }
 
 const FLAG = /^--?([^-=][^=]*)(=([\s\S]*))?$/;

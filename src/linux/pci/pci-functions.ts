@@ -5,6 +5,7 @@ import {
   PciFunctionError,
   type PciFunctions,
   type RdmaNames,
+  VFIO_DRIVER,
   type VirtualFunction,
 } from "../../node/pci-functions.ts";
 import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, undefinedIfGone } from "../sysfs.ts";
@@ -14,6 +15,9 @@ import { PCI_DEVICES, pciAddressOfLink, pciSysfsDirectory, requirePciAddress } f
 
 /** The RDMA devices of the host namespace. Each is a link to a directory in which `device` is its PCI function. */
 export const RDMA_DEVICES = "/sys/class/infiniband";
+
+/** The directory of the files of groups, which exists if vfio-pci has a device. */
+const VFIO_FILES = "/dev/vfio";
 
 /** Number of characters of the first 8 bytes of a GID in sysfs: "fe80:0000:0000:0000:". */
 const GID_PREFIX = 20;
@@ -158,9 +162,11 @@ export class LinuxPciFunctions implements PciFunctions {
     // further open fails with EBUSY (drivers/vfio/group.c, vfio_group_fops_open).
     return valueUnlessErrno(["EBUSY"], true, () => {
       const group = undefinedIfGone(() =>
-        host.open(`/dev/vfio/${baseName(link)}`, host.O_RDONLY | host.O_NONBLOCK, 0),
+        host.open(`${VFIO_FILES}/${baseName(link)}`, host.O_RDONLY | host.O_NONBLOCK, 0),
       );
-      if (group !== undefined) host.close(group);
+      // A container has its own /dev, which does not show whether the group is open.
+      if (group === undefined) return !isThere(VFIO_FILES) && this.driver(pci) === VFIO_DRIVER;
+      host.close(group);
       return false;
     });
   }

@@ -1,6 +1,8 @@
-# Writes an OCI archive of an image that contains only busybox, as /busybox.oci. image.sh ARCHIVE NAME
+# Writes an OCI archive of an image.
+#   image.sh ARCHIVE NAME                 contains only busybox, as /busybox.oci
+#   image.sh ARCHIVE NAME EXECUTABLE      has the files that scripts/image puts into the image of the plugin
 set -eu
-archive=$1 name=$2 directory=$(mktemp -d)
+archive=$1 name=$2 executable=${3:-} directory=$(mktemp -d)
 cd "$directory"
 mkdir -p root blobs/sha256
 
@@ -11,14 +13,22 @@ blob() {
   mv "$1" "blobs/sha256/$digest"
 }
 
-# No program of the node has this name, so that a leftover process of a container can be recognized. busybox takes the
-# applet from its first argument if its file name begins with "busybox".
-cp /bin/busybox root/busybox.oci
-tar -C root -cf layer busybox.oci
+if [ -n "$executable" ]; then
+  mkdir -p root/usr/bin
+  cp "$executable" root/usr/bin/ib-sriov
+  ln -s ib-sriov root/usr/bin/thin_entrypoint
+  command='"Entrypoint":["/usr/bin/thin_entrypoint"]'
+else
+  # No program of the node has this name, so that a leftover process of a container can be recognized. busybox takes the
+  # applet from its first argument if its file name begins with "busybox".
+  cp /bin/busybox root/busybox.oci
+  command='"Cmd":["/busybox.oci","sleep","86400"]'
+fi
+tar -C root -cf layer .
 blob layer layer.v1.tar
 layer=$descriptor
-printf '{"architecture":"amd64","os":"linux","config":{"Cmd":["/busybox.oci","sleep","86400"]},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
-  "$digest" >config
+printf '{"architecture":"amd64","os":"linux","config":{%s},"rootfs":{"type":"layers","diff_ids":["sha256:%s"]}}' \
+  "$command" "$digest" >config
 blob config config.v1+json
 printf '{"schemaVersion":2,"mediaType":"application/vnd.oci.image.manifest.v1+json","config":{%s},"layers":[{%s}]}' \
   "$descriptor" "$layer" >manifest

@@ -2,7 +2,7 @@ import { expect, test } from "vitest";
 import { UsageError } from "../../../src/cli/command.ts";
 import { parseInstallOptions } from "../../../src/cli/install/options.ts";
 
-const defaults = { directory: "/host/opt/cni/bin", executable: undefined, stay: true };
+const defaults = { directory: "/host/opt/cni/bin", executable: undefined, stay: true, check: false };
 
 test.each<[string, string[], object]>([
   ["nothing", [], defaults],
@@ -15,6 +15,8 @@ test.each<[string, string[], object]>([
   ["a flag twice: the last one", ["--no-sleep", "--no-sleep=false"], defaults],
   ["a boolean in words", ["--no-sleep=T"], { ...defaults, stay: false }],
   ["a boolean that is a number", ["--no-sleep=0"], defaults],
+  ["a check", ["--check"], { ...defaults, check: true }],
+  ["a check that is off", ["-check=false"], defaults],
   ["-- at the end", ["--no-sleep", "--"], { ...defaults, stay: false }],
 ])("options are parsed as Go parses flags: %s", (_what, words, options) => {
   expect(parseInstallOptions(words)).toEqual(options);

@@ -1,4 +1,4 @@
-import { appendFileSync, cpSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { appendFileSync, cpSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
@@ -6,34 +6,20 @@ import { parseConfiguration } from "../../../src/cni/configuration.ts";
 import { checkVersion } from "../../../src/cni/versions.ts";
 import { parseNetwork, parseNetworkForStatus } from "../../../src/network-config/network-config.ts";
 import { documentedKeys } from "../../support/documented-keys.ts";
-import { allManifests, kustomized, type Manifest, manifestsOf, typeErrors } from "./manifests.ts";
+import { allManifests, kustomized, type Manifest, manifestsOf, overlays } from "../../support/manifests.ts";
 import { schemaErrors } from "./schema.ts";
+import { typeErrors } from "./types.ts";
 
 const all = allManifests("deploy");
-const variants = [
-  { directory: "deploy/base", path: "/opt/cni/bin", seLinuxOptions: undefined },
-  { directory: "deploy/openshift", path: "/var/lib/cni/bin", seLinuxOptions: { type: "spc_t" } },
-].map((variant) => ({ ...variant, manifests: kustomized(variant.directory) }));
-
-const oneOf = (manifests: readonly Manifest[], kind: string) => {
-  const found = manifests.filter(({ content }) => content.kind === kind);
-  expect(found).toHaveLength(1);
-  return found[0]?.content;
-};
 
 describe("every manifest matches the schema of its kind", () => {
-  const made = variants.flatMap(({ manifests }) => manifests);
+  const made = overlays.flatMap((name) => kustomized(`deploy/${name}`));
 
   test("kustomize renders the manifests of the plugin", () => {
-    expect(all.length).toBeGreaterThan(8);
-    const kinds = made.map(({ content }) => content.kind).sort();
-    expect(kinds).toEqual([
-      "DaemonSet",
-      "DaemonSet",
-      "SecurityContextConstraints",
-      "ServiceAccount",
-      "ServiceAccount",
-    ]);
+    expect(all.length).toBeGreaterThan(20);
+    const number = (kind: string) => made.filter(({ content }) => content.kind === kind).length;
+    expect([number("DaemonSet"), number("ServiceAccount")]).toEqual([overlays.length, overlays.length]);
+    expect(number("SecurityContextConstraints")).toBe(2);
   });
 
   test.each([...all, ...made])("$file: $kind", (manifest) => {
@@ -111,78 +97,31 @@ describe("every manifest matches the schema of its kind", () => {
   }, 60_000);
 });
 
-describe.each(variants)("the DaemonSet of $directory", ({ manifests, path, seLinuxOptions }) => {
-  const { metadata, spec } = oneOf(manifests, "DaemonSet");
-  const pod = spec.template.spec;
-  const [container] = pod.containers;
-
-  test("mounts only the directory that it copies to", () => {
-    expect(pod.volumes).toEqual([{ name: "cni-bin", hostPath: { path, type: "DirectoryOrCreate" } }]);
-    // The installer's default directory.
-    expect(container.volumeMounts).toEqual([{ name: "cni-bin", mountPath: "/host/opt/cni/bin" }]);
-    expect([pod.hostNetwork, pod.hostPID, pod.hostIPC, pod.automountServiceAccountToken]).toEqual([
-      undefined,
-      undefined,
-      undefined,
-      false,
-    ]);
-  });
-
-  test("is not privileged", () => {
-    expect(pod.containers).toHaveLength(1);
-    expect(container.securityContext).toEqual({
-      privileged: false,
-      allowPrivilegeEscalation: false,
-      readOnlyRootFilesystem: true,
-      runAsUser: 0,
-      runAsGroup: 0,
-      capabilities: { drop: ["ALL"], add: ["DAC_OVERRIDE"] },
-      seccompProfile: { type: "RuntimeDefault" },
-      ...(seLinuxOptions && { seLinuxOptions }),
-    });
-  });
-
-  test("selects its own pods, under an account that exists", () => {
-    expect(spec.template.metadata.labels).toMatchObject(spec.selector.matchLabels);
-    const account = oneOf(manifests, "ServiceAccount").metadata;
-    expect([account.name, account.namespace]).toEqual([pod.serviceAccountName, metadata.namespace]);
-  });
-
-  test("runs the image of this version", () => {
-    const { version } = JSON.parse(readFileSync("package.json", "utf8"));
-    expect(container.image).toBe(`ib-sriov:${version}`);
-  });
-});
-
-test("OpenShift's constraints allow exactly what its DaemonSet needs", () => {
-  const manifests = variants[1]?.manifests ?? [];
-  const constraints = oneOf(manifests, "SecurityContextConstraints");
-  const { metadata, spec } = oneOf(manifests, "DaemonSet");
-  const [{ securityContext }] = spec.template.spec.containers;
-  expect(constraints.users).toEqual([
-    `system:serviceaccount:${metadata.namespace}:${spec.template.spec.serviceAccountName}`,
-  ]);
-  expect(constraints.allowedCapabilities).toEqual(securityContext.capabilities.add);
-  expect(constraints.volumes).toEqual(["hostPath"]);
-  const allowed = Object.keys(constraints).filter((key) => /^allow/.test(key) && constraints[key] === true);
-  expect(allowed).toEqual(["allowHostDirVolumePlugin"]);
-});
-
 /** The keys of the reference, and the key of CNI that no plugin reads. */
 const knownKeys = ["capabilities", ...documentedKeys()];
 
 describe("networks", () => {
   const networks = all.filter(({ content }) => content.kind === "NetworkAttachmentDefinition");
-  const resources = JSON.parse(oneOf(all, "ConfigMap").data["config.json"]).resourceList.map(
-    (resource: Record<string, string>) => `${resource.resourcePrefix}/${resource.resourceName}`,
-  );
+  const resources = all
+    .filter(({ content }) => content.kind === "ConfigMap")
+    .flatMap(({ content }) => JSON.parse(content.data["config.json"]).resourceList)
+    .map((resource: Record<string, string>) => `${resource.resourcePrefix}/${resource.resourceName}`);
 
   test("there is one for each common case, under its own name", () => {
     const names = networks.map(({ content }) => content.metadata.name);
-    expect(names.sort()).toEqual(["ib-host-local", "ib-isolated", "ib-partition-5", "ib-whereabouts"]);
+    const rails = Array.from({ length: 8 }, (_, i) => `ib-rail-${i}`);
+    const others = [
+      "ib-host-local",
+      "ib-isolated",
+      "ib-partition-5",
+      "ib-rdma-only",
+      "ib-vfio",
+      "ib-whereabouts",
+    ];
+    expect(names.sort()).toEqual([...rails, ...others].sort());
   });
 
-  test.each(networks)("the plugin accepts $file", ({ content }) => {
+  test.each(networks)("the plugin accepts $content.metadata.name", ({ content }) => {
     const text = content.spec.config;
     const document = JSON.parse(text);
     expect(document).toMatchObject({ name: content.metadata.name, type: "ib-sriov" });
@@ -206,20 +145,42 @@ describe("networks", () => {
     expect(network.warnings).toEqual([]);
     expect(network.guid).toBeDefined();
     expect(network.settings.linkState).toBe("enable");
-    expect(network.ipamType).toBe(document.ipam.type);
+    expect(network.ipamType).toBe(document.ipam?.type);
     expect(network.settings.rdmaIsolation).toBe(document.rdmaIsolation);
+    expect([network.vfioPciMode, network.rdmaOnly]).toEqual([document.vfioPciMode, document.rdmaOnly]);
+    // A pod of ib-kubernetes has its partition some time after its GUID.
+    expect(document.waitForPkeySeconds).toBe(document.ibKubernetesEnabled ? 20 : undefined);
   });
 
-  test.each(networks)("$file names a resource that the device plugin provides", ({ content }) => {
-    expect(resources).toContain(content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"]);
+  test.each(networks)(
+    "$content.metadata.name names a resource that the device plugin provides",
+    ({ content }) => {
+      expect(resources).toContain(content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"]);
+    },
+  );
+
+  test("the range of a network belongs to that network only", () => {
+    const ranges = networks.flatMap(({ content }) => {
+      const { ipam } = JSON.parse(content.spec.config);
+      return ipam?.range ?? ipam?.subnet ?? [];
+    });
+    expect(new Set(ranges).size).toBe(ranges.length);
   });
 
-  test("the test pod requests an existing network, and its resource", () => {
-    const pod = oneOf(all, "Pod");
-    const name = pod.metadata.annotations["k8s.v1.cni.cncf.io/networks"];
-    const network = networks.find(({ content }) => content.metadata.name === name);
-    const resource = network?.content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"];
-    const [container] = pod.spec.containers;
-    expect(container.resources).toEqual({ requests: { [resource]: "1" }, limits: { [resource]: "1" } });
+  test("the test pods run on two nodes, with addresses that are unique in the cluster, and no capability", () => {
+    const pods = all.filter(({ content }) => content.kind === "Pod").map(({ content }) => content);
+    expect(pods.map(({ metadata }) => metadata.name)).toEqual(["ib-sriov-test-a", "ib-sriov-test-b"]);
+    for (const { metadata, spec } of pods) {
+      const name = metadata.annotations["k8s.v1.cni.cncf.io/networks"];
+      const network = networks.find(({ content }) => content.metadata.name === name)?.content;
+      expect(JSON.parse(network?.spec.config).ipam.type).toBe("whereabouts");
+      const resource = network?.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"];
+      const [container] = spec.containers;
+      expect(container.resources).toEqual({ requests: { [resource]: "1" }, limits: { [resource]: "1" } });
+      expect(container.securityContext.capabilities).toBeUndefined();
+      const [term] = spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution;
+      expect(metadata.labels).toMatchObject(term.labelSelector.matchLabels);
+      expect(term.topologyKey).toBe("kubernetes.io/hostname");
+    }
   });
 });

@@ -8,8 +8,8 @@ import { DaemonSet } from "kubernetes-models/apps/v1/DaemonSet";
 import { ConfigMap } from "kubernetes-models/v1/ConfigMap";
 import { Pod } from "kubernetes-models/v1/Pod";
 import { ServiceAccount } from "kubernetes-models/v1/ServiceAccount";
+import type { Manifest } from "../../support/manifests.ts";
 import { customKinds } from "./custom-kinds.ts";
-import type { Manifest } from "./manifests.ts";
 
 const models = {
   "apps/v1 DaemonSet": DaemonSet,

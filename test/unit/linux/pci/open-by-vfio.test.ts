@@ -38,6 +38,15 @@ describe("whether another program has a function open through vfio-pci", () => {
     expect(functions.isOpenByVfio(vf)).toBe(false);
   });
 
+  it("is true if the function is bound to vfio-pci, and the files of groups cannot be seen", () => {
+    bind();
+    machine.namespaces.delete(group);
+    machine.links.set(`/sys/bus/pci/devices/${vf}/driver`, "../../../bus/pci/drivers/vfio-pci");
+    expect(functions.isOpenByVfio(vf)).toBe(true);
+    machine.directories.set("/dev/vfio", []);
+    expect(functions.isOpenByVfio(vf)).toBe(false);
+  });
+
   it("is an error after any other errno", () => {
     bind();
     machine.faults.set(`open ${group}`, "EPERM");
