@@ -8,6 +8,8 @@ export const documents: readonly string[] = [
   "CHANGELOG.md",
   "CONTRIBUTING.md",
   "deploy/README.md",
+  "deploy/monitoring/README.md",
+  "docs/reference/metrics.md",
   "vhca/README.md",
   ...readdirSync(new URL("../../docs/", import.meta.url))
     .filter((name) => name.endsWith(".md"))

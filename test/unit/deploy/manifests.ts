@@ -36,10 +36,13 @@ function manifestsIn(text: string, file: string): Manifest[] {
   });
 }
 
-/** Returns all manifests in the files below a directory. kustomization.yaml is not a manifest, but for kustomize. */
+/** Files that are not manifests: for kustomize, and for a Prometheus without its operator. */
+const otherFiles = /(?:^|\/)(?:kustomization|alerts|scrape-config)\.yaml$/;
+
+/** Returns all manifests in the files below a directory. */
 export function allManifests(directory: string): Manifest[] {
   return readdirSync(directory, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".yaml") && !name.endsWith("kustomization.yaml"))
+    .filter((name) => name.endsWith(".yaml") && !otherFiles.test(name))
     .sort()
     .flatMap((name) => manifestsOf(join(directory, name)));
 }
