@@ -17,6 +17,7 @@ const bothOrNeither = [
   "distribution",
   "cross",
   "sbom",
+  "monitoring",
 ].map((name) => `test/native/${name}.test.ts`);
 
 /** The longest files of e2e, the longest first. */

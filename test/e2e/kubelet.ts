@@ -104,7 +104,7 @@ function containerConfig(spec: IPodSpec): Buffer {
       5: mount.mountPropagation === "HostToContainer" ? PROPAGATION_HOST_TO_CONTAINER : 0,
     });
   });
-  const memory = /^(\d+)Mi$/.exec(String(container.resources?.limits?.["memory"]))?.[1];
+  const memory = /^(\d+)Mi$/.exec(String(container.resources?.limits?.memory))?.[1];
   return message({
     1: message({ 1: container.name }),
     2: message({ 1: image }),

@@ -260,11 +260,19 @@ describe("metrics", () => {
       expect((await metrics())("ib_sriov_attachment_info", labels)).toBe(1);
       const received = async () =>
         (await metrics())("ib_sriov_vf_receive_bytes_total", `pf="0000:01:00.0",vf="${vf}"`) ?? 0;
+      // The traffic of the PF's port includes that of its VFs.
+      const sent = async () =>
+        (await metrics())(
+          "ib_sriov_port_transmit_bytes_total",
+          'device="mlx5_0",pf="0000:01:00.0",port="1"',
+        ) ?? 0;
       const before = await received();
+      const sentBefore = await sent();
       await node.shell(
         "ip netns exec b ping -c 3 -i 0.2 -s 1000 -W 5 $(ip -n a -o -4 address show dev net1 | sed 's/.*inet \\([0-9.]*\\).*/\\1/')",
       );
       expect(await received()).toBeGreaterThan(before + 3000);
+      expect(await sent()).toBeGreaterThan(sentBefore + 6000);
       await node.del("a", pair[0] as Config);
       await node.del("b", pair[1] as Config, { container: "c2" });
     }));

@@ -59,10 +59,17 @@ function opened(): Socket {
 
 const request = (path: string, method = "GET") => `${method} ${path} HTTP/1.1\r\nHost: node\r\n\r\n`;
 
-test("/metrics is what the command prints, /healthz is the state of the last round", async () => {
+test("/metrics is what the command prints and the state of the rounds, /healthz is the state of the last round", async () => {
   const [head = "", body = ""] = (await exchange(request("/metrics"))).split("\r\n\r\n");
   expect(head).toMatch(/^HTTP\/1\.1 200 OK\r\nContent-Type: text\/plain; version=0\.0\.4/);
-  expect(readMetrics(body).has("ib_sriov_build_info")).toBe(true);
+  const metrics = readMetrics(body);
+  expect(metrics.has("ib_sriov_build_info")).toBe(true);
+  expect(
+    metrics.get("ib_sriov_agent_rounds_total")?.samples.get("ib_sriov_agent_rounds_total{}"),
+  ).toBeGreaterThan(0);
+  expect(Object.fromEntries(metrics.get("ib_sriov_agent_task_success")?.samples ?? [])).toEqual({
+    'ib_sriov_agent_task_success{task="gc"}': 1,
+  });
   expect(await exchange(request("/healthz"))).toMatch(
     /^HTTP\/1\.1 200 OK\r\n[\s\S]*\r\n\r\nok, \d+ rounds\n$/,
   );
@@ -154,6 +161,7 @@ test("a round that fails is reported, with its reason", async () => {
   await expect.poll(() => status("/healthz"), { timeout: 60_000 }).toBe(503);
   expect(await exchange(request("/healthz"))).toMatch(/install: .*"\/absent"/);
   await expect.poll(() => output).toMatch(/install: .*"\/absent"/);
+  expect(await exchange(request("/metrics"))).toContain('ib_sriov_agent_task_success{task="install"} 0\n');
 });
 
 test.each(["SIGTERM", "SIGINT"] as const)("%s ends it within a second", async (signal) => {

@@ -8,6 +8,8 @@ export const documents: readonly string[] = [
   "CHANGELOG.md",
   "CONTRIBUTING.md",
   "deploy/README.md",
+  "deploy/monitoring/README.md",
+  "docs/reference/metrics.md",
   "vhca/README.md",
   ...["docs", "docs/reference"].flatMap((directory) =>
     readdirSync(new URL(`../../${directory}/`, import.meta.url))

@@ -26,5 +26,7 @@ export interface Kinds {
   "v1 Pod": Named<IPod>;
   "v1 ServiceAccount": Named<IServiceAccount>;
   "k8s.cni.cncf.io/v1 NetworkAttachmentDefinition": Custom;
+  "monitoring.coreos.com/v1 PodMonitor": Custom;
+  "monitoring.coreos.com/v1 PrometheusRule": Custom;
   "security.openshift.io/v1 SecurityContextConstraints": Custom;
 }

@@ -40,13 +40,16 @@ function manifestsIn(text: string, file: string): Manifest[] {
   });
 }
 
+/** Files that are not manifests: for kustomize, and for a Prometheus without its operator. */
+const otherFiles = /(?:^|\/)(?:kustomization|alerts|scrape-config)\.yaml$/;
+
 /**
  * Returns all manifests in the files below a directory, except those in `deploy/rendered`. Not for the API server but for
  * kustomize are kustomization.yaml and patches, which have the name of their directory.
  */
 export function allManifests(directory: string): Manifest[] {
   return readdirSync(directory, { recursive: true, encoding: "utf8" })
-    .filter((name) => name.endsWith(".yaml") && !name.endsWith("kustomization.yaml"))
+    .filter((name) => name.endsWith(".yaml") && !otherFiles.test(name))
     .filter((name) => !name.startsWith("rendered/") && !/(?:^|\/)(\w+)\/\1\.yaml$/.test(name))
     .sort()
     .flatMap((name) => manifestsOf(join(directory, name)));

@@ -105,8 +105,11 @@ void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
 	wc.src_qp = src_qpn;
 	wc.slid = slid;
 	wc.port_num = 1;
-	d->rx_packets++;
-	d->rx_bytes += len;
+	/* The port of a PF carries the traffic of its VFs, too. */
+	for (; d; d = d->pf) {
+		d->rx_packets++;
+		d->rx_bytes += len;
+	}
 	vhca_complete(qp->ibqp.recv_cq, &wc);
 	kfree(r);
 }
@@ -147,8 +150,10 @@ void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 	struct vhca_dev *d;
 	struct vhca_qp *qp;
 
-	src->tx_packets++;
-	src->tx_bytes += len;
+	for (d = src; d; d = d->pf) {
+		d->tx_packets++;
+		d->tx_bytes += len;
+	}
 	if (!vhca_link_up(src))
 		return;
 	if (rdma_ah_get_ah_flags(ah) & IB_AH_GRH) {

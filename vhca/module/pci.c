@@ -110,6 +110,7 @@ static int vhca_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ib_set_device_ops(&d->ibdev, &vhca_verbs_ops);
 	ib_set_device_ops(&d->ibdev, &vhca_qp_ops);
 	ib_set_device_ops(&d->ibdev, &vhca_cq_ops);
+	ib_set_device_ops(&d->ibdev, &vhca_counter_ops);
 	if (!pf)
 		ib_set_device_ops(&d->ibdev, &vhca_pf_ops);
 

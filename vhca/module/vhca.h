@@ -17,6 +17,7 @@
  *	params.c	module parameters and one-shot faults
  *	port.c		the attributes of a device and its port
  *	vf.c		a PF's settings of its VFs: GUIDs, link state, statistics
+ *	counters.c	the traffic counters of ports
  *	pkeys.c		the pkey tables of VFs, which a test sets
  *	verbs.c		protection domains, address handles and other small objects
  *	qp.c, cq.c	queue pairs and completion queues
@@ -84,7 +85,7 @@ struct vhca_dev {
 	u64 node_guid, port_guid;	/* taken when the driver binds */
 	struct list_head link;		/* in the fabric */
 	struct list_head qps;
-	u64 rx_packets, rx_bytes, tx_packets, tx_bytes;
+	u64 rx_packets, rx_bytes, tx_packets, tx_bytes; /* a PF: of its VFs, too */
 	struct vhca_vf vfs[VHCA_MAX_VFS];
 };
 
@@ -162,6 +163,10 @@ extern const struct ib_device_ops vhca_pf_ops;
 extern struct pci_driver vhca_driver;	/* pci.c */
 
 void vhca_vfs_init(struct vhca_dev *pf);
+
+/* counters.c */
+
+extern const struct ib_device_ops vhca_counter_ops;
 
 /* pkeys.c */
 

@@ -2,7 +2,9 @@ import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { errnoOf } from "../../node/node.ts";
 import { type Command, type CommandCall, type Option, UsageError } from "../command.ts";
+import { exposition } from "../metrics/exposition.ts";
 import { printLine } from "../output/text.ts";
+import { agentMetrics } from "./agent-metrics.ts";
 import { DeviceEvents } from "./device-events.ts";
 import type { HttpRequest } from "./http-request.ts";
 import { type HttpResponse, plainText } from "./http-response.ts";
@@ -51,8 +53,9 @@ export const agent: Command = {
   name: "agent",
   summary: "Runs install, provision and gc regularly, and serves metrics and its health over HTTP",
   details:
-    "GET /metrics returns what `ib-sriov metrics` prints. GET /healthz returns 200 if the last round succeeded, and 503 with " +
-    "the reason if not, or if another plugin has taken the place of the installed one. It ends on SIGTERM.",
+    "GET /metrics returns what `ib-sriov metrics` prints, and metrics of the agent's rounds. GET /healthz returns 200 if the " +
+    "last round succeeded, and 503 with the reason if not, or if another plugin has taken the place of the installed one. " +
+    "It ends on SIGTERM.",
   options,
   run(call: CommandCall): number {
     const address = parseListenAddress(call.options.get("listen") ?? DEFAULT_ADDRESS);
@@ -113,7 +116,7 @@ function waitForWork(server: HttpServer, events: DeviceEvents, rounds: Rounds): 
 function answer({ method, path }: HttpRequest, rounds: Rounds, installed: string | undefined): HttpResponse {
   if (path !== "/metrics" && path !== "/healthz") return plainText(404, "only /metrics and /healthz exist");
   if (method !== "GET") return { ...plainText(405, "only GET is supported"), allow: "GET" };
-  return path === "/healthz" ? health(rounds, installed) : metrics();
+  return path === "/healthz" ? health(rounds, installed) : metrics(rounds);
 }
 
 function health(rounds: Rounds, installed: string | undefined): HttpResponse {
@@ -135,9 +138,9 @@ function installProblems(directory: string): string[] {
   }
 }
 
-function metrics(): HttpResponse {
+function metrics(rounds: Rounds): HttpResponse {
   try {
-    const body = outputOf(["metrics"], METRICS_TIME);
+    const body = outputOf(["metrics"], METRICS_TIME) + exposition(agentMetrics(rounds));
     return { status: 200, type: "text/plain; version=0.0.4; charset=utf-8", body };
   } catch (error) {
     if (errnoOf(error) === "EINTR") throw error;

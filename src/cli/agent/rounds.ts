@@ -14,10 +14,18 @@ export interface AgentTasks {
   readonly periodic: readonly Task[];
 }
 
+/** The outcome of a task in the last round. */
+export interface TaskState {
+  readonly name: string;
+  readonly failed: boolean;
+}
+
 /** The rounds of an agent: in each, all periodic tasks run once, and the installer is started if it does not run. */
 export class Rounds {
   /** When the next round begins, on the monotonic clock, ms. */
   private next = Number.NEGATIVE_INFINITY;
+  /** When the last round began, on the same clock. */
+  private began = 0;
   /** The tasks of the present round that have not ended; the first is running. */
   private readonly left: Task[] = [];
   /** The number of rounds that have ended. */
@@ -56,11 +64,24 @@ export class Rounds {
     return this.ended;
   }
 
+  /** Returns the outcome of each task; an empty list before the first round has ended. */
+  outcomes(): TaskState[] {
+    const { installer, periodic } = this.tasks;
+    const tasks = this.ended === 0 ? [] : [...(installer === undefined ? [] : [installer]), ...periodic];
+    return tasks.map((task) => ({ name: task.name, failed: this.failures.has(task) }));
+  }
+
+  /** Returns for how long the present round has been running, ms; 0 between rounds. */
+  runningTime(): number {
+    return this.isBusy() ? host.monotonic() - this.began : 0;
+  }
+
   /** Begins and ends tasks. It does not wait for them. */
   advance(): void {
     const { installer, periodic } = this.tasks;
     if (installer?.isRunning()) this.lookAtInstaller(installer);
     if (!this.isBusy() && host.monotonic() >= this.next) {
+      this.began = host.monotonic();
       this.left.push(...periodic);
       if (installer?.isRunning()) this.outcome(installer, undefined);
       else installer?.start();

@@ -6,7 +6,7 @@ import { attachmentsOf, holderOf, type ListedAttachment } from "../attachments/a
 import type { Command, CommandCall } from "../command.ts";
 import { type CliContext, linuxContext } from "../context.ts";
 import { callMetrics } from "./call-metrics.ts";
-import { exposition } from "./exposition.ts";
+import { exposition, type Family } from "./exposition.ts";
 import { type AttachmentReport, type NodeReport, nodeMetrics, type PfReport } from "./node-metrics.ts";
 import { portTraffic } from "./port-traffic.ts";
 
@@ -43,17 +43,21 @@ export const metrics: Command = {
 
 /** Returns all metrics of a machine, in Prometheus's text format. */
 export function metricsOf(machine: CliContext): string {
-  const { version, commit } = build;
   return exposition([
-    {
-      name: "ib_sriov_build_info",
-      help: "The version of ib-sriov that printed the metrics.",
-      type: "gauge",
-      samples: [{ labels: { version, commit }, value: 1 }],
-    },
+    buildInfo(build),
     ...nodeMetrics(reportOf(machine)),
     ...callMetrics(countersOf(machine.node)),
   ]);
+}
+
+/** Returns the metric that names the version. */
+export function buildInfo({ version, commit }: Pick<typeof build, "version" | "commit">): Family {
+  return {
+    name: "ib_sriov_build_info",
+    help: "The version of ib-sriov that printed the metrics.",
+    type: "gauge",
+    samples: [{ labels: { version, commit }, value: 1 }],
+  };
 }
 
 function reportOf(machine: CliContext): NodeReport {

@@ -1,7 +1,7 @@
 /** A text that YAML 1.1 and 1.2 read as the same text without quotes. */
 const PLAIN = /^[A-Za-z/_](?:[\w./ @+-]*[\w./@+-])?$/;
 /** Texts that YAML 1.1 reads as another type (its types bool, null, float, int, merge, value). */
-const RESERVED = /^(?:y|n|yes|no|on|off|true|false|null)$/i;
+const RESERVED = /^(?:y|n|yes|no|on|off|true|false|null|e[-+]?\d+)$/i;
 
 /**
  * Formats a JSON value as YAML 1.2 in block style, without a newline at the end. Members that are `undefined` are left

@@ -20,6 +20,13 @@ const strategy = (types: readonly string[], more: Record<string, SchemaObject>) 
 });
 const ranges = list(map({ min: integer, max: integer }));
 
+const texts = { type: "object", additionalProperties: string };
+/** A duration of Prometheus. */
+const duration = {
+  type: "string",
+  pattern: "^(0|(\\d+y)?(\\d+w)?(\\d+d)?(\\d+h)?(\\d+m)?(\\d+s)?(\\d+ms)?)$",
+};
+
 /** The members of every kind; metadata is checked with Kubernetes' own schema. */
 const common = { apiVersion: string, kind: string, metadata: { type: "object" } };
 
@@ -30,6 +37,59 @@ export const customKinds: Readonly<Record<string, SchemaObject>> = {
       ...common,
       spec: map({ config: string }, ["config"]),
       status: map({ state: string, observation: string }),
+    },
+    ["spec"],
+  ),
+  // prometheus-operator/prometheus-operator, example/prometheus-operator-crd/monitoring.coreos.com_podmonitors.yaml and
+  // monitoring.coreos.com_prometheusrules.yaml (01fad0d64bee): the fields that manifests of this project can have.
+  "monitoring.coreos.com/v1 PodMonitor": map(
+    {
+      ...common,
+      spec: map(
+        {
+          selector: map({ matchLabels: texts }),
+          podMetricsEndpoints: list(
+            map({
+              port: string,
+              path: string,
+              interval: duration,
+              scrapeTimeout: duration,
+              relabelings: list(
+                map({
+                  action: { enum: ["replace", "keep", "drop", "labeldrop", "labelkeep"] },
+                  sourceLabels: list(string),
+                  regex: string,
+                  replacement: string,
+                  targetLabel: string,
+                }),
+              ),
+            }),
+          ),
+        },
+        ["selector"],
+      ),
+    },
+    ["spec"],
+  ),
+  "monitoring.coreos.com/v1 PrometheusRule": map(
+    {
+      ...common,
+      spec: map({
+        groups: list(
+          map(
+            {
+              name: { type: "string", minLength: 1 },
+              interval: duration,
+              rules: list(
+                map({ alert: string, expr: string, for: duration, labels: texts, annotations: texts }, [
+                  "expr",
+                ]),
+              ),
+            },
+            ["name"],
+          ),
+        ),
+      }),
     },
     ["spec"],
   ),
