@@ -1,4 +1,5 @@
 import { textIn } from "../../linux/sysfs.ts";
+import type { Port } from "../../node/inventory.ts";
 import { runProgram } from "../bugreport/run-program.ts";
 import type { InventoriedPf } from "../inventory.ts";
 
@@ -33,14 +34,11 @@ export function hcaOf({ pci, driver, rdma, ports, portGuid, vfs }: InventoriedPf
     firmware: attribute("fw_ver"),
     portGuid,
     vfs: vfs.length,
-    ports: ports.map(({ number, state, physicalState, linkLayer, lid, subnetManager, rate }) => ({
-      number,
-      state,
-      physicalState,
-      linkLayer,
-      lid,
-      subnetManagerLid: subnetManager,
-      rate,
-    })),
+    ports: ports.map(portDocument),
   };
+}
+
+/** Describes a port, as far as the subnet manager has configured it: not its device, whose name an administrator chooses. */
+export function portDocument({ number, state, physicalState, linkLayer, lid, subnetManager, rate }: Port) {
+  return { number, state, physicalState, linkLayer, lid, subnetManagerLid: subnetManager, rate };
 }

@@ -14,7 +14,7 @@ const PROGRAM = "ibv_rc_pingpong";
 const ARGUMENTS = ["-g", "0", "-n", "100"];
 /** Time limit for both sides, ms, pause between two attempts of the client, and maximum output, bytes. */
 const TIME = 10_000;
-const PAUSE = 100;
+const PAUSE = 1000;
 const OUTPUT_LIMIT = 1 << 16;
 
 /** Requires that two VFs exchange RDMA messages: the server runs in the namespace of `to`. */

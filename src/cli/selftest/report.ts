@@ -2,7 +2,7 @@ import { build } from "host";
 import type { InventoriedPf } from "../inventory.ts";
 import { type Listing, type Table, tablesText } from "../output/listing.ts";
 import { colorize, type Tone } from "../output/text.ts";
-import { hcaOf, softwareOf } from "./hardware.ts";
+import { hcaOf, portDocument, softwareOf } from "./hardware.ts";
 import { CHECKS, type CheckResult } from "./results.ts";
 import type { Selftest } from "./stages.ts";
 
@@ -45,7 +45,12 @@ function documentOf(finished: Finished) {
     software: softwareOf(test.isExclusive),
     hcas: tested.map(hcaOf),
     checks: test.results.list.map((each) => ({ ...each, requires: CHECKS[each.check] })),
-    timings: test.vfs.map(({ pci, timings }) => ({ vf: pci, ...rounded(timings) })),
+    vfs: test.vfs.map(({ pci, guid, port, timings }) => ({
+      pci,
+      guid,
+      port: port && portDocument(port),
+      timings: rounded(timings),
+    })),
     left,
   };
 }

@@ -7,7 +7,7 @@ import type { Lock } from "../../node/files.ts";
 import type { Node } from "../../node/node.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
 import { type Command, type CommandCall, UsageError } from "../command.ts";
-import { limitsOf, linuxContext, secondsOf } from "../context.ts";
+import { type CliContext, limitsOf, linuxContext, secondsOf } from "../context.ts";
 import { type InventoriedPf, takeInventory } from "../inventory.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
 import { during } from "../progress.ts";
@@ -29,6 +29,8 @@ import { NETWORK, TestedVf } from "./tested-vf.ts";
 
 /** Default time limit of a call, s. */
 const TIMEOUT = 60;
+/** The largest value of `timeoutSeconds`. */
+const LONGEST_TIMEOUT = 3600;
 /** Most points at which ADD and DEL are killed. */
 const MOST_KILLS = 1000;
 
@@ -61,7 +63,7 @@ restores the VFs. docs/hardware-reports.md describes how to send the report.`,
     ...listingOptions,
   ],
   run(call: CommandCall): number {
-    const timeout = Math.min(Math.max(secondsOf(call, TIMEOUT), 1), 3600);
+    const timeout = timeoutOf(call);
     const kills = killsOf(call);
     deferSignals();
     const machine = linuxContext();
@@ -73,7 +75,7 @@ restores the VFs. docs/hardware-reports.md describes how to send the report.`,
       const { pfs } = takeInventory(machine);
       const isParallel = call.options.has("parallel");
       const free = chooseVfs(session, pfs, { named: call.words, all: isParallel });
-      const finished = test(session, pfs, free, { timeout, kills, isParallel });
+      const finished = test(machine, session, pfs, free, { timeout, kills, isParallel });
       printListing(call, reportOf(finished, { isRedacted: call.options.has("redact") }));
       return isGood(finished) ? 0 : 1;
     } finally {
@@ -82,6 +84,14 @@ restores the VFs. docs/hardware-reports.md describes how to send the report.`,
     }
   },
 };
+
+/** Returns the time limit for `timeoutSeconds` of the network, s. */
+function timeoutOf(call: CommandCall): number {
+  const seconds = secondsOf(call, TIMEOUT);
+  if (seconds < 1 || seconds > LONGEST_TIMEOUT)
+    throw new UsageError(`--timeout ${seconds} is not a number of seconds from 1 to ${LONGEST_TIMEOUT}`);
+  return seconds;
+}
 
 function killsOf({ options }: CommandCall): number {
   const text = options.get("kill") ?? "0";
@@ -118,21 +128,23 @@ function recoverInterrupted(session: Session): void {
   }
 }
 
+/** The options of a selftest. */
 interface TestOptions {
   readonly timeout: number;
   readonly kills: number;
   readonly isParallel: boolean;
 }
 
+/** Runs all stages, and detaches whatever a failed stage has left attached. */
 function test(
+  { node, inventory }: CliContext,
   session: Session,
   pfs: readonly InventoriedPf[],
   free: readonly FreeVf[],
   { timeout, kills, isParallel }: TestOptions,
 ): Finished {
-  const { node } = session;
   const results = new Results();
-  const context = { session, timeout, isExclusive: node.rdma.isExclusive() };
+  const context = { session, inventory, timeout, isExclusive: node.rdma.isExclusive() };
   const vfs: TestedVf[] = [];
   for (const each of free) {
     const { pci, config } = each.vf;

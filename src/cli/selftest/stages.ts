@@ -12,6 +12,7 @@ import {
   checkPing,
   checkPkey,
 } from "./examine.ts";
+import { pause } from "./pause.ts";
 import { type PluginAnswer, PluginCall } from "./plugin-call.ts";
 import { checkRcPingpong } from "./rc-pingpong.ts";
 import { type CheckName, type Results, Skipped } from "./results.ts";
@@ -26,6 +27,9 @@ export const AFTER_ADD: readonly CheckName[] = [
 const EXPLAINED: Readonly<Partial<Record<CheckName, readonly string[]>>> = {
   mtu: ["MTU ", "ipv6/"],
 };
+
+/** Pause between two calls of GC, ms. */
+const GC_PAUSE = 1000;
 
 /** A selftest: its VFs and their results. */
 export interface Selftest extends SelftestContext {
@@ -82,13 +86,16 @@ export function examineAll(test: Selftest): void {
   const attached = attachedOf(test);
   for (const tested of attached) {
     const { pci } = tested;
+    [tested.port] = test.inventory.ports(pci);
     results.make("link-policy", pci, () => checkLinkPolicy(test, tested));
     results.make("guid", pci, () => checkGuids(test, tested));
     results.make("isolation", pci, () => checkIsolation(test, tested));
     results.make("pkey", pci, () => checkPkey(test, tested));
     results.make("carrier", pci, () => {
       requireGood(results, tested, "pkey");
-      return during(`waiting for the carrier of VF ${pci}`, () => checkCarrier(test, tested));
+      const seen = during(`waiting for the carrier of VF ${pci}`, () => checkCarrier(test, tested));
+      [tested.port] = test.inventory.ports(pci);
+      return seen;
     });
   }
   for (const tested of attached) examineFabric(test, attached, tested);
@@ -153,12 +160,11 @@ export function checkGc(test: Selftest): void {
     succeeded(tested.startAdd().wait());
     tested.closeNetns();
     const network: JsonObject = { ...networkFor(test), "cni.dev/valid-attachments": [] };
-    const answer = PluginCall.start({ verb: "GC", network }).wait();
-    succeeded(answer);
-    if (tested.record !== undefined) {
-      tested.del();
-      throw new Error(`GC has left the attachment: ${answer.warnings.join("; ")}`);
-    }
+    retryWhileDevicesReturn(test, () => {
+      const answer = PluginCall.start({ verb: "GC", network }).wait();
+      succeeded(answer);
+      return tested.record === undefined ? undefined : `GC has left it: ${answer.warnings.join("; ")}`;
+    });
     requireUnchanged(results, tested);
     return "released, and as before";
   });
@@ -198,12 +204,33 @@ function restoredOf({ results, vfs }: Selftest): TestedVf | undefined {
   return vfs.find(({ pci }) => results.of("restore", pci) === "ok");
 }
 
-function recoverByGc({ session }: Selftest, tested: TestedVf): void {
+function recoverByGc(test: Selftest, tested: TestedVf): void {
+  const { session, timeout } = test;
   const { record } = tested;
   tested.closeNetns();
   if (record === undefined) return;
-  const outcome = gcOrphaned(session, record, { dryRun: false });
-  if (outcome.kind === "left") throw new Error(`gc has left the record ${record}: ${outcome.why}`);
+  retryWhileDevicesReturn(test, () => {
+    const deadline = session.node.clock.now() + timeout * 1000;
+    const outcome = gcOrphaned({ ...session, deadline }, record, { dryRun: false });
+    return outcome.kind === "left" ? `gc has left it: ${outcome.why}` : undefined;
+  });
+}
+
+/**
+ * Repeats GC as a runtime does: while the kernel returns the devices of a namespace that is gone, GC leaves them. That
+ * takes long if the subnet manager answers late, because IPoIB waits for its answers.
+ * @param gc returns why the attachment was left; `undefined` if it was released.
+ * @throws {Error} with the reason, if it is left until the time limit of a call.
+ */
+function retryWhileDevicesReturn(
+  { session: { node }, timeout }: Selftest,
+  gc: () => string | undefined,
+): void {
+  const end = node.clock.now() + timeout * 1000;
+  for (let why = gc(); why !== undefined; why = gc()) {
+    if (node.clock.now() >= end) throw new Error(why);
+    pause(GC_PAUSE);
+  }
 }
 
 /** Returns the VFs that are attached. */

@@ -3,6 +3,7 @@ import type { JsonObject } from "../../cni/document.ts";
 import { NEWEST_VERSION } from "../../cni/versions.ts";
 import { DERIVED_GUIDS, derivedGuid } from "../../infiniband/derived-guid.ts";
 import type { Guid } from "../../infiniband/guid.ts";
+import type { Inventory, Port } from "../../node/inventory.ts";
 import type { LinkState } from "../../node/links.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import type { FreeVf } from "./free-vfs.ts";
@@ -33,6 +34,7 @@ export interface Timings {
 /** What a selftest gives to all of its VFs. */
 export interface SelftestContext {
   readonly session: Session;
+  readonly inventory: Inventory;
   /** Time limit of a call, s. */
   readonly timeout: number;
   readonly isExclusive: boolean;
@@ -49,6 +51,8 @@ export class TestedVf {
   private readonly function: VirtualFunction;
   private number = 0;
   private opened: TestNetns | undefined;
+  /** The VF's port while the VF is attached; `undefined` if the host cannot see it. */
+  port: Port | undefined;
   /** The result of ADD; `undefined` while the VF is not attached. */
   result: JsonObject | undefined;
 
