@@ -107,7 +107,7 @@ const faults: Readonly<Record<string, Fault>> = {
   remove_delay_ms: { value: "2000", fails: undefined, takes: ["unbind", 2000] },
   ipoib_netns: { value: "1", fails: undefined },
 };
-/** Parameters that are no faults; and pkeys, which is tested below, because its value is not a number. */
+/** Parameters that do not inject faults; and pkeys, which is tested below, because its value is not a number. */
 const others = ["devname", "disguise", "drvname", "pf_guid", "pkeys"];
 
 test("the faults are those that the module has", async () => {
@@ -143,6 +143,27 @@ describe("a fault makes only the check fail that is about it:", () => {
       detail: "it needs the check pkey",
     });
   });
+});
+
+test("a setting that DEL refuses to restore makes the check of DEL fail; a second DEL restores it", () =>
+  node.unchanged(async () => {
+    // The first change of a link policy is that of ADD, the second that of DEL.
+    await node.shell(`echo 1 >${parameters}/skip_link; echo 5 >${parameters}/fail_link`);
+    const report = await run(vf);
+    expect(named(report, "failed")).toEqual(["del"]);
+    expect(named(report, "skipped")).toEqual(expect.arrayContaining(["restore", "gc"]));
+    expect(report.left).toEqual([]);
+  }));
+
+test("a setting that no DEL restores makes the comparison fail, which names it", async () => {
+  // The kernel makes a new netdev at each rebind, and no udev is running that would set this again.
+  await node.shell(`echo 2 >/proc/sys/net/ipv4/conf/${await node.hostNetdev(vf)}/rp_filter`);
+  const report = await run(vf);
+  expect(named(report, "failed")).toEqual(["restore"]);
+  expect(report.checks.find(({ check }) => check === "restore")?.detail).toBe(
+    "ipv4/conf/rp_filter was 2, and is 0",
+  );
+  await node.reset();
 });
 
 describe("a node where nothing is free", () => {

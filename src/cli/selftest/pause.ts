@@ -1,7 +1,7 @@
 import { monotonic, poll } from "host";
 import { errnoOf } from "../../node/node.ts";
 
-/** Sleeps for a time, ms, where the kernel has no event to wait for. A signal ends it early. */
+/** Sleeps for a time, ms. It is for changes for which the kernel has no event. A signal ends it early. */
 export function pause(time: number): void {
   try {
     poll(-1, -1, monotonic() + time);

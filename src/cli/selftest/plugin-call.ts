@@ -123,7 +123,7 @@ export class PluginCall {
     }
   }
 
-  /** Returns warnings and steps from the log entry. A call that was killed has none. */
+  /** Returns warnings and steps from the log entry; none if the call was killed. */
   private logged(): Pick<PluginAnswer, "warnings" | "steps"> {
     const { verb, container } = this.parameters;
     const entry = (readFile(LOG_FILE, undefined, ["ENOENT"]) ?? "")

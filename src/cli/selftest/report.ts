@@ -9,7 +9,7 @@ import type { Selftest } from "./stages.ts";
 /** Texts that contain a GUID: a GUID in pairs or in groups of four, a GID, and a link-local address. */
 const GUIDS = /\b(?:fe80:[0-9a-f:]+|(?:[0-9a-f]{2}:){7}[0-9a-f]{2}|(?:[0-9a-f]{4}:){3}[0-9a-f]{4})\b/gi;
 
-/** What a report is made of. */
+/** A selftest that has ended. */
 export interface Finished {
   readonly test: Selftest;
   readonly pfs: readonly InventoriedPf[];

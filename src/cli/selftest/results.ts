@@ -33,7 +33,7 @@ export interface CheckResult {
   /** PCI address of the VF; `undefined` for a check of the node. */
   readonly vf: string | undefined;
   readonly result: "ok" | "failed" | "skipped";
-  /** What was seen, the error, or the reason why the check was skipped. */
+  /** The finding, the error, or the reason why the check was skipped. */
   readonly detail: string;
 }
 

@@ -41,7 +41,7 @@ export const selftest: Command = {
   summary: "Attaches and detaches free VFs, and reports whether everything works on this hardware",
   details: `It calls ADD, CHECK, DEL, STATUS and GC of this executable, for network namespaces that it makes itself, and restores
 everything. VF is a PCI address; by default two free VFs of one PF are tested. A VF is free if no container has it, no
-process has opened its RDMA device, and its netdev has no address, no pkey children, and is no port of another netdev.
+process has opened its RDMA device, and its netdev has neither an address nor pkey children nor a master.
 Some checks need a subnet manager that supports VFs. If the command is killed, the next selftest or \`ib-sriov gc\`
 restores the VFs. docs/hardware-reports.md describes how to send the report.`,
   examples: [

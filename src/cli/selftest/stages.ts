@@ -107,7 +107,7 @@ export function examineAll(test: Selftest): void {
     });
 }
 
-/** Makes the checks that need another VF: the next one of the list, of whatever PF. */
+/** Makes the checks that need another VF: the next VF of the list, of any PF. */
 function examineFabric(
   { results, ...test }: Selftest,
   attached: readonly TestedVf[],

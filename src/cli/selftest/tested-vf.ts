@@ -31,7 +31,7 @@ export interface Timings {
   del?: number | undefined;
 }
 
-/** What a selftest gives to all of its VFs. */
+/** The members that all VFs of a selftest share. */
 export interface SelftestContext {
   readonly session: Session;
   readonly inventory: Inventory;
