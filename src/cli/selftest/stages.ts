@@ -107,7 +107,7 @@ export function examineAll(test: Selftest): void {
     });
 }
 
-/** Makes the checks that need another VF: the next VF of the list, of any PF. */
+/** Makes the checks that need another VF: the next VF of the same PF, because other PFs can be in another fabric. */
 function examineFabric(
   { results, ...test }: Selftest,
   attached: readonly TestedVf[],
@@ -115,11 +115,11 @@ function examineFabric(
 ): void {
   const { pci } = tested;
   const [other] = [...attached.slice(attached.indexOf(tested) + 1), ...attached].filter(
-    (each) => each !== tested,
+    (each) => each !== tested && each.pf === tested.pf,
   );
   const needOther = () => {
     requireGood(results, tested, "carrier");
-    if (other === undefined) throw new Skipped("it needs another VF that is free");
+    if (other === undefined) throw new Skipped("it needs another VF of the PF");
     if (results.of("carrier", other.pci) !== "ok") throw new Skipped(`VF ${other.pci} has no carrier`);
     return other;
   };

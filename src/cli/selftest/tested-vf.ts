@@ -43,6 +43,8 @@ export interface SelftestContext {
 /** A VF that is tested, and its present attachment. */
 export class TestedVf {
   readonly pci: string;
+  /** PCI address of its PF. */
+  readonly pf: string;
   readonly timings: Timings = {};
   readonly linkState: LinkState;
   readonly guid: Guid;
@@ -63,6 +65,7 @@ export class TestedVf {
   ) {
     const { node } = context.session;
     this.pci = vf.pci;
+    this.pf = pf.pci;
     if (vf.config.linkState === undefined)
       throw new Error(
         `PF ${pf.pci} does not report the link policy of the VF, so that DEL could not restore it`,
