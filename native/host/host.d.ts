@@ -318,12 +318,7 @@ declare module "host" {
    * same numbers. It gets no others that are close-on-exec.
    * @param words argv, in the form of the environment; without it, the path alone.
    */
-  function spawn(
-    path: string,
-    environment: Uint8Array,
-    descriptors: Uint8Array,
-    words?: Uint8Array,
-  ): number;
+  function spawn(path: string, environment: Uint8Array, descriptors: Uint8Array, words?: Uint8Array): number;
   /** waitpid(2). Returns the status as the kernel encodes it; `undefined` if the child has not ended (WNOHANG). */
   function waitpid(pid: number, options: number): number | undefined;
 }
