@@ -167,6 +167,13 @@ test("a setting that no DEL restores makes the comparison fail, which names it",
     "ipv4/conf/rp_filter was 2, and is 0",
   );
   await node.reset();
+  // Nor does the rollback of an ADD that fails after its rebind.
+  await node.shell(`echo 2 >/proc/sys/net/ipv4/conf/${await node.hostNetdev(vf)}/rp_filter`);
+  await node.shell(`echo 1 >${parameters}/drop_guid`);
+  const failed = await run(vf).finally(() => node.shell(`echo 0 >${parameters}/drop_guid`));
+  expect(named(failed, "failed")).toEqual(["guid"]);
+  expect(failed.left).toEqual([`VF ${vf} is not as before: ipv4/conf/rp_filter was 2, and is 0`]);
+  await node.reset();
 });
 
 describe("a node where nothing is free", () => {
@@ -202,6 +209,15 @@ describe("a node where nothing is free", () => {
     await node.reset();
   });
 
+  test("has no VF at all", async () => {
+    await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
+    expect(await refused()).toEqual({
+      status: 1,
+      stderr: "ib-sriov: choose VFs: this node has no InfiniBand VF; see docs/hardware.md\n",
+    });
+    await node.reset();
+  });
+
   test("has another selftest, or the argument is not a VF", () =>
     node.unchanged(async () => {
       expect(await whileLocked("/run/ib-sriov-selftest.log", [])).toEqual({
@@ -215,6 +231,18 @@ describe("a node where nothing is free", () => {
       expect(await refused("--timeout 0.5")).toMatchObject({ status: 2 });
     }));
 });
+
+test("the VF of a container is not used, also with --parallel", () =>
+  node.unchanged(async () => {
+    const config = network(vf, { guid: "02:00:00:00:00:00:00:77", link_state: "enable" });
+    await node.add("a", config);
+    const attached = await node.snapshot();
+    const report = await run("--parallel");
+    expect(report.vfs.map(({ pci }) => pci)).toEqual([second, third, fresh]);
+    expect(named(report, "failed")).toEqual([]);
+    await node.expectSnapshot(attached);
+    await node.del("a", config);
+  }));
 
 test("one free VF is tested, and the checks that need another are skipped", () =>
   node.unchanged(async () => {

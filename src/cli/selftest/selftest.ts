@@ -170,26 +170,27 @@ function test(
       stage();
     }
   } catch (error) {
-    const left = detachLeft(node, vfs);
+    const left = detachLeft(whole);
     if (left.length > 0) throw new Error(`${messageOf(error)}\n${left.join("\n")}`, { cause: error });
     throw error;
   }
-  return { test: whole, pfs, left: detachLeft(node, vfs) };
+  return { test: whole, pfs, left: detachLeft(whole) };
 }
 
-/** Detaches the VFs that a failure has left attached. @returns a sentence for each that cannot be detached. */
-function detachLeft(node: Node, vfs: readonly TestedVf[]): string[] {
+/**
+ * Detaches the VFs that a failure has left attached, and compares those that no check has compared.
+ * @returns a sentence for each that is not as before.
+ */
+function detachLeft({ session: { node }, results, vfs }: Selftest): string[] {
   node.clock.ignoreInterrupts();
   return vfs.flatMap((tested) => {
     const { record, pci } = tested;
-    try {
-      if (record === undefined) return [];
-      const { error } = during(`detaching VF ${pci}`, () => tested.del());
-      return error === undefined
-        ? []
-        : [`VF ${pci} is not as before: ${error}; remove the cause, and run: ib-sriov gc`];
-    } finally {
-      tested.closeNetns();
-    }
+    const { error } = record === undefined ? {} : during(`detaching VF ${pci}`, () => tested.del());
+    tested.closeNetns();
+    if (error !== undefined)
+      return [`VF ${pci} is not as before: ${error}; remove the cause, and run: ib-sriov gc`];
+    const isCompared = ["ok", "failed"].includes(results.of("restore", pci) ?? "");
+    const changed = isCompared ? [] : tested.changes();
+    return changed.length === 0 ? [] : [`VF ${pci} is not as before: ${changed.join("; ")}`];
   });
 }
