@@ -135,8 +135,9 @@ install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man page
 	  $(RUN) $(B)/ib-sriov completion $$shell >$(DESTDIR)$(SHARE_DIR)/$$script || exit 1; done
 
 .PHONY: reference
-reference: setup ## writes docs/reference/cli.md, which a test compares with the commands
+reference: setup ## writes docs/reference/cli.md and the table of docs/hardware-reports.md, which tests compare
 	$(Q)$(NODE) scripts/reference.mjs markdown >docs/reference/cli.md
+	$(Q)$(NODE) scripts/hardware-reports.mjs --write
 
 OVERLAYS := $(patsubst deploy/%/kustomization.yaml,%,$(wildcard deploy/*/kustomization.yaml))
 .PHONY: manifests

@@ -65,6 +65,7 @@ enum result { NOTHING, NUMBER, PART, BYTES, TEXT, NAME };
   CALL(shutdown, "shutdown", SYS_shutdown, "fi", NUMBER)                      \
   CALL(socket, "socket", SYS_socket, "iii", NUMBER)                           \
   CALL(unlink, "unlink", SYS_unlinkat, "@p0", NOTHING)                        \
+  CALL(unshare, "unshare", SYS_unshare, "i", NOTHING)                         \
   CALL(write, "write", SYS_write, "fb", PART)
 
 struct call {

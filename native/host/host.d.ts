@@ -220,6 +220,7 @@ declare module "host" {
   function pipe(): readonly [number, number];
   function ioctl(fd: number, request: number): number;
   function setns(fd: number, type: number): void;
+  function unshare(flags: number): void;
   function socket(family: number, type: number, protocol: number, subject?: Subject): number;
   function bind(fd: number, address: Uint8Array): void;
   function listen(fd: number, backlog: number): void;

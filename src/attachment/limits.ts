@@ -22,13 +22,14 @@ export interface Limits {
   readonly observe: Observe;
 }
 
-/** An action of a call; "wait" is a wait for another process, as for a lock or an IPAM plugin. */
+/** An action of a call; "wait" is a wait for another process, such as a lock or an IPAM plugin, or for the kernel. */
 export type Action = "apply" | "undo" | "verify" | "wait";
 
 /**
  * Runs a part of a call, and may record how long it took and whether it failed. The result and the error of the part
  * pass through unchanged.
- * @param what the step's name, or the object of the wait, as "VF 0000:03:00.2" or "IPAM plugin host-local".
+ * @param what the step's name, or the object of the wait, as "VF 0000:03:00.2", "driver bind" or "IPAM plugin
+ *   host-local".
  * @param record the attachment that the step is for; `undefined` for a wait.
  */
 export type Observe = <T>(

@@ -11,6 +11,7 @@ import { doctor } from "./doctor/doctor.ts";
 import { installer } from "./install/install.ts";
 import { metrics } from "./metrics/metrics.ts";
 import { provision } from "./provision.ts";
+import { selftest } from "./selftest/selftest.ts";
 
 /** All commands. Help, completion, man pages and docs/reference/cli.md are made from this table. */
 export const commands: readonly Command[] = [
@@ -24,6 +25,7 @@ export const commands: readonly Command[] = [
   metrics,
   agent,
   bugreport,
+  selftest,
   completionOf(() => commands),
   installer,
 ];

@@ -24,7 +24,7 @@ const filesTime = 1000;
  * @returns the new netdev; `undefined` if the VF has no netdev by design.
  */
 export function rebind(attachment: StepContext): Link | undefined {
-  const { node, record, locks, deadline } = attachment;
+  const { node, record, locks, deadline, observe } = attachment;
   const { pci } = record.vf;
   const { host } = node.namespaces;
   const { driver } = record.originals;
@@ -33,8 +33,9 @@ export function rebind(attachment: StepContext): Link | undefined {
   try {
     const unbindAndBind = () => {
       const names = record.originals.rdma ?? rdmaNames(attachment);
-      if (requireOwnDriver(attachment) === "recorded") node.functions.unbind(pci, driver);
-      bindDriver(attachment);
+      if (requireOwnDriver(attachment) === "recorded")
+        observe("wait", "driver unbind", undefined, () => node.functions.unbind(pci, driver));
+      observe("wait", "driver bind", undefined, () => bindDriver(attachment));
       const end = Math.min(node.clock.now() + netdevTimeout, deadline);
       waitForRdma(attachment, names, end);
       return end;
@@ -48,7 +49,9 @@ export function rebind(attachment: StepContext): Link | undefined {
         `VF ${pci} has had no RDMA device for ${netdevTimeout / 1000} s after ${driver} was bound to it; see dmesg`,
       );
     }
-    const link = waitFor(watch, until, () => netdevOf(node, host, pci));
+    const link = observe("wait", "netdev", undefined, () =>
+      waitFor(watch, until, () => netdevOf(node, host, pci)),
+    );
     if (link !== undefined) return link;
   } finally {
     watch.close();

@@ -68,7 +68,8 @@ function searchPath(): string {
   return [getenv("PATH") ?? "", DIRECTORIES].filter((each) => each !== "").join(":");
 }
 
-function pathOf(name: string): string | undefined {
+/** Returns the path of a program; `undefined` if it is not installed. */
+export function pathOf(name: string): string | undefined {
   if (name.startsWith("/")) return name;
   const absolute = searchPath()
     .split(":")

@@ -10,11 +10,17 @@ const NETLINK_RDMA = 20;
 /** Runs a function in a namespace, and returns to the host namespace. */
 export type Within = <T>(namespace: LinuxNamespace, body: () => T) => T;
 
+/** A connection, and its socket. */
+interface OpenConnection {
+  readonly socket: number;
+  readonly connection: Connection;
+}
+
 /** An open network namespace. Descriptors, sockets and the cookie are opened or read when they are first used. */
 export class LinuxNamespace implements Namespace {
   private descriptor: number | undefined;
-  private rdma: Connection | undefined;
-  private route: { readonly socket: number; readonly connection: Connection } | undefined;
+  private rdma: OpenConnection | undefined;
+  private route: OpenConnection | undefined;
   private knownCookie: string | undefined;
 
   /**
@@ -53,8 +59,8 @@ export class LinuxNamespace implements Namespace {
 
   /** RDMA netlink in this namespace: it lists, and changes, the devices of this namespace. */
   get rdmaNetlink(): Connection {
-    this.rdma ??= new Connection(new SocketTransport(this.within(this, () => netlinkSocket(NETLINK_RDMA))));
-    return this.rdma;
+    this.rdma ??= this.connect(NETLINK_RDMA);
+    return this.rdma.connection;
   }
 
   /** Opens a socket for the events of a protocol in this namespace; `groups` as for {@link netlinkEvents}. */
@@ -62,12 +68,22 @@ export class LinuxNamespace implements Namespace {
     return this.within(this, () => netlinkEvents(protocol, groups));
   }
 
+  /**
+   * Closes the descriptor and the sockets, each of which keeps the namespace. The object must not be used afterwards.
+   * Only a process that outlives the namespace needs this.
+   */
+  close(): void {
+    for (const fd of [this.fd, this.route?.socket, this.rdma?.socket]) if (fd !== undefined) host.close(fd);
+  }
+
   private get routing() {
-    if (this.route === undefined) {
-      const socket = this.within(this, () => netlinkSocket(NETLINK_ROUTE));
-      this.route = { socket, connection: new Connection(new SocketTransport(socket)) };
-    }
+    this.route ??= this.connect(NETLINK_ROUTE);
     return this.route;
+  }
+
+  private connect(protocol: number): OpenConnection {
+    const socket = this.within(this, () => netlinkSocket(protocol));
+    return { socket, connection: new Connection(new SocketTransport(socket)) };
   }
 
   /** "dev:ino" of the file. */

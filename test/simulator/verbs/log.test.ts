@@ -106,7 +106,7 @@ describe("an entry", () => {
     const steps = JSON.parse(added.CNI_STEPS ?? "") as { step: string; action: string; ms: number }[];
     // In the model each call takes 1 ms, also a call that gets a lock at once.
     const waits = steps.filter(({ action, ms }) => action === "wait" && ms > 10);
-    expect(waits.map(({ step }) => step)).toEqual(["IPAM plugin host-local"]);
+    expect(waits.map(({ step }) => step)).toEqual(["driver unbind", "driver bind", "IPAM plugin host-local"]);
     const ms = (name: string) => steps.find(({ step }) => step === name)?.ms ?? 0;
     expect(ms("addresses")).toBeGreaterThan(ms("IPAM plugin host-local"));
     expect(steps.reduce((sum, each) => sum + each.ms, 0)).toBeLessThan(

@@ -18,6 +18,17 @@ beforeEach(() => {
   namespaces = new LinuxNamespaces();
 });
 
+describe("closing a namespace", () => {
+  it("closes its descriptor and its sockets, those that were opened", () => {
+    asLinuxNamespace(namespaces.open(POD)).close();
+    const used = asLinuxNamespace(namespaces.open(POD));
+    expect([used.rtnetlink, used.rdmaNetlink]).toHaveLength(2);
+    expect(openDescriptors().filter((each) => each.endsWith("in pod"))).toHaveLength(3);
+    used.close();
+    expect(openDescriptors().filter((each) => each.endsWith("in pod"))).toEqual([]);
+  });
+});
+
 describe("opening a namespace", () => {
   it("examines the file before and after opening it", () => {
     expect(namespaces.open(POD).path).toBe(POD);
