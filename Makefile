@@ -194,7 +194,7 @@ $(B)/program.bytecode: $(B)/program.js $(B)/compile
 	$(Q)$(B)/compile $< >$@
 $(B)/commands.bytecode: $(B)/program.js $(B)/compile
 	$(call say,compile,$@)
-	$(Q)$(B)/compile --all $(B)/commands/*.js >$@
+	$(Q)$(B)/compile --commands $(B)/commands/*.js >$@
 BYTECODE := $(B)/program.bytecode $(B)/commands.bytecode
 
 # Version, commit and date; replaced only if the content changed. The date is the commit's, so that builds are

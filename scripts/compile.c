@@ -1,7 +1,7 @@
 /*
  * Compiles scripts to bytecode for the engine of the executable.
  *   compile SCRIPT.js >BYTECODE
- *   compile --all SCRIPT.js… >BYTECODE   writes 8 bytes with the length before the bytecode of each script
+ *   compile --commands SCRIPT.js… >BYTECODE   writes 8 bytes with the length before the bytecode of each script
  */
 #include "engine.h"
 
@@ -46,7 +46,7 @@ static void write_out(const void *bytes, size_t length)
     fail("cannot be written", "stdout");
 }
 
-static void compile(const char *path, bool with_length)
+static void compile(const char *path, bool is_command)
 {
   const char *name = strrchr(path, '/');
   name = name == NULL ? path : name + 1;
@@ -57,8 +57,8 @@ static void compile(const char *path, bool with_length)
   if (context == NULL)
     fail("the engine does not start", name);
   JS_AddIntrinsicEval(context);
-  /* Strips the source, but keeps lines and columns for stack traces. */
-  JS_SetStripInfo(JS_GetRuntime(context), JS_STRIP_SOURCE);
+  /* Lines and columns are for stack traces. Commands print only messages, and without them are a quarter smaller. */
+  JS_SetStripInfo(JS_GetRuntime(context), is_command ? JS_STRIP_DEBUG : JS_STRIP_SOURCE);
   JSValue function = JS_Eval(context, script, script_length, name,
                              JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT | JS_EVAL_FLAG_COMPILE_ONLY);
   if (JS_IsException(function))
@@ -67,7 +67,7 @@ static void compile(const char *path, bool with_length)
   if (bytecode == NULL)
     report_exception(context, name);
   const uint64_t written = length;
-  if (with_length)
+  if (is_command)
     write_out(&written, sizeof written);
   write_out(bytecode, length);
 
@@ -79,11 +79,11 @@ static void compile(const char *path, bool with_length)
 
 int main(int argc, char **argv)
 {
-  const bool all = argc > 1 && strcmp(argv[1], "--all") == 0;
-  if (argc < (all ? 3 : 2) || (!all && argc > 2))
-    fail("expects SCRIPT.js, or --all SCRIPT.js…", "usage");
-  for (int i = all ? 2 : 1; i < argc; i++)
-    compile(argv[i], all);
+  const bool commands = argc > 1 && strcmp(argv[1], "--commands") == 0;
+  if (argc < (commands ? 3 : 2) || (!commands && argc > 2))
+    fail("expects SCRIPT.js, or --commands SCRIPT.js…", "usage");
+  for (int i = commands ? 2 : 1; i < argc; i++)
+    compile(argv[i], commands);
   if (fflush(stdout) != 0)
     fail("cannot be written", "stdout");
   return 0;

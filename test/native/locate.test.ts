@@ -1,16 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { readdirSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
-
-test("a place in the script of a command is found, too", () => {
-  const [script = ""] = readdirSync("build/commands").filter((name) => name.endsWith("-gc.js"));
-  const line = readFileSync(`build/commands/${script}`, "utf8")
-    .split("\n")
-    .findIndex((each) => each.includes("function gcEntries("));
-  const input = `    at gcEntries (${script}:${line + 1}:3)`;
-  const { stdout } = spawnSync("node", ["scripts/locate.mjs"], { input, encoding: "utf8" });
-  expect(stdout).toMatch(/at gcEntries \(src\/cli\/attachments\/gc\.ts:\d+:\d+\)/);
-});
 
 test("a place in a stack trace is found in the sources", () => {
   const needle = "function readEnvironment(";

@@ -6,6 +6,7 @@ import {
   kustomizedText,
   kustomizedWith,
   type Manifest,
+  manifestsOf as manifestsIn,
   overlays,
   podOf,
 } from "../../support/manifests.ts";
@@ -120,9 +121,11 @@ describe.each(overlays)("%s", (name) => {
       expect(livenessProbe).toBeUndefined();
       return;
     }
-    const { annotations } = spec.template.metadata;
     expect(ports).toEqual([{ name: "metrics", containerPort: 9410, protocol: "TCP" }]);
-    expect(annotations["prometheus.io/port"]).toBe("9410");
+    // Prometheus finds the agents by these: deploy/monitoring.
+    const monitor = contentOf(manifestsIn("deploy/monitoring/pod-monitor.yaml"), "PodMonitor");
+    expect(spec.template.metadata.labels).toMatchObject(monitor.spec.selector.matchLabels);
+    expect(monitor.spec.podMetricsEndpoints).toEqual([expect.objectContaining({ port: "metrics" })]);
     expect(container.args).toContain("--listen=$(HOST_IP):9410");
     expect(readinessProbe.exec).toBeUndefined();
     expect(readinessProbe.httpGet).toEqual({ path: "/healthz", port: "metrics" });
