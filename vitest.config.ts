@@ -21,7 +21,7 @@ const bothOrNeither = [
 ].map((name) => `test/native/${name}.test.ts`);
 
 /** The longest files of e2e, the longest first. */
-const longest = ["udev", "signals", "soak", "containerd", "runner", "module"].map(
+const longest = ["udev", "signals", "soak", "containerd", "prometheus", "runner", "module"].map(
   (name) => `/test/e2e/${name}.test.ts`,
 );
 
