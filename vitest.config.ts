@@ -21,9 +21,19 @@ const bothOrNeither = [
 ].map((name) => `test/native/${name}.test.ts`);
 
 /** The longest files of e2e, the longest first. */
-const longest = ["udev", "signals", "soak", "agent-privileges", "containerd", "runner", "module"].map(
-  (name) => `/test/e2e/${name}.test.ts`,
-);
+const longest = [
+  "agent-privileges",
+  "udev",
+  "signals",
+  "selftest",
+  "prometheus",
+  "soak",
+  "containerd",
+  "doctor",
+  "administration",
+  "runner",
+  "module",
+].map((name) => `/test/e2e/${name}.test.ts`);
 
 /** Begins with the longest files, so that no processor is idle at the end. */
 class LongestFirst extends BaseSequencer {

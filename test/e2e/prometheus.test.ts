@@ -2,9 +2,10 @@
 // duration. In this guest, waiting takes no time: an hour on its clock takes a minute.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dashboardQueries } from "../support/dashboard.ts";
+import { documentedMetrics } from "../support/documented-metrics.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
 import { plugin, testNode, vfs } from "./node.ts";
-import { Prometheus, prometheusFiles, scrapeInterval } from "./prometheus.ts";
+import { metricsErrors, Prometheus, prometheusFiles, scrapeInterval } from "./prometheus.ts";
 
 const node = testNode({ skipWaiting: true, files: prometheusFiles() });
 const prometheus = new Prometheus(node);
@@ -69,6 +70,15 @@ describe("a healthy node", () => {
     }
     const path = "/api/v1/label/instance/values?match%5B%5D=ib_sriov_build_info";
     expect(await prometheus.get(path)).toEqual(["node"]);
+  });
+
+  test("all metrics follow Prometheus's rules", async () => {
+    const answer = await node.shell(
+      "exec 3<>/dev/tcp/127.0.0.1/9410; printf 'GET /metrics HTTP/1.0\\r\\n\\r\\n' >&3; cat <&3",
+    );
+    const text = answer.slice(answer.indexOf("\r\n\r\n") + 4);
+    for (const { name } of documentedMetrics()) expect(text).toContain(`# TYPE ${name} `);
+    expect(metricsErrors(text)).toBe("");
   });
 
   test("the dashboard names the pods that the traffic belongs to", async () => {

@@ -1,4 +1,4 @@
-import { execFileSync } from "node:child_process";
+import { execFileSync, spawnSync } from "node:child_process";
 import { inRepository } from "./guest.ts";
 import type { TestNode } from "./node.ts";
 
@@ -33,6 +33,16 @@ export function prometheusFiles(): string[] {
     encoding: "utf8",
   });
   return [`${unpacked}/usr/bin/prometheus`, inRepository("deploy/monitoring/alerts.yaml")];
+}
+
+/** Returns the errors of `promtool check metrics`; "" if the metrics follow Prometheus's rules. */
+export function metricsErrors(text: string): string {
+  const { stdout, stderr } = spawnSync("scripts/with", ["prometheus", "promtool", "check", "metrics"], {
+    cwd: inRepository("."),
+    encoding: "utf8",
+    input: text,
+  });
+  return stdout + stderr;
 }
 
 /** A Prometheus in the guest, which scrapes the node's agent. */
