@@ -5,6 +5,8 @@
 
 #include "vhca.h"
 
+#define VHCA_UVERBS_ABI	2		/* rxe's */
+
 bool vhca_link_up(struct vhca_dev *d)
 {
 	return !d->pf || READ_ONCE(d->pf->vfs[d->vf].link) !=
@@ -27,11 +29,18 @@ static int vhca_query_device(struct ib_device *ibdev,
 	a->vendor_part_id = d->pdev->device;
 	a->sys_image_guid = cpu_to_be64(d->pf ? d->pf->node_guid : d->node_guid);
 	a->max_qp = 1024;
-	a->max_qp_wr = 4096;
+	a->max_qp_wr = VHCA_MAX_WR;
 	a->max_send_sge = a->max_recv_sge = VHCA_MAX_SGE;
 	a->max_cq = 1024;
-	a->max_cqe = 1 << 16;
+	a->max_cqe = VHCA_MAX_CQE;
 	a->max_mr = a->max_pd = a->max_ah = 1024;
+	a->max_srq = 1024;
+	a->max_srq_wr = VHCA_MAX_WR;
+	a->max_srq_sge = VHCA_MAX_SGE;
+	a->max_qp_rd_atom = a->max_qp_init_rd_atom = 16;
+	a->max_res_rd_atom = 16 * 1024;
+	a->atomic_cap = IB_ATOMIC_HCA;
+	a->device_cap_flags = IB_DEVICE_RC_RNR_NAK_GEN;
 	a->max_mr_size = ~0ULL;
 	a->max_mcast_grp = 1024;
 	a->max_mcast_qp_attach = 256;
@@ -54,7 +63,7 @@ static int vhca_query_port(struct ib_device *ibdev, u32 port,
 	a->gid_tbl_len = 1;
 	a->pkey_tbl_len = VHCA_PKEYS;
 	a->port_cap_flags = IB_PORT_CM_SUP;
-	a->max_msg_sz = 1 << 30;
+	a->max_msg_sz = VHCA_MAX_MSG;
 	a->lid = d->lid;
 	a->sm_lid = VHCA_SM_LID;
 	a->max_vl_num = 4;
@@ -92,17 +101,22 @@ static int vhca_query_gid(struct ib_device *ibdev, u32 port, int index,
 	return 0;
 }
 
+/* Returns an entry of a port's pkey table; 0 if there is no such entry. */
+u16 vhca_pkey(struct vhca_dev *d, u16 index)
+{
+	if (index >= VHCA_PKEYS)
+		return 0;
+	if (d->pf)
+		return READ_ONCE(d->pf->vfs[d->vf].pkeys[index]);
+	return index ? 0 : VHCA_DEFAULT_PKEY;
+}
+
 static int vhca_query_pkey(struct ib_device *ibdev, u32 port, u16 index,
 			   u16 *pkey)
 {
-	struct vhca_dev *d = to_vdev(ibdev);
-
 	if (index >= VHCA_PKEYS)
 		return -EINVAL;
-	if (d->pf)
-		*pkey = READ_ONCE(d->pf->vfs[d->vf].pkeys[index]);
-	else
-		*pkey = index ? 0 : VHCA_DEFAULT_PKEY;
+	*pkey = vhca_pkey(to_vdev(ibdev), index);
 	return 0;
 }
 
@@ -137,8 +151,9 @@ static int vhca_rdma_netdev_params(struct ib_device *ibdev, u32 port,
 
 const struct ib_device_ops vhca_port_ops = {
 	.owner = THIS_MODULE,
-	.driver_id = RDMA_DRIVER_UNKNOWN,
-	.uverbs_abi_ver = 1,
+	/* rdma-core chooses the provider by these two. */
+	.driver_id = RDMA_DRIVER_RXE,
+	.uverbs_abi_ver = VHCA_UVERBS_ABI,
 
 	.get_link_layer = vhca_link_layer,
 	.get_port_immutable = vhca_port_immutable,
