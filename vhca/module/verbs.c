@@ -113,6 +113,7 @@ const struct ib_device_ops vhca_verbs_ops = {
 	.alloc_pd = vhca_alloc_pd,
 	.alloc_ucontext = vhca_alloc_ucontext,
 	.create_ah = vhca_create_ah,
+	.create_user_ah = vhca_create_ah,
 	.dealloc_pd = vhca_dealloc_pd,
 	.dealloc_ucontext = vhca_dealloc_ucontext,
 	.destroy_ah = vhca_destroy_ah,

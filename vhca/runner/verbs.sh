@@ -20,6 +20,8 @@ build_verbs() {
   done
   # libibverbs loads the provider at run time, so ldd does not list it. The other providers are for hardware.
   tree=$unpacked add_program "$unpacked/$library"/librxe-*.so "$root/$library"
+  # rping ends its threads with pthread_exit, for which libc loads this library.
+  tree=$unpacked add_program "$unpacked/usr/lib/x86_64-linux-gnu/libgcc_s.so.1" "$root/usr/lib/x86_64-linux-gnu"
   cp "$unpacked/etc/libibverbs.d/rxe.driver" "$root/etc/libibverbs.d/"
   rm -rf "$unpacked"
   mv "$root" "$verbs"
