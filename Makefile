@@ -142,7 +142,7 @@ reference: setup ## writes docs/reference/cli.md, which a test compares with the
 image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
 
 .PHONY: demo
-demo: build ## boots the virtual node, attaches two pods, pings, and detaches them
+demo: build ## boots the virtual node, attaches two pods, pings, sends by RDMA, and detaches them
 	@vhca/demo
 
 .PHONY: bench

@@ -79,7 +79,7 @@ export class Rdma {
     await this.node.until("grep -qs running /tmp/source");
   }
 
-  /** Waits until one of the two processes ends by itself, kills the other, and returns the last line of the first. */
+  /** Waits until a process ends by itself, kills the other, and returns the last line of the first. */
   async endOf(role: "target" | "source"): Promise<string> {
     await this.node.until(`! kill -0 $(cat /tmp/${role}.pid) 2>/dev/null`);
     await this.killTraffic();

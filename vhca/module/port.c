@@ -105,7 +105,7 @@ static int vhca_query_gid(struct ib_device *ibdev, u32 port, int index,
 	return 0;
 }
 
-/* Returns an entry of a port's pkey table; 0 if there is no such entry. */
+/* Returns an entry of a port's pkey table; 0 if the index is not in the table. */
 u16 vhca_pkey(struct vhca_dev *d, u16 index)
 {
 	if (index >= VHCA_PKEYS)

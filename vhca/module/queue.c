@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0
 /*
- * Rings of work requests and completions that user space maps: the layout is
- * the one that rdma-core's provider for rxe expects (rdma/rdma_user_rxe.h).
+ * Rings of work requests and completions that user space maps, with the layout
+ * that rdma-core's provider for rxe expects (rdma/rdma_user_rxe.h).
  * User space can write to the whole ring at any time, so the size and this
  * side's index are kept outside, and every index that is read is masked.
  */

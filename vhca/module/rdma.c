@@ -21,7 +21,7 @@ static bool is_rc(const struct vhca_user *u)
 	return u->qp->ibqp.qp_type == IB_QPT_RC;
 }
 
-/* Reports whether a work request takes one of the other side's receive queue. */
+/* Reports whether a work request consumes a receive of the other side. */
 static bool needs_receive(u32 opcode)
 {
 	return opcode == IB_WR_SEND || opcode == IB_WR_SEND_WITH_IMM ||

@@ -76,7 +76,7 @@ static void send_datagram(struct vhca_user *u)
 	vhca_user_sent(u, IB_WC_SUCCESS);
 }
 
-/* Takes the next work request of the send queue. Returns false if there is none. */
+/* Takes the next work request of the send queue. Returns false if it is empty. */
 static bool take_send(struct vhca_user *u)
 {
 	const struct rxe_send_wqe *e;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: GPL-2.0
-/* What queue pairs of user space have in addition: rings, attributes, errors. */
+/* Queue pairs of user space: their rings, attributes and errors. */
 #include <linux/slab.h>
 #include <rdma/uverbs_ioctl.h>
 
@@ -115,7 +115,7 @@ static const struct rxe_recv_wqe *next_recv(struct vhca_user *u)
 
 /*
  * Takes the next work request of the receive queue, unless one is being filled.
- * Returns false if there is none.
+ * Returns false if the queue is empty.
  */
 bool vhca_user_take(struct vhca_user *u)
 {

@@ -30,7 +30,7 @@ struct vhca_mr {
 	void **pages;
 };
 
-/* Whose regions a key can name, and what they must permit. */
+/* The regions that a key can name, and the access that they must permit. */
 struct vhca_space {
 	struct vhca_dev *dev;
 	struct ib_pd *pd;
@@ -55,7 +55,7 @@ struct vhca_srq {
 	u32 max_sge;
 };
 
-/* What a queue pair of user space has in addition. */
+/* The part of a queue pair that only user space needs. */
 struct vhca_user {
 	struct vhca_qp *qp;
 	struct vhca_queue *sq, *rq;

@@ -78,7 +78,7 @@ static int vhca_destroy_ah(struct ib_ah *ibah, u32 flags)
 /*
  * Before processes lose a device, because its driver is unbound or it moves to
  * another net namespace, their queue pairs fail: uverbs only destroys them, and
- * a process that polls would wait forever. The kernel calls clients in the
+ * a process that polls would not end. The kernel calls clients in the
  * reverse order of registration, so this one before uverbs.
  */
 static int vhca_client_add(struct ib_device *ibdev)

@@ -130,7 +130,7 @@ struct vhca_cq {
 	struct work_struct work;
 };
 
-/* What a UD datagram carries beside the addresses. */
+/* A UD datagram without its addresses. */
 struct vhca_packet {
 	const void *data;
 	u32 len;

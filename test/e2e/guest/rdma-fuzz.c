@@ -36,7 +36,7 @@ static unsigned long long value(unsigned long long valid)
 
 static void count(int error) { error ? refused++ : accepted++; }
 
-static void random_sges(struct rxe_sge *sge, unsigned n, const struct mr *of)
+static void random_pieces(struct rxe_sge *sge, unsigned n, const struct mr *of)
 {
   for (unsigned i = 0; i < n; i++) {
     const struct mr *mr = &of[below(REGIONS)];
@@ -66,7 +66,7 @@ static void fuzz_send(struct qp *q)
     e->wr.wr.atomic.remote_addr = value((uintptr_t)remote->data);
     e->wr.wr.atomic.rkey = (unsigned)value(remote->key);
   }
-  random_sges(e->dma.sge, 4, regions[q->context == &contexts[1]]);
+  random_pieces(e->dma.sge, 4, regions[q->context == &contexts[1]]);
   if (e->wr.opcode >= CMP_SWP && below(2)) e->dma.sge[0].length = 8, n = 1;
   e->dma.num_sge = (unsigned)value(n);
   e->dma.length = (unsigned)value(below(64));
@@ -78,7 +78,7 @@ static void fuzz_recv(struct qp *q)
 {
   struct rxe_recv_wqe *e = produced(&q->rq);
   e->wr_id = any();
-  random_sges(e->dma.sge, 4, regions[q->context == &contexts[1]]);
+  random_pieces(e->dma.sge, 4, regions[q->context == &contexts[1]]);
   e->dma.num_sge = (unsigned)value(below(5));
   e->dma.length = (unsigned)any();
   advance(&q->rq);
