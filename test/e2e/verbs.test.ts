@@ -1,6 +1,7 @@
 // RDMA between pods: Debian's unchanged programs for verbs, and programs of these tests, on VFs that the plugin attached.
 import { beforeAll, describe, expect, test } from "vitest";
 import { compile } from "./compile.ts";
+import { addresses, railNetwork, rails, setUpRails } from "./eight-rails.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 import { Rdma, rdmaNetwork, rdmaPods } from "./rdma.ts";
 
@@ -201,4 +202,34 @@ describe("in exclusive mode, in which an RDMA device belongs to one namespace", 
         await node.del(pod, rdmaNetwork(i, isolated), { container: pod });
       expect(await rdma.endOf("target")).toBe("status 5");
     }));
+
+  test("eight rails of a pod keep their numbers below /dev/infiniband, and RDMA runs on all of them at once", async () => {
+    await setUpRails(node);
+    const numbers = () =>
+      node.shell(`for vf in ${addresses.join(" ")}; do
+        echo $(ls /sys/bus/pci/devices/$vf/infiniband_verbs /sys/bus/pci/devices/$vf/infiniband_mad)
+      done`);
+    const all = (command: string) =>
+      node.inParallel(
+        rails.map((rail) => ({
+          command,
+          ifname: `net${rail}`,
+          netns: "a",
+          config: { ...railNetwork(rail), ...isolated },
+        })),
+      );
+    const before = await numbers();
+    await all("ADD");
+    expect(await numbers()).toBe(before);
+    const devices = await Promise.all(addresses.map((address) => rdma.verbsOf(address)));
+    const roles = devices.map((device, rail) => {
+      const role = rail % 2 === 0 ? "target" : "source";
+      return `ip netns exec a /host/rdma-pattern ${role} ${device} /tmp/exchange.${rail >> 1} >/tmp/rail.${rail} &`;
+    });
+    const output = await node.shell(`rm -f /tmp/exchange.*\n${roles.join("\n")}\nwait; cat /tmp/rail.?`);
+    expect(output).toBe("ok\nrunning\n".repeat(4));
+    await all("DEL");
+    expect(await numbers()).toBe(before);
+    await node.reset();
+  });
 });
