@@ -173,11 +173,42 @@ static void receives(void)
   check("send to a queue pair that was reset", &p, send_wr, 10, RETRY_EXC);
   expect("a transition that does not exist", modify(&p.b, &m, RTS, 0), EINVAL);
 
+  p = (struct pair){ new_qp(&a, RC), new_qp(&b, RC), p.from, p.to };
+  connect_qp(&p.a, &(struct connection){ b.lid, p.b.number, ALL_ACCESS, 1, 8, 2, 2 });
+  connect_qp(&p.b, &(struct connection){ a.lid, p.a.number, ALL_ACCESS, 0, 8, 2, 2 });
+  check("send from a partition that the device is not in", &p, send_wr, 10, RETRY_EXC);
+
   p = connected(UC, ALL_ACCESS);
   check("UC send without a receive", &p, send_wr, 10, SUCCESS);
   check("UC write", &p, rdma(WRITE, p.to.data, p.to.key), SIZE, SUCCESS);
   expect("its data", memcmp(p.from.data, p.to.data, SIZE), 0);
   check("UC read", &p, rdma(READ, p.to.data, p.to.key), 10, LOC_QP_OP);
+}
+
+/* The other device opened again, since the cases before leave events behind. */
+static void events(const char *path)
+{
+  struct context c = open_device(path);
+  struct cq tiny = new_cq(&c, 1);
+  struct srq srq = new_srq(&c, 2);
+  struct pair p = { new_qp(&a, RC), new_qp_of(&c, RC, new_cq(&c, 255), &srq), new_memory(&a, SIZE, ALL_ACCESS),
+                    new_memory(&c, SIZE, ALL_ACCESS) };
+  connect_qp(&p.a, &(struct connection){ c.lid, p.b.number, ALL_ACCESS, 0, 8, 2, 2 });
+  connect_qp(&p.b, &(struct connection){ a.lid, p.a.number, ALL_ACCESS, 0, 8, 2, 2 });
+  for (unsigned i = 0; i < 3; i++) post_recv(&p.b, i, p.to.data, 10, p.to.key);
+  check("send to a shared receive queue", &p, send_wr, 10, SUCCESS);
+  expect("  its receive", completion(&p.b.cq).wr_id, 0);
+  check("another", &p, send_wr, 10, SUCCESS);
+  expect("fewer receives than the limit", next_event(&c), SRQ_LIMIT_REACHED);
+  check("write that is refused", &p, rdma(WRITE, p.to.data, 1), 10, REM_ACCESS);
+  expect("the last receive of the queue pair", next_event(&c), LAST_WQE_REACHED);
+  expect("the other side's error", next_event(&c), QP_ACCESS_ERR);
+
+  struct qp q = new_qp_of(&c, RC, tiny, NULL), answering = new_qp(&a, RC);
+  connect_qp(&q, &(struct connection){ a.lid, answering.number, ALL_ACCESS, 0, 8, 2, 2 });
+  connect_qp(&answering, &(struct connection){ c.lid, q.number, ALL_ACCESS, 0, 8, 2, 2 });
+  for (unsigned i = 0; i < 2; i++) post_send(&q, rdma(WRITE, p.from.data, p.from.key), p.to.data, 10, p.to.key);
+  expect("more completions than the CQ has room for", next_event(&c), CQ_ERR);
 }
 
 static void datagrams(void)
@@ -221,5 +252,6 @@ int main(int argc, char **argv)
   rights();
   receives();
   datagrams();
+  events(argv[2]);
   return failed;
 }

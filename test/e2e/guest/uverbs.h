@@ -23,12 +23,15 @@ enum { SUCCESS, LOC_LEN, LOC_QP_OP, LOC_PROT = 4, FLUSH, REM_INV_REQ = 9, REM_AC
 enum { WRITE, WRITE_IMM, SEND, SEND_IMM, READ, CMP_SWP, FETCH_ADD };
 enum { SIGNALED = 2, SOLICITED = 4, INLINE = 8 };
 enum { RECV = 128, RECV_RDMA_WITH_IMM = 129 };
+enum { CQ_ERR = 0, QP_ACCESS_ERR = 3, SRQ_LIMIT_REACHED = 15, LAST_WQE_REACHED };
 enum { LOCAL_WRITE = 1, REMOTE_WRITE = 2, REMOTE_READ = 4, REMOTE_ATOMIC = 8, ALL_ACCESS = 15 };
 
-struct context { int fd; unsigned pd, lid; };
+struct context { int fd, events; unsigned pd, lid; };
 struct ring { struct rxe_queue_buf *buf; size_t size; };
 struct cq { unsigned handle; struct ring ring; };
+/* `rq` is the shared receive queue of a queue pair that uses one. */
 struct qp { struct context *context; unsigned handle, number; int type; struct ring sq, rq; struct cq cq; };
+struct srq { unsigned handle; struct ring ring; };
 struct mr { unsigned handle, key; unsigned char *data; };
 
 /* Executes a command, and returns 0 or an errno. `in` begins with the address of the response, if there is one. */
@@ -58,6 +61,7 @@ static inline struct context open_device(const char *path)
   struct ib_uverbs_get_context get = { 0 };
   struct ib_uverbs_get_context_resp got;
   must("get context", command(c.fd, IB_USER_VERBS_CMD_GET_CONTEXT, &get, sizeof get, &got, sizeof got));
+  c.events = (int)got.async_fd;
   struct ib_uverbs_query_port query = { .port_num = 1 };
   struct ib_uverbs_query_port_resp port;
   must("query port", command(c.fd, IB_USER_VERBS_CMD_QUERY_PORT, &query, sizeof query, &port, sizeof port));
@@ -112,22 +116,34 @@ static inline struct cq new_cq(struct context *c, unsigned entries)
   return (struct cq){ .handle = resp.core.cq_handle, .ring = map(c, &resp.info) };
 }
 
-/* Creates a queue pair with a CQ. */
-static inline struct qp new_qp(struct context *c, int type)
+static inline struct srq new_srq(struct context *c, unsigned limit)
 {
-  struct qp q = { .context = c, .type = type, .cq = new_cq(c, 255) };
+  struct ib_uverbs_create_srq create = { .pd_handle = c->pd, .max_wr = 15, .max_sge = 4, .srq_limit = limit };
+  struct { struct ib_uverbs_create_srq_resp core; struct rxe_create_srq_resp srq; } resp;
+  must("create SRQ", command(c->fd, IB_USER_VERBS_CMD_CREATE_SRQ, &create, sizeof create, &resp, sizeof resp));
+  return (struct srq){ .handle = resp.core.srq_handle, .ring = map(c, &resp.srq.mi) };
+}
+
+/* Creates a queue pair for a CQ, and for a shared receive queue if it is not NULL. */
+static inline struct qp new_qp_of(struct context *c, int type, struct cq cq, const struct srq *srq)
+{
+  struct qp q = { .context = c, .type = type, .cq = cq };
   struct ib_uverbs_create_qp create = {
     .pd_handle = c->pd, .send_cq_handle = q.cq.handle, .recv_cq_handle = q.cq.handle, .max_send_wr = 15, .max_recv_wr = 15,
     .max_send_sge = 4, .max_recv_sge = 4, .max_inline_data = 64, .qp_type = (__u8)type,
+    .is_srq = srq != NULL, .srq_handle = srq == NULL ? 0 : srq->handle,
   };
   struct { struct ib_uverbs_create_qp_resp core; struct rxe_create_qp_resp rings; } resp;
   must("create QP", command(c->fd, IB_USER_VERBS_CMD_CREATE_QP, &create, sizeof create, &resp, sizeof resp));
   q.handle = resp.core.qp_handle;
   q.number = resp.core.qpn;
-  q.rq = map(c, &resp.rings.rq_mi);
+  q.rq = srq == NULL ? map(c, &resp.rings.rq_mi) : srq->ring;
   q.sq = map(c, &resp.rings.sq_mi);
   return q;
 }
+
+/* Creates a queue pair with a CQ. */
+static inline struct qp new_qp(struct context *c, int type) { return new_qp_of(c, type, new_cq(c, 255), NULL); }
 
 static inline int modify(struct qp *q, struct ib_uverbs_modify_qp *m, int state, unsigned mask)
 {
@@ -155,6 +171,14 @@ static inline void connect_qp(struct qp *q, const struct connection *to)
   must("INIT", modify(q, &m, INIT, init[q->type]));
   must("RTR", modify(q, &m, RTR, rtr[q->type]));
   must("RTS", modify(q, &m, RTS, rts[q->type]));
+}
+
+/* Waits for an asynchronous event, and returns its type. */
+static inline unsigned next_event(struct context *c)
+{
+  struct ib_uverbs_async_event_desc event;
+  must("read an event", read(c->events, &event, sizeof event) == sizeof event ? 0 : errno);
+  return event.event_type;
 }
 
 /* Returns the element that the producer of a ring fills next. */
