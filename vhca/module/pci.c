@@ -89,8 +89,7 @@ static int vhca_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	d->lid = d->id + VHCA_SM_LID + 1;
 	if (pf) {
 		mutex_lock(&vhca_vfs_lock);
-		d->node_guid = pf->vfs[vf].node_guid;
-		d->port_guid = pf->vfs[vf].port_guid;
+		vhca_take_guids(&pf->vfs[vf], d);
 		mutex_unlock(&vhca_vfs_lock);
 	} else {
 		d->node_guid = d->port_guid = vhca_pf_guid | pdev->bus->number << 8;
@@ -103,7 +102,7 @@ static int vhca_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	}
 
 	d->ibdev.node_type = RDMA_NODE_IB_CA;
-	d->ibdev.phys_port_cnt = 1;
+	d->ibdev.phys_port_cnt = clamp(vhca_port_count, 1, 2);
 	d->ibdev.num_comp_vectors = 1;
 	d->ibdev.node_guid = cpu_to_be64(d->node_guid);
 	d->ibdev.dev.parent = &pdev->dev;

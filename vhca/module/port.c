@@ -14,6 +14,7 @@ bool vhca_link_up(struct vhca_dev *d)
 			 IFLA_VF_LINK_STATE_DISABLE;
 }
 
+/* The first port's. */
 void vhca_make_gid(struct vhca_dev *d, union ib_gid *gid)
 {
 	gid->global.subnet_prefix = cpu_to_be64(VHCA_PREFIX);
@@ -58,7 +59,7 @@ static int vhca_query_port(struct ib_device *ibdev, u32 port,
 			   struct ib_port_attr *a)
 {
 	struct vhca_dev *d = to_vdev(ibdev);
-	bool up = vhca_link_up(d);
+	bool up = port == 1 && vhca_link_up(d);
 
 	a->state = up ? IB_PORT_ACTIVE : IB_PORT_DOWN;
 	a->phys_state = up ? IB_PORT_PHYS_STATE_LINK_UP :
@@ -68,7 +69,7 @@ static int vhca_query_port(struct ib_device *ibdev, u32 port,
 	a->pkey_tbl_len = VHCA_PKEYS;
 	a->port_cap_flags = IB_PORT_CM_SUP;
 	a->max_msg_sz = VHCA_MAX_MSG;
-	a->lid = d->lid;
+	a->lid = port == 1 ? d->lid : 0;
 	a->sm_lid = VHCA_SM_LID;
 	a->max_vl_num = 4;
 	a->active_width = IB_WIDTH_4X;
@@ -102,6 +103,8 @@ static int vhca_query_gid(struct ib_device *ibdev, u32 port, int index,
 			  union ib_gid *gid)
 {
 	vhca_make_gid(to_vdev(ibdev), gid);
+	if (port == 2)
+		gid->global.interface_id ^= cpu_to_be64(1ULL << 32);
 	return 0;
 }
 

@@ -46,7 +46,11 @@ static int vhca_create_qp(struct ib_qp *ibqp, struct ib_qp_init_attr *init,
 	default:
 		ibqp->qp_num = next_qpn++ & 0xffffff;
 	}
-	list_add_tail(&qp->link, &d->qps);
+	/* Each port has management QPs; those of the second one are not found. */
+	if (ibqp->qp_num < 2 && init->port_num == 2)
+		INIT_LIST_HEAD(&qp->link);
+	else
+		list_add_tail(&qp->link, &d->qps);
 	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
 	return 0;
 }
@@ -220,7 +224,7 @@ static int vhca_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
 			len += wr->sg_list[i].length;
 		}
 		if (wc.status == IB_WC_SUCCESS && ibqp->qp_type != IB_QPT_RC &&
-		    ud->ah) {
+		    ud->ah && !list_empty(&qp->link)) {
 			const struct vhca_packet p = {
 				.data = buf,
 				.len = len,

@@ -68,7 +68,8 @@ extern char *vhca_drvname, *vhca_devname;
 extern unsigned long long vhca_pf_guid;
 extern bool vhca_ipoib_netns, vhca_no_netdev, vhca_disguise, vhca_drop_guid;
 extern int vhca_probe_delay_ms, vhca_remove_delay_ms, vhca_late_ms, vhca_port_mtu,
-	   vhca_sa_delay_ms;
+	   vhca_sa_delay_ms, vhca_port_count, vhca_guid_late_ms, vhca_guid_binds,
+	   vhca_guid_busy;
 extern struct vhca_fault vhca_fail_guid, vhca_fail_link, vhca_fail_probe,
 			 vhca_fail_sriov, vhca_fail_vfcfg;
 
@@ -81,7 +82,10 @@ struct vhca_queue;
 struct vhca_user;
 
 struct vhca_vf {
-	u64 node_guid, port_guid;
+	u64 node_guid, port_guid;	/* as set */
+	u64 given_node, given_port;	/* to the last driver that was bound */
+	unsigned long guid_set;		/* jiffies */
+	int binds;			/* since then */
 	int link;			/* IFLA_VF_LINK_STATE_* */
 	u16 pkeys[VHCA_PKEYS];		/* set in the place of a subnet manager */
 	bool pkeys_pending;		/* the device must still be notified */
@@ -196,6 +200,7 @@ extern const struct ib_device_ops vhca_pf_ops;
 extern struct pci_driver vhca_driver;	/* pci.c */
 
 void vhca_vfs_init(struct vhca_dev *pf);
+void vhca_take_guids(struct vhca_vf *vf, struct vhca_dev *d);
 
 /* pkeys.c */
 
