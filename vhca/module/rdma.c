@@ -70,7 +70,7 @@ static struct vhca_user *find_peer(struct vhca_user *u)
 /* Tries again later, as without an acknowledgment. */
 static long retry(struct vhca_user *u)
 {
-	u64 us = (4096ULL << u->attr.timeout) / 1000;
+	u64 us = (4096ULL << (u->attr.timeout & 31)) / 1000;
 
 	if (!is_rc(u)) {
 		vhca_user_sent(u, IB_WC_SUCCESS);
@@ -90,6 +90,7 @@ static long retry(struct vhca_user *u)
 /* Returns the time of an RNR timer code in µs (InfiniBand volume 1, 9.7.5.2.8). */
 static u32 rnr_time(u8 code)
 {
+	code &= 31;
 	if (!code)
 		return 655360;
 	return (code & 1 ? 15 : 10) << (code / 2);
