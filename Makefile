@@ -152,7 +152,7 @@ manifests: setup ## writes deploy/rendered/, which a test compares with what kus
 image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
 
 .PHONY: demo
-demo: build ## boots the virtual node, attaches two pods, pings, and detaches them
+demo: build ## boots the virtual node, attaches two pods, pings, sends by RDMA, and detaches them
 	@vhca/demo
 
 .PHONY: bench

@@ -8,6 +8,7 @@ const demo = (plugin: string) => spawnSync(inRepository("vhca/demo"), [plugin], 
 test("the demo shows an attachment and that the node is as before", () => {
   const { status, stdout } = demo(inRepository("build/ib-sriov"));
   expect(stdout).toContain("0% packet loss");
+  expect(stdout).toMatch(/1000 iters in .* usec\/iter/);
   expect(stdout).toMatch(/OK: .* are the same/);
   expect(status).toBe(0);
 });

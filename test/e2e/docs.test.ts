@@ -33,6 +33,7 @@ const preparations: Readonly<Record<string, string>> = {
   "docs/development.md": "",
   "docs/hardware.md": "",
   "docs/rdma-isolation.md": "mkdir -p /etc/modprobe.d",
+  "vhca/README.md": "",
 };
 
 /** The blocks that can be run, each with a unique name. */

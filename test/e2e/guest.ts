@@ -24,6 +24,8 @@ export interface GuestOptions {
   readonly udev?: boolean;
   /** Adds Debian's containerd, ctr, runc and curl; the test starts containerd. */
   readonly containerd?: boolean;
+  /** Adds Debian's programs for RDMA: ibv_devinfo, ibv_rc_pingpong, perftest … */
+  readonly verbs?: boolean;
   /** Makes waiting take no time in the guest, for tests that wait for a deadline. The guest boots slower. */
   readonly skipWaiting?: boolean;
   /** With skipWaiting: the guest's time per instruction, as a power of two in ns. Default 3. */
@@ -66,6 +68,7 @@ export class Guest {
     if (options.gpus) flags.push("-g");
     if (options.udev) flags.push("-u");
     if (options.containerd) flags.push("-C");
+    if (options.verbs) flags.push("-R");
     if (options.skipWaiting) flags.push("-w");
     if (options.shift !== undefined) flags.push("-s", String(options.shift));
     const agent = inRepository("test/e2e/guest/agent.sh");

@@ -75,6 +75,14 @@ address=$(sed -n 's/.*"address": "\([0-9.]*\)\/.*/\1/p' /tmp/blue)
 say "Pod red pings pod blue ($address) over IPoIB:"
 ip netns exec red ping -c 3 -i 0.2 -W 5 "$address" | indented
 
+device() { ls "$devices/$1/infiniband"; }
+say "Pod red sends messages to pod blue by RDMA, with ibv_rc_pingpong of rdma-core:"
+ip netns exec blue ibv_rc_pingpong -e -d "$(device "${blue[1]}")" >/tmp/server &
+# 18515, the program's port, is 4853 in hexadecimal, and 0A means that it listens.
+until grep -q ':4853 .* 0A ' /proc/$!/net/tcp /proc/$!/net/tcp6; do kill -0 $! && sleep 0.02; done
+ip netns exec red ibv_rc_pingpong -e -d "$(device "${red[1]}")" "$address" | indented
+wait $!
+
 say "The netdevs of two VFs have left the host namespace, and these VFs have new GUIDs:"
 for index in 0 1; do ip link show dev ib0 | grep "vf $index " | sed 's/.*\(vf [0-9]*\).*\(PORT_GUID.*\), trust.*/\1 \2/'; done | indented
 find /var/lib/cni -type f ! -path '*/.*' | indented

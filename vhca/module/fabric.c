@@ -2,7 +2,7 @@
 /* The fabric: carries UD datagrams between queue pairs. */
 #include <linux/slab.h>
 
-#include "vhca.h"
+#include "user.h"
 
 DEFINE_SPINLOCK(vhca_fabric_lock);
 static LIST_HEAD(vhca_ports);
@@ -22,6 +22,18 @@ void vhca_detach_port(struct vhca_dev *d)
 
 	spin_lock_irqsave(&vhca_fabric_lock, flags);
 	list_del(&d->link);
+	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
+}
+
+/*
+ * Waits until no other processor uses an object that can no longer be found:
+ * objects are found and used under the lock.
+ */
+void vhca_fabric_barrier(void)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&vhca_fabric_lock, flags);
 	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
 }
 
@@ -80,7 +92,7 @@ static u32 scatter(struct vhca_rwqe *r, u32 off, const void *src, u32 len)
 
 /* Puts one datagram into a QP's next receive buffer; grh may be NULL. */
 void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
-		  const struct ib_grh *grh, const void *data, u32 len)
+		  const struct ib_grh *grh, const struct vhca_packet *p)
 {
 	struct vhca_dev *d = to_vdev(qp->ibqp.device);
 	struct vhca_rwqe *r;
@@ -88,6 +100,12 @@ void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
 
 	if (qp->state != IB_QPS_RTR && qp->state != IB_QPS_RTS)
 		return;
+	if ((p->from_user || qp->user) && p->qkey != qp->qkey)
+		return;
+	if (qp->user) {
+		vhca_user_receive(qp->user, slid, src_qpn, grh, p);
+		return;
+	}
 	r = list_first_entry_or_null(&qp->rq, struct vhca_rwqe, link);
 	if (!r)
 		return;
@@ -96,11 +114,11 @@ void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
 		scatter(r, 0, grh, sizeof(*grh));
 		wc.wc_flags |= IB_WC_GRH;
 	}
-	wc.status = scatter(r, sizeof(*grh), data, len) == len ?
+	wc.status = scatter(r, sizeof(*grh), p->data, p->len) == p->len ?
 		    IB_WC_SUCCESS : IB_WC_LOC_LEN_ERR;
 	wc.wr_id = r->wr_id;
 	wc.opcode = IB_WC_RECV;
-	wc.byte_len = len + sizeof(*grh);
+	wc.byte_len = p->len + sizeof(*grh);
 	wc.qp = &qp->ibqp;
 	wc.src_qp = src_qpn;
 	wc.slid = slid;
@@ -108,9 +126,9 @@ void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
 	/* The port of a PF carries the traffic of its VFs, too. */
 	for (; d; d = d->pf) {
 		d->rx_packets++;
-		d->rx_bytes += len;
+		d->rx_bytes += p->len;
 	}
-	vhca_complete(qp->ibqp.recv_cq, &wc);
+	vhca_complete(qp->ibqp.recv_cq, &wc, true);
 	kfree(r);
 }
 
@@ -125,7 +143,7 @@ static bool qp_joined(const struct vhca_qp *qp, const union ib_gid *group)
 }
 
 static void multicast(struct vhca_dev *src, struct vhca_qp *sqp,
-		      const struct ib_grh *grh, const void *data, u32 len)
+		      const struct ib_grh *grh, const struct vhca_packet *p)
 {
 	struct vhca_dev *d;
 	struct vhca_qp *qp;
@@ -136,13 +154,13 @@ static void multicast(struct vhca_dev *src, struct vhca_qp *sqp,
 		list_for_each_entry(qp, &d->qps, link)
 			if (qp != sqp && qp_joined(qp, &grh->dgid))
 				vhca_receive(qp, src->lid, sqp->ibqp.qp_num,
-					     grh, data, len);
+					     grh, p);
 	}
 }
 
 void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 	       const struct rdma_ah_attr *ah, u32 dqpn,
-	       const void *data, u32 len)
+	       const struct vhca_packet *p)
 {
 	const struct ib_global_route *g = NULL;
 	u16 dlid = rdma_ah_get_dlid(ah);
@@ -152,14 +170,14 @@ void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 
 	for (d = src; d; d = d->pf) {
 		d->tx_packets++;
-		d->tx_bytes += len;
+		d->tx_bytes += p->len;
 	}
 	if (!vhca_link_up(src))
 		return;
 	if (rdma_ah_get_ah_flags(ah) & IB_AH_GRH) {
 		g = rdma_ah_read_grh(ah);
 		grh.version_tclass_flow = cpu_to_be32(6 << 28);
-		grh.paylen = cpu_to_be16(len);
+		grh.paylen = cpu_to_be16(p->len);
 		grh.next_hdr = 0x1b;
 		grh.hop_limit = g->hop_limit;
 		grh.dgid = g->dgid;
@@ -168,11 +186,11 @@ void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 	if (dqpn == 0)				/* SMPs have no receiver */
 		return;
 	if (dqpn == 1 && dlid == VHCA_SM_LID) {
-		vhca_sa_answer(src, data, len);
+		vhca_sa_answer(src, p->data, p->len);
 		return;
 	}
 	if (g && dlid >= VHCA_MCAST_LID) {
-		multicast(src, sqp, &grh, data, len);
+		multicast(src, sqp, &grh, p);
 		return;
 	}
 	d = vhca_port_by_lid(dlid);
@@ -181,5 +199,5 @@ void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 	qp = vhca_qp_by_num(d, dqpn);
 	if (qp)
 		vhca_receive(qp, src->lid, sqp->ibqp.qp_num, g ? &grh : NULL,
-			     data, len);
+			     p);
 }

@@ -51,6 +51,22 @@ bool vhca_no_netdev;
 module_param_named(no_netdev, vhca_no_netdev, bool, 0644);
 MODULE_PARM_DESC(no_netdev, "make IPoIB fail to create its netdev on RDMA devices");
 
+int vhca_port_count = 1;
+module_param_named(ports, vhca_port_count, int, 0644);
+MODULE_PARM_DESC(ports, "ports (1 or 2) of functions whose driver binds after this is set; the second one has no cable");
+
+int vhca_guid_late_ms;
+module_param_named(guid_late_ms, vhca_guid_late_ms, int, 0644);
+MODULE_PARM_DESC(guid_late_ms, "time after which a VF GUID that was accepted is given to a driver that binds; until then the driver gets the old one");
+
+int vhca_guid_binds = 1;
+module_param_named(guid_binds, vhca_guid_binds, int, 0644);
+MODULE_PARM_DESC(guid_binds, "number of the bind of a VF's driver, after a GUID was set, that gets the GUID");
+
+int vhca_guid_busy;
+module_param_named(guid_busy, vhca_guid_busy, int, 0644);
+MODULE_PARM_DESC(guid_busy, "number of the next calls to set a VF GUID that fail with EBUSY");
+
 bool vhca_drop_guid;
 module_param_named(drop_guid, vhca_drop_guid, bool, 0644);
 MODULE_PARM_DESC(drop_guid, "report success for a VF GUID but keep the old one");

@@ -4,7 +4,7 @@
 #include <linux/idr.h>
 #include <linux/module.h>
 
-#include "vhca.h"
+#include "user.h"
 
 #ifndef PCI_CLASS_NETWORK_INFINIBAND
 #define PCI_CLASS_NETWORK_INFINIBAND	0x0207
@@ -79,6 +79,8 @@ static int vhca_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	d->pf = pf;
 	d->vf = vf;
 	INIT_LIST_HEAD(&d->qps);
+	xa_init_flags(&d->mrs, XA_FLAGS_ALLOC);
+	xa_init_flags(&d->ahs, XA_FLAGS_ALLOC1);
 	d->id = ida_alloc_max(&vhca_ids, 0x7fff, GFP_KERNEL);
 	if (d->id < 0) {
 		err = d->id;
@@ -87,8 +89,7 @@ static int vhca_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	d->lid = d->id + VHCA_SM_LID + 1;
 	if (pf) {
 		mutex_lock(&vhca_vfs_lock);
-		d->node_guid = pf->vfs[vf].node_guid;
-		d->port_guid = pf->vfs[vf].port_guid;
+		vhca_take_guids(&pf->vfs[vf], d);
 		mutex_unlock(&vhca_vfs_lock);
 	} else {
 		d->node_guid = d->port_guid = vhca_pf_guid | pdev->bus->number << 8;
@@ -101,7 +102,7 @@ static int vhca_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	}
 
 	d->ibdev.node_type = RDMA_NODE_IB_CA;
-	d->ibdev.phys_port_cnt = 1;
+	d->ibdev.phys_port_cnt = clamp(vhca_port_count, 1, 2);
 	d->ibdev.num_comp_vectors = 1;
 	d->ibdev.node_guid = cpu_to_be64(d->node_guid);
 	d->ibdev.dev.parent = &pdev->dev;
@@ -111,6 +112,11 @@ static int vhca_probe(struct pci_dev *pdev, const struct pci_device_id *id)
 	ib_set_device_ops(&d->ibdev, &vhca_qp_ops);
 	ib_set_device_ops(&d->ibdev, &vhca_cq_ops);
 	ib_set_device_ops(&d->ibdev, &vhca_counter_ops);
+	ib_set_device_ops(&d->ibdev, &vhca_mr_ops);
+	ib_set_device_ops(&d->ibdev, &vhca_queue_ops);
+	ib_set_device_ops(&d->ibdev, &vhca_srq_ops);
+	d->ibdev.uverbs_cmd_mask |= BIT_ULL(IB_USER_VERBS_CMD_POST_SEND) |
+				    BIT_ULL(IB_USER_VERBS_CMD_REQ_NOTIFY_CQ);
 	if (!pf)
 		ib_set_device_ops(&d->ibdev, &vhca_pf_ops);
 
@@ -200,16 +206,23 @@ static int __init vhca_init(void)
 
 	if (err)
 		return err;
+	err = ib_register_client(&vhca_client);
+	if (err)
+		goto sa;
 	vhca_driver.name = vhca_drvname;
 	err = pci_register_driver(&vhca_driver);
-	if (err)
-		vhca_sa_exit();
+	if (!err)
+		return 0;
+	ib_unregister_client(&vhca_client);
+sa:
+	vhca_sa_exit();
 	return err;
 }
 
 static void __exit vhca_exit(void)
 {
 	pci_unregister_driver(&vhca_driver);
+	ib_unregister_client(&vhca_client);
 	vhca_sa_exit();
 }
 

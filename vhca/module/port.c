@@ -5,12 +5,16 @@
 
 #include "vhca.h"
 
+#define VHCA_UVERBS_ABI	2		/* rxe's */
+#define VHCA_NO_VENDOR	0xffffff	/* no OUI, as rxe has it */
+
 bool vhca_link_up(struct vhca_dev *d)
 {
 	return !d->pf || READ_ONCE(d->pf->vfs[d->vf].link) !=
 			 IFLA_VF_LINK_STATE_DISABLE;
 }
 
+/* The first port's. */
 void vhca_make_gid(struct vhca_dev *d, union ib_gid *gid)
 {
 	gid->global.subnet_prefix = cpu_to_be64(VHCA_PREFIX);
@@ -23,15 +27,25 @@ static int vhca_query_device(struct ib_device *ibdev,
 	struct vhca_dev *d = to_vdev(ibdev);
 
 	memset(a, 0, sizeof(*a));
-	a->vendor_id = d->pdev->vendor;
-	a->vendor_part_id = d->pdev->device;
+	/*
+	 * Not the disguise: perftest would use what only Mellanox's provider
+	 * has.
+	 */
+	a->vendor_id = VHCA_NO_VENDOR;
 	a->sys_image_guid = cpu_to_be64(d->pf ? d->pf->node_guid : d->node_guid);
 	a->max_qp = 1024;
-	a->max_qp_wr = 4096;
+	a->max_qp_wr = VHCA_MAX_WR;
 	a->max_send_sge = a->max_recv_sge = VHCA_MAX_SGE;
 	a->max_cq = 1024;
-	a->max_cqe = 1 << 16;
+	a->max_cqe = VHCA_MAX_CQE;
 	a->max_mr = a->max_pd = a->max_ah = 1024;
+	a->max_srq = 1024;
+	a->max_srq_wr = VHCA_MAX_WR;
+	a->max_srq_sge = VHCA_MAX_SGE;
+	a->max_qp_rd_atom = a->max_qp_init_rd_atom = 16;
+	a->max_res_rd_atom = 16 * 1024;
+	a->atomic_cap = IB_ATOMIC_HCA;
+	a->device_cap_flags = IB_DEVICE_RC_RNR_NAK_GEN;
 	a->max_mr_size = ~0ULL;
 	a->max_mcast_grp = 1024;
 	a->max_mcast_qp_attach = 256;
@@ -45,7 +59,7 @@ static int vhca_query_port(struct ib_device *ibdev, u32 port,
 			   struct ib_port_attr *a)
 {
 	struct vhca_dev *d = to_vdev(ibdev);
-	bool up = vhca_link_up(d);
+	bool up = port == 1 && vhca_link_up(d);
 
 	a->state = up ? IB_PORT_ACTIVE : IB_PORT_DOWN;
 	a->phys_state = up ? IB_PORT_PHYS_STATE_LINK_UP :
@@ -54,8 +68,8 @@ static int vhca_query_port(struct ib_device *ibdev, u32 port,
 	a->gid_tbl_len = 1;
 	a->pkey_tbl_len = VHCA_PKEYS;
 	a->port_cap_flags = IB_PORT_CM_SUP;
-	a->max_msg_sz = 1 << 30;
-	a->lid = d->lid;
+	a->max_msg_sz = VHCA_MAX_MSG;
+	a->lid = port == 1 ? d->lid : 0;
 	a->sm_lid = VHCA_SM_LID;
 	a->max_vl_num = 4;
 	a->active_width = IB_WIDTH_4X;
@@ -89,20 +103,27 @@ static int vhca_query_gid(struct ib_device *ibdev, u32 port, int index,
 			  union ib_gid *gid)
 {
 	vhca_make_gid(to_vdev(ibdev), gid);
+	if (port == 2)
+		gid->global.interface_id ^= cpu_to_be64(1ULL << 32);
 	return 0;
+}
+
+/* Returns an entry of a port's pkey table; 0 if the index is not in the table. */
+u16 vhca_pkey(struct vhca_dev *d, u16 index)
+{
+	if (index >= VHCA_PKEYS)
+		return 0;
+	if (d->pf)
+		return READ_ONCE(d->pf->vfs[d->vf].pkeys[index]);
+	return index ? 0 : VHCA_DEFAULT_PKEY;
 }
 
 static int vhca_query_pkey(struct ib_device *ibdev, u32 port, u16 index,
 			   u16 *pkey)
 {
-	struct vhca_dev *d = to_vdev(ibdev);
-
 	if (index >= VHCA_PKEYS)
 		return -EINVAL;
-	if (d->pf)
-		*pkey = READ_ONCE(d->pf->vfs[d->vf].pkeys[index]);
-	else
-		*pkey = index ? 0 : VHCA_DEFAULT_PKEY;
+	*pkey = vhca_pkey(to_vdev(ibdev), index);
 	return 0;
 }
 
@@ -137,8 +158,9 @@ static int vhca_rdma_netdev_params(struct ib_device *ibdev, u32 port,
 
 const struct ib_device_ops vhca_port_ops = {
 	.owner = THIS_MODULE,
-	.driver_id = RDMA_DRIVER_UNKNOWN,
-	.uverbs_abi_ver = 1,
+	/* rdma-core chooses the provider by these two. */
+	.driver_id = RDMA_DRIVER_RXE,
+	.uverbs_abi_ver = VHCA_UVERBS_ABI,
 
 	.get_link_layer = vhca_link_layer,
 	.get_port_immutable = vhca_port_immutable,

@@ -1,8 +1,12 @@
 // SPDX-License-Identifier: GPL-2.0
-/* Queue pairs are software queues. Only UD and management QPs carry data. */
+/*
+ * Queue pairs are software queues. Those of the kernel are here, and only UD and
+ * management QPs among them carry data; what those of user space do is in
+ * user.c.
+ */
 #include <linux/slab.h>
 
-#include "vhca.h"
+#include "user.h"
 
 /*
  * Numbers are never reused, so that a netdev has another hardware address
@@ -16,9 +20,8 @@ static int vhca_create_qp(struct ib_qp *ibqp, struct ib_qp_init_attr *init,
 	struct vhca_dev *d = to_vdev(ibqp->device);
 	struct vhca_qp *qp = to_vqp(ibqp);
 	unsigned long flags;
+	int err;
 
-	if (udata)
-		return -EOPNOTSUPP;
 	if (init->create_flags)
 		return -EOPNOTSUPP;
 	INIT_LIST_HEAD(&qp->rq);
@@ -26,6 +29,11 @@ static int vhca_create_qp(struct ib_qp *ibqp, struct ib_qp_init_attr *init,
 	qp->state = IB_QPS_RESET;
 	qp->sig_all = init->sq_sig_type == IB_SIGNAL_ALL_WR;
 	init->cap.max_inline_data = 0;
+	if (udata) {
+		err = vhca_user_create(qp, init, udata);
+		if (err)
+			return err;
+	}
 	qp->init = *init;
 	spin_lock_irqsave(&vhca_fabric_lock, flags);
 	switch (init->qp_type) {
@@ -38,7 +46,11 @@ static int vhca_create_qp(struct ib_qp *ibqp, struct ib_qp_init_attr *init,
 	default:
 		ibqp->qp_num = next_qpn++ & 0xffffff;
 	}
-	list_add_tail(&qp->link, &d->qps);
+	/* Each port has management QPs; those of the second one are not found. */
+	if (ibqp->qp_num < 2 && init->port_num == 2)
+		INIT_LIST_HEAD(&qp->link);
+	else
+		list_add_tail(&qp->link, &d->qps);
 	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
 	return 0;
 }
@@ -57,7 +69,7 @@ static void flush_rq(struct vhca_qp *qp, bool report)
 		wc.wr_id = r->wr_id;
 		list_del(&r->link);
 		if (report)
-			vhca_complete(qp->ibqp.recv_cq, &wc);
+			vhca_complete(qp->ibqp.recv_cq, &wc, false);
 		kfree(r);
 	}
 }
@@ -68,6 +80,8 @@ static int vhca_modify_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr,
 	struct vhca_qp *qp = to_vqp(ibqp);
 	unsigned long flags;
 
+	if (qp->user)
+		return vhca_user_modify(qp->user, attr, mask);
 	spin_lock_irqsave(&vhca_fabric_lock, flags);
 	if (mask & IB_QP_QKEY)
 		qp->qkey = attr->qkey;
@@ -87,7 +101,10 @@ static int vhca_query_qp(struct ib_qp *ibqp, struct ib_qp_attr *attr, int mask,
 {
 	struct vhca_qp *qp = to_vqp(ibqp);
 
-	memset(attr, 0, sizeof(*attr));
+	if (qp->user)
+		*attr = qp->user->attr;
+	else
+		memset(attr, 0, sizeof(*attr));
 	attr->qp_state = attr->cur_qp_state = qp->state;
 	attr->qkey = qp->qkey;
 	attr->port_num = 1;
@@ -108,6 +125,8 @@ static int vhca_destroy_qp(struct ib_qp *ibqp, struct ib_udata *udata)
 	list_for_each_entry_safe(mc, n, &qp->mcs, link)
 		kfree(mc);
 	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
+	if (qp->user)
+		vhca_user_destroy(qp->user);
 	return 0;
 }
 
@@ -118,6 +137,10 @@ static int vhca_post_recv(struct ib_qp *ibqp, const struct ib_recv_wr *wr,
 	unsigned long flags;
 	int err = 0;
 
+	if (qp->user) {
+		*bad = wr;
+		return -EINVAL;
+	}
 	spin_lock_irqsave(&vhca_fabric_lock, flags);
 	for (; wr; wr = wr->next) {
 		struct vhca_rwqe *r = kzalloc(sizeof(*r), GFP_ATOMIC);
@@ -140,6 +163,22 @@ static int vhca_post_recv(struct ib_qp *ibqp, const struct ib_recv_wr *wr,
 	return err;
 }
 
+/* A process has written work requests to its ring; it must not pass others. */
+static int ring_doorbell(struct vhca_qp *qp, const struct ib_send_wr *wr,
+			 const struct ib_send_wr **bad)
+{
+	unsigned long flags;
+
+	if (wr) {
+		*bad = wr;
+		return -EINVAL;
+	}
+	spin_lock_irqsave(&vhca_fabric_lock, flags);
+	vhca_user_run(qp->user);
+	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
+	return 0;
+}
+
 static int vhca_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
 			  const struct ib_send_wr **bad)
 {
@@ -149,6 +188,8 @@ static int vhca_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
 	u8 *buf;
 	int err = 0, i;
 
+	if (qp->user)
+		return ring_doorbell(qp, wr, bad);
 	buf = kmalloc(VHCA_MAX_PKT, GFP_ATOMIC);
 	if (!buf) {
 		*bad = wr;
@@ -164,7 +205,7 @@ static int vhca_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
 		wc.wr_id = wr->wr_id;
 		if (qp->state == IB_QPS_ERR) {
 			wc.status = IB_WC_WR_FLUSH_ERR;
-			vhca_complete(ibqp->send_cq, &wc);
+			vhca_complete(ibqp->send_cq, &wc, false);
 			continue;
 		}
 		if (qp->state != IB_QPS_RTS) {
@@ -183,12 +224,20 @@ static int vhca_post_send(struct ib_qp *ibqp, const struct ib_send_wr *wr,
 			len += wr->sg_list[i].length;
 		}
 		if (wc.status == IB_WC_SUCCESS && ibqp->qp_type != IB_QPT_RC &&
-		    ud->ah)
+		    ud->ah && !list_empty(&qp->link)) {
+			const struct vhca_packet p = {
+				.data = buf,
+				.len = len,
+				.qkey = ud->remote_qkey & BIT(31) ?
+					qp->qkey : ud->remote_qkey,
+			};
+
 			vhca_send(d, qp, &to_vah(ud->ah)->attr,
-				    ud->remote_qpn, buf, len);
+				  ud->remote_qpn, &p);
+		}
 		if (qp->sig_all || (wr->send_flags & IB_SEND_SIGNALED) ||
 		    wc.status)
-			vhca_complete(ibqp->send_cq, &wc);
+			vhca_complete(ibqp->send_cq, &wc, false);
 	}
 	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
 	kfree(buf);

@@ -47,10 +47,11 @@ void vhca_sa_exit(void)
 
 static void deliver(struct vhca_dev *dst, const struct ib_sa_mad *m)
 {
+	const struct vhca_packet p = { .data = m, .len = sizeof(*m) };
 	struct vhca_qp *qp1 = vhca_qp_by_num(dst, 1);
 
 	if (qp1 && vhca_link_up(dst))
-		vhca_receive(qp1, VHCA_SM_LID, 1, NULL, m, sizeof(*m));
+		vhca_receive(qp1, VHCA_SM_LID, 1, NULL, &p);
 }
 
 static void deliver_late(struct work_struct *w)

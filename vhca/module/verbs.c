@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The small objects of the verbs interface, mostly without content. */
-#include <linux/slab.h>
+#include <linux/module.h>
 
-#include "vhca.h"
+#include "user.h"
 
 static int vhca_alloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 {
@@ -27,11 +27,39 @@ static void vhca_disassociate_ucontext(struct ib_ucontext *u)
 {
 }
 
+static void forget_ah(struct vhca_ah *ah)
+{
+	xa_erase(&to_vdev(ah->ibah.device)->ahs, ah->num);
+	vhca_fabric_barrier();
+}
+
 static int vhca_create_ah(struct ib_ah *ibah, struct rdma_ah_init_attr *init,
 			  struct ib_udata *udata)
 {
-	to_vah(ibah)->attr = *init->ah_attr;
-	return 0;
+	struct vhca_dev *d = to_vdev(ibah->device);
+	struct vhca_ah *ah = to_vah(ibah);
+	struct rxe_create_ah_resp resp = {};
+	int err;
+
+	ah->attr = *init->ah_attr;
+	if (!udata)
+		return 0;
+	err = xa_alloc_cyclic(&d->ahs, &ah->num, ah, xa_limit_31b, &d->next_ah,
+			      GFP_KERNEL);
+	if (err < 0)
+		return err;
+	resp.ah_num = ah->num;
+	err = vhca_respond(udata, &resp, sizeof(resp));
+	if (err)
+		forget_ah(ah);
+	return err;
+}
+
+/* Returns an address handle of user space, or NULL. */
+struct vhca_ah *vhca_ah_by_num(struct vhca_dev *d, u32 num)
+{
+	lockdep_assert_held(&vhca_fabric_lock);
+	return xa_load(&d->ahs, num);
 }
 
 static int vhca_query_ah(struct ib_ah *ibah, struct rdma_ah_attr *attr)
@@ -42,44 +70,55 @@ static int vhca_query_ah(struct ib_ah *ibah, struct rdma_ah_attr *attr)
 
 static int vhca_destroy_ah(struct ib_ah *ibah, u32 flags)
 {
+	if (to_vah(ibah)->num)
+		forget_ah(to_vah(ibah));
 	return 0;
 }
 
-static struct ib_mr *vhca_get_dma_mr(struct ib_pd *pd, int access)
+/*
+ * Before processes lose a device, because its driver is unbound or it moves to
+ * another net namespace, their queue pairs fail: uverbs only destroys them, and
+ * a process that polls would not end. The kernel calls clients in the
+ * reverse order of registration, so this one before uverbs.
+ */
+static int vhca_client_add(struct ib_device *ibdev)
 {
-	struct ib_mr *mr = kzalloc(sizeof(*mr), GFP_KERNEL);
-
-	if (!mr)
-		return ERR_PTR(-ENOMEM);
-	mr->lkey = mr->rkey = 0x100;
-	return mr;
-}
-
-static struct ib_mr *vhca_reg_user_mr(struct ib_pd *pd, u64 start, u64 length,
-				      u64 virt, int access,
-				      struct ib_udata *udata)
-{
-	return ERR_PTR(-EOPNOTSUPP);
-}
-
-static int vhca_dereg_mr(struct ib_mr *mr, struct ib_udata *udata)
-{
-	kfree(mr);
+	if (ibdev->ops.owner != THIS_MODULE)
+		return -EOPNOTSUPP;
+	WRITE_ONCE(to_vdev(ibdev)->gone, false);
 	return 0;
 }
+
+static void vhca_client_remove(struct ib_device *ibdev, void *data)
+{
+	struct vhca_dev *d = to_vdev(ibdev);
+	struct vhca_qp *qp;
+	unsigned long flags;
+
+	spin_lock_irqsave(&vhca_fabric_lock, flags);
+	d->gone = true;
+	list_for_each_entry(qp, &d->qps, link)
+		if (qp->user)
+			vhca_user_fail(qp->user);
+	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
+}
+
+struct ib_client vhca_client = {
+	.name = "vhca",
+	.add = vhca_client_add,
+	.remove = vhca_client_remove,
+};
 
 const struct ib_device_ops vhca_verbs_ops = {
 	.alloc_pd = vhca_alloc_pd,
 	.alloc_ucontext = vhca_alloc_ucontext,
 	.create_ah = vhca_create_ah,
+	.create_user_ah = vhca_create_ah,
 	.dealloc_pd = vhca_dealloc_pd,
 	.dealloc_ucontext = vhca_dealloc_ucontext,
-	.dereg_mr = vhca_dereg_mr,
 	.destroy_ah = vhca_destroy_ah,
 	.disassociate_ucontext = vhca_disassociate_ucontext,
-	.get_dma_mr = vhca_get_dma_mr,
 	.query_ah = vhca_query_ah,
-	.reg_user_mr = vhca_reg_user_mr,
 
 	INIT_RDMA_OBJ_SIZE(ib_ah, vhca_ah, ibah),
 	INIT_RDMA_OBJ_SIZE(ib_pd, vhca_pd, ibpd),

@@ -12,10 +12,28 @@ void vhca_vfs_init(struct vhca_dev *pf)
 	mutex_lock(&vhca_vfs_lock);
 	memset(pf->vfs, 0, sizeof(pf->vfs));
 	for (i = 0; i < VHCA_MAX_VFS; i++) {
+		pf->vfs[i].guid_set = jiffies;
 		pf->vfs[i].link = IFLA_VF_LINK_STATE_DISABLE;
 		pf->vfs[i].pkeys[0] = VHCA_DEFAULT_PKEY;
 	}
 	mutex_unlock(&vhca_vfs_lock);
+}
+
+/*
+ * Gives a VF's GUIDs to its driver, which is being bound, as the firmware does:
+ * slow firmware gives the previous ones. With vhca_vfs_lock held.
+ */
+void vhca_take_guids(struct vhca_vf *vf, struct vhca_dev *d)
+{
+	vf->binds++;
+	if (vf->binds >= vhca_guid_binds &&
+	    !time_before(jiffies, vf->guid_set +
+				  msecs_to_jiffies(vhca_guid_late_ms))) {
+		vf->given_node = vf->node_guid;
+		vf->given_port = vf->port_guid;
+	}
+	d->node_guid = vf->given_node;
+	d->port_guid = vf->given_port;
 }
 
 static bool bad_vf(struct vhca_dev *d, int vf)
@@ -33,8 +51,14 @@ static int vhca_set_vf_guid(struct ib_device *ibdev, int vf, u32 port,
 		return -EINVAL;
 	mutex_lock(&vhca_vfs_lock);
 	err = vhca_fault(&vhca_fail_guid);
+	if (!err && vhca_guid_busy > 0) {
+		vhca_guid_busy--;
+		err = -EBUSY;
+	}
 	if (err || vhca_drop_guid)
 		goto out;
+	d->vfs[vf].guid_set = jiffies;
+	d->vfs[vf].binds = 0;
 	if (type == IFLA_VF_IB_NODE_GUID)
 		d->vfs[vf].node_guid = guid;
 	else if (type == IFLA_VF_IB_PORT_GUID)
@@ -122,6 +146,7 @@ static int vhca_get_vf_stats(struct ib_device *ibdev, int vf, u32 port,
 	mutex_unlock(&vhca_vfs_lock);
 	return 0;
 }
+
 const struct ib_device_ops vhca_pf_ops = {
 	.get_vf_config = vhca_get_vf_config,
 	.get_vf_guid = vhca_get_vf_guid,

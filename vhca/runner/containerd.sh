@@ -7,26 +7,18 @@ containerd_programs=(containerd containerd-shim-runc-v2 ctr runc curl)
 
 build_containerd() {
   # `root` is used by `add_program`.
-  local root=$containerd.new downloads=$containerd.new/downloads
-  local unpacked=$root/packages deb program
+  local root=$containerd.new unpacked=$containerd.new/packages program
   rm -rf "$root"
-  mkdir -p "$unpacked" "$root/usr/bin" "$root/usr/lib/cni" "$root/lib"
-  begin_downloads "$downloads"
-  say "fetching containerd, about 50 MB, once (into $cache)"
-  fetch install --no-install-recommends --download-only "${containerd_packages[@]}"
+  mkdir -p "$root/usr/bin" "$root/usr/lib/cni" "$root/lib"
+  unpack_closure "$unpacked" "containerd, about 50 MB" "${containerd_packages[@]}"
 
   say "building the directory of containerd"
-  for deb in "$downloads"/cache/archives/*.deb; do
-    # Skipped, as in packages.sh.
-    case $deb in */libc6_*) continue ;; esac
-    dpkg-deb -x "$deb" "$unpacked"
-  done
   for program in "${containerd_programs[@]}"; do
     tree=$unpacked add_program "$(PATH=$unpacked/usr/bin:$unpacked/usr/sbin command -v "$program")" "$root/usr/bin"
   done
   # containerd's CRI service calls the CNI plugin loopback for every pod.
   add_program "$tree/usr/lib/cni/loopback" "$root/usr/lib/cni"
-  rm -rf "$unpacked" "$downloads"
+  rm -rf "$unpacked"
   mv "$root" "$containerd"
 }
 

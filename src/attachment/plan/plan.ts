@@ -14,7 +14,6 @@ import type { Takeover } from "../recovery/take-over.ts";
 import { rdmaDeviceIn } from "../steps/device-info.ts";
 import { mayHaveStaleGuids } from "../vf/admin-guids.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
-import { netdevOf } from "../vf/netdev.ts";
 import { hostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-netns-mode.ts";
@@ -224,12 +223,19 @@ function boundDriver({ node, vf: { pci } }: AddSession): string {
 }
 
 function hostIpoib({ node, vf: { pci } }: AddSession): Link {
-  const link = netdevOf(node, node.namespaces.host, pci);
+  const [link, ...others] = node.links.ofFunction(node.namespaces.host, pci).filter(({ child }) => !child);
   if (link === undefined) {
     throw new CniError(
       codes.node,
       `VF ${pci} has no netdev on the host: another network namespace has it, or it is not a network device, or ` +
         "ib_ipoib is not loaded (modprobe ib_ipoib); if the VF is meant to have no netdev, set rdmaOnly in the network",
+    );
+  }
+  if (others.length > 0) {
+    const names = [link, ...others].map(({ name }) => name).join(", ");
+    throw new CniError(
+      codes.badConfiguration,
+      `deviceID ${pci}: it has ${others.length + 1} netdevs (${names}); ib-sriov attaches only VFs that have one port`,
     );
   }
   if (link.address.length !== HARDWARE_ADDRESS_LENGTH) {
