@@ -51,3 +51,19 @@ static int vhca_process_mad(struct ib_device *ibdev, int flags, u32 port,
 const struct ib_device_ops vhca_counter_ops = {
 	.process_mad = vhca_process_mad,
 };
+
+void vhca_count_rx(struct vhca_dev *d, size_t len)
+{
+	for (; d; d = d->pf) {
+		d->rx_packets++;
+		d->rx_bytes += len;
+	}
+}
+
+void vhca_count_tx(struct vhca_dev *d, size_t len)
+{
+	for (; d; d = d->pf) {
+		d->tx_packets++;
+		d->tx_bytes += len;
+	}
+}

@@ -123,11 +123,7 @@ void vhca_receive(struct vhca_qp *qp, u16 slid, u32 src_qpn,
 	wc.src_qp = src_qpn;
 	wc.slid = slid;
 	wc.port_num = 1;
-	/* The port of a PF carries the traffic of its VFs, too. */
-	for (; d; d = d->pf) {
-		d->rx_packets++;
-		d->rx_bytes += p->len;
-	}
+	vhca_count_rx(d, p->len);
 	vhca_complete(qp->ibqp.recv_cq, &wc, true);
 	kfree(r);
 }
@@ -168,10 +164,7 @@ void vhca_send(struct vhca_dev *src, struct vhca_qp *sqp,
 	struct vhca_dev *d;
 	struct vhca_qp *qp;
 
-	for (d = src; d; d = d->pf) {
-		d->tx_packets++;
-		d->tx_bytes += p->len;
-	}
+	vhca_count_tx(src, p->len);
 	if (!vhca_link_up(src))
 		return;
 	if (rdma_ah_get_ah_flags(ah) & IB_AH_GRH) {

@@ -241,10 +241,8 @@ static void end(struct sides *m)
 		.slid = src->lid,
 	};
 
-	src->tx_packets++;
-	src->tx_bytes += u->local.length;
-	dst->rx_packets++;
-	dst->rx_bytes += u->local.length;
+	vhca_count_tx(src, u->local.length);
+	vhca_count_rx(dst, u->local.length);
 	if (needs_receive(u->wr.opcode)) {
 		if (u->wr.opcode != IB_WR_SEND) {
 			wc.wc_flags = IB_WC_WITH_IMM;

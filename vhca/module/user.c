@@ -287,8 +287,7 @@ void vhca_user_receive(struct vhca_user *u, u16 slid, u32 src_qpn,
 		wc.wc_flags |= IB_WC_WITH_IMM;
 		wc.ex.imm_data = p->imm;
 	}
-	d->rx_packets++;
-	d->rx_bytes += p->len;
+	vhca_count_rx(d, p->len);
 	vhca_user_received(u, &wc, p->solicited);
 	if (wc.status)
 		vhca_user_fail(u);

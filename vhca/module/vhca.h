@@ -206,6 +206,9 @@ void vhca_take_guids(struct vhca_vf *vf, struct vhca_dev *d);
 /* counters.c */
 
 extern const struct ib_device_ops vhca_counter_ops;
+/* Count a packet for a device, and for its PF, whose port carries the traffic of its VFs, too. */
+void vhca_count_rx(struct vhca_dev *d, size_t len);
+void vhca_count_tx(struct vhca_dev *d, size_t len);
 
 /* pkeys.c */
 
