@@ -70,7 +70,10 @@ const taken = (owners, names) => ({
   },
 });
 
-/** The commands of the table with the files that contain them, without those that take an argument (completion). */
+/**
+ * Returns each command of src/cli/commands.ts with the file that contains it, except `completion`, which is made by a
+ * function of the table.
+ */
 async function lazyCommands() {
   const source = readFileSync(tableFile, "utf8");
   const imports = [...source.matchAll(/^import \{ (\w+) \} from "\.\/(.+)";$/gm)];

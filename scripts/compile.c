@@ -57,7 +57,7 @@ static void compile(const char *path, bool is_command)
   if (context == NULL)
     fail("the engine does not start", name);
   JS_AddIntrinsicEval(context);
-  /* Lines and columns are for stack traces. Commands print only messages, and without them are a quarter smaller. */
+  /* Lines and columns are for stack traces, which commands do not print: without them commands are a quarter smaller. */
   JS_SetStripInfo(JS_GetRuntime(context), is_command ? JS_STRIP_DEBUG : JS_STRIP_SOURCE);
   JSValue function = JS_Eval(context, script, script_length, name,
                              JS_EVAL_TYPE_GLOBAL | JS_EVAL_FLAG_STRICT | JS_EVAL_FLAG_COMPILE_ONLY);

@@ -11,8 +11,8 @@ export type ScriptOutcome =
   | { readonly output?: undefined; readonly failure: string };
 
 /**
- * Runs a script of the shell, and returns its output if it succeeds. The node's other programs, such as journalctl and
- * modprobe, are called in this way, because a child process gets no arguments.
+ * Runs a script of the shell, and returns its output if it succeeds. It runs programs of the node, such as journalctl and
+ * modprobe, because the processes of Node (src/node/processes.ts) have no arguments.
  * @param time limit, ms; then the shell and its children are killed.
  */
 export function runScript({ processes, clock }: Node, script: string, time: number): ScriptOutcome {

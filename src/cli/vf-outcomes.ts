@@ -34,7 +34,10 @@ export function selectedVfs({ pfs }: NodeInventory, names: readonly string[]): I
   });
 }
 
-/** Does something with a VF, unless a container has it. An error is an outcome, too, and does not prevent the others. */
+/**
+ * Runs an action on a VF, unless a container has it. An error becomes the outcome of this VF, so that the caller continues
+ * with the next VF.
+ */
 export function outcomeFor(
   { pci, holder }: InventoriedVf,
   action: () => Pick<VfOutcome, "outcome" | "driver" | "guid">,

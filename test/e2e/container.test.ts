@@ -28,7 +28,7 @@ async function mustCheck(config: Config, prevResult: Result, from: Caller | unde
   expect(await node.call(call)).toMatchObject({ status: 0, stdout: "", stderr: "" });
 }
 
-/** Makes ADD, CHECK and DEL from one caller, which must leave the node as it was. */
+/** Calls ADD, CHECK and DEL from one container, and expects that the node is as before. */
 const roundTrip = (config: Config, inspect: (result: Result) => Promise<void>, from = driver) =>
   node.unchanged(async () => {
     const result = await node.add(pod, config, { from });

@@ -156,7 +156,7 @@ describe("ctr run --cni", () => {
         status: 1,
         stderr: expect.stringMatching(/0000:01:10\.0 belongs to container other/),
       });
-      // ctr also has called DEL for the refused container.
+      // After ADD was refused, ctr called DEL for that container.
       expect(await runtime.calls()).toEqual([expect.stringMatching(/^ADD k8s\.io-blue /), delOf(blue)]);
       await runtime.remove("blue");
       addressOf(await node.podInterface("b"), red);

@@ -17,7 +17,7 @@ const record = "/var/lib/cni/ib-sriov/c1-net1";
 
 const leases = async () => Number(await node.shell("ls /var/lib/cni/networks/mynet | grep -c ^10. || true"));
 
-/** Makes a call from a separate mount namespace, after a command has changed it. */
+/** Calls the plugin in a new mount namespace, in which `command` runs first. */
 const from = (command: string, call: Invocation): Promise<Outcome> =>
   node.guest.execute(commandLine(plugin, call, `unshare -m sh -c '${command} && exec "$0"'`));
 

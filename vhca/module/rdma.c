@@ -207,7 +207,7 @@ static bool execute_atomic(struct sides *m)
 	return vhca_memory_write(&m->here, &u->local, 0, &old, sizeof(old));
 }
 
-/* Copies the next slice. A region can be gone since the beginning. */
+/* Copies the next part of the data. Fails if a memory region was deregistered after the transfer began. */
 static bool copy_slice(struct sides *m)
 {
 	struct vhca_user *u = m->u;

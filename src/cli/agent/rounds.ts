@@ -30,7 +30,7 @@ export class Rounds {
   private readonly left: Task[] = [];
   /** The number of rounds that have ended. */
   private ended = 0;
-  /** The reason of the last failure of each task that failed. */
+  /** Why the last run of a task failed; a task whose last run succeeded has no entry. */
   private readonly failures = new Map<Task, string>();
 
   constructor(

@@ -7,7 +7,7 @@ import type { DoctorContext } from "./context.ts";
 import { error, type Finding } from "./finding.ts";
 import { listed } from "./shell.ts";
 
-/** A process that holds a lock for so long after its call has ended hangs, ms. */
+/** The time after the end of a call from which a process that it started, and that still holds the lock, hangs, ms. */
 const PATIENCE = 1000;
 
 /** Checks for VFs that are locked by processes that a call has left: a child of an IPAM plugin that hangs. */

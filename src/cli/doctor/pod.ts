@@ -17,7 +17,7 @@ export interface PodFinding extends Finding {
   readonly subject: string;
 }
 
-/** Runs the checks of some subjects, on the part of the node that `select` returns. */
+/** Runs the checks of some subjects of the report, such as "VF", on the VFs and records that `select` returns. */
 export type Examine = (
   machine: CliContext,
   options: DoctorOptions,

@@ -108,7 +108,10 @@ function unreadableRecord({ path, name, pci, unreadable }: ListedAttachment, pro
   });
 }
 
-/** Returns the command that calls DEL for a record of the Go plugin, which contains the network's configuration. */
+/**
+ * Returns the shell command that calls DEL for a record of the Go plugin. The record contains the configuration that DEL
+ * needs.
+ */
 function detachCommand({ path, name }: ListedAttachment, cniPath: string, program: string): string {
   // The attachment had no interface, and its VF has vanished.
   if (name === undefined) return `rm ${shellWord(path)}`;

@@ -30,7 +30,7 @@ export function watchListing(call: CommandCall, clock: Clock, read: () => Watche
       before = now;
     }
   } catch (error) {
-    // The signal can also have ended a wait in `read`.
+    // A signal ends the command, also if it came while `read` waited.
     if (pendingSignal() === undefined) throw error;
   }
   return 0;

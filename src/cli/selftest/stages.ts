@@ -274,7 +274,7 @@ function waitOf({ steps }: PluginAnswer, name: string): number | undefined {
   return steps.find(({ action, step }) => action === "wait" && step === name)?.ms;
 }
 
-/** Formats a duration; a wait of less than 1 ms is not in the log. */
+/** Formats a duration. `undefined` is a wait of less than 1 ms, which the log omits. */
 function formatMs(ms: number | undefined): string {
   return ms === undefined ? "less than 1 ms" : `${Math.round(ms)} ms`;
 }

@@ -47,7 +47,7 @@ export class LinuxLock implements Lock {
     try {
       writePadded(this.fd, text, TEXT_LENGTH);
     } catch (cause) {
-      // Most likely the disk is full. The error of the write has no path, from which a reader knows which disk it is.
+      // Adds the path, which the error of write(2) lacks. Most likely the disk is full, and the path shows which disk.
       throw new Error(`write the lock file ${this.path}: ${cause instanceof Error ? cause.message : cause}`, {
         cause,
       });

@@ -27,7 +27,7 @@ export function appendToLog(file: LogFile, text: string): void {
   if (!appendUnlessFull(file, bytes)) appendUnlessFull({ ...file, limit: Number.POSITIVE_INFINITY }, bytes);
 }
 
-/** Appends, and returns true. If the file is full, gives it its other name, and returns false. */
+/** Appends, and returns true. If the file is full, renames it to "FILE.1", and returns false. */
 function appendUnlessFull(file: LogFile, bytes: Uint8Array): boolean {
   const { fd, size } = openLog(file);
   try {

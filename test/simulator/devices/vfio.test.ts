@@ -197,7 +197,9 @@ test("no other container gets a VF that a virtual machine still has open, althou
     end: "failed",
     error: { code: codes.tryAgain, message: expect.stringMatching(/c1.*virtual machine still has/) },
   });
-  expect(node.gc([]).warnings).toContainEqual(expect.stringMatching(/keeps VF .* a virtual machine may have it open/));
+  expect(node.gc([]).warnings).toContainEqual(
+    expect.stringMatching(/keeps VF .* a virtual machine may have it open/),
+  );
   expect(node.records(vf)).toHaveLength(1);
   target.isOpen = false;
   node.mustGc([]);
