@@ -102,6 +102,9 @@ const faults: Readonly<Record<string, Fault>> = {
   // The command creates no VFs.
   fail_sriov: { value: "5", fails: undefined },
   drop_guid: { value: "1", fails: "guid" },
+  guid_busy: { value: "1", fails: "guid" },
+  guid_late_ms: { value: "600000", fails: "guid" },
+  guid_binds: { value: "3", fails: "guid" },
   no_netdev: { value: "1", fails: "netdev", leaves: true },
   late_ms: { value: "30000", fails: "netdev", leaves: true },
   sa_delay_ms: { value: "60000", fails: "carrier" },
@@ -110,8 +113,11 @@ const faults: Readonly<Record<string, Fault>> = {
   remove_delay_ms: { value: "2000", fails: undefined, takes: ["unbind", 2000] },
   ipoib_netns: { value: "1", fails: undefined },
 };
-/** Parameters that do not inject faults; and pkeys, which is tested below, because its value is not a number. */
-const others = ["devname", "disguise", "drvname", "pf_guid", "pkeys"];
+/**
+ * Parameters that do not inject faults, such as the number of ports (firmware.test.ts); and pkeys, which is tested below,
+ * because its value is not a number.
+ */
+const others = ["devname", "disguise", "drvname", "pf_guid", "pkeys", "ports"];
 
 test("the faults are those that the module has", async () => {
   const names = (await node.shell(`ls ${parameters}`)).trim().split("\n");
