@@ -123,7 +123,8 @@ test("each alert fires on a node that deserves it", async () => {
   // A task of the agent fails, and another hangs.
   const failing = "--install --cni-bin-dir /absent";
   await startAgent(`--interval 10 --provision ${failing}`);
-  await node.shell(`agent=$(cat /tmp/agent.pid)
+  // After the first round, before which the agent reports no task.
+  await node.shell(`sleep 5; agent=$(cat /tmp/agent.pid)
     until [ -n "\${stopped:-}" ]; do
       read -r -a children </proc/$agent/task/$agent/children || true
       for child in "\${children[@]}"; do

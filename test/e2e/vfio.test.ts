@@ -118,9 +118,9 @@ describe("a VF that is bound to vfio-pci", () => {
       await node.add("gone", whole);
       await node.shell("ip netns del gone");
       const inContainer = `unshare -m sh -c 'mount -t tmpfs none /dev && exec ${plugin} gc'`;
-      expect(await node.shell(inContainer)).toMatch(/c1-net1: left: .*a virtual machine may have it open/);
+      expect(await node.shell(inContainer)).toMatch(/c1 +net1 .* left .*a virtual machine may have it open/);
       expect(await guidsAtPf(0)).toEqual([guid, guid]);
-      expect(await node.shell(`${plugin} gc`)).toMatch(/c1-net1: released/);
+      expect(await node.shell(`${plugin} gc`)).toMatch(/c1 +net1 .* released/);
     }));
 
   test("has the pod's GUID if another driver is bound to it", async () => {
