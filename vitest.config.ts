@@ -20,6 +20,9 @@ const bothOrNeither = [
   "monitoring",
 ].map((name) => `test/native/${name}.test.ts`);
 
+/** Tests of texts, which the sanitizers would only slow down: other tests run the same commands with them. */
+const texts = ["every-command", "kubectl"].map((name) => `test/native/${name}.test.ts`);
+
 /** The longest files of e2e, the longest first. */
 const longest = [
   "agent-privileges",
@@ -90,7 +93,7 @@ export default defineConfig({
         test: { name: "fuzz", include: ["test/fuzz/**/*.test.ts"], hookTimeout: 60_000, maxWorkers },
       },
       native("native", "build", []),
-      native("native-asan", "build/asan", bothOrNeither),
+      native("native-asan", "build/asan", [...bothOrNeither, ...texts]),
       {
         // Virtual machines: two at a time, since each keeps one processor busy. They are slow without KVM.
         ...onNode,
