@@ -23,8 +23,8 @@ export function linuxContext(): CliContext {
 
 /** Default time limit of a command that changes something, s; it includes waiting for locks. */
 const TIMEOUT = 60;
-/** The longest time limit, s: a day. */
-const LONGEST_TIMEOUT = 86_400;
+/** The longest time on the command line, s: a day. */
+const LONGEST_TIME = 86_400;
 
 /** The option of commands that wait, for {@link limitsOf}. */
 export const timeoutOption: Option = {
@@ -34,14 +34,14 @@ export const timeoutOption: Option = {
 };
 
 /**
- * Returns the value of --timeout, s.
+ * Returns the value of an option that is a time, s.
  * @throws {UsageError} if it is not a number of seconds.
  */
-export function secondsOf({ options }: CommandCall, unless: number): number {
-  const text = options.get("timeout") ?? String(unless);
+export function secondsOf({ options }: CommandCall, unless: number, option = "timeout"): number {
+  const text = options.get(option) ?? String(unless);
   const seconds = Number(text);
-  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds === 0 || seconds > LONGEST_TIMEOUT)
-    throw new UsageError(`--timeout ${text} is not a number of seconds above 0, up to ${LONGEST_TIMEOUT}`);
+  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds === 0 || seconds > LONGEST_TIME)
+    throw new UsageError(`--${option} ${text} is not a number of seconds above 0, up to ${LONGEST_TIME}`);
   return seconds;
 }
 

@@ -64,3 +64,11 @@ function longestZeros(groups: readonly number[]): { readonly start: number; read
   }
   return best;
 }
+
+/** fe80::/10 (RFC 4291, 2.5.6) and 169.254.0.0/16 (RFC 3927). */
+const LINK_LOCAL = /^(fe[89ab].:|169\.254\.)/i;
+
+/** Reports whether an address, with or without its prefix length, is link-local. The kernel itself assigns these. */
+export function isLinkLocal(text: string): boolean {
+  return LINK_LOCAL.test(text);
+}

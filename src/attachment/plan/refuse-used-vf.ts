@@ -1,4 +1,5 @@
 import { CniError, codes } from "../../cni/errors.ts";
+import { isLinkLocal } from "../../ip/text.ts";
 import type { Link } from "../../node/links.ts";
 import { countPkeyChildren, pkeyChildrenIn } from "../vf/pkey-children.ts";
 import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
@@ -34,13 +35,10 @@ function inUse(pci: string, why: string, remedy: string): CniError {
 /** Warns of addresses that the host has given to a VF's netdev: the netdev loses them when it leaves the host. */
 export function warnOfAddresses({ node, vf: { pci }, warn }: AddSession, netdev: Link): void {
   const all = node.links.addresses(node.namespaces.host, netdev.index);
-  const global = all.map(({ cidr }) => cidr).filter((cidr) => !LINK_LOCAL.test(cidr));
+  const global = all.map(({ cidr }) => cidr).filter((cidr) => !isLinkLocal(cidr));
   if (global.length === 0) return;
   warn(
     `the netdev ${netdev.name} of VF ${pci} has the address ${global.join(", ")} on the host, and loses it; remove it from ` +
       "the host's network configuration",
   );
 }
-
-/** fe80::/10 and 169.254.0.0/16: the kernel assigns such addresses, not an administrator. */
-const LINK_LOCAL = /^(fe[89ab].:|169\.254\.)/i;

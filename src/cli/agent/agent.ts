@@ -1,7 +1,8 @@
 import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { errnoOf } from "../../node/node.ts";
-import { type Command, type CommandCall, type Option, UsageError } from "../command.ts";
+import type { Command, CommandCall, Option } from "../command.ts";
+import { secondsOf } from "../context.ts";
 import { exposition } from "../metrics/exposition.ts";
 import { printLine } from "../output/text.ts";
 import { agentMetrics } from "./agent-metrics.ts";
@@ -14,8 +15,8 @@ import { Rounds } from "./rounds.ts";
 import { outputOf, Task } from "./task.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:9410";
+/** Time from one round to the next, s. */
 const DEFAULT_INTERVAL = 60;
-const LONGEST_INTERVAL = 86_400;
 /** The directory that the DaemonSet mounts, as the installer's default. */
 const DEFAULT_BIN_DIR = "/host/opt/cni/bin";
 /** How long `ib-sriov metrics` may take, ms. Prometheus waits for 10 s by default. */
@@ -59,7 +60,7 @@ export const agent: Command = {
   options,
   run(call: CommandCall): number {
     const address = parseListenAddress(call.options.get("listen") ?? DEFAULT_ADDRESS);
-    const rounds = new Rounds(tasksOf(call), intervalOf(call), printLine);
+    const rounds = new Rounds(tasksOf(call), secondsOf(call, DEFAULT_INTERVAL, "interval") * 1000, printLine);
     const installed = call.options.has("install") ? binDirectoryOf(call) : undefined;
     host.deferSignals();
     const server = new HttpServer(address);
@@ -92,15 +93,6 @@ function tasksOf(call: CommandCall) {
       : undefined,
     periodic: ["provision", "gc"].filter((name) => options.has(name)).map((name) => new Task(name, [name])),
   };
-}
-
-/** Returns the interval, ms. */
-function intervalOf({ options }: CommandCall): number {
-  const text = options.get("interval") ?? String(DEFAULT_INTERVAL);
-  const seconds = Number(text);
-  if (!/^[0-9]+(\.[0-9]+)?$/.test(text) || seconds === 0 || seconds > LONGEST_INTERVAL)
-    throw new UsageError(`--interval ${text} is not a number of seconds above 0, up to ${LONGEST_INTERVAL}`);
-  return seconds * 1000;
 }
 
 function waitForWork(server: HttpServer, events: DeviceEvents, rounds: Rounds): void {

@@ -1,4 +1,5 @@
 import * as host from "host";
+import { pause } from "../pause.ts";
 import type { Task } from "./task.ts";
 
 /** How long devices must be quiet before a round for them, ms: VFs appear one after the other. */
@@ -103,7 +104,7 @@ export class Rounds {
     for (const task of running) task?.terminate();
     const deadline = host.monotonic() + limit;
     while (host.monotonic() < deadline && running.some((task) => task?.look() === "running"))
-      wait(Math.min(deadline, host.monotonic() + END_STEP));
+      pause(Math.min(END_STEP, deadline - host.monotonic()));
   }
 
   /** Returns whether the task has ended. */
@@ -132,13 +133,5 @@ export class Rounds {
     if (reason === undefined) this.failures.delete(task);
     else this.failures.set(task, reason);
     this.log(reason ?? `${task.name}: works again`);
-  }
-}
-
-function wait(deadline: number): void {
-  try {
-    host.poll(-1, -1, deadline);
-  } catch {
-    // The deadline.
   }
 }

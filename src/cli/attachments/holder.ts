@@ -1,15 +1,13 @@
 import { formatTime } from "../../log/format-time.ts";
 import type { ListedAttachment } from "./attachments.ts";
-
-/** Length of the part of a container's ID that is shown beside its pod, as runtimes do. */
-const SHORT_ID = 12;
+import { shortId } from "./select.ts";
 
 /**
  * Returns e.g. "default/trainer (4f2c…) net1, since 2026-11-24T21:46:04Z"; after the condition unless it is "attached".
  */
 export function holderText({ condition, name, pod, path, since }: ListedAttachment): string {
   const container = name?.containerId ?? path;
-  const who = pod === undefined ? container : `${pod} (${container.slice(0, SHORT_ID)})`;
+  const who = pod === undefined ? container : `${pod} (${shortId(container)})`;
   const words = [condition === "attached" ? "" : `${condition}:`, who, name?.ifname ?? ""];
   const text = words.filter((word) => word !== "").join(" ");
   return since === undefined ? text : `${text}, since ${formatTime(since)}`;

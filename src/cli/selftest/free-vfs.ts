@@ -4,6 +4,7 @@ import type { Session } from "../../attachment/lock/session.ts";
 import { countPkeyChildren } from "../../attachment/vf/pkey-children.ts";
 import { hostRdmaDevices } from "../../attachment/vf/rdma-devices.ts";
 import { messageOf } from "../../cni/error-document.ts";
+import { isLinkLocal } from "../../ip/text.ts";
 import { readDirectory } from "../../linux/files/read.ts";
 import { ENDED, processIds } from "../../linux/processes.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
@@ -12,8 +13,6 @@ import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
 
 /** Time limit for the lock of a VF, ms: a call that holds it for longer is working on the VF. */
 const LOCK_TIMEOUT = 1000;
-/** fe80::/10 and 169.254.0.0/16: the kernel assigns such addresses, not an administrator. */
-const LINK_LOCAL = /^(fe[89ab].:|169\.254\.)/i;
 
 /** A free VF and its PF. */
 export interface FreeVf {
@@ -80,7 +79,7 @@ function whyUsed({ node }: Session, { pci, netdev, rdma }: InventoriedVf): strin
   if (netdev === undefined) return undefined;
   if (netdev.master !== undefined) return `its netdev ${netdev.name} is a port of another netdev`;
   const addresses = node.links.addresses(node.namespaces.host, netdev.index).map(({ cidr }) => cidr);
-  const global = addresses.filter((cidr) => !LINK_LOCAL.test(cidr));
+  const global = addresses.filter((cidr) => !isLinkLocal(cidr));
   if (global.length > 0) return `its netdev ${netdev.name} has the address ${global.join(", ")}`;
   const children = countPkeyChildren(node, pci, hostRdmaDevices(node, pci, rdma).own) ?? 0;
   return children > 0 ? `its netdev ${netdev.name} has pkey children` : undefined;

@@ -1,6 +1,7 @@
 // The stages of a selftest: each is one part of the life of an attachment, for all tested VFs.
 import { gcOrphaned } from "../../attachment/admin/gc-orphaned.ts";
 import type { JsonObject } from "../../cni/document.ts";
+import { pause } from "../pause.ts";
 import { during } from "../progress.ts";
 import { checkOfFailure, checkOfWarning } from "./add-failure.ts";
 import {
@@ -12,7 +13,6 @@ import {
   checkPing,
   checkPkey,
 } from "./examine.ts";
-import { pause } from "./pause.ts";
 import { type PluginAnswer, PluginCall } from "./plugin-call.ts";
 import { checkRcPingpong } from "./rc-pingpong.ts";
 import { type CheckName, type Results, Skipped } from "./results.ts";

@@ -6,9 +6,9 @@ import type { Guid } from "../../infiniband/guid.ts";
 import type { Inventory, Port } from "../../node/inventory.ts";
 import type { LinkState } from "../../node/links.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
+import { pause } from "../pause.ts";
 import type { FreeVf } from "./free-vfs.ts";
 import { TestNetns } from "./netns.ts";
-import { pause } from "./pause.ts";
 import { IFNAME, LOG_FILE, type PluginAnswer, PluginCall, type Verb } from "./plugin-call.ts";
 import { differences, readVfState, type VfState } from "./vf-state.ts";
 

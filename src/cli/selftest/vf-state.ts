@@ -2,6 +2,7 @@ import { effectiveGuids } from "../../attachment/vf/effective-guids.ts";
 import { netdevOf } from "../../attachment/vf/netdev.ts";
 import { PhysicalFunction } from "../../attachment/vf/pci-function.ts";
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
+import { isLinkLocal } from "../../ip/text.ts";
 import { readDirectory, readFile } from "../../linux/files/read.ts";
 import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
@@ -14,8 +15,6 @@ export type VfState = ReadonlyMap<string, string>;
 const SETTINGS = ["ipv4/conf", "ipv4/neigh", "ipv6/conf", "ipv6/neigh"];
 /** The errnos of a setting that does not exist, cannot be read (stable_secret), or whose netdev has just vanished. */
 const UNREADABLE = ["ENOENT", "ENOTDIR", "EIO", "EACCES", "EINVAL"];
-/** fe80::/10 and 169.254.0.0/16: the kernel assigns such addresses when there is a carrier. */
-const LINK_LOCAL = /^(fe[89ab].:|169\.254\.)/i;
 
 /** Reads all settings of a VF that an attachment changes, or that a container could change. */
 export function readVfState(node: Node, { pci, pf, index }: VirtualFunction): VfState {
@@ -51,7 +50,7 @@ function netdevState(node: Node, pci: string, netdev: Link): (readonly [string, 
   const addresses = links
     .addresses(namespaces.host, index)
     .map(({ cidr }) => cidr)
-    .filter((cidr) => !LINK_LOCAL.test(cidr));
+    .filter((cidr) => !isLinkLocal(cidr));
   return [
     ["netdev", name],
     ["alternative names", [...altnames].sort().join(",")],

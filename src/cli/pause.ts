@@ -1,5 +1,5 @@
 import { monotonic, poll } from "host";
-import { errnoOf } from "../../node/node.ts";
+import { errnoOf } from "../node/node.ts";
 
 /** Sleeps for a time, ms. It is for changes for which the kernel has no event. A signal ends it early. */
 export function pause(time: number): void {
