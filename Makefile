@@ -135,7 +135,7 @@ install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man page
 	  $(RUN) $(B)/ib-sriov completion $$shell >$(DESTDIR)$(SHARE_DIR)/$$script || exit 1; done
 
 .PHONY: reference
-reference: setup ## writes docs/reference/cli.md and the table of docs/hardware-reports.md, which tests compare
+reference: setup ## writes docs/reference/cli.md and the table of docs/reference/hardware-reports.md, which tests compare
 	$(Q)$(NODE) scripts/reference.mjs markdown >docs/reference/cli.md
 	$(Q)$(NODE) scripts/hardware-reports.mjs --write
 

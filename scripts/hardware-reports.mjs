@@ -1,8 +1,8 @@
-// Prints docs/hardware-reports.md with its table made from docs/reports/*.json, which are reports of `ib-sriov selftest`.
+// Prints docs/reference/hardware-reports.md with its table made from docs/reports/*.json, which are reports of `ib-sriov selftest`.
 // With --write, writes the document.
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 
-const document = "docs/hardware-reports.md";
+const document = "docs/reference/hardware-reports.md";
 const reports = "docs/reports";
 const [begin, end] = ["<!-- Made from docs/reports by `make reference`. -->\n", "<!-- End of the table. -->"];
 const columns = [
@@ -52,7 +52,7 @@ function rowOf(file, { result, version, software, hcas, checks, vfs }) {
     ...["add", "unbind", "bind"].map(
       (phase) => `${median(vfs.map(({ timings }) => timings[phase] ?? 0))} ms`,
     ),
-    `[${file}](reports/${file})`,
+    `[${file}](../reports/${file})`,
   ];
 }
 

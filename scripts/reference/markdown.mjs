@@ -7,6 +7,8 @@ export function markdown(cli) {
 
 <!-- Made from src/cli/commands.ts by \`make reference\`. -->
 
+This page is for administrators who look up a command or an option.
+
 The executable that the runtime calls has commands for administrators, which run as root. \`ib-sriov COMMAND --help\` prints
 the same as this document, and \`make install\` installs man pages (\`man ib-sriov-list\`).
 

@@ -20,10 +20,10 @@ const addresses: Readonly<Record<string, string>> = {
 
 /** The preparations of the node that a document expects, besides an HCA and the plugin; see guest/documents.sh. */
 const preparations: Readonly<Record<string, string>> = {
-  "docs/operating.md": `virtual_functions 4
+  "docs/how-to/operating.md": `virtual_functions 4
     set_guid 1 02:00:00:00:00:00:00:02; set_guid 2 02:00:00:00:00:00:00:03
     attach c0 0 trainer-0; attach c1 1 trainer-1; delete_container c1`,
-  "docs/migration.md": `virtual_functions 1; mkdir -p /var/lib/cni/ib-sriov
+  "docs/how-to/migration.md": `virtual_functions 1; mkdir -p /var/lib/cni/ib-sriov
     echo '{"type": "ib-sriov", "name": "ib", "deviceID": "0000:01:10.0", "VFID": 0, "Master": "ib0", "HostIFNames": "ib1",
       "HostIFGUID": "", "ContIFNames": "net1", "ipam": {}, "args": {"cni": null}}' >/var/lib/cni/ib-sriov/c1-net1`,
   "docs/troubleshooting.md": `virtual_functions 4; attach c1 1 trainer-1
@@ -31,8 +31,11 @@ const preparations: Readonly<Record<string, string>> = {
   // These documents need no preparations, or their commands make them.
   "README.md": "",
   "docs/development.md": "",
-  "docs/hardware.md": "",
-  "docs/rdma-isolation.md": "mkdir -p /etc/modprobe.d",
+  "docs/how-to/hardware.md": "",
+  "docs/how-to/monitoring.md": "",
+  "docs/how-to/test-the-hardware.md": "virtual_functions 4",
+  "docs/how-to/upgrade-and-uninstall.md": "",
+  "docs/how-to/rdma-isolation.md": "mkdir -p /etc/modprobe.d",
   "vhca/README.md": "",
 };
 

@@ -219,7 +219,7 @@ describe("a node where nothing is free", () => {
     await node.shell("echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs");
     expect(await refused()).toEqual({
       status: 1,
-      stderr: "ib-sriov: choose VFs: this node has no InfiniBand VF; see docs/hardware.md\n",
+      stderr: "ib-sriov: choose VFs: this node has no InfiniBand VF; see docs/how-to/hardware.md\n",
     });
     await node.reset();
   });

@@ -118,8 +118,8 @@ async function requireNamesFromUdev(strace: string, from?: Caller): Promise<void
   }
 }
 
-test("udev creates VFs with the .link file of docs/hardware.md", async () => {
-  const [block] = blocksIn(textOf("docs/hardware.md")).filter(({ text }) =>
+test("udev creates VFs with the .link file of docs/how-to/hardware.md", async () => {
+  const [block] = blocksIn(textOf("docs/how-to/hardware.md")).filter(({ text }) =>
     text.includes("SR-IOVVirtualFunctions"),
   );
   const [, path = "", link = ""] = /^# (\S+)\n(.*)$/s.exec(block?.text ?? "") ?? [];

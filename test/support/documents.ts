@@ -9,15 +9,22 @@ export const documents: readonly string[] = [
   "CONTRIBUTING.md",
   "deploy/README.md",
   "deploy/monitoring/README.md",
-  "docs/reference/metrics.md",
   "vhca/README.md",
-  ...["docs", "docs/reference"].flatMap((directory) =>
-    readdirSync(new URL(`../../${directory}/`, import.meta.url))
-      .filter((name) => name.endsWith(".md"))
-      .sort()
-      .map((name) => `${directory}/${name}`),
-  ),
+  ...readdirSync(new URL("../../docs/", import.meta.url), { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".md"))
+    .map((name) => `docs/${name}`)
+    .filter((path) => !isForwarding(path))
+    .sort(),
 ];
+
+/** The paths of documents that have moved. Other projects may link to them, so each leads on in one line. */
+export const forwardingDocuments: readonly string[] = readdirSync(new URL("../../docs/", import.meta.url))
+  .map((name) => `docs/${name}`)
+  .filter((path) => path.endsWith(".md") && isForwarding(path));
+
+function isForwarding(path: string): boolean {
+  return textOf(path).startsWith("This page is now [");
+}
 
 /** Returns the text of a file of the repository. */
 export function textOf(path: string): string {

@@ -72,7 +72,7 @@ export function parseRecord(text: string): AttachmentRecord | undefined {
 /**
  * Returns why {@link parseRecord} cannot read a file that is a record of ib-sriov; `undefined` if the file has no
  * member `attachment`. Two members keep their place and meaning in every later format: `attachment.format`, a number,
- * and `attachment.needs`, the oldest version of ib-sriov that can read the record (docs/architecture.md).
+ * and `attachment.needs`, the oldest version of ib-sriov that can read the record (docs/explanation/architecture.md).
  */
 export function unreadableIn(text: string): Unreadable | undefined {
   const document = fromJson(text);

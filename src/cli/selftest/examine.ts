@@ -91,7 +91,7 @@ export function checkCarrier(context: SelftestContext, tested: TestedVf): string
     if (waitFor(watch, begin + CARRIER_TIME, isUp) === undefined)
       throw new Error(
         `no carrier for ${CARRIER_TIME / 1000} s: check that the PF's port is up, and that the subnet manager supports ` +
-          "VFs (docs/hardware.md)",
+          "VFs (docs/how-to/hardware.md)",
       );
   } finally {
     watch.close();

@@ -41,7 +41,7 @@ export function chooseVfs(
   if (free.length === 0 || (named.length > 0 && refused.length > 0)) {
     const reasons = refused.map(({ vf, why }) => `\n  VF ${vf.pci}: ${why}`).join("");
     if (every.length === 0)
-      throw new Error("choose VFs: this node has no InfiniBand VF; see docs/hardware.md");
+      throw new Error("choose VFs: this node has no InfiniBand VF; see docs/how-to/hardware.md");
     throw new Error(
       `choose VFs: ${free.length === 0 ? "no VF is free" : "not all of them are free"}:${reasons}`,
     );

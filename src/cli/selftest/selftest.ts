@@ -43,7 +43,7 @@ export const selftest: Command = {
 everything. VF is a PCI address; by default two free VFs of one PF are tested. A VF is free if no container has it, no
 process has opened its RDMA device, and its netdev has neither an address nor pkey children nor a master.
 Some checks need a subnet manager that supports VFs. If the command is killed, the next selftest or \`ib-sriov gc\`
-restores the VFs. docs/hardware-reports.md describes how to send the report.`,
+restores the VFs. docs/how-to/test-the-hardware.md describes how to send the report.`,
   examples: [
     ["ib-sriov selftest", "tests two free VFs of one PF"],
     [

@@ -1,4 +1,4 @@
-// The layers of docs/architecture.md: imports point down, without cycles, and attachments do not import the real node.
+// The layers of docs/explanation/architecture.md: imports point down, without cycles, and attachments do not import the real node.
 import { readdirSync } from "node:fs";
 import { dirname, normalize } from "node:path";
 import { expect, test } from "vitest";

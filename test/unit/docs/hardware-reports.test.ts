@@ -6,13 +6,13 @@ import { schemaErrors } from "../../support/schemas.ts";
 
 const files = readdirSync("docs/reports");
 
-test("the table of docs/hardware-reports.md is what `make reference` writes", () => {
+test("the table of docs/reference/hardware-reports.md is what `make reference` writes", () => {
   const { status, stdout, stderr } = spawnSync("node", ["scripts/hardware-reports.mjs"], {
     encoding: "utf8",
   });
   expect([status, stderr]).toEqual([0, ""]);
-  expect(textOf("docs/hardware-reports.md"), "run `make reference`").toBe(stdout);
-  for (const file of files) expect(stdout).toContain(`](reports/${file})`);
+  expect(textOf("docs/reference/hardware-reports.md"), "run `make reference`").toBe(stdout);
+  for (const file of files) expect(stdout).toContain(`](../reports/${file})`);
 });
 
 test.each(files)("docs/reports/%s is a report without GUIDs", (file) => {

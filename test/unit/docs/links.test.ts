@@ -4,7 +4,7 @@ import { dirname, join, normalize } from "node:path";
 import GithubSlugger from "github-slugger";
 import type { Tokens } from "marked";
 import { describe, expect, test } from "vitest";
-import { documents, only, textOf, tokensIn } from "../../support/documents.ts";
+import { documents, forwardingDocuments, only, textOf, tokensIn } from "../../support/documents.ts";
 
 /** Returns the anchors of a document's headings, as GitHub makes them. */
 function anchorsIn(text: string): string[] {
@@ -50,6 +50,17 @@ describe.each(documents)("%s", (document) => {
 test("a missing file and a missing heading are reported", () => {
   const text = "# One\n[a](two.md) [b](#one) [c](#three) [d](README.md#documentation) ![e](pictures/no.svg)";
   expect(broken("docs/x.md", text)).toEqual(["docs/two.md#", "docs/x.md#three", "docs/pictures/no.svg#"]);
+});
+
+test.each(forwardingDocuments)("%s leads to the page that has replaced it", (path) => {
+  expect(targetsIn(path, textOf(path))).toHaveLength(1);
+  expect(broken(path, textOf(path))).toEqual([]);
+});
+
+test("the index names every page of docs/", () => {
+  const indexed = targetsIn("docs/README.md", textOf("docs/README.md")).map(({ path }) => path);
+  const pages = documents.filter((path) => path.startsWith("docs/") && !path.endsWith("/README.md"));
+  expect(pages.filter((path) => !indexed.includes(path))).toEqual([]);
 });
 
 test("every document and every picture is linked to", () => {

@@ -21,7 +21,7 @@ test("the commands with structured output have a schema each", () => {
 });
 
 test("the reference names every schema", () => {
-  const text = textOf("docs/reference/README.md");
+  const text = textOf("docs/reference/json.md");
   const missing = structured.filter(({ name }) => {
     const file = `${name.replace(" ", "-")}.schema.json`;
     return !text.includes(`| \`ib-sriov ${name}\` | [${file}](${file}) |`);
