@@ -37,6 +37,19 @@ export function recordedNetns(node: Node, record: AttachmentRecord): Namespace |
   return containerNetns?.cookie === record.netnsCookie ? containerNetns : undefined;
 }
 
+/**
+ * Reports whether the namespace that the record's attachment was made for exists. Unlike {@link recordedNetns}, it leaves
+ * nothing open, for a process that looks at all records of the node, or looks again and again.
+ */
+export function hasRecordedNetns(node: Node, record: AttachmentRecord): boolean {
+  try {
+    return node.namespaces.cookieAt(record.netns) === record.netnsCookie;
+  } catch (error) {
+    if (error instanceof NamespaceError) return false;
+    throw error;
+  }
+}
+
 /** Opens a namespace; returns `undefined` if nothing is at the path, or no network namespace (a mount that broke). */
 export function openNetnsIfPresent(node: Node, netns: string): Namespace | undefined {
   try {

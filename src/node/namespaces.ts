@@ -19,6 +19,12 @@ export interface Namespaces {
    */
   open(path: string): Namespace;
   /**
+   * Returns the cookie of the namespace at a path, and leaves nothing open: an open namespace uses descriptors, and keeps
+   * the namespace of a container that has ended.
+   * @throws {NamespaceError} as {@link open}.
+   */
+  cookieAt(path: string): string;
+  /**
    * Reports whether any process is in a namespace. Also true if this process cannot see all processes of the node,
    * because it is in another PID namespace. It reads the entries of all processes.
    */

@@ -200,6 +200,21 @@ describe("gc", () => {
       await node.del("a", running, { container: "c2" });
     }));
 
+  // An open namespace takes two descriptors, and would keep the VF of a container that ends.
+  test("and attachments show examine many running containers with few descriptors", () =>
+    node.unchanged(async () => {
+      await node.add("a", config);
+      await node.shell(
+        `for i in $(seq 40); do sed 's/"c1"/"more'$i'"/g' ${record} >${record.replace("c1", "more$i")}; done`,
+      );
+      const limited = (words: string) =>
+        node.shell(`(ulimit -n 24; ${plugin} ${words}) >/tmp/examined; wc -l </tmp/examined`);
+      expect(await limited("attachments show --no-headers")).toBe("41\n");
+      expect(await limited("gc --no-headers")).toBe("41\n");
+      await node.shell(`rm ${record.replace("c1", "more*")}`);
+      await node.del("a", config);
+    }));
+
   test("reports an attachment that it cannot undo, and fails", () =>
     node.unchanged(async () => {
       await node.shell("ip netns add gone");

@@ -1,6 +1,6 @@
 import { attempt } from "../errors.ts";
 import type { Session } from "../lock/session.ts";
-import { recordedNetns } from "../netns.ts";
+import { hasRecordedNetns } from "../netns.ts";
 import { livenessEvidence } from "../recovery/liveness.ts";
 import { release } from "../undo/release.ts";
 import { withLockedRecord } from "../undo/with-locked-record.ts";
@@ -44,9 +44,8 @@ export function gcOrphaned(
       const why = "the Go plugin made it, and does not record its namespace";
       outcome = { kind: "left", because: "external", why };
     }
-    const containerNetns = record?.state === "complete" ? recordedNetns(node, record) : undefined;
-    if (containerNetns === undefined) return record;
-    outcome = { kind: "left", because: "running", why: `its namespace ${containerNetns.path} exists` };
+    if (record?.state !== "complete" || !hasRecordedNetns(node, record)) return record;
+    outcome = { kind: "left", because: "running", why: `its namespace ${record.netns} exists` };
     return undefined;
   };
   withLockedRecord(session, VERB, read, (attachment) => {

@@ -1,5 +1,5 @@
 import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
-import { recordedNetns } from "../../attachment/netns.ts";
+import { hasRecordedNetns } from "../../attachment/netns.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
@@ -162,8 +162,8 @@ function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord
   if (record.state === "broken") return "cleanup-failed";
   if (record.state === "preparing") return isLocked(node, state, record.vf.pci) ? "in progress" : "orphaned";
   const { mode, vf } = record;
-  const hasNetns = recordedNetns(node, record) !== undefined;
-  if (!hasNetns) return mode === "vfio" && node.functions.isOpenByVfio(vf.pci) ? "attached" : "orphaned";
+  if (!hasRecordedNetns(node, record))
+    return mode === "vfio" && node.functions.isOpenByVfio(vf.pci) ? "attached" : "orphaned";
   const isThere = isCurrent(node, record, () => node.functions.generation(vf.pci));
   return isThere || isUnseen(node, vf) ? "attached" : "destroyed";
 }

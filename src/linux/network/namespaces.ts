@@ -44,6 +44,15 @@ export class LinuxNamespaces implements Namespaces {
     throw new NamespaceError("other", path, `"${path}" is a file of the kernel, but not a network namespace`);
   }
 
+  cookieAt(path: string): string {
+    const namespace = asLinuxNamespace(this.open(path));
+    try {
+      return namespace.cookie;
+    } finally {
+      namespace.close();
+    }
+  }
+
   inhabited(namespace: Namespace): boolean {
     const { device, inode } = host.fstat(asLinuxNamespace(namespace).fd);
     if (host.stat(OWN_PIDS).inode !== INITIAL_PIDS) return true;

@@ -52,6 +52,7 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "rdma.rename": [{ code: "EEXIST" }, unanswered, { code: "EEXIST", lasts: true }],
   "rdma.watch": [{ code: "EMFILE" }],
   "namespaces.open": [{ code: "EMFILE" }],
+  "namespaces.cookieAt": [{ code: "EMFILE" }],
   "namespace.cookie": [{ code: "ENFILE" }],
   "namespaces.inhabited": [{ code: "EACCES" }],
   "namespaces.setting": [{ code: "EACCES" }],

@@ -145,11 +145,18 @@ export class ModelNamespaces implements Namespaces {
   }
 
   open(path: string): Namespace {
+    const netns = this.at(path);
+    this.process.pin(netns);
+    return new OpenNetns(path, netns);
+  }
+
+  cookieAt(path: string): string {
+    return this.at(path).cookie;
+  }
+
+  private at(path: string): Netns {
     const netns = this.machine.paths.get(path);
-    if (netns !== undefined) {
-      this.process.pin(netns);
-      return new OpenNetns(path, netns);
-    }
+    if (netns !== undefined) return netns;
     const isThere = this.machine.files.texts.has(path);
     throw new NamespaceError(isThere ? "other" : "gone", path, `no network namespace at "${path}"`);
   }
