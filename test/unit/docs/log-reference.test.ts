@@ -1,0 +1,114 @@
+// docs/reference/log.md describes every field of a log entry, in both forms, and only fields that exist.
+import { describe, expect, test } from "vitest";
+import { steps } from "../../../src/attachment/steps/steps.ts";
+import { journalEntry, jsonLine } from "../../../src/log/encode.ts";
+import { type Entry, stepsJson } from "../../../src/log/entry.ts";
+import { LEVELS, PRIORITIES } from "../../../src/log/log-config.ts";
+import { Trace } from "../../../src/log/trace.ts";
+import { codeIn, rowsBelow } from "../../support/tables.ts";
+
+const page = "docs/reference/log.md";
+
+/** The steps of a call that did one of them twice, in vain: they have all members. */
+const trace = new Trace({ now: () => 0 });
+for (let i = 0; i < 2; i++) {
+  try {
+    trace.observe("undo", "GUID", undefined, () => {
+      throw new Error("fails");
+    });
+  } catch {
+    // The trace has noted the failure.
+  }
+}
+
+/** An entry with all members. */
+const entry: Entry = {
+  time: 0,
+  level: "error",
+  msg: "DEL: failed",
+  command: "DEL",
+  containerID: "c1",
+  ifname: "net1",
+  netns: "/run/netns/c1",
+  podNamespace: "default",
+  podName: "web-0",
+  network: "mynet",
+  vf: "0000:03:00.2",
+  guid: "02:00:00:00:00:00:00:01",
+  ms: 1,
+  steps: stepsJson(trace.steps),
+  warnings: ["odd"],
+  others: ["c2 net1 0000:03:00.3"],
+  error: { code: 100, msg: "failed", details: "more" },
+};
+const line = JSON.parse(jsonLine(entry)) as Record<string, unknown>;
+const journal = journalEntry(entry)
+  .trimEnd()
+  .split("\n")
+  .map((field) => field.slice(0, field.indexOf("=")));
+
+/** Returns the type of a value, as the page names it. */
+function typeOf(value: unknown): string {
+  if (Array.isArray(value)) return "list";
+  return typeof value === "string" ? "text" : typeof value;
+}
+
+/** Returns the members of an object with their types, sorted. */
+function membersOf(object: object): string[] {
+  return Object.entries(object)
+    .map(([name, value]) => `${name} ${typeOf(value)}`)
+    .sort();
+}
+
+describe("every field has a row, and every row is a field", () => {
+  const rows = rowsBelow(page, "Fields");
+  const inFile = rows.flatMap(([member, , type]) => codeIn(member).map((name) => `${name} ${type}`));
+
+  test("in logFile, with its type", () => {
+    expect(inFile.sort()).toEqual(membersOf(line));
+  });
+
+  test("in the journal", () => {
+    expect(rows.flatMap(([, field]) => codeIn(field)).sort()).toEqual([...journal].sort());
+  });
+
+  test("and both columns are about the same field", () => {
+    const names = rows.map(([member, field]) => [codeIn(member)[0], codeIn(field)[0]]);
+    const pairs = names.filter(([member, field]) => member !== undefined && field?.startsWith("CNI_"));
+    expect(pairs.map(([member]) => `CNI_${member?.toUpperCase()}`)).toEqual(pairs.map(([, field]) => field));
+  });
+});
+
+test.each([
+  ["Members of a step", (line.steps as object[])[0]],
+  ["Members of the error", line.error],
+])("%s: every member has a row with its type, and no other", (heading, object) => {
+  const rows = rowsBelow(page, heading);
+  const described = rows.flatMap(([member, type]) => codeIn(member).map((name) => `${name} ${type}`));
+  expect(described.sort()).toEqual(membersOf(object as object));
+});
+
+test("every step has a row, and no other", () => {
+  const rows = rowsBelow(page, "Steps").filter(([name]) => !isWait(name));
+  const names = new Set(Object.values(steps).map(({ name }) => name));
+  expect(rows.flatMap(([name]) => codeIn(name)).sort()).toEqual([...names].sort());
+});
+
+/** Reports whether a row below "Steps" is about a wait: test/unit/docs/messages.test.ts does not know these names. */
+function isWait(name: string | undefined): boolean {
+  return codeIn(name).some((code) => waits.includes(code));
+}
+const waits = [
+  "VF …",
+  "the node's RDMA devices",
+  "the Go plugin's lock …",
+  "IPAM plugin …",
+  "driver unbind",
+  "driver bind",
+  "netdev",
+];
+
+test("every level has a row with its priority, most serious first", () => {
+  const rows = rowsBelow(page, "Levels").map(([level, priority]) => [codeIn(level)[0], Number(priority)]);
+  expect(rows).toEqual(LEVELS.map((level, i) => [level, PRIORITIES[i]]));
+});
