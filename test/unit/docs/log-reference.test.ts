@@ -1,15 +1,17 @@
 // docs/reference/log.md describes every field of a log entry, in both forms, and only fields that exist.
+import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { steps } from "../../../src/attachment/steps/steps.ts";
 import { journalEntry, jsonLine } from "../../../src/log/encode.ts";
 import { type Entry, stepsJson } from "../../../src/log/entry.ts";
 import { LEVELS, PRIORITIES } from "../../../src/log/log-config.ts";
 import { Trace } from "../../../src/log/trace.ts";
+import { textOf } from "../../support/documents.ts";
 import { codeIn, rowsBelow } from "../../support/tables.ts";
 
 const page = "docs/reference/log.md";
 
-/** The steps of a call that did one of them twice, in vain: they have all members. */
+/** The steps of a call in which one step failed twice, so that it has all members. */
 const trace = new Trace({ now: () => 0 });
 for (let i = 0; i < 2; i++) {
   try {
@@ -88,25 +90,25 @@ test.each([
   expect(described.sort()).toEqual(membersOf(object as object));
 });
 
+/** The names in the rows below "Steps": first those of steps, then those of waits. */
+const inSteps = rowsBelow(page, "Steps").flatMap(([name]) => codeIn(name));
+const firstWait = inSteps.indexOf("VF …");
+
 test("every step has a row, and no other", () => {
-  const rows = rowsBelow(page, "Steps").filter(([name]) => !isWait(name));
   const names = new Set(Object.values(steps).map(({ name }) => name));
-  expect(rows.flatMap(([name]) => codeIn(name)).sort()).toEqual([...names].sort());
+  expect(inSteps.slice(0, firstWait).sort()).toEqual([...names].sort());
 });
 
-/** Reports whether a row below "Steps" is about a wait: test/unit/docs/messages.test.ts does not know these names. */
-function isWait(name: string | undefined): boolean {
-  return codeIn(name).some((code) => waits.includes(code));
-}
-const waits = [
-  "VF …",
-  "the node's RDMA devices",
-  "the Go plugin's lock …",
-  "IPAM plugin …",
-  "driver unbind",
-  "driver bind",
-  "netdev",
-];
+test("every wait has a row, and no other", () => {
+  const sources = readdirSync("src/attachment", { recursive: true, encoding: "utf8" })
+    .filter((name) => name.endsWith(".ts"))
+    .map((name) => textOf(`src/attachment/${name}`))
+    .join("\n");
+  // A lock is waited for under the name that it is acquired with.
+  const inSources = sources.matchAll(/(?:observe\("wait"|this\.acquire\(\w+), (["`])(.+?)\1/g);
+  const names = new Set(Array.from(inSources, ([, , name = ""]) => name.replaceAll(/\$\{[^}]*\}/g, "…")));
+  expect(inSteps.slice(firstWait).sort()).toEqual([...names].sort());
+});
 
 test("every level has a row with its priority, most serious first", () => {
   const rows = rowsBelow(page, "Levels").map(([level, priority]) => [codeIn(level)[0], Number(priority)]);
