@@ -6,7 +6,7 @@ export type Rows = readonly (readonly string[])[];
 
 /**
  * Returns the rows of all tables below a heading of a document, up to the next heading.
- * @throws {Error} if there is no such heading, or no table below it.
+ * @throws {Error} if the document lacks the heading, or a table below it.
  */
 export function rowsBelow(document: string, heading: string): Rows {
   const tokens = marked.lexer(textOf(document));
