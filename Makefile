@@ -159,6 +159,10 @@ demo: build ## boots the virtual node, attaches two pods, pings, sends by RDMA, 
 bench: build ## measures start-up, memory, system calls, ADD and DEL; PEER=path also measures another plugin
 	@bench/run $(PEER)
 
+.PHONY: scale
+scale: build ## measures what attachments cost a node and the fabric, and commands on a node with 1,000 records
+	@bench/scale
+
 .PHONY: ablation
 ablation: build ## measures the start without the image, the allocator … (native/startup/): what each piece gains
 	@native/startup/ablation
