@@ -155,12 +155,12 @@ test("a round that fails is reported, with its reason", async () => {
     "0.2",
     "--install",
     "--cni-bin-dir",
-    "/absent",
+    "/dev/null/absent",
   ]);
   agent.stdout?.on("data", (data: Buffer) => (output += data));
   await expect.poll(() => status("/healthz"), { timeout: 60_000 }).toBe(503);
-  expect(await exchange(request("/healthz"))).toMatch(/install: .*"\/absent"/);
-  await expect.poll(() => output).toMatch(/install: .*"\/absent"/);
+  expect(await exchange(request("/healthz"))).toMatch(/install: .*"\/dev\/null\/absent"/);
+  await expect.poll(() => output).toMatch(/install: .*"\/dev\/null\/absent"/);
   expect(await exchange(request("/metrics"))).toContain('ib_sriov_agent_task_success{task="install"} 0\n');
 });
 
