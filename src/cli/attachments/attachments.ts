@@ -8,8 +8,8 @@ import type { StoredRecord } from "../../attachment/record/stored-record.ts";
 import { isCurrent } from "../../attachment/undo/has-vf.ts";
 import { isUnseen } from "../../attachment/vf/pci-function.ts";
 import { networkNameOf } from "../../cni/configuration.ts";
-import { TimeoutError } from "../../node/clock.ts";
 import type { Node } from "../../node/node.ts";
+import { tryAcquire } from "../try-acquire.ts";
 
 /**
  * Condition of an attachment.
@@ -164,11 +164,7 @@ function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord
 function isLocked(node: Node, state: StateDirectory, pci: string): boolean {
   const lock = state.vfLock(pci);
   try {
-    lock.acquire(node.clock.now());
-    return false;
-  } catch (error) {
-    if (error instanceof TimeoutError) return true;
-    throw error;
+    return !tryAcquire(lock, node.clock.now());
   } finally {
     lock.release();
   }
