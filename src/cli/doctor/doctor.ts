@@ -17,6 +17,7 @@ import { networkChecks } from "./network-checks.ts";
 import { physicalFunctions } from "./physical-functions.ts";
 import { ownPlugin, PLUGIN_DIRECTORY, pluginDirectoryOf } from "./plugins.ts";
 import { examinePod, isPodInOrder, type PodReport, parsePodName, podDocument, podText } from "./pod.ts";
+import { podDevices } from "./pod-devices.ts";
 import { rdmaMode } from "./rdma.ts";
 import { findingLines, type ReportedFinding, textOf, verdictOf } from "./report.ts";
 import { records, stateDirectory } from "./state.ts";
@@ -143,6 +144,7 @@ const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly F
   ["PF", physicalFunctions],
   ["VF", virtualFunctions],
   ["VF", locks],
+  ["pod", podDevices],
   ["GUID", guids],
   ["RDMA", rdmaMode],
   ["udev", rdmaNaming],

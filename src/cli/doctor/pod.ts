@@ -104,7 +104,7 @@ function problemsOf(
   ].filter((each) => each !== undefined);
   // Only a comparison with all devices finds that two have the same GUID.
   return [
-    ...examine(machine, options, { subjects: ["PF", "VF", "records"], select: onlyOwn }),
+    ...examine(machine, options, { subjects: ["PF", "VF", "pod", "records"], select: onlyOwn }),
     ...examine(machine, options, { subjects: ["GUID"] }),
   ].filter(
     ({ level, found }) =>
