@@ -1,4 +1,5 @@
 import { args, deferSignals, isTerminal, realtime } from "host";
+import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { createFilledFile, writeAll } from "../../linux/files/create-file.ts";
 import { textIn } from "../../linux/sysfs.ts";
 import { formatTime } from "../../log/format-time.ts";
@@ -129,8 +130,7 @@ function collect(
 
 /** Returns a call of this executable. It runs in a separate process, so that a part that fails or hangs does not end the report. */
 function ownCommand(words: readonly string[]): Program {
-  // The path is of the child itself, which is a copy of this process until it runs the executable.
-  return { name: "/proc/self/exe", calledAs: args()[0] ?? "ib-sriov", arguments: words, statuses: [1] };
+  return { name: OWN_EXECUTABLE, calledAs: args()[0] ?? "ib-sriov", arguments: words, statuses: [1] };
 }
 
 /** Creates a file, and lets a function write it. After a failure no file is left. */

@@ -1,5 +1,6 @@
 import { args, deferSignals, readLink, user } from "host";
 import { messageOf } from "../../cni/error-document.ts";
+import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
 import { failuresText, recentFailures } from "../calls/recent-failures.ts";
 import { type Command, type CommandCall, UsageError } from "../command.ts";
@@ -81,7 +82,7 @@ last call failed, or if a finding is an error.`,
     const machine = linuxContext();
     const isFile = (path: string) => machine.node.files.isFile(path);
     const doctorOptions = {
-      cniPath: options.get("cni-path") ?? pluginDirectoryOf(readLink("/proc/self/exe"), isFile),
+      cniPath: options.get("cni-path") ?? pluginDirectoryOf(readLink(OWN_EXECUTABLE), isFile),
       confDirs: (options.get("cni-conf-dir") ?? NETWORK_DIRECTORIES).split(":"),
       program: args()[0] ?? "ib-sriov",
     };
