@@ -6,7 +6,7 @@ import { formatTime } from "../../log/format-time.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { secondsOf } from "../context.ts";
-import { printLine } from "../output/text.ts";
+import { printLine, REDACTED } from "../output/text.ts";
 import { about, versionText } from "../usage.ts";
 import { logParts, networkParts, stateParts, systemPart } from "./files.ts";
 import { Report } from "./part.ts";
@@ -66,7 +66,7 @@ export const bugreport: Command = {
   details: `FILE is a new file, or "-" for stdout; by default it is ib-sriov-bugreport-HOSTNAME-TIME.tar in the current directory.
 It contains doctor, list, attachments, records, networks, logs, counters, dmesg, lspci, ip, rdma and versions. The file
 errors.txt names parts that are missing or incomplete; they do not fail the command. Secrets in records and networks
-are replaced by "(redacted)": the values of keys that contain password, secret, token, credential or authorization, or
+are replaced by "${REDACTED}": the values of keys that contain password, secret, token, credential or authorization, or
 end in key or auth. Logs and the output of programs are included as they are: read them before you publish the report.`,
   options: [
     {

@@ -9,6 +9,7 @@ import { type Command, type CommandCall, UsageError } from "../command.ts";
 import { type CliContext, limitsOf, linuxContext, secondsOf } from "../context.ts";
 import { type InventoriedPf, takeInventory } from "../inventory.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
+import { REDACTED } from "../output/text.ts";
 import { during } from "../progress.ts";
 import { tryAcquire } from "../try-acquire.ts";
 import { chooseVfs, type FreeVf } from "./free-vfs.ts";
@@ -54,7 +55,7 @@ restores the VFs. docs/hardware-reports.md describes how to send the report.`,
   options: [
     { name: "kill", value: "N", summary: "also kills ADD and DEL at N points of their duration" },
     { name: "parallel", summary: "tests all free VFs of all PFs at the same time" },
-    { name: "redact", summary: 'replaces GUIDs in the output by "(redacted)"' },
+    { name: "redact", summary: `replaces GUIDs in the output by "${REDACTED}"` },
     {
       name: "timeout",
       value: "SECONDS",
