@@ -6,6 +6,7 @@ import { formatTime } from "../../log/format-time.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { secondsOf } from "../context.ts";
+import { NETWORK_DIRECTORIES } from "../network-files.ts";
 import { printLine, REDACTED } from "../output/text.ts";
 import { about, versionText } from "../usage.ts";
 import { logParts, networkParts, stateParts, systemPart } from "./files.ts";
@@ -18,8 +19,6 @@ const MODE = 0o600;
 const STDOUT = 1;
 /** Default time limit of a program, s. */
 const TIMEOUT = 10;
-/** Directories of the networks of runtimes and of Multus. */
-const NETWORK_DIRECTORIES = "/etc/cni/net.d:/etc/cni/multus/net.d";
 
 /** Commands of this executable. The exit status of `doctor` reports what it has found. */
 const COMMANDS: readonly (readonly [file: string, words: string])[] = [

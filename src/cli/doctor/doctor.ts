@@ -6,12 +6,13 @@ import { failuresText, recentFailures } from "../calls/recent-failures.ts";
 import { type Command, type CommandCall, UsageError } from "../command.ts";
 import { type CliContext, limitsOf, linuxContext, timeoutOption } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
+import { NETWORK_DIRECTORIES } from "../network-files.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import { error, type Finding, skipped } from "./finding.ts";
 import { commandOf, fixAll, fixesText, safeFixesOf } from "./fix.ts";
 import { guids } from "./guids.ts";
-import { networksOf } from "./inputs/networks.ts";
+import { networkLogFiles, networksOf } from "./inputs/networks.ts";
 import { kernel } from "./kernel.ts";
 import { locks } from "./locks.ts";
 import { networkChecks } from "./network-checks.ts";
@@ -25,8 +26,6 @@ import { records, stateDirectory } from "./state.ts";
 import { rdmaNaming } from "./udev.ts";
 import { virtualFunctions } from "./virtual-functions.ts";
 
-/** Directories of the networks of runtimes and of Multus. */
-const NETWORK_DIRECTORIES = "/etc/cni/net.d:/etc/cni/multus/net.d";
 /** The exit status if the doctor could not examine the node. */
 const COULD_NOT_RUN = 3;
 
@@ -88,7 +87,7 @@ last call failed, or if a finding is an error.`,
     };
     if (pod !== undefined) return answerForPod(call, examinePod(machine, doctorOptions, pod, examine));
     if (options.has("fix")) return fix(call, machine, doctorOptions);
-    const recent = recentFailures(machine, doctorOptions);
+    const recent = recentFailures(machine, networkLogFiles(machine, doctorOptions));
     const findings = examine(machine, doctorOptions);
     const attachable = !findings.some(({ level }) => level === "error");
     const problems = findings.filter(({ level }) => level === "warning" || level === "error");
