@@ -206,9 +206,14 @@ $(B)/include/build.h: FORCE
 .PHONY: FORCE
 FORCE:
 
+# Refuses other architectures, with the line that scripts/cross prints for them.
+.PHONY: supported
+supported:
+	$(if $(filter amd64 arm64 ppc64le,$(ARCHITECTURE)),,$(error $(shell scripts/cross $(ARCHITECTURE) 2>&1)))
+
 # ---- libraries ----
 
-$(LIBQUICKJS): scripts/libraries $(wildcard native/startup/quickjs/*) Makefile | setup
+$(LIBQUICKJS): scripts/libraries $(wildcard native/startup/quickjs/*) Makefile | supported setup
 	@mkdir -p $(B)
 	$(call say,build,$(B)/libraries)
 	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries) && rm -rf $(TREE) && cp -r "$$tree" $(TREE)

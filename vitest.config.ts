@@ -16,6 +16,7 @@ const bothOrNeither = [
   "locate",
   "distribution",
   "cross",
+  "architecture",
   "sbom",
   "monitoring",
 ].map((name) => `test/native/${name}.test.ts`);
