@@ -17,6 +17,7 @@ const bothOrNeither = [
   "distribution",
   "cross",
   "architecture",
+  "hardening",
   "sbom",
   "monitoring",
 ].map((name) => `test/native/${name}.test.ts`);

@@ -11,7 +11,7 @@ export const documents: readonly string[] = [
   "deploy/monitoring/README.md",
   "docs/reference/metrics.md",
   "vhca/README.md",
-  ...["docs", "docs/reference"].flatMap((directory) =>
+  ...["docs", "docs/explanation", "docs/reference"].flatMap((directory) =>
     readdirSync(new URL(`../../${directory}/`, import.meta.url))
       .filter((name) => name.endsWith(".md"))
       .sort()
