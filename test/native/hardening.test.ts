@@ -213,8 +213,10 @@ describe.each(machines)("the executable for $architecture", (machine) => {
   });
 });
 
-describe("BTI of the executable for arm64", () => {
+describe("guards of jumps in the executable for arm64", () => {
   const { run, build } = machines.find(({ architecture }) => architecture === "arm64") as Machine;
+  // The emulator has BTI and PAC; processors of arm64 build machines need not have them.
+  const isEmulated = run.length > 0;
   const original = readElf(`${build}/ib-sriov`);
   const version = (file: Buffer) => {
     const path = freshPath("changed");
@@ -222,19 +224,28 @@ describe("BTI of the executable for arm64", () => {
     const [program = "", ...args] = [...run, path];
     return spawnSync(program, args, { env: { CNI_COMMAND: "VERSION" }, timeout: patience });
   };
-  const withoutLandingPads = Buffer.from(original.file);
-  for (const at of placesOf(BTI_C, original.file)) NOP.copy(withoutLandingPads, at);
+  const withReplaced = (instruction: Buffer, replacement: Buffer) => {
+    const file = Buffer.from(original.file);
+    for (const at of placesOf(instruction, file)) replacement.copy(file, at);
+    return file;
+  };
 
-  // The emulator has BTI; processors of arm64 build machines need not have it.
-  test.runIf(run.length > 0)("is in effect: without landing pads, the first indirect call fails", () => {
+  test.runIf(isEmulated)("landing pads: without them, the first indirect call fails", () => {
     expect(version(original.file)).toMatchObject({ status: 0, signal: null });
-    expect(version(withoutLandingPads)).toMatchObject({ status: null, signal: "SIGILL" });
+    expect(version(withReplaced(BTI_C, NOP))).toMatchObject({ status: null, signal: "SIGILL" });
   });
 
-  test("is in effect because of the property note", () => {
+  test("landing pads: they are required because of the property note", () => {
     const [note] = ofType(original, PT_GNU_PROPERTY) as [Segment];
-    const unmarked = Buffer.from(withoutLandingPads);
+    const unmarked = withReplaced(BTI_C, NOP);
     unmarked.writeUInt32LE(PT_NULL, note.header);
     expect(version(unmarked)).toMatchObject({ status: 0, signal: null });
+  });
+
+  test.runIf(isEmulated)("signed return addresses: the first return to an unsigned address fails", () => {
+    // paciasp is a landing pad, too.
+    const { status, signal } = version(withReplaced(PACIASP, BTI_C));
+    expect(status).toBe(null);
+    expect(["SIGSEGV", "SIGILL", "SIGBUS"]).toContain(signal);
   });
 });
