@@ -54,21 +54,26 @@ EXECUTABLES := $(B)/ib-sriov $(FOREIGN:%=$(B)/%/ib-sriov)
 WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Werror
 # Debian's hardening flags (dpkg-buildflags), written here so that dpkg-dev is not needed. musl has no _FORTIFY_SOURCE.
 HARDENING := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security
-HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
+# CET has no effect here: the kernel has no IBT for user space, and only glibc enables shadow stacks.
+HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection=none)
+# PAC, and BTI, which also needs native/startup/bti.s.
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
 # Separate sections let the linker leave out unused code, such as the engine's parser of JavaScript. Fixed addresses
 # (native/startup/image.h) need no relocation at start-up, and let constants be read-only from the beginning.
-RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(HARDENING)
+# gcc for arm64 makes unwind tables unless both of their flags are given.
+RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables \
+  $(HARDENING)
 # musl supports only this type of long double on POWER (see its INSTALL). Outline atomics of libgcc need glibc.
 RELEASE += $(if $(findstring powerpc64le,$(MULTIARCH)),-mlong-double-64)
 RELEASE += $(if $(findstring aarch64,$(MULTIARCH)),-mno-outline-atomics)
 RELEASE_CPPFLAGS = -D_GNU_SOURCE -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
   -isystem $(TREE)/libc/include -isystem $(TREE)/include $(INCLUDE) -I$(B)/include $(WITHOUT:%=-DIB_SRIOV_WITHOUT_%)
+# RELRO would have no effect: constants are read-only from the beginning, and only musl's dynamic loader applies it.
 # The dependency file lists all files that were linked, for scripts/sbom.mjs.
-RELEASE_LINK = -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none \
-  -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o $(TREE)/libc/lib/crti.o
-LIBRARIES := -L$(TREE)/lib -lquickjs -L$(TREE)/libc/lib -lc -lgcc $(TREE)/libc/lib/crtn.o
+RELEASE_LINK = -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,norelro,-z,separate-code -Wl,--build-id=none \
+  -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o
+LIBRARIES := -L$(TREE)/lib -lquickjs -L$(TREE)/libc/lib -lc -lgcc
 # `make ablation` builds executables that each lack a piece of the fast start (native/startup/ablation). The engine refers
 # to no structure whose layout differs between musl and glibc.
 WITHOUT ?=
@@ -206,9 +211,14 @@ $(B)/include/build.h: FORCE
 .PHONY: FORCE
 FORCE:
 
+# Refuses other architectures, with the line that scripts/cross prints for them.
+.PHONY: supported
+supported:
+	$(if $(filter amd64 arm64 ppc64le,$(ARCHITECTURE)),,$(error $(shell scripts/cross $(ARCHITECTURE) 2>&1)))
+
 # ---- libraries ----
 
-$(LIBQUICKJS): scripts/libraries $(wildcard native/startup/quickjs/*) Makefile | setup
+$(LIBQUICKJS): scripts/libraries native/startup/bti.s $(wildcard native/startup/quickjs/*) Makefile | supported setup
 	@mkdir -p $(B)
 	$(call say,build,$(B)/libraries)
 	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries) && rm -rf $(TREE) && cp -r "$$tree" $(TREE)
@@ -239,13 +249,13 @@ define untaken
 endef
 
 ifneq ($(filter IMAGE,$(WITHOUT)),)
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S native/startup/bti.s $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$@,$(ROOMY))
 else
 # Linked twice: the first executable has room for any image and shows the image's size; the second has exactly this room
 # and is filled with its image.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S native/startup/bti.s $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY))
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
@@ -255,7 +265,7 @@ $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
 	$(Q)$(OBJCOPY) --update-section .image=$(B)/obj/image $(B)/obj/untaken $(B)/obj/ib-sriov
 	$(Q)$(STRIP) -o $@ $(B)/obj/ib-sriov
 endif
-$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/startup/image.S $(BYTECODE)
+$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/startup/image.S native/startup/bti.s $(BYTECODE)
 	$(call say,link,$@)
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/startup/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(BUILD_LIBRARIES)

@@ -16,6 +16,8 @@ const bothOrNeither = [
   "locate",
   "distribution",
   "cross",
+  "architecture",
+  "hardening",
   "sbom",
   "monitoring",
 ].map((name) => `test/native/${name}.test.ts`);
