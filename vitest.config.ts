@@ -18,6 +18,7 @@ const bothOrNeither = [
   "cross",
   "sbom",
   "monitoring",
+  "packages",
 ].map((name) => `test/native/${name}.test.ts`);
 
 /** Tests of texts, which the sanitizers would only slow down: other tests run the same commands with them. */
