@@ -7,7 +7,7 @@ import { fileWith, freshPath } from "./harness.ts";
 import { machines, native } from "./machines.ts";
 
 const output = "build/packages";
-/** What `make packages` gives to scripts/packages: the files of `make install`, in the directories of a distribution. */
+/** The input of scripts/packages: the files of `make install`, in the directories of a distribution. */
 const staged = "build/packaged";
 const plugin = "opt/cni/bin/ib-sriov";
 const names: Record<string, { readonly deb: string; readonly rpm: string }> = {
