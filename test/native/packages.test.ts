@@ -2,6 +2,7 @@
 import { type SpawnSyncReturns, spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
+import { gunzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { fileWith, freshPath } from "./harness.ts";
 import { machines, native } from "./machines.ts";
@@ -116,7 +117,10 @@ test("the packages have the files of make install, and no others", () => {
   run("make", "--no-print-directory", "install", `DESTDIR=${root}`);
   const { deb, rpm: other } = made(native.architecture);
   const inRpm = (path: string) =>
-    path.replace("usr/local/lib/systemd", "usr/lib/systemd").replace("usr/local/share", "usr/share");
+    path
+      .replace("usr/local/lib/systemd", "usr/lib/systemd")
+      .replace("usr/local/share", "usr/share")
+      .replace(/\.8$/, ".8.gz");
   const inDeb = (path: string) =>
     inRpm(path)
       .replace("zsh/site-functions", "zsh/vendor-completions")
@@ -132,11 +136,11 @@ test("the packages have the files of make install, and no others", () => {
     const directory = unpacked(file);
     const files = filesIn(directory).filter((path) => statSync(`${directory}/${path}`).isFile());
     expect(files).toEqual(installed.map(nameOf).sort());
-    for (const path of installed)
-      expect([path, readFileSync(`${directory}/${nameOf(path)}`, "utf8")]).toEqual([
-        path,
-        readFileSync(`${root}/${path}`, "utf8"),
-      ]);
+    for (const path of installed) {
+      const content = readFileSync(`${directory}/${nameOf(path)}`);
+      const plain = nameOf(path).endsWith(".gz") ? gunzipSync(content) : content;
+      expect([path, plain.equals(readFileSync(`${root}/${path}`))]).toEqual([path, true]);
+    }
   }
 });
 

@@ -16,7 +16,7 @@ const files = readdirSync("test/e2e")
   .map((name) => `/repository/test/e2e/${name}`);
 
 test.each([1, 2, 3, 7])(
-  "each file is in one of %i parts, whatever the order in which files are found",
+  "each file is in exactly one part of %i, whatever the order in which files are found",
   async (count) => {
     const indices = Array.from({ length: count }, (_, at) => at + 1);
     const parts = await Promise.all(indices.map((index) => part(files, index, count)));
