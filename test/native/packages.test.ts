@@ -1,54 +1,20 @@
 /** The Debian and RPM packages of `make packages`: their content, and their life on a machine. */
-import { type SpawnSyncReturns, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
 import { fileWith, freshPath } from "./harness.ts";
 import { machines, native } from "./machines.ts";
+import { filesIn, headerWith, packagesOf, rpm, rpmFields, run, staged, unpacked } from "./package-tools.ts";
 
 const output = "build/packages";
-/** The input of scripts/packages: the files of `make install`, in the directories of a distribution. */
-const staged = "build/packaged";
 const plugin = "opt/cni/bin/ib-sriov";
 const names: Record<string, { readonly deb: string; readonly rpm: string }> = {
   amd64: { deb: "amd64", rpm: "x86_64" },
   arm64: { deb: "arm64", rpm: "aarch64" },
   ppc64le: { deb: "ppc64el", rpm: "ppc64le" },
 };
-
-function succeeded({ status, stdout, stderr }: SpawnSyncReturns<string>): string {
-  expect({ status, stderr: status === 0 ? "" : stderr }).toEqual({ status: 0, stderr: "" });
-  return stdout;
-}
-const run = (command: string, ...args: string[]) =>
-  succeeded(spawnSync(command, args, { encoding: "utf8", env: { ...process.env, LC_ALL: "C" } }));
-/** Runs a program of the package rpm, which is not installed. */
-const rpm = (...args: string[]) =>
-  run("scripts/with", "rpm", "sh", "-c", 'RPM_CONFIGDIR=$UNPACKED/usr/lib/rpm exec "$@"', "sh", ...args);
-
-function headerWith(version: string): string {
-  return fileWith(
-    `#define IB_SRIOV_VERSION "${version}"\n#define IB_SRIOV_COMMIT "x"\n#define IB_SRIOV_DATE "2099-01-02T03:04:05Z"\n`,
-  );
-}
-
-/** Builds the packages of one executable for this machine, and returns their paths. */
-function packagesOf(executable: string, header: string, root = staged, prefix = "") {
-  const directory = freshPath("packages");
-  const command = `${prefix} scripts/packages ${directory} ${root} /opt/cni/bin ${header} ${native.architecture}=${executable}`;
-  run("sh", "-c", command);
-  const [deb, rpmFile] = [".deb", ".rpm"].map((end) => {
-    const [name = ""] = readdirSync(directory).filter((each) => each.endsWith(end));
-    return `${directory}/${name}`;
-  }) as [string, string];
-  return { deb, rpm: rpmFile };
-}
-
-/** Returns all files and directories below a directory, sorted. */
-function filesIn(directory: string): string[] {
-  return readdirSync(directory, { recursive: true, encoding: "utf8" }).sort();
-}
 
 let version = "";
 beforeAll(() => {
@@ -63,18 +29,6 @@ function made(architecture: string): { readonly deb: string; readonly rpm: strin
   const find = (end: string) => readdirSync(output).find((name) => name.endsWith(end));
   return { deb: `${output}/${find(`_${deb}.deb`)}`, rpm: `${output}/${find(`-1.${other}.rpm`)}` };
 }
-
-/** Unpacks a package without installing it. */
-function unpacked(file: string): string {
-  const directory = freshPath("unpacked");
-  mkdirSync(directory);
-  if (file.endsWith(".deb")) run("dpkg-deb", "--extract", file, directory);
-  else rpm("sh", "-c", `rpm2archive --nocompression <${file} | tar xf - -C ${directory}`);
-  return directory;
-}
-
-const rpmFields = (file: string, format: string) =>
-  rpm("rpm", "--dbpath", "/absent", "-qp", "--qf", format, file);
 
 test("make packages makes a Debian and an RPM package for each architecture, named after the version", () => {
   const text = run("dpkg-deb", "--field", made(native.architecture).deb, "Version").trim();
@@ -148,10 +102,29 @@ test("the same files give the same bytes, whatever the user's settings, the dire
   const { deb, rpm: other } = made(native.architecture);
   const root = freshPath("root");
   cpSync(staged, root, { recursive: true });
-  const settings = "umask 077 && TZ=Asia/Tokyo LANG=tr_TR.UTF-8";
-  const again = packagesOf("build/ib-sriov", "build/include/build.h", root, settings);
+  const prefix = "umask 077 && TZ=Asia/Tokyo LANG=tr_TR.UTF-8";
+  const again = packagesOf("build/ib-sriov", "build/include/build.h", { root, prefix });
   expect(readFileSync(again.deb).equals(readFileSync(deb))).toBe(true);
   expect(readFileSync(again.rpm).equals(readFileSync(other))).toBe(true);
+});
+
+test("the executable can be in the directory of a distribution's plugins", () => {
+  const root = freshPath("root");
+  const directories = [
+    "CNI_BIN_DIR=/usr/libexec/cni",
+    "UNIT_DIR=/usr/lib/systemd/system",
+    "SHARE_DIR=/usr/share",
+  ];
+  run("make", "--no-print-directory", "install", `DESTDIR=${root}`, ...directories);
+  const header = headerWith("1.0.0");
+  const packages = packagesOf(fileWith("other"), header, { root, pluginDirectory: "/usr/libexec/cni" });
+  for (const file of Object.values(packages)) {
+    const directory = unpacked(file);
+    expect(readFileSync(`${directory}/usr/libexec/cni/ib-sriov`, "utf8")).toBe("other");
+    const unit = readFileSync(`${directory}/usr/lib/systemd/system/ib-sriov-gc.service`, "utf8");
+    expect(unit).toContain("ExecStart=/usr/libexec/cni/ib-sriov gc");
+    expect(readdirSync(directory)).toEqual(["usr"]);
+  }
 });
 
 describe("versions", () => {
