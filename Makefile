@@ -163,6 +163,7 @@ packages: $(EXECUTABLES) ## Debian and RPM packages for all three architectures,
 	$(Q)rm -rf $(B)/packages $(B)/packaged
 	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(B)/packaged UNIT_DIR=/usr/lib/systemd/system SHARE_DIR=/usr/share
 	$(Q)PACKAGER='$(PACKAGER)' scripts/packages $(B)/packages $(B)/packaged $(CNI_BIN_DIR) $(B)/include/build.h $(HANDED_OUT)
+	$(Q)cd $(B)/packages && sha256sum *.deb *.rpm >SHA256SUMS
 
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, sends by RDMA, and detaches them

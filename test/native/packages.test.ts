@@ -37,7 +37,9 @@ test("make packages makes a Debian and an RPM package for each architecture, nam
     `ib-sriov_${text}_${deb}.deb`,
     `ib-sriov-${text}-1.${other}.rpm`,
   ]);
-  expect(readdirSync(output).sort()).toEqual(expected.sort());
+  expect(readdirSync(output).sort()).toEqual([...expected, "SHA256SUMS"].sort());
+  const checked = run("sh", "-c", `cd ${output} && sha256sum --check SHA256SUMS`);
+  expect(checked.match(/: OK$/gm)).toHaveLength(expected.length);
 });
 
 test.each(machines)(
