@@ -111,7 +111,7 @@ simulator: setup ## tests on a model of a node only
 	@$(NODE) scripts/test.mjs simulator
 native: build cross build-asan $(B)/host-test $(B)/asan/host-test ## tests of the executable and of native/ only
 	@$(NODE) scripts/test.mjs native
-e2e: build ## tests in the virtual node only
+e2e: build ## tests in the virtual node only; SHARD=1/3 runs the first of three parts
 	@$(NODE) scripts/test.mjs e2e
 
 SECONDS := 60
@@ -127,9 +127,11 @@ UNITS := $(wildcard deploy/systemd/*)
 # The directory of man pages and completion scripts.
 SHARE_DIR ?= /usr/local/share
 COMPLETIONS := bash-completion/completions/ib-sriov zsh/site-functions/_ib-sriov fish/vendor_completions.d/ib-sriov.fish
+# The documents, in the folders that their links expect.
+DOCUMENTS := README.md CHANGELOG.md LICENSE $(shell find docs -type f)
 
 .PHONY: install
-install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages and completions, below DESTDIR
+install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages, completions and docs, below DESTDIR
 	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR) $(DESTDIR)$(UNIT_DIR)
 	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
 	$(Q)for unit in $(UNITS); do \
@@ -138,6 +140,8 @@ install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man page
 	$(Q)for script in $(COMPLETIONS); do shell=$${script%%[-/]*} && \
 	  mkdir -p $(DESTDIR)$(SHARE_DIR)/$$(dirname $$script) && \
 	  $(RUN) $(B)/ib-sriov completion $$shell >$(DESTDIR)$(SHARE_DIR)/$$script || exit 1; done
+	$(Q)for document in $(DOCUMENTS); do \
+	  install -D --mode=644 $$document $(DESTDIR)$(SHARE_DIR)/doc/ib-sriov/$$document || exit 1; done
 
 .PHONY: reference
 reference: setup ## writes docs/reference/cli.md and the table of docs/reference/hardware-reports.md, which tests compare
@@ -155,6 +159,16 @@ manifests: setup ## writes deploy/rendered/, which a test compares with what kus
 
 .PHONY: image
 image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
+
+# The field Maintainer of Debian packages and Packager of RPM packages: name <address>.
+PACKAGER ?= The ib-sriov project
+.PHONY: packages
+packages: $(EXECUTABLES) ## Debian and RPM packages for all three architectures, in build/packages/
+	$(call say,package,$(B)/packages)
+	$(Q)rm -rf $(B)/packages $(B)/packaged
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(B)/packaged UNIT_DIR=/usr/lib/systemd/system SHARE_DIR=/usr/share
+	$(Q)PACKAGER='$(PACKAGER)' scripts/packages $(B)/packages $(B)/packaged $(CNI_BIN_DIR) $(B)/include/build.h $(HANDED_OUT)
+	$(Q)cd $(B)/packages && sha256sum *.deb *.rpm >SHA256SUMS
 
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, sends by RDMA, and detaches them

@@ -7,6 +7,7 @@ export const documents: readonly string[] = [
   "README.md",
   "CHANGELOG.md",
   "CONTRIBUTING.md",
+  "SECURITY.md",
   "deploy/README.md",
   "deploy/monitoring/README.md",
   "vhca/README.md",
