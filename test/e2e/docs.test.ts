@@ -6,7 +6,16 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Tokens } from "marked";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { blocksIn, documents, isRunHere, needOf, only, textOf, tokensIn } from "../support/documents.ts";
+import {
+  blocksIn,
+  documents,
+  isRunHere,
+  isRunInPods,
+  needOf,
+  only,
+  textOf,
+  tokensIn,
+} from "../support/documents.ts";
 import { bootTime, inRepository } from "./guest.ts";
 
 /** PCI addresses of the PF and its VFs in the documents, and their addresses in the virtual node. */
@@ -28,6 +37,9 @@ const preparations: Readonly<Record<string, string>> = {
       "HostIFGUID": "", "ContIFNames": "net1", "ipam": {}, "args": {"cni": null}}' >/var/lib/cni/ib-sriov/c1-net1`,
   "docs/troubleshooting.md": `virtual_functions 4; attach c1 1 trainer-1
     echo 0000:01:10.6 >/sys/bus/pci/drivers/mlx5_core/unbind`,
+  "docs/quickstart.md": `virtual_functions 4; /opt/cni/bin/ib-sriov provision >/dev/null
+    network=ib-whereabouts range='"subnet": "10.56.218.0/24", "rangeStart": "10.56.218.16"'
+    attach c0 0 ib-sriov-test-a; attach c1 1 ib-sriov-test-b`,
   // These documents need no preparations, or their commands make them.
   "README.md": "",
   "docs/development.md": "",
@@ -42,7 +54,7 @@ const preparations: Readonly<Record<string, string>> = {
 /** The blocks that can be run, each with a unique name. */
 const blocks = documents.flatMap((document) =>
   blocksIn(textOf(document))
-    .filter((block) => block.language === "sh" && needOf(block) === undefined)
+    .filter((block) => block.language === "sh" && (needOf(block) === undefined || isRunInPods(block)))
     .map((block, i) => ({ ...block, document, name: `${document.replaceAll(/\W/g, "-")}.${i}` })),
 );
 const here = blocks.filter(isRunHere);
@@ -90,7 +102,8 @@ describe("in the virtual node", () => {
     writeFileSync(script, `mkdir -p /host/out\n${Object.keys(preparations).map(scriptOf).join("\n")}`);
     const [program = "", ...words] = boot.split(" ");
     const values: Readonly<Record<string, string>> = { results, "script.sh": script };
-    const args = words.map((word) => values[word] ?? word);
+    // With the programs for RDMA, which documents run in pods.
+    const args = ["-R", ...words.map((word) => values[word] ?? word)];
     const run = await promisify(execFile)(program, args, {
       cwd: inRepository(""),
       timeout: bootTime,
@@ -123,7 +136,7 @@ function scriptOf(document: string): string {
   return `base64 -d <<<${encode([...begin, ...steps].join("\n"))} >/tmp/document; bash /tmp/document || true`;
 }
 
-/** Returns a pattern for output: literal except for the number of blanks, and for "…", which matches anything. */
+/** Returns a pattern for output: literal except for blanks and indentation, and for "…", which matches anything. */
 function patternOf(output: string): RegExp {
   const lines = output
     .trim()
@@ -137,12 +150,12 @@ function patternOf(output: string): RegExp {
         .map(patternOfPiece)
         .join("");
     });
-  return new RegExp(`^${lines.join("\\s*\n")}\\s*$`);
+  return new RegExp(`^\\s*${lines.join("\\s*\n\\s*")}\\s*$`);
 }
 
 function patternOfPiece(piece: string): string {
   if (piece === "…") return ".*";
-  return piece.startsWith(" ") ? " +" : piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return piece.startsWith(" ") ? "[ \\t]+" : piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
 describe("on this machine", () => {

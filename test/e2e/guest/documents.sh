@@ -6,7 +6,7 @@ pf=/sys/bus/pci/devices/0000:01:00.0
 # Makes a node with an HCA and the plugin, without VFs, pods and attachments, in RDMA's shared mode.
 fresh() {
   ip -all netns delete
-  rm -rf /var/lib/cni/* /run/cni
+  rm -rf /var/lib/cni/* /run/cni /run/pods
   modprobe -a ib_ipoib ib_uverbs ib_umad
   [ -d /sys/module/vhca ] || modprobe vhca drvname=mlx5_core devname=mlx5_%d disguise=1
   echo 0 >/sys/module/vhca/parameters/fail_probe
@@ -33,13 +33,31 @@ set_guid() {
   echo $pci >/sys/bus/pci/drivers/mlx5_core/bind
 }
 
-# attach NAME INDEX POD: gives a VF to container NAME of a pod, in a namespace of the same name.
+# attach NAME INDEX POD: gives a VF to container NAME of a pod, in a namespace of the same name. The variables network and
+# range are the name of the network, and the range of its addresses.
+network=ib range='"subnet": "10.56.217.0/24"'
 attach() {
+  local pci=0000:01:10.$(($2 * 2))
   ip netns add "$1"
-  printf '{"cniVersion": "1.0.0", "name": "ib", "type": "ib-sriov", "deviceID": "0000:01:10.%d", "guid": "auto",
-    "link_state": "enable", "ipam": {"type": "host-local", "subnet": "10.56.217.0/24"}}' $(($2 * 2)) |
+  printf '{"cniVersion": "1.0.0", "name": "%s", "type": "ib-sriov", "deviceID": "%s", "guid": "auto", "link_state": "enable",
+    "ipam": {"type": "host-local", %s}}' "$network" $pci "$range" |
     CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin \
       CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$3" /opt/cni/bin/ib-sriov >/dev/null
+  mkdir -p /run/pods
+  echo "$1 $pci" >"/run/pods/$3"
+}
+
+# kubectl exec POD -- COMMAND…: runs a command in the namespace of a pod. Of the files below /dev/infiniband it has those of
+# its VF, which the device plugin gives to a container.
+kubectl() {
+  local container pci
+  read -r container pci <"/run/pods/$2"
+  ip netns exec "$container" bash -euc '
+    names=$(cd /sys/bus/pci/devices/$0 && ls infiniband_verbs infiniband_mad | grep -v :)
+    mount -t tmpfs devices /mnt
+    for name in $names; do cp -a /dev/infiniband/$name /mnt; done
+    mount --move /mnt /dev/infiniband
+    exec "$@"' "$pci" "${@:4}"
 }
 
 # delete_container NAME: deletes the container's namespace, without a DEL.

@@ -167,7 +167,7 @@ describe("networks", () => {
     expect(new Set(ranges).size).toBe(ranges.length);
   });
 
-  test("the test pods run on two nodes, with addresses that are unique in the cluster, and no capability", () => {
+  test("the test pods prefer two nodes, and have addresses that are unique in the cluster, and no capability", () => {
     const pods = all.filter(({ content }) => content.kind === "Pod").map(({ content }) => content);
     expect(pods.map(({ metadata }) => metadata.name)).toEqual(["ib-sriov-test-a", "ib-sriov-test-b"]);
     for (const { metadata, spec } of pods) {
@@ -178,9 +178,10 @@ describe("networks", () => {
       const [container] = spec.containers;
       expect(container.resources).toEqual({ requests: { [resource]: "1" }, limits: { [resource]: "1" } });
       expect(container.securityContext.capabilities).toBeUndefined();
-      const [term] = spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution;
-      expect(metadata.labels).toMatchObject(term.labelSelector.matchLabels);
-      expect(term.topologyKey).toBe("kubernetes.io/hostname");
+      const [{ podAffinityTerm }] =
+        spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution;
+      expect(metadata.labels).toMatchObject(podAffinityTerm.labelSelector.matchLabels);
+      expect(podAffinityTerm.topologyKey).toBe("kubernetes.io/hostname");
     }
   });
 });
