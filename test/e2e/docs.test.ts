@@ -40,13 +40,18 @@ const preparations: Readonly<Record<string, string>> = {
   "docs/quickstart.md": `virtual_functions 4; /opt/cni/bin/ib-sriov provision >/dev/null
     network=ib-whereabouts range='"subnet": "10.56.218.0/24", "rangeStart": "10.56.218.16"'
     attach c0 0 ib-sriov-test-a; attach c1 1 ib-sriov-test-b`,
+  "docs/how-to/eight-rails.md": `virtual_functions 8
+    for rail in {0..7}; do
+      network=ib-rail-$rail range='"subnet": "10.56.23'$rail'.0/24"'
+      attach c0 $rail trainer-0 net$((rail + 1))
+    done`,
   // These documents need no preparations, or their commands make them.
   "README.md": "",
   "docs/development.md": "",
   "docs/how-to/hardware.md": "",
   "docs/how-to/monitoring.md": "",
   "docs/how-to/test-the-hardware.md": "virtual_functions 4",
-  "docs/how-to/upgrade-and-uninstall.md": "",
+  "docs/how-to/upgrade-and-uninstall.md": "virtual_functions 1",
   "docs/how-to/rdma-isolation.md": "mkdir -p /etc/modprobe.d",
   "vhca/README.md": "",
 };

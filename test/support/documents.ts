@@ -94,7 +94,7 @@ export function isRunInPods(block: Block): boolean {
 }
 
 /**
- * Returns the paths of the manifests that a block applies, if it does nothing else; else `undefined`. What kubectl prints
+ * Returns the paths of the manifests that a block applies, if it does nothing else; else `undefined`. The output of kubectl
  * for them is known without a cluster.
  */
 export function appliedIn(block: Block): string[] | undefined {

@@ -33,31 +33,35 @@ set_guid() {
   echo $pci >/sys/bus/pci/drivers/mlx5_core/bind
 }
 
-# attach NAME INDEX POD: gives a VF to container NAME of a pod, in a namespace of the same name. The variables network and
-# range are the name of the network, and the range of its addresses.
+# attach NAME INDEX POD [INTERFACE]: gives a VF to container NAME of a pod, in a namespace of the same name. The variables
+# network and range are the name of the network, and the range of its addresses.
 network=ib range='"subnet": "10.56.217.0/24"'
 attach() {
-  local pci=0000:01:10.$(($2 * 2))
-  ip netns add "$1"
+  local pci=0000:01:1$(($2 / 4)).$(($2 % 4 * 2))
+  [ -e "/run/netns/$1" ] || ip netns add "$1"
   printf '{"cniVersion": "1.0.0", "name": "%s", "type": "ib-sriov", "deviceID": "%s", "guid": "auto", "link_state": "enable",
     "ipam": {"type": "host-local", %s}}' "$network" $pci "$range" |
-    CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin \
+    CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 CNI_IFNAME=${4-net1} CNI_PATH=/opt/cni/bin \
       CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$3" /opt/cni/bin/ib-sriov >/dev/null
-  mkdir -p /run/pods
-  echo "$1 $pci" >"/run/pods/$3"
+  mkdir -p "/run/pods/$3/$1"
+  touch "/run/pods/$3/$1/$pci"
 }
 
 # kubectl exec POD -- COMMAND…: runs a command in the namespace of a pod. Of the files below /dev/infiniband it has those of
-# its VF, which the device plugin gives to a container.
+# its VFs, which the device plugin gives to a container.
 kubectl() {
-  local container pci
-  read -r container pci <"/run/pods/$2"
+  local container
+  container=$(ls "/run/pods/$2")
   ip netns exec "$container" bash -euc '
-    names=$(cd /sys/bus/pci/devices/$0 && ls infiniband_verbs infiniband_mad | grep -v :)
     mount -t tmpfs devices /mnt
-    for name in $names; do cp -a /dev/infiniband/$name /mnt; done
+    cd /dev/infiniband
+    for vf in "$0"/*; do
+      for file in /sys/bus/pci/devices/"${vf##*/}"/infiniband_{verbs,mad}/*; do files+=("${file##*/}"); done
+    done
+    cp -a "${files[@]}" /mnt
+    cd /
     mount --move /mnt /dev/infiniband
-    exec "$@"' "$pci" "${@:4}"
+    exec "$@"' "/run/pods/$2/$container" "${@:4}"
 }
 
 # delete_container NAME: deletes the container's namespace, without a DEL.
