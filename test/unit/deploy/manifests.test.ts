@@ -6,11 +6,25 @@ import { parseConfiguration } from "../../../src/cni/configuration.ts";
 import { checkVersion } from "../../../src/cni/versions.ts";
 import { parseNetwork, parseNetworkForStatus } from "../../../src/network-config/network-config.ts";
 import { documentedKeys } from "../../support/documented-keys.ts";
-import { allManifests, kustomized, type Manifest, manifestsOf, overlays } from "../../support/manifests.ts";
+import { blocksIn, documents, textOf } from "../../support/documents.ts";
+import {
+  allManifests,
+  kustomized,
+  type Manifest,
+  manifestsIn,
+  manifestsOf,
+  overlays,
+} from "../../support/manifests.ts";
 import { schemaErrors } from "./schema.ts";
 import { typeErrors } from "./types.ts";
 
 const all = allManifests("deploy");
+/** The pods in documents. */
+const documented = documents.flatMap((document) =>
+  blocksIn(textOf(document))
+    .filter(({ language, text }) => language === "yaml" && /^kind: Pod$/m.test(text))
+    .flatMap(({ text }) => manifestsIn(text, document)),
+);
 
 describe("every manifest matches the schema of its kind", () => {
   const made = overlays.flatMap((name) => kustomized(`deploy/${name}`));
@@ -72,6 +86,10 @@ describe("every manifest matches the schema of its kind", () => {
     ],
   ])("the check detects %s", (_, manifest, word) => {
     expect(schemaErrors(manifest)).toContain(word);
+  });
+
+  test.each(documented)("$file, a block of a document: $kind", (manifest) => {
+    expect(schemaErrors(manifest)).toBe("");
   });
 
   test("kustomize refuses a kustomization with a field that does not exist", () => {
@@ -156,6 +174,19 @@ describe("networks", () => {
     "$content.metadata.name names a resource that the device plugin provides",
     ({ content }) => {
       expect(resources).toContain(content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"]);
+    },
+  );
+
+  test.each(documented)(
+    "a pod of $file names networks that exist, and requests their resources",
+    ({ content }) => {
+      const names = content.metadata.annotations["k8s.v1.cni.cncf.io/networks"].split(", ");
+      const requested = Object.keys(content.spec.containers[0].resources.limits);
+      const needed = names.map((name: string) => {
+        const network = networks.find(({ content: { metadata } }) => metadata.name === name);
+        return network?.content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"];
+      });
+      expect(requested.filter((name) => name !== "nvidia.com/gpu")).toEqual(needed);
     },
   );
 
