@@ -107,8 +107,8 @@ describe("in the virtual node", () => {
     writeFileSync(script, `mkdir -p /host/out\n${Object.keys(preparations).map(scriptOf).join("\n")}`);
     const [program = "", ...words] = boot.split(" ");
     const values: Readonly<Record<string, string>> = { results, "script.sh": script };
-    // With the programs for RDMA, which documents run in pods.
-    const args = ["-R", ...words.map((word) => values[word] ?? word)];
+    // With the programs for RDMA, which documents run in pods, and enough time for a busy machine.
+    const args = ["-R", "-t", "800", ...words.map((word) => values[word] ?? word)];
     const run = await promisify(execFile)(program, args, {
       cwd: inRepository(""),
       timeout: bootTime,
