@@ -16,6 +16,7 @@ import {
   textOf,
   tokensIn,
 } from "../support/documents.ts";
+import { allManifests } from "../support/manifests.ts";
 import { bootTime, inRepository } from "./guest.ts";
 
 /** PCI addresses of the PF and its VFs in the documents, and their addresses in the virtual node. */
@@ -26,6 +27,16 @@ const addresses: Readonly<Record<string, string>> = {
   "0000:03:00.4": "0000:01:10.4",
   "0000:03:00.5": "0000:01:10.6",
 };
+
+/**
+ * Returns a shell command that chooses a network of deploy/networks for `attach`. host-local takes the place of whereabouts,
+ * which needs a cluster.
+ */
+function configOf(name: string, more: Readonly<Record<string, string>> = {}): string {
+  const network = allManifests("deploy/networks").find(({ content }) => content.metadata.name === name);
+  const config = JSON.parse(network?.content.spec.config);
+  return `config='${JSON.stringify({ ...config, ipam: { type: "host-local", subnet: config.ipam.range, ...more } })}'`;
+}
 
 /** The preparations of the node that a document expects, besides an HCA and the plugin; see guest/documents.sh. */
 const preparations: Readonly<Record<string, string>> = {
@@ -38,13 +49,13 @@ const preparations: Readonly<Record<string, string>> = {
   "docs/troubleshooting.md": `virtual_functions 4; attach c1 1 trainer-1
     echo 0000:01:10.6 >/sys/bus/pci/drivers/mlx5_core/unbind`,
   "docs/quickstart.md": `virtual_functions 4; /opt/cni/bin/ib-sriov provision >/dev/null
-    network=ib-whereabouts range='"subnet": "10.56.218.0/24", "rangeStart": "10.56.218.16"'
+    ${configOf("ib-whereabouts", { rangeStart: "10.56.218.16" })}
     attach c0 0 ib-sriov-test-a; attach c1 1 ib-sriov-test-b`,
-  "docs/how-to/eight-rails.md": `virtual_functions 8
-    for rail in {0..7}; do
-      network=ib-rail-$rail range='"subnet": "10.56.23'$rail'.0/24"'
-      attach c0 $rail trainer-0 net$((rail + 1))
-    done`,
+  "docs/how-to/eight-rails.md": [0, 1, 2, 3, 4, 5, 6, 7]
+    .map((rail) => `${configOf(`ib-rail-${rail}`)}; attach c0 ${rail} trainer-0 net${rail + 1}`)
+    .reduce((all, each) => `${all}\n${each}`, "virtual_functions 8"),
+  "docs/how-to/rdma-isolation.md": `mkdir -p /etc/modprobe.d; virtual_functions 4
+    start_pods() { ${configOf("ib-isolated")}; attach c0 0 POD; }`,
   // These documents need no preparations, or their commands make them.
   "README.md": "",
   "docs/development.md": "",
@@ -52,7 +63,6 @@ const preparations: Readonly<Record<string, string>> = {
   "docs/how-to/monitoring.md": "",
   "docs/how-to/test-the-hardware.md": "virtual_functions 4",
   "docs/how-to/upgrade-and-uninstall.md": "virtual_functions 1",
-  "docs/how-to/rdma-isolation.md": "mkdir -p /etc/modprobe.d",
   "vhca/README.md": "",
 };
 

@@ -33,24 +33,28 @@ set_guid() {
   echo $pci >/sys/bus/pci/drivers/mlx5_core/bind
 }
 
-# attach NAME INDEX POD [INTERFACE]: gives a VF to container NAME of a pod, in a namespace of the same name. The variables
-# network and range are the name of the network, and the range of its addresses.
-network=ib range='"subnet": "10.56.217.0/24"'
+# attach NAME INDEX POD [INTERFACE]: gives a VF to container NAME of a pod, in a namespace of the same name. The variable
+# config is the network.
+config='{"cniVersion": "1.0.0", "name": "ib", "type": "ib-sriov", "guid": "auto", "link_state": "enable",
+  "ipam": {"type": "host-local", "subnet": "10.56.217.0/24"}}'
 attach() {
   local pci=0000:01:1$(($2 / 4)).$(($2 % 4 * 2))
   [ -e "/run/netns/$1" ] || ip netns add "$1"
-  printf '{"cniVersion": "1.0.0", "name": "%s", "type": "ib-sriov", "deviceID": "%s", "guid": "auto", "link_state": "enable",
-    "ipam": {"type": "host-local", %s}}' "$network" $pci "$range" |
-    CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 CNI_IFNAME=${4-net1} CNI_PATH=/opt/cni/bin \
-      CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$3" /opt/cni/bin/ib-sriov >/dev/null
+  CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 CNI_IFNAME=${4-net1} CNI_PATH=/opt/cni/bin \
+    CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$3" \
+    /opt/cni/bin/ib-sriov <<<"${config%\}}, \"deviceID\": \"$pci\"}" >/dev/null
   mkdir -p "/run/pods/$3/$1"
   touch "/run/pods/$3/$1/$pci"
 }
+
+# Attaches the pods that a document starts only after its first commands. The preparations of the document define it.
+start_pods() { false; }
 
 # kubectl exec POD -- COMMAND…: runs a command in the namespace of a pod. Of the files below /dev/infiniband it has those of
 # its VFs, which the device plugin gives to a container.
 kubectl() {
   local container
+  [ -e "/run/pods/$2" ] || start_pods
   container=$(ls "/run/pods/$2")
   ip netns exec "$container" bash -euc '
     mount -t tmpfs devices /mnt
