@@ -54,21 +54,26 @@ EXECUTABLES := $(B)/ib-sriov $(FOREIGN:%=$(B)/%/ib-sriov)
 WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-parameter -Werror
 # Debian's hardening flags (dpkg-buildflags), written here so that dpkg-dev is not needed. musl has no _FORTIFY_SOURCE.
 HARDENING := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security
-HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
+# CET has no effect here: the kernel has no IBT for user space, and only glibc enables shadow stacks.
+HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection=none)
+# PAC, and BTI, which also needs native/startup/bti.s.
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
 PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
 # Separate sections let the linker leave out unused code, such as the engine's parser of JavaScript. Fixed addresses
 # (native/startup/image.h) need no relocation at start-up, and let constants be read-only from the beginning.
-RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(HARDENING)
+# gcc for arm64 makes unwind tables unless both of their flags are given.
+RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables \
+  $(HARDENING)
 # musl supports only this type of long double on POWER (see its INSTALL). Outline atomics of libgcc need glibc.
 RELEASE += $(if $(findstring powerpc64le,$(MULTIARCH)),-mlong-double-64)
 RELEASE += $(if $(findstring aarch64,$(MULTIARCH)),-mno-outline-atomics)
 RELEASE_CPPFLAGS = -D_GNU_SOURCE -nostdinc -isystem $(shell $(CC) -print-file-name=include) \
   -isystem $(TREE)/libc/include -isystem $(TREE)/include $(INCLUDE) -I$(B)/include $(WITHOUT:%=-DIB_SRIOV_WITHOUT_%)
+# RELRO would have no effect: constants are read-only from the beginning, and only musl's dynamic loader applies it.
 # The dependency file lists all files that were linked, for scripts/sbom.mjs.
-RELEASE_LINK = -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,norelro -Wl,--build-id=none \
-  -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o $(TREE)/libc/lib/crti.o
-LIBRARIES := -L$(TREE)/lib -lquickjs -L$(TREE)/libc/lib -lc -lgcc $(TREE)/libc/lib/crtn.o
+RELEASE_LINK = -nostdlib -static -no-pie -Wl,--gc-sections -Wl,-z,norelro,-z,separate-code -Wl,--build-id=none \
+  -Wl,--dependency-file=$@.d $(TREE)/libc/lib/crt1.o
+LIBRARIES := -L$(TREE)/lib -lquickjs -L$(TREE)/libc/lib -lc -lgcc
 # `make ablation` builds executables that each lack a piece of the fast start (native/startup/ablation). The engine refers
 # to no structure whose layout differs between musl and glibc.
 WITHOUT ?=
@@ -106,7 +111,7 @@ simulator: setup ## tests on a model of a node only
 	@$(NODE) scripts/test.mjs simulator
 native: build cross build-asan $(B)/host-test $(B)/asan/host-test ## tests of the executable and of native/ only
 	@$(NODE) scripts/test.mjs native
-e2e: build ## tests in the virtual node only
+e2e: build ## tests in the virtual node only; SHARD=1/3 runs the first of three parts
 	@$(NODE) scripts/test.mjs e2e
 
 SECONDS := 60
@@ -122,9 +127,11 @@ UNITS := $(wildcard deploy/systemd/*)
 # The directory of man pages and completion scripts.
 SHARE_DIR ?= /usr/local/share
 COMPLETIONS := bash-completion/completions/ib-sriov zsh/site-functions/_ib-sriov fish/vendor_completions.d/ib-sriov.fish
+# The documents, in the folders that their links expect.
+DOCUMENTS := README.md CHANGELOG.md LICENSE $(shell find docs -type f)
 
 .PHONY: install
-install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages and completions, below DESTDIR
+install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages, completions and docs, below DESTDIR
 	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR) $(DESTDIR)$(UNIT_DIR)
 	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
 	$(Q)for unit in $(UNITS); do \
@@ -133,6 +140,8 @@ install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man page
 	$(Q)for script in $(COMPLETIONS); do shell=$${script%%[-/]*} && \
 	  mkdir -p $(DESTDIR)$(SHARE_DIR)/$$(dirname $$script) && \
 	  $(RUN) $(B)/ib-sriov completion $$shell >$(DESTDIR)$(SHARE_DIR)/$$script || exit 1; done
+	$(Q)for document in $(DOCUMENTS); do \
+	  install -D --mode=644 $$document $(DESTDIR)$(SHARE_DIR)/doc/ib-sriov/$$document || exit 1; done
 
 .PHONY: reference
 reference: setup ## writes docs/reference/cli.md and the table of docs/reference/hardware-reports.md, which tests compare
@@ -150,6 +159,16 @@ manifests: setup ## writes deploy/rendered/, which a test compares with what kus
 
 .PHONY: image
 image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
+
+# The field Maintainer of Debian packages and Packager of RPM packages: name <address>.
+PACKAGER ?= The ib-sriov project
+.PHONY: packages
+packages: $(EXECUTABLES) ## Debian and RPM packages for all three architectures, in build/packages/
+	$(call say,package,$(B)/packages)
+	$(Q)rm -rf $(B)/packages $(B)/packaged
+	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(B)/packaged UNIT_DIR=/usr/lib/systemd/system SHARE_DIR=/usr/share
+	$(Q)PACKAGER='$(PACKAGER)' scripts/packages $(B)/packages $(B)/packaged $(CNI_BIN_DIR) $(B)/include/build.h $(HANDED_OUT)
+	$(Q)cd $(B)/packages && sha256sum *.deb *.rpm >SHA256SUMS
 
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, sends by RDMA, and detaches them
@@ -210,9 +229,14 @@ $(B)/include/build.h: FORCE
 .PHONY: FORCE
 FORCE:
 
+# Refuses other architectures, with the line that scripts/cross prints for them.
+.PHONY: supported
+supported:
+	$(if $(filter amd64 arm64 ppc64le,$(ARCHITECTURE)),,$(error $(shell scripts/cross $(ARCHITECTURE) 2>&1)))
+
 # ---- libraries ----
 
-$(LIBQUICKJS): scripts/libraries $(wildcard native/startup/quickjs/*) Makefile | setup
+$(LIBQUICKJS): scripts/libraries native/startup/bti.s $(wildcard native/startup/quickjs/*) Makefile | supported setup
 	@mkdir -p $(B)
 	$(call say,build,$(B)/libraries)
 	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries) && rm -rf $(TREE) && cp -r "$$tree" $(TREE)
@@ -243,13 +267,13 @@ define untaken
 endef
 
 ifneq ($(filter IMAGE,$(WITHOUT)),)
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S native/startup/bti.s $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$@,$(ROOMY))
 else
 # Linked twice: the first executable has room for any image and shows the image's size; the second has exactly this room
 # and is filled with its image.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S native/startup/bti.s $(BYTECODE)
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY))
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
@@ -259,7 +283,7 @@ $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
 	$(Q)$(OBJCOPY) --update-section .image=$(B)/obj/image $(B)/obj/untaken $(B)/obj/ib-sriov
 	$(Q)$(STRIP) -o $@ $(B)/obj/ib-sriov
 endif
-$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/startup/image.S $(BYTECODE)
+$(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/startup/image.S native/startup/bti.s $(BYTECODE)
 	$(call say,link,$@)
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/startup/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(BUILD_LIBRARIES)

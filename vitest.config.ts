@@ -16,8 +16,11 @@ const bothOrNeither = [
   "locate",
   "distribution",
   "cross",
+  "architecture",
+  "hardening",
   "sbom",
   "monitoring",
+  "packages",
 ].map((name) => `test/native/${name}.test.ts`);
 
 /** Tests of texts, which the sanitizers would only slow down: other tests run the same commands with them. */
@@ -39,15 +42,25 @@ const longest = [
 ].map((name) => `/test/e2e/${name}.test.ts`);
 
 /** Begins with the longest files, so that no processor is idle at the end. */
-class LongestFirst extends BaseSequencer {
+export class LongestFirst extends BaseSequencer {
   override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
-    const rank = ({ moduleId }: TestSpecification) => {
-      const at = longest.findIndex((path) => moduleId.endsWith(path));
-      return at < 0 ? longest.length : at;
-    };
     const sorted = await super.sort(files);
-    return sorted.toSorted((a, b) => rank(a) - rank(b));
+    return sorted.toSorted((a, b) => rankOf(a) - rankOf(b));
   }
+
+  /** Deals out the files, so that each shard (SHARD of scripts/test.mjs) gets its part of the longest files. */
+  override async shard(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const { index, count } = this.ctx.config.shard ?? { index: 1, count: 1 };
+    const nameOf = ({ moduleId, project }: TestSpecification) => `${moduleId} ${project.name}`;
+    const inOrder = files.toSorted((a, b) => rankOf(a) - rankOf(b) || (nameOf(a) < nameOf(b) ? -1 : 1));
+    return inOrder.filter((_, at) => at % count === index - 1);
+  }
+}
+
+/** Returns the place of a file among the longest ones. */
+function rankOf({ moduleId }: TestSpecification): number {
+  const at = longest.findIndex((path) => moduleId.endsWith(path));
+  return at < 0 ? longest.length : at;
 }
 
 /** For tests that only compute: by default, vitest leaves one processor idle. */

@@ -12,7 +12,7 @@ export { EXIT_STATUSES } from "./command.ts";
 export { optionsOf, optionText, synopsisOf } from "./usage.ts";`);
 if (form === "markdown") process.stdout.write(markdown(cli));
 else {
-  const [, version, date] = /VERSION "(.*)"[\s\S]*DATE "(.{10})/.exec(readFileSync(header, "utf8"));
+  const [, version, date] = /VERSION "(.*)"[\s\S]*DATE "([^T"]*)/.exec(readFileSync(header, "utf8"));
   mkdirSync(directory, { recursive: true });
   for (const [name, text] of manPages(cli, { version, date })) writeFileSync(`${directory}/${name}`, text);
 }

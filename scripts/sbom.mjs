@@ -92,7 +92,7 @@ function sha256(path) {
  */
 export function sbomOf(build, executables, packages) {
   const bom = new Models.Bom();
-  bom.metadata.timestamp = new Date(build.DATE);
+  if (build.DATE !== "unknown") bom.metadata.timestamp = new Date(build.DATE);
   const program = new Models.Component(Enums.ComponentType.Application, "ib-sriov", {
     bomRef: "ib-sriov",
     version: build.VERSION,

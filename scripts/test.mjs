@@ -1,6 +1,7 @@
 // Runs all suites, one after the other, and continues after a suite that failed. Then prints their figures, and as the
 // last line "N passed, N failed". Exit status: 1 if a test failed.
 //   node scripts/test.mjs [SUITE …]
+// SHARD=2/3 runs the second of three parts of the files of each suite of vitest.
 import { spawn } from "node:child_process";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
 import { resolve } from "node:path";
@@ -25,6 +26,7 @@ const project = (name, minutes, title, ...more) => ({
     "--reporter=default",
     "--reporter=json",
     `--outputFile.json=${reports}/${name}.json`,
+    ...(process.env.SHARD ? [`--shard=${process.env.SHARD}`] : []),
   ],
 });
 

@@ -23,4 +23,7 @@ commands_begin:
         .incbin COMMAND_SCRIPTS
 commands_end:
 
+#ifdef __aarch64__
+        .include "native/startup/bti.s"
+#endif
         .section .note.GNU-stack, "", @progbits

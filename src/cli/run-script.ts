@@ -3,7 +3,12 @@ import type { Node } from "../node/node.ts";
 
 const SHELL = "/bin/sh";
 /** Directories of programs, which the PATH of a systemd unit or a container can lack. */
-const PROGRAMS = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+export const PROGRAM_DIRECTORIES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
+
+/** Quotes a text as one word of a shell command. A container can choose names, and these must not become commands. */
+export function shellWord(text: string): string {
+  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
+}
 
 /** The result of a script: its output, or the reason why it has no output. */
 export type ScriptOutcome =
@@ -20,7 +25,7 @@ export function runScript({ processes, clock }: Node, script: string, time: numb
   try {
     const child = processes.start({
       path: SHELL,
-      environment: [`PATH=${PROGRAMS}`, "LC_ALL=C"],
+      environment: [`PATH=${PROGRAM_DIRECTORIES}`, "LC_ALL=C"],
       stdin: script,
       inherit: [],
       deadline,

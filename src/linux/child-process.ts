@@ -13,6 +13,12 @@ const CLOSE_RANGE_CLOEXEC = 4;
 const F_SETFD = 2;
 const FD_CLOEXEC = 1;
 
+/**
+ * This executable, also if its file was replaced. A child is a copy of this process until it runs the executable, so the
+ * path is right for a child, too.
+ */
+export const OWN_EXECUTABLE = "/proc/self/exe";
+
 /** Maximum bytes of one read. */
 const LONGEST_READ = 1 << 16;
 

@@ -18,8 +18,15 @@ export interface Port {
   readonly rate: string;
 }
 
+/** A process in a network namespace. */
+export interface NetnsProcess {
+  readonly pid: string;
+  /** The text of its /proc/<pid>/cgroup, which contains the ID of its container. */
+  readonly cgroup: string;
+}
+
 /**
- * Lists the devices of a node. The commands use this; a call of a runtime does not, because it walks over directories.
+ * Lists the devices and the processes of a node. The commands use this; a call of a runtime does not, because it walks over directories.
  */
 export interface Inventory {
   /** Returns the PCI addresses of the PFs that have an InfiniBand port. */
@@ -36,6 +43,11 @@ export interface Inventory {
    * exist either.
    */
   sysfsDirectory(pci: string): string;
+  /**
+   * Returns the processes in the network namespaces at some paths, by path; a path that does not exist is left out. It
+   * reads the entries of all processes that this process can see.
+   */
+  processesIn(paths: readonly string[]): ReadonlyMap<string, readonly NetnsProcess[]>;
   /** Returns the text of a file without white space at its end; `undefined` if it does not exist. Links are followed. */
   text(path: string): string | undefined;
   /** Returns the names in a directory, sorted; none if it does not exist. */

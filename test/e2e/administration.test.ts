@@ -32,7 +32,9 @@ describe("attachments", () => {
       );
       const refused = await operate("attachments release c1 net1");
       expect(refused).toMatchObject({ status: 1, stdout: "" });
-      expect(refused.stderr).toMatch(/running.*\/run\/netns\/a exists.*--force/);
+      expect(refused.stderr).toMatch(
+        /container c1 of pod default\/trainer seems to be running: .*\/run\/netns\/a exists.*--force/,
+      );
       expect((await json("attachments")).attachments).toMatchObject([
         { containerId: "c1", condition: "attached" },
       ]);

@@ -6,7 +6,17 @@ import { join } from "node:path";
 import { promisify } from "node:util";
 import type { Tokens } from "marked";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { blocksIn, documents, isRunHere, needOf, only, textOf, tokensIn } from "../support/documents.ts";
+import {
+  blocksIn,
+  documents,
+  isRunHere,
+  isRunInPods,
+  needOf,
+  only,
+  textOf,
+  tokensIn,
+} from "../support/documents.ts";
+import { allManifests } from "../support/manifests.ts";
 import { bootTime, inRepository } from "./guest.ts";
 
 /** PCI addresses of the PF and its VFs in the documents, and their addresses in the virtual node. */
@@ -18,6 +28,16 @@ const addresses: Readonly<Record<string, string>> = {
   "0000:03:00.5": "0000:01:10.6",
 };
 
+/**
+ * Returns a shell command that chooses a network of deploy/networks for `attach`. host-local takes the place of whereabouts,
+ * which needs a cluster.
+ */
+function configOf(name: string, more: Readonly<Record<string, string>> = {}): string {
+  const network = allManifests("deploy/networks").find(({ content }) => content.metadata.name === name);
+  const config = JSON.parse(network?.content.spec.config);
+  return `config='${JSON.stringify({ ...config, ipam: { type: "host-local", subnet: config.ipam.range, ...more } })}'`;
+}
+
 /** The preparations of the node that a document expects, besides an HCA and the plugin; see guest/documents.sh. */
 const preparations: Readonly<Record<string, string>> = {
   "docs/how-to/operating.md": `virtual_functions 4
@@ -28,21 +48,28 @@ const preparations: Readonly<Record<string, string>> = {
       "HostIFGUID": "", "ContIFNames": "net1", "ipam": {}, "args": {"cni": null}}' >/var/lib/cni/ib-sriov/c1-net1`,
   "docs/troubleshooting.md": `virtual_functions 4; attach c1 1 trainer-1
     echo 0000:01:10.6 >/sys/bus/pci/drivers/mlx5_core/unbind`,
+  "docs/quickstart.md": `virtual_functions 4; /opt/cni/bin/ib-sriov provision >/dev/null
+    ${configOf("ib-whereabouts", { rangeStart: "10.56.218.16" })}
+    attach c0 0 ib-sriov-test-a; attach c1 1 ib-sriov-test-b`,
+  "docs/how-to/eight-rails.md": [0, 1, 2, 3, 4, 5, 6, 7]
+    .map((rail) => `${configOf(`ib-rail-${rail}`)}; attach c0 ${rail} trainer-0 net${rail + 1}`)
+    .reduce((all, each) => `${all}\n${each}`, "virtual_functions 8"),
+  "docs/how-to/rdma-isolation.md": `mkdir -p /etc/modprobe.d; virtual_functions 4
+    start_pods() { ${configOf("ib-isolated")}; attach c0 0 POD; }`,
   // These documents need no preparations, or their commands make them.
   "README.md": "",
   "docs/development.md": "",
   "docs/how-to/hardware.md": "",
   "docs/how-to/monitoring.md": "",
   "docs/how-to/test-the-hardware.md": "virtual_functions 4",
-  "docs/how-to/upgrade-and-uninstall.md": "",
-  "docs/how-to/rdma-isolation.md": "mkdir -p /etc/modprobe.d",
+  "docs/how-to/upgrade-and-uninstall.md": "virtual_functions 1",
   "vhca/README.md": "",
 };
 
 /** The blocks that can be run, each with a unique name. */
 const blocks = documents.flatMap((document) =>
   blocksIn(textOf(document))
-    .filter((block) => block.language === "sh" && needOf(block) === undefined)
+    .filter((block) => block.language === "sh" && (needOf(block) === undefined || isRunInPods(block)))
     .map((block, i) => ({ ...block, document, name: `${document.replaceAll(/\W/g, "-")}.${i}` })),
 );
 const here = blocks.filter(isRunHere);
@@ -90,7 +117,8 @@ describe("in the virtual node", () => {
     writeFileSync(script, `mkdir -p /host/out\n${Object.keys(preparations).map(scriptOf).join("\n")}`);
     const [program = "", ...words] = boot.split(" ");
     const values: Readonly<Record<string, string>> = { results, "script.sh": script };
-    const args = words.map((word) => values[word] ?? word);
+    // With the programs for RDMA, which documents run in pods, and enough time for a busy machine.
+    const args = ["-R", "-t", "800", ...words.map((word) => values[word] ?? word)];
     const run = await promisify(execFile)(program, args, {
       cwd: inRepository(""),
       timeout: bootTime,
@@ -123,7 +151,7 @@ function scriptOf(document: string): string {
   return `base64 -d <<<${encode([...begin, ...steps].join("\n"))} >/tmp/document; bash /tmp/document || true`;
 }
 
-/** Returns a pattern for output: literal except for the number of blanks, and for "…", which matches anything. */
+/** Returns a pattern for output: literal except for blanks and indentation, and for "…", which matches anything. */
 function patternOf(output: string): RegExp {
   const lines = output
     .trim()
@@ -137,12 +165,12 @@ function patternOf(output: string): RegExp {
         .map(patternOfPiece)
         .join("");
     });
-  return new RegExp(`^${lines.join("\\s*\n")}\\s*$`);
+  return new RegExp(`^\\s*${lines.join("\\s*\n\\s*")}\\s*$`);
 }
 
 function patternOfPiece(piece: string): string {
   if (piece === "…") return ".*";
-  return piece.startsWith(" ") ? " +" : piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
+  return piece.startsWith(" ") ? "[ \\t]+" : piece.replaceAll(/[\\^$.*+?()[\]{}|]/g, "\\$&");
 }
 
 describe("on this machine", () => {

@@ -266,7 +266,11 @@ const networkRows: readonly Row[] = [
     finds: [
       ["network-json", "error", /50-half\.conf, line 3, column 1: unexpected '}'/],
       ["network-json", "error", /60-empty\.conflist is empty/],
-      ["network-rdma-cni", "error", /20-chain\.conflist\) chains rdma-cni/],
+      [
+        "network-rdma-cni",
+        "error",
+        /20-chain\.conflist\) chains rdma-cni, which refuses every ADD, .* shared/,
+      ],
       ["ipam-version", "error", /30-new\.conflist\) has CNI 1\.1\.0, but .*host-local supports .*1\.0\.0/],
       ["network-invalid", "error", /40-wrong\.conf\): .*link_state/],
       ["network-key", "warning", /70-keys\.conf\): .*key linkState is ignored; use link_state/],

@@ -265,12 +265,20 @@ describe("the mode of RDMA devices", () => {
     });
   });
 
-  test("is exclusive, and a network has no rdmaIsolation", () =>
+  test("is exclusive, and networks have no rdmaIsolation, or chain rdma-cni", () =>
     checkRow({
       title: "",
-      script: configure(chain()),
-      finds: [["rdma-mode-exclusive", "warning", /^mynet .*: rdmaIsolation is not set.*only IPoIB/]],
-      remedy: "rm /etc/modprobe.d/*; rdma system set netns shared",
+      script: [
+        configure(chain()),
+        configure(chain({}, { type: "rdma" }), "20-chain.conflist"),
+        configure(chain({ rdmaIsolation: true }, { type: "rdma" }), "30-chain.conflist"),
+      ].join("\n"),
+      finds: [
+        ["rdma-mode-exclusive", "warning", /^mynet .*: rdmaIsolation is not set.*only IPoIB/],
+        ["network-rdma-cni", "error", /20-chain\.conflist\) .*loses its interface, although ADD succeeds/],
+        ["network-rdma-cni", "error", /30-chain\.conflist\) .*refuses every ADD, because rdmaIsolation/],
+      ],
+      remedy: "rm /etc/modprobe.d/* /etc/cni/net.d/[23]0-*; rdma system set netns shared",
     }));
 
   test("is shared, and will be exclusive", () =>

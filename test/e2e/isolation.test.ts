@@ -3,6 +3,7 @@
 import { beforeAll, describe, expect, test } from "vitest";
 import { type Config, commandLine, hostLocal, network } from "./cni.ts";
 import { compile } from "./compile.ts";
+import { examine, type Finding } from "./doctor.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/tracer.c")] });
@@ -36,6 +37,18 @@ describe("in shared mode, in which every namespace has all RDMA devices", () => 
     expect(answer.msg).toMatch(/rdma system set netns exclusive.*netns_mode=0/);
   });
 });
+
+/** Moves an RDMA device from pod a to the host. */
+const returnToHost = (name: string | undefined) =>
+  node.shell(`touch /run/netns/host; mount --bind /proc/1/ns/net /run/netns/host
+    ip netns exec a rdma dev set ${name} netns host; umount /run/netns/host; rm /run/netns/host`);
+
+const args = "K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
+/** Returns the problems of the pod that doctor reports. */
+const podFindings = async () => {
+  const { stdout } = await node.guest.execute("/host/ib-sriov doctor --pod default/trainer -o json");
+  return (JSON.parse(stdout) as { findings: Finding[] }).findings.filter(({ subject }) => subject === "pod");
+};
 
 const makeExclusive = () => node.makeRdmaExclusive();
 
@@ -98,8 +111,7 @@ describe("in exclusive mode, in which an RDMA device belongs to one namespace", 
       node.unchanged(async () => {
         const prevResult = await node.add("a", bare);
         const [name] = await rdmaDevices("a");
-        await node.shell(`touch /run/netns/host; mount --bind /proc/1/ns/net /run/netns/host
-          ip netns exec a rdma dev set ${name} netns host; umount /run/netns/host; rm /run/netns/host`);
+        await returnToHost(name);
         const answer = await node.refused({ command: "CHECK", netns: "a", config: { ...bare, prevResult } });
         expect(answer.msg).toContain(name);
         await node.del("a", bare);
@@ -135,6 +147,40 @@ describe("in exclusive mode, in which an RDMA device belongs to one namespace", 
         await node.shell(`ip link set ${name} mtu 1800 up
           ip link set ${name} txqueuelen 300 group 3 alias rail-0 gso_max_segs 100 type ipoib umcast 1
           ip link property add dev ${name} altname rail0`);
+      }));
+
+    test("rdma-cni after this plugin: it takes the interface of a pod without rdmaIsolation, and doctor reports that", () =>
+      node.unchanged(async () => {
+        const config = network(vf, { guid });
+        await node.add("a", config, { args });
+        const [name] = await listed(vf, "infiniband");
+        expect(await podFindings()).toEqual([]);
+        // The step of rdma-cni's ADD, and that of its DEL, which comes before this plugin's DEL.
+        await node.shell(`rdma dev set ${name} netns a`);
+        const where = follows === 1 ? "down, and has no addresses" : "on the host";
+        await node.until(`ip ${follows === 1 ? "-n a" : ""} -br link | grep -q '^ib[0-9]'`);
+        expect((await node.guest.execute("ip -n a link show net1")).status).toBe(1);
+        expect(await podFindings()).toEqual([
+          expect.objectContaining({
+            id: "pod-no-interface",
+            level: "error",
+            found: expect.stringMatching(
+              `^default/trainer \\(c1\\) net1 with VF ${vf} has lost its interface: ib\\d, .* is ${where}$`,
+            ),
+          }),
+        ]);
+        await returnToHost(name);
+        await node.del("a", config);
+      }));
+
+    test("rdma-cni after this plugin finds no RDMA device of a VF with rdmaIsolation", () =>
+      node.unchanged(async () => {
+        const [name] = await listed(vf, "infiniband");
+        await node.add("a", bare, { args });
+        expect((await node.guest.execute(`ls /sys/bus/pci/devices/${vf}/infiniband`)).stdout).toBe("");
+        expect((await node.guest.execute(`rdma dev set ${name} netns a`)).status).not.toBe(0);
+        expect(await podFindings()).toEqual([]);
+        await node.del("a", bare);
       }));
 
     test("an ADD that fails after the move returns the RDMA device", async () => {
@@ -218,6 +264,39 @@ describe("in exclusive mode, in which an RDMA device belongs to one namespace", 
       await node.reset();
     }
   });
+
+  test("a pod that has the RDMA device and no device files is reported by doctor, and by doctor --pod", () =>
+    node.unchanged(async () => {
+      await node.add("a", bare, { args });
+      const [uverbs] = await listed(vf, "infiniband_verbs");
+      /** Starts a process of a container, which has its own /dev with these files. */
+      const start = (...files: readonly string[]) =>
+        node.shell(`ip netns exec a unshare -m sh -c 'mount -t tmpfs dev /dev; mkdir /dev/infiniband
+          for file in ${files.join(" ")}; do mknod /dev/infiniband/$file c 231 0; done; exec sleep 1000' \\
+          </dev/null >/dev/null 2>&1 & echo $! >>/tmp/pids; until [ "$(cat /proc/$!/comm)" = sleep ]; do sleep 0.02; done`);
+      const missing = expect.objectContaining({
+        id: "pod-no-device-files",
+        level: "warning",
+        found: expect.stringMatching(
+          `^default/trainer \\(c1\\) net1 with VF ${vf} .*no process .*/dev/infiniband/${uverbs}$`,
+        ),
+      });
+      // Before the pod has a process, and while it has only the pause container.
+      expect(await podFindings()).toEqual([]);
+      await start();
+      await node.shell(`[ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup
+        mkdir /sys/fs/cgroup/cri-containerd-c1.scope
+        cat /tmp/pids >/sys/fs/cgroup/cri-containerd-c1.scope/cgroup.procs`);
+      expect(await podFindings()).toEqual([]);
+      await start("uverbs99");
+      expect(await podFindings()).toEqual([missing]);
+      expect((await examine(node)).findings).toContainEqual(missing);
+      await start(`${uverbs}`);
+      expect(await podFindings()).toEqual([]);
+      await node.shell(`kill -KILL $(cat /tmp/pids); rm /tmp/pids
+        until rmdir /sys/fs/cgroup/cri-containerd-c1.scope; do sleep 0.02; done 2>/dev/null`);
+      await node.del("a", bare);
+    }));
 
   test("a fresh VF is refused without a GUID, and attached with a GUID", async () => {
     await node.addRefused(network(fresh, { rdmaIsolation: true }));

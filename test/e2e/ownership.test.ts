@@ -29,15 +29,18 @@ async function unchangedBy(action: () => Promise<unknown>): Promise<void> {
 }
 
 describe("a running container", () => {
-  test("keeps its VF, whatever another container requests", () =>
+  test("keeps its VF, whatever another container requests, and the error names its pod", () =>
     node.unchanged(async () => {
-      await node.add("a", first);
+      const pod = "K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer-0";
+      await node.add("a", first, { args: `IgnoreUnknown=1;${pod};K8S_POD_UID=1` });
       await unchangedBy(async () => {
         for (const config of Object.values(requests)) {
           const answer = await node.refused({ command: "ADD", netns: "b", config, ...c2 });
           expect(answer).toMatchObject({
             code: 101,
-            msg: expect.stringMatching(`${vf} belongs to container c1`),
+            msg: expect.stringContaining(
+              `${vf} belongs to container c1 of pod default/trainer-0 (interface net1`,
+            ),
           });
           await node.del("b", config, c2);
         }

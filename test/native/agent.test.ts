@@ -24,11 +24,16 @@ beforeEach(async () => {
 
 afterEach(async () => {
   for (const socket of sockets.splice(0)) socket.destroy();
-  if (agent.exitCode === null) agent.kill("SIGKILL");
-  await new Promise((done) =>
-    agent.exitCode === null && agent.signalCode === null ? agent.once("exit", done) : done(0),
-  );
+  await killed();
 });
+
+/** Kills the agent, and waits for its end: until then, its address is in use. */
+async function killed(): Promise<void> {
+  if (agent.exitCode !== null || agent.signalCode !== null) return;
+  const ended = new Promise((done) => agent.once("exit", done));
+  agent.kill("SIGKILL");
+  await ended;
+}
 
 const status = (path: string) =>
   new Promise<number | string>((done) => {
@@ -143,10 +148,7 @@ test("an agent that hangs accepts no connections after some 130, so that a probe
 
 test("a round that fails is reported, with its reason", async () => {
   // Without root, gc cannot read the state directory; as root it succeeds, and the installer's directory is missing.
-  const ended = new Promise((done) => agent.once("exit", done));
-  agent.kill("SIGKILL");
-  // Until then, its address is in use.
-  await ended;
+  await killed();
   agent = spawn(executable, [
     "agent",
     "--listen",
@@ -155,12 +157,12 @@ test("a round that fails is reported, with its reason", async () => {
     "0.2",
     "--install",
     "--cni-bin-dir",
-    "/absent",
+    "/dev/null/absent",
   ]);
   agent.stdout?.on("data", (data: Buffer) => (output += data));
   await expect.poll(() => status("/healthz"), { timeout: 60_000 }).toBe(503);
-  expect(await exchange(request("/healthz"))).toMatch(/install: .*"\/absent"/);
-  await expect.poll(() => output).toMatch(/install: .*"\/absent"/);
+  expect(await exchange(request("/healthz"))).toMatch(/install: .*"\/dev\/null\/absent"/);
+  await expect.poll(() => output).toMatch(/install: .*"\/dev\/null\/absent"/);
   expect(await exchange(request("/metrics"))).toContain('ib_sriov_agent_task_success{task="install"} 0\n');
 });
 
@@ -179,7 +181,7 @@ test.each(["SIGTERM", "SIGINT"] as const)("%s ends it within a second", async (s
 test.skipIf(isSanitized)(
   "10,000 rounds and 1,000 requests take no memory",
   async () => {
-    agent.kill("SIGKILL");
+    await killed();
     agent = spawn(executable, ["agent", "--listen", `127.0.0.1:${port}`, "--interval", "0.0001", "--gc"], {
       stdio: "ignore",
     });

@@ -7,6 +7,7 @@ export const documents: readonly string[] = [
   "README.md",
   "CHANGELOG.md",
   "CONTRIBUTING.md",
+  "SECURITY.md",
   "deploy/README.md",
   "deploy/monitoring/README.md",
   "vhca/README.md",
@@ -74,6 +75,34 @@ export function blocksIn(text: string): Block[] {
 /** Returns the requirement in the first line of a block, which no test has; `undefined` if the block can be run. */
 export function needOf({ language, text }: Block): string | undefined {
   return language === "sh" ? /^# Needs (.*)\.\n/.exec(text)?.[1] : undefined;
+}
+
+/** Returns the commands of a block, without the comments. */
+export function commandsIn({ text }: Block): string[] {
+  return text.split("\n").filter((line) => line !== "" && !line.startsWith("#"));
+}
+
+/**
+ * Reports whether all commands of a block run in pods, and the document shows their output. Such a block needs a cluster, and
+ * is run in the virtual node, whose pods are network namespaces.
+ */
+export function isRunInPods(block: Block): boolean {
+  return (
+    needOf(block) === "a cluster" &&
+    block.output !== undefined &&
+    commandsIn(block).every((line) => /^(\w+=\$\()?kubectl exec /.test(line))
+  );
+}
+
+/**
+ * Returns the paths of the manifests that a block applies, if it does nothing else; else `undefined`. The output of kubectl
+ * for them is known without a cluster.
+ */
+export function appliedIn(block: Block): string[] | undefined {
+  const commands = commandsIn(block);
+  const isApply = (line: string) => /^(sed '.*' \S+ \| )?kubectl apply( -f \S+)+$/.test(line);
+  if (needOf(block) !== "a cluster" || !commands.every(isApply)) return undefined;
+  return commands.flatMap((line) => line.match(/\bdeploy\/\S+\.yaml/g) ?? []);
 }
 
 /** Reports whether a block is run on the build machine. All others are run in the virtual node. */

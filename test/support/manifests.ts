@@ -31,7 +31,8 @@ export function manifestsOf(file: string): Manifest[] {
   return manifestsIn(readFileSync(file, "utf8"), file);
 }
 
-function manifestsIn(text: string, file: string): Manifest[] {
+/** Returns the manifests of a text. `file` is the path for messages. */
+export function manifestsIn(text: string, file: string): Manifest[] {
   return parseAllDocuments(text, { uniqueKeys: true }).map((document) => {
     const [error] = document.errors;
     if (error !== undefined) throw new Error(`${file}: ${error.message}`);

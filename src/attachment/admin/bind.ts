@@ -14,6 +14,7 @@ import type { Session } from "../lock/session.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
 import { recordedNetns } from "../netns.ts";
 import { claimVf } from "../plan/create-record.ts";
+import { containerText } from "../record/container-text.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { livenessEvidence } from "../recovery/liveness.ts";
 import { findStaleAttachment } from "../recovery/stale-attachment.ts";
@@ -71,7 +72,7 @@ function releaseStale(locked: VfSession, vf: VirtualFunction): void {
     if (evidence !== undefined) {
       throw new CniError(
         codes.deviceInUse,
-        `VF ${vf.pci} belongs to container ${record.containerId}, which may be running: ${evidence}`,
+        `VF ${vf.pci} belongs to ${containerText(record)}, which may be running: ${evidence}`,
       );
     }
     release(attachment, path);

@@ -4,7 +4,8 @@ import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-releases.ts";
 import type { Session } from "../lock/session.ts";
 import { modeOf } from "../modes.ts";
-import type { AttachmentName } from "../record/record.ts";
+import { containerText } from "../record/container-text.ts";
+import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import { assumedLiveness } from "../recovery/liveness.ts";
 import { holdsVf } from "../undo/has-vf.ts";
 import { release, releaseUnseen } from "../undo/release.ts";
@@ -73,16 +74,16 @@ function releaseLocked(
     return;
   }
   const evidence = assumedLiveness(attachment);
-  if (evidence !== undefined && !force) throw runningError(name, evidence);
+  if (evidence !== undefined && !force) throw runningError(record, evidence);
   if (force) rebindFromUnseenNetns(attachment);
   if (path !== undefined) release(attachment, path);
   releasePendingOf(attachment, record.vf.pci);
 }
 
-function runningError({ containerId }: AttachmentName, evidence: string): CniError {
+function runningError(record: AttachmentRecord, evidence: string): CniError {
   return new CniError(
     codes.deviceInUse,
-    `container ${containerId} seems to be running: ${evidence}; use --force to release its VF anyway`,
+    `${containerText(record)} seems to be running: ${evidence}; use --force to release its VF anyway`,
   );
 }
 

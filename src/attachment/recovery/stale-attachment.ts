@@ -7,6 +7,7 @@ import { requireEarlierBoot } from "../lock/earlier-boot.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { modeOf } from "../modes.ts";
 import { recordedNetns } from "../netns.ts";
+import { containerText } from "../record/container-text.ts";
 import type { Desired } from "../record/desired.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
 import { deviceInfo } from "../steps/device-info.ts";
@@ -56,18 +57,18 @@ export function findStaleAttachment(session: VfSession, vf: VirtualFunction): St
  * @throws {CniError} if the container is running (code 101), or its virtual machine still has the VF open (code 11).
  */
 function requireOrphaned(node: Node, record: AttachmentRecord): void {
-  const { vf, containerId, ifname, netns } = record;
+  const { vf, ifname, netns } = record;
   if (recordedNetns(node, record) !== undefined) {
     throw new CniError(
       codes.deviceInUse,
-      `VF ${vf.pci} belongs to container ${containerId} (interface ${ifname}, ${netns}), ` +
+      `VF ${vf.pci} belongs to ${containerText(record)} (interface ${ifname}, ${netns}), ` +
         "which is running; delete that container first",
     );
   }
   if (!modeOf(record).hasRdmaDevices && node.functions.isOpenByVfio(vf.pci)) {
     throw new CniError(
       codes.tryAgain,
-      `VF ${vf.pci} belongs to container ${containerId}; its namespace ${netns} is gone, but a virtual machine still ` +
+      `VF ${vf.pci} belongs to ${containerText(record)}; its namespace ${netns} is gone, but a virtual machine still ` +
         "has the VF open (/dev/vfio)",
     );
   }

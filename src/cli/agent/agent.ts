@@ -3,6 +3,7 @@ import { messageOf } from "../../cni/error-document.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { Command, CommandCall, Option } from "../command.ts";
 import { secondsOf } from "../context.ts";
+import { DEFAULT_DIRECTORY } from "../install/options.ts";
 import { exposition } from "../metrics/exposition.ts";
 import { printLine } from "../output/text.ts";
 import { agentMetrics } from "./agent-metrics.ts";
@@ -17,8 +18,6 @@ import { outputOf, Task } from "./task.ts";
 const DEFAULT_ADDRESS = "127.0.0.1:9410";
 /** Time from one round to the next, s. */
 const DEFAULT_INTERVAL = 60;
-/** The directory that the DaemonSet mounts, as the installer's default. */
-const DEFAULT_BIN_DIR = "/host/opt/cni/bin";
 /** How long `ib-sriov metrics` may take, ms. Prometheus waits for 10 s by default. */
 const METRICS_TIME = 8_000;
 /** How long `ib-sriov install --check` may take, ms. It takes 20 ms, but a node can be busy. */
@@ -45,7 +44,7 @@ const options: readonly Option[] = [
   {
     name: "cni-bin-dir",
     value: "DIRECTORY",
-    summary: `directory of plugins, for --install (default ${DEFAULT_BIN_DIR})`,
+    summary: `directory of plugins, for --install (default ${DEFAULT_DIRECTORY})`,
   },
 ];
 
@@ -82,7 +81,7 @@ export const agent: Command = {
 };
 
 function binDirectoryOf({ options }: CommandCall): string {
-  return options.get("cni-bin-dir") ?? DEFAULT_BIN_DIR;
+  return options.get("cni-bin-dir") ?? DEFAULT_DIRECTORY;
 }
 
 function tasksOf(call: CommandCall) {

@@ -1,11 +1,7 @@
 import * as host from "host";
-import { closeOnError } from "../../linux/close-on-error.ts";
+import { netlinkEvents } from "../../linux/network/sockets.ts";
 
-/** Constants of linux/socket.h, linux/net.h and linux/netlink.h. */
-const AF_NETLINK = 16;
-const SOCK_DGRAM = 2;
-const SOCK_NONBLOCK = 0o4000;
-const SOCK_CLOEXEC = 0o2000000;
+/** A protocol of linux/netlink.h. */
 const NETLINK_KOBJECT_UEVENT = 15;
 /** The group of the kernel's events; udev sends its own to group 2. */
 const KERNEL_EVENTS = 1;
@@ -16,16 +12,7 @@ const LONGEST_EVENT = 1 << 14;
 /** Events of new RDMA devices, from the kernel (lib/kobject_uevent.c). */
 export class DeviceEvents {
   /** Can be read when there is an event. */
-  readonly fd: number;
-
-  constructor() {
-    const type = SOCK_DGRAM | SOCK_NONBLOCK | SOCK_CLOEXEC;
-    this.fd = closeOnError(host.socket(AF_NETLINK, type, NETLINK_KOBJECT_UEVENT), (fd) => {
-      // struct sockaddr_nl: u16 family, 2 bytes of padding, u32 port, u32 groups.
-      host.bind(fd, new Uint8Array(Uint32Array.of(AF_NETLINK, 0, KERNEL_EVENTS).buffer));
-      return fd;
-    });
-  }
+  readonly fd = netlinkEvents(NETLINK_KOBJECT_UEVENT, KERNEL_EVENTS, { isNonBlocking: true });
 
   /** Reads all events. Returns whether an RDMA device was added since the last time. */
   takeAll(): boolean {

@@ -1,10 +1,8 @@
 import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
-import { ChildProcess } from "../../linux/child-process.ts";
+import { ChildProcess, OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { errnoOf } from "../../node/node.ts";
 
-/** Always this executable, also if its file was replaced. */
-const OWN_EXECUTABLE = "/proc/self/exe";
 /** Maximum output of a command, bytes. */
 const LONGEST_OUTPUT = 1 << 20;
 /** How long one look at a running child takes at most, ms. */

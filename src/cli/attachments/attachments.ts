@@ -1,15 +1,15 @@
 import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
 import { hasRecordedNetns } from "../../attachment/netns.ts";
+import { podOf } from "../../attachment/record/container-text.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import type { StoredRecord } from "../../attachment/record/stored-record.ts";
 import { isCurrent } from "../../attachment/undo/has-vf.ts";
 import { isUnseen } from "../../attachment/vf/pci-function.ts";
-import { argument, parseArgs } from "../../cni/args.ts";
 import { networkNameOf } from "../../cni/configuration.ts";
-import { TimeoutError } from "../../node/clock.ts";
 import type { Node } from "../../node/node.ts";
+import { tryAcquire } from "../try-acquire.ts";
 
 /**
  * Condition of an attachment.
@@ -72,13 +72,12 @@ export function attachmentAt(node: Node, state: StateDirectory, path: string): L
 
 /** Returns the members of an attachment that its record contains. */
 export function recordedAt(path: string, record: AttachmentRecord): Omit<ListedAttachment, "condition"> {
-  const { stdin, args } = record.call;
   return {
     path,
     name: { containerId: record.containerId, ifname: record.ifname },
     pci: record.vf.pci,
-    pod: kubernetesPodOf(args),
-    network: networkNameOf(stdin),
+    pod: podOf(record),
+    network: networkNameOf(record.call.stdin),
     netns: record.netns,
     since: record.since,
     record,
@@ -96,13 +95,6 @@ export function holderOf(
   if (claims.length < 2) return claims[0];
   const { owner } = parseLockContents(new StateDirectory(node.files).vfNote(pci));
   return claims.find(({ name }) => name !== undefined && isNamed(owner, name)) ?? claims[0];
-}
-
-/** Returns "namespace/name" from CNI_ARGS; `undefined` if the call did not come from a kubelet. */
-function kubernetesPodOf(args: string): string | undefined {
-  const parsed = parseArgs(args);
-  const name = argument(parsed, "K8S_POD_NAME");
-  return name === undefined ? undefined : `${argument(parsed, "K8S_POD_NAMESPACE") ?? ""}/${name}`;
 }
 
 /**
@@ -172,11 +164,7 @@ function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord
 function isLocked(node: Node, state: StateDirectory, pci: string): boolean {
   const lock = state.vfLock(pci);
   try {
-    lock.acquire(node.clock.now());
-    return false;
-  } catch (error) {
-    if (error instanceof TimeoutError) return true;
-    throw error;
+    return !tryAcquire(lock, node.clock.now());
   } finally {
     lock.release();
   }

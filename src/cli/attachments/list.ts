@@ -86,8 +86,10 @@ function tablesOf(pfs: readonly InventoriedPf[]): Table[] {
   ];
 }
 
-const PF_COLUMNS = columns("PF,DRIVER,NETDEV,RDMA,GUID,PORTS,VFS", "MTU,RATE,LID,NUMA");
-const VF_COLUMNS = columns(
+/** The columns of the PFs. docs/reference/tables.md describes them. */
+export const PF_COLUMNS = columns("PF,DRIVER,NETDEV,RDMA,GUID,PORTS,VFS", "MTU,RATE,LID,NUMA");
+/** The columns of the VFs. docs/reference/tables.md describes them. */
+export const VF_COLUMNS = columns(
   "VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY",
   "MTU,NODE GUID,GUID ON FILE,NUMA,NETWORK,NETNS",
 );

@@ -1,11 +1,13 @@
 import { args, deferSignals, isTerminal, realtime } from "host";
+import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { createFilledFile, writeAll } from "../../linux/files/create-file.ts";
 import { textIn } from "../../linux/sysfs.ts";
 import { formatTime } from "../../log/format-time.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { secondsOf } from "../context.ts";
-import { printLine } from "../output/text.ts";
+import { NETWORK_DIRECTORIES } from "../network-files.ts";
+import { printLine, REDACTED } from "../output/text.ts";
 import { about, versionText } from "../usage.ts";
 import { logParts, networkParts, stateParts, systemPart } from "./files.ts";
 import { Report } from "./part.ts";
@@ -17,8 +19,6 @@ const MODE = 0o600;
 const STDOUT = 1;
 /** Default time limit of a program, s. */
 const TIMEOUT = 10;
-/** Directories of the networks of runtimes and of Multus. */
-const NETWORK_DIRECTORIES = "/etc/cni/net.d:/etc/cni/multus/net.d";
 
 /** Commands of this executable. The exit status of `doctor` reports what it has found. */
 const COMMANDS: readonly (readonly [file: string, words: string])[] = [
@@ -65,7 +65,7 @@ export const bugreport: Command = {
   details: `FILE is a new file, or "-" for stdout; by default it is ib-sriov-bugreport-HOSTNAME-TIME.tar in the current directory.
 It contains doctor, list, attachments, records, networks, logs, counters, dmesg, lspci, ip, rdma and versions. The file
 errors.txt names parts that are missing or incomplete; they do not fail the command. Secrets in records and networks
-are replaced by "(redacted)": the values of keys that contain password, secret, token, credential or authorization, or
+are replaced by "${REDACTED}": the values of keys that contain password, secret, token, credential or authorization, or
 end in key or auth. Logs and the output of programs are included as they are: read them before you publish the report.`,
   options: [
     {
@@ -129,8 +129,7 @@ function collect(
 
 /** Returns a call of this executable. It runs in a separate process, so that a part that fails or hangs does not end the report. */
 function ownCommand(words: readonly string[]): Program {
-  // The path is of the child itself, which is a copy of this process until it runs the executable.
-  return { name: "/proc/self/exe", calledAs: args()[0] ?? "ib-sriov", arguments: words, statuses: [1] };
+  return { name: OWN_EXECUTABLE, calledAs: args()[0] ?? "ib-sriov", arguments: words, statuses: [1] };
 }
 
 /** Creates a file, and lets a function write it. After a failure no file is left. */

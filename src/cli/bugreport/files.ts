@@ -4,6 +4,7 @@ import { STATE_DIRECTORY } from "../../attachment/record/state-directory.ts";
 import { fromJson, isObject } from "../../cni/document.ts";
 import { readDirectory, readFile, readRegularFile } from "../../linux/files/read.ts";
 import { LINE_MARK } from "../../log/encode.ts";
+import { isNetworkFile, logFilesIn } from "../network-files.ts";
 import { LONGEST_PART, type Part } from "./part.ts";
 import { redactJson } from "./redact.ts";
 
@@ -11,8 +12,6 @@ import { redactJson } from "./redact.ts";
 const MOST_FILES = 5000;
 /** The errnos of a file or directory that does not exist. */
 const ABSENT = ["ENOENT", "ENOTDIR"];
-/** The names of files that libcni reads. */
-const CONFIGURATION = /\.(conf|conflist|json)$/;
 /** SEEK_SET of unistd.h. */
 const SEEK_SET = 0;
 const LONGEST_READ = 1 << 16;
@@ -115,7 +114,7 @@ function logPart(path: string): Part {
 function networkFiles(directories: readonly string[]): string[] {
   return directories.flatMap((directory) =>
     (readDirectory(directory, ABSENT) ?? [])
-      .filter((name) => CONFIGURATION.test(name))
+      .filter(isNetworkFile)
       .sort()
       .map((name) => `${directory}/${name}`)
       .filter(mayBeOfThisPlugin),
@@ -152,14 +151,6 @@ function textOf(read: () => string): string {
   } catch {
     return "";
   }
-}
-
-/** Returns the values of `logFile` in a network, or in the networks of a list. */
-function logFilesIn(document: unknown): string[] {
-  if (!isObject(document)) return [];
-  const { logFile, plugins } = document;
-  const own = typeof logFile === "string" && logFile.startsWith("/") ? [logFile] : [];
-  return Array.isArray(plugins) ? [...own, ...plugins.flatMap(logFilesIn)] : own;
 }
 
 function listingOf(directory: string): string {

@@ -1,7 +1,5 @@
 import { fromJson, isObject } from "../../cni/document.ts";
-
-/** The text in the place of a secret. */
-export const REDACTED = "(redacted)";
+import { REDACTED } from "../output/text.ts";
 
 /**
  * Keys of secrets: they contain any of these words, or end in "key", "keys", "key-data" or "auth". A `pkey` is a number of

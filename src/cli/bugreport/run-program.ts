@@ -4,10 +4,8 @@ import { isThere } from "../../linux/sysfs.ts";
 import { InterruptedError } from "../../node/clock.ts";
 import { errnoOf } from "../../node/node.ts";
 import { during } from "../progress.ts";
+import { PROGRAM_DIRECTORIES } from "../run-script.ts";
 import { LONGEST_PART, type Part } from "./part.ts";
-
-/** Directories of programs, besides those of PATH. */
-const DIRECTORIES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
 /** A program, with its arguments. */
 export interface Program {
@@ -65,7 +63,7 @@ function joined(stdout: string, stderr: string): string {
 }
 
 function searchPath(): string {
-  return [getenv("PATH") ?? "", DIRECTORIES].filter((each) => each !== "").join(":");
+  return [getenv("PATH") ?? "", PROGRAM_DIRECTORIES].filter((each) => each !== "").join(":");
 }
 
 /** Returns the path of a program; `undefined` if it is not installed. */

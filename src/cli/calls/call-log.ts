@@ -1,7 +1,5 @@
-import { isObject } from "../../cni/document.ts";
 import type { CliContext } from "../context.ts";
-import { shellWord } from "../doctor/shell.ts";
-import { runScript } from "../run-script.ts";
+import { runScript, shellWord } from "../run-script.ts";
 import { JOURNAL_FIELDS, type LoggedCall, parseLoggedCall } from "./logged-call.ts";
 
 /** Which entries are read: those of failed calls, or those of one pod. */
@@ -69,12 +67,4 @@ function fileScript(file: string, filter: LogFilter): string {
   const [old, present] = [`${file}.1`, file].map(shellWord);
   return `[ -r ${present} ] || { echo "permission denied" >&2; exit 1; }
 { [ ! -e ${old} ] || cat ${old}; cat ${present}; } | grep -h ${pattern} | tail -n ${MOST_ENTRIES} | tail -c ${MOST_BYTES}`;
-}
-
-/** Returns the log files that network configurations name, each once. */
-export function logFilesOf(documents: readonly unknown[]): string[] {
-  const files = documents.flatMap((document) =>
-    isObject(document) && typeof document.logFile === "string" ? [document.logFile] : [],
-  );
-  return [...new Set(files)].filter((file) => file.startsWith("/"));
 }

@@ -1,13 +1,10 @@
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { sumOf } from "../../log/counters.ts";
 import type { Files } from "../../node/files.ts";
-import { attachmentsOf } from "../attachments/attachments.ts";
 import type { CliContext } from "../context.ts";
-import type { DoctorOptions } from "../doctor/context.ts";
-import { networksOf } from "../doctor/inputs/networks.ts";
 import { colorize, printable } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
-import { type CallLog, logFilesOf, readCallLog } from "./call-log.ts";
+import { type CallLog, readCallLog } from "./call-log.ts";
 import type { LoggedCall } from "./logged-call.ts";
 
 /** Calls that failed for the same reason. */
@@ -33,20 +30,10 @@ export interface RecentFailures extends Pick<CallLog, "sources" | "unread"> {
 /** Most failures that are shown. */
 const SHOWN = 5;
 
-/** Returns the calls that failed on a node lately, from the journal, and the log files of the node's networks. */
-export function recentFailures(machine: CliContext, options: DoctorOptions): RecentFailures {
-  const { calls, sources, unread } = readCallLog(machine, networkLogFiles(machine, options), "failed");
+/** Returns the calls that failed on a node lately, from the journal and log files. @param logFiles their paths. */
+export function recentFailures(machine: CliContext, logFiles: readonly string[]): RecentFailures {
+  const { calls, sources, unread } = readCallLog(machine, logFiles, "failed");
   return { failures: grouped(calls), counted: countedFailures(machine), sources, unread };
-}
-
-/** Returns the log files of the node's networks. A network or record that cannot be read is a finding elsewhere. */
-export function networkLogFiles(machine: CliContext, options: DoctorOptions): string[] {
-  try {
-    const { networks } = networksOf(machine, attachmentsOf(machine.node), options);
-    return logFilesOf(networks.map(({ document }) => document));
-  } catch {
-    return [];
-  }
 }
 
 /** Counts calls that failed for the same reason. @param calls the newest first. */

@@ -1,30 +1,31 @@
 import { args, deferSignals, readLink, user } from "host";
 import { messageOf } from "../../cni/error-document.ts";
+import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
 import { failuresText, recentFailures } from "../calls/recent-failures.ts";
 import { type Command, type CommandCall, UsageError } from "../command.ts";
 import { type CliContext, limitsOf, linuxContext, timeoutOption } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
+import { NETWORK_DIRECTORIES } from "../network-files.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import { error, type Finding, skipped } from "./finding.ts";
 import { commandOf, fixAll, fixesText, safeFixesOf } from "./fix.ts";
 import { guids } from "./guids.ts";
-import { networksOf } from "./inputs/networks.ts";
+import { networkLogFiles, networksOf } from "./inputs/networks.ts";
 import { kernel } from "./kernel.ts";
 import { locks } from "./locks.ts";
 import { networkChecks } from "./network-checks.ts";
 import { physicalFunctions } from "./physical-functions.ts";
 import { ownPlugin, PLUGIN_DIRECTORY, pluginDirectoryOf } from "./plugins.ts";
 import { examinePod, isPodInOrder, type PodReport, parsePodName, podDocument, podText } from "./pod.ts";
+import { podDevices } from "./pod-devices.ts";
 import { rdmaMode } from "./rdma.ts";
 import { findingLines, type ReportedFinding, textOf, verdictOf } from "./report.ts";
 import { records, stateDirectory } from "./state.ts";
 import { rdmaNaming } from "./udev.ts";
 import { virtualFunctions } from "./virtual-functions.ts";
 
-/** Directories of the networks of runtimes and of Multus. */
-const NETWORK_DIRECTORIES = "/etc/cni/net.d:/etc/cni/multus/net.d";
 /** The exit status if the doctor could not examine the node. */
 const COULD_NOT_RUN = 3;
 
@@ -80,13 +81,13 @@ last call failed, or if a finding is an error.`,
     const machine = linuxContext();
     const isFile = (path: string) => machine.node.files.isFile(path);
     const doctorOptions = {
-      cniPath: options.get("cni-path") ?? pluginDirectoryOf(readLink("/proc/self/exe"), isFile),
+      cniPath: options.get("cni-path") ?? pluginDirectoryOf(readLink(OWN_EXECUTABLE), isFile),
       confDirs: (options.get("cni-conf-dir") ?? NETWORK_DIRECTORIES).split(":"),
       program: args()[0] ?? "ib-sriov",
     };
     if (pod !== undefined) return answerForPod(call, examinePod(machine, doctorOptions, pod, examine));
     if (options.has("fix")) return fix(call, machine, doctorOptions);
-    const recent = recentFailures(machine, doctorOptions);
+    const recent = recentFailures(machine, networkLogFiles(machine, doctorOptions));
     const findings = examine(machine, doctorOptions);
     const attachable = !findings.some(({ level }) => level === "error");
     const problems = findings.filter(({ level }) => level === "warning" || level === "error");
@@ -143,6 +144,7 @@ const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly F
   ["PF", physicalFunctions],
   ["VF", virtualFunctions],
   ["VF", locks],
+  ["pod", podDevices],
   ["GUID", guids],
   ["RDMA", rdmaMode],
   ["udev", rdmaNaming],

@@ -29,6 +29,8 @@ export type FindingId =
   | "vf-link-unknown"
   | "vf-port-down"
   | "vf-mtu"
+  | "pod-no-interface"
+  | "pod-no-device-files"
   | "guid-ok"
   | "guid-none"
   | "guid-missing"

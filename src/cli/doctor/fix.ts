@@ -8,10 +8,9 @@ import { takeInventory } from "../inventory.ts";
 import { colorize, printable } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
 import { provisionAll } from "../provision.ts";
-import { runScript } from "../run-script.ts";
+import { runScript, shellWord } from "../run-script.ts";
 import { outcomeText, selectedVfs, type VfOutcome } from "../vf-outcomes.ts";
 import type { Finding, SafeFix } from "./finding.ts";
-import { shellWord } from "./shell.ts";
 
 /** The kinds of remedies in the order in which they are carried out: a later one can need an earlier one. */
 const ORDER: readonly SafeFix["kind"][] = ["load module", "gc", "bind", "provision"];

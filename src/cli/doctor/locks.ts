@@ -1,8 +1,8 @@
 import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
-import { TimeoutError } from "../../node/clock.ts";
 import type { Lock, LockHolder } from "../../node/files.ts";
 import type { Node } from "../../node/node.ts";
+import { tryAcquire } from "../try-acquire.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding } from "./finding.ts";
 import { listed } from "./shell.ts";
@@ -29,27 +29,17 @@ export function locks({ node, pfs = [] }: DoctorContext): Finding[] {
 }
 
 function leftBehind({ clock }: Node, pci: string, lock: Lock): Finding[] {
-  if (isFree(lock, clock.now())) return [];
+  if (tryAcquire(lock, clock.now())) return [];
   const holders = lock.holders();
   const { holder } = parseLockContents(lock.read());
   // A call that is running holds the lock itself, and ends at its deadline.
   if (holders.length === 0 || holders.some(({ pids }) => holder === undefined || pids.includes(holder.pid)))
     return [];
-  if (isFree(lock, clock.now() + PATIENCE)) return [];
+  if (tryAcquire(lock, clock.now() + PATIENCE)) return [];
   const who = listed(holders.map(({ pid, command }) => `process ${pid} (${command})`));
   return error(
     "vf-locked",
     `VF ${pci} is locked by ${who}, which ${holder?.verb ?? "a call"} has left behind: no pod can get or release it`,
     { command: `kill -KILL ${holders.map(({ pid }: LockHolder) => pid).join(" ")}` },
   );
-}
-
-function isFree(lock: Lock, deadline: number): boolean {
-  try {
-    lock.acquire(deadline);
-    return true;
-  } catch (error) {
-    if (error instanceof TimeoutError) return false;
-    throw error;
-  }
 }

@@ -3,6 +3,7 @@ import { messageOf } from "../../cni/error-document.ts";
 import { checkVersion } from "../../cni/versions.ts";
 import { parseNetworkForStatus } from "../../network-config/network-config.ts";
 import { warnOfSuspiciousKeys } from "../../network-config/suspicious-keys.ts";
+import type { Node } from "../../node/node.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, warning } from "./finding.ts";
@@ -10,7 +11,7 @@ import type { Network } from "./inputs/networks.ts";
 import { ipamPlugin, type PluginProber, pluginProber } from "./plugins.ts";
 
 /** The type of rdma-cni. */
-const RDMA_CNI = "rdma";
+export const RDMA_CNI = "rdma";
 /** The largest MTU of an InfiniBand port, 4,096 bytes, less the header of IPoIB in datagram mode. */
 const LARGEST_MTU = 4092;
 
@@ -39,14 +40,7 @@ function networkCheck(prober: PluginProber, pfs: readonly InventoriedPf[], netwo
 
 /** Checks whether the requirements of a network are met. */
 function requirements(prober: PluginProber, { document, chain, cniPath }: Network, which: string): Finding[] {
-  if (chain.includes(RDMA_CNI))
-    return error(
-      "network-rdma-cni",
-      `${which} chains rdma-cni, which removes the interface by moving its RDMA device`,
-      {
-        advice: `remove the plugin of type "${RDMA_CNI}", and set "rdmaIsolation": true in that of type "ib-sriov"`,
-      },
-    );
+  if (chain.includes(RDMA_CNI)) return rdmaCni(prober.node, document.rdmaIsolation === true, which);
   try {
     const parsed = parseConfiguration(JSON.stringify(document));
     const { ipamType } = parseNetworkForStatus(parsed);
@@ -56,6 +50,22 @@ function requirements(prober: PluginProber, { document, chain, cniPath }: Networ
   } catch (cause) {
     return error("network-invalid", `${which}: ${messageOf(cause)}`, { advice: "correct the file" });
   }
+}
+
+/**
+ * Returns the finding about a network that chains rdma-cni, which requires the exclusive mode, and moves the RDMA device
+ * that it finds on the host. When an RDMA device moves, the kernel creates the netdev of the VF again.
+ */
+function rdmaCni({ rdma }: Node, isIsolating: boolean, which: string): Finding[] {
+  const effect = !rdma.isExclusive()
+    ? "which refuses every ADD, because RDMA devices are shared"
+    : isIsolating
+      ? "which refuses every ADD, because rdmaIsolation has moved the RDMA device to the pod already"
+      : "which moves the RDMA device to the pod, so that the pod loses its interface, although ADD succeeds";
+  const isolate = isIsolating ? "" : ', and set "rdmaIsolation": true in that of type "ib-sriov"';
+  return error("network-rdma-cni", `${which} chains rdma-cni, ${effect}`, {
+    advice: `remove the plugin of type "${RDMA_CNI}"${isolate}`,
+  });
 }
 
 /**

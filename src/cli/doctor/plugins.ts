@@ -3,9 +3,9 @@ import { findPlugin } from "../../cni/ipam.ts";
 import { VERSION_CALL, versionsIn } from "../../cni/versions.ts";
 import { TimeoutError } from "../../node/clock.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
+import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy } from "./finding.ts";
-import { shellWord } from "./shell.ts";
 
 /** The directory of plugins that most runtimes use. */
 export const PLUGIN_DIRECTORY = "/opt/cni/bin";

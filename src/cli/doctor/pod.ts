@@ -3,7 +3,6 @@ import type { ListedAttachment } from "../attachments/attachments.ts";
 import { attachedDocument } from "../attachments/holder.ts";
 import { type CallLog, readCallLog } from "../calls/call-log.ts";
 import type { LoggedCall } from "../calls/logged-call.ts";
-import { networkLogFiles } from "../calls/recent-failures.ts";
 import { UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { type InventoriedVf, takeInventory } from "../inventory.ts";
@@ -11,6 +10,7 @@ import { colorize, printable } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
 import type { DoctorContext, DoctorOptions } from "./context.ts";
 import type { Finding } from "./finding.ts";
+import { networkLogFiles } from "./inputs/networks.ts";
 
 /** A finding with its subject. */
 export interface PodFinding extends Finding {
@@ -104,7 +104,7 @@ function problemsOf(
   ].filter((each) => each !== undefined);
   // Only a comparison with all devices finds that two have the same GUID.
   return [
-    ...examine(machine, options, { subjects: ["PF", "VF", "records"], select: onlyOwn }),
+    ...examine(machine, options, { subjects: ["PF", "VF", "pod", "records"], select: onlyOwn }),
     ...examine(machine, options, { subjects: ["GUID"] }),
   ].filter(
     ({ level, found }) =>

@@ -1,9 +1,10 @@
 import type { CliContext } from "../context.ts";
+import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, skipped, warning } from "./finding.ts";
 import { modeAfterReboot } from "./inputs/modprobe.ts";
 import type { Network } from "./inputs/networks.ts";
-import { listed, shellWord } from "./shell.ts";
+import { listed } from "./shell.ts";
 
 /** A limit of both changes: rdma_compatdev_set of drivers/infiniband/core/device.c. */
 const FAILS_WITH_OTHER_NETNS = "fails with EBUSY while any other network namespace exists";

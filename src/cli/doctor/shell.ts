@@ -1,12 +1,9 @@
+import { shellWord } from "../run-script.ts";
+
 /** Longest command line for several VFs. A line for one VF can be longer. */
 const LINE = 70;
 /** Most command lines of one remedy. */
 const MOST_LINES = 8;
-
-/** Quotes a text as one word of a shell command. A container can choose names, and these must not become commands. */
-export function shellWord(text: string): string {
-  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
 
 /**
  * Returns a command of this program for VFs, e.g. "ib-sriov bind 0000:03:00.2 0000:03:00.3": several lines for many

@@ -5,9 +5,10 @@ import { errnoOf } from "../../node/node.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import { holderText } from "../attachments/holder.ts";
 import type { CliContext } from "../context.ts";
+import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
-import { listed, shellWord } from "./shell.ts";
+import { listed } from "./shell.ts";
 
 /** Checks the directory of records and locks, which every attachment needs. */
 export function stateDirectory(machine: CliContext): Finding[] {

@@ -1,8 +1,8 @@
 import { isUdevRunning } from "../../attachment/vf/udev.ts";
 import type { CliContext } from "../context.ts";
+import { shellWord } from "../run-script.ts";
 import { type Finding, ok, skipped, warning } from "./finding.ts";
 import { configurationFiles } from "./inputs/configuration-files.ts";
-import { shellWord } from "./shell.ts";
 
 /** The file of rdma-core. */
 const RULES = "60-rdma-persistent-naming.rules";

@@ -1,5 +1,6 @@
 import { isUsableGuid } from "../../infiniband/guid.ts";
 import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
+import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import {
   error,
@@ -13,7 +14,7 @@ import {
 } from "./finding.ts";
 import { findNetdev, locationText, returningRemedy } from "./inputs/netdev-location.ts";
 import { hasModule } from "./kernel.ts";
-import { commandLines, listed, shellWord, vfCommand } from "./shell.ts";
+import { commandLines, listed, vfCommand } from "./shell.ts";
 
 /** The operator's reaction to a VF that differs from its policy (its api/v1/helper.go, NeedToUpdateSriov). */
 export const DRAINS_NODE = "the SR-IOV Network Operator drains the node";

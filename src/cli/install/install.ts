@@ -2,6 +2,7 @@
 // Nothing else changes the node outside of an attachment's steps.
 import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
+import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { readDirectory } from "../../linux/files/read.ts";
 import { errnoOf } from "../../node/node.ts";
 import { type Command, UsageError } from "../command.ts";
@@ -74,7 +75,7 @@ export function install(words: readonly string[]): number {
 function run(options: InstallOptions): void {
   // Without this, it would not get SIGTERM if it is the first process of a container.
   host.deferSignals();
-  const executable = options.executable ?? host.readLink("/proc/self/exe");
+  const executable = options.executable ?? host.readLink(OWN_EXECUTABLE);
   const target = `${options.directory}/${PLUGIN}`;
   requireDirectory(options.directory);
   requireFile(executable);

@@ -24,7 +24,8 @@ export const metrics: Command = {
     {
       name: "textfile",
       value: "FILE",
-      summary: "writes them to a file NAME.prom, for node_exporter's textfile collector",
+      summary:
+        "writes them to FILE, which node_exporter's textfile collector reads if its name ends in .prom",
     },
   ],
   run({ options }: CommandCall): number {

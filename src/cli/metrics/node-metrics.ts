@@ -47,7 +47,8 @@ export interface AttachmentReport {
   readonly rdmaDevice: string;
 }
 
-const CONDITIONS: readonly Condition[] = [
+/** All conditions. docs/reference/tables.md describes them. */
+export const CONDITIONS: readonly Condition[] = [
   "attached",
   "in progress",
   "orphaned",

@@ -6,6 +6,9 @@ export type Tone = "ok" | "warning" | "error" | "heading" | "aside";
 /** Select Graphic Rendition (ECMA-48, 8.3.117): green, yellow, red, bold, faint. */
 const CODES: Readonly<Record<Tone, number>> = { ok: 32, warning: 33, error: 31, heading: 1, aside: 2 };
 
+/** The text in the place of a value that must not be published. */
+export const REDACTED = "(redacted)";
+
 /** Prints a line on stdout. */
 export function printLine(text: string): void {
   print(1, `${text}\n`);

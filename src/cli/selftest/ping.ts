@@ -78,13 +78,12 @@ function isAnswered(fd: number, sequence: number, deadline: number): boolean {
   }
 }
 
-/** Returns struct sockaddr_in6 of linux/in6.h. */
+/** Returns struct sockaddr_in6 of linux/in6.h; the host's byte order is little-endian. */
 function socketAddress({ address, interfaceIndex }: Destination): Uint8Array {
   const bytes = new Uint8Array(28);
   const view = new DataView(bytes.buffer);
-  const isLittleEndian = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-  view.setUint16(0, AF_INET6, isLittleEndian);
+  view.setUint16(0, AF_INET6, true);
   bytes.set(address, 8);
-  view.setUint32(24, interfaceIndex, isLittleEndian);
+  view.setUint32(24, interfaceIndex, true);
   return bytes;
 }

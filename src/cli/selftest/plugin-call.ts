@@ -1,6 +1,6 @@
 import { monotonic } from "host";
 import { fromJson, isObject, type JsonObject } from "../../cni/document.ts";
-import { ChildProcess } from "../../linux/child-process.ts";
+import { ChildProcess, OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { readFile } from "../../linux/files/read.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { ChildOutcome } from "../../node/processes.ts";
@@ -65,9 +65,8 @@ export class PluginCall {
         `CNI_IFNAME=${IFNAME}`,
       );
     const begin = monotonic();
-    // The path is of the child itself, which is a copy of this process until it runs the executable.
     const child = ChildProcess.start({
-      path: "/proc/self/exe",
+      path: OWN_EXECUTABLE,
       words: ["ib-sriov"],
       environment,
       stdin: JSON.stringify(network),

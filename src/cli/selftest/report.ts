@@ -1,7 +1,7 @@
 import { build } from "host";
 import type { InventoriedPf } from "../inventory.ts";
 import { type Listing, type Table, tablesText } from "../output/listing.ts";
-import { colorize, type Tone } from "../output/text.ts";
+import { colorize, REDACTED, type Tone } from "../output/text.ts";
 import { hcaOf, portDocument, softwareOf } from "./hardware.ts";
 import { CHECKS, type CheckResult } from "./results.ts";
 import type { Selftest } from "./stages.ts";
@@ -20,7 +20,7 @@ export interface Finished {
 /** Returns the report of a selftest in all formats. */
 export function reportOf(finished: Finished, { isRedacted }: { readonly isRedacted: boolean }): Listing {
   const { test, left } = finished;
-  const redact = (text: string) => (isRedacted ? text.replace(GUIDS, "(redacted)") : text);
+  const redact = (text: string) => (isRedacted ? text.replace(GUIDS, REDACTED) : text);
   const document = documentOf(finished);
   const results = test.results.list;
   return {

@@ -2,7 +2,6 @@ import { deferSignals } from "host";
 import { gcOrphaned } from "../../attachment/admin/gc-orphaned.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
 import { messageOf } from "../../cni/error-document.ts";
-import { TimeoutError } from "../../node/clock.ts";
 import type { Lock } from "../../node/files.ts";
 import type { Node } from "../../node/node.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
@@ -10,7 +9,9 @@ import { type Command, type CommandCall, UsageError } from "../command.ts";
 import { type CliContext, limitsOf, linuxContext, secondsOf } from "../context.ts";
 import { type InventoriedPf, takeInventory } from "../inventory.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
+import { REDACTED } from "../output/text.ts";
 import { during } from "../progress.ts";
+import { tryAcquire } from "../try-acquire.ts";
 import { chooseVfs, type FreeVf } from "./free-vfs.ts";
 import { LOG_FILE } from "./plugin-call.ts";
 import { type Finished, isGood, reportOf } from "./report.ts";
@@ -54,7 +55,7 @@ restores the VFs. docs/how-to/test-the-hardware.md describes how to send the rep
   options: [
     { name: "kill", value: "N", summary: "also kills ADD and DEL at N points of their duration" },
     { name: "parallel", summary: "tests all free VFs of all PFs at the same time" },
-    { name: "redact", summary: 'replaces GUIDs in the output by "(redacted)"' },
+    { name: "redact", summary: `replaces GUIDs in the output by "${REDACTED}"` },
     {
       name: "timeout",
       value: "SECONDS",
@@ -104,14 +105,9 @@ function killsOf({ options }: CommandCall): number {
 /** Makes sure that only one selftest runs. @throws {Error} if another one runs. */
 function lockSelftest(node: Node): Lock {
   const lock = node.files.lock(LOG_FILE);
-  try {
-    lock.acquire(node.clock.now());
-    return lock;
-  } catch (error) {
-    lock.release();
-    if (error instanceof TimeoutError) throw new Error(`another selftest is running (${LOG_FILE} is locked)`);
-    throw error;
-  }
+  if (tryAcquire(lock, node.clock.now())) return lock;
+  lock.release();
+  throw new Error(`another selftest is running (${LOG_FILE} is locked)`);
 }
 
 /** Releases the VFs of a selftest that was killed: its namespaces are gone. */

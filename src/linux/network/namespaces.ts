@@ -2,7 +2,7 @@ import * as host from "host";
 import { type Namespace, NamespaceError, type Namespaces } from "../../node/namespaces.ts";
 import { errnoOf } from "../../node/node.ts";
 import { readFile } from "../files/read.ts";
-import { ENDED, processIds } from "../processes.ts";
+import { netnsKey, netnsKeyOf, processIds } from "../processes.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import { asLinuxNamespace, LinuxNamespace } from "./namespace.ts";
 
@@ -54,12 +54,9 @@ export class LinuxNamespaces implements Namespaces {
   }
 
   inhabited(namespace: Namespace): boolean {
-    const { device, inode } = host.fstat(asLinuxNamespace(namespace).fd);
+    const key = netnsKey(host.fstat(asLinuxNamespace(namespace).fd));
     if (host.stat(OWN_PIDS).inode !== INITIAL_PIDS) return true;
-    return processIds().some((pid) => {
-      const status = valueUnlessErrno(ENDED, undefined, () => host.stat(`/proc/${pid}/ns/net`));
-      return status?.inode === inode && status.device === device;
-    });
+    return processIds().some((pid) => netnsKeyOf(pid) === key);
   }
 
   setting(namespace: Namespace, key: string): string | undefined {

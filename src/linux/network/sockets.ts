@@ -1,9 +1,10 @@
 import * as host from "host";
 import { closeOnError } from "../close-on-error.ts";
 
-/** Constants of linux/socket.h, and SOCK_RAW | SOCK_CLOEXEC of linux/net.h. */
+/** Constants of linux/socket.h, and SOCK_RAW | SOCK_CLOEXEC and SOCK_NONBLOCK of linux/net.h. */
 const AF_NETLINK = 16;
 const RAW = 3 | 0o2000000;
+const SOCK_NONBLOCK = 0o4000;
 const SOL_NETLINK = 270;
 /** Options and a protocol of linux/netlink.h. */
 const NETLINK_EXT_ACK = 11;
@@ -29,16 +30,17 @@ export function netlinkSocket(protocol: number): number {
  *
  * (A socket that was never bound would not get the kernel's notifications: its port is 0, the kernel sends them on
  * behalf of port 0, and never back to the port on whose behalf it sends.)
+ * @param isNonBlocking reads fail with EAGAIN instead of waiting for an event.
  */
-export function netlinkEvents(protocol: number, groups: number): number {
+export function netlinkEvents(protocol: number, groups: number, { isNonBlocking = false } = {}): number {
   // struct sockaddr_nl: family, port 0, groups.
   const address = new Uint8Array(Uint32Array.of(AF_NETLINK, 0, groups).buffer);
-  return closeOnError(open(protocol), (fd) => {
+  return closeOnError(open(protocol, isNonBlocking ? SOCK_NONBLOCK : 0), (fd) => {
     host.bind(fd, address);
     return fd;
   });
 }
 
-function open(protocol: number): number {
-  return host.socket(AF_NETLINK, RAW, protocol, "AF_NETLINK");
+function open(protocol: number, flags = 0): number {
+  return host.socket(AF_NETLINK, RAW | flags, protocol, "AF_NETLINK");
 }

@@ -1,11 +1,12 @@
-import type { Inventory, Port } from "../../node/inventory.ts";
+import type { Inventory, NetnsProcess, Port } from "../../node/inventory.ts";
 import { readFile } from "../files/read.ts";
-import { isThere, linkIn, namesIn, numberIn, textIn, undefinedIfGone } from "../sysfs.ts";
+import { ENDED, netnsKey, netnsKeyOf, processIds } from "../processes.ts";
+import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, undefinedIfGone } from "../sysfs.ts";
 import { baseName, routingId } from "./path.ts";
 import { RDMA_DEVICES } from "./pci-functions.ts";
 import { pciAddressOfLink, pciSysfsDirectory } from "./sysfs-directory.ts";
 
-/** The PFs, VFs and ports of this machine, from sysfs. */
+/** The PFs, VFs and ports of this machine, from sysfs, and its processes, from procfs. */
 export class LinuxInventory implements Inventory {
   physicalFunctions(): string[] {
     const functions = namesIn(RDMA_DEVICES).flatMap((device) => {
@@ -43,6 +44,20 @@ export class LinuxInventory implements Inventory {
 
   sysfsDirectory(pci: string): string {
     return pciSysfsDirectory(pci);
+  }
+
+  processesIn(paths: readonly string[]): ReadonlyMap<string, readonly NetnsProcess[]> {
+    const keyed = paths.flatMap((path) => {
+      const status = statusOf(path);
+      return status === undefined ? [] : [{ path, key: netnsKey(status) }];
+    });
+    const processes = new Map(keyed.map(({ key }) => [key, [] as NetnsProcess[]]));
+    for (const pid of processIds()) {
+      const list = processes.get(netnsKeyOf(pid) ?? "");
+      const cgroup = list && readFile(`/proc/${pid}/cgroup`, undefined, ENDED);
+      if (cgroup !== undefined) list?.push({ pid, cgroup });
+    }
+    return new Map(keyed.map(({ path, key }) => [path, processes.get(key) ?? []]));
   }
 
   text(path: string): string | undefined {

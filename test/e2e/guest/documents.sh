@@ -6,7 +6,7 @@ pf=/sys/bus/pci/devices/0000:01:00.0
 # Makes a node with an HCA and the plugin, without VFs, pods and attachments, in RDMA's shared mode.
 fresh() {
   ip -all netns delete
-  rm -rf /var/lib/cni/* /run/cni
+  rm -rf /var/lib/cni/* /run/cni /run/pods
   modprobe -a ib_ipoib ib_uverbs ib_umad
   [ -d /sys/module/vhca ] || modprobe vhca drvname=mlx5_core devname=mlx5_%d disguise=1
   echo 0 >/sys/module/vhca/parameters/fail_probe
@@ -33,13 +33,39 @@ set_guid() {
   echo $pci >/sys/bus/pci/drivers/mlx5_core/bind
 }
 
-# attach NAME INDEX POD: gives a VF to container NAME of a pod, in a namespace of the same name.
+# attach NAME INDEX POD [INTERFACE]: gives a VF to container NAME of a pod, in a namespace of the same name. The variable
+# config is the network.
+config='{"cniVersion": "1.0.0", "name": "ib", "type": "ib-sriov", "guid": "auto", "link_state": "enable",
+  "ipam": {"type": "host-local", "subnet": "10.56.217.0/24"}}'
 attach() {
-  ip netns add "$1"
-  printf '{"cniVersion": "1.0.0", "name": "ib", "type": "ib-sriov", "deviceID": "0000:01:10.%d", "guid": "auto",
-    "link_state": "enable", "ipam": {"type": "host-local", "subnet": "10.56.217.0/24"}}' $(($2 * 2)) |
-    CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 CNI_IFNAME=net1 CNI_PATH=/opt/cni/bin \
-      CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$3" /opt/cni/bin/ib-sriov >/dev/null
+  local pci=0000:01:1$(($2 / 4)).$(($2 % 4 * 2))
+  [ -e "/run/netns/$1" ] || ip netns add "$1"
+  CNI_COMMAND=ADD CNI_CONTAINERID=$1 CNI_NETNS=/run/netns/$1 CNI_IFNAME=${4-net1} CNI_PATH=/opt/cni/bin \
+    CNI_ARGS="IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=$3" \
+    /opt/cni/bin/ib-sriov <<<"${config%\}}, \"deviceID\": \"$pci\"}" >/dev/null
+  mkdir -p "/run/pods/$3/$1"
+  touch "/run/pods/$3/$1/$pci"
+}
+
+# Attaches the pods that a document starts only after its first commands. The preparations of the document define it.
+start_pods() { false; }
+
+# kubectl exec POD -- COMMAND…: runs a command in the namespace of a pod. Of the files below /dev/infiniband it has those of
+# its VFs, which the device plugin gives to a container.
+kubectl() {
+  local container
+  [ -e "/run/pods/$2" ] || start_pods
+  container=$(ls "/run/pods/$2")
+  ip netns exec "$container" bash -euc '
+    mount -t tmpfs devices /mnt
+    cd /dev/infiniband
+    for vf in "$0"/*; do
+      for file in /sys/bus/pci/devices/"${vf##*/}"/infiniband_{verbs,mad}/*; do files+=("${file##*/}"); done
+    done
+    cp -a "${files[@]}" /mnt
+    cd /
+    mount --move /mnt /dev/infiniband
+    exec "$@"' "/run/pods/$2/$container" "${@:4}"
 }
 
 # delete_container NAME: deletes the container's namespace, without a DEL.

@@ -6,11 +6,25 @@ import { parseConfiguration } from "../../../src/cni/configuration.ts";
 import { checkVersion } from "../../../src/cni/versions.ts";
 import { parseNetwork, parseNetworkForStatus } from "../../../src/network-config/network-config.ts";
 import { documentedKeys } from "../../support/documented-keys.ts";
-import { allManifests, kustomized, type Manifest, manifestsOf, overlays } from "../../support/manifests.ts";
+import { blocksIn, documents, textOf } from "../../support/documents.ts";
+import {
+  allManifests,
+  kustomized,
+  type Manifest,
+  manifestsIn,
+  manifestsOf,
+  overlays,
+} from "../../support/manifests.ts";
 import { schemaErrors } from "./schema.ts";
 import { typeErrors } from "./types.ts";
 
 const all = allManifests("deploy");
+/** The pods in documents. */
+const documented = documents.flatMap((document) =>
+  blocksIn(textOf(document))
+    .filter(({ language, text }) => language === "yaml" && /^kind: Pod$/m.test(text))
+    .flatMap(({ text }) => manifestsIn(text, document)),
+);
 
 describe("every manifest matches the schema of its kind", () => {
   const made = overlays.flatMap((name) => kustomized(`deploy/${name}`));
@@ -72,6 +86,10 @@ describe("every manifest matches the schema of its kind", () => {
     ],
   ])("the check detects %s", (_, manifest, word) => {
     expect(schemaErrors(manifest)).toContain(word);
+  });
+
+  test.each(documented)("$file, a block of a document: $kind", (manifest) => {
+    expect(schemaErrors(manifest)).toBe("");
   });
 
   test("kustomize refuses a kustomization with a field that does not exist", () => {
@@ -159,6 +177,19 @@ describe("networks", () => {
     },
   );
 
+  test.each(documented)(
+    "a pod of $file names networks that exist, and requests their resources",
+    ({ content }) => {
+      const names = content.metadata.annotations["k8s.v1.cni.cncf.io/networks"].split(", ");
+      const requested = Object.keys(content.spec.containers[0].resources.limits);
+      const needed = names.map((name: string) => {
+        const network = networks.find(({ content: { metadata } }) => metadata.name === name);
+        return network?.content.metadata.annotations["k8s.v1.cni.cncf.io/resourceName"];
+      });
+      expect(requested.filter((name) => name !== "nvidia.com/gpu")).toEqual(needed);
+    },
+  );
+
   test("the range of a network belongs to that network only", () => {
     const ranges = networks.flatMap(({ content }) => {
       const { ipam } = JSON.parse(content.spec.config);
@@ -167,7 +198,7 @@ describe("networks", () => {
     expect(new Set(ranges).size).toBe(ranges.length);
   });
 
-  test("the test pods run on two nodes, with addresses that are unique in the cluster, and no capability", () => {
+  test("the test pods prefer two nodes, and have addresses that are unique in the cluster, and no capability", () => {
     const pods = all.filter(({ content }) => content.kind === "Pod").map(({ content }) => content);
     expect(pods.map(({ metadata }) => metadata.name)).toEqual(["ib-sriov-test-a", "ib-sriov-test-b"]);
     for (const { metadata, spec } of pods) {
@@ -178,9 +209,10 @@ describe("networks", () => {
       const [container] = spec.containers;
       expect(container.resources).toEqual({ requests: { [resource]: "1" }, limits: { [resource]: "1" } });
       expect(container.securityContext.capabilities).toBeUndefined();
-      const [term] = spec.affinity.podAntiAffinity.requiredDuringSchedulingIgnoredDuringExecution;
-      expect(metadata.labels).toMatchObject(term.labelSelector.matchLabels);
-      expect(term.topologyKey).toBe("kubernetes.io/hostname");
+      const [{ podAffinityTerm }] =
+        spec.affinity.podAntiAffinity.preferredDuringSchedulingIgnoredDuringExecution;
+      expect(metadata.labels).toMatchObject(podAffinityTerm.labelSelector.matchLabels);
+      expect(podAffinityTerm.topologyKey).toBe("kubernetes.io/hostname");
     }
   });
 });

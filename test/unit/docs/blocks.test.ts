@@ -2,7 +2,17 @@
 // runs those that can be run.
 import { expect, test } from "vitest";
 import { parseDocument } from "yaml";
-import { type Block, blocksIn, documents, isRunHere, needOf, textOf } from "../../support/documents.ts";
+import {
+  appliedIn,
+  type Block,
+  blocksIn,
+  documents,
+  isRunHere,
+  isRunInPods,
+  needOf,
+  textOf,
+} from "../../support/documents.ts";
+import { manifestsOf } from "../../support/manifests.ts";
 
 /** The requirements of blocks that no test can run. */
 const needs = ["an HCA", "a cluster", "a node with systemd"];
@@ -10,13 +20,24 @@ const needs = ["an HCA", "a cluster", "a node with systemd"];
 const command =
   /^\s*([$#] )?(sudo |echo |ip |make\b|kubectl |rdma |modprobe |systemctl |cat |(\/\S*\/)?ib-sriov [a-z-])/m;
 
+/** Returns the lines that kubectl prints when it creates the objects of a file. */
+function appliedLines(file: string): string[] {
+  return manifestsOf(file).map(({ content: { apiVersion, kind, metadata } }) => {
+    const [, group] = /^(.*)\//.exec(apiVersion) ?? [];
+    return `${kind.toLowerCase()}${group === undefined ? "" : `.${group}`}/${metadata.name} created`;
+  });
+}
+
 /** Returns the error of a block, "" if it is valid. */
 function problemOf(block: Block): string {
   const { language, text, output, isOutput } = block;
   const need = needOf(block);
   if (language === "sh") {
     if (need !== undefined && !needs.includes(need)) return `unknown requirement ${need}`;
-    return need !== undefined && output !== undefined ? "the output of commands that are not run" : "";
+    if (need === undefined || output === undefined || isRunInPods(block)) return "";
+    const printed = appliedIn(block)?.flatMap(appliedLines).join("\n");
+    if (printed === undefined) return "the output of commands that are not run";
+    return printed === output ? "" : `kubectl prints\n${printed}`;
   }
   if (language === "text") {
     if (!isOutput) return "text that is not a command's output";
@@ -47,6 +68,9 @@ test("some blocks run on this machine, some in the virtual node, and some cannot
   expect(free.filter(isRunHere).length).toBeGreaterThan(5);
   expect(free.filter((block) => !isRunHere(block)).length).toBeGreaterThan(15);
   expect(free.length).toBeLessThan(shell.length);
+  expect(shell.filter(isRunInPods).length).toBeGreaterThan(2);
+  const applied = shell.filter((block) => block.output !== undefined && appliedIn(block) !== undefined);
+  expect(applied.length).toBeGreaterThan(2);
 });
 
 const fenced = (language: string, text: string) => `\`\`\`${language}\n${text}\n\`\`\`\n`;
@@ -61,6 +85,16 @@ test.each([
     "output of commands that are not run",
     fenced("sh", "# Needs an HCA.\nlspci") + fenced("text", "x"),
     "that are not run",
+  ],
+  [
+    "output of a command in a pod and of another one",
+    fenced("sh", "# Needs a cluster.\nkubectl exec POD -- ip link\nkubectl get pods") + fenced("text", "x"),
+    "that are not run",
+  ],
+  [
+    "the output of another manifest",
+    fenced("sh", "# Needs a cluster.\nkubectl apply -f deploy/device-plugin.yaml") + fenced("text", "x"),
+    "kubectl prints\nconfigmap/sriovdp-config created",
   ],
   ["YAML with a duplicate key", fenced("yaml", "a: 1\na: 2"), "unique"],
   ["a file without its name", fenced("ini", "[Link]"), "name the file"],

@@ -72,6 +72,19 @@ test("every document and every picture is linked to", () => {
   expect(lonely).toEqual([]);
 });
 
+// A page of the forge shows a picture with at most this width, CSS pixels, so that wider pictures are scaled down.
+const shownWidth = 830;
+
+test("pictures have no text smaller than 12 pixels at the width at which they are shown", () => {
+  for (const name of readdirSync("docs/pictures")) {
+    const text = textOf(`docs/pictures/${name}`);
+    const width = Number(/viewBox="0 0 (\d+) /.exec(text)?.[1]);
+    const sizes = Array.from(text.matchAll(/font(?:-size)?: ([\d.]+)px/g), ([, size]) => Number(size));
+    const smallest = Math.min(...sizes) * Math.min(1, shownWidth / width);
+    expect(smallest, name).toBeGreaterThanOrEqual(12);
+  }
+});
+
 test("pictures are SVG with a title, and have colors for dark pages", () => {
   for (const name of readdirSync("docs/pictures")) {
     const text = textOf(`docs/pictures/${name}`);

@@ -1,6 +1,6 @@
 import type { CliContext } from "../../context.ts";
+import { shellWord } from "../../run-script.ts";
 import type { Remedy } from "../finding.ts";
-import { shellWord } from "../shell.ts";
 
 /** The directory of namespaces with a name; container runtimes use it, too. */
 const NAMESPACES = "/run/netns";

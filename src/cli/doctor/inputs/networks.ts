@@ -1,13 +1,12 @@
 import { modes } from "../../../attachment/modes.ts";
 import { fromJson, isObject, type JsonObject } from "../../../cni/document.ts";
-import type { ListedAttachment } from "../../attachments/attachments.ts";
+import { attachmentsOf, type ListedAttachment } from "../../attachments/attachments.ts";
 import type { CliContext } from "../../context.ts";
+import { isNetworkFile, logFilesIn } from "../../network-files.ts";
 import type { DoctorOptions } from "../context.ts";
 import { error, type Finding, skipped } from "../finding.ts";
 import { jsonError } from "./json-error.ts";
 
-/** The names of files that libcni reads. */
-const CONFIGURATION = /\.(conf|conflist|json)$/;
 const TYPE = "ib-sriov";
 
 /** A network of type ib-sriov. */
@@ -40,7 +39,7 @@ export function networksOf(
   for (const directory of confDirs) {
     for (const name of inventory.names(directory)) {
       const file = `${directory}/${name}`;
-      if (!CONFIGURATION.test(name) || !node.files.isFile(file)) continue;
+      if (!isNetworkFile(name) || !node.files.isFile(file)) continue;
       const text = inventory.text(file) ?? "";
       const document = fromJson(text);
       if (isObject(document)) networks.push(...networksIn(document, file, cniPath));
@@ -68,6 +67,16 @@ export function networksOf(
     if (network !== undefined && !networks.some(({ name }) => name === network.name)) networks.push(network);
   }
   return { networks, findings };
+}
+
+/** Returns the log files of the node's networks. A network or record that cannot be read is a finding elsewhere. */
+export function networkLogFiles(machine: CliContext, options: DoctorOptions): string[] {
+  try {
+    const { networks } = networksOf(machine, attachmentsOf(machine.node), options);
+    return [...new Set(networks.flatMap(({ document }) => logFilesIn(document)))];
+  } catch {
+    return [];
+  }
 }
 
 /** Returns the finding about a file that is not a JSON object, with the position of the mistake. */

@@ -1,5 +1,6 @@
 import { describe, expect, test } from "vitest";
-import { REDACTED, redactJson, withoutSecrets } from "../../../../src/cli/bugreport/redact.ts";
+import { redactJson, withoutSecrets } from "../../../../src/cli/bugreport/redact.ts";
+import { REDACTED } from "../../../../src/cli/output/text.ts";
 
 describe("the value of a member is a secret if its key is", () => {
   test.each([

@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { logFilesOf, readCallLog } from "../../../../src/cli/calls/call-log.ts";
+import { readCallLog } from "../../../../src/cli/calls/call-log.ts";
 import type { ChildCommand, ChildOutcome } from "../../../../src/node/processes.ts";
 import { aDoctorContext } from "../doctor/doctor-context.ts";
 
@@ -52,9 +52,4 @@ test("names of pods and files are not commands", () => {
   expect(scripts[0]).toContain("'CNI_PODNAMESPACE=a b' 'CNI_PODNAME=$(reboot)'");
   expect(scripts[1]).toContain(`grep -h -F '"podNamespace":"a b","podName":"$(reboot)"'`);
   expect(scripts[1]).toContain(`'/var/log/it'\\''s.log.1'`);
-});
-
-test("log files of networks are read once", () => {
-  const documents = [{ logFile: "/a" }, {}, { logFile: "b" }, { logFile: "/a" }, { logFile: 1 }, undefined];
-  expect(logFilesOf(documents)).toEqual(["/a"]);
 });

@@ -35,6 +35,7 @@ export function aDoctorContext(
       virtualFunctions: () => [],
       possibleVfs: () => undefined,
       ports: () => [],
+      processesIn: () => new Map(),
       sysfsDirectory: (pci) => `/sys/devices/pci0000:00/${pci}`,
       text: (path) => machine.files.texts.get(path)?.trimEnd(),
       names: (directory) => files.list(directory).sort(),

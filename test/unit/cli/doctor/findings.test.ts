@@ -13,6 +13,7 @@ import { locks } from "../../../../src/cli/doctor/locks.ts";
 import { networkChecks } from "../../../../src/cli/doctor/network-checks.ts";
 import { physicalFunctions } from "../../../../src/cli/doctor/physical-functions.ts";
 import { ownPlugin } from "../../../../src/cli/doctor/plugins.ts";
+import { podDevices } from "../../../../src/cli/doctor/pod-devices.ts";
 import { rdmaMode } from "../../../../src/cli/doctor/rdma.ts";
 import { textOf } from "../../../../src/cli/doctor/report.ts";
 import { records, stateDirectory } from "../../../../src/cli/doctor/state.ts";
@@ -24,6 +25,7 @@ import { TimeoutError } from "../../../../src/node/clock.ts";
 import type { Lock } from "../../../../src/node/files.ts";
 import { guid } from "../../../support/records.ts";
 import { aDoctorContext, aLink, aPf, aVf, port } from "./doctor-context.ts";
+import { aRunningPod } from "./running-pod.ts";
 
 type Parts = Parameters<typeof aDoctorContext>[2];
 type Texts = Readonly<Record<string, string>>;
@@ -140,6 +142,8 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "vf-link-unknown": () => vf({ config: { linkState: undefined, nodeGuid: own, portGuid: own } }),
   "vf-port-down": () => vf({ ports: [{ ...port, state: "INIT" }] }),
   "vf-mtu": () => vf({ netdev: aLink("ib1", { mtu: 1500 }) }),
+  "pod-no-interface": () => podDevices(aRunningPod({ netdev: "host" })),
+  "pod-no-device-files": () => podDevices(aRunningPod({ files: ["/proc/7/root/dev"] })),
   "guid-ok": () => guidsOf(aVf(0)),
   "guid-none": () => guidsOf(aVf(0, none)),
   "guid-missing": () => guidsOf(aVf(0), aVf(1, none)),

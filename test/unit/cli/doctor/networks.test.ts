@@ -46,12 +46,18 @@ function processes(answers: Record<string, string>, started: ChildCommand[] = []
 
 function examine(
   documents: Record<string, unknown>,
-  more: { attached?: ListedAttachment[]; plugins?: Record<string, string>; cniPath?: string } = {},
+  more: {
+    attached?: ListedAttachment[];
+    plugins?: Record<string, string>;
+    cniPath?: string;
+    isExclusive?: boolean;
+  } = {},
 ) {
   const {
     attached = [],
     plugins = { [hostLocal]: versionAnswer("0.4.0", "1.0.0") },
     cniPath = "/opt/cni/bin",
+    isExclusive = false,
   } = more;
   const texts = Object.entries(documents).map(([name, each]) => [
     `${directory}/${name}`,
@@ -60,7 +66,7 @@ function examine(
   const context = aDoctorContext(
     { ...Object.fromEntries(texts), ...plugins },
     { cniPath },
-    { processes: processes(plugins), clock: { now: () => 0 } },
+    { processes: processes(plugins), clock: { now: () => 0 }, rdma: { isExclusive: () => isExclusive } },
   );
   const networks = networksOf(context, attached, context);
   return summaries(networkChecks({ ...context, networks }));
@@ -205,14 +211,21 @@ describe("a network that is an error", () => {
     expect(others).toEqual([]);
   });
 
-  test("rdma-cni in its list", () => {
+  test.each([
+    [false, undefined, "refuses every ADD, because RDMA devices are shared"],
+    [false, true, "refuses every ADD, because RDMA devices are shared"],
+    [
+      true,
+      undefined,
+      "moves the RDMA device to the pod, so that the pod loses its interface, although ADD succeeds",
+    ],
+    [true, true, "refuses every ADD, because rdmaIsolation has moved the RDMA device to the pod already"],
+  ])("rdma-cni in its list: exclusive %s, rdmaIsolation %s", (isExclusive, rdmaIsolation, effect) => {
     const { name, cniVersion, ...plugin } = ownNetwork;
-    const list = { name, cniVersion, plugins: [plugin, { type: "rdma" }] };
-    expect(examine({ "10-a.conf": list })).toEqual([
-      [
-        `error network-rdma-cni: ${which} chains rdma-cni, which removes the interface by moving its RDMA device`,
-        '(remove the plugin of type "rdma", and set "rdmaIsolation": true in that of type "ib-sriov")',
-      ],
+    const list = { name, cniVersion, plugins: [{ ...plugin, rdmaIsolation }, { type: "rdma" }] };
+    const remedy = `remove the plugin of type "rdma"${rdmaIsolation ? "" : ', and set "rdmaIsolation": true in that of type "ib-sriov"'}`;
+    expect(examine({ "10-a.conf": list }, { isExclusive })).toEqual([
+      [`error network-rdma-cni: ${which} chains rdma-cni, which ${effect}`, `(${remedy})`],
     ]);
   });
 

@@ -30,6 +30,7 @@ export function inventoryOf(
     virtualFunctions: () => [],
     possibleVfs: () => undefined,
     ports: () => [],
+    processesIn: () => new Map(),
     sysfsDirectory: directoryOf,
     text: (path) => {
       const [, pci = "", file = ""] = /([0-9a-f:]+\.[0-7])\/([a-z_/]+)$/.exec(path) ?? [];

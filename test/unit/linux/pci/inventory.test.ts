@@ -53,3 +53,37 @@ describe("PFs", () => {
     expect(inventory.physicalFunctions()).toEqual(["0000:03:00.0", ...others]);
   });
 });
+
+describe("the processes in network namespaces", () => {
+  const pod = "/run/netns/pod";
+  const other = "/var/run/netns/pod";
+
+  beforeEach(() => {
+    machine.directories.set("/proc", ["self", "1", "7", "8", "9"]);
+    const inodes = {
+      [pod]: "2",
+      [other]: "2",
+      "/proc/1/ns/net": "1",
+      "/proc/7/ns/net": "2",
+      "/proc/8/ns/net": "2",
+    };
+    for (const [path, inode] of Object.entries(inodes)) machine.inodes.set(path, inode);
+    machine.files.set("/proc/7/cgroup", "0::/system.slice/c1\n");
+    machine.files.set("/proc/9/cgroup", "0::/\n");
+  });
+
+  test("are returned for each path; those that have ended, and paths that do not exist, are left out", () => {
+    const processes = [{ pid: "7", cgroup: "0::/system.slice/c1\n" }];
+    expect(inventory.processesIn([pod, "/run/netns/gone", other])).toEqual(
+      new Map([
+        [pod, processes],
+        [other, processes],
+      ]),
+    );
+  });
+
+  test("are an error if a process may not be examined", () => {
+    machine.faults.set("stat /proc/7/", "EACCES");
+    expect(() => inventory.processesIn([pod])).toThrow(expect.objectContaining({ code: "EACCES" }));
+  });
+});
