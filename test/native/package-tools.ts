@@ -58,4 +58,4 @@ export function unpacked(file: string): string {
 
 /** Returns fields of an RPM package, in a format of `rpm --queryformat`. */
 export const rpmFields = (file: string, format: string) =>
-  rpm("rpm", "--dbpath", "/absent", "-qp", "--qf", format, file);
+  rpm("rpm", "--dbpath", freshPath("rpm"), "-qp", "--qf", format, file);

@@ -70,7 +70,7 @@ function isStillAttached(node: Node, { path }: ListedAttachment, { vf, since }: 
 
 /**
  * Checks whether the pods that have RDMA devices have the files of these devices, too. The SR-IOV device plugin (since
- * 3.9) reads the names of the files when kubelet allocates the VF. In exclusive mode it finds none while another pod
+ * 3.8) reads the names of the files when kubelet allocates the VF. In exclusive mode it finds none while another pod
  * still has the VF, and the files are never handed out later.
  */
 function deviceFiles({ node, inventory }: DoctorContext, running: readonly RunningAttachment[]): Finding[] {
@@ -94,7 +94,7 @@ function deviceFiles({ node, inventory }: DoctorContext, running: readonly Runni
       `${subjectOf(attachment)} cannot use RDMA: it has the RDMA device of the VF, but no process of it has ${path}`,
       {
         advice:
-          'delete the pod, unless it still runs init containers: the SR-IOV device plugin (3.9 or later) hands out these files only if the VF is back on the host when kubelet starts the next pod, and if its resource sets "isRdma": true',
+          'delete the pod, unless it still runs init containers: the SR-IOV device plugin (3.8 or later) hands out these files only if the VF is back on the host when kubelet starts the next pod, and if its resource sets "isRdma": true',
       },
     );
   });
