@@ -163,7 +163,7 @@ image: $(B)/SHA256SUMS ## the container image for all three architectures as an 
 # The field Maintainer of Debian packages and Packager of RPM packages: name <address>.
 PACKAGER ?= The ib-sriov project
 .PHONY: packages
-packages: $(EXECUTABLES) ## Debian and RPM packages for all three architectures, in build/packages/
+packages: build $(EXECUTABLES) ## Debian and RPM packages for all three architectures, in build/packages/
 	$(call say,package,$(B)/packages)
 	$(Q)rm -rf $(B)/packages $(B)/packaged
 	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(B)/packaged UNIT_DIR=/usr/lib/systemd/system SHARE_DIR=/usr/share

@@ -56,6 +56,6 @@ export function unpacked(file: string): string {
   return directory;
 }
 
-/** Returns fields of an RPM package, in a format of `rpm --queryformat`. */
+/** Returns fields of an RPM package, in a format of `rpm -qp --qf`. */
 export const rpmFields = (file: string, format: string) =>
   rpm("rpm", "--dbpath", freshPath("rpm"), "-qp", "--qf", format, file);
