@@ -106,7 +106,7 @@ simulator: setup ## tests on a model of a node only
 	@$(NODE) scripts/test.mjs simulator
 native: build cross build-asan $(B)/host-test $(B)/asan/host-test ## tests of the executable and of native/ only
 	@$(NODE) scripts/test.mjs native
-e2e: build ## tests in the virtual node only
+e2e: build ## tests in the virtual node only; PEER=path runs the Go plugin at that path in them
 	@$(NODE) scripts/test.mjs e2e
 
 SECONDS := 60
