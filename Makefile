@@ -111,7 +111,7 @@ simulator: setup ## tests on a model of a node only
 	@$(NODE) scripts/test.mjs simulator
 native: build cross build-asan $(B)/host-test $(B)/asan/host-test ## tests of the executable and of native/ only
 	@$(NODE) scripts/test.mjs native
-e2e: build ## tests in the virtual node only; SHARD=1/3 runs the first of three parts
+e2e: build ## tests in the virtual node only; SHARD=1/3: a third of them; PEER=path: with the Go plugin at that path
 	@$(NODE) scripts/test.mjs e2e
 
 SECONDS := 60

@@ -1,3 +1,4 @@
+import { readdirSync, readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
@@ -63,8 +64,18 @@ function rankOf({ moduleId }: TestSpecification): number {
   return at < 0 ? longest.length : at;
 }
 
+/** Unit tests that replace modules for themselves, which must not have an effect on other files. */
+const mocking = readdirSync(at("test/unit"), { recursive: true, encoding: "utf8" })
+  .map((name) => `test/unit/${name}`)
+  .filter((path) => path.endsWith(".test.ts") && readFileSync(at(path), "utf8").includes("vi.mock("));
+
 /** For tests that only compute: by default, vitest leaves one processor idle. */
 const maxWorkers = "100%";
+
+/** Nothing in them waits: the limit only ends what hangs, and must not fail what a busy machine slows down. */
+function unit(name: string, files: { include: string[]; exclude?: string[]; isolate?: boolean }) {
+  return { ...onNode, test: { name, ...files, testTimeout: 180_000, maxWorkers } };
+}
 
 /** The tests of native/ run twice: with the executable as it ships, and with the sanitizers in it. */
 function native(name: string, directory: string, exclude: string[]) {
@@ -74,6 +85,8 @@ function native(name: string, directory: string, exclude: string[]) {
       name,
       include: ["test/native/**/*.test.ts"],
       exclude,
+      // They wait for timers of the executable for half of their time.
+      maxWorkers: 3,
       env: { HOST_TEST: at(`${directory}/host-test`), IB_SRIOV: at(`${directory}/ib-sriov`) },
       // Longer than test/support/patience.ts, so that a test reports its own timeout.
       testTimeout: 300_000,
@@ -85,11 +98,9 @@ export default defineConfig({
   test: {
     sequence: { sequencer: LongestFirst },
     projects: [
-      // Nothing in them waits: the limit only ends what hangs, and must not fail what a busy machine slows down.
-      {
-        ...onNode,
-        test: { name: "unit", include: ["test/unit/**/*.test.ts"], testTimeout: 180_000, maxWorkers },
-      },
+      // Loading the modules again for each file takes longer than the tests.
+      unit("unit", { include: ["test/unit/**/*.test.ts"], exclude: mocking, isolate: false }),
+      unit("unit-mocking", { include: mocking }),
       // A test is a scenario, failed or killed at each of its calls: thousands of cases.
       {
         ...onNode,

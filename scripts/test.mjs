@@ -39,7 +39,7 @@ const suites = {
   prose: check("prose", "node", "scripts/prose.mjs"),
   types: check("types of the program", "node_modules/.bin/tsc", "--noEmit"),
   "test-types": check("types of the tests", "node_modules/.bin/tsc", "--noEmit", "-p", "tsconfig.test.json"),
-  unit: project("unit", 15, "unit tests"),
+  unit: project("unit", 15, "unit tests", "unit-mocking"),
   simulator: project("simulator", 15, "simulator"),
   native: project("native", 15, "tests of the executable, as shipped and with sanitizers", "native-asan"),
   fuzz: project("fuzz", fuzzMinutes, "fuzzers, on the sources and on both executables"),

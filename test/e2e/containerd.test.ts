@@ -2,12 +2,13 @@
 // DEL and CHECK; these tests call GC as newer versions do.
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
+import { Alternation, goPlugin, pods } from "./alternation.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
 import { busybox, Containerd, containerdFiles } from "./containerd.ts";
 import { cri, criId, message } from "./cri.ts";
-import { type PodInterface, testNode, vfs } from "./node.ts";
+import { type PodInterface, plugin, testNode, vfs } from "./node.ts";
 
-const node = testNode({ containerd: true, files: containerdFiles });
+const node = testNode({ containerd: true, pfs: 3, files: [...containerdFiles, goPlugin] });
 const runtime = new Containerd(node);
 beforeAll(() => runtime.renew(), 120_000);
 afterEach(() => runtime.calls());
@@ -225,3 +226,33 @@ test("a pod of the CRI service, which makes its namespace first, keeps its inter
     });
     await node.del("b", blue.config, peer);
   }));
+
+const instead =
+  process.env.PEER === undefined ? " (a script in its place, because PEER names no executable)" : "";
+describe(`the Go plugin${instead} and ib-sriov, installed in turn under 21 attachments`, () => {
+  const alternation = new Alternation(node);
+  beforeAll(() => alternation.setUp());
+
+  test("each ends what the other has attached, and the node is as before", () =>
+    asBefore(async () => {
+      const rounds = [
+        ["ib-sriov", [0, 1]],
+        ["Go plugin", [0]],
+        ["ib-sriov", [0]],
+      ] as const;
+      await alternation.install("Go plugin");
+      for (const pod of pods) await alternation.start(pod);
+      for (const [installed, replaced] of rounds) {
+        await alternation.install(installed);
+        for (const pod of replaced) {
+          await alternation.end(pod);
+          await alternation.start(pod);
+        }
+        await alternation.expectPods();
+      }
+      // One that was attached after the rollback, one before it, and one from the beginning.
+      for (const pod of pods) await alternation.end(pod);
+      // The Go plugin's DEL of an attachment of ib-sriov leaves the note of its GUID.
+      await node.shell(`${plugin} gc`);
+    }));
+});

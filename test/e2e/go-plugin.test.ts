@@ -1,18 +1,18 @@
 // Coexistence with the Go plugin of the same name: each plugin undoes the attachments of the other, and ib-sriov
 // respects the Go plugin's lock. If PEER names the Go plugin's executable, the tests run it; otherwise
-// guest/reference-add.sh does the same as its ADD.
+// guest/go-plugin.sh does the same as its ADD and DEL.
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
+import { goPlugin } from "./alternation.ts";
 import { type Config, commandLine, hostLocal, network } from "./cni.ts";
 import { compile } from "./compile.ts";
-import { inGuest, inRepository } from "./guest.ts";
-import { testNode, vfs } from "./node.ts";
+import { inGuest } from "./guest.ts";
+import { plugin, testNode, vfs } from "./node.ts";
 
 const peer = process.env.PEER;
-const script = inRepository("test/e2e/guest/reference-add.sh");
 const holder = compile("test/e2e/guest/hold-lock.c");
 const node = testNode({
   skipWaiting: true,
-  files: [script, holder, ...(peer === undefined ? [] : [peer])],
+  files: [holder, goPlugin],
 });
 
 const guid = "02:00:00:00:00:00:00:77";
@@ -39,18 +39,12 @@ function networkOf({ index, guid, linkState, ipam, rdmaIsolation }: Request): Co
   });
 }
 
-/** Attaches a VF to a pod with the Go plugin. */
-async function addByPeer(pod: string, request: Request): Promise<void> {
-  if (peer !== undefined) {
-    const call = { command: "ADD", netns: pod, config: networkOf(request) };
-    await node.shell(commandLine(inGuest(peer), call));
-    return;
-  }
-  const { index, guid = "", linkState = "", ipam = {} } = request;
-  await node.shell(
-    `bash /host/reference-add.sh ${vfs[index]} ${index} ${pod} c1 '${guid}' '${linkState}' '${JSON.stringify(ipam)}'`,
-  );
+/** Makes a call of the Go plugin, which must succeed. */
+async function callPeer(command: "ADD" | "DEL", pod: string, request: Request): Promise<void> {
+  await node.shell(commandLine(inGuest(goPlugin), { command, netns: pod, config: networkOf(request) }));
 }
+/** Attaches a VF to a pod with the Go plugin. */
+const addByPeer = (pod: string, request: Request) => callPeer("ADD", pod, request);
 
 /**
  * Removes the settings of the VFs that the Go plugin's ADD or DEL loses permanently, so that the rest can be compared:
@@ -182,32 +176,41 @@ async function holdLock(seconds: number): Promise<void> {
   await node.until("grep -q held /tmp/held");
 }
 
-/** Returns the Go plugin's executable in the guest; skips the test if PEER is not set. */
-function requirePeer({ skip }: TestContext): string {
+/** Skips a test whose subject guest/go-plugin.sh does not have, if PEER is not set. */
+function requirePeer({ skip }: TestContext): void {
   if (peer === undefined) skip("PEER does not name the Go plugin's executable");
-  return inGuest(peer ?? "");
 }
 
-test.for([
+test.each([
   ["with all settings", { index: 0, guid, linkState: "enable", ipam }],
   ["with only the move", { index: 1 }],
   ["of a VF that had no GUID", { index: 3, guid }],
-] as const)("the Go plugin's DEL of an attachment of ib-sriov %s", async ([, request], context) => {
-  const goPlugin = requirePeer(context);
-  await asBefore(async () => {
+] as const)("the Go plugin's DEL of an attachment of ib-sriov %s", (_, request) =>
+  asBefore(async () => {
     const name = await node.hostNetdev(vfs[request.index]);
     await node.add("a", networkOf(request));
-    await node.shell(commandLine(goPlugin, { command: "DEL", netns: "a", config: networkOf(request) }));
+    await callPeer("DEL", "a", request);
     // ib-sriov's ADD removes alternative names, which the Go plugin does not restore.
     if (request.index === 1) await node.shell(`ip link property add dev ${name} altname rail1`);
     // The lock file still names the owner, which has no effect without a record.
     await node.add("b", networkOf(request), { container: "c2" });
     await node.del("b", networkOf(request), { container: "c2" });
-  });
-});
+  }),
+);
+
+test("the Go plugin's DEL of an attachment of ib-sriov whose ADD was killed before the move fails; gc undoes it", () =>
+  asBefore(async () => {
+    await node.plugin("fatal", "[ $CNI_COMMAND != ADD ] || kill -KILL $PPID");
+    const request = { index: 0, guid, linkState: "enable", ipam: { type: "fatal" } };
+    const { status } = await node.call({ command: "ADD", netns: "a", config: networkOf(request) });
+    expect(status).toBe(137);
+    await expect(callPeer("DEL", "a", request)).rejects.toThrow("net1");
+    await node.shell(`${plugin} gc`);
+    await callPeer("DEL", "a", request);
+  }));
 
 test("ADD waits for a slow call of the Go plugin", async (context) => {
-  const goPlugin = requirePeer(context);
+  requirePeer(context);
   await asBefore(async () => {
     await node.plugin("endless", "[ $CNI_COMMAND != ADD ] || { touch /tmp/started; sleep 20; exit 1; }");
     const slow = {
@@ -216,7 +219,9 @@ test("ADD waits for a slow call of the Go plugin", async (context) => {
       netns: "b",
       config: network(other, { ipam: { type: "endless" } }),
     };
-    await node.shell(`rm -f /tmp/started; { ${commandLine(goPlugin, slow)}; } </dev/null >/tmp/slow 2>&1 &`);
+    await node.shell(
+      `rm -f /tmp/started; { ${commandLine(inGuest(goPlugin), slow)}; } </dev/null >/tmp/slow 2>&1 &`,
+    );
     await node.until("[ -e /tmp/started ]");
     await node.add("a", network(vf, { guid }));
     expect(await node.shell("pidof sleep || echo ended")).toBe("ended\n");
@@ -244,11 +249,11 @@ describe("in exclusive mode, in which an RDMA device belongs to one namespace", 
   });
 
   test("the Go plugin's DEL returns the RDMA device that ib-sriov has moved", async (context) => {
-    const goPlugin = requirePeer(context);
+    requirePeer(context);
     await asBefore(async () => {
       await node.add("a", networkOf(request));
       expect(await devicesOf("a")).toContain("mlx5_");
-      await node.shell(commandLine(goPlugin, { command: "DEL", netns: "a", config: networkOf(request) }));
+      await callPeer("DEL", "a", request);
       // The lock file names the old owner until another container gets the VF, or DEL comes once more.
       await node.del("a", networkOf(request));
     });

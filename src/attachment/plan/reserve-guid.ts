@@ -31,7 +31,8 @@ export function requireFreeGuid(
   const device = others.find(({ nodeGuid }) => nodeGuid === guid);
   if (netdev === undefined && device === undefined) return;
   const holder = state.guidNote(guid);
-  const owner = holder === undefined || holder === pci ? undefined : ownerWith(session, holder, guid);
+  const owner =
+    holder === undefined || holder === pci ? undefined : attachmentWithGuid(session, holder, guid);
   if (owner !== undefined) throw inUse(guid, pci, `VF ${holder} has it`, owner);
   const which = netdev === undefined ? `RDMA device ${device?.name}` : describeNetdev(netdev, pf);
   throw inUse(guid, pci, `${which} runs with it`, undefined);
@@ -59,7 +60,7 @@ export function reserveGuid(session: AddContext): void {
     const holder = state.guidNote(guid);
     if (holder === pci) return;
     if (holder !== undefined) {
-      const owner = ownerWith(session, holder, guid);
+      const owner = attachmentWithGuid(session, holder, guid);
       if (owner !== undefined) throw inUse(guid, pci, `VF ${holder} has it`, owner);
       state.removeGuidNote(guid);
     }
@@ -75,7 +76,11 @@ export function reserveGuid(session: AddContext): void {
  * Returns the attachment of a VF that has a GUID, running or not: as long as it has a record, its VF may run with the
  * GUID. An unreadable record may contain the GUID, unless it is from an earlier boot.
  */
-function ownerWith({ node, state }: Session, pci: string, guid: Guid): AttachmentName | undefined {
+export function attachmentWithGuid(
+  { node, state }: Session,
+  pci: string,
+  guid: Guid,
+): AttachmentName | undefined {
   const { owner, predecessor, ownerBoot } = parseLockContents(state.vfNote(pci));
   return [owner, predecessor].find((name) => {
     const stored = name && state.findAny(name);

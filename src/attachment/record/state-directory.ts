@@ -1,6 +1,6 @@
 import { fromJson } from "../../cni/document.ts";
 import { utf8Length } from "../../cni/utf8-length.ts";
-import type { Guid } from "../../infiniband/guid.ts";
+import { type Guid, parseGuid } from "../../infiniband/guid.ts";
 import type { Files, Lock } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
@@ -81,6 +81,12 @@ export class StateDirectory {
   /** Returns the PCI address of the VF that got a GUID, from the note of the GUID; `undefined` without such a note. */
   guidNote(guid: Guid): string | undefined {
     return this.files.read(guidPath(guid));
+  }
+
+  /** Returns the GUIDs that have notes. It lists a directory, so ADD and DEL do not call it. */
+  notedGuids(): Guid[] {
+    const names = this.files.list(`${STATE_DIRECTORY}/.guid`);
+    return names.map(parseGuid).filter((guid) => guid !== undefined);
   }
 
   /** Removes the note of a GUID; a missing note is a success. */

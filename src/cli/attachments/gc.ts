@@ -1,6 +1,7 @@
 import { deferSignals } from "host";
 import { gcOrphaned, type LeftBecause } from "../../attachment/admin/gc-orphaned.ts";
-import { attempt } from "../../attachment/errors.ts";
+import { removeOutdatedGuidNote } from "../../attachment/admin/outdated-guid-notes.ts";
+import { attempt, attemptAll } from "../../attachment/errors.ts";
 import { pendingRecord, releasePending } from "../../attachment/ipam/pending-releases.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
 import { messageOf } from "../../cni/error-document.ts";
@@ -65,7 +66,21 @@ export function gcEntries(session: Session, { dryRun }: { readonly dryRun: boole
       return [{ ...subject, outcome: done, why: "only its lease was left" }];
     }),
   );
+  if (!dryRun) removeOutdatedNotes(session);
   return [...records, ...pending];
+}
+
+/** Removes the notes of GUIDs that no attachment has. Such a note has no effect, so an error is only a warning. */
+function removeOutdatedNotes(session: Session): void {
+  const { state, warn } = session;
+  const failures = attemptAll([
+    () => {
+      const notes = attempt("list the notes of GUIDs", () => state.notedGuids());
+      for (const failure of attemptAll(notes.map((guid) => () => removeOutdatedGuidNote(session, guid))))
+        warn(messageOf(failure));
+    },
+  ]);
+  for (const failure of failures) warn(messageOf(failure));
 }
 
 function linesOf(session: Session, path: string, action: (subject: Subject) => GcLine[]): GcLine[] {

@@ -36,13 +36,14 @@ case $1 in
     # containerd copies these files into pods.
     touch /etc/hosts /etc/resolv.conf
     cp /usr/lib/cni/loopback /opt/cni/bin/
-    # NoPivotRoot: the root of an initramfs cannot be exchanged.
+    # NoPivotRoot: the root of an initramfs cannot be exchanged. max_conf_num: a pod gets an interface of each network.
     cat >/etc/containerd/config.toml <<END
 version = 2
 [plugins."io.containerd.grpc.v1.cri"]
   sandbox_image = "$image"
 [plugins."io.containerd.grpc.v1.cri".cni]
   bin_dir = "/opt/cni/bin"
+  max_conf_num = 0
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc]
   runtime_type = "io.containerd.runc.v2"
 [plugins."io.containerd.grpc.v1.cri".containerd.runtimes.runc.options]

@@ -1,6 +1,13 @@
 import { describe, expect, test } from "vitest";
+import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { codes } from "../../../src/cni/errors.ts";
-import { everything, isolated, type NamedRequest, requests } from "../harness/common-requests.ts";
+import {
+  everything,
+  isolated,
+  type NamedRequest,
+  requestedGuid,
+  requests,
+} from "../harness/common-requests.ts";
 import { c1, c3, vf } from "../harness/default-node.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
 import { interfaceOf } from "../harness/prepare.ts";
@@ -122,6 +129,21 @@ describe("gc", () => {
       expect.stringMatching(/c1-net1: would be released/),
     );
     simulated.requireUnchanged(before, "after gc");
+  });
+
+  test("keeps the note of a running container's GUID, and removes one that the Go plugin's DEL has left", () => {
+    const simulated = new SimulatedNode({});
+    const { files } = simulated.machine;
+    const note = `${STATE_DIRECTORY}/.guid/${requestedGuid.replaceAll(":", "")}`;
+    simulated.mustAdd(c1, everything);
+    simulated.gcOfAll();
+    expect(files.read(note)).toBe(vf);
+    simulated.mustDel(c1, everything);
+    files.write(note, vf);
+    simulated.gcOfAll({ dryRun: true });
+    expect(files.read(note)).toBe(vf);
+    simulated.gcOfAll();
+    expect(files.read(note)).toBeUndefined();
   });
 
   test("leaves a container whose namespace cannot be seen, and has the VF", () => {

@@ -105,8 +105,9 @@ const required = (name: string): string[] =>
 test("a bug needs the report of the node, and a hardware report that of selftest, by the documented command", () => {
   expect(required("bug.yml").join()).toContain("ib-sriov bugreport -");
   const [, command = "?"] =
-    /^ +\/opt\/cni\/bin\/(ib-sriov selftest .*)$/m.exec(readFileSync("docs/how-to/test-the-hardware.md", "utf8")) ??
-    [];
+    /^ +\/opt\/cni\/bin\/(ib-sriov selftest .*)$/m.exec(
+      readFileSync("docs/how-to/test-the-hardware.md", "utf8"),
+    ) ?? [];
   expect(required("hardware.yml").join()).toContain(command);
 });
 
