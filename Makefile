@@ -227,29 +227,35 @@ $(eval $(call variant,asan,$(ASAN),$$(BUILD_CPPFLAGS)))
 
 OBJECTS := $(NATIVE:%=%.o)
 
+# The scripts that write the licenses of all linked software.
+NOTICES := $(wildcard scripts/linked/*) scripts/origins.mjs
+
 # Room for any image, in bytes.
 ROOMY := 0x400000
 
 BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_SCRIPTS='"$(B)/commands.bytecode"'
 
-# Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room
+# Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room, $(3) the
+# notices: none, or -DNOTICES=FILE
 define untaken
-	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(2) -o $(1).image.o native/startup/image.S
+	$(Q)$(CC) -c $(BLOBS) $(3) -DIMAGE_BYTES=$(2) -o $(1).image.o native/startup/image.S
 	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
 endef
 
 ifneq ($(filter IMAGE,$(WITHOUT)),)
 $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
 	$(call say,link,$@)
-	$(call untaken,$@,$(ROOMY))
+	$(call untaken,$@,$(ROOMY),)
 else
-# Linked twice: the first executable has room for any image and shows the image's size; the second has exactly this room
-# and is filled with its image.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE)
+# Linked twice: the first executable has room for any image and shows the image's size, and what is linked; the second has
+# exactly this room and is filled with its image. Executables of `make ablation` have no notices.
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S $(BYTECODE) $(NOTICES)
 	$(call say,link,$@)
-	$(call untaken,$(B)/obj/roomy,$(ROOMY))
+	$(call untaken,$(B)/obj/roomy,$(ROOMY),)
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
-	$(call untaken,$(B)/obj/untaken,$$(stat -c %s $(B)/obj/roomy.image))
+	$(if $(WITHOUT),,$(Q)$(NODE) scripts/linked/notices.mjs $(B)/obj $(ARCHITECTURE)=$@)
+	$(if $(WITHOUT),,$(Q)cat $(B)/obj/NOTICE <(echo) $(B)/obj/THIRD_PARTY_NOTICES >$(B)/obj/notices)
+	$(call untaken,$(B)/obj/untaken,$$(stat -c %s $(B)/obj/roomy.image),$(if $(WITHOUT),,-DNOTICES='"$(B)/obj/notices"'))
 	$(call say,image,$@)
 	$(Q)$(RUN) $(B)/obj/untaken >$(B)/obj/image
 	$(Q)$(OBJCOPY) --update-section .image=$(B)/obj/image $(B)/obj/untaken $(B)/obj/ib-sriov
@@ -271,11 +277,16 @@ $(FOREIGN:%=$(B)/%/ib-sriov): $(B)/%/ib-sriov: FORCE | setup
 # ARCHITECTURE=EXECUTABLE …
 HANDED_OUT := $(ARCHITECTURE)=$(B)/ib-sriov $(foreach each,$(FOREIGN),$(each)=$(B)/$(each)/ib-sriov)
 
-$(B)/ib-sriov.tar: $(EXECUTABLES) scripts/image
+# Also writes NOTICE.
+$(B)/THIRD_PARTY_NOTICES: $(EXECUTABLES) $(NOTICES)
+	$(call say,notices,$@)
+	$(Q)$(NODE) scripts/linked/notices.mjs $(B) $(HANDED_OUT)
+
+$(B)/ib-sriov.tar: $(EXECUTABLES) $(B)/THIRD_PARTY_NOTICES scripts/image LICENSE
 	$(call say,image,$@)
 	$(Q)scripts/image $@ $(B)/include/build.h $(HANDED_OUT)
 
-$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs
+$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs scripts/linked/parts.mjs scripts/origins.mjs
 	$(call say,sbom,$@)
 	$(Q)$(NODE) scripts/sbom.mjs $@ $(B)/include/build.h $(HANDED_OUT)
 

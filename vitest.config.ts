@@ -17,6 +17,7 @@ const bothOrNeither = [
   "distribution",
   "cross",
   "sbom",
+  "licenses",
   "monitoring",
 ].map((name) => `test/native/${name}.test.ts`);
 

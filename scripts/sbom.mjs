@@ -2,50 +2,13 @@
 // linker and esbuild list them. The same executables give the same bytes.
 //   node scripts/sbom.mjs OUT BUILD_HEADER ARCHITECTURE=EXECUTABLE…
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { PackageURL } from "packageurl-js";
+import { licenseOf, linkedFiles, packagesOf } from "./linked/parts.mjs";
 import { debianRelease, originOf } from "./origins.mjs";
-
-/**
- * SPDX licenses of linked libraries (/usr/share/doc/PACKAGE/copyright), by the beginning of the Debian package's name.
- */
-const debianLicenses = [
-  ["musl", "MIT"],
-  ["libgcc-", "GPL-3.0-or-later WITH GCC-exception-3.1"],
-  ["quickjs", "MIT"],
-];
-
-/**
- * Returns the objects and archives in an executable that do not come from this build, from the linker's dependency file
- * beside the executable.
- * @param {string} executable
- * @returns {string[]} absolute paths
- */
-export function linkedFiles(executable) {
-  // "TARGET: FILE FILE …" over several lines, then a rule for each file.
-  const [first = ""] = readFileSync(`${executable}.d`, "utf8").replaceAll("\\\n", " ").split("\n");
-  const files = first.slice(first.indexOf(":") + 1).match(/(?:\\ |\S)+/g) ?? [];
-  const buildObjects = `${resolve(dirname(executable))}/obj/`;
-  return files
-    .map((file) => file.replaceAll("\\ ", " "))
-    .filter((file) => file.startsWith("/") && !file.startsWith(buildObjects));
-}
-
-/**
- * Returns the directories of the npm packages in a bundle.
- * @param {string} map the bundle's source map; its paths are relative to its directory
- * @returns {string[]}
- */
-export function bundledPackages(map) {
-  const { sources } = JSON.parse(readFileSync(map, "utf8"));
-  const packages = sources.flatMap(
-    (source) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(resolve(dirname(map), source)) ?? [],
-  );
-  return [...new Set(packages)].sort();
-}
 
 /** Makes a component that is identified by its package URL. */
 function component(name, purl, license) {
@@ -61,8 +24,7 @@ function component(name, purl, license) {
 
 function debianComponent({ name, version, architecture }) {
   const qualifiers = { arch: architecture, distro: debianRelease() };
-  const license = debianLicenses.find(([prefix]) => name.startsWith(prefix))?.[1];
-  return component(name, new PackageURL("deb", "debian", name, version, qualifiers), license);
+  return component(name, new PackageURL("deb", "debian", name, version, qualifiers), licenseOf(name));
 }
 
 /** Makes a component for a library without a package, which is identified by its content. */
@@ -134,12 +96,6 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     const [architecture, path] = each.split("=");
     return { architecture, path };
   });
-  const bundles = dirname(out);
-  const packages = [bundles, join(bundles, "commands")].flatMap((directory) =>
-    readdirSync(directory)
-      .filter((name) => name.endsWith(".js.map"))
-      .flatMap((name) => bundledPackages(join(directory, name))),
-  );
   const build = Object.fromEntries(Array.from(lines, ([, key, value]) => [key, value]));
-  writeFileSync(out, sbomOf(build, executables, [...new Set(packages)].sort()));
+  writeFileSync(out, sbomOf(build, executables, packagesOf(dirname(out))));
 }

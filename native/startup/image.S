@@ -23,4 +23,12 @@ commands_begin:
         .incbin COMMAND_SCRIPTS
 commands_end:
 
+/* The text that `ib-sriov licenses` prints. */
+        .globl notices_begin, notices_end
+notices_begin:
+#ifdef NOTICES
+        .incbin NOTICES
+#endif
+notices_end:
+
         .section .note.GNU-stack, "", @progbits

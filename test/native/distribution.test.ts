@@ -194,6 +194,10 @@ describe("make image", () => {
         ["amd64", "arm64", "ppc64le"].map((each) => ({ architecture: each, os: "linux" })),
       );
       expect(readdirSync(root, { recursive: true }).sort()).toEqual([
+        "licenses",
+        "licenses/LICENSE",
+        "licenses/NOTICE",
+        "licenses/THIRD_PARTY_NOTICES",
         "usr",
         "usr/bin",
         "usr/bin/ib-sriov",

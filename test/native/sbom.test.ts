@@ -4,7 +4,8 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { expect, test } from "vitest";
-import { bundledPackages, linkedFiles, sbomOf } from "../../scripts/sbom.mjs";
+import { bundledPackages, linkedFiles } from "../../scripts/linked/parts.mjs";
+import { sbomOf } from "../../scripts/sbom.mjs";
 import { freshPath } from "./harness.ts";
 import { machines } from "./machines.ts";
 
