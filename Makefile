@@ -151,6 +151,23 @@ manifests: setup ## writes deploy/rendered/, which a test compares with what kus
 .PHONY: image
 image: $(B)/SHA256SUMS ## the container image for all three architectures as an OCI archive in build/, SBOM and checksums
 
+# The image's name in its registry, without a tag.
+IMAGE ?=
+# The address of the sources, for the image's label.
+SOURCE_URL ?=
+export SOURCE_URL
+
+.PHONY: release releasable verify-release
+release: releasable $(B)/SHA256SUMS ## all files of a release, in build/release/: IMAGE=REGISTRY/NAME SOURCE_URL=…
+	$(call say,release,$(B)/release)
+	$(Q)$(NODE) scripts/release/make.mjs $(B) '$(IMAGE)' $(HANDED_OUT)
+releasable: $(B)/include/build.h
+	$(Q)$(NODE) scripts/release/make.mjs $(B) '$(IMAGE)'
+
+DIR ?= $(B)/release
+verify-release: ## checks the files of a release in DIR (build/release/)
+	$(Q)$(NODE) scripts/release/verify.mjs '$(DIR)'
+
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, sends by RDMA, and detaches them
 	@vhca/demo

@@ -3,9 +3,11 @@ import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
+import { readArchive } from "../../scripts/release/oci-archive.mjs";
 import { patience } from "../support/patience.ts";
 import { freshPath } from "./harness.ts";
 import { machines, native } from "./machines.ts";
+import { testRelease } from "./release.ts";
 
 /** Two directories with these sources, without a commit: the date is that of SOURCE_DATE_EPOCH. */
 const directories = [freshPath("sources"), freshPath("the-same-sources-elsewhere")] as const;
@@ -131,7 +133,7 @@ test("make install copies the executable below DESTDIR, also over an existing fi
   expect(readdirSync(root).sort()).toEqual(["opt", "usr"]);
 });
 
-describe("make image", () => {
+describe("make image and make release", () => {
   const archive = (directory: string) => `${directory}/build/ib-sriov.tar`;
   const isRoot = process.getuid?.() === 0;
 
@@ -144,7 +146,8 @@ describe("make image", () => {
   }
 
   beforeAll(() => {
-    for (const directory of isRoot ? directories : []) succeeded(make(directory, "image"));
+    const settings = ["IMAGE=registry.example/fabric/ib-sriov", "SOURCE_URL=https://forge.example/ib-sriov"];
+    for (const directory of isRoot ? directories : []) succeeded(make(directory, "release", ...settings));
   }, 120_000);
 
   test("makes the same image and SBOM twice, with valid checksums", (context) => {
@@ -209,11 +212,29 @@ describe("make image", () => {
         architecture,
         os: "linux",
         created: "2023-11-14T22:13:20Z",
-        config: { Entrypoint: ["/usr/bin/thin_entrypoint"] },
+        config: {
+          Entrypoint: ["/usr/bin/thin_entrypoint"],
+          Labels: { "org.opencontainers.image.source": "https://forge.example/ib-sriov" },
+        },
       });
       expect(configuration.config.Cmd).toBeUndefined();
     },
   );
+
+  test("without SOURCE_URL it has no label for the sources", (context) => {
+    requireImages(context);
+    const directory = freshPath("without-source");
+    mkdirSync(directory);
+    for (const name of ["NOTICE", "THIRD_PARTY_NOTICES"]) writeFileSync(`${directory}/${name}`, name);
+    const words = [`${directory}/image.tar`, `${here}/build/include/build.h`, `amd64=${directory}/NOTICE`];
+    succeeded(spawnSync("scripts/image", words, { cwd: here, env, encoding: "utf8" }));
+    const [image] = readArchive(`${directory}/image.tar`).images;
+    const labels = Object.keys(image?.config.config.Labels ?? {});
+    expect(labels).toContain("org.opencontainers.image.version");
+    expect(labels).not.toContain("org.opencontainers.image.source");
+  });
+
+  testRelease(directories, requireImages);
 
   test("started as a container's first process it installs itself, and ends at once on SIGTERM", async (context) => {
     requireImages(context);
