@@ -226,7 +226,15 @@ export function testRelease(
     expect(stderr.split("\n")[0]).toBe(`${copy}/NOTICE: does not have the checksum in SHA256SUMS`);
   });
 
-  test.for(all)("a changed byte in %s is found", (name, context) => {
+  const oneOfEachKind = [
+    arm64,
+    "ib-sriov-image.tar",
+    "ib-sriov.cdx.json",
+    "manifests/agent.yaml",
+    "SHA256SUMS",
+    ...licenses,
+  ];
+  test.for(oneOfEachKind)("a changed byte in %s is found", (name, context) => {
     requireImages(context);
     const copy = copied(context);
     flip(`${copy}/${name}`);
