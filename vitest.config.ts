@@ -17,6 +17,7 @@ const bothOrNeither = [
   "distribution",
   "cross",
   "sbom",
+  "libraries",
   "monitoring",
 ].map((name) => `test/native/${name}.test.ts`);
 

@@ -3,7 +3,7 @@
 //   node scripts/sbom.mjs OUT BUILD_HEADER ARCHITECTURE=EXECUTABLE…
 import { createHash } from "node:crypto";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { PackageURL } from "packageurl-js";
@@ -28,10 +28,14 @@ export function linkedFiles(executable) {
   // "TARGET: FILE FILE …" over several lines, then a rule for each file.
   const [first = ""] = readFileSync(`${executable}.d`, "utf8").replaceAll("\\\n", " ").split("\n");
   const files = first.slice(first.indexOf(":") + 1).match(/(?:\\ |\S)+/g) ?? [];
-  const buildObjects = `${resolve(dirname(executable))}/obj/`;
+  // The build's paths are relative to its sources; the libraries are beside the executable.
+  const directory = dirname(executable);
   return files
     .map((file) => file.replaceAll("\\ ", " "))
-    .filter((file) => file.startsWith("/") && !file.startsWith(buildObjects));
+    .map((file) =>
+      file.replace(/^(?!\/)(?:.*\/)?libraries\/(.*)$/, (_, name) => resolve(directory, "libraries", name)),
+    )
+    .filter((file) => isAbsolute(file) && !file.startsWith(`${resolve(directory)}/obj/`));
 }
 
 /**
