@@ -31,7 +31,27 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # ---- sources and targets ----
 
+# All paths in this file are relative, so that the path of the sources may have spaces and most special characters. Node.js
+# loads no script whose path has a backslash, and no tool expects a newline.
+define NEWLINE
+
+
+endef
+ifneq ($(findstring \,$(CURDIR))$(findstring $(NEWLINE),$(CURDIR)),)
+$(error build in a directory whose path has a backslash or a newline: not possible; move the sources)
+endif
+
+# The directory of what is built. It is part of rules and of commands, so that its path must be plain.
 B := build
+SPECIAL := \# $$ % : ; ' " ` \ * ? [ ] { } ( ) < > | & ! = ^
+ifneq ($(strip $(filter-out 1,$(words x$(B)x)) $(foreach each,$(SPECIAL),$(findstring $(each),$(B))) \
+  $(filter ..,$(subst /, ,$(B))) $(filter ~% -%,$(B)) $(if $(B),,empty)),)
+$(error build in B='$(B)': make cannot use this path; name one of letters, digits and . _ + , @ - / without ".." in it)
+endif
+# `make clean` removes build/, what is in it, and directories with this file, which a build writes only into an empty one.
+OWN := $(B)/.ib-sriov-build
+# Prerequisites of each command that writes into B.
+READY := setup $(OWN)
 SOURCES := $(shell find src -name '*.ts')
 
 # native/startup/quickjs/ is compiled as a part of the engine.
@@ -39,7 +59,7 @@ NATIVE := $(patsubst native/%.c,%,$(wildcard native/*/*.c))
 INCLUDE := -Inative/host -Inative/engine -Inative/startup
 HEADERS := $(wildcard native/*/*.h)
 # musl and the engine: scripts/libraries.
-TREE := $(abspath $(B))/libraries
+TREE := $(B)/libraries
 LIBQUICKJS := $(TREE)/lib/libquickjs.a
 
 # OCI's name of the architecture.
@@ -56,7 +76,7 @@ WARNINGS := -std=gnu11 -Wall -Wextra -Wshadow -Wstrict-prototypes -Wno-unused-pa
 HARDENING := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=format-security
 HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection)
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
-PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
+PREFIX_MAP := -ffile-prefix-map="$$PWD"=.
 # Separate sections let the linker leave out unused code, such as the engine's parser of JavaScript. Fixed addresses
 # (native/startup/image.h) need no relocation at start-up, and let constants be read-only from the beginning.
 RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables $(HARDENING)
@@ -77,15 +97,19 @@ RELEASE_CPPFLAGS = -D_GNU_SOURCE -isystem $(TREE)/include $(INCLUDE) -I$(B)/incl
 RELEASE_LINK = -static -no-pie -Wl,--gc-sections
 LIBRARIES = -L$(TREE)/lib -lquickjs -lm
 endif
-# The sanitizers need the system's libc, and find more errors with Debian's unchanged engine.
+# The sanitizers need the system's libc, and find more errors with Debian's unchanged engine (scripts/libraries).
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
-BUILD_CPPFLAGS := -D_GNU_SOURCE $(INCLUDE) -I$(B)/include
-BUILD_LIBRARIES = -L/usr/lib/$(shell $(BUILD_CC) -print-multiarch)/quickjs -lquickjs -lm
+BUILD_CPPFLAGS := -D_GNU_SOURCE -isystem $(TREE)/tool/include $(INCLUDE) -I$(B)/include
+BUILD_LIBRARIES := -L$(TREE)/tool/lib -lquickjs -lm
+
+# Man pages and completion scripts. This page is the last that appears.
+MAN := $(B)/share/man/man8/ib-sriov.8
+COMPLETIONS := bash-completion/completions/ib-sriov zsh/site-functions/_ib-sriov fish/vendor_completions.d/ib-sriov.fish
 
 # ---- targets to call ----
 
 .PHONY: build
-build: $(B)/ib-sriov ## build/ib-sriov, the executable (the default)
+build: $(B)/ib-sriov $(MAN) ## build/ib-sriov, the executable (the default)
 
 .PHONY: cross
 cross: $(FOREIGN:%=$(B)/%/ib-sriov) ## build/arm64/ib-sriov and build/ppc64le/ib-sriov, with compilers that it downloads
@@ -118,21 +142,18 @@ fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## fuzz tests for SECO
 CNI_BIN_DIR ?= /opt/cni/bin
 # The directory in which systemd looks for units that do not belong to a package.
 UNIT_DIR ?= /usr/local/lib/systemd/system
-UNITS := $(wildcard deploy/systemd/*)
 # The directory of man pages and completion scripts.
 SHARE_DIR ?= /usr/local/share
-COMPLETIONS := bash-completion/completions/ib-sriov zsh/site-functions/_ib-sriov fish/vendor_completions.d/ib-sriov.fish
+export CNI_BIN_DIR UNIT_DIR SHARE_DIR DESTDIR
 
+# Builds nothing, also if sources have changed since the last build.
 .PHONY: install
-install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages and completions, below DESTDIR
-	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR) $(DESTDIR)$(UNIT_DIR)
-	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
-	$(Q)for unit in $(UNITS); do \
-	  sed 's|@CNI_BIN_DIR@|$(CNI_BIN_DIR)|' $$unit >$(DESTDIR)$(UNIT_DIR)/$$(basename $$unit) || exit 1; done
-	$(Q)$(NODE) scripts/reference.mjs man $(DESTDIR)$(SHARE_DIR)/man/man8 $(B)/include/build.h
-	$(Q)for script in $(COMPLETIONS); do shell=$${script%%[-/]*} && \
-	  mkdir -p $(DESTDIR)$(SHARE_DIR)/$$(dirname $$script) && \
-	  $(RUN) $(B)/ib-sriov completion $$shell >$(DESTDIR)$(SHARE_DIR)/$$script || exit 1; done
+install: ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages and completions, below DESTDIR
+	@scripts/install $(B)
+
+.PHONY: versions
+versions: setup ## prints the versions of what is linked in: musl, QuickJS, libgcc, and of the compiler
+	@$(NODE) scripts/versions.mjs $(HANDED_OUT)
 
 .PHONY: reference
 reference: setup ## writes docs/reference/cli.md and the table of docs/hardware-reports.md, which tests compare
@@ -194,14 +215,22 @@ setup: ## installs missing Debian and npm packages
 
 .PHONY: clean
 clean: ## removes build/
+	@$(if $(filter build build/%,$(B)),,[ ! -e $(B) ] || [ -e $(OWN) ] || { \
+	  echo "remove $(B): not possible, because no build has made this directory" >&2; exit 1; })
 	rm -rf $(B)
+
+$(OWN):
+	@$(if $(filter build build/%,$(B)),,[ -z "$$(ls -A $(B) 2>/dev/null)" ] || { \
+	  echo "build in $(B): the directory contains other files; name a new or an empty directory" >&2; exit 1; })
+	@mkdir -p $(@D)
+	@echo 'ib-sriov has made this directory, and "make clean" removes it.' >$@
 
 # ---- the program ----
 
 BUNDLING := scripts/bundle.mjs scripts/commands.mjs scripts/absent.mjs native/startup/touch.mjs
 
 # Also makes $(B)/commands/*.js.
-$(B)/program.js: $(SOURCES) native/host/host.d.ts $(BUNDLING) tsconfig.json package-lock.json Makefile | setup
+$(B)/program.js: $(SOURCES) native/host/host.d.ts $(BUNDLING) tsconfig.json package-lock.json Makefile | $(READY)
 	@mkdir -p $(@D)
 	$(call say,bundle,$(B)/)
 	$(Q)$(NODE) scripts/bundle.mjs $(B) $(filter TOUCH,$(WITHOUT))
@@ -216,7 +245,7 @@ BYTECODE := $(B)/program.bytecode $(B)/commands.bytecode
 
 # Version, commit and date; replaced only if the content changed. The date is the commit's, so that builds are
 # reproducible.
-$(B)/include/build.h: FORCE
+$(B)/include/build.h: FORCE | $(OWN)
 	@mkdir -p $(@D)
 	@scripts/build-header >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
@@ -225,19 +254,18 @@ FORCE:
 
 # ---- libraries ----
 
-$(LIBQUICKJS): scripts/libraries $(wildcard native/startup/quickjs/*) Makefile | setup
-	@mkdir -p $(B)
-	$(call say,build,$(B)/libraries)
-	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries) && rm -rf $(TREE) && cp -r "$$tree" $(TREE)
+# Checked by each make, because apt can offer other versions of the sources. If nothing has changed, nothing is copied.
+$(LIBQUICKJS): FORCE | $(READY)
+	$(Q)CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries $(TREE)
 
 # ---- objects and executables, in two variants ----
 
 # $(1) variant, $(2) compiler flags, $(3) preprocessor flags
 define variant
-$(B)/$(1)/%.o: native/%.c $(HEADERS) $(LIBQUICKJS) Makefile | setup
+$(B)/$(1)/%.o: native/%.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$(CC) $(WARNINGS) $(3) $(PREFIX_MAP) $(2) -c -o $$@ $$<
+	$$(Q)$(CC) $(WARNINGS) $(3) $$(PREFIX_MAP) $(2) -c -o $$@ $$<
 endef
 $(eval $(call variant,obj,$(RELEASE),$$(RELEASE_CPPFLAGS)))
 $(eval $(call variant,asan,$(ASAN),$$(BUILD_CPPFLAGS)))
@@ -283,11 +311,21 @@ $(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/startup/image.S $(BYTECODE)
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/startup/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(BUILD_LIBRARIES)
 
+# ---- man pages and completion scripts ----
+
+$(MAN): $(B)/ib-sriov scripts/reference.mjs scripts/commands.mjs $(wildcard scripts/reference/*)
+	$(call say,share,$(B)/share/)
+	$(Q)rm -rf $(B)/share $(B)/share.new
+	$(Q)for script in $(COMPLETIONS); do shell=$${script%%[-/]*} && mkdir -p $(B)/share.new/$$(dirname $$script) && \
+	  $(RUN) $(B)/ib-sriov completion $$shell >$(B)/share.new/$$script || exit 1; done
+	$(Q)$(NODE) scripts/reference.mjs man $(B)/share.new/man/man8 $(B)/include/build.h
+	$(Q)mv $(B)/share.new $(B)/share
+
 # ---- executables for other architectures ----
 
 # A separate build in a subdirectory, with the CC, STRIP, RUN … that scripts/cross prints.
 $(FOREIGN:%=$(B)/%/ib-sriov): $(B)/%/ib-sriov: FORCE | setup
-	$(Q)tools=$$(scripts/cross $*) && eval "$(MAKE) --no-print-directory B=$(B)/$* $$tools"
+	$(Q)tools=$$(scripts/cross $*) && eval "$(MAKE) --no-print-directory B=$(B)/$* $$tools $(B)/$*/ib-sriov"
 
 # ---- release artifacts ----
 
@@ -316,11 +354,11 @@ TOOL := $(filter-out startup/main.o startup/image.o,$(NATIVE:%=%.o)) compile.o
 
 # The only file that contains version, commit and date.
 $(addsuffix /host/process.o,$(B)/obj $(B)/asan $(B)/tool): $(B)/include/build.h
-$(B)/tool/%.o: native/%.c $(HEADERS) Makefile | setup
+$(B)/tool/%.o: native/%.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(BUILD_CC) $(WARNINGS) $(BUILD_CPPFLAGS) -O1 -c -o $@ $<
-$(B)/tool/compile.o: scripts/compile.c $(HEADERS) Makefile | setup
+$(B)/tool/compile.o: scripts/compile.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(BUILD_CC) $(WARNINGS) $(BUILD_CPPFLAGS) -O1 -c -o $@ $<
@@ -333,10 +371,10 @@ $(B)/compile: $(TOOL:%=$(B)/tool/%)
 HOST_TEST := $(filter-out startup/main.o startup/image.o,$(OBJECTS)) host-test.o
 
 define host_test
-$(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | setup
+$(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$(CC) $(WARNINGS) $(3) $(PREFIX_MAP) $(2) -c -o $$@ $$<
+	$$(Q)$(CC) $(WARNINGS) $(3) $$(PREFIX_MAP) $(2) -c -o $$@ $$<
 endef
 $(eval $(call host_test,obj,$(RELEASE),$$(RELEASE_CPPFLAGS)))
 $(eval $(call host_test,asan,$(ASAN),$$(BUILD_CPPFLAGS)))

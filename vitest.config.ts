@@ -18,6 +18,7 @@ const bothOrNeither = [
   "cross",
   "sbom",
   "licenses",
+  "libraries",
   "monitoring",
 ].map((name) => `test/native/${name}.test.ts`);
 

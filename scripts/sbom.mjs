@@ -7,7 +7,7 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { PackageURL } from "packageurl-js";
-import { licenseOf, linkedFiles, packagesOf } from "./linked/parts.mjs";
+import { compilersOf, licenseOf, linkedFiles, packagesOf } from "./linked/parts.mjs";
 import { pedigreeOf } from "./linked/pedigree.mjs";
 import { debianRelease, originOf } from "./origins.mjs";
 
@@ -51,18 +51,6 @@ function npmComponent(directory) {
     name: author?.name ?? author ?? `The authors of ${name}`,
   });
   return component(name, new PackageURL("npm", scope, bare, version), license, supplier);
-}
-
-/**
- * Returns the compilers of an executable, as they name themselves in it (section .comment): "GCC: (Debian 14.2.0-19) 14.2.0".
- * @param {string} path
- * @returns {string[]}
- */
-export function compilersOf(path) {
-  const text = readFileSync(path, "latin1");
-  return [
-    ...new Set(Array.from(text.matchAll(/GCC: \([^()\0]+\) [\w.+-]+(?=\0)/g), ([name]) => name)),
-  ].sort();
 }
 
 /** Makes a component for a compiler, which is not in the executables. */

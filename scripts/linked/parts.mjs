@@ -1,6 +1,6 @@
 // Lists what is in an executable besides this repository's sources, as the linker and esbuild report it.
 import { readdirSync, readFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { dirname, isAbsolute, join, resolve } from "node:path";
 
 /** SPDX licenses of linked libraries (/usr/share/doc/PACKAGE/copyright), by the beginning of the package's name. */
 const licenses = [
@@ -24,10 +24,26 @@ export function linkedFiles(executable) {
   // "TARGET: FILE FILE …" over several lines, then a rule for each file.
   const [first = ""] = readFileSync(`${executable}.d`, "utf8").replaceAll("\\\n", " ").split("\n");
   const files = first.slice(first.indexOf(":") + 1).match(/(?:\\ |\S)+/g) ?? [];
-  const buildObjects = `${resolve(dirname(executable))}/obj/`;
+  // The build's paths are relative to its sources; the libraries are beside the executable.
+  const directory = dirname(executable);
   return files
     .map((file) => file.replaceAll("\\ ", " "))
-    .filter((file) => file.startsWith("/") && !file.startsWith(buildObjects));
+    .map((file) =>
+      file.replace(/^(?!\/)(?:.*\/)?libraries\/(.*)$/, (_, name) => resolve(directory, "libraries", name)),
+    )
+    .filter((file) => isAbsolute(file) && !file.startsWith(`${resolve(directory)}/obj/`));
+}
+
+/**
+ * Returns the compilers of an executable, as they name themselves in it (section .comment): "GCC: (Debian 14.2.0-19) 14.2.0".
+ * @param {string} path
+ * @returns {string[]}
+ */
+export function compilersOf(path) {
+  const text = readFileSync(path, "latin1");
+  return [
+    ...new Set(Array.from(text.matchAll(/GCC: \([^()\0]+\) [\w.+-]+(?=\0)/g), ([name]) => name)),
+  ].sort();
 }
 
 /**
