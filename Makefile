@@ -31,7 +31,27 @@ say = @$(if $(V),:,printf '  %-7s %s\n' '$(1)' '$(2)')
 
 # ---- sources and targets ----
 
+# All paths in this file are relative, so that the path of the sources may have spaces and most special characters. Node.js
+# loads no script whose path has a backslash, and no tool expects a newline.
+define NEWLINE
+
+
+endef
+ifneq ($(findstring \,$(CURDIR))$(findstring $(NEWLINE),$(CURDIR)),)
+$(error build in a directory whose path has a backslash or a newline: not possible; move the sources)
+endif
+
+# The directory of what is built. It is part of rules and of commands, so that its path must be plain.
 B := build
+SPECIAL := \# $$ % : ; ' " ` \ * ? [ ] { } ( ) < > | & ! = ^
+ifneq ($(strip $(filter-out 1,$(words x$(B)x)) $(foreach each,$(SPECIAL),$(findstring $(each),$(B))) \
+  $(filter ..,$(subst /, ,$(B))) $(filter ~% -%,$(B)) $(if $(B),,empty)),)
+$(error build in B='$(B)': make cannot use this path; name one of letters, digits and . _ + , @ - / without ".." in it)
+endif
+# `make clean` removes build/, what is in it, and directories with this file, which a build writes only into an empty one.
+OWN := $(B)/.ib-sriov-build
+# Prerequisites of each command that writes into B.
+READY := setup $(OWN)
 SOURCES := $(shell find src -name '*.ts')
 
 # native/startup/quickjs/ is compiled as a part of the engine.
@@ -39,7 +59,7 @@ NATIVE := $(patsubst native/%.c,%,$(wildcard native/*/*.c))
 INCLUDE := -Inative/host -Inative/engine -Inative/startup
 HEADERS := $(wildcard native/*/*.h)
 # musl and the engine: scripts/libraries.
-TREE := $(abspath $(B))/libraries
+TREE := $(B)/libraries
 LIBQUICKJS := $(TREE)/lib/libquickjs.a
 
 # OCI's name of the architecture.
@@ -58,7 +78,7 @@ HARDENING := -fstack-protector-strong -fstack-clash-protection -Wformat -Werror=
 HARDENING += $(if $(findstring x86_64,$(MULTIARCH)),-fcf-protection=none)
 # PAC, and BTI, which also needs native/startup/bti.s.
 HARDENING += $(if $(findstring aarch64,$(MULTIARCH)),-mbranch-protection=standard)
-PREFIX_MAP := -ffile-prefix-map=$(CURDIR)=.
+PREFIX_MAP := -ffile-prefix-map="$$PWD"=.
 # Separate sections let the linker leave out unused code, such as the engine's parser of JavaScript. Fixed addresses
 # (native/startup/image.h) need no relocation at start-up, and let constants be read-only from the beginning.
 # gcc for arm64 makes unwind tables unless both of their flags are given.
@@ -82,15 +102,21 @@ RELEASE_CPPFLAGS = -D_GNU_SOURCE -isystem $(TREE)/include $(INCLUDE) -I$(B)/incl
 RELEASE_LINK = -static -no-pie -Wl,--gc-sections
 LIBRARIES = -L$(TREE)/lib -lquickjs -lm
 endif
-# The sanitizers need the system's libc, and find more errors with Debian's unchanged engine.
+# The sanitizers need the system's libc, and find more errors with Debian's unchanged engine (scripts/libraries).
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
-BUILD_CPPFLAGS := -D_GNU_SOURCE $(INCLUDE) -I$(B)/include
-BUILD_LIBRARIES = -L/usr/lib/$(shell $(BUILD_CC) -print-multiarch)/quickjs -lquickjs -lm
+BUILD_CPPFLAGS := -D_GNU_SOURCE -isystem $(TREE)/tool/include $(INCLUDE) -I$(B)/include
+BUILD_LIBRARIES := -L$(TREE)/tool/lib -lquickjs -lm
+
+# Man pages, completion scripts and documents. This page is the last that appears.
+MAN := $(B)/share/man/man8/ib-sriov.8
+# In the folders that their links expect.
+DOCUMENTS := README.md CHANGELOG.md LICENSE $(shell find docs -type f)
+COMPLETIONS := bash-completion/completions/ib-sriov zsh/site-functions/_ib-sriov fish/vendor_completions.d/ib-sriov.fish
 
 # ---- targets to call ----
 
 .PHONY: build
-build: $(B)/ib-sriov ## build/ib-sriov, the executable (the default)
+build: $(B)/ib-sriov $(MAN) ## build/ib-sriov, the executable (the default)
 
 .PHONY: cross
 cross: $(FOREIGN:%=$(B)/%/ib-sriov) ## build/arm64/ib-sriov and build/ppc64le/ib-sriov, with compilers that it downloads
@@ -123,25 +149,18 @@ fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## fuzz tests for SECO
 CNI_BIN_DIR ?= /opt/cni/bin
 # The directory in which systemd looks for units that do not belong to a package.
 UNIT_DIR ?= /usr/local/lib/systemd/system
-UNITS := $(wildcard deploy/systemd/*)
 # The directory of man pages and completion scripts.
 SHARE_DIR ?= /usr/local/share
-COMPLETIONS := bash-completion/completions/ib-sriov zsh/site-functions/_ib-sriov fish/vendor_completions.d/ib-sriov.fish
-# The documents, in the folders that their links expect.
-DOCUMENTS := README.md CHANGELOG.md LICENSE $(shell find docs -type f)
+export CNI_BIN_DIR UNIT_DIR SHARE_DIR DESTDIR
 
+# Builds nothing, also if sources have changed since the last build.
 .PHONY: install
-install: build ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages, completions and docs, below DESTDIR
-	@mkdir -p $(DESTDIR)$(CNI_BIN_DIR) $(DESTDIR)$(UNIT_DIR)
-	$(Q)$(RUN) $(B)/ib-sriov install --ib-sriov-cni-bin-file $(B)/ib-sriov --cni-bin-dir $(DESTDIR)$(CNI_BIN_DIR) --no-sleep
-	$(Q)for unit in $(UNITS); do \
-	  sed 's|@CNI_BIN_DIR@|$(CNI_BIN_DIR)|' $$unit >$(DESTDIR)$(UNIT_DIR)/$$(basename $$unit) || exit 1; done
-	$(Q)$(NODE) scripts/reference.mjs man $(DESTDIR)$(SHARE_DIR)/man/man8 $(B)/include/build.h
-	$(Q)for script in $(COMPLETIONS); do shell=$${script%%[-/]*} && \
-	  mkdir -p $(DESTDIR)$(SHARE_DIR)/$$(dirname $$script) && \
-	  $(RUN) $(B)/ib-sriov completion $$shell >$(DESTDIR)$(SHARE_DIR)/$$script || exit 1; done
-	$(Q)for document in $(DOCUMENTS); do \
-	  install -D --mode=644 $$document $(DESTDIR)$(SHARE_DIR)/doc/ib-sriov/$$document || exit 1; done
+install: ## copies ib-sriov to CNI_BIN_DIR (/opt/cni/bin), units, man pages, completions and docs, below DESTDIR
+	@scripts/install $(B)
+
+.PHONY: versions
+versions: setup ## prints the versions of what is linked in: musl, QuickJS, libgcc, and of the compiler
+	@$(NODE) scripts/versions.mjs $(HANDED_OUT)
 
 .PHONY: reference
 reference: setup ## writes docs/reference/cli.md and the table of docs/reference/hardware-reports.md, which tests compare
@@ -169,6 +188,22 @@ packages: build $(EXECUTABLES) ## Debian and RPM packages for all three architec
 	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(B)/packaged UNIT_DIR=/usr/lib/systemd/system SHARE_DIR=/usr/share
 	$(Q)PACKAGER='$(PACKAGER)' scripts/packages $(B)/packages $(B)/packaged $(CNI_BIN_DIR) $(B)/include/build.h $(HANDED_OUT)
 	$(Q)cd $(B)/packages && sha256sum *.deb *.rpm >SHA256SUMS
+# The image's name in its registry, without a tag.
+IMAGE ?=
+# The address of the sources, for the image's label.
+SOURCE_URL ?=
+export SOURCE_URL
+
+.PHONY: release releasable verify-release
+release: releasable $(B)/SHA256SUMS ## all files of a release, in build/release/: IMAGE=REGISTRY/NAME SOURCE_URL=…
+	$(call say,release,$(B)/release)
+	$(Q)$(NODE) scripts/release/make.mjs $(B) '$(IMAGE)' $(HANDED_OUT)
+releasable: $(B)/include/build.h
+	$(Q)$(NODE) scripts/release/make.mjs $(B) '$(IMAGE)'
+
+DIR ?= $(B)/release
+verify-release: ## checks the files of a release in DIR (build/release/)
+	$(Q)$(NODE) scripts/release/verify.mjs '$(DIR)'
 
 .PHONY: demo
 demo: build ## boots the virtual node, attaches two pods, pings, sends by RDMA, and detaches them
@@ -200,14 +235,22 @@ setup: ## installs missing Debian and npm packages
 
 .PHONY: clean
 clean: ## removes build/
+	@$(if $(filter build build/%,$(B)),,[ ! -e $(B) ] || [ -e $(OWN) ] || { \
+	  echo "remove $(B): not possible, because no build has made this directory" >&2; exit 1; })
 	rm -rf $(B)
+
+$(OWN):
+	@$(if $(filter build build/%,$(B)),,[ -z "$$(ls -A $(B) 2>/dev/null)" ] || { \
+	  echo "build in $(B): the directory contains other files; name a new or an empty directory" >&2; exit 1; })
+	@mkdir -p $(@D)
+	@echo 'ib-sriov has made this directory, and "make clean" removes it.' >$@
 
 # ---- the program ----
 
 BUNDLING := scripts/bundle.mjs scripts/commands.mjs scripts/absent.mjs native/startup/touch.mjs
 
 # Also makes $(B)/commands/*.js.
-$(B)/program.js: $(SOURCES) native/host/host.d.ts $(BUNDLING) tsconfig.json package-lock.json Makefile | setup
+$(B)/program.js: $(SOURCES) native/host/host.d.ts $(BUNDLING) tsconfig.json package-lock.json Makefile | $(READY)
 	@mkdir -p $(@D)
 	$(call say,bundle,$(B)/)
 	$(Q)$(NODE) scripts/bundle.mjs $(B) $(filter TOUCH,$(WITHOUT))
@@ -222,7 +265,7 @@ BYTECODE := $(B)/program.bytecode $(B)/commands.bytecode
 
 # Version, commit and date; replaced only if the content changed. The date is the commit's, so that builds are
 # reproducible.
-$(B)/include/build.h: FORCE
+$(B)/include/build.h: FORCE | $(OWN)
 	@mkdir -p $(@D)
 	@scripts/build-header >$@.new
 	@cmp -s $@.new $@ && rm $@.new || mv $@.new $@
@@ -236,48 +279,53 @@ supported:
 
 # ---- libraries ----
 
-$(LIBQUICKJS): scripts/libraries native/startup/bti.s $(wildcard native/startup/quickjs/*) Makefile | supported setup
-	@mkdir -p $(B)
-	$(call say,build,$(B)/libraries)
-	$(Q)tree=$$(CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries) && rm -rf $(TREE) && cp -r "$$tree" $(TREE)
+# Checked by each make, because apt can offer other versions of the sources. If nothing has changed, nothing is copied.
+$(LIBQUICKJS): FORCE | supported $(READY)
+	$(Q)CC='$(CC)' AR='$(AR)' CFLAGS='$(RELEASE)' scripts/libraries $(TREE)
 
 # ---- objects and executables, in two variants ----
 
 # $(1) variant, $(2) compiler flags, $(3) preprocessor flags
 define variant
-$(B)/$(1)/%.o: native/%.c $(HEADERS) $(LIBQUICKJS) Makefile | setup
+$(B)/$(1)/%.o: native/%.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$(CC) $(WARNINGS) $(3) $(PREFIX_MAP) $(2) -c -o $$@ $$<
+	$$(Q)$(CC) $(WARNINGS) $(3) $$(PREFIX_MAP) $(2) -c -o $$@ $$<
 endef
 $(eval $(call variant,obj,$(RELEASE),$$(RELEASE_CPPFLAGS)))
 $(eval $(call variant,asan,$(ASAN),$$(BUILD_CPPFLAGS)))
 
 OBJECTS := $(NATIVE:%=%.o)
 
+# The scripts that write the licenses of all linked software.
+NOTICES := $(wildcard scripts/linked/*) scripts/origins.mjs
+
 # Room for any image, in bytes.
 ROOMY := 0x400000
 
 BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_SCRIPTS='"$(B)/commands.bytecode"'
 
-# Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room
+# Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room, $(3) the
+# notices: none, or -DNOTICES=FILE
 define untaken
-	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(2) -o $(1).image.o native/startup/image.S
+	$(Q)$(CC) -c $(BLOBS) $(3) -DIMAGE_BYTES=$(2) -o $(1).image.o native/startup/image.S
 	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
 endef
 
 ifneq ($(filter IMAGE,$(WITHOUT)),)
 $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S native/startup/bti.s $(BYTECODE)
 	$(call say,link,$@)
-	$(call untaken,$@,$(ROOMY))
+	$(call untaken,$@,$(ROOMY),)
 else
-# Linked twice: the first executable has room for any image and shows the image's size; the second has exactly this room
-# and is filled with its image.
-$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S native/startup/bti.s $(BYTECODE)
+# Linked twice: the first executable has room for any image and shows the image's size, and what is linked; the second has
+# exactly this room and is filled with its image. Executables of `make ablation` have no notices.
+$(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S native/startup/bti.s $(BYTECODE) $(NOTICES)
 	$(call say,link,$@)
-	$(call untaken,$(B)/obj/roomy,$(ROOMY))
+	$(call untaken,$(B)/obj/roomy,$(ROOMY),)
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
-	$(call untaken,$(B)/obj/untaken,$$(stat -c %s $(B)/obj/roomy.image))
+	$(if $(WITHOUT),,$(Q)$(NODE) scripts/linked/notices.mjs $(B)/obj $(ARCHITECTURE)=$@)
+	$(if $(WITHOUT),,$(Q)cat $(B)/obj/NOTICE <(echo) $(B)/obj/THIRD_PARTY_NOTICES >$(B)/obj/notices)
+	$(call untaken,$(B)/obj/untaken,$$(stat -c %s $(B)/obj/roomy.image),$(if $(WITHOUT),,-DNOTICES='"$(B)/obj/notices"'))
 	$(call say,image,$@)
 	$(Q)$(RUN) $(B)/obj/untaken >$(B)/obj/image
 	$(Q)$(OBJCOPY) --update-section .image=$(B)/obj/image $(B)/obj/untaken $(B)/obj/ib-sriov
@@ -288,22 +336,40 @@ $(B)/asan/ib-sriov: $(OBJECTS:%=$(B)/asan/%) native/startup/image.S native/start
 	$(Q)$(CC) -c $(BLOBS) -DIMAGE_BYTES=$(ROOMY) -o $(B)/asan/bytecode.o native/startup/image.S
 	$(Q)$(CC) $(ASAN) -o $@ $(filter %.o,$^) $(B)/asan/bytecode.o $(BUILD_LIBRARIES)
 
+# ---- man pages, completion scripts and documents ----
+
+$(MAN): $(B)/ib-sriov scripts/reference.mjs scripts/commands.mjs $(wildcard scripts/reference/*) $(DOCUMENTS)
+	$(call say,share,$(B)/share/)
+	$(Q)rm -rf $(B)/share $(B)/share.new
+	$(Q)for script in $(COMPLETIONS); do shell=$${script%%[-/]*} && mkdir -p $(B)/share.new/$$(dirname $$script) && \
+	  $(RUN) $(B)/ib-sriov completion $$shell >$(B)/share.new/$$script || exit 1; done
+	$(Q)$(NODE) scripts/reference.mjs man $(B)/share.new/man/man8 $(B)/include/build.h
+	$(Q)for document in $(DOCUMENTS); do \
+	  install -D --mode=644 $$document $(B)/share.new/doc/ib-sriov/$$document || exit 1; done
+	$(Q)cp $(B)/obj/NOTICE $(B)/obj/THIRD_PARTY_NOTICES $(B)/share.new/doc/ib-sriov/
+	$(Q)mv $(B)/share.new $(B)/share
+
 # ---- executables for other architectures ----
 
 # A separate build in a subdirectory, with the CC, STRIP, RUN … that scripts/cross prints.
 $(FOREIGN:%=$(B)/%/ib-sriov): $(B)/%/ib-sriov: FORCE | setup
-	$(Q)tools=$$(scripts/cross $*) && eval "$(MAKE) --no-print-directory B=$(B)/$* $$tools"
+	$(Q)tools=$$(scripts/cross $*) && eval "$(MAKE) --no-print-directory B=$(B)/$* $$tools $(B)/$*/ib-sriov"
 
 # ---- release artifacts ----
 
 # ARCHITECTURE=EXECUTABLE …
 HANDED_OUT := $(ARCHITECTURE)=$(B)/ib-sriov $(foreach each,$(FOREIGN),$(each)=$(B)/$(each)/ib-sriov)
 
-$(B)/ib-sriov.tar: $(EXECUTABLES) scripts/image
+# Also writes NOTICE.
+$(B)/THIRD_PARTY_NOTICES: $(EXECUTABLES) $(NOTICES)
+	$(call say,notices,$@)
+	$(Q)$(NODE) scripts/linked/notices.mjs $(B) $(HANDED_OUT)
+
+$(B)/ib-sriov.tar: $(EXECUTABLES) $(B)/THIRD_PARTY_NOTICES scripts/image LICENSE
 	$(call say,image,$@)
 	$(Q)scripts/image $@ $(B)/include/build.h $(HANDED_OUT)
 
-$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs
+$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs scripts/linked/parts.mjs scripts/origins.mjs
 	$(call say,sbom,$@)
 	$(Q)$(NODE) scripts/sbom.mjs $@ $(B)/include/build.h $(HANDED_OUT)
 
@@ -316,11 +382,11 @@ TOOL := $(filter-out startup/main.o startup/image.o,$(NATIVE:%=%.o)) compile.o
 
 # The only file that contains version, commit and date.
 $(addsuffix /host/process.o,$(B)/obj $(B)/asan $(B)/tool): $(B)/include/build.h
-$(B)/tool/%.o: native/%.c $(HEADERS) Makefile | setup
+$(B)/tool/%.o: native/%.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(BUILD_CC) $(WARNINGS) $(BUILD_CPPFLAGS) -O1 -c -o $@ $<
-$(B)/tool/compile.o: scripts/compile.c $(HEADERS) Makefile | setup
+$(B)/tool/compile.o: scripts/compile.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $(@D)
 	$(call say,cc,$@)
 	$(Q)$(BUILD_CC) $(WARNINGS) $(BUILD_CPPFLAGS) -O1 -c -o $@ $<
@@ -333,10 +399,10 @@ $(B)/compile: $(TOOL:%=$(B)/tool/%)
 HOST_TEST := $(filter-out startup/main.o startup/image.o,$(OBJECTS)) host-test.o
 
 define host_test
-$(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | setup
+$(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
-	$$(Q)$(CC) $(WARNINGS) $(3) $(PREFIX_MAP) $(2) -c -o $$@ $$<
+	$$(Q)$(CC) $(WARNINGS) $(3) $$(PREFIX_MAP) $(2) -c -o $$@ $$<
 endef
 $(eval $(call host_test,obj,$(RELEASE),$$(RELEASE_CPPFLAGS)))
 $(eval $(call host_test,asan,$(ASAN),$$(BUILD_CPPFLAGS)))

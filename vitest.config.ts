@@ -20,6 +20,8 @@ const bothOrNeither = [
   "architecture",
   "hardening",
   "sbom",
+  "licenses",
+  "libraries",
   "monitoring",
   "packages",
 ].map((name) => `test/native/${name}.test.ts`);

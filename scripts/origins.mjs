@@ -4,7 +4,10 @@ import { execFileSync, spawnSync } from "node:child_process";
 import { existsSync, readFileSync, realpathSync } from "node:fs";
 import { dirname, join, relative } from "node:path";
 
-/** @typedef {{ name: string, version: string, architecture: string }} Origin */
+/**
+ * @typedef {{ name: string, version: string, architecture: string, sources?: string }} Origin
+ * `sources` is the directory in which scripts/libraries keeps the license and the patches of a package that it builds.
+ */
 
 /**
  * @param {string} file
@@ -29,7 +32,13 @@ function unpackedOrigin(path) {
     if (!existsSync(list)) continue;
     for (const line of readFileSync(list, "utf8").split("\n")) {
       const [file, name, version, architecture] = line.split("\t");
-      if (file === relative(tree, path)) return { name, version, architecture };
+      if (file !== relative(tree, path)) continue;
+      return {
+        name,
+        version,
+        architecture,
+        ...(architecture === "source" && { sources: join(tree, "sources", name) }),
+      };
     }
   }
   return undefined;

@@ -2,57 +2,27 @@
 // linker and esbuild list them. The same executables give the same bytes.
 //   node scripts/sbom.mjs OUT BUILD_HEADER ARCHITECTURE=EXECUTABLE…
 import { createHash } from "node:crypto";
-import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { dirname, join, resolve } from "node:path";
+import { readFileSync, writeFileSync } from "node:fs";
+import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { PackageURL } from "packageurl-js";
+import { compilersOf, licenseOf, linkedFiles, packagesOf } from "./linked/parts.mjs";
+import { pedigreeOf } from "./linked/pedigree.mjs";
 import { debianRelease, originOf } from "./origins.mjs";
 
-/**
- * SPDX licenses of linked libraries (/usr/share/doc/PACKAGE/copyright), by the beginning of the Debian package's name.
- */
-const debianLicenses = [
-  ["musl", "MIT"],
-  ["libgcc-", "GPL-3.0-or-later WITH GCC-exception-3.1"],
-  ["quickjs", "MIT"],
-];
-
-/**
- * Returns the objects and archives in an executable that do not come from this build, from the linker's dependency file
- * beside the executable.
- * @param {string} executable
- * @returns {string[]} absolute paths
- */
-export function linkedFiles(executable) {
-  // "TARGET: FILE FILE …" over several lines, then a rule for each file.
-  const [first = ""] = readFileSync(`${executable}.d`, "utf8").replaceAll("\\\n", " ").split("\n");
-  const files = first.slice(first.indexOf(":") + 1).match(/(?:\\ |\S)+/g) ?? [];
-  const buildObjects = `${resolve(dirname(executable))}/obj/`;
-  return files
-    .map((file) => file.replaceAll("\\ ", " "))
-    .filter((file) => file.startsWith("/") && !file.startsWith(buildObjects));
-}
-
-/**
- * Returns the directories of the npm packages in a bundle.
- * @param {string} map the bundle's source map; its paths are relative to its directory
- * @returns {string[]}
- */
-export function bundledPackages(map) {
-  const { sources } = JSON.parse(readFileSync(map, "utf8"));
-  const packages = sources.flatMap(
-    (source) => /^.*\bnode_modules\/(?:@[^/]+\/)?[^/]+/.exec(resolve(dirname(map), source)) ?? [],
-  );
-  return [...new Set(packages)].sort();
-}
+const suppliers = {
+  own: new Models.OrganizationalEntity({ name: "The ib-sriov project" }),
+  debian: new Models.OrganizationalEntity({ name: "Debian", url: new Set(["https://www.debian.org/"]) }),
+};
 
 /** Makes a component that is identified by its package URL. */
-function component(name, purl, license) {
+function component(name, purl, license, supplier) {
   return new Models.Component(Enums.ComponentType.Library, name, {
     bomRef: purl.toString(),
     purl: purl.toString(),
     version: purl.version,
+    supplier,
     licenses: new Models.LicenseRepository(
       license === undefined ? [] : [new Models.LicenseExpression(license)],
     ),
@@ -61,8 +31,8 @@ function component(name, purl, license) {
 
 function debianComponent({ name, version, architecture }) {
   const qualifiers = { arch: architecture, distro: debianRelease() };
-  const license = debianLicenses.find(([prefix]) => name.startsWith(prefix))?.[1];
-  return component(name, new PackageURL("deb", "debian", name, version, qualifiers), license);
+  const purl = new PackageURL("deb", "debian", name, version, qualifiers);
+  return component(name, purl, licenseOf(name), suppliers.debian);
 }
 
 /** Makes a component for a library without a package, which is identified by its content. */
@@ -75,9 +45,31 @@ function fileComponent(path) {
 }
 
 function npmComponent(directory) {
-  const { name, version, license } = JSON.parse(readFileSync(`${directory}/package.json`, "utf8"));
+  const { name, version, license, author } = JSON.parse(readFileSync(`${directory}/package.json`, "utf8"));
   const [scope, bare] = name.includes("/") ? name.split("/") : [undefined, name];
-  return component(name, new PackageURL("npm", scope, bare, version), license);
+  const supplier = new Models.OrganizationalEntity({
+    name: author?.name ?? author ?? `The authors of ${name}`,
+  });
+  return component(name, new PackageURL("npm", scope, bare, version), license, supplier);
+}
+
+/** Makes a component for a compiler, which is not in the executables. */
+function compilerComponent(compiler) {
+  const [, version] = /\) (.*)/.exec(compiler);
+  const [, debianVersion] = /\(Debian (\S+)\)/.exec(compiler) ?? [];
+  const qualifiers = { arch: "source", distro: debianRelease() };
+  const purl =
+    debianVersion === undefined
+      ? new PackageURL("generic", undefined, "gcc", version)
+      : new PackageURL("deb", "debian", `gcc-${Number.parseInt(version, 10)}`, debianVersion, qualifiers);
+  return new Models.Component(Enums.ComponentType.Application, "gcc", {
+    bomRef: compiler,
+    description: compiler,
+    purl: purl.toString(),
+    version,
+    scope: Enums.ComponentScope.Excluded,
+    supplier: debianVersion === undefined ? undefined : suppliers.debian,
+  });
 }
 
 function sha256(path) {
@@ -92,9 +84,11 @@ function sha256(path) {
  */
 export function sbomOf(build, executables, packages) {
   const bom = new Models.Bom();
+  bom.metadata.supplier = suppliers.own;
   if (build.DATE !== "unknown") bom.metadata.timestamp = new Date(build.DATE);
   const program = new Models.Component(Enums.ComponentType.Application, "ib-sriov", {
     bomRef: "ib-sriov",
+    supplier: suppliers.own,
     version: build.VERSION,
     licenses: new Models.LicenseRepository([new Models.LicenseExpression("Apache-2.0")]),
     properties: new Models.PropertyRepository([new Models.Property("ib-sriov:commit", build.COMMIT)]),
@@ -102,6 +96,7 @@ export function sbomOf(build, executables, packages) {
   bom.metadata.component = program;
 
   const components = new Map();
+  const pedigrees = new Map();
   /** Adds each component only once, also if several executables contain it. */
   const add = (part) => {
     const known = components.get(part.bomRef.value) ?? part;
@@ -112,19 +107,30 @@ export function sbomOf(build, executables, packages) {
   for (const { architecture, path } of executables) {
     const executable = new Models.Component(Enums.ComponentType.File, `ib-sriov (${architecture})`, {
       bomRef: `ib-sriov@${architecture}`,
+      supplier: suppliers.own,
       hashes: new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], sha256(path)]]),
     });
     program.components.add(executable);
     program.dependencies.add(executable.bomRef);
+    for (const compiler of compilersOf(path)) {
+      add(compilerComponent(compiler));
+      executable.properties.add(new Models.Property("ib-sriov:compiler", compiler));
+    }
     for (const file of linkedFiles(path)) {
       const origin = originOf(file);
       const part = add(origin === undefined ? fileComponent(file) : debianComponent(origin));
       executable.dependencies.add(part.bomRef);
+      if (origin?.sources !== undefined) pedigrees.set(part.bomRef.value, pedigreeOf(origin));
     }
     for (const directory of packages) executable.dependencies.add(add(npmComponent(directory)).bomRef);
   }
   const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
-  return `${serializer.serialize(bom, { sortLists: true, space: 2 })}\n`;
+  const document = JSON.parse(serializer.serialize(bom, { sortLists: true }));
+  for (const part of document.components) {
+    const pedigree = pedigrees.get(part["bom-ref"]);
+    if (pedigree !== undefined) part.pedigree = pedigree;
+  }
+  return `${JSON.stringify(document, undefined, 2)}\n`;
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
@@ -134,12 +140,6 @@ if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.a
     const [architecture, path] = each.split("=");
     return { architecture, path };
   });
-  const bundles = dirname(out);
-  const packages = [bundles, join(bundles, "commands")].flatMap((directory) =>
-    readdirSync(directory)
-      .filter((name) => name.endsWith(".js.map"))
-      .flatMap((name) => bundledPackages(join(directory, name))),
-  );
   const build = Object.fromEntries(Array.from(lines, ([, key, value]) => [key, value]));
-  writeFileSync(out, sbomOf(build, executables, [...new Set(packages)].sort()));
+  writeFileSync(out, sbomOf(build, executables, packagesOf(dirname(out))));
 }

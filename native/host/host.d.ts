@@ -62,6 +62,8 @@ declare module "host" {
    * 1 on, makes calls of it.
    */
   function commandScript(number: number): unknown;
+  /** Returns NOTICE and THIRD_PARTY_NOTICES of the executable. In ib-sriov only; "" with the sanitizers. */
+  function notices(): string;
   /** Version, commit and build date, set at build time. */
   const build: { readonly version: string; readonly commit: string; readonly date: string };
   /**

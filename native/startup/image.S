@@ -23,6 +23,14 @@ commands_begin:
         .incbin COMMAND_SCRIPTS
 commands_end:
 
+/* The text that `ib-sriov licenses` prints. */
+        .globl notices_begin, notices_end
+notices_begin:
+#ifdef NOTICES
+        .incbin NOTICES
+#endif
+notices_end:
+
 #ifdef __aarch64__
         .include "native/startup/bti.s"
 #endif

@@ -28,6 +28,8 @@ struct image {
 extern unsigned char image_begin[], image_end[];
 /* The scripts of commands (image.S), as scripts/compile.c writes them. */
 extern const uint8_t commands_begin[], commands_end[];
+/* The licenses of what is linked (image.S). */
+extern const char notices_begin[], notices_end[];
 static struct image *const image = (struct image *)image_begin;
 
 /* Evaluates the script with a number, which sets a variable to its exports, and returns them. */
@@ -58,10 +60,16 @@ static JSValue host_commandScript(HOST_ARGUMENTS)
   return evaluate_command_script(context, number, "command");
 }
 
+static JSValue host_notices(HOST_ARGUMENTS)
+{
+  return JS_NewStringLen(context, notices_begin, (size_t)(notices_end - notices_begin));
+}
+
 /* Adds the functions above to the module `host`, evaluates the program, and returns its function `main`. */
 static JSValue evaluate_program(JSContext *context, const uint8_t *bytecode, size_t length)
 {
-  static const JSCFunctionListEntry functions[] = {HOST_FUNCTION(commandLine, 0), HOST_FUNCTION(commandScript, 1)};
+  static const JSCFunctionListEntry functions[] = {HOST_FUNCTION(commandLine, 0), HOST_FUNCTION(commandScript, 1),
+                                                   HOST_FUNCTION(notices, 0)};
   JSValue global = JS_GetGlobalObject(context);
   JSValue host = JS_GetPropertyStr(context, global, "host");
   JS_SetPropertyFunctionList(context, host, functions, COUNT_OF(functions));

@@ -9,6 +9,7 @@ import type { Command } from "./command.ts";
 import { completionOf } from "./completion.ts";
 import { doctor } from "./doctor/doctor.ts";
 import { installer } from "./install/install.ts";
+import { licenses } from "./licenses.ts";
 import { metrics } from "./metrics/metrics.ts";
 import { provision } from "./provision.ts";
 import { selftest } from "./selftest/selftest.ts";
@@ -26,6 +27,7 @@ export const commands: readonly Command[] = [
   agent,
   bugreport,
   selftest,
+  licenses,
   completionOf(() => commands),
   installer,
 ];

@@ -4,7 +4,7 @@ import { cri, criId, message } from "./cri.ts";
 import { inGuest, inRepository, quote } from "./guest.ts";
 import { type PodInterface, plugin, type TestNode } from "./node.ts";
 
-/** The executable of the Go plugin: the one that PEER names, or a script that does the same. */
+/** The executable of the Go plugin: the file that PEER names, or a script that does the same. */
 export const goPlugin = process.env.PEER ?? inRepository("test/e2e/guest/go-plugin.sh");
 
 /** The plugins that are installed in turn. */

@@ -89,6 +89,7 @@ const cases: readonly OutputCase[] = [
     before: (node) => node.shell("rm -f /tmp/report.tar"),
     shows: /^The report is in \/tmp\/report\.tar\./,
   },
+  { command: "licenses", shows: /^ib-sriov\n(.*\n)*.* quickjs .*: MIT$/m },
   ...["bash", "zsh", "fish"].map((words) => ({ command: "completion", words, shows: /ib-sriov/ })),
   {
     command: "install",

@@ -1,19 +1,45 @@
 /** The releases: built twice, installed, and as an image that is started. */
 import { type SpawnSyncReturns, spawn, spawnSync } from "node:child_process";
-import { cpSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from "node:fs";
-import { resolve } from "node:path";
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { dirname, resolve } from "node:path";
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
+import { readArchive } from "../../scripts/release/oci-archive.mjs";
+import { sbomOf } from "../../scripts/sbom.mjs";
 import { patience } from "../support/patience.ts";
 import { freshPath } from "./harness.ts";
 import { machines, native } from "./machines.ts";
+import { testRelease } from "./release.ts";
 
-/** Two directories with these sources, without a commit: the date is that of SOURCE_DATE_EPOCH. */
-const directories = [freshPath("sources"), freshPath("the-same-sources-elsewhere")] as const;
+/**
+ * Two directories with these sources, without a commit: the date is that of SOURCE_DATE_EPOCH. The path of the second has
+ * spaces and characters that are special in shells and in make.
+ */
+const parent = freshPath("elsewhere");
+const directories = [freshPath("sources"), `${parent}/the same; $sources: it's 100%#2 (*)`] as const;
 const [here, elsewhere] = directories;
-const env = { ...process.env, SOURCE_DATE_EPOCH: "1700000000", MAKEFLAGS: "" };
+/** A command that splits the path at its spaces would remove this file. */
+const sibling = `${parent}/the/file`;
+/** The directory of temporary files of the builds. */
+const temporary = freshPath("tmp");
+const env = { ...process.env, SOURCE_DATE_EPOCH: "1700000000", MAKEFLAGS: "", TMPDIR: temporary };
 
 function make(directory: string, ...args: string[]): SpawnSyncReturns<string> {
   return spawnSync("make", ["--no-print-directory", ...args], { cwd: directory, env, encoding: "utf8" });
+}
+
+/** Calls `make install` under an umask that forbids others to read. */
+function install(...args: string[]): SpawnSyncReturns<string> {
+  const command = 'umask 077 && exec make --no-print-directory install "$@"';
+  return spawnSync("sh", ["-c", command, "sh", ...args], { cwd: here, env, encoding: "utf8" });
 }
 
 function succeeded({ status, stdout, stderr: all }: SpawnSyncReturns<string>): string {
@@ -24,12 +50,14 @@ function succeeded({ status, stdout, stderr: all }: SpawnSyncReturns<string>): s
 }
 
 beforeAll(() => {
+  mkdirSync(temporary);
+  mkdirSync(dirname(sibling), { recursive: true });
+  writeFileSync(sibling, "");
   for (const directory of directories) {
     mkdirSync(directory);
     const omitted = ["build", "node_modules", ".git"].map((name) => `--exclude=./${name}`).join(" ");
-    succeeded(
-      spawnSync("sh", ["-c", `tar cf - ${omitted} . | tar xf - -C ${directory}`], { encoding: "utf8" }),
-    );
+    const copy = `tar cf - ${omitted} . | tar xf - -C "$1"`;
+    succeeded(spawnSync("sh", ["-c", copy, "sh", directory], { encoding: "utf8" }));
     symlinkSync(resolve("node_modules"), `${directory}/node_modules`);
     succeeded(make(directory, "-j2", "build", "cross"));
   }
@@ -50,7 +78,7 @@ const units = ["ib-sriov-gc.service", "ib-sriov-gc.timer", "ib-sriov-provision.s
 
 test("systemd accepts the units", () => {
   const root = freshPath("units");
-  succeeded(make(here, "install", `DESTDIR=${root}`));
+  succeeded(install(`DESTDIR=${root}`));
   const paths = units.map((unit) => `${root}/usr/local/lib/systemd/system/${unit}`);
   // It also looks for the dependencies of a unit.
   cpSync("/usr/lib/systemd/system", `${root}/usr/lib/systemd/system`, {
@@ -90,7 +118,7 @@ test("systemd accepts the units", () => {
 
 test("make install installs man pages without faults, and completion scripts", () => {
   const root = freshPath("share");
-  succeeded(make(here, "install", `DESTDIR=${root}`));
+  succeeded(install(`DESTDIR=${root}`));
   const share = `${root}/usr/local/share`;
   const pages = readdirSync(`${share}/man/man8`);
   expect(pages).toEqual(
@@ -113,25 +141,77 @@ test("make install installs man pages without faults, and completion scripts", (
     expect(readFileSync(`${share}/${script}`, "utf8")).toContain("attachments");
 });
 
-test("make install copies the executable below DESTDIR, also over an existing file", () => {
-  const root = freshPath("root");
+test("a build in a path with spaces leaves other directories alone", () => {
+  expect(existsSync(sibling)).toBe(true);
+});
+
+test("make install copies the executable below DESTDIR, also over an existing file, with modes for all users", () => {
+  const root = freshPath("a root");
   for (const [setting, directory] of [
     [[], "/opt/cni/bin"],
     [[], "/opt/cni/bin"],
     [["CNI_BIN_DIR=/usr/libexec/cni"], "/usr/libexec/cni"],
   ] as const) {
-    succeeded(make(here, "install", `DESTDIR=${root}`, ...setting));
+    succeeded(install(`DESTDIR=${root}`, ...setting));
     const copy = `${root}${directory}/ib-sriov`;
     expect(readFileSync(copy).equals(readFileSync(`${here}/build/ib-sriov`))).toBe(true);
     for (const unit of units) {
-      expect(readFileSync(`${root}/usr/local/lib/systemd/system/${unit}`, "utf8")).not.toContain("@");
+      const text = readFileSync(`${root}/usr/local/lib/systemd/system/${unit}`, "utf8");
+      expect(text).not.toContain("@");
+      if (unit.endsWith(".service")) expect(text).toContain(`ExecStart=${directory}/ib-sriov`);
     }
-    expect([statSync(copy).mode & 0o7777, readdirSync(`${root}${directory}`)]).toEqual([0o755, ["ib-sriov"]]);
+    expect(readdirSync(`${root}${directory}`)).toEqual(["ib-sriov"]);
   }
   expect(readdirSync(root).sort()).toEqual(["opt", "usr"]);
+  for (const path of readdirSync(root, { recursive: true, encoding: "utf8" })) {
+    const { mode } = statSync(`${root}/${path}`);
+    const isExecutable = /cni\/(?:bin\/)?ib-sriov$/.test(path) || statSync(`${root}/${path}`).isDirectory();
+    expect([path, (mode & 0o7777).toString(8)]).toEqual([path, isExecutable ? "755" : "644"]);
+  }
 });
 
-describe("make image", () => {
+test("make install builds nothing: it copies what was built before a change, and otherwise refuses", () => {
+  const before = readFileSync(`${here}/build/ib-sriov`);
+  const source = `${here}/src/main.ts`;
+  const text = readFileSync(source, "utf8");
+  writeFileSync(source, "not TypeScript");
+  const root = freshPath("root");
+  const { stdout } = spawnSync("make", ["install", `DESTDIR=${root}`], {
+    cwd: here,
+    env: { ...env, SOURCE_DATE_EPOCH: "1800000000" },
+    encoding: "utf8",
+  });
+  writeFileSync(source, text);
+  expect(stdout).toBe(`ib-sriov is installed in ${root}/opt/cni/bin\n`);
+  expect(readFileSync(`${root}/opt/cni/bin/ib-sriov`).equals(before)).toBe(true);
+  const refused = make(here, "install", `DESTDIR=${root}`, "B=build/nothing");
+  expect(refused.status).not.toBe(0);
+  expect(refused.stderr.split("\n")[0]).toBe(
+    "install build/nothing/ib-sriov: it is not built; run 'make' first",
+  );
+  expect(existsSync(`${here}/build/nothing`)).toBe(false);
+});
+
+test("make versions prints what the SBOM lists", () => {
+  const printed = Array.from(
+    succeeded(make(here, "versions")).matchAll(/^ {2}(?!compiler)(\S+) +(\S+)$/gm),
+    ([, name, version]) => `${name} ${version}`,
+  );
+  const executables = machines.map(({ architecture, build }) => ({
+    architecture,
+    path: `${here}/${build}/ib-sriov`,
+  }));
+  const build = { VERSION: "0.0.0", COMMIT: "unknown", DATE: "unknown" };
+  const { components, metadata } = JSON.parse(sbomOf(build, executables, []));
+  // The compilers have another name there.
+  const linked = components.filter(({ scope }: { scope?: string }) => scope !== "excluded");
+  const listed = linked.map(({ name, version }: { name: string; version: string }) => `${name} ${version}`);
+  expect(printed.length).toBe(9);
+  expect([...new Set(printed)].sort()).toEqual(listed.sort());
+  expect(metadata.timestamp).toBeUndefined();
+});
+
+describe("make image and make release", () => {
   const archive = (directory: string) => `${directory}/build/ib-sriov.tar`;
   const isRoot = process.getuid?.() === 0;
 
@@ -144,7 +224,11 @@ describe("make image", () => {
   }
 
   beforeAll(() => {
-    for (const directory of isRoot ? directories : []) succeeded(make(directory, "image"));
+    const settings = ["IMAGE=registry.example/fabric/ib-sriov", "SOURCE_URL=https://forge.example/ib-sriov"];
+    for (const directory of isRoot ? directories : []) succeeded(make(directory, "release", ...settings));
+    // buildah leaves nothing.
+    expect(readdirSync(temporary)).toEqual([]);
+    expect(readdirSync(`${here}/build`).filter((name) => name.includes("work"))).toEqual([]);
   }, 120_000);
 
   test("makes the same image and SBOM twice, with valid checksums", (context) => {
@@ -194,6 +278,10 @@ describe("make image", () => {
         ["amd64", "arm64", "ppc64le"].map((each) => ({ architecture: each, os: "linux" })),
       );
       expect(readdirSync(root, { recursive: true }).sort()).toEqual([
+        "licenses",
+        "licenses/LICENSE",
+        "licenses/NOTICE",
+        "licenses/THIRD_PARTY_NOTICES",
         "usr",
         "usr/bin",
         "usr/bin/ib-sriov",
@@ -205,11 +293,29 @@ describe("make image", () => {
         architecture,
         os: "linux",
         created: "2023-11-14T22:13:20Z",
-        config: { Entrypoint: ["/usr/bin/thin_entrypoint"] },
+        config: {
+          Entrypoint: ["/usr/bin/thin_entrypoint"],
+          Labels: { "org.opencontainers.image.source": "https://forge.example/ib-sriov" },
+        },
       });
       expect(configuration.config.Cmd).toBeUndefined();
     },
   );
+
+  test("without SOURCE_URL it has no label for the sources", (context) => {
+    requireImages(context);
+    const directory = freshPath("without-source");
+    mkdirSync(directory);
+    for (const name of ["NOTICE", "THIRD_PARTY_NOTICES"]) writeFileSync(`${directory}/${name}`, name);
+    const words = [`${directory}/image.tar`, `${here}/build/include/build.h`, `amd64=${directory}/NOTICE`];
+    succeeded(spawnSync("scripts/image", words, { cwd: here, env, encoding: "utf8" }));
+    const [image] = readArchive(`${directory}/image.tar`).images;
+    const labels = Object.keys(image?.config.config.Labels ?? {});
+    expect(labels).toContain("org.opencontainers.image.version");
+    expect(labels).not.toContain("org.opencontainers.image.source");
+  });
+
+  testRelease(directories, requireImages);
 
   test("started as a container's first process it installs itself, and ends at once on SIGTERM", async (context) => {
     requireImages(context);

@@ -13,6 +13,8 @@ export interface Machine {
   readonly build: string;
   /** The command that starts an executable: empty for this machine, else an emulator. */
   readonly run: readonly string[];
+  /** Its compiler. */
+  readonly cc: string;
   /** The nm that reads its executables. */
   readonly nm: string;
 }
@@ -26,7 +28,7 @@ export const machines: readonly Machine[] = [
   { architecture: "ppc64le", elf: 21, page: 64 << 10 },
 ].map((machine) =>
   machine.architecture === own
-    ? { ...machine, build: "build", run: [], nm: "nm" }
+    ? { ...machine, build: "build", run: [], cc: "gcc", nm: "nm" }
     : { ...machine, build: `build/${machine.architecture}`, ...tools(machine.architecture) },
 );
 
@@ -37,5 +39,5 @@ export const foreign = machines.filter((machine) => machine !== native);
 function tools(architecture: string) {
   const script = `eval "$(scripts/cross ${architecture})" && printf '%s\\n' "$RUN" "$CC"`;
   const [run = "", cc = ""] = execFileSync("bash", ["-c", script], { encoding: "utf8" }).split("\n");
-  return { run: [run], nm: `${dirname(cc)}/nm` };
+  return { run: [run], cc, nm: `${dirname(cc)}/nm` };
 }

@@ -1,10 +1,13 @@
 // The components that scripts/sbom.mjs lists for the executables.
+import { execFileSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { expect, test } from "vitest";
-import { bundledPackages, linkedFiles, sbomOf } from "../../scripts/sbom.mjs";
+import { bundledPackages, linkedFiles } from "../../scripts/linked/parts.mjs";
+import { pedigreeOf } from "../../scripts/linked/pedigree.mjs";
+import { sbomOf } from "../../scripts/sbom.mjs";
 import { freshPath } from "./harness.ts";
 import { machines } from "./machines.ts";
 
@@ -26,6 +29,9 @@ interface Component {
   readonly version: string;
   readonly purl?: string;
   readonly hashes?: readonly { readonly content: string }[];
+  readonly scope?: string;
+  readonly supplier?: { readonly name: string };
+  readonly properties?: readonly { readonly name: string; readonly value: string }[];
 }
 
 /** The components that an executable depends on. */
@@ -84,6 +90,80 @@ test.each(machines)(
     }
   },
 );
+
+test.each(machines)(
+  "for $architecture it names the compiler of the executable, which is not in it",
+  ({ architecture, cc }) => {
+    const [, version = ""] = /^\S+ (\(.*)/.exec(execFileSync(cc, ["--version"], { encoding: "utf8" })) ?? [];
+    const executable = sbom.metadata.component.components.find(
+      ({ name }: Component) => name === `ib-sriov (${architecture})`,
+    );
+    expect(executable.properties).toEqual([{ name: "ib-sriov:compiler", value: `GCC: ${version}` }]);
+    const compiler = sbom.components.find((each: Component) => each["bom-ref"] === `GCC: ${version}`);
+    expect(compiler).toMatchObject({ type: "application", name: "gcc", scope: "excluded" });
+    expect(compiler.purl).toMatch(/^pkg:deb\/debian\/gcc-\d+@\d.*\?arch=source&distro=debian-\d+$/);
+    expect(contentOf(architecture)).not.toContain(compiler);
+  },
+);
+
+test("every part has a supplier", () => {
+  expect(sbom.metadata.supplier).toEqual({ name: "The ib-sriov project" });
+  const { component } = sbom.metadata;
+  for (const own of [component, ...component.components])
+    expect(own.supplier).toEqual(sbom.metadata.supplier);
+  for (const { name, purl = "", supplier } of sbom.components as Component[])
+    expect(supplier?.name, name).toMatch(purl.startsWith("pkg:deb/") ? /^Debian$/ : /./);
+});
+
+test("musl and the engine have their upstream version, and the patches of Debian and of this project", () => {
+  for (const name of ["musl", "quickjs"]) {
+    const { version, pedigree } = sbom.components.find((each: Component) => each.name === name);
+    const upstream = version.slice(0, version.lastIndexOf("-"));
+    expect(pedigree.ancestors).toEqual([
+      { type: "library", name, version: upstream, purl: `pkg:generic/${name}@${upstream}` },
+    ]);
+    const urls = pedigree.patches.map(({ diff }: { diff: { url?: string } }) => diff.url);
+    expect(urls.length).toBeGreaterThan(1);
+    expect(urls.slice(0, -1)).not.toContain(undefined);
+    const own = pedigree.patches.at(-1).diff.text.content;
+    if (name === "musl") expect(own).toMatch(/^--- musl\/src\/string\/x86_64\/memcpy\.s$/m);
+    else expect(own).toMatch(/^\+ +REFERENCE\(ctx->header\.ref_count\);$/m);
+    // Times would differ from build to build.
+    expect(own).not.toMatch(/^(---|\+\+\+) .*\t/m);
+  }
+});
+
+test("a patch that fixes vulnerabilities names them", () => {
+  const sources = freshPath("sources");
+  mkdirSync(`${sources}/patches`, { recursive: true });
+  writeFileSync(`${sources}/patches/series`, "# comment\nCVE-2025-1.patch\nother.patch # why\n");
+  writeFileSync(
+    `${sources}/patches/CVE-2025-1.patch`,
+    "From: a\nfixes CVE-2025-1 and CVE-2025-2\n--- a\n+++ b\n",
+  );
+  writeFileSync(`${sources}/patches/other.patch`, "--- a\n+++ CVE-2025-3\n");
+  writeFileSync(`${sources}/own.patch`, "");
+  const { ancestors, patches } = pedigreeOf({
+    name: "a",
+    version: "1:2.0-3-4+b1",
+    architecture: "source",
+    sources,
+  });
+  expect(ancestors).toMatchObject([{ version: "2.0-3" }]);
+  expect(patches).toMatchObject([
+    {
+      type: "backport",
+      diff: { url: "debian/patches/CVE-2025-1.patch" },
+      resolves: [
+        { type: "security", id: "CVE-2025-1" },
+        { type: "security", id: "CVE-2025-2" },
+      ],
+    },
+    { type: "unofficial", diff: { url: "debian/patches/other.patch" } },
+    { type: "unofficial" },
+  ]);
+  expect(patches[1]).not.toHaveProperty("resolves");
+});
 
 test("the engine has the same version for all machines", () => {
   const engines = machines.flatMap(({ architecture }) =>

@@ -1,6 +1,6 @@
 # Writes an OCI archive of an image.
 #   image.sh ARCHIVE NAME                 contains only busybox, as /busybox.oci
-#   image.sh ARCHIVE NAME EXECUTABLE      has the files that scripts/image puts into the image of the plugin
+#   image.sh ARCHIVE NAME EXECUTABLE      has the programs of the plugin's image (scripts/image)
 set -eu
 archive=$1 name=$2 executable=${3:-} directory=$(mktemp -d)
 cd "$directory"

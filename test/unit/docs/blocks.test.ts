@@ -15,7 +15,7 @@ import {
 import { manifestsOf } from "../../support/manifests.ts";
 
 /** The requirements of blocks that no test can run. */
-const needs = ["an HCA", "a cluster", "a node with systemd"];
+const needs = ["an HCA", "a cluster", "a node with systemd", "a release"];
 /** The beginnings of lines that a reader is to type. */
 const command =
   /^\s*([$#] )?(sudo |echo |ip |make\b|kubectl |rdma |modprobe |systemctl |cat |(\/\S*\/)?ib-sriov [a-z-])/m;
