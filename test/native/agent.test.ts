@@ -14,7 +14,8 @@ const sockets: Socket[] = [];
 
 /** Starts an agent on a free port, and waits until it answers. */
 beforeEach(async () => {
-  port = 20_000 + Math.floor(Math.random() * 10_000);
+  // From a range of this worker: another one can run this file at the same time, with the other executable.
+  port = 10_000 + 2000 * Number(process.env.VITEST_POOL_ID) + Math.floor(Math.random() * 2000);
   output = "";
   agent = spawn(executable, ["agent", "--listen", `127.0.0.1:${port}`, "--interval", "0.2", "--gc"]);
   agent.stdout?.on("data", (data: Buffer) => (output += data));
