@@ -5,7 +5,7 @@ import { get } from "node:http";
 import { connect, type Socket } from "node:net";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { readMetrics } from "../support/prometheus.ts";
-import { executable, isSanitized } from "./harness.ts";
+import { executable, freshPath, isSanitized } from "./harness.ts";
 
 let agent: ChildProcess;
 let port: number;
@@ -145,6 +145,8 @@ test("an agent that hangs accepts no connections after some 130, so that a probe
 test("a round that fails is reported, with its reason", async () => {
   // Without root, gc cannot read the state directory; as root it succeeds, and the installer's directory is missing.
   const ended = new Promise((done) => agent.once("exit", done));
+  const absent = freshPath("absent");
+  const failure = new RegExp(`install: .*"${absent}"`);
   agent.kill("SIGKILL");
   // Until then, its address is in use.
   await ended;
@@ -156,12 +158,12 @@ test("a round that fails is reported, with its reason", async () => {
     "0.2",
     "--install",
     "--cni-bin-dir",
-    "/absent",
+    absent,
   ]);
   agent.stdout?.on("data", (data: Buffer) => (output += data));
   await expect.poll(() => status("/healthz"), { timeout: 60_000 }).toBe(503);
-  expect(await exchange(request("/healthz"))).toMatch(/install: .*"\/absent"/);
-  await expect.poll(() => output).toMatch(/install: .*"\/absent"/);
+  expect(await exchange(request("/healthz"))).toMatch(failure);
+  await expect.poll(() => output).toMatch(failure);
   expect(await exchange(request("/metrics"))).toContain('ib_sriov_agent_task_success{task="install"} 0\n');
 });
 
