@@ -29,20 +29,16 @@ const bothOrNeither = [
 /** Tests of texts, which the sanitizers would only slow down: other tests run the same commands with them. */
 const texts = ["every-command", "kubectl"].map((name) => `test/native/${name}.test.ts`);
 
-/** The longest files of e2e, the longest first. */
+/** The longest files of each project, the longest first. */
 const longest = [
-  "agent-privileges",
-  "udev",
-  "signals",
-  "selftest",
-  "prometheus",
-  "soak",
-  "containerd",
-  "doctor",
-  "administration",
-  "runner",
-  "module",
-].map((name) => `/test/e2e/${name}.test.ts`);
+  ...["signals", "agent-privileges", "containerd", "udev", "soak", "selftest", "runner", "commands"],
+  ...["retry", "ipam", "verbs", "prometheus", "concurrency", "doctor", "isolation", "del", "ownership"],
+  ...["check", "administration", "module"],
+]
+  .map((name) => `e2e/${name}`)
+  .concat(["every-command", "install-watch", "hostile-input", "agent"].map((name) => `native/${name}`))
+  .concat(["devices/isolation", "devices/derived-guid", "recovery/take-over", "verbs/del", "verbs/add"])
+  .map((name) => `/${name}.test.ts`);
 
 /** Begins with the longest files, so that no processor is idle at the end. */
 export class LongestFirst extends BaseSequencer {

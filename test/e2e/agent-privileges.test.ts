@@ -6,7 +6,7 @@ import { kustomized, kustomizedWith, podOf } from "../support/manifests.ts";
 import { commandLine, hostLocal, network } from "./cni.ts";
 import { compile } from "./compile.ts";
 import { netnsOf } from "./containers.ts";
-import { kubeletFiles, type RunningPod, runPod, startRuntime } from "./kubelet.ts";
+import { kubeletFiles, type RunningContainer, type Sandbox, startRuntime, startSandbox } from "./kubelet.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 
 const files = [...kubeletFiles, compile("test/e2e/guest/kubeconfig-ipam.c")];
@@ -93,15 +93,39 @@ async function missing(): Promise<Part[]> {
   return parts;
 }
 
-async function withPod(spec: IPodSpec, action: (pod: RunningPod) => Promise<void>): Promise<void> {
-  const pod = await runPod(node, "agent", spec);
+/** The sandbox of all pods with the network of the host: to start and end one takes longer than a container. */
+let shared: Promise<Sandbox> | undefined;
+
+async function withPod(
+  spec: IPodSpec,
+  action: (container: RunningContainer) => Promise<void>,
+): Promise<void> {
+  if (spec.hostNetwork) {
+    shared ??= startSandbox(node, "agent", spec);
+    return withContainer(await shared, spec, action);
+  }
+  // The next setup of the node would delete its network namespace.
+  const own = await startSandbox(node, "pod", spec);
   try {
-    await action(pod);
+    await withContainer(own, spec, action);
+  } finally {
+    await own.remove();
+  }
+}
+
+async function withContainer(
+  sandbox: Sandbox,
+  spec: IPodSpec,
+  action: (container: RunningContainer) => Promise<void>,
+): Promise<void> {
+  const container = await sandbox.run(spec);
+  try {
+    await action(container);
   } catch (error) {
-    if (error instanceof Error) error.message += `\n\n${await answer("/healthz")}\n${await pod.log()}`;
+    if (error instanceof Error) error.message += `\n\n${await answer("/healthz")}\n${await container.log()}`;
     throw error;
   } finally {
-    await pod.remove();
+    await container.remove();
   }
 }
 
@@ -127,12 +151,12 @@ const withoutVolume = (name: string) =>
 
 test("the agent does all of its work with its privileges, under the system call filter of the runtime", async () => {
   await prepare();
-  await withPod(agent, async (pod) => {
+  await withPod(agent, async (container) => {
     expect(await missing()).toEqual([]);
     const status = await node.shell("cat /proc/$(pidof ib-sriov | cut -d ' ' -f 1)/status");
     expect(status).toMatch(/^NoNewPrivs:\t1\nSeccomp:\t2$/m);
     // No rebind except of the VF without a GUID, which would mean that a setting could not be examined.
-    expect(await pod.log()).not.toMatch(/rebound/);
+    expect(await container.log()).not.toMatch(/rebound/);
   });
 });
 
@@ -181,7 +205,7 @@ describe("a running container whose VF does not show that it runs", () => {
   const roundsOf = async () => Number(/ok, (\d+) rounds/.exec(await answer("/healthz"))?.[1] ?? 0);
 
   /** Attaches a VF without a netdev to a container that starts after the agent. */
-  const withContainer = (spec: IPodSpec, action: () => Promise<void>) =>
+  const withLater = (spec: IPodSpec, action: () => Promise<void>) =>
     withPod(spec, async () => {
       await expect.poll(roundsOf, soon).toBeGreaterThan(0);
       await node.shell("ip netns add later");
@@ -197,7 +221,7 @@ describe("a running container whose VF does not show that it runs", () => {
   });
 
   test("keeps it", () =>
-    withContainer(agent, async () => {
+    withLater(agent, async () => {
       const rounds = await roundsOf();
       await expect.poll(roundsOf, soon).toBeGreaterThan(rounds + 2);
       expect(await attached()).toBe("c1-net1\n");
@@ -214,7 +238,7 @@ describe("a running container whose VF does not show that it runs", () => {
       }),
     ],
   ])("would lose it without %s", (_, spec) =>
-    withContainer(spec, async () => {
+    withLater(spec, async () => {
       await expect.poll(attached, soon).toBe("");
       await node.shell("ip netns del later");
     }),
@@ -226,8 +250,8 @@ test("the installer's probe fails while another plugin is at the plugin's path",
   await node.shell("rm -f /opt/cni/bin/ib-sriov; chown 1000 /opt/cni/bin");
   const spec: IPodSpec = podOf(kustomized("deploy/base"));
   const probe = spec.containers[0]?.readinessProbe?.exec?.command ?? [];
-  await withPod(spec, async (pod) => {
-    const isReady = () => pod.exec(probe);
+  await withPod(spec, async (container) => {
+    const isReady = () => container.exec(probe);
     await expect.poll(isReady, soon).toBe(true);
     await node.plugin("new", `exec ${plugin}`);
     await node.shell("mv /opt/cni/bin/new /opt/cni/bin/ib-sriov");

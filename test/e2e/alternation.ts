@@ -1,11 +1,14 @@
 import { expect } from "vitest";
 import { type Config, hostLocal, network } from "./cni.ts";
+import { compile } from "./compile.ts";
 import { cri, criId, message } from "./cri.ts";
 import { inGuest, inRepository, quote } from "./guest.ts";
 import { type PodInterface, plugin, type TestNode } from "./node.ts";
 
-/** The executable of the Go plugin: the file that PEER names, or a script that does the same. */
+/** The executable of the Go plugin, if PEER names it; otherwise a script that does the same. */
 export const goPlugin = process.env.PEER ?? inRepository("test/e2e/guest/go-plugin.sh");
+/** The program with which the script, and tests, hold the Go plugin's lock. */
+export const lockHolder = compile("test/e2e/guest/hold-lock.c");
 
 /** The plugins that are installed in turn. */
 export type Plugin = "Go plugin" | "ib-sriov";

@@ -2,17 +2,15 @@
 // respects the Go plugin's lock. If PEER names the Go plugin's executable, the tests run it; otherwise
 // guest/go-plugin.sh does the same as its ADD and DEL.
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
-import { goPlugin } from "./alternation.ts";
+import { goPlugin, lockHolder } from "./alternation.ts";
 import { type Config, commandLine, hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
 import { inGuest } from "./guest.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 
 const peer = process.env.PEER;
-const holder = compile("test/e2e/guest/hold-lock.c");
 const node = testNode({
   skipWaiting: true,
-  files: [holder, goPlugin],
+  files: [lockHolder, goPlugin],
 });
 
 const guid = "02:00:00:00:00:00:00:77";
@@ -172,7 +170,7 @@ test("ADD does not rebind if the Go plugin's lock cannot be opened", async () =>
 /** Starts a process that holds the Go plugin's lock for some time. */
 async function holdLock(seconds: number): Promise<void> {
   await node.shell(`mkdir -p /var/run/cni/ib-sriov
-    ${inGuest(holder)} ${lock} ${seconds} </dev/null >/tmp/held 2>&1 &`);
+    ${inGuest(lockHolder)} ${lock} ${seconds} </dev/null >/tmp/held 2>&1 &`);
   await node.until("grep -q held /tmp/held");
 }
 

@@ -3,7 +3,7 @@ import { cri, criId, message } from "./cri.ts";
 import { inRepository } from "./guest.ts";
 import { plugin, type TestNode } from "./node.ts";
 
-/** The files that a guest needs for {@link runPod}, in addition to the option `containerd`. */
+/** The files that a guest needs for {@link startSandbox}, in addition to the option `containerd`. */
 export const kubeletFiles = ["containerd.sh", "image.sh"].map((name) =>
   inRepository(`test/e2e/guest/${name}`),
 );
@@ -38,44 +38,64 @@ export async function startRuntime(node: TestNode): Promise<void> {
     ctr -n k8s.io image import /tmp/ib-sriov.tar >/dev/null`);
 }
 
-/** A pod that runs. */
-export interface RunningPod {
-  /** Returns the output of its container. */
+/** A container that runs. */
+export interface RunningContainer {
+  /** Returns its output. */
   log(): Promise<string>;
-  /** Runs a command in its container, as kubelet does for a probe. Returns whether it succeeded. */
+  /** Runs a command in it, as kubelet does for a probe. Returns whether it succeeded. */
   exec(command: readonly string[]): Promise<boolean>;
+  /** Ends and removes it. */
+  remove(): Promise<void>;
+}
+
+/** The sandbox of a pod, in which its container runs. */
+export interface Sandbox {
+  /**
+   * Runs the pod's container. When it is removed, the next one can run: kubelet keeps the sandbox of a pod whose
+   * container is started again.
+   * @param spec of the container. Its pod has the host's namespaces that the sandbox has.
+   */
+  run(spec: IPodSpec): Promise<RunningContainer>;
   /** Ends and removes the pod. */
   remove(): Promise<void>;
 }
 
-/** Runs a pod with one container in containerd, with the requests that kubelet derives from its manifest. */
-export async function runPod(node: TestNode, name: string, spec: IPodSpec): Promise<RunningPod> {
-  const pod = podConfig(name, spec);
+/** Starts the sandbox of a pod in containerd, with the requests that kubelet derives from its manifest. */
+export async function startSandbox(node: TestNode, name: string, ofPod: IPodSpec): Promise<Sandbox> {
+  const pod = podConfig(name, ofPod);
   const id = await criId(node, "RunPodSandbox", message({ 1: pod }));
-  const remove = async () => {
-    await cri(node, "StopPodSandbox", message({ 1: id }));
-    await cri(node, "RemovePodSandbox", message({ 1: id }));
+  let attempts = 0;
+  return {
+    async run(spec) {
+      const log = `${attempts++}.log`;
+      const config = containerConfig(spec, log);
+      const container = await criId(node, "CreateContainer", message({ 1: id, 2: config, 3: pod }));
+      const remove = async () => {
+        // Without a time in which it can end by itself.
+        await cri(node, "StopContainer", message({ 1: container }));
+        await cri(node, "RemoveContainer", message({ 1: container }));
+      };
+      try {
+        await cri(node, "StartContainer", message({ 1: container }));
+      } catch (error) {
+        await remove();
+        throw error;
+      }
+      return {
+        log: () => node.shell(`cat ${logs}/${name}/${log}`),
+        exec: async (command) => {
+          const words = command.join(" ");
+          const run = `ctr -n k8s.io task exec --exec-id probe ${container} ${words}`;
+          return (await node.guest.execute(run)).status === 0;
+        },
+        remove,
+      };
+    },
+    async remove() {
+      await cri(node, "StopPodSandbox", message({ 1: id }));
+      await cri(node, "RemovePodSandbox", message({ 1: id }));
+    },
   };
-  try {
-    const container = await criId(
-      node,
-      "CreateContainer",
-      message({ 1: id, 2: containerConfig(spec), 3: pod }),
-    );
-    await cri(node, "StartContainer", message({ 1: container }));
-    return {
-      log: () => node.shell(`cat ${logs}/${name}/0.log`),
-      exec: async (command) => {
-        const words = command.join(" ");
-        const run = `ctr -n k8s.io task exec --exec-id probe ${container} ${words}`;
-        return (await node.guest.execute(run)).status === 0;
-      },
-      remove,
-    };
-  } catch (error) {
-    await remove();
-    throw error;
-  }
 }
 
 function namespaces({ hostNetwork, hostPID, hostIPC }: IPodSpec): Buffer {
@@ -91,7 +111,7 @@ function podConfig(name: string, spec: IPodSpec): Buffer {
   });
 }
 
-function containerConfig(spec: IPodSpec): Buffer {
+function containerConfig(spec: IPodSpec, log: string): Buffer {
   const [container] = spec.containers;
   if (container === undefined) throw new Error("the pod has no container");
   const expanded = (word: string) => word.replaceAll("$(HOST_IP)", hostIp);
@@ -111,7 +131,7 @@ function containerConfig(spec: IPodSpec): Buffer {
     3: container.command,
     4: container.args?.map(expanded),
     7: mounts,
-    11: "0.log",
+    11: log,
     15: message({
       1: message({ 4: Number(memory) * (1 << 20) }),
       2: securityContext(spec),

@@ -18,7 +18,7 @@ export function removeOutdatedGuidNote(session: Session, guid: Guid): void {
   const isOutdated = () => pci !== undefined && attachmentWithGuid(session, pci, guid) === undefined;
   if (pci === undefined || parsePciAddress(pci) !== pci || !isOutdated()) return;
   const deadline = Math.min(node.clock.now() + lockTimeout, session.deadline);
-  // The VF's lock excludes an ADD that is about to write the note, and the node's lock an ADD that replaces it.
+  // The VF's lock excludes an ADD that is about to write the note; the node's lock excludes an ADD that replaces it.
   withVfLock({ ...session, deadline }, pci, "gc", ({ locks }) =>
     locks.whileNodeIsLocked(deadline, () => {
       if (state.guidNote(guid) === pci && isOutdated()) state.removeGuidNote(guid);

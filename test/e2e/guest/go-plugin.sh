@@ -1,10 +1,10 @@
 #!/bin/bash
 # Takes the place of the Go plugin for tests that run without its executable: a CNI plugin that does what ADD and DEL of
-# the Go plugin do (cmd/ib-sriov-cni, pkg/sriov), in the same order, with the same cache. It knows neither vfio-pci nor
-# rdmaIsolation, takes no lock, and does not clean up after an ADD that fails.
+# the Go plugin do (cmd/ib-sriov-cni, pkg/sriov), in the same order, with the same lock (hold-lock.c) and cache. It knows
+# neither vfio-pci nor rdmaIsolation, and does not clean up after an ADD that fails.
 set -eu
 config=$(cat)
-cache=/var/lib/cni/ib-sriov/$CNI_CONTAINERID-$CNI_IFNAME
+cache=/var/lib/cni/ib-sriov/$CNI_CONTAINERID-$CNI_IFNAME lock=/var/run/cni/ib-sriov
 devices=/sys/bus/pci/devices driver=/sys/bus/pci/drivers/mlx5_core
 
 # value KEY TEXT: sets $value to the text of a key in JSON without spaces, "" if it is missing.
@@ -19,6 +19,13 @@ netdev_of() {
 }
 # By its path: otherwise busybox's own `ip` would run.
 in_pod() { nsenter --net="$CNI_NETNS" /bin/ip "$@"; }
+take_lock() {
+  mkdir -p $lock
+  coproc exec /host/hold-lock $lock/cni.lock 600
+  trap "kill $COPROC_PID" EXIT
+  # It prints a line when it holds the lock.
+  read -r _ <&"${COPROC[0]}"
+}
 # find_vf: sets $pf to the name of the PF's netdev, and $index to the number of VF $pci.
 find_vf() {
   netdev_of "$pci/physfn"
@@ -35,17 +42,18 @@ set_guid() { # GUID
 }
 
 add() {
-  local guid link_state ipam name found= temporary address= result
+  local guid link_state ipam name found= temporary address= result ips=
   value deviceID "$config"
   pci=$value
   value infinibandGUID "$config"
   guid=$value
   value link_state "$config"
   link_state=$value
-  [[ $config =~ \"ipam\":\{[^\}]*\"type\":\"([^\"]*)\" ]] && ipam=${BASH_REMATCH[1]} || ipam=
+  [[ $config =~ \"ipam\":\{([^{}]|\{[^{}]*\})*\"type\":\"([^\"]*)\" ]] && ipam=${BASH_REMATCH[2]} || ipam=
   find_vf
   netdev_of "$pci"
   name=$netdev
+  take_lock
 
   [ -z "$link_state" ] || ip link set "$pf" vf "$index" state "$link_state"
   if [ -n "$guid" ]; then
@@ -75,8 +83,8 @@ add() {
 "cniVersion":"1.0.0","deviceID":"$pci","ipam":{"type":"$ipam"},${link_state:+"\"link_state\":\"$link_state\","}\
 "name":"mynet","pkey":"","runtimeConfig":{"infinibandGUID":"$guid"},"type":"ib-sriov"}
 CACHE
-  echo "{\"cniVersion\":\"1.0.0\",\"interfaces\":[{\"name\":\"$CNI_IFNAME\",\"sandbox\":\"$CNI_NETNS\"}]\
-${address:+",\"ips\":[{\"address\":\"$address\",\"interface\":0}]"}}"
+  [ -z "$address" ] || ips=$(printf ',"ips":[{"address":"%s","interface":0}]' "$address")
+  printf '{"cniVersion":"1.0.0","interfaces":[{"name":"%s","sandbox":"%s"}]%s}' "$CNI_IFNAME" "$CNI_NETNS" "$ips"
 }
 
 del() {
@@ -89,6 +97,7 @@ del() {
     value deviceID "$record"
     pci=$value
     find_vf
+    take_lock
     value HostIFNames "$record"
     name=$value
     in_pod link set dev "$CNI_IFNAME" down

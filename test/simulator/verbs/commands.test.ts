@@ -131,7 +131,7 @@ describe("gc", () => {
     simulated.requireUnchanged(before, "after gc");
   });
 
-  test("keeps the note of a running container's GUID, and removes the note that the Go plugin's DEL has left", () => {
+  test("keeps the note of a running container's GUID, and removes a note that the Go plugin's DEL has left", () => {
     const simulated = new SimulatedNode({});
     const { files } = simulated.machine;
     const note = `${STATE_DIRECTORY}/.guid/${requestedGuid.replaceAll(":", "")}`;
