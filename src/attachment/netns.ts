@@ -42,11 +42,12 @@ export function recordedNetns(node: Node, record: AttachmentRecord): Namespace |
  * nothing open, for a process that looks at all records of the node, or looks again and again.
  */
 export function hasRecordedNetns(node: Node, record: AttachmentRecord): boolean {
+  const found = openNetnsIfPresent(node, record.netns);
+  if (found === undefined) return false;
   try {
-    return node.namespaces.cookieAt(record.netns) === record.netnsCookie;
-  } catch (error) {
-    if (error instanceof NamespaceError) return false;
-    throw error;
+    return found.cookie === record.netnsCookie;
+  } finally {
+    node.namespaces.close(found);
   }
 }
 

@@ -19,11 +19,10 @@ export interface Namespaces {
    */
   open(path: string): Namespace;
   /**
-   * Returns the cookie of the namespace at a path, and leaves nothing open: an open namespace uses descriptors, and keeps
-   * the namespace of a container that has ended.
-   * @throws {NamespaceError} as {@link open}.
+   * Closes a namespace, for a process that looks at all namespaces of a node: an open one uses up to three descriptors,
+   * and keeps the namespace of a container that has ended. A call for one container need not do this, because it ends.
    */
-  cookieAt(path: string): string;
+  close(namespace: Namespace): void;
   /**
    * Reports whether any process is in a namespace. Also true if this process cannot see all processes of the node,
    * because it is in another PID namespace. It reads the entries of all processes.

@@ -213,6 +213,10 @@ describe("gc", () => {
         node.shell(`(ulimit -n 24; ${plugin} ${words}) >/tmp/examined; wc -l </tmp/examined`);
       expect(await limited("attachments show --no-headers")).toBe("41\n");
       expect(await limited("gc --no-headers")).toBe("41\n");
+      // It examines the namespace of each running container.
+      const report = await node.shell(`(ulimit -n 24; ${plugin} doctor || true) 2>&1`);
+      expect(report).not.toContain("No file descriptors available");
+      expect(report).toMatch(/ can be attached/);
       await node.shell(`rm ${record.replace("c1", "more*")}`);
       await node.del("a", config);
     }));

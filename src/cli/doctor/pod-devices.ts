@@ -1,5 +1,5 @@
 import { modeOf } from "../../attachment/modes.ts";
-import { recordedNetns } from "../../attachment/netns.ts";
+import { openNetnsIfPresent } from "../../attachment/netns.ts";
 import type { AttachmentRecord } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { netdevOf } from "../../attachment/vf/netdev.ts";
@@ -24,13 +24,27 @@ interface RunningAttachment {
 /** Checks whether running pods have the interfaces of their VFs, and the files of their RDMA devices. */
 export function podDevices(context: DoctorContext): Finding[] {
   const { node, attached = [] } = context;
-  const running = attached.flatMap((attachment): RunningAttachment[] => {
+  const isolated: Omit<RunningAttachment, "netns">[] = [];
+  const findings = attached.flatMap((attachment): Finding[] => {
     const { condition, record } = attachment;
     if (condition !== "attached" || record === undefined) return [];
-    const netns = recordedNetns(node, record);
-    return netns === undefined ? [] : [{ attachment, record, netns }];
+    const netns = openNetnsIfPresent(node, record.netns);
+    if (netns === undefined) return [];
+    try {
+      if (netns.cookie !== record.netnsCookie) return [];
+      const running = { attachment, record, netns };
+      if (isIsolated(node, running)) isolated.push(running);
+      return interfaceOf(node, running);
+    } finally {
+      node.namespaces.close(netns);
+    }
   });
-  return [...running.flatMap((each) => interfaceOf(node, each)), ...deviceFiles(context, running)];
+  return [...findings, ...deviceFiles(context, isolated)];
+}
+
+/** Reports whether a pod has the RDMA devices of its VF for itself. */
+function isIsolated(node: Node, { record, netns }: RunningAttachment): boolean {
+  return record.desired.rdmaIsolation === true && rdmaDevicesIn(node, record.vf.pci, netns).length > 0;
 }
 
 /**
@@ -73,11 +87,10 @@ function isStillAttached(node: Node, { path }: ListedAttachment, { vf, since }: 
  * 3.8) reads the names of the files when kubelet allocates the VF. In exclusive mode it finds none while another pod
  * still has the VF, and the files are never handed out later.
  */
-function deviceFiles({ node, inventory }: DoctorContext, running: readonly RunningAttachment[]): Finding[] {
-  const isolated = running.filter(
-    ({ record, netns }) =>
-      record.desired.rdmaIsolation === true && rdmaDevicesIn(node, record.vf.pci, netns).length > 0,
-  );
+function deviceFiles(
+  { node, inventory }: DoctorContext,
+  isolated: readonly Omit<RunningAttachment, "netns">[],
+): Finding[] {
   if (isolated.length === 0) return [];
   const processes = inventory.processesIn(isolated.map(({ record }) => record.netns));
   return isolated.flatMap(({ attachment, record }) => {

@@ -44,13 +44,8 @@ export class LinuxNamespaces implements Namespaces {
     throw new NamespaceError("other", path, `"${path}" is a file of the kernel, but not a network namespace`);
   }
 
-  cookieAt(path: string): string {
-    const namespace = asLinuxNamespace(this.open(path));
-    try {
-      return namespace.cookie;
-    } finally {
-      namespace.close();
-    }
+  close(namespace: Namespace): void {
+    asLinuxNamespace(namespace).close();
   }
 
   inhabited(namespace: Namespace): boolean {

@@ -52,7 +52,8 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "rdma.rename": [{ code: "EEXIST" }, unanswered, { code: "EEXIST", lasts: true }],
   "rdma.watch": [{ code: "EMFILE" }],
   "namespaces.open": [{ code: "EMFILE" }],
-  "namespaces.cookieAt": [{ code: "EMFILE" }],
+  // close(2) of a namespace cannot fail.
+  "namespaces.close": [],
   "namespace.cookie": [{ code: "ENFILE" }],
   "namespaces.inhabited": [{ code: "EACCES" }],
   "namespaces.setting": [{ code: "EACCES" }],

@@ -150,8 +150,8 @@ export class ModelNamespaces implements Namespaces {
     return new OpenNetns(path, netns);
   }
 
-  cookieAt(path: string): string {
-    return this.at(path).cookie;
+  close(namespace: Namespace): void {
+    this.process.unpin(netnsOf(namespace));
   }
 
   private at(path: string): Netns {

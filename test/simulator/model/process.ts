@@ -52,6 +52,12 @@ export class Process {
     this.#namespaces.add(namespace);
   }
 
+  /** Closes a namespace. */
+  unpin(namespace: Netns): void {
+    namespace.pins.delete(this);
+    this.#namespaces.delete(namespace);
+  }
+
   /** Ends the process, and returns the namespaces that it had open. */
   end(): Netns[] {
     this.isRunning = false;

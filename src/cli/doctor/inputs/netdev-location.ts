@@ -19,9 +19,13 @@ export function findNetdev({ node, inventory }: CliContext, pci: string): Netdev
   for (const namespace of inventory.names(NAMESPACES)) {
     try {
       const opened = node.namespaces.open(`${NAMESPACES}/${namespace}`);
-      const link = node.links.ofFunction(opened, pci).find(({ child }) => !child);
-      if (link !== undefined)
-        return { namespace, netdev: link.name, isInUse: node.namespaces.inhabited(opened) };
+      try {
+        const link = node.links.ofFunction(opened, pci).find(({ child }) => !child);
+        if (link !== undefined)
+          return { namespace, netdev: link.name, isInUse: node.namespaces.inhabited(opened) };
+      } finally {
+        node.namespaces.close(opened);
+      }
     } catch {
       // The namespace was deleted, or the file is not a namespace.
     }

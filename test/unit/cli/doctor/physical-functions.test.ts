@@ -1,4 +1,4 @@
-import { describe, expect, test } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import { physicalFunctions } from "../../../../src/cli/doctor/physical-functions.ts";
 import type { InventoriedPf } from "../../../../src/cli/inventory.ts";
 import type { Namespace } from "../../../../src/node/namespaces.ts";
@@ -103,13 +103,16 @@ describe("a PF without its netdev", () => {
     [false, "ip -n a link set ib0 netns 1"],
     [true, "(it returns when the processes of that namespace have ended)"],
   ])("which is in a namespace with a name; with processes: %s", (inhabited, remedy) => {
-    const namespaces = { host: { path: "", cookie: "1" }, open, inhabited: () => inhabited };
+    const close = vi.fn();
+    const namespaces = { host: { path: "", cookie: "1" }, open, close, inhabited: () => inhabited };
     expect(examineIn(namespace, { functions, links, namespaces })).toEqual([
       [
         "error pf-netdev-away: the netdev of 0000:03:00.0 is in network namespace a: its VFs cannot be configured",
         remedy,
       ],
     ]);
+    // Otherwise, a node with many pods would use up the descriptors.
+    expect(close).toHaveBeenCalledOnce();
   });
 
   test("which is in a namespace without a name, beside a file that is not a namespace", () => {

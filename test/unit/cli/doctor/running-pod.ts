@@ -63,7 +63,7 @@ export function aRunningPod({
     { attached: [{ ...recordedAt(path, record), condition: "attached" }] },
     {
       clock: { now: () => 0, bootId: () => record.bootId },
-      namespaces: { host: { path: "", cookie: "1" }, open: () => netns, cookieAt: () => netns.cookie },
+      namespaces: { host: { path: "", cookie: "1" }, open: () => netns, close() {} },
       links: {
         ofFunction: (where) => {
           const isHere = netdev === (where === netns ? "pod" : "host");

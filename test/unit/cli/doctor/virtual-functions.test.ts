@@ -118,6 +118,7 @@ describe("a netdev", () => {
       namespaces: {
         host: { path: "", cookie: "1" },
         open: (path: string) => ({ path, cookie: "2" }),
+        close() {},
         inhabited: () => inhabited,
       },
     };
