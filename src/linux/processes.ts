@@ -3,7 +3,6 @@ import { TimeoutError } from "../node/clock.ts";
 import { errnoOf } from "../node/node.ts";
 import type { Child, ChildCommand, ChildOutcome, Processes } from "../node/processes.ts";
 import { ChildProcess } from "./child-process.ts";
-import { readDirectory } from "./files/read.ts";
 import type { LinuxNamespaces } from "./network/namespaces.ts";
 import type { Waits } from "./waits.ts";
 
@@ -72,25 +71,4 @@ class LinuxChild implements Child {
   kill(): void {
     this.child.kill();
   }
-}
-
-/**
- * The errnos of reading /proc/<pid> if the process has ended. The directory of a zombie exists, but lacks some files.
- */
-export const ENDED = ["ENOENT", "ESRCH"];
-
-/** Identifies a network namespace by the status of its file, as long as the namespace exists. */
-export function netnsKey({ device, inode }: host.FileStatus): string {
-  return `${device}:${inode}`;
-}
-
-/** Returns the {@link netnsKey} of a process's network namespace; `undefined` if the process has ended. */
-export function netnsKeyOf(pid: string): string | undefined {
-  const status = host.stat(`/proc/${pid}/ns/net`, ENDED);
-  return status && netnsKey(status);
-}
-
-/** Returns the ids of the processes in /proc: the directories whose names are numbers. */
-export function processIds(): string[] {
-  return readDirectory("/proc").filter((name) => /^\d+$/.test(name));
 }

@@ -2,6 +2,7 @@ import type { ListedAttachment } from "../attachments/attachments.ts";
 import type { CliContext } from "../context.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { Networks } from "./inputs/networks.ts";
+import type { DoctorOptions } from "./inputs/options.ts";
 
 /** A node, and the data that was read from it. */
 export interface DoctorContext extends CliContext, DoctorOptions {
@@ -9,14 +10,4 @@ export interface DoctorContext extends CliContext, DoctorOptions {
   readonly attached: readonly ListedAttachment[] | undefined;
   readonly pfs: readonly InventoriedPf[] | undefined;
   readonly networks: Networks;
-}
-
-/** The options of the doctor. */
-export interface DoctorOptions {
-  /** CNI_PATH: directories with ":" between them. */
-  readonly cniPath: string;
-  /** Directories of network configurations. */
-  readonly confDirs: readonly string[];
-  /** The name or path by which this executable was called, for the commands that are printed. */
-  readonly program: string;
 }

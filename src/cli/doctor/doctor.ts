@@ -8,11 +8,12 @@ import { type CliContext, limitsOf, linuxContext, timeoutOption } from "../conte
 import { takeInventory } from "../inventory.ts";
 import { NETWORK_DIRECTORIES } from "../network-files.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
-import type { DoctorContext, DoctorOptions } from "./context.ts";
+import type { DoctorContext } from "./context.ts";
 import { error, type Finding, skipped } from "./finding.ts";
 import { commandOf, fixAll, fixesText, safeFixesOf } from "./fix.ts";
 import { guids } from "./guids.ts";
 import { networkLogFiles, networksOf } from "./inputs/networks.ts";
+import type { DoctorOptions } from "./inputs/options.ts";
 import { kernel } from "./kernel.ts";
 import { locks } from "./locks.ts";
 import { networkChecks } from "./network-checks.ts";

@@ -8,9 +8,10 @@ import type { CliContext } from "../context.ts";
 import { type InventoriedVf, takeInventory } from "../inventory.ts";
 import { colorize, printable } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
-import type { DoctorContext, DoctorOptions } from "./context.ts";
+import type { DoctorContext } from "./context.ts";
 import type { Finding } from "./finding.ts";
 import { networkLogFiles } from "./inputs/networks.ts";
+import type { DoctorOptions } from "./inputs/options.ts";
 
 /** A finding with its subject. */
 export interface PodFinding extends Finding {

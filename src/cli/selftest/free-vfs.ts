@@ -6,7 +6,7 @@ import { hostRdmaDevices } from "../../attachment/vf/rdma-devices.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { isLinkLocal } from "../../ip/text.ts";
 import { readDirectory } from "../../linux/files/read.ts";
-import { ENDED, processIds } from "../../linux/processes.ts";
+import { ENDED, processIds } from "../../linux/procfs.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { UsageError } from "../command.ts";
 import type { InventoriedPf, InventoriedVf } from "../inventory.ts";

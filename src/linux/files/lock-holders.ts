@@ -1,6 +1,6 @@
 import * as host from "host";
 import type { LockHolder } from "../../node/files.ts";
-import { ENDED, processIds } from "../processes.ts";
+import { ENDED, processIds } from "../procfs.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import { readDirectory, readFile } from "./read.ts";
 

@@ -2,7 +2,7 @@ import * as host from "host";
 import { type Namespace, NamespaceError, type Namespaces } from "../../node/namespaces.ts";
 import { errnoOf } from "../../node/node.ts";
 import { readFile } from "../files/read.ts";
-import { netnsKey, netnsKeyOf, processIds } from "../processes.ts";
+import { netnsKey, netnsKeyOf, processIds } from "../procfs.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import { asLinuxNamespace, LinuxNamespace } from "./namespace.ts";
 

@@ -3,9 +3,9 @@ import { fromJson, isObject, type JsonObject } from "../../../cni/document.ts";
 import { attachmentsOf, type ListedAttachment } from "../../attachments/attachments.ts";
 import type { CliContext } from "../../context.ts";
 import { isNetworkFile, logFilesIn } from "../../network-files.ts";
-import type { DoctorOptions } from "../context.ts";
 import { error, type Finding, skipped } from "../finding.ts";
 import { jsonError } from "./json-error.ts";
+import type { DoctorOptions } from "./options.ts";
 
 const TYPE = "ib-sriov";
 
