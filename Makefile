@@ -102,7 +102,8 @@ RELEASE_CPPFLAGS = -D_GNU_SOURCE -isystem $(TREE)/include $(INCLUDE) -I$(B)/incl
 RELEASE_LINK = -static -no-pie -Wl,--gc-sections
 LIBRARIES = -L$(TREE)/lib -lquickjs -lm
 endif
-# The sanitizers need the system's libc, and find more errors with Debian's unchanged engine (scripts/libraries).
+# The sanitizers need the system's libc. They find more errors with Debian's unchanged QuickJS (scripts/libraries), whose
+# values are all freed: IB_SRIOV_FREE_ALL frees the engine at the end.
 ASAN := -O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined -DIB_SRIOV_FREE_ALL
 BUILD_CPPFLAGS := -D_GNU_SOURCE -isystem $(TREE)/tool/include $(INCLUDE) -I$(B)/include
 BUILD_LIBRARIES := -L$(TREE)/tool/lib -lquickjs -lm
@@ -298,15 +299,15 @@ $(eval $(call variant,asan,$(ASAN),$$(BUILD_CPPFLAGS)))
 OBJECTS := $(NATIVE:%=%.o)
 
 # The scripts that write the licenses of all linked software.
-NOTICES := $(wildcard scripts/linked/*) scripts/origins.mjs
+NOTICES := $(wildcard scripts/third-party/*) scripts/origins.mjs
 
 # Room for any image, in bytes.
 ROOMY := 0x400000
 
 BLOBS := -DPROGRAM='"$(B)/program.bytecode"' -DCOMMAND_SCRIPTS='"$(B)/commands.bytecode"'
 
-# Links an executable without an image, but with room for one. $(1) name of the executable, $(2) bytes of room, $(3) the
-# notices: none, or -DNOTICES=FILE
+# Links an executable that has room for the image of its memory, and no image yet. $(1) name of the executable, $(2) bytes of
+# room, $(3) -DNOTICES=FILE for the texts of `ib-sriov licenses`, or empty
 define untaken
 	$(Q)$(CC) -c $(BLOBS) $(3) -DIMAGE_BYTES=$(2) -o $(1).image.o native/startup/image.S
 	$(Q)$(CC) $(RELEASE_LINK) -Wl,--wrap=gettimeofday -o $(1) $(filter %.o,$^) $(1).image.o $(LIBRARIES)
@@ -323,7 +324,7 @@ $(B)/ib-sriov: $(OBJECTS:%=$(B)/obj/%) native/startup/image.S native/startup/bti
 	$(call say,link,$@)
 	$(call untaken,$(B)/obj/roomy,$(ROOMY),)
 	$(Q)$(RUN) $(B)/obj/roomy >$(B)/obj/roomy.image
-	$(if $(WITHOUT),,$(Q)$(NODE) scripts/linked/notices.mjs $(B)/obj $(ARCHITECTURE)=$@)
+	$(if $(WITHOUT),,$(Q)$(NODE) scripts/third-party/notices.mjs $(B)/obj $(ARCHITECTURE)=$@)
 	$(if $(WITHOUT),,$(Q)cat $(B)/obj/NOTICE <(echo) $(B)/obj/THIRD_PARTY_NOTICES >$(B)/obj/notices)
 	$(call untaken,$(B)/obj/untaken,$$(stat -c %s $(B)/obj/roomy.image),$(if $(WITHOUT),,-DNOTICES='"$(B)/obj/notices"'))
 	$(call say,image,$@)
@@ -363,13 +364,13 @@ HANDED_OUT := $(ARCHITECTURE)=$(B)/ib-sriov $(foreach each,$(FOREIGN),$(each)=$(
 # Also writes NOTICE.
 $(B)/THIRD_PARTY_NOTICES: $(EXECUTABLES) $(NOTICES)
 	$(call say,notices,$@)
-	$(Q)$(NODE) scripts/linked/notices.mjs $(B) $(HANDED_OUT)
+	$(Q)$(NODE) scripts/third-party/notices.mjs $(B) $(HANDED_OUT)
 
 $(B)/ib-sriov.tar: $(EXECUTABLES) $(B)/THIRD_PARTY_NOTICES scripts/image LICENSE
 	$(call say,image,$@)
 	$(Q)scripts/image $@ $(B)/include/build.h $(HANDED_OUT)
 
-$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs scripts/linked/parts.mjs scripts/origins.mjs
+$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs scripts/third-party/parts.mjs scripts/origins.mjs
 	$(call say,sbom,$@)
 	$(Q)$(NODE) scripts/sbom.mjs $@ $(B)/include/build.h $(HANDED_OUT)
 

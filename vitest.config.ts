@@ -83,7 +83,7 @@ function native(name: string, directory: string, exclude: string[]) {
       name,
       include: ["test/native/**/*.test.ts"],
       exclude,
-      // They wait for timers of the executable for half of their time.
+      // Half of their time, these tests wait for timers of the executable, so that three of them keep two processors busy.
       maxWorkers: 3,
       env: { HOST_TEST: at(`${directory}/host-test`), IB_SRIOV: at(`${directory}/ib-sriov`) },
       // Longer than test/support/patience.ts, so that a test reports its own timeout.

@@ -7,9 +7,9 @@ import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { PackageURL } from "packageurl-js";
-import { compilersOf, licenseOf, linkedFiles, packagesOf } from "./linked/parts.mjs";
-import { pedigreeOf } from "./linked/pedigree.mjs";
 import { debianRelease, originOf } from "./origins.mjs";
+import { compilersOf, licenseOf, linkedFiles, packagesOf } from "./third-party/parts.mjs";
+import { pedigreeOf } from "./third-party/pedigree.mjs";
 
 const suppliers = {
   own: new Models.OrganizationalEntity({ name: "The ib-sriov project" }),

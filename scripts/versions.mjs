@@ -4,8 +4,8 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
-import { compilersOf, linkedFiles } from "./linked/parts.mjs";
 import { originOf } from "./origins.mjs";
+import { compilersOf, linkedFiles } from "./third-party/parts.mjs";
 
 /**
  * Returns what an executable consists of, without this repository's own objects.

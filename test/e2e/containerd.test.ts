@@ -2,10 +2,10 @@
 // DEL and CHECK; these tests call GC as newer versions do.
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
-import { Alternation, goPlugin, lockHolder, pods } from "./alternation.ts";
 import { type Config, hostLocal, network } from "./cni.ts";
 import { busybox, Containerd, containerdFiles } from "./containerd.ts";
 import { cri, criId, message } from "./cri.ts";
+import { Alternation, goPlugin, lockHolder, pods } from "./go-plugin-alternation.ts";
 import { type PodInterface, plugin, testNode, vfs } from "./node.ts";
 
 const node = testNode({ containerd: true, pfs: 3, files: [...containerdFiles, goPlugin, lockHolder] });

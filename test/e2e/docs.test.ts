@@ -40,7 +40,7 @@ function configOf(name: string, more: Readonly<Record<string, string>> = {}): st
 
 /** The preparations of the node that a document expects, besides an HCA and the plugin; see guest/documents.sh. */
 const preparations: Readonly<Record<string, string>> = {
-  "docs/how-to/operating.md": `virtual_functions 4
+  "docs/how-to/administration.md": `virtual_functions 4
     set_guid 1 02:00:00:00:00:00:00:02; set_guid 2 02:00:00:00:00:00:00:03
     attach c0 0 trainer-0; attach c1 1 trainer-1; delete_container c1`,
   "docs/how-to/migration.md": `virtual_functions 1; mkdir -p /var/lib/cni/ib-sriov

@@ -2,8 +2,8 @@
 // respects the Go plugin's lock. If PEER names the Go plugin's executable, the tests run it; otherwise
 // guest/go-plugin.sh does the same as its ADD and DEL.
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
-import { goPlugin, lockHolder } from "./alternation.ts";
 import { type Config, commandLine, hostLocal, network } from "./cni.ts";
+import { goPlugin, lockHolder } from "./go-plugin-alternation.ts";
 import { inGuest } from "./guest.ts";
 import { plugin, testNode, vfs } from "./node.ts";
 

@@ -281,7 +281,7 @@ describe("in exclusive mode, in which an RDMA device belongs to one namespace", 
           `^default/trainer \\(c1\\) net1 with VF ${vf} .*no process .*/dev/infiniband/${uverbs}$`,
         ),
       });
-      // Before the pod has a process, and while it has only the pause container.
+      // `doctor` reports nothing while the pod has no process, or only the pause container.
       expect(await podFindings()).toEqual([]);
       await start();
       await node.shell(`[ -e /sys/fs/cgroup/cgroup.procs ] || mount -t cgroup2 cgroup2 /sys/fs/cgroup

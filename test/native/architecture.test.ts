@@ -22,7 +22,8 @@ test.each(reasons)("make refuses a compiler for %s, and makes nothing", (archite
     {
       encoding: "utf8",
       // The settings of the make that calls the tests must not affect this one.
-      env: { ...process.env, MAKEFLAGS: "" },
+      // This test can be called by make.
+      env: { ...process.env, MAKEFLAGS: "", MAKELEVEL: "0" },
       timeout: patience,
     },
   );

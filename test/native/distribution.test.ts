@@ -30,7 +30,13 @@ const [here, elsewhere] = directories;
 const sibling = `${parent}/the/file`;
 /** The directory of temporary files of the builds. */
 const temporary = freshPath("tmp");
-const env = { ...process.env, SOURCE_DATE_EPOCH: "1700000000", MAKEFLAGS: "", TMPDIR: temporary };
+const env = {
+  ...process.env,
+  SOURCE_DATE_EPOCH: "1700000000",
+  MAKEFLAGS: "",
+  MAKELEVEL: "0",
+  TMPDIR: temporary,
+};
 
 function make(directory: string, ...args: string[]): SpawnSyncReturns<string> {
   return spawnSync("make", ["--no-print-directory", ...args], { cwd: directory, env, encoding: "utf8" });

@@ -16,7 +16,7 @@ const flags = /^RELEASE := (.*)$/m.exec(
 /** The libraries of the last build, with the name that they have in the cache. */
 const key = readFileSync("build/libraries/key", "utf8").trim();
 
-/** A cache that contains them. */
+/** A cache that contains the libraries. */
 const filled = freshPath("filled");
 beforeAll(() => {
   mkdirSync(filled);
@@ -54,10 +54,11 @@ function libraries(directory: string, { cache, programs = {}, under = [] }: Surr
   return { status, stdout, errors: stderr.split("\n").filter((line) => line !== "") };
 }
 
-/** Programs of a machine without a network. apt-cache is slow, so it runs only once. */
+/** The output of apt-cache, which is slow, for the program that takes its place. */
 const offered = spawnSync("apt-cache", ["madison", "musl", "quickjs", "libquickjs"], {
   encoding: "utf8",
 }).stdout;
+/** Programs that take the place of those that use the network, on a machine without a network. */
 const offline = {
   "apt-cache": `cat <<'END'\n${offered}END`,
   "apt-get": "echo 'no network' >&2; exit 100",

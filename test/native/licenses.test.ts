@@ -3,8 +3,8 @@ import { spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { expect, test } from "vitest";
-import { noticesOf } from "../../scripts/linked/notices.mjs";
 import { sbomOf } from "../../scripts/sbom.mjs";
+import { noticesOf } from "../../scripts/third-party/notices.mjs";
 import { freshPath } from "./harness.ts";
 import { type Machine, machines, native } from "./machines.ts";
 
@@ -23,7 +23,7 @@ test.each(machines)("the executable for $architecture prints both texts", (machi
   const { architecture, build } = machine;
   const own = noticesOf([{ architecture, path: `${build}/ib-sriov` }], []);
   expect(printed(machine)).toBe(`${own.notice}\n${own.thirdParty}`);
-  // All parts are in it, so that it names no architecture.
+  // A notice names an architecture only beside a part that other executables do not have; this is one executable's notice.
   expect(own.notice).not.toContain(`(${architecture})`);
 });
 

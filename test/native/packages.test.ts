@@ -83,7 +83,7 @@ test("the packages have the files of make install, and no others", () => {
       .replace(/\/LICENSE$/, "/copyright");
   const installed = filesIn(root).filter((path) => statSync(`${root}/${path}`).isFile());
   expect(installed).toEqual(
-    expect.arrayContaining([plugin, "usr/local/share/doc/ib-sriov/docs/operating.md"]),
+    expect.arrayContaining([plugin, "usr/local/share/doc/ib-sriov/docs/glossary.md"]),
   );
   for (const [file, nameOf] of [
     [deb, inDeb],
@@ -192,7 +192,7 @@ const others = [
   "var/tmp/other",
 ];
 
-/** Returns the root of a machine with a shell, other packages, and a systemctl that logs its arguments. */
+/** Makes the root directory of an installed system with a shell, other packages, and a systemctl that logs its arguments. */
 function machine(): string {
   const root = freshPath("machine");
   for (const path of others) {

@@ -5,9 +5,9 @@ import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { resolve } from "node:path";
 import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { expect, test } from "vitest";
-import { bundledPackages, linkedFiles } from "../../scripts/linked/parts.mjs";
-import { pedigreeOf } from "../../scripts/linked/pedigree.mjs";
 import { sbomOf } from "../../scripts/sbom.mjs";
+import { bundledPackages, linkedFiles } from "../../scripts/third-party/parts.mjs";
+import { pedigreeOf } from "../../scripts/third-party/pedigree.mjs";
 import { freshPath } from "./harness.ts";
 import { machines } from "./machines.ts";
 

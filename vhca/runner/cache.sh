@@ -24,5 +24,6 @@ mkdir -p "$cache" 2>/dev/null && [ -d "$cache" ] ||
   die "prepare ${2##*/}: the cache directory $cache is read-only; set VHCA_CACHE to a directory that user $(id -un 2>/dev/null || id -u) can write"
 }
 
-# mark_used PATH…: `locked` removes files that were not marked for a month. A read-only cache keeps its files.
+# mark_used PATH…: sets the time at which files were used last; `locked` removes files that were not used for a month. In a
+# read-only cache it does nothing, because nothing is removed there.
 mark_used() { touch "$@" 2>/dev/null || true; }

@@ -6,7 +6,7 @@ import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { AddContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
-import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import { currentOwnGuids } from "../lock/own-guids.ts";

@@ -1,7 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
-import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import type { Session } from "../lock/session.ts";
 import { modeOf } from "../modes.ts";
 import { containerText } from "../record/container-text.ts";

@@ -3,7 +3,7 @@ import { NEWEST_VERSION } from "../../cni/versions.ts";
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
-import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";

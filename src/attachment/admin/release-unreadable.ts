@@ -2,7 +2,7 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
-import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import { parseLockContents } from "../lock/vf-owner.ts";

@@ -4,7 +4,7 @@ import { composeResult, type Result } from "../../cni/result.ts";
 import type { Node } from "../../node/node.ts";
 import type { AddContext, Step } from "../context.ts";
 import { attempt } from "../errors.ts";
-import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { withVfLock } from "../lock/locks.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { modeOf } from "../modes.ts";

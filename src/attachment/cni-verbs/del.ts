@@ -5,7 +5,7 @@ import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
 import { importGoAttachment } from "../go-plugin/import.ts";
 import { callForLease } from "../ipam/ipam.ts";
-import { releasePendingOf } from "../ipam/pending-releases.ts";
+import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { withVfLock } from "../lock/locks.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { openNetnsIfPresent, recordedNetns, requireOtherNetns } from "../netns.ts";

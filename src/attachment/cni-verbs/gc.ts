@@ -4,7 +4,7 @@ import type { Node } from "../../node/node.ts";
 import type { StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
 import { runIpam, supportedVersions } from "../ipam/ipam.ts";
-import { releasePending } from "../ipam/pending-releases.ts";
+import { releasePending } from "../ipam/pending-lease-releases.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import { livenessEvidence } from "../recovery/liveness.ts";

@@ -1,5 +1,5 @@
 import { stepContextOf } from "../context-of.ts";
-import { deferRelease } from "../ipam/pending-releases.ts";
+import { deferRelease } from "../ipam/pending-lease-releases.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { modeOf } from "../modes.ts";
 import { recordedNetns } from "../netns.ts";

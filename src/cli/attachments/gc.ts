@@ -2,7 +2,7 @@ import { deferSignals } from "host";
 import { gcOrphaned, type LeftBecause } from "../../attachment/admin/gc-orphaned.ts";
 import { removeOutdatedGuidNote } from "../../attachment/admin/outdated-guid-notes.ts";
 import { attempt, attemptAll } from "../../attachment/errors.ts";
-import { pendingRecord, releasePending } from "../../attachment/ipam/pending-releases.ts";
+import { pendingRecord, releasePending } from "../../attachment/ipam/pending-lease-releases.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import type { Command, CommandCall } from "../command.ts";

@@ -100,7 +100,7 @@ function deviceFiles(
     const path = `/dev/infiniband/${verbs}`;
     const has = ({ pid }: NetnsProcess, file: string) => node.files.exists(`/proc/${pid}/root${file}`);
     if (workload.some((each) => has(each, path))) return [];
-    // A process that has ended since has neither.
+    // A process that has ended since it was listed has no /dev at all, which shows nothing.
     if (!workload.some((each) => has(each, "/dev"))) return [];
     return warning(
       "pod-no-device-files",

@@ -47,7 +47,7 @@ export interface AttachmentReport {
   readonly rdmaDevice: string;
 }
 
-/** All conditions. docs/reference/tables.md describes them. */
+/** All conditions of attachments, which docs/reference/tables.md describes. */
 export const CONDITIONS: readonly Condition[] = [
   "attached",
   "in progress",

@@ -50,8 +50,8 @@ attach() {
 # Attaches the pods that a document starts only after its first commands. The preparations of the document define it.
 start_pods() { false; }
 
-# kubectl exec POD -- COMMAND…: runs a command in the namespace of a pod. Of the files below /dev/infiniband it has those of
-# its VFs, which the device plugin gives to a container.
+# Takes the place of `kubectl exec POD -- COMMAND…`: runs a command in the network namespace of a pod. Below /dev/infiniband,
+# the command sees only the files of the pod's VFs, as if the device plugin had handed them out.
 kubectl() {
   local container
   [ -e "/run/pods/$2" ] || start_pods

@@ -1,6 +1,6 @@
 import { afterEach, expect } from "vitest";
 import type { ProvisionOptions } from "../../../src/attachment/admin/provision.ts";
-import { releasePending } from "../../../src/attachment/ipam/pending-releases.ts";
+import { releasePending } from "../../../src/attachment/ipam/pending-lease-releases.ts";
 import { openSession } from "../../../src/attachment/lock/session.ts";
 import type { AttachmentName } from "../../../src/attachment/record/record.ts";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";

@@ -1,6 +1,6 @@
-// debian/copyright, from which the notices are made (scripts/linked/copyright.mjs).
+// debian/copyright, from which the notices are made (scripts/third-party/copyright.mjs).
 import { expect, test } from "vitest";
-import { parseCopyright } from "../../../scripts/linked/copyright.mjs";
+import { parseCopyright } from "../../../scripts/third-party/copyright.mjs";
 
 const format =
   "Format: https://www.debian.org/doc/packaging-manuals/copyright-format/1.0/\nUpstream-Name: x\n";

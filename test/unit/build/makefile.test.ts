@@ -10,7 +10,8 @@ afterAll(() => rmSync(scratch, { recursive: true, force: true }));
 
 function make(...args: string[]) {
   const { status, stderr } = spawnSync("make", ["--no-print-directory", ...args], {
-    env: { ...process.env, MAKEFLAGS: "" },
+    // This test can be called by make.
+    env: { ...process.env, MAKEFLAGS: "", MAKELEVEL: "0" },
     encoding: "utf8",
   });
   // Without the last line, in which make names the rule.

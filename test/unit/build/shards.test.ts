@@ -28,7 +28,7 @@ test.each([1, 2, 3, 7])(
 
 test("the longest files are in different parts", async () => {
   const parts = await Promise.all([1, 2, 3].map((index) => part(files, index, 3)));
-  const longest = ["agent-privileges", "signals", "udev"].map(
+  const longest = ["signals", "agent-privileges", "containerd"].map(
     (name) => `/repository/test/e2e/${name}.test.ts`,
   );
   for (const each of parts) expect(longest.filter((file) => each.includes(file))).toHaveLength(1);

@@ -1,4 +1,4 @@
-// docs/reference/log.md describes every field of a log entry, in both forms, and only fields that exist.
+// docs/reference/log.md describes every field of a log entry, of the journal and of a log file, and only fields that exist.
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
 import { steps } from "../../../src/attachment/steps/steps.ts";

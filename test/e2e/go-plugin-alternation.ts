@@ -7,7 +7,7 @@ import { type PodInterface, plugin, type TestNode } from "./node.ts";
 
 /** The executable of the Go plugin, if PEER names it; otherwise a script that does the same. */
 export const goPlugin = process.env.PEER ?? inRepository("test/e2e/guest/go-plugin.sh");
-/** The program with which the script, and tests, hold the Go plugin's lock. */
+/** The program that holds the Go plugin's lock, for guest/go-plugin.sh and for tests. */
 export const lockHolder = compile("test/e2e/guest/hold-lock.c");
 
 /** The plugins that are installed in turn. */
@@ -23,7 +23,7 @@ const addressOf = (pod: number, rail: number) => `0000:0${pod + 1}:1${rail >> 2}
 /** The VFs of all pods. */
 const vfs = pods.flatMap((pod) => rails.map((rail) => ({ pod, rail, address: addressOf(pod, rail) })));
 
-/** Returns the GUID of a VF without a pod. */
+/** Returns the GUID that a VF has on the host, before and after it is in its pod. */
 const hostGuid = (pod: number, rail: number) => `0a:00:00:00:00:00:0${pod}:0${rail}`;
 
 /** A pod that runs. */
@@ -143,7 +143,7 @@ export class Alternation {
   }
 }
 
-/** Reports whether a network sets the GUID, so that the VF is rebound. */
+/** Reports whether the network of a rail sets a GUID, for which the plugin rebinds the VF: the first four do. */
 const hasGuid = (rail: number) => rail < 4;
 
 /** Returns a network of a pod: with and without a GUID, a link state and addresses. */

@@ -1,6 +1,6 @@
 // Writes NOTICE and THIRD_PARTY_NOTICES: the licenses of what is in executables besides this repository's sources, as the
 // linker and esbuild list it.
-//   node scripts/linked/notices.mjs DIRECTORY ARCHITECTURE=EXECUTABLE…
+//   node scripts/third-party/notices.mjs DIRECTORY ARCHITECTURE=EXECUTABLE…
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
@@ -30,7 +30,7 @@ function partOfFile(file) {
   const { name, version, sources } = origin ?? { name: isLibgcc ? "libgcc" : file, version: "" };
   const license = licenseOf(name);
   if (license === undefined || (sources === undefined && !isLibgcc))
-    throw new Error(`${name} is linked, and its license is unknown; add it to scripts/linked/`);
+    throw new Error(`${name} is linked, and its license is unknown; add it to scripts/third-party/`);
   const copyright = isLibgcc
     ? { stanzas: [{ files: "*", copyright: "", license: `\n${libgcc}` }], texts: new Map() }
     : parseCopyright(readFileSync(join(sources, "copyright"), "utf8"));
