@@ -15,9 +15,12 @@ const beginning = /^This page is for [a-z]/;
 
 // The front page is for everyone, and the changelog has the form that its first paragraph names.
 const others = ["README.md", "CHANGELOG.md"];
-test.each(documents.filter((path) => !others.includes(path)))("%s names its readers in its first sentence", (page) => {
-  expect(firstParagraph(textOf(page))).toMatch(beginning);
-});
+test.each(documents.filter((path) => !others.includes(path)))(
+  "%s names its readers in its first sentence",
+  (page) => {
+    expect(firstParagraph(textOf(page))).toMatch(beginning);
+  },
+);
 
 test("a page that begins with another sentence is reported", () => {
   expect(firstParagraph("# Title\n\nVFs are functions.\n")).not.toMatch(beginning);
