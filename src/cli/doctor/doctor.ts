@@ -12,7 +12,7 @@ import type { DoctorContext } from "./context.ts";
 import { error, type Finding, skipped } from "./finding.ts";
 import { commandOf, fixAll, fixesText, safeFixesOf } from "./fix.ts";
 import { guids } from "./guids.ts";
-import { networkLogFiles, networksOf } from "./inputs/networks.ts";
+import { logFilesOf, networksOf } from "./inputs/networks.ts";
 import type { DoctorOptions } from "./inputs/options.ts";
 import { kernel } from "./kernel.ts";
 import { locks } from "./locks.ts";
@@ -88,8 +88,9 @@ last call failed, or if a finding is an error.`,
     };
     if (pod !== undefined) return answerForPod(call, examinePod(machine, doctorOptions, pod, examine));
     if (options.has("fix")) return fix(call, machine, doctorOptions);
-    const recent = recentFailures(machine, networkLogFiles(machine, doctorOptions));
-    const findings = examine(machine, doctorOptions);
+    const seen = readNode(machine, doctorOptions);
+    const recent = recentFailures(machine, logFilesOf(seen.context.networks.networks));
+    const findings = check(seen);
     const attachable = !findings.some(({ level }) => level === "error");
     const problems = findings.filter(({ level }) => level === "warning" || level === "error");
     printListing(call, {
@@ -162,51 +163,74 @@ export interface ExaminedPart {
   readonly select?: (context: DoctorContext) => DoctorContext;
 }
 
-/** Runs the checks, by default all. A check that fails becomes a finding, and does not prevent the others. */
-export function examine(
-  machine: CliContext,
-  doctorOptions: DoctorOptions,
-  { subjects, select = (context) => context }: Partial<ExaminedPart> = {},
-): ReportedFinding[] {
-  const examined: ReportedFinding[] = [];
-  const add = (subject: string, findings: readonly Finding[]) =>
-    examined.push(...findings.map((finding) => ({ subject, ...finding })));
-  const seen = <T>(subject: string, look: () => T, finding: (why: string) => Finding[]): T | undefined => {
+/** A node as the checks see it, and findings about what could not be read. */
+interface SeenNode {
+  readonly context: DoctorContext;
+  readonly findings: readonly ReportedFinding[];
+}
+
+/** Findings that were collected, each with its subject. */
+class Findings {
+  readonly all: ReportedFinding[] = [];
+
+  add(subject: string, findings: readonly Finding[]): void {
+    this.all.push(...findings.map((finding) => ({ subject, ...finding })));
+  }
+
+  /** Returns the result of a function. If it fails, adds a finding, and returns `undefined`. */
+  try<T>(subject: string, look: () => T, finding = failed(subject)): T | undefined {
     try {
       return look();
     } catch (error) {
-      add(subject, finding(messageOf(error)));
+      this.add(subject, finding(messageOf(error)));
       return undefined;
     }
-  };
-  const failed = (subject: string) => (why: string) =>
-    skipped("check-failed", `the check of ${subject} failed: ${why}`);
+  }
+}
+
+const failed = (subject: string) => (why: string) =>
+  skipped("check-failed", `the check of ${subject} failed: ${why}`);
+
+/** Reads a node: its attachments, devices and networks. */
+function readNode(machine: CliContext, doctorOptions: DoctorOptions): SeenNode {
+  const findings = new Findings();
   // These are errors, because the plugin itself would fail here, too.
-  const attached = seen(
+  const attached = findings.try(
     "records",
     () => attachmentsOf(machine.node),
     (why) => error("records-unreadable", `the records of attachments cannot be read: ${why}`),
   );
-  const pfs = seen(
+  const pfs = findings.try(
     "devices",
     () => takeInventory(machine, attached ?? []).pfs,
     (why) => error("devices-unreadable", `the PFs and VFs cannot be read: ${why}`),
   );
-  const networks = seen(
-    "network",
-    () => networksOf(machine, attached ?? [], doctorOptions),
-    failed("network"),
-  );
-  const context = select({
-    ...machine,
-    ...doctorOptions,
-    attached,
-    pfs,
-    networks: networks ?? { networks: [], findings: [] },
-  });
-  for (const [subject, check] of CHECKS) {
+  const networks = findings.try("network", () => networksOf(machine, attached ?? [], doctorOptions)) ?? {
+    networks: [],
+    findings: [],
+  };
+  return { context: { ...machine, ...doctorOptions, attached, pfs, networks }, findings: findings.all };
+}
+
+/** Runs the checks, by default all. A check that fails becomes a finding, and does not prevent the others. */
+function check(
+  seen: SeenNode,
+  { subjects, select = (context) => context }: Partial<ExaminedPart> = {},
+): ReportedFinding[] {
+  const findings = new Findings();
+  const context = select(seen.context);
+  for (const [subject, checkPart] of CHECKS) {
     if (subjects?.includes(subject) === false) continue;
-    add(subject, seen(subject, () => check(context), failed(subject)) ?? []);
+    findings.add(subject, findings.try(subject, () => checkPart(context)) ?? []);
   }
-  return examined;
+  return [...seen.findings, ...findings.all];
+}
+
+/** Reads a node, and runs the checks, by default all. */
+export function examine(
+  machine: CliContext,
+  doctorOptions: DoctorOptions,
+  part: Partial<ExaminedPart> = {},
+): ReportedFinding[] {
+  return check(readNode(machine, doctorOptions), part);
 }

@@ -5,12 +5,12 @@ import { type CallLog, readCallLog } from "../calls/call-log.ts";
 import type { LoggedCall } from "../calls/logged-call.ts";
 import { UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
-import { type InventoriedVf, takeInventory } from "../inventory.ts";
+import { type InventoriedPf, type InventoriedVf, takeInventory } from "../inventory.ts";
 import { colorize, printable } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
 import type { DoctorContext } from "./context.ts";
 import type { Finding } from "./finding.ts";
-import { networkLogFiles } from "./inputs/networks.ts";
+import { logFilesOf, networksOf } from "./inputs/networks.ts";
 import type { DoctorOptions } from "./inputs/options.ts";
 
 /** A finding with its subject. */
@@ -61,17 +61,30 @@ export function examinePod(
   const { pfs, attached } = takeInventory(machine);
   const own = attached.filter((each) => each.pod === pod);
   const vfs = pfs.flatMap((pf) => pf.vfs);
-  const log = readCallLog(machine, networkLogFiles(machine, options), { namespace, name });
+  const log = readCallLog(machine, logFiles(machine, attached, options), { namespace, name });
   return {
     pod,
     attachments: own.map((attachment) => ({
       attachment,
       vf: vfs.find(({ pci }) => pci === attachment.pci),
     })),
-    findings: own.length === 0 ? [] : problemsOf(machine, options, own, examine),
+    findings: own.length === 0 ? [] : problemsOf(machine, options, own, pfs, examine),
     ...log,
     calls: log.calls.slice(0, MOST_CALLS),
   };
+}
+
+/** Returns the log files of the node's networks. A network that cannot be read is a finding elsewhere. */
+function logFiles(
+  machine: CliContext,
+  attached: readonly ListedAttachment[],
+  options: DoctorOptions,
+): string[] {
+  try {
+    return logFilesOf(networksOf(machine, attached, options).networks);
+  } catch {
+    return [];
+  }
 }
 
 /** @throws {UsageError} if a pod is not named by its namespace and its name. */
@@ -87,6 +100,7 @@ function problemsOf(
   machine: CliContext,
   options: DoctorOptions,
   own: readonly ListedAttachment[],
+  pfs: readonly InventoriedPf[],
   examine: Examine,
 ): PodFinding[] {
   const has = (pci: string) => own.some((each) => each.pci === pci);
@@ -98,7 +112,7 @@ function problemsOf(
       ?.map((pf) => ({ ...pf, vfs: pf.vfs.filter(({ pci }) => has(pci)) }))
       .filter(({ vfs }) => vfs.length > 0),
   });
-  const pfsOfOwn = takeInventory(machine).pfs.filter(({ vfs }) => vfs.some(({ pci }) => has(pci)));
+  const pfsOfOwn = pfs.filter(({ vfs }) => vfs.some(({ pci }) => has(pci)));
   const names = [
     ...own.flatMap(({ pci, path, name }) => [pci, path, name?.containerId]),
     ...pfsOfOwn.map(({ pci }) => pci),

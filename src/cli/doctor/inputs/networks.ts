@@ -1,6 +1,6 @@
 import { modes } from "../../../attachment/modes.ts";
 import { fromJson, isObject, type JsonObject } from "../../../cni/document.ts";
-import { attachmentsOf, type ListedAttachment } from "../../attachments/attachments.ts";
+import type { ListedAttachment } from "../../attachments/attachments.ts";
 import type { CliContext } from "../../context.ts";
 import { isNetworkFile, logFilesIn } from "../../network-files.ts";
 import { error, type Finding, skipped } from "../finding.ts";
@@ -69,14 +69,9 @@ export function networksOf(
   return { networks, findings };
 }
 
-/** Returns the log files of the node's networks. A network or record that cannot be read is a finding elsewhere. */
-export function networkLogFiles(machine: CliContext, options: DoctorOptions): string[] {
-  try {
-    const { networks } = networksOf(machine, attachmentsOf(machine.node), options);
-    return [...new Set(networks.flatMap(({ document }) => logFilesIn(document)))];
-  } catch {
-    return [];
-  }
+/** Returns the log files of networks, each once. */
+export function logFilesOf(networks: readonly Network[]): string[] {
+  return [...new Set(networks.flatMap(({ document }) => logFilesIn(document)))];
 }
 
 /** Returns the finding about a file that is not a JSON object, with the position of the mistake. */

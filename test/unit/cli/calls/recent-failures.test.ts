@@ -1,7 +1,7 @@
 import { describe, expect, test } from "vitest";
 import { parseLoggedCall } from "../../../../src/cli/calls/logged-call.ts";
 import { failuresText, grouped, recentFailures } from "../../../../src/cli/calls/recent-failures.ts";
-import { networkLogFiles } from "../../../../src/cli/doctor/inputs/networks.ts";
+import { logFilesOf, networksOf } from "../../../../src/cli/doctor/inputs/networks.ts";
 import { aDoctorContext } from "../doctor/doctor-context.ts";
 
 /** Returns a failed call of the pod default/NAME, in the container c<minute>, at a minute. */
@@ -115,7 +115,7 @@ test("the counters are read, and the log files of networks", () => {
       },
     },
   );
-  expect(recentFailures(machine, networkLogFiles(machine, machine))).toMatchObject({
+  expect(recentFailures(machine, logFilesOf(networksOf(machine, [], machine).networks))).toMatchObject({
     failures: [{ command: "DEL", code: 11, msg: "busy", times: 1 }],
     counted: [{ command: "ADD", code: "101", times: 3 }],
     sources: ["/var/log/ib.log"],
