@@ -38,17 +38,27 @@ export function recordedNetns(node: Node, record: AttachmentRecord): Namespace |
 }
 
 /**
- * Reports whether the namespace that the record's attachment was made for exists. Unlike {@link recordedNetns}, it leaves
+ * Calls a function with the namespace that the record's attachment was made for. Unlike {@link recordedNetns}, it leaves
  * nothing open, for a process that looks at all records of the node, or looks again and again.
+ * @returns the result of the function; `undefined` if the namespace is gone.
  */
-export function hasRecordedNetns(node: Node, record: AttachmentRecord): boolean {
+export function withRecordedNetns<T>(
+  node: Node,
+  record: AttachmentRecord,
+  action: (netns: Namespace) => T,
+): T | undefined {
   const found = openNetnsIfPresent(node, record.netns);
-  if (found === undefined) return false;
+  if (found === undefined) return undefined;
   try {
-    return found.cookie === record.netnsCookie;
+    return found.cookie === record.netnsCookie ? action(found) : undefined;
   } finally {
     node.namespaces.close(found);
   }
+}
+
+/** Reports whether the namespace that the record's attachment was made for exists, and leaves nothing open. */
+export function hasRecordedNetns(node: Node, record: AttachmentRecord): boolean {
+  return withRecordedNetns(node, record, () => true) ?? false;
 }
 
 /** Opens a namespace; returns `undefined` if nothing is at the path, or no network namespace (a mount that broke). */

@@ -15,8 +15,9 @@ const lockTimeout = 5000;
 export function removeOutdatedGuidNote(session: Session, guid: Guid): void {
   const { node, state } = session;
   const pci = state.guidNote(guid);
-  const isOutdated = () => pci !== undefined && attachmentWithGuid(session, pci, guid) === undefined;
-  if (pci === undefined || parsePciAddress(pci) !== pci || !isOutdated()) return;
+  if (pci === undefined || parsePciAddress(pci) !== pci) return;
+  const isOutdated = () => attachmentWithGuid(session, pci, guid) === undefined;
+  if (!isOutdated()) return;
   const deadline = Math.min(node.clock.now() + lockTimeout, session.deadline);
   // The VF's lock excludes an ADD that is about to write the note; the node's lock excludes an ADD that replaces it.
   withVfLock({ ...session, deadline }, pci, "gc", ({ locks }) =>

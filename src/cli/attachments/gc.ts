@@ -72,13 +72,13 @@ export function gcEntries(session: Session, { dryRun }: { readonly dryRun: boole
 
 /** Removes the notes of GUIDs that no attachment has. Such a note has no effect, so an error is only a warning. */
 function removeOutdatedNotes(session: Session): void {
-  const { state, warn } = session;
-  const removeAll = () => {
-    const notes = attempt("list the notes of GUIDs", () => state.notedGuids());
-    const failures = attemptAll(notes.map((guid) => () => removeOutdatedGuidNote(session, guid)));
-    for (const failure of failures) warn(messageOf(failure));
+  const orWarn = (action: () => void) => {
+    for (const failure of attemptAll([action])) session.warn(messageOf(failure));
   };
-  for (const failure of attemptAll([removeAll])) warn(messageOf(failure));
+  orWarn(() => {
+    const guids = attempt("list the notes of GUIDs", () => session.state.notedGuids());
+    for (const guid of guids) orWarn(() => removeOutdatedGuidNote(session, guid));
+  });
 }
 
 function linesOf(session: Session, path: string, action: (subject: Subject) => GcLine[]): GcLine[] {

@@ -1,5 +1,5 @@
 import { modeOf } from "../../attachment/modes.ts";
-import { openNetnsIfPresent } from "../../attachment/netns.ts";
+import { withRecordedNetns } from "../../attachment/netns.ts";
 import type { AttachmentRecord } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { netdevOf } from "../../attachment/vf/netdev.ts";
@@ -28,16 +28,12 @@ export function podDevices(context: DoctorContext): Finding[] {
   const findings = attached.flatMap((attachment): Finding[] => {
     const { condition, record } = attachment;
     if (condition !== "attached" || record === undefined) return [];
-    const netns = openNetnsIfPresent(node, record.netns);
-    if (netns === undefined) return [];
-    try {
-      if (netns.cookie !== record.netnsCookie) return [];
+    const found = withRecordedNetns(node, record, (netns) => {
       const running = { attachment, record, netns };
-      if (isIsolated(node, running)) isolated.push(running);
+      if (isIsolated(node, running)) isolated.push({ attachment, record });
       return interfaceOf(node, running);
-    } finally {
-      node.namespaces.close(netns);
-    }
+    });
+    return found ?? [];
   });
   return [...findings, ...deviceFiles(context, isolated)];
 }
