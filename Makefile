@@ -189,6 +189,7 @@ packages: build $(EXECUTABLES) ## Debian and RPM packages for all three architec
 	$(Q)$(MAKE) --no-print-directory install DESTDIR=$(B)/packaged UNIT_DIR=/usr/lib/systemd/system SHARE_DIR=/usr/share
 	$(Q)PACKAGER='$(PACKAGER)' scripts/packages $(B)/packages $(B)/packaged $(CNI_BIN_DIR) $(B)/include/build.h $(HANDED_OUT)
 	$(Q)cd $(B)/packages && sha256sum *.deb *.rpm >SHA256SUMS
+
 # The image's name in its registry, without a tag.
 IMAGE ?=
 # The address of the sources, for the image's label.

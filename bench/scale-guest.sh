@@ -44,8 +44,8 @@ instructions() {
   printf '  %-44s %d million instructions\n' "$1" $(((${EPOCHREALTIME/./} - begin) / 8000))
 }
 
-# system_calls WHAT COMMAND…: runs a command with the path of the tracer as its last
-# argument, and prints WHAT and how many system calls the command makes.
+# system_calls WHAT COMMAND…: runs a command with the path of the tracer and of the tracer's output as its last arguments,
+# and prints WHAT and how many system calls the command makes.
 system_calls() {
   "${@:2}" /host/tracer /tmp/calls 2>/dev/null
   printf '  %-44s %s\n' "$1" "$(sed 's/.*"calls":\([0-9]*\),.*"childCalls":\([0-9]*\).*/\1 system calls, children \2/' /tmp/calls)"

@@ -26,7 +26,8 @@ export interface NetnsProcess {
 }
 
 /**
- * Lists the devices and the processes of a node. The commands use this; a call of a runtime does not, because it walks over directories.
+ * Lists the devices and the processes of a node. The commands use this; a call of a runtime does not, because it walks
+ * over directories.
  */
 export interface Inventory {
   /** Returns the PCI addresses of the PFs that have an InfiniBand port. */

@@ -57,15 +57,18 @@ function requirements(prober: PluginProber, { document, chain, cniPath }: Networ
  * that it finds on the host. When an RDMA device moves, the kernel creates the netdev of the VF again.
  */
 function rdmaCni({ rdma }: Node, isIsolating: boolean, which: string): Finding[] {
-  const effect = !rdma.isExclusive()
-    ? "which refuses every ADD, because RDMA devices are shared"
-    : isIsolating
-      ? "which refuses every ADD, because rdmaIsolation has moved the RDMA device to the pod already"
-      : "which moves the RDMA device to the pod, so that the pod loses its interface, although ADD succeeds";
+  const effect = effectOfRdmaCni(rdma.isExclusive(), isIsolating);
   const isolate = isIsolating ? "" : ', and set "rdmaIsolation": true in that of type "ib-sriov"';
   return error("network-rdma-cni", `${which} chains rdma-cni, ${effect}`, {
     advice: `remove the plugin of type "${RDMA_CNI}"${isolate}`,
   });
+}
+
+function effectOfRdmaCni(isExclusive: boolean, isIsolating: boolean): string {
+  if (!isExclusive) return "which refuses every ADD, because RDMA devices are shared";
+  if (isIsolating)
+    return "which refuses every ADD, because rdmaIsolation has moved the RDMA device to the pod already";
+  return "which moves the RDMA device to the pod, so that the pod loses its interface, although ADD succeeds";
 }
 
 /**
