@@ -299,8 +299,8 @@ $(eval $(call variant,asan,$(ASAN),$$(BUILD_CPPFLAGS)))
 
 OBJECTS := $(NATIVE:%=%.o)
 
-# The scripts that write the licenses of all linked software.
-NOTICES := $(wildcard scripts/third-party/*) scripts/origins.mjs
+# The scripts that find out what is linked, and write its licenses.
+NOTICES := $(wildcard scripts/third-party/*) scripts/origins.mjs scripts/build-results.mjs
 
 # Room for any image, in bytes.
 ROOMY := 0x400000
@@ -371,7 +371,7 @@ $(B)/ib-sriov.tar: $(EXECUTABLES) $(B)/THIRD_PARTY_NOTICES scripts/image LICENSE
 	$(call say,image,$@)
 	$(Q)scripts/image $@ $(B)/include/build.h $(HANDED_OUT)
 
-$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs scripts/third-party/parts.mjs scripts/origins.mjs
+$(B)/ib-sriov.cdx.json: $(EXECUTABLES) scripts/sbom.mjs $(NOTICES)
 	$(call say,sbom,$@)
 	$(Q)$(NODE) scripts/sbom.mjs $@ $(B)/include/build.h $(HANDED_OUT)
 

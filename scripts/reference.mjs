@@ -1,7 +1,8 @@
 // Writes the reference of the command line from the table of commands (src/cli/commands.ts), which --help prints, too.
 //   node scripts/reference.mjs markdown                   docs/reference/cli.md, on stdout
 //   node scripts/reference.mjs man DIRECTORY HEADER       man pages; HEADER is build/include/build.h
-import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
+import { mkdirSync, writeFileSync } from "node:fs";
+import { buildOf } from "./build-results.mjs";
 import { loadCli } from "./commands.mjs";
 import { manPages } from "./reference/man.mjs";
 import { markdown } from "./reference/markdown.mjs";
@@ -12,7 +13,8 @@ export { EXIT_STATUSES } from "./command.ts";
 export { optionsOf, optionText, synopsisOf } from "./usage.ts";`);
 if (form === "markdown") process.stdout.write(markdown(cli));
 else {
-  const [, version, date] = /VERSION "(.*)"[\s\S]*DATE "([^T"]*)/.exec(readFileSync(header, "utf8"));
+  const { VERSION: version, DATE: time } = buildOf(header);
+  const [date] = time.split("T");
   mkdirSync(directory, { recursive: true });
   for (const [name, text] of manPages(cli, { version, date })) writeFileSync(`${directory}/${name}`, text);
 }

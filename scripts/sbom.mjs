@@ -1,13 +1,14 @@
 // Writes the SBOM of the release as CycloneDX JSON: the executables, and the libraries and packages in them, as the
 // linker and esbuild list them. The same executables give the same bytes.
 //   node scripts/sbom.mjs OUT BUILD_HEADER ARCHITECTURE=EXECUTABLE…
-import { createHash } from "node:crypto";
 import { readFileSync, writeFileSync } from "node:fs";
 import { dirname } from "node:path";
 import { pathToFileURL } from "node:url";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { PackageURL } from "packageurl-js";
+import { buildOf, executablesOf } from "./build-results.mjs";
 import { debianRelease, originOf } from "./origins.mjs";
+import { sha256 } from "./release/oci-archive.mjs";
 import { compilersOf, licenseOf, linkedFiles, packagesOf } from "./third-party/parts.mjs";
 import { pedigreeOf } from "./third-party/pedigree.mjs";
 
@@ -37,7 +38,7 @@ function debianComponent({ name, version, architecture }) {
 
 /** Makes a component for a library without a package, which is identified by its content. */
 function fileComponent(path) {
-  const hash = sha256(path);
+  const hash = sha256(readFileSync(path));
   return new Models.Component(Enums.ComponentType.File, path.slice(path.lastIndexOf("/") + 1), {
     bomRef: hash,
     hashes: new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], hash]]),
@@ -72,10 +73,6 @@ function compilerComponent(compiler) {
   });
 }
 
-function sha256(path) {
-  return createHash("sha256").update(readFileSync(path)).digest("hex");
-}
-
 /**
  * Returns the SBOM.
  * @param {Record<"VERSION" | "COMMIT" | "DATE", string>} build
@@ -108,7 +105,7 @@ export function sbomOf(build, executables, packages) {
     const executable = new Models.Component(Enums.ComponentType.File, `ib-sriov (${architecture})`, {
       bomRef: `ib-sriov@${architecture}`,
       supplier: suppliers.own,
-      hashes: new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], sha256(path)]]),
+      hashes: new Models.HashDictionary([[Enums.HashAlgorithm["SHA-256"], sha256(readFileSync(path))]]),
     });
     program.components.add(executable);
     program.dependencies.add(executable.bomRef);
@@ -120,7 +117,9 @@ export function sbomOf(build, executables, packages) {
       const origin = originOf(file);
       const part = add(origin === undefined ? fileComponent(file) : debianComponent(origin));
       executable.dependencies.add(part.bomRef);
-      if (origin?.sources !== undefined) pedigrees.set(part.bomRef.value, pedigreeOf(origin));
+      // All executables have the same changes.
+      if (origin?.sources !== undefined && !pedigrees.has(part.bomRef.value))
+        pedigrees.set(part.bomRef.value, pedigreeOf(origin));
     }
     for (const directory of packages) executable.dependencies.add(add(npmComponent(directory)).bomRef);
   }
@@ -135,11 +134,5 @@ export function sbomOf(build, executables, packages) {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [out, header, ...named] = process.argv.slice(2);
-  const lines = readFileSync(header, "utf8").matchAll(/^#define IB_SRIOV_(\w+) "(.*)"$/gm);
-  const executables = named.map((each) => {
-    const [architecture, path] = each.split("=");
-    return { architecture, path };
-  });
-  const build = Object.fromEntries(Array.from(lines, ([, key, value]) => [key, value]));
-  writeFileSync(out, sbomOf(build, executables, packagesOf(dirname(out))));
+  writeFileSync(out, sbomOf(buildOf(header), executablesOf(named), packagesOf(dirname(out))));
 }

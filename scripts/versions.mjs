@@ -4,6 +4,7 @@
 import { existsSync } from "node:fs";
 import { basename } from "node:path";
 import { pathToFileURL } from "node:url";
+import { executablesOf } from "./build-results.mjs";
 import { originOf } from "./origins.mjs";
 import { compilersOf, linkedFiles } from "./third-party/parts.mjs";
 
@@ -26,15 +27,12 @@ export function linkedVersions(executable) {
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
-  const built = process.argv
-    .slice(2)
-    .map((each) => each.split("="))
-    .filter(([, path]) => existsSync(path));
+  const built = executablesOf(process.argv.slice(2)).filter(({ path }) => existsSync(path));
   if (built.length === 0) {
     console.error("print the versions of build/ib-sriov: it is not built; run 'make' first");
     process.exitCode = 1;
   }
-  for (const [architecture, path] of built) {
+  for (const { architecture, path } of built) {
     console.log(`${path} (${architecture})`);
     for (const [name, version] of linkedVersions(path)) console.log(`  ${name.padEnd(28)} ${version}`);
   }

@@ -1,5 +1,7 @@
-// The names of the files of a release.
-import { readdirSync } from "node:fs";
+// The names of the files of a release, and their checksums.
+import { readdirSync, readFileSync } from "node:fs";
+import { join } from "node:path";
+import { sha256 } from "./oci-archive.mjs";
 
 export const CHECKSUMS = "SHA256SUMS";
 export const IMAGE = "ib-sriov-image.tar";
@@ -19,4 +21,10 @@ export function filesBelow(directory) {
     .filter((entry) => !entry.isDirectory())
     .map((entry) => `${entry.parentPath}/${entry.name}`.slice(directory.length + 1))
     .sort();
+}
+
+/** @returns {string} the content of SHA256SUMS for the files below a directory */
+export function checksumsOf(directory) {
+  const names = filesBelow(directory).filter((name) => name !== CHECKSUMS);
+  return names.map((name) => `${sha256(readFileSync(join(directory, name)))}  ${name}\n`).join("");
 }

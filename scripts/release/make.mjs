@@ -5,8 +5,9 @@
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { pathToFileURL } from "node:url";
-import { CHECKSUMS, executableFor, filesBelow, IMAGE, LICENSES, MANIFESTS, SBOM } from "./layout.mjs";
-import { readArchive, sha256 } from "./oci-archive.mjs";
+import { buildOf, executablesOf } from "../build-results.mjs";
+import { CHECKSUMS, checksumsOf, executableFor, IMAGE, LICENSES, MANIFESTS, SBOM } from "./layout.mjs";
+import { readArchive } from "./oci-archive.mjs";
 
 /** The directory of the manifests that are rendered. */
 const rendered = "deploy/rendered";
@@ -43,7 +44,7 @@ function manifestWith(image, text) {
 /**
  * Makes the release of a build.
  * @param {string} image its name in its registry
- * @param {readonly (readonly [architecture: string, path: string])[]} executables
+ * @param {readonly { architecture: string, path: string }[]} executables
  */
 function release(build, image, executables) {
   const out = join(build, "release");
@@ -54,7 +55,7 @@ function release(build, image, executables) {
     // The mode of a new file depends on the umask.
     chmodSync(join(out, name), mode);
   };
-  for (const [architecture, path] of executables)
+  for (const { architecture, path } of executables)
     write(executableFor(architecture), readFileSync(path), 0o755);
   const archive = join(build, "ib-sriov.tar");
   write(IMAGE, readFileSync(archive));
@@ -63,23 +64,17 @@ function release(build, image, executables) {
   const reference = `${image}@${readArchive(archive).digest}`;
   for (const name of readdirSync(rendered))
     write(`${MANIFESTS}/${name}`, manifestWith(reference, readFileSync(join(rendered, name), "utf8")));
-  const sums = filesBelow(out).map((name) => `${sha256(readFileSync(join(out, name)))}  ${name}\n`);
-  write(CHECKSUMS, sums.join(""));
+  write(CHECKSUMS, checksumsOf(out));
 }
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [build, image, ...named] = process.argv.slice(2);
-  const [, version] = /VERSION "(.*)"/.exec(readFileSync(join(build, "include/build.h"), "utf8"));
+  const { VERSION: version } = buildOf(join(build, "include/build.h"));
   const changelog = readFileSync("CHANGELOG.md", "utf8");
   const packageVersion = JSON.parse(readFileSync("package.json", "utf8")).version;
   const obstacle = obstacleTo(version, image, { changelog, packageVersion });
   if (obstacle !== "") {
     console.error(`make release: ${obstacle}`);
     process.exitCode = 1;
-  } else if (named.length > 0)
-    release(
-      build,
-      image,
-      named.map((each) => each.split("=")),
-    );
+  } else if (named.length > 0) release(build, image, executablesOf(named));
 }

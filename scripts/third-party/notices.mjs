@@ -4,6 +4,7 @@
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
 import { basename, dirname, join } from "node:path";
 import { pathToFileURL } from "node:url";
+import { executablesOf } from "../build-results.mjs";
 import { originOf } from "../origins.mjs";
 import { parseCopyright } from "./copyright.mjs";
 import { licenseOf, linkedFiles, packagesOf } from "./parts.mjs";
@@ -129,10 +130,7 @@ function thirdPartyOf(titles) {
 
 if (process.argv[1] !== undefined && import.meta.url === pathToFileURL(process.argv[1]).href) {
   const [out, ...named] = process.argv.slice(2);
-  const executables = named.map((each) => {
-    const [architecture, path] = each.split("=");
-    return { architecture, path };
-  });
+  const executables = executablesOf(named);
   const { notice, thirdParty } = noticesOf(executables, packagesOf(dirname(executables[0].path)));
   writeFileSync(join(out, "NOTICE"), notice);
   writeFileSync(join(out, "THIRD_PARTY_NOTICES"), thirdParty);

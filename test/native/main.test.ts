@@ -1,6 +1,6 @@
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { buildOf } from "../../scripts/build-results.mjs";
 import { executable } from "./harness.ts";
 
 function run(env: Readonly<Record<string, string>>, args: readonly string[] = [], input = "") {
@@ -28,8 +28,7 @@ test.each([[{ CNI_COMMAND: "" }], [{ CNI_CONTAINERID: "c1" }], [{ CNI_PATH: "/op
 );
 
 test.each(["--version", "-v"])("%s prints version, commit and date, whatever the environment", (option) => {
-  const header = readFileSync("build/include/build.h", "utf8");
-  const [version, commit, date] = Array.from(header.matchAll(/"(.*)"/g), ([, value]) => value);
+  const { VERSION: version, COMMIT: commit, DATE: date } = buildOf("build/include/build.h");
   expect(version).toMatch(/^\d+\.\d+\.\d+/);
   expect(run({ CNI_COMMAND: "ADD" }, [option])).toMatchObject({
     status: 0,

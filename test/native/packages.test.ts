@@ -4,6 +4,7 @@ import { copyFileSync, cpSync, mkdirSync, readdirSync, readFileSync, statSync, w
 import { dirname } from "node:path";
 import { gunzipSync } from "node:zlib";
 import { beforeAll, describe, expect, test } from "vitest";
+import { buildOf } from "../../scripts/build-results.mjs";
 import { fileWith, freshPath } from "./harness.ts";
 import { machines, native } from "./machines.ts";
 import { filesIn, headerWith, packagesOf, rpm, rpmFields, run, staged, unpacked } from "./package-tools.ts";
@@ -19,8 +20,7 @@ const names: Record<string, { readonly deb: string; readonly rpm: string }> = {
 let version = "";
 beforeAll(() => {
   run("make", "--no-print-directory", "packages");
-  const header = readFileSync("build/include/build.h", "utf8");
-  [, version = ""] = /IB_SRIOV_VERSION "(.*)"/.exec(header) ?? [];
+  ({ VERSION: version } = buildOf("build/include/build.h"));
 }, 300_000);
 
 /** The packages of `make packages` for an architecture. */

@@ -2,8 +2,8 @@
 import { spawnSync } from "node:child_process";
 import { cpSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { expect, type TestContext, test } from "vitest";
-import { filesBelow } from "../../scripts/release/layout.mjs";
-import { readArchive, sha256 } from "../../scripts/release/oci-archive.mjs";
+import { checksumsOf, filesBelow } from "../../scripts/release/layout.mjs";
+import { readArchive } from "../../scripts/release/oci-archive.mjs";
 import { verify } from "../../scripts/release/verify.mjs";
 import { overlays } from "../support/manifests.ts";
 import { freshPath } from "./harness.ts";
@@ -39,9 +39,7 @@ function replace(path: string, text: string, other: string): void {
 
 /** Makes the checksums valid for changed files, as an attacker would. */
 function repairChecksums(release: string): void {
-  const names = filesBelow(release).filter((name) => name !== "SHA256SUMS");
-  const lines = names.map((name) => `${sha256(readFileSync(`${release}/${name}`))}  ${name}\n`);
-  writeFileSync(`${release}/SHA256SUMS`, lines.join(""));
+  writeFileSync(`${release}/SHA256SUMS`, checksumsOf(release));
 }
 
 /** A tampering that no checksum shows. */
