@@ -401,7 +401,7 @@ $(B)/compile: $(TOOL:%=$(B)/tool/%)
 HOST_TEST := $(filter-out startup/main.o startup/image.o,$(OBJECTS)) host-test.o
 
 define host_test
-$(B)/$(1)/host-test.o: test/native/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
+$(B)/$(1)/host-test.o: test/native/host/host-test.c $(HEADERS) $(LIBQUICKJS) Makefile | $(READY)
 	@mkdir -p $$(@D)
 	$$(call say,cc,$$@)
 	$$(Q)$(CC) $(WARNINGS) $(3) $$(PREFIX_MAP) $(2) -c -o $$@ $$<

@@ -9,25 +9,12 @@ const at = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 const onNode = { resolve: { alias: { host: at("test/support/host.ts") } } };
 
 /** Tests that have both variants of the executable in them, or none. */
-const bothOrNeither = [
-  "hostile-input",
-  "state-files",
-  "image",
-  "build",
-  "locate",
-  "distribution",
-  "cross",
-  "architecture",
-  "hardening",
-  "sbom",
-  "licenses",
-  "libraries",
-  "monitoring",
-  "packages",
-].map((name) => `test/native/${name}.test.ts`);
+const bothOrNeither = ["hostile-input", "state-files", "image", "release/*", "deploy/monitoring"].map(
+  (name) => `test/native/${name}.test.ts`,
+);
 
 /** Tests of texts, which the sanitizers would only slow down: other tests run the same commands with them. */
-const texts = ["every-command", "kubectl"].map((name) => `test/native/${name}.test.ts`);
+const texts = ["every-command", "deploy/kubectl"].map((name) => `test/native/${name}.test.ts`);
 
 /** The longest files of each project, the longest first. */
 const longest = [
@@ -125,7 +112,7 @@ export default defineConfig({
           name: "e2e",
           include: ["test/e2e/**/*.test.ts"],
           maxWorkers: 2,
-          // Longer than what test/e2e/guest.ts waits for an answer.
+          // Longer than what test/e2e/harness/guest.ts waits for an answer.
           testTimeout: 1_800_000,
           hookTimeout: 1_800_000,
         },

@@ -1,7 +1,7 @@
 // ADD moves a VF into a pod, and DEL returns it.
 import { describe, expect, test } from "vitest";
-import { network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { network } from "./harness/cni.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const guid = "02:00:00:00:00:00:00:77";

@@ -1,9 +1,9 @@
 // The commands for operators: attachments, gc, and the progress that they print.
 import { describe, expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { plugin, testNode, vfs } from "./node.ts";
-import { withoutProgress } from "./progress.ts";
+import { hostLocal, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
+import { withoutProgress } from "./harness/progress.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/hold-lock.c")] });
 const [vf, second] = vfs;

@@ -3,11 +3,17 @@
 import type { IPodSpec } from "kubernetes-models/v1/PodSpec";
 import { beforeAll, describe, expect, test } from "vitest";
 import { kustomized, kustomizedWith, podOf } from "../support/manifests.ts";
-import { commandLine, hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { netnsOf } from "./containers.ts";
-import { kubeletFiles, type RunningContainer, type Sandbox, startRuntime, startSandbox } from "./kubelet.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { commandLine, hostLocal, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { netnsOf } from "./harness/containers.ts";
+import {
+  kubeletFiles,
+  type RunningContainer,
+  type Sandbox,
+  startRuntime,
+  startSandbox,
+} from "./harness/kubelet.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const files = [...kubeletFiles, compile("test/e2e/guest/kubeconfig-ipam.c")];
 const node = testNode({ containerd: true, files });

@@ -1,8 +1,8 @@
 // The agent on a node whose VFs are in use: its rounds, and its answers while something is broken.
 import { expect, test } from "vitest";
 import { readMetrics } from "../support/prometheus.ts";
-import { network } from "./cni.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { network } from "./harness/cni.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const [vf, second, , fresh] = vfs;

@@ -1,7 +1,7 @@
 // "guid": "auto": the GUID that a VF gets, and that it keeps this GUID.
 import { expect, test } from "vitest";
-import { type Config, network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { type Config, network } from "./harness/cni.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 /** VF 3 has no GUID; each of the other VFs has one. */

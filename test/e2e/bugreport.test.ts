@@ -1,8 +1,8 @@
 // `ib-sriov bugreport`: its contents, without secrets, and on a node without half of the programs.
 import { execFileSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { hostLocal, network } from "./harness/cni.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const [vf] = vfs;

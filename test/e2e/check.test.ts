@@ -1,7 +1,7 @@
 // CHECK compares an attachment with its record. An ADD takes over a VF from an ADD that was killed.
 import { describe, expect, test } from "vitest";
-import { type Config, commandLine, hostLocal, network, type Result } from "./cni.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { type Config, commandLine, hostLocal, network, type Result } from "./harness/cni.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const guid = "02:00:00:00:00:00:00:77";

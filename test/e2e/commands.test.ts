@@ -2,10 +2,10 @@
 import { afterEach, describe, expect, test } from "vitest";
 import { parseAllDocuments } from "yaml";
 import { schemaErrors } from "../support/schemas.ts";
-import { hostLocal, network } from "./cni.ts";
-import { terminal, testOutputOfEveryCommand } from "./every-command.ts";
-import { plugin, testNode, vfs } from "./node.ts";
-import { withoutProgress } from "./progress.ts";
+import { hostLocal, network } from "./harness/cni.ts";
+import { terminal, testOutputOfEveryCommand } from "./harness/every-command.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
+import { withoutProgress } from "./harness/progress.ts";
 
 const node = testNode({ iommu: true, gpus: true, files: [terminal] });
 const [vf, second, , fresh] = vfs;

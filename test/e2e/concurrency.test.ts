@@ -1,10 +1,10 @@
 // Many simultaneous calls, each of them a separate process.
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Config, commandLine, hostLocal, type Invocation, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { containers, driver, makeContainers, netnsOf } from "./containers.ts";
-import { plugin, type TestNode, testNode, vfs } from "./node.ts";
-import { race } from "./race.ts";
+import { type Config, commandLine, hostLocal, type Invocation, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { containers, driver, makeContainers, netnsOf } from "./harness/containers.ts";
+import { plugin, type TestNode, testNode, vfs } from "./harness/node.ts";
+import { race } from "./harness/race.ts";
 
 /** The VFs of the second PF, which have no GUID. */
 const others = vfs.map((vf) => vf.replace("0000:01", "0000:02"));

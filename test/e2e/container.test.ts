@@ -10,10 +10,10 @@ import {
   type Invocation,
   network,
   type Result,
-} from "./cni.ts";
-import { containers, driver, inDriver, makeContainers, multus, netnsOf } from "./containers.ts";
-import { plugin, testNode, vfs } from "./node.ts";
-import { race } from "./race.ts";
+} from "./harness/cni.ts";
+import { containers, driver, inDriver, makeContainers, multus, netnsOf } from "./harness/containers.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
+import { race } from "./harness/race.ts";
 
 const node = testNode({ iommu: true, files: [containers] });
 const guid = "02:00:00:00:00:00:00:77";

@@ -2,11 +2,11 @@
 // DEL and CHECK; these tests call GC as newer versions do.
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
-import { type Config, hostLocal, network } from "./cni.ts";
-import { busybox, Containerd, containerdFiles } from "./containerd.ts";
-import { cri, criId, message } from "./cri.ts";
-import { Alternation, goPlugin, lockHolder, pods } from "./go-plugin-alternation.ts";
-import { type PodInterface, plugin, testNode, vfs } from "./node.ts";
+import { type Config, hostLocal, network } from "./harness/cni.ts";
+import { busybox, Containerd, containerdFiles } from "./harness/containerd.ts";
+import { cri, criId, message } from "./harness/cri.ts";
+import { Alternation, goPlugin, lockHolder, pods } from "./harness/go-plugin-alternation.ts";
+import { type PodInterface, plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ containerd: true, pfs: 3, files: [...containerdFiles, goPlugin, lockHolder] });
 const runtime = new Containerd(node);

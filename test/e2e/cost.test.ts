@@ -1,8 +1,8 @@
 // The number of system calls of ADD and DEL, and that it does not grow with other VFs, records and netdevs.
 import { expect, test } from "vitest";
-import { commandLine, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { commandLine, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ pfs: 4, files: [compile("test/e2e/guest/tracer.c")] });
 const [vf] = vfs;

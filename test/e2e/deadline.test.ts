@@ -1,7 +1,7 @@
 // A deadline ends everything that would never end. In this guest, waiting takes no time.
 import { expect, test } from "vitest";
-import { commandLine, network } from "./cni.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { commandLine, network } from "./harness/cni.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ skipWaiting: true });
 const guid = "02:00:00:00:00:00:00:77";

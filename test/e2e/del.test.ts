@@ -1,8 +1,8 @@
 // DEL, in any state of the pod, of its record, and of the previous call.
 import { describe, expect, test } from "vitest";
-import { commandLine, hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { commandLine, hostLocal, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/bpf.c")] });
 const guid = "02:00:00:00:00:00:00:77";

@@ -1,7 +1,7 @@
 // `make demo` shows an attachment, and fails if the plugin fails.
 import { spawnSync } from "node:child_process";
 import { expect, test } from "vitest";
-import { inRepository } from "./guest.ts";
+import { inRepository } from "./harness/guest.ts";
 
 const demo = (plugin: string) => spawnSync(inRepository("vhca/demo"), [plugin], { encoding: "utf8" });
 

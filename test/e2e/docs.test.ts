@@ -17,7 +17,7 @@ import {
   tokensIn,
 } from "../support/documents.ts";
 import { allManifests } from "../support/manifests.ts";
-import { bootTime, inRepository } from "./guest.ts";
+import { bootTime, inRepository } from "./harness/guest.ts";
 
 /** PCI addresses of the PF and its VFs in the documents, and their addresses in the virtual node. */
 const addresses: Readonly<Record<string, string>> = {

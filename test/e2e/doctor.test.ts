@@ -2,12 +2,12 @@
 // broken, what the doctor reports and must not report, and the remedy. The commands that the doctor prints below its
 // findings fix the node exactly as they are printed.
 import { beforeAll, describe, expect, test } from "vitest";
-import { network } from "./cni.ts";
-import { examine, type Finding, problemsIn, runRemedies } from "./doctor.ts";
-import { chain, configure, pf, type Row, rebind, rows, setGuid } from "./doctor-rows.ts";
-import { quote } from "./guest.ts";
-import { testNode, vfs } from "./node.ts";
-import { withoutProgress } from "./progress.ts";
+import { network } from "./harness/cni.ts";
+import { examine, type Finding, problemsIn, runRemedies } from "./harness/doctor.ts";
+import { chain, configure, pf, type Row, rebind, rows, setGuid } from "./harness/doctor-rows.ts";
+import { quote } from "./harness/guest.ts";
+import { testNode, vfs } from "./harness/node.ts";
+import { withoutProgress } from "./harness/progress.ts";
 
 const node = testNode();
 

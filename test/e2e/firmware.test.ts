@@ -1,8 +1,8 @@
 // Two more models of an HCA: firmware that is slow or busy, and functions with two ports.
 import { describe, expect, test } from "vitest";
-import { commandLine, hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { commandLine, hostLocal, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/tracer.c")] });
 const guid = "02:00:00:00:00:00:00:77";

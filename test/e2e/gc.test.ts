@@ -1,7 +1,7 @@
 // GC undoes the attachments that the runtime no longer lists, and nothing else.
 import { describe, expect, test } from "vitest";
-import { type Config, commandLine, hostLocal, network } from "./cni.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { type Config, commandLine, hostLocal, network } from "./harness/cni.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const [vf, second] = vfs;

@@ -2,10 +2,10 @@
 // respects the Go plugin's lock. If PEER names the Go plugin's executable, the tests run it; otherwise
 // guest/go-plugin.sh does the same as its ADD and DEL.
 import { beforeAll, describe, expect, type TestContext, test } from "vitest";
-import { type Config, commandLine, hostLocal, network } from "./cni.ts";
-import { goPlugin, lockHolder } from "./go-plugin-alternation.ts";
-import { inGuest } from "./guest.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { type Config, commandLine, hostLocal, network } from "./harness/cni.ts";
+import { goPlugin, lockHolder } from "./harness/go-plugin-alternation.ts";
+import { inGuest } from "./harness/guest.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const peer = process.env.PEER;
 const node = testNode({

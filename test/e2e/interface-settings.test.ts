@@ -1,8 +1,8 @@
 // Keys for the interface and its device: mtu, waitForCarrierSeconds, waitForPkeySeconds,
 // runtimeConfig.CNIDeviceInfoFile.
 import { describe, expect, test } from "vitest";
-import { network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { network } from "./harness/cni.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const guid = "02:00:00:00:00:00:00:77";

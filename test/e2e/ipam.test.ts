@@ -1,7 +1,7 @@
 // Addresses and routes: host-local, results of other IPAM plugins, and connections between pods.
 import { describe, expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { hostLocal, network } from "./harness/cni.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const [first, second] = vfs;

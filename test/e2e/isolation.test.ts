@@ -1,10 +1,10 @@
 // rdmaIsolation moves the VF's RDMA device into the pod, and DEL returns it. One kernel then creates its netdev in the
 // initial namespace, another creates it in the namespace of the RDMA device (the module's ipoib_netns imitates that).
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Config, commandLine, hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { examine, type Finding } from "./doctor.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { type Config, commandLine, hostLocal, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { examine, type Finding } from "./harness/doctor.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/tracer.c")] });
 const guid = "02:00:00:00:00:00:00:77";

@@ -2,9 +2,9 @@
 // they cannot be written, the call has the same result.
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { readMetrics } from "../support/prometheus.ts";
-import { type Config, hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { type Config, hostLocal, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({
   files: [compile("test/e2e/guest/receive.c"), compile("test/e2e/guest/hold-lock.c")],

@@ -1,8 +1,8 @@
 // The virtual HCA itself: the behavior that the plugin's tests and the simulator rely on.
 import { expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
-import { inRepository } from "./guest.ts";
-import { testNode, vfs } from "./node.ts";
+import { inRepository } from "./harness/guest.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ processors: 2, files: [inRepository("test/e2e/guest/stress.sh")] });
 const [vf] = vfs;

@@ -1,9 +1,9 @@
 // The owner of a VF: also after a reboot, after the VF was created again, and if the pod that has the VF is not
 // visible.
 import { describe, expect, test } from "vitest";
-import { type Config, commandLine, hostLocal, type Invocation, network } from "./cni.ts";
-import type { Outcome } from "./guest.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { type Config, commandLine, hostLocal, type Invocation, network } from "./harness/cni.ts";
+import type { Outcome } from "./harness/guest.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const [vf, other] = vfs;

@@ -1,7 +1,7 @@
 // DEL deletes the pkey children that a container has made of its interface, wherever they are.
 import { describe, expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { hostLocal, network } from "./harness/cni.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const [vf] = vfs;

@@ -3,9 +3,9 @@
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { dashboardQueries } from "../support/dashboard.ts";
 import { documentedMetrics } from "../support/documented-metrics.ts";
-import { type Config, hostLocal, network } from "./cni.ts";
-import { plugin, testNode, vfs } from "./node.ts";
-import { metricsErrors, Prometheus, prometheusFiles, scrapeInterval } from "./prometheus.ts";
+import { type Config, hostLocal, network } from "./harness/cni.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
+import { metricsErrors, Prometheus, prometheusFiles, scrapeInterval } from "./harness/prometheus.ts";
 
 const node = testNode({ skipWaiting: true, files: prometheusFiles() });
 const prometheus = new Prometheus(node);

@@ -2,10 +2,17 @@
 // on real hardware one rebind takes most of that time.
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
-import { type Config, commandLine, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { addresses, configure, devices, rails, setNetdevSettings, setUpRails } from "./eight-rails.ts";
-import { testNode } from "./node.ts";
+import { type Config, commandLine, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import {
+  addresses,
+  configure,
+  devices,
+  rails,
+  setNetdevSettings,
+  setUpRails,
+} from "./harness/eight-rails.ts";
+import { testNode } from "./harness/node.ts";
 
 /** Time that a rebind sleeps, ms, besides the work of the kernel. */
 const REBIND = 200;

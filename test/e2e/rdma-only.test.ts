@@ -1,7 +1,7 @@
 // rdmaOnly: VFs for which IPoIB has not created a netdev, in both RDMA modes.
 import { beforeAll, describe, expect, test } from "vitest";
-import { type Config, hostLocal, network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { type Config, hostLocal, network } from "./harness/cni.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const guid = "02:00:00:00:00:00:00:77";

@@ -1,8 +1,8 @@
 // A request that cannot be fulfilled is refused before any change, with a message that names the cause.
 import { describe, expect, test } from "vitest";
-import { hostLocal, network } from "./cni.ts";
-import { quote } from "./guest.ts";
-import { testNode, vfs } from "./node.ts";
+import { hostLocal, network } from "./harness/cni.ts";
+import { quote } from "./harness/guest.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ iommu: true });
 const guid = "02:00:00:00:00:00:00:77";

@@ -1,7 +1,7 @@
 // A pod with many rails whose caller is killed repeatedly and never calls DEL.
 import { expect, test } from "vitest";
-import { caller, configure, devices, files, railNetwork, rails, setUpRails } from "./eight-rails.ts";
-import { testNode } from "./node.ts";
+import { caller, configure, devices, files, railNetwork, rails, setUpRails } from "./harness/eight-rails.ts";
+import { testNode } from "./harness/node.ts";
 
 const node = testNode({ files: [caller] });
 /** How many more rails than the previous attempt each attempt attaches before it is killed. */

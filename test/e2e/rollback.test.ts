@@ -1,7 +1,7 @@
 // An ADD that fails half-way leaves the node as it was, or the following DEL restores it.
 import { describe, expect, test } from "vitest";
-import { commandLine, hostLocal, network } from "./cni.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { commandLine, hostLocal, network } from "./harness/cni.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const guid = "02:00:00:00:00:00:00:77";

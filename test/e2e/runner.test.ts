@@ -13,7 +13,7 @@ import { homedir, tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
-import { bootTime, inRepository } from "./guest.ts";
+import { bootTime, inRepository } from "./harness/guest.ts";
 
 const run = inRepository("vhca/run");
 const cache =

@@ -3,9 +3,9 @@
 import { afterAll, describe, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
 import { schemaErrors } from "../support/schemas.ts";
-import { network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const programs = ["tracer", "hold-lock"].map((name) => compile(`test/e2e/guest/${name}.c`));
 const node = testNode({ pfs: 2, skipWaiting: true, files: programs });

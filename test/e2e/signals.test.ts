@@ -2,11 +2,11 @@
 // which keeps running when the plugin is killed.
 import { afterAll, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
-import { commandLine, hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { inRepository, quote } from "./guest.ts";
-import { plugin, testNode, vfs } from "./node.ts";
-import { systemCallNames } from "./system-calls.ts";
+import { commandLine, hostLocal, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { inRepository, quote } from "./harness/guest.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
+import { systemCallNames } from "./harness/system-calls.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/tracer.c"), inRepository("test/e2e/guest/end.sh")] });
 const [vf] = vfs;

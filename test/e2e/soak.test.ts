@@ -1,8 +1,8 @@
 // Hundreds of attachments leave no more behind than a single attachment.
 import { expect, test } from "vitest";
-import { hostLocal } from "./cni.ts";
-import { inRepository, quote } from "./guest.ts";
-import { testNode, vfs } from "./node.ts";
+import { hostLocal } from "./harness/cni.ts";
+import { inRepository, quote } from "./harness/guest.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ files: [inRepository("test/e2e/guest/churn.sh")] });
 

@@ -1,8 +1,8 @@
 // The file system of the state directory is full, read-only, or of another kind, or the path of a record contains
 // something else. ADD refuses, and changes nothing; DEL succeeds if it can.
 import { describe, expect, test } from "vitest";
-import { commandLine, hostLocal, network } from "./cni.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { commandLine, hostLocal, network } from "./harness/cni.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const [vf] = vfs;

@@ -1,7 +1,7 @@
 // STATUS reports whether an ADD could succeed on this node.
 import { expect, test } from "vitest";
-import { type Config, hostLocal, network } from "./cni.ts";
-import { testNode, vfs } from "./node.ts";
+import { type Config, hostLocal, network } from "./harness/cni.ts";
+import { testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
 const config: Config = { cniVersion: "1.1.0", name: "mynet", type: "ib-sriov" };

@@ -3,10 +3,10 @@
 import { dirname } from "node:path";
 import { beforeAll, expect, test } from "vitest";
 import { blocksIn, textOf } from "../support/documents.ts";
-import { type Caller, commandLine, network } from "./cni.ts";
-import { containers, driver, makeContainers, netnsOf } from "./containers.ts";
-import { inRepository, quote } from "./guest.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { type Caller, commandLine, network } from "./harness/cni.ts";
+import { containers, driver, makeContainers, netnsOf } from "./harness/containers.ts";
+import { inRepository, quote } from "./harness/guest.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({
   udev: true,

@@ -1,9 +1,9 @@
 // RDMA between pods: Debian's unchanged programs for verbs, and programs of these tests, on VFs that the plugin attached.
 import { beforeAll, describe, expect, test } from "vitest";
-import { compile } from "./compile.ts";
-import { addresses, railNetwork, rails, setUpRails } from "./eight-rails.ts";
-import { plugin, testNode, vfs } from "./node.ts";
-import { Rdma, rdmaNetwork, rdmaPods } from "./rdma.ts";
+import { compile } from "./harness/compile.ts";
+import { addresses, railNetwork, rails, setUpRails } from "./harness/eight-rails.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
+import { Rdma, rdmaNetwork, rdmaPods } from "./harness/rdma.ts";
 
 const programs = ["rdma-rules", "rdma-pattern", "rdma-fuzz"].map((name) =>
   compile(`test/e2e/guest/${name}.c`),

@@ -1,8 +1,8 @@
 // VFs that are bound to vfio-pci, on a node with an IOMMU.
 import { beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { type Config, hostLocal, network } from "./cni.ts";
-import { compile } from "./compile.ts";
-import { plugin, testNode, vfs } from "./node.ts";
+import { type Config, hostLocal, network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
+import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ iommu: true, pfs: 2, files: [compile("test/e2e/guest/open-vfio.c")] });
 const guid = "02:00:00:00:00:00:00:77";

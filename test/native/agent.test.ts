@@ -163,8 +163,9 @@ test("a round that fails is reported, with its reason", async () => {
     absent,
   ]);
   agent.stdout?.on("data", (data: Buffer) => (output += data));
-  await expect.poll(() => status("/healthz"), { timeout: 60_000 }).toBe(503);
-  expect(await exchange(request("/healthz"))).toMatch(failure);
+  // Before the first round, the plugin itself is missing, which is another reason.
+  await expect.poll(() => exchange(request("/healthz")), { timeout: 60_000 }).toMatch(failure);
+  expect(await status("/healthz")).toBe(503);
   await expect.poll(() => output).toMatch(failure);
   expect(await exchange(request("/metrics"))).toContain('ib_sriov_agent_task_success{task="install"} 0\n');
 });

@@ -1,11 +1,11 @@
 // The help and the refused arguments of every command, with and without a terminal. A new command is tested without a
-// change of this file. test/e2e/every-command.ts tests the output.
+// change of this file. test/e2e/harness/every-command.ts tests the output.
 import { spawnSync } from "node:child_process";
 import { describe, expect, test } from "vitest";
 import type { Command, Option } from "../../src/cli/command.ts";
 import { commands } from "../../src/cli/commands.ts";
 import { optionsOf, optionText, synopsisOf } from "../../src/cli/usage.ts";
-import { compile } from "../e2e/compile.ts";
+import { compile } from "../e2e/harness/compile.ts";
 import { executable } from "./harness.ts";
 
 const terminal = compile("test/e2e/guest/terminal.c");

@@ -67,7 +67,7 @@ function bundled(): string {
     [...hostNames].map((name) => `export const ${name} = globalThis.host.${name};\n`).join(""),
   );
   const { outputFiles } = buildSync({
-    entryPoints: ["test/native/linux.ts"],
+    entryPoints: ["test/native/host/linux.ts"],
     bundle: true,
     format: "iife",
     globalName: "linux",

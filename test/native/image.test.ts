@@ -2,7 +2,7 @@
 import { execFileSync, spawnSync } from "node:child_process";
 import { readFileSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { machines } from "./machines.ts";
+import { machines } from "./release/machines.ts";
 
 const text = (command: string, ...args: string[]) => execFileSync(command, args, { encoding: "utf8" });
 

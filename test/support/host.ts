@@ -1,5 +1,5 @@
 /**
- * Replaces the module `host` on Node: the functions that make no system call. test/native/text.test.ts compares them
+ * Replaces the module `host` on Node: the functions that make no system call. test/native/host/text.test.ts compares them
  * with the real ones.
  */
 import { constants } from "node:fs";
