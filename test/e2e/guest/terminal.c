@@ -8,6 +8,7 @@
 #include <pty.h>
 #include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/wait.h>
 #include <termios.h>
 #include <unistd.h>
@@ -30,9 +31,34 @@ static void pass_on_newlines(void)
 		fail("tcsetattr");
 }
 
+/* The byte after the command's output. Texts do not contain it. */
+#define END '\0'
+
+/*
+ * Runs the command in a child, and writes END to the terminal after it. Until then, this process has the terminal open:
+ * the kernel can lose the last output of a process that closes it as the last one.
+ */
+static int run(char **words)
+{
+	int status;
+	pid_t child = fork();
+
+	if (child < 0)
+		fail("fork");
+	if (child == 0) {
+		execvp(words[0], words);
+		fail(words[0]);
+	}
+	if (waitpid(child, &status, 0) < 0)
+		fail("waitpid");
+	if (write(STDOUT_FILENO, &(char){END}, 1) != 1)
+		fail("write");
+	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
+}
+
 int main(int count, char **words)
 {
-	char bytes[4096];
+	char bytes[4096], *end = NULL;
 	ssize_t length;
 	int terminal, status;
 	pid_t child;
@@ -46,13 +72,18 @@ int main(int count, char **words)
 		fail("forkpty");
 	if (child == 0) {
 		pass_on_newlines();
-		execvp(words[1], words + 1);
-		fail(words[1]);
+		return run(words + 1);
 	}
-	/* EIO: no process has the terminal open any more. */
-	while ((length = read(terminal, bytes, sizeof(bytes))) > 0)
+	while (end == NULL) {
+		length = read(terminal, bytes, sizeof(bytes));
+		if (length <= 0)
+			fail("read");
+		end = memchr(bytes, END, length);
+		if (end != NULL)
+			length = end - bytes;
 		if (write(STDOUT_FILENO, bytes, length) != length)
 			fail("write");
+	}
 	if (waitpid(child, &status, 0) < 0)
 		fail("waitpid");
 	return WIFSIGNALED(status) ? 128 + WTERMSIG(status) : WEXITSTATUS(status);
