@@ -82,8 +82,10 @@ PREFIX_MAP := -ffile-prefix-map="$$PWD"=.
 # Separate sections let the linker leave out unused code, such as the engine's parser of JavaScript. Fixed addresses
 # (native/startup/image.h) need no relocation at start-up, and let constants be read-only from the beginning.
 # gcc for arm64 makes unwind tables unless both of their flags are given.
-RELEASE := -O2 -fno-pie -ffunction-sections -fdata-sections -fno-asynchronous-unwind-tables -fno-unwind-tables \
-  $(HARDENING)
+# With this limit of inlining, -Os makes the executable 135 KB smaller than -O2 (gcc 14), and an ADD that fails takes 3 %
+# more instructions; with the limit of -Os itself it takes 11 % more, for another 30 KB.
+RELEASE := -Os --param max-inline-insns-size=12 -fno-pie -ffunction-sections -fdata-sections \
+  -fno-asynchronous-unwind-tables -fno-unwind-tables $(HARDENING)
 # musl supports only this type of long double on POWER (see its INSTALL). Outline atomics of libgcc need glibc.
 RELEASE += $(if $(findstring powerpc64le,$(MULTIARCH)),-mlong-double-64)
 RELEASE += $(if $(findstring aarch64,$(MULTIARCH)),-mno-outline-atomics)
