@@ -65,13 +65,15 @@ function echoRequest(sequence: number, size: number): Uint8Array {
 /** Waits for the reply to a request; the socket also receives other messages, and replies that came too late. */
 function isAnswered(fd: number, sequence: number, deadline: number): boolean {
   try {
-    for (;;) {
+    // A message that arrives does not extend the deadline.
+    while (host.monotonic() < deadline) {
       host.poll(fd, -1, deadline);
       const bytes = host.read(fd, LONGEST_PACKET);
       const view = new DataView(bytes.buffer, bytes.byteOffset);
       const isReply = bytes.length >= ECHO_HEADER && view.getUint8(0) === ECHO_REPLY;
       if (isReply && view.getUint16(4) === IDENTIFIER && view.getUint16(6) === sequence) return true;
     }
+    return false;
   } catch (error) {
     if (errnoOf(error) === "ETIMEDOUT") return false;
     throw error;
