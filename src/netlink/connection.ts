@@ -137,7 +137,7 @@ export class Connection {
   /**
    * Receives datagrams until the last request is answered; then the requests before it are done, too.
    * @param keep receives each reply instead of {@link Pending}. The number of replies is not limited then, because the
-   * kernel ends a dump, and a container determines how long it is.
+   * kernel ends a dump, and a container determines how long it is. Only datagrams without a reply are counted.
    */
   private receiveAll(pending: readonly Pending[], keep?: (message: Message) => void): void {
     const first = pending[0]?.sequence ?? 0;
@@ -146,15 +146,20 @@ export class Connection {
     while (pending[pending.length - 1]?.done === false) {
       const datagram = this.transport.receive();
       bytes += datagram.length;
-      if (keep === undefined && (bytes > MAX_BYTES || ++datagrams > MAX_DATAGRAMS))
+      if (++datagrams > MAX_DATAGRAMS || (keep === undefined && bytes > MAX_BYTES))
         throw new MalformedReply("the reply does not end");
       const messages = parseMessages(datagram);
       for (let i = 0; i < messages.length; i++) {
         const message = messages[i] as Message;
         // Events, and late answers to an earlier request that an exception ended, have other sequence numbers.
         const request = pending[message.sequence - first];
-        if (request?.done === false && request.isReply(message))
-          keep === undefined ? request.keep(message) : keep(message);
+        if (request?.done !== false || !request.isReply(message)) continue;
+        if (keep === undefined) {
+          request.keep(message);
+        } else {
+          keep(message);
+          datagrams = 0;
+        }
       }
     }
     for (let i = 0; i < pending.length; i++) {

@@ -178,6 +178,16 @@ describe("a connection", () => {
     expect(() => connection.request([up(1)])).toThrow("does not end");
   });
 
+  it("ends a dump if the peer sends datagrams without a reply to it", () => {
+    const { connection, transport } = to(() => []);
+    let received = 0;
+    transport.receive = () => {
+      if (++received > 100_000) throw new Error("the dump goes on");
+      return message(16, 2, received < 10 ? 1 : 4711, new Uint8Array(4));
+    };
+    expect(() => connection.dump(dumpLinks(), whole)).toThrow("does not end");
+  });
+
   it("reads a dump to its end, whatever its length, and keeps the selected messages", () => {
     const { connection, transport } = to(() => []);
     let left = 70_000;
