@@ -145,7 +145,7 @@ e2e: build ## tests in the virtual node only; SHARD=1/3: a third of them; PEER=p
 
 SECONDS := 60
 .PHONY: fuzz
-fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## fuzz tests for SECONDS=60; FUZZ_SEED=… FUZZ_CASE=… repeat one case
+fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## fuzz tests for SECONDS=60, or with 0 those of `make test`; FUZZ_SEED=… FUZZ_CASE=… repeat one case
 	@FUZZ_SECONDS=$(SECONDS) $(NODE) scripts/test.mjs fuzz
 
 # The directory in which container runtimes look for plugins.

@@ -54,12 +54,15 @@ const mocking = readdirSync(at("test/unit"), { recursive: true, encoding: "utf8"
   .map((name) => `test/unit/${name}`)
   .filter((path) => path.endsWith(".test.ts") && readFileSync(at(path), "utf8").includes("vi.mock("));
 
+/** For property tests. */
+const setupFiles = ["test/support/fixed-seed.ts"];
+
 /** For tests that only compute: by default, vitest leaves one processor idle. */
 const maxWorkers = "100%";
 
 /** Nothing in them waits: the limit only ends what hangs, and must not fail what a busy machine slows down. */
 function unit(name: string, files: { include: string[]; exclude?: string[]; isolate?: boolean }) {
-  return { ...onNode, test: { name, ...files, testTimeout: 180_000, maxWorkers } };
+  return { ...onNode, test: { name, ...files, setupFiles, testTimeout: 180_000, maxWorkers } };
 }
 
 /** The tests of native/ run twice: with the executable as it ships, and with the sanitizers in it. */
@@ -70,6 +73,7 @@ function native(name: string, directory: string, exclude: string[]) {
       name,
       include: ["test/native/**/*.test.ts"],
       exclude,
+      setupFiles,
       // Half of their time, these tests wait for timers of the executable, so that three of them keep two processors busy.
       maxWorkers: 3,
       env: { HOST_TEST: at(`${directory}/host-test`), IB_SRIOV: at(`${directory}/ib-sriov`) },

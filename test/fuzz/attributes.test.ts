@@ -7,7 +7,7 @@ import { fileURLToPath } from "node:url";
 import { afterAll, beforeAll, describe, expect } from "vitest";
 import { netlinkAttributes } from "../support/host.ts";
 import { vector } from "../unit/vectors/vectors.ts";
-import { fuzz } from "./fuzz.ts";
+import { CASE_TIME, fuzz } from "./fuzz.ts";
 import { mutate } from "./mutate.ts";
 import type { Random } from "./random.ts";
 
@@ -50,6 +50,7 @@ describe.each(["", "asan/"])("build/%shost-test", (variant) => {
     const { status, signal, stdout, stderr } = spawnSync(program, [script], {
       encoding: "utf8",
       maxBuffer: 1 << 28,
+      timeout: CASE_TIME,
     });
     expect({ status, signal, stderr }).toEqual({ status: 0, signal: null, stderr: "" });
     expect(JSON.parse(stdout)).toEqual(inputs.map(expected));

@@ -1,14 +1,22 @@
 import { writeSync } from "node:fs";
+import { Script } from "node:vm";
 import { afterAll, expect, test } from "vitest";
 import { reportFigures } from "../support/figures.ts";
 import { Random } from "./random.ts";
 
-/** All cases follow from this seed: FUZZ_SEED of a failure's message repeats them. */
-const seed = Number(process.env.FUZZ_SEED ?? Math.floor(Math.random() * 0x7fffffff));
+/** The time of the whole suite, s; `undefined`: each target has a fixed number of cases. */
+const seconds = Number(process.env.FUZZ_SECONDS ?? 0) || undefined;
+/**
+ * All cases follow from this seed: FUZZ_SEED of a failure's message repeats them. `make test` always runs the same cases, so
+ * that it has the same result every time; `make fuzz` searches for new ones.
+ */
+const seed = Number(
+  process.env.FUZZ_SEED ?? (seconds === undefined ? 1 : Math.floor(Math.random() * 0x7fffffff)),
+);
 /** The number of the only case to run, if FUZZ_CASE is set. */
 const only = process.env.FUZZ_CASE === undefined ? undefined : Number(process.env.FUZZ_CASE);
-/** The time of the whole suite, s; `undefined`: each target has a fixed number of cases. */
-const seconds = process.env.FUZZ_SECONDS === undefined ? undefined : Number(process.env.FUZZ_SECONDS);
+/** Time limit of a case, ms: far above the time of any case on a busy machine. */
+export const CASE_TIME = 30_000;
 
 /** The options of a target. */
 export interface Effort {
@@ -18,6 +26,24 @@ export interface Effort {
   readonly share: number;
   /** How many cases run at the same time; the case gets the number of its slot. */
   readonly together?: number;
+}
+
+/** Calls the global function that {@link withinLimit} sets; V8 ends a script at its timeout, also in an endless loop. */
+const caller = new Script("fuzzedCase()");
+
+/**
+ * Runs a case within a time limit.
+ * @throws {Error} if the case does not end, waiting or not.
+ */
+export async function withinLimit(run: () => void | Promise<void>, limit = CASE_TIME): Promise<void> {
+  Object.assign(globalThis, { fuzzedCase: run });
+  const running: unknown = caller.runInThisContext({ timeout: limit });
+  if (!(running instanceof Promise)) return;
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`the case took longer than ${limit} ms`)), limit);
+  });
+  await Promise.race([running, late]).finally(() => clearTimeout(timer));
 }
 
 /**
@@ -43,7 +69,7 @@ export function fuzz(
       while (next <= last && (end === undefined || performance.now() < end)) {
         const number = next++;
         try {
-          await target(new Random(seed + number * 0x9e3779b1), place);
+          await withinLimit(() => target(new Random(seed + number * 0x9e3779b1), place));
         } catch (error) {
           next = Number.POSITIVE_INFINITY;
           if (error instanceof Error)

@@ -24,10 +24,14 @@ const seeds = names.flatMap((name) => vector(name.slice(0, -4)).received);
 /** The error of a receive when no datagrams are left. */
 class Exhausted extends Error {}
 
-/** A kernel that sends any datagrams, for a while or endlessly. */
+/** How long an endless kernel answers, ms: a list has no other limit. */
+const ANSWER_TIME = 500;
+
+/** A kernel that sends any datagrams: a few, or so many that the caller's limits, or the deadline, end them. */
 class HostileTransport implements Transport {
   readonly #datagrams: readonly Uint8Array[];
   readonly #isEndless: boolean;
+  readonly #deadline = performance.now() + ANSWER_TIME;
   #next = 0;
 
   constructor(random: Random) {
@@ -41,7 +45,8 @@ class HostileTransport implements Transport {
   receive(): Uint8Array {
     const next = this.#datagrams[this.#isEndless ? this.#next++ % this.#datagrams.length : this.#next++];
     // A real kernel would let it wait until its deadline.
-    if (next === undefined) throw new Exhausted("nothing more comes");
+    if (next === undefined || (this.#isEndless && performance.now() > this.#deadline))
+      throw new Exhausted("nothing more comes");
     return next;
   }
 }
