@@ -7,3 +7,10 @@ die() {
 }
 
 . vhca/runner/cache.sh
+
+# print_sources TYPE: prints the lines of a sources.list of this type, deb or deb-src, for the distribution's own packages, from
+# the lists of begin_downloads. Other publishers than the distribution often have no sources.
+print_sources() {
+  apt apt-get indextargets --format '$(ORIGIN) '"$1"' [signed-by=$(SIGNED_BY)] $(REPO_URI) $(RELEASE) $(COMPONENT)' \
+    'Created-By: Packages' | sed -n -E 's/ \[signed-by=\$\(SIGNED_BY\)\]//; s/^(Debian|Ubuntu) //p'
+}
