@@ -143,6 +143,12 @@ native: build cross build-asan $(B)/host-test $(B)/asan/host-test ## tests of th
 e2e: build ## tests in the virtual node only; SHARD=1/3: a third of them; PEER=path: with the Go plugin at that path
 	@$(NODE) scripts/test.mjs e2e
 
+# Targets to make there.
+TARGETS := lint unit
+.PHONY: plain-debian
+plain-debian: ## as root: the build and the tests TARGETS='lint unit' in a Debian with only make, Node.js and npm
+	@scripts/plain-debian $(TARGETS)
+
 SECONDS := 60
 .PHONY: fuzz
 fuzz: build build-asan $(B)/host-test $(B)/asan/host-test ## fuzz tests for SECONDS=60, or with 0 those of `make test`; FUZZ_SEED=… FUZZ_CASE=… repeat one case

@@ -39,7 +39,8 @@ test("NOTICE names each part in the SBOM with its license, and where it is", () 
   );
   // musl, the engine, and the libgcc of each machine.
   expect(lines.length).toBe(2 + machines.length);
-  expect(notice.split("\n").filter((line) => line.startsWith("  "))).toEqual(lines);
+  // The SBOM has another order: a name comes after the longer names that begin with it, such as that of libgcc.
+  expect(notice.split("\n").filter((line) => line.startsWith("  "))).toEqual(lines.sort());
 });
 
 test("THIRD_PARTY_NOTICES has the copyright holders, and each license once", () => {

@@ -8,7 +8,7 @@ const targets = targetsOf(readFileSync("Makefile", "utf8"));
 const make = ".github/workflows/make.yaml";
 
 /** Everything else that a workflow needs: preparing the machine, and handing out files. */
-const programs = ["make", "apt-get", "git", "tar", "skopeo", "gh"];
+const programs = ["make", "apt-get", "npm", "git", "tar", "skopeo", "gh"];
 const permissions: Record<string, readonly string[]> = {
   contents: ["read", "write"],
   packages: ["write"],
@@ -80,7 +80,7 @@ test.each([
   ["actions/checkout@v7 is not pinned to a commit", /@3d3c42e\w+/, "@v7"],
   [/^actions\/checkout@\w+ does not name its version$/, / # v7\.0\.1/, ""],
   ["make has no target tests", "run: make $TARGETS", "run: make tests"],
-  ["runs npm test", "run: make $TARGETS", "run: npm test"],
+  ["runs node test", "run: make $TARGETS", "run: node test"],
   [/^a value is inserted into a script/, "run: make $TARGETS", `run: make ${"$"}{{ inputs.targets }}`],
   ["make may take longer than 15 minutes", "timeout-minutes: 15", "timeout-minutes: 30"],
   ["uses secrets.NAME", "false", `${"$"}{{ secrets.NAME }}`],
