@@ -162,7 +162,7 @@ test("its container keeps its record while a process runs in it, and another con
   simulated.allowDifference("link state");
   simulated.changeNode(({ bus }) => bus.bindVfio(vf));
   const pod = simulated.machine.paths.get(c1.netns);
-  if (pod !== undefined) pod.inhabited = true;
+  if (pod !== undefined) simulated.machine.startOther("trainer", { namespaces: [pod] });
   simulated.machine.time.pass(10 * 60_000);
   expect(simulated.gc([]).warnings).toContainEqual(
     expect.stringMatching(/c1 .* keeps VF .*processes run in/),

@@ -154,7 +154,7 @@ describe("GC keeps", () => {
     const { warnings } = requireLeft(
       ({ machine }) => {
         const pod = machine.paths.get(c1.netns);
-        if (pod !== undefined) pod.inhabited = true;
+        if (pod !== undefined) machine.startOther("trainer", { namespaces: [machine.host, pod] });
       },
       (simulated) => {
         simulated.waitForGracePeriod();
