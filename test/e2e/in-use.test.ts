@@ -93,7 +93,7 @@ describe("gc leaves a pod whose namespace is not at its path", () => {
   test("and ib_ipoib was unloaded, so that the VF has lost its netdev", async () => {
     await startPod("p1");
     await node.add("p1", network(vf, { ipam }));
-    await node.shell("umount /run/netns/p1; rm /run/netns/p1; modprobe -r ib_ipoib");
+    await node.shell("umount /run/netns/p1; rm /run/netns/p1; rmmod ib_ipoib");
     try {
       await expectLeft(/process \d+ \(sleep\) runs in its namespace/);
     } finally {

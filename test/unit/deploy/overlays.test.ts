@@ -78,7 +78,7 @@ describe.each(overlays)("%s", (name) => {
     });
     expect(capabilities).toEqual({
       drop: ["ALL"],
-      add: ["DAC_OVERRIDE", ...(isAgent(name) ? ["NET_ADMIN", "SYS_ADMIN"] : [])],
+      add: ["DAC_OVERRIDE", ...(isAgent(name) ? ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"] : [])],
     });
     const mounted = container.volumeMounts.map((mount: { name: string }) => mount.name);
     expect(mounted).toEqual(
