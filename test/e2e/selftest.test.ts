@@ -195,7 +195,9 @@ describe("a node where nothing is free", () => {
     expect(stderr).toMatch(new RegExp(`VF ${vf}: a container has it, or its record was left \\(attached\\)`));
     expect(stderr).toMatch(new RegExp(`VF ${second}: its netdev \\S+ has the address 192.0.2.9/24`));
     expect(stderr).toMatch(new RegExp(`VF ${third}: its netdev \\S+ has pkey children`));
-    expect(stderr).toMatch(new RegExp(`VF ${fresh}: process \\d+ has opened /dev/infiniband/${uverbs}`));
+    expect(stderr).toMatch(
+      new RegExp(`VF ${fresh}: process \\d+ \\(.*\\) has /dev/infiniband/${uverbs} open`),
+    );
     expect(await refused(fresh)).toMatchObject({ status: 1, stderr: expect.stringContaining(fresh) });
     await node.reset();
   });

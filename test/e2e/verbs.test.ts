@@ -141,8 +141,16 @@ describe("in shared mode, in which every namespace has all RDMA devices", () => 
       ];
       await node.add("a", kept, { container: "a" });
       await rdma.startTraffic(pods);
-      const { status, stderr } = await node.call({ command: "DEL", netns: "a", container: "a", config: kept });
-      expect([status, stderr]).toEqual([0, expect.stringMatching(/still uses the RDMA device .* bound again/)]);
+      const { status, stderr } = await node.call({
+        command: "DEL",
+        netns: "a",
+        container: "a",
+        config: kept,
+      });
+      expect([status, stderr]).toEqual([
+        0,
+        expect.stringMatching(/still uses the RDMA device .* bound again/),
+      ]);
       expect(await rdma.endOf("target")).toMatch(lost);
       await node.add("a", kept, { container: "next" });
       await rdma.startTraffic(pods);
