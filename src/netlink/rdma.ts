@@ -84,7 +84,7 @@ export type RdmaObjectKind = keyof typeof KINDS;
 export interface RdmaObjects {
   /** The device's name. */
   readonly device: string;
-  /** What each object belongs to. */
+  /** The owner of each object. */
   readonly owners: readonly RdmaOwner[];
 }
 

@@ -49,7 +49,7 @@ export interface DeviceHolder extends NodeProcess {
 /** The processes of the node, and child processes, which start in the host namespace. */
 export interface Processes {
   /**
-   * Reports whether this process can see all processes of the node. It cannot in a PID namespace of its own: in a
+   * Reports whether this process can see all processes of the node. It cannot in another PID namespace than the initial one: in a
    * container without `hostPID`.
    */
   seesAll(): boolean;

@@ -20,7 +20,7 @@ export interface IpoibUse {
   readonly netdevs: number;
 }
 
-/** What an object of an RDMA device belongs to: a process, or a kernel module. */
+/** The owner of an object of an RDMA device: a process, or a kernel module. */
 export interface RdmaOwner {
   /**
    * The process, by its number in the PID namespace of this process; `undefined` if a kernel module has the object, or
@@ -52,7 +52,7 @@ export interface RdmaDevices {
    */
   contexts(where: Namespace, index: number): number | undefined;
   /**
-   * Returns what the queue pairs of a device belong to; none if the namespace has no device of that number. The kernel
+   * Returns the owners of the queue pairs of a device; none if the namespace has no device of that number. The kernel
    * leaves out those of processes that this process cannot see.
    */
   queuePairs(where: Namespace, index: number): readonly RdmaOwner[];

@@ -1,4 +1,4 @@
-// What is in use stays: with or without a record, in whatever namespace, and seen from wherever the command runs.
+// A VF in use stays with its user: with or without a record, in whatever namespace, and seen from wherever the command runs.
 import { describe, expect, test } from "vitest";
 import { type Config, hostLocal, network } from "./harness/cni.ts";
 import { compile } from "./harness/compile.ts";

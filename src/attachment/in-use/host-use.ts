@@ -12,14 +12,14 @@ export interface HostUse {
   readonly remedy: string;
 }
 
-/** Returns the bond, bridge and so on that a netdev on the host is a port of; `undefined` if there is none. */
+/** Returns the bond, bridge and so on that a netdev on the host is a port of; `undefined` if it is not a port. */
 export function masterOf(node: Node, { name, master }: Link): HostUse | undefined {
   if (master === undefined) return undefined;
   const other = node.links.byIndex(node.namespaces.host, master)?.name ?? `netdev ${master}`;
   return { why: `its netdev ${name} is a port of ${other}`, remedy: `ip link set ${name} nomaster` };
 }
 
-/** Returns the pkey children of a VF's netdev, in whatever namespace; `undefined` if there are none. */
+/** Returns the pkey children of a VF's netdev, in whatever namespace; `undefined` if it has no children. */
 export function childrenOf(
   node: Node,
   pci: string,
@@ -46,7 +46,7 @@ export function globalAddresses({ links, namespaces }: Node, { index }: Link): s
     .filter((cidr) => !isLinkLocal(cidr));
 }
 
-/** Returns the addresses and routes of a netdev on the host; `undefined` if it has none. */
+/** Returns the addresses and routes of a netdev on the host; `undefined` if the host has not configured it. */
 export function configurationOf(node: Node, netdev: Link): HostUse | undefined {
   const { index, name } = netdev;
   const addresses = globalAddresses(node, netdev);

@@ -43,7 +43,7 @@ interface Subject {
  * last.
  *
  * A container whose ADD has not succeeded was never given its VF, so that its namespace alone, and the VF's devices in
- * it, are no evidence. But a process of it can use the VF.
+ * it, do not count as evidence. But a process of it can use the VF.
  * @param options `emptyNetns`: whether a namespace without a process is evidence. It is for a caller that has no list of
  *   the runtime's attachments, because a container may have no process at this moment.
  */
@@ -169,7 +169,7 @@ function onHost({ node, pci, record }: Subject): Use | undefined {
 }
 
 /**
- * Kernel modules whose queue pairs each RDMA device has, or each IPoIB netdev, so that they are no use of the device.
+ * Kernel modules whose queue pairs each RDMA device has, or each IPoIB netdev, so that they do not show that the device is in use.
  * Those of `rdma_cm` are connections of others: of NFS, NVMe or iSER.
  */
 const OWN_MODULES = /^(ib_core|ib_ipoib|mlx\d_ib)$/;

@@ -13,7 +13,7 @@ export class RdmaDevice {
   umad = 0;
   /** Whether it is moving from one namespace to another, and in neither of them. */
   isMoving = false;
-  /** What its queue pairs belong to. */
+  /** The owners of its queue pairs. */
   queuePairs: node.RdmaOwner[] = [];
   /** The number of contexts that processes have open. */
   contexts = 0;

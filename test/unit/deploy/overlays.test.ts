@@ -156,7 +156,7 @@ test.each(["openshift", "openshift-agent"])(
     expect(constraints.allowedCapabilities).toEqual(pod.containers[0].securityContext.capabilities.add);
     expect(constraints.volumes).toEqual(["hostPath"]);
     const allowed = Object.keys(constraints).filter((key) => /^allow/.test(key) && constraints[key] === true);
-    const network = isAgent(name) ? ["allowHostNetwork", "allowHostPorts"] : [];
+    const network = isAgent(name) ? ["allowHostNetwork", "allowHostPID", "allowHostPorts"] : [];
     expect(allowed.sort()).toEqual(["allowHostDirVolumePlugin", ...network]);
   },
 );

@@ -162,7 +162,7 @@ describe("the processes of the machine", () => {
     expect(processes.holdersOf(["231:193"])).toMatchObject([{ pid: 70 }]);
   });
 
-  it("are not read for no files; one that may not be examined is an error", () => {
+  it("are not read for an empty list; a process that may not be examined is an error", () => {
     open("70", ["231:193"]);
     machine.faults.set("deviceNumber /proc/70/fd", "EACCES");
     expect(processes.holdersOf([])).toEqual([]);
