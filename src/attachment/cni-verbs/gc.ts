@@ -103,7 +103,7 @@ function gcRecord(session: Session, request: GcRequest, path: string): void {
   });
 }
 
-/** Returns why the attachment's VF is in use, or may be; `undefined` if it is not. The runtime's list lacks the attachment. */
+/** Returns why a VF whose attachment the list lacks is in use, or may be; `undefined` if it is not. */
 function evidenceOf(attachment: StepContext): string | undefined {
   const use = useOfAttachment(attachment, { emptyNetns: "unused" });
   return use && useText(use);

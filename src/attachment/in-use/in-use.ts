@@ -169,8 +169,8 @@ function onHost({ node, pci, record }: Subject): Use | undefined {
 }
 
 /**
- * Kernel modules whose queue pairs each RDMA device has, or each IPoIB netdev, so that they do not show that the device is in use.
- * Those of `rdma_cm` are connections of others: of NFS, NVMe or iSER.
+ * Kernel modules whose queue pairs each RDMA device has, or each IPoIB netdev, so that they do not show that the device is
+ * in use. Those of `rdma_cm` are connections of others: of NFS, NVMe or iSER.
  */
 const OWN_MODULES = /^(ib_core|ib_ipoib|mlx\d_ib)$/;
 
