@@ -3,7 +3,7 @@ import type { Guid } from "../../infiniband/guid.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import type { Step, StepContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
-import { useOfAttachment, useText } from "../in-use/in-use.ts";
+import { type Use, useOfAttachment, useText } from "../in-use/in-use.ts";
 import { requireEarlierBoot } from "../lock/earlier-boot.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { modeOf } from "../modes.ts";
@@ -59,7 +59,13 @@ export function findStaleAttachment(session: VfSession, vf: VirtualFunction): St
 function requireOrphaned(session: VfSession, record: AttachmentRecord): void {
   const { vf, ifname, netns, state } = record;
   const containerNetns = recordedNetns(session.node, record);
-  const use = useOfAttachment(stepContextOf(session, record, containerNetns), { emptyNetns: "used" });
+  let use: Use | undefined;
+  try {
+    use = useOfAttachment(stepContextOf(session, record, containerNetns), { emptyNetns: "used" });
+  } finally {
+    // An open namespace stays: if it is deleted before the takeover looks for it, it would keep the VF's netdev.
+    if (containerNetns !== undefined) session.node.namespaces.close(containerNetns);
+  }
   if (use === undefined) return;
   const isEnding = containerNetns === undefined && !modeOf(record).hasRdmaDevices;
   throw new CniError(

@@ -100,6 +100,11 @@ export class Machine {
     if (namespace !== undefined) this.#tearDown(namespace);
   }
 
+  /** Ends a namespace if the process that has closed it was its last holder. */
+  endIfUnused(namespace: Netns): void {
+    this.#tearDown(namespace);
+  }
+
   startProcess(): Process {
     return new Process(++this.#lastPid, this.time);
   }

@@ -151,6 +151,7 @@ export class ModelNamespaces implements Namespaces {
 
   close(namespace: Namespace): void {
     this.process.unpin(netnsOf(namespace));
+    this.machine.endIfUnused(netnsOf(namespace));
   }
 
   private at(path: string): Netns {
