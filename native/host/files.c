@@ -208,6 +208,27 @@ static JSValue host_stat(HOST_ARGUMENTS, int flags)
   return result;
 }
 
+/*
+ * Links are followed. AT_STATX_DONT_SYNC: an open file of another process can be on a file server that does not answer.
+ */
+static JSValue host_deviceNumber(HOST_ARGUMENTS)
+{
+  char *path = host_name(context, argv[0], "statx");
+  if (path == NULL)
+    return JS_EXCEPTION;
+  struct statx status;
+  char number[32];
+  JSValue result = JS_UNDEFINED;
+  if (statx(AT_FDCWD, path, AT_STATX_DONT_SYNC, STATX_TYPE, &status) < 0) {
+    result = host_throw_unless(context, argv[1], errno, "statx", path);
+  } else if (S_ISCHR(status.stx_mode)) {
+    snprintf(number, sizeof number, "%u:%u", status.stx_rdev_major, status.stx_rdev_minor);
+    result = JS_NewString(context, number);
+  }
+  js_free(context, path);
+  return result;
+}
+
 static JSValue host_fstat(HOST_ARGUMENTS)
 {
   int fd;
@@ -247,6 +268,6 @@ static const JSCFunctionListEntry functions[] = {
   JS_CFUNC_MAGIC_DEF("writeFile", 2, host_writeFile, false),
   JS_CFUNC_MAGIC_DEF("writeFileApart", 2, host_writeFile, true),
   JS_CFUNC_MAGIC_DEF("stat", 2, host_stat, 0), JS_CFUNC_MAGIC_DEF("lstat", 2, host_stat, AT_SYMLINK_NOFOLLOW),
-  HOST_FUNCTION(fstat, 1), HOST_FUNCTION(statfs, 1),
+  HOST_FUNCTION(fstat, 1), HOST_FUNCTION(statfs, 1), HOST_FUNCTION(deviceNumber, 2),
 };
 HOST_PART(files);

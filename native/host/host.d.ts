@@ -149,6 +149,11 @@ declare module "host" {
   function lstat(path: string, expected: Expected): FileStatus | undefined;
   /** fstat(2). */
   function fstat(fd: number): FileStatus;
+  /**
+   * Returns the number of a character device, "major:minor"; `undefined` for any other file, or if the errno is expected.
+   * Links are followed. It does not wait for a file server.
+   */
+  function deviceNumber(path: string, expected: Expected): string | undefined;
   /** statfs(2). */
   function statfs(path: string): FileSystemStatus;
   interface FileSystemStatus {

@@ -1,9 +1,11 @@
 import * as host from "host";
 import { TimeoutError } from "../node/clock.ts";
 import { errnoOf } from "../node/node.ts";
-import type { Child, ChildCommand, ChildOutcome, Processes } from "../node/processes.ts";
+import type { Child, ChildCommand, ChildOutcome, DeviceHolder, Processes } from "../node/processes.ts";
 import { ChildProcess } from "./child-process.ts";
+import { readDirectory } from "./files/read.ts";
 import type { LinuxNamespaces } from "./network/namespaces.ts";
+import { ENDED, processIds, processOf, seesAllProcesses, threadsOf } from "./procfs.ts";
 import type { Waits } from "./waits.ts";
 
 /** Maximum output of a child, bytes. */
@@ -13,12 +15,25 @@ const BUSY_TIME = 5_000;
 /** Pause between two attempts to start such an executable, ms. */
 const BUSY_PAUSE = 100;
 
-/** Children of this process. */
+/** The processes of this machine, and children of this process. */
 export class LinuxProcesses implements Processes {
   constructor(
     private readonly namespaces: LinuxNamespaces,
     private readonly waits: Waits,
   ) {}
+
+  seesAll(): boolean {
+    return seesAllProcesses();
+  }
+
+  holdersOf(numbers: readonly string[]): DeviceHolder[] {
+    if (numbers.length === 0) return [];
+    return processIds().flatMap((pid) => {
+      const open = openDevices(pid);
+      const held = numbers.filter((number) => open.has(number));
+      return held.map((number) => ({ ...processOf(pid), number }));
+    });
+  }
 
   environment(): readonly string[] {
     return host.environ();
@@ -71,4 +86,19 @@ class LinuxChild implements Child {
   kill(): void {
     this.child.kill();
   }
+}
+
+/** Returns the numbers of the device files that a process has open. */
+function openDevices(pid: string): Set<string> {
+  const numbers = new Set<string>();
+  // After the end of its main thread, a process shows its descriptors at another thread.
+  for (const directory of [`/proc/${pid}`, ...threadsOf(pid)]) {
+    const descriptors = readDirectory(`${directory}/fd`, ENDED) ?? [];
+    for (const fd of descriptors) {
+      const number = host.deviceNumber(`${directory}/fd/${fd}`, ENDED);
+      if (number !== undefined) numbers.add(number);
+    }
+    if (descriptors.length > 0) break;
+  }
+  return numbers;
 }

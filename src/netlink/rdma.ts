@@ -1,5 +1,5 @@
 import { type Guid, guidFromNumber } from "../infiniband/guid.ts";
-import type { RdmaDevice } from "../node/rdma-devices.ts";
+import type { RdmaDevice, RdmaOwner } from "../node/rdma-devices.ts";
 import {
   type Attribute,
   attributeDecoder,
@@ -8,6 +8,7 @@ import {
   getText,
   getU32,
   parseAttributes,
+  readU64,
   stringAttribute,
   u32Attribute,
 } from "./attributes.ts";
@@ -19,12 +20,21 @@ const RDMA_NL_NLDEV = 5 << 10;
 /** Commands. */
 const RDMA_NLDEV_CMD_GET = 1;
 const RDMA_NLDEV_CMD_SET = 2;
+const RDMA_NLDEV_CMD_RES_GET = 9;
+const RDMA_NLDEV_CMD_RES_QP_GET = 10;
 const RDMA_NLDEV_CMD_RES_PD_GET = 14;
 
 /** Attributes. */
 const RDMA_NLDEV_ATTR_DEV_INDEX = 1;
 const RDMA_NLDEV_ATTR_DEV_NAME = 2;
 const RDMA_NLDEV_ATTR_NODE_GUID = 6;
+const RDMA_NLDEV_ATTR_RES_SUMMARY = 15;
+const RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY = 16;
+const RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_NAME = 17;
+const RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR = 18;
+const RDMA_NLDEV_ATTR_RES_QP = 19;
+const RDMA_NLDEV_ATTR_RES_QP_ENTRY = 20;
+const RDMA_NLDEV_ATTR_RES_PID = 28;
 const RDMA_NLDEV_ATTR_RES_KERN_NAME = 29;
 const RDMA_NLDEV_ATTR_RES_PD = 46;
 const RDMA_NLDEV_ATTR_RES_PD_ENTRY = 47;
@@ -61,47 +71,91 @@ export function renameRdmaDevice(index: number, name: string): Request {
   return request("change", RDMA_NLDEV_CMD_SET, attributes, `name ${name} of RDMA device ${index}`);
 }
 
-/** The protection domains of an RDMA device in one message of a list. */
-export interface ProtectionDomains {
+/** The kinds of objects that the kernel lists for an RDMA device: their command, table and entry. */
+const KINDS = {
+  "queue pairs": [RDMA_NLDEV_CMD_RES_QP_GET, RDMA_NLDEV_ATTR_RES_QP, RDMA_NLDEV_ATTR_RES_QP_ENTRY],
+  "protection domains": [RDMA_NLDEV_CMD_RES_PD_GET, RDMA_NLDEV_ATTR_RES_PD, RDMA_NLDEV_ATTR_RES_PD_ENTRY],
+} as const;
+
+/** A kind of objects that the kernel lists for an RDMA device. */
+export type RdmaObjectKind = keyof typeof KINDS;
+
+/** Objects of one kind of an RDMA device in one message of a list. */
+export interface RdmaObjects {
   /** The device's name. */
   readonly device: string;
-  /** The kernel module that each domain belongs to; `undefined` if it belongs to a process. */
-  readonly modules: readonly (string | undefined)[];
+  /** The owner of each object. */
+  readonly owners: readonly RdmaOwner[];
 }
 
-/**
- * Lists the protection domains of a device, in one or several messages. The kernel answers EINVAL for a missing device.
- */
-export function dumpProtectionDomains(index: number): Request {
-  return request(
-    "list",
-    RDMA_NLDEV_CMD_RES_PD_GET,
-    [u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index)],
-    `protection domains of RDMA device ${index}`,
-  );
+/** Lists objects of a device, in one or several messages. The kernel answers EINVAL for a missing device. */
+export function dumpRdmaObjects(kind: RdmaObjectKind, index: number): Request {
+  const attributes = [u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index)];
+  return request("list", KINDS[kind][0], attributes, `${kind} of RDMA device ${index}`);
 }
 
-const DOMAINS_ATTRIBUTES = attributeDecoder(
-  getText(RDMA_NLDEV_ATTR_DEV_NAME),
-  getBytes(RDMA_NLDEV_ATTR_RES_PD),
+const OWNER_ATTRIBUTES = attributeDecoder(
+  getU32(RDMA_NLDEV_ATTR_RES_PID),
+  getText(RDMA_NLDEV_ATTR_RES_KERN_NAME),
 );
-const DOMAIN_ATTRIBUTES = attributeDecoder(getText(RDMA_NLDEV_ATTR_RES_KERN_NAME));
+const NAME_ATTRIBUTES = attributeDecoder(getText(RDMA_NLDEV_ATTR_DEV_NAME));
 
 /**
- * Reads protection domains from a message of {@link dumpProtectionDomains}.
+ * Reads objects from a message of {@link dumpRdmaObjects}.
  * @throws {MalformedReply} if the message is of another type, or malformed.
  */
-export function parseProtectionDomains({ type, payload }: Message): ProtectionDomains {
-  if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_RES_PD_GET)) {
-    throw new MalformedReply(`message type ${type} is not an answer to RDMA_NLDEV_CMD_RES_PD_GET`);
+export function parseRdmaObjects(kind: RdmaObjectKind, { type, payload }: Message): RdmaObjects {
+  const [command, table, entry] = KINDS[kind];
+  if (type !== (RDMA_NL_NLDEV | command)) {
+    throw new MalformedReply(`message type ${type} is not an answer to ${COMMAND_NAMES[command]}`);
   }
-  const [device, table] = decodeAttributes(payload, 0, DOMAINS_ATTRIBUTES);
-  if (device === undefined) throw new MalformedReply("protection domains of an RDMA device without a name");
-  const entries = table === undefined ? [] : parseAttributes(table);
-  const modules = entries
-    .filter((entry) => entry.type === RDMA_NLDEV_ATTR_RES_PD_ENTRY)
-    .map(({ value }) => decodeAttributes(value, 0, DOMAIN_ATTRIBUTES)[0]);
-  return { device, modules };
+  const [device] = decodeAttributes(payload, 0, NAME_ATTRIBUTES);
+  if (device === undefined) throw new MalformedReply(`${kind} of an RDMA device without a name`);
+  const owners = entriesIn(payload, table, entry).map((value) => {
+    const [pid, module] = decodeAttributes(value, 0, OWNER_ATTRIBUTES);
+    return { pid, module };
+  });
+  return { device, owners };
+}
+
+/** Returns the entries of a nested table; none if the table is missing. */
+function entriesIn(payload: Uint8Array, table: number, entry: number): Uint8Array[] {
+  return parseAttributes(payload)
+    .filter(({ type }) => type === table)
+    .flatMap(({ value }) => parseAttributes(value))
+    .filter(({ type }) => type === entry)
+    .map(({ value }) => value);
+}
+
+/** Counts the objects of a device by kind. The kernel answers EINVAL for a missing device. */
+export function getRdmaSummary(index: number): Request {
+  const attributes = [u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index)];
+  return request("get", RDMA_NLDEV_CMD_RES_GET, attributes, `number of objects of RDMA device ${index}`);
+}
+
+const COUNT_ATTRIBUTES = attributeDecoder(
+  getText(RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_NAME),
+  getBytes(RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR),
+);
+
+/**
+ * Reads the number of objects of each kind ("qp", "ctx" for the contexts of processes …) from the answer to
+ * {@link getRdmaSummary}.
+ * @throws {MalformedReply} if the message is of another type, or malformed.
+ */
+export function parseRdmaSummary({ type, payload }: Message): ReadonlyMap<string, number> {
+  if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_RES_GET)) {
+    throw new MalformedReply(`message type ${type} is not an answer to RDMA_NLDEV_CMD_RES_GET`);
+  }
+  const entries = entriesIn(payload, RDMA_NLDEV_ATTR_RES_SUMMARY, RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY);
+  return new Map(
+    entries.map((value) => {
+      const [name, count] = decodeAttributes(value, 0, COUNT_ATTRIBUTES);
+      if (name === undefined || count === undefined)
+        throw new MalformedReply("a number of objects of an RDMA device without kind or number");
+      return [name, Number(readU64(count))];
+    }),
+  );
 }
 
 const DEVICE_ATTRIBUTES = attributeDecoder(
@@ -134,6 +188,8 @@ function guidOf(value: Uint8Array): Guid {
 const COMMAND_NAMES = {
   [RDMA_NLDEV_CMD_GET]: "RDMA_NLDEV_CMD_GET",
   [RDMA_NLDEV_CMD_SET]: "RDMA_NLDEV_CMD_SET",
+  [RDMA_NLDEV_CMD_RES_GET]: "RDMA_NLDEV_CMD_RES_GET",
+  [RDMA_NLDEV_CMD_RES_QP_GET]: "RDMA_NLDEV_CMD_RES_QP_GET",
   [RDMA_NLDEV_CMD_RES_PD_GET]: "RDMA_NLDEV_CMD_RES_PD_GET",
 } as const;
 

@@ -1,3 +1,5 @@
+import type { NodeProcess } from "./processes.ts";
+
 /** An open network namespace. */
 export interface Namespace {
   /** The path from which it was opened; "" for the host namespace. */
@@ -24,8 +26,13 @@ export interface Namespaces {
    */
   close(namespace: Namespace): void;
   /**
-   * Reports whether any process is in a namespace. Also true if this process cannot see all processes of the node,
-   * because it is in another PID namespace. It reads the entries of all processes.
+   * Returns a process that has a thread in the namespace with a cookie; `undefined` if none is there that this process
+   * can see. It reads the entries of all threads, and opens every namespace that they are in.
+   */
+  processIn(cookie: string): NodeProcess | undefined;
+  /**
+   * Reports whether any thread of a process is in a namespace. Also true if this process cannot see all processes of the node,
+   * because it is in another PID namespace. It reads the entries of all threads.
    */
   inhabited(namespace: Namespace): boolean;
   /**

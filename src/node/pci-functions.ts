@@ -32,6 +32,14 @@ export interface RdmaNames {
   readonly files: readonly string[];
 }
 
+/** A device file through which processes use a function. */
+export interface DeviceFile {
+  /** Its usual path, e.g. "/dev/infiniband/uverbs1". A container can have it at another one. */
+  readonly path: string;
+  /** The kernel's number of it, major and minor: "231:193". */
+  readonly number: string;
+}
+
 /** PCI functions and their drivers, from the sysfs of the host. */
 export interface PciFunctions {
   /**
@@ -75,6 +83,11 @@ export interface PciFunctions {
   rdmaDevicesAnywhere(pci: string): string[];
   /** Returns {@link RdmaNames.files} of the function's devices in all namespaces. */
   rdmaFiles(pci: string): string[];
+  /**
+   * Returns the device files of a function: uverbs, umad and issm of its RDMA devices in all namespaces, and those of
+   * VFIO, its group included.
+   */
+  deviceFiles(pci: string): DeviceFile[];
   /** Reports whether the host sees the function's devices and their files under all of these names. */
   hasRdmaNames(pci: string, names: RdmaNames): boolean;
   /**

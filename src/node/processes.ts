@@ -33,8 +33,31 @@ export interface Child {
   kill(): void;
 }
 
-/** Child processes, which start in the host namespace. */
+/** A process of the node. */
+export interface NodeProcess {
+  readonly pid: number;
+  /** Name of its executable, cut to 15 bytes; "" if the process has ended. */
+  readonly command: string;
+}
+
+/** A process that has a device file open. */
+export interface DeviceHolder extends NodeProcess {
+  /** The number of the file, see {@link DeviceFile}. */
+  readonly number: string;
+}
+
+/** The processes of the node, and child processes, which start in the host namespace. */
 export interface Processes {
+  /**
+   * Reports whether this process can see all processes of the node. It cannot in another PID namespace than the initial one: in a
+   * container without `hostPID`.
+   */
+  seesAll(): boolean;
+  /**
+   * Returns the processes that have some device files open, by the numbers of the files: a container has its own /dev,
+   * with other names. It reads the descriptors of all processes that this process can see.
+   */
+  holdersOf(numbers: readonly string[]): DeviceHolder[];
   /** Returns the environment of this process, `NAME=value` each. */
   environment(): readonly string[];
   /** Starts a child. While the executable is open for writing (ETXTBSY), tries again for 5 s or until the deadline. */

@@ -20,6 +20,17 @@ export interface IpoibUse {
   readonly netdevs: number;
 }
 
+/** The owner of an object of an RDMA device: a process, or a kernel module. */
+export interface RdmaOwner {
+  /**
+   * The process, by its number in the PID namespace of this process; `undefined` if a kernel module has the object, or
+   * the process has ended (a child can still have the object).
+   */
+  readonly pid: number | undefined;
+  /** The kernel module, e.g. "ib_ipoib". */
+  readonly module: string | undefined;
+}
+
 /** RDMA devices and the network namespaces that they belong to. */
 export interface RdmaDevices {
   /**
@@ -34,6 +45,17 @@ export interface RdmaDevices {
    * or the kernel does not report them (before 4.17; some versions do not if the process is in another PID namespace).
    */
   ipoibUse(where: Namespace, index: number): IpoibUse | undefined;
+  /**
+   * Returns how many contexts processes have open on a device: without a context, a process has no object on it. Counts
+   * those of processes in all PID and network namespaces. `undefined` if the namespace has no device of that number, or
+   * the kernel does not count contexts (before 5.0).
+   */
+  contexts(where: Namespace, index: number): number | undefined;
+  /**
+   * Returns the owners of the queue pairs of a device; none if the namespace has no device of that number. The kernel
+   * leaves out those of processes that this process cannot see.
+   */
+  queuePairs(where: Namespace, index: number): readonly RdmaOwner[];
   /**
    * Moves a device to another namespace. The kernel removes everything that belongs to the device and creates it again:
    * its IPoIB netdev, with default attributes (in the host namespace, or on newer kernels in `to`), and its files below

@@ -185,6 +185,12 @@ test.each<[string, IPodSpec, Part[]]>([
     ["health", "provisioning", "release of an unfinished attachment"],
   ],
   ["SYS_ADMIN", withoutCapability("SYS_ADMIN"), ["health", "release of an unfinished attachment"]],
+  ["SYS_PTRACE", withoutCapability("SYS_PTRACE"), ["provisioning", "release of a lease"]],
+  [
+    "the PID namespace of the host",
+    changed((spec) => delete spec.hostPID),
+    ["provisioning", "release of a lease"],
+  ],
   [
     "the user root",
     changed((_, { securityContext }) => Object.assign(securityContext ?? {}, { runAsUser: 1000 })),

@@ -133,7 +133,9 @@ describe("from inside the container", () => {
       await node.until("pidof sleep");
       const { status, stderr } = await call("GC", { "cni.dev/valid-attachments": [] });
       expect(status).toBe(0);
-      expect(stderr).toMatch(/c2 \(net1\) is not in the list.*keeps VF 0000:01:10\.2: processes run/);
+      expect(stderr).toMatch(
+        /c2 \(net1\) is not in the list.*keeps VF 0000:01:10\.2: process \d+ .* runs in its namespace/,
+      );
       expect((await node.guest.execute("ip -n a link show net1")).status).toBe(1);
       await node.shell("kill $(pidof sleep)");
       await node.until("! pidof sleep");

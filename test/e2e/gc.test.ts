@@ -87,7 +87,7 @@ test("GC keeps the attachment of a pod with running processes, although it is no
     await node.shell("nsenter --net=/run/netns/a sleep 1000 </dev/null >/dev/null 2>&1 & echo $! >/tmp/pid");
     await node.until('[ "$(readlink -f /proc/$(cat /tmp/pid)/exe)" = /bin/sleep ] || pidof sleep');
     expect(await mustCollect([])).toMatch(
-      /c1 \(net1\) is not in the list.*keeps VF 0000:01:10\.0: processes run/,
+      /c1 \(net1\) is not in the list.*keeps VF 0000:01:10\.0: process \d+ \(sleep\) runs in its namespace/,
     );
     expect(await attachedIn("a")).toBe(true);
     await node.shell("kill $(cat /tmp/pid) $(pidof sleep)");
@@ -101,7 +101,11 @@ test.each([
     "unshare -m sh -c 'umount /run/netns/a; exec \"$0\"'",
     /cannot be found/,
   ],
-  ["from a PID namespace that shows no processes", "unshare -pf --mount-proc", /processes run/],
+  [
+    "from a PID namespace that shows no processes",
+    "unshare -pf --mount-proc",
+    /does not see the processes of the host.*hostPID/,
+  ],
 ])("GC %s keeps the attachment of a pod that may be running, and reports that", (_, wrap, message) =>
   node.unchanged(async () => {
     await node.add("a", config);

@@ -110,7 +110,7 @@ describe("a running container", () => {
           const call = { netns: "b", config: requests[request], ...c2 };
           const { status, stdout } = await from("umount -l /run/netns/a", { command: "ADD", ...call });
           expect(status).toBe(1);
-          expect(JSON.parse(stdout)).toMatchObject({ code: 11, msg: expect.stringContaining(vf) });
+          expect(JSON.parse(stdout)).toMatchObject({ code: 101, msg: expect.stringContaining(vf) });
           expect(await from("umount -l /run/netns/a", { command: "DEL", ...call })).toMatchObject({
             status: 0,
             stdout: "",

@@ -193,9 +193,15 @@ describe("a node where nothing is free", () => {
     expect(status).toBe(1);
     expect(stderr).toMatch(/^ib-sriov: choose VFs: no VF is free:\n/);
     expect(stderr).toMatch(new RegExp(`VF ${vf}: a container has it, or its record was left \\(attached\\)`));
-    expect(stderr).toMatch(new RegExp(`VF ${second}: its netdev \\S+ has the address 192.0.2.9/24`));
-    expect(stderr).toMatch(new RegExp(`VF ${third}: its netdev \\S+ has pkey children`));
-    expect(stderr).toMatch(new RegExp(`VF ${fresh}: process \\d+ has opened /dev/infiniband/${uverbs}`));
+    expect(stderr).toMatch(
+      new RegExp(`VF ${second}: the host uses it: its netdev \\S+ has the address 192.0.2.9/24`),
+    );
+    expect(stderr).toMatch(
+      new RegExp(`VF ${third}: the host uses it: its netdev \\S+ has the pkey children child`),
+    );
+    expect(stderr).toMatch(
+      new RegExp(`VF ${fresh}: process \\d+ \\(.*\\) has /dev/infiniband/${uverbs} open`),
+    );
     expect(await refused(fresh)).toMatchObject({ status: 1, stderr: expect.stringContaining(fresh) });
     await node.reset();
   });
@@ -209,7 +215,7 @@ describe("a node where nothing is free", () => {
     const { status, stderr } = await whileLocked(`/var/lib/cni/ib-sriov/.vf/${third}`, [vf, second, third]);
     expect(status).toBe(1);
     expect(stderr).toContain(`VF ${vf}: it has no driver`);
-    expect(stderr).toMatch(new RegExp(`VF ${second}: its netdev \\S+ is a port of another netdev`));
+    expect(stderr).toMatch(new RegExp(`VF ${second}: the host uses it: its netdev \\S+ is a port of rail`));
     expect(stderr).toMatch(new RegExp(`VF ${third}: .*is busy`));
     await node.shell("ip link del rail");
     await node.reset();

@@ -1,5 +1,6 @@
 // RDMA between pods: Debian's unchanged programs for verbs, and programs of these tests, on VFs that the plugin attached.
 import { beforeAll, describe, expect, test } from "vitest";
+import { hostLocal, network } from "./harness/cni.ts";
 import { compile } from "./harness/compile.ts";
 import { addresses, railNetwork, rails, setUpRails } from "./harness/eight-rails.ts";
 import { plugin, testNode, vfs } from "./harness/node.ts";
@@ -128,6 +129,34 @@ describe("in shared mode, in which every namespace has all RDMA devices", () => 
         await release();
         expect(await rdma.endOf("target")).toMatch(lost);
       }
+    }));
+
+  test("DEL without a new GUID ends the traffic of a process of the pod, and that of the next pod runs", () =>
+    node.unchanged(async () => {
+      const kept = network(vf, { link_state: "enable", ipam: hostLocal(["10.1.0.0/24"]) });
+      await node.shell("ip link set ib0 vf 1 state enable");
+      const pods = [
+        { pod: "a", vf, config: kept },
+        { pod: "b", vf: second, config: {} },
+      ];
+      await node.add("a", kept, { container: "a" });
+      await rdma.startTraffic(pods);
+      const { status, stderr } = await node.call({
+        command: "DEL",
+        netns: "a",
+        container: "a",
+        config: kept,
+      });
+      expect([status, stderr]).toEqual([
+        0,
+        expect.stringMatching(/still uses the RDMA device .* bound again/),
+      ]);
+      expect(await rdma.endOf("target")).toMatch(lost);
+      await node.add("a", kept, { container: "next" });
+      await rdma.startTraffic(pods);
+      expect(await node.shell("tail -n 1 /tmp/source")).toBe("running\n");
+      await rdma.killTraffic();
+      await node.del("a", kept, { container: "next" });
     }));
 
   test("GC and an ADD for another pod leave the VF to a process that uses it in a deleted namespace, until it ends", () =>

@@ -93,7 +93,7 @@ describe("a VF that is bound to vfio-pci", () => {
       const refused = await node.refused({ command: "ADD", netns: "a", config: whole, container: "c2" });
       expect(refused).toMatchObject({
         code: 11,
-        msg: expect.stringMatching(/c1.*virtual machine still has the VF open/),
+        msg: expect.stringMatching(/c1.*a virtual machine may have it open/),
       });
       const gc = {
         command: "GC",
@@ -111,6 +111,40 @@ describe("a VF that is bound to vfio-pci", () => {
         stderr: expect.not.stringContaining("keeps VF"),
       });
     }));
+
+  test.each([
+    ["a VF", vf],
+    ["a whole PF", physical],
+  ])(
+    "stays with its container while a process has its group open, although its namespace is empty: %s",
+    (_, pci) =>
+      node.unchanged(async () => {
+        const config = network(pci, { vfioPciMode: true, ...(pci === vf ? { guid } : {}) });
+        const gc = {
+          command: "GC",
+          config: { ...config, cniVersion: "1.1.0", "cni.dev/valid-attachments": [] },
+        };
+        await node.shell("ip netns add gone");
+        await node.add("gone", config);
+        await node.makeOld("c1");
+        await node.shell(`group=$(basename $(readlink /sys/bus/pci/devices/${pci}/iommu_group))
+        sleep infinity <>/dev/vfio/$group >/dev/null 2>&1 & echo $! >/tmp/machine`);
+        const keeps = {
+          status: 0,
+          stderr: expect.stringMatching(/keeps VF .* a virtual machine may have it open/),
+        };
+        expect(await node.call(gc)).toMatchObject(keeps);
+        await node.shell("ip netns del gone");
+        expect(await node.shell(`${plugin} gc`)).toMatch(
+          /c1 +net1 .* left .*a virtual machine may have it open/,
+        );
+        const [listed] = JSON.parse(await node.shell(`${plugin} attachments -o json`)).attachments;
+        expect(listed.condition).toBe("attached");
+        await node.shell("kill $(cat /tmp/machine)");
+        await node.until("! [ -e /proc/$(cat /tmp/machine) ]");
+        expect(await node.shell(`${plugin} gc`)).toMatch(/c1 +net1 .* released/);
+      }),
+  );
 
   test("stays with its container if gc runs in a container, which does not see whether it is open", () =>
     node.unchanged(async () => {

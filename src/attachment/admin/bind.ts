@@ -6,6 +6,7 @@ import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { AddContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
+import { requireUnused, useElsewhere, useOfFreeVf } from "../in-use/in-use.ts";
 import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
@@ -14,15 +15,12 @@ import type { Session } from "../lock/session.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
 import { recordedNetns } from "../netns.ts";
 import { claimVf } from "../plan/create-record.ts";
-import { containerText } from "../record/container-text.ts";
 import type { AttachmentRecord } from "../record/record.ts";
-import { livenessEvidence } from "../recovery/liveness.ts";
 import { findStaleAttachment } from "../recovery/stale-attachment.ts";
 import { driver as driverStep } from "../steps/driver.ts";
 import { release } from "../undo/release.ts";
 import { rollBack } from "../undo/rollback.ts";
 import { netdevOf } from "../vf/netdev.ts";
-import { rdmaDevicesAway } from "../vf/rdma-devices.ts";
 
 /** The container ID in the record of a VF while it is bound. */
 export const BIND_CONTAINER = "bind";
@@ -52,7 +50,9 @@ export function bind(
       const before = session.node.functions.driver(pci);
       releaseStale(locked, vf);
       const driver = desiredDriver(locked, vf, options.driver);
+      requireUnused(pci, useElsewhere(session.node, pci));
       if (isUsable(locked, vf, driver)) return { driver, isNew: before !== driver };
+      requireUnused(pci, useOfFreeVf(locked, pci));
       bindLocked(locked, vf, driver);
       return { driver, isNew: true };
     });
@@ -67,15 +67,7 @@ function releaseStale(locked: VfSession, vf: VirtualFunction): void {
   let stale = findStaleAttachment(locked, vf);
   while (stale !== undefined) {
     const { record, path } = stale;
-    const attachment = stepContextOf(locked, record, recordedNetns(locked.node, record));
-    const evidence = livenessEvidence(attachment);
-    if (evidence !== undefined) {
-      throw new CniError(
-        codes.deviceInUse,
-        `VF ${vf.pci} belongs to ${containerText(record)}, which may be running: ${evidence}`,
-      );
-    }
-    release(attachment, path);
+    release(stepContextOf(locked, record, recordedNetns(locked.node, record)), path);
     stale = findStaleAttachment(locked, vf);
   }
   releasePendingOf(locked, vf.pci);
@@ -107,22 +99,14 @@ function desiredDriver(
   );
 }
 
-/**
- * Reports whether a VF has the driver, and its netdev if its PF has one.
- * @throws {CniError} code 101 if a device of the VF is in another namespace, from which a rebind would take it.
- */
+/** Reports whether a VF has the driver, and its netdev if its PF has one. */
 function isUsable({ node }: VfSession, { pci, pf }: VirtualFunction, driver: string): boolean {
   const { functions, namespaces } = node;
   if (functions.driver(pci) === undefined) return false;
   if (driver === VFIO_DRIVER) return true;
-  const hasNetdev = netdevOf(node, namespaces.host, pci) !== undefined;
-  const away = [
-    ...(functions.hasNetdev(pci) && !hasNetdev ? ["its netdev"] : []),
-    ...rdmaDevicesAway(node, pci),
-  ];
-  if (away.length > 0)
-    throw new CniError(codes.deviceInUse, `VF ${pci}: ${away.join(", ")} is in another network namespace`);
-  return hasNetdev || netdevOf(node, namespaces.host, pf) === undefined;
+  return (
+    netdevOf(node, namespaces.host, pci) !== undefined || netdevOf(node, namespaces.host, pf) === undefined
+  );
 }
 
 function bindLocked(locked: VfSession, vf: VirtualFunction, driver: string): void {

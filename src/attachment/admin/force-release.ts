@@ -1,12 +1,12 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
+import { useOfAttachment, useText } from "../in-use/in-use.ts";
 import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import type { Session } from "../lock/session.ts";
 import { modeOf } from "../modes.ts";
 import { containerText } from "../record/container-text.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
-import { assumedLiveness } from "../recovery/liveness.ts";
 import { holdsVf } from "../undo/has-vf.ts";
 import { release, releaseUnseen } from "../undo/release.ts";
 import { withLockedRecord } from "../undo/with-locked-record.ts";
@@ -73,8 +73,8 @@ function releaseLocked(
     releaseUnseen(attachment, path);
     return;
   }
-  const evidence = assumedLiveness(attachment);
-  if (evidence !== undefined && !force) throw runningError(record, evidence);
+  const use = force ? undefined : useOfAttachment(attachment, { emptyNetns: "used" });
+  if (use !== undefined) throw runningError(record, useText(use));
   if (force) rebindFromUnseenNetns(attachment);
   if (path !== undefined) release(attachment, path);
   releasePendingOf(attachment, record.vf.pci);

@@ -1,7 +1,7 @@
 import { attempt } from "../errors.ts";
+import { useOfAttachment, useText } from "../in-use/in-use.ts";
 import type { Session } from "../lock/session.ts";
 import { hasRecordedNetns } from "../netns.ts";
-import { livenessEvidence } from "../recovery/liveness.ts";
 import { release } from "../undo/release.ts";
 import { withLockedRecord } from "../undo/with-locked-record.ts";
 
@@ -49,9 +49,12 @@ export function gcOrphaned(
     return undefined;
   };
   withLockedRecord(session, VERB, read, (attachment) => {
-    const why = attempt("find out whether the container is running", () => livenessEvidence(attachment));
-    outcome = why === undefined ? { kind: "released" } : { kind: "left", because: "running", why };
-    if (why === undefined && !dryRun) release(attachment, path);
+    const use = attempt("find out whether the container is running", () =>
+      useOfAttachment(attachment, { emptyNetns: "used" }),
+    );
+    outcome =
+      use === undefined ? { kind: "released" } : { kind: "left", because: "running", why: useText(use) };
+    if (use === undefined && !dryRun) release(attachment, path);
   });
   return outcome;
 }

@@ -3,6 +3,7 @@ import { NEWEST_VERSION } from "../../cni/versions.ts";
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
+import { requireUnused, useElsewhere, useOfFreeVf } from "../in-use/in-use.ts";
 import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
@@ -62,11 +63,14 @@ export function provision(session: Session, pci: string, options: ProvisionOptio
         session.node.namespaces.host,
       );
       const stale = findStaleAttachment(adding, vf);
+      if (stale?.isCurrent !== true) requireUnused(pci, useElsewhere(session.node, pci));
       refuseTakenName(adding, stale);
       const noted = recoverOwnGuids(adding, stale);
       const { guid: chosen, ownGuids } = choose(adding, stale, noted, options);
       const takeover = stale && takeOverStale(adding, request.name, { guid: chosen }, stale);
       const plan = makePlan(adding, { guid: chosen }, takeover, ownGuids);
+      // Only now, because it reads all processes: a VF that keeps its GUID is not rebound.
+      if (outcomeOf(plan).isNew) requireUnused(pci, useOfFreeVf(adding, pci));
       const attachment = { ...createRecord(adding, plan), containerNetns: undefined };
       try {
         completeTakeOver(attachment, request.name, takeover);

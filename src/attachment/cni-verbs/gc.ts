@@ -3,11 +3,11 @@ import { NEWEST_VERSION } from "../../cni/versions.ts";
 import type { Node } from "../../node/node.ts";
 import type { StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
+import { useOfAttachment, useText } from "../in-use/in-use.ts";
 import { runIpam, supportedVersions } from "../ipam/ipam.ts";
 import { releasePending } from "../ipam/pending-lease-releases.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
-import { livenessEvidence } from "../recovery/liveness.ts";
 import type { GcRequest } from "../requests.ts";
 import { holdsVf } from "../undo/has-vf.ts";
 import { release } from "../undo/release.ts";
@@ -91,7 +91,7 @@ function gcRecord(session: Session, request: GcRequest, path: string): void {
     const { record } = attachment;
     const evidence = attempt(
       `find out whether container ${record.containerId} is running`,
-      () => recentAddEvidence(attachment) ?? livenessEvidence(attachment),
+      () => recentAddEvidence(attachment) ?? evidenceOf(attachment),
     );
     if (evidence === undefined) release(attachment, path);
     else {
@@ -101,6 +101,12 @@ function gcRecord(session: Session, request: GcRequest, path: string): void {
       );
     }
   });
+}
+
+/** Returns why a VF whose attachment the list lacks is in use, or may be; `undefined` if it is not. */
+function evidenceOf(attachment: StepContext): string | undefined {
+  const use = useOfAttachment(attachment, { emptyNetns: "unused" });
+  return use && useText(use);
 }
 
 /**

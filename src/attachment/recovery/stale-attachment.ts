@@ -1,8 +1,9 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Guid } from "../../infiniband/guid.ts";
-import type { Node } from "../../node/node.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import type { Step, StepContext } from "../context.ts";
+import { stepContextOf } from "../context-of.ts";
+import { type Use, useOfAttachment, useText } from "../in-use/in-use.ts";
 import { requireEarlierBoot } from "../lock/earlier-boot.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { modeOf } from "../modes.ts";
@@ -48,30 +49,31 @@ export function findStaleAttachment(session: VfSession, vf: VirtualFunction): St
   const { path, record } = stored;
   const isSame = isCurrent(node, record, () => vf.generation);
   // A container whose VF has an external driver does not have the VF any more, running or not.
-  if (isSame && record.state === "complete" && typeof vfDriver(node, record) === "string")
-    requireOrphaned(node, record);
+  if (isSame && typeof vfDriver(node, record) === "string") requireOrphaned(session, { ...record, vf });
   return { path, record: isSame ? { ...record, vf } : record, isCurrent: isSame };
 }
 
 /**
- * @throws {CniError} if the container is running (code 101), or its virtual machine still has the VF open (code 11).
+ * @throws {CniError} if the VF is in use, or may be (code 101); code 11 if a virtual machine still has the VF open.
  */
-function requireOrphaned(node: Node, record: AttachmentRecord): void {
-  const { vf, ifname, netns } = record;
-  if (recordedNetns(node, record) !== undefined) {
-    throw new CniError(
-      codes.deviceInUse,
-      `VF ${vf.pci} belongs to ${containerText(record)} (interface ${ifname}, ${netns}), ` +
-        "which is running; delete that container first",
-    );
+function requireOrphaned(session: VfSession, record: AttachmentRecord): void {
+  const { vf, ifname, netns, state } = record;
+  const containerNetns = recordedNetns(session.node, record);
+  let use: Use | undefined;
+  try {
+    use = useOfAttachment(stepContextOf(session, record, containerNetns), { emptyNetns: "used" });
+  } finally {
+    // An open namespace stays: if it is deleted before the takeover looks for it, it would keep the VF's netdev.
+    if (containerNetns !== undefined) session.node.namespaces.close(containerNetns);
   }
-  if (!modeOf(record).hasRdmaDevices && node.functions.isOpenByVfio(vf.pci)) {
-    throw new CniError(
-      codes.tryAgain,
-      `VF ${vf.pci} belongs to ${containerText(record)}; its namespace ${netns} is gone, but a virtual machine still ` +
-        "has the VF open (/dev/vfio)",
-    );
-  }
+  if (use === undefined) return;
+  const isEnding = containerNetns === undefined && !modeOf(record).hasRdmaDevices;
+  throw new CniError(
+    isEnding ? codes.tryAgain : codes.deviceInUse,
+    `VF ${vf.pci} belongs to ${containerText(record)} (interface ${ifname}, ${netns}), ` +
+      `which ${use.kind === "used" && state === "complete" ? "is running" : "may be running"}: ` +
+      `${useText({ remedy: "delete that container first", ...use })}`,
+  );
 }
 
 /**

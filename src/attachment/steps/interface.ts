@@ -8,7 +8,7 @@ import { attempt } from "../errors.ts";
 import { isOwnNetns } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { hostNetdevOf, netdevOf, requireNetdev } from "../vf/netdev.ts";
-import { endPkeyChildren } from "../vf/pkey-children.ts";
+import { endTraffic } from "../vf/pkey-children.ts";
 import { restoreRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
 import { lowerMtu } from "./host-netdev.ts";
@@ -57,7 +57,7 @@ export const netInterface: Step = {
         returnToHost(node, containerNetns, link, pci, record.originals.name),
       );
     }
-    attachment.hostNetdev = endPkeyChildren(attachment, hostNetdevOf(attachment));
+    attachment.hostNetdev = endTraffic(attachment, hostNetdevOf(attachment));
   },
 
   verify(attachment, result) {

@@ -4,9 +4,9 @@ import type { RdmaNames } from "../../node/pci-functions.ts";
 import type { AddContext, Step, StepContext } from "../context.ts";
 import { modeOf } from "../modes.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
-import { rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
+import { hostRdmaDevices, processesOf, rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
 import { describeDifference, namesChangedError, restoreRdmaNames } from "../vf/rdma-names.ts";
-import { netdevTimeout } from "../vf/rebind.ts";
+import { netdevTimeout, rebind } from "../vf/rebind.ts";
 import { waitFor } from "../vf/wait.ts";
 import { requireContainerNetns } from "./interface.ts";
 
@@ -25,6 +25,8 @@ export const rdmaDevice: Step = {
   undo(attachment) {
     const { node, record } = attachment;
     const { rdma } = record.originals;
+    // With a netdev, the interface step does it, which needs the list of devices, too.
+    if (!modeOf(record).hasNetdev) endProcesses(attachment);
     if (rdma === undefined || node.functions.hasRdmaNames(record.vf.pci, rdma)) return;
     // A VF without a driver has no RDMA device. The step that failed to bind the driver reports it.
     if (node.functions.driver(record.vf.pci) === undefined) return;
@@ -44,6 +46,15 @@ export const rdmaDevice: Step = {
     throw new CniError(codes.node, `the container lacks ${what} of VF ${pci}`);
   },
 };
+
+/** Rebinds a VF whose RDMA device processes use. A device in the container, of which a move ends the use, is not read. */
+function endProcesses(attachment: StepContext): void {
+  const { node, record } = attachment;
+  const why = processesOf(attachment, hostRdmaDevices(node, record.vf.pci).own);
+  if (why === undefined) return;
+  attachment.warn(why);
+  rebind(attachment);
+}
 
 /**
  * Moves all RDMA devices of the VF to the container. If one cannot be moved, undo moves the others back. The lock of

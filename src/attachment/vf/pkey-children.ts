@@ -6,7 +6,7 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import type { StepContext } from "../context.ts";
-import { hostRdmaDevices } from "./rdma-devices.ts";
+import { hostRdmaDevices, processesOf } from "./rdma-devices.ts";
 import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
 
@@ -55,30 +55,38 @@ function currentRdmaDevices({ node, record }: StepContext): readonly RdmaDevice[
 }
 
 /**
- * Ends the pkey children that a container has made of the VF's netdev: they would carry traffic over the VF while the
- * next container has it. Those in the container's namespace are removed; a rebind ends all others.
+ * Ends what could carry traffic over the VF while the next container has it: processes that use the VF's RDMA device,
+ * and pkey children that a container has made of the VF's netdev. Children in the container's namespace are removed; a
+ * rebind ends everything else.
  * @param netdev the VF's netdev, which is on the host.
  * @returns the netdev that the VF has afterwards.
  */
-export function endPkeyChildren(attachment: StepContext, netdev: Link): Link {
-  const { node, record, containerNetns, warn } = attachment;
-  const { pci } = record.vf;
-  const count = () => countPkeyChildren(node, pci, currentRdmaDevices(attachment));
-  const first = count();
-  if (first === 0) return netdev;
-  if (first !== undefined && containerNetns !== undefined) {
-    removePkeyChildren(attachment, containerNetns, netdev);
-    if (count() === 0) return netdev;
-  }
-  warn(
-    first === undefined
-      ? `the kernel does not report whether VF ${pci} has pkey children; its driver is bound again, which ends them`
-      : `VF ${pci} has pkey children outside of its container; its driver is bound again, which ends them`,
-  );
+export function endTraffic(attachment: StepContext, netdev: Link): Link {
+  const why = trafficOf(attachment, netdev);
+  if (why === undefined) return netdev;
+  attachment.warn(why);
   const link = rebind(attachment);
   restoreRdmaNames(attachment);
-  if (link === undefined) throw new Error(`VF ${pci} has no netdev`);
+  if (link === undefined) throw new Error(`VF ${attachment.record.vf.pci} has no netdev`);
   return link;
+}
+
+/** Removes the pkey children in the container, and returns why the VF must be rebound; `undefined` if it need not be. */
+function trafficOf(attachment: StepContext, netdev: Link): string | undefined {
+  const { node, record, containerNetns } = attachment;
+  const { pci } = record.vf;
+  const devices = currentRdmaDevices(attachment);
+  const process = processesOf(attachment, devices);
+  if (process !== undefined) return process;
+  const first = countPkeyChildren(node, pci, devices);
+  if (first === 0) return undefined;
+  if (first === undefined)
+    return `the kernel does not report whether VF ${pci} has pkey children; its driver is bound again, which ends them`;
+  if (containerNetns !== undefined) {
+    removePkeyChildren(attachment, containerNetns, netdev);
+    if (countPkeyChildren(node, pci, currentRdmaDevices(attachment)) === 0) return undefined;
+  }
+  return `VF ${pci} has pkey children outside of its container; its driver is bound again, which ends them`;
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
+import type { StepContext } from "../context.ts";
 import type { VfSession } from "../lock/locks.ts";
 
 /** Moves those of the VF's RDMA devices that a container has to the host. Their names are not restored here. */
@@ -54,4 +55,21 @@ export function hostRdmaDevices(node: Node, pci: string, known?: readonly string
       return { own, others: all.filter((device) => !own.includes(device)) };
     names = node.functions.rdmaDevices(pci);
   }
+}
+
+/**
+ * Returns the message that processes still use a VF's RDMA device, which a rebind ends: a process of a container that
+ * has ended would send and receive over the VF while the next container has it. `undefined` if no process uses it.
+ * @param devices the VF's RDMA devices on the host.
+ */
+export function processesOf(
+  { node, record }: StepContext,
+  devices: readonly RdmaDevice[],
+): string | undefined {
+  const { host } = node.namespaces;
+  const device = devices.find(({ index }) => (node.rdma.contexts(host, index) ?? 0) > 0);
+  return (
+    device &&
+    `a process still uses the RDMA device ${device.name} of VF ${record.vf.pci}; its driver is bound again`
+  );
 }

@@ -1,4 +1,5 @@
 import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
+import { modeOf } from "../../attachment/modes.ts";
 import { hasRecordedNetns } from "../../attachment/netns.ts";
 import { podOf } from "../../attachment/record/container-text.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
@@ -153,9 +154,9 @@ function nameIn(path: string, ifname: string): AttachmentName | undefined {
 function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord): Condition {
   if (record.state === "broken") return "cleanup-failed";
   if (record.state === "preparing") return isLocked(node, state, record.vf.pci) ? "in progress" : "orphaned";
-  const { mode, vf } = record;
+  const { vf } = record;
   if (!hasRecordedNetns(node, record))
-    return mode === "vfio" && node.functions.isOpenByVfio(vf.pci) ? "attached" : "orphaned";
+    return !modeOf(record).hasRdmaDevices && node.functions.isOpenByVfio(vf.pci) ? "attached" : "orphaned";
   const isThere = isCurrent(node, record, () => node.functions.generation(vf.pci));
   return isThere || isUnseen(node, vf) ? "attached" : "destroyed";
 }

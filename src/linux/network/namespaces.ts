@@ -1,17 +1,14 @@
 import * as host from "host";
 import { type Namespace, NamespaceError, type Namespaces } from "../../node/namespaces.ts";
 import { errnoOf } from "../../node/node.ts";
+import type { NodeProcess } from "../../node/processes.ts";
 import { readFile } from "../files/read.ts";
-import { netnsKey, netnsKeyOf, processIds } from "../procfs.ts";
+import { ENDED, findThread, netnsKey, seesAllProcesses } from "../procfs.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import { asLinuxNamespace, LinuxNamespace } from "./namespace.ts";
 
 /** The thread's network namespace. */
 const OWN = "/proc/thread-self/ns/net";
-/** The thread's pid namespace. */
-const OWN_PIDS = "/proc/thread-self/ns/pid";
-/** Inode of the initial pid namespace, which shows all processes of the node: PROC_PID_INIT_INO of linux/proc_ns.h. */
-const INITIAL_PIDS = String(0xeffffffc);
 /** NSFS_MAGIC and PROC_SUPER_MAGIC of linux/magic.h: the file systems that a namespace's file can be on. */
 const NSFS_MAGIC = 0x6e736673;
 const PROC_SUPER_MAGIC = 0x9fa0;
@@ -48,10 +45,21 @@ export class LinuxNamespaces implements Namespaces {
     asLinuxNamespace(namespace).close();
   }
 
+  processIn(cookie: string): NodeProcess | undefined {
+    // Thousands of threads are in few namespaces. Each is opened once, because its cookie needs a socket in it.
+    const known = new Map<string, boolean>([
+      [netnsKey(host.fstat(this.host.fd)), cookie === this.host.cookie],
+    ]);
+    return findThread((key, file) => {
+      const is = known.get(key) ?? this.hasCookie(file, cookie);
+      known.set(key, is);
+      return is;
+    });
+  }
+
   inhabited(namespace: Namespace): boolean {
-    const key = netnsKey(host.fstat(asLinuxNamespace(namespace).fd));
-    if (host.stat(OWN_PIDS).inode !== INITIAL_PIDS) return true;
-    return processIds().some((pid) => netnsKeyOf(pid) === key);
+    const searched = netnsKey(host.fstat(asLinuxNamespace(namespace).fd));
+    return !seesAllProcesses() || findThread((key) => key === searched) !== undefined;
   }
 
   setting(namespace: Namespace, key: string): string | undefined {
@@ -90,6 +98,18 @@ export class LinuxNamespaces implements Namespaces {
       this.returnToHost(hostFd);
     }
   };
+
+  /** Reports whether a thread's namespace has a cookie; false if the thread has ended. */
+  private hasCookie(file: string, cookie: string): boolean {
+    const fd = valueUnlessErrno(ENDED, undefined, () => openNamespace(file));
+    if (fd === undefined) return false;
+    const opened = new LinuxNamespace(file, () => fd, this.within);
+    try {
+      return opened.cookie === cookie;
+    } finally {
+      opened.close();
+    }
+  }
 
   private returnToHost(hostFd: number): void {
     try {

@@ -1,14 +1,18 @@
 import {
-  dumpProtectionDomains,
   dumpRdmaDevices,
+  dumpRdmaObjects,
+  getRdmaSummary,
   moveRdmaDevice,
-  parseProtectionDomains,
   parseRdmaDevice,
+  parseRdmaObjects,
+  parseRdmaSummary,
+  type RdmaObjectKind,
+  type RdmaObjects,
   renameRdmaDevice,
 } from "../../netlink/rdma.ts";
 import type { Watch } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
-import type { IpoibUse, RdmaDevice, RdmaDevices } from "../../node/rdma-devices.ts";
+import type { IpoibUse, RdmaDevice, RdmaDevices, RdmaOwner } from "../../node/rdma-devices.ts";
 import { readFile } from "../files/read.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import type { Waits } from "../waits.ts";
@@ -46,13 +50,21 @@ export class LinuxRdmaDevices implements RdmaDevices {
     // Protection domains are counted, because each IPoIB netdev has one: in datagram and in connected mode, and also if
     // the driver accelerates it (ipoib_dev_init of drivers/infiniband/ulp/ipoib/ipoib_main.c). The kernel's list of
     // queue pairs does not contain those of an accelerated netdev.
-    const dump = () =>
-      asLinuxNamespace(where).rdmaNetlink.dump(dumpProtectionDomains(index), parseProtectionDomains);
-    const parts = valueUnlessErrno(["EINVAL"], [], dump);
+    const parts = objectsOf("protection domains", where, index);
     const device = parts[0]?.device;
     if (device === undefined) return undefined;
-    const netdevs = parts.flatMap(({ modules }) => modules).filter((module) => module === IPOIB).length;
+    const netdevs = parts.flatMap(({ owners }) => owners).filter(({ module }) => module === IPOIB).length;
     return { device, netdevs };
+  }
+
+  contexts(where: Namespace, index: number): number | undefined {
+    const get = () => asLinuxNamespace(where).rdmaNetlink.get(getRdmaSummary(index));
+    const reply = valueUnlessErrno(["EINVAL"], undefined, get);
+    return reply && parseRdmaSummary(reply).get("ctx");
+  }
+
+  queuePairs(where: Namespace, index: number): readonly RdmaOwner[] {
+    return objectsOf("queue pairs", where, index).flatMap(({ owners }) => owners);
   }
 
   move(from: Namespace, index: number, to: Namespace): void {
@@ -70,4 +82,12 @@ export class LinuxRdmaDevices implements RdmaDevices {
   watch(): Watch {
     return new LinuxWatch(this.namespaces.host, "devices", this.waits);
   }
+}
+
+/** Lists objects of a device; none if the namespace has no device of that number. */
+function objectsOf(kind: RdmaObjectKind, where: Namespace, index: number): readonly RdmaObjects[] {
+  const { rdmaNetlink } = asLinuxNamespace(where);
+  const dump = () =>
+    rdmaNetlink.dump(dumpRdmaObjects(kind, index), (message) => parseRdmaObjects(kind, message));
+  return valueUnlessErrno(["EINVAL"], [], dump);
 }

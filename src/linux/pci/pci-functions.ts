@@ -2,6 +2,7 @@ import * as host from "host";
 import { type Guid, parseGuid } from "../../infiniband/guid.ts";
 import type { NapiSettings } from "../../node/napi-settings.ts";
 import {
+  type DeviceFile,
   PciFunctionError,
   type PciFunctions,
   type RdmaNames,
@@ -18,6 +19,9 @@ export const RDMA_DEVICES = "/sys/class/infiniband";
 
 /** The directory of the files of groups, which exists if vfio-pci has a device. */
 const VFIO_FILES = "/dev/vfio";
+
+/** The groups that vfio-pci has a device of. */
+const VFIO_GROUPS = "/sys/class/vfio";
 
 /** Number of characters of the first 8 bytes of a GID in sysfs: "fe80:0000:0000:0000:". */
 const GID_PREFIX = 20;
@@ -126,6 +130,17 @@ export class LinuxPciFunctions implements PciFunctions {
     return [...numbered(pci, "infiniband_verbs", "uverbs"), ...numbered(pci, "infiniband_mad", "umad")];
   }
 
+  deviceFiles(pci: string): DeviceFile[] {
+    const directory = pciSysfsDirectory(pci);
+    const group = linkIn(`${directory}/iommu_group`);
+    return [
+      ...deviceFilesIn(`${directory}/infiniband_verbs`, "/dev/infiniband"),
+      ...deviceFilesIn(`${directory}/infiniband_mad`, "/dev/infiniband"),
+      ...deviceFilesIn(`${directory}/vfio-dev`, `${VFIO_FILES}/devices`),
+      ...(group === undefined ? [] : deviceFileIn(VFIO_GROUPS, VFIO_FILES, baseName(group))),
+    ];
+  }
+
   hasRdmaNames(pci: string, { devices, files }: RdmaNames): boolean {
     const directory = pciSysfsDirectory(pci);
     for (const name of devices) if (!isThere(`${directory}/infiniband/${fileName(name)}`)) return false;
@@ -220,6 +235,17 @@ function virtualFunctionAt(pfDirectory: string, index: number): string | undefin
 /** Returns the names with a prefix in a directory of a function; an empty list if the directory does not exist. */
 function numbered(pci: string, directory: string, prefix: string): string[] {
   return namesIn(`${pciSysfsDirectory(pci)}/${directory}`).filter((name) => name.startsWith(prefix));
+}
+
+/** Returns the device files of the devices in a directory of sysfs. */
+function deviceFilesIn(directory: string, files: string): DeviceFile[] {
+  return namesIn(directory).flatMap((name) => deviceFileIn(directory, files, name));
+}
+
+/** Returns the device file of a device, in a list; an empty list if the device does not exist, or has no file. */
+function deviceFileIn(directory: string, files: string, name: string): DeviceFile[] {
+  const number = textIn(`${directory}/${fileName(name)}/dev`);
+  return number === undefined ? [] : [{ path: `${files}/${name}`, number }];
 }
 
 /** Returns the node GUID and the port GUIDs of an RDMA device. Some are missing if the device is being removed. */

@@ -205,3 +205,17 @@ test("no descriptor stays open, whatever fails", () => {
     return linux.readDirectory("/proc/self/fd").length - before;`;
   expect(evaluate(script, fileWith("text"))).toBe(0);
 });
+
+test("deviceNumber returns the number of a character device, also through a link, and nothing for other files", () => {
+  const number = "return host.deviceNumber(input, ['ENOENT']) ?? 'none';";
+  expect(evaluate(number, "/dev/null")).toBe("1:3");
+  expect(evaluate("return host.deviceNumber('/proc/self/fd/' + linux.openNamespace('/dev/zero'), []);")).toBe(
+    "1:5",
+  );
+  for (const path of ["/etc/passwd", "/etc", freshPath("absent")])
+    expect(evaluate(number, path)).toBe("none");
+  expect(failure("host.deviceNumber(input, []);", freshPath("absent"))).toMatchObject({
+    code: "ENOENT",
+    call: "statx",
+  });
+});

@@ -195,7 +195,7 @@ test("no other container gets a VF that a virtual machine still has open, althou
   const refused = node.add(c2, everything);
   expect(refused).toMatchObject({
     end: "failed",
-    error: { code: codes.tryAgain, message: expect.stringMatching(/c1.*virtual machine still has/) },
+    error: { code: codes.tryAgain, message: expect.stringMatching(/c1.*a virtual machine may have it open/) },
   });
   expect(node.gc([]).warnings).toContainEqual(
     expect.stringMatching(/keeps VF .* a virtual machine may have it open/),

@@ -5,7 +5,7 @@ import { HostLocal } from "./host-local.ts";
 import { changeNamespace } from "./link-requests.ts";
 import type { Netdev } from "./netdev.ts";
 import { Netns } from "./netns.ts";
-import { Child, Process, type Program } from "./process.ts";
+import { Child, type OtherProcess, Process, type Program } from "./process.ts";
 import type { RdmaDevice } from "./rdma.ts";
 import { Refusal } from "./refusal.ts";
 import { Timeline } from "./timeline.ts";
@@ -34,6 +34,9 @@ export class Machine {
   /** Programs by the path of the executable. */
   readonly programs = new Map<string, Program>();
   readonly children: Child[] = [];
+  readonly others = new Set<OtherProcess>();
+  /** Whether the plugin sees the processes of the node: not in a container without hostPID. */
+  showsProcesses = true;
   readonly bus: Bus;
   bootId = "53828621-562d-45fe-8cbb-834692aaa2a3";
   /** Whether the kernel can report a PF's settings for its VFs (with many VFs it fails: "message too long"). */
@@ -97,6 +100,11 @@ export class Machine {
     if (namespace !== undefined) this.#tearDown(namespace);
   }
 
+  /** Ends a namespace if the process that has closed it was its last holder. */
+  endIfUnused(namespace: Netns): void {
+    this.#tearDown(namespace);
+  }
+
   startProcess(): Process {
     return new Process(++this.#lastPid, this.time);
   }
@@ -104,6 +112,30 @@ export class Machine {
   /** Ends a process that has exited or was killed; its children continue. */
   endProcess(process: Process): void {
     for (const namespace of process.end()) this.#tearDown(namespace);
+  }
+
+  /** Starts a process of a container or of the host; its threads are in some namespaces. */
+  startOther(
+    command: string,
+    { namespaces = [this.host], files = [] }: Partial<OtherProcess> = {},
+  ): OtherProcess {
+    const other = { pid: ++this.#lastPid, command, namespaces, files };
+    for (const namespace of namespaces) namespace.pins.add(other);
+    this.others.add(other);
+    return other;
+  }
+
+  endOther(other: OtherProcess): void {
+    this.others.delete(other);
+    for (const namespace of other.namespaces) {
+      namespace.pins.delete(other);
+      this.#tearDown(namespace);
+    }
+  }
+
+  /** Returns the processes that the plugin sees. */
+  visibleProcesses(): OtherProcess[] {
+    return this.showsProcesses ? [...this.others] : [];
   }
 
   startChild(path: string, environment: readonly string[], stdin: string, files: readonly OpenFile[]): Child {

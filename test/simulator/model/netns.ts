@@ -1,4 +1,5 @@
 import { type Namespace, NamespaceError, type Namespaces } from "../../../src/node/namespaces.ts";
+import type { NodeProcess } from "../../../src/node/processes.ts";
 import type { Machine } from "./machine.ts";
 import { Netdev } from "./netdev.ts";
 import type { Process } from "./process.ts";
@@ -15,8 +16,6 @@ export class Netns {
   changes = 0;
   /** Its holders: mounts (by path), open descriptors, processes in it. Without any holder it is torn down. */
   readonly pins = new Set<unknown>();
-  /** Whether a process is in it. */
-  inhabited = false;
   /** The settings of a netdev that appears here, see {@link Netdev.settings}. */
   readonly defaults = new Map([
     ["ipv4/arp_notify", "0"],
@@ -152,6 +151,7 @@ export class ModelNamespaces implements Namespaces {
 
   close(namespace: Namespace): void {
     this.process.unpin(netnsOf(namespace));
+    this.machine.endIfUnused(netnsOf(namespace));
   }
 
   private at(path: string): Netns {
@@ -161,8 +161,13 @@ export class ModelNamespaces implements Namespaces {
     throw new NamespaceError(isThere ? "other" : "gone", path, `no network namespace at "${path}"`);
   }
 
+  processIn(cookie: string): NodeProcess | undefined {
+    const isThere = (netns: Netns) => netns.cookie === cookie;
+    return this.machine.visibleProcesses().find(({ namespaces }) => namespaces.some(isThere));
+  }
+
   inhabited(namespace: Namespace): boolean {
-    return netnsOf(namespace).inhabited;
+    return !this.machine.showsProcesses || this.processIn(namespace.cookie) !== undefined;
   }
 
   setting(namespace: Namespace, key: string): string | undefined {

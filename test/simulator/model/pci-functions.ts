@@ -2,6 +2,7 @@ import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
 import type { NapiSettings } from "../../../src/node/napi-settings.ts";
 import {
+  type DeviceFile,
   PciFunctionError,
   type PciFunctions,
   type RdmaNames,
@@ -129,6 +130,18 @@ export class ModelPciFunctions implements PciFunctions {
 
   rdmaFiles(pci: string): string[] {
     return this.#devices(pci).flatMap(({ files }) => files);
+  }
+
+  deviceFiles(pci: string): DeviceFile[] {
+    const vf = this.#vf(pci);
+    if (vf?.probed?.driver === VFIO_DRIVER)
+      return [{ path: `/dev/vfio/${vf.index}`, number: `510:${vf.index}` }];
+    return this.#devices(pci).flatMap(({ files, uverbs, umad }) =>
+      files.map((name) => ({
+        path: `/dev/infiniband/${name}`,
+        number: name.startsWith("uverbs") ? `231:${192 + uverbs}` : `231:${umad}`,
+      })),
+    );
   }
 
   hasRdmaNames(pci: string, names: RdmaNames): boolean {

@@ -99,6 +99,14 @@ export class Process {
   }
 }
 
+/** A process of a container or of the host, which is not the plugin's. */
+export interface OtherProcess extends node.NodeProcess {
+  /** The network namespaces of its threads. */
+  readonly namespaces: readonly Netns[];
+  /** The numbers of the device files that it has open. */
+  readonly files: readonly string[];
+}
+
 /** A program: it is called when the child starts, and continues in {@link Child.after}. */
 export type Program = (child: Child) => void;
 
@@ -153,13 +161,25 @@ export class Child {
   }
 }
 
-/** The children of a process. */
+/** The processes of a machine, as a process of the plugin sees them, and its children. */
 export class ModelProcesses implements node.Processes {
   constructor(
     private readonly machine: Machine,
     private readonly process: Process,
     private readonly variables: readonly string[],
   ) {}
+
+  seesAll(): boolean {
+    return this.machine.showsProcesses;
+  }
+
+  holdersOf(numbers: readonly string[]): node.DeviceHolder[] {
+    return this.machine
+      .visibleProcesses()
+      .flatMap(({ pid, command, files }) =>
+        numbers.filter((number) => files.includes(number)).map((number) => ({ pid, command, number })),
+      );
+  }
 
   environment(): readonly string[] {
     return this.variables;

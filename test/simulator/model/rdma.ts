@@ -13,6 +13,10 @@ export class RdmaDevice {
   umad = 0;
   /** Whether it is moving from one namespace to another, and in neither of them. */
   isMoving = false;
+  /** The owners of its queue pairs. */
+  queuePairs: node.RdmaOwner[] = [];
+  /** The number of contexts that processes have open. */
+  contexts = 0;
   /** Whether ib_uverbs and ib_umad were loaded when it appeared. */
   hasFiles = true;
 
@@ -26,6 +30,12 @@ export class RdmaDevice {
 
   get files(): string[] {
     return this.isMoving || !this.hasFiles ? [] : [`uverbs${this.uverbs}`, `umad${this.umad}`];
+  }
+
+  /** Ends the objects of processes, as a move and a removal of the device do. */
+  endObjects(): void {
+    this.queuePairs = this.queuePairs.filter(({ module }) => module !== undefined);
+    this.contexts = 0;
   }
 }
 
@@ -54,6 +64,7 @@ export class Rdma {
   }
 
   unregister(device: RdmaDevice): void {
+    device.endObjects();
     this.#devices.delete(device);
     this.changes++;
   }
@@ -85,6 +96,7 @@ export class Rdma {
    */
   move(device: RdmaDevice, to: Netns): void {
     this.#devices.delete(device);
+    device.endObjects();
     device.where = to;
     device.isMoving = false;
     this.#number(device);
@@ -141,6 +153,17 @@ export class ModelRdmaDevices implements node.RdmaDevices {
     if (device === undefined || !this.#rdma.showsKernelObjects) return undefined;
     const isFirst = bus.vfs.get(device.pci)?.probed?.devices[0] === device;
     return { device: device.name, netdevs: isFirst ? bus.netdevsOf(device.pci) : 0 };
+  }
+
+  contexts(where: Namespace, index: number): number | undefined {
+    return this.#rdma.in(netnsOf(where)).find((each) => each.index === index)?.contexts;
+  }
+
+  queuePairs(where: Namespace, index: number): readonly node.RdmaOwner[] {
+    const device = this.#rdma.in(netnsOf(where)).find((each) => each.index === index);
+    const isVisible = ({ module }: node.RdmaOwner) =>
+      module === undefined ? this.machine.showsProcesses : this.#rdma.showsKernelObjects;
+    return device?.queuePairs.filter(isVisible) ?? [];
   }
 
   move(from: Namespace, index: number, to: Namespace): void {

@@ -83,7 +83,7 @@ describe("a container whose namespace cannot be seen", () => {
 
           expect(end).toBe("failed");
           expect(error).toBeInstanceOf(CniError);
-          expect(error).toMatchObject({ code: codes.tryAgain });
+          expect(error).toMatchObject({ code: codes.deviceInUse });
           simulated.requireUnchanged(before, "after ADD");
           simulated.mustDel(c1, held);
           simulated.requireAsBefore("after DEL");
@@ -111,7 +111,7 @@ describe("a container whose namespace cannot be seen", () => {
     paths.set(c1.netns, namespace);
 
     expect(end).toBe("failed");
-    expect(error).toMatchObject({ code: codes.tryAgain, message: expect.stringContaining("RDMA device") });
+    expect(error).toMatchObject({ code: codes.deviceInUse, message: expect.stringContaining("RDMA device") });
     simulated.requireUnchanged(before, "after ADD");
     simulated.mustDel(c1, isolated);
     simulated.requireAsBefore("after DEL");

@@ -154,7 +154,7 @@ describe("GC keeps", () => {
     const { warnings } = requireLeft(
       ({ machine }) => {
         const pod = machine.paths.get(c1.netns);
-        if (pod !== undefined) pod.inhabited = true;
+        if (pod !== undefined) machine.startOther("trainer", { namespaces: [machine.host, pod] });
       },
       (simulated) => {
         simulated.waitForGracePeriod();
@@ -162,7 +162,9 @@ describe("GC keeps", () => {
       },
     );
     expect(warnings).toEqual([
-      expect.stringMatching(/c1 \(net1\) is not in the list.*processes run in .*\/a/),
+      expect.stringMatching(
+        /c1 \(net1\) is not in the list.*process \d+ \(trainer\) runs in its namespace .*\/a/,
+      ),
     ]);
   });
 
@@ -186,7 +188,9 @@ describe("GC keeps", () => {
       ({ machine }) => void machine.paths.delete(c1.netns),
       (simulated) => simulated.gc([]),
     );
-    expect(warnings).toEqual([expect.stringMatching(/c1 .*cannot be found, but .*no netdev on the host/)]);
+    expect(warnings).toEqual([
+      expect.stringMatching(/c1 .*cannot be found, but its netdev is in another network namespace/),
+    ]);
     expect(simulated.machine.bus.driverOf(vf)).toBeDefined();
   });
 

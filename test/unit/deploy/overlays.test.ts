@@ -78,7 +78,7 @@ describe.each(overlays)("%s", (name) => {
     });
     expect(capabilities).toEqual({
       drop: ["ALL"],
-      add: ["DAC_OVERRIDE", ...(isAgent(name) ? ["NET_ADMIN", "SYS_ADMIN"] : [])],
+      add: ["DAC_OVERRIDE", ...(isAgent(name) ? ["NET_ADMIN", "SYS_ADMIN", "SYS_PTRACE"] : [])],
     });
     const mounted = container.volumeMounts.map((mount: { name: string }) => mount.name);
     expect(mounted).toEqual(
@@ -156,7 +156,7 @@ test.each(["openshift", "openshift-agent"])(
     expect(constraints.allowedCapabilities).toEqual(pod.containers[0].securityContext.capabilities.add);
     expect(constraints.volumes).toEqual(["hostPath"]);
     const allowed = Object.keys(constraints).filter((key) => /^allow/.test(key) && constraints[key] === true);
-    const network = isAgent(name) ? ["allowHostNetwork", "allowHostPorts"] : [];
+    const network = isAgent(name) ? ["allowHostNetwork", "allowHostPID", "allowHostPorts"] : [];
     expect(allowed.sort()).toEqual(["allowHostDirVolumePlugin", ...network]);
   },
 );

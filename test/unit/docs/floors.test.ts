@@ -11,6 +11,7 @@ const attachment = [
   "go-plugin",
   "plan",
   "recovery",
+  "in-use",
   "undo",
   "steps",
   "context-of.ts",

@@ -99,6 +99,14 @@ export const stat: typeof real.stat = (path: string, expected?: readonly string[
 export const lstat: typeof real.lstat = (path: string, expected?: readonly string[]) =>
   statOf(path, expected, fs.lstatSync as typeof fs.statSync);
 
+/** Device files are the entries of `machine.links` that begin with "device ". */
+export const deviceNumber: typeof real.deviceNumber = (path, expected) =>
+  expecting(expected, () => {
+    called("deviceNumber", path);
+    const [, number] = /^device (.*)$/.exec(present(machine.links.get(path), "statx", path)) ?? [];
+    return number;
+  });
+
 export const fstat: typeof real.fstat = (fd) => {
   if (!machine.descriptors.has(fd)) return statusOf(fs.fstatSync(fd));
   called("fstat", descriptor(fd).what);

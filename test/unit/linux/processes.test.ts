@@ -122,3 +122,58 @@ describe("the clock", () => {
     expect(child.wait(5000)).toEqual(ended);
   });
 });
+
+describe("the processes of the machine", () => {
+  /** Makes a process whose threads have device files open, by the numbers of the files. */
+  const open = (pid: string, ...threads: readonly (readonly string[])[]) => {
+    machine.directories.set("/proc", [...(machine.directories.get("/proc") ?? ["self"]), pid]);
+    machine.directories.set(
+      `/proc/${pid}/task`,
+      threads.map((_, at) => String(Number(pid) + at)),
+    );
+    machine.files.set(`/proc/${pid}/comm`, "trainer\n");
+    for (const [at, numbers] of threads.entries())
+      for (const directory of [
+        `/proc/${pid}/task/${Number(pid) + at}`,
+        ...(at === 0 ? [`/proc/${pid}`] : []),
+      ]) {
+        machine.directories.set(
+          `${directory}/fd`,
+          ["0", ...numbers.map((_, fd) => String(fd + 3))].slice(numbers.length > 0 ? 0 : 1),
+        );
+        machine.links.set(`${directory}/fd/0`, "/dev/null, say");
+        for (const [fd, number] of numbers.entries())
+          machine.links.set(`${directory}/fd/${fd + 3}`, `device ${number}`);
+      }
+  };
+
+  it("that have device files open are found by the numbers of the files", () => {
+    open("1", []);
+    open("70", ["231:193", "10:1", "231:193"]);
+    open("90", ["510:4"]);
+    expect(processes.holdersOf(["231:193", "510:4", "231:1"])).toEqual([
+      { pid: 70, command: "trainer", number: "231:193" },
+      { pid: 90, command: "trainer", number: "510:4" },
+    ]);
+  });
+
+  it("are found by another thread if the main one has ended", () => {
+    open("70", [], ["231:193"]);
+    expect(processes.holdersOf(["231:193"])).toMatchObject([{ pid: 70 }]);
+  });
+
+  it("are not read for an empty list; a process that may not be examined is an error", () => {
+    open("70", ["231:193"]);
+    machine.faults.set("deviceNumber /proc/70/fd", "EACCES");
+    expect(processes.holdersOf([])).toEqual([]);
+    expect(() => processes.holdersOf(["231:193"])).toThrow(expect.objectContaining({ code: "EACCES" }));
+  });
+
+  it.each([
+    ["4026531836", true],
+    ["4026532500", false],
+  ])("are all seen in PID namespace %s: %s", (inode, expected) => {
+    machine.inodes.set("/proc/thread-self/ns/pid", inode);
+    expect(processes.seesAll()).toBe(expected);
+  });
+});

@@ -6,16 +6,20 @@ import {
   nestedAttribute,
   stringAttribute,
   u32Attribute,
+  u64Attribute,
 } from "../../../src/netlink/attributes.ts";
 import { Connection } from "../../../src/netlink/connection.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import {
-  dumpProtectionDomains,
   dumpRdmaDevices,
+  dumpRdmaObjects,
+  getRdmaSummary,
   moveRdmaDevice,
-  parseProtectionDomains,
   parseRdmaDevice,
+  parseRdmaObjects,
+  parseRdmaSummary,
+  type RdmaObjectKind,
   renameRdmaDevice,
 } from "../../../src/netlink/rdma.ts";
 import { guid } from "../../support/records.ts";
@@ -91,42 +95,53 @@ describe("RDMA devices", () => {
   });
 });
 
-describe("protection domains of an RDMA device", () => {
-  it("of a real kernel: the kernel's, the netdev's, and each pkey child's", () => {
-    const [domains, ...others] = answeredBy("rdma-domains").dump(
-      dumpProtectionDomains(RDMA1),
-      parseProtectionDomains,
+/** Lists objects of a device, as a real kernel did. */
+const listed = (name: string, kind: RdmaObjectKind, index: number) =>
+  answeredBy(name).dump(dumpRdmaObjects(kind, index), (message) => parseRdmaObjects(kind, message));
+
+describe("objects of an RDMA device", () => {
+  it("of a real kernel: the protection domains of the kernel, of the netdev, and of each pkey child", () => {
+    const [domains, ...others] = listed("rdma-domains", "protection domains", RDMA1);
+    expect(domains?.device).toBe("mlx5_2");
+    expect(domains?.owners).toEqual(
+      ["ib_core", "ib_ipoib", "ib_ipoib", "ib_ipoib"].map((module) => ({ pid: undefined, module })),
     );
-    expect(domains).toEqual({ device: "mlx5_2", modules: ["ib_core", "ib_ipoib", "ib_ipoib", "ib_ipoib"] });
     expect(others).toEqual([]);
   });
 
+  it("of a real kernel: the queue pairs of the kernel and of the netdevs", () => {
+    const modules = listed("rdma-queue-pairs", "queue pairs", RDMA1)
+      .flatMap(({ owners }) => owners)
+      .map(({ pid, module }) => `${module} ${pid}`);
+    expect([...new Set(modules)].sort()).toEqual(["ib_core undefined", "ib_ipoib undefined"]);
+  });
+
   it("of an unknown device number are an error", () => {
-    expect(() =>
-      answeredBy("rdma-domains-of-none").dump(dumpProtectionDomains(4711), parseProtectionDomains),
-    ).toThrow(/RDMA_NLDEV_CMD_RES_PD_GET protection domains of RDMA device 4711: .*\(EINVAL\)/);
+    expect(() => listed("rdma-domains-of-none", "protection domains", 4711)).toThrow(
+      /RDMA_NLDEV_CMD_RES_PD_GET protection domains of RDMA device 4711: .*\(EINVAL\)/,
+    );
   });
 
   const told = (...attributes: Parameters<typeof encodeAttributes>[0]): Message => ({
-    type: (5 << 10) | 14,
+    type: (5 << 10) | 10,
     flags: 2,
     sequence: 1,
     payload: encodeAttributes(attributes),
   });
 
-  it("of a process belong to no module, and the list can be empty", () => {
-    const entry = nestedAttribute(47, [u32Attribute(28, 4242)]);
+  it("of a process have its number and no module, and the list can be empty", () => {
+    const entry = nestedAttribute(20, [u32Attribute(28, 4242)]);
     const name = stringAttribute(2, "rail0");
-    const parsed = parseProtectionDomains(told(name, nestedAttribute(46, [entry])));
-    expect(parsed).toEqual({ device: "rail0", modules: [undefined] });
-    expect(parseProtectionDomains(told(name))).toEqual({ device: "rail0", modules: [] });
+    const parsed = parseRdmaObjects("queue pairs", told(name, nestedAttribute(19, [entry])));
+    expect(parsed).toEqual({ device: "rail0", owners: [{ pid: 4242, module: undefined }] });
+    expect(parseRdmaObjects("queue pairs", told(name))).toEqual({ device: "rail0", owners: [] });
   });
 
   it.each([
     ["without the name of the device", told(u32Attribute(1, 7))],
     ["in another message", { ...told(stringAttribute(2, "rail0")), type: GET }],
   ])("%s are refused", (_, message) => {
-    expect(() => parseProtectionDomains(message)).toThrow(MalformedReply);
+    expect(() => parseRdmaObjects("queue pairs", message)).toThrow(MalformedReply);
   });
 
   it("any bytes changed: decoded or refused", () => {
@@ -136,11 +151,40 @@ describe("protection domains of an RDMA device", () => {
         const payload = message.payload.slice();
         payload[at] = byte;
         try {
-          parseProtectionDomains({ ...message, payload });
+          parseRdmaObjects("protection domains", { ...message, payload });
         } catch (error) {
           expect(error).toBeInstanceOf(MalformedReply);
         }
       }),
     );
+  });
+});
+
+describe("the number of objects of an RDMA device", () => {
+  const parsed = (name: string) => {
+    const reply = answeredBy(name).get(getRdmaSummary(RDMA1));
+    return reply && parseRdmaSummary(reply);
+  };
+
+  it("of a real kernel, by kind; no process has a context", () => {
+    const counts = parsed("rdma-summary");
+    expect(counts?.get("pd")).toBe(4);
+    expect(counts?.get("ctx")).toBe(0);
+  });
+
+  it("of an unknown device is an error", () => {
+    expect(() => parsed("rdma-summary-of-none")).toThrow(/RDMA_NLDEV_CMD_RES_GET .* \(EINVAL\)/);
+  });
+
+  it("without kind or number, or in another message, is refused", () => {
+    const message = (type: number, entry: Parameters<typeof encodeAttributes>[0]): Message => ({
+      type: (5 << 10) | type,
+      flags: 0,
+      sequence: 1,
+      payload: encodeAttributes([nestedAttribute(15, [nestedAttribute(16, entry)])]),
+    });
+    expect(() => parseRdmaSummary(message(9, [stringAttribute(17, "ctx")]))).toThrow(MalformedReply);
+    expect(() => parseRdmaSummary(message(9, [u64Attribute(18, 1n)]))).toThrow(MalformedReply);
+    expect(() => parseRdmaSummary(message(10, []))).toThrow(MalformedReply);
   });
 });

@@ -184,39 +184,61 @@ it("a namespace object that was not opened here is refused", () => {
   expect(() => asLinuxNamespace({ path: "/x", cookie: "1" })).toThrow(TypeError);
 });
 
-describe("whether a process is in a namespace", () => {
+describe("the processes in a namespace", () => {
   const INODE = "4026532008";
-  const lives = (processes: Readonly<Record<string, string | undefined>>) => {
+  const HOST = "4026531840";
+
+  /** Makes threads, by process: the inode of the namespace of each; `undefined` for a thread that has ended. */
+  const threads = (processes: Readonly<Record<string, readonly (string | undefined)[]>>) => {
     machine.directories.set("/proc", ["self", "sys", ...Object.keys(processes)]);
-    for (const [pid, inode] of Object.entries(processes)) {
-      if (inode !== undefined) machine.inodes.set(`/proc/${pid}/ns/net`, inode);
+    for (const [pid, inodes] of Object.entries(processes)) {
+      const ids = inodes.map((_, at) => String(Number(pid) + at));
+      machine.directories.set(`/proc/${pid}/task`, ids);
+      machine.files.set(`/proc/${pid}/comm`, "trainer\n");
+      for (const [at, inode] of inodes.entries()) {
+        const file = `/proc/${pid}/task/${ids[at]}/ns/net`;
+        if (inode !== undefined) machine.inodes.set(file, inode);
+        if (inode !== HOST) machine.namespaces.set(file, { name: `ns ${inode}`, magic: NSFS, type: NET });
+      }
     }
-    return namespaces.inhabited(namespaces.open(POD));
+    return namespaces.open(POD);
   };
 
   beforeEach(() => {
     machine.inodes.set("/proc/thread-self/ns/pid", "4026531836");
   });
 
-  it("is read from the processes of the node", () => {
-    expect(lives({ "1": "4026531840", "7": INODE })).toBe(true);
-    resetMachine();
-    machine.namespaces.set(POD, { name: "pod", magic: NSFS, type: NET });
-    machine.inodes.set("/proc/thread-self/ns/pid", "4026531836");
-    expect(lives({ "1": "4026531840", "7": "4026532009" })).toBe(false);
+  it.each([
+    ["the only thread of a process", { "1": [HOST], "7": [INODE] }, true],
+    ["a thread that is not the main one", { "1": [HOST], "7": [HOST, HOST, INODE] }, true],
+    ["no thread", { "1": [HOST], "7": [HOST, "4026532009"] }, false],
+    ["no thread, and a process ended in between", { "1": [HOST], "7": [undefined] }, false],
+  ])("are found by each of their threads: %s", (_, processes, expected) => {
+    const pod = threads(processes);
+    expect(namespaces.inhabited(pod)).toBe(expected);
   });
 
-  it("skips a process that has ended in between", () => {
-    expect(lives({ "1": "4026531840", "7": undefined })).toBe(false);
+  it("are found by the namespace's cookie, without its path; each namespace is opened once, and closed", () => {
+    // The double's fstat reports this inode of the host's namespace, too.
+    threads({ "1": [INODE], "7": ["5", INODE], "20": ["5", "6"], "30": ["6"] });
+    expect(namespaces.processIn("cookie of ns 6")).toEqual({ pid: 20, command: "trainer" });
+    expect(machine.calls.filter((call) => /^open .*\/ns\/net$/.test(call))).toEqual([
+      "open /proc/thread-self/ns/net",
+      "open /proc/7/task/7/ns/net",
+      "open /proc/20/task/21/ns/net",
+    ]);
+    expect(openDescriptors().filter((each) => each.includes("task"))).toEqual([]);
+    expect(namespaces.processIn("cookie of ns 7")).toBeUndefined();
   });
 
-  it("is unknown from a PID namespace in which the node's processes cannot be seen", () => {
+  it("are unknown in a PID namespace that does not show the node's processes", () => {
     machine.inodes.set("/proc/thread-self/ns/pid", "4026532500");
-    expect(lives({ "1": "4026531840" })).toBe(true);
+    expect(namespaces.inhabited(threads({ "1": [HOST] }))).toBe(true);
   });
 
-  it("is unknown if a process may not be examined", () => {
+  it("are unknown if a process may not be examined", () => {
+    const pod = threads({ "7": [INODE] });
     machine.faults.set("stat /proc/7/", "EACCES");
-    expect(() => lives({ "7": INODE })).toThrow(expect.objectContaining({ code: "EACCES" }));
+    expect(() => namespaces.inhabited(pod)).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 });

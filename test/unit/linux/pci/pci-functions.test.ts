@@ -225,6 +225,29 @@ describe("drivers and devices", () => {
     expect(functions.rdmaDevicesAnywhere(vf)).toEqual(["mlx5_3"]);
   });
 
+  it("device files are those of RDMA devices and of VFIO, with the numbers of sysfs", () => {
+    expect(functions.deviceFiles(vf)).toEqual([]);
+    const make = (path: string, number: string) => {
+      const parent = path.slice(0, path.lastIndexOf("/"));
+      const names = machine.directories.get(parent) ?? [];
+      machine.directories.set(parent, [...names, path.slice(path.lastIndexOf("/") + 1)]);
+      machine.files.set(`${path}/dev`, `${number}\n`);
+    };
+    make(`${directory}/infiniband_verbs/uverbs1`, "231:193");
+    make(`${directory}/infiniband_mad/umad2`, "231:2");
+    make(`${directory}/infiniband_mad/issm2`, "231:66");
+    make(`${directory}/vfio-dev/vfio0`, "511:0");
+    machine.links.set(`${directory}/iommu_group`, "../../../kernel/iommu_groups/12");
+    make("/sys/class/vfio/12", "510:3");
+    expect(functions.deviceFiles(vf).map(({ path, number }) => `${path} ${number}`)).toEqual([
+      "/dev/infiniband/uverbs1 231:193",
+      "/dev/infiniband/umad2 231:2",
+      "/dev/infiniband/issm2 231:66",
+      "/dev/vfio/devices/vfio0 511:0",
+      "/dev/vfio/12 510:3",
+    ]);
+  });
+
   it("files of RDMA devices are uverbs and umad, if those modules are loaded", () => {
     expect(functions.rdmaFiles(vf)).toEqual([]);
     machine.directories.set(`${directory}/infiniband_verbs`, ["uverbs1"]);

@@ -5,8 +5,9 @@ import { addAltnames, removeAltnames, setArpNotify, setLink } from "../../../../
 import { encodeRequests, type Request } from "../../../../src/netlink/message.ts";
 import { resolveNeighbour } from "../../../../src/netlink/neighbour.ts";
 import {
-  dumpProtectionDomains,
   dumpRdmaDevices,
+  dumpRdmaObjects,
+  getRdmaSummary,
   moveRdmaDevice,
   renameRdmaDevice,
 } from "../../../../src/netlink/rdma.ts";
@@ -94,8 +95,12 @@ export function rdmaRequests(): Record<string, readonly Request[]> {
   return {
     "rdma-devices": [dumpRdmaDevices()],
     // One netdev, and two pkey children in the pod.
-    "rdma-domains": [dumpProtectionDomains(RDMA1)],
-    "rdma-domains-of-none": [dumpProtectionDomains(4711)],
+    "rdma-domains": [dumpRdmaObjects("protection domains", RDMA1)],
+    "rdma-domains-of-none": [dumpRdmaObjects("protection domains", 4711)],
+    // No process uses the device.
+    "rdma-queue-pairs": [dumpRdmaObjects("queue pairs", RDMA1)],
+    "rdma-summary": [getRdmaSummary(RDMA1)],
+    "rdma-summary-of-none": [getRdmaSummary(4711)],
     "rdma-rename": [renameRdmaDevice(RDMA1, "rail1")],
     "rdma-rename-taken": [renameRdmaDevice(RDMA1, "mlx5_3")],
     "rdma-move": [moveRdmaDevice(RDMA2, POD_FD)],
