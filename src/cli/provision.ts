@@ -2,10 +2,11 @@ import { deferSignals } from "host";
 import { provision as provisionVf } from "../attachment/admin/provision.ts";
 import type { Limits } from "../attachment/limits.ts";
 import { openSession } from "../attachment/lock/session.ts";
+import { usableGuids } from "../attachment/record/guid-notes.ts";
 import type { Guid } from "../infiniband/guid.ts";
 import { type Command, type CommandCall, UsageError } from "./command.ts";
 import { type CliContext, limitsOf, linuxContext, timeoutOption } from "./context.ts";
-import { type InventoriedVf, type NodeInventory, takeInventory } from "./inventory.ts";
+import { guidsOfVf, type InventoriedVf, type NodeInventory, takeInventory } from "./inventory.ts";
 import { listingOptions } from "./output/listing.ts";
 import { during } from "./progress.ts";
 import { outcomeFor, printOutcomes, selectedVfs, type VfOutcome } from "./vf-outcomes.ts";
@@ -67,14 +68,8 @@ export function provisionAll(
   );
 }
 
-/** Returns the GUIDs of the other devices of the node: those in effect, and those that PFs have for their VFs. */
+/** Returns the GUIDs of the other devices of the node. */
 function othersGuids({ pfs }: NodeInventory, { pci }: InventoriedVf): Guid[] {
-  return pfs
-    .flatMap((pf) => [
-      pf.portGuid,
-      ...pf.vfs
-        .filter((vf) => vf.pci !== pci)
-        .flatMap(({ nodeGuid, portGuid, config }) => [nodeGuid, portGuid, config.nodeGuid, config.portGuid]),
-    ])
-    .filter((guid) => guid !== undefined);
+  const others = pfs.flatMap(({ vfs }) => vfs.filter((vf) => vf.pci !== pci).flatMap(guidsOfVf));
+  return [...others, ...usableGuids(pfs.map(({ portGuid }) => portGuid))];
 }

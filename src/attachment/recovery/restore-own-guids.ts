@@ -3,7 +3,7 @@ import { stepContextOf } from "../context-of.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { currentOwnGuids, runsWithOthers } from "../lock/own-guids.ts";
 import { modeOf } from "../modes.ts";
-import { releaseGuidNotes } from "../record/guid-reservation.ts";
+import { releaseGuidNotes } from "../record/guid-notes.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { VerbRequest } from "../requests.ts";
 import { adminGuid } from "../steps/admin-guid.ts";

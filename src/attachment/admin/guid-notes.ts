@@ -1,0 +1,40 @@
+import type { Guid } from "../../infiniband/guid.ts";
+import { parsePciAddress } from "../../node/pci-address.ts";
+import { withVfLock } from "../lock/locks.ts";
+import type { Session } from "../lock/session.ts";
+import { attachmentWithGuid, type RecordedGuids, recordedGuids } from "../plan/guid-holder.ts";
+import { noteRecorded } from "../plan/reserve-guid.ts";
+
+/** Time limit for the locks of a VF and of the node, ms. */
+const lockTimeout = 5000;
+
+/**
+ * Makes the notes of GUIDs agree with the attachments. It creates missing ones: attachments of the Go plugin and of older
+ * versions have none for the GUIDs that their VFs keep. And it removes those of VFs that have no attachment with the GUID,
+ * which have no effect: the Go plugin's DEL of an attachment of ib-sriov leaves its notes behind.
+ * @param orWarn runs an action, and warns if it fails.
+ */
+export function tidyGuidNotes(session: Session, orWarn: (action: () => void) => void): void {
+  orWarn(() => noteRecorded(session));
+  orWarn(() => {
+    const recorded = recordedGuids(session);
+    for (const guid of session.state.guidNotes.guids())
+      orWarn(() => removeIfOutdated(session, guid, recorded));
+  });
+}
+
+/** @throws {CniError} code 11, naming the holder, if a lock is held for too long. */
+function removeIfOutdated(session: Session, guid: Guid, recorded: readonly RecordedGuids[]): void {
+  const { node, state } = session;
+  const pci = state.guidNotes.vfWith(guid);
+  if (pci === undefined || parsePciAddress(pci) !== pci) return;
+  const isOutdated = () => attachmentWithGuid(session, pci, guid, recorded) === undefined;
+  if (!isOutdated()) return;
+  const deadline = Math.min(node.clock.now() + lockTimeout, session.deadline);
+  // The VF's lock excludes an ADD that is about to write the note; the node's lock excludes an ADD that replaces it.
+  withVfLock({ ...session, deadline }, pci, "gc", ({ locks }) =>
+    locks.whileNodeIsLocked(deadline, () => {
+      if (state.guidNotes.vfWith(guid) === pci && isOutdated()) state.guidNotes.remove(guid);
+    }),
+  );
+}
