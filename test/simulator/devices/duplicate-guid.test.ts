@@ -2,6 +2,7 @@
 import { describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { codes } from "../../../src/cni/errors.ts";
+import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { everything, requestedGuid } from "../harness/common-requests.ts";
 import {
   administratorsGuids,
@@ -170,7 +171,12 @@ test('a GUID that "guid": "auto" is about to give is refused during the rebind',
       simulated.allowDifference("derived GUID");
       return simulated.add(c1, { vf: freshVf, guid: "auto" }, fault);
     },
-    beforeCall: (simulated) => simulated.add(c2, { vf, guid: freshGuid, timeout: 50 }),
+    beforeCall(simulated) {
+      const ran = simulated.add(c2, { vf, guid: freshGuid, timeout: 50 });
+      // The other ADD then derives the next GUID.
+      if (ran.end === "done") simulated.autoGuid = derivedGuid(pfGuid, 2, 1);
+      return ran;
+    },
     afterwards(simulated, ran, otherRun) {
       const both = ran.end === "done" && otherRun?.end === "done";
       const [first, second] = [freshVf, vf].map(
