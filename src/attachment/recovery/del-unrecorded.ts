@@ -15,6 +15,7 @@ import { returnToHost } from "../steps/interface.ts";
 import { isVirtual, unseenError } from "../vf/pci-function.ts";
 import { countPkeyChildren } from "../vf/pkey-children.ts";
 import { hostRdmaDevices, rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
+import { clearNamedGuid, hasNamedGuid } from "./clear-named-guid.ts";
 import { restoreOwnGuids } from "./restore-own-guids.ts";
 
 /**
@@ -77,7 +78,15 @@ function returnVf(session: Session, request: DelRequest, containerNetns: Namespa
   const { deviceID: pci, name, netns } = request;
   if (pci === undefined || !isVirtual(node, pci)) return;
   const isNoted = isNamed(parseLockContents(state.vfNote(pci)).owner, name);
-  if (!isNoted && !isInContainer(node, pci, containerNetns)) return;
+  if (!isNoted && !isInContainer(node, pci, containerNetns) && !hasNamedGuid(node, request, pci)) {
+    const { owner } = parseLockContents(state.vfNote(pci));
+    const isFree = owner === undefined || state.findAny(owner) === undefined;
+    if (isFree && node.functions.driver(pci) === undefined)
+      warn(
+        `VF ${pci} has no driver, which no record explains: a call may have been killed; run: ib-sriov bind ${pci}`,
+      );
+    return;
+  }
   withVfLock(session, pci, `DEL of container ${name.containerId}`, (locked) => {
     const { owner } = locked.locks;
     const isOwner = isNamed(owner, name);
@@ -93,6 +102,7 @@ function returnVf(session: Session, request: DelRequest, containerNetns: Namespa
       returnToHost(node, container, link, pci, "ib%d");
     }
     if (isOwner) restoreVf(locked, request, pci);
+    else clearNamedGuid(locked, request, pci);
   });
 }
 

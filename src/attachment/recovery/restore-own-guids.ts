@@ -1,9 +1,11 @@
-import { VFIO_DRIVER } from "../../node/pci-functions.ts";
+import type { Node } from "../../node/node.ts";
+import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import { stepContextOf } from "../context-of.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { currentOwnGuids, runsWithOthers } from "../lock/own-guids.ts";
 import { modeOf } from "../modes.ts";
-import { releaseGuidNotes } from "../record/guid-notes.ts";
+import { releaseGuidNotes, usableGuids } from "../record/guid-notes.ts";
+import type { GuidPair } from "../record/guid-pair.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { VerbRequest } from "../requests.ts";
 import { adminGuid } from "../steps/admin-guid.ts";
@@ -15,9 +17,11 @@ import { effectiveGuids } from "../vf/effective-guids.ts";
 type RestoredRequest = Pick<VerbRequest, "name" | "stdin" | "args" | "path">;
 
 /**
- * Restores the GUIDs of a VF that runs with those of an attachment whose record is lost: the VF's lock file contains
- * them.
+ * Restores the GUIDs of a VF that runs with those of an attachment whose record is lost, and removes the attachment's
+ * notes of GUIDs.
  * @param driver the VF's driver.
+ * @param own the VF's own GUIDs, and those that it may run with instead. By default they are read from the VF's lock file,
+ *   which contains them if the attachment gave the VF others.
  * @throws {CniError} if the GUIDs did not come into effect.
  */
 export function restoreOwnGuids(
@@ -25,12 +29,17 @@ export function restoreOwnGuids(
   { name, stdin, args, path }: RestoredRequest,
   pci: string,
   driver: string,
+  own = currentOwnGuids(session, session.node.functions.virtualFunction(pci)),
 ): void {
   const { node, state } = session;
   const vf = node.functions.virtualFunction(pci);
-  const own = currentOwnGuids(session, vf);
-  if (own === undefined) return;
-  const hasNetdev = node.functions.hasNetdev(pci);
+  if (own === undefined) {
+    const { node: nodeGuid, port: portGuid } = presentGuids(node, vf);
+    state.guidNotes.removeOf(pci, usableGuids([nodeGuid, portGuid]));
+    return;
+  }
+  // A VF without a driver has no netdev yet.
+  const hasNetdev = node.functions.hasNetdev(node.functions.driver(pci) === undefined ? vf.pf : pci);
   const record: AttachmentRecord = {
     ...name,
     state: "broken",
@@ -59,7 +68,19 @@ export function restoreOwnGuids(
     if (runsWithOthers(own, { node: nodeGuid, port: portGuid })) adminGuid.undo(attachment);
     return;
   }
-  if (!runsWithOthers(own, effectiveGuids(node, pci, undefined, hasNetdev ? undefined : "none"))) return;
+  if (!runsWithOthers(own, presentGuids(node, vf))) return;
   guid.undo(attachment);
   rdmaDevice.undo(attachment);
+}
+
+/**
+ * Returns the GUIDs that a VF on the host has: those that it runs with. For a VF of a virtual machine, and for one without
+ * a driver, these are the GUIDs at its PF.
+ */
+export function presentGuids(node: Node, { pci, pf, index }: VirtualFunction): GuidPair {
+  const driver = node.functions.driver(pci);
+  if (driver !== undefined && driver !== VFIO_DRIVER)
+    return effectiveGuids(node, pci, undefined, node.functions.hasNetdev(pci) ? undefined : "none");
+  const config = node.links.physical(pf, index)?.vf;
+  return { node: config?.nodeGuid, port: config?.portGuid };
 }

@@ -1,6 +1,7 @@
 import { messageOf } from "../../cni/error-document.ts";
 import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
+import { confirmOwnGuid } from "../lock/own-guids.ts";
 import { guidsOf, releaseGuidNotes } from "../record/guid-notes.ts";
 import { isNamed } from "../record/record.ts";
 import { holdsVf } from "./has-vf.ts";
@@ -45,6 +46,7 @@ function finish(attachment: StepContext, path: string, vf: { readonly isHeld: bo
   attempt(`forget container ${record.containerId}, which is detached from VF ${pci}`, () => {
     removeGuidNotes(attachment);
     state.remove(path);
+    confirmOwnGuid(locks, record);
     if (isNamed(locks.owner, record)) locks.clearOwner();
   });
 }

@@ -34,11 +34,18 @@ find_vf() {
     [ ! "$link" -ef "$devices/$pci" ] || index=${link##*virtfn}
   done
 }
+# killed_at CALL: ends as by SIGKILL if $KILL_AT is the last call that has taken effect.
+killed_at() {
+  [ "${KILL_AT:-}" = "$1" ] || return 0
+  kill -KILL $COPROC_PID $$
+}
 set_guid() { # GUID
   ip link set "$pf" vf "$index" node_guid "$1"
   ip link set "$pf" vf "$index" port_guid "$1"
   echo "$pci" >$driver/unbind
+  killed_at unbind
   echo "$pci" >$driver/bind
+  killed_at bind
 }
 
 add() {
