@@ -73,8 +73,10 @@ describe("what a killed call of the Go plugin leaves", () => {
   /** Makes a call of the Go plugin that is killed after a call of its rebind. */
   async function kill(command: "ADD" | "DEL", at: "unbind" | "bind", of: Request = request): Promise<void> {
     const call = { command, netns: "a", config: networkOf(of) };
-    const { status } = await node.guest.execute(commandLine(inGuest(goPlugin), call, `env KILL_AT=${at}`));
-    expect(status).toBe(137);
+    const { status, stderr } = await node.guest.execute(
+      commandLine(inGuest(goPlugin), call, `env KILL_AT=${at}`),
+    );
+    expect(status, stderr).toBe(137);
   }
   const guidOf = async (pci: string) =>
     (await node.shell(`cat /sys/bus/pci/devices/${pci}/net/*/address`)).trim().slice(-23);

@@ -2,7 +2,7 @@ import type { Guid } from "../../infiniband/guid.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 import { withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
-import { attachmentWithGuid, type RecordedGuids, recordedGuids } from "../plan/guid-holder.ts";
+import { attachmentWithGuid, recordedGuids } from "../plan/guid-holder.ts";
 import { noteRecorded } from "../plan/reserve-guid.ts";
 
 /** Time limit for the locks of a VF and of the node, ms. */
@@ -15,21 +15,24 @@ const lockTimeout = 5000;
  * @param orWarn runs an action, and warns if it fails.
  */
 export function tidyGuidNotes(session: Session, orWarn: (action: () => void) => void): void {
-  orWarn(() => noteRecorded(session));
+  const { guidNotes } = session.state;
   orWarn(() => {
     const recorded = recordedGuids(session);
-    for (const guid of session.state.guidNotes.guids())
-      orWarn(() => removeIfOutdated(session, guid, recorded));
+    noteRecorded(session, recorded);
+    const current = new Set(recorded.flatMap(({ pci, guids }) => guids.map((guid) => `${pci} ${guid}`)));
+    for (const guid of guidNotes.guids())
+      orWarn(() => {
+        const pci = guidNotes.vfWith(guid);
+        if (pci !== undefined && !current.has(`${pci} ${guid}`)) removeIfOutdated(session, guid, pci);
+      });
   });
 }
 
 /** @throws {CniError} code 11, naming the holder, if a lock is held for too long. */
-function removeIfOutdated(session: Session, guid: Guid, recorded: readonly RecordedGuids[]): void {
+function removeIfOutdated(session: Session, guid: Guid, pci: string): void {
+  if (parsePciAddress(pci) !== pci) return;
   const { node, state } = session;
-  const pci = state.guidNotes.vfWith(guid);
-  if (pci === undefined || parsePciAddress(pci) !== pci) return;
-  const isOutdated = () => attachmentWithGuid(session, pci, guid, recorded) === undefined;
-  if (!isOutdated()) return;
+  const isOutdated = () => attachmentWithGuid(session, pci, guid) === undefined;
   const deadline = Math.min(node.clock.now() + lockTimeout, session.deadline);
   // The VF's lock excludes an ADD that is about to write the note; the node's lock excludes an ADD that replaces it.
   withVfLock({ ...session, deadline }, pci, "gc", ({ locks }) =>

@@ -99,7 +99,5 @@ function choicesFor(vf: VirtualFunction, pf: Link): Guid[] {
 
 /** Reports whether a recorded attachment brought the GUID to the VF, instead of finding it there. */
 function cameWithContainer(recorded: readonly RecordedGuids[], vf: VirtualFunction, guid: Guid): boolean {
-  return recorded.some(
-    ({ pci, given, originals }) => pci === vf.pci && given === guid && !originals.includes(guid),
-  );
+  return recorded.some(({ pci, given }) => pci === vf.pci && given === guid);
 }

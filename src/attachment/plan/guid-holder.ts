@@ -85,21 +85,15 @@ export function thoroughGuidSearch(
   const all = [...more, ...node.functions.othersGuids(vf.pci)];
   const others = recorded.filter(({ pci }) => pci !== vf.pci);
   return (guid) =>
-    all.includes(guid) || others.some((each) => has(each, guid)) || holderOf(guid) !== undefined;
+    all.includes(guid) || others.some(({ guids }) => guids.includes(guid)) || holderOf(guid) !== undefined;
 }
 
 /**
  * Returns the attachment of a VF that has a GUID, running or not: as long as it has a record, its VF has the GUID, or gets
  * it back. The record of the VF's owner is read first; others, such as those of the Go plugin, only if it does not have
  * the GUID. An unreadable record may contain the GUID, unless it is from an earlier boot.
- * @param recorded the GUIDs of all attachments, if the caller has read them.
  */
-export function attachmentWithGuid(
-  session: Session,
-  pci: string,
-  guid: Guid,
-  recorded?: readonly RecordedGuids[],
-): AttachmentName | undefined {
+export function attachmentWithGuid(session: Session, pci: string, guid: Guid): AttachmentName | undefined {
   const { node, state } = session;
   const { owner, predecessor, ownerBoot } = parseLockContents(state.vfNote(pci));
   const noted = [owner, predecessor].find((name) => {
@@ -109,9 +103,8 @@ export function attachmentWithGuid(
     if (record?.vf.pci !== pci || !guidsOf(record).includes(guid)) return false;
     return isCurrent(node, record, () => node.functions.generation(pci));
   });
-  return (
-    noted ?? (recorded ?? recordedGuids(session)).find((each) => each.pci === pci && has(each, guid))?.name
-  );
+  if (noted !== undefined) return noted;
+  return recordedGuids(session).find((each) => each.pci === pci && each.guids.includes(guid))?.name;
 }
 
 /** The GUIDs of a VF, from the file of its attachment. */
@@ -119,10 +112,10 @@ export interface RecordedGuids {
   readonly name: AttachmentName;
   /** PCI address of the VF. */
   readonly pci: string;
-  /** The GUID that the attachment gave to the VF; `undefined` if it gave none. */
+  /** The GUID that the attachment gave to the VF, and that the VF did not have before; `undefined` if it gave none. */
   readonly given: Guid | undefined;
-  /** The original GUIDs of the VF, as far as they are in the file; the port GUID first. */
-  readonly originals: readonly Guid[];
+  /** All its GUIDs, given or found, as far as they are in the file. */
+  readonly guids: readonly Guid[];
 }
 
 /**
@@ -131,34 +124,30 @@ export interface RecordedGuids {
  */
 export function recordedGuids({ node, state }: Session): RecordedGuids[] {
   return state.paths().flatMap((path): RecordedGuids[] => {
-    const record = state.readAny(path)?.record;
+    const stored = state.readAny(path);
+    // A file that the file system refuses to read must not prevent the ADD of another VF.
+    if (stored?.unreadable?.kind === "not read") return [];
+    const record = stored?.record;
     if (record !== undefined) {
-      const { containerId, ifname, vf, desired } = record;
+      const { containerId, ifname, vf } = record;
+      const name = { containerId, ifname };
       if (!isCurrent(node, record, () => node.functions.generation(vf.pci))) return [];
-      const originals = guidsOf({ ...record, desired: {} });
-      return [{ name: { containerId, ifname }, pci: vf.pci, given: desired.guid, originals }];
+      return [{ name, pci: vf.pci, ...guidsIn(record.desired.guid, guidsOf({ ...record, desired: {} })) }];
     }
     // The keys that records and caches of the Go plugin have in common can be readable in a damaged file.
     const document = state.document(path);
     if (!isObject(document) || typeof document.deviceID !== "string") return [];
     const pci = parsePciAddress(document.deviceID);
-    if (pci === undefined) return [];
-    if ((state.modified(path) ?? 0) < node.clock.bootTime()) return [];
+    if (pci === undefined || (state.modified(path) ?? 0) < node.clock.bootTime()) return [];
     const { ContIFNames: ifname, HostIFGUID, runtimeConfig } = document;
-    return [
-      {
-        name: nameIn(path, typeof ifname === "string" ? ifname : ""),
-        pci,
-        given: guidIn(isObject(runtimeConfig) ? runtimeConfig.infinibandGUID : undefined),
-        originals: usableGuids([guidIn(HostIFGUID)]),
-      },
-    ];
+    const given = guidIn(isObject(runtimeConfig) ? runtimeConfig.infinibandGUID : undefined);
+    const name = nameIn(path, typeof ifname === "string" ? ifname : "");
+    return [{ name, pci, ...guidsIn(given, [guidIn(HostIFGUID)]) }];
   });
 }
 
-/** Reports whether an attachment has a GUID, given or found. */
-export function has({ given, originals }: RecordedGuids, guid: Guid): boolean {
-  return given === guid || originals.includes(guid);
+function guidsIn(guid: Guid | undefined, originals: readonly (Guid | undefined)[]) {
+  return { given: originals.includes(guid) ? undefined : guid, guids: usableGuids([guid, ...originals]) };
 }
 
 /** Returns container and interface from a path of the Go plugin, which puts a dash between them. */

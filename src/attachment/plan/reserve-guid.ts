@@ -7,7 +7,13 @@ import { type AttachmentName, type AttachmentRecord, changesGuid } from "../reco
 import { isVirtual } from "../vf/pci-function.ts";
 import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
-import { attachmentWithGuid, type GuidHolder, guidSearch, has, recordedGuids } from "./guid-holder.ts";
+import {
+  attachmentWithGuid,
+  type GuidHolder,
+  guidSearch,
+  type RecordedGuids,
+  recordedGuids,
+} from "./guid-holder.ts";
 
 /**
  * Refuses the GUID that an attachment gives to its VF if another function of the node has it: two ports with one GUID
@@ -61,7 +67,9 @@ function reserve(session: AddContext, guid: Guid): NotedHolder | undefined {
   const { pci } = record.vf;
   let outcome = guidNotes.create(guid, pci);
   if (outcome === "unprepared") {
-    noteRecorded(session, { except: pci });
+    // The record of this call is there, too, and its notes must not come first.
+    const others = recordedGuids(session).filter((each) => each.pci !== pci);
+    noteRecorded(session, others);
     guidNotes.prepare(pci);
     outcome = guidNotes.create(guid, pci);
   }
@@ -97,13 +105,10 @@ type NotedHolder = GuidHolder & { readonly attachment: AttachmentName };
 /**
  * Creates the notes that are missing: attachments of the Go plugin, and of older versions, have none for the GUIDs that
  * their VFs keep. ADD calls it once for each VF, before the VF has its first note.
- * @param except a VF that is left out.
  */
-export function noteRecorded(session: Session, { except }: { readonly except?: string } = {}): void {
-  const { guidNotes } = session.state;
-  for (const { pci, given, originals } of recordedGuids(session)) {
-    if (pci === except) continue;
-    for (const guid of given === undefined ? originals : [given, ...originals]) {
+export function noteRecorded({ state: { guidNotes } }: Session, recorded: readonly RecordedGuids[]): void {
+  for (const { pci, guids } of recorded) {
+    for (const guid of guids) {
       if (guidNotes.create(guid, pci) !== "unprepared") continue;
       guidNotes.prepare(pci);
       guidNotes.create(guid, pci);
@@ -115,7 +120,7 @@ export function noteRecorded(session: Session, { except }: { readonly except?: s
 function inUse(session: Session, pci: string, guid: Guid, holder: GuidHolder): CniError {
   const recorded = holder.attachment === undefined ? recordedGuids(session) : [];
   const ofHolder = recorded.filter((each) => each.pci === holder.pci);
-  const attachment = holder.attachment ?? ofHolder.find((each) => has(each, guid))?.name;
+  const attachment = holder.attachment ?? ofHolder.find(({ guids }) => guids.includes(guid))?.name;
   const container = attachment === undefined ? "" : `, which ${attachmentText(attachment)} has`;
   const isFree = attachment === undefined && ofHolder.length === 0;
   const remedy =

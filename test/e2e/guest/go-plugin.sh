@@ -101,8 +101,9 @@ del() {
   while read -r line || [ -n "$line" ]; do record=$line; done <"$cache"
   [[ ! $record =~ \"ipam\":\{\"type\":\"([^\"]+)\" ]] || "$CNI_PATH/${BASH_REMATCH[1]}" <<<"$config"
   if [ -e "$CNI_NETNS" ]; then
-    value deviceID "$record"
-    pci=$value
+    # RdmaNetState has an empty deviceID.
+    [[ $record =~ \"deviceID\":\"([^\"]+)\" ]]
+    pci=${BASH_REMATCH[1]}
     find_vf
     take_lock
     value HostIFNames "$record"
