@@ -125,7 +125,7 @@ export function parseNetworkForDel(configuration: Configuration): DelConfig {
   return { ...network, timeout: Math.min(network.timeout, LONGEST_DELETE) };
 }
 
-/** Returns the GUID that ADD was called with. A GUID that ADD has refused is on no VF, so it is no reason for a warning. */
+/** Returns the GUID that ADD was called with; `undefined` without a warning if ADD refused it, so that no VF has it. */
 function namedGuid({ fields }: Configuration): Guid | undefined {
   const guid = collectWarnings([])(() =>
     requestedGuid(fields, fields.boolean("ibKubernetesEnabled"), "", []),

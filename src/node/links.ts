@@ -39,7 +39,7 @@ export interface VfConfig {
   readonly portGuid: Guid | undefined;
 }
 
-/** The GUIDs that a PF has for one of its VFs, as {@link VfConfig} has them. */
+/** The GUIDs that a PF has for a VF, as {@link VfConfig} has them. */
 export interface VfGuids extends Pick<VfConfig, "nodeGuid" | "portGuid"> {
   /** The VF's index. */
   readonly index: number;
@@ -102,7 +102,7 @@ export interface Links {
   /**
    * Returns the netdev of a PF in the host namespace, its settings of a VF, and the GUIDs that it has for all its VFs,
    * with one request; `undefined` if the PF has no netdev there. If the PF has many VFs, the kernel cannot send the reply
-   * ("message too long"); then all settings are `undefined`, and there are no GUIDs.
+   * ("message too long"); then all settings are `undefined`, and the list of GUIDs is empty.
    */
   physical(
     pf: string,

@@ -2,15 +2,16 @@ import type { Guid } from "../../infiniband/guid.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 import { withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
-import { attachmentWithGuid, recordedGuids } from "../plan/guid-holder.ts";
+import { attachmentWithGuid } from "../plan/guid-holder.ts";
 import { noteRecorded } from "../plan/reserve-guid.ts";
+import { recordedGuids } from "../recovery/recorded-guids.ts";
 
 /** Time limit for the locks of a VF and of the node, ms. */
 const lockTimeout = 5000;
 
 /**
- * Makes the notes of GUIDs agree with the attachments. It creates missing ones: attachments of the Go plugin and of older
- * versions have none for the GUIDs that their VFs keep. And it removes those of VFs that have no attachment with the GUID,
+ * Makes the notes of GUIDs agree with the attachments. It creates those that are missing: the Go plugin, and older
+ * versions, do not create them for GUIDs that VFs keep. And it removes those of VFs without an attachment with that GUID,
  * which have no effect: the Go plugin's DEL of an attachment of ib-sriov leaves its notes behind.
  * @param orWarn runs an action, and warns if it fails.
  */

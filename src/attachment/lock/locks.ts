@@ -39,7 +39,7 @@ export class Locks {
   private bootOfOwner: string | undefined;
   private pendingReleases = false;
   private guids: OwnGuids | undefined;
-  /** A GUID that a network has named for the VF and that is the VF's own; `undefined` if there was no such network. */
+  /** A GUID that a network has named for the VF and that is the VF's own; `undefined` if no network has. */
   confirmedGuid: Guid | undefined;
   /** The call that held the VF's lock before this one, e.g. "ADD of container c1". */
   previousCaller: string | undefined;

@@ -17,7 +17,7 @@ export interface LockContents {
   readonly ownGuids: OwnGuids | undefined;
   /**
    * A GUID that a network has named for the VF and that is the VF's own, so that a DEL without a record does not take it
-   * from the VF; `undefined` if there was no such network.
+   * from the VF; `undefined` if no network has.
    */
   readonly confirmedGuid: Guid | undefined;
   /** The last call that held the lock. */

@@ -5,11 +5,12 @@ import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
+import { type RecordedGuids, recordedGuids } from "../recovery/recorded-guids.ts";
 import type { StaleAttachment } from "../recovery/stale-attachment.ts";
 import { portGuidOfDevice } from "../vf/effective-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import type { AddSession } from "./add-session.ts";
-import { type RecordedGuids, recordedGuids, thoroughGuidSearch } from "./guid-holder.ts";
+import { thoroughGuidSearch } from "./guid-holder.ts";
 
 /** Returns the GUID that an attachment gives to its VF; `undefined` if the VF keeps its own. */
 export function chooseGuid(

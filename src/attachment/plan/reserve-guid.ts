@@ -4,16 +4,11 @@ import type { AddContext } from "../context.ts";
 import type { Session } from "../lock/session.ts";
 import { guidsOf } from "../record/guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, changesGuid } from "../record/record.ts";
+import { type RecordedGuids, recordedGuids } from "../recovery/recorded-guids.ts";
 import { isVirtual } from "../vf/pci-function.ts";
 import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
-import {
-  attachmentWithGuid,
-  type GuidHolder,
-  guidSearch,
-  type RecordedGuids,
-  recordedGuids,
-} from "./guid-holder.ts";
+import { attachmentWithGuid, type GuidHolder, guidSearch } from "./guid-holder.ts";
 
 /**
  * Refuses the GUID that an attachment gives to its VF if another function of the node has it: two ports with one GUID
@@ -33,7 +28,7 @@ export function requireFreeGuid(
 }
 
 /**
- * Notes the GUIDs of an attachment, so that no other VF gets one of them ({@link guidsOf}). A note is created atomically:
+ * Notes the GUIDs of an attachment, so that no other VF gets them ({@link guidsOf}). A note is created atomically:
  * of two ADDs at once, one succeeds. The record is already written, by which the note of a killed call is recognized.
  * @throws {CniError} code 7, naming the container, if another attachment has the port GUID that the VF is to have.
  */
@@ -55,7 +50,7 @@ export function reserveGuids(session: AddContext): void {
         )
       : new CniError(
           codes.tryAgain,
-          `GUID ${guid} cannot be derived for VF ${vf.pci}: meanwhile ${text}; the next ADD derives another GUID`,
+          `GUID ${guid} cannot be derived for VF ${vf.pci}: in the meantime, ${text}; the next ADD derives another GUID`,
         );
   }
 }
@@ -103,8 +98,7 @@ function notedHolder(session: AddContext, guid: Guid): NotedHolder | undefined {
 type NotedHolder = GuidHolder & { readonly attachment: AttachmentName };
 
 /**
- * Creates the notes that are missing: attachments of the Go plugin, and of older versions, have none for the GUIDs that
- * their VFs keep. ADD calls it once for each VF, before the VF has its first note.
+ * Creates the notes that are missing: the Go plugin, and older versions, do not create them for GUIDs that VFs keep. ADD calls it once for each VF, before the VF has its first note.
  */
 export function noteRecorded({ state: { guidNotes } }: Session, recorded: readonly RecordedGuids[]): void {
   for (const { pci, guids } of recorded) {

@@ -69,7 +69,7 @@ export class GuidNotes {
     const source = guids.length > 0 ? this.files.inode(this.sourceOf(pci)) : undefined;
     for (const guid of guids) {
       const inode = this.files.inode(this.pathOf(guid));
-      // The notes of older versions are no links.
+      // Older versions wrote separate files.
       if (inode !== undefined && (inode === source || this.vfWith(guid) === pci)) this.remove(guid);
     }
   }
@@ -86,7 +86,7 @@ export class GuidNotes {
 
 /**
  * Returns the GUIDs that belong to an attachment as long as it has a record, whatever its mode, and whether the
- * attachment has given them to its VF or found them: the one that it gives, and the VF's own, which the VF keeps or gets
+ * attachment has given them to its VF or found them: the GUID that it gives, and the VF's own, which the VF keeps or gets
  * back.
  */
 export function guidsOf({ desired, originals }: AttachmentRecord): Guid[] {

@@ -3,10 +3,10 @@ import type { Node } from "../../node/node.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { currentOwnGuids } from "../lock/own-guids.ts";
-import { recordedGuids } from "../plan/guid-holder.ts";
 import type { DelRequest } from "../requests.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { rdmaDevicesAway } from "../vf/rdma-devices.ts";
+import { recordedGuids } from "./recorded-guids.ts";
 import { presentGuids, restoreOwnGuids } from "./restore-own-guids.ts";
 
 /**

@@ -115,7 +115,7 @@ function withdrawGuid(orphaned: StepContext, next: Guid): void {
 
 /**
  * Returns the originals of an orphaned attachment, completed by settings that it did not need to read. It has not
- * changed those. A link policy that the administrator has set meanwhile is the original one for the new attachment.
+ * changed those. A link policy that the administrator has set since is the original one for the new attachment.
  * @param next the settings of the new attachment.
  */
 function completed({ node, record, vfConfig }: StepContext, next: Desired): Originals {
