@@ -17,11 +17,9 @@ import { effectiveGuids } from "../vf/effective-guids.ts";
 type RestoredRequest = Pick<VerbRequest, "name" | "stdin" | "args" | "path">;
 
 /**
- * Restores the GUIDs of a VF that runs with those of an attachment whose record is lost, and removes the attachment's
- * notes of GUIDs.
+ * Restores the GUIDs of a VF that runs with those of an attachment whose record is lost: the VF's lock file contains
+ * them. Also removes the attachment's notes of GUIDs.
  * @param driver the VF's driver.
- * @param own the VF's own GUIDs, and those that it may run with instead. By default they are read from the VF's lock file,
- *   which contains them if the attachment gave the VF others.
  * @throws {CniError} if the GUIDs did not come into effect.
  */
 export function restoreOwnGuids(
@@ -29,17 +27,15 @@ export function restoreOwnGuids(
   { name, stdin, args, path }: RestoredRequest,
   pci: string,
   driver: string,
-  own = currentOwnGuids(session, session.node.functions.virtualFunction(pci)),
 ): void {
   const { node, state } = session;
   const vf = node.functions.virtualFunction(pci);
+  const own = currentOwnGuids(session, vf);
   if (own === undefined) {
-    const { node: nodeGuid, port: portGuid } = presentGuids(node, vf);
-    state.guidNotes.removeOf(pci, usableGuids([nodeGuid, portGuid]));
+    removePresentNotes(session, pci);
     return;
   }
-  // A VF without a driver has no netdev yet.
-  const hasNetdev = node.functions.hasNetdev(node.functions.driver(pci) === undefined ? vf.pf : pci);
+  const hasNetdev = node.functions.hasNetdev(pci);
   const record: AttachmentRecord = {
     ...name,
     state: "broken",
@@ -71,6 +67,12 @@ export function restoreOwnGuids(
   if (!runsWithOthers(own, presentGuids(node, vf))) return;
   guid.undo(attachment);
   rdmaDevice.undo(attachment);
+}
+
+/** Removes the notes of the GUIDs that a VF has, which no attachment has any more. */
+export function removePresentNotes({ node, state }: VfSession, pci: string): void {
+  const { node: nodeGuid, port } = presentGuids(node, node.functions.virtualFunction(pci));
+  state.guidNotes.removeOf(pci, usableGuids([nodeGuid, port]));
 }
 
 /**
