@@ -139,6 +139,7 @@ function answerDel(request: Request): void {
     ...call,
     ownNetnsAllowed: allowsOwnNetns(invocation.netnsOverride),
     deviceID: network.deviceID,
+    guid: network.guid,
     rdmaOnly: network.rdmaOnly,
     ipam: leases ? ipamCallFor(call.name, invocation.netns ?? "", call) : undefined,
   });

@@ -57,6 +57,8 @@ export interface DelRequest extends VerbRequest {
   readonly ownNetnsAllowed: boolean;
   /** PCI address of the VF in the network configuration; `undefined` if it has no valid one. */
   readonly deviceID: string | undefined;
+  /** The GUID that the call names for the VF; `undefined` if it names none, or leaves the choice to the plugin. */
+  readonly guid: Guid | undefined;
   /** Whether the VF is meant to have no netdev. */
   readonly rdmaOnly: true | undefined;
   /** How the configuration's IPAM plugin is called; `undefined` if it has no IPAM plugin. */

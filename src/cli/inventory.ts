@@ -1,3 +1,4 @@
+import { guidsOf, usableGuids } from "../attachment/record/guid-notes.ts";
 import { effectiveGuids } from "../attachment/vf/effective-guids.ts";
 import { netdevOf } from "../attachment/vf/netdev.ts";
 import type { Guid } from "../infiniband/guid.ts";
@@ -114,6 +115,15 @@ function inventoriedVf(
     ports: inventory.ports(pci),
     holder,
   };
+}
+
+/**
+ * Returns all GUIDs that belong to a VF: those that it runs with, or has in a container; those that its PF has for it; and
+ * those that it gets back when its attachment ends.
+ */
+export function guidsOfVf({ nodeGuid, portGuid, config, holder }: InventoriedVf): Guid[] {
+  const recorded = holder?.record === undefined ? [] : guidsOf(holder.record);
+  return usableGuids([nodeGuid, portGuid, config.nodeGuid, config.portGuid, ...recorded]);
 }
 
 const unknownConfig: VfConfig = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };

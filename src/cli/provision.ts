@@ -1,11 +1,13 @@
 import { deferSignals } from "host";
+import { bind as bindVf } from "../attachment/admin/bind.ts";
 import { provision as provisionVf } from "../attachment/admin/provision.ts";
 import type { Limits } from "../attachment/limits.ts";
 import { openSession } from "../attachment/lock/session.ts";
+import { usableGuids } from "../attachment/record/guid-notes.ts";
 import type { Guid } from "../infiniband/guid.ts";
 import { type Command, type CommandCall, UsageError } from "./command.ts";
 import { type CliContext, limitsOf, linuxContext, timeoutOption } from "./context.ts";
-import { type InventoriedVf, type NodeInventory, takeInventory } from "./inventory.ts";
+import { guidsOfVf, type InventoriedVf, type NodeInventory, takeInventory } from "./inventory.ts";
 import { listingOptions } from "./output/listing.ts";
 import { during } from "./progress.ts";
 import { outcomeFor, printOutcomes, selectedVfs, type VfOutcome } from "./vf-outcomes.ts";
@@ -16,7 +18,8 @@ export const provision: Command = {
   parameters: ["[VF…]"],
   summary: 'Assigns the GUID of "guid": "auto" to every free VF, or to these VFs, that have no GUID',
   details: `Run it at boot, when the VFs exist, so that no pod has to wait for the rebind. A VF with a GUID keeps it; if its PF has
-another GUID for it that is not in effect, the VF is rebound, which puts that GUID into effect.`,
+another GUID for it that is not in effect, the VF is rebound, which puts that GUID into effect. A VF without a driver, as
+a killed call leaves it, is bound to the driver of its PF first.`,
   options: [
     {
       name: "replace",
@@ -58,6 +61,8 @@ export function provisionAll(
     outcomeFor(vf, () => {
       const taken = [...assigned, ...othersGuids(found, vf)];
       const session = openSession(machine.node, limits());
+      if (isLeftUnbound(machine, found, vf))
+        during(`binding VF ${vf.pci}`, () => bindVf({ ...session, ...limits() }, vf.pci));
       const { guid, isNew } = during(`assigning a GUID to VF ${vf.pci}`, () =>
         provisionVf(session, vf.pci, { replace, taken }),
       );
@@ -67,14 +72,23 @@ export function provisionAll(
   );
 }
 
-/** Returns the GUIDs of the other devices of the node: those in effect, and those that PFs have for their VFs. */
+/**
+ * Reports whether a VF has lost its driver, because a call was killed in a rebind: the kernel had bound it, and it is not
+ * reserved for another driver.
+ */
+function isLeftUnbound({ node, inventory }: CliContext, { pfs }: NodeInventory, vf: InventoriedVf): boolean {
+  const pf = pfs.find(({ vfs }) => vfs.includes(vf));
+  const reserved = node.functions.driverOverride(vf.pci);
+  return (
+    vf.driver === undefined &&
+    pf?.driver !== undefined &&
+    (reserved === undefined || reserved === pf.driver) &&
+    inventory.text(`${inventory.sysfsDirectory(pf.pci)}/sriov_drivers_autoprobe`)?.trim() !== "0"
+  );
+}
+
+/** Returns the GUIDs of the other devices of the node. */
 function othersGuids({ pfs }: NodeInventory, { pci }: InventoriedVf): Guid[] {
-  return pfs
-    .flatMap((pf) => [
-      pf.portGuid,
-      ...pf.vfs
-        .filter((vf) => vf.pci !== pci)
-        .flatMap(({ nodeGuid, portGuid, config }) => [nodeGuid, portGuid, config.nodeGuid, config.portGuid]),
-    ])
-    .filter((guid) => guid !== undefined);
+  const others = pfs.flatMap(({ vfs }) => vfs.filter((vf) => vf.pci !== pci).flatMap(guidsOfVf));
+  return [...others, ...usableGuids(pfs.map(({ portGuid }) => portGuid))];
 }

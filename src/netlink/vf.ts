@@ -1,5 +1,5 @@
 import { type Guid, guidFromNumber, guidToWords } from "../infiniband/guid.ts";
-import type { LinkState, VfConfig } from "../node/links.ts";
+import type { LinkState, VfConfig, VfGuids } from "../node/links.ts";
 import {
   type Attribute,
   attributeDecoder,
@@ -48,6 +48,18 @@ export function parseVfConfig(list: Uint8Array | undefined, vf: number): VfConfi
     return { linkState: linkStateOf(linkState), nodeGuid: guidOf(nodeGuid), portGuid: guidOf(portGuid) };
   }
   return { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
+}
+
+/** Reads the GUIDs of all VFs from the value of an IFLA_VFINFO_LIST. The list is empty if the kernel sent none. */
+export function parseVfGuids(list: Uint8Array | undefined): VfGuids[] {
+  const vfs = list === undefined ? [] : parseAttributes(list);
+  return vfs.flatMap(({ type, value }) => {
+    const [, nodeGuid, portGuid] = type === IFLA_VF_INFO ? decodeAttributes(value, 0, VF_ATTRIBUTES) : [];
+    const any = nodeGuid ?? portGuid;
+    return any === undefined
+      ? []
+      : [{ index: indexOf(any), nodeGuid: guidOf(nodeGuid), portGuid: guidOf(portGuid) }];
+  });
 }
 
 /**

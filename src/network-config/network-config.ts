@@ -61,6 +61,8 @@ export interface DelConfig extends GcConfig {
   readonly name: string;
   /** `undefined` if it is missing or is not a PCI address. */
   readonly deviceID: string | undefined;
+  /** The GUID that the network or the pod names for the VF; `undefined` if they name none, or it is not valid. */
+  readonly guid: Guid | undefined;
   /** The VF is attached without a netdev. */
   readonly rdmaOnly: true | undefined;
 }
@@ -116,10 +118,19 @@ export function parseNetworkForDel(configuration: Configuration): DelConfig {
   const network = {
     name: configuration.name,
     deviceID: tolerate(() => requiredDevice(configuration)),
+    guid: namedGuid(configuration),
     rdmaOnly: tolerate(() => configuration.fields.boolean("rdmaOnly")) || undefined,
     ...collectConfig(configuration, tolerate, warnings),
   };
   return { ...network, timeout: Math.min(network.timeout, LONGEST_DELETE) };
+}
+
+/** Returns the GUID that ADD was called with; `undefined` without a warning if ADD refused it, so that no VF has it. */
+function namedGuid({ fields }: Configuration): Guid | undefined {
+  const guid = collectWarnings([])(() =>
+    requestedGuid(fields, fields.boolean("ibKubernetesEnabled"), "", []),
+  );
+  return guid === "auto" ? undefined : guid;
 }
 
 /** Reads the network for GC, which cleans up even if ADD would refuse the network. */

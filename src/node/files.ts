@@ -41,6 +41,13 @@ export interface Files {
   read(path: string): string | undefined;
   /** Creates a file, completely or not at all. Returns false, and changes nothing, if the path exists. */
   create(path: string, text: string): boolean;
+  /**
+   * Gives a file a further name (a hard link). Returns false, and changes nothing, if `to` exists.
+   * @throws ENOENT if the file, or the directory of `to`, does not exist; another error if the file system has no links.
+   */
+  link(from: string, to: string): boolean;
+  /** Returns a number that all names of one file have in common; `undefined` if the path does not exist. */
+  inode(path: string): string | undefined;
   /** Overwrites bytes of an existing file from an offset on. A write of one byte is atomic. */
   patch(path: string, offset: number, text: string): void;
   /**

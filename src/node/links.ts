@@ -39,6 +39,12 @@ export interface VfConfig {
   readonly portGuid: Guid | undefined;
 }
 
+/** The GUIDs that a PF has for a VF, as {@link VfConfig} has them. */
+export interface VfGuids extends Pick<VfConfig, "nodeGuid" | "portGuid"> {
+  /** The VF's index. */
+  readonly index: number;
+}
+
 /** The traffic of a VF since it was created, as its PF counts it: all its data, RDMA included. */
 export interface VfTraffic {
   /** The VF's index. */
@@ -94,11 +100,14 @@ export interface Links {
   /** Removes a netdev that was created by software, such as a pkey child. */
   remove(where: Namespace, index: number): void;
   /**
-   * Returns the netdev of a PF in the host namespace, and its settings of a VF, with one request; `undefined` if the PF
-   * has no netdev there. If the PF has many VFs, the kernel cannot send the reply ("message too long"); then all
-   * settings are `undefined`.
+   * Returns the netdev of a PF in the host namespace, its settings of a VF, and the GUIDs that it has for all its VFs,
+   * with one request; `undefined` if the PF has no netdev there. If the PF has many VFs, the kernel cannot send the reply
+   * ("message too long"); then all settings are `undefined`, and the list of GUIDs is empty.
    */
-  physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined;
+  physical(
+    pf: string,
+    vf: number,
+  ): { readonly link: Link; readonly vf: VfConfig; readonly guids: () => readonly VfGuids[] } | undefined;
   /**
    * Returns the traffic of a PF's VFs; none if the driver does not count it, if the PF has no netdev in the host
    * namespace, or if the PF has too many VFs for one reply.

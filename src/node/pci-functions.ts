@@ -49,6 +49,8 @@ export interface PciFunctions {
   virtualFunction(pci: string): VirtualFunction;
   /** Reports whether it is the VF of that index at that PF. This reads one link. */
   isVirtualOf(vf: Pick<VirtualFunction, "pci" | "pf" | "index">): boolean;
+  /** Returns the PCI address of the VF with an index at a PF; `undefined` if the PF has no such VF. */
+  virtualAt(pf: string, index: number): string | undefined;
   /**
    * Reports whether sysfs shows any PCI function: it shows none if it is not mounted. This reads the whole directory.
    */
@@ -76,6 +78,8 @@ export interface PciFunctions {
   setNapiSettings(pci: string, netdev: string, settings: Partial<NapiSettings>): void;
   /** Returns the names of the function's RDMA devices that the host can see. */
   rdmaDevices(pci: string): string[];
+  /** Returns the PCI address of the function with an RDMA device; `undefined` if the host cannot see such a device. */
+  withRdmaDevice(rdmaDevice: string): string | undefined;
   /**
    * Returns the names of the function's RDMA devices in all namespaces, from the sysfs directories of their uverbs.
    * Empty if ib_uverbs is not loaded, and for a moment while a device is moved.

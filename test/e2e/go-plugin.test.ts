@@ -1,7 +1,7 @@
 // Coexistence with the Go plugin of the same name: each plugin undoes the attachments of the other, and ib-sriov
 // respects the Go plugin's lock. If PEER names the Go plugin's executable, the tests run it; otherwise
 // guest/go-plugin.sh does the same as its ADD and DEL.
-import { beforeAll, describe, expect, type TestContext, test } from "vitest";
+import { beforeAll, beforeEach, describe, expect, type TestContext, test } from "vitest";
 import { type Config, commandLine, hostLocal, network } from "./harness/cni.ts";
 import { goPlugin, lockHolder } from "./harness/go-plugin-alternation.ts";
 import { inGuest } from "./harness/guest.ts";
@@ -67,6 +67,119 @@ async function asBefore(steps: () => Promise<void>): Promise<void> {
     throw error;
   }
 }
+
+describe("what a killed call of the Go plugin leaves", () => {
+  const request = { index: 0, guid };
+  /** Makes a call of the Go plugin that is killed after a call of its rebind. */
+  async function kill(command: "ADD" | "DEL", at: "unbind" | "bind", of: Request = request): Promise<void> {
+    const call = { command, netns: "a", config: networkOf(of) };
+    const { status, stderr } = await node.guest.execute(
+      commandLine(inGuest(goPlugin), call, `env KILL_AT=${at}`),
+    );
+    expect(status, stderr).toBe(137);
+  }
+  const guidOf = async (pci: string) =>
+    (await node.shell(`cat /sys/bus/pci/devices/${pci}/net/*/address`)).trim().slice(-23);
+  const second = { container: "c2" };
+  const taken = networkOf({ index: 1, guid });
+
+  beforeEach(async () => {
+    await node.reset();
+    await removeLostSettings();
+  }, 120_000);
+
+  test("before the cache: ADD refuses the pod's GUID with the command that makes it free", async () => {
+    await kill("ADD", "bind");
+    expect(await guidOf(vf)).toBe(guid);
+    const { code, msg } = await node.refused({ command: "ADD", netns: "b", config: taken, ...second });
+    expect(code).toBe(7);
+    expect(msg).toMatch(
+      new RegExp(`runs with it; no attachment has VF ${vf}: to take the GUID from it, run: ib-sriov`),
+    );
+    const [, command] = /run: (ib-sriov [^;]*);/.exec(msg) ?? [];
+    await node.shell(`/host/${command}`);
+    expect(await guidOf(vf)).not.toBe(guid);
+    await node.add("b", taken, second);
+    await node.del("b", taken, second);
+  });
+
+  test("before the cache: DEL takes the pod's GUID from the VF", async () => {
+    await kill("ADD", "bind");
+    const { status, stderr } = await node.call({ command: "DEL", netns: "a", config: networkOf(request) });
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringContaining(`VF ${vf} has GUID ${guid}, which this call names`),
+    ]);
+    expect(await guidOf(vf)).toBe("ff:ff:ff:ff:ff:ff:ff:ff");
+    await node.del("a", networkOf(request));
+    await node.add("b", taken, second);
+    await node.del("b", taken, second);
+  });
+
+  test("between unbind and bind: DEL takes the pod's GUID from the VF, and binds it", async () => {
+    await kill("ADD", "unbind");
+    await node.call({ command: "DEL", netns: "a", config: networkOf(request) });
+    expect(await guidOf(vf)).toBe("ff:ff:ff:ff:ff:ff:ff:ff");
+  });
+
+  test("between unbind and bind: DEL of another call reports the VF without a driver, and provision binds it", async () => {
+    await kill("ADD", "unbind");
+    const { status, stderr } = await node.call({
+      command: "DEL",
+      netns: "a",
+      config: networkOf({ index: 0 }),
+    });
+    expect([status, stderr]).toEqual([
+      0,
+      expect.stringMatching(new RegExp(`VF ${vf} has no driver, .* run: ib-sriov bind ${vf}`)),
+    ]);
+    expect(await node.shell("/host/ib-sriov provision")).toContain(`${vf}: kept`);
+    expect(await guidOf(vf)).toBe(guid);
+  });
+
+  test("provision does not bind a VF for which the kernel loads no driver, or that is reserved", async () => {
+    const directory = `/sys/bus/pci/devices/${vf}`;
+    await kill("ADD", "unbind");
+    for (const [file, value, before] of [
+      [`${directory}/driver_override`, "vfio-pci", "\\n"],
+      [`${directory}/physfn/sriov_drivers_autoprobe`, "0", "1"],
+    ]) {
+      await node.shell(`echo ${value} >${file}`);
+      expect((await node.guest.execute("/host/ib-sriov provision")).stdout).toContain(
+        `VF ${vf} has no driver`,
+      );
+      await node.shell(`printf "${before}" >${file}`);
+    }
+  });
+
+  test.each(["unbind", "bind"] as const)(
+    "after %s in DEL: our DEL restores the netdev's name from the cache",
+    async (at) => {
+      const name = await node.hostNetdev(vf);
+      const own = await guidOf(vf);
+      await addByPeer("a", request);
+      await kill("DEL", at);
+      await node.call({ command: "DEL", netns: "a", config: networkOf(request) });
+      expect(await node.hostNetdev(vf)).toBe(name);
+      expect(await guidOf(vf)).toBe(own);
+    },
+  );
+
+  test("a DEL that is repeated does not take the VF's own GUID, which its network names", async () => {
+    const own = { index: 0, guid: await guidOf(vf) };
+    await node.add("a", networkOf(own));
+    await node.del("a", networkOf(own));
+    await node.del("a", networkOf(own));
+    expect(await guidOf(vf)).toBe(own.guid);
+    // Nor does the DEL after an ADD that has failed.
+    await node.shell("ip -n b link add net1 type dummy");
+    await node.refused({ command: "ADD", netns: "b", config: networkOf(own), ...second });
+    for (let i = 0; i < 2; i++)
+      await node.call({ command: "DEL", netns: "b", config: networkOf(own), ...second });
+    expect(await guidOf(vf)).toBe(own.guid);
+    await node.shell("ip -n b link del net1");
+  });
+});
 
 test.each([
   ["with all settings", { index: 0, guid, linkState: "enable", ipam }],

@@ -13,7 +13,10 @@ import { modeOf } from "../modes.ts";
 import { type AddSession, openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
 import { chooseGuid, newDerivedGuid } from "../plan/choose-guid.ts";
 import { createRecord, refuseTakenName } from "../plan/create-record.ts";
+import { thoroughGuidSearch } from "../plan/guid-holder.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
+import { reserveGuids } from "../plan/reserve-guid.ts";
+import { recordedGuids } from "../recovery/recorded-guids.ts";
 import { findStaleAttachment, type StaleAttachment } from "../recovery/stale-attachment.ts";
 import { completeTakeOver, takeOverStale } from "../recovery/take-over.ts";
 import type { AddRequest } from "../requests.ts";
@@ -74,6 +77,7 @@ export function provision(session: Session, pci: string, options: ProvisionOptio
       const attachment = { ...createRecord(adding, plan), containerNetns: undefined };
       try {
         completeTakeOver(attachment, request.name, takeover);
+        reserveGuids(attachment);
         (modeOf(plan.record).hasRdmaDevices ? guid : adminGuid).apply(attachment);
       } catch (error) {
         throw rollBack(attachment, error);
@@ -114,12 +118,13 @@ function choose(
  * Returns the GUIDs that the PF has for a VF, as the VF's own, if the VF does not run with them; `undefined` if they are
  * in effect, or cannot come into effect: they are not valid, or another device has them.
  */
-function pendingGuids({ node, vf, pf, request }: AddSession, taken: readonly Guid[]): OwnGuids | undefined {
+function pendingGuids(adding: AddSession, taken: readonly Guid[]): OwnGuids | undefined {
+  const { node, vf, pf, request } = adding;
   if (node.functions.driver(vf.pci) === VFIO_DRIVER) return undefined;
   const { nodeGuid, portGuid } = pf.vf;
-  const others = [...taken, ...node.functions.othersGuids(vf.pci)];
+  const isTaken = thoroughGuidSearch(adding, recordedGuids(adding), taken);
   const isFree = (guid: Guid | undefined): guid is Guid =>
-    guid !== undefined && isUsableGuid(guid) && !others.includes(guid);
+    guid !== undefined && isUsableGuid(guid) && !isTaken(guid);
   if (!isFree(nodeGuid) || !isFree(portGuid)) return undefined;
   const now = effectiveGuids(node, vf.pci, undefined, request.rdmaOnly === true ? "none" : undefined);
   if (now.node === nodeGuid && now.port === portGuid) return undefined;

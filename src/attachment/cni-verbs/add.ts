@@ -13,7 +13,7 @@ import { openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
 import { chooseGuid } from "../plan/choose-guid.ts";
 import { createRecord, refuseTakenName } from "../plan/create-record.ts";
 import { makePlan } from "../plan/plan.ts";
-import { reserveGuid } from "../plan/reserve-guid.ts";
+import { reserveGuids } from "../plan/reserve-guid.ts";
 import { requireRecordFits } from "../record/record-file.ts";
 import { findStaleAttachment } from "../recovery/stale-attachment.ts";
 import { completeTakeOver, takeOverStale } from "../recovery/take-over.ts";
@@ -49,7 +49,7 @@ export function add(node: Node, request: AddRequest, answer: (result: Result) =>
       const attachment = createRecord(adding, plan);
       try {
         completeTakeOver(attachment, request.name, takeover);
-        reserveGuid(attachment);
+        reserveGuids(attachment);
         for (const step of stepsOf(attachment)) apply(attachment, step);
         complete(attachment, answer);
       } catch (error) {

@@ -3,6 +3,7 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
+import { clearNamedGuid } from "../go-plugin/clear-guid.ts";
 import { importGoAttachment } from "../go-plugin/import.ts";
 import { callForLease } from "../ipam/ipam.ts";
 import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
@@ -28,6 +29,7 @@ export function del(node: Node, request: DelRequest): void {
     const seen = findRecord(session, request);
     const pci = pciOf(seen);
     if (pci === undefined) {
+      if (seen === undefined) clearNamedGuid(session, request);
       delUnrecorded(session, request, named, seen);
       return;
     }

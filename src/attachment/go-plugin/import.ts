@@ -1,10 +1,11 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import { type Guid, ZERO_GUID } from "../../infiniband/guid.ts";
+import { type Guid, sameGuid, ZERO_GUID } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { RdmaNames, VirtualFunction } from "../../node/pci-functions.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
+import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
 import { isOfEarlierBoot } from "../lock/earlier-boot.ts";
 import type { VfSession } from "../lock/locks.ts";
@@ -13,7 +14,9 @@ import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import { callThatFits } from "../record/record-file.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
 import { releaseLease } from "../recovery/del-unrecorded.ts";
+import { recordedGuids } from "../recovery/recorded-guids.ts";
 import type { DelRequest } from "../requests.ts";
+import { hostNetdev } from "../steps/host-netdev.ts";
 import { netdevOf, waitForNetdevReturn } from "../vf/netdev.ts";
 import { functionAt, PhysicalFunction, unseenError } from "../vf/pci-function.ts";
 import { resetVfio } from "./reset-vfio.ts";
@@ -44,10 +47,12 @@ export function importGoAttachment(
     return record;
   }
   if (vf !== undefined) resetVfio(node, vf, goCache);
-  else
+  else {
     warn(
       `nothing shows that VF ${pci} still belongs to container ${request.name.containerId}; only its lease is released`,
     );
+    restoreName(session, request, goCache);
+  }
   releaseLease(session, request);
   attempt("remove the Go plugin's cache", () => state.remove(path));
   return undefined;
@@ -90,6 +95,24 @@ function heldVf(
   if (link === undefined) requireNoTrace(node, vf, guid);
   else if (link.name === ifname || (guid !== undefined && portGuidOf(link.address) === guid)) return vf;
   return undefined;
+}
+
+/**
+ * Restores the name of the netdev of a free VF on which the Go plugin's DEL was killed after its rebind, before it renamed
+ * the netdev: the VF then has its own GUID again, and a name that the kernel chose.
+ */
+function restoreName(session: VfSession, request: DelRequest, goCache: GoCache): void {
+  const { node } = session;
+  const { pci, original, name } = goCache;
+  // Without a GUID, the Go plugin does not rebind. After a reboot the present name counts.
+  if (original === undefined || name === "" || node.functions.generation(pci) === undefined) return;
+  const recorded = recordedGuids(session).filter((each) => each.pci === pci);
+  const link = netdevOf(node, node.namespaces.host, pci);
+  if (recorded.length !== 1 || link === undefined || !/^ib\d+$/.test(link.name)) return;
+  const port = portGuidOf(link.address);
+  if (port === undefined || !sameGuid(port, original)) return;
+  const record = recordLike(node, request, undefined, goCache, node.functions.virtualFunction(pci));
+  hostNetdev.undo(stepContextOf(session, record, undefined));
 }
 
 /**

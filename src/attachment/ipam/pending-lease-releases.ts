@@ -3,7 +3,7 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { attempt, attemptAll } from "../errors.ts";
 import type { VfSession } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
-import { releaseGuidNotes } from "../record/guid-reservation.ts";
+import { releaseGuidNotes } from "../record/guid-notes.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam.ts";

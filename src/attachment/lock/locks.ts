@@ -1,4 +1,5 @@
 import { CniError, codes } from "../../cni/errors.ts";
+import type { Guid } from "../../infiniband/guid.ts";
 import { TimeoutError } from "../../node/clock.ts";
 import type { Files, Lock, LockHolder } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
@@ -38,6 +39,10 @@ export class Locks {
   private bootOfOwner: string | undefined;
   private pendingReleases = false;
   private guids: OwnGuids | undefined;
+  /** A GUID that a network has named for the VF and that is the VF's own; `undefined` if no network has. */
+  confirmedGuid: Guid | undefined;
+  /** The call that held the VF's lock before this one, e.g. "ADD of container c1". */
+  previousCaller: string | undefined;
 
   /** @param caller for the error of a call that waits for the lock, e.g. "ADD of container c1". */
   constructor(
@@ -53,7 +58,10 @@ export class Locks {
     const lock = this.session.state.vfLock(pci);
     this.acquire(lock, `VF ${pci}`, this.session.deadline);
     this.heldVf = lock;
-    const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids } = parseLockContents(lock.read());
+    const contents = parseLockContents(lock.read());
+    const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, confirmedGuid, holder } = contents;
+    this.confirmedGuid = confirmedGuid;
+    this.previousCaller = holder?.verb;
     this.bootOfOwner = ownerBoot;
     this.pendingReleases = hasPendingReleases;
     this.guids = ownGuids;
@@ -84,6 +92,13 @@ export class Locks {
   /** The VF's own GUIDs, if an attachment has given it others and was not undone completely; `undefined` otherwise. */
   get ownGuids(): OwnGuids | undefined {
     return this.guids;
+  }
+
+  /** Notes that a GUID that a network names is the VF's own. */
+  confirmGuid(guid: Guid): void {
+    if (this.confirmedGuid === guid) return;
+    this.confirmedGuid = guid;
+    this.write();
   }
 
   /**
@@ -228,6 +243,7 @@ export class Locks {
       ownerBoot: this.bootOfOwner,
       hasPendingReleases: this.pendingReleases,
       ownGuids: this.guids,
+      confirmedGuid: this.confirmedGuid,
       holder: { pid: clock.pid, verb: this.caller, since: Math.round(clock.wall()) },
     });
   }

@@ -1,8 +1,8 @@
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
-import type { AttachmentRecord } from "../record/record.ts";
-import type { VfSession } from "./locks.ts";
+import { type AttachmentRecord, changesGuid } from "../record/record.ts";
+import type { Locks, VfSession } from "./locks.ts";
 import type { OwnGuids } from "./vf-owner.ts";
 
 /**
@@ -34,6 +34,11 @@ export function currentOwnGuids(
   const { ownGuids } = locks;
   if (ownGuids?.generation !== generation) return undefined;
   return ownGuids.bootId === node.clock.bootId() ? ownGuids : undefined;
+}
+
+/** Notes that the GUID that an attachment's network names is the VF's own, if it is. */
+export function confirmOwnGuid(locks: Locks, { desired, originals }: AttachmentRecord): void {
+  if (desired.guid !== undefined && !changesGuid(desired, originals)) locks.confirmGuid(desired.guid);
 }
 
 /** Reports whether a VF with these effective GUIDs runs with a GUID of an attachment. */

@@ -1,4 +1,5 @@
 import { fromJson, isObject } from "../../cni/document.ts";
+import type { Guid } from "../../infiniband/guid.ts";
 import type { AttachmentName } from "../record/record.ts";
 import { guid, listOf, number, object, type TypeOf, text } from "../record/schema.ts";
 
@@ -14,6 +15,11 @@ export interface LockContents {
   readonly hasPendingReleases: boolean;
   /** The VF's own GUIDs while an attachment gives it others; `undefined` otherwise. */
   readonly ownGuids: OwnGuids | undefined;
+  /**
+   * A GUID that a network has named for the VF and that is the VF's own, so that a DEL without a record does not take it
+   * from the VF; `undefined` if no network has.
+   */
+  readonly confirmedGuid: Guid | undefined;
   /** The last call that held the lock. */
   readonly holder: Holder | undefined;
 }
@@ -50,7 +56,7 @@ export type Holder = TypeOf<typeof holderSchema>;
 
 /** Returns the text of a lock file. Members that are `undefined` are left out. */
 export function encodeLockContents(contents: LockContents): string {
-  const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, holder } = contents;
+  const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, confirmedGuid, holder } = contents;
   // The keys are the same in lock files of every version.
   return JSON.stringify({
     owner,
@@ -58,6 +64,7 @@ export function encodeLockContents(contents: LockContents): string {
     boot: ownerBoot,
     owes: hasPendingReleases || undefined,
     ownGuids: ownGuids && documentOf(ownGuids),
+    confirmedGuid,
     holder,
   });
 }
@@ -70,13 +77,14 @@ function documentOf({ generation: incarnation, ...others }: OwnGuids) {
 /** Parses the text of a lock file. Members that are missing or invalid are ignored. */
 export function parseLockContents(text: string): LockContents {
   const note = fromJson(text);
-  const { owner, predecessor, boot, owes, ownGuids, holder } = isObject(note) ? note : {};
+  const { owner, predecessor, boot, owes, ownGuids, confirmedGuid, holder } = isObject(note) ? note : {};
   return {
     owner: attachmentName(owner) ? owner : undefined,
     predecessor: attachmentName(predecessor) ? predecessor : undefined,
     ownerBoot: typeof boot === "string" ? boot : undefined,
     hasPendingReleases: owes === true,
     ownGuids: ownGuidsIn(ownGuids),
+    confirmedGuid: guid(confirmedGuid) ? confirmedGuid : undefined,
     holder: holderSchema(holder) ? holder : undefined,
   };
 }

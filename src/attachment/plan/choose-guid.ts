@@ -5,11 +5,12 @@ import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
-import { type RecordedGuids, recordedGuids } from "../record/recorded-guids.ts";
+import { type RecordedGuids, recordedGuids } from "../recovery/recorded-guids.ts";
 import type { StaleAttachment } from "../recovery/stale-attachment.ts";
 import { portGuidOfDevice } from "../vf/effective-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import type { AddSession } from "./add-session.ts";
+import { thoroughGuidSearch } from "./guid-holder.ts";
 
 /** Returns the GUID that an attachment gives to its VF; `undefined` if the VF keeps its own. */
 export function chooseGuid(
@@ -37,15 +38,15 @@ function autoGuid(
   stale: StaleAttachment | undefined,
   noted: OwnGuids | undefined,
 ): Guid | undefined {
-  const { state, vf, pf } = session;
+  const { vf, pf } = session;
   const own = stale?.isCurrent ? stale.record.originals.portGuid : ownPortGuid(portGuidNow(session), noted);
   // The VF has no netdev, for which the plan throws.
   if (own === undefined) return undefined;
   const choices = choicesFor(vf, pf.link);
   if (choices.includes(own)) return own;
-  const recorded = recordedGuids(state);
+  const recorded = recordedGuids(session);
   if (isUsableGuid(own) && !cameWithContainer(recorded, vf, own)) return undefined;
-  return freeChoice(session, choices, recordedForOthers(recorded, vf));
+  return freeChoice(vf, choices, thoroughGuidSearch(session, recorded));
 }
 
 /**
@@ -54,21 +55,16 @@ function autoGuid(
  * @throws {CniError} if no GUID can be derived, or all of them are in use.
  */
 export function newDerivedGuid(session: AddSession, taken: readonly Guid[]): Guid {
-  const { state, vf, pf } = session;
+  const { vf, pf } = session;
   const { nodeGuid, portGuid } = pf.vf;
   const own = [portGuidNow(session), nodeGuid, portGuid];
-  const others = recordedForOthers(recordedGuids(state), vf);
-  return freeChoice(session, choicesFor(vf, pf.link), [...taken, ...own, ...others]);
+  const isTaken = thoroughGuidSearch(session, recordedGuids(session), [...taken, ...own]);
+  return freeChoice(vf, choicesFor(vf, pf.link), isTaken);
 }
 
 /** @throws {CniError} if all choices are taken. */
-function freeChoice(
-  { node, vf }: AddSession,
-  choices: readonly Guid[],
-  taken: readonly (Guid | undefined)[],
-): Guid {
-  const all = [...node.functions.othersGuids(vf.pci), ...taken];
-  const free = choices.find((guid) => !all.includes(guid));
+function freeChoice(vf: VirtualFunction, choices: readonly Guid[], isTaken: (guid: Guid) => boolean): Guid {
+  const free = choices.find((guid) => !isTaken(guid));
   if (free !== undefined) return free;
   throw new CniError(
     codes.node,
@@ -104,10 +100,5 @@ function choicesFor(vf: VirtualFunction, pf: Link): Guid[] {
 
 /** Reports whether a recorded attachment brought the GUID to the VF, instead of finding it there. */
 function cameWithContainer(recorded: readonly RecordedGuids[], vf: VirtualFunction, guid: Guid): boolean {
-  return recorded.some(({ pci, given, original }) => pci === vf.pci && given === guid && original !== guid);
-}
-
-/** Returns the recorded GUIDs of other VFs, whose devices may be in containers, and then are not visible here. */
-function recordedForOthers(recorded: readonly RecordedGuids[], vf: VirtualFunction): (Guid | undefined)[] {
-  return recorded.flatMap(({ pci, given, original }) => (pci === vf.pci ? [] : [given, original]));
+  return recorded.some(({ pci, given }) => pci === vf.pci && given === guid);
 }

@@ -3,7 +3,7 @@ import { isPhysical } from "../../node/pci-functions.ts";
 import type { AddContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
 import type { VfSession } from "../lock/locks.ts";
-import { ownGuids } from "../lock/own-guids.ts";
+import { confirmOwnGuid, ownGuids } from "../lock/own-guids.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import type { StaleAttachment } from "../recovery/stale-attachment.ts";
@@ -59,6 +59,7 @@ export function claimVf(
   pfName: string,
 ): string {
   const { containerId, ifname } = record;
+  confirmOwnGuid(locks, record);
   locks.claim({ containerId, ifname }, guids);
   let path: string | undefined;
   try {

@@ -1,70 +1,84 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Guid } from "../../infiniband/guid.ts";
-import { portGuidOf } from "../../infiniband/hardware-address.ts";
-import type { Link } from "../../node/links.ts";
 import type { AddContext } from "../context.ts";
 import type { Session } from "../lock/session.ts";
-import { parseLockContents } from "../lock/vf-owner.ts";
-import { newGuidOf } from "../record/guid-reservation.ts";
-import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
-import { isCurrent } from "../undo/has-vf.ts";
-import { type HostRdmaDevices, hostRdmaDevices } from "../vf/rdma-devices.ts";
+import { guidsOf } from "../record/guid-notes.ts";
+import { type AttachmentName, type AttachmentRecord, changesGuid } from "../record/record.ts";
+import { type RecordedGuids, recordedGuids } from "../recovery/recorded-guids.ts";
+import { isVirtual } from "../vf/pci-function.ts";
+import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
+import type { AddSession } from "./add-session.ts";
+import { attachmentWithGuid, type GuidHolder, guidSearch } from "./guid-holder.ts";
 
 /**
- * Refuses a GUID that another function of the node runs with: two ports with one GUID break the fabric. A function
- * whose devices are all in a container is not visible here; {@link reserveGuid} finds it if it has an attachment.
+ * Refuses the GUID that an attachment gives to its VF if another function of the node has it: two ports with one GUID
+ * break the fabric.
  * @param rdma `undefined` if the caller has not read the devices.
- * @throws {CniError} code 7, naming the container, the netdev or the RDMA device that has the GUID.
+ * @throws {CniError} code 7, naming the container or the device that has the GUID.
  */
 export function requireFreeGuid(
-  session: Session,
-  record: AttachmentRecord,
+  session: AddSession,
+  { desired, originals }: AttachmentRecord,
   rdma: HostRdmaDevices | undefined,
 ): void {
-  const { node, state } = session;
-  const { pci, pf } = record.vf;
-  const guid = newGuidOf(record);
-  if (guid === undefined) return;
-  const netdevs = node.links.ofIpoib(node.namespaces.host);
-  const netdev = netdevs.find((each) => each.pci !== pci && portGuidOf(each.address) === guid);
-  const { others } = rdma ?? hostRdmaDevices(node, pci);
-  const device = others.find(({ nodeGuid }) => nodeGuid === guid);
-  if (netdev === undefined && device === undefined) return;
-  const holder = state.guidNote(guid);
-  const owner =
-    holder === undefined || holder === pci ? undefined : attachmentWithGuid(session, holder, guid);
-  if (owner !== undefined) throw inUse(guid, pci, `VF ${holder} has it`, owner);
-  const which = netdev === undefined ? `RDMA device ${device?.name}` : describeNetdev(netdev, pf);
-  throw inUse(guid, pci, `${which} runs with it`, undefined);
-}
-
-function describeNetdev({ name, pci }: Link, pf: string): string {
-  if (pci === undefined) return `netdev ${name}`;
-  return `netdev ${name} of ${pci === pf ? "its PF " : ""}${pci}`;
+  const { guid } = desired;
+  if (guid === undefined || !changesGuid(desired, originals)) return;
+  const holder = guidSearch(session, rdma)(guid);
+  if (holder !== undefined) throw inUse(session, session.vf.pci, guid, holder);
 }
 
 /**
- * Creates a note in the state directory that a VF is about to get a GUID that is not its own, so that no other VF gets
- * the same. The file is created atomically: of two ADDs at once, one succeeds. It names the VF, whose lock file and
- * record show whether the VF still has the GUID, so that the note of a killed call is recognized. The record is already
- * written.
- * @throws {CniError} code 7, naming the container that has the GUID.
+ * Notes the GUIDs of an attachment, so that no other VF gets them ({@link guidsOf}). A note is created atomically:
+ * of two ADDs at once, one succeeds. The record is already written, by which the note of a killed call is recognized.
+ * @throws {CniError} code 7, naming the container, if another attachment has the port GUID that the VF is to have.
  */
-export function reserveGuid(session: AddContext): void {
+export function reserveGuids(session: AddContext): void {
+  const { record, effective } = session;
+  const { desired, originals, vf } = record;
+  const portGuid = desired.guid ?? originals.portGuid;
+  for (const guid of guidsOf(record)) {
+    const holder = reserve(session, guid);
+    // The VF's other GUIDs are those that it has had so far. An administrator can give one node GUID to several VFs.
+    if (holder === undefined || guid !== portGuid) continue;
+    const text = `${holder.what}, which ${attachmentText(holder.attachment)} has`;
+    if (changesGuid(desired, originals)) throw inUse(session, vf.pci, guid, holder);
+    throw effective.port === guid
+      ? new CniError(
+          codes.badConfiguration,
+          `VF ${vf.pci} cannot be attached with its own GUID ${guid}: ${text}; give the VF another GUID: ` +
+            `ib-sriov provision --replace ${vf.pci}`,
+        )
+      : new CniError(
+          codes.tryAgain,
+          `GUID ${guid} cannot be derived for VF ${vf.pci}: in the meantime, ${text}; the next ADD derives another GUID`,
+        );
+  }
+}
+
+/** Notes that the VF has a GUID. Returns the attachment of another VF that has it; `undefined` if it is noted. */
+function reserve(session: AddContext, guid: Guid): NotedHolder | undefined {
   const { record, state, locks, deadline } = session;
+  const { guidNotes } = state;
   const { pci } = record.vf;
-  const guid = newGuidOf(record);
-  if (guid === undefined || state.createGuidNote(guid, pci)) return;
-  // Replacing an outdated note takes two steps, so only one call at a time may do it.
-  locks.whileNodeIsLocked(deadline, () => {
-    const holder = state.guidNote(guid);
-    if (holder === pci) return;
-    if (holder !== undefined) {
-      const owner = attachmentWithGuid(session, holder, guid);
-      if (owner !== undefined) throw inUse(guid, pci, `VF ${holder} has it`, owner);
-      state.removeGuidNote(guid);
-    }
-    if (state.createGuidNote(guid, pci)) return;
+  let outcome = guidNotes.create(guid, pci);
+  if (outcome === "unprepared") {
+    // The record of this call is there, too, and its notes must not come first.
+    const others = recordedGuids(session).filter((each) => each.pci !== pci);
+    noteRecorded(session, others);
+    guidNotes.prepare(pci);
+    outcome = guidNotes.create(guid, pci);
+  }
+  if (outcome === "created") return undefined;
+  const holder = notedHolder(session, guid);
+  if (holder !== undefined) return holder;
+  // The note is outdated, or names this VF. Replacing a note takes two steps, so only one call at a time may do it; and
+  // another call that finds the note outdated may be about to replace it.
+  return locks.whileNodeIsLocked(deadline, () => {
+    if (guidNotes.vfWith(guid) === pci) return undefined;
+    const now = notedHolder(session, guid);
+    if (now !== undefined) return now;
+    guidNotes.remove(guid);
+    if (guidNotes.create(guid, pci) === "created") return undefined;
     throw new CniError(
       codes.tryAgain,
       `GUID ${guid} was given to another VF while VF ${pci} was about to get it`,
@@ -72,31 +86,48 @@ export function reserveGuid(session: AddContext): void {
   });
 }
 
-/**
- * Returns the attachment of a VF that has a GUID, running or not: as long as it has a record, its VF may run with the
- * GUID. An unreadable record may contain the GUID, unless it is from an earlier boot.
- */
-export function attachmentWithGuid(
-  { node, state }: Session,
-  pci: string,
-  guid: Guid,
-): AttachmentName | undefined {
-  const { owner, predecessor, ownerBoot } = parseLockContents(state.vfNote(pci));
-  return [owner, predecessor].find((name) => {
-    const stored = name && state.findAny(name);
-    if (stored?.unreadable !== undefined) return ownerBoot === node.clock.bootId();
-    const record = stored?.record;
-    if (record?.vf.pci !== pci || record.desired.guid !== guid) return false;
-    return isCurrent(node, record, () => node.functions.generation(pci));
-  });
+/** Returns the attachment of another VF that has a GUID according to its note; `undefined` if the note is outdated. */
+function notedHolder(session: AddContext, guid: Guid): NotedHolder | undefined {
+  const pci = session.state.guidNotes.vfWith(guid);
+  if (pci === undefined || pci === session.record.vf.pci) return undefined;
+  const attachment = attachmentWithGuid(session, pci, guid);
+  return attachment && { what: `VF ${pci} has it`, pci, attachment };
 }
 
-function inUse(guid: Guid, pci: string, why: string, owner: AttachmentName | undefined): CniError {
-  const container =
-    owner === undefined ? "" : `, which container ${owner.containerId} (interface ${owner.ifname}) was given`;
+/** An attachment that has a GUID according to its note. */
+type NotedHolder = GuidHolder & { readonly attachment: AttachmentName };
+
+/**
+ * Creates the notes that are missing: the Go plugin, and older versions, do not create them for GUIDs that VFs keep. ADD calls it once for each VF, before the VF has its first note.
+ */
+export function noteRecorded({ state: { guidNotes } }: Session, recorded: readonly RecordedGuids[]): void {
+  for (const { pci, guids } of recorded) {
+    for (const guid of guids) {
+      if (guidNotes.create(guid, pci) !== "unprepared") continue;
+      guidNotes.prepare(pci);
+      guidNotes.create(guid, pci);
+    }
+  }
+}
+
+/** Returns the error for a GUID that a function of the node has. */
+function inUse(session: Session, pci: string, guid: Guid, holder: GuidHolder): CniError {
+  const recorded = holder.attachment === undefined ? recordedGuids(session) : [];
+  const ofHolder = recorded.filter((each) => each.pci === holder.pci);
+  const attachment = holder.attachment ?? ofHolder.find(({ guids }) => guids.includes(guid))?.name;
+  const container = attachment === undefined ? "" : `, which ${attachmentText(attachment)} has`;
+  const isFree = attachment === undefined && ofHolder.length === 0;
+  const remedy =
+    isFree && holder.pci !== undefined && isVirtual(session.node, holder.pci)
+      ? `; no attachment has VF ${holder.pci}: to take the GUID from it, run: ib-sriov provision --replace ${holder.pci}`
+      : "";
   return new CniError(
     codes.badConfiguration,
-    `GUID ${guid} cannot be given to VF ${pci}: ${why}${container}; a GUID serves one port: ` +
+    `GUID ${guid} cannot be given to VF ${pci}: ${holder.what}${container}${remedy}; a GUID serves one port: ` +
       'set "guid" to "auto", or give each pod another GUID',
   );
+}
+
+function attachmentText({ containerId, ifname }: AttachmentName): string {
+  return `container ${containerId} (interface ${ifname})`;
 }

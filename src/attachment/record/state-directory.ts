@@ -1,10 +1,10 @@
 import { fromJson } from "../../cni/document.ts";
 import { utf8Length } from "../../cni/utf8-length.ts";
-import { type Guid, parseGuid } from "../../infiniband/guid.ts";
 import type { Files, Lock } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 import { stateLetter, stateOffset } from "./codec.ts";
+import { GuidNotes } from "./guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { recordDocument } from "./record-file.ts";
 import { mayBeOf, parseStored, requireRead, type StoredRecord } from "./stored-record.ts";
@@ -32,7 +32,11 @@ export class StateDirectory {
   /** The last record that was read: a call reads it again under the VF's lock, and mostly gets the same text. */
   private lastRead: ({ readonly text: string } & ReturnType<typeof parseStored>) | undefined;
 
-  constructor(private readonly files: Files) {}
+  readonly guidNotes: GuidNotes;
+
+  constructor(private readonly files: Files) {
+    this.guidNotes = new GuidNotes(files, STATE_DIRECTORY);
+  }
 
   /** Makes the directories that a change needs; throws if another file has their path. */
   prepare(): void {
@@ -61,37 +65,6 @@ export class StateDirectory {
   /** Returns the text of a VF's lock file, read without the lock; "" if the file is empty or does not exist. */
   vfNote(pci: string): string {
     return this.files.read(`${STATE_DIRECTORY}/.vf/${pci}`) ?? "";
-  }
-
-  /**
-   * Notes that a VF gets a GUID.
-   * @returns false if there is already a note of that GUID, which then stays unchanged.
-   */
-  createGuidNote(guid: Guid, pci: string): boolean {
-    const path = guidPath(guid);
-    try {
-      return this.files.create(path, pci);
-    } catch (error) {
-      if (errnoOf(error) !== "ENOENT") throw error;
-    }
-    this.files.makeDirectory(parentOf(path));
-    return this.files.create(path, pci);
-  }
-
-  /** Returns the PCI address of the VF that got a GUID, from the note of the GUID; `undefined` without such a note. */
-  guidNote(guid: Guid): string | undefined {
-    return this.files.read(guidPath(guid));
-  }
-
-  /** Returns the GUIDs that have notes. It lists a directory, so ADD and DEL do not call it. */
-  notedGuids(): Guid[] {
-    const names = this.files.list(`${STATE_DIRECTORY}/.guid`);
-    return names.map(parseGuid).filter((guid) => guid !== undefined);
-  }
-
-  /** Removes the note of a GUID; a missing note is a success. */
-  removeGuidNote(guid: Guid): void {
-    this.files.remove(guidPath(guid));
   }
 
   /** Returns the node's lock file, for rebinds and RDMA moves, which reassign the RDMA character devices. */
@@ -261,10 +234,6 @@ export class StateDirectory {
 
 function plainPath(name: AttachmentName): string {
   return `${STATE_DIRECTORY}/${name.containerId}-${name.ifname}`;
-}
-
-function guidPath(guid: Guid): string {
-  return `${STATE_DIRECTORY}/.guid/${guid.replaceAll(":", "")}`;
 }
 
 function collisionPath(name: AttachmentName): string {

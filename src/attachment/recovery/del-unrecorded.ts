@@ -15,7 +15,7 @@ import { returnToHost } from "../steps/interface.ts";
 import { isVirtual, unseenError } from "../vf/pci-function.ts";
 import { countPkeyChildren } from "../vf/pkey-children.ts";
 import { hostRdmaDevices, rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
-import { restoreOwnGuids } from "./restore-own-guids.ts";
+import { removePresentNotes, restoreOwnGuids } from "./restore-own-guids.ts";
 
 /**
  * DEL of an attachment without a readable record: it is already detached, another plugin made it, or its record is
@@ -77,7 +77,10 @@ function returnVf(session: Session, request: DelRequest, containerNetns: Namespa
   const { deviceID: pci, name, netns } = request;
   if (pci === undefined || !isVirtual(node, pci)) return;
   const isNoted = isNamed(parseLockContents(state.vfNote(pci)).owner, name);
-  if (!isNoted && !isInContainer(node, pci, containerNetns)) return;
+  if (!isNoted && !isInContainer(node, pci, containerNetns)) {
+    warnOfMissingDriver(session, pci);
+    return;
+  }
   withVfLock(session, pci, `DEL of container ${name.containerId}`, (locked) => {
     const { owner } = locked.locks;
     const isOwner = isNamed(owner, name);
@@ -96,6 +99,18 @@ function returnVf(session: Session, request: DelRequest, containerNetns: Namespa
   });
 }
 
+/** Warns of a free VF without a driver, unless it is reserved for another driver. */
+function warnOfMissingDriver({ node, state, warn }: Session, pci: string): void {
+  const { functions } = node;
+  const { owner } = parseLockContents(state.vfNote(pci));
+  if (functions.driver(pci) !== undefined || (owner !== undefined && state.findAny(owner) !== undefined))
+    return;
+  if (![undefined, driverOfPf(node, pci)].includes(functions.driverOverride(pci))) return;
+  warn(
+    `VF ${pci} has no driver, which no record explains: a call may have been killed; run: ib-sriov bind ${pci}`,
+  );
+}
+
 /** Restores a VF that the lock file assigns to this attachment: its driver, and its GUIDs. */
 function restoreVf(session: VfSession, request: DelRequest, pci: string): void {
   const { node, locks } = session;
@@ -103,6 +118,7 @@ function restoreVf(session: VfSession, request: DelRequest, pci: string): void {
   const driver = node.functions.driver(pci);
   if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver))
     restoreOwnGuids(session, request, pci, driver);
+  else removePresentNotes(session, pci);
   locks.clearOwner();
 }
 

@@ -1,9 +1,11 @@
-import { VFIO_DRIVER } from "../../node/pci-functions.ts";
+import type { Node } from "../../node/node.ts";
+import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import { stepContextOf } from "../context-of.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { currentOwnGuids, runsWithOthers } from "../lock/own-guids.ts";
 import { modeOf } from "../modes.ts";
-import { releaseGuidNotes } from "../record/guid-reservation.ts";
+import { releaseGuidNotes, usableGuids } from "../record/guid-notes.ts";
+import type { GuidPair } from "../record/guid-pair.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { VerbRequest } from "../requests.ts";
 import { adminGuid } from "../steps/admin-guid.ts";
@@ -16,7 +18,7 @@ type RestoredRequest = Pick<VerbRequest, "name" | "stdin" | "args" | "path">;
 
 /**
  * Restores the GUIDs of a VF that runs with those of an attachment whose record is lost: the VF's lock file contains
- * them.
+ * them. Also removes the attachment's notes of GUIDs.
  * @param driver the VF's driver.
  * @throws {CniError} if the GUIDs did not come into effect.
  */
@@ -29,7 +31,10 @@ export function restoreOwnGuids(
   const { node, state } = session;
   const vf = node.functions.virtualFunction(pci);
   const own = currentOwnGuids(session, vf);
-  if (own === undefined) return;
+  if (own === undefined) {
+    removePresentNotes(session, pci);
+    return;
+  }
   const hasNetdev = node.functions.hasNetdev(pci);
   const record: AttachmentRecord = {
     ...name,
@@ -59,7 +64,25 @@ export function restoreOwnGuids(
     if (runsWithOthers(own, { node: nodeGuid, port: portGuid })) adminGuid.undo(attachment);
     return;
   }
-  if (!runsWithOthers(own, effectiveGuids(node, pci, undefined, hasNetdev ? undefined : "none"))) return;
+  if (!runsWithOthers(own, presentGuids(node, vf))) return;
   guid.undo(attachment);
   rdmaDevice.undo(attachment);
+}
+
+/** Removes the notes of the GUIDs that a VF has, which no attachment has any more. */
+export function removePresentNotes({ node, state }: VfSession, pci: string): void {
+  const { node: nodeGuid, port } = presentGuids(node, node.functions.virtualFunction(pci));
+  state.guidNotes.removeOf(pci, usableGuids([nodeGuid, port]));
+}
+
+/**
+ * Returns the GUIDs that a VF on the host has: those that it runs with. For a VF of a virtual machine, and for one without
+ * a driver, these are the GUIDs at its PF.
+ */
+export function presentGuids(node: Node, { pci, pf, index }: VirtualFunction): GuidPair {
+  const driver = node.functions.driver(pci);
+  if (driver !== undefined && driver !== VFIO_DRIVER)
+    return effectiveGuids(node, pci, undefined, node.functions.hasNetdev(pci) ? undefined : "none");
+  const config = node.links.physical(pf, index)?.vf;
+  return { node: config?.nodeGuid, port: config?.portGuid };
 }

@@ -103,7 +103,7 @@ export function restoreForTakeOver(orphaned: StepContext, desired: Desired): Ori
   if (!isKept) undo(linkState);
   undo(deviceInfo);
   if (hasDriver && desired.guid !== undefined) withdrawGuid(orphaned, desired.guid);
-  return completed(orphaned);
+  return completed(orphaned, desired);
 }
 
 /**
@@ -117,11 +117,17 @@ function withdrawGuid(orphaned: StepContext, next: Guid): void {
 
 /**
  * Returns the originals of an orphaned attachment, completed by settings that it did not need to read. It has not
- * changed those.
+ * changed those. A link policy that the administrator has set since is the original one for the new attachment.
+ * @param next the settings of the new attachment.
  */
-function completed({ node, record }: StepContext): Originals {
+function completed({ node, record, vfConfig }: StepContext, next: Desired): Originals {
   const { originals, desired, vf } = record;
-  if (originals.linkState !== undefined) return originals;
+  if (originals.linkState !== undefined) {
+    const before = next.linkState === undefined ? undefined : vfConfig().linkState;
+    return before === undefined || before === desired.linkState
+      ? originals
+      : { ...originals, linkState: before };
+  }
   const now = new PhysicalFunction(node, vf.pf, vf.index).vf;
   if (changesGuid(desired, originals)) return { ...originals, linkState: now.linkState };
   return { ...originals, linkState: now.linkState, adminNodeGuid: now.nodeGuid, adminPortGuid: now.portGuid };

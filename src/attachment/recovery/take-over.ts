@@ -4,7 +4,7 @@ import type { VfSession } from "../lock/locks.ts";
 import { modeOf } from "../modes.ts";
 import { recordedNetns } from "../netns.ts";
 import type { Desired } from "../record/desired.ts";
-import { releaseGuidNotes } from "../record/guid-reservation.ts";
+import { releaseGuidNotes } from "../record/guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../record/record.ts";
 import { rdmaDevice } from "../steps/rdma-device.ts";
 import { combineErrors, undoAll, undoForExternalDriver } from "../undo/undo-all.ts";

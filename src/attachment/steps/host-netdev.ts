@@ -40,12 +40,12 @@ export function lowerMtu(name: string, pci: string, mtu: number, allowed: number
   return `${name} of VF ${pci} has MTU ${allowed}, not the original ${mtu}: its port allows no more`;
 }
 
-/** Restores the netdev's name, unless udev does so. */
+/** Restores the netdev's name, unless udev does so, or the name is not known (""). */
 function restoreName(attachment: StepContext, link: Link): Link {
   const { node, record } = attachment;
   const { host } = node.namespaces;
   const { name } = record.originals;
-  if (link.name === name) return link;
+  if (link.name === name || name === "") return link;
   const settled = isUdevRunning(node) ? waitForName(attachment, link, name) : link;
   if (settled.name === name) return settled;
   const what = `rename netdev ${settled.name} of VF ${record.vf.pci} to its original name ${name}`;

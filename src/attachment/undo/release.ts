@@ -1,7 +1,8 @@
 import { messageOf } from "../../cni/error-document.ts";
 import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
-import { releaseGuidNotes } from "../record/guid-reservation.ts";
+import { confirmOwnGuid } from "../lock/own-guids.ts";
+import { guidsOf, releaseGuidNotes } from "../record/guid-notes.ts";
 import { isNamed } from "../record/record.ts";
 import { holdsVf } from "./has-vf.ts";
 import { combineErrors, undoAll } from "./undo-all.ts";
@@ -43,15 +44,17 @@ function finish(attachment: StepContext, path: string, vf: { readonly isHeld: bo
     throw failure;
   }
   attempt(`forget container ${record.containerId}, which is detached from VF ${pci}`, () => {
-    releaseGuid(attachment);
+    removeGuidNotes(attachment);
     state.remove(path);
+    confirmOwnGuid(locks, record);
     if (isNamed(locks.owner, record)) locks.clearOwner();
   });
 }
 
-/** Removes the GUID's note, unless the VF has a new owner with the same GUID: then the note is the new owner's. */
-function releaseGuid({ record, state, locks }: StepContext): void {
+/** Removes the notes of the GUIDs, except those that the VF's new owner has: they are the new owner's. */
+function removeGuidNotes({ record, state, locks }: StepContext): void {
   const { owner } = locks;
   const other = owner === undefined || isNamed(owner, record) ? undefined : state.findAny(owner);
-  if (other?.unreadable === undefined) releaseGuidNotes(state, record, other?.record?.desired.guid);
+  if (other?.unreadable === undefined)
+    releaseGuidNotes(state, record, other?.record && guidsOf(other.record));
 }

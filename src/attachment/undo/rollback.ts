@@ -2,7 +2,7 @@ import { messageOf } from "../../cni/error-document.ts";
 import { CniError } from "../../cni/errors.ts";
 import type { AddContext } from "../context.ts";
 import { cniErrorOf } from "../errors.ts";
-import { releaseGuidNotes } from "../record/guid-reservation.ts";
+import { releaseGuidNotes } from "../record/guid-notes.ts";
 import { undoAll } from "./undo-all.ts";
 
 /**

@@ -1,5 +1,5 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import type { Link, VfConfig } from "../../node/links.ts";
+import type { Link, VfConfig, VfGuids } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import { isPhysical, PciFunctionError, VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import { netdevOf } from "./netdev.ts";
@@ -78,6 +78,7 @@ function wholeFunction(node: Node, pci: string): VirtualFunction | undefined {
 export class PhysicalFunction {
   private knownLink: Link | undefined;
   private knownVf: VfConfig | undefined;
+  private guids: () => readonly VfGuids[] = () => [];
 
   constructor(
     private readonly node: Node,
@@ -100,11 +101,20 @@ export class PhysicalFunction {
    */
   get vf(): VfConfig {
     if (this.knownVf === undefined) {
-      const { link, vf } = this.required(this.node.links.physical(this.pf, this.index));
+      const { link, vf, guids } = this.required(this.node.links.physical(this.pf, this.index));
       this.knownLink = link;
       this.knownVf = vf;
+      this.guids = guids;
     }
     return this.knownVf;
+  }
+
+  /**
+   * The GUIDs that the PF has for its other VFs, which the kernel reports together with {@link vf}.
+   * @throws {CniError} if the PF has no netdev.
+   */
+  get others(): readonly VfGuids[] {
+    return this.vf && this.guids().filter(({ index }) => index !== this.index);
   }
 
   private required<T>(found: T | undefined): T {

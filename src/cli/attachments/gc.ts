@@ -1,6 +1,6 @@
 import { deferSignals } from "host";
 import { gcOrphaned, type LeftBecause } from "../../attachment/admin/gc-orphaned.ts";
-import { removeOutdatedGuidNote } from "../../attachment/admin/outdated-guid-notes.ts";
+import { tidyGuidNotes } from "../../attachment/admin/guid-notes.ts";
 import { attempt, attemptAll } from "../../attachment/errors.ts";
 import { pendingRecord, releasePending } from "../../attachment/ipam/pending-lease-releases.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
@@ -66,18 +66,14 @@ export function gcEntries(session: Session, { dryRun }: { readonly dryRun: boole
       return [{ ...subject, outcome: done, why: "only its lease was left" }];
     }),
   );
-  if (!dryRun) removeOutdatedNotes(session);
+  if (!dryRun) tidyNotes(session);
   return [...records, ...pending];
 }
 
-/** Removes the notes of GUIDs that no attachment has. Such a note has no effect, so an error is only a warning. */
-function removeOutdatedNotes(session: Session): void {
-  const orWarn = (action: () => void) => {
+/** Makes the notes of GUIDs agree with the attachments. An error is only a warning: the next run tries again. */
+function tidyNotes(session: Session): void {
+  tidyGuidNotes(session, (action) => {
     for (const failure of attemptAll([action])) session.warn(messageOf(failure));
-  };
-  orWarn(() => {
-    const guids = attempt("list the notes of GUIDs", () => session.state.notedGuids());
-    for (const guid of guids) orWarn(() => removeOutdatedGuidNote(session, guid));
   });
 }
 

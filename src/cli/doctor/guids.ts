@@ -1,5 +1,6 @@
+import { usableGuids } from "../../attachment/record/guid-notes.ts";
 import { ALL_ONES_GUID, type Guid, isUsableGuid } from "../../infiniband/guid.ts";
-import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
+import { guidsOfVf, type InventoriedPf, type InventoriedVf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, type FindingId, ok, type ReportProblem, skipped, warning } from "./finding.ts";
 import type { Network } from "./inputs/networks.ts";
@@ -137,10 +138,8 @@ function duplicates({ program }: DoctorContext, pfs: readonly InventoriedPf[]): 
   const carriers = new Map<Guid, Carrier[]>();
   for (const pf of pfs) {
     for (const vf of [undefined, ...pf.vfs]) {
-      // Node GUID and port GUID of a VF can be the same.
-      for (const guid of new Set(vf === undefined ? [pf.portGuid] : [vf.nodeGuid, vf.portGuid])) {
-        if (isUsable(guid)) carriers.set(guid, [...(carriers.get(guid) ?? []), { pf, vf }]);
-      }
+      for (const guid of vf === undefined ? usableGuids([pf.portGuid]) : guidsOfVf(vf))
+        carriers.set(guid, [...(carriers.get(guid) ?? []), { pf, vf }]);
     }
   }
   return [...carriers].flatMap(([guid, sharing]) =>
@@ -149,7 +148,9 @@ function duplicates({ program }: DoctorContext, pfs: readonly InventoriedPf[]): 
 }
 
 function shared(program: string, guid: Guid, sharing: readonly Carrier[]): Finding[] {
-  const names = sharing.map(({ pf, vf }) => vf?.pci ?? pf.pci);
+  const names = sharing.map(({ pf, vf }) =>
+    vf === undefined ? pf.pci : `${vf.pci}${runsWith(vf, guid) ? "" : " (not in effect yet)"}`,
+  );
   const found = `${guid} is the GUID of ${listed(names)}: the subnet reaches only one device`;
   const free = sharing.flatMap(({ vf }) => (vf !== undefined && isFree(vf) ? vf.pci : []));
   // One device can keep the GUID.
@@ -158,6 +159,10 @@ function shared(program: string, guid: Guid, sharing: readonly Carrier[]): Findi
   const advice =
     "all devices except one need a different GUID; the VF of a pod loses this GUID when the pod ends";
   return error("guid-duplicate", found, command === undefined ? { advice } : { command });
+}
+
+function runsWith({ nodeGuid, portGuid }: InventoriedVf, guid: Guid): boolean {
+  return nodeGuid === guid || portGuid === guid;
 }
 
 function isUsable(guid: Guid | undefined): guid is Guid {

@@ -52,6 +52,20 @@ export class LinuxFiles implements Files {
     return this.createByRename(path, text);
   }
 
+  link(from: string, to: string): boolean {
+    try {
+      host.link(AT_FDCWD, from, to, 0);
+      return true;
+    } catch (error) {
+      if (errnoOf(error) !== "EEXIST") throw error;
+      return false;
+    }
+  }
+
+  inode(path: string): string | undefined {
+    return host.lstat(path, ABSENT)?.inode;
+  }
+
   patch(path: string, offset: number, text: string): void {
     const fd = host.open(path, host.O_WRONLY | host.O_NOFOLLOW | host.O_NONBLOCK, 0);
     try {

@@ -8,7 +8,7 @@ import { addAltnames, moveLink, removeAltnames, removeLink, setLink } from "../.
 import { detachXdp, setLinkSettings } from "../../netlink/link-settings.ts";
 import type { Message, Request } from "../../netlink/message.ts";
 import { dumpRoutes, parseRouteInfo } from "../../netlink/route.ts";
-import { parseVfConfig, setVfConfig } from "../../netlink/vf.ts";
+import { parseVfConfig, parseVfGuids, setVfConfig } from "../../netlink/vf.ts";
 import { parseVfTraffic } from "../../netlink/vf-traffic.ts";
 import type { LinkSettings } from "../../node/link-settings.ts";
 import type {
@@ -76,11 +76,11 @@ export class LinuxLinks implements Links {
     asLinuxNamespace(where).rtnetlink.request([removeLink(index)]);
   }
 
-  physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined {
+  physical(pf: string, vf: number): ReturnType<Links["physical"]> {
     const link = hostNetdevsOf(this.namespaces.host, this.functions, pf, { withVfs: true }).find(
       ({ child }) => !child,
     );
-    return link && { link, vf: parseVfConfig(link.vfs, vf) };
+    return link && { link, vf: parseVfConfig(link.vfs, vf), guids: () => parseVfGuids(link.vfs) };
   }
 
   vfTraffic(pf: string): VfTraffic[] {

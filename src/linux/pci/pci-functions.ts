@@ -57,7 +57,11 @@ export class LinuxPciFunctions implements PciFunctions {
   }
 
   isVirtualOf({ pci, pf, index }: Pick<VirtualFunction, "pci" | "pf" | "index">): boolean {
-    return virtualFunctionAt(pciSysfsDirectory(pf), index) === pci;
+    return this.virtualAt(pf, index) === pci;
+  }
+
+  virtualAt(pf: string, index: number): string | undefined {
+    return virtualFunctionAt(pciSysfsDirectory(pf), index);
   }
 
   generation(pci: string): string | undefined {
@@ -117,6 +121,11 @@ export class LinuxPciFunctions implements PciFunctions {
 
   rdmaDevices(pci: string): string[] {
     return namesIn(`${pciSysfsDirectory(pci)}/infiniband`);
+  }
+
+  withRdmaDevice(rdmaDevice: string): string | undefined {
+    const link = linkIn(`${RDMA_DEVICES}/${fileName(rdmaDevice)}/device`);
+    return link === undefined ? undefined : baseName(link);
   }
 
   rdmaDevicesAnywhere(pci: string): string[] {

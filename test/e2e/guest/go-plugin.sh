@@ -34,11 +34,18 @@ find_vf() {
     [ ! "$link" -ef "$devices/$pci" ] || index=${link##*virtfn}
   done
 }
+# killed_at CALL: ends as by SIGKILL if $KILL_AT is the last call that has taken effect.
+killed_at() {
+  [ "${KILL_AT:-}" = "$1" ] || return 0
+  kill -KILL $COPROC_PID $$
+}
 set_guid() { # GUID
   ip link set "$pf" vf "$index" node_guid "$1"
   ip link set "$pf" vf "$index" port_guid "$1"
   echo "$pci" >$driver/unbind
+  killed_at unbind
   echo "$pci" >$driver/bind
+  killed_at bind
 }
 
 add() {
@@ -94,8 +101,9 @@ del() {
   while read -r line || [ -n "$line" ]; do record=$line; done <"$cache"
   [[ ! $record =~ \"ipam\":\{\"type\":\"([^\"]+)\" ]] || "$CNI_PATH/${BASH_REMATCH[1]}" <<<"$config"
   if [ -e "$CNI_NETNS" ]; then
-    value deviceID "$record"
-    pci=$value
+    # RdmaNetState has an empty deviceID.
+    [[ $record =~ \"deviceID\":\"([^\"]+)\" ]]
+    pci=${BASH_REMATCH[1]}
     find_vf
     take_lock
     value HostIFNames "$record"

@@ -1,3 +1,4 @@
+import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
@@ -111,6 +112,8 @@ export function makeDefaultNode(setting: Setting = {}): Machine {
   files.write(deviceInfo, JSON.stringify(information));
   for (const { netns } of [c1, c2, c3]) addPod(machine, netns, number);
   attachOther(machine, number);
+  // Each VF has had an attachment before.
+  for (const pci of vfs) files.write(`${STATE_DIRECTORY}/.vf/${pci}.guid`, pci);
   machine.time.settle();
   apply(setting, machine);
   return machine;

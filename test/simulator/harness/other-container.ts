@@ -1,7 +1,9 @@
 // Another container's attachment, of another VF of the same PF, which no verb may touch.
 import { parseLockContents } from "../../../src/attachment/lock/vf-owner.ts";
+import { guidsOf } from "../../../src/attachment/record/guid-notes.ts";
 import { recordDocument } from "../../../src/attachment/record/record-file.ts";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
+import type { Guid } from "../../../src/infiniband/guid.ts";
 import { aRecord, guid } from "../../support/records.ts";
 import { addAddress, addRoute, moveLink, removeAltnames } from "../model/link-requests.ts";
 import type { Machine } from "../model/machine.ts";
@@ -42,6 +44,13 @@ export function attachOther(machine: Machine, number: number): void {
   files.makeDirectory(`${STATE_DIRECTORY}/.vf`);
   files.write(`${STATE_DIRECTORY}/${containerId}-${ifname}`, recordDocument(record, "ib0"));
   files.write(`${STATE_DIRECTORY}/.vf/${otherVf}`, JSON.stringify({ owner: { containerId, ifname } }));
+  files.makeDirectory(`${STATE_DIRECTORY}/.guid`);
+  for (const each of guidsOf(record)) files.write(notePath(each), otherVf);
+}
+
+/** Returns the path of the note of a GUID. */
+export function notePath(of: Guid): string {
+  return `${STATE_DIRECTORY}/.guid/${of.replaceAll(":", "")}`;
 }
 
 /**
@@ -68,5 +77,6 @@ export function otherAttachment({ bus, files, leases, paths }: Machine): readonl
     leases.leases.get("mynet 10.9.0.2"),
     files.texts.get(`${STATE_DIRECTORY}/${containerId}-${ifname}`),
     ownerIn(files.texts.get(`${STATE_DIRECTORY}/.vf/${otherVf}`)),
+    files.texts.get(notePath(theirGuid)),
   ];
 }

@@ -93,6 +93,7 @@ export function delRequest(
     ...call,
     ownNetnsAllowed: request.ownNetnsAllowed === true,
     deviceID: request.vf,
+    guid: request.guid === "auto" ? undefined : request.guid,
     rdmaOnly: request.rdmaOnly,
     ipam: request.subnets === undefined ? undefined : ipamCallFor(call.name, netns ?? "", call),
   };

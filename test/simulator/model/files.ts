@@ -151,6 +151,20 @@ export class ModelFiles implements Files {
     return true;
   }
 
+  link(from: string, to: string): boolean {
+    const { files } = this.machine;
+    const text = files.texts.get(from);
+    if (text === undefined) throw new Refusal("ENOENT", `link ${from}`);
+    if (files.texts.has(to)) return false;
+    files.write(to, text);
+    return true;
+  }
+
+  /** Files with the same text count as one file: links are only made of files that never change. */
+  inode(path: string): string | undefined {
+    return this.machine.files.texts.get(path);
+  }
+
   patch(path: string, offset: number, text: string): void {
     this.machine.files.patch(path, offset, text);
   }

@@ -57,11 +57,13 @@ export class ModelLinks implements Links {
     removeLink(netnsOf(where), index);
   }
 
-  physical(pf: string, vf: number): { readonly link: Link; readonly vf: VfConfig } | undefined {
+  physical(pf: string, vf: number): ReturnType<Links["physical"]> {
     const { host } = this.machine;
     const found = host.ofFunction(pf)[0];
     const link = found && this.machine.describe(host, found[0]);
-    return link && { link, vf: this.#vfConfig(link.index, vf) };
+    const vfs = this.machine.bus.pfs.get(pf)?.vfs ?? [];
+    const guids = () => vfs.map(({ index }) => ({ index, ...this.#vfConfig(link?.index ?? 0, index) }));
+    return link && { link, vf: this.#vfConfig(link.index, vf), guids };
   }
 
   /** The model has no traffic. */

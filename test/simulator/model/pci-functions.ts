@@ -77,6 +77,10 @@ export class ModelPciFunctions implements PciFunctions {
     return vf?.pf === pf && vf.index === index;
   }
 
+  virtualAt(pf: string, index: number): string | undefined {
+    return this.#bus.shows(pf) ? this.#bus.pfs.get(pf)?.vfs[index]?.pci : undefined;
+  }
+
   generation(pci: string): string | undefined {
     return this.#vf(pci)?.generation ?? (this.#isPf(pci) ? "pf" : undefined);
   }
@@ -120,6 +124,11 @@ export class ModelPciFunctions implements PciFunctions {
     return this.#devices(pci)
       .filter((device) => this.#bus.rdma.isIn(device, this.machine.host))
       .map(({ name }) => name);
+  }
+
+  withRdmaDevice(rdmaDevice: string): string | undefined {
+    const functions = [...this.#bus.pfs.keys(), ...this.#bus.vfs.keys()];
+    return functions.find((pci) => this.rdmaDevices(pci).includes(rdmaDevice));
   }
 
   rdmaDevicesAnywhere(pci: string): string[] {

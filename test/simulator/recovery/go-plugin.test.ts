@@ -11,10 +11,11 @@ import {
   requestedGuid,
   requests,
 } from "../harness/common-requests.ts";
-import { c1, c2, vf } from "../harness/default-node.ts";
+import { c1, c2, freshVf, vf } from "../harness/default-node.ts";
 import { type FollowUp, thenDel, thenDelWithoutNamespace } from "../harness/follow-ups.ts";
 import type { Fault } from "../harness/gate.ts";
 import { addByGoPlugin, cacheOf, lease } from "../harness/go-plugin.ts";
+import { driver } from "../harness/prepare.ts";
 import { pathOf } from "../harness/records.ts";
 import type { Run } from "../harness/run.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
@@ -53,6 +54,7 @@ function goPluginScenarios(): Scenario[] {
     ownerWithKilledAdd(),
     ownerFromGoPlugin(),
     onlyCacheLeft(),
+    ...killedAdds(),
   ];
 }
 
@@ -108,6 +110,33 @@ function ownerWithKilledAdd(): Scenario {
       },
     ],
   };
+}
+
+/** Returns DEL after the Go plugin's ADD was killed in its rebind, or before it wrote its cache. */
+function killedAdds(): Scenario[] {
+  const request = { vf: freshVf, guid: requestedGuid };
+  return (["unbind", "bind"] as const).map(
+    (call): Scenario => ({
+      name: `DEL after the Go plugin's ADD was killed after ${call}`,
+      request,
+      arrange: (simulated) => {
+        const rebind = ({ bus }: Machine) => {
+          bus.unbind(freshVf, driver);
+          bus.bind(freshVf, driver);
+        };
+        // Its names are lost.
+        simulated.changeNode(rebind);
+        const { machine } = simulated;
+        const target = machine.bus.vf(freshVf, "set its GUID");
+        target.adminNodeGuid = requestedGuid;
+        target.adminPortGuid = requestedGuid;
+        if (call === "bind") rebind(machine);
+        else machine.bus.unbind(freshVf, driver);
+      },
+      verb: "DEL",
+      followUps: [thenDel],
+    }),
+  );
 }
 
 /** Returns DEL after all but the cache file is gone, such as after a reboot; the VF has its link state by chance. */

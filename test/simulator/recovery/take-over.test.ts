@@ -56,6 +56,33 @@ function changedScenarios(): Scenario[] {
   );
 }
 
+/**
+ * Returns ADD for a VF of an orphaned attachment, after the administrator has set another link policy at the PF: ADD sets
+ * the policy that its network requests, and the administrator's policy returns in the end.
+ */
+function policyScenarios(): Scenario[] {
+  return (["auto", "enable", "disable"] as const).flatMap((linkState) =>
+    [
+      { vf, linkState },
+      { ...everything, linkState },
+    ].map(
+      (request, number): Scenario => ({
+        name: `ADD (${linkState}${number === 0 ? "" : ", everything"}) after the link policy of an orphaned attachment was changed`,
+        pod: c2,
+        request,
+        arrange: (simulated) => {
+          leaveOrphaned(everything)(simulated);
+          simulated.changeNode(({ bus }) => {
+            bus.vf(vf, "set its link policy").linkState = "auto";
+          });
+        },
+        verb: "ADD",
+        followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same)],
+      }),
+    ),
+  );
+}
+
 /** Returns ADD of a container whose ADD was killed. */
 function againScenarios(): Scenario[] {
   return killPoints
@@ -111,6 +138,7 @@ testScenarios("taking over", [
   ...takeOverScenarios(),
   ...orphanedScenarios(),
   ...changedScenarios(),
+  ...policyScenarios(),
   ...againScenarios(),
   ...aftermathScenarios(),
 ]);

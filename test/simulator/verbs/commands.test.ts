@@ -8,8 +8,10 @@ import {
   requestedGuid,
   requests,
 } from "../harness/common-requests.ts";
-import { c1, c3, vf } from "../harness/default-node.ts";
+import { c1, c2, c3, freshVf, ownGuids, vf } from "../harness/default-node.ts";
 import type { FollowUp } from "../harness/follow-ups.ts";
+import { addByGoPlugin } from "../harness/go-plugin.ts";
+import { notePath } from "../harness/other-container.ts";
 import { interfaceOf } from "../harness/prepare.ts";
 import { killPoints, leaveOrphaned } from "../harness/scenarios.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
@@ -144,6 +146,20 @@ describe("gc", () => {
     expect(files.read(note)).toBe(vf);
     simulated.gcOfAll();
     expect(files.read(note)).toBeUndefined();
+  });
+
+  test("creates the notes of GUIDs that attachments of older versions and of the Go plugin do not have", () => {
+    const simulated = new SimulatedNode({});
+    const { files } = simulated.machine;
+    simulated.mustAdd(c1, { vf });
+    addByGoPlugin(simulated, c2, { vf: freshVf, guid: requestedGuid });
+    const noted = [ownGuids.port, ownGuids.node, requestedGuid].map(notePath);
+    for (const path of noted) files.remove(path);
+    simulated.gcOfAll();
+    expect(noted.map((path) => files.read(path))).toEqual([vf, vf, freshVf]);
+    simulated.mustDel(c1, { vf });
+    simulated.mustDel(c2, { vf: freshVf });
+    expect(noted.map((path) => files.read(path))).toEqual([undefined, undefined, undefined]);
   });
 
   test("leaves a container whose namespace cannot be seen, and has the VF", () => {

@@ -155,8 +155,11 @@ export const rename: typeof real.rename = (from, to, flags) => {
 /** linkat(2) of a path, or of an open file without a name (AT_EMPTY_PATH). */
 export const link: typeof real.link = (directory, from, to) => {
   inScratch(to);
-  if (from !== "") fs.linkSync(from, to);
-  else
+  if (from !== "") {
+    const errno = fs.existsSync(to) ? "EEXIST" : fs.existsSync(from) ? undefined : "ENOENT";
+    if (errno !== undefined) throw hostError(errno, "linkat", to);
+    fs.linkSync(from, to);
+  } else
     fs.writeFileSync(to, fs.readFileSync(`/proc/self/fd/${directory}`), {
       flag: "wx",
       mode: fs.fstatSync(directory).mode,

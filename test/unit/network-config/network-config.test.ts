@@ -233,6 +233,16 @@ describe("parseNetwork", () => {
 });
 
 describe("parseNetworkForDel", () => {
+  test.each([
+    [{ runtimeConfig: { infinibandGUID: "02:00:00:00:00:00:00:0A" } }, "02:00:00:00:00:00:00:0a"],
+    [{ args: { cni: { guid: "02:00:00:00:00:00:00:0b" } } }, "02:00:00:00:00:00:00:0b"],
+    [{ guid: "auto" }, undefined],
+    [{ ibKubernetesEnabled: true }, undefined],
+    [{ guid: "77" }, undefined],
+  ])("has the GUID that the call names, without a warning: %j", (keys, guid) => {
+    expect(parseNetworkForDel(configuration(keys))).toMatchObject({ guid, warnings: [] });
+  });
+
   test("has all that releasing a lease and a VF needs", () => {
     expect(
       parseNetworkForDel(configuration({ deviceID: "0000:AF:00.2", ipam: { type: "host-local" } })),

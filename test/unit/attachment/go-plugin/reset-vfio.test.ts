@@ -32,7 +32,7 @@ function setAfter(
 ): Partial<VfConfig>[] {
   const set: Partial<VfConfig>[] = [];
   const links = {
-    physical: () => ({ link: pf, vf: onFile }),
+    physical: () => ({ link: pf, vf: onFile, guids: () => [] }),
     setVfConfig: (at: number, index: number, wanted: Partial<VfConfig>) => {
       expect([at, index]).toEqual([pf.index, vf.index]);
       set.push(wanted);

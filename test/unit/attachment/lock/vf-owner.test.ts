@@ -12,6 +12,7 @@ const empty = {
   ownerBoot: undefined,
   hasPendingReleases: false,
   ownGuids: undefined,
+  confirmedGuid: undefined,
   holder: undefined,
 } satisfies LockContents;
 
@@ -26,6 +27,12 @@ const ownGuids = {
 test("a lock file keeps the VF's own GUIDs", () => {
   const note = { ...empty, owner: { containerId: "c1", ifname: "net1" }, ownGuids };
   expect(parseLockContents(encodeLockContents(note))).toEqual(note);
+});
+
+test("a lock file keeps the GUID that a network has named, if it is valid", () => {
+  const note = { ...empty, confirmedGuid: guid("02:00:00:00:00:00:00:77") };
+  expect(parseLockContents(encodeLockContents(note))).toEqual(note);
+  expect(parseLockContents(JSON.stringify({ confirmedGuid: "77" }))).toEqual(empty);
 });
 
 test.each([

@@ -185,3 +185,17 @@ test("two devices have the same GUID: all free VFs but one get another GUID", ()
   // Which GUID is replaced is the administrator's decision.
   expect(guids(aDoctorContext({}, { pfs: [aPf([twin(0), twin(1)])] }))[0]?.fix).toBeUndefined();
 });
+
+test("a GUID that the PF has for another VF, or that another VF gets back after its container, is a duplicate, too", () => {
+  const config = { linkState: "auto", nodeGuid: own, portGuid: own } as const;
+  const pending = aVf(1, { holder, config });
+  expect(examine(aPf([aVf(0, { portGuid: own }), pending]))).toContainEqual([
+    `error guid-duplicate: ${own} is the GUID of 0000:03:00.2, 0000:03:00.3 (not in effect yet): the subnet reaches only one device`,
+    "ib-sriov provision --replace 0000:03:00.2",
+  ]);
+  const record = aRecord({ originals: { ...aRecord().originals, portGuid: own } });
+  const later = aVf(1, { holder: { ...holder, record } });
+  expect(
+    summaries(guids(aDoctorContext({}, { pfs: [aPf([aVf(0, { portGuid: own }), later])] }))).flat(),
+  ).toContainEqual(expect.stringMatching(/guid-duplicate: .* 0000:03:00.3 \(not in effect yet\)/));
+});

@@ -27,6 +27,18 @@ describe("state files", () => {
     expect([files.read(path("a")), modeOf(path("a")), readdirSync(directory)]).toEqual(["one", 0o600, ["a"]]);
   });
 
+  it("get further names, which have the same inode", () => {
+    files.create(path("a"), "one");
+    expect(files.link(path("a"), path("b"))).toBe(true);
+    expect(files.read(path("b"))).toBe("one");
+    expect(files.inode(path("b"))).toBe(files.inode(path("a")));
+    files.create(path("c"), "one");
+    expect(files.link(path("a"), path("c"))).toBe(false);
+    expect(files.inode(path("c"))).not.toBe(files.inode(path("a")));
+    expect(files.inode(path("d"))).toBeUndefined();
+    expect(() => files.link(path("d"), path("e"))).toThrow(expect.objectContaining({ code: "ENOENT" }));
+  });
+
   it("are changed in place, but not created by a change", () => {
     files.create(path("a"), "one, and long");
     files.patch(path("a"), 5, "&");

@@ -58,7 +58,13 @@ describe("a PF's configuration of a VF", () => {
         nodeGuid: "02:11:22:33:44:55:66:77",
         portGuid: "77:66:55:44:33:22:11:02",
       },
+      guids: expect.any(Function),
     });
+    expect(links.physical("0000:01:00.0", 0)?.guids()).toEqual([
+      { index: 0, nodeGuid: "02:11:22:33:44:55:66:77", portGuid: "77:66:55:44:33:22:11:02" },
+      { index: 1, nodeGuid: ZERO_GUID, portGuid: ZERO_GUID },
+      { index: 2, nodeGuid: ZERO_GUID, portGuid: ZERO_GUID },
+    ]);
     expect(physical(1)).toEqual({ linkState: "disable", nodeGuid: ZERO_GUID, portGuid: ZERO_GUID });
   });
 
@@ -74,6 +80,7 @@ describe("a PF's configuration of a VF", () => {
     // A PF without VFs, or a netdev that is not a PF's.
     machine.answer = answer;
     expect(physical(0)).toEqual(unknown);
+    expect(links.physical("0000:01:00.0", 0)?.guids()).toEqual([]);
   });
 
   it("is set in one send, with a message for each setting that is given", () => {

@@ -91,6 +91,13 @@ describe("the GUIDs of other devices", () => {
     expect(functions.othersGuids("0000:01:10.0")).toEqual([]);
   });
 
+  it("belong to the function with the RDMA device", () => {
+    machine.links.set(`${infiniband}/mlx5_2/device`, "../../../0000:01:10.2");
+    expect(functions.withRdmaDevice("mlx5_2")).toBe("0000:01:10.2");
+    expect(functions.withRdmaDevice("mlx5_9")).toBeUndefined();
+    expect(() => functions.withRdmaDevice("../mlx5_2")).toThrow(RangeError);
+  });
+
   it("skip a device that vanishes; an invalid GUID is an error", () => {
     machine.directories.set(infiniband, ["mlx5_0", "mlx5_9"]);
     expect(functions.othersGuids("0000:01:10.0")).toHaveLength(3);

@@ -96,6 +96,11 @@ describe("a Virtual Function", () => {
     expect(functions.isVirtualOf({ pci, pf: "0000:09:00.0", index: 0 })).toBe(false);
   });
 
+  it("is found by its index at its PF", () => {
+    expect(functions.virtualAt(PF, 1)).toBe("0000:01:10.2");
+    expect(functions.virtualAt(PF, 8)).toBeUndefined();
+  });
+
   it("is read in its directory, through its link once, and its PF through the VF's link", () => {
     const vf = "0000:01:10.6";
     met(vf);
