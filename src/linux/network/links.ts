@@ -158,7 +158,8 @@ export class LinuxLinks implements Links {
   }
 
   removeAltnames(where: Namespace, index: number, names: readonly string[]): void {
-    for (const some of inParts(names)) asLinuxNamespace(where).rtnetlink.request([removeAltnames(index, some)]);
+    for (const some of inParts(names))
+      asLinuxNamespace(where).rtnetlink.request([removeAltnames(index, some)]);
   }
 
   configure(
