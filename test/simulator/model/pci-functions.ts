@@ -2,6 +2,7 @@ import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
 import type { NapiSettings } from "../../../src/node/napi-settings.ts";
 import {
+  isFileName,
   PciFunctionError,
   type PciFunctions,
   type RdmaNames,
@@ -118,7 +119,8 @@ export class ModelPciFunctions implements PciFunctions {
   rdmaDevices(pci: string): string[] {
     return this.#devices(pci)
       .filter((device) => this.#bus.rdma.isIn(device, this.machine.host))
-      .map(({ name }) => name);
+      .map(({ name }) => name)
+      .filter(isFileName);
   }
 
   rdmaDevicesAnywhere(pci: string): string[] {
