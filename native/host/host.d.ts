@@ -291,12 +291,10 @@ declare module "host" {
   /** Returns SO_NETNS_COOKIE of a socket, decimal; `undefined` on kernels before 5.14 (ENOPROTOOPT). */
   function netnsCookie(fd: number): string | undefined;
   /**
-   * Waits for a datagram of the kernel, and receives the queued datagrams: as many as fit in 256 KiB if each has
-   * `largest` bytes. Datagrams from other processes (nl_pid is not 0) are ignored.
-   * @param largest bytes of the longest datagram, 4 KiB to 256 KiB; a longer datagram is EMSGSIZE. The kernel also
-   * fills the datagrams of a list only up to this size (nlk->max_recvmsg_len of net/netlink/af_netlink.c).
+   * Waits for a datagram of the kernel, and receives the queued datagrams, up to 64. Datagrams from other processes
+   * (nl_pid is not 0) are ignored. A datagram of more than 256 KiB, which the kernel has no use for, is EMSGSIZE.
    */
-  function netlinkReceive(fd: number, deadline: number, largest: number): Uint8Array[];
+  function netlinkReceive(fd: number, deadline: number): Uint8Array[];
   /** The value of an attribute. */
   type AttributeValue = Uint8Array | string | number | undefined;
   /**

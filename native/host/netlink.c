@@ -26,8 +26,17 @@ static JSValue host_netnsCookie(HOST_ARGUMENTS)
   return errno == ENOPROTOOPT ? JS_UNDEFINED : host_throw_fd(context, errno, "getsockopt SO_NETNS_COOKIE", fd);
 }
 
-/* The kernel lists each RDMA device in a separate datagram, so one call must be able to receive many datagrams. */
-enum { MOST_BYTES = 256 * 1024, MOST_DATAGRAMS = 64 };
+/*
+ * One call receives many datagrams, because the kernel answers each request of a batch, and lists each RDMA device, in a
+ * separate one.
+ *
+ * A datagram that does not fit is lost. To ask for its length first (MSG_PEEK) would double the number of calls; instead
+ * each has more room than the kernel can fill. Most of all it writes for a netdev with VFs: three attributes of it are as
+ * long as their content (IFLA_PROP_LIST, which a container fills, IFLA_VFINFO_LIST, IFLA_VF_PORTS), but less than 64 KiB
+ * each (nla_len), and all others together take less than 8 KiB. It fills the datagrams of a list up to 32 KiB or up to
+ * the longest single object (netlink_dump() of net/netlink/af_netlink.c). An error contains the request.
+ */
+enum { ROOM = 256 * 1024, MOST_DATAGRAMS = 64 };
 
 /* The places of datagrams in a buffer, for recvmmsg(2). */
 struct places {
@@ -36,10 +45,12 @@ struct places {
   struct sockaddr_nl senders[MOST_DATAGRAMS];
 };
 
-static void make_places(struct places *places, uint8_t *buffer, size_t largest, unsigned count)
+static void make_places(struct places *places)
 {
-  for (unsigned i = 0; i < count; i++) {
-    places->vectors[i] = (struct iovec){.iov_base = buffer + i * largest, .iov_len = largest};
+  /* In .bss, so that a page that no datagram reaches takes no memory. */
+  static uint8_t buffer[MOST_DATAGRAMS][ROOM];
+  for (unsigned i = 0; i < MOST_DATAGRAMS; i++) {
+    places->vectors[i] = (struct iovec){.iov_base = buffer[i], .iov_len = ROOM};
     places->headers[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &places->senders[i],
                                                       .msg_namelen = sizeof places->senders[i],
                                                       .msg_iov = &places->vectors[i],
@@ -68,19 +79,14 @@ static JSValue new_datagrams(JSContext *context, int fd, const struct places *pl
 
 static JSValue host_netlinkReceive(HOST_ARGUMENTS)
 {
-  /* In .bss, so that a page that no datagram reaches takes no memory. */
-  static uint8_t buffer[MOST_BYTES];
   struct places places;
   int fd;
   double deadline;
-  int64_t largest;
-  if (!host_fd(context, argv[0], &fd) || !host_deadline(context, argv[1], &deadline) ||
-      !host_integer(context, argv[2], "largest", MOST_BYTES / MOST_DATAGRAMS, MOST_BYTES, &largest))
+  if (!host_fd(context, argv[0], &fd) || !host_deadline(context, argv[1], &deadline))
     return JS_EXCEPTION;
-  const unsigned room = MOST_BYTES / (unsigned)largest;
   for (;;) {
-    make_places(&places, buffer, (size_t)largest, room);
-    int count = recvmmsg(fd, places.headers, room, MSG_DONTWAIT, NULL);
+    make_places(&places);
+    int count = recvmmsg(fd, places.headers, MOST_DATAGRAMS, MSG_DONTWAIT, NULL);
     if (count > 0) {
       unsigned kept;
       JSValue datagrams = new_datagrams(context, fd, &places, (unsigned)count, &kept);
@@ -176,6 +182,6 @@ static JSValue host_netlinkAttributes(HOST_ARGUMENTS)
 }
 
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(netnsCookie, 1), HOST_FUNCTION(netlinkReceive, 3), HOST_FUNCTION(netlinkAttributes, 3),
+  HOST_FUNCTION(netnsCookie, 1), HOST_FUNCTION(netlinkReceive, 2), HOST_FUNCTION(netlinkAttributes, 3),
 };
 HOST_PART(netlink);

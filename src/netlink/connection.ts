@@ -16,11 +16,8 @@ import {
 
 /** Exchanges datagrams with the kernel: a socket, or a replacement in a test. */
 export interface Transport {
-  /**
-   * Sends one datagram.
-   * @param largest bytes of the longest datagram of the answer; default 256 KiB.
-   */
-  send(datagram: Uint8Array, largest?: number): void;
+  /** Sends one datagram. */
+  send(datagram: Uint8Array): void;
   /** Receives the next datagram, in order of arrival. It can throw, e.g. at a deadline. */
   receive(): Uint8Array;
 }
@@ -128,7 +125,7 @@ export class Connection {
 
   private send(requests: readonly Request[]): Pending[] {
     const first = this.takeSequence(requests.length);
-    this.transport.send(encodeRequests(requests, first), requests[0]?.largest);
+    this.transport.send(encodeRequests(requests, first));
     const pending: Pending[] = [];
     for (let i = 0; i < requests.length; i++) pending.push(new Pending(requests[i] as Request, first + i));
     return pending;

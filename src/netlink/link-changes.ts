@@ -108,7 +108,7 @@ export function addAltnames(index: number, names: readonly string[]): Request {
     header: ifinfomsg(index, 0, 0),
     attributes: [altnameList(names)],
     name: "RTM_NEWLINKPROP",
-    subject: `altnames ${names.join(", ")} on link ${index}`,
+    subject: describeAltnames(index, names),
   };
 }
 
@@ -121,8 +121,14 @@ export function removeAltnames(index: number, names: readonly string[]): Request
     header: ifinfomsg(index, 0, 0),
     attributes: [altnameList(names)],
     name: "RTM_DELLINKPROP",
-    subject: `altnames ${names.join(", ")} on link ${index}`,
+    subject: describeAltnames(index, names),
   };
+}
+
+/** Names a few of them: a container can give its netdev hundreds of names of 127 bytes. */
+function describeAltnames(index: number, names: readonly string[]): string {
+  const others = names.length > 3 ? ` and ${names.length - 3} others` : "";
+  return `altnames ${names.slice(0, 3).join(", ")}${others} on link ${index}`;
 }
 
 function altnameList(names: readonly string[]): Attribute {

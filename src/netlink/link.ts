@@ -83,17 +83,14 @@ export function getLinkByName(name: string, { withVfs }: LinkParts = { withVfs: 
 
 /** Lists all netdevs of a namespace. */
 export function dumpLinks(): Request {
-  return { ...getLink(0, [WITHOUT_VFS], "of all links"), kind: "list", largest: LIST_PART };
+  return { ...getLink(0, [WITHOUT_VFS], "of all links"), kind: "list" };
 }
 
 /** Lists the netdevs of one kind, e.g. "ipoib", in a namespace. The kernel leaves out other netdevs. */
 export function dumpLinksOfKind(kind: string): Request {
   const filter = nestedAttribute(IFLA_LINKINFO, [stringAttribute(IFLA_INFO_KIND, kind)]);
-  return { ...getLink(0, [WITHOUT_VFS, filter], `of all ${kind} links`), kind: "list", largest: LIST_PART };
+  return { ...getLink(0, [WITHOUT_VFS, filter], `of all ${kind} links`), kind: "list" };
 }
-
-/** Bytes up to which rtnetlink fills the datagrams of a list (netlink_recvmsg of net/netlink/af_netlink.c). */
-const LIST_PART = 32 * 1024;
 
 const WITHOUT_VFS = u32Attribute(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
 const PARTS = {

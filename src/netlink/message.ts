@@ -49,10 +49,6 @@ export interface Request {
   readonly type: number;
   /** The kind of answer: "get": one message; "change": success or error only; "list": a series of messages. */
   readonly kind: "get" | "change" | "list";
-  /**
-   * Bytes of the longest datagram of a list; `undefined`: 256 KiB. The smaller it is, the more datagrams a system call receives.
-   */
-  readonly largest?: number;
   /** Flags of a change: NLM_F_CREATE, NLM_F_EXCL, NLM_F_APPEND. */
   readonly flags: number;
   /** The struct that begins the payload, e.g. struct ifinfomsg, as words of 32 bits in host order. */

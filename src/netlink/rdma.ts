@@ -40,12 +40,9 @@ const RDMA_NLDEV_ATTR_RES_PD = 46;
 const RDMA_NLDEV_ATTR_RES_PD_ENTRY = 47;
 const RDMA_NLDEV_NET_NS_FD = 68;
 
-/** Bytes of a datagram with one device, at the most: the kernel lists each device in a separate datagram. */
-const ONE_DEVICE = 4096;
-
 /** Lists the devices of the socket's namespace. */
 export function dumpRdmaDevices(): Request {
-  return { ...request("list", RDMA_NLDEV_CMD_GET, [], "RDMA devices"), largest: ONE_DEVICE };
+  return request("list", RDMA_NLDEV_CMD_GET, [], "RDMA devices");
 }
 
 /** Moves a device to the namespace of a descriptor. The kernel answers EOPNOTSUPP in shared mode. */

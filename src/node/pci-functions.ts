@@ -40,6 +40,14 @@ export interface DeviceFile {
   readonly number: string;
 }
 
+/**
+ * Reports whether a name can be part of a path. The kernel accepts any name for an RDMA device, also from a container:
+ * "..", "a/b". Sysfs does not show such a device.
+ */
+export function isFileName(name: string): boolean {
+  return name !== "" && name !== "." && name !== ".." && !name.includes("/");
+}
+
 /** PCI functions and their drivers, from the sysfs of the host. */
 export interface PciFunctions {
   /**
@@ -76,12 +84,13 @@ export interface PciFunctions {
   napiSettings(pci: string, netdev: string): NapiSettings | undefined;
   /** Sets the given NAPI settings. */
   setNapiSettings(pci: string, netdev: string, settings: Partial<NapiSettings>): void;
-  /** Returns the names of the function's RDMA devices that the host can see. */
+  /** Returns the names of the function's RDMA devices that the host can see; each is a file name ({@link isFileName}). */
   rdmaDevices(pci: string): string[];
   /** Returns the PCI address of the function with an RDMA device; `undefined` if the host cannot see such a device. */
   withRdmaDevice(rdmaDevice: string): string | undefined;
   /**
-   * Returns the names of the function's RDMA devices in all namespaces, from the sysfs directories of their uverbs.
+   * Returns the names of the function's RDMA devices in all namespaces, from the sysfs directories of their uverbs. A
+   * name can be any text, such as "..".
    * Empty if ib_uverbs is not loaded, and for a moment while a device is moved.
    */
   rdmaDevicesAnywhere(pci: string): string[];

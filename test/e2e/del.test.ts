@@ -264,6 +264,54 @@ test("DEL removes an altname of the pod that is not UTF-8, and restores such an 
     }
   }));
 
+/** Adds 290 alternative names of 126 bytes to the interface of a pod: a message of the kernel then has 39 KB. */
+const addAltnames = (pod: string) =>
+  node.shell(`name=$(printf 'x%.0s' $(seq 120))
+    for i in $(seq 290); do printf 'link property add dev net1 altname %06d%s\n' $i $name; done | ip -n ${pod} -batch -`);
+
+describe("with 290 alternative names that a pod has added to its interface,", () => {
+  test("DEL and CHECK succeed, and calls that wait for netdevs at the same time", () =>
+    node.unchanged(async () => {
+      const kept = network(vf, { cniVersion: "1.1.0" });
+      const prevResult = await node.add("a", kept);
+      await addAltnames("a");
+      const check = { command: "CHECK", netns: "a", config: { ...kept, prevResult } };
+      expect(await node.call(check)).toMatchObject({ status: 0 });
+      // The namespace goes while another VF is rebound: each name is in the events that the rebind waits for.
+      const rebound = network(other, { guid });
+      const calls = ["ADD", "DEL"].map((command) =>
+        commandLine(plugin, { command, netns: "b", container: "c2", config: rebound }),
+      );
+      await node.shell(`ip netns del a; for i in 1 2 3; do { ${calls.join(";")}; } >/dev/null; done`);
+      await node.del("a", kept);
+      await node.shell("ip netns add a");
+      await node.reset();
+    }));
+
+  test("DEL succeeds, and no name remains on the host", () =>
+    node.unchanged(async () => {
+      await node.add("a", network(vf));
+      await addAltnames("a");
+      await node.del("a", network(vf));
+    }));
+});
+
+test.each([
+  [
+    "after the namespace is gone",
+    "ip netns del gone; until ip -o link show eno1 2>/dev/null; do sleep 0.1; done",
+  ],
+  ["in the namespace", "true"],
+])("DEL %s removes the pod's alternative names, so that another netdev of the host can have one", (_, end) =>
+  node.unchanged(async () => {
+    await node.shell("ip netns add gone");
+    await node.add("gone", network(vf));
+    await node.shell(`ip -n gone link property add dev net1 altname eno1 altname mine\n${end}`);
+    await node.del("gone", network(vf));
+    await node.shell("ip link add eno1 type dummy; ip link del eno1; ip netns del gone 2>/dev/null || true");
+  }),
+);
+
 describe("after any changes of a pod to its interface", () => {
   /** Changes all that CAP_NET_ADMIN and a writable /sys permit, and attaches a BPF program that drops every packet. */
   const change = (pod: string, kind: string) =>

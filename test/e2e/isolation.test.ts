@@ -55,6 +55,36 @@ const makeExclusive = () => node.makeRdmaExclusive();
 describe("in exclusive mode, in which an RDMA device belongs to one namespace", () => {
   beforeAll(makeExclusive, 120_000);
 
+  // Sysfs does not show a device of such a name, and ends a listing at a name with a slash.
+  describe.each(["..", ".", "a/b"])("of a pod that has renamed its RDMA device to %s", (name) => {
+    const rename = async () =>
+      node.shell(`ip netns exec a rdma dev set ${(await rdmaDevices("a"))[0]} name ${name}`);
+
+    test.each([
+      ["DEL", whole],
+      ["DEL without another GUID", bare],
+    ])("%s gives the device its original name", (_, config) =>
+      node.unchanged(async () => {
+        await node.add("a", config);
+        await rename();
+        await node.del("a", config);
+      }),
+    );
+
+    test("the next ADD takes the VF over, after the namespace is gone", () =>
+      node.unchanged(async () => {
+        const config = bare;
+        await node.add("a", config);
+        await rename();
+        await node.shell("ip netns del a");
+        await node.add("b", config, { container: "c2" });
+        await node.del("b", config, { container: "c2" });
+        await node.del("", config);
+        await node.shell("ip netns add a");
+        await node.reset();
+      }));
+  });
+
   test("a pod without isolation cannot open the RDMA device, and ADD warns of that", () =>
     node.unchanged(async () => {
       const config = network(vf, { guid });

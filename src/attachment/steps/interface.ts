@@ -1,13 +1,14 @@
+import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import { parseHardwareAddress, portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { AddContext, Step, StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
+import { attempt, attemptAll } from "../errors.ts";
 import { isOwnNetns } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
-import { hostNetdevOf, netdevOf, requireNetdev } from "../vf/netdev.ts";
+import { hostNetdevOf, isUntouched, netdevOf, requireNetdev } from "../vf/netdev.ts";
 import { endTraffic } from "../vf/pkey-children.ts";
 import { restoreRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
@@ -57,7 +58,7 @@ export const netInterface: Step = {
         returnToHost(node, containerNetns, link, pci, record.originals.name),
       );
     }
-    attachment.hostNetdev = endTraffic(attachment, hostNetdevOf(attachment));
+    attachment.hostNetdev = endTraffic(attachment, withoutAddedAltnames(attachment));
   },
 
   verify(attachment, result) {
@@ -217,6 +218,28 @@ export function returnToHost(
     if (netdevOf(node, host, pci) !== undefined) return;
     node.links.move(containerNetns, link.index, host, "ib%d");
   }
+}
+
+/**
+ * Removes the alternative names that a container has added to a netdev that the kernel, or an interrupted DEL, has
+ * returned to the host: no other netdev of the host could have such a name, and the next record would restore it.
+ *
+ * A name that udev has added since then stays, because the record has it: udev adds the names that its rules give the
+ * device, as it did before ADD, and the original name if the netdev came back under another.
+ * @returns the netdev, which is on the host.
+ */
+function withoutAddedAltnames(attachment: StepContext): Link {
+  const { node, record, warn } = attachment;
+  const { name, altnames, settings } = record.originals;
+  const netdev = hostNetdevOf(attachment);
+  const added = netdev.altnames.filter((each) => each !== name && !altnames.includes(each));
+  // The Go plugin does not record the names that udev added.
+  if (added.length === 0 || settings === undefined || isUntouched(record, netdev)) return netdev;
+  for (const error of attemptAll([
+    () => node.links.removeAltnames(node.namespaces.host, netdev.index, added),
+  ]))
+    warn(`cannot remove the container's alternative names from ${netdev.name}: ${messageOf(error)}`);
+  return node.links.byIndex(node.namespaces.host, netdev.index) ?? hostNetdevOf(attachment);
 }
 
 function stripAltnames(node: Node, where: Namespace, link: Link): void {

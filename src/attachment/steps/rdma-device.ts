@@ -5,7 +5,12 @@ import type { AddContext, Step, StepContext } from "../context.ts";
 import { modeOf } from "../modes.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
 import { hostRdmaDevices, processesOf, rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
-import { describeDifference, namesChangedError, restoreRdmaNames } from "../vf/rdma-names.ts";
+import {
+  describeDifference,
+  namesChangedError,
+  renameHiddenDevices,
+  restoreRdmaNames,
+} from "../vf/rdma-names.ts";
 import { netdevTimeout, rebind } from "../vf/rebind.ts";
 import { waitFor } from "../vf/wait.ts";
 import { requireContainerNetns } from "./interface.ts";
@@ -111,7 +116,10 @@ function requireSameFiles({ node, record }: AddContext): void {
 function moveToHost(attachment: StepContext, rdma: RdmaNames): void {
   const { node, record, containerNetns, deadline } = attachment;
   const { pci } = record.vf;
-  const areOnHost = () => node.functions.rdmaDevices(pci).length >= rdma.devices.length || undefined;
+  const areOnHost = () => {
+    if (node.functions.rdmaDevices(pci).length < rdma.devices.length) renameHiddenDevices(attachment, rdma);
+    return node.functions.rdmaDevices(pci).length >= rdma.devices.length || undefined;
+  };
   if (areOnHost()) return;
   const watch = node.rdma.watch();
   try {

@@ -4,6 +4,7 @@ import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
+import { isFileName } from "../../node/pci-functions.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import type { StepContext } from "../context.ts";
 import { hostRdmaDevices, processesOf } from "./rdma-devices.ts";
@@ -40,6 +41,15 @@ function withoutRdmaDevice(node: Node, pci: string): number {
   const away = node.functions.rdmaDevicesAnywhere(pci);
   // Without an RDMA device the VF has no IPoIB netdev and so no children, which the number 1 stands for.
   if (away.length === 0) return 1;
+  const hidden = away.find((name) => !isFileName(name));
+  if (hidden !== undefined) {
+    throw new CniError(
+      codes.node,
+      `the RDMA device of VF ${pci} has the name ${JSON.stringify(hidden)}, which a container has given it, and under ` +
+        "which sysfs cannot show it; a rebind gives it another name: " +
+        `echo ${pci} >/sys/bus/pci/devices/${pci}/driver/unbind; ib-sriov bind ${pci}`,
+    );
+  }
   throw new CniError(
     codes.tryAgain,
     `another network namespace still holds the RDMA device ${away.join(", ")} of VF ${pci}`,

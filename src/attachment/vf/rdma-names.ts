@@ -1,6 +1,6 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
-import type { RdmaNames } from "../../node/pci-functions.ts";
+import { isFileName, type RdmaNames } from "../../node/pci-functions.ts";
 import type { StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
 import { isUdevRunning, waitForUdev } from "./udev.ts";
@@ -35,12 +35,37 @@ function restoreNames(attachment: StepContext, refused: (error: unknown) => void
   const { pci } = record.vf;
   const { rdma } = record.originals;
   if (rdma === undefined || node.functions.hasRdmaNames(pci, rdma)) return undefined;
+  renameHiddenDevices(attachment, rdma);
+  if (node.functions.hasRdmaNames(pci, rdma)) return undefined;
   settle(attachment, rdma);
   for (const error of renameDevices(attachment, rdma)) refused(error);
   return (
     describeDifference(pci, rdma.devices, node.functions.rdmaDevices(pci)) ??
     describeDifference(pci, rdma.files, node.functions.rdmaFiles(pci))
   );
+}
+
+/**
+ * Renames those of the VF's RDMA devices on the host that sysfs does not show, because a container has given them a name
+ * that is not a file name. Netlink finds them by that name, and renames them by their index: to an original name or, if
+ * none is missing or another device has taken it, to a new one.
+ */
+export function renameHiddenDevices({ node, record }: StepContext, { devices }: RdmaNames): void {
+  const { host } = node.namespaces;
+  const names = node.functions.rdmaDevicesAnywhere(record.vf.pci);
+  const hidden = names.filter((name) => !isFileName(name));
+  if (hidden.length === 0) return;
+  const lost = devices.filter((name) => !names.includes(name) && isFileName(name));
+  for (const { index, name } of node.rdma.devices(host).filter((device) => hidden.includes(device.name))) {
+    const free = `rdma${index}`;
+    try {
+      node.rdma.rename(host, index, lost.shift() ?? free);
+    } catch {
+      attempt(`rename RDMA device "${name}" of VF ${record.vf.pci} to ${free}`, () =>
+        node.rdma.rename(host, index, free),
+      );
+    }
+  }
 }
 
 /** Describes how the names of a VF's devices or files have changed; `undefined` if the VF still has all of them. */

@@ -18,9 +18,10 @@ export function softwareOf(isExclusive: boolean) {
 }
 
 /** Describes a PF: its driver, its firmware, and its ports as the subnet manager has configured them. */
-export function hcaOf({ pci, driver, rdma, ports, portGuid, vfs }: InventoriedPf) {
+export function hcaOf({ pci, driver, ports, portGuid, vfs }: InventoriedPf) {
   const attribute = (name: string) => {
-    const text = rdma[0] === undefined ? undefined : textIn(`/sys/class/infiniband/${rdma[0]}/${name}`);
+    const device = ports[0]?.device;
+    const text = device === undefined ? undefined : textIn(`/sys/class/infiniband/${device}/${name}`);
     return text === "" ? undefined : text;
   };
   const id = (name: string) => (textIn(`/sys/bus/pci/devices/${pci}/${name}`) ?? "").replace(/^0x/, "");

@@ -154,11 +154,12 @@ export class LinuxLinks implements Links {
   }
 
   addAltnames(where: Namespace, index: number, names: readonly string[]): void {
-    if (names.length > 0) asLinuxNamespace(where).rtnetlink.request([addAltnames(index, names)]);
+    for (const some of inParts(names)) asLinuxNamespace(where).rtnetlink.request([addAltnames(index, some)]);
   }
 
   removeAltnames(where: Namespace, index: number, names: readonly string[]): void {
-    if (names.length > 0) asLinuxNamespace(where).rtnetlink.request([removeAltnames(index, names)]);
+    for (const some of inParts(names))
+      asLinuxNamespace(where).rtnetlink.request([removeAltnames(index, some)]);
   }
 
   configure(
@@ -190,6 +191,15 @@ export class LinuxLinks implements Links {
   watch(where: Namespace, what: "links" | "addresses"): Watch {
     return new LinuxWatch(asLinuxNamespace(where), what, this.waits);
   }
+}
+
+/** Alternative names in one request: of 127 bytes each, they take half of the longest attribute. */
+const ALTNAMES = 256;
+
+function inParts(names: readonly string[]): string[][] {
+  const parts: string[][] = [];
+  for (let at = 0; at < names.length; at += ALTNAMES) parts.push(names.slice(at, at + ALTNAMES));
+  return parts;
 }
 
 /** Requests one netdev, and returns what `read` reads from the reply; `undefined` if the netdev does not exist. */

@@ -9,21 +9,16 @@ import { errnoOf } from "../../node/node.ts";
  */
 const ANSWER_TIME = 10_000;
 
-/** Bytes of the longest answer in one datagram: the kernel reports all VFs of a PF in one. */
-const LONGEST_ANSWER = 256 * 1024;
-
 /** A netlink socket. */
 export class SocketTransport implements Transport {
   private deadline = 0;
-  private largest = LONGEST_ANSWER;
   private received: readonly Uint8Array[] = [];
   private next = 0;
 
   constructor(private readonly socket: number) {}
 
-  send(datagram: Uint8Array, largest = LONGEST_ANSWER): void {
+  send(datagram: Uint8Array): void {
     this.deadline = host.monotonic() + ANSWER_TIME;
-    this.largest = largest;
     host.send(this.socket, datagram, 0);
   }
 
@@ -43,7 +38,7 @@ export class SocketTransport implements Transport {
   private receiveSome(): readonly Uint8Array[] {
     for (;;) {
       try {
-        return host.netlinkReceive(this.socket, this.deadline, this.largest);
+        return host.netlinkReceive(this.socket, this.deadline);
       } catch (error) {
         const errno = errnoOf(error);
         if (errno === "ETIMEDOUT")

@@ -14,10 +14,8 @@ const RTMGRP_IPV6_IFADDR = 0x100;
 const NETLINK_KOBJECT_UEVENT = 15;
 const KERNEL = 1;
 
-/**
- * Bytes of the longest event: NLMSG_GOODSIZE (include/linux/netlink.h) for rtnetlink, 2 KiB and a header for uevents.
- */
-const LARGEST_EVENT = 8 * 1024;
+/** The errnos of events that were lost: a queue that was full, an event that was too long. */
+const LOST = ["ENOBUFS", "EMSGSIZE"];
 
 /**
  * Events of the kernel, on a separate socket. The socket is opened at the first wait, because most callers find the
@@ -54,12 +52,10 @@ export class LinuxWatch implements Watch {
    */
   private receiveEvents(socket: number, deadline: number): void {
     try {
-      this.waits.retryUntilDeadline("a change of a device", () =>
-        host.netlinkReceive(socket, deadline, LARGEST_EVENT),
-      );
+      this.waits.retryUntilDeadline("a change of a device", () => host.netlinkReceive(socket, deadline));
     } catch (error) {
-      // Events were lost, which counts as an event.
-      if (errnoOf(error) !== "ENOBUFS") throw error;
+      // A lost event counts as an event.
+      if (!LOST.includes(errnoOf(error) ?? "")) throw error;
     }
   }
 }

@@ -1,3 +1,5 @@
+import { isFileName } from "../../node/pci-functions.ts";
+
 /**
  * Returns the sysfs directory of a PCI driver.
  * @throws {RangeError} if the driver's name is not a file name.
@@ -11,10 +13,8 @@ export function driverDirectory(driver: string): string {
  * @throws {RangeError} if it is not.
  */
 export function fileName(name: string): string {
-  if (name === "" || name === "." || name === ".." || name.includes("/")) {
-    throw new RangeError(`"${name}" is not a file name`);
-  }
-  return name;
+  if (isFileName(name)) return name;
+  throw new RangeError(`"${name}" is not a file name`);
 }
 
 /** Returns a path without its last part; "" if the path has only one part. */

@@ -16,9 +16,12 @@ export { openLockFile, readPadded, writePadded } from "../../../src/linux/files/
 export { appendToLog } from "../../../src/linux/files/log-file.ts";
 export { sendDatagram, unixAddress } from "../../../src/linux/files/logs.ts";
 export { readDirectory, readFile, readRegularFile } from "../../../src/linux/files/read.ts";
-export { openNamespace } from "../../../src/linux/network/namespaces.ts";
+export { LinuxLinks } from "../../../src/linux/network/links.ts";
+export { LinuxNamespaces, openNamespace } from "../../../src/linux/network/namespaces.ts";
 export { netlinkEvents, netlinkSocket } from "../../../src/linux/network/sockets.ts";
+export { Waits } from "../../../src/linux/waits.ts";
 export { formatTime } from "../../../src/log/format-time.ts";
+export { dumpLinks, parseLink } from "../../../src/netlink/link.ts";
 
 const waits = new Waits();
 const files = new LinuxFiles(new LinuxClock(waits), waits);

@@ -4,7 +4,7 @@ import { afterAll, describe, expect, test } from "vitest";
 import { CniError, codes } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";
 import { everything, isolated, kernels, requests } from "../harness/common-requests.ts";
-import { c1, freshVf, vf } from "../harness/default-node.ts";
+import { c1, c2, freshVf, vf } from "../harness/default-node.ts";
 import { driver } from "../harness/prepare.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { report } from "../harness/sweep.ts";
@@ -121,6 +121,58 @@ describe("a name", () => {
     for (const device of devicesOf(simulated)) device.name = `mine${device.index}`;
     simulated.mustDel(c1, request);
     simulated.requireAsBefore("after DEL");
+  });
+
+  // Sysfs does not show a device of such a name.
+  test.each(["..", ".", "a/b"])(
+    "%s of an RDMA device is replaced by the original one, also by a takeover",
+    (name) => {
+      const cases = [
+        [
+          { rdma: "exclusive", rdmaDevices: 2 },
+          { vf, rdmaIsolation: true },
+        ],
+        [{ rdma: "exclusive" }, { ...everything, rdmaIsolation: true }],
+        [{}, { vf }],
+        [{}, everything],
+      ] as const;
+      for (const [setting, request] of cases) {
+        for (const end of ["DEL", "DEL without a namespace", "ADD"]) {
+          const simulated = new SimulatedNode(setting);
+          simulated.mustAdd(c1, request);
+          for (const device of devicesOf(simulated)) device.name = device.index % 2 ? name : `${name}/`;
+          if (end !== "DEL") simulated.deleteNamespace(c1);
+          if (end === "ADD") simulated.mustAdd(c2, request);
+          simulated.mustDel(end === "ADD" ? c2 : c1, request);
+          simulated.requireAsBefore(`after ${end}`);
+        }
+      }
+    },
+  );
+
+  test("of an RDMA device, such as .., gets another if the original one is taken", () => {
+    const simulated = new SimulatedNode({});
+    simulated.mustAdd(c1, { vf });
+    const otherDevice = simulated.machine.bus.vf(freshVf, "look at it").probed?.devices[0];
+    const own = devicesOf(simulated)[0];
+    if (otherDevice === undefined || own === undefined) throw new Error("the VFs have no RDMA devices");
+    [own.name, otherDevice.name] = ["..", own.name];
+    const { end, warnings } = simulated.del(c1, { vf });
+    expect(end).toBe("done");
+    expect(own.name).toBe(`rdma${own.index}`);
+    expect(warnings).toContainEqual(expect.stringMatching(/^cannot rename RDMA device rdma\d+ .*EEXIST/));
+    simulated.expectProblems(expect.stringMatching(/rdma/));
+  });
+
+  test(".. of the RDMA device of a VF without a record: ADD refuses the VF, and the error names a remedy", () => {
+    const simulated = new SimulatedNode({});
+    const [own] = devicesOf(simulated);
+    if (own === undefined) throw new Error("the VF has no RDMA device");
+    own.name = "..";
+    expect(simulated.add(c1, { vf }).error).toMatchObject({
+      message: expect.stringMatching(/has the name "\.\.".*ib-sriov bind/),
+    });
+    simulated.expectProblems(expect.stringMatching(/rdma/));
   });
 
   test("that another device has is not restored, and a warning reports that", () => {

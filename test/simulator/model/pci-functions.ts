@@ -3,6 +3,7 @@ import type { LinkState } from "../../../src/node/links.ts";
 import type { NapiSettings } from "../../../src/node/napi-settings.ts";
 import {
   type DeviceFile,
+  isFileName,
   PciFunctionError,
   type PciFunctions,
   type RdmaNames,
@@ -123,7 +124,8 @@ export class ModelPciFunctions implements PciFunctions {
   rdmaDevices(pci: string): string[] {
     return this.#devices(pci)
       .filter((device) => this.#bus.rdma.isIn(device, this.machine.host))
-      .map(({ name }) => name);
+      .map(({ name }) => name)
+      .filter(isFileName);
   }
 
   withRdmaDevice(rdmaDevice: string): string | undefined {

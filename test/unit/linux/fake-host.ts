@@ -46,7 +46,7 @@ export const send: typeof real.send = (fd, datagram) => {
   descriptor(fd).queue.push(...machine.answer(descriptor(fd).namespace, datagram));
 };
 
-export const netlinkReceive: typeof real.netlinkReceive = (fd, deadline, largest) => {
+export const netlinkReceive: typeof real.netlinkReceive = (fd, deadline) => {
   called("receive", descriptor(fd).namespace);
   const { queue } = descriptor(fd);
   if (queue.length === 0) {
@@ -55,9 +55,7 @@ export const netlinkReceive: typeof real.netlinkReceive = (fd, deadline, largest
   }
   if (typeof queue[0] === "string") throw hostError(queue.shift() as string, "recvmmsg", "");
   const failure = queue.findIndex((each) => typeof each === "string");
-  const there = queue.splice(0, failure < 0 ? queue.length : failure) as Uint8Array[];
-  if (there.some(({ length }) => length > largest)) throw hostError("EMSGSIZE", "recvmmsg", "");
-  return there;
+  return queue.splice(0, failure < 0 ? queue.length : failure) as Uint8Array[];
 };
 
 export const monotonic: typeof real.monotonic = () => machine.now;
