@@ -1,5 +1,6 @@
 import { deferSignals } from "host";
 import { provision as provisionVf } from "../attachment/admin/provision.ts";
+import { attempt } from "../attachment/errors.ts";
 import type { Limits } from "../attachment/limits.ts";
 import { openSession } from "../attachment/lock/session.ts";
 import type { Guid } from "../infiniband/guid.ts";
@@ -56,6 +57,7 @@ export function provisionAll(
   const assigned: Guid[] = [];
   return selectedVfs(found, names).map((vf) =>
     outcomeFor(vf, () => {
+      attempt("continue", () => machine.node.clock.checkInterrupted());
       const taken = [...assigned, ...othersGuids(found, vf)];
       const session = openSession(machine.node, limits());
       const { guid, isNew } = during(`assigning a GUID to VF ${vf.pci}`, () =>

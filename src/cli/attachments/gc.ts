@@ -1,9 +1,11 @@
 import { deferSignals } from "host";
 import { gcOrphaned, type LeftBecause } from "../../attachment/admin/gc-orphaned.ts";
 import { removeOutdatedGuidNote } from "../../attachment/admin/outdated-guid-notes.ts";
+import { attemptEach } from "../../attachment/attempt-each.ts";
 import { attempt, attemptAll } from "../../attachment/errors.ts";
 import { pendingRecord, releasePending } from "../../attachment/ipam/pending-lease-releases.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
+import { STATE_DIRECTORY } from "../../attachment/record/state-directory.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { limitsOf, linuxContext, timeoutOption } from "../context.ts";
@@ -48,37 +50,48 @@ export const gc: Command = {
 export function gcEntries(session: Session, { dryRun }: { readonly dryRun: boolean }): GcLine[] {
   const { state } = session;
   const done = dryRun ? "would be released" : "released";
+  const lines: GcLine[] = [];
   const recorded = attempt("list the attachments", () => state.paths().sort());
-  const records = recorded.flatMap((path) =>
-    linesOf(session, path, (subject) => {
-      const result = during(`examining ${labelOf(subject)}`, () => gcOrphaned(session, path, { dryRun }));
-      if (result.kind === "gone") return [];
-      if (result.kind === "released") return [{ ...subject, outcome: done }];
-      return [{ ...subject, outcome: "left", why: result.why, because: result.because }];
-    }),
-  );
+  const records = recorded.map((path) => (limited: Session) => {
+    lines.push(
+      ...linesOf(session, path, (subject) => {
+        const result = during(`examining ${labelOf(subject)}`, () => gcOrphaned(limited, path, { dryRun }));
+        if (result.kind === "gone") return [];
+        if (result.kind === "released") return [{ ...subject, outcome: done }];
+        return [{ ...subject, outcome: "left", why: result.why, because: result.because }];
+      }),
+    );
+  });
   const pendingPaths = attempt("list the pending releases", () => state.pendingReleases().sort());
-  const pending = pendingPaths.flatMap((path) =>
-    linesOf(session, path, (subject) => {
-      const record = pendingRecord(state, path);
-      const release = () => attempt("release the lease", () => releasePending(session, path, record));
-      if (!dryRun) during(`releasing the lease of ${labelOf(subject)}`, release);
-      return [{ ...subject, outcome: done, why: "only its lease was left" }];
-    }),
+  const pending = pendingPaths.map((path) => (limited: Session) => {
+    lines.push(
+      ...linesOf(session, path, (subject) => {
+        const record = pendingRecord(state, path);
+        const release = () => attempt("release the lease", () => releasePending(limited, path, record));
+        if (!dryRun) during(`releasing the lease of ${labelOf(subject)}`, release);
+        return [{ ...subject, outcome: done, why: "only its lease was left" }];
+      }),
+    );
+  });
+  const stopped = attemptEach(session, "attachments and pending releases", [...records, ...pending]);
+  lines.push(
+    ...stopped.map((error) => ({ path: STATE_DIRECTORY, outcome: "failed" as const, why: messageOf(error) })),
   );
-  if (!dryRun) removeOutdatedNotes(session);
-  return [...records, ...pending];
+  if (!dryRun && stopped.length === 0) removeOutdatedNotes(session);
+  return lines;
 }
 
 /** Removes the notes of GUIDs that no attachment has. Such a note has no effect, so an error is only a warning. */
 function removeOutdatedNotes(session: Session): void {
-  const orWarn = (action: () => void) => {
-    for (const failure of attemptAll([action])) session.warn(messageOf(failure));
+  const warnOf = (failures: readonly unknown[]) => {
+    for (const failure of failures) session.warn(messageOf(failure));
   };
-  orWarn(() => {
+  const remove = () => {
     const guids = attempt("list the notes of GUIDs", () => session.state.notedGuids());
-    for (const guid of guids) orWarn(() => removeOutdatedGuidNote(session, guid));
-  });
+    const removals = guids.map((guid) => (limited: Session) => removeOutdatedGuidNote(limited, guid));
+    warnOf(attemptEach(session, "notes of GUIDs", removals));
+  };
+  warnOf(attemptAll([remove]));
 }
 
 function linesOf(session: Session, path: string, action: (subject: Subject) => GcLine[]): GcLine[] {
