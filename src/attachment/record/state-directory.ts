@@ -109,9 +109,12 @@ export class StateDirectory {
     return this.files.read(countersFile) ?? "";
   }
 
-  /** Reports whether a file name "CONTAINER-IFNAME" would have at most {@link longestName} bytes. */
+  /**
+   * Reports whether a file name "CONTAINER-IFNAME" would have at most {@link longestName} bytes, also as JSON: the lock
+   * file of a VF has room for two such names.
+   */
   nameFits(name: AttachmentName): boolean {
-    return utf8Length(name.containerId) + 1 + utf8Length(name.ifname) <= longestName;
+    return utf8Length(JSON.stringify(`${name.containerId}-${name.ifname}`)) - 2 <= longestName;
   }
 
   /**
