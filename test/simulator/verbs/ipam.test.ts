@@ -185,8 +185,9 @@ test("a signal while ADD releases the lease of an orphaned attachment ends the A
     end: "failed",
     error: { code: codes.tryAgain, message: expect.stringContaining("SIGTERM") },
   });
-  simulated.mustDel(c2, everything);
-  simulated.requireAsBefore("after DEL");
+  simulated.mustAdd(c3, everything);
+  simulated.mustDel(c3, everything);
+  simulated.requireAsBefore("after the next DEL");
 });
 
 test("names of maximum length fit into the lock file, also during a takeover", () => {
