@@ -64,11 +64,11 @@ test("an IPAM plugin that sleeps in the kernel, where SIGKILL does not end it: A
     expect(answer.msg).not.toContain("could not be put back");
     await node.add("b", network(vf));
     await node.del("b", network(vf));
-    expect(await node.shell("cat /proc/$(pgrep endless)/wchan")).toBe("msleep");
+    expect(await node.shell("cat /proc/$(pidof endless)/wchan")).toBe("msleep");
   });
   expect(seconds).toBeGreaterThan(6);
   expect(seconds).toBeLessThan(12 + 2 * tolerance);
-  await node.shell("while pgrep endless >/dev/null; do sleep 5; done", 300);
+  await node.shell("while pidof endless >/dev/null; do sleep 5; done", 300);
   await delay(0);
   await node.reset();
 });
