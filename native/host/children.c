@@ -3,6 +3,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <signal.h>
 #include <spawn.h>
 #include <string.h>
 #include <sys/wait.h>
@@ -114,19 +115,29 @@ static JSValue host_spawn(HOST_ARGUMENTS)
   return result;
 }
 
+/* Sleeps until SIGCHLD, which host_watch_children has blocked. No other signal ends the wait, or is let in by it. */
 static JSValue host_waitpid(HOST_ARGUMENTS)
 {
-  int64_t pid, options;
-  if (!host_integer(context, argv[0], "a pid", 1, INT32_MAX, &pid) ||
-      !host_integer(context, argv[1], "options", 0, INT32_MAX, &options))
+  int64_t pid;
+  double deadline;
+  if (!host_integer(context, argv[0], "a pid", 1, INT32_MAX, &pid) || !host_deadline(context, argv[1], &deadline))
     return JS_EXCEPTION;
-  int status;
-  pid_t ended;
-  while ((ended = waitpid((pid_t)pid, &status, (int)options)) < 0 && errno == EINTR)
-    ;
-  if (ended < 0)
-    return host_throw(context, errno, "waitpid", "");
-  return ended == 0 ? JS_UNDEFINED : JS_NewInt32(context, status);
+  sigset_t child;
+  sigemptyset(&child);
+  sigaddset(&child, SIGCHLD);
+  for (;;) {
+    int status;
+    const pid_t ended = waitpid((pid_t)pid, &status, WNOHANG);
+    if (ended > 0)
+      return JS_NewInt32(context, status);
+    if (ended < 0)
+      return host_throw(context, errno, "waitpid", "");
+    const double left = deadline - host_now();
+    if (left <= 0)
+      return JS_UNDEFINED;
+    const struct timespec timeout = host_timespec(left);
+    sigtimedwait(&child, NULL, &timeout);
+  }
 }
 
 static JSValue host_pipe(HOST_ARGUMENTS)

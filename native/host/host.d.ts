@@ -324,6 +324,10 @@ declare module "host" {
    * @param words argv, in the form of the environment; without it, the path alone.
    */
   function spawn(path: string, environment: Uint8Array, descriptors: Uint8Array, words?: Uint8Array): number;
-  /** waitpid(2). Returns the status as the kernel encodes it; `undefined` if the child has not ended (WNOHANG). */
-  function waitpid(pid: number, options: number): number | undefined;
+  /**
+   * Waits until a child ends, and reaps it. No signal ends the wait.
+   * @returns the status as waitpid(2) encodes it; `undefined` if the child has not ended at the deadline. With the
+   * deadline -Infinity, it does not wait.
+   */
+  function waitpid(pid: number, deadline: number): number | undefined;
 }

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <time.h>
 
 #define COUNT_OF(array) (sizeof(array) / sizeof((array)[0]))
 
@@ -90,6 +91,8 @@ JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length);
 
 /* Returns CLOCK_MONOTONIC, ms. */
 double host_now(void);
+/* Returns a time in ms, at most a day: longer waits are split. */
+struct timespec host_timespec(double ms);
 /*
  * Waits until descriptors are ready, and returns their number. -1 and errno: ETIMEDOUT at the deadline, EINTR if a
  * signal that is held back has arrived. With `children`, 0 means that a child may have ended.

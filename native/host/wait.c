@@ -13,25 +13,29 @@ double host_now(void)
   return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
 }
 
+struct timespec host_timespec(double ms)
+{
+  const double longest = 86400e3;
+  if (ms > longest)
+    ms = longest;
+  struct timespec time = {.tv_sec = (time_t)(ms / 1e3)};
+  time.tv_nsec = (long)((ms - (double)time.tv_sec * 1e3) * 1e6);
+  return time;
+}
+
 int host_poll(struct pollfd *descriptors, unsigned count, double deadline, bool children)
 {
-  /* A day, in ms. Longer waits are split. */
-  const double longest = 86400e3;
   for (;;) {
     if (host_take_signal()) {
       errno = EINTR;
       return -1;
     }
-    double left = deadline - host_now();
+    const double left = deadline - host_now();
     if (left <= 0) {
       errno = ETIMEDOUT;
       return -1;
     }
-    if (left > longest)
-      left = longest;
-    struct timespec timeout = {.tv_sec = (time_t)(left / 1e3)};
-    timeout.tv_nsec = (long)((left - (double)timeout.tv_sec * 1e3) * 1e6);
-
+    const struct timespec timeout = host_timespec(left);
     int ready = ppoll(descriptors, count, &timeout, host_wait_mask(children));
     if (ready > 0)
       return ready;

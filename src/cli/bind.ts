@@ -1,5 +1,6 @@
 import { deferSignals } from "host";
 import { bind as bindVf } from "../attachment/admin/bind.ts";
+import { attempt } from "../attachment/errors.ts";
 import type { Limits } from "../attachment/limits.ts";
 import { openSession } from "../attachment/lock/session.ts";
 import type { Command, CommandCall } from "./command.ts";
@@ -47,6 +48,7 @@ export function bindAll(
 ): VfOutcome[] {
   return vfs.map((vf) =>
     outcomeFor(vf, () => {
+      attempt("continue", () => node.clock.checkInterrupted());
       const session = openSession(node, limits());
       const bound = during(`binding VF ${vf.pci}`, () => bindVf(session, vf.pci, { driver }));
       return { outcome: bound.isNew ? "bound" : "kept", driver: bound.driver };

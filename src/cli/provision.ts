@@ -1,6 +1,7 @@
 import { deferSignals } from "host";
 import { bind as bindVf } from "../attachment/admin/bind.ts";
 import { provision as provisionVf } from "../attachment/admin/provision.ts";
+import { attempt } from "../attachment/errors.ts";
 import type { Limits } from "../attachment/limits.ts";
 import { openSession } from "../attachment/lock/session.ts";
 import { usableGuids } from "../attachment/record/guid-notes.ts";
@@ -59,6 +60,7 @@ export function provisionAll(
   const assigned: Guid[] = [];
   return selectedVfs(found, names).map((vf) =>
     outcomeFor(vf, () => {
+      attempt("continue", () => machine.node.clock.checkInterrupted());
       const taken = [...assigned, ...othersGuids(found, vf)];
       const session = openSession(machine.node, limits());
       if (isLeftUnbound(machine, found, vf))

@@ -3,9 +3,8 @@ import type { ChildOutcome } from "../node/processes.ts";
 import { closeOnError } from "./close-on-error.ts";
 import { readDirectory } from "./files/read.ts";
 
-/** Constants of linux/memfd.h, linux/wait.h and asm-generic/signal.h. */
+/** Constants of linux/memfd.h and asm-generic/signal.h. */
 const MFD_CLOEXEC = 1;
-const WNOHANG = 1;
 const SIGKILL = 9;
 const SIGTERM = 15;
 /** Constants of linux/close_range.h and linux/fcntl.h. */
@@ -18,6 +17,9 @@ const FD_CLOEXEC = 1;
  * path is right for a child, too.
  */
 export const OWN_EXECUTABLE = "/proc/self/exe";
+
+/** How long a child that was killed is waited for, ms. Most end within one. */
+const KILL_TIME = 1000;
 
 /** Maximum bytes of one read. */
 const LONGEST_READ = 1 << 16;
@@ -89,7 +91,7 @@ export class ChildProcess {
     const [stdout, stderr] = this.outputs;
     let mayHaveEnded = true;
     while (this.length <= limit) {
-      const status = mayHaveEnded ? host.waitpid(this.pid, WNOHANG) : undefined;
+      const status = mayHaveEnded ? host.waitpid(this.pid, Number.NEGATIVE_INFINITY) : undefined;
       if (status !== undefined) return this.end(status, limit);
       const ready = host.poll(stdout.fd, stderr.fd, deadline, true);
       mayHaveEnded = ready === 0;
@@ -99,11 +101,15 @@ export class ChildProcess {
     return tooLong();
   }
 
-  /** Sends SIGKILL to the child and its process group, and reaps the child. Does nothing if it is already reaped. */
+  /**
+   * Sends SIGKILL to the child and its process group, and reaps the child. Does nothing if it is already reaped. A child
+   * that sleeps in the kernel (state D), for example on a file system that does not respond, ends only when the kernel
+   * lets it, so it is left after {@link KILL_TIME}: this process holds locks.
+   */
   kill(): void {
     if (this.reaped) return;
     host.kill(-this.pid, SIGKILL, ["ESRCH", "EPERM"]);
-    host.waitpid(this.pid, 0);
+    host.waitpid(this.pid, host.monotonic() + KILL_TIME);
     this.close();
   }
 
@@ -116,17 +122,6 @@ export class ChildProcess {
   get output(): readonly [string, string] {
     const [stdout, stderr] = this.outputs;
     return [textOf(stdout), textOf(stderr)];
-  }
-
-  /**
-   * Sends SIGKILL to the child and its process group, and does not wait: a process that waits in the kernel ends only
-   * when the kernel lets it.
-   */
-  abandon(): void {
-    if (this.reaped) return;
-    host.kill(-this.pid, SIGKILL, ["ESRCH", "EPERM"]);
-    host.waitpid(this.pid, WNOHANG);
-    this.close();
   }
 
   private end(status: number, limit: number): ChildOutcome {

@@ -45,6 +45,10 @@ export class LinuxClock implements Clock {
   }
 
   ignoreInterrupts(): void {
-    this.waits.ignoreSignals();
+    this.waits.ignoresSignals = true;
+  }
+
+  heedInterrupts(): void {
+    this.waits.ignoresSignals = false;
   }
 }

@@ -4,12 +4,8 @@ import { errnoOf } from "../node/node.ts";
 
 /** The waits of this process, which a signal either ends or does not end. */
 export class Waits {
-  private ignoresSignals = false;
-
-  /** Signals end no wait after this call. */
-  ignoreSignals(): void {
-    this.ignoresSignals = true;
-  }
+  /** Whether signals end no wait. */
+  ignoresSignals = false;
 
   /** Returns the signal that has arrived; `undefined` if no signal has, or if signals are ignored. */
   signal(): string | undefined {

@@ -15,8 +15,10 @@ export interface Clock {
    * @throws {InterruptedError} if a signal has asked this process to stop.
    */
   checkInterrupted(): void;
-  /** Makes all later waits ignore signals, so that a rollback can finish. Deadlines still apply. */
+  /** Makes later waits ignore signals, so that a rollback can finish. Deadlines still apply. */
   ignoreInterrupts(): void;
+  /** Ends the effect of {@link ignoreInterrupts}. A signal that came in the meantime counts. */
+  heedInterrupts(): void;
 }
 
 /** A wait reached its deadline. */

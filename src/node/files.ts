@@ -23,11 +23,17 @@ export interface Lock {
   holders(): LockHolder[];
   /** Returns the text that was written last; "" if the file is empty. */
   read(): string;
-  /** Replaces the text, in one write(2), which a kill cannot split. */
+  /**
+   * Replaces the text, in one write(2), which a kill cannot split.
+   * @throws {Error} if it has more than {@link LONGEST_LOCK_TEXT} bytes.
+   */
   write(text: string): void;
   /** Frees the lock, also if a process that inherited the descriptor still runs, and closes the file. */
   release(): void;
 }
+
+/** The longest text of a {@link Lock}, bytes: two names of maximum length, GUIDs, and the description of a call. */
+export const LONGEST_LOCK_TEXT = 1280;
 
 /** The longest text that {@link Files.read} returns, bytes. */
 export const LONGEST_FILE = 1 << 20;

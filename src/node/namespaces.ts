@@ -17,7 +17,7 @@ export interface Namespaces {
   readonly host: Namespace;
   /**
    * Opens the namespace at a path.
-   * @throws {NamespaceError} if the path does not exist, or is not a network namespace.
+   * @throws {NamespaceError} if no file is at the path, or no network namespace.
    */
   open(path: string): Namespace;
   /**
@@ -48,7 +48,7 @@ export interface Namespaces {
 export class NamespaceError extends Error {
   override readonly name = "NamespaceError";
   constructor(
-    /** "gone": the path does not exist. "other": it is not a network namespace. */
+    /** "gone": no file is at the path, or can be. "other": it is not a network namespace. */
     readonly reason: "gone" | "other",
     readonly path: string,
     message: string,

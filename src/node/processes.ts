@@ -29,7 +29,10 @@ export interface Child {
    * @throws {Error} if the process printed more than 1 MiB; it has been killed then.
    */
   wait(deadline: number): ChildOutcome;
-  /** Kills the process (SIGKILL) and reaps it; succeeds also if it has ended already. */
+  /**
+   * Kills the process (SIGKILL) and reaps it; succeeds also if it has ended already. A process that the kernel does not
+   * let end (state D) is left after a second.
+   */
   kill(): void;
 }
 

@@ -22,6 +22,31 @@ const operated = async (words: string) => {
 const json = async (words: string) => JSON.parse(await operated(`${words} -o json`));
 const released = `VF ${vf} of container c1, interface net1, is released.\n`;
 
+test("a record with a path that no namespace can have hides no other, is named, and gc removes it", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.shell("ln -s circle /run/circle");
+    const paths = { c7: "/run/circle", c8: `/run/${"long/".repeat(900)}`, c9: "/run/\\u0000" };
+    for (const [id, path] of Object.entries(paths))
+      await node.shell(
+        `sed 's#"c1"#"${id}"#; s#"/run/netns/a"#"${path.replaceAll("\\", "\\\\")}"#' ${record} >/var/lib/cni/ib-sriov/${id}-net1`,
+      );
+    const shown = (await json("attachments")).attachments as { containerId: string; condition: string }[];
+    expect(shown.map(({ containerId, condition }) => [containerId, condition])).toEqual([
+      ["c1", "attached"],
+      ...Object.keys(paths).map((id) => [id, "orphaned"]),
+    ]);
+    expect(await operated("list")).toContain("c1");
+    expect(await operated("metrics")).toContain('condition="orphaned"} 3');
+    expect((await json(`provision ${second}`)).vfs).toMatchObject([{ pci: second, outcome: "kept" }]);
+    const gc = await operate("gc -o name");
+    expect([gc.status, gc.stdout]).toEqual([0, "c7/net1\nc8/net1\nc9/net1\n"]);
+    await node.del("a", config);
+    // A runtime that passes such a path, and has nothing to detach.
+    await node.del("/run/circle", config);
+    await node.shell("rm /run/circle");
+  }));
+
 describe("attachments", () => {
   test("show lists all; release refuses a running container, and --force takes its VF", () =>
     node.unchanged(async () => {

@@ -47,6 +47,32 @@ test("an IPAM plugin whose ADD and DEL never end: ADD gives up within timeoutSec
     await node.del("a", limited);
   }));
 
+test("an IPAM plugin that sleeps in the kernel, where SIGKILL does not end it: ADD leaves it at its deadline", async () => {
+  // The plugin's write to unbind takes two minutes, as a file system that does not respond would.
+  const delay = (ms: number) => node.shell(`echo ${ms} >/sys/module/vhca/parameters/remove_delay_ms`);
+  await delay(120_000);
+  await node.plugin(
+    "endless",
+    `[ $CNI_COMMAND = ADD ] || exit 0\necho ${other} >/sys/bus/pci/drivers/mlx5_core/unbind`,
+  );
+  // Without a GUID, because each unbind takes two minutes now.
+  const limited = network(vf, { link_state: "enable", ipam: { type: "endless" }, timeoutSeconds: 12 });
+  const seconds = await secondsOf(async () => {
+    const answer = await node.refused({ command: "ADD", netns: "a", config: limited }, 100);
+    expect(answer).toMatchObject({ code: 11, msg: expect.stringContaining("endless") });
+    // The rollback is complete, and the process that is left does not hold the lock of the VF.
+    expect(answer.msg).not.toContain("could not be put back");
+    await node.add("b", network(vf));
+    await node.del("b", network(vf));
+    expect(await node.shell("cat /proc/$(pidof endless)/wchan")).toBe("msleep");
+  });
+  expect(seconds).toBeGreaterThan(6);
+  expect(seconds).toBeLessThan(12 + 2 * tolerance);
+  await node.shell("while pidof endless >/dev/null; do sleep 5; done", 300);
+  await delay(0);
+  await node.reset();
+});
+
 test.each([
   ["100 s, as by default", {}],
   ["600 s", { timeoutSeconds: 600 }],

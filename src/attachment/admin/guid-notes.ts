@@ -1,5 +1,6 @@
 import type { Guid } from "../../infiniband/guid.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
+import { attemptEach } from "../attempt-each.ts";
 import { withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import { attachmentWithGuid } from "../plan/guid-holder.ts";
@@ -13,20 +14,22 @@ const lockTimeout = 5000;
  * Makes the notes of GUIDs agree with the attachments. It creates those that are missing: the Go plugin, and older
  * versions, do not create them for GUIDs that VFs keep. And it removes those of VFs without an attachment with that GUID,
  * which have no effect: the Go plugin's DEL of an attachment of ib-sriov leaves its notes behind.
- * @param orWarn runs an action, and warns if it fails.
+ * @returns the errors. One note that cannot be examined does not keep the others.
  */
-export function tidyGuidNotes(session: Session, orWarn: (action: () => void) => void): void {
+export function tidyGuidNotes(session: Session): unknown[] {
   const { guidNotes } = session.state;
-  orWarn(() => {
+  try {
     const recorded = recordedGuids(session);
     noteRecorded(session, recorded);
     const current = new Set(recorded.flatMap(({ pci, guids }) => guids.map((guid) => `${pci} ${guid}`)));
-    for (const guid of guidNotes.guids())
-      orWarn(() => {
-        const pci = guidNotes.vfWith(guid);
-        if (pci !== undefined && !current.has(`${pci} ${guid}`)) removeIfOutdated(session, guid, pci);
-      });
-  });
+    const examine = (guid: Guid) => (limited: Session) => {
+      const pci = guidNotes.vfWith(guid);
+      if (pci !== undefined && !current.has(`${pci} ${guid}`)) removeIfOutdated(limited, guid, pci);
+    };
+    return attemptEach(session, "notes of GUIDs", guidNotes.guids().map(examine));
+  } catch (error) {
+    return [error];
+  }
 }
 
 /** @throws {CniError} code 11, naming the holder, if a lock is held for too long. */

@@ -79,9 +79,10 @@ function apply(attachment: AddContext, step: Step): void {
 /** Marks the record as complete, and writes the result. */
 function complete(attachment: AddContext, answer: (result: Result) => void): void {
   const { node, state, path, record } = attachment;
-  // A signal ends every wait. This check finds a signal that came while the call did not wait.
-  node.clock.checkInterrupted();
   releasePendingOf(attachment, record.vf.pci);
+  // A signal ends every wait. This check finds a signal that came while the call did not wait, or that ended the wait
+  // for the lease of an orphaned attachment, which does not fail the call.
+  node.clock.checkInterrupted();
   const result = attachment.result ?? resultWithoutInterface(attachment);
   state.setState(path, "complete");
   try {

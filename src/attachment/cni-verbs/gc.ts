@@ -1,8 +1,9 @@
 import { networkNameOf } from "../../cni/configuration.ts";
 import { NEWEST_VERSION } from "../../cni/versions.ts";
 import type { Node } from "../../node/node.ts";
+import { attemptEach } from "../attempt-each.ts";
 import type { StepContext } from "../context.ts";
-import { attempt, attemptAll } from "../errors.ts";
+import { attempt } from "../errors.ts";
 import { useOfAttachment, useText } from "../in-use/in-use.ts";
 import { runIpam, supportedVersions } from "../ipam/ipam.ts";
 import { releasePending } from "../ipam/pending-lease-releases.ts";
@@ -25,7 +26,8 @@ import { withLockedRecord } from "../undo/with-locked-record.ts";
  * unless the attachment may be newer than the list.
  *
  * GC reads all records. Of the other verbs, only the first ADD with `"guid": "auto"` does.
- * @throws {CniError} naming everything that could not be removed. The rest has been removed.
+ * @throws {CniError} naming everything that could not be removed, and how many were not examined because the time was up.
+ *   The rest has been removed.
  */
 export function gc(node: Node, request: GcRequest): void {
   const { network, valid, warn } = request;
@@ -38,12 +40,16 @@ export function gc(node: Node, request: GcRequest): void {
   const session = openSession(node, request);
   const { state } = session;
   const stale = attempt("list attachments and pending releases", () => [
-    ...state.paths().map((path) => () => gcRecord(session, request, path)),
-    ...state.pendingReleases().map((path) => () => gcPendingRelease(session, request, path)),
+    ...state.paths().map((path) => (limited: Session) => gcRecord(limited, request, path)),
+    ...state.pendingReleases().map((path) => (limited: Session) => gcPendingRelease(limited, request, path)),
   ]);
   const failure = combineErrors(
     `not all stale attachments of network ${network} could be removed (the next GC tries again)`,
-    attemptUntilStopped(node, [...stale, () => forwardToIpam(session, request)]),
+    attemptEach(session, "attachments, pending releases and calls of the IPAM plugin", [
+      ...stale,
+      // The last one has all the time that is left.
+      () => forwardToIpam(session, request),
+    ]),
   );
   if (failure !== undefined) throw failure;
 }
@@ -54,17 +60,6 @@ export function gc(node: Node, request: GcRequest): void {
  * processes.
  */
 const GRACE_PERIOD = 10 * 60_000;
-
-/** Attempts every action even if others fail, but starts no further action once a signal has come. */
-function attemptUntilStopped(node: Node, actions: readonly (() => void)[]): unknown[] {
-  const failures: unknown[] = [];
-  for (const action of actions) {
-    const stopped = attemptAll([() => attempt("continue", () => node.clock.checkInterrupted())]);
-    if (stopped.length > 0) return [...failures, ...stopped];
-    failures.push(...attemptAll([action]));
-  }
-  return failures;
-}
 
 /** Returns the record at a path; `undefined` if it is of another network, is listed, or cannot be used. */
 function staleRecord(

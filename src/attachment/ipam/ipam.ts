@@ -41,7 +41,9 @@ type IpamCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 /** Returns the call that made the record's lease; `undefined` if no IPAM was configured, or the VF has no netdev. */
 export function ipamCallOf(record: AttachmentRecord): IpamCall | undefined {
   if (!modeOf(record).hasNetdev) return undefined;
-  return ipamCallFor(record, record.netns, record.call);
+  // A record that was changed by hand can contain a path that no variable can have.
+  const netns = record.netns.includes("\0") ? "" : record.netns;
+  return ipamCallFor(record, netns, record.call);
 }
 
 /**

@@ -213,9 +213,11 @@ export class Locks {
     try {
       this.session.observe("wait", what, undefined, () => lock.acquire(deadline));
     } catch (error) {
-      const reason = error instanceof TimeoutError ? this.busy(lock, what, error) : error;
-      lock.release();
-      throw reason;
+      try {
+        throw error instanceof TimeoutError ? this.busy(lock, what, error) : error;
+      } finally {
+        lock.release();
+      }
     }
   }
 
@@ -261,11 +263,11 @@ export function withVfLock<T>(
   action: (session: VfSession) => T,
 ): T {
   const locks = new Locks(session, caller);
-  attempt(`lock VF ${pci}`, () => {
-    session.state.prepare();
-    locks.acquireVf(pci);
-  });
   try {
+    attempt(`lock VF ${pci}`, () => {
+      session.state.prepare();
+      locks.acquireVf(pci);
+    });
     return action({ ...session, locks });
   } finally {
     locks.release();

@@ -6,6 +6,12 @@ import type { Locks, VfSession } from "./locks.ts";
 import type { OwnGuids } from "./vf-owner.ts";
 
 /**
+ * The most GUIDs that the lock file has room for, beside two names of maximum length. The last ones are those of the
+ * oldest lost records.
+ */
+const MOST_GUIDS = 5;
+
+/**
  * Returns the GUIDs that an attachment must write into the VF's lock file; `undefined` if the VF runs with its own
  * GUIDs.
  */
@@ -19,7 +25,7 @@ export function ownGuids(
       guid !== undefined && isUsableGuid(guid) && guid !== nodeGuid && guid !== portGuid,
   );
   if (others.length === 0) return undefined;
-  const instead = [...new Set(others)];
+  const instead = [...new Set(others)].slice(0, MOST_GUIDS);
   return { node: nodeGuid, port: portGuid, instead, generation: vf.generation, bootId };
 }
 

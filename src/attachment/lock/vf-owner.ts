@@ -1,5 +1,7 @@
 import { fromJson, isObject } from "../../cni/document.ts";
+import { utf8Length } from "../../cni/utf8-length.ts";
 import type { Guid } from "../../infiniband/guid.ts";
+import { LONGEST_LOCK_TEXT } from "../../node/files.ts";
 import type { AttachmentName } from "../record/record.ts";
 import { guid, listOf, number, object, type TypeOf, text } from "../record/schema.ts";
 
@@ -54,8 +56,24 @@ const holderSchema = object({
 /** A call's description of itself in the lock file that it holds. */
 export type Holder = TypeOf<typeof holderSchema>;
 
-/** Returns the text of a lock file. Members that are `undefined` are left out. */
+/** Bytes of "…" in UTF-8. */
+const ELLIPSIS_BYTES = 3;
+
+/**
+ * Returns the text of a lock file. If it would be too long, the description of the call is cut, which only messages
+ * show; names and GUIDs always fit (StateDirectory.nameFits, ownGuids).
+ */
 export function encodeLockContents(contents: LockContents): string {
+  const text = encodeWhole(contents);
+  const excess = utf8Length(text) - LONGEST_LOCK_TEXT;
+  const { holder } = contents;
+  if (excess <= 0 || holder === undefined) return text;
+  const verb = `${holder.verb.slice(0, Math.max(0, holder.verb.length - excess - ELLIPSIS_BYTES))}…`;
+  return encodeWhole({ ...contents, holder: { ...holder, verb } });
+}
+
+/** Members that are `undefined` are left out. */
+function encodeWhole(contents: LockContents): string {
   const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, confirmedGuid, holder } = contents;
   // The keys are the same in lock files of every version.
   return JSON.stringify({

@@ -20,8 +20,29 @@ const BEGINNING = `{"${KEY}":{"format":${FORMAT},"state":"`;
  * @param goCache the Go plugin's members.
  */
 export function encodeRecord(record: AttachmentRecord, goCache: object): string {
-  const own = JSON.stringify({ [KEY]: documentOf(record) });
-  return `${own.slice(0, -1)},\n${JSON.stringify(goCache).slice(1)}`;
+  return inTwoLines(documentOf(record), goCache);
+}
+
+function inTwoLines(part: object, others: object): string {
+  const own = JSON.stringify({ [KEY]: part });
+  return Object.keys(others).length === 0 ? own : `${own.slice(0, -1)},\n${JSON.stringify(others).slice(1)}`;
+}
+
+/** Reports whether a record file begins as {@link encodeRecord} writes it, so that its state can be patched. */
+export function isPatchable(text: string): boolean {
+  return text.startsWith(BEGINNING);
+}
+
+/** Returns the text of a record file that another program, such as jq, has written anew, with another state. */
+export function withState(text: string, state: AttachmentRecord["state"]): string {
+  const { [KEY]: part, ...others } = objectOf(fromJson(text));
+  const { format, state: _, ...rest } = objectOf(part);
+  // Format and state come first, so that the next change is one byte again.
+  return inTwoLines({ format, state: stateLetter(state), ...rest }, others);
+}
+
+function objectOf(value: unknown): Readonly<Record<string, unknown>> {
+  return isObject(value) ? value : {};
 }
 
 /**
@@ -96,7 +117,7 @@ export function unreadableIn(text: string): Unreadable | undefined {
  */
 function attachmentPart(text: string): unknown {
   // Another beginning means that another program has written the file, such as jq.
-  const end = text.startsWith(BEGINNING) ? text.indexOf(",\n") : -1;
+  const end = isPatchable(text) ? text.indexOf(",\n") : -1;
   return end < 0 ? undefined : fromJson(`${text.slice(0, end)}}`);
 }
 

@@ -3,7 +3,7 @@ import { utf8Length } from "../../cni/utf8-length.ts";
 import type { Files, Lock } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
-import { stateLetter, stateOffset } from "./codec.ts";
+import { isPatchable, stateLetter, stateOffset, withState } from "./codec.ts";
 import { GuidNotes } from "./guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { recordDocument } from "./record-file.ts";
@@ -31,6 +31,9 @@ const longestName = 255;
 export class StateDirectory {
   /** The last record that was read: a call reads it again under the VF's lock, and mostly gets the same text. */
   private lastRead: ({ readonly text: string } & ReturnType<typeof parseStored>) | undefined;
+
+  /** The path of the record that this call has created. */
+  private created: string | undefined;
 
   readonly guidNotes: GuidNotes;
 
@@ -82,9 +85,12 @@ export class StateDirectory {
     return this.files.read(countersFile) ?? "";
   }
 
-  /** Reports whether a file name "CONTAINER-IFNAME" would have at most {@link longestName} bytes. */
+  /**
+   * Reports whether a file name "CONTAINER-IFNAME" would have at most {@link longestName} bytes, also as JSON: the lock
+   * file of a VF has room for two such names.
+   */
   nameFits(name: AttachmentName): boolean {
-    return utf8Length(name.containerId) + 1 + utf8Length(name.ifname) <= longestName;
+    return utf8Length(JSON.stringify(`${name.containerId}-${name.ifname}`)) - 2 <= longestName;
   }
 
   /**
@@ -173,13 +179,18 @@ export class StateDirectory {
   create(record: AttachmentRecord, pfName: string): string | undefined {
     const text = recordDocument(record, pfName);
     const plain = plainPath(record);
-    if (this.files.create(plain, text)) return plain;
+    if (this.files.create(plain, text)) return this.noteCreated(plain);
     const holder = this.read(plain);
     if (holder === undefined || mayBeOf(holder, record)) return undefined;
     const collision = collisionPath(record);
     this.files.makeDirectory(collisionRoot);
     this.files.makeDirectory(parentOf(collision));
-    return this.files.create(collision, text) ? collision : undefined;
+    return this.files.create(collision, text) ? this.noteCreated(collision) : undefined;
+  }
+
+  private noteCreated(path: string): string {
+    this.created = path;
+    return path;
   }
 
   /**
@@ -187,13 +198,19 @@ export class StateDirectory {
    * temporary file; a temporary file that a killed call left is overwritten.
    */
   replace(path: string, record: AttachmentRecord, pfName: string): void {
-    const temporary = `${STATE_DIRECTORY}/.vf/${record.vf.pci}.new`;
-    this.files.replaceForeign(path, recordDocument(record, pfName), 0o600, temporary);
+    this.files.replaceForeign(path, recordDocument(record, pfName), 0o600, temporaryPath(record));
   }
 
-  /** Changes the state in a record. It is one byte: neither a kill nor a full disk can interrupt the write. */
+  /**
+   * Changes the state in a record. It is one byte: neither a kill nor a full disk can interrupt the write. A record that
+   * another program has written anew (jq) has its state at another place, and is replaced. The caller holds the VF's
+   * lock, as for {@link replace}. To read what this call has created would cost ADD four system calls.
+   */
   setState(path: string, state: AttachmentRecord["state"]): void {
-    this.files.patch(path, stateOffset(), stateLetter(state));
+    const text = path === this.created ? undefined : this.text(path);
+    if (text === undefined || isPatchable(text)) this.files.patch(path, stateOffset(), stateLetter(state));
+    else
+      this.files.replaceForeign(path, withState(text, state), 0o600, temporaryPath(parseStored(text).record));
   }
 
   /** Removes a record, or another file at its path; a missing file is a success. */
@@ -230,6 +247,12 @@ export class StateDirectory {
       .flatMap((id) => this.files.list(`${collisionRoot}/${id}`).map((ifname) => `.x/${id}/${ifname}`));
     return [...plain, ...collision].map((name) => `${STATE_DIRECTORY}/${name}`);
   }
+}
+
+/** @throws {Error} if the record is damaged. */
+function temporaryPath(record: AttachmentRecord | undefined): string {
+  if (record === undefined) throw new Error("the record is damaged");
+  return `${STATE_DIRECTORY}/.vf/${record.vf.pci}.new`;
 }
 
 function plainPath(name: AttachmentName): string {

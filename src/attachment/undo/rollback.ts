@@ -35,6 +35,8 @@ export function rollBack(attachment: AddContext, reason: unknown): CniError {
     // The record then stays "preparing", which has the same effect.
     warn(`cannot update the record ${path}: ${messageOf(error)}`);
   }
+  // A command may have more VFs, with which it must not begin after a signal.
+  node.clock.heedInterrupts();
   if (failures.length === 0) return failure;
   return new CniError(
     failure.code,

@@ -9,6 +9,7 @@ import type { StoredRecord } from "../../attachment/record/stored-record.ts";
 import { isCurrent } from "../../attachment/undo/has-vf.ts";
 import { isUnseen } from "../../attachment/vf/pci-function.ts";
 import { networkNameOf } from "../../cni/configuration.ts";
+import { messageOf } from "../../cni/error-document.ts";
 import type { Node } from "../../node/node.ts";
 import { tryAcquire } from "../try-acquire.ts";
 
@@ -20,7 +21,7 @@ import { tryAcquire } from "../try-acquire.ts";
  * - `destroyed`: the container is running, but its VF was destroyed, or was destroyed and created again.
  * - `cleanup-failed`: a setting could not be restored.
  * - `external`: the Go plugin created it, and does not record the container's namespace.
- * - `unreadable`: the record cannot be read, and is treated as that of a running container.
+ * - `unreadable`: the record, or what it names, cannot be read, and is treated as that of a running container.
  */
 export type Condition =
   | "attached"
@@ -48,7 +49,7 @@ export interface ListedAttachment {
   /** `undefined` if the Go plugin created the attachment, or the record cannot be read. */
   readonly record: AttachmentRecord | undefined;
   readonly goCache: GoCache | undefined;
-  /** Why the record cannot be read; `undefined` if it can. */
+  /** Why the record, or what it names, cannot be read; `undefined` if it can. */
   readonly unreadable?: string | undefined;
 }
 
@@ -68,7 +69,13 @@ export function attachmentAt(node: Node, state: StateDirectory, path: string): L
   const { record, goCache, unreadable } = stored;
   if (unreadable !== undefined) return unreadableAt(state, stored, unreadable.reason);
   if (record === undefined) return unrecorded(path, goCache);
-  return { ...recordedAt(path, record), condition: conditionOf(node, state, record) };
+  const known = recordedAt(path, record);
+  try {
+    return { ...known, condition: conditionOf(node, state, record) };
+  } catch (error) {
+    // One attachment must not hide the others.
+    return { ...known, condition: "unreadable", unreadable: `cannot examine it: ${messageOf(error)}` };
+  }
 }
 
 /** Returns the members of an attachment that its record contains. */

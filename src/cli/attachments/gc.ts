@@ -1,9 +1,11 @@
 import { deferSignals } from "host";
 import { gcOrphaned, type LeftBecause } from "../../attachment/admin/gc-orphaned.ts";
 import { tidyGuidNotes } from "../../attachment/admin/guid-notes.ts";
-import { attempt, attemptAll } from "../../attachment/errors.ts";
+import { attemptEach } from "../../attachment/attempt-each.ts";
+import { attempt } from "../../attachment/errors.ts";
 import { pendingRecord, releasePending } from "../../attachment/ipam/pending-lease-releases.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
+import { STATE_DIRECTORY } from "../../attachment/record/state-directory.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { limitsOf, linuxContext, timeoutOption } from "../context.ts";
@@ -48,33 +50,37 @@ export const gc: Command = {
 export function gcEntries(session: Session, { dryRun }: { readonly dryRun: boolean }): GcLine[] {
   const { state } = session;
   const done = dryRun ? "would be released" : "released";
+  const lines: GcLine[] = [];
   const recorded = attempt("list the attachments", () => state.paths().sort());
-  const records = recorded.flatMap((path) =>
-    linesOf(session, path, (subject) => {
-      const result = during(`examining ${labelOf(subject)}`, () => gcOrphaned(session, path, { dryRun }));
-      if (result.kind === "gone") return [];
-      if (result.kind === "released") return [{ ...subject, outcome: done }];
-      return [{ ...subject, outcome: "left", why: result.why, because: result.because }];
-    }),
-  );
-  const pendingPaths = attempt("list the pending releases", () => state.pendingReleases().sort());
-  const pending = pendingPaths.flatMap((path) =>
-    linesOf(session, path, (subject) => {
-      const record = pendingRecord(state, path);
-      const release = () => attempt("release the lease", () => releasePending(session, path, record));
-      if (!dryRun) during(`releasing the lease of ${labelOf(subject)}`, release);
-      return [{ ...subject, outcome: done, why: "only its lease was left" }];
-    }),
-  );
-  if (!dryRun) tidyNotes(session);
-  return [...records, ...pending];
-}
-
-/** Makes the notes of GUIDs agree with the attachments. An error is only a warning: the next run tries again. */
-function tidyNotes(session: Session): void {
-  tidyGuidNotes(session, (action) => {
-    for (const failure of attemptAll([action])) session.warn(messageOf(failure));
+  const records = recorded.map((path) => (limited: Session) => {
+    lines.push(
+      ...linesOf(session, path, (subject) => {
+        const result = during(`examining ${labelOf(subject)}`, () => gcOrphaned(limited, path, { dryRun }));
+        if (result.kind === "gone") return [];
+        if (result.kind === "released") return [{ ...subject, outcome: done }];
+        return [{ ...subject, outcome: "left", why: result.why, because: result.because }];
+      }),
+    );
   });
+  const pendingPaths = attempt("list the pending releases", () => state.pendingReleases().sort());
+  const pending = pendingPaths.map((path) => (limited: Session) => {
+    lines.push(
+      ...linesOf(session, path, (subject) => {
+        const record = pendingRecord(state, path);
+        const release = () => attempt("release the lease", () => releasePending(limited, path, record));
+        if (!dryRun) during(`releasing the lease of ${labelOf(subject)}`, release);
+        return [{ ...subject, outcome: done, why: "only its lease was left" }];
+      }),
+    );
+  });
+  const stopped = attemptEach(session, "attachments and pending releases", [...records, ...pending]);
+  lines.push(
+    ...stopped.map((error) => ({ path: STATE_DIRECTORY, outcome: "failed" as const, why: messageOf(error) })),
+  );
+  // An error is only a warning: the next run tries again.
+  if (!dryRun && stopped.length === 0)
+    for (const failure of tidyGuidNotes(session)) session.warn(messageOf(failure));
+  return lines;
 }
 
 function linesOf(session: Session, path: string, action: (subject: Subject) => GcLine[]): GcLine[] {

@@ -45,7 +45,7 @@ export function runProgram(program: Program, timeout: number): Part {
     const end = signal === 0 ? `exited with status ${status}` : `was ended by signal ${signal}`;
     return { text: joined(stdout, stderr), problem: isGood ? undefined : `${command} ${end}` };
   } catch (error) {
-    child.abandon();
+    child.kill();
     const errno = errnoOf(error);
     const text = joined(...child.output).slice(0, LONGEST_PART);
     if (errno === "ETIMEDOUT")

@@ -82,7 +82,7 @@ export class PluginCall {
     const outcome = this.outcome(deadline);
     const ms = monotonic() - this.begin;
     if (outcome === undefined) {
-      this.child.abandon();
+      this.child.kill();
       return {
         result: undefined,
         error: `the call did not end within ${ms / 1000} s`,

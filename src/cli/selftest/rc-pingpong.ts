@@ -38,7 +38,7 @@ export function checkRcPingpong(context: SelftestContext, from: TestedVf, to: Te
     if (status !== 0) throw new Error(`the server of ${PROGRAM} failed: ${stderr.trim()}`);
     return `100 messages to ${to.pci}`;
   } finally {
-    server.abandon();
+    server.kill();
   }
 }
 
@@ -64,7 +64,7 @@ function ended(child: ChildProcess, deadline: number) {
   try {
     return child.wait(deadline, OUTPUT_LIMIT);
   } catch (error) {
-    child.abandon();
+    child.kill();
     throw error;
   }
 }

@@ -1,13 +1,8 @@
 import * as host from "host";
-import type { Lock, LockHolder } from "../../node/files.ts";
+import { LONGEST_LOCK_TEXT, type Lock, type LockHolder } from "../../node/files.ts";
 import { closeOnError } from "../close-on-error.ts";
 import type { Waits } from "../waits.ts";
 import { lockHolders } from "./lock-holders.ts";
-
-/**
- * Length of the file's text, bytes. All texts are padded to it, so that one write replaces a longer text completely.
- */
-const TEXT_LENGTH = 1024;
 
 /** The byte of a space. */
 const SPACE = 0x20;
@@ -40,12 +35,13 @@ export class LinuxLock implements Lock {
   }
 
   read(): string {
-    return readPadded(this.fd, TEXT_LENGTH);
+    return readPadded(this.fd, LONGEST_LOCK_TEXT);
   }
 
   write(text: string): void {
     try {
-      writePadded(this.fd, text, TEXT_LENGTH);
+      // All texts are padded to one length, so that one write replaces a longer text completely.
+      writePadded(this.fd, text, LONGEST_LOCK_TEXT);
     } catch (cause) {
       // Adds the path, which the error of write(2) lacks. Most likely the disk is full, and the path shows which disk.
       throw new Error(`write the lock file ${this.path}: ${cause instanceof Error ? cause.message : cause}`, {

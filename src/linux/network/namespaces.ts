@@ -144,13 +144,17 @@ function settingPath(key: string): string {
   return `/proc/sys/net/${key}`;
 }
 
-/** @throws {NamespaceError} "gone" if the path does not exist. */
+/** The errnos of a path that leads to no file: none exists, none can have the path, or its process has ended. */
+const NO_FILE = ["ENOENT", "ENOTDIR", "ESRCH", "ELOOP", "ENAMETOOLONG"];
+
+/** @throws {NamespaceError} "gone" if no file is at the path. */
 function unlessGone<T>(path: string, call: () => T): T {
   try {
     return call();
   } catch (error) {
-    const errno = errnoOf(error);
-    if (errno !== "ENOENT" && errno !== "ENOTDIR" && errno !== "ESRCH") throw error;
+    const errno = errnoOf(error) ?? "";
+    // The module `host` refuses a path with a NUL byte (EINVAL).
+    if (!NO_FILE.includes(errno) && !path.includes("\0")) throw error;
     const reason = error instanceof Error ? error.message : errno;
     throw new NamespaceError("gone", path, `no network namespace at "${path}": ${reason}`, { cause: error });
   }

@@ -213,6 +213,28 @@ describe("kill", () => {
   });
 });
 
+test("a child that SIGKILL does not end is left after a second", () => {
+  // strace suppresses the parent's kill(2), so the child is as one that sleeps in the kernel (state D).
+  const under = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=kill:retval=0"];
+  const pidFile = freshPath("pid");
+  const body = `${run}
+    // The SIGCHLD of another child must neither end the wait, nor get lost for the wait for that child.
+    const other = start("/bin/true");
+    const child = start(input.path);
+    for (let there = false; !there; ) try { there = host.stat(input.pidFile).size > 0; } catch { /* not yet */ }
+    const begin = host.monotonic();
+    child.kill();
+    child.kill();
+    return [host.monotonic() - begin, other.wait(Infinity, 10).status];`;
+  const path = shellScript(`echo $$ >${pidFile}.new; mv ${pidFile}.new ${pidFile}; exec sleep 300`);
+  const env = { ASAN_OPTIONS: "detect_leaks=0" };
+  const [took, status] = evaluate(body, { path, pidFile }, { under, env }) as number[];
+  process.kill(Number(readFileSync(pidFile, "utf8")));
+  expect(took).toBeGreaterThanOrEqual(1000);
+  expect(took).toBeLessThan(120_000);
+  expect(status).toBe(0);
+});
+
 test("a child continues if its parent is killed, and still has its stdin", async () => {
   const out = freshPath("out");
   const path = shellScript(

@@ -147,6 +147,7 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "clock.now": [],
   "clock.wall": [],
   "clock.checkInterrupted": [],
+  "clock.heedInterrupts": [],
   "clock.ignoreInterrupts": [],
 };
 

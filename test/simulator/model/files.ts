@@ -1,11 +1,14 @@
-import { type Files, LONGEST_FILE, type Lock, type LockHolder } from "../../../src/node/files.ts";
+import {
+  type Files,
+  LONGEST_FILE,
+  LONGEST_LOCK_TEXT,
+  type Lock,
+  type LockHolder,
+} from "../../../src/node/files.ts";
 import type { Machine } from "./machine.ts";
 import type { Process } from "./process.ts";
 import { Refusal } from "./refusal.ts";
 import { EPOCH } from "./timeline.ts";
-
-/** Size of a lock file, bytes. */
-const LOCK_SIZE = 1024;
 
 /** A file system: texts by path, their directories, and the locks. */
 export class FileTree {
@@ -241,7 +244,8 @@ export class ModelFiles implements Files {
       holders: () => [...(tree.locks.get(path)?.holders ?? [])],
       read: () => tree.texts.get(path) ?? "",
       write: (text) => {
-        if (text.length > LOCK_SIZE) throw new RangeError(`${text.length} bytes are too many for ${path}`);
+        const bytes = Buffer.byteLength(text);
+        if (bytes > LONGEST_LOCK_TEXT) throw new RangeError(`${bytes} bytes are too many for ${path}`);
         tree.texts.set(path, text);
       },
       release: () => {

@@ -35,6 +35,9 @@ function clockOf(machine: Machine, process: Process): Clock {
     bootTime: () => EPOCH,
     pid: process.pid,
     checkInterrupted: () => process.checkInterrupted(),
+    heedInterrupts: () => {
+      process.ignoresSignals = false;
+    },
     ignoreInterrupts: () => {
       process.ignoresSignals = true;
     },

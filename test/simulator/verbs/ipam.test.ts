@@ -7,7 +7,7 @@ import { everything } from "../harness/common-requests.ts";
 import { c1, c2, c3, freshVf, vf } from "../harness/default-node.ts";
 import { thenAnother, thenDel } from "../harness/follow-ups.ts";
 import type { Fault } from "../harness/gate.ts";
-import { pluginPath } from "../harness/requests.ts";
+import { type Pod, pluginPath } from "../harness/requests.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { type Scenario, testScenarios } from "../harness/sweep.ts";
 import type { Child, Program } from "../model/process.ts";
@@ -169,6 +169,38 @@ test("the next ADD releases the leases of all orphaned attachments", () => {
     [],
   );
   simulated.mustDel(c3, everything);
+  simulated.requireAsBefore("after DEL");
+});
+
+test("a signal while ADD releases the lease of an orphaned attachment ends the ADD", () => {
+  const simulated = new SimulatedNode({});
+  simulated.killAdd(c1, everything, { call: "processes.start" });
+  let waits = 0;
+  const signal: Fault = ({ call }, process) => {
+    // The first wait is for the ADD's own lease.
+    if (call === "child.wait" && ++waits === 2) process.signal = "SIGTERM";
+    return undefined;
+  };
+  expect(simulated.add(c2, everything, signal)).toMatchObject({
+    end: "failed",
+    error: { code: codes.tryAgain, message: expect.stringContaining("SIGTERM") },
+  });
+  simulated.mustAdd(c3, everything);
+  simulated.mustDel(c3, everything);
+  simulated.requireAsBefore("after the next DEL");
+});
+
+test("names of maximum length fit into the lock file, also during a takeover", () => {
+  const simulated = new SimulatedNode({});
+  const named = (pod: Pod, letter: string) => ({
+    ...pod,
+    containerId: letter.repeat(239),
+    ifname: "net1-0123456789",
+  });
+  simulated.killAdd(named(c1, "a"), everything, { call: "processes.start" });
+  simulated.mustAdd(named(c2, "b"), everything);
+  expect(simulated.gc([named(c2, "b")], undefined, "n".repeat(900)).end).toBe("done");
+  simulated.mustDel(named(c2, "b"), everything);
   simulated.requireAsBefore("after DEL");
 });
 

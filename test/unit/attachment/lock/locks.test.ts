@@ -1,7 +1,8 @@
 import { expect, test } from "vitest";
-import { Locks } from "../../../../src/attachment/lock/locks.ts";
+import { Locks, withVfLock } from "../../../../src/attachment/lock/locks.ts";
 import { openSession } from "../../../../src/attachment/lock/session.ts";
 import { STATE_DIRECTORY } from "../../../../src/attachment/record/state-directory.ts";
+import { TimeoutError } from "../../../../src/node/clock.ts";
 import type { Lock } from "../../../../src/node/files.ts";
 import { ModelFiles } from "../../../simulator/model/files.ts";
 import { Machine } from "../../../simulator/model/machine.ts";
@@ -52,6 +53,35 @@ test("a rebind holds the node's lock and the Go plugin's, whose directory is mad
   rebindWith(files);
   expect(files.locked).toEqual(["/var/lib/cni/ib-sriov/.node", theirs, "rebind"]);
   expect(files.made).toContain(directory);
+});
+
+test.each<[string, Partial<Lock>]>([
+  ["is taken, but its file", {}],
+  [
+    "another call holds, and whose file",
+    {
+      acquire() {
+        throw new TimeoutError("timed out");
+      },
+    },
+  ],
+])("the lock of a VF that %s cannot be read is released", (_, more) => {
+  let released = 0;
+  class Unreadable extends Files {
+    override lock(path: string): Lock {
+      const read = () => {
+        throw new Refusal("EIO", `pread ${path}`);
+      };
+      return { ...super.lock(path), read, release: () => void released++, ...more };
+    }
+  }
+  const session = openSession(partialNode({ files: new Unreadable(), clock: { pid: 1, wall: () => 0 } }), {
+    deadline: 1000,
+    warn() {},
+    observe: unobserved,
+  });
+  expect(() => withVfLock(session, "0000:03:00.2", "test", () => {})).toThrow(/EIO/);
+  expect(released).toBe(1);
 });
 
 test("the directory of the Go plugin's lock is not made if it exists", () => {

@@ -4,6 +4,7 @@ import {
   type LockContents,
   parseLockContents,
 } from "../../../../src/attachment/lock/vf-owner.ts";
+import { LONGEST_LOCK_TEXT } from "../../../../src/node/files.ts";
 import { guid } from "../../../support/records.ts";
 
 const empty = {
@@ -33,6 +34,31 @@ test("a lock file keeps the GUID that a network has named, if it is valid", () =
   const note = { ...empty, confirmedGuid: guid("02:00:00:00:00:00:00:77") };
   expect(parseLockContents(encodeLockContents(note))).toEqual(note);
   expect(parseLockContents(JSON.stringify({ confirmedGuid: "77" }))).toEqual(empty);
+});
+
+test("names of maximum length and the most GUIDs fit, and only the description of the call is cut", () => {
+  const name = (letter: string) => ({ containerId: letter.repeat(239), ifname: "net1-0123456789" });
+  const note = {
+    ...empty,
+    owner: name("a"),
+    predecessor: name("b"),
+    ownerBoot: ownGuids.bootId,
+    hasPendingReleases: true,
+    ownGuids: { ...ownGuids, generation: "18446744073709551615", instead: new Array(5).fill(ownGuids.node) },
+    confirmedGuid: ownGuids.node,
+    holder: { pid: 4_194_304, verb: `GC of network ${"n".repeat(900)}`, since: 1_795_000_000_000 },
+  };
+  const text = encodeLockContents(note);
+  expect(Buffer.byteLength(text)).toBeLessThanOrEqual(LONGEST_LOCK_TEXT);
+  const read = parseLockContents(text);
+  expect(read).toEqual({ ...note, holder: { ...note.holder, verb: read.holder?.verb } });
+  expect(note.holder.verb).toContain(read.holder?.verb.slice(0, -1));
+  expect(read.holder?.verb).toMatch(/…$/);
+});
+
+test("a description that fits is not cut", () => {
+  const holder = { pid: 1, verb: "n".repeat(900), since: 0 };
+  expect(parseLockContents(encodeLockContents({ ...empty, holder })).holder).toEqual(holder);
 });
 
 test.each([

@@ -99,6 +99,38 @@ describe("the state directory", () => {
     expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "broken" });
   });
 
+  test.each([
+    ["with blanks, as jq does", (text: string) => JSON.stringify(JSON.parse(text), null, 2)],
+    [
+      "in another order",
+      (text: string) => {
+        const { attachment, ...others } = JSON.parse(text);
+        const { format, state, ...rest } = attachment;
+        return JSON.stringify({ ...others, attachment: { later: true, ...rest, state, format } });
+      },
+    ],
+    ["without the Go plugin's members", (text: string) => `${text.split(",\n")[0]} }`],
+  ])("keeps every member of a record that another program has written anew %s", (_, rewritten) => {
+    const { files, state } = setUp();
+    state.prepare();
+    const path = state.create(aRecord(), "ib0") ?? "";
+    const text = rewritten(files.read(path) ?? "");
+    files.remove(path);
+    files.create(path, text);
+    const other = new StateDirectory(files);
+    other.setState(path, "broken");
+    const document = JSON.parse(text);
+    expect(JSON.parse(files.read(path) ?? "")).toEqual({
+      ...document,
+      attachment: { ...document.attachment, state: "b" },
+    });
+    expect(other.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "broken" });
+    // From now on it can be patched again.
+    files.replaceForeign = () => expect.unreachable();
+    other.setState(path, "complete");
+    expect(other.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "complete" });
+  });
+
   test("finds a damaged record, and reports that it is damaged", () => {
     const { files, state } = setUp();
     files.create(`${root}/c1-net1`, '{"attachment":');

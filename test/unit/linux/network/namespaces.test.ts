@@ -40,14 +40,25 @@ describe("opening a namespace", () => {
     expect(namespaces.open("/proc/7/ns/net").path).toBe("/proc/7/ns/net");
   });
 
-  it.each(["ENOENT", "ENOTDIR", "ESRCH"])("reports a missing file (%s) as gone", (errno) => {
-    machine.faults.set("statfs", errno);
-    expect(() => namespaces.open(POD)).toThrow(
-      expect.objectContaining({ name: "NamespaceError", reason: "gone", path: POD }),
+  it.each(["ENOENT", "ENOTDIR", "ESRCH", "ELOOP", "ENAMETOOLONG"])(
+    "reports a missing file (%s) as gone",
+    (errno) => {
+      machine.faults.set("statfs", errno);
+      expect(() => namespaces.open(POD)).toThrow(
+        expect.objectContaining({ name: "NamespaceError", reason: "gone", path: POD }),
+      );
+      machine.faults.clear();
+      machine.faults.set("open", errno);
+      expect(() => namespaces.open(POD)).toThrow(expect.objectContaining({ reason: "gone" }));
+    },
+  );
+
+  it("reports a path that no file can have as gone", () => {
+    machine.faults.set("statfs", "EINVAL");
+    expect(() => namespaces.open("/run/netns/\0")).toThrow(
+      expect.objectContaining({ name: "NamespaceError", reason: "gone" }),
     );
-    machine.faults.clear();
-    machine.faults.set("open", errno);
-    expect(() => namespaces.open(POD)).toThrow(expect.objectContaining({ reason: "gone" }));
+    expect(() => namespaces.open(POD)).toThrow(expect.objectContaining({ code: "EINVAL" }));
   });
 
   it("does not report a file that may not be examined as gone", () => {

@@ -82,7 +82,7 @@ describe("a watch", () => {
         message: "SIGTERM ended the wait for a change of a device",
       }),
     );
-    waits.ignoreSignals();
+    waits.ignoresSignals = true;
     deliver("EINTR");
     deliver(event);
     watch.wait(5000);
