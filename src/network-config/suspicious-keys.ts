@@ -2,7 +2,7 @@ import { settings } from "../attachment/record/desired.ts";
 import { isObject, type JsonObject } from "../cni/document.ts";
 
 /** The keys of a network that this plugin reads; the runtime reads `capabilities`, and passes on what it selects. */
-const KEYS: readonly string[] = [
+export const KEYS: readonly string[] = [
   ...["cniVersion", "name", "type", "deviceID", "guid", "ipam", "dns", "ibKubernetesEnabled"],
   ...["timeoutSeconds", "logLevel", "logFile", "rdmaOnly", "vfioPciMode"],
   ...["capabilities", "runtimeConfig", "args", "prevResult"],

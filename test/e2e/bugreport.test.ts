@@ -5,7 +5,7 @@ import { hostLocal, network } from "./harness/cni.ts";
 import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
-const [vf] = vfs;
+const [vf, other] = vfs;
 const args = "IgnoreUnknown=1;K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
 
 /** Runs the command with stdout as its file, and returns a function that reads a file of the tar. */
@@ -33,13 +33,26 @@ test("contains the state of the node, without the secrets of networks and record
   const secret = network(vf, { pkey: "0x8001", ipam, logFile: log });
   await node.shell("mkdir -p /var/log");
   await node.add("a", secret, { args: `${args};DB_SECRET=hunter-5` });
+  // Its error is in the log, and doctor prints it.
+  await node.plugin(
+    "leaky",
+    `echo '{"code": 100, "msg": "refused: hunter-9", "details": "Authorization: hunter-10"}'; exit 1`,
+  );
+  const leaky = network(other, {
+    ipam: { type: "leaky", users: [{ name: "me", value: "hunter-9" }] },
+    logFile: log,
+  });
+  await node.refused({ command: "ADD", netns: "b", container: "c2", config: leaky, args });
   await node.shell(`mkdir -p /etc/cni/net.d
     echo '${JSON.stringify({ ...secret, logLevel: "debug" })}' >/etc/cni/net.d/10-ib.conf
     echo '{"type": "ib-sriov", "token": "hunter-6",' >/etc/cni/net.d/20-broken.conf
+    echo '${JSON.stringify({ ...leaky, name: "leaky" })}' >/etc/cni/net.d/25-leaky.conf
     echo '{"type": "calico", "token": "hunter-7"}' >/etc/cni/net.d/30-other.conf
     echo '{"attachment":{"call":{"stdin":"{\\"token\\":\\"hunter-8' >/var/lib/cni/ib-sriov/c9-net1`);
   const { all, names, text } = await reported();
   expect(all).not.toContain("hunter");
+  expect(text("doctor.txt").replace(/\s+/g, " ")).toContain("refused: (redacted)");
+  expect(text(`log${log}`)).toContain("refused: (redacted)");
   expect(names).toEqual(
     expect.arrayContaining([
       ...["doctor.txt", "doctor.json", "list.txt", "list.json", "attachments.txt", "attachments.json"],

@@ -1,4 +1,4 @@
-import { args, deferSignals, isTerminal, realtime } from "host";
+import { args, build, deferSignals, isTerminal, realtime } from "host";
 import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { createFilledFile, writeAll } from "../../linux/files/create-file.ts";
 import { textIn } from "../../linux/sysfs.ts";
@@ -11,6 +11,7 @@ import { printLine, REDACTED } from "../output/text.ts";
 import { about, versionText } from "../usage.ts";
 import { logParts, networkParts, stateParts, systemPart } from "./files.ts";
 import { Report } from "./part.ts";
+import { Redactor } from "./redact.ts";
 import { type Program, runProgram } from "./run-program.ts";
 import { TarWriter } from "./tar.ts";
 
@@ -64,9 +65,9 @@ export const bugreport: Command = {
   summary: "Writes a tar with the state of the node, for a bug report",
   details: `FILE is a new file, or "-" for stdout; by default it is ib-sriov-bugreport-HOSTNAME-TIME.tar in the current directory.
 It contains doctor, list, attachments, records, networks, logs, counters, dmesg, lspci, ip, rdma and versions. The file
-errors.txt names parts that are missing or incomplete; they do not fail the command. Secrets in records and networks
-are replaced by "${REDACTED}": the values of keys that contain password, secret, token, credential or authorization, or
-end in key or auth. Logs and the output of programs are included as they are: read them before you publish the report.`,
+errors.txt names parts that are missing or incomplete; they do not fail the command. Of records, networks and entries of
+logs, it shows the values of keys that cannot be secrets; all others are "${REDACTED}", there and in the output of
+programs. In texts it also redacts what follows a word such as password. Read the report before you publish it.`,
   options: [
     {
       name: "timeout",
@@ -88,8 +89,10 @@ end in key or auth. Logs and the output of programs are included as they are: re
     const path = call.words[0] ?? `${directory}.tar`;
     const writeReport = (fd: number) => {
       const tar = new TarWriter((bytes) => writeAll(fd, bytes, path), time, MODE);
-      const report = new Report(tar, directory);
-      collect(report, { timeout, confDirs });
+      const redactor = new Redactor();
+      redactor.show(build.commit);
+      const report = new Report(tar, directory, redactor);
+      collect(report, redactor, { timeout, confDirs });
       report.end();
       return report.problems.length;
     };
@@ -108,18 +111,20 @@ end in key or auth. Logs and the output of programs are included as they are: re
 /** Collects all parts. */
 function collect(
   report: Report,
+  redactor: Redactor,
   { timeout, confDirs }: { readonly timeout: number; readonly confDirs: string | undefined },
 ): void {
   const directories = (confDirs ?? NETWORK_DIRECTORIES).split(":");
   report.add("versions/ib-sriov.txt", () => ({ text: `${versionText()}\n${about()}` }));
+  // The secrets in them are then redacted in all other parts, too.
+  report.addAll("networks", () => networkParts(directories, redactor));
+  report.addAll("records", () => stateParts(redactor));
+  report.addAll("log", () => logParts(directories, redactor));
   for (const [file, words] of COMMANDS) {
     const more = words.startsWith("doctor") && confDirs !== undefined ? ["--cni-conf-dir", confDirs] : [];
     const command = ownCommand([...words.split(" "), ...more]);
     report.add(file, () => runProgram(command, timeout));
   }
-  report.addAll("records", stateParts);
-  report.addAll("networks", () => networkParts(directories));
-  report.addAll("log", () => logParts(directories));
   for (const [file, path] of FILES) report.add(file, () => systemPart(path));
   for (const [file, words] of PROGRAMS) {
     const [name = "", ...rest] = words.split(" ");

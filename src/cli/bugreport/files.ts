@@ -6,7 +6,7 @@ import { readDirectory, readFile, readRegularFile } from "../../linux/files/read
 import { LINE_MARK } from "../../log/encode.ts";
 import { isNetworkFile, logFilesIn } from "../network-files.ts";
 import { LONGEST_PART, type Part } from "./part.ts";
-import { redactJson } from "./redact.ts";
+import type { Redactor } from "./redact.ts";
 
 /** The most records and other files of the state directory in a report. */
 const MOST_FILES = 5000;
@@ -23,14 +23,17 @@ type NamedPart = readonly [name: string, collect: () => Part];
  * Returns the files of the state directory. The GUID notes and the counters have a format without secrets; all other
  * files can contain a network configuration.
  */
-export function stateParts(): NamedPart[] {
+export function stateParts(redactor: Redactor): NamedPart[] {
   const files = filesBelow(STATE_DIRECTORY, "");
+  // A record is named by the ID of its container.
+  for (const name of files) redactor.show(/[^/]*?(?=-|$)/.exec(name)?.[0] ?? "");
   const parts = files.slice(0, MOST_FILES).map((name): NamedPart => {
     const path = `${STATE_DIRECTORY}/${name}`;
     const hasNoSecrets = name.startsWith(".guid/") || name === ".calls";
     return [
       `records/${name}`,
-      () => (hasNoSecrets ? { text: readRegularFile(path) } : redactedPart(path, readRegularFile(path))),
+      () =>
+        hasNoSecrets ? { text: readRegularFile(path) } : redactedPart(redactor, path, readRegularFile(path)),
     ];
   });
   if (files.length <= MOST_FILES) return parts;
@@ -39,7 +42,7 @@ export function stateParts(): NamedPart[] {
 }
 
 /** Returns the network configurations that name this plugin, and a list of all files in these directories. */
-export function networkParts(directories: readonly string[]): NamedPart[] {
+export function networkParts(directories: readonly string[], redactor: Redactor): NamedPart[] {
   const listed: NamedPart = [
     "networks/files.txt",
     () => ({ text: directories.map((directory) => listingOf(directory)).join("\n") }),
@@ -47,13 +50,13 @@ export function networkParts(directories: readonly string[]): NamedPart[] {
   return [
     listed,
     ...networkFiles(directories).map(
-      (path): NamedPart => [`networks/${path}`, () => redactedPart(path, configurationText(path))],
+      (path): NamedPart => [`networks/${path}`, () => redactedPart(redactor, path, configurationText(path))],
     ),
   ];
 }
 
 /** Returns the log files that networks and records name, each with the file before it. */
-export function logParts(directories: readonly string[]): NamedPart[] {
+export function logParts(directories: readonly string[], redactor: Redactor): NamedPart[] {
   const texts = [
     ...networkFiles(directories).map((path) => textOf(() => configurationText(path))),
     ...filesBelow(STATE_DIRECTORY, "")
@@ -64,7 +67,7 @@ export function logParts(directories: readonly string[]): NamedPart[] {
   return [...paths].sort().flatMap((path) => {
     const previous = `${path}.1`;
     const names = host.lstat(previous, ABSENT) === undefined ? [path] : [path, previous];
-    return names.map((each): NamedPart => [`log${each}`, () => logPart(each)]);
+    return names.map((each): NamedPart => [`log${each}`, () => logPart(each, redactor)]);
   });
 }
 
@@ -74,12 +77,12 @@ export function systemPart(path: string): Part {
   return text === undefined ? { text: "", problem: `${path} does not exist` } : { text };
 }
 
-/** Returns the text of a file of JSON without its secrets. */
-function redactedPart(path: string, text: string): Part {
+/** Returns the text of a file of JSON, as far as it is known to be harmless. */
+function redactedPart(redactor: Redactor, path: string, text: string): Part {
   // A record is never empty, but a lock file can be.
   if (text.trim() === "") return { text: "", problem: path.includes("/.") ? undefined : `${path} is empty` };
-  const redacted = redactJson(text);
-  if (redacted !== undefined) return { text: `${redacted}\n` };
+  const redacted = redactor.json(text);
+  if (redacted !== undefined) return { text: `${redacted}\n`, isRedacted: true };
   return {
     text: "",
     problem: `${path} is not JSON: its ${text.length} characters are left out, because secrets in it cannot be recognized`,
@@ -87,7 +90,7 @@ function redactedPart(path: string, text: string): Part {
 }
 
 /** Returns the end of a log file. A file that does not begin as a log belongs to another program, and is left out. */
-function logPart(path: string): Part {
+function logPart(path: string, redactor: Redactor): Part {
   // Opening some devices has an effect (a watchdog starts), so the type is checked before.
   if (host.lstat(path).type !== "file") return { text: "", problem: `${path} is not a regular file` };
   const fd = host.open(path, host.O_RDONLY | host.O_NOFOLLOW | host.O_NONBLOCK, 0);
@@ -105,7 +108,7 @@ function logPart(path: string): Part {
       rest -= bytes.length;
     }
     const problem = left === 0 ? undefined : `the first ${left} bytes of ${path} are left out`;
-    return { text: texts.join(""), problem };
+    return { text: redactor.jsonLines(texts.join("")), isRedacted: true, problem };
   } finally {
     host.close(fd);
   }

@@ -1,5 +1,6 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { InterruptedError } from "../../node/clock.ts";
+import type { Redactor } from "./redact.ts";
 import type { TarWriter } from "./tar.ts";
 
 /** The longest part, bytes: 4 MiB. */
@@ -9,6 +10,8 @@ export const LONGEST_PART = 4 << 20;
 export interface Part {
   /** "" for no file. */
   readonly text: string;
+  /** Whether the text contains only what is known to be harmless. From other texts, {@link Redactor.text} removes secrets. */
+  readonly isRedacted?: true;
   /** Why the text is incomplete, or missing. */
   readonly problem?: string | undefined;
 }
@@ -22,6 +25,7 @@ export class Report {
   constructor(
     private readonly tar: TarWriter,
     private readonly directory: string,
+    private readonly redactor: Redactor,
   ) {}
 
   /**
@@ -30,10 +34,11 @@ export class Report {
    * @throws {InterruptedError} if a signal has asked this process to stop.
    */
   add(name: string, collect: () => Part): void {
-    const { text, problem } = collected(collect);
+    const { text, problem, isRedacted } = collected(collect);
     const path = inDirectory(name);
-    if (text !== "") this.tar.add(`${this.directory}/${path}`, text);
-    if (problem !== undefined) this.problems.push(`${path}: ${problem.trim().replaceAll("\n", " ")}`);
+    if (text !== "") this.tar.add(`${this.directory}/${path}`, isRedacted ? text : this.redactor.text(text));
+    if (problem !== undefined)
+      this.problems.push(this.redactor.text(`${path}: ${problem.trim().replaceAll("\n", " ")}`));
   }
 
   /** Adds parts that one function finds. An error becomes a problem of `name`. */

@@ -6,8 +6,17 @@ import { hcaOf, portDocument, softwareOf } from "./hardware.ts";
 import { CHECKS, type CheckResult } from "./results.ts";
 import type { Selftest } from "./stages.ts";
 
-/** Texts that contain a GUID: a GUID in pairs or in groups of four, a GID, and a link-local address. */
-const GUIDS = /\b(?:fe80:[0-9a-f:]+|(?:[0-9a-f]{2}:){7}[0-9a-f]{2}|(?:[0-9a-f]{4}:){3}[0-9a-f]{4})\b/gi;
+/**
+ * Texts that contain a GUID: a GUID in pairs, in groups of four, or without separators, as in the names of the files in
+ * .guid; a GID; and a link-local address.
+ */
+const GUIDS =
+  /(?<![0-9a-z])(?:fe80:[0-9a-f:]*[0-9a-f]|(?:[0-9a-f]{2}[:.-]?){7}[0-9a-f]{2}|(?:[0-9a-f]{4}[:.-]){3}[0-9a-f]{4}|0x[0-9a-f]{16})(?![0-9a-z])/gi;
+
+/** Returns a text without GUIDs. */
+export function withoutGuids(text: string): string {
+  return text.replace(GUIDS, REDACTED);
+}
 
 /** A selftest that has ended. */
 export interface Finished {
@@ -20,7 +29,7 @@ export interface Finished {
 /** Returns the report of a selftest in all formats. */
 export function reportOf(finished: Finished, { isRedacted }: { readonly isRedacted: boolean }): Listing {
   const { test, left } = finished;
-  const redact = (text: string) => (isRedacted ? text.replace(GUIDS, REDACTED) : text);
+  const redact = (text: string) => (isRedacted ? withoutGuids(text) : text);
   const document = documentOf(finished);
   const results = test.results.list;
   return {

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import { Report } from "../../../../src/cli/bugreport/part.ts";
+import { Redactor } from "../../../../src/cli/bugreport/redact.ts";
 import { TarWriter } from "../../../../src/cli/bugreport/tar.ts";
 import { InterruptedError } from "../../../../src/node/clock.ts";
 
@@ -10,7 +11,7 @@ function newReport() {
   tar.add = (path, text) => {
     files[path] = text;
   };
-  return { report: new Report(tar, "report"), files };
+  return { report: new Report(tar, "report", new Redactor()), files };
 }
 
 test("a part is a file, and its problem a line of errors.txt", () => {
@@ -24,6 +25,18 @@ test("a part is a file, and its problem a line of errors.txt", () => {
     "report/good": "text",
     "report/cut": "beginning",
     "report/errors.txt": "cut: too long by far\nmissing: not installed\n",
+  });
+});
+
+test("secrets are redacted in texts and problems, unless the text is redacted already", () => {
+  const { report, files } = newReport();
+  report.add("text", () => ({ text: "password=hunter", problem: "token hunter" }));
+  report.add("redacted", () => ({ text: "password=(redacted)!", isRedacted: true }));
+  report.end();
+  expect(files).toEqual({
+    "report/text": "password=(redacted)",
+    "report/redacted": "password=(redacted)!",
+    "report/errors.txt": "text: token (redacted)\n",
   });
 });
 
