@@ -41,7 +41,7 @@ export interface AddContext extends StepContext {
   netdev: Link | undefined;
   /** The namespace in which the netdev was last read. */
   netdevIn: Namespace;
-  /** The result for the runtime, which the last step sets. */
+  /** The result for the runtime, which the last step sets if the function has a netdev. */
   result: Result | undefined;
 }
 

@@ -35,8 +35,8 @@ interface ModeProperties {
   /** The settings of the network that ADD refuses, because nothing of the function could have them. */
   readonly refused: readonly SettingName[];
   /**
-   * Whether the function has a netdev, which becomes the container's interface. Only then is an IPAM plugin called, and
-   * does the result of ADD name an interface. Without it, the result is that of the previous plugins in the chain.
+   * Whether the function has a netdev, which becomes the container's interface. Only then is an IPAM plugin called. The
+   * result of ADD names an interface in every mode, see resultOfAdd.
    */
   readonly hasNetdev: boolean;
   /** Whether the function has RDMA devices; false for a function that is bound to vfio-pci. */

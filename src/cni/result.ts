@@ -69,7 +69,7 @@ export function hasDns(dns: Dns): boolean {
 export function composeResult(parts: {
   /** Result of the plugins before this one in the chain. */
   readonly prevResult: Result | undefined;
-  /** `undefined` if the attachment has no interface. */
+  /** `undefined` if `prevResult` contains it. */
   readonly own: Interface | undefined;
   readonly ipam: Result | undefined;
   /** The `dns` of the network configuration. */

@@ -16,6 +16,8 @@ const texts = [
   "network",
   "vf",
   "guid",
+  "trace_id",
+  "span_id",
 ] as const;
 
 /** Returns an entry as a line of a log file: JSON, beginning with the time. Empty members are omitted. */

@@ -5,6 +5,7 @@ import { CniError, codes } from "../cni/errors.ts";
 import type { Clock } from "../node/clock.ts";
 import type { Level } from "./log-config.ts";
 import type { StepTrace, Trace } from "./trace.ts";
+import { parseTraceparent } from "./trace-context.ts";
 
 /** The outcome of a call. */
 export interface CallOutcome {
@@ -37,6 +38,9 @@ export interface Entry extends CallOutcome {
   readonly vf: string;
   /** The desired GUID. */
   readonly guid: string;
+  /** The span of the runtime, from TRACEPARENT, under the names that OpenTelemetry uses in logs. */
+  readonly trace_id: string;
+  readonly span_id: string;
   readonly warnings: readonly string[];
   /** Other attachments that the call undid, by GC or a takeover, e.g. "c1 net1 0000:03:00.2". */
   readonly others: readonly string[];
@@ -96,6 +100,7 @@ export function entryOf(
   const networkName = cut(network?.name);
   const vf = own?.vf.pci ?? cut(network?.deviceID);
   const whose = podName === "" ? containerID : `${podNamespace}/${podName}`;
+  const { traceId, spanId } = parseTraceparent(getenv("TRACEPARENT"));
   const end = error === undefined ? "done" : `failed with code ${error.code}: ${error.msg}`;
   const call = `${command}${word(whose)}${word(ifname)}${word(networkName)}${word(vf)}`;
   return {
@@ -111,6 +116,8 @@ export function entryOf(
     network: networkName,
     vf,
     guid: own?.desired.guid ?? "",
+    trace_id: traceId,
+    span_id: spanId,
     ms,
     steps,
     warnings: trace.warnings.map(cut),

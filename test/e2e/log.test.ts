@@ -46,6 +46,35 @@ describe("the journal", () => {
     });
   };
 
+  test("gets the span of a runtime's call, and the IPAM plugin gets the variables of the trace", () =>
+    node.unchanged(async () => {
+      const [trace, span] = ["4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"];
+      const config = network(vf, { ipam: { type: "traced" } });
+      await node.plugin(
+        "traced",
+        `env >>/tmp/traced; echo '{"cniVersion": "1.0.0", "ips": [{"address": "10.1.0.5/24"}]}'`,
+      );
+      await entries();
+      // As libcni calls a plugin since commit beb7d36 (pkg/invoke/raw_exec.go).
+      const environment = {
+        TRACEPARENT: `00-${trace}-${span}-01`,
+        TRACESTATE: "rojo=00f067aa0ba902b7,congo=t61rcWkgMzE",
+        BAGGAGE: "userId=alice",
+      };
+      await node.add("a", config, { args, environment });
+      await node.del("a", config, { args, environment: { TRACEPARENT: `00-${trace}-${span}` } });
+      const [add, del] = await entries();
+      expect(add).toMatchObject({ CNI_COMMAND: "ADD", CNI_TRACE_ID: trace, CNI_SPAN_ID: span });
+      expect(Object.keys(del ?? {})).not.toContain("CNI_TRACE_ID");
+      const variables = await node.shell("grep -E '^(TRACE|BAGGAGE)' /tmp/traced | sort; rm /tmp/traced");
+      expect(variables.trimEnd().split("\n")).toEqual([
+        `BAGGAGE=${environment.BAGGAGE}`,
+        `TRACEPARENT=00-${trace}-${span}`,
+        `TRACEPARENT=${environment.TRACEPARENT}`,
+        `TRACESTATE=${environment.TRACESTATE}`,
+      ]);
+    }));
+
   test("gets entries of ADD, a failure and DEL, with container, VF, the time of each step, and the error", () =>
     node.unchanged(async () => {
       const config = network(vf, { guid, ipam: hostLocal(["10.1.0.0/24"]) });

@@ -14,11 +14,8 @@ const whole = network(vf, {
   ipam: hostLocal(["10.1.0.0/24"]),
 });
 
-/** Binds VFs to vfio-pci, as a device plugin or the SR-IOV Network Operator does. */
-const toVfio = (...pcis: string[]) =>
-  node.shell(`modprobe vfio-pci; for vf in ${pcis.join(" ")}; do device=/sys/bus/pci/devices/$vf
-    echo vfio-pci >$device/driver_override; echo $vf >$device/driver/unbind; echo $vf >/sys/bus/pci/drivers_probe
-    [ "$(basename $(readlink $device/driver))" = vfio-pci ]; done`);
+/** The interface in the result, which does not exist: Multus makes an entry of network-status of it. */
+const inResult = { name: "net1", sandbox: "/run/netns/a" };
 /** A PF without VFs. */
 const physical = "0000:02:00.0";
 /** Returns the node and port GUID that the PF stores for a VF. */
@@ -28,7 +25,7 @@ const guidsAtPf = async (index: number): Promise<string[]> => {
   return [nodeGuid, portGuid];
 };
 
-beforeAll(() => toVfio(vf, fresh, physical), 120_000);
+beforeAll(() => node.bindToVfio(vf, fresh, physical), 120_000);
 
 describe("a VF that is bound to vfio-pci", () => {
   test("keeps its GUID: another VF cannot get it", () =>
@@ -45,8 +42,7 @@ describe("a VF that is bound to vfio-pci", () => {
       const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
       expect(status).toBe(0);
       const result = JSON.parse(stdout);
-      expect(result.interfaces ?? []).toEqual([]);
-      expect(result.ips ?? []).toEqual([]);
+      expect(result).toEqual({ cniVersion: "1.0.0", interfaces: [inResult] });
       expect(stderr).toMatch(/IPAM plugin host-local is not called/);
       expect(await guidsAtPf(0)).toEqual([guid, guid]);
       expect(
@@ -164,7 +160,7 @@ describe("a VF that is bound to vfio-pci", () => {
     expect(await node.shell(`cat /sys/bus/pci/devices/${vf}/infiniband/*/node_guid`)).toBe(
       "0200:0000:0000:0077\n",
     );
-    await toVfio(vf);
+    await node.bindToVfio(vf);
     await node.del("a", whole);
   });
 
@@ -187,7 +183,7 @@ test("a PF that is bound to vfio-pci can be attached", async () => {
     expect(status).toBe(0);
     expect(stderr).toMatch(/is a PF, which keeps its own GUID and link state/);
     const prevResult = JSON.parse(stdout);
-    expect(prevResult.interfaces ?? []).toEqual([]);
+    expect(prevResult).toEqual({ cniVersion: "1.0.0", interfaces: [inResult] });
     expect((await node.refused({ command: "ADD", netns: "b", config, container: "c2" })).code).toBe(101);
     expect(
       await node.call({ command: "CHECK", netns: "a", config: { ...config, prevResult } }),
@@ -243,7 +239,7 @@ describe("a VF that another program has bound to vfio-pci", () => {
 
   test("stays with its virtual machine at DEL, which releases the lease and restores the GUID at the PF", async () => {
     await node.add("a", config);
-    await toVfio(other);
+    await node.bindToVfio(other);
     await open();
     expect(await node.call({ command: "DEL", netns: "a", config })).toMatchObject({
       status: 0,
@@ -260,7 +256,7 @@ describe("a VF that another program has bound to vfio-pci", () => {
     const takeVf = async () => {
       await node.shell("ip netns add gone");
       await node.add("gone", config);
-      await toVfio(other);
+      await node.bindToVfio(other);
       await node.shell(`echo >${device}/driver_override; ip netns del gone`);
       await open();
     };
@@ -278,10 +274,10 @@ describe("a VF that another program has bound to vfio-pci", () => {
   test("can be attached to the next container, with the PF's GUIDs from before the first attachment", async () => {
     await node.shell("ip netns add gone");
     await node.add("gone", config);
-    await toVfio(other);
+    await node.bindToVfio(other);
     await node.shell("ip netns del gone");
     const result = await node.add("a", network(other), { container: "c2" });
-    expect(result.interfaces ?? []).toEqual([]);
+    expect(result.interfaces).toEqual([inResult]);
     expect(await guidsAtPf(1)).toEqual(originals);
     await node.del("", config);
     await node.del("a", network(other), { container: "c2" });

@@ -1,13 +1,12 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
-import { composeResult, type Result } from "../../cni/result.ts";
+import type { Result } from "../../cni/result.ts";
 import type { Node } from "../../node/node.ts";
 import type { AddContext, Step } from "../context.ts";
 import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { withVfLock } from "../lock/locks.ts";
 import { openSession, type Session } from "../lock/session.ts";
-import { modeOf } from "../modes.ts";
 import { openContainerNetns } from "../netns.ts";
 import { openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
 import { chooseGuid } from "../plan/choose-guid.ts";
@@ -18,6 +17,7 @@ import { requireRecordFits } from "../record/record-file.ts";
 import { findStaleAttachment } from "../recovery/stale-attachment.ts";
 import { completeTakeOver, takeOverStale } from "../recovery/take-over.ts";
 import type { AddRequest } from "../requests.ts";
+import { resultOfAdd } from "../steps/own-result.ts";
 import { stepsOf } from "../steps/steps.ts";
 import { rollBack } from "../undo/rollback.ts";
 import { functionAt } from "../vf/pci-function.ts";
@@ -83,7 +83,7 @@ function complete(attachment: AddContext, answer: (result: Result) => void): voi
   // A signal ends every wait. This check finds a signal that came while the call did not wait, or that ended the wait
   // for the lease of an orphaned attachment, which does not fail the call.
   node.clock.checkInterrupted();
-  const result = attachment.result ?? resultWithoutInterface(attachment);
+  const result = attachment.result ?? resultOfAdd(attachment, undefined, undefined);
   state.setState(path, "complete");
   try {
     answer(result);
@@ -92,10 +92,4 @@ function complete(attachment: AddContext, answer: (result: Result) => void): voi
     if (cause instanceof CniError) throw cause;
     throw new CniError(codes.io, `cannot write the result of ADD to stdout: ${messageOf(cause)}`, { cause });
   }
-}
-
-/** Returns the result of a container without an interface: that of the previous plugins in the chain, if any. */
-function resultWithoutInterface({ record, reply: { prevResult, dns } }: AddContext): Result {
-  if (modeOf(record).hasNetdev) throw new Error("no step has set the result");
-  return composeResult({ prevResult, own: undefined, ipam: undefined, dns });
 }

@@ -9,6 +9,7 @@ import { openSession, type Session } from "../lock/session.ts";
 import { openNetnsIfPresent } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { CheckRequest } from "../requests.ts";
+import { interfaceInContainer } from "../steps/own-result.ts";
 import { stepsOf } from "../steps/steps.ts";
 
 /**
@@ -59,8 +60,7 @@ function requireSandbox(
   { name: { ifname }, netns, prevResult }: CheckRequest,
   containerNetns: Namespace,
 ): void {
-  const own = prevResult.interfaces.find((each) => each.name === ifname && each.sandbox !== undefined);
-  const sandbox = own?.sandbox;
+  const sandbox = interfaceInContainer(prevResult, ifname)?.sandbox;
   if (sandbox === undefined || sandbox === netns) return;
   if (openNetnsIfPresent(node, sandbox)?.cookie === containerNetns.cookie) return;
   throw new CniError(

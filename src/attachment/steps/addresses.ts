@@ -1,19 +1,18 @@
 import { type AddressPlan, addressPlan } from "../../cni/address-plan.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import { ipamPluginNamed } from "../../cni/ipam-outcome.ts";
-import { composeResult, emptyResult, type Result } from "../../cni/result.ts";
+import { emptyResult } from "../../cni/result.ts";
 import { encodeResult } from "../../cni/result-encode.ts";
-import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import type { AddContext, Step, StepContext } from "../context.ts";
+import type { Step, StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
 import { requireNetdev } from "../vf/netdev.ts";
 import { waitFor } from "../vf/wait.ts";
 import { awaitCarrier, carrierTimeout } from "./carrier.ts";
 import { interfaceIn, requireContainerNetns } from "./interface.ts";
-import { ownResult } from "./own-result.ts";
+import { ownResult, resultOfAdd } from "./own-result.ts";
 import { verifyRoutes } from "./routes.ts";
 
 /** Time limit for duplicate address detection, ms; the CNI project's plugins have the same limit (SettleAddresses). */
@@ -33,14 +32,14 @@ export const addresses: Step = {
     const link = requireNetdev(attachment);
     const leased = lease?.result();
     if (leased === undefined) {
-      attachment.result = composed(attachment, link, undefined);
+      attachment.result = resultOfAdd(attachment, link, undefined);
       return;
     }
     // If the runtime's CNI version cannot express the result, fail now, before the addresses are configured.
-    encodeResult(composed(attachment, link, leased), attachment.reply.cniVersion);
+    encodeResult(resultOfAdd(attachment, link, leased), attachment.reply.cniVersion);
     const source = ipamPluginNamed(attachment.ipam?.plugin ?? "");
     configure(attachment, containerNetns, link, addressPlan(leased, source));
-    attachment.result = composed(attachment, interfaceIn(node, containerNetns, ifname), leased);
+    attachment.result = resultOfAdd(attachment, interfaceIn(node, containerNetns, ifname), leased);
   },
 
   undo() {},
@@ -116,19 +115,4 @@ function settle(attachment: StepContext, containerNetns: Namespace, link: Link):
   } finally {
     watch.close();
   }
-}
-
-function composed({ record, reply }: AddContext, link: Link, ipam: Result | undefined): Result {
-  return composeResult({
-    prevResult: reply.prevResult,
-    own: {
-      name: record.ifname,
-      mac: formatHardwareAddress(link.address),
-      mtu: link.mtu,
-      sandbox: record.netns,
-      pciID: record.vf.pci,
-    },
-    ipam,
-    dns: reply.dns,
-  });
 }

@@ -243,6 +243,13 @@ export class TestNode {
     await this.reset();
   }
 
+  /** Binds functions to vfio-pci, as a device plugin or the SR-IOV Network Operator does. */
+  async bindToVfio(...pcis: readonly string[]): Promise<void> {
+    await this.shell(`modprobe vfio-pci; for pci in ${pcis.join(" ")}; do device=/sys/bus/pci/devices/$pci
+      echo vfio-pci >$device/driver_override; echo $pci >$device/driver/unbind; echo $pci >/sys/bus/pci/drivers_probe
+      [ "$(basename $(readlink $device/driver))" = vfio-pci ]; done`);
+  }
+
   /** Sets the node and port GUID of a free VF, rebinds it so that they take effect, and restores its netdev's name. */
   async setGuid(index: number, guid: string): Promise<void> {
     const pci = vfs[index] ?? "";

@@ -3,6 +3,7 @@ import { expect, test, vi } from "vitest";
 import { guid as guidStep } from "../../../src/attachment/steps/guid.ts";
 import { rdmaDevice } from "../../../src/attachment/steps/rdma-device.ts";
 import { codes } from "../../../src/cni/errors.ts";
+import { emptyResult } from "../../../src/cni/result.ts";
 import { guid } from "../../support/records.ts";
 import { contrary, everything, type NamedRequest, partition, same } from "../harness/common-requests.ts";
 import { c1, c2, deviceInfo, type Setting, vf } from "../harness/default-node.ts";
@@ -59,7 +60,17 @@ test("a configured IPAM is skipped, and a warning reports that", () => {
   const { end, warnings, result } = new SimulatedNode({ rdmaOnly: true }).add(c1, whole);
   expect(end).toBe("done");
   expect(warnings).toContainEqual(expect.stringMatching(/IPAM plugin host-local is not called/));
-  expect(result).toMatchObject({ interfaces: [], ips: [] });
+  expect(result).toMatchObject({ interfaces: [{ name: "net1", mac: undefined }], ips: [] });
+});
+
+test.each(["eth0", c1.ifname])("the result is that of the previous plugins and the interface: %s", (name) => {
+  const interfaces = [{ name, sandbox: c1.netns }];
+  const { end, result } = new SimulatedNode({ rdmaOnly: true }).add(c1, {
+    ...whole,
+    prevResult: { ...emptyResult(), interfaces },
+  });
+  expect(end).toBe("done");
+  expect(result?.interfaces.map((each) => each.name)).toEqual([...new Set([name, c1.ifname])]);
 });
 
 test.each([

@@ -87,7 +87,7 @@ test("a configured IPAM is skipped, and a warning reports that", () => {
   const { end, warnings, result } = vfioNode().add(c1, everything);
   expect(end).toBe("done");
   expect(warnings).toContainEqual(expect.stringMatching(/vfio-pci.*IPAM plugin host-local is not called/));
-  expect(result).toMatchObject({ interfaces: [], ips: [] });
+  expect(result).toMatchObject({ interfaces: [{ name: "net1", mac: undefined }], ips: [] });
 });
 
 test("a warning reports that the PF's GUIDs cannot be read, and so cannot be restored", () => {

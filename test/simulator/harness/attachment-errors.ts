@@ -1,4 +1,5 @@
 import { fromJson, isObject } from "../../../src/cni/document.ts";
+import type { Interface } from "../../../src/cni/result.ts";
 import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { type Guid, isUsableGuid } from "../../../src/infiniband/guid.ts";
 import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
@@ -162,9 +163,20 @@ function nothingInPod(machine: Machine, pod: Pod, request: AttachmentRequest, re
   const held = [...machine.leases.leases.values()].filter((each) => each === holder).length;
   return [
     ["leases", held, 0],
-    ["interfaces in the result", result?.interfaces.length, request.prevResult?.interfaces.length ?? 0],
+    [
+      "interfaces in the result",
+      JSON.stringify(result?.interfaces),
+      JSON.stringify(interfacesOf(pod, request)),
+    ],
     ["state in the record", recordOf(machine, pod)?.state, "complete"],
   ];
+}
+
+/** Returns the interfaces in the result of ADD: those of the previous plugins, and the pod's, unless they have named it. */
+function interfacesOf({ ifname, netns }: Pod, { vf, prevResult }: AttachmentRequest): readonly Interface[] {
+  const before = prevResult?.interfaces ?? [];
+  const isNamed = before.some(({ name, sandbox }) => name === ifname && sandbox === netns);
+  return isNamed ? before : [...before, { name: ifname, sandbox: netns, pciID: vf }];
 }
 
 /** Each thing with its actual and its expected value. */

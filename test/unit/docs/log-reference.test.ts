@@ -37,6 +37,8 @@ const entry: Entry = {
   network: "mynet",
   vf: "0000:03:00.2",
   guid: "02:00:00:00:00:00:00:01",
+  trace_id: "4bf92f3577b34da6a3ce929d0e0e4736",
+  span_id: "00f067aa0ba902b7",
   ms: 1,
   steps: stepsJson(trace.steps),
   warnings: ["odd"],

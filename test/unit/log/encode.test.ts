@@ -16,6 +16,8 @@ const entry: Entry = {
   network: "mynet",
   vf: "0000:03:00.2",
   guid: "",
+  trace_id: "",
+  span_id: "",
   ms: 5.25,
   steps: stepsJson([{ step: "GUID", action: "apply", ms: 4 }]),
   warnings: ["one", "two\nlines"],
@@ -73,6 +75,8 @@ describe("a line of a file", () => {
       "network",
       "vf",
       "guid",
+      "trace_id",
+      "span_id",
     ];
     const some = fc.record({
       ...Object.fromEntries(names.map((name) => [name, text])),
@@ -147,7 +151,7 @@ describe("a datagram to the journal", () => {
           .split("\n")
           .map((line) => line.slice(0, line.indexOf("=")));
         expect(new Set(names).size).toBe(names.length);
-        for (const name of names) expect(name).toMatch(/^(MESSAGE|PRIORITY|SYSLOG_IDENTIFIER|CNI_[A-Z]+)$/);
+        for (const name of names) expect(name).toMatch(/^(MESSAGE|PRIORITY|SYSLOG_IDENTIFIER|CNI_[A-Z_]+)$/);
       }),
     );
   });

@@ -41,12 +41,21 @@ test("it names the caller, the request and the result", () => {
     network: "mynet",
     vf: "0000:03:00.2",
     guid: "",
+    trace_id: "",
+    span_id: "",
     ms: 5,
     steps: "",
     warnings: [],
     others: [],
     error: undefined,
   });
+});
+
+test("it has the span of the runtime, and ignores an invalid TRACEPARENT", () => {
+  const [traceId, spanId] = ["4bf92f3577b34da6a3ce929d0e0e4736", "00f067aa0ba902b7"];
+  const traced = (traceparent: string) => entry({}, { ...environment, TRACEPARENT: traceparent });
+  expect(traced(`00-${traceId}-${spanId}-01`)).toMatchObject({ trace_id: traceId, span_id: spanId });
+  expect(traced(`00-${traceId}-${spanId}`)).toMatchObject({ trace_id: "", span_id: "" });
 });
 
 test("a call whose input cannot be read has an entry, too", () => {

@@ -16,6 +16,8 @@ const entry: Entry = {
   network: "mynet",
   vf: "0000:03:00.2",
   guid: "",
+  trace_id: "",
+  span_id: "",
   ms: 1.5,
   steps: "",
   warnings: ["careful"],
