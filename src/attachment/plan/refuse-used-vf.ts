@@ -24,7 +24,7 @@ export function requireUnused({ node, vf: { pci } }: AddSession, netdev: Link, r
     throw inUse(pci, `its netdev ${netdev.name} has the pkey children ${children.join(", ")}`, remedy);
   }
   if (count === undefined) return;
-  const remedy = `remove them there, or unbind and bind the driver of ${pci}, which ends them`;
+  const remedy = "remove them there, or end the container that has them";
   throw inUse(pci, `its netdev ${netdev.name} has pkey children in another network namespace`, remedy);
 }
 
