@@ -260,9 +260,10 @@ describe("the mode of RDMA devices", () => {
     expect(await node.shell("cat /etc/modprobe.d/*")).toBe("options ib_core netns_mode=0\n");
     await checkRow({
       title: "",
-      script: "echo options ib_core netns_mode=0 netns_mode=1 >/etc/modprobe.d/zz.conf",
+      script: "printf 'options ib_core netns_mode=0 netns_mode=1\nalias a b' >/etc/modprobe.d/zz.conf",
       finds: [["rdma-mode-at-boot", "warning", /are exclusive, after a reboot shared \(.*zz\.conf\)/]],
     });
+    expect(await node.shell("cat /etc/modprobe.d/zz.conf")).toMatch(/^alias a b$/m);
   });
 
   test("is exclusive, and networks have no rdmaIsolation, or chain rdma-cni", () =>

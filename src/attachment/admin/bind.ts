@@ -86,8 +86,8 @@ function desiredDriver(
   if (bound !== undefined && bound !== driver) {
     throw new CniError(
       codes.node,
-      `VF ${pci} is bound to ${bound}, not to ${driver}: a virtual machine or another program may use it; to return ` +
-        `it to ${driver}, run: driverctl unset-override ${pci}`,
+      `VF ${pci} is bound to ${bound}, not to ${driver}: a virtual machine or another program may use it; if ` +
+        `nothing does, return it to ${driver}: driverctl unset-override ${pci}`,
     );
   }
   const override = functions.driverOverride(pci);

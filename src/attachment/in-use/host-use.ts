@@ -34,7 +34,7 @@ export function childrenOf(
     return { why: `its netdev ${netdev.name} has the pkey children ${children.join(", ")}`, remedy };
   }
   if (count === undefined) return undefined;
-  const remedy = `remove them there, or unbind and bind the driver of ${pci}, which ends them`;
+  const remedy = "remove them there, or end the container that has them";
   return { why: `its netdev ${netdev.name} has pkey children in another network namespace`, remedy };
 }
 

@@ -12,7 +12,7 @@ export function requireExclusiveRdma(node: Node): void {
     codes.node,
     "rdmaIsolation needs the RDMA subsystem in exclusive network namespace mode, and this node is in shared mode: " +
       "rdma system set netns exclusive (EBUSY as long as there is any other network namespace); permanently: " +
-      'echo "options ib_core netns_mode=0" > /etc/modprobe.d/ib_core.conf, and reboot (if the initramfs loads ' +
+      'echo "options ib_core netns_mode=0" >>/etc/modprobe.d/ib-sriov.conf, and reboot (if the initramfs loads ' +
       "ib_core, rebuild the initramfs before that)",
   );
 }

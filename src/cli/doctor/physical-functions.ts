@@ -1,4 +1,4 @@
-import type { Port } from "../../node/inventory.ts";
+import type { Inventory, Port } from "../../node/inventory.ts";
 import type { Link } from "../../node/links.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { CliContext } from "../context.ts";
@@ -6,14 +6,11 @@ import type { InventoriedPf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type ReportProblem, warning } from "./finding.ts";
 import { findNetdev, locationText, returningRemedy } from "./inputs/netdev-location.ts";
-import { hasModule } from "./kernel.ts";
-import { commandLines, listed } from "./shell.ts";
+import { hasModule, isInfiniband, PCI } from "./kernel.ts";
+import { listed } from "./shell.ts";
 
-/**
- * PCI class of an InfiniBand controller (the PCI ID database, 02 07) in sysfs, without the last byte, its interface.
- */
-const INFINIBAND_CLASS = "0x0207";
-const PCI = "/sys/bus/pci/devices";
+/** PCI vendor ID of Mellanox, now NVIDIA, in sysfs. */
+const NVIDIA = "0x15b3";
 const RDMA = "/sys/class/infiniband";
 
 /** Checks PFs: their drivers, netdevs, VFs and ports. */
@@ -27,7 +24,7 @@ export function physicalFunctions(context: DoctorContext): Finding[] {
   const used = pfs.flatMap((pf) => {
     const problems = [
       ...netdevOf(context, pf),
-      ...vfsOf(pf, report),
+      ...vfsOf(context.inventory, pf, report),
       ...pf.ports.flatMap((port) => portOf(pf, port)),
     ];
     // Without ib_ipoib a PF has no netdev. That is one finding of the kernel for all PFs.
@@ -48,21 +45,40 @@ function description({ pci, driver, rdma, ports, vfs, possibleVfs }: Inventoried
 
 /** Checks why an InfiniBand function is not a usable PF. */
 function unused({ node, inventory }: CliContext, pci: string, pfs: readonly InventoriedPf[]): Finding[] {
-  const directory = `${PCI}/${pci}`;
-  const isInfiniband = inventory.text(`${directory}/class`)?.startsWith(INFINIBAND_CLASS);
-  if (!isInfiniband || inventory.names(`${directory}/physfn`).length > 0) return [];
+  if (!isInfiniband(inventory, pci) || isVirtual(inventory, pci)) return [];
   const report: ReportProblem = pfs.length > 0 ? warning : error;
   const { functions } = node;
   const driver = functions.driver(pci);
   if (driver === VFIO_DRIVER)
     return ok("pf-vfio", `${pci} is bound to ${driver}, and can be attached as a whole`);
-  if (driver === undefined)
+  if (driver === undefined) {
+    const reserved = functions.driverOverride(pci);
     return report("pf-no-driver", `${pci} has no driver`, {
-      command: `modprobe mlx5_core; echo ${pci} >/sys/bus/pci/drivers_probe`,
+      ...(reserved !== undefined
+        ? { advice: `driver_override reserves it for ${reserved}` }
+        : isNvidia(inventory, pci)
+          ? { command: `modprobe mlx5_core; echo ${pci} >/sys/bus/pci/drivers_probe` }
+          : { advice: `load the driver that 'lspci -k -s ${pci}' names` }),
     });
+  }
   // In exclusive mode a container can have the RDMA device; its uverbs directory shows that.
   if (functions.rdmaDevices(pci).length + functions.rdmaDevicesAnywhere(pci).length > 0) return [];
-  return report("pf-no-rdma", `${pci} (${driver}) has no RDMA device`, { command: "modprobe mlx5_ib" });
+  const found = `${pci} (${driver}) has no RDMA device`;
+  return report(
+    "pf-no-rdma",
+    found,
+    driver === "mlx5_core"
+      ? { command: "modprobe mlx5_ib" }
+      : { advice: `load the RDMA module of ${driver}` },
+  );
+}
+
+function isVirtual(inventory: Inventory, pci: string): boolean {
+  return inventory.names(`${PCI}/${pci}/physfn`).length > 0;
+}
+
+function isNvidia(inventory: Inventory, pci: string): boolean {
+  return inventory.text(`${PCI}/${pci}/vendor`) === NVIDIA;
 }
 
 function nothing({ inventory }: CliContext): Finding[] {
@@ -75,12 +91,23 @@ function nothing({ inventory }: CliContext): Finding[] {
     .names(RDMA)
     .filter((device) => inventory.text(`${RDMA}/${device}/ports/1/link_layer`) === "Ethernet");
   if (ethernet.length === 0) return error("pf-none", found);
-  const toInfiniband = (device: string) =>
-    `mstconfig -y -d $(basename $(readlink -f ${RDMA}/${device}/device)) set LINK_TYPE_P1=1`;
+  const commands = inventory
+    .names(PCI)
+    .filter((pci) => canBecomeInfiniband(inventory, pci))
+    .map((pci) => `mstconfig -d ${pci} set LINK_TYPE_P${Number(pci.at(-1)) + 1}=1`);
   return error("pf-none", `${found}; the ports of ${listed(ethernet)} are Ethernet ports`, {
-    command: commandLines(ethernet.map(toInfiniband)),
-    advice: "if these are VPI cards; then reboot",
+    advice:
+      commands.length === 0
+        ? undefined
+        : `if the card is a VPI card, and its port has the cable of an InfiniBand network: ${listed(commands)}; then reboot. That ends Ethernet on the port`,
   });
+}
+
+/** Reports whether a function may be a PF whose firmware is set to Ethernet by mistake: no port has an Ethernet link. */
+function canBecomeInfiniband(inventory: Inventory, pci: string): boolean {
+  const ports = inventory.ports(pci);
+  const isUnlinked = ports.every(({ linkLayer, state }) => linkLayer === "Ethernet" && state === "DOWN");
+  return ports.length > 0 && isUnlinked && isNvidia(inventory, pci) && !isVirtual(inventory, pci);
 }
 
 /** Checks the netdev of a PF. Without ib_ipoib no PF has a netdev, which is a finding of the kernel. */
@@ -99,13 +126,15 @@ function netdevOf(context: DoctorContext, { pci, netdev, vfs }: InventoriedPf): 
   );
 }
 
-function vfsOf({ pci, vfs, possibleVfs }: InventoriedPf, report: ReportProblem): Finding[] {
+function vfsOf(inventory: Inventory, pf: InventoriedPf, report: ReportProblem): Finding[] {
+  const { pci, vfs, possibleVfs } = pf;
   if (vfs.length > 0) return [];
   if (possibleVfs === undefined)
     return report("pf-sriov-off", `SR-IOV of ${pci} is off in its firmware`, {
       // Any number is possible; 8 is often used.
-      command: `mstconfig -y -d ${pci} set SRIOV_EN=1 NUM_OF_VFS=8`,
-      advice: "then reboot; SR-IOV must be on in the BIOS, too",
+      advice: isNvidia(inventory, pci)
+        ? `if pods are to have VFs of it: mstconfig -d ${pci} set SRIOV_EN=1 NUM_OF_VFS=8; then reboot. SR-IOV must be on in the BIOS, too`
+        : "enable SR-IOV in its firmware and in the BIOS",
     });
   return report("pf-no-vfs", `${pci} has no VFs, and can have ${possibleVfs}`, {
     command: `echo ${possibleVfs} >${PCI}/${pci}/sriov_numvfs`,

@@ -1,13 +1,14 @@
 import { STATE_DIRECTORY, StateDirectory } from "../../attachment/record/state-directory.ts";
 import { netdevOf } from "../../attachment/vf/netdev.ts";
 import { messageOf } from "../../cni/error-document.ts";
-import { errnoOf } from "../../node/node.ts";
+import { errnoOf, type Node } from "../../node/node.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import { holderText } from "../attachments/holder.ts";
 import type { CliContext } from "../context.ts";
 import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
+import { remountRemedy } from "./inputs/mounts.ts";
 import { listed } from "./shell.ts";
 
 /** Checks the directory of records and locks, which every attachment needs. */
@@ -25,14 +26,11 @@ export function stateDirectory(machine: CliContext): Finding[] {
 }
 
 function remedyFor({ node, inventory }: CliContext, errno: string | undefined): Remedy {
-  if (errno === "EROFS") {
-    const mount = mountPoint(inventory.text("/proc/self/mountinfo") ?? "");
-    return { command: `mount -o remount,rw ${shellWord(mount)}` };
-  }
+  if (errno === "EROFS") return remountRemedy(inventory, STATE_DIRECTORY, "rw");
   if (errno === "ENOTDIR") {
     const path =
       ["/var/lib/cni", STATE_DIRECTORY].find((each) => node.files.isFile(each)) ?? `${STATE_DIRECTORY}/.vf`;
-    return { command: `mv ${path} ${path}.old` };
+    return { command: moveCommand(node, path, path) };
   }
   return {
     advice:
@@ -42,14 +40,16 @@ function remedyFor({ node, inventory }: CliContext, errno: string | undefined): 
   };
 }
 
-/** Returns the mount point of the state directory from mountinfo (proc(5)): the deepest, and of several the last. */
-function mountPoint(mounts: string): string {
-  let deepest = "/";
-  for (const line of mounts.split("\n")) {
-    const point = line.split(" ")[4] ?? "";
-    if (`${STATE_DIRECTORY}/`.startsWith(`${point}/`) && point.length >= deepest.length) deepest = point;
-  }
-  return deepest;
+/** Returns the command that moves a file out of the state directory. */
+function moveAway(node: Node, path: string): string {
+  return moveCommand(node, path, `${STATE_DIRECTORY}-${path.slice(path.lastIndexOf("/") + 1)}`);
+}
+
+/** Returns the command that moves a file to a path with the ending ".old" that does not exist yet. */
+function moveCommand({ files }: Node, from: string, to: string): string {
+  let free = `${to}.old`;
+  while (files.exists(free)) free += ".old";
+  return `mv ${shellWord(from)} ${shellWord(free)}`;
 }
 
 /** Checks the records of attachments. */
@@ -71,14 +71,14 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
           },
         ),
       );
-    if (condition === "unreadable") problems.push(...unreadableRecord(each, program));
+    if (condition === "unreadable") problems.push(...unreadableRecord(node, each, program));
     if (condition !== "external") continue;
     foreign = "; those of the Go plugin are detached by DEL, too";
     // The netdev is in the host namespace again, or the VF does not exist.
     if (netdevOf(node, node.namespaces.host, pci) !== undefined || node.functions.driver(pci) === undefined)
       problems.push(
         ...warning("record-go-plugin", `${path} is the Go plugin's, and VF ${pci} is not in that container`, {
-          command: detachCommand(each, cniPath, program),
+          command: detachCommand(node, each, cniPath, program),
         }),
       );
   }
@@ -97,11 +97,15 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
 }
 
 /** Returns the finding about an unreadable record, which blocks its name, and its VF if a lock file names the VF. */
-function unreadableRecord({ path, name, pci, unreadable }: ListedAttachment, program: string): Finding[] {
+function unreadableRecord(
+  node: Node,
+  { path, name, pci, unreadable }: ListedAttachment,
+  program: string,
+): Finding[] {
   const what = `${path} cannot be read (${unreadable})`;
   if (name === undefined)
     return warning("record-unreadable", `${what}: an ADD of that name is refused`, {
-      command: `rm -r ${shellWord(path)}`,
+      command: moveAway(node, path),
     });
   const words = [program, "attachments", "release", name.containerId, name.ifname, "--force"];
   return warning("record-unreadable", `${what}: VF ${pci} stays with container ${name.containerId}`, {
@@ -113,9 +117,14 @@ function unreadableRecord({ path, name, pci, unreadable }: ListedAttachment, pro
  * Returns the shell command that calls DEL for a record of the Go plugin. The record contains the configuration that DEL
  * needs.
  */
-function detachCommand({ path, name }: ListedAttachment, cniPath: string, program: string): string {
+function detachCommand(
+  node: Node,
+  { path, name }: ListedAttachment,
+  cniPath: string,
+  program: string,
+): string {
   // The attachment had no interface, and its VF has vanished.
-  if (name === undefined) return `rm ${shellWord(path)}`;
+  if (name === undefined) return moveAway(node, path);
   const words = [
     "CNI_COMMAND=DEL",
     `CNI_CONTAINERID=${name.containerId}`,

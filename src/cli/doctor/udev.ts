@@ -18,13 +18,15 @@ export function rdmaNaming(machine: CliContext): Finding[] {
     return ok("udev-ok", "RDMA devices have the kernel's names, which come back after a rebind");
   if (mode !== "NAME_GUID") return ok("udev-ok", `RDMA devices have names by ${mode} (${file})`);
   const own = `/etc/udev/rules.d/${RULES}`;
-  const edit = `s/${mode}/NAME_PCI/`;
+  // The comments of the file explain all modes.
+  const edit = `'/^ *#/!s/${mode}/NAME_PCI/'`;
   return warning(
     "udev-guid-names",
     `RDMA devices have names by ${mode} (${file}): by a GUID that all functions of an HCA share`,
     {
       command: file === own ? `sed -i ${edit} ${own}` : `sed ${edit} ${shellWord(file)} >${own}`,
-      advice: "it takes effect for new devices",
+      advice:
+        "it takes effect for new devices: settings with the present names, such as NCCL_IB_HCA, must follow",
     },
   );
 }

@@ -101,6 +101,13 @@ const vfRows: readonly Row[] = [
     not: [/netns 1/, /Not all pods/],
   },
   {
+    title: "the VF of a pod whose first process was not started yet has no record",
+    script: `${add({ config: network(vfs[1]) })}; rm -r ${state}`,
+    finds: [["vf-netdev-away", "warning", /namespace a, but no record.*may have given it to a container/]],
+    remedy: "ip -n a link set net1 netns 1",
+    not: [/netns 1/, /Not all pods/],
+  },
+  {
     title: "MTUs differ, and a netdev has a name that a shell would execute",
     script: `name=${netdev(vfs[1])}; ip link set $name up; until grep -q 1 /sys/class/net/$name/carrier; do sleep 0.02; done
       ip link set $name mtu 1500
@@ -216,13 +223,14 @@ const recordRows: readonly Row[] = [
   },
   {
     title: "the state directory is a file",
-    script: `mkdir -p ${state}; mv ${state} ${state}.saved; touch ${state}`,
+    script: `rm -rf ${state}; mkdir -p /var/lib/cni; touch ${state} ${state}.old`,
     finds: [
       ["state-not-writable", "error", /cannot be written to.*ENOTDIR/],
       ["records-unreadable", "error", /ENOTDIR/],
     ],
     notes: ["vf-unchecked"],
-    remedy: `rm -f ${state}; mv ${state}.saved ${state}`,
+    // One command fixes both.
+    remedy: "true",
     not: ["vf-ok", "guid-ok", /must run as root/],
   },
 ];

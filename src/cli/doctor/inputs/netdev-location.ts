@@ -1,3 +1,6 @@
+import { isLinkLocal } from "../../../ip/text.ts";
+import type { Link } from "../../../node/links.ts";
+import type { Namespace } from "../../../node/namespaces.ts";
 import type { CliContext } from "../../context.ts";
 import { shellWord } from "../../run-script.ts";
 import type { Remedy } from "../finding.ts";
@@ -10,19 +13,20 @@ export interface NetdevLocation {
   /** Name of the namespace. */
   readonly namespace: string;
   readonly netdev: string;
-  /** Whether a process is in the namespace: it is that of a running container. */
+  /** Whether a container may use it. */
   readonly isInUse: boolean;
 }
 
 /** Finds the netdev of a function in the namespaces that have a name; `undefined` if it is in none of them. */
-export function findNetdev({ node, inventory }: CliContext, pci: string): NetdevLocation | undefined {
+export function findNetdev(context: CliContext, pci: string): NetdevLocation | undefined {
+  const { node, inventory } = context;
   for (const namespace of inventory.names(NAMESPACES)) {
     try {
       const opened = node.namespaces.open(`${NAMESPACES}/${namespace}`);
       try {
         const link = node.links.ofFunction(opened, pci).find(({ child }) => !child);
         if (link !== undefined)
-          return { namespace, netdev: link.name, isInUse: node.namespaces.inhabited(opened) };
+          return { namespace, netdev: link.name, isInUse: isInUse(context, opened, link) };
       } finally {
         node.namespaces.close(opened);
       }
@@ -33,6 +37,15 @@ export function findNetdev({ node, inventory }: CliContext, pci: string): Netdev
   return undefined;
 }
 
+/**
+ * Reports whether a container may use a netdev. A process in its namespace is not the only evidence: a runtime calls CNI
+ * before it starts the first process of a pod. A netdev that was moved by hand is down, and a plugin brings it up.
+ */
+function isInUse({ node }: CliContext, namespace: Namespace, { index, up }: Link): boolean {
+  if (up || node.namespaces.inhabited(namespace)) return true;
+  return node.links.addresses(namespace, index).some(({ cidr }) => !isLinkLocal(cidr));
+}
+
 /** Describes a location for a sentence: "in network namespace a", "in a network namespace without a name". */
 export function locationText(location: NetdevLocation | undefined): string {
   return location === undefined
@@ -40,11 +53,14 @@ export function locationText(location: NetdevLocation | undefined): string {
     : `in network namespace ${location.namespace}`;
 }
 
-/** Returns the remedy for a netdev that no container uses, or that is at an unknown place. */
+/** Returns the remedy for a netdev in another namespace. A netdev that a container may use must stay there. */
 export function returningRemedy(location: NetdevLocation | undefined): Remedy {
   if (location === undefined)
     return { advice: "'lsns -t net' lists namespaces and their processes; the netdev returns when they end" };
-  if (location.isInUse) return { advice: "it returns when the processes of that namespace have ended" };
   const { namespace, netdev } = location;
+  if (location.isInUse)
+    return {
+      advice: `it returns when the container ends; to list its processes: ip netns pids ${shellWord(namespace)}`,
+    };
   return { command: `ip -n ${shellWord(namespace)} link set ${shellWord(netdev)} netns 1` };
 }

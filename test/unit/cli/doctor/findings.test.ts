@@ -114,7 +114,8 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "pf-ok": () => pf([aPf([aVf(0)])]),
   "pf-none": () => pf([]),
   "pf-no-ipoib": () => kernel(withoutModules()),
-  "pf-no-driver": () => pf([], { functions: { driver: () => undefined } }, infiniband),
+  "pf-no-driver": () =>
+    pf([], { functions: { driver: () => undefined, driverOverride: () => undefined } }, infiniband),
   "pf-no-rdma": () => pf([], {}, infiniband),
   "pf-vfio": () => pf([], { functions: { driver: () => "vfio-pci" } }, infiniband),
   "pf-no-netdev": () => pf([aPf([aVf(0)], { netdev: undefined })]),
@@ -200,7 +201,7 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
 };
 
 function withoutModules(): DoctorContext {
-  const context = aDoctorContext();
+  const context = aDoctorContext({}, { pfs: [aPf([])] });
   return { ...context, inventory: { ...context.inventory, names: () => [] } };
 }
 
@@ -214,6 +215,15 @@ test.each(ids)("%s has a node that causes it, and a text without a leak", (id) =
   const findings = scenarios[id]();
   expect(findings.map((each) => each.id)).toContain(id);
   for (const text of textsOf(findings)) expect(text).not.toMatch(LEAK);
+});
+
+test.each(ids)("a command for %s deletes nothing, overwrites no file, and changes no firmware", (id) => {
+  const lines = scenarios[id]().flatMap(({ command }) => command?.split("\n") ?? []);
+  for (const line of lines) {
+    expect(line).not.toMatch(/\brm\b|mstconfig|mlxconfig|--force|driver_override|\bunbind\b/);
+    // A file of sysfs has no other lines. A file of /etc is only created if it does not exist.
+    expect(line).not.toMatch(/[^>]>(?!>|\/sys\/)(?!\/etc\/(?:udev\/rules|modprobe)\.d\/)/);
+  }
 });
 
 describe("docs/reference/findings.md", () => {
@@ -309,7 +319,8 @@ describe("on any node", () => {
         const without = { ...context, inventory: { ...context.inventory, names: () => [] } };
         const pfs = context.pfs?.map((each) => ({ ...each, netdev: undefined }));
         const found = checks.flatMap((check) => check({ ...without, pfs })).map(({ id }) => id);
-        expect(found).toContain("pf-no-ipoib");
+        // Without a PF it is not known that the node has an HCA.
+        expect(found.includes("pf-no-ipoib")).toBe((pfs ?? []).length > 0);
         expect(found).not.toContain("pf-ok");
         expect(found).not.toContain("vf-ok");
       }),

@@ -41,9 +41,12 @@ describe("VFs", () => {
     expect(examine(off)).toEqual([
       [
         "error pf-sriov-off: SR-IOV of 0000:03:00.0 is off in its firmware",
-        "mstconfig -y -d 0000:03:00.0 set SRIOV_EN=1 NUM_OF_VFS=8",
-        "(then reboot; SR-IOV must be on in the BIOS, too)",
+        "(enable SR-IOV in its firmware and in the BIOS)",
       ],
+    ]);
+    const nvidia = aDoctorContext({ [`${devices}/0000:03:00.0/vendor`]: "0x15b3\n" }, { pfs: [off] });
+    expect(summaries(physicalFunctions(nvidia))[0]?.slice(1)).toEqual([
+      "(if pods are to have VFs of it: mstconfig -d 0000:03:00.0 set SRIOV_EN=1 NUM_OF_VFS=8; then reboot. SR-IOV must be on in the BIOS, too)",
     ]);
   });
 });
@@ -89,6 +92,7 @@ describe("a PF without its netdev", () => {
   const namespace = { "/run/netns/a": "" };
   const links = { ofFunction: (where: Namespace) => (where.path === "" ? [] : [aLink("ib0")]) };
   const open = (path: string) => ({ path, cookie: "2" });
+  const inPod = "(it returns when the container ends; to list its processes: ip netns pids a)";
 
   test("whose ib_ipoib failed", () => {
     expect(examineIn({}, {})).toEqual([
@@ -100,10 +104,22 @@ describe("a PF without its netdev", () => {
   });
 
   test.each([
-    [false, "ip -n a link set ib0 netns 1"],
-    [true, "(it returns when the processes of that namespace have ended)"],
-  ])("which is in a namespace with a name; with processes: %s", (inhabited, remedy) => {
+    ["without a process", {}, "ip -n a link set ib0 netns 1"],
+    ["with a process", { inhabited: true }, inPod],
+    ["and up", { up: true }, inPod],
+    ["with an address", { cidr: "10.1.0.2/24" }, inPod],
+    ["with an address that is link-local", { cidr: "fe80::1/64" }, "ip -n a link set ib0 netns 1"],
+  ])("which is in a namespace with a name, %s", (_, state, remedy) => {
+    const {
+      inhabited = false,
+      up = false,
+      cidr,
+    }: { inhabited?: boolean; up?: boolean; cidr?: string } = state;
     const close = vi.fn();
+    const links = {
+      ofFunction: (where: Namespace) => (where.path === "" ? [] : [aLink("ib0", { up })]),
+      addresses: () => (cidr === undefined ? [] : [{ cidr, tentative: false, dadFailed: false }]),
+    };
     const namespaces = { host: { path: "", cookie: "1" }, open, close, inhabited: () => inhabited };
     expect(examineIn(namespace, { functions, links, namespaces })).toEqual([
       [
@@ -156,11 +172,17 @@ describe("without a PF", () => {
   });
 
   test("a function has no driver", () => {
-    expect(of(infiniband, { driver: () => undefined })).toEqual([
-      [
-        "error pf-no-driver: 0000:03:00.0 has no driver",
-        "modprobe mlx5_core; echo 0000:03:00.0 >/sys/bus/pci/drivers_probe",
-      ],
+    const functions = { driver: () => undefined, driverOverride: () => undefined };
+    const found = "error pf-no-driver: 0000:03:00.0 has no driver";
+    const nvidia = { ...infiniband, [`${devices}/0000:03:00.0/vendor`]: "0x15b3\n" };
+    expect(of(nvidia, functions)).toEqual([
+      [found, "modprobe mlx5_core; echo 0000:03:00.0 >/sys/bus/pci/drivers_probe"],
+    ]);
+    expect(of(infiniband, functions)).toEqual([
+      [found, "(load the driver that 'lspci -k -s 0000:03:00.0' names)"],
+    ]);
+    expect(of(nvidia, { ...functions, driverOverride: () => "vfio-pci" })).toEqual([
+      [found, "(driver_override reserves it for vfio-pci)"],
     ]);
   });
 
@@ -169,6 +191,7 @@ describe("without a PF", () => {
     expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => [] })).toEqual([
       ["error pf-no-rdma: 0000:03:00.0 (mlx5_core) has no RDMA device", "modprobe mlx5_ib"],
     ]);
+    expect(of(infiniband, { driver: () => "hfi1" })[0]?.slice(1)).toEqual(["(load the RDMA module of hfi1)"]);
     expect(of(infiniband, { driver, rdmaDevicesAnywhere: () => ["mlx5_0"] })).toEqual([
       ["error pf-none: no PF of this node has a driver and an InfiniBand port"],
     ]);
@@ -182,23 +205,46 @@ describe("without a PF", () => {
 
   test("a VF is not a PF", () => {
     const vf = { ...infiniband, [`${devices}/0000:03:00.0/physfn/class`]: "0x020700\n" };
-    expect(of(vf, { driver: () => undefined })[0]?.[0]).toMatch(/^error pf-none: no PF/);
+    expect(of(vf, { driver: () => undefined, driverOverride: () => undefined })[0]?.[0]).toMatch(
+      /^error pf-none: no PF/,
+    );
   });
 
-  test("ports of Ethernet can be changed", () => {
-    const port = "/sys/class/infiniband/mlx5_0/ports/1/link_layer";
-    const bridge = { [`${devices}/0000:00:1f.0/class`]: "0x060100\n" };
-    expect(of({ ...bridge, [port]: "Ethernet\n" })).toEqual([
-      [
-        "error pf-none: no PF of this node has a driver and an InfiniBand port; the ports of mlx5_0 are Ethernet ports",
-        "mstconfig -y -d $(basename $(readlink -f /sys/class/infiniband/mlx5_0/device)) set LINK_TYPE_P1=1",
-        "(if these are VPI cards; then reboot)",
-      ],
-    ]);
+  describe("a port of Ethernet", () => {
+    const pci = "0000:03:00.1";
+    const found =
+      "error pf-none: no PF of this node has a driver and an InfiniBand port; the ports of mlx5_0 are Ethernet ports";
+    const examinePort = (state: string, texts: Record<string, string>, linkLayer = "Ethernet") => {
+      const context = aDoctorContext({
+        "/sys/class/infiniband/mlx5_0/ports/1/link_layer": "Ethernet\n",
+        [`${devices}/${pci}/class`]: "0x020000\n",
+        ...texts,
+      });
+      const ports = () => [{ ...port, linkLayer, state }];
+      return summaries(physicalFunctions({ ...context, inventory: { ...context.inventory, ports } }));
+    };
+    const nvidia = { [`${devices}/${pci}/vendor`]: "0x15b3\n" };
+
+    test("of an NVIDIA card without a link may be set to Ethernet by mistake", () => {
+      expect(examinePort("DOWN", nvidia)).toEqual([
+        [
+          found,
+          `(if the card is a VPI card, and its port has the cable of an InfiniBand network: mstconfig -d ${pci} set LINK_TYPE_P2=1; then reboot. That ends Ethernet on the port)`,
+        ],
+      ]);
+    });
+
+    test.each<[string, string, Record<string, string>]>([
+      ["that has a link", "ACTIVE", nvidia],
+      ["of another vendor", "DOWN", { [`${devices}/${pci}/vendor`]: "0x14e4\n" }],
+      ["of a VF", "DOWN", { ...nvidia, [`${devices}/${pci}/physfn/class`]: "0x020000\n" }],
+    ])("%s stays one", (_, state, texts) => {
+      expect(examinePort(state, texts)).toEqual([[found]]);
+    });
   });
 
   test("beside a PF in use, a PF without driver is only a warning", () => {
-    const functions = { driver: () => undefined, hasNetdev: () => true };
+    const functions = { driver: () => undefined, driverOverride: () => undefined, hasNetdev: () => true };
     const context = aDoctorContext(
       infiniband,
       { pfs: [aPf([aVf(0)], { pci: "0000:04:00.0" })] },

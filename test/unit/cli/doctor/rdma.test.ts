@@ -77,13 +77,22 @@ describe("the mode of RDMA devices", () => {
       "no file sets it",
       { "/etc/modprobe.d/other.conf": "" },
       "warning rdma-mode-at-boot: RDMA devices are exclusive, after a reboot shared",
-      [`echo "options ib_core netns_mode=0" >${conf}`, initramfs],
+      ['echo "options ib_core netns_mode=0" >>/etc/modprobe.d/ib-sriov.conf', initramfs],
     ],
     [
-      "a file sets another mode",
+      "a file of the administrator sets another mode",
+      { [conf]: "options ib_core netns_mode=1" },
+      `warning rdma-mode-at-boot: RDMA devices are exclusive, after a reboot shared (${conf})`,
+      [`printf '\\noptions ib_core netns_mode=0\\n' >>${conf}`, initramfs],
+    ],
+    [
+      "a file of the distribution sets another mode",
       { "/lib/modprobe.d/x.conf": "options ib_core netns_mode=1" },
       "warning rdma-mode-at-boot: RDMA devices are exclusive, after a reboot shared (/lib/modprobe.d/x.conf)",
-      ["sed -i 's/\\(netns_mode=\\)[^ ]*/\\10/g' /lib/modprobe.d/x.conf", initramfs],
+      [
+        "{ cat /lib/modprobe.d/x.conf; printf '\\noptions ib_core netns_mode=0\\n'; } >/etc/modprobe.d/x.conf",
+        initramfs,
+      ],
     ],
     [
       "the kernel's command line sets another mode",
@@ -92,7 +101,17 @@ describe("the mode of RDMA devices", () => {
       ["(remove ib_core.netns_mode from the kernel's command line)"],
     ],
   ])("is exclusive until a reboot: %s", (_, texts, found, remedy) => {
-    expect(examine(true, texts)).toEqual([[found, ...remedy]]);
+    expect(examine(true, texts, isolating)).toEqual([[found, ...remedy]]);
+  });
+
+  test("is changed at boot only if a network needs that", () => {
+    const other = { "/etc/modprobe.d/other.conf": "" };
+    expect(examine(true, other)[0]?.slice(1)).toEqual([
+      `(if the exclusive mode is to stay: echo "options ib_core netns_mode=0" >>/etc/modprobe.d/ib-sriov.conf; ${initramfs.slice(1)}`,
+    ]);
+    expect(examine(false, { [conf]: exclusive }, sharing)[0]?.slice(1)).toEqual([
+      `(remove netns_mode from ${conf}, or set "rdmaIsolation": true in all networks)`,
+    ]);
   });
 });
 

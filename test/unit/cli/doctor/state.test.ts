@@ -32,22 +32,34 @@ describe("the state directory", () => {
     ["the root", "22 1 0:1 / / rw - rootfs none rw\n", "/"],
     [
       "its own mount",
-      "22 1 0:1 / / rw - x x rw\n23 22 0:2 / /var/lib rw - x x rw\n24 22 0:3 / /var/lib/cni ro - x x ro",
+      "22 1 0:1 / / rw - x x rw\n23 22 0:2 / /var/lib rw - x x rw\n24 22 0:3 / /var/lib/cni ro - x x rw",
       "/var/lib/cni",
     ],
     ["not its neighbor's", "23 1 0:1 / /var/lib/cni/ib rw - x x rw", "/"],
-    ["the directory's own", "24 1 0:3 / /var/lib/cni/ib-sriov ro - x x ro\n", root],
+    ["the directory's own", "24 1 0:3 / /var/lib/cni/ib-sriov ro - x x rw\n", root],
   ])("on a read-only file system: %s", (_, mountinfo, point) => {
     expect(refusing("EROFS", { "/proc/self/mountinfo": mountinfo })).toEqual([
       [
         `error state-not-writable: ${root} cannot be written to: access: (EROFS)`,
         `mount -o remount,rw ${point}`,
+        "(until the next boot; see the options of the mount in /etc/fstab)",
       ],
+    ]);
+  });
+
+  test("on a file system that the kernel may have made read-only after an error", () => {
+    const mountinfo =
+      "24 1 0:3 / /var/lib\\040x rw - x x rw\n25 1 0:3 / /var/lib rw - x x ro,errors=remount-ro";
+    expect(refusing("EROFS", { "/proc/self/mountinfo": mountinfo })[0]?.slice(1)).toEqual([
+      "(if dmesg shows no error of the file system: mount -o remount,rw /var/lib)",
     ]);
   });
 
   test.each(["/var/lib/cni", root])("that is a file: %s", (path) => {
     expect(refusing("ENOTDIR", { [path]: "" })[0]?.[1]).toBe(`mv ${path} ${path}.old`);
+    expect(refusing("ENOTDIR", { [path]: "", [`${path}.old`]: "" })[0]?.[1]).toBe(
+      `mv ${path} ${path}.old.old`,
+    );
   });
 
   test("with a file in place of the directory of its locks", () => {
@@ -113,7 +125,7 @@ describe("records", () => {
     ]);
   });
 
-  test("that cannot be read can be removed", () => {
+  test("that cannot be read can be moved away", () => {
     const reason = "it holds no record";
     const unreadable: ListedAttachment = {
       ...attached,
@@ -125,7 +137,7 @@ describe("records", () => {
     expect(examine([unreadable])).toEqual([
       [
         `warning record-unreadable: ${root}/a b cannot be read (${reason}): an ADD of that name is refused`,
-        `rm -r '${root}/a b'`,
+        `mv '${root}/a b' '${root}-a b.old'`,
       ],
     ]);
   });
@@ -163,8 +175,10 @@ describe("records", () => {
     ]);
   });
 
-  test("of the Go plugin whose VF is gone, without a container's name, can be removed", () => {
+  test("of the Go plugin whose VF is gone, without a container's name, can be moved away", () => {
     const parts = { functions: { driver: () => undefined } };
-    expect(examine([{ ...foreign, name: undefined }], {}, parts)[0]?.[1]).toBe(`rm ${root}/c1-net1`);
+    expect(examine([{ ...foreign, name: undefined }], {}, parts)[0]?.[1]).toBe(
+      `mv ${root}/c1-net1 ${root}-c1-net1.old`,
+    );
   });
 });

@@ -27,13 +27,14 @@ test("the names are the kernel's: without rules, with empty rules, or without ud
 test("NAME_GUID is the same for all functions of an HCA", () => {
   const found = (file: string) =>
     `warning udev-guid-names: RDMA devices have names by NAME_GUID (${file}): by a GUID that all functions of an HCA share`;
-  const advice = "(it takes effect for new devices)";
+  const advice =
+    "(it takes effect for new devices: settings with the present names, such as NCCL_IB_HCA, must follow)";
   const own = `/etc/${name}`;
   expect(examine({ [own]: rules("NAME_GUID"), [`/lib/${name}`]: rules("NAME_PCI") })).toEqual([
-    [found(own), `sed -i s/NAME_GUID/NAME_PCI/ ${own}`, advice],
+    [found(own), `sed -i '/^ *#/!s/NAME_GUID/NAME_PCI/' ${own}`, advice],
   ]);
   expect(examine({ [`/lib/${name}`]: rules("NAME_GUID") })).toEqual([
-    [found(`/lib/${name}`), `sed s/NAME_GUID/NAME_PCI/ /lib/${name} >${own}`, advice],
+    [found(`/lib/${name}`), `sed '/^ *#/!s/NAME_GUID/NAME_PCI/' /lib/${name} >${own}`, advice],
   ]);
 });
 

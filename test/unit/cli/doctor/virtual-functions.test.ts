@@ -109,12 +109,15 @@ describe("a netdev", () => {
       "processes, and stays there",
       true,
       "warning vf-netdev-away: the netdev of VF 0000:03:00.2 is in network namespace a, but no record of an attachment names it: another program may have given it to a container",
-      "(it returns when the processes of that namespace have ended)",
+      "(it returns when the container ends; to list its processes: ip netns pids a)",
     ],
   ])("that is in a namespace with %s", (_, inhabited, found, remedy) => {
     const parts = {
       functions: { hasNetdev: () => true },
-      links: { ofFunction: () => [aLink("child", { child: true }), aLink("a;b")] },
+      links: {
+        ofFunction: () => [aLink("child", { child: true }), aLink("a;b", { up: false })],
+        addresses: () => [],
+      },
       namespaces: {
         host: { path: "", cookie: "1" },
         open: (path: string) => ({ path, cookie: "2" }),
