@@ -5,8 +5,8 @@ import type { Session } from "./lock/session.ts";
 
 /**
  * Runs an action for each of many records, also after a failure, until a signal comes or the time is up. Each action has
- * a time limit of its own, the same as a rollback, so that a record that waits in vain leaves time to the others; and no
- * action begins without that time, because it would fail at its first wait, with the VF half-way restored.
+ * a separate time limit, the same as a rollback, so that a record whose action times out leaves time for the others. No
+ * action begins without that time, because it would fail at its first wait, with the VF only partly restored.
  * @param what the records, in the plural, for the error that counts those that are left.
  * @returns the errors, that one first.
  */

@@ -47,7 +47,7 @@ test("an IPAM plugin whose ADD and DEL never end: ADD gives up within timeoutSec
     await node.del("a", limited);
   }));
 
-test("an IPAM plugin that sleeps in the kernel, where SIGKILL does not end it: ADD leaves it at its deadline", async () => {
+test("an IPAM plugin that sleeps in the kernel and survives SIGKILL: ADD leaves it at its deadline", async () => {
   // The plugin's write to unbind takes two minutes, as a file system that does not respond would.
   const delay = (ms: number) => node.shell(`echo ${ms} >/sys/module/vhca/parameters/remove_delay_ms`);
   await delay(120_000);

@@ -33,7 +33,7 @@ export function isPatchable(text: string): boolean {
   return text.startsWith(BEGINNING);
 }
 
-/** Returns the text of a record file that another program, such as jq, has written anew, with another state. */
+/** Returns the text of a record file that another program, such as jq, has rewritten, with another state. */
 export function withState(text: string, state: AttachmentRecord["state"]): string {
   const { [KEY]: part, ...others } = objectOf(fromJson(text));
   const { format, state: _, ...rest } = objectOf(part);

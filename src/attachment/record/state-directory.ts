@@ -203,7 +203,7 @@ export class StateDirectory {
 
   /**
    * Changes the state in a record. It is one byte: neither a kill nor a full disk can interrupt the write. A record that
-   * another program has written anew (jq) has its state at another place, and is replaced. The caller holds the VF's
+   * another program (jq) has rewritten has its state at another place, and is replaced. The caller holds the VF's
    * lock, as for {@link replace}. To read what this call has created would cost ADD four system calls.
    */
   setState(path: string, state: AttachmentRecord["state"]): void {

@@ -214,7 +214,7 @@ describe("kill", () => {
 });
 
 test("a child that SIGKILL does not end is left after a second", () => {
-  // strace suppresses the parent's kill(2), so the child is as one that sleeps in the kernel (state D).
+  // strace suppresses the parent's kill(2), so the child behaves like a process that sleeps in the kernel (state D).
   const under = ["strace", "-qq", "-o", "/dev/null", "-e", "inject=kill:retval=0"];
   const pidFile = freshPath("pid");
   const body = `${run}

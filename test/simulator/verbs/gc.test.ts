@@ -289,7 +289,7 @@ describe("time", () => {
     return simulated;
   }
 
-  test("that an attachment waits in vain is not taken from the next", () => {
+  test("of an attachment that times out does not shorten that of the next", () => {
     total++;
     const simulated = twoStale();
     const { end, error } = simulated.gc([]);
@@ -301,7 +301,7 @@ describe("time", () => {
     expect([leases.includes("c1 net1"), leases.includes("c2 net1")]).toEqual([true, false]);
   });
 
-  test("that is up begins with no further attachment, and the error says how many are left", () => {
+  test("that is up begins with no further attachment, and the error reports how many are left", () => {
     total++;
     const simulated = twoStale();
     const before = simulated.machine.host.ofFunction(freshVf);

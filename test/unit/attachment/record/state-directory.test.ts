@@ -110,7 +110,7 @@ describe("the state directory", () => {
       },
     ],
     ["without the Go plugin's members", (text: string) => `${text.split(",\n")[0]} }`],
-  ])("keeps every member of a record that another program has written anew %s", (_, rewritten) => {
+  ])("keeps every member of a record that another program has rewritten %s", (_, rewritten) => {
     const { files, state } = setUp();
     state.prepare();
     const path = state.create(aRecord(), "ib0") ?? "";
