@@ -1,5 +1,6 @@
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
+import { isFileName } from "../../node/pci-functions.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import type { StepContext } from "../context.ts";
 import type { VfSession } from "../lock/locks.ts";
@@ -19,7 +20,11 @@ export function returnRdmaToHost(
 /** Returns the names of the VF's RDMA devices that are in another namespace than the host's. */
 export function rdmaDevicesAway(node: Node, pci: string): string[] {
   const onHost = node.functions.rdmaDevices(pci);
-  return node.functions.rdmaDevicesAnywhere(pci).filter((name) => !onHost.includes(name));
+  const away = node.functions.rdmaDevicesAnywhere(pci).filter((name) => !onHost.includes(name));
+  if (away.every(isFileName)) return away;
+  // A container has given the device a name that sysfs cannot show, and its namespace may be gone since.
+  const names = node.rdma.devices(node.namespaces.host).map(({ name }) => name);
+  return away.filter((name) => !names.includes(name));
 }
 
 /** Returns those of the VF's RDMA devices that are in a container. */

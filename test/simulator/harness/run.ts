@@ -254,3 +254,8 @@ function errorViolations(command: string, error: unknown): string[] {
 export function messageChain(error: unknown): string {
   return errorDocument(error);
 }
+
+/** Returns the verbs other than ADD that IPAM plugins were called with. */
+export function ipamVerbs({ children }: Machine): (string | undefined)[] {
+  return children.map((child) => child.environment.get("CNI_COMMAND")).filter((each) => each !== "ADD");
+}

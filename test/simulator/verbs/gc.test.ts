@@ -1,6 +1,6 @@
 // GC, with each fault at each of its calls; and the attachments that it must keep.
 import { afterAll, describe, expect, test } from "vitest";
-import { CniError, codes } from "../../../src/cni/errors.ts";
+import { CniError } from "../../../src/cni/errors.ts";
 import { guid } from "../../support/records.ts";
 import { contrary, everything, requestedGuid, requests, same } from "../harness/common-requests.ts";
 import { c1, c2, c3, freshVf, vf } from "../harness/default-node.ts";
@@ -10,7 +10,7 @@ import {
   thenAnotherAndLateDel,
   thenDelWithoutNamespace,
 } from "../harness/follow-ups.ts";
-import { gc, messageChain, type Run } from "../harness/run.ts";
+import { gc, ipamVerbs, messageChain, type Run } from "../harness/run.ts";
 import { killPoints, leaveOrphaned } from "../harness/scenarios.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { report, type Scenario, testScenarios } from "../harness/sweep.ts";
@@ -147,7 +147,7 @@ describe("GC keeps", () => {
       ({ machine }) => gc(machine, "mynet", undefined),
     );
     expect(warnings).toEqual([expect.stringMatching(/mynet has no list .*nothing is removed/)]);
-    expect(commands(simulated)).not.toContain("GC");
+    expect(ipamVerbs(simulated.machine)).not.toContain("GC");
   });
 
   test("a container with a running process, although it is not in the list, and warns", () => {
@@ -221,7 +221,7 @@ describe("GC", () => {
     total++;
     const simulated = new SimulatedNode({});
     simulated.mustGc([]);
-    expect(commands(simulated)).toEqual(["GC"]);
+    expect(ipamVerbs(simulated.machine)).toEqual(["GC"]);
   });
 
   test("ignores the error of an IPAM plugin that is older than GC, but no other error", () => {
@@ -274,71 +274,3 @@ describe("GC", () => {
     simulated.requireAsBefore("after GC");
   });
 });
-
-describe("time", () => {
-  /** Two containers that the runtime does not list. The IPAM plugin's DEL of c1 never ends. */
-  function twoStale(): SimulatedNode {
-    const simulated = new SimulatedNode({});
-    simulated.mustAdd(c1, everything);
-    simulated.mustAdd(c2, { vf: freshVf, guid: guid("02:00:00:00:00:00:00:79"), subnets: ["10.3.0.0/24"] });
-    simulated.waitForGracePeriod();
-    const real = simulated.machine.leases.program;
-    simulated.machine.programs.set("/opt/cni/bin/host-local", (child) => {
-      if (child.environment.get("CNI_CONTAINERID") !== "c1") real(child);
-    });
-    return simulated;
-  }
-
-  test("of an attachment that times out does not shorten that of the next", () => {
-    total++;
-    const simulated = twoStale();
-    const { end, error } = simulated.gc([]);
-    expect(end).toBe("failed");
-    expect(messageChain(error)).toContain("timed out waiting for");
-    expect(messageChain(error)).not.toContain("are left");
-    expect(commands(simulated)).toEqual(["DEL", "DEL", "GC"]);
-    const leases = [...simulated.machine.leases.leases.values()];
-    expect([leases.includes("c1 net1"), leases.includes("c2 net1")]).toEqual([true, false]);
-  });
-
-  test("that is up begins with no further attachment, and the error reports how many are left", () => {
-    total++;
-    const simulated = twoStale();
-    const before = simulated.machine.host.ofFunction(freshVf);
-    const { error } = simulated.gc([], ({ call }) => {
-      if (call === "child.kill") simulated.machine.time.pass(71_000);
-      return undefined;
-    });
-    expect(error).toMatchObject({
-      code: codes.tryAgain,
-      message: expect.stringContaining(
-        "2 of 4 attachments, pending releases and calls of the IPAM plugin are left",
-      ),
-    });
-    expect(commands(simulated)).toEqual(["DEL"]);
-    expect(simulated.machine.host.ofFunction(freshVf)).toEqual(before);
-    expect(simulated.pendingReleases()).toEqual([]);
-  });
-
-  test("that is up in the command gc is a line of its output", () => {
-    total++;
-    const simulated = twoStale();
-    simulated.machine.programs.set("/opt/cni/bin/host-local", simulated.machine.leases.program);
-    for (const pod of [c1, c2]) simulated.deleteNamespace(pod);
-    let isFirst = true;
-    const { end, error } = simulated.gcOfAll({ dryRun: false }, ({ call }) => {
-      if (call === "child.wait" && isFirst) simulated.machine.time.pass(46_000);
-      isFirst &&= call !== "child.wait";
-      return undefined;
-    });
-    expect(end).toBe("failed");
-    expect(messageChain(error)).toContain("2 of 3 attachments and pending releases are left");
-  });
-});
-
-/** Returns the verbs other than ADD that IPAM plugins were called with. */
-function commands({ machine }: SimulatedNode): (string | undefined)[] {
-  return machine.children
-    .map((child) => child.environment.get("CNI_COMMAND"))
-    .filter((each) => each !== "ADD");
-}

@@ -241,17 +241,17 @@ describe("a lock file", () => {
     lock.write("an owner with a long name");
     lock.write("ünser");
     expect(lock.read()).toBe("ünser");
-    expect(statSync(path(".vf")).size).toBe(1024);
+    expect(statSync(path(".vf")).size).toBe(1280);
     lock.release();
     expect(files.lock(path(".vf")).read()).toBe("ünser");
   });
 
-  it("has at most 1024 bytes", () => {
+  it("has at most 1280 bytes", () => {
     const lock = files.lock(path(".vf"));
-    lock.write("é".repeat(512));
-    expect(lock.read()).toBe("é".repeat(512));
-    expect(() => lock.write("é".repeat(513))).toThrow(/write the lock file .*EFBIG/);
-    expect(lock.read()).toBe("é".repeat(512));
+    lock.write("é".repeat(640));
+    expect(lock.read()).toBe("é".repeat(640));
+    expect(() => lock.write("é".repeat(641))).toThrow(/write the lock file .*EFBIG/);
+    expect(lock.read()).toBe("é".repeat(640));
   });
 
   it("is waited for until a deadline, and the error names the file", () => {
