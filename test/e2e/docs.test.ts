@@ -56,6 +56,7 @@ const preparations: Readonly<Record<string, string>> = {
     .reduce((all, each) => `${all}\n${each}`, "virtual_functions 8"),
   "docs/how-to/rdma-isolation.md": `mkdir -p /etc/modprobe.d; virtual_functions 4
     start_pods() { ${configOf("ib-isolated")}; attach c0 0 POD; }`,
+  "docs/reference/configuration.md": "virtual_functions 4",
   // These documents need no preparations, or their commands make them.
   "README.md": "",
   "docs/development.md": "",

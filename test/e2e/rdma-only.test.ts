@@ -81,6 +81,70 @@ describe("in shared mode, in which every namespace has all RDMA devices", () => 
   });
 });
 
+describe("on a node without ib_ipoib", () => {
+  // Not "auto", which the doctor cannot know to be unnecessary.
+  const own = network(other, { rdmaOnly: true, link_state: undefined });
+  const ibSriov = (words: string) => node.guest.execute(`PATH=/host:$PATH; ib-sriov ${words}`);
+
+  beforeAll(async () => {
+    await node.shell("echo 0 >/sys/module/vhca/parameters/no_netdev");
+    await node.reset();
+    await node.shell(`cp /host/ib-sriov /opt/cni/bin
+      mkdir -p /etc/cni/net.d; rmmod ib_ipoib
+      echo '${JSON.stringify(own)}' >/etc/cni/net.d/10-rdma.conf`);
+  }, 60_000);
+
+  test("a VF that has a GUID is attached, and keeps its GUID, its link policy and its RDMA device", () =>
+    node.unchanged(async () => {
+      const read = () =>
+        node.shell(`cat /sys/bus/pci/devices/${other}/infiniband/*/{node_guid,ports/1/{gids/0,state}}
+          stat -c %i /sys/bus/pci/devices/${other}/infiniband/*`);
+      const before = await read();
+      for (const each of [own, { ...own, guid: "auto" }]) {
+        const { status, stdout } = await node.call({ command: "ADD", netns: "a", config: each });
+        expect(status).toBe(0);
+        expect(await read()).toBe(before);
+        const check = { ...each, prevResult: JSON.parse(stdout) };
+        expect(await node.call({ command: "CHECK", netns: "a", config: check })).toMatchObject({ status: 0 });
+        expect((await ibSriov("list")).stdout).toMatch(new RegExp(`^${other} .* c1 net1`, "m"));
+        await node.del("a", each);
+        expect(await read()).toBe(before);
+      }
+    }));
+
+  test.each<[string, Config, RegExp]>([
+    ["a GUID", { guid }, /PF 0000:01:00\.0 has no netdev.*modprobe ib_ipoib.*neither link_state nor a GUID/],
+    ["a link policy", { link_state: "enable" }, /PF 0000:01:00\.0 has no netdev/],
+  ])("ADD refuses a network with %s, and so does the doctor", async (_, more, message) => {
+    expect((await node.addRefused({ ...own, ...more })).msg).toMatch(message);
+    await node.shell(`echo '${JSON.stringify({ ...own, ...more })}' >/etc/cni/net.d/10-rdma.conf`);
+    expect((await ibSriov("doctor -o name")).stdout).toContain("network-rdma-only\n");
+    await node.shell(`echo '${JSON.stringify(own)}' >/etc/cni/net.d/10-rdma.conf`);
+  });
+
+  test("ADD refuses a VF without a GUID, and so does the doctor; provision leaves the other VFs", async () => {
+    const fresh = vfs[3];
+    const refused = await node.addRefused({ ...own, deviceID: fresh });
+    expect(refused.msg).toMatch(
+      /no valid GUID.*\(without ib_ipoib the PF has no netdev: modprobe ib_ipoib\)/,
+    );
+    expect((await ibSriov("doctor -o name")).stdout).toBe("guid-missing\n");
+    const { status, stdout } = await ibSriov("provision");
+    expect(status).toBe(1);
+    expect(stdout).toMatch(new RegExp(`^${other}: kept `, "m"));
+    expect(stdout).toMatch(new RegExp(`^${fresh}: failed: PF .* has no netdev`, "m"));
+    expect((await ibSriov(`provision ${vf} ${other} ${vfs[2]}`)).status).toBe(0);
+    expect((await ibSriov(`bind ${other}`)).stdout).toBe(`${other}: kept mlx5_core\n`);
+  });
+
+  test("with ib_ipoib, ADD refuses VFs with netdevs, and so does the doctor", async () => {
+    await node.reset();
+    expect((await node.addRefused(own)).msg).toMatch(/rdmaOnly: VF .* has the netdev/);
+    expect((await ibSriov("doctor -o name")).stdout).toContain("network-rdma-only\n");
+    await node.shell("rm -r /etc/cni/net.d");
+  });
+});
+
 describe("in exclusive mode, in which an RDMA device belongs to one namespace", () => {
   beforeAll(async () => {
     await node.shell("echo 0 >/sys/module/vhca/parameters/no_netdev");

@@ -120,7 +120,8 @@ function choose(
  */
 function pendingGuids(adding: AddSession, taken: readonly Guid[]): OwnGuids | undefined {
   const { node, vf, pf, request } = adding;
-  if (node.functions.driver(vf.pci) === VFIO_DRIVER) return undefined;
+  // Without ib_ipoib, the PF's GUIDs for a VF cannot be read, and a VF with a GUID keeps it.
+  if (node.functions.driver(vf.pci) === VFIO_DRIVER || pf.linkIfAny === undefined) return undefined;
   const { nodeGuid, portGuid } = pf.vf;
   const isTaken = thoroughGuidSearch(adding, recordedGuids(adding), taken);
   const isFree = (guid: Guid | undefined): guid is Guid =>

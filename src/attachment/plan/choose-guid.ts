@@ -2,7 +2,6 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { DERIVED_GUIDS, derivedGuid } from "../../infiniband/derived-guid.ts";
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
-import type { Link } from "../../node/links.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
 import { type RecordedGuids, recordedGuids } from "../recovery/recorded-guids.ts";
@@ -38,11 +37,11 @@ function autoGuid(
   stale: StaleAttachment | undefined,
   noted: OwnGuids | undefined,
 ): Guid | undefined {
-  const { vf, pf } = session;
+  const { vf } = session;
   const own = stale?.isCurrent ? stale.record.originals.portGuid : ownPortGuid(portGuidNow(session), noted);
   // The VF has no netdev, for which the plan throws.
   if (own === undefined) return undefined;
-  const choices = choicesFor(vf, pf.link);
+  const choices = choicesFor(session);
   if (choices.includes(own)) return own;
   const recorded = recordedGuids(session);
   if (isUsableGuid(own) && !cameWithContainer(recorded, vf, own)) return undefined;
@@ -59,7 +58,7 @@ export function newDerivedGuid(session: AddSession, taken: readonly Guid[]): Gui
   const { nodeGuid, portGuid } = pf.vf;
   const own = [portGuidNow(session), nodeGuid, portGuid];
   const isTaken = thoroughGuidSearch(session, recordedGuids(session), [...taken, ...own]);
-  return freeChoice(vf, choicesFor(vf, pf.link), isTaken);
+  return freeChoice(vf, choicesFor(session), isTaken);
 }
 
 /** @throws {CniError} if all choices are taken. */
@@ -86,13 +85,13 @@ function portGuidNow({ node, vf: { pci }, pf }: AddSession): Guid | undefined {
 }
 
 /** @throws {CniError} if the PF has no port GUID to derive from. */
-function choicesFor(vf: VirtualFunction, pf: Link): Guid[] {
-  const port = portGuidOf(pf.address);
+function choicesFor({ vf, pf }: AddSession): Guid[] {
+  const port = pf.portGuid;
   if (port === undefined || !isUsableGuid(port)) {
     throw new CniError(
       codes.node,
-      `"guid": "auto" derives the GUID of VF ${vf.pci} from the port GUID of its PF ${vf.pf}, but ${pf.name} has ` +
-        `${port ?? "no InfiniBand address"}; set a guid in the network`,
+      `"guid": "auto" derives the GUID of VF ${vf.pci} from the port GUID of its PF ${vf.pf}, which is ` +
+        `${port ?? "unknown"}; set a guid in the network`,
     );
   }
   return Array.from({ length: DERIVED_GUIDS }, (_, choice) => derivedGuid(port, vf.index, choice));

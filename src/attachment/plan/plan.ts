@@ -45,7 +45,7 @@ export function makePlan(
   takeover: Takeover | undefined,
   own: OwnGuids | undefined,
 ): Plan {
-  const { node, vf } = session;
+  const { node, vf, pf } = session;
   const driver = boundDriver(session);
   const mode = modeFor(session, driver);
   refuseSettings(session, desired, mode);
@@ -77,7 +77,9 @@ export function makePlan(
     staleGuids,
   });
   if (desired.guid === undefined) {
-    const effect = `; then run: ib-sriov provision ${vf.pci}`;
+    const first =
+      pf.linkIfAny === undefined ? " (without ib_ipoib the PF has no netdev: modprobe ib_ipoib)" : "";
+    const effect = `${first}; then run: ib-sriov provision ${vf.pci}`;
     // The GUID step replaces stale GUIDs by the VF's own.
     const present = mayHaveStaleGuids(record) ? [] : [effective.port];
     requireUsableGuid(vf, netdev?.name, [record.originals.portGuid, ...present], effect);

@@ -1,7 +1,10 @@
 import { CniError, codes } from "../../cni/errors.ts";
+import type { Guid } from "../../infiniband/guid.ts";
+import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link, VfConfig, VfGuids } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import { isPhysical, PciFunctionError, VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
+import { portGuidOfDevice } from "./effective-guids.ts";
 import { netdevOf } from "./netdev.ts";
 
 /**
@@ -91,8 +94,20 @@ export class PhysicalFunction {
    * @throws {CniError} if the PF has no netdev.
    */
   get link(): Link {
-    this.knownLink ??= this.required(netdevOf(this.node, this.node.namespaces.host, this.pf));
+    return this.required(this.linkIfAny);
+  }
+
+  /** The PF's netdev; `undefined` if it does not exist, as on a node without ib_ipoib. */
+  get linkIfAny(): Link | undefined {
+    this.knownLink ??= netdevOf(this.node, this.node.namespaces.host, this.pf);
     return this.knownLink;
+  }
+
+  /** The port GUID of the PF; `undefined` if it cannot be read. */
+  get portGuid(): Guid | undefined {
+    const link = this.linkIfAny;
+    if (link !== undefined) return portGuidOf(link.address);
+    return portGuidOfDevice(this.node, this.pf, this.node.functions.rdmaDevices(this.pf));
   }
 
   /**
@@ -122,7 +137,8 @@ export class PhysicalFunction {
     throw new CniError(
       codes.node,
       `PF ${this.pf} has no netdev, through which its VFs are configured: load ib_ipoib (modprobe ib_ipoib), and ` +
-        "check that the PF's netdev is in the host's network namespace",
+        "check that the PF's netdev is in the host's network namespace; or let the VF keep its GUID and link policy: a " +
+        "network that sets rdmaOnly, and neither link_state nor a GUID, does not configure the VF",
     );
   }
 }

@@ -56,6 +56,7 @@ export type FindingId =
   | "network-key"
   | "network-mtu"
   | "network-rdma-cni"
+  | "network-rdma-only"
   | "ipam-missing"
   | "ipam-broken"
   | "ipam-hangs"

@@ -126,7 +126,7 @@ const ADVICE: Partial<Record<FindingId, string>> = {
 };
 
 /** Reports whether a network brings a GUID for each of its pods. */
-function setsGuid({ document }: Network): boolean {
+export function setsGuid({ document }: Network): boolean {
   const { guid, ibKubernetesEnabled, capabilities, runtimeConfig } = document;
   const has = (value: unknown) =>
     typeof value === "object" && value !== null && Boolean((value as Record<string, unknown>).infinibandGUID);

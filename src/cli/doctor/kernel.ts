@@ -36,24 +36,26 @@ function hasHca({ node: { functions }, inventory, pfs = [] }: DoctorContext): bo
   return pfs.length > 0 || inventory.names(PCI).some(isUsable);
 }
 
-function modules({ inventory, pfs = [] }: DoctorContext): Finding[] {
-  const addresses = listed(pfs.map(({ pci }) => pci));
+function modules(context: DoctorContext): Finding[] {
+  const { inventory } = context;
+  const uverbs = "module ib_uverbs is not loaded: pods have only IPoIB, without RDMA";
   return [
-    ...(hasModule(inventory, "ib_ipoib")
-      ? []
-      : error(
-          "pf-no-ipoib",
-          `module ib_ipoib is not loaded: PFs${addresses === "" ? "" : ` (${addresses})`} have no netdevs, through which VFs are configured`,
-          loading("ib_ipoib"),
-        )),
-    ...(hasModule(inventory, "ib_uverbs")
-      ? []
-      : warning(
-          "kernel-no-uverbs",
-          "module ib_uverbs is not loaded: pods have only IPoIB, without RDMA",
-          loading("ib_uverbs"),
-        )),
+    ...(hasModule(inventory, "ib_ipoib") ? [] : withoutIpoib(context)),
+    ...(hasModule(inventory, "ib_uverbs") ? [] : warning("kernel-no-uverbs", uverbs, loading("ib_uverbs"))),
   ];
+}
+
+/** Returns the finding that ib_ipoib is not loaded. For pods with only RDMA, it must not be loaded. */
+function withoutIpoib({ pfs = [], networks: { networks } }: DoctorContext): Finding[] {
+  const missing = "module ib_ipoib is not loaded";
+  if (networks.length > 0 && networks.every(({ document }) => document.rdmaOnly === true))
+    return ok("pf-no-ipoib", `${missing}: VFs keep their GUIDs and link policies`);
+  const addresses = listed(pfs.map(({ pci }) => pci));
+  return error(
+    "pf-no-ipoib",
+    `${missing}: PFs${addresses === "" ? "" : ` (${addresses})`} have no netdevs, through which VFs are configured`,
+    loading("ib_ipoib"),
+  );
 }
 
 /** Returns the remedy for a module that is not loaded. */

@@ -7,8 +7,10 @@ import type { Node } from "../../node/node.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, warning } from "./finding.ts";
+import { setsGuid } from "./guids.ts";
 import type { Network } from "./inputs/networks.ts";
 import { ipamPlugin, type PluginProber, pluginProber } from "./plugins.ts";
+import { isFree } from "./virtual-functions.ts";
 
 /** The type of rdma-cni. */
 export const RDMA_CNI = "rdma";
@@ -34,8 +36,11 @@ function networkCheck(prober: PluginProber, pfs: readonly InventoriedPf[], netwo
       warning("network-key", `${which}: ${each}`, { advice: "correct the file" }),
     ),
     ...mtu(pfs, network, which),
+    ...rdmaOnly(pfs, network, which),
   ];
-  return [...problems, ...requirements(prober, network, which)];
+  const others = requirements(prober, network, which);
+  const isRefused = problems.some(({ id }) => id === "network-rdma-only");
+  return [...problems, ...(isRefused ? others.filter(({ level }) => level !== "ok") : others)];
 }
 
 /** Checks whether the requirements of a network are met. */
@@ -69,6 +74,30 @@ function effectOfRdmaCni(isExclusive: boolean, isIsolating: boolean): string {
   if (isIsolating)
     return "which refuses every ADD, because rdmaIsolation has moved the RDMA device to the pod already";
   return "which moves the RDMA device to the pod, so that the pod loses its interface, although ADD succeeds";
+}
+
+/**
+ * Checks whether the VFs of this node fit a network with rdmaOnly, which is for VFs without a netdev. On a node without
+ * ib_ipoib, PFs have no netdev either, through which alone the kernel sets the GUID and the link policy of a VF.
+ */
+function rdmaOnly(pfs: readonly InventoriedPf[], network: Network, which: string): Finding[] {
+  const { document } = network;
+  const vfs = pfs.flatMap((pf) => pf.vfs.filter(isFree));
+  if (document.rdmaOnly !== true || vfs.length === 0) return [];
+  if (vfs.every(({ netdev }) => netdev !== undefined))
+    return error("network-rdma-only", `${which} sets rdmaOnly, but all free VFs have netdevs`, {
+      advice: "remove rdmaOnly, or do not load ib_ipoib on this node",
+    });
+  const configured = [
+    ...((document.link_state ?? "") === "" ? [] : ["link_state"]),
+    ...(document.guid !== "auto" && setsGuid(network) ? ["a GUID"] : []),
+  ];
+  if (configured.length === 0 || pfs.some(({ netdev }) => netdev !== undefined)) return [];
+  const found = `${which} sets rdmaOnly and ${configured.join(" and ")}, but no PF has a netdev, through which VFs are configured`;
+  return error("network-rdma-only", found, {
+    advice:
+      "remove them from the network, and configure the VFs in advance: docs/reference/configuration.md, VFs without a netdev",
+  });
 }
 
 /**

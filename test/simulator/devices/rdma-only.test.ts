@@ -4,9 +4,10 @@ import { guid as guidStep } from "../../../src/attachment/steps/guid.ts";
 import { rdmaDevice } from "../../../src/attachment/steps/rdma-device.ts";
 import { codes } from "../../../src/cni/errors.ts";
 import { emptyResult } from "../../../src/cni/result.ts";
+import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { guid } from "../../support/records.ts";
 import { contrary, everything, type NamedRequest, partition, same } from "../harness/common-requests.ts";
-import { c1, c2, deviceInfo, type Setting, vf } from "../harness/default-node.ts";
+import { c1, c2, deviceInfo, freshVf, type Setting, vf } from "../harness/default-node.ts";
 import {
   thenAgain,
   thenAnother,
@@ -14,6 +15,7 @@ import {
   thenDel,
   thenDelWithoutNamespace,
 } from "../harness/follow-ups.ts";
+import { rebinds } from "../harness/run.ts";
 import {
   addScenarios,
   afterKilledAdd,
@@ -22,6 +24,7 @@ import {
 } from "../harness/scenarios.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { type Scenario, testScenarios } from "../harness/sweep.ts";
+import { pfGuid } from "../model/bus.ts";
 
 const setting: Setting = { rdmaOnly: true, partition: { pkey: 0x5, delay: 300 } };
 const isolating: Setting = { ...setting, rdma: "exclusive", rdmaDevices: 2 };
@@ -35,6 +38,11 @@ function rdmaOnlyScenarios(): Scenario[] {
     request: { vf, rdmaOnly: true },
     setting,
   };
+  const keeping: NamedRequest = {
+    name: "RDMA only, without ib_ipoib",
+    request: { vf, rdmaOnly: true, partition, deviceInfo },
+    setting: { ...setting, withoutIpoib: true },
+  };
   const shared: NamedRequest = { name: "RDMA only, everything", request: all, setting };
   const alone: NamedRequest = { name: "RDMA only, isolated", request: isolatedRequest, setting: isolating };
   const after = (["rdma.move", "functions.unbind", "functions.bind"] as const).flatMap((call) =>
@@ -45,7 +53,7 @@ function rdmaOnlyScenarios(): Scenario[] {
       [alone],
       [thenDel, thenDelWithoutNamespace, thenAnotherAndLateDel(c2, contrary), thenAgain],
     ),
-    ...addScenarios([plain, shared], [thenDel, thenAnother(c2, same)]),
+    ...addScenarios([plain, keeping, shared], [thenDel, thenAnother(c2, same)]),
     ...delScenarios([plain, shared, alone], [thenDel, thenAnotherAndLateDel(c2, contrary)]),
     ...delWithoutNamespaceScenarios([plain, alone]),
     ...after,
@@ -83,6 +91,24 @@ test.each([
   ["a VF with a netdev if the network sets rdmaOnly", {}, whole, /has the netdev ibp1s0f0v0/],
   ["an MTU without an interface", { rdmaOnly: true }, { ...whole, mtu: 1500 }, /mtu/],
   [
+    "a GUID without ib_ipoib",
+    { rdmaOnly: true, withoutIpoib: true },
+    { vf, rdmaOnly: true, guid: guid("02:00:00:00:00:00:00:77") },
+    /PF 0000:01:00\.0 has no netdev.*or let the VF keep its GUID and link policy/,
+  ],
+  [
+    "a link policy without ib_ipoib",
+    { rdmaOnly: true, withoutIpoib: true },
+    { vf, rdmaOnly: true, linkState: "enable" },
+    /PF 0000:01:00\.0 has no netdev.*or let the VF keep its GUID and link policy/,
+  ],
+  [
+    "a VF without a GUID, without ib_ipoib",
+    { rdmaOnly: true, withoutIpoib: true },
+    { vf: freshVf, rdmaOnly: true },
+    /VF 0000:01:10\.4 has no valid GUID.*\(without ib_ipoib the PF has no netdev: modprobe ib_ipoib\)/,
+  ],
+  [
     "a carrier without an interface",
     { rdmaOnly: true },
     { ...whole, carrierTime: 10 },
@@ -119,6 +145,22 @@ test("DEL binds the driver after a kill between unbind and bind, although the PF
   });
   simulated.expectProblems(expect.stringMatching(/^at the end .*:\n +- vf .*\n +\+ vf .* runs 0b:/));
 });
+
+test.each([["its own"], ["that which auto derives"]])(
+  "auto keeps a VF's GUID without ib_ipoib: %s",
+  (which) => {
+    const own = which === "its own" ? undefined : derivedGuid(pfGuid, 0);
+    const simulated = new SimulatedNode({
+      rdmaOnly: true,
+      withoutIpoib: true,
+      ...(own === undefined ? {} : { guid: own }),
+    });
+    const request = { vf, rdmaOnly: true, guid: "auto" } as const;
+    expect(rebinds(simulated.mustAdd(c1, request))).toBe(0);
+    simulated.mustDel(c1, request);
+    simulated.requireAsBefore("after DEL");
+  },
+);
 
 test("without a valid GUID it is refused, as a VF with a netdev is", () => {
   const simulated = new SimulatedNode({ rdmaOnly: true, guid: "ff:ff:ff:ff:ff:ff:ff:ff" as never });

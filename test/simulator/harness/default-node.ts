@@ -71,6 +71,8 @@ export interface Setting {
   readonly partition?: { readonly pkey: number; readonly delay: number };
   /** The VF has no netdev. */
   readonly rdmaOnly?: boolean;
+  /** The module ib_ipoib is not loaded: no PF and no VF has a netdev. */
+  readonly withoutIpoib?: boolean;
   /** The VF is bound to vfio-pci. */
   readonly vfio?: boolean;
   /** Time that host-local takes before it looks for an address, ms. */
@@ -134,6 +136,7 @@ function apply(setting: Setting, machine: Machine): void {
     netdev.mtu = CONNECTED_MTU;
   }
   if (setting.rdmaOnly === true) bus.loseNetdev(vf);
+  if (setting.withoutIpoib === true) for (const pci of [pf, vf, freshVf]) bus.loseNetdev(pci);
   if (setting.vfio === true) bus.bindVfio(vf);
   machine.vfConfigReadable = setting.vfConfigUnreadable !== true;
   machine.renameNeedsDown = setting.renamesUp !== true;

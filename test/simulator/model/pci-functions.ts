@@ -122,6 +122,8 @@ export class ModelPciFunctions implements PciFunctions {
   }
 
   rdmaDevices(pci: string): string[] {
+    // The model has no RDMA devices of PFs. ADD reads only the GUID of one.
+    if (this.#bus.pfs.has(pci)) return ["mlx5_0"];
     return this.#devices(pci)
       .filter((device) => this.#bus.rdma.isIn(device, this.machine.host))
       .map(({ name }) => name)
@@ -168,6 +170,7 @@ export class ModelPciFunctions implements PciFunctions {
   }
 
   portGuid(pci: string, rdmaDevice: string): Guid | undefined {
+    if (this.#bus.pfs.has(pci)) return pfGuid;
     return this.#vfOf(pci, rdmaDevice)?.probed?.portGuid;
   }
 

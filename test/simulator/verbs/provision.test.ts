@@ -56,6 +56,7 @@ function provisionScenarios(): Scenario[] {
     ["a VF that has a GUID", vf, {}, arrange],
     ["a VF for virtual machines", vf, { vfio: true }, arrange],
     ["a VF without a netdev", vf, { rdmaOnly: true }, arrange],
+    ["a VF that has a GUID, without ib_ipoib", vf, { withoutIpoib: true }, arrange],
     [
       "a VF that a killed ADD has left behind",
       vf,
@@ -128,6 +129,15 @@ describe("provision", () => {
     expect(bus.vf(freshVf, "look").probed).toMatchObject({ nodeGuid: replaced, portGuid: replaced });
     expect(rebinds(simulated.provision(freshVf))).toBe(0);
     simulated.expectProblems(expect.stringContaining("not as before"));
+  });
+
+  test("names ib_ipoib, without which no VF can get a GUID", () => {
+    const simulated = new SimulatedNode({ withoutIpoib: true });
+    expect(simulated.provision(freshVf)).toMatchObject({
+      end: "failed",
+      error: { code: codes.node, message: expect.stringMatching(/PF .* has no netdev.*modprobe ib_ipoib/) },
+    });
+    simulated.requireAsBefore("after provision");
   });
 
   test("leaves a VF that a running container has", () => {

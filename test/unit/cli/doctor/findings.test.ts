@@ -64,12 +64,16 @@ const record = (changes: Partial<ListedAttachment>, texts: Texts = {}, parts: Pa
   records(aDoctorContext(texts, { attached: [{ ...attachment, ...changes }] }, parts));
 
 /** Examines a network of ib-sriov, and a plugin in /opt/cni/bin. */
-function network(document: unknown, answer: string | Error = '{"supportedVersions":["1.0.0"]}') {
+function network(
+  document: unknown,
+  answer: string | Error = '{"supportedVersions":["1.0.0"]}',
+  pfs: readonly InventoriedPf[] = [],
+) {
   const text =
     typeof document === "string"
       ? document
       : JSON.stringify({ cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ...Object(document) });
-  const context = aDoctorContext({ [conf]: text, [hostLocal]: "" }, {}, answering(answer));
+  const context = aDoctorContext({ [conf]: text, [hostLocal]: "" }, { pfs }, answering(answer));
   return networkChecks({ ...context, networks: networksOf(context, [], context) });
 }
 function answering(answer: string | Error): Parts {
@@ -178,6 +182,7 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "network-key": () => network({ linkState: "auto" }),
   "network-mtu": () => network({ mtu: 9000 }),
   "network-rdma-cni": () => network({ plugins: [{ type: "ib-sriov" }, { type: "rdma" }] }),
+  "network-rdma-only": () => network({ rdmaOnly: true }, undefined, [aPf([aVf(0)])]),
   "ipam-missing": () => network({ ipam: { type: "nothing" } }),
   "ipam-broken": () => network(ipam, "x"),
   "ipam-hangs": () => network(ipam, new TimeoutError("timed out")),
