@@ -99,14 +99,14 @@ async function missing(): Promise<Part[]> {
   return parts;
 }
 
-/** The sandbox of all pods with the network of the host: to start and end one takes longer than a container. */
+/** The sandbox of all pods with the host's network and processes: to start one takes longer than a container. */
 let shared: Promise<Sandbox> | undefined;
 
 async function withPod(
   spec: IPodSpec,
   action: (container: RunningContainer) => Promise<void>,
 ): Promise<void> {
-  if (spec.hostNetwork) {
+  if (spec.hostNetwork && spec.hostPID) {
     shared ??= startSandbox(node, "agent", spec);
     return withContainer(await shared, spec, action);
   }
