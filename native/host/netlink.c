@@ -36,7 +36,7 @@ static JSValue host_netnsCookie(HOST_ARGUMENTS)
  * each (nla_len), and all others together take less than 8 KiB. It fills the datagrams of a list up to 32 KiB or up to
  * the longest single object (netlink_dump() of net/netlink/af_netlink.c). An error contains the request.
  */
-enum { ROOM = 256 * 1024, MOST_DATAGRAMS = 16 };
+enum { ROOM = 256 * 1024, MOST_DATAGRAMS = 64 };
 
 /* The places of datagrams in a buffer, for recvmmsg(2). */
 struct places {

@@ -19,7 +19,7 @@ extern char **environ;
  * configurations need at most some 100 KiB. If the stack could not grow, the kernel would send SIGSEGV in the middle of
  * an ADD, so the limit is checked before anything is done.
  */
-enum { LEAST_ADDRESS_SPACE = 8 << 20 };
+enum { LEAST_ADDRESS_SPACE = 24 << 20 };
 
 static int exit_status;
 static int argument_count;

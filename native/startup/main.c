@@ -16,7 +16,7 @@ int main(int argc, char **argv)
   if (!image_is_taken())
     return image_take();
   if (!host_has_address_space()) {
-    engine_report_text("start ib-sriov: the limit of its address space (RLIMIT_AS, ulimit -v) is below 8 MiB; raise it",
+    engine_report_text("start ib-sriov: the limit of its address space (RLIMIT_AS, ulimit -v) is below 24 MiB; raise it",
                        "");
     return 1;
   }

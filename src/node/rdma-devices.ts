@@ -38,7 +38,7 @@ export interface RdmaDevices {
    * kernel's default) every namespace can use all devices, and none can be moved.
    */
   isExclusive(): boolean;
-  /** Returns the devices of a namespace. This takes one system call for every 16 devices. */
+  /** Returns the devices of a namespace. This takes one system call for every 64 devices. */
   devices(where: Namespace): RdmaDevice[];
   /**
    * Returns the netdevs that IPoIB has created for a device; `undefined` if the namespace has no device of that number,
