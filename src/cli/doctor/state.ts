@@ -26,7 +26,7 @@ export function stateDirectory(machine: CliContext): Finding[] {
 }
 
 function remedyFor({ node, inventory }: CliContext, errno: string | undefined): Remedy {
-  if (errno === "EROFS") return remountRemedy(inventory, STATE_DIRECTORY, "rw");
+  if (errno === "EROFS") return remountRemedy(inventory, STATE_DIRECTORY);
   if (errno === "ENOTDIR") {
     const path =
       ["/var/lib/cni", STATE_DIRECTORY].find((each) => node.files.isFile(each)) ?? `${STATE_DIRECTORY}/.vf`;
