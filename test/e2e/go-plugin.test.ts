@@ -193,6 +193,21 @@ test.each([
   }),
 );
 
+// CRI-O calls CHECK for each running pod when it starts, also if the plugin was replaced in the meantime.
+test("CHECK of the Go plugin's attachment passes, with a warning", () =>
+  asBefore(async () => {
+    const request = { index: 0, guid, linkState: "enable", ipam };
+    await addByPeer("a", request);
+    const prevResult = { cniVersion: "1.0.0", interfaces: [{ name: "net1", sandbox: "/run/netns/a" }] };
+    const config = { ...networkOf(request), prevResult };
+    expect(await node.call({ command: "CHECK", netns: "a", config })).toMatchObject({
+      status: 0,
+      stdout: "",
+      stderr: expect.stringContaining("the Go plugin has attached container c1"),
+    });
+    await node.del("a", networkOf(request));
+  }));
+
 test("DEL of the Go plugin's attachment when the pod's namespace is gone", () =>
   asBefore(async () => {
     const request = { index: 0, guid, linkState: "enable", ipam };

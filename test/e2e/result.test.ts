@@ -11,7 +11,9 @@ const [inPod, vfio, rdma] = vfs;
 const physical = "0000:02:00.0";
 const address = "10.1.0.5/24";
 
-beforeAll(async () => {
+/** Sets the node up, for each network again: a test that fails resets the node. */
+async function prepare(): Promise<void> {
+  await node.reset();
   await node.bindToVfio(vfio, physical);
   await node.shell(`echo 1 >/sys/module/vhca/parameters/no_netdev
     echo ${rdma} >/sys/bus/pci/drivers/mlx5_core/unbind; echo ${rdma} >/sys/bus/pci/drivers/mlx5_core/bind
@@ -23,7 +25,7 @@ beforeAll(async () => {
     then echo '{"ip4": {"ip": "${address}"}}'
     else echo '{"ips": [{"address": "${address}"}]}'; fi; true`,
   );
-}, 120_000);
+}
 
 /** The networks; `netdev`: whether the container gets an interface. */
 const networks: readonly (readonly [string, { readonly netdev: boolean; readonly config: Config }])[] = [
@@ -73,6 +75,8 @@ function addedMembers(version: string, netdev: boolean, config: Config): object 
 }
 
 describe.each(networks)("%s", (_, { netdev, config }) => {
+  beforeAll(prepare, 120_000);
+
   test.each(SUPPORTED_VERSIONS)("in version %s: the Go plugin's result, with further members", (cniVersion) =>
     node.unchanged(async () => {
       const network = { ...config, cniVersion };
