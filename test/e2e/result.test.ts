@@ -102,3 +102,34 @@ describe.each(networks)("%s", (_, { netdev, config }) => {
     }),
   );
 });
+
+describe("as Multus calls it", () => {
+  beforeAll(prepare, 120_000);
+
+  /**
+   * The elements of the annotation network-status that Multus makes of a result: one for each interface in a container
+   * (CreateNetworkStatuses of network-attachment-definition-client). KubeVirt finds the VF of a network by its element.
+   */
+  const statusesOf = ({ interfaces = [] }: Result) =>
+    interfaces.filter(({ sandbox }) => Boolean(sandbox)).map(({ name, mac }) => ({ interface: name, mac }));
+  const file = "/var/run/k8s.cni.cncf.io/devinfo/cni/default-ib-c1_net1-device.json";
+
+  test.each([
+    ["with vfio-pci", vfio, {}],
+    ["with rdmaOnly", rdma, { rdmaOnly: true }],
+  ])("a VF %s has an element of network-status, and DEL with the cached result returns it", (_, pci, more) =>
+    node.unchanged(async () => {
+      // createRuntimeConf and delegateAddDeviceID of Multus 4.3 (pkg/types/conf.go), injectRuntimeConfig of libcni.
+      const args =
+        "IgnoreUnknown=true;K8S_POD_NAMESPACE=default;K8S_POD_NAME=vm;K8S_POD_INFRA_CONTAINER_ID=c1;K8S_POD_UID=u";
+      const config = {
+        ...network(pci, { ...more, pciBusID: pci, name: "ib", cniVersion: "1.0.0" }),
+        capabilities: { infinibandGUID: true, CNIDeviceInfoFile: true },
+        runtimeConfig: { CNIDeviceInfoFile: file },
+      };
+      const result = await node.add("a", config, { args });
+      expect(statusesOf(result)).toEqual([{ interface: "net1", mac: undefined }]);
+      await node.del("a", { ...config, prevResult: result }, { args });
+    }),
+  );
+});
