@@ -67,11 +67,11 @@ test("DEL never calls ib-sriov if sbr follows it and the namespace is gone; gc r
 
 test("DEL calls tuning and ib-sriov if tuning follows it and the namespace is gone", () =>
   node.unchanged(async () => {
-    await node.shell("ip netns add gone");
+    await node.shell("ip netns add left");
     const chain = new Chain(node, list, [attached, { type: "tuning", mtu: 1400 }]);
-    await chain.add("gone");
-    await deleteNamespace("gone");
-    expect(await chain.del("gone")).toMatchObject([
+    await chain.add("left");
+    await deleteNamespace("left");
+    expect(await chain.del("left")).toMatchObject([
       { type: "tuning", status: 0 },
       { type: "ib-sriov", status: 0 },
     ]);
@@ -81,25 +81,25 @@ test("DEL calls tuning and ib-sriov if tuning follows it and the namespace is go
 test("DEL returns the VF if ib-sriov is the last plugin and the namespace is gone, before sbr fails", async () => {
   await node.shell(`echo 1 >/sys/module/vhca/parameters/no_netdev
     echo ${rdmaVf} >/sys/bus/pci/drivers/mlx5_core/unbind; echo ${rdmaVf} >/sys/bus/pci/drivers/mlx5_core/bind
-    ip netns add gone`);
+    ip netns add ended`);
   // Only a VF without a netdev can follow: sbr needs the interface.
   await node.plugin(
     "fake",
     `[ $CNI_COMMAND = ADD ] || exit 0
-    ip -n gone link add net1 type dummy; ip -n gone address add 10.2.0.5/24 dev net1; ip -n gone link set net1 up
-    echo '{"cniVersion":"1.0.0","interfaces":[{"name":"net1","sandbox":"/run/netns/gone"}],
+    ip -n ended link add net1 type dummy; ip -n ended address add 10.2.0.5/24 dev net1; ip -n ended link set net1 up
+    echo '{"cniVersion":"1.0.0","interfaces":[{"name":"net1","sandbox":"/run/netns/ended"}],
       "ips":[{"address":"10.2.0.5/24","gateway":"10.2.0.1","interface":0}],"routes":[{"dst":"0.0.0.0/0"}]}'`,
   );
   const rdma = { type: "ib-sriov", deviceID: rdmaVf, rdmaOnly: true, guid: attached.guid };
   const chain = new Chain(node, list, [{ type: "fake" }, { type: "sbr" }, rdma]);
-  await chain.add("gone");
+  await chain.add("ended");
   expect(await records()).toContain("c1-net1");
-  await node.shell("ip netns del gone");
-  expect(await chain.del("gone")).toMatchObject([
+  await node.shell("ip netns del ended");
+  expect(await chain.del("ended")).toMatchObject([
     { type: "ib-sriov", status: 0 },
     { type: "sbr", status: 1 },
   ]);
   expect(await records()).not.toContain("c1-net1");
-  await node.shell("rm /run/netns/gone; echo 0 >/sys/module/vhca/parameters/no_netdev");
+  await node.shell("rm /run/netns/ended; echo 0 >/sys/module/vhca/parameters/no_netdev");
   await node.reset();
 });
