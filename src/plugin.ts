@@ -32,9 +32,6 @@ import type { Node } from "./node/node.ts";
 /** Longest network configuration, bytes. Most have a few hundred; a longer text than this is a mistake or an attack. */
 const MAX_CONFIGURATION_BYTES = 1 << 20;
 
-/** The answer to VERSION. It is computed when the executable is built. */
-const versions = versionDocument();
-
 /** The node, created when the executable is built. It serves one call, because a process handles only one. */
 const realNode = linuxNode();
 
@@ -54,10 +51,17 @@ interface Known {
 }
 
 /**
- * Answers VERSION in one line of JSON, with this plugin's versions whatever version the caller uses. Stdin is not read.
+ * Answers VERSION in one line of JSON, with this plugin's versions whatever version the caller uses. It succeeds also
+ * if stdin is closed, or is not JSON.
  */
 export function answerVersion(): void {
-  print(1, versions);
+  let input = "";
+  try {
+    input = readConfiguration();
+  } catch {
+    // The answer does not depend on stdin, except for its cniVersion.
+  }
+  print(1, versionDocument(input));
 }
 
 /**
