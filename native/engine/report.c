@@ -5,6 +5,7 @@
 #include "engine.h"
 #include "host.h"
 
+#include <math.h>
 #include <string.h>
 
 /* Longer texts are cut. An escaped byte takes six bytes. */
@@ -60,7 +61,7 @@ void engine_report_text(const char *message, const char *details)
   append_quoted(details, DETAILS_BYTES);
   append("\n}");
   /* Two documents on stdout would be invalid. If a result was already printed, the error goes to stderr. */
-  host_write_all(host_stdout_used() ? 2 : 1, document, used);
+  host_write_all(host_stdout_used() ? 2 : 1, document, used, INFINITY);
 }
 
 void engine_report(JSContext *context)
