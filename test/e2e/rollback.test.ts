@@ -106,34 +106,46 @@ describe("the answer cannot be written", () => {
   const calls = "/tmp/ipam-calls";
 
   test.each([
-    ["because the disk is full", "exec 4>/dev/full", "No space left on device (ENOSPC)"],
+    ["because the disk is full", "exec 4>/dev/full", ">&4 4>&-", "No space left on device (ENOSPC)"],
     [
       "because the runtime no longer reads",
       "rm -f /tmp/gone; mkfifo /tmp/gone; exec 3<>/tmp/gone 4>/tmp/gone 3<&-",
+      ">&4 4>&-",
       "Broken pipe (EPIPE)",
     ],
-  ])("%s: ADD rolls back while it holds the VF's lock, and stderr has the reason", (_, open, reason) =>
-    node.unchanged(async () => {
-      // flock(1) opens the lock file again, so it cannot get the lock while the plugin holds it.
-      await node.plugin(
-        "fake",
-        `cat >/dev/null
+    ["because the runtime has closed it", "", ">&-", "Bad file descriptor (EBADF)"],
+    [
+      "because the runtime does not read",
+      "rm -f /tmp/full; mkfifo /tmp/full; exec 3<>/tmp/full 4>/tmp/full; timeout 1 cat /dev/zero >&4 || :",
+      ">&4 4>&-",
+      "Operation timed out (ETIMEDOUT)",
+    ],
+  ])(
+    "%s: ADD rolls back while it holds the VF's lock, and stderr has the reason",
+    (_, open, redirection, reason) =>
+      node.unchanged(async () => {
+        // flock(1) opens the lock file again, so it cannot get the lock while the plugin holds it.
+        await node.plugin(
+          "fake",
+          `cat >/dev/null
         flock -n /var/lib/cni/ib-sriov/.vf/${vf} true && lock=free || lock=held
         echo $CNI_COMMAND $lock >>${calls}
         [ $CNI_COMMAND = DEL ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}'`,
-      );
-      const add = commandLine(plugin, {
-        command: "ADD",
-        netns: "a",
-        config: { ...config, ipam: { type: "fake" } },
-      });
-      const { status, stderr } = await node.guest.execute(`rm -f ${calls}; ${open}; ${add} >&4 4>&-`);
-      expect({ status, stderr }).toEqual({
-        status: 1,
-        stderr: expect.stringContaining(`cannot write the result of ADD to stdout: write stdout: ${reason}`),
-      });
-      expect(await node.shell(`cat ${calls}`)).toBe("ADD held\nDEL held\n");
-    }),
+        );
+        const add = commandLine(plugin, {
+          command: "ADD",
+          netns: "a",
+          config: { ...config, ipam: { type: "fake" }, timeoutSeconds: 20 },
+        });
+        const { status, stderr } = await node.guest.execute(`rm -f ${calls}\n${open}\n${add} ${redirection}`);
+        expect({ status, stderr }).toEqual({
+          status: 1,
+          stderr: expect.stringContaining(
+            `cannot write the result of ADD to stdout: write stdout: ${reason}`,
+          ),
+        });
+        expect(await node.shell(`cat ${calls}`)).toBe("ADD held\nDEL held\n");
+      }),
   );
 
   test("of a DEL that fails: stderr has the reason", async () => {
