@@ -102,6 +102,38 @@ describe("the hardware fails", () => {
     }));
 });
 
+test("descriptors run out, at any number: ADD names the errno, and rolls back", () =>
+  node.unchanged(async () => {
+    const invocation = { command: "ADD", netns: "a", config: { ...config, ipam: {} } };
+    for (let limit = 4; ; limit++) {
+      const under = `sh -c 'ulimit -n ${limit}; exec "$@"' sh`;
+      const { status, stdout } = await node.guest.execute(commandLine(plugin, invocation, under));
+      if (status === 0) break;
+      expect(limit).toBeLessThan(40);
+      expect([limit, JSON.parse(stdout).msg]).toEqual([limit, expect.stringContaining("EMFILE")]);
+      expect([limit, stdout]).toEqual([limit, expect.not.stringContaining("already")]);
+    }
+    await node.del("a", config);
+  }));
+
+test("an IPAM plugin prints more than 1 MiB: ADD rolls back, and DEL succeeds", () =>
+  node.unchanged(async () => {
+    const each = { ...config, ipam: { type: "fake" } };
+    const address = '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}';
+    const long = "head -c 2000000 /dev/zero | tr '\\0' ' '";
+    await node.plugin(
+      "fake",
+      `cat >/dev/null; echo '${address}'; [ $CNI_COMMAND = DEL ] || ${long}; ${long} >&2`,
+    );
+    expect(await node.refused({ command: "ADD", netns: "a", config: each })).toMatchObject({ code: 6 });
+    await node.plugin(
+      "fake",
+      `cat >/dev/null; echo '${address}'; [ $CNI_COMMAND = ADD ] || ${long}; ${long} >&2`,
+    );
+    await node.add("a", each);
+    await node.del("a", each);
+  }));
+
 describe("the answer cannot be written", () => {
   const calls = "/tmp/ipam-calls";
 
