@@ -32,6 +32,9 @@ import type { Node } from "./node/node.ts";
 /** Longest network configuration, bytes. Most have a few hundred; a longer text than this is a mistake or an attack. */
 const MAX_CONFIGURATION_BYTES = 1 << 20;
 
+/** How long the answer waits for a runtime that does not read its error object, ms. A pipe has room for most of them. */
+const ANSWER_TIME = 2_000;
+
 /** The node, created when the executable is built. It serves one call, because a process handles only one. */
 const realNode = linuxNode();
 
@@ -129,7 +132,7 @@ function answerAdd(request: Request): void {
     settings: network.settings,
     reply: { cniVersion: version, prevResult: network.prevResult, dns: network.dns },
   };
-  add(node, call, (result) => print(1, encodeResult(result, version)));
+  add(node, call, (result) => print(1, encodeResult(result, version), call.deadline));
 }
 
 function answerDel(request: Request): void {
@@ -230,7 +233,7 @@ function readConfiguration(): string {
 /** Prints the error object. If stdout cannot be written, prints the error on stderr instead. */
 function printError(error: unknown, version: CniVersion): void {
   try {
-    print(1, errorDocument(error, version));
+    print(1, errorDocument(error, version), realNode.clock.now() + ANSWER_TIME);
   } catch (cause) {
     printWarning(`${messageOf(error)} (the error object cannot be written: ${messageOf(cause)})`);
   }
@@ -241,6 +244,6 @@ function printWarning(message: string): void {
   try {
     print(2, `ib-sriov: ${message.trimEnd()}\n`);
   } catch {
-    // Stderr is closed, or its reader has ended.
+    // Stderr is closed or full, or its reader has ended.
   }
 }

@@ -21,6 +21,9 @@ const collisionRoot = `${STATE_DIRECTORY}/.x`;
 
 const countersFile = `${STATE_DIRECTORY}/.calls`;
 
+/** The errnos of a process or a machine that lacks descriptors or memory. They say nothing about the file. */
+const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM"];
+
 /** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
 const longestName = 255;
 
@@ -128,7 +131,10 @@ export class StateDirectory {
     return requireRead(this.readAny(path));
   }
 
-  /** Like {@link read}, but a file that the file system refuses to read is {@link StoredRecord.unreadable}, too. */
+  /**
+   * Like {@link read}, but a file that the file system refuses to read is {@link StoredRecord.unreadable}, too.
+   * @throws EMFILE, ENFILE or ENOMEM, which say nothing about the file.
+   */
   readAny(path: string): StoredRecord | undefined {
     let text: string | undefined;
     try {
@@ -138,6 +144,7 @@ export class StateDirectory {
         this.files.hasDirectory(parentOf(path));
       }
     } catch (error) {
+      if (EXHAUSTED.includes(errnoOf(error) ?? "")) throw error;
       return { path, record: undefined, goCache: undefined, unreadable: refusedFile(error) };
     }
     if (text === undefined) return undefined;
