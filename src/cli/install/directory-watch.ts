@@ -1,6 +1,5 @@
 import * as host from "host";
 import { closeOnError } from "../../linux/close-on-error.ts";
-import { viewOf } from "../../netlink/attributes.ts";
 import { errnoOf } from "../../node/node.ts";
 
 /** All events of linux/inotify.h after which a name can lead to another file, or a file can have become executable. */
@@ -28,15 +27,31 @@ const IN_CLOEXEC = 0o2000000;
 /** Maximum bytes of one read. */
 const LONGEST_READ = 1 << 16;
 
+/** Watches a directory, and the files in it, for creation, changes, renames and removal: inotify(7). */
+export function watchDirectory(path: string): number {
+  return closeOnError(host.inotifyInit(IN_CLOEXEC), (fd) => {
+    host.inotifyAdd(fd, path, CHANGES | IN_ONLYDIR);
+    return fd;
+  });
+}
+
+/**
+ * Waits for a change since the last call, or since {@link watchDirectory}. With -1, only waits for the deadline.
+ * @returns the events. One read returns thousands of them; others end the next wait at once.
+ */
+export function waitForChange(watch: number, deadline: number): Uint8Array {
+  host.poll(watch, -1, deadline);
+  return host.read(watch, LONGEST_READ);
+}
+
 /** The errors of a path that does not lead to a directory, or not now. */
 const UNREACHABLE = ["ENOENT", "ENOTDIR", "ELOOP", "EACCES", "EIO", "ESTALE"];
 /** Interval at which the path is compared with the watched directory, ms: inotify watches a directory, not a path. */
 const PATH_CHECK_TIME = 1000;
 
 /**
- * Watches a directory, and the files in it, for creation, changes, renames and removal: inotify(7). If the path leads to
- * another directory, because the directory or one of its parents was renamed and created again, or was mounted over, the
- * watch continues there.
+ * Watches the directory to which a path leads. If the path leads to another directory, because the directory or one of
+ * its parents was renamed and created again, or was mounted over, the watch continues there.
  */
 export class DirectoryWatch {
   /** The inotify instance; -1 if there is no directory, or the kernel has no more watches. */
@@ -58,13 +73,11 @@ export class DirectoryWatch {
   wait(deadline: number): void {
     for (;;) {
       const end = Math.min(deadline, host.monotonic() + PATH_CHECK_TIME);
-      const isChanged = waitForEvent(this.fd, end);
-      // The content of the events is needed only for a move. Other events than those of this read end the next wait.
-      const isMoved = isChanged && movesSelf(host.read(this.fd, LONGEST_READ));
+      const events = eventsUntil(this.fd, end);
       if (this.follow()) return;
-      if (isMoved)
+      if (movesSelf(events))
         throw new Error(`the directory at ${this.path} was moved; only a new container has another one`);
-      if (isChanged || end === deadline) return;
+      if (events.length > 0 || end === deadline) return;
     }
   }
 
@@ -78,7 +91,7 @@ export class DirectoryWatch {
     this.fd = -1;
     if (inode === undefined) return true;
     try {
-      this.fd = watched(this.path);
+      this.fd = watchDirectory(this.path);
     } catch (error) {
       this.report(error);
     }
@@ -86,27 +99,19 @@ export class DirectoryWatch {
   }
 }
 
-function watched(path: string): number {
-  return closeOnError(host.inotifyInit(IN_CLOEXEC), (fd) => {
-    host.inotifyAdd(fd, path, CHANGES | IN_ONLYDIR);
-    return fd;
-  });
-}
-
-/** Waits for an event; returns false at the deadline. With -1, it only waits for the deadline. */
-function waitForEvent(fd: number, deadline: number): boolean {
+/** Returns the events until a deadline. */
+function eventsUntil(watch: number, deadline: number): Uint8Array {
   try {
-    host.poll(fd, -1, deadline);
-    return true;
+    return waitForChange(watch, deadline);
   } catch (error) {
     if (errnoOf(error) !== "ETIMEDOUT") throw error;
-    return false;
+    return new Uint8Array();
   }
 }
 
 /** Reports whether events (struct inotify_event of linux/inotify.h) contain the move of the watched directory itself. */
 function movesSelf(events: Uint8Array): boolean {
-  const view = viewOf(events);
+  const view = new DataView(events.buffer, events.byteOffset, events.length);
   for (let at = 0; at < events.length; at += 16 + view.getUint32(at + 12, true))
     if ((view.getUint32(at + 4, true) & IN_MOVE_SELF) !== 0) return true;
   return false;
