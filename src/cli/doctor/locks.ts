@@ -75,7 +75,7 @@ function heldProblem({ clock }: Node, needed: NeededLock, lock: Lock): Finding[]
   if (!before.some(({ isStopped }) => isStopped) && isHeldByCall(needed, lock, before, clock.wall()))
     return [];
   if (tryAcquire(lock, clock.now() + PATIENCE)) return [];
-  // Another call may have taken the lock meanwhile, and may not have described itself yet.
+  // Another call may have taken the lock in the meantime, and may not have described itself yet.
   const holders = lock.holders().filter(({ pid }) => before.some((each) => each.pid === pid));
   const stopped = holders.filter(({ isStopped }) => isStopped);
   if (stopped.length > 0)

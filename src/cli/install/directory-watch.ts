@@ -50,15 +50,15 @@ const UNREACHABLE = ["ENOENT", "ENOTDIR", "ELOOP", "EACCES", "EIO", "ESTALE"];
 const PATH_CHECK_TIME = 1000;
 
 /**
- * Watches the directory to which a path leads. If the path leads to another directory, because the directory or one of
- * its parents was renamed and created again, or was mounted over, the watch continues there.
+ * Watches the directory to which a path leads. If the path leads to another directory, because the directory or a
+ * parent was renamed and created again, or was mounted over, the watch continues there.
  */
 export class DirectoryWatch {
-  /** The inotify instance; -1 if there is no directory, or the kernel has no more watches. */
+  /** The inotify instance; -1 if the directory does not exist, or the kernel has no more watches. */
   private fd = -1;
   private identity = "";
 
-  /** @param report is told the error of a directory that cannot be watched, for which waits only time out. */
+  /** @param report gets the error of a directory that cannot be watched, for which waits only time out. */
   constructor(
     private readonly path: string,
     private readonly report: (error: unknown) => void,

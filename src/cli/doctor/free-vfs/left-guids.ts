@@ -50,7 +50,7 @@ export function leftGuids(context: DoctorContext): Finding[] {
             command: vfCommand(program, "provision --replace", [vf.pci]),
           });
     if (!podsBringGuids || !isOnlyOne(pf, vf) || vf.portGuid === undefined) return [];
-    return warning("guid-left", found(vf.portGuid, "the other free VFs of its PF have none"), {
+    return warning("guid-left", found(vf.portGuid, "no other free VF of its PF has a GUID"), {
       advice: `if it is not the VF's own: ${vfCommand(program, "provision --replace", [vf.pci])}`,
     });
   });
@@ -76,7 +76,7 @@ function isConfirmed({ files }: Node, { pci }: InventoriedVf, guid: Guid): boole
   }
 }
 
-/** Reports whether a VF is the only free one of its PF with a GUID, and "auto" has not derived that GUID. */
+/** Reports whether no other free VF of the PF has a GUID, and "auto" has not derived that GUID. */
 function isOnlyOne({ vfs, portGuid }: InventoriedPf, vf: InventoriedVf): boolean {
   const has = ({ portGuid: own }: InventoriedVf) => own !== undefined && isUsableGuid(own);
   const free = vfs.filter(isFree);

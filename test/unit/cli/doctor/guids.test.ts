@@ -246,9 +246,9 @@ describe("a GUID of a pod that was left on a free VF", () => {
     ]);
   });
 
-  test("is assumed if pods bring their GUIDs, and the other free VFs have none", () => {
+  test("is assumed if pods bring their GUIDs, and no other free VF has a GUID", () => {
     expect(left([aVf(0, twin), aVf(1, none)], { networks: [perPod] })).toEqual([
-      [found("the other free VFs of its PF have none"), `(if it is not the VF's own: ${command})`],
+      [found("no other free VF of its PF has a GUID"), `(if it is not the VF's own: ${command})`],
     ]);
   });
 
