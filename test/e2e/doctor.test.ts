@@ -3,13 +3,14 @@
 // findings fix the node exactly as they are printed.
 import { beforeAll, describe, expect, test } from "vitest";
 import { network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
 import { examine, type Finding, problemsIn, runRemedies } from "./harness/doctor.ts";
 import { chain, configure, pf, type Row, rebind, rows, setGuid } from "./harness/doctor-rows.ts";
 import { quote } from "./harness/guest.ts";
 import { testNode, vfs } from "./harness/node.ts";
 import { withoutProgress } from "./harness/progress.ts";
 
-const node = testNode({ iommu: true });
+const node = testNode({ iommu: true, files: [compile("test/e2e/guest/holder.c")] });
 
 /** Brings the node from the state of guest/setup.sh to one without findings, by the commands that doctor prints. */
 async function makeHealthy(): Promise<void> {

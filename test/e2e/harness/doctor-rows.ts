@@ -164,8 +164,8 @@ const vfRows: readonly Row[] = [
   },
   {
     title: "a process that a call has left behind holds the node's lock",
-    script: `mkdir -p ${state}; setsid flock ${state}/.node sleep 1000 </dev/null >/dev/null 2>&1 &
-      until [ -e ${state}/.node ] && ! flock -n ${state}/.node true; do sleep 0.02; done`,
+    script: `mkdir -p ${state}; setsid /host/holder ${state}/.node </dev/null >/tmp/held 2>&1 &
+      until grep -q held /tmp/held; do sleep 0.02; done; rm /tmp/held`,
     finds: [
       [
         "node-locked",
@@ -201,14 +201,19 @@ const vfRows: readonly Row[] = [
         "error",
         /^ADD refuses VF 0000:01:10\.4, .* has the pkey children a0\.8001; ip link del a0\.8001$/,
       ],
+      ["vf-mtu", "warning", /1500, of the others 2044|1500, of the PF 2044/],
     ],
+    // A bond gives its ports an MTU.
     remedy: "ip link del rail; ip link del a0.8001",
     not: ["vf-locked"],
   },
   {
     title: "a VF has two netdevs",
     script: `echo 2 >/sys/module/vhca/parameters/ports; ${rebind(vfs[1])}; echo 1 >/sys/module/vhca/parameters/ports`,
-    finds: [["vf-refused", "error", /^ADD refuses VF 0000:01:10\.2, .* it has 2 netdevs/]],
+    finds: [
+      ["vf-refused", "error", /^ADD refuses VF 0000:01:10\.2, .* it has 2 netdevs/],
+      ["vf-port-down", "warning", /^VF 0000:01:10\.2 has a port that is not ACTIVE/],
+    ],
     remedy: rebind(vfs[1]),
   },
   {
