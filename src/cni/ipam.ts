@@ -48,8 +48,15 @@ export interface IpamVariables {
 }
 
 /**
- * Returns the environment of an IPAM plugin: that of this process with the CNI_* variables of `call`. During ADD only
- * CNI_COMMAND can differ; the lease of a record is released with the variables of the ADD that created it.
+ * The variable that marks a call of an IPAM plugin, so that this executable recognizes that it is called as an IPAM
+ * plugin, under whatever name, and does not start itself without end.
+ */
+export const IPAM_MARK = "IB_SRIOV_IPAM";
+
+/**
+ * Returns the environment of an IPAM plugin: that of this process with {@link IPAM_MARK} and the CNI_* variables of
+ * `call`. During ADD only CNI_COMMAND can differ; the lease of a record is released with the variables of the ADD that
+ * created it.
  * @param own environment of this process, `NAME=value` each.
  */
 export function ipamEnvironment(own: readonly string[], command: string, call: IpamVariables): string[] {
@@ -60,6 +67,7 @@ export function ipamEnvironment(own: readonly string[], command: string, call: I
   setVariable(environment, "CNI_NETNS", call.netns);
   setVariable(environment, "CNI_ARGS", call.args);
   setVariable(environment, "CNI_PATH", call.path);
+  setVariable(environment, IPAM_MARK, "1");
   return environment;
 }
 

@@ -204,13 +204,16 @@ export function configuredTimeout({ fields }: Configuration): number {
 
 /**
  * Returns the name of the IPAM plugin that ADD delegates to.
- * @throws {CniError} 2 for dhcp: its daemon needs an Ethernet interface, which IPoIB is not.
+ * @throws {CniError} 2 for dhcp, whose daemon needs an Ethernet interface, which IPoIB is not; and for this plugin
+ *   itself, under the name by which the runtime has found it.
  */
-function leasingIpam(configuration: Configuration): string | undefined {
+export function leasingIpam(configuration: Configuration): string | undefined {
   const type = ipamType(configuration);
-  if (type !== "dhcp") return type;
+  const isOwn = type !== undefined && type === configuration.fields.raw("type");
+  if (type !== "dhcp" && !isOwn) return type;
+  const why = isOwn ? "is the plugin itself, not an IPAM plugin" : "is not supported for InfiniBand";
   throw new CniError(
     codes.unsupportedField,
-    `network configuration: ipam.type ${showValue(type)} is not supported for InfiniBand; use another IPAM plugin, for example "host-local"`,
+    `network configuration: ipam.type ${showValue(type)} ${why}; use another IPAM plugin, for example "host-local"`,
   );
 }

@@ -170,3 +170,55 @@ describe("DEL of a container that is not attached", () => {
     }
   });
 });
+
+describe("an ipam.type that is ib-sriov itself", () => {
+  const itself = { "cni.dev/valid-attachments": [], ipam: { type: "ib-sriov" } };
+  const prevResult = { cniVersion: "1.1.0", interfaces: [{ name: "net1", sandbox: "/nowhere/net" }] };
+  const stdin = (more: object) => JSON.stringify({ ...config, prevResult, ...itself, ...more });
+  const problem = /ipam\.type.*ib-sriov/;
+
+  test.each(["ADD", "CHECK", "STATUS"])("is refused by %s: code 2", (CNI_COMMAND) => {
+    expect(refusal({ CNI_COMMAND }, stdin({}))).toMatchObject({
+      code: 2,
+      msg: expect.stringMatching(problem),
+    });
+  });
+
+  test.each(["DEL", "GC"])("is only a warning of %s", (CNI_COMMAND) => {
+    const { status, stdout, stderr } = call({ CNI_COMMAND }, stdin({}));
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    expect(stderr).toMatch(problem);
+  });
+
+  // The copy ends the recursion of a plugin that does not: at the fourth call it is another program.
+  const copied = () => {
+    rmSync(join(directory, "calls"), { force: true });
+    spy(`echo call >>${directory}/calls; [ $(wc -l <${directory}/calls) -lt 4 ] || exit 9
+      exec ${executable} <${directory}/stdin`);
+    return stdin({ ipam: { type: "spy" } });
+  };
+
+  test("also under another name: STATUS is refused, with one call", () => {
+    const { code, msg } = refusal({ CNI_COMMAND: "STATUS" }, copied());
+    // The other call asks for the copy's versions.
+    expect(kept("calls")).toBe("call\ncall\n");
+    expect({ code, msg }).toEqual({ code: 50, msg: expect.stringMatching(problem) });
+  });
+
+  test.each(["DEL", "GC"])(
+    "also under another name: %s succeeds with a warning, and one call",
+    (CNI_COMMAND) => {
+      const { status, stdout, stderr } = call({ CNI_COMMAND }, copied());
+      expect(kept("calls")).toBe("call\n");
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+      expect(stderr).toMatch(problem);
+    },
+  );
+
+  test.each(["ADD", "CHECK", "STATUS"])(
+    "as an IPAM plugin it refuses %s without a configuration",
+    (CNI_COMMAND) => {
+      expect(refusal({ CNI_COMMAND, IB_SRIOV_IPAM: "1" }, "")).toMatchObject({ code: 2 });
+    },
+  );
+});

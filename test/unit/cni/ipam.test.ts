@@ -80,11 +80,14 @@ describe("the environment of an IPAM plugin", () => {
     "odd",
   ];
 
+  const mark = "IB_SRIOV_IPAM=1";
+
   test("is the plugin's, and only CNI_COMMAND is overridden", () => {
-    expect(ipamEnvironment(own, "DEL", call)).toEqual(
-      own.map((entry) => (entry === "CNI_COMMAND=ADD" ? "CNI_COMMAND=DEL" : entry)),
-    );
-    expect(ipamEnvironment(own, "ADD", call)).toEqual(own);
+    expect(ipamEnvironment(own, "DEL", call)).toEqual([
+      ...own.map((entry) => (entry === "CNI_COMMAND=ADD" ? "CNI_COMMAND=DEL" : entry)),
+      mark,
+    ]);
+    expect(ipamEnvironment(own, "ADD", call)).toEqual([...own, mark]);
   });
 
   test("of a command has all variables that the call needs", () => {
@@ -96,6 +99,7 @@ describe("the environment of an IPAM plugin", () => {
       "CNI_IFNAME=net1",
       "CNI_NETNS=/ns",
       "CNI_PATH=/opt/cni/bin",
+      mark,
     ]);
   });
 
