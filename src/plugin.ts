@@ -120,7 +120,7 @@ function dispatch(node: Node, trace: Trace, known: Known): void {
 
 /**
  * Answers a call in which this plugin itself has started this executable as its IPAM plugin. It has no lease, so that
- * DEL and GC succeed: an error would keep the VF attached for ever.
+ * DEL and GC succeed: an error would keep the VF attached permanently.
  * @throws {CniError} 2 for the other verbs.
  */
 function answerAsIpam(warn: (message: string) => void): void {

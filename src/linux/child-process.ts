@@ -46,7 +46,7 @@ interface Output {
   length: number;
 }
 
-/** What becomes of output beyond the limit: the child is killed, and the wait fails, or the rest is read and dropped. */
+/** The treatment of output beyond the limit: the child is killed, and the wait fails, or the rest is read and dropped. */
 type Excess = "refused" | "dropped";
 
 /** A child process and its output so far. It leads a separate process group. */
