@@ -1,5 +1,6 @@
 import * as host from "host";
 import { closeOnError } from "../close-on-error.ts";
+import { valueUnlessErrno } from "../unless-errno.ts";
 import { appendWhole, TO_APPEND } from "./append.ts";
 
 /**
@@ -54,7 +55,8 @@ function openLog({ path, mark, mode }: LogFile): { fd: number; size: number } {
   const present = host.lstat(path, ["ENOENT"]);
   if (present !== undefined) {
     requireOwn(present, path);
-    requireStored(path, path);
+    // Another process can have renamed a full file in the meantime.
+    valueUnlessErrno(["ENOENT"], undefined, () => requireStored(path, path));
   }
   return closeOnError(host.open(path, TO_APPEND, mode), (fd) => {
     const status = host.fstat(fd);
