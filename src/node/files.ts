@@ -1,3 +1,5 @@
+import { parentOf } from "./path.ts";
+
 /** A process that holds a lock: it has taken the lock, or has inherited it. */
 export interface LockHolder {
   readonly pid: number;
@@ -103,4 +105,12 @@ export interface Files {
   ): void;
   /** Opens a lock file, and creates it if necessary. Its directory must exist. */
   lock(path: string): Lock;
+}
+
+/**
+ * Requires that files can be created in a directory, or if it does not exist, in its nearest existing parent.
+ * @throws {Error} as {@link Files.requireWritable}.
+ */
+export function requireCreatable(files: Pick<Files, "requireWritable">, path: string): void {
+  if (!files.requireWritable(path) && path !== "") requireCreatable(files, parentOf(path));
 }

@@ -1,7 +1,8 @@
 import { fromJson } from "../../cni/document.ts";
 import { utf8Length } from "../../cni/utf8-length.ts";
-import type { Files, Lock } from "../../node/files.ts";
+import { type Files, type Lock, requireCreatable } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
+import { parentOf } from "../../node/path.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 import { isPatchable, stateLetter, stateOffset, withState } from "./codec.ts";
 import { GuidNotes } from "./guid-notes.ts";
@@ -58,12 +59,7 @@ export class StateDirectory {
    */
   requireWritable(): void {
     this.files.requireWritable(`${STATE_DIRECTORY}/.vf`);
-    this.requireNearest(STATE_DIRECTORY);
-  }
-
-  private requireNearest(path: string): void {
-    const exists = this.files.requireWritable(path);
-    if (!exists && path !== "") this.requireNearest(path.slice(0, path.lastIndexOf("/")));
+    requireCreatable(this.files, STATE_DIRECTORY);
   }
 
   /** Returns the lock file of a VF, which also contains the VF's owner. It is never removed. */
@@ -262,7 +258,7 @@ export class StateDirectory {
 /** @throws {Error} if the record is damaged. */
 function temporaryPath(record: AttachmentRecord | undefined): string {
   if (record === undefined) throw new Error("the record is damaged");
-  return `${STATE_DIRECTORY}/.vf/${record.vf.pci}.new`;
+  return `${vfLockPath(record.vf.pci)}.new`;
 }
 
 /** Returns the path of a VF's lock file. */
@@ -276,8 +272,4 @@ function plainPath(name: AttachmentName): string {
 
 function collisionPath(name: AttachmentName): string {
   return `${collisionRoot}/${name.containerId}/${name.ifname}`;
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }

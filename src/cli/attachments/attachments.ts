@@ -11,6 +11,7 @@ import { isUnseen } from "../../attachment/vf/pci-function.ts";
 import { networkNameOf } from "../../cni/configuration.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import type { Node } from "../../node/node.ts";
+import { baseName } from "../../node/path.ts";
 import { tryAcquire } from "../try-acquire.ts";
 
 /**
@@ -153,7 +154,7 @@ function unrecorded(path: string, goCache: GoCache | undefined): ListedAttachmen
 
 /** Returns container and interface from a path of the Go plugin, which puts a dash between them. */
 function nameIn(path: string, ifname: string): AttachmentName | undefined {
-  const file = path.slice(path.lastIndexOf("/") + 1);
+  const file = baseName(path);
   if (ifname === "" || !file.endsWith(`-${ifname}`)) return undefined;
   return { containerId: file.slice(0, -ifname.length - 1), ifname };
 }

@@ -3,6 +3,7 @@ import { findPlugin } from "../../cni/ipam.ts";
 import { VERSION_CALL, versionsIn } from "../../cni/versions.ts";
 import { TimeoutError } from "../../node/clock.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
+import { parentOf } from "../../node/path.ts";
 import type { CliContext } from "../context.ts";
 import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
@@ -23,7 +24,7 @@ const ANSWER_TIME = 5000;
  * in it, because some distributions have their own (OpenShift, k3s, Talos).
  */
 export function pluginDirectoryOf(executable: string, isFile: (path: string) => boolean): string {
-  const directory = directoryOf(executable);
+  const directory = parentOf(executable);
   return COMMON_PLUGINS.some((name) => isFile(`${directory}/${name}`)) ? directory : PLUGIN_DIRECTORY;
 }
 
@@ -31,7 +32,7 @@ export function pluginDirectoryOf(executable: string, isFile: (path: string) => 
 export function ownPlugin(context: DoctorContext): Finding[] {
   const { node, cniPath, program } = context;
   const probe = probePlugin(node, "ib-sriov", cniPath);
-  const directory = probe.kind === "missing" ? firstOf(cniPath) : directoryOf(probe.path);
+  const directory = probe.kind === "missing" ? firstOf(cniPath) : parentOf(probe.path);
   const install = `${shellWord(program)} install --cni-bin-dir ${shellWord(directory)} --no-sleep`;
   if (probe.kind === "answers")
     return ok("plugin-ok", `${probe.path}, CNI ${probe.versions[0]} to ${probe.versions.at(-1)}`);
@@ -50,7 +51,7 @@ export function ownPlugin(context: DoctorContext): Finding[] {
 function executableRemedy(machine: CliContext, path: string): Remedy {
   const command = execCommand(machine.inventory, path);
   if (command !== undefined) return { command, advice: "until the next boot; see /etc/fstab" };
-  return writingRemedy(machine, directoryOf(path), `chmod 755 ${shellWord(path)}`);
+  return writingRemedy(machine, parentOf(path), `chmod 755 ${shellWord(path)}`);
 }
 
 /**
@@ -152,10 +153,6 @@ function missingRemedy(machine: CliContext, name: string, cniPath: string): Reme
 
 function firstOf(cniPath: string): string {
   return cniPath.split(":")[0] ?? "";
-}
-
-function directoryOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }
 
 function answerOf({ processes, clock }: Node, path: string): string {

@@ -2,6 +2,7 @@ import { STATE_DIRECTORY, StateDirectory } from "../../attachment/record/state-d
 import { netdevOf } from "../../attachment/vf/netdev.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
+import { baseName } from "../../node/path.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import { holderText } from "../attachments/holder.ts";
 import type { CliContext } from "../context.ts";
@@ -42,7 +43,7 @@ function remedyFor({ node, inventory }: CliContext, errno: string | undefined): 
 
 /** Returns the command that moves a file out of the state directory. */
 function moveAway(node: Node, path: string): string {
-  return moveCommand(node, path, `${STATE_DIRECTORY}-${path.slice(path.lastIndexOf("/") + 1)}`);
+  return moveCommand(node, path, `${STATE_DIRECTORY}-${baseName(path)}`);
 }
 
 /** Checks the records of attachments. */

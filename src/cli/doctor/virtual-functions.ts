@@ -67,19 +67,11 @@ function drivers(context: DoctorContext, { driver, vfs }: InventoriedPf): Findin
   const reserved = new Map(without.filter(isFree).map((vf) => [vf, node.functions.driverOverride(vf.pci)]));
   const isOthers = (name: string | undefined) => name !== undefined && name !== driver;
   return [
-    ...[...new Set(reserved.values())].filter(isOthers).flatMap((name = "") =>
-      vfFinding(
-        error,
-        "vf-no-driver",
-        without.filter((vf) => reserved.get(vf) === name),
-        `no driver, and only ${name} may bind to it (driver_override)`,
-        reservedRemedy(
-          context,
-          name,
-          without.filter((vf) => reserved.get(vf) === name),
-        ),
-      ),
-    ),
+    ...[...new Set(reserved.values())].filter(isOthers).flatMap((name = "") => {
+      const waiting = without.filter((vf) => reserved.get(vf) === name);
+      const why = `no driver, and only ${name} may bind to it (driver_override)`;
+      return vfFinding(error, "vf-no-driver", waiting, why, reservedRemedy(context, name, waiting));
+    }),
     ...bindFinding(
       error,
       "vf-no-driver",

@@ -1,3 +1,4 @@
+import { requireCreatable } from "../../../node/files.ts";
 import type { Inventory } from "../../../node/inventory.ts";
 import { errnoOf, type Node } from "../../../node/node.ts";
 import type { CliContext } from "../../context.ts";
@@ -51,7 +52,8 @@ export function execCommand(inventory: Inventory, path: string): string | undefi
 /** Reports whether no file can be created at a path, or in the nearest directory above it, because it is mounted read-only. */
 export function isReadOnly(node: Node, path: string): boolean {
   try {
-    return path !== "" && !node.files.requireWritable(path) && isReadOnly(node, parentOf(path));
+    requireCreatable(node.files, path);
+    return false;
   } catch (error) {
     return errnoOf(error) === "EROFS";
   }
@@ -65,8 +67,4 @@ export function writingRemedy({ node, inventory }: CliContext, directory: string
   return remount === undefined
     ? { advice: [advice, ...commands].join("; then: ") }
     : { command: [remount, ...commands].join("\n"), advice };
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }
