@@ -83,6 +83,16 @@ test("STATUS returns the IPAM plugin's 51", () => {
   expect(refusal("STATUS", { ipam: { type: "limited" } })).toMatchObject({ code: 51 });
 });
 
+test.each(["rdmaOnly", "vfioPciMode"])(
+  "STATUS with %s does not ask the IPAM plugin, which ADD does not call",
+  (key) => {
+    expect(call("STATUS", { ipam: { type: "nowhere" }, [key]: true })).toMatchObject({
+      status: 0,
+      stdout: "",
+    });
+  },
+);
+
 test("STATUS is 50, and GC succeeds, if the IPAM plugin is from before CNI 1.1", () => {
   plugin(
     "old",

@@ -14,7 +14,7 @@ import { encodeLockContents, type OwnGuids, parseLockContents } from "./vf-owner
  * node.
  */
 const goLockDirectory = "/var/run/cni/ib-sriov";
-const goLock = `${goLockDirectory}/cni.lock`;
+export const goLock = `${goLockDirectory}/cni.lock`;
 
 /**
  * The errors of mkdir that mean that the directory can never exist: a file system without /run, a read-only file

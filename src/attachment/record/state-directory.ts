@@ -19,6 +19,9 @@ export const STATE_DIRECTORY = "/var/lib/cni/ib-sriov";
 /** The directory of records whose plain path is taken by a record of another attachment. */
 const collisionRoot = `${STATE_DIRECTORY}/.x`;
 
+/** The node's lock file. */
+export const nodeLockPath = `${STATE_DIRECTORY}/.node`;
+
 const countersFile = `${STATE_DIRECTORY}/.calls`;
 
 /** The errnos of a process or a machine that lacks descriptors or memory. They say nothing about the file. */
@@ -65,17 +68,17 @@ export class StateDirectory {
 
   /** Returns the lock file of a VF, which also contains the VF's owner. It is never removed. */
   vfLock(pci: string): Lock {
-    return this.files.lock(`${STATE_DIRECTORY}/.vf/${pci}`);
+    return this.files.lock(vfLockPath(pci));
   }
 
   /** Returns the text of a VF's lock file, read without the lock; "" if the file is empty or does not exist. */
   vfNote(pci: string): string {
-    return this.files.read(`${STATE_DIRECTORY}/.vf/${pci}`) ?? "";
+    return this.files.read(vfLockPath(pci)) ?? "";
   }
 
   /** Returns the node's lock file, for rebinds and RDMA moves, which reassign the RDMA character devices. */
   nodeLock(): Lock {
-    return this.files.lock(`${STATE_DIRECTORY}/.node`);
+    return this.files.lock(nodeLockPath);
   }
 
   /** Adds a line to the file in which calls are counted (src/log/counters.ts), as {@link Files.addLine} does. */
@@ -260,6 +263,11 @@ export class StateDirectory {
 function temporaryPath(record: AttachmentRecord | undefined): string {
   if (record === undefined) throw new Error("the record is damaged");
   return `${STATE_DIRECTORY}/.vf/${record.vf.pci}.new`;
+}
+
+/** Returns the path of a VF's lock file. */
+export function vfLockPath(pci: string): string {
+  return `${STATE_DIRECTORY}/.vf/${pci}`;
 }
 
 function plainPath(name: AttachmentName): string {
