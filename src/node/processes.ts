@@ -21,10 +21,7 @@ export interface ChildOutcome {
   readonly stderr: string;
 }
 
-/**
- * What becomes of output beyond the limit: the child is killed, and the wait fails (EFBIG), or the rest is read and
- * dropped.
- */
+/** How output beyond the limit is treated: the child is killed, and the wait fails (EFBIG), or the rest is dropped. */
 export type Excess = "refused" | "dropped";
 
 /** A child process. It continues if this process is killed. */
