@@ -1,5 +1,5 @@
 import * as host from "host";
-import type { ChildOutcome } from "../node/processes.ts";
+import type { ChildOutcome, Excess } from "../node/processes.ts";
 import { closeOnError } from "./close-on-error.ts";
 import { readDirectory } from "./files/read.ts";
 
@@ -46,9 +46,6 @@ interface Output {
   length: number;
 }
 
-/** The treatment of output beyond the limit: the child is killed, and the wait fails, or the rest is read and dropped. */
-type Excess = "refused" | "dropped";
-
 /** A child process and its output so far. It leads a separate process group. */
 export class ChildProcess {
   private readonly outputs: readonly [Output, Output];
@@ -89,7 +86,7 @@ export class ChildProcess {
    * Reads the output until the child ends, and reaps it. At the deadline throws ETIMEDOUT; the child continues to run,
    * and can be waited for again or killed. Does not wait for a grandchild that keeps the pipes open.
    * @param limit maximum output, bytes: of both streams, and if the excess is dropped, of each.
-   * @param excess if it is refused, and the child prints more, it is killed and reaped (EFBIG).
+   * @param excess if it is refused, the child is killed and reaped.
    */
   wait(deadline: number, limit: number, excess: Excess = "refused"): ChildOutcome {
     if (this.reaped) host.fail("ECHILD", "waitpid", "");
@@ -151,7 +148,6 @@ export class ChildProcess {
       signal,
       stdout: textOf(stdout),
       stderr: textOf(stderr),
-      ...(stdout.length > kept ? { isCut: true } : {}),
     };
   }
 

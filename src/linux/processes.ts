@@ -1,14 +1,21 @@
 import * as host from "host";
 import { TimeoutError } from "../node/clock.ts";
 import { errnoOf } from "../node/node.ts";
-import type { Child, ChildCommand, ChildOutcome, DeviceHolder, Processes } from "../node/processes.ts";
+import type {
+  Child,
+  ChildCommand,
+  ChildOutcome,
+  DeviceHolder,
+  Excess,
+  Processes,
+} from "../node/processes.ts";
 import { ChildProcess } from "./child-process.ts";
 import { readDirectory } from "./files/read.ts";
 import type { LinuxNamespaces } from "./network/namespaces.ts";
 import { ENDED, processIds, processOf, seesAllProcesses, threadsOf } from "./procfs.ts";
 import type { Waits } from "./waits.ts";
 
-/** How much of each output of a child is kept, bytes. */
+/** Maximum output of a child, bytes. */
 const OUTPUT_LIMIT = 1 << 20;
 /** Time limit for an executable that another process has open for writing (ETXTBSY), ms. */
 const BUSY_TIME = 5_000;
@@ -77,9 +84,9 @@ class LinuxChild implements Child {
     private readonly waits: Waits,
   ) {}
 
-  wait(deadline: number): ChildOutcome {
+  wait(deadline: number, excess?: Excess): ChildOutcome {
     return this.waits.retryUntilDeadline(`${this.path} to exit`, () =>
-      this.child.wait(deadline, OUTPUT_LIMIT, "dropped"),
+      this.child.wait(deadline, OUTPUT_LIMIT, excess),
     );
   }
 

@@ -19,17 +19,19 @@ export interface ChildOutcome {
   readonly signal: number;
   readonly stdout: string;
   readonly stderr: string;
-  /** Whether the process printed more to stdout than `stdout` contains. */
-  readonly isCut?: boolean;
 }
+
+/** How output beyond the limit is treated: the child is killed, and the wait fails (EFBIG), or the rest is dropped. */
+export type Excess = "refused" | "dropped";
 
 /** A child process. It continues if this process is killed. */
 export interface Child {
   /**
-   * Waits until the process ends, and reaps it. Of each stream, output beyond 1 MiB is dropped.
+   * Waits until the process ends, and reaps it.
    * @throws {TimeoutError} at the deadline; the caller can wait again.
+   * @param excess what becomes of output beyond 1 MiB; by default, it is refused.
    */
-  wait(deadline: number): ChildOutcome;
+  wait(deadline: number, excess?: Excess): ChildOutcome;
   /**
    * Kills the process (SIGKILL) and reaps it; succeeds also if it has ended already. A process that the kernel does not
    * let end (state D) is left after a second.

@@ -124,7 +124,7 @@ test("GC with an unreadable list fails with code 7, and does not call the IPAM p
   expect(existsSync(join(directory, "asked"))).toBe(false);
 });
 
-describe("a pipe without a reader", () => {
+describe("a pipe that no process reads", () => {
   /** Makes a call with pipes, the first of them full, that are open, and never read. */
   function unread(more: object, streams: string) {
     const pipe = join(directory, "pipe");

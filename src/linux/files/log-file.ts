@@ -5,7 +5,7 @@ import { appendWhole, TO_APPEND } from "./append.ts";
 
 /**
  * File systems that keep files, and that may count no blocks: tmpfs (with size=0), ramfs, overlayfs and FUSE
- * (linux/magic.h, fs/fuse/inode.c). Every other file system without blocks, as procfs, sysfs and cgroup do, has values of the
+ * (linux/magic.h, fs/fuse/inode.c). All others without blocks, such as procfs, sysfs and cgroup, have values of the
  * kernel instead of files: /proc/sys/kernel/core_pattern is a regular file of root.
  */
 const UNCOUNTED = [0x01021994, 0x858458f6, 0x794c7630, 0x65735546];

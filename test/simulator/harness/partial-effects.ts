@@ -9,6 +9,7 @@ import { changeNamespace } from "../model/link-requests.ts";
 import { UNREADABLE_VF_CONFIG } from "../model/links.ts";
 import type { Machine } from "../model/machine.ts";
 import { netnsOf } from "../model/netns.ts";
+import { Refusal } from "../model/refusal.ts";
 
 /** Effects by name. A change that can fail without an effect has "nothing". */
 export type Parts<T = unknown> = Readonly<Record<string, () => T>>;
@@ -155,14 +156,18 @@ const answers: Effects = {
     wait: ({ machine }, deadline) => ({ "time is up": () => timeIsUp(machine, deadline, "a change") }),
   },
   child: {
-    wait: ({ machine, real }, deadline) => ({
+    wait: ({ machine, real }, deadline, excess) => ({
       // The child hangs at that moment.
       "time is up": () => timeIsUp(machine, deadline, "the child to exit"),
       "killed by a signal": () => {
         real.kill();
         return real.wait(deadline);
       },
-      "printed too much": () => ({ ...real.wait(deadline), isCut: true }),
+      "printed too much": () => {
+        if (excess === "dropped") return real.wait(deadline);
+        real.kill();
+        throw new Refusal("EFBIG", "read the output of the child");
+      },
     }),
   },
 };
