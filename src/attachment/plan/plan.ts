@@ -16,6 +16,7 @@ import { mayHaveStaleGuids } from "../vf/admin-guids.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
 import { hostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
+import { requirePodFiles } from "./pod-files.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-netns-mode.ts";
 import { requireRdmaOnlyVf } from "./rdma-only.ts";
 import { requireUnused, warnOfAddresses } from "./refuse-used-vf.ts";
@@ -60,6 +61,7 @@ export function makePlan(
   if (netdev !== undefined) requireFreeName(session);
   const rdma = hostRdmaDevices(node, vf.pci);
   const devices = rdma.own.map(({ name }) => name);
+  const files = node.functions.rdmaFiles(vf.pci);
   const effective = {
     node: rdma.own[0]?.nodeGuid ?? effectiveNodeGuid(node, vf.pci, undefined, devices),
     port: netdev === undefined ? portGuidOfDevice(node, vf.pci, devices) : portGuidOf(netdev.address),
@@ -70,8 +72,8 @@ export function makePlan(
   const record = recordOf(session, desired, mode, {
     originals: {
       ...originals,
-      rdma: originals.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
-      // The file belongs to this attachment, even if the other originals are those of a stale one.
+      // Both kinds of files belong to this attachment, even if the other originals are those of a stale one.
+      rdma: { devices: originals.rdma?.devices ?? devices, files },
       deviceInfo: desired.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, desired.deviceInfo),
     },
     staleGuids,
@@ -88,6 +90,7 @@ export function makePlan(
     requireUnused(session, netdev, rdma);
     warnOfAddresses(session, netdev);
   }
+  requirePodFiles(session, files);
   requireFreeGuid(session, record, rdma);
   return { record, netdev, effective };
 }
