@@ -31,7 +31,8 @@ export function runScript({ processes, clock }: Node, script: string, time: numb
       deadline,
     });
     try {
-      const { status, stdout, stderr } = child.wait(deadline);
+      const { status, stdout, stderr, isCut } = child.wait(deadline);
+      if (isCut === true) return { failure: "it printed more than 1 MiB" };
       return status === 0 ? { output: stdout } : { failure: stderr.trim() || `exit status ${status}` };
     } finally {
       child.kill();

@@ -13,6 +13,8 @@ export interface DelegateOutcome {
   readonly signal: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** Whether the process printed more to stdout than `stdout` contains. */
+  readonly isCut?: boolean;
 }
 
 /** A delegated plugin ended by itself, and reported an error. */
@@ -23,8 +25,8 @@ export class PluginFailure extends CniError {}
  * @param plugin its name, for messages.
  * @param version of the configuration; also the version of a result without a version.
  * @param relay writes the plugin's stderr to the stderr of this process, also if the plugin succeeded.
- * @throws {CniError} as {@link requireDelegateSuccess}; 6 if the result cannot be parsed; 999 if it contains no
- * address.
+ * @throws {CniError} as {@link requireDelegateSuccess}; 6 if the result cannot be parsed or is too long; 999 if it
+ * contains no address.
  */
 export function delegateResult(
   plugin: string,
@@ -33,6 +35,8 @@ export function delegateResult(
   relay: (text: string) => void,
 ): Result {
   requireDelegateSuccess(plugin, outcome, relay);
+  if (outcome.isCut === true)
+    throw new CniError(codes.decode, `${ipamPluginNamed(plugin)}: the result has more than 1 MiB`);
   const result = decodeDelegateResult(plugin, outcome.stdout, version);
   if (result.ips.length === 0) {
     throw new CniError(codes.internal, `${ipamPluginNamed(plugin)} returned missing IP config`);

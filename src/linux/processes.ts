@@ -8,7 +8,7 @@ import type { LinuxNamespaces } from "./network/namespaces.ts";
 import { ENDED, processIds, processOf, seesAllProcesses, threadsOf } from "./procfs.ts";
 import type { Waits } from "./waits.ts";
 
-/** Maximum output of a child, bytes. */
+/** How much of each output of a child is kept, bytes. */
 const OUTPUT_LIMIT = 1 << 20;
 /** Time limit for an executable that another process has open for writing (ETXTBSY), ms. */
 const BUSY_TIME = 5_000;
@@ -79,7 +79,7 @@ class LinuxChild implements Child {
 
   wait(deadline: number): ChildOutcome {
     return this.waits.retryUntilDeadline(`${this.path} to exit`, () =>
-      this.child.wait(deadline, OUTPUT_LIMIT),
+      this.child.wait(deadline, OUTPUT_LIMIT, "dropped"),
     );
   }
 

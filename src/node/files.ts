@@ -5,6 +5,8 @@ export interface LockHolder {
   readonly pids: readonly number[];
   /** Name of its executable, cut to 15 bytes. */
   readonly command: string;
+  /** Whether a signal (SIGSTOP) has stopped it, so that it does not even notice its time limit. */
+  readonly isStopped?: boolean;
 }
 
 /** An open lock file. Its text names the owner, and stays when the process that holds the lock ends. */

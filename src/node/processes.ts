@@ -19,14 +19,15 @@ export interface ChildOutcome {
   readonly signal: number;
   readonly stdout: string;
   readonly stderr: string;
+  /** Whether the process printed more to stdout than `stdout` contains. */
+  readonly isCut?: boolean;
 }
 
 /** A child process. It continues if this process is killed. */
 export interface Child {
   /**
-   * Waits until the process ends, and reaps it.
+   * Waits until the process ends, and reaps it. Of each stream, output beyond 1 MiB is dropped.
    * @throws {TimeoutError} at the deadline; the caller can wait again.
-   * @throws {Error} if the process printed more than 1 MiB; it has been killed then.
    */
   wait(deadline: number): ChildOutcome;
   /**

@@ -12,6 +12,7 @@ import type { GuidPair } from "../record/guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
 import type { Takeover } from "../recovery/take-over.ts";
 import { RDMA_DEVICE, textIn } from "../steps/device-info.ts";
+import { interfaceInContainer } from "../steps/own-result.ts";
 import { mayHaveStaleGuids } from "../vf/admin-guids.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
 import { hostRdmaDevices } from "../vf/rdma-devices.ts";
@@ -51,6 +52,7 @@ export function makePlan(
   const mode = modeFor(session, driver);
   refuseSettings(session, desired, mode);
   if (!modes[mode].hasRdmaDevices) {
+    requireFreeName(session, mode);
     const originals = vfioOriginals(session, desired);
     const record = recordOf(session, desired, mode, withOwnGuids(originals, own));
     requireFreeGuid(session, record, undefined);
@@ -58,7 +60,7 @@ export function makePlan(
   }
   if (mode === "rdma") requireRdmaOnlyVf(session);
   const netdev = mode === "rdma" ? undefined : hostIpoib(session);
-  if (netdev !== undefined) requireFreeName(session);
+  requireFreeName(session, mode);
   const rdma = hostRdmaDevices(node, vf.pci);
   const devices = rdma.own.map(({ name }) => name);
   const files = node.functions.rdmaFiles(vf.pci);
@@ -254,8 +256,18 @@ function hostIpoib({ node, vf: { pci } }: AddSession): Link {
   return link;
 }
 
-/** Refuses a name that the container's own interface has: the move would fail, or undo could take that interface. */
-function requireFreeName({ node, request: { name, netns }, containerNetns }: AddSession): void {
+/**
+ * Refuses a name that the container's own interface has: the move would fail, or undo could take that interface; and
+ * without a netdev, the result would name another interface as that of the VF. Only then can a previous plugin of the
+ * chain have made it.
+ */
+function requireFreeName(
+  { node, request: { name, netns, reply }, containerNetns }: AddSession,
+  mode: Mode,
+): void {
+  // `provision` has no container.
+  if (netns === "") return;
+  if (mode !== "netdev" && interfaceInContainer(reply.prevResult, name.ifname) !== undefined) return;
   if (node.links.byName(containerNetns, name.ifname) === undefined) return;
   throw new CniError(
     codes.badEnvironment,

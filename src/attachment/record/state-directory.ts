@@ -20,7 +20,13 @@ export const STATE_DIRECTORY = "/var/lib/cni/ib-sriov";
 /** The directory of records whose plain path is taken by a record of another attachment. */
 const collisionRoot = `${STATE_DIRECTORY}/.x`;
 
+/** The node's lock file. */
+export const nodeLockPath = `${STATE_DIRECTORY}/.node`;
+
 const countersFile = `${STATE_DIRECTORY}/.calls`;
+
+/** The errnos of a process or a machine that lacks descriptors or memory. They say nothing about the file. */
+const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM"];
 
 /** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
 const longestName = 255;
@@ -63,17 +69,17 @@ export class StateDirectory {
 
   /** Returns the lock file of a VF, which also contains the VF's owner. It is never removed. */
   vfLock(pci: string): Lock {
-    return this.files.lock(`${STATE_DIRECTORY}/.vf/${pci}`);
+    return this.files.lock(vfLockPath(pci));
   }
 
   /** Returns the text of a VF's lock file, read without the lock; "" if the file is empty or does not exist. */
   vfNote(pci: string): string {
-    return this.files.read(`${STATE_DIRECTORY}/.vf/${pci}`) ?? "";
+    return this.files.read(vfLockPath(pci)) ?? "";
   }
 
   /** Returns the node's lock file, for rebinds and RDMA moves, which reassign the RDMA character devices. */
   nodeLock(): Lock {
-    return this.files.lock(`${STATE_DIRECTORY}/.node`);
+    return this.files.lock(nodeLockPath);
   }
 
   /** Adds a line to the file in which calls are counted (src/log/counters.ts), as {@link Files.addLine} does. */
@@ -129,7 +135,10 @@ export class StateDirectory {
     return requireRead(this.readAny(path));
   }
 
-  /** Like {@link read}, but a file that the file system refuses to read is {@link StoredRecord.unreadable}, too. */
+  /**
+   * Like {@link read}, but a file that the file system refuses to read is {@link StoredRecord.unreadable}, too.
+   * @throws EMFILE, ENFILE or ENOMEM, which say nothing about the file.
+   */
   readAny(path: string): StoredRecord | undefined {
     let text: string | undefined;
     try {
@@ -139,6 +148,7 @@ export class StateDirectory {
         this.files.hasDirectory(parentOf(path));
       }
     } catch (error) {
+      if (EXHAUSTED.includes(errnoOf(error) ?? "")) throw error;
       return { path, record: undefined, goCache: undefined, unreadable: refusedFile(error) };
     }
     if (text === undefined) return undefined;
@@ -267,6 +277,11 @@ export class StateDirectory {
 function temporaryPath(record: AttachmentRecord | undefined): string {
   if (record === undefined) throw new Error("the record is damaged");
   return `${STATE_DIRECTORY}/.vf/${record.vf.pci}.new`;
+}
+
+/** Returns the path of a VF's lock file. */
+export function vfLockPath(pci: string): string {
+  return `${STATE_DIRECTORY}/.vf/${pci}`;
 }
 
 function plainPath(name: AttachmentName): string {

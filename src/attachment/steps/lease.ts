@@ -55,8 +55,7 @@ function startLease(attachment: StepContext, ipam: IpamCall, version: CniVersion
       isOver = true;
       return outcome;
     } catch (error) {
-      // After a timeout or a signal the IPAM plugin still runs. After any other error, such as too much output, it has
-      // ended.
+      // After a timeout or a signal the IPAM plugin still runs. After any other error, it has ended.
       isOver = !(error instanceof TimeoutError || error instanceof InterruptedError);
       throw error;
     }

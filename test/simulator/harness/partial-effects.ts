@@ -9,7 +9,6 @@ import { changeNamespace } from "../model/link-requests.ts";
 import { UNREADABLE_VF_CONFIG } from "../model/links.ts";
 import type { Machine } from "../model/machine.ts";
 import { netnsOf } from "../model/netns.ts";
-import { Refusal } from "../model/refusal.ts";
 
 /** Effects by name. A change that can fail without an effect has "nothing". */
 export type Parts<T = unknown> = Readonly<Record<string, () => T>>;
@@ -163,10 +162,7 @@ const answers: Effects = {
         real.kill();
         return real.wait(deadline);
       },
-      "printed too much": () => {
-        real.kill();
-        throw new Refusal("EFBIG", "read the output of the child");
-      },
+      "printed too much": () => ({ ...real.wait(deadline), isCut: true }),
     }),
   },
 };

@@ -14,7 +14,7 @@ import { check, messageChain, type Run } from "../harness/run.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { report } from "../harness/sweep.ts";
 import type { Machine } from "../model/machine.ts";
-import { ipoib, ipoibAddress } from "../model/netdev.ts";
+import { ipoib, ipoibAddress, pkeyChild } from "../model/netdev.ts";
 
 /** A request with uncommon settings. */
 const uncommon: AttachmentRequest = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition };
@@ -117,6 +117,25 @@ describe("the runtime's prevResult", () => {
   });
 });
 
+const otherNetdev =
+  /net1 is a pkey child or another netdev without a device, and not the netdev of VF 0000:01:10\.0/;
+
+/** Gives the interface's name to a pkey child of the VF's netdev. */
+function nameChild(machine: Machine, where: "beside" | "elsewhere"): void {
+  const { netns, netdev } = interfaceOf(machine, c1);
+  const index = netns.indexOf(netdev);
+  const child = pkeyChild(netdev);
+  child.up = true;
+  netdev.name = "mine";
+  if (where === "elsewhere") {
+    netns.remove(netdev);
+    machine.host.add(netdev, "mine", index);
+  }
+  // The kernel does not report the namespace of a child's lower netdev. With the same index, the child seems to be its
+  // own lower netdev.
+  netns.add(child, c1.ifname, index);
+}
+
 /** Damages of an attachment, and what CHECK reports: the expected and the actual setting. */
 const damages: readonly [what: string, damage: (machine: Machine) => unknown, pattern: RegExp][] = [
   [
@@ -155,6 +174,12 @@ const damages: readonly [what: string, damage: (machine: Machine) => unknown, pa
       pod?.add(foreign, c1.ifname);
     },
     /belongs to 0000:01:10\.4, not to VF 0000:01:10\.0/,
+  ],
+  ["a pkey child has the interface's name", (machine) => nameChild(machine, "beside"), otherNetdev],
+  [
+    "a pkey child has the interface's name, and the VF's netdev is elsewhere",
+    (machine) => nameChild(machine, "elsewhere"),
+    otherNetdev,
   ],
   [
     "the VF has another link state",
