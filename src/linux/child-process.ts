@@ -91,11 +91,11 @@ export class ChildProcess {
   wait(deadline: number, limit: number, excess: Excess = "refused"): ChildOutcome {
     if (this.reaped) host.fail("ECHILD", "waitpid", "");
     const [stdout, stderr] = this.outputs;
-    const kept = excess === "dropped" ? limit : Number.POSITIVE_INFINITY;
+    const kept = keptOf(limit, excess);
     let mayHaveEnded = true;
     while (excess === "dropped" || this.length <= limit) {
       const status = mayHaveEnded ? host.waitpid(this.pid, Number.NEGATIVE_INFINITY) : undefined;
-      if (status !== undefined) return this.end(status, limit, kept);
+      if (status !== undefined) return this.end(status, limit, excess);
       const ready = host.poll(stdout.fd, stderr.fd, deadline, true);
       // Another process that has the pipes can print without end.
       mayHaveEnded = ready === 0 || this.length > limit;
@@ -133,9 +133,10 @@ export class ChildProcess {
     return [textOf(stdout), textOf(stderr)];
   }
 
-  private end(status: number, limit: number, kept: number): ChildOutcome {
+  private end(status: number, limit: number, excess: Excess): ChildOutcome {
     const [stdout, stderr] = this.outputs;
-    const isDropped = kept === limit;
+    const isDropped = excess === "dropped";
+    const kept = keptOf(limit, excess);
     // The child can have left output in the pipes, which have room for less than the limit.
     const most = isDropped ? this.length + limit : limit;
     for (let ready = -1; ready !== 0 && this.length <= most; this.take(ready, kept))
@@ -170,6 +171,11 @@ export class ChildProcess {
     this.reaped = true;
     for (const output of this.outputs) if (output.fd >= 0) host.close(output.fd);
   }
+}
+
+/** Returns how many bytes of each output are kept. */
+function keptOf(limit: number, excess: Excess): number {
+  return excess === "dropped" ? limit : Number.POSITIVE_INFINITY;
 }
 
 /** The kernel takes descriptors below this number. The first three are the child's own stdin, stdout and stderr. */

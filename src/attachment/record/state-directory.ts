@@ -1,5 +1,6 @@
 import { fromJson } from "../../cni/document.ts";
 import { utf8Length } from "../../cni/utf8-length.ts";
+import { type Guid, parseGuid } from "../../infiniband/guid.ts";
 import { type Files, type Lock, requireCreatable } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import { parentOf } from "../../node/path.ts";
@@ -160,6 +161,19 @@ export class StateDirectory {
   /** Returns the PCI addresses of all VFs with a lock file. It lists a directory, so ADD and DEL do not call it. */
   lockedVfs(): string[] {
     return this.files.list(`${STATE_DIRECTORY}/.vf`).filter((name) => parsePciAddress(name) === name);
+  }
+
+  /** Returns the port GUID that a PF had with its own driver; `undefined` if {@link notePfGuid} was never called. */
+  pfGuid(pci: string): Guid | undefined {
+    return parseGuid(this.files.read(`${STATE_DIRECTORY}/.pf/${pci}`) ?? "");
+  }
+
+  /** Notes the port GUID of a PF, which the kernel does not show while the PF is bound to vfio-pci. */
+  notePfGuid(pci: string, guid: Guid): void {
+    if (this.pfGuid(pci) === guid) return;
+    const path = `${STATE_DIRECTORY}/.pf/${pci}`;
+    this.files.makeDirectory(`${STATE_DIRECTORY}/.pf`);
+    this.files.replaceForeign(path, guid, 0o600, `${path}.new`);
   }
 
   /** Returns the JSON of a record or Go plugin's cache; `undefined` if the file is not JSON or does not exist. */

@@ -1,4 +1,4 @@
-import { goLock } from "../../attachment/lock/locks.ts";
+import { goLock } from "../../attachment/lock/go-lock.ts";
 import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
 import { nodeLockPath, StateDirectory, vfLockPath } from "../../attachment/record/state-directory.ts";
 import { messageOf } from "../../cni/error-document.ts";
