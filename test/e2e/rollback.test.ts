@@ -136,6 +136,18 @@ test("an IPAM plugin prints more than 1 MiB: ADD rolls back, and DEL succeeds", 
     await node.del("a", each);
   }));
 
+test("users other than root can change the state directory: ADD and DEL refuse it, and their message has the remedy", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.shell("chown 1000 /var/lib/cni/ib-sriov");
+    for (const command of ["ADD", "DEL"]) {
+      const answer = await node.refused({ command, netns: "a", config });
+      expect(answer).toMatchObject({ code: 100, msg: expect.stringContaining("owner 1000") });
+      if (command === "DEL") await node.shell(answer.msg.replace(/^.* then run: /, ""));
+    }
+    await node.del("a", config);
+  }));
+
 describe("the answer cannot be written", () => {
   const calls = "/tmp/ipam-calls";
 
