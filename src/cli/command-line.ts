@@ -6,7 +6,7 @@ import { type Command, parseArguments, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
 import { installer } from "./install/install.ts";
 import { isInstaller } from "./is-command-line.ts";
-import { printLine } from "./output/text.ts";
+import { printError, printLine } from "./output/text.ts";
 import { suggestionFor } from "./suggestion.ts";
 import { about, overview, usageOf, versionText } from "./usage.ts";
 
@@ -80,6 +80,6 @@ function failed(error: unknown, command: Command | undefined): number {
   if (errnoOf(error) === "EPIPE") return 0;
   const isUsage = error instanceof UsageError;
   const help = command === undefined ? "ib-sriov --help" : `ib-sriov ${command.name} --help`;
-  print(2, `ib-sriov: ${messageOf(error)}\n${isUsage ? `Run '${help}' for usage.\n` : ""}`);
+  printError(`${messageOf(error)}${isUsage ? `\nRun '${help}' for usage.` : ""}`);
   return isUsage ? INVALID_USAGE : (command?.failure ?? 1);
 }

@@ -1,6 +1,5 @@
-import { notices } from "host";
+import { notices, print } from "host";
 import type { Command } from "./command.ts";
-import { printLine } from "./output/text.ts";
 
 /** Prints NOTICE and THIRD_PARTY_NOTICES, which scripts/third-party/notices.mjs makes from what the linker used. */
 export const licenses: Command = {
@@ -9,7 +8,7 @@ export const licenses: Command = {
   details: "The image has the same texts in /licenses.",
   options: [],
   run(): number {
-    printLine(notices().trimEnd());
+    print(1, `${notices().trimEnd()}\n`);
     return 0;
   },
 };

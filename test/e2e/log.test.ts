@@ -318,6 +318,23 @@ describe("metrics", () => {
     });
   });
 
+  test("are written to a device, which stays; another file that is not regular is refused", async () => {
+    const directory = "/tmp/outputs";
+    await node.shell(
+      `mkdir ${directory}; cd ${directory}; mknod null c 1 3; mknod disk b 7 0; mkfifo fifo; ln -s null link`,
+    );
+    const before = await node.shell(`ls -l --time-style=+ ${directory}`);
+    await node.shell(`${plugin} metrics --textfile ${directory}/null`);
+    for (const name of ["disk", "fifo", "link"])
+      expect(await node.guest.execute(`${plugin} metrics --textfile ${directory}/${name}`)).toMatchObject({
+        status: 1,
+        stderr: expect.stringContaining(
+          `${directory}/${name} is neither a regular file nor a character device`,
+        ),
+      });
+    expect(await node.shell(`ls -l --time-style=+ ${directory}; rm -r ${directory}`)).toBe(before);
+  });
+
   test("are the same after a call or `metrics` has compacted many lines to one", () =>
     node.unchanged(async () => {
       const config = network(vf);

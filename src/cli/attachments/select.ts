@@ -1,3 +1,4 @@
+import { printable } from "../output/text.ts";
 import type { ListedAttachment } from "./attachments.ts";
 
 /** How the help describes the argument CONTAINER of commands that {@link matchesOf} reads. */
@@ -9,9 +10,10 @@ export const CONTAINER_DETAILS =
  * "container/interface", or the path of a record. A complete ID excludes longer ones.
  */
 export function matchesOf(all: readonly ListedAttachment[], name: string): ListedAttachment[] {
-  const exact = all.filter(
-    (each) => each.path === name || each.pod === name || labelOf(each) === name || hasId(each, name),
-  );
+  // `-o name` prints the label in this form.
+  const isNamed = (each: ListedAttachment) =>
+    [each.path, each.pod, labelOf(each), printable(labelOf(each))].includes(name) || hasId(each, name);
+  const exact = all.filter(isNamed);
   if (exact.length > 0 || name === "") return exact;
   return all.filter((each) => idOf(each).startsWith(name));
 }

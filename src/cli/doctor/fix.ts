@@ -1,5 +1,6 @@
 import type { Limits } from "../../attachment/limits.ts";
 import { openSession } from "../../attachment/lock/session.ts";
+import { shellWord } from "../../attachment/shell-word.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { gcEntries } from "../attachments/gc.ts";
 import { bindAll } from "../bind.ts";
@@ -8,7 +9,7 @@ import { takeInventory } from "../inventory.ts";
 import { colorize, printable } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
 import { provisionAll } from "../provision.ts";
-import { runScript, shellWord } from "../run-script.ts";
+import { runScript } from "../run-script.ts";
 import { outcomeText, selectedVfs, type VfOutcome } from "../vf-outcomes.ts";
 import type { Finding, SafeFix } from "./finding.ts";
 

@@ -1,4 +1,4 @@
-import { shellWord } from "../run-script.ts";
+import { shellWord } from "../../attachment/shell-word.ts";
 
 /** Longest command line for several VFs. A line for one VF can be longer. */
 const LINE = 70;

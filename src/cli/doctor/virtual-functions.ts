@@ -1,6 +1,6 @@
+import { shellWord } from "../../attachment/shell-word.ts";
 import { isUsableGuid } from "../../infiniband/guid.ts";
 import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
-import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import {
   error,

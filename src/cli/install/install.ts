@@ -6,6 +6,7 @@ import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { readDirectory } from "../../linux/files/read.ts";
 import { errnoOf } from "../../node/node.ts";
 import { type Command, UsageError } from "../command.ts";
+import { printableLines } from "../output/text.ts";
 import { usageOf } from "../usage.ts";
 import { requireInstalled } from "./check.ts";
 import { copyFile } from "./copy-file.ts";
@@ -224,7 +225,7 @@ function waitUntil(watch: number, deadline: number): void {
 /** Prints a message. Errors are ignored, because the installer must continue without a reader. */
 function log(fd: 1 | 2, text: string): void {
   try {
-    host.print(fd, text);
+    host.print(fd, printableLines(text));
   } catch {
     // The output is closed.
   }

@@ -1,5 +1,6 @@
 import { build, print } from "host";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
+import { writeOutputFile } from "../../linux/files/output-file.ts";
 import { COUNTERS_BYTES, COUNTERS_LOCK_TIMEOUT, summed } from "../../log/counters.ts";
 import type { Node } from "../../node/node.ts";
 import { attachmentsOf, holderOf, type ListedAttachment } from "../attachments/attachments.ts";
@@ -36,7 +37,7 @@ export const metrics: Command = {
     else {
       const { files, clock } = machine.node;
       // The collector reads files whose names end in .prom, at any moment.
-      files.replaceForeign(path, text, MODE, `${path}.${clock.pid}.tmp`);
+      writeOutputFile(files, path, text, MODE, `${path}.${clock.pid}.tmp`);
     }
     return 0;
   },

@@ -1,5 +1,5 @@
 import type { CommandCall, Option } from "../command.ts";
-import { formatTable, printLine } from "./text.ts";
+import { formatTable, printable, printLine } from "./text.ts";
 import { formatYaml } from "./yaml.ts";
 
 /** The version of the structure of JSON and YAML output (docs/reference). A new member does not change it. */
@@ -71,7 +71,7 @@ export function listingText(
   const versioned = { schemaVersion: SCHEMA_VERSION, ...document };
   if (format === "json") return JSON.stringify(versioned, undefined, 2);
   if (format === "yaml") return formatYaml(versioned);
-  if (format === "name") return names.join("\n");
+  if (format === "name") return names.map(printable).join("\n");
   return text({ isWide: format === "wide", hasHeadings });
 }
 

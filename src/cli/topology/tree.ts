@@ -1,7 +1,7 @@
 import { getenv } from "host";
 import { holderText } from "../attachments/holder.ts";
 import type { InventoriedPf } from "../inventory.ts";
-import { colorize, formatTable } from "../output/text.ts";
+import { colorize, formatTable, printable } from "../output/text.ts";
 import { DISTANCES } from "./distance.ts";
 import type { NearGpu } from "./gpus.ts";
 
@@ -33,7 +33,7 @@ export function treeText(
   const lines = hasBoxDrawing() ? BOX_DRAWING : ASCII;
   const trees = pfs.map((pf) => {
     const { text, children } = pfBranch(pf, gpus.get(pf.pci) ?? []);
-    return [colorize("heading", text), ...drawn(children, lines)].join("\n");
+    return [colorize("heading", printable(text)), ...drawn(children, lines)].join("\n");
   });
   const hasGpus = [...gpus.values()].some(({ length }) => length > 0);
   return [...trees, ...(hasGpus && hasLegend ? [legend()] : [])].join("\n\n");
@@ -80,6 +80,6 @@ function drawn(branches: readonly Branch[], lines: Lines): string[] {
   return branches.flatMap(({ text, children }, i) => {
     const isLast = i === branches.length - 1;
     const below = drawn(children, lines).map((line) => (isLast ? "   " : lines.beside) + line);
-    return [(isLast ? lines.last : lines.child) + text, ...below];
+    return [(isLast ? lines.last : lines.child) + printable(text), ...below];
   });
 }

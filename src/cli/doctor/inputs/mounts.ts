@@ -1,5 +1,5 @@
+import { shellWord } from "../../../attachment/shell-word.ts";
 import type { Inventory } from "../../../node/inventory.ts";
-import { shellWord } from "../../run-script.ts";
 import type { Remedy } from "../finding.ts";
 
 /** A mounted file system (proc(5), mountinfo). */
