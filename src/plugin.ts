@@ -34,8 +34,8 @@ import type { Node } from "./node/node.ts";
 /** Longest network configuration, bytes. Most have a few hundred; a longer text than this is a mistake or an attack. */
 const MAX_CONFIGURATION_BYTES = 1 << 20;
 
-/** The answer to VERSION. It is computed when the executable is built. */
-const versions = versionDocument();
+/** How long the answer waits for a runtime that does not read its error object, ms. A pipe has room for most of them. */
+const ANSWER_TIME = 2_000;
 
 /** The node, created when the executable is built. It serves one call, because a process handles only one. */
 const realNode = linuxNode();
@@ -56,10 +56,17 @@ interface Known {
 }
 
 /**
- * Answers VERSION in one line of JSON, with this plugin's versions whatever version the caller uses. Stdin is not read.
+ * Answers VERSION in one line of JSON, with this plugin's versions whatever version the caller uses. It succeeds also
+ * if stdin is closed, or is not JSON.
  */
 export function answerVersion(): void {
-  print(1, versions);
+  let input = "";
+  try {
+    input = readConfiguration();
+  } catch {
+    // The answer does not depend on stdin, except for its cniVersion.
+  }
+  print(1, versionDocument(input));
 }
 
 /**
@@ -113,7 +120,7 @@ function dispatch(node: Node, trace: Trace, known: Known): void {
 
 /**
  * Answers a call in which this plugin itself has started this executable as its IPAM plugin. It has no lease, so that
- * DEL and GC succeed: an error would keep the VF attached for ever.
+ * DEL and GC succeed: an error would keep the VF attached permanently.
  * @throws {CniError} 2 for the other verbs.
  */
 function answerAsIpam(warn: (message: string) => void): void {
@@ -144,7 +151,7 @@ function answerAdd(request: Request): void {
     settings: network.settings,
     reply: { cniVersion: version, prevResult: network.prevResult, dns: network.dns },
   };
-  add(node, call, (result) => print(1, encodeResult(result, version)));
+  add(node, call, (result) => print(1, encodeResult(result, version), call.deadline));
 }
 
 function answerDel(request: Request): void {
@@ -247,7 +254,7 @@ function readConfiguration(): string {
 /** Prints the error object. If stdout cannot be written, prints the error on stderr instead. */
 function printError(error: unknown, version: CniVersion): void {
   try {
-    print(1, errorDocument(error, version));
+    print(1, errorDocument(error, version), realNode.clock.now() + ANSWER_TIME);
   } catch (cause) {
     printWarning(`${messageOf(error)} (the error object cannot be written: ${messageOf(cause)})`);
   }
@@ -258,6 +265,6 @@ function printWarning(message: string): void {
   try {
     print(2, `ib-sriov: ${message.trimEnd()}\n`);
   } catch {
-    // Stderr is closed, or its reader has ended.
+    // Stderr is closed or full, or its reader has ended.
   }
 }

@@ -10,13 +10,15 @@ const MAX_FILE_NAME = 255;
  * @param cniPath directories, separated by ":".
  * @param isFile reports whether a path is a regular file, following links. (The kernel checks the x-bit.)
  * @returns the absolute path of the executable.
- * @throws {CniError} 999 if the name is invalid, or no directory contains the executable.
+ * @throws {CniError} 4 if CNI_PATH is empty; 999 if the name is invalid, or no directory contains the executable.
  */
 export function findPlugin(name: string, cniPath: string, isFile: (path: string) => boolean): string {
   if (name === "") throw new CniError(codes.internal, "no plugin name provided");
   if (name.includes("/") || name.includes("\0") || name.length > MAX_FILE_NAME) {
     throw new CniError(codes.internal, `invalid plugin name: ${name.slice(0, MAX_FILE_NAME)}`);
   }
+  if (cniPath === "")
+    throw new CniError(codes.badEnvironment, `required env variables [CNI_PATH] missing: ${name} is in it`);
   const directories = cniPath.split(":").filter((directory) => directory.startsWith("/"));
   for (const directory of directories) {
     const path = pluginIn(directory, name);

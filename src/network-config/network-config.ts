@@ -155,7 +155,7 @@ function collectConfig(
 export interface StatusConfig {
   /** Moves the RDMA devices of VFs to their containers. */
   readonly rdmaIsolation: boolean;
-  /** Name of the IPAM plugin; `undefined` if the network has no addresses. */
+  /** Name of the IPAM plugin that ADD calls; `undefined` if it calls none. */
   readonly ipamType: string | undefined;
   /** Time limit of the call, ms. */
   readonly timeout: number;
@@ -166,10 +166,14 @@ export interface StatusConfig {
  * @throws {CniError} 7 or 2 if ADD would refuse the network for every VF.
  */
 export function parseNetworkForStatus(configuration: Configuration): StatusConfig {
-  const { rdmaIsolation } = readSettings(configuration.fields, []);
+  const { fields } = configuration;
+  const { rdmaIsolation } = readSettings(fields, []);
+  const ipam = leasingIpam(configuration);
+  // ADD of such a VF does not call the IPAM plugin.
+  const hasInterface = !fields.boolean("rdmaOnly") && !fields.boolean("vfioPciMode");
   return {
     rdmaIsolation: rdmaIsolation === true,
-    ipamType: leasingIpam(configuration),
+    ipamType: hasInterface ? ipam : undefined,
     timeout: configuredTimeout(configuration),
   };
 }

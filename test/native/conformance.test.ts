@@ -59,9 +59,9 @@ const kept = (name: string) => readFileSync(join(directory, name), "utf8");
 
 describe("of several errors, the plugin reports the same as Go's libraries:", () => {
   test("missing variables before an unreadable stdin", () => {
-    expect(refusal({ CNI_PATH: "" }, "{")).toMatchObject({
+    expect(refusal({ CNI_NETNS: "" }, "{")).toMatchObject({
       code: 4,
-      msg: "required env variables [CNI_PATH] missing",
+      msg: "required env variables [CNI_NETNS] missing",
     });
   });
 
@@ -124,6 +124,15 @@ test("CHECK of an unknown container is code 3", () => {
   });
 });
 
+test.each(["DEL", "STATUS"])("%s without CNI_PATH, which is optional, succeeds without IPAM", (command) => {
+  expect(call({ CNI_COMMAND: command, CNI_PATH: "" })).toMatchObject({ status: 0, stdout: "" });
+});
+
+test("a verb without CNI_PATH, which the IPAM plugin needs, names the variable", () => {
+  const answer = refusal({ CNI_COMMAND: "STATUS", CNI_PATH: "" }, JSON.stringify(spied));
+  expect(answer).toMatchObject({ code: 50, msg: expect.stringContaining("[CNI_PATH] missing") });
+});
+
 describe("DEL of a container that is not attached", () => {
   test.each([
     ["a path that does not exist", "/nowhere/net"],
@@ -152,9 +161,13 @@ describe("DEL of a container that is not attached", () => {
   });
 
   test.each(["0.1.0", "0.3.1", "1.1.0"])("needs no prevResult, in version %s", (cniVersion) => {
-    expect(call({ CNI_COMMAND: "DEL" }, JSON.stringify({ ...config, cniVersion }))).toMatchObject({
-      status: 0,
-    });
+    for (const prevResult of [undefined, null, {}, { cniVersion: "9.9.9", ips: 5 }]) {
+      const { status, stdout } = call(
+        { CNI_COMMAND: "DEL" },
+        JSON.stringify({ ...config, cniVersion, prevResult }),
+      );
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    }
   });
 });
 

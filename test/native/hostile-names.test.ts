@@ -63,7 +63,9 @@ test("a command accepts what -o name prints", async () => {
   expect(await output(`attachments show '${name}'`)).toContain(escaped);
 });
 
-test.each(["list", "list --topology", "list -o yaml"])("%s escapes names", output);
+test.each(["list", "list --topology", "list -o yaml"])("%s escapes names", async (words) => {
+  await output(words);
+});
 
 test("the metrics are valid, and have the escaped names as labels", async () => {
   const text = await output("metrics");

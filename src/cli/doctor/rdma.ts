@@ -1,4 +1,5 @@
 import { shellWord } from "../../attachment/shell-word.ts";
+import { baseName } from "../../node/path.ts";
 import type { CliContext } from "../context.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, skipped, warning } from "./finding.ts";
@@ -82,7 +83,7 @@ function exclusiveAtBoot(file: string | undefined): string {
   if (file === undefined) return `echo "${OPTION}" >>${MODPROBE}/ib-sriov.conf`;
   // The last line of the file may not end with a newline.
   const line = `printf '\\n${OPTION}\\n'`;
-  const own = `${MODPROBE}/${file.slice(file.lastIndexOf("/") + 1)}`;
+  const own = `${MODPROBE}/${baseName(file)}`;
   if (file === own) return `${line} >>${shellWord(own)}`;
   return `{ cat ${shellWord(file)}; ${line}; } >${shellWord(own)}`;
 }

@@ -94,7 +94,7 @@ function pfReport(
 
 function attachmentReport(
   node: Node,
-  { condition, name, pod, network, pci, record }: ListedAttachment,
+  { condition, name, pod, network, pci, record, pfGuid }: ListedAttachment,
 ): AttachmentReport {
   const [namespace = "", podName = ""] = pod?.split("/") ?? [];
   return {
@@ -108,6 +108,7 @@ function attachmentReport(
     vf: pci ?? "",
     netdev: record?.originals.name ?? "",
     rdmaDevice: pci === undefined ? "" : node.functions.rdmaDevicesAnywhere(pci).join(","),
+    portGuid: pfGuid ?? "",
   };
 }
 

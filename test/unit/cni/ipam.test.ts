@@ -33,7 +33,11 @@ describe("findPlugin", () => {
       code: 999,
       message: 'failed to find plugin "x" in path [/a /b]',
     });
-    expect(thrown(() => find("x", "")).message).toBe('failed to find plugin "x" in path []');
+    expect(thrown(() => find("x", ":")).message).toBe('failed to find plugin "x" in path []');
+    expect(thrown(() => find("x", ""))).toMatchObject({
+      code: 4,
+      message: expect.stringContaining("[CNI_PATH] missing"),
+    });
   });
 
   test("refuses a missing name, and names that are paths: code 999", () => {
