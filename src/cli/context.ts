@@ -1,10 +1,10 @@
 import type { Limits } from "../attachment/limits.ts";
 import { linuxNode } from "../linux/node.ts";
 import { LinuxInventory } from "../linux/pci/inventory.ts";
+import { printMessage } from "../log/print-message.ts";
 import type { Inventory } from "../node/inventory.ts";
 import type { Node } from "../node/node.ts";
 import { type CommandCall, type Option, UsageError } from "./command.ts";
-import { printError } from "./output/text.ts";
 import { observeProgress, ReportingPciFunctions } from "./progress.ts";
 
 /** The machine on which a command works: the real one, or the model of a test. */
@@ -60,7 +60,7 @@ export function limitsOf(node: Node, call: CommandCall): Limits {
 /** Prints a warning on stderr. A stderr that is closed must not end a change of the node half-way. */
 function printWarning(message: string): void {
   try {
-    printError(message);
+    printMessage(message);
   } catch {
     // No reader exists.
   }

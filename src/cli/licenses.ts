@@ -1,5 +1,6 @@
-import { notices, print } from "host";
+import { notices } from "host";
 import type { Command } from "./command.ts";
+import { printLine } from "./output/text.ts";
 
 /** Prints NOTICE and THIRD_PARTY_NOTICES, which scripts/third-party/notices.mjs makes from what the linker used. */
 export const licenses: Command = {
@@ -8,7 +9,7 @@ export const licenses: Command = {
   details: "The image has the same texts in /licenses.",
   options: [],
   run(): number {
-    print(1, `${notices().trimEnd()}\n`);
+    printLine(notices().trimEnd());
     return 0;
   },
 };

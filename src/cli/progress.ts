@@ -3,8 +3,8 @@ import type { Observe } from "../attachment/limits.ts";
 import { parseLockContents } from "../attachment/lock/vf-owner.ts";
 import { STATE_DIRECTORY } from "../attachment/record/state-directory.ts";
 import { LinuxPciFunctions } from "../linux/pci/pci-functions.ts";
+import { printable } from "../log/printable.ts";
 import type { Files } from "../node/files.ts";
-import { printable } from "./output/text.ts";
 
 /** How long a command is silent before it prints what it does, ms; at most one line is printed in this time. */
 const SILENCE = 1000;

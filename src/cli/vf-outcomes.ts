@@ -5,7 +5,6 @@ import { parsePciAddress } from "../node/pci-address.ts";
 import type { CommandCall } from "./command.ts";
 import type { InventoriedVf, NodeInventory } from "./inventory.ts";
 import { printListing } from "./output/listing.ts";
-import { printable } from "./output/text.ts";
 
 /** The outcome of a command for one VF. */
 export interface VfOutcome {
@@ -62,8 +61,7 @@ export function printOutcomes(call: CommandCall, outcomes: readonly VfOutcome[])
   printListing(call, {
     document: { vfs: outcomes },
     names: outcomes.map(({ pci }) => pci),
-    text: () =>
-      outcomes.length === 0 ? "This node has no VFs." : outcomes.map(outcomeText).map(printable).join("\n"),
+    text: () => (outcomes.length === 0 ? "This node has no VFs." : outcomes.map(outcomeText)),
   });
   const refused = call.words.length > 0 ? ["failed", "in use"] : ["failed"];
   return outcomes.some(({ outcome }) => refused.includes(outcome)) ? 1 : 0;

@@ -4,7 +4,6 @@ import { openSession, type Session } from "../../attachment/lock/session.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { limitsOf, linuxContext, timeoutOption } from "../context.ts";
 import { listingOptions, printListing } from "../output/listing.ts";
-import { printable } from "../output/text.ts";
 import { during } from "../progress.ts";
 import { attachmentAt, attachmentsOf, type ListedAttachment } from "./attachments.ts";
 import { CONTAINER_DETAILS, labelOf, selectOne } from "./select.ts";
@@ -41,7 +40,7 @@ INTERFACE is the name in the container; it is not needed if the container has on
     printListing(call, {
       document: { ...name, pod, pci, path, outcome: "released" },
       names: [labelOf(attachment)],
-      text: () => printable(textOf(attachment)),
+      text: () => [textOf(attachment)],
     });
     return 0;
   },

@@ -1,5 +1,5 @@
+import { printable } from "../../log/printable.ts";
 import { baseName } from "../../node/path.ts";
-import { printable } from "../output/text.ts";
 import type { ListedAttachment } from "./attachments.ts";
 
 /** How the help describes the argument CONTAINER of commands that {@link matchesOf} reads. */

@@ -4,8 +4,8 @@ import { STATE_DIRECTORY } from "../../attachment/record/state-directory.ts";
 import { fromJson, isObject } from "../../cni/document.ts";
 import { readDirectory, readFile, readRegularFile } from "../../linux/files/read.ts";
 import { LINE_MARK } from "../../log/encode.ts";
+import { printable } from "../../log/printable.ts";
 import { isNetworkFile, logFilesIn } from "../network-files.ts";
-import { printable } from "../output/text.ts";
 import { LONGEST_PART, type Part } from "./part.ts";
 import type { Redactor } from "./redact.ts";
 

@@ -1,6 +1,6 @@
 import { messageOf } from "../../cni/error-document.ts";
+import { printable } from "../../log/printable.ts";
 import { InterruptedError } from "../../node/clock.ts";
-import { printable } from "../output/text.ts";
 import type { Redactor } from "./redact.ts";
 import type { TarWriter } from "./tar.ts";
 

@@ -1,4 +1,4 @@
-import { printable } from "../output/text.ts";
+import { printable } from "../../log/printable.ts";
 
 /** One value of a metric, with its labels. */
 export interface Sample {

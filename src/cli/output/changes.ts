@@ -1,5 +1,5 @@
+import { printable } from "../../log/printable.ts";
 import { type Format, type Listing, listingText, type Table, type TextStyle, tableText } from "./listing.ts";
-import { printable } from "./text.ts";
 
 /** A listing that can be printed again if it changes. */
 export interface WatchedListing extends Listing {

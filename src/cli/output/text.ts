@@ -1,4 +1,5 @@
 import { getenv, isTerminal, print } from "host";
+import { printable, printableLines } from "../../log/printable.ts";
 
 /** Meaning of a text, which decides its color. */
 export type Tone = "ok" | "warning" | "error" | "heading" | "aside";
@@ -10,45 +11,21 @@ const CODES: Readonly<Record<Tone, number>> = { ok: 32, warning: 33, error: 31, 
 export const REDACTED = "(redacted)";
 
 const ESCAPE = "\x1b";
-/** A sequence of {@link colorize}. */
-const COLOR = new RegExp(`(${ESCAPE}\\[\\d\\d?m)`);
+/** The sequences of {@link colorize}, but no other sequence, which could hide text, for example. */
+const COLOR = new RegExp(`(${ESCAPE}\\[(?:[012]|3[123])m)`);
 
-/** A pair of surrogates, or a character that {@link printable} escapes. */
-const UNPRINTABLE =
-  /[\ud800-\udbff][\udc00-\udfff]|[^ -~\u00a0-\u00ac\u00ae-\u061b\u061d-\u200a\u2010-\u2027\u202f-\u205f\u2070-\ud7ff\ue000-\ufefe\uff00-\ufff8\ufffc\ufffd]/g;
-
-/** Prints lines on stdout. All that is not {@link printable} is escaped, except the colors of {@link colorize}. */
+/**
+ * Prints lines on stdout. All that is not {@link printable} is escaped, except the colors of {@link colorize}. A text in
+ * which a name must not end the line, such as a cell of a table, has been escaped before.
+ */
 export function printLine(text: string): void {
   const parts = hasColors() ? text.split(COLOR) : [text];
   print(1, `${parts.map((part, i) => (i % 2 === 0 ? printableLines(part) : part)).join("")}\n`);
 }
 
-/** Prints a message of this program on stderr. */
-export function printError(message: string): void {
-  print(2, printableLines(`ib-sriov: ${message}\n`));
-}
-
 /** Returns a text in a color if stdout is a terminal with colors, and NO_COLOR is not set (no-color.org). */
 export function colorize(tone: Tone, text: string): string {
   return hasColors() ? `${ESCAPE}[${CODES[tone]}m${text}${ESCAPE}[0m` : text;
-}
-
-/**
- * Returns a text in which some characters are escaped as in JSON, e.g. "\u001b": control characters, which a terminal
- * would obey; invisible characters, and those that change the direction of a text; and halves of surrogate pairs, which
- * no valid UTF-8 contains. A container can choose names.
- */
-export function printable(text: string): string {
-  return text.replace(UNPRINTABLE, (found) => (found.length === 2 ? found : escapeOf(found)));
-}
-
-/** Returns a text as {@link printable} does, without escaping the ends of its lines. */
-export function printableLines(text: string): string {
-  return text.split("\n").map(printable).join("\n");
-}
-
-function escapeOf(character: string): string {
-  return `\\u${character.charCodeAt(0).toString(16).padStart(4, "0")}`;
 }
 
 function hasColors(): boolean {

@@ -1,4 +1,4 @@
-import { printable } from "./text.ts";
+import { printable } from "../../log/printable.ts";
 
 /** A text that YAML 1.1 and 1.2 read as the same text without quotes. */
 const PLAIN = /^[A-Za-z/_](?:[\w./ @+-]*[\w./@+-])?$/;
@@ -7,8 +7,8 @@ const RESERVED = /^(?:y|n|yes|no|on|off|true|false|null|e[-+]?\d+)$/i;
 
 /**
  * Formats a JSON value as YAML 1.2 in block style, without a newline at the end. Members that are `undefined` are left
- * out. Texts are in double quotes, as in JSON, if quotes are needed; YAML
- * allows fewer characters in them than JSON, so that the others are escaped.
+ * out. Texts are in double quotes, as in JSON, if quotes are needed. YAML allows fewer characters in them than JSON, so
+ * the others are escaped.
  * @param value of objects without methods, lists, texts, finite numbers, true, false and null.
  */
 export function formatYaml(value: unknown): string {

@@ -1,7 +1,7 @@
 import { build } from "host";
 import type { InventoriedPf } from "../inventory.ts";
 import { type Listing, type Table, tablesText } from "../output/listing.ts";
-import { colorize, printable, REDACTED, type Tone } from "../output/text.ts";
+import { colorize, REDACTED, type Tone } from "../output/text.ts";
 import { hcaOf, portDocument, softwareOf } from "./hardware.ts";
 import { CHECKS, type CheckResult } from "./results.ts";
 import type { Selftest } from "./stages.ts";
@@ -86,7 +86,7 @@ function textOf({ test, left }: Finished, style: Parameters<Listing["text"]>[0])
   const colored = tablesText([checks], style).replace(/^(ok|failed|skipped)\b/gm, (word) =>
     colorize(tones[word as CheckResult["result"]], word),
   );
-  return [colored, "", tablesText([timings], style), ...left.map(printable)];
+  return [colored, "", tablesText([timings], style), ...left];
 }
 
 function verdictOf(results: readonly CheckResult[], left: readonly string[]): string {

@@ -1,7 +1,8 @@
 import { getenv } from "host";
+import { printable } from "../../log/printable.ts";
 import { holderText } from "../attachments/holder.ts";
 import type { InventoriedPf } from "../inventory.ts";
-import { colorize, formatTable, printable } from "../output/text.ts";
+import { colorize, formatTable } from "../output/text.ts";
 import { DISTANCES } from "./distance.ts";
 import type { NearGpu } from "./gpus.ts";
 

@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { formatTable, printable, printableLines } from "../../../../src/cli/output/text.ts";
+import { formatTable } from "../../../../src/cli/output/text.ts";
+import { printable, printableLines } from "../../../../src/log/printable.ts";
 
 test.each([
   ["\x1b[2J", "\\u001b[2J"],
