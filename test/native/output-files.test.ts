@@ -125,7 +125,8 @@ describe.each(commands)("%s", (...command) => {
   });
 
   test("refuses a pipe without a reader, and a socket, without a wait", async () => {
-    const why = "is a pipe that no process reads, or a socket; start the reader, or name a file";
+    const why =
+      "is a pipe that no process reads, a socket, or a disk without a driver (ENXIO); start the reader, or name a file";
     const [pipe, socket] = [join(directory, "pipe"), join(directory, "socket")];
     execFileSync("mkfifo", [pipe]);
     const server = createServer().listen(socket);

@@ -88,7 +88,9 @@ function fillSpecialFile(path: string, fill: (fd: number) => void): void {
 function openPipe(path: string): number {
   const probe = host.open(path, host.O_WRONLY | host.O_NONBLOCK, 0, ["ENXIO"]);
   if (probe === undefined)
-    throw new Error(`${path} is a pipe that no process reads, or a socket; start the reader, or name a file`);
+    throw new Error(
+      `${path} is a pipe that no process reads, a socket, or a disk without a driver (ENXIO); start the reader, or name a file`,
+    );
   try {
     if (isSeekable(probe)) throw new Error(`${path} is a disk; name a file`);
     // Writes to this descriptor wait while the pipe is full.
