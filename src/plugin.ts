@@ -19,6 +19,7 @@ import { validAttachments } from "./cni/valid-attachments.ts";
 import { type CniVersion, checkVersion, NEWEST_VERSION, versionDocument } from "./cni/versions.ts";
 import { linuxNode } from "./linux/node.ts";
 import { configuredLog, DEFAULT_LOG, type LogConfig } from "./log/log-config.ts";
+import { printMessage } from "./log/print-message.ts";
 import { pushBounded, Trace } from "./log/trace.ts";
 import { writeLogEntry } from "./log/write-entry.ts";
 import {
@@ -263,7 +264,7 @@ function printError(error: unknown, version: CniVersion): void {
 /** Prints a message on stderr, which runtimes log or drop. A stderr that cannot be written must not fail the call. */
 function printWarning(message: string): void {
   try {
-    print(2, `ib-sriov: ${message.trimEnd()}\n`);
+    printMessage(message);
   } catch {
     // Stderr is closed or full, or its reader has ended.
   }

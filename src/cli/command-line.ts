@@ -1,6 +1,7 @@
 // The command line: handles calls without CNI_COMMAND. It is a separate script (scripts/bundle.mjs).
-import { print } from "host";
+
 import { messageOf } from "../cni/error-document.ts";
+import { printMessage } from "../log/print-message.ts";
 import { errnoOf } from "../node/node.ts";
 import { type Command, parseArguments, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
@@ -26,8 +27,8 @@ export function answerCommandLine([program = "", ...words]: readonly string[]): 
   if (first === "install") return runInstaller(words.slice(1));
   let command: Command | undefined;
   try {
-    if (first === undefined) print(1, `${about()}\nRun 'ib-sriov help' for the commands.\n`);
-    else if (HELP.includes(first)) print(1, helpFor(words.slice(1)));
+    if (first === undefined) printLine(`${about()}\nRun 'ib-sriov help' for the commands.`);
+    else if (HELP.includes(first)) printLine(helpFor(words.slice(1)).trimEnd());
     else if (first === "version") printLine(versionText());
     else {
       const found = commandAt(words);
@@ -71,7 +72,7 @@ function commandAt(words: readonly string[]) {
 function run(command: Command, words: readonly string[]): number {
   const call = parseArguments(command, words);
   if (call !== "help") return command.run(call);
-  print(1, usageOf(command));
+  printLine(usageOf(command).trimEnd());
   return 0;
 }
 
@@ -80,6 +81,6 @@ function failed(error: unknown, command: Command | undefined): number {
   if (errnoOf(error) === "EPIPE") return 0;
   const isUsage = error instanceof UsageError;
   const help = command === undefined ? "ib-sriov --help" : `ib-sriov ${command.name} --help`;
-  print(2, `ib-sriov: ${messageOf(error)}\n${isUsage ? `Run '${help}' for usage.\n` : ""}`);
+  printMessage(`${messageOf(error)}${isUsage ? `\nRun '${help}' for usage.` : ""}`);
   return isUsage ? INVALID_USAGE : (command?.failure ?? 1);
 }

@@ -1,7 +1,7 @@
-import { print } from "host";
 import type { Limits } from "../attachment/limits.ts";
 import { linuxNode } from "../linux/node.ts";
 import { LinuxInventory } from "../linux/pci/inventory.ts";
+import { printMessage } from "../log/print-message.ts";
 import type { Inventory } from "../node/inventory.ts";
 import type { Node } from "../node/node.ts";
 import { type CommandCall, type Option, UsageError } from "./command.ts";
@@ -60,7 +60,7 @@ export function limitsOf(node: Node, call: CommandCall): Limits {
 /** Prints a warning on stderr. A stderr that is closed must not end a change of the node half-way. */
 function printWarning(message: string): void {
   try {
-    print(2, `ib-sriov: ${message}\n`);
+    printMessage(message);
   } catch {
     // No reader exists.
   }

@@ -3,6 +3,7 @@ import type { Observe } from "../attachment/limits.ts";
 import { parseLockContents } from "../attachment/lock/vf-owner.ts";
 import { STATE_DIRECTORY } from "../attachment/record/state-directory.ts";
 import { LinuxPciFunctions } from "../linux/pci/pci-functions.ts";
+import { printable } from "../log/printable.ts";
 import type { Files } from "../node/files.ts";
 
 /** How long a command is silent before it prints what it does, ms; at most one line is printed in this time. */
@@ -26,7 +27,7 @@ let present: { readonly line: string; readonly least: number } | undefined;
  */
 export function during<T>(what: string, action: () => T, least = 0): T {
   const outer = present;
-  begin({ line: `ib-sriov: ${what}\n`, least });
+  begin({ line: `ib-sriov: ${printable(what)}\n`, least });
   try {
     return action();
   } finally {

@@ -5,11 +5,6 @@ const SHELL = "/bin/sh";
 /** Directories of programs, which the PATH of a systemd unit or a container can lack. */
 export const PROGRAM_DIRECTORIES = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 
-/** Quotes a text as one word of a shell command. A container can choose names, and these must not become commands. */
-export function shellWord(text: string): string {
-  return /^[\w./:@%+,=-]+$/.test(text) ? text : `'${text.replaceAll("'", `'\\''`)}'`;
-}
-
 /** The result of a script: its output, or the reason why it has no output. */
 export type ScriptOutcome =
   | { readonly output: string; readonly failure?: undefined }

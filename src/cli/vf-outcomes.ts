@@ -61,7 +61,7 @@ export function printOutcomes(call: CommandCall, outcomes: readonly VfOutcome[])
   printListing(call, {
     document: { vfs: outcomes },
     names: outcomes.map(({ pci }) => pci),
-    text: () => (outcomes.length === 0 ? "This node has no VFs." : outcomes.map(outcomeText).join("\n")),
+    text: () => (outcomes.length === 0 ? "This node has no VFs." : outcomes.map(outcomeText)),
   });
   const refused = call.words.length > 0 ? ["failed", "in use"] : ["failed"];
   return outcomes.some(({ outcome }) => refused.includes(outcome)) ? 1 : 0;

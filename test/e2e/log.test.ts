@@ -285,7 +285,7 @@ describe("metrics", () => {
       await node.add("b", pair[1] as Config, { container: "c2" });
       const labels =
         'condition="attached",container="c1",interface="net1",namespace="default",netdev="ibp1s0f0v0",network="mynet",' +
-        `pf="0000:01:00.0",pod="trainer",rdma_device="mlx5_1",vf="${vf}"`;
+        `pf="0000:01:00.0",pod="trainer",port_guid="",rdma_device="mlx5_1",vf="${vf}"`;
       expect((await metrics())("ib_sriov_attachment_info", labels)).toBe(1);
       const received = async () =>
         (await metrics())("ib_sriov_vf_receive_bytes_total", `pf="0000:01:00.0",vf="${vf}"`) ?? 0;
@@ -316,6 +316,19 @@ describe("metrics", () => {
       stdout: "",
       stderr: expect.stringContaining("/nowhere/x.prom"),
     });
+  });
+
+  test("are written to a device, which stays; a disk is refused", async () => {
+    const directory = "/tmp/outputs";
+    await node.shell(`mkdir ${directory}; cd ${directory}; mknod null c 1 3; mknod disk b 7 0`);
+    const types = `stat -c "%F %t %T %n" ${directory}/*`;
+    const before = await node.shell(types);
+    await node.shell(`${plugin} metrics --textfile ${directory}/null`);
+    expect(await node.guest.execute(`${plugin} metrics --textfile ${directory}/disk`)).toMatchObject({
+      status: 1,
+      stderr: expect.stringMatching(`${directory}/disk is .*a disk without a driver`),
+    });
+    expect(await node.shell(`${types}; rm -r ${directory}`)).toBe(before);
   });
 
   test("are the same after a call or `metrics` has compacted many lines to one", () =>

@@ -1,7 +1,15 @@
 // `ib-sriov bugreport` on this machine: its file, and programs that hang, flood or fail.
 import { execFileSync, spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { chmodSync, existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { executable, freshPath } from "./harness.ts";
@@ -132,16 +140,19 @@ describe("the file", () => {
   });
 
   test("is removed if the command is stopped, and so is the program that it runs", async () => {
-    const path = freshPath("report");
+    const parent = freshPath("parent");
+    mkdirSync(parent);
+    const path = join(parent, "report");
     const mark = freshPath("pid");
     const directory = programs({ dmesg: `echo $$ >${mark}; exec sleep 600` });
     const command = spawn(executable, ["bugreport", path, "--timeout", "600"], { env: { PATH: directory } });
     while (!existsSync(mark) || readFileSync(mark, "utf8") === "")
       await new Promise((done) => setTimeout(done, 20));
-    expect(existsSync(path)).toBe(true);
+    // It gets its name only when it is complete.
+    expect(readdirSync(parent)).toEqual([`report.${command.pid}.tmp`]);
     command.kill("SIGTERM");
     expect(await once(command, "exit")).toEqual([1, null]);
-    expect(existsSync(path)).toBe(false);
+    expect(readdirSync(parent)).toEqual([]);
     await requireEnded(readFileSync(mark, "utf8").trim());
   });
 

@@ -17,6 +17,7 @@ import { recordedNetns } from "../netns.ts";
 import { claimVf } from "../plan/create-record.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { findStaleAttachment } from "../recovery/stale-attachment.ts";
+import { shellWord } from "../shell-word.ts";
 import { driver as driverStep } from "../steps/driver.ts";
 import { release } from "../undo/release.ts";
 import { rollBack } from "../undo/rollback.ts";
@@ -95,7 +96,7 @@ function desiredDriver(
   throw new CniError(
     codes.node,
     `VF ${pci} has no driver and is reserved for ${override} (driver_override); to bind it to that driver, run: ` +
-      `ib-sriov bind ${pci} --driver ${override}`,
+      `ib-sriov bind ${pci} --driver ${shellWord(override)}`,
   );
 }
 

@@ -14,6 +14,7 @@ import type { AttachmentRecord } from "../record/record.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
 import { delUnrecorded } from "../recovery/del-unrecorded.ts";
 import type { DelRequest } from "../requests.ts";
+import { shellWord } from "../shell-word.ts";
 import { release } from "../undo/release.ts";
 import { withActualIndex } from "../undo/with-locked-record.ts";
 
@@ -66,7 +67,7 @@ function findRecord({ state }: Session, { name }: DelRequest): StoredRecord | un
   throw new CniError(
     codes.node,
     `cannot detach container ${containerId} by its record ${stored.path}: ${stored.unreadable.reason}; detach it with ` +
-      `that version, or, if it has ended, run: ib-sriov attachments release ${containerId} ${ifname} --force`,
+      `that version, or, if it has ended, run: ib-sriov attachments release ${containerId} ${shellWord(ifname)} --force`,
   );
 }
 

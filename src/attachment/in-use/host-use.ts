@@ -1,6 +1,7 @@
 import { isLinkLocal } from "../../ip/text.ts";
 import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
+import { shellWord } from "../shell-word.ts";
 import { countPkeyChildren, pkeyChildrenIn } from "../vf/pkey-children.ts";
 import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
 
@@ -16,7 +17,10 @@ export interface HostUse {
 export function masterOf(node: Node, { name, master }: Link): HostUse | undefined {
   if (master === undefined) return undefined;
   const other = node.links.byIndex(node.namespaces.host, master)?.name ?? `netdev ${master}`;
-  return { why: `its netdev ${name} is a port of ${other}`, remedy: `ip link set ${name} nomaster` };
+  return {
+    why: `its netdev ${name} is a port of ${other}`,
+    remedy: `ip link set ${shellWord(name)} nomaster`,
+  };
 }
 
 /** Returns the pkey children of a VF's netdev, in whatever namespace; `undefined` if it has no children. */
@@ -30,7 +34,7 @@ export function childrenOf(
   if (count === 0) return undefined;
   const children = pkeyChildrenIn(node, node.namespaces.host, netdev).map(({ name }) => name);
   if (children.length > 0) {
-    const remedy = children.map((name) => `ip link del ${name}`).join("; ");
+    const remedy = children.map((name) => `ip link del ${shellWord(name)}`).join("; ");
     return { why: `its netdev ${netdev.name} has the pkey children ${children.join(", ")}`, remedy };
   }
   if (count === undefined) return undefined;
@@ -51,7 +55,7 @@ export function configurationOf(node: Node, netdev: Link): HostUse | undefined {
   const { index, name } = netdev;
   const addresses = globalAddresses(node, netdev);
   if (addresses.length > 0) {
-    const remedy = addresses.map((cidr) => `ip address del ${cidr} dev ${name}`).join("; ");
+    const remedy = addresses.map((cidr) => `ip address del ${cidr} dev ${shellWord(name)}`).join("; ");
     return { why: `its netdev ${name} has the address ${addresses.join(", ")}`, remedy };
   }
   const [route] = ([4, 6] as const)
@@ -61,6 +65,6 @@ export function configurationOf(node: Node, netdev: Link): HostUse | undefined {
   if (route === undefined) return undefined;
   return {
     why: `its netdev ${name} has a route to ${route.dst}`,
-    remedy: `ip route del ${route.dst} dev ${name}`,
+    remedy: `ip route del ${route.dst} dev ${shellWord(name)}`,
   };
 }

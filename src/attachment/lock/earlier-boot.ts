@@ -1,6 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { AttachmentName } from "../record/record.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
+import { shellWord } from "../shell-word.ts";
 import type { VfSession } from "./locks.ts";
 
 /**
@@ -20,7 +21,7 @@ export function requireEarlierBoot(
     codes.deviceInUse,
     `VF ${pci} belongs to container ${containerId} (interface ${ifname}), whose record ${path} cannot be read: ` +
       `${unreadable?.reason}; detach the container (DEL), or, if it has ended, run: ib-sriov attachments release ` +
-      `${containerId} ${ifname} --force`,
+      `${shellWord(containerId)} ${shellWord(ifname)} --force`,
     { cause: unreadable?.error },
   );
 }

@@ -2,7 +2,7 @@ import type { Family } from "../metrics/exposition.ts";
 import type { Rounds } from "./rounds.ts";
 
 /** Returns the metrics of the agent itself. `ib-sriov metrics` does not have them, because it runs in another process. */
-export function agentMetrics(rounds: Rounds): Family[] {
+export function agentMetrics(rounds: Pick<Rounds, "number" | "runningTime" | "outcomes">): Family[] {
   return [
     {
       name: "ib_sriov_agent_rounds_total",

@@ -1,3 +1,5 @@
+import { printableLines } from "../../log/printable.ts";
+
 /** An answer with a text. */
 export interface HttpResponse {
   readonly status: number;
@@ -20,9 +22,9 @@ const PHRASES: Readonly<Record<number, string>> = {
   505: "HTTP Version Not Supported",
 };
 
-/** Returns an answer that people read, with a newline at its end. */
+/** Returns an answer that people read, {@link printableLines printable}, with a newline at its end. */
 export function plainText(status: number, text: string): HttpResponse {
-  return { status, type: "text/plain; charset=utf-8", body: `${text}\n` };
+  return { status, type: "text/plain; charset=utf-8", body: `${printableLines(text)}\n` };
 }
 
 /** Returns the bytes of an answer. The connection ends after it, which bounds the number of requests of a client. */

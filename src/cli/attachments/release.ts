@@ -40,7 +40,7 @@ INTERFACE is the name in the container; it is not needed if the container has on
     printListing(call, {
       document: { ...name, pod, pci, path, outcome: "released" },
       names: [labelOf(attachment)],
-      text: () => textOf(attachment),
+      text: () => [textOf(attachment)],
     });
     return 0;
   },

@@ -1,3 +1,4 @@
+import { printable } from "../../log/printable.ts";
 import { baseName } from "../../node/path.ts";
 import type { ListedAttachment } from "./attachments.ts";
 
@@ -10,9 +11,10 @@ export const CONTAINER_DETAILS =
  * "container/interface", or the path of a record. A complete ID excludes longer ones.
  */
 export function matchesOf(all: readonly ListedAttachment[], name: string): ListedAttachment[] {
-  const exact = all.filter(
-    (each) => each.path === name || each.pod === name || labelOf(each) === name || hasId(each, name),
-  );
+  // `-o name` prints the label in this form.
+  const isNamed = (each: ListedAttachment) =>
+    [each.path, each.pod, labelOf(each), printable(labelOf(each))].includes(name) || hasId(each, name);
+  const exact = all.filter(isNamed);
   if (exact.length > 0 || name === "") return exact;
   return all.filter((each) => idOf(each).startsWith(name));
 }

@@ -1,9 +1,9 @@
 import { args, build, deferSignals, isTerminal, realtime } from "host";
 import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
-import { createFilledFile, writeAll } from "../../linux/files/create-file.ts";
+import { writeAll } from "../../linux/files/create-file.ts";
+import { fillOutputFile } from "../../linux/files/output-file.ts";
 import { textIn } from "../../linux/sysfs.ts";
 import { formatTime } from "../../log/format-time.ts";
-import { errnoOf } from "../../node/node.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { secondsOf } from "../context.ts";
 import { NETWORK_DIRECTORIES } from "../network-files.ts";
@@ -63,7 +63,7 @@ export const bugreport: Command = {
   name: "bugreport",
   parameters: ["[FILE]"],
   summary: "Writes a tar with the state of the node, for a bug report",
-  details: `FILE is a new file, or "-" for stdout; by default it is ib-sriov-bugreport-HOSTNAME-TIME.tar in the current directory.
+  details: `FILE is a new file, a device or a pipe, or "-" for stdout; by default it is ib-sriov-bugreport-HOSTNAME-TIME.tar in the current directory.
 It contains doctor, list, attachments, records, networks, logs, counters, dmesg, lspci, ip, rdma and versions. The file
 errors.txt names parts that are missing or incomplete; they do not fail the command. Of records, networks and entries of
 logs, it shows the values of keys that cannot be secrets; all others are "${REDACTED}", there and in the output of
@@ -101,7 +101,10 @@ programs. In texts it also redacts what follows a word such as password. Read th
       writeReport(STDOUT);
       return 0;
     }
-    const problems = inNewFile(path, writeReport);
+    let problems = 0;
+    fillOutputFile({ path, mode: MODE, mayExist: false }, (fd) => {
+      problems = writeReport(fd);
+    });
     const lines = problems === 0 ? "" : ` Its file errors.txt names ${problems} missing or incomplete parts.`;
     printLine(`The report is in ${path}.${lines}`);
     return 0;
@@ -135,21 +138,6 @@ function collect(
 /** Returns a call of this executable. It runs in a separate process, so that a part that fails or hangs does not end the report. */
 function ownCommand(words: readonly string[]): Program {
   return { name: OWN_EXECUTABLE, calledAs: args()[0] ?? "ib-sriov", arguments: words, statuses: [1] };
-}
-
-/** Creates a file, and lets a function write it. After a failure no file is left. */
-function inNewFile<T>(path: string, fill: (fd: number) => T): T {
-  let result: T | undefined;
-  try {
-    createFilledFile(path, MODE, (fd) => {
-      result = fill(fd);
-    });
-  } catch (error) {
-    if (errnoOf(error) === "EEXIST")
-      throw new Error(`${path} exists already; name a new file`, { cause: error });
-    throw error;
-  }
-  return result as T;
 }
 
 /** Returns the node's name for a file name. */

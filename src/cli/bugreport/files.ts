@@ -4,6 +4,7 @@ import { STATE_DIRECTORY } from "../../attachment/record/state-directory.ts";
 import { fromJson, isObject } from "../../cni/document.ts";
 import { readDirectory, readFile, readRegularFile } from "../../linux/files/read.ts";
 import { LINE_MARK } from "../../log/encode.ts";
+import { printable } from "../../log/printable.ts";
 import { isNetworkFile, logFilesIn } from "../network-files.ts";
 import { LONGEST_PART, type Part } from "./part.ts";
 import type { Redactor } from "./redact.ts";
@@ -161,7 +162,7 @@ function listingOf(directory: string): string {
   if (names === undefined) return `${directory} does not exist\n`;
   const lines = names.sort().map((name) => {
     const status = host.lstat(`${directory}/${name}`, ABSENT);
-    return `  ${status?.type ?? "gone"} ${status?.size ?? ""} ${name}\n`;
+    return `  ${status?.type ?? "gone"} ${status?.size ?? ""} ${printable(name)}\n`;
   });
   return `${directory}\n${lines.join("")}`;
 }

@@ -1,4 +1,5 @@
 import { messageOf } from "../../cni/error-document.ts";
+import { printable } from "../../log/printable.ts";
 import { InterruptedError } from "../../node/clock.ts";
 import type { Redactor } from "./redact.ts";
 import type { TarWriter } from "./tar.ts";
@@ -38,7 +39,7 @@ export class Report {
     const path = inDirectory(name);
     if (text !== "") this.tar.add(`${this.directory}/${path}`, isRedacted ? text : this.redactor.text(text));
     if (problem !== undefined)
-      this.problems.push(this.redactor.text(`${path}: ${problem.trim().replaceAll("\n", " ")}`));
+      this.problems.push(printable(this.redactor.text(`${path}: ${problem.trim().replaceAll("\n", " ")}`)));
   }
 
   /** Adds parts that one function finds. An error becomes a problem of `name`. */

@@ -1,5 +1,6 @@
+import { shellWord } from "../../attachment/shell-word.ts";
 import type { CliContext } from "../context.ts";
-import { runScript, shellWord } from "../run-script.ts";
+import { runScript } from "../run-script.ts";
 import { JOURNAL_FIELDS, type LoggedCall, parseLoggedCall } from "./logged-call.ts";
 
 /** Which entries are read: those of failed calls, or those of one pod. */

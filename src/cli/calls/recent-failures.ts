@@ -2,7 +2,7 @@ import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { sumOf } from "../../log/counters.ts";
 import type { Files } from "../../node/files.ts";
 import type { CliContext } from "../context.ts";
-import { colorize, printable } from "../output/text.ts";
+import { colorize } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
 import { type CallLog, readCallLog } from "./call-log.ts";
 import type { LoggedCall } from "./logged-call.ts";
@@ -89,9 +89,7 @@ function countersText(files: Files): string {
  * can be read, the counters are shown instead.
  */
 export function failuresText(recent: RecentFailures): string {
-  const lines = failureLines(recent).flatMap((line) =>
-    wrapLine(`  ${printable(line)}`).map((each) => `${each}\n`),
-  );
+  const lines = failureLines(recent).flatMap((line) => wrapLine(`  ${line}`).map((each) => `${each}\n`));
   return lines.length === 0 ? "" : `${colorize("heading", "Recent failures")}\n${lines.join("")}\n`;
 }
 

@@ -1,14 +1,16 @@
 import type { Limits } from "../../attachment/limits.ts";
 import { openSession } from "../../attachment/lock/session.ts";
+import { shellWord } from "../../attachment/shell-word.ts";
 import { messageOf } from "../../cni/error-document.ts";
+import { printable } from "../../log/printable.ts";
 import { gcEntries } from "../attachments/gc.ts";
 import { bindAll } from "../bind.ts";
 import type { CliContext } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
-import { colorize, printable } from "../output/text.ts";
+import { colorize } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
 import { provisionAll } from "../provision.ts";
-import { runScript, shellWord } from "../run-script.ts";
+import { runScript } from "../run-script.ts";
 import { outcomeText, selectedVfs, type VfOutcome } from "../vf-outcomes.ts";
 import type { Finding, SafeFix } from "./finding.ts";
 
@@ -124,7 +126,7 @@ export function fixesText(fixes: readonly FixOutcome[]): string {
   if (fixes.length === 0) return "There is nothing that can be fixed safely.\n\n";
   const lines = fixes.flatMap(({ command, outcome, results }) => [
     `  ${printable(command)}: ${colorize(outcome === "done" ? "ok" : "error", outcome)}`,
-    ...results.flatMap((result) => wrapLine(`      ${printable(result)}`)),
+    ...results.flatMap((result) => wrapLine(`      ${result}`)),
   ]);
   return `${colorize("heading", "Remedies")}\n${lines.join("\n")}\n\n`;
 }

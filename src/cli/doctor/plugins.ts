@@ -1,3 +1,4 @@
+import { shellWord } from "../../attachment/shell-word.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { findPlugin } from "../../cni/ipam.ts";
 import { VERSION_CALL, versionsIn } from "../../cni/versions.ts";
@@ -5,7 +6,6 @@ import { TimeoutError } from "../../node/clock.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
 import { parentOf } from "../../node/path.ts";
 import type { CliContext } from "../context.ts";
-import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy } from "./finding.ts";
 import { execCommand, writingRemedy } from "./inputs/mounts.ts";

@@ -1,4 +1,5 @@
 import { formatTime } from "../../log/format-time.ts";
+import { printable } from "../../log/printable.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import { attachedDocument } from "../attachments/holder.ts";
 import { type CallLog, readCallLog } from "../calls/call-log.ts";
@@ -6,7 +7,7 @@ import type { LoggedCall } from "../calls/logged-call.ts";
 import { UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { type InventoriedPf, type InventoriedVf, takeInventory } from "../inventory.ts";
-import { colorize, printable } from "../output/text.ts";
+import { colorize } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
 import type { DoctorContext } from "./context.ts";
 import type { Finding } from "./finding.ts";
@@ -168,16 +169,16 @@ export function podText(report: PodReport, findingLines: (finding: PodFinding) =
       ? [`Pod ${printable(pod)} has no attachment on this node.`]
       : [
           heading(`Attachments of pod ${printable(pod)}`),
-          ...attachments.flatMap(attachmentLines).map(printable).flatMap(wrapLine),
+          ...attachments.flatMap(attachmentLines).flatMap(wrapLine),
         ]),
     "",
     ...(calls.length === 0
       ? [`No call for it is in the logs that were read (${sources.join(", ") || "none"}).`]
-      : [heading("Last calls"), ...calls.flatMap(callLines).map(printable).flatMap(wrapLine)]),
-    ...unread.map((why) => printable(`  not read: ${why}`)).flatMap(wrapLine),
+      : [heading("Last calls"), ...calls.flatMap(callLines).flatMap(wrapLine)]),
+    ...unread.map((why) => `  not read: ${why}`).flatMap(wrapLine),
     "",
     ...(findings.length === 0 ? [] : [heading("Problems"), ...findings.flatMap(findingLines), ""]),
-    ...wrapLine(printable(verdictOf(report))),
+    ...wrapLine(verdictOf(report)),
   ];
   return lines.join("\n");
 }

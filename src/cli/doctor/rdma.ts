@@ -1,6 +1,6 @@
+import { shellWord } from "../../attachment/shell-word.ts";
 import { baseName } from "../../node/path.ts";
 import type { CliContext } from "../context.ts";
-import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, skipped, warning } from "./finding.ts";
 import { modeAfterReboot } from "./inputs/modprobe.ts";

@@ -1,4 +1,5 @@
-import { colorize, printable } from "../output/text.ts";
+import { printable } from "../../log/printable.ts";
+import { colorize } from "../output/text.ts";
 import { outputWidth, wrapText } from "../output/wrap.ts";
 import type { Finding, Level } from "./finding.ts";
 
@@ -70,7 +71,7 @@ function toneOf(level: Level) {
 }
 
 function indented(text: string, indent: number, width: number): string[] {
-  return wrapText(printable(text), width - indent).map((line) => " ".repeat(indent) + line);
+  return wrapText(text, width - indent).map((line) => " ".repeat(indent) + line);
 }
 
 /** Returns the line of a command, with less indentation if it would not fit otherwise. */

@@ -1,5 +1,5 @@
+import { shellWord } from "../../attachment/shell-word.ts";
 import type { Node } from "../../node/node.ts";
-import { shellWord } from "../run-script.ts";
 
 /** Longest command line for several VFs. A line for one VF can be longer. */
 const LINE = 70;

@@ -1,4 +1,5 @@
 import { STATE_DIRECTORY, StateDirectory } from "../../attachment/record/state-directory.ts";
+import { shellWord } from "../../attachment/shell-word.ts";
 import { netdevOf } from "../../attachment/vf/netdev.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { CniError } from "../../cni/errors.ts";
@@ -7,7 +8,6 @@ import { baseName } from "../../node/path.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import { holderText } from "../attachments/holder.ts";
 import type { CliContext } from "../context.ts";
-import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
 import { remountRemedy } from "./inputs/mounts.ts";

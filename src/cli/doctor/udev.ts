@@ -1,6 +1,6 @@
+import { shellWord } from "../../attachment/shell-word.ts";
 import { isUdevRunning } from "../../attachment/vf/udev.ts";
 import type { CliContext } from "../context.ts";
-import { shellWord } from "../run-script.ts";
 import { type Finding, ok, skipped, warning } from "./finding.ts";
 import { configurationFiles } from "./inputs/configuration-files.ts";
 

@@ -1,7 +1,7 @@
+import { shellWord } from "../../attachment/shell-word.ts";
 import { isUsableGuid } from "../../infiniband/guid.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
-import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import {
   error,

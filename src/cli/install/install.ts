@@ -4,6 +4,7 @@ import * as host from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { readDirectory } from "../../linux/files/read.ts";
+import { printableLines } from "../../log/printable.ts";
 import { errnoOf } from "../../node/node.ts";
 import { type Command, UsageError } from "../command.ts";
 import { usageOf } from "../usage.ts";
@@ -208,7 +209,7 @@ function requireRunning(binary: HostBinary, { target, identity, executable }: In
 /** Prints a message. Errors are ignored, because the installer must continue without a reader. */
 function log(fd: 1 | 2, text: string): void {
   try {
-    host.print(fd, text);
+    host.print(fd, printableLines(text));
   } catch {
     // The output is closed.
   }

@@ -1,3 +1,5 @@
+import { printable } from "../../log/printable.ts";
+
 /** One value of a metric, with its labels. */
 export interface Sample {
   /** Appended to the family's name: "_bucket", "_sum"; default "". */
@@ -34,7 +36,11 @@ function labelsOf({ labels }: Sample): string {
   return pairs.length === 0 ? "" : `{${pairs.join(",")}}`;
 }
 
-/** Escapes a help text. The value of a label also needs escaped quotes. */
+/**
+ * Escapes a help text. The value of a label also needs escaped quotes. The format has no escapes for characters that are
+ * not printable, so that the value contains those of JSON.
+ */
 function escaped(text: string): string {
-  return text.replaceAll("\\", "\\\\").replaceAll("\n", "\\n");
+  const lines = text.split("\n").map((line) => printable(line).replaceAll("\\", "\\\\"));
+  return lines.join("\\n");
 }

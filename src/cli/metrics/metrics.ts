@@ -1,5 +1,7 @@
-import { build, print } from "host";
+import { build, print, utf8Encode } from "host";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
+import { writeAll } from "../../linux/files/create-file.ts";
+import { fillOutputFile } from "../../linux/files/output-file.ts";
 import { COUNTERS_BYTES, COUNTERS_LOCK_TIMEOUT, summed } from "../../log/counters.ts";
 import type { Node } from "../../node/node.ts";
 import { attachmentsOf, holderOf, type ListedAttachment } from "../attachments/attachments.ts";
@@ -33,11 +35,8 @@ export const metrics: Command = {
     const text = metricsOf(machine);
     const path = options.get("textfile");
     if (path === undefined) print(1, text);
-    else {
-      const { files, clock } = machine.node;
-      // The collector reads files whose names end in .prom, at any moment.
-      files.replaceForeign(path, text, MODE, `${path}.${clock.pid}.tmp`);
-    }
+    // The collector reads files whose names end in .prom, at any moment.
+    else fillOutputFile({ path, mode: MODE, mayExist: true }, (fd) => writeAll(fd, utf8Encode(text), path));
     return 0;
   },
 };

@@ -1,3 +1,4 @@
+import { printable } from "../../log/printable.ts";
 import { type Format, type Listing, listingText, type Table, type TextStyle, tableText } from "./listing.ts";
 
 /** A listing that can be printed again if it changes. */
@@ -22,7 +23,7 @@ export function changesText(
   before: WatchedListing,
   now: WatchedListing,
 ): string {
-  if (format === "name") return changedNames(before, now).join("\n");
+  if (format === "name") return changedNames(before, now).map(printable).join("\n");
   const style = { isWide: format === "wide", hasHeadings };
   const { tables } = now;
   if (format !== "json" && format !== "yaml" && tables !== undefined)

@@ -1,3 +1,4 @@
+import { printable } from "../../log/printable.ts";
 import type { CommandCall, Option } from "../command.ts";
 import { formatTable, printLine } from "./text.ts";
 import { formatYaml } from "./yaml.ts";
@@ -46,8 +47,8 @@ export interface Listing {
   readonly document: Readonly<Record<string, unknown>>;
   /** Names of the listed things, which the command's parameters or other commands accept. */
   readonly names: readonly string[];
-  /** Returns the text for people, see {@link tablesText}. */
-  readonly text: (style: TextStyle) => string;
+  /** Returns the text for people: as {@link tablesText} does, or its lines, in which a name can have any characters. */
+  readonly text: (style: TextStyle) => string | readonly string[];
 }
 
 /** Returns the format that a call requests. */
@@ -71,8 +72,9 @@ export function listingText(
   const versioned = { schemaVersion: SCHEMA_VERSION, ...document };
   if (format === "json") return JSON.stringify(versioned, undefined, 2);
   if (format === "yaml") return formatYaml(versioned);
-  if (format === "name") return names.join("\n");
-  return text({ isWide: format === "wide", hasHeadings });
+  if (format === "name") return names.map(printable).join("\n");
+  const formatted = text({ isWide: format === "wide", hasHeadings });
+  return typeof formatted === "string" ? formatted : formatted.map(printable).join("\n");
 }
 
 /** Formats tables, with an empty line between two of them. Tables without rows are left out. */

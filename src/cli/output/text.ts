@@ -1,4 +1,5 @@
 import { getenv, isTerminal, print } from "host";
+import { printable, printableLines } from "../../log/printable.ts";
 
 /** Meaning of a text, which decides its color. */
 export type Tone = "ok" | "warning" | "error" | "heading" | "aside";
@@ -9,19 +10,22 @@ const CODES: Readonly<Record<Tone, number>> = { ok: 32, warning: 33, error: 31, 
 /** The text in the place of a value that must not be published. */
 export const REDACTED = "(redacted)";
 
-/** Prints a line on stdout. */
+const ESCAPE = "\x1b";
+/** The sequences of {@link colorize}, but no other sequence, which could hide text, for example. */
+const COLOR = new RegExp(`(${ESCAPE}\\[(?:[012]|3[123])m)`);
+
+/**
+ * Prints lines on stdout. All that is not {@link printable} is escaped, except the colors of {@link colorize}. A text in
+ * which a name must not end the line, such as a cell of a table, has been escaped before.
+ */
 export function printLine(text: string): void {
-  print(1, `${text}\n`);
+  const parts = hasColors() ? text.split(COLOR) : [text];
+  print(1, `${parts.map((part, i) => (i % 2 === 0 ? printableLines(part) : part)).join("")}\n`);
 }
 
 /** Returns a text in a color if stdout is a terminal with colors, and NO_COLOR is not set (no-color.org). */
 export function colorize(tone: Tone, text: string): string {
-  return hasColors() ? `\x1b[${CODES[tone]}m${text}\x1b[0m` : text;
-}
-
-/** Replaces control characters, which a terminal would obey: a container can choose names. */
-export function printable(text: string): string {
-  return text.replace(/[^ -~\u00a0-\uffff]/g, "?");
+  return hasColors() ? `${ESCAPE}[${CODES[tone]}m${text}${ESCAPE}[0m` : text;
 }
 
 function hasColors(): boolean {
@@ -30,7 +34,7 @@ function hasColors(): boolean {
 
 /** Formats rows as a table, below a heading if there is one. "" is shown as "-". */
 export function formatTable(rows: readonly (readonly string[])[], heading?: readonly string[]): string {
-  const cells = rows.map((row) => row.map((cell) => (cell === "" ? "-" : cell)));
+  const cells = rows.map((row) => row.map((cell) => (cell === "" ? "-" : printable(cell))));
   const all = heading === undefined ? cells : [heading, ...cells];
   const widths = (all[0] ?? []).map((_, column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
   const lines = all.map((row) =>

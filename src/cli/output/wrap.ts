@@ -1,4 +1,5 @@
 import { getenv } from "host";
+import { printable } from "../../log/printable.ts";
 
 /** Width of the output if COLUMNS is not set. */
 const DEFAULT_WIDTH = 100;
@@ -17,11 +18,14 @@ export function wrapLine(line: string): string[] {
   return wrapText(line.slice(indent), outputWidth() - indent).map((each) => " ".repeat(indent) + each);
 }
 
-/** Wraps a text at spaces into lines of at most `width` characters. A longer word has its own line. */
+/**
+ * Wraps a text at spaces into lines of at most `width` characters. A longer word has its own line. All that is not
+ * {@link printable} is escaped.
+ */
 export function wrapText(text: string, width: number): string[] {
   const lines: string[] = [];
   let line = "";
-  for (const word of text.split(" ")) {
+  for (const word of printable(text).split(" ")) {
     if (line !== "" && line.length + 1 + word.length > width) {
       lines.push(line);
       line = word;

@@ -1,3 +1,5 @@
+import { printable } from "../../log/printable.ts";
+
 /** A text that YAML 1.1 and 1.2 read as the same text without quotes. */
 const PLAIN = /^[A-Za-z/_](?:[\w./ @+-]*[\w./@+-])?$/;
 /** Texts that YAML 1.1 reads as another type (its types bool, null, float, int, merge, value). */
@@ -5,7 +7,8 @@ const RESERVED = /^(?:y|n|yes|no|on|off|true|false|null|e[-+]?\d+)$/i;
 
 /**
  * Formats a JSON value as YAML 1.2 in block style, without a newline at the end. Members that are `undefined` are left
- * out. Texts are in double quotes, as in JSON, if quotes are needed.
+ * out. Texts are in double quotes, as in JSON, if quotes are needed. YAML allows fewer characters in them than JSON, so
+ * the others are escaped.
  * @param value of objects without methods, lists, texts, finite numbers, true, false and null.
  */
 export function formatYaml(value: unknown): string {
@@ -48,5 +51,5 @@ function isNested(value: unknown): boolean {
 /** Formats a text, a number, true, false, null, [] or {}. */
 function scalar(value: unknown): string {
   if (typeof value === "string" && PLAIN.test(value) && !RESERVED.test(value)) return value;
-  return JSON.stringify(value);
+  return printable(JSON.stringify(value));
 }

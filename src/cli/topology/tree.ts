@@ -1,4 +1,5 @@
 import { getenv } from "host";
+import { printable } from "../../log/printable.ts";
 import { holderText } from "../attachments/holder.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import { colorize, formatTable } from "../output/text.ts";
@@ -33,7 +34,7 @@ export function treeText(
   const lines = hasBoxDrawing() ? BOX_DRAWING : ASCII;
   const trees = pfs.map((pf) => {
     const { text, children } = pfBranch(pf, gpus.get(pf.pci) ?? []);
-    return [colorize("heading", text), ...drawn(children, lines)].join("\n");
+    return [colorize("heading", printable(text)), ...drawn(children, lines)].join("\n");
   });
   const hasGpus = [...gpus.values()].some(({ length }) => length > 0);
   return [...trees, ...(hasGpus && hasLegend ? [legend()] : [])].join("\n\n");
@@ -81,6 +82,6 @@ function drawn(branches: readonly Branch[], lines: Lines): string[] {
   return branches.flatMap(({ text, children }, i) => {
     const isLast = i === branches.length - 1;
     const below = drawn(children, lines).map((line) => (isLast ? "   " : lines.beside) + line);
-    return [(isLast ? lines.last : lines.child) + text, ...below];
+    return [(isLast ? lines.last : lines.child) + printable(text), ...below];
   });
 }

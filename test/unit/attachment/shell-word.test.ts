@@ -1,7 +1,7 @@
 import { spawnSync } from "node:child_process";
 import fc from "fast-check";
 import { expect, test } from "vitest";
-import { shellWord } from "../../../src/cli/run-script.ts";
+import { shellWord } from "../../../src/attachment/shell-word.ts";
 
 const run = (script: string) => spawnSync("sh", ["-c", script], { encoding: "utf8" }).stdout;
 

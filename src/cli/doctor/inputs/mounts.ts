@@ -1,8 +1,8 @@
+import { shellWord } from "../../../attachment/shell-word.ts";
 import { requireCreatable } from "../../../node/files.ts";
 import type { Inventory } from "../../../node/inventory.ts";
 import { errnoOf, type Node } from "../../../node/node.ts";
 import type { CliContext } from "../../context.ts";
-import { shellWord } from "../../run-script.ts";
 import type { Remedy } from "../finding.ts";
 
 /** A mounted file system (proc(5), mountinfo). */

@@ -1,8 +1,8 @@
+import { shellWord } from "../../../attachment/shell-word.ts";
 import { isLinkLocal } from "../../../ip/text.ts";
 import type { Link } from "../../../node/links.ts";
 import type { Namespace } from "../../../node/namespaces.ts";
 import type { CliContext } from "../../context.ts";
-import { shellWord } from "../../run-script.ts";
 import type { Remedy } from "../finding.ts";
 
 /** The directory of namespaces with a name; container runtimes use it, too. */

@@ -28,6 +28,13 @@ test("a part is a file, and its problem a line of errors.txt", () => {
   });
 });
 
+test("names in errors.txt are escaped", () => {
+  const { report, files } = newReport();
+  report.add("c1-\x1b[2J", () => ({ text: "", problem: "\u009b \ud800" }));
+  report.end();
+  expect(files["report/errors.txt"]).toBe("c1-\\u001b[2J: \\u009b \\ud800\n");
+});
+
 test("secrets are redacted in texts and problems, unless the text is redacted already", () => {
   const { report, files } = newReport();
   report.add("text", () => ({ text: "password=hunter", problem: "token hunter" }));

@@ -119,7 +119,7 @@ test("the text has a line for each remedy and each result", () => {
   ).toBe(`Remedies
   modprobe ib_ipoib: done
   ib-sriov gc: failed
-      a?: released
+      a\\u001b: released
       b: failed: no
 
 `);

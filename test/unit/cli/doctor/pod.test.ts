@@ -77,7 +77,7 @@ Pod default/trainer has 1 VFs: no problem was found.`);
   test("shows the error of the last call", () => {
     const text = podText(failed, findingLines);
     expect(text).toContain("Pod default/trainer has no attachment on this node.");
-    expect(text).toContain("ADD net1 mynet: failed with code 101 (12 ms)\n      VF ? is in use");
+    expect(text).toContain("ADD net1 mynet: failed with code 101 (12 ms)\n      VF \\u001b is in use");
     expect(text).toMatch(/The last ADD of pod default\/trainer failed\.$/);
   });
 

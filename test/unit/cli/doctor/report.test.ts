@@ -72,7 +72,7 @@ test("control characters in names do not reach a terminal", () => {
     },
   ]);
   expect(text).toBe(
-    "error    vf-ok  a?[2Jb?c?d?é\u{1f980}\n                e?f\n\nNot all pods can be attached: 1 error, 0 warnings",
+    "error    vf-ok  a\\u001b[2Jb\\u009bc\\u000ad\\u007fé\u{1f980}\n                e\\u001bf\n\nNot all pods can be attached: 1 error, 0 warnings",
   );
 });
 

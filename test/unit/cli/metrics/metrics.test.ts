@@ -37,6 +37,13 @@ describe("the text format", () => {
     );
   });
 
+  test("has no control characters, and is valid UTF-8, whatever the labels are", () => {
+    const samples = [{ labels: { x: "a\x1b[2J\u009b\n\ud800 \udc9b\\" }, value: 1 }];
+    expect(exposition([{ name: "x", help: "x", type: "gauge", samples }])).toContain(
+      '{x="a\\\\u001b[2J\\\\u009b\\n\\\\ud800 \\\\udc9b\\\\"} 1',
+    );
+  });
+
   test("can be parsed with any values and labels", () => {
     fc.assert(
       fc.property(

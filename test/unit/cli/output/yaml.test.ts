@@ -54,3 +54,12 @@ test("a YAML parser reads every JSON value back", () => {
     }),
   );
 });
+
+test("characters that YAML does not allow in a text are escaped", () => {
+  const text = "\x1b[2J\x7f\u009b\u0085\u2028\ufeff\uffff\ud800 \udc9b\u{1f600}\u202e";
+  const yaml = formatYaml({ text });
+  expect(yaml).toBe(
+    'text: "\\u001b[2J\\u007f\\u009b\\u0085\\u2028\\ufeff\\uffff\\ud800 \\udc9b\u{1f600}\\u202e"',
+  );
+  expect(parse(yaml)).toEqual({ text });
+});
