@@ -140,7 +140,9 @@ describe("list --watch", () => {
       changes
         .filter(([name]) => name === pci)
         .map((row) => row.at(-1)?.replace(/, since .*/, "") ?? "")
-        .filter((holder, i, all) => !holder.startsWith("in progress") && holder !== all[i - 1]);
+        .filter((holder) => !holder.startsWith("in progress"))
+        // At first, no pod has a VF.
+        .filter((holder, i, all) => holder !== (all[i - 1] ?? "-"));
     expect(of(vf)).toEqual(["default/trainer (c1) net1", "-", "removed", "-"]);
     expect(of(second)).toEqual(["removed", "-"]);
     expect(of(fresh)).toEqual(["removed"]);
