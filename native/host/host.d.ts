@@ -33,6 +33,10 @@ declare module "host" {
   /** Returns the whole environment as `NAME=value`, in its original order. */
   function environ(): string[];
   function getpid(): number;
+  /** Returns the process that has started this one, or the one that has taken it over since. */
+  function getppid(): number;
+  /** prctl(2) with one argument. */
+  function prctl(option: number, argument: number): void;
   /** Returns the effective user of the process, without a system call. */
   function user(): number;
   /** Returns CLOCK_MONOTONIC in ms, with fractions. */
