@@ -109,8 +109,9 @@ declare module "host" {
     readonly modified: number;
     /** Permission bits. */
     readonly mode: number;
-    /** The user that owns the file. */
+    /** The user and the group that own the file. */
     readonly user: number;
+    readonly group: number;
     /** How many names the file has. */
     readonly names: number;
   }
@@ -162,8 +163,8 @@ declare module "host" {
    * Links are followed. It does not wait for a file server.
    */
   function deviceNumber(path: string, expected: Expected): string | undefined;
-  /** statfs(2). */
-  function statfs(path: string): FileSystemStatus;
+  /** statfs(2), and fstatfs(2) of a descriptor. */
+  function statfs(file: string | number): FileSystemStatus;
   interface FileSystemStatus {
     /** f_type, e.g. 0x6e736673. */
     readonly type: number;

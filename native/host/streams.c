@@ -19,7 +19,7 @@ bool host_stdout_used(void)
 /* How long a write to stdout waits for its reader after a signal has asked the process to stop, ms. */
 #define STDOUT_TIME_AFTER_SIGNAL 1000.0
 
-/* Whether a reader of stderr let a write wait in vain: later writes do not wait for it again. */
+/* Whether a reader of stderr let a write wait without result: later writes do not wait for it again. */
 static bool stderr_is_stuck;
 
 /*

@@ -11,6 +11,14 @@ export interface Namespace {
   readonly cookie: string;
 }
 
+/**
+ * Reports whether the kernel reports the PCI function of a netdev (IFLA_PARENT_DEV_NAME). It came with the cookie, in
+ * Linux 5.14. The version number is not compared, because distributions backport features to older kernels.
+ */
+export function tellsParents({ cookie }: Namespace): boolean {
+  return !cookie.includes(":");
+}
+
 /** Network namespaces. When a function returns, the plugin's thread is always in the host namespace again. */
 export interface Namespaces {
   /** The namespace in which the plugin was started. */

@@ -1,6 +1,6 @@
 // CHECK compares an attachment with its record. An ADD takes over a VF from an ADD that was killed.
 import { describe, expect, test } from "vitest";
-import { type Config, commandLine, hostLocal, network, type Result } from "./harness/cni.ts";
+import { type Config, commandLine, hostLocal, type Invocation, network, type Result } from "./harness/cni.ts";
 import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
@@ -55,6 +55,12 @@ describe("CHECK", () => {
       "ip -n a -6 route replace fd77::/48 via fd00::99 dev net1",
       /net1 lacks the route fd77::\/48 via fd00::1; it has .*fd77::\/48 via fd00::99/,
     ],
+    [
+      "a pkey child, in another partition, has the interface's name",
+      `ip -n a link set net1 down name mine
+        ip -n a link add link mine name net1 type ipoib pkey 0x8001; ip -n a link set mine up; ip -n a link set net1 up`,
+      /net1 is a pkey child .*, and not the netdev of VF 0000:01:10\.0/,
+    ],
     ["the lease is gone", "rm /var/lib/cni/networks/mynet/{10.1.0.,fd00}*", /[Ff]ailed|host-local/],
   ])("fails if %s", (_what, change, message) =>
     attached(async (check) => {
@@ -64,6 +70,56 @@ describe("CHECK", () => {
       if (change.includes("vf 0")) await node.shell("ip link set ib0 vf 0 state enable");
     })(),
   );
+
+  const ips = `"ips":[{"address":"10.1.0.5/24","gateway":"10.1.0.1"},{"address":"fd00::5/64"}]`;
+  /** Installs an IPAM plugin that returns these routes, and returns a network with it. */
+  const routed = async (routes: readonly Config[]) => {
+    const result = `{"cniVersion":"1.1.0",${ips},"routes":${JSON.stringify(routes)}}`;
+    await node.shell(`printf %s '${result}' >/tmp/result`);
+    await node.plugin("fake", "[ $CNI_COMMAND != ADD ] || cat /tmp/result");
+    return network(vf, { cniVersion: "1.1.0", ipam: { type: "fake" } });
+  };
+
+  test.each([
+    ["gateway 0.0.0.0, which means none", { dst: "10.7.0.0/16", gw: "0.0.0.0" }],
+    ["table 0, which means the default, for IPv4", { dst: "10.7.0.0/16", table: 0 }],
+    ["table 0, which means the default, for IPv6", { dst: "fd77::/48", table: 0 }],
+    ["priority 0, which means the default, for IPv6", { dst: "fd77::/48", priority: 0 }],
+    ["no gateway, table or priority", { dst: "10.7.0.0/16" }],
+  ])("succeeds after ADD of a route with %s, and fails if the route is gone", (_, route) =>
+    node.unchanged(async () => {
+      const routedNetwork = await routed([route]);
+      const prevResult = await node.add("a", routedNetwork);
+      const check = { command: "CHECK", netns: "a", config: { ...routedNetwork, prevResult } };
+      expect(await node.call(check)).toMatchObject({ status: 0, stdout: "", stderr: "" });
+      await node.shell(`ip -n a route del ${route.dst}`);
+      expect((await node.refused(check)).msg).toContain(`net1 lacks the route ${route.dst}`);
+      await node.del("a", routedNetwork);
+    }),
+  );
+
+  test("of 500 routes takes less time than their ADD, and a refusal does not list all of them", () =>
+    node.unchanged(async () => {
+      const routes = Array.from({ length: 500 }, (_, i) => ({ dst: `10.${100 + (i >> 8)}.${i & 255}.0/24` }));
+      const routedNetwork = await routed(routes);
+      /** Returns the time of a call, ms of the guest. */
+      const time = async (call: Invocation) =>
+        Number(
+          await node.shell(`begin=\${EPOCHREALTIME/./}
+            { ${commandLine(plugin, call)}; } >/tmp/answer; echo $(((\${EPOCHREALTIME/./} - begin) / 1000))`),
+        );
+      const added = await time({ command: "ADD", netns: "a", config: routedNetwork });
+      const prevResult = JSON.parse(await node.shell("cat /tmp/answer"));
+      const check = { command: "CHECK", netns: "a", config: { ...routedNetwork, prevResult } };
+      expect(await time(check)).toBeLessThan(added);
+      await node.shell("ip -n a route del 10.101.9.0/24");
+      const { msg } = await node.refused(check);
+      expect(msg).toContain(
+        "net1 lacks the route 10.101.9.0/24 via 10.1.0.1; it has 10.1.0.0/24 table 254, ",
+      );
+      expect(msg).toMatch(/ and 480 more$/);
+      await node.del("a", routedNetwork);
+    }));
 
   test(
     "passes prevResult to the IPAM plugin, as the runtime gave it",

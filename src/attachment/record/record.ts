@@ -73,7 +73,10 @@ const originals = object({
   linkState: optional(linkState),
   /** Names of the VF's RDMA devices and of their files; `undefined` in records of older versions. */
   rdma: optional(rdmaNames),
-  /** The RDMA devices that the device information file named; `undefined` if it named none or did not exist. */
+  /**
+   * The RDMA devices, or for a whole PF the port GUID, that the device information file named; `undefined` if it named
+   * none or did not exist.
+   */
   deviceInfo: optional(text),
   /** The driver that was bound to the VF. */
   driver: text,

@@ -2,7 +2,7 @@ import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import { parseHardwareAddress, portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
-import type { Namespace } from "../../node/namespaces.ts";
+import { type Namespace, tellsParents } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { AddContext, Step, StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
@@ -64,10 +64,9 @@ export const netInterface: Step = {
   verify(attachment, result) {
     const { node, record, warn } = attachment;
     const { ifname } = record;
-    const link = interfaceIn(node, requireContainerNetns(attachment), ifname);
-    if (link.pci !== undefined && link.pci !== record.vf.pci) {
-      throw new CniError(codes.node, `${ifname} belongs to ${link.pci}, not to VF ${record.vf.pci}`);
-    }
+    const containerNetns = requireContainerNetns(attachment);
+    const link = interfaceIn(node, containerNetns, ifname);
+    requireOwn(record, link, containerNetns);
     const own = ownResult(record, result).interface;
     requireGuid(link, own.mac);
     if (!link.up) throw new CniError(codes.node, `${ifname} is down; ADD left it up`);
@@ -82,6 +81,22 @@ export const netInterface: Step = {
       );
   },
 };
+
+/**
+ * Requires that an interface is the VF's netdev. A container can give the name to another one, for example to a pkey
+ * child: it has the same GUID, is in another partition, and belongs to no PCI function.
+ * @throws {CniError} if it is another one.
+ */
+function requireOwn({ ifname, vf }: AttachmentRecord, link: Link, containerNetns: Namespace): void {
+  const { pci, child } = link;
+  if (!child && (pci === vf.pci || (pci === undefined && !tellsParents(containerNetns)))) return;
+  throw new CniError(
+    codes.node,
+    pci === undefined || pci === vf.pci
+      ? `${ifname} is a pkey child or another netdev without a device, and not the netdev of VF ${vf.pci}`
+      : `${ifname} belongs to ${pci}, not to VF ${vf.pci}`,
+  );
+}
 
 /** Moves the netdev to the container; if that fails, reads its alternative names again and repeats the move. */
 function moveToContainer(attachment: AddContext, containerNetns: Namespace): void {

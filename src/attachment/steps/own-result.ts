@@ -32,11 +32,11 @@ export function ownResult(record: AttachmentRecord, result: Result): OwnResult {
     );
   }
   const index = result.interfaces.indexOf(own);
-  const before = routesBefore(record).map((route) => JSON.stringify(route));
+  const before = new Set(routesBefore(record).map((route) => JSON.stringify(route)));
   return {
     interface: own,
     ips: result.ips.filter((ip) => ip.interface === index),
-    routes: result.routes.filter((route) => !before.includes(JSON.stringify(route))),
+    routes: result.routes.filter((route) => !before.has(JSON.stringify(route))),
   };
 }
 

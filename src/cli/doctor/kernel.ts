@@ -1,11 +1,14 @@
 import type { Inventory } from "../../node/inventory.ts";
+import { tellsParents } from "../../node/namespaces.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
+import { isReadOnly } from "./inputs/mounts.ts";
 import { listed } from "./shell.ts";
 
 /** PCI class of an InfiniBand controller (the PCI ID database, 02 07) in sysfs, without its last byte, the interface. */
 const INFINIBAND_CLASS = "0x0207";
+const SYSFS = "/sys";
 /** Directory of PCI functions. */
 export const PCI = "/sys/bus/pci/devices";
 
@@ -14,18 +17,20 @@ export function kernel(context: DoctorContext): Finding[] {
   const { node, inventory } = context;
   const release = inventory.text("/proc/sys/kernel/osrelease");
   const version = release === undefined ? "this kernel" : `Linux ${release}`;
-  // An old kernel has "dev:ino" instead of a cookie (Namespace.cookie). The VF of a netdev, IFLA_PARENT_DEV_NAME, came
-  // in the same version, 5.14. The version number is not compared, because distributions backport features to older
-  // kernels.
-  const isOld = node.namespaces.host.cookie.includes(":");
   return [
-    ...(isOld
-      ? warning(
+    ...(tellsParents(node.namespaces.host)
+      ? ok("kernel-ok", version)
+      : warning(
           "kernel-too-old",
           `${version} does not report which VF a netdev in a container belongs to: DEL, CHECK and GC can fail`,
           { advice: "use Linux 5.14 or later" },
-        )
-      : ok("kernel-ok", version)),
+        )),
+    ...(isReadOnly(node, SYSFS)
+      ? error("sysfs-read-only", `${SYSFS} is read-only: no VF can get a GUID or a driver`, {
+          command: `mount -o remount,rw ${SYSFS}`,
+          advice: "in a container: mount the host's /sys there",
+        })
+      : []),
     ...(hasHca(context) ? modules(context) : []),
   ];
 }
