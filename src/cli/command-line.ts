@@ -1,13 +1,13 @@
 // The command line: handles calls without CNI_COMMAND. It is a separate script (scripts/bundle.mjs).
 import { print } from "host";
 import { messageOf } from "../cni/error-document.ts";
+import { endWithParent } from "./agent/parent.ts";
 import { type Command, parseArguments, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
 import { installer } from "./install/install.ts";
 import { isInstaller } from "./is-command-line.ts";
 import { isReaderGone } from "./output/listing.ts";
 import { printLine } from "./output/text.ts";
-import { endWithParent } from "./parent.ts";
 import { suggestionFor } from "./suggestion.ts";
 import { about, overview, usageOf, versionText } from "./usage.ts";
 

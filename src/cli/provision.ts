@@ -69,7 +69,7 @@ export function provisionAll(
       const session = openSession(machine.node, limits());
       if (isLeftUnbound(machine, found, vf)) {
         during(`binding VF ${vf.pci}`, () => bindVf({ ...session, ...limits() }, vf.pci));
-        session.warn(`VF ${vf.pci} had no driver, and is bound to that of its PF`);
+        session.warn(`VF ${vf.pci} had no driver: bound it to the driver of its PF`);
       }
       const { guid, isNew } = during(`assigning a GUID to VF ${vf.pci}`, () =>
         provisionVf(session, vf.pci, { replace, taken }),

@@ -140,11 +140,11 @@ export class ChildProcess {
 
   /** Returns the complete lines of stdout and stderr that have been read, and forgets them. */
   takeLines(): readonly string[] {
-    return this.outputs.map(({ parts }) => {
-      const bytes = joined(parts);
+    return this.outputs.map((output) => {
+      const bytes = joined(output.parts);
       const end = bytes.lastIndexOf(NEWLINE) + 1;
-      parts.splice(0, parts.length, bytes.slice(end));
-      this.length -= end;
+      output.parts.splice(0, output.parts.length, bytes.slice(end));
+      output.length -= end;
       return host.decodeText(bytes.subarray(0, end));
     });
   }

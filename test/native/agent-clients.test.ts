@@ -15,9 +15,9 @@ const execute = promisify(execFile);
 const MOST_LOAD = isSanitized ? 0.5 : 0.2;
 const isRoot = process.getuid?.() === 0;
 
-/** Waits until an agent has metrics. */
+/** Waits until an agent has ended its first round. */
 function answering(port: number): Promise<void> {
-  const answered = async () => expect(await exchange(port, request("/metrics"))).toContain("200 OK");
+  const answered = async () => expect(await exchange(port, request("/healthz"))).toContain("200 OK");
   return vi.waitFor(answered, { timeout: patience });
 }
 
@@ -126,6 +126,16 @@ describe.skipIf(!isRoot)("an agent with 3000 attachments (needs root)", () => {
     await pause(500);
     expect(await loadOf(agent, () => pause(2000))).toBeLessThan(MOST_LOAD);
   });
+});
+
+test("without an address, it serves IPv4 on a kernel that was started without IPv6", async () => {
+  const port = freePort();
+  const inject = "inject=socket:error=EAFNOSUPPORT:when=1";
+  startAgent(["--listen", `:${port}`], {
+    under: ["strace", "-D", "-qq", "-o", "/dev/null", "-e", inject],
+  });
+  await answering(port);
+  await endAll();
 });
 
 test.skipIf(!isRoot)(

@@ -3,8 +3,8 @@ import { errnoOf } from "../../node/node.ts";
 import { printable } from "../output/text.ts";
 
 /**
- * The log of the agent on stdout. The agent does not depend on its reader: lines that a full pipe does not take at once are
- * lost, and the next line tells how many. Without a reader, all are.
+ * The log of the agent on stdout. The agent does not depend on a reader: a line that stdout does not take at once is lost,
+ * and the next line that it takes reports how many were.
  */
 export class AgentLog {
   private lost = 0;
@@ -15,9 +15,11 @@ export class AgentLog {
   }
 
   private printLine(line: string): void {
+    const notice =
+      this.lost === 0 ? "" : `(lines that were lost because stdout was not read: ${this.lost})\n`;
     try {
       // In one write, so that a line is printed as a whole, or not at all.
-      host.print(1, `${this.lost === 0 ? "" : `(${this.lost} lines are lost)\n`}${line}\n`, host.monotonic());
+      host.print(1, `${notice}${line}\n`, host.monotonic());
       this.lost = 0;
     } catch (error) {
       if (errnoOf(error) === "EINTR") throw error;

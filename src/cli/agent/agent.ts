@@ -14,7 +14,7 @@ import { InstallCheck } from "./install-check.ts";
 import { parseListenAddress } from "./listen-address.ts";
 import { Rounds } from "./rounds.ts";
 import { ServedMetrics } from "./served-metrics.ts";
-import { Task, type TaskOptions } from "./task.ts";
+import { endTasks, Task, type TaskOptions } from "./task.ts";
 
 const DEFAULT_ADDRESS = "127.0.0.1:9410";
 /** Time from one round to the next, s. */
@@ -56,7 +56,7 @@ export const agent: Command = {
   name: "agent",
   summary: "Runs install, provision and gc regularly, and serves metrics and its health over HTTP",
   details:
-    "GET /metrics returns what `ib-sriov metrics` prints, and metrics of the agent's rounds. GET /healthz returns 200 if the " +
+    "GET /metrics returns the output of `ib-sriov metrics` after the last round, and metrics of the rounds. GET /healthz returns 200 if the " +
     "last round succeeded, and 503 with the reason if not, or if another plugin has taken the place of the installed one. " +
     "It ends on SIGTERM.",
   options,
@@ -81,14 +81,16 @@ export const agent: Command = {
     } catch (error) {
       if (errnoOf(error) !== "EINTR") throw error;
       log.print(`${host.pendingSignal() ?? "a signal"} received, ending`);
-      rounds.end(END_TIME);
+      endTasks(work.tasks, END_TIME);
       return 0;
     }
   },
 };
 
-/** What the agent does. */
+/** The parts of the agent's work. */
 interface Work {
+  /** The tasks of all parts. */
+  readonly tasks: readonly Task[];
   readonly rounds: Rounds;
   readonly metrics: ServedMetrics;
   /** `undefined` if the agent does not install the plugin. */
@@ -103,19 +105,24 @@ function workOf(
 ): Work {
   const directory = options.get("cni-bin-dir") ?? DEFAULT_DIRECTORY;
   const watch = (fd: number) => server.watch(fd);
-  const task = (name: string, words: readonly string[], more?: Pick<TaskOptions, "limit" | "most">) =>
-    new Task(name, { words, log, watch, ...more });
+  const tasks: Task[] = [];
+  const newTask = (name: string, words: readonly string[], more?: Pick<TaskOptions, "limit" | "most">) => {
+    const task = new Task(name, { words, log, watch, ...more });
+    tasks.push(task);
+    return task;
+  };
   const install = ["install", "--cni-bin-dir", directory];
   const isInstalling = options.has("install");
   const periodic = ["provision", "gc"].filter((name) => options.has(name));
-  const tasks = {
-    installer: isInstalling ? task("install", install) : undefined,
-    periodic: periodic.map((name) => task(name, [name, "--output", "json"])),
+  const ofRounds = {
+    installer: isInstalling ? newTask("install", install) : undefined,
+    periodic: periodic.map((name) => newTask(name, [name, "--output", "json"])),
   };
-  const metrics = task("metrics", ["metrics"], { limit: METRICS_TIME, most: LONGEST_METRICS });
-  const check = task("install", [...install, "--check"], { limit: CHECK_TIME });
+  const metrics = newTask("metrics", ["metrics"], { limit: METRICS_TIME, most: LONGEST_METRICS });
+  const check = newTask("install", [...install, "--check"], { limit: CHECK_TIME });
   return {
-    rounds: new Rounds(tasks, interval, log),
+    tasks,
+    rounds: new Rounds(ofRounds, interval, log),
     metrics: new ServedMetrics(metrics, interval),
     check: isInstalling ? new InstallCheck(check) : undefined,
   };
@@ -144,10 +151,12 @@ function answer({ method, path }: HttpRequest, accepted: number, work: Work): Ht
 
 function health(accepted: number, { rounds, check }: Work): HttpResponse | undefined {
   const problems = rounds.problems();
-  // A moment ago another program can have replaced the plugin.
-  const found = problems.length > 0 ? problems : check === undefined ? [] : check.problems(accepted);
-  if (found === undefined) return undefined;
-  return found.length === 0
+  if (problems.length === 0 && check !== undefined) {
+    const found = check.problems(accepted);
+    if (found === undefined) return undefined;
+    problems.push(...found);
+  }
+  return problems.length === 0
     ? plainText(200, `ok, ${rounds.number()} rounds`)
-    : plainText(503, found.join("\n"));
+    : plainText(503, problems.join("\n"));
 }

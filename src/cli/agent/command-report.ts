@@ -1,23 +1,19 @@
 import { isObject } from "../../cni/document.ts";
 
-/** What a command reports about its run. */
+/** The changes and errors of a command, a line each. */
 export interface CommandReport {
-  /** What it changed. */
   readonly changes: readonly string[];
-  /** What it could not do. */
   readonly errors: readonly string[];
 }
 
-/** How the log names the outcomes of `provision` and `gc` that are changes of the node. */
+/** The words in the log for the outcomes of `provision` and `gc` that are changes of the node. */
 const CHANGES: ReadonlyMap<unknown, string> = new Map([
   ["given", "assigned a GUID to"],
-  ["bound", "bound"],
   ["released", "released"],
 ]);
 
 /**
- * Reads the JSON that `provision` and `gc` print.
- * @param text anything else contains no report.
+ * Reads the JSON that `provision` and `gc` print. Any other text has no changes and no errors.
  */
 export function readReport(text: string): CommandReport {
   const changes: string[] = [];
@@ -66,6 +62,11 @@ export function readErrors(text: string): { readonly error: string; readonly oth
     0,
   );
   return { error: unprefixed(lines.slice(begin).join("\n")), others: lines.slice(0, begin).map(unprefixed) };
+}
+
+/** Reports whether a line is an error of the installer. */
+export function isError(line: string): boolean {
+  return line.startsWith("Error: ");
 }
 
 /** Returns the lines of a text, without empty ones, and without the prefix of messages. */

@@ -6,11 +6,11 @@ const ANSWER_TIME = 700;
 /** How old a check may be when a request comes, ms, so that many requests do not keep the node busy. */
 const OLDEST = 1_000;
 
-/** Whether the plugin is installed. A request asks for it, because another program can replace the plugin at any moment. */
+/** Examines at the request of clients whether the plugin is installed: another program can replace it at any moment. */
 export class InstallCheck {
   /** Why the plugin is not installed; `undefined` if it is. */
   private failure: string | undefined = "install: the plugin has not been examined yet";
-  /** When the check began whose outcome that is, on the monotonic clock, ms. */
+  /** When the check with this outcome began, on the monotonic clock, ms. */
   private examined = Number.NEGATIVE_INFINITY;
   private began = Number.NEGATIVE_INFINITY;
 
@@ -23,7 +23,8 @@ export class InstallCheck {
 
   /** Takes the outcome of a check that has ended, or could not begin. */
   advance(): void {
-    if (this.examined >= this.began) return;
+    // A check that took too long has failed already, but can still be running.
+    if (this.examined >= this.began && !this.task.isRunning()) return;
     const outcome = this.task.look();
     if (outcome === undefined) return;
     this.failure = outcome.failure;

@@ -1,11 +1,8 @@
 import * as host from "host";
-import { pause } from "../pause.ts";
 import type { Task } from "./task.ts";
 
 /** How long devices must be quiet before a round for them, ms: VFs appear one after the other. */
 const SETTLE_TIME = 2_000;
-/** How often the end of the commands is checked when the agent ends, ms. */
-const END_STEP = 10;
 
 /** The tasks of an agent. */
 export interface AgentTasks {
@@ -99,19 +96,6 @@ export class Rounds {
       if (following === undefined) this.endRound();
       else following.start();
     }
-  }
-
-  /** Asks all tasks to end, and waits for them, but not longer than `limit`, ms. */
-  end(limit: number): void {
-    const { installer, periodic } = this.tasks;
-    const running = [installer, ...periodic].filter((task) => task?.isRunning());
-    for (const task of running) task?.terminate();
-    const deadline = host.monotonic() + limit;
-    while (
-      host.monotonic() < deadline &&
-      running.some((task) => task?.isRunning() && task.look() === undefined)
-    )
-      pause(Math.min(END_STEP, deadline - host.monotonic()));
   }
 
   /** Returns whether the task has ended. */

@@ -2,21 +2,21 @@ import * as host from "host";
 import { type HttpResponse, plainText } from "./http-response.ts";
 import type { Task } from "./task.ts";
 
-/** The least time from one making of the metrics to the next, ms. */
+/** The least time from one start of `ib-sriov metrics` to the next, ms. */
 const LEAST_TIME = 1_000;
 /** How long the first requests wait for the first metrics, ms. Prometheus waits for 10 s by default. */
 const FIRST_TIME = 8_000;
 
 /**
- * What `ib-sriov metrics` prints, in memory: requests, however many, cost nothing. It is made after each round, and once in
- * an interval if a round takes longer.
+ * The output of `ib-sriov metrics` in memory, so that requests, however many, start no process. The metrics are made after
+ * each round, and once in an interval if a round takes longer.
  */
 export class ServedMetrics {
   /** The metrics, or why they could not be made; `undefined` before the first are made. */
   private made: Uint8Array | string | undefined;
-  /** When they were begun to be made, on the monotonic clock, ms. */
+  /** When the command was started, on the monotonic clock, ms. */
   private began = Number.NEGATIVE_INFINITY;
-  /** The rounds that had ended then. */
+  /** How many rounds had ended then. */
   private round = 0;
 
   /**
@@ -32,12 +32,12 @@ export class ServedMetrics {
     return this.task.isRunning();
   }
 
-  /** Returns when they are made the next time. @param round how many rounds have ended. */
+  /** Returns when the metrics are made the next time. @param round how many rounds have ended. */
   nextStart(round: number): number {
     return this.began + Math.max(LEAST_TIME, round === this.round ? this.interval : 0);
   }
 
-  /** Begins to make them when it is time, and takes them when they are made. It does not wait. */
+  /** Starts the command when it is time, and takes its output when it has ended. It does not wait. */
   advance(round: number): void {
     if (!this.task.isRunning()) {
       if (host.monotonic() < this.nextStart(round)) return;

@@ -3,15 +3,16 @@ import { messageOf } from "../../cni/error-document.ts";
 import { ChildProcess, OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { ChildOutcome } from "../../node/processes.ts";
-import { endingWithThis } from "../parent.ts";
-import { messagesIn, readErrors, readReport } from "./command-report.ts";
+import { pause } from "../pause.ts";
+import { isError, messagesIn, readErrors, readReport } from "./command-report.ts";
+import { endingWithThis } from "./parent.ts";
 
 /** Maximum output of a command, bytes. */
 const LONGEST_OUTPUT = 1 << 20;
 /** How long one look at a running child takes at most, ms. */
 const LOOK = 1;
-/** The beginning of an error of the installer. */
-const ERROR = "Error: ";
+/** How often the end of the commands is checked when the agent ends, ms. */
+const END_STEP = 10;
 /** The most errors of a command that its reason contains. */
 const MOST_ERRORS = 20;
 
@@ -26,28 +27,28 @@ export interface TaskOutcome {
 export interface TaskOptions {
   /** The command and its arguments. */
   readonly words: readonly string[];
-  /** Gets what the command changes, and its warnings, line by line. */
+  /** Gets the changes of the command, and its warnings, line by line. */
   readonly log: (text: string) => void;
   /** Gets the descriptors that can be read when the command has printed something. */
   readonly watch: (fd: number) => void;
-  /** How long it may run, ms; by default, it has no limit, or its own. */
+  /** How long it may run, ms; by default, without a limit, because it has its own. */
   readonly limit?: number;
   /** Its maximum output, bytes. */
   readonly most?: number;
 }
 
 /**
- * A command of ib-sriov that the agent runs as a child process, so that the agent answers while it runs, and nothing that
- * it does affects the agent. It ends when the agent does, also if the agent is killed.
+ * A command of ib-sriov that the agent runs as a child process, so that the agent answers while it runs, and no error of
+ * the command affects the agent. It ends when the agent does, also if the agent is killed.
  */
 export class Task {
   private child: ChildProcess | undefined;
-  /** The reason if the command could not be started, or is being killed. */
+  /** The reason if the command could not be started, or was killed. */
   private reason: string | undefined;
   private deadline = Number.POSITIVE_INFINITY;
-  /** The error that the running command has printed, as far as {@link logLines} has seen it. */
+  /** The last error that {@link logLines} has taken from the output of the command. */
   private lastError = "";
-  /** The warnings of the last run: they are logged only when they change. */
+  /** The warnings of the last run: a warning is logged again only if one run did not have it. */
   private warnings: readonly string[] = [];
 
   constructor(
@@ -81,7 +82,10 @@ export class Task {
     }
   }
 
-  /** Returns the outcome of the last start if the command has ended; `undefined` while it runs. */
+  /**
+   * Returns the outcome of the last start if the command has ended; `undefined` while it runs. A command that runs too long
+   * has failed, but is running until the kernel has ended it: in state D that can take for ever.
+   */
   look(): TaskOutcome | undefined {
     const { child } = this;
     if (child === undefined) return this.failed(this.reason ?? "is not running");
@@ -93,24 +97,21 @@ export class Task {
       if (errnoOf(error) === "EINTR") throw error;
       if (errnoOf(error) !== "ETIMEDOUT") {
         this.fail(error);
-        return this.failed(this.reason ?? "");
+        return this.failed(messageOf(error));
       }
-      if (this.reason === undefined && host.monotonic() >= this.deadline) {
-        this.reason = `took more than ${(this.options.limit ?? 0) / 1000} s`;
-        child.sendKill();
-      }
-      return undefined;
+      if (this.reason !== undefined || host.monotonic() < this.deadline) return undefined;
+      this.reason = `took more than ${(this.options.limit ?? 0) / 1000} s`;
+      child.sendKill();
+      return this.failed(this.reason);
     }
   }
 
-  /** Logs the lines that the command has printed so far, for a command that runs for long; its error is its outcome. */
+  /** Logs the lines that a running command has printed so far. Its last error is kept for its outcome instead. */
   logLines(): void {
-    for (const text of this.child?.takeLines() ?? []) {
-      const { error, others } = readErrors(text);
-      this.log(others);
-      if (text.includes(ERROR)) this.lastError = error;
-      else this.log(messagesIn(error));
-    }
+    for (const text of this.child?.takeLines() ?? [])
+      for (const line of text.split("\n"))
+        if (isError(line)) [this.lastError = ""] = messagesIn(line);
+        else this.log(messagesIn(line));
   }
 
   /** Asks the command to end. */
@@ -156,4 +157,13 @@ export class Task {
   private log(lines: readonly string[]): void {
     for (const line of lines) this.options.log(`${this.name}: ${line}`);
   }
+}
+
+/** Asks all tasks to end, and waits for them, but not longer than `limit`, ms. */
+export function endTasks(tasks: readonly Task[], limit: number): void {
+  const running = tasks.filter((task) => task.isRunning());
+  for (const task of running) task.terminate();
+  const deadline = host.monotonic() + limit;
+  while (host.monotonic() < deadline && running.some((task) => task.isRunning() && task.look() === undefined))
+    pause(Math.min(END_STEP, deadline - host.monotonic()));
 }
