@@ -9,10 +9,13 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  writeFileSync,
   writeSync,
 } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
-import { endAll, endOf, exchange, freePort, pause, request, startAgent } from "./agents.ts";
+import { recordDocument } from "../../src/attachment/record/record-file.ts";
+import { aRecord } from "../support/records.ts";
+import { endAll, endOf, exchange, freePort, pause, request, startAgent, withRecords } from "./agents.ts";
 import { executable, freshPath } from "./harness.ts";
 
 const soon = { timeout: 60_000 };
@@ -65,6 +68,23 @@ test("its log has the lines of the installer as they come", async () => {
   await expect.poll(() => output, soon).toMatch(/^install: it runs; checking it until SIGTERM$/m);
 });
 
+test.skipIf(process.getuid?.() !== 0)(
+  "its log has what gc changed, also if gc succeeded (needs root)",
+  async () => {
+    const records = freshPath("records");
+    mkdirSync(records);
+    const stdin = JSON.stringify({ cniVersion: "1.0.0", name: "mynet", type: "ib-sriov" });
+    const call = { ...aRecord().call, stdin };
+    const record = aRecord({ state: "complete", netns: "/run/netns/absent", call });
+    writeFileSync(`${records}/c1-net1`, recordDocument(record, "lo"));
+    const agent = startAgent([...listen, "--gc"], { under: withRecords(records) });
+    let output = "";
+    agent.stdout?.on("data", (data: Buffer) => (output += data));
+    await expect.poll(() => output, soon).toMatch(/^gc: released attachment c1\/net1, .*VF 0000:03:00\.2$/m);
+    expect(await health()).toMatch(/ 200 OK/);
+  },
+);
+
 test("its log has the number of lines that were lost", async () => {
   const pipe = fullPipe();
   const reader = openSync(`/proc/self/fd/${pipe}`, constants.O_RDONLY | constants.O_NONBLOCK);
@@ -93,7 +113,7 @@ test("its log has the number of lines that were lost", async () => {
   for (const fd of [reader, pipe]) closeSync(fd);
 });
 
-test("its reason is the error of a command, and a start of the installer that failed is no success", async () => {
+test("its reason is the error of a command, and a start of the installer that failed is a failure", async () => {
   const directory = freshPath("bin");
   mkdirSync(directory);
   const inject = "inject=pipe2:error=EMFILE:when=1";

@@ -39,6 +39,14 @@ export function startAgent(
   return agent;
 }
 
+/** Returns a command for `under`, as root: the agent has a separate state directory, with the records of a directory. */
+export function withRecords(directory: string): readonly string[] {
+  const state = "/var/lib/cni/ib-sriov";
+  const script = `mkdir -p /var/lib/cni; mount -t tmpfs none /var/lib/cni; mkdir -m 700 ${state}
+    cp ${directory}/* ${state}; exec "$@"`;
+  return ["unshare", "-m", "sh", "-c", script, "sh"];
+}
+
 /** Connects to an agent. */
 export function opened(port: number): Socket {
   const socket = connect(port, "127.0.0.1");

@@ -23,8 +23,8 @@ const DEFAULT_INTERVAL = 60;
 const METRICS_TIME = 60_000;
 /** Maximum output of `ib-sriov metrics`, bytes: that of some 20,000 attachments. */
 const LONGEST_METRICS = 16 << 20;
-/** How long `ib-sriov install --check` may take, ms. It takes 20 ms, but a node can be busy. */
-const CHECK_TIME = 5_000;
+/** How long `ib-sriov install --check` may take, ms, until it counts as hanging. No answer waits for so long. */
+const CHECK_TIME = 30_000;
 /** How often a running command is looked at, ms, besides the moment when it ends. */
 const LOOK_INTERVAL = 500;
 /** How long the agent waits for its commands after SIGTERM, ms. */
@@ -56,9 +56,9 @@ export const agent: Command = {
   name: "agent",
   summary: "Runs install, provision and gc regularly, and serves metrics and its health over HTTP",
   details:
-    "GET /metrics returns the output of `ib-sriov metrics` after the last round, and metrics of the rounds. GET /healthz returns 200 if the " +
-    "last round succeeded, and 503 with the reason if not, or if another plugin has taken the place of the installed one. " +
-    "It ends on SIGTERM.",
+    "GET /metrics returns the output of `ib-sriov metrics` after the last round, and metrics of the rounds. GET /healthz " +
+    "returns 200 if the last round succeeded, and 503 with the reason if not, or if another plugin has taken the place of " +
+    "the installed one. stdout is its log: changes of the node, warnings and errors. It ends on SIGTERM.",
   options,
   run(call: CommandCall): number {
     const address = parseListenAddress(call.options.get("listen") ?? DEFAULT_ADDRESS);

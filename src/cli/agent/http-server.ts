@@ -173,7 +173,7 @@ export class HttpServer {
     const response = isRefusal(request) ? refusal(request) : handle(request, connection.accepted);
     connection.waiting = response === undefined && !isRefusal(request) ? request : undefined;
     connection.left = response && encodeResponse(response, { hasBody: request.method !== "HEAD" });
-    // What the client sends after its request, or that it sends nothing more, does not end a wait.
+    // Without EPOLLIN: further bytes of the client, or its half-closed connection, would end each wait at once.
     this.control(EPOLL_CTL_MOD, fd, response === undefined ? 0 : EPOLLOUT);
   }
 

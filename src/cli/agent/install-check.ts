@@ -9,7 +9,7 @@ const OLDEST = 1_000;
 /** Examines at the request of clients whether the plugin is installed: another program can replace it at any moment. */
 export class InstallCheck {
   /** Why the plugin is not installed; `undefined` if it is. */
-  private failure: string | undefined = "install: the plugin has not been examined yet";
+  private failure: string | undefined = "install: the first check of the plugin has not ended";
   /** When the check with this outcome began, on the monotonic clock, ms. */
   private examined = Number.NEGATIVE_INFINITY;
   private began = Number.NEGATIVE_INFINITY;

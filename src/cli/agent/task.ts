@@ -84,7 +84,7 @@ export class Task {
 
   /**
    * Returns the outcome of the last start if the command has ended; `undefined` while it runs. A command that runs too long
-   * has failed, but is running until the kernel has ended it: in state D that can take for ever.
+   * has failed, but is running until the kernel has ended it: a command that sleeps in the kernel (state D) may never end.
    */
   look(): TaskOutcome | undefined {
     const { child } = this;
