@@ -33,7 +33,7 @@ declare module "host" {
   /** Returns the whole environment as `NAME=value`, in its original order. */
   function environ(): string[];
   function getpid(): number;
-  /** Returns the process that has started this one, or the one that has taken it over since. */
+  /** Returns the parent of this process. After the end of the parent, that is another process, such as 1. */
   function getppid(): number;
   /** prctl(2) with one argument. */
   function prctl(option: number, argument: number): void;
