@@ -25,9 +25,9 @@ const execute = promisify(execFile);
 const MOST_LOAD = isSanitized ? 0.5 : 0.2;
 const isRoot = process.getuid?.() === 0;
 
-/** Waits until an agent has ended its first round. */
+/** Waits until an agent has metrics. */
 function answering(port: number): Promise<void> {
-  const answered = async () => expect(await exchange(port, request("/healthz"))).toContain("200 OK");
+  const answered = async () => expect(await exchange(port, request("/metrics"))).toContain("200 OK");
   return vi.waitFor(answered, { timeout: patience });
 }
 

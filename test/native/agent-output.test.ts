@@ -154,12 +154,19 @@ function signalOf(command: ChildProcess): Promise<NodeJS.Signals | null> {
   return new Promise((done) => command.once("exit", (_, signal) => done(signal)));
 }
 
+/** Reports whether a process has a handler of a signal: SigCgt of proc_pid_status(5). */
+function handles({ pid }: ChildProcess, signal: number): boolean {
+  const [, mask = "0"] = /^SigCgt:\t(.*)$/m.exec(readFileSync(`/proc/${pid}/status`, "utf8")) ?? [];
+  return ((BigInt(`0x${mask}`) >> BigInt(signal - 1)) & 1n) === 1n;
+}
+
 test.each(["gc", "provision", "bugreport -"])(
   "SIGTERM ends `%s` whose stdout is a full pipe",
   async (words) => {
     const pipe = fullPipe();
     const command = spawn(executable, words.split(" "), { stdio: ["ignore", pipe, "ignore"] });
     closeSync(pipe);
+    await expect.poll(() => handles(command, 15), soon).toBe(true);
     await pause(1000);
     const began = Date.now();
     // Without root, gc fails before it prints.
