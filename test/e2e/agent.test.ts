@@ -19,8 +19,8 @@ async function answer(path: string): Promise<{ status: number; body: string }> {
 }
 
 /**
- * Runs a test while an agent runs, which must end by SIGTERM, and leave no process behind. How fast it ends is a test of
- * test/native/agent.test.ts, because the processor of the virtual node can be slow.
+ * Runs a test while an agent runs, which must end by SIGTERM, and leave no process behind. How fast they end is a test of
+ * test/native/agent.test.ts and agent-output.test.ts, because the processor of the virtual node can be slow.
  */
 async function withAgent(options: string, action: () => Promise<void>): Promise<void> {
   await node.shell(`ip link set lo up
@@ -33,7 +33,7 @@ async function withAgent(options: string, action: () => Promise<void>): Promise<
     throw error;
   } finally {
     await node.shell(`pid=$(cat /tmp/agent.pid); kill $pid
-      for i in $(seq 600); do [ -e /proc/$pid ] || break; sleep 0.05; done
+      for i in $(seq 600); do [ -e /proc/$pid ] || pidof ib-sriov >/dev/null || break; sleep 0.05; done
       left=$(pidof ib-sriov || true); kill -KILL $left 2>/dev/null || true
       ip link set lo down; [ -z "$left" ]`);
   }
