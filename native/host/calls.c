@@ -42,6 +42,7 @@ enum result { NOTHING, NUMBER, PART, BYTES, TEXT, NAME };
   CALL(fsync, "fsync", SYS_fsync, "f", NOTHING)                               \
   CALL(ftruncate, "ftruncate", SYS_ftruncate, "fi", NOTHING)                  \
   CALL(getpid, "getpid", SYS_getpid, "", NUMBER)                              \
+  CALL(getppid, "getppid", SYS_getppid, "", NUMBER)                           \
   CALL(inotifyAdd, "inotify_add_watch", SYS_inotify_add_watch, "fpi", NUMBER) \
   CALL(inotifyInit, "inotify_init1", SYS_inotify_init1, "i", NUMBER)          \
   CALL(ioctl, "ioctl", SYS_ioctl, "fi", NUMBER)                               \
@@ -53,6 +54,7 @@ enum result { NOTHING, NUMBER, PART, BYTES, TEXT, NAME };
   CALL(mkdir, "mkdir", SYS_mkdirat, "@pm", NOTHING)                           \
   CALL(open, "open", SYS_openat, "@pom", NUMBER)                              \
   CALL(pwrite, "pwrite", SYS_pwrite64, "fbi", PART)                           \
+  CALL(prctl, "prctl", SYS_prctl, "ii000", NOTHING)                           \
   CALL(pread, "pread", SYS_pread64, "fl0", TEXT)                              \
   CALL(read, "read", SYS_read, "fl", BYTES)                                   \
   CALL(readLink, "readlink", SYS_readlinkat, "@pB", NAME)                     \

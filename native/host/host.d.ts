@@ -33,6 +33,10 @@ declare module "host" {
   /** Returns the whole environment as `NAME=value`, in its original order. */
   function environ(): string[];
   function getpid(): number;
+  /** Returns the parent of this process. After the end of the parent, that is another process, such as 1. */
+  function getppid(): number;
+  /** prctl(2) with one argument. */
+  function prctl(option: number, argument: number): void;
   /** Returns the effective user of the process, without a system call. */
   function user(): number;
   /** Returns CLOCK_MONOTONIC in ms, with fractions. */

@@ -1,12 +1,12 @@
 // The command line: handles calls without CNI_COMMAND. It is a separate script (scripts/bundle.mjs).
-
 import { messageOf } from "../cni/error-document.ts";
 import { printMessage } from "../log/print-message.ts";
-import { errnoOf } from "../node/node.ts";
+import { endWithParent } from "./agent/parent.ts";
 import { type Command, parseArguments, UsageError } from "./command.ts";
 import { commands } from "./commands.ts";
 import { installer } from "./install/install.ts";
 import { isInstaller } from "./is-command-line.ts";
+import { isReaderGone } from "./output/listing.ts";
 import { printLine } from "./output/text.ts";
 import { suggestionFor } from "./suggestion.ts";
 import { about, overview, usageOf, versionText } from "./usage.ts";
@@ -21,7 +21,8 @@ const HELP = ["help", "--help", "-h"];
  * @param words argv.
  * @returns the exit status: 0, 1 if the command failed, 2 if the arguments are invalid; `doctor` has more.
  */
-export function answerCommandLine([program = "", ...words]: readonly string[]): number {
+export function answerCommandLine([program = "", ...args]: readonly string[]): number {
+  const words = endWithParent(args);
   const [first] = words;
   if (isInstaller(program)) return runInstaller(words);
   if (first === "install") return runInstaller(words.slice(1));
@@ -77,10 +78,13 @@ function run(command: Command, words: readonly string[]): number {
 }
 
 function failed(error: unknown, command: Command | undefined): number {
-  // The reader of the output, such as head, has ended.
-  if (errnoOf(error) === "EPIPE") return 0;
+  if (isReaderGone(error)) return 0;
   const isUsage = error instanceof UsageError;
   const help = command === undefined ? "ib-sriov --help" : `ib-sriov ${command.name} --help`;
-  printMessage(`${messageOf(error)}${isUsage ? `\nRun '${help}' for usage.` : ""}`);
+  try {
+    printMessage(`${messageOf(error)}${isUsage ? `\nRun '${help}' for usage.` : ""}`);
+  } catch {
+    // The exit status shows the failure, too.
+  }
   return isUsage ? INVALID_USAGE : (command?.failure ?? 1);
 }

@@ -67,8 +67,10 @@ export function provisionAll(
       attempt("continue", () => machine.node.clock.checkInterrupted());
       const taken = [...assigned, ...othersGuids(found, vf)];
       const session = openSession(machine.node, limits());
-      if (isLeftUnbound(machine, found, vf))
+      if (isLeftUnbound(machine, found, vf)) {
         during(`binding VF ${vf.pci}`, () => bindVf({ ...session, ...limits() }, vf.pci));
+        session.warn(`VF ${vf.pci} had no driver: bound it to the driver of its PF`);
+      }
       const { guid, isNew } = during(`assigning a GUID to VF ${vf.pci}`, () =>
         provisionVf(session, vf.pci, { replace, taken }),
       );

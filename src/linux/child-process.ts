@@ -23,6 +23,7 @@ const KILL_TIME = 1000;
 
 /** Maximum bytes of one read. */
 const LONGEST_READ = 1 << 16;
+const NEWLINE = 10;
 
 /** The parameters of a new child. */
 export interface ChildStart {
@@ -127,6 +128,27 @@ export class ChildProcess {
     if (!this.reaped) host.kill(this.pid, SIGTERM, ["ESRCH", "EPERM"]);
   }
 
+  /** Sends SIGKILL to the child and its process group, and does not wait: {@link wait} reaps it. */
+  sendKill(): void {
+    if (!this.reaped) host.kill(-this.pid, SIGKILL, ["ESRCH", "EPERM"]);
+  }
+
+  /** The descriptors that can be read when the child has printed something. They are closed at their end. */
+  get descriptors(): readonly number[] {
+    return this.outputs.map(({ fd }) => fd).filter((fd) => fd >= 0);
+  }
+
+  /** Returns the complete lines of stdout and stderr that have been read, and forgets them. */
+  takeLines(): readonly string[] {
+    return this.outputs.map((output) => {
+      const bytes = joined(output.parts);
+      const end = bytes.lastIndexOf(NEWLINE) + 1;
+      output.parts.splice(0, output.parts.length, bytes.slice(end));
+      output.length -= end;
+      return host.decodeText(bytes.subarray(0, end));
+    });
+  }
+
   /** The child's stdout and stderr, as far as they have been read. */
   get output(): readonly [string, string] {
     const [stdout, stderr] = this.outputs;
@@ -224,13 +246,17 @@ function inputFile(text: string): number {
 }
 
 function textOf({ parts }: Output): string {
+  return host.decodeText(joined(parts));
+}
+
+function joined(parts: readonly Uint8Array[]): Uint8Array {
   const bytes = new Uint8Array(parts.reduce((length, part) => length + part.length, 0));
   let at = 0;
   for (const part of parts) {
     bytes.set(part, at);
     at += part.length;
   }
-  return host.decodeText(bytes);
+  return bytes;
 }
 
 function tooLong(): never {

@@ -84,7 +84,9 @@ test("/metrics is what the command prints and the state of the rounds, /healthz 
 test("other paths do not exist, and other methods are not supported", async () => {
   expect(await exchange(request("/metrics/x"))).toMatch(/^HTTP\/1\.1 404 /);
   expect(await exchange(request("/", "POST"))).toMatch(/^HTTP\/1\.1 404 /);
-  expect(await exchange(request("/metrics", "POST"))).toMatch(/^HTTP\/1\.1 405 [\s\S]*\r\nAllow: GET\r\n/);
+  expect(await exchange(request("/metrics", "POST"))).toMatch(
+    /^HTTP\/1\.1 405 [\s\S]*\r\nAllow: GET, HEAD\r\n/,
+  );
 });
 
 describe("a client", () => {

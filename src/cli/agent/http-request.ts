@@ -13,6 +13,8 @@ export interface HttpRefusal {
   readonly status: number;
   /** For the body of the answer. */
   readonly reason: string;
+  /** `undefined` if the method cannot be read. */
+  readonly method?: string;
 }
 
 /**
@@ -21,13 +23,24 @@ export interface HttpRefusal {
  * @returns `undefined` if the head is not complete yet.
  */
 export function parseRequest(head: string): HttpRequest | HttpRefusal | undefined {
-  // An empty line before the request is ignored (RFC 9112, 2.2). A line can end without a CR.
-  const text = head.replace(/^(?:\r?\n)+/, "");
+  // A line can end without a CR.
+  const text = withoutEmptyLines(head);
   const end = /\r?\n\r?\n/.exec(text);
   if (end === null) return head.length > LONGEST_HEAD ? refused(431, "the request is too long") : undefined;
   const [requestLine = "", ...lines] = text.slice(0, end.index).split(/\r?\n/);
   const [, method = "", target = "", version] = REQUEST_LINE.exec(requestLine) ?? [];
   if (version === undefined) return refused(400, "the first line is not that of an HTTP request");
+  return parseHead(method, target, version, lines);
+}
+
+/** Parses the head of a request, after its first line was divided. */
+function parseHead(
+  method: string,
+  target: string,
+  version: string,
+  lines: readonly string[],
+): HttpRequest | HttpRefusal {
+  const refused = (status: number, reason: string) => ({ status, reason, method });
   if (!VERSION.test(version)) return refused(505, "only HTTP/1.0 and HTTP/1.1 are supported");
   const fields = new Map<string, string>();
   for (const line of lines) {
@@ -41,6 +54,11 @@ export function parseRequest(head: string): HttpRequest | HttpRefusal | undefine
   const [, path = ""] = TARGET.exec(target) ?? [];
   if (path === "") return refused(400, "the target is not a path");
   return { method, path };
+}
+
+/** Returns the head of a request without empty lines at its beginning, which are ignored (RFC 9112, 2.2). */
+export function withoutEmptyLines(head: string): string {
+  return head.replace(/^(?:\r?\n)+/, "");
 }
 
 function refused(status: number, reason: string): HttpRefusal {

@@ -1,3 +1,4 @@
+import { utf8Encode } from "host";
 import { printableLines } from "../../log/printable.ts";
 
 /** An answer with a text. */
@@ -5,7 +6,8 @@ export interface HttpResponse {
   readonly status: number;
   /** Media type of the body, e.g. "text/plain; charset=utf-8". */
   readonly type: string;
-  readonly body: string;
+  /** The bytes of the text, one part after the other. Answers can share parts, which are not copied. */
+  readonly body: readonly Uint8Array[];
   /** The methods that a path supports, for status 405. */
   readonly allow?: string;
 }
@@ -24,26 +26,26 @@ const PHRASES: Readonly<Record<number, string>> = {
 
 /** Returns an answer that people read, {@link printableLines printable}, with a newline at its end. */
 export function plainText(status: number, text: string): HttpResponse {
-  return { status, type: "text/plain; charset=utf-8", body: `${printableLines(text)}\n` };
+  return { status, type: "text/plain; charset=utf-8", body: [utf8Encode(`${printableLines(text)}\n`)] };
 }
 
-/** Returns the bytes of an answer. The connection ends after it, which bounds the number of requests of a client. */
+/**
+ * Returns the bytes of an answer, one part after the other. The connection ends after it, which bounds the number of
+ * requests of a client.
+ * @param hasBody false for the answer to HEAD, whose fields are those of the answer to GET (RFC 9110, 9.3.2).
+ */
 export function encodeResponse(
   { status, type, body, allow }: HttpResponse,
-  utf8: (text: string) => Uint8Array,
-): Uint8Array {
-  const content = utf8(body);
+  { hasBody }: { readonly hasBody: boolean },
+): Uint8Array[] {
   const fields = [
     `HTTP/1.1 ${status} ${PHRASES[status] ?? ""}`,
     `Content-Type: ${type}`,
-    `Content-Length: ${content.length}`,
+    `Content-Length: ${body.reduce((length, part) => length + part.length, 0)}`,
     ...(allow === undefined ? [] : [`Allow: ${allow}`]),
     "Cache-Control: no-store",
     "Connection: close",
   ];
-  const head = utf8(`${fields.join("\r\n")}\r\n\r\n`);
-  const bytes = new Uint8Array(head.length + content.length);
-  bytes.set(head);
-  bytes.set(content, head.length);
-  return bytes;
+  const head = utf8Encode(`${fields.join("\r\n")}\r\n\r\n`);
+  return hasBody ? [head, ...body] : [head];
 }

@@ -12,10 +12,12 @@ export interface ListenAddress {
   readonly family: number;
   /** struct sockaddr_in or sockaddr_in6, for bind(2). */
   readonly bytes: Uint8Array;
+  /** Instead of all IPv6 and IPv4 addresses, if the kernel has no IPv6: all IPv4 addresses. */
+  readonly withoutIpv6?: ListenAddress;
 }
 
 /**
- * Parses "127.0.0.1:9410", "[::1]:9410" or ":9410", which stands for all IPv6 and IPv4 addresses.
+ * Parses "127.0.0.1:9410", "[::1]:9410" or ":9410", which stands for all IPv6 and IPv4 addresses, as "[::]:9410" does.
  * @throws {UsageError} if the text has another form.
  */
 export function parseListenAddress(text: string): ListenAddress {
@@ -33,5 +35,9 @@ export function parseListenAddress(text: string): ListenAddress {
   const bytes = new Uint8Array(address.family === 4 ? 16 : 28);
   bytes.set([family, 0, port >> 8, port & 0xff]);
   bytes.set(address.bytes, address.family === 4 ? 4 : 8);
-  return { family, bytes };
+  return {
+    family,
+    bytes,
+    ...(address.text === "::" ? { withoutIpv6: parseListenAddress(`0.0.0.0:${port}`) } : {}),
+  };
 }

@@ -1,11 +1,8 @@
 import * as host from "host";
-import { pause } from "../pause.ts";
 import type { Task } from "./task.ts";
 
 /** How long devices must be quiet before a round for them, ms: VFs appear one after the other. */
 const SETTLE_TIME = 2_000;
-/** How often the end of the commands is checked when the agent ends, ms. */
-const END_STEP = 10;
 
 /** The tasks of an agent. */
 export interface AgentTasks {
@@ -84,8 +81,12 @@ export class Rounds {
     if (!this.isBusy() && host.monotonic() >= this.next) {
       this.began = host.monotonic();
       this.left.push(...periodic);
+      // An installer that has run since the round before works.
       if (installer?.isRunning()) this.outcome(installer, undefined);
-      else installer?.start();
+      else if (installer !== undefined) {
+        installer.start();
+        this.lookAtInstaller(installer);
+      }
       this.left[0]?.start();
       if (!this.isBusy()) this.endRound();
     }
@@ -97,28 +98,18 @@ export class Rounds {
     }
   }
 
-  /** Asks all tasks to end, and waits for them, but not longer than `limit`, ms. */
-  end(limit: number): void {
-    const { installer, periodic } = this.tasks;
-    const running = [installer, ...periodic].filter((task) => task?.isRunning());
-    for (const task of running) task?.terminate();
-    const deadline = host.monotonic() + limit;
-    while (host.monotonic() < deadline && running.some((task) => task?.look() === "running"))
-      pause(Math.min(END_STEP, deadline - host.monotonic()));
-  }
-
   /** Returns whether the task has ended. */
   private look(task: Task): boolean {
     const outcome = task.look();
-    if (outcome === "running") return false;
-    this.outcome(task, outcome);
-    return true;
+    if (outcome !== undefined) this.outcome(task, outcome.failure);
+    return outcome !== undefined;
   }
 
   /** The installer must run until a signal arrives. If it ended, the next round starts it again. */
   private lookAtInstaller(installer: Task): void {
     const outcome = installer.look();
-    if (outcome !== "running") this.outcome(installer, outcome ?? `${installer.name}: ended`);
+    if (outcome === undefined) installer.logLines();
+    else this.outcome(installer, outcome.failure ?? `${installer.name}: ended`);
   }
 
   private endRound(): void {

@@ -1,4 +1,5 @@
-import { args, build, deferSignals, isTerminal, realtime } from "host";
+import { args, build, deferSignals, isTerminal, print, realtime, utf8Decode } from "host";
+import { messageOf } from "../../cni/error-document.ts";
 import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { writeAll } from "../../linux/files/create-file.ts";
 import { fillOutputFile } from "../../linux/files/output-file.ts";
@@ -18,6 +19,8 @@ import { TarWriter } from "./tar.ts";
 /** Root only: the report names pods and GUIDs. */
 const MODE = 0o600;
 const STDOUT = 1;
+/** The part of the report that becomes a text at a time, bytes. */
+const LONGEST_WRITE = 1 << 16;
 /** Default time limit of a program, s. */
 const TIMEOUT = 10;
 
@@ -87,8 +90,8 @@ programs. In texts it also redacts what follows a word such as password. Read th
     const time = Math.floor(realtime());
     const directory = `ib-sriov-bugreport-${hostname()}-${formatTime(time).replace(/[-:]/g, "")}`;
     const path = call.words[0] ?? `${directory}.tar`;
-    const writeReport = (fd: number) => {
-      const tar = new TarWriter((bytes) => writeAll(fd, bytes, path), time, MODE);
+    const writeReport = (write: (bytes: Uint8Array) => void) => {
+      const tar = new TarWriter(write, time, MODE);
       const redactor = new Redactor();
       redactor.show(build.commit);
       const report = new Report(tar, directory, redactor);
@@ -98,18 +101,29 @@ programs. In texts it also redacts what follows a word such as password. Read th
     };
     if (path === "-") {
       if (isTerminal(STDOUT)) throw new Error("the report is a tar, which is not written to a terminal");
-      writeReport(STDOUT);
+      writeReport(writeToStdout);
       return 0;
     }
     let problems = 0;
     fillOutputFile({ path, mode: MODE, mayExist: false }, (fd) => {
-      problems = writeReport(fd);
+      problems = writeReport((bytes) => writeAll(fd, bytes, path));
     });
     const lines = problems === 0 ? "" : ` Its file errors.txt names ${problems} missing or incomplete parts.`;
     printLine(`The report is in ${path}.${lines}`);
     return 0;
   },
 };
+
+/** Writes to stdout. A signal ends the wait for a reader, which a write of the descriptor would not let in. */
+function writeToStdout(bytes: Uint8Array): void {
+  try {
+    for (let at = 0; at < bytes.length; at += LONGEST_WRITE)
+      print(STDOUT, utf8Decode(bytes.subarray(at, at + LONGEST_WRITE)));
+  } catch (cause) {
+    // Not as an EPIPE, which ends other commands without an error: the report is not complete.
+    throw new Error(`cannot write the report: ${messageOf(cause)}`, { cause });
+  }
+}
 
 /** Collects all parts. */
 function collect(

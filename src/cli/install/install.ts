@@ -22,6 +22,8 @@ const MODE = 0o755;
 const CHECK_TIME = 60_000;
 /** Time for which a plugin must be missing or broken before it is restored, ms: another program may be replacing it. */
 const SETTLE_TIME = 2_000;
+/** How long a message waits for a reader of a full pipe, ms. */
+const PRINT_TIME = 1_000;
 /** Age from which on a temporary file is a remainder of a killed installer, ms. */
 const LEFTOVER_TIME = 600_000;
 const TEMPORARY = /^\.ib-sriov\.(\d+)\.\d+$/;
@@ -209,8 +211,9 @@ function requireRunning(binary: HostBinary, { target, identity, executable }: In
 /** Prints a message. Errors are ignored, because the installer must continue without a reader. */
 function log(fd: 1 | 2, text: string): void {
   try {
-    host.print(fd, printableLines(text));
-  } catch {
-    // The output is closed.
+    host.print(fd, printableLines(text), host.monotonic() + PRINT_TIME);
+  } catch (error) {
+    // A signal ended the wait for a reader.
+    if (errnoOf(error) === "EINTR") throw error;
   }
 }

@@ -1,4 +1,6 @@
+import type { HostError } from "host";
 import { printable } from "../../log/printable.ts";
+import { errnoOf } from "../../node/node.ts";
 import type { CommandCall, Option } from "../command.ts";
 import { formatTable, printLine } from "./text.ts";
 import { formatYaml } from "./yaml.ts";
@@ -56,11 +58,23 @@ export function formatOf({ options }: CommandCall): Format {
   return FORMATS.find((format) => format === options.get("output")) ?? "table";
 }
 
-/** Prints a listing as a call requests it. */
+/**
+ * Prints a listing as a call requests it. A reader that has ended does not change the exit status, which reports what the
+ * command has done.
+ */
 export function printListing(call: CommandCall, listing: Listing): void {
   const text = listingText(formatOf(call), { hasHeadings: !call.options.has("no-headers") }, listing);
-  // Without names, -o name prints no line.
-  if (text !== "") printLine(text);
+  try {
+    // Without names, -o name prints no line.
+    if (text !== "") printLine(text);
+  } catch (error) {
+    if (!isReaderGone(error)) throw error;
+  }
+}
+
+/** Reports whether a print to stdout failed because its reader has ended, such as `head`. */
+export function isReaderGone(error: unknown): boolean {
+  return errnoOf(error) === "EPIPE" && (error as HostError).subject === "stdout";
 }
 
 /** Formats a listing, without a newline at the end. */

@@ -15,8 +15,11 @@ describe("an address to listen on", () => {
     expect(bytes[23]).toBe(text === "[::1]:9410" ? 1 : 5);
   });
 
-  test("without an address: all", () => {
+  test("without an address: all, those of IPv4 on a kernel without IPv6", () => {
+    const { withoutIpv6 } = parseListenAddress(":9410");
     expect(parseListenAddress(":9410")).toEqual(parseListenAddress("[::]:9410"));
+    expect(withoutIpv6).toEqual(parseListenAddress("0.0.0.0:9410"));
+    expect(parseListenAddress("[::1]:9410").withoutIpv6).toBeUndefined();
   });
 
   test.each([

@@ -5,6 +5,8 @@ import { expect, test } from "vitest";
 const PRINTING: Readonly<Record<string, string>> = {
   "src/cli/output/text.ts": "printLine",
   "src/log/print-message.ts": "printMessage",
+  "src/cli/agent/agent-log.ts": "escapes lines, and loses them if no process reads them",
+  "src/cli/bugreport/bugreport.ts": "a tar",
   "src/cli/install/install.ts": "escapes lines, and ignores that no process reads them",
   "src/cli/progress.ts": "escapes a line that printAfter can print, too",
   "src/cli/metrics/metrics.ts": "the exposition is escaped",
