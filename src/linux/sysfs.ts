@@ -25,6 +25,43 @@ export function textIn(path: string): string | undefined {
   return readFile(path, undefined, GONE)?.trim();
 }
 
+/**
+ * Returns the contents of files as {@link textIn} does, with two system calls for each file and one for all: they are
+ * closed together. `undefined` also if the file has no value.
+ */
+export function readAttributes(paths: readonly string[]): (string | undefined)[] {
+  const texts: (string | undefined)[] = [];
+  for (let at = 0; at < paths.length; at += OPEN_FILES)
+    texts.push(...readSome(paths.slice(at, at + OPEN_FILES)));
+  return texts;
+}
+
+/** How many files are open at once: not many, because a process may have few descriptors left. */
+const OPEN_FILES = 32;
+
+function readSome(paths: readonly string[]): (string | undefined)[] {
+  const open: number[] = [];
+  try {
+    return paths.map((path) => {
+      const fd = host.open(path, host.O_RDONLY, 0, GONE);
+      if (fd === undefined) return undefined;
+      open.push(fd);
+      return host.readText(fd, 1 << 20, host.TO_SHORT_READ, 0, path, GONE)?.trim();
+    });
+  } finally {
+    closeAll(open);
+  }
+}
+
+function closeAll(open: readonly number[]): void {
+  const [first, last] = [open[0], open.at(-1)];
+  if (first === undefined || last === undefined) return;
+  // The kernel gives the lowest free numbers, so without a gap they are all between the first and the last.
+  const isRange = last - first + 1 === open.length;
+  if (isRange && host.closeRange(first, last, 0, ["ENOSYS", "EPERM"]) !== undefined) return;
+  for (const fd of open) host.close(fd);
+}
+
 /** Returns the number in a file; `undefined` if the file does not exist. */
 export function numberIn(path: string): number | undefined {
   const text = textIn(path);

@@ -4,7 +4,7 @@ import type { RdmaNames } from "../../node/pci-functions.ts";
 import type { AddContext, Step, StepContext } from "../context.ts";
 import { modeOf } from "../modes.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
-import { hostRdmaDevices, processesOf, rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
+import { hostRdmaDevices, rdmaDevicesIn, reasonToRebind, returnRdmaToHost } from "../vf/rdma-devices.ts";
 import {
   describeDifference,
   namesChangedError,
@@ -31,12 +31,14 @@ export const rdmaDevice: Step = {
     const { node, record } = attachment;
     const { rdma } = record.originals;
     // With a netdev, the interface step does it, which needs the list of devices, too.
-    if (!modeOf(record).hasNetdev) endProcesses(attachment);
+    if (!modeOf(record).hasNetdev) resetDevices(attachment);
     if (rdma === undefined || node.functions.hasRdmaNames(record.vf.pci, rdma)) return;
     // A VF without a driver has no RDMA device. The step that failed to bind the driver reports it.
     if (node.functions.driver(record.vf.pci) === undefined) return;
-    if (record.desired.rdmaIsolation === true) moveToHost(attachment, rdma);
+    if (record.desired.rdmaIsolation !== true) return restoreRdmaNames(attachment);
+    moveToHost(attachment, rdma);
     restoreRdmaNames(attachment);
+    if (!modeOf(record).hasNetdev) resetDevices(attachment);
   },
 
   verify({ node, record, containerNetns }) {
@@ -52,10 +54,13 @@ export const rdmaDevice: Step = {
   },
 };
 
-/** Rebinds a VF whose RDMA device processes use. A device in the container, of which a move ends the use, is not read. */
-function endProcesses(attachment: StepContext): void {
+/**
+ * Rebinds a VF whose RDMA device processes use, and restores adaptive moderation. A device in the container is not read:
+ * its move to the host ends the use.
+ */
+function resetDevices(attachment: StepContext): void {
   const { node, record } = attachment;
-  const why = processesOf(attachment, hostRdmaDevices(node, record.vf.pci).own);
+  const why = reasonToRebind(attachment, hostRdmaDevices(node, record.vf.pci).own);
   if (why === undefined) return;
   attachment.warn(why);
   rebind(attachment);

@@ -3,6 +3,7 @@ import type { Node } from "../../node/node.ts";
 import { isFileName } from "../../node/pci-functions.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import type { StepContext } from "../context.ts";
+import { attemptAll } from "../errors.ts";
 import type { VfSession } from "../lock/locks.ts";
 
 /** Moves those of the VF's RDMA devices that a container has to the host. Their names are not restored here. */
@@ -63,14 +64,38 @@ export function hostRdmaDevices(node: Node, pci: string, known?: readonly string
 }
 
 /**
+ * Returns the message why the VF has to be rebound before the next container gets it; `undefined` if it need not be:
+ * processes use its RDMA device, or adaptive moderation of the device, which it restores, cannot be restored.
+ * @param devices the VF's RDMA devices on the host.
+ */
+export function reasonToRebind(attachment: StepContext, devices: readonly RdmaDevice[]): string | undefined {
+  return processesOf(attachment, devices) ?? restoreModeration(attachment, devices);
+}
+
+/** Restores adaptive moderation, which a container can turn on or off in shared mode, too. */
+function restoreModeration(
+  { node, record }: StepContext,
+  devices: readonly RdmaDevice[],
+): string | undefined {
+  const { adaptiveModeration: on, rdma } = record.originals;
+  if (on === undefined) return undefined;
+  for (const { index, name, adaptiveModeration } of devices) {
+    // The container may have renamed the device.
+    const wanted = rdma?.devices.includes(name) === true ? on.includes(name) : on.length > 0;
+    if (adaptiveModeration === undefined || adaptiveModeration === wanted) continue;
+    const set = () => node.rdma.setAdaptiveModeration(node.namespaces.host, index, wanted);
+    if (attemptAll([set]).length > 0 && attemptAll([set]).length > 0)
+      return `cannot restore adaptive moderation of ${name}: VF ${record.vf.pci} is rebound to reset it`;
+  }
+  return undefined;
+}
+
+/**
  * Returns the message that processes still use a VF's RDMA device, which a rebind ends: a process of a container that
  * has ended would send and receive over the VF while the next container has it. `undefined` if no process uses it.
  * @param devices the VF's RDMA devices on the host.
  */
-export function processesOf(
-  { node, record }: StepContext,
-  devices: readonly RdmaDevice[],
-): string | undefined {
+function processesOf({ node, record }: StepContext, devices: readonly RdmaDevice[]): string | undefined {
   const { host } = node.namespaces;
   const device = devices.find(({ index }) => (node.rdma.contexts(host, index) ?? 0) > 0);
   return (

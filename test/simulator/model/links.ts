@@ -9,6 +9,7 @@ import type {
   Watch,
 } from "../../../src/node/links.ts";
 import type { Namespace } from "../../../src/node/namespaces.ts";
+import { DRIVER_SETTINGS, fileEntry, type NetdevTuning, partsOf } from "../../../src/node/netdev-tuning.ts";
 import {
   addAddress,
   addAltnames,
@@ -134,6 +135,28 @@ export class ModelLinks implements Links {
     return [...this.machine.host.require(index, "look for its tcx programs").tcx];
   }
 
+  tuning(pci: string, { name }: Link, known?: NetdevTuning): NetdevTuning | undefined {
+    const isRead = (entry: string) =>
+      !DRIVER_SETTINGS.some((setting) => entry.startsWith(`${setting}=`)) ||
+      known === undefined ||
+      known.some((each) => partsOf(each)[0] === partsOf(entry)[0]);
+    return this.#ofFunction(pci, name)?.tuning.filter(isRead);
+  }
+
+  setTuning(pci: string, name: string, changed: NetdevTuning): void {
+    const netdev = this.#ofFunction(pci, name);
+    if (netdev === undefined) throw new Refusal("ENOENT", `tune ${name}`);
+    if (netdev.isTuningFixed) throw new Refusal("EOPNOTSUPP", `tune ${name}`);
+    for (const entry of changed) {
+      const [setting, value] = partsOf(entry);
+      const others = netdev.tuning.filter((each) => partsOf(each)[0] !== setting);
+      netdev.tuning = [
+        ...others,
+        ...(DRIVER_SETTINGS.some((each) => each === setting) ? [entry] : fileEntry(setting, value)),
+      ];
+    }
+  }
+
   addAltnames(where: Namespace, index: number, names: readonly string[]): void {
     addAltnames(...netdevAt(where, index, "add alternative names to link"), names);
   }
@@ -176,6 +199,10 @@ export class ModelLinks implements Links {
   watch(where: Namespace): Watch {
     const netns = netnsOf(where);
     return this.process.watch(netns.label, () => netns.changes);
+  }
+
+  #ofFunction(pci: string, name: string): Netdev | undefined {
+    return this.machine.host.ofFunction(pci).find(([, netdev]) => netdev.name === name)?.[1];
   }
 
   #all(netns: Netns, netdevs: Netns["netdevs"]): Link[] {
