@@ -143,10 +143,10 @@ native: build cross build-asan $(B)/host-test $(B)/asan/host-test ## tests of th
 e2e: build ## tests in the virtual node only; SHARD=1/3: a third of them; PEER=path: with the Go plugin at that path
 	@$(NODE) scripts/test.mjs e2e
 
-# Targets to make there.
-TARGETS := lint unit
+# Targets to make there: all tests without virtual nodes.
+TARGETS := lint unit simulator native
 .PHONY: plain-debian
-plain-debian: ## as root: the build and the tests TARGETS='lint unit' in a Debian with only make, Node.js and npm
+plain-debian: ## as root: the build and the tests TARGETS='lint unit …' in a Debian with only make, Node.js and npm
 	@scripts/plain-debian $(TARGETS)
 
 SECONDS := 60
@@ -206,6 +206,8 @@ export SOURCE_URL
 
 .PHONY: release releasable verify-release
 release: releasable $(B)/SHA256SUMS ## all files of a release, in build/release/: IMAGE=REGISTRY/NAME SOURCE_URL=…
+	# Commits without a tag are tested there by the nightly workflow.
+	$(Q)! git describe --tags --match 'v[0-9]*' --exact-match >/dev/null 2>&1 || scripts/plain-debian $(TARGETS)
 	$(call say,release,$(B)/release)
 	$(Q)$(NODE) scripts/release/make.mjs $(B) '$(IMAGE)' $(HANDED_OUT)
 releasable: $(B)/include/build.h

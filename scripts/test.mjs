@@ -4,7 +4,7 @@
 // SHARD=2/3 runs the second of three parts of the files of each suite of vitest.
 import { spawn } from "node:child_process";
 import { mkdir, readdir, readFile, rm } from "node:fs/promises";
-import { resolve } from "node:path";
+import { relative, resolve } from "node:path";
 
 /** The directory in which suites write figures to print (name: number), in files *.json. */
 const figures = "build/figures";
@@ -85,20 +85,33 @@ async function run({ title, command, minutes, report }) {
   const succeeded = await succeeds(command, minutes);
   const seconds = (performance.now() - begin) / 1000;
   let [passed, failed, skipped] = report ? [0, 0, 0] : [succeeded ? 1 : 0, 0, 0];
+  let failures = [];
   try {
     if (report) {
-      const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = JSON.parse(
-        await readFile(report),
-      );
+      const content = JSON.parse(await readFile(report));
+      const { numPassedTests, numFailedTests, numPendingTests, numTodoTests } = content;
       [passed, failed, skipped] = [numPassedTests, numFailedTests, numPendingTests + numTodoTests];
+      failures = content.testResults.flatMap(failuresOf);
     }
   } catch (error) {
     console.error(`read the report of ${title}: ${error.message}`);
     failed = 1;
   }
   if (!succeeded && failed === 0) failed = 1;
-  return { title, passed, failed, skipped, seconds };
+  return { title, passed, failed, skipped, seconds, failures };
 }
+
+/** The failed cases of one file of a report of Vitest, each as its name and the first lines of its message. */
+function failuresOf({ name, status, message, assertionResults }) {
+  const file = relative(process.cwd(), name);
+  const failed = assertionResults.filter((result) => result.status === "failed");
+  if (failed.length === 0) return status === "failed" ? [`${file}: ${firstLines(message)}`] : [];
+  return failed.map(
+    (result) => `${file}: ${result.fullName}: ${firstLines(result.failureMessages.join("\n"))}`,
+  );
+}
+
+const firstLines = (text) => text.split("\n").slice(0, 3).join(" ").slice(0, 400);
 
 /** Prints the figures of the tests (test/support/figures.ts), and how often a virtual node was booted. */
 async function printFigures() {
@@ -133,6 +146,8 @@ for (const { title, passed, failed, skipped, seconds } of results) {
   console.log(`  ${title}: ${notes.filter(Boolean).join(", ")} (${seconds.toFixed(1)} s)`);
 }
 await printFigures();
+// They come last because of a long output a CI often shows only the end.
+for (const failure of results.flatMap(({ failures }) => failures)) console.log(`  FAILED ${failure}`);
 const sum = (key) => results.reduce((total, result) => total + result[key], 0);
 console.log(`${sum("passed")} passed, ${sum("failed")} failed`);
 process.exitCode = sum("failed") > 0 ? 1 : 0;

@@ -1,6 +1,6 @@
 // Handles one CNI call, from the environment and stdin to the answer on stdout. Besides cli/, this is the only file
 // that imports both attachment/ and linux/.
-import { deferSignals, exitStatus, getenv, OF_STREAM, print, readText } from "host";
+import { args, deferSignals, exitStatus, getenv, OF_STREAM, print, readText } from "host";
 import { add } from "./attachment/cni-verbs/add.ts";
 import { check } from "./attachment/cni-verbs/check.ts";
 import { del } from "./attachment/cni-verbs/del.ts";
@@ -13,6 +13,7 @@ import { type Configuration, parseConfiguration, prevResult } from "./cni/config
 import { errorDocument, messageOf } from "./cni/error-document.ts";
 import { CniError, codes } from "./cni/errors.ts";
 import { allowsOwnNetns, checkCommand, type Invocation, readEnvironment } from "./cni/invocation.ts";
+import { IPAM_MARK } from "./cni/ipam.ts";
 import { encodeResult, requireExpressible } from "./cni/result-encode.ts";
 import { validAttachments } from "./cni/valid-attachments.ts";
 import { type CniVersion, checkVersion, NEWEST_VERSION, versionDocument } from "./cni/versions.ts";
@@ -22,6 +23,7 @@ import { pushBounded, Trace } from "./log/trace.ts";
 import { writeLogEntry } from "./log/write-entry.ts";
 import {
   configuredTimeout,
+  leasingIpam,
   parseNetwork,
   parseNetworkForDel,
   parseNetworkForGc,
@@ -32,8 +34,8 @@ import type { Node } from "./node/node.ts";
 /** Longest network configuration, bytes. Most have a few hundred; a longer text than this is a mistake or an attack. */
 const MAX_CONFIGURATION_BYTES = 1 << 20;
 
-/** The answer to VERSION. It is computed when the executable is built. */
-const versions = versionDocument();
+/** How long the answer waits for a runtime that does not read its error object, ms. A pipe has room for most of them. */
+const ANSWER_TIME = 2_000;
 
 /** The node, created when the executable is built. It serves one call, because a process handles only one. */
 const realNode = linuxNode();
@@ -54,10 +56,17 @@ interface Known {
 }
 
 /**
- * Answers VERSION in one line of JSON, with this plugin's versions whatever version the caller uses. Stdin is not read.
+ * Answers VERSION in one line of JSON, with this plugin's versions whatever version the caller uses. It succeeds also
+ * if stdin is closed, or is not JSON.
  */
 export function answerVersion(): void {
-  print(1, versions);
+  let input = "";
+  try {
+    input = readConfiguration();
+  } catch {
+    // The answer does not depend on stdin, except for its cniVersion.
+  }
+  print(1, versionDocument(input));
 }
 
 /**
@@ -89,6 +98,10 @@ function dispatch(node: Node, trace: Trace, known: Known): void {
     pushBounded(trace.warnings, message.trimEnd());
     printWarning(message);
   };
+  if (getenv(IPAM_MARK) !== undefined) {
+    answerAsIpam(warn);
+    return;
+  }
   const invocation = readEnvironment(getenv);
   const configuration = parseConfiguration(readConfiguration());
   known.network = { name: configuration.name, deviceID: configuration.fields.raw("deviceID") };
@@ -103,6 +116,19 @@ function dispatch(node: Node, trace: Trace, known: Known): void {
   else if (command === "CHECK") answerCheck(call);
   else if (command === "STATUS") answerStatus(call);
   else if (command === "GC") answerGc(call);
+}
+
+/**
+ * Answers a call in which this plugin itself has started this executable as its IPAM plugin. It has no lease, so that
+ * DEL and GC succeed: an error would keep the VF attached permanently.
+ * @throws {CniError} 2 for the other verbs.
+ */
+function answerAsIpam(warn: (message: string) => void): void {
+  const [program = "ib-sriov"] = args();
+  const problem = `network configuration: ipam.type names ${program}, which is ib-sriov itself, not an IPAM plugin`;
+  const command = getenv("CNI_COMMAND");
+  if (command !== "DEL" && command !== "GC") throw new CniError(codes.unsupportedField, problem);
+  warn(problem);
 }
 
 function answerAdd(request: Request): void {
@@ -125,7 +151,7 @@ function answerAdd(request: Request): void {
     settings: network.settings,
     reply: { cniVersion: version, prevResult: network.prevResult, dns: network.dns },
   };
-  add(node, call, (result) => print(1, encodeResult(result, version)));
+  add(node, call, (result) => print(1, encodeResult(result, version), call.deadline));
 }
 
 function answerDel(request: Request): void {
@@ -157,7 +183,9 @@ function answerCheck(request: Request): void {
   deferSignals();
   const call = callOf(request, configuredTimeout(configuration));
   const netns = invocation.netns ?? "";
-  check(node, { ...call, netns, prevResult: previous, ipam: ipamCallFor(call.name, netns, call) });
+  const leases = leasingIpam(configuration) !== undefined;
+  const ipam = leases ? ipamCallFor(call.name, netns, call) : undefined;
+  check(node, { ...call, netns, prevResult: previous, ipam });
 }
 
 function answerStatus(request: Request): void {
@@ -226,7 +254,7 @@ function readConfiguration(): string {
 /** Prints the error object. If stdout cannot be written, prints the error on stderr instead. */
 function printError(error: unknown, version: CniVersion): void {
   try {
-    print(1, errorDocument(error, version));
+    print(1, errorDocument(error, version), realNode.clock.now() + ANSWER_TIME);
   } catch (cause) {
     printWarning(`${messageOf(error)} (the error object cannot be written: ${messageOf(cause)})`);
   }
@@ -237,6 +265,6 @@ function printWarning(message: string): void {
   try {
     print(2, `ib-sriov: ${message.trimEnd()}\n`);
   } catch {
-    // Stderr is closed, or its reader has ended.
+    // Stderr is closed or full, or its reader has ended.
   }
 }

@@ -9,6 +9,8 @@
 
 /* Longer texts are cut. An escaped byte takes six bytes. */
 enum { MESSAGE_BYTES = 1000, DETAILS_BYTES = 4000, FRAME_BYTES = 200 };
+/* How long a full pipe is waited for, ms: the process may still hold the lock of a VF. */
+enum { PATIENCE = 5000 };
 static char document[6 * (MESSAGE_BYTES + DETAILS_BYTES) + FRAME_BYTES];
 static size_t used;
 
@@ -60,7 +62,7 @@ void engine_report_text(const char *message, const char *details)
   append_quoted(details, DETAILS_BYTES);
   append("\n}");
   /* Two documents on stdout would be invalid. If a result was already printed, the error goes to stderr. */
-  host_write_all(host_stdout_used() ? 2 : 1, document, used);
+  host_write_all(host_stdout_used() ? 2 : 1, document, used, host_now() + PATIENCE);
 }
 
 void engine_report(JSContext *context)

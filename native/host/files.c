@@ -180,7 +180,7 @@ static JSValue new_status(JSContext *context, const struct stat *status)
 {
   const mode_t mode = status->st_mode;
   const char *type = S_ISREG(mode) ? "file" : S_ISDIR(mode) ? "directory" : S_ISLNK(mode) ? "link" : "other";
-  return host_new_object(context, 8, (const struct host_member[]){
+  return host_new_object(context, 9, (const struct host_member[]){
     {"type", JS_NewString(context, type)},
     {"device", host_new_decimal(context, status->st_dev)},
     {"inode", host_new_decimal(context, status->st_ino)},
@@ -188,6 +188,7 @@ static JSValue new_status(JSContext *context, const struct stat *status)
     {"modified", JS_NewFloat64(context, (double)status->st_mtim.tv_sec * 1e3 + (double)status->st_mtim.tv_nsec / 1e6)},
     {"mode", JS_NewInt32(context, (int)(mode & 07777))},
     {"user", JS_NewInt64(context, status->st_uid)},
+    {"group", JS_NewInt64(context, status->st_gid)},
     {"names", JS_NewInt64(context, (int64_t)status->st_nlink)},
   });
 }
@@ -242,13 +243,17 @@ static JSValue host_fstat(HOST_ARGUMENTS)
 
 static JSValue host_statfs(HOST_ARGUMENTS)
 {
-  char *path = host_name(context, argv[0], "statfs");
-  if (path == NULL)
+  const bool is_open = JS_IsNumber(argv[0]);
+  int fd = -1;
+  if (is_open && !host_fd(context, argv[0], &fd))
+    return JS_EXCEPTION;
+  char *path = is_open ? NULL : host_name(context, argv[0], "statfs");
+  if (!is_open && path == NULL)
     return JS_EXCEPTION;
   struct statfs status;
   JSValue result;
-  if (statfs(path, &status) < 0) {
-    result = host_throw(context, errno, "statfs", path);
+  if ((is_open ? fstatfs(fd, &status) : statfs(path, &status)) < 0) {
+    result = is_open ? host_throw_fd(context, errno, "fstatfs", fd) : host_throw(context, errno, "statfs", path);
   } else {
     result = host_new_object(context, 5, (const struct host_member[]){
       {"type", JS_NewInt64(context, (uint32_t)status.f_type)},

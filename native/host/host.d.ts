@@ -40,10 +40,14 @@ declare module "host" {
   /** Returns CLOCK_REALTIME in ms since 1970. */
   function realtime(): number;
   /**
-   * Writes all of `text` to descriptor 1 or 2; other descriptors are EBADF. Waits if the descriptor is not ready
-   * (EAGAIN). Throws EPIPE if the reader has closed the pipe, because SIGPIPE is ignored.
+   * Writes all of `text` to descriptor 1 or 2; other descriptors are EBADF. Throws EPIPE if the reader has closed the
+   * pipe, because SIGPIPE is ignored. If the reader takes nothing, a part of the text can have been written:
+   * - stdout: throws ETIMEDOUT at the deadline, by default never, and EINTR when a signal arrives. After a signal, it
+   *   waits for a second at most.
+   * - stderr: throws ETIMEDOUT at the deadline, or after a second if that is earlier; later calls do not wait again. A
+   *   signal does not end the wait.
    */
-  function print(fd: 1 | 2, text: string): void;
+  function print(fd: 1 | 2, text: string, deadline?: number): void;
   /**
    * Prints a line on stderr while this process waits, if it has not called cancelPrint or printAfter again after a
    * delay, ms. A wait is a call of this file that has a deadline, or writeFileApart.
@@ -101,8 +105,9 @@ declare module "host" {
     readonly modified: number;
     /** Permission bits. */
     readonly mode: number;
-    /** The user that owns the file. */
+    /** The user and the group that own the file. */
     readonly user: number;
+    readonly group: number;
     /** How many names the file has. */
     readonly names: number;
   }
@@ -154,8 +159,8 @@ declare module "host" {
    * Links are followed. It does not wait for a file server.
    */
   function deviceNumber(path: string, expected: Expected): string | undefined;
-  /** statfs(2). */
-  function statfs(path: string): FileSystemStatus;
+  /** statfs(2), and fstatfs(2) of a descriptor. */
+  function statfs(file: string | number): FileSystemStatus;
   interface FileSystemStatus {
     /** f_type, e.g. 0x6e736673. */
     readonly type: number;

@@ -106,6 +106,8 @@ int host_wait_fd(int fd, short events, double deadline);
 bool host_signals_deferred(void);
 /* Reports a signal that has arrived, only once: the caller must return EINTR for it. */
 bool host_take_signal(void);
+/* Reports whether a signal has arrived that asks the process to stop, reported or not. */
+bool host_signal_arrived(void);
 /*
  * Returns the mask for a wait. It lets in the signals that are held back, and SIGCHLD only with `children`. NULL if no
  * signal is held back, so that the current mask suffices.
@@ -138,7 +140,12 @@ extern _Alignas(8) char host_buffer[64 * 1024];
 
 /* ---- streams.c ---- */
 
-int host_write_all(int fd, const char *bytes, size_t length);
+/*
+ * Writes all bytes, and returns 0 or an errno. ETIMEDOUT: the reader took nothing until the deadline; a write to stderr
+ * waits for a second at most. EINTR: a signal that is held back arrived in a wait for the reader of stdout. A write that
+ * begins after such a signal waits for a second at most. A part of the bytes can have been written.
+ */
+int host_write_all(int fd, const char *bytes, size_t length, double deadline);
 /* Reports whether the process has printed to stdout. */
 bool host_stdout_used(void);
 

@@ -24,8 +24,9 @@ static void on_time(int signal)
 {
   (void)signal;
   const int before = errno;
-  /* Once, without retrying: the line is not important enough to wait for a reader of stderr. */
-  if (line != NULL && write(2, line, line_length) > 0)
+  /* The line is not important enough to wait for a reader of stderr. */
+  struct pollfd descriptor = {.fd = STDERR_FILENO, .events = POLLOUT};
+  if (line != NULL && poll(&descriptor, 1, 0) > 0 && write(STDERR_FILENO, line, line_length) > 0)
     printed = 1;
   errno = before;
 }

@@ -27,7 +27,8 @@ static char **arguments;
 
 /*
  * Opens /dev/null as descriptor 0, 1 or 2 if the caller left it closed. Otherwise the next file would get its number,
- * and output would be written into that file.
+ * and output would be written into that file. Stdout cannot be written to then (EBADF): an ADD whose result is lost must
+ * fail. A line for stderr may be lost.
  */
 static bool open_standard_descriptors(void)
 {
@@ -35,7 +36,7 @@ static bool open_standard_descriptors(void)
   if (poll(standard, COUNT_OF(standard), 0) <= 0)
     return true;
   for (int fd = 0; fd < 3; fd++) {
-    if ((standard[fd].revents & POLLNVAL) && openat(AT_FDCWD, "/dev/null", O_RDWR) != fd)
+    if ((standard[fd].revents & POLLNVAL) && openat(AT_FDCWD, "/dev/null", fd == 1 ? O_RDONLY : O_RDWR) != fd)
       return false;
   }
   return true;

@@ -38,6 +38,11 @@ bool host_take_signal(void)
   return true;
 }
 
+bool host_signal_arrived(void)
+{
+  return arrived != 0;
+}
+
 const sigset_t *host_wait_mask(bool children)
 {
   if (!blocking)

@@ -2,6 +2,7 @@
 #include "host.h"
 #include "memory.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/time.h>
@@ -158,7 +159,7 @@ int image_take(void)
   }
   image->context = context;
   image->taken.main = main;
-  return host_write_all(1, (const char *)image_begin, (size_t)(memory_end() - image_begin)) != 0;
+  return host_write_all(1, (const char *)image_begin, (size_t)(memory_end() - image_begin), INFINITY) != 0;
 }
 
 #endif

@@ -97,8 +97,8 @@ export const modes: Readonly<Record<Mode, ModeProperties>> = {
   },
   // A PF keeps its own GUID and link state, which nothing on the host can set.
   "vfio-pf": {
-    apply: ["vfioDriver"],
-    undo: ["vfioDriver"],
+    apply: ["deviceInfo", "vfioDriver"],
+    undo: ["vfioDriver", "deviceInfo"],
     refused: ["rdmaIsolation", "mtu", "carrierTime", "partition"],
     hasNetdev: false,
     hasRdmaDevices: false,

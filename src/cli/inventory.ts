@@ -45,6 +45,8 @@ export interface InventoriedPf {
   /** The NUMA node that it is attached to; `undefined` if the firmware does not report it. */
   readonly numaNode: number | undefined;
   readonly vfs: readonly InventoriedVf[];
+  /** The attachment that has the whole PF; `undefined` if none has, or the PF has its own driver. */
+  readonly holder?: ListedAttachment | undefined;
 }
 
 /** The PFs, VFs and attachments of a node. */
@@ -63,6 +65,31 @@ export function takeInventory(
 ): NodeInventory {
   const pfs = machine.inventory.physicalFunctions().map((pci) => inventoriedPf(machine, attached, pci));
   return { pfs, attached };
+}
+
+/** Returns the PFs that virtual machines have: they have no RDMA device, by which {@link takeInventory} finds a PF. */
+export function attachedPfs(
+  { node, inventory }: CliContext,
+  { pfs, attached }: NodeInventory,
+): InventoriedPf[] {
+  const held = attached.filter(
+    ({ record }) => record?.mode === "vfio-pf" && !pfs.some(({ pci }) => pci === record.vf.pci),
+  );
+  return [...new Set(held.flatMap(({ pci }) => pci ?? []))].sort().map((pci) => {
+    const holder = holderOf(node, held, pci);
+    return {
+      pci,
+      driver: node.functions.driver(pci),
+      netdev: undefined,
+      rdma: [],
+      portGuid: holder?.pfGuid,
+      ports: [],
+      possibleVfs: undefined,
+      numaNode: numaNodeOf(inventory, pci),
+      vfs: [],
+      holder,
+    };
+  });
 }
 
 function inventoriedPf(

@@ -5,7 +5,8 @@ import { attempt } from "../attachment/errors.ts";
 import type { Limits } from "../attachment/limits.ts";
 import { openSession } from "../attachment/lock/session.ts";
 import { usableGuids } from "../attachment/record/guid-notes.ts";
-import type { Guid } from "../infiniband/guid.ts";
+import { StateDirectory } from "../attachment/record/state-directory.ts";
+import { type Guid, isUsableGuid } from "../infiniband/guid.ts";
 import { type Command, type CommandCall, UsageError } from "./command.ts";
 import { type CliContext, limitsOf, linuxContext, timeoutOption } from "./context.ts";
 import { guidsOfVf, type InventoriedVf, type NodeInventory, takeInventory } from "./inventory.ts";
@@ -20,7 +21,9 @@ export const provision: Command = {
   summary: 'Assigns the GUID of "guid": "auto" to every free VF, or to these VFs, that have no GUID',
   details: `Run it at boot, when the VFs exist, so that no pod has to wait for the rebind. A VF with a GUID keeps it; if its PF has
 another GUID for it that is not in effect, the VF is rebound, which puts that GUID into effect. A VF without a driver, as
-a killed call leaves it, is bound to the driver of its PF first.`,
+a killed call leaves it, is bound to the driver of its PF first.
+
+It also notes the port GUID of each PF, which the kernel does not show while vfio-pci is bound to the PF.`,
   options: [
     {
       name: "replace",
@@ -56,6 +59,7 @@ export function provisionAll(
   { replace }: { readonly replace: boolean },
 ): VfOutcome[] {
   const found = takeInventory(machine);
+  notePfGuids(machine, found);
   // GUIDs that were assigned in this run.
   const assigned: Guid[] = [];
   return selectedVfs(found, names).map((vf) =>
@@ -72,6 +76,13 @@ export function provisionAll(
       return { outcome: isNew ? "given" : "kept", guid };
     }),
   );
+}
+
+/** Notes the port GUIDs of PFs, which can be bound to vfio-pci later (StateDirectory.notePfGuid). */
+function notePfGuids({ node }: CliContext, { pfs }: NodeInventory): void {
+  const state = new StateDirectory(node.files);
+  for (const { pci, portGuid } of pfs)
+    if (portGuid !== undefined && isUsableGuid(portGuid)) state.notePfGuid(pci, portGuid);
 }
 
 /**

@@ -44,7 +44,8 @@ export function readEnvironment(getenv: (name: string) => string | undefined): I
   const netns = require(command === "ADD" || command === "CHECK", "CNI_NETNS");
   const ifname = require(attachment, "CNI_IFNAME", checkInterfaceName);
   const args = read("CNI_ARGS");
-  const path = require(attachment || command === "GC" || command === "STATUS", "CNI_PATH");
+  // Go's libraries require it for each verb. In the specification it is optional but for GC, and only IPAM needs it.
+  const path = require(command === "GC", "CNI_PATH");
   const netnsOverride = read("CNI_NETNS_OVERRIDE");
   if (missing.length > 0) {
     throw new CniError(codes.badEnvironment, `required env variables [${missing.join(",")}] missing`);

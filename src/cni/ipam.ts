@@ -10,13 +10,15 @@ const MAX_FILE_NAME = 255;
  * @param cniPath directories, separated by ":".
  * @param isFile reports whether a path is a regular file, following links. (The kernel checks the x-bit.)
  * @returns the absolute path of the executable.
- * @throws {CniError} 999 if the name is invalid, or no directory contains the executable.
+ * @throws {CniError} 4 if CNI_PATH is empty; 999 if the name is invalid, or no directory contains the executable.
  */
 export function findPlugin(name: string, cniPath: string, isFile: (path: string) => boolean): string {
   if (name === "") throw new CniError(codes.internal, "no plugin name provided");
   if (name.includes("/") || name.includes("\0") || name.length > MAX_FILE_NAME) {
     throw new CniError(codes.internal, `invalid plugin name: ${name.slice(0, MAX_FILE_NAME)}`);
   }
+  if (cniPath === "")
+    throw new CniError(codes.badEnvironment, `required env variables [CNI_PATH] missing: ${name} is in it`);
   const directories = cniPath.split(":").filter((directory) => directory.startsWith("/"));
   for (const directory of directories) {
     const path = pluginIn(directory, name);
@@ -46,8 +48,15 @@ export interface IpamVariables {
 }
 
 /**
- * Returns the environment of an IPAM plugin: that of this process with the CNI_* variables of `call`. During ADD only
- * CNI_COMMAND can differ; the lease of a record is released with the variables of the ADD that created it.
+ * The variable that marks a call of an IPAM plugin, so that this executable recognizes that it is called as an IPAM
+ * plugin, under whatever name, and does not start itself without end.
+ */
+export const IPAM_MARK = "IB_SRIOV_IPAM";
+
+/**
+ * Returns the environment of an IPAM plugin: that of this process with {@link IPAM_MARK} and the CNI_* variables of
+ * `call`. During ADD only CNI_COMMAND can differ; the lease of a record is released with the variables of the ADD that
+ * created it.
  * @param own environment of this process, `NAME=value` each.
  */
 export function ipamEnvironment(own: readonly string[], command: string, call: IpamVariables): string[] {
@@ -58,6 +67,7 @@ export function ipamEnvironment(own: readonly string[], command: string, call: I
   setVariable(environment, "CNI_NETNS", call.netns);
   setVariable(environment, "CNI_ARGS", call.args);
   setVariable(environment, "CNI_PATH", call.path);
+  setVariable(environment, IPAM_MARK, "1");
   return environment;
 }
 

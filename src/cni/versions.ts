@@ -66,10 +66,18 @@ export function checkVersion(command: string, configVersion: string): CniVersion
   return version;
 }
 
-/** Returns the answer to VERSION: one line of JSON. */
-export function versionDocument(): string {
-  return `${JSON.stringify({ cniVersion: NEWEST_VERSION, supportedVersions: SUPPORTED_VERSIONS })}\n`;
+/**
+ * Returns the answer to VERSION: one line of JSON. Its cniVersion is that of the call, as the specification requires.
+ * @param input the text on stdin. Without a version in it, the answer has the newest one, as that of Go's plugins.
+ */
+export function versionDocument(input: string): string {
+  const document = fromJson(input);
+  const named = isObject(document) ? document.cniVersion : undefined;
+  const cniVersion = typeof named === "string" && VERSION.test(named) ? named : NEWEST_VERSION;
+  return `${JSON.stringify({ cniVersion, supportedVersions: SUPPORTED_VERSIONS })}\n`;
 }
+
+const VERSION = /^\d{1,9}\.\d{1,9}\.\d{1,9}$/;
 
 /** A VERSION call of another plugin. Go's plugins read the cniVersion on stdin. */
 export const VERSION_CALL = {

@@ -1,5 +1,5 @@
 import * as host from "host";
-import type { ChildOutcome } from "../node/processes.ts";
+import type { ChildOutcome, Excess } from "../node/processes.ts";
 import { closeOnError } from "./close-on-error.ts";
 import { readDirectory } from "./files/read.ts";
 
@@ -42,12 +42,13 @@ interface Output {
   /** The end of the pipe from which this process reads; -1 after its end. */
   fd: number;
   readonly parts: Uint8Array[];
+  /** Bytes that were read, kept or not. */
+  length: number;
 }
 
 /** A child process and its output so far. It leads a separate process group. */
 export class ChildProcess {
   private readonly outputs: readonly [Output, Output];
-  private length = 0;
   private reaped = false;
 
   private constructor(
@@ -55,8 +56,8 @@ export class ChildProcess {
     [stdout, stderr]: readonly number[],
   ) {
     this.outputs = [
-      { fd: stdout as number, parts: [] },
-      { fd: stderr as number, parts: [] },
+      { fd: stdout as number, parts: [], length: 0 },
+      { fd: stderr as number, parts: [], length: 0 },
     ];
   }
 
@@ -84,21 +85,29 @@ export class ChildProcess {
   /**
    * Reads the output until the child ends, and reaps it. At the deadline throws ETIMEDOUT; the child continues to run,
    * and can be waited for again or killed. Does not wait for a grandchild that keeps the pipes open.
-   * @param limit maximum output, bytes. If the child prints more, it is killed and reaped (EFBIG).
+   * @param limit maximum output, bytes: of both streams, and if the excess is dropped, of each.
+   * @param excess if it is refused, the child is killed and reaped.
    */
-  wait(deadline: number, limit: number): ChildOutcome {
+  wait(deadline: number, limit: number, excess: Excess = "refused"): ChildOutcome {
     if (this.reaped) host.fail("ECHILD", "waitpid", "");
     const [stdout, stderr] = this.outputs;
+    const kept = keptOf(limit, excess);
     let mayHaveEnded = true;
-    while (this.length <= limit) {
+    while (excess === "dropped" || this.length <= limit) {
       const status = mayHaveEnded ? host.waitpid(this.pid, Number.NEGATIVE_INFINITY) : undefined;
-      if (status !== undefined) return this.end(status, limit);
+      if (status !== undefined) return this.end(status, limit, excess);
       const ready = host.poll(stdout.fd, stderr.fd, deadline, true);
-      mayHaveEnded = ready === 0;
-      this.take(ready);
+      // Another process that has the pipes can print without end.
+      mayHaveEnded = ready === 0 || this.length > limit;
+      this.take(ready, kept);
     }
     this.kill();
     return tooLong();
+  }
+
+  private get length(): number {
+    const [stdout, stderr] = this.outputs;
+    return stdout.length + stderr.length;
   }
 
   /**
@@ -124,13 +133,16 @@ export class ChildProcess {
     return [textOf(stdout), textOf(stderr)];
   }
 
-  private end(status: number, limit: number): ChildOutcome {
+  private end(status: number, limit: number, excess: Excess): ChildOutcome {
     const [stdout, stderr] = this.outputs;
-    // The child can have left output in the pipes.
-    for (let ready = -1; ready !== 0 && this.length <= limit; this.take(ready))
+    const isDropped = excess === "dropped";
+    const kept = keptOf(limit, excess);
+    // The child can have left output in the pipes, which have room for less than the limit.
+    const most = isDropped ? this.length + limit : limit;
+    for (let ready = -1; ready !== 0 && this.length <= most; this.take(ready, kept))
       ready = host.poll(stdout.fd, stderr.fd, Number.NEGATIVE_INFINITY);
     this.close();
-    if (this.length > limit) tooLong();
+    if (!isDropped && this.length > limit) tooLong();
     const signal = status & 0x7f;
     return {
       status: signal === 0 ? (status >> 8) & 0xff : -1,
@@ -140,14 +152,15 @@ export class ChildProcess {
     };
   }
 
-  /** Reads once from each output that is ready, and closes it at its end. */
-  private take(ready: number): void {
+  /** Reads once from each output that is ready, keeps as many bytes as allowed, and closes it at its end. */
+  private take(ready: number, kept: number): void {
     for (let i = 0; i < 2; i++) {
       if ((ready & (i + 1)) === 0) continue;
       const output = this.outputs[i] as Output;
       const bytes = host.read(output.fd, LONGEST_READ);
-      this.length += bytes.length;
-      output.parts.push(bytes);
+      const rest = kept - output.length;
+      if (rest > 0) output.parts.push(bytes.subarray(0, rest));
+      output.length += bytes.length;
       if (bytes.length > 0) continue;
       host.close(output.fd);
       output.fd = -1;
@@ -158,6 +171,11 @@ export class ChildProcess {
     this.reaped = true;
     for (const output of this.outputs) if (output.fd >= 0) host.close(output.fd);
   }
+}
+
+/** Returns how many bytes of each output are kept. */
+function keptOf(limit: number, excess: Excess): number {
+  return excess === "dropped" ? limit : Number.POSITIVE_INFINITY;
 }
 
 /** The kernel takes descriptors below this number. The first three are the child's own stdin, stdout and stderr. */

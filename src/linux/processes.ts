@@ -1,7 +1,14 @@
 import * as host from "host";
 import { TimeoutError } from "../node/clock.ts";
 import { errnoOf } from "../node/node.ts";
-import type { Child, ChildCommand, ChildOutcome, DeviceHolder, Processes } from "../node/processes.ts";
+import type {
+  Child,
+  ChildCommand,
+  ChildOutcome,
+  DeviceHolder,
+  Excess,
+  Processes,
+} from "../node/processes.ts";
 import { ChildProcess } from "./child-process.ts";
 import { readDirectory } from "./files/read.ts";
 import type { LinuxNamespaces } from "./network/namespaces.ts";
@@ -77,9 +84,9 @@ class LinuxChild implements Child {
     private readonly waits: Waits,
   ) {}
 
-  wait(deadline: number): ChildOutcome {
+  wait(deadline: number, excess?: Excess): ChildOutcome {
     return this.waits.retryUntilDeadline(`${this.path} to exit`, () =>
-      this.child.wait(deadline, OUTPUT_LIMIT),
+      this.child.wait(deadline, OUTPUT_LIMIT, excess),
     );
   }
 

@@ -155,7 +155,7 @@ function collectConfig(
 export interface StatusConfig {
   /** Moves the RDMA devices of VFs to their containers. */
   readonly rdmaIsolation: boolean;
-  /** Name of the IPAM plugin; `undefined` if the network has no addresses. */
+  /** Name of the IPAM plugin that ADD calls; `undefined` if it calls none. */
   readonly ipamType: string | undefined;
   /** Time limit of the call, ms. */
   readonly timeout: number;
@@ -166,10 +166,14 @@ export interface StatusConfig {
  * @throws {CniError} 7 or 2 if ADD would refuse the network for every VF.
  */
 export function parseNetworkForStatus(configuration: Configuration): StatusConfig {
-  const { rdmaIsolation } = readSettings(configuration.fields, []);
+  const { fields } = configuration;
+  const { rdmaIsolation } = readSettings(fields, []);
+  const ipam = leasingIpam(configuration);
+  // ADD of such a VF does not call the IPAM plugin.
+  const hasInterface = !fields.boolean("rdmaOnly") && !fields.boolean("vfioPciMode");
   return {
     rdmaIsolation: rdmaIsolation === true,
-    ipamType: leasingIpam(configuration),
+    ipamType: hasInterface ? ipam : undefined,
     timeout: configuredTimeout(configuration),
   };
 }
@@ -200,13 +204,16 @@ export function configuredTimeout({ fields }: Configuration): number {
 
 /**
  * Returns the name of the IPAM plugin that ADD delegates to.
- * @throws {CniError} 2 for dhcp: its daemon needs an Ethernet interface, which IPoIB is not.
+ * @throws {CniError} 2 for dhcp, whose daemon needs an Ethernet interface, which IPoIB is not; and for this plugin
+ *   itself, under the name by which the runtime has found it.
  */
-function leasingIpam(configuration: Configuration): string | undefined {
+export function leasingIpam(configuration: Configuration): string | undefined {
   const type = ipamType(configuration);
-  if (type !== "dhcp") return type;
+  const isOwn = type !== undefined && type === configuration.fields.raw("type");
+  if (type !== "dhcp" && !isOwn) return type;
+  const why = isOwn ? "is the plugin itself, not an IPAM plugin" : "is not supported for InfiniBand";
   throw new CniError(
     codes.unsupportedField,
-    `network configuration: ipam.type ${showValue(type)} is not supported for InfiniBand; use another IPAM plugin, for example "host-local"`,
+    `network configuration: ipam.type ${showValue(type)} ${why}; use another IPAM plugin, for example "host-local"`,
   );
 }

@@ -1,3 +1,5 @@
+import { parentOf } from "./path.ts";
+
 /** A process that holds a lock: it has taken the lock, or has inherited it. */
 export interface LockHolder {
   readonly pid: number;
@@ -5,6 +7,8 @@ export interface LockHolder {
   readonly pids: readonly number[];
   /** Name of its executable, cut to 15 bytes. */
   readonly command: string;
+  /** Whether a signal (SIGSTOP) has stopped it, so that it does not even notice its time limit. */
+  readonly isStopped?: boolean;
 }
 
 /** An open lock file. Its text names the owner, and stays when the process that holds the lock ends. */
@@ -101,4 +105,12 @@ export interface Files {
   ): void;
   /** Opens a lock file, and creates it if necessary. Its directory must exist. */
   lock(path: string): Lock;
+}
+
+/**
+ * Requires that files can be created in a directory, or if it does not exist, in its nearest existing parent.
+ * @throws {Error} as {@link Files.requireWritable}.
+ */
+export function requireCreatable(files: Pick<Files, "requireWritable">, path: string): void {
+  if (!files.requireWritable(path) && path !== "") requireCreatable(files, parentOf(path));
 }

@@ -21,14 +21,17 @@ export interface ChildOutcome {
   readonly stderr: string;
 }
 
+/** How output beyond the limit is treated: the child is killed, and the wait fails (EFBIG), or the rest is dropped. */
+export type Excess = "refused" | "dropped";
+
 /** A child process. It continues if this process is killed. */
 export interface Child {
   /**
    * Waits until the process ends, and reaps it.
    * @throws {TimeoutError} at the deadline; the caller can wait again.
-   * @throws {Error} if the process printed more than 1 MiB; it has been killed then.
+   * @param excess what becomes of output beyond 1 MiB; by default, it is refused.
    */
-  wait(deadline: number): ChildOutcome;
+  wait(deadline: number, excess?: Excess): ChildOutcome;
   /**
    * Kills the process (SIGKILL) and reaps it; succeeds also if it has ended already. A process that the kernel does not
    * let end (state D) is left after a second.

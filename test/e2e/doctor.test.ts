@@ -3,13 +3,14 @@
 // findings fix the node exactly as they are printed.
 import { beforeAll, describe, expect, test } from "vitest";
 import { network } from "./harness/cni.ts";
+import { compile } from "./harness/compile.ts";
 import { examine, type Finding, problemsIn, runRemedies } from "./harness/doctor.ts";
 import { chain, configure, pf, type Row, rebind, rows, setGuid } from "./harness/doctor-rows.ts";
 import { quote } from "./harness/guest.ts";
 import { testNode, vfs } from "./harness/node.ts";
 import { withoutProgress } from "./harness/progress.ts";
 
-const node = testNode();
+const node = testNode({ iommu: true, files: [compile("test/e2e/guest/holder.c")] });
 
 /** Brings the node from the state of guest/setup.sh to one without findings, by the commands that doctor prints. */
 async function makeHealthy(): Promise<void> {
@@ -99,6 +100,9 @@ test("the text fits into the columns of a terminal, except commands; -o name pri
 test.each(rows)("$title", async (row) => {
   await checkRow(row);
   await node.shell("umount /var/lib/cni 2>/dev/null || true");
+  if (row.after === undefined) return;
+  await node.shell(row.after);
+  expect(problemsIn((await examine(node)).findings)).toEqual([]);
 });
 
 test("no finding for a VF whose network disables the link", async () => {
@@ -276,6 +280,8 @@ describe("the mode of RDMA devices", () => {
       ].join("\n"),
       finds: [
         ["rdma-mode-exclusive", "warning", /^mynet .*: rdmaIsolation is not set.*only IPoIB/],
+        ["network-order", "warning", /20-chain\.conflist\) calls rdma after ib-sriov/],
+        ["network-order", "warning", /30-chain\.conflist\) calls rdma after ib-sriov/],
         ["network-rdma-cni", "error", /20-chain\.conflist\) .*loses its interface, although ADD succeeds/],
         ["network-rdma-cni", "error", /30-chain\.conflist\) .*refuses every ADD, because rdmaIsolation/],
       ],

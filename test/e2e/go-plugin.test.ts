@@ -88,23 +88,41 @@ describe("what a killed call of the Go plugin leaves", () => {
     await removeLostSettings();
   }, 120_000);
 
-  test("before the cache: ADD refuses the pod's GUID with the command that makes it free", async () => {
-    await kill("ADD", "bind");
-    expect(await guidOf(vf)).toBe(guid);
-    const { code, msg } = await node.refused({ command: "ADD", netns: "b", config: taken, ...second });
-    expect(code).toBe(7);
-    expect(msg).toMatch(
-      new RegExp(`runs with it; no attachment has VF ${vf}: to take the GUID from it, run: ib-sriov`),
-    );
-    const [, command] = /run: (ib-sriov [^;]*);/.exec(msg) ?? [];
-    await node.shell(`/host/${command}`);
-    expect(await guidOf(vf)).not.toBe(guid);
-    await node.add("b", taken, second);
-    await node.del("b", taken, second);
-  });
+  /** The ways of the Go plugin to leave a pod's GUID on a VF, without a cache. */
+  const leaveGuid: readonly (readonly [string, () => Promise<void>])[] = [
+    ["ADD that was killed before the cache", () => kill("ADD", "bind")],
+    [
+      "DEL after the namespace was gone",
+      async () => {
+        await node.shell("ip netns add gone");
+        await addByPeer("gone", request);
+        await node.shell("ip netns del gone");
+        await node.until(`ls /sys/bus/pci/devices/${vf}/net/* >/dev/null 2>&1`);
+        await callPeer("DEL", "gone", request);
+      },
+    ],
+  ];
 
-  test("before the cache: DEL takes the pod's GUID from the VF", async () => {
-    await kill("ADD", "bind");
+  test.each(leaveGuid)(
+    "%s: ADD refuses the pod's GUID with the command that makes it free",
+    async (_, leave) => {
+      await leave();
+      expect(await guidOf(vf)).toBe(guid);
+      const { code, msg } = await node.refused({ command: "ADD", netns: "b", config: taken, ...second });
+      expect(code).toBe(7);
+      expect(msg).toMatch(
+        new RegExp(`runs with it; no attachment has VF ${vf}: to take the GUID from it, run: ib-sriov`),
+      );
+      const [, command] = /run: (ib-sriov [^;]*);/.exec(msg) ?? [];
+      await node.shell(`/host/${command}`);
+      expect(await guidOf(vf)).not.toBe(guid);
+      await node.add("b", taken, second);
+      await node.del("b", taken, second);
+    },
+  );
+
+  test.each(leaveGuid)("%s: DEL takes the pod's GUID from the VF", async (_, leave) => {
+    await leave();
     const { status, stderr } = await node.call({ command: "DEL", netns: "a", config: networkOf(request) });
     expect([status, stderr]).toEqual([
       0,
@@ -192,6 +210,21 @@ test.each([
     await node.del("a", networkOf(request));
   }),
 );
+
+// CRI-O calls CHECK for each running pod when it starts, also if the plugin was replaced in the meantime.
+test("CHECK of the Go plugin's attachment passes, with a warning", () =>
+  asBefore(async () => {
+    const request = { index: 0, guid, linkState: "enable", ipam };
+    await addByPeer("a", request);
+    const prevResult = { cniVersion: "1.0.0", interfaces: [{ name: "net1", sandbox: "/run/netns/a" }] };
+    const config = { ...networkOf(request), prevResult };
+    expect(await node.call({ command: "CHECK", netns: "a", config })).toMatchObject({
+      status: 0,
+      stdout: "",
+      stderr: expect.stringContaining("the Go plugin has attached container c1"),
+    });
+    await node.del("a", networkOf(request));
+  }));
 
 test("DEL of the Go plugin's attachment when the pod's namespace is gone", () =>
   asBefore(async () => {

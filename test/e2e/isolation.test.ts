@@ -276,24 +276,68 @@ describe("in exclusive mode, in which an RDMA device belongs to one namespace", 
       await node.shell(`rdma dev set rail0 name ${name}`);
     }));
 
-  test("ADD of a VF whose numbers would change fails, and the error gives the reason", async () => {
-    // The numbers of the other VF are free, and lower.
-    await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind`);
-    try {
-      const uverbs = await listed(other, "infiniband_verbs");
-      for (const more of [{ rdmaIsolation: true }, { guid }]) {
-        const answer = await node.refused({ command: "ADD", netns: "a", config: network(other, more) });
-        expect(answer.msg).toMatch(new RegExp(`had ${uverbs}, .* and now it has uverbs`));
-        // The VF keeps its new numbers; they cannot be restored, so the node is reset.
-        expect(await node.hostNetdev(other)).toBe("ibp1s0f0v1");
-        await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/bind`);
+  // Containerd calls DEL of a sandbox whose ADD has failed, and kubelet starts the next sandbox of the same pod.
+  test.each([
+    ["of a move", { rdmaIsolation: true }, undefined, ["c1", "c1"]],
+    ["of a rebind", { guid }, "a2fa9fe4-6f4f-4b9b-8f7f-000000000001", ["c1", "c1", "c2", "c3"]],
+  ])(
+    "ADD of a VF whose numbers change because %s fails for every container of the pod, until the pod is deleted",
+    async (_, more, uid, containers) => {
+      // The numbers of the other VF are free, and lower.
+      await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind`);
+      try {
+        const uverbs = await listed(other, "infiniband_verbs");
+        const config = network(other, more);
+        const podArgs = { args: `IgnoreUnknown=1${uid === undefined ? "" : `;K8S_POD_UID=${uid}`}` };
+        for (const container of containers) {
+          const again = { netns: "a", config, container, ...podArgs };
+          const answer = await node.refused({ command: "ADD", ...again });
+          expect(answer.msg).toMatch(new RegExp(`had ${uverbs}, .* and now it has uverbs.*; delete the pod`));
+          // The VF keeps its new numbers; they cannot be restored.
+          expect(await node.hostNetdev(other)).toBe("ibp1s0f0v1");
+          expect(await listed(other, "infiniband_verbs")).not.toEqual(uverbs);
+          if (container !== containers[0]) await node.del("a", config, { container, ...podArgs });
+        }
+        await node.del("a", config, { container: "c1", ...podArgs });
+        await node.add("a", config, { container: "c4" });
+        await node.del("a", config, { container: "c4" });
+      } finally {
         await node.reset();
-        await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind`);
       }
-    } finally {
-      await node.reset();
-    }
-  });
+    },
+  );
+
+  test("ADD fails if the numbers differ from those that kubelet gives to the pod", () =>
+    node.unchanged(async () => {
+      const uid = "a2fa9fe4-6f4f-4b9b-8f7f-000000000002";
+      const path = "/var/lib/kubelet/device-plugins/kubelet_internal_checkpoint";
+      /** Writes what kubelet writes after the device plugin has allocated the VF. */
+      const allocate = (uverbs: string) => {
+        const file = `/dev/infiniband/${uverbs}`;
+        const spec = `\n${String.fromCharCode(file.length)}${file}`;
+        const entry = {
+          PodUID: uid,
+          ContainerName: "main",
+          ResourceName: "nvidia.com/ib",
+          DeviceIDs: { "-1": [other] },
+          AllocResp: Buffer.from(`\x1a${String.fromCharCode(spec.length)}${spec}`).toString("base64"),
+        };
+        const data = { Data: { PodDeviceEntries: [entry], RegisteredDevices: {} }, Checksum: 1 };
+        return node.shell(
+          `mkdir -p ${path.slice(0, path.lastIndexOf("/"))}; echo '${JSON.stringify(data)}' >${path}`,
+        );
+      };
+      const config = network(other, { guid });
+      const pod = { args: `IgnoreUnknown=1;K8S_POD_UID=${uid}` };
+      const [own = ""] = await listed(other, "infiniband_verbs");
+      await allocate("uverbs99");
+      const answer = await node.refused({ command: "ADD", netns: "a", config, ...pod });
+      expect(answer.msg).toContain(`kubelet gives the pod uverbs99, and VF ${other} has ${own}`);
+      await allocate(own);
+      await node.add("a", config, pod);
+      await node.del("a", config, pod);
+      await node.shell("rm -r /var/lib/kubelet");
+    }));
 
   test("a pod that has the RDMA device and no device files is reported by doctor, and by doctor --pod", () =>
     node.unchanged(async () => {

@@ -52,6 +52,20 @@ describe("in shared mode, in which every namespace has all RDMA devices", () => 
     expect((await node.addRefused({ ...config, deviceID: other })).msg).toMatch(/has the netdev ibp1s0f0v1/);
   });
 
+  test("a name that the container's own interface has is refused, unless a previous plugin has made the interface", () =>
+    node.unchanged(async () => {
+      await node.shell("ip netns add taken; ip -n taken link add net1 type dummy");
+      const call = { command: "ADD", netns: "taken", config };
+      expect(await node.refused(call)).toMatchObject({
+        code: 4,
+        msg: expect.stringContaining("CNI_IFNAME net1 is taken"),
+      });
+      const prevResult = { cniVersion: "1.0.0", interfaces: [{ name: "net1", sandbox: "/run/netns/taken" }] };
+      expect(await node.add("taken", { ...config, prevResult })).toEqual(prevResult);
+      await node.del("taken", { ...config, prevResult });
+      await node.shell("ip -n taken link show net1; ip netns del taken");
+    }));
+
   test("DEL binds the driver after a kill between unbind and bind, although the PF's GUIDs were changed in the meantime", async () => {
     const own = await nodeGuid();
     await node.add("a", config);

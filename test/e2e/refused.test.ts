@@ -1,6 +1,6 @@
 // A request that cannot be fulfilled is refused before any change, with a message that names the cause.
 import { describe, expect, test } from "vitest";
-import { hostLocal, network } from "./harness/cni.ts";
+import { hostLocal, network, pluginPath } from "./harness/cni.ts";
 import { quote } from "./harness/guest.ts";
 import { testNode, vfs } from "./harness/node.ts";
 
@@ -192,6 +192,33 @@ describe("the configuration", () => {
     ["ibKubernetesEnabled", { ibKubernetesEnabled: true }],
   ])("has a value of %s that is not possible on this node", async (key, more) => {
     expect((await node.addRefused(network(vf, { guid, ...more }))).msg).toContain(key);
+  });
+
+  const copy = `${pluginPath}/copy`;
+  const copied = network(vf, { guid, ipam: { type: "copy" } });
+
+  test("has ib-sriov itself as the IPAM plugin, also under another name", async () => {
+    await node.shell(`cp /host/ib-sriov ${copy}`);
+    for (const type of ["ib-sriov", "copy"])
+      expect(await node.addRefused(network(vf, { guid, ipam: { type } }))).toMatchObject({
+        code: 2,
+        msg: expect.stringContaining("ipam.type"),
+      });
+    await node.shell(`rm ${copy}`);
+  });
+
+  test("names an IPAM plugin that ib-sriov has replaced since ADD: DEL puts the VF back", async () => {
+    await node.unchanged(async () => {
+      await node.plugin("copy", `echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.9/24"}]}'`);
+      await node.add("a", copied);
+      await node.shell(`cp --remove-destination /host/ib-sriov ${copy}`);
+      const { status, stderr } = await node.call({ command: "DEL", netns: "a", config: copied });
+      expect({ status, stderr }).toMatchObject({
+        status: 0,
+        stderr: expect.stringContaining("ib-sriov itself"),
+      });
+    });
+    await node.shell(`rm ${copy}`);
   });
 
   test("has an unknown version, or a version that cannot express a result without addresses", async () => {

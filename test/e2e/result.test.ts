@@ -11,7 +11,9 @@ const [inPod, vfio, rdma] = vfs;
 const physical = "0000:02:00.0";
 const address = "10.1.0.5/24";
 
-beforeAll(async () => {
+/** Sets the node up, for each network again: a test that fails resets the node. */
+async function prepare(): Promise<void> {
+  await node.reset();
   await node.bindToVfio(vfio, physical);
   await node.shell(`echo 1 >/sys/module/vhca/parameters/no_netdev
     echo ${rdma} >/sys/bus/pci/drivers/mlx5_core/unbind; echo ${rdma} >/sys/bus/pci/drivers/mlx5_core/bind
@@ -23,7 +25,7 @@ beforeAll(async () => {
     then echo '{"ip4": {"ip": "${address}"}}'
     else echo '{"ips": [{"address": "${address}"}]}'; fi; true`,
   );
-}, 120_000);
+}
 
 /** The networks; `netdev`: whether the container gets an interface. */
 const networks: readonly (readonly [string, { readonly netdev: boolean; readonly config: Config }])[] = [
@@ -73,6 +75,8 @@ function addedMembers(version: string, netdev: boolean, config: Config): object 
 }
 
 describe.each(networks)("%s", (_, { netdev, config }) => {
+  beforeAll(prepare, 120_000);
+
   test.each(SUPPORTED_VERSIONS)("in version %s: the Go plugin's result, with further members", (cniVersion) =>
     node.unchanged(async () => {
       const network = { ...config, cniVersion };
@@ -95,6 +99,37 @@ describe.each(networks)("%s", (_, { netdev, config }) => {
         }
       }
       await node.del("a", network);
+    }),
+  );
+});
+
+describe("as Multus calls it", () => {
+  beforeAll(prepare, 120_000);
+
+  /**
+   * The elements of the annotation network-status that Multus makes of a result: one for each interface in a container
+   * (CreateNetworkStatuses of network-attachment-definition-client). KubeVirt finds the VF of a network by its element.
+   */
+  const statusesOf = ({ interfaces = [] }: Result) =>
+    interfaces.filter(({ sandbox }) => Boolean(sandbox)).map(({ name, mac }) => ({ interface: name, mac }));
+  const file = "/var/run/k8s.cni.cncf.io/devinfo/cni/default-ib-c1_net1-device.json";
+
+  test.each([
+    ["with vfio-pci", vfio, {}],
+    ["with rdmaOnly", rdma, { rdmaOnly: true }],
+  ])("a VF %s has an element of network-status, and DEL with the cached result returns it", (_, pci, more) =>
+    node.unchanged(async () => {
+      // createRuntimeConf and delegateAddDeviceID of Multus 4.3 (pkg/types/conf.go), injectRuntimeConfig of libcni.
+      const args =
+        "IgnoreUnknown=true;K8S_POD_NAMESPACE=default;K8S_POD_NAME=vm;K8S_POD_INFRA_CONTAINER_ID=c1;K8S_POD_UID=u";
+      const config = {
+        ...network(pci, { ...more, pciBusID: pci, name: "ib", cniVersion: "1.0.0" }),
+        capabilities: { infinibandGUID: true, CNIDeviceInfoFile: true },
+        runtimeConfig: { CNIDeviceInfoFile: file },
+      };
+      const result = await node.add("a", config, { args });
+      expect(statusesOf(result)).toEqual([{ interface: "net1", mac: undefined }]);
+      await node.del("a", { ...config, prevResult: result }, { args });
     }),
   );
 });

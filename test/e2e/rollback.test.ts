@@ -102,38 +102,84 @@ describe("the hardware fails", () => {
     }));
 });
 
+test("descriptors run out, at any number: ADD names the errno, and rolls back", () =>
+  node.unchanged(async () => {
+    const invocation = { command: "ADD", netns: "a", config: { ...config, ipam: {} } };
+    for (let limit = 4; ; limit++) {
+      const under = `sh -c 'ulimit -n ${limit}; exec "$@"' sh`;
+      const { status, stdout } = await node.guest.execute(commandLine(plugin, invocation, under));
+      if (status === 0) break;
+      expect(limit).toBeLessThan(40);
+      expect([limit, JSON.parse(stdout).msg]).toEqual([limit, expect.stringContaining("EMFILE")]);
+      expect([limit, stdout]).toEqual([limit, expect.not.stringContaining("already")]);
+    }
+    await node.del("a", config);
+  }));
+
+test("an IPAM plugin prints more than 1 MiB: ADD rolls back, and DEL succeeds", () =>
+  node.unchanged(async () => {
+    const each = { ...config, ipam: { type: "fake" } };
+    const address = '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}';
+    const long = "head -c 2000000 /dev/zero | tr '\\0' ' '";
+    await node.plugin(
+      "fake",
+      `cat >/dev/null; echo '${address}'; [ $CNI_COMMAND = DEL ] || ${long}; ${long} >&2`,
+    );
+    expect(await node.refused({ command: "ADD", netns: "a", config: each })).toMatchObject({
+      msg: expect.stringContaining("EFBIG"),
+    });
+    await node.plugin(
+      "fake",
+      `cat >/dev/null; echo '${address}'; [ $CNI_COMMAND = ADD ] || ${long}; ${long} >&2`,
+    );
+    await node.add("a", each);
+    await node.del("a", each);
+  }));
+
 describe("the answer cannot be written", () => {
   const calls = "/tmp/ipam-calls";
 
   test.each([
-    ["because the disk is full", "exec 4>/dev/full", "No space left on device (ENOSPC)"],
+    ["because the disk is full", "exec 4>/dev/full", ">&4 4>&-", "No space left on device (ENOSPC)"],
     [
       "because the runtime no longer reads",
       "rm -f /tmp/gone; mkfifo /tmp/gone; exec 3<>/tmp/gone 4>/tmp/gone 3<&-",
+      ">&4 4>&-",
       "Broken pipe (EPIPE)",
     ],
-  ])("%s: ADD rolls back while it holds the VF's lock, and stderr has the reason", (_, open, reason) =>
-    node.unchanged(async () => {
-      // flock(1) opens the lock file again, so it cannot get the lock while the plugin holds it.
-      await node.plugin(
-        "fake",
-        `cat >/dev/null
+    ["because the runtime has closed it", "", ">&-", "Bad file descriptor (EBADF)"],
+    [
+      "because the runtime does not read",
+      "rm -f /tmp/full; mkfifo /tmp/full; exec 3<>/tmp/full 4>/tmp/full; timeout 1 cat /dev/zero >&4 || :",
+      ">&4 4>&-",
+      "Operation timed out (ETIMEDOUT)",
+    ],
+  ])(
+    "%s: ADD rolls back while it holds the VF's lock, and stderr has the reason",
+    (_, open, redirection, reason) =>
+      node.unchanged(async () => {
+        // flock(1) opens the lock file again, so it cannot get the lock while the plugin holds it.
+        await node.plugin(
+          "fake",
+          `cat >/dev/null
         flock -n /var/lib/cni/ib-sriov/.vf/${vf} true && lock=free || lock=held
         echo $CNI_COMMAND $lock >>${calls}
         [ $CNI_COMMAND = DEL ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}'`,
-      );
-      const add = commandLine(plugin, {
-        command: "ADD",
-        netns: "a",
-        config: { ...config, ipam: { type: "fake" } },
-      });
-      const { status, stderr } = await node.guest.execute(`rm -f ${calls}; ${open}; ${add} >&4 4>&-`);
-      expect({ status, stderr }).toEqual({
-        status: 1,
-        stderr: expect.stringContaining(`cannot write the result of ADD to stdout: write stdout: ${reason}`),
-      });
-      expect(await node.shell(`cat ${calls}`)).toBe("ADD held\nDEL held\n");
-    }),
+        );
+        const add = commandLine(plugin, {
+          command: "ADD",
+          netns: "a",
+          config: { ...config, ipam: { type: "fake" }, timeoutSeconds: 20 },
+        });
+        const { status, stderr } = await node.guest.execute(`rm -f ${calls}\n${open}\n${add} ${redirection}`);
+        expect({ status, stderr }).toEqual({
+          status: 1,
+          stderr: expect.stringContaining(
+            `cannot write the result of ADD to stdout: write stdout: ${reason}`,
+          ),
+        });
+        expect(await node.shell(`cat ${calls}`)).toBe("ADD held\nDEL held\n");
+      }),
   );
 
   test("of a DEL that fails: stderr has the reason", async () => {

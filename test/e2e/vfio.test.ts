@@ -25,7 +25,19 @@ const guidsAtPf = async (index: number): Promise<string[]> => {
   return [nodeGuid, portGuid];
 };
 
-beforeAll(() => node.bindToVfio(vf, fresh, physical), 120_000);
+/** The port GUID of that PF, which the kernel shows only before it is bound to vfio-pci. */
+let portGuid = "";
+
+beforeAll(async () => {
+  const gid = await node.shell(`cat /sys/bus/pci/devices/${physical}/infiniband/*/ports/1/gids/0`);
+  portGuid = gid
+    .trim()
+    .replaceAll(":", "")
+    .slice(16)
+    .replace(/..(?=.)/g, "$&:");
+  await node.shell(`/host/ib-sriov provision ${other} >/dev/null`);
+  await node.bindToVfio(vf, fresh, physical);
+}, 120_000);
 
 describe("a VF that is bound to vfio-pci", () => {
   test("keeps its GUID: another VF cannot get it", () =>
@@ -175,10 +187,14 @@ describe("a VF that is bound to vfio-pci", () => {
 });
 
 test("a PF that is bound to vfio-pci can be attached", async () => {
-  const config = network(physical, { vfioPciMode: true, link_state: "enable", guid });
+  const base = network(physical, { vfioPciMode: true, link_state: "enable", guid });
   const bound = network("0000:01:00.0", { vfioPciMode: true });
   expect((await node.addRefused(bound)).msg).toMatch(/is not an SR-IOV VF/);
   await node.unchanged(async () => {
+    const path = "/run/k8s.cni.cncf.io/devinfo/cni/a-mynet-c1_net1";
+    await node.shell(`mkdir -p ${path.slice(0, path.lastIndexOf("/"))}
+      echo '{"type":"pci","version":"1.1.0","pci":{"pci-address":"${physical}"}}' >${path}`);
+    const config = { ...base, runtimeConfig: { CNIDeviceInfoFile: path } };
     const { status, stdout, stderr } = await node.call({ command: "ADD", netns: "a", config });
     expect(status).toBe(0);
     expect(stderr).toMatch(/is a PF, which keeps its own GUID and link state/);
@@ -190,8 +206,26 @@ test("a PF that is bound to vfio-pci can be attached", async () => {
     ).toMatchObject({
       status: 0,
     });
+    expect(JSON.parse(await node.shell(`cat ${path}`)).pci).toEqual({
+      "pci-address": physical,
+      "port-guid": portGuid,
+    });
+    const { attachments } = JSON.parse(await node.shell("/host/ib-sriov attachments show -o json"));
+    expect(attachments).toEqual([expect.objectContaining({ pci: physical, portGuid })]);
+    const { pfs } = JSON.parse(await node.shell("/host/ib-sriov list -o json"));
+    expect(pfs).toContainEqual(
+      expect.objectContaining({
+        pci: physical,
+        portGuid,
+        holder: expect.objectContaining({ containerId: "c1" }),
+      }),
+    );
+    expect(await node.shell("/host/ib-sriov metrics")).toMatch(
+      new RegExp(`^ib_sriov_attachment_info\\{.*pf="${physical}".*port_guid="${portGuid}".*\\} 1$`, "m"),
+    );
     await node.del("a", config);
     await node.del("a", config);
+    await node.shell("rm -r /run/k8s.cni.cncf.io");
   });
 });
 

@@ -59,9 +59,9 @@ const kept = (name: string) => readFileSync(join(directory, name), "utf8");
 
 describe("of several errors, the plugin reports the same as Go's libraries:", () => {
   test("missing variables before an unreadable stdin", () => {
-    expect(refusal({ CNI_PATH: "" }, "{")).toMatchObject({
+    expect(refusal({ CNI_NETNS: "" }, "{")).toMatchObject({
       code: 4,
-      msg: "required env variables [CNI_PATH] missing",
+      msg: "required env variables [CNI_NETNS] missing",
     });
   });
 
@@ -124,6 +124,15 @@ test("CHECK of an unknown container is code 3", () => {
   });
 });
 
+test.each(["DEL", "STATUS"])("%s without CNI_PATH, which is optional, succeeds without IPAM", (command) => {
+  expect(call({ CNI_COMMAND: command, CNI_PATH: "" })).toMatchObject({ status: 0, stdout: "" });
+});
+
+test("a verb without CNI_PATH, which the IPAM plugin needs, names the variable", () => {
+  const answer = refusal({ CNI_COMMAND: "STATUS", CNI_PATH: "" }, JSON.stringify(spied));
+  expect(answer).toMatchObject({ code: 50, msg: expect.stringContaining("[CNI_PATH] missing") });
+});
+
 describe("DEL of a container that is not attached", () => {
   test.each([
     ["a path that does not exist", "/nowhere/net"],
@@ -152,8 +161,64 @@ describe("DEL of a container that is not attached", () => {
   });
 
   test.each(["0.1.0", "0.3.1", "1.1.0"])("needs no prevResult, in version %s", (cniVersion) => {
-    expect(call({ CNI_COMMAND: "DEL" }, JSON.stringify({ ...config, cniVersion }))).toMatchObject({
-      status: 0,
+    for (const prevResult of [undefined, null, {}, { cniVersion: "9.9.9", ips: 5 }]) {
+      const { status, stdout } = call(
+        { CNI_COMMAND: "DEL" },
+        JSON.stringify({ ...config, cniVersion, prevResult }),
+      );
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    }
+  });
+});
+
+describe("an ipam.type that is ib-sriov itself", () => {
+  const itself = { "cni.dev/valid-attachments": [], ipam: { type: "ib-sriov" } };
+  const prevResult = { cniVersion: "1.1.0", interfaces: [{ name: "net1", sandbox: "/nowhere/net" }] };
+  const stdin = (more: object) => JSON.stringify({ ...config, prevResult, ...itself, ...more });
+  const problem = /ipam\.type.*ib-sriov/;
+
+  test.each(["ADD", "CHECK", "STATUS"])("is refused by %s: code 2", (CNI_COMMAND) => {
+    expect(refusal({ CNI_COMMAND }, stdin({}))).toMatchObject({
+      code: 2,
+      msg: expect.stringMatching(problem),
     });
   });
+
+  test.each(["DEL", "GC"])("is only a warning of %s", (CNI_COMMAND) => {
+    const { status, stdout, stderr } = call({ CNI_COMMAND }, stdin({}));
+    expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+    expect(stderr).toMatch(problem);
+  });
+
+  // The copy ends the recursion of a plugin that does not: at the fourth call it is another program.
+  const copied = () => {
+    rmSync(join(directory, "calls"), { force: true });
+    spy(`echo call >>${directory}/calls; [ $(wc -l <${directory}/calls) -lt 4 ] || exit 9
+      exec ${executable} <${directory}/stdin`);
+    return stdin({ ipam: { type: "spy" } });
+  };
+
+  test("also under another name: STATUS is refused, with one call", () => {
+    const { code, msg } = refusal({ CNI_COMMAND: "STATUS" }, copied());
+    // The other call asks for the copy's versions.
+    expect(kept("calls")).toBe("call\ncall\n");
+    expect({ code, msg }).toEqual({ code: 50, msg: expect.stringMatching(problem) });
+  });
+
+  test.each(["DEL", "GC"])(
+    "also under another name: %s succeeds with a warning, and one call",
+    (CNI_COMMAND) => {
+      const { status, stdout, stderr } = call({ CNI_COMMAND }, copied());
+      expect(kept("calls")).toBe("call\n");
+      expect({ status, stdout }).toEqual({ status: 0, stdout: "" });
+      expect(stderr).toMatch(problem);
+    },
+  );
+
+  test.each(["ADD", "CHECK", "STATUS"])(
+    "as an IPAM plugin it refuses %s without a configuration",
+    (CNI_COMMAND) => {
+      expect(refusal({ CNI_COMMAND, IB_SRIOV_IPAM: "1" }, "")).toMatchObject({ code: 2 });
+    },
+  );
 });

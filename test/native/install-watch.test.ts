@@ -2,17 +2,23 @@
 import {
   chmodSync,
   existsSync,
+  mkdirSync,
   readdirSync,
   readFileSync,
+  renameSync,
   rmSync,
   statSync,
   unlinkSync,
   writeFileSync,
 } from "node:fs";
+import { dirname } from "node:path";
 import { describe, expect, test } from "vitest";
 import { patience } from "../support/patience.ts";
-import { freshPath, shellScript } from "./harness.ts";
-import { freshDirectory, other, own, replace, stay } from "./installer.ts";
+import { executable, freshPath, shellScript } from "./harness.ts";
+import { freshDirectory, other, own, replace, stay, stayAs } from "./installer.ts";
+
+/** The options of unshare(1) for a mount namespace. */
+const unshareOptions = process.getuid?.() === 0 ? ["--mount"] : ["--mount", "--map-root-user"];
 
 describe("while it runs", () => {
   test.each(["SIGTERM", "SIGINT"] as const)("it ends at once on %s", async (signal) => {
@@ -123,6 +129,53 @@ describe("while it runs", () => {
     rmSync(directory, { recursive: true });
     expect(await installer.ended).toEqual([1, null]);
     expect(installer.output()).toMatch(/Error: cannot copy .*ENOENT/);
+  });
+
+  test.each<[string, (directory: string) => void]>([
+    [
+      "renamed and created again",
+      (directory) => {
+        renameSync(directory, `${directory}.old`);
+        mkdirSync(directory);
+      },
+    ],
+    [
+      "in a directory that is renamed and created again",
+      (directory) => {
+        const parent = dirname(directory);
+        renameSync(parent, `${parent}.old`);
+        mkdirSync(directory, { recursive: true });
+      },
+    ],
+  ])("it continues in a directory that is %s, which it finds within seconds", async (_what, replaceIt) => {
+    const directory = `${freshDirectory()}/bin`;
+    mkdirSync(directory);
+    const installer = stay(directory);
+    await installer.printed("it runs");
+    for (const times of [1, 2]) {
+      replaceIt(directory);
+      const begin = performance.now();
+      await installer.printed("restoring it", times);
+      // Earlier than its regular check after 60 s; this machine may be busy.
+      expect(performance.now() - begin).toBeLessThan(30_000);
+      await expect.poll(() => existsSync(`${directory}/ib-sriov`), { timeout: patience }).toBe(true);
+      rmSync(`${directory}.old`, { recursive: true, force: true });
+      rmSync(`${dirname(directory)}.old`, { recursive: true, force: true });
+    }
+    unlinkSync(`${directory}/ib-sriov`);
+    await installer.printed("restoring it", 3);
+  });
+
+  test("it ends with an error if the directory that is mounted at its path is moved away", async () => {
+    const node = freshDirectory();
+    const mounted = freshDirectory();
+    mkdirSync(`${node}/bin`);
+    const script = `mount --bind ${node}/bin ${mounted} && exec ${executable} install --cni-bin-dir ${mounted}`;
+    const installer = stayAs("unshare", [...unshareOptions, "sh", "-c", script], { PATH: process.env.PATH });
+    await installer.printed("it runs");
+    renameSync(`${node}/bin`, `${node}/bin.old`);
+    expect(await installer.ended).toEqual([1, null]);
+    expect(installer.output()).toContain("was moved; only a new container has another one");
   });
 
   test("it continues if nothing reads its output", async () => {

@@ -45,13 +45,12 @@ export function replace(directory: string, content: string | Uint8Array, mode = 
 
 /** Starts the installer without --no-sleep. */
 export function stay(directory: string, ...more: string[]) {
-  const child = started(
-    spawn(executable, [`--cni-bin-dir=${directory}`, ...more], {
-      argv0,
-      env: {},
-      stdio: ["ignore", "pipe", "pipe"],
-    }),
-  );
+  return stayAs(executable, [`--cni-bin-dir=${directory}`, ...more]);
+}
+
+/** Starts a program that becomes the installer. */
+export function stayAs(path: string, args: readonly string[], env: NodeJS.ProcessEnv = {}) {
+  const child = started(spawn(path, args, { argv0, env, stdio: ["ignore", "pipe", "pipe"] }));
   let output = "";
   for (const stream of [child.stdout, child.stderr])
     stream.setEncoding("utf8").on("data", (text: string) => {

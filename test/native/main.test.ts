@@ -7,14 +7,27 @@ function run(env: Readonly<Record<string, string>>, args: readonly string[] = []
   return spawnSync(executable, args, { encoding: "utf8", env, input });
 }
 
-test("VERSION answers in one line, and needs no stdin", () => {
-  for (const input of ["", "garbage", '{"cniVersion":"0.4.0"}']) {
+test.each([
+  ["", "1.1.0"],
+  ["garbage", "1.1.0"],
+  ['{"cniVersion":"0.4.0"}', "0.4.0"],
+])(
+  "VERSION answers in one line, with the cniVersion of its stdin, and needs no stdin: %j",
+  (input, cniVersion) => {
     const { status, stdout, stderr } = run({ CNI_COMMAND: "VERSION" }, [], input);
     expect([status, stderr]).toEqual([0, ""]);
     expect(stdout).toBe(
-      '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
+      `{"cniVersion":"${cniVersion}","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n`,
     );
-  }
+  },
+);
+
+test("VERSION answers if stdin is closed", () => {
+  const command = `CNI_COMMAND=VERSION exec ${executable} <&-`;
+  expect(spawnSync("sh", ["-c", command], { encoding: "utf8" })).toMatchObject({
+    status: 0,
+    stdout: expect.stringContaining('"cniVersion":"1.1.0"'),
+  });
 });
 
 test.each([[{ CNI_COMMAND: "" }], [{ CNI_CONTAINERID: "c1" }], [{ CNI_PATH: "/opt/cni/bin" }]])(

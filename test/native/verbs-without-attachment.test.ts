@@ -83,6 +83,16 @@ test("STATUS returns the IPAM plugin's 51", () => {
   expect(refusal("STATUS", { ipam: { type: "limited" } })).toMatchObject({ code: 51 });
 });
 
+test.each(["rdmaOnly", "vfioPciMode"])(
+  "STATUS with %s does not ask the IPAM plugin, which ADD does not call",
+  (key) => {
+    expect(call("STATUS", { ipam: { type: "nowhere" }, [key]: true })).toMatchObject({
+      status: 0,
+      stdout: "",
+    });
+  },
+);
+
 test("STATUS is 50, and GC succeeds, if the IPAM plugin is from before CNI 1.1", () => {
   plugin(
     "old",
@@ -112,4 +122,39 @@ test("GC with an unreadable list fails with code 7, and does not call the IPAM p
   const more = { ipam: { type: "spy" }, "cni.dev/valid-attachments": [{ containerID: "c1" }] };
   expect(refusal("GC", more)).toMatchObject({ code: 7, msg: expect.stringContaining("valid-attachments") });
   expect(existsSync(join(directory, "asked"))).toBe(false);
+});
+
+describe("a pipe that no process reads", () => {
+  /** Makes a call with pipes, the first of them full, that are open, and never read. */
+  function unread(more: object, streams: string) {
+    const pipe = join(directory, "pipe");
+    const fill = `rm -f ${pipe}; mkfifo ${pipe}; exec 4<>${pipe}; timeout 1 cat /dev/zero >&4; exec "$0" ${streams}`;
+    const begin = Date.now();
+    const { status, stdout, stderr, error } = spawnSync("sh", ["-c", fill, executable], {
+      env: { CNI_COMMAND: "STATUS", CNI_PATH: directory, PATH: process.env.PATH },
+      input: JSON.stringify({ ...network, ...more }),
+      encoding: "utf8",
+      timeout: patience,
+    });
+    expect([error, Date.now() - begin < patience / 2]).toEqual([undefined, true]);
+    return { status, stdout, stderr };
+  }
+
+  test("as stderr does not keep a call from its work, which succeeds", () => {
+    plugin("talkative", "cat >/dev/null; head -c 200000 /dev/zero | tr '\\0' x >&2");
+    const more = { logLevel: "wrong", ipam: { type: "talkative" } };
+    expect(unread(more, "2>&4")).toEqual({ status: 0, stdout: "", stderr: "" });
+  });
+
+  test("as stdout ends a call that fails in time, and stderr has the reason", () => {
+    expect(unread({ cniVersion: "9.9.9" }, ">&4")).toEqual({
+      status: 1,
+      stdout: "",
+      stderr: expect.stringMatching(/STATUS .*write stdout: .*\(ETIMEDOUT\)/),
+    });
+  });
+
+  test("as stdout and stderr ends it, too", () => {
+    expect(unread({ cniVersion: "9.9.9" }, ">&4 2>&4")).toEqual({ status: 1, stdout: "", stderr: "" });
+  });
 });

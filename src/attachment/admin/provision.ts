@@ -145,7 +145,7 @@ function hasNoNetdev({ node, state, locks: { owner } }: VfSession, { pci, pf }: 
 }
 
 /** Returns the request of an ADD without a container, which sets the GUID only. */
-function requestFor(
+export function requestFor(
   { node, deadline, warn, observe }: Session,
   pci: string,
   rdmaOnly: true | undefined,

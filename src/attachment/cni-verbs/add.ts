@@ -12,6 +12,7 @@ import { openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
 import { chooseGuid } from "../plan/choose-guid.ts";
 import { createRecord, refuseTakenName } from "../plan/create-record.ts";
 import { makePlan } from "../plan/plan.ts";
+import { notePodFiles } from "../plan/pod-files.ts";
 import { reserveGuids } from "../plan/reserve-guid.ts";
 import { requireRecordFits } from "../record/record-file.ts";
 import { findStaleAttachment } from "../recovery/stale-attachment.ts";
@@ -42,6 +43,7 @@ export function add(node: Node, request: AddRequest, answer: (result: Result) =>
       const adding = openAddSession(locked, request, vf, containerNetns);
       const stale = findStaleAttachment(adding, vf);
       refuseTakenName(adding, stale);
+      if (stale !== undefined) notePodFiles(adding);
       const ownGuids = recoverOwnGuids(adding, stale);
       const desired = { ...adding.request.settings, guid: chooseGuid(adding, stale, ownGuids) };
       const takeover = stale && takeOverStale(adding, request.name, desired, stale);

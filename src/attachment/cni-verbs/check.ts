@@ -3,7 +3,7 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
-import { callForLease } from "../ipam/ipam.ts";
+import { callForLease, runIpam } from "../ipam/ipam.ts";
 import { Locks } from "../lock/locks.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { openNetnsIfPresent } from "../netns.ts";
@@ -21,6 +21,10 @@ export function check(node: Node, request: CheckRequest): void {
   const { containerId } = request.name;
   attempt(`check container ${containerId}`, () => {
     const record = completeRecord(session, request);
+    if (record === undefined) {
+      checkGoAttachment(session, request);
+      return;
+    }
     const containerNetns = openRecordedNetns(node, request.netns, record);
     requireSandbox(node, request, containerNetns);
     const locks = new Locks(session, `CHECK of container ${containerId}`);
@@ -38,17 +42,35 @@ export function check(node: Node, request: CheckRequest): void {
   });
 }
 
-/** @throws {CniError} if the attachment does not exist, its record cannot be read, or ADD or DEL has not ended. */
-function completeRecord({ state }: Session, { name }: CheckRequest): AttachmentRecord {
+/**
+ * Returns the record of an attachment; `undefined` if the Go plugin has made the attachment.
+ * @throws {CniError} code 3 if the attachment does not exist, which means that no DEL is needed; code 100 if its record
+ *   cannot be read, or ADD or DEL has not ended.
+ */
+function completeRecord({ state }: Session, { name }: CheckRequest): AttachmentRecord | undefined {
   const stored = state.find(name);
   if (stored?.unreadable !== undefined)
     throw new CniError(codes.node, `the record ${stored.path} cannot be read: ${stored.unreadable.reason}`);
   const record = stored?.record;
   if (record?.state === "complete") return record;
+  if (record === undefined && stored?.goCache !== undefined) return undefined;
+  const what = `container ${name.containerId} has no attachment ${name.ifname}`;
+  if (record === undefined) throw new CniError(codes.unknownContainer, what);
   throw new CniError(
-    codes.unknownContainer,
-    `container ${name.containerId} has no attachment ${name.ifname}${record === undefined ? "" : ` (its record is ${record.state})`}`,
+    codes.node,
+    `${what}, because its ADD or DEL has not ended (its record is ${record.state})`,
   );
+}
+
+/**
+ * Checks an attachment that the Go plugin has made before it was replaced: that the namespace exists, and the lease. The
+ * Go plugin's CHECK does nothing, and its file does not have the values to compare with. An error would be wrong: CRI-O
+ * calls CHECK for the running pods when it starts.
+ */
+function checkGoAttachment(session: Session, { name, netns, ipam }: CheckRequest): void {
+  if (openNetnsIfPresent(session.node, netns) === undefined) throw noNamespace(netns);
+  session.warn(`the Go plugin has attached container ${name.containerId}: its VF is not checked`);
+  if (ipam !== undefined) runIpam(session, "CHECK", ipam);
 }
 
 /**
@@ -69,18 +91,17 @@ function requireSandbox(
   );
 }
 
+function noNamespace(netns: string): CniError {
+  return new CniError(codes.badNamespace, `CNI_NETNS ${netns} does not exist, or is not a network namespace`);
+}
+
 /**
  * Opens the container's namespace.
  * @throws {CniError} if the namespace at that path is not the namespace that ADD was called with.
  */
 function openRecordedNetns(node: Node, netns: string, record: AttachmentRecord): Namespace {
   const containerNetns = openNetnsIfPresent(node, netns);
-  if (containerNetns === undefined) {
-    throw new CniError(
-      codes.badNamespace,
-      `CNI_NETNS ${netns} does not exist, or is not a network namespace`,
-    );
-  }
+  if (containerNetns === undefined) throw noNamespace(netns);
   if (containerNetns.cookie === record.netnsCookie) return containerNetns;
   throw new CniError(
     codes.badNamespace,

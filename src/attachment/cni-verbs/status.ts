@@ -24,10 +24,10 @@ export function status(node: Node, request: StatusRequest): void {
     () => requireIpam(session, request),
     () => (request.rdmaIsolation ? requireExclusiveRdma(node) : undefined),
   ];
-  const failure = combineErrors(
-    "no container can be attached on this node",
-    attemptAll(needs.map((need) => () => unavailable(need))),
-  );
+  const failures = attemptAll(needs.map((need) => () => unavailable(need)));
+  // 51 reports more than 50, and the first error gives its code to all.
+  const [limited, others] = [failures.filter(isLimited), failures.filter((each) => !isLimited(each))];
+  const failure = combineErrors("no container can be attached on this node", [...limited, ...others]);
   if (failure !== undefined) throw failure;
   warnIfNoVfs(session);
 }
@@ -64,9 +64,12 @@ function unavailable(check: () => void): void {
   try {
     check();
   } catch (error) {
-    const limited = error instanceof CniError && error.code === codes.notAvailableLimited;
     const details = error instanceof CniError ? { details: error.details } : {};
-    const code = limited ? codes.notAvailableLimited : codes.notAvailable;
+    const code = isLimited(error) ? codes.notAvailableLimited : codes.notAvailable;
     throw new CniError(code, messageOf(error), { ...details, cause: error });
   }
+}
+
+function isLimited(error: unknown): boolean {
+  return error instanceof CniError && error.code === codes.notAvailableLimited;
 }

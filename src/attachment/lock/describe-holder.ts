@@ -19,7 +19,10 @@ export function describeHolder(text: string, holders: readonly LockHolder[], now
   const others = holders.filter(({ pids }) => !pids.includes(pid));
   if (others.length < holders.length) {
     const children = others.length === 0 ? "" : `; it has started ${listed(others)}`;
-    return `held by process ${pid} (${verb}) for ${seconds} s${children}`;
+    const stopped = holders.filter(({ isStopped }) => isStopped).map((each) => each.pid);
+    const remedy =
+      stopped.length === 0 ? "" : `; it is stopped, to continue it: kill -CONT ${stopped.join(" ")}`;
+    return `held by process ${pid} (${verb}) for ${seconds} s${children}${remedy}`;
   }
   // An IPAM plugin inherits the lock, so that later calls wait for it even if the call that started it was killed.
   return (

@@ -1,26 +1,19 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Guid } from "../../infiniband/guid.ts";
 import { TimeoutError } from "../../node/clock.ts";
-import type { Files, Lock, LockHolder } from "../../node/files.ts";
-import { errnoOf } from "../../node/node.ts";
+import type { Lock, LockHolder } from "../../node/files.ts";
 import { attempt } from "../errors.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
 import { describeHolder } from "./describe-holder.ts";
+import { goLock, openGoLock } from "./go-lock.ts";
 import type { Session } from "./session.ts";
-import { encodeLockContents, type OwnGuids, parseLockContents } from "./vf-owner.ts";
-
-/**
- * The Go plugin's lock, which the Go plugin holds during a whole call. ib-sriov takes it, so that both can run on one
- * node.
- */
-const goLockDirectory = "/var/run/cni/ib-sriov";
-const goLock = `${goLockDirectory}/cni.lock`;
-
-/**
- * The errors of mkdir that mean that the directory can never exist: a file system without /run, a read-only file
- * system, a file in its place, a policy that forbids it. A temporary error, such as a full disk, is not in this list.
- */
-const permanentErrors = ["ENOENT", "EROFS", "ENOTDIR", "EACCES", "EPERM"];
+import {
+  containerKey,
+  encodeLockContents,
+  type OwnGuids,
+  type PodFiles,
+  parseLockContents,
+} from "./vf-owner.ts";
 
 /** A call that holds the lock of a VF. */
 export interface VfSession extends Session {
@@ -41,6 +34,8 @@ export class Locks {
   private guids: OwnGuids | undefined;
   /** A GUID that a network has named for the VF and that is the VF's own; `undefined` if no network has. */
   confirmedGuid: Guid | undefined;
+  /** The device files that the last pod of the VF has been given; the next write of the lock file contains them. */
+  podFiles: PodFiles | undefined;
   /** The call that held the VF's lock before this one, e.g. "ADD of container c1". */
   previousCaller: string | undefined;
 
@@ -61,6 +56,7 @@ export class Locks {
     const contents = parseLockContents(lock.read());
     const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, confirmedGuid, holder } = contents;
     this.confirmedGuid = confirmedGuid;
+    this.podFiles = contents.podFiles;
     this.previousCaller = holder?.verb;
     this.bootOfOwner = ownerBoot;
     this.pendingReleases = hasPendingReleases;
@@ -92,6 +88,19 @@ export class Locks {
   /** The VF's own GUIDs, if an attachment has given it others and was not undone completely; `undefined` otherwise. */
   get ownGuids(): OwnGuids | undefined {
     return this.guids;
+  }
+
+  /** Notes the device files that a pod has been given, before a takeover, which may change those of the VF. */
+  notePodFiles(podFiles: PodFiles): void {
+    this.podFiles = podFiles;
+    this.write();
+  }
+
+  /** Forgets the device files of a container without a pod, which is deleted: its next ADD is that of a new one. */
+  forgetPodFiles(containerId: string): void {
+    if (this.podFiles?.pod !== containerKey(containerId)) return;
+    this.podFiles = undefined;
+    this.write();
   }
 
   /** Notes that a GUID that a network names is the VF's own. */
@@ -246,6 +255,7 @@ export class Locks {
       hasPendingReleases: this.pendingReleases,
       ownGuids: this.guids,
       confirmedGuid: this.confirmedGuid,
+      podFiles: this.podFiles,
       holder: { pid: clock.pid, verb: this.caller, since: Math.round(clock.wall()) },
     });
   }
@@ -271,29 +281,5 @@ export function withVfLock<T>(
     return action({ ...session, locks });
   } finally {
     locks.release();
-  }
-}
-
-/**
- * Opens the Go plugin's lock file. Symbolic links in its path are followed, as the Go plugin does. Returns `undefined`
- * if the directory does not exist and cannot be made.
- */
-function openGoLock(files: Files): Lock | undefined {
-  try {
-    return files.lock(goLock);
-  } catch (error) {
-    if (!permanentErrors.includes(errnoOf(error) ?? "")) throw error;
-  }
-  return makeDirectory(files, goLockDirectory) ? files.lock(goLock) : undefined;
-}
-
-/** Makes a directory; returns false if it does not exist and cannot be made. */
-function makeDirectory(files: Files, directory: string): boolean {
-  try {
-    files.makeDirectory(directory);
-    return true;
-  } catch (error) {
-    if (permanentErrors.includes(errnoOf(error) ?? "")) return false;
-    throw error;
   }
 }

@@ -22,6 +22,8 @@ export interface LockContents {
    * from the VF; `undefined` if no network has.
    */
   readonly confirmedGuid: Guid | undefined;
+  /** The device files that the last pod of the VF has been given; `undefined` if they are not known. */
+  readonly podFiles: PodFiles | undefined;
   /** The last call that held the lock. */
   readonly holder: Holder | undefined;
 }
@@ -44,6 +46,19 @@ const ownGuidsSchema = object({
  */
 export type OwnGuids = TypeOf<typeof ownGuidsSchema>;
 
+const podFilesSchema = object({
+  /** K8S_POD_UID; without it, the {@link containerKey}. */
+  pod: text,
+  /** Names of the files of the VF below /dev/infiniband, e.g. "uverbs1". */
+  files: listOf(text),
+});
+
+/**
+ * The device files of a VF when the first ADD for a pod began: those that the pod has been given, as far as ADD can
+ * know. A rebind can change the numbers, and a pod keeps its files as long as it exists, through every retry of ADD.
+ */
+export type PodFiles = TypeOf<typeof podFilesSchema>;
+
 const holderSchema = object({
   /** In the pid namespace of the call. */
   pid: number,
@@ -55,6 +70,11 @@ const holderSchema = object({
 
 /** A call's description of itself in the lock file that it holds. */
 export type Holder = TypeOf<typeof holderSchema>;
+
+/** Returns the end of a container ID: the lock file has no room for a third ID of maximum length. */
+export function containerKey(containerId: string): string {
+  return containerId.slice(-64);
+}
 
 /** Bytes of "…" in UTF-8. */
 const ELLIPSIS_BYTES = 3;
@@ -74,7 +94,8 @@ export function encodeLockContents(contents: LockContents): string {
 
 /** Members that are `undefined` are left out. */
 function encodeWhole(contents: LockContents): string {
-  const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, confirmedGuid, holder } = contents;
+  const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, confirmedGuid, podFiles, holder } =
+    contents;
   // The keys are the same in lock files of every version.
   return JSON.stringify({
     owner,
@@ -83,6 +104,7 @@ function encodeWhole(contents: LockContents): string {
     owes: hasPendingReleases || undefined,
     ownGuids: ownGuids && documentOf(ownGuids),
     confirmedGuid,
+    podFiles,
     holder,
   });
 }
@@ -95,7 +117,9 @@ function documentOf({ generation: incarnation, ...others }: OwnGuids) {
 /** Parses the text of a lock file. Members that are missing or invalid are ignored. */
 export function parseLockContents(text: string): LockContents {
   const note = fromJson(text);
-  const { owner, predecessor, boot, owes, ownGuids, confirmedGuid, holder } = isObject(note) ? note : {};
+  const { owner, predecessor, boot, owes, ownGuids, confirmedGuid, podFiles, holder } = isObject(note)
+    ? note
+    : {};
   return {
     owner: attachmentName(owner) ? owner : undefined,
     predecessor: attachmentName(predecessor) ? predecessor : undefined,
@@ -103,6 +127,7 @@ export function parseLockContents(text: string): LockContents {
     hasPendingReleases: owes === true,
     ownGuids: ownGuidsIn(ownGuids),
     confirmedGuid: guid(confirmedGuid) ? confirmedGuid : undefined,
+    podFiles: podFilesSchema(podFiles) ? podFiles : undefined,
     holder: holderSchema(holder) ? holder : undefined,
   };
 }

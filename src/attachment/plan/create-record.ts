@@ -20,7 +20,13 @@ export function refuseTakenName(
   stale: StaleAttachment | undefined,
 ): void {
   const stored = state.findAny(name);
-  if (stored !== undefined && stored.path !== stale?.path) throw alreadyAttached(name);
+  if (stored === undefined || stored.path === stale?.path) return;
+  if (stored.unreadable === undefined) throw alreadyAttached(name);
+  throw new CniError(
+    codes.badEnvironment,
+    `CNI_CONTAINERID ${name.containerId} may have an attachment ${name.ifname} (CNI_IFNAME) already: the record ` +
+      `${stored.path} cannot be read: ${stored.unreadable.reason}; ib-sriov doctor names what to do`,
+  );
 }
 
 /**

@@ -12,11 +12,13 @@ import { type Desired, settings } from "../record/desired.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
 import type { Takeover } from "../recovery/take-over.ts";
-import { rdmaDeviceIn } from "../steps/device-info.ts";
+import { RDMA_DEVICE, textIn } from "../steps/device-info.ts";
+import { interfaceInContainer } from "../steps/own-result.ts";
 import { mayHaveStaleGuids } from "../vf/admin-guids.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
 import { hostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
+import { requirePodFiles } from "./pod-files.ts";
 import { requireExclusiveRdma, warnOfUnusableRdma } from "./rdma-netns-mode.ts";
 import { requireRdmaOnlyVf } from "./rdma-only.ts";
 import { requireUnused, warnOfAddresses } from "./refuse-used-vf.ts";
@@ -51,6 +53,7 @@ export function makePlan(
   const mode = modeFor(session, driver);
   refuseSettings(session, desired, mode);
   if (!modes[mode].hasRdmaDevices) {
+    requireFreeName(session, mode);
     const originals = vfioOriginals(session, desired);
     const record = recordOf(session, desired, mode, withOwnGuids(originals, own));
     requireFreeGuid(session, record, undefined);
@@ -58,9 +61,10 @@ export function makePlan(
   }
   if (mode === "rdma") requireRdmaOnlyVf(session);
   const netdev = mode === "rdma" ? undefined : hostIpoib(session);
-  if (netdev !== undefined) requireFreeName(session);
+  requireFreeName(session, mode);
   const rdma = hostRdmaDevices(node, vf.pci);
   const devices = rdma.own.map(({ name }) => name);
+  const files = node.functions.rdmaFiles(vf.pci);
   const effective = {
     node: rdma.own[0]?.nodeGuid ?? effectiveNodeGuid(node, vf.pci, undefined, devices),
     port: netdev === undefined ? portGuidOfDevice(node, vf.pci, devices) : portGuidOf(netdev.address),
@@ -72,9 +76,10 @@ export function makePlan(
   const record = recordOf(session, desired, mode, {
     originals: {
       ...originals,
-      rdma: originals.rdma ?? { devices, files: node.functions.rdmaFiles(vf.pci) },
-      // The file belongs to this attachment, even if the other originals are those of a stale one.
-      deviceInfo: desired.deviceInfo === undefined ? undefined : rdmaDeviceIn(node, desired.deviceInfo),
+      // Both kinds of files belong to this attachment, even if the other originals are those of a stale one.
+      rdma: { devices: originals.rdma?.devices ?? devices, files },
+      deviceInfo:
+        desired.deviceInfo === undefined ? undefined : textIn(node, desired.deviceInfo, RDMA_DEVICE),
     },
     staleGuids,
   });
@@ -90,6 +95,7 @@ export function makePlan(
     requireUnused(session, netdev, rdma);
     warnOfAddresses(session, netdev);
   }
+  requirePodFiles(session, files);
   requireFreeGuid(session, record, rdma);
   return { record, netdev, effective };
 }
@@ -256,8 +262,18 @@ function hostIpoib({ node, vf: { pci } }: AddSession): Link {
   return link;
 }
 
-/** Refuses a name that the container's own interface has: the move would fail, or undo could take that interface. */
-function requireFreeName({ node, request: { name, netns }, containerNetns }: AddSession): void {
+/**
+ * Refuses a name that the container's own interface has: the move would fail, or undo could take that interface; and
+ * without a netdev, the result would name another interface as that of the VF. Only then can a previous plugin of the
+ * chain have made it.
+ */
+function requireFreeName(
+  { node, request: { name, netns, reply }, containerNetns }: AddSession,
+  mode: Mode,
+): void {
+  // `provision` has no container.
+  if (netns === "") return;
+  if (mode !== "netdev" && interfaceInContainer(reply.prevResult, name.ifname) !== undefined) return;
   if (node.links.byName(containerNetns, name.ifname) === undefined) return;
   throw new CniError(
     codes.badEnvironment,

@@ -5,12 +5,18 @@ import { isPhysical, VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { warnOfSkippedIpam } from "../ipam/ipam.ts";
 import type { Desired } from "../record/desired.ts";
 import type { Originals } from "../record/record.ts";
+import { PORT_GUID, textIn } from "../steps/device-info.ts";
 import type { AddSession } from "./add-session.ts";
 import { requireUsableGuid } from "./usable-guid.ts";
 
 /** Returns the originals of a function that is bound to vfio-pci: for a VF, those that its PF has for it. */
-export function vfioOriginals({ vf, pf, request, warn }: AddSession, desired: Desired): Originals {
-  const { nodeGuid, portGuid, linkState } = isPhysical(vf) ? unknownConfig : pf.vf;
+export function vfioOriginals(
+  { node, state, vf, pf, request, warn }: AddSession,
+  desired: Desired,
+): Originals {
+  const { nodeGuid, portGuid, linkState } = isPhysical(vf)
+    ? { ...unknownConfig, portGuid: state.pfGuid(vf.pci) }
+    : pf.vf;
   if (desired.guid === undefined) {
     // A GUID that the kernel does not report may be valid.
     const reported = [nodeGuid, portGuid].filter((guid) => guid !== undefined);
@@ -28,11 +34,18 @@ export function vfioOriginals({ vf, pf, request, warn }: AddSession, desired: De
     portGuid: portGuid ?? ZERO_GUID,
     linkState,
     rdma: { devices: [], files: [] },
+    deviceInfo:
+      desired.deviceInfo === undefined || !isPhysical(vf)
+        ? undefined
+        : textIn(node, desired.deviceInfo, PORT_GUID),
     driver: VFIO_DRIVER,
   };
 }
 
-/** The settings of a VF are stored in its PF. A whole PF has no such settings, so all are unknown. */
+/**
+ * The settings of a VF are stored in its PF. A whole PF has no such settings, so all are unknown, except for the port GUID
+ * that was noted when the PF had its own driver.
+ */
 const unknownConfig: VfConfig = { nodeGuid: undefined, portGuid: undefined, linkState: undefined };
 
 /**

@@ -76,7 +76,10 @@ const originals = object({
   rdma: optional(rdmaNames),
   /** Names of the RDMA devices with adaptive moderation; `undefined` if ADD gives the VF another GUID, and so new ones. */
   adaptiveModeration: optional(listOf(text)),
-  /** The RDMA devices that the device information file named; `undefined` if it named none or did not exist. */
+  /**
+   * The RDMA devices, or for a whole PF the port GUID, that the device information file named; `undefined` if it named
+   * none or did not exist.
+   */
   deviceInfo: optional(text),
   /** The driver that was bound to the VF. */
   driver: text,

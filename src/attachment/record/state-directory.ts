@@ -1,7 +1,9 @@
 import { fromJson } from "../../cni/document.ts";
 import { utf8Length } from "../../cni/utf8-length.ts";
-import type { Files, Lock } from "../../node/files.ts";
+import { type Guid, parseGuid } from "../../infiniband/guid.ts";
+import { type Files, type Lock, requireCreatable } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
+import { parentOf } from "../../node/path.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 import { isPatchable, stateLetter, stateOffset, withState } from "./codec.ts";
 import { GuidNotes } from "./guid-notes.ts";
@@ -19,7 +21,13 @@ export const STATE_DIRECTORY = "/var/lib/cni/ib-sriov";
 /** The directory of records whose plain path is taken by a record of another attachment. */
 const collisionRoot = `${STATE_DIRECTORY}/.x`;
 
+/** The node's lock file. */
+export const nodeLockPath = `${STATE_DIRECTORY}/.node`;
+
 const countersFile = `${STATE_DIRECTORY}/.calls`;
+
+/** The errnos of a process or a machine that lacks descriptors or memory. They say nothing about the file. */
+const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM"];
 
 /** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
 const longestName = 255;
@@ -52,27 +60,22 @@ export class StateDirectory {
    */
   requireWritable(): void {
     this.files.requireWritable(`${STATE_DIRECTORY}/.vf`);
-    this.requireNearest(STATE_DIRECTORY);
-  }
-
-  private requireNearest(path: string): void {
-    const exists = this.files.requireWritable(path);
-    if (!exists && path !== "") this.requireNearest(path.slice(0, path.lastIndexOf("/")));
+    requireCreatable(this.files, STATE_DIRECTORY);
   }
 
   /** Returns the lock file of a VF, which also contains the VF's owner. It is never removed. */
   vfLock(pci: string): Lock {
-    return this.files.lock(`${STATE_DIRECTORY}/.vf/${pci}`);
+    return this.files.lock(vfLockPath(pci));
   }
 
   /** Returns the text of a VF's lock file, read without the lock; "" if the file is empty or does not exist. */
   vfNote(pci: string): string {
-    return this.files.read(`${STATE_DIRECTORY}/.vf/${pci}`) ?? "";
+    return this.files.read(vfLockPath(pci)) ?? "";
   }
 
   /** Returns the node's lock file, for rebinds and RDMA moves, which reassign the RDMA character devices. */
   nodeLock(): Lock {
-    return this.files.lock(`${STATE_DIRECTORY}/.node`);
+    return this.files.lock(nodeLockPath);
   }
 
   /** Adds a line to the file in which calls are counted (src/log/counters.ts), as {@link Files.addLine} does. */
@@ -128,7 +131,10 @@ export class StateDirectory {
     return requireRead(this.readAny(path));
   }
 
-  /** Like {@link read}, but a file that the file system refuses to read is {@link StoredRecord.unreadable}, too. */
+  /**
+   * Like {@link read}, but a file that the file system refuses to read is {@link StoredRecord.unreadable}, too.
+   * @throws EMFILE, ENFILE or ENOMEM, which say nothing about the file.
+   */
   readAny(path: string): StoredRecord | undefined {
     let text: string | undefined;
     try {
@@ -138,6 +144,7 @@ export class StateDirectory {
         this.files.hasDirectory(parentOf(path));
       }
     } catch (error) {
+      if (EXHAUSTED.includes(errnoOf(error) ?? "")) throw error;
       return { path, record: undefined, goCache: undefined, unreadable: refusedFile(error) };
     }
     if (text === undefined) return undefined;
@@ -154,6 +161,19 @@ export class StateDirectory {
   /** Returns the PCI addresses of all VFs with a lock file. It lists a directory, so ADD and DEL do not call it. */
   lockedVfs(): string[] {
     return this.files.list(`${STATE_DIRECTORY}/.vf`).filter((name) => parsePciAddress(name) === name);
+  }
+
+  /** Returns the port GUID that a PF had with its own driver; `undefined` if {@link notePfGuid} was never called. */
+  pfGuid(pci: string): Guid | undefined {
+    return parseGuid(this.files.read(`${STATE_DIRECTORY}/.pf/${pci}`) ?? "");
+  }
+
+  /** Notes the port GUID of a PF, which the kernel does not show while the PF is bound to vfio-pci. */
+  notePfGuid(pci: string, guid: Guid): void {
+    if (this.pfGuid(pci) === guid) return;
+    const path = `${STATE_DIRECTORY}/.pf/${pci}`;
+    this.files.makeDirectory(`${STATE_DIRECTORY}/.pf`);
+    this.files.replaceForeign(path, guid, 0o600, `${path}.new`);
   }
 
   /** Returns the JSON of a record or Go plugin's cache; `undefined` if the file is not JSON or does not exist. */
@@ -252,7 +272,12 @@ export class StateDirectory {
 /** @throws {Error} if the record is damaged. */
 function temporaryPath(record: AttachmentRecord | undefined): string {
   if (record === undefined) throw new Error("the record is damaged");
-  return `${STATE_DIRECTORY}/.vf/${record.vf.pci}.new`;
+  return `${vfLockPath(record.vf.pci)}.new`;
+}
+
+/** Returns the path of a VF's lock file. */
+export function vfLockPath(pci: string): string {
+  return `${STATE_DIRECTORY}/.vf/${pci}`;
 }
 
 function plainPath(name: AttachmentName): string {
@@ -261,8 +286,4 @@ function plainPath(name: AttachmentName): string {
 
 function collisionPath(name: AttachmentName): string {
   return `${collisionRoot}/${name.containerId}/${name.ifname}`;
-}
-
-function parentOf(path: string): string {
-  return path.slice(0, path.lastIndexOf("/"));
 }

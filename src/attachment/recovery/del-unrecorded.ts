@@ -7,7 +7,7 @@ import { attempt } from "../errors.ts";
 import { runIpam } from "../ipam/ipam.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
-import { parseLockContents } from "../lock/vf-owner.ts";
+import { containerKey, parseLockContents } from "../lock/vf-owner.ts";
 import { isNamed } from "../record/record.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
 import type { DelRequest } from "../requests.ts";
@@ -76,12 +76,17 @@ function returnVf(session: Session, request: DelRequest, containerNetns: Namespa
   const { node, state, warn } = session;
   const { deviceID: pci, name, netns } = request;
   if (pci === undefined || !isVirtual(node, pci)) return;
-  const isNoted = isNamed(parseLockContents(state.vfNote(pci)).owner, name);
+  const { owner: lastOwner, podFiles } = parseLockContents(state.vfNote(pci));
+  const caller = `DEL of container ${name.containerId}`;
+  // An ADD that was refused because of its device files was rolled back, and only the note of the files is left.
+  if (podFiles?.pod === containerKey(name.containerId))
+    withVfLock(session, pci, caller, ({ locks }) => locks.forgetPodFiles(name.containerId));
+  const isNoted = isNamed(lastOwner, name);
   if (!isNoted && !isInContainer(node, pci, containerNetns)) {
     warnOfMissingDriver(session, pci);
     return;
   }
-  withVfLock(session, pci, `DEL of container ${name.containerId}`, (locked) => {
+  withVfLock(session, pci, caller, (locked) => {
     const { owner } = locked.locks;
     const isOwner = isNamed(owner, name);
     if (owner !== undefined && !isOwner && state.findAny(owner) !== undefined) return;

@@ -1,5 +1,6 @@
 import { isObject } from "../../cni/document.ts";
 import { type Guid, parseGuid } from "../../infiniband/guid.ts";
+import { baseName } from "../../node/path.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 import type { Session } from "../lock/session.ts";
 import { guidsOf, usableGuids } from "../record/guid-notes.ts";
@@ -51,7 +52,7 @@ function guidsIn(guid: Guid | undefined, originals: readonly (Guid | undefined)[
 
 /** Returns container and interface from a path of the Go plugin, which puts a dash between them. */
 function nameIn(path: string, ifname: string): AttachmentName {
-  const file = path.slice(path.lastIndexOf("/") + 1);
+  const file = baseName(path);
   const end = `-${ifname}`;
   return { containerId: file.endsWith(end) ? file.slice(0, -end.length) : file, ifname };
 }

@@ -1,17 +1,20 @@
 import { fromJson, isObject } from "../../cni/document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
+import { isUsableGuid } from "../../infiniband/guid.ts";
 import type { Node } from "../../node/node.ts";
 import type { Step } from "../context.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 
 /** Key of the RDMA devices' names. They are one comma-separated string, as the SR-IOV device plugin writes them. */
-const KEY = "rdma-device";
+export const RDMA_DEVICE = "rdma-device";
+/** Key of the port GUID of a PF that a virtual machine has. No other program writes it. */
+export const PORT_GUID = "port-guid";
 
 /** The mode that the library of the Network Plumbing Working Group gives such files (nad:pkg/utils/cniconfig.go). */
 const MODE = 0o444;
 
 /**
- * Writes the names of the container's RDMA devices into the device information file that Multus has made for this
+ * Writes the names of the container's RDMA devices, or the port GUID of a PF that a virtual machine gets, into the device information file that Multus has made for this
  * attachment (runtimeConfig.CNIDeviceInfoFile). The SR-IOV device plugin wrote the names that the devices had at the
  * Allocate (before version 3.9: at its own start). A rebind since then may have changed them. If the file does not
  * exist, this step does nothing.
@@ -28,33 +31,35 @@ export const deviceInfo: Step = {
     if (document === "absent") return;
     if (document === "other")
       warn(`${deviceInfo} is not the device information of a PCI device; it stays unchanged`);
-    else write(node, deviceInfo, document, rdmaDeviceNames(record));
+    else write(node, deviceInfo, document, entryOf(record));
   },
 
   undo({ node, record }) {
     const { deviceInfo } = record.desired;
-    if (deviceInfo === undefined || record.originals.deviceInfo === rdmaDeviceNames(record)) return;
+    const { key, value } = entryOf(record);
+    if (deviceInfo === undefined || record.originals.deviceInfo === value) return;
     node.files.remove(temporaryOf(deviceInfo));
     const document = documentIn(node, deviceInfo);
-    if (document === undefined || document.pci[KEY] !== rdmaDeviceNames(record)) return;
-    write(node, deviceInfo, document, record.originals.deviceInfo);
+    if (document === undefined || document.pci[key] !== value) return;
+    write(node, deviceInfo, document, { key, value: record.originals.deviceInfo });
   },
 
   verify({ node, record }) {
     const { deviceInfo } = record.desired;
     if (deviceInfo === undefined) return;
+    const { key, value } = entryOf(record);
     const document = documentIn(node, deviceInfo);
-    if (document === undefined || document.pci[KEY] === rdmaDeviceNames(record)) return;
+    if (document === undefined || document.pci[key] === value) return;
     throw new CniError(
       codes.node,
-      `${deviceInfo} names RDMA device ${document.pci[KEY]}, but the container has ${rdmaDeviceNames(record)}`,
+      `${deviceInfo} names ${key} ${document.pci[key]}, but the container has ${value}`,
     );
   },
 };
 
-/** Returns the RDMA devices that such a file names; `undefined` if it names none. */
-export function rdmaDeviceIn(node: Node, path: string): string | undefined {
-  const text = documentIn(node, path)?.pci[KEY];
+/** Returns the text of a key in such a file; `undefined` if the file does not have it. */
+export function textIn(node: Node, path: string, key: string): string | undefined {
+  const text = documentIn(node, path)?.pci[key];
   return typeof text === "string" ? text : undefined;
 }
 
@@ -77,10 +82,10 @@ function read(node: Node, path: string): Document | "absent" | "other" {
   return { ...document, pci: document.pci };
 }
 
-function write(node: Node, path: string, document: Document, names: string | undefined): void {
-  if (document.pci[KEY] === names) return;
+function write(node: Node, path: string, document: Document, { key, value }: Entry): void {
+  if (document.pci[key] === value) return;
   // JSON.stringify omits a key whose value is undefined.
-  const text = JSON.stringify({ ...document, pci: { ...document.pci, [KEY]: names } });
+  const text = JSON.stringify({ ...document, pci: { ...document.pci, [key]: value } });
   node.files.replaceForeign(path, text, MODE, temporaryOf(path));
 }
 
@@ -89,7 +94,15 @@ function temporaryOf(path: string): string {
   return `${path}.ib-sriov`;
 }
 
-function rdmaDeviceNames({ originals }: AttachmentRecord): string | undefined {
+/** A key of the file, and the value that the attachment gives to it. */
+interface Entry {
+  readonly key: string;
+  readonly value: string | undefined;
+}
+
+function entryOf({ mode, originals }: AttachmentRecord): Entry {
+  if (mode === "vfio-pf")
+    return { key: PORT_GUID, value: isUsableGuid(originals.portGuid) ? originals.portGuid : undefined };
   const { devices = [] } = originals.rdma ?? {};
-  return devices.length === 0 ? undefined : devices.join(",");
+  return { key: RDMA_DEVICE, value: devices.length === 0 ? undefined : devices.join(",") };
 }

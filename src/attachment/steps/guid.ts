@@ -15,7 +15,7 @@ import {
   setGuids,
 } from "../vf/admin-guids.ts";
 import { effectiveGuids, effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
-import { requireRdmaNames } from "../vf/rdma-names.ts";
+import { requireRdmaNames, restoreRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
 
 /** Sets the VF's GUIDs at the PF, and rebinds the VF, which puts them into effect. */
@@ -35,7 +35,9 @@ export const guid: Step = {
     setGuids(attachment, target.node, target.port);
     if (isInEffect) return;
     attachment.netdev = rebind(attachment);
-    requireRdmaNames(attachment);
+    // `provision` has no container that has been given files with the old numbers. The undo that follows warns.
+    if (attachment.containerNetns === undefined) restoreRdmaNames({ ...attachment, warn: () => undefined });
+    else requireRdmaNames(attachment);
     requireEffective(attachment, target, attachment.netdev, record.originals.rdma?.devices);
   },
 

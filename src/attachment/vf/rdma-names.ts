@@ -22,7 +22,7 @@ export function requireRdmaNames(attachment: StepContext): void {
 export function restoreRdmaNames(attachment: StepContext): void {
   const { warn } = attachment;
   const changed = restoreNames(attachment, (error) => warn(messageOf(error)));
-  if (changed !== undefined) warn(`${changed}; the SR-IOV device plugin may have to be restarted`);
+  if (changed !== undefined) warn(`${changed}; an SR-IOV device plugin before version 3.8 must be restarted`);
 }
 
 /**
@@ -82,8 +82,9 @@ export function describeDifference(
 export function namesChangedError(changed: string, since: string): CniError {
   return new CniError(
     codes.node,
-    `${changed}, since ${since}: a container that was given the old ones in /dev/infiniband would reach another ` +
-      "device by them, or none; restart the SR-IOV device plugin and start the pod again",
+    `${changed}, since ${since}: the pod would reach another device by the files that it has in /dev/infiniband, or ` +
+      "none, and each ADD for it fails; delete the pod, and the next one is given the right files (an SR-IOV device " +
+      "plugin before version 3.8 must be restarted first)",
   );
 }
 

@@ -3,6 +3,7 @@ import { modeOf } from "../../attachment/modes.ts";
 import { hasRecordedNetns } from "../../attachment/netns.ts";
 import { podOf } from "../../attachment/record/container-text.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
+import { usableGuids } from "../../attachment/record/guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import type { StoredRecord } from "../../attachment/record/stored-record.ts";
@@ -10,7 +11,9 @@ import { isCurrent } from "../../attachment/undo/has-vf.ts";
 import { isUnseen } from "../../attachment/vf/pci-function.ts";
 import { networkNameOf } from "../../cni/configuration.ts";
 import { messageOf } from "../../cni/error-document.ts";
+import type { Guid } from "../../infiniband/guid.ts";
 import type { Node } from "../../node/node.ts";
+import { baseName } from "../../node/path.ts";
 import { tryAcquire } from "../try-acquire.ts";
 
 /**
@@ -49,6 +52,8 @@ export interface ListedAttachment {
   /** `undefined` if the Go plugin created the attachment, or the record cannot be read. */
   readonly record: AttachmentRecord | undefined;
   readonly goCache: GoCache | undefined;
+  /** Port GUID of a PF that a virtual machine has; `undefined` if it is not known, and for a VF. */
+  readonly pfGuid?: Guid | undefined;
   /** Why the record, or what it names, cannot be read; `undefined` if it can. */
   readonly unreadable?: string | undefined;
 }
@@ -90,6 +95,7 @@ export function recordedAt(path: string, record: AttachmentRecord): Omit<ListedA
     since: record.since,
     record,
     goCache: undefined,
+    pfGuid: record.mode === "vfio-pf" ? usableGuids([record.originals.portGuid])[0] : undefined,
   };
 }
 
@@ -153,7 +159,7 @@ function unrecorded(path: string, goCache: GoCache | undefined): ListedAttachmen
 
 /** Returns container and interface from a path of the Go plugin, which puts a dash between them. */
 function nameIn(path: string, ifname: string): AttachmentName | undefined {
-  const file = path.slice(path.lastIndexOf("/") + 1);
+  const file = baseName(path);
   if (ifname === "" || !file.endsWith(`-${ifname}`)) return undefined;
   return { containerId: file.slice(0, -ifname.length - 1), ifname };
 }

@@ -22,6 +22,7 @@ export function attachedDocument({
   netns,
   since,
   pci,
+  pfGuid,
   path,
 }: ListedAttachment): unknown {
   return {
@@ -32,6 +33,7 @@ export function attachedDocument({
     netns,
     since: since === undefined ? undefined : formatTime(since),
     pci,
+    portGuid: pfGuid,
     path,
   };
 }

@@ -2,7 +2,7 @@ import { formatHardwareAddress } from "../../infiniband/hardware-address.ts";
 import type { Port } from "../../node/inventory.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { type CliContext, linuxContext } from "../context.ts";
-import { type InventoriedPf, type InventoriedVf, takeInventory } from "../inventory.ts";
+import { attachedPfs, type InventoriedPf, type InventoriedVf, takeInventory } from "../inventory.ts";
 import type { WatchedListing } from "../output/changes.ts";
 import {
   type Column,
@@ -46,7 +46,8 @@ tree, all is printed again. A signal, such as that of Ctrl-C, ends the command w
 type Gpus = ReadonlyMap<string, readonly NearGpu[]>;
 
 function readListing(machine: CliContext, call: CommandCall): WatchedListing {
-  const { pfs } = takeInventory(machine);
+  const found = takeInventory(machine);
+  const pfs = [...found.pfs, ...attachedPfs(machine, found)];
   const isTree = call.options.has("topology");
   const hasGpus = isTree || ["json", "yaml"].includes(formatOf(call));
   const addresses = pfs.map(({ pci }) => pci);
@@ -102,8 +103,7 @@ function columns(headings: string, wide: string): Column[] {
 }
 
 function pfRow(pf: InventoriedPf): string[] {
-  const { pci, driver, netdev, rdma, portGuid, ports, possibleVfs, vfs } = pf;
-  const number = possibleVfs === undefined ? "SR-IOV is off" : `${vfs.length} of ${possibleVfs}`;
+  const { pci, driver, netdev, rdma, portGuid, ports } = pf;
   return [
     pci,
     driver ?? "",
@@ -111,12 +111,17 @@ function pfRow(pf: InventoriedPf): string[] {
     rdma.join(","),
     portGuid ?? "",
     ports.map(portText).join(", "),
-    number,
+    vfsText(pf),
     String(netdev?.mtu ?? ""),
     ports.map(({ rate }) => rate).join(", "),
     ports.map(({ lid }) => lid).join(","),
     String(pf.numaNode ?? ""),
   ];
+}
+
+function vfsText({ possibleVfs, vfs, holder }: InventoriedPf): string {
+  if (holder !== undefined) return `held by ${holderText(holder)}`;
+  return possibleVfs === undefined ? "SR-IOV is off" : `${vfs.length} of ${possibleVfs}`;
 }
 
 function portText({ state, subnetManager }: Port): string {
@@ -146,13 +151,14 @@ function vfRow(pf: InventoriedPf, vf: InventoriedVf): string[] {
   ];
 }
 
-function pfDocument({ netdev, vfs, ...pf }: InventoriedPf, gpus: Gpus) {
+function pfDocument({ netdev, vfs, holder, ...pf }: InventoriedPf, gpus: Gpus) {
   return {
     ...pf,
     netdev: netdev?.name,
     mtu: netdev?.mtu,
     gpus: gpus.get(pf.pci) ?? [],
     vfs: vfs.map(vfDocument),
+    holder: holder && attachedDocument(holder),
   };
 }
 

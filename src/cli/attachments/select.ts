@@ -1,3 +1,4 @@
+import { baseName } from "../../node/path.ts";
 import type { ListedAttachment } from "./attachments.ts";
 
 /** How the help describes the argument CONTAINER of commands that {@link matchesOf} reads. */
@@ -49,7 +50,7 @@ export function labelOf({
 
 /** Returns the container's ID. A record whose container is not known has it at the beginning of its file name. */
 function idOf({ name, path }: ListedAttachment): string {
-  return name?.containerId ?? path.slice(path.lastIndexOf("/") + 1);
+  return name?.containerId ?? baseName(path);
 }
 
 function hasId(attachment: ListedAttachment, id: string): boolean {

@@ -27,7 +27,7 @@ const WORDS: readonly string[] = [
   "linkState rdma adaptiveModeration devices files deviceInfo driver flags txQueueLength group linkMode gsoMaxSize gsoMaxSegments",
   "gsoIpv4MaxSize groMaxSize groIpv4MaxSize alias broadcast umcast xdpGeneric xdpDriver xdpHardware groFlushTimeout",
   "napiDeferHardIrqs threaded partition fullMember time carrierTime owner predecessor boot owes ownGuids node port",
-  "instead holder pid verb Master HostIFNames ContIFNames HostIFGUID",
+  "instead podFiles pod holder pid verb Master HostIFNames ContIFNames HostIFGUID",
   // Log entries, also in the journal.
   "level command podNamespace podName network ms warnings others error steps step action result CNI_PODNAMESPACE",
   "CNI_PODNAME CNI_NETWORK CNI_VF CNI_GUID CNI_MS CNI_STEPS CNI_WARNINGS CNI_OTHERS CNI_ERROR",

@@ -1,4 +1,5 @@
 import type { ListedAttachment } from "../attachments/attachments.ts";
+import type { RecentFailures } from "../calls/recent-failures.ts";
 import type { CliContext } from "../context.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { Networks } from "./inputs/networks.ts";
@@ -10,4 +11,6 @@ export interface DoctorContext extends CliContext, DoctorOptions {
   readonly attached: readonly ListedAttachment[] | undefined;
   readonly pfs: readonly InventoriedPf[] | undefined;
   readonly networks: Networks;
+  /** Returns the calls that failed lately. The first call reads the logs. */
+  readonly recent: () => RecentFailures;
 }

@@ -2,7 +2,7 @@ import { args, deferSignals, readLink, user } from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
 import { attachmentsOf } from "../attachments/attachments.ts";
-import { failuresText, recentFailures } from "../calls/recent-failures.ts";
+import { failuresText, type RecentFailures, recentFailures } from "../calls/recent-failures.ts";
 import { type Command, type CommandCall, UsageError } from "../command.ts";
 import { type CliContext, limitsOf, linuxContext, timeoutOption } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
@@ -11,6 +11,8 @@ import { listingOptions, printListing } from "../output/listing.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, skipped } from "./finding.ts";
 import { commandOf, fixAll, fixesText, safeFixesOf } from "./fix.ts";
+import { leftGuids } from "./free-vfs/left-guids.ts";
+import { refusedVfs } from "./free-vfs/refused-vfs.ts";
 import { guids } from "./guids.ts";
 import { logFilesOf, networksOf } from "./inputs/networks.ts";
 import type { DoctorOptions } from "./inputs/options.ts";
@@ -89,7 +91,7 @@ last call failed, or if a finding is an error.`,
     if (pod !== undefined) return answerForPod(call, examinePod(machine, doctorOptions, pod, examine));
     if (options.has("fix")) return fix(call, machine, doctorOptions);
     const seen = readNode(machine, doctorOptions);
-    const recent = recentFailures(machine, logFilesOf(seen.context.networks.networks));
+    const recent = seen.context.recent();
     const findings = check(seen);
     const attachable = !findings.some(({ level }) => level === "error");
     const problems = findings.filter(({ level }) => level === "warning" || level === "error");
@@ -146,8 +148,10 @@ const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly F
   ["PF", physicalFunctions],
   ["VF", virtualFunctions],
   ["VF", locks],
+  ["VF", refusedVfs],
   ["pod", podDevices],
   ["GUID", guids],
+  ["GUID", leftGuids],
   ["RDMA", rdmaMode],
   ["udev", rdmaNaming],
   ["plugin", ownPlugin],
@@ -209,7 +213,15 @@ function readNode(machine: CliContext, doctorOptions: DoctorOptions): SeenNode {
     networks: [],
     findings: [],
   };
-  return { context: { ...machine, ...doctorOptions, attached, pfs, networks }, findings: findings.all };
+  let failures: RecentFailures | undefined;
+  const recent = () => {
+    failures ??= recentFailures(machine, logFilesOf(networks.networks));
+    return failures;
+  };
+  return {
+    context: { ...machine, ...doctorOptions, attached, pfs, networks, recent },
+    findings: findings.all,
+  };
 }
 
 /** Runs the checks, by default all. A check that fails becomes a finding, and does not prevent the others. */

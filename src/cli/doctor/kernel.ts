@@ -3,10 +3,12 @@ import { tellsParents } from "../../node/namespaces.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
+import { isReadOnly } from "./inputs/mounts.ts";
 import { listed } from "./shell.ts";
 
 /** PCI class of an InfiniBand controller (the PCI ID database, 02 07) in sysfs, without its last byte, the interface. */
 const INFINIBAND_CLASS = "0x0207";
+const SYSFS = "/sys";
 /** Directory of PCI functions. */
 export const PCI = "/sys/bus/pci/devices";
 
@@ -23,6 +25,12 @@ export function kernel(context: DoctorContext): Finding[] {
           `${version} does not report which VF a netdev in a container belongs to: DEL, CHECK and GC can fail`,
           { advice: "use Linux 5.14 or later" },
         )),
+    ...(isReadOnly(node, SYSFS)
+      ? error("sysfs-read-only", `${SYSFS} is read-only: no VF can get a GUID or a driver`, {
+          command: `mount -o remount,rw ${SYSFS}`,
+          advice: "in a container: mount the host's /sys there",
+        })
+      : []),
     ...(hasHca(context) ? modules(context) : []),
   ];
 }

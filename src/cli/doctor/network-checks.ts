@@ -4,22 +4,27 @@ import { checkVersion } from "../../cni/versions.ts";
 import { parseNetworkForStatus } from "../../network-config/network-config.ts";
 import { warnOfSuspiciousKeys } from "../../network-config/suspicious-keys.ts";
 import type { Node } from "../../node/node.ts";
+import type { CliContext } from "../context.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, warning } from "./finding.ts";
 import { setsGuid } from "./guids.ts";
-import type { Network } from "./inputs/networks.ts";
+import { fullRanges } from "./inputs/host-local.ts";
+import { type Network, TYPE } from "./inputs/networks.ts";
 import { ipamPlugin, type PluginProber, pluginProber } from "./plugins.ts";
 import { isFree } from "./virtual-functions.ts";
 
 /** The type of rdma-cni. */
 export const RDMA_CNI = "rdma";
+/** The types of plugins whose DEL fails without the container's namespace: sbr (bandwidth, routes) and rdma-cni. */
+const FAILING_DEL: readonly string[] = ["sbr", RDMA_CNI];
 /** The largest MTU of an InfiniBand port, 4,096 bytes, less the header of IPoIB in datagram mode. */
 const LARGEST_MTU = 4092;
 
 /** Checks whether the networks are valid, and whether their requirements are met. */
-export function networkChecks({ node, networks, pfs = [] }: DoctorContext): Finding[] {
-  const prober = pluginProber(node);
+export function networkChecks(context: DoctorContext): Finding[] {
+  const { networks, pfs = [] } = context;
+  const prober = pluginProber(context);
   return [
     ...networks.findings,
     ...networks.networks.flatMap((network) => networkCheck(prober, pfs, network)),
@@ -37,15 +42,17 @@ function networkCheck(prober: PluginProber, pfs: readonly InventoriedPf[], netwo
     ),
     ...mtu(pfs, network, which),
     ...rdmaOnly(pfs, network, which),
+    ...order(network, which),
+    ...exhausted(prober.machine, network, which),
   ];
   const others = requirements(prober, network, which);
-  const isRefused = problems.some(({ id }) => id === "network-rdma-only");
+  const isRefused = problems.some(({ level }) => level === "error");
   return [...problems, ...(isRefused ? others.filter(({ level }) => level !== "ok") : others)];
 }
 
 /** Checks whether the requirements of a network are met. */
 function requirements(prober: PluginProber, { document, chain, cniPath }: Network, which: string): Finding[] {
-  if (chain.includes(RDMA_CNI)) return rdmaCni(prober.node, document.rdmaIsolation === true, which);
+  if (chain.includes(RDMA_CNI)) return rdmaCni(prober.machine.node, document.rdmaIsolation === true, which);
   try {
     const parsed = parseConfiguration(JSON.stringify(document));
     const { ipamType } = parseNetworkForStatus(parsed);
@@ -98,6 +105,32 @@ function rdmaOnly(pfs: readonly InventoriedPf[], network: Network, which: string
     advice:
       "remove them from the network, and configure the VFs in advance: docs/reference/configuration.md, VFs without a netdev",
   });
+}
+
+/**
+ * Checks the order of a list. A runtime calls DEL in the reverse order, and stops at the first plugin that fails. The
+ * plugins of {@link FAILING_DEL} fail at each DEL if the container's namespace is gone, for example after a reboot.
+ */
+function order({ chain }: Network, which: string): Finding[] {
+  const following = chain.slice(chain.indexOf(TYPE) + 1).filter((type) => FAILING_DEL.includes(String(type)));
+  if (following.length === 0) return [];
+  const names = following.join(" and ");
+  return warning(
+    "network-order",
+    `${which} calls ${names} after ${TYPE}: if the namespace of a pod is gone, DEL of ${names} fails each time, and ${TYPE} is not called`,
+    {
+      advice: `put the plugin of type "${TYPE}" last, or remove ${names} (sbr works only after it, because it needs the interface); 'ib-sriov gc', which the agent runs, releases such VFs`,
+    },
+  );
+}
+
+/** Checks whether a range of host-local has no free address. */
+function exhausted({ node }: CliContext, { name, document }: Network, which: string): Finding[] {
+  return fullRanges(node.files, name, document.ipam).flatMap(({ range, directory }) =>
+    error("ipam-exhausted", `${which}: host-local has no free address in ${range}`, {
+      advice: `enlarge the range; or, if a file in ${directory} contains a container that has ended, remove that file`,
+    }),
+  );
 }
 
 /**

@@ -3,9 +3,12 @@ import { findPlugin } from "../../cni/ipam.ts";
 import { VERSION_CALL, versionsIn } from "../../cni/versions.ts";
 import { TimeoutError } from "../../node/clock.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
+import { parentOf } from "../../node/path.ts";
+import type { CliContext } from "../context.ts";
 import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy } from "./finding.ts";
+import { execCommand, writingRemedy } from "./inputs/mounts.ts";
 
 /** The directory of plugins that most runtimes use. */
 export const PLUGIN_DIRECTORY = "/opt/cni/bin";
@@ -21,20 +24,34 @@ const ANSWER_TIME = 5000;
  * in it, because some distributions have their own (OpenShift, k3s, Talos).
  */
 export function pluginDirectoryOf(executable: string, isFile: (path: string) => boolean): string {
-  const directory = executable.slice(0, executable.lastIndexOf("/"));
+  const directory = parentOf(executable);
   return COMMON_PLUGINS.some((name) => isFile(`${directory}/${name}`)) ? directory : PLUGIN_DIRECTORY;
 }
 
 /** Checks this plugin itself, in the directories that the runtime searches. */
-export function ownPlugin({ node, cniPath, program }: DoctorContext): Finding[] {
+export function ownPlugin(context: DoctorContext): Finding[] {
+  const { node, cniPath, program } = context;
   const probe = probePlugin(node, "ib-sriov", cniPath);
-  const install = `${shellWord(program)} install --cni-bin-dir ${firstOf(cniPath)} --no-sleep`;
+  const directory = probe.kind === "missing" ? firstOf(cniPath) : parentOf(probe.path);
+  const install = `${shellWord(program)} install --cni-bin-dir ${shellWord(directory)} --no-sleep`;
   if (probe.kind === "answers")
     return ok("plugin-ok", `${probe.path}, CNI ${probe.versions[0]} to ${probe.versions.at(-1)}`);
-  if (probe.kind === "missing") return error("plugin-missing", probe.message, { command: install });
-  return error("plugin-broken", probe.message, {
-    command: probe.kind === "not executable" ? `chmod 755 ${shellWord(probe.path)}` : install,
-  });
+  if (probe.kind === "missing")
+    return error("plugin-missing", probe.message, writingRemedy(context, directory, install));
+  return error(
+    "plugin-broken",
+    probe.message,
+    probe.kind === "not executable"
+      ? executableRemedy(context, probe.path)
+      : writingRemedy(context, directory, install),
+  );
+}
+
+/** Returns the remedy for a program that the kernel refuses to execute (EACCES): because of its mount, or its mode. */
+function executableRemedy(machine: CliContext, path: string): Remedy {
+  const command = execCommand(machine.inventory, path);
+  if (command !== undefined) return { command, advice: "until the next boot; see /etc/fstab" };
+  return writingRemedy(machine, parentOf(path), `chmod 755 ${shellWord(path)}`);
 }
 
 /**
@@ -43,7 +60,7 @@ export function ownPlugin({ node, cniPath, program }: DoctorContext): Finding[] 
  * @param which the network that needs it.
  */
 export function ipamPlugin(
-  { node, probe: probing }: PluginProber,
+  { machine, probe: probing }: PluginProber,
   name: string,
   cniPath: string,
   version: string,
@@ -52,11 +69,9 @@ export function ipamPlugin(
   const probe = probing(name, cniPath);
   switch (probe.kind) {
     case "missing":
-      return error("ipam-missing", `${which}: ${probe.message}`, missingRemedy(node, name, cniPath));
+      return error("ipam-missing", `${which}: ${probe.message}`, missingRemedy(machine, name, cniPath));
     case "not executable":
-      return error("ipam-broken", `${which}: ${probe.message}`, {
-        command: `chmod 755 ${shellWord(probe.path)}`,
-      });
+      return error("ipam-broken", `${which}: ${probe.message}`, executableRemedy(machine, probe.path));
     case "hangs":
       return error("ipam-hangs", `${which}: ${probe.message}`, {
         advice: `to see it: CNI_COMMAND=VERSION ${shellWord(probe.path)} </dev/null`,
@@ -75,18 +90,18 @@ export function ipamPlugin(
 
 /** Calls plugins, each only once, because a plugin that hangs takes some seconds. */
 export interface PluginProber {
-  readonly node: Node;
+  readonly machine: CliContext;
   readonly probe: (name: string, cniPath: string) => Probe;
 }
 
 /** Returns a prober for the networks of a node. */
-export function pluginProber(node: Node): PluginProber {
+export function pluginProber(machine: CliContext): PluginProber {
   const probes = new Map<string, Probe>();
   return {
-    node,
+    machine,
     probe(name, cniPath) {
       const key = `${name} ${cniPath}`;
-      const probe = probes.get(key) ?? probePlugin(node, name, cniPath);
+      const probe = probes.get(key) ?? probePlugin(machine.node, name, cniPath);
       probes.set(key, probe);
       return probe;
     },
@@ -124,18 +139,20 @@ function probePlugin(node: Node, name: string, cniPath: string): Probe {
 }
 
 /** Returns the remedy for a plugin that is in none of the directories, but possibly in another. */
-function missingRemedy(node: Node, name: string, cniPath: string): Remedy {
+function missingRemedy(machine: CliContext, name: string, cniPath: string): Remedy {
   const there = USUAL_DIRECTORIES.map((directory) => `${directory}/${name}`).find(
-    (path) => !name.includes("/") && node.files.isFile(path),
+    (path) => !name.includes("/") && machine.node.files.isFile(path),
   );
-  if (there !== undefined) return { command: `cp ${shellWord(there)} ${firstOf(cniPath)}/` };
+  const directory = firstOf(cniPath);
+  if (there !== undefined)
+    return writingRemedy(machine, directory, `cp ${shellWord(there)} ${shellWord(directory)}/`);
   return {
-    advice: `install it in ${firstOf(cniPath)} (Debian's package is containernetworking-plugins)`,
+    advice: `install it in ${shellWord(directory)} (Debian's package is containernetworking-plugins)`,
   };
 }
 
 function firstOf(cniPath: string): string {
-  return shellWord(cniPath.split(":")[0] ?? "");
+  return cniPath.split(":")[0] ?? "";
 }
 
 function answerOf({ processes, clock }: Node, path: string): string {

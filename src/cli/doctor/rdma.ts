@@ -1,3 +1,4 @@
+import { baseName } from "../../node/path.ts";
 import type { CliContext } from "../context.ts";
 import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
@@ -82,7 +83,7 @@ function exclusiveAtBoot(file: string | undefined): string {
   if (file === undefined) return `echo "${OPTION}" >>${MODPROBE}/ib-sriov.conf`;
   // The last line of the file may not end with a newline.
   const line = `printf '\\n${OPTION}\\n'`;
-  const own = `${MODPROBE}/${file.slice(file.lastIndexOf("/") + 1)}`;
+  const own = `${MODPROBE}/${baseName(file)}`;
   if (file === own) return `${line} >>${shellWord(own)}`;
   return `{ cat ${shellWord(file)}; ${line}; } >${shellWord(own)}`;
 }

@@ -1,3 +1,4 @@
+import type { Node } from "../../node/node.ts";
 import { shellWord } from "../run-script.ts";
 
 /** Longest command line for several VFs. A line for one VF can be longer. */
@@ -24,6 +25,13 @@ export function vfCommand(program: string, words: string, vfs: readonly string[]
 /** Returns commands as the lines of one remedy; `undefined` if the list is empty, or too long to copy. */
 export function commandLines(commands: readonly string[]): string | undefined {
   return commands.length === 0 || commands.length > MOST_LINES ? undefined : commands.join("\n");
+}
+
+/** Returns the command that moves a file to a path with the ending ".old" that does not exist yet. */
+export function moveCommand({ files }: Node, from: string, to: string): string {
+  let free = `${to}.old`;
+  while (files.exists(free)) free += ".old";
+  return `mv ${shellWord(from)} ${shellWord(free)}`;
 }
 
 /** Lists names for a sentence: the first few, and the number of the others. */

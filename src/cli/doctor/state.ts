@@ -2,6 +2,7 @@ import { STATE_DIRECTORY, StateDirectory } from "../../attachment/record/state-d
 import { netdevOf } from "../../attachment/vf/netdev.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
+import { baseName } from "../../node/path.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import { holderText } from "../attachments/holder.ts";
 import type { CliContext } from "../context.ts";
@@ -9,7 +10,7 @@ import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
 import { remountRemedy } from "./inputs/mounts.ts";
-import { listed } from "./shell.ts";
+import { listed, moveCommand } from "./shell.ts";
 
 /** Checks the directory of records and locks, which every attachment needs. */
 export function stateDirectory(machine: CliContext): Finding[] {
@@ -42,14 +43,7 @@ function remedyFor({ node, inventory }: CliContext, errno: string | undefined): 
 
 /** Returns the command that moves a file out of the state directory. */
 function moveAway(node: Node, path: string): string {
-  return moveCommand(node, path, `${STATE_DIRECTORY}-${path.slice(path.lastIndexOf("/") + 1)}`);
-}
-
-/** Returns the command that moves a file to a path with the ending ".old" that does not exist yet. */
-function moveCommand({ files }: Node, from: string, to: string): string {
-  let free = `${to}.old`;
-  while (files.exists(free)) free += ".old";
-  return `mv ${shellWord(from)} ${shellWord(free)}`;
+  return moveCommand(node, path, `${STATE_DIRECTORY}-${baseName(path)}`);
 }
 
 /** Checks the records of attachments. */

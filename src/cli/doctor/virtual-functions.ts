@@ -1,4 +1,5 @@
 import { isUsableGuid } from "../../infiniband/guid.ts";
+import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
 import { shellWord } from "../run-script.ts";
 import type { DoctorContext } from "./context.ts";
@@ -56,18 +57,26 @@ export function isFree({ holder }: InventoriedVf): boolean {
   return holder === undefined || holder.condition === "destroyed";
 }
 
-function drivers({ program }: DoctorContext, { vfs }: InventoriedPf): Finding[] {
+function drivers(context: DoctorContext, { driver, vfs }: InventoriedPf): Finding[] {
+  const { node, program } = context;
   // A call that is in progress may rebind the VF at this moment.
   const without = vfs.filter(
     ({ driver, holder }) => driver === undefined && holder?.condition !== "in progress",
   );
   const held = without.filter((vf) => !isFree(vf));
+  const reserved = new Map(without.filter(isFree).map((vf) => [vf, node.functions.driverOverride(vf.pci)]));
+  const isOthers = (name: string | undefined) => name !== undefined && name !== driver;
   return [
+    ...[...new Set(reserved.values())].filter(isOthers).flatMap((name = "") => {
+      const waiting = without.filter((vf) => reserved.get(vf) === name);
+      const why = `no driver, and only ${name} may bind to it (driver_override)`;
+      return vfFinding(error, "vf-no-driver", waiting, why, reservedRemedy(context, name, waiting));
+    }),
     ...bindFinding(
       error,
       "vf-no-driver",
       program,
-      without.filter(isFree),
+      without.filter((vf) => isFree(vf) && !isOthers(reserved.get(vf))),
       `no driver: no pod can get it, and ${DRAINS_NODE}`,
     ),
     ...vfFinding(error, "vf-no-driver", held, "no driver, although a container has it", {
@@ -75,6 +84,24 @@ function drivers({ program }: DoctorContext, { vfs }: InventoriedPf): Finding[] 
         "delete the pod; if the VF then still has no driver, the doctor prints the command that binds it",
     }),
   ];
+}
+
+/** Returns the remedy for VFs without a driver that are reserved for a driver. */
+function reservedRemedy(
+  { inventory, program }: DoctorContext,
+  driver: string,
+  vfs: readonly InventoriedVf[],
+): Remedy {
+  const command = vfCommand(
+    program,
+    `bind --driver ${shellWord(driver)}`,
+    vfs.map(({ pci }) => pci),
+  );
+  const isLoaded = inventory.names(`/sys/bus/pci/drivers/${driver}`).length > 0;
+  const advice = "or, to bind them to the driver of their PF: driverctl unset-override VF; ib-sriov bind VF";
+  if (isLoaded) return { command, advice };
+  if (driver === VFIO_DRIVER) return { command: `modprobe ${driver}\n${command}`, advice };
+  return { advice: `load the driver ${driver}, and run: ${command}; ${advice}` };
 }
 
 /** Checks the netdevs of free VFs, which should be in the host namespace. */

@@ -9,7 +9,7 @@ import { type Command, UsageError } from "../command.ts";
 import { usageOf } from "../usage.ts";
 import { requireInstalled } from "./check.ts";
 import { copyFile } from "./copy-file.ts";
-import { waitForChange, watchDirectory } from "./directory-watch.ts";
+import { DirectoryWatch } from "./directory-watch.ts";
 import { examine, type HostBinary, identityOf } from "./host-binary.ts";
 import { DEFAULT_DIRECTORY, type InstallOptions, parseInstallOptions } from "./options.ts";
 
@@ -162,7 +162,9 @@ interface Installed {
  * @throws {Error} if this installer's own copy does not run.
  */
 function keepInstalled(first: Installed): void {
-  const watch = watchOf(first.directory);
+  const watch = new DirectoryWatch(first.directory, (error) =>
+    log(2, `${messageOf(error)}: checking every ${CHECK_TIME / 1000} s instead\n`),
+  );
   let { identity } = first;
   let reportedIdentity = identity;
   /** When it was first found missing or broken, ms. */
@@ -187,7 +189,7 @@ function keepInstalled(first: Installed): void {
         reportedIdentity = identity;
       }
     }
-    waitUntil(watch, since === undefined ? now + CHECK_TIME : since + SETTLE_TIME);
+    watch.wait(since === undefined ? now + CHECK_TIME : since + SETTLE_TIME);
   }
 }
 
@@ -201,24 +203,6 @@ function requireRunning(binary: HostBinary, { target, identity, executable }: In
   throw new Error(
     `${target} does not run on this node: ${binary.why}; check that ${executable} is for this architecture`,
   );
-}
-
-/** Watches a directory. Returns -1, with which waits only time out, if the kernel has no more watches. */
-function watchOf(directory: string): number {
-  try {
-    return watchDirectory(directory);
-  } catch (error) {
-    log(2, `${messageOf(error)}: checking every ${CHECK_TIME / 1000} s instead\n`);
-    return -1;
-  }
-}
-
-function waitUntil(watch: number, deadline: number): void {
-  try {
-    waitForChange(watch, deadline);
-  } catch (error) {
-    if (errnoOf(error) !== "ETIMEDOUT") throw error;
-  }
 }
 
 /** Prints a message. Errors are ignored, because the installer must continue without a reader. */

@@ -93,7 +93,7 @@ function pfReport(
 
 function attachmentReport(
   node: Node,
-  { condition, name, pod, network, pci, record }: ListedAttachment,
+  { condition, name, pod, network, pci, record, pfGuid }: ListedAttachment,
 ): AttachmentReport {
   const [namespace = "", podName = ""] = pod?.split("/") ?? [];
   return {
@@ -107,6 +107,7 @@ function attachmentReport(
     vf: pci ?? "",
     netdev: record?.originals.name ?? "",
     rdmaDevice: pci === undefined ? "" : node.functions.rdmaDevicesAnywhere(pci).join(","),
+    portGuid: pfGuid ?? "",
   };
 }
 

@@ -45,6 +45,8 @@ export interface AttachmentReport {
   /** Name of the VF's netdev on the host, before and after the attachment. */
   readonly netdev: string;
   readonly rdmaDevice: string;
+  /** Port GUID of a PF that a virtual machine has. */
+  readonly portGuid: string;
 }
 
 /** All conditions of attachments, which docs/reference/tables.md describes. */
@@ -124,6 +126,9 @@ export function nodeMetrics({ pfs, attachments, owed }: NodeReport): Family[] {
   ];
 }
 
-function infoOf({ condition, rdmaDevice, ...labels }: AttachmentReport): Sample {
-  return { labels: { ...labels, rdma_device: rdmaDevice, condition: labelOf(condition) }, value: 1 };
+function infoOf({ condition, rdmaDevice, portGuid, ...labels }: AttachmentReport): Sample {
+  return {
+    labels: { ...labels, rdma_device: rdmaDevice, port_guid: portGuid, condition: labelOf(condition) },
+    value: 1,
+  };
 }

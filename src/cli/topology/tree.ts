@@ -62,12 +62,13 @@ function pfBranch(pf: InventoriedPf, gpus: readonly NearGpu[]): Branch {
     text: words.join("  "),
     children: [
       ...gpuLines.map((text) => ({ text, children: [] })),
+      ...holderBranch(pf.holder),
       ...aligned(vfRows).map((text, i) => ({ text, children: holderBranch(vfs[i]?.holder) })),
     ],
   };
 }
 
-function holderBranch(holder: InventoriedPf["vfs"][number]["holder"]): Branch[] {
+function holderBranch(holder: InventoriedPf["holder"]): Branch[] {
   return holder === undefined ? [] : [{ text: holderText(holder), children: [] }];
 }
 

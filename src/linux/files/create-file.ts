@@ -1,5 +1,5 @@
 import * as host from "host";
-import { parentOf } from "../pci/path.ts";
+import { parentOf } from "../../node/path.ts";
 
 /** Constants of linux/fcntl.h. */
 const AT_FDCWD = -100;

@@ -2,7 +2,7 @@ import * as host from "host";
 import type { Clock } from "../../node/clock.ts";
 import { type Files, LONGEST_FILE, type Lock } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
-import { parentOf } from "../pci/path.ts";
+import { parentOf } from "../../node/path.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import type { Waits } from "../waits.ts";
 import { appendLocked } from "./append.ts";

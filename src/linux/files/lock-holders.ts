@@ -42,7 +42,7 @@ function describe(pid: number, status: string): LockHolder {
   const field = (name: string) => new RegExp(`^${name}:\t(.*)$`, "m").exec(status)?.[1];
   // "NSpid:\t4711\t7"
   const pids = field("NSpid")?.split("\t").map(Number) ?? [pid];
-  return { pid, pids, command: field("Name") ?? "" };
+  return { pid, pids, command: field("Name") ?? "", isStopped: field("State")?.startsWith("T") === true };
 }
 
 function valueUnlessUnreadable<T>(otherwise: T, read: () => T): T {

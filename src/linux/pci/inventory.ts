@@ -1,8 +1,9 @@
 import type { Inventory, NetnsProcess, Port } from "../../node/inventory.ts";
+import { baseName } from "../../node/path.ts";
 import { readFile } from "../files/read.ts";
 import { ENDED, netnsKey, netnsKeyOf, processIds } from "../procfs.ts";
 import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, undefinedIfGone } from "../sysfs.ts";
-import { baseName, routingId } from "./path.ts";
+import { routingId } from "./path.ts";
 import { RDMA_DEVICES } from "./pci-functions.ts";
 import { pciAddressOfLink, pciSysfsDirectory } from "./sysfs-directory.ts";
 

@@ -17,16 +17,6 @@ export function fileName(name: string): string {
   throw new RangeError(`"${name}" is not a file name`);
 }
 
-/** Returns a path without its last part; "" if the path has only one part. */
-export function parentOf(path: string): string {
-  return path.slice(0, Math.max(0, path.lastIndexOf("/")));
-}
-
-/** Returns the last part of a path, e.g. "mlx5_core". */
-export function baseName(path: string): string {
-  return path.slice(path.lastIndexOf("/") + 1);
-}
-
 /**
  * Returns the routing ID of a PCI address: bus, device and function as one number of 16 bits, without the domain (PCI
  * Express Base Specification, 2.2.4.2).

@@ -1,5 +1,6 @@
 import * as host from "host";
 import { type Guid, parseGuid } from "../../infiniband/guid.ts";
+import { baseName } from "../../node/path.ts";
 import {
   type DeviceFile,
   PciFunctionError,
@@ -10,7 +11,7 @@ import {
 } from "../../node/pci-functions.ts";
 import { isThere, linkIn, namesIn, numberIn, statusOf, textIn, undefinedIfGone } from "../sysfs.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
-import { baseName, driverDirectory, fileName, routingId } from "./path.ts";
+import { driverDirectory, fileName, routingId } from "./path.ts";
 import { PCI_DEVICES, pciAddressOfLink, pciSysfsDirectory, requirePciAddress } from "./sysfs-directory.ts";
 
 /** The RDMA devices of the host namespace. Each is a link to a directory in which `device` is its PCI function. */

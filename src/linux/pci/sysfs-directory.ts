@@ -1,6 +1,6 @@
+import { baseName, parentOf } from "../../node/path.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
 import { linkIn } from "../sysfs.ts";
-import { baseName, parentOf } from "./path.ts";
 
 /** Links to all PCI functions. */
 export const PCI_DEVICES = "/sys/bus/pci/devices";

@@ -17,6 +17,8 @@ export interface Row {
   readonly remedy?: string;
   /** IDs that the doctor must not report, and patterns that its JSON does not contain. */
   readonly not?: readonly (FindingId | RegExp)[];
+  /** Runs in the end, if the remedies leave the node different from before. */
+  readonly after?: string;
 }
 
 /** The PF, the state directory, the network of the node, and another one. */
@@ -55,6 +57,11 @@ const script = (name: string, text: string) =>
   `printf %s ${quote(`#!/bin/bash\n${text}\n`)} >${bin}/${name}; chmod 755 ${bin}/${name}`;
 
 const pfRows: readonly Row[] = [
+  {
+    title: "/sys is read-only",
+    script: "mount -o remount,ro /sys",
+    finds: [["sysfs-read-only", "error", /^\/sys is read-only/]],
+  },
   {
     title: "ib_ipoib is not loaded",
     script: "rmmod ib_ipoib",
@@ -141,6 +148,83 @@ const vfRows: readonly Row[] = [
     not: ["record-left"],
   },
   {
+    title: "an ADD that holds the lock of a VF was stopped",
+    script: `${script("slow", '[ $CNI_COMMAND = VERSION ] && exec echo \'{"supportedVersions":["1.0.0"]}\'\n[ $CNI_COMMAND = ADD ] || exit 0\necho $PPID >/tmp/slow; sleep 1; exit 1')}
+      rm -f /tmp/slow
+      ${call({ config: network(vfs[1], { ipam: { type: "slow" } }) })} >/dev/null 2>&1 &
+      until [ -s /tmp/slow ]; do sleep 0.02; done; kill -STOP $(cat /tmp/slow)`,
+    finds: [
+      [
+        "vf-locked",
+        "error",
+        /^VF 0000:01:10\.2 is locked by process \d+ \(ib-sriov\), which a signal has stopped/,
+      ],
+    ],
+    not: [/KILL/, "record-left"],
+  },
+  {
+    title: "a process that a call has left behind holds the node's lock",
+    script: `mkdir -p ${state}; setsid /host/holder ${state}/.node </dev/null >/tmp/held 2>&1 &
+      until grep -q held /tmp/held; do sleep 0.02; done; rm /tmp/held`,
+    finds: [
+      [
+        "node-locked",
+        "error",
+        /^the node's RDMA devices are locked by process \d+ .*no VF can be bound again/,
+      ],
+    ],
+  },
+  {
+    title: "lock files are a link and directories",
+    script: `mkdir -p ${state}/.vf; cd ${state}; rm -rf .node .vf/${vfs[1]} .vf/${vfs[2]}
+      mkdir .node .vf/${vfs[2]}; ln -s /etc/hostname .vf/${vfs[1]}; cd /
+      ! ${call({ config: network(vfs[1]) })} >/dev/null`,
+    finds: [
+      ["lock-file", "error", /0000:01:10\.2 is not a regular file: .*ELOOP/],
+      ["lock-file", "error", /0000:01:10\.4 is not a regular file: .*EISDIR/],
+      ["lock-file", "error", /ib-sriov\/\.node is not a regular file: .*EISDIR/],
+    ],
+  },
+  {
+    title: "the host uses VFs: in a bond, and with a pkey child",
+    script: `modprobe bonding max_bonds=0; ip link add rail type bond mode active-backup fail_over_mac active
+      name=${netdev(vfs[1])}; ip link set $name down; ip link set $name master rail; ip link set $name up
+      ip link add link ${netdev(vfs[2])} name a0.8001 type ipoib pkey 0x8001`,
+    finds: [
+      [
+        "vf-refused",
+        "error",
+        /^ADD refuses VF 0000:01:10\.2, which is free: .* is a port of rail; ip link set \S+ nomaster$/,
+      ],
+      [
+        "vf-refused",
+        "error",
+        /^ADD refuses VF 0000:01:10\.4, .* has the pkey children a0\.8001; ip link del a0\.8001$/,
+      ],
+      ["vf-mtu", "warning", /1500, of the others 2044|1500, of the PF 2044/],
+    ],
+    // A bond gives its ports an MTU.
+    remedy: "ip link del rail; ip link del a0.8001",
+    not: ["vf-locked"],
+  },
+  {
+    title: "a VF has two netdevs",
+    script: `echo 2 >/sys/module/vhca/parameters/ports; ${rebind(vfs[1])}; echo 1 >/sys/module/vhca/parameters/ports`,
+    finds: [
+      ["vf-refused", "error", /^ADD refuses VF 0000:01:10\.2, .* it has 2 netdevs/],
+      ["vf-port-down", "warning", /^VF 0000:01:10\.2 has a port that is not ACTIVE/],
+    ],
+    remedy: rebind(vfs[1]),
+  },
+  {
+    title: "a VF without a driver is reserved for vfio-pci",
+    script: `echo vfio-pci >/sys/bus/pci/devices/${vfs[3]}/driver_override; echo ${vfs[3]} >/sys/bus/pci/drivers/mlx5_core/unbind`,
+    finds: [["vf-no-driver", "error", /^VF 0000:01:10\.6 has no driver, and only vfio-pci may bind/]],
+    after: `[ $(basename $(readlink /sys/bus/pci/devices/${vfs[3]}/driver)) = vfio-pci ]
+      echo >/sys/bus/pci/devices/${vfs[3]}/driver_override; echo ${vfs[3]} >/sys/bus/pci/drivers/vfio-pci/unbind
+      echo ${vfs[3]} >/sys/bus/pci/drivers/mlx5_core/bind`,
+  },
+  {
     title: "a VF was destroyed and created again while a pod had it",
     script: `${add({ config: network(vfs[1]) })}
       for number in 0 4; do echo $number >/sys/bus/pci/devices/${pf}/sriov_numvfs; done`,
@@ -197,6 +281,18 @@ const guidRows: readonly Row[] = [
     not: ["guid-ok"],
   },
 ];
+
+const leftGuid = "02:00:00:00:00:00:00:55";
+const leftRow: Row = {
+  title: "a killed ADD has left the GUID of a pod on a VF",
+  script: `${setGuid(2, leftGuid)}; ${rebind(vfs[2])}; ${configure(chain({ guid: leftGuid }))}
+    ! ${call({ config: network(vfs[1], { guid: leftGuid }) })} >/dev/null`,
+  finds: [
+    ["guid-left", "warning", /^VF 0000:01:10\.4 is free, and has GUID 02:00:00:00:00:00:00:55, .*mynet/],
+  ],
+  after: `${add({ config: network(vfs[1], { guid: leftGuid }) })}
+    ${call({ command: "DEL", config: network(vfs[1], { guid: leftGuid }) })}; ${configure(chain())}`,
+};
 
 const recordRows: readonly Row[] = [
   {
@@ -261,6 +357,59 @@ const networkRows: readonly Row[] = [
     not: ["ipam-missing", /\bcp /],
   },
   {
+    title: "the directory of plugins is missing",
+    script: `cp ${bin}/host-local /usr/lib/cni; mv ${bin} ${bin}.away`,
+    finds: [
+      ["plugin-missing", "error", /"ib-sriov"/],
+      ["ipam-missing", "error", /"host-local"/],
+    ],
+    after: `rm -r ${bin}.away`,
+  },
+  {
+    title: "the directory of plugins is mounted read-only, and the plugins are missing",
+    script: `rm ${bin}/host-local ${bin}/ib-sriov; mount --bind ${bin} ${bin}; mount -o remount,bind,ro ${bin}`,
+    finds: [
+      ["plugin-missing", "error", /"ib-sriov"/],
+      ["ipam-missing", "error", /"host-local"/],
+    ],
+    after: `umount ${bin}`,
+  },
+  {
+    title: "the directory of plugins is mounted read-only, and the plugins are not executable",
+    script: `chmod 644 ${bin}/host-local ${bin}/ib-sriov; mount --bind ${bin} ${bin}; mount -o remount,bind,ro ${bin}`,
+    finds: [
+      ["plugin-broken", "error", /ib-sriov is not executable/],
+      ["ipam-broken", "error", /host-local is not executable/],
+    ],
+    after: `umount ${bin}`,
+  },
+  {
+    title: "the directory of plugins is mounted with noexec",
+    script: `mount --bind ${bin} ${bin}; mount -o remount,bind,noexec ${bin}`,
+    finds: [
+      ["plugin-broken", "error", /ib-sriov is not executable/],
+      ["ipam-broken", "error", /host-local is not executable/],
+    ],
+    not: [/chmod/],
+    after: `umount ${bin}`,
+  },
+  {
+    title: "no address of host-local is free",
+    script: `mkdir -p /var/lib/cni/networks/mynet; printf 'c9\\r\\nnet1' >/var/lib/cni/networks/mynet/10.9.0.2
+      ${configure(chain({ ipam: hostLocal(["10.9.0.0/30"]) }))}
+      ! ${call({ config: network(vfs[1], { ipam: hostLocal(["10.9.0.0/30"]) }) })} >/dev/null`,
+    finds: [["ipam-exhausted", "error", /^mynet .*: host-local has no free address in 10\.9\.0\.0\/30/]],
+    remedy: "rm /var/lib/cni/networks/mynet/10.9.0.2",
+    not: ["network-ok"],
+    after: configure(chain()),
+  },
+  {
+    title: "sbr follows in the list of a network",
+    script: configure(chain({}, { type: "sbr" }), "20-sbr.conflist"),
+    finds: [["network-order", "warning", /20-sbr\.conflist\) calls sbr after ib-sriov/]],
+    remedy: `rm ${networks}/20-sbr.conflist`,
+  },
+  {
     title: "networks are refused, have misspelled keys, or cannot be read",
     script: [
       configure(chain({}, { type: "rdma" }), "20-chain.conflist"),
@@ -279,6 +428,7 @@ const networkRows: readonly Row[] = [
         "error",
         /20-chain\.conflist\) chains rdma-cni, which refuses every ADD, .* shared/,
       ],
+      ["network-order", "warning", /20-chain\.conflist\) calls rdma after ib-sriov/],
       ["ipam-version", "error", /30-new\.conflist\) has CNI 1\.1\.0, but .*host-local supports .*1\.0\.0/],
       ["network-invalid", "error", /40-wrong\.conf\): .*link_state/],
       ["network-key", "warning", /70-keys\.conf\): .*key linkState is ignored; use link_state/],
@@ -298,4 +448,11 @@ const networkRows: readonly Row[] = [
 ];
 
 /** The broken nodes, except those in which RDMA devices have the wrong mode. */
-export const rows: readonly Row[] = [...vfRows, ...guidRows, ...recordRows, ...networkRows, ...pfRows];
+export const rows: readonly Row[] = [
+  ...vfRows,
+  ...guidRows,
+  leftRow,
+  ...recordRows,
+  ...networkRows,
+  ...pfRows,
+];

@@ -47,6 +47,27 @@ describe("appendToLog", () => {
     expect(existsSync(absent)).toBe(false);
   });
 
+  test("does not write to a regular file of procfs or sysfs, which is a value of the kernel", () => {
+    // The value that the file has already, in the form of a log: written, it would change nothing.
+    const values = ["/proc/sys/kernel/pid_max", "/proc/self/comm", "/sys/kernel/profiling"].filter(
+      existsSync,
+    );
+    expect(values.length).toBeGreaterThanOrEqual(2);
+    for (const path of values) {
+      const text = readFileSync(path, "utf8");
+      expect(failure(append(text), path)).toMatchObject({ code: "EINVAL", call: "open", subject: path });
+    }
+  });
+
+  test("appends on a tmpfs that counts no blocks", () => {
+    const directory = freshPath("mount");
+    mkdirSync(directory);
+    const under = ["unshare", "-m", "sh", "-c", `mount -t tmpfs -o size=0 none ${directory}; exec "$0" "$@"`];
+    expect(
+      evaluate(`${append("#1\n")} return host.statfs(input).blocks`, `${directory}/log`, { under }),
+    ).toBe(0);
+  });
+
   test("does not write to a file of another user", () => {
     for (const text of ["", "#1\n"]) {
       const path = fileWith(text);

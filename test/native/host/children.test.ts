@@ -184,6 +184,24 @@ describe("wait", () => {
     expect(evaluate(`${run} return run("/bin/pwd", {}, 10000).status;`)).toBe(0);
   });
 
+  test("drops what a child prints beyond the limit, of each stream, and waits for its end", () => {
+    const path = shellScript("head -c 300000 /dev/zero >&2; head -c 300000 /dev/zero; echo end >&2; exit 3");
+    const body = `${run}
+      const { status, stdout, stderr } = start(input[0]).wait(Infinity, input[1], "dropped");
+      return [status, stdout.length, stderr.length];`;
+    expect(evaluate(body, [path, 100_000])).toEqual([3, 100_000, 100_000]);
+    expect(evaluate(body, [path, 400_000])).toEqual([3, 300_000, 300_004]);
+  });
+
+  test("does not read without end what another process prints into the pipes of a child", () => {
+    const path = shellScript("yes & echo $! >&2; sleep 0.3; exit 4");
+    const body = `${run}
+      const { status, stdout, stderr } = start(input).wait(host.monotonic() + 100000, 100000, "dropped");
+      host.kill(Number(stderr), 9);
+      return [status, stdout.length];`;
+    expect(evaluate(body, path)).toEqual([4, 100_000]);
+  });
+
   test("waits for the child, not for other processes that hold its pipes", () => {
     const path = shellScript("sleep 600 & echo $! ; echo printed >&2");
     const body = `${run} const begin = host.monotonic(); const { stdout, stderr } = run(input); return [stdout, stderr, host.monotonic() - begin];`;

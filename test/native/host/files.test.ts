@@ -168,7 +168,7 @@ test("stat returns type, identity, size and mode, of a link or of its target", (
   const path = fileWith("12345");
   const link = freshPath("link");
   symlinkSync(path, link);
-  const { dev, ino, mode, mtimeNs, uid, nlink } = statSync(path, { bigint: true });
+  const { dev, ino, mode, mtimeNs, uid, gid, nlink } = statSync(path, { bigint: true });
   const modified = expect.closeTo(Number(mtimeNs) / 1e6, 2);
   const permissions = Number(mode & 0o7777n);
   const file = {
@@ -179,6 +179,7 @@ test("stat returns type, identity, size and mode, of a link or of its target", (
     mode: permissions,
     modified,
     user: Number(uid),
+    group: Number(gid),
     names: Number(nlink),
   };
   expect(evaluate("return host.stat(input);", link)).toEqual(file);

@@ -1,7 +1,7 @@
 import { spawn, spawnSync } from "node:child_process";
 import { once } from "node:events";
-import { writeFileSync } from "node:fs";
-import { expect, test } from "vitest";
+import { closeSync, openSync, writeFileSync } from "node:fs";
+import { describe, expect, test } from "vitest";
 import { evaluate, failure, freshPath, hostTest, linux, start } from "../harness.ts";
 
 function scriptPath(code: string): string {
@@ -75,6 +75,63 @@ function fifo(): string {
   return path;
 }
 
+describe("a pipe that is not read", () => {
+  /** Fills a pipe by stdout or stderr of a script, and returns what the script prints to the other. */
+  async function withFullPipe(fd: 1 | 2, code: string, signal?: NodeJS.Signals): Promise<string> {
+    // Both ends are open, and nothing reads.
+    const pipe = openSync(fifo(), "r+");
+    const other = 3 - fd;
+    const script = scriptPath(`
+      function codeOf(action) { try { action(); return "none"; } catch (error) { return error.code; } }
+      const text = "0123456789".repeat(10000);
+      ${code.replaceAll("report(", `host.print(${other}, `)}`);
+    const stdio = fd === 1 ? (["pipe", pipe, "pipe"] as const) : (["pipe", "pipe", pipe] as const);
+    const child = spawn(hostTest, [script], { stdio: [...stdio] });
+    closeSync(pipe);
+    let report = "";
+    const stream = fd === 1 ? child.stderr : child.stdout;
+    stream?.setEncoding("utf8").on("data", (text: string) => {
+      report += text;
+      if (signal !== undefined && report === "waits") child.kill(signal);
+    });
+    await once(child, "close");
+    return report;
+  }
+
+  test("a print to stdout ends at its deadline", async () => {
+    const code = `report(codeOf(() => host.print(1, text, host.monotonic() + 50)));
+      report(codeOf(() => host.print(1, "x", host.monotonic())));`;
+    expect(await withFullPipe(1, code)).toBe("ETIMEDOUT".repeat(2));
+  });
+
+  test("a print to stdout ends by a signal that is held back, and waits a second after it", async () => {
+    const code = `host.deferSignals(); report("waits");
+      report(codeOf(() => host.print(1, text)) + host.pendingSignal());
+      const began = host.monotonic();
+      report(codeOf(() => host.print(1, text)) + Math.floor((host.monotonic() - began) / 1000));`;
+    expect(await withFullPipe(1, code, "SIGTERM")).toMatch(/^waitsEINTR(?:SIGTERM)ETIMEDOUT[1-9]\d*$/);
+  });
+
+  test("a print to stderr waits a second once, and leaves a signal to the next wait", async () => {
+    const code = `host.deferSignals(); report("waits");
+      const began = host.monotonic();
+      report(codeOf(() => host.print(2, text)));
+      const first = host.monotonic();
+      for (let i = 0; i < 100; i++) codeOf(() => host.print(2, text));
+      report("" + (first - began >= 1000 && host.monotonic() - first < first - began));
+      report(codeOf(() => host.poll(-1, -1, Infinity)));`;
+    expect(await withFullPipe(2, code, "SIGTERM")).toBe("waitsETIMEDOUTtrueEINTR");
+  });
+
+  test("the line of printAfter does not wait for it", async () => {
+    const code = `codeOf(() => host.print(2, text));
+      host.printAfter(1, text);
+      report(codeOf(() => host.poll(-1, -1, host.monotonic() + 50)));
+      report("" + host.cancelPrint());`;
+    expect(await withFullPipe(2, code)).toBe("ETIMEDOUTfalse");
+  });
+});
+
 test("print writes to stdout and stderr only", () => {
   for (const fd of [0, 3, 999]) {
     expect(failure("host.print(input, 'x');", fd)).toMatchObject({ code: "EBADF", subject: `fd ${fd}` });
@@ -87,15 +144,15 @@ test("print writes to stdout and stderr only", () => {
   expect([stdout, stderr]).toEqual(["out \ufffd", "err"]);
 });
 
-test("printed text never goes into a file that got the number of a closed stream", () => {
+test("printing to a closed stdout fails, and the text never goes into a file that got its number", () => {
   const lock = freshPath("lock");
   const path = scriptPath(`
     const fd = linux.openLockFile(${JSON.stringify(lock)}, 0o600);
-    host.print(1, "lost");
+    try { host.print(1, "lost"); } catch (error) { host.print(2, error.code + " "); }
     host.print(2, String(fd));`);
   const result = spawnSync("sh", ["-c", `"$0" "$1" <&- >&-; wc -c <"$2"`, hostTest, path, lock], {
     encoding: "utf8",
   });
-  expect(result.stderr).toBe("3");
+  expect(result.stderr).toBe("EBADF 3");
   expect(result.stdout.trim()).toBe("0");
 });

@@ -6,6 +6,7 @@ import { guid } from "../../support/records.ts";
 import { everything, isolated, kernels, requests } from "../harness/common-requests.ts";
 import { c1, c2, freshVf, vf } from "../harness/default-node.ts";
 import { driver } from "../harness/prepare.ts";
+import { messageChain } from "../harness/run.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { report } from "../harness/sweep.ts";
 import { addAltnames } from "../model/link-requests.ts";
@@ -108,8 +109,12 @@ describe("a VF whose numbers below /dev/infiniband would change, because lower o
     expect(simulated.lines().filter((line) => line.includes("c1-net1") || line.includes("of c1 "))).toEqual(
       [],
     );
-    // The VF keeps its new numbers: the next ADD can succeed.
-    expect(simulated.add(c1, request).end).toBe("done");
+    // The container keeps the files that it was given, until it is deleted.
+    expect(messageChain(simulated.add(c1, request).error)).toMatch(
+      /had uverbs2, umad2, and now it has uverbs0/,
+    );
+    simulated.mustDel(c1, request);
+    expect(simulated.add(c2, request).end).toBe("done");
   });
 });
 

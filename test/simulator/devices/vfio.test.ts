@@ -1,5 +1,6 @@
 // VFs that are bound to vfio-pci, for virtual machines: ADD, DEL and later calls, with all their faults.
 import { expect, test, vi } from "vitest";
+import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { adminGuid } from "../../../src/attachment/steps/admin-guid.ts";
 import { codes } from "../../../src/cni/errors.ts";
 import { emptyResult } from "../../../src/cni/result.ts";
@@ -7,7 +8,7 @@ import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { guid } from "../../support/records.ts";
 import { contrary, everything, type NamedRequest, partition, same } from "../harness/common-requests.ts";
-import { c1, c2, pf, type Setting, vf, wholePf } from "../harness/default-node.ts";
+import { c1, c2, deviceInfo, pf, type Setting, vf, wholePf } from "../harness/default-node.ts";
 import type { KillPoint } from "../harness/faults.ts";
 import {
   thenAgain,
@@ -16,6 +17,7 @@ import {
   thenDel,
   thenDelWithoutNamespace,
 } from "../harness/follow-ups.ts";
+import { recordOf } from "../harness/records.ts";
 import type { AttachmentRequest } from "../harness/requests.ts";
 import { check, messageChain } from "../harness/run.ts";
 import {
@@ -211,6 +213,22 @@ test("a PF is attached as a whole, and keeps its GUID and link state, which a wa
   const { warnings } = node.mustAdd(c1, { ...everything, vf: wholePf });
   expect(warnings).toContainEqual(expect.stringMatching(/is a PF, which keeps its own GUID and link state/));
   node.mustDel(c1, { ...everything, vf: wholePf });
+  node.requireAsBefore("after DEL");
+});
+
+test("the port GUID of a PF that was noted is in its record and in its device information until DEL", () => {
+  const node = new SimulatedNode({});
+  const noted = guid("0d:00:00:00:00:00:00:01");
+  node.changeNode(({ files }) => {
+    files.makeDirectory(`${STATE_DIRECTORY}/.pf`);
+    files.write(`${STATE_DIRECTORY}/.pf/${wholePf}`, noted);
+  });
+  const request = { vf: wholePf, deviceInfo };
+  const portGuid = () => JSON.parse(node.machine.files.texts.get(deviceInfo) ?? "").pci["port-guid"];
+  node.mustAdd(c1, request);
+  expect([recordOf(node.machine, c1)?.originals.portGuid, portGuid()]).toEqual([noted, noted]);
+  node.mustDel(c1, request);
+  expect(portGuid()).toBeUndefined();
   node.requireAsBefore("after DEL");
 });
 

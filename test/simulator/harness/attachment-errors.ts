@@ -4,6 +4,7 @@ import { derivedGuid } from "../../../src/infiniband/derived-guid.ts";
 import { type Guid, isUsableGuid } from "../../../src/infiniband/guid.ts";
 import { formatHardwareAddress, portGuidOf } from "../../../src/infiniband/hardware-address.ts";
 import { pfGuid } from "../model/bus.ts";
+import { filesOf, givenFiles } from "../model/device-plugin.ts";
 import type { Machine } from "../model/machine.ts";
 import type { Vf } from "../model/pci-functions.ts";
 import { isFirst, type Setting, wholePf } from "./default-node.ts";
@@ -39,6 +40,10 @@ export function attachmentErrors(
 ): string[] {
   const { setting, originals, autoGuid } = expectations;
   if (request.vf === wholePf) return pfErrors(machine, pod, request, result);
+  const files = filesOf(machine, request.vf);
+  const given = givenFiles(machine, pod) ?? files;
+  if (!given.every((name) => files.includes(name)))
+    return [`${pod.containerId} has been given ${given}, and its VF has ${files}`];
   if (machine.bus.driverOf(request.vf) === "vfio-pci")
     return vfioErrors(machine, pod, request, result, expectations);
   if (setting.rdmaOnly === true) return rdmaOnlyErrors(machine, pod, request, result, expectations);

@@ -155,7 +155,7 @@ const answers: Effects = {
     wait: ({ machine }, deadline) => ({ "time is up": () => timeIsUp(machine, deadline, "a change") }),
   },
   child: {
-    wait: ({ machine, real }, deadline) => ({
+    wait: ({ machine, real }, deadline, excess) => ({
       // The child hangs at that moment.
       "time is up": () => timeIsUp(machine, deadline, "the child to exit"),
       "killed by a signal": () => {
@@ -163,6 +163,7 @@ const answers: Effects = {
         return real.wait(deadline);
       },
       "printed too much": () => {
+        if (excess === "dropped") return real.wait(deadline);
         real.kill();
         throw new Refusal("EFBIG", "read the output of the child");
       },

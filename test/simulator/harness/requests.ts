@@ -26,6 +26,8 @@ export interface Pod {
   readonly containerId: string;
   readonly ifname: string;
   readonly netns: string;
+  /** K8S_POD_UID, which all sandboxes of a pod have in common; `undefined` if the runtime does not name it. */
+  readonly uid?: string;
 }
 
 /** The desired settings of an attachment. */
@@ -99,12 +101,8 @@ export function delRequest(
   };
 }
 
-function callOf(
-  node: Node,
-  { containerId, ifname, netns }: Pod,
-  request: AttachmentRequest,
-  warn: VerbRequest["warn"],
-): VerbRequest {
+function callOf(node: Node, pod: Pod, request: AttachmentRequest, warn: VerbRequest["warn"]): VerbRequest {
+  const { containerId, ifname, netns } = pod;
   const ranges = request.subnets?.map((subnet) => [{ subnet }]);
   const routes = request.subnets?.map((subnet) => ({ dst: subnet.includes(":") ? "::/0" : "0.0.0.0/0" }));
   const ipam = ranges === undefined ? {} : { ipam: { type: "host-local", ranges, routes } };
@@ -120,7 +118,7 @@ function callOf(
       ...request.more,
       prevResult: request.prevResult && JSON.parse(encodeResult(request.prevResult, "1.1.0")),
     }),
-    args: "IgnoreUnknown=1",
+    args: argsOf(pod),
     path: pluginPath,
     deadline: node.clock.now() + timeoutOf(request),
     warn,
@@ -152,14 +150,19 @@ export function gcRequest(
 }
 
 /** Returns the environment of the plugin's process. */
-export function environmentOf({ containerId, ifname, netns }: Pod, command: string): string[] {
+export function environmentOf(pod: Pod, command: string): string[] {
+  const { containerId, ifname, netns } = pod;
   return [
     "PATH=/bin",
     `CNI_COMMAND=${command}`,
     `CNI_CONTAINERID=${containerId}`,
     `CNI_IFNAME=${ifname}`,
     `CNI_NETNS=${netns}`,
-    "CNI_ARGS=IgnoreUnknown=1",
+    `CNI_ARGS=${argsOf(pod)}`,
     `CNI_PATH=${pluginPath}`,
   ];
+}
+
+function argsOf({ uid }: Pod): string {
+  return `IgnoreUnknown=1${uid === undefined ? "" : `;K8S_POD_UID=${uid}`}`;
 }

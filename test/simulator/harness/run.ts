@@ -14,6 +14,7 @@ import { CniError, codes } from "../../../src/cni/errors.ts";
 import type { Result } from "../../../src/cni/result.ts";
 import type { Node } from "../../../src/node/node.ts";
 import { unobserved } from "../../support/unobserved.ts";
+import { forgetFiles, giveFiles } from "../model/device-plugin.ts";
 import type { Machine } from "../model/machine.ts";
 import { nodeOf } from "../model/node.ts";
 import { type Fault, Gate, type NodeCall } from "./gate.ts";
@@ -60,6 +61,7 @@ export function rebinds({ calls }: Pick<Run, "calls">): number {
 
 /** Runs ADD in a new process. */
 export function add(machine: Machine, pod: Pod, request: AttachmentRequest, fault?: Fault): Run {
+  giveFiles(machine, pod, request.vf);
   const verb: Verb = (node, warn, answer) => addVerb(node, addRequest(node, pod, request, warn), answer);
   return run(machine, pod, "ADD", verb, fault, timeoutOf(request));
 }
@@ -73,7 +75,7 @@ export function del(
   netns?: string | null,
 ): Run {
   const given = netns === undefined ? pod.netns : (netns ?? undefined);
-  return run(
+  const ran = run(
     machine,
     pod,
     "DEL",
@@ -84,6 +86,8 @@ export function del(
     fault,
     timeoutOf(request),
   );
+  if (ran.end === "done") forgetFiles(machine, pod);
+  return ran;
 }
 
 /** Runs CHECK in a new process. `prevResult`: the result that the runtime remembers. */

@@ -155,6 +155,7 @@ function read({ probed, adminNodeGuid, adminPortGuid, linkState }: Vf, mtu: numb
  * - "an administrator's GUIDs": GUIDs that were set at the PF after ADD.
  * - "derived GUID": the GUID that the fresh VF got permanently, and of which a kill can leave only the node or the port
  *   GUID.
+ * - "file numbers": the numbers of the VF's files below /dev/infiniband, which nothing can restore.
  * - The others: the PF's settings for the VF, if the kernel could not report them.
  */
 export type AllowedDifference =
@@ -162,6 +163,7 @@ export type AllowedDifference =
   | "link state"
   | "GUIDs on file"
   | "derived GUID"
+  | "file numbers"
   | "an administrator's GUIDs";
 
 /** Returns the lines of a snapshot without what an allowed difference concerns. */
@@ -173,6 +175,8 @@ export function withoutDifference(lines: readonly string[], what: AllowedDiffere
       return lines.map((line) => line.replace(/^(vf .*) on file \S+ \S+/, "$1"));
     case "an administrator's GUIDs":
       return lines.map(withOwnGuids);
+    case "file numbers":
+      return lines.map((line) => line.replace(/^(vf .*) uverbs\d+ umad\d+ /, "$1 "));
     case "derived GUID":
       return lines.map((line) => line.replaceAll(freshGuid, "none"));
     case "attributes":

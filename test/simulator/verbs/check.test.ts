@@ -1,50 +1,24 @@
 // CHECK finds settings that are no longer as ADD made them, reports them, and changes nothing.
-import { afterAll, describe, expect, test } from "vitest";
-import { CniError, codes } from "../../../src/cni/errors.ts";
-import { emptyResult, type Result } from "../../../src/cni/result.ts";
+import { afterAll, expect, test } from "vitest";
+import { CniError } from "../../../src/cni/errors.ts";
 import { ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import { everything, isolated, partition, partitioned } from "../harness/common-requests.ts";
-import { c1, c2, deviceInfo, type Setting, vf } from "../harness/default-node.ts";
+import { c1, c2, deviceInfo, vf } from "../harness/default-node.ts";
 import { faultsOf } from "../harness/faults.ts";
-import type { Fault } from "../harness/gate.ts";
 import { interfaceOf } from "../harness/prepare.ts";
 import { pathOf } from "../harness/records.ts";
 import type { AttachmentRequest } from "../harness/requests.ts";
-import { check, messageChain, type Run } from "../harness/run.ts";
-import { SimulatedNode } from "../harness/simulated-node.ts";
+import { messageChain } from "../harness/run.ts";
 import { report } from "../harness/sweep.ts";
 import type { Machine } from "../model/machine.ts";
 import { ipoib, ipoibAddress, pkeyChild } from "../model/netdev.ts";
+import { attached } from "./attached.ts";
 
 /** A request with uncommon settings. */
 const uncommon: AttachmentRequest = { ...everything, mtu: 1700, carrierTime: 5_000, deviceInfo, partition };
 const isolatedSetting = { rdma: "exclusive", rdmaDevices: 2 } as const;
-/** Another plugin has given the container an interface before, with a route through it. */
-const chained: AttachmentRequest = {
-  ...everything,
-  prevResult: {
-    ...emptyResult(),
-    interfaces: [{ name: "eth0", sandbox: c1.netns }],
-    ips: [{ address: "192.0.2.1/24", interface: 0 }],
-    routes: [{ dst: "198.51.100.0/24", gw: "192.0.2.9" }],
-  },
-};
-
 let total = 0;
 afterAll(() => report("CHECK", total));
-
-/** Attaches a VF, and returns its CHECK. `remembered` turns ADD's result into the runtime's prevResult. */
-function attached(
-  request: AttachmentRequest = everything,
-  setting: Setting = {},
-  remembered: (result: Result) => Result = (result) => result,
-) {
-  const simulated = new SimulatedNode(setting);
-  const { result } = simulated.mustAdd(c1, request);
-  const prevResult = remembered(result ?? emptyResult());
-  const checked = (fault?: Fault): Run => check(simulated.machine, c1, request, prevResult, fault);
-  return { simulated, checked };
-}
 
 test.each([
   ["common", everything, {}],
@@ -56,65 +30,6 @@ test.each([
   const before = simulated.lines();
   expect(checked()).toMatchObject({ end: "done", warnings: [], violations: [] });
   simulated.requireUnchanged(before, "after CHECK");
-});
-
-describe("the runtime's prevResult", () => {
-  test("can contain routes and addresses of other plugins of the chain", () => {
-    total++;
-    const { checked } = attached(chained, {}, (result) => ({
-      ...result,
-      ips: [...result.ips, { address: "198.51.100.1/24", interface: 0 }],
-    }));
-    expect(checked()).toMatchObject({ end: "done", violations: [] });
-  });
-
-  test("must name the plugin's interface", () => {
-    total++;
-    const { checked } = attached(everything, {}, (result) => ({ ...result, interfaces: [], ips: [] }));
-    const { end, error } = checked();
-    expect(end).toBe("failed");
-    expect(messageChain(error)).toMatch(/prevResult names no interface net1/);
-  });
-
-  test.each([
-    ["of another pod", c2.netns],
-    ["that is gone", "/run/netns/gone"],
-  ])("must not have the plugin's interface in a namespace %s", (_, sandbox) => {
-    total++;
-    const { checked } = attached(everything, {}, (result) => ({
-      ...result,
-      interfaces: result.interfaces.map((each) => ({ ...each, sandbox })),
-    }));
-    const { end, error } = checked();
-    expect(end).toBe("failed");
-    expect(error).toMatchObject({
-      code: codes.badConfiguration,
-      message: `prevResult has interface net1 in ${sandbox}, CNI_NETNS is ${c1.netns}`,
-    });
-  });
-
-  test("may name the container's namespace by another path", () => {
-    total++;
-    const { simulated, checked } = attached(everything, {}, (result) => ({
-      ...result,
-      interfaces: result.interfaces.map((each) => ({ ...each, sandbox: "/proc/7/ns/net" })),
-    }));
-    const { paths } = simulated.machine;
-    const pod = paths.get(c1.netns);
-    if (pod !== undefined) paths.set("/proc/7/ns/net", pod);
-    expect(checked()).toMatchObject({ end: "done", violations: [] });
-  });
-
-  test("must have its port GUID", () => {
-    total++;
-    const { checked } = attached({ vf }, {}, (result) => ({
-      ...result,
-      interfaces: result.interfaces.map((each) => ({ ...each, mac: each.mac?.replace(/..$/, "99") })),
-    }));
-    const { end, error } = checked();
-    expect(end).toBe("failed");
-    expect(messageChain(error)).toMatch(/port GUID 0a:.*:02, not 0a:.*:99/);
-  });
 });
 
 const otherNetdev =

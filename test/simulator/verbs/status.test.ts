@@ -124,6 +124,17 @@ test.each([
   expect(messageChain(error)).toMatch(pattern);
 });
 
+test("51 of the IPAM plugin is the code also if the plugin itself has another problem", () => {
+  const simulated = answering({ STATUS: [1, { code: 51, msg: "half" }] });
+  const { error } = status(simulated, ({ call }) =>
+    call === "files.requireWritable"
+      ? { end: Object.assign(new Error("read-only"), { code: "EROFS" }) }
+      : undefined,
+  );
+  expect(error).toMatchObject({ code: codes.notAvailableLimited });
+  for (const text of ["half", "read-only"]) expect(messageChain(error)).toContain(text);
+});
+
 test("all problems are reported", () => {
   const simulated = new SimulatedNode({});
   simulated.machine.programs.delete(plugin);

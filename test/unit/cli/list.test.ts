@@ -157,3 +157,23 @@ test("the holder is the pod, else the container, else the file, after its condit
     holderText({ ...attached, pod: undefined, name: undefined, since: undefined, condition: "unreadable" }),
   ).toBe(`unreadable: ${attached.path}`);
 });
+
+test("a PF that a virtual machine has is listed with its pod and the port GUID that was noted", () => {
+  const pfGuid = guid("02:00:00:00:00:00:00:01");
+  const whole: InventoriedPf = {
+    ...pf,
+    driver: "vfio-pci",
+    rdma: [],
+    portGuid: pfGuid,
+    ports: [],
+    possibleVfs: undefined,
+    vfs: [],
+    holder: { ...attached, pci: pf.pci, pfGuid },
+  };
+  expect(textOf([whole]).split("\n")[1]).toMatch(
+    /^0000:03:00.0 +vfio-pci +- +- +02:00:00:00:00:00:00:01 +- +held by default\/trainer \(c1\) net1, since/,
+  );
+  const document = JSON.parse(textOf([whole], "json"));
+  expect(schemaErrors("list", document)).toEqual([]);
+  expect(document.pfs[0].holder).toMatchObject({ pci: pf.pci, portGuid: pfGuid, pod: "default/trainer" });
+});

@@ -27,6 +27,16 @@ describe.each(sections)("$title", ({ rules }) => {
   });
 });
 
+test("the page of the reference names the same commit of the specification, and tests of each rule", () => {
+  const page = read("../../../docs/reference/conformance.md");
+  const [, commit] = /at commit (\w{7})/.exec(read("conformance.txt")) ?? [];
+  expect(page).toContain(`at commit \`${commit}\``);
+  expect(page).toContain(`/blob/${commit}/SPEC.md`);
+  const rows = page.split("\n").filter((line) => line.startsWith("| ") && !line.startsWith("| the spec"));
+  expect(rows.length).toBeGreaterThan(35);
+  for (const row of rows) expect(row.split(" | ")[2]).toMatch(/^\[.*\.test\.ts\)/);
+});
+
 test("reserved codes are not used", () => {
   const reserved = (code: number) =>
     code === 9 || code === 10 || (code >= 12 && code <= 49) || (code >= 52 && code <= 99);

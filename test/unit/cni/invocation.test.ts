@@ -38,11 +38,11 @@ describe("the environment", () => {
   });
 
   const required: Record<string, string[]> = {
-    ADD: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
-    CHECK: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME", "CNI_PATH"],
-    DEL: ["CNI_CONTAINERID", "CNI_IFNAME", "CNI_PATH"],
+    ADD: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
+    CHECK: ["CNI_CONTAINERID", "CNI_NETNS", "CNI_IFNAME"],
+    DEL: ["CNI_CONTAINERID", "CNI_IFNAME"],
     GC: ["CNI_PATH"],
-    STATUS: ["CNI_PATH"],
+    STATUS: [],
     VERSION: [],
     add: [],
   };

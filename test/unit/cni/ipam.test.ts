@@ -33,7 +33,11 @@ describe("findPlugin", () => {
       code: 999,
       message: 'failed to find plugin "x" in path [/a /b]',
     });
-    expect(thrown(() => find("x", "")).message).toBe('failed to find plugin "x" in path []');
+    expect(thrown(() => find("x", ":")).message).toBe('failed to find plugin "x" in path []');
+    expect(thrown(() => find("x", ""))).toMatchObject({
+      code: 4,
+      message: expect.stringContaining("[CNI_PATH] missing"),
+    });
   });
 
   test("refuses a missing name, and names that are paths: code 999", () => {
@@ -76,11 +80,14 @@ describe("the environment of an IPAM plugin", () => {
     "odd",
   ];
 
+  const mark = "IB_SRIOV_IPAM=1";
+
   test("is the plugin's, and only CNI_COMMAND is overridden", () => {
-    expect(ipamEnvironment(own, "DEL", call)).toEqual(
-      own.map((entry) => (entry === "CNI_COMMAND=ADD" ? "CNI_COMMAND=DEL" : entry)),
-    );
-    expect(ipamEnvironment(own, "ADD", call)).toEqual(own);
+    expect(ipamEnvironment(own, "DEL", call)).toEqual([
+      ...own.map((entry) => (entry === "CNI_COMMAND=ADD" ? "CNI_COMMAND=DEL" : entry)),
+      mark,
+    ]);
+    expect(ipamEnvironment(own, "ADD", call)).toEqual([...own, mark]);
   });
 
   test("of a command has all variables that the call needs", () => {
@@ -92,6 +99,7 @@ describe("the environment of an IPAM plugin", () => {
       "CNI_IFNAME=net1",
       "CNI_NETNS=/ns",
       "CNI_PATH=/opt/cni/bin",
+      mark,
     ]);
   });
 

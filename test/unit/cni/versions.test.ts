@@ -89,14 +89,22 @@ describe("versions", () => {
     expect(SUPPORTED_VERSIONS.map(familyOf)).toEqual(["0.1", "0.1", "0.3", "0.3", "0.3", "1.0", "1.0"]);
   });
 
-  test("VERSION answers one line of compact JSON with its newline", () => {
-    expect(versionDocument()).toBe(
-      '{"cniVersion":"1.1.0","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n',
-    );
-  });
+  test.each([
+    ['{"cniVersion":"0.4.0"}', "0.4.0"],
+    // A later version, which is not supported.
+    ['{"cniVersion":"2.0.0"}', "2.0.0"],
+    ...["", "garbage", "[]", "{}", '{"cniVersion":1}', '{"cniVersion":"x"}'].map((input) => [input, "1.1.0"]),
+  ])(
+    "VERSION answers one line of compact JSON with its newline, and the cniVersion of %j: %s",
+    (input, cniVersion) => {
+      expect(versionDocument(input)).toBe(
+        `{"cniVersion":"${cniVersion}","supportedVersions":["0.1.0","0.2.0","0.3.0","0.3.1","0.4.0","1.0.0","1.1.0"]}\n`,
+      );
+    },
+  );
 
   test("the versions of another plugin's answer, `undefined` if it is not an answer", () => {
-    expect(versionsIn(versionDocument())).toEqual([...SUPPORTED_VERSIONS]);
+    expect(versionsIn(versionDocument(""))).toEqual([...SUPPORTED_VERSIONS]);
     for (const answer of ["", "{", "[]", "null", "{}", '{"supportedVersions":"1.1.0"}']) {
       expect(versionsIn(answer)).toBeUndefined();
     }

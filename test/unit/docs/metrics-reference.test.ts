@@ -19,6 +19,7 @@ const names = {
   vf: "",
   netdev: "",
   rdmaDevice: "",
+  portGuid: "",
 };
 
 /** All metrics, each with a sample. */

@@ -55,8 +55,8 @@ function problemsIn(text: string): string[] {
     ...problemsOfPermissions("the workflow", workflow.permissions),
     ...jobs.flatMap(([name, job]) => (job.permissions ? problemsOfPermissions(name, job.permissions) : [])),
     ...jobs
-      .filter(([, job]) => job.uses === undefined && !((job["timeout-minutes"] ?? 999) <= 15))
-      .map(([name]) => `${name} may take longer than 15 minutes`),
+      .filter(([, job]) => job.uses === undefined && !((job["timeout-minutes"] ?? 999) <= 30))
+      .map(([name]) => `${name} may take longer than 30 minutes`),
     ...uses.flatMap((action) => (action === undefined ? [] : problemsOfAction(text, action))),
     ...steps.flatMap(({ run }) => (run === undefined ? [] : problemsOfRun(run))),
     ...makesOf(workflow).flatMap(problemsOfMake),
@@ -82,7 +82,7 @@ test.each([
   ["make has no target tests", "run: make $TARGETS", "run: make tests"],
   ["runs node test", "run: make $TARGETS", "run: node test"],
   [/^a value is inserted into a script/, "run: make $TARGETS", `run: make ${"$"}{{ inputs.targets }}`],
-  ["make may take longer than 15 minutes", "timeout-minutes: 15", "timeout-minutes: 30"],
+  ["make may take longer than 30 minutes", "timeout-minutes: 30", "timeout-minutes: 45"],
   ["uses secrets.NAME", "false", `${"$"}{{ secrets.NAME }}`],
   ["virtual/** matches no file", "'vhca/**'", "'virtual/**'"],
 ])("a changed workflow is reported: %s", (problem, before, after) => {

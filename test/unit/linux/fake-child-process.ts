@@ -18,8 +18,8 @@ export class ChildProcess {
     return new ChildProcess();
   }
 
-  wait(deadline: number, limit: number): ChildOutcome {
-    called("wait", `${deadline} ${limit}`);
+  wait(deadline: number, limit: number, excess?: string): ChildOutcome {
+    called("wait", [deadline, limit, excess].join(" ").trimEnd());
     const end = children.ends.shift() ?? "ETIMEDOUT";
     if (typeof end === "string") throw hostError(end, "wait", "");
     return end;

@@ -114,19 +114,19 @@ export const fstat: typeof real.fstat = (fd) => {
 };
 
 function inMemory(device: string, inode: string): real.FileStatus {
-  return { type: "file", device, inode, size: 0, modified: 0, mode: 0o444, user: 0, names: 1 };
+  return { type: "file", device, inode, size: 0, modified: 0, mode: 0o444, user: 0, group: 0, names: 1 };
 }
 
 function statusOf(status: fs.Stats): real.FileStatus {
   const types = { file: status.isFile(), directory: status.isDirectory(), link: status.isSymbolicLink() };
   const type = (["file", "directory", "link"] as const).find((each) => types[each]) ?? "other";
-  const { ino, size, mode, mtimeMs: modified, uid: user, nlink: names } = status;
-  return { type, device: "1", inode: String(ino), size, modified, mode: mode & 0o7777, user, names };
+  const { ino, size, mode, mtimeMs: modified, uid: user, gid: group, nlink: names } = status;
+  return { type, device: "1", inode: String(ino), size, modified, mode: mode & 0o7777, user, group, names };
 }
 
 export const statfs: typeof real.statfs = (path) => {
-  called("statfs", path);
-  const type = present(machine.namespaces.get(path), "statfs", path).magic;
+  called("statfs", String(path));
+  const type = present(machine.namespaces.get(String(path)), "statfs", String(path)).magic;
   return { type, blocks: 0, freeBlocks: 0, files: 0, freeFiles: 0 };
 };
 

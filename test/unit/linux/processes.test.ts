@@ -57,6 +57,9 @@ describe("a child", () => {
   it("that prints too much is a separate error", () => {
     children.ends = ["EFBIG"];
     expect(() => processes.start(command).wait(5000)).toThrow(expect.objectContaining({ code: "EFBIG" }));
+    children.ends = [ended];
+    expect(processes.start(command).wait(5000, "dropped")).toEqual(ended);
+    expect(machine.calls.at(-1)).toBe("wait 5000 1048576 dropped");
   });
 
   it("is tried again while its executable is being written, for 5 s at most", () => {

@@ -25,6 +25,7 @@ const refused: [string, object, number][] = [
   ["a deviceID of number", { deviceID: 3 }, 7],
   ["type of number", { type: 5 }, 7],
   ["dhcp", { ipam: { type: "dhcp" } }, 2],
+  ["the plugin itself as IPAM plugin", { ipam: { type: "ib-sriov" } }, 2],
   ["ipam of text", { ipam: "host-local" }, 7],
   ["ipam.type of number", { ipam: { type: 5 } }, 7],
   ["an mtu of text", { mtu: "2044" }, 7],

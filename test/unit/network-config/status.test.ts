@@ -23,6 +23,7 @@ describe("parseNetworkForStatus", () => {
 
   test.each([
     ["dhcp", { ipam: { type: "dhcp" } }, 2],
+    ["the plugin itself as IPAM plugin", { ipam: { type: "ib-sriov" } }, 2],
     ["an invalid pkey", { pkey: "0x10000" }, 7],
     ["a wait for no pkey", { waitForPkeySeconds: 3 }, 7],
     ["an unknown link_state", { link_state: "up" }, 7],

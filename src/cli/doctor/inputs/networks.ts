@@ -7,7 +7,8 @@ import { error, type Finding, skipped } from "../finding.ts";
 import { jsonError } from "./json-error.ts";
 import type { DoctorOptions } from "./options.ts";
 
-const TYPE = "ib-sriov";
+/** The type of this plugin in networks. */
+export const TYPE = "ib-sriov";
 
 /** A network of type ib-sriov. */
 export interface Network {

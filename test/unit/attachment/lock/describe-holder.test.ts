@@ -18,6 +18,13 @@ describe("the holder of a lock", () => {
     );
   });
 
+  it("is the call that a signal has stopped, and the message contains the command that continues it", () => {
+    const stopped = { ...process(100, "ib-sriov"), isStopped: true };
+    expect(describeHolder(note, [stopped], now)).toBe(
+      "held by process 100 (ADD of container c1) for 30 s; it is stopped, to continue it: kill -CONT 100",
+    );
+  });
+
   it("is found also if the call has another pid in its own pid namespace", () => {
     expect(describeHolder(note, [process(4711, "ib-sriov", [4711, 100])], now)).toBe(
       "held by process 100 (ADD of container c1) for 30 s",

@@ -1,5 +1,6 @@
 import { expect, test } from "vitest";
 import {
+  containerKey,
   encodeLockContents,
   type LockContents,
   parseLockContents,
@@ -14,6 +15,7 @@ const empty = {
   hasPendingReleases: false,
   ownGuids: undefined,
   confirmedGuid: undefined,
+  podFiles: undefined,
   holder: undefined,
 } satisfies LockContents;
 
@@ -36,6 +38,12 @@ test("a lock file keeps the GUID that a network has named, if it is valid", () =
   expect(parseLockContents(JSON.stringify({ confirmedGuid: "77" }))).toEqual(empty);
 });
 
+test("a lock file keeps the device files of the last pod, if they are valid", () => {
+  const note = { ...empty, podFiles: { pod: "c1", files: ["uverbs1"] } };
+  expect(parseLockContents(encodeLockContents(note))).toEqual(note);
+  expect(parseLockContents(JSON.stringify({ podFiles: { pod: "c1", files: [1] } }))).toEqual(empty);
+});
+
 test("names of maximum length and the most GUIDs fit, and only the description of the call is cut", () => {
   const name = (letter: string) => ({ containerId: letter.repeat(239), ifname: "net1-0123456789" });
   const note = {
@@ -46,6 +54,7 @@ test("names of maximum length and the most GUIDs fit, and only the description o
     hasPendingReleases: true,
     ownGuids: { ...ownGuids, generation: "18446744073709551615", instead: new Array(5).fill(ownGuids.node) },
     confirmedGuid: ownGuids.node,
+    podFiles: { pod: containerKey("c".repeat(239)), files: ["uverbs1023", "umad1023"] },
     holder: { pid: 4_194_304, verb: `GC of network ${"n".repeat(900)}`, since: 1_795_000_000_000 },
   };
   const text = encodeLockContents(note);

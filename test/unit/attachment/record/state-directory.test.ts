@@ -90,6 +90,15 @@ describe("the state directory", () => {
     expect(asked).toEqual([`${root}/.x`, `${root}/.x/a-b`, `${root}/.x`, `${root}/.x/a-b`]);
   });
 
+  test.each(["EMFILE", "ENFILE", "ENOMEM"])("does not take %s for an answer about a record", (code) => {
+    const { files, state } = setUp();
+    files.read = () => {
+      throw Object.assign(new Error(code), { code });
+    };
+    expect(() => state.findAny(aRecord())).toThrow(code);
+    expect(() => state.readAny(`${root}/a-b`)).toThrow(code);
+  });
+
   test("stores the state of an attachment in its record", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";

@@ -49,6 +49,7 @@ export function aDoctorContext(
       functions: {
         driver: () => "mlx5_core",
         hasNetdev: () => false,
+        driverOverride: () => undefined,
         rdmaDevices: () => [],
         rdmaDevicesAnywhere: () => [],
         ...parts.functions,
@@ -60,6 +61,7 @@ export function aDoctorContext(
     attached: [],
     pfs: [],
     networks: { networks: [], findings: [] },
+    recent: () => ({ failures: [], counted: [], sources: [], unread: [] }),
     ...changes,
   };
 }

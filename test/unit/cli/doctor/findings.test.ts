@@ -6,6 +6,8 @@ import type { ListedAttachment } from "../../../../src/cli/attachments/attachmen
 import type { DoctorContext } from "../../../../src/cli/doctor/context.ts";
 import { examine } from "../../../../src/cli/doctor/doctor.ts";
 import type { Finding, FindingId } from "../../../../src/cli/doctor/finding.ts";
+import { leftGuids } from "../../../../src/cli/doctor/free-vfs/left-guids.ts";
+import { refusedVfs } from "../../../../src/cli/doctor/free-vfs/refused-vfs.ts";
 import { guids } from "../../../../src/cli/doctor/guids.ts";
 import { networksOf } from "../../../../src/cli/doctor/inputs/networks.ts";
 import { kernel } from "../../../../src/cli/doctor/kernel.ts";
@@ -68,12 +70,13 @@ function network(
   document: unknown,
   answer: string | Error = '{"supportedVersions":["1.0.0"]}',
   pfs: readonly InventoriedPf[] = [],
+  texts: Texts = {},
 ) {
   const text =
     typeof document === "string"
       ? document
       : JSON.stringify({ cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ...Object(document) });
-  const context = aDoctorContext({ [conf]: text, [hostLocal]: "" }, { pfs }, answering(answer));
+  const context = aDoctorContext({ ...texts, [conf]: text, [hostLocal]: "" }, { pfs }, answering(answer));
   return networkChecks({ ...context, networks: networksOf(context, [], context) });
 }
 function answering(answer: string | Error): Parts {
@@ -100,6 +103,8 @@ function withFiles(context: DoctorContext, changes: Partial<DoctorContext["node"
 const refuse = () => {
   throw Object.assign(new Error("open: (EIO)"), { code: "EIO" });
 };
+const vfLock = "/var/lib/cni/ib-sriov/.vf/0000:03:00.2";
+const clock = { now: () => 0, wall: () => 0 };
 const locked = {
   acquire() {
     throw new TimeoutError("locked");
@@ -115,6 +120,14 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "kernel-too-old": () =>
     kernel(aDoctorContext({}, {}, { namespaces: { host: { path: "", cookie: "4:4026531840" } } })),
   "kernel-no-uverbs": () => kernel(withoutModules()),
+  "sysfs-read-only": () =>
+    kernel(
+      withFiles(aDoctorContext(), {
+        requireWritable() {
+          throw Object.assign(new Error("access: (EROFS)"), { code: "EROFS" });
+        },
+      }),
+    ),
   "pf-ok": () => pf([aPf([aVf(0)])]),
   "pf-none": () => pf([]),
   "pf-no-ipoib": () => kernel(withoutModules()),
@@ -139,10 +152,28 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "vf-no-netdev": () => vf({ netdev: undefined }),
   "vf-netdev-away": () => vf({ netdev: undefined }, {}, { functions: { hasNetdev: () => true } }),
   "vf-locked": () => {
-    const texts = { "/var/lib/cni/ib-sriov/.vf/0000:03:00.2": "" };
-    const context = aDoctorContext(texts, { pfs: [aPf([aVf(0)])] }, { clock: { now: () => 0 } });
+    const context = aDoctorContext({ [vfLock]: "" }, { pfs: [aPf([aVf(0)])] }, { clock });
     return locks(withFiles(context, { lock: () => locked }));
   },
+  "node-locked": () => {
+    const context = aDoctorContext(
+      { "/var/lib/cni/ib-sriov/.node": "" },
+      { pfs: [aPf([aVf(0)])] },
+      { clock },
+    );
+    return locks(withFiles(context, { lock: () => locked }));
+  },
+  "lock-file": () => {
+    const context = aDoctorContext({ [vfLock]: "" }, { pfs: [aPf([aVf(0)])] }, { clock });
+    const lock = () => {
+      throw Object.assign(new Error("open: (ELOOP)"), { code: "ELOOP" });
+    };
+    return locks(withFiles(context, { lock }));
+  },
+  "vf-refused": () =>
+    refusedVfs(
+      aDoctorContext({}, { pfs: [aPf([aVf(0)])] }, { clock, functions: { virtualFunction: refuse } }),
+    ),
   "vf-link-disabled": () => vf({ config: { linkState: "disable", nodeGuid: own, portGuid: own } }),
   "vf-link-unknown": () => vf({ config: { linkState: undefined, nodeGuid: own, portGuid: own } }),
   "vf-port-down": () => vf({ ports: [{ ...port, state: "INIT" }] }),
@@ -158,6 +189,12 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "guid-duplicate": () => {
     const twins = { nodeGuid: own, portGuid: own };
     return guidsOf(aVf(0, twins), aVf(1, twins));
+  },
+  "guid-left": () => {
+    const document = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", guid: own };
+    const networks = [{ name: "mynet", file: conf, document, chain: [], cniPath: "" }];
+    const pfs = [aPf([aVf(0, { nodeGuid: own, portGuid: own })])];
+    return leftGuids(aDoctorContext({}, { pfs, networks: { networks, findings: [] } }));
   },
   "guid-unknown": () => guidsOf(aVf(0, { nodeGuid: undefined, portGuid: undefined })),
   "rdma-mode-ok": () => mode(false, undefined, { "/etc/modprobe.d/a.conf": "" }),
@@ -183,10 +220,20 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "network-mtu": () => network({ mtu: 9000 }),
   "network-rdma-cni": () => network({ plugins: [{ type: "ib-sriov" }, { type: "rdma" }] }),
   "network-rdma-only": () => network({ rdmaOnly: true }, undefined, [aPf([aVf(0)])]),
+  "network-order": () => network({ plugins: [{ type: "ib-sriov" }, { type: "sbr" }] }),
   "ipam-missing": () => network({ ipam: { type: "nothing" } }),
   "ipam-broken": () => network(ipam, "x"),
   "ipam-hangs": () => network(ipam, new TimeoutError("timed out")),
   "ipam-version": () => network(ipam, '{"supportedVersions":["0.4.0"]}'),
+  "ipam-exhausted": () =>
+    network(
+      { ipam: { type: "host-local", subnet: "10.1.0.0/30", dataDir: "/var/lib/leases" } },
+      undefined,
+      [],
+      {
+        "/var/lib/leases/mynet/10.1.0.2": "c1",
+      },
+    ),
   "state-ok": () => stateDirectory(aDoctorContext({ "/var/lib/cni/ib-sriov/.vf/x": "" })),
   "state-not-writable": () => stateDirectory(withFiles(aDoctorContext(), { requireWritable: refuse })),
   "records-ok": () => record({}),

@@ -1,8 +1,10 @@
 import { describe, expect, test } from "vitest";
 import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
+import { leftGuids } from "../../../../src/cli/doctor/free-vfs/left-guids.ts";
 import { guids } from "../../../../src/cli/doctor/guids.ts";
 import type { Network } from "../../../../src/cli/doctor/inputs/networks.ts";
 import type { InventoriedPf, InventoriedVf } from "../../../../src/cli/inventory.ts";
+import { derivedGuid } from "../../../../src/infiniband/derived-guid.ts";
 import { ALL_ONES_GUID, ZERO_GUID } from "../../../../src/infiniband/guid.ts";
 import { aRecord, guid } from "../../../support/records.ts";
 import { aDoctorContext, aPf, aVf, summaries } from "./doctor-context.ts";
@@ -12,6 +14,7 @@ const holder = { condition: "attached" } as ListedAttachment;
 const zero = { nodeGuid: ZERO_GUID, portGuid: ZERO_GUID };
 const ones = { nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID };
 const none = { ...zero, config: { linkState: undefined, ...zero } };
+const lock = "/var/lib/cni/ib-sriov/.vf/0000:03:00.2";
 const own = guid("02:00:00:00:00:00:00:01");
 const usable = "usable only for networks that set a GUID";
 const drain = "the SR-IOV Network Operator drains the node";
@@ -198,4 +201,75 @@ test("a GUID that the PF has for another VF, or that another VF gets back after 
   expect(
     summaries(guids(aDoctorContext({}, { pfs: [aPf([aVf(0, { portGuid: own }), later])] }))).flat(),
   ).toContainEqual(expect.stringMatching(/guid-duplicate: .* 0000:03:00.3 \(not in effect yet\)/));
+});
+
+describe("a GUID of a pod that was left on a free VF", () => {
+  const twin = {
+    nodeGuid: own,
+    portGuid: own,
+    config: { linkState: undefined, nodeGuid: own, portGuid: own },
+  };
+  const network = (more: object): Network => ({
+    name: "mynet",
+    file: "/etc/cni/net.d/10-a.conf",
+    document: { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", ...more },
+    chain: [],
+    cniPath: "",
+  });
+  const named = network({ guid: own });
+  const perPod = network({ capabilities: { infinibandGUID: true } });
+  const refusal = `attach VF 0000:03:00.5: GUID ${own} cannot be given to VF 0000:03:00.5: netdev ib1 of 0000:03:00.2 runs with it; no attachment has VF 0000:03:00.2: to take the GUID from it, run: ib-sriov provision --replace 0000:03:00.2; a GUID serves one port`;
+  const left = (vfs: readonly InventoriedVf[], { networks = [] as Network[], msg = "", texts = {} } = {}) => {
+    const failure = { ...{ command: "ADD", pod: "default/a", containerID: "c1", ifname: "net1" } };
+    const failures =
+      msg === "" ? [] : [{ ...failure, ...{ network: "", vf: "", code: 7, msg, details: "" } }];
+    const times = { times: 1, first: "", last: "" };
+    const recent = () => ({
+      failures: failures.map((each) => ({ ...each, ...times })),
+      counted: [],
+      sources: [],
+      unread: [],
+    });
+    const changes = { pfs: [aPf(vfs)], networks: { networks, findings: [] }, recent };
+    return summaries(leftGuids(aDoctorContext(texts, changes)));
+  };
+  const found = (why: string) =>
+    `warning guid-left: VF 0000:03:00.2 is free, and has GUID ${own}, which a pod may have left: ${why}; a pod with that GUID gets no other VF`;
+  const command = "ib-sriov provision --replace 0000:03:00.2";
+
+  test("is known from a network, or from an ADD that was refused", () => {
+    expect(left([aVf(0, twin), aVf(1)], { networks: [named] })).toEqual([
+      [found("network mynet (/etc/cni/net.d/10-a.conf) names it"), command],
+    ]);
+    expect(left([aVf(0, twin), aVf(1)], { msg: refusal })).toEqual([
+      [found("ADD of default/a with that GUID was refused"), command],
+    ]);
+  });
+
+  test("is assumed if pods bring their GUIDs, and no other free VF has a GUID", () => {
+    expect(left([aVf(0, twin), aVf(1, none)], { networks: [perPod] })).toEqual([
+      [found("no other free VF of its PF has a GUID"), `(if it is not the VF's own: ${command})`],
+    ]);
+  });
+
+  test.each([
+    ["the VF has a container", [aVf(0, { ...twin, holder }), aVf(1)], { networks: [named] }],
+    [
+      "the GUID is the VF's own",
+      [aVf(0, twin)],
+      { networks: [named], texts: { [lock]: JSON.stringify({ confirmedGuid: own }) } },
+    ],
+    ["the ADD was refused for another reason", [aVf(0, twin)], { msg: `GUID ${own} cannot be derived` }],
+    ["other VFs have GUIDs, too", [aVf(0, twin), aVf(1), aVf(2, none)], { networks: [perPod] }],
+    ["networks need the GUIDs of VFs", [aVf(0, twin), aVf(1, none)], { networks: [perPod, network({})] }],
+    ["no VF is left", [aVf(0, { ...twin, holder })], { msg: refusal }],
+  ])("is not reported if %s", (_, vfs, more) => {
+    expect(left(vfs, more)).toEqual([]);
+  });
+
+  test('is not reported if "auto" has derived it', () => {
+    const derived = derivedGuid(guid("98:03:9b:03:00:ab:01:00"), 0, 0);
+    const vf = aVf(0, { nodeGuid: derived, portGuid: derived });
+    expect(left([vf, aVf(1, none)], { networks: [perPod] })).toEqual([]);
+  });
 });

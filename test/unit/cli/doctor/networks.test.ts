@@ -179,7 +179,7 @@ test("the networks of attachments are examined once each, with the CNI_PATH of t
     kubernetes,
     [
       'error ipam-missing: mynet (/var/lib/cni/ib-sriov/c0-net1): failed to find plugin "host-local" in path [/recorded]',
-      "cp /opt/cni/bin/host-local /recorded/",
+      "mkdir -p /recorded\ncp /opt/cni/bin/host-local /recorded/",
     ],
   ]);
   expect(examine({ "10-a.conf": ownNetwork }, { attached: attachedWith(stdin) })).toHaveLength(1);
@@ -225,8 +225,94 @@ describe("a network that is an error", () => {
     const list = { name, cniVersion, plugins: [{ ...plugin, rdmaIsolation }, { type: "rdma" }] };
     const remedy = `remove the plugin of type "rdma"${rdmaIsolation ? "" : ', and set "rdmaIsolation": true in that of type "ib-sriov"'}`;
     expect(examine({ "10-a.conf": list }, { isExclusive })).toEqual([
+      [expect.stringMatching(/^warning network-order: .* calls rdma after ib-sriov/), expect.anything()],
       [`error network-rdma-cni: ${which} chains rdma-cni, which ${effect}`, `(${remedy})`],
     ]);
+  });
+
+  const remount = "mount -o remount,rw /opt";
+  const mountinfo = (options: string, superOptions: string) => ({
+    "/proc/self/mountinfo": `22 1 8:1 / / rw - ext4 /dev/sda1 rw\n23 22 8:2 / /opt ${options} - ext4 /dev/sda2 ${superOptions}`,
+  });
+  /** Examines a missing IPAM plugin whose directory exists, in a file system that is mounted read-only. */
+  const readOnly = (superOptions: string) => {
+    const cp = { "/usr/lib/cni/host-local": "", "/opt/cni/bin/loopback": "" };
+    const context = aDoctorContext({ ...cp, ...mountinfo("ro", superOptions) });
+    const requireWritable = () => {
+      throw Object.assign(new Error("access: (EROFS)"), { code: "EROFS" });
+    };
+    const files = Object.assign(Object.create(context.node.files) as typeof context.node.files, {
+      requireWritable,
+    });
+    const networks = [{ ...ownNetwork, document: ownNetwork, file: "f", chain: [], cniPath: "/opt/cni/bin" }];
+    return summaries(
+      networkChecks({ ...context, node: { ...context.node, files }, networks: { networks, findings: [] } }),
+    )[0];
+  };
+
+  test("an IPAM plugin that is missing in a directory that is mounted read-only", () => {
+    expect(readOnly("rw")?.slice(1)).toEqual([
+      `${remount}\ncp /usr/lib/cni/host-local /opt/cni/bin/`,
+      "(until the next boot; see the options of the mount in /etc/fstab)",
+    ]);
+    expect(readOnly("ro")?.slice(1)).toEqual([
+      `(if dmesg shows no error of the file system: ${remount}; then: cp /usr/lib/cni/host-local /opt/cni/bin/)`,
+    ]);
+  });
+
+  test("an IPAM plugin in a file system from which no program may run", () => {
+    const start = () => {
+      throw Object.assign(new Error("posix_spawn: (EACCES)"), { code: "EACCES" });
+    };
+    const context = aDoctorContext(
+      {
+        [hostLocal]: "",
+        [`${directory}/10-a.conf`]: JSON.stringify(ownNetwork),
+        ...mountinfo("rw,noexec", "rw"),
+      },
+      {},
+      { processes: { start }, clock: { now: () => 0 } },
+    );
+    expect(summaries(networkChecks({ ...context, networks: networksOf(context, [], context) }))).toEqual([
+      [
+        `error ipam-broken: ${which}: ${hostLocal} is not executable (EACCES)`,
+        "mount -o remount,exec /opt",
+        "(until the next boot; see /etc/fstab)",
+      ],
+    ]);
+  });
+
+  test.each([
+    ["subnet 10.1.0.0/30", { subnet: "10.1.0.0/30" }, ["10.1.0.2"], "10.1.0.0/30"],
+    [
+      "a range",
+      { ranges: [[{ subnet: "10.1.0.0/24", rangeStart: "10.1.0.5", rangeEnd: "10.1.0.6" }]] },
+      ["10.1.0.5", "10.1.0.6"],
+      "10.1.0.5 to 10.1.0.6",
+    ],
+    [
+      "the second set",
+      { ranges: [[{ subnet: "10.2.0.0/24" }], [{ subnet: "fd00::/126" }]] },
+      ["fd00::2", "fd00::3"],
+      "fd00::/126",
+    ],
+    ["another gateway", { subnet: "10.1.0.0/30", gateway: "10.1.0.2" }, ["10.1.0.1"], "10.1.0.0/30"],
+  ])("a range of host-local without a free address: %s", (_, more, leases, range) => {
+    const ipam = { type: "host-local", ...more };
+    const examined = (names: readonly string[]) => {
+      const files = Object.fromEntries(
+        ["lock", "last_reserved_ip.0", ...names].map((each) => [`/var/lib/cni/networks/mynet/${each}`, ""]),
+      );
+      return examine(
+        { "10-a.conf": { ...ownNetwork, ipam } },
+        { plugins: { [hostLocal]: versionAnswer("1.0.0"), ...files } },
+      ).map(([text]) => text);
+    };
+    expect(examined(leases)).toEqual([
+      `error ipam-exhausted: ${which}: host-local has no free address in ${range}`,
+    ]);
+    // One address is free, or the lease is of another subnet.
+    expect(examined([...leases.slice(1), "10.9.0.2"])).toEqual([expect.stringMatching(/^ok network-ok/)]);
   });
 
   test("an IPAM plugin that is missing, or in another directory", () => {
@@ -237,7 +323,7 @@ describe("a network that is an error", () => {
     ]);
     expect(
       examine({ "10-a.conf": ownNetwork }, { plugins: { "/usr/libexec/cni/host-local": "" }, cniPath }),
-    ).toEqual([[missing, "cp /usr/libexec/cni/host-local /opt/cni/bin/"]]);
+    ).toEqual([[missing, "mkdir -p /opt/cni/bin\ncp /usr/libexec/cni/host-local /opt/cni/bin/"]]);
   });
 
   test("an IPAM plugin that does not run, or is too old", () => {
@@ -339,7 +425,10 @@ describe("the installed ib-sriov", () => {
 
   test("is missing, or does not run", () => {
     expect(summaries(ownPlugin(aDoctorContext({}, { program })))).toEqual([
-      ['error plugin-missing: failed to find plugin "ib-sriov" in path [/opt/cni/bin]', command],
+      [
+        'error plugin-missing: failed to find plugin "ib-sriov" in path [/opt/cni/bin]',
+        `mkdir -p /opt/cni/bin\n${command}`,
+      ],
     ]);
     const start = () => {
       throw new Error("posix_spawn: Exec format error (ENOEXEC)");

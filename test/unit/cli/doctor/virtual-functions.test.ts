@@ -66,6 +66,41 @@ describe("a driver", () => {
     expect(finding?.fix).toEqual({ kind: "bind", vfs: ["0000:03:00.2"] });
   });
 
+  test.each([
+    [
+      "mlx5_core",
+      {},
+      "error vf-no-driver: VF 0000:03:00.2 has no driver: no pod",
+      "ib-sriov bind 0000:03:00.2",
+    ],
+    [
+      "vfio-pci",
+      {},
+      "and only vfio-pci may bind",
+      "modprobe vfio-pci\nib-sriov bind --driver vfio-pci 0000:03:00.2",
+    ],
+    [
+      "own",
+      { "/sys/bus/pci/drivers/own/bind": "" },
+      "only own may bind",
+      "ib-sriov bind --driver own 0000:03:00.2",
+    ],
+    [
+      "absent",
+      {},
+      "only absent may bind",
+      "(load the driver absent, and run: ib-sriov bind --driver absent 0000:03:00.2",
+    ],
+  ])("that is missing, and reserved for %s (driver_override)", (driver, texts, found, remedy) => {
+    const functions = { driverOverride: () => driver };
+    const context = aDoctorContext(texts, { pfs: [aPf([aVf(0, { driver: undefined })])] }, { functions });
+    const findings = virtualFunctions(context);
+    expect(findings[0]?.fix?.kind).toBe(driver === "mlx5_core" ? "bind" : undefined);
+    const [finding] = summaries(findings);
+    expect(finding?.[0]).toContain(found);
+    expect(finding?.[1]).toContain(remedy);
+  });
+
   test("is missing for a moment while a call rebinds the VF", () => {
     const holder = held({ condition: "in progress" });
     expect(examine([aVf(0, { driver: undefined, holder })])[0]?.[0]).toMatch(/^ok/);

@@ -128,6 +128,7 @@ const attachment: AttachmentReport = {
   vf: "0000:03:00.2",
   netdev: "ib3",
   rdmaDevice: "mlx5_3",
+  portGuid: "02:00:00:00:00:00:00:01",
 };
 const traffic = { receivedBytes: 1, transmittedBytes: 2, receivedPackets: 3, transmittedPackets: 4 };
 const report: NodeReport = {
@@ -167,7 +168,7 @@ describe("the state of the node", () => {
   test("an attachment names its pod and devices", () => {
     const labels =
       'condition="attached",container="c1",interface="net1",namespace="default",netdev="ib3",network="ib",' +
-      'pf="0000:03:00.0",pod="trainer",rdma_device="mlx5_3",vf="0000:03:00.2"';
+      'pf="0000:03:00.0",pod="trainer",port_guid="02:00:00:00:00:00:00:01",rdma_device="mlx5_3",vf="0000:03:00.2"';
     expect(values(text, "ib_sriov_attachment_info")[`ib_sriov_attachment_info{${labels}}`]).toBe(1);
   });
 

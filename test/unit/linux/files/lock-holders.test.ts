@@ -38,14 +38,19 @@ beforeEach(() => {
 describe("the holders of a lock", () => {
   it("are all processes that have the locked file open, whichever took the lock, and no others", () => {
     process(105, path, held(inode));
-    process(110, "/mnt/.vf/0000:03:00.2", held(inode), "Name:\tmy plugin\nState:\tS\nNSpid:\t110\t12\t3\n");
+    process(
+      110,
+      "/mnt/.vf/0000:03:00.2",
+      held(inode),
+      "Name:\tmy plugin\nState:\tT (stopped)\nNSpid:\t110\t12\t3\n",
+    );
     // It waits for the lock.
     process(100, path, "pos:\t0\nflags:\t02100002\n");
     // Another file with the same name.
     process(111, "/srv/.vf/0000:03:00.2", held(12));
     expect(lockHolders(path, fd)).toEqual([
-      { pid: 105, pids: [105], command: "command105" },
-      { pid: 110, pids: [110, 12, 3], command: "my plugin" },
+      { pid: 105, pids: [105], command: "command105", isStopped: false },
+      { pid: 110, pids: [110, 12, 3], command: "my plugin", isStopped: true },
     ]);
   });
 
@@ -57,8 +62,8 @@ describe("the holders of a lock", () => {
     process(111, path, held(inode));
     machine.faults.set("readFile /proc/111/status", "ESRCH");
     expect(lockHolders(path, fd)).toEqual([
-      { pid: 100, pids: [100], command: "command100" },
-      { pid: 111, pids: [111], command: "" },
+      { pid: 100, pids: [100], command: "command100", isStopped: false },
+      { pid: 111, pids: [111], command: "", isStopped: false },
     ]);
   });
 
