@@ -1,4 +1,4 @@
-/* Settings of a netdev's driver and offloads. */
+/* Settings of a netdev's driver, and its offloads. */
 #include "host.h"
 
 #include <errno.h>
@@ -7,19 +7,19 @@
 #include <string.h>
 #include <sys/ioctl.h>
 
-/* The longest structure of the commands that are used, and more. */
-enum { MOST_BYTES = 1024 };
+/* More than the longest structure of the commands that are used (struct ethtool_rxnfc of linux/ethtool.h). */
+enum { ROOM = 256 };
 
 static JSValue host_ethtool(HOST_ARGUMENTS)
 {
   int fd;
   size_t length;
   const uint8_t *bytes;
-  _Alignas(8) uint8_t structure[MOST_BYTES];
+  _Alignas(8) uint8_t structure[ROOM] = {0};
   if (!host_fd(context, argv[0], &fd) || !host_bytes(context, argv[2], &bytes, &length))
     return JS_EXCEPTION;
   if (length > sizeof structure)
-    return host_throw(context, EINVAL, "ioctl SIOCETHTOOL", "");
+    return JS_ThrowTypeError(context, "a structure of ethtool must have at most %d bytes", ROOM);
   memcpy(structure, bytes, length);
   char *name = host_name(context, argv[1], "ioctl SIOCETHTOOL");
   if (name == NULL)
@@ -28,7 +28,7 @@ static JSValue host_ethtool(HOST_ARGUMENTS)
   strncpy(request.ifr_name, name, sizeof request.ifr_name - 1);
   JSValue result = ioctl(fd, SIOCETHTOOL, &request) < 0
                      ? host_throw_unless(context, argv[3], errno, "ioctl SIOCETHTOOL", name)
-                     : host_new_bytes(context, structure, length);
+                     : host_new_bytes(context, structure, sizeof structure);
   js_free(context, name);
   return result;
 }

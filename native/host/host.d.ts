@@ -283,8 +283,8 @@ declare module "host" {
   // ---- network ------------------------------------------------------------------------------------------
   /**
    * ioctl(2) SIOCETHTOOL: a command of linux/ethtool.h, for a netdev of the socket's namespace.
-   * @param structure the structure of the command, which begins with its number, in host order; at most 1024 bytes.
-   * @returns the structure as the kernel has filled it.
+   * @param structure the structure of the command, which begins with its number; at most 256 bytes.
+   * @returns the structure as the kernel has filled it, with zeros up to 256 bytes.
    */
   function ethtool(socket: number, netdev: string, structure: Uint8Array): Uint8Array;
   function ethtool(

@@ -25,24 +25,18 @@ export function textIn(path: string): string | undefined {
   return readFile(path, undefined, GONE)?.trim();
 }
 
+/** How many files are open at once: not many, because a process may have few descriptors left. */
+const MOST_OPEN = 8;
+
 /**
  * Returns the contents of files as {@link textIn} does, with two system calls for each file and one for all: they are
  * closed together. `undefined` also if the file has no value.
  */
 export function readAttributes(paths: readonly string[]): (string | undefined)[] {
-  const texts: (string | undefined)[] = [];
-  for (let at = 0; at < paths.length; at += OPEN_FILES)
-    texts.push(...readSome(paths.slice(at, at + OPEN_FILES)));
-  return texts;
-}
-
-/** How many files are open at once: not many, because a process may have few descriptors left. */
-const OPEN_FILES = 32;
-
-function readSome(paths: readonly string[]): (string | undefined)[] {
   const open: number[] = [];
   try {
     return paths.map((path) => {
+      if (open.length === MOST_OPEN) closeAll(open.splice(0));
       const fd = host.open(path, host.O_RDONLY, 0, GONE);
       if (fd === undefined) return undefined;
       open.push(fd);
@@ -54,10 +48,9 @@ function readSome(paths: readonly string[]): (string | undefined)[] {
 }
 
 function closeAll(open: readonly number[]): void {
-  const [first, last] = [open[0], open.at(-1)];
-  if (first === undefined || last === undefined) return;
-  // The kernel gives the lowest free numbers, so without a gap they are all between the first and the last.
-  const isRange = last - first + 1 === open.length;
+  const [first = 0, last = 0] = [open[0], open.at(-1)];
+  // The kernel gives the lowest free numbers in ascending order, so without a gap no other number is between them.
+  const isRange = open.length > 1 && last - first + 1 === open.length;
   if (isRange && host.closeRange(first, last, 0, ["ENOSYS", "EPERM"]) !== undefined) return;
   for (const fd of open) host.close(fd);
 }

@@ -158,8 +158,8 @@ export interface Links {
    * @param known an earlier tuning: of the settings of ethtool, only those that it has are read.
    */
   tuning(pci: string, netdev: Link, known?: NetdevTuning): NetdevTuning | undefined;
-  /** Sets the given settings of a netdev, in their order. Throws an error at the first that cannot be set. */
-  setTuning(pci: string, netdev: string, changed: NetdevTuning): void;
+  /** Sets one setting of a netdev of a PCI function in the host namespace: an entry of its tuning. */
+  setTuning(pci: string, netdev: string, entry: string): void;
   addAltnames(where: Namespace, index: number, names: readonly string[]): void;
   removeAltnames(where: Namespace, index: number, names: readonly string[]): void;
   /**

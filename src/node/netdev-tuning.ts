@@ -1,15 +1,12 @@
 /**
  * Settings of a netdev that rtnetlink does not report, each as "name=value". They move along with the netdev.
  *
- * - Files of sysfs, by their paths below the netdev: NAPI, RPS, XPS, limits of queues. A container can change them if its
- *   /sys is writable. A file that has the value of a new netdev is left out.
- * - Settings of the driver and the offloads, by the names in {@link DRIVER_SETTINGS}: ethtool. CAP_NET_ADMIN suffices
- *   for them. The value of a new netdev is not known, so they are never left out.
+ * - Settings of ethtool, such as "features": CAP_NET_ADMIN suffices to change them. Their values in a new netdev are not
+ *   known, so they are never left out.
+ * - Files of sysfs, by their paths below the netdev: NAPI, RPS, XPS and limits of queues. A container can change them if
+ *   its /sys is writable. A file that has the value of a new netdev is left out.
  */
 export type NetdevTuning = readonly string[];
-
-/** The names of the settings of ethtool. */
-export const DRIVER_SETTINGS = ["features", "coalesce", "rings", "channels", "rules"] as const;
 
 /** The values of a new netdev, by the names of the files. */
 const INITIAL: Readonly<Record<string, string>> = {
@@ -24,11 +21,11 @@ const INITIAL: Readonly<Record<string, string>> = {
   hold_time: "1000",
 };
 
-/** Returns an entry of a tuning for a file of sysfs; an empty list if the value is that of a new netdev. */
-export function fileEntry(file: string, value: string): NetdevTuning {
+/** Returns the entry of a setting; none if the setting has the value of a new netdev. */
+export function tuningEntry(name: string, value: string): NetdevTuning {
   // A mask of more than 32 processors has several words, "00000000,00000000".
-  const isInitial = (/^[0,]+$/.test(value) ? "0" : value) === initialValue(file);
-  return isInitial ? [] : [`${file}=${value}`];
+  const short = /^[0,]+$/.test(value) ? "0" : value;
+  return short === initialValue(name) ? [] : [`${name}=${value}`];
 }
 
 /** Returns the name and the value of an entry. */
@@ -42,14 +39,19 @@ export function partsOf(entry: string): readonly [name: string, value: string] {
  * value of a new netdev. If that is not known, the setting is left out.
  */
 export function changedTuning(now: NetdevTuning, originals: NetdevTuning): NetdevTuning {
-  const names = originals.map((entry) => partsOf(entry)[0]);
-  const added = now.map((entry) => partsOf(entry)[0]).filter((name) => !names.includes(name));
-  return [
-    ...originals.filter((entry) => !now.includes(entry)),
-    ...added.flatMap((name) => (initialValue(name) === undefined ? [] : [`${name}=${initialValue(name)}`])),
-  ];
+  const added = now.flatMap((entry) => {
+    const [name] = partsOf(entry);
+    const initial = hasSetting(originals, name) ? undefined : initialValue(name);
+    return initial === undefined ? [] : [`${name}=${initial}`];
+  });
+  return [...originals.filter((entry) => !now.includes(entry)), ...added];
 }
 
-function initialValue(file: string): string | undefined {
-  return INITIAL[file.slice(file.lastIndexOf("/") + 1)];
+/** Reports whether a tuning has an entry for a setting. */
+export function hasSetting(tuning: NetdevTuning, name: string): boolean {
+  return tuning.some((entry) => entry.startsWith(`${name}=`));
+}
+
+function initialValue(name: string): string | undefined {
+  return INITIAL[name.slice(name.lastIndexOf("/") + 1)];
 }

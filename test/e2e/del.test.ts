@@ -2,7 +2,6 @@
 import { describe, expect, test } from "vitest";
 import { commandLine, hostLocal, network } from "./harness/cni.ts";
 import { compile } from "./harness/compile.ts";
-import { quote } from "./harness/guest.ts";
 import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode({ files: [compile("test/e2e/guest/bpf.c"), compile("test/e2e/guest/tune.c")] });
@@ -355,82 +354,6 @@ describe("after any changes of a pod to its interface", () => {
       await node.shell("kill $(pidof bpf)");
       await node.expectSnapshot(before);
       await poll(0, 0, 0);
-    }));
-
-  const limits = "queues/tx-0/byte_queue_limits";
-  /** What an ordinary container with CAP_NET_ADMIN can do, and what only a privileged one can, whose /sys is writable. */
-  const tunings = [
-    ["features, such as GRO", "an ordinary", "/host/tune features net1", "/host/tune show net1"],
-    ["interrupt moderation", "an ordinary", "/host/tune coalesce net1", "/host/tune show net1"],
-    ...["gro_max_size", "gso_max_size", "txqueuelen"].map(
-      (name) =>
-        [
-          name,
-          "an ordinary",
-          `ip link set net1 ${name} 3000`,
-          `ip -d link show net1 | grep -o "${name} .*"`,
-        ] as const,
-    ),
-    [
-      "adaptive moderation of the RDMA device",
-      "an ordinary",
-      "rdma dev set $(ls /sys/class/net/net1/device/infiniband) adaptive-moderation on",
-      "rdma dev show -d $(ls /sys/class/net/net1/device/infiniband) | grep -o adaptive-moderation.*",
-    ],
-    ...[
-      "gro_flush_timeout",
-      "napi_defer_hard_irqs",
-      "threaded",
-      "queues/rx-0/rps_cpus",
-      "queues/rx-0/rps_flow_cnt",
-      `${limits}/limit_max`,
-      `${limits}/limit_min`,
-      `${limits}/hold_time`,
-    ].map(
-      (file) =>
-        [
-          file,
-          "a privileged",
-          `echo 1 >/sys/class/net/net1/${file}`,
-          `cat /sys/class/net/net1/${file}`,
-        ] as const,
-    ),
-  ] as const;
-
-  test.each(tunings)(
-    "the next pod has the original: %s, which %s container changes",
-    (_, who, change, read) =>
-      node.unchanged(async () => {
-        const inPod = (pod: string, command: string) =>
-          node.shell(`ip netns exec ${pod} sh -c ${quote(command)}`);
-        const asPod = `/host/tune as-pod sh -c ${quote(change)}`;
-        await node.add("b", network(vf), { container: "first" });
-        const before = await inPod("b", read);
-        await node.del("b", network(vf), { container: "first" });
-        const address = await node.shell("cat /sys/class/net/ibp1s0f0v0/address");
-        await node.add("a", network(vf));
-        await inPod("a", who === "an ordinary" ? asPod : `! ${asPod} 2>/dev/null; ${change}`);
-        expect(await inPod("a", read)).not.toBe(before);
-        await node.del("a", network(vf));
-        // A rebind would give the netdev another queue pair, and so another address.
-        expect(await node.shell("cat /sys/class/net/ibp1s0f0v0/address")).toBe(address);
-        await node.add("b", network(vf), { container: "next" });
-        expect(await inPod("b", read)).toBe(before);
-        await node.del("b", network(vf), { container: "next" });
-      }),
-  );
-
-  test("adaptive moderation is restored also if the pod has only the RDMA device", () =>
-    node.unchanged(async () => {
-      const only = network(vf, { rdmaOnly: true });
-      const show = () => node.shell(`rdma dev show -d $(ls /sys/bus/pci/devices/${vf}/infiniband)`);
-      const before = await show();
-      await node.add("a", only);
-      await node.shell(
-        `ip netns exec a rdma dev set $(ls /sys/bus/pci/devices/${vf}/infiniband) adaptive-moderation on`,
-      );
-      await node.del("a", only);
-      expect(await show()).toBe(before);
     }));
 
   describe.each(kinds)("with %s", (_, kind) => {

@@ -59,7 +59,7 @@ const originals = object({
    * plugin.
    */
   settings: optional(linkSettings),
-  /** Further settings of the netdev; `undefined` if ADD gives the VF another GUID, and so another netdev. */
+  /** Settings that rtnetlink does not report; `undefined` if ADD gives the VF another GUID, and so another netdev. */
   tuning: optional(listOf(text)),
   /** The part of `tuning` that older versions recorded. */
   napi: optional(napiSettings),
@@ -74,7 +74,7 @@ const originals = object({
   linkState: optional(linkState),
   /** Names of the VF's RDMA devices and of their files; `undefined` in records of older versions. */
   rdma: optional(rdmaNames),
-  /** Names of the RDMA devices with adaptive moderation; `undefined` if ADD gives the VF another GUID, and so new ones. */
+  /** Names of the RDMA devices with adaptive moderation; `undefined` as for `tuning`, and in records of older versions. */
   adaptiveModeration: optional(listOf(text)),
   /**
    * The RDMA devices, or for a whole PF the port GUID, that the device information file named; `undefined` if it named

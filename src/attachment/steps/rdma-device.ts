@@ -30,14 +30,16 @@ export const rdmaDevice: Step = {
   undo(attachment) {
     const { node, record } = attachment;
     const { rdma } = record.originals;
-    // With a netdev, the interface step does it, which needs the list of devices, too.
-    if (!modeOf(record).hasNetdev) resetDevices(attachment);
-    if (rdma === undefined || node.functions.hasRdmaNames(record.vf.pci, rdma)) return;
     // A VF without a driver has no RDMA device. The step that failed to bind the driver reports it.
-    if (node.functions.driver(record.vf.pci) === undefined) return;
-    if (record.desired.rdmaIsolation !== true) return restoreRdmaNames(attachment);
-    moveToHost(attachment, rdma);
-    restoreRdmaNames(attachment);
+    if (
+      rdma !== undefined &&
+      !node.functions.hasRdmaNames(record.vf.pci, rdma) &&
+      node.functions.driver(record.vf.pci) !== undefined
+    ) {
+      if (record.desired.rdmaIsolation === true) moveToHost(attachment, rdma);
+      restoreRdmaNames(attachment);
+    }
+    // With a netdev, the interface step does it, which needs the list of devices, too.
     if (!modeOf(record).hasNetdev) resetDevices(attachment);
   },
 
@@ -54,16 +56,14 @@ export const rdmaDevice: Step = {
   },
 };
 
-/**
- * Rebinds a VF whose RDMA device processes use, and restores adaptive moderation. A device in the container is not read:
- * its move to the host ends the use.
- */
+/** Restores adaptive moderation, and rebinds the VF if that fails or if processes use its RDMA device. */
 function resetDevices(attachment: StepContext): void {
   const { node, record } = attachment;
   const why = reasonToRebind(attachment, hostRdmaDevices(node, record.vf.pci).own);
   if (why === undefined) return;
   attachment.warn(why);
   rebind(attachment);
+  restoreRdmaNames(attachment);
 }
 
 /**

@@ -64,15 +64,18 @@ export function hostRdmaDevices(node: Node, pci: string, known?: readonly string
 }
 
 /**
- * Returns the message why the VF has to be rebound before the next container gets it; `undefined` if it need not be:
- * processes use its RDMA device, or adaptive moderation of the device, which it restores, cannot be restored.
+ * Restores adaptive moderation of a VF's RDMA devices, unless processes use a device.
  * @param devices the VF's RDMA devices on the host.
+ * @returns why the VF must be rebound before the next container gets it; `undefined` if it need not be.
  */
 export function reasonToRebind(attachment: StepContext, devices: readonly RdmaDevice[]): string | undefined {
   return processesOf(attachment, devices) ?? restoreModeration(attachment, devices);
 }
 
-/** Restores adaptive moderation, which a container can turn on or off in shared mode, too. */
+/**
+ * Restores adaptive moderation, which CAP_NET_ADMIN suffices to change, in shared mode even for devices of the host.
+ * @returns the message that it cannot be restored; `undefined` if it is.
+ */
 function restoreModeration(
   { node, record }: StepContext,
   devices: readonly RdmaDevice[],
@@ -80,10 +83,11 @@ function restoreModeration(
   const { adaptiveModeration: on, rdma } = record.originals;
   if (on === undefined) return undefined;
   for (const { index, name, adaptiveModeration } of devices) {
-    // The container may have renamed the device.
-    const wanted = rdma?.devices.includes(name) === true ? on.includes(name) : on.length > 0;
+    // A name that a container has changed may not be restored.
+    const wanted = rdma?.devices.includes(name) === false ? on.length > 0 : on.includes(name);
     if (adaptiveModeration === undefined || adaptiveModeration === wanted) continue;
     const set = () => node.rdma.setAdaptiveModeration(node.namespaces.host, index, wanted);
+    // Try twice: a failure can be temporary, and a rebind costs much more.
     if (attemptAll([set]).length > 0 && attemptAll([set]).length > 0)
       return `cannot restore adaptive moderation of ${name}: VF ${record.vf.pci} is rebound to reset it`;
   }

@@ -159,8 +159,8 @@ export class LinuxLinks implements Links {
     return readTuning(this.namespaces.host.socket, pci, netdev, known);
   }
 
-  setTuning(pci: string, netdev: string, changed: NetdevTuning): void {
-    writeTuning(this.namespaces.host.socket, pci, netdev, changed);
+  setTuning(pci: string, netdev: string, entry: string): void {
+    writeTuning(this.namespaces.host.socket, pci, netdev, entry);
   }
 
   addAltnames(where: Namespace, index: number, names: readonly string[]): void {

@@ -1,33 +1,34 @@
 import * as host from "host";
-import { DRIVER_SETTINGS, fileEntry, type NetdevTuning, partsOf } from "../../node/netdev-tuning.ts";
+import { hasSetting, type NetdevTuning, partsOf, tuningEntry } from "../../node/netdev-tuning.ts";
 import { fileName } from "../pci/path.ts";
 import { pciSysfsDirectory } from "../pci/sysfs-directory.ts";
 import { readAttributes } from "../sysfs.ts";
-import { valueUnlessErrno } from "../unless-errno.ts";
 
-/** Commands of linux/ethtool.h that read and set each of {@link DRIVER_SETTINGS}; 0 if a number cannot be set. */
-const COMMANDS: Readonly<Record<string, readonly [get: number, set: number]>> = {
-  features: [0x3a, 0x3b],
-  coalesce: [0x0e, 0x0f],
-  rings: [0x10, 0x11],
-  channels: [0x3c, 0x3d],
-  // The number of rules by which received packets are steered (ETHTOOL_GRXCLSRLCNT).
-  rules: [0x2e, 0],
+/**
+ * The settings of ethtool, and the commands of linux/ethtool.h that read each. The next number sets it. They are read, and
+ * so set, before the files of sysfs: the number of channels decides which queues, and so which files, exist.
+ */
+const COMMANDS: Readonly<Record<string, number>> = {
+  channels: 0x3c,
+  rings: 0x10,
+  coalesce: 0x0e,
+  features: 0x3a,
+  // The number of rules by which received packets are steered. It cannot be set: the next command reads a rule.
+  rules: 0x2e,
 };
-/** Length of the longest structure of these commands, struct ethtool_rxnfc, rounded up, in words. */
-const WORDS = 64;
-/** The most blocks of 32 features that are read. Linux 6.12 has two. */
+/**
+ * The number of blocks of 32 features that are read, more than Linux has. Only ETHTOOL_GFEATURES expects a number; the
+ * other commands ignore it.
+ */
 const BLOCKS = 4;
-/** The words of a block in struct ethtool_gfeatures: available, requested, active, never changed. */
-const BLOCK = 4;
-/** The errnos of a driver that has no such setting. */
-const NO_SETTING = ["EOPNOTSUPP", "EINVAL"];
+/** The errnos if the driver does not have a setting, or if udev has renamed the netdev. */
+const NO_SETTING = ["EOPNOTSUPP", "EINVAL", "ENODEV"];
 
 const NAPI = ["gro_flush_timeout", "napi_defer_hard_irqs", "threaded"];
 /** The files of one queue to receive, and of one to send. */
 const RECEIVE = ["rps_cpus", "rps_flow_cnt"];
-const SEND = ["limit_max", "limit_min", "hold_time"].map((name) => `byte_queue_limits/${name}`);
-/** Which processors and which queues to receive use a queue to send. The kernel has no value if there is only one. */
+const SEND = ["byte_queue_limits/limit_max", "byte_queue_limits/limit_min", "byte_queue_limits/hold_time"];
+/** The processors, and the queues to receive, that use a queue to send. If there is only one, it has no value. */
 const SEND_OF_SEVERAL = [...SEND, "xps_cpus", "xps_rxqs"];
 
 /**
@@ -43,86 +44,59 @@ export function readTuning(
   { name, queues = 1 }: { readonly name: string; readonly queues?: number | undefined },
   known: NetdevTuning | undefined,
 ): NetdevTuning | undefined {
-  const directory = netdevDirectory(pci, name);
-  const files = [...NAPI];
-  const send = queues > 1 ? SEND_OF_SEVERAL : SEND;
-  for (let i = 0; i < queues; i++) {
-    files.push(
-      ...RECEIVE.map((file) => `queues/rx-${i}/${file}`),
-      ...send.map((file) => `queues/tx-${i}/${file}`),
-    );
-  }
-  const values = readAttributes(files.map((file) => `${directory}/${file}`));
-  // Every kernel has the first file, so it is missing only if the netdev is.
-  if (values[0] === undefined) return undefined;
-  const entries = files.flatMap((file, i) => {
-    const value = values[i];
-    return value === undefined ? [] : fileEntry(file, value);
-  });
-  const names = DRIVER_SETTINGS.filter(
-    (setting) => known?.some((entry) => partsOf(entry)[0] === setting) ?? true,
-  );
-  for (const setting of names) {
-    const value = driverSetting(socket, name, setting);
+  const entries: string[] = [];
+  for (const setting in COMMANDS) {
+    if (known !== undefined && !hasSetting(known, setting)) continue;
+    const value = ethtoolSetting(socket, name, setting, COMMANDS[setting]);
     if (value !== undefined) entries.push(`${setting}=${value}`);
+  }
+  const files = [...NAPI];
+  for (let i = 0; i < queues; i++) {
+    for (const file of RECEIVE) files.push(`queues/rx-${i}/${file}`);
+    for (const file of queues > 1 ? SEND_OF_SEVERAL : SEND) files.push(`queues/tx-${i}/${file}`);
+  }
+  const values = readAttributes(files.map((file) => netdevFile(pci, name, file)));
+  for (const [i, value] of values.entries()) {
+    // Every kernel has the first file, so it is missing only if the netdev is.
+    if (value !== undefined) entries.push(...tuningEntry(files[i] ?? "", value));
+    else if (i === 0) return undefined;
   }
   return entries;
 }
 
-/** Sets the given settings of a netdev of a PCI function. */
-export function writeTuning(socket: number, pci: string, netdev: string, changed: NetdevTuning): void {
-  for (const entry of changed) {
-    const [name, value] = partsOf(entry);
-    if (name in COMMANDS) setDriverSetting(socket, netdev, name, numbersIn(value));
-    else host.writeFile(`${netdevDirectory(pci, netdev)}/${name}`, value);
+/** Sets one setting of a netdev of a PCI function. */
+export function writeTuning(socket: number, pci: string, netdev: string, entry: string): void {
+  const [name, value] = partsOf(entry);
+  const command = COMMANDS[name];
+  if (command === undefined) {
+    host.writeFile(netdevFile(pci, netdev, name), value);
+  } else {
+    const words = value.split(",").map((word) => Number(`0x${word}`));
+    host.ethtool(socket, netdev, structure(command + 1, ...words));
   }
 }
 
-/** Returns the numbers of a setting; `undefined` if the driver does not have it, or udev has renamed the netdev. */
-function driverSetting(socket: number, netdev: string, setting: string): string | undefined {
-  const words = valueUnlessErrno([...NO_SETTING, "ENODEV"], undefined, () => get(socket, netdev, setting));
-  if (words === undefined) return undefined;
-  const numbers =
-    setting === "features" ? blocksOf(words).map(([, requested]) => requested) : [...words.slice(1)];
-  while (numbers.at(-1) === 0) numbers.pop();
-  return numbers.map((number) => number?.toString(16)).join();
+/**
+ * Returns the words of the structure that sets a setting to its present value, in hexadecimal digits, without the
+ * command. Most settings are read and set with the same structure.
+ */
+function ethtoolSetting(socket: number, netdev: string, setting: string, get = 0): string | undefined {
+  const answer = host.ethtool(socket, netdev, structure(get, BLOCKS), NO_SETTING);
+  if (answer === undefined) return undefined;
+  const words = [...new Uint32Array(answer.buffer, answer.byteOffset).subarray(1)].filter(
+    // The answer has, for each block, which features can be changed, are requested, are active, and never change. To set
+    // them, the first two are needed.
+    (_, i) => setting !== "features" || i === 0 || (i - 1) % 4 < 2,
+  );
+  while (words.at(-1) === 0) words.pop();
+  return words.map((word) => word.toString(16)).join();
 }
 
-function setDriverSetting(socket: number, netdev: string, setting: string, numbers: readonly number[]): void {
-  const [, command = 0] = COMMANDS[setting] ?? [];
-  if (setting !== "features") return void host.ethtool(socket, netdev, request(command, ...numbers));
-  // struct ethtool_sfeatures has a mask and the values for each block.
-  const blocks = blocksOf(get(socket, netdev, setting));
-  const changes = blocks.flatMap(([available = 0, requested = 0], i) => {
-    const wanted = numbers[i] ?? 0;
-    return [(requested ^ wanted) & available, wanted];
-  });
-  host.ethtool(socket, netdev, request(command, blocks.length, ...changes));
+function structure(...words: number[]): Uint8Array {
+  return new Uint8Array(Uint32Array.of(...words).buffer);
 }
 
-function get(socket: number, netdev: string, setting: string): Uint32Array {
-  const [command = 0] = COMMANDS[setting] ?? [];
-  const answer = host.ethtool(socket, netdev, request(command, setting === "features" ? BLOCKS : 0));
-  return new Uint32Array(answer.buffer, answer.byteOffset, WORDS);
-}
-
-function request(...words: number[]): Uint8Array {
-  const bytes = new Uint32Array(WORDS);
-  bytes.set(words);
-  return new Uint8Array(bytes.buffer);
-}
-
-/** Returns the blocks of struct ethtool_gfeatures, which begins with the command and the number of blocks. */
-function blocksOf(words: Uint32Array): Uint32Array[] {
-  const count = Math.min(words[1] ?? 0, BLOCKS);
-  return Array.from({ length: count }, (_, i) => words.subarray(2 + BLOCK * i, 2 + BLOCK * (i + 1)));
-}
-
-function numbersIn(value: string): number[] {
-  return value === "" ? [] : value.split(",").map((number) => Number.parseInt(number, 16));
-}
-
-/** Returns the directory of a netdev in the host namespace, below that of its function. */
-function netdevDirectory(pci: string, netdev: string): string {
-  return `${pciSysfsDirectory(pci)}/net/${fileName(netdev)}`;
+/** Returns the path of a file of a netdev in the host namespace, below its function. */
+function netdevFile(pci: string, netdev: string, file: string): string {
+  return `${pciSysfsDirectory(pci)}/net/${fileName(netdev)}/${file}`;
 }

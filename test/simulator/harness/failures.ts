@@ -66,7 +66,7 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   // Only the command `metrics` calls it.
   "links.vfTraffic": [{ code: "ENOBUFS" }],
   "links.tuning": [{ code: "EACCES" }],
-  "links.setTuning": [{ code: "EPERM" }, { code: "EIO", part: "the first" }, { code: "EPERM", lasts: true }],
+  "links.setTuning": [{ code: "EPERM" }, { code: "EPERM", lasts: true }],
   "links.remove": [{ code: "EBUSY" }, unanswered, { code: "EBUSY", lasts: true }],
   "links.physical": [{ code: "ENOBUFS" }, { code: "ENODEV", lasts: true }],
   "links.setVfConfig": [

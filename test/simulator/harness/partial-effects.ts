@@ -86,11 +86,7 @@ const changes: Effects = {
     }),
   },
   links: {
-    // Each setting is a separate write.
-    setTuning: ({ real }, pci, netdev, changed) => ({
-      nothing() {},
-      "the first": () => real.setTuning(pci, netdev, changed.slice(0, 1)),
-    }),
+    setTuning: nothing,
     remove: nothing,
     setVfConfig: ({ real }, pf, vf, { nodeGuid, portGuid, linkState }) => ({
       nothing() {},

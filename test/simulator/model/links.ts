@@ -9,7 +9,7 @@ import type {
   Watch,
 } from "../../../src/node/links.ts";
 import type { Namespace } from "../../../src/node/namespaces.ts";
-import { DRIVER_SETTINGS, fileEntry, type NetdevTuning, partsOf } from "../../../src/node/netdev-tuning.ts";
+import { hasSetting, type NetdevTuning, partsOf, tuningEntry } from "../../../src/node/netdev-tuning.ts";
 import {
   addAddress,
   addAltnames,
@@ -28,6 +28,9 @@ import { type Netns, netnsOf } from "./netns.ts";
 import type { Vf } from "./pci-functions.ts";
 import type { Process } from "./process.ts";
 import { Refusal } from "./refusal.ts";
+
+/** The settings of ethtool that the model's netdevs have. */
+const ETHTOOL_SETTINGS = ["features", "coalesce"];
 
 /** The netdevs of a machine, as rtnetlink shows them to a process. */
 export class ModelLinks implements Links {
@@ -136,25 +139,18 @@ export class ModelLinks implements Links {
   }
 
   tuning(pci: string, { name }: Link, known?: NetdevTuning): NetdevTuning | undefined {
-    const isRead = (entry: string) =>
-      !DRIVER_SETTINGS.some((setting) => entry.startsWith(`${setting}=`)) ||
-      known === undefined ||
-      known.some((each) => partsOf(each)[0] === partsOf(entry)[0]);
-    return this.#ofFunction(pci, name)?.tuning.filter(isRead);
+    const isRead = ([setting]: ReturnType<typeof partsOf>) =>
+      !ETHTOOL_SETTINGS.includes(setting) || known === undefined || hasSetting(known, setting);
+    return this.#ofFunction(pci, name)?.tuning.filter((entry) => isRead(partsOf(entry)));
   }
 
-  setTuning(pci: string, name: string, changed: NetdevTuning): void {
+  setTuning(pci: string, name: string, entry: string): void {
     const netdev = this.#ofFunction(pci, name);
     if (netdev === undefined) throw new Refusal("ENOENT", `tune ${name}`);
     if (netdev.isTuningFixed) throw new Refusal("EOPNOTSUPP", `tune ${name}`);
-    for (const entry of changed) {
-      const [setting, value] = partsOf(entry);
-      const others = netdev.tuning.filter((each) => partsOf(each)[0] !== setting);
-      netdev.tuning = [
-        ...others,
-        ...(DRIVER_SETTINGS.some((each) => each === setting) ? [entry] : fileEntry(setting, value)),
-      ];
-    }
+    const [setting, value] = partsOf(entry);
+    const others = netdev.tuning.filter((each) => partsOf(each)[0] !== setting);
+    netdev.tuning = [...others, ...tuningEntry(setting, value)];
   }
 
   addAltnames(where: Namespace, index: number, names: readonly string[]): void {
