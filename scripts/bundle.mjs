@@ -118,7 +118,7 @@ const options = {
 /** @param {import("esbuild").BuildOptions} more */
 const bundle = (more) => build({ ...options, ...more, plugins: [...(more.plugins ?? []), host] });
 
-/** Returns the paths of all modules of a bundle that are files. */
+/** Returns the paths of the source files in a bundle, without the modules that this script makes. @param more options of the bundle */
 async function modulesOf(more) {
   const { metafile } = await bundle({ ...more, outdir: ".", metafile: true });
   return Object.keys(metafile.inputs).filter((path) => path.startsWith("src/"));

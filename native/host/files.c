@@ -141,7 +141,7 @@ static int write_once(int fd, const char *text, size_t length)
 static int write_apart(int fd, const char *text, size_t length)
 {
   int status;
-  /* After vfork this process sleeps, and could print no notice, until the child ends. */
+  /* After vfork this process sleeps until the child ends, and could not print a notice (notice.c) in time. */
   const bool noticed = host_notice_is_set();
   const pid_t child = noticed ? fork() : vfork();
   if (child == 0) {

@@ -2,7 +2,7 @@
 
 /**
  * @typedef {{ files: string, copyright: string, license: string }} Stanza
- * the holders and the license of some files. The first line of `license` is its name; other lines are its text.
+ * a paragraph of a Debian copyright file (DEP-5). `files` has patterns, separated by blanks. The first line of `license` is its name; other lines are its text.
  * @typedef {{ stanzas: Stanza[], texts: Map<string, string> }} Copyright
  * `texts` has the licenses by their names in the stanzas.
  */

@@ -58,7 +58,7 @@ function partOfPackage(directory) {
  * @param {readonly string[]} packages directories of the npm packages in them
  */
 export function noticesOf(executables, packages) {
-  /** By name and version. @type {Map<string, Part & { architectures: Set<string> }>} */
+  /** The parts of all executables by name and version, with the architectures that contain each. @type {Map<string, Part & { architectures: Set<string> }>} */
   const parts = new Map();
   for (const { architecture, path } of executables) {
     for (const part of [...linkedFiles(path).map(partOfFile), ...packages.map(partOfPackage)]) {

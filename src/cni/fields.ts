@@ -54,7 +54,10 @@ export class Fields {
     return value;
   }
 
-  /** Returns a whole number from `least` to `most`; `undefined` if it is absent. */
+  /**
+   * Returns a whole number from `least` to `most`; `undefined` if it is absent.
+   * @throws {CniError} if it is anything else.
+   */
   integer(key: string, least: number, most: number): number | undefined {
     const value = this.raw(key);
     if (value === undefined) return undefined;

@@ -88,8 +88,8 @@ export function guidFromBytes(bytes: Uint8Array): Guid {
 }
 
 /**
- * Returns the GUID of a number, which is how the kernel stores GUIDs.
- * @param bytes 8 bytes in host order, which is little-endian.
+ * Decodes a GUID that the kernel reports as a number (u64).
+ * @param bytes the number's 8 bytes in host order, which is little-endian on all supported architectures.
  * @throws {RangeError} if there are not 8 bytes.
  */
 export function guidFromNumber(bytes: Uint8Array): Guid {

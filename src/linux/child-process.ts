@@ -187,7 +187,7 @@ let isMarked = false;
 function markInheritedDescriptors(): void {
   if (isMarked) return;
   if (host.closeRange(STANDARD, ALL_DESCRIPTORS, CLOSE_RANGE_CLOEXEC, ["ENOSYS", "EINVAL"]) === undefined) {
-    // A kernel before 5.11. Marks only the descriptors that are open, instead of all possible numbers.
+    // Before Linux 5.11, close_range(2) cannot mark descriptors. There can be a billion numbers, so only open ones are marked.
     for (const name of readDirectory("/proc/self/fd"))
       if (Number(name) >= STANDARD) host.fcntl(Number(name), F_SETFD, FD_CLOEXEC, ["EBADF"]);
   }

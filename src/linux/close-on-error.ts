@@ -1,8 +1,8 @@
 import { close } from "host";
 
 /**
- * Uses a descriptor that was just opened and stays open.
- * @returns the result of `use`. If `use` throws an error, the descriptor is closed.
+ * Calls a function with a descriptor that was just opened, and returns its result. If the function throws an error, the
+ * descriptor is closed; otherwise the caller must close it.
  */
 export function closeOnError<T>(fd: number, use: (fd: number) => T): T {
   try {

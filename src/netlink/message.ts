@@ -49,7 +49,7 @@ export interface Request {
   readonly type: number;
   /** The kind of answer: "get": one message; "change": success or error only; "list": a series of messages. */
   readonly kind: "get" | "change" | "list";
-  /** Flags of a change: NLM_F_CREATE, NLM_F_EXCL, NLM_F_APPEND. */
+  /** NLM_F_CREATE, NLM_F_EXCL and NLM_F_APPEND, as the request needs them; 0 for none. The connection adds all other flags. */
   readonly flags: number;
   /** The struct that begins the payload, e.g. struct ifinfomsg, as words of 32 bits in host order. */
   readonly header: readonly number[];

@@ -1,7 +1,7 @@
 import { settings } from "../attachment/record/desired.ts";
 import { isObject, type JsonObject } from "../cni/document.ts";
 
-/** The keys of a network that this plugin reads; the runtime reads `capabilities`, and passes on what it selects. */
+/** The keys of a network that are known: those that this plugin reads, and `capabilities`, which only the runtime reads. */
 export const KEYS: readonly string[] = [
   ...["cniVersion", "name", "type", "deviceID", "guid", "ipam", "dns", "ibKubernetesEnabled"],
   ...["timeoutSeconds", "logLevel", "logFile", "rdmaOnly", "vfioPciMode"],

@@ -39,6 +39,14 @@ export interface Lock {
 /** The longest text of a {@link Lock}, bytes: two names of maximum length, GUIDs, and the description of a call. */
 export const LONGEST_LOCK_TEXT = 1280;
 
+/** Owner and permissions of a file or directory. */
+export interface Permissions {
+  readonly user: number;
+  readonly group: number;
+  /** Permission bits. */
+  readonly mode: number;
+}
+
 /** The longest text that {@link Files.read} returns, bytes. */
 export const LONGEST_FILE = 1 << 20;
 
@@ -87,6 +95,8 @@ export interface Files {
   isFile(path: string): boolean;
   /** Returns the modification time of a file, ms since 1970; `undefined` if it does not exist. */
   modified(path: string): number | undefined;
+  /** Returns who can change a file or directory; `undefined` if it does not exist. Links are followed. */
+  permissions(path: string): Permissions | undefined;
   /** Reports whether the path exists, as far as this process may see it. */
   exists(path: string): boolean;
   /**

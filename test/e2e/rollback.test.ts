@@ -130,10 +130,22 @@ test("an IPAM plugin prints more than 1 MiB: ADD rolls back, and DEL succeeds", 
     });
     await node.plugin(
       "fake",
-      `cat >/dev/null; echo '${address}'; [ $CNI_COMMAND = ADD ] || ${long}; ${long} >&2`,
+      `cat >/dev/null; echo '${address}'; [ $CNI_COMMAND = ADD ] || { ${long}; ${long} >&2; }`,
     );
     await node.add("a", each);
     await node.del("a", each);
+  }));
+
+test("users other than root can change the state directory: ADD and DEL refuse it, and their message has the remedy", () =>
+  node.unchanged(async () => {
+    await node.add("a", config);
+    await node.shell("chown 1000 /var/lib/cni/ib-sriov");
+    for (const command of ["ADD", "DEL"]) {
+      const answer = await node.refused({ command, netns: "a", config });
+      expect(answer).toMatchObject({ code: 100, msg: expect.stringContaining("owner 1000") });
+      if (command === "DEL") await node.shell(answer.msg.replace(/^.* then run: /, ""));
+    }
+    await node.del("a", config);
   }));
 
 describe("the answer cannot be written", () => {
@@ -158,11 +170,11 @@ describe("the answer cannot be written", () => {
     "%s: ADD rolls back while it holds the VF's lock, and stderr has the reason",
     (_, open, redirection, reason) =>
       node.unchanged(async () => {
-        // flock(1) opens the lock file again, so it cannot get the lock while the plugin holds it.
         await node.plugin(
           "fake",
           `cat >/dev/null
-        flock -n /var/lib/cni/ib-sriov/.vf/${vf} true && lock=free || lock=held
+        inode=$(stat -c %i /var/lib/cni/ib-sriov/.vf/${vf})
+        grep -q ":$inode 0 EOF" /proc/locks && lock=held || lock=free
         echo $CNI_COMMAND $lock >>${calls}
         [ $CNI_COMMAND = DEL ] || echo '{"cniVersion":"1.0.0","ips":[{"address":"10.1.0.5/24"}]}'`,
         );

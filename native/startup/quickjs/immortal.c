@@ -1,6 +1,9 @@
 /* Compiled as the end of the engine's quickjs.c (scripts/libraries), because it needs the engine's structures. */
 
-/* How many object shapes, and how many atoms, a call can add before a table of the engine grows and is copied. */
+/*
+ * Free places that the image leaves in each of the engine's tables of shapes and atoms. A call that needs more copies the
+ * table.
+ */
 enum { ROOM = 200 };
 
 static void immortal_value(JSValue value)

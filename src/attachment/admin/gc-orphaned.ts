@@ -13,7 +13,12 @@ export type GcOutcome =
   | { readonly kind: "left"; readonly because: LeftBecause; readonly why: string }
   | { readonly kind: "gone" };
 
-/** Why gc leaves an attachment: its container is running, or may be, because of what the record lacks. */
+/**
+ * Why gc leaves an attachment.
+ * - "running": its container is running.
+ * - "unreadable": its record cannot be read, so the container may be running.
+ * - "external": the Go plugin has made it, and its cache does not show whether the container is running.
+ */
 export type LeftBecause = "running" | "unreadable" | "external";
 
 /**

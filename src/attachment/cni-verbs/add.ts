@@ -61,7 +61,7 @@ export function add(node: Node, request: AddRequest, answer: (result: Result) =>
   );
 }
 
-/** Requires that a record can have the attachment's name and configuration. */
+/** Requires, before any change, that the attachment's name and configuration are short enough for a record. */
 function requireRecordable({ state }: Session, request: AddRequest): void {
   requireRecordFits(request);
   if (state.nameFits(request.name)) return;

@@ -39,7 +39,7 @@ export class Locks {
   /** The call that held the VF's lock before this one, e.g. "ADD of container c1". */
   previousCaller: string | undefined;
 
-  /** @param caller for the error of a call that waits for the lock, e.g. "ADD of container c1". */
+  /** @param caller describes this call, e.g. "ADD of container c1"; the error of a call that waits for the lock names it. */
   constructor(
     private readonly session: Session,
     private readonly caller: string,

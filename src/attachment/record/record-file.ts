@@ -120,7 +120,10 @@ function configuredTexts(stdin: string): ConfiguredTexts {
   };
 }
 
-/** Returns a string member; "" for another type, because an unexpected type makes the whole file unreadable for Go. */
+/**
+ * Returns a string member; "" if it has another type. The record is also a cache of the Go plugin, which would reject the
+ * whole file because of one member with an unexpected type.
+ */
 function textOf(fields: Fields, key: string): string {
   const value = fields.raw(key);
   return typeof value === "string" ? value : "";

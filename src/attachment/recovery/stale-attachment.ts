@@ -63,7 +63,7 @@ function requireOrphaned(session: VfSession, record: AttachmentRecord): void {
   try {
     use = useOfAttachment(stepContextOf(session, record, containerNetns), { emptyNetns: "used" });
   } finally {
-    // An open namespace stays: if it is deleted before the takeover looks for it, it would keep the VF's netdev.
+    // A namespace that a process holds open outlives its deletion, and keeps the VF's netdev where no search finds it.
     if (containerNetns !== undefined) session.node.namespaces.close(containerNetns);
   }
   if (use === undefined) return;

@@ -14,10 +14,10 @@ export const PORT_GUID = "port-guid";
 const MODE = 0o444;
 
 /**
- * Writes the names of the container's RDMA devices, or the port GUID of a PF that a virtual machine gets, into the device information file that Multus has made for this
- * attachment (runtimeConfig.CNIDeviceInfoFile). The SR-IOV device plugin wrote the names that the devices had at the
- * Allocate (before version 3.9: at its own start). A rebind since then may have changed them. If the file does not
- * exist, this step does nothing.
+ * Writes the names of the container's RDMA devices, or the port GUID of a PF that a virtual machine gets, into the device
+ * information file that Multus has made for this attachment (runtimeConfig.CNIDeviceInfoFile). The SR-IOV device plugin
+ * wrote the names that the devices had at the Allocate (before version 3.9: at its own start). A rebind since then may
+ * have changed them. If the file does not exist, this step does nothing.
  */
 export const deviceInfo: Step = {
   name: "device information",

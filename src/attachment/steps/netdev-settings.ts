@@ -111,8 +111,9 @@ function addedTcxPrograms({ node, record }: StepContext, netdev: Link): string[]
 }
 
 /**
- * Returns a description if the netdev has come to the host with ARP disabled: the kernel then disables duplicate address
- * detection (accept_dad is -1) in a way that no write undoes (ipv6_add_dev() of net/ipv6/addrconf.c).
+ * Returns the setting that cannot be restored if the netdev has come to the host with ARP disabled, or else nothing. The
+ * kernel then disables duplicate address detection (accept_dad is -1), and no write enables it again (ipv6_add_dev() of
+ * net/ipv6/addrconf.c).
  */
 function lostDad(settings: LinkSettings, originals: LinkSettings): string[] {
   const isOff = (settings.flags & ~originals.flags & IFF_NOARP) !== 0;

@@ -93,8 +93,8 @@ function requireGone(attachment: StepContext): void {
 }
 
 /**
- * Reports whether a netdev may have the lease's addresses. A namespace that this process cannot find may have the VF's
- * netdev, if one exists, as long as the host does not have it.
+ * Reports whether a netdev may still have the lease's addresses, so that the lease must stay. A netdev of the VF that is
+ * not in the host namespace may be in a namespace that this process cannot find.
  */
 function mayBeCarried({ node, containerNetns, record }: StepContext): boolean {
   const { pci } = record.vf;

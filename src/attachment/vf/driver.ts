@@ -6,7 +6,7 @@ import type { AttachmentRecord } from "../record/record.ts";
 /** A driver that another program has chosen for a VF. */
 export interface ExternalDriver {
   readonly name: string;
-  /** Whether it is bound. If not, no driver is bound, and the VF is reserved for this driver (`driver_override`). */
+  /** Whether the VF is bound to this driver. If false, it has no driver, and is reserved for this one (`driver_override`). */
   readonly isBound: boolean;
 }
 

@@ -24,7 +24,7 @@ export function countPkeyChildren(
   devices: readonly RdmaDevice[],
 ): number | undefined {
   const netdevs = devices.length === 0 ? withoutRdmaDevice(node, pci) : countIpoibNetdevs(node, devices);
-  // A kernel that hides its own objects reports zero, although the VF's netdev is one.
+  // Some kernels report only the objects of processes. Then the number is zero, although the VF's netdev has one.
   if (netdevs === 0) return undefined;
   if (netdevs === 1) return 0;
   // A function with two ports has two netdevs that are not children.

@@ -23,7 +23,7 @@ export interface RecentFailure
 export interface RecentFailures extends Pick<CallLog, "sources" | "unread"> {
   /** From the logs of the last day, the newest first. */
   readonly failures: readonly RecentFailure[];
-  /** From the counters, since the first ADD on the node: the number of failures by verb and code. */
+  /** Number of failures by verb and code since the first ADD on the node, from the counters. */
   readonly counted: readonly { readonly command: string; readonly code: string; readonly times: number }[];
 }
 

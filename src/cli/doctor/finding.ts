@@ -70,6 +70,7 @@ export type FindingId =
   | "ipam-exhausted"
   | "state-ok"
   | "state-not-writable"
+  | "state-untrusted"
   | "records-ok"
   | "records-unreadable"
   | "record-left"

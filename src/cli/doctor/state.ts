@@ -1,6 +1,7 @@
 import { STATE_DIRECTORY, StateDirectory } from "../../attachment/record/state-directory.ts";
 import { netdevOf } from "../../attachment/vf/netdev.ts";
 import { messageOf } from "../../cni/error-document.ts";
+import { CniError } from "../../cni/errors.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
 import { baseName } from "../../node/path.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
@@ -18,6 +19,7 @@ export function stateDirectory(machine: CliContext): Finding[] {
     new StateDirectory(machine.node.files).requireWritable();
     return ok("state-ok", `${STATE_DIRECTORY} can be written to`);
   } catch (cause) {
+    if (cause instanceof CniError) return error("state-untrusted", cause.message);
     return error(
       "state-not-writable",
       `${STATE_DIRECTORY} cannot be written to: ${messageOf(cause)}`,

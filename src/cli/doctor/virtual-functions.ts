@@ -228,7 +228,7 @@ function bindFinding(
 
 /**
  * Returns a finding about VFs, e.g. "2 VFs (0000:03:00.2, 0000:03:00.3) have no driver"; no finding for an empty list.
- * @param what they have.
+ * @param what the VFs have, e.g. "no driver".
  */
 export function vfFinding(
   report: ReportProblem,

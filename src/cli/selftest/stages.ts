@@ -199,7 +199,7 @@ export function checkKill(test: Selftest, points: number): void {
   });
 }
 
-/** Returns the first VF that was attached, detached, and then as before. */
+/** Returns the first VF that was attached and detached, and that had its settings of before in the end. */
 function restoredOf({ results, vfs }: Selftest): TestedVf | undefined {
   return vfs.find(({ pci }) => results.of("restore", pci) === "ok");
 }

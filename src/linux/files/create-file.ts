@@ -44,7 +44,10 @@ export function createWhole(path: string, text: string, mode: number): void {
   }
 }
 
-/** Names an open file. Without CAP_DAC_READ_SEARCH the first linkat fails, but the second succeeds (open(2)). */
+/**
+ * Gives a file without a name (O_TMPFILE) a path. AT_EMPTY_PATH needs CAP_DAC_READ_SEARCH; a process without it links
+ * /proc/self/fd/N instead (open(2)).
+ */
 function nameFile(fd: number, path: string): void {
   try {
     host.link(fd, "", path, AT_EMPTY_PATH);

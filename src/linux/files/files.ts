@@ -123,6 +123,11 @@ export class LinuxFiles implements Files {
     return type !== undefined;
   }
 
+  permissions(path: string): host.FileStatus | undefined {
+    // With the dot, lstat(2) follows a link.
+    return host.lstat(`${path}/.`, ABSENT);
+  }
+
   removeDirectory(path: string): void {
     valueUnlessErrno(["ENOENT", "ENOTEMPTY", "EEXIST"], undefined, () => host.rmdir(path));
   }

@@ -318,6 +318,13 @@ const recordRows: readonly Row[] = [
     not: ["records-unreadable", /run as root/],
   },
   {
+    title: "another user can change the state directory",
+    script: `mkdir -p ${state}; chown 1000 ${state}`,
+    finds: [["state-untrusted", "error", /can change .*owner 1000.*run: chown -R 0:0/]],
+    // The text contains the command, which is to be run after a look at the records.
+    remedy: `chown -R 0:0 ${state}`,
+  },
+  {
     title: "the state directory is a file",
     script: `rm -rf ${state}; mkdir -p /var/lib/cni; touch ${state} ${state}.old`,
     finds: [

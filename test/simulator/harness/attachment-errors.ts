@@ -41,7 +41,7 @@ export function attachmentErrors(
   const { setting, originals, autoGuid } = expectations;
   if (request.vf === wholePf) return pfErrors(machine, pod, request, result);
   const files = filesOf(machine, request.vf);
-  const given = givenFiles(machine, pod) ?? files;
+  const given = givenFiles(machine, pod, request.vf) ?? files;
   if (!given.every((name) => files.includes(name)))
     return [`${pod.containerId} has been given ${given}, and its VF has ${files}`];
   if (machine.bus.driverOf(request.vf) === "vfio-pci")

@@ -115,6 +115,7 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "files.makeDirectory": [{ code: "EROFS" }],
   "files.hasDirectory": [{ code: "EACCES" }],
   "files.removeDirectory": [{ code: "EIO" }],
+  "files.permissions": [{ code: "EACCES" }],
   "files.requireWritable": [{ code: "EROFS" }, { code: "ENOSPC", lasts: true }],
   "files.list": [{ code: "EIO" }],
   "files.isFile": [{ code: "EACCES" }],

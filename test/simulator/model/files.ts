@@ -4,6 +4,7 @@ import {
   LONGEST_LOCK_TEXT,
   type Lock,
   type LockHolder,
+  type Permissions,
 } from "../../../src/node/files.ts";
 import type { Machine } from "./machine.ts";
 import type { Process } from "./process.ts";
@@ -19,6 +20,8 @@ export class FileTree {
 
   /** Modification times of files, ms since 1970, if not the model's present time. */
   readonly modified = new Map<string, number>();
+  /** Permissions of directories, if not those of this program. */
+  readonly permissions = new Map<string, Permissions>();
   /** Errnos of files that cannot be read. */
   readonly unreadable = new Map<string, string>();
 
@@ -195,6 +198,11 @@ export class ModelFiles implements Files {
 
   removeDirectory(path: string): void {
     this.machine.files.removeDirectory(path);
+  }
+
+  permissions(path: string): Permissions | undefined {
+    if (!this.machine.files.directories.has(path)) return undefined;
+    return this.machine.files.permissions.get(path) ?? { user: 0, group: 0, mode: 0o700 };
   }
 
   requireWritable(path: string): boolean {

@@ -170,7 +170,7 @@ const uncommonDamages: typeof damages = [
   [
     "the device information file names another device",
     ({ files }) => void files.texts.set(deviceInfo, '{"pci":{"rdma-device":"mlx5_9"}}'),
-    /names RDMA device mlx5_9, but the container has ibp1s0f0v0/,
+    /names rdma-device mlx5_9, but the container has ibp1s0f0v0/,
   ],
 ];
 

@@ -236,6 +236,8 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
     ),
   "state-ok": () => stateDirectory(aDoctorContext({ "/var/lib/cni/ib-sriov/.vf/x": "" })),
   "state-not-writable": () => stateDirectory(withFiles(aDoctorContext(), { requireWritable: refuse })),
+  "state-untrusted": () =>
+    stateDirectory(withFiles(aDoctorContext(), { permissions: () => ({ user: 0, group: 0, mode: 0o777 }) })),
   "records-ok": () => record({}),
   "records-unreadable": () => {
     const context = withFiles(aDoctorContext(), { list: refuse });
