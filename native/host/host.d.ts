@@ -286,6 +286,18 @@ declare module "host" {
 
   // ---- network ------------------------------------------------------------------------------------------
   /**
+   * ioctl(2) SIOCETHTOOL: a command of linux/ethtool.h, for a netdev of the socket's namespace.
+   * @param structure the structure of the command, which begins with its number; at most 256 bytes.
+   * @returns the structure as the kernel has filled it, with zeros up to 256 bytes.
+   */
+  function ethtool(socket: number, netdev: string, structure: Uint8Array): Uint8Array;
+  function ethtool(
+    socket: number,
+    netdev: string,
+    structure: Uint8Array,
+    expected: Expected,
+  ): Uint8Array | undefined;
+  /**
    * bpf(2) BPF_PROG_QUERY: returns the IDs, of 32 bits each, of the programs that are attached to a netdev of the
    * current namespace.
    * @param attachType of enum bpf_attach_type; EINVAL if the kernel does not know it, or does not support it for

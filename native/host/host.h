@@ -169,7 +169,7 @@ struct host_part {
   int count;
 };
 #define HOST_PART(part) const struct host_part host_part_##part = {functions, COUNT_OF(functions)}
-extern const struct host_part host_part_bpf, host_part_calls, host_part_children, host_part_error,
+extern const struct host_part host_part_bpf, host_part_calls, host_part_children, host_part_error, host_part_ethtool,
   host_part_files, host_part_netlink, host_part_notice, host_part_process, host_part_signals, host_part_streams,
   host_part_text, host_part_wait;
 

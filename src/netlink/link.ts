@@ -32,6 +32,8 @@ import {
   IFLA_LINKINFO,
   IFLA_MASTER,
   IFLA_MTU,
+  IFLA_NUM_RX_QUEUES,
+  IFLA_NUM_TX_QUEUES,
   IFLA_OPERSTATE,
   IFLA_PARENT_DEV_BUS_NAME,
   IFLA_PARENT_DEV_NAME,
@@ -123,6 +125,8 @@ const LINK_ATTRIBUTES = attributeDecoder(
   getBytes(IFLA_PROP_LIST),
   getText(IFLA_PARENT_DEV_NAME),
   getText(IFLA_PARENT_DEV_BUS_NAME),
+  getU32(IFLA_NUM_TX_QUEUES),
+  getU32(IFLA_NUM_RX_QUEUES),
 );
 
 /**
@@ -143,6 +147,8 @@ export function parseLink(message: Message): ReceivedLink {
     properties,
     parentName,
     parentBus,
+    txQueues = 1,
+    rxQueues = 1,
   ] = decodeAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
   const index = s32At(payload, 4);
   const flags = s32At(payload, 8);
@@ -163,6 +169,7 @@ export function parseLink(message: Message): ReceivedLink {
       return linkSettingsIn(payload);
     },
     master: master === 0 ? undefined : master,
+    queues: Math.max(txQueues, rxQueues),
     vfs,
   };
 }

@@ -6,10 +6,12 @@ import {
   decodeAttributes,
   getBytes,
   getText,
+  getU8,
   getU32,
   parseAttributes,
   readU64,
   stringAttribute,
+  u8Attribute,
   u32Attribute,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
@@ -39,6 +41,7 @@ const RDMA_NLDEV_ATTR_RES_KERN_NAME = 29;
 const RDMA_NLDEV_ATTR_RES_PD = 46;
 const RDMA_NLDEV_ATTR_RES_PD_ENTRY = 47;
 const RDMA_NLDEV_NET_NS_FD = 68;
+const RDMA_NLDEV_ATTR_DEV_DIM = 84;
 
 /** Lists the devices of the socket's namespace. */
 export function dumpRdmaDevices(): Request {
@@ -66,6 +69,15 @@ export function renameRdmaDevice(index: number, name: string): Request {
     stringAttribute(RDMA_NLDEV_ATTR_DEV_NAME, name),
   ];
   return request("change", RDMA_NLDEV_CMD_SET, attributes, `name ${name} of RDMA device ${index}`);
+}
+
+/** Turns adaptive moderation of a device on or off. */
+export function setAdaptiveModeration(index: number, isOn: boolean): Request {
+  const attributes = [
+    u32Attribute(RDMA_NLDEV_ATTR_DEV_INDEX, index),
+    u8Attribute(RDMA_NLDEV_ATTR_DEV_DIM, isOn ? 1 : 0),
+  ];
+  return request("change", RDMA_NLDEV_CMD_SET, attributes, `adaptive moderation of RDMA device ${index}`);
 }
 
 /** The kinds of objects that the kernel lists for an RDMA device: their command, table and entry. */
@@ -159,6 +171,7 @@ const DEVICE_ATTRIBUTES = attributeDecoder(
   getU32(RDMA_NLDEV_ATTR_DEV_INDEX),
   getText(RDMA_NLDEV_ATTR_DEV_NAME),
   getBytes(RDMA_NLDEV_ATTR_NODE_GUID),
+  getU8(RDMA_NLDEV_ATTR_DEV_DIM),
 );
 
 /**
@@ -169,11 +182,16 @@ export function parseRdmaDevice({ type, payload }: Message): RdmaDevice {
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_GET)) {
     throw new MalformedReply(`message type ${type} is not an answer to RDMA_NLDEV_CMD_GET`);
   }
-  const [index, name, guid] = decodeAttributes(payload, 0, DEVICE_ATTRIBUTES);
+  const [index, name, guid, moderation] = decodeAttributes(payload, 0, DEVICE_ATTRIBUTES);
   if (index === undefined || name === undefined) {
     throw new MalformedReply("an RDMA device without number or name");
   }
-  return { index, name, nodeGuid: guid === undefined ? undefined : guidOf(guid) };
+  return {
+    index,
+    name,
+    nodeGuid: guid === undefined ? undefined : guidOf(guid),
+    adaptiveModeration: moderation === undefined ? undefined : moderation !== 0,
+  };
 }
 
 /** Reads a GUID, which the kernel sends as a number in host order. */

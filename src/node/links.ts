@@ -2,6 +2,7 @@ import type { Guid } from "../infiniband/guid.ts";
 import type { Route, RouteState } from "../ip/route.ts";
 import type { LinkSettings } from "./link-settings.ts";
 import type { Namespace } from "./namespaces.ts";
+import type { NetdevTuning } from "./netdev-tuning.ts";
 
 /** One netdev, as RTM_GETLINK describes it. */
 export interface Link {
@@ -25,6 +26,8 @@ export interface Link {
   readonly settings: LinkSettings;
   /** Index of the bond, bridge and so on to which it belongs as a port; `undefined` if it belongs to none. */
   readonly master: number | undefined;
+  /** How many queues the netdev can have, to send and to receive; `undefined` if the kernel does not report it. */
+  readonly queues?: number | undefined;
 }
 
 /** Link policy of a VF, in the spelling of the configuration. */
@@ -149,6 +152,14 @@ export interface Links {
    * 6.6 and later). `undefined` if this process may not query them.
    */
   tcxPrograms(index: number): number[] | undefined;
+  /**
+   * Returns the tuning of a netdev of a PCI function in the host namespace; `undefined` if no netdev has its name any
+   * more.
+   * @param known an earlier tuning: of the settings of ethtool, only those that it has are read.
+   */
+  tuning(pci: string, netdev: Link, known?: NetdevTuning): NetdevTuning | undefined;
+  /** Sets one setting of a netdev of a PCI function in the host namespace: an entry of its tuning. */
+  setTuning(pci: string, netdev: string, entry: string): void;
   addAltnames(where: Namespace, index: number, names: readonly string[]): void;
   removeAltnames(where: Namespace, index: number, names: readonly string[]): void;
   /**

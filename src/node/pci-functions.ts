@@ -1,5 +1,4 @@
 import type { Guid } from "../infiniband/guid.ts";
-import type { NapiSettings } from "./napi-settings.ts";
 
 /** A Virtual Function, or a PF that is attached as a whole (see {@link isPhysical}), as sysfs describes it. */
 export interface VirtualFunction {
@@ -80,10 +79,6 @@ export interface PciFunctions {
    * Reports whether the function has a netdev in any network namespace. A kill during the probe can leave it without.
    */
   hasNetdev(pci: string): boolean;
-  /** Returns the NAPI settings of a netdev of the function in the host namespace; `undefined` if it does not exist. */
-  napiSettings(pci: string, netdev: string): NapiSettings | undefined;
-  /** Sets the given NAPI settings. */
-  setNapiSettings(pci: string, netdev: string, settings: Partial<NapiSettings>): void;
   /** Returns the names of the function's RDMA devices that the host can see; each is a file name ({@link isFileName}). */
   rdmaDevices(pci: string): string[];
   /** Returns the PCI address of the function with an RDMA device; `undefined` if the host cannot see such a device. */

@@ -10,6 +10,11 @@ export interface RdmaDevice {
   readonly name: string;
   /** `undefined` if the kernel does not report it. */
   readonly nodeGuid: Guid | undefined;
+  /**
+   * Whether the kernel adapts how often the device interrupts, for the completion queues of kernel modules that are
+   * created from then on. `undefined` if the kernel does not report it (before 5.3).
+   */
+  readonly adaptiveModeration?: boolean | undefined;
 }
 
 /** The netdevs that IPoIB has created for an RDMA device. */
@@ -64,6 +69,8 @@ export interface RdmaDevices {
   move(from: Namespace, index: number, to: Namespace): void;
   /** Renames a device. Throws EEXIST if the name is taken. */
   rename(where: Namespace, index: number, name: string): void;
+  /** Sets {@link RdmaDevice.adaptiveModeration}. */
+  setAdaptiveModeration(where: Namespace, index: number, isOn: boolean): void;
   /** Watches devices of the host namespace: their creation, removal and renaming. */
   watch(): Watch;
 }

@@ -4,7 +4,7 @@ import { commandLine, hostLocal, network } from "./harness/cni.ts";
 import { compile } from "./harness/compile.ts";
 import { plugin, testNode, vfs } from "./harness/node.ts";
 
-const node = testNode({ files: [compile("test/e2e/guest/bpf.c")] });
+const node = testNode({ files: [compile("test/e2e/guest/bpf.c"), compile("test/e2e/guest/tune.c")] });
 const guid = "02:00:00:00:00:00:00:77";
 const [vf, other] = vfs;
 const config = network(vf, {
@@ -324,6 +324,9 @@ describe("after any changes of a pod to its interface", () => {
       ip link property add dev net1 altname mine
       cd /sys/class/net/net1
       echo 1000000000 >gro_flush_timeout; echo 200 >napi_defer_hard_irqs; echo 1 >threaded
+      echo 1 >queues/rx-0/rps_cpus; echo 8 >queues/rx-0/rps_flow_cnt
+      cd queues/tx-0/byte_queue_limits; echo 9 >limit_max; echo 5 >limit_min; echo 7 >hold_time
+      /host/tune features net1; /host/tune coalesce net1
       /host/bpf ${kind} net1'`);
   const addressed = (pci: string, more = {}) => network(pci, { ipam: hostLocal(["10.1.0.0/24"]), ...more });
   const kinds = [

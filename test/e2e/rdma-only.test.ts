@@ -41,6 +41,17 @@ describe("in shared mode, in which every namespace has all RDMA devices", () => 
   test("a VF without a netdev gets the container's GUID, and DEL restores the original", () =>
     works({}, async () => expect(await nodeGuid()).toBe("0200:0000:0000:0077")));
 
+  test("DEL restores adaptive moderation of the RDMA device, which the pod has changed, without a rebind", async () => {
+    const show = () =>
+      node.shell(`cd /sys/bus/pci/devices/${vf}/infiniband; rdma dev show -d $(ls); stat -c %i *`);
+    const before = await show();
+    await works({ guid: undefined }, async (name) => {
+      await node.shell(`ip netns exec a rdma dev set ${name} adaptive-moderation on`);
+      expect(await show()).not.toBe(before);
+    });
+    expect(await show()).toBe(before);
+  });
+
   test("a VF without a netdev is refused without rdmaOnly, and a VF with a netdev is refused with rdmaOnly", async () => {
     const unaware = { ...config, rdmaOnly: false };
     expect((await node.addRefused(unaware)).msg).toMatch(/no netdev.*rdmaOnly/);

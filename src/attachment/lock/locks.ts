@@ -98,9 +98,7 @@ export class Locks {
 
   /** Forgets the device files of a container without a pod, which is deleted: its next ADD is that of a new one. */
   forgetPodFiles(containerId: string): void {
-    if (this.podFiles?.pod !== containerKey(containerId)) return;
-    this.podFiles = undefined;
-    this.write();
+    if (this.dropPodFiles(containerId)) this.write();
   }
 
   /** Notes that a GUID that a network names is the VF's own. */
@@ -159,8 +157,10 @@ export class Locks {
   /**
    * Removes an owner that has no record any more, and whose VF runs with its own GUIDs. If the takeover from a
    * predecessor is not complete, the VF belongs to the predecessor again.
+   * @param deleted the container to forget as {@link forgetPodFiles} does, with the same write.
    */
-  clearOwner(): void {
+  clearOwner(deleted?: string): void {
+    if (deleted !== undefined) this.dropPodFiles(deleted);
     this.guids = undefined;
     this.withdrawClaim();
   }
@@ -240,6 +240,12 @@ export class Locks {
     }
     const holder = describeHolder(lock.read(), holders, this.session.node.clock.wall());
     return new CniError(codes.tryAgain, `${what} is busy: ${holder}`, { cause });
+  }
+
+  private dropPodFiles(containerId: string): boolean {
+    if (this.podFiles?.pod !== containerKey(containerId)) return false;
+    this.podFiles = undefined;
+    return true;
   }
 
   private write(): void {

@@ -4,6 +4,7 @@ import { HARDWARE_ADDRESS_LENGTH, portGuidOf } from "../../infiniband/hardware-a
 import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import { isPhysical, VFIO_DRIVER } from "../../node/pci-functions.ts";
+import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import { runsWithOthers } from "../lock/own-guids.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
 import { type Mode, modes } from "../modes.ts";
@@ -70,7 +71,8 @@ export function makePlan(
   };
   requireIsolation(session, devices, desired);
   const { originals, staleGuids } =
-    takeover?.recorded ?? withOwnGuids(readOriginals(session, desired, driver, netdev, effective), own);
+    takeover?.recorded ??
+    withOwnGuids(readOriginals(session, desired, driver, netdev, rdma.own, effective), own);
   const record = recordOf(session, desired, mode, {
     originals: {
       ...originals,
@@ -170,6 +172,7 @@ function readOriginals(
   desired: Desired,
   driver: string,
   netdev: Link | undefined,
+  devices: readonly RdmaDevice[],
   effective: GuidPair,
 ): Originals {
   const portGuid = effective.port ?? ZERO_GUID;
@@ -183,6 +186,9 @@ function readOriginals(
     up: netdev?.up,
     settings: netdev?.settings,
     ...(netdev === undefined || isOther ? {} : netdevOriginals(node, vf.pci, netdev)),
+    adaptiveModeration: isOther
+      ? undefined
+      : devices.filter(({ adaptiveModeration }) => adaptiveModeration).map(({ name }) => name),
     nodeGuid,
     portGuid,
     adminNodeGuid: admin?.nodeGuid,
@@ -192,10 +198,10 @@ function readOriginals(
   };
 }
 
-/** Reads settings of the netdev that netlink does not report. They are not needed if ADD rebinds, which resets them. */
-function netdevOriginals(node: Node, pci: string, { index, name }: Link) {
-  const tcx = node.links.tcxPrograms(index) ?? [];
-  return { napi: node.functions.napiSettings(pci, name), tcx: tcx.length > 0 ? tcx : undefined };
+/** Reads settings of the netdev that rtnetlink does not report. They are not needed if ADD rebinds, which resets them. */
+function netdevOriginals(node: Node, pci: string, netdev: Link) {
+  const tcx = node.links.tcxPrograms(netdev.index) ?? [];
+  return { tuning: node.links.tuning(pci, netdev), tcx: tcx.length > 0 ? tcx : undefined };
 }
 
 /** Requires what isolation needs. Without isolation, warns if the container will not be able to use its RDMA device. */

@@ -1,6 +1,5 @@
 import { sameGuid } from "../../infiniband/guid.ts";
 import type { LinkSettings } from "../../node/link-settings.ts";
-import type { NapiSettings } from "../../node/napi-settings.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
 import type { Mode } from "../modes.ts";
 import { type Desired, desired, linkState } from "./desired.ts";
@@ -37,7 +36,7 @@ const linkSettings: Schema<LinkSettings> = object({
   xdpHardware: number,
 });
 
-const napiSettings: Schema<NapiSettings> = object({
+const napiSettings = object({
   groFlushTimeout: text,
   napiDeferHardIrqs: optional(text),
   threaded: optional(text),
@@ -60,7 +59,9 @@ const originals = object({
    * plugin.
    */
   settings: optional(linkSettings),
-  /** Further settings that only sysfs shows; `undefined` if ADD gives the VF another GUID, and so another netdev. */
+  /** Settings that rtnetlink does not report; `undefined` if ADD gives the VF another GUID, and so another netdev. */
+  tuning: optional(listOf(text)),
+  /** The part of `tuning` that older versions recorded. */
   napi: optional(napiSettings),
   /** IDs of the tcx programs of the netdev; `undefined` if it has no program, or if ADD gives the VF another netdev. */
   tcx: optional(listOf(number)),
@@ -73,6 +74,8 @@ const originals = object({
   linkState: optional(linkState),
   /** Names of the VF's RDMA devices and of their files; `undefined` in records of older versions. */
   rdma: optional(rdmaNames),
+  /** Names of the RDMA devices with adaptive moderation; `undefined` as for `tuning`, and in records of older versions. */
+  adaptiveModeration: optional(listOf(text)),
   /**
    * The RDMA devices, or for a whole PF the port GUID, that the device information file named; `undefined` if it named
    * none or did not exist.

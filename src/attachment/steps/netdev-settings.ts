@@ -4,8 +4,8 @@ import { changedSettings, type LinkSettings } from "../../node/link-settings.ts"
 import type { Link } from "../../node/links.ts";
 import type { Step, StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
-import { restoreNapiSettings } from "../vf/napi-settings.ts";
 import { hostNetdevOf, isUntouched } from "../vf/netdev.ts";
+import { restoreTuning } from "../vf/netdev-tuning.ts";
 import { restoreRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
 
@@ -33,7 +33,7 @@ export const netdevSettings: Step = {
     const { settings } = netdev;
     const originals = record.originals.settings ?? harmlessSettings(settings);
     const left = [
-      ...restoreNapiSettings(attachment, netdev),
+      ...restoreTuning(attachment, netdev),
       ...addedTcxPrograms(attachment, netdev),
       ...lostDad(settings, originals),
     ];
@@ -65,7 +65,7 @@ function restore(
   restoreRdmaNames(attachment);
   const isRestored = changedSettings(made.settings, originals).length === 0;
   const again = isRestored ? made : set(attachment, made, originals);
-  const lost = [...changedSettings(again.settings, originals), ...restoreNapiSettings(attachment, again)];
+  const lost = [...changedSettings(again.settings, originals), ...restoreTuning(attachment, again)];
   // These differences are harmless: the netdev is new, so they do not come from the container.
   if (lost.length > 0)
     attachment.warn(`${again.name} of VF ${pci} no longer has the original ${lost.join(", ")}`);

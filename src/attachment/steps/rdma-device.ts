@@ -4,7 +4,7 @@ import type { RdmaNames } from "../../node/pci-functions.ts";
 import type { AddContext, Step, StepContext } from "../context.ts";
 import { modeOf } from "../modes.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
-import { hostRdmaDevices, processesOf, rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
+import { hostRdmaDevices, rdmaDevicesIn, reasonToRebind, returnRdmaToHost } from "../vf/rdma-devices.ts";
 import {
   describeDifference,
   namesChangedError,
@@ -30,13 +30,17 @@ export const rdmaDevice: Step = {
   undo(attachment) {
     const { node, record } = attachment;
     const { rdma } = record.originals;
-    // With a netdev, the interface step does it, which needs the list of devices, too.
-    if (!modeOf(record).hasNetdev) endProcesses(attachment);
-    if (rdma === undefined || node.functions.hasRdmaNames(record.vf.pci, rdma)) return;
     // A VF without a driver has no RDMA device. The step that failed to bind the driver reports it.
-    if (node.functions.driver(record.vf.pci) === undefined) return;
-    if (record.desired.rdmaIsolation === true) moveToHost(attachment, rdma);
-    restoreRdmaNames(attachment);
+    if (
+      rdma !== undefined &&
+      !node.functions.hasRdmaNames(record.vf.pci, rdma) &&
+      node.functions.driver(record.vf.pci) !== undefined
+    ) {
+      if (record.desired.rdmaIsolation === true) moveToHost(attachment, rdma);
+      restoreRdmaNames(attachment);
+    }
+    // With a netdev, the interface step does it, which needs the list of devices, too.
+    if (!modeOf(record).hasNetdev) resetDevices(attachment);
   },
 
   verify({ node, record, containerNetns }) {
@@ -52,13 +56,14 @@ export const rdmaDevice: Step = {
   },
 };
 
-/** Rebinds a VF whose RDMA device processes use. A device in the container, of which a move ends the use, is not read. */
-function endProcesses(attachment: StepContext): void {
+/** Restores adaptive moderation, and rebinds the VF if that fails or if processes use its RDMA device. */
+function resetDevices(attachment: StepContext): void {
   const { node, record } = attachment;
-  const why = processesOf(attachment, hostRdmaDevices(node, record.vf.pci).own);
+  const why = reasonToRebind(attachment, hostRdmaDevices(node, record.vf.pci).own);
   if (why === undefined) return;
   attachment.warn(why);
   rebind(attachment);
+  restoreRdmaNames(attachment);
 }
 
 /**

@@ -47,8 +47,8 @@ function finish(attachment: StepContext, path: string, vf: { readonly isHeld: bo
     removeGuidNotes(attachment);
     state.remove(path);
     confirmOwnGuid(locks, record);
-    locks.forgetPodFiles(record.containerId);
-    if (isNamed(locks.owner, record)) locks.clearOwner();
+    if (isNamed(locks.owner, record)) locks.clearOwner(record.containerId);
+    else locks.forgetPodFiles(record.containerId);
   });
 }
 

@@ -58,6 +58,11 @@ export function hostNetdevOf({
   readonly deadline: number;
 }): Link {
   const { pci } = record.vf;
+  // It mostly has its original name, and the lookup by name takes fewer system calls. Kernels before 5.14 do not report
+  // the PCI address.
+  const { name } = record.originals;
+  const named = name === "" ? undefined : node.links.byName(node.namespaces.host, name);
+  if (named?.pci === pci && !named.child) return named;
   const link = waitForNetdevReturn(node, pci, deadline);
   if (link !== undefined) return link;
   throw new CniError(

@@ -7,7 +7,7 @@ import type { Node } from "../../node/node.ts";
 import { isFileName } from "../../node/pci-functions.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import type { StepContext } from "../context.ts";
-import { hostRdmaDevices, processesOf } from "./rdma-devices.ts";
+import { hostRdmaDevices, reasonToRebind } from "./rdma-devices.ts";
 import { restoreRdmaNames } from "./rdma-names.ts";
 import { rebind } from "./rebind.ts";
 
@@ -86,8 +86,8 @@ function trafficOf(attachment: StepContext, netdev: Link): string | undefined {
   const { node, record, containerNetns } = attachment;
   const { pci } = record.vf;
   const devices = currentRdmaDevices(attachment);
-  const process = processesOf(attachment, devices);
-  if (process !== undefined) return process;
+  const reason = reasonToRebind(attachment, devices);
+  if (reason !== undefined) return reason;
   const first = countPkeyChildren(node, pci, devices);
   if (first === 0) return undefined;
   if (first === undefined)

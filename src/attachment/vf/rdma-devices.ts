@@ -3,6 +3,7 @@ import type { Node } from "../../node/node.ts";
 import { isFileName } from "../../node/pci-functions.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
 import type { StepContext } from "../context.ts";
+import { attemptAll } from "../errors.ts";
 import type { VfSession } from "../lock/locks.ts";
 
 /** Moves those of the VF's RDMA devices that a container has to the host. Their names are not restored here. */
@@ -63,14 +64,42 @@ export function hostRdmaDevices(node: Node, pci: string, known?: readonly string
 }
 
 /**
+ * Restores adaptive moderation of a VF's RDMA devices, unless processes use a device.
+ * @param devices the VF's RDMA devices on the host.
+ * @returns why the VF must be rebound before the next container gets it; `undefined` if it need not be.
+ */
+export function reasonToRebind(attachment: StepContext, devices: readonly RdmaDevice[]): string | undefined {
+  return processesOf(attachment, devices) ?? restoreModeration(attachment, devices);
+}
+
+/**
+ * Restores adaptive moderation, which CAP_NET_ADMIN suffices to change, in shared mode even for devices of the host.
+ * @returns the message that it cannot be restored; `undefined` if it is.
+ */
+function restoreModeration(
+  { node, record }: StepContext,
+  devices: readonly RdmaDevice[],
+): string | undefined {
+  const { adaptiveModeration: on, rdma } = record.originals;
+  if (on === undefined) return undefined;
+  for (const { index, name, adaptiveModeration } of devices) {
+    // A name that a container has changed may not be restored.
+    const wanted = rdma?.devices.includes(name) === false ? on.length > 0 : on.includes(name);
+    if (adaptiveModeration === undefined || adaptiveModeration === wanted) continue;
+    const set = () => node.rdma.setAdaptiveModeration(node.namespaces.host, index, wanted);
+    // Try twice: a failure can be temporary, and a rebind costs much more.
+    if (attemptAll([set]).length > 0 && attemptAll([set]).length > 0)
+      return `cannot restore adaptive moderation of ${name}: VF ${record.vf.pci} is rebound to reset it`;
+  }
+  return undefined;
+}
+
+/**
  * Returns the message that processes still use a VF's RDMA device, which a rebind ends: a process of a container that
  * has ended would send and receive over the VF while the next container has it. `undefined` if no process uses it.
  * @param devices the VF's RDMA devices on the host.
  */
-export function processesOf(
-  { node, record }: StepContext,
-  devices: readonly RdmaDevice[],
-): string | undefined {
+function processesOf({ node, record }: StepContext, devices: readonly RdmaDevice[]): string | undefined {
   const { host } = node.namespaces;
   const device = devices.find(({ index }) => (node.rdma.contexts(host, index) ?? 0) > 0);
   return (

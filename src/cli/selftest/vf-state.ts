@@ -5,6 +5,7 @@ import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { isLinkLocal } from "../../ip/text.ts";
 import { readDirectory, readFile } from "../../linux/files/read.ts";
 import type { Link } from "../../node/links.ts";
+import { partsOf } from "../../node/netdev-tuning.ts";
 import type { Node } from "../../node/node.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 
@@ -46,7 +47,7 @@ export function differences(before: VfState, now: VfState): string[] {
 
 function netdevState(node: Node, pci: string, netdev: Link): (readonly [string, string])[] {
   const { name, altnames, mtu, up, master, settings, index } = netdev;
-  const { functions, links, namespaces } = node;
+  const { links, namespaces } = node;
   const addresses = links
     .addresses(namespaces.host, index)
     .map(({ cidr }) => cidr)
@@ -60,7 +61,7 @@ function netdevState(node: Node, pci: string, netdev: Link): (readonly [string, 
     ["addresses", addresses.sort().join(",")],
     ["tcx programs", (links.tcxPrograms(index) ?? []).join(",")],
     ...texts(settings),
-    ...texts(functions.napiSettings(pci, name) ?? {}),
+    ...(links.tuning(pci, netdev) ?? []).map(partsOf),
     ...sysctls(name),
   ];
 }

@@ -21,6 +21,7 @@ import type {
   Watch,
 } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
+import type { NetdevTuning } from "../../node/netdev-tuning.ts";
 import type { PciFunctions } from "../../node/pci-functions.ts";
 import { containerNetdevsOf, hostNetdevsOf } from "../pci/netdevs.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
@@ -28,6 +29,7 @@ import type { Waits } from "../waits.ts";
 import { configureLink } from "./configuration.ts";
 import { asLinuxNamespace } from "./namespace.ts";
 import type { LinuxNamespaces } from "./namespaces.ts";
+import { readTuning, writeTuning } from "./netdev-tuning.ts";
 import { LinuxWatch } from "./watch.ts";
 
 /**
@@ -151,6 +153,14 @@ export class LinuxLinks implements Links {
         xdpHardware: unlessOriginal(now.xdpHardware, settings.xdpHardware),
       }),
     ]);
+  }
+
+  tuning(pci: string, netdev: Link, known?: NetdevTuning): NetdevTuning | undefined {
+    return readTuning(this.namespaces.host.socket, pci, netdev, known);
+  }
+
+  setTuning(pci: string, netdev: string, entry: string): void {
+    writeTuning(this.namespaces.host.socket, pci, netdev, entry);
   }
 
   addAltnames(where: Namespace, index: number, names: readonly string[]): void {

@@ -57,6 +57,11 @@ export class LinuxNamespace implements Namespace {
     return this.routing.connection;
   }
 
+  /** A socket of this namespace, for ioctl(2). */
+  get socket(): number {
+    return this.routing.socket;
+  }
+
   /** RDMA netlink in this namespace: it lists, and changes, the devices of this namespace. */
   get rdmaNetlink(): Connection {
     this.rdma ??= this.connect(NETLINK_RDMA);

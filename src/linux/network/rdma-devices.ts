@@ -9,6 +9,7 @@ import {
   type RdmaObjectKind,
   type RdmaObjects,
   renameRdmaDevice,
+  setAdaptiveModeration,
 } from "../../netlink/rdma.ts";
 import type { Watch } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
@@ -77,6 +78,10 @@ export class LinuxRdmaDevices implements RdmaDevices {
 
   rename(where: Namespace, index: number, name: string): void {
     asLinuxNamespace(where).rdmaNetlink.request([renameRdmaDevice(index, name)]);
+  }
+
+  setAdaptiveModeration(where: Namespace, index: number, isOn: boolean): void {
+    asLinuxNamespace(where).rdmaNetlink.request([setAdaptiveModeration(index, isOn)]);
   }
 
   watch(): Watch {

@@ -1,6 +1,5 @@
 import * as host from "host";
 import { type Guid, parseGuid } from "../../infiniband/guid.ts";
-import type { NapiSettings } from "../../node/napi-settings.ts";
 import { baseName } from "../../node/path.ts";
 import {
   type DeviceFile,
@@ -26,13 +25,6 @@ const VFIO_GROUPS = "/sys/class/vfio";
 
 /** Number of characters of the first 8 bytes of a GID in sysfs: "fe80:0000:0000:0000:". */
 const GID_PREFIX = 20;
-
-/** The files of a netdev that contain its {@link NapiSettings}. */
-const NAPI_FILES = [
-  ["groFlushTimeout", "gro_flush_timeout"],
-  ["napiDeferHardIrqs", "napi_defer_hard_irqs"],
-  ["threaded", "threaded"],
-] as const satisfies readonly (readonly [keyof NapiSettings, string])[];
 
 /** PCI functions, through sysfs. */
 export class LinuxPciFunctions implements PciFunctions {
@@ -103,21 +95,6 @@ export class LinuxPciFunctions implements PciFunctions {
     // The directory exists as long as the function has a netdev. It is empty if the netdev is in another namespace
     // (drivers/base/core.c, get_device_parent, and the namespaces of sysfs).
     return isThere(`${pciSysfsDirectory(pci)}/net`);
-  }
-
-  napiSettings(pci: string, netdev: string): NapiSettings | undefined {
-    const [groFlushTimeout, napiDeferHardIrqs, threaded] = NAPI_FILES.map(([, file]) =>
-      textIn(netdevFile(pci, netdev, file)),
-    );
-    // Every kernel has the first file, so it is missing only if the netdev is.
-    return groFlushTimeout === undefined ? undefined : { groFlushTimeout, napiDeferHardIrqs, threaded };
-  }
-
-  setNapiSettings(pci: string, netdev: string, settings: Partial<NapiSettings>): void {
-    for (const [key, file] of NAPI_FILES) {
-      const value = settings[key];
-      if (value !== undefined) host.writeFile(netdevFile(pci, netdev, file), value);
-    }
   }
 
   rdmaDevices(pci: string): string[] {
@@ -276,11 +253,6 @@ function guidIn(path: string, skipped = 0): Guid | undefined {
   const guid = parseGuid(text.slice(skipped));
   if (guid === undefined) throw new Error(`${path} contains "${text}" instead of a GUID`);
   return guid;
-}
-
-/** Returns the path of a file of a netdev in the host namespace, below the directory of its function. */
-function netdevFile(pci: string, netdev: string, file: string): string {
-  return `${pciSysfsDirectory(pci)}/net/${fileName(netdev)}/${file}`;
 }
 
 /** Returns the sysfs directory of an RDMA device of a function. */

@@ -17,13 +17,17 @@
 #include <fcntl.h>
 #include <ftw.h>
 #include <glob.h>
+#include <linux/ethtool.h>
 #include <linux/rtnetlink.h>
+#include <linux/sockios.h>
+#include <net/if.h>
 #include <sched.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -159,6 +163,26 @@ static void print_pod(const char *path)
 	close(fd);
 }
 
+/* Prints the requested features of a netdev, and its interrupt moderation if it has any. A test can rename it. */
+static void print_ethtool(const char *path)
+{
+	struct {
+		struct ethtool_gfeatures header;
+		struct ethtool_get_features_block blocks[4];
+	} features = { .header = { .cmd = ETHTOOL_GFEATURES, .size = 4 } };
+	struct ethtool_coalesce coalesce = { .cmd = ETHTOOL_GCOALESCE };
+	struct ifreq request = { .ifr_data = (void *)&features };
+	int fd = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+
+	strncpy(request.ifr_name, name_of(path), IFNAMSIZ - 1);
+	if (ioctl(fd, SIOCETHTOOL, &request) >= 0)
+		printf("setting %s/features %x %x\n", path, features.blocks[0].requested, features.blocks[1].requested);
+	request.ifr_data = (void *)&coalesce;
+	if (ioctl(fd, SIOCETHTOOL, &request) >= 0)
+		printf("setting %s/coalesce %u %u\n", path, coalesce.rx_coalesce_usecs, coalesce.rx_max_coalesced_frames);
+	close(fd);
+}
+
 static void print_device(const char *path)
 {
 	char file[512], guid[64];
@@ -242,6 +266,10 @@ int main(void)
 	each("/sys/class/net/*/gro_flush_timeout", print_setting);
 	each("/sys/class/net/*/napi_defer_hard_irqs", print_setting);
 	each("/sys/class/net/*/threaded", print_setting);
+	each("/sys/class/net/*/queues/rx-*/rps_*", print_setting);
+	each("/sys/class/net/*/queues/tx-*/byte_queue_limits/limit_m*", print_setting);
+	each("/sys/class/net/*/queues/tx-*/byte_queue_limits/hold_time", print_setting);
+	each("/sys/class/net/*", print_ethtool);
 	each("/run/netns/*", print_pod);
 	each("/sys/bus/pci/devices/*/physfn", print_function);
 	if (nftw("/var/lib/cni", print_file, 16, FTW_PHYS))

@@ -2,11 +2,11 @@
 import { describe, expect, test } from "vitest";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import { CniError } from "../../../src/cni/errors.ts";
-import { INITIAL_NAPI_SETTINGS } from "../../../src/node/napi-settings.ts";
 import { everything } from "../harness/common-requests.ts";
 import { c1, vf } from "../harness/default-node.ts";
 import { refuseAt } from "../harness/faults.ts";
 import { changeSettings, interfaceOf, netdevOnHost } from "../harness/prepare.ts";
+import { pathOf } from "../harness/records.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { OpenFile } from "../model/files.ts";
 
@@ -114,23 +114,80 @@ test("DEL leaves the settings of a new netdev, and warns, if the kernel permanen
   netdevOnHost(simulated.machine, vf).link = before;
 });
 
-test("DEL restores its polling settings, even after a rebind, and after an ADD that was killed", () => {
-  const simulated = new SimulatedNode({});
-  const napi = { groFlushTimeout: "20000", napiDeferHardIrqs: "2", threaded: "1" };
-  netdevOnHost(simulated.machine, vf).napi = napi;
-  simulated.mustAdd(c1, { vf });
-  const inPod = () => interfaceOf(simulated.machine, c1).netdev;
-  inPod().napi = { groFlushTimeout: "0", napiDeferHardIrqs: "4", threaded: "0" };
-  simulated.mustDel(c1, { vf });
-  expect(netdevOnHost(simulated.machine, vf).napi).toEqual(napi);
-  simulated.mustAdd(c1, { vf });
-  Object.assign(inPod(), { isNapiFixed: true, napi: { groFlushTimeout: "7" } });
-  simulated.mustDel(c1, { vf });
-  expect(netdevOnHost(simulated.machine, vf).napi).toEqual(napi);
-  simulated.killAdd(c1, everything, { call: "links.setVfConfig", effect: "nothing" });
-  simulated.mustDel(c1, everything);
-  expect(netdevOnHost(simulated.machine, vf).napi).toEqual(napi);
-  netdevOnHost(simulated.machine, vf).napi = INITIAL_NAPI_SETTINGS;
+describe("settings that rtnetlink does not report", () => {
+  const own = [
+    "gro_flush_timeout=20000",
+    "threaded=1",
+    "queues/rx-0/rps_cpus=3",
+    "features=4000,400",
+    "coalesce=8",
+  ];
+  const changed = ["napi_defer_hard_irqs=4", "queues/rx-0/rps_cpus=1", "features=4800,400", "coalesce=4d,9"];
+  const tuningOf = (simulated: SimulatedNode) => [...netdevOnHost(simulated.machine, vf).tuning].sort();
+  const tune = (simulated: SimulatedNode) => {
+    const netdev = netdevOnHost(simulated.machine, vf);
+    const before = netdev.tuning;
+    netdev.tuning = own;
+    return () => {
+      expect(tuningOf(simulated)).toEqual([...own].sort());
+      netdevOnHost(simulated.machine, vf).tuning = before;
+    };
+  };
+
+  test.each([
+    ["", false],
+    [", even by a rebind", true],
+  ])("are restored by DEL%s", (_, isTuningFixed) => {
+    const simulated = new SimulatedNode({});
+    const expectOwn = tune(simulated);
+    simulated.mustAdd(c1, { vf });
+    Object.assign(interfaceOf(simulated.machine, c1).netdev, { isTuningFixed, tuning: changed });
+    simulated.mustDel(c1, { vf });
+    expectOwn();
+  });
+
+  test("are kept by an ADD that was killed, and its DEL", () => {
+    const simulated = new SimulatedNode({});
+    const expectOwn = tune(simulated);
+    simulated.killAdd(c1, everything, { call: "links.setVfConfig", effect: "nothing" });
+    simulated.mustDel(c1, everything);
+    expectOwn();
+  });
+
+  test("are restored from the record of an older version, as far as it has them", () => {
+    const simulated = new SimulatedNode({});
+    const expectOwn = tune(simulated);
+    simulated.mustAdd(c1, { vf });
+    const { texts } = simulated.machine.files;
+    const text = texts.get(pathOf(c1)) ?? "";
+    const napi = '"napi":{"groFlushTimeout":"20000","napiDeferHardIrqs":"0","threaded":"1"}';
+    texts.set(pathOf(c1), text.replace(/"tuning":\[[^\]]*\]/, napi));
+    expect(texts.get(pathOf(c1))).toContain(napi);
+    interfaceOf(simulated.machine, c1).netdev.tuning = ["threaded=2", ...own.slice(2)];
+    simulated.mustDel(c1, { vf });
+    // The older version did not record the others.
+    netdevOnHost(simulated.machine, vf).tuning = [
+      ...netdevOnHost(simulated.machine, vf).tuning,
+      own[2] ?? "",
+    ];
+    expectOwn();
+  });
+
+  test("adaptive moderation of the RDMA device is restored, or else the VF is rebound", () => {
+    const simulated = new SimulatedNode({});
+    const device = () => simulated.machine.bus.vf(vf, "look at it").probed?.devices[0];
+    for (const refuse of [undefined, refuseAt("rdma.setAdaptiveModeration", "EPERM")]) {
+      simulated.mustAdd(c1, { vf });
+      const before = device();
+      Object.assign(before ?? {}, { adaptiveModeration: true });
+      const { end, warnings } = simulated.del(c1, { vf }, refuse);
+      expect(end).toBe("done");
+      expect(device()).toMatchObject({ adaptiveModeration: false });
+      expect(device() === before).toBe(refuse === undefined);
+      expect(warnings.some((warning) => warning.includes("adaptive moderation"))).toBe(refuse !== undefined);
+    }
+    simulated.requireAsBefore("after DEL");
+  });
 });
 
 test("a tcx program that was there before ADD stays, and a container's program ends with the netdev", () => {

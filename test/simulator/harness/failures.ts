@@ -30,12 +30,6 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "functions.driverOverride": [{ code: "EACCES" }],
   "functions.netdevs": [{ code: "EACCES" }],
   "functions.isOpenByVfio": [{ code: "EACCES" }],
-  "functions.napiSettings": [{ code: "EACCES" }],
-  "functions.setNapiSettings": [
-    { code: "EPERM" },
-    { code: "EIO", part: "the first" },
-    { code: "EPERM", lasts: true },
-  ],
   "functions.hasNetdev": [{ code: "EACCES" }],
   "functions.rdmaDevices": [{ code: "EACCES" }],
   "functions.rdmaDevicesAnywhere": [{ code: "EACCES" }],
@@ -55,6 +49,7 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "rdma.queuePairs": [{ code: "ENOBUFS" }],
   "rdma.move": [{ code: "EBUSY" }, unanswered, { code: "EBUSY", lasts: true }],
   "rdma.rename": [{ code: "EEXIST" }, unanswered, { code: "EEXIST", lasts: true }],
+  "rdma.setAdaptiveModeration": [{ code: "EPERM" }, unanswered, { code: "EPERM", lasts: true }],
   "rdma.watch": [{ code: "EMFILE" }],
   "namespaces.open": [{ code: "EMFILE" }],
   // close(2) of a namespace cannot fail.
@@ -70,6 +65,8 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "links.ofIpoib": [{ code: "ENOBUFS" }],
   // Only the command `metrics` calls it.
   "links.vfTraffic": [{ code: "ENOBUFS" }],
+  "links.tuning": [{ code: "EACCES" }],
+  "links.setTuning": [{ code: "EPERM" }, { code: "EPERM", lasts: true }],
   "links.remove": [{ code: "EBUSY" }, unanswered, { code: "EBUSY", lasts: true }],
   "links.physical": [{ code: "ENOBUFS" }, { code: "ENODEV", lasts: true }],
   "links.setVfConfig": [

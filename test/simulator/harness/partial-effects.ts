@@ -84,14 +84,9 @@ const changes: Effects = {
         for (const [, netdev] of machine.host.ofFunction(pci)) machine.host.remove(netdev);
       },
     }),
-    // Each setting is a separate write.
-    setNapiSettings: ({ real }, pci, netdev, settings) => ({
-      nothing() {},
-      "the first": () =>
-        real.setNapiSettings(pci, netdev, Object.fromEntries(Object.entries(settings).slice(0, 1))),
-    }),
   },
   links: {
+    setTuning: nothing,
     remove: nothing,
     setVfConfig: ({ real }, pf, vf, { nodeGuid, portGuid, linkState }) => ({
       nothing() {},
@@ -129,7 +124,7 @@ const changes: Effects = {
       "no routes": () => real.configure(where, index, addresses, []),
     }),
   },
-  rdma: { move: nothing, rename: nothing },
+  rdma: { move: nothing, rename: nothing, setAdaptiveModeration: nothing },
   namespaces: { set: nothing },
   lock: { write: nothing },
   // Without these changes the plugin cannot continue, or nothing that a test compares is different.

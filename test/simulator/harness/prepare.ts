@@ -106,7 +106,14 @@ export function changeSettings(pod: Netns, netdev: Netdev): void {
   });
   setMtu(pod, netdev, 65_520);
   netdev.link = { ...netdev.link, xdpGeneric: 9 };
-  netdev.napi = { groFlushTimeout: "1000000000", napiDeferHardIrqs: "200", threaded: "1" };
+  netdev.tuning = [
+    "gro_flush_timeout=1000000000",
+    "threaded=1",
+    "queues/rx-0/rps_cpus=3",
+    "queues/tx-0/byte_queue_limits/limit_max=1",
+    "features=0,400",
+    "coalesce=4d,9",
+  ];
 }
 
 /** Reboots a node: it has another boot ID, new namespaces at the same paths, and new VFs at the same addresses. */

@@ -54,8 +54,8 @@ function vfLine(vf: Vf): string {
   );
 }
 
-function rdmaDevice({ name, uverbs, umad, where }: RdmaDevice): string {
-  return `rdma ${name} uverbs${uverbs} umad${umad} in ${where.label}`;
+function rdmaDevice({ name, uverbs, umad, where, adaptiveModeration }: RdmaDevice): string {
+  return `rdma ${name} uverbs${uverbs} umad${umad} ${adaptiveModeration ? "moderated " : ""}in ${where.label}`;
 }
 
 function netdevs(namespace: Netns): string[] {
@@ -74,8 +74,8 @@ function netdevs(namespace: Netns): string[] {
   });
 }
 
-function settingsText({ link, napi, tcx }: Netdev): string {
-  return Object.entries({ ...link, ...napi, tcx: tcx.join() })
+function settingsText({ link, tuning, tcx }: Netdev): string {
+  return Object.entries({ ...link, tuning: [...tuning].sort().join(" "), tcx: tcx.join() })
     .filter(([, value]) => value !== undefined)
     .map(([key, value]) => `${key}=${value}`)
     .join(" ");

@@ -9,6 +9,7 @@ import type {
   Watch,
 } from "../../../src/node/links.ts";
 import type { Namespace } from "../../../src/node/namespaces.ts";
+import { hasSetting, type NetdevTuning, partsOf, tuningEntry } from "../../../src/node/netdev-tuning.ts";
 import {
   addAddress,
   addAltnames,
@@ -27,6 +28,9 @@ import { type Netns, netnsOf } from "./netns.ts";
 import type { Vf } from "./pci-functions.ts";
 import type { Process } from "./process.ts";
 import { Refusal } from "./refusal.ts";
+
+/** The settings of ethtool that the model's netdevs have. */
+const ETHTOOL_SETTINGS = ["features", "coalesce"];
 
 /** The netdevs of a machine, as rtnetlink shows them to a process. */
 export class ModelLinks implements Links {
@@ -134,6 +138,21 @@ export class ModelLinks implements Links {
     return [...this.machine.host.require(index, "look for its tcx programs").tcx];
   }
 
+  tuning(pci: string, { name }: Link, known?: NetdevTuning): NetdevTuning | undefined {
+    const isRead = ([setting]: ReturnType<typeof partsOf>) =>
+      !ETHTOOL_SETTINGS.includes(setting) || known === undefined || hasSetting(known, setting);
+    return this.#ofFunction(pci, name)?.tuning.filter((entry) => isRead(partsOf(entry)));
+  }
+
+  setTuning(pci: string, name: string, entry: string): void {
+    const netdev = this.#ofFunction(pci, name);
+    if (netdev === undefined) throw new Refusal("ENOENT", `tune ${name}`);
+    if (netdev.isTuningFixed) throw new Refusal("EOPNOTSUPP", `tune ${name}`);
+    const [setting, value] = partsOf(entry);
+    const others = netdev.tuning.filter((each) => partsOf(each)[0] !== setting);
+    netdev.tuning = [...others, ...tuningEntry(setting, value)];
+  }
+
   addAltnames(where: Namespace, index: number, names: readonly string[]): void {
     addAltnames(...netdevAt(where, index, "add alternative names to link"), names);
   }
@@ -176,6 +195,10 @@ export class ModelLinks implements Links {
   watch(where: Namespace): Watch {
     const netns = netnsOf(where);
     return this.process.watch(netns.label, () => netns.changes);
+  }
+
+  #ofFunction(pci: string, name: string): Netdev | undefined {
+    return this.machine.host.ofFunction(pci).find(([, netdev]) => netdev.name === name)?.[1];
   }
 
   #all(netns: Netns, netdevs: Netns["netdevs"]): Link[] {

@@ -2,7 +2,7 @@ import { type Guid, guidToBytes } from "../../../src/infiniband/guid.ts";
 import type { Route } from "../../../src/ip/route.ts";
 import type { LinkSettings } from "../../../src/node/link-settings.ts";
 import type { AddressState, Link } from "../../../src/node/links.ts";
-import { INITIAL_NAPI_SETTINGS, type NapiSettings } from "../../../src/node/napi-settings.ts";
+import type { NetdevTuning } from "../../../src/node/netdev-tuning.ts";
 import { aLinkSettings } from "../../support/records.ts";
 
 /** IF_OPER_DOWN and IF_OPER_UP, linux/if.h. */
@@ -45,12 +45,12 @@ export class Netdev {
   routes: Route[] = [];
   /** Other settings, which a move keeps. */
   link: LinkSettings;
-  /** Settings that only sysfs shows. */
-  napi: NapiSettings = INITIAL_NAPI_SETTINGS;
+  /** Settings that rtnetlink does not report. */
+  tuning: NetdevTuning = ["features=4800,400", "coalesce="];
   /** IDs of its tcx programs, which a process holds. */
   tcx: readonly number[] = [];
-  /** Whether its driver refuses changes of the NAPI settings. */
-  isNapiFixed = false;
+  /** Whether its driver refuses changes of the tuning. */
+  isTuningFixed = false;
   /** Whether a process holds its XDP program by a bpf_link, so that no other process can detach the program. */
   isXdpHeld = false;
   /** The bond that it is a port of. */

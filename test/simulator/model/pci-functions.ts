@@ -1,6 +1,5 @@
 import { type Guid, ZERO_GUID } from "../../../src/infiniband/guid.ts";
 import type { LinkState } from "../../../src/node/links.ts";
-import type { NapiSettings } from "../../../src/node/napi-settings.ts";
 import {
   type DeviceFile,
   isFileName,
@@ -12,9 +11,7 @@ import {
 } from "../../../src/node/pci-functions.ts";
 import { type Bus, pfGuid } from "./bus.ts";
 import type { Machine } from "./machine.ts";
-import type { Netdev } from "./netdev.ts";
 import type { RdmaDevice } from "./rdma.ts";
-import { Refusal } from "./refusal.ts";
 
 /** A Physical Function. */
 export interface PhysicalFunction {
@@ -108,17 +105,6 @@ export class ModelPciFunctions implements PciFunctions {
 
   hasNetdev(pci: string): boolean {
     return [...this.machine.namespaces].some((namespace) => namespace.ofFunction(pci).length > 0);
-  }
-
-  napiSettings(pci: string, name: string): NapiSettings | undefined {
-    return this.#netdev(pci, name)?.napi;
-  }
-
-  setNapiSettings(pci: string, name: string, settings: Partial<NapiSettings>): void {
-    const netdev = this.#netdev(pci, name);
-    if (netdev === undefined) throw new Refusal("ENOENT", `set NAPI settings of ${name}`);
-    if (netdev.isNapiFixed) throw new Refusal("EOPNOTSUPP", `set NAPI settings of ${name}`);
-    netdev.napi = { ...netdev.napi, ...settings };
   }
 
   rdmaDevices(pci: string): string[] {
@@ -215,9 +201,5 @@ export class ModelPciFunctions implements PciFunctions {
   /** Returns the VF with an RDMA device that the host can see. */
   #vfOf(pci: string, rdmaDevice: string): Vf | undefined {
     return this.rdmaDevices(pci).includes(rdmaDevice) ? this.#vf(pci) : undefined;
-  }
-
-  #netdev(pci: string, name: string): Netdev | undefined {
-    return this.machine.host.ofFunction(pci).find(([, netdev]) => netdev.name === name)?.[1];
   }
 }

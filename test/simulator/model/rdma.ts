@@ -17,6 +17,7 @@ export class RdmaDevice {
   queuePairs: node.RdmaOwner[] = [];
   /** The number of contexts that processes have open. */
   contexts = 0;
+  adaptiveModeration = false;
   /** Whether ib_uverbs and ib_umad were loaded when it appeared. */
   hasFiles = true;
 
@@ -140,10 +141,11 @@ export class ModelRdmaDevices implements node.RdmaDevices {
   }
 
   devices(where: Namespace): node.RdmaDevice[] {
-    return this.#rdma.in(netnsOf(where)).map(({ index, name, pci }) => ({
+    return this.#rdma.in(netnsOf(where)).map(({ index, name, pci, adaptiveModeration }) => ({
       index,
       name,
       nodeGuid: this.machine.bus.vfs.get(pci)?.probed?.nodeGuid,
+      adaptiveModeration,
     }));
   }
 
@@ -172,6 +174,10 @@ export class ModelRdmaDevices implements node.RdmaDevices {
 
   rename(where: Namespace, index: number, name: string): void {
     this.#rdma.rename(this.#rdma.require(netnsOf(where), index, `rename ${index}`), name);
+  }
+
+  setAdaptiveModeration(where: Namespace, index: number, isOn: boolean): void {
+    this.#rdma.require(netnsOf(where), index, `moderate ${index}`).adaptiveModeration = isOn;
   }
 
   watch(): Watch {

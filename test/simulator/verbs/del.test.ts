@@ -89,9 +89,13 @@ const tamperings: Readonly<Record<string, Tampering>> = {
     changeSettings(pod, netdev);
     netdev.isXdpHeld = true;
   },
-  "the pod changes its polling settings, which cannot be set any more": (_, pod, netdev) => {
+  "the pod changes its tuning, which cannot be set any more": (_, pod, netdev) => {
     changeSettings(pod, netdev);
-    netdev.isNapiFixed = true;
+    netdev.isTuningFixed = true;
+  },
+  "the pod turns adaptive moderation on": ({ machine }) => {
+    for (const device of machine.bus.vf(vf, "look at it").probed?.devices ?? [])
+      device.adaptiveModeration = true;
   },
   "the pod attaches a tcx program": (_, _pod, netdev) => {
     netdev.tcx = [11];

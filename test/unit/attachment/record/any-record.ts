@@ -72,6 +72,7 @@ const originals: Arbitraries<Originals> = {
   napi: maybe(
     fc.record({ groFlushTimeout: digits, napiDeferHardIrqs: maybe(digits), threaded: maybe(digits) }),
   ),
+  tuning: maybe(texts),
   tcx: maybe(fc.array(fc.nat(), { maxLength: 3 })),
   nodeGuid: guid,
   portGuid: guid,
@@ -79,6 +80,7 @@ const originals: Arbitraries<Originals> = {
   adminPortGuid: maybe(guid),
   linkState: maybe(linkState),
   rdma: maybe(fc.record({ devices: texts, files: texts })),
+  adaptiveModeration: maybe(texts),
   deviceInfo: maybe(hardText),
   driver: hardText,
 };
