@@ -1,4 +1,4 @@
-import { isObject } from "../../cni/document.ts";
+import { fromJson, isObject } from "../../cni/document.ts";
 
 /** The changes and errors of a command, a line each. */
 export interface CommandReport {
@@ -32,12 +32,8 @@ export function readReport(text: string): CommandReport {
 type Outcome = Readonly<Record<string, unknown>>;
 
 function outcomesIn(text: string): readonly Outcome[] {
-  try {
-    const { vfs, outcomes } = JSON.parse(text);
-    return [vfs ?? outcomes].flat().filter(isObject);
-  } catch {
-    return [];
-  }
+  const document = fromJson(text);
+  return isObject(document) ? [document.vfs ?? document.outcomes].flat().filter(isObject) : [];
 }
 
 /** Names the VF, and the attachment if there is one. */

@@ -18,6 +18,9 @@ const UNUSED = ["ENOENT", "ECONNREFUSED"];
 /** journald's socket. In a container, such as a DRA driver's, /run is another directory, and this socket is missing. */
 const JOURNAL = unixAddress("/run/systemd/journal/socket");
 
+/** The socket for all entries of this process. It stays open: a verb writes one entry, and then ends. */
+let journalSocket: number | undefined;
+
 /**
  * Log files, and systemd's journal. If the disk is full, or if journald does not read, a call fails at once. A call can
  * still block on a file of a network file system that does not respond.
@@ -28,7 +31,8 @@ export const linuxLogs: Logs = {
   },
 
   send(entry) {
-    sendDatagram(JOURNAL, entry);
+    journalSocket ??= host.socket(AF_UNIX, DATAGRAM, 0);
+    sendThrough(journalSocket, JOURNAL, entry);
   },
 };
 
@@ -47,8 +51,12 @@ export function unixAddress(path: string): Uint8Array {
 export function sendDatagram(address: Uint8Array, text: string): boolean {
   const fd = host.socket(AF_UNIX, DATAGRAM, 0);
   try {
-    return host.sendTo(fd, host.utf8Encode(text), MSG_DONTWAIT_NOSIGNAL, address, UNUSED) !== undefined;
+    return sendThrough(fd, address, text);
   } finally {
     host.close(fd);
   }
+}
+
+function sendThrough(fd: number, address: Uint8Array, text: string): boolean {
+  return host.sendTo(fd, host.utf8Encode(text), MSG_DONTWAIT_NOSIGNAL, address, UNUSED) !== undefined;
 }

@@ -38,6 +38,7 @@ describe("netdevs of a real kernel", () => {
         address: hexBytes("80000048fe8000000000000098039b0300ab0100"),
         pci: "0000:01:00.0",
         child: false,
+        queues: 1,
         settings: aLinkSettings,
         master: undefined,
         vfs: undefined,

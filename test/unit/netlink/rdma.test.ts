@@ -38,13 +38,14 @@ describe("RDMA devices", () => {
 
   it("of a real kernel, in the given namespace", () => {
     const listed = (name: string) => answeredBy(name).dump(dumpRdmaDevices(), parseRdmaDevice);
+    const others = { nodeGuid: none, adaptiveModeration: false };
     expect(listed("rdma-devices")).toEqual([
-      { index: 0, name: "mlx5_0", nodeGuid: guid("98:03:9b:03:00:ab:01:00") },
-      { index: 1, name: "mlx5_1", nodeGuid: none },
-      { index: RDMA1, name: "mlx5_2", nodeGuid: none },
-      { index: RDMA2, name: "mlx5_3", nodeGuid: none },
+      { index: 0, name: "mlx5_0", nodeGuid: guid("98:03:9b:03:00:ab:01:00"), adaptiveModeration: false },
+      { index: 1, name: "mlx5_1", ...others },
+      { index: RDMA1, name: "mlx5_2", ...others },
+      { index: RDMA2, name: "mlx5_3", ...others },
     ]);
-    expect(listed("rdma-devices-of-a-pod")).toEqual([{ index: RDMA2, name: "mlx5_3", nodeGuid: none }]);
+    expect(listed("rdma-devices-of-a-pod")).toEqual([{ index: RDMA2, name: "mlx5_3", ...others }]);
   });
 
   it("are moved and renamed; a real kernel's refusal is an error that names request and object", () => {
