@@ -2,7 +2,6 @@ import { type Guid, isUsableGuid, parseGuid } from "../../infiniband/guid.ts";
 import type { Files } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import type { AttachmentRecord } from "./record.ts";
-import type { StateDirectory } from "./state-directory.ts";
 
 /**
  * The notes of which VF has a GUID: a file for each GUID that belongs to an attachment (see {@link guidsOf}). Its name is
@@ -105,12 +104,12 @@ export function usableGuids(guids: readonly (Guid | undefined)[]): Guid[] {
  * @param kept GUIDs whose notes stay, because another attachment of that VF has them.
  */
 export function releaseGuidNotes(
-  state: StateDirectory,
+  { guidNotes }: { readonly guidNotes: GuidNotes },
   record: AttachmentRecord,
   kept: readonly Guid[] = [],
 ): void {
   const guids = [...new Set([...guidsOf(record), ...(record.staleGuids ?? [])])];
-  state.guidNotes.removeOf(
+  guidNotes.removeOf(
     record.vf.pci,
     guids.filter((guid) => !kept.includes(guid)),
   );

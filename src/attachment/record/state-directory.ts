@@ -1,8 +1,7 @@
 import { fromJson } from "../../cni/document.ts";
-import { CniError, codes } from "../../cni/errors.ts";
 import { utf8Length } from "../../cni/utf8-length.ts";
 import { type Guid, parseGuid } from "../../infiniband/guid.ts";
-import { type Files, type Lock, type Permissions, requireCreatable } from "../../node/files.ts";
+import { type Files, type Lock, requireCreatable } from "../../node/files.ts";
 import { errnoOf } from "../../node/node.ts";
 import { parentOf } from "../../node/path.ts";
 import { parsePciAddress } from "../../node/pci-address.ts";
@@ -10,6 +9,7 @@ import { isPatchable, stateLetter, stateOffset, withState } from "./codec.ts";
 import { GuidNotes } from "./guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "./record.ts";
 import { recordDocument } from "./record-file.ts";
+import { requireRootOnly } from "./root-only.ts";
 import { mayBeOf, parseStored, requireRead, type StoredRecord } from "./stored-record.ts";
 import { refusedFile } from "./unreadable.ts";
 
@@ -30,15 +30,6 @@ const countersFile = `${STATE_DIRECTORY}/.calls`;
 /** The errnos of a process or a machine that lacks descriptors or memory. They say nothing about the file. */
 const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM"];
 
-const ROOT = 0;
-/** Bits of linux/stat.h. */
-const WRITABLE_BY_GROUP = 0o020;
-const WRITABLE_BY_ALL = 0o002;
-/** Those of the directories that this program makes. */
-const ROOT_ONLY: Permissions = { user: ROOT, group: ROOT, mode: 0o700 };
-/** The command after which only root can change the state directory. */
-const TRUSTING = `chown -R 0:0 ${STATE_DIRECTORY} && chmod -R go-w ${STATE_DIRECTORY}`;
-
 /** Longest file name of Linux file systems, bytes (NAME_MAX, linux/limits.h). */
 const longestName = 255;
 
@@ -49,8 +40,6 @@ const longestName = 255;
 export class StateDirectory {
   /** The last record that was read: a call reads it again under the VF's lock, and mostly gets the same text. */
   private lastRead: ({ readonly text: string } & ReturnType<typeof parseStored>) | undefined;
-
-  private isTrusted = false;
 
   /** The path of the record that this call has created. */
   private created: string | undefined;
@@ -63,31 +52,11 @@ export class StateDirectory {
 
   /**
    * Makes the directories that a change needs.
-   * @throws {Error} if another file has their path, or as {@link requireTrusted}.
+   * @throws {Error} if another file has their path, or as {@link requireRootOnly}.
    */
   prepare(): void {
     this.files.makeDirectory(`${STATE_DIRECTORY}/.vf`);
-    this.requireTrusted();
-  }
-
-  /**
-   * Requires that only root can change the state directory: as root, a call restores the settings of a record, and starts
-   * its IPAM plugin.
-   * @throws {CniError} code 100 if others can change it.
-   */
-  requireTrusted(): void {
-    if (this.isTrusted) return;
-    const { user, group, mode } = this.files.permissions(STATE_DIRECTORY) ?? ROOT_ONLY;
-    const isOthers = (mode & WRITABLE_BY_ALL) !== 0 || ((mode & WRITABLE_BY_GROUP) !== 0 && group !== ROOT);
-    if (user !== ROOT || isOthers) {
-      const permissions = `owner ${user}, group ${group}, mode ${(mode & 0o7777).toString(8).padStart(4, "0")}`;
-      throw new CniError(
-        codes.node,
-        `users other than root can change ${STATE_DIRECTORY} (${permissions}), so what is in it cannot be trusted; ` +
-          `look for records that are not ib-sriov's, then run: ${TRUSTING}`,
-      );
-    }
-    this.isTrusted = true;
+    requireRootOnly(this.files, STATE_DIRECTORY);
   }
 
   /**
@@ -95,7 +64,7 @@ export class StateDirectory {
    * requires that the nearest existing parent directory is writable.
    */
   requireWritable(): void {
-    this.requireTrusted();
+    requireRootOnly(this.files, STATE_DIRECTORY);
     this.files.requireWritable(`${STATE_DIRECTORY}/.vf`);
     requireCreatable(this.files, STATE_DIRECTORY);
   }
