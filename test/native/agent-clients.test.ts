@@ -1,6 +1,6 @@
 // Clients of the agent that could keep it busy: it answers others within a second, and its processor stays idle.
 import { type ChildProcess, execFile, spawnSync } from "node:child_process";
-import { mkdirSync, writeFileSync } from "node:fs";
+import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
 import { recordDocument } from "../../src/attachment/record/record-file.ts";
@@ -84,6 +84,27 @@ describe("an agent", () => {
     for (const socket of sockets) socket.destroy();
     await expect.poll(() => exchange(port, request("/healthz")), { timeout: 60_000 }).toMatch(/ 200 OK/);
   });
+});
+
+test("metrics are made once in an interval, not for each request", async () => {
+  const port = freePort();
+  const { pid } = startAgent(["--listen", `127.0.0.1:${port}`, "--interval", "3600"]);
+  /** The page faults of all commands that the agent has started and waited for: cminflt of proc_pid_stat(5). */
+  const faults = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[8] ?? "";
+  try {
+    await answering(port);
+    // After the first round, they are made once more.
+    let before = faults();
+    for (let look = 0, last = ""; look < 5 && last !== before; look++, before = faults()) {
+      last = before;
+      await pause(2000);
+    }
+    for (let i = 0; i < 100; i++) expect(await exchange(port, request("/metrics"))).toContain("200 OK");
+    await pause(1500);
+    expect(faults()).toBe(before);
+  } finally {
+    await endAll();
+  }
 });
 
 describe.skipIf(!isRoot)("an agent with 3000 attachments (needs root)", () => {
