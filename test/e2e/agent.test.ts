@@ -85,7 +85,7 @@ test("it survives a PF without its driver, a full disk, and a file in the place 
     await expect.poll(health, soon).toBe(200);
 
     await node.shell(
-      `mount -t tmpfs -o size=4k none ${state}; head -c 8192 /dev/zero >${state}/full 2>/dev/null || true`,
+      `mount -t tmpfs -o mode=700,size=4k none ${state}; head -c 8192 /dev/zero >${state}/full 2>/dev/null || true`,
     );
     await node.shell(
       `echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs; echo 2 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs`,

@@ -37,26 +37,26 @@ async function refusedFor(errno: string): Promise<void> {
 
 describe("the file system", () => {
   test("is full: ADD is refused", () =>
-    mounted("-t tmpfs -o size=16k tmpfs", async () => {
+    mounted("-t tmpfs -o mode=700,size=16k tmpfs", async () => {
       await fill();
       await refusedFor("ENOSPC");
     }));
 
   test("has no more files: ADD is refused", () =>
-    mounted("-t tmpfs -o nr_inodes=2 tmpfs", async () => {
+    mounted("-t tmpfs -o mode=700,nr_inodes=2 tmpfs", async () => {
       await node.shell(`touch ${root}/.ballast`);
       await refusedFor("ENOSPC");
     }));
 
   // There is space for lock files, but not for a record.
   test("has space only for a lock file: ADD is refused", () =>
-    mounted("-t tmpfs -o nr_inodes=4 tmpfs", async () => {
+    mounted("-t tmpfs -o mode=700,nr_inodes=4 tmpfs", async () => {
       await node.shell(`mkdir ${root}/.vf; touch ${root}/.vf/${vf} ${root}/.ballast`);
       await refusedFor("ENOSPC");
     }));
 
   test("becomes full during ADD: ADD and DEL succeed", () =>
-    mounted("-t tmpfs -o size=64k tmpfs", async () => {
+    mounted("-t tmpfs -o mode=700,size=64k tmpfs", async () => {
       await node.plugin(
         "fake",
         `[ $CNI_COMMAND = ADD ] || exit 0
@@ -70,16 +70,16 @@ describe("the file system", () => {
     }));
 
   test("becomes full while a container runs: DEL succeeds", () =>
-    mounted("-t tmpfs -o size=64k tmpfs", async () => {
+    mounted("-t tmpfs -o mode=700,size=64k tmpfs", async () => {
       await node.add("a", config);
       await fill();
       await node.del("a", config);
     }));
 
-  test("is read-only: ADD is refused", () => mounted("-t tmpfs -o ro tmpfs", () => refusedFor("EROFS")));
+  test("is read-only: ADD is refused", () => mounted("-t tmpfs -o mode=700,ro tmpfs", () => refusedFor("EROFS")));
 
   test("becomes read-only while a container runs: DEL reports that, and succeeds when the file system is writable", () =>
-    mounted("-t tmpfs tmpfs", async () => {
+    mounted("-t tmpfs -o mode=700 tmpfs", async () => {
       await node.add("a", config);
       await node.shell(`mount -o remount,ro ${root}`);
       const answer = await node.refused({ command: "DEL", netns: "a", config });

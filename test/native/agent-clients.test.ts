@@ -55,6 +55,19 @@ describe("an agent", () => {
     expect(refused).toMatch(/^HTTP\/1\.1 413 [\s\S]*\r\n\r\n$/);
   });
 
+  test("sleeps without clients, and while a client sends nothing", async () => {
+    // Of proc_pid_status(5).
+    const wakeUps = () =>
+      Number(/voluntary_ctxt_switches:\s+(\d+)/.exec(readFileSync(`/proc/${agent.pid}/status`, "utf8"))?.[1]);
+    for (const connect of [() => undefined, () => opened(port).write("GET ")]) {
+      connect();
+      await pause(500);
+      const before = wakeUps();
+      await pause(3000);
+      expect(wakeUps() - before).toBeLessThan(30);
+    }
+  });
+
   test("answers a request that begins with empty lines, byte by byte", async () => {
     const socket = opened(port).setNoDelay();
     const answer = new Promise<string>((done) => socket.on("data", (data) => done(data.toString())));

@@ -114,13 +114,20 @@ export class HttpServer {
   /** Serves all connections as far as possible without waiting. */
   serve(handle: HttpHandler): void {
     const now = host.monotonic();
-    if (now < this.rest) return;
+    if (now < this.rest || !this.hasWork(now)) return;
     this.acceptAll(now);
     for (const [fd, connection] of this.connections) {
       const isLate = now >= connection.accepted + LONGEST_CONNECTION;
       if (isLate || !this.advance(fd, connection, handle)) this.end(fd);
     }
     this.rest = host.monotonic() + REST;
+  }
+
+  /** Reports whether a client has done something, an answer may be known now, or a connection is late. */
+  private hasWork(now: number): boolean {
+    for (const { accepted, waiting } of this.connections.values())
+      if (waiting !== undefined || now >= accepted + LONGEST_CONNECTION) return true;
+    return host.poll(this.epoll, -1, Number.NEGATIVE_INFINITY) !== 0;
   }
 
   private acceptAll(now: number): void {
