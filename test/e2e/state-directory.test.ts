@@ -76,7 +76,8 @@ describe("the file system", () => {
       await node.del("a", config);
     }));
 
-  test("is read-only: ADD is refused", () => mounted("-t tmpfs -o mode=700,ro tmpfs", () => refusedFor("EROFS")));
+  test("is read-only: ADD is refused", () =>
+    mounted("-t tmpfs -o mode=700,ro tmpfs", () => refusedFor("EROFS")));
 
   test("becomes read-only while a container runs: DEL reports that, and succeeds when the file system is writable", () =>
     mounted("-t tmpfs -o mode=700 tmpfs", async () => {

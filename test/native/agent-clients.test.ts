@@ -102,7 +102,7 @@ describe("an agent", () => {
 test("metrics are made once in an interval, not for each request", async () => {
   const port = freePort();
   const { pid } = startAgent(["--listen", `127.0.0.1:${port}`, "--interval", "3600"]);
-  /** The page faults of all commands that the agent has started and waited for: cminflt of proc_pid_stat(5). */
+  /** The page faults of all commands that the agent has started and waited for, of proc_pid_stat(5). */
   const faults = () => readFileSync(`/proc/${pid}/stat`, "utf8").split(") ")[1]?.split(" ")[8] ?? "";
   try {
     await answering(port);
