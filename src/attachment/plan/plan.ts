@@ -12,7 +12,7 @@ import { type Desired, settings } from "../record/desired.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
 import type { Takeover } from "../recovery/take-over.ts";
-import { RDMA_DEVICE, textIn } from "../steps/device-info.ts";
+import { originalDeviceInfo } from "../steps/device-info.ts";
 import { interfaceInContainer } from "../steps/own-result.ts";
 import { mayHaveStaleGuids } from "../vf/admin-guids.ts";
 import { effectiveNodeGuid, portGuidOfDevice } from "../vf/effective-guids.ts";
@@ -78,8 +78,7 @@ export function makePlan(
       ...originals,
       // Both kinds of files belong to this attachment, even if the other originals are those of a stale one.
       rdma: { devices: originals.rdma?.devices ?? devices, files },
-      deviceInfo:
-        desired.deviceInfo === undefined ? undefined : textIn(node, desired.deviceInfo, RDMA_DEVICE),
+      deviceInfo: originalDeviceInfo(node, desired, mode),
     },
     staleGuids,
   });

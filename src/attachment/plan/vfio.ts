@@ -5,7 +5,7 @@ import { isPhysical, VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { warnOfSkippedIpam } from "../ipam/ipam.ts";
 import type { Desired } from "../record/desired.ts";
 import type { Originals } from "../record/record.ts";
-import { PORT_GUID, textIn } from "../steps/device-info.ts";
+import { originalDeviceInfo } from "../steps/device-info.ts";
 import type { AddSession } from "./add-session.ts";
 import { requireUsableGuid } from "./usable-guid.ts";
 
@@ -34,10 +34,7 @@ export function vfioOriginals(
     portGuid: portGuid ?? ZERO_GUID,
     linkState,
     rdma: { devices: [], files: [] },
-    deviceInfo:
-      desired.deviceInfo === undefined || !isPhysical(vf)
-        ? undefined
-        : textIn(node, desired.deviceInfo, PORT_GUID),
+    deviceInfo: isPhysical(vf) ? originalDeviceInfo(node, desired, "vfio-pf") : undefined,
     driver: VFIO_DRIVER,
   };
 }

@@ -6,9 +6,9 @@ import type { Step } from "../context.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 
 /** Key of the RDMA devices' names. They are one comma-separated string, as the SR-IOV device plugin writes them. */
-export const RDMA_DEVICE = "rdma-device";
+const RDMA_DEVICE = "rdma-device";
 /** Key of the port GUID of a PF that a virtual machine has. No other program writes it. */
-export const PORT_GUID = "port-guid";
+const PORT_GUID = "port-guid";
 
 /** The mode that the library of the Network Plumbing Working Group gives such files (nad:pkg/utils/cniconfig.go). */
 const MODE = 0o444;
@@ -57,10 +57,21 @@ export const deviceInfo: Step = {
   },
 };
 
-/** Returns the text of a key in such a file; `undefined` if the file does not have it. */
-export function textIn(node: Node, path: string, key: string): string | undefined {
-  const text = documentIn(node, path)?.pci[key];
+/**
+ * Returns what the device information file of an attachment has in the place of what this step writes; `undefined` if it has
+ * nothing, or the attachment has no such file.
+ */
+export function originalDeviceInfo(
+  node: Node,
+  { deviceInfo }: AttachmentRecord["desired"],
+  mode: AttachmentRecord["mode"],
+): string | undefined {
+  const text = deviceInfo === undefined ? undefined : documentIn(node, deviceInfo)?.pci[keyOf(mode)];
   return typeof text === "string" ? text : undefined;
+}
+
+function keyOf(mode: AttachmentRecord["mode"]): string {
+  return mode === "vfio-pf" ? PORT_GUID : RDMA_DEVICE;
 }
 
 /** The device information of a PCI device. Writing it keeps the keys that this type does not have. */
@@ -101,8 +112,9 @@ interface Entry {
 }
 
 function entryOf({ mode, originals }: AttachmentRecord): Entry {
-  if (mode === "vfio-pf")
-    return { key: PORT_GUID, value: isUsableGuid(originals.portGuid) ? originals.portGuid : undefined };
+  const key = keyOf(mode);
+  if (key === PORT_GUID)
+    return { key, value: isUsableGuid(originals.portGuid) ? originals.portGuid : undefined };
   const { devices = [] } = originals.rdma ?? {};
-  return { key: RDMA_DEVICE, value: devices.length === 0 ? undefined : devices.join(",") };
+  return { key, value: devices.length === 0 ? undefined : devices.join(",") };
 }

@@ -29,6 +29,16 @@ export function createFilledFile(path: string, mode: number, fill: (fd: number) 
   }
 }
 
+/** Gives a temporary file its name by `rename`, and removes the file if that fails. */
+export function renameOrRemove(from: string, to: string, rename: (from: string, to: string) => void): void {
+  try {
+    rename(from, to);
+  } catch (error) {
+    ignoreErrors(() => host.unlink(from));
+    throw error;
+  }
+}
+
 /**
  * Creates a file, which gets its name (an absolute path) only when all of `text` is in it: O_TMPFILE, write, linkat. A
  * kill leaves no file.

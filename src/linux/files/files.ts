@@ -6,7 +6,7 @@ import { parentOf } from "../../node/path.ts";
 import { valueUnlessErrno } from "../unless-errno.ts";
 import type { Waits } from "../waits.ts";
 import { appendLocked } from "./append.ts";
-import { createFile, createWhole } from "./create-file.ts";
+import { createFile, createWhole, renameOrRemove } from "./create-file.ts";
 import { LinuxLock, openLockFile } from "./lock.ts";
 import { readDirectory, readRegularFile } from "./read.ts";
 
@@ -79,16 +79,11 @@ export class LinuxFiles implements Files {
   replaceForeign(path: string, text: string, mode: number, temporary: string): void {
     this.remove(temporary);
     createFile(temporary, text, mode);
-    try {
-      host.rename(temporary, path, 0);
-    } catch (error) {
-      this.remove(temporary);
-      throw error;
-    }
+    renameOrRemove(temporary, path, renameOver);
   }
 
   rename(from: string, to: string): void {
-    host.rename(from, to, 0);
+    renameOver(from, to);
   }
 
   remove(path: string): void {
@@ -196,10 +191,9 @@ export class LinuxFiles implements Files {
   private createByRename(path: string, text: string): boolean {
     const temporary = this.writeTemporary(path, text);
     try {
-      renameNew(temporary, path);
+      renameOrRemove(temporary, path, renameNew);
       return true;
     } catch (error) {
-      this.remove(temporary);
       if (errnoOf(error) === "EEXIST") return false;
       throw error;
     }
@@ -223,6 +217,11 @@ export class LinuxFiles implements Files {
       }
     }
   }
+}
+
+/** Renames a file. A file at `to` is replaced. */
+export function renameOver(from: string, to: string): void {
+  host.rename(from, to, 0);
 }
 
 /**

@@ -1,7 +1,8 @@
 import * as host from "host";
 import { errnoOf } from "../../node/node.ts";
-import { createFilledFile } from "./create-file.ts";
-import { renameNew } from "./files.ts";
+import { valueUnlessErrno } from "../unless-errno.ts";
+import { createFilledFile, renameOrRemove } from "./create-file.ts";
+import { renameNew, renameOver } from "./files.ts";
 
 const ABSENT = ["ENOENT"];
 /** SEEK_CUR of unistd.h. */
@@ -33,23 +34,18 @@ export function fillOutputFile(file: OutputFile, fill: (fd: number) => void): vo
 
 function createOrReplace(target: string, { path, mode, mayExist }: OutputFile, fill: (fd: number) => void) {
   const temporary = `${target}.${host.getpid()}.tmp`;
-  remove(temporary);
+  // A killed process with the same pid can have left it.
+  valueUnlessErrno(ABSENT, undefined, () => host.unlink(temporary));
   createFilledFile(temporary, mode, fill);
   try {
-    if (mayExist) host.rename(temporary, target, 0);
-    else renameNew(temporary, target);
+    renameOrRemove(temporary, target, mayExist ? renameOver : renameNew);
   } catch (error) {
-    remove(temporary);
     throw errnoOf(error) === "EEXIST" ? existing(path) : error;
   }
 }
 
 function existing(path: string): Error {
   return new Error(`${path} exists already; name a new file`);
-}
-
-function remove(path: string): void {
-  if (host.lstat(path, ABSENT) !== undefined) host.unlink(path);
 }
 
 /** Follows the links to a regular file, so that the file is replaced, and not the link. */
@@ -68,7 +64,7 @@ function targetOf(path: string): string {
 function isTrustedLink(path: string): boolean {
   const status = host.lstat(path, ABSENT);
   if (status?.type !== "link") return false;
-  if (status.user === 0 || status.user === host.stat("/proc/self").user) return true;
+  if (status.user === 0 || status.user === host.user()) return true;
   throw new Error(
     `${path} is a symbolic link of user ${status.user}, which is not followed; name another file`,
   );
