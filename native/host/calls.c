@@ -11,8 +11,6 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
-_Alignas(8) char host_buffer[64 * 1024];
-
 /*
  * The result of a call: none, the kernel's number, the number of bytes if they are fewer than the call was given, or
  * the content of the buffer: as bytes, as a text, or as a name of the kernel.
@@ -208,6 +206,29 @@ static JSValue host_call(HOST_ARGUMENTS, int magic)
   return value;
 }
 
+static JSValue host_errnoName(HOST_ARGUMENTS)
+{
+  int64_t error;
+  if (!host_integer(context, argv[0], "errno", INT32_MIN, INT32_MAX, &error))
+    return JS_EXCEPTION;
+  const char *name = host_errno_name((int)error);
+  return name == NULL ? JS_UNDEFINED : JS_NewString(context, name);
+}
+
+/* Throws the error that a system call would throw. */
+static JSValue host_fail(HOST_ARGUMENTS)
+{
+  JSValue result = JS_EXCEPTION;
+  char *code = host_name(context, argv[0], ""), *call = host_name(context, argv[1], "");
+  char *subject = host_name(context, argv[2], "");
+  if (code != NULL && call != NULL && subject != NULL)
+    result = host_throw(context, host_errno(code), call, subject);
+  js_free(context, subject);
+  js_free(context, call);
+  js_free(context, code);
+  return result;
+}
+
 #define INDEX(function, name, number, arguments, result) INDEX_##function,
 enum { CALLS(INDEX) };
 
@@ -215,6 +236,7 @@ enum { CALLS(INDEX) };
   JS_CFUNC_MAGIC_DEF(#function, MOST_ARGUMENTS, host_call, INDEX_##function),
 static const JSCFunctionListEntry functions[] = {
   CALLS(FUNCTION)
+  HOST_FUNCTION(errnoName, 1), HOST_FUNCTION(fail, 3),
   /* Numbers that differ between architectures. */
   HOST_NUMBER(O_RDONLY), HOST_NUMBER(O_WRONLY), HOST_NUMBER(O_RDWR), HOST_NUMBER(O_CREAT), HOST_NUMBER(O_EXCL),
   HOST_NUMBER(O_APPEND), HOST_NUMBER(O_NOFOLLOW), HOST_NUMBER(O_NONBLOCK), HOST_NUMBER(O_TMPFILE),

@@ -4,6 +4,8 @@
 #include <stdio.h>
 #include <string.h>
 
+_Alignas(8) char host_buffer[64 * 1024];
+
 JSValue host_throw(JSContext *context, int error, const char *call, const char *subject)
 {
   char number[16];
@@ -59,31 +61,3 @@ JSValue host_throw_fd(JSContext *context, int error, const char *call, int fd)
   snprintf(subject, sizeof subject, "fd %d", fd);
   return host_throw(context, error, call, subject);
 }
-
-static JSValue host_errnoName(HOST_ARGUMENTS)
-{
-  int64_t error;
-  if (!host_integer(context, argv[0], "errno", INT32_MIN, INT32_MAX, &error))
-    return JS_EXCEPTION;
-  const char *name = host_errno_name((int)error);
-  return name == NULL ? JS_UNDEFINED : JS_NewString(context, name);
-}
-
-/* Throws the error that a system call would throw. */
-static JSValue host_fail(HOST_ARGUMENTS)
-{
-  JSValue result = JS_EXCEPTION;
-  char *code = host_name(context, argv[0], ""), *call = host_name(context, argv[1], "");
-  char *subject = host_name(context, argv[2], "");
-  if (code != NULL && call != NULL && subject != NULL)
-    result = host_throw(context, host_errno(code), call, subject);
-  js_free(context, subject);
-  js_free(context, call);
-  js_free(context, code);
-  return result;
-}
-
-static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(errnoName, 1), HOST_FUNCTION(fail, 3),
-};
-HOST_PART(error);

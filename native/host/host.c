@@ -4,7 +4,7 @@
 bool host_install(JSContext *context)
 {
   const struct host_part *const parts[] = {
-    &host_part_bpf, &host_part_calls, &host_part_children, &host_part_error, &host_part_ethtool, &host_part_files,
+    &host_part_bpf, &host_part_calls, &host_part_children, &host_part_clock, &host_part_ethtool, &host_part_files,
     &host_part_netlink, &host_part_notice, &host_part_process, &host_part_signals, &host_part_streams, &host_part_text,
     &host_part_wait,
   };

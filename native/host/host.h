@@ -28,6 +28,8 @@
 
 /* ---- error.c, errno-names.c ---- */
 
+/* For what a system call returns, and for messages; in .bss, so that a page that no call reaches takes no memory. */
+extern _Alignas(8) char host_buffer[64 * 1024];
 /* Returns the name of an errno, e.g. "ENOENT"; NULL if the number has no name. */
 const char *host_errno_name(int error);
 /* Returns the errno of a name; 0 if the name is unknown. */
@@ -87,12 +89,15 @@ JSValue host_new_object(JSContext *context, unsigned count, const struct host_me
 /* Makes a Uint8Array with a copy of the bytes. */
 JSValue host_new_bytes(JSContext *context, const void *bytes, size_t length);
 
-/* ---- wait.c ---- */
+/* ---- clock.c ---- */
 
 /* Returns CLOCK_MONOTONIC, ms. */
 double host_now(void);
 /* Returns a time in ms, at most a day: longer waits are split. */
 struct timespec host_timespec(double ms);
+
+/* ---- wait.c ---- */
+
 /*
  * Waits until descriptors are ready, and returns their number. -1 and errno: ETIMEDOUT at the deadline, EINTR if a
  * signal that is held back has arrived. With `children`, 0 means that a child may have ended.
@@ -133,11 +138,6 @@ bool host_notice_is_set(void);
 /* Waits for a child, and lets in the signal of the notice. Returns as waitpid(2). */
 int host_notice_waitpid(int pid, int *status);
 
-/* ---- calls.c ---- */
-
-/* For what a system call returns; in .bss, so that a page that no call reaches takes no memory. */
-extern _Alignas(8) char host_buffer[64 * 1024];
-
 /* ---- streams.c ---- */
 
 /*
@@ -169,7 +169,7 @@ struct host_part {
   int count;
 };
 #define HOST_PART(part) const struct host_part host_part_##part = {functions, COUNT_OF(functions)}
-extern const struct host_part host_part_bpf, host_part_calls, host_part_children, host_part_error, host_part_ethtool,
+extern const struct host_part host_part_bpf, host_part_calls, host_part_children, host_part_clock, host_part_ethtool,
   host_part_files, host_part_netlink, host_part_notice, host_part_process, host_part_signals, host_part_streams,
   host_part_text, host_part_wait;
 

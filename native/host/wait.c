@@ -1,27 +1,9 @@
-/* The monotonic clock, and waits for descriptors until a point on it. Signals are let in only during the wait. */
+/* Waits for descriptors until a point on the monotonic clock. Signals are let in only during the wait. */
 #include "host.h"
 
 #include <errno.h>
 #include <math.h>
 #include <sys/file.h>
-#include <time.h>
-
-double host_now(void)
-{
-  struct timespec now;
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
-}
-
-struct timespec host_timespec(double ms)
-{
-  const double longest = 86400e3;
-  if (ms > longest)
-    ms = longest;
-  struct timespec time = {.tv_sec = (time_t)(ms / 1e3)};
-  time.tv_nsec = (long)((ms - (double)time.tv_sec * 1e3) * 1e6);
-  return time;
-}
 
 int host_poll(struct pollfd *descriptors, unsigned count, double deadline, bool children)
 {
@@ -104,12 +86,7 @@ static JSValue host_lock(HOST_ARGUMENTS)
   return thrown;
 }
 
-static JSValue host_monotonic(HOST_ARGUMENTS)
-{
-  return JS_NewFloat64(context, host_now());
-}
-
 static const JSCFunctionListEntry functions[] = {
-  HOST_FUNCTION(monotonic, 0), JS_CFUNC_DEF("poll", 4, host_poll_two), HOST_FUNCTION(lock, 3),
+  JS_CFUNC_DEF("poll", 4, host_poll_two), HOST_FUNCTION(lock, 3),
 };
 HOST_PART(wait);

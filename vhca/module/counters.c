@@ -7,7 +7,7 @@
 #include <rdma/ib_mad.h>
 #include <rdma/ib_pma.h>
 
-#include "vhca.h"
+#include "device.h"
 
 /* Data is counted in units of 4 bytes. */
 #define VHCA_DATA_SHIFT	2

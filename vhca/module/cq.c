@@ -7,7 +7,14 @@
 #include <linux/slab.h>
 #include <rdma/uverbs_ioctl.h>
 
-#include "user.h"
+#include "fabric.h"
+#include "queue.h"
+
+/* A completion for the kernel. */
+struct vhca_wce {
+	struct list_head link;
+	struct ib_wc wc;
+};
 
 static void cq_work(struct work_struct *w)
 {

@@ -7,7 +7,8 @@
 #include <linux/slab.h>
 #include <rdma/ib_umem.h>
 
-#include "user.h"
+#include "fabric.h"
+#include "memory.h"
 
 #define VHCA_DMA_KEY	0x100		/* of kernel users; the key of no region */
 #define VHCA_ACCESS	(IB_ACCESS_LOCAL_WRITE | IB_ACCESS_REMOTE_WRITE | \
@@ -93,6 +94,38 @@ static int vhca_dereg_mr(struct ib_mr *ibmr, struct ib_udata *udata)
 	}
 	kfree(mr);
 	return 0;
+}
+
+/* Copies the memory of a work request out of its ring. */
+enum ib_wc_status vhca_load(struct vhca_memory *m, const struct rxe_dma_info *dma,
+			    bool inlined)
+{
+	u64 length = 0;
+	u32 i;
+
+	m->inlined = inlined;
+	m->length = 0;
+	if (inlined) {
+		u32 size = READ_ONCE(dma->length);
+
+		if (size > VHCA_MAX_INLINE)
+			return IB_WC_LOC_LEN_ERR;
+		m->length = size;
+		memcpy(m->data, dma->inline_data, size);
+		return IB_WC_SUCCESS;
+	}
+	m->nsge = READ_ONCE(dma->num_sge);
+	if (m->nsge > VHCA_MAX_SGE) {
+		m->nsge = 0;
+		return IB_WC_LOC_QP_OP_ERR;
+	}
+	memcpy(m->sge, dma->sge, m->nsge * sizeof(m->sge[0]));
+	for (i = 0; i < m->nsge; i++)
+		length += m->sge[i].length;
+	if (length > VHCA_MAX_MSG)
+		return IB_WC_LOC_LEN_ERR;
+	m->length = length;
+	return IB_WC_SUCCESS;
 }
 
 /* Returns the region of a range that a key permits, or NULL. */

@@ -5,7 +5,7 @@
  */
 #include <linux/moduleparam.h>
 
-#include "vhca.h"
+#include "params.h"
 
 char *vhca_drvname = "vhca";
 module_param_named(drvname, vhca_drvname, charp, 0444);
@@ -75,8 +75,10 @@ MODULE_PARM_DESC(drop_guid, "report success for a VF GUID but keep the old one")
  * One-shot faults: write an errno to fail_X, and to skip_X the number of calls
  * that succeed before the call that fails.
  */
+struct vhca_fault vhca_fail_guid, vhca_fail_link, vhca_fail_probe,
+		  vhca_fail_sriov, vhca_fail_vfcfg;
+
 #define VHCA_FAULT(n) \
-	struct vhca_fault vhca_fail_##n; \
 	module_param_named(fail_##n, vhca_fail_##n.err, int, 0644); \
 	module_param_named(skip_##n, vhca_fail_##n.skip, int, 0644)
 VHCA_FAULT(guid);

@@ -4,7 +4,12 @@
 #include <linux/idr.h>
 #include <linux/module.h>
 
+#include "fabric.h"
+#include "hca.h"
+#include "memory.h"
+#include "queue.h"
 #include "user.h"
+#include "verbs.h"
 
 #ifndef PCI_CLASS_NETWORK_INFINIBAND
 #define PCI_CLASS_NETWORK_INFINIBAND	0x0207

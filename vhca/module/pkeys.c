@@ -7,22 +7,8 @@
 #include <linux/moduleparam.h>
 #include <linux/string.h>
 
-#include "vhca.h"
-
-/* Notifies users of the device of a new table. With vhca_vfs_lock held. */
-void vhca_notify_pkeys(struct vhca_vf *vf)
-{
-	struct ib_event ev = {
-		.event = IB_EVENT_PKEY_CHANGE,
-		.element.port_num = 1,
-	};
-
-	vf->pkeys_pending = !vf->dev;
-	if (!vf->dev)
-		return;
-	ev.device = &vf->dev->ibdev;
-	ib_dispatch_event(&ev);
-}
+#include "device.h"
+#include "hca.h"
 
 static int vhca_set_pkeys(struct pci_dev *pdev, const u16 *pkeys)
 {

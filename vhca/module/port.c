@@ -3,7 +3,7 @@
 #include <linux/module.h>
 #include <rdma/ib_mad.h>
 
-#include "vhca.h"
+#include "device.h"
 
 #define VHCA_UVERBS_ABI	2		/* rxe's */
 #define VHCA_NO_VENDOR	0xffffff	/* no OUI, as rxe has it */
@@ -116,6 +116,12 @@ u16 vhca_pkey(struct vhca_dev *d, u16 index)
 	if (d->pf)
 		return READ_ONCE(d->pf->vfs[d->vf].pkeys[index]);
 	return index ? 0 : VHCA_DEFAULT_PKEY;
+}
+
+/* A full member of a partition can talk to all members. */
+bool vhca_pkeys_match(u16 a, u16 b)
+{
+	return (a & 0x7fff) && !((a ^ b) & 0x7fff) && ((a | b) & 0x8000);
 }
 
 static int vhca_query_pkey(struct ib_device *ibdev, u32 port, u16 index,

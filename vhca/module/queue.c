@@ -10,7 +10,7 @@
 #include <linux/vmalloc.h>
 #include <rdma/uverbs_ioctl.h>
 
-#include "user.h"
+#include "queue.h"
 
 /* Copies a response to user space, which may have given too small a buffer. */
 int vhca_respond(struct ib_udata *udata, void *resp, size_t len)

@@ -5,6 +5,8 @@
  * message is copied from one process to the other; it cannot be lost, unless
  * the other side is not there.
  */
+#include "fabric.h"
+#include "memory.h"
 #include "user.h"
 
 #define VHCA_SLICE	(32 << 10)	/* bytes that are copied with one lock */
@@ -128,9 +130,7 @@ static void refuse(struct sides *m, enum ib_wc_status there,
 		vhca_user_event(m->peer, here == IB_WC_REM_ACCESS_ERR ?
 				IB_EVENT_QP_ACCESS_ERR : IB_EVENT_QP_REQ_ERR);
 	}
-	/* Both sides can be the same queue pair. */
-	if (m->u->sending)
-		vhca_user_sent(m->u, is_rc(m->u) ? here : IB_WC_SUCCESS);
+	vhca_user_sent(m->u, is_rc(m->u) ? here : IB_WC_SUCCESS);
 }
 
 /* Checks a message before anything is copied. Returns false if it has ended. */

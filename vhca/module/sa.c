@@ -11,7 +11,8 @@
 #include <rdma/ib_mad.h>
 #include <rdma/ib_sa.h>
 
-#include "vhca.h"
+#include "fabric.h"
+#include "verbs.h"
 
 #define VHCA_MCAST_QKEY	0x0b1b
 

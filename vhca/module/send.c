@@ -4,77 +4,12 @@
  * and complete, because the lock of the fabric is held: it may be repeated by
  * the process that posts or by a work item, whichever is first.
  */
+#include "memory.h"
+#include "queue.h"
 #include "user.h"
 
 #define VHCA_STEPS	64		/* at once in a system call */
 #define VHCA_FLUSH	(2 * VHCA_MAX_WR)	/* all that a ring can contain */
-
-void vhca_user_sent(struct vhca_user *u, enum ib_wc_status status)
-{
-	static const enum ib_wc_opcode opcodes[] = {
-		[IB_WR_RDMA_WRITE] = IB_WC_RDMA_WRITE,
-		[IB_WR_RDMA_WRITE_WITH_IMM] = IB_WC_RDMA_WRITE,
-		[IB_WR_SEND] = IB_WC_SEND,
-		[IB_WR_SEND_WITH_IMM] = IB_WC_SEND,
-		[IB_WR_RDMA_READ] = IB_WC_RDMA_READ,
-		[IB_WR_ATOMIC_CMP_AND_SWP] = IB_WC_COMP_SWAP,
-		[IB_WR_ATOMIC_FETCH_AND_ADD] = IB_WC_FETCH_ADD,
-	};
-	struct ib_wc wc = {
-		.status = status,
-		.qp = &u->qp->ibqp,
-		.port_num = 1,
-		.byte_len = u->local.length,
-	};
-
-	u->sending = false;
-	wc.wr_id = u->wr.wr_id;
-	if (u->wr.opcode < ARRAY_SIZE(opcodes))
-		wc.opcode = opcodes[u->wr.opcode];
-	/* The ring first: who sees the completion may post again. */
-	vhca_queue_advance(u->sq);
-	if (status || u->qp->sig_all || u->wr.send_flags & IB_SEND_SIGNALED)
-		vhca_complete(u->qp->ibqp.send_cq, &wc, false);
-	if (status)
-		vhca_user_fail(u);
-}
-
-static void send_datagram(struct vhca_user *u)
-{
-	static u8 packet[VHCA_MAX_PKT];	/* guarded by vhca_fabric_lock */
-	struct vhca_dev *d = to_vdev(u->qp->ibqp.device);
-	const struct vhca_space s = { d, u->qp->ibqp.pd };
-	struct vhca_ah *ah = vhca_ah_by_num(d, u->wr.wr.ud.ah_num);
-	const struct vhca_packet p = {
-		.data = packet,
-		.len = u->local.length,
-		.from_user = true,
-		/* The highest bit requests the queue pair's own key. */
-		.qkey = u->wr.wr.ud.remote_qkey & BIT(31) ?
-			u->qp->qkey : u->wr.wr.ud.remote_qkey,
-		.pkey = vhca_pkey(d, u->attr.pkey_index),
-		.has_imm = u->wr.opcode == IB_WR_SEND_WITH_IMM,
-		.imm = u->wr.ex.imm_data,
-		.solicited = u->wr.send_flags & IB_SEND_SOLICITED,
-	};
-
-	if (!ah || ah->ibah.pd != s.pd ||
-	    (u->wr.opcode != IB_WR_SEND && u->wr.opcode != IB_WR_SEND_WITH_IMM)) {
-		vhca_user_sent(u, IB_WC_LOC_QP_OP_ERR);
-		return;
-	}
-	if (p.len > min(vhca_port_mtu, VHCA_MAX_PKT)) {
-		vhca_user_sent(u, IB_WC_LOC_LEN_ERR);
-		return;
-	}
-	if (!vhca_memory_ok(&s, &u->local) ||
-	    !vhca_memory_read(&s, &u->local, packet)) {
-		vhca_user_sent(u, IB_WC_LOC_PROT_ERR);
-		return;
-	}
-	vhca_send(d, u->qp, &ah->attr, u->wr.wr.ud.remote_qpn, &p);
-	vhca_user_sent(u, IB_WC_SUCCESS);
-}
 
 /* Takes the next work request of the send queue. Returns false if it is empty. */
 static bool take_send(struct vhca_user *u)
@@ -120,7 +55,7 @@ static long step(struct vhca_user *u)
 		return u->not_before - jiffies;
 	if (qp->ibqp.qp_type != IB_QPT_UD)
 		return vhca_user_message(u);
-	send_datagram(u);
+	vhca_user_datagram(u);
 	return 0;
 }
 

@@ -2,7 +2,8 @@
 /* Shared receive queues. Only user space has them. */
 #include <rdma/uverbs_ioctl.h>
 
-#include "user.h"
+#include "memory.h"
+#include "queue.h"
 
 static struct vhca_srq *to_vsrq(struct ib_srq *ibsrq)
 {

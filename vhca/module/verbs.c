@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0
 /* The small objects of the verbs interface, mostly without content. */
-#include <linux/module.h>
-
-#include "user.h"
+#include "fabric.h"
+#include "queue.h"
+#include "verbs.h"
 
 static int vhca_alloc_pd(struct ib_pd *pd, struct ib_udata *udata)
 {
@@ -74,40 +74,6 @@ static int vhca_destroy_ah(struct ib_ah *ibah, u32 flags)
 		forget_ah(to_vah(ibah));
 	return 0;
 }
-
-/*
- * Before processes lose a device, because its driver is unbound or it moves to
- * another net namespace, their queue pairs fail: uverbs only destroys them, and
- * a process that polls would not end. The kernel calls clients in the
- * reverse order of registration, so this one before uverbs.
- */
-static int vhca_client_add(struct ib_device *ibdev)
-{
-	if (ibdev->ops.owner != THIS_MODULE)
-		return -EOPNOTSUPP;
-	WRITE_ONCE(to_vdev(ibdev)->gone, false);
-	return 0;
-}
-
-static void vhca_client_remove(struct ib_device *ibdev, void *data)
-{
-	struct vhca_dev *d = to_vdev(ibdev);
-	struct vhca_qp *qp;
-	unsigned long flags;
-
-	spin_lock_irqsave(&vhca_fabric_lock, flags);
-	d->gone = true;
-	list_for_each_entry(qp, &d->qps, link)
-		if (qp->user)
-			vhca_user_fail(qp->user);
-	spin_unlock_irqrestore(&vhca_fabric_lock, flags);
-}
-
-struct ib_client vhca_client = {
-	.name = "vhca",
-	.add = vhca_client_add,
-	.remove = vhca_client_remove,
-};
 
 const struct ib_device_ops vhca_verbs_ops = {
 	.alloc_pd = vhca_alloc_pd,

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0
 /* A PF's settings of its VFs: GUIDs, link state, statistics (ip link set PF vf N …). */
-#include "vhca.h"
+#include "device.h"
 
 DEFINE_MUTEX(vhca_vfs_lock);
 
@@ -34,6 +34,21 @@ void vhca_take_guids(struct vhca_vf *vf, struct vhca_dev *d)
 	}
 	d->node_guid = vf->given_node;
 	d->port_guid = vf->given_port;
+}
+
+/* Notifies users of the device of a new table. With vhca_vfs_lock held. */
+void vhca_notify_pkeys(struct vhca_vf *vf)
+{
+	struct ib_event ev = {
+		.event = IB_EVENT_PKEY_CHANGE,
+		.element.port_num = 1,
+	};
+
+	vf->pkeys_pending = !vf->dev;
+	if (!vf->dev)
+		return;
+	ev.device = &vf->dev->ibdev;
+	ib_dispatch_event(&ev);
 }
 
 static bool bad_vf(struct vhca_dev *d, int vf)

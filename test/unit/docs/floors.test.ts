@@ -2,6 +2,7 @@
 import { readdirSync } from "node:fs";
 import { dirname, normalize } from "node:path";
 import { expect, test } from "vitest";
+import { circlesOf } from "../../support/circles.ts";
 import { textOf } from "../../support/documents.ts";
 
 /** The folders of src/attachment/, from top to bottom: each may import those that come later. */
@@ -118,15 +119,6 @@ test("no folder of the simulator has more than 18 files, and no file of it more 
 // In a cycle, a file would use values that another file has not defined yet.
 test("imports have no cycles, except of types", () => {
   const imports = new Map(files.map((name) => [`src/${name}`, importsOf(`src/${name}`, false)]));
-  const done = new Set<string>();
-  const circles: string[] = [];
-  const follow = (path: string, way: readonly string[]) => {
-    if (way.includes(path)) circles.push([...way.slice(way.indexOf(path)), path].join(" > "));
-    if (done.has(path)) return;
-    done.add(path);
-    for (const next of imports.get(path) ?? []) follow(next, [...way, path]);
-  };
-  for (const path of imports.keys()) follow(path, []);
   expect([...imports.values()].flat().length).toBeGreaterThan(300);
-  expect(circles).toEqual([]);
+  expect(circlesOf(imports)).toEqual([]);
 });
