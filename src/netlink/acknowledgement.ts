@@ -4,7 +4,6 @@ import {
   decodeAttributes,
   getBytes,
   getText,
-  readU32,
   s32At,
   u32At,
 } from "./attributes.ts";
@@ -48,11 +47,15 @@ export function errorOf(message: Message, request: Request): NetlinkError | unde
     request.name,
     request.subject,
     text ?? errnoText(errno),
-    offset?.length === 4 ? readU32(offset) : undefined,
+    offset?.length === 4 ? u32At(offset, 0) : undefined,
   );
 }
 
-const EXTENDED_ACK = attributeDecoder(getText(NLMSGERR_ATTR_MSG), getBytes(NLMSGERR_ATTR_OFFS));
+const EXTENDED_ACK = attributeDecoder(
+  () => "an acknowledgement",
+  getText({ NLMSGERR_ATTR_MSG }),
+  getBytes({ NLMSGERR_ATTR_OFFS }),
+);
 
 /** Reads the attributes at the end. Malformed attributes must not hide the errno, so they are ignored. */
 function extendedAck(
@@ -69,7 +72,7 @@ function extendedAck(
     if (start > payload.length) return [];
   }
   try {
-    return decodeAttributes(payload, start, EXTENDED_ACK);
+    return decodeAttributes(payload, start, EXTENDED_ACK, undefined);
   } catch (error) {
     if (error instanceof MalformedReply) return [];
     throw error;

@@ -7,7 +7,9 @@ import {
   decodeAttributes,
   getBytes,
   getU32,
+  s32At,
   viewOf,
+  wrongLength,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_CREATE, NLM_F_EXCL, type Request } from "./message.ts";
@@ -80,7 +82,17 @@ export function dumpAddresses(link: number): Request {
   };
 }
 
-const ADDRESS_ATTRIBUTES = attributeDecoder(getBytes(IFA_LOCAL), getBytes(IFA_ADDRESS), getU32(IFA_FLAGS));
+/** Returns what the payload of an RTM_NEWADDR describes, for errors. */
+function addressIn(payload: Uint8Array): string {
+  return `an address of link ${s32At(payload, 4)}`;
+}
+
+const ADDRESS_ATTRIBUTES = attributeDecoder(
+  addressIn,
+  getBytes({ IFA_LOCAL }),
+  getBytes({ IFA_ADDRESS }),
+  getU32({ IFA_FLAGS }),
+);
 
 /**
  * Reads an address from an RTM_NEWADDR message.
@@ -95,14 +107,18 @@ export function parseNewAddress(message: Message): ReceivedAddress | undefined {
   const view = viewOf(payload);
   const family = view.getUint8(0);
   if (family !== AF[4] && family !== AF[6]) return undefined;
-  const [local, address, wide] = decodeAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES);
+  const [local, address, wide] = decodeAttributes(payload, IFADDRMSG, ADDRESS_ATTRIBUTES, payload);
   // IPv6 has IFA_LOCAL only on point-to-point links. If it is present, IFA_ADDRESS can be the address of the peer.
   const bytes = local ?? address;
   const prefix = view.getUint8(1);
   const length = family === AF[4] ? 4 : 16;
-  if (bytes?.length !== length || prefix > 8 * length) {
-    throw new MalformedReply(`an address of ${bytes?.length ?? 0} bytes with a prefix of ${prefix}`);
-  }
+  if (bytes === undefined) throw new MalformedReply(`${addressIn(payload)} has no IFA_ADDRESS`);
+  if (bytes.length !== length)
+    throw wrongLength(local ? "IFA_LOCAL" : "IFA_ADDRESS", addressIn(payload), bytes, length);
+  if (prefix > 8 * length)
+    throw new MalformedReply(
+      `the prefix of ${addressIn(payload)} has ${prefix} bits, not at most ${8 * length}`,
+    );
   const flags = wide ?? view.getUint8(2);
   return {
     link: view.getUint32(4, true),

@@ -103,11 +103,12 @@ export function packU32(words: readonly number[]): Uint8Array {
 
 /**
  * Returns the attributes in `bytes`. Their values are views of it.
+ * @param object for errors: what has the attributes, e.g. "ib0".
  * @throws {MalformedReply} if a length does not fit.
  */
-export function parseAttributes(bytes: Uint8Array): ReceivedAttribute[] {
+export function parseAttributes(bytes: Uint8Array, object: string): ReceivedAttribute[] {
   const pairs = netlinkAttributes(bytes, 0);
-  if (pairs === undefined) throw new MalformedReply("the length of an attribute does not fit");
+  if (pairs === undefined) throw doesNotFit(object);
   const attributes: ReceivedAttribute[] = [];
   for (let i = 0; i < pairs.length; i += 2)
     attributes.push({ type: pairs[i] as number, value: pairs[i + 1] as Uint8Array });
@@ -118,10 +119,12 @@ export function parseAttributes(bytes: Uint8Array): ReceivedAttribute[] {
 const BYTES = 0;
 const TEXT = 255;
 
+/** The type of an attribute, up to 255, by its name in the kernel: `{ IFLA_MTU }`. */
+export type NamedType = Readonly<Record<string, number>>;
+
 /** An attribute to look for. */
 export interface AttributeSpec<Value> {
-  /** Up to 255. */
-  readonly type: number;
+  readonly type: NamedType;
   /** {@link BYTES}, {@link TEXT}, or the length of a number in bytes. */
   readonly how: number;
   /** For the compiler only. */
@@ -129,92 +132,113 @@ export interface AttributeSpec<Value> {
 }
 
 /** Looks for an attribute, and returns its bytes as a view of the message. */
-export function getBytes(type: number): AttributeSpec<Uint8Array> {
+export function getBytes(type: NamedType): AttributeSpec<Uint8Array> {
   return { type, how: BYTES };
 }
 
 /** Looks for an attribute with text, which ends at its NUL byte or at the end of the value. */
-export function getText(type: number): AttributeSpec<string> {
+export function getText(type: NamedType): AttributeSpec<string> {
   return { type, how: TEXT };
 }
 
-export function getU8(type: number): AttributeSpec<number> {
+export function getU8(type: NamedType): AttributeSpec<number> {
   return { type, how: 1 };
 }
 
-export function getU16(type: number): AttributeSpec<number> {
+export function getU16(type: NamedType): AttributeSpec<number> {
   return { type, how: 2 };
 }
 
-export function getU32(type: number): AttributeSpec<number> {
+export function getU32(type: NamedType): AttributeSpec<number> {
   return { type, how: 4 };
 }
 
 /** Attributes to look for. */
-export interface AttributeDecoder<Values extends readonly unknown[]> {
-  /** `type` and `how` of each attribute. */
+export interface AttributeDecoder<Subject, Values extends readonly unknown[]> {
+  /** Type and {@link AttributeSpec.how} of each attribute. */
   readonly wanted: Uint8Array;
+  /** The name of each attribute. */
+  readonly names: readonly string[];
+  /** Returns what has the attributes, e.g. "ib0", for errors. */
+  readonly describe: (subject: Subject) => string;
   /** For the compiler only. */
   readonly values?: Values;
 }
 
 /** Makes a decoder. Make it once for each kind of message, not for each message. */
-export function attributeDecoder<Values extends readonly unknown[]>(
-  ...wanted: { readonly [Index in keyof Values]: AttributeSpec<Values[Index]> }
-): AttributeDecoder<Values> {
-  return { wanted: Uint8Array.from(wanted.flatMap(({ type, how }) => [type, how])) };
+export function attributeDecoder<Subject, Values extends readonly unknown[]>(
+  describe: (subject: Subject) => string,
+  ...specs: { readonly [Index in keyof Values]: AttributeSpec<Values[Index]> }
+): AttributeDecoder<Subject, Values> {
+  const wanted = specs.flatMap(({ type, how }) => [...Object.values(type), how]);
+  return { wanted: Uint8Array.from(wanted), names: specs.flatMap(({ type }) => Object.keys(type)), describe };
 }
 
 /**
  * Returns the values of the attributes in `bytes` from `start` on, in the order of the decoder; `undefined` for an
  * attribute that is missing. If a type occurs several times, the last attribute counts, as in the kernel.
+ * @param subject for errors: what the decoder describes. It is described only then, because that takes time.
  * @throws {MalformedReply} if a length does not fit.
  */
-export function decodeAttributes<Values extends readonly unknown[]>(
+export function decodeAttributes<Subject, Values extends readonly unknown[]>(
   bytes: Uint8Array,
   start: number,
-  { wanted }: AttributeDecoder<Values>,
+  decoder: AttributeDecoder<Subject, Values>,
+  subject: Subject,
 ): { readonly [Index in keyof Values]: Values[Index] | undefined } {
-  const values = netlinkAttributes(bytes, start, wanted);
-  if (values === undefined) throw lengthError(parseAttributes(bytes.subarray(start)), wanted);
+  const values = netlinkAttributes(bytes, start, decoder.wanted);
+  if (values === undefined) throw lengthError(bytes.subarray(start), decoder, decoder.describe(subject));
   // The compiler does not know that host.netlinkAttributes reads each value as the decoder describes.
   return values as unknown as { readonly [Index in keyof Values]: Values[Index] | undefined };
 }
 
-/** Returns the error for attributes that are well-formed, but of which a value has the wrong length. */
-function lengthError(attributes: readonly ReceivedAttribute[], wanted: Uint8Array): MalformedReply {
-  for (let i = 0; i < wanted.length; i += 2) {
-    const [type, how] = [wanted[i], wanted[i + 1] as number];
+/** Returns a text among the attributes from `start` on; `undefined` if it is missing, or if a length does not fit. */
+export function findText(bytes: Uint8Array, start: number, type: number): string | undefined {
+  return netlinkAttributes(bytes, start, Uint8Array.of(type, TEXT))?.[0] as string | undefined;
+}
+
+/** Returns the error for attributes of which a length does not fit. */
+function lengthError(
+  bytes: Uint8Array,
+  { wanted, names }: Pick<AttributeDecoder<never, never>, "wanted" | "names">,
+  object: string,
+): MalformedReply {
+  const attributes = parseAttributes(bytes, object);
+  for (const [i, name] of names.entries()) {
+    const [type, how] = [wanted[2 * i], wanted[2 * i + 1] as number];
     const value = attributes.findLast((attribute) => attribute.type === type)?.value;
     if (value !== undefined && how !== BYTES && how !== TEXT && value.length !== how)
-      return wrongLength(value, how);
+      return wrongLength(name, object, value, how);
   }
-  return new MalformedReply("attributes that cannot be read");
+  return doesNotFit(object);
 }
 
-/** @throws {MalformedReply} if the value is not 1 byte long. The functions below check their lengths, too. */
-export function readU8(value: Uint8Array): number {
-  requireLength(value, 1);
-  return value[0] as number;
+/** Returns the error for an attribute that is not of the expected length in bytes. */
+export function wrongLength(
+  name: string,
+  object: string,
+  { length }: { readonly length: number },
+  expected: number | string,
+): MalformedReply {
+  return new MalformedReply(
+    `${name} of ${object} has ${length} ${length === 1 ? "byte" : "bytes"}, not ${expected}`,
+  );
 }
 
-export function readU16(value: Uint8Array): number {
-  requireLength(value, 2);
-  return (value[0] as number) | ((value[1] as number) << 8);
+/** Returns the error for an attribute that ends after its message, or is shorter than its header. */
+function doesNotFit(object: string): MalformedReply {
+  return new MalformedReply(`the length of an attribute of ${object} does not fit`);
 }
 
-export function readU32(value: Uint8Array): number {
-  return readS32(value) >>> 0;
-}
-
-export function readS32(value: Uint8Array): number {
-  requireLength(value, 4);
-  return s32At(value, 0);
-}
-
-export function readU64(value: Uint8Array): bigint {
-  requireLength(value, 8);
-  return viewOf(value).getBigUint64(0, true);
+/**
+ * Reads a number of 64 bits. Above 2^53 it is not exact.
+ * @param name for errors: the attribute's name in the kernel.
+ * @param object for errors: what has the attribute.
+ * @throws {MalformedReply} if the value is not 8 bytes long.
+ */
+export function readU64(value: Uint8Array, name: string, object: string): number {
+  if (value.length !== 8) throw wrongLength(name, object, value, 8);
+  return Number(viewOf(value).getBigUint64(0, true));
 }
 
 /**
@@ -243,12 +267,4 @@ export function readString(value: Uint8Array): string {
 /** Returns a DataView of exactly these bytes. */
 export function viewOf(bytes: Uint8Array): DataView {
   return new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
-}
-
-function requireLength(value: Uint8Array, length: number): void {
-  if (value.length !== length) throw wrongLength(value, length);
-}
-
-function wrongLength(value: Uint8Array, length: number): MalformedReply {
-  return new MalformedReply(`a value of ${value.length} bytes, expected ${length}`);
 }

@@ -1,3 +1,5 @@
+import { findText, s32At } from "./attributes.ts";
+
 // Constants of the messages about netdevs, from linux/rtnetlink.h, linux/if_link.h and linux/if.h.
 
 /** Types of messages. */
@@ -42,6 +44,7 @@ export const IFLA_GRO_IPV4_MAX_SIZE = 64;
 /** Attributes in IFLA_LINKINFO, in its IFLA_INFO_DATA for IPoIB, in IFLA_XDP, and in the IPv4 part of IFLA_AF_SPEC. */
 export const IFLA_INFO_KIND = 1;
 export const IFLA_INET_CONF = 1;
+export const IFLA_IPOIB_PKEY = 1;
 export const IFLA_INFO_DATA = 2;
 export const IFLA_IPOIB_MODE = 2;
 export const IFLA_IPOIB_UMCAST = 3;
@@ -63,4 +66,9 @@ export const IFINFOMSG = 16;
 /** Returns the words of a struct ifinfomsg. The first, family and type, is 0. */
 export function ifinfomsg(index: number, flags: number, change: number): readonly number[] {
   return [0, index, flags, change];
+}
+
+/** Returns the name of the netdev that the payload of an RTM_NEWLINK describes, or "link 7"; for errors. */
+export function linkIn(payload: Uint8Array): string {
+  return findText(payload, IFINFOMSG, IFLA_IFNAME) ?? `link ${s32At(payload, 4)}`;
 }

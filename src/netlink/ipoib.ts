@@ -1,12 +1,10 @@
-import { attributeDecoder, decodeAttributes, getBytes, getText, getU16 } from "./attributes.ts";
+import { attributeDecoder, decodeAttributes, getU16 } from "./attributes.ts";
+import { IFLA_IPOIB_PKEY, linkIn } from "./if-link.ts";
 import { linkInfoOf } from "./link.ts";
+import { LINK_INFO } from "./link-settings.ts";
 import type { Message } from "./message.ts";
 
-/** IFLA_INFO_KIND and IFLA_INFO_DATA, linux/if_link.h. */
-const LINK_INFO = attributeDecoder(getText(1), getBytes(2));
-
-/** IFLA_IPOIB_PKEY, linux/if_link.h: u16 in host order. */
-const IPOIB = attributeDecoder(getU16(1));
+const IPOIB = attributeDecoder(linkIn, getU16({ IFLA_IPOIB_PKEY }));
 
 /**
  * Returns the pkey of the IPoIB netdev that a message describes; `undefined` if it is another kind of netdev.
@@ -15,7 +13,7 @@ const IPOIB = attributeDecoder(getU16(1));
 export function parseIpoibPKey(message: Message): number | undefined {
   const info = linkInfoOf(message);
   if (info === undefined) return undefined;
-  const [kind, data] = decodeAttributes(info, 0, LINK_INFO);
+  const [kind, data] = decodeAttributes(info, 0, LINK_INFO, message.payload);
   if (kind !== "ipoib" || data === undefined) return undefined;
-  return decodeAttributes(data, 0, IPOIB)[0];
+  return decodeAttributes(data, 0, IPOIB, message.payload)[0];
 }

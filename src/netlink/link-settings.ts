@@ -43,6 +43,7 @@ import {
   IFLA_XDP_HW_PROG_ID,
   IFLA_XDP_PROG_ID,
   IFLA_XDP_SKB_PROG_ID,
+  linkIn,
   RTM_NEWLINK,
   RTM_SETLINK,
 } from "./if-link.ts";
@@ -67,27 +68,30 @@ const SETTABLE_FLAGS = 0xf3a4;
 const FLAGS = 8;
 
 const ATTRIBUTES = attributeDecoder(
-  getBytes(IFLA_BROADCAST),
-  getU32(IFLA_TXQLEN),
-  getU8(IFLA_LINKMODE),
-  getBytes(IFLA_LINKINFO),
-  getText(IFLA_IFALIAS),
-  getU32(IFLA_GROUP),
-  getU32(IFLA_GSO_MAX_SEGS),
-  getU32(IFLA_GSO_MAX_SIZE),
-  getBytes(IFLA_XDP),
-  getU32(IFLA_GRO_MAX_SIZE),
-  getU32(IFLA_GSO_IPV4_MAX_SIZE),
-  getU32(IFLA_GRO_IPV4_MAX_SIZE),
+  linkIn,
+  getBytes({ IFLA_BROADCAST }),
+  getU32({ IFLA_TXQLEN }),
+  getU8({ IFLA_LINKMODE }),
+  getBytes({ IFLA_LINKINFO }),
+  getText({ IFLA_IFALIAS }),
+  getU32({ IFLA_GROUP }),
+  getU32({ IFLA_GSO_MAX_SEGS }),
+  getU32({ IFLA_GSO_MAX_SIZE }),
+  getBytes({ IFLA_XDP }),
+  getU32({ IFLA_GRO_MAX_SIZE }),
+  getU32({ IFLA_GSO_IPV4_MAX_SIZE }),
+  getU32({ IFLA_GRO_IPV4_MAX_SIZE }),
 );
-const LINK_INFO = attributeDecoder(getText(IFLA_INFO_KIND), getBytes(IFLA_INFO_DATA));
-const IPOIB = attributeDecoder(getU16(IFLA_IPOIB_MODE), getU16(IFLA_IPOIB_UMCAST));
+/** Kind and data in an IFLA_LINKINFO. */
+export const LINK_INFO = attributeDecoder(linkIn, getText({ IFLA_INFO_KIND }), getBytes({ IFLA_INFO_DATA }));
+const IPOIB = attributeDecoder(linkIn, getU16({ IFLA_IPOIB_MODE }), getU16({ IFLA_IPOIB_UMCAST }));
 const XDP = attributeDecoder(
-  getU8(IFLA_XDP_ATTACHED),
-  getU32(IFLA_XDP_PROG_ID),
-  getU32(IFLA_XDP_SKB_PROG_ID),
-  getU32(IFLA_XDP_DRV_PROG_ID),
-  getU32(IFLA_XDP_HW_PROG_ID),
+  linkIn,
+  getU8({ IFLA_XDP_ATTACHED }),
+  getU32({ IFLA_XDP_PROG_ID }),
+  getU32({ IFLA_XDP_SKB_PROG_ID }),
+  getU32({ IFLA_XDP_DRV_PROG_ID }),
+  getU32({ IFLA_XDP_HW_PROG_ID }),
 );
 
 /**
@@ -96,12 +100,12 @@ const XDP = attributeDecoder(
  * @throws {MalformedReply} if it cannot be read.
  */
 export function linkSettingsIn(payload: Uint8Array): LinkSettings {
-  const values = decodeAttributes(payload, IFINFOMSG, ATTRIBUTES);
+  const values = decodeAttributes(payload, IFINFOMSG, ATTRIBUTES, payload);
   const linkInfo = values[3];
   const xdp = values[8];
-  const [mode, umcast] = linkInfo === undefined ? [] : ipoibSettingsIn(linkInfo);
+  const [mode, umcast] = linkInfo === undefined ? [] : ipoibSettingsIn(linkInfo, payload);
   const [attached, program, generic, driver, hardware] =
-    xdp === undefined ? [] : decodeAttributes(xdp, 0, XDP);
+    xdp === undefined ? [] : decodeAttributes(xdp, 0, XDP, payload);
   // Kernels before 4.19 report only one program, and its mode.
   const only = (mode: number) => (attached === mode ? program : undefined) ?? 0;
   return {
@@ -125,9 +129,9 @@ export function linkSettingsIn(payload: Uint8Array): LinkSettings {
 }
 
 /** Returns mode and umcast of an IPoIB netdev, as its IFLA_LINKINFO reports them. */
-function ipoibSettingsIn(linkInfo: Uint8Array) {
-  const [kind, data] = decodeAttributes(linkInfo, 0, LINK_INFO);
-  return kind === "ipoib" && data !== undefined ? decodeAttributes(data, 0, IPOIB) : [];
+function ipoibSettingsIn(linkInfo: Uint8Array, payload: Uint8Array) {
+  const [kind, data] = decodeAttributes(linkInfo, 0, LINK_INFO, payload);
+  return kind === "ipoib" && data !== undefined ? decodeAttributes(data, 0, IPOIB, payload) : [];
 }
 
 /**

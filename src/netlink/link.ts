@@ -40,6 +40,7 @@ import {
   IFLA_PROP_LIST,
   IFLA_VFINFO_LIST,
   ifinfomsg,
+  linkIn,
   RTM_GETLINK,
   RTM_NEWLINK,
 } from "./if-link.ts";
@@ -114,19 +115,20 @@ function getLink(index: number, attributes: readonly Attribute[], subject: strin
 }
 
 const LINK_ATTRIBUTES = attributeDecoder(
-  getBytes(IFLA_ADDRESS),
-  getText(IFLA_IFNAME),
-  getU32(IFLA_MTU),
-  getU32(IFLA_LINK),
-  getU32(IFLA_MASTER),
-  getU8(IFLA_OPERSTATE),
-  getBytes(IFLA_VFINFO_LIST),
-  getBytes(IFLA_LINK_NETNSID),
-  getBytes(IFLA_PROP_LIST),
-  getText(IFLA_PARENT_DEV_NAME),
-  getText(IFLA_PARENT_DEV_BUS_NAME),
-  getU32(IFLA_NUM_TX_QUEUES),
-  getU32(IFLA_NUM_RX_QUEUES),
+  linkIn,
+  getBytes({ IFLA_ADDRESS }),
+  getText({ IFLA_IFNAME }),
+  getU32({ IFLA_MTU }),
+  getU32({ IFLA_LINK }),
+  getU32({ IFLA_MASTER }),
+  getU8({ IFLA_OPERSTATE }),
+  getBytes({ IFLA_VFINFO_LIST }),
+  getBytes({ IFLA_LINK_NETNSID }),
+  getBytes({ IFLA_PROP_LIST }),
+  getText({ IFLA_PARENT_DEV_NAME }),
+  getText({ IFLA_PARENT_DEV_BUS_NAME }),
+  getU32({ IFLA_NUM_TX_QUEUES }),
+  getU32({ IFLA_NUM_RX_QUEUES }),
 );
 
 /**
@@ -149,13 +151,13 @@ export function parseLink(message: Message): ReceivedLink {
     parentBus,
     txQueues = 1,
     rxQueues = 1,
-  ] = decodeAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES);
+  ] = decodeAttributes(payload, IFINFOMSG, LINK_ATTRIBUTES, payload);
   const index = s32At(payload, 4);
   const flags = s32At(payload, 8);
   return {
     index,
     name: name ?? "",
-    altnames: properties === undefined ? [] : altnamesIn(properties),
+    altnames: properties === undefined ? [] : altnamesIn(properties, name ?? `link ${index}`),
     mtu: mtu ?? 0,
     up: (flags & IFF_UP) !== 0,
     carrier: (flags & IFF_LOWER_UP) !== 0,
@@ -174,14 +176,15 @@ export function parseLink(message: Message): ReceivedLink {
   };
 }
 
-const KIND_ATTRIBUTES = attributeDecoder(getBytes(IFLA_LINKINFO));
+const KIND_ATTRIBUTES = attributeDecoder(linkIn, getBytes({ IFLA_LINKINFO }));
 
 /**
  * Returns the value of a netdev's IFLA_LINKINFO: the settings that only its kind of netdev has.
  * @throws {MalformedReply} if the message is not an RTM_NEWLINK, or is malformed.
  */
 export function linkInfoOf(message: Message): Uint8Array | undefined {
-  return decodeAttributes(newLinkPayload(message), IFINFOMSG, KIND_ATTRIBUTES)[0];
+  const payload = newLinkPayload(message);
+  return decodeAttributes(payload, IFINFOMSG, KIND_ATTRIBUTES, payload)[0];
 }
 
 function newLinkPayload({ type, payload }: Message): Uint8Array {
@@ -189,9 +192,9 @@ function newLinkPayload({ type, payload }: Message): Uint8Array {
   throw new MalformedReply(`message type ${type} of ${payload.length} bytes is not an RTM_NEWLINK`);
 }
 
-/** Returns the alternative names in an IFLA_PROP_LIST. */
-function altnamesIn(properties: Uint8Array): string[] {
-  return parseAttributes(properties)
+/** Returns the alternative names in an IFLA_PROP_LIST of a netdev. */
+function altnamesIn(properties: Uint8Array, link: string): string[] {
+  return parseAttributes(properties, `IFLA_PROP_LIST of ${link}`)
     .filter(({ type }) => type === IFLA_ALT_IFNAME)
     .map(({ value }) => readString(value));
 }

@@ -4,6 +4,7 @@ import {
   type Attribute,
   attributeDecoder,
   decodeAttributes,
+  findText,
   getBytes,
   getText,
   getU8,
@@ -13,6 +14,7 @@ import {
   stringAttribute,
   u8Attribute,
   u32Attribute,
+  wrongLength,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import type { Message, Request } from "./message.ts";
@@ -103,11 +105,18 @@ export function dumpRdmaObjects(kind: RdmaObjectKind, index: number): Request {
   return request("list", KINDS[kind][0], attributes, `${kind} of RDMA device ${index}`);
 }
 
+/** Returns the device of a message, for errors. */
+function deviceIn(payload: Uint8Array): string {
+  const name = findText(payload, 0, RDMA_NLDEV_ATTR_DEV_NAME);
+  return name === undefined ? "an RDMA device" : `RDMA device ${name}`;
+}
+
 const OWNER_ATTRIBUTES = attributeDecoder(
-  getU32(RDMA_NLDEV_ATTR_RES_PID),
-  getText(RDMA_NLDEV_ATTR_RES_KERN_NAME),
+  (objects: string) => `an entry of ${objects}`,
+  getU32({ RDMA_NLDEV_ATTR_RES_PID }),
+  getText({ RDMA_NLDEV_ATTR_RES_KERN_NAME }),
 );
-const NAME_ATTRIBUTES = attributeDecoder(getText(RDMA_NLDEV_ATTR_DEV_NAME));
+const NAME_ATTRIBUTES = attributeDecoder(deviceIn, getText({ RDMA_NLDEV_ATTR_DEV_NAME }));
 
 /**
  * Reads objects from a message of {@link dumpRdmaObjects}.
@@ -118,20 +127,21 @@ export function parseRdmaObjects(kind: RdmaObjectKind, { type, payload }: Messag
   if (type !== (RDMA_NL_NLDEV | command)) {
     throw new MalformedReply(`message type ${type} is not an answer to ${COMMAND_NAMES[command]}`);
   }
-  const [device] = decodeAttributes(payload, 0, NAME_ATTRIBUTES);
-  if (device === undefined) throw new MalformedReply(`${kind} of an RDMA device without a name`);
-  const owners = entriesIn(payload, table, entry).map((value) => {
-    const [pid, module] = decodeAttributes(value, 0, OWNER_ATTRIBUTES);
+  const [device] = decodeAttributes(payload, 0, NAME_ATTRIBUTES, payload);
+  if (device === undefined) throw new MalformedReply(`the list of ${kind} has no RDMA_NLDEV_ATTR_DEV_NAME`);
+  const objects = `the ${kind} of RDMA device ${device}`;
+  const owners = entriesIn(payload, table, entry, objects).map((value) => {
+    const [pid, module] = decodeAttributes(value, 0, OWNER_ATTRIBUTES, objects);
     return { pid, module };
   });
   return { device, owners };
 }
 
-/** Returns the entries of a nested table; none if the table is missing. */
-function entriesIn(payload: Uint8Array, table: number, entry: number): Uint8Array[] {
-  return parseAttributes(payload)
+/** Returns the entries of a nested table; none if the table is missing. `object` is for errors. */
+function entriesIn(payload: Uint8Array, table: number, entry: number, object: string): Uint8Array[] {
+  return parseAttributes(payload, object)
     .filter(({ type }) => type === table)
-    .flatMap(({ value }) => parseAttributes(value))
+    .flatMap(({ value }) => parseAttributes(value, object))
     .filter(({ type }) => type === entry)
     .map(({ value }) => value);
 }
@@ -143,8 +153,9 @@ export function getRdmaSummary(index: number): Request {
 }
 
 const COUNT_ATTRIBUTES = attributeDecoder(
-  getText(RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_NAME),
-  getBytes(RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR),
+  (objects: string) => `an entry of ${objects}`,
+  getText({ RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_NAME }),
+  getBytes({ RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR }),
 );
 
 /**
@@ -156,22 +167,24 @@ export function parseRdmaSummary({ type, payload }: Message): ReadonlyMap<string
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_RES_GET)) {
     throw new MalformedReply(`message type ${type} is not an answer to RDMA_NLDEV_CMD_RES_GET`);
   }
-  const entries = entriesIn(payload, RDMA_NLDEV_ATTR_RES_SUMMARY, RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY);
+  const objects = `the numbers of objects of ${deviceIn(payload)}`;
+  const [table, entry] = [RDMA_NLDEV_ATTR_RES_SUMMARY, RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY];
   return new Map(
-    entries.map((value) => {
-      const [name, count] = decodeAttributes(value, 0, COUNT_ATTRIBUTES);
+    entriesIn(payload, table, entry, objects).map((value) => {
+      const [name, count] = decodeAttributes(value, 0, COUNT_ATTRIBUTES, objects);
       if (name === undefined || count === undefined)
-        throw new MalformedReply("a number of objects of an RDMA device without kind or number");
-      return [name, Number(readU64(count))];
+        throw new MalformedReply(`an entry of ${objects} has no kind or no number`);
+      return [name, readU64(count, "RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR", `${name} among ${objects}`)];
     }),
   );
 }
 
 const DEVICE_ATTRIBUTES = attributeDecoder(
-  getU32(RDMA_NLDEV_ATTR_DEV_INDEX),
-  getText(RDMA_NLDEV_ATTR_DEV_NAME),
-  getBytes(RDMA_NLDEV_ATTR_NODE_GUID),
-  getU8(RDMA_NLDEV_ATTR_DEV_DIM),
+  deviceIn,
+  getU32({ RDMA_NLDEV_ATTR_DEV_INDEX }),
+  getText({ RDMA_NLDEV_ATTR_DEV_NAME }),
+  getBytes({ RDMA_NLDEV_ATTR_NODE_GUID }),
+  getU8({ RDMA_NLDEV_ATTR_DEV_DIM }),
 );
 
 /**
@@ -182,21 +195,22 @@ export function parseRdmaDevice({ type, payload }: Message): RdmaDevice {
   if (type !== (RDMA_NL_NLDEV | RDMA_NLDEV_CMD_GET)) {
     throw new MalformedReply(`message type ${type} is not an answer to RDMA_NLDEV_CMD_GET`);
   }
-  const [index, name, guid, moderation] = decodeAttributes(payload, 0, DEVICE_ATTRIBUTES);
+  const [index, name, guid, moderation] = decodeAttributes(payload, 0, DEVICE_ATTRIBUTES, payload);
   if (index === undefined || name === undefined) {
-    throw new MalformedReply("an RDMA device without number or name");
+    const missing = name === undefined ? "RDMA_NLDEV_ATTR_DEV_NAME" : "RDMA_NLDEV_ATTR_DEV_INDEX";
+    throw new MalformedReply(`${deviceIn(payload)} has no ${missing}`);
   }
   return {
     index,
     name,
-    nodeGuid: guid === undefined ? undefined : guidOf(guid),
+    nodeGuid: guid === undefined ? undefined : guidOf(guid, payload),
     adaptiveModeration: moderation === undefined ? undefined : moderation !== 0,
   };
 }
 
 /** Reads a GUID, which the kernel sends as a number in host order. */
-function guidOf(value: Uint8Array): Guid {
-  if (value.length !== 8) throw new MalformedReply(`a node GUID of ${value.length} bytes`);
+function guidOf(value: Uint8Array, payload: Uint8Array): Guid {
+  if (value.length !== 8) throw wrongLength("RDMA_NLDEV_ATTR_NODE_GUID", deviceIn(payload), value, 8);
   return guidFromNumber(value);
 }
 

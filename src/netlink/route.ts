@@ -13,6 +13,7 @@ import {
   nestedAttribute,
   u32Attribute,
   viewOf,
+  wrongLength,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import { type Message, NLM_F_CREATE, type Request } from "./message.ts";
@@ -100,15 +101,21 @@ export function dumpRoutes(link: number, family: AddressFamily): Request {
   };
 }
 
+/** Returns what a list of the routes of a netdev contains, for errors. */
+function routeOf(link: number): string {
+  return `a route of link ${link}`;
+}
+
 const ROUTE_ATTRIBUTES = attributeDecoder(
-  getBytes(RTA_DST),
-  getU32(RTA_OIF),
-  getBytes(RTA_GATEWAY),
-  getU32(RTA_PRIORITY),
-  getBytes(RTA_MULTIPATH),
-  getU32(RTA_TABLE),
+  routeOf,
+  getBytes({ RTA_DST }),
+  getU32({ RTA_OIF }),
+  getBytes({ RTA_GATEWAY }),
+  getU32({ RTA_PRIORITY }),
+  getBytes({ RTA_MULTIPATH }),
+  getU32({ RTA_TABLE }),
 );
-const HOP_ATTRIBUTES = attributeDecoder(getBytes(RTA_GATEWAY));
+const HOP_ATTRIBUTES = attributeDecoder(routeOf, getBytes({ RTA_GATEWAY }));
 
 /**
  * Returns the routes through a netdev that an RTM_NEWROUTE message describes. The list has several routes if a
@@ -124,9 +131,15 @@ export function parseRouteInfo(message: Message, link: number): RouteState[] {
   const view = viewOf(payload);
   const family = view.getUint8(0);
   if ((family !== AF[4] && family !== AF[6]) || view.getUint8(7) !== RTN_UNICAST) return [];
-  const [to, through, gateway, priority, several, table] = decodeAttributes(payload, RTMSG, ROUTE_ATTRIBUTES);
-  const dst = destination(family, view.getUint8(1), to);
-  const hops = several === undefined ? [{ link: through, gateway: gatewayOf(gateway) }] : parseHops(several);
+  const [to, through, gateway, priority, several, table] = decodeAttributes(
+    payload,
+    RTMSG,
+    ROUTE_ATTRIBUTES,
+    link,
+  );
+  const dst = destination(family, view.getUint8(1), to, link);
+  const hops =
+    several === undefined ? [{ link: through, gateway: gatewayOf(gateway, link) }] : parseHops(several, link);
   return hops
     .filter((hop) => hop.link === link)
     .map((hop) => ({
@@ -137,12 +150,12 @@ export function parseRouteInfo(message: Message, link: number): RouteState[] {
     }));
 }
 
-function destination(family: number, prefix: number, bytes: Uint8Array | undefined): string {
+function destination(family: number, prefix: number, bytes: Uint8Array | undefined, link: number): string {
   const length = family === AF[4] ? 4 : 16;
   const address = bytes ?? new Uint8Array(length);
-  if (address.length !== length || prefix > 8 * length) {
-    throw new MalformedReply(`a destination of ${address.length} bytes with a prefix of ${prefix}`);
-  }
+  if (address.length !== length) throw wrongLength("RTA_DST", routeOf(link), address, length);
+  if (prefix > 8 * length)
+    throw new MalformedReply(`the prefix of ${routeOf(link)} has ${prefix} bits, not at most ${8 * length}`);
   return formatCidr(address, prefix);
 }
 
@@ -154,7 +167,7 @@ interface Hop {
 }
 
 /** Returns the hops of an RTA_MULTIPATH: each is a struct rtnexthop with its own attributes. */
-function parseHops(bytes: Uint8Array): Hop[] {
+function parseHops(bytes: Uint8Array, link: number): Hop[] {
   const view = viewOf(bytes);
   const hops: Hop[] = [];
   let at = 0;
@@ -162,18 +175,18 @@ function parseHops(bytes: Uint8Array): Hop[] {
     const left = bytes.length - at;
     const length = left < RTNEXTHOP ? left : view.getUint16(at, true);
     if (length < RTNEXTHOP || length > left) {
-      throw new MalformedReply(`a next hop of ${length} bytes, but ${left} bytes are left`);
+      throw new MalformedReply(`the length of a next hop in RTA_MULTIPATH of ${routeOf(link)} does not fit`);
     }
-    const [gateway] = decodeAttributes(bytes.subarray(0, at + length), at + RTNEXTHOP, HOP_ATTRIBUTES);
-    hops.push({ link: view.getInt32(at + 4, true), gateway: gatewayOf(gateway) });
+    const [gateway] = decodeAttributes(bytes.subarray(0, at + length), at + RTNEXTHOP, HOP_ATTRIBUTES, link);
+    hops.push({ link: view.getInt32(at + 4, true), gateway: gatewayOf(gateway, link) });
     at += aligned(length);
   }
   return hops;
 }
 
-function gatewayOf(bytes: Uint8Array | undefined): Uint8Array | undefined {
+function gatewayOf(bytes: Uint8Array | undefined, link: number): Uint8Array | undefined {
   if (bytes === undefined || bytes.length === 4 || bytes.length === 16) return bytes;
-  throw new MalformedReply(`a gateway of ${bytes.length} bytes`);
+  throw wrongLength("RTA_GATEWAY", routeOf(link), bytes, "4 or 16");
 }
 
 /** Returns a struct rtmsg: family, destination length, source length, TOS, table, protocol, scope, type, u32 flags. */

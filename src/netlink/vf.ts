@@ -9,8 +9,9 @@ import {
   parseAttributes,
   u32At,
   wordsAttribute,
+  wrongLength,
 } from "./attributes.ts";
-import { MalformedReply } from "./errors.ts";
+import type { ReceivedLink } from "./link.ts";
 import { setVf } from "./link-changes.ts";
 import type { Request } from "./message.ts";
 
@@ -29,37 +30,70 @@ const GUID = 16;
 const POLICIES: readonly LinkState[] = ["auto", "enable", "disable"];
 
 const VF_ATTRIBUTES = attributeDecoder(
-  getBytes(IFLA_VF_LINK_STATE),
-  getBytes(IFLA_VF_IB_NODE_GUID),
-  getBytes(IFLA_VF_IB_PORT_GUID),
+  describeVf,
+  getBytes({ IFLA_VF_LINK_STATE }),
+  getBytes({ IFLA_VF_IB_NODE_GUID }),
+  getBytes({ IFLA_VF_IB_PORT_GUID }),
 );
 
+/** The lengths of {@link VF_ATTRIBUTES}. */
+const LENGTHS: readonly number[] = [LINK_STATE, GUID, GUID];
+
+/** The netdev of a PF with its VFs, as {@link ReceivedLink} has them. */
+export type VfList = Pick<ReceivedLink, "name" | "vfs">;
+
+/** Returns the value of each IFLA_VF_INFO; none if the kernel sent no list. */
+export function vfsIn({ name, vfs }: VfList): Uint8Array[] {
+  const values: Uint8Array[] = [];
+  if (vfs === undefined) return values;
+  for (const { type, value } of parseAttributes(vfs, `IFLA_VFINFO_LIST of ${name}`)) {
+    if (type === IFLA_VF_INFO) values.push(value);
+  }
+  return values;
+}
+
 /**
- * Reads the settings of a VF from the value of an IFLA_VFINFO_LIST. All are `undefined` if the kernel sent no list.
+ * Reads the settings of a VF from the netdev of its PF. All are `undefined` if the kernel sent no list.
  * @throws {MalformedReply} if the list is malformed.
  */
-export function parseVfConfig(list: Uint8Array | undefined, vf: number): VfConfig {
-  for (const { type, value } of list === undefined ? [] : parseAttributes(list)) {
-    if (type !== IFLA_VF_INFO) continue;
-    const [linkState, nodeGuid, portGuid] = decodeAttributes(value, 0, VF_ATTRIBUTES);
+export function parseVfConfig(pf: VfList, vf: number): VfConfig {
+  for (const value of vfsIn(pf)) {
+    const [linkState, nodeGuid, portGuid] = attributesOf(value, pf);
     // Every attribute of a VF_INFO begins with the VF's index.
     const any = linkState ?? nodeGuid ?? portGuid;
-    if (any === undefined || indexOf(any) !== vf) continue;
+    if (any === undefined || u32At(any, 0) !== vf) continue;
     return { linkState: linkStateOf(linkState), nodeGuid: guidOf(nodeGuid), portGuid: guidOf(portGuid) };
   }
   return { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
 }
 
-/** Reads the GUIDs of all VFs from the value of an IFLA_VFINFO_LIST. The list is empty if the kernel sent none. */
-export function parseVfGuids(list: Uint8Array | undefined): VfGuids[] {
-  const vfs = list === undefined ? [] : parseAttributes(list);
-  return vfs.flatMap(({ type, value }) => {
-    const [, nodeGuid, portGuid] = type === IFLA_VF_INFO ? decodeAttributes(value, 0, VF_ATTRIBUTES) : [];
+/** Reads the GUIDs of all VFs from the netdev of their PF. The list is empty if the kernel sent none. */
+export function parseVfGuids(pf: VfList): VfGuids[] {
+  return vfsIn(pf).flatMap((value) => {
+    const [, nodeGuid, portGuid] = attributesOf(value, pf);
     const any = nodeGuid ?? portGuid;
     return any === undefined
       ? []
-      : [{ index: indexOf(any), nodeGuid: guidOf(nodeGuid), portGuid: guidOf(portGuid) }];
+      : [{ index: u32At(any, 0), nodeGuid: guidOf(nodeGuid), portGuid: guidOf(portGuid) }];
   });
+}
+
+/** Returns {@link VF_ATTRIBUTES} of a VF, whose lengths are valid. */
+function attributesOf(info: Uint8Array, pf: VfList) {
+  const values = decodeAttributes(info, 0, VF_ATTRIBUTES, pf);
+  for (let i = 0; i < LENGTHS.length; i++) {
+    const [value, length] = [values[i], LENGTHS[i] as number];
+    if (value !== undefined && value.length !== length) {
+      const vf = value.length < 4 ? describeVf(pf) : `VF ${u32At(value, 0)} of ${pf.name}`;
+      throw wrongLength(VF_ATTRIBUTES.names[i] as string, vf, value, length);
+    }
+  }
+  return values;
+}
+
+/** Describes a VF whose index is not known, for errors. */
+export function describeVf({ name }: VfList): string {
+  return `a VF of ${name}`;
 }
 
 /**
@@ -94,19 +128,10 @@ function guidAttribute(type: number, vf: number, guid: Guid): Attribute {
   return wordsAttribute(type, [vf, 0, low, high]);
 }
 
-function indexOf(value: Uint8Array): number {
-  if (value.length < 4) throw new MalformedReply(`VF information of ${value.length} bytes`);
-  return u32At(value, 0);
-}
-
 function linkStateOf(value: Uint8Array | undefined): LinkState | undefined {
-  if (value === undefined) return undefined;
-  if (value.length !== LINK_STATE) throw new MalformedReply(`a VF link state of ${value.length} bytes`);
-  return POLICIES[u32At(value, 4)];
+  return value && POLICIES[u32At(value, 4)];
 }
 
 function guidOf(value: Uint8Array | undefined): Guid | undefined {
-  if (value === undefined) return undefined;
-  if (value.length !== GUID) throw new MalformedReply(`a VF GUID of ${value.length} bytes`);
-  return guidFromNumber(value.subarray(8));
+  return value && guidFromNumber(value.subarray(8));
 }

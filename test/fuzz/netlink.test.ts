@@ -88,7 +88,7 @@ const questions: readonly ((connection: Connection) => unknown)[] = [
   (connection) => connection.dump(dumpAddresses(2), parseNewAddress),
   (connection) =>
     optional(connection.get(getLinkByName("ib0", { withVfs: true })), (message) =>
-      parseVfConfig(parseLink(message).vfs, 1),
+      parseVfConfig(parseLink(message), 1),
     ),
   (connection) => connection.exchange([getLinkByName("ib0"), getLinkByName("ib1"), getLinkByName("ib2")]),
   (connection) => connection.request([setLink(2, { up: false }), setLink(2, { mtu: 1800, up: true })]),
@@ -115,6 +115,9 @@ const lists = ["get-pf-with-vfs", "get-pf"].flatMap((name) => vector(name).recei
 
 fuzz("VF lists", { cases: 10_000, share: 0.05 }, (random) => {
   tolerate(() =>
-    parseVfConfig(mutate(random.pick(lists).subarray(random.below(600)), random, lists), random.below(4)),
+    parseVfConfig(
+      { name: "ib0", vfs: mutate(random.pick(lists).subarray(random.below(600)), random, lists) },
+      random.below(4),
+    ),
   );
 });

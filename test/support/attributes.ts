@@ -24,9 +24,14 @@ export function concat(parts: readonly Uint8Array[]): Uint8Array {
   return bytes;
 }
 
+/** Decodes attributes that are well-formed. */
+export function attributesIn(bytes: Uint8Array): ReceivedAttribute[] {
+  return parseAttributes(bytes, "a test");
+}
+
 /** Decodes the attributes of a request, as its receiver does. */
 export function received(attributes: readonly Attribute[]): ReceivedAttribute[] {
-  return parseAttributes(encodeAttributes(attributes));
+  return attributesIn(encodeAttributes(attributes));
 }
 
 /** Returns 32-bit words in host order. */

@@ -1,8 +1,9 @@
 /*
  * Immortal values. The values of the image (native/startup/image.h) are never freed, so their references need not be
- * counted. Counting is a write, and the first write to a page of the image makes the kernel copy the page: an ADD wrote
- * to 160 of the 200 pages only to count. CPython does the same, for the same reason (PEP 683). Without
- * it, VERSION takes 1.17 times as long, and an ADD that fails early 1.52 times (`make ablation`).
+ * counted. Counting is a write, and the first write to a page of the image makes the kernel copy the page: an ADD would
+ * write to 150 of the 300 pages, most of them only to count. CPython does the same, for the same reason (PEP 683).
+ * Without it, ADD and DEL beyond the floor take 1.15 times as long (docs/explanation/performance.md), VERSION 1.18 times,
+ * and an ADD that fails early 1.42 times (`make ablation`).
  *
  * scripts/libraries changes the engine, and all code that includes its header, to count with these macros.
  */

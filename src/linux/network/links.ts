@@ -82,12 +82,13 @@ export class LinuxLinks implements Links {
     const link = hostNetdevsOf(this.namespaces.host, this.functions, pf, { withVfs: true }).find(
       ({ child }) => !child,
     );
-    return link && { link, vf: parseVfConfig(link.vfs, vf), guids: () => parseVfGuids(link.vfs) };
+    return link && { link, vf: parseVfConfig(link, vf), guids: () => parseVfGuids(link) };
   }
 
   vfTraffic(pf: string): VfTraffic[] {
     const netdevs = hostNetdevsOf(this.namespaces.host, this.functions, pf, { withVfs: "with traffic" });
-    return parseVfTraffic(netdevs.find(({ child }) => !child)?.vfs);
+    const netdev = netdevs.find(({ child }) => !child);
+    return netdev === undefined ? [] : parseVfTraffic(netdev);
   }
 
   setVfConfig(pf: number, vf: number, wanted: Partial<VfConfig>): void {

@@ -1,14 +1,8 @@
 /* A small kernel behind the double of `host`: it has netdevs, and acknowledges all other requests. */
 
-import {
-  encodeAttributes,
-  parseAttributes,
-  readString,
-  stringAttribute,
-  viewOf,
-} from "../../../src/netlink/attributes.ts";
+import { encodeAttributes, readString, stringAttribute, viewOf } from "../../../src/netlink/attributes.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
-import { concat, findAttribute } from "../../support/attributes.ts";
+import { attributesIn, concat, findAttribute } from "../../support/attributes.ts";
 import { ack, done, message } from "../netlink/fake-transport.ts";
 import { machine } from "./machine.ts";
 
@@ -40,7 +34,7 @@ export function answer(namespace: string, datagram: Uint8Array): Uint8Array[] {
     if (type !== 18) return (flags & 4) !== 0 ? [ack(sequence)] : [];
     if ((flags & 0x300) === 0x300)
       return [...netdevs.map((one) => newLink(sequence, 2, one)), done(sequence)];
-    const name = findAttribute(parseAttributes(payload.subarray(16)), 3);
+    const name = findAttribute(attributesIn(payload.subarray(16)), 3);
     const index = viewOf(payload).getInt32(4, true);
     const found = netdevs.find((one) =>
       name === undefined ? one.index === index : one.name === readString(name),

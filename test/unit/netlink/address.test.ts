@@ -58,8 +58,21 @@ describe("addresses", () => {
 
   it("without bytes, of wrong length or prefix, or in another message are refused", () => {
     const four = bytesAttribute(2, new Uint8Array(4));
-    const refused = [told(2, 24, 0, []), told(10, 64, 0, [four]), told(2, 33, 0, [four])];
-    for (const one of refused) expect(() => parseNewAddress(one)).toThrow(MalformedReply);
+    const refused: readonly (readonly [message: Message, problem: string])[] = [
+      [told(2, 24, 0, []), "an address of link 5 has no IFA_ADDRESS"],
+      [told(10, 64, 0, [four]), "IFA_LOCAL of an address of link 5 has 4 bytes, not 16"],
+      [
+        told(2, 24, 0, [bytesAttribute(1, new Uint8Array(5))]),
+        "IFA_ADDRESS of an address of link 5 has 5 bytes, not 4",
+      ],
+      [told(2, 33, 0, [four]), "the prefix of an address of link 5 has 33 bits, not at most 32"],
+      [
+        told(2, 24, 0, [four, bytesAttribute(8, new Uint8Array(1))]),
+        "IFA_FLAGS of an address of link 5 has 1 byte, not 4",
+      ],
+    ];
+    for (const [message, problem] of refused)
+      expect(() => parseNewAddress(message)).toThrow(new MalformedReply(problem));
     expect(() => parseNewAddress({ ...told(2, 24, 0, [four]), type: 16 })).toThrow(MalformedReply);
     expect(() => parseNewAddress({ ...told(2, 24, 0, [four]), payload: new Uint8Array(7) })).toThrow(
       MalformedReply,

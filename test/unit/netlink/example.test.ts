@@ -15,9 +15,10 @@ it("reads the netdev of a PF, and the GUIDs that the PF has for its VF 0", () =>
   const message = connection.get(getLinkByName("ib0", { withVfs: true }));
 
   if (message === undefined) throw new Error("netdev ib0 does not exist (ENODEV)");
-  const { index, name, mtu, pci, vfs } = parseLink(message);
+  const link = parseLink(message);
+  const { index, name, mtu, pci } = link;
   expect({ index, name, mtu, pci }).toEqual({ index: 2, name: "ib0", mtu: 2044, pci: "0000:01:00.0" });
-  expect(parseVfConfig(vfs, 0).nodeGuid).toBe("02:11:22:33:44:55:66:77");
+  expect(parseVfConfig(link, 0).nodeGuid).toBe("02:11:22:33:44:55:66:77");
 });
 
 it("sets the GUIDs of VF 0, with one acknowledgement for both requests", () => {

@@ -44,7 +44,9 @@ describe("the pkey of an IPoIB netdev", () => {
       stringAttribute(1, "ipoib"),
       nestedAttribute(2, [bytesAttribute(1, Uint8Array.of(5))]),
     );
-    expect(() => parseIpoibPKey(odd)).toThrow();
+    expect(() => parseIpoibPKey(odd)).toThrow(
+      new MalformedReply("IFLA_IPOIB_PKEY of link 0 has 1 byte, not 2"),
+    );
     expect(() => parseIpoibPKey({ ...odd, type: 20 })).toThrow(MalformedReply);
   });
 });

@@ -4,6 +4,7 @@ import {
   type Attribute,
   bytesAttribute,
   encodeAttributes,
+  nestedAttribute,
   readString,
   stringAttribute,
   u32Attribute,
@@ -136,9 +137,31 @@ describe("netdevs", () => {
     expect([from("pci"), from("virtio")]).toEqual(["0000:01:00.0", undefined]);
   });
 
-  it("are refused if an attribute has a wrong length, or the message is another one", () => {
-    const wrong = encodeAttributes([bytesAttribute(4, new Uint8Array(3))]);
-    expect(() => parseLink(message(concat([new Uint8Array(16), wrong])))).toThrow(MalformedReply);
+  it("are refused if an attribute has a wrong length: the error names it, and the netdev", () => {
+    const link7 = Uint8Array.of(0, 0, 0, 0, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0);
+    const parsed = (...attributes: Attribute[]) => {
+      const link = parseLink(message(concat([link7, encodeAttributes(attributes)])));
+      return link.settings;
+    };
+    const name = stringAttribute(3, "ib0");
+    const of = (type: number, length: number) => bytesAttribute(type, new Uint8Array(length));
+    const refused: readonly (readonly [attributes: Attribute[], problem: string])[] = [
+      [[name, of(4, 2)], "IFLA_MTU of ib0 has 2 bytes, not 4"],
+      [[of(4, 2)], "IFLA_MTU of link 7 has 2 bytes, not 4"],
+      [[name, of(16, 4)], "IFLA_OPERSTATE of ib0 has 4 bytes, not 1"],
+      [[name, of(13, 1)], "IFLA_TXQLEN of ib0 has 1 byte, not 4"],
+      [[name, of(52, 3)], "the length of an attribute of IFLA_PROP_LIST of ib0 does not fit"],
+      [[name, nestedAttribute(43, [of(4, 8)])], "IFLA_XDP_PROG_ID of ib0 has 8 bytes, not 4"],
+      [
+        [name, nestedAttribute(18, [stringAttribute(1, "ipoib"), nestedAttribute(2, [of(2, 1)])])],
+        "IFLA_IPOIB_MODE of ib0 has 1 byte, not 2",
+      ],
+    ];
+    for (const [attributes, problem] of refused)
+      expect(() => parsed(...attributes)).toThrow(new MalformedReply(problem));
+  });
+
+  it("are refused if the message is another one", () => {
     expect(() => parseLink(message(new Uint8Array(15)))).toThrow(MalformedReply);
     expect(() => parseLink({ ...message(new Uint8Array(16)), type: 20 })).toThrow(MalformedReply);
   });

@@ -72,12 +72,25 @@ describe("RDMA devices", () => {
   });
 
   it.each([
-    ["without a number", told(name)],
-    ["without a name", told(index)],
-    ["with a GUID of seven bytes", told(index, name, bytesAttribute(6, new Uint8Array(7)))],
-    ["in another message", { ...told(index, name), type: 16 }],
-  ])("%s are refused", (_, message) => {
-    expect(() => parseRdmaDevice(message)).toThrow(MalformedReply);
+    ["without a number", told(name), "RDMA device rail0 has no RDMA_NLDEV_ATTR_DEV_INDEX"],
+    ["without a name", told(index), "an RDMA device has no RDMA_NLDEV_ATTR_DEV_NAME"],
+    [
+      "with a number of two bytes",
+      told(name, bytesAttribute(1, new Uint8Array(2))),
+      "RDMA_NLDEV_ATTR_DEV_INDEX of RDMA device rail0 has 2 bytes, not 4",
+    ],
+    [
+      "with a GUID of seven bytes",
+      told(index, name, bytesAttribute(6, new Uint8Array(7))),
+      "RDMA_NLDEV_ATTR_NODE_GUID of RDMA device rail0 has 7 bytes, not 8",
+    ],
+    [
+      "in another message",
+      { ...told(index, name), type: 16 },
+      "message type 16 is not an answer to RDMA_NLDEV_CMD_GET",
+    ],
+  ])("%s are refused", (_, message, problem) => {
+    expect(() => parseRdmaDevice(message)).toThrow(new MalformedReply(problem));
   });
 
   it("any bytes changed: decoded or refused", () => {
@@ -139,10 +152,31 @@ describe("objects of an RDMA device", () => {
   });
 
   it.each([
-    ["without the name of the device", told(u32Attribute(1, 7))],
-    ["in another message", { ...told(stringAttribute(2, "rail0")), type: GET }],
-  ])("%s are refused", (_, message) => {
-    expect(() => parseRdmaObjects("queue pairs", message)).toThrow(MalformedReply);
+    [
+      "without the name of the device",
+      told(u32Attribute(1, 7)),
+      "the list of queue pairs has no RDMA_NLDEV_ATTR_DEV_NAME",
+    ],
+    [
+      "with a process number of two bytes",
+      told(
+        stringAttribute(2, "rail0"),
+        nestedAttribute(19, [nestedAttribute(20, [bytesAttribute(28, new Uint8Array(2))])]),
+      ),
+      "RDMA_NLDEV_ATTR_RES_PID of an entry of the queue pairs of RDMA device rail0 has 2 bytes, not 4",
+    ],
+    [
+      "that end early",
+      told(stringAttribute(2, "rail0"), bytesAttribute(19, new Uint8Array(3))),
+      "the length of an attribute of the queue pairs of RDMA device rail0 does not fit",
+    ],
+    [
+      "in another message",
+      { ...told(stringAttribute(2, "rail0")), type: GET },
+      "message type 5121 is not an answer to RDMA_NLDEV_CMD_RES_QP_GET",
+    ],
+  ])("%s are refused", (_, message, problem) => {
+    expect(() => parseRdmaObjects("queue pairs", message)).toThrow(new MalformedReply(problem));
   });
 
   it("any bytes changed: decoded or refused", () => {
@@ -184,8 +218,17 @@ describe("the number of objects of an RDMA device", () => {
       sequence: 1,
       payload: encodeAttributes([nestedAttribute(15, [nestedAttribute(16, entry)])]),
     });
-    expect(() => parseRdmaSummary(message(9, [stringAttribute(17, "ctx")]))).toThrow(MalformedReply);
-    expect(() => parseRdmaSummary(message(9, [u64Attribute(18, 1n)]))).toThrow(MalformedReply);
-    expect(() => parseRdmaSummary(message(10, []))).toThrow(MalformedReply);
+    const [kind, count] = [stringAttribute(17, "ctx"), u64Attribute(18, 1n)];
+    const refused: readonly (readonly [message: Message, problem: string])[] = [
+      [message(9, [kind]), "an entry of the numbers of objects of an RDMA device has no kind or no number"],
+      [message(9, [count]), "an entry of the numbers of objects of an RDMA device has no kind or no number"],
+      [
+        message(9, [kind, u32Attribute(18, 1)]),
+        "RDMA_NLDEV_ATTR_RES_SUMMARY_ENTRY_CURR of ctx among the numbers of objects of an RDMA device has 4 bytes, not 8",
+      ],
+      [message(10, []), "message type 5130 is not an answer to RDMA_NLDEV_CMD_RES_GET"],
+    ];
+    for (const [one, problem] of refused)
+      expect(() => parseRdmaSummary(one)).toThrow(new MalformedReply(problem));
   });
 });

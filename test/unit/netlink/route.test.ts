@@ -1,16 +1,11 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import type { Route } from "../../../src/ip/route.ts";
-import {
-  bytesAttribute,
-  encodeAttributes,
-  parseAttributes,
-  u32Attribute,
-} from "../../../src/netlink/attributes.ts";
+import { bytesAttribute, encodeAttributes, u32Attribute } from "../../../src/netlink/attributes.ts";
 import { MalformedReply } from "../../../src/netlink/errors.ts";
 import { type Message, parseMessages } from "../../../src/netlink/message.ts";
 import { dumpRoutes, newRoute, parseRouteInfo } from "../../../src/netlink/route.ts";
-import { concat, findAttribute, packU32, received } from "../../support/attributes.ts";
+import { attributesIn, concat, findAttribute, packU32, received } from "../../support/attributes.ts";
 import { VF0 } from "../vectors/capture/requests.ts";
 import { vector } from "../vectors/vectors.ts";
 
@@ -61,7 +56,7 @@ describe("routes", () => {
     const metrics = (route: Partial<Route>) => {
       const request = newRoute(7, { dst: "10.0.0.0/8", gw: undefined, ...route });
       const nested = findAttribute(received(request.attributes), 8);
-      return nested && parseAttributes(nested).map((one) => [one.type, one.value[0]]);
+      return nested && attributesIn(nested).map((one) => [one.type, one.value[0]]);
     };
     expect(metrics({ mtu: 7, advmss: 5 })).toEqual([
       [2, 7],
@@ -147,17 +142,29 @@ describe("existing routes", () => {
   it("of wrong lengths, or in another message, are refused", () => {
     const link = u32Attribute(4, 7);
     const hop = (...bytes: number[]) => told(2, 24, 1, [bytesAttribute(9, Uint8Array.from(bytes))]);
-    const refused = [
-      told(2, 33, 1, [link]),
-      told(2, 24, 1, [link, bytesAttribute(1, new Uint8Array(16))]),
-      told(2, 24, 1, [link, bytesAttribute(5, new Uint8Array(5))]),
-      hop(8, 0, 0, 0),
-      hop(7, 0, 0, 0, 7, 0, 0, 0),
-      hop(9, 0, 0, 0, 7, 0, 0, 0),
-      { ...told(2, 24, 1, []), type: 20 },
-      { ...told(2, 24, 1, []), payload: new Uint8Array(11) },
+    const of = (type: number, length: number) => bytesAttribute(type, new Uint8Array(length));
+    const refused: readonly (readonly [message: Message, problem: string])[] = [
+      [told(2, 33, 1, [link]), "the prefix of a route of link 7 has 33 bits, not at most 32"],
+      [told(2, 24, 1, [link, of(1, 16)]), "RTA_DST of a route of link 7 has 16 bytes, not 4"],
+      [told(2, 24, 1, [link, of(5, 5)]), "RTA_GATEWAY of a route of link 7 has 5 bytes, not 4 or 16"],
+      [told(2, 24, 1, [link, of(6, 2)]), "RTA_PRIORITY of a route of link 7 has 2 bytes, not 4"],
+      [hop(8, 0, 0, 0), "the length of a next hop in RTA_MULTIPATH of a route of link 7 does not fit"],
+      [
+        hop(7, 0, 0, 0, 7, 0, 0, 0),
+        "the length of a next hop in RTA_MULTIPATH of a route of link 7 does not fit",
+      ],
+      [
+        hop(9, 0, 0, 0, 7, 0, 0, 0),
+        "the length of a next hop in RTA_MULTIPATH of a route of link 7 does not fit",
+      ],
+      [{ ...told(2, 24, 1, []), type: 20 }, "message type 20 of 12 bytes is not an RTM_NEWROUTE"],
+      [
+        { ...told(2, 24, 1, []), payload: new Uint8Array(11) },
+        "message type 24 of 11 bytes is not an RTM_NEWROUTE",
+      ],
     ];
-    for (const one of refused) expect(() => parseRouteInfo(one, 7)).toThrow(MalformedReply);
+    for (const [message, problem] of refused)
+      expect(() => parseRouteInfo(message, 7)).toThrow(new MalformedReply(problem));
   });
 
   it("of any bytes are decoded or refused", () => {

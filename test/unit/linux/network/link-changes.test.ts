@@ -4,10 +4,10 @@ import { LinuxLinks } from "../../../../src/linux/network/links.ts";
 import { LinuxNamespaces } from "../../../../src/linux/network/namespaces.ts";
 import { LinuxPciFunctions } from "../../../../src/linux/pci/pci-functions.ts";
 import { Waits } from "../../../../src/linux/waits.ts";
-import { parseAttributes, readString, readU32, viewOf } from "../../../../src/netlink/attributes.ts";
+import { readString, u32At, viewOf } from "../../../../src/netlink/attributes.ts";
 import { type Message, parseMessages } from "../../../../src/netlink/message.ts";
 import type { Namespace } from "../../../../src/node/namespaces.ts";
-import { findAttribute } from "../../../support/attributes.ts";
+import { attributesIn, findAttribute } from "../../../support/attributes.ts";
 import { aLinkSettings } from "../../../support/records.ts";
 import { ack } from "../../netlink/fake-transport.ts";
 import { vector } from "../../vectors/vectors.ts";
@@ -92,8 +92,8 @@ describe("a PF's configuration of a VF", () => {
     links.setVfConfig(2, 3, {});
     expect(calls("send")).toHaveLength(2);
     const kinds = sent.map(({ payload }) => {
-      const list = findAttribute(parseAttributes(payload.subarray(16)), 22) as Uint8Array;
-      const info = parseAttributes(parseAttributes(list)[0]?.value as Uint8Array);
+      const list = findAttribute(attributesIn(payload.subarray(16)), 22) as Uint8Array;
+      const info = attributesIn(attributesIn(list)[0]?.value as Uint8Array);
       return info.map(({ type, value }) => [type, [...value.subarray(0, 5)], [...value.subarray(-2)]]);
     });
     const vf3 = [3, 0, 0, 0, 0];
@@ -111,7 +111,7 @@ describe("changing a netdev", () => {
   const shape = (sent: readonly Message[]) =>
     sent.map(({ payload }) => {
       const view = viewOf(payload);
-      const types = parseAttributes(payload.subarray(16)).map(({ type }) => type);
+      const types = attributesIn(payload.subarray(16)).map(({ type }) => type);
       return [view.getUint32(8, true), view.getUint32(12, true), types];
     });
 
@@ -137,8 +137,8 @@ describe("changing a netdev", () => {
     links.move(namespaces.host, 3, pod, "net1");
     links.move(pod, 5, namespaces.host, "ib1");
     const targets = sent.map(({ to, payload }) => {
-      const attributes = parseAttributes(payload.subarray(16));
-      const fd = readU32(findAttribute(attributes, 28) as Uint8Array);
+      const attributes = attributesIn(payload.subarray(16));
+      const fd = u32At(findAttribute(attributes, 28) as Uint8Array, 0);
       return [
         to,
         machine.descriptors.get(fd)?.namespace,
@@ -188,7 +188,7 @@ describe("configuring a pod's netdev", () => {
     ]);
     expect(calls("send")).toHaveLength(1);
     expect(calls("receive")).toHaveLength(1);
-    expect(findAttribute(parseAttributes((sent.at(-1) as Message).payload.subarray(12)), 1)).toEqual(
+    expect(findAttribute(attributesIn((sent.at(-1) as Message).payload.subarray(12)), 1)).toEqual(
       Uint8Array.of(10, 1, 0, 5),
     );
   });
@@ -217,8 +217,8 @@ describe("an MTU", () => {
     const tried: number[] = [];
     machine.answer = (_, datagram) =>
       parseMessages(datagram).map(({ sequence, payload }) => {
-        const value = findAttribute(parseAttributes(payload.subarray(16)), 4);
-        const mtu = value === undefined ? 0 : readU32(value);
+        const value = findAttribute(attributesIn(payload.subarray(16)), 4);
+        const mtu = value === undefined ? 0 : u32At(value, 0);
         tried.push(mtu);
         return ack(sequence, mtu > most ? errno : 0);
       });

@@ -2,9 +2,9 @@ import { beforeEach, describe, expect, it, vi } from "vitest";
 import { LinuxNamespaces } from "../../../../src/linux/network/namespaces.ts";
 import { LinuxRdmaDevices } from "../../../../src/linux/network/rdma-devices.ts";
 import { Waits } from "../../../../src/linux/waits.ts";
-import { parseAttributes, readU32 } from "../../../../src/netlink/attributes.ts";
+import { u32At } from "../../../../src/netlink/attributes.ts";
 import { parseMessages } from "../../../../src/netlink/message.ts";
-import { findAttribute } from "../../../support/attributes.ts";
+import { attributesIn, findAttribute } from "../../../support/attributes.ts";
 import { ack } from "../../netlink/fake-transport.ts";
 import { vector } from "../../vectors/vectors.ts";
 import { calls } from "../fake-kernel.ts";
@@ -50,8 +50,8 @@ describe("RDMA devices", () => {
     machine.answer = (where, datagram) => {
       const [request] = parseMessages(datagram);
       if (request === undefined) throw new Error("nothing was sent");
-      const fd = findAttribute(parseAttributes(request.payload), 68);
-      sent.push([where, request.type, fd === undefined ? undefined : readU32(fd)]);
+      const fd = findAttribute(attributesIn(request.payload), 68);
+      sent.push([where, request.type, fd === undefined ? undefined : u32At(fd, 0)]);
       return request.type === 0x1401 ? [...vector("rdma-devices").received] : [ack(request.sequence)];
     };
     expect(rdma.devices(namespaces.host).map(({ name }) => name)).toContain("mlx5_3");

@@ -1,0 +1,14 @@
+// The documented budgets are those that `make bench` enforces.
+import { readFileSync } from "node:fs";
+import { expect, test } from "vitest";
+import { rowsBelow } from "../../support/tables.ts";
+
+test("performance.md names the limit of each budget of bench/run", () => {
+  const script = readFileSync("bench/run", "utf8").replace(/\\\n\s*/g, "");
+  const budgets = Array.from(
+    script.matchAll(/^\s*budget "(.+?)" "\$\(.*\)" (\d\S*)$/gm),
+    ([, name, limit]) => [name, limit],
+  );
+  expect(budgets.length).toBe(script.match(/^\s*budget "/gm)?.length);
+  expect(rowsBelow("docs/explanation/performance.md", "Budgets")).toEqual(budgets);
+});
