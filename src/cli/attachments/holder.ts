@@ -13,6 +13,11 @@ export function holderText({ condition, name, pod, path, since }: ListedAttachme
   return since === undefined ? text : `${text}, since ${formatTime(since)}`;
 }
 
+/** Returns what a finding about an attachment is about: its record, and its VF if that is known. */
+export function objectsOf({ path, pci }: ListedAttachment): string[] {
+  return pci === undefined ? [path] : [path, pci];
+}
+
 /** Returns an attachment as a JSON document. */
 export function attachedDocument({
   condition,

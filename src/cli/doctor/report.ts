@@ -1,5 +1,5 @@
 import { printable } from "../../log/printable.ts";
-import { colorize } from "../output/text.ts";
+import { colorize, counted } from "../output/text.ts";
 import { outputWidth, wrapText } from "../output/wrap.ts";
 import type { Finding, Level } from "./finding.ts";
 
@@ -60,10 +60,6 @@ export function verdictOf(findings: readonly Finding[]): string {
   if (findings.some(({ id }) => id === "guid-none"))
     return "Pods can be attached only to networks that set a GUID";
   return "Pods can be attached";
-}
-
-function counted(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 function toneOf(level: Level) {

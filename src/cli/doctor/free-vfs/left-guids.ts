@@ -48,10 +48,12 @@ export function leftGuids(context: DoctorContext): Finding[] {
         ? []
         : warning("guid-left", found(guid, named.get(guid) ?? ""), {
             command: vfCommand(program, "provision --replace", [vf.pci]),
+            objects: [vf.pci],
           });
     if (!podsBringGuids || !isOnlyOne(pf, vf) || vf.portGuid === undefined) return [];
     return warning("guid-left", found(vf.portGuid, "no other free VF of its PF has a GUID"), {
       advice: `if it is not the VF's own: ${vfCommand(program, "provision --replace", [vf.pci])}`,
+      objects: [vf.pci],
     });
   });
 }

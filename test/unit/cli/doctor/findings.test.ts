@@ -302,6 +302,15 @@ describe("docs/reference/findings.md", () => {
     for (const { level } of scenarios[id]().filter((each) => each.id === id))
       expect(row?.levels.split(", ")).toContain(level);
   });
+
+  test("has the levels of the table of findings, which the types require of the checks", () => {
+    const source = readFileSync(new URL("../../../../src/cli/doctor/finding.ts", import.meta.url), "utf8");
+    const declared = [...source.matchAll(/^ {2}"([a-z-]+)": (.*);$/gm)].map(
+      ([, id = "", levels = ""]) => [id, levels.replaceAll('"', "").split(" | ").sort().join(", ")] as const,
+    );
+    const documented = rows.map(({ id, levels }) => [id, levels.trim().split(", ").sort().join(", ")]);
+    expect(documented.sort()).toEqual(declared.sort());
+  });
 });
 
 describe("on any node", () => {

@@ -189,6 +189,15 @@ test("two devices have the same GUID: all free VFs but one get another GUID", ()
   expect(guids(aDoctorContext({}, { pfs: [aPf([twin(0), twin(1)])] }))[0]?.fix).toBeUndefined();
 });
 
+test("a duplicate of many devices is about all of them, although its text names four", () => {
+  const vfs = Array.from({ length: 6 }, (_, i) => aVf(i, { nodeGuid: own, portGuid: own, holder }));
+  const [finding] = guids(aDoctorContext({}, { pfs: [aPf(vfs)] })).filter(
+    ({ id }) => id === "guid-duplicate",
+  );
+  expect(finding?.found).toContain("and 2 more");
+  expect(finding?.objects).toEqual(vfs.map(({ pci }) => pci));
+});
+
 test("a GUID that the PF has for another VF, or that another VF gets back after its container, is a duplicate, too", () => {
   const config = { linkState: "auto", nodeGuid: own, portGuid: own } as const;
   const pending = aVf(1, { holder, config });
