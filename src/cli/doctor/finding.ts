@@ -114,9 +114,9 @@ export type SafeFix =
   | { readonly kind: "load module"; readonly module: string }
   | { readonly kind: "gc" };
 
-/** What a finding has besides its text. */
+/** The parts of a finding besides its text. */
 export interface Details extends Remedy {
-  /** What the finding is about, each of it: PCI addresses, and paths of records. The text can name fewer. */
+  /** PCI addresses, and paths of records, that the finding is about: all of them, of which the text can name fewer. */
   readonly objects?: readonly string[] | undefined;
 }
 
