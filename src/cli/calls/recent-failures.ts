@@ -13,6 +13,7 @@ export interface RecentFailure
   readonly code: number;
   readonly msg: string;
   readonly details: string;
+  readonly refusedGuid?: string | undefined;
   /** Number of failed calls, and the end of the first and of the last of them. */
   readonly times: number;
   readonly first: string;
