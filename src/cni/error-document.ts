@@ -48,7 +48,7 @@ export function errorObject(error: unknown, cniVersion: string = NEWEST_VERSION)
   };
 }
 
-/** Returns the GUID that an error, or one of its causes, refuses; `undefined` if none does. */
+/** Returns the GUID that an error, or an error among its causes, refuses; `undefined` if none does. */
 export function refusedGuidOf(error: unknown): string | undefined {
   const all = [error];
   collectCauses(error, all);

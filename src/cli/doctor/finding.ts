@@ -78,6 +78,7 @@ export interface FindingLevels {
   "record-go-plugin": "warning";
   "lease-pending": "warning";
   "vf-destroyed": "warning";
+  "call-failed": "warning";
   "check-failed": "skipped";
 }
 
@@ -116,7 +117,7 @@ export type SafeFix =
 
 /** The parts of a finding besides its text. */
 export interface Details extends Remedy {
-  /** PCI addresses, and paths of records, that the finding is about: all of them, of which the text can name fewer. */
+  /** PCI addresses, paths of records, and pods, that the finding is about: all of them, of which the text can name fewer. */
   readonly objects?: readonly string[] | undefined;
 }
 

@@ -1,18 +1,18 @@
-import { modeOf } from "../../attachment/modes.ts";
-import { withRecordedNetns } from "../../attachment/netns.ts";
-import type { AttachmentRecord } from "../../attachment/record/record.ts";
-import { StateDirectory } from "../../attachment/record/state-directory.ts";
-import { netdevOf } from "../../attachment/vf/netdev.ts";
-import { rdmaDevicesIn } from "../../attachment/vf/rdma-devices.ts";
-import type { NetnsProcess } from "../../node/inventory.ts";
-import type { Namespace } from "../../node/namespaces.ts";
-import type { Node } from "../../node/node.ts";
-import { attachmentAt, type ListedAttachment } from "../attachments/attachments.ts";
-import { holderText, objectsOf } from "../attachments/holder.ts";
-import { tryAcquire } from "../try-acquire.ts";
-import type { DoctorContext } from "./context.ts";
-import { error, type Finding, warning } from "./finding.ts";
-import { RDMA_CNI } from "./network-checks.ts";
+import { modeOf } from "../../../attachment/modes.ts";
+import { withRecordedNetns } from "../../../attachment/netns.ts";
+import type { AttachmentRecord } from "../../../attachment/record/record.ts";
+import { StateDirectory } from "../../../attachment/record/state-directory.ts";
+import { netdevOf } from "../../../attachment/vf/netdev.ts";
+import { rdmaDevicesIn } from "../../../attachment/vf/rdma-devices.ts";
+import type { NetnsProcess } from "../../../node/inventory.ts";
+import type { Namespace } from "../../../node/namespaces.ts";
+import type { Node } from "../../../node/node.ts";
+import { attachmentAt, type ListedAttachment } from "../../attachments/attachments.ts";
+import { holderText, objectsOf } from "../../attachments/holder.ts";
+import { tryAcquire } from "../../try-acquire.ts";
+import type { DoctorContext } from "../context.ts";
+import { error, type Finding, warning } from "../finding.ts";
+import { RDMA_CNI } from "../network-checks.ts";
 
 /** An attachment of a running pod. */
 interface RunningAttachment {
