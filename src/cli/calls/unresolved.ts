@@ -1,3 +1,4 @@
+import { formatTime } from "../../log/format-time.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
 import type { CliContext } from "../context.ts";
 import { readCallLog } from "./call-log.ts";
@@ -27,7 +28,7 @@ export function withUnresolved(
     const now = own.filter((each) =>
       pod === "" ? each.name?.containerId === containerID : each.pod === pod,
     );
-    return !now.some(({ condition, since = 0 }) => condition === "attached" && since > Date.parse(last));
+    return !now.some(({ condition, since = 0 }) => condition === "attached" && formatTime(since) > last);
   };
   const present = recent.failures.filter(isPresent);
   const added = present.some(({ command }) => command === "ADD")
