@@ -1,6 +1,6 @@
 import { type AttachmentRecord, isNamed } from "../attachment/record/record.ts";
 import { argument, parseArgs } from "../cni/args.ts";
-import { type ErrorObject, errorObject } from "../cni/error-document.ts";
+import { type ErrorObject, errorObject, refusedGuidOf } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Clock } from "../node/clock.ts";
 import type { Level } from "./log-config.ts";
@@ -16,7 +16,13 @@ export interface CallOutcome {
   readonly ms: number;
   /** The steps of the call, the result of {@link stepsJson}: both the counters and the entry contain them. */
   readonly steps: string;
-  readonly error: Pick<ErrorObject, "code" | "msg" | "details"> | undefined;
+  readonly error: LoggedError | undefined;
+}
+
+/** The error of a call. */
+export interface LoggedError extends Pick<ErrorObject, "code" | "msg" | "details"> {
+  /** The GUID that another device has. */
+  readonly refusedGuid?: string | undefined;
 }
 
 /** The log entry of one call. An unknown text is "". */
@@ -69,7 +75,8 @@ export function outcomeOf(clock: Pick<Clock, "now">, { getenv, trace, error }: F
   const { code, msg, details } = errorObject(error);
   const isOurFault = code === codes.internal && !(error instanceof CniError);
   const level = isOurFault ? "panic" : "error";
-  return { command, level, ms, steps, error: { code, msg: cut(msg), details: cut(details) } };
+  const refusedGuid = refusedGuidOf(error);
+  return { command, level, ms, steps, error: { code, msg: cut(msg), details: cut(details), refusedGuid } };
 }
 
 function levelOfSuccess(command: string, trace: Trace): Level {

@@ -18,7 +18,15 @@ export interface LoggedCall {
   readonly ms: number | undefined;
   readonly warnings: readonly string[];
   /** `undefined` if the call succeeded. */
-  readonly error: { readonly code: number; readonly msg: string; readonly details: string } | undefined;
+  readonly error:
+    | {
+        readonly code: number;
+        readonly msg: string;
+        readonly details: string;
+        /** The GUID that ADD refused because another device has it. */
+        readonly refusedGuid?: string | undefined;
+      }
+    | undefined;
 }
 
 /** The fields of a journal entry that {@link parseLoggedCall} reads, besides the time, which is always there. */
@@ -69,7 +77,8 @@ export function parseLoggedCall(line: string): LoggedCall | undefined {
 
 function errorIn(value: unknown): LoggedCall["error"] {
   if (!isObject(value) || typeof value.code !== "number") return undefined;
-  return { code: value.code, msg: text(value.msg), details: text(value.details) };
+  const refusedGuid = text(value.refusedGuid) || undefined;
+  return { code: value.code, msg: text(value.msg), details: text(value.details), refusedGuid };
 }
 
 /** Returns the time of a journal entry, which contains microseconds; "" if it is not a time. */
