@@ -39,8 +39,8 @@ const RECENT = 86_400_000;
 /** Returns the calls that failed on a node lately, from the journal and log files. @param logFiles their paths. */
 export function recentFailures(machine: CliContext, logFiles: readonly string[]): RecentFailures {
   const { calls, sources, unread } = readCallLog(machine, logFiles, "failed");
-  // A log file can have entries of any age. The clock has fractions of a millisecond.
-  const since = formatTime(Math.floor(machine.node.clock.wall() - RECENT));
+  // A log file can have entries of any age.
+  const since = formatTime(machine.node.clock.wall() - RECENT);
   return {
     failures: grouped(calls.filter(({ time }) => time >= since)),
     counted: countedFailures(machine),
