@@ -48,13 +48,6 @@ export function errorObject(error: unknown, cniVersion: string = NEWEST_VERSION)
   };
 }
 
-/** Returns the GUID that an error, or an error among its causes, refuses; `undefined` if none does. */
-export function refusedGuidOf(error: unknown): string | undefined {
-  const all = [error];
-  collectCauses(error, all);
-  return all.flatMap((each) => (each instanceof CniError && each.refusedGuid) || [])[0];
-}
-
 /** Returns an error's message, or its name if the message is empty; a thrown value of another type as text. */
 export function messageOf(error: unknown): string {
   if (error instanceof Error) return error.message === "" ? error.name : error.message;

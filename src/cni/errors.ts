@@ -40,8 +40,6 @@ export class CniError extends Error {
   override readonly name = "CniError";
   /** More information, for debugging; "" if there is nothing to add. */
   readonly details: string;
-  /** The GUID that the error refuses, for programs; `undefined` for other errors. */
-  readonly refusedGuid: string | undefined;
 
   /**
    * @param code a member of {@link codes}, or the code that a delegated plugin answered.
@@ -51,10 +49,9 @@ export class CniError extends Error {
   constructor(
     readonly code: number,
     message: string,
-    options?: { readonly details?: string; readonly cause?: unknown; readonly refusedGuid?: string },
+    options?: { readonly details?: string; readonly cause?: unknown },
   ) {
     super(message, options?.cause === undefined ? undefined : { cause: options.cause });
     this.details = options?.details ?? "";
-    this.refusedGuid = options?.refusedGuid;
   }
 }

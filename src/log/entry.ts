@@ -1,6 +1,6 @@
 import { type AttachmentRecord, isNamed } from "../attachment/record/record.ts";
 import { argument, parseArgs } from "../cni/args.ts";
-import { type ErrorObject, errorObject, refusedGuidOf } from "../cni/error-document.ts";
+import { type ErrorObject, errorObject } from "../cni/error-document.ts";
 import { CniError, codes } from "../cni/errors.ts";
 import type { Clock } from "../node/clock.ts";
 import type { Level } from "./log-config.ts";
@@ -16,13 +16,7 @@ export interface CallOutcome {
   readonly ms: number;
   /** The steps of the call, the result of {@link stepsJson}: both the counters and the entry contain them. */
   readonly steps: string;
-  readonly error: LoggedError | undefined;
-}
-
-/** The error of a call. */
-export interface LoggedError extends Pick<ErrorObject, "code" | "msg" | "details"> {
-  /** The GUID that another device has. */
-  readonly refusedGuid?: string | undefined;
+  readonly error: Pick<ErrorObject, "code" | "msg" | "details"> | undefined;
 }
 
 /** The log entry of one call. An unknown text is "". */
@@ -75,8 +69,7 @@ export function outcomeOf(clock: Pick<Clock, "now">, { getenv, trace, error }: F
   const { code, msg, details } = errorObject(error);
   const isOurFault = code === codes.internal && !(error instanceof CniError);
   const level = isOurFault ? "panic" : "error";
-  const refusedGuid = refusedGuidOf(error);
-  return { command, level, ms, steps, error: { code, msg: cut(msg), details: cut(details), refusedGuid } };
+  return { command, level, ms, steps, error: { code, msg: cut(msg), details: cut(details) } };
 }
 
 function levelOfSuccess(command: string, trace: Trace): Level {

@@ -16,7 +16,7 @@ export interface StepTrace {
 
 /** Most steps, warnings and attachments that are recorded. Only a GC of many attachments has more. */
 const most = 64;
-/** Shortest wait that is recorded unless it fails, ms. A shorter wait means that the lock was free. */
+/** Shortest wait that is recorded, ms. A shorter wait means that the lock was free. */
 const shortestWait = 1;
 
 /** Records the steps of a call, and their durations. */
@@ -47,7 +47,7 @@ export class Trace {
     } finally {
       const ms = this.clock.now() - begin;
       pushBounded(this.records, record);
-      if (action !== "wait" || ms >= shortestWait || failed > 0) this.note(step, action, ms, failed);
+      if (action !== "wait" || ms >= shortestWait) this.note(step, action, ms, failed);
     }
   };
 

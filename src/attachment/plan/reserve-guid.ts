@@ -125,7 +125,6 @@ function inUse(session: Session, pci: string, guid: Guid, holder: GuidHolder): C
     codes.badConfiguration,
     `GUID ${guid} cannot be given to VF ${pci}: ${holder.what}${container}${remedy}; a GUID serves one port: ` +
       'set "guid" to "auto", or give each pod another GUID',
-    { refusedGuid: guid },
   );
 }
 

@@ -35,7 +35,7 @@ export function rebind(attachment: StepContext): Link | undefined {
       const names = record.originals.rdma ?? rdmaNames(attachment);
       if (requireOwnDriver(attachment) === "recorded")
         observe("wait", "driver unbind", undefined, () => node.functions.unbind(pci, driver));
-      bindDriver(attachment);
+      observe("wait", "driver bind", undefined, () => bindDriver(attachment));
       const end = Math.min(node.clock.now() + netdevTimeout, deadline);
       waitForRdma(attachment, names, end);
       return end;
@@ -49,26 +49,20 @@ export function rebind(attachment: StepContext): Link | undefined {
         `VF ${pci} has had no RDMA device for ${netdevTimeout / 1000} s after ${driver} was bound to it; see dmesg`,
       );
     }
-    // The error is thrown within the wait, so that the log entry shows that this wait has failed.
-    return observe("wait", "netdev", undefined, () => {
-      const link = waitFor(watch, until, () => netdevOf(node, host, pci));
-      if (link === undefined) throw withoutNetdev(attachment);
-      return link;
-    });
+    const link = observe("wait", "netdev", undefined, () =>
+      waitFor(watch, until, () => netdevOf(node, host, pci)),
+    );
+    if (link !== undefined) return link;
   } finally {
     watch.close();
   }
-}
-
-/** Returns the error for a VF that has had no netdev since its driver was bound. */
-function withoutNetdev({ node, record, deadline }: StepContext): CniError {
-  const { pci } = record.vf;
-  if (node.clock.now() >= deadline)
-    return new CniError(
+  if (node.clock.now() >= deadline) {
+    throw new CniError(
       codes.tryAgain,
       `rebind VF ${pci}: the time limit passed before it had a netdev again`,
     );
-  return new CniError(
+  }
+  throw new CniError(
     codes.node,
     `VF ${pci} has had no netdev for ${netdevTimeout / 1000} s after ${record.originals.driver} was bound to it; ` +
       "check that ib_ipoib is loaded (modprobe ib_ipoib), and see dmesg",
@@ -103,17 +97,16 @@ function waitForRdma({ node, record }: StepContext, before: RdmaNames, end: numb
 }
 
 /** Binds the VF's driver. It tries twice, because a probe can fail temporarily (firmware busy). */
-export function bindDriver({ node, record, warn, observe }: StepContext): void {
+export function bindDriver({ node, record, warn }: StepContext): void {
   const { pci } = record.vf;
   const { driver } = record.originals;
-  const bind = () => observe("wait", "driver bind", undefined, () => node.functions.bind(pci, driver));
   try {
-    bind();
+    node.functions.bind(pci, driver);
   } catch (error) {
     if (node.functions.driver(pci) === driver) return;
     warn(`${driver} did not bind to VF ${pci}, trying again: ${messageOf(error)}`);
     try {
-      bind();
+      node.functions.bind(pci, driver);
     } catch (cause) {
       throw new CniError(
         codes.node,

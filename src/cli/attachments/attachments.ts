@@ -99,14 +99,6 @@ export function recordedAt(path: string, record: AttachmentRecord): Omit<ListedA
   };
 }
 
-/**
- * Reports whether a record is of `bind` or `provision`, which have no container and no network: it names the VF in the
- * place of the interface.
- */
-export function isAdministrative({ name, pci }: ListedAttachment): boolean {
-  return name !== undefined && name.ifname === pci;
-}
-
 /** Returns the attachment that has a VF; `undefined` if the VF is free. */
 export function holderOf(
   node: Node,

@@ -3,8 +3,8 @@ import type { CliContext } from "../context.ts";
 import { runScript } from "../run-script.ts";
 import { JOURNAL_FIELDS, type LoggedCall, parseLoggedCall } from "./logged-call.ts";
 
-/** Which entries are read: those of failed calls, those of ADD, or those of one pod. */
-export type LogFilter = "failed" | "ADD" | { readonly namespace: string; readonly name: string };
+/** Which entries are read: those of failed calls, or those of one pod. */
+export type LogFilter = "failed" | { readonly namespace: string; readonly name: string };
 
 /** Entries of the logs of a node. */
 export interface CallLog {
@@ -22,7 +22,7 @@ const MOST_BYTES = 600_000;
 /** Time limit for a log, ms. A journal of many days on a slow disk takes seconds. */
 const READ_TIME = 5000;
 /** Time of the journal's oldest entries that are read. */
-const SINCE = "--since=-1d";
+const SINCE = "-1d";
 
 /**
  * Reads the newest entries from the journal, by journalctl, and from log files.
@@ -53,10 +53,8 @@ export function readCallLog({ node }: CliContext, files: readonly string[], filt
 function journalScript(filter: LogFilter): string {
   const which =
     filter === "failed"
-      ? `-p err ${SINCE}`
-      : filter === "ADD"
-        ? `CNI_COMMAND=ADD ${SINCE}`
-        : [`CNI_PODNAMESPACE=${filter.namespace}`, `CNI_PODNAME=${filter.name}`].map(shellWord).join(" ");
+      ? `-p err --since=${SINCE}`
+      : [`CNI_PODNAMESPACE=${filter.namespace}`, `CNI_PODNAME=${filter.name}`].map(shellWord).join(" ");
   return `command -v journalctl >/dev/null || { echo "journalctl is not installed" >&2; exit 1; }
 log=$(journalctl --no-pager -q -t ib-sriov -n ${MOST_ENTRIES} -a -o json --output-fields=${JOURNAL_FIELDS.join()} ${which}) || exit 1
 printf '%s\\n' "$log" | tail -c ${MOST_BYTES}`;
@@ -66,9 +64,7 @@ function fileScript(file: string, filter: LogFilter): string {
   const pattern =
     filter === "failed"
       ? '-E \'"level":"(error|panic)"\''
-      : filter === "ADD"
-        ? `-F '"command":"ADD"'`
-        : `-F ${shellWord(`"podNamespace":${JSON.stringify(filter.namespace)},"podName":${JSON.stringify(filter.name)}`)}`;
+      : `-F ${shellWord(`"podNamespace":${JSON.stringify(filter.namespace)},"podName":${JSON.stringify(filter.name)}`)}`;
   const [old, present] = [`${file}.1`, file].map(shellWord);
   return `[ -r ${present} ] || { echo "permission denied" >&2; exit 1; }
 { [ ! -e ${old} ] || cat ${old}; cat ${present}; } | grep -h ${pattern} | tail -n ${MOST_ENTRIES} | tail -c ${MOST_BYTES}`;

@@ -18,15 +18,7 @@ export interface LoggedCall {
   readonly ms: number | undefined;
   readonly warnings: readonly string[];
   /** `undefined` if the call succeeded. */
-  readonly error:
-    | {
-        readonly code: number;
-        readonly msg: string;
-        readonly details: string;
-        /** The GUID that ADD refused because another device has it. */
-        readonly refusedGuid?: string | undefined;
-      }
-    | undefined;
+  readonly error: { readonly code: number; readonly msg: string; readonly details: string } | undefined;
 }
 
 /** The fields of a journal entry that {@link parseLoggedCall} reads, besides the time, which is always there. */
@@ -77,8 +69,7 @@ export function parseLoggedCall(line: string): LoggedCall | undefined {
 
 function errorIn(value: unknown): LoggedCall["error"] {
   if (!isObject(value) || typeof value.code !== "number") return undefined;
-  const refusedGuid = text(value.refusedGuid) || undefined;
-  return { code: value.code, msg: text(value.msg), details: text(value.details), refusedGuid };
+  return { code: value.code, msg: text(value.msg), details: text(value.details) };
 }
 
 /** Returns the time of a journal entry, which contains microseconds; "" if it is not a time. */

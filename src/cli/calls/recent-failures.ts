@@ -1,6 +1,5 @@
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import { sumOf } from "../../log/counters.ts";
-import { formatTime } from "../../log/format-time.ts";
 import type { Files } from "../../node/files.ts";
 import type { CliContext } from "../context.ts";
 import { colorize } from "../output/text.ts";
@@ -14,13 +13,10 @@ export interface RecentFailure
   readonly code: number;
   readonly msg: string;
   readonly details: string;
-  readonly refusedGuid?: string | undefined;
   /** Number of failed calls, and the end of the first and of the last of them. */
   readonly times: number;
   readonly first: string;
   readonly last: string;
-  /** Whether the pod, or the container, may still lack what the call was for (unresolved.ts). */
-  readonly unresolved?: boolean;
 }
 
 /** The failures of a node. */
@@ -32,21 +28,12 @@ export interface RecentFailures extends Pick<CallLog, "sources" | "unread"> {
 }
 
 /** Most failures that are shown. */
-export const SHOWN = 5;
-/** The age from which a failure is not recent any more, ms: a day. */
-const RECENT = 86_400_000;
+const SHOWN = 5;
 
 /** Returns the calls that failed on a node lately, from the journal and log files. @param logFiles their paths. */
 export function recentFailures(machine: CliContext, logFiles: readonly string[]): RecentFailures {
   const { calls, sources, unread } = readCallLog(machine, logFiles, "failed");
-  // A log file can have entries of any age.
-  const since = formatTime(machine.node.clock.wall() - RECENT);
-  return {
-    failures: grouped(calls.filter(({ time }) => time >= since)),
-    counted: countedFailures(machine),
-    sources,
-    unread,
-  };
+  return { failures: grouped(calls), counted: countedFailures(machine), sources, unread };
 }
 
 /** Counts calls that failed for the same reason. @param calls the newest first. */
@@ -98,17 +85,16 @@ function countersText(files: Files): string {
 }
 
 /**
- * Formats the failures that are resolved as a section of text, with an empty line at the end; "" if no call has failed
- * lately. The others are findings. If no log can be read, the counters are shown instead.
+ * Formats the failures as a section of text, with an empty line at the end; "" if no call has failed lately. If no log
+ * can be read, the counters are shown instead.
  */
 export function failuresText(recent: RecentFailures): string {
   const lines = failureLines(recent).flatMap((line) => wrapLine(`  ${line}`).map((each) => `${each}\n`));
   return lines.length === 0 ? "" : `${colorize("heading", "Recent failures")}\n${lines.join("")}\n`;
 }
 
-function failureLines({ failures: all, counted, sources, unread }: RecentFailures): string[] {
-  const failures = all.filter(({ unresolved }) => unresolved !== true);
-  if (all.length > 0) {
+function failureLines({ failures, counted, sources, unread }: RecentFailures): string[] {
+  if (failures.length > 0) {
     const more = failures.length - SHOWN;
     return [
       ...failures.slice(0, SHOWN).flatMap((failure) => [headingOf(failure), `    ${failure.msg}`]),
@@ -123,17 +109,7 @@ function failureLines({ failures: all, counted, sources, unread }: RecentFailure
   ];
 }
 
-/** Returns e.g. "ADD of default/trainer net1 failed at 2026-11-24T21:46:04Z with code 101:". */
-export function headingOf({
-  command,
-  pod,
-  containerID,
-  ifname,
-  network,
-  code,
-  times,
-  last,
-}: RecentFailure): string {
+function headingOf({ command, pod, containerID, ifname, network, code, times, last }: RecentFailure): string {
   const whose = pod || containerID || network;
   const call = [command, ...(whose === "" ? [] : ["of", whose]), ifname]
     .filter((word) => word !== "")

@@ -1,9 +1,8 @@
 import { args, deferSignals, readLink, user } from "host";
 import { messageOf } from "../../cni/error-document.ts";
 import { OWN_EXECUTABLE } from "../../linux/child-process.ts";
-import { attachmentsOf, isAdministrative, type ListedAttachment } from "../attachments/attachments.ts";
+import { attachmentsOf } from "../attachments/attachments.ts";
 import { failuresText, type RecentFailures, recentFailures } from "../calls/recent-failures.ts";
-import { withUnresolved } from "../calls/unresolved.ts";
 import { type Command, type CommandCall, UsageError } from "../command.ts";
 import { type CliContext, limitsOf, linuxContext, timeoutOption } from "../context.ts";
 import { takeInventory } from "../inventory.ts";
@@ -23,8 +22,7 @@ import { networkChecks } from "./network-checks.ts";
 import { physicalFunctions } from "./physical-functions.ts";
 import { ownPlugin, PLUGIN_DIRECTORY, pluginDirectoryOf } from "./plugins.ts";
 import { examinePod, isPodInOrder, type PodReport, parsePodName, podDocument, podText } from "./pod.ts";
-import { failedCalls } from "./pods/failed-calls.ts";
-import { podDevices } from "./pods/pod-devices.ts";
+import { podDevices } from "./pod-devices.ts";
 import { rdmaMode } from "./rdma.ts";
 import { findingLines, type ReportedFinding, textOf, verdictOf } from "./report.ts";
 import { records, stateDirectory } from "./state.ts";
@@ -160,7 +158,6 @@ const CHECKS: readonly (readonly [string, (context: DoctorContext) => readonly F
   ["network", networkChecks],
   ["state", stateDirectory],
   ["records", records],
-  ["calls", failedCalls],
 ];
 
 /** A part of the checks. */
@@ -198,11 +195,6 @@ class Findings {
 const failed = (subject: string) => (why: string) =>
   skipped("check-failed", `the check of ${subject} failed: ${why}`);
 
-/** Reports whether an attachment keeps its VF from pods. The VF of an interrupted `bind` or `provision` is free. */
-function isHolding(attachment: ListedAttachment): boolean {
-  return attachment.condition === "in progress" || !isAdministrative(attachment);
-}
-
 /** Reads a node: its attachments, devices and networks. */
 function readNode(machine: CliContext, doctorOptions: DoctorOptions): SeenNode {
   const findings = new Findings();
@@ -214,7 +206,7 @@ function readNode(machine: CliContext, doctorOptions: DoctorOptions): SeenNode {
   );
   const pfs = findings.try(
     "devices",
-    () => takeInventory(machine, attached?.filter(isHolding) ?? []).pfs,
+    () => takeInventory(machine, attached ?? []).pfs,
     (why) => error("devices-unreadable", `the PFs and VFs cannot be read: ${why}`),
   );
   const networks = findings.try("network", () => networksOf(machine, attached ?? [], doctorOptions)) ?? {
@@ -223,8 +215,7 @@ function readNode(machine: CliContext, doctorOptions: DoctorOptions): SeenNode {
   };
   let failures: RecentFailures | undefined;
   const recent = () => {
-    const files = logFilesOf(networks.networks);
-    failures ??= withUnresolved(machine, recentFailures(machine, files), attached ?? [], files);
+    failures ??= recentFailures(machine, logFilesOf(networks.networks));
     return failures;
   };
   return {

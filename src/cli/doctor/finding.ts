@@ -1,94 +1,84 @@
 /**
- * The kinds of findings, and the levels that each can have. Scripts and documents use these names, so a name never changes
- * its meaning; docs/reference/findings.md describes each.
+ * The kinds of findings. Scripts and documents use these names, so a name never changes its meaning;
+ * docs/reference/findings.md describes each.
  */
-export interface FindingLevels {
-  "kernel-ok": "ok";
-  "kernel-too-old": "warning";
-  "kernel-no-uverbs": "warning";
-  "sysfs-read-only": "error";
-  "pf-ok": "ok";
-  "pf-none": "error";
-  "pf-no-ipoib": "ok" | "error";
-  "pf-no-driver": "warning" | "error";
-  "pf-no-rdma": "warning" | "error";
-  "pf-vfio": "ok";
-  "pf-no-netdev": "error";
-  "pf-netdev-away": "error";
-  "pf-sriov-off": "warning" | "error";
-  "pf-no-vfs": "warning" | "error";
-  "pf-port-down": "warning" | "error";
-  "pf-no-sm": "warning" | "error";
-  "devices-unreadable": "error";
-  "vf-ok": "ok";
-  "vf-unchecked": "skipped";
-  "vf-no-driver": "error";
-  "vf-no-netdev": "warning";
-  "vf-netdev-away": "warning" | "error";
-  "vf-locked": "error";
-  "node-locked": "error";
-  "lock-file": "error";
-  "vf-refused": "error";
-  "vf-link-disabled": "ok" | "warning";
-  "vf-link-unknown": "skipped";
-  "vf-port-down": "warning";
-  "vf-mtu": "warning";
-  "pod-no-interface": "error";
-  "pod-no-device-files": "warning";
-  "guid-ok": "ok";
-  "guid-none": "warning" | "error";
-  "guid-missing": "warning";
-  "guid-all-ones": "warning";
-  "guid-pending": "warning";
-  "guid-duplicate": "error";
-  "guid-left": "warning";
-  "guid-unknown": "skipped";
-  "rdma-mode-ok": "ok";
-  "rdma-mode-shared": "error";
-  "rdma-mode-exclusive": "warning";
-  "rdma-mode-at-boot": "warning";
-  "rdma-mode-unknown": "skipped";
-  "udev-ok": "ok";
-  "udev-guid-names": "warning";
-  "udev-unknown": "skipped";
-  "plugin-ok": "ok";
-  "plugin-missing": "error";
-  "plugin-broken": "error";
-  "network-ok": "ok";
-  "network-none": "skipped";
-  "network-json": "error";
-  "network-invalid": "error";
-  "network-key": "warning";
-  "network-mtu": "warning" | "error";
-  "network-rdma-cni": "error";
-  "network-rdma-only": "error";
-  "network-order": "warning";
-  "ipam-missing": "error";
-  "ipam-broken": "error";
-  "ipam-hangs": "error";
-  "ipam-version": "error";
-  "ipam-exhausted": "error";
-  "state-ok": "ok";
-  "state-not-writable": "error";
-  "state-untrusted": "error";
-  "records-ok": "ok";
-  "records-unreadable": "error";
-  "record-left": "warning";
-  "record-unreadable": "warning";
-  "record-go-plugin": "warning";
-  "lease-pending": "warning";
-  "vf-destroyed": "warning";
-  "call-failed": "warning";
-  "check-failed": "skipped";
-}
-
-/** The name of a kind of findings. */
-export type FindingId = keyof FindingLevels;
-
-/** The names of the findings that can have a level. */
-export type IdOf<L extends Level> = {
-  [Id in FindingId]: L extends FindingLevels[Id] ? Id : never;
-}[FindingId];
+export type FindingId =
+  | "kernel-ok"
+  | "kernel-too-old"
+  | "kernel-no-uverbs"
+  | "sysfs-read-only"
+  | "pf-ok"
+  | "pf-none"
+  | "pf-no-ipoib"
+  | "pf-no-driver"
+  | "pf-no-rdma"
+  | "pf-vfio"
+  | "pf-no-netdev"
+  | "pf-netdev-away"
+  | "pf-sriov-off"
+  | "pf-no-vfs"
+  | "pf-port-down"
+  | "pf-no-sm"
+  | "devices-unreadable"
+  | "vf-ok"
+  | "vf-unchecked"
+  | "vf-no-driver"
+  | "vf-no-netdev"
+  | "vf-netdev-away"
+  | "vf-locked"
+  | "node-locked"
+  | "lock-file"
+  | "vf-refused"
+  | "vf-link-disabled"
+  | "vf-link-unknown"
+  | "vf-port-down"
+  | "vf-mtu"
+  | "pod-no-interface"
+  | "pod-no-device-files"
+  | "guid-ok"
+  | "guid-none"
+  | "guid-missing"
+  | "guid-all-ones"
+  | "guid-pending"
+  | "guid-duplicate"
+  | "guid-left"
+  | "guid-unknown"
+  | "rdma-mode-ok"
+  | "rdma-mode-shared"
+  | "rdma-mode-exclusive"
+  | "rdma-mode-at-boot"
+  | "rdma-mode-unknown"
+  | "udev-ok"
+  | "udev-guid-names"
+  | "udev-unknown"
+  | "plugin-ok"
+  | "plugin-missing"
+  | "plugin-broken"
+  | "network-ok"
+  | "network-none"
+  | "network-json"
+  | "network-invalid"
+  | "network-key"
+  | "network-mtu"
+  | "network-rdma-cni"
+  | "network-rdma-only"
+  | "network-order"
+  | "ipam-missing"
+  | "ipam-broken"
+  | "ipam-hangs"
+  | "ipam-version"
+  | "ipam-exhausted"
+  | "state-ok"
+  | "state-not-writable"
+  | "state-untrusted"
+  | "records-ok"
+  | "records-unreadable"
+  | "record-left"
+  | "record-unreadable"
+  | "record-go-plugin"
+  | "lease-pending"
+  | "vf-destroyed"
+  | "check-failed";
 
 /**
  * Severity of a finding.
@@ -115,41 +105,32 @@ export type SafeFix =
   | { readonly kind: "load module"; readonly module: string }
   | { readonly kind: "gc" };
 
-/** The parts of a finding besides its text. */
-export interface Details extends Remedy {
-  /** PCI addresses, paths of records, and pods, that the finding is about: all of them, of which the text can name fewer. */
-  readonly objects?: readonly string[] | undefined;
-}
-
 /** A result of a check, and the way to fix it. */
-export interface Finding extends Details {
+export interface Finding extends Remedy {
   readonly id: FindingId;
   readonly level: Level;
   readonly found: string;
 }
 
-/** The names of the findings that are warnings on some nodes, and errors on others. */
-export type ProblemId = IdOf<"warning"> & IdOf<"error">;
-
-/** A function that returns a finding, such as {@link warning}, for the kinds of findings that can have its level. */
-export type Report<Id extends FindingId> = (id: Id, found: string, details?: Details) => Finding[];
+/** {@link warning} or {@link error}: a function that returns a problem. */
+export type ReportProblem = (id: FindingId, found: string, remedy?: Remedy) => Finding[];
 
 /** Returns a finding without a problem. */
-export function ok(id: IdOf<"ok">, found: string, details: Details = {}): Finding[] {
-  return [{ id, level: "ok", found, ...details }];
+export function ok(id: FindingId, found: string): Finding[] {
+  return [{ id, level: "ok", found }];
 }
 
 /** Returns a problem that will cause a failure later. */
-export function warning(id: IdOf<"warning">, found: string, details: Details = {}): Finding[] {
-  return [{ id, level: "warning", found, ...details }];
+export function warning(id: FindingId, found: string, remedy: Remedy = {}): Finding[] {
+  return [{ id, level: "warning", found, ...remedy }];
 }
 
 /** Returns a problem that prevents a pod from being attached, or its network from working. */
-export function error(id: IdOf<"error">, found: string, details: Details = {}): Finding[] {
-  return [{ id, level: "error", found, ...details }];
+export function error(id: FindingId, found: string, remedy: Remedy = {}): Finding[] {
+  return [{ id, level: "error", found, ...remedy }];
 }
 
 /** Returns a finding about a check whose inputs are missing, for lack of permission, in a container, or otherwise. */
-export function skipped(id: IdOf<"skipped">, found: string, details: Details = {}): Finding[] {
-  return [{ id, level: "skipped", found, ...details }];
+export function skipped(id: FindingId, found: string): Finding[] {
+  return [{ id, level: "skipped", found }];
 }

@@ -2,7 +2,7 @@ import { usableGuids } from "../../attachment/record/guid-notes.ts";
 import { ALL_ONES_GUID, type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { guidsOfVf, type InventoriedPf, type InventoriedVf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
-import { error, type Finding, type FindingId, ok, type Report, skipped, warning } from "./finding.ts";
+import { error, type Finding, type FindingId, ok, type ReportProblem, skipped, warning } from "./finding.ts";
 import type { Network } from "./inputs/networks.ts";
 import { listed, vfCommand } from "./shell.ts";
 import { DRAINS_NODE, isFree, vfFinding } from "./virtual-functions.ts";
@@ -97,11 +97,11 @@ function noGuid(
 }
 
 /** Returns a finding about VFs whose remedy is `provision`, which needs the netdev and the GUID of their PF. */
-function provisionFinding<Id extends FindingId>(
+function provisionFinding(
   { program }: DoctorContext,
   pfs: readonly InventoriedPf[],
-  report: Report<Id>,
-  id: Id,
+  report: ReportProblem,
+  id: FindingId,
   vfs: readonly InventoriedVf[],
   what: string,
 ): Finding[] {
@@ -158,10 +158,7 @@ function shared(program: string, guid: Guid, sharing: readonly Carrier[]): Findi
   const command = vfCommand(program, "provision --replace", replaced);
   const advice =
     "all devices except one need a different GUID; the VF of a pod loses this GUID when the pod ends";
-  return error("guid-duplicate", found, {
-    ...(command === undefined ? { advice } : { command }),
-    objects: sharing.map(({ pf, vf }) => (vf ?? pf).pci),
-  });
+  return error("guid-duplicate", found, command === undefined ? { advice } : { command });
 }
 
 function runsWith({ nodeGuid, portGuid }: InventoriedVf, guid: Guid): boolean {

@@ -59,7 +59,7 @@ function withoutIpoib({ pfs = [], networks: { networks } }: DoctorContext): Find
   return error(
     "pf-no-ipoib",
     `${missing}: PFs${addresses === "" ? "" : ` (${addresses})`} have no netdevs, through which VFs are configured`,
-    { ...loading("ib_ipoib"), objects: pfs.map(({ pci }) => pci) },
+    loading("ib_ipoib"),
   );
 }
 

@@ -6,7 +6,7 @@ import type { Lock, LockHolder } from "../../node/files.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
 import { tryAcquire } from "../try-acquire.ts";
 import type { DoctorContext } from "./context.ts";
-import { error, type Finding, type Remedy } from "./finding.ts";
+import { error, type Finding, type FindingId, type Remedy } from "./finding.ts";
 import { listed, moveCommand } from "./shell.ts";
 
 /** The time after the end of a call from which a process that it started, and that still holds the lock, hangs, ms. */
@@ -23,9 +23,7 @@ interface NeededLock {
   readonly what: string;
   /** E.g. "no pod can get or release it". */
   readonly effect: string;
-  readonly id: "vf-locked" | "node-locked";
-  /** PCI address of the VF, for the lock of a VF. */
-  readonly objects?: readonly string[];
+  readonly id: FindingId;
   /** How long a call can hold it, ms. */
   readonly longest: number;
 }
@@ -40,8 +38,7 @@ export function locks(context: DoctorContext): Finding[] {
     .filter((pci) => vfs.includes(pci))
     .map((pci): NeededLock => {
       const effect = "no pod can get or release it";
-      const lock = { path: vfLockPath(pci), what: `VF ${pci} is`, objects: [pci] };
-      return { ...lock, effect, id: "vf-locked", longest: Infinity };
+      return { path: vfLockPath(pci), what: `VF ${pci} is`, effect, id: "vf-locked", longest: Infinity };
     });
   const effect = "no VF can be bound again, so most pods cannot start or end";
   const ofNode = [
@@ -54,7 +51,7 @@ export function locks(context: DoctorContext): Finding[] {
 }
 
 function lockProblem(node: Node, needed: NeededLock): Finding[] {
-  const { path, objects } = needed;
+  const { path } = needed;
   let lock: Lock;
   try {
     lock = node.files.lock(path);
@@ -63,7 +60,6 @@ function lockProblem(node: Node, needed: NeededLock): Finding[] {
     if (!["ELOOP", "EISDIR", "EINVAL", "ENXIO"].includes(errnoOf(cause) ?? "")) throw cause;
     return error("lock-file", `the lock file ${path} is not a regular file: ${messageOf(cause)}`, {
       command: moveCommand(node, path, path),
-      objects,
     });
   }
   try {
@@ -99,10 +95,7 @@ function heldProblem({ clock }: Node, needed: NeededLock, lock: Lock): Finding[]
 
   function lockedBy(by: readonly LockHolder[], state: string, remedy: Remedy): Finding[] {
     const who = listed(by.map(({ pid, command }) => `process ${pid} (${command})`));
-    return error(needed.id, `${needed.what} locked by ${who}, ${state}: ${needed.effect}`, {
-      ...remedy,
-      objects: needed.objects,
-    });
+    return error(needed.id, `${needed.what} locked by ${who}, ${state}: ${needed.effect}`, remedy);
   }
 }
 

@@ -4,7 +4,7 @@ import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { CliContext } from "../context.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
-import { error, type Finding, ok, type ProblemId, type Report, warning } from "./finding.ts";
+import { error, type Finding, ok, type ReportProblem, warning } from "./finding.ts";
 import { findNetdev, locationText, returningRemedy } from "./inputs/netdev-location.ts";
 import { hasModule, isInfiniband, PCI } from "./kernel.ts";
 import { listed } from "./shell.ts";
@@ -17,10 +17,10 @@ const RDMA = "/sys/class/infiniband";
 export function physicalFunctions(context: DoctorContext): Finding[] {
   const { pfs, inventory } = context;
   if (pfs === undefined) return [];
-  const unusable = inventory.names(PCI).flatMap((pci) => about(pci, unused(context, pci, pfs)));
+  const unusable = inventory.names(PCI).flatMap((pci) => unused(context, pci, pfs));
   if (pfs.length === 0) return unusable.length > 0 ? unusable : nothing(context);
   // Some PFs can be for the node itself. If no PF has a VF, nothing can be attached.
-  const report: Report<ProblemId> = pfs.some(({ vfs }) => vfs.length > 0) ? warning : error;
+  const report: ReportProblem = pfs.some(({ vfs }) => vfs.length > 0) ? warning : error;
   const used = pfs.flatMap((pf) => {
     const problems = [
       ...netdevOf(context, pf),
@@ -28,16 +28,11 @@ export function physicalFunctions(context: DoctorContext): Finding[] {
       ...pf.ports.flatMap((port) => portOf(pf, port)),
     ];
     // Without ib_ipoib a PF has no netdev. That is one finding of the kernel for all PFs.
-    return about(
-      pf.pci,
-      problems.length > 0 || pf.netdev === undefined ? problems : ok("pf-ok", description(pf, pf.netdev)),
-    );
+    return problems.length > 0 || pf.netdev === undefined
+      ? problems
+      : ok("pf-ok", description(pf, pf.netdev));
   });
   return [...unusable, ...used];
-}
-
-function about(pci: string, findings: readonly Finding[]): Finding[] {
-  return findings.map((finding) => ({ ...finding, objects: [pci] }));
 }
 
 function description({ pci, driver, rdma, ports, vfs, possibleVfs }: InventoriedPf, netdev: Link): string {
@@ -51,7 +46,7 @@ function description({ pci, driver, rdma, ports, vfs, possibleVfs }: Inventoried
 /** Checks why an InfiniBand function is not a usable PF. */
 function unused({ node, inventory }: CliContext, pci: string, pfs: readonly InventoriedPf[]): Finding[] {
   if (!isInfiniband(inventory, pci) || isVirtual(inventory, pci)) return [];
-  const report: Report<ProblemId> = pfs.length > 0 ? warning : error;
+  const report: ReportProblem = pfs.length > 0 ? warning : error;
   const { functions } = node;
   const driver = functions.driver(pci);
   if (driver === VFIO_DRIVER)
@@ -131,7 +126,7 @@ function netdevOf(context: DoctorContext, { pci, netdev, vfs }: InventoriedPf): 
   );
 }
 
-function vfsOf(inventory: Inventory, pf: InventoriedPf, report: Report<ProblemId>): Finding[] {
+function vfsOf(inventory: Inventory, pf: InventoriedPf, report: ReportProblem): Finding[] {
   const { pci, vfs, possibleVfs } = pf;
   if (vfs.length > 0) return [];
   if (possibleVfs === undefined)
@@ -151,7 +146,7 @@ function vfsOf(inventory: Inventory, pf: InventoriedPf, report: Report<ProblemId
 function portOf({ pci, vfs }: InventoriedPf, port: Port): Finding[] {
   const { device, number, linkLayer, state, physicalState, subnetManager } = port;
   if (linkLayer !== "InfiniBand") return [];
-  const report: Report<ProblemId> = vfs.length > 0 ? error : warning;
+  const report: ReportProblem = vfs.length > 0 ? error : warning;
   const found = `port ${number} of ${pci} (${device}) is ${state}`;
   if (state === "DOWN")
     return report("pf-port-down", `${found} (${physicalState})`, {

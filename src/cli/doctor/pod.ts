@@ -1,13 +1,13 @@
 import { formatTime } from "../../log/format-time.ts";
 import { printable } from "../../log/printable.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
-import { attachedDocument, objectsOf } from "../attachments/holder.ts";
+import { attachedDocument } from "../attachments/holder.ts";
 import { type CallLog, readCallLog } from "../calls/call-log.ts";
 import type { LoggedCall } from "../calls/logged-call.ts";
 import { UsageError } from "../command.ts";
 import type { CliContext } from "../context.ts";
 import { type InventoriedPf, type InventoriedVf, takeInventory } from "../inventory.ts";
-import { colorize, counted } from "../output/text.ts";
+import { colorize } from "../output/text.ts";
 import { wrapLine } from "../output/wrap.ts";
 import type { DoctorContext } from "./context.ts";
 import type { Finding } from "./finding.ts";
@@ -96,7 +96,7 @@ export function parsePodName(pod: string): { readonly namespace: string; readonl
   return { namespace, name };
 }
 
-/** Returns the problems that concern attachments: those about their VFs, PFs or records. */
+/** Returns the problems that concern attachments: those whose text names their VFs, PFs, records or containers. */
 function problemsOf(
   machine: CliContext,
   options: DoctorOptions,
@@ -114,15 +114,17 @@ function problemsOf(
       .filter(({ vfs }) => vfs.length > 0),
   });
   const pfsOfOwn = pfs.filter(({ vfs }) => vfs.some(({ pci }) => has(pci)));
-  const objects = [...own.flatMap(objectsOf), ...pfsOfOwn.map(({ pci }) => pci)];
+  const names = [
+    ...own.flatMap(({ pci, path, name }) => [pci, path, name?.containerId]),
+    ...pfsOfOwn.map(({ pci }) => pci),
+  ].filter((each) => each !== undefined);
   // Only a comparison with all devices finds that two have the same GUID.
   return [
     ...examine(machine, options, { subjects: ["PF", "VF", "pod", "records"], select: onlyOwn }),
     ...examine(machine, options, { subjects: ["GUID"] }),
   ].filter(
-    (finding) =>
-      (finding.level === "warning" || finding.level === "error") &&
-      objects.some((each) => finding.objects?.includes(each)),
+    ({ level, found }) =>
+      (level === "warning" || level === "error") && names.some((name) => found.includes(name)),
   );
 }
 
@@ -187,11 +189,8 @@ function verdictOf(report: PodReport): string {
     return `Pod ${pod} is not known here: check its name, its namespace and its node (kubectl get pod -o wide).`;
   if (calls[0]?.error !== undefined) return `The last ${calls[0].command} of pod ${pod} failed.`;
   if (attachments.length === 0) return `Pod ${pod} has no VF.`;
-  const what =
-    findings.length === 0
-      ? "no problem was found"
-      : `${counted(findings.length, "problem")} ${findings.length === 1 ? "was" : "were"} found`;
-  return `Pod ${pod} has ${counted(attachments.length, "VF")}: ${what}.`;
+  const what = findings.length === 0 ? "no problem was found" : `${findings.length} problems were found`;
+  return `Pod ${pod} has ${attachments.length} VFs: ${what}.`;
 }
 
 function attachmentLines({ attachment, vf }: PodAttachment): string[] {

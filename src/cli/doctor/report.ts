@@ -1,8 +1,7 @@
 import { printable } from "../../log/printable.ts";
-import { colorize, counted } from "../output/text.ts";
+import { colorize } from "../output/text.ts";
 import { outputWidth, wrapText } from "../output/wrap.ts";
 import type { Finding, Level } from "./finding.ts";
-import { listed } from "./shell.ts";
 
 /** A finding with its subject. */
 export interface ReportedFinding extends Finding {
@@ -60,10 +59,11 @@ export function verdictOf(findings: readonly Finding[]): string {
   // The networks of Kubernetes are not on the node, so a network that sets a GUID is possible.
   if (findings.some(({ id }) => id === "guid-none"))
     return "Pods can be attached only to networks that set a GUID";
-  const failed = findings.flatMap(({ id, objects = [] }) => (id === "call-failed" ? objects : []));
-  if (failed.length > 0)
-    return `Pods can be attached, but calls have failed for ${listed([...new Set(failed)])}`;
   return "Pods can be attached";
+}
+
+function counted(number: number, what: string): string {
+  return `${number} ${what}${number === 1 ? "" : "s"}`;
 }
 
 function toneOf(level: Level) {

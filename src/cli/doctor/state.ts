@@ -6,7 +6,7 @@ import { CniError } from "../../cni/errors.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
 import { baseName } from "../../node/path.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
-import { holderText, objectsOf } from "../attachments/holder.ts";
+import { holderText } from "../attachments/holder.ts";
 import type { CliContext } from "../context.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
@@ -52,11 +52,11 @@ function moveAway(node: Node, path: string): string {
 export function records({ node, attached, cniPath, program }: DoctorContext): Finding[] {
   if (attached === undefined) return [];
   const problems: Finding[] = [];
-  const left: ListedAttachment[] = [];
+  const left: string[] = [];
   let foreign = "";
   for (const each of attached) {
     const { condition, path, pci = "" } = each;
-    if (condition === "orphaned" || condition === "cleanup-failed") left.push(each);
+    if (condition === "orphaned" || condition === "cleanup-failed") left.push(holderText(each));
     if (condition === "destroyed")
       problems.push(
         ...warning(
@@ -64,7 +64,6 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
           `VF ${pci} was destroyed while it was attached: ${holderText({ ...each, condition: "attached" })}`,
           {
             advice: "restart the pod: it gets another VF, and the DEL of this one releases its lease",
-            objects: objectsOf(each),
           },
         ),
       );
@@ -76,19 +75,12 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
       problems.push(
         ...warning("record-go-plugin", `${path} is the Go plugin's, and VF ${pci} is not in that container`, {
           command: detachCommand(node, each, cniPath, program),
-          objects: objectsOf(each),
         }),
       );
   }
   const pending = new StateDirectory(node.files).pendingReleases().length;
   const remedy: Remedy = { command: `${shellWord(program)} gc`, fix: { kind: "gc" } };
-  if (left.length > 0)
-    problems.push(
-      ...warning("record-left", `left behind: ${listed(left.map(holderText))}`, {
-        ...remedy,
-        objects: left.flatMap(objectsOf),
-      }),
-    );
+  if (left.length > 0) problems.push(...warning("record-left", `left behind: ${listed(left)}`, remedy));
   if (pending > 0)
     problems.push(
       ...warning(
@@ -101,19 +93,19 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
 }
 
 /** Returns the finding about an unreadable record, which blocks its name, and its VF if a lock file names the VF. */
-function unreadableRecord(node: Node, attachment: ListedAttachment, program: string): Finding[] {
-  const { path, name, pci, unreadable } = attachment;
-  const objects = objectsOf(attachment);
+function unreadableRecord(
+  node: Node,
+  { path, name, pci, unreadable }: ListedAttachment,
+  program: string,
+): Finding[] {
   const what = `${path} cannot be read (${unreadable})`;
   if (name === undefined)
     return warning("record-unreadable", `${what}: an ADD of that name is refused`, {
       command: moveAway(node, path),
-      objects,
     });
   const words = [program, "attachments", "release", name.containerId, name.ifname, "--force"];
   return warning("record-unreadable", `${what}: VF ${pci} stays with container ${name.containerId}`, {
     advice: `if the container has ended, and nothing calls DEL: ${words.map(shellWord).join(" ")}`,
-    objects,
   });
 }
 

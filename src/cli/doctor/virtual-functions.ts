@@ -9,7 +9,7 @@ import {
   type FindingId,
   ok,
   type Remedy,
-  type Report,
+  type ReportProblem,
   skipped,
   warning,
 } from "./finding.ts";
@@ -42,15 +42,12 @@ export function virtualFunctions(context: DoctorContext): Finding[] {
         ...skipped(
           "vf-unchecked",
           `VFs of ${pci}: ${hasModule(context.inventory, "ib_ipoib") ? "" : "netdevs, "}link policies and stored GUIDs are not checked, because the PF has no netdev here`,
-          { objects: [pci, ...vfs.map((vf) => vf.pci)] },
         ),
       ];
     if (problems.some(({ level }) => level !== "ok")) return problems;
     return [
       ...problems,
-      ...ok("vf-ok", `${pci}: ${vfs.length} VFs, ${vfs.filter(isFree).length} of them free`, {
-        objects: [pci, ...vfs.map((vf) => vf.pci)],
-      }),
+      ...ok("vf-ok", `${pci}: ${vfs.length} VFs, ${vfs.filter(isFree).length} of them free`),
     ];
   });
 }
@@ -131,10 +128,7 @@ function away(context: DoctorContext, { pci }: InventoriedVf): Finding[] {
   const found = `the netdev of VF ${pci} is ${locationText(location)}, but no record of an attachment names it`;
   const isOrphaned = location?.isInUse === false;
   const note = isOrphaned ? "" : ": another program may have given it to a container";
-  return (isOrphaned ? error : warning)("vf-netdev-away", `${found}${note}`, {
-    ...returningRemedy(location),
-    objects: [pci],
-  });
+  return (isOrphaned ? error : warning)("vf-netdev-away", `${found}${note}`, returningRemedy(location));
 }
 
 /** Checks link policies and ports, as far as the PF reports the policy. */
@@ -201,9 +195,7 @@ function disabledLinks(
  * subnet allows.
  */
 function mtus({ netdev, vfs }: InventoriedPf, { carrier }: { readonly carrier: boolean }): Finding[] {
-  const alike = vfs
-    .filter(isFree)
-    .flatMap(({ pci, netdev: own }) => (own?.carrier === carrier ? { ...own, pci } : []));
+  const alike = vfs.filter(isFree).flatMap((vf) => (vf.netdev?.carrier === carrier ? vf.netdev : []));
   const isLikePf = netdev?.carrier === carrier;
   // A new netdev has the largest MTU, so the largest of them was not changed.
   const expected = isLikePf ? netdev.mtu : Math.max(...alike.map(({ mtu }) => mtu));
@@ -215,19 +207,14 @@ function mtus({ netdev, vfs }: InventoriedPf, { carrier }: { readonly carrier: b
   return warning(
     "vf-mtu",
     `MTU of VFs: ${names}, of the ${whose} ${expected}; if its policy sets an MTU, ${DRAINS_NODE}`,
-    {
-      ...(command === undefined
-        ? { advice: `for each of them: ip link set NETDEV mtu ${expected}` }
-        : { command }),
-      objects: others.map(({ pci }) => pci),
-    },
+    command === undefined ? { advice: `for each of them: ip link set NETDEV mtu ${expected}` } : { command },
   );
 }
 
 /** Returns a finding about VFs whose remedy is to bind them to the driver of their PF. */
-function bindFinding<Id extends FindingId>(
-  report: Report<Id>,
-  id: Id,
+function bindFinding(
+  report: ReportProblem,
+  id: FindingId,
   program: string,
   vfs: readonly InventoriedVf[],
   what: string,
@@ -243,16 +230,15 @@ function bindFinding<Id extends FindingId>(
  * Returns a finding about VFs, e.g. "2 VFs (0000:03:00.2, 0000:03:00.3) have no driver"; no finding for an empty list.
  * @param what the VFs have, e.g. "no driver".
  */
-export function vfFinding<Id extends FindingId>(
-  report: Report<Id>,
-  id: Id,
+export function vfFinding(
+  report: ReportProblem,
+  id: FindingId,
   vfs: readonly InventoriedVf[],
   what: string,
   remedy: Remedy = {},
 ): Finding[] {
   if (vfs.length === 0) return [];
-  const objects = vfs.map(({ pci }) => pci);
-  const names = listed(objects);
+  const names = listed(vfs.map(({ pci }) => pci));
   const subject = vfs.length === 1 ? `VF ${names} has` : `${vfs.length} VFs (${names}) have`;
-  return report(id, `${subject} ${what}`, { ...remedy, objects });
+  return report(id, `${subject} ${what}`, remedy);
 }

@@ -28,11 +28,6 @@ export function colorize(tone: Tone, text: string): string {
   return hasColors() ? `${ESCAPE}[${CODES[tone]}m${text}${ESCAPE}[0m` : text;
 }
 
-/** Returns a number of things, e.g. "1 VF", "2 VFs". */
-export function counted(number: number, what: string): string {
-  return `${number} ${what}${number === 1 ? "" : "s"}`;
-}
-
 function hasColors(): boolean {
   return isTerminal(1) && (getenv("NO_COLOR") ?? "") === "" && getenv("TERM") !== "dumb";
 }

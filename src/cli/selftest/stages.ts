@@ -3,7 +3,7 @@ import { gcOrphaned } from "../../attachment/admin/gc-orphaned.ts";
 import type { JsonObject } from "../../cni/document.ts";
 import { pause } from "../pause.ts";
 import { during } from "../progress.ts";
-import { checkOfFailure, checkOfWarnings } from "./add-failure.ts";
+import { checkOfFailure, checkOfWarning } from "./add-failure.ts";
 import {
   checkCarrier,
   checkGuids,
@@ -57,7 +57,7 @@ function noteAdd(results: Results, tested: TestedVf, answer: PluginAnswer): void
   const { pci, timings } = tested;
   const { error, result, warnings, ms } = answer;
   for (const warning of warnings) {
-    const check = checkOfWarnings(answer, Number(tested.before.get("MTU")));
+    const check = checkOfWarning(warning);
     if (error === undefined && results.of(check, pci) === undefined)
       results.note(check, pci, "failed", warning);
   }

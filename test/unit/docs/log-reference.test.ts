@@ -43,7 +43,7 @@ const entry: Entry = {
   steps: stepsJson(trace.steps),
   warnings: ["odd"],
   others: ["c2 net1 0000:03:00.3"],
-  error: { code: 100, msg: "failed", details: "more", refusedGuid: "02:00:00:00:00:00:00:02" },
+  error: { code: 100, msg: "failed", details: "more" },
 };
 const line = JSON.parse(jsonLine(entry)) as Record<string, unknown>;
 const journal = journalEntry(entry)

@@ -13,6 +13,9 @@ import type { Network } from "../inputs/networks.ts";
 import { vfCommand } from "../shell.ts";
 import { isFree } from "../virtual-functions.ts";
 
+/** The error of an ADD that is refused because a free VF has the GUID (plan/reserve-guid.ts). */
+const REFUSED = /GUID (\S+) cannot be given to VF .*; no attachment has VF \S+: to take/;
+
 /**
  * Checks for GUIDs of pods that were left on free VFs: ADD of such a pod with another VF is refused. The Go plugin leaves
  * them if it is killed in ADD, before it writes its cache. Nothing on the VF shows that, but a network that names the
@@ -24,8 +27,8 @@ export function leftGuids(context: DoctorContext): Finding[] {
   // Without the records it is not known which VFs are free; that is a finding about VFs.
   if (attached === undefined || free.every(({ vf }) => guidsOfVf(vf).length === 0)) return [];
   const named = new Map<Guid, string>();
-  for (const { command, refusedGuid = "", pod, containerID } of recent().failures) {
-    const guid = parseGuid(refusedGuid);
+  for (const { command, msg, pod, containerID } of recent().failures) {
+    const guid = parseGuid(REFUSED.exec(msg)?.[1] ?? "");
     if (command === "ADD" && guid !== undefined)
       named.set(guid, `ADD of ${pod || containerID} with that GUID was refused`);
   }
@@ -45,12 +48,10 @@ export function leftGuids(context: DoctorContext): Finding[] {
         ? []
         : warning("guid-left", found(guid, named.get(guid) ?? ""), {
             command: vfCommand(program, "provision --replace", [vf.pci]),
-            objects: [vf.pci],
           });
     if (!podsBringGuids || !isOnlyOne(pf, vf) || vf.portGuid === undefined) return [];
     return warning("guid-left", found(vf.portGuid, "no other free VF of its PF has a GUID"), {
       advice: `if it is not the VF's own: ${vfCommand(program, "provision --replace", [vf.pci])}`,
-      objects: [vf.pci],
     });
   });
 }

@@ -27,7 +27,6 @@ export function refusedVfs({ node, pfs = [], attached, networks: { networks } }:
     if (why === undefined || !isUntouched(session, pci)) return [];
     return error("vf-refused", `ADD refuses VF ${pci}, which is free: ${why}`, {
       advice: "if the host is to keep it, remove it from the resource of the device plugin",
-      objects: [pci],
     });
   });
 }

@@ -1,6 +1,6 @@
 import { modes } from "../../../attachment/modes.ts";
 import { fromJson, isObject, type JsonObject } from "../../../cni/document.ts";
-import { isAdministrative, type ListedAttachment } from "../../attachments/attachments.ts";
+import type { ListedAttachment } from "../../attachments/attachments.ts";
 import type { CliContext } from "../../context.ts";
 import { isNetworkFile, logFilesIn } from "../../network-files.ts";
 import { error, type Finding, skipped } from "../finding.ts";
@@ -57,9 +57,7 @@ export function networksOf(
       ...skipped("network-none", `${where}; NetworkAttachmentDefinitions are in Kubernetes, and not checked`),
     );
   }
-  for (const each of attached) {
-    const { path, record } = each;
-    if (isAdministrative(each)) continue;
+  for (const { path, record } of attached) {
     const document = fromJson(record?.call.stdin ?? "");
     if (record === undefined || !isObject(document)) continue;
     const { mode } = record;

@@ -45,7 +45,6 @@ export function aDoctorContext(
       namespaces: { host: { path: "", cookie: "1" } },
       links: { ofFunction: () => [] },
       rdma: { isExclusive: () => false },
-      clock: { now: () => 0, wall: () => Date.parse("2026-12-03T12:00:00Z") },
       ...parts,
       functions: {
         driver: () => "mlx5_core",

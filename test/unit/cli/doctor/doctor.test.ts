@@ -1,7 +1,5 @@
 import { expect, test } from "vitest";
-import { recordDocument } from "../../../../src/attachment/record/record-file.ts";
 import { examine } from "../../../../src/cli/doctor/doctor.ts";
-import { aRecord } from "../../../support/records.ts";
 import { aDoctorContext } from "./doctor-context.ts";
 
 const { cniPath, confDirs, program, ...machine } = aDoctorContext();
@@ -53,52 +51,4 @@ test("a subject that cannot be examined is reported, and the others are examined
   ]);
   expect(examined.some(({ subject }) => ["PF", "VF", "GUID"].includes(subject))).toBe(false);
   expect(examined.map(({ subject }) => subject)).toEqual(expect.arrayContaining(["kernel", "udev", "state"]));
-});
-
-test("the record of an interrupted bind is neither a network nor a pod", () => {
-  const pci = "0000:03:00.2";
-  const call = { stdin: "{}", args: "", path: "" };
-  const record = aRecord({ state: "broken", containerId: "bind", ifname: pci, mode: "rdma", call });
-  const { inventory, node } = aDoctorContext(
-    { [`/var/lib/cni/ib-sriov/bind-${pci}`]: recordDocument(record, "ib0") },
-    {},
-    {
-      functions: {
-        driver: (each) => (each === pci ? undefined : "mlx5_core"),
-        rdmaFiles: () => [],
-        hasNetdev: () => true,
-        portGuid: () => undefined,
-        driverOverride: () => undefined,
-      },
-      links: { ofFunction: () => [], physical: () => undefined },
-    },
-  );
-  const pfs = { physicalFunctions: () => ["0000:03:00.0"], virtualFunctions: () => [pci], ports: () => [] };
-  const problems = examine({ node, inventory: { ...inventory, ...pfs } }, given).filter(
-    ({ level }) => level === "error" || level === "warning",
-  );
-  const texts = problems.map(
-    ({ id, found, command = "", advice = "" }) => `${id}: ${found} ${command} ${advice}`,
-  );
-  expect(texts.join("\n")).not.toMatch(/network \?|delete the pod|container has it|pods of network/);
-  expect(problems).toContainEqual(
-    expect.objectContaining({ id: "vf-no-driver", command: `ib-sriov bind ${pci}` }),
-  );
-  expect(problems).toContainEqual(
-    expect.objectContaining({
-      id: "record-left",
-      found: expect.stringContaining(`cleanup-failed: 'ib-sriov bind' of VF ${pci}`),
-      command: "ib-sriov gc",
-    }),
-  );
-});
-
-test("without /sys no finding is about modules", () => {
-  const inventory = {
-    ...machine.inventory,
-    names: (path: string) => (path.startsWith("/sys") ? [] : machine.inventory.names(path)),
-  };
-  const texts = examine({ ...machine, inventory }, given).map(({ id, found }) => `${id}: ${found}`);
-  expect(texts.join("\n")).not.toContain("not loaded");
-  expect(texts).toContainEqual(expect.stringContaining("pf-none: no PCI device can be seen"));
 });

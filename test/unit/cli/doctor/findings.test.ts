@@ -15,8 +15,7 @@ import { locks } from "../../../../src/cli/doctor/locks.ts";
 import { networkChecks } from "../../../../src/cli/doctor/network-checks.ts";
 import { physicalFunctions } from "../../../../src/cli/doctor/physical-functions.ts";
 import { ownPlugin } from "../../../../src/cli/doctor/plugins.ts";
-import { failedCalls } from "../../../../src/cli/doctor/pods/failed-calls.ts";
-import { podDevices } from "../../../../src/cli/doctor/pods/pod-devices.ts";
+import { podDevices } from "../../../../src/cli/doctor/pod-devices.ts";
 import { rdmaMode } from "../../../../src/cli/doctor/rdma.ts";
 import { textOf } from "../../../../src/cli/doctor/report.ts";
 import { records, stateDirectory } from "../../../../src/cli/doctor/state.ts";
@@ -114,13 +113,6 @@ const locked = {
   read: () => '{"holder":{"pid":99,"verb":"ADD of container c1","since":0}}',
   release() {},
 } as Partial<Lock> as Lock;
-
-const time = "2026-12-03T12:00:00Z";
-const failure = {
-  ...{ command: "ADD", pod: "default/a", containerID: "c1", ifname: "net1", network: "", vf: "", code: 7 },
-  ...{ msg: "no", details: "", times: 1, first: time, last: time, unresolved: true },
-};
-const recent = { failures: [failure], counted: [], sources: ["journal"], unread: [] };
 
 /** A node for each kind of finding. The type requires that none is missing. */
 const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
@@ -256,7 +248,6 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "record-go-plugin": () => record({ condition: "external" }, {}, { functions: { driver: () => undefined } }),
   "lease-pending": () => record({}, { "/var/lib/cni/ib-sriov/.owed/0000:03:00.2-1": "{}" }),
   "vf-destroyed": () => record({ condition: "destroyed" }),
-  "call-failed": () => failedCalls(aDoctorContext({}, { recent: () => recent })),
   "check-failed": () => {
     const context = aDoctorContext({}, {}, { rdma: { isExclusive: refuse } });
     return examine(context, context);
@@ -310,15 +301,6 @@ describe("docs/reference/findings.md", () => {
     const row = rows.find((each) => each.id === id);
     for (const { level } of scenarios[id]().filter((each) => each.id === id))
       expect(row?.levels.split(", ")).toContain(level);
-  });
-
-  test("has the levels of the table of findings, which the types require of the checks", () => {
-    const source = readFileSync(new URL("../../../../src/cli/doctor/finding.ts", import.meta.url), "utf8");
-    const declared = [...source.matchAll(/^ {2}"([a-z-]+)": (.*);$/gm)].map(
-      ([, id = "", levels = ""]) => [id, levels.replaceAll('"', "").split(" | ").sort().join(", ")] as const,
-    );
-    const documented = rows.map(({ id, levels }) => [id, levels.trim().split(", ").sort().join(", ")]);
-    expect(documented.sort()).toEqual(declared.sort());
   });
 });
 

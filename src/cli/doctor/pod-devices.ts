@@ -1,18 +1,18 @@
-import { modeOf } from "../../../attachment/modes.ts";
-import { withRecordedNetns } from "../../../attachment/netns.ts";
-import type { AttachmentRecord } from "../../../attachment/record/record.ts";
-import { StateDirectory } from "../../../attachment/record/state-directory.ts";
-import { netdevOf } from "../../../attachment/vf/netdev.ts";
-import { rdmaDevicesIn } from "../../../attachment/vf/rdma-devices.ts";
-import type { NetnsProcess } from "../../../node/inventory.ts";
-import type { Namespace } from "../../../node/namespaces.ts";
-import type { Node } from "../../../node/node.ts";
-import { attachmentAt, type ListedAttachment } from "../../attachments/attachments.ts";
-import { holderText, objectsOf } from "../../attachments/holder.ts";
-import { tryAcquire } from "../../try-acquire.ts";
-import type { DoctorContext } from "../context.ts";
-import { error, type Finding, warning } from "../finding.ts";
-import { RDMA_CNI } from "../network-checks.ts";
+import { modeOf } from "../../attachment/modes.ts";
+import { withRecordedNetns } from "../../attachment/netns.ts";
+import type { AttachmentRecord } from "../../attachment/record/record.ts";
+import { StateDirectory } from "../../attachment/record/state-directory.ts";
+import { netdevOf } from "../../attachment/vf/netdev.ts";
+import { rdmaDevicesIn } from "../../attachment/vf/rdma-devices.ts";
+import type { NetnsProcess } from "../../node/inventory.ts";
+import type { Namespace } from "../../node/namespaces.ts";
+import type { Node } from "../../node/node.ts";
+import { attachmentAt, type ListedAttachment } from "../attachments/attachments.ts";
+import { holderText } from "../attachments/holder.ts";
+import { tryAcquire } from "../try-acquire.ts";
+import type { DoctorContext } from "./context.ts";
+import { error, type Finding, warning } from "./finding.ts";
+import { RDMA_CNI } from "./network-checks.ts";
 
 /** An attachment of a running pod. */
 interface RunningAttachment {
@@ -60,7 +60,6 @@ function interfaceOf(node: Node, running: RunningAttachment): Finding[] {
     "pod-no-interface",
     `${subjectOf(attachment)} has lost its interface: ${netdev.name}, the netdev of the VF, is ${inPod === undefined ? "on the host" : "down, and has no addresses"}`,
     {
-      objects: objectsOf(attachment),
       advice: `if the network chains rdma-cni, remove the plugin of type "${RDMA_CNI}", and set "rdmaIsolation": true in that of type "ib-sriov" (in a SriovIBNetwork, metaPlugins chains it); then delete the pod`,
     },
   );
@@ -103,7 +102,6 @@ function deviceFiles(
       "pod-no-device-files",
       `${subjectOf(attachment)} cannot use RDMA: it has the RDMA device of the VF, but no process of it has ${path}`,
       {
-        objects: objectsOf(attachment),
         advice:
           'delete the pod, unless it still runs init containers: the SR-IOV device plugin (3.8 or later) hands out these files only if the VF is back on the host when kubelet starts the next pod, and if its resource sets "isRdma": true',
       },
