@@ -325,7 +325,8 @@ declare module "host" {
    * TypeScript, ADD takes 10 % more instructions.
    * @param wanted two numbers for each attribute: its type, and how to read its value. 0: as a view of `bytes`; 255: as
    * text ({@link utf8Decode}) up to its NUL byte or its end; 1 to 4: as an unsigned number of so many bytes, in host
-   * order. Without it, the result is the type of every attribute, each followed by a view of its value.
+   * order; 5 to 254: as a view of so many bytes. Without it, the result is the type of every attribute, each followed by
+   * a view of its value.
    * @returns `undefined` if a length does not fit.
    */
   function netlinkAttributes(

@@ -115,7 +115,8 @@ static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t 
     return JS_UNDEFINED;
   if (how == AS_TEXT)
     return host_new_name_of(context, (const char *)bytes + start, strnlen((const char *)bytes + start, length));
-  if (how == AS_BYTES) {
+  uint32_t number = 0;
+  if (how == AS_BYTES || how > sizeof number) {
     size_t offset, whole;
     JSValue buffer = JS_GetTypedArrayBuffer(context, array, &offset, &whole, NULL);
     JSValueConst arguments[] = {buffer, JS_NewInt64(context, (int64_t)(offset + start)),
@@ -124,9 +125,6 @@ static JSValue read_value(JSContext *context, JSValueConst array, const uint8_t 
     JS_FreeValue(context, buffer);
     return view;
   }
-  uint32_t number = 0;
-  if (how > sizeof number)
-    return JS_ThrowTypeError(context, "%u is not a way to read an attribute", how);
   /* All machines that this is built for are little-endian, which src/netlink/attributes.ts relies on, too. */
   memcpy(&number, bytes + start, how);
   return JS_NewUint32(context, number);

@@ -115,7 +115,7 @@ export function parseAttributes(bytes: Uint8Array, object: string): ReceivedAttr
   return attributes;
 }
 
-/** How host.netlinkAttributes reads the value of an attribute: 0 as bytes, 255 as text, n as a number of n bytes. */
+/** How host.netlinkAttributes reads the value of an attribute: 0 as bytes, 255 as text, n as n bytes, up to 4 as a number. */
 const BYTES = 0;
 const TEXT = 255;
 
@@ -125,15 +125,18 @@ export type NamedType = Readonly<Record<string, number>>;
 /** An attribute to look for. */
 export interface AttributeSpec<Value> {
   readonly type: NamedType;
-  /** {@link BYTES}, {@link TEXT}, or the length of a number in bytes. */
+  /** {@link BYTES}, {@link TEXT}, or the length of the value in bytes. */
   readonly how: number;
   /** For the compiler only. */
   readonly value?: Value;
 }
 
-/** Looks for an attribute, and returns its bytes as a view of the message. */
-export function getBytes(type: NamedType): AttributeSpec<Uint8Array> {
-  return { type, how: BYTES };
+/**
+ * Looks for an attribute, and returns its bytes as a view of the message.
+ * @param length the only valid length in bytes, from 5 to 254. Without it, every length is valid.
+ */
+export function getBytes(type: NamedType, length = BYTES): AttributeSpec<Uint8Array> {
+  return { type, how: length };
 }
 
 /** Looks for an attribute with text, which ends at its NUL byte or at the end of the value. */
@@ -159,15 +162,15 @@ export interface AttributeDecoder<Subject, Values extends readonly unknown[]> {
   readonly wanted: Uint8Array;
   /** The name of each attribute. */
   readonly names: readonly string[];
-  /** Returns what has the attributes, e.g. "ib0", for errors. */
-  readonly describe: (subject: Subject) => string;
+  /** Returns what has the attributes, e.g. "ib0", for errors. `wrong` is the value whose length is wrong. */
+  readonly describe: (subject: Subject, wrong?: Uint8Array) => string;
   /** For the compiler only. */
   readonly values?: Values;
 }
 
 /** Makes a decoder. Make it once for each kind of message, not for each message. */
 export function attributeDecoder<Subject, Values extends readonly unknown[]>(
-  describe: (subject: Subject) => string,
+  describe: AttributeDecoder<Subject, Values>["describe"],
   ...specs: { readonly [Index in keyof Values]: AttributeSpec<Values[Index]> }
 ): AttributeDecoder<Subject, Values> {
   const wanted = specs.flatMap(({ type, how }) => [...Object.values(type), how]);
@@ -187,7 +190,7 @@ export function decodeAttributes<Subject, Values extends readonly unknown[]>(
   subject: Subject,
 ): { readonly [Index in keyof Values]: Values[Index] | undefined } {
   const values = netlinkAttributes(bytes, start, decoder.wanted);
-  if (values === undefined) throw lengthError(bytes.subarray(start), decoder, decoder.describe(subject));
+  if (values === undefined) throw lengthError(bytes.subarray(start), decoder, subject);
   // The compiler does not know that host.netlinkAttributes reads each value as the decoder describes.
   return values as unknown as { readonly [Index in keyof Values]: Values[Index] | undefined };
 }
@@ -198,19 +201,19 @@ export function findText(bytes: Uint8Array, start: number, type: number): string
 }
 
 /** Returns the error for attributes of which a length does not fit. */
-function lengthError(
+function lengthError<Subject>(
   bytes: Uint8Array,
-  { wanted, names }: Pick<AttributeDecoder<never, never>, "wanted" | "names">,
-  object: string,
+  { wanted, names, describe }: Pick<AttributeDecoder<Subject, never>, "wanted" | "names" | "describe">,
+  subject: Subject,
 ): MalformedReply {
-  const attributes = parseAttributes(bytes, object);
+  const attributes = parseAttributes(bytes, describe(subject));
   for (const [i, name] of names.entries()) {
     const [type, how] = [wanted[2 * i], wanted[2 * i + 1] as number];
     const value = attributes.findLast((attribute) => attribute.type === type)?.value;
     if (value !== undefined && how !== BYTES && how !== TEXT && value.length !== how)
-      return wrongLength(name, object, value, how);
+      return wrongLength(name, describe(subject, value), value, how);
   }
-  return doesNotFit(object);
+  return doesNotFit(describe(subject));
 }
 
 /** Returns the error for an attribute that is not of the expected length in bytes. */

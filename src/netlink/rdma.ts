@@ -1,4 +1,4 @@
-import { type Guid, guidFromNumber } from "../infiniband/guid.ts";
+import { guidFromNumber } from "../infiniband/guid.ts";
 import type { RdmaDevice, RdmaOwner } from "../node/rdma-devices.ts";
 import {
   type Attribute,
@@ -14,7 +14,6 @@ import {
   stringAttribute,
   u8Attribute,
   u32Attribute,
-  wrongLength,
 } from "./attributes.ts";
 import { MalformedReply } from "./errors.ts";
 import type { Message, Request } from "./message.ts";
@@ -179,11 +178,14 @@ export function parseRdmaSummary({ type, payload }: Message): ReadonlyMap<string
   );
 }
 
+/** Length of a node GUID, bytes: a number in host order. */
+const NODE_GUID = 8;
+
 const DEVICE_ATTRIBUTES = attributeDecoder(
   deviceIn,
   getU32({ RDMA_NLDEV_ATTR_DEV_INDEX }),
   getText({ RDMA_NLDEV_ATTR_DEV_NAME }),
-  getBytes({ RDMA_NLDEV_ATTR_NODE_GUID }),
+  getBytes({ RDMA_NLDEV_ATTR_NODE_GUID }, NODE_GUID),
   getU8({ RDMA_NLDEV_ATTR_DEV_DIM }),
 );
 
@@ -203,15 +205,9 @@ export function parseRdmaDevice({ type, payload }: Message): RdmaDevice {
   return {
     index,
     name,
-    nodeGuid: guid === undefined ? undefined : guidOf(guid, payload),
+    nodeGuid: guid && guidFromNumber(guid),
     adaptiveModeration: moderation === undefined ? undefined : moderation !== 0,
   };
-}
-
-/** Reads a GUID, which the kernel sends as a number in host order. */
-function guidOf(value: Uint8Array, payload: Uint8Array): Guid {
-  if (value.length !== 8) throw wrongLength("RDMA_NLDEV_ATTR_NODE_GUID", deviceIn(payload), value, 8);
-  return guidFromNumber(value);
 }
 
 const COMMAND_NAMES = {

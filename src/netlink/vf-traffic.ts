@@ -37,7 +37,7 @@ export function parseVfTraffic(pf: VfList): VfTraffic[] {
     if (linkState.length < 4)
       throw wrongLength("IFLA_VF_LINK_STATE", describeVf(pf), linkState, "at least 4");
     const index = u32At(linkState, 0);
-    const object = `VF ${index} of ${pf.name}`;
+    const object = describeVf(pf, linkState);
     const counters = parseAttributes(stats, `IFLA_VF_STATS of ${object}`);
     /** Returns a counter; 0 if it is missing. */
     const counter = (name: string, wanted: number) => {

@@ -9,7 +9,6 @@ import {
   parseAttributes,
   u32At,
   wordsAttribute,
-  wrongLength,
 } from "./attributes.ts";
 import type { ReceivedLink } from "./link.ts";
 import { setVf } from "./link-changes.ts";
@@ -31,13 +30,10 @@ const POLICIES: readonly LinkState[] = ["auto", "enable", "disable"];
 
 const VF_ATTRIBUTES = attributeDecoder(
   describeVf,
-  getBytes({ IFLA_VF_LINK_STATE }),
-  getBytes({ IFLA_VF_IB_NODE_GUID }),
-  getBytes({ IFLA_VF_IB_PORT_GUID }),
+  getBytes({ IFLA_VF_LINK_STATE }, LINK_STATE),
+  getBytes({ IFLA_VF_IB_NODE_GUID }, GUID),
+  getBytes({ IFLA_VF_IB_PORT_GUID }, GUID),
 );
-
-/** The lengths of {@link VF_ATTRIBUTES}. */
-const LENGTHS: readonly number[] = [LINK_STATE, GUID, GUID];
 
 /** The netdev of a PF with its VFs, as {@link ReceivedLink} has them. */
 export type VfList = Pick<ReceivedLink, "name" | "vfs">;
@@ -58,7 +54,7 @@ export function vfsIn({ name, vfs }: VfList): Uint8Array[] {
  */
 export function parseVfConfig(pf: VfList, vf: number): VfConfig {
   for (const value of vfsIn(pf)) {
-    const [linkState, nodeGuid, portGuid] = attributesOf(value, pf);
+    const [linkState, nodeGuid, portGuid] = decodeAttributes(value, 0, VF_ATTRIBUTES, pf);
     // Every attribute of a VF_INFO begins with the VF's index.
     const any = linkState ?? nodeGuid ?? portGuid;
     if (any === undefined || u32At(any, 0) !== vf) continue;
@@ -70,7 +66,7 @@ export function parseVfConfig(pf: VfList, vf: number): VfConfig {
 /** Reads the GUIDs of all VFs from the netdev of their PF. The list is empty if the kernel sent none. */
 export function parseVfGuids(pf: VfList): VfGuids[] {
   return vfsIn(pf).flatMap((value) => {
-    const [, nodeGuid, portGuid] = attributesOf(value, pf);
+    const [, nodeGuid, portGuid] = decodeAttributes(value, 0, VF_ATTRIBUTES, pf);
     const any = nodeGuid ?? portGuid;
     return any === undefined
       ? []
@@ -78,22 +74,9 @@ export function parseVfGuids(pf: VfList): VfGuids[] {
   });
 }
 
-/** Returns {@link VF_ATTRIBUTES} of a VF, whose lengths are valid. */
-function attributesOf(info: Uint8Array, pf: VfList) {
-  const values = decodeAttributes(info, 0, VF_ATTRIBUTES, pf);
-  for (let i = 0; i < LENGTHS.length; i++) {
-    const [value, length] = [values[i], LENGTHS[i] as number];
-    if (value !== undefined && value.length !== length) {
-      const vf = value.length < 4 ? describeVf(pf) : `VF ${u32At(value, 0)} of ${pf.name}`;
-      throw wrongLength(VF_ATTRIBUTES.names[i] as string, vf, value, length);
-    }
-  }
-  return values;
-}
-
-/** Describes a VF whose index is not known, for errors. */
-export function describeVf({ name }: VfList): string {
-  return `a VF of ${name}`;
+/** Returns which VF of a PF has an attribute, for errors. Every attribute begins with the index of the VF. */
+export function describeVf({ name }: VfList, attribute: Uint8Array = new Uint8Array(0)): string {
+  return attribute.length < 4 ? `a VF of ${name}` : `VF ${u32At(attribute, 0)} of ${name}`;
 }
 
 /**

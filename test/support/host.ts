@@ -74,12 +74,12 @@ export const netlinkAttributes: typeof host.netlinkAttributes = (bytes, start, w
     value: all.findLast(({ type }) => type === wanted[2 * i])?.value,
     how: wanted[2 * i + 1] as number,
   }));
-  const isNumber = (how: number) => how !== 0 && how !== 255;
-  if (pairs.some(({ value, how }) => value && isNumber(how) && value.length !== how)) return undefined;
+  const isLength = (how: number) => how !== 0 && how !== 255;
+  if (pairs.some(({ value, how }) => value && isLength(how) && value.length !== how)) return undefined;
   return pairs.map(({ value, how }) => {
     if (value === undefined || how === 0) return value;
     if (how === 255) return utf8Decode(value.subarray(0, [...value, 0].indexOf(0)));
-    if (how > 4) throw new TypeError(`a value cannot be read in way ${how}`);
+    if (how > 4) return value;
     return value.reduce((number, byte, i) => number + byte * 256 ** i, 0);
   });
 };

@@ -223,3 +223,15 @@ test("invalid protocols and sockets", () => {
     call: "setsockopt",
   });
 });
+
+test("attributes of a fixed length are views of exactly so many bytes, and are refused if they have another length", () => {
+  const bytes = [12, 0, 6, 0, 1, 2, 3, 4, 5, 6, 7, 8];
+  const read = (how: number) =>
+    evaluate(`
+      const [value, missing] =
+        host.netlinkAttributes(Uint8Array.of(${bytes}), 0, Uint8Array.of(6, ${how}, 7, 16)) ?? ["refused"];
+      return typeof value === "string" ? value : [[...value], missing === undefined];`);
+  expect(read(8)).toEqual([bytes.slice(4), true]);
+  expect(read(0)).toEqual([bytes.slice(4), true]);
+  for (const how of [4, 5, 7, 9, 254]) expect(read(how)).toBe("refused");
+});
