@@ -1,10 +1,10 @@
 // The documented budgets are those that `make bench` enforces.
-import { readFileSync } from "node:fs";
 import { expect, test } from "vitest";
+import { textOf } from "../../support/documents.ts";
 import { rowsBelow } from "../../support/tables.ts";
 
 test("performance.md names the limit of each budget of bench/run", () => {
-  const script = readFileSync("bench/run", "utf8").replace(/\\\n\s*/g, "");
+  const script = textOf("bench/run").replace(/\\\n\s*/g, "");
   const budgets = Array.from(
     script.matchAll(/^\s*budget "(.+?)" "\$\(.*\)" (\d\S*)$/gm),
     ([, name, limit]) => [name, limit],
