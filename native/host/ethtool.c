@@ -26,9 +26,13 @@ static JSValue host_ethtool(HOST_ARGUMENTS)
     return JS_EXCEPTION;
   struct ifreq request = {.ifr_data = (void *)structure};
   strncpy(request.ifr_name, name, sizeof request.ifr_name - 1);
-  JSValue result = ioctl(fd, SIOCETHTOOL, &request) < 0
-                     ? host_throw_unless(context, argv[3], errno, "ioctl SIOCETHTOOL", name)
-                     : host_new_bytes(context, structure, sizeof structure);
+  const int failed = ioctl(fd, SIOCETHTOOL, &request);
+  /* Most structures are much shorter, and a loop over this many words in TypeScript takes ADD 4 % more time. */
+  size_t filled = sizeof structure;
+  while (filled > 0 && structure[filled - 1] == 0)
+    filled--;
+  JSValue result = failed < 0 ? host_throw_unless(context, argv[3], errno, "ioctl SIOCETHTOOL", name)
+                              : host_new_bytes(context, structure, (filled + 3) / 4 * 4);
   js_free(context, name);
   return result;
 }

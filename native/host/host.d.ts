@@ -288,7 +288,7 @@ declare module "host" {
   /**
    * ioctl(2) SIOCETHTOOL: a command of linux/ethtool.h, for a netdev of the socket's namespace.
    * @param structure the structure of the command, which begins with its number; at most 256 bytes.
-   * @returns the structure as the kernel has filled it, with zeros up to 256 bytes.
+   * @returns the words of 32 bits of the structure as the kernel has filled it, up to the last that is not 0.
    */
   function ethtool(socket: number, netdev: string, structure: Uint8Array): Uint8Array;
   function ethtool(

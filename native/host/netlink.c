@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <linux/netlink.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -45,12 +46,30 @@ struct places {
   struct sockaddr_nl senders[MOST_DATAGRAMS];
 };
 
-static void make_places(struct places *places)
+/*
+ * Returns the buffer; NULL with errno if memory is short. It is a separate mapping without transparent huge pages. If these
+ * are the default, as on Debian and RHEL, the first bytes of a few datagrams would take several MB, which the kernel would
+ * have to clear. In .bss, the first byte of any other variable could have the same effect. A page that no datagram reaches
+ * takes no memory.
+ */
+static uint8_t *buffer_of_datagrams(void)
 {
-  /* In .bss, so that a page that no datagram reaches takes no memory. */
-  static uint8_t buffer[MOST_DATAGRAMS][ROOM];
+  static uint8_t *buffer;
+  if (buffer != NULL)
+    return buffer;
+  const size_t length = (size_t)MOST_DATAGRAMS * ROOM;
+  void *mapping = mmap(NULL, length, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+  if (mapping == MAP_FAILED)
+    return NULL;
+  /* Fails only if the kernel has no huge pages. */
+  madvise(mapping, length, MADV_NOHUGEPAGE);
+  return buffer = mapping;
+}
+
+static void make_places(struct places *places, uint8_t *buffer)
+{
   for (unsigned i = 0; i < MOST_DATAGRAMS; i++) {
-    places->vectors[i] = (struct iovec){.iov_base = buffer[i], .iov_len = ROOM};
+    places->vectors[i] = (struct iovec){.iov_base = buffer + (size_t)i * ROOM, .iov_len = ROOM};
     places->headers[i] = (struct mmsghdr){.msg_hdr = {.msg_name = &places->senders[i],
                                                       .msg_namelen = sizeof places->senders[i],
                                                       .msg_iov = &places->vectors[i],
@@ -84,8 +103,11 @@ static JSValue host_netlinkReceive(HOST_ARGUMENTS)
   double deadline;
   if (!host_fd(context, argv[0], &fd) || !host_deadline(context, argv[1], &deadline))
     return JS_EXCEPTION;
+  uint8_t *buffer = buffer_of_datagrams();
+  if (buffer == NULL)
+    return host_throw_fd(context, errno, "mmap", fd);
   for (;;) {
-    make_places(&places);
+    make_places(&places, buffer);
     int count = recvmmsg(fd, places.headers, MOST_DATAGRAMS, MSG_DONTWAIT, NULL);
     if (count > 0) {
       unsigned kept;

@@ -15,9 +15,9 @@
 extern char **environ;
 
 /*
- * The executable's segments have 2.3 MB, the engine's stack can have 256 KiB (engine.c), and usual network
- * configurations need at most some 100 KiB. If the stack could not grow, the kernel would send SIGSEGV in the middle of
- * an ADD, so the limit is checked before anything is done.
+ * The executable's segments have 2 MB, the buffer for netlink has 16 MiB (netlink.c), the engine's stack can have 256 KiB
+ * (engine.c), and usual network configurations need at most some 100 KiB. If the stack could not grow, the kernel would send
+ * SIGSEGV in the middle of an ADD, so the limit is checked before anything is done.
  */
 enum { LEAST_ADDRESS_SPACE = 24 << 20 };
 

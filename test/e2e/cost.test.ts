@@ -72,5 +72,6 @@ test("the number of system calls does not grow with the pod's netdevs and their 
       echo "link add d$i type dummy"; echo "link property add dev d$i ${altnames.replaceAll("@", "$i")}"
     done)"`);
   expect(await cost(kept)).toEqual(alone);
-  expect(alone.DEL.calls).toBeLessThanOrEqual(110);
+  // Two of them make the mapping for netlink, without which the kernel clears several MB (native/host/netlink.c).
+  expect(alone.DEL.calls).toBeLessThanOrEqual(112);
 });

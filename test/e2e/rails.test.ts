@@ -12,6 +12,7 @@ import {
   setNetdevSettings,
   setUpRails,
 } from "./harness/eight-rails.ts";
+import { budgets } from "./harness/instruction-budgets.ts";
 import { testNode } from "./harness/node.ts";
 
 /** Time that a rebind sleeps, ms, besides the work of the kernel. */
@@ -23,10 +24,13 @@ const REBIND = 200;
 // times as fast.
 //
 // The kernel's time is subtracted: its processor time, which it counts for each process, and the time that the floor
-// waits for, which is a rebind's sleep and grace periods of RCU.
+// waits for, which is a rebind's sleep and grace periods of RCU. Budgets of instructions include the kernel's: on this
+// clock they do not depend on the load of this machine, and repeat within 2 %.
+const NANOSECONDS_SHIFT = 2;
+const NANOSECONDS_PER_INSTRUCTION = 2 ** NANOSECONDS_SHIFT;
 const node = testNode({
   skipWaiting: true,
-  shift: 2,
+  shift: NANOSECONDS_SHIFT,
   files: ["bench/launcher.c", "bench/floor.c"].map((source) => compile(source)),
 });
 /** Returns the GUID that a rail gets, with a separator between the bytes. */
@@ -51,6 +55,8 @@ interface Cost {
   readonly system: number;
   /** The rest of the time from the first call's start to the last call's end; most of a rebind is waiting. */
   readonly waiting: number;
+  /** The largest peak RSS of a call, KiB. */
+  readonly rss: number;
   /** The VFs whose driver was bound in this time, by index, in the order of the driver's log. */
   readonly bound: readonly number[];
 }
@@ -61,13 +67,13 @@ async function measured(commands: readonly string[], rounds = 1): Promise<Cost> 
   const output = await node.shell(`dmesg -c >/dev/null
     cat >/tmp/specification <<'END'\n${specification}\nEND
     /tmp/launcher ${rounds} /tmp/specification; dmesg -c`);
-  const [, wall = 0, cpu = 0, , , , system = 0] = (output.split("\n", 1)[0] ?? "")
-    .split(" ")
-    .map((micros) => Number(micros) / 1000);
+  const figures = (output.split("\n", 1)[0] ?? "").split(" ").map(Number);
+  const [, wall = 0, cpu = 0, , , , system = 0] = figures.map((micros) => micros / 1000);
   return {
     user: cpu - system,
     system,
     waiting: wall - cpu,
+    rss: figures[3] ?? 0,
     bound: [...output.matchAll(/: vf (\d+) guid/g)].map(([, vf]) => Number(vf)),
   };
 }
@@ -85,17 +91,23 @@ async function attach(pod: string, commands: readonly string[]): Promise<Cost> {
 
 /** Returns calls of the plugin, one for each rail; calls with "aside" are not measured. */
 const calls = (command: string, how: "exec" | "aside" = "exec") =>
-  rails.flatMap((rail) => [
-    ...[
-      `COMMAND=${command}`,
-      `IFNAME=net${rail}`,
-      "CONTAINERID=pod",
-      "NETNS=/run/netns/pod",
-      "PATH=/opt/cni/bin",
-    ].map((variable) => `env CNI_${variable}`),
+  rails.flatMap((rail) => call(command, rail, how));
+
+/** Returns a call of the plugin for one rail. */
+function call(command: string, rail: number, how: "exec" | "aside" = "exec"): string[] {
+  const variables = [
+    `COMMAND=${command}`,
+    `IFNAME=net${rail}`,
+    "CONTAINERID=pod",
+    "NETNS=/run/netns/pod",
+    "PATH=/opt/cni/bin",
+  ];
+  return [
+    ...variables.map((variable) => `env CNI_${variable}`),
     `stdin /tmp/rail.${rail}`,
     `${how} /tmp/ib-sriov`,
-  ]);
+  ];
+}
 
 /**
  * Attaches the rails with only the necessary kernel calls. Afterwards the VFs are in the host namespace, and their
@@ -149,7 +161,47 @@ test("with GUIDs that the VFs already have, eight ADDs make no rebind, and witho
   expect(floor.bound).toEqual([]);
   const message = report("GUIDs there", plugin, floor);
   expect(plugin.user + plugin.waiting - floor.waiting, message).toBeLessThan(REBIND);
+  requireBudget(
+    "eight rails, unchanged GUIDs: million instructions beyond the floor",
+    instructions(plugin, floor),
+  );
+  requireBudget("eight rails, unchanged GUIDs: peak RSS of an ADD in KiB", plugin.rss);
 });
+
+test("ADD and DEL with a new GUID take no more instructions and memory than their budgets", async () => {
+  const [pci = ""] = addresses;
+  await setUpRails(node);
+  // The file of the first rail, whose GUID is not the VF's own after setUpRails.
+  await node.shell(
+    "ip netns add pod; ip netns add floor; echo 0 >/sys/module/vhca/parameters/probe_delay_ms",
+  );
+  const rounds = 5;
+  const plugin = await measured([...call("ADD", 0), ...call("DEL", 0)], rounds);
+  const guids = `${guidOf(0, "")} 0a00000000000002`;
+  const floor = await measured(
+    [`exec /tmp/floor ib0 0 ${pci} mlx5_core /run/netns/floor net0 ${guids}`],
+    rounds,
+  );
+  // A rebind for ADD, and one for DEL.
+  expect(plugin.bound).toHaveLength(2 * rounds);
+  expect(floor.bound).toHaveLength(2 * rounds);
+  await node.shell(`ip -all netns delete; echo ${REBIND} >/sys/module/vhca/parameters/probe_delay_ms`);
+  requireBudget("ADD + DEL: million instructions beyond the floor", instructions(plugin, floor));
+  requireBudget("ADD + DEL: peak RSS in KiB", plugin.rss);
+});
+
+/** Returns the instructions of the plugin and of the kernel on its behalf, beyond those of the floor, millions. */
+function instructions(plugin: Cost, floor: Cost): number {
+  const perMillisecond = 1 / NANOSECONDS_PER_INSTRUCTION; // millions
+  return (plugin.user + plugin.system - floor.user - floor.system) * perMillisecond;
+}
+
+/** Requires, and reports, a figure with a budget. */
+function requireBudget(name: keyof typeof budgets, value: number): void {
+  const rounded = Number(value.toFixed(1));
+  figures[name] = rounded;
+  expect(rounded, name).toBeLessThanOrEqual(budgets[name]);
+}
 
 /** Time limit for an ADD that waits for nothing, ms; an ADD that waits for the kernel takes at least 2,000 ms. */
 const longest = 1000;

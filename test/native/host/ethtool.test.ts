@@ -6,9 +6,9 @@ const FEATURES = [0x3a, 4];
 
 const ask = "host.ethtool(linux.netlinkSocket(0), input[0], new Uint8Array(new Uint32Array(input[1]).buffer)";
 
-test("the kernel fills the structure of a command", () => {
+test("the kernel fills the structure of a command; zeros at its end are left out", () => {
   const words = evaluate(`return [...new Uint32Array(${ask}).buffer)];`, ["lo", FEATURES]) as number[];
-  expect(words).toHaveLength(64);
+  expect(words.at(-1)).not.toBe(0);
   // Linux has two blocks of features.
   expect(words.slice(0, 2)).toEqual([0x3a, 2]);
   // The loopback device has features that can be changed.
