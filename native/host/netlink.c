@@ -48,7 +48,7 @@ struct places {
 
 /*
  * Returns the buffer; NULL with errno if memory is short. It is a separate mapping without transparent huge pages. If these
- * are the default, as on Debian and RHEL, the first bytes of a few datagrams would take several MB, which the kernel would
+ * are the default, as on Debian, the first bytes of a few datagrams would take several MB, which the kernel would
  * have to clear. In .bss, the first byte of any other variable could have the same effect. A page that no datagram reaches
  * takes no memory.
  */
