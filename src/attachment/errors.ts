@@ -43,3 +43,12 @@ export function attemptAll(actions: readonly (() => void)[]): unknown[] {
   }
   return failures;
 }
+
+/** Combines several errors into one; returns `undefined` if the list is empty. */
+export function combineErrors(what: string, failures: readonly unknown[]): CniError | undefined {
+  const [first, ...others] = failures;
+  if (first === undefined) return undefined;
+  const code = first instanceof CniError ? first.code : codes.internal;
+  const cause = others.length === 0 ? first : new AggregateError(failures, "several things failed");
+  return new CniError(code, `${what}: ${messageOf(first)}`, { cause });
+}

@@ -16,11 +16,11 @@ import type { OwnGuids } from "../lock/vf-owner.ts";
 import { recordedNetns } from "../netns.ts";
 import { claimVf } from "../plan/create-record.ts";
 import type { AttachmentRecord } from "../record/record.ts";
-import { findStaleAttachment } from "../recovery/stale-attachment.ts";
+import { detach } from "../restore/detach.ts";
+import { findOrphan } from "../restore/orphan.ts";
+import { rollBack } from "../restore/rollback.ts";
 import { shellWord } from "../shell-word.ts";
 import { driver as driverStep } from "../steps/driver.ts";
-import { release } from "../undo/release.ts";
-import { rollBack } from "../undo/rollback.ts";
 import { netdevOf } from "../vf/netdev.ts";
 
 /** The container ID in the record of a VF while it is bound. */
@@ -65,11 +65,11 @@ export function bind(
  * @throws {CniError} code 101 if a container may be running with the VF.
  */
 function releaseStale(locked: VfSession, vf: VirtualFunction): void {
-  let stale = findStaleAttachment(locked, vf);
-  while (stale !== undefined) {
-    const { record, path } = stale;
-    release(stepContextOf(locked, record, recordedNetns(locked.node, record)), path);
-    stale = findStaleAttachment(locked, vf);
+  let orphan = findOrphan(locked, vf);
+  while (orphan !== undefined) {
+    const { record, path } = orphan;
+    detach(stepContextOf(locked, record, recordedNetns(locked.node, record)), path);
+    orphan = findOrphan(locked, vf);
   }
   releasePendingOf(locked, vf.pci);
 }
@@ -134,7 +134,7 @@ function bindLocked(locked: VfSession, vf: VirtualFunction, driver: string): voi
   } catch (error) {
     throw rollBack(attachment, error);
   }
-  release(attachment, path);
+  detach(attachment, path);
 }
 
 /**

@@ -7,10 +7,10 @@ import type { Session } from "../lock/session.ts";
 import { modeOf } from "../modes.ts";
 import { containerText } from "../record/container-text.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
-import { holdsVf } from "../undo/has-vf.ts";
-import { release, releaseUnseen } from "../undo/release.ts";
-import { withLockedRecord } from "../undo/with-locked-record.ts";
+import { detach, detachUnseen } from "../restore/detach.ts";
+import { withLockedRecord } from "../restore/locked-record.ts";
 import { externalDriver } from "../vf/driver.ts";
+import { holdsVf } from "../vf/holds-vf.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { isUnseen } from "../vf/pci-function.ts";
 import { rdmaDevicesAway, rdmaDevicesIn } from "../vf/rdma-devices.ts";
@@ -70,13 +70,13 @@ function releaseLocked(
   const { node, state, record } = attachment;
   const path = state.find(name)?.path;
   if (path !== undefined && force && isUnseen(node, record.vf)) {
-    releaseUnseen(attachment, path);
+    detachUnseen(attachment, path);
     return;
   }
   const use = force ? undefined : useOfAttachment(attachment, { emptyNetns: "used" });
   if (use !== undefined) throw runningError(record, useText(use));
   if (force) rebindFromUnseenNetns(attachment);
-  if (path !== undefined) release(attachment, path);
+  if (path !== undefined) detach(attachment, path);
   releasePendingOf(attachment, record.vf.pci);
 }
 

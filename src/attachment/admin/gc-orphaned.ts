@@ -2,8 +2,8 @@ import { attempt } from "../errors.ts";
 import { useOfAttachment, useText } from "../in-use/in-use.ts";
 import type { Session } from "../lock/session.ts";
 import { hasRecordedNetns } from "../netns.ts";
-import { release } from "../undo/release.ts";
-import { withLockedRecord } from "../undo/with-locked-record.ts";
+import { detach } from "../restore/detach.ts";
+import { withLockedRecord } from "../restore/locked-record.ts";
 
 const VERB = "gc";
 
@@ -59,7 +59,7 @@ export function gcOrphaned(
     );
     outcome =
       use === undefined ? { kind: "released" } : { kind: "left", because: "running", why: useText(use) };
-    if (use === undefined && !dryRun) release(attachment, path);
+    if (use === undefined && !dryRun) detach(attachment, path);
   });
   return outcome;
 }

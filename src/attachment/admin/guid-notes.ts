@@ -4,8 +4,8 @@ import { attemptEach } from "../attempt-each.ts";
 import { withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import { attachmentWithGuid } from "../plan/guid-holder.ts";
+import { recordedGuids } from "../plan/recorded-guids.ts";
 import { noteRecorded } from "../plan/reserve-guid.ts";
-import { recordedGuids } from "../recovery/recorded-guids.ts";
 
 /** Time limit for the locks of a VF and of the node, ms. */
 const lockTimeout = 5000;

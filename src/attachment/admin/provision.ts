@@ -10,20 +10,19 @@ import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
 import { modeOf } from "../modes.ts";
-import { type AddSession, openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
+import { type AddSession, openAddSession, recoverOwnGuids, restoreOrphanFor } from "../plan/add-session.ts";
 import { chooseGuid, newDerivedGuid } from "../plan/choose-guid.ts";
 import { createRecord, refuseTakenName } from "../plan/create-record.ts";
 import { thoroughGuidSearch } from "../plan/guid-holder.ts";
 import { makePlan, type Plan } from "../plan/plan.ts";
+import { recordedGuids } from "../plan/recorded-guids.ts";
 import { reserveGuids } from "../plan/reserve-guid.ts";
-import { recordedGuids } from "../recovery/recorded-guids.ts";
-import { findStaleAttachment, type StaleAttachment } from "../recovery/stale-attachment.ts";
-import { completeTakeOver, takeOverStale } from "../recovery/take-over.ts";
 import type { AddRequest } from "../requests.ts";
+import { detach } from "../restore/detach.ts";
+import { findOrphan, forgetOrphan, type Orphan } from "../restore/orphan.ts";
+import { rollBack } from "../restore/rollback.ts";
 import { adminGuid } from "../steps/admin-guid.ts";
 import { guid } from "../steps/guid.ts";
-import { release } from "../undo/release.ts";
-import { rollBack } from "../undo/rollback.ts";
 import { desiredGuids } from "../vf/admin-guids.ts";
 import { effectiveGuids } from "../vf/effective-guids.ts";
 import { functionAt } from "../vf/pci-function.ts";
@@ -65,24 +64,24 @@ export function provision(session: Session, pci: string, options: ProvisionOptio
         vf,
         session.node.namespaces.host,
       );
-      const stale = findStaleAttachment(adding, vf);
-      if (stale?.isCurrent !== true) requireUnused(pci, useElsewhere(session.node, pci));
-      refuseTakenName(adding, stale);
-      const noted = recoverOwnGuids(adding, stale);
-      const { guid: chosen, ownGuids } = choose(adding, stale, noted, options);
-      const takeover = stale && takeOverStale(adding, request.name, { guid: chosen }, stale);
-      const plan = makePlan(adding, { guid: chosen }, takeover, ownGuids);
+      const orphan = findOrphan(adding, vf);
+      if (orphan?.isCurrent !== true) requireUnused(pci, useElsewhere(session.node, pci));
+      refuseTakenName(adding, orphan);
+      const noted = recoverOwnGuids(adding, orphan);
+      const { guid: chosen, ownGuids } = choose(adding, orphan, noted, options);
+      const kept = restoreOrphanFor(adding, orphan, { guid: chosen });
+      const plan = makePlan(adding, { guid: chosen }, kept, ownGuids);
       // Only now, because it reads all processes: a VF that keeps its GUID is not rebound.
       if (outcomeOf(plan).isNew) requireUnused(pci, useOfFreeVf(adding, pci));
       const attachment = { ...createRecord(adding, plan), containerNetns: undefined };
       try {
-        completeTakeOver(attachment, request.name, takeover);
+        forgetOrphan(attachment, request.name, orphan);
         reserveGuids(attachment);
         (modeOf(plan.record).hasRdmaDevices ? guid : adminGuid).apply(attachment);
       } catch (error) {
         throw rollBack(attachment, error);
       }
-      release(attachment, attachment.path);
+      detach(attachment, attachment.path);
       releasePendingOf(attachment, pci);
       return outcomeOf(plan);
     });
@@ -102,15 +101,15 @@ function outcomeOf({ record, effective }: Plan): ProvisionOutcome {
  */
 function choose(
   adding: AddSession,
-  stale: StaleAttachment | undefined,
+  orphan: Orphan | undefined,
   noted: OwnGuids | undefined,
   { replace, taken }: ProvisionOptions,
 ): { readonly guid: Guid | undefined; readonly ownGuids: OwnGuids | undefined } {
   if (replace) return { guid: newDerivedGuid(adding, taken), ownGuids: noted };
-  const isPlain = stale?.isCurrent !== true && noted === undefined;
+  const isPlain = orphan?.isCurrent !== true && noted === undefined;
   const pending = isPlain ? pendingGuids(adding, taken) : undefined;
   return pending === undefined
-    ? { guid: chooseGuid(adding, stale, noted), ownGuids: noted }
+    ? { guid: chooseGuid(adding, orphan, noted), ownGuids: noted }
     : { guid: undefined, ownGuids: pending };
 }
 

@@ -9,7 +9,7 @@ import { parseLockContents } from "../lock/vf-owner.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
-import { restoreOwnGuids } from "../recovery/restore-own-guids.ts";
+import { restoreOwnGuids } from "../restore/restore-own-guids.ts";
 import { netdevOf, waitForNetdevReturn } from "../vf/netdev.ts";
 import { isVirtual } from "../vf/pci-function.ts";
 import { rdmaDevicesAway } from "../vf/rdma-devices.ts";

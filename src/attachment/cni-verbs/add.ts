@@ -8,19 +8,18 @@ import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { withVfLock } from "../lock/locks.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { openContainerNetns } from "../netns.ts";
-import { openAddSession, recoverOwnGuids } from "../plan/add-session.ts";
+import { openAddSession, recoverOwnGuids, restoreOrphanFor } from "../plan/add-session.ts";
 import { chooseGuid } from "../plan/choose-guid.ts";
 import { createRecord, refuseTakenName } from "../plan/create-record.ts";
 import { makePlan } from "../plan/plan.ts";
 import { notePodFiles } from "../plan/pod-files.ts";
 import { reserveGuids } from "../plan/reserve-guid.ts";
 import { requireRecordFits } from "../record/record-file.ts";
-import { findStaleAttachment } from "../recovery/stale-attachment.ts";
-import { completeTakeOver, takeOverStale } from "../recovery/take-over.ts";
 import type { AddRequest } from "../requests.ts";
+import { findOrphan, forgetOrphan } from "../restore/orphan.ts";
+import { rollBack } from "../restore/rollback.ts";
 import { resultOfAdd } from "../steps/own-result.ts";
 import { stepsOf } from "../steps/steps.ts";
-import { rollBack } from "../undo/rollback.ts";
 import { functionAt } from "../vf/pci-function.ts";
 
 /**
@@ -41,16 +40,16 @@ export function add(node: Node, request: AddRequest, answer: (result: Result) =>
       // The VF may have been destroyed and created again while this call waited for the lock.
       const vf = node.functions.generation(pci) === seen.generation ? seen : find();
       const adding = openAddSession(locked, request, vf, containerNetns);
-      const stale = findStaleAttachment(adding, vf);
-      refuseTakenName(adding, stale);
-      if (stale !== undefined) notePodFiles(adding);
-      const ownGuids = recoverOwnGuids(adding, stale);
-      const desired = { ...adding.request.settings, guid: chooseGuid(adding, stale, ownGuids) };
-      const takeover = stale && takeOverStale(adding, request.name, desired, stale);
-      const plan = makePlan(adding, desired, takeover, ownGuids);
+      const orphan = findOrphan(adding, vf);
+      refuseTakenName(adding, orphan);
+      if (orphan !== undefined) notePodFiles(adding);
+      const ownGuids = recoverOwnGuids(adding, orphan);
+      const desired = { ...adding.request.settings, guid: chooseGuid(adding, orphan, ownGuids) };
+      const kept = restoreOrphanFor(adding, orphan, desired);
+      const plan = makePlan(adding, desired, kept, ownGuids);
       const attachment = createRecord(adding, plan);
       try {
-        completeTakeOver(attachment, request.name, takeover);
+        forgetOrphan(attachment, request.name, orphan);
         reserveGuids(attachment);
         for (const step of stepsOf(attachment)) apply(attachment, step);
         complete(attachment, answer);

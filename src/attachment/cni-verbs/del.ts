@@ -12,11 +12,11 @@ import { openSession, type Session } from "../lock/session.ts";
 import { openNetnsIfPresent, recordedNetns, requireOtherNetns } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
-import { delUnrecorded } from "../recovery/del-unrecorded.ts";
 import type { DelRequest } from "../requests.ts";
+import { delUnrecorded } from "../restore/del-unrecorded.ts";
+import { detach } from "../restore/detach.ts";
+import { withActualIndex } from "../restore/locked-record.ts";
 import { shellWord } from "../shell-word.ts";
-import { release } from "../undo/release.ts";
-import { withActualIndex } from "../undo/with-locked-record.ts";
 
 /**
  * DEL: returns the VF of a container to the host. It succeeds if the attachment does not exist any more.
@@ -43,7 +43,7 @@ export function del(node: Node, request: DelRequest): void {
       const record = withActualIndex(node, read);
       const containerNetns = containerOf(node, request, named, record);
       const ipam = callForLease(request.ipam, record);
-      release({ ...stepContextOf(locked, record, containerNetns), ipam }, stored.path);
+      detach({ ...stepContextOf(locked, record, containerNetns), ipam }, stored.path);
       releasePendingOf(locked, pci);
     });
   });

@@ -3,17 +3,16 @@ import { NEWEST_VERSION } from "../../cni/versions.ts";
 import type { Node } from "../../node/node.ts";
 import { attemptEach } from "../attempt-each.ts";
 import type { StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
+import { attempt, combineErrors } from "../errors.ts";
 import { useOfAttachment, useText } from "../in-use/in-use.ts";
 import { runIpam, supportedVersions } from "../ipam/ipam.ts";
 import { releasePending } from "../ipam/pending-lease-releases.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import type { GcRequest } from "../requests.ts";
-import { holdsVf } from "../undo/has-vf.ts";
-import { release } from "../undo/release.ts";
-import { combineErrors } from "../undo/undo-all.ts";
-import { withLockedRecord } from "../undo/with-locked-record.ts";
+import { detach } from "../restore/detach.ts";
+import { withLockedRecord } from "../restore/locked-record.ts";
+import { holdsVf } from "../vf/holds-vf.ts";
 
 /**
  * GC: detaches the attachments of one network that the runtime does not list, and releases the network's pending
@@ -88,7 +87,7 @@ function gcRecord(session: Session, request: GcRequest, path: string): void {
       `find out whether container ${record.containerId} is running`,
       () => recentAddEvidence(attachment) ?? evidenceOf(attachment),
     );
-    if (evidence === undefined) release(attachment, path);
+    if (evidence === undefined) detach(attachment, path);
     else {
       session.warn(
         `container ${record.containerId} (${record.ifname}) is not in the list of valid attachments of network ` +

@@ -1,12 +1,11 @@
 import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Node } from "../../node/node.ts";
-import { attempt, attemptAll } from "../errors.ts";
+import { attempt, attemptAll, combineErrors } from "../errors.ts";
 import { runIpam, supportedVersions } from "../ipam/ipam.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { requireExclusiveRdma } from "../plan/rdma-netns-mode.ts";
 import type { StatusRequest } from "../requests.ts";
-import { combineErrors } from "../undo/undo-all.ts";
 
 /**
  * STATUS: reports whether an ADD could succeed. It changes nothing, takes no lock and reads no VF, because runtimes

@@ -7,11 +7,11 @@ import { type VfSession, withVfLock } from "../lock/locks.ts";
 import { currentOwnGuids, ownGuids } from "../lock/own-guids.ts";
 import type { Session } from "../lock/session.ts";
 import { claimVf } from "../plan/create-record.ts";
+import { recordedGuids } from "../plan/recorded-guids.ts";
 import { isNamed } from "../record/record.ts";
-import { recordedGuids } from "../recovery/recorded-guids.ts";
-import { presentGuids } from "../recovery/restore-own-guids.ts";
 import type { DelRequest } from "../requests.ts";
-import { release } from "../undo/release.ts";
+import { detach } from "../restore/detach.ts";
+import { presentGuids } from "../restore/restore-own-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { isVirtual, PhysicalFunction } from "../vf/pci-function.ts";
 import { rdmaDevicesAway } from "../vf/rdma-devices.ts";
@@ -92,7 +92,7 @@ function clear(session: VfSession, request: DelRequest, pci: string, guid: Guid)
   } as const;
   const { link } = new PhysicalFunction(node, vf.pf, vf.index);
   const path = claimVf(session, record, ownGuids(record, { node: guid, port: guid }), link.name);
-  release(stepContextOf(session, record, undefined), path);
+  detach(stepContextOf(session, record, undefined), path);
 }
 
 /** Reports whether a VF has another driver than its PF, or may get one, or has a device in another namespace. */

@@ -2,8 +2,9 @@ import type { Namespace } from "../../node/namespaces.ts";
 import { isPhysical, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { currentOwnGuids } from "../lock/own-guids.ts";
-import type { StaleAttachment } from "../recovery/stale-attachment.ts";
+import type { Desired } from "../record/desired.ts";
 import type { AddRequest } from "../requests.ts";
+import { type KeptOriginals, type Orphan, restoreOrphan } from "../restore/orphan.ts";
 import { PhysicalFunction } from "../vf/pci-function.ts";
 
 /** An ADD that holds the lock of its VF. */
@@ -45,9 +46,25 @@ function requestForPf(request: AddRequest): AddRequest {
 }
 
 /**
- * Returns the VF's own GUIDs, from its lock file, if the VF may run with those of an attachment whose record is lost. A
- * stale attachment of this generation has them in its record.
+ * Returns the VF's own GUIDs, from its lock file, if the VF may run with those of an attachment whose record is lost. An
+ * orphan of this generation has them in its record.
  */
-export function recoverOwnGuids(session: AddSession, stale: StaleAttachment | undefined) {
-  return stale?.isCurrent === true ? undefined : currentOwnGuids(session, session.vf);
+export function recoverOwnGuids(session: AddSession, orphan: Orphan | undefined) {
+  return orphan?.isCurrent === true ? undefined : currentOwnGuids(session, session.vf);
+}
+
+/**
+ * Restores the VF of an orphan for this ADD, if there is one.
+ * @param desired the settings of this ADD.
+ * @returns the originals of the orphan's settings that stay, see {@link restoreOrphan}.
+ */
+export function restoreOrphanFor(
+  session: AddSession,
+  orphan: Orphan | undefined,
+  desired: Desired,
+): KeptOriginals | undefined {
+  if (orphan === undefined) return undefined;
+  const kept = restoreOrphan(session, orphan, session.request.name, desired);
+  session.pf.forgetVf();
+  return kept;
 }

@@ -4,21 +4,21 @@ import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
-import { type RecordedGuids, recordedGuids } from "../recovery/recorded-guids.ts";
-import type { StaleAttachment } from "../recovery/stale-attachment.ts";
+import type { Orphan } from "../restore/orphan.ts";
 import { portGuidOfDevice } from "../vf/effective-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import type { AddSession } from "./add-session.ts";
 import { thoroughGuidSearch } from "./guid-holder.ts";
+import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
 
 /** Returns the GUID that an attachment gives to its VF; `undefined` if the VF keeps its own. */
 export function chooseGuid(
   session: AddSession,
-  stale: StaleAttachment | undefined,
+  orphan: Orphan | undefined,
   ownGuids: OwnGuids | undefined,
 ): Guid | undefined {
   const { guid } = session.request;
-  return guid === "auto" ? autoGuid(session, stale, ownGuids) : guid;
+  return guid === "auto" ? autoGuid(session, orphan, ownGuids) : guid;
 }
 
 /**
@@ -27,18 +27,18 @@ export function chooseGuid(
  * The assigned GUID stays with the VF, so that only the first container of the VF waits for a rebind. A container's
  * GUID that was not removed from the VF must not be kept. It is recognized by a record, or by the Go plugin's cache,
  * that contains it. These are read only if this function cannot have assigned the VF's GUID.
- * @param stale the stale attachment of the VF: then the VF's own GUID is the one in its originals.
+ * @param orphan the orphan of the VF: then the VF's own GUID is the one in its originals.
  * @param noted the VF's own GUIDs, as its lock file has them: with them, the GUID of a container whose record is lost
  *   is not taken for the VF's own.
  * @throws {CniError} if no GUID can be derived, or all of them are in use.
  */
 function autoGuid(
   session: AddSession,
-  stale: StaleAttachment | undefined,
+  orphan: Orphan | undefined,
   noted: OwnGuids | undefined,
 ): Guid | undefined {
   const { vf } = session;
-  const own = stale?.isCurrent ? stale.record.originals.portGuid : ownPortGuid(portGuidNow(session), noted);
+  const own = orphan?.isCurrent ? orphan.record.originals.portGuid : ownPortGuid(portGuidNow(session), noted);
   // The VF has no netdev, for which the plan throws.
   if (own === undefined) return undefined;
   const choices = choicesFor(session);

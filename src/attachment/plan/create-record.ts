@@ -6,21 +6,18 @@ import type { VfSession } from "../lock/locks.ts";
 import { confirmOwnGuid, ownGuids } from "../lock/own-guids.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
-import type { StaleAttachment } from "../recovery/stale-attachment.ts";
+import type { Orphan } from "../restore/orphan.ts";
 import type { AddSession } from "./add-session.ts";
 import type { Plan } from "./plan.ts";
 
 /**
- * Refuses an attachment that exists already, of this plugin or of the Go plugin. The record of a stale attachment of
+ * Refuses an attachment that exists already, of this plugin or of the Go plugin. The record of an orphan of
  * the VF may have the name: it is undone.
  * @throws {CniError} code 4 if another record has the name.
  */
-export function refuseTakenName(
-  { state, request: { name } }: AddSession,
-  stale: StaleAttachment | undefined,
-): void {
+export function refuseTakenName({ state, request: { name } }: AddSession, orphan: Orphan | undefined): void {
   const stored = state.findAny(name);
-  if (stored === undefined || stored.path === stale?.path) return;
+  if (stored === undefined || stored.path === orphan?.path) return;
   if (stored.unreadable === undefined) throw alreadyAttached(name);
   throw new CniError(
     codes.badEnvironment,

@@ -4,10 +4,10 @@ import type { Session } from "../lock/session.ts";
 import { parseLockContents } from "../lock/vf-owner.ts";
 import { guidsOf } from "../record/guid-notes.ts";
 import type { AttachmentName } from "../record/record.ts";
-import { type RecordedGuids, recordedGuids } from "../recovery/recorded-guids.ts";
-import { isCurrent } from "../undo/has-vf.ts";
+import { isCurrent } from "../vf/holds-vf.ts";
 import { type HostRdmaDevices, hostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
+import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
 
 /** A function of the node, other than a VF that is to get a GUID, that has the GUID. */
 export interface GuidHolder {

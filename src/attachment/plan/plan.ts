@@ -11,7 +11,7 @@ import { type Mode, modes } from "../modes.ts";
 import { type Desired, settings } from "../record/desired.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
-import type { Takeover } from "../recovery/take-over.ts";
+import type { KeptOriginals } from "../restore/orphan.ts";
 import { originalDeviceInfo } from "../steps/device-info.ts";
 import { interfaceInContainer } from "../steps/own-result.ts";
 import { mayHaveStaleGuids } from "../vf/admin-guids.ts";
@@ -37,15 +37,14 @@ export interface Plan {
 /**
  * Makes the plan of an attachment: reads every setting that the attachment will change, and refuses a VF, a GUID or an
  * interface name that is in use.
- * @param takeover what is left of an orphaned attachment. The VF may still have values that the attachment set; then
- *   the originals of that attachment are the originals of this one.
+ * @param kept the originals of settings of an orphan that have stayed on the VF.
  * @param own the VF's own GUIDs, if the record of an earlier attachment, which gave it others, may be lost.
- * @throws {CniError} if the VF cannot be attached as it is. Nothing has been changed then, except by a takeover.
+ * @throws {CniError} if the VF cannot be attached as it is. Nothing has been changed then, but an orphan may have been restored.
  */
 export function makePlan(
   session: AddSession,
   desired: Desired,
-  takeover: Takeover | undefined,
+  kept: KeptOriginals | undefined,
   own: OwnGuids | undefined,
 ): Plan {
   const { node, vf, pf } = session;
@@ -63,24 +62,23 @@ export function makePlan(
   const netdev = mode === "rdma" ? undefined : hostIpoib(session);
   requireFreeName(session, mode);
   const rdma = hostRdmaDevices(node, vf.pci);
-  const devices = rdma.own.map(({ name }) => name);
+  // Sorted: the kernel lists them in another order after they were in a container.
+  const devices = rdma.own.map(({ name }) => name).sort();
   const files = node.functions.rdmaFiles(vf.pci);
   const effective = {
     node: rdma.own[0]?.nodeGuid ?? effectiveNodeGuid(node, vf.pci, undefined, devices),
     port: netdev === undefined ? portGuidOfDevice(node, vf.pci, devices) : portGuidOf(netdev.address),
   };
   requireIsolation(session, devices, desired);
-  const { originals, staleGuids } =
-    takeover?.recorded ??
-    withOwnGuids(readOriginals(session, desired, driver, netdev, rdma.own, effective), own);
+  const read = readOriginals(session, desired, driver, netdev, rdma.own, { ...effective, ...kept?.guids });
+  const { originals, staleGuids } = withOwnGuids({ ...read, ...kept?.originals }, own);
   const record = recordOf(session, desired, mode, {
     originals: {
       ...originals,
-      // Both kinds of files belong to this attachment, even if the other originals are those of a stale one.
-      rdma: { devices: originals.rdma?.devices ?? devices, files },
+      rdma: { devices, files },
       deviceInfo: originalDeviceInfo(node, desired, mode),
     },
-    staleGuids,
+    staleGuids: kept?.staleGuids ?? staleGuids,
   });
   if (desired.guid === undefined) {
     const first =
@@ -172,10 +170,10 @@ function readOriginals(
   driver: string,
   netdev: Link | undefined,
   devices: readonly RdmaDevice[],
-  effective: GuidPair,
+  own: GuidPair,
 ): Originals {
-  const portGuid = effective.port ?? ZERO_GUID;
-  const nodeGuid = effective.node ?? portGuid;
+  const portGuid = own.port ?? ZERO_GUID;
+  const nodeGuid = own.node ?? portGuid;
   const isOther = changesGuid(desired, { nodeGuid, portGuid });
   const admin = isOther || desired.linkState !== undefined ? pf.vf : undefined;
   return {

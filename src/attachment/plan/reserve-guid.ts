@@ -4,11 +4,11 @@ import type { AddContext } from "../context.ts";
 import type { Session } from "../lock/session.ts";
 import { guidsOf } from "../record/guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, changesGuid } from "../record/record.ts";
-import { type RecordedGuids, recordedGuids } from "../recovery/recorded-guids.ts";
 import { isVirtual } from "../vf/pci-function.ts";
 import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
 import { attachmentWithGuid, type GuidHolder, guidSearch } from "./guid-holder.ts";
+import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
 
 /**
  * Refuses the GUID that an attachment gives to its VF if another function of the node has it: two ports with one GUID

@@ -132,6 +132,11 @@ export class PhysicalFunction {
     return this.vf && this.guids().filter(({ index }) => index !== this.index);
   }
 
+  /** Forgets the VF's configuration, which has been changed: {@link vf} reads it again. */
+  forgetVf(): void {
+    this.knownVf = undefined;
+  }
+
   private required<T>(found: T | undefined): T {
     if (found !== undefined) return found;
     throw new CniError(

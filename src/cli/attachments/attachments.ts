@@ -7,7 +7,7 @@ import { usableGuids } from "../../attachment/record/guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import type { StoredRecord } from "../../attachment/record/stored-record.ts";
-import { isCurrent } from "../../attachment/undo/has-vf.ts";
+import { isCurrent } from "../../attachment/vf/holds-vf.ts";
 import { isUnseen } from "../../attachment/vf/pci-function.ts";
 import { networkNameOf } from "../../cni/configuration.ts";
 import { messageOf } from "../../cni/error-document.ts";

@@ -1,7 +1,7 @@
 import type { Node } from "../../node/node.ts";
 import type { StepContext } from "../context.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
-import { generationOf } from "../vf/pci-function.ts";
+import { generationOf } from "./pci-function.ts";
 
 /**
  * Reports whether the VF is still of the generation that the record's attachment changed. A reboot, or writing

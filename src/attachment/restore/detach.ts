@@ -1,39 +1,43 @@
 import { messageOf } from "../../cni/error-document.ts";
 import type { StepContext } from "../context.ts";
-import { attempt } from "../errors.ts";
+import { attempt, combineErrors } from "../errors.ts";
 import { confirmOwnGuid } from "../lock/own-guids.ts";
 import { guidsOf, releaseGuidNotes } from "../record/guid-notes.ts";
 import { isNamed } from "../record/record.ts";
-import { holdsVf } from "./has-vf.ts";
-import { combineErrors, undoAll } from "./undo-all.ts";
+import { holdsVf } from "../vf/holds-vf.ts";
+import { type RestoreOptions, restore } from "./restore.ts";
 
 /**
  * Returns the VF of an attachment that has a record to the host, and removes the record. The VF's lock is held.
  * @param path of the record.
  * @throws {CniError} if a setting could not be restored. The record then remains, and the next call for it continues.
  */
-export function release(attachment: StepContext, path: string): void {
+export function detach(
+  attachment: StepContext,
+  path: string,
+  options: Pick<RestoreOptions, "rebinds"> = {},
+): void {
   const { record, warn } = attachment;
   const { pci } = record.vf;
   const isHeld = attempt(`find the owner of VF ${pci}`, () => holdsVf(attachment));
   if (!isHeld) {
     warn(`VF ${pci} does not belong to container ${record.containerId} any more; only its lease is released`);
   }
-  finish(attachment, path, { isHeld });
+  finish(attachment, path, { ...options, holdsVf: isHeld });
 }
 
 /** Releases the lease and removes the record of an attachment whose VF sysfs does not show, see {@link isUnseen}. */
-export function releaseUnseen(attachment: StepContext, path: string): void {
+export function detachUnseen(attachment: StepContext, path: string): void {
   attachment.warn(`sysfs does not show VF ${attachment.record.vf.pci}; only its lease is released`);
-  finish(attachment, path, { isHeld: false });
+  finish(attachment, path, { holdsVf: false });
 }
 
-function finish(attachment: StepContext, path: string, vf: { readonly isHeld: boolean }): void {
+function finish(attachment: StepContext, path: string, options: RestoreOptions): void {
   const { record, state, locks, warn } = attachment;
   const { pci } = record.vf;
   const failure = combineErrors(
     `container ${record.containerId} could not be completely detached from VF ${pci} (the next DEL tries again)`,
-    undoAll(attachment, vf),
+    restore(attachment, options),
   );
   if (failure !== undefined) {
     try {

@@ -3,7 +3,7 @@ import { CniError } from "../../cni/errors.ts";
 import type { AddContext } from "../context.ts";
 import { cniErrorOf } from "../errors.ts";
 import { releaseGuidNotes } from "../record/guid-notes.ts";
-import { undoAll } from "./undo-all.ts";
+import { restore } from "./restore.ts";
 
 /**
  * Undoes an ADD that failed.
@@ -15,14 +15,14 @@ export function rollBack(attachment: AddContext, reason: unknown): CniError {
   const { node, state, path, record, locks, warn } = attachment;
   const failure = cniErrorOf(`attach VF ${record.vf.pci}`, reason);
   node.clock.ignoreInterrupts();
-  const failures = undoAll(
+  const failures = restore(
     {
       ...attachment,
       deadline: node.clock.now() + attachment.rollbackTime,
       // An IPAM plugin that was never started, for example because it is not installed, has nothing to release.
       ipam: attachment.lease === undefined ? undefined : attachment.ipam,
     },
-    { isHeld: true },
+    { holdsVf: true },
   );
   try {
     if (failures.length > 0) state.setState(path, "broken");

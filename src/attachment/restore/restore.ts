@@ -1,4 +1,3 @@
-import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
@@ -11,62 +10,78 @@ import { undoStepsOf } from "../steps/steps.ts";
 import { withdrawGuids } from "../vf/admin-guids.ts";
 import { describeExternal, type ExternalDriver, externalDriver } from "../vf/driver.ts";
 import { netdevOf } from "../vf/netdev.ts";
+import { restoreRdmaNames } from "../vf/rdma-names.ts";
+import { rebind } from "../vf/rebind.ts";
+
+/** How a VF is restored. */
+export interface RestoreOptions {
+  /** Whether the VF still has what the attachment changed. If not, only the lease of the attachment is left. */
+  readonly holdsVf: boolean;
+  /** The settings that stay for the attachment that gets the VF right afterwards; `undefined` if none gets it. */
+  readonly next?: {
+    /** The steps whose settings stay, because the next attachment has the same ones. */
+    readonly kept: readonly Step[];
+    /** Whether the lease stays, and is released after the next ADD (ipam/pending-lease-releases.ts). */
+    readonly takesLease: boolean;
+  };
+  /** Whether the VF is bound to its driver again in any case, because no search finds all of its devices. */
+  readonly rebinds?: boolean;
+}
 
 /**
- * Undoes all steps of an attachment, however far ADD came, in the order of modes.ts. Every step is attempted
- * even if others fail; but the lease is released only when no netdev has its addresses any more.
+ * Puts a VF back as it was before its attachment, by the originals of the record: undoes all steps, however far ADD came,
+ * in the order of modes.ts. An original that is not known stays as it is. This is the only way back, for every verb and
+ * command. Every step is attempted even if others fail; but the lease is released only when no netdev has its addresses
+ * any more.
  *
  * If another program has bound the VF to an external driver, nothing of the VF is changed: its lease is released, and
  * the container's settings are removed from the PF.
- * @param vf `isHeld`: whether the VF still has what the attachment changed. If not, only its lease is left to release.
- * @returns the errors of steps that could not be undone; empty if everything is as before.
+ * @returns the errors of what could not be restored; empty if everything is as before.
  */
-export function undoAll(attachment: StepContext, { isHeld }: { readonly isHeld: boolean }): unknown[] {
+export function restore(attachment: StepContext, options: RestoreOptions): unknown[] {
   const { pci } = attachment.record.vf;
   const undo = (step: Step) => () =>
     attachment.observe("undo", step.name, attachment.record, () =>
       attempt(`undo the ${step.name} of VF ${pci}`, () => step.undo(attachment)),
     );
+  const { holdsVf, next, rebinds = false } = options;
   // Even if the attachment has no lease: this call gives the attachment's name to the log.
-  if (!isHeld) return attemptAll([undo(lease)]);
-  const failures = undoIfExternal(attachment, undo(lease));
-  if (failures !== undefined) return failures;
-  return attemptAll(
-    undoStepsOf(attachment).map((step) =>
-      step === lease ? () => releaseIfUnused(attachment, undo(step)) : undo(step),
-    ),
-  );
-}
-
-/** Undoes an attachment whose VF has an external driver; does nothing and returns `undefined` if it has not. */
-function undoIfExternal(attachment: StepContext, release: () => void): unknown[] | undefined {
+  const release = next?.takesLease === true ? [] : [undo(lease)];
+  if (!holdsVf) return attemptAll(release);
+  let external: ExternalDriver | undefined;
   try {
-    const driver = attempt(`read the driver of VF ${attachment.record.vf.pci}`, () =>
-      externalDriver(attachment),
-    );
-    // The netdev disappeared with the recorded driver, so no netdev has the addresses.
-    return driver && attemptAll([() => undoForExternalDriver(attachment, driver, "leave"), release]);
+    external = attempt(`read the driver of VF ${pci}`, () => externalDriver(attachment));
   } catch (error) {
     // The VF may belong to another program, so it is left; but the IPAM plugin must not outlive this call.
     return [error, ...attemptAll([() => attachment.lease?.end(attachment.deadline)])];
   }
+  // The netdev disappeared with the recorded driver, so no netdev has the addresses.
+  if (external !== undefined) return attemptAll([() => giveUp(attachment, external, options), ...release]);
+  const stays = (step: Step) => (step === lease ? next?.takesLease : next?.kept.includes(step)) === true;
+  const steps = undoStepsOf(attachment).filter((step) => !stays(step));
+  return attemptAll([
+    ...(rebinds ? [() => rebindAnyway(attachment)] : []),
+    ...steps.map((step) => (step === lease ? () => releaseIfUnused(attachment, undo(step)) : undo(step))),
+  ]);
 }
 
 /**
  * Gives up a VF that has an external driver: the container's GUID is removed from the PF, and the VF itself is not
- * changed.
- * @param unknown what to do with GUIDs that the kernel does not report.
+ * changed. If another attachment is next, it gets the VF with that driver, and must not get the container's GUID with it.
  */
-export function undoForExternalDriver(
-  attachment: StepContext,
-  driver: ExternalDriver,
-  unknown: "leave" | "set",
-): void {
+function giveUp(attachment: StepContext, driver: ExternalDriver, { next }: RestoreOptions): void {
   const { record, warn } = attachment;
   warn(`${describeExternal(record, driver)}: container ${record.containerId} does not have it any more`);
   attachment.observe("undo", guid.name, record, () =>
-    attempt(`restore the GUIDs of VF ${record.vf.pci} at its PF`, () => withdrawGuids(attachment, unknown)),
+    attempt(`restore the GUIDs of VF ${record.vf.pci} at its PF`, () =>
+      withdrawGuids(attachment, next === undefined ? "leave" : "set"),
+    ),
   );
+}
+
+function rebindAnyway(attachment: StepContext): void {
+  attachment.hostNetdev = rebind(attachment);
+  restoreRdmaNames(attachment);
 }
 
 /** Releases the lease, if the container no longer has the netdev with its addresses. */
@@ -110,13 +125,4 @@ function hasAddresses(node: Node, where: Namespace, pci: string): boolean {
   return node.links
     .ofFunction(where, pci)
     .some(({ index }) => node.links.addresses(where, index).some(({ cidr }) => !cidr.startsWith("fe80:")));
-}
-
-/** Combines several errors into one; returns `undefined` if the list is empty. */
-export function combineErrors(what: string, failures: readonly unknown[]): CniError | undefined {
-  const [first, ...others] = failures;
-  if (first === undefined) return undefined;
-  const code = first instanceof CniError ? first.code : codes.internal;
-  const cause = others.length === 0 ? first : new AggregateError(failures, "several things failed");
-  return new CniError(code, `${what}: ${messageOf(first)}`, { cause });
 }
