@@ -61,12 +61,14 @@ export interface Step {
    * that DEL undoes exactly the steps that ADD applied.
    */
   readonly isNeeded?: (attachment: StepContext) => boolean;
-  apply(attachment: AddContext): void;
-  undo(attachment: StepContext): void;
+  /** Changes the node; absent if undo restores what only the container changes. */
+  apply?(attachment: AddContext): void;
+  /** Absent if nothing outlives the container, or if another step's undo restores it. */
+  undo?(attachment: StepContext): void;
   /**
    * Verifies that the change is still in effect.
    * @param result the result that ADD gave to the runtime.
    * @throws {CniError} naming the expected and the present setting, if it is not.
    */
-  verify(attachment: StepContext, result: Result): void;
+  verify?(attachment: StepContext, result: Result): void;
 }

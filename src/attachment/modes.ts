@@ -28,9 +28,9 @@ export type StepName =
 
 /** The properties of a mode. */
 interface ModeProperties {
-  /** The steps in the order of ADD. */
+  /** The steps in the order of ADD; CHECK verifies them. */
   readonly apply: readonly StepName[];
-  /** The steps that change the node, in the order of undo. */
+  /** The steps in the order of undo; with those that restore what only a container changes. */
   readonly undo: readonly StepName[];
   /** The settings of the network that ADD refuses, because nothing of the function could have them. */
   readonly refused: readonly SettingName[];
@@ -55,14 +55,12 @@ interface ModeProperties {
 export const modes: Readonly<Record<Mode, ModeProperties>> = {
   netdev: {
     apply: [
-      "hostNetdev",
       "lease",
       "linkState",
       "guid",
       "partition",
       "rdmaDevice",
       "deviceInfo",
-      "netdevSettings",
       "netInterface",
       "carrier",
       "addresses",
@@ -90,7 +88,7 @@ export const modes: Readonly<Record<Mode, ModeProperties>> = {
   },
   vfio: {
     apply: ["linkState", "adminGuid", "vfioDriver"],
-    undo: ["vfioDriver", "adminGuid", "linkState"],
+    undo: ["adminGuid", "linkState"],
     refused: ["rdmaIsolation", "mtu", "carrierTime", "partition"],
     hasNetdev: false,
     hasRdmaDevices: false,
@@ -98,7 +96,7 @@ export const modes: Readonly<Record<Mode, ModeProperties>> = {
   // A PF keeps its own GUID and link state, which nothing on the host can set.
   "vfio-pf": {
     apply: ["deviceInfo", "vfioDriver"],
-    undo: ["vfioDriver", "deviceInfo"],
+    undo: ["deviceInfo"],
     refused: ["rdmaIsolation", "mtu", "carrierTime", "partition"],
     hasNetdev: false,
     hasRdmaDevices: false,

@@ -1,7 +1,6 @@
 import { CniError, codes } from "../../cni/errors.ts";
-import { emptyDns, emptyResult } from "../../cni/result.ts";
+import { emptyDns } from "../../cni/result.ts";
 import { NEWEST_VERSION } from "../../cni/versions.ts";
-import { ZERO_GUID } from "../../infiniband/guid.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import type { AddContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
@@ -12,11 +11,11 @@ import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import { currentOwnGuids } from "../lock/own-guids.ts";
 import type { Session } from "../lock/session.ts";
-import type { OwnGuids } from "../lock/vf-owner.ts";
 import { recordedNetns } from "../netns.ts";
 import { claimVf } from "../plan/create-record.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { detach } from "../restore/detach.ts";
+import { lostRecord } from "../restore/lost-record.ts";
 import { findOrphan } from "../restore/orphan.ts";
 import { rollBack } from "../restore/rollback.ts";
 import { shellWord } from "../shell-word.ts";
@@ -114,7 +113,7 @@ function bindLocked(locked: VfSession, vf: VirtualFunction, driver: string): voi
   const { node, deadline, locks } = locked;
   const rollbackTime = rollbackTimeOf(deadline - node.clock.now());
   const own = currentOwnGuids(locked, vf);
-  const record = recordFor(locked, vf, driver, own);
+  const record = recordFor(locked, vf, driver);
   const { host } = node.namespaces;
   const path = claimVf(locked, record, own, netdevOf(node, host, vf.pf)?.name ?? "");
   const attachment: AddContext = {
@@ -130,43 +129,23 @@ function bindLocked(locked: VfSession, vf: VirtualFunction, driver: string): voi
   try {
     locks.setOwner(record);
     driverStep.apply(attachment);
-    driverStep.verify(attachment, emptyResult());
+    driverStep.verify(attachment);
   } catch (error) {
     throw rollBack(attachment, error);
   }
   detach(attachment, path);
 }
 
-/**
- * Returns the record of a VF that has no netdev to restore. Its GUIDs are only recorded if the VF may run with those of
- * an attachment whose record is lost; otherwise nothing changes them.
- */
-function recordFor(
-  { node: { functions, clock, namespaces } }: VfSession,
-  vf: VirtualFunction,
-  driver: string,
-  own: OwnGuids | undefined,
-): AttachmentRecord {
+/** Returns the record of a VF that is bound: it has no settings to restore, except GUIDs whose record is lost. */
+function recordFor(locked: VfSession, vf: VirtualFunction, driver: string): AttachmentRecord {
+  const { host } = locked.node.namespaces;
+  const name = { containerId: BIND_CONTAINER, ifname: vf.pci };
+  const record = lostRecord(locked, name, vf, driver === VFIO_DRIVER ? "vfio" : "rdma");
   return {
+    ...record,
     state: "preparing",
-    containerId: BIND_CONTAINER,
-    ifname: vf.pci,
-    netns: namespaces.host.path,
-    netnsCookie: namespaces.host.cookie,
-    mode: driver === VFIO_DRIVER ? "vfio" : "rdma",
-    bootId: clock.bootId(),
-    since: Math.round(clock.wall()),
-    vf,
-    originals: {
-      name: "",
-      altnames: [],
-      nodeGuid: own?.node ?? ZERO_GUID,
-      portGuid: own?.port ?? ZERO_GUID,
-      rdma: { devices: functions.rdmaDevices(vf.pci), files: functions.rdmaFiles(vf.pci) },
-      driver,
-    },
-    staleGuids: own?.instead,
-    desired: {},
-    call: { stdin: "{}", args: "", path: "" },
+    netns: host.path,
+    netnsCookie: host.cookie,
+    originals: { ...record.originals, driver },
   };
 }

@@ -9,13 +9,9 @@ import { containerText } from "../record/container-text.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import { detach, detachUnseen } from "../restore/detach.ts";
 import { withLockedRecord } from "../restore/locked-record.ts";
-import { externalDriver } from "../vf/driver.ts";
-import { holdsVf } from "../vf/holds-vf.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { isUnseen } from "../vf/pci-function.ts";
 import { rdmaDevicesAway, rdmaDevicesIn } from "../vf/rdma-devices.ts";
-import { restoreRdmaNames } from "../vf/rdma-names.ts";
-import { rebind } from "../vf/rebind.ts";
 import { releaseUnreadable } from "./release-unreadable.ts";
 
 /**
@@ -75,8 +71,7 @@ function releaseLocked(
   }
   const use = force ? undefined : useOfAttachment(attachment, { emptyNetns: "used" });
   if (use !== undefined) throw runningError(record, useText(use));
-  if (force) rebindFromUnseenNetns(attachment);
-  if (path !== undefined) detach(attachment, path);
+  if (path !== undefined) detach(attachment, path, { rebinds: force && isOutOfSight(attachment) });
   releasePendingOf(attachment, record.vf.pci);
 }
 
@@ -88,21 +83,12 @@ function runningError(record: AttachmentRecord, evidence: string): CniError {
 }
 
 /**
- * Returns the VF's devices to the host by a rebind if any of them is in a namespace that this process cannot look into:
- * the container's, if it cannot be found any more, or one into which the container has moved the device. Only a rebind
- * can return such a device.
+ * Reports whether a device of the VF is neither on the host nor in the container's namespace: this process cannot look
+ * into that namespace, or the container has moved the device to another one. Only a rebind returns such a device.
  */
-function rebindFromUnseenNetns(attachment: StepContext): void {
-  const { record } = attachment;
-  if (!modeOf(record).hasRdmaDevices || !holdsVf(attachment)) return;
-  if (externalDriver(attachment) !== undefined || !isOutOfSight(attachment)) return;
-  attachment.hostNetdev = rebind(attachment);
-  restoreRdmaNames(attachment);
-}
-
-/** Reports whether a device of the VF is neither on the host nor in the container's namespace. */
 function isOutOfSight({ node, record, containerNetns }: StepContext): boolean {
   const { pci } = record.vf;
+  if (!modeOf(record).hasRdmaDevices) return false;
   const rdma = rdmaDevicesAway(node, pci);
   if (rdma.length > (containerNetns === undefined ? 0 : rdmaDevicesIn(node, pci, containerNetns).length))
     return true;

@@ -1,6 +1,5 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
-import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
@@ -9,10 +8,12 @@ import { parseLockContents } from "../lock/vf-owner.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
 import type { StateDirectory } from "../record/state-directory.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
-import { restoreOwnGuids } from "../restore/restore-own-guids.ts";
-import { netdevOf, waitForNetdevReturn } from "../vf/netdev.ts";
-import { isVirtual } from "../vf/pci-function.ts";
+import { lostRecord, restorableVf, restoreLost } from "../restore/lost-record.ts";
+import { netdevOf } from "../vf/netdev.ts";
 import { rdmaDevicesAway } from "../vf/rdma-devices.ts";
+
+/** The attachment of a record that does not show whose it is. */
+const UNKNOWN: AttachmentName = { containerId: "unknown", ifname: "unknown" };
 
 /**
  * Releases the VF of an attachment whose record cannot be read, for an operator who knows that the container has ended:
@@ -33,7 +34,7 @@ export function releaseUnreadable(
 ): void {
   const { state, warn } = session;
   const { path, unreadable } = stored;
-  const container = name === undefined ? "its container" : `container ${name.containerId}`;
+  const container = containerOf(name ?? UNKNOWN);
   const why = `the record ${path} cannot be read: ${unreadable?.reason}`;
   if (!force) {
     throw new CniError(
@@ -48,17 +49,20 @@ export function releaseUnreadable(
   attempt(`release ${container}`, () => {
     const owned = name === undefined ? [] : vfsOf(state, name);
     if (name !== undefined) for (const pci of owned) releaseOwned(session, pci, name, path);
-    if (owned.length === 0) releaseNamed(session, stored, container);
+    if (owned.length === 0) releaseUnowned(session, stored, name ?? UNKNOWN);
     removeRecord(session, path);
   });
+}
+
+function containerOf(name: AttachmentName): string {
+  return name === UNKNOWN ? "its container" : `container ${name.containerId}`;
 }
 
 /** Releases a VF whose lock file names the attachment. */
 function releaseOwned(session: Session, pci: string, name: AttachmentName, path: string): void {
   withVfLock(session, pci, `release of container ${name.containerId}`, (locked) => {
     if (!isNamed(locked.locks.owner, name)) return;
-    rebindLikePf(locked, pci);
-    restoreGuids(locked, pci, name);
+    restoreByRebind(locked, pci, name);
     removeRecord(locked, path);
     locked.locks.clearOwner();
     releasePendingOf(locked, pci);
@@ -69,8 +73,9 @@ function releaseOwned(session: Session, pci: string, name: AttachmentName, path:
  * Returns the devices of a VF to the host if the members of the record for the Go plugin name it, and no lock file names
  * the attachment: the lock file was lost as well. A VF that another attachment may have is left.
  */
-function releaseNamed(session: Session, { path, goCache }: StoredRecord, container: string): void {
+function releaseUnowned(session: Session, { path, goCache }: StoredRecord, name: AttachmentName): void {
   const { node, state, warn } = session;
+  const container = containerOf(name);
   const pci = goCache?.pci;
   if (pci === undefined) {
     warn(`neither the record ${path} nor a lock file names the VF of ${container}: no VF is released`);
@@ -86,7 +91,7 @@ function releaseNamed(session: Session, { path, goCache }: StoredRecord, contain
       return;
     }
     warn(`the lock file of VF ${pci} does not name ${container}: the GUIDs of the VF stay as they are`);
-    if (isAway(node, pci)) rebindLikePf(locked, pci);
+    if (isAway(node, pci)) restoreByRebind(locked, pci, name);
   });
 }
 
@@ -107,53 +112,25 @@ function removeRecord({ node, state }: Session, path: string): void {
     throw new CniError(codes.node, `cannot remove the record ${path}: it is a directory that is not empty`);
 }
 
-/** Restores the VF's own GUIDs from its lock file, which contains them if the attachment gave the VF others. */
-function restoreGuids(session: VfSession, pci: string, name: AttachmentName): void {
-  const { node } = session;
-  const { functions } = node;
-  if (functions.generation(pci) === undefined || !isVirtual(node, pci)) return;
-  const driver = functions.driver(pci);
-  const drivers = [VFIO_DRIVER, functions.driver(functions.virtualFunction(pci).pf)];
-  if (driver === undefined || !drivers.includes(driver)) return;
-  restoreOwnGuids(session, { name, stdin: "{}", args: "", path: "" }, pci, driver);
-}
-
 /** Returns the VFs that an attachment has, as their lock files say: at most one. It reads all lock files. */
 export function vfsOf(state: StateDirectory, name: AttachmentName): string[] {
   return state.lockedVfs().filter((pci) => isNamed(parseLockContents(state.vfNote(pci)).owner, name));
 }
 
 /**
- * Binds the driver of the PF to the VF again, which creates the VF's devices again, on the host and with default settings.
- * @throws {CniError} if a virtual machine has the VF open, or the netdev does not appear.
+ * Restores a VF whose record cannot be read, by a rebind, which returns its devices from any namespace with default
+ * settings.
+ * @throws {CniError} if a virtual machine has the VF open, or the VF could not be restored.
  */
-function rebindLikePf({ node, locks, deadline, warn }: VfSession, pci: string): void {
-  const { functions } = node;
-  if (functions.generation(pci) === undefined) return;
-  if (functions.isOpenByVfio(pci)) {
+function restoreByRebind(locked: VfSession, pci: string, name: AttachmentName): void {
+  const { node } = locked;
+  if (node.functions.generation(pci) === undefined) return;
+  if (node.functions.isOpenByVfio(pci)) {
     throw new CniError(
       codes.tryAgain,
       `VF ${pci} is open in a virtual machine (/dev/vfio), so unbinding it would hang; stop the virtual machine first`,
     );
   }
-  // A PF that is given to a container as a whole has no driver that this plugin could bind.
-  if (!isVirtual(node, pci)) return;
-  const bound = functions.driver(pci);
-  // The PF's driver drives both in every InfiniBand HCA.
-  const driver = functions.driver(functions.virtualFunction(pci).pf);
-  const other = [bound, functions.driverOverride(pci)].find((each) => each !== undefined && each !== driver);
-  if (driver === undefined || other !== undefined) {
-    warn(`VF ${pci} stays as it is: its driver is ${other ?? "unknown"}, and not that of its PF`);
-    return;
-  }
-  const hadNetdev = functions.hasNetdev(pci);
-  locks.whileNodeIsLocked(deadline, () => {
-    if (bound !== undefined) functions.unbind(pci, bound);
-    functions.bind(pci, driver);
-  });
-  if (!hadNetdev || waitForNetdevReturn(node, pci, deadline) !== undefined) return;
-  throw new CniError(
-    codes.node,
-    `VF ${pci} has no netdev on the host after ${driver} was bound to it again: load ib_ipoib (modprobe ib_ipoib), or see dmesg`,
-  );
+  const vf = restorableVf(node, pci);
+  if (vf !== undefined) restoreLost(locked, lostRecord(locked, name, vf), { rebinds: true });
 }

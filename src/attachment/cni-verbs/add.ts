@@ -72,8 +72,9 @@ function requireRecordable({ state }: Session, request: AddRequest): void {
 
 function apply(attachment: AddContext, step: Step): void {
   const { observe, record } = attachment;
+  if (step.apply === undefined) return;
   observe("apply", step.name, record, () =>
-    attempt(`apply the ${step.name} of VF ${record.vf.pci}`, () => step.apply(attachment)),
+    attempt(`apply the ${step.name} of VF ${record.vf.pci}`, () => step.apply?.(attachment)),
   );
 }
 

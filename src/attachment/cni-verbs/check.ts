@@ -33,9 +33,10 @@ export function check(node: Node, request: CheckRequest): void {
       ipam: callForLease(request.ipam, record),
     };
     for (const step of stepsOf(attachment)) {
+      if (step.verify === undefined) continue;
       session.observe("verify", step.name, record, () =>
         attempt(`check the ${step.name} of VF ${record.vf.pci}`, () =>
-          step.verify(attachment, request.prevResult),
+          step.verify?.(attachment, request.prevResult),
         ),
       );
     }

@@ -11,7 +11,7 @@ import { recordedGuids } from "../plan/recorded-guids.ts";
 import { isNamed } from "../record/record.ts";
 import type { DelRequest } from "../requests.ts";
 import { detach } from "../restore/detach.ts";
-import { presentGuids } from "../restore/restore-own-guids.ts";
+import { presentGuids } from "../restore/lost-record.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { isVirtual, PhysicalFunction } from "../vf/pci-function.ts";
 import { rdmaDevicesAway } from "../vf/rdma-devices.ts";
@@ -55,7 +55,7 @@ function isOwnGuid({ locks }: VfSession, { name }: DelRequest, guid: Guid): bool
 function clear(session: VfSession, request: DelRequest, pci: string, guid: Guid): void {
   const { node, state, locks, warn } = session;
   const { owner } = locks;
-  // A DEL of the VF's owner, whose record is lost, restores the VF in another way (recovery/del-unrecorded.ts).
+  // A DEL of the VF's owner, whose record is lost, restores the VF in another way (restore/del-unrecorded.ts).
   const isOwned = owner !== undefined && (isNamed(owner, request.name) || state.findAny(owner) !== undefined);
   if (isOwned || recordedGuids(session).some((each) => each.pci === pci)) return;
   const { functions, namespaces, clock } = node;

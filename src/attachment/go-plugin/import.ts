@@ -4,7 +4,7 @@ import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { RdmaNames, VirtualFunction } from "../../node/pci-functions.ts";
-import { VFIO_DRIVER } from "../../node/pci-functions.ts";
+import { isPhysical, VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
 import { isOfEarlierBoot } from "../lock/earlier-boot.ts";
@@ -19,7 +19,6 @@ import { releaseLease } from "../restore/del-unrecorded.ts";
 import { hostNetdev } from "../steps/host-netdev.ts";
 import { netdevOf, waitForNetdevReturn } from "../vf/netdev.ts";
 import { functionAt, PhysicalFunction, unseenError } from "../vf/pci-function.ts";
-import { resetVfio } from "./reset-vfio.ts";
 
 /**
  * Makes a record from the Go plugin's cache of an attachment that is to be detached, so that DEL continues as if this
@@ -40,19 +39,16 @@ export function importGoAttachment(
   const { node, state, locks, warn } = session;
   const { pci } = goCache;
   const vf = heldVf(session, request, containerNetns, goCache);
-  if (vf !== undefined && !goCache.vfioPciMode) {
+  if (vf !== undefined) {
     const record = recordLike(node, request, containerNetns, goCache, vf);
     state.replace(path, record, goCache.pfName);
     locks.setOwner(request.name);
     return record;
   }
-  if (vf !== undefined) resetVfio(node, vf, goCache);
-  else {
-    warn(
-      `nothing shows that VF ${pci} still belongs to container ${request.name.containerId}; only its lease is released`,
-    );
-    restoreName(session, request, goCache);
-  }
+  warn(
+    `nothing shows that VF ${pci} still belongs to container ${request.name.containerId}; only its lease is released`,
+  );
+  restoreName(session, request, goCache);
   releaseLease(session, request);
   attempt("remove the Go plugin's cache", () => state.remove(path));
   return undefined;
@@ -137,7 +133,9 @@ function recordLike(
   goCache: GoCache,
   vf: VirtualFunction,
 ): AttachmentRecord {
-  const { guid, original = ZERO_GUID, linkState } = goCache;
+  const { guid, linkState, vfioPciMode } = goCache;
+  // Of a VF of a virtual machine, the Go plugin does not read the GUIDs that it had.
+  const original = (vfioPciMode ? undefined : goCache.original) ?? ZERO_GUID;
   const netdev = containerNetns === undefined ? undefined : netdevOf(node, containerNetns, vf.pci);
   return {
     ...request.name,
@@ -145,7 +143,7 @@ function recordLike(
     state: "broken",
     netns: request.netns ?? "",
     netnsCookie: containerNetns?.cookie ?? "",
-    mode: "netdev",
+    mode: !vfioPciMode ? "netdev" : isPhysical(vf) ? "vfio-pf" : "vfio",
     bootId: node.clock.bootId(),
     since: Math.round(node.clock.wall()),
     vf,
@@ -158,7 +156,7 @@ function recordLike(
       portGuid: original,
       rdma: rdmaNames(node, vf.pci),
       // The PF's driver drives both in every InfiniBand HCA. The VF's own driver may be an external one.
-      driver: node.functions.driver(vf.pf) ?? "",
+      driver: vfioPciMode ? VFIO_DRIVER : (node.functions.driver(vf.pf) ?? ""),
     },
     desired: { guid, linkState, ...(goCache.rdmaIsolation ? { rdmaIsolation: true } : {}) },
     call: callThatFits(request),

@@ -2,26 +2,27 @@ import { messageOf } from "../../cni/error-document.ts";
 import { PluginFailure } from "../../cni/ipam-outcome.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
-import { VFIO_DRIVER } from "../../node/pci-functions.ts";
+import type { VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { runIpam } from "../ipam/ipam.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import { containerKey, parseLockContents } from "../lock/vf-owner.ts";
+import type { Mode } from "../modes.ts";
 import { isNamed } from "../record/record.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
 import type { DelRequest } from "../requests.ts";
 import { returnToHost } from "../steps/interface.ts";
+import { netdevOf } from "../vf/netdev.ts";
 import { isVirtual, unseenError } from "../vf/pci-function.ts";
-import { countPkeyChildren } from "../vf/pkey-children.ts";
-import { hostRdmaDevices, rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
-import { removePresentNotes, restoreOwnGuids } from "./restore-own-guids.ts";
+import { rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
+import { lostRecord, modeOfVf, restorableVf, restoreLost } from "./lost-record.ts";
 
 /**
  * DEL of an attachment without a readable record: it is already detached, another plugin made it, or its record is
  * damaged. DEL does what the call alone allows: it releases the lease, and moves the configured VF from the container
  * to the host, unless the VF belongs to another attachment. Only if the VF's lock file names this attachment, DEL also
- * binds the VF's driver, and restores the GUIDs, which the lock file contains.
+ * restores the VF, as far as the lock file and the VF show what it was (lost-record.ts).
  * @param containerNetns the container's namespace; `undefined` if it is gone, or the call does not name it.
  * @param damaged the record that cannot be read; `undefined` if no record exists.
  */
@@ -116,15 +117,23 @@ function warnOfMissingDriver({ node, state, warn }: Session, pci: string): void 
   );
 }
 
-/** Restores a VF that the lock file assigns to this attachment: its driver, and its GUIDs. */
-function restoreVf(session: VfSession, request: DelRequest, pci: string): void {
-  const { node, locks } = session;
-  if (!isProbed(node, request, pci) || mayHaveChildren(session, pci)) bindLikePf(session, pci);
-  const driver = node.functions.driver(pci);
-  if (driver !== undefined && [VFIO_DRIVER, driverOfPf(node, pci)].includes(driver))
-    restoreOwnGuids(session, request, pci, driver);
-  else removePresentNotes(session, pci);
-  locks.clearOwner();
+/** Restores a VF that the lock file assigns to this attachment. */
+function restoreVf(session: VfSession, { name, rdmaOnly }: DelRequest, pci: string): void {
+  const vf = restorableVf(session.node, pci);
+  if (vf !== undefined)
+    restoreLost(session, lostRecord(session, name, vf, modeOf(session.node, vf, rdmaOnly)));
+  session.locks.clearOwner();
+}
+
+/**
+ * Returns the mode of the attachment. Only the call shows whether the VF has no netdev by design: a kill during the
+ * probe can leave a VF without one, too.
+ */
+function modeOf(node: Node, vf: VirtualFunction, rdmaOnly: boolean | undefined): Mode {
+  const seen = modeOfVf(node, vf);
+  if (seen === "vfio") return seen;
+  if (rdmaOnly === true) return "rdma";
+  return netdevOf(node, node.namespaces.host, vf.pf) === undefined ? seen : "netdev";
 }
 
 /** Reports whether a device of the VF is in the container. It takes no lock, so that a DEL without work never waits. */
@@ -133,26 +142,6 @@ function isInContainer(node: Node, pci: string, containerNetns: Namespace | unde
     (containerNetns !== undefined && hasRdma(node, pci, containerNetns)) ||
     netdevsIn(node, pci, containerNetns).length > 0
   );
-}
-
-/**
- * Reports whether the VF has a driver, and, if that is an InfiniBand driver and the VF is to have a netdev, whether the
- * netdev exists. (See interface.ts.)
- */
-function isProbed(node: Node, { rdmaOnly }: DelRequest, pci: string): boolean {
-  const driver = node.functions.driver(pci);
-  if (driver === undefined) return false;
-  return rdmaOnly === true || node.functions.hasNetdev(pci) || driver !== driverOfPf(node, pci);
-}
-
-/** Reports whether the VF's netdev has, or may have, pkey children. The container made them, and a rebind ends them. */
-function mayHaveChildren({ node, warn }: Session, pci: string): boolean {
-  const devices = node.functions.rdmaDevices(pci);
-  if (devices.length === 0 || !node.functions.hasNetdev(pci)) return false;
-  if (node.functions.driver(pci) !== driverOfPf(node, pci)) return false;
-  if (countPkeyChildren(node, pci, hostRdmaDevices(node, pci, devices).own) === 0) return false;
-  warn(`VF ${pci} may have pkey children; its driver is bound again, which ends them`);
-  return true;
 }
 
 function hasRdma(node: Node, pci: string, containerNetns: Namespace): boolean {
@@ -171,18 +160,4 @@ function netdevsIn(node: Node, pci: string, containerNetns: Namespace | undefine
 /** Returns the driver of the VF's PF. The VF's own driver is not recorded; in every InfiniBand HCA, it is the same. */
 function driverOfPf(node: Node, pci: string): string | undefined {
   return node.functions.driver(node.functions.virtualFunction(pci).pf);
-}
-
-function bindLikePf({ node, locks, deadline, warn }: VfSession, pci: string): void {
-  const driver = driverOfPf(node, pci);
-  if (driver === undefined) return;
-  const reserved = node.functions.driverOverride(pci);
-  if (reserved !== undefined && reserved !== driver) {
-    warn(`VF ${pci} stays without a driver: its driver_override is ${reserved}, not ${driver}`);
-    return;
-  }
-  locks.whileNodeIsLocked(deadline, () => {
-    if (node.functions.driver(pci) === driver) node.functions.unbind(pci, driver);
-    node.functions.bind(pci, driver);
-  });
 }

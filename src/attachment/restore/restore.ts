@@ -3,6 +3,7 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { Step, StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
+import { modeOf } from "../modes.ts";
 import { isOwnNetns } from "../netns.ts";
 import { guid } from "../steps/guid.ts";
 import { lease } from "../steps/lease.ts";
@@ -42,7 +43,7 @@ export function restore(attachment: StepContext, options: RestoreOptions): unkno
   const { pci } = attachment.record.vf;
   const undo = (step: Step) => () =>
     attachment.observe("undo", step.name, attachment.record, () =>
-      attempt(`undo the ${step.name} of VF ${pci}`, () => step.undo(attachment)),
+      attempt(`undo the ${step.name} of VF ${pci}`, () => step.undo?.(attachment)),
     );
   const { holdsVf, next, rebinds = false } = options;
   // Even if the attachment has no lease: this call gives the attachment's name to the log.
@@ -80,8 +81,12 @@ function giveUp(attachment: StepContext, driver: ExternalDriver, { next }: Resto
 }
 
 function rebindAnyway(attachment: StepContext): void {
-  attachment.hostNetdev = rebind(attachment);
-  restoreRdmaNames(attachment);
+  // A virtual machine gets the whole VF, without devices in any namespace.
+  if (!modeOf(attachment.record).hasRdmaDevices) return;
+  attempt(`rebind VF ${attachment.record.vf.pci}`, () => {
+    attachment.hostNetdev = rebind(attachment);
+    restoreRdmaNames(attachment);
+  });
 }
 
 /** Releases the lease, if the container no longer has the netdev with its addresses. */

@@ -42,8 +42,6 @@ export const addresses: Step = {
     attachment.result = resultOfAdd(attachment, interfaceIn(node, containerNetns, ifname), leased);
   },
 
-  undo() {},
-
   verify(attachment, result) {
     const { node, record } = attachment;
     const containerNetns = requireContainerNetns(attachment);

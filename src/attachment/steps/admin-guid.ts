@@ -16,7 +16,7 @@ import { PhysicalFunction } from "../vf/pci-function.ts";
  * Sets the GUIDs of a VF of a virtual machine (vfio-pci) at the PF. The driver in the machine takes them over when it
  * binds, so no rebind is necessary on the host.
  */
-export const adminGuid: Step = {
+export const adminGuid = {
   name: "GUID",
 
   apply(attachment) {
@@ -43,7 +43,7 @@ export const adminGuid: Step = {
       `the ${other.kind} GUID that PF ${record.vf.pf} has for VF ${record.vf.pci} is ${other.found}, not ${guid}`,
     );
   },
-};
+} satisfies Step;
 
 /** @throws {CniError} if the PF still has the container's GUID, which the VF's next driver would take over. */
 function requireReplaced({ node, record }: StepContext, target: AdminGuids): void {

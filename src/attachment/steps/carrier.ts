@@ -44,8 +44,6 @@ export const carrier: Step = {
     warn(`${record.ifname} has MTU ${link.mtu}, not ${mtu}: the subnet's broadcast group allows no more`);
   },
 
-  undo() {},
-
   verify(attachment) {
     const { node, record } = attachment;
     if (record.desired.carrierTime === undefined) return;

@@ -7,13 +7,12 @@ import { netdevOf } from "../vf/netdev.ts";
 import { restoreRdmaNames } from "../vf/rdma-names.ts";
 import { bindDriver, netdevTimeout, rebind } from "../vf/rebind.ts";
 import { waitFor } from "../vf/wait.ts";
-import { guid } from "./guid.ts";
 
 /**
  * Binds a VF that has no driver, or binds it again, which creates the VF's devices again. ADD never needs this
  * step: it is that of `ib-sriov bind`.
  */
-export const driver: Step = {
+export const driver = {
   name: "driver",
 
   apply(attachment) {
@@ -29,11 +28,6 @@ export const driver: Step = {
     attachment.netdev = waitForNetdev(attachment);
   },
 
-  /** A VF without a driver is of no use, so the undo binds the driver, too, as after a rebind that was killed. */
-  undo(attachment) {
-    if (modeOf(attachment.record).hasRdmaDevices) guid.undo(attachment);
-  },
-
   verify({ node, record: { vf, originals } }) {
     const bound = node.functions.driver(vf.pci);
     if (bound === originals.driver) return;
@@ -42,7 +36,7 @@ export const driver: Step = {
       `VF ${vf.pci} is bound to ${bound ?? "no driver"}, not to ${originals.driver}`,
     );
   },
-};
+} satisfies Step;
 
 /**
  * Waits for the netdev that IPoIB creates. If the PF has no netdev, ib_ipoib is not loaded, and the VF gets none.

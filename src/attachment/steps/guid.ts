@@ -19,7 +19,7 @@ import { requireRdmaNames, restoreRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
 
 /** Sets the VF's GUIDs at the PF, and rebinds the VF, which puts them into effect. */
-export const guid: Step = {
+export const guid = {
   name: "GUID",
 
   apply(attachment) {
@@ -61,7 +61,7 @@ export const guid: Step = {
     const { guid } = attachment.record.desired;
     if (guid !== undefined) requireEffective(attachment, { node: guid, port: guid }, undefined);
   },
-};
+} satisfies Step;
 
 /** Reports whether the VF may run with other GUIDs than the originals, or its PF may have other ones. */
 function mayHaveOtherGuids(attachment: StepContext, hasDriver: boolean): boolean {

@@ -10,10 +10,8 @@ import { isUdevRunning, waitForUdev } from "../vf/udev.ts";
  * because they are in the record. A move loses some of them, and a rebind all of them. Undo restores them on the netdev
  * that the VF has at that time, which may be another one.
  */
-export const hostNetdev: Step = {
+export const hostNetdev = {
   name: "host netdev",
-
-  apply() {},
 
   undo(attachment) {
     const { node, record } = attachment;
@@ -31,9 +29,7 @@ export const hostNetdev: Step = {
       );
     }
   },
-
-  verify() {},
-};
+} satisfies Step;
 
 /** Returns the warning about a netdev whose port no longer allows the MTU that the netdev had before ADD. */
 export function lowerMtu(name: string, pci: string, mtu: number, allowed: number): string {

@@ -24,8 +24,6 @@ const IFF_NOARP = 0x80;
 export const netdevSettings: Step = {
   name: "netdev settings",
 
-  apply() {},
-
   undo(attachment) {
     const { hostNetdev: netdev, record } = attachment;
     // The undo of the interface step has failed, and reports why. The next DEL restores the settings.
@@ -40,8 +38,6 @@ export const netdevSettings: Step = {
     if (left.length > 0 || changedSettings(settings, originals).length > 0)
       attachment.hostNetdev = restore(attachment, netdev, originals, left);
   },
-
-  verify() {},
 };
 
 /**

@@ -9,10 +9,6 @@ import type { Step } from "../context.ts";
 export const vfioDriver: Step = {
   name: "driver",
 
-  apply() {},
-
-  undo() {},
-
   verify({ node, record }) {
     const driver = node.functions.driver(record.vf.pci);
     if (driver === VFIO_DRIVER) return;
@@ -26,10 +22,6 @@ export const vfioDriver: Step = {
 /** Verifies that a VF without a netdev has its RDMA devices. */
 export const rdmaOnly: Step = {
   name: "RDMA devices",
-
-  apply() {},
-
-  undo() {},
 
   verify({ node, record }) {
     const { pci } = record.vf;

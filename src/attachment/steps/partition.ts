@@ -46,8 +46,6 @@ export const partition: Step = {
     );
   },
 
-  undo() {},
-
   verify(attachment) {
     const { node, record } = attachment;
     const wanted = record.desired.partition;

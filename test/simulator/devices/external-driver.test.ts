@@ -224,7 +224,7 @@ describe("DEL of a container without a record", () => {
     expect(end).toBe("done");
     expect(calls.filter(({ call }) => /bind$/.test(call))).toEqual([]);
     expect(warnings).toEqual(
-      isNoted ? [expect.stringMatching(/stays without a driver: its driver_override is vfio-pci/)] : [],
+      isNoted ? [expect.stringMatching(/has no driver, and its driver_override is vfio-pci/)] : [],
     );
   });
 
