@@ -21,7 +21,10 @@ const PATTERNS = [
   ],
   [/\b(?:tells|told|says|say so|said)\b/i, '"reports", "prints", "contains", "names"'],
   [/\b(?:home|homecoming)\b(?! ?director)/i, '"host namespace"'],
-  [/\b(?:dead|alive|living|lives|owes?|owed|died|dies)\b/i, '"orphaned", "terminated", "running", "pending"'],
+  [
+    /\b(?:dead|alive|living|lives|owes?|owed|died|dies)\b/i,
+    '"orphaned", "terminated", "running", "unreleased"',
+  ],
   [/\b(?:anew|shall|mends?|mended)\b/i, '"again", "must", "fixes"'],
   [/\bours\b|\bof (?:its|their|our|his|her) own\b/i, '"the plugin\'s", "its own …", "separate"'],
   [

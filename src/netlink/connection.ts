@@ -90,12 +90,12 @@ export class Connection {
   dump<T>(request: Request, keep: (message: Message) => T | undefined): readonly T[] {
     for (let attempt = 0; attempt < DUMP_ATTEMPTS; attempt++) {
       const kept: T[] = [];
-      const pending = this.send([request]);
-      this.receiveAll(pending, (message) => {
+      const sent = this.send([request]);
+      this.receiveAll(sent, (message) => {
         const value = keep(message);
         if (value !== undefined) kept.push(value);
       });
-      const only = pending[0];
+      const only = sent[0];
       if (only === undefined) continue;
       if (only.errno !== 0) throw only.error;
       if (!only.interrupted) return kept;
@@ -117,30 +117,30 @@ export class Connection {
     return outcomes;
   }
 
-  private exchangeBatch(requests: readonly Request[]): readonly Pending[] {
-    const pending = this.send(requests);
-    this.receiveAll(pending);
-    return pending;
+  private exchangeBatch(requests: readonly Request[]): readonly SentRequest[] {
+    const sent = this.send(requests);
+    this.receiveAll(sent);
+    return sent;
   }
 
-  private send(requests: readonly Request[]): Pending[] {
+  private send(requests: readonly Request[]): SentRequest[] {
     const first = this.takeSequence(requests.length);
     this.transport.send(encodeRequests(requests, first));
-    const pending: Pending[] = [];
-    for (let i = 0; i < requests.length; i++) pending.push(new Pending(requests[i] as Request, first + i));
-    return pending;
+    const sent: SentRequest[] = [];
+    for (let i = 0; i < requests.length; i++) sent.push(new SentRequest(requests[i] as Request, first + i));
+    return sent;
   }
 
   /**
    * Receives datagrams until the last request is answered; then the requests before it are done, too.
-   * @param keep receives each reply instead of {@link Pending}. The number of replies is not limited then, because the
+   * @param keep receives each reply instead of {@link SentRequest}. The number of replies is not limited then, because the
    * kernel ends a dump, and a container determines how long it is. Only datagrams without a reply are counted.
    */
-  private receiveAll(pending: readonly Pending[], keep?: (message: Message) => void): void {
-    const first = pending[0]?.sequence ?? 0;
+  private receiveAll(sent: readonly SentRequest[], keep?: (message: Message) => void): void {
+    const first = sent[0]?.sequence ?? 0;
     let bytes = 0;
     let datagrams = 0;
-    while (pending[pending.length - 1]?.done === false) {
+    while (sent[sent.length - 1]?.done === false) {
       const datagram = this.transport.receive();
       bytes += datagram.length;
       if (++datagrams > MAX_DATAGRAMS || (keep === undefined && bytes > MAX_BYTES))
@@ -149,7 +149,7 @@ export class Connection {
       for (let i = 0; i < messages.length; i++) {
         const message = messages[i] as Message;
         // Events, and late answers to an earlier request that an exception ended, have other sequence numbers.
-        const request = pending[message.sequence - first];
+        const request = sent[message.sequence - first];
         if (request?.done !== false || !request.isReply(message)) continue;
         if (keep === undefined) {
           request.keep(message);
@@ -159,8 +159,8 @@ export class Connection {
         }
       }
     }
-    for (let i = 0; i < pending.length; i++) {
-      const { request, done } = pending[i] as Pending;
+    for (let i = 0; i < sent.length; i++) {
+      const { request, done } = sent[i] as SentRequest;
       if (done || request.kind === "change") continue;
       throw new MalformedReply(`no answer to ${request.name} ${request.subject}`);
     }
@@ -175,7 +175,7 @@ export class Connection {
 }
 
 /** A request that was sent. */
-class Pending implements RequestOutcome {
+class SentRequest implements RequestOutcome {
   readonly replies: Message[] = [];
   errno = 0;
   private refusal: Message | undefined;

@@ -93,7 +93,7 @@ test("the text fits into the columns of a terminal, except commands; -o name pri
     expect(stdout.split("\n").filter((line) => line.length > columns && !isCommand(line))).toEqual([]);
   }
   const names = (await node.guest.execute("/host/ib-sriov doctor -o name")).stdout;
-  expect(names).toBe("vf-link-disabled\nguid-pending\n");
+  expect(names).toBe("vf-link-disabled\nguid-not-in-effect\n");
   await runRemedies(node);
 });
 

@@ -151,7 +151,7 @@ test("GC continues after a failure and reports all failures; the next GC does th
     await mustCollect([]);
   }));
 
-test("GC completes the pending release of a pod whose VF another pod has taken over", () =>
+test("GC completes the unreleased lease of a pod whose VF another pod has taken over", () =>
   node.unchanged(async () => {
     const script = (status: number) =>
       `[ $CNI_COMMAND != DEL ] || [ ${status} = 0 ] || exit 1\nexec /opt/cni/bin/host-local`;
@@ -163,7 +163,7 @@ test("GC completes the pending release of a pod whose VF another pod has taken o
     await node.plugin("fails", script(1));
     await node.add("b", network(vf), { container: "c2" });
     const leases = () =>
-      node.shell("ls /var/lib/cni/ib-sriov/.owed; cd /var/lib/cni/networks/mynet; ls | grep ^10 || true");
+      node.shell("ls /var/lib/cni/ib-sriov/.leases; cd /var/lib/cni/networks/mynet; ls | grep ^10 || true");
     expect((await leases()).split("\n")).toHaveLength(3);
     await node.plugin("fails", script(0));
     await mustCollect(["c2"]);

@@ -99,7 +99,7 @@ describe("no other VF gets", () => {
     await requireKept(vf, guid, { vfioPciMode: true });
   });
 
-  test("a GUID that a pod's VF keeps according to a record without notes, as older versions wrote it", async () => {
+  test("a GUID that a pod's VF keeps according to a record whose notes are lost", async () => {
     await node.add("a", network(elsewhere));
     await node.shell("rm -rf /var/lib/cni/ib-sriov/.guid /var/lib/cni/ib-sriov/.vf/*.guid");
     const answer = await node.refused({

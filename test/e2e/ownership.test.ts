@@ -281,25 +281,6 @@ describe("a record that cannot be read", () => {
       await node.del("", kept);
       await restore(name);
     }));
-
-  test.each([
-    ["before this boot", "touch -d '2020-01-01 00:00:00'", 0],
-    ["this boot", "touch", 1],
-  ])(
-    "and whose VF an older version claimed is of %s according to its modification time",
-    (_, touch, status) =>
-      node.unchanged(async () => {
-        const name = await node.hostNetdev(vf);
-        await node.add("a", kept);
-        await node.shell(`sed -i 's/"boot":"[^"]*",//' /var/lib/cni/ib-sriov/.vf/${vf}; : >${record}; ${touch} ${record}
-        ip -n a link set net1 down; ip -n a link set net1 netns 1; ip link set net1 name ib9`);
-        const added = await node.call({ command: "ADD", netns: "b", config: second, ...c2 });
-        expect(added, added.stdout).toMatchObject({ status });
-        if (status === 0) await node.del("b", second, c2);
-        await node.del("a", kept);
-        await restore(name);
-      }),
-  );
 });
 
 test.each([

@@ -144,7 +144,7 @@ test("each alert fires on a node that deserves it", async () => {
     "IbSriovAgentTaskFails install",
     "IbSriovAttachmentsLeft orphaned",
     "IbSriovCallsFail ADD 101",
-    "IbSriovLeasesPending",
+    "IbSriovLeasesUnreleased",
     "IbSriovNoFreeVfs",
     "IbSriovVfDestroyed destroyed",
   ]);

@@ -57,7 +57,7 @@ test.each([
 
     const leases = await node.shell("cat /var/lib/cni/networks/mynet/10.1.*");
     expect(leases.match(/try\d+/g)).toEqual(rails.map(() => `try${attempt}`));
-    expect(await node.shell("ls -A /var/lib/cni/ib-sriov/.owed")).toBe("");
+    expect(await node.shell("ls -A /var/lib/cni/ib-sriov/.leases")).toBe("");
     for (const rail of rails) {
       const ifname = `net${rail}`;
       expect((await node.podInterface(`try${attempt}`, ifname)).flags).toContain("UP");

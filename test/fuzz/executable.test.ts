@@ -171,7 +171,7 @@ const changes: readonly Change[] = [
 /** Changes a file of the state directory. */
 function mutateState(virtualBus: VirtualPciBus, random: Random): void {
   const outside = join(virtualBus.directory, "outside");
-  const name = random.pick(["c1-net1", `.vf/${vf}`, ".node", ".calls", ".x/c1/net1", ".vf", ".x", ".owed"]);
+  const name = random.pick(["c1-net1", `.vf/${vf}`, ".node", ".calls", ".x/c1/net1", ".vf", ".x", ".leases"]);
   const path = join(virtualBus.state, name);
   const text = name.startsWith(".vf/") ? random.pick(notes) : recordDocument(aRecord(), "lo");
   const before = random.once(2) ? text : safely(path, text);

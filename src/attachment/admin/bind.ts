@@ -6,7 +6,7 @@ import type { AddContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
 import { attempt } from "../errors.ts";
 import { requireUnused, useElsewhere, useOfFreeVf } from "../in-use/in-use.ts";
-import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
+import { releaseLeasesOf } from "../ipam/unreleased-leases.ts";
 import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import { currentOwnGuids } from "../lock/own-guids.ts";
@@ -70,7 +70,7 @@ function releaseStale(locked: VfSession, vf: VirtualFunction): void {
     detach(stepContextOf(locked, record, recordedNetns(locked.node, record)), path);
     orphan = findOrphan(locked, vf);
   }
-  releasePendingOf(locked, vf.pci);
+  releaseLeasesOf(locked, vf.pci);
 }
 
 /** @throws {CniError} if another driver is bound to the VF, or the VF is reserved for another driver. */

@@ -2,7 +2,7 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
 import { useOfAttachment, useText } from "../in-use/in-use.ts";
-import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
+import { releaseLeasesOf } from "../ipam/unreleased-leases.ts";
 import type { Session } from "../lock/session.ts";
 import { modeOf } from "../modes.ts";
 import { containerText } from "../record/container-text.ts";
@@ -72,7 +72,7 @@ function releaseLocked(
   const use = force ? undefined : useOfAttachment(attachment, { emptyNetns: "used" });
   if (use !== undefined) throw runningError(record, useText(use));
   if (path !== undefined) detach(attachment, path, { rebinds: force && isOutOfSight(attachment) });
-  releasePendingOf(attachment, record.vf.pci);
+  releaseLeasesOf(attachment, record.vf.pci);
 }
 
 function runningError(record: AttachmentRecord, evidence: string): CniError {

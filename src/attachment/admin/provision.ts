@@ -4,7 +4,7 @@ import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
 import { attempt } from "../errors.ts";
 import { requireUnused, useElsewhere, useOfFreeVf } from "../in-use/in-use.ts";
-import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
+import { releaseLeasesOf } from "../ipam/unreleased-leases.ts";
 import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
@@ -82,7 +82,7 @@ export function provision(session: Session, pci: string, options: ProvisionOptio
         throw rollBack(attachment, error);
       }
       detach(attachment, attachment.path);
-      releasePendingOf(attachment, pci);
+      releaseLeasesOf(attachment, pci);
       return outcomeOf(plan);
     });
   });
@@ -107,17 +107,17 @@ function choose(
 ): { readonly guid: Guid | undefined; readonly ownGuids: OwnGuids | undefined } {
   if (replace) return { guid: newDerivedGuid(adding, taken), ownGuids: noted };
   const isPlain = orphan?.isCurrent !== true && noted === undefined;
-  const pending = isPlain ? pendingGuids(adding, taken) : undefined;
-  return pending === undefined
+  const ineffective = isPlain ? guidsNotInEffect(adding, taken) : undefined;
+  return ineffective === undefined
     ? { guid: chooseGuid(adding, orphan, noted), ownGuids: noted }
-    : { guid: undefined, ownGuids: pending };
+    : { guid: undefined, ownGuids: ineffective };
 }
 
 /**
  * Returns the GUIDs that the PF has for a VF, as the VF's own, if the VF does not run with them; `undefined` if they are
  * in effect, or cannot come into effect: they are not valid, or another device has them.
  */
-function pendingGuids(adding: AddSession, taken: readonly Guid[]): OwnGuids | undefined {
+function guidsNotInEffect(adding: AddSession, taken: readonly Guid[]): OwnGuids | undefined {
   const { node, vf, pf, request } = adding;
   // Without ib_ipoib, the PF's GUIDs for a VF cannot be read, and a VF with a GUID keeps it.
   if (node.functions.driver(vf.pci) === VFIO_DRIVER || pf.linkIfAny === undefined) return undefined;

@@ -1,7 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
 import { attempt } from "../errors.ts";
-import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
+import { releaseLeasesOf } from "../ipam/unreleased-leases.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import { parseLockContents } from "../lock/vf-owner.ts";
@@ -65,7 +65,7 @@ function releaseOwned(session: Session, pci: string, name: AttachmentName, path:
     restoreByRebind(locked, pci, name);
     removeRecord(locked, path);
     locked.locks.clearOwner();
-    releasePendingOf(locked, pci);
+    releaseLeasesOf(locked, pci);
   });
 }
 

@@ -4,7 +4,7 @@ import type { Result } from "../../cni/result.ts";
 import type { Node } from "../../node/node.ts";
 import type { AddContext, Step } from "../context.ts";
 import { attempt } from "../errors.ts";
-import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
+import { releaseLeasesOf } from "../ipam/unreleased-leases.ts";
 import { withVfLock } from "../lock/locks.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { openContainerNetns } from "../netns.ts";
@@ -81,7 +81,7 @@ function apply(attachment: AddContext, step: Step): void {
 /** Marks the record as complete, and writes the result. */
 function complete(attachment: AddContext, answer: (result: Result) => void): void {
   const { node, state, path, record } = attachment;
-  releasePendingOf(attachment, record.vf.pci);
+  releaseLeasesOf(attachment, record.vf.pci);
   // A signal ends every wait. This check finds a signal that came while the call did not wait, or that ended the wait
   // for the lease of an orphaned attachment, which does not fail the call.
   node.clock.checkInterrupted();

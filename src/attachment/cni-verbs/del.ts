@@ -6,7 +6,7 @@ import { attempt } from "../errors.ts";
 import { clearNamedGuid } from "../go-plugin/clear-guid.ts";
 import { importGoAttachment } from "../go-plugin/import.ts";
 import { callForLease } from "../ipam/ipam.ts";
-import { releasePendingOf } from "../ipam/pending-lease-releases.ts";
+import { releaseLeasesOf } from "../ipam/unreleased-leases.ts";
 import { withVfLock } from "../lock/locks.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { openNetnsIfPresent, recordedNetns, requireOtherNetns } from "../netns.ts";
@@ -44,7 +44,7 @@ export function del(node: Node, request: DelRequest): void {
       const containerNetns = containerOf(node, request, named, record);
       const ipam = callForLease(request.ipam, record);
       detach({ ...stepContextOf(locked, record, containerNetns), ipam }, stored.path);
-      releasePendingOf(locked, pci);
+      releaseLeasesOf(locked, pci);
     });
   });
 }

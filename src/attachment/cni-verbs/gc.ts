@@ -6,7 +6,7 @@ import type { StepContext } from "../context.ts";
 import { attempt, combineErrors } from "../errors.ts";
 import { useOfAttachment, useText } from "../in-use/in-use.ts";
 import { runIpam, supportedVersions } from "../ipam/ipam.ts";
-import { releasePending } from "../ipam/pending-lease-releases.ts";
+import { releaseLeaseAt } from "../ipam/unreleased-leases.ts";
 import { openSession, type Session } from "../lock/session.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import type { GcRequest } from "../requests.ts";
@@ -15,8 +15,8 @@ import { withLockedRecord } from "../restore/locked-record.ts";
 import { holdsVf } from "../vf/holds-vf.ts";
 
 /**
- * GC: detaches the attachments of one network that the runtime does not list, and releases the network's pending
- * leases.
+ * GC: detaches the attachments of one network that the runtime does not list, and releases the leases that orphaned
+ * attachments of the network have left.
  *
  * The list is that of one runtime. Other runtimes of the node can have a network of the same name (a DRA driver beside
  * the container runtime, podman), so an attachment that is missing from the list is not necessarily orphaned. GC
@@ -38,13 +38,15 @@ export function gc(node: Node, request: GcRequest): void {
   }
   const session = openSession(node, request);
   const { state } = session;
-  const stale = attempt("list attachments and pending releases", () => [
+  const stale = attempt("list attachments and unreleased leases", () => [
     ...state.paths().map((path) => (limited: Session) => gcRecord(limited, request, path)),
-    ...state.pendingReleases().map((path) => (limited: Session) => gcPendingRelease(limited, request, path)),
+    ...state
+      .unreleasedLeases()
+      .map((path) => (limited: Session) => gcUnreleasedLease(limited, request, path)),
   ]);
   const failure = combineErrors(
     `not all stale attachments of network ${network} could be removed (the next GC tries again)`,
-    attemptEach(session, "attachments, pending releases and calls of the IPAM plugin", [
+    attemptEach(session, "attachments, unreleased leases and calls of the IPAM plugin", [
       ...stale,
       // The last one has all the time that is left.
       () => forwardToIpam(session, request),
@@ -114,10 +116,10 @@ function recentAddEvidence(attachment: StepContext): string | undefined {
   return `it is younger than ten minutes, so that the list may be older, and its namespace ${record.netns} exists`;
 }
 
-function gcPendingRelease(session: Session, request: GcRequest, path: string): void {
-  attempt(`release the pending lease ${path}`, () => {
+function gcUnreleasedLease(session: Session, request: GcRequest, path: string): void {
+  attempt(`release the unreleased lease ${path}`, () => {
     const record = staleRecord(session, request, path);
-    if (record !== undefined) releasePending(session, path, record);
+    if (record !== undefined) releaseLeaseAt(session, path, record);
   });
 }
 

@@ -71,7 +71,7 @@ function heldVf(
   if (owner !== undefined && !isNamed(owner, name)) {
     const stored = state.findAny(owner);
     if (stored?.record?.vf.pci === pci) return undefined;
-    if (stored?.unreadable !== undefined && !isOfEarlierBoot(session, stored.path)) return undefined;
+    if (stored?.unreadable !== undefined && !isOfEarlierBoot(session)) return undefined;
   }
   if (node.functions.generation(pci) === undefined) {
     // The cache contains only the name of the PF's netdev, which may have another name now.

@@ -15,7 +15,7 @@ export function requireEarlierBoot(
   owner: AttachmentName,
   { path, unreadable }: StoredRecord,
 ): void {
-  if (isOfEarlierBoot(session, path)) return;
+  if (isOfEarlierBoot(session)) return;
   const { containerId, ifname } = owner;
   throw new CniError(
     codes.deviceInUse,
@@ -31,14 +31,10 @@ export function requireEarlierBoot(
  * file, since records are not synced to the disk, and no setting of a VF survives a boot.
  *
  * The lock file contains the boot in which its owner claimed the VF. A lock file that survives a power failure was
- * written before it, so this answer is reliable and does not depend on a clock. In a lock file of an older version the
- * boot is missing; then the record's modification time decides. A clock that was set forward after the first
- * attachments of this boot would make their records look older than the boot. This affects only damaged records of
- * older versions.
+ * written before it, so this answer is reliable and does not depend on a clock. False if the boot is missing: the lock
+ * file was damaged, or the Go plugin made the attachment.
  */
-export function isOfEarlierBoot({ node, state, locks }: VfSession, path: string): boolean {
+export function isOfEarlierBoot({ node, locks }: VfSession): boolean {
   const { ownerBoot } = locks;
-  if (ownerBoot !== undefined) return ownerBoot !== node.clock.bootId();
-  const modified = state.modified(path);
-  return modified !== undefined && modified < node.clock.bootTime();
+  return ownerBoot !== undefined && ownerBoot !== node.clock.bootId();
 }

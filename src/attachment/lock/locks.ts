@@ -30,7 +30,7 @@ export class Locks {
   private ownerName: AttachmentName | undefined;
   private predecessorName: AttachmentName | undefined;
   private bootOfOwner: string | undefined;
-  private pendingReleases = false;
+  private unreleasedLeases = false;
   private guids: OwnGuids | undefined;
   /** A GUID that a network has named for the VF and that is the VF's own; `undefined` if no network has. */
   confirmedGuid: Guid | undefined;
@@ -54,12 +54,12 @@ export class Locks {
     this.acquire(lock, `VF ${pci}`, this.session.deadline);
     this.heldVf = lock;
     const contents = parseLockContents(lock.read());
-    const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, confirmedGuid, holder } = contents;
+    const { owner, predecessor, ownerBoot, hasUnreleasedLeases, ownGuids, confirmedGuid, holder } = contents;
     this.confirmedGuid = confirmedGuid;
     this.podFiles = contents.podFiles;
     this.previousCaller = holder?.verb;
     this.bootOfOwner = ownerBoot;
-    this.pendingReleases = hasPendingReleases;
+    this.unreleasedLeases = hasUnreleasedLeases;
     this.guids = ownGuids;
     // An ADD that was killed after it claimed the VF, and before it wrote a record, has changed nothing: the VF still
     // belongs to the predecessor.
@@ -130,21 +130,21 @@ export class Locks {
     this.write();
   }
 
-  /** Whether this VF has pending releases. */
-  get hasPendingReleases(): boolean {
-    return this.pendingReleases;
+  /** Whether this VF has unreleased leases. */
+  get hasUnreleasedLeases(): boolean {
+    return this.unreleasedLeases;
   }
 
-  /** Notes that the VF has a pending release. Must be called before the release is stored. */
-  notePendingRelease(): void {
-    if (this.pendingReleases) return;
-    this.pendingReleases = true;
+  /** Notes that the VF has an unreleased lease. Must be called before the release is stored. */
+  noteUnreleasedLease(): void {
+    if (this.unreleasedLeases) return;
+    this.unreleasedLeases = true;
     this.write();
   }
 
-  /** Notes that the VF has no pending releases any more. */
-  clearPendingReleases(): void {
-    this.pendingReleases = false;
+  /** Notes that the VF has no unreleased leases any more. */
+  clearUnreleasedLeases(): void {
+    this.unreleasedLeases = false;
     this.write();
   }
 
@@ -258,7 +258,7 @@ export class Locks {
       owner: this.ownerName,
       predecessor: this.predecessorName,
       ownerBoot: this.bootOfOwner,
-      hasPendingReleases: this.pendingReleases,
+      hasUnreleasedLeases: this.unreleasedLeases,
       ownGuids: this.guids,
       confirmedGuid: this.confirmedGuid,
       podFiles: this.podFiles,

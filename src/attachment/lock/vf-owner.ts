@@ -11,10 +11,10 @@ export interface LockContents {
   readonly owner: AttachmentName | undefined;
   /** The previous owner, if the takeover from it was killed before it was complete. */
   readonly predecessor: AttachmentName | undefined;
-  /** ID of the boot during which the owner claimed the VF; `undefined` in lock files of older versions. */
+  /** ID of the boot during which the owner claimed the VF; `undefined` without an owner. */
   readonly ownerBoot: string | undefined;
-  /** Whether this VF has pending releases. */
-  readonly hasPendingReleases: boolean;
+  /** Whether this VF has unreleased leases. */
+  readonly hasUnreleasedLeases: boolean;
   /** The VF's own GUIDs while an attachment gives it others; `undefined` otherwise. */
   readonly ownGuids: OwnGuids | undefined;
   /**
@@ -94,47 +94,33 @@ export function encodeLockContents(contents: LockContents): string {
 
 /** Members that are `undefined` are left out. */
 function encodeWhole(contents: LockContents): string {
-  const { owner, predecessor, ownerBoot, hasPendingReleases, ownGuids, confirmedGuid, podFiles, holder } =
+  const { owner, predecessor, ownerBoot, hasUnreleasedLeases, ownGuids, confirmedGuid, podFiles, holder } =
     contents;
-  // The keys are the same in lock files of every version.
   return JSON.stringify({
     owner,
     predecessor,
-    boot: ownerBoot,
-    owes: hasPendingReleases || undefined,
-    ownGuids: ownGuids && documentOf(ownGuids),
+    ownerBoot,
+    hasUnreleasedLeases: hasUnreleasedLeases || undefined,
+    ownGuids,
     confirmedGuid,
     podFiles,
     holder,
   });
 }
 
-/** Returns the GUIDs with the key that the generation has in lock files of every version. */
-function documentOf({ generation: incarnation, ...others }: OwnGuids) {
-  return { ...others, incarnation };
-}
-
 /** Parses the text of a lock file. Members that are missing or invalid are ignored. */
 export function parseLockContents(text: string): LockContents {
   const note = fromJson(text);
-  const { owner, predecessor, boot, owes, ownGuids, confirmedGuid, podFiles, holder } = isObject(note)
-    ? note
-    : {};
+  const { owner, predecessor, ownerBoot, hasUnreleasedLeases, ownGuids, confirmedGuid, podFiles, holder } =
+    isObject(note) ? note : {};
   return {
     owner: attachmentName(owner) ? owner : undefined,
     predecessor: attachmentName(predecessor) ? predecessor : undefined,
-    ownerBoot: typeof boot === "string" ? boot : undefined,
-    hasPendingReleases: owes === true,
-    ownGuids: ownGuidsIn(ownGuids),
+    ownerBoot: typeof ownerBoot === "string" ? ownerBoot : undefined,
+    hasUnreleasedLeases: hasUnreleasedLeases === true,
+    ownGuids: ownGuidsSchema(ownGuids) ? ownGuids : undefined,
     confirmedGuid: guid(confirmedGuid) ? confirmedGuid : undefined,
     podFiles: podFilesSchema(podFiles) ? podFiles : undefined,
     holder: holderSchema(holder) ? holder : undefined,
   };
-}
-
-function ownGuidsIn(value: unknown): OwnGuids | undefined {
-  if (!isObject(value)) return undefined;
-  const { incarnation: generation, ...others } = value;
-  const guids = { ...others, generation };
-  return ownGuidsSchema(guids) ? guids : undefined;
 }

@@ -98,7 +98,8 @@ function notedHolder(session: AddContext, guid: Guid): NotedHolder | undefined {
 type NotedHolder = GuidHolder & { readonly attachment: AttachmentName };
 
 /**
- * Creates the notes that are missing: the Go plugin, and older versions, do not create them for GUIDs that VFs keep. ADD calls it once for each VF, before the VF has its first note.
+ * Creates the notes that are missing: the Go plugin does not create them. ADD calls it once for each VF, before the VF
+ * has its first note.
  */
 export function noteRecorded({ state: { guidNotes } }: Session, recorded: readonly RecordedGuids[]): void {
   for (const { pci, guids } of recorded) {

@@ -46,22 +46,11 @@ function objectOf(value: unknown): Readonly<Record<string, unknown>> {
 }
 
 /**
- * Returns the member `attachment`. Some of its keys have older names than the record's members, so that every version
- * with this format can read it. The state comes first, so that it is at the same place in every file: see
+ * Returns the member `attachment`. The state comes first, so that it is at the same place in every file: see
  * {@link stateOffset}.
  */
-function documentOf({ state, mode, vf, originals, staleGuids, desired, call, ...others }: AttachmentRecord) {
-  const { generation: incarnation, pci, pf, index } = vf;
-  return {
-    format: FORMAT,
-    state: stateLetter(state),
-    ...others,
-    mode: mode === "netdev" ? undefined : mode === "vfio-pf" ? "vfio" : mode,
-    vf: { pci, pf, index, incarnation },
-    found: { ...originals, leftGuids: staleGuids },
-    wanted: desired,
-    call,
-  };
+function documentOf({ state, ...others }: AttachmentRecord) {
+  return { format: FORMAT, state: stateLetter(state), ...others };
 }
 
 /**
@@ -73,20 +62,8 @@ export function parseRecord(text: string): AttachmentRecord | undefined {
   const document = attachmentPart(text) ?? fromJson(text);
   const part = isObject(document) ? document[KEY] : undefined;
   if (!isObject(part) || part.format !== FORMAT) return undefined;
-  const { state, mode = "netdev", vf, found, wanted, ...others } = part;
-  if (!isObject(vf) || !isObject(found)) return undefined;
-  const { incarnation: generation, ...address } = vf;
-  // Only older versions wrote driverOverride.
-  const { leftGuids: staleGuids, driverOverride: _, ...originals } = found;
-  const record = {
-    ...others,
-    state: stateNamed(state),
-    mode: mode === "vfio" && vf.pci === vf.pf ? "vfio-pf" : mode,
-    vf: { ...address, generation },
-    originals,
-    staleGuids,
-    desired: wanted,
-  };
+  const { format: _, state, ...others } = part;
+  const record = { ...others, state: stateNamed(state) };
   return attachmentRecord(record) ? record : undefined;
 }
 

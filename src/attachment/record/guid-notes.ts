@@ -68,7 +68,7 @@ export class GuidNotes {
     const source = guids.length > 0 ? this.files.inode(this.sourceOf(pci)) : undefined;
     for (const guid of guids) {
       const inode = this.files.inode(this.pathOf(guid));
-      // Older versions wrote separate files.
+      // A file system without links has separate files.
       if (inode !== undefined && (inode === source || this.vfWith(guid) === pci)) this.remove(guid);
     }
   }

@@ -36,12 +36,6 @@ const linkSettings: Schema<LinkSettings> = object({
   xdpHardware: number,
 });
 
-const napiSettings = object({
-  groFlushTimeout: text,
-  napiDeferHardIrqs: optional(text),
-  threaded: optional(text),
-});
-
 const rdmaNames: Schema<RdmaNames> = object({ devices: listOf(text), files: listOf(text) });
 
 const originals = object({
@@ -55,14 +49,12 @@ const originals = object({
   mtu: optional(number),
   up: optional(boolean),
   /**
-   * Further settings of the netdev that a container can change; `undefined` in records of older versions and the Go
-   * plugin.
+   * Further settings of the netdev that a container can change; `undefined` if they are not known, as of an attachment
+   * of the Go plugin.
    */
   settings: optional(linkSettings),
   /** Settings that rtnetlink does not report; `undefined` if ADD gives the VF another GUID, and so another netdev. */
   tuning: optional(listOf(text)),
-  /** The part of `tuning` that older versions recorded. */
-  napi: optional(napiSettings),
   /** IDs of the tcx programs of the netdev; `undefined` if it has no program, or if ADD gives the VF another netdev. */
   tcx: optional(listOf(number)),
   /** The VF's own GUIDs, as its driver read them when it was bound; zero or all-ones for a missing GUID. */
@@ -72,9 +64,9 @@ const originals = object({
   adminNodeGuid: optional(guid),
   adminPortGuid: optional(guid),
   linkState: optional(linkState),
-  /** Names of the VF's RDMA devices and of their files; `undefined` in records of older versions. */
+  /** Names of the VF's RDMA devices and of their files; `undefined` if they are not known. */
   rdma: optional(rdmaNames),
-  /** Names of the RDMA devices with adaptive moderation; `undefined` as for `tuning`, and in records of older versions. */
+  /** Names of the RDMA devices with adaptive moderation; `undefined` as for `tuning`, and if they are not known. */
   adaptiveModeration: optional(listOf(text)),
   /**
    * The RDMA devices, or for a whole PF the port GUID, that the device information file named; `undefined` if it named
@@ -109,10 +101,7 @@ export const attachmentRecord = object({
   /** The function. Its generation is another one after it was destroyed and created again. */
   vf: object({ pci: pciAddress, pf: pciAddress, index: number, generation: text }),
   originals,
-  /**
-   * GUIDs of earlier attachments that may still be on the VF: their records are lost, or an older version wrote this
-   * record.
-   */
+  /** GUIDs of earlier attachments that may still be on the VF: their records are lost. */
   staleGuids: optional(listOf(guid)),
   desired,
   /** The input of ADD. The call that releases the lease may have another input, or none. */

@@ -34,7 +34,7 @@ const EXHAUSTED = ["EMFILE", "ENFILE", "ENOMEM"];
 const longestName = 255;
 
 /**
- * The state directory: a record for each attachment, a lock file for each VF, pending releases, and more. Names of
+ * The state directory: a record for each attachment, a lock file for each VF, unreleased leases, and more. Names of
  * directories and files that are not records begin with a dot, because a container ID cannot.
  */
 export class StateDirectory {
@@ -246,23 +246,23 @@ export class StateDirectory {
   }
 
   /**
-   * Makes a pending release of a record of which only the lease must still be released. The new name contains the VF
+   * Keeps a record of which only the lease must still be released, at another path. The new name contains the VF
    * and the time, so it is unique even if a later attachment of the same name becomes orphaned, too.
    */
   deferRelease(path: string, { vf, since }: AttachmentRecord): void {
-    this.files.makeDirectory(`${STATE_DIRECTORY}/.owed`);
-    this.files.rename(path, `${STATE_DIRECTORY}/.owed/${vf.pci}-${since}`);
+    this.files.makeDirectory(`${STATE_DIRECTORY}/.leases`);
+    this.files.rename(path, `${STATE_DIRECTORY}/.leases/${vf.pci}-${since}`);
   }
 
-  /** Returns the paths of a VF's pending releases. It lists a directory, so callers first check the VF's lock file. */
-  pendingReleasesOf(pci: string): string[] {
-    const names = this.files.list(`${STATE_DIRECTORY}/.owed`).filter((name) => name.startsWith(`${pci}-`));
-    return names.sort().map((name) => `${STATE_DIRECTORY}/.owed/${name}`);
+  /** Returns the paths of a VF's unreleased leases. It lists a directory, so callers first check the VF's lock file. */
+  unreleasedLeasesOf(pci: string): string[] {
+    const names = this.files.list(`${STATE_DIRECTORY}/.leases`).filter((name) => name.startsWith(`${pci}-`));
+    return names.sort().map((name) => `${STATE_DIRECTORY}/.leases/${name}`);
   }
 
-  /** Returns the paths of all pending releases. It lists a directory, so ADD and DEL do not call it. */
-  pendingReleases(): string[] {
-    return this.files.list(`${STATE_DIRECTORY}/.owed`).map((name) => `${STATE_DIRECTORY}/.owed/${name}`);
+  /** Returns the paths of all unreleased leases. It lists a directory, so ADD and DEL do not call it. */
+  unreleasedLeases(): string[] {
+    return this.files.list(`${STATE_DIRECTORY}/.leases`).map((name) => `${STATE_DIRECTORY}/.leases/${name}`);
   }
 
   /** Returns the paths of all records. It lists directories, so ADD and DEL call it only if they need it. */

@@ -4,7 +4,7 @@ import type { Step, StepContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
 import { combineErrors } from "../errors.ts";
 import { type Use, useOfAttachment, useText } from "../in-use/in-use.ts";
-import { deferRelease } from "../ipam/pending-lease-releases.ts";
+import { deferRelease } from "../ipam/unreleased-leases.ts";
 import { requireEarlierBoot } from "../lock/earlier-boot.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { modeOf } from "../modes.ts";
@@ -125,8 +125,8 @@ export function restoreOrphan(
 }
 
 /**
- * Forgets an orphan, after the record of the next attachment is written: the release of its lease becomes pending, and the
- * next attachment becomes the only owner of the VF.
+ * Forgets an orphan, after the record of the next attachment is written: its lease is left to be released later,
+ * and the next attachment becomes the only owner of the VF.
  */
 export function forgetOrphan(
   session: VfSession,

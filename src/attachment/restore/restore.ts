@@ -22,7 +22,7 @@ export interface RestoreOptions {
   readonly next?: {
     /** The steps whose settings stay, because the next attachment has the same ones. */
     readonly kept: readonly Step[];
-    /** Whether the lease stays, and is released after the next ADD (ipam/pending-lease-releases.ts). */
+    /** Whether the lease stays, and is released after the next ADD (ipam/unreleased-leases.ts). */
     readonly takesLease: boolean;
   };
   /** Whether the VF is bound to its driver again in any case, because no search finds all of its devices. */

@@ -54,7 +54,7 @@ export const guid = {
       attachment.hostNetdev = rebind(attachment);
       requireRestored(attachment, target, before);
     }
-    restorePending(attachment, target);
+    restoreGuidsNotInEffect(attachment, target);
   },
 
   verify(attachment) {
@@ -75,7 +75,7 @@ function mayHaveOtherGuids(attachment: StepContext, hasDriver: boolean): boolean
 }
 
 /** Sets the GUIDs at the PF again that the PF had before ADD and that would take effect at the VF's next rebind. */
-function restorePending(attachment: StepContext, target: AdminGuids): void {
+function restoreGuidsNotInEffect(attachment: StepContext, target: AdminGuids): void {
   const { originals } = attachment.record;
   const { adminNodeGuid = originals.nodeGuid, adminPortGuid = originals.portGuid } = originals;
   if (!isUsableGuid(adminNodeGuid) || !isUsableGuid(adminPortGuid)) return;

@@ -116,7 +116,7 @@ function lostDad(settings: LinkSettings, originals: LinkSettings): string[] {
   return isOff ? ["IPv6 duplicate address detection"] : [];
 }
 
-/** Returns settings that are safe for the next container, if the record (older version, Go plugin) has no originals. */
+/** Returns settings that are safe for the next container, if they are not known (Go plugin, lost record). */
 function harmlessSettings(settings: LinkSettings): LinkSettings {
   return { ...settings, flags: IFF_MULTICAST, linkMode: 0, xdpGeneric: 0, xdpDriver: 0, xdpHardware: 0 };
 }

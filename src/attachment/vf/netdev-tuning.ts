@@ -1,5 +1,5 @@
 import type { Link } from "../../node/links.ts";
-import { changedTuning, type NetdevTuning, partsOf, tuningEntry } from "../../node/netdev-tuning.ts";
+import { changedTuning, type NetdevTuning, partsOf } from "../../node/netdev-tuning.ts";
 import type { StepContext } from "../context.ts";
 import { attemptAll } from "../errors.ts";
 import type { AttachmentRecord } from "../record/record.ts";
@@ -35,16 +35,7 @@ export function restoreTuning({ node, record }: StepContext, netdev: Link): stri
 
 /** Returns the tuning that the netdev had before it was in a container; `undefined` if it has not been in one. */
 function originalTuning(record: AttachmentRecord, netdev: Link): NetdevTuning | undefined {
-  const { tuning, napi } = record.originals;
+  const { tuning } = record.originals;
   if (tuning !== undefined) return tuning;
-  // A record of an older version.
-  if (napi !== undefined) {
-    const { groFlushTimeout, napiDeferHardIrqs = "0", threaded = "0" } = napi;
-    return [
-      ...tuningEntry("gro_flush_timeout", groFlushTimeout),
-      ...tuningEntry("napi_defer_hard_irqs", napiDeferHardIrqs),
-      ...tuningEntry("threaded", threaded),
-    ];
-  }
   return isUntouched(record, netdev) ? undefined : [];
 }

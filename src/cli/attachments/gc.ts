@@ -3,7 +3,7 @@ import { gcOrphaned, type LeftBecause } from "../../attachment/admin/gc-orphaned
 import { tidyGuidNotes } from "../../attachment/admin/guid-notes.ts";
 import { attemptEach } from "../../attachment/attempt-each.ts";
 import { attempt } from "../../attachment/errors.ts";
-import { pendingRecord, releasePending } from "../../attachment/ipam/pending-lease-releases.ts";
+import { recordOfLease, releaseLeaseAt } from "../../attachment/ipam/unreleased-leases.ts";
 import { openSession, type Session } from "../../attachment/lock/session.ts";
 import { STATE_DIRECTORY } from "../../attachment/record/state-directory.ts";
 import { messageOf } from "../../cni/error-document.ts";
@@ -14,10 +14,10 @@ import { during } from "../progress.ts";
 import { attachmentAt, type ListedAttachment, recordedAt } from "./attachments.ts";
 import { labelOf, shortId } from "./select.ts";
 
-/** An attachment, or a pending release of the lease of an attachment, as far as its record names it. */
+/** An attachment, or an unreleased lease of the lease of an attachment, as far as its record names it. */
 type Subject = Pick<ListedAttachment, "path"> & Partial<Pick<ListedAttachment, "name" | "pod" | "pci">>;
 
-/** The outcome for one record or pending release. */
+/** The outcome for one record or unreleased lease. */
 export interface GcLine extends Subject {
   readonly outcome: "released" | "would be released" | "left" | "failed";
   /** The reason why it was left, the error, or which part of it was released if not all of it. */
@@ -62,18 +62,18 @@ export function gcEntries(session: Session, { dryRun }: { readonly dryRun: boole
       }),
     );
   });
-  const pendingPaths = attempt("list the pending releases", () => state.pendingReleases().sort());
-  const pending = pendingPaths.map((path) => (limited: Session) => {
+  const leasePaths = attempt("list the unreleased leases", () => state.unreleasedLeases().sort());
+  const leases = leasePaths.map((path) => (limited: Session) => {
     lines.push(
       ...linesOf(session, path, (subject) => {
-        const record = pendingRecord(state, path);
-        const release = () => attempt("release the lease", () => releasePending(limited, path, record));
+        const record = recordOfLease(state, path);
+        const release = () => attempt("release the lease", () => releaseLeaseAt(limited, path, record));
         if (!dryRun) during(`releasing the lease of ${labelOf(subject)}`, release);
         return [{ ...subject, outcome: done, why: "only its lease was left" }];
       }),
     );
   });
-  const stopped = attemptEach(session, "attachments and pending releases", [...records, ...pending]);
+  const stopped = attemptEach(session, "attachments and unreleased leases", [...records, ...leases]);
   lines.push(
     ...stopped.map((error) => ({ path: STATE_DIRECTORY, outcome: "failed" as const, why: messageOf(error) })),
   );

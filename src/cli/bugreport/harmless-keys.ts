@@ -23,10 +23,10 @@ const WORDS: readonly string[] = [
   "omit_range_start omit_range_end node_slice_size",
   // Records, lock files, device information files, and the Go plugin's cache.
   "attachment format needs state containerId netns netnsCookie mode bootId since vf pci pf index generation originals",
-  "staleGuids desired call stdin path altnames up settings napi tuning tcx nodeGuid portGuid adminNodeGuid adminPortGuid",
+  "staleGuids desired call stdin path altnames up settings tuning tcx nodeGuid portGuid adminNodeGuid adminPortGuid",
   "linkState rdma adaptiveModeration devices files deviceInfo driver flags txQueueLength group linkMode gsoMaxSize gsoMaxSegments",
   "gsoIpv4MaxSize groMaxSize groIpv4MaxSize alias broadcast umcast xdpGeneric xdpDriver xdpHardware groFlushTimeout",
-  "napiDeferHardIrqs threaded partition fullMember time carrierTime owner predecessor boot owes ownGuids node port",
+  "napiDeferHardIrqs threaded partition fullMember time carrierTime owner predecessor ownerBoot hasUnreleasedLeases ownGuids node port",
   "instead podFiles pod holder pid verb Master HostIFNames ContIFNames HostIFGUID",
   // Log entries, also in the journal.
   "level command podNamespace podName network ms warnings others error steps step action result CNI_PODNAMESPACE",

@@ -39,7 +39,7 @@ export type FindingId =
   | "guid-none"
   | "guid-missing"
   | "guid-all-ones"
-  | "guid-pending"
+  | "guid-not-in-effect"
   | "guid-duplicate"
   | "guid-left"
   | "guid-unknown"
@@ -76,7 +76,7 @@ export type FindingId =
   | "record-left"
   | "record-unreadable"
   | "record-go-plugin"
-  | "lease-pending"
+  | "lease-unreleased"
   | "vf-destroyed"
   | "check-failed";
 

@@ -36,8 +36,8 @@ function missing(context: DoctorContext, pfs: readonly InventoriedPf[]): Finding
   const noneSetsGuid = needing.length > 0 || context.networks.networks.length === 0;
   if (without.length > 0 && !vfs.some(hasOwnGuid) && noneSetsGuid)
     return noGuid(context, pfs, without, needing);
-  const pending = vfs.filter((vf) => isFree(vf) && isPending(vf));
-  const others = without.filter((vf) => !pending.includes(vf));
+  const ineffective = vfs.filter((vf) => isFree(vf) && isNotInEffect(vf));
+  const others = without.filter((vf) => !ineffective.includes(vf));
   const isAllOnes = ({ nodeGuid, portGuid }: InventoriedVf) =>
     nodeGuid === ALL_ONES_GUID || portGuid === ALL_ONES_GUID;
   const usable = "usable only for networks that set a GUID";
@@ -46,8 +46,8 @@ function missing(context: DoctorContext, pfs: readonly InventoriedPf[]): Finding
       context,
       pfs,
       warning,
-      "guid-pending",
-      pending,
+      "guid-not-in-effect",
+      ineffective,
       "a GUID at the PF that is not in effect",
     ),
     ...provisionFinding(
@@ -182,7 +182,7 @@ function hasOwnGuid(vf: InventoriedVf): boolean {
 }
 
 /** Reports whether the PF stores GUIDs of a VF with which the VF does not run. */
-function isPending({ nodeGuid, portGuid, config }: InventoriedVf): boolean {
+function isNotInEffect({ nodeGuid, portGuid, config }: InventoriedVf): boolean {
   if (!isUsable(config.nodeGuid) || !isUsable(config.portGuid)) return false;
   const differs = (own: Guid | undefined, stored: Guid | undefined) => own !== undefined && own !== stored;
   return differs(nodeGuid, config.nodeGuid) || differs(portGuid, config.portGuid);

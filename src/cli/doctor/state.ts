@@ -78,14 +78,14 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
         }),
       );
   }
-  const pending = new StateDirectory(node.files).pendingReleases().length;
+  const unreleased = new StateDirectory(node.files).unreleasedLeases().length;
   const remedy: Remedy = { command: `${shellWord(program)} gc`, fix: { kind: "gc" } };
   if (left.length > 0) problems.push(...warning("record-left", `left behind: ${listed(left)}`, remedy));
-  if (pending > 0)
+  if (unreleased > 0)
     problems.push(
       ...warning(
-        "lease-pending",
-        `leases of orphaned attachments that are not released yet: ${pending}`,
+        "lease-unreleased",
+        `leases of orphaned attachments that are not released yet: ${unreleased}`,
         remedy,
       ),
     );

@@ -66,7 +66,7 @@ function reportOf(machine: CliContext): NodeReport {
   return {
     pfs: inventory.physicalFunctions().map((pci) => pfReport(machine, attached, pci)),
     attachments: attached.map((each) => attachmentReport(node, each)),
-    owed: new StateDirectory(node.files).pendingReleases().length,
+    unreleasedLeases: new StateDirectory(node.files).unreleasedLeases().length,
   };
 }
 

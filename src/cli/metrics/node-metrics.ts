@@ -7,8 +7,8 @@ import { labelOf } from "./label.ts";
 export interface NodeReport {
   readonly pfs: readonly PfReport[];
   readonly attachments: readonly AttachmentReport[];
-  /** Number of pending releases. */
-  readonly owed: number;
+  /** Number of unreleased leases. */
+  readonly unreleasedLeases: number;
 }
 
 /** A PF, its ports and its VFs. */
@@ -69,7 +69,7 @@ const TRAFFIC = [
 ] as const;
 
 /** Returns the metrics of the node's present state. */
-export function nodeMetrics({ pfs, attachments, owed }: NodeReport): Family[] {
+export function nodeMetrics({ pfs, attachments, unreleasedLeases }: NodeReport): Family[] {
   return [
     {
       name: "ib_sriov_vfs",
@@ -96,10 +96,10 @@ export function nodeMetrics({ pfs, attachments, owed }: NodeReport): Family[] {
       samples: attachments.map(infoOf),
     },
     {
-      name: "ib_sriov_leases_owed",
+      name: "ib_sriov_unreleased_leases",
       help: "Leases of orphaned attachments that are not released yet.",
       type: "gauge",
-      samples: [{ labels: {}, value: owed }],
+      samples: [{ labels: {}, value: unreleasedLeases }],
     },
     ...TRAFFIC.map(
       ([name, what, member]): Family => ({

@@ -52,7 +52,7 @@ look() {
   done
   if [ -e $state/.vf/$vf ]; then
     read -r line <$state/.vf/$vf
-    [[ $line != *'"owner"'* && $line != *'"owes"'* ]] || seen+=" $line"
+    [[ $line != *'"owner"'* && $line != *'"hasUnreleasedLeases"'* ]] || seen+=" $line"
   fi
   for path in "$device"/infiniband{,_verbs,_mad}/*; do seen+=" ${path#"$device/"}"; done
   [ "$device/driver" -ef /sys/bus/pci/drivers/mlx5_core ] || seen+=" no-driver"

@@ -247,7 +247,7 @@ const guidRows: readonly Row[] = [
     finds: [
       ["guid-missing", "warning", /^VF 0000:01:10\.0 has no GUID.*drains/],
       ["guid-all-ones", "warning", /^VF 0000:01:10\.2 has all ones/],
-      ["guid-pending", "warning", /^VF 0000:01:10\.4 has a GUID .*not in effect/],
+      ["guid-not-in-effect", "warning", /^VF 0000:01:10\.4 has a GUID .*not in effect/],
     ],
     not: ["guid-none", "guid-ok", /for each in/, /unbind/],
   },
@@ -269,7 +269,7 @@ const guidRows: readonly Row[] = [
     // Each time another one.
     script: `i=$(cat /tmp/guids 2>/dev/null || echo 10); echo $((i + 1)) >/tmp/guids
       ${setGuid(1, "02:00:00:00:00:00:01:$i")}`,
-    finds: [["guid-pending", "warning", /^VF 0000:01:10\.2 /]],
+    finds: [["guid-not-in-effect", "warning", /^VF 0000:01:10\.2 /]],
     not: ["guid-ok"],
   },
   {

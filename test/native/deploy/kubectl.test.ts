@@ -19,7 +19,7 @@ ib_sriov_vfs{pf="0000:83:00.0",state="used"} 0
 ib_sriov_attachments{condition="attached"} 2
 ib_sriov_attachments{condition="orphaned"} 1
 ib_sriov_attachments{condition="destroyed"} 0
-ib_sriov_leases_owed 1
+ib_sriov_unreleased_leases 1
 ib_sriov_call_duration_seconds_sum{verb="ADD"} 3
 ib_sriov_call_duration_seconds_count{verb="ADD"} 12
 ib_sriov_call_duration_seconds_count{verb="DEL"} 9
@@ -97,7 +97,15 @@ describe("one line for each node", () => {
     ]);
     // This machine has no HCA.
     expect(lines[1]).toMatch(/^node1 +0 +0 +0 +- +[1-9]\d* +\d+$/);
-    expect(columns(lines[2])).toEqual(["node2", "3", "13", "2", "1 orphaned, pending leases: 1", "2", "1"]);
+    expect(columns(lines[2])).toEqual([
+      "node2",
+      "3",
+      "13",
+      "2",
+      "1 orphaned, unreleased leases: 1",
+      "2",
+      "1",
+    ]);
     expect(lines).toHaveLength(3);
   });
 

@@ -207,7 +207,7 @@ test("the own GUID of a VF, if another container has it, is refused with the com
   );
 });
 
-test("attachments of older versions have no notes, and keep their GUIDs all the same", () => {
+test("attachments whose notes are lost keep their GUIDs all the same", () => {
   const simulated = new SimulatedNode({ rdma: "exclusive" });
   simulated.mustAdd(c1, { vf, rdmaIsolation: true });
   const { files } = simulated.machine;

@@ -92,7 +92,7 @@ function externalDriverScenarios(): Scenario[] {
               run: thenAsBefore((simulated) => {
                 simulated.mustDel(c2, machineRequest(request));
                 simulated.mustDel(c1, request);
-                simulated.releasePending();
+                simulated.releaseLeaseAt();
               }),
             },
           ],

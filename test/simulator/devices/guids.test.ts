@@ -143,7 +143,7 @@ test.each([
   simulated.mustDel(podOf(20), requestOf(20));
   // If the last ADD was killed early, the record of pod 19 is still in its place, and its own DEL removes it.
   simulated.mustDel(podOf(19), requestOf(19));
-  simulated.releasePending();
+  simulated.releaseLeaseAt();
   simulated.requireAsBefore("after DEL");
   expect(running(simulated)).toEqual(own);
 });

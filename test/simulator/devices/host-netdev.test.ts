@@ -6,7 +6,6 @@ import { everything } from "../harness/common-requests.ts";
 import { c1, vf } from "../harness/default-node.ts";
 import { refuseAt } from "../harness/faults.ts";
 import { changeSettings, interfaceOf, netdevOnHost } from "../harness/prepare.ts";
-import { pathOf } from "../harness/records.ts";
 import { SimulatedNode } from "../harness/simulated-node.ts";
 import { OpenFile } from "../model/files.ts";
 
@@ -151,25 +150,6 @@ describe("settings that rtnetlink does not report", () => {
     const expectOwn = tune(simulated);
     simulated.killAdd(c1, everything, { call: "links.setVfConfig", effect: "nothing" });
     simulated.mustDel(c1, everything);
-    expectOwn();
-  });
-
-  test("are restored from the record of an older version, as far as it has them", () => {
-    const simulated = new SimulatedNode({});
-    const expectOwn = tune(simulated);
-    simulated.mustAdd(c1, { vf });
-    const { texts } = simulated.machine.files;
-    const text = texts.get(pathOf(c1)) ?? "";
-    const napi = '"napi":{"groFlushTimeout":"20000","napiDeferHardIrqs":"0","threaded":"1"}';
-    texts.set(pathOf(c1), text.replace(/"tuning":\[[^\]]*\]/, napi));
-    expect(texts.get(pathOf(c1))).toContain(napi);
-    interfaceOf(simulated.machine, c1).netdev.tuning = ["threaded=2", ...own.slice(2)];
-    simulated.mustDel(c1, { vf });
-    // The older version did not record the others.
-    netdevOnHost(simulated.machine, vf).tuning = [
-      ...netdevOnHost(simulated.machine, vf).tuning,
-      own[2] ?? "",
-    ];
     expectOwn();
   });
 

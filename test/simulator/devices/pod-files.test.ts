@@ -95,7 +95,7 @@ const thenRetryAndOther: FollowUp = {
     simulated.mustDel(container, request);
     simulated.mustAdd(otherPod, request);
     simulated.mustDel(otherPod, request);
-    simulated.releasePending();
+    simulated.releaseLeaseAt();
     simulated.requireAsBefore("after the other's DEL");
   },
 };

@@ -44,7 +44,7 @@ describe("a VF is not rebound", () => {
     expect(rebinds(simulated.killAdd(c2, everything, { call: "links.move" }))).toBe(0);
     expect(rebinds(simulated.mustAdd(c3, everything))).toBe(0);
     simulated.mustDel(c3, everything);
-    simulated.releasePending();
+    simulated.releaseLeaseAt();
     simulated.requireAsBefore("after DEL");
   });
 });

@@ -88,7 +88,7 @@ export const partitioned: Setting = { partition: { pkey: 0x8005, delay: 900 } };
 
 /** Returns requests on nodes that differ from the default one. */
 export function requestsOnOtherNodes(): NamedRequest[] {
-  const pendingGuid = guid("0a:00:00:00:00:00:00:55");
+  const guidNotInEffect = guid("0a:00:00:00:00:00:00:55");
   const prevResult: Result = {
     ...emptyResult(),
     interfaces: [{ name: "eth0", sandbox: "/run/netns/a" }],
@@ -98,12 +98,12 @@ export function requestsOnOtherNodes(): NamedRequest[] {
     { name: "a kernel that cannot report VFs", request: everything, setting: { vfConfigUnreadable: true } },
     { name: "netdevs appear late", request: everything, setting: { lateNetdev: 60 } },
     { name: "a slow IPAM plugin", request: everything, setting: { slowIpam: 500 } },
-    { name: "another GUID is set at the PF", request: everything, setting: { pendingGuid } },
-    { name: "another GUID is set at the PF, none requested", request: { vf }, setting: { pendingGuid } },
+    { name: "another GUID is set at the PF", request: everything, setting: { guidNotInEffect } },
+    { name: "another GUID is set at the PF, none requested", request: { vf }, setting: { guidNotInEffect } },
     {
       name: "the GUID is set at the PF, but not in effect",
       request: everything,
-      setting: { pendingGuid: requestedGuid },
+      setting: { guidNotInEffect: requestedGuid },
     },
     { name: "a chain", request: { ...everything, prevResult }, setting: {} },
     { name: "udev renames soon", request: everything, setting: { udev: 8 } },

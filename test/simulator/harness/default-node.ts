@@ -80,7 +80,7 @@ export interface Setting {
   /** The firmware accepts GUIDs, but they never take effect. */
   readonly dropsGuids?: boolean;
   /** The GUID, for node and port, that is set at the PF and not in effect yet. */
-  readonly pendingGuid?: Guid;
+  readonly guidNotInEffect?: Guid;
   /** Each RDMA device belongs to one namespace, and its netdev is created in the host's or in the same namespace. */
   readonly rdma?: "exclusive" | "netdev follows";
   /** The number of RDMA devices of each function. */
@@ -126,9 +126,9 @@ function apply(setting: Setting, machine: Machine): void {
   const { bus, leases } = machine;
   const target = bus.vf(vf, "set up");
   if (setting.vfConfigUnreadable !== true) target.linkState = "disable";
-  if (setting.pendingGuid !== undefined) {
-    target.adminNodeGuid = setting.pendingGuid;
-    target.adminPortGuid = setting.pendingGuid;
+  if (setting.guidNotInEffect !== undefined) {
+    target.adminNodeGuid = setting.guidNotInEffect;
+    target.adminPortGuid = setting.guidNotInEffect;
   }
   const netdev = machine.host.ofFunction(vf)[0]?.[1];
   if (setting.connected === true && netdev !== undefined) {

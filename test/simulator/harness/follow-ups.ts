@@ -18,7 +18,7 @@ export const thenDel: FollowUp = {
   name: "then its DEL",
   run(simulated, pod, request) {
     simulated.mustDel(pod, request);
-    simulated.releasePending();
+    simulated.releaseLeaseAt();
     simulated.requireAsBefore("after DEL");
   },
 };
@@ -29,7 +29,7 @@ export const thenDelWithoutNamespace: FollowUp = {
   run(simulated, pod, request) {
     simulated.deleteNamespace(pod);
     simulated.mustDel(pod, request, null);
-    simulated.releasePending();
+    simulated.releaseLeaseAt();
     simulated.requireAsBefore("after DEL");
   },
 };
@@ -50,7 +50,7 @@ export function thenDelOfBoth(
         if (ran.end === "done") simulated.requireAttached(pod, request, ran);
         simulated.mustDel(pod, request);
       }
-      simulated.releasePending();
+      simulated.releaseLeaseAt();
       simulated.requireAsBefore("after both DELs");
     },
   };
@@ -94,14 +94,14 @@ function addAnother(simulated: SimulatedNode, pod: Pod, next: Pod, request: Atta
   }
   const ran = simulated.mustAdd(next, request);
   // ADD also releases the leases of the orphaned attachments of the VF, however many there are.
-  const pending = simulated.pendingReleases();
-  if (ran.end === "done" && pending.length > 0) simulated.problems.push(`still pending: ${pending}`);
+  const leases = simulated.unreleasedLeases();
+  if (ran.end === "done" && leases.length > 0) simulated.problems.push(`still unreleased: ${leases}`);
   return ran;
 }
 
 function delAnother(simulated: SimulatedNode, next: Pod, request: AttachmentRequest): void {
   simulated.mustDel(next, request);
-  simulated.releasePending();
+  simulated.releaseLeaseAt();
   simulated.requireAsBefore("after the other's DEL");
 }
 
@@ -116,7 +116,7 @@ export const thenAgain: FollowUp = {
       if (ran.end !== "failed") simulated.problems.push("an attachment was made twice");
     } else simulated.mustAdd(pod, request);
     simulated.mustDel(pod, request);
-    simulated.releasePending();
+    simulated.releaseLeaseAt();
     simulated.requireAsBefore("after DEL");
   },
 };

@@ -1,6 +1,6 @@
 import { afterEach, expect } from "vitest";
 import type { ProvisionOptions } from "../../../src/attachment/admin/provision.ts";
-import { releasePending } from "../../../src/attachment/ipam/pending-lease-releases.ts";
+import { releaseLeaseAt } from "../../../src/attachment/ipam/unreleased-leases.ts";
 import { openSession } from "../../../src/attachment/lock/session.ts";
 import type { AttachmentName } from "../../../src/attachment/record/record.ts";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
@@ -194,13 +194,13 @@ export class SimulatedNode {
     this.#deleted.push(pod.netns.slice(pod.netns.lastIndexOf("/") + 1));
   }
 
-  /** Does the pending releases, as a later call would. */
-  releasePending(): void {
-    for (const path of this.pendingReleases()) {
+  /** Does the unreleased leases, as a later call would. */
+  releaseLeaseAt(): void {
+    for (const path of this.unreleasedLeases()) {
       verbs.run(this.machine, c1, "DEL", (node, warn) => {
         const deadline = node.clock.now() + 5000;
         const session = openSession(node, { deadline, warn, observe: unobserved });
-        releasePending(session, path, session.state.read(path)?.record);
+        releaseLeaseAt(session, path, session.state.read(path)?.record);
       });
     }
   }
@@ -210,10 +210,10 @@ export class SimulatedNode {
     return [...recordsOf(this.machine)].flatMap(([path, record]) => (record.vf.pci === pci ? [path] : []));
   }
 
-  /** Returns the paths of the pending releases. */
-  pendingReleases(): string[] {
+  /** Returns the paths of the unreleased leases. */
+  unreleasedLeases(): string[] {
     return [...this.machine.files.texts.keys()].filter((path) =>
-      path.startsWith(`${STATE_DIRECTORY}/.owed/`),
+      path.startsWith(`${STATE_DIRECTORY}/.leases/`),
     );
   }
 
@@ -253,7 +253,7 @@ export class SimulatedNode {
   /** Requires that the node is as before if nothing is attached: the last check of each test, in its teardown. */
   requireAsBeforeIfFree(): void {
     if (this.#attachments().length > 0) return;
-    this.releasePending();
+    this.releaseLeaseAt();
     this.requireAsBefore("at the end of the test");
   }
 

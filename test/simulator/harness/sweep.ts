@@ -106,7 +106,7 @@ function runCase(
 ): void {
   const { pod, request } = scenario;
   if (each?.hidesVfConfig && request.linkState !== undefined) simulated.allowDifference("link state");
-  if (each?.hidesVfConfig && scenario.setting.pendingGuid !== undefined)
+  if (each?.hidesVfConfig && scenario.setting.guidNotInEffect !== undefined)
     simulated.allowDifference("GUIDs on file");
   const vf = simulated.machine.bus.vfs.get(request.vf);
   const isExternal = vf?.probed?.driver === "vfio-pci" || vf?.driverOverride === "vfio-pci";

@@ -151,7 +151,7 @@ function interleavings(): Interleaving[] {
         if (ran.end === "failed") simulated.problems.push("ADD has failed");
         simulated.mustDel(c1, everything);
         simulated.mustDel(c2, quickRequest);
-        simulated.releasePending();
+        simulated.releaseLeaseAt();
         simulated.requireAsBefore("after both DELs");
       },
     },
@@ -212,7 +212,7 @@ function interleavings(): Interleaving[] {
               simulated.mustDel(c2, otherRequest);
             }
             simulated.mustDel(c1, request, null);
-            simulated.releasePending();
+            simulated.releaseLeaseAt();
             simulated.requireAsBefore("after DEL");
           },
         };

@@ -15,7 +15,6 @@ import { SimulatedNode } from "../harness/simulated-node.ts";
 import { originalsOf } from "../harness/snapshot.ts";
 import { type Scenario, testScenarios } from "../harness/sweep.ts";
 import type { Machine } from "../model/machine.ts";
-import { EPOCH } from "../model/timeline.ts";
 
 const record = pathOf(c1);
 
@@ -200,22 +199,15 @@ describe.each(kinds)("a record that is %s", (kind) => {
     simulated.mustDel(c2, request);
   });
 
-  test.each([
-    ["older than this boot", -1000, "done"],
-    ["of this boot", +1000, "failed"],
-  ] as const)(
-    "and whose VF was claimed by an older version: its modification time shows that it is %s",
-    (_, seconds, end) => {
-      const simulated = unreadable(kind);
-      const { files } = simulated.machine;
-      const note = JSON.parse(files.texts.get(`${STATE_DIRECTORY}/.vf/${vf}`) ?? "");
-      expect(note.boot).toBe(simulated.machine.bootId);
-      files.texts.set(`${STATE_DIRECTORY}/.vf/${vf}`, JSON.stringify({ ...note, boot: undefined }));
-      files.modified.set(record, EPOCH + seconds);
-      simulated.changeNode(reboot);
-      expect(simulated.add(c2, { ...everything, linkState: "disable" }).end).toBe(end);
-    },
-  );
+  test("and whose lock file does not contain the boot of its owner keeps the VF", () => {
+    const simulated = unreadable(kind);
+    const { files } = simulated.machine;
+    const note = JSON.parse(files.texts.get(`${STATE_DIRECTORY}/.vf/${vf}`) ?? "");
+    expect(note.ownerBoot).toBe(simulated.machine.bootId);
+    files.texts.set(`${STATE_DIRECTORY}/.vf/${vf}`, JSON.stringify({ ...note, ownerBoot: undefined }));
+    simulated.changeNode(reboot);
+    expect(simulated.add(c2, { ...everything, linkState: "disable" }).end).toBe("failed");
+  });
 });
 
 describe("a record of a virtual machine that cannot be read", () => {

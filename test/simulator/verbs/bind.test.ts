@@ -35,7 +35,7 @@ function again(pci: string, name: string | undefined): FollowUp {
     run(simulated) {
       const { end, error } = simulated.bind(pci, undefined, name);
       if (end !== "done") simulated.problems.push(`every bind fails: ${messageChain(error)}`);
-      simulated.releasePending();
+      simulated.releaseLeaseAt();
       simulated.requireAsBefore("after bind");
     },
   };
@@ -51,7 +51,7 @@ const thenAdd: FollowUp = {
     if (ran.end !== "done" && !isBegun) simulated.bind(freshVf);
     simulated.mustAdd(c2, request);
     simulated.mustDel(c2, request);
-    simulated.releasePending();
+    simulated.releaseLeaseAt();
     simulated.requireAsBefore("after DEL");
   },
 };

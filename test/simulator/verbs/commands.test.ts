@@ -148,7 +148,7 @@ describe("gc", () => {
     expect(files.read(note)).toBeUndefined();
   });
 
-  test("creates the notes of GUIDs that attachments of older versions and of the Go plugin do not have", () => {
+  test("creates the notes of GUIDs that attachments of the Go plugin and attachments with lost notes do not have", () => {
     const simulated = new SimulatedNode({});
     const { files } = simulated.machine;
     simulated.mustAdd(c1, { vf });

@@ -42,12 +42,12 @@ describe("time", () => {
     expect(error).toMatchObject({
       code: codes.tryAgain,
       message: expect.stringContaining(
-        "2 of 4 attachments, pending releases and calls of the IPAM plugin are left",
+        "2 of 4 attachments, unreleased leases and calls of the IPAM plugin are left",
       ),
     });
     expect(ipamVerbs(simulated.machine)).toEqual(["DEL"]);
     expect(simulated.machine.host.ofFunction(freshVf)).toEqual(before);
-    expect(simulated.pendingReleases()).toEqual([]);
+    expect(simulated.unreleasedLeases()).toEqual([]);
   });
 
   test("that is up in the command gc is a line of its output", () => {
@@ -61,6 +61,6 @@ describe("time", () => {
       return undefined;
     });
     expect(end).toBe("failed");
-    expect(messageChain(error)).toContain("2 of 3 attachments and pending releases are left");
+    expect(messageChain(error)).toContain("2 of 3 attachments and unreleased leases are left");
   });
 });

@@ -31,7 +31,7 @@ function gcScenarios(): Scenario[] {
     ...orphanedScenarios(),
     ...unlistedScenarios(),
     ...killedScenarios(),
-    pendingReleaseScenario(),
+    unreleasedLeaseScenario(),
     severalScenario(),
   ];
 }
@@ -74,16 +74,16 @@ function killedScenarios(): Scenario[] {
   }));
 }
 
-/** Returns GC after a killed takeover: the lease of the stale attachment is still pending. */
-function pendingReleaseScenario(): Scenario {
+/** Returns GC after a killed takeover: the lease of the orphaned attachment is unreleased. */
+function unreleasedLeaseScenario(): Scenario {
   return {
-    name: "GC of a container and of a pending release of another container",
+    name: "GC of a container and of an unreleased lease of another container",
     pod: c2,
     arrange: (simulated) => {
       simulated.killAdd(c1, everything, { call: "links.move" });
       simulated.killAdd(c2, everything, { call: "files.rename" });
-      if (simulated.pendingReleases().length !== 1)
-        simulated.problems.push("there is not one pending release");
+      if (simulated.unreleasedLeases().length !== 1)
+        simulated.problems.push("there is not one unreleased lease");
     },
     verb: (simulated, fault) => simulated.gc([], fault),
     followUps: [thenGc, thenAnother(c3, same)],
@@ -194,13 +194,13 @@ describe("GC keeps", () => {
     expect(simulated.machine.bus.driverOf(vf)).toBeDefined();
   });
 
-  test("a pending release of a container that is in the list", () => {
+  test("an unreleased lease of a container that is in the list", () => {
     total++;
     const simulated = new SimulatedNode({});
     simulated.killAdd(c1, everything, { call: "links.move" });
     simulated.killAdd(c2, everything, { call: "files.rename" });
     simulated.mustGc([c1]);
-    expect(simulated.pendingReleases()).toHaveLength(1);
+    expect(simulated.unreleasedLeases()).toHaveLength(1);
     expect([...simulated.machine.leases.leases.values()]).toContain("c1 net1");
     simulated.mustGc([]);
     simulated.requireAsBefore("after GC");

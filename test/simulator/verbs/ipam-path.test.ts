@@ -38,7 +38,7 @@ describe("if the CNI_PATH of ADD has no plugin any more, the caller's CNI_PATH i
     movePlugins(simulated);
     simulated.deleteNamespace(c1);
     simulated.mustAdd(c2, everything);
-    expect(simulated.pendingReleases()).toEqual([]);
+    expect(simulated.unreleasedLeases()).toEqual([]);
     simulated.mustDel(c2, everything);
     simulated.requireAsBefore("after DEL");
   });

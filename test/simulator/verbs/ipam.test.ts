@@ -59,7 +59,7 @@ function badIpamScenarios(): Scenario[] {
   }));
 }
 
-/** Returns ADD with a plugin that is missing, or that fails for each verb: without a lease, no release is pending. */
+/** Returns ADD with a plugin that is missing, or that fails for each verb: without a lease, nothing is left to release. */
 function brokenIpamScenarios(): Scenario[] {
   const breakPlugin: Record<string, (simulated: SimulatedNode) => void> = {
     "is missing": ({ machine }) => void machine.programs.delete(path),
@@ -161,9 +161,9 @@ test("the next ADD releases the leases of all orphaned attachments", () => {
   simulated.killAdd(c1, everything, { call: "processes.start" });
   // Each ADD takes the VF over from the one before, and is killed before it has released that lease.
   simulated.killAdd(c2, everything, { call: "processes.start" });
-  expect(simulated.pendingReleases()).toHaveLength(1);
+  expect(simulated.unreleasedLeases()).toHaveLength(1);
   simulated.mustAdd(c3, everything);
-  expect(simulated.pendingReleases()).toEqual([]);
+  expect(simulated.unreleasedLeases()).toEqual([]);
   expect([...simulated.machine.leases.leases.values()].filter((holder) => /^c[12] /.test(holder))).toEqual(
     [],
   );
@@ -206,19 +206,19 @@ test("names of maximum length fit into the lock file, also during a takeover", (
 test("the last attachment's DEL releases the leases of all orphaned attachments", () => {
   const simulated = new SimulatedNode({});
   for (const pod of [c1, c2, c3]) simulated.killAdd(pod, everything, { call: "processes.start" });
-  expect(simulated.pendingReleases()).toHaveLength(2);
+  expect(simulated.unreleasedLeases()).toHaveLength(2);
   simulated.mustDel(c3, everything);
   simulated.requireAsBefore("after DEL");
 });
 
-test("leases that cannot be released at once stay pending", () => {
+test("leases that cannot be released at once stay for a later call", () => {
   const simulated = new SimulatedNode({});
   for (const pod of [c1, c2]) simulated.killAdd(pod, everything, { call: "processes.start" });
   let started = 0;
   const onlyAdd: Fault = ({ call }) =>
     call === "processes.start" && ++started > 1 ? { end: new Refusal("EAGAIN", call) } : undefined;
   expect(simulated.add(c3, everything, onlyAdd).end).toBe("done");
-  expect(simulated.pendingReleases()).toHaveLength(2);
+  expect(simulated.unreleasedLeases()).toHaveLength(2);
   simulated.mustDel(c3, everything);
   simulated.requireAsBefore("after DEL");
 });
@@ -228,15 +228,15 @@ test("a lease that its container has again is not released", () => {
   simulated.killAdd(c1, everything, { call: "processes.start" });
   // Takes the VF over, and is killed before it has released c1's lease.
   simulated.killAdd(c2, everything, { call: "files.rename" });
-  expect(simulated.pendingReleases()).toHaveLength(1);
+  expect(simulated.unreleasedLeases()).toHaveLength(1);
 
   // The same container again, on another VF. The first ADD fails because a lease of the same name exists; its rollback
   // releases that.
   const again = { ...everything, vf: freshVf, guid: guid("02:00:00:00:00:00:00:79") };
   expect(simulated.add(c1, again).end).toBe("failed");
   expect(simulated.mustAdd(c1, again).end).toBe("done");
-  simulated.releasePending();
-  expect(simulated.pendingReleases()).toEqual([]);
+  simulated.releaseLeaseAt();
+  expect(simulated.unreleasedLeases()).toEqual([]);
   expect([...simulated.machine.leases.leases.values()]).toContain("c1 net1");
 
   simulated.mustDel(c1, again);
@@ -244,13 +244,13 @@ test("a lease that its container has again is not released", () => {
   simulated.requireAsBefore("after both DELs");
 });
 
-test("two leases of one container in two networks are both pending, and both are released", () => {
+test("two leases of one container in two networks are both released", () => {
   const simulated = new SimulatedNode({});
   for (const request of [everything, { ...everything, network: "othernet" }]) {
     simulated.killAdd(c1, request, { call: "links.move" });
     simulated.killAdd(c2, everything, { call: "files.rename" });
   }
-  expect(simulated.pendingReleases()).toHaveLength(3);
+  expect(simulated.unreleasedLeases()).toHaveLength(3);
   simulated.mustDel(c2, everything);
   simulated.requireAsBefore("after DEL");
   expect(simulated.machine.bus.driverOf(vf)).toBeDefined();

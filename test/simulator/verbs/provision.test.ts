@@ -20,7 +20,7 @@ function probeWith({ bus }: Machine, adminNodeGuid: Guid, adminPortGuid: Guid): 
 }
 
 /** The PF has GUIDs for the fresh VF that are not in effect. As before means: they are in effect. */
-function setPendingGuids(simulated: SimulatedNode): void {
+function setGuidsNotInEffect(simulated: SimulatedNode): void {
   const { node, port } = administratorsGuids;
   simulated.changeNode((machine) => probeWith(machine, node, port));
   probeWith(simulated.machine, ZERO_GUID, ZERO_GUID);
@@ -29,7 +29,7 @@ function setPendingGuids(simulated: SimulatedNode): void {
 }
 
 /** If the kernel did not report the PF's GUIDs, `provision` has assigned the derived GUID instead. */
-function restorePendingGuids({ machine }: SimulatedNode): void {
+function resetGuidsNotInEffect({ machine }: SimulatedNode): void {
   const { node, port } = administratorsGuids;
   if (machine.bus.vf(freshVf, "look").probed?.portGuid === freshGuid) probeWith(machine, node, port);
 }
@@ -52,7 +52,7 @@ function provisionScenarios(): Scenario[] {
   const cases = [
     ["a fresh VF", freshVf, {}, arrange],
     ["a VF without a driver that bind was killed for", freshVf, {}, killBind],
-    ["a VF whose PF has GUIDs for it that are not in effect", freshVf, {}, setPendingGuids],
+    ["a VF whose PF has GUIDs for it that are not in effect", freshVf, {}, setGuidsNotInEffect],
     ["a VF that has a GUID", vf, {}, arrange],
     ["a VF for virtual machines", vf, { vfio: true }, arrange],
     ["a VF without a netdev", vf, { rdmaOnly: true }, arrange],
@@ -79,8 +79,8 @@ function provisionScenarios(): Scenario[] {
         run(simulated) {
           completeProbe(simulated);
           if (simulated.provision(pci).end !== "done") simulated.problems.push("every provision fails");
-          if (before === setPendingGuids) restorePendingGuids(simulated);
-          simulated.releasePending();
+          if (before === setGuidsNotInEffect) resetGuidsNotInEffect(simulated);
+          simulated.releaseLeaseAt();
           simulated.requireAsBefore("after provision");
         },
       },
@@ -102,7 +102,7 @@ describe("provision", () => {
 
   test("puts GUIDs into effect that the PF has for the VF", () => {
     const simulated = new SimulatedNode({});
-    setPendingGuids(simulated);
+    setGuidsNotInEffect(simulated);
     expect(rebinds(simulated.provision(freshVf))).toBe(1);
     const { node: nodeGuid, port: portGuid } = administratorsGuids;
     expect(simulated.machine.bus.vf(freshVf, "look").probed).toMatchObject({ nodeGuid, portGuid });

@@ -35,7 +35,7 @@ const families: readonly Family[] = [
       },
     ],
     attachments: [{ condition: "attached", ...names }],
-    owed: 0,
+    unreleasedLeases: 0,
   }),
   ...callMetrics('{"apply GUID":[1,0,1]}\n'),
   ...agentMetrics({

@@ -12,7 +12,7 @@ const empty = {
   owner: undefined,
   predecessor: undefined,
   ownerBoot: undefined,
-  hasPendingReleases: false,
+  hasUnreleasedLeases: false,
   ownGuids: undefined,
   confirmedGuid: undefined,
   podFiles: undefined,
@@ -51,7 +51,7 @@ test("names of maximum length and the most GUIDs fit, and only the description o
     owner: name("a"),
     predecessor: name("b"),
     ownerBoot: ownGuids.bootId,
-    hasPendingReleases: true,
+    hasUnreleasedLeases: true,
     ownGuids: { ...ownGuids, generation: "18446744073709551615", instead: new Array(5).fill(ownGuids.node) },
     confirmedGuid: ownGuids.node,
     podFiles: { pod: containerKey("c".repeat(239)), files: ["uverbs1023", "umad1023"] },
@@ -77,8 +77,8 @@ test.each([
   ["a missing port GUID", { ...ownGuids, port: undefined }],
   ["an invalid boot ID", { ...ownGuids, bootId: 1 }],
 ])("GUIDs that cannot be read (%s) are ignored", (_, damaged) => {
-  expect(parseLockContents(JSON.stringify({ owes: true, ownGuids: damaged }))).toEqual({
+  expect(parseLockContents(JSON.stringify({ hasUnreleasedLeases: true, ownGuids: damaged }))).toEqual({
     ...empty,
-    hasPendingReleases: true,
+    hasUnreleasedLeases: true,
   });
 });

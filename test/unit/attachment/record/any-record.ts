@@ -42,8 +42,6 @@ const pci = fc
 const time = fc.oneof(fc.nat(), fc.maxSafeNat(), fc.double({ min: 0, noNaN: true, noDefaultInfinity: true }));
 const maybe = <T>(some: fc.Arbitrary<T>) => fc.option(some, { nil: undefined });
 
-const digits = fc.nat().map(String);
-
 const settings: Arbitraries<LinkSettings> = {
   flags: fc.nat(),
   txQueueLength: maybe(fc.nat()),
@@ -69,9 +67,6 @@ const originals: Arbitraries<Originals> = {
   mtu: maybe(fc.nat()),
   up: maybe(fc.boolean()),
   settings: maybe(fc.record(settings)),
-  napi: maybe(
-    fc.record({ groFlushTimeout: digits, napiDeferHardIrqs: maybe(digits), threaded: maybe(digits) }),
-  ),
   tuning: maybe(texts),
   tcx: maybe(fc.array(fc.nat(), { maxLength: 3 })),
   nodeGuid: guid,

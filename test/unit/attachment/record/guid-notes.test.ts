@@ -46,7 +46,7 @@ test("a file system without links gets files", () => {
   expect(notes.create(taken, one)).toBe("taken");
 });
 
-test("the note of an older version is removed, although it is a separate file", () => {
+test("a note that is a separate file, and not a link, is removed too", () => {
   const { tree, files, notes } = setUp();
   notes.prepare(one);
   tree.write(file, one);

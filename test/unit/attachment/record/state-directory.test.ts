@@ -168,15 +168,15 @@ describe("the state directory", () => {
     expect(state.find(other)?.record).toMatchObject(other);
   });
 
-  test("moves the record of a pending release to a directory that is not searched for attachments", () => {
+  test("moves the record of an unreleased lease to a directory that is not searched for attachments", () => {
     const { state } = setUp();
     const path = state.create(aRecord(), "ib0") ?? "";
     state.deferRelease(path, aRecord());
-    const owed = `${root}/.owed/0000:03:00.2-1795506227622`;
-    expect(state.pendingReleasesOf("0000:03:00.2")).toEqual([owed]);
-    expect(state.pendingReleasesOf("0000:03:00.20")).toEqual([]);
+    const lease = `${root}/.leases/0000:03:00.2-1795506227622`;
+    expect(state.unreleasedLeasesOf("0000:03:00.2")).toEqual([lease]);
+    expect(state.unreleasedLeasesOf("0000:03:00.20")).toEqual([]);
     expect(state.find(aRecord())).toBeUndefined();
-    expect(state.read(owed)?.record).toMatchObject(aRecord());
+    expect(state.read(lease)?.record).toMatchObject(aRecord());
     expect(state.paths()).toEqual([]);
   });
 

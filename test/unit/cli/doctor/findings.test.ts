@@ -185,7 +185,7 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "guid-missing": () => guidsOf(aVf(0), aVf(1, none)),
   "guid-all-ones": () =>
     guidsOf(aVf(0), aVf(1, { ...none, nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID })),
-  "guid-pending": () => guidsOf(aVf(0, { nodeGuid: own, portGuid: own })),
+  "guid-not-in-effect": () => guidsOf(aVf(0, { nodeGuid: own, portGuid: own })),
   "guid-duplicate": () => {
     const twins = { nodeGuid: own, portGuid: own };
     return guidsOf(aVf(0, twins), aVf(1, twins));
@@ -246,7 +246,7 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   "record-left": () => record({ condition: "orphaned" }),
   "record-unreadable": () => record({ condition: "unreadable", unreadable: "it has format 2" }),
   "record-go-plugin": () => record({ condition: "external" }, {}, { functions: { driver: () => undefined } }),
-  "lease-pending": () => record({}, { "/var/lib/cni/ib-sriov/.owed/0000:03:00.2-1": "{}" }),
+  "lease-unreleased": () => record({}, { "/var/lib/cni/ib-sriov/.leases/0000:03:00.2-1": "{}" }),
   "vf-destroyed": () => record({ condition: "destroyed" }),
   "check-failed": () => {
     const context = aDoctorContext({}, {}, { rdma: { isExclusive: refuse } });

@@ -147,13 +147,13 @@ test.each([
 ])("a GUID that only the PF stores is not in effect: the VF has %s", (_, running) => {
   expect(examine(aPf([aVf(0, running), aVf(1)]))).toEqual([
     [
-      "warning guid-pending: VF 0000:03:00.2 has a GUID at the PF that is not in effect",
+      "warning guid-not-in-effect: VF 0000:03:00.2 has a GUID at the PF that is not in effect",
       "ib-sriov provision 0000:03:00.2",
     ],
   ]);
 });
 
-test("a GUID that the PF does not report, or that the VF does not report, is not called pending", () => {
+test("a GUID that the PF does not report, or that the VF does not report, is not called ineffective", () => {
   const config = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
   expect(examine(aPf([aVf(0, { config })]))[0]?.[0]).toMatch(/^ok/);
   expect(examine(aPf([aVf(0, { nodeGuid: undefined, portGuid: undefined })]))[0]?.[0]).toMatch(

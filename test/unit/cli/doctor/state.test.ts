@@ -120,8 +120,11 @@ describe("records", () => {
   });
 
   test("of which only the lease remains are for gc", () => {
-    expect(examine([], { [`${root}/.owed/0000:03:00.2-1`]: "{}" })).toEqual([
-      ["warning lease-pending: leases of orphaned attachments that are not released yet: 1", "ib-sriov gc"],
+    expect(examine([], { [`${root}/.leases/0000:03:00.2-1`]: "{}" })).toEqual([
+      [
+        "warning lease-unreleased: leases of orphaned attachments that are not released yet: 1",
+        "ib-sriov gc",
+      ],
     ]);
   });
 

@@ -153,13 +153,13 @@ const report: NodeReport = {
     attachment,
     { ...attachment, condition: "in progress", container: "c2", pod: "" },
   ],
-  owed: 1,
+  unreleasedLeases: 1,
 };
 
 describe("the state of the node", () => {
   const text = exposition(nodeMetrics({ ...report, attachments: report.attachments.slice(1) }));
 
-  test("VFs, attachments and pending releases", () => {
+  test("VFs, attachments and unreleased leases", () => {
     expect(values(text, "ib_sriov_vfs")).toEqual({
       'ib_sriov_vfs{pf="0000:03:00.0",state="free"}': 5,
       'ib_sriov_vfs{pf="0000:03:00.0",state="used"}': 3,
@@ -169,7 +169,7 @@ describe("the state of the node", () => {
       'ib_sriov_attachments{condition="in-progress"}': 1,
       'ib_sriov_attachments{condition="cleanup-failed"}': 0,
     });
-    expect(values(text, "ib_sriov_leases_owed")).toEqual({ "ib_sriov_leases_owed{}": 1 });
+    expect(values(text, "ib_sriov_unreleased_leases")).toEqual({ "ib_sriov_unreleased_leases{}": 1 });
   });
 
   test("an attachment names its pod and devices", () => {

@@ -12,56 +12,55 @@ import { type IpamCall, ipamCallOf, runIpam, sameLease } from "./ipam.ts";
 const releaseTimeout = 5000;
 
 /**
- * Makes a pending release of the record of an orphaned attachment, if only its lease must still be released. The VF's
- * lock file notes the pending release first, so that the next call of this VF finds it and releases the lease at its
- * end.
+ * Leaves the release of an orphaned attachment's lease to a later time: its record becomes that of an unreleased lease.
+ * The VF's lock file notes that first, so that the next call of this VF finds the lease, and releases it at its end.
  */
 export function deferRelease({ state, locks }: VfSession, path: string, record: AttachmentRecord): void {
-  locks.notePendingRelease();
+  locks.noteUnreleasedLease();
   releaseGuidNotes(state, record);
   state.deferRelease(path, record);
 }
 
 /**
- * Performs the pending releases of a VF. It never fails: a lease that cannot be released now stays pending for the next
- * call of this VF, or for GC.
+ * Releases the leases that orphaned attachments of a VF have left. It never fails: a lease that cannot be released now
+ * stays for the next call of this VF, or for GC.
  */
-export function releasePendingOf(session: VfSession, pci: string): void {
+export function releaseLeasesOf(session: VfSession, pci: string): void {
   const { node, state, locks, warn } = session;
-  if (!locks.hasPendingReleases) return;
+  if (!locks.hasUnreleasedLeases) return;
   try {
     const limited = { ...session, deadline: Math.min(node.clock.now() + releaseTimeout, session.deadline) };
     const failures = attemptAll(
-      state.pendingReleasesOf(pci).map((path) => () => {
+      state.unreleasedLeasesOf(pci).map((path) => () => {
         attempt(`release the lease of an orphaned attachment (${path})`, () =>
-          releasePending(limited, path, pendingRecord(state, path), locks.inheritable),
+          releaseLeaseAt(limited, path, recordOfLease(state, path), locks.inheritable),
         );
       }),
     );
     for (const failure of failures) warn(messageOf(failure));
-    if (failures.length === 0) locks.clearPendingReleases();
+    if (failures.length === 0) locks.clearUnreleasedLeases();
   } catch (error) {
-    warn(`cannot list the pending releases of VF ${pci}: ${messageOf(error)}`);
+    warn(`cannot list the unreleased leases of VF ${pci}: ${messageOf(error)}`);
   }
 }
 
 /**
- * Reads the record of a pending release; `undefined` if it is damaged.
+ * Reads the record of an unreleased lease; `undefined` if it is damaged.
  * @throws {CniError} code 100 if a later version wrote it, because only that version knows how to release the lease.
  */
-export function pendingRecord(state: StateDirectory, path: string): AttachmentRecord | undefined {
+export function recordOfLease(state: StateDirectory, path: string): AttachmentRecord | undefined {
   const stored = state.read(path);
   if (stored?.unreadable?.kind !== "later format") return stored?.record;
   throw new CniError(codes.node, `cannot release the lease of ${path}: ${stored.unreadable.reason}`);
 }
 
 /**
- * Performs a pending release.
+ * Releases one lease, and removes its record.
  * @param record the record at the path; `undefined` if it cannot be read, so that there is nothing to release.
  * @param inherit descriptors of locks that the IPAM plugin inherits.
- * @throws {CniError} if the IPAM plugin could not release the lease before the deadline. The release stays pending.
+ * @throws {CniError} if the IPAM plugin could not release the lease before the deadline. The record stays.
  */
-export function releasePending(
+export function releaseLeaseAt(
   session: Session,
   path: string,
   record: AttachmentRecord | undefined,
@@ -79,8 +78,8 @@ export function releasePending(
  * Reports whether a newer attachment of the same name has a lease from the same network. The IPAM plugin cannot
  * distinguish the two leases, so a release would end the newer one.
  */
-function isHeldAgain(state: StateDirectory, name: AttachmentName, pending: IpamCall): boolean {
+function isHeldAgain(state: StateDirectory, name: AttachmentName, unreleased: IpamCall): boolean {
   const record = state.find(name)?.record;
   const call = record && ipamCallOf(record);
-  return call !== undefined && sameLease(call, pending);
+  return call !== undefined && sameLease(call, unreleased);
 }
