@@ -73,7 +73,7 @@ export function attachedPfs(
   { pfs, attached }: NodeInventory,
 ): InventoriedPf[] {
   const held = attached.filter(
-    ({ record }) => record?.mode === "vfio-pf" && !pfs.some(({ pci }) => pci === record.vf.pci),
+    ({ record }) => record?.kind === "vfio-pf" && !pfs.some(({ pci }) => pci === record.vf.pci),
   );
   return [...new Set(held.flatMap(({ pci }) => pci ?? []))].sort().map((pci) => {
     const holder = holderOf(node, held, pci);

@@ -2,10 +2,9 @@
 // fail.
 import { afterEach, describe, expect, test, vi } from "vitest";
 import { Locks } from "../../src/attachment/lock/locks.ts";
-import { modes } from "../../src/attachment/modes.ts";
 import { StateDirectory } from "../../src/attachment/record/state-directory.ts";
+import { order } from "../../src/attachment/steps/order.ts";
 import { rdmaDevice } from "../../src/attachment/steps/rdma-device.ts";
-import { steps } from "../../src/attachment/steps/steps.ts";
 import { everything, isolated, rareRequests, requests, same } from "./harness/common-requests.ts";
 import { c1, c2 } from "./harness/default-node.ts";
 import { refuseAt } from "./harness/faults.ts";
@@ -37,10 +36,12 @@ const kernel = { rdma: "exclusive" } as const;
 
 describe("the suite notices when", () => {
   // The addresses end with the interface, and carrier and partition are only waits: there is nothing to undo.
-  const undone = modes.netdev.apply.filter((name) => !["addresses", "carrier", "partition"].includes(name));
+  const undone = order.netdev.apply.filter(
+    ({ name }) => !["addresses", "carrier", "partition"].includes(name),
+  );
 
-  test.each(undone)("the step %s is not undone", (name) => {
-    vi.spyOn(steps[name], "undo").mockImplementation(() => {});
+  test.each(undone)("the $name is not undone", (step) => {
+    vi.spyOn(step, "undo").mockImplementation(() => {});
     expect(findsProblem(basic)).toBe(true);
   });
 

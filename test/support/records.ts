@@ -37,7 +37,7 @@ export function aRecord(changes: Partial<AttachmentRecord> = {}): AttachmentReco
     ifname: "net1",
     netns: "/run/netns/c1",
     netnsCookie: "4026532281",
-    mode: "netdev",
+    kind: "netdev",
     bootId: "53828621-562d-45fe-8cbb-834692aaa2a3",
     since: 1795506227622,
     vf: { pci: "0000:03:00.2", pf: "0000:03:00.0", index: 1, generation: "15375" },

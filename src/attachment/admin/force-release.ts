@@ -1,10 +1,10 @@
 import { CniError, codes } from "../../cni/errors.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
 import { useOfAttachment, useText } from "../in-use/in-use.ts";
 import { releaseLeasesOf } from "../ipam/unreleased-leases.ts";
 import type { Session } from "../lock/session.ts";
-import { modeOf } from "../modes.ts";
 import { containerText } from "../record/container-text.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import { detach, detachUnseen } from "../restore/detach.ts";
@@ -88,11 +88,11 @@ function runningError(record: AttachmentRecord, evidence: string): CniError {
  */
 function isOutOfSight({ node, record, containerNetns }: StepContext): boolean {
   const { pci } = record.vf;
-  if (!modeOf(record).hasRdmaDevices) return false;
+  if (!propertiesOf(record).hasRdmaDevices) return false;
   const rdma = rdmaDevicesAway(node, pci);
   if (rdma.length > (containerNetns === undefined ? 0 : rdmaDevicesIn(node, pci, containerNetns).length))
     return true;
-  if (!modeOf(record).hasNetdev || !node.functions.hasNetdev(pci)) return false;
+  if (!propertiesOf(record).hasNetdev || !node.functions.hasNetdev(pci)) return false;
   const isInPod = containerNetns !== undefined && node.links.ofFunction(containerNetns, pci).length > 0;
   return !isInPod && netdevOf(node, node.namespaces.host, pci) === undefined;
 }

@@ -2,6 +2,7 @@ import { emptyDns } from "../../cni/result.ts";
 import { NEWEST_VERSION } from "../../cni/versions.ts";
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import { attempt } from "../errors.ts";
 import { requireUnused, useElsewhere, useOfFreeVf } from "../in-use/in-use.ts";
 import { releaseLeasesOf } from "../ipam/unreleased-leases.ts";
@@ -9,7 +10,6 @@ import { rollbackTimeOf } from "../limits.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
-import { modeOf } from "../modes.ts";
 import { type AddSession, openAddSession, recoverOwnGuids, restoreOrphanFor } from "../plan/add-session.ts";
 import { chooseGuid, newDerivedGuid } from "../plan/choose-guid.ts";
 import { createRecord, refuseTakenName } from "../plan/create-record.ts";
@@ -77,7 +77,7 @@ export function provision(session: Session, pci: string, options: ProvisionOptio
       try {
         forgetOrphan(attachment, request.name, orphan);
         reserveGuids(attachment);
-        (modeOf(plan.record).hasRdmaDevices ? guid : adminGuid).apply(attachment);
+        (propertiesOf(plan.record).hasRdmaDevices ? guid : adminGuid).apply(attachment);
       } catch (error) {
         throw rollBack(attachment, error);
       }
@@ -140,7 +140,7 @@ function guidsNotInEffect(adding: AddSession, taken: readonly Guid[]): OwnGuids 
 function hasNoNetdev({ node, state, locks: { owner } }: VfSession, { pci, pf }: VirtualFunction): boolean {
   const left = owner && state.findAny(owner)?.record;
   if (left?.vf.pci !== pci) return !node.functions.hasNetdev(pci);
-  return left.containerId === BIND_CONTAINER ? !node.functions.hasNetdev(pf) : left.mode === "rdma";
+  return left.containerId === BIND_CONTAINER ? !node.functions.hasNetdev(pf) : left.kind === "rdma";
 }
 
 /** Returns the request of an ADD without a container, which sets the GUID only. */

@@ -18,8 +18,8 @@ import { requireRecordFits } from "../record/record-file.ts";
 import type { AddRequest } from "../requests.ts";
 import { findOrphan, forgetOrphan } from "../restore/orphan.ts";
 import { rollBack } from "../restore/rollback.ts";
+import { stepsOf } from "../steps/order.ts";
 import { resultOfAdd } from "../steps/own-result.ts";
-import { stepsOf } from "../steps/steps.ts";
 import { functionAt } from "../vf/pci-function.ts";
 
 /**

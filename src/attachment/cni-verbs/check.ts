@@ -9,8 +9,8 @@ import { openSession, type Session } from "../lock/session.ts";
 import { openNetnsIfPresent } from "../netns.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import type { CheckRequest } from "../requests.ts";
+import { stepsOf } from "../steps/order.ts";
 import { interfaceInContainer } from "../steps/own-result.ts";
-import { stepsOf } from "../steps/steps.ts";
 
 /**
  * CHECK: verifies that the attachment is still as ADD made it. It changes nothing and takes no lock.

@@ -81,7 +81,7 @@ function clear(session: VfSession, request: DelRequest, pci: string, guid: Guid)
     state: "broken",
     netns: "",
     netnsCookie: "",
-    mode: request.rdmaOnly === true ? "rdma" : "netdev",
+    kind: request.rdmaOnly === true ? "rdma" : "netdev",
     bootId: clock.bootId(),
     since: Math.round(clock.wall()),
     vf,

@@ -143,7 +143,7 @@ function recordLike(
     state: "broken",
     netns: request.netns ?? "",
     netnsCookie: containerNetns?.cookie ?? "",
-    mode: !vfioPciMode ? "netdev" : isPhysical(vf) ? "vfio-pf" : "vfio",
+    kind: !vfioPciMode ? "netdev" : isPhysical(vf) ? "vfio-pf" : "vfio",
     bootId: node.clock.bootId(),
     since: Math.round(node.clock.wall()),
     vf,

@@ -3,8 +3,8 @@ import { CniError, codes } from "../../cni/errors.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
 import type { NodeProcess } from "../../node/processes.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { StepContext } from "../context.ts";
-import { modeOf } from "../modes.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { externalDriver } from "../vf/driver.ts";
 import { holdsVf } from "../vf/holds-vf.ts";
@@ -39,7 +39,7 @@ interface Subject {
 
 /**
  * Returns how the VF of an attachment is in use; `undefined` if it may be taken. This and {@link useOfFreeVf} are the
- * only judges of that question. The evidence is the same for each mode; what costs most, reading all processes, comes
+ * only judges of that question. The evidence is the same for each kind; what costs most, reading all processes, comes
  * last.
  *
  * A container whose ADD has not succeeded was never given its VF, so that its namespace alone, and the VF's devices in
@@ -110,7 +110,7 @@ function awayUse(subject: Subject): Use | undefined {
   let away: string[] | undefined = first;
   // The kernel returns the devices of a namespace that was just deleted in the background.
   if (record !== undefined && containerNetns === undefined) {
-    const watch = modeOf(record).hasNetdev
+    const watch = propertiesOf(record).hasNetdev
       ? node.links.watch(node.namespaces.host, "links")
       : node.rdma.watch();
     try {

@@ -5,10 +5,10 @@ import { requireDelegateSuccess } from "../../cni/ipam-outcome.ts";
 import type { Result } from "../../cni/result.ts";
 import { versionsIn } from "../../cni/versions.ts";
 import type { Child } from "../../node/processes.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import { attempt } from "../errors.ts";
 import type { Limits } from "../limits.ts";
 import type { Session } from "../lock/session.ts";
-import { modeOf } from "../modes.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 
 /** Everything that an IPAM plugin is called with. For a lease, ADD and every later call use the same values. */
@@ -40,7 +40,7 @@ type IpamCommand = "ADD" | "DEL" | "CHECK" | "GC" | "STATUS" | "VERSION";
 
 /** Returns the call that made the record's lease; `undefined` if no IPAM was configured, or the VF has no netdev. */
 export function ipamCallOf(record: AttachmentRecord): IpamCall | undefined {
-  if (!modeOf(record).hasNetdev) return undefined;
+  if (!propertiesOf(record).hasNetdev) return undefined;
   // A record that was changed by hand can contain a path that no variable can have.
   const netns = record.netns.includes("\0") ? "" : record.netns;
   return ipamCallFor(record, netns, record.call);

@@ -35,7 +35,7 @@ export function createRecord(session: AddSession, plan: Plan): AddContext {
   const { node, request, vf, pf, containerNetns } = session;
   const { record, netdev, effective } = plan;
   // Without ib_ipoib, a PF has no netdev. An attachment of a VF without a netdev that keeps its settings can do without.
-  const pfName = isPhysical(vf) ? "" : record.mode === "rdma" ? (pf.linkIfAny?.name ?? "") : pf.link.name;
+  const pfName = isPhysical(vf) ? "" : record.kind === "rdma" ? (pf.linkIfAny?.name ?? "") : pf.link.name;
   const path = claimVf(session, record, ownGuids(record, effective), pfName);
   return {
     ...stepContextOf(session, record, containerNetns),

@@ -22,7 +22,7 @@ export interface GuidHolder {
 /**
  * Returns a function that returns what has a GUID, other than the VF of this call; `undefined` if the GUID is free. A GUID
  * is taken if
- * - an attachment has it, in any mode, and whether it has given the GUID to its VF or found it there: its note shows that;
+ * - an attachment has it, of any kind, and whether it has given the GUID to its VF or found it there: its note shows that;
  * - a netdev, or an RDMA device, of the host runs with it as port GUID or node GUID;
  * - the PF has it for another of its VFs, in effect or not: of a virtual machine, of another CNI plugin, of a free VF.
  *

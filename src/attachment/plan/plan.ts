@@ -5,9 +5,9 @@ import type { Link } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
 import { isPhysical, VFIO_DRIVER } from "../../node/pci-functions.ts";
 import type { RdmaDevice } from "../../node/rdma-devices.ts";
+import { type AttachmentKind, kinds } from "../attachment-kinds.ts";
 import { runsWithOthers } from "../lock/own-guids.ts";
 import type { OwnGuids } from "../lock/vf-owner.ts";
-import { type Mode, modes } from "../modes.ts";
 import { type Desired, settings } from "../record/desired.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import { type AttachmentRecord, changesGuid, type Originals } from "../record/record.ts";
@@ -49,18 +49,18 @@ export function makePlan(
 ): Plan {
   const { node, vf, pf } = session;
   const driver = boundDriver(session);
-  const mode = modeFor(session, driver);
-  refuseSettings(session, desired, mode);
-  if (!modes[mode].hasRdmaDevices) {
-    requireFreeName(session, mode);
+  const kind = kindFor(session, driver);
+  refuseSettings(session, desired, kind);
+  if (!kinds[kind].hasRdmaDevices) {
+    requireFreeName(session, kind);
     const originals = vfioOriginals(session, desired);
-    const record = recordOf(session, desired, mode, withOwnGuids(originals, own));
+    const record = recordOf(session, desired, kind, withOwnGuids(originals, own));
     requireFreeGuid(session, record, undefined);
     return { record, netdev: undefined, effective: { node: originals.nodeGuid, port: originals.portGuid } };
   }
-  if (mode === "rdma") requireRdmaOnlyVf(session);
-  const netdev = mode === "rdma" ? undefined : hostIpoib(session);
-  requireFreeName(session, mode);
+  if (kind === "rdma") requireRdmaOnlyVf(session);
+  const netdev = kind === "rdma" ? undefined : hostIpoib(session);
+  requireFreeName(session, kind);
   const rdma = hostRdmaDevices(node, vf.pci);
   // Sorted: the kernel lists them in another order after they were in a container.
   const devices = rdma.own.map(({ name }) => name).sort();
@@ -72,11 +72,11 @@ export function makePlan(
   requireIsolation(session, devices, desired);
   const read = readOriginals(session, desired, driver, netdev, rdma.own, { ...effective, ...kept?.guids });
   const { originals, staleGuids } = withOwnGuids({ ...read, ...kept?.originals }, own);
-  const record = recordOf(session, desired, mode, {
+  const record = recordOf(session, desired, kind, {
     originals: {
       ...originals,
       rdma: { devices, files },
-      deviceInfo: originalDeviceInfo(node, desired, mode),
+      deviceInfo: originalDeviceInfo(node, desired, kind),
     },
     staleGuids: kept?.staleGuids ?? staleGuids,
   });
@@ -97,19 +97,19 @@ export function makePlan(
   return { record, netdev, effective };
 }
 
-/** Returns the mode of an attachment, which the VF's driver and the network decide. */
-function modeFor(session: AddSession, driver: string): Mode {
+/** Returns the kind of an attachment, which the VF's driver and the network decide. */
+function kindFor(session: AddSession, driver: string): AttachmentKind {
   if (driver === VFIO_DRIVER) return isPhysical(session.vf) ? "vfio-pf" : "vfio";
   requireNoVfio(session, driver);
   return session.request.rdmaOnly === true ? "rdma" : "netdev";
 }
 
 /** Refuses settings that nothing of the VF could have, because ignoring them would hide a mistake. */
-function refuseSettings({ vf }: AddSession, desired: Desired, mode: Mode): void {
-  const refused = modes[mode].refused.find((name) => desired[name] !== undefined);
+function refuseSettings({ vf }: AddSession, desired: Desired, kind: AttachmentKind): void {
+  const refused = kinds[kind].refused.find((name) => desired[name] !== undefined);
   if (refused === undefined) return;
   const [key] = settings[refused].keys;
-  const why = modes[mode].hasRdmaDevices
+  const why = kinds[kind].hasRdmaDevices
     ? "with rdmaOnly the container gets no interface"
     : `${vf.pci} is bound to ${VFIO_DRIVER}, and has neither interface nor RDMA device on the host`;
   throw new CniError(
@@ -142,7 +142,7 @@ function withOwnGuids(originals: Originals, own: OwnGuids | undefined): Recorded
 function recordOf(
   { node, request, vf, containerNetns }: AddSession,
   desired: Desired,
-  mode: Mode,
+  kind: AttachmentKind,
   { originals, staleGuids }: Recorded,
 ): AttachmentRecord {
   // A GUID that "auto" assigns stays with the VF: the next attachment finds it. So undo must not restore another one.
@@ -153,7 +153,7 @@ function recordOf(
     ifname: request.name.ifname,
     netns: containerNetns.path,
     netnsCookie: containerNetns.cookie,
-    mode,
+    kind,
     bootId: node.clock.bootId(),
     since: Math.round(node.clock.wall()),
     vf: { pci: vf.pci, pf: vf.pf, index: vf.index, generation: vf.generation },
@@ -266,11 +266,11 @@ function hostIpoib({ node, vf: { pci } }: AddSession): Link {
  */
 function requireFreeName(
   { node, request: { name, netns, reply }, containerNetns }: AddSession,
-  mode: Mode,
+  kind: AttachmentKind,
 ): void {
   // `provision` has no container.
   if (netns === "") return;
-  if (mode !== "netdev" && interfaceInContainer(reply.prevResult, name.ifname) !== undefined) return;
+  if (kind !== "netdev" && interfaceInContainer(reply.prevResult, name.ifname) !== undefined) return;
   if (node.links.byName(containerNetns, name.ifname) === undefined) return;
   throw new CniError(
     codes.badEnvironment,

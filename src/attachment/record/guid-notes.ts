@@ -84,7 +84,7 @@ export class GuidNotes {
 }
 
 /**
- * Returns the GUIDs that belong to an attachment as long as it has a record, whatever its mode, and whether the
+ * Returns the GUIDs that belong to an attachment as long as it has a record, whatever its kind, and whether the
  * attachment has given them to its VF or found them: the GUID that it gives, and the VF's own, which the VF keeps or gets
  * back.
  */

@@ -37,7 +37,7 @@ export interface ConfiguredTexts {
  * @param pfName name of the PF's netdev.
  */
 export function goCacheOf(record: AttachmentRecord, pfName: string, configured: ConfiguredTexts): object {
-  const { originals, vf, desired, mode } = record;
+  const { originals, vf, desired, kind } = record;
   const { guid, linkState, rdmaIsolation } = desired;
   // With `rdmaIsolation`, the Go plugin moves one RDMA device back; its cache has no place for more.
   const device = (rdmaIsolation === true ? originals.rdma?.devices[0] : undefined) ?? "";
@@ -55,7 +55,7 @@ export function goCacheOf(record: AttachmentRecord, pfName: string, configured: 
     ContIFNames: record.ifname,
     pkey: configured.pkey,
     link_state: linkState,
-    vfioPciMode: mode === "vfio" || mode === "vfio-pf" || undefined,
+    vfioPciMode: kind === "vfio" || kind === "vfio-pf" || undefined,
     rdmaIsolation,
     RdmaNetState: {
       version: "",

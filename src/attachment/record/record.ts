@@ -1,7 +1,7 @@
 import { sameGuid } from "../../infiniband/guid.ts";
 import type { LinkSettings } from "../../node/link-settings.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
-import type { Mode } from "../modes.ts";
+import type { AttachmentKind } from "../attachment-kinds.ts";
 import { type Desired, desired, linkState } from "./desired.ts";
 import {
   boolean,
@@ -93,7 +93,7 @@ export const attachmentRecord = object({
   /** CNI_NETNS of ADD, and the namespace's cookie, which shows whether a namespace at that path is still the same. */
   netns: text,
   netnsCookie: text,
-  mode: oneOf<Mode>("netdev", "rdma", "vfio", "vfio-pf"),
+  kind: oneOf<AttachmentKind>("netdev", "rdma", "vfio", "vfio-pf"),
   /** The boot of the machine in which ADD ran. No setting of a VF survives a boot. */
   bootId: text,
   /** The beginning of ADD, ms since 1970. */

@@ -3,12 +3,12 @@ import { PluginFailure } from "../../cni/ipam-outcome.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
+import type { AttachmentKind } from "../attachment-kinds.ts";
 import { attempt } from "../errors.ts";
 import { runIpam } from "../ipam/ipam.ts";
 import { type VfSession, withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
 import { containerKey, parseLockContents } from "../lock/vf-owner.ts";
-import type { Mode } from "../modes.ts";
 import { isNamed } from "../record/record.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
 import type { DelRequest } from "../requests.ts";
@@ -16,7 +16,7 @@ import { returnToHost } from "../steps/interface.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { isVirtual, unseenError } from "../vf/pci-function.ts";
 import { rdmaDevicesIn, returnRdmaToHost } from "../vf/rdma-devices.ts";
-import { lostRecord, modeOfVf, restorableVf, restoreLost } from "./lost-record.ts";
+import { kindOfVf, lostRecord, restorableVf, restoreLost } from "./lost-record.ts";
 
 /**
  * DEL of an attachment without a readable record: it is already detached, another plugin made it, or its record is
@@ -121,16 +121,16 @@ function warnOfMissingDriver({ node, state, warn }: Session, pci: string): void 
 function restoreVf(session: VfSession, { name, rdmaOnly }: DelRequest, pci: string): void {
   const vf = restorableVf(session.node, pci);
   if (vf !== undefined)
-    restoreLost(session, lostRecord(session, name, vf, modeOf(session.node, vf, rdmaOnly)));
+    restoreLost(session, lostRecord(session, name, vf, propertiesOf(session.node, vf, rdmaOnly)));
   session.locks.clearOwner();
 }
 
 /**
- * Returns the mode of the attachment. Only the call shows whether the VF has no netdev by design: a kill during the
+ * Returns the kind of the attachment. Only the call shows whether the VF has no netdev by design: a kill during the
  * probe can leave a VF without one, too.
  */
-function modeOf(node: Node, vf: VirtualFunction, rdmaOnly: boolean | undefined): Mode {
-  const seen = modeOfVf(node, vf);
+function propertiesOf(node: Node, vf: VirtualFunction, rdmaOnly: boolean | undefined): AttachmentKind {
+  const seen = kindOfVf(node, vf);
   if (seen === "vfio") return seen;
   if (rdmaOnly === true) return "rdma";
   return netdevOf(node, node.namespaces.host, vf.pf) === undefined ? seen : "netdev";

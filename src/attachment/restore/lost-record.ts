@@ -1,11 +1,11 @@
 import { type Guid, isUsableGuid, ZERO_GUID } from "../../infiniband/guid.ts";
 import type { Node } from "../../node/node.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
+import type { AttachmentKind } from "../attachment-kinds.ts";
 import { stepContextOf } from "../context-of.ts";
 import { combineErrors } from "../errors.ts";
 import type { VfSession } from "../lock/locks.ts";
 import { currentOwnGuids, runsWithOthers } from "../lock/own-guids.ts";
-import type { Mode } from "../modes.ts";
 import { releaseGuidNotes } from "../record/guid-notes.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
@@ -18,13 +18,13 @@ import { type RestoreOptions, restore } from "./restore.ts";
  * Returns a record that replaces a lost or unreadable one, with what the VF's lock file and the VF itself
  * show: the VF's own GUIDs if it may run with others, its driver, and the present names of its RDMA devices. Settings
  * that only the lost record had are missing, so that {@link restore} leaves them.
- * @param mode by default what the VF looks like; see {@link modeOfVf}.
+ * @param kind by default what the VF looks like; see {@link kindOfVf}.
  */
 export function lostRecord(
   session: VfSession,
   name: AttachmentName,
   vf: VirtualFunction,
-  mode: Mode = modeOfVf(session.node, vf),
+  kind: AttachmentKind = kindOfVf(session.node, vf),
 ): AttachmentRecord {
   const { node } = session;
   const { clock, functions } = node;
@@ -41,7 +41,7 @@ export function lostRecord(
     state: "broken",
     netns: "",
     netnsCookie: "",
-    mode,
+    kind,
     bootId: clock.bootId(),
     since: Math.round(clock.wall()),
     vf,
@@ -51,7 +51,7 @@ export function lostRecord(
       nodeGuid: own?.node ?? orZero(present.node),
       portGuid: own?.port ?? orZero(present.port),
       rdma: { devices: functions.rdmaDevices(vf.pci), files: functions.rdmaFiles(vf.pci) },
-      driver: mode === "vfio" ? VFIO_DRIVER : (functions.driver(vf.pf) ?? ""),
+      driver: kind === "vfio" ? VFIO_DRIVER : (functions.driver(vf.pf) ?? ""),
     },
     staleGuids: own?.instead,
     desired: {},
@@ -80,8 +80,8 @@ export function restoreLost(
   releaseGuidNotes(session.state, record);
 }
 
-/** Returns the mode that the attachment of a VF most likely had. */
-export function modeOfVf(node: Node, { pci, pf }: VirtualFunction): Mode {
+/** Returns the kind that the attachment of a VF most likely had. */
+export function kindOfVf(node: Node, { pci, pf }: VirtualFunction): AttachmentKind {
   const driver = node.functions.driver(pci);
   if (driver === VFIO_DRIVER) return "vfio";
   if (driver !== undefined) return node.functions.hasNetdev(pci) ? "netdev" : "rdma";

@@ -1,5 +1,6 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { Step, StepContext } from "../context.ts";
 import { stepContextOf } from "../context-of.ts";
 import { combineErrors } from "../errors.ts";
@@ -7,7 +8,6 @@ import { type Use, useOfAttachment, useText } from "../in-use/in-use.ts";
 import { deferRelease } from "../ipam/unreleased-leases.ts";
 import { requireEarlierBoot } from "../lock/earlier-boot.ts";
 import type { VfSession } from "../lock/locks.ts";
-import { modeOf } from "../modes.ts";
 import { recordedNetns } from "../netns.ts";
 import { containerText } from "../record/container-text.ts";
 import type { Desired } from "../record/desired.ts";
@@ -78,7 +78,7 @@ function requireEnded(session: VfSession, record: AttachmentRecord): void {
     if (containerNetns !== undefined) session.node.namespaces.close(containerNetns);
   }
   if (use === undefined) return;
-  const isEnding = containerNetns === undefined && !modeOf(record).hasRdmaDevices;
+  const isEnding = containerNetns === undefined && !propertiesOf(record).hasRdmaDevices;
   throw new CniError(
     isEnding ? codes.tryAgain : codes.deviceInUse,
     `VF ${vf.pci} belongs to ${containerText(record)} (interface ${ifname}, ${netns}), ` +
@@ -139,7 +139,7 @@ export function forgetOrphan(
 }
 
 function isForgottenAtOnce(record: AttachmentRecord, name: AttachmentName): boolean {
-  return isNamed(record, name) || !modeOf(record).hasNetdev;
+  return isNamed(record, name) || !propertiesOf(record).hasNetdev;
 }
 
 /** Returns the steps of an orphan whose settings of the PF stay. */

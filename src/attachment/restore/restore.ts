@@ -1,13 +1,13 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { Step, StepContext } from "../context.ts";
 import { attempt, attemptAll } from "../errors.ts";
-import { modeOf } from "../modes.ts";
 import { isOwnNetns } from "../netns.ts";
 import { guid } from "../steps/guid.ts";
 import { lease } from "../steps/lease.ts";
-import { undoStepsOf } from "../steps/steps.ts";
+import { undoStepsOf } from "../steps/order.ts";
 import { withdrawGuids } from "../vf/admin-guids.ts";
 import { describeExternal, type ExternalDriver, externalDriver } from "../vf/driver.ts";
 import { netdevOf } from "../vf/netdev.ts";
@@ -31,7 +31,7 @@ export interface RestoreOptions {
 
 /**
  * Puts a VF back as it was before its attachment, by the originals of the record: undoes all steps, however far ADD came,
- * in the order of modes.ts. An original that is not known stays as it is. This is the only way back, for every verb and
+ * in the order of steps/order.ts. An original that is not known stays as it is. This is the only way back, for every verb and
  * command. Every step is attempted even if others fail; but the lease is released only when no netdev has its addresses
  * any more.
  *
@@ -82,7 +82,7 @@ function giveUp(attachment: StepContext, driver: ExternalDriver, { next }: Resto
 
 function rebindAnyway(attachment: StepContext): void {
   // A virtual machine gets the whole VF, without devices in any namespace.
-  if (!modeOf(attachment.record).hasRdmaDevices) return;
+  if (!propertiesOf(attachment.record).hasRdmaDevices) return;
   attempt(`rebind VF ${attachment.record.vf.pci}`, () => {
     attachment.hostNetdev = rebind(attachment);
     restoreRdmaNames(attachment);

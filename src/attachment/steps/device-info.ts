@@ -64,14 +64,14 @@ export const deviceInfo: Step = {
 export function originalDeviceInfo(
   node: Node,
   { deviceInfo }: AttachmentRecord["desired"],
-  mode: AttachmentRecord["mode"],
+  kind: AttachmentRecord["kind"],
 ): string | undefined {
-  const text = deviceInfo === undefined ? undefined : documentIn(node, deviceInfo)?.pci[keyOf(mode)];
+  const text = deviceInfo === undefined ? undefined : documentIn(node, deviceInfo)?.pci[keyOf(kind)];
   return typeof text === "string" ? text : undefined;
 }
 
-function keyOf(mode: AttachmentRecord["mode"]): string {
-  return mode === "vfio-pf" ? PORT_GUID : RDMA_DEVICE;
+function keyOf(kind: AttachmentRecord["kind"]): string {
+  return kind === "vfio-pf" ? PORT_GUID : RDMA_DEVICE;
 }
 
 /** The device information of a PCI device. Writing it keeps the keys that this type does not have. */
@@ -111,8 +111,8 @@ interface Entry {
   readonly value: string | undefined;
 }
 
-function entryOf({ mode, originals }: AttachmentRecord): Entry {
-  const key = keyOf(mode);
+function entryOf({ kind, originals }: AttachmentRecord): Entry {
+  const key = keyOf(kind);
   if (key === PORT_GUID)
     return { key, value: isUsableGuid(originals.portGuid) ? originals.portGuid : undefined };
   const { devices = [] } = originals.rdma ?? {};

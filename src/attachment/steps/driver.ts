@@ -1,7 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Link } from "../../node/links.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { AddContext, Step } from "../context.ts";
-import { modeOf } from "../modes.ts";
 import { mayHaveStaleGuids, restoreAdminGuids } from "../vf/admin-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { restoreRdmaNames } from "../vf/rdma-names.ts";
@@ -19,7 +19,7 @@ export const driver = {
     const { locks, record, deadline } = attachment;
     // The driver reads the GUIDs when it is bound.
     if (mayHaveStaleGuids(record)) restoreAdminGuids(attachment);
-    if (!modeOf(record).hasRdmaDevices) {
+    if (!propertiesOf(record).hasRdmaDevices) {
       locks.whileNodeIsLocked(deadline, () => bindDriver(attachment));
       return;
     }

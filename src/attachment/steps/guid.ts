@@ -2,8 +2,8 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { type Guid, isUsableGuid, sameGuid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import type { Link } from "../../node/links.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { Step, StepContext } from "../context.ts";
-import { modeOf } from "../modes.ts";
 import { type GuidPair, otherGuid } from "../record/guid-pair.ts";
 import { changesGuid } from "../record/record.ts";
 import {
@@ -97,7 +97,7 @@ function runningGuids({ node, record, containerNetns }: StepContext, target: Adm
   const known = device === undefined ? undefined : node.functions.nodeGuid(pci, device);
   const now = known ?? effectiveNodeGuid(node, pci, containerNetns);
   if (now === undefined || !sameGuid(now, target.node)) return { node: now, port: undefined };
-  return effectiveGuids(node, pci, containerNetns, modeOf(record).hasNetdev ? undefined : "none");
+  return effectiveGuids(node, pci, containerNetns, propertiesOf(record).hasNetdev ? undefined : "none");
 }
 
 /**
@@ -148,7 +148,7 @@ function requireEffective(
     node,
     record.vf.pci,
     containerNetns,
-    modeOf(record).hasNetdev ? netdev : "none",
+    propertiesOf(record).hasNetdev ? netdev : "none",
     rdmaDevices,
   );
   const other = otherGuid(now, target);

@@ -1,6 +1,6 @@
 import { CniError, codes } from "../../cni/errors.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { Step, StepContext } from "../context.ts";
-import { modeOf } from "../modes.ts";
 import { changesGuid } from "../record/record.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { waitFor } from "../vf/wait.ts";
@@ -64,7 +64,9 @@ export const linkState: Step = {
  */
 function hasNewDevice({ record }: StepContext): boolean {
   const { desired, originals } = record;
-  return !modeOf(record).hasRdmaDevices || changesGuid(desired, originals) || desired.rdmaIsolation === true;
+  return (
+    !propertiesOf(record).hasRdmaDevices || changesGuid(desired, originals) || desired.rdmaIsolation === true
+  );
 }
 
 /**
@@ -78,7 +80,7 @@ function hasNewDevice({ record }: StepContext): boolean {
 function takeDown(attachment: StepContext, disable: () => void): void {
   const { node, record, containerNetns, deadline } = attachment;
   const where = containerNetns ?? node.namespaces.host;
-  const link = modeOf(record).hasNetdev ? netdevOf(node, where, record.vf.pci) : undefined;
+  const link = propertiesOf(record).hasNetdev ? netdevOf(node, where, record.vf.pci) : undefined;
   const watch = node.links.watch(where, "links");
   const waitAtMost = (time: number, look: () => true | undefined) =>
     waitFor(watch, Math.min(node.clock.now() + time, deadline), look);

@@ -1,7 +1,7 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import { formatPKey, isOfPartition, type PKey } from "../../infiniband/pkey.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { Step, StepContext } from "../context.ts";
-import { modeOf } from "../modes.ts";
 import { waitFor } from "../vf/wait.ts";
 import { interfaceIn, requireContainerNetns } from "./interface.ts";
 
@@ -50,7 +50,7 @@ export const partition: Step = {
     const { node, record } = attachment;
     const wanted = record.desired.partition;
     if (wanted === undefined) return;
-    if (!modeOf(record).hasNetdev) {
+    if (!propertiesOf(record).hasNetdev) {
       verifyTable(attachment, wanted.pkey);
       return;
     }

@@ -1,8 +1,8 @@
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { AddContext, Step, StepContext } from "../context.ts";
-import { modeOf } from "../modes.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
 import { hostRdmaDevices, rdmaDevicesIn, reasonToRebind, returnRdmaToHost } from "../vf/rdma-devices.ts";
 import {
@@ -40,7 +40,7 @@ export const rdmaDevice: Step = {
       restoreRdmaNames(attachment);
     }
     // With a netdev, the interface step does it, which needs the list of devices, too.
-    if (!modeOf(record).hasNetdev) resetDevices(attachment);
+    if (!propertiesOf(record).hasNetdev) resetDevices(attachment);
   },
 
   verify({ node, record, containerNetns }) {
@@ -84,7 +84,7 @@ function moveToContainer(attachment: AddContext, containerNetns: Namespace): voi
       for (const { index } of devices) node.rdma.move(host, index, containerNetns);
     });
     requireSameFiles(attachment);
-    if (!modeOf(record).hasNetdev) return;
+    if (!propertiesOf(record).hasNetdev) return;
     const seen = waitFor(watch, Math.min(node.clock.now() + netdevTimeout, deadline), () =>
       // The kernel creates the new netdev in the initial namespace or, since Linux 6.17, in that of the RDMA device.
       [host, containerNetns]

@@ -2,8 +2,8 @@ import { messageOf } from "../../cni/error-document.ts";
 import { CniError, codes } from "../../cni/errors.ts";
 import type { Link } from "../../node/links.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
+import { propertiesOf } from "../attachment-kinds.ts";
 import type { StepContext } from "../context.ts";
-import { modeOf } from "../modes.ts";
 import { requireOwnDriver } from "./driver.ts";
 import { netdevOf } from "./netdev.ts";
 import { waitFor } from "./wait.ts";
@@ -28,7 +28,7 @@ export function rebind(attachment: StepContext): Link | undefined {
   const { pci } = record.vf;
   const { host } = node.namespaces;
   const { driver } = record.originals;
-  const { hasNetdev } = modeOf(record);
+  const { hasNetdev } = propertiesOf(record);
   const watch = hasNetdev ? node.links.watch(host, "links") : node.rdma.watch();
   try {
     const unbindAndBind = () => {

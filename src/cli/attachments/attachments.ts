@@ -1,5 +1,5 @@
+import { propertiesOf } from "../../attachment/attachment-kinds.ts";
 import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
-import { modeOf } from "../../attachment/modes.ts";
 import { hasRecordedNetns } from "../../attachment/netns.ts";
 import { podOf } from "../../attachment/record/container-text.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
@@ -95,7 +95,7 @@ export function recordedAt(path: string, record: AttachmentRecord): Omit<ListedA
     since: record.since,
     record,
     goCache: undefined,
-    pfGuid: record.mode === "vfio-pf" ? usableGuids([record.originals.portGuid])[0] : undefined,
+    pfGuid: record.kind === "vfio-pf" ? usableGuids([record.originals.portGuid])[0] : undefined,
   };
 }
 
@@ -169,7 +169,9 @@ function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord
   if (record.state === "preparing") return isLocked(node, state, record.vf.pci) ? "in progress" : "orphaned";
   const { vf } = record;
   if (!hasRecordedNetns(node, record))
-    return !modeOf(record).hasRdmaDevices && node.functions.isOpenByVfio(vf.pci) ? "attached" : "orphaned";
+    return !propertiesOf(record).hasRdmaDevices && node.functions.isOpenByVfio(vf.pci)
+      ? "attached"
+      : "orphaned";
   const isThere = isCurrent(node, record, () => node.functions.generation(vf.pci));
   return isThere || isUnseen(node, vf) ? "attached" : "destroyed";
 }

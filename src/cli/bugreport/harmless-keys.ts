@@ -22,7 +22,7 @@ const WORDS: readonly string[] = [
   "configuration_path enable_overlapping_ranges leader_lease_duration leader_renew_deadline leader_retry_period",
   "omit_range_start omit_range_end node_slice_size",
   // Records, lock files, device information files, and the Go plugin's cache.
-  "attachment format needs state containerId netns netnsCookie mode bootId since vf pci pf index generation originals",
+  "attachment format needs state containerId netns netnsCookie kind bootId since vf pci pf index generation originals",
   "staleGuids desired call stdin path altnames up settings tuning tcx nodeGuid portGuid adminNodeGuid adminPortGuid",
   "linkState rdma adaptiveModeration devices files deviceInfo driver flags txQueueLength group linkMode gsoMaxSize gsoMaxSegments",
   "gsoIpv4MaxSize groMaxSize groIpv4MaxSize alias broadcast umcast xdpGeneric xdpDriver xdpHardware groFlushTimeout",

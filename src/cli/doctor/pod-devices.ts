@@ -1,4 +1,4 @@
-import { modeOf } from "../../attachment/modes.ts";
+import { propertiesOf } from "../../attachment/attachment-kinds.ts";
 import { withRecordedNetns } from "../../attachment/netns.ts";
 import type { AttachmentRecord } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
@@ -49,7 +49,7 @@ function isIsolated(node: Node, { record, netns }: RunningAttachment): boolean {
  */
 function interfaceOf(node: Node, running: RunningAttachment): Finding[] {
   const { attachment, record, netns } = running;
-  if (!modeOf(record).hasNetdev) return [];
+  if (!propertiesOf(record).hasNetdev) return [];
   const inPod = netdevOf(node, netns, record.vf.pci);
   // A container may rename its interface.
   if (inPod?.name === record.ifname || inPod?.up) return [];

@@ -1,7 +1,7 @@
 // docs/reference/log.md describes every field of a log entry, of the journal and of a log file, and only fields that exist.
 import { readdirSync } from "node:fs";
 import { describe, expect, test } from "vitest";
-import { steps } from "../../../src/attachment/steps/steps.ts";
+import { order } from "../../../src/attachment/steps/order.ts";
 import { journalEntry, jsonLine } from "../../../src/log/encode.ts";
 import { type Entry, stepsJson } from "../../../src/log/entry.ts";
 import { LEVELS, PRIORITIES } from "../../../src/log/log-config.ts";
@@ -97,7 +97,11 @@ const inSteps = rowsBelow(page, "Steps").flatMap(([name]) => codeIn(name));
 const firstWait = inSteps.indexOf("VF …");
 
 test("every step has a row, and no other", () => {
-  const names = new Set(Object.values(steps).map(({ name }) => name));
+  const names = new Set(
+    Object.values(order)
+      .flatMap(({ apply, undo }) => [...apply, ...undo])
+      .map(({ name }) => name),
+  );
   expect(inSteps.slice(0, firstWait).sort()).toEqual([...names].sort());
 });
 

@@ -1,7 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
-import { modes } from "../../../src/attachment/modes.ts";
-import { steps as allSteps } from "../../../src/attachment/steps/steps.ts";
+import { order } from "../../../src/attachment/steps/order.ts";
 import { codes } from "../../../src/cni/errors.ts";
 import {
   BUCKETS,
@@ -126,9 +125,9 @@ describe("content of the file", () => {
   test("has room for everything that can be counted in one line", () => {
     const many = 10 * 86_400 * 3650;
     const steps = (["apply", "undo", "verify"] as const).flatMap((action) =>
-      modes.netdev.apply.map((name) => ({
+      order.netdev.apply.map(({ name }) => ({
         action,
-        step: allSteps[name].name,
+        step: name,
         times: many,
         failed: many,
         ms: many * 100,

@@ -1,4 +1,4 @@
-import { modes } from "../../../attachment/modes.ts";
+import { kinds } from "../../../attachment/attachment-kinds.ts";
 import { fromJson, isObject, type JsonObject } from "../../../cni/document.ts";
 import type { ListedAttachment } from "../../attachments/attachments.ts";
 import type { CliContext } from "../../context.ts";
@@ -60,10 +60,10 @@ export function networksOf(
   for (const { path, record } of attached) {
     const document = fromJson(record?.call.stdin ?? "");
     if (record === undefined || !isObject(document)) continue;
-    const { mode } = record;
+    const { kind } = record;
     // A VF without a netdev has no lease.
-    const ipam = modes[mode].hasNetdev ? document.ipam : undefined;
-    const attachedTo = { ...document, type: TYPE, ipam, vfioPciMode: !modes[mode].hasRdmaDevices };
+    const ipam = kinds[kind].hasNetdev ? document.ipam : undefined;
+    const attachedTo = { ...document, type: TYPE, ipam, vfioPciMode: !kinds[kind].hasRdmaDevices };
     const [network] = networksIn(attachedTo, path, record.call.path);
     if (network !== undefined && !networks.some(({ name }) => name === network.name)) networks.push(network);
   }

@@ -98,7 +98,7 @@ const record: Arbitraries<AttachmentRecord> = {
   ifname: hardText,
   netns: hardText,
   netnsCookie: hardText,
-  mode: fc.constantFrom("netdev", "rdma", "vfio"),
+  kind: fc.constantFrom("netdev", "rdma", "vfio"),
   bootId: hardText,
   since: time,
   vf: fc.record({ pci, pf: pci, index: fc.nat(), generation: fc.maxSafeNat().map(String) }),

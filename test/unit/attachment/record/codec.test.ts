@@ -47,7 +47,7 @@ describe("the Go plugin's part of a record as text", () => {
 
   /** The members of the Go plugin's structures (pkg/types, NetConf), under the names of its source. */
   function cacheOf(
-    { originals: found, ifname, mode, vf, desired: wanted }: AttachmentRecord,
+    { originals: found, ifname, kind, vf, desired: wanted }: AttachmentRecord,
     master: string,
     said: ConfiguredTexts,
   ) {
@@ -65,7 +65,7 @@ describe("the Go plugin's part of a record as text", () => {
       ContIFNames: ifname,
       pkey: said.pkey,
       link_state: wanted.linkState,
-      vfioPciMode: mode === "vfio" || mode === "vfio-pf" || undefined,
+      vfioPciMode: kind === "vfio" || kind === "vfio-pf" || undefined,
       rdmaIsolation: wanted.rdmaIsolation,
       RdmaNetState: {
         version: "",

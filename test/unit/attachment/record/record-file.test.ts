@@ -84,10 +84,10 @@ describe("a record as a file", () => {
   });
 
   test("marks a VF for a virtual machine, for the Go plugin and for ib-sriov", () => {
-    const text = recordDocument(aRecord({ mode: "vfio" }), "ib0");
+    const text = recordDocument(aRecord({ kind: "vfio" }), "ib0");
     expect(JSON.parse(text)).toMatchObject({ vfioPciMode: true });
-    expect(parseRecord(text)?.mode).toBe("vfio");
-    expect(parseRecord(text.replace('"mode":"vfio"', '"mode":"other"'))).toBeUndefined();
+    expect(parseRecord(text)?.kind).toBe("vfio");
+    expect(parseRecord(text.replace('"kind":"vfio"', '"kind":"other"'))).toBeUndefined();
     expect(JSON.parse(recordDocument(aRecord(), "ib0"))).not.toHaveProperty("vfioPciMode");
   });
 

@@ -187,7 +187,7 @@ test("the networks of attachments are examined once each, with the CNI_PATH of t
   const [attached] = attachedWith(stdin);
   const rdmaOnly = {
     ...(attached as ListedAttachment),
-    record: aRecord({ mode: "rdma", call: { stdin, args: "", path: "/x" } }),
+    record: aRecord({ kind: "rdma", call: { stdin, args: "", path: "/x" } }),
   };
   expect(examine({}, { attached: [rdmaOnly] })).toEqual([
     kubernetes,

@@ -26,7 +26,7 @@ describe("a running pod has lost its interface", () => {
     ["that has set its interface down", { isUp: false }],
     ["that has renamed its interface", { name: "rail0" }],
     ["whose VF has no netdev, which is another finding", { netdev: "gone" }],
-    ["without an interface (rdmaOnly)", { netdev: "host", mode: "rdma" }],
+    ["without an interface (rdmaOnly)", { netdev: "host", kind: "rdma" }],
     ["whose VF a call is detaching", { netdev: "host", isLocked: true }],
     ["whose VF was detached in the meantime", { netdev: "host", isStillRecorded: false }],
   ])("no finding for a pod %s", (_, pod) => {

@@ -20,7 +20,7 @@ export interface RunningPod {
   readonly isIsolated?: boolean;
   /** Whether the RDMA device is in the pod. */
   readonly hasRdmaDevice?: boolean;
-  readonly mode?: "netdev" | "rdma";
+  readonly kind?: "netdev" | "rdma";
   readonly processes?: readonly NetnsProcess[];
   /** Files that the processes see. */
   readonly files?: readonly string[];
@@ -37,7 +37,7 @@ export function aRunningPod({
   isUp = true,
   isIsolated = true,
   hasRdmaDevice = true,
-  mode = "netdev",
+  kind = "netdev",
   processes = [{ pid: "7", cgroup: "0::/system.slice/cri-containerd-app.scope" }],
   files = ["/proc/7/root/dev", "/proc/7/root/dev/infiniband/uverbs1"],
   isLocked = false,
@@ -47,7 +47,7 @@ export function aRunningPod({
   const base = aRecord();
   const record = aRecord({
     state: "complete",
-    mode,
+    kind,
     desired: { ...base.desired, rdmaIsolation: isIsolated ? true : undefined },
     call: { ...base.call, args },
   });
