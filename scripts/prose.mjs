@@ -31,6 +31,9 @@ const PATTERNS = [
     /\b(?:in vain|by now|meanwhile|for ever|forever|for good)\b/i,
     '"without result", "already", "in the meantime", "permanently"',
   ],
+  [/\btake-?overs?\b|\b(?:takes?|taken|took) over (?:its|the|a) VFs?\b/i, '"ADD restores the VF"'],
+  [/\bexternal drivers?\b/i, '"foreign driver"'],
+  [/\bcleanup[- ]failed\b|\bpending releases?\b/i, '"undo-failed", "unreleased lease"'],
   [
     /\b(?:colour|behaviour|honour|neighbour(?!\.)|favour|grey|licence|recognis|serialis|initialis|optimis)\w*/i,
     "American spelling",

@@ -43,7 +43,7 @@ export function outcomeFor(
   action: () => Pick<VfOutcome, "outcome" | "driver" | "guid">,
 ): VfOutcome {
   // The Go plugin does not record the container's namespace, so the VF may be in use.
-  if (holder?.condition === "external")
+  if (holder?.condition === "go-plugin")
     return { pci, outcome: "in use", why: `the Go plugin has attached it (${holder.path})` };
   try {
     return { pci, ...action() };

@@ -42,7 +42,7 @@ export interface Entry extends CallOutcome {
   readonly trace_id: string;
   readonly span_id: string;
   readonly warnings: readonly string[];
-  /** Other attachments that the call undid, by GC or a takeover, e.g. "c1 net1 0000:03:00.2". */
+  /** Other attachments that the call undid, by GC, or by ADD of their VF, e.g. "c1 net1 0000:03:00.2". */
   readonly others: readonly string[];
 }
 

@@ -22,7 +22,7 @@ const shortestWait = 1;
 /** Records the steps of a call, and their durations. */
 export class Trace {
   readonly warnings: string[] = [];
-  /** The attachments of the steps. After a takeover the present attachment is the last. */
+  /** The attachments of the steps. The attachment of an ADD comes after the orphan that the ADD restored. */
   readonly records: AttachmentRecord[] = [];
   /** Start of the call, on the node's clock. */
   readonly begin: number;

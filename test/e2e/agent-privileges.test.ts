@@ -167,9 +167,11 @@ test("the agent does all of its work with its privileges, under the system call 
     const log = await container.log();
     expect(log).toMatch(/ install: copied .* to \/opt\/cni\/bin\/ib-sriov$/m);
     expect(log).toMatch(new RegExp(` provision: assigned a GUID to VF ${fresh}: [0-9a-f:]{23}$`, "m"));
-    // In a round, provision is first, and takes over the VFs of containers that are gone.
+    // In a round, provision is first, and restores the VFs of containers that are gone.
     for (const vf of [orphaned, other, unfinished])
-      expect(log).toMatch(new RegExp(` provision: VF ${vf} has an orphaned attachment .* taken over$`, "m"));
+      expect(log).toMatch(
+        new RegExp(` provision: VF ${vf} has an orphaned attachment .* it is restored$`, "m"),
+      );
     expect(log).not.toMatch(REBIND);
   });
 });

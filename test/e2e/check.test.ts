@@ -1,4 +1,4 @@
-// CHECK compares an attachment with its record. An ADD takes over a VF from an ADD that was killed.
+// CHECK compares an attachment with its record. ADD restores the VF of an ADD that was killed.
 import { describe, expect, test } from "vitest";
 import { type Config, commandLine, hostLocal, type Invocation, network, type Result } from "./harness/cni.ts";
 import { plugin, testNode, vfs } from "./harness/node.ts";
@@ -185,7 +185,7 @@ describe("a container whose ADD was killed, and that gets no DEL", () => {
   test.each([
     ["while the IPAM plugin still runs", "(sleep 1; touch /tmp/go) </dev/null >/dev/null 2>&1 &"],
     ["when the IPAM plugin was killed, too", "kill -KILL $(pidof slow)"],
-  ])("%s: the next ADD takes over its VF, and leaves nothing of the attachment", (_, then) =>
+  ])("%s: the next ADD restores its VF, and leaves nothing of the attachment", (_, then) =>
     node.unchanged(async () => {
       const waits = `[ "$CNI_COMMAND" != ADD ] || until [ -e /tmp/go ]; do sleep 0.05; done`;
       await node.plugin("slow", `${waits}\nexec /opt/cni/bin/host-local`);

@@ -374,26 +374,28 @@ describe("after any changes of a pod to its interface", () => {
     );
 
     // The VF has link state enable, so that the pods reach each other.
-    test.each(["after DEL", "after a takeover"])("the next pod has no such setting or program, %s", (when) =>
-      node.unchanged(async () => {
-        await node.shell("ip netns add first");
-        await node.add("first", addressed(other));
-        await change("first", kind);
-        if (when === "after DEL") await node.del("first", addressed(other));
-        await node.shell("ip netns del first");
-        const [enabled, next, third] = [
-          { link_state: "enable" },
-          { container: "next" },
-          { container: "third" },
-        ];
-        await node.add("a", addressed(other), next);
-        const { ips = [] } = await node.add("b", addressed(vf, enabled), third);
-        await node.until(`ip netns exec a ping -q -c 1 -W 1 ${ips[0]?.address.split("/")[0]} >/dev/null`);
-        await node.del("b", addressed(vf, enabled), third);
-        await node.del("a", addressed(other), next);
-        await node.del("", addressed(other));
-        await node.shell("kill $(pidof bpf) || true");
-      }),
+    test.each(["after DEL", "after ADD of an orphan's VF"])(
+      "the next pod has no such setting or program, %s",
+      (when) =>
+        node.unchanged(async () => {
+          await node.shell("ip netns add first");
+          await node.add("first", addressed(other));
+          await change("first", kind);
+          if (when === "after DEL") await node.del("first", addressed(other));
+          await node.shell("ip netns del first");
+          const [enabled, next, third] = [
+            { link_state: "enable" },
+            { container: "next" },
+            { container: "third" },
+          ];
+          await node.add("a", addressed(other), next);
+          const { ips = [] } = await node.add("b", addressed(vf, enabled), third);
+          await node.until(`ip netns exec a ping -q -c 1 -W 1 ${ips[0]?.address.split("/")[0]} >/dev/null`);
+          await node.del("b", addressed(vf, enabled), third);
+          await node.del("a", addressed(other), next);
+          await node.del("", addressed(other));
+          await node.shell("kill $(pidof bpf) || true");
+        }),
     );
   });
 });

@@ -151,7 +151,7 @@ test("GC continues after a failure and reports all failures; the next GC does th
     await mustCollect([]);
   }));
 
-test("GC completes the unreleased lease of a pod whose VF another pod has taken over", () =>
+test("GC releases the unreleased lease of a pod whose VF another pod has", () =>
   node.unchanged(async () => {
     const script = (status: number) =>
       `[ $CNI_COMMAND != DEL ] || [ ${status} = 0 ] || exit 1\nexec /opt/cni/bin/host-local`;

@@ -113,7 +113,7 @@ test("each alert fires on a node that deserves it", async () => {
     await node.add("a", slow, { container: "c6", ifname: "net2" });
     await node.del("a", slow, { container: "c6", ifname: "net2" });
   }
-  // Two containers terminate without a DEL, and another container takes over the VF of the first.
+  // Two containers terminate without a DEL, and another container gets the VF of the first.
   await node.add("stuck", network(third, { ipam: { type: "stuck" } }), { container: "c7" });
   await node.add("gone", network(fourth), { container: "c8" });
   await node.shell("ip netns del stuck; ip netns del gone");

@@ -97,7 +97,7 @@ function requireAnswer(command: string, answer: Answer): void {
 /** A record of ib-sriov that fits the node, a cache of the Go plugin, or any text. */
 function writeRecords(virtualBus: VirtualPciBus, random: Random): void {
   const record = aRecord({
-    state: random.pick(["preparing", "complete", "broken"]),
+    state: random.pick(["preparing", "complete", "undo-failed"]),
     netns: virtualBus.netns,
     bootId,
     vf: { pci: vf, pf, index: 0, generation: virtualBus.generation },

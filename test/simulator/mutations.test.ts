@@ -59,7 +59,7 @@ describe("the suite notices when", () => {
     expect(findsProblem(basic)).toBe(true);
   });
 
-  test("a record stays at its place when its VF is taken over", () => {
+  test("a record stays at its place when its VF is restored for another container", () => {
     vi.spyOn(StateDirectory.prototype, "deferRelease").mockImplementation((path) => path);
     expect(findsProblem(takeOvers)).toBe(true);
   });

@@ -60,7 +60,7 @@ export function bind(
 }
 
 /**
- * Releases the VF of an orphaned attachment, and after an interrupted takeover that of its predecessor, too.
+ * Releases the VF of an orphaned attachment, and after an interrupted ADD that of its predecessor, too.
  * @throws {CniError} code 101 if a container may be running with the VF.
  */
 function releaseStale(locked: VfSession, vf: VirtualFunction): void {

@@ -17,9 +17,9 @@ export type GcOutcome =
  * Why gc leaves an attachment.
  * - "running": its container is running.
  * - "unreadable": its record cannot be read, so the container may be running.
- * - "external": the Go plugin has made it, and its cache does not show whether the container is running.
+ * - "go-plugin": the Go plugin has made it, and its cache does not show whether the container is running.
  */
-export type LeftBecause = "running" | "unreadable" | "external";
+export type LeftBecause = "running" | "unreadable" | "go-plugin";
 
 /**
  * Releases the VF of an orphaned attachment, of whatever network: Multus forwards GC for no network but the first, so
@@ -47,7 +47,7 @@ export function gcOrphaned(
     const record = stored?.record;
     if (stored?.goCache !== undefined) {
       const why = "the Go plugin made it, and does not record its namespace";
-      outcome = { kind: "left", because: "external", why };
+      outcome = { kind: "left", because: "go-plugin", why };
     }
     if (record?.state !== "complete" || !hasRecordedNetns(node, record)) return record;
     outcome = { kind: "left", because: "running", why: `its namespace ${record.netns} exists` };

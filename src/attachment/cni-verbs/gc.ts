@@ -38,16 +38,16 @@ export function gc(node: Node, request: GcRequest): void {
   }
   const session = openSession(node, request);
   const { state } = session;
-  const stale = attempt("list attachments and unreleased leases", () => [
+  const removals = attempt("list attachments and unreleased leases", () => [
     ...state.paths().map((path) => (limited: Session) => gcRecord(limited, request, path)),
     ...state
       .unreleasedLeases()
       .map((path) => (limited: Session) => gcUnreleasedLease(limited, request, path)),
   ]);
   const failure = combineErrors(
-    `not all stale attachments of network ${network} could be removed (the next GC tries again)`,
+    `not all unlisted attachments of network ${network} could be removed (the next GC tries again)`,
     attemptEach(session, "attachments, unreleased leases and calls of the IPAM plugin", [
-      ...stale,
+      ...removals,
       // The last one has all the time that is left.
       () => forwardToIpam(session, request),
     ]),
@@ -63,7 +63,7 @@ export function gc(node: Node, request: GcRequest): void {
 const GRACE_PERIOD = 10 * 60_000;
 
 /** Returns the record at a path; `undefined` if it is of another network, is listed, or cannot be used. */
-function staleRecord(
+function unlistedRecord(
   { state, warn }: Session,
   { network, valid = [] }: GcRequest,
   path: string,
@@ -82,7 +82,7 @@ function staleRecord(
 
 function gcRecord(session: Session, request: GcRequest, path: string): void {
   const { network } = request;
-  const read = () => staleRecord(session, request, path);
+  const read = () => unlistedRecord(session, request, path);
   withLockedRecord(session, `GC of network ${network}`, read, (attachment) => {
     const { record } = attachment;
     const evidence = attempt(
@@ -118,7 +118,7 @@ function recentAddEvidence(attachment: StepContext): string | undefined {
 
 function gcUnreleasedLease(session: Session, request: GcRequest, path: string): void {
   attempt(`release the unreleased lease ${path}`, () => {
-    const record = staleRecord(session, request, path);
+    const record = unlistedRecord(session, request, path);
     if (record !== undefined) releaseLeaseAt(session, path, record);
   });
 }

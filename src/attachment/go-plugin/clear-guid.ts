@@ -78,7 +78,7 @@ function clear(session: VfSession, request: DelRequest, pci: string, guid: Guid)
   };
   const record = {
     ...request.name,
-    state: "broken",
+    state: "undo-failed",
     netns: "",
     netnsCookie: "",
     kind: request.rdmaOnly === true ? "rdma" : "netdev",

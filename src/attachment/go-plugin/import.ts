@@ -84,7 +84,7 @@ function heldVf(
     return driver === VFIO_DRIVER && containerNetns !== undefined ? functionAt(node, pci) : undefined;
   }
   const vf = node.functions.virtualFunction(pci);
-  // With an external driver, only the VF's GUID at the PF is to be undone, if it is still the container's.
+  // With a foreign driver, only the VF's GUID at the PF is to be undone, if it is still the container's.
   if (driver === undefined || driver !== node.functions.driver(vf.pf)) return vf;
   if (containerNetns !== undefined && netdevOf(node, containerNetns, pci) !== undefined) return vf;
   const link = waitForNetdevReturn(node, pci, deadline);
@@ -140,7 +140,7 @@ function recordLike(
   return {
     ...request.name,
     // Another container that gets the VF before this DEL is done continues the undo.
-    state: "broken",
+    state: "undo-failed",
     netns: request.netns ?? "",
     netnsCookie: containerNetns?.cookie ?? "",
     kind: !vfioPciMode ? "netdev" : isPhysical(vf) ? "vfio-pf" : "vfio",
@@ -155,7 +155,7 @@ function recordLike(
       nodeGuid: original,
       portGuid: original,
       rdma: rdmaNames(node, vf.pci),
-      // The PF's driver drives both in every InfiniBand HCA. The VF's own driver may be an external one.
+      // The PF's driver drives both in every InfiniBand HCA. The VF's own driver may be a foreign one.
       driver: vfioPciMode ? VFIO_DRIVER : (node.functions.driver(vf.pf) ?? ""),
     },
     desired: { guid, linkState, ...(goCache.rdmaIsolation ? { rdmaIsolation: true } : {}) },

@@ -6,7 +6,7 @@ import type { NodeProcess } from "../../node/processes.ts";
 import { propertiesOf } from "../attachment-kinds.ts";
 import type { StepContext } from "../context.ts";
 import type { AttachmentRecord } from "../record/record.ts";
-import { externalDriver } from "../vf/driver.ts";
+import { foreignDriver } from "../vf/foreign-driver.ts";
 import { holdsVf } from "../vf/holds-vf.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
 import { pkeyChildrenIn } from "../vf/pkey-children.ts";
@@ -58,8 +58,8 @@ export function useOfAttachment(
   if (isComplete && containerNetns !== undefined && emptyNetns === "used")
     return used(`its namespace ${record.netns} exists`);
   const subject = { node, pci: record.vf.pci, deadline, record, containerNetns };
-  // Nothing of the attachment is left on a VF with an external driver, and releasing it does not touch the VF.
-  const isExternal = externalDriver(attachment) !== undefined;
+  // Nothing of the attachment is left on a VF with a foreign driver, and releasing it does not touch the VF.
+  const isExternal = foreignDriver(attachment) !== undefined;
   const use = (isExternal ? undefined : deviceUse(subject)) ?? (isComplete ? netnsUse(subject) : undefined);
   const last = use ?? (isExternal ? undefined : openUse(subject));
   if (last === undefined || containerNetns !== undefined || !isComplete) return last;

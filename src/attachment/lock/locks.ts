@@ -80,7 +80,7 @@ export class Locks {
     return this.bootOfOwner;
   }
 
-  /** The previous owner, if the takeover from it was killed before it was complete. */
+  /** The previous owner, if the ADD that restored it was killed before it was complete. */
   get predecessor(): AttachmentName | undefined {
     return this.predecessorName;
   }
@@ -90,7 +90,7 @@ export class Locks {
     return this.guids;
   }
 
-  /** Notes the device files that a pod has been given, before a takeover, which may change those of the VF. */
+  /** Notes the device files that a pod has been given, before the orphan of the VF is restored, which may change those of the VF. */
   notePodFiles(podFiles: PodFiles): void {
     this.podFiles = podFiles;
     this.write();
@@ -121,7 +121,7 @@ export class Locks {
     this.write();
   }
 
-  /** Makes an attachment the only owner of the VF, which completes a takeover. */
+  /** Makes an attachment the only owner of the VF, which ends the time in which it also has a previous one. */
   setOwner(owner: AttachmentName): void {
     if (isNamed(this.ownerName, owner) && this.predecessorName === undefined) return;
     this.bootOfOwner = this.session.node.clock.bootId();
@@ -155,8 +155,8 @@ export class Locks {
   }
 
   /**
-   * Removes an owner that has no record any more, and whose VF runs with its own GUIDs. If the takeover from a
-   * predecessor is not complete, the VF belongs to the predecessor again.
+   * Removes an owner that has no record any more, and whose VF runs with its own GUIDs. If ADD is still
+   * restoring the VF of a predecessor, the VF belongs to the predecessor again.
    * @param deleted the container to forget as {@link forgetPodFiles} does, with the same write.
    */
   clearOwner(deleted?: string): void {

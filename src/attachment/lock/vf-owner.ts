@@ -9,7 +9,7 @@ import { guid, listOf, number, object, type TypeOf, text } from "../record/schem
 export interface LockContents {
   /** The attachment that the VF belongs to. */
   readonly owner: AttachmentName | undefined;
-  /** The previous owner, if the takeover from it was killed before it was complete. */
+  /** The previous owner, if the ADD that restored it was killed before it was complete. */
   readonly predecessor: AttachmentName | undefined;
   /** ID of the boot during which the owner claimed the VF; `undefined` without an owner. */
   readonly ownerBoot: string | undefined;

@@ -9,7 +9,7 @@ const UID = /^[\w.-]{1,64}$/;
 
 /**
  * Notes the files below /dev/infiniband that the VF has, as those that the pod has been given, if this is the first ADD
- * for the pod. It must be called before a takeover, which can change them.
+ * for the pod. It must be called before the orphan of the VF is restored, which can change them.
  */
 export function notePodFiles({ node, vf, request, locks }: AddSession): void {
   const { key } = podOf(request);

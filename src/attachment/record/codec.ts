@@ -113,6 +113,6 @@ export function stateLetter(state: AttachmentRecord["state"]): string {
 }
 
 function stateNamed(letter: unknown): AttachmentRecord["state"] | undefined {
-  const states = ["preparing", "complete", "broken"] as const;
+  const states = ["preparing", "complete", "undo-failed"] as const;
   return states.find((state) => stateLetter(state) === letter);
 }

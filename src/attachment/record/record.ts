@@ -83,10 +83,10 @@ export interface Originals extends TypeOf<typeof originals> {}
 /** The schema of a record. */
 export const attachmentRecord = object({
   /**
-   * `preparing`: ADD runs, or was killed. `complete`: the container has the VF. `broken`: an undo has failed, and the
+   * `preparing`: ADD runs, or was killed. `complete`: the container has the VF. `undo-failed`: an undo has failed, and the
    * next call continues it.
    */
-  state: oneOf("preparing", "complete", "broken"),
+  state: oneOf("preparing", "complete", "undo-failed"),
   /** CNI_CONTAINERID and CNI_IFNAME, which together are the attachment's name. */
   containerId: text,
   ifname: text,

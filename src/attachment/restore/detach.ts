@@ -41,9 +41,9 @@ function finish(attachment: StepContext, path: string, options: RestoreOptions):
   );
   if (failure !== undefined) {
     try {
-      state.setState(path, "broken");
+      state.setState(path, "undo-failed");
     } catch (error) {
-      warn(`cannot mark the record ${path} as broken: ${messageOf(error)}`);
+      warn(`cannot mark the record ${path} as undo-failed: ${messageOf(error)}`);
     }
     throw failure;
   }

@@ -38,7 +38,7 @@ export function lostRecord(
   return {
     containerId: name.containerId,
     ifname: name.ifname,
-    state: "broken",
+    state: "undo-failed",
     netns: "",
     netnsCookie: "",
     kind,

@@ -22,7 +22,7 @@ import {
 } from "../record/record.ts";
 import { guid } from "../steps/guid.ts";
 import { linkState } from "../steps/link-state.ts";
-import { externalDriver, vfDriver } from "../vf/driver.ts";
+import { foreignDriver, vfDriver } from "../vf/foreign-driver.ts";
 import { isCurrent } from "../vf/holds-vf.ts";
 import { restore } from "./restore.ts";
 
@@ -59,7 +59,7 @@ export function findOrphan(session: VfSession, vf: VirtualFunction): Orphan | un
   if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
   const { path, record } = stored;
   const isSame = isCurrent(node, record, () => vf.generation);
-  // A container whose VF has an external driver does not have the VF any more, running or not.
+  // A container whose VF has a foreign driver does not have the VF any more, running or not.
   if (isSame && typeof vfDriver(node, record) === "string") requireEnded(session, { ...record, vf });
   return { path, record: isSame ? { ...record, vf } : record, isCurrent: isSame };
 }
@@ -106,7 +106,7 @@ export function restoreOrphan(
   const orphaned = stepContextOf(session, record, recordedNetns(session.node, record));
   session.warn(
     `VF ${record.vf.pci} has an orphaned attachment of container ${record.containerId} (its record is ` +
-      `${record.state}); it is taken over`,
+      `${record.state}); it is restored`,
   );
   deferPredecessorRelease(session, record);
   const isLast = isForgottenAtOnce(record, name);
@@ -146,8 +146,8 @@ function isForgottenAtOnce(record: AttachmentRecord, name: AttachmentName): bool
 function keptSteps(orphaned: StepContext, next: Desired): readonly Step[] {
   const { node, record } = orphaned;
   const { desired, originals } = record;
-  // A VF without a driver is bound, with its own GUIDs; and one with an external driver gets none of the container's.
-  if (node.functions.driver(record.vf.pci) === undefined || externalDriver(orphaned) !== undefined) return [];
+  // A VF without a driver is bound, with its own GUIDs; and one with a foreign driver gets none of the container's.
+  if (node.functions.driver(record.vf.pci) === undefined || foreignDriver(orphaned) !== undefined) return [];
   const keepsGuid = desired.guid === next.guid && changesGuid(desired, originals);
   const keepsLinkState = desired.linkState !== undefined && desired.linkState === next.linkState;
   return [...(keepsGuid ? [guid] : []), ...(keepsLinkState ? [linkState] : [])];

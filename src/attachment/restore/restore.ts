@@ -9,7 +9,7 @@ import { guid } from "../steps/guid.ts";
 import { lease } from "../steps/lease.ts";
 import { undoStepsOf } from "../steps/order.ts";
 import { withdrawGuids } from "../vf/admin-guids.ts";
-import { describeExternal, type ExternalDriver, externalDriver } from "../vf/driver.ts";
+import { describeForeignDriver, type ForeignDriver, foreignDriver } from "../vf/foreign-driver.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { restoreRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
@@ -35,7 +35,7 @@ export interface RestoreOptions {
  * command. Every step is attempted even if others fail; but the lease is released only when no netdev has its addresses
  * any more.
  *
- * If another program has bound the VF to an external driver, nothing of the VF is changed: its lease is released, and
+ * If another program has bound the VF to a foreign driver, nothing of the VF is changed: its lease is released, and
  * the container's settings are removed from the PF.
  * @returns the errors of what could not be restored; empty if everything is as before.
  */
@@ -49,15 +49,15 @@ export function restore(attachment: StepContext, options: RestoreOptions): unkno
   // Even if the attachment has no lease: this call gives the attachment's name to the log.
   const release = next?.takesLease === true ? [] : [undo(lease)];
   if (!holdsVf) return attemptAll(release);
-  let external: ExternalDriver | undefined;
+  let foreign: ForeignDriver | undefined;
   try {
-    external = attempt(`read the driver of VF ${pci}`, () => externalDriver(attachment));
+    foreign = attempt(`read the driver of VF ${pci}`, () => foreignDriver(attachment));
   } catch (error) {
     // The VF may belong to another program, so it is left; but the IPAM plugin must not outlive this call.
     return [error, ...attemptAll([() => attachment.lease?.end(attachment.deadline)])];
   }
   // The netdev disappeared with the recorded driver, so no netdev has the addresses.
-  if (external !== undefined) return attemptAll([() => giveUp(attachment, external, options), ...release]);
+  if (foreign !== undefined) return attemptAll([() => giveUp(attachment, foreign, options), ...release]);
   const stays = (step: Step) => (step === lease ? next?.takesLease : next?.kept.includes(step)) === true;
   const steps = undoStepsOf(attachment).filter((step) => !stays(step));
   return attemptAll([
@@ -67,12 +67,12 @@ export function restore(attachment: StepContext, options: RestoreOptions): unkno
 }
 
 /**
- * Gives up a VF that has an external driver: the container's GUID is removed from the PF, and the VF itself is not
+ * Gives up a VF that has a foreign driver: the container's GUID is removed from the PF, and the VF itself is not
  * changed. If another attachment is next, it gets the VF with that driver, and must not get the container's GUID with it.
  */
-function giveUp(attachment: StepContext, driver: ExternalDriver, { next }: RestoreOptions): void {
+function giveUp(attachment: StepContext, driver: ForeignDriver, { next }: RestoreOptions): void {
   const { record, warn } = attachment;
-  warn(`${describeExternal(record, driver)}: container ${record.containerId} does not have it any more`);
+  warn(`${describeForeignDriver(record, driver)}: container ${record.containerId} does not have it any more`);
   attachment.observe("undo", guid.name, record, () =>
     attempt(`restore the GUIDs of VF ${record.vf.pci} at its PF`, () =>
       withdrawGuids(attachment, next === undefined ? "leave" : "set"),

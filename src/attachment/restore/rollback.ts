@@ -25,7 +25,7 @@ export function rollBack(attachment: AddContext, reason: unknown): CniError {
     { holdsVf: true },
   );
   try {
-    if (failures.length > 0) state.setState(path, "broken");
+    if (failures.length > 0) state.setState(path, "undo-failed");
     else {
       releaseGuidNotes(state, record);
       state.remove(path);

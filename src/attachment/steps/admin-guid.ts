@@ -45,7 +45,7 @@ export const adminGuid = {
   },
 } satisfies Step;
 
-/** @throws {CniError} if the PF still has the container's GUID, which the VF's next driver would take over. */
+/** @throws {CniError} if the PF still has the container's GUID, which would take effect with the VF's next driver. */
 function requireReplaced({ node, record }: StepContext, target: AdminGuids): void {
   const { vf, desired } = record;
   const { nodeGuid, portGuid } = new PhysicalFunction(node, vf.pf, vf.index).vf;

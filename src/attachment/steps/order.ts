@@ -18,7 +18,7 @@ import { rdmaDevice } from "./rdma-device.ts";
 interface StepOrder {
   /** The steps in the order of ADD; CHECK verifies them. */
   readonly apply: readonly Step[];
-  /** The steps in the order of undo: the reverse of ADD, except where a comment says why not. */
+  /** The steps in the order of undo: the reverse of ADD, except if a comment gives the reason. */
   readonly undo: readonly Step[];
 }
 

@@ -50,7 +50,7 @@ export function restoreAdminGuids(attachment: StepContext): AdminGuids {
 }
 
 /**
- * Restores, for a VF with an external driver, each GUID at the PF that is still the container's. A GUID belongs to one
+ * Restores, for a VF with a foreign driver, each GUID at the PF that is still the container's. A GUID belongs to one
  * container, so no other program can have set this value. The change has no effect on the VF until a driver is bound to
  * it again. The link state stays: the other program may rely on it, and its value does not show which program set it.
  * @param unknown whether GUIDs that the kernel does not report stay ("leave"), or are restored ("set").

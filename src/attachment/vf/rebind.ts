@@ -4,7 +4,7 @@ import type { Link } from "../../node/links.ts";
 import type { RdmaNames } from "../../node/pci-functions.ts";
 import { propertiesOf } from "../attachment-kinds.ts";
 import type { StepContext } from "../context.ts";
-import { requireOwnDriver } from "./driver.ts";
+import { requireOwnDriver } from "./foreign-driver.ts";
 import { netdevOf } from "./netdev.ts";
 import { waitFor } from "./wait.ts";
 

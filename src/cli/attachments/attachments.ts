@@ -22,8 +22,8 @@ import { tryAcquire } from "../try-acquire.ts";
  * - `in progress`: a call is changing it.
  * - `orphaned`: its namespace does not exist, or the call that prepared it was killed.
  * - `destroyed`: the container is running, but its VF was destroyed, or was destroyed and created again.
- * - `cleanup-failed`: a setting could not be restored.
- * - `external`: the Go plugin created it, and does not record the container's namespace.
+ * - `undo-failed`: a setting could not be restored.
+ * - `go-plugin`: the Go plugin created it, and does not record the container's namespace.
  * - `unreadable`: the record, or what it names, cannot be read, and is treated as that of a running container.
  */
 export type Condition =
@@ -31,8 +31,8 @@ export type Condition =
   | "in progress"
   | "orphaned"
   | "destroyed"
-  | "cleanup-failed"
-  | "external"
+  | "undo-failed"
+  | "go-plugin"
   | "unreadable";
 
 /** An attachment, from its record. */
@@ -145,7 +145,7 @@ function ownerOf(state: StateDirectory, pci: string): AttachmentName | undefined
 function unrecorded(path: string, goCache: GoCache | undefined): ListedAttachment {
   return {
     path,
-    condition: "external",
+    condition: "go-plugin",
     name: goCache === undefined ? undefined : nameIn(path, goCache.ifname),
     pci: goCache?.pci,
     pod: undefined,
@@ -165,7 +165,7 @@ function nameIn(path: string, ifname: string): AttachmentName | undefined {
 }
 
 function conditionOf(node: Node, state: StateDirectory, record: AttachmentRecord): Condition {
-  if (record.state === "broken") return "cleanup-failed";
+  if (record.state === "undo-failed") return "undo-failed";
   if (record.state === "preparing") return isLocked(node, state, record.vf.pci) ? "in progress" : "orphaned";
   const { vf } = record;
   if (!hasRecordedNetns(node, record))

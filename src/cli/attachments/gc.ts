@@ -136,7 +136,7 @@ function leftText(lines: readonly GcLine[]): string {
   const parts = [
     ...counted("running", "attachment of a running container", "attachments of running containers"),
     ...counted("unreadable", "attachment with an unreadable record", "attachments with unreadable records"),
-    ...counted("external", "attachment of the Go plugin", "attachments of the Go plugin"),
+    ...counted("go-plugin", "attachment of the Go plugin", "attachments of the Go plugin"),
   ];
   return parts.length === 0 ? "nothing is attached" : parts.join(", ");
 }

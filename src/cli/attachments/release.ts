@@ -31,7 +31,7 @@ INTERFACE is the name in the container; it is not needed if the container has on
     const attachment = attachmentNamed(session, container, ifname);
     const { path, name, pod, pci } = attachment;
     const options = { force: call.options.has("force") };
-    if (attachment.condition === "external")
+    if (attachment.condition === "go-plugin")
       throw new Error(`${path} is a record of the Go plugin, which only a DEL of its runtime can release`);
     const release = () =>
       name === undefined ? forceReleaseAt(session, path, options) : forceRelease(session, name, options);

@@ -25,7 +25,7 @@ const WORDS: readonly string[] = [
   "attachment format needs state containerId netns netnsCookie kind bootId since vf pci pf index generation originals",
   "staleGuids desired call stdin path altnames up settings tuning tcx nodeGuid portGuid adminNodeGuid adminPortGuid",
   "linkState rdma adaptiveModeration devices files deviceInfo driver flags txQueueLength group linkMode gsoMaxSize gsoMaxSegments",
-  "gsoIpv4MaxSize groMaxSize groIpv4MaxSize alias broadcast umcast xdpGeneric xdpDriver xdpHardware groFlushTimeout",
+  "gsoIpv4MaxSize groMaxSize groIpv4MaxSize alias broadcast mode umcast xdpGeneric xdpDriver xdpHardware groFlushTimeout",
   "napiDeferHardIrqs threaded partition fullMember time carrierTime owner predecessor ownerBoot hasUnreleasedLeases ownGuids node port",
   "instead podFiles pod holder pid verb Master HostIFNames ContIFNames HostIFGUID",
   // Log entries, also in the journal.

@@ -56,7 +56,7 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
   let foreign = "";
   for (const each of attached) {
     const { condition, path, pci = "" } = each;
-    if (condition === "orphaned" || condition === "cleanup-failed") left.push(holderText(each));
+    if (condition === "orphaned" || condition === "undo-failed") left.push(holderText(each));
     if (condition === "destroyed")
       problems.push(
         ...warning(
@@ -68,7 +68,7 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
         ),
       );
     if (condition === "unreadable") problems.push(...unreadableRecord(node, each, program));
-    if (condition !== "external") continue;
+    if (condition !== "go-plugin") continue;
     foreign = "; those of the Go plugin are detached by DEL, too";
     // The netdev is in the host namespace again, or the VF does not exist.
     if (netdevOf(node, node.namespaces.host, pci) !== undefined || node.functions.driver(pci) === undefined)

@@ -55,8 +55,8 @@ export const CONDITIONS: readonly Condition[] = [
   "in progress",
   "orphaned",
   "destroyed",
-  "cleanup-failed",
-  "external",
+  "undo-failed",
+  "go-plugin",
   "unreadable",
 ];
 

@@ -77,7 +77,7 @@ function autoScenarios(): Scenario[] {
   ]);
 }
 
-/** Returns takeovers of a VF whose ADD was killed. In each pair, a request has "guid": "auto". */
+/** Returns ADDs of a VF whose previous ADD was killed. In each pair, a request has "guid": "auto". */
 function autoTakeOverScenarios(): Scenario[] {
   const fresh = { ...derivedGuidRequest, guid: requestedGuid };
   const pairs: [name: string, stale: AttachmentRequest, next: AttachmentRequest][] = [

@@ -110,7 +110,7 @@ test("DEL fails while the VF does not accept its own GUIDs, and the next DEL con
   expect(end).toBe("failed");
   expect(error).toMatchObject({ code: codes.node });
   expect(messageChain(error)).toContain(`is ${requestedGuid} after a rebind, not ${own[0]}`);
-  expect(recordOf(simulated.machine, c1)?.state).toBe("broken");
+  expect(recordOf(simulated.machine, c1)?.state).toBe("undo-failed");
   simulated.machine.bus.dropsGuids = false;
   simulated.mustDel(c1, everything);
   simulated.requireAsBefore("after DEL");

@@ -130,7 +130,7 @@ describe("a name", () => {
 
   // Sysfs does not show a device of such a name.
   test.each(["..", ".", "a/b"])(
-    "%s of an RDMA device is replaced by the original one, also by a takeover",
+    "%s of an RDMA device is replaced by the original one, also by ADD of an orphan's VF",
     (name) => {
       const cases = [
         [

@@ -73,13 +73,13 @@ test("a retry succeeds if the VF has the pod's numbers again", () => {
   simulated.mustAdd(nextSandbox, request);
 });
 
-test("a takeover that changes the numbers is refused, too", () => {
+test("ADD of an orphan's VF that changes the numbers is refused, too", () => {
   const simulated = new SimulatedNode({});
   giveGuid(simulated);
   simulated.mustAdd(c1, request);
   simulated.deleteNamespace(c1);
   freeLowerNumbers(simulated);
-  // Without a GUID in the request, the takeover rebinds.
+  // Without a GUID in the request, the restore of the orphan rebinds.
   expect(messageChain(simulated.add(nextSandbox, plain).error)).toMatch(changed);
   expect(messageChain(simulated.add(nextSandbox, plain).error)).toMatch(changed);
   simulated.mustDel(nextSandbox, plain);

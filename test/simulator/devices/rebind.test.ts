@@ -38,7 +38,7 @@ describe("a VF is not rebound", () => {
   });
 
   // A DRA driver calls again, for another container, after its time limit: each try must get further.
-  test("again by a takeover with the same GUID", () => {
+  test("again by ADD of an orphan's VF with the same GUID", () => {
     const simulated = new SimulatedNode({});
     simulated.killAdd(c1, everything, { call: "functions.bind" });
     expect(rebinds(simulated.killAdd(c2, everything, { call: "links.move" }))).toBe(0);

@@ -52,7 +52,7 @@ describe("a VF that another container has", () => {
     simulated.requireAsBefore("after DEL");
   });
 
-  test("is taken over after its container's namespace was replaced by another one at the same path", () => {
+  test("is restored for the next ADD after its container's namespace was replaced by another one at the same path", () => {
     total++;
     const simulated = new SimulatedNode({});
     simulated.mustAdd(c1, everything);

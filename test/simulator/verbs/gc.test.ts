@@ -74,7 +74,7 @@ function killedScenarios(): Scenario[] {
   }));
 }
 
-/** Returns GC after a killed takeover: the lease of the orphaned attachment is unreleased. */
+/** Returns GC after a killed ADD of an orphan's VF: the lease of the orphaned attachment is unreleased. */
 function unreleasedLeaseScenario(): Scenario {
   return {
     name: "GC of a container and of an unreleased lease of another container",

@@ -189,7 +189,7 @@ test("a signal while ADD releases the lease of an orphaned attachment ends the A
   simulated.requireAsBefore("after the next DEL");
 });
 
-test("names of maximum length fit into the lock file, also during a takeover", () => {
+test("names of maximum length fit into the lock file, also while ADD restores an orphan", () => {
   const simulated = new SimulatedNode({});
   const named = (pod: Pod, letter: string) => ({
     ...pod,

@@ -93,7 +93,7 @@ const desired: Arbitraries<Desired> = {
 };
 
 const record: Arbitraries<AttachmentRecord> = {
-  state: fc.constantFrom("preparing", "complete", "broken"),
+  state: fc.constantFrom("preparing", "complete", "undo-failed"),
   containerId: hardText,
   ifname: hardText,
   netns: hardText,

@@ -104,8 +104,8 @@ describe("the state directory", () => {
     const path = state.create(aRecord(), "ib0") ?? "";
     state.setState(path, "complete");
     expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "complete" });
-    state.setState(path, "broken");
-    expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "broken" });
+    state.setState(path, "undo-failed");
+    expect(state.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "undo-failed" });
   });
 
   test.each([
@@ -127,13 +127,13 @@ describe("the state directory", () => {
     files.remove(path);
     files.create(path, text);
     const other = new StateDirectory(files);
-    other.setState(path, "broken");
+    other.setState(path, "undo-failed");
     const document = JSON.parse(text);
     expect(JSON.parse(files.read(path) ?? "")).toEqual({
       ...document,
-      attachment: { ...document.attachment, state: "b" },
+      attachment: { ...document.attachment, state: "u" },
     });
-    expect(other.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "broken" });
+    expect(other.find(aRecord())?.record).toMatchObject({ ...aRecord(), state: "undo-failed" });
     // From now on it can be patched again.
     files.replaceForeign = () => expect.unreachable();
     other.setState(path, "complete");

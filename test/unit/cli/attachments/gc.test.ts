@@ -48,7 +48,7 @@ describe("if nothing was to be released, a sentence reports it", () => {
     ["2 attachments of running containers", [left, left]],
     [
       "1 attachment of a running container, 1 attachment with an unreadable record, 2 attachments of the Go plugin",
-      [left, unreadable, { ...left, because: "external" }, { ...left, because: "external" }],
+      [left, unreadable, { ...left, because: "go-plugin" }, { ...left, because: "go-plugin" }],
     ],
   ])("%s", (text, lines) => {
     expect(textOf(lines, narrow).split("\n").at(-1)).toBe(`Nothing to release: ${text}.`);

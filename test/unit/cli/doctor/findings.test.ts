@@ -245,7 +245,8 @@ const scenarios: Readonly<Record<FindingId, () => readonly Finding[]>> = {
   },
   "record-left": () => record({ condition: "orphaned" }),
   "record-unreadable": () => record({ condition: "unreadable", unreadable: "it has format 2" }),
-  "record-go-plugin": () => record({ condition: "external" }, {}, { functions: { driver: () => undefined } }),
+  "record-go-plugin": () =>
+    record({ condition: "go-plugin" }, {}, { functions: { driver: () => undefined } }),
   "lease-unreleased": () => record({}, { "/var/lib/cni/ib-sriov/.leases/0000:03:00.2-1": "{}" }),
   "vf-destroyed": () => record({ condition: "destroyed" }),
   "check-failed": () => {
@@ -314,7 +315,7 @@ describe("on any node", () => {
   const ports = fc
     .array(fc.constantFrom("ACTIVE", "INIT", "DOWN"), { maxLength: 2 })
     .map((states) => states.map((state) => ({ ...port, state, subnetManager: state === "ACTIVE" ? 1 : 0 })));
-  const conditions = ["attached", "in progress", "destroyed", "external", "orphaned"] as const;
+  const conditions = ["attached", "in progress", "destroyed", "go-plugin", "orphaned"] as const;
   const holder = maybe(fc.constantFrom(...conditions)).map((condition) =>
     condition === undefined ? undefined : { ...attachment, condition },
   );

@@ -87,7 +87,7 @@ describe("records", () => {
     record: undefined,
     goCache: undefined,
   };
-  const foreign: ListedAttachment = { ...attached, condition: "external" };
+  const foreign: ListedAttachment = { ...attached, condition: "go-plugin" };
   const examine = (all: readonly ListedAttachment[] | undefined, texts = {}, parts = {}) =>
     summaries(records(aDoctorContext(texts, { attached: all }, parts)));
 
@@ -101,10 +101,10 @@ describe("records", () => {
 
   test("of orphaned and broken attachments are for gc", () => {
     const dead: ListedAttachment = { ...attached, condition: "orphaned" };
-    const broken: ListedAttachment = { ...attached, condition: "cleanup-failed", pod: "default/trainer" };
+    const broken: ListedAttachment = { ...attached, condition: "undo-failed", pod: "default/trainer" };
     expect(examine([dead, attached, broken])).toEqual([
       [
-        "warning record-left: left behind: orphaned: c1 net1, cleanup-failed: default/trainer (c1) net1",
+        "warning record-left: left behind: orphaned: c1 net1, undo-failed: default/trainer (c1) net1",
         "ib-sriov gc",
       ],
     ]);

@@ -167,7 +167,7 @@ describe("the state of the node", () => {
     expect(values(text, "ib_sriov_attachments")).toMatchObject({
       'ib_sriov_attachments{condition="attached"}': 1,
       'ib_sriov_attachments{condition="in-progress"}': 1,
-      'ib_sriov_attachments{condition="cleanup-failed"}': 0,
+      'ib_sriov_attachments{condition="undo-failed"}': 0,
     });
     expect(values(text, "ib_sriov_unreleased_leases")).toEqual({ "ib_sriov_unreleased_leases{}": 1 });
   });

@@ -4,7 +4,7 @@ import type { StepContext } from "../context.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 
 /** A driver that another program has chosen for a VF. */
-export interface ExternalDriver {
+export interface ForeignDriver {
   readonly name: string;
   /** Whether the VF is bound to this driver. If false, it has no driver, and is reserved for this one (`driver_override`). */
   readonly isBound: boolean;
@@ -14,11 +14,11 @@ export interface ExternalDriver {
  * The driver of an attachment's VF:
  * - "recorded": the driver of the record;
  * - "none": no driver, which is the state after a killed rebind;
- * - an external driver. The VF then no longer belongs to the attachment. To unbind this driver would take the VF from
+ * - a foreign driver. The VF then no longer belongs to the attachment. To unbind this driver would take the VF from
  *   the program that chose the driver. If that program is a virtual machine, the unbind would also not return: vfio-pci
  *   waits until the machine closes the VF.
  */
-export type VfDriver = "recorded" | "none" | ExternalDriver;
+export type VfDriver = "recorded" | "none" | ForeignDriver;
 
 /** Returns which driver an attachment's VF has. */
 export function vfDriver(node: Node, { vf, originals }: AttachmentRecord): VfDriver {
@@ -31,16 +31,16 @@ export function vfDriver(node: Node, { vf, originals }: AttachmentRecord): VfDri
     : { name: reserved, isBound: false };
 }
 
-/** Returns the external driver of an attachment's VF; `undefined` if it has the recorded driver or no driver. */
-export function externalDriver({ node, record }: StepContext): ExternalDriver | undefined {
+/** Returns the foreign driver of an attachment's VF; `undefined` if it has the recorded driver or no driver. */
+export function foreignDriver({ node, record }: StepContext): ForeignDriver | undefined {
   const driver = vfDriver(node, record);
   return typeof driver === "string" ? undefined : driver;
 }
 
-/** Describes a VF with an external driver: "VF 0000:03:00.2 is bound to vfio-pci, not to mlx5_core". */
-export function describeExternal(
+/** Describes a VF with a foreign driver: "VF 0000:03:00.2 is bound to vfio-pci, not to mlx5_core". */
+export function describeForeignDriver(
   { vf, originals }: AttachmentRecord,
-  { name, isBound }: ExternalDriver,
+  { name, isBound }: ForeignDriver,
 ): string {
   return isBound
     ? `VF ${vf.pci} is bound to ${name}, not to ${originals.driver}`
@@ -49,14 +49,14 @@ export function describeExternal(
 
 /**
  * Returns whether the recorded driver is bound to the VF, or no driver.
- * @throws {CniError} if the VF has an external driver.
+ * @throws {CniError} if the VF has a foreign driver.
  */
 export function requireOwnDriver({ node, record }: StepContext): "recorded" | "none" {
   const driver = vfDriver(node, record);
   if (typeof driver === "string") return driver;
   throw new CniError(
     codes.node,
-    `bind VF ${record.vf.pci} to ${record.originals.driver} again: ${describeExternal(record, driver)}, since this call ` +
+    `bind VF ${record.vf.pci} to ${record.originals.driver} again: ${describeForeignDriver(record, driver)}, since this call ` +
       "began; the VF is left to that driver",
   );
 }

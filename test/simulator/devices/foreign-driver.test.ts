@@ -41,7 +41,7 @@ const requests: NamedRequest[] = [
 ];
 
 /** Returns DEL, GC, a forced release, and the ADD of another container. */
-function externalDriverScenarios(): Scenario[] {
+function foreignDriverScenarios(): Scenario[] {
   return Object.entries(driverChanges).flatMap(([what, change]) =>
     requests.flatMap(({ name, request, setting }): Scenario[] => {
       const title = `(${name}), whose VF ${what}`;
@@ -103,7 +103,7 @@ function externalDriverScenarios(): Scenario[] {
 }
 
 /** Returns DEL of the Go plugin's attachments. */
-function externalDriverOfGoPluginScenarios(): Scenario[] {
+function foreignDriverOfGoPluginScenarios(): Scenario[] {
   return Object.entries(driverChanges).map(([what, change]) => ({
     name: `DEL of the Go plugin's attachment, whose VF ${what}`,
     // The Go plugin uses the port GUID as the node GUID, too.
@@ -134,7 +134,7 @@ function thenAsBefore(release: (simulated: SimulatedNode) => void): FollowUp["ru
   };
 }
 
-testScenarios("external driver", [...externalDriverScenarios(), ...externalDriverOfGoPluginScenarios()]);
+testScenarios("foreign driver", [...foreignDriverScenarios(), ...foreignDriverOfGoPluginScenarios()]);
 
 test("a driver that takes the VF in the middle of DEL is not unbound, and the next DEL only releases", () => {
   const simulated = new SimulatedNode({});
