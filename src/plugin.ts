@@ -29,7 +29,7 @@ import {
   parseNetworkForDel,
   parseNetworkForGc,
   parseNetworkForStatus,
-} from "./network-config/network-config.ts";
+} from "./network-config/settings.ts";
 import type { Node } from "./node/node.ts";
 
 /** Longest network configuration, bytes. Most have a few hundred; a longer text than this is a mistake or an attack. */

@@ -1,6 +1,6 @@
 import { cancelPrint, monotonic, print, printAfter } from "host";
 import type { Observe } from "../attachment/limits.ts";
-import { parseLockContents } from "../attachment/lock/vf-owner.ts";
+import { parseLockContents } from "../attachment/lock/lock-contents.ts";
 import { STATE_DIRECTORY } from "../attachment/record/state-directory.ts";
 import { LinuxPciFunctions } from "../linux/pci/pci-functions.ts";
 import { printable } from "../log/printable.ts";

@@ -1,9 +1,9 @@
 // Documents that other programs write: each of them is either valid, or is refused with an error for the runtime.
 import { expect } from "vitest";
-import { parseLockContents } from "../../src/attachment/lock/vf-owner.ts";
+import { parseLockContents } from "../../src/attachment/lock/lock-contents.ts";
 import { parseRecord } from "../../src/attachment/record/codec.ts";
 import { parseGoCache } from "../../src/attachment/record/go-cache.ts";
-import { recordDocument } from "../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../src/attachment/record/record-document.ts";
 import { addressPlan } from "../../src/cni/address-plan.ts";
 import { parseConfiguration, prevResult } from "../../src/cni/configuration.ts";
 import { errorDocument } from "../../src/cni/error-document.ts";
@@ -12,7 +12,7 @@ import { checkCommand, readEnvironment } from "../../src/cni/invocation.ts";
 import { delegateResult } from "../../src/cni/ipam-outcome.ts";
 import { encodeResult } from "../../src/cni/result-encode.ts";
 import { checkVersion } from "../../src/cni/versions.ts";
-import { parseNetwork, parseNetworkForDel } from "../../src/network-config/network-config.ts";
+import { parseNetwork, parseNetworkForDel } from "../../src/network-config/settings.ts";
 import { parsePciAddress } from "../../src/node/pci-address.ts";
 import { aRecord } from "../support/records.ts";
 import { fuzz } from "./fuzz.ts";

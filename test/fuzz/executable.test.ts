@@ -3,7 +3,7 @@ import { execFileSync } from "node:child_process";
 import { mkdirSync, readdirSync, readFileSync, symlinkSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, describe, expect } from "vitest";
-import { recordDocument } from "../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../src/attachment/record/record-document.ts";
 import { executables } from "../native/executables.ts";
 import { aRecord, guid } from "../support/records.ts";
 import { type Answer, bus, pf, removeTree, VirtualPciBus, vf } from "../support/virtual-pci-bus.ts";

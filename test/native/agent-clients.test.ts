@@ -3,7 +3,7 @@ import { type ChildProcess, execFile, spawnSync } from "node:child_process";
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { promisify } from "node:util";
 import { afterAll, beforeAll, describe, expect, test, vi } from "vitest";
-import { recordDocument } from "../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../src/attachment/record/record-document.ts";
 import { patience } from "../support/patience.ts";
 import { readMetrics } from "../support/prometheus.ts";
 import { aRecord } from "../support/records.ts";

@@ -13,7 +13,7 @@ import {
   writeSync,
 } from "node:fs";
 import { afterEach, describe, expect, test } from "vitest";
-import { recordDocument } from "../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../src/attachment/record/record-document.ts";
 import { aRecord } from "../support/records.ts";
 import { endAll, endOf, exchange, freePort, pause, request, startAgent, withRecords } from "./agents.ts";
 import { executable, freshPath } from "./harness.ts";

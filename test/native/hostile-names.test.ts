@@ -4,7 +4,7 @@ import { mkdirSync, renameSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, test } from "vitest";
 import { parse } from "yaml";
-import { recordDocument } from "../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../src/attachment/record/record-document.ts";
 import { compile } from "../e2e/harness/compile.ts";
 import { readMetrics } from "../support/prometheus.ts";
 import { aRecord } from "../support/records.ts";

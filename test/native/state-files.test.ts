@@ -10,7 +10,7 @@ import {
 } from "node:fs";
 import { dirname, join } from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { recordDocument } from "../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../src/attachment/record/record-document.ts";
 import { configurations, goCacheText, variables } from "../fuzz/seeds.ts";
 import { aRecord } from "../support/records.ts";
 import { type Answer, pf, removeTree, VirtualPciBus, vf } from "../support/virtual-pci-bus.ts";

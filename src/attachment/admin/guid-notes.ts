@@ -3,9 +3,9 @@ import { parsePciAddress } from "../../node/pci-address.ts";
 import { attemptEach } from "../attempt-each.ts";
 import { withVfLock } from "../lock/locks.ts";
 import type { Session } from "../lock/session.ts";
-import { attachmentWithGuid } from "../plan/guid-holder.ts";
 import { recordedGuids } from "../plan/recorded-guids.ts";
 import { noteRecorded } from "../plan/reserve-guid.ts";
+import { attachmentWithGuid } from "../plan/taken-guids.ts";
 
 /** Time limit for the locks of a VF and of the node, ms. */
 const lockTimeout = 5000;

@@ -14,7 +14,7 @@ import { createRecord, refuseTakenName } from "../plan/create-record.ts";
 import { makePlan } from "../plan/plan.ts";
 import { notePodFiles } from "../plan/pod-files.ts";
 import { reserveGuids } from "../plan/reserve-guid.ts";
-import { requireRecordFits } from "../record/record-file.ts";
+import { requireRecordFits } from "../record/record-document.ts";
 import type { AddRequest } from "../requests.ts";
 import { findOrphan, forgetOrphan } from "../restore/orphan.ts";
 import { rollBack } from "../restore/rollback.ts";

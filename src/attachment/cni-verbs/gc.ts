@@ -12,7 +12,7 @@ import { type AttachmentRecord, isNamed } from "../record/record.ts";
 import type { GcRequest } from "../requests.ts";
 import { detach } from "../restore/detach.ts";
 import { withLockedRecord } from "../restore/locked-record.ts";
-import { holdsVf } from "../vf/holds-vf.ts";
+import { ownsVf } from "../vf/owns-vf.ts";
 
 /**
  * GC: detaches the attachments of one network that the runtime does not list, and releases the leases that orphaned
@@ -111,7 +111,7 @@ function evidenceOf(attachment: StepContext): string | undefined {
  */
 function recentAddEvidence(attachment: StepContext): string | undefined {
   const { node, record, containerNetns } = attachment;
-  if (containerNetns === undefined || record.state !== "complete" || !holdsVf(attachment)) return undefined;
+  if (containerNetns === undefined || record.state !== "complete" || !ownsVf(attachment)) return undefined;
   if (node.clock.wall() - record.since >= GRACE_PERIOD) return undefined;
   return `it is younger than ten minutes, so that the list may be older, and its namespace ${record.netns} exists`;
 }

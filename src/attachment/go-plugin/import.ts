@@ -12,7 +12,7 @@ import type { VfSession } from "../lock/locks.ts";
 import { recordedGuids } from "../plan/recorded-guids.ts";
 import type { GoCache } from "../record/go-cache.ts";
 import { type AttachmentRecord, isNamed } from "../record/record.ts";
-import { callThatFits } from "../record/record-file.ts";
+import { callThatFits } from "../record/record-document.ts";
 import type { StoredRecord } from "../record/stored-record.ts";
 import type { DelRequest } from "../requests.ts";
 import { releaseLease } from "../restore/del-unrecorded.ts";

@@ -7,11 +7,11 @@ import { propertiesOf } from "../attachment-kinds.ts";
 import type { StepContext } from "../context.ts";
 import type { AttachmentRecord } from "../record/record.ts";
 import { foreignDriver } from "../vf/foreign-driver.ts";
-import { holdsVf } from "../vf/holds-vf.ts";
 import { netdevOf, netnsTeardownTimeout } from "../vf/netdev.ts";
+import { ownsVf } from "../vf/owns-vf.ts";
 import { pkeyChildrenIn } from "../vf/pkey-children.ts";
 import { hostRdmaDevices, rdmaDevicesAway, rdmaDevicesIn } from "../vf/rdma-devices.ts";
-import { waitFor } from "../vf/wait.ts";
+import { waitFor } from "../vf/wait-for.ts";
 import { childrenOf, configurationOf, type HostUse, masterOf } from "./host-use.ts";
 
 /**
@@ -53,7 +53,7 @@ export function useOfAttachment(
 ): Use | undefined {
   const { node, record, containerNetns, deadline } = attachment;
   // The container has already lost the VF, or the VF was created again.
-  if (!holdsVf(attachment)) return undefined;
+  if (!ownsVf(attachment)) return undefined;
   const isComplete = record.state === "complete";
   if (isComplete && containerNetns !== undefined && emptyNetns === "used")
     return used(`its namespace ${record.netns} exists`);
@@ -193,8 +193,8 @@ function rdmaUse(subject: Subject): Use | undefined {
       pairs.find((pair) => pair.module !== undefined && !OWN_MODULES.test(pair.module)) ?? {};
     if (module !== undefined) return used(`the kernel module ${module} uses its RDMA device ${name}`);
     if ((node.rdma.contexts(where, index) ?? 0) > 0) {
-      const holder = openUse(subject);
-      return holder?.kind === "used" ? holder : used(`a process uses its RDMA device ${name}`);
+      const use = openUse(subject);
+      return use?.kind === "used" ? use : used(`a process uses its RDMA device ${name}`);
     }
   }
   return undefined;
@@ -214,10 +214,10 @@ function openUse({ node, pci }: Subject): Use | undefined {
   const files = node.functions.deviceFiles(pci);
   if (files.length === 0) return undefined;
   return processUse(node, () => {
-    const [holder] = node.processes.holdersOf(files.map(({ number }) => number));
-    if (holder === undefined) return undefined;
-    const path = files.find(({ number }) => number === holder.number)?.path ?? pci;
-    return `${processText(holder)} has ${path} open`;
+    const [opener] = node.processes.holdersOf(files.map(({ number }) => number));
+    if (opener === undefined) return undefined;
+    const path = files.find(({ number }) => number === opener.number)?.path ?? pci;
+    return `${processText(opener)} has ${path} open`;
   });
 }
 

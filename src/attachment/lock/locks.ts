@@ -4,16 +4,16 @@ import { TimeoutError } from "../../node/clock.ts";
 import type { Lock, LockHolder } from "../../node/files.ts";
 import { attempt } from "../errors.ts";
 import { type AttachmentName, isNamed } from "../record/record.ts";
-import { describeHolder } from "./describe-holder.ts";
 import { goLock, openGoLock } from "./go-lock.ts";
-import type { Session } from "./session.ts";
+import { holderText } from "./holder-text.ts";
 import {
   containerKey,
   encodeLockContents,
   type OwnGuids,
   type PodFiles,
   parseLockContents,
-} from "./vf-owner.ts";
+} from "./lock-contents.ts";
+import type { Session } from "./session.ts";
 
 /** A call that holds the lock of a VF. */
 export interface VfSession extends Session {
@@ -238,7 +238,7 @@ export class Locks {
     } catch (error) {
       cause = new AggregateError([timeout, error], "cannot determine the holder of the lock either");
     }
-    const holder = describeHolder(lock.read(), holders, this.session.node.clock.wall());
+    const holder = holderText(lock.read(), holders, this.session.node.clock.wall());
     return new CniError(codes.tryAgain, `${what} is busy: ${holder}`, { cause });
   }
 

@@ -2,8 +2,8 @@ import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import type { GuidPair } from "../record/guid-pair.ts";
 import { type AttachmentRecord, changesGuid } from "../record/record.ts";
+import type { OwnGuids } from "./lock-contents.ts";
 import type { Locks, VfSession } from "./locks.ts";
-import type { OwnGuids } from "./vf-owner.ts";
 
 /**
  * The most GUIDs that the lock file has room for, beside two names of maximum length. The last ones are those of the

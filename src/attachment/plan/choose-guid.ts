@@ -3,13 +3,13 @@ import { DERIVED_GUIDS, derivedGuid } from "../../infiniband/derived-guid.ts";
 import { type Guid, isUsableGuid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
 import { VFIO_DRIVER, type VirtualFunction } from "../../node/pci-functions.ts";
-import type { OwnGuids } from "../lock/vf-owner.ts";
+import type { OwnGuids } from "../lock/lock-contents.ts";
 import type { Orphan } from "../restore/orphan.ts";
 import { portGuidOfDevice } from "../vf/effective-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import type { AddSession } from "./add-session.ts";
-import { thoroughGuidSearch } from "./guid-holder.ts";
 import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
+import { thoroughGuidSearch } from "./taken-guids.ts";
 
 /** Returns the GUID that an attachment gives to its VF; `undefined` if the VF keeps its own. */
 export function chooseGuid(

@@ -1,5 +1,5 @@
 import { argument, parseArgs } from "../../cni/args.ts";
-import { containerKey } from "../lock/vf-owner.ts";
+import { containerKey } from "../lock/lock-contents.ts";
 import { describeDifference, namesChangedError } from "../vf/rdma-names.ts";
 import type { AddSession } from "./add-session.ts";
 import { filesFromKubelet } from "./kubelet-checkpoint.ts";

@@ -5,7 +5,7 @@ import { parsePciAddress } from "../../node/pci-address.ts";
 import type { Session } from "../lock/session.ts";
 import { guidsOf, usableGuids } from "../record/guid-notes.ts";
 import type { AttachmentName } from "../record/record.ts";
-import { isCurrent } from "../vf/holds-vf.ts";
+import { isCurrent } from "../vf/owns-vf.ts";
 
 /** The GUIDs of a VF, from the file of its attachment. */
 export interface RecordedGuids {

@@ -7,8 +7,8 @@ import { type AttachmentName, type AttachmentRecord, changesGuid } from "../reco
 import { isVirtual } from "../vf/pci-function.ts";
 import type { HostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
-import { attachmentWithGuid, type GuidHolder, guidSearch } from "./guid-holder.ts";
 import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
+import { attachmentWithGuid, guidSearch, type TakenBy } from "./taken-guids.ts";
 
 /**
  * Refuses the GUID that an attachment gives to its VF if another function of the node has it: two ports with one GUID
@@ -23,8 +23,8 @@ export function requireFreeGuid(
 ): void {
   const { guid } = desired;
   if (guid === undefined || !changesGuid(desired, originals)) return;
-  const holder = guidSearch(session, rdma)(guid);
-  if (holder !== undefined) throw inUse(session, session.vf.pci, guid, holder);
+  const takenBy = guidSearch(session, rdma)(guid);
+  if (takenBy !== undefined) throw inUse(session, session.vf.pci, guid, takenBy);
 }
 
 /**
@@ -37,11 +37,11 @@ export function reserveGuids(session: AddContext): void {
   const { desired, originals, vf } = record;
   const portGuid = desired.guid ?? originals.portGuid;
   for (const guid of guidsOf(record)) {
-    const holder = reserve(session, guid);
+    const takenBy = reserve(session, guid);
     // The VF's other GUIDs are those that it has had so far. An administrator can give one node GUID to several VFs.
-    if (holder === undefined || guid !== portGuid) continue;
-    const text = `${holder.what}, which ${attachmentText(holder.attachment)} has`;
-    if (changesGuid(desired, originals)) throw inUse(session, vf.pci, guid, holder);
+    if (takenBy === undefined || guid !== portGuid) continue;
+    const text = `${takenBy.what}, which ${attachmentText(takenBy.attachment)} has`;
+    if (changesGuid(desired, originals)) throw inUse(session, vf.pci, guid, takenBy);
     throw effective.port === guid
       ? new CniError(
           codes.badConfiguration,
@@ -56,7 +56,7 @@ export function reserveGuids(session: AddContext): void {
 }
 
 /** Notes that the VF has a GUID. Returns the attachment of another VF that has it; `undefined` if it is noted. */
-function reserve(session: AddContext, guid: Guid): NotedHolder | undefined {
+function reserve(session: AddContext, guid: Guid): TakenByAttachment | undefined {
   const { record, state, locks, deadline } = session;
   const { guidNotes } = state;
   const { pci } = record.vf;
@@ -69,13 +69,13 @@ function reserve(session: AddContext, guid: Guid): NotedHolder | undefined {
     outcome = guidNotes.create(guid, pci);
   }
   if (outcome === "created") return undefined;
-  const holder = notedHolder(session, guid);
-  if (holder !== undefined) return holder;
+  const takenBy = attachmentNoted(session, guid);
+  if (takenBy !== undefined) return takenBy;
   // The note is outdated, or names this VF. Replacing a note takes two steps, so only one call at a time may do it; and
   // another call that finds the note outdated may be about to replace it.
   return locks.whileNodeIsLocked(deadline, () => {
     if (guidNotes.vfWith(guid) === pci) return undefined;
-    const now = notedHolder(session, guid);
+    const now = attachmentNoted(session, guid);
     if (now !== undefined) return now;
     guidNotes.remove(guid);
     if (guidNotes.create(guid, pci) === "created") return undefined;
@@ -87,7 +87,7 @@ function reserve(session: AddContext, guid: Guid): NotedHolder | undefined {
 }
 
 /** Returns the attachment of another VF that has a GUID according to its note; `undefined` if the note is outdated. */
-function notedHolder(session: AddContext, guid: Guid): NotedHolder | undefined {
+function attachmentNoted(session: AddContext, guid: Guid): TakenByAttachment | undefined {
   const pci = session.state.guidNotes.vfWith(guid);
   if (pci === undefined || pci === session.record.vf.pci) return undefined;
   const attachment = attachmentWithGuid(session, pci, guid);
@@ -95,7 +95,7 @@ function notedHolder(session: AddContext, guid: Guid): NotedHolder | undefined {
 }
 
 /** An attachment that has a GUID according to its note. */
-type NotedHolder = GuidHolder & { readonly attachment: AttachmentName };
+type TakenByAttachment = TakenBy & { readonly attachment: AttachmentName };
 
 /**
  * Creates the notes that are missing: the Go plugin does not create them. ADD calls it once for each VF, before the VF
@@ -112,19 +112,19 @@ export function noteRecorded({ state: { guidNotes } }: Session, recorded: readon
 }
 
 /** Returns the error for a GUID that a function of the node has. */
-function inUse(session: Session, pci: string, guid: Guid, holder: GuidHolder): CniError {
-  const recorded = holder.attachment === undefined ? recordedGuids(session) : [];
-  const ofHolder = recorded.filter((each) => each.pci === holder.pci);
-  const attachment = holder.attachment ?? ofHolder.find(({ guids }) => guids.includes(guid))?.name;
+function inUse(session: Session, pci: string, guid: Guid, takenBy: TakenBy): CniError {
+  const recorded = takenBy.attachment === undefined ? recordedGuids(session) : [];
+  const ofFunction = recorded.filter((each) => each.pci === takenBy.pci);
+  const attachment = takenBy.attachment ?? ofFunction.find(({ guids }) => guids.includes(guid))?.name;
   const container = attachment === undefined ? "" : `, which ${attachmentText(attachment)} has`;
-  const isFree = attachment === undefined && ofHolder.length === 0;
+  const isFree = attachment === undefined && ofFunction.length === 0;
   const remedy =
-    isFree && holder.pci !== undefined && isVirtual(session.node, holder.pci)
-      ? `; no attachment has VF ${holder.pci}: to take the GUID from it, run: ib-sriov provision --replace ${holder.pci}`
+    isFree && takenBy.pci !== undefined && isVirtual(session.node, takenBy.pci)
+      ? `; no attachment has VF ${takenBy.pci}: to take the GUID from it, run: ib-sriov provision --replace ${takenBy.pci}`
       : "";
   return new CniError(
     codes.badConfiguration,
-    `GUID ${guid} cannot be given to VF ${pci}: ${holder.what}${container}${remedy}; a GUID serves one port: ` +
+    `GUID ${guid} cannot be given to VF ${pci}: ${takenBy.what}${container}${remedy}; a GUID serves one port: ` +
       'set "guid" to "auto", or give each pod another GUID',
   );
 }

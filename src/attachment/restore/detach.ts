@@ -4,7 +4,7 @@ import { attempt, combineErrors } from "../errors.ts";
 import { confirmOwnGuid } from "../lock/own-guids.ts";
 import { guidsOf, releaseGuidNotes } from "../record/guid-notes.ts";
 import { isNamed } from "../record/record.ts";
-import { holdsVf } from "../vf/holds-vf.ts";
+import { ownsVf } from "../vf/owns-vf.ts";
 import { type RestoreOptions, restore } from "./restore.ts";
 
 /**
@@ -19,17 +19,17 @@ export function detach(
 ): void {
   const { record, warn } = attachment;
   const { pci } = record.vf;
-  const isHeld = attempt(`find the owner of VF ${pci}`, () => holdsVf(attachment));
-  if (!isHeld) {
+  const isOwner = attempt(`find the owner of VF ${pci}`, () => ownsVf(attachment));
+  if (!isOwner) {
     warn(`VF ${pci} does not belong to container ${record.containerId} any more; only its lease is released`);
   }
-  finish(attachment, path, { ...options, holdsVf: isHeld });
+  finish(attachment, path, { ...options, ownsVf: isOwner });
 }
 
 /** Releases the lease and removes the record of an attachment whose VF sysfs does not show, see {@link isUnseen}. */
 export function detachUnseen(attachment: StepContext, path: string): void {
   attachment.warn(`sysfs does not show VF ${attachment.record.vf.pci}; only its lease is released`);
-  finish(attachment, path, { holdsVf: false });
+  finish(attachment, path, { ownsVf: false });
 }
 
 function finish(attachment: StepContext, path: string, options: RestoreOptions): void {

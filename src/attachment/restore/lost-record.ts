@@ -74,7 +74,7 @@ export function restoreLost(
   const { pci } = record.vf;
   const failure = combineErrors(
     `VF ${pci}, whose attachment has no readable record, could not be put back as it was`,
-    restore(stepContextOf(session, record, undefined), { ...options, holdsVf: true }),
+    restore(stepContextOf(session, record, undefined), { ...options, ownsVf: true }),
   );
   if (failure !== undefined) throw failure;
   releaseGuidNotes(session.state, record);

@@ -23,7 +23,7 @@ import {
 import { guid } from "../steps/guid.ts";
 import { linkState } from "../steps/link-state.ts";
 import { foreignDriver, vfDriver } from "../vf/foreign-driver.ts";
-import { isCurrent } from "../vf/holds-vf.ts";
+import { isCurrent } from "../vf/owns-vf.ts";
 import { restore } from "./restore.ts";
 
 /** The attachment to which a VF belongs, whose container has ended, and which was not detached. */
@@ -114,7 +114,7 @@ export function restoreOrphan(
   const originals = keptOriginals(orphaned, kept);
   const failure = combineErrors(
     `the changes of an earlier ADD of container ${record.containerId} could not be undone`,
-    restore(orphaned, { holdsVf: isCurrent, next: { kept, takesLease: !isLast } }),
+    restore(orphaned, { ownsVf: isCurrent, next: { kept, takesLease: !isLast } }),
   );
   if (failure !== undefined) throw failure;
   if (isLast) {

@@ -17,7 +17,7 @@ import { rebind } from "../vf/rebind.ts";
 /** How a VF is restored. */
 export interface RestoreOptions {
   /** Whether the VF still has what the attachment changed. If not, only the lease of the attachment is left. */
-  readonly holdsVf: boolean;
+  readonly ownsVf: boolean;
   /** The settings that stay for the attachment that gets the VF right afterwards; `undefined` if none gets it. */
   readonly next?: {
     /** The steps whose settings stay, because the next attachment has the same ones. */
@@ -45,10 +45,10 @@ export function restore(attachment: StepContext, options: RestoreOptions): unkno
     attachment.observe("undo", step.name, attachment.record, () =>
       attempt(`undo the ${step.name} of VF ${pci}`, () => step.undo?.(attachment)),
     );
-  const { holdsVf, next, rebinds = false } = options;
+  const { ownsVf, next, rebinds = false } = options;
   // Even if the attachment has no lease: this call gives the attachment's name to the log.
   const release = next?.takesLease === true ? [] : [undo(lease)];
-  if (!holdsVf) return attemptAll(release);
+  if (!ownsVf) return attemptAll(release);
   let foreign: ForeignDriver | undefined;
   try {
     foreign = attempt(`read the driver of VF ${pci}`, () => foreignDriver(attachment));

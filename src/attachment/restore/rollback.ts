@@ -22,7 +22,7 @@ export function rollBack(attachment: AddContext, reason: unknown): CniError {
       // An IPAM plugin that was never started, for example because it is not installed, has nothing to release.
       ipam: attachment.lease === undefined ? undefined : attachment.ipam,
     },
-    { holdsVf: true },
+    { ownsVf: true },
   );
   try {
     if (failures.length > 0) state.setState(path, "undo-failed");

@@ -9,7 +9,7 @@ import type { Node } from "../../node/node.ts";
 import type { Step, StepContext } from "../context.ts";
 import { attempt } from "../errors.ts";
 import { requireNetdev } from "../vf/netdev.ts";
-import { waitFor } from "../vf/wait.ts";
+import { waitFor } from "../vf/wait-for.ts";
 import { awaitCarrier, carrierTimeout } from "./carrier.ts";
 import { interfaceIn, requireContainerNetns } from "./interface.ts";
 import { ownResult, resultOfAdd } from "./own-result.ts";

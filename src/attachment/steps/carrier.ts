@@ -3,7 +3,7 @@ import type { Link } from "../../node/links.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Step, StepContext } from "../context.ts";
 import { requireNetdev } from "../vf/netdev.ts";
-import { waitFor } from "../vf/wait.ts";
+import { waitFor } from "../vf/wait-for.ts";
 import { interfaceIn, requireContainerNetns } from "./interface.ts";
 
 /** Time limit for the carrier if the network does not require one, ms (7 to 22 ms were measured). */

@@ -6,7 +6,7 @@ import { mayHaveStaleGuids, restoreAdminGuids } from "../vf/admin-guids.ts";
 import { netdevOf } from "../vf/netdev.ts";
 import { restoreRdmaNames } from "../vf/rdma-names.ts";
 import { bindDriver, netdevTimeout, rebind } from "../vf/rebind.ts";
-import { waitFor } from "../vf/wait.ts";
+import { waitFor } from "../vf/wait-for.ts";
 
 /**
  * Binds a VF that has no driver, or binds it again, which creates the VF's devices again. ADD never needs this

@@ -3,7 +3,7 @@ import { propertiesOf } from "../attachment-kinds.ts";
 import type { Step, StepContext } from "../context.ts";
 import { changesGuid } from "../record/record.ts";
 import { netdevOf } from "../vf/netdev.ts";
-import { waitFor } from "../vf/wait.ts";
+import { waitFor } from "../vf/wait-for.ts";
 
 /**
  * Time from the beginning of ADD until the subnet administrator has usually answered the kernel's first query, ms. The

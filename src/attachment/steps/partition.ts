@@ -2,7 +2,7 @@ import { CniError, codes } from "../../cni/errors.ts";
 import { formatPKey, isOfPartition, type PKey } from "../../infiniband/pkey.ts";
 import { propertiesOf } from "../attachment-kinds.ts";
 import type { Step, StepContext } from "../context.ts";
-import { waitFor } from "../vf/wait.ts";
+import { waitFor } from "../vf/wait-for.ts";
 import { interfaceIn, requireContainerNetns } from "./interface.ts";
 
 /**

@@ -12,7 +12,7 @@ import {
   restoreRdmaNames,
 } from "../vf/rdma-names.ts";
 import { netdevTimeout, rebind } from "../vf/rebind.ts";
-import { waitFor } from "../vf/wait.ts";
+import { waitFor } from "../vf/wait-for.ts";
 import { requireContainerNetns } from "./interface.ts";
 
 /**

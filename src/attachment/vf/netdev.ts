@@ -5,7 +5,7 @@ import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
 import type { AddContext } from "../context.ts";
 import { type AttachmentRecord, changesGuid } from "../record/record.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor } from "./wait-for.ts";
 
 /**
  * Time limit for the devices of a VF to return to the host from a deleted namespace, ms. The kernel tears namespaces

@@ -6,7 +6,7 @@ import { propertiesOf } from "../attachment-kinds.ts";
 import type { StepContext } from "../context.ts";
 import { requireOwnDriver } from "./foreign-driver.ts";
 import { netdevOf } from "./netdev.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor } from "./wait-for.ts";
 
 /** Time limit for the VF's RDMA device and netdev to appear after a bind, or after a move of the RDMA device, ms. */
 export const netdevTimeout = 10_000;

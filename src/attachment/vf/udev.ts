@@ -1,6 +1,6 @@
 import type { Watch } from "../../node/links.ts";
 import type { Node } from "../../node/node.ts";
-import { waitFor } from "./wait.ts";
+import { waitFor } from "./wait-for.ts";
 
 /** Time limit for udev to rename a new device if it handles no events, ms (22 to 58 ms were measured). */
 const idleTime = 2000;

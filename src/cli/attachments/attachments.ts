@@ -1,5 +1,5 @@
 import { propertiesOf } from "../../attachment/attachment-kinds.ts";
-import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
+import { parseLockContents } from "../../attachment/lock/lock-contents.ts";
 import { hasRecordedNetns } from "../../attachment/netns.ts";
 import { podOf } from "../../attachment/record/container-text.ts";
 import type { GoCache } from "../../attachment/record/go-cache.ts";
@@ -7,7 +7,7 @@ import { usableGuids } from "../../attachment/record/guid-notes.ts";
 import { type AttachmentName, type AttachmentRecord, isNamed } from "../../attachment/record/record.ts";
 import { StateDirectory } from "../../attachment/record/state-directory.ts";
 import type { StoredRecord } from "../../attachment/record/stored-record.ts";
-import { isCurrent } from "../../attachment/vf/holds-vf.ts";
+import { isCurrent } from "../../attachment/vf/owns-vf.ts";
 import { isUnseen } from "../../attachment/vf/pci-function.ts";
 import { networkNameOf } from "../../cni/configuration.ts";
 import { messageOf } from "../../cni/error-document.ts";

@@ -1,5 +1,5 @@
 import { goLock } from "../../attachment/lock/go-lock.ts";
-import { parseLockContents } from "../../attachment/lock/vf-owner.ts";
+import { parseLockContents } from "../../attachment/lock/lock-contents.ts";
 import { nodeLockPath, StateDirectory, vfLockPath } from "../../attachment/record/state-directory.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import type { Lock, LockHolder } from "../../node/files.ts";

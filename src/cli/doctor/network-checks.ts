@@ -1,7 +1,7 @@
 import { parseConfiguration } from "../../cni/configuration.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { checkVersion } from "../../cni/versions.ts";
-import { parseNetworkForStatus } from "../../network-config/network-config.ts";
+import { parseNetworkForStatus } from "../../network-config/settings.ts";
 import { warnOfSuspiciousKeys } from "../../network-config/suspicious-keys.ts";
 import type { Node } from "../../node/node.ts";
 import type { CliContext } from "../context.ts";

@@ -1,7 +1,7 @@
 // The checks of an attached VF: what ADD has set, as the kernel and the device report it.
 import { effectiveGuids } from "../../attachment/vf/effective-guids.ts";
 import { rdmaDevicesIn } from "../../attachment/vf/rdma-devices.ts";
-import { waitFor } from "../../attachment/vf/wait.ts";
+import { waitFor } from "../../attachment/vf/wait-for.ts";
 import { parseIpv6 } from "../../ip/text.ts";
 import type { Link } from "../../node/links.ts";
 import { errnoOf } from "../../node/node.ts";

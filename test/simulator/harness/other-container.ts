@@ -1,7 +1,7 @@
 // Another container's attachment, of another VF of the same PF, which no verb may touch.
-import { parseLockContents } from "../../../src/attachment/lock/vf-owner.ts";
+import { parseLockContents } from "../../../src/attachment/lock/lock-contents.ts";
 import { guidsOf } from "../../../src/attachment/record/guid-notes.ts";
-import { recordDocument } from "../../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../../src/attachment/record/record-document.ts";
 import { STATE_DIRECTORY } from "../../../src/attachment/record/state-directory.ts";
 import type { Guid } from "../../../src/infiniband/guid.ts";
 import { aRecord, guid } from "../../support/records.ts";

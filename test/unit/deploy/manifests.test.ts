@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { describe, expect, test } from "vitest";
 import { parseConfiguration } from "../../../src/cni/configuration.ts";
 import { checkVersion } from "../../../src/cni/versions.ts";
-import { parseNetwork, parseNetworkForStatus } from "../../../src/network-config/network-config.ts";
+import { parseNetwork, parseNetworkForStatus } from "../../../src/network-config/settings.ts";
 import { documentedKeys } from "../../support/documented-keys.ts";
 import { blocksIn, documents, textOf } from "../../support/documents.ts";
 import {

@@ -6,7 +6,7 @@ import { Fields } from "../../../src/cni/fields.ts";
 import { validAttachments } from "../../../src/cni/valid-attachments.ts";
 import { checkVersion } from "../../../src/cni/versions.ts";
 import { configuredLog } from "../../../src/log/log-config.ts";
-import { parseNetwork, parseNetworkForStatus } from "../../../src/network-config/network-config.ts";
+import { parseNetwork, parseNetworkForStatus } from "../../../src/network-config/settings.ts";
 import { documentedKeys } from "../../support/documented-keys.ts";
 import { blocksIn, documents, textOf } from "../../support/documents.ts";
 

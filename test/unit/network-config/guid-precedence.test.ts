@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseConfiguration } from "../../../src/cni/configuration.ts";
-import { parseNetwork } from "../../../src/network-config/network-config.ts";
+import { parseNetwork } from "../../../src/network-config/settings.ts";
 import { thrown } from "../cni/thrown.ts";
 
 const guids = {

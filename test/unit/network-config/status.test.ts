@@ -1,6 +1,6 @@
 import { describe, expect, test } from "vitest";
 import { parseConfiguration } from "../../../src/cni/configuration.ts";
-import { parseNetworkForStatus } from "../../../src/network-config/network-config.ts";
+import { parseNetworkForStatus } from "../../../src/network-config/settings.ts";
 import { thrown } from "../cni/thrown.ts";
 
 const minimal = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", deviceID: "0000:03:00.2" };

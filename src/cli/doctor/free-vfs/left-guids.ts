@@ -1,9 +1,9 @@
-import { parseLockContents } from "../../../attachment/lock/vf-owner.ts";
+import { parseLockContents } from "../../../attachment/lock/lock-contents.ts";
 import { StateDirectory } from "../../../attachment/record/state-directory.ts";
 import { parseConfiguration } from "../../../cni/configuration.ts";
 import { DERIVED_GUIDS, derivedGuid } from "../../../infiniband/derived-guid.ts";
 import { type Guid, isUsableGuid, parseGuid } from "../../../infiniband/guid.ts";
-import { parseNetworkForDel } from "../../../network-config/network-config.ts";
+import { parseNetworkForDel } from "../../../network-config/settings.ts";
 import type { Node } from "../../../node/node.ts";
 import { guidsOfVf, type InventoriedPf, type InventoriedVf } from "../../inventory.ts";
 import type { DoctorContext } from "../context.ts";

@@ -1,6 +1,6 @@
 import { requireAttachable } from "../../../attachment/admin/require-attachable.ts";
+import { parseLockContents } from "../../../attachment/lock/lock-contents.ts";
 import { openSession, type Session } from "../../../attachment/lock/session.ts";
-import { parseLockContents } from "../../../attachment/lock/vf-owner.ts";
 import { messageOf } from "../../../cni/error-document.ts";
 import { tryAcquire } from "../../try-acquire.ts";
 import type { DoctorContext } from "../context.ts";

@@ -6,7 +6,7 @@ import {
   type ConfiguredTexts,
   goCacheOf,
   recordDocument,
-} from "../../../../src/attachment/record/record-file.ts";
+} from "../../../../src/attachment/record/record-document.ts";
 import { aRecord } from "../../../support/records.ts";
 import { anyRecord, hardText } from "./any-record.ts";
 

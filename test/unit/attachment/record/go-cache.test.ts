@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseGoCache } from "../../../../src/attachment/record/go-cache.ts";
-import { recordDocument } from "../../../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../../../src/attachment/record/record-document.ts";
 import { goCache } from "../../../support/go-cache.ts";
 import { aRecord } from "../../../support/records.ts";
 

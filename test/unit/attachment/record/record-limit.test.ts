@@ -3,7 +3,7 @@ import {
   callThatFits,
   recordDocument,
   requireRecordFits,
-} from "../../../../src/attachment/record/record-file.ts";
+} from "../../../../src/attachment/record/record-document.ts";
 import { LONGEST_FILE } from "../../../../src/node/files.ts";
 import { aRecord } from "../../../support/records.ts";
 

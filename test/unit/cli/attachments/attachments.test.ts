@@ -1,5 +1,5 @@
 import { expect, test } from "vitest";
-import { recordDocument } from "../../../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../../../src/attachment/record/record-document.ts";
 import { STATE_DIRECTORY } from "../../../../src/attachment/record/state-directory.ts";
 import { attachmentsOf } from "../../../../src/cli/attachments/attachments.ts";
 import { NamespaceError } from "../../../../src/node/namespaces.ts";

@@ -1,4 +1,4 @@
-import { recordDocument } from "../../../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../../../src/attachment/record/record-document.ts";
 import { recordedAt } from "../../../../src/cli/attachments/attachments.ts";
 import type { DoctorContext } from "../../../../src/cli/doctor/context.ts";
 import { TimeoutError } from "../../../../src/node/clock.ts";

@@ -17,7 +17,7 @@ export function isCurrent(
 }
 
 /** Reports whether the VF is of the same generation, see {@link isCurrent}, and belongs to no other attachment. */
-export function holdsVf({ node, locks, record }: StepContext): boolean {
+export function ownsVf({ node, locks, record }: StepContext): boolean {
   const { owner } = locks;
   if (owner !== undefined && !isNamed(owner, record)) return false;
   return isCurrent(node, record, () => generationOf(node, record.vf));

@@ -1,11 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseConfiguration } from "../../../src/cni/configuration.ts";
-import {
-  parseNetwork,
-  parseNetworkForDel,
-  parseNetworkForGc,
-} from "../../../src/network-config/network-config.ts";
+import { parseNetwork, parseNetworkForDel, parseNetworkForGc } from "../../../src/network-config/settings.ts";
 import { orCniError, thrown } from "../cni/thrown.ts";
 
 const minimal = { cniVersion: "1.0.0", name: "mynet", type: "ib-sriov", deviceID: "0000:03:00.2" };

@@ -1,5 +1,5 @@
 import type { LockHolder } from "../../node/files.ts";
-import { parseLockContents } from "./vf-owner.ts";
+import { parseLockContents } from "./lock-contents.ts";
 
 /**
  * Describes the holder of a lock, and what the operator can do about it; completes "is busy: ".
@@ -7,7 +7,7 @@ import { parseLockContents } from "./vf-owner.ts";
  * @param holders the processes that hold the lock; empty if they are not visible.
  * @param now the present time, ms since 1970.
  */
-export function describeHolder(text: string, holders: readonly LockHolder[], now: number): string {
+export function holderText(text: string, holders: readonly LockHolder[], now: number): string {
   const note = parseLockContents(text).holder;
   const visible = listed(holders);
   if (note === undefined) return `held by ${visible || "a process"}, which the lock file does not describe`;

@@ -4,7 +4,7 @@ import {
   encodeLockContents,
   type LockContents,
   parseLockContents,
-} from "../../../../src/attachment/lock/vf-owner.ts";
+} from "../../../../src/attachment/lock/lock-contents.ts";
 import { LONGEST_LOCK_TEXT } from "../../../../src/node/files.ts";
 import { guid } from "../../../support/records.ts";
 

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { parseRecord, stateLetter, stateOffset } from "../../../../src/attachment/record/codec.ts";
-import { recordDocument } from "../../../../src/attachment/record/record-file.ts";
+import { recordDocument } from "../../../../src/attachment/record/record-document.ts";
 import { aRecord, guid } from "../../../support/records.ts";
 
 /** Go matches keys without regard to case, so no key of the record may equal a Go field in another case. */

@@ -1,16 +1,16 @@
 import type { Guid } from "../../infiniband/guid.ts";
 import { portGuidOf } from "../../infiniband/hardware-address.ts";
+import { parseLockContents } from "../lock/lock-contents.ts";
 import type { Session } from "../lock/session.ts";
-import { parseLockContents } from "../lock/vf-owner.ts";
 import { guidsOf } from "../record/guid-notes.ts";
 import type { AttachmentName } from "../record/record.ts";
-import { isCurrent } from "../vf/holds-vf.ts";
+import { isCurrent } from "../vf/owns-vf.ts";
 import { type HostRdmaDevices, hostRdmaDevices } from "../vf/rdma-devices.ts";
 import type { AddSession } from "./add-session.ts";
 import { type RecordedGuids, recordedGuids } from "./recorded-guids.ts";
 
 /** A function of the node, other than a VF that is to get a GUID, that has the GUID. */
-export interface GuidHolder {
+export interface TakenBy {
   /** A clause for messages: "netdev ib3 of 0000:01:10.2 runs with it". */
   readonly what: string;
   /** PCI address of the function; `undefined` if it is not known. */
@@ -35,7 +35,7 @@ export interface GuidHolder {
 export function guidSearch(
   session: AddSession,
   rdma: HostRdmaDevices | undefined,
-): (guid: Guid) => GuidHolder | undefined {
+): (guid: Guid) => TakenBy | undefined {
   const { node, state, vf, pf } = session;
   let lists: ReturnType<typeof read> | undefined;
   const read = () => ({
@@ -80,11 +80,11 @@ export function thoroughGuidSearch(
   more: readonly (Guid | undefined)[] = [],
 ): (guid: Guid) => boolean {
   const { node, vf } = session;
-  const holderOf = guidSearch(session, undefined);
+  const takenBy = guidSearch(session, undefined);
   const all = [...more, ...node.functions.othersGuids(vf.pci)];
   const others = recorded.filter(({ pci }) => pci !== vf.pci);
   return (guid) =>
-    all.includes(guid) || others.some(({ guids }) => guids.includes(guid)) || holderOf(guid) !== undefined;
+    all.includes(guid) || others.some(({ guids }) => guids.includes(guid)) || takenBy(guid) !== undefined;
 }
 
 /**
