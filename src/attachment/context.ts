@@ -32,7 +32,7 @@ export interface AddContext extends StepContext {
   readonly reply: ResultContext;
   /** Time limit for a rollback, ms. */
   readonly rollbackTime: number;
-  /** The GUIDs that the VF ran with when the plan was made; for a VF that is bound to vfio-pci, those at its PF. */
+  /** The GUIDs that the VF ran with when the plan was made; for a VF that is bound to vfio-pci, the administrative ones. */
   readonly effective: GuidPair;
   /**
    * The VF's netdev as it was last read: on the host until the interface step has moved it, then in the container. A

@@ -145,7 +145,7 @@ function inventoriedVf(
 }
 
 /**
- * Returns all GUIDs that belong to a VF: those that it runs with, or has in a container; those that its PF has for it; and
+ * Returns all GUIDs that belong to a VF: those that it runs with, or has in a container; the administrative ones; and
  * those that it gets back when its attachment ends.
  */
 export function guidsOfVf({ nodeGuid, portGuid, config, holder }: InventoriedVf): Guid[] {

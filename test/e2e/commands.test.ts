@@ -192,12 +192,14 @@ describe("provision", () => {
   });
 
   test("VFs that are named: puts a GUID of the PF into effect, replaces another, and refuses a container's VF", async () => {
-    const onFile = "02:00:00:00:00:00:00:31";
+    const administrative = "02:00:00:00:00:00:00:31";
     await node.add("a", config);
-    await node.shell(`for kind in node_guid port_guid; do ip link set ib0 vf 3 $kind ${onFile}; done`);
+    await node.shell(
+      `for kind in node_guid port_guid; do ip link set ib0 vf 3 $kind ${administrative}; done`,
+    );
     const { status, stdout } = await operate(`provision ${vf} ${fresh}`);
     expect(status).toBe(1);
-    expect(stdout).toMatch(`${fresh}: given ${onFile}\n`);
+    expect(stdout).toMatch(`${fresh}: given ${administrative}\n`);
     expect(stdout).toMatch(new RegExp(`^${vf}: in use: .*running`, "m"));
     const { vfs: lines } = await json(`provision --replace ${fresh}`);
     expect(lines).toEqual([{ pci: fresh, outcome: "given", guid: expect.stringMatching(/^.a:/) }]);

@@ -47,7 +47,7 @@ export interface ProvisionOptions {
 }
 
 /**
- * Gives a free VF the GUID that its PF has for it, if that is not in effect; otherwise, if the VF has no GUID, the one
+ * Puts the administrative GUID of a free VF into effect, if it is not; otherwise, if the VF has no GUID, the one
  * that `"guid": "auto"` derives for it. So no pod waits for the rebind. It is the beginning and the end of an attachment
  * without a container: with the same plan, steps and record, so that a later call completes it after a kill. The GUID
  * stays; all other settings are as before.
@@ -114,7 +114,7 @@ function choose(
 }
 
 /**
- * Returns the GUIDs that the PF has for a VF, as the VF's own, if the VF does not run with them; `undefined` if they are
+ * Returns a VF's administrative GUIDs, as its own, if the VF does not run with them; `undefined` if they are
  * in effect, or cannot come into effect: they are not valid, or another device has them.
  */
 function guidsNotInEffect(adding: AddSession, taken: readonly Guid[]): OwnGuids | undefined {

@@ -60,7 +60,7 @@ const originals = object({
   /** The VF's own GUIDs, as its driver read them when it was bound; zero or all-ones for a missing GUID. */
   nodeGuid: guid,
   portGuid: guid,
-  /** The GUIDs and the link policy that the PF had for the VF; `undefined` if they were not read or not reported. */
+  /** The administrative GUIDs and the link policy of the VF, which its PF has for it; `undefined` if they were not read or not reported. */
   adminNodeGuid: optional(guid),
   adminPortGuid: optional(guid),
   linkState: optional(linkState),

@@ -13,7 +13,7 @@ import {
 import { PhysicalFunction } from "../vf/pci-function.ts";
 
 /**
- * Sets the GUIDs of a VF of a virtual machine (vfio-pci) at the PF. The driver in the machine takes them over when it
+ * Sets the administrative GUIDs of a VF of a virtual machine (vfio-pci). The driver in the machine reads them when it
  * binds, so no rebind is necessary on the host.
  */
 export const adminGuid = {

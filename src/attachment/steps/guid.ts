@@ -18,7 +18,7 @@ import { effectiveGuids, effectiveNodeGuid, portGuidOfDevice } from "../vf/effec
 import { requireRdmaNames, restoreRdmaNames } from "../vf/rdma-names.ts";
 import { rebind } from "../vf/rebind.ts";
 
-/** Sets the VF's GUIDs at the PF, and rebinds the VF, which puts them into effect. */
+/** Sets the VF's administrative GUIDs, and rebinds the VF, which puts them into effect. */
 export const guid = {
   name: "GUID",
 
@@ -74,7 +74,7 @@ function mayHaveOtherGuids(attachment: StepContext, hasDriver: boolean): boolean
   return [node, port].some((guid) => guid !== undefined && isUsableGuid(guid) && guid !== desired.guid);
 }
 
-/** Sets the GUIDs at the PF again that the PF had before ADD and that would take effect at the VF's next rebind. */
+/** Restores the administrative GUIDs from before ADD that would take effect at the VF's next rebind. */
 function restoreGuidsNotInEffect(attachment: StepContext, target: AdminGuids): void {
   const { originals } = attachment.record;
   const { adminNodeGuid = originals.nodeGuid, adminPortGuid = originals.portGuid } = originals;

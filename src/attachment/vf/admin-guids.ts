@@ -23,13 +23,13 @@ export function mayHaveStaleGuids({ staleGuids = [] }: AttachmentRecord): boolea
   return staleGuids.length > 0;
 }
 
-/** Sets the GUIDs of the VF at its PF. */
+/** Sets the VF's administrative GUIDs: those that its PF has for it, and with which the VF runs after the next rebind. */
 export function setGuids({ node, record, pf }: StepContext, nodeGuid: Guid, portGuid: Guid): void {
   node.links.setVfConfig(pf().index, record.vf.index, { nodeGuid, portGuid });
 }
 
 /**
- * Restores the original GUIDs at the PF. A GUID stays if the administrator, or another program, has set it since ADD:
+ * Restores the original administrative GUIDs. A GUID stays if the administrator, or another program, has set it since ADD:
  * it is then neither an original nor a GUID of the plugin.
  * @returns the GUIDs that the PF has afterwards.
  */
@@ -50,7 +50,7 @@ export function restoreAdminGuids(attachment: StepContext): AdminGuids {
 }
 
 /**
- * Restores, for a VF with a foreign driver, each GUID at the PF that is still the container's. A GUID belongs to one
+ * Restores, for a VF with a foreign driver, each administrative GUID that is still the container's. A GUID belongs to one
  * container, so no other program can have set this value. The change has no effect on the VF until a driver is bound to
  * it again. The link state stays: the other program may rely on it, and its value does not show which program set it.
  * @param unknown whether GUIDs that the kernel does not report stay ("leave"), or are restored ("set").
@@ -79,13 +79,13 @@ export function withdrawGuids(
   node.links.setVfConfig(pf().index, vf.index, withdrawn);
 }
 
-/** Returns the GUID that the PF had for the VF; if that is invalid or unknown, the GUID that the VF ran with. */
+/** Returns the original administrative GUID of the VF; if that is invalid or unknown, the GUID that the VF ran with. */
 function original(effective: Guid, admin: Guid | undefined): Guid {
   return admin !== undefined && isUsableGuid(admin) ? admin : orAllOnes(effective);
 }
 
 /**
- * Returns the GUIDs that restore the originals at the PF, with all-ones for a missing GUID. With zero, the SR-IOV
+ * Returns the administrative GUIDs that restore the originals, with all-ones for a missing GUID. With zero, the SR-IOV
  * Network Operator would drain the node (its NeedToUpdateSriov); it ignores all-ones.
  */
 export function originalAdminGuids({ nodeGuid, portGuid }: Originals): AdminGuids {
@@ -97,7 +97,7 @@ function orAllOnes(guid: Guid): Guid {
 }
 
 /**
- * Reports whether another program has set a GUID at the PF. "No GUID" (zero, all-ones) does not count: it would leave
+ * Reports whether another program has set an administrative GUID. "No GUID" (zero, all-ones) does not count: it would leave
  * the container's GUID in effect.
  */
 function isExternal(

@@ -125,7 +125,7 @@ export class PhysicalFunction {
   }
 
   /**
-   * The GUIDs that the PF has for its other VFs, which the kernel reports together with {@link vf}.
+   * The administrative GUIDs of the PF's other VFs, which the kernel reports together with {@link vf}.
    * @throws {CniError} if the PF has no netdev.
    */
   get others(): readonly VfGuids[] {

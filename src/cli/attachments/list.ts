@@ -24,7 +24,7 @@ export const list: Command = {
   details: `With --watch, each line that changes is printed again, and a destroyed VF or PF as "removed". As JSON, YAML or a
 tree, all is printed again. A signal, such as that of Ctrl-C, ends the command with exit status 0.`,
   examples: [
-    ["ib-sriov list -o wide", "also shows MTU, GUID on file, NUMA node and network"],
+    ["ib-sriov list -o wide", "also shows MTU, administrative GUID, NUMA node and network"],
     ["ib-sriov list --topology", "shows which pod has which VF, and which GPUs are near its PF"],
     ["ib-sriov list --watch", "shows which VFs are attached and released, as it happens"],
   ],
@@ -92,7 +92,7 @@ export const PF_COLUMNS = columns("PF,DRIVER,NETDEV,RDMA,GUID,PORTS,VFS", "MTU,R
 /** The columns of the VFs. docs/reference/tables.md describes them. */
 export const VF_COLUMNS = columns(
   "VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY",
-  "MTU,NODE GUID,GUID ON FILE,NUMA,NETWORK,NETNS",
+  "MTU,NODE GUID,ADMIN GUID,NUMA,NETWORK,NETNS",
 );
 
 function columns(headings: string, wide: string): Column[] {
@@ -169,7 +169,7 @@ function vfDocument({ netdev, config, holder, ...vf }: InventoriedVf) {
     mtu: netdev?.mtu,
     address: netdev === undefined ? undefined : formatHardwareAddress(netdev.address),
     linkState: config.linkState,
-    onFile: { nodeGuid: config.nodeGuid, portGuid: config.portGuid },
+    administrative: { nodeGuid: config.nodeGuid, portGuid: config.portGuid },
     holder: holder === undefined ? undefined : attachedDocument(holder),
   };
 }

@@ -174,7 +174,7 @@ test.each([
   [
     "GUID",
     guidStep,
-    /^at the end .*:\n +- vf .* in - runs 0a:.*:01 0a:.*:02 .* on file 0a:.*:01 0a:.*:02 .*\n +\+ vf .* in - runs 02:.*:77 02:.*:77 .* on file 02:.*:77 02:.*:77 link disable$/,
+    /^at the end .*:\n +- vf .* in - runs 0a:.*:01 0a:.*:02 .* administrative 0a:.*:01 0a:.*:02 .*\n +\+ vf .* in - runs 02:.*:77 02:.*:77 .* administrative 02:.*:77 02:.*:77 link disable$/,
   ],
   [
     "RDMA device",

@@ -178,7 +178,7 @@ test("GUIDs that an administrator has set since come into effect, and a warning 
   });
   simulated.expectProblems(
     expect.stringMatching(
-      /^at the end .*:\n +- in -: ibp1s0f0v0 0a:.*:02 .*\n +- vf .* runs 0a:.*:01 0a:.*:02 .* on file 0b:.*:01 0b:.*:01 .*\n +\+ in -: ibp1s0f0v0 0b:.*:01 .*\n +\+ vf .* runs 0b:.*:01 0b:.*:01 .* on file 0b:.*:01 0b:.*:01 link disable$/,
+      /^at the end .*:\n +- in -: ibp1s0f0v0 0a:.*:02 .*\n +- vf .* runs 0a:.*:01 0a:.*:02 .* administrative 0b:.*:01 0b:.*:01 .*\n +\+ in -: ibp1s0f0v0 0b:.*:01 .*\n +\+ vf .* runs 0b:.*:01 0b:.*:01 .* administrative 0b:.*:01 0b:.*:01 link disable$/,
     ),
   );
 });

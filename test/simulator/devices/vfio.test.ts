@@ -246,7 +246,7 @@ test("the suite notices a GUID that is not restored", () => {
   undo.mockRestore();
   node.expectProblems(
     expect.stringMatching(
-      /^at the end .*:\n +- vf .* on file 0a:.*:01 0a:.*:02 .*\n +\+ vf .* on file 02:.*:77 02:.*:77 link disable$/,
+      /^at the end .*:\n +- vf .* administrative 0a:.*:01 0a:.*:02 .*\n +\+ vf .* administrative 02:.*:77 02:.*:77 link disable$/,
     ),
   );
 });

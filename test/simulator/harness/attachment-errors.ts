@@ -104,8 +104,8 @@ function vfioErrors(
   return untrue(
     [
       ["driver", vf.probed?.driver, "vfio-pci"],
-      ["node GUID on file", vf.adminNodeGuid, guidOf(request, vf, before.node, autoGuid)],
-      ["port GUID on file", vf.adminPortGuid, guidOf(request, vf, before.port, autoGuid)],
+      ["administrative node GUID", vf.adminNodeGuid, guidOf(request, vf, before.node, autoGuid)],
+      ["administrative port GUID", vf.adminPortGuid, guidOf(request, vf, before.port, autoGuid)],
       ...withoutInterface(machine, pod, request, result, originals),
     ],
     pod,

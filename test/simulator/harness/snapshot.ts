@@ -50,7 +50,7 @@ function vfLine(vf: Vf): string {
       : `${probed.driver} ${probed.devices.map(rdmaDevice).join(" ")} runs ${text(probed.nodeGuid)} ${text(probed.portGuid)}`;
   return (
     `vf ${vf.pci} #${vf.generation} ${runs} override ${vf.driverOverride ?? "none"} ` +
-    `on file ${text(vf.adminNodeGuid)} ${text(vf.adminPortGuid)} link ${vf.linkState}`
+    `administrative ${text(vf.adminNodeGuid)} ${text(vf.adminPortGuid)} link ${vf.linkState}`
   );
 }
 
@@ -161,7 +161,7 @@ function read({ probed, adminNodeGuid, adminPortGuid, linkState }: Vf, mtu: numb
 export type AllowedDifference =
   | "attributes"
   | "link state"
-  | "GUIDs on file"
+  | "administrative GUIDs"
   | "derived GUID"
   | "file numbers"
   | "an administrator's GUIDs";
@@ -171,8 +171,8 @@ export function withoutDifference(lines: readonly string[], what: AllowedDiffere
   switch (what) {
     case "link state":
       return lines.map((line) => line.replace(/^(vf .*) link \w+$/, "$1"));
-    case "GUIDs on file":
-      return lines.map((line) => line.replace(/^(vf .*) on file \S+ \S+/, "$1"));
+    case "administrative GUIDs":
+      return lines.map((line) => line.replace(/^(vf .*) administrative \S+ \S+/, "$1"));
     case "an administrator's GUIDs":
       return lines.map(withOwnGuids);
     case "file numbers":

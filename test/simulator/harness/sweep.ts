@@ -107,14 +107,14 @@ function runCase(
   const { pod, request } = scenario;
   if (each?.hidesVfConfig && request.linkState !== undefined) simulated.allowDifference("link state");
   if (each?.hidesVfConfig && scenario.setting.guidNotInEffect !== undefined)
-    simulated.allowDifference("GUIDs on file");
+    simulated.allowDifference("administrative GUIDs");
   const vf = simulated.machine.bus.vfs.get(request.vf);
   const isExternal = vf?.probed?.driver === "vfio-pci" || vf?.driverOverride === "vfio-pci";
   if (each?.hidesVfConfig && scenario.allowedIfUnreadable !== undefined)
     simulated.allowDifference(scenario.allowedIfUnreadable);
   // If the VF is not bound to its own driver, only the PF's settings contain the GUIDs it had; a warning reports that.
   if (isExternal && (each?.hidesVfConfig || scenario.setting.vfConfigUnreadable))
-    simulated.allowDifference("GUIDs on file");
+    simulated.allowDifference("administrative GUIDs");
   const ran = runVerb(scenario, simulated, each?.fault);
   if (each?.kills && ran.end !== "killed") simulated.problems.push(`was not killed, but ${ran.end}`);
   const expectedText = scenario.ends === undefined ? each?.expectedText : undefined;

@@ -66,11 +66,11 @@ test("PFs and VFs have a table each, an unknown value is a dash", () => {
 });
 
 test("wide tables add columns on the right", () => {
-  const onFile = { ...vf.config, portGuid: guid("02:00:00:00:00:00:00:78") };
+  const administrative = { ...vf.config, portGuid: guid("02:00:00:00:00:00:00:78") };
   const wide = {
     ...pf,
     netdev: aLink("ib0", { mtu: 4092 }),
-    vfs: [{ ...vf, nodeGuid: guid("02:00:00:00:00:00:00:76"), config: onFile }, pf.vfs[1] ?? vf],
+    vfs: [{ ...vf, nodeGuid: guid("02:00:00:00:00:00:00:76"), config: administrative }, pf.vfs[1] ?? vf],
   };
   const rows = textOf(
     [
@@ -91,7 +91,7 @@ test("wide tables add columns on the right", () => {
     ["4092", "100 Gb/sec (4X EDR)", "4", "1"],
   ]);
   expect([3, 4, 5].map((i) => right(rows[i], 10))).toEqual([
-    ["MTU", "NODE GUID", "GUID ON FILE", "NUMA", "NETWORK", "NETNS"],
+    ["MTU", "NODE GUID", "ADMIN GUID", "NUMA", "NETWORK", "NETNS"],
     ["-", "02:00:00:00:00:00:00:76", "02:00:00:00:00:00:00:78", "1", "mynet", "/run/netns/a"],
     ["-", "-", "-", "1", "-", "-"],
   ]);
@@ -124,7 +124,7 @@ describe("the document", () => {
       numaNode: 1,
       mtu: 2044,
       gpus: [{ pci: "0000:04:00.0", distance: "PIX", name: "A GPU" }],
-      vfs: [{ netdev: "ib1", onFile: {}, holder: { pod: "default/trainer", ifname: "net1" } }],
+      vfs: [{ netdev: "ib1", administrative: {}, holder: { pod: "default/trainer", ifname: "net1" } }],
     });
   });
 
