@@ -6,7 +6,7 @@ import { portGuidOf } from "../infiniband/hardware-address.ts";
 import type { Port } from "../node/inventory.ts";
 import type { Link, VfConfig } from "../node/links.ts";
 import { VFIO_DRIVER } from "../node/pci-functions.ts";
-import { attachmentsOf, holderOf, type ListedAttachment } from "./attachments/attachments.ts";
+import { attachmentOf, attachmentsOf, type ListedAttachment } from "./attachments/attachments.ts";
 import type { CliContext } from "./context.ts";
 import { numaNodeOf } from "./topology/distance.ts";
 
@@ -29,7 +29,7 @@ export interface InventoriedVf {
   /** The settings that its PF has of it. */
   readonly config: VfConfig;
   readonly ports: readonly Port[];
-  readonly holder: ListedAttachment | undefined;
+  readonly attachment: ListedAttachment | undefined;
 }
 
 /** A PF and its VFs. */
@@ -46,7 +46,12 @@ export interface InventoriedPf {
   readonly numaNode: number | undefined;
   readonly vfs: readonly InventoriedVf[];
   /** The attachment that has the whole PF; `undefined` if none has, or the PF has its own driver. */
-  readonly holder?: ListedAttachment | undefined;
+  readonly attachment?: ListedAttachment | undefined;
+}
+
+/** Reports whether no container has the VF. A record of a VF that was destroyed does not count for its successor. */
+export function isFree({ attachment }: Pick<InventoriedVf, "attachment">): boolean {
+  return attachment === undefined || attachment.condition === "destroyed";
 }
 
 /** The PFs, VFs and attachments of a node. */
@@ -76,18 +81,18 @@ export function attachedPfs(
     ({ record }) => record?.kind === "vfio-pf" && !pfs.some(({ pci }) => pci === record.vf.pci),
   );
   return [...new Set(held.flatMap(({ pci }) => pci ?? []))].sort().map((pci) => {
-    const holder = holderOf(node, held, pci);
+    const attachment = attachmentOf(node, held, pci);
     return {
       pci,
       driver: node.functions.driver(pci),
       netdev: undefined,
       rdma: [],
-      portGuid: holder?.pfGuid,
+      portGuid: attachment?.pfGuid,
       ports: [],
       possibleVfs: undefined,
       numaNode: numaNodeOf(inventory, pci),
       vfs: [],
-      holder,
+      attachment,
     };
   });
 }
@@ -125,10 +130,10 @@ function inventoriedVf(
   const driver = functions.driver(pci);
   const config = links.physical(pf, index)?.vf ?? unknownConfig;
   const netdev = netdevOf(node, namespaces.host, pci);
-  const holder = holderOf(node, attached, pci);
+  const attachment = attachmentOf(node, attached, pci);
   const own = effectiveGuids(node, pci, undefined, netdev ?? "none");
   const recorded =
-    driver === VFIO_DRIVER ? { node: config.nodeGuid, port: config.portGuid } : recordedGuids(holder);
+    driver === VFIO_DRIVER ? { node: config.nodeGuid, port: config.portGuid } : recordedGuids(attachment);
   return {
     pci,
     index,
@@ -140,7 +145,7 @@ function inventoriedVf(
     portGuid: own.port ?? recorded.port,
     config,
     ports: inventory.ports(pci),
-    holder,
+    attachment,
   };
 }
 
@@ -148,16 +153,17 @@ function inventoriedVf(
  * Returns all GUIDs that belong to a VF: those that it runs with, or has in a container; the administrative ones; and
  * those that it gets back when its attachment ends.
  */
-export function guidsOfVf({ nodeGuid, portGuid, config, holder }: InventoriedVf): Guid[] {
-  const recorded = holder?.record === undefined ? [] : guidsOf(holder.record);
+export function guidsOfVf({ nodeGuid, portGuid, config, attachment }: InventoriedVf): Guid[] {
+  const recorded =
+    isFree({ attachment }) || attachment?.record === undefined ? [] : guidsOf(attachment.record);
   return usableGuids([nodeGuid, portGuid, config.nodeGuid, config.portGuid, ...recorded]);
 }
 
 const unknownConfig: VfConfig = { linkState: undefined, nodeGuid: undefined, portGuid: undefined };
 
 /** Returns the GUIDs of a VF in a container, from its record. */
-function recordedGuids(holder: ListedAttachment | undefined) {
-  const { record, goCache } = holder ?? {};
+function recordedGuids(attachment: ListedAttachment | undefined) {
+  const { record, goCache } = isFree({ attachment }) ? {} : (attachment ?? {});
   return {
     node: record?.desired.guid ?? record?.originals.nodeGuid ?? goCache?.guid,
     port: record?.desired.guid ?? record?.originals.portGuid ?? goCache?.guid,

@@ -39,12 +39,12 @@ export function selectedVfs({ pfs }: NodeInventory, names: readonly string[]): I
  * with the next VF.
  */
 export function outcomeFor(
-  { pci, holder }: InventoriedVf,
+  { pci, attachment }: InventoriedVf,
   action: () => Pick<VfOutcome, "outcome" | "driver" | "guid">,
 ): VfOutcome {
   // The Go plugin does not record the container's namespace, so the VF may be in use.
-  if (holder?.condition === "go-plugin")
-    return { pci, outcome: "in use", why: `the Go plugin has attached it (${holder.path})` };
+  if (attachment?.condition === "go-plugin")
+    return { pci, outcome: "in use", why: `the Go plugin has attached it (${attachment.path})` };
   try {
     return { pci, ...action() };
   } catch (error) {

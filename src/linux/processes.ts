@@ -5,7 +5,7 @@ import type {
   Child,
   ChildCommand,
   ChildOutcome,
-  DeviceHolder,
+  DeviceOpener,
   Excess,
   Processes,
 } from "../node/processes.ts";
@@ -33,7 +33,7 @@ export class LinuxProcesses implements Processes {
     return seesAllProcesses();
   }
 
-  holdersOf(numbers: readonly string[]): DeviceHolder[] {
+  openersOf(numbers: readonly string[]): DeviceOpener[] {
     if (numbers.length === 0) return [];
     return processIds().flatMap((pid) => {
       const open = openDevices(pid);

@@ -47,7 +47,7 @@ export interface NodeProcess {
 }
 
 /** A process that has a device file open. */
-export interface DeviceHolder extends NodeProcess {
+export interface DeviceOpener extends NodeProcess {
   /** The number of the file, see {@link DeviceFile}. */
   readonly number: string;
 }
@@ -63,7 +63,7 @@ export interface Processes {
    * Returns the processes that have some device files open, by the numbers of the files: a container has its own /dev,
    * with other names. It reads the descriptors of all processes that this process can see.
    */
-  holdersOf(numbers: readonly string[]): DeviceHolder[];
+  openersOf(numbers: readonly string[]): DeviceOpener[];
   /** Returns the environment of this process, `NAME=value` each. */
   environment(): readonly string[];
   /** Starts a child. While the executable is open for writing (ETXTBSY), tries again for 5 s or until the deadline. */

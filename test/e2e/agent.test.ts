@@ -1,7 +1,7 @@
 // The agent on a node whose VFs are in use: its rounds, and its answers while something is broken.
 import { expect, test } from "vitest";
 import { readMetrics } from "../support/prometheus.ts";
-import { network } from "./harness/cni.ts";
+import { hostLocal, network } from "./harness/cni.ts";
 import { plugin, testNode, vfs } from "./harness/node.ts";
 
 const node = testNode();
@@ -63,6 +63,27 @@ test("it gives VFs that appear a GUID, and releases terminated containers, besid
     const { status, body } = await answer("/metrics");
     expect([status, readMetrics(body).has("ib_sriov_vf_receive_bytes_total")]).toEqual([200, true]);
     expect(await health()).toBe(200);
+  });
+  await node.reset();
+});
+
+test("a pod whose VF is created again stays in the metrics as destroyed, with its lease, until its DEL", async () => {
+  const config = network(vf, { ipam: hostLocal(["10.1.0.0/24"]) });
+  const leases = () => node.shell("ls /var/lib/cni/networks/mynet | grep -c ^10 || true");
+  await withAgent("--interval 0.5 --provision --gc", async () => {
+    await node.add("a", config);
+    await node.shell(`echo 0 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs
+      echo 2 >/sys/bus/pci/devices/0000:01:00.0/sriov_numvfs`);
+    await expect.poll(() => portGuid(vf), soon).not.toContain("0000:0000:0000:0000\n");
+    // Rounds after the VF was provisioned.
+    const rounds = async () =>
+      Number(/^ib_sriov_agent_rounds_total (\d+)$/m.exec((await answer("/metrics")).body)?.[1]);
+    const first = await rounds();
+    await expect.poll(rounds, soon).toBeGreaterThan(first + 2);
+    expect((await answer("/metrics")).body).toMatch(/^ib_sriov_attachments\{condition="destroyed"\} 1$/m);
+    expect(await leases()).toBe("1\n");
+    await node.del("a", config);
+    expect(await leases()).toBe("0\n");
   });
   await node.reset();
 });

@@ -70,7 +70,7 @@ test("contains the state of the node, without the secrets of networks and record
     logLevel: "debug",
   });
   expect(JSON.parse(text("attachments.json")).attachments).toMatchObject([{ containerId: "c1" }, {}]);
-  expect(JSON.parse(text("list.json")).pfs[0].vfs[0].holder.pod).toBe("default/trainer");
+  expect(JSON.parse(text("list.json")).pfs[0].vfs[0].attachment.pod).toBe("default/trainer");
   expect(JSON.parse(text("doctor.json")).findings).not.toEqual([]);
   expect(text(`log${log}`)).toContain('"podName":"trainer"');
   expect(text("system/rdma-dev.txt")).toContain("mlx5_1");

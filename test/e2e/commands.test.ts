@@ -66,7 +66,7 @@ test("list shows PFs and VFs, and the owners of VFs", () =>
     expect(pfs[0].vfs[0]).toMatchObject({
       pci: vf,
       portGuid: guid,
-      holder: { containerId: "c1", pod: "default/trainer" },
+      attachment: { containerId: "c1", pod: "default/trainer" },
     });
     expect(pfs[0].vfs[1]).toMatchObject({ netdev: "ibp1s0f0v1", mtu: 1800, linkState: "enable" });
     await node.del("a", config);
@@ -140,9 +140,9 @@ describe("list --watch", () => {
       changes
         .filter(([name]) => name === pci)
         .map((row) => row.at(-1)?.replace(/, since .*/, "") ?? "")
-        .filter((holder) => !holder.startsWith("in progress"))
+        .filter((attached) => !attached.startsWith("in progress"))
         // At first, no pod has a VF.
-        .filter((holder, i, all) => holder !== (all[i - 1] ?? "-"));
+        .filter((attached, i, all) => attached !== (all[i - 1] ?? "-"));
     expect(of(vf)).toEqual(["default/trainer (c1) net1", "-", "removed", "-"]);
     expect(of(second)).toEqual(["removed", "-"]);
     expect(of(fresh)).toEqual(["removed"]);
@@ -150,7 +150,7 @@ describe("list --watch", () => {
 
     const documents = (await ended("json")).split(/^(?=\{)/m).map((text) => JSON.parse(text));
     expect(documents.flatMap((document) => schemaErrors("list", document))).toEqual([]);
-    expect(documents.some(({ pfs }) => pfs[0].vfs[0]?.holder?.pod === "default/trainer")).toBe(true);
+    expect(documents.some(({ pfs }) => pfs[0].vfs[0]?.attachment?.pod === "default/trainer")).toBe(true);
     expect(documents.at(-1).pfs[0].vfs).toHaveLength(2);
     const parsed = parseAllDocuments(await ended("yaml")).map((document) => document.toJS());
     expect(parsed.flatMap((document) => schemaErrors("list", document))).toEqual([]);

@@ -229,6 +229,35 @@ test("a VF that was destroyed is shown as destroyed while its container exists, 
     await node.reset();
   }));
 
+test("a VF that was destroyed and created again is shown as destroyed until DEL, also after provision, bind and gc", () =>
+  node.unchanged(async () => {
+    const leases = async () => Number(await node.shell("ls -d /var/lib/cni/networks/mynet/10.1.* | wc -l"));
+    const destroyed = async () => {
+      const { attachments } = JSON.parse(await node.shell(`${plugin} attachments show -o json`));
+      expect(attachments).toMatchObject([{ containerId: "c1", condition: "destroyed" }]);
+      expect(await leases()).toBe(1);
+    };
+    await node.add("a", config);
+    await node.shell("cd /sys/bus/pci/devices/0000:01:00.0; echo 0 >sriov_numvfs; echo 4 >sriov_numvfs");
+    await destroyed();
+    await node.shell(`${plugin} provision; ${plugin} gc`);
+    await destroyed();
+    await node.shell(`echo ${vf} >/sys/bus/pci/drivers/mlx5_core/unbind; ${plugin} bind ${vf}`);
+    await destroyed();
+    // The VF is free, and doctor names what the pod has lost.
+    const metrics = await node.shell(`${plugin} metrics`);
+    expect(metrics).toMatch(/^ib_sriov_attachments\{condition="destroyed"\} 1$/m);
+    expect(metrics).toMatch(/^ib_sriov_vfs\{.*state="used"\} 0$/m);
+    const { stdout } = await node.guest.execute(`COLUMNS=1000 ${plugin} doctor`);
+    expect(stdout).toMatch(/VF 0000:01:10.0 was destroyed while it was attached/);
+    const before = (await node.snapshot()).filter((line) => !/^(file|owner) /.test(line));
+    await node.del("a", config);
+    expect((await node.snapshot()).filter((line) => !/^(file|owner) /.test(line))).toEqual(before);
+    expect(JSON.parse(await node.shell(`${plugin} attachments show -o json`)).attachments).toEqual([]);
+    expect(await node.shell("ls -d /var/lib/cni/networks/mynet/10.1.* 2>/dev/null || true")).toBe("");
+    await node.reset();
+  }));
+
 test("DEL after the PF was renamed", () =>
   node.unchanged(async () => {
     await node.add("a", config);

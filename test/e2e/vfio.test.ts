@@ -217,7 +217,7 @@ test("a PF that is bound to vfio-pci can be attached", async () => {
       expect.objectContaining({
         pci: physical,
         portGuid,
-        holder: expect.objectContaining({ containerId: "c1" }),
+        attachment: expect.objectContaining({ containerId: "c1" }),
       }),
     );
     expect(await node.shell("/host/ib-sriov metrics")).toMatch(

@@ -13,7 +13,7 @@ import { currentOwnGuids } from "../lock/own-guids.ts";
 import type { Session } from "../lock/session.ts";
 import { recordedNetns } from "../netns.ts";
 import { claimVf } from "../plan/create-record.ts";
-import type { AttachmentRecord } from "../record/record.ts";
+import type { AttachmentName, AttachmentRecord } from "../record/record.ts";
 import { detach } from "../restore/detach.ts";
 import { lostRecord } from "../restore/lost-record.ts";
 import { findOrphan } from "../restore/orphan.ts";
@@ -64,11 +64,11 @@ export function bind(
  * @throws {CniError} code 101 if a container may be running with the VF.
  */
 function releaseStale(locked: VfSession, vf: VirtualFunction): void {
-  let orphan = findOrphan(locked, vf);
+  let orphan = findOrphan(locked, vf, nameOf(vf));
   while (orphan !== undefined) {
     const { record, path } = orphan;
     detach(stepContextOf(locked, record, recordedNetns(locked.node, record)), path);
-    orphan = findOrphan(locked, vf);
+    orphan = findOrphan(locked, vf, nameOf(vf));
   }
   releaseLeasesOf(locked, vf.pci);
 }
@@ -136,11 +136,15 @@ function bindLocked(locked: VfSession, vf: VirtualFunction, driver: string): voi
   detach(attachment, path);
 }
 
+/** Returns the name of the attachment that a VF has while it is bound. */
+function nameOf({ pci }: VirtualFunction): AttachmentName {
+  return { containerId: BIND_CONTAINER, ifname: pci };
+}
+
 /** Returns the record of a VF that is bound: it has no settings to restore, except GUIDs whose record is lost. */
 function recordFor(locked: VfSession, vf: VirtualFunction, driver: string): AttachmentRecord {
   const { host } = locked.node.namespaces;
-  const name = { containerId: BIND_CONTAINER, ifname: vf.pci };
-  const record = lostRecord(locked, name, vf, driver === VFIO_DRIVER ? "vfio" : "rdma");
+  const record = lostRecord(locked, nameOf(vf), vf, driver === VFIO_DRIVER ? "vfio" : "rdma");
   return {
     ...record,
     state: "preparing",

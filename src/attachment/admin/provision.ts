@@ -64,7 +64,7 @@ export function provision(session: Session, pci: string, options: ProvisionOptio
         vf,
         session.node.namespaces.host,
       );
-      const orphan = findOrphan(adding, vf);
+      const orphan = findOrphan(adding, vf, request.name);
       if (orphan?.isCurrent !== true) requireUnused(pci, useElsewhere(session.node, pci));
       refuseTakenName(adding, orphan);
       const noted = recoverOwnGuids(adding, orphan);

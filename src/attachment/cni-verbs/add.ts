@@ -40,7 +40,7 @@ export function add(node: Node, request: AddRequest, answer: (result: Result) =>
       // The VF may have been destroyed and created again while this call waited for the lock.
       const vf = node.functions.generation(pci) === seen.generation ? seen : find();
       const adding = openAddSession(locked, request, vf, containerNetns);
-      const orphan = findOrphan(adding, vf);
+      const orphan = findOrphan(adding, vf, request.name);
       refuseTakenName(adding, orphan);
       if (orphan !== undefined) notePodFiles(adding);
       const ownGuids = recoverOwnGuids(adding, orphan);

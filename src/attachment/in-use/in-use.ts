@@ -59,9 +59,9 @@ export function useOfAttachment(
     return used(`its namespace ${record.netns} exists`);
   const subject = { node, pci: record.vf.pci, deadline, record, containerNetns };
   // Nothing of the attachment is left on a VF with a foreign driver, and releasing it does not touch the VF.
-  const isExternal = foreignDriver(attachment) !== undefined;
-  const use = (isExternal ? undefined : deviceUse(subject)) ?? (isComplete ? netnsUse(subject) : undefined);
-  const last = use ?? (isExternal ? undefined : openUse(subject));
+  const isForeign = foreignDriver(attachment) !== undefined;
+  const use = (isForeign ? undefined : deviceUse(subject)) ?? (isComplete ? netnsUse(subject) : undefined);
+  const last = use ?? (isForeign ? undefined : openUse(subject));
   if (last === undefined || containerNetns !== undefined || !isComplete) return last;
   return { ...last, why: `its namespace ${record.netns} cannot be found, but ${last.why}` };
 }
@@ -214,7 +214,7 @@ function openUse({ node, pci }: Subject): Use | undefined {
   const files = node.functions.deviceFiles(pci);
   if (files.length === 0) return undefined;
   return processUse(node, () => {
-    const [opener] = node.processes.holdersOf(files.map(({ number }) => number));
+    const [opener] = node.processes.openersOf(files.map(({ number }) => number));
     if (opener === undefined) return undefined;
     const path = files.find(({ number }) => number === opener.number)?.path ?? pci;
     return `${processText(opener)} has ${path} open`;

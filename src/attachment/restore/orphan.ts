@@ -1,4 +1,5 @@
 import { CniError, codes } from "../../cni/errors.ts";
+import type { Node } from "../../node/node.ts";
 import type { VirtualFunction } from "../../node/pci-functions.ts";
 import { propertiesOf } from "../attachment-kinds.ts";
 import type { Step, StepContext } from "../context.ts";
@@ -8,7 +9,7 @@ import { type Use, useOfAttachment, useText } from "../in-use/in-use.ts";
 import { deferRelease } from "../ipam/unreleased-leases.ts";
 import { requireEarlierBoot } from "../lock/earlier-boot.ts";
 import type { VfSession } from "../lock/locks.ts";
-import { recordedNetns } from "../netns.ts";
+import { hasRecordedNetns, recordedNetns } from "../netns.ts";
 import { containerText } from "../record/container-text.ts";
 import type { Desired } from "../record/desired.ts";
 import { releaseGuidNotes } from "../record/guid-notes.ts";
@@ -43,11 +44,16 @@ export interface KeptOriginals extends Pick<AttachmentRecord, "staleGuids"> {
 }
 
 /**
- * Returns the orphan that has a VF; `undefined` if the VF was detached. The caller holds the VF's lock, so no other call
- * works on the VF.
+ * Returns the orphan that has a VF; `undefined` if the VF was detached, or its container has lost it ({@link hasLostVf}).
+ * The caller holds the VF's lock, so no other call works on the VF.
+ * @param next the attachment that gets the VF. An ADD that the runtime repeats replaces its own attachment.
  * @throws {CniError} if a running attachment has the VF, or may have it, because its record cannot be read.
  */
-export function findOrphan(session: VfSession, vf: VirtualFunction): Orphan | undefined {
+export function findOrphan(
+  session: VfSession,
+  vf: VirtualFunction,
+  next: AttachmentName,
+): Orphan | undefined {
   const { node, state, locks } = session;
   const { owner } = locks;
   if (owner === undefined) return undefined;
@@ -58,10 +64,20 @@ export function findOrphan(session: VfSession, vf: VirtualFunction): Orphan | un
   }
   if (stored?.record === undefined || stored.record.vf.pci !== vf.pci) return undefined;
   const { path, record } = stored;
+  if (!isNamed(record, next) && hasLostVf(node, record, vf.generation)) return undefined;
   const isSame = isCurrent(node, record, () => vf.generation);
   // A container whose VF has a foreign driver does not have the VF any more, running or not.
   if (isSame && typeof vfDriver(node, record) === "string") requireEnded(session, { ...record, vf });
   return { path, record: isSame ? { ...record, vf } : record, isCurrent: isSame };
+}
+
+/**
+ * Reports whether a container is running without the VF of its attachment, because the VF was created again. Its record
+ * and its lease stay until its own DEL, so that `ib-sriov attachments` and the metrics show what the pod has lost.
+ */
+function hasLostVf(node: Node, record: AttachmentRecord, generation: string): boolean {
+  if (record.state !== "complete" || record.bootId !== node.clock.bootId()) return false;
+  return record.vf.generation !== generation && hasRecordedNetns(node, record);
 }
 
 /**
@@ -179,8 +195,9 @@ function keptOriginals({ record, vfConfig }: StepContext, kept: readonly Step[])
  * before it deferred that.
  */
 function deferPredecessorRelease(session: VfSession, { vf }: AttachmentRecord): void {
-  const { state, locks } = session;
+  const { node, state, locks } = session;
   const stored = locks.predecessor && state.find(locks.predecessor);
   const record = stored?.record;
-  if (stored !== undefined && record?.vf.pci === vf.pci) deferRelease(session, stored.path, record);
+  if (stored === undefined || record?.vf.pci !== vf.pci || hasLostVf(node, record, vf.generation)) return;
+  deferRelease(session, stored.path, record);
 }

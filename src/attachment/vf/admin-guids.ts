@@ -38,8 +38,8 @@ export function restoreAdminGuids(attachment: StepContext): AdminGuids {
   const { pci } = record.vf;
   const admin = vfConfig();
   const originals = originalAdminGuids(record.originals);
-  const node = isExternal(record, admin.nodeGuid) ? admin.nodeGuid : originals.node;
-  const port = isExternal(record, admin.portGuid) ? admin.portGuid : originals.port;
+  const node = isSetByOther(record, admin.nodeGuid) ? admin.nodeGuid : originals.node;
+  const port = isSetByOther(record, admin.portGuid) ? admin.portGuid : originals.port;
   if (node !== originals.node || port !== originals.port) {
     warn(
       `the GUIDs of VF ${pci} at its PF have been changed since ADD: ${node} (node), ${port} (port); they stay`,
@@ -100,7 +100,7 @@ function orAllOnes(guid: Guid): Guid {
  * Reports whether another program has set an administrative GUID. "No GUID" (zero, all-ones) does not count: it would leave
  * the container's GUID in effect.
  */
-function isExternal(
+function isSetByOther(
   { originals, desired, staleGuids = [] }: AttachmentRecord,
   guid: Guid | undefined,
 ): guid is Guid {

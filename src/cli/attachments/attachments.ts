@@ -100,7 +100,7 @@ export function recordedAt(path: string, record: AttachmentRecord): Omit<ListedA
 }
 
 /** Returns the attachment that has a VF; `undefined` if the VF is free. */
-export function holderOf(
+export function attachmentOf(
   node: Node,
   attached: readonly ListedAttachment[],
   pci: string,

@@ -15,7 +15,7 @@ import {
 import { watchListing } from "../output/watch.ts";
 import { gpusOf, type NearGpu } from "../topology/gpus.ts";
 import { treeText } from "../topology/tree.ts";
-import { attachedDocument, holderText } from "./holder.ts";
+import { attachmentDocument, attachmentText } from "./attachment-text.ts";
 
 /** Prints the PFs and VFs of the node, and the attachments that have them. */
 export const list: Command = {
@@ -91,7 +91,7 @@ function tablesOf(pfs: readonly InventoriedPf[]): Table[] {
 export const PF_COLUMNS = columns("PF,DRIVER,NETDEV,RDMA,GUID,PORTS,VFS", "MTU,RATE,LID,NUMA");
 /** The columns of the VFs. docs/reference/tables.md describes them. */
 export const VF_COLUMNS = columns(
-  "VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,HELD BY",
+  "VF,#,DRIVER,NETDEV,RDMA,FILES,GUID,LINK,PORT,ATTACHED TO",
   "MTU,NODE GUID,ADMIN GUID,NUMA,NETWORK,NETNS",
 );
 
@@ -119,8 +119,8 @@ function pfRow(pf: InventoriedPf): string[] {
   ];
 }
 
-function vfsText({ possibleVfs, vfs, holder }: InventoriedPf): string {
-  if (holder !== undefined) return `held by ${holderText(holder)}`;
+function vfsText({ possibleVfs, vfs, attachment }: InventoriedPf): string {
+  if (attachment !== undefined) return `attached to ${attachmentText(attachment)}`;
   return possibleVfs === undefined ? "SR-IOV is off" : `${vfs.length} of ${possibleVfs}`;
 }
 
@@ -129,7 +129,7 @@ function portText({ state, subnetManager }: Port): string {
 }
 
 function vfRow(pf: InventoriedPf, vf: InventoriedVf): string[] {
-  const { holder } = vf;
+  const { attachment } = vf;
   return [
     vf.pci,
     String(vf.index),
@@ -140,29 +140,29 @@ function vfRow(pf: InventoriedPf, vf: InventoriedVf): string[] {
     vf.portGuid ?? "",
     vf.config.linkState ?? "",
     vf.ports.map(({ state }) => state).join(","),
-    holder === undefined ? "" : holderText(holder),
+    attachment === undefined ? "" : attachmentText(attachment),
     String(vf.netdev?.mtu ?? ""),
     vf.nodeGuid ?? "",
     vf.config.portGuid ?? "",
     // The kernel gives a VF the NUMA node of its PF.
     String(pf.numaNode ?? ""),
-    holder?.network ?? "",
-    holder?.netns ?? "",
+    attachment?.network ?? "",
+    attachment?.netns ?? "",
   ];
 }
 
-function pfDocument({ netdev, vfs, holder, ...pf }: InventoriedPf, gpus: Gpus) {
+function pfDocument({ netdev, vfs, attachment, ...pf }: InventoriedPf, gpus: Gpus) {
   return {
     ...pf,
     netdev: netdev?.name,
     mtu: netdev?.mtu,
     gpus: gpus.get(pf.pci) ?? [],
     vfs: vfs.map(vfDocument),
-    holder: holder && attachedDocument(holder),
+    attachment: attachment && attachmentDocument(attachment),
   };
 }
 
-function vfDocument({ netdev, config, holder, ...vf }: InventoriedVf) {
+function vfDocument({ netdev, config, attachment, ...vf }: InventoriedVf) {
   return {
     ...vf,
     netdev: netdev?.name,
@@ -170,6 +170,6 @@ function vfDocument({ netdev, config, holder, ...vf }: InventoriedVf) {
     address: netdev === undefined ? undefined : formatHardwareAddress(netdev.address),
     linkState: config.linkState,
     administrative: { nodeGuid: config.nodeGuid, portGuid: config.portGuid },
-    holder: holder === undefined ? undefined : attachedDocument(holder),
+    attachment: attachment === undefined ? undefined : attachmentDocument(attachment),
   };
 }

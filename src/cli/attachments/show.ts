@@ -2,8 +2,8 @@ import { formatTime } from "../../log/format-time.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { linuxContext } from "../context.ts";
 import { type Column, listingOptions, printListing, tablesText } from "../output/listing.ts";
+import { attachmentDocument } from "./attachment-text.ts";
 import { attachmentsOf, type ListedAttachment } from "./attachments.ts";
-import { attachedDocument } from "./holder.ts";
 import { CONTAINER_DETAILS, labelOf, requireMatches } from "./select.ts";
 
 /** Prints all attachments of the node. */
@@ -20,7 +20,7 @@ export const showAttachments: Command = {
     const attached = container === undefined ? all : requireMatches(all, container);
     const tables = [{ columns: COLUMNS, rows: attached.map(row) }];
     printListing(call, {
-      document: { attachments: attached.map(attachedDocument) },
+      document: { attachments: attached.map(attachmentDocument) },
       names: attached.map(labelOf),
       text: (style) => (attached.length === 0 ? "Nothing is attached." : tablesText(tables, style)),
     });

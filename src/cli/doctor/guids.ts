@@ -1,11 +1,11 @@
 import { usableGuids } from "../../attachment/record/guid-notes.ts";
 import { ALL_ONES_GUID, type Guid, isUsableGuid } from "../../infiniband/guid.ts";
-import { guidsOfVf, type InventoriedPf, type InventoriedVf } from "../inventory.ts";
+import { guidsOfVf, type InventoriedPf, type InventoriedVf, isFree } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, type FindingId, ok, type ReportProblem, skipped, warning } from "./finding.ts";
 import type { Network } from "./inputs/networks.ts";
 import { listed, vfCommand } from "./shell.ts";
-import { DRAINS_NODE, isFree, vfFinding } from "./virtual-functions.ts";
+import { DRAINS_NODE, vfFinding } from "./virtual-functions.ts";
 
 /** A PF or VF that has a GUID. */
 interface Carrier {
@@ -177,8 +177,8 @@ function hasNone({ nodeGuid, portGuid }: InventoriedVf): boolean {
 /** Reports whether a VF has a GUID, or may have one, that does not come from the network of a container. */
 function hasOwnGuid(vf: InventoriedVf): boolean {
   if (isFree(vf)) return !hasNone(vf);
-  const original = vf.holder?.record?.originals.portGuid;
-  return original === undefined ? vf.holder?.record?.desired.guid === undefined : isUsable(original);
+  const original = vf.attachment?.record?.originals.portGuid;
+  return original === undefined ? vf.attachment?.record?.desired.guid === undefined : isUsable(original);
 }
 
 /** Reports whether the PF stores GUIDs of a VF with which the VF does not run. */

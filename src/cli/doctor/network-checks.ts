@@ -5,14 +5,13 @@ import { parseNetworkForStatus } from "../../network-config/settings.ts";
 import { warnOfSuspiciousKeys } from "../../network-config/suspicious-keys.ts";
 import type { Node } from "../../node/node.ts";
 import type { CliContext } from "../context.ts";
-import type { InventoriedPf } from "../inventory.ts";
+import { type InventoriedPf, isFree } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, warning } from "./finding.ts";
 import { setsGuid } from "./guids.ts";
 import { fullRanges } from "./inputs/host-local.ts";
 import { type Network, TYPE } from "./inputs/networks.ts";
 import { ipamPlugin, type PluginProber, pluginProber } from "./plugins.ts";
-import { isFree } from "./virtual-functions.ts";
 
 /** The type of rdma-cni. */
 export const RDMA_CNI = "rdma";

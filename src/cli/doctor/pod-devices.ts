@@ -7,8 +7,8 @@ import { rdmaDevicesIn } from "../../attachment/vf/rdma-devices.ts";
 import type { NetnsProcess } from "../../node/inventory.ts";
 import type { Namespace } from "../../node/namespaces.ts";
 import type { Node } from "../../node/node.ts";
+import { attachmentText } from "../attachments/attachment-text.ts";
 import { attachmentAt, type ListedAttachment } from "../attachments/attachments.ts";
-import { holderText } from "../attachments/holder.ts";
 import { tryAcquire } from "../try-acquire.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, warning } from "./finding.ts";
@@ -116,5 +116,5 @@ function isPause({ cgroup }: NetnsProcess, { containerId }: AttachmentRecord): b
 
 /** Returns e.g. "default/trainer (4f2c…) net1 with VF 0000:03:00.2". */
 function subjectOf(attachment: ListedAttachment): string {
-  return `${holderText({ ...attachment, since: undefined })} with VF ${attachment.pci}`;
+  return `${attachmentText({ ...attachment, since: undefined })} with VF ${attachment.pci}`;
 }

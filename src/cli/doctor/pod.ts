@@ -1,7 +1,7 @@
 import { formatTime } from "../../log/format-time.ts";
 import { printable } from "../../log/printable.ts";
+import { attachmentDocument } from "../attachments/attachment-text.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
-import { attachedDocument } from "../attachments/holder.ts";
 import { type CallLog, readCallLog } from "../calls/call-log.ts";
 import type { LoggedCall } from "../calls/logged-call.ts";
 import { UsageError } from "../command.ts";
@@ -139,7 +139,7 @@ export function podDocument({ pod, attachments, calls, findings, sources, unread
   return {
     pod,
     attachments: attachments.map(({ attachment, vf }) => ({
-      ...(attachedDocument(attachment) as object),
+      ...(attachmentDocument(attachment) as object),
       vf: vf && {
         driver: vf.driver,
         netdev: vf.netdev?.name,

@@ -5,8 +5,8 @@ import { messageOf } from "../../cni/error-document.ts";
 import { CniError } from "../../cni/errors.ts";
 import { errnoOf, type Node } from "../../node/node.ts";
 import { baseName } from "../../node/path.ts";
+import { attachmentText } from "../attachments/attachment-text.ts";
 import type { ListedAttachment } from "../attachments/attachments.ts";
-import { holderText } from "../attachments/holder.ts";
 import type { CliContext } from "../context.ts";
 import type { DoctorContext } from "./context.ts";
 import { error, type Finding, ok, type Remedy, warning } from "./finding.ts";
@@ -56,12 +56,12 @@ export function records({ node, attached, cniPath, program }: DoctorContext): Fi
   let foreign = "";
   for (const each of attached) {
     const { condition, path, pci = "" } = each;
-    if (condition === "orphaned" || condition === "undo-failed") left.push(holderText(each));
+    if (condition === "orphaned" || condition === "undo-failed") left.push(attachmentText(each));
     if (condition === "destroyed")
       problems.push(
         ...warning(
           "vf-destroyed",
-          `VF ${pci} was destroyed while it was attached: ${holderText({ ...each, condition: "attached" })}`,
+          `VF ${pci} was destroyed while it was attached: ${attachmentText({ ...each, condition: "attached" })}`,
           {
             advice: "restart the pod: it gets another VF, and the DEL of this one releases its lease",
           },

@@ -1,7 +1,7 @@
 import { shellWord } from "../../attachment/shell-word.ts";
 import { isUsableGuid } from "../../infiniband/guid.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
-import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
+import { type InventoriedPf, type InventoriedVf, isFree } from "../inventory.ts";
 import type { DoctorContext } from "./context.ts";
 import {
   error,
@@ -52,16 +52,11 @@ export function virtualFunctions(context: DoctorContext): Finding[] {
   });
 }
 
-/** Reports whether no container has the VF. A record of a VF that was destroyed does not count for its successor. */
-export function isFree({ holder }: InventoriedVf): boolean {
-  return holder === undefined || holder.condition === "destroyed";
-}
-
 function drivers(context: DoctorContext, { driver, vfs }: InventoriedPf): Finding[] {
   const { node, program } = context;
   // A call that is in progress may rebind the VF at this moment.
   const without = vfs.filter(
-    ({ driver, holder }) => driver === undefined && holder?.condition !== "in progress",
+    ({ driver, attachment }) => driver === undefined && attachment?.condition !== "in progress",
   );
   const held = without.filter((vf) => !isFree(vf));
   const reserved = new Map(without.filter(isFree).map((vf) => [vf, node.functions.driverOverride(vf.pci)]));
@@ -137,7 +132,7 @@ function links(context: DoctorContext, { netdev, ports, vfs }: InventoriedPf): F
   const isUp = ports.some(({ state }) => state === "ACTIVE");
   // The network of the container can request "disable"; then its link is as it should be.
   const checked = vfs.filter(
-    ({ holder }) => (holder?.record?.desired ?? holder?.goCache)?.linkState !== "disable",
+    ({ attachment }) => (attachment?.record?.desired ?? attachment?.goCache)?.linkState !== "disable",
   );
   const disabled = checked.filter(({ config }) => config.linkState === "disable");
   const down = checked.filter(

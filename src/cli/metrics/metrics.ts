@@ -4,9 +4,10 @@ import { writeAll } from "../../linux/files/create-file.ts";
 import { fillOutputFile } from "../../linux/files/output-file.ts";
 import { COUNTERS_BYTES, COUNTERS_LOCK_TIMEOUT, summed } from "../../log/counters.ts";
 import type { Node } from "../../node/node.ts";
-import { attachmentsOf, holderOf, type ListedAttachment } from "../attachments/attachments.ts";
+import { attachmentOf, attachmentsOf, type ListedAttachment } from "../attachments/attachments.ts";
 import type { Command, CommandCall } from "../command.ts";
 import { type CliContext, linuxContext } from "../context.ts";
+import { isFree } from "../inventory.ts";
 import { callMetrics } from "./call-metrics.ts";
 import { exposition, type Family } from "./exposition.ts";
 import { type AttachmentReport, type NodeReport, nodeMetrics, type PfReport } from "./node-metrics.ts";
@@ -76,7 +77,7 @@ function pfReport(
   pci: string,
 ): PfReport {
   const vfs = inventory.virtualFunctions(pci);
-  const used = vfs.filter((vf) => holderOf(node, attached, vf) !== undefined).length;
+  const used = vfs.filter((vf) => !isFree({ attachment: attachmentOf(node, attached, vf) })).length;
   return {
     pci,
     free: vfs.length - used,

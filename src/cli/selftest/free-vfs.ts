@@ -4,7 +4,7 @@ import type { Session } from "../../attachment/lock/session.ts";
 import { messageOf } from "../../cni/error-document.ts";
 import { VFIO_DRIVER } from "../../node/pci-functions.ts";
 import { UsageError } from "../command.ts";
-import type { InventoriedPf, InventoriedVf } from "../inventory.ts";
+import { type InventoriedPf, type InventoriedVf, isFree } from "../inventory.ts";
 
 /** Time limit for the lock of a VF, ms: a call that holds it for longer is working on the VF. */
 const LOCK_TIMEOUT = 1000;
@@ -47,9 +47,9 @@ export function chooseVfs(
 
 /** Returns why a VF must not be used for a test; `undefined` if it is free. */
 function whyNotFree(session: Session, vf: InventoriedVf): string | undefined {
-  const { driver, netdev, holder } = vf;
-  if (holder !== undefined)
-    return `a container has it, or its record was left (${holder.condition}): ${holder.path}`;
+  const { driver, netdev, attachment } = vf;
+  if (!isFree(vf) && attachment !== undefined)
+    return `a container has it, or its record was left (${attachment.condition}): ${attachment.path}`;
   if (driver === undefined) return "it has no driver";
   if (driver === VFIO_DRIVER) return `it is bound to ${VFIO_DRIVER}`;
   if (netdev === undefined) return "it has no netdev on the host";

@@ -1,6 +1,6 @@
 import { getenv } from "host";
 import { printable } from "../../log/printable.ts";
-import { holderText } from "../attachments/holder.ts";
+import { attachmentText } from "../attachments/attachment-text.ts";
 import type { InventoriedPf } from "../inventory.ts";
 import { colorize, formatTable } from "../output/text.ts";
 import { DISTANCES } from "./distance.ts";
@@ -63,14 +63,14 @@ function pfBranch(pf: InventoriedPf, gpus: readonly NearGpu[]): Branch {
     text: words.join("  "),
     children: [
       ...gpuLines.map((text) => ({ text, children: [] })),
-      ...holderBranch(pf.holder),
-      ...aligned(vfRows).map((text, i) => ({ text, children: holderBranch(vfs[i]?.holder) })),
+      ...attachmentBranch(pf.attachment),
+      ...aligned(vfRows).map((text, i) => ({ text, children: attachmentBranch(vfs[i]?.attachment) })),
     ],
   };
 }
 
-function holderBranch(holder: InventoriedPf["holder"]): Branch[] {
-  return holder === undefined ? [] : [{ text: holderText(holder), children: [] }];
+function attachmentBranch(attachment: InventoriedPf["attachment"]): Branch[] {
+  return attachment === undefined ? [] : [{ text: attachmentText(attachment), children: [] }];
 }
 
 /** Returns the lines of a table without headings. */

@@ -129,7 +129,7 @@ export const failures: Readonly<Record<NodeCall["call"], readonly Failure[]>> = 
   "logs.append": [{ code: "ENOSPC" }],
   "logs.send": [{ code: "EAGAIN" }],
   "processes.seesAll": [{ code: "EACCES" }],
-  "processes.holdersOf": [{ code: "EACCES" }, { code: "EMFILE" }],
+  "processes.openersOf": [{ code: "EACCES" }, { code: "EMFILE" }],
   "processes.start": [{ code: "EAGAIN" }, { code: "EAGAIN", lasts: true }],
   "clock.bootId": [{ code: "EMFILE" }],
   "clock.bootTime": [{ code: "EMFILE" }],

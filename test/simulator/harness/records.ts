@@ -38,16 +38,17 @@ export function isAttached({ paths }: Machine, record: AttachmentRecord | undefi
   return record?.state === "complete" && paths.get(record.netns)?.cookie === record.netnsCookie;
 }
 
-/** Returns an error for each VF that belongs to two running containers. */
+/** Returns an error for each VF that belongs to two running containers. A VF that is created again is another VF. */
 export function doubleOwners(machine: Machine): string[] {
   const owners = new Map<string, string>();
   const violations: string[] = [];
   for (const record of recordsOf(machine).values()) {
     if (!isAttached(machine, record)) continue;
-    const { pci } = record.vf;
-    const before = owners.get(pci);
-    if (before !== undefined) violations.push(`VF ${pci} belongs to ${before} and to ${record.containerId}`);
-    owners.set(pci, record.containerId);
+    const { bootId, containerId, vf } = record;
+    const key = `${vf.pci} ${vf.generation} ${bootId}`;
+    const before = owners.get(key);
+    if (before !== undefined) violations.push(`VF ${vf.pci} belongs to ${before} and to ${containerId}`);
+    owners.set(key, containerId);
   }
   return violations;
 }

@@ -173,7 +173,7 @@ export class ModelProcesses implements node.Processes {
     return this.machine.showsProcesses;
   }
 
-  holdersOf(numbers: readonly string[]): node.DeviceHolder[] {
+  openersOf(numbers: readonly string[]): node.DeviceOpener[] {
     return this.machine
       .visibleProcesses()
       .flatMap(({ pid, command, files }) =>

@@ -84,7 +84,7 @@ test.each<[string, (simulated: SimulatedNode) => () => void, RegExp]>([
 test("an ADD of a free VF reads no process", () => {
   const simulated = new SimulatedNode({});
   const calls = simulated.mustAdd(c1, request).calls.map(({ call }) => call);
-  for (const costly of ["processes.holdersOf", "namespaces.processIn", "rdma.queuePairs"])
+  for (const costly of ["processes.openersOf", "namespaces.processIn", "rdma.queuePairs"])
     expect(calls).not.toContain(costly);
   simulated.mustDel(c1, request);
 });

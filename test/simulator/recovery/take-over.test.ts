@@ -108,6 +108,8 @@ const requestWithGuid = { ...everything, linkState: "disable" } as const;
 function aftermathScenarios(): Scenario[] {
   return Object.entries(nodeEvents).flatMap(([what, event]) =>
     [false, true].flatMap((killed): Scenario[] => {
+      // A container that is running without its VF keeps its record until its own DEL.
+      const isRunning = event !== reboot && !killed;
       const name = `after ${what}${killed ? " in the middle of ADD" : ""}`;
       const arrange = (simulated: SimulatedNode) => {
         if (killed) simulated.killAdd(c1, everything, { call: "links.move" });
@@ -127,7 +129,10 @@ function aftermathScenarios(): Scenario[] {
           request: requestWithGuid,
           arrange,
           verb: "ADD",
-          followUps: [thenDelOfBoth(c1, everything, "this one first"), thenAnother(c3, same)],
+          followUps: [
+            thenDelOfBoth(c1, everything, "this one first"),
+            isRunning ? thenDelOfBoth(c1, everything, "the earlier one first") : thenAnother(c3, same),
+          ],
         },
       ];
     }),

@@ -1,5 +1,5 @@
 import { describe, expect, test } from "vitest";
-import { attachedDocument, holderText } from "../../../src/cli/attachments/holder.ts";
+import { attachmentDocument, attachmentText } from "../../../src/cli/attachments/attachment-text.ts";
 import { listingOf } from "../../../src/cli/attachments/list.ts";
 import type { InventoriedPf, InventoriedVf } from "../../../src/cli/inventory.ts";
 import { type Format, listingText } from "../../../src/cli/output/listing.ts";
@@ -32,7 +32,7 @@ const vf: InventoriedVf = {
   portGuid: guid("02:00:00:00:00:00:00:77"),
   config: { linkState: "enable", nodeGuid: undefined, portGuid: undefined },
   ports: [],
-  holder: attached,
+  attachment: attached,
 };
 
 const port = { number: 1, physicalState: "LinkUp", linkLayer: "InfiniBand", lid: 4, rate: "" };
@@ -46,7 +46,7 @@ const pf: InventoriedPf = {
   ports: [{ ...port, device: "mlx5_0", state: "ACTIVE", subnetManager: 0 }],
   possibleVfs: 8,
   numaNode: 1,
-  vfs: [vf, { ...vf, pci: "0000:03:00.3", index: 1, holder: undefined }],
+  vfs: [vf, { ...vf, pci: "0000:03:00.3", index: 1, attachment: undefined }],
 };
 
 const noGpus = new Map<string, readonly NearGpu[]>();
@@ -59,7 +59,7 @@ test("PFs and VFs have a table each, an unknown value is a dash", () => {
     "PF            DRIVER     NETDEV  RDMA    GUID  PORTS                      VFS",
     "0000:03:00.0  mlx5_core  -       mlx5_0  -     ACTIVE, no subnet manager  2 of 8",
     "",
-    "VF            #  DRIVER     NETDEV  RDMA    FILES          GUID                     LINK    PORT  HELD BY",
+    "VF            #  DRIVER     NETDEV  RDMA    FILES          GUID                     LINK    PORT  ATTACHED TO",
     "0000:03:00.2  0  mlx5_core  -       mlx5_1  uverbs1,umad1  02:00:00:00:00:00:00:77  enable  -     default/trainer (c1) net1, since 2026-11-24T21:46:04Z",
     "0000:03:00.3  1  mlx5_core  -       mlx5_1  uverbs1,umad1  02:00:00:00:00:00:00:77  enable  -     -",
   ]);
@@ -124,7 +124,7 @@ describe("the document", () => {
       numaNode: 1,
       mtu: 2044,
       gpus: [{ pci: "0000:04:00.0", distance: "PIX", name: "A GPU" }],
-      vfs: [{ netdev: "ib1", administrative: {}, holder: { pod: "default/trainer", ifname: "net1" } }],
+      vfs: [{ netdev: "ib1", administrative: {}, attachment: { pod: "default/trainer", ifname: "net1" } }],
     });
   });
 
@@ -134,7 +134,7 @@ describe("the document", () => {
       ...vf,
       ...unknown,
       config: { linkState: undefined, nodeGuid: undefined, portGuid: undefined },
-      holder: { ...attached, name: undefined, pod: undefined, since: undefined, pci: undefined },
+      attachment: { ...attached, name: undefined, pod: undefined, since: undefined, pci: undefined },
     };
     const document = documentOf([
       { ...pf, ...unknown, possibleVfs: undefined, numaNode: undefined, vfs: [bare] },
@@ -144,17 +144,23 @@ describe("the document", () => {
   });
 
   test("of an attachment alone is the same as in the list", () => {
-    const document = { schemaVersion: 1, attachments: [attachedDocument(attached)] };
+    const document = { schemaVersion: 1, attachments: [attachmentDocument(attached)] };
     expect(schemaErrors("attachments show", JSON.parse(JSON.stringify(document)))).toEqual([]);
   });
 });
 
-test("the holder is the pod, else the container, else the file, after its condition", () => {
-  expect(holderText({ ...attached, pod: undefined, condition: "orphaned" })).toBe(
+test("the text of an attachment has the pod, else the container, else the file, after its condition", () => {
+  expect(attachmentText({ ...attached, pod: undefined, condition: "orphaned" })).toBe(
     "orphaned: c1 net1, since 2026-11-24T21:46:04Z",
   );
   expect(
-    holderText({ ...attached, pod: undefined, name: undefined, since: undefined, condition: "unreadable" }),
+    attachmentText({
+      ...attached,
+      pod: undefined,
+      name: undefined,
+      since: undefined,
+      condition: "unreadable",
+    }),
   ).toBe(`unreadable: ${attached.path}`);
 });
 
@@ -168,12 +174,12 @@ test("a PF that a virtual machine has is listed with its pod and the port GUID t
     ports: [],
     possibleVfs: undefined,
     vfs: [],
-    holder: { ...attached, pci: pf.pci, pfGuid },
+    attachment: { ...attached, pci: pf.pci, pfGuid },
   };
   expect(textOf([whole]).split("\n")[1]).toMatch(
-    /^0000:03:00.0 +vfio-pci +- +- +02:00:00:00:00:00:00:01 +- +held by default\/trainer \(c1\) net1, since/,
+    /^0000:03:00.0 +vfio-pci +- +- +02:00:00:00:00:00:00:01 +- +attached to default\/trainer \(c1\) net1, since/,
   );
   const document = JSON.parse(textOf([whole], "json"));
   expect(schemaErrors("list", document)).toEqual([]);
-  expect(document.pfs[0].holder).toMatchObject({ pci: pf.pci, portGuid: pfGuid, pod: "default/trainer" });
+  expect(document.pfs[0].attachment).toMatchObject({ pci: pf.pci, portGuid: pfGuid, pod: "default/trainer" });
 });

@@ -154,7 +154,7 @@ describe("the processes of the machine", () => {
     open("1", []);
     open("70", ["231:193", "10:1", "231:193"]);
     open("90", ["510:4"]);
-    expect(processes.holdersOf(["231:193", "510:4", "231:1"])).toEqual([
+    expect(processes.openersOf(["231:193", "510:4", "231:1"])).toEqual([
       { pid: 70, command: "trainer", number: "231:193" },
       { pid: 90, command: "trainer", number: "510:4" },
     ]);
@@ -162,14 +162,14 @@ describe("the processes of the machine", () => {
 
   it("are found by another thread if the main one has ended", () => {
     open("70", [], ["231:193"]);
-    expect(processes.holdersOf(["231:193"])).toMatchObject([{ pid: 70 }]);
+    expect(processes.openersOf(["231:193"])).toMatchObject([{ pid: 70 }]);
   });
 
   it("are not read for an empty list; a process that may not be examined is an error", () => {
     open("70", ["231:193"]);
     machine.faults.set("deviceNumber /proc/70/fd", "EACCES");
-    expect(processes.holdersOf([])).toEqual([]);
-    expect(() => processes.holdersOf(["231:193"])).toThrow(expect.objectContaining({ code: "EACCES" }));
+    expect(processes.openersOf([])).toEqual([]);
+    expect(() => processes.openersOf(["231:193"])).toThrow(expect.objectContaining({ code: "EACCES" }));
   });
 
   it.each([

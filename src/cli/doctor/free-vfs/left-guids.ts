@@ -5,13 +5,12 @@ import { DERIVED_GUIDS, derivedGuid } from "../../../infiniband/derived-guid.ts"
 import { type Guid, isUsableGuid, parseGuid } from "../../../infiniband/guid.ts";
 import { parseNetworkForDel } from "../../../network-config/settings.ts";
 import type { Node } from "../../../node/node.ts";
-import { guidsOfVf, type InventoriedPf, type InventoriedVf } from "../../inventory.ts";
+import { guidsOfVf, type InventoriedPf, type InventoriedVf, isFree } from "../../inventory.ts";
 import type { DoctorContext } from "../context.ts";
 import { type Finding, warning } from "../finding.ts";
 import { setsGuid } from "../guids.ts";
 import type { Network } from "../inputs/networks.ts";
 import { vfCommand } from "../shell.ts";
-import { isFree } from "../virtual-functions.ts";
 
 /** The error of an ADD that is refused because a free VF has the GUID (plan/reserve-guid.ts). */
 const REFUSED = /GUID (\S+) cannot be given to VF .*; no attachment has VF \S+: to take/;

@@ -2,10 +2,10 @@ import { requireAttachable } from "../../../attachment/admin/require-attachable.
 import { parseLockContents } from "../../../attachment/lock/lock-contents.ts";
 import { openSession, type Session } from "../../../attachment/lock/session.ts";
 import { messageOf } from "../../../cni/error-document.ts";
+import { isFree } from "../../inventory.ts";
 import { tryAcquire } from "../../try-acquire.ts";
 import type { DoctorContext } from "../context.ts";
 import { error, type Finding } from "../finding.ts";
-import { isFree } from "../virtual-functions.ts";
 
 /**
  * Checks which free VFs ADD refuses, by the questions of ADD itself: VFs that the host uses, that have two ports, and so

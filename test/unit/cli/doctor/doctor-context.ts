@@ -119,7 +119,7 @@ export function aVf(index: number, changes: Partial<InventoriedVf> = {}): Invent
     portGuid: own,
     config: { linkState: "auto", nodeGuid: own, portGuid: own },
     ports: [port],
-    holder: undefined,
+    attachment: undefined,
     ...changes,
   };
 }

@@ -10,7 +10,7 @@ import { aRecord, guid } from "../../../support/records.ts";
 import { aDoctorContext, aPf, aVf, summaries } from "./doctor-context.ts";
 
 const examine = (...pfs: InventoriedPf[]) => summaries(guids(aDoctorContext({}, { pfs })));
-const holder = { condition: "attached" } as ListedAttachment;
+const attachment = { condition: "attached" } as ListedAttachment;
 const zero = { nodeGuid: ZERO_GUID, portGuid: ZERO_GUID };
 const ones = { nodeGuid: ALL_ONES_GUID, portGuid: ALL_ONES_GUID };
 const none = { ...zero, config: { linkState: undefined, ...zero } };
@@ -79,9 +79,11 @@ describe("VFs without a GUID", () => {
 
   test("include those with only a port GUID, and a VF that was created again; not those of containers", () => {
     expect(examine(aPf([aVf(0, { ...none, portGuid: own }), aVf(1)]))[0]?.[0]).toMatch(/guid-missing/);
-    const destroyed: ListedAttachment = { ...holder, condition: "destroyed" };
-    expect(examine(aPf([aVf(0, { ...none, holder: destroyed }), aVf(1)]))[0]?.[0]).toMatch(/guid-missing/);
-    expect(examine(aPf([aVf(0, { ...none, holder }), aVf(1)]))[0]?.[0]).toMatch(/^ok/);
+    const destroyed: ListedAttachment = { ...attachment, condition: "destroyed" };
+    expect(examine(aPf([aVf(0, { ...none, attachment: destroyed }), aVf(1)]))[0]?.[0]).toMatch(
+      /guid-missing/,
+    );
+    expect(examine(aPf([aVf(0, { ...none, attachment }), aVf(1)]))[0]?.[0]).toMatch(/^ok/);
   });
 });
 
@@ -132,11 +134,11 @@ describe("no VF has a GUID", () => {
   );
 
   test("but the VF of a container has one, which is free later", () => {
-    const kept = { ...holder, record: aRecord() };
-    expect(withNetworks([aVf(0, none), aVf(1, { holder: kept })])[0]?.[0]).toMatch(/guid-missing/);
+    const kept = { ...attachment, record: aRecord() };
+    expect(withNetworks([aVf(0, none), aVf(1, { attachment: kept })])[0]?.[0]).toMatch(/guid-missing/);
     const original = { ...aRecord().originals, portGuid: ZERO_GUID };
-    const given = { ...holder, record: aRecord({ originals: original }) };
-    expect(withNetworks([aVf(0, none), aVf(1, { holder: given })])[0]?.[0]).toMatch(/guid-none/);
+    const given = { ...attachment, record: aRecord({ originals: original }) };
+    expect(withNetworks([aVf(0, none), aVf(1, { attachment: given })])[0]?.[0]).toMatch(/guid-none/);
   });
 });
 
@@ -171,10 +173,10 @@ test("two devices have the same GUID: all free VFs but one get another GUID", ()
   const both = found("0000:03:00.2, 0000:03:00.3");
 
   expect(examine(aPf([twin(0), twin(1)]))).toEqual([[both, "ib-sriov provision --replace 0000:03:00.3"]]);
-  expect(examine(aPf([twin(0), twin(1, { holder })]))).toEqual([
+  expect(examine(aPf([twin(0), twin(1, { attachment })]))).toEqual([
     [both, "ib-sriov provision --replace 0000:03:00.2"],
   ]);
-  expect(examine(aPf([twin(0, { holder }), twin(1, { holder })]))).toEqual([
+  expect(examine(aPf([twin(0, { attachment }), twin(1, { attachment })]))).toEqual([
     [
       both,
       "(all devices except one need a different GUID; the VF of a pod loses this GUID when the pod ends)",
@@ -191,13 +193,13 @@ test("two devices have the same GUID: all free VFs but one get another GUID", ()
 
 test("a GUID that the PF has for another VF, or that another VF gets back after its container, is a duplicate, too", () => {
   const config = { linkState: "auto", nodeGuid: own, portGuid: own } as const;
-  const pending = aVf(1, { holder, config });
+  const pending = aVf(1, { attachment, config });
   expect(examine(aPf([aVf(0, { portGuid: own }), pending]))).toContainEqual([
     `error guid-duplicate: ${own} is the GUID of 0000:03:00.2, 0000:03:00.3 (not in effect yet): the subnet reaches only one device`,
     "ib-sriov provision --replace 0000:03:00.2",
   ]);
   const record = aRecord({ originals: { ...aRecord().originals, portGuid: own } });
-  const later = aVf(1, { holder: { ...holder, record } });
+  const later = aVf(1, { attachment: { ...attachment, record } });
   expect(
     summaries(guids(aDoctorContext({}, { pfs: [aPf([aVf(0, { portGuid: own }), later])] }))).flat(),
   ).toContainEqual(expect.stringMatching(/guid-duplicate: .* 0000:03:00.3 \(not in effect yet\)/));
@@ -253,7 +255,7 @@ describe("a GUID of a pod that was left on a free VF", () => {
   });
 
   test.each([
-    ["the VF has a container", [aVf(0, { ...twin, holder }), aVf(1)], { networks: [named] }],
+    ["the VF has a container", [aVf(0, { ...twin, attachment }), aVf(1)], { networks: [named] }],
     [
       "the GUID is the VF's own",
       [aVf(0, twin)],
@@ -262,7 +264,7 @@ describe("a GUID of a pod that was left on a free VF", () => {
     ["the ADD was refused for another reason", [aVf(0, twin)], { msg: `GUID ${own} cannot be derived` }],
     ["other VFs have GUIDs, too", [aVf(0, twin), aVf(1), aVf(2, none)], { networks: [perPod] }],
     ["networks need the GUIDs of VFs", [aVf(0, twin), aVf(1, none)], { networks: [perPod, network({})] }],
-    ["no VF is left", [aVf(0, { ...twin, holder })], { msg: refusal }],
+    ["no VF is left", [aVf(0, { ...twin, attachment })], { msg: refusal }],
   ])("is not reported if %s", (_, vfs, more) => {
     expect(left(vfs, more)).toEqual([]);
   });

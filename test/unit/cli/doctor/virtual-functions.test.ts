@@ -9,7 +9,7 @@ import { aDoctorContext, aLink, aPf, aVf, port, summaries } from "./doctor-conte
 const examine = (vfs: readonly InventoriedVf[], pf: Partial<InventoriedPf> = {}, functions = {}) =>
   summaries(virtualFunctions(aDoctorContext({}, { pfs: [aPf(vfs, pf)] }, { functions })));
 
-/** The holders of VFs. */
+/** Attachments of VFs. */
 const held = (changes: Partial<ListedAttachment> = {}): ListedAttachment => ({
   path: "/var/lib/cni/ib-sriov/c1-net1",
   condition: "attached",
@@ -25,7 +25,7 @@ const held = (changes: Partial<ListedAttachment> = {}): ListedAttachment => ({
 });
 
 test("VFs without problems are counted", () => {
-  expect(examine([aVf(0), aVf(1, { holder: held() })])).toEqual([
+  expect(examine([aVf(0), aVf(1, { attachment: held() })])).toEqual([
     ["ok vf-ok: 0000:03:00.0: 2 VFs, 1 of them free"],
   ]);
   expect(examine([])).toEqual([]);
@@ -52,16 +52,18 @@ describe("a driver", () => {
 
   test("that is missing is an error", () => {
     const driver = undefined;
-    expect(examine([aVf(0, { driver }), aVf(1, { driver, holder: held() }), aVf(2, { driver })])).toEqual([
+    expect(examine([aVf(0, { driver }), aVf(1, { driver, attachment: held() }), aVf(2, { driver })])).toEqual(
       [
-        `error vf-no-driver: 2 VFs (0000:03:00.2, 0000:03:00.4) have no driver: no pod can get it, and ${drain}`,
-        "ib-sriov bind 0000:03:00.2 0000:03:00.4",
+        [
+          `error vf-no-driver: 2 VFs (0000:03:00.2, 0000:03:00.4) have no driver: no pod can get it, and ${drain}`,
+          "ib-sriov bind 0000:03:00.2 0000:03:00.4",
+        ],
+        [
+          "error vf-no-driver: VF 0000:03:00.3 has no driver, although a container has it",
+          "(delete the pod; if the VF then still has no driver, the doctor prints the command that binds it)",
+        ],
       ],
-      [
-        "error vf-no-driver: VF 0000:03:00.3 has no driver, although a container has it",
-        "(delete the pod; if the VF then still has no driver, the doctor prints the command that binds it)",
-      ],
-    ]);
+    );
     const [finding] = virtualFunctions(aDoctorContext({}, { pfs: [aPf([aVf(0, { driver })])] }));
     expect(finding?.fix).toEqual({ kind: "bind", vfs: ["0000:03:00.2"] });
   });
@@ -102,8 +104,8 @@ describe("a driver", () => {
   });
 
   test("is missing for a moment while a call rebinds the VF", () => {
-    const holder = held({ condition: "in progress" });
-    expect(examine([aVf(0, { driver: undefined, holder })])[0]?.[0]).toMatch(/^ok/);
+    const attachment = held({ condition: "in progress" });
+    expect(examine([aVf(0, { driver: undefined, attachment })])[0]?.[0]).toMatch(/^ok/);
   });
 
   test("may be vfio-pci, without a netdev", () => {
@@ -174,7 +176,7 @@ describe("a netdev", () => {
   });
 
   test("that a pod has", () => {
-    expect(examine([{ ...bare, holder: held() }], {}, { hasNetdev: () => true })[0]?.[0]).toMatch(/^ok/);
+    expect(examine([{ ...bare, attachment: held() }], {}, { hasNetdev: () => true })[0]?.[0]).toMatch(/^ok/);
   });
 });
 
@@ -201,7 +203,7 @@ describe("an MTU", () => {
   });
 
   test("of an attached VF is its network's", () => {
-    expect(examine([{ ...withMtu(0, 1500), holder: held() }])[0]?.[0]).toMatch(/^ok/);
+    expect(examine([{ ...withMtu(0, 1500), attachment: held() }])[0]?.[0]).toMatch(/^ok/);
   });
 
   test("of many VFs has no command for each", () => {
@@ -260,10 +262,10 @@ describe("a link", () => {
   test("whose policy its network sets, ib-sriov's or the Go plugin's", () => {
     const record = aRecord({ desired: wanted });
     expect(
-      withNetworks([aVf(0, { config, holder: held({ record }) })], aNetwork("plain", {}))[0]?.[0],
+      withNetworks([aVf(0, { config, attachment: held({ record }) })], aNetwork("plain", {}))[0]?.[0],
     ).toMatch(/^ok vf-ok/);
-    const holder = held({ record: aRecord({ desired: {} }) });
-    expect(withNetworks([aVf(0, { config, holder })], aNetwork("plain", {}))[0]?.[0]).toMatch(/^warning/);
+    const attachment = held({ record: aRecord({ desired: {} }) });
+    expect(withNetworks([aVf(0, { config, attachment })], aNetwork("plain", {}))[0]?.[0]).toMatch(/^warning/);
   });
 
   test("whose policy the kernel does not report", () => {

@@ -6,7 +6,7 @@ import { aPf, aVf } from "../doctor/doctor-context.ts";
 
 afterEach(() => void vi.unstubAllEnvs());
 
-const holder = {
+const attachment = {
   path: "/var/lib/cni/ib-sriov/c1-net1",
   condition: "attached",
   name: { containerId: "c1", ifname: "net1" },
@@ -19,7 +19,7 @@ const holder = {
   goCache: undefined,
 } as const;
 
-const pf = aPf([aVf(0, { holder, netdev: undefined }), aVf(1)]);
+const pf = aPf([aVf(0, { attachment, netdev: undefined }), aVf(1)]);
 const other = aPf([], { pci: "0000:83:00.0", netdev: undefined, rdma: [], numaNode: undefined });
 const gpus = new Map<string, readonly NearGpu[]>([
   [
@@ -63,7 +63,7 @@ describe.each([
   test("a tree is drawn in ASCII", () => {
     for (const each of ["LC_ALL", "LC_CTYPE", "LANG"]) vi.stubEnv(each, "");
     for (const [name, value] of Object.entries(environment)) vi.stubEnv(name, value);
-    const last = aPf([aVf(0), aVf(1, { holder: { ...holder, condition: "orphaned" } })]);
+    const last = aPf([aVf(0), aVf(1, { attachment: { ...attachment, condition: "orphaned" } })]);
     expect(textOf([last], new Map())).toEqual([
       "PF 0000:03:00.0  ib0  mlx5_0  NUMA node 0",
       "|- VF 0000:03:00.2  ib1  mlx5_1",

@@ -5,7 +5,7 @@ import { shortId } from "./select.ts";
 /**
  * Returns e.g. "default/trainer (4f2c…) net1, since 2026-11-24T21:46:04Z"; after the condition unless it is "attached".
  */
-export function holderText({ condition, name, pod, path, since }: ListedAttachment): string {
+export function attachmentText({ condition, name, pod, path, since }: ListedAttachment): string {
   const container = name?.containerId ?? path;
   const who = pod === undefined ? container : `${pod} (${shortId(container)})`;
   const words = [condition === "attached" ? "" : `${condition}:`, who, name?.ifname ?? ""];
@@ -14,7 +14,7 @@ export function holderText({ condition, name, pod, path, since }: ListedAttachme
 }
 
 /** Returns an attachment as a JSON document. */
-export function attachedDocument({
+export function attachmentDocument({
   condition,
   name,
   pod,
